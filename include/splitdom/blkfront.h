@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blkfront: a DomU's view of its virtual disk. The product's API.
+ *
+ *     struct blkfront *bf;
+ *     struct blkfront_error why;
+ *     if (blkfront_connect(&(struct blkfront_options){.depth = 8}, &bf, &why) < 0)
+ *         errx(1, "%s", why.text);
+ *     blkfront_read(bf, sector, 1, buffer);      // any thread, blocks
+ *     blkfront_close(bf);
+ *
+ * Units: sectors of 512 bytes. Functions return 0 (or a count) or -errno and print nothing.
+ * Threads: blkfront_read, blkfront_geometry, blkfront_now_ns and blkfront_stats may be called from
+ * any number of threads; blkfront_submit and blkfront_reap from one thread at a time;
+ * blkfront_close when no other call is running. fork: the child must not use an inherited handle.
+ *
+ * Errors that any call on a handle can return:
+ *   -ENOTCONN   Dom0 is gone or closed the device (with .reconnect this never surfaces: calls wait)
+ *   -EPROTO     Dom0 broke the protocol: the device is disabled for good
+ */
+#ifndef SPLITDOM_BLKFRONT_H
+#define SPLITDOM_BLKFRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct blkfront;
+
+struct blkfront_options {
+    const char *rundir; /* NULL: SPLITDOM_RUNDIR, else the default of the user */
+    const char *name;   /* NULL: SPLITDOM_NAME, else "default" */
+    uint32_t depth;     /* requests in flight that the ring must hold; 0 = 32, at most 512 */
+    uint32_t sectors_per_request; /* largest read that will be asked for; 0 = 8, at most 88 */
+    bool reconnect;            /* outlive a Dom0 restart: re-connect, re-issue what is unanswered */
+    bool no_spin;              /* always sleep at once when an answer is not there yet */
+    uint64_t tdf_num, tdf_den; /* time dilation factor num/den for this domain; 0/0 = 1 */
+};
+
+struct blkfront_error {
+    char text[256]; /* one line: what failed, on what, what to do */
+};
+
+struct blkfront_geometry {
+    uint64_t first_sector;
+    uint64_t last_sector;          /* inclusive */
+    uint32_t sector_size;          /* alignment that Dom0 reports for the device, bytes */
+    uint32_t physical_sector_size; /* bytes */
+    bool read_only;
+};
+
+struct blkfront_completion {
+    uint64_t sector;
+    uint32_t sector_count;
+    int32_t status;        /* 0, or -EIO: the disk failed, -EINVAL: Dom0 refused the request */
+    void *buffer;          /* as given to blkfront_submit, filled when status is 0 */
+    void *cookie;          /* as given to blkfront_submit */
+    uint64_t submitted_ns; /* this domain's clock */
+    uint64_t completed_ns; /* when the answer was taken off the ring, this domain's clock */
+};
+
+struct blkfront_stats {
+    uint64_t requests;   /* put on the ring */
+    uint64_t responses;  /* taken off the ring */
+    uint64_t errors;     /* responses with a status other than OKAY */
+    uint64_t kicks;      /* doorbells rung */
+    uint64_t upcalls;    /* wake-ups from sleep */
+    uint64_t spins_won;  /* waits that ended while spinning */
+    uint64_t spins_lost; /* waits that spun in vain and then slept */
+    uint64_t reconnects;
+    uint16_t domid;
+    uint32_t ring_entries;
+};
+
+/*
+ * Creates a domain at the running service and connects its disk through xenstore and the xenbus
+ * states. Blocks until connected. On success *out is owned by the caller (blkfront_close). On
+ * failure *out is NULL, and why->text (why may be NULL) says what failed and what to do.
+ * Errors: -ENOENT no service runs there; -EINVAL options out of range; -EAGAIN or -ENOSPC a limit
+ * of the service is reached; -EPROTO the service's answer or memory makes no sense; -ETIMEDOUT;
+ * others from the system.
+ */
+int blkfront_connect(const struct blkfront_options *options, struct blkfront **out,
+                     struct blkfront_error *why);
+
+/* The disk's present size; follows a resize by Dom0. Never blocks. */
+int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out);
+
+/*
+ * Reads sector_count sectors (1..sectors_per_request of the options) from sector on into buffer
+ * (sector_count * 512 bytes). Blocks the calling thread only. Errors: -EINVAL out of range or
+ * count; -EIO the disk failed.
+ */
+int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer);
+
+/*
+ * Starts a read and returns at once; buffer belongs to the library until the read is reaped.
+ * Several submits may share one doorbell: it is rung by blkfront_reap, or at once by blkfront_kick.
+ * Errors: -EAGAIN depth requests are in flight: reap first; -EINVAL.
+ */
+int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
+                    void *cookie);
+
+/* Makes submitted requests visible to Dom0 now. */
+int blkfront_kick(struct blkfront *bf);
+
+/*
+ * Takes up to max finished reads into out, in order of completion; waits until there are at least
+ * min (fewer only if fewer are in flight). Returns the number taken, or -errno when the device
+ * died.
+ */
+int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min);
+
+/* This domain's clock, nanoseconds since its creation. Dilated by its TDF; no system call. */
+uint64_t blkfront_now_ns(struct blkfront *bf);
+
+void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out);
+
+/* Why calls fail now ("Dom0 is gone …"); empty while connected. Valid until blkfront_close. */
+const char *blkfront_failure(struct blkfront *bf);
+
+/* Closes the device and ends the domain. NULL is allowed. All memory and threads are released. */
+void blkfront_close(struct blkfront *bf);
+
+#endif

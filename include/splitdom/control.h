@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket dom0.sock: creation of domains, the few hypercalls, and the service's verbs.
+ *
+ * SOCK_SEQPACKET: one message, one packet. A connection starts with CONTROL_CREATE_DOMAIN (it is
+ * then the domain: its end is the domain's end) or with a verb of `service`. Every request gets one
+ * reply; a packet of another size, magic or version ends the connection.
+ *
+ * No sector and no block request ever travels here: after the handshake a domain is quiet on it.
+ */
+#ifndef SPLITDOM_CONTROL_H
+#define SPLITDOM_CONTROL_H
+
+#include <stdint.h>
+
+enum {
+    CONTROL_MAGIC = 0x53444d30, /* "SDM0" */
+    CONTROL_VERSION = 1,
+};
+
+enum control_op {
+    /* arg0: wanted number of pages. Reply: arg0 = domid; two descriptors: segment, doorbell. */
+    CONTROL_CREATE_DOMAIN = 1,
+    /* EVTCHNOP_alloc_unbound for Dom0 as the remote end. arg0: vCPU to notify. Reply: arg0 = port
+     */
+    CONTROL_EVTCHN_ALLOC_UNBOUND = 2,
+    /* EVTCHNOP_close. arg0: port */
+    CONTROL_EVTCHN_CLOSE = 3,
+    /* Reply: one descriptor, a file with the state of the service as JSON, arg0 = its length. */
+    CONTROL_STATUS = 16,
+    /* Ends the service. Reply when all is closed: one descriptor, the farewell text. */
+    CONTROL_STOP = 17,
+};
+
+struct control_request {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t op;
+    uint32_t arg0;
+};
+
+struct control_reply {
+    uint32_t magic;
+    int32_t status; /* 0 or -errno */
+    uint32_t arg0;
+    uint32_t pad;
+    char reason[112]; /* NUL-terminated text for people, empty when status is 0 */
+};
+
+_Static_assert(sizeof(struct control_request) == 16, "control request is 16 bytes");
+_Static_assert(sizeof(struct control_reply) == 128, "control reply is 128 bytes");
+
+#endif

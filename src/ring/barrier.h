@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * barrier: the only file that spells memory orders. Everything shared between threads or domains is
+ * read and written through these.
+ *
+ * Xen's names and what stands for them here:
+ *   xen_rmb after reading an index   -> load_acquire of the index
+ *   xen_wmb before storing an index  -> store_release of the index
+ *   xen_mb between a store and a load of another word (the sleep protocols)
+ *                                    -> store_full of the one, load_full of the other
+ * store_full and load_full are sequentially consistent: if two sides each store one word and then
+ * load the other's, at least one of them sees the other's store. Acquire and release alone do not
+ * give that, on x86 neither. There is no stand-alone fence because ThreadSanitizer can't follow
+ * one.
+ */
+#ifndef SPLITDOM_RING_BARRIER_H
+#define SPLITDOM_RING_BARRIER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "32-bit atomics must be lock-free to be shared");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free to be shared");
+
+/* The shared structures keep plain integer types, as the ABI has them: the builtins make the access
+ * atomic. */
+#define BARRIER_ACCESSORS(suffix, type)                                                            \
+    static inline type load_relaxed_##suffix(const type *p)                                        \
+    {                                                                                              \
+        return __atomic_load_n(p, __ATOMIC_RELAXED);                                               \
+    }                                                                                              \
+    static inline type load_acquire_##suffix(const type *p)                                        \
+    {                                                                                              \
+        return __atomic_load_n(p, __ATOMIC_ACQUIRE);                                               \
+    }                                                                                              \
+    static inline type load_full_##suffix(const type *p)                                           \
+    {                                                                                              \
+        return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                               \
+    }                                                                                              \
+    static inline void store_relaxed_##suffix(type *p, type v)                                     \
+    {                                                                                              \
+        __atomic_store_n(p, v, __ATOMIC_RELAXED);                                                  \
+    }                                                                                              \
+    static inline void store_release_##suffix(type *p, type v)                                     \
+    {                                                                                              \
+        __atomic_store_n(p, v, __ATOMIC_RELEASE);                                                  \
+    }                                                                                              \
+    static inline void store_full_##suffix(type *p, type v)                                        \
+    {                                                                                              \
+        __atomic_store_n(p, v, __ATOMIC_SEQ_CST);                                                  \
+    }                                                                                              \
+    static inline type exchange_full_##suffix(type *p, type v)                                     \
+    {                                                                                              \
+        return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                                        \
+    }                                                                                              \
+    static inline type fetch_or_full_##suffix(type *p, type v)                                     \
+    {                                                                                              \
+        return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);                                          \
+    }                                                                                              \
+    static inline type fetch_and_full_##suffix(type *p, type v)                                    \
+    {                                                                                              \
+        return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);                                         \
+    }                                                                                              \
+    /* On failure *expected becomes what was found. */                                             \
+    static inline bool compare_exchange_full_##suffix(type *p, type *expected, type desired)       \
+    {                                                                                              \
+        return __atomic_compare_exchange_n(p, expected, desired, false, __ATOMIC_SEQ_CST,          \
+                                           __ATOMIC_SEQ_CST);                                      \
+    }
+
+BARRIER_ACCESSORS(u8, uint8_t)
+BARRIER_ACCESSORS(u16, uint16_t)
+BARRIER_ACCESSORS(u32, uint32_t)
+BARRIER_ACCESSORS(u64, uint64_t)
+#undef BARRIER_ACCESSORS
+
+/* In a spin loop: tells the core that nothing happens until another core writes. */
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif
