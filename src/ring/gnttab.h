@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gnttab: a domain's own side of its grant table: offer a page, take the offer back.
+ *
+ * Order of writes and the revocation rule as in Linux drivers/xen/grant-table.c: domid and frame
+ * first, flags last; end_access by compare-and-exchange, never "look, then clear" (XSA-396).
+ * The caller serialises calls on the same reference.
+ */
+#ifndef SPLITDOM_RING_GNTTAB_H
+#define SPLITDOM_RING_GNTTAB_H
+
+#include <stdbool.h>
+
+#include "splitdom/grant_table.h"
+
+/* Offers page frame of this domain to domid under ref. Pairs with the checks in grant_map.c. */
+void gnttab_grant_access(struct grant_entry_v1 *table, grant_ref_t ref, domid_t domid,
+                         uint32_t frame, bool readonly);
+
+/* Takes the offer back. Errors: -EBUSY the peer has the page mapped: it must not be reused yet. */
+int gnttab_end_access(struct grant_entry_v1 *table, grant_ref_t ref);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "ring/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    PFN_START_INFO = 0,
+    PFN_SHARED_INFO = 1,
+    PFN_STORE = 2,
+    PFN_GNTTAB = 3,
+    GRANT_REF_STORE = 1, /* GNTTAB_RESERVED_XENSTORE */
+    NAME_TRIES = 16,
+};
+
+/* Enough entries to grant every page once, besides the reserved ones. */
+static uint32_t gnttab_frames_for(uint32_t nr_pages)
+{
+    return (nr_pages + GNTTAB_NR_RESERVED_ENTRIES + GNTTAB_ENTRIES_PER_FRAME - 1) /
+           GNTTAB_ENTRIES_PER_FRAME;
+}
+
+uint32_t segment_pages_for(uint32_t free_pages)
+{
+    uint32_t nr_pages = PFN_GNTTAB + free_pages + 1;
+    while (nr_pages - PFN_GNTTAB - gnttab_frames_for(nr_pages) < free_pages)
+        nr_pages++;
+    return nr_pages < SEGMENT_PAGES_MIN ? SEGMENT_PAGES_MIN : nr_pages;
+}
+
+/* What start_info must say about a segment of this size. */
+static void describe(uint32_t nr_pages, domid_t domid, struct start_info *si)
+{
+    memset(si, 0, sizeof(*si));
+    snprintf(si->magic, sizeof(si->magic), "%s", START_INFO_MAGIC);
+    si->abi_version = START_INFO_ABI_VERSION;
+    si->struct_size = sizeof(*si);
+    si->nr_pages = nr_pages;
+    si->domid = domid;
+    si->shared_info_pfn = PFN_SHARED_INFO;
+    si->store_pfn = PFN_STORE;
+    si->store_evtchn = SEGMENT_STORE_EVTCHN;
+    si->gnttab_pfn = PFN_GNTTAB;
+    si->nr_gnttab_frames = gnttab_frames_for(nr_pages);
+    si->free_pfn = si->gnttab_pfn + si->nr_gnttab_frames;
+    si->nr_free_pages = nr_pages - si->free_pfn;
+    si->dom0_cpu = START_INFO_CPU_NONE;
+    si->domu_cpu = START_INFO_CPU_NONE;
+}
+
+static int map(int fd, const struct start_info *si, struct segment *out)
+{
+    size_t bytes = (size_t)si->nr_pages << XEN_PAGE_SHIFT;
+    uint8_t *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        return -errno;
+    *out = (struct segment){
+        .base = base,
+        .nr_pages = si->nr_pages,
+        .domid = si->domid,
+        .nr_grant_entries = si->nr_gnttab_frames * GNTTAB_ENTRIES_PER_FRAME,
+        .free_pfn = si->free_pfn,
+        .nr_free_pages = si->nr_free_pages,
+        .store_evtchn = si->store_evtchn,
+    };
+    out->start_info = segment_page(out, PFN_START_INFO);
+    out->shared_info = segment_page(out, si->shared_info_pfn);
+    out->store = segment_page(out, si->store_pfn);
+    out->gnttab = segment_page(out, si->gnttab_pfn);
+    return 0;
+}
+
+/* A file that has no name by the time anyone else can look. */
+static int open_nameless(void)
+{
+    for (int i = 0; i < NAME_TRIES; i++) {
+        uint64_t number;
+        char name[64];
+        if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+            return -EIO;
+        snprintf(name, sizeof(name), "/splitdom.%d.%016llx", (int)getpid(),
+                 (unsigned long long)number);
+        int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            shm_unlink(name);
+            return fd;
+        }
+        if (errno != EEXIST)
+            return -errno;
+    }
+    return -EEXIST;
+}
+
+int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *fd)
+{
+    memset(out, 0, sizeof(*out));
+    *fd = -1;
+    if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > SEGMENT_PAGES_MAX)
+        return -EINVAL;
+    int file = open_nameless();
+    if (file < 0)
+        return file;
+
+    struct start_info si;
+    describe(nr_pages, domid, &si);
+    off_t bytes = (off_t)nr_pages << XEN_PAGE_SHIFT;
+    int rc = ftruncate(file, bytes) < 0 ? -errno : -posix_fallocate(file, 0, bytes);
+    if (rc == 0)
+        rc = map(file, &si, out);
+    if (rc < 0) {
+        close(file);
+        return rc;
+    }
+    memcpy(out->start_info, &si, sizeof(si));
+    out->gnttab[GRANT_REF_STORE] = (struct grant_entry_v1){
+        .flags = GTF_permit_access, .domid = DOM0_DOMID, .frame = PFN_STORE};
+    *fd = file;
+    return 0;
+}
+
+int segment_attach(int fd, struct segment *out)
+{
+    struct start_info found, expected;
+    struct stat st;
+    memset(out, 0, sizeof(*out));
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    ssize_t n = pread(fd, &found, sizeof(found), 0);
+    if (n < 0)
+        return -errno;
+    if (n != (ssize_t)sizeof(found))
+        return -EPROTO;
+    if (found.nr_pages < SEGMENT_PAGES_MIN || found.nr_pages > SEGMENT_PAGES_MAX ||
+        st.st_size != (off_t)found.nr_pages << XEN_PAGE_SHIFT)
+        return -EPROTO;
+    describe(found.nr_pages, found.domid, &expected);
+    /* The hints live in the same page and change while we look. */
+    if (memcmp(&found, &expected, offsetof(struct start_info, dom0_cpu)) != 0)
+        return -EPROTO;
+    return map(fd, &found, out);
+}
+
+void segment_detach(struct segment *segment)
+{
+    if (segment->base != NULL)
+        munmap(segment->base, (size_t)segment->nr_pages << XEN_PAGE_SHIFT);
+    memset(segment, 0, sizeof(*segment));
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segment: the memory of a domain, one shared-memory file.
+ *
+ * Made by Dom0 with shm_open, unlinked before anyone else could open it and handed to the domain as
+ * a descriptor: nothing can be left behind in /dev/shm. Its layout is a pure function of its number
+ * of pages; start_info tells it for readers, and attach verifies that it tells the truth.
+ */
+#ifndef SPLITDOM_RING_SEGMENT_H
+#define SPLITDOM_RING_SEGMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "splitdom/start_info.h"
+#include "splitdom/xs_wire.h"
+
+enum {
+    SEGMENT_PAGES_MIN = 8,
+    SEGMENT_PAGES_MAX = 16384, /* 64 MiB */
+};
+
+struct segment {
+    uint8_t *base; /* NULL when not mapped */
+    uint32_t nr_pages;
+    domid_t domid;
+    uint32_t nr_grant_entries;
+    uint32_t free_pfn; /* first page for the domain's own use */
+    uint32_t nr_free_pages;
+    evtchn_port_t store_evtchn;
+    struct start_info *start_info; /* only for the two *_cpu hints */
+    struct shared_info *shared_info;
+    struct xenstore_domain_interface *store;
+    struct grant_entry_v1 *gnttab;
+};
+
+enum { SEGMENT_STORE_EVTCHN = 1 };
+
+/*
+ * Dom0: makes a segment of nr_pages for domid, maps it, fills start_info, grants the xenstore page
+ * (reference 1, as Xen's toolstack does). *fd is the descriptor to hand over; close it afterwards.
+ * All memory is reserved now, so that a full /dev/shm is an error here and not a SIGBUS later.
+ * Errors: -EINVAL nr_pages out of range; -ENOSPC /dev/shm is full; -ENOMEM; -EMFILE; ...
+ */
+int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *fd);
+
+/*
+ * Domain: maps the segment behind fd (the caller keeps and closes fd) after checking magic,
+ * version, sizes and every area of start_info. Errors: -EPROTO the contents make no sense or come
+ * from another version; others from the system.
+ */
+int segment_attach(int fd, struct segment *out);
+
+/* Unmaps. Zeroed or detached segments are allowed. */
+void segment_detach(struct segment *segment);
+
+static inline void *segment_page(const struct segment *segment, uint32_t pfn)
+{
+    return segment->base + ((size_t)pfn << XEN_PAGE_SHIFT);
+}
+
+/* How many pages a segment needs so that free_pages are left for the domain's own use. */
+uint32_t segment_pages_for(uint32_t free_pages);
+
+#endif
