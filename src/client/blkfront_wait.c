@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How threads of one domain wait for responses on the one ring that they share.
+ *
+ * There is one vCPU for the ring, and Dom0 wakes one sleeper on it. So one waiting thread, the
+ * leader, sleeps there (with rsp_event armed) on behalf of all; the others sleep on words of their
+ * own. Whoever is awake and has the lock takes all responses off the ring and wakes their owners.
+ *
+ * Invariant, kept by blkfront_unlock: while any thread sleeps on its own word, there is a leader,
+ * or a sleeper has been nudged and is on its way to become one. So no response stays unseen:
+ *   - the leader arms rsp_event and looks again before it sleeps (front_ring_final_check);
+ *   - it gives up its role only with the lock held, and then reaps;
+ *   - a nudged sleeper that is handed its response before it got the lock need not lead: whoever
+ *     handed it over held the lock and keeps the invariant when it releases it.
+ */
+#include <sched.h>
+#include <time.h>
+
+#include "client/blkfront_parts.h"
+#include "ring/barrier.h"
+#include "ring/evtchn.h"
+#include "ring/futex.h"
+
+static void ignore_port(void *ctx, evtchn_port_t port)
+{
+    (void)ctx;
+    (void)port; /* the ring's port is the only one of this vCPU */
+}
+
+void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
+{
+    struct read_waiter *heir = bf->sleepers.head;
+    bool kick = bf->kick_owed;
+    bf->kick_owed = false;
+    if (kick)
+        bf->stats.kicks++;
+    uint32_t *heir_word = NULL;
+    /* Already nudged: it is awake and on its way. */
+    if (!bf->leader && heir != NULL &&
+        exchange_full_u32(&heir->word, WAITER_AWAKE) == WAITER_SLEEPING)
+        heir_word = &heir->word;
+    pthread_mutex_unlock(&bf->lock);
+    if (kick)
+        (void)evtchn_kick(bf->domu.doorbell_fd); /* a dead Dom0 is the link thread's business */
+    blkfront_wake(wakes);
+    if (heir_word != NULL)
+        (void)futex_wake(heir_word, 1, FUTEX_SCOPE_PRIVATE);
+}
+
+/* Sleeps on the ring's vCPU for everybody. */
+static void lead(struct blkfront *bf, struct wake_batch *wakes)
+{
+    struct shared_info *si = bf->domu.segment.shared_info;
+    if (front_ring_final_check(&bf->ring))
+        return;
+    bf->leader = true;
+    blkfront_unlock(bf, wakes);
+    (void)evtchn_wait(si, DOMU_VCPU_RING, -1);
+    (void)evtchn_collect(si, DOMU_VCPU_RING, ignore_port, NULL);
+    pthread_mutex_lock(&bf->lock);
+    bf->leader = false;
+    bf->stats.upcalls++;
+    if (bf->linking || bf->failed != 0)
+        pthread_cond_broadcast(&bf->link_changed);
+}
+
+static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
+{
+    if (!waiter->listed) {
+        waiter->next = NULL;
+        waiter->prev = bf->sleepers.tail;
+        if (waiter->prev != NULL)
+            waiter->prev->next = waiter;
+        else
+            bf->sleepers.head = waiter;
+        bf->sleepers.tail = waiter;
+        waiter->listed = true;
+    }
+    store_full_u32(&waiter->word, WAITER_SLEEPING);
+    blkfront_unlock(bf, wakes);
+    uint32_t word;
+    while ((word = load_acquire_u32(&waiter->word)) == WAITER_SLEEPING)
+        (void)futex_wait(&waiter->word, WAITER_SLEEPING, -1, FUTEX_SCOPE_PRIVATE);
+    if (word == WAITER_DONE)
+        return true;
+    pthread_mutex_lock(&bf->lock);
+    if (load_acquire_u32(&waiter->word) != WAITER_DONE)
+        return false;
+    blkfront_unlock(bf, wakes);
+    return true;
+}
+
+bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
+{
+    if (bf->linking) {
+        blkfront_wake(wakes);
+        pthread_cond_wait(&bf->link_changed, &bf->lock);
+    } else if (bf->leader) {
+        return sleep_on_word(bf, waiter, wakes);
+    } else {
+        blkfront_unlist(bf, waiter);
+        lead(bf, wakes);
+    }
+    if (load_acquire_u32(&waiter->word) != WAITER_DONE)
+        return false;
+    blkfront_unlock(bf, wakes);
+    return true;
+}
+
+bool blkfront_may_spin(struct blkfront *bf)
+{
+    struct start_info *hints = bf->domu.segment.start_info;
+    uint32_t cpu = (uint32_t)sched_getcpu();
+    if (load_relaxed_u32(&hints->domu_cpu) != cpu)
+        store_relaxed_u32(&hints->domu_cpu, cpu);
+    if (bf->options.no_spin)
+        return false;
+    uint32_t dom0_cpu = load_relaxed_u32(&hints->dom0_cpu);
+    return dom0_cpu != START_INFO_CPU_NONE && dom0_cpu != cpu && spin_budget_grant(&bf->spin);
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Dom0 armed the doorbell after it had taken our request, without answering it: it is at the disk,
+ * which takes longer than any spin. */
+static bool went_to_disk(const struct blkif_sring *sring, uint32_t request_index)
+{
+    return (int32_t)(load_relaxed_u32(&sring->req_event) - (request_index + 2)) >= 0;
+}
+
+/* Without the lock: is there something to reap? Advisory. */
+static bool response_hint(const struct blkfront *bf, const struct blkif_sring *sring)
+{
+    return load_relaxed_u32(&sring->rsp_prod) != load_relaxed_u32(&bf->ring.rsp_cons);
+}
+
+void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index)
+{
+    enum { LOOKS_PER_CLOCK_READ = 16 };
+    const struct blkif_sring *sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
+    uint64_t deadline_ns = monotonic_ns() + SPIN_NS;
+    bool won = false;
+    for (uint32_t looks = 1;; looks++) {
+        won = load_acquire_u32(&waiter->word) == WAITER_DONE || response_hint(bf, sring);
+        if (won || went_to_disk(sring, request_index))
+            break;
+        if (looks % LOOKS_PER_CLOCK_READ == 0 && monotonic_ns() > deadline_ns)
+            break;
+        cpu_relax();
+    }
+    pthread_mutex_lock(&bf->lock);
+    spin_budget_report(&bf->spin, won);
+    if (won)
+        bf->stats.spins_won++;
+    else
+        bf->stats.spins_lost++;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/disk_queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/inflight.h"
+
+enum {
+    /* A device that works serially idles while a long plug of submissions is prepared: hand reads
+     * over in small chunks. */
+    KICK_CHUNK = 2,
+    /* Cost of a read in turns: one, plus one for every further 16 KiB (the device's transfer time).
+     */
+    COST_SECTORS = 32,
+};
+
+/* One read at the disk, and everybody who waits for it. */
+struct disk_read {
+    struct disk_io io; /* first: the engine gives it back */
+    struct inflight_read flight;
+    struct disk_queue *queue;
+    struct disk_client *client; /* whose turn it took; NULL when that one has left */
+    struct pending_list waiting;
+    uint64_t first_sector; /* of io, at its aligned offset */
+    uint8_t *buffer;
+    struct disk_read *next_free;
+};
+
+struct disk_queue {
+    const struct image *image;
+    struct disk *disk;
+    struct cache *cache;
+    struct sched sched;
+    struct inflight inflight;
+    pending_done_fn *done;
+    struct disk_queue_stats stats;
+    struct disk_read *free_reads;
+    struct disk_read *reads;
+    void *pool;
+    uint32_t in_flight;
+    uint64_t now_ns; /* of the present turn: completions are counted at it */
+};
+
+static size_t buffer_bytes(const struct image *image)
+{
+    uint64_t offset;
+    uint32_t worst = 0;
+    /* The widest span that a request of BLKIF_SECTORS_MAX sectors can need, for any alignment. */
+    image_read_span(image, image->block_size_bytes / BLKIF_SECTOR_SIZE - 1, BLKIF_SECTORS_MAX,
+                    &offset, &worst);
+    size_t bytes = worst + image->block_size_bytes;
+    return (bytes + XEN_PAGE_SIZE - 1) & ~(size_t)(XEN_PAGE_SIZE - 1);
+}
+
+static int create_reads(struct disk_queue *q, uint32_t depth, size_t each_bytes)
+{
+    q->pool = NULL;
+    int rc = posix_memalign(&q->pool, XEN_PAGE_SIZE, each_bytes * depth);
+    if (rc != 0)
+        return -rc;
+    q->reads = calloc(depth, sizeof(*q->reads));
+    if (q->reads == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < depth; i++) {
+        struct disk_read *read = &q->reads[i];
+        read->queue = q;
+        read->buffer = (uint8_t *)q->pool + i * each_bytes;
+        read->next_free = q->free_reads;
+        q->free_reads = read;
+    }
+    return 0;
+}
+
+int disk_queue_create(const struct disk_queue_config *config, pending_done_fn *done,
+                      struct disk_queue **out, char *why, size_t why_bytes)
+{
+    *out = NULL;
+    struct disk_queue *q = calloc(1, sizeof(*q));
+    if (q == NULL) {
+        snprintf(why, why_bytes, "out of memory for the disk queue");
+        return -ENOMEM;
+    }
+    q->image = config->image;
+    q->done = done;
+    sched_init(&q->sched, config->depth, config->depth_isolated);
+    inflight_init(&q->inflight);
+
+    size_t each_bytes = buffer_bytes(config->image);
+    int rc = create_reads(q, config->depth, each_bytes);
+    if (rc == 0)
+        rc = cache_create(config->cache_bytes, config->policy, &q->cache);
+    if (rc < 0) {
+        snprintf(why, why_bytes, "out of memory for %u read buffers and a cache of %zu bytes",
+                 config->depth, config->cache_bytes);
+        disk_queue_destroy(q);
+        return rc;
+    }
+    struct disk_config disk = {.poller = config->poller,
+                               .image = config->image,
+                               .pool = q->pool,
+                               .pool_bytes = each_bytes * config->depth,
+                               .depth = config->depth,
+                               .model = config->model};
+    rc = config->engine->create(&disk, &q->disk, why, why_bytes);
+    if (rc < 0) {
+        disk_queue_destroy(q);
+        return rc;
+    }
+    *out = q;
+    return 0;
+}
+
+void disk_queue_destroy(struct disk_queue *q)
+{
+    if (q == NULL)
+        return;
+    if (q->disk != NULL)
+        q->disk->ops->destroy(q->disk);
+    cache_destroy(q->cache);
+    free(q->reads);
+    free(q->pool);
+    free(q);
+}
+
+void disk_client_init(struct disk_client *client)
+{
+    memset(client, 0, sizeof(*client));
+    (void)sched_entity_init(&client->entity, SCHED_WEIGHT_DEFAULT);
+}
+
+int disk_client_set_weight(struct disk_client *client, uint32_t weight)
+{
+    return sched_set_weight(&client->entity, weight);
+}
+
+/* Copies the sectors of p out of contiguous data into the domain's pages. */
+static void copy_to_domain(const struct pending *p, const uint8_t *data)
+{
+    for (uint32_t i = 0; i < p->nr_segments; i++) {
+        size_t bytes = (size_t)p->segment[i].sector_count * BLKIF_SECTOR_SIZE;
+        memcpy(p->segment[i].to, data, bytes);
+        data += bytes;
+    }
+}
+
+/* Answers p from the cache if all of its sectors are there. */
+static bool serve_from_cache(struct disk_queue *q, struct pending *p)
+{
+    if (p->sector_count == 1) {
+        const void *data = cache_lookup(q->cache, p->sector);
+        if (data == NULL)
+            return false;
+        memcpy(p->segment[0].to, data, BLKIF_SECTOR_SIZE);
+        return true;
+    }
+    for (uint32_t i = 0; i < p->sector_count; i++) {
+        if (cache_peek(q->cache, p->sector + i) == NULL)
+            return false;
+    }
+    uint64_t sector = p->sector;
+    for (uint32_t i = 0; i < p->nr_segments; i++) {
+        for (uint32_t k = 0; k < p->segment[i].sector_count; k++)
+            memcpy(p->segment[i].to + (size_t)k * BLKIF_SECTOR_SIZE,
+                   cache_lookup(q->cache, sector++), BLKIF_SECTOR_SIZE);
+    }
+    return true;
+}
+
+static struct disk_read *read_of_flight(struct inflight_read *flight)
+{
+    return (struct disk_read *)((uint8_t *)flight - offsetof(struct disk_read, flight));
+}
+
+/* Hangs p onto a read in flight that covers its sectors. */
+static bool join_read(struct disk_queue *q, struct pending *p)
+{
+    uint64_t offset;
+    uint32_t bytes;
+    image_read_span(q->image, p->sector, p->sector_count, &offset, &bytes);
+    struct inflight_read *flight =
+        inflight_find(&q->inflight, offset / BLKIF_SECTOR_SIZE, bytes / BLKIF_SECTOR_SIZE);
+    if (flight == NULL)
+        return false;
+    struct disk_read *read = read_of_flight(flight);
+    p->state = PENDING_READING;
+    p->read = read;
+    pending_list_append(&read->waiting, p);
+    q->stats.shared++;
+    return true;
+}
+
+void disk_queue_read(struct disk_queue *q, struct disk_client *client, struct pending *p,
+                     uint64_t now_ns)
+{
+    if (serve_from_cache(q, p)) {
+        q->stats.hits++;
+        q->done(p, 0);
+        return;
+    }
+    q->stats.misses++;
+    if (join_read(q, p))
+        return;
+    p->state = PENDING_QUEUED;
+    pending_list_append(&client->queue, p);
+    sched_enqueue(&q->sched, &client->entity, now_ns);
+}
+
+static void keep_in_cache(struct disk_queue *q, const struct pending *p, const uint8_t *data)
+{
+    for (uint32_t i = 0; i < p->sector_count; i++)
+        cache_insert(q->cache, p->sector + i, data + (size_t)i * BLKIF_SECTOR_SIZE);
+}
+
+static void read_done(struct disk_io *io)
+{
+    struct disk_read *read = (struct disk_read *)io;
+    struct disk_queue *q = read->queue;
+    int status = io->status;
+
+    inflight_remove(&q->inflight, &read->flight);
+    q->in_flight--;
+    if (status < 0)
+        q->stats.disk_errors++;
+    if (read->client != NULL)
+        sched_complete(&q->sched, &read->client->entity, q->now_ns);
+
+    /* done may take new requests in and even cancel others: the list is consumed from its head. */
+    struct pending *p;
+    while ((p = read->waiting.head) != NULL) {
+        const uint8_t *data = read->buffer + (p->sector - read->first_sector) * BLKIF_SECTOR_SIZE;
+        pending_list_remove(&read->waiting, p);
+        p->read = NULL;
+        if (status == 0) {
+            copy_to_domain(p, data);
+            keep_in_cache(q, p, data);
+        }
+        q->done(p, status);
+    }
+    read->client = NULL;
+    read->next_free = q->free_reads;
+    q->free_reads = read;
+}
+
+static void send_to_disk(struct disk_queue *q, struct disk_client *client, struct pending *p)
+{
+    struct disk_read *read = q->free_reads;
+    q->free_reads = read->next_free;
+    image_read_span(q->image, p->sector, p->sector_count, &read->io.offset_bytes,
+                    &read->io.length_bytes);
+    read->io.buffer = read->buffer;
+    read->io.done = read_done;
+    read->client = client;
+    read->first_sector = read->io.offset_bytes / BLKIF_SECTOR_SIZE;
+    read->flight.sector = read->first_sector;
+    read->flight.sector_count = read->io.length_bytes / BLKIF_SECTOR_SIZE;
+    inflight_add(&q->inflight, &read->flight);
+    p->state = PENDING_READING;
+    p->read = read;
+    pending_list_append(&read->waiting, p);
+
+    q->stats.disk_reads++;
+    q->stats.disk_bytes += read->io.length_bytes;
+    if (++q->in_flight > q->stats.in_flight_peak)
+        q->stats.in_flight_peak = q->in_flight;
+    q->disk->ops->submit(q->disk, &read->io);
+}
+
+static void kick_disk(struct disk_queue *q)
+{
+    if (q->disk->ops->kick != NULL)
+        q->disk->ops->kick(q->disk);
+}
+
+static uint32_t cost_of(const struct sched_entity *entity)
+{
+    const struct disk_client *client = (const struct disk_client *)entity;
+    return 1 + client->queue.head->sector_count / COST_SECTORS;
+}
+
+uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns)
+{
+    uint32_t sent = 0;
+    struct sched_entity *entity;
+    q->now_ns = now_ns;
+    while (q->free_reads != NULL && (entity = sched_pick(&q->sched, now_ns, cost_of)) != NULL) {
+        struct disk_client *client = (struct disk_client *)entity;
+        struct pending *p = client->queue.head;
+        pending_list_remove(&client->queue, p);
+        if (serve_from_cache(q, p)) { /* somebody else's read brought it meanwhile */
+            sched_complete(&q->sched, entity, now_ns);
+            q->done(p, 0);
+        } else if (join_read(q, p)) {
+            sched_complete(&q->sched, entity, now_ns);
+        } else {
+            send_to_disk(q, client, p);
+            if (++sent % KICK_CHUNK == 0)
+                kick_disk(q);
+        }
+    }
+    if (sent % KICK_CHUNK != 0)
+        kick_disk(q);
+    return sent;
+}
+
+void disk_queue_cancel(struct disk_queue *q, struct disk_client *client, struct pending *p)
+{
+    if (p->state == PENDING_QUEUED) {
+        pending_list_remove(&client->queue, p);
+        sched_cancel(&q->sched, &client->entity);
+    } else if (p->state == PENDING_READING) {
+        pending_list_remove(&p->read->waiting, p);
+        p->read = NULL;
+    }
+    p->state = PENDING_FREE;
+}
+
+void disk_client_detach(struct disk_queue *q, struct disk_client *client)
+{
+    assert(client->queue.head == NULL);
+    for (struct disk_read *read = q->reads; client->entity.in_flight != 0; read++) {
+        if (read->client == client) {
+            read->client = NULL;
+            sched_complete(&q->sched, &client->entity, q->now_ns);
+        }
+    }
+    sched_entity_remove(&q->sched, &client->entity);
+}
+
+void disk_queue_image_changed(struct disk_queue *q)
+{
+    cache_clear(q->cache);
+}
+
+const struct disk_queue_stats *disk_queue_stats(const struct disk_queue *q)
+{
+    return &q->stats;
+}
+
+const struct cache *disk_queue_cache(const struct disk_queue *q)
+{
+    return q->cache;
+}
+
+uint32_t disk_queue_in_flight(const struct disk_queue *q)
+{
+    return q->in_flight;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/dom0.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "service/dom0_parts.h"
+#include "service/dom0_setup.h"
+#include "service/fault_guard.h"
+
+enum {
+    STORE_BUDGET = 16, /* store requests a turn: the data path must not feel the store */
+};
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Serves the store for a bounded share of a turn. True: more waits. */
+static bool run_store(struct dom0 *d)
+{
+    struct domain *pending = d->store_pending;
+    d->store_pending = NULL;
+    while (pending != NULL) {
+        struct domain *domain = pending;
+        pending = domain->store_next;
+        domain->store_next = NULL;
+        domain->store_queued = false;
+        domain_pump_store(domain);
+    }
+    bool more = store_socket_pump(d->store_socket);
+    if (!xs_server_idle(d->store))
+        more |= xs_server_run(d->store, STORE_BUDGET);
+    /* Replies go out now; what they make room for comes in with the next turn. */
+    more |= store_socket_pump(d->store_socket);
+    return more || d->store_pending != NULL;
+}
+
+static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
+{
+    uint32_t taken = ring_loop_turn(&d->ring_loop, now_ns);
+    if (taken > 0) {
+        d->requests += taken;
+        d->last_request_ns = tdf_clock_now_ns(&d->clock);
+    }
+    return taken;
+}
+
+static void loop(struct dom0 *d)
+{
+    while (!d->stopping) {
+        int events = poller_run(d->poller, false);
+        uint64_t now_ns = monotonic_ns();
+        uint32_t work = run_rings(d, now_ns);
+        work += disk_queue_dispatch(d->disk_queue, now_ns);
+        work += events > 0 ? (uint32_t)events : 0;
+        work += run_store(d);
+        if (fault_guard_any())
+            dom0_end_faulted(d);
+        if (work == 0 && ring_loop_settle(&d->ring_loop, now_ns))
+            (void)poller_run(d->poller, true);
+    }
+}
+
+static int farewell(struct dom0 *d)
+{
+    uint32_t bytes = 0;
+    int fd = dom0_farewell_text(d, &bytes);
+    control_farewell(d->control, fd, bytes);
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
+/* Ends in the order in which a stopping client must see it: domains first, then the farewell. */
+static void serve(struct dom0 *d)
+{
+    d->started_ns = d->last_request_ns = tdf_clock_now_ns(&d->clock);
+    loop(d);
+    log_line(d->log, "stopping: %s", d->stop_reason);
+    control_quiesce(d->control);
+    while (disk_queue_in_flight(d->disk_queue) > 0)
+        (void)poller_run(d->poller, true);
+    farewell(d);
+}
+
+int dom0_run(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
+             void (*ready)(void *ctx), void *ready_ctx, char *why, size_t why_bytes)
+{
+    struct dom0 *d;
+    int rc = dom0_setup(options, rundir, log, &d, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    ready(ready_ctx);
+    serve(d);
+    dom0_teardown(d);
+    return 0;
+}

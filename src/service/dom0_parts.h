@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom0_parts: struct dom0, for the three files that make up Dom0's top: dom0.c (assembly and loop),
+ * dom0_domains.c (the control socket's wishes) and dom0_status.c (what it tells of itself).
+ */
+#ifndef SPLITDOM_SERVICE_DOM0_PARTS_H
+#define SPLITDOM_SERVICE_DOM0_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "service/control.h"
+#include "service/dom0.h"
+#include "service/domain.h"
+#include "service/ring_loop.h"
+#include "service/store_socket.h"
+#include "tdf/timer.h"
+
+struct dom0 {
+    const struct dom0_options *options;
+    const struct rundir *rundir;
+    struct log *log;
+    struct poller *poller;
+    const char *engine_name;
+    struct image image;
+    size_t cache_bytes;
+    struct disk_queue *disk_queue;
+    struct xs_server *store;
+    struct store_socket *store_socket;
+    struct control *control;
+    struct ring_loop ring_loop;
+    struct domain_host host;
+
+    struct domain **domains; /* by domid; domid 0 is ourselves */
+    uint32_t domain_count;
+    domid_t domid_last;           /* domids are reused as late as possible */
+    struct domain *store_pending; /* domains whose store ring is to be pumped */
+    uint64_t domains_created;
+
+    struct tdf_source *time_source;
+    struct tdf_clock clock; /* Dom0's own */
+    struct timers *timers;
+    struct timer *idle_timer;
+    int timer_fd;
+    struct poller_watch *timer_watch;
+    int signal_fd;
+    struct poller_watch *signal_watch;
+    struct xs_local_watch *refresh_watch;
+
+    uint64_t requests; /* taken off all rings, ever */
+    uint64_t requests_at_idle_check;
+    uint64_t last_request_ns;       /* Dom0's clock */
+    struct vbd_ring_stats departed; /* of domains that have ended */
+    uint64_t started_ns;            /* Dom0's clock */
+    bool stopping;
+    const char *stop_reason;
+};
+
+/* dom0_domains.c */
+extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */
+/* Ends domains whose memory was taken away under us. */
+void dom0_end_faulted(struct dom0 *d);
+
+/* dom0_status.c: each returns a descriptor with text, or -errno. */
+int dom0_status_text(void *ctx, uint32_t *bytes);
+int dom0_farewell_text(struct dom0 *d, uint32_t *bytes);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/dom0_setup.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "service/dom0_parts.h"
+#include "service/dom0_wakeups.h"
+#include "service/fault_guard.h"
+
+enum {
+    SPARE_CONNECTIONS = 64, /* verbs of `service` beside the domains */
+    STORE_CONNECTIONS_MAX = 256,
+    FDS_PER_DOMAIN = 2,
+    FDS_BASE = 512,
+};
+
+/* Two descriptors a domain: the default soft limit of 1024 would end at 500 of them. */
+static void raise_fd_limit(const struct dom0_options *options)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)options->max_domains * FDS_PER_DOMAIN + FDS_BASE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int pin_to_cpu(int cpu)
+{
+    if (cpu < 0)
+        return 0;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
+static const struct disk_ops *engine_ops(enum dom0_engine engine)
+{
+    switch (engine) {
+    case ENGINE_NULL:
+        return &disk_null_ops;
+    case ENGINE_MODEL:
+        return &disk_model_ops;
+    case ENGINE_THREADS:
+        return &disk_threads_ops;
+    default:
+        return &disk_uring_ops;
+    }
+}
+
+static int create_disk_queue(struct dom0 *d, const struct disk_ops *engine, char *why,
+                             size_t why_bytes)
+{
+    struct disk_queue_config config = {.poller = d->poller,
+                                       .image = &d->image,
+                                       .engine = engine,
+                                       .model = d->options->model,
+                                       .cache_bytes = d->cache_bytes,
+                                       .policy = cache_policy_find(d->options->cache_policy),
+                                       .depth = d->options->depth,
+                                       .depth_isolated = d->options->depth_isolated};
+    d->engine_name = engine->name;
+    return disk_queue_create(&config, vbd_ring_done, &d->disk_queue, why, why_bytes);
+}
+
+/* io_uring where the kernel lets us, else epoll and, for the disk, threads; the log says which. */
+static int create_poller_and_disk(struct dom0 *d, char *why, size_t why_bytes)
+{
+    enum dom0_engine engine = d->options->engine;
+    if (engine != ENGINE_THREADS) {
+        int rc = poller_create(POLLER_URING, &d->poller);
+        if (rc == 0)
+            rc = create_disk_queue(d, engine_ops(engine), why, why_bytes);
+        else
+            snprintf(why, why_bytes, "io_uring is not available here (%s); try --engine threads",
+                     strerror(-rc));
+        if (rc == 0 || engine == ENGINE_URING)
+            return rc;
+        if (engine == ENGINE_AUTO)
+            log_line(d->log, "io_uring is not available (%s): the threads engine takes over",
+                     strerror(-rc));
+        poller_destroy(d->poller);
+        d->poller = NULL;
+        if (engine == ENGINE_AUTO)
+            engine = ENGINE_THREADS;
+    }
+    int rc = poller_create(POLLER_EPOLL, &d->poller);
+    if (rc < 0) {
+        snprintf(why, why_bytes, "cannot create an epoll instance: %s", strerror(-rc));
+        return rc;
+    }
+    return create_disk_queue(d, engine_ops(engine), why, why_bytes);
+}
+
+static int create_domains(struct dom0 *d)
+{
+    d->domains = calloc((size_t)d->options->max_domains + 1, sizeof(struct domain *));
+    if (d->domains == NULL)
+        return -ENOMEM;
+    /* Ring pages that are not contiguous are guarded as a second range. */
+    return fault_guard_install(2 * d->options->max_domains);
+}
+
+static void store_ready(void *ctx, struct domain *domain)
+{
+    struct dom0 *d = ctx;
+    if (domain->store_queued)
+        return;
+    domain->store_queued = true;
+    domain->store_next = d->store_pending;
+    d->store_pending = domain;
+}
+
+static void ring_broken(void *ctx, struct ring_slot *slot)
+{
+    (void)ctx;
+    struct domain *domain = (struct domain *)((uint8_t *)slot - offsetof(struct domain, slot));
+    vbd_back_fail(domain->vbd, -EPROTO, "the ring's request index makes no sense: halted");
+}
+
+static void fill_host(struct dom0 *d)
+{
+    d->ring_loop = (struct ring_loop){.cpu = START_INFO_CPU_NONE,
+                                      .no_spin = d->options->no_spin,
+                                      .broken = ring_broken,
+                                      .ctx = d};
+    d->host = (struct domain_host){.poller = d->poller,
+                                   .store = d->store,
+                                   .log = d->log,
+                                   .disk_queue = d->disk_queue,
+                                   .image = &d->image,
+                                   .time_source = d->time_source,
+                                   .image_path = d->options->image_path,
+                                   .max_ring_page_order = d->options->max_ring_page_order,
+                                   .max_pages = d->options->max_pages,
+                                   .ring_loop = &d->ring_loop,
+                                   .store_ready = store_ready,
+                                   .clock_changed = dom0_clock_changed,
+                                   .ctx = d};
+}
+
+/* Sockets come last: whoever can connect can be served. */
+static int open_sockets(struct dom0 *d)
+{
+    int rc = store_socket_create(d->rundir->store_socket, d->poller, d->store, d->log,
+                                 STORE_CONNECTIONS_MAX, &d->store_socket);
+    if (rc == 0)
+        rc = control_create(d->rundir->control_socket, d->poller, d->log,
+                            d->options->max_domains + SPARE_CONNECTIONS, &dom0_control_ops, d,
+                            &d->control);
+    return rc;
+}
+
+static int assemble(struct dom0 *d, char *why, size_t why_bytes)
+{
+    const struct dom0_options *options = d->options;
+    int rc = image_open(options->image_path, &d->image, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    d->cache_bytes = (size_t)((double)d->image.size_bytes * options->cache_percent / 100.0);
+    rc = create_poller_and_disk(d, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    const char *step = "pin Dom0 to its CPU";
+    rc = pin_to_cpu(options->cpu);
+    if (rc == 0) {
+        step = "create the store";
+        rc = xs_server_create(NULL, &d->store);
+    }
+    if (rc == 0) {
+        step = "start the clock";
+        rc = dom0_wakeups_create(d);
+    }
+    if (rc == 0) {
+        step = "prepare for domains";
+        rc = create_domains(d);
+        fill_host(d);
+    }
+    if (rc == 0) {
+        step = "open the sockets";
+        rc = open_sockets(d);
+    }
+    if (rc < 0)
+        snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
+    return rc;
+}
+
+int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
+               struct dom0 **out, char *why, size_t why_bytes)
+{
+    *out = NULL;
+    struct dom0 *d = calloc(1, sizeof(*d));
+    if (d == NULL) {
+        snprintf(why, why_bytes, "out of memory");
+        return -ENOMEM;
+    }
+    d->options = options;
+    d->rundir = rundir;
+    d->log = log;
+    d->image.fd = -1;
+    d->timer_fd = d->signal_fd = -1;
+    raise_fd_limit(options);
+    int rc = assemble(d, why, why_bytes);
+    if (rc < 0) {
+        dom0_teardown(d);
+        return rc;
+    }
+    log_line(log, "serving %s: %llu sectors, engine %s, cache %zu bytes (%s)", options->image_path,
+             (unsigned long long)(d->image.size_bytes / BLKIF_SECTOR_SIZE), d->engine_name,
+             d->cache_bytes, options->cache_policy);
+    *out = d;
+    return 0;
+}
+
+void dom0_teardown(struct dom0 *d)
+{
+    if (d == NULL)
+        return;
+    control_destroy(d->control); /* ends the domains, too */
+    store_socket_destroy(d->store_socket);
+    dom0_wakeups_destroy(d);
+    xs_server_destroy(d->store);
+    disk_queue_destroy(d->disk_queue);
+    poller_destroy(d->poller);
+    image_close(&d->image);
+    if (d->domains != NULL)
+        fault_guard_remove();
+    free(d->domains);
+    free(d);
+}

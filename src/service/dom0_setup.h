@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dom0_setup: puts Dom0 together and takes it apart.
+ */
+#ifndef SPLITDOM_SERVICE_DOM0_SETUP_H
+#define SPLITDOM_SERVICE_DOM0_SETUP_H
+
+#include "service/dom0.h"
+
+struct dom0;
+
+/* Errors: -errno with one line for people in why; nothing is left behind then. */
+int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
+               struct dom0 **out, char *why, size_t why_bytes);
+/* Accepts a half-built one. NULL allowed. */
+void dom0_teardown(struct dom0 *d);
+
+#endif

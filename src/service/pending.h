@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pending: one block request between its arrival on a ring and its response.
+ *
+ * A fixed pool per ring, as many as the ring has slots: a request that was taken always finds one.
+ * (Linux xen-blkback: struct pending_req.)
+ */
+#ifndef SPLITDOM_SERVICE_PENDING_H
+#define SPLITDOM_SERVICE_PENDING_H
+
+#include <stdint.h>
+
+#include "splitdom/blkif.h"
+
+struct vbd_ring;
+struct disk_read;
+
+enum pending_state {
+    PENDING_FREE,
+    PENDING_QUEUED,  /* in its domain's queue, waiting for a turn at the disk */
+    PENDING_READING, /* on the list of a disk_read */
+};
+
+struct pending_segment {
+    uint8_t *to; /* inside the domain's memory: written, never read */
+    grant_ref_t gref;
+    uint32_t sector_count;
+};
+
+struct pending {
+    struct vbd_ring *ring;
+    enum pending_state state;
+    uint8_t operation;
+    uint8_t nr_segments;
+    uint32_t sector_count;
+    uint64_t id; /* echoed */
+    uint64_t sector;
+    struct pending_segment segment[BLKIF_MAX_SEGMENTS_PER_REQUEST];
+    struct disk_read *read;      /* while READING */
+    struct pending *next, *prev; /* free list, queue, or list of a disk_read */
+};
+
+/* A list of pendings, first in, first out, any member removable. Zeroed = empty. */
+struct pending_list {
+    struct pending *head, *tail;
+};
+
+static inline void pending_list_append(struct pending_list *list, struct pending *p)
+{
+    p->next = NULL;
+    p->prev = list->tail;
+    if (list->tail != NULL)
+        list->tail->next = p;
+    else
+        list->head = p;
+    list->tail = p;
+}
+
+static inline void pending_list_remove(struct pending_list *list, struct pending *p)
+{
+    if (p->prev != NULL)
+        p->prev->next = p->next;
+    else
+        list->head = p->next;
+    if (p->next != NULL)
+        p->next->prev = p->prev;
+    else
+        list->tail = p->prev;
+    p->next = p->prev = NULL;
+}
+
+#endif

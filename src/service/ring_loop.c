@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/ring_loop.h"
+
+#include <sched.h>
+
+#include "ring/barrier.h"
+
+static void activate(struct ring_loop *loop, struct ring_slot *slot)
+{
+    slot->active = true;
+    slot->answered = true; /* somebody woke us: the next request may be close */
+    slot->idle_since_ns = 0;
+    loop->active_count++;
+    if (loop->active == NULL) {
+        slot->next = slot->prev = slot;
+        loop->active = slot;
+        return;
+    }
+    /* Last in turn: just before the one that is next. */
+    slot->next = loop->active;
+    slot->prev = loop->active->prev;
+    slot->prev->next = slot;
+    slot->next->prev = slot;
+}
+
+static void deactivate(struct ring_loop *loop, struct ring_slot *slot)
+{
+    slot->active = false;
+    loop->active_count--;
+    if (slot->next == slot) {
+        loop->active = NULL;
+    } else {
+        slot->prev->next = slot->next;
+        slot->next->prev = slot->prev;
+        if (loop->active == slot)
+            loop->active = slot->next;
+    }
+    slot->next = slot->prev = NULL;
+}
+
+void ring_loop_add(struct ring_loop *loop, struct ring_slot *slot)
+{
+    spin_budget_init(&slot->budget);
+    activate(loop, slot); /* requests may have been put on the ring before we connected */
+}
+
+void ring_loop_remove(struct ring_loop *loop, struct ring_slot *slot)
+{
+    if (slot->active)
+        deactivate(loop, slot);
+    *slot = (struct ring_slot){0};
+}
+
+void ring_loop_wake(struct ring_loop *loop, struct ring_slot *slot)
+{
+    if (slot->ring != NULL && !slot->active)
+        activate(loop, slot);
+}
+
+static void publish_cpu(struct ring_loop *loop, struct ring_slot *slot)
+{
+    if (load_relaxed_u32(&slot->start_info->dom0_cpu) != loop->cpu)
+        store_relaxed_u32(&slot->start_info->dom0_cpu, loop->cpu);
+}
+
+uint32_t ring_loop_turn(struct ring_loop *loop, uint64_t now_ns)
+{
+    uint32_t total = 0;
+    loop->turns++;
+    loop->cpu = (uint32_t)sched_getcpu();
+    for (uint32_t i = loop->active_count; i > 0; i--) {
+        struct ring_slot *slot = loop->active;
+        loop->active = slot->next;
+        int taken = vbd_ring_consume(slot->ring, now_ns);
+        if (taken < 0) {
+            loop->broken(loop->ctx, slot);
+            continue;
+        }
+        if (taken > 0) {
+            if (slot->idle_since_ns != 0)
+                spin_budget_report(&slot->budget, true);
+            slot->idle_since_ns = 0;
+            publish_cpu(loop, slot);
+            total += (uint32_t)taken;
+        }
+    }
+    return total;
+}
+
+/* Can the front end be running right now, on a CPU that is not ours? */
+static bool peer_runs_elsewhere(const struct ring_loop *loop, const struct ring_slot *slot)
+{
+    uint32_t cpu = load_relaxed_u32(&slot->start_info->domu_cpu);
+    return cpu != START_INFO_CPU_NONE && cpu != loop->cpu;
+}
+
+/* Is it worth while to go on looking at this empty ring? */
+static bool keep_looking(struct ring_loop *loop, struct ring_slot *slot, uint64_t now_ns)
+{
+    uint64_t responses = slot->ring->ring.rsp_prod;
+    if (responses != slot->seen_responses) {
+        slot->seen_responses = responses;
+        slot->answered = true;
+    }
+    if (slot->idle_since_ns == 0) {
+        if (loop->no_spin || !slot->answered || !peer_runs_elsewhere(loop, slot) ||
+            !spin_budget_grant(&slot->budget))
+            return false;
+        slot->answered = false;
+        slot->idle_since_ns = now_ns;
+        return true;
+    }
+    if (now_ns - slot->idle_since_ns < SPIN_NS)
+        return true;
+    spin_budget_report(&slot->budget, false);
+    return false;
+}
+
+bool ring_loop_settle(struct ring_loop *loop, uint64_t now_ns)
+{
+    struct ring_slot *slot = loop->active;
+    for (uint32_t i = loop->active_count; i > 0; i--) {
+        struct ring_slot *next = slot->next;
+        if (!keep_looking(loop, slot, now_ns)) {
+            slot->idle_since_ns = 0;
+            loop->arms++;
+            if (!vbd_ring_arm(slot->ring))
+                deactivate(loop, slot);
+        }
+        slot = next;
+    }
+    return loop->active_count == 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_socket: xenstore.sock, where Dom0's tools (the stock xenstore-* commands among them) reach
+ * the store. Connections are privileged: the socket lies in the user's own directory.
+ *
+ * A slow or broken peer costs nothing but its own connection: bytes wait in bounded buffers, and
+ * nothing here blocks.
+ */
+#ifndef SPLITDOM_SERVICE_STORE_SOCKET_H
+#define SPLITDOM_SERVICE_STORE_SOCKET_H
+
+#include <stdbool.h>
+
+#include "service/log.h"
+#include "service/poller.h"
+#include "xenstore/xs_server.h"
+
+struct store_socket;
+
+/* Binds path (a stale socket there is replaced: the caller holds the lock). Errors: -errno. */
+int store_socket_create(const char *path, struct poller *poller, struct xs_server *store,
+                        struct log *log, uint32_t connections_max, struct store_socket **out);
+/* Closes everything and removes the socket. NULL allowed. */
+void store_socket_destroy(struct store_socket *ss);
+
+/* Moves bytes for connections that have something to move; call after xs_server_run. True: some
+ * connection still has input that found no room. */
+bool store_socket_pump(struct store_socket *ss);
+
+#endif
