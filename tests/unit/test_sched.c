@@ -176,7 +176,7 @@ static void long_absence_is_no_debt(void **state)
     enqueue(&s, &b, 1, 0);
     sched_complete(&s, sched_pick(&s, 0, unit_cost), 0);
     enqueue(&s, &a, 10, 3 * (uint64_t)W);
-    s.vtime += (UINT64_C(1) << 63) + 1000;
+    s.vtime += (UINT64_C(1) << 63) + (UINT64_C(1) << 40);
     a.turn.vtime = s.vtime;
     enqueue(&s, &b, 10, 4 * (uint64_t)W);
     serve(&s, 4 * (uint64_t)W);
