@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const struct cache_policy *const policies[] = {
-    &cache_policy_lru,
+    &cache_policy_lru,    &cache_policy_clock, &cache_policy_sieve,
+    &cache_policy_s3fifo, &cache_policy_arc,
 };
 
 const struct cache_policy *cache_policy_find(const char *name)
@@ -19,5 +20,5 @@ const struct cache_policy *cache_policy_find(const char *name)
  * this file holds the two lists together. */
 const char *cache_policy_names(void)
 {
-    return "lru";
+    return "lru clock sieve s3fifo arc";
 }
