@@ -17,7 +17,6 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct clock {
     uint32_t capacity;
@@ -30,7 +29,6 @@ static void clock_reset(void *state)
     struct clock *clock = state;
 
     clock->hand = 0;
-    memset(clock->used, 0, clock->capacity * sizeof(clock->used[0]));
 }
 
 static void *clock_create(uint32_t capacity)

@@ -21,7 +21,6 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct sieve {
     struct slot_link *link; /* capacity + 1 */
@@ -35,7 +34,6 @@ static void sieve_reset(void *state)
     struct sieve *sieve = state;
 
     slot_list_init(sieve->link, sieve->capacity);
-    memset(sieve->used, 0, sieve->capacity * sizeof(sieve->used[0]));
     sieve->hand = sieve->capacity;
 }
 

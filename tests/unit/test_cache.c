@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cache: LRU against a naive model, bounds, data, odd capacities. */
 #include "service/cache.h"
-#include "service/sector_index.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -243,42 +242,6 @@ static void unknown_policies_are_not_found(void **state)
     assert_null(cache_policy_find(""));
 }
 
-/* The table wraps, clusters and shrinks: everything must stay findable, all by the same key. */
-static void index_survives_clusters(void **state)
-{
-    enum { CAPACITY = 61 };
-    struct sector_index index;
-    uint64_t sector_of[CAPACITY];
-    int used[CAPACITY] = {0};
-    uint64_t seed = 3;
-
-    (void)state;
-    assert_int_equal(sector_index_init(&index, CAPACITY), 0);
-    /* With this key the hash is the sector's low bits: clusters as bad as wanted. */
-    index.key[0] = 0;
-    index.key[1] = 1;
-    for (uint32_t step = 0; step < 100000; step++) {
-        uint32_t slot = (uint32_t)(random_next(&seed) % CAPACITY);
-
-        if (used[slot]) {
-            sector_index_remove(&index, slot);
-            used[slot] = 0;
-        } else {
-            uint64_t sector = 120 + random_next(&seed) % 12 + 128 * (random_next(&seed) % 100);
-
-            if (sector_index_find(&index, sector) != SECTOR_INDEX_NONE)
-                continue;
-            sector_index_put(&index, sector, slot);
-            sector_of[slot] = sector;
-            used[slot] = 1;
-        }
-        for (uint32_t s = 0; s < CAPACITY; s++)
-            if (used[s])
-                assert_int_equal(sector_index_find(&index, sector_of[s]), s);
-    }
-    sector_index_free(&index);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,7 +251,6 @@ int main(void)
         cmocka_unit_test(data_lies_on_cache_lines),
         cmocka_unit_test(peek_is_no_use),
         cmocka_unit_test(unknown_policies_are_not_found),
-        cmocka_unit_test(index_survives_clusters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

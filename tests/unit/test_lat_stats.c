@@ -162,7 +162,7 @@ static void merged_parts_equal_the_whole(void **state)
     for (int i = 0; i < PARTS; i++)
         part[i] = new_stats();
     for (int i = 0; i < VALUES; i++) {
-        uint64_t value = 20000 + random_next(&seed) % (1000 << (i % 10));
+        uint64_t value = 20000 + random_next(&seed) % (UINT64_C(1000) << (i % 10));
 
         lat_stats_add(whole, value);
         lat_stats_add(part[i % 11 % (PARTS - 1)], value); /* unequal parts, the last one empty */
