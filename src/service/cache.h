@@ -16,10 +16,14 @@
 
 struct cache;
 
-/* A policy sees slot numbers 0..capacity-1 and sectors, never data. */
+/*
+ * A policy sees slot numbers 0..capacity-1 and sectors, never data. Its state belongs to one cache.
+ * While the cache fills, insert comes alone, with slots that were never used; once it is full, each
+ * insert follows a victim call for the same sector and reuses the slot that it named.
+ */
 struct cache_policy {
     const char *name;
-    /* Required. State for capacity slots, all empty. NULL when out of memory. */
+    /* Required. State for capacity >= 1 slots, all empty. NULL when out of memory. */
     void *(*create)(uint32_t capacity);
     /* Required. */
     void (*destroy)(void *state);
@@ -29,6 +33,8 @@ struct cache_policy {
     void (*insert)(void *state, uint32_t slot, uint64_t sector);
     /* Required. All slots are in use: name the one to give up; the policy forgets it. */
     uint32_t (*victim)(void *state, uint64_t incoming_sector);
+    /* Required. Back to the state after create: all slots empty, no history. */
+    void (*reset)(void *state);
 };
 
 /* Looks a policy up by name ("lru", ...). NULL when unknown; cache_policy_names() lists them. */
@@ -47,7 +53,8 @@ void cache_destroy(struct cache *cache); /* NULL allowed */
 const void *cache_lookup(struct cache *cache, uint64_t sector);
 /* As cache_lookup, but asks only: the policy does not hear of it. */
 const void *cache_peek(const struct cache *cache, uint64_t sector);
-/* Copies 512 bytes in. Inserting a sector that is there already refreshes its data. */
+/* Copies 512 bytes in. Inserting a sector that is there already refreshes its data and is no use:
+ * the policy does not hear of it. */
 void cache_insert(struct cache *cache, uint64_t sector, const void *data);
 /* Forgets everything (the image changed size). */
 void cache_clear(struct cache *cache);

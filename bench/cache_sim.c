@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache_sim: hit ratios of Dom0's cache policies on ten loads, beside two bounds that need to know
+ * the future: the best fixed set of sectors, and Belady's MIN, which gives up what is read again
+ * last and does not even admit what would be given up first ("bypass").
+ *
+ *   cache_sim [REQUESTS [SECTORS]]     default 4000000 requests over 1024000 sectors (500 MB)
+ *
+ * The cache holds 1 % of the sectors. The first quarter of the requests warms it up and is not
+ * counted. No disk, no clock: the same numbers on every machine.
+ */
+#include "client/prng.h"
+#include "client/zipf.h"
+#include "service/cache.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECTOR_BYTES = 512, POLICIES_MAX = 16 };
+
+#define NEVER UINT32_MAX
+
+/* One load: fills the trace. */
+struct sim {
+    uint32_t sector_count;
+    uint32_t capacity;
+    uint32_t request_count;
+    uint32_t *trace;
+    struct prng prng;
+};
+
+struct load {
+    const char *name;
+    void (*fill)(struct sim *sim, double parameter);
+    double parameter;
+};
+
+static uint32_t below(struct sim *sim, uint32_t bound)
+{
+    return (uint32_t)prng_below(&sim->prng, bound);
+}
+
+static void fill_uniform(struct sim *sim, double unused)
+{
+    (void)unused;
+    for (uint32_t i = 0; i < sim->request_count; i++)
+        sim->trace[i] = below(sim, sim->sector_count);
+}
+
+static void fill_zipf(struct sim *sim, double theta)
+{
+    struct zipf zipf;
+
+    zipf_init(&zipf, theta, sim->sector_count);
+    for (uint32_t i = 0; i < sim->request_count; i++)
+        sim->trace[i] = (uint32_t)zipf_next(&zipf, &sim->prng) - 1;
+}
+
+/* Of every ten reads three belong to a scan over the disk; in bursts as long as the cache. */
+static void fill_zipf_and_bursts(struct sim *sim, double theta)
+{
+    uint32_t scan = 0;
+
+    fill_zipf(sim, theta);
+    for (uint32_t i = 0; i < sim->request_count; i++)
+        if (i % (sim->capacity * 10 / 3) >= sim->capacity * 7 / 3)
+            sim->trace[i] = scan++ % sim->sector_count;
+}
+
+static void fill_zipf_and_scan(struct sim *sim, double theta)
+{
+    uint32_t scan = 0;
+
+    fill_zipf(sim, theta);
+    for (uint32_t i = 0; i < sim->request_count; i++)
+        if (prng_unit(&sim->prng) < 0.3)
+            sim->trace[i] = scan++ % sim->sector_count;
+}
+
+/* A set of 80 % of the cache gets 90 % of the reads, the whole disk the others. */
+static void fill_hot_set(struct sim *sim, double unused)
+{
+    (void)unused;
+    for (uint32_t i = 0; i < sim->request_count; i++)
+        sim->trace[i] =
+            below(sim, prng_unit(&sim->prng) < 0.9 ? sim->capacity * 4 / 5 : sim->sector_count);
+}
+
+static void fill_loop(struct sim *sim, double length)
+{
+    uint32_t sectors = (uint32_t)(length * sim->capacity);
+
+    for (uint32_t i = 0; i < sim->request_count; i++)
+        sim->trace[i] = i % sectors;
+}
+
+/* Twenty times in the run all ranks move to other sectors. */
+static void fill_zipf_moving(struct sim *sim, double theta)
+{
+    uint32_t period = sim->request_count / 20 + 1;
+
+    fill_zipf(sim, theta);
+    for (uint32_t i = 0; i < sim->request_count; i++)
+        sim->trace[i] =
+            (uint32_t)((sim->trace[i] + (uint64_t)(i / period) * 7919 * 13) % sim->sector_count);
+}
+
+/* 60 % repeat an earlier read, at an exponentially distributed distance; the others are new. */
+static void fill_recency(struct sim *sim, double mean_distance)
+{
+    for (uint32_t i = 0; i < sim->request_count; i++) {
+        double distance = 1 - mean_distance * log(1 - prng_unit(&sim->prng));
+
+        if (prng_unit(&sim->prng) < 0.6 && distance < i)
+            sim->trace[i] = sim->trace[i - (uint32_t)distance];
+        else
+            sim->trace[i] = below(sim, sim->sector_count);
+    }
+}
+
+static const struct load loads[] = {
+    {"uniform", fill_uniform, 0},
+    {"zipf 0.80", fill_zipf, 0.8},
+    {"zipf 0.99", fill_zipf, 0.99},
+    {"zipf 1.20", fill_zipf, 1.2},
+    {"zipf 0.99 70 % + scan bursts 30 %", fill_zipf_and_bursts, 0.99},
+    {"zipf 0.99 70 % + interleaved scan", fill_zipf_and_scan, 0.99},
+    {"hot set of 0.8 cache 90 % + uniform", fill_hot_set, 0},
+    {"loop of 1.5 x the cache", fill_loop, 1.5},
+    {"zipf 0.99, hot set moves", fill_zipf_moving, 0.99},
+    {"recency (60 % re-reads, exp 3000)", fill_recency, 3000},
+};
+
+static uint32_t measured_from(const struct sim *sim)
+{
+    return sim->request_count / 4;
+}
+
+static double percent_of_measured(const struct sim *sim, uint64_t hits)
+{
+    return 100.0 * (double)hits / (sim->request_count - measured_from(sim));
+}
+
+static int run_policy(const struct sim *sim, const struct cache_policy *policy, double *percent)
+{
+    static const unsigned char data[SECTOR_BYTES];
+    struct cache *cache;
+    uint64_t hits = 0;
+    int err = cache_create((size_t)sim->capacity * SECTOR_BYTES, policy, &cache);
+
+    if (err < 0)
+        return err;
+    for (uint32_t i = 0; i < sim->request_count; i++) {
+        if (!cache_lookup(cache, sim->trace[i]))
+            cache_insert(cache, sim->trace[i], data);
+        else if (i >= measured_from(sim))
+            hits++;
+    }
+    cache_destroy(cache);
+    *percent = percent_of_measured(sim, hits);
+    return 0;
+}
+
+static int descending(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x > y ? -1 : x < y;
+}
+
+/* The sectors read most often in the measured part, held from the beginning. */
+static int run_static(const struct sim *sim, double *percent)
+{
+    uint32_t *reads = calloc(sim->sector_count, sizeof(*reads));
+    uint64_t hits = 0;
+
+    if (!reads)
+        return -ENOMEM;
+    for (uint32_t i = measured_from(sim); i < sim->request_count; i++)
+        reads[sim->trace[i]]++;
+    qsort(reads, sim->sector_count, sizeof(*reads), descending);
+    for (uint32_t i = 0; i < sim->capacity; i++)
+        hits += reads[i];
+    free(reads);
+    *percent = percent_of_measured(sim, hits);
+    return 0;
+}
+
+/* A binary heap of request numbers, the largest on top. */
+struct heap {
+    uint32_t *at; /* 1..count */
+    uint32_t count;
+};
+
+static void heap_push(struct heap *heap, uint32_t value)
+{
+    uint32_t i = ++heap->count;
+
+    for (; i > 1 && heap->at[i / 2] < value; i /= 2)
+        heap->at[i] = heap->at[i / 2];
+    heap->at[i] = value;
+}
+
+static void heap_pop(struct heap *heap)
+{
+    uint32_t value = heap->at[heap->count--], i = 1;
+
+    for (uint32_t child = 2; child <= heap->count; child = 2 * i) {
+        if (child < heap->count && heap->at[child + 1] > heap->at[child])
+            child++;
+        if (heap->at[child] <= value)
+            break;
+        heap->at[i] = heap->at[child];
+        i = child;
+    }
+    heap->at[i] = value;
+}
+
+/* For each request the number of the next one for its sector. */
+static void find_next_reads(const struct sim *sim, uint32_t *last_seen, uint32_t *next)
+{
+    memset(last_seen, 0xff, sim->sector_count * sizeof(*last_seen)); /* NEVER */
+    for (uint32_t i = sim->request_count; i-- > 0;) {
+        next[i] = last_seen[sim->trace[i]];
+        last_seen[sim->trace[i]] = i;
+    }
+}
+
+/*
+ * The heap holds the next read of every cached sector. Once a request has come, its own number is
+ * smaller than any that is still to come, so what a hit leaves behind in the heap sinks and needs
+ * no removal. A sector that is never read again takes no place.
+ */
+static uint64_t count_min_hits(const struct sim *sim, const uint32_t *next, unsigned char *cached,
+                               struct heap *heap)
+{
+    uint32_t used = 0;
+    uint64_t hits = 0;
+
+    for (uint32_t i = 0; i < sim->request_count; i++) {
+        uint32_t sector = sim->trace[i];
+
+        if (cached[sector]) {
+            hits += i >= measured_from(sim);
+            cached[sector] = next[i] != NEVER;
+            used -= next[i] == NEVER;
+        } else if (next[i] == NEVER) {
+            continue;
+        } else if (used < sim->capacity) {
+            cached[sector] = 1;
+            used++;
+        } else if (heap->at[1] > next[i]) {
+            cached[sim->trace[heap->at[1]]] = 0;
+            heap_pop(heap);
+            cached[sector] = 1;
+        }
+        if (cached[sector])
+            heap_push(heap, next[i]);
+    }
+    return hits;
+}
+
+static int run_min(const struct sim *sim, double *percent)
+{
+    uint32_t *last_seen = calloc(sim->sector_count, sizeof(*last_seen));
+    uint32_t *next = calloc(sim->request_count, sizeof(*next));
+    unsigned char *cached = calloc(sim->sector_count, 1);
+    struct heap heap = {.at = calloc((size_t)sim->request_count + 1, sizeof(*heap.at))};
+    int err = -ENOMEM;
+
+    if (last_seen && next && cached && heap.at) {
+        find_next_reads(sim, last_seen, next);
+        *percent = percent_of_measured(sim, count_min_hits(sim, next, cached, &heap));
+        err = 0;
+    }
+    free(heap.at);
+    free(cached);
+    free(next);
+    free(last_seen);
+    return err;
+}
+
+static uint32_t list_policies(const struct cache_policy *policies[POLICIES_MAX])
+{
+    char names[256], *rest = names;
+    uint32_t count = 0;
+
+    snprintf(names, sizeof(names), "%s", cache_policy_names());
+    for (char *name; (name = strsep(&rest, " ")) && count < POLICIES_MAX;)
+        policies[count++] = cache_policy_find(name);
+    return count;
+}
+
+static int run_load(struct sim *sim, const struct load *load,
+                    const struct cache_policy *const *policies, uint32_t policy_count)
+{
+    double percent;
+    int err = 0;
+
+    prng_init(&sim->prng, 1, (uint64_t)(load - loads));
+    load->fill(sim, load->parameter);
+    printf("| %-35s |", load->name);
+    for (uint32_t i = 0; i < policy_count && err == 0; i++) {
+        err = run_policy(sim, policies[i], &percent);
+        if (err == 0)
+            printf(" %6.2f |", percent);
+        fflush(stdout);
+    }
+    if (err == 0)
+        err = run_static(sim, &percent);
+    if (err == 0)
+        printf(" %6.2f |", percent);
+    if (err == 0)
+        err = run_min(sim, &percent);
+    if (err == 0)
+        printf(" %6.2f |\n", percent);
+    return err;
+}
+
+/* A decimal number in low..high, or 0. */
+static uint32_t parse_count(const char *text, uint32_t low, uint32_t high)
+{
+    char *end;
+    unsigned long value;
+
+    errno = 0;
+    value = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < low || value > high)
+        return 0;
+    return (uint32_t)value;
+}
+
+int main(int argc, char **argv)
+{
+    const struct cache_policy *policies[POLICIES_MAX];
+    uint32_t policy_count = list_policies(policies);
+    struct sim sim = {.sector_count = 1024000, .request_count = 4000000};
+    int err = 0;
+
+    if (argc > 1)
+        sim.request_count = parse_count(argv[1], 100, 1000000000);
+    if (argc > 2)
+        sim.sector_count = parse_count(argv[2], 1000, 1000000000);
+    if (argc > 3 || sim.request_count == 0 || sim.sector_count == 0) {
+        fprintf(stderr, "usage: %s [REQUESTS (100..10^9) [SECTORS (1000..10^9)]]\n", argv[0]);
+        return 2;
+    }
+    sim.capacity = sim.sector_count / 100;
+    sim.trace = calloc(sim.request_count, sizeof(*sim.trace));
+    if (!sim.trace)
+        err = -ENOMEM;
+
+    if (err == 0) {
+        printf("Hit ratio in %%, %" PRIu32 " of %" PRIu32 " sectors, %" PRIu32
+               " requests, a quarter of them warm-up\n\n| %-35s |",
+               sim.capacity, sim.sector_count, sim.request_count, "load");
+        for (uint32_t i = 0; i < policy_count; i++)
+            printf(" %6s |", policies[i]->name);
+        printf(" static |    MIN |\n|-------------------------------------|");
+        for (uint32_t i = 0; i < policy_count + 2; i++)
+            printf("--------|");
+        printf("\n");
+    }
+    for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]) && err == 0; i++)
+        err = run_load(&sim, &loads[i], policies, policy_count);
+    free(sim.trace);
+    if (err < 0)
+        fprintf(stderr, "%s: %s; try fewer REQUESTS or SECTORS\n", argv[0], strerror(-err));
+    return err < 0;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/lat_stats.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    HALF_BITS = LAT_STATS_LINEAR_BITS - 1, /* bits below the leading one that tell buckets apart */
+    HALF = 1 << HALF_BITS,
+};
+
+/*
+ * With the leading bit at position e, the value's top HALF_BITS + 1 bits, value >> shift, lie in
+ * HALF..2*HALF-1 for shift = e - HALF_BITS. Shift 0 covers what the linear buckets hold anyway, so
+ * bucket numbers run on without a gap: shift * HALF + (value >> shift).
+ */
+static uint32_t bucket_of(uint64_t value)
+{
+    uint32_t leading, shift;
+
+    if (value < LAT_STATS_LINEAR)
+        return (uint32_t)value;
+    leading = 63 - (uint32_t)__builtin_clzll(value);
+    shift = leading - HALF_BITS;
+    return shift * HALF + (uint32_t)(value >> shift);
+}
+
+static uint64_t bucket_middle(uint32_t bucket)
+{
+    uint32_t shift;
+    uint64_t low;
+
+    if (bucket < LAT_STATS_LINEAR)
+        return bucket;
+    shift = bucket / HALF - 1;
+    low = (uint64_t)(bucket % HALF + HALF) << shift;
+    return low + (UINT64_C(1) << (shift - 1));
+}
+
+void lat_stats_init(struct lat_stats *stats)
+{
+    memset(stats, 0, sizeof(*stats));
+    stats->min_ns = UINT64_MAX;
+}
+
+void lat_stats_add(struct lat_stats *stats, uint64_t latency_ns)
+{
+    double value = (double)latency_ns;
+    double distance = value - stats->mean_ns;
+
+    stats->count++;
+    stats->mean_ns += distance / (double)stats->count;
+    stats->square_sum += distance * (value - stats->mean_ns);
+    if (latency_ns < stats->min_ns)
+        stats->min_ns = latency_ns;
+    if (latency_ns > stats->max_ns)
+        stats->max_ns = latency_ns;
+    stats->bucket[bucket_of(latency_ns)]++;
+}
+
+void lat_stats_merge(struct lat_stats *into, const struct lat_stats *from)
+{
+    double distance = from->mean_ns - into->mean_ns;
+    double count, share;
+
+    if (from->count == 0)
+        return;
+    count = (double)into->count + (double)from->count;
+    share = (double)from->count / count;
+    into->mean_ns += distance * share;
+    into->square_sum += from->square_sum + distance * distance * (double)into->count * share;
+    into->count += from->count;
+    if (from->min_ns < into->min_ns)
+        into->min_ns = from->min_ns;
+    if (from->max_ns > into->max_ns)
+        into->max_ns = from->max_ns;
+    for (uint32_t i = 0; i < LAT_STATS_BUCKETS; i++)
+        into->bucket[i] += from->bucket[i];
+}
+
+uint64_t lat_stats_min(const struct lat_stats *stats)
+{
+    return stats->count > 0 ? stats->min_ns : 0;
+}
+
+uint64_t lat_stats_max(const struct lat_stats *stats)
+{
+    return stats->max_ns;
+}
+
+double lat_stats_mean(const struct lat_stats *stats)
+{
+    return stats->mean_ns;
+}
+
+double lat_stats_stddev(const struct lat_stats *stats)
+{
+    return stats->count > 0 ? sqrt(stats->square_sum / (double)stats->count) : 0;
+}
+
+/* How many values, in ascending order, make percent of all; 1..count. */
+static uint64_t rank_of(const struct lat_stats *stats, double percent)
+{
+    /* 99.9 % of 1000 must be 999, although 99.9 has no exact binary fraction. */
+    double exact = percent / 100 * (double)stats->count;
+    double rank = ceil(exact - exact * 1e-14);
+
+    if (rank < 1)
+        return 1;
+    return rank < (double)stats->count ? (uint64_t)rank : stats->count;
+}
+
+uint64_t lat_stats_percentile(const struct lat_stats *stats, double percent)
+{
+    uint64_t rank, seen = 0, value;
+    uint32_t bucket = 0;
+
+    if (percent <= 0 || stats->count == 0)
+        return lat_stats_min(stats);
+    if (percent >= 100)
+        return stats->max_ns;
+    rank = rank_of(stats, percent);
+    for (;; bucket++) {
+        seen += stats->bucket[bucket];
+        if (seen >= rank)
+            break;
+    }
+    value = bucket_middle(bucket);
+    if (value < stats->min_ns)
+        return stats->min_ns;
+    return value > stats->max_ns ? stats->max_ns : value;
+}

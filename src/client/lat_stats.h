@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lat_stats: statistics of latencies in bounded memory. Each thread keeps its own and merges them
+ * at the end; what is merged is as if one had seen all values.
+ *
+ * Count, minimum and maximum are exact. Mean and deviation are kept by Welford's update (B. P.
+ * Welford, Technometrics 4(3), 1962) and merged by the formula of Chan, Golub and LeVeque (1979):
+ * no sum of squares, hence no cancellation when values are large and close. The deviation is the
+ * population's, divided by the count: the values are all the requests of the run, not a sample of
+ * them.
+ *
+ * Percentiles come from a log-linear histogram, as HdrHistogram's: values below LAT_STATS_LINEAR
+ * have a bucket each, and every power of two above is cut into LAT_STATS_LINEAR / 2 equal buckets.
+ * A percentile is the middle of its bucket and so within 0.8 % of the exact value, over all of
+ * uint64.
+ *
+ * Not thread-safe; about 30 KiB, so not for a small stack.
+ */
+#ifndef SPLITDOM_CLIENT_LAT_STATS_H
+#define SPLITDOM_CLIENT_LAT_STATS_H
+
+#include <stdint.h>
+
+enum {
+    LAT_STATS_LINEAR_BITS = 7,
+    LAT_STATS_LINEAR = 1 << LAT_STATS_LINEAR_BITS,
+    /* The linear ones, and half as many for each further power of two up to 2^63. */
+    LAT_STATS_BUCKETS = LAT_STATS_LINEAR + (64 - LAT_STATS_LINEAR_BITS) * (LAT_STATS_LINEAR / 2),
+};
+
+struct lat_stats {
+    uint64_t count;
+    uint64_t min_ns; /* UINT64_MAX while there is no value */
+    uint64_t max_ns;
+    double mean_ns;
+    double square_sum; /* of the distances to the mean, ns^2 */
+    uint64_t bucket[LAT_STATS_BUCKETS];
+};
+
+void lat_stats_init(struct lat_stats *stats);
+void lat_stats_add(struct lat_stats *stats, uint64_t latency_ns);
+/* from is left as it is. Merging into an initialised, empty one copies. */
+void lat_stats_merge(struct lat_stats *into, const struct lat_stats *from);
+
+/* All give 0 while there is no value. */
+uint64_t lat_stats_min(const struct lat_stats *stats);
+uint64_t lat_stats_max(const struct lat_stats *stats);
+double lat_stats_mean(const struct lat_stats *stats);
+double lat_stats_stddev(const struct lat_stats *stats);
+/*
+ * The smallest value that at least percent % of all values do not exceed (nearest rank), to 0.8 %.
+ * percent 0 or less gives the minimum, 100 or more the maximum, both exact.
+ */
+uint64_t lat_stats_percentile(const struct lat_stats *stats, double percent);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pattern: which sectors a thread reads.
+ *
+ *   uniform      every start sector equally likely
+ *   sequential   the disk in order, over and over: thread i of T reads blocks i, i + T, i + 2T ...
+ * of sectors_per_request sectors, so that the threads together walk over the disk. The last block
+ * begins earlier when the range is no multiple of the block. zipf:THETA   rank k with probability
+ * proportional to k^-THETA, THETA > 0 hotset:PCT   PCT percent (0 < PCT <= 100) of the start
+ * sectors, at least one, get 90 % of the requests, equally likely among themselves, and the others
+ * the remaining 10 %
+ *
+ * Ranks and the hot set are spread over the disk by a permutation that depends on the range alone:
+ * all threads, clients and seeds agree on which sectors are hot, and neighbours in rank are not
+ * neighbours on the disk. Apart from sequential, requests may start at any sector and so overlap.
+ *
+ * The same spec, range, seed and thread give the same sequence on every run.
+ */
+#ifndef SPLITDOM_CLIENT_PATTERN_H
+#define SPLITDOM_CLIENT_PATTERN_H
+
+#include "client/prng.h"
+#include "client/zipf.h"
+
+#include <stdint.h>
+
+enum pattern_kind {
+    PATTERN_UNIFORM,
+    PATTERN_SEQUENTIAL,
+    PATTERN_ZIPF,
+    PATTERN_HOTSET,
+};
+
+struct pattern_spec {
+    enum pattern_kind kind;
+    double parameter; /* THETA or PCT, else 0 */
+};
+
+/* One thread's generator. Fields are pattern's own. */
+struct pattern {
+    enum pattern_kind kind;
+    struct prng prng;
+    struct zipf zipf;
+    uint64_t first_sector;
+    uint64_t start_count;   /* start sectors there are */
+    uint64_t hot_count;     /* hotset: of them */
+    uint64_t permute_mask;  /* smallest 2^k - 1 that covers start_count - 1 */
+    uint32_t permute_shift; /* half of k */
+    uint32_t block_sectors; /* sequential */
+    uint64_t block_count;   /* sequential */
+    uint64_t block_next;    /* sequential */
+    uint64_t block_step;    /* sequential */
+};
+
+/* Reads "uniform", "sequential", "zipf:0.99", "hotset:1". Numbers are decimal, with an exponent if
+ * wanted. Errors: -EINVAL, *out unchanged. */
+int pattern_parse(const char *text, struct pattern_spec *out);
+
+/*
+ * For one of thread_count threads that read sectors_per_request sectors at a time out of
+ * first_sector..last_sector. Errors: -EINVAL when the range holds no such request or is larger than
+ * 2^53 sectors, thread_index is not below thread_count, or the spec did not come from
+ * pattern_parse.
+ */
+int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint64_t first_sector,
+                 uint64_t last_sector, uint32_t sectors_per_request, uint64_t seed,
+                 uint32_t thread_index, uint32_t thread_count);
+
+/* The next request's first sector; its last one is not beyond last_sector. */
+uint64_t pattern_next(struct pattern *pattern);
+
+#endif
