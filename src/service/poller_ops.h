@@ -23,8 +23,9 @@ struct poller {
 };
 
 /*
- * sq_entries and cq_entries: sizes of the two queues, powers of two. A completion queue that is too
- * small costs speed, not events.
+ * sq_entries and cq_entries: sizes of the two queues, powers of two. The completion queue must have
+ * room for one event of each watch: the kernel ends a poll whose event finds no room, arming it
+ * again brings another event at once, and too many of them would chase each other for ever.
  */
 int poller_uring_create(uint32_t sq_entries, uint32_t cq_entries, struct poller **out);
 int poller_epoll_create(struct poller **out);
