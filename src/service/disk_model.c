@@ -177,6 +177,7 @@ static void model_submit(struct disk *disk, struct disk_io *io)
     struct disk_model *dm = model_of(disk);
     struct disk_model_outcome outcome =
         disk_model_law_arrive(dm->law, dm->clock.now_ns(dm->clock.ctx), io->length_bytes);
+    bool is_pushed;
 
     io->expected_bytes = disk_span_expected_bytes(dm->image, io);
     io->due_ns = outcome.due_ns;
@@ -186,8 +187,9 @@ static void model_submit(struct disk *disk, struct disk_io *io)
         dm->stuck = io;
         return;
     }
-    if (!disk_due_queue_push(&dm->due, io))
-        assert(!"more reads in flight than disk_config.depth");
+    is_pushed = disk_due_queue_push(&dm->due, io);
+    assert(is_pushed); /* the caller keeps to disk_config.depth */
+    (void)is_pushed;
     if (!dm->is_expiring)
         arm_timer(dm);
 }
