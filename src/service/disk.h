@@ -29,9 +29,10 @@ struct disk_io {
 
     int32_t status; /* engine: 0 or -errno (short read: -EIO); valid in done */
 
-    struct disk_io *next; /* engine's private use between submit and done */
-    uint64_t due_ns;      /* engine's private use */
-    struct poller_op op;  /* engine's private use */
+    struct disk_io *next;    /* engine's private use between submit and done */
+    uint64_t due_ns;         /* engine's private use */
+    uint32_t expected_bytes; /* engine's private use: how much of length_bytes exists */
+    struct poller_op op;     /* engine's private use */
 };
 
 struct disk_config {

@@ -42,7 +42,11 @@ struct poller_op {
 int poller_create(enum poller_kind kind, struct poller **out);
 void poller_destroy(struct poller *p); /* NULL allowed; fds stay open; watches are freed */
 
-/* events: POLLIN and/or POLLOUT. The fd must stay open until poller_remove. Errors: -ENOMEM, ... */
+/*
+ * events: POLLIN and/or POLLOUT. The fd must stay open until poller_remove; watch it only once
+ * (epoll says -EEXIST). If it is ready already, that counts as an edge. Errors: -ENOMEM, ...;
+ * POLLER_URING tells an fd that can't be polled by a callback with POLLERR.
+ */
 int poller_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, void *ctx,
                struct poller_watch **out);
 /* After this fn is not called again, not even for an edge that was already queued. */
@@ -51,15 +55,22 @@ void poller_remove(struct poller *p, struct poller_watch *watch);
 /*
  * Submits what is queued and runs the callbacks of everything that has happened; with sleep, waits
  * until something has. Returns the number of callbacks run (0 is possible after a signal), or
- * -errno. Without sleep it makes no system call when there is nothing to submit and nothing due.
+ * -errno. Without sleep POLLER_URING makes no system call when there is nothing to submit and
+ * nothing due; POLLER_EPOLL always makes one.
  */
 int poller_run(struct poller *p, bool sleep);
 
 /* POLLER_URING only (else NULL): the ring, for registering files and buffers. */
 struct io_uring *poller_uring(struct poller *p);
-/* A free SQE whose completion goes to op->complete; submits older ones to make room if it must. */
+/*
+ * A free SQE whose completion goes to op->complete (leave its user_data alone); submits older ones
+ * to make room if it must. NULL if the kernel takes none of those: it is out of memory.
+ */
 struct io_uring_sqe *poller_uring_sqe(struct poller *p, struct poller_op *op);
-/* Gives queued SQEs to the kernel now, without waiting. */
+/*
+ * Gives queued SQEs to the kernel now, without waiting; may be called from callbacks. Errors:
+ * -EAGAIN (kernel out of memory), ...: they stay queued for the next submission.
+ */
 int poller_uring_submit(struct poller *p);
 
 #endif
