@@ -14,8 +14,7 @@ static int print_limits(const struct xs_quota *q, char *out, size_t size)
     return snprintf(out, size,
                     "nodes %" PRIu32 "\nwatches %" PRIu32 "\noutstanding %" PRIu32
                     "\ntransactions %" PRIu32 "\ntransaction-nodes %" PRIu32
-                    "\nnode-permissions %" PRIu32 "\nnode-size %" PRIu32 "\npath-max %" PRIu32
-                    "\n",
+                    "\nnode-permissions %" PRIu32 "\nnode-size %" PRIu32 "\npath-max %" PRIu32 "\n",
                     q->nodes, q->watches, q->outstanding, q->transactions, q->transaction_nodes,
                     q->perms, q->node_bytes, q->path_bytes) +
            1;
@@ -30,8 +29,7 @@ static int print_usage(const struct xs_store *store, const char *arg, char *out,
     snprintf(entry, sizeof(entry), "n%s", arg);
     if (xs_perm_parse(entry, &perm) < 0)
         return -EINVAL;
-    return snprintf(out, size, "nodes %" PRIu32 "\n",
-                    xs_usage_of(&store->tree.usage, perm.domid)) +
+    return snprintf(out, size, "nodes %" PRIu32 "\n", xs_usage_of(&store->tree.usage, perm.domid)) +
            1;
 }
 
@@ -77,8 +75,8 @@ static int check_siblings(struct check *c, const struct xs_node *node)
         return 0;
     uint32_t left = xs_dir_count(node->left), right = xs_dir_count(node->right);
     if (node->siblings != left + right + 1 || node->name_len == 0 ||
-        node->name_bytes != node->name_len + 1 + xs_dir_name_bytes(node->left) +
-                                xs_dir_name_bytes(node->right))
+        node->name_bytes !=
+            node->name_len + 1 + xs_dir_name_bytes(node->left) + xs_dir_name_bytes(node->right))
         return -EIO;
     if (left + right > 1 && (left > 3 * right || right > 3 * left))
         return -EIO;

@@ -32,7 +32,7 @@ struct xs_usage {
     struct xs_usage_entry {
         domid_t domid;
         uint32_t nodes; /* never 0 */
-    } *entry;
+    } * entry;
     size_t count, capacity;
 };
 

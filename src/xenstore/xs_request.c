@@ -145,8 +145,8 @@ static int do_directory_part(struct request *rq)
     if (rc < 0)
         return rc;
     size_t used = (size_t)snprintf(rq->out, 24, "%" PRIu64, node->generation) + 1;
-    size_t listed = xs_dir_list(node->children, offset, rq->out + used,
-                                XENSTORE_PAYLOAD_MAX - used - 1);
+    size_t listed =
+        xs_dir_list(node->children, offset, rq->out + used, XENSTORE_PAYLOAD_MAX - used - 1);
     used += listed;
     uint64_t total = xs_dir_name_bytes(node->children);
     if (offset >= total || offset + listed >= total)

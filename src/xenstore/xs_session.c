@@ -25,8 +25,8 @@ static struct xs_session_watch **find_watch(struct xs_session *session, const ch
                                             const char *token)
 {
     struct xs_session_watch **slot = &session->watches;
-    while (*slot != NULL && (strcmp((*slot)->watch.path, path) != 0 ||
-                             strcmp((*slot)->source.token, token) != 0))
+    while (*slot != NULL &&
+           (strcmp((*slot)->watch.path, path) != 0 || strcmp((*slot)->source.token, token) != 0))
         slot = &(*slot)->next;
     return slot;
 }
@@ -53,8 +53,8 @@ int xs_session_watch(struct xs_session *session, const char *path, size_t skip, 
         free(sw);
         return -ENOMEM;
     }
-    sw->watch = (struct xs_watch){
-        .actor = session->actor, .path = sw->text, .depth = depth, .fire = fire};
+    sw->watch =
+        (struct xs_watch){.actor = session->actor, .path = sw->text, .depth = depth, .fire = fire};
     sw->session = session;
     sw->next = session->watches;
     session->watches = sw;

@@ -33,11 +33,11 @@ struct xs_transaction {
     uint32_t id; /* not 0; unique in its connection */
     struct xs_actor actor;
     struct xs_store *store;
-    struct xs_tree view;     /* snapshot plus own changes */
-    struct xs_node *base;    /* the snapshot */
+    struct xs_tree view;  /* snapshot plus own changes */
+    struct xs_node *base; /* the snapshot */
     uint32_t access_count;
-    size_t bytes;            /* of paths and values held */
-    uint32_t removals;       /* RMs logged so far */
+    size_t bytes;      /* of paths and values held */
+    uint32_t removals; /* RMs logged so far */
     struct xs_access *access[XS_TRANSACTION_BUCKETS];
     struct xs_logged_op *first, **last;
     struct xs_transaction *next; /* of the connection */

@@ -47,8 +47,7 @@ struct xs_node *xs_tree_nearest(const struct xs_tree *tree, const char *path, ui
     size_t len;
     *missing = 0;
     while ((name = xs_path_next(&cursor, &len)) != NULL) {
-        struct xs_node *child =
-            *missing == 0 ? xs_dir_find(node->children, name, len) : NULL;
+        struct xs_node *child = *missing == 0 ? xs_dir_find(node->children, name, len) : NULL;
         if (child == NULL)
             ++*missing;
         else
