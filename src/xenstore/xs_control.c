@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "xenstore/xs_dir.h"
+#include "xenstore/xs_number.h"
 
 static int print_limits(const struct xs_quota *q, char *out, size_t size)
 {
@@ -22,14 +23,11 @@ static int print_limits(const struct xs_quota *q, char *out, size_t size)
 
 static int print_usage(const struct xs_store *store, const char *arg, char *out, size_t size)
 {
-    char entry[8];
-    struct xs_perm perm;
-    if (strlen(arg) > 5)
+    uint64_t domid;
+    if (xs_number_parse(arg, strlen(arg), UINT16_MAX, &domid) < 0)
         return -EINVAL;
-    snprintf(entry, sizeof(entry), "n%s", arg);
-    if (xs_perm_parse(entry, &perm) < 0)
-        return -EINVAL;
-    return snprintf(out, size, "nodes %" PRIu32 "\n", xs_usage_of(&store->tree.usage, perm.domid)) +
+    return snprintf(out, size, "nodes %" PRIu32 "\n",
+                    xs_usage_of(&store->tree.usage, (domid_t)domid)) +
            1;
 }
 

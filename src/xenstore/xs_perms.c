@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "xenstore/xs_number.h"
+
 struct xs_perms *xs_perms_new(uint32_t count)
 {
     struct xs_perms *perms = malloc(sizeof(*perms) + count * sizeof(perms->entry[0]));
@@ -46,13 +48,8 @@ int xs_perm_parse(const char *text, struct xs_perm *out)
     default:
         return -EINVAL;
     }
-    uint32_t domid = 0;
-    size_t digits = strspn(text + 1, "0123456789");
-    if (digits == 0 || digits > 5 || text[1 + digits] != '\0')
-        return -EINVAL;
-    for (size_t i = 1; i <= digits; i++)
-        domid = domid * 10 + (uint32_t)(text[i] - '0');
-    if (domid > UINT16_MAX)
+    uint64_t domid;
+    if (xs_number_parse(text + 1, strlen(text + 1), UINT16_MAX, &domid) < 0)
         return -EINVAL;
     out->domid = (domid_t)domid;
     return 0;
