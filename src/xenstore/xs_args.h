@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xs_args: a request as its handlers see it, and the arguments in its payload.
+ */
+#ifndef SPLITDOM_XENSTORE_XS_ARGS_H
+#define SPLITDOM_XENSTORE_XS_ARGS_H
+
+#include <stddef.h>
+
+#include "xenstore/xs_path.h"
+#include "xenstore/xs_session.h"
+
+struct xs_args {
+    struct xs_session *session;
+    struct xs_transaction *tx; /* NULL: none */
+    const char *payload;       /* hostile bytes, in private memory */
+    size_t len;
+    char *out; /* the reply's payload, XENSTORE_PAYLOAD_MAX bytes */
+};
+
+/* Puts a text with its NUL into the reply; returns its size. */
+int xs_args_reply(struct xs_args *args, const char *text);
+
+/* The reply to a command: "OK", or rc itself if it is an error. */
+int xs_args_done(struct xs_args *args, int rc);
+
+/* Splits the payload into strings, all NUL-terminated. Returns their number, or -EINVAL if there
+ * are more than max or the last has no end. */
+int xs_args_split(const struct xs_args *args, const char *arg[], int max);
+
+/* Makes a path absolute for the session, within its limits; *skip gets the length of what was put
+ * in front. 0 or -EINVAL. */
+int xs_args_absolute(const struct xs_args *args, const char *path, char out[XS_PATH_SIZE],
+                     size_t *skip);
+
+/* The payload as a single path, made absolute. 0 or -EINVAL. */
+int xs_args_path(const struct xs_args *args, char out[XS_PATH_SIZE]);
+
+/* The payload as a single domain number. 0 or -EINVAL. */
+int xs_args_domid(const struct xs_args *args, domid_t *domid);
+
+#endif

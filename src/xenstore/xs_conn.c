@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "xenstore/xs_conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "splitdom/xs_wire.h"
+#include "xenstore/xs_request.h"
+#include "xenstore/xs_server_state.h"
+#include "xenstore/xs_session.h"
+
+enum {
+    MESSAGE_MAX = sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX,
+    INPUT_SIZE = 2 * MESSAGE_MAX, /* always holds a whole request, or room for the rest of one */
+    OUTPUT_SIZE = 4 * MESSAGE_MAX,
+};
+
+struct xs_conn {
+    struct xs_session session;
+    struct xs_server *server;
+    const struct xs_conn_ops *ops;
+    void *ctx;
+    struct xs_conn *prev, *next;             /* of the server */
+    struct xs_conn *ready_prev, *ready_next; /* valid while is_ready */
+    bool is_ready;
+    bool is_deaf;              /* its domain is dead */
+    bool is_broken;            /* its peer broke the protocol */
+    uint32_t waiting;          /* complete requests in the input */
+    size_t in_start, in_end;   /* bytes that are not carried out yet */
+    size_t in_complete;        /* end of the last complete request among them */
+    size_t out_start, out_end; /* bytes that are not sent yet */
+    uint64_t out_total;        /* bytes ever put into the output */
+    char in[INPUT_SIZE];
+    char out[OUTPUT_SIZE];
+};
+
+static size_t output_used(const struct xs_conn *conn)
+{
+    return conn->out_end - conn->out_start;
+}
+
+static bool has_output_room(const struct xs_conn *conn)
+{
+    return output_used(conn) <= OUTPUT_SIZE - MESSAGE_MAX;
+}
+
+static bool has_work(const struct xs_conn *conn)
+{
+    return !conn->is_deaf && has_output_room(conn) &&
+           (conn->waiting > 0 || conn->session.events.next_out != NULL);
+}
+
+static void make_ready(struct xs_conn *conn)
+{
+    struct xs_server *server = conn->server;
+    if (conn->is_ready || !has_work(conn))
+        return;
+    conn->is_ready = true;
+    conn->ready_prev = server->ready_last;
+    conn->ready_next = NULL;
+    if (server->ready_last != NULL)
+        server->ready_last->ready_next = conn;
+    else
+        server->ready_first = conn;
+    server->ready_last = conn;
+    if (conn->ops != NULL && conn->ops->work_ready != NULL)
+        conn->ops->work_ready(conn->ctx);
+}
+
+static void make_unready(struct xs_conn *conn)
+{
+    struct xs_server *server = conn->server;
+    if (!conn->is_ready)
+        return;
+    conn->is_ready = false;
+    if (conn->ready_prev != NULL)
+        conn->ready_prev->ready_next = conn->ready_next;
+    else
+        server->ready_first = conn->ready_next;
+    if (conn->ready_next != NULL)
+        conn->ready_next->ready_prev = conn->ready_prev;
+    else
+        server->ready_last = conn->ready_prev;
+}
+
+struct xs_conn *xs_conn_next_ready(struct xs_server *server)
+{
+    struct xs_conn *conn = server->ready_first;
+    if (conn != NULL)
+        make_unready(conn);
+    return conn;
+}
+
+static void event_posted(struct xs_session *session)
+{
+    make_ready((struct xs_conn *)session);
+}
+_Static_assert(offsetof(struct xs_conn, session) == 0, "event_posted casts back");
+
+int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
+                 const struct xs_conn_ops *ops, void *ctx, struct xs_conn **out)
+{
+    struct xs_conn *conn = calloc(1, sizeof(*conn));
+    if (conn == NULL)
+        return -ENOMEM;
+    xs_session_init(&conn->session, &server->store,
+                    (struct xs_actor){.domid = domid, .privileged = privileged}, event_posted);
+    conn->server = server;
+    conn->ops = ops;
+    conn->ctx = ctx;
+    conn->next = server->conns;
+    if (conn->next != NULL)
+        conn->next->prev = conn;
+    server->conns = conn;
+    *out = conn;
+    return 0;
+}
+
+void xs_conn_close(struct xs_conn *conn)
+{
+    if (conn == NULL)
+        return;
+    make_unready(conn);
+    xs_session_reset(&conn->session);
+    if (conn->prev != NULL)
+        conn->prev->next = conn->next;
+    else
+        conn->server->conns = conn->next;
+    if (conn->next != NULL)
+        conn->next->prev = conn->prev;
+    free(conn);
+}
+
+void xs_conn_reset(struct xs_conn *conn)
+{
+    make_unready(conn);
+    xs_session_reset(&conn->session);
+    conn->waiting = 0;
+    conn->in_start = conn->in_end = conn->in_complete = 0;
+    conn->out_start = conn->out_end = 0;
+    conn->is_broken = false;
+}
+
+void xs_conn_deafen(struct xs_server *server, domid_t domid)
+{
+    for (struct xs_conn *conn = server->conns; conn != NULL; conn = conn->next) {
+        if (conn->session.actor.domid == domid && !conn->session.actor.privileged) {
+            xs_conn_reset(conn);
+            conn->is_deaf = true;
+        }
+    }
+}
+
+/* The length of the request that starts at offset at, as far as it is known: at least a header. */
+static size_t request_size(const struct xs_conn *conn, size_t at)
+{
+    struct xsd_sockmsg hdr;
+    if (conn->in_end - at < sizeof(hdr))
+        return sizeof(hdr);
+    memcpy(&hdr, conn->in + at, sizeof(hdr));
+    return hdr.len > XENSTORE_PAYLOAD_MAX ? SIZE_MAX : sizeof(hdr) + hdr.len;
+}
+
+size_t xs_conn_input_room(const struct xs_conn *conn)
+{
+    if (conn->is_deaf || conn->is_broken)
+        return 0;
+    size_t room = INPUT_SIZE - (conn->in_end - conn->in_start);
+    if (conn->session.actor.privileged)
+        return room;
+    if (conn->waiting >= conn->session.store->quota.outstanding)
+        return 0;
+    size_t rest = request_size(conn, conn->in_complete) - (conn->in_end - conn->in_complete);
+    return rest < room ? rest : room;
+}
+
+/* Counts the requests that have become complete. */
+static int scan_input(struct xs_conn *conn)
+{
+    for (;;) {
+        size_t have = conn->in_end - conn->in_complete;
+        size_t size = request_size(conn, conn->in_complete);
+        if (size == SIZE_MAX) {
+            conn->is_broken = true;
+            return -EPROTO;
+        }
+        if (have < size)
+            return 0;
+        conn->in_complete += size;
+        conn->waiting++;
+    }
+}
+
+int xs_conn_input(struct xs_conn *conn, const void *bytes, size_t n)
+{
+    if (conn->is_broken)
+        return -EPROTO;
+    assert(n <= xs_conn_input_room(conn));
+    if (n > INPUT_SIZE - conn->in_end) {
+        memmove(conn->in, conn->in + conn->in_start, conn->in_end - conn->in_start);
+        conn->in_end -= conn->in_start;
+        conn->in_complete -= conn->in_start;
+        conn->in_start = 0;
+    }
+    memcpy(conn->in + conn->in_end, bytes, n);
+    conn->in_end += n;
+    int rc = scan_input(conn);
+    make_ready(conn);
+    return rc;
+}
+
+size_t xs_conn_output(const struct xs_conn *conn, const void **bytes)
+{
+    *bytes = conn->out + conn->out_start;
+    return output_used(conn);
+}
+
+void xs_conn_output_done(struct xs_conn *conn, size_t n)
+{
+    assert(n <= output_used(conn));
+    conn->out_start += n;
+    if (conn->out_start == conn->out_end)
+        conn->out_start = conn->out_end = 0;
+    xs_events_sent(&conn->session.events, conn->out_total - output_used(conn));
+    make_ready(conn);
+}
+
+/* Room for one message at the end of the output; has_output_room holds. */
+static char *reserve_output(struct xs_conn *conn)
+{
+    if (OUTPUT_SIZE - conn->out_end < MESSAGE_MAX) {
+        memmove(conn->out, conn->out + conn->out_start, output_used(conn));
+        conn->out_end = output_used(conn);
+        conn->out_start = 0;
+    }
+    return conn->out + conn->out_end;
+}
+
+/* Completes the message whose payload is in place behind its header. */
+static void commit_output(struct xs_conn *conn, const struct xsd_sockmsg *hdr)
+{
+    size_t size = sizeof(*hdr) + hdr->len;
+    memcpy(conn->out + conn->out_end, hdr, sizeof(*hdr));
+    conn->out_end += size;
+    conn->out_total += size;
+}
+
+/* Moves the first event that waits into the output. */
+static void put_event(struct xs_conn *conn)
+{
+    const struct xs_event *event = conn->session.events.next_out;
+    const char *path = event->path + event->source->skip;
+    size_t path_size = strlen(path) + 1, token_size = strlen(event->source->token) + 1;
+    struct xsd_sockmsg hdr = {.type = XS_WATCH_EVENT, .len = (uint32_t)(path_size + token_size)};
+    assert(hdr.len <= XENSTORE_PAYLOAD_MAX);
+    char *payload = reserve_output(conn) + sizeof(hdr);
+    memcpy(payload, path, path_size);
+    memcpy(payload + path_size, event->source->token, token_size);
+    commit_output(conn, &hdr);
+    xs_events_moved(&conn->session.events, conn->out_total);
+}
+
+/* Carries out the first request that waits. */
+static void serve_request(struct xs_conn *conn)
+{
+    struct xsd_sockmsg hdr, reply;
+    memcpy(&hdr, conn->in + conn->in_start, sizeof(hdr));
+    const char *payload = conn->in + conn->in_start + sizeof(hdr);
+    conn->in_start += sizeof(hdr) + hdr.len;
+    conn->waiting--;
+    char *out = reserve_output(conn) + sizeof(reply);
+    xs_request_handle(&conn->session, &hdr, payload, &reply, out);
+    commit_output(conn, &reply);
+}
+
+unsigned xs_conn_turn(struct xs_conn *conn)
+{
+    unsigned steps = 0;
+    bool was_empty = output_used(conn) == 0;
+    if (conn->session.events.next_out != NULL) {
+        while (conn->session.events.next_out != NULL && has_output_room(conn))
+            put_event(conn);
+        steps++;
+    }
+    if (conn->waiting > 0 && has_output_room(conn)) {
+        serve_request(conn);
+        steps++;
+    }
+    make_ready(conn);
+    if (was_empty && output_used(conn) > 0 && conn->ops != NULL && conn->ops->output_ready != NULL)
+        conn->ops->output_ready(conn->ctx);
+    return steps;
+}

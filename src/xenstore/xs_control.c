@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "xenstore/xs_control.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenstore/xs_dir.h"
+#include "xenstore/xs_number.h"
+
+static int print_limits(const struct xs_quota *q, char *out, size_t size)
+{
+    return snprintf(out, size,
+                    "nodes %" PRIu32 "\nwatches %" PRIu32 "\noutstanding %" PRIu32
+                    "\ntransactions %" PRIu32 "\ntransaction-nodes %" PRIu32
+                    "\nnode-permissions %" PRIu32 "\nnode-size %" PRIu32 "\npath-max %" PRIu32 "\n",
+                    q->nodes, q->watches, q->outstanding, q->transactions, q->transaction_nodes,
+                    q->perms, q->node_bytes, q->path_bytes) +
+           1;
+}
+
+static int print_usage(const struct xs_store *store, const char *arg, char *out, size_t size)
+{
+    uint64_t domid;
+    if (xs_number_parse(arg, strlen(arg), UINT16_MAX, &domid) < 0)
+        return -EINVAL;
+    return snprintf(out, size, "nodes %" PRIu32 "\n",
+                    xs_usage_of(&store->tree.usage, (domid_t)domid)) +
+           1;
+}
+
+int xs_control(const struct xs_store *store, const char *const *arg, int count, char *out,
+               size_t size)
+{
+    if (strcmp(arg[0], "help") == 0 && count == 1)
+        return snprintf(out, size, "help\ncheck\nquota [domid]\n") + 1;
+    if (strcmp(arg[0], "check") == 0 && count == 1) {
+        int rc = xs_tree_check(&store->tree);
+        return rc < 0 ? rc : snprintf(out, size, "OK") + 1;
+    }
+    if (strcmp(arg[0], "quota") == 0 && count == 1)
+        return print_limits(&store->quota, out, size);
+    if (strcmp(arg[0], "quota") == 0 && count == 2)
+        return print_usage(store, arg[1], out, size);
+    return -EINVAL;
+}
+
+struct check {
+    struct xs_usage counted;
+    const struct xs_node *previous; /* in the order of names, among siblings */
+};
+
+static int check_siblings(struct check *c, const struct xs_node *node);
+
+static int check_node(struct check *c, const struct xs_node *node)
+{
+    const struct xs_node *previous = c->previous;
+    if (node->refs == 0 || node->name_len != strlen(node->name) || node->generation == 0)
+        return -EIO;
+    int rc = xs_usage_add(&c->counted, xs_perms_owner(node->perms), 1);
+    c->previous = NULL;
+    if (rc == 0)
+        rc = check_siblings(c, node->children);
+    c->previous = previous;
+    return rc;
+}
+
+static int check_siblings(struct check *c, const struct xs_node *node)
+{
+    if (node == NULL)
+        return 0;
+    uint32_t left = xs_dir_count(node->left), right = xs_dir_count(node->right);
+    if (node->siblings != left + right + 1 || node->name_len == 0 ||
+        node->name_bytes !=
+            node->name_len + 1 + xs_dir_name_bytes(node->left) + xs_dir_name_bytes(node->right))
+        return -EIO;
+    if (left + right > 1 && (left > 3 * right || right > 3 * left))
+        return -EIO;
+    int rc = check_siblings(c, node->left);
+    if (rc < 0)
+        return rc;
+    if (c->previous != NULL && strcmp(c->previous->name, node->name) >= 0)
+        return -EIO;
+    rc = check_node(c, node);
+    c->previous = node;
+    return rc < 0 ? rc : check_siblings(c, node->right);
+}
+
+int xs_tree_check(const struct xs_tree *tree)
+{
+    struct check c = {0};
+    int rc = check_node(&c, tree->root);
+    if (rc == 0 && c.counted.count != tree->usage.count)
+        rc = -EIO;
+    for (size_t i = 0; rc == 0 && i < c.counted.count; i++) {
+        const struct xs_usage_entry *a = &c.counted.entry[i], *b = &tree->usage.entry[i];
+        if (a->domid != b->domid || a->nodes != b->nodes)
+            rc = -EIO;
+    }
+    xs_usage_clear(&c.counted);
+    return rc;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "xenstore/xs_local.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenstore/xs_dir.h"
+#include "xenstore/xs_number.h"
+#include "xenstore/xs_path.h"
+#include "xenstore/xs_server_state.h"
+
+static const struct xs_actor xs_dom0 = {.domid = DOM0_DOMID, .privileged = true};
+
+static int absolute(const char *path, char out[XS_PATH_SIZE])
+{
+    size_t skip;
+    return xs_path_absolute(DOM0_DOMID, path, XENSTORE_ABS_PATH_MAX, out, &skip);
+}
+
+static int get(const struct xs_server *server, const char *path, struct xs_node **node)
+{
+    char full[XS_PATH_SIZE];
+    int rc = absolute(path, full);
+    return rc < 0 ? rc : xs_store_get(&server->store.tree, xs_dom0, full, XS_PERM_READ, node);
+}
+
+int xs_local_read(struct xs_server *server, const char *path, char *buf, size_t size)
+{
+    struct xs_node *node;
+    int rc = get(server, path, &node);
+    if (rc < 0)
+        return rc;
+    size_t len = node->value == NULL ? 0 : node->value->len;
+    if (len >= size)
+        return -E2BIG;
+    if (len > 0) {
+        if (memchr(node->value->bytes, '\0', len) != NULL)
+            return -EINVAL;
+        memcpy(buf, node->value->bytes, len);
+    }
+    buf[len] = '\0';
+    return (int)len;
+}
+
+int xs_local_read_u64(struct xs_server *server, const char *path, uint64_t max, uint64_t *out)
+{
+    struct xs_node *node;
+    int rc = get(server, path, &node);
+    if (rc < 0)
+        return rc;
+    if (node->value == NULL)
+        return -EINVAL;
+    return xs_number_parse(node->value->bytes, node->value->len, max, out);
+}
+
+static int change(struct xs_server *server, enum xs_op_type type, const char *path,
+                  struct xs_value *value, struct xs_perms *perms)
+{
+    char full[XS_PATH_SIZE];
+    int rc = absolute(path, full);
+    if (rc < 0)
+        return rc;
+    return xs_store_do(&server->store, xs_dom0, &(struct xs_op){type, full, value, perms});
+}
+
+int xs_local_write(struct xs_server *server, const char *path, const char *value)
+{
+    struct xs_value *bytes = xs_value_new(value, strlen(value));
+    if (bytes == NULL)
+        return -ENOMEM;
+    int rc = change(server, XS_OP_WRITE, path, bytes, NULL);
+    xs_value_unref(bytes);
+    return rc;
+}
+
+int xs_local_writef(struct xs_server *server, const char *path, const char *fmt, ...)
+{
+    char text[XENSTORE_PAYLOAD_MAX + 1];
+    va_list args;
+    va_start(args, fmt);
+    int len = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    if (len < 0)
+        return -EINVAL;
+    if (len >= (int)sizeof(text))
+        return -E2BIG;
+    return xs_local_write(server, path, text);
+}
+
+int xs_local_mkdir(struct xs_server *server, const char *path)
+{
+    return change(server, XS_OP_MKDIR, path, NULL, NULL);
+}
+
+int xs_local_rm(struct xs_server *server, const char *path)
+{
+    return change(server, XS_OP_RM, path, NULL, NULL);
+}
+
+int xs_local_set_perms(struct xs_server *server, const char *path, const char *const *perms,
+                       size_t count)
+{
+    if (count == 0 || count > XENSTORE_PAYLOAD_MAX)
+        return -EINVAL;
+    struct xs_perms *list = xs_perms_new((uint32_t)count);
+    if (list == NULL)
+        return -ENOMEM;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = xs_perm_parse(perms[i], &list->entry[i]);
+    if (rc == 0)
+        rc = change(server, XS_OP_SET_PERMS, path, NULL, list);
+    xs_perms_unref(list);
+    return rc;
+}
+
+int xs_local_list(struct xs_server *server, const char *path,
+                  int (*visit)(void *ctx, const char *name), void *ctx)
+{
+    struct xs_node *node;
+    int rc = get(server, path, &node);
+    if (rc < 0)
+        return rc;
+    int count = (int)xs_dir_count(node->children);
+    size_t size = xs_dir_name_bytes(node->children);
+    char *names = malloc(size + 1);
+    if (names == NULL)
+        return -ENOMEM;
+    xs_dir_list(node->children, 0, names, size);
+    for (size_t at = 0; rc == 0 && at < size; at += strlen(names + at) + 1)
+        rc = visit(ctx, names + at);
+    free(names);
+    return rc < 0 ? rc : count;
+}
+
+struct xs_local_watch {
+    struct xs_watch watch;
+    struct xs_server *server;
+    xs_local_watch_fn *fn;
+    void *ctx;
+    struct xs_local_watch *prev, *next;         /* of the server */
+    struct xs_local_watch *due_prev, *due_next; /* valid while is_due */
+    bool is_due;
+    char *due_path; /* what to report; NULL: the watched path */
+    char path[];
+};
+
+static void fire(struct xs_watch *watch, const char *path)
+{
+    struct xs_local_watch *lw = (struct xs_local_watch *)watch;
+    struct xs_server *server = lw->server;
+    if (lw->is_due) {
+        if (lw->due_path != NULL && strcmp(lw->due_path, path) != 0) {
+            free(lw->due_path);
+            lw->due_path = NULL;
+        }
+        return;
+    }
+    lw->is_due = true;
+    lw->due_path = strcmp(path, lw->path) == 0 ? NULL : strdup(path);
+    lw->due_next = NULL;
+    lw->due_prev = server->due_last;
+    if (server->due_last != NULL)
+        server->due_last->due_next = lw;
+    else
+        server->due_first = lw;
+    server->due_last = lw;
+}
+_Static_assert(offsetof(struct xs_local_watch, watch) == 0, "fire casts back");
+
+static void make_undue(struct xs_local_watch *lw)
+{
+    struct xs_server *server = lw->server;
+    if (!lw->is_due)
+        return;
+    lw->is_due = false;
+    if (lw->due_prev != NULL)
+        lw->due_prev->due_next = lw->due_next;
+    else
+        server->due_first = lw->due_next;
+    if (lw->due_next != NULL)
+        lw->due_next->due_prev = lw->due_prev;
+    else
+        server->due_last = lw->due_prev;
+}
+
+void xs_local_deliver(struct xs_server *server)
+{
+    struct xs_local_watch *lw = server->due_first;
+    char path[XS_PATH_SIZE];
+    make_undue(lw);
+    strcpy(path, lw->due_path != NULL ? lw->due_path : lw->path);
+    free(lw->due_path);
+    lw->due_path = NULL;
+    lw->fn(lw->ctx, path); /* may free lw */
+}
+
+int xs_local_watch(struct xs_server *server, const char *path, xs_local_watch_fn *fn, void *ctx,
+                   struct xs_local_watch **out)
+{
+    char full[XS_PATH_SIZE];
+    if (xs_path_is_special(path)) {
+        strcpy(full, path);
+    } else {
+        int rc = absolute(path, full);
+        if (rc < 0)
+            return rc;
+    }
+    size_t size = strlen(full) + 1;
+    struct xs_local_watch *lw = calloc(1, sizeof(*lw) + size);
+    if (lw == NULL)
+        return -ENOMEM;
+    memcpy(lw->path, full, size);
+    lw->server = server;
+    lw->fn = fn;
+    lw->ctx = ctx;
+    lw->watch = (struct xs_watch){
+        .actor = xs_dom0, .path = lw->path, .depth = XS_WATCH_DEPTH_ANY, .fire = fire};
+    lw->next = server->locals;
+    if (lw->next != NULL)
+        lw->next->prev = lw;
+    server->locals = lw;
+    xs_watch_index_add(&server->store.watches, &lw->watch);
+    fire(&lw->watch, lw->path);
+    *out = lw;
+    return 0;
+}
+
+void xs_local_unwatch(struct xs_local_watch *watch)
+{
+    if (watch == NULL)
+        return;
+    make_undue(watch);
+    free(watch->due_path);
+    xs_watch_index_remove(&watch->server->store.watches, &watch->watch);
+    if (watch->prev != NULL)
+        watch->prev->next = watch->next;
+    else
+        watch->server->locals = watch->next;
+    if (watch->next != NULL)
+        watch->next->prev = watch->prev;
+    free(watch);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xs_perms: who may do what with a node.
+ *
+ * A list of (letter, domid): n none, r read, w write, b both. The first entry names the owner, who
+ * may always do everything; its letter holds for every domain that no other entry names. Lists are
+ * immutable and counted, because nodes share them: children inherit their parent's list.
+ */
+#ifndef SPLITDOM_XENSTORE_XS_PERMS_H
+#define SPLITDOM_XENSTORE_XS_PERMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "splitdom/grant_table.h"
+
+enum {
+    XS_PERM_READ = 1,
+    XS_PERM_WRITE = 2,
+    XS_PERM_OWNER = 4, /* asked for, never granted by a letter: owner or privileged */
+};
+
+struct xs_perm {
+    domid_t domid;
+    uint8_t access; /* XS_PERM_READ | XS_PERM_WRITE */
+};
+
+struct xs_perms {
+    uint32_t refs;
+    uint32_t count; /* at least 1 */
+    struct xs_perm entry[];
+};
+
+/* Whoever asks for something: a domain, or a program of Dom0's own. */
+struct xs_actor {
+    domid_t domid;
+    bool privileged;
+};
+
+/* A new list with one reference, entries uninitialised; NULL without memory. */
+struct xs_perms *xs_perms_new(uint32_t count);
+struct xs_perms *xs_perms_ref(struct xs_perms *perms);
+void xs_perms_unref(struct xs_perms *perms); /* NULL is allowed */
+
+/* Parses one entry such as "r12". Returns 0 or -EINVAL. */
+int xs_perm_parse(const char *text, struct xs_perm *out);
+
+/* Writes one entry with its NUL into out (8 bytes are enough); returns the length without NUL. */
+size_t xs_perm_format(struct xs_perm perm, char out[8]);
+
+/* Everything that the actor may do: bits XS_PERM_*. */
+unsigned xs_perms_access(const struct xs_perms *perms, struct xs_actor actor);
+
+static inline domid_t xs_perms_owner(const struct xs_perms *perms)
+{
+    return perms->entry[0].domid;
+}
+
+/*
+ * The list that a node gets which the actor creates below one with the list parent: a reference to
+ * it, or a copy with the actor as the owner if the actor is not privileged. NULL without memory.
+ */
+struct xs_perms *xs_perms_inherit(struct xs_perms *parent, struct xs_actor actor);
+
+/*
+ * The list without domid's entries (the owner's stays whoever it is): a reference to the same list
+ * if domid is not in it. NULL without memory.
+ */
+struct xs_perms *xs_perms_without(struct xs_perms *perms, domid_t domid);
+
+#endif

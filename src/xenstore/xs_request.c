@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include "xenstore/xs_request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "xenstore/xs_args.h"
+#include "xenstore/xs_control.h"
+#include "xenstore/xs_dir.h"
+#include "xenstore/xs_error.h"
+#include "xenstore/xs_number.h"
+#include "xenstore/xs_path.h"
+
+/* Handlers return the length of the reply's payload, or -errno. */
+typedef int handler(struct xs_args *args);
+
+/* Looks up a node that may be read, in the transaction if there is one. */
+static int get_readable(struct xs_args *args, const char *path, struct xs_node **node)
+{
+    struct xs_session *s = args->session;
+    if (args->tx == NULL)
+        return xs_store_get(&s->store->tree, s->actor, path, XS_PERM_READ, node);
+    int rc = xs_transaction_touch(args->tx, path);
+    return rc < 0 ? rc : xs_store_get(&args->tx->view, s->actor, path, XS_PERM_READ, node);
+}
+
+static int change(struct xs_args *args, const struct xs_op *op)
+{
+    if (args->tx != NULL)
+        return xs_transaction_apply(args->tx, op);
+    return xs_store_do(args->session->store, args->session->actor, op);
+}
+
+static int do_control(struct xs_args *args)
+{
+    const char *arg[4];
+    int count = xs_args_split(args, arg, 4);
+    if (count < 1)
+        return -EINVAL;
+    return xs_control(args->session->store, arg, count, args->out, XENSTORE_PAYLOAD_MAX);
+}
+
+static int do_directory(struct xs_args *args)
+{
+    char path[XS_PATH_SIZE];
+    struct xs_node *node;
+    int rc = xs_args_path(args, path);
+    if (rc == 0)
+        rc = get_readable(args, path, &node);
+    if (rc < 0)
+        return rc;
+    if (xs_dir_name_bytes(node->children) > XENSTORE_PAYLOAD_MAX)
+        return -E2BIG;
+    return (int)xs_dir_list(node->children, 0, args->out, XENSTORE_PAYLOAD_MAX);
+}
+
+/*
+ * The directory's generation, then names from a byte offset on; after the last name one NUL more.
+ * A client that sees another generation than with the first part starts again.
+ */
+static int do_directory_part(struct xs_args *args)
+{
+    const char *arg[2];
+    char path[XS_PATH_SIZE];
+    size_t skip;
+    struct xs_node *node;
+    uint64_t offset;
+    if (xs_args_split(args, arg, 2) != 2 ||
+        xs_number_parse(arg[1], strlen(arg[1]), UINT32_MAX, &offset) < 0)
+        return -EINVAL;
+    int rc = xs_args_absolute(args, arg[0], path, &skip);
+    if (rc == 0)
+        rc = get_readable(args, path, &node);
+    if (rc < 0)
+        return rc;
+    size_t used = (size_t)snprintf(args->out, 24, "%" PRIu64, node->generation) + 1;
+    size_t listed =
+        xs_dir_list(node->children, offset, args->out + used, XENSTORE_PAYLOAD_MAX - used - 1);
+    used += listed;
+    uint64_t total = xs_dir_name_bytes(node->children);
+    if (offset >= total || offset + listed >= total)
+        args->out[used++] = '\0';
+    return (int)used;
+}
+
+static int do_read(struct xs_args *args)
+{
+    char path[XS_PATH_SIZE];
+    struct xs_node *node;
+    int rc = xs_args_path(args, path);
+    if (rc == 0)
+        rc = get_readable(args, path, &node);
+    if (rc < 0 || node->value == NULL)
+        return rc;
+    memcpy(args->out, node->value->bytes, node->value->len);
+    return (int)node->value->len;
+}
+
+static int do_get_perms(struct xs_args *args)
+{
+    char path[XS_PATH_SIZE];
+    struct xs_node *node;
+    int rc = xs_args_path(args, path);
+    if (rc == 0)
+        rc = get_readable(args, path, &node);
+    if (rc < 0)
+        return rc;
+    size_t used = 0;
+    for (uint32_t i = 0; i < node->perms->count; i++) {
+        char text[8];
+        size_t size = xs_perm_format(node->perms->entry[i], text) + 1;
+        if (used + size > XENSTORE_PAYLOAD_MAX)
+            return -E2BIG;
+        memcpy(args->out + used, text, size);
+        used += size;
+    }
+    return (int)used;
+}
+
+/* Makes the path of a watch absolute; a special one stays as it is and is for Dom0's own only. */
+static int watch_path(const struct xs_args *args, const char *arg, char out[XS_PATH_SIZE],
+                      size_t *skip)
+{
+    if (arg[0] != '@')
+        return xs_args_absolute(args, arg, out, skip);
+    if (!xs_path_is_special(arg))
+        return -EINVAL;
+    if (!args->session->actor.privileged)
+        return -EACCES;
+    *skip = 0;
+    strcpy(out, arg);
+    return 0;
+}
+
+static int do_watch(struct xs_args *args)
+{
+    const char *arg[3];
+    char path[XS_PATH_SIZE];
+    size_t skip;
+    uint64_t depth = XS_WATCH_DEPTH_ANY;
+    int count = xs_args_split(args, arg, 3);
+    if (count < 2)
+        return -EINVAL;
+    if (count == 3 && xs_number_parse(arg[2], strlen(arg[2]), XS_WATCH_DEPTH_ANY, &depth) < 0)
+        return -EINVAL;
+    int rc = watch_path(args, arg[0], path, &skip);
+    if (rc == 0)
+        rc = xs_session_watch(args->session, path, skip, arg[1], (uint32_t)depth);
+    return xs_args_done(args, rc);
+}
+
+static int do_unwatch(struct xs_args *args)
+{
+    const char *arg[2];
+    char path[XS_PATH_SIZE];
+    size_t skip;
+    if (xs_args_split(args, arg, 2) != 2)
+        return -EINVAL;
+    int rc = watch_path(args, arg[0], path, &skip);
+    return xs_args_done(args, rc < 0 ? rc : xs_session_unwatch(args->session, path, arg[1]));
+}
+
+static int do_reset_watches(struct xs_args *args)
+{
+    xs_session_reset(args->session);
+    return xs_args_done(args, 0);
+}
+
+static int do_transaction_start(struct xs_args *args)
+{
+    uint32_t id;
+    if (args->tx != NULL)
+        return -EBUSY;
+    int rc = xs_session_begin(args->session, &id);
+    return rc < 0 ? rc : snprintf(args->out, XENSTORE_PAYLOAD_MAX, "%" PRIu32, id) + 1;
+}
+
+static int do_transaction_end(struct xs_args *args)
+{
+    const char *arg;
+    if (xs_args_split(args, &arg, 1) != 1 || (strcmp(arg, "T") != 0 && strcmp(arg, "F") != 0))
+        return -EINVAL;
+    if (args->tx == NULL)
+        return -ENOENT;
+    return xs_args_done(args, xs_session_end(args->session, args->tx, arg[0] == 'T'));
+}
+
+static int do_get_domain_path(struct xs_args *args)
+{
+    domid_t domid;
+    int rc = xs_args_domid(args, &domid);
+    if (rc < 0)
+        return rc;
+    return snprintf(args->out, XENSTORE_PAYLOAD_MAX, "/local/domain/%u", (unsigned)domid) + 1;
+}
+
+static int do_is_domain_introduced(struct xs_args *args)
+{
+    domid_t domid;
+    int rc = xs_args_domid(args, &domid);
+    if (rc < 0)
+        return rc;
+    return xs_args_reply(args, xs_store_is_introduced(args->session->store, domid) ? "T" : "F");
+}
+
+/* Domains come and go with their processes, through the control socket: nothing to do here. */
+static int do_nothing(struct xs_args *args)
+{
+    (void)args;
+    return -ENOSYS;
+}
+
+static int do_write(struct xs_args *args)
+{
+    char path[XS_PATH_SIZE];
+    size_t skip;
+    const char *end = memchr(args->payload, '\0', args->len);
+    if (end == NULL)
+        return -EINVAL;
+    int rc = xs_args_absolute(args, args->payload, path, &skip);
+    if (rc < 0)
+        return rc;
+    size_t value_len = args->len - (size_t)(end + 1 - args->payload);
+    struct xs_value *value = value_len == 0 ? NULL : xs_value_new(end + 1, value_len);
+    if (value_len > 0 && value == NULL)
+        return -ENOMEM;
+    rc = change(args, &(struct xs_op){XS_OP_WRITE, path, value, NULL});
+    xs_value_unref(value);
+    return xs_args_done(args, rc);
+}
+
+static int do_mkdir(struct xs_args *args)
+{
+    char path[XS_PATH_SIZE];
+    int rc = xs_args_path(args, path);
+    if (rc == 0)
+        rc = change(args, &(struct xs_op){XS_OP_MKDIR, path, NULL, NULL});
+    return xs_args_done(args, rc);
+}
+
+static int do_rm(struct xs_args *args)
+{
+    char path[XS_PATH_SIZE];
+    int rc = xs_args_path(args, path);
+    if (rc == 0)
+        rc = change(args, &(struct xs_op){XS_OP_RM, path, NULL, NULL});
+    return xs_args_done(args, rc);
+}
+
+enum { PERM_TEXT_MIN = 3 }; /* bytes of the shortest entry, "n0" */
+
+static int do_set_perms(struct xs_args *args)
+{
+    const char *arg[1 + XENSTORE_PAYLOAD_MAX / PERM_TEXT_MIN];
+    char path[XS_PATH_SIZE];
+    size_t skip;
+    int count = xs_args_split(args, arg, sizeof(arg) / sizeof(arg[0]));
+    if (count < 2)
+        return -EINVAL;
+    int rc = xs_args_absolute(args, arg[0], path, &skip);
+    if (rc < 0)
+        return rc;
+    struct xs_perms *perms = xs_perms_new((uint32_t)count - 1);
+    if (perms == NULL)
+        return -ENOMEM;
+    for (int i = 1; rc == 0 && i < count; i++)
+        rc = xs_perm_parse(arg[i], &perms->entry[i - 1]);
+    if (rc == 0)
+        rc = change(args, &(struct xs_op){XS_OP_SET_PERMS, path, NULL, perms});
+    xs_perms_unref(perms);
+    return xs_args_done(args, rc);
+}
+
+static const struct {
+    handler *run;
+    bool privileged;
+} xs_handlers[] = {
+    [XS_CONTROL] = {do_control, true},
+    [XS_DIRECTORY] = {do_directory, false},
+    [XS_READ] = {do_read, false},
+    [XS_GET_PERMS] = {do_get_perms, false},
+    [XS_WATCH] = {do_watch, false},
+    [XS_UNWATCH] = {do_unwatch, false},
+    [XS_TRANSACTION_START] = {do_transaction_start, false},
+    [XS_TRANSACTION_END] = {do_transaction_end, false},
+    [XS_INTRODUCE] = {do_nothing, true},
+    [XS_RELEASE] = {do_nothing, true},
+    [XS_GET_DOMAIN_PATH] = {do_get_domain_path, false},
+    [XS_WRITE] = {do_write, false},
+    [XS_MKDIR] = {do_mkdir, false},
+    [XS_RM] = {do_rm, false},
+    [XS_SET_PERMS] = {do_set_perms, false},
+    [XS_IS_DOMAIN_INTRODUCED] = {do_is_domain_introduced, true},
+    [XS_RESUME] = {do_nothing, true},
+    [XS_SET_TARGET] = {do_nothing, true},
+    [XS_RESET_WATCHES] = {do_reset_watches, false},
+    [XS_DIRECTORY_PART] = {do_directory_part, false},
+};
+
+static int dispatch(struct xs_args *args, const struct xsd_sockmsg *hdr)
+{
+    if (hdr->type >= sizeof(xs_handlers) / sizeof(xs_handlers[0]) ||
+        xs_handlers[hdr->type].run == NULL)
+        return -ENOSYS;
+    if (xs_handlers[hdr->type].privileged && !args->session->actor.privileged)
+        return -EACCES;
+    if (hdr->tx_id != 0) {
+        args->tx = xs_session_transaction(args->session, hdr->tx_id);
+        if (args->tx == NULL)
+            return -ENOENT;
+    }
+    return xs_handlers[hdr->type].run(args);
+}
+
+void xs_request_handle(struct xs_session *session, const struct xsd_sockmsg *hdr,
+                       const char *payload, struct xsd_sockmsg *reply,
+                       char out[XENSTORE_PAYLOAD_MAX])
+{
+    struct xs_args args = {.session = session, .payload = payload, .len = hdr->len, .out = out};
+    *reply = *hdr;
+    int rc = dispatch(&args, hdr);
+    if (rc < 0) {
+        reply->type = XS_ERROR;
+        rc = xs_args_reply(&args, xs_error_name(-rc));
+    }
+    reply->len = (uint32_t)rc;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "xenstore/xs_server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "xenstore/xs_conn.h"
+#include "xenstore/xs_control.h"
+#include "xenstore/xs_local.h"
+#include "xenstore/xs_path.h"
+#include "xenstore/xs_server_state.h"
+
+int xs_server_create(const struct xs_quota *quota, struct xs_server **out)
+{
+    struct xs_server *server = calloc(1, sizeof(*server));
+    if (server == NULL)
+        return -ENOMEM;
+    int rc = xs_store_init(&server->store, quota);
+    if (rc < 0) {
+        free(server);
+        return rc;
+    }
+    *out = server;
+    return 0;
+}
+
+void xs_server_destroy(struct xs_server *server)
+{
+    if (server == NULL)
+        return;
+    while (server->conns != NULL)
+        xs_conn_close(server->conns);
+    while (server->locals != NULL)
+        xs_local_unwatch(server->locals);
+    xs_store_clear(&server->store);
+    free(server);
+}
+
+static void announce_special(struct xs_server *server, const char *name)
+{
+    xs_watch_index_fire(&server->store.watches, name, true, NULL, 0);
+}
+
+/* Remembers in unclean[] when memory was too short to remove everything. */
+static int forget(struct xs_server *server, domid_t domid)
+{
+    int rc = xs_store_forget(&server->store, domid);
+    uint8_t bit = (uint8_t)(1u << (domid % 8));
+    if (rc < 0)
+        server->unclean[domid / 8] |= bit;
+    else
+        server->unclean[domid / 8] &= (uint8_t)~bit;
+    return rc;
+}
+
+int xs_server_introduce(struct xs_server *server, domid_t domid)
+{
+    if (xs_store_is_introduced(&server->store, domid))
+        return -EEXIST;
+    if ((server->unclean[domid / 8] >> (domid % 8) & 1) != 0 && forget(server, domid) < 0)
+        return -ENOMEM;
+    xs_store_introduce(&server->store, domid);
+    announce_special(server, XS_PATH_INTRODUCE);
+    return 0;
+}
+
+void xs_server_release(struct xs_server *server, domid_t domid)
+{
+    if (domid == DOM0_DOMID || !xs_store_is_introduced(&server->store, domid))
+        return;
+    xs_conn_deafen(server, domid);
+    (void)forget(server, domid); /* a failure is remembered: see xs_server_introduce */
+    announce_special(server, XS_PATH_RELEASE);
+}
+
+bool xs_server_run(struct xs_server *server, unsigned budget)
+{
+    while (budget > 0 && !xs_server_idle(server)) {
+        unsigned steps = 0;
+        if (server->due_first != NULL) {
+            xs_local_deliver(server);
+            steps++;
+        }
+        struct xs_conn *conn = xs_conn_next_ready(server);
+        if (conn != NULL)
+            steps += xs_conn_turn(conn);
+        budget -= steps < budget ? steps : budget;
+    }
+    return !xs_server_idle(server);
+}
+
+bool xs_server_idle(const struct xs_server *server)
+{
+    return server->ready_first == NULL && server->due_first == NULL;
+}
+
+int xs_server_check(const struct xs_server *server)
+{
+    return xs_tree_check(&server->store.tree);
+}
+
+uint32_t xs_server_nodes(const struct xs_server *server, domid_t domid)
+{
+    return xs_usage_of(&server->store.tree.usage, domid);
+}

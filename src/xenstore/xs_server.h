@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xs_server: xenstore as a whole: one store, its connections, its own local watches.
+ *
+ * A pure state machine: no sockets, no threads, no clock. Transports feed bytes into connections
+ * (xs_conn.h; xs_ring.h for the ring page of a domain), and xs_server_run does the work in
+ * portions. One thread at a time. Several servers may exist side by side.
+ */
+#ifndef SPLITDOM_XENSTORE_XS_SERVER_H
+#define SPLITDOM_XENSTORE_XS_SERVER_H
+
+#include <stdbool.h>
+
+#include "splitdom/grant_table.h"
+#include "xenstore/xs_quota.h"
+
+struct xs_server;
+struct xs_conn;
+
+/*
+ * Creates a store with /tool/xenstored and /local/domain/0. quota NULL: the defaults. Returns 0
+ * with *out owned by the caller, or -ENOMEM.
+ */
+int xs_server_create(const struct xs_quota *quota, struct xs_server **out);
+
+/* Closes all connections and local watches that are left. NULL is allowed. */
+void xs_server_destroy(struct xs_server *server);
+
+/*
+ * Notes that a domain exists and fires @introduceDomain; creates no node. Returns 0, -EEXIST if it
+ * exists already, or -ENOMEM if remains of a former domain of that number could not be removed.
+ */
+int xs_server_introduce(struct xs_server *server, domid_t domid);
+
+/*
+ * The domain is gone: deletes /local/domain/<domid> and every node that it owns, takes it out of
+ * all permission lists, makes its connections deaf (they still have to be closed), and fires
+ * @releaseDomain. Not for Dom0. Does nothing for a domain that does not exist.
+ */
+void xs_server_release(struct xs_server *server, domid_t domid);
+
+/*
+ * Works on what waits, one request of one connection after the other in turn, at most budget steps
+ * (a request, a batch of events of one connection, or a call of a local watch). Returns whether
+ * work is left. Not from within a callback of this library.
+ */
+bool xs_server_run(struct xs_server *server, unsigned budget);
+
+/* Whether nothing waits, so that xs_server_run would do nothing. */
+bool xs_server_idle(const struct xs_server *server);
+
+/* Verifies the store's invariants, for tests. 0 or -EIO. */
+int xs_server_check(const struct xs_server *server);
+
+/* Nodes that a domain owns. */
+uint32_t xs_server_nodes(const struct xs_server *server, domid_t domid);
+
+#endif
