@@ -11,6 +11,8 @@
  *     ABI_VALUE(name)          an integer constant
  */
 
+/* clang-format off */
+
 /* io/blkif.h */
 ABI_SIZE(struct blkif_request)
 ABI_MEMBER(struct blkif_request, operation)

@@ -60,16 +60,17 @@ static bool front_final_check(void *half)
 
 static bool front_believes(uint32_t nr_ents, uint32_t rsp_cons, uint32_t req_prod, uint32_t prod)
 {
-    static struct {
-        struct blkif_sring sring;
-        union blkif_sring_entry slots[SRING_ENTRIES_MAX];
-    } shared;
+    struct blkif_sring *sring = calloc(1, (size_t)XEN_PAGE_SIZE << SRING_PAGE_ORDER_MAX);
     struct front_ring ring;
     struct blkif_response rsp;
-    front_ring_init(&ring, &shared.sring, nr_ents, rsp_cons);
+    if (sring == NULL)
+        abort();
+    front_ring_init(&ring, sring, nr_ents, rsp_cons);
     ring.req_prod = ring.req_prod_pvt = req_prod;
-    shared.sring.rsp_prod = prod;
-    return front_ring_take_response(&ring, &rsp) >= 0;
+    sring->rsp_prod = prod;
+    bool believed = front_ring_take_response(&ring, &rsp) >= 0;
+    free(sring);
+    return believed;
 }
 
 static void *back_create(void *shared, size_t bytes, uint32_t index)
