@@ -15,9 +15,9 @@ static const struct abi_entry entries[] = {
 
 static uint32_t ring_entries(size_t bytes)
 {
-    struct blkif_sring *sring = NULL;
+    struct blkif_sring sring;
     uint32_t by_type = (uint32_t)__CONST_RING_SIZE(blkif, bytes);
-    uint32_t by_pointer = (uint32_t)__RING_SIZE(sring, bytes);
+    uint32_t by_pointer = (uint32_t)__RING_SIZE(&sring, bytes);
     return by_type == by_pointer ? by_type : 0;
 }
 
