@@ -80,6 +80,8 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(LIBS)
 unit: $(UNIT)
 	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
 
+-include tests/tests.mk
+
 clean:
 	$(Q)rm -rf build bin
 

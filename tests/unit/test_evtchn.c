@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* evtchn: two-level pending bits, masks, upcalls, sleeping and the doorbell. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ring/barrier.h"
+#include "ring/evtchn.h"
+
+enum { WAIT_LIMIT_MS = 5000, NR_PORTS_MAX = 64 };
+static const int64_t WAIT_LIMIT_NS = WAIT_LIMIT_MS * 1000000ll;
+
+struct seen {
+    struct shared_info *si;
+    uint32_t count;
+    evtchn_port_t port[NR_PORTS_MAX];
+};
+
+static void note(void *ctx, evtchn_port_t port)
+{
+    struct seen *seen = ctx;
+    if (seen->count < NR_PORTS_MAX)
+        seen->port[seen->count] = port;
+    seen->count++;
+}
+
+static int setup(void **state)
+{
+    *state = calloc(1, 4096);
+    return *state == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+static void an_event_sets_all_three_levels(void **state)
+{
+    struct shared_info *si = *state;
+    static const evtchn_port_t ports[] = {1, 63, 64, 100, EVTCHN_2L_NR_CHANNELS - 1};
+    for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+        for (uint32_t vcpu = 0; vcpu < XEN_LEGACY_MAX_VCPUS; vcpu += 31) {
+            memset(si, 0, sizeof(*si));
+            assert_true(evtchn_set_pending(si, ports[i], vcpu));
+            for (uint32_t w = 0; w < EVTCHN_WORDS; w++)
+                assert_true(si->evtchn_pending[w] ==
+                            (w == ports[i] / 64 ? 1ull << (ports[i] % 64) : 0));
+            for (uint32_t v = 0; v < XEN_LEGACY_MAX_VCPUS; v++) {
+                assert_true(si->vcpu_info[v].evtchn_pending_sel ==
+                            (v == vcpu ? 1ull << (ports[i] / 64) : 0));
+                assert_int_equal(si->vcpu_info[v].evtchn_upcall_pending, v == vcpu);
+            }
+        }
+    }
+}
+
+static void edges_collapse(void **state)
+{
+    struct shared_info *si = *state;
+    struct seen seen = {.si = si};
+    assert_true(evtchn_set_pending(si, 5, 0));
+    assert_false(evtchn_set_pending(si, 5, 0));
+    assert_false(evtchn_set_pending(si, 5, 0));
+    assert_int_equal(evtchn_collect(si, 0, note, &seen), 1);
+    assert_int_equal(seen.port[0], 5);
+    assert_int_equal(evtchn_collect(si, 0, note, &seen), 0);
+    assert_true(evtchn_set_pending(si, 5, 0)); /* a new edge after the old one was taken */
+}
+
+static void only_the_first_port_needs_a_wake_up(void **state)
+{
+    struct shared_info *si = *state;
+    struct seen seen = {.si = si};
+    assert_true(evtchn_set_pending(si, 5, 0));
+    assert_false(evtchn_set_pending(si, 6, 0));
+    assert_false(evtchn_set_pending(si, 700, 0)); /* another word, the upcall is up already */
+    assert_true(evtchn_set_pending(si, 8, 1));    /* another vCPU */
+    assert_int_equal(evtchn_collect(si, 0, note, &seen), 4); /* pending bits are per domain */
+}
+
+static void collect_delivers_every_port_once_and_clears(void **state)
+{
+    struct shared_info *si = *state;
+    static const evtchn_port_t ports[] = {1, 2, 63, 64, 128, 4000, EVTCHN_2L_NR_CHANNELS - 1};
+    enum { N = sizeof(ports) / sizeof(ports[0]) };
+    struct seen seen = {.si = si};
+    for (size_t i = N; i-- > 0;)
+        evtchn_set_pending(si, ports[i], 3);
+    assert_int_equal(evtchn_collect(si, 3, note, &seen), N);
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(seen.port[i], ports[i]);
+    const struct shared_info zero = {0};
+    assert_memory_equal(si, &zero, sizeof(zero));
+}
+
+static void again(void *ctx, evtchn_port_t port)
+{
+    struct seen *seen = ctx;
+    /* The bit is down already, so an event that comes while we work is a new one. */
+    if ((seen->si->evtchn_pending[port / 64] >> (port % 64)) & 1)
+        fail_msg("port %u is still pending while it is handled", port);
+    if (seen->count++ == 0)
+        evtchn_set_pending(seen->si, port, 0);
+}
+
+static void an_event_during_the_handler_is_not_lost(void **state)
+{
+    struct shared_info *si = *state;
+    struct seen seen = {.si = si};
+    evtchn_set_pending(si, 77, 0);
+    assert_int_equal(evtchn_collect(si, 0, again, &seen), 1);
+    assert_int_equal(evtchn_wait(si, 0, 0), 0);
+    assert_int_equal(evtchn_collect(si, 0, again, &seen), 1);
+    assert_int_equal(seen.count, 2);
+}
+
+static void a_masked_port_raises_nothing(void **state)
+{
+    struct shared_info *si = *state;
+    struct seen seen = {.si = si};
+    evtchn_mask(si, 70);
+    assert_false(evtchn_set_pending(si, 70, 0));
+    assert_int_equal(si->vcpu_info[0].evtchn_upcall_pending, 0);
+    assert_true(si->vcpu_info[0].evtchn_pending_sel == 0);
+    assert_true(si->evtchn_pending[1] == 1ull << 6); /* but it is remembered */
+    assert_int_equal(evtchn_collect(si, 0, note, &seen), 0);
+    assert_true(evtchn_set_pending(si, 71, 0)); /* its neighbour is not masked */
+    assert_int_equal(evtchn_collect(si, 0, note, &seen), 1);
+    assert_int_equal(seen.port[0], 71);
+    assert_true(si->evtchn_pending[1] == 1ull << 6);
+}
+
+static void unmask_raises_what_came_meanwhile(void **state)
+{
+    struct shared_info *si = *state;
+    struct seen seen = {.si = si};
+    evtchn_mask(si, 70);
+    evtchn_set_pending(si, 70, 0);
+    evtchn_unmask(si, 70, 0);
+    assert_int_equal(evtchn_wait(si, 0, 0), 0);
+    assert_int_equal(evtchn_collect(si, 0, note, &seen), 1);
+    assert_int_equal(seen.port[0], 70);
+}
+
+static void unmask_without_an_event_raises_nothing(void **state)
+{
+    struct shared_info *si = *state;
+    evtchn_mask(si, 70);
+    evtchn_mask(si, 71);
+    evtchn_set_pending(si, 71, 0);
+    evtchn_unmask(si, 70, 0);
+    assert_int_equal(si->vcpu_info[0].evtchn_upcall_pending, 0);
+    assert_true(si->evtchn_mask[1] == 1ull << 7);
+}
+
+static void raise_upcall_wakes_without_a_port(void **state)
+{
+    struct shared_info *si = *state;
+    struct seen seen = {.si = si};
+    evtchn_raise_upcall(si, 2);
+    assert_int_equal(evtchn_wait(si, 2, -1), 0);
+    assert_int_equal(evtchn_collect(si, 2, note, &seen), 0);
+    assert_int_equal(evtchn_wait(si, 2, 1000), -ETIMEDOUT); /* collected, so it is down again */
+}
+
+static void wait_times_out(void **state)
+{
+    struct shared_info *si = *state;
+    assert_int_equal(evtchn_wait(si, 0, 0), -ETIMEDOUT);
+    assert_int_equal(evtchn_wait(si, 0, 1000000), -ETIMEDOUT);
+}
+
+/* Whatever lies beside the flag in the futex word must neither wake nor block. */
+static void wait_looks_only_at_the_flag(void **state)
+{
+    struct shared_info *si = *state;
+    si->vcpu_info[0].evtchn_upcall_mask = 1;
+    si->vcpu_info[0].pad[0] = 0xaa;
+    si->vcpu_info[0].pad[1] = 0x55;
+    assert_int_equal(evtchn_wait(si, 0, 1000000), -ETIMEDOUT);
+    assert_true(evtchn_set_pending(si, 9, 0));
+    assert_int_equal(evtchn_wait(si, 0, -1), 0);
+}
+
+static void *sleep_as_vcpu_1(void *arg)
+{
+    struct shared_info *si = arg;
+    return evtchn_wait(si, 1, WAIT_LIMIT_NS) == 0 ? NULL : si;
+}
+
+static void an_event_ends_a_sleep(void **state)
+{
+    struct shared_info *si = *state;
+    for (int i = 0; i < 100; i++) {
+        pthread_t thread;
+        void *failed;
+        struct seen seen = {.si = si};
+        assert_int_equal(pthread_create(&thread, NULL, sleep_as_vcpu_1, si), 0);
+        if (evtchn_set_pending(si, 40, 1))
+            assert_int_equal(evtchn_wake(si, 1), 0);
+        assert_int_equal(pthread_join(thread, &failed), 0);
+        assert_null(failed);
+        assert_int_equal(evtchn_collect(si, 1, note, &seen), 1);
+    }
+}
+
+static void raise_upcall_ends_every_sleep(void **state)
+{
+    struct shared_info *si = *state;
+    enum { SLEEPERS = 4 };
+    pthread_t threads[SLEEPERS];
+    for (int i = 0; i < SLEEPERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, sleep_as_vcpu_1, si), 0);
+    evtchn_raise_upcall(si, 1);
+    for (int i = 0; i < SLEEPERS; i++) {
+        void *failed;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
+enum { STORM_PORTS = 8, STORM_ROUNDS = 20000 };
+
+struct storm {
+    struct shared_info *si;
+    uint32_t sent[STORM_PORTS]; /* sender writes, receiver reads after the event */
+    uint32_t got[STORM_PORTS];
+};
+
+static evtchn_port_t storm_port(uint32_t i)
+{
+    return 60 + i; /* two words */
+}
+
+static void *send_storm(void *arg)
+{
+    struct storm *storm = arg;
+    for (uint32_t round = 1; round <= STORM_ROUNDS; round++) {
+        uint32_t i = (round * 2654435761u >> 16) % STORM_PORTS;
+        if (round > STORM_ROUNDS - STORM_PORTS)
+            i = round % STORM_PORTS; /* all of them end on their last value */
+        store_relaxed_u32(&storm->sent[i], round);
+        if (evtchn_set_pending(storm->si, storm_port(i), 0))
+            evtchn_wake(storm->si, 0);
+    }
+    return NULL;
+}
+
+static void take_storm(void *ctx, evtchn_port_t port)
+{
+    struct storm *storm = ctx;
+    uint32_t i = port - storm_port(0);
+    storm->got[i] = load_relaxed_u32(&storm->sent[i]);
+}
+
+static bool storm_is_over(const struct storm *storm)
+{
+    for (uint32_t i = 0; i < STORM_PORTS; i++) {
+        if (storm->got[i] <= STORM_ROUNDS - STORM_PORTS)
+            return false;
+    }
+    return true;
+}
+
+/* However the two interleave, what was written before the last event is seen after it. */
+static void no_event_is_lost_in_a_storm(void **state)
+{
+    struct storm storm = {.si = *state};
+    pthread_t sender;
+    assert_int_equal(pthread_create(&sender, NULL, send_storm, &storm), 0);
+    while (!storm_is_over(&storm)) {
+        if (evtchn_wait(storm.si, 0, WAIT_LIMIT_NS) == -ETIMEDOUT)
+            fail_msg("an event was lost");
+        evtchn_collect(storm.si, 0, take_storm, &storm);
+    }
+    assert_int_equal(pthread_join(sender, NULL), 0);
+}
+
+static void wake_survives_memory_that_was_taken_away(void **state)
+{
+    (void)state;
+    int fd = memfd_create("shared_info", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 4096), 0);
+    struct shared_info *si = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(si, MAP_FAILED);
+    assert_int_equal(evtchn_wake(si, 0), 0);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(evtchn_wake(si, 0), -EFAULT);
+    munmap(si, 4096);
+    close(fd);
+}
+
+static void kick_rings_the_doorbell(void **state)
+{
+    (void)state;
+    uint64_t count = 0;
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(evtchn_kick(fd), 0);
+    assert_int_equal(evtchn_kick(fd), 0);
+    assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
+    assert_int_equal(count, 2);
+    close(fd);
+}
+
+static void kick_of_a_full_doorbell_succeeds(void **state)
+{
+    (void)state;
+    uint64_t full = UINT64_MAX - 1;
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, &full, sizeof(full)), sizeof(full));
+    assert_int_equal(evtchn_kick(fd), 0);
+    close(fd);
+}
+
+static void kick_reports_a_doorbell_that_is_none(void **state)
+{
+    (void)state;
+    assert_int_equal(evtchn_kick(-1), -EBADF);
+}
+
+int main(void)
+{
+#define SI_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        SI_TEST(an_event_sets_all_three_levels),
+        SI_TEST(edges_collapse),
+        SI_TEST(only_the_first_port_needs_a_wake_up),
+        SI_TEST(collect_delivers_every_port_once_and_clears),
+        SI_TEST(an_event_during_the_handler_is_not_lost),
+        SI_TEST(a_masked_port_raises_nothing),
+        SI_TEST(unmask_raises_what_came_meanwhile),
+        SI_TEST(unmask_without_an_event_raises_nothing),
+        SI_TEST(raise_upcall_wakes_without_a_port),
+        SI_TEST(wait_times_out),
+        SI_TEST(wait_looks_only_at_the_flag),
+        SI_TEST(an_event_ends_a_sleep),
+        SI_TEST(raise_upcall_ends_every_sleep),
+        SI_TEST(no_event_is_lost_in_a_storm),
+        cmocka_unit_test(wake_survives_memory_that_was_taken_away),
+        cmocka_unit_test(kick_rings_the_doorbell),
+        cmocka_unit_test(kick_of_a_full_doorbell_succeeds),
+        cmocka_unit_test(kick_reports_a_doorbell_that_is_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

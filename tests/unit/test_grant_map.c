@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/* grant_map: mapping by reference, the checks, the pins and the in-use bits. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ring/barrier.h"
+#include "ring/gnttab.h"
+#include "ring/grant_map.h"
+
+enum {
+    NR_PAGES = 40,
+    DOMID = 7,
+    REF = 20,
+    PINS_MAX = UINT16_MAX - 1,
+    IN_USE = GTF_reading | GTF_writing,
+    RACE_LIMIT_S = 10,
+};
+
+struct fixture {
+    struct segment segment;
+    struct grant_map map;
+};
+
+static int setup(void **state)
+{
+    int fd;
+    struct fixture *f = calloc(1, sizeof(*f));
+    if (f == NULL || segment_create(NR_PAGES, DOMID, &f->segment, &fd) < 0)
+        return -1;
+    close(fd);
+    *state = f;
+    return grant_map_init(&f->map, &f->segment, DOM0_DOMID);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    grant_map_fini(&f->map);
+    segment_detach(&f->segment);
+    free(f);
+    return 0;
+}
+
+static uint16_t flags_of(const struct fixture *f, grant_ref_t ref)
+{
+    return load_full_u16(&f->segment.gnttab[ref].flags);
+}
+
+static void expect_not_mapped(struct fixture *f, grant_ref_t ref, bool writable, int error)
+{
+    void *page = f;
+    uint16_t before = ref < f->segment.nr_grant_entries ? flags_of(f, ref) : 0;
+    uint32_t count = f->map.mapped_count;
+    assert_int_equal(grant_map_get(&f->map, ref, writable, false, &page), error);
+    assert_int_equal(f->map.mapped_count, count);
+    if (ref < f->segment.nr_grant_entries)
+        assert_int_equal(flags_of(f, ref), before);
+}
+
+static void get_finds_the_granted_page(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    for (uint32_t pfn = 0; pfn < NR_PAGES; pfn++) {
+        gnttab_grant_access(f->segment.gnttab, REF + pfn, DOM0_DOMID, pfn, false);
+        assert_int_equal(grant_map_get(&f->map, REF + pfn, true, false, &page), 0);
+        assert_ptr_equal(page, segment_page(&f->segment, pfn));
+        assert_int_equal(f->map.mapped_count, pfn + 1);
+    }
+}
+
+static void in_use_bits_tell_the_kind_of_mapping(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, 30, false);
+    assert_int_equal(grant_map_get(&f->map, REF, false, false, &page), 0);
+    assert_int_equal(flags_of(f, REF), GTF_permit_access | GTF_reading);
+    assert_int_equal(grant_map_get(&f->map, REF, true, false, &page), 0); /* upgraded */
+    assert_int_equal(flags_of(f, REF), GTF_permit_access | IN_USE);
+    grant_map_put(&f->map, REF);
+    assert_int_equal(flags_of(f, REF), GTF_permit_access | IN_USE);
+    grant_map_put(&f->map, REF);
+    assert_int_equal(flags_of(f, REF), GTF_permit_access);
+    assert_int_equal(f->map.mapped_count, 0);
+}
+
+static void references_out_of_range_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    expect_not_mapped(f, f->segment.nr_grant_entries, false, -EBADF);
+    expect_not_mapped(f, 0x80000000, false, -EBADF);
+    expect_not_mapped(f, UINT32_MAX, true, -EBADF);
+}
+
+static void entries_of_another_type_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    expect_not_mapped(f, REF, false, -EBADF); /* never granted */
+    for (uint16_t type = 0; type <= GTF_type_mask; type++) {
+        if (type == GTF_permit_access)
+            continue;
+        f->segment.gnttab[REF] = (struct grant_entry_v1){.flags = type, .frame = 30};
+        expect_not_mapped(f, REF, false, -EBADF);
+    }
+}
+
+static void grants_to_somebody_else_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    gnttab_grant_access(f->segment.gnttab, REF, 1, 30, false);
+    expect_not_mapped(f, REF, false, -EBADF);
+    gnttab_grant_access(f->segment.gnttab, REF, 0x100, 30, false);
+    expect_not_mapped(f, REF, true, -EBADF);
+}
+
+static void writable_access_to_a_read_only_grant_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, 30, true);
+    expect_not_mapped(f, REF, true, -EACCES);
+    assert_int_equal(grant_map_get(&f->map, REF, false, false, &page), 0);
+    expect_not_mapped(f, REF, true, -EACCES); /* nor by an upgrade */
+    assert_int_equal(flags_of(f, REF), GTF_permit_access | GTF_readonly | GTF_reading);
+}
+
+static void frames_outside_the_segment_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    static const uint32_t frames[] = {NR_PAGES, NR_PAGES + 1, 0x80000000, UINT32_MAX};
+    for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+        gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, frames[i], false);
+        expect_not_mapped(f, REF, true, -EFAULT);
+        assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), 0);
+    }
+}
+
+static void a_mapped_page_stays_where_it_is(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, 30, false);
+    assert_int_equal(grant_map_get(&f->map, REF, true, false, &page), 0);
+    /* The owner breaks the rules and rewrites the entry under the mapping. */
+    f->segment.gnttab[REF] = (struct grant_entry_v1){.flags = 0, .domid = 3, .frame = UINT32_MAX};
+    assert_int_equal(grant_map_get(&f->map, REF, true, false, &page), 0);
+    assert_ptr_equal(page, segment_page(&f->segment, 30));
+    grant_map_put(&f->map, REF);
+    grant_map_put(&f->map, REF);
+    assert_int_equal(f->map.mapped_count, 0);
+    expect_not_mapped(f, REF, true, -EBADF); /* from now on the new entry counts */
+}
+
+static void end_access_is_busy_until_the_last_pin(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, 30, false);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(grant_map_get(&f->map, REF, i != 1, false, &page), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), -EBUSY);
+        assert_int_equal(f->map.mapped_count, 1);
+        grant_map_put(&f->map, REF);
+    }
+    assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), 0);
+    assert_int_equal(f->map.mapped_count, 0);
+    expect_not_mapped(f, REF, false, -EBADF);
+}
+
+static void a_persistent_grant_stays_mapped(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, 30, false);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(grant_map_get(&f->map, REF, true, true, &page), 0);
+        grant_map_put(&f->map, REF);
+        assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), -EBUSY);
+    }
+    assert_int_equal(f->map.mapped_count, 1);
+    grant_map_fini(&f->map);
+    assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), 0);
+}
+
+static void fini_clears_every_in_use_bit(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    for (uint32_t i = 0; i < 10; i++) {
+        gnttab_grant_access(f->segment.gnttab, REF + i, DOM0_DOMID, 30, false);
+        for (uint32_t n = 0; n <= i; n++)
+            assert_int_equal(grant_map_get(&f->map, REF + i, i % 2, i % 3 == 0, &page), 0);
+    }
+    grant_map_fini(&f->map);
+    for (uint32_t i = 0; i < 10; i++)
+        assert_int_equal(flags_of(f, REF + i), GTF_permit_access);
+    assert_null(f->map.pins);
+    grant_map_fini(&f->map); /* and again, on a zeroed map */
+}
+
+static void pins_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, 30, false);
+    for (uint32_t i = 0; i < PINS_MAX; i++)
+        assert_int_equal(grant_map_get(&f->map, REF, true, false, &page), 0);
+    assert_int_equal(grant_map_get(&f->map, REF, true, false, &page), -EMFILE);
+    assert_int_equal(grant_map_get(&f->map, REF, true, true, &page), -EMFILE);
+    for (uint32_t i = 0; i < PINS_MAX; i++)
+        grant_map_put(&f->map, REF);
+    assert_int_equal(flags_of(f, REF), GTF_permit_access);
+}
+
+/* The map counts even if the owner wipes the in-use bits; release must not add any. */
+static void put_after_the_owner_wiped_the_entry(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, 30, false);
+    assert_int_equal(grant_map_get(&f->map, REF, true, false, &page), 0);
+    f->segment.gnttab[REF] = (struct grant_entry_v1){0};
+    grant_map_put(&f->map, REF);
+    assert_int_equal(flags_of(f, REF), 0);
+    assert_int_equal(f->map.mapped_count, 0);
+}
+
+struct race {
+    struct fixture *f;
+    uint32_t mapped;   /* the mapper is inside the page */
+    uint32_t owned;    /* the owner took the page back */
+    uint32_t stop;     /* main -> owner */
+    uint32_t overlaps; /* both at once: never */
+    uint32_t rounds;   /* how often the owner got the page back */
+};
+
+/* Offers and revokes, as the rules ask: while end_access says busy, the page is not touched. */
+static void *offer_and_revoke(void *arg)
+{
+    struct race *race = arg;
+    struct grant_entry_v1 *table = race->f->segment.gnttab;
+    while (!load_full_u32(&race->stop)) {
+        store_full_u32(&race->owned, 0);
+        gnttab_grant_access(table, REF, DOM0_DOMID, 30, false);
+        while (gnttab_end_access(table, REF) == -EBUSY)
+            cpu_relax();
+        store_full_u32(&race->owned, 1);
+        if (load_full_u32(&race->mapped))
+            race->overlaps++;
+        store_relaxed_u32(&race->rounds, load_relaxed_u32(&race->rounds) + 1);
+    }
+    return NULL;
+}
+
+static void a_page_is_never_revoked_while_it_is_mapped(void **state)
+{
+    struct fixture *f = *state;
+    struct race race = {.f = f};
+    pthread_t owner;
+    uint32_t overlaps = 0, mapped = 0;
+    time_t give_up = time(NULL) + RACE_LIMIT_S;
+    assert_int_equal(pthread_create(&owner, NULL, offer_and_revoke, &race), 0);
+    for (uint32_t i = 0; mapped < 5000 || load_relaxed_u32(&race.rounds) < 1000; i++) {
+        void *page;
+        int rc = grant_map_get(&f->map, REF, i % 2, false, &page);
+        if (rc == -EBADF || rc == -EAGAIN) {
+            if (time(NULL) > give_up)
+                break;
+            continue;
+        }
+        assert_int_equal(rc, 0);
+        store_full_u32(&race.mapped, 1);
+        if (load_full_u32(&race.owned))
+            overlaps++;
+        store_full_u32(&race.mapped, 0);
+        grant_map_put(&f->map, REF);
+        mapped++;
+    }
+    store_full_u32(&race.stop, 1);
+    assert_int_equal(pthread_join(owner, NULL), 0);
+    assert_int_equal(overlaps, 0);
+    assert_int_equal(race.overlaps, 0);
+    assert_true(mapped > 0 && race.rounds > 0); /* they did meet */
+}
+
+/* Rewrites the entry as fast as it can, without any rule. */
+static void *flip(void *arg)
+{
+    struct race *race = arg;
+    struct grant_entry_v1 *entry = &race->f->segment.gnttab[REF];
+    for (uint32_t i = 0; !load_relaxed_u32(&race->stop); i++) {
+        store_relaxed_u32(&entry->frame, i % 5 == 0 ? UINT32_MAX - i : i % NR_PAGES);
+        store_relaxed_u16(&entry->domid, (domid_t)(i % 3 == 0));
+        store_relaxed_u16(&entry->flags, (uint16_t)(i % 7 == 0 ? i : GTF_permit_access));
+    }
+    return NULL;
+}
+
+static void a_flipping_entry_maps_inside_the_segment_or_not_at_all(void **state)
+{
+    struct fixture *f = *state;
+    struct race race = {.f = f};
+    pthread_t owner;
+    assert_int_equal(pthread_create(&owner, NULL, flip, &race), 0);
+    uint32_t mapped = 0, refused = 0;
+    time_t give_up = time(NULL) + RACE_LIMIT_S;
+    for (uint32_t i = 0; (mapped < 1000 || refused < 1000) && time(NULL) <= give_up; i++) {
+        void *page = NULL;
+        int rc = grant_map_get(&f->map, REF, i % 2, false, &page);
+        if (rc == 0) {
+            size_t offset = (size_t)((uint8_t *)page - f->segment.base);
+            if (offset % XEN_PAGE_SIZE != 0 || offset / XEN_PAGE_SIZE >= NR_PAGES)
+                fail_msg("mapped offset %zu", offset);
+            mapped++;
+            grant_map_put(&f->map, REF);
+        } else if (rc != -EBADF && rc != -EACCES && rc != -EFAULT && rc != -EAGAIN) {
+            fail_msg("grant_map_get returned %d", rc);
+        } else {
+            refused++;
+        }
+        if (f->map.mapped_count != 0)
+            fail_msg("a failed mapping left a pin");
+    }
+    store_relaxed_u32(&race.stop, 1);
+    assert_int_equal(pthread_join(owner, NULL), 0);
+    assert_true(mapped > 0 && refused > 0);
+}
+
+int main(void)
+{
+#define MAP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(get_finds_the_granted_page),
+        MAP_TEST(in_use_bits_tell_the_kind_of_mapping),
+        MAP_TEST(references_out_of_range_are_refused),
+        MAP_TEST(entries_of_another_type_are_refused),
+        MAP_TEST(grants_to_somebody_else_are_refused),
+        MAP_TEST(writable_access_to_a_read_only_grant_is_refused),
+        MAP_TEST(frames_outside_the_segment_are_refused),
+        MAP_TEST(a_mapped_page_stays_where_it_is),
+        MAP_TEST(end_access_is_busy_until_the_last_pin),
+        MAP_TEST(a_persistent_grant_stays_mapped),
+        MAP_TEST(fini_clears_every_in_use_bit),
+        MAP_TEST(pins_are_bounded),
+        MAP_TEST(put_after_the_owner_wiped_the_entry),
+        MAP_TEST(a_page_is_never_revoked_while_it_is_mapped),
+        MAP_TEST(a_flipping_entry_maps_inside_the_segment_or_not_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* segment: layout, hand-over by descriptor, and what attach refuses. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ring/segment.h"
+
+enum { NR_PAGES = 40, DOMID = 7 };
+
+struct fixture {
+    struct segment segment;
+    int fd;
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    *state = &f;
+    return segment_create(NR_PAGES, DOMID, &f.segment, &f.fd);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    segment_detach(&f->segment);
+    return close(f->fd);
+}
+
+static void areas_follow_each_other_without_overlap(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {SEGMENT_PAGES_MIN, 40, 508, 509, 510, 512, 513, 1024, 4096};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct segment s;
+        int fd;
+        assert_int_equal(segment_create(sizes[i], DOMID, &s, &fd), 0);
+        const struct start_info *si = s.start_info;
+        assert_ptr_equal(si, s.base);
+        assert_ptr_equal(s.shared_info, segment_page(&s, si->shared_info_pfn));
+        assert_ptr_equal(s.store, segment_page(&s, si->store_pfn));
+        assert_ptr_equal(s.gnttab, segment_page(&s, si->gnttab_pfn));
+        assert_true(si->shared_info_pfn == 1 && si->store_pfn == 2 && si->gnttab_pfn == 3);
+        assert_int_equal(si->gnttab_pfn + si->nr_gnttab_frames, si->free_pfn);
+        assert_int_equal(si->free_pfn + si->nr_free_pages, sizes[i]);
+        assert_int_equal(s.nr_pages, sizes[i]);
+        assert_int_equal(s.free_pfn, si->free_pfn);
+        assert_int_equal(s.nr_free_pages, si->nr_free_pages);
+        /* Every page can be granted once, besides the reserved references. */
+        assert_true(s.nr_grant_entries >= sizes[i] + GNTTAB_NR_RESERVED_ENTRIES);
+        assert_int_equal(s.nr_grant_entries, si->nr_gnttab_frames * GNTTAB_ENTRIES_PER_FRAME);
+        segment_detach(&s);
+        close(fd);
+    }
+}
+
+static void pages_for_is_enough_and_no_more(void **state)
+{
+    (void)state;
+    for (uint32_t wanted = 1; wanted < 2000; wanted += wanted < 600 ? 1 : 97) {
+        struct segment s;
+        int fd;
+        uint32_t pages = segment_pages_for(wanted);
+        assert_int_equal(segment_create(pages, DOMID, &s, &fd), 0);
+        assert_true(s.nr_free_pages >= wanted);
+        segment_detach(&s);
+        close(fd);
+        if (pages == SEGMENT_PAGES_MIN)
+            continue;
+        assert_int_equal(segment_create(pages - 1, DOMID, &s, &fd), 0);
+        assert_true(s.nr_free_pages < wanted);
+        segment_detach(&s);
+        close(fd);
+    }
+}
+
+static void create_refuses_sizes_out_of_range(void **state)
+{
+    (void)state;
+    struct segment s;
+    int fd = 5;
+    assert_int_equal(segment_create(0, DOMID, &s, &fd), -EINVAL);
+    assert_int_equal(segment_create(SEGMENT_PAGES_MIN - 1, DOMID, &s, &fd), -EINVAL);
+    assert_int_equal(segment_create(SEGMENT_PAGES_MAX + 1, DOMID, &s, &fd), -EINVAL);
+    assert_int_equal(segment_create(UINT32_MAX, DOMID, &s, &fd), -EINVAL);
+    assert_int_equal(fd, -1);
+    assert_null(s.base);
+}
+
+static void the_file_is_private_and_has_no_name(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+    assert_int_equal(fstat(f->fd, &st), 0);
+    assert_int_equal(st.st_nlink, 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(st.st_size, NR_PAGES * XEN_PAGE_SIZE);
+    assert_true(st.st_blocks * 512 >= NR_PAGES * XEN_PAGE_SIZE); /* reserved, not sparse */
+    assert_true(fcntl(f->fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void a_fresh_segment_tells_the_truth(void **state)
+{
+    struct fixture *f = *state;
+    const struct start_info *si = f->segment.start_info;
+    assert_string_equal(si->magic, START_INFO_MAGIC);
+    assert_int_equal(si->abi_version, START_INFO_ABI_VERSION);
+    assert_int_equal(si->struct_size, sizeof(*si));
+    assert_int_equal(si->domid, DOMID);
+    assert_int_equal(si->store_evtchn, SEGMENT_STORE_EVTCHN);
+    assert_true(si->dom0_cpu == START_INFO_CPU_NONE);
+    assert_true(si->domu_cpu == START_INFO_CPU_NONE);
+}
+
+static void only_the_store_page_is_granted_at_birth(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t ref = 0; ref < f->segment.nr_grant_entries; ref++) {
+        const struct grant_entry_v1 *entry = &f->segment.gnttab[ref];
+        if (ref == 1) {
+            assert_int_equal(entry->flags, GTF_permit_access);
+            assert_int_equal(entry->domid, DOM0_DOMID);
+            assert_ptr_equal(segment_page(&f->segment, entry->frame), f->segment.store);
+        } else {
+            assert_int_equal(entry->flags, GTF_invalid);
+        }
+    }
+}
+
+static void attach_sees_the_same_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct segment other;
+    assert_int_equal(segment_attach(f->fd, &other), 0);
+    assert_ptr_not_equal(other.base, f->segment.base);
+    assert_int_equal(other.nr_pages, f->segment.nr_pages);
+    assert_int_equal(other.domid, DOMID);
+    assert_int_equal(other.nr_grant_entries, f->segment.nr_grant_entries);
+    assert_int_equal(other.free_pfn, f->segment.free_pfn);
+    assert_int_equal(other.nr_free_pages, f->segment.nr_free_pages);
+    assert_int_equal(other.store_evtchn, SEGMENT_STORE_EVTCHN);
+    memcpy(segment_page(&other, NR_PAGES - 1), "last page", 10);
+    assert_string_equal(segment_page(&f->segment, NR_PAGES - 1), "last page");
+    segment_detach(&other);
+}
+
+static void expect_refused(int fd, size_t offset)
+{
+    struct segment other;
+    int rc = segment_attach(fd, &other);
+    if (rc != -EPROTO)
+        fail_msg("start_info with a changed byte %zu: attach returned %d", offset, rc);
+    assert_null(other.base);
+}
+
+/* Every byte before the hints, but for domid: any domid could be right. */
+static void attach_refuses_every_corrupted_byte(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *si = (uint8_t *)f->segment.start_info;
+    for (size_t i = 0; i < offsetof(struct start_info, dom0_cpu); i++) {
+        if (i - offsetof(struct start_info, domid) < sizeof(domid_t))
+            continue;
+        for (uint32_t flip = 1; flip <= 0x80; flip <<= 1) {
+            si[i] = (uint8_t)(si[i] ^ flip);
+            expect_refused(f->fd, i);
+            si[i] = (uint8_t)(si[i] ^ flip);
+        }
+    }
+    struct segment other;
+    assert_int_equal(segment_attach(f->fd, &other), 0);
+    segment_detach(&other);
+}
+
+static void attach_tells_the_domid_that_it_found(void **state)
+{
+    struct fixture *f = *state;
+    struct segment other;
+    f->segment.start_info->domid = 4711;
+    assert_int_equal(segment_attach(f->fd, &other), 0);
+    assert_int_equal(other.domid, 4711);
+    segment_detach(&other);
+}
+
+static void attach_ignores_the_hints(void **state)
+{
+    struct fixture *f = *state;
+    struct segment other;
+    f->segment.start_info->dom0_cpu = 3;
+    f->segment.start_info->domu_cpu = 0x12345678;
+    assert_int_equal(segment_attach(f->fd, &other), 0);
+    segment_detach(&other);
+}
+
+static void attach_refuses_a_file_of_another_size(void **state)
+{
+    (void)state;
+    static const off_t sizes[] = {
+        0,
+        1,
+        (off_t)sizeof(struct start_info) - 1,
+        XEN_PAGE_SIZE,
+        (NR_PAGES - 1) * XEN_PAGE_SIZE,
+        NR_PAGES * XEN_PAGE_SIZE - 1,
+        NR_PAGES * XEN_PAGE_SIZE + 1,
+        (NR_PAGES + 1) * XEN_PAGE_SIZE,
+    };
+    struct segment s, other;
+    int fd;
+    assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), 0);
+    segment_detach(&s); /* nobody may touch the pages that are cut off below */
+    for (size_t i = sizeof(sizes) / sizeof(sizes[0]); i-- > 0;) {
+        assert_int_equal(ftruncate(fd, sizes[i]), 0);
+        assert_int_equal(segment_attach(fd, &other), -EPROTO);
+        assert_null(other.base);
+    }
+    close(fd);
+}
+
+/* A page count that agrees with the file but that no segment can have. */
+static void attach_refuses_page_counts_out_of_range(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {0, 1, SEGMENT_PAGES_MIN - 1, SEGMENT_PAGES_MAX + 1};
+    struct segment s, other;
+    int fd;
+    assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), 0);
+    struct start_info si = *s.start_info;
+    segment_detach(&s);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        si.nr_pages = counts[i];
+        assert_int_equal(ftruncate(fd, (off_t)counts[i] * XEN_PAGE_SIZE), 0);
+        if (counts[i] != 0)
+            assert_int_equal(pwrite(fd, &si, sizeof(si), 0), sizeof(si));
+        assert_int_equal(segment_attach(fd, &other), -EPROTO);
+    }
+    close(fd);
+}
+
+static void attach_reports_a_bad_descriptor(void **state)
+{
+    (void)state;
+    struct segment other;
+    assert_int_equal(segment_attach(-1, &other), -EBADF);
+    assert_null(other.base);
+}
+
+static void detach_may_run_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct segment other, never = {0};
+    assert_int_equal(segment_attach(f->fd, &other), 0);
+    segment_detach(&other);
+    assert_null(other.base);
+    segment_detach(&other);
+    segment_detach(&never);
+}
+
+int main(void)
+{
+#define SEGMENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(areas_follow_each_other_without_overlap),
+        cmocka_unit_test(pages_for_is_enough_and_no_more),
+        cmocka_unit_test(create_refuses_sizes_out_of_range),
+        SEGMENT_TEST(the_file_is_private_and_has_no_name),
+        SEGMENT_TEST(a_fresh_segment_tells_the_truth),
+        SEGMENT_TEST(only_the_store_page_is_granted_at_birth),
+        SEGMENT_TEST(attach_sees_the_same_memory),
+        SEGMENT_TEST(attach_refuses_every_corrupted_byte),
+        SEGMENT_TEST(attach_tells_the_domid_that_it_found),
+        SEGMENT_TEST(attach_ignores_the_hints),
+        cmocka_unit_test(attach_refuses_a_file_of_another_size),
+        cmocka_unit_test(attach_refuses_page_counts_out_of_range),
+        cmocka_unit_test(attach_reports_a_bad_descriptor),
+        SEGMENT_TEST(detach_may_run_twice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
