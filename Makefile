@@ -1,14 +1,19 @@
-# splitdom: GNU make, one file, no recursion. `make V=1` shows every command.
+# SPDX-License-Identifier: MIT
+# splitdom: GNU make, one file, no recursion. `make help` lists the targets.
+#   V=1                              shows every command
 #   SAN=address,undefined | thread   an instrumented build beside the plain one, under build/san-*/
+#   VARIANT=name CC=... OPT=...      any other build of its own, under build/name/
 
-CC      ?= gcc
-AR      ?= ar
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 SAN     ?=
 empty   :=
 space   := $(empty) $(empty)
 comma   := ,
-OUT     := build/$(if $(SAN),san-$(subst $(comma),-,$(SAN)),plain)
-BIN     := $(if $(SAN),$(OUT)/bin,bin)
+VARIANT ?= $(if $(SAN),san-$(subst $(comma),-,$(SAN)),plain)
+OUT     := build/$(VARIANT)
+BIN     := $(if $(filter plain,$(VARIANT)),bin,$(OUT)/bin)
 
 PKG_CONFIG ?= pkg-config
 HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists liburing 2>/dev/null && echo 1)
@@ -22,6 +27,13 @@ LDLIBS  += -lm
 ifneq ($(SAN),)
 CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 LDFLAGS += -fsanitize=$(SAN)
+endif
+ifeq ($(VARIANT),fuzz)
+CFLAGS  += -fsanitize=fuzzer-no-link
+endif
+ifeq ($(VARIANT),coverage)
+CFLAGS  += --coverage
+LDFLAGS += --coverage
 endif
 ifeq ($(HAVE_LIBURING),1)
 CPPFLAGS += -DHAVE_LIBURING=1 $(shell $(PKG_CONFIG) --cflags liburing)
@@ -44,19 +56,43 @@ LIBS     := $(foreach d,$(SRC_DIRS),$(OUT)/lib$(d).a)
 LIBS_BASE := $(OUT)/libxenstore.a $(OUT)/libtdf.a $(OUT)/libring.a
 
 UNIT     := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH    := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 
-.PHONY: all clean
+# Objects depend on the file that holds their flags and archives on the one that holds their members'
+# names, so that another compiler, a library installed in between or a deleted source is noticed.
+FLAGS_TEXT := $(strip $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS))
+LISTS_TEXT := $(strip $(foreach d,$(SRC_DIRS),$(call srcs_of,$(d))))
+define remember
+ifneq ($$(strip $$(file <$(1))),$$($(2)))
+$$(shell mkdir -p $(dir $(1)))
+$$(file >$(1),$$($(2)))
+endif
+endef
+BUILDS := $(filter-out clean help deps format lint check check-long coverage fuzz demo,$(or $(MAKECMDGOALS),all))
+ifneq ($(BUILDS),)
+$(eval $(call remember,$(OUT)/flags,FLAGS_TEXT))
+$(eval $(call remember,$(OUT)/lists,LISTS_TEXT))
+endif
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+.PHONY: all
 all: $(BIN)/service $(BIN)/client $(BIN)/tool_for_integrity $(BIN)/integrity
+ifneq ($(HAVE_LIBURING),1)
+	@echo "note: built without liburing (make deps installs it): Dom0 has only the threads engine"
+endif
 
-$(OUT)/%.o: %.c
+$(OUT)/%.o: %.c $(OUT)/flags
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define layer_archive
-$(OUT)/lib$(1).a: $(patsubst %.c,$(OUT)/%.o,$(call srcs_of,$(1)))
+$(OUT)/lib$(1).a: $(patsubst %.c,$(OUT)/%.o,$(call srcs_of,$(1))) $(OUT)/lists
 	$$(say) AR $$@
-	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach d,$(SRC_DIRS),$(eval $(call layer_archive,$(d))))
 
@@ -71,18 +107,97 @@ $(BIN)/service $(BIN)/client $(BIN)/tool_for_integrity:
 $(BIN)/integrity: $(BIN)/tool_for_integrity
 	$(Q)ln -sf tool_for_integrity $@
 
+link_all = $(CC) $(LDFLAGS) $(1) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(2) $(LDLIBS)
+
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group -lcmocka $(LDLIBS)
+	$(Q)$(call link_all,,-lcmocka)
 
-.PHONY: unit
-unit: $(UNIT)
-	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
+$(OUT)/bench/%: $(OUT)/bench/%.o $(LIBS)
+	$(say) LD $@
+	$(Q)$(call link_all)
 
+$(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIBS)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(call link_all,-fsanitize=fuzzer)
+
+# A harness is called by libFuzzer, which declares nothing.
+$(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
+
+# The programs of tests/abi and tests/stress are test_*.c, each linked with the directory's other files;
+# tests.mk may name others (in ABI_TESTS, STRESS_TESTS) and give them rules of their own.
 -include tests/tests.mk
+parts_of = $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/$(1)/test_%.c,$(wildcard tests/$(1)/*.c)))
+tests_of = $(patsubst tests/$(1)/%.c,$(OUT)/tests/$(1)/%,$(wildcard tests/$(1)/test_*.c))
+ABI_TESTS    ?= $(call tests_of,abi)
+STRESS_TESTS ?= $(call tests_of,stress)
+$(OUT)/tests/abi/%: $(OUT)/tests/abi/%.o $(call parts_of,abi) $(LIBS)
+	$(say) LD $@
+	$(Q)$(call link_all,$(call parts_of,abi),-lcmocka)
+$(OUT)/tests/stress/%: $(OUT)/tests/stress/%.o $(call parts_of,stress) $(LIBS)
+	$(say) LD $@
+	$(Q)$(call link_all,$(call parts_of,stress),-lcmocka)
 
-clean:
+##@ Build
+.PHONY: unit-programs abi-programs stress-programs bench-programs fuzz-programs list-abi list-stress lib
+all: ## the programs: bin/service, bin/client, bin/tool_for_integrity
+lib: $(OUT)/libblkfront.a ## the client library as one archive
+unit-programs: $(UNIT)
+abi-programs: $(ABI_TESTS)
+stress-programs: $(STRESS_TESTS)
+list-abi: ; @$(if $(ABI_TESTS),printf '%s\n' $(ABI_TESTS),:)
+list-stress: ; @$(if $(STRESS_TESTS),printf '%s\n' $(STRESS_TESTS),:)
+bench-programs: $(BENCH)
+fuzz-programs: $(FUZZ)
+
+# One relocatable object that shows only the blkfront_ names: a program's own symbols can't clash with
+# the layers below.
+$(OUT)/libblkfront.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard src/client/blkfront*.c)) $(OUT)/libclient.a $(LIBS_BASE)
+	$(say) AR $@
+	$(Q)$(CC) -r -nostdlib -o $(OUT)/blkfront.o $^
+	$(Q)objcopy --wildcard --keep-global-symbol='blkfront_*' $(OUT)/blkfront.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/blkfront.o
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+.PHONY: install deps clean help
+install: all $(OUT)/libblkfront.a ## programs, library, header and man pages to PREFIX (/usr/local)
+	$(Q)tools/install.sh "$(DESTDIR)" "$(PREFIX)" "$(BIN)" "$(OUT)/libblkfront.a"
+deps: ## what tests and benchmarks need, from the distribution
+	$(Q)tools/deps.sh
+clean: ## removes build/ and bin/
 	$(Q)rm -rf build bin
+
+##@ Use
+.PHONY: demo bench
+demo: ## dependencies, build, image, service, clients, integrity check, stop
+	$(Q)tools/demo.sh
+bench: all bench-programs ## the benchmarks of bench/, tables and plots
+	$(Q)if [ -x bench/run.sh ]; then bench/run.sh; else echo "bench/run.sh is not there" >&2; exit 1; fi
+
+##@ Test
+.PHONY: check check-long unit lint format coverage fuzz
+check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 30 s of fuzzing each, lint
+	$(Q)tools/deps.sh || echo "going on with what is there"
+	$(Q)tests/run.sh
+check-long: ## check with valgrind, longer stress and 10 minutes of fuzzing each
+	$(Q)tools/deps.sh || echo "going on with what is there"
+	$(Q)STRESS_SECONDS=60 FUZZ_SECONDS=600 tests/run.sh all valgrind
+unit: $(UNIT) ## the unit tests of this build, one after the other (SAN= works)
+	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
+fuzz: ## the fuzzers alone (FUZZ_SECONDS=30)
+	$(Q)tests/run.sh fuzz
+coverage: ## lines of src/ that unit and end-to-end tests execute, per file
+	$(Q)tests/run-coverage.sh
+lint: ## layers, limits, headers, globals, formatting, words
+	$(Q)tests/run.sh lint
+format: ## clang-format over the tree
+	$(Q)tests/lint/format.sh --fix
+
+help: ## this list
+	@awk '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
+	      /^[a-z-]+:.* ## /{n = $$1; sub(/:.*/, "", n); sub(/.* ## /, ""); printf "  %-12s %s\n", n, $$0}' Makefile
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

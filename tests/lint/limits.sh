@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Limits of the product's C: a file has at most 400 lines, a function's body at most 70.
+. "$(dirname "$0")/files.sh"
+
+mapfile -t list < <(c_files include src tools)
+[ ${#list[@]} = 0 ] && exit 0
+# clang-format puts a function's braces alone in column one.
+finish "$(awk '
+    FNR == 1 { start = 0; previous = "" }
+    FNR == 401 { printf "%s:401: more than 400 lines: split it by its nouns\n", FILENAME }
+    /^\{/ { start = FNR; head = previous }
+    /^\}/ && start {
+        if (FNR - start + 1 > 70)
+            printf "%s:%d: function of %d lines, at most 70: %s\n", FILENAME, start, FNR - start + 1, head
+        start = 0
+    }
+    { previous = $0 }' "${list[@]}")"

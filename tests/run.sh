@@ -1,0 +1,378 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Runs the tests in stages: tests/run.sh [all] [STAGE...]; no argument means all.
+#   all = unit abi stress e2e install asan asan-e2e tsan clang fuzz lint; valgrind only when named
+# Each program or script is one test: exit 0 = passed, 77 = skipped (its last line says why), all
+# else = failed. Logs: build/logs/STAGE/NAME.log. The last line is "N passed, N failed, N skipped".
+#
+# A test gets in its environment:
+#   BIN            directory of the programs to test (absolute)
+#   TOP            this tree (absolute)
+#   IMAGE_DIR      a directory on disk where images may be kept between tests (absolute)
+#   TEST_SAN       empty, or the sanitizers that BIN is built with: time limits must then be lax
+#   TEST_LOG       base name for files that should outlive the test
+# and runs in TOP. A script may raise its time limit (seconds) with a line "# timeout: N". Whatever
+# process it leaves behind makes it fail, and is ended.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL SAN VARIANT OUT BIN V CC
+TOP=$PWD
+JOBS=${JOBS:-$(nproc)}
+[ "$JOBS" -gt 4 ] && JOBS=4
+FUZZ_SECONDS=${FUZZ_SECONDS:-30}
+export TOP IMAGE_DIR=$TOP/build/images STRESS_SECONDS=${STRESS_SECONDS:-5}
+LOGS=build/logs
+mkdir -p "$IMAGE_DIR"
+san_env=()
+
+say() { printf '%s\n' "$*"; }
+
+# ---- one test -----------------------------------------------------------------------------------
+
+# Processes that carry this test's mark, the runner's own shells apart.
+left_behind() { # MARK
+    local p
+    for p in /proc/[0-9]*; do
+        grep -qzx "TEST_MARK=$1" "$p/environ" 2>/dev/null && printf '%s ' "${p#/proc/}"
+    done
+}
+
+# run_one STAGE NAME SECONDS COMMAND...: leaves NAME.log and NAME.result (status seconds).
+run_one() {
+    local stage=$1 name=$2 limit=$3 log=$LOGS/$1/$2.log begin=$SECONDS status mark left tries=20
+    shift 3
+    mark=$$-$stage-$name
+    env "${san_env[@]}" TEST_LOG="$TOP/$LOGS/$stage/$name" TEST_MARK="$mark" \
+        timeout -k 5 "$limit" "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    [ $status = 124 ] || [ $status = 137 ] && say "timed out after $limit s (or killed)" >>"$log"
+    left=$(left_behind "$mark")
+    while [ -n "$left" ] && [ $tries -gt 0 ]; do # one that is just ending may finish
+        sleep 0.1
+        tries=$((tries - 1))
+        left=$(left_behind "$mark")
+    done
+    if [ -n "$left" ]; then
+        for p in $left; do
+            say "left behind: process $p $(tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null)" >>"$log"
+            kill -9 "$p" 2>/dev/null
+        done
+        [ $status = 0 ] && status=1
+    fi
+    # Sanitizers write their reports to files, because a daemon has no terminal.
+    for p in "$LOGS/$stage/$name".report.*; do
+        [ -e "$p" ] || continue
+        cat "$p" >>"$log"
+        [ $status = 0 ] && status=1
+    done
+    say "$status $((SECONDS - begin))" >"$LOGS/$stage/$name.result"
+    report "$stage" "$name"
+}
+
+report() { # STAGE NAME
+    local status secs
+    read -r status secs <"$LOGS/$1/$2.result"
+    case $status in
+    0) say "  ok    $1/$2 (${secs} s)" ;;
+    77) say "  skip  $1/$2: $(grep -v '^ *$' "$LOGS/$1/$2.log" | tail -n 1)" ;;
+    *)
+        say "  FAIL  $1/$2 (exit $status, ${secs} s), end of $LOGS/$1/$2.log:"
+        # Of a parallel build the lines that matter are somewhere in the middle.
+        if [ "$2" = build ]; then
+            grep -E 'error|warning|undefined|\*\*\*' "$LOGS/$1/$2.log" | head -n 25
+        else
+            tail -n 25 "$LOGS/$1/$2.log"
+        fi | sed 's/^/        /'
+        ;;
+    esac
+}
+
+# note STAGE NAME STATUS TEXT: a result without a program, e.g. a build that fails or a missing tool
+note() {
+    say "$4" >>"$LOGS/$1/$2.log"
+    say "$3 0" >"$LOGS/$1/$2.result"
+    report "$1" "$2"
+}
+
+begin_stage() {
+    rm -rf "${LOGS:?}/$1"
+    mkdir -p "$LOGS/$1"
+    say "== $1"
+}
+
+# ---- building -----------------------------------------------------------------------------------
+
+# build STAGE TARGETS AND VARIABLES...: keeps going, so that one broken program costs only itself.
+build() {
+    local stage=$1
+    shift
+    make --no-print-directory -k -j"$JOBS" "$@" >"$LOGS/$stage/build.log" 2>&1 && return 0
+    note "$stage" build 1 "does not build: make $*"
+    return 1
+}
+programs() { make --no-print-directory -s "$@"; }
+up_to_date() { make --no-print-directory -q "$@" >/dev/null 2>&1; }
+
+# is_built STAGE VARS PROGRAM: one that was not built is a test that failed.
+is_built() {
+    # shellcheck disable=SC2086 # vars is a list
+    [ -x "$3" ] && up_to_date $2 "$3" && return 0
+    note "$1" "$(basename "$3")" 1 "not built, see $LOGS/$1/build.log"
+    return 1
+}
+
+# run_programs STAGE SECONDS VARS PROGRAM...: in parallel
+run_programs() {
+    local stage=$1 limit=$2 vars=$3 program
+    shift 3
+    for program in "$@"; do
+        is_built "$stage" "$vars" "$program" || continue
+        while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+        run_one "$stage" "$(basename "$program")" "$limit" "$program" &
+    done
+    wait
+}
+
+unit_programs() { # DIRECTORY OF THE BUILD
+    local t
+    for t in tests/unit/test_*.c; do
+        [ -e "$t" ] && say "$1/tests/$(basename "$t" .c)"
+    done
+}
+
+# ---- sanitizers ---------------------------------------------------------------------------------
+
+# sanitizers VARIANT STAGE: their options; reports go to STAGE/NAME.report.PID
+run_sanitized() { # STAGE NAME...: run_one with report files
+    local report=$TOP/$LOGS/$1/$2.report
+    local san_env=(
+        "ASAN_OPTIONS=log_path=$report:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1"
+        "UBSAN_OPTIONS=log_path=$report:print_stacktrace=1"
+        "TSAN_OPTIONS=log_path=$report:second_deadlock_stack=1$([ -e tests/tsan.supp ] && echo ":suppressions=$TOP/tests/tsan.supp")"
+    )
+    run_one "$@"
+}
+
+# Thread sanitizer needs a memory map that some kernels' randomisation breaks; setarch -R mends it.
+tsan_wrapper() {
+    local probe=build/tsan-probe
+    echo 'int main(void) { return 0; }' | gcc -fsanitize=thread -x c -o $probe - 2>/dev/null || return 1
+    if $probe 2>/dev/null; then
+        echo env
+    elif setarch -R $probe 2>/dev/null; then
+        echo setarch -R
+    else
+        return 1
+    fi
+}
+
+run_sanitized_programs() { # STAGE SECONDS VARS WRAPPER PROGRAM...
+    local stage=$1 limit=$2 vars=$3 wrapper=$4 program
+    shift 4
+    for program in "$@"; do
+        is_built "$stage" "$vars" "$program" || continue
+        while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+        # shellcheck disable=SC2086
+        TEST_SAN=${vars#SAN=} run_sanitized "$stage" "$(basename "$program")" "$limit" $wrapper "$program" &
+    done
+    wait
+}
+
+# ---- stages -------------------------------------------------------------------------------------
+
+stage_unit() {
+    build unit all unit-programs
+    mapfile -t list < <(unit_programs build/plain)
+    run_programs unit 60 "" "${list[@]}"
+}
+
+# tests/tests.mk names the programs of abi and stress in variables; list-abi and list-stress print them.
+stage_abi() {
+    build abi abi-programs
+    mapfile -t list < <(programs list-abi)
+    run_programs abi 60 "" "${list[@]}"
+}
+
+stage_stress() {
+    local wrapper
+    build stress stress-programs
+    mapfile -t list < <(programs list-stress)
+    for program in "${list[@]}"; do # one at a time: each uses all cores
+        is_built stress "" "$program" &&
+            run_one stress "$(basename "$program")" $((STRESS_SECONDS * 10 + 60)) "$program"
+    done
+    [ ${#list[@]} = 0 ] && return
+    begin_stage stress-tsan
+    wrapper=$(tsan_wrapper) || {
+        note stress-tsan all 77 "the thread sanitizer does not run on this system"
+        return
+    }
+    build stress-tsan SAN=thread stress-programs
+    mapfile -t list < <(programs SAN=thread list-stress)
+    JOBS=1 run_sanitized_programs stress-tsan $((STRESS_SECONDS * 20 + 120)) SAN=thread "$wrapper" "${list[@]}"
+}
+
+e2e_scripts() { # STAGE BIN FACTOR RUNNER
+    local stage=$1 factor=$3 runner=$4 script limit
+    export BIN=$2
+    if [ ! -x "$BIN/service" ] || [ ! -x "$BIN/client" ]; then
+        note "$stage" programs 1 "no $BIN/service or client: nothing to test end to end"
+        return
+    fi
+    for script in tests/e2e/*.sh; do
+        case $script in */functions.sh | *'*'*) continue ;; esac
+        limit=$(sed -n 's/^# timeout: *\([0-9][0-9]*\).*/\1/p' "$script" | head -n 1)
+        "$runner" "$stage" "$(basename "$script" .sh)" $((${limit:-120} * factor)) bash "$script"
+    done
+}
+
+stage_e2e() {
+    build e2e all
+    TEST_SAN='' e2e_scripts e2e "$TOP/bin" 1 run_one
+}
+
+stage_install() {
+    build install all lib
+    run_one install install 120 bash tests/run-install.sh
+}
+
+stage_asan() {
+    local vars=SAN=address,undefined
+    build asan $vars all unit-programs
+    mapfile -t list < <(unit_programs build/san-address-undefined)
+    run_sanitized_programs asan 180 $vars env "${list[@]}"
+}
+
+stage_asan-e2e() {
+    build asan-e2e SAN=address,undefined all
+    TEST_SAN=address,undefined e2e_scripts asan-e2e "$TOP/build/san-address-undefined/bin" 3 run_sanitized
+}
+
+stage_tsan() {
+    local wrapper
+    wrapper=$(tsan_wrapper) || {
+        note tsan all 77 "the thread sanitizer does not run on this system"
+        return
+    }
+    build tsan SAN=thread unit-programs
+    mapfile -t list < <(unit_programs build/san-thread)
+    run_sanitized_programs tsan 180 SAN=thread "$wrapper" "${list[@]}"
+}
+
+stage_clang() {
+    if ! command -v clang >/dev/null; then
+        note clang build 77 "clang is not installed"
+        return
+    fi
+    build clang VARIANT=clang CC=clang all unit-programs abi-programs stress-programs bench-programs lib &&
+        note clang build 0 "clang builds everything without a warning"
+}
+
+fuzz_one() { # NAME PROGRAM
+    local name=$1 program=$2 short=${1#fuzz_} extra=() seeds
+    local work=build/fuzz/$name
+    mkdir -p "$work"
+    for seeds in tests/fuzz/corpus/"$short" tests/fuzz/corpus/"$name"; do
+        [ -d "$seeds" ] && extra+=("$seeds")
+    done
+    [ -e "tests/fuzz/$short.dict" ] && extra+=("-dict=tests/fuzz/$short.dict")
+    run_one fuzz "$name" $((FUZZ_SECONDS * 3 + 120)) "$program" "$work" "${extra[@]}" -error_exitcode=1 \
+        -max_total_time="$FUZZ_SECONDS" -timeout=20 -rss_limit_mb=1024 -print_final_stats=1 \
+        -artifact_prefix="$TOP/$LOGS/fuzz/$name."
+}
+
+stage_fuzz() {
+    local vars=(VARIANT=fuzz CC=clang "SAN=address,undefined") harness
+    local san_env=("UBSAN_OPTIONS=print_stacktrace=1")
+    if ! command -v clang >/dev/null; then
+        note fuzz all 77 "clang is not installed"
+        return
+    fi
+    build fuzz "${vars[@]}" fuzz-programs
+    for harness in tests/fuzz/fuzz_*.c; do
+        [ -e "$harness" ] || continue
+        harness=build/fuzz/fuzz/$(basename "$harness" .c)
+        is_built fuzz "${vars[*]}" "$harness" || continue
+        while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+        fuzz_one "$(basename "$harness")" "$harness" &
+    done
+    wait
+}
+
+stage_valgrind() {
+    if ! command -v valgrind >/dev/null; then
+        note valgrind all 77 "valgrind is not installed"
+        return
+    fi
+    build valgrind unit-programs
+    for program in $(unit_programs build/plain); do
+        is_built valgrind "" "$program" && TEST_SAN=valgrind run_one valgrind "$(basename "$program")" 600 \
+            valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "$program"
+    done
+}
+
+stage_lint() {
+    local rule
+    build lint all unit-programs # globals.sh looks at the objects
+    for rule in tests/lint/*.sh; do
+        case $rule in */files.sh) continue ;; esac
+        run_one lint "$(basename "$rule" .sh)" 300 bash "$rule"
+    done
+}
+
+# ---- the whole ----------------------------------------------------------------------------------
+
+all='unit abi stress e2e install asan asan-e2e tsan clang fuzz lint'
+stages=()
+for s in "${@:-all}"; do
+    # shellcheck disable=SC2206
+    if [ "$s" = all ]; then stages+=($all); else stages+=("$s"); fi
+done
+for s in "${stages[@]}"; do
+    declare -F "stage_$s" >/dev/null || {
+        say "tests/run.sh: no stage $s (there are: $all valgrind)" >&2
+        exit 2
+    }
+done
+
+rm -rf "$LOGS"
+mkdir -p "$LOGS"
+times=()
+for s in "${stages[@]}"; do
+    begin=$SECONDS
+    begin_stage "$s"
+    "stage_$s"
+    times+=("$s:$((SECONDS - begin))")
+done
+
+# On one page: per stage how many, then what went wrong and what was left out.
+total_pass=0 total_fail=0 total_skip=0
+say ""
+printf '%-14s %8s %8s %8s\n' stage passed failed skipped
+for dir in "$LOGS"/*/; do
+    pass=0 fail=0 skip=0
+    for r in "$dir"*.result; do
+        [ -e "$r" ] || continue
+        read -r status _ <"$r"
+        case $status in
+        0) pass=$((pass + 1)) ;;
+        77) skip=$((skip + 1)) ;;
+        *) fail=$((fail + 1)) ;;
+        esac
+    done
+    printf '%-14s %8d %8d %8d\n' "$(basename "$dir")" $pass $fail $skip
+    total_pass=$((total_pass + pass)) total_fail=$((total_fail + fail)) total_skip=$((total_skip + skip))
+done
+say "seconds: ${times[*]} total:$SECONDS"
+for r in "$LOGS"/*/*.result; do
+    [ -e "$r" ] || continue
+    read -r status _ <"$r"
+    log=${r%.result}.log
+    case $status in
+    0) ;;
+    77) say "skipped: ${log#"$LOGS"/}: $(grep -v '^ *$' "$log" | tail -n 1)" ;;
+    *) say "FAILED:  $log" ;;
+    esac
+done
+say "$total_pass passed, $total_fail failed, $total_skip skipped"
+[ $total_fail = 0 ]
