@@ -107,38 +107,6 @@ static int parse_u32(const char *what, const char *text, uint32_t max, uint32_t 
     return rc;
 }
 
-/* "10", "2.5" or "1/100", both parts positive. At most nine digits each: they get multiplied. */
-static int parse_tdf(const char *text, uint64_t *num, uint64_t *den)
-{
-    char buffer[32];
-    const size_t length = strlen(text);
-    char *mark;
-    uint64_t whole, part = 0, scale = 1;
-
-    if (length >= sizeof(buffer))
-        return -EINVAL;
-    memcpy(buffer, text, length + 1);
-    mark = strpbrk(buffer, "./");
-    if (mark == NULL) {
-        *den = 1;
-        return decimal_parse(buffer, 1, 999999999, num);
-    }
-    const char kind = *mark;
-    *mark++ = '\0';
-    if (kind == '/') {
-        int rc = decimal_parse(buffer, 1, 999999999, num);
-        return rc != 0 ? rc : decimal_parse(mark, 1, 999999999, den);
-    }
-    if (decimal_parse(buffer, 0, 999999999, &whole) != 0 || strlen(mark) > 9 ||
-        decimal_parse(mark, 0, 999999999, &part) != 0)
-        return -EINVAL;
-    for (size_t i = 0; i < strlen(mark); i++)
-        scale *= 10;
-    *num = whole * scale + part;
-    *den = scale;
-    return *num == 0 ? -EINVAL : 0;
-}
-
 static int apply(int id, const char *value, struct client_options *o, bool *seeded, char *why,
                  size_t why_bytes)
 {
@@ -160,7 +128,7 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
     case OPTION_DEPTH:
         return parse_u32("--depth", value, CLIENT_DEPTH_MAX, &o->depth, why, why_bytes);
     case OPTION_TDF:
-        if (parse_tdf(value, &o->tdf_num, &o->tdf_den) != 0)
+        if (decimal_parse_ratio(value, &o->tdf_num, &o->tdf_den) != 0)
             return refuse(why, why_bytes,
                           "--tdf must be a positive number such as 10, 2.5 or 1/100, not '%s'",
                           value);
