@@ -4,6 +4,7 @@
  * Exit: 0 all done; 1 something failed; 2 wrong arguments; 128 + signal when ended by one.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -41,6 +42,19 @@ struct client {
     int signal_fd;
     int signal; /* that ended the run, or 0 */
 };
+
+/* A descriptor that the caller left closed would be given to the next file that is opened, which
+ * would then receive our messages. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
 
 /* Signals that end the run early but orderly. A second one ends the process at once. */
 static sigset_t ending_signals(void)
@@ -318,6 +332,7 @@ int main(int argc, char **argv)
     struct client client = {.signal_fd = -1};
     char why[WHY_BYTES];
 
+    fill_standard_descriptors();
     if (client_options_parse(argc, argv, &client.options, why, sizeof(why)) != 0) {
         fprintf(stderr, "client: %s\n%s", why, client_options_usage());
         return EXIT_USAGE;
