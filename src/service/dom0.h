@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * dom0: the service itself, from opening the image to the last farewell. One thread, one loop.
- */
+/* dom0: the service itself, from the open image to the last domain. */
 #ifndef SPLITDOM_SERVICE_DOM0_H
 #define SPLITDOM_SERVICE_DOM0_H
 
@@ -11,10 +9,12 @@
 #include "service/log.h"
 #include "xenstore/rundir.h"
 
+struct dom0;
+
 /*
- * Serves until it is told to stop (CONTROL_STOP, SIGTERM, SIGINT) or idles out. The caller holds
- * the lock of rundir. ready is called once, when domains can be created. Returns 0, or -errno with
- * one line for people in why when it could not start or had to give up.
+ * Runs Dom0 until it is told to stop or idles out. Calls ready(ready_ctx) once it serves. The
+ * caller holds the lock of rundir, and no socket is left there. Returns 0, or -errno with a line
+ * for people in why when it could not start.
  */
 int dom0_run(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
              void (*ready)(void *ctx), void *ready_ctx, char *why, size_t why_bytes);

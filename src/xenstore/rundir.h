@@ -1,39 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rundir: where a service and its clients meet: one directory per service, mode 0700.
+ * rundir: where a service keeps its sockets, lock and log, for those who run it and those who look
+ * for it.
  *
- *     --rundir, else SPLITDOM_RUNDIR, else $XDG_RUNTIME_DIR/splitdom, else /tmp/splitdom-<uid>
- *         NAME/                --name, else SPLITDOM_NAME, else "default"
- *             dom0.sock        control socket (splitdom/control.h)
- *             xenstore.sock    xenstore for Dom0's tools
- *             lock             held by the running service: says whether one runs, and its pid
- *             dom0.log
+ *     BASE/NAME/dom0.sock, xenstore.sock, lock, dom0.log
+ *
+ * BASE: the argument, else SPLITDOM_RUNDIR, else $XDG_RUNTIME_DIR/splitdom (if XDG_RUNTIME_DIR
+ * names a directory), else /tmp/splitdom-UID. NAME: the argument, else SPLITDOM_NAME, else
+ * "default".
+ *
+ * Whoever can write there can pose as Dom0, so both directories must be real ones (no symbolic
+ * link) of this user; BASE must not be writable, and BASE/NAME not even readable, for others.
  */
 #ifndef SPLITDOM_XENSTORE_RUNDIR_H
 #define SPLITDOM_XENSTORE_RUNDIR_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { RUNDIR_SOCKET_PATH_MAX = 108, RUNDIR_NAME_MAX = 64 };
+enum {
+    RUNDIR_PATH_MAX = 108, /* of sockaddr_un.sun_path, with the NUL: no path here is longer */
+    RUNDIR_NAME_MAX = 32,  /* characters of NAME: A-Z a-z 0-9 . _ -, and no . in front */
+};
 
 struct rundir {
-    char base[PATH_MAX]; /* what --rundir names */
-    char name[RUNDIR_NAME_MAX];
-    char dir[PATH_MAX];
-    char control_socket[RUNDIR_SOCKET_PATH_MAX];
-    char store_socket[RUNDIR_SOCKET_PATH_MAX];
-    char lock[PATH_MAX];
-    char log[PATH_MAX];
+    char name[RUNDIR_NAME_MAX + 1];
+    char base[RUNDIR_PATH_MAX];
+    char dir[RUNDIR_PATH_MAX]; /* all paths are absolute */
+    char control_socket[RUNDIR_PATH_MAX];
+    char store_socket[RUNDIR_PATH_MAX];
+    char lock[RUNDIR_PATH_MAX];
+    char log[RUNDIR_PATH_MAX];
 };
 
 /*
- * Resolves (and with create makes) the directory of a service. rundir and name may be NULL. Errors:
- * -errno with one line for people in why: -EINVAL a name with other characters than A-Za-z0-9._- or
- * too long; -ENAMETOOLONG the socket paths would not fit a socket address; -EPERM the directory
- * belongs to another user, is open to others, or is a symbolic link; -ENOENT it does not exist
- * (only without create: no service has run there).
+ * Resolves the paths; NULL arguments mean "not given". With create, missing directories BASE and
+ * BASE/NAME are made, mode 0700. Reads the environment: not while another thread changes it.
+ * Errors, each with one line for people in why:
+ *   -EINVAL NAME has other characters or is too long, or BASE is empty; -ENAMETOOLONG;
+ *   -ENOENT a directory does not exist (*out is filled all the same);
+ *   -EPERM of another user, -EACCES open to others, -ELOOP a symbolic link, -ENOTDIR;
+ *   others from the system.
  */
 int rundir_resolve(const char *rundir, const char *name, bool create, struct rundir *out, char *why,
                    size_t why_bytes);

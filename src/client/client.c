@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client: a workload on a virtual disk, on top of the public API of blkfront and nothing below it.
+ * Exit: 0 all done; 1 something failed; 2 wrong arguments; 128 + signal when ended by one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/client_options.h"
+#include "client/latency_dump.h"
+#include "client/progress.h"
+#include "client/recorder.h"
+#include "client/report.h"
+#include "client/workload.h"
+#include "splitdom/blkfront.h"
+#include "splitdom/version.h"
+
+enum {
+    EXIT_USAGE = 2,
+    EXIT_SIGNAL = 128,
+    WHY_BYTES = 512,
+};
+
+struct client {
+    struct client_options options;
+    struct recorder *recorder;
+    struct latency_dump *dump; /* NULL or &dump_file */
+    struct latency_dump dump_file;
+    struct blkfront *bf;
+    struct blkfront_geometry geometry;
+    struct workload *workload;
+    struct workload_result result;
+    int signal_fd;
+    int signal; /* that ended the run, or 0 */
+};
+
+/* A descriptor that the caller left closed would be given to the next file that is opened, which
+ * would then receive our messages. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Signals that end the run early but orderly. A second one ends the process at once. */
+static sigset_t ending_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+/* Before any thread is created: they all inherit the mask. */
+static int prepare_signals(struct client *client)
+{
+    const sigset_t set = ending_signals();
+
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
+    signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    client->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (client->signal_fd < 0) {
+        fprintf(stderr, "client: no descriptor for signals: %s\n", strerrordesc_np(errno));
+        return -1;
+    }
+    return 0;
+}
+
+static int open_outputs(struct client *client)
+{
+    const struct client_options *o = &client->options;
+    char why[WHY_BYTES];
+    int rc;
+
+    if (o->record) {
+        const struct recorder_options recorder = {
+            .directory = ".",
+            .pid = getpid(),
+            .room = (o->depth > 0 ? o->depth : 1) * o->sectors_per_request,
+            .writer_thread = o->depth > 0,
+        };
+        if (recorder_open(&recorder, &client->recorder, why, sizeof(why)) != 0) {
+            fprintf(stderr, "client: %s\n", why);
+            return -1;
+        }
+    }
+    if (o->dump_path != NULL) {
+        rc = latency_dump_open(&client->dump_file, o->dump_path);
+        if (rc != 0) {
+            fprintf(stderr, "client: cannot create %s: %s\n", o->dump_path, strerrordesc_np(-rc));
+            return -1;
+        }
+        client->dump = &client->dump_file;
+    }
+    return 0;
+}
+
+static int connect_disk(struct client *client)
+{
+    const struct client_options *o = &client->options;
+    const struct blkfront_options wanted = {
+        .rundir = o->rundir,
+        .name = o->name,
+        .depth = client_options_ring_depth(o),
+        .sectors_per_request = o->sectors_per_request,
+        .reconnect = o->reconnect,
+        .no_spin = o->no_spin,
+        .tdf_num = o->tdf_num,
+        .tdf_den = o->tdf_den,
+    };
+    const struct blkfront_geometry *g = &client->geometry;
+    struct blkfront_error why = {""};
+    int rc = blkfront_connect(&wanted, &client->bf, &why);
+
+    if (rc != 0) {
+        fprintf(stderr, "client: %s\n", why.text);
+        return -1;
+    }
+    rc = blkfront_geometry(client->bf, &client->geometry);
+    if (rc != 0) {
+        fprintf(stderr, "client: cannot learn the size of the disk: %s\n",
+                blkfront_failure(client->bf));
+        return -1;
+    }
+    if (g->last_sector - g->first_sector + 1 < o->sectors_per_request) {
+        fprintf(stderr,
+                "client: the disk has only sectors %" PRIu64 "..%" PRIu64
+                ": choose smaller --sectors-per-request\n",
+                g->first_sector, g->last_sector);
+        return -1;
+    }
+    return 0;
+}
+
+static int start_workload(struct client *client)
+{
+    const struct client_options *o = &client->options;
+    const struct workload_plan plan = {
+        .bf = client->bf,
+        .recorder = client->recorder,
+        .dump = client->dump,
+        .thread_count = o->thread_count,
+        .request_count = o->request_count,
+        .sectors_per_request = o->sectors_per_request,
+        .depth = o->depth,
+        .pattern = &o->pattern,
+        .seed = o->seed,
+        .first_sector = client->geometry.first_sector,
+        .last_sector = client->geometry.last_sector,
+    };
+    const int rc = workload_start(&plan, &client->workload);
+
+    if (rc != 0)
+        fprintf(stderr, "client: cannot start %" PRIu32 " threads: %s: use fewer\n",
+                o->thread_count, strerrordesc_np(-rc));
+    return rc;
+}
+
+static uint64_t real_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static void take_signal(struct client *client)
+{
+    const sigset_t set = ending_signals();
+    struct signalfd_siginfo info;
+
+    if (read(client->signal_fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    client->signal = (int)info.ssi_signo;
+    workload_stop(client->workload);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Until all threads are done: shows progress, if wanted, and looks for signals. */
+static void wait_workload(struct client *client)
+{
+    const bool terminal = isatty(STDERR_FILENO) == 1;
+    const enum client_progress wish = client->options.progress;
+    const bool show = wish == CLIENT_PROGRESS_ON || (wish == CLIENT_PROGRESS_AUTO && terminal);
+    const uint64_t start_ns = real_now_ns();
+    struct progress progress;
+    struct pollfd fds[] = {
+        {.fd = workload_done_fd(client->workload), .events = POLLIN},
+        {.fd = client->signal_fd, .events = POLLIN},
+    };
+
+    progress_init(&progress, stderr, terminal, client->options.request_count);
+    for (;;) {
+        const int count = poll(fds, 2, show ? PROGRESS_PERIOD_MS : -1);
+        if (count > 0 && fds[0].revents != 0)
+            break;
+        if (count > 0 && fds[1].revents != 0) {
+            take_signal(client);
+            fds[1].fd = -1;
+        }
+        if (show) {
+            struct blkfront_stats stats;
+            blkfront_stats(client->bf, &stats);
+            progress_show(&progress, stats.responses, real_now_ns() - start_ns);
+        }
+    }
+    progress_end(&progress);
+    workload_join(client->workload, &client->result);
+}
+
+/* Says why the run is not whole. Returns the exit status. */
+static int judge(const struct client *client)
+{
+    const struct workload_result *result = &client->result;
+    int status = EXIT_SUCCESS;
+
+    if (result->device_error != 0) {
+        const char *failure = blkfront_failure(client->bf);
+        fprintf(stderr, "client: %s\n",
+                failure[0] != '\0' ? failure : strerrordesc_np(-result->device_error));
+        status = EXIT_FAILURE;
+    }
+    if (result->failed_count > 0) {
+        fprintf(stderr, "client: %" PRIu64 " of %" PRIu64 " reads failed\n", result->failed_count,
+                result->answered_count);
+        status = EXIT_FAILURE;
+    }
+    if (client->signal != 0) {
+        fprintf(stderr, "client: ended by SIG%s\n", sigabbrev_np(client->signal));
+        status = EXIT_SIGNAL + client->signal;
+    }
+    return status;
+}
+
+/* Writes the rest of the outputs. Returns 0, or -1 after a message. */
+static int close_outputs(struct client *client)
+{
+    uint64_t record_count;
+    char why[WHY_BYTES];
+    int rc = 0;
+
+    if (client->dump != NULL) {
+        const int error = latency_dump_close(client->dump);
+        if (error != 0) {
+            fprintf(stderr, "client: cannot write %s: %s\n", client->dump->path,
+                    strerrordesc_np(-error));
+            rc = -1;
+        }
+        client->dump = NULL;
+    }
+    if (recorder_close(client->recorder, &record_count, why, sizeof(why)) != 0) {
+        fprintf(stderr, "client: %s\n", why);
+        fprintf(stderr, "client: both files end after %" PRIu64 " whole records\n", record_count);
+        rc = -1;
+    }
+    client->recorder = NULL;
+    return rc;
+}
+
+static int print_report(struct client *client, const struct blkfront_stats *stats)
+{
+    if (client->options.json)
+        report_json(stdout, &client->options, &client->result, stats, &client->geometry);
+    else
+        report_line(stdout, &client->result);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "client: cannot write to stdout: %s\n", strerrordesc_np(errno));
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+/* A connected client does its work. Returns the exit status. */
+static int work(struct client *client)
+{
+    struct blkfront_stats stats;
+    bool whole;
+    int status;
+
+    if (start_workload(client) != 0)
+        return EXIT_FAILURE;
+    wait_workload(client);
+    blkfront_stats(client->bf, &stats);
+    status = judge(client);
+    if (close_outputs(client) != 0 && status == EXIT_SUCCESS)
+        status = EXIT_FAILURE;
+    /* Failed reads are answers too; without a single success there is nothing to tell. */
+    whole = client->result.answered_count == client->options.request_count &&
+            client->result.latency.count > 0 && client->result.record_error == 0;
+    if (whole && print_report(client, &stats) != EXIT_SUCCESS)
+        status = EXIT_FAILURE;
+    return status;
+}
+
+static int run(struct client *client)
+{
+    int status = EXIT_FAILURE;
+
+    if (prepare_signals(client) != 0)
+        return EXIT_FAILURE;
+    if (open_outputs(client) == 0 && connect_disk(client) == 0)
+        status = work(client);
+    blkfront_close(client->bf);
+    workload_free(client->workload);
+    recorder_discard(client->recorder);
+    if (client->dump != NULL)
+        latency_dump_close(client->dump);
+    close(client->signal_fd);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct client client = {.signal_fd = -1};
+    char why[WHY_BYTES];
+
+    fill_standard_descriptors();
+    if (client_options_parse(argc, argv, &client.options, why, sizeof(why)) != 0) {
+        fprintf(stderr, "client: %s\n%s", why, client_options_usage());
+        return EXIT_USAGE;
+    }
+    switch (client.options.action) {
+    case CLIENT_HELP:
+        fputs(client_options_usage(), stdout);
+        return EXIT_SUCCESS;
+    case CLIENT_VERSION:
+        puts("client (splitdom) " SPLITDOM_VERSION);
+        return EXIT_SUCCESS;
+    case CLIENT_RUN:
+        break;
+    }
+    return run(&client);
+}

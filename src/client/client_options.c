@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/client_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "xenstore/decimal.h"
+
+/* Requests are counted in 64 bits and summed: half the range keeps every sum in it. */
+static const uint64_t REQUESTS_MAX = INT64_MAX;
+
+enum option_id {
+    OPTION_PATTERN = 256,
+    OPTION_SEED,
+    OPTION_SECTORS_PER_REQUEST,
+    OPTION_DEPTH,
+    OPTION_JSON,
+    OPTION_NO_RECORD,
+    OPTION_DUMP_LATENCIES,
+    OPTION_PROGRESS,
+    OPTION_NO_PROGRESS,
+    OPTION_RECONNECT,
+    OPTION_NO_SPIN,
+    OPTION_TDF,
+    OPTION_NAME,
+    OPTION_RUNDIR,
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+    {"pattern", required_argument, NULL, OPTION_PATTERN},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"sectors-per-request", required_argument, NULL, OPTION_SECTORS_PER_REQUEST},
+    {"depth", required_argument, NULL, OPTION_DEPTH},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"no-record", no_argument, NULL, OPTION_NO_RECORD},
+    {"dump-latencies", required_argument, NULL, OPTION_DUMP_LATENCIES},
+    {"progress", no_argument, NULL, OPTION_PROGRESS},
+    {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
+    {"reconnect", no_argument, NULL, OPTION_RECONNECT},
+    {"no-spin", no_argument, NULL, OPTION_NO_SPIN},
+    {"tdf", required_argument, NULL, OPTION_TDF},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"rundir", required_argument, NULL, OPTION_RUNDIR},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+const char *client_options_usage(void)
+{
+    return "usage: client THREADS REQUESTS [options]\n"
+           "  THREADS    threads that read, 1..4096\n"
+           "  REQUESTS   reads of this client in total, shared out over the threads\n"
+           "options:\n"
+           "  --pattern P             uniform (default), sequential, zipf:THETA, hotset:PCT\n"
+           "  --seed N                of the pattern; default: random, see --json\n"
+           "  --sectors-per-request N 1 (default) .. 88\n"
+           "  --depth D               asynchronous reads, 1..512 in flight; THREADS must be 1\n"
+           "  --json                  all statistics on stdout instead of the one line\n"
+           "  --no-record             do not write sectors.PID and read.PID\n"
+           "  --dump-latencies FILE   every latency in ns, one a line\n"
+           "  --progress, --no-progress  progress on stderr (default: when it is a terminal)\n"
+           "  --reconnect             outlive a restart of the service\n"
+           "  --no-spin               sleep at once when an answer is not there yet\n"
+           "  --tdf K                 time dilation factor: 10, 2.5, 1/100\n"
+           "  --name NAME, --rundir DIR  which service: see service(1)\n"
+           "  --help, --version\n"
+           "stdout: max|average|minimum|std. dev.|requests_per_second (ns; requests per s)\n";
+}
+
+static int __attribute__((format(printf, 3, 4)))
+refuse(char *why, size_t why_bytes, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(why, why_bytes, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+static int parse_number(const char *what, const char *text, uint64_t min, uint64_t max,
+                        uint64_t *out, char *why, size_t why_bytes)
+{
+    if (decimal_parse(text, min, max, out) == 0)
+        return 0;
+    return refuse(why, why_bytes,
+                  "%s must be a decimal number within %" PRIu64 "..%" PRIu64 ", not '%s'", what,
+                  min, max, text);
+}
+
+static int parse_u32(const char *what, const char *text, uint32_t max, uint32_t *out, char *why,
+                     size_t why_bytes)
+{
+    uint64_t value;
+    int rc = parse_number(what, text, 1, max, &value, why, why_bytes);
+
+    if (rc == 0)
+        *out = (uint32_t)value;
+    return rc;
+}
+
+static int apply(int id, const char *value, struct client_options *o, bool *seeded, char *why,
+                 size_t why_bytes)
+{
+    switch (id) {
+    case OPTION_PATTERN:
+        o->pattern_text = value;
+        if (pattern_parse(value, &o->pattern) != 0)
+            return refuse(why, why_bytes,
+                          "--pattern must be uniform, sequential, zipf:THETA or "
+                          "hotset:PCT, not '%s'",
+                          value);
+        return 0;
+    case OPTION_SEED:
+        *seeded = true;
+        return parse_number("--seed", value, 0, UINT64_MAX, &o->seed, why, why_bytes);
+    case OPTION_SECTORS_PER_REQUEST:
+        return parse_u32("--sectors-per-request", value, CLIENT_SECTORS_PER_REQUEST_MAX,
+                         &o->sectors_per_request, why, why_bytes);
+    case OPTION_DEPTH:
+        return parse_u32("--depth", value, CLIENT_DEPTH_MAX, &o->depth, why, why_bytes);
+    case OPTION_TDF:
+        if (decimal_parse_ratio(value, &o->tdf_num, &o->tdf_den) != 0)
+            return refuse(why, why_bytes,
+                          "--tdf must be a positive number such as 10, 2.5 or 1/100, not '%s'",
+                          value);
+        return 0;
+    case OPTION_DUMP_LATENCIES:
+        o->dump_path = value;
+        return 0;
+    case OPTION_NAME:
+        o->name = value;
+        return 0;
+    case OPTION_RUNDIR:
+        o->rundir = value;
+        return 0;
+    case OPTION_JSON:
+        o->json = true;
+        return 0;
+    case OPTION_NO_RECORD:
+        o->record = false;
+        return 0;
+    case OPTION_PROGRESS:
+        o->progress = CLIENT_PROGRESS_ON;
+        return 0;
+    case OPTION_NO_PROGRESS:
+        o->progress = CLIENT_PROGRESS_OFF;
+        return 0;
+    case OPTION_RECONNECT:
+        o->reconnect = true;
+        return 0;
+    case OPTION_NO_SPIN:
+        o->no_spin = true;
+        return 0;
+    default:
+        return refuse(why, why_bytes, "unknown option");
+    }
+}
+
+/* getopt met an argument that it does not know, or one that lacks its value. */
+static int refuse_option(int id, char **argv, char *why, size_t why_bytes)
+{
+    const char *text = argv[optind - 1];
+
+    if (id == ':')
+        return refuse(why, why_bytes, "option '%s' needs a value", text);
+    if (optopt >= '0' && optopt <= '9')
+        return refuse(why, why_bytes,
+                      "THREADS and REQUESTS must be positive numbers: negative number given");
+    if (optopt >= OPTION_PATTERN)
+        return refuse(why, why_bytes, "option '%s' takes no value", text);
+    if (optopt != 0)
+        return refuse(why, why_bytes, "unknown option '-%c'", optopt);
+    return refuse(why, why_bytes, "unknown option '%s'", text);
+}
+
+static int parse_positional(int argc, char **argv, struct client_options *o, char *why,
+                            size_t why_bytes)
+{
+    int rc;
+
+    if (argc - optind == 0)
+        return refuse(why, why_bytes, "THREADS and REQUESTS are missing");
+    if (argc - optind == 1)
+        return refuse(why, why_bytes, "REQUESTS is missing");
+    if (argc - optind > 2)
+        return refuse(why, why_bytes, "too many arguments, from '%s' on", argv[optind + 2]);
+    rc = parse_u32("THREADS", argv[optind], CLIENT_THREADS_MAX, &o->thread_count, why, why_bytes);
+    if (rc == 0)
+        rc = parse_number("REQUESTS", argv[optind + 1], 1, REQUESTS_MAX, &o->request_count, why,
+                          why_bytes);
+    if (rc == 0 && o->depth > 0 && o->thread_count != 1)
+        return refuse(why, why_bytes, "--depth needs THREADS to be 1, not %" PRIu32,
+                      o->thread_count);
+    return rc;
+}
+
+int client_options_parse(int argc, char **argv, struct client_options *options, char *why,
+                         size_t why_bytes)
+{
+    bool seeded = false;
+    int id, rc;
+
+    *options = (struct client_options){
+        .pattern_text = "uniform",
+        .sectors_per_request = 1,
+        .record = true,
+        .tdf_num = 1,
+        .tdf_den = 1,
+    };
+    rc = pattern_parse("uniform", &options->pattern);
+    optind = 0; /* GNU getopt: start afresh */
+    opterr = 0;
+    while (rc == 0 && (id = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
+        if (id == OPTION_HELP || id == OPTION_VERSION) {
+            options->action = id == OPTION_HELP ? CLIENT_HELP : CLIENT_VERSION;
+            return 0;
+        }
+        if (id == '?' || id == ':')
+            return refuse_option(id, argv, why, why_bytes);
+        rc = apply(id, optarg, options, &seeded, why, why_bytes);
+    }
+    if (rc == 0)
+        rc = parse_positional(argc, argv, options, why, why_bytes);
+    if (rc == 0 && !seeded &&
+        getrandom(&options->seed, sizeof(options->seed), 0) != sizeof(options->seed)) {
+        rc = -errno;
+        snprintf(why, why_bytes, "no random seed from the system: %s; give --seed",
+                 strerrordesc_np(errno));
+    }
+    return rc;
+}
+
+uint32_t client_options_ring_depth(const struct client_options *options)
+{
+    const uint32_t wanted = options->depth > 0 ? options->depth : options->thread_count;
+
+    return wanted < CLIENT_DEPTH_MAX ? wanted : CLIENT_DEPTH_MAX;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client_options: the command line of `client`, checked. Prints nothing and touches no system state
+ * but the random seed.
+ */
+#ifndef SPLITDOM_CLIENT_CLIENT_OPTIONS_H
+#define SPLITDOM_CLIENT_CLIENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/pattern.h"
+
+enum {
+    CLIENT_THREADS_MAX = 4096,
+    CLIENT_DEPTH_MAX = 512,
+    CLIENT_SECTORS_PER_REQUEST_MAX = 88,
+};
+
+enum client_action {
+    CLIENT_RUN,
+    CLIENT_HELP,
+    CLIENT_VERSION,
+};
+
+enum client_progress {
+    CLIENT_PROGRESS_AUTO, /* when stderr is a terminal */
+    CLIENT_PROGRESS_ON,
+    CLIENT_PROGRESS_OFF,
+};
+
+struct client_options {
+    enum client_action action;
+    uint32_t thread_count;
+    uint64_t request_count; /* of all threads together */
+    struct pattern_spec pattern;
+    const char *pattern_text; /* as given, for reports */
+    uint64_t seed;
+    uint32_t sectors_per_request;
+    uint32_t depth; /* 0: blocking reads; else asynchronous with so many in flight */
+    bool json;
+    bool record;
+    bool reconnect;
+    bool no_spin;
+    enum client_progress progress;
+    const char *dump_path; /* NULL: no dump */
+    const char *name;      /* NULL: the library's default */
+    const char *rundir;    /* NULL: the library's default */
+    uint64_t tdf_num, tdf_den;
+};
+
+/*
+ * Reads argv into *options; strings stay pointers into argv. Without --seed, a random one is drawn.
+ * Errors: -EINVAL, with one line for people in why; -errno when the system gave no random seed.
+ * Not thread-safe: getopt keeps its state in globals.
+ */
+int client_options_parse(int argc, char **argv, struct client_options *options, char *why,
+                         size_t why_bytes);
+
+/* Requests that the ring must hold: one per thread, or the depth; 512 at most. */
+uint32_t client_options_ring_depth(const struct client_options *options);
+
+/* The usage, lines of at most 80 columns. */
+const char *client_options_usage(void);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/read_failures.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+void read_failures_init(struct read_failures *failures)
+{
+    *failures = (struct read_failures){.count = 0};
+    pthread_mutex_init(&failures->lock, NULL);
+}
+
+void read_failures_destroy(struct read_failures *failures)
+{
+    pthread_mutex_destroy(&failures->lock);
+}
+
+void read_failures_add(struct read_failures *failures, uint64_t sector, uint32_t sector_count,
+                       int error)
+{
+    const int64_t second_ns = 1000000000;
+    struct timespec now;
+    uint64_t untold = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t now_ns = now.tv_sec * second_ns + now.tv_nsec;
+    pthread_mutex_lock(&failures->lock);
+    failures->count++;
+    if (failures->told_count == 0 || now_ns - failures->told_ns >= second_ns) {
+        untold = failures->count - failures->told_count;
+        failures->told_count = failures->count;
+        failures->told_ns = now_ns;
+    }
+    pthread_mutex_unlock(&failures->lock);
+    if (untold == 0)
+        return;
+    fprintf(stderr, "client: reading sector %" PRIu64 " (%" PRIu32 " in all) failed: %s", sector,
+            sector_count, strerrordesc_np(-error));
+    if (untold > 1)
+        fprintf(stderr, "; %" PRIu64 " failed reads since the last message", untold);
+    fputc('\n', stderr);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * read_failures: counts the reads that failed while the run goes on, and tells the user on stderr:
+ * the first at once, then at most one line per second. Any thread may add.
+ */
+#ifndef SPLITDOM_CLIENT_READ_FAILURES_H
+#define SPLITDOM_CLIENT_READ_FAILURES_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+struct read_failures {
+    pthread_mutex_t lock;
+    uint64_t count;
+    uint64_t told_count; /* of these, counted in lines on stderr */
+    int64_t told_ns;     /* CLOCK_MONOTONIC of the last line */
+};
+
+void read_failures_init(struct read_failures *failures);
+void read_failures_destroy(struct read_failures *failures);
+
+/* error: negative errno of the read of sector_count sectors from sector on. */
+void read_failures_add(struct read_failures *failures, uint64_t sector, uint32_t sector_count,
+                       int error);
+
+#endif

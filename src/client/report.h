@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* report: what the client says on stdout, the one line or everything as JSON. */
+#ifndef SPLITDOM_CLIENT_REPORT_H
+#define SPLITDOM_CLIENT_REPORT_H
+
+#include <stdio.h>
+
+#include "client/client_options.h"
+#include "client/workload.h"
+#include "splitdom/blkfront.h"
+
+/* Successful requests per second of running time; 0 when no time has passed. */
+double report_requests_per_second(const struct workload_result *result);
+
+/*
+ * "max|average|minimum|std. dev.|requests_per_second" and a newline: integers of ns of the domain's
+ * clock, the last two with one decimal.
+ */
+void report_line(FILE *out, const struct workload_result *result);
+
+/* One JSON object; its member "line" is the text of report_line. */
+void report_json(FILE *out, const struct client_options *options,
+                 const struct workload_result *result, const struct blkfront_stats *stats,
+                 const struct blkfront_geometry *geometry);
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/workload.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/worker.h"
+
+/* A worker needs little; thousands of them must not reserve 8 MiB each. */
+enum { WORKER_STACK_BYTES = 512 * 1024 };
+
+enum gate {
+    GATE_CLOSED,
+    GATE_OPEN,
+    GATE_ABORTED,
+};
+
+struct workload {
+    struct worker_shared shared;
+    struct worker *workers;
+    pthread_t *threads;
+    uint32_t thread_count;
+    int done_fd;
+    pthread_mutex_t lock; /* guards gate, running_count, ended_ns */
+    pthread_cond_t gate_moved;
+    enum gate gate;
+    uint32_t running_count;
+    uint64_t started_ns, ended_ns; /* CLOCK_MONOTONIC */
+};
+
+struct thread_start {
+    struct workload *workload;
+    struct worker *worker;
+};
+
+static uint64_t real_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t domain_now_ns(void *clock)
+{
+    return blkfront_now_ns(clock);
+}
+
+uint64_t workload_share(uint64_t request_count, uint32_t thread_count, uint32_t index)
+{
+    return request_count / thread_count + (index < request_count % thread_count ? 1 : 0);
+}
+
+static enum gate wait_gate(struct workload *workload)
+{
+    enum gate gate;
+
+    pthread_mutex_lock(&workload->lock);
+    while (workload->gate == GATE_CLOSED)
+        pthread_cond_wait(&workload->gate_moved, &workload->lock);
+    gate = workload->gate;
+    pthread_mutex_unlock(&workload->lock);
+    return gate;
+}
+
+static void move_gate(struct workload *workload, enum gate gate)
+{
+    pthread_mutex_lock(&workload->lock);
+    workload->gate = gate;
+    workload->started_ns = real_now_ns();
+    stopwatch_start(&workload->shared.watch, workload->thread_count);
+    pthread_cond_broadcast(&workload->gate_moved);
+    pthread_mutex_unlock(&workload->lock);
+}
+
+static void *thread_main(void *argument)
+{
+    struct thread_start start = *(struct thread_start *)argument;
+    struct workload *workload = start.workload;
+    bool last;
+
+    free(argument);
+    if (wait_gate(workload) == GATE_ABORTED)
+        return NULL;
+    worker_run(start.worker);
+    pthread_mutex_lock(&workload->lock);
+    last = --workload->running_count == 0;
+    if (last)
+        workload->ended_ns = real_now_ns();
+    pthread_mutex_unlock(&workload->lock);
+    if (last)
+        eventfd_write(workload->done_fd, 1);
+    return NULL;
+}
+
+static int start_thread(struct workload *workload, uint32_t index, const pthread_attr_t *attr)
+{
+    struct thread_start *start = malloc(sizeof(*start));
+    int rc;
+
+    if (start == NULL)
+        return -ENOMEM;
+    *start = (struct thread_start){workload, &workload->workers[index]};
+    rc = pthread_create(&workload->threads[index], attr, thread_main, start);
+    if (rc != 0)
+        free(start);
+    return -rc;
+}
+
+/* All threads, or none. */
+static int start_threads(struct workload *workload)
+{
+    pthread_attr_t attr;
+    uint32_t started = 0;
+    int rc = 0;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
+    while (rc == 0 && started < workload->thread_count) {
+        rc = start_thread(workload, started, &attr);
+        started += rc == 0;
+    }
+    pthread_attr_destroy(&attr);
+    workload->running_count = workload->thread_count;
+    move_gate(workload, rc == 0 ? GATE_OPEN : GATE_ABORTED);
+    for (uint32_t i = 0; rc != 0 && i < started; i++)
+        pthread_join(workload->threads[i], NULL);
+    return rc;
+}
+
+static int init_worker(struct workload *workload, uint32_t index, const struct workload_plan *plan)
+{
+    struct worker *worker = &workload->workers[index];
+    int rc;
+
+    worker->shared = &workload->shared;
+    worker->request_quota = workload_share(plan->request_count, plan->thread_count, index);
+    rc = pattern_init(&worker->pattern, plan->pattern, plan->first_sector, plan->last_sector,
+                      plan->sectors_per_request, plan->seed, index, plan->thread_count);
+    return rc != 0 ? rc : worker_init(worker);
+}
+
+int workload_start(const struct workload_plan *plan, struct workload **out)
+{
+    struct workload *workload = calloc(1, sizeof(*workload));
+    int rc = 0;
+
+    *out = NULL;
+    if (workload == NULL)
+        return -ENOMEM;
+    workload->shared.bf = plan->bf;
+    workload->shared.recorder = plan->recorder;
+    workload->shared.dump = plan->dump;
+    workload->shared.sectors_per_request = plan->sectors_per_request;
+    workload->shared.depth = plan->depth;
+    workload->thread_count = plan->thread_count;
+    stopwatch_init(&workload->shared.watch, domain_now_ns, plan->bf);
+    read_failures_init(&workload->shared.failures);
+    atomic_init(&workload->shared.stop, false);
+    pthread_mutex_init(&workload->lock, NULL);
+    pthread_cond_init(&workload->gate_moved, NULL);
+    workload->done_fd = eventfd(0, EFD_CLOEXEC);
+    workload->workers = calloc(plan->thread_count, sizeof(*workload->workers));
+    workload->threads = calloc(plan->thread_count, sizeof(*workload->threads));
+    if (workload->done_fd < 0)
+        rc = -errno;
+    else if (workload->workers == NULL || workload->threads == NULL)
+        rc = -ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < plan->thread_count; i++)
+        rc = init_worker(workload, i, plan);
+    if (rc == 0)
+        rc = start_threads(workload);
+    if (rc != 0) {
+        workload_free(workload);
+        return rc;
+    }
+    *out = workload;
+    return 0;
+}
+
+int workload_done_fd(const struct workload *workload)
+{
+    return workload->done_fd;
+}
+
+void workload_stop(struct workload *workload)
+{
+    atomic_store(&workload->shared.stop, true);
+}
+
+void workload_join(struct workload *workload, struct workload_result *result)
+{
+    *result = (struct workload_result){.answered_count = 0};
+    lat_stats_init(&result->latency);
+    for (uint32_t i = 0; i < workload->thread_count; i++) {
+        struct worker *worker = &workload->workers[i];
+
+        pthread_join(workload->threads[i], NULL);
+        lat_stats_merge(&result->latency, &worker->latency);
+        result->answered_count += worker->answered_count;
+        if (result->device_error == 0)
+            result->device_error = worker->device_error;
+        if (result->record_error == 0)
+            result->record_error = worker->record_error;
+    }
+    result->failed_count = workload->shared.failures.count;
+    result->running_ns = stopwatch_running_ns(&workload->shared.watch);
+    result->standstill_ns = stopwatch_standstill_ns(&workload->shared.watch);
+    result->real_ns = workload->ended_ns - workload->started_ns;
+}
+
+void workload_free(struct workload *workload)
+{
+    if (workload == NULL)
+        return;
+    for (uint32_t i = 0; workload->workers != NULL && i < workload->thread_count; i++)
+        worker_release(&workload->workers[i]);
+    free(workload->workers);
+    free(workload->threads);
+    if (workload->done_fd >= 0)
+        close(workload->done_fd);
+    pthread_cond_destroy(&workload->gate_moved);
+    pthread_mutex_destroy(&workload->lock);
+    read_failures_destroy(&workload->shared.failures);
+    stopwatch_destroy(&workload->shared.watch);
+    free(workload);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * workload: the threads of a client and their shares of the requests. N requests over T threads:
+ * N / T each, and one more for the first N % T; a thread without a share does not read.
+ *
+ * One thread starts, stops and joins; the reading threads are the workload's own.
+ */
+#ifndef SPLITDOM_CLIENT_WORKLOAD_H
+#define SPLITDOM_CLIENT_WORKLOAD_H
+
+#include <stdint.h>
+
+#include "client/lat_stats.h"
+#include "client/latency_dump.h"
+#include "client/pattern.h"
+#include "client/recorder.h"
+#include "splitdom/blkfront.h"
+
+struct workload;
+
+struct workload_plan {
+    struct blkfront *bf;
+    struct recorder *recorder; /* NULL: nothing is recorded */
+    struct latency_dump *dump; /* NULL: no dump */
+    uint32_t thread_count;
+    uint64_t request_count;
+    uint32_t sectors_per_request;
+    uint32_t depth; /* 0: blocking; else thread_count is 1 */
+    const struct pattern_spec *pattern;
+    uint64_t seed;
+    uint64_t first_sector, last_sector;
+};
+
+struct workload_result {
+    struct lat_stats latency; /* of the reads that succeeded, in the domain's clock */
+    uint64_t answered_count;  /* reads with an answer */
+    uint64_t failed_count;    /* of these, answered with an error */
+    uint64_t running_ns;      /* domain's clock, first to last read, see stopwatch.h */
+    uint64_t standstill_ns;   /* domain's clock, left out of running_ns: all threads recorded */
+    uint64_t real_ns;         /* CLOCK_MONOTONIC, both together */
+    int device_error;         /* 0, or -errno: the device was lost */
+    int record_error;         /* 0, or -errno: the recorder or the dump failed */
+};
+
+/* The share of thread index. */
+uint64_t workload_share(uint64_t request_count, uint32_t thread_count, uint32_t index);
+
+/*
+ * Creates all threads, then lets them read. The plan is copied; what it points to must outlive the
+ * workload, but for pattern. Errors: -EAGAIN or -ENOMEM when the system grants no more threads or
+ * memory; -EINVAL a range too small for one request.
+ */
+int workload_start(const struct workload_plan *plan, struct workload **out);
+
+/* A descriptor that becomes readable when all threads are done. */
+int workload_done_fd(const struct workload *workload);
+
+/* Asks the threads to end after the read that they are in. */
+void workload_stop(struct workload *workload);
+
+/* Waits for the threads. Once. */
+void workload_join(struct workload *workload, struct workload_result *result);
+
+/* After workload_join and blkfront_close. NULL allowed. */
+void workload_free(struct workload *workload);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blkfront_fake: the blkfront API straight on an image file, without ring and service. The client
+ * program links against it in place of libblkfront where a test is about the program alone.
+ *
+ * Steered by the environment:
+ *   FAKE_IMAGE       the image; unset: connecting fails as if no service ran
+ *   FAKE_DIE_AFTER   every call fails with -ENOTCONN after so many answers
+ *   FAKE_EIO_EVERY   every so-manieth answer is -EIO
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "splitdom/blkfront.h"
+
+enum { DEPTH_MAX = 512 };
+
+struct blkfront {
+    int fd;
+    uint64_t last_sector;
+    uint64_t die_after, eio_every; /* 0: never */
+    pthread_mutex_t lock;
+    struct blkfront_stats stats;
+    struct blkfront_completion waiting[DEPTH_MAX]; /* submitted, not reaped */
+    uint32_t waiting_count;
+};
+
+static uint64_t number_from(const char *variable)
+{
+    const char *text = getenv(variable);
+
+    return text != NULL ? strtoull(text, NULL, 10) : 0;
+}
+
+int blkfront_connect(const struct blkfront_options *options, struct blkfront **out,
+                     struct blkfront_error *why)
+{
+    const char *image = getenv("FAKE_IMAGE");
+    struct blkfront *bf = calloc(1, sizeof(*bf));
+    struct stat st;
+
+    *out = NULL;
+    assert(options->depth <= DEPTH_MAX);
+    if (bf == NULL || image == NULL || (bf->fd = open(image, O_RDONLY | O_CLOEXEC)) < 0 ||
+        fstat(bf->fd, &st) != 0) {
+        snprintf(why->text, sizeof(why->text), "no service here: start it with service start");
+        free(bf);
+        return -ENOENT;
+    }
+    bf->last_sector = (uint64_t)st.st_size / 512 - 1;
+    bf->die_after = number_from("FAKE_DIE_AFTER");
+    bf->eio_every = number_from("FAKE_EIO_EVERY");
+    bf->stats.ring_entries = 32;
+    pthread_mutex_init(&bf->lock, NULL);
+    *out = bf;
+    return 0;
+}
+
+int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
+{
+    *out = (struct blkfront_geometry){
+        .last_sector = bf->last_sector, .sector_size = 512, .physical_sector_size = 4096};
+    return 0;
+}
+
+static int answer(struct blkfront *bf)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&bf->lock);
+    if (bf->die_after > 0 && bf->stats.responses >= bf->die_after)
+        rc = -ENOTCONN;
+    else if (++bf->stats.responses, bf->eio_every > 0 && bf->stats.responses % bf->eio_every == 0)
+        rc = -EIO;
+    pthread_mutex_unlock(&bf->lock);
+    return rc;
+}
+
+int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer)
+{
+    const size_t bytes = (size_t)sector_count * 512;
+    const int rc = answer(bf);
+
+    if (rc == 0 && pread(bf->fd, buffer, bytes, (off_t)(sector * 512)) != (ssize_t)bytes)
+        return -EINVAL;
+    return rc;
+}
+
+int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
+                    void *cookie)
+{
+    if (bf->waiting_count == DEPTH_MAX)
+        return -EAGAIN;
+    bf->waiting[bf->waiting_count++] = (struct blkfront_completion){
+        .sector = sector,
+        .sector_count = sector_count,
+        .buffer = buffer,
+        .cookie = cookie,
+        .submitted_ns = blkfront_now_ns(bf),
+    };
+    return 0;
+}
+
+int blkfront_kick(struct blkfront *bf)
+{
+    (void)bf;
+    return 0;
+}
+
+/* The latest first: answers come in any order. */
+int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min)
+{
+    uint32_t count = 0;
+
+    (void)min;
+    while (count < max && bf->waiting_count > 0) {
+        struct blkfront_completion *done = &bf->waiting[--bf->waiting_count];
+        const int rc = blkfront_read(bf, done->sector, done->sector_count, done->buffer);
+        if (rc == -ENOTCONN)
+            return rc;
+        done->status = rc;
+        done->completed_ns = blkfront_now_ns(bf);
+        out[count++] = *done;
+    }
+    return (int)count;
+}
+
+uint64_t blkfront_now_ns(struct blkfront *bf)
+{
+    struct timespec now;
+
+    (void)bf;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
+{
+    pthread_mutex_lock(&bf->lock);
+    *out = bf->stats;
+    pthread_mutex_unlock(&bf->lock);
+}
+
+const char *blkfront_failure(struct blkfront *bf)
+{
+    (void)bf;
+    return "Dom0 is gone";
+}
+
+void blkfront_close(struct blkfront *bf)
+{
+    if (bf == NULL)
+        return;
+    close(bf->fd);
+    pthread_mutex_destroy(&bf->lock);
+    free(bf);
+}
