@@ -276,9 +276,12 @@ int domu_move(struct domu *fresh, struct domu *old)
     close(old->control_fd);
     old->control_fd = fresh->control_fd;
     old->segment.domid = fresh->segment.domid;
-    /* The store client keeps state of its ring: it moves with its new page and owner. */
-    old->store = fresh->store;
-    xs_client_rebind(old->store, old->segment.store, old);
+    /* A store client is tied to its page's address and its owner. This one has no answer and no
+     * event outstanding that matters: the caller watches again. */
+    xs_client_destroy(fresh->store);
+    int rc = xs_client_create(old->segment.store, &store_ops, old, &old->store);
+    if (rc < 0)
+        return rc;
     store_full_u32(&old->dead, 0);
     *fresh = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     return start_lifeline(old);

@@ -33,11 +33,11 @@ struct domu {
 };
 
 /*
- * Creates a domain of nr_pages at the service of rundir. on_death may be called from now on.
- * Errors: those of blkfront_connect, with one line for people in why.
+ * Creates a domain of nr_pages at the service of rundir. Errors: those of blkfront_connect, with
+ * one line for people in why.
  */
-int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages,
-                void (*on_death)(void *ctx), void *ctx, char *why, size_t why_bytes);
+int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, char *why,
+                size_t why_bytes);
 /* Ends the domain. Accepts zeroed and half-built ones. No thread may sleep in it any more. */
 void domu_destroy(struct domu *domu);
 

@@ -6,6 +6,7 @@
 #ifndef SPLITDOM_SERVICE_CONTROL_H
 #define SPLITDOM_SERVICE_CONTROL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "service/log.h"

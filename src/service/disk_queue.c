@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "service/inflight.h"
 
@@ -87,7 +88,10 @@ int disk_queue_create(const struct disk_queue_config *config, pending_done_fn *d
     q->image = config->image;
     q->done = done;
     sched_init(&q->sched, config->depth, config->depth_isolated);
-    inflight_init(&q->inflight);
+    uint64_t secret = 0;
+    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+        secret = (uint64_t)(uintptr_t)q; /* a guessable key only makes buckets less even */
+    inflight_init(&q->inflight, secret);
 
     size_t each_bytes = buffer_bytes(config->image);
     int rc = create_reads(q, config->depth, each_bytes);
@@ -255,9 +259,8 @@ static void send_to_disk(struct disk_queue *q, struct disk_client *client, struc
     read->io.done = read_done;
     read->client = client;
     read->first_sector = read->io.offset_bytes / BLKIF_SECTOR_SIZE;
-    read->flight.sector = read->first_sector;
-    read->flight.sector_count = read->io.length_bytes / BLKIF_SECTOR_SIZE;
-    inflight_add(&q->inflight, &read->flight);
+    inflight_add(&q->inflight, &read->flight, read->first_sector,
+                 read->io.length_bytes / BLKIF_SECTOR_SIZE);
     p->state = PENDING_READING;
     p->read = read;
     pending_list_append(&read->waiting, p);

@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/dom0.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "service/dom0_parts.h"
 #include "service/dom0_setup.h"
+#include "service/dom0_wakeups.h"
 #include "service/fault_guard.h"
 
 enum {
@@ -65,6 +55,7 @@ static void loop(struct dom0 *d)
     while (!d->stopping) {
         int events = poller_run(d->poller, false);
         uint64_t now_ns = monotonic_ns();
+        dom0_reanchor_clocks(d, now_ns);
         uint32_t work = run_rings(d, now_ns);
         work += disk_queue_dispatch(d->disk_queue, now_ns);
         work += events > 0 ? (uint32_t)events : 0;
@@ -76,20 +67,18 @@ static void loop(struct dom0 *d)
     }
 }
 
-static int farewell(struct dom0 *d)
+static void farewell(struct dom0 *d)
 {
     uint32_t bytes = 0;
     int fd = dom0_farewell_text(d, &bytes);
     control_farewell(d->control, fd, bytes);
     if (fd >= 0)
         close(fd);
-    return 0;
 }
 
 /* Ends in the order in which a stopping client must see it: domains first, then the farewell. */
 static void serve(struct dom0 *d)
 {
-    d->started_ns = d->last_request_ns = tdf_clock_now_ns(&d->clock);
     loop(d);
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);

@@ -14,7 +14,6 @@
 #include "service/domain.h"
 #include "service/ring_loop.h"
 #include "service/store_socket.h"
-#include "tdf/timer.h"
 
 struct dom0 {
     const struct dom0_options *options;
@@ -23,7 +22,7 @@ struct dom0 {
     struct poller *poller;
     const char *engine_name;
     struct image image;
-    size_t cache_bytes;
+    uint64_t cache_bytes;
     struct disk_queue *disk_queue;
     struct xs_server *store;
     struct store_socket *store_socket;
@@ -37,18 +36,17 @@ struct dom0 {
     struct domain *store_pending; /* domains whose store ring is to be pumped */
     uint64_t domains_created;
 
-    struct tdf_source *time_source;
+    struct tdf_source time_source;
+    struct tdf tdf;
     struct tdf_clock clock; /* Dom0's own */
-    struct timers *timers;
-    struct timer *idle_timer;
+    uint64_t reanchored_ns; /* CLOCK_MONOTONIC */
     int timer_fd;
     struct poller_watch *timer_watch;
     int signal_fd;
     struct poller_watch *signal_watch;
     struct xs_local_watch *refresh_watch;
 
-    uint64_t requests; /* taken off all rings, ever */
-    uint64_t requests_at_idle_check;
+    uint64_t requests;              /* taken off all rings, ever */
     uint64_t last_request_ns;       /* Dom0's clock */
     struct vbd_ring_stats departed; /* of domains that have ended */
     uint64_t started_ns;            /* Dom0's clock */

@@ -37,18 +37,18 @@ static int pin_to_cpu(int cpu)
         return 0;
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
+    CPU_SET((size_t)cpu, &set);
     return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
 }
 
 static const struct disk_ops *engine_ops(enum dom0_engine engine)
 {
     switch (engine) {
-    case ENGINE_NULL:
+    case DOM0_ENGINE_NULL:
         return &disk_null_ops;
-    case ENGINE_MODEL:
+    case DOM0_ENGINE_MODEL:
         return &disk_model_ops;
-    case ENGINE_THREADS:
+    case DOM0_ENGINE_THREADS:
         return &disk_threads_ops;
     default:
         return &disk_uring_ops;
@@ -62,7 +62,7 @@ static int create_disk_queue(struct dom0 *d, const struct disk_ops *engine, char
                                        .image = &d->image,
                                        .engine = engine,
                                        .model = d->options->model,
-                                       .cache_bytes = d->cache_bytes,
+                                       .cache_bytes = (size_t)d->cache_bytes,
                                        .policy = cache_policy_find(d->options->cache_policy),
                                        .depth = d->options->depth,
                                        .depth_isolated = d->options->depth_isolated};
@@ -74,22 +74,22 @@ static int create_disk_queue(struct dom0 *d, const struct disk_ops *engine, char
 static int create_poller_and_disk(struct dom0 *d, char *why, size_t why_bytes)
 {
     enum dom0_engine engine = d->options->engine;
-    if (engine != ENGINE_THREADS) {
+    if (engine != DOM0_ENGINE_THREADS) {
         int rc = poller_create(POLLER_URING, &d->poller);
         if (rc == 0)
             rc = create_disk_queue(d, engine_ops(engine), why, why_bytes);
         else
             snprintf(why, why_bytes, "io_uring is not available here (%s); try --engine threads",
                      strerror(-rc));
-        if (rc == 0 || engine == ENGINE_URING)
+        if (rc == 0 || engine == DOM0_ENGINE_URING)
             return rc;
-        if (engine == ENGINE_AUTO)
+        if (engine == DOM0_ENGINE_AUTO)
             log_line(d->log, "io_uring is not available (%s): the threads engine takes over",
                      strerror(-rc));
         poller_destroy(d->poller);
         d->poller = NULL;
-        if (engine == ENGINE_AUTO)
-            engine = ENGINE_THREADS;
+        if (engine == DOM0_ENGINE_AUTO)
+            engine = DOM0_ENGINE_THREADS;
     }
     int rc = poller_create(POLLER_EPOLL, &d->poller);
     if (rc < 0) {
@@ -136,13 +136,12 @@ static void fill_host(struct dom0 *d)
                                    .log = d->log,
                                    .disk_queue = d->disk_queue,
                                    .image = &d->image,
-                                   .time_source = d->time_source,
+                                   .time_source = &d->time_source,
                                    .image_path = d->options->image_path,
                                    .max_ring_page_order = d->options->max_ring_page_order,
                                    .max_pages = d->options->max_pages,
                                    .ring_loop = &d->ring_loop,
                                    .store_ready = store_ready,
-                                   .clock_changed = dom0_clock_changed,
                                    .ctx = d};
 }
 
@@ -164,7 +163,13 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
     int rc = image_open(options->image_path, &d->image, why, why_bytes);
     if (rc < 0)
         return rc;
-    d->cache_bytes = (size_t)((double)d->image.size_bytes * options->cache_percent / 100.0);
+    rc = dom0_options_cache_bytes(options, d->image.size_bytes, &d->cache_bytes);
+    if (rc < 0) {
+        snprintf(why, why_bytes,
+                 "the cache may have at most 1 %% of the image: %llu bytes (--cache-bytes)",
+                 (unsigned long long)d->cache_bytes);
+        return rc;
+    }
     rc = create_poller_and_disk(d, why, why_bytes);
     if (rc < 0)
         return rc;
@@ -183,6 +188,8 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
         rc = create_domains(d);
         fill_host(d);
     }
+    if (rc == 0)
+        rc = dom0_settings_create(d);
     if (rc == 0) {
         step = "open the sockets";
         rc = open_sockets(d);
@@ -204,6 +211,7 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
     d->options = options;
     d->rundir = rundir;
     d->log = log;
+    d->tdf = (struct tdf){.num = (uint32_t)options->tdf_num, .den = (uint32_t)options->tdf_den};
     d->image.fd = -1;
     d->timer_fd = d->signal_fd = -1;
     raise_fd_limit(options);
@@ -212,9 +220,9 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
         dom0_teardown(d);
         return rc;
     }
-    log_line(log, "serving %s: %llu sectors, engine %s, cache %zu bytes (%s)", options->image_path,
+    log_line(log, "serving %s: %llu sectors, engine %s, cache %llu bytes (%s)", options->image_path,
              (unsigned long long)(d->image.size_bytes / BLKIF_SECTOR_SIZE), d->engine_name,
-             d->cache_bytes, options->cache_policy);
+             (unsigned long long)d->cache_bytes, options->cache_policy);
     *out = d;
     return 0;
 }

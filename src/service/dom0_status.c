@@ -109,7 +109,7 @@ static void print_domain_row(const struct domain *domain, FILE *out)
 static void print_table(struct dom0 *d, FILE *out)
 {
     char tdf[TDF_TEXT_SIZE];
-    tdf_format(d->options->tdf, tdf, sizeof(tdf));
+    tdf_format(d->tdf, tdf, sizeof(tdf));
     fprintf(out, "service \"%s\" (pid %d): %s, %" PRIu64 " sectors, engine %s, TDF %s\n",
             d->rundir->name, (int)getpid(), d->options->image_path,
             d->image.size_bytes / BLKIF_SECTOR_SIZE, d->engine_name, tdf);
@@ -173,7 +173,7 @@ static void print_json(struct dom0 *d, FILE *out)
     const struct cache *cache = disk_queue_cache(d->disk_queue);
     struct vbd_ring_stats total = total_stats(d);
     char tdf[TDF_TEXT_SIZE];
-    tdf_format(d->options->tdf, tdf, sizeof(tdf));
+    tdf_format(d->tdf, tdf, sizeof(tdf));
     fprintf(out, "{\"name\":");
     json_string(out, d->rundir->name);
     fprintf(out, ",\"pid\":%d,\"image\":", (int)getpid());

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0_wakeups: what wakes Dom0 besides domains and disks: timers on its own clock, signals, and
- * settings of its own in the store.
+ * dom0_wakeups: what wakes Dom0 besides domains and disks: its own clock, signals, and its own
+ * settings in the store.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_WAKEUPS_H
 #define SPLITDOM_SERVICE_DOM0_WAKEUPS_H
 
-struct dom0;
-struct domain;
+#include <stdint.h>
 
-/* Starts Dom0's clock and idle timer, catches SIGTERM and SIGINT. Errors: -errno. */
+struct dom0;
+
+/* Starts Dom0's clock and its idle timer, catches SIGTERM and SIGINT. Errors: -errno. */
 int dom0_wakeups_create(struct dom0 *d);
-/* Accepts what dom0_wakeups_create left half-built. */
+/* Follows /local/domain/0/splitdom/image/refresh: 1 makes Dom0 look at the image's size again. */
+int dom0_settings_create(struct dom0 *d);
+/* Accepts what the two left half-built. */
 void dom0_wakeups_destroy(struct dom0 *d);
 
-/* domain_host.clock_changed: timers of that clock are due at other real times now. */
-void dom0_clock_changed(void *ctx, struct domain *domain);
+/* Re-anchors all clocks when that is due; now_ns: CLOCK_MONOTONIC. Only called while Dom0 is busy:
+ * a clock that nobody reads may drift until somebody does. */
+void dom0_reanchor_clocks(struct dom0 *d, uint64_t now_ns);
 
 #endif

@@ -36,8 +36,6 @@ struct domain_host {
     /* Bytes wait between the domain's store ring and its store connection: call domain_pump_store
      * soon. */
     void (*store_ready)(void *ctx, struct domain *domain);
-    /* The clock's rate was changed through the store. */
-    void (*clock_changed)(void *ctx, struct domain *domain);
     void *ctx;
 };
 

@@ -47,7 +47,6 @@ static void apply_tdf(struct domain *domain)
     if (rc < 0)
         log_line(domain->host->log, "domain %u: cannot change its clock: %s", domain->domid,
                  strerror(-rc));
-    domain->host->clock_changed(domain->host->ctx, domain);
 }
 
 static void on_tdf(void *ctx, const char *path)
