@@ -65,6 +65,13 @@ static int check_type(const struct why *why, mode_t mode)
                   "./disk1.img.sh");
 }
 
+static bool is_block_device(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
 static int measure(int fd, uint64_t *size_bytes)
 {
     struct stat st;
@@ -107,6 +114,8 @@ static int check_file_system(const struct why *why, int fd)
 
     if (fstatfs(fd, &fs) < 0)
         return refuse_errno(why, errno);
+    if (is_block_device(fd)) /* its node lives in a tmpfs, its data don't */
+        return 0;
     if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
         return refuse_no_direct(why);
     return 0;

@@ -26,6 +26,7 @@
 #define IMAGE_SECTORS 1001u
 #define DEPTH         64u
 #define BUFFER_BYTES  65536u
+#define GUARD_BYTES   512u
 
 struct kind {
     const struct disk_ops *ops;
@@ -135,6 +136,12 @@ static struct fixture *fixture_or_skip(void **state)
     return f;
 }
 
+/* A read of that length, and a bit more, which it must not touch. */
+static uint32_t guarded_bytes(uint32_t length_bytes)
+{
+    return length_bytes + GUARD_BYTES < BUFFER_BYTES ? length_bytes + GUARD_BYTES : BUFFER_BYTES;
+}
+
 static void on_done(struct disk_io *io);
 
 static void submit(struct fixture *f, uint32_t slot, uint64_t offset_bytes, uint32_t length_bytes)
@@ -147,7 +154,7 @@ static void submit(struct fixture *f, uint32_t slot, uint64_t offset_bytes, uint
     r->io.buffer = f->pool + (size_t)slot * BUFFER_BYTES;
     r->io.done = on_done;
     r->io.status = 77;
-    memset(r->io.buffer, 0xa5, BUFFER_BYTES);
+    memset(r->io.buffer, 0xa5, guarded_bytes(length_bytes));
     f->is_submitting = true;
     f->disk->ops->submit(f->disk, &r->io);
     f->is_submitting = false;
@@ -195,8 +202,9 @@ static void assert_content(const struct fixture *f, uint32_t slot)
         memcpy(expected, f->content + io->offset_bytes, exists);
     assert_int_equal(io->status, 0);
     assert_memory_equal(buffer, expected, exists);
-    memset(expected, 0xa5, BUFFER_BYTES);
-    assert_memory_equal(buffer + io->length_bytes, expected, BUFFER_BYTES - io->length_bytes);
+    memset(expected, 0xa5, GUARD_BYTES);
+    assert_memory_equal(buffer + io->length_bytes, expected,
+                        guarded_bytes(io->length_bytes) - io->length_bytes);
 }
 
 static void reads_every_block(void **state)
