@@ -161,8 +161,10 @@ static void put_reply(struct fixture *f, struct xsd_sockmsg hdr, const char *pay
         f->page.rsp[f->page.rsp_prod++ % XENSTORE_RING_SIZE] = payload[i];
 }
 
+/* A fine reply, but the index says that there is more than a ring holds. */
 static void lie_index(struct fixture *f)
 {
+    put_reply(f, (struct xsd_sockmsg){XS_MKDIR, 1, 0, 3}, "OK", 3);
     f->page.rsp_prod = XENSTORE_RING_SIZE + 1;
 }
 

@@ -86,6 +86,26 @@ static void test_duplicates_and_unwatch(void **state)
     xs_peer_expect_silence(&f->one);
 }
 
+/* What was under way for a watch that is gone does not swallow the events of a new one. */
+static void test_watch_again_with_events_under_way(void **state)
+{
+    struct fixture *f = *state;
+    const void *bytes;
+    for (int i = 0; i < 100; i++) {
+        xs_peer_send(&f->one, XS_WATCH, 0, "a\0t", 4);
+        xs_peer_send(&f->one, XS_UNWATCH, 0, "a\0t", 4);
+        xs_peer_run(f->server);
+    }
+    assert_true(xs_conn_output(f->one.conn, &bytes) > 0);
+    int events = 0;
+    do
+        while (xs_peer_take(&f->one))
+            events += f->one.hdr.type == XS_WATCH_EVENT;
+    while (xs_server_run(f->server, 1) || xs_conn_output(f->one.conn, &bytes) > 0);
+    assert_int_equal(events, 100);
+    watch(&f->one, "a", "t");
+}
+
 static void test_one_pending_event_per_path(void **state)
 {
     struct fixture *f = *state;
@@ -203,6 +223,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fires_at_once_and_below, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relative_watch_sees_relative_paths, setup, teardown),
         cmocka_unit_test_setup_teardown(test_duplicates_and_unwatch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_again_with_events_under_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_pending_event_per_path, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_of_an_ancestor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
