@@ -15,7 +15,7 @@ static int run_back(const struct ring_stress *stress)
     struct ring_stress_report report;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     ring_stress_back(stress, &report);
-    int failed = ring_stress_judge("back", &report, stress->requests);
+    int failed = ring_stress_judge(stress, "back", &report);
     fflush(stdout);
     return failed;
 }
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
         _exit(run_back(&stress));
     struct ring_stress_report report;
     ring_stress_front(&stress, &report);
-    int failed = ring_stress_judge("front", &report, stress.requests);
+    int failed = ring_stress_judge(&stress, "front", &report);
     int status;
     if (failed)
         kill(back, SIGKILL);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ring/barrier.h"
@@ -25,6 +26,7 @@
 enum {
     PORT = 7,
     VCPU = 0,
+    TOTAL_OFFSET = 3840,          /* behind shared_info */
     SRING_OFFSET = XEN_PAGE_SIZE, /* shared_info comes first */
     PHASE_REQUESTS = 2000,        /* how long a mood lasts */
     SILENCE_MAX = 10,             /* waits without any work before the peer is given up */
@@ -38,6 +40,12 @@ static size_t shared_bytes(const struct ring_stress *stress)
 static struct shared_info *shared_info_of(const struct ring_stress *stress)
 {
     return stress->shared;
+}
+
+/* How many requests there will be: the front end lowers it when its time is over. */
+static uint64_t *total_of(const struct ring_stress *stress)
+{
+    return (uint64_t *)(void *)((uint8_t *)stress->shared + TOTAL_OFFSET);
 }
 
 static struct blkif_sring *sring_of(const struct ring_stress *stress)
@@ -58,6 +66,7 @@ int ring_stress_open(struct ring_stress *stress)
         return rc;
     }
     sring_init(sring_of(stress), stress->index);
+    *total_of(stress) = stress->requests;
     return 0;
 }
 
@@ -115,6 +124,8 @@ struct front_side {
     struct front_ring ring;
     struct mood mood;
     uint64_t issued;
+    uint64_t total;
+    time_t end;
     uint64_t id[SRING_ENTRIES_MAX]; /* of what is in flight, else 0 */
     int16_t digest[SRING_ENTRIES_MAX];
     uint32_t free_slots[SRING_ENTRIES_MAX];
@@ -125,8 +136,7 @@ struct front_side {
 static void front_issue(struct front_side *front)
 {
     uint32_t count = draw(&front->mood, front->mood.batch_max + 1);
-    while (count-- > 0 && front_ring_free(&front->ring) > 0 &&
-           front->issued < front->stress->requests) {
+    while (count-- > 0 && front_ring_free(&front->ring) > 0 && front->issued < front->total) {
         uint32_t slot = front->free_slots[--front->nr_free];
         struct blkif_request req = {.operation = BLKIF_OP_READ,
                                     .nr_segments = (uint8_t)draw(&front->mood, 12),
@@ -189,18 +199,32 @@ static void front_sleep(struct front_side *front)
     evtchn_collect(si, VCPU, ignore_port, NULL);
 }
 
+/* When time is over, what has been issued is all; the back end may be asleep and must learn it. */
+static void front_watch_time(struct front_side *front)
+{
+    if (front->issued == front->total || time(NULL) < front->end)
+        return;
+    front->total = front->issued;
+    store_release_u64(total_of(front->stress), front->total);
+    if (evtchn_kick(front->stress->doorbell) < 0)
+        front->report->broken = "the doorbell can't be written";
+}
+
 void ring_stress_front(const struct ring_stress *stress, struct ring_stress_report *report)
 {
     struct front_side front = {.stress = stress,
                                .report = report,
                                .mood = {.random = stress->seed * 2 + 1},
+                               .total = stress->requests,
+                               .end = time(NULL) + stress->seconds,
                                .nr_free = sring_entries(stress->page_order)};
     *report = (struct ring_stress_report){0};
     for (uint32_t i = 0; i < front.nr_free; i++)
         front.free_slots[i] = i;
     front_ring_init(&front.ring, sring_of(stress), front.nr_free, stress->index);
-    while (report->requests < stress->requests && report->broken == NULL) {
+    while (report->requests < front.total && report->broken == NULL) {
         change_mood(&front.mood, report->requests);
+        front_watch_time(&front);
         front_issue(&front);
         think(&front.mood);
         front_collect(&front);
@@ -284,20 +308,22 @@ void ring_stress_back(const struct ring_stress *stress, struct ring_stress_repor
         .stress = stress, .report = report, .mood = {.random = stress->seed * 2 + 0x10001}};
     *report = (struct ring_stress_report){0};
     back_ring_init(&back.ring, sring_of(stress), sring_entries(stress->page_order), stress->index);
-    while (report->requests < stress->requests && report->broken == NULL) {
+    while (report->requests < load_acquire_u64(total_of(stress)) && report->broken == NULL) {
         change_mood(&back.mood, report->requests);
         back_take(&back);
         think(&back.mood);
         back_answer(&back);
-        if (back.nr_taken > 0 || report->requests == stress->requests ||
+        if (back.nr_taken > 0 || report->requests == load_acquire_u64(total_of(stress)) ||
             back_ring_final_check(&back.ring))
             continue;
         back_sleep(&back);
     }
 }
 
-int ring_stress_judge(const char *side, const struct ring_stress_report *report, uint64_t requests)
+int ring_stress_judge(const struct ring_stress *stress, const char *side,
+                      const struct ring_stress_report *report)
 {
+    uint64_t requests = load_acquire_u64(total_of(stress));
     printf("%-5s %llu requests, %llu notifications sent, %llu sleeps, %llu wake-ups lost%s%s\n",
            side, (unsigned long long)report->requests, (unsigned long long)report->notifications,
            (unsigned long long)report->sleeps, (unsigned long long)report->lost,
@@ -310,7 +336,8 @@ static void usage(const char *program)
 {
     fprintf(stderr,
             "usage: %s [options]\n"
-            "  --requests N     default 1000000\n"
+            "  --requests N     at most; default 1000000000\n"
+            "  --seconds N      at most; default STRESS_SECONDS of the environment, else 5\n"
             "  --page-order N   2^N pages of ring, 0..4; default 0\n"
             "  --start N        first index; default 4294967292, just below the wrap\n"
             "  --patience-ms N  a sleep this long with work on the ring is a lost wake-up; "
@@ -322,12 +349,20 @@ static void usage(const char *program)
 
 void ring_stress_options(struct ring_stress *stress, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"requests", required_argument, NULL, 'r'}, {"page-order", required_argument, NULL, 'o'},
-        {"start", required_argument, NULL, 'i'},    {"patience-ms", required_argument, NULL, 'p'},
-        {"seed", required_argument, NULL, 's'},     {NULL, 0, NULL, 0}};
-    *stress = (struct ring_stress){
-        .requests = 1000000, .index = UINT32_MAX - 3, .patience_ms = 2000, .seed = 1};
+    const char *environment = getenv("STRESS_SECONDS");
+    int seconds = environment != NULL ? atoi(environment) : 0;
+    static const struct option options[] = {{"requests", required_argument, NULL, 'r'},
+                                            {"seconds", required_argument, NULL, 't'},
+                                            {"page-order", required_argument, NULL, 'o'},
+                                            {"start", required_argument, NULL, 'i'},
+                                            {"patience-ms", required_argument, NULL, 'p'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {NULL, 0, NULL, 0}};
+    *stress = (struct ring_stress){.requests = 1000000000,
+                                   .seconds = seconds > 0 ? (uint32_t)seconds : 5,
+                                   .index = UINT32_MAX - 3,
+                                   .patience_ms = 2000,
+                                   .seed = 1};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         char *end = NULL;
         errno = 0;
@@ -337,6 +372,8 @@ void ring_stress_options(struct ring_stress *stress, int argc, char **argv)
             usage(argv[0]);
         if (c == 'r')
             stress->requests = value;
+        else if (c == 't')
+            stress->seconds = (uint32_t)value;
         else if (c == 'o')
             stress->page_order = (uint32_t)value;
         else if (c == 'i')

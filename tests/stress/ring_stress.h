@@ -16,7 +16,8 @@
 
 struct ring_stress {
     /* what to do */
-    uint64_t requests;
+    uint64_t requests; /* at most */
+    uint32_t seconds;  /* at most */
     uint32_t page_order;
     uint32_t index; /* where both directions start */
     uint32_t patience_ms;
@@ -41,11 +42,13 @@ void ring_stress_options(struct ring_stress *stress, int argc, char **argv);
 int ring_stress_open(struct ring_stress *stress);
 void ring_stress_close(struct ring_stress *stress);
 
-/* Each side in a thread or process of its own; they return when all requests are answered. */
+/* Each side in a thread or process of its own. They return when the front end has made all its
+ * requests, or its time is over, and all are answered. */
 void ring_stress_front(const struct ring_stress *stress, struct ring_stress_report *report);
 void ring_stress_back(const struct ring_stress *stress, struct ring_stress_report *report);
 
-/* Prints a line; 0 if the side did its job, 1 if not. */
-int ring_stress_judge(const char *side, const struct ring_stress_report *report, uint64_t requests);
+/* After the run: prints a line; 0 if the side did its job, 1 if not. */
+int ring_stress_judge(const struct ring_stress *stress, const char *side,
+                      const struct ring_stress_report *report);
 
 #endif

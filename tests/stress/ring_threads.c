@@ -34,8 +34,8 @@ int main(int argc, char **argv)
     ring_stress_front(&stress, &front.report);
     pthread_join(thread, NULL);
 
-    int failed = ring_stress_judge("front", &front.report, stress.requests);
-    failed |= ring_stress_judge("back", &back.report, stress.requests);
+    int failed = ring_stress_judge(&stress, "front", &front.report);
+    failed |= ring_stress_judge(&stress, "back", &back.report);
     ring_stress_close(&stress);
     return failed;
 }

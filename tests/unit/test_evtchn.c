@@ -231,7 +231,7 @@ static void raise_upcall_ends_every_sleep(void **state)
     }
 }
 
-enum { STORM_PORTS = 8, STORM_ROUNDS = 20000 };
+enum { STORM_PORTS = 64, STORM_ROUNDS = 200000 };
 
 struct storm {
     struct shared_info *si;
@@ -241,7 +241,7 @@ struct storm {
 
 static evtchn_port_t storm_port(uint32_t i)
 {
-    return 60 + i; /* two words */
+    return 64 + i; /* one word: an event in another could cover up a lost selector bit */
 }
 
 static void *send_storm(void *arg)
@@ -251,6 +251,8 @@ static void *send_storm(void *arg)
         uint32_t i = (round * 2654435761u >> 16) % STORM_PORTS;
         if (round > STORM_ROUNDS - STORM_PORTS)
             i = round % STORM_PORTS; /* all of them end on their last value */
+        for (uint32_t pause = round * 7 % 16; pause > 0; pause--)
+            cpu_relax(); /* so that the two meet at every point of their ways */
         store_relaxed_u32(&storm->sent[i], round);
         if (evtchn_set_pending(storm->si, storm_port(i), 0))
             evtchn_wake(storm->si, 0);
@@ -278,9 +280,12 @@ static bool storm_is_over(const struct storm *storm)
 static void no_event_is_lost_in_a_storm(void **state)
 {
     struct storm storm = {.si = *state};
+    const uint8_t *upcall = &storm.si->vcpu_info[0].evtchn_upcall_pending;
     pthread_t sender;
     assert_int_equal(pthread_create(&sender, NULL, send_storm, &storm), 0);
     while (!storm_is_over(&storm)) {
+        for (int i = 0; i < 200 && !load_relaxed_u8(upcall); i++)
+            cpu_relax(); /* a receiver that is awake meets more of the sender's steps */
         if (evtchn_wait(storm.si, 0, WAIT_LIMIT_NS) == -ETIMEDOUT)
             fail_msg("an event was lost");
         evtchn_collect(storm.si, 0, take_storm, &storm);

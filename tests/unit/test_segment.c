@@ -236,7 +236,10 @@ static void attach_refuses_page_counts_out_of_range(void **state)
     struct start_info si = *s.start_info;
     segment_detach(&s);
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-        si.nr_pages = counts[i];
+        si.nr_pages = counts[i]; /* and all that follows from it */
+        si.nr_gnttab_frames = (counts[i] + GNTTAB_NR_RESERVED_ENTRIES + 511) / 512;
+        si.free_pfn = si.gnttab_pfn + si.nr_gnttab_frames;
+        si.nr_free_pages = counts[i] - si.free_pfn;
         assert_int_equal(ftruncate(fd, (off_t)counts[i] * XEN_PAGE_SIZE), 0);
         if (counts[i] != 0)
             assert_int_equal(pwrite(fd, &si, sizeof(si), 0), sizeof(si));
