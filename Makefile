@@ -132,7 +132,7 @@ $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 parts_of = $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/$(1)/test_%.c,$(wildcard tests/$(1)/*.c)))
 tests_of = $(patsubst tests/$(1)/%.c,$(OUT)/tests/$(1)/%,$(wildcard tests/$(1)/test_*.c))
 ABI_TESTS    ?= $(call tests_of,abi)
-STRESS_TESTS ?= $(call tests_of,stress)
+STRESS_TESTS ?= $(or $(STRESS),$(call tests_of,stress))
 $(OUT)/tests/abi/%: $(OUT)/tests/abi/%.o $(call parts_of,abi) $(LIBS)
 	$(say) LD $@
 	$(Q)$(call link_all,$(call parts_of,abi),-lcmocka)
@@ -140,13 +140,20 @@ $(OUT)/tests/stress/%: $(OUT)/tests/stress/%.o $(call parts_of,stress) $(LIBS)
 	$(say) LD $@
 	$(Q)$(call link_all,$(call parts_of,stress),-lcmocka)
 
+# What end-to-end scripts need beside the programs; xs_libxenstore is a client by Debian's library.
+E2E     := $(patsubst tests/e2e/%.c,$(OUT)/tests/e2e/%,$(wildcard tests/e2e/*.c))
+$(OUT)/tests/e2e/%: $(OUT)/tests/e2e/%.o $(LIBS)
+	$(say) LD $@
+	$(Q)$(call link_all,,$(if $(findstring libxenstore,$@),-lxenstore))
+
 ##@ Build
-.PHONY: unit-programs abi-programs stress-programs bench-programs fuzz-programs list-abi list-stress lib
+.PHONY: unit-programs e2e-programs abi-programs stress-programs bench-programs fuzz-programs list-abi list-stress lib
 all: ## the programs: bin/service, bin/client, bin/tool_for_integrity
 lib: $(OUT)/libblkfront.a ## the client library as one archive
 unit-programs: $(UNIT)
 abi-programs: $(ABI_TESTS)
 stress-programs: $(STRESS_TESTS)
+e2e-programs: $(E2E) $(if $(wildcard tests/abi/xen_front.c),$(OUT)/tests/abi/xen_front)
 list-abi: ; @$(if $(ABI_TESTS),printf '%s\n' $(ABI_TESTS),:)
 list-stress: ; @$(if $(STRESS_TESTS),printf '%s\n' $(STRESS_TESTS),:)
 bench-programs: $(BENCH)
@@ -184,7 +191,7 @@ check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 30 s of 
 	$(Q)tests/run.sh
 check-long: ## check with valgrind, longer stress and 10 minutes of fuzzing each
 	$(Q)tools/deps.sh || echo "going on with what is there"
-	$(Q)STRESS_SECONDS=60 FUZZ_SECONDS=600 tests/run.sh all valgrind
+	$(Q)STRESS_REQUESTS=10000000 FUZZ_SECONDS=600 tests/run.sh all valgrind
 unit: $(UNIT) ## the unit tests of this build, one after the other (SAN= works)
 	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
 fuzz: ## the fuzzers alone (FUZZ_SECONDS=30)

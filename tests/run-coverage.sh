@@ -13,7 +13,7 @@ mkdir -p "$logs"
 find "$out" -name '*.gcda' -delete 2>/dev/null
 build=(make --no-print-directory -k VARIANT=coverage "OPT=-O0 -g")
 
-"${build[@]}" -j"$(nproc)" all unit-programs abi-programs >"$logs/build.log" 2>&1 ||
+"${build[@]}" -j"$(nproc)" all unit-programs abi-programs e2e-programs >"$logs/build.log" 2>&1 ||
     echo "coverage: something does not build, see $logs/build.log" >&2
 
 run() { # NAME COMMAND...
@@ -28,7 +28,7 @@ run() { # NAME COMMAND...
 for program in "$out"/tests/test_* $("${build[@]}" -s list-abi); do
     [ -f "$program" ] && [ -x "$program" ] && run "$(basename "$program")" "$program"
 done
-export TOP=$PWD BIN=$PWD/$out/bin IMAGE_DIR=$PWD/build/images TEST_SAN=coverage TEST_LOG=$PWD/$logs/e2e
+export TOP=$PWD BIN=$PWD/$out/bin TEST_BIN=$PWD/$out/tests/e2e IMAGE_DIR=$PWD/build/images TEST_SAN=coverage TEST_LOG=$PWD/$logs/e2e
 mkdir -p "$IMAGE_DIR"
 for script in tests/e2e/*.sh; do
     case $script in */functions.sh | *'*'*) continue ;; esac

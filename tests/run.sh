@@ -9,6 +9,7 @@
 #   BIN            directory of the programs to test (absolute)
 #   TOP            this tree (absolute)
 #   IMAGE_DIR      a directory on disk where images may be kept between tests (absolute)
+#   TEST_BIN       directory of the helpers built from tests/e2e/*.c (absolute)
 #   TEST_SAN       empty, or the sanitizers that BIN is built with: time limits must then be lax
 #   TEST_LOG       base name for files that should outlive the test
 # and runs in TOP. A script may raise its time limit (seconds) with a line "# timeout: N". Whatever
@@ -20,7 +21,7 @@ TOP=$PWD
 JOBS=${JOBS:-$(nproc)}
 [ "$JOBS" -gt 4 ] && JOBS=4
 FUZZ_SECONDS=${FUZZ_SECONDS:-30}
-export TOP IMAGE_DIR=$TOP/build/images STRESS_SECONDS=${STRESS_SECONDS:-5}
+export TOP IMAGE_DIR=$TOP/build/images
 LOGS=build/logs
 mkdir -p "$IMAGE_DIR"
 san_env=()
@@ -193,28 +194,40 @@ stage_abi() {
     run_programs abi 60 "" "${list[@]}"
 }
 
+# The ring's stress programs take the number of requests and the size of the ring.
+stress_programs() { # STAGE MAKE-VARIABLES REQUESTS RUNNER...
+    local stage=$1 vars=$2 requests=$3 program order list
+    shift 3
+    # shellcheck disable=SC2086 # vars is a list
+    {
+        build "$stage" $vars stress-programs
+        mapfile -t list < <(programs $vars list-stress)
+    }
+    for program in "${list[@]}"; do # one at a time: each uses all cores
+        is_built "$stage" "$vars" "$program" || continue
+        for order in 0 2; do
+            "$1" "$stage" "$(basename "$program")-order-$order" $((requests / 5000 + 60)) \
+                "${@:2}" "$program" --requests "$requests" --page-order $order
+        done
+    done
+}
+
 stage_stress() {
     local wrapper
-    build stress stress-programs
-    mapfile -t list < <(programs list-stress)
-    for program in "${list[@]}"; do # one at a time: each uses all cores
-        is_built stress "" "$program" &&
-            run_one stress "$(basename "$program")" $((STRESS_SECONDS * 10 + 60)) "$program"
-    done
-    [ ${#list[@]} = 0 ] && return
+    stress_programs stress "" "${STRESS_REQUESTS:-300000}" run_one
     begin_stage stress-tsan
     wrapper=$(tsan_wrapper) || {
         note stress-tsan all 77 "the thread sanitizer does not run on this system"
         return
     }
-    build stress-tsan SAN=thread stress-programs
-    mapfile -t list < <(programs SAN=thread list-stress)
-    JOBS=1 run_sanitized_programs stress-tsan $((STRESS_SECONDS * 20 + 120)) SAN=thread "$wrapper" "${list[@]}"
+    # shellcheck disable=SC2086
+    stress_programs stress-tsan SAN=thread $((${STRESS_REQUESTS:-300000} / 3)) run_sanitized $wrapper
 }
 
 e2e_scripts() { # STAGE BIN FACTOR RUNNER
     local stage=$1 factor=$3 runner=$4 script limit
-    export BIN=$2
+    export BIN=$2 TEST_BIN=$TOP/build/plain/tests/e2e
+    case $2 in */build/*) TEST_BIN=${2%/bin}/tests/e2e ;; esac
     if [ ! -x "$BIN/service" ] || [ ! -x "$BIN/client" ]; then
         note "$stage" programs 1 "no $BIN/service or client: nothing to test end to end"
         return
@@ -227,7 +240,7 @@ e2e_scripts() { # STAGE BIN FACTOR RUNNER
 }
 
 stage_e2e() {
-    build e2e all
+    build e2e all e2e-programs
     TEST_SAN='' e2e_scripts e2e "$TOP/bin" 1 run_one
 }
 
@@ -244,7 +257,7 @@ stage_asan() {
 }
 
 stage_asan-e2e() {
-    build asan-e2e SAN=address,undefined all
+    build asan-e2e SAN=address,undefined all e2e-programs
     TEST_SAN=address,undefined e2e_scripts asan-e2e "$TOP/build/san-address-undefined/bin" 3 run_sanitized
 }
 
@@ -264,7 +277,7 @@ stage_clang() {
         note clang build 77 "clang is not installed"
         return
     fi
-    build clang VARIANT=clang CC=clang all unit-programs abi-programs stress-programs bench-programs lib &&
+    build clang VARIANT=clang CC=clang all unit-programs abi-programs stress-programs e2e-programs bench-programs lib &&
         note clang build 0 "clang builds everything without a warning"
 }
 
@@ -313,7 +326,8 @@ stage_valgrind() {
 
 stage_lint() {
     local rule
-    build lint all unit-programs # globals.sh looks at the objects
+    # globals.sh looks at objects; what does not build, it compiles and reports itself.
+    make --no-print-directory -k -j"$JOBS" all >"$LOGS/lint/build.log" 2>&1
     for rule in tests/lint/*.sh; do
         case $rule in */files.sh) continue ;; esac
         run_one lint "$(basename "$rule" .sh)" 300 bash "$rule"
