@@ -48,12 +48,15 @@ case $mib in
 *[!0-9]*) refuse "the size must be a number of MiB, not '$mib'" ;;
 ????????*) refuse "the size '$mib' is too large" ;;
 esac
-mib=$(expr "$mib" + 0) || refuse "the size must not be 0" # expr: no octal; 1 if the result is 0
+while [ "${mib#0}" != "$mib" ]; do # the shell would read 010 as 8
+    mib=${mib#0}
+done
+[ -n "$mib" ] || refuse "the size must not be 0"
 if [ "$mib" -gt "$max_mib" ] && [ -z "$force" ]; then
     refuse "at most $max_mib MiB, not $mib; --force allows more"
 fi
-if [ -d "$path" ]; then
-    refuse "'$path' is a directory"
+if [ -e "$path" ] && [ ! -f "$path" ]; then
+    refuse "'$path' is there and not a file"
 fi
 
 # Written beside its place and then moved there: an image is whole or not there at all, and one that
