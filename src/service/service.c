@@ -41,7 +41,7 @@ static int run_verb(const struct service_options *options)
         return verb_not_running(&rundir);
     if (rc != 0 && rc != -ENOENT) {
         fprintf(stderr, "service: %s\n", why);
-        return VERB_FAILED;
+        return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
     }
     switch (options->verb) {
     case SERVICE_STOP:

@@ -37,12 +37,18 @@ static const struct {
     const char *name;
     enum service_verb verb;
     int operand_count;
+    const char *operands; /* for people */
 } verbs[] = {
-    {"start", SERVICE_START, 0},       {"stop", SERVICE_STOP, 0},
-    {"status", SERVICE_STATUS, 0},     {"env", SERVICE_ENV, 0},
-    {"list", SERVICE_LIST, 0},         {"set", SERVICE_SET, 3},
-    {"pause", SERVICE_PAUSE, 1},       {"unpause", SERVICE_UNPAUSE, 1},
-    {"shutdown", SERVICE_SHUTDOWN, 1}, {"resize", SERVICE_RESIZE, 0},
+    {"start", SERVICE_START, 0, "no arguments"},
+    {"stop", SERVICE_STOP, 0, "no arguments"},
+    {"status", SERVICE_STATUS, 0, "no arguments"},
+    {"env", SERVICE_ENV, 0, "no arguments"},
+    {"list", SERVICE_LIST, 0, "no arguments"},
+    {"set", SERVICE_SET, 3, "three arguments: DOMID KEY VALUE"},
+    {"pause", SERVICE_PAUSE, 1, "one argument: DOMID"},
+    {"unpause", SERVICE_UNPAUSE, 1, "one argument: DOMID"},
+    {"shutdown", SERVICE_SHUTDOWN, 1, "one argument: DOMID"},
+    {"resize", SERVICE_RESIZE, 0, "no arguments"},
 };
 
 enum option_id {
@@ -278,7 +284,7 @@ static int apply(int id, const char *text, struct service_options *o,
         return 0;
     default:
         if (o->verb != SERVICE_START)
-            return refuse(complaint, "option '%s' belongs to start",
+            return refuse(complaint, "option '--%s' belongs to start",
                           long_options[id - OPTION_NAME].name);
         return apply_start(id, text, o, complaint);
     }
@@ -364,8 +370,7 @@ int service_options_parse(int argc, char **argv, struct service_options *options
     if (rc != 0)
         return rc;
     if (argc - 1 - optind != verbs[index].operand_count)
-        return refuse(&complaint, "%s takes %d arguments, not %d", verbs[index].name,
-                      verbs[index].operand_count, argc - 1 - optind);
+        return refuse(&complaint, "%s takes %s", verbs[index].name, verbs[index].operands);
     if (verbs[index].operand_count > 0)
         return apply_operands(argv + 1 + optind, options, &complaint);
     return check_together(options, &complaint);

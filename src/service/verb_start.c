@@ -126,16 +126,21 @@ int verb_start(const struct service_options *options)
 
     if (resolve_image(&start, image_path) != 0)
         return VERB_FAILED;
-    if (rundir_resolve(options->rundir, options->name, true, &start.rundir, start.why,
-                       sizeof(start.why)) != 0)
-        return complain(&start);
+    rc = rundir_resolve(options->rundir, options->name, true, &start.rundir, start.why,
+                        sizeof(start.why));
+    if (rc != 0) {
+        complain(&start);
+        return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
+    }
     if (start.foreground) {
         umask(077);
         return run(&start) == 0 ? VERB_OK : complain(&start);
     }
     rc = daemon_detach(&start.daemon, start.why);
+    if (rc == -ECHILD)
+        fprintf(stderr, "service: cannot start: %s: see %s\n", start.why, start.rundir.log);
     if (rc < 0)
-        return complain(&start);
+        return rc == -ECHILD ? VERB_FAILED : complain(&start);
     if (rc == DAEMON_PARENT)
         return VERB_OK;
     rc = run(&start);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/client_options.h"
+
+enum { ARGUMENTS_MAX = 16 };
+
+static char why[512];
+
+/* Parses a line of arguments that are separated by single blanks. */
+static int parse(const char *line, struct client_options *options)
+{
+    static char buffer[512];
+    char *arguments[ARGUMENTS_MAX + 2] = {(char *)"client"};
+    int count = 1;
+
+    snprintf(buffer, sizeof(buffer), "%s", line);
+    for (char *word = strtok(buffer, " "); word != NULL; word = strtok(NULL, " "))
+        arguments[count++] = word;
+    why[0] = '\0';
+    return client_options_parse(count, arguments, options, why, sizeof(why));
+}
+
+static void assert_refused(const char *line, const char *reason)
+{
+    struct client_options options;
+
+    assert_int_equal(parse(line, &options), -EINVAL);
+    if (strstr(why, reason) == NULL)
+        fail_msg("'%s': '%s' does not say '%s'", line, why, reason);
+}
+
+static void defaults(void **state)
+{
+    struct client_options options;
+
+    (void)state;
+    assert_int_equal(parse("4 100000", &options), 0);
+    assert_int_equal(options.action, CLIENT_RUN);
+    assert_int_equal(options.thread_count, 4);
+    assert_int_equal(options.request_count, 100000);
+    assert_int_equal(options.pattern.kind, PATTERN_UNIFORM);
+    assert_int_equal(options.sectors_per_request, 1);
+    assert_int_equal(options.depth, 0);
+    assert_true(options.record);
+    assert_false(options.json || options.reconnect || options.no_spin);
+    assert_int_equal(options.progress, CLIENT_PROGRESS_AUTO);
+    assert_null(options.dump_path);
+    assert_null(options.name);
+    assert_null(options.rundir);
+    assert_int_equal(options.tdf_num, options.tdf_den);
+}
+
+static void every_option_arrives(void **state)
+{
+    struct client_options o;
+
+    (void)state;
+    assert_int_equal(parse("--pattern hotset:5 1 --seed 7 --sectors-per-request 88 --depth 512 "
+                           "--json --no-record --dump-latencies F",
+                           &o),
+                     -EINVAL); /* REQUESTS is missing */
+    assert_int_equal(parse("--pattern hotset:5 1 --seed 7 9 --sectors-per-request 88 --depth 512 "
+                           "--json --no-record",
+                           &o),
+                     0);
+    assert_int_equal(o.pattern.kind, PATTERN_HOTSET);
+    assert_string_equal(o.pattern_text, "hotset:5");
+    assert_int_equal(o.seed, 7);
+    assert_int_equal(o.request_count, 9);
+    assert_int_equal(o.sectors_per_request, 88);
+    assert_int_equal(o.depth, 512);
+    assert_true(o.json && !o.record);
+    assert_int_equal(parse("2 3 --dump-latencies F --progress --reconnect --no-spin --tdf 1/100 "
+                           "--name N --rundir R",
+                           &o),
+                     0);
+    assert_string_equal(o.dump_path, "F");
+    assert_string_equal(o.name, "N");
+    assert_string_equal(o.rundir, "R");
+    assert_int_equal(o.progress, CLIENT_PROGRESS_ON);
+    assert_true(o.reconnect && o.no_spin);
+    assert_int_equal(o.tdf_num, 1);
+    assert_int_equal(o.tdf_den, 100);
+    assert_int_equal(parse("2 3 --no-progress", &o), 0);
+    assert_int_equal(o.progress, CLIENT_PROGRESS_OFF);
+}
+
+static void refuses_wrong_counts(void **state)
+{
+    (void)state;
+    assert_refused("", "THREADS and REQUESTS are missing");
+    assert_refused("1", "REQUESTS is missing");
+    assert_refused("1 2 3", "too many");
+    assert_refused("0 1", "THREADS");
+    assert_refused("4097 1", "THREADS");
+    assert_refused("x 1", "THREADS");
+    assert_refused("-1 1", "negative");
+    assert_refused("1 -1", "negative");
+    assert_refused("1 0", "REQUESTS");
+    assert_refused("1 1x", "REQUESTS");
+    assert_refused("1 9223372036854775808", "REQUESTS");
+    assert_refused("1 18446744073709551616", "REQUESTS");
+    assert_refused("1 18446744073709551617", "REQUESTS");
+}
+
+static void refuses_wrong_options(void **state)
+{
+    (void)state;
+    assert_refused("1 1 --pattern random", "--pattern");
+    assert_refused("1 1 --seed x", "--seed");
+    assert_refused("1 1 --sectors-per-request 0", "--sectors-per-request");
+    assert_refused("1 1 --sectors-per-request 89", "--sectors-per-request");
+    assert_refused("1 1 --depth 0", "--depth");
+    assert_refused("1 1 --depth 513", "--depth");
+    assert_refused("2 1 --depth 2", "THREADS to be 1");
+    assert_refused("1 1 --tdf 0", "--tdf");
+    assert_refused("1 1 --seed", "needs a value");
+    assert_refused("1 1 --json=1", "takes no value");
+    assert_refused("1 1 --frobnicate", "--frobnicate");
+    assert_refused("1 1 -q", "-q");
+}
+
+static void takes_the_limits(void **state)
+{
+    struct client_options options;
+
+    (void)state;
+    assert_int_equal(parse("4096 9223372036854775807", &options), 0);
+    assert_int_equal(options.thread_count, 4096);
+    assert_int_equal(options.request_count, INT64_MAX);
+    assert_int_equal(parse("1 1 --seed 18446744073709551615", &options), 0);
+    assert_true(options.seed == UINT64_MAX);
+}
+
+static void draws_a_seed(void **state)
+{
+    struct client_options first, second;
+
+    (void)state;
+    assert_int_equal(parse("1 1", &first), 0);
+    assert_int_equal(parse("1 1", &second), 0);
+    assert_true(first.seed != second.seed);
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+    struct client_options options;
+
+    (void)state;
+    assert_int_equal(parse("--help", &options), 0);
+    assert_int_equal(options.action, CLIENT_HELP);
+    assert_int_equal(parse("1 --version", &options), 0);
+    assert_int_equal(options.action, CLIENT_VERSION);
+}
+
+static void the_ring_holds_all_that_is_in_flight(void **state)
+{
+    struct client_options options;
+
+    (void)state;
+    assert_int_equal(parse("9 1", &options), 0);
+    assert_int_equal(client_options_ring_depth(&options), 9);
+    assert_int_equal(parse("600 1", &options), 0);
+    assert_int_equal(client_options_ring_depth(&options), 512);
+    assert_int_equal(parse("1 1 --depth 33", &options), 0);
+    assert_int_equal(client_options_ring_depth(&options), 33);
+}
+
+static void the_usage_names_every_option(void **state)
+{
+    static const char *const names[] = {
+        "--pattern",        "--seed",      "--sectors-per-request",
+        "--depth",          "--json",      "--no-record",
+        "--dump-latencies", "--progress",  "--no-spin",
+        "--no-progress",    "--reconnect", "--tdf",
+        "--name",           "--rundir",    "--help",
+        "--version",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        assert_non_null(strstr(client_options_usage(), names[i]));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(every_option_arrives),
+        cmocka_unit_test(refuses_wrong_counts),
+        cmocka_unit_test(refuses_wrong_options),
+        cmocka_unit_test(takes_the_limits),
+        cmocka_unit_test(draws_a_seed),
+        cmocka_unit_test(help_and_version_need_nothing_else),
+        cmocka_unit_test(the_ring_holds_all_that_is_in_flight),
+        cmocka_unit_test(the_usage_names_every_option),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
