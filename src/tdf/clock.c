@@ -81,17 +81,29 @@ static void publish_line(struct tdf_clock *clock, const struct tdf_sample *now, 
 
 /*
  * The settle time must not be much shorter than the time to the next re-anchoring, or the tilt
- * would overshoot, each time further. The best guess of that is the longest recent gap.
+ * would overshoot, each time further. The best guess of that is the longest recent gap, and it may
+ * be forgotten no faster than the error is worked off: with half the time passed off the settle
+ * time H, the error shrinks as H^2, so the tilt, error / H, shrinks as H.
  */
 static void adapt_settle_time(struct tdf_clock *clock, uint64_t gap_ns)
 {
-    uint64_t settle_ns = clock->settle_ns - clock->settle_ns / 8;
+    uint64_t settle_ns = clock->settle_ns > gap_ns / 2 ? clock->settle_ns - gap_ns / 2 : 0;
 
     if (settle_ns < clock->source->settle_ns)
         settle_ns = clock->source->settle_ns;
     if (settle_ns < gap_ns)
         settle_ns = gap_ns;
     clock->settle_ns = settle_ns;
+}
+
+/* Where the published line has got to. Readers see it without three fractions (of system_time, of
+ * the shift, of the product), so going on from here can show up as 2 ns at once: 1 is allowed. */
+static u128 published_position(const struct tdf_clock *clock, uint64_t counter)
+{
+    u128 position = clock->anchor_virtual + pvclock_advance_fp(&clock->time, counter);
+    u128 limit = fp_from_ns(pvclock_ns_at(&clock->time, counter) + 2) - 1;
+
+    return (s128)(position - limit) > 0 ? limit : position;
 }
 
 static void rebase(struct tdf_clock *clock, struct tdf tdf)
@@ -102,7 +114,7 @@ static void rebase(struct tdf_clock *clock, struct tdf tdf)
     publish_begin(clock);
     now.counter = tdf_source_counter_ordered(clock->source);
     now.monotonic_ns = tdf_source_monotonic_at(clock->source, &sample, now.counter);
-    u128 position = clock->anchor_virtual + pvclock_advance_fp(&clock->time, now.counter);
+    u128 position = published_position(clock, now.counter);
     if (tdf.num != clock->tdf.num || tdf.den != clock->tdf.den) {
         clock->origin_virtual = exact_position(clock, now.monotonic_ns);
         clock->origin_monotonic_ns = now.monotonic_ns;

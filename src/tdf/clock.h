@@ -8,7 +8,7 @@
  *   virtual = origin_virtual + (monotonic - origin_monotonic) / TDF
  *
  * The published one (vcpu_time_info) maps the counter to the domain's time with Xen's 32-bit
- * multiplier. That one is off by up to 2^-31 of the time since its anchor, and by what the
+ * multiplier. That one is off by up to 2^-32 of the time since its anchor, and by what the
  * counter's measured rate is off. tdf_clock_reanchor starts a new published line at the point which
  * the old one has reached, so nothing jumps, and tilts it so that the difference from the exact
  * line is gone after the source's settle time. Rounding therefore never adds up.

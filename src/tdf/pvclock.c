@@ -56,7 +56,13 @@ uint64_t pvclock_ns_at(const struct vcpu_time_info *copy, uint64_t counter)
 
 u128 pvclock_advance_fp(const struct vcpu_time_info *copy, uint64_t counter)
 {
-    return ((u128)shifted_delta(copy, counter) * copy->tsc_to_system_mul) << 32;
+    uint64_t delta = counter - copy->tsc_timestamp;
+    int shift = 32 + copy->tsc_shift;
+
+    if ((int64_t)delta < 0)
+        return 0;
+    u128 product = (u128)delta * copy->tsc_to_system_mul;
+    return shift >= 0 ? product << shift : product >> -shift;
 }
 
 uint64_t pvclock_ticks_until(const struct vcpu_time_info *copy, uint64_t advance_ns)
@@ -88,7 +94,13 @@ void pvclock_set_rate(struct vcpu_time_info *copy, u128 rate_fp)
         return;
     uint64_t high = (uint64_t)(rate_fp >> 64), low = (uint64_t)rate_fp;
     int top = high != 0 ? 127 - __builtin_clzll(high) : 63 - __builtin_clzll(low);
-    u128 mul = top >= 31 ? rate_fp >> (top - 31) : rate_fp << (31 - top);
+    u128 mul = top < 31 ? rate_fp << (31 - top) : rate_fp >> (top - 31);
+    if (top > 31)
+        mul += rate_fp >> (top - 32) & 1;
+    if (mul >> 32 != 0) { /* rounded up to the next power of two */
+        mul >>= 1;
+        top++;
+    }
     /* rate * 2^64 = mul * 2^(top - 31), and the formula divides by 2^32 only. */
     copy->tsc_to_system_mul = (uint32_t)mul;
     copy->tsc_shift = (int8_t)(top - 63);

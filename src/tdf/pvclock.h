@@ -47,15 +47,17 @@ enum { PVCLOCK_PATIENCE_NS = 100000000 };
  * tsc_timestamp counts as tsc_timestamp. */
 uint64_t pvclock_ns_at(const struct vcpu_time_info *copy, uint64_t counter);
 
-/* The same with its fraction, minus system_time. */
+/* The same minus system_time, with its fraction: also with the part below 1 ns which the shift to
+ * the right drops above. */
 u128 pvclock_advance_fp(const struct vcpu_time_info *copy, uint64_t counter);
 
 /* The least number of ticks after tsc_timestamp at which pvclock_ns_at is at least system_time +
  * advance_ns; UINT64_MAX when there is none below 2^63. */
 uint64_t pvclock_ticks_until(const struct vcpu_time_info *copy, uint64_t advance_ns);
 
-/* tsc_to_system_mul in [2^31, 2^32) and tsc_shift for a rate in ns per tick, rounded down; both 0
- * for rate 0. The rate must lie in [2^-64, 2^64) ns per tick, as every fp does. */
+/* tsc_to_system_mul in [2^31, 2^32) and tsc_shift for a rate in ns per tick; both 0 for rate 0.
+ * Rounded to the nearest, so off by at most one part in 2^32 (Xen rounds down, which costs twice as
+ * much). The rate lies below 2^63 ns per tick. */
 void pvclock_set_rate(struct vcpu_time_info *copy, u128 rate_fp);
 
 /* Writer's side; one thread. `version` is the writer's own even count, never read back. begin makes

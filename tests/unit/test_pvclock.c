@@ -22,26 +22,38 @@ static struct vcpu_time_info line_at_hz(uint64_t hz)
     return ti;
 }
 
-/* What Xen computes for these frequencies. */
+/* What Xen computes for these frequencies, and the error that its rounding down leaves in a second;
+ * rounding to the nearest gives the same or one more, and no error. */
 static void test_rate_matches_xens_table(void **state)
 {
     static const struct {
         uint64_t hz;
         uint32_t mul;
         int shift;
-        uint64_t second_ns;
+        unsigned up;
     } rows[] = {
-        {1000000000, 0x80000000, 1, 1000000000}, {2400000000, 0xd5555555, -1, 999999999},
-        {2500000000, 0xcccccccc, -1, 999999999}, {3000000000, 0xaaaaaaaa, -1, 999999999},
-        {24000000, 0xa6aaaaaa, 6, 999999999},
+        {1000000000, 0x80000000, 1, 0},  {2400000000, 0xd5555555, -1, 0},
+        {2500000000, 0xcccccccc, -1, 1}, {3000000000, 0xaaaaaaaa, -1, 1},
+        {24000000, 0xa6aaaaaa, 6, 1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct vcpu_time_info ti = line_at_hz(rows[i].hz);
-        assert_int_equal(ti.tsc_to_system_mul, rows[i].mul);
+        assert_int_equal(ti.tsc_to_system_mul, rows[i].mul + rows[i].up);
         assert_int_equal(ti.tsc_shift, rows[i].shift);
-        assert_int_equal(pvclock_ns_at(&ti, rows[i].hz), rows[i].second_ns);
+        uint64_t second_ns = pvclock_ns_at(&ti, rows[i].hz);
+        assert_int_equal(second_ns, rows[i].hz == 2400000000 ? 999999999 : 1000000000);
     }
+}
+
+static void test_rate_rounds_up_across_a_power_of_two(void **state)
+{
+    struct vcpu_time_info ti = {0};
+
+    (void)state;
+    pvclock_set_rate(&ti, fp_from_ns(1) - 1);
+    assert_int_equal(ti.tsc_to_system_mul, 0x80000000);
+    assert_int_equal(ti.tsc_shift, 1);
 }
 
 static void test_rate_zero_stands_still(void **state)
@@ -54,8 +66,7 @@ static void test_rate_zero_stands_still(void **state)
     assert_int_equal(pvclock_ns_at(&ti, UINT64_C(1) << 60), 42);
 }
 
-/* Never above the true rate, and below it by less than one part in 2^31. */
-static void test_rate_rounds_down_in_its_last_bit(void **state)
+static void test_rate_is_rounded_to_the_nearest(void **state)
 {
     unsigned seed = 3;
 
@@ -63,16 +74,14 @@ static void test_rate_rounds_down_in_its_last_bit(void **state)
     for (int i = 0; i < 100000; i++) {
         struct vcpu_time_info ti = {0};
         u128 rate = ((u128)(unsigned)rand_r(&seed) << 64 | (u128)(unsigned)rand_r(&seed) << 33) >>
-                    (rand_r(&seed) % 60);
+                    (rand_r(&seed) % 50);
         if (rate < (u128)1 << 40)
             continue;
         pvclock_set_rate(&ti, rate);
         assert_true(ti.tsc_to_system_mul >= UINT32_C(1) << 31);
-        int back = 32 + ti.tsc_shift;
-        u128 got =
-            back >= 0 ? (u128)ti.tsc_to_system_mul << back : (u128)ti.tsc_to_system_mul >> -back;
-        assert_true(got <= rate);
-        assert_true(rate - got <= rate >> 31);
+        assert_true(32 + ti.tsc_shift >= 0);
+        u128 got = (u128)ti.tsc_to_system_mul << (32 + ti.tsc_shift);
+        assert_true((got > rate ? got - rate : rate - got) <= rate >> 32);
     }
 }
 
@@ -274,7 +283,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rate_matches_xens_table),
         cmocka_unit_test(test_rate_zero_stands_still),
-        cmocka_unit_test(test_rate_rounds_down_in_its_last_bit),
+        cmocka_unit_test(test_rate_rounds_up_across_a_power_of_two),
+        cmocka_unit_test(test_rate_is_rounded_to_the_nearest),
         cmocka_unit_test(test_product_has_96_bits),
         cmocka_unit_test(test_counter_before_the_anchor_counts_as_the_anchor),
         cmocka_unit_test(test_ticks_until_is_the_first_tick),
