@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clock: the writer's side of one domain's clock.
+ *
+ * Two lines describe it. The exact one maps CLOCK_MONOTONIC to the domain's time by rational
+ * arithmetic, from the last change of rate on:
+ *
+ *   virtual = origin_virtual + (monotonic - origin_monotonic) / TDF
+ *
+ * The published one (vcpu_time_info) maps the counter to the domain's time with Xen's 32-bit
+ * multiplier. That one is off by up to 2^-32 of the time since its anchor, and by what the
+ * counter's measured rate is off. tdf_clock_reanchor starts a new published line at the point which
+ * the old one has reached, so nothing jumps, and tilts it so that the difference from the exact
+ * line is gone after the source's settle time. Rounding therefore never adds up.
+ *
+ * Call tdf_clock_reanchor at least every TDF_REANCHOR_NS of real time while somebody reads the
+ * clock. Called late, it loses nothing but accuracy meanwhile; a clock that nobody reads needs no
+ * calls. (See docs/time.md.)
+ *
+ * A new clock of any TDF starts at CLOCK_MONOTONIC, as all guests of a Xen host start from its
+ * uptime; so at TDF 1 it shows CLOCK_MONOTONIC for ever.
+ *
+ * Threads: one thread owns the clock and calls all of this. Everybody else, this process included,
+ * reads a published vcpu_time_info by pvclock_read_ns; for a private clock that is clock->time.
+ * The bytes of shared_info are written, never read: the domain may scribble there as it likes.
+ */
+#ifndef SPLITDOM_TDF_CLOCK_H
+#define SPLITDOM_TDF_CLOCK_H
+
+#include "splitdom/shared_info.h"
+#include "tdf/rational.h"
+#include "tdf/source.h"
+
+#define TDF_REANCHOR_NS UINT64_C(1000000000)
+
+struct tdf_clock {
+    struct vcpu_time_info time; /* the published line; kept under the version protocol too */
+    /* private */
+    struct tdf_source *source;
+    struct shared_info *shared;
+    uint32_t nr_vcpus;
+    uint32_t wall_version;
+    struct tdf tdf;     /* in force; num 0 while paused */
+    struct tdf unpause; /* what tdf_clock_unpause goes back to */
+    uint64_t wall_base_ns;
+    uint64_t generation;
+    struct tdf_sample anchor; /* where the published line starts; counter == time.tsc_timestamp */
+    u128 anchor_virtual;      /* there, with the fraction that system_time lacks */
+    uint64_t origin_monotonic_ns;
+    u128 origin_virtual;
+    uint64_t settle_ns;
+};
+
+/*
+ * Starts a clock at CLOCK_MONOTONIC and publishes it, with its wall clock, to the first nr_vcpus of
+ * *shared, which must stay mapped until the clock is dropped (there is nothing to close). shared
+ * NULL: a private clock, nr_vcpus ignored. source outlives the clock. tdf 0: starts paused, and
+ * unpausing goes to TDF 1.
+ * -EINVAL, -ERANGE: tdf_check's, or nr_vcpus not in 1..XEN_LEGACY_MAX_VCPUS.
+ */
+int tdf_clock_init(struct tdf_clock *clock, struct tdf_source *source, struct shared_info *shared,
+                   uint32_t nr_vcpus, struct tdf tdf);
+
+/* The domain's time: what a reader of the published line gets at the same counter value. */
+uint64_t tdf_clock_now_ns(struct tdf_clock *clock);
+
+/* Changes the rate from now on; TDF 0 pauses and every other resumes. Errors: tdf_check's, and
+ * then nothing changed. Timers notice by themselves (timer.h). */
+int tdf_clock_set_tdf(struct tdf_clock *clock, struct tdf tdf);
+void tdf_clock_pause(struct tdf_clock *clock);   /* nothing if paused */
+void tdf_clock_unpause(struct tdf_clock *clock); /* nothing if running */
+
+/* See above. */
+void tdf_clock_reanchor(struct tdf_clock *clock);
+
+/*
+ * The CLOCK_MONOTONIC time, rounded up, at which the clock will show virtual_ns if its rate stays.
+ * A deadline that it shows already gives a time that has passed, paused or not. UINT64_MAX when it
+ * will never be reached: paused, or later than CLOCK_MONOTONIC can say (2^63 ns).
+ */
+uint64_t tdf_clock_to_monotonic_ns(struct tdf_clock *clock, uint64_t virtual_ns);
+
+/* The reverse, rounded down: what the clock shows at an instant of CLOCK_MONOTONIC. An instant
+ * before the last change of rate counts as that change. */
+uint64_t tdf_clock_from_monotonic_ns(struct tdf_clock *clock, uint64_t monotonic_ns);
+
+/* UTC on the domain's clock, and setting it: a step of the domain's wall clock only. */
+uint64_t tdf_clock_wall_ns(struct tdf_clock *clock);
+void tdf_clock_set_wall(struct tdf_clock *clock, uint64_t utc_ns);
+
+#endif

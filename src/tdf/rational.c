@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "tdf/rational.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static uint64_t gcd(uint64_t a, uint64_t b)
+{
+    while (b != 0) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Reads decimal digits into *value, counts them, and returns the first other character; NULL when
+ * there is no digit. Saturates far above every limit, so that a long text is out of range. */
+static const char *parse_digits(const char *text, uint64_t *value, unsigned *count)
+{
+    const uint64_t ceiling = UINT64_MAX / 16;
+
+    *count = 0;
+    for (; *text >= '0' && *text <= '9'; text++, (*count)++) {
+        if (*value < ceiling)
+            *value = *value * 10 + (uint64_t)(*text - '0');
+    }
+    return *count != 0 ? text : NULL;
+}
+
+static int tdf_reduce(uint64_t num, uint64_t den, struct tdf *out)
+{
+    uint64_t divisor = gcd(num, den);
+
+    num /= divisor;
+    den /= divisor;
+    if (num > TDF_TERM_MAX || den > TDF_TERM_MAX)
+        return -ERANGE;
+    struct tdf tdf = {.num = (uint32_t)num, .den = (uint32_t)den};
+    int rc = tdf_check(tdf);
+    if (rc == 0)
+        *out = tdf;
+    return rc;
+}
+
+int tdf_parse(const char *text, struct tdf *out)
+{
+    uint64_t num = 0, den = 1;
+    unsigned digits;
+    const char *rest = parse_digits(text, &num, &digits);
+
+    if (rest == NULL)
+        return -EINVAL;
+    if (*rest == '/') {
+        den = 0;
+        rest = parse_digits(rest + 1, &den, &digits);
+        if (rest == NULL || den == 0)
+            return -EINVAL;
+    } else if (*rest == '.') {
+        rest = parse_digits(rest + 1, &num, &digits);
+        if (rest == NULL)
+            return -EINVAL;
+        for (unsigned i = 0; i < digits && den <= TDF_TERM_MAX; i++)
+            den *= 10;
+        if (*rest == '\0' && den > TDF_TERM_MAX)
+            return -ERANGE;
+    }
+    if (*rest != '\0')
+        return -EINVAL;
+    return tdf_reduce(num, den, out);
+}
+
+int tdf_check(struct tdf tdf)
+{
+    if (tdf.den == 0)
+        return -EINVAL;
+    if (tdf.num > TDF_TERM_MAX || tdf.den > TDF_TERM_MAX)
+        return -ERANGE;
+    if (tdf.num == 0)
+        return 0;
+    if (tdf.num > (uint64_t)tdf.den * TDF_LIMIT || tdf.den > (uint64_t)tdf.num * TDF_LIMIT)
+        return -ERANGE;
+    return 0;
+}
+
+void tdf_format(struct tdf tdf, char *buf, size_t size)
+{
+    if (tdf.num == 0 || tdf.den == 1) {
+        snprintf(buf, size, "%u", tdf.num);
+        return;
+    }
+    unsigned digits = 0;
+    uint64_t power = 1;
+    while (power < TDF_TERM_MAX && power % tdf.den != 0) {
+        power *= 10;
+        digits++;
+    }
+    if (tdf.num < tdf.den || power % tdf.den != 0) {
+        snprintf(buf, size, "%u/%u", tdf.num, tdf.den);
+        return;
+    }
+    uint64_t part = (tdf.num % tdf.den) * (power / tdf.den);
+    snprintf(buf, size, "%u.%0*llu", tdf.num / tdf.den, (int)digits, (unsigned long long)part);
+}
+
+static uint64_t saturate(u128 value)
+{
+    return value > UINT64_MAX ? UINT64_MAX : (uint64_t)value;
+}
+
+uint64_t muldiv_down(uint64_t a, uint64_t b, uint64_t c)
+{
+    return saturate((u128)a * b / c);
+}
+
+uint64_t muldiv_up(uint64_t a, uint64_t b, uint64_t c)
+{
+    u128 product = (u128)a * b;
+    return saturate(product / c + (product % c != 0));
+}
+
+u128 tdf_virtual_fp(struct tdf tdf, uint64_t real_ns)
+{
+    if (tdf.num == 0)
+        return 0;
+    u128 product = (u128)real_ns * tdf.den;
+    return ((product / tdf.num) << 64) + ((product % tdf.num) << 64) / tdf.num;
+}
+
+uint64_t tdf_virtual_ns(struct tdf tdf, uint64_t real_ns)
+{
+    return fp_to_ns(tdf_virtual_fp(tdf, real_ns));
+}
+
+uint64_t tdf_real_ns(struct tdf tdf, uint64_t virtual_ns)
+{
+    if (tdf.num == 0)
+        return virtual_ns == 0 ? 0 : UINT64_MAX;
+    return muldiv_up(virtual_ns, tdf.num, tdf.den);
+}
+
+u128 tdf_rate_fp(struct tdf tdf, uint64_t ns, uint64_t ticks)
+{
+    if (tdf.num == 0)
+        return 0;
+    /* ns < 2^34 and den < 2^30: the product has at most 64 bits, so nothing is shifted out. */
+    return (((u128)ns * tdf.den) << 64) / ((u128)ticks * tdf.num);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "tdf/timer.h"
+
+#include <errno.h>
+#include <sys/timerfd.h>
+
+#include "tdf/counter.h"
+
+#define NS_PER_SEC UINT64_C(1000000000)
+
+void timers_init(struct timers *timers)
+{
+    *timers = (struct timers){.armed_ns = UINT64_MAX};
+}
+
+void timers_add_clock(struct timers *timers, struct timer_clock *member, struct tdf_clock *clock)
+{
+    *member = (struct timer_clock){.clock = clock, .next = timers->first, .back = &timers->first};
+    if (member->next != NULL)
+        member->next->back = &member->next;
+    timers->first = member;
+}
+
+void timers_drop_clock(struct timers *timers, struct timer_clock *member)
+{
+    if (member->back == NULL)
+        return;
+    while (heap_first(&member->waiting) != NULL)
+        timer_stop((struct timer *)heap_first(&member->waiting));
+    while (member->due != NULL)
+        timer_stop(member->due);
+    if (timers->running == member)
+        timers->running = NULL;
+    if (timers->after == member)
+        timers->after = member->next;
+    *member->back = member->next;
+    if (member->next != NULL)
+        member->next->back = member->back;
+    member->back = NULL;
+}
+
+void timer_init(struct timer *timer, struct timer_clock *owner, timer_fn *fn, void *opaque)
+{
+    *timer = (struct timer){.owner = owner, .fn = fn, .opaque = opaque};
+}
+
+static void wait_until(struct timer *timer, uint64_t deadline_ns)
+{
+    timer->state = TIMER_WAITING;
+    heap_insert(&timer->owner->waiting, &timer->node, deadline_ns);
+}
+
+void timer_stop(struct timer *timer)
+{
+    if (timer->state == TIMER_WAITING) {
+        heap_remove(&timer->owner->waiting, &timer->node);
+    } else if (timer->state == TIMER_DUE) {
+        *timer->due_back = timer->due_next;
+        if (timer->due_next != NULL)
+            timer->due_next->due_back = timer->due_back;
+    }
+    timer->state = TIMER_STOPPED;
+}
+
+void timer_set(struct timer *timer, uint64_t deadline_ns)
+{
+    timer_stop(timer);
+    timer->period_ns = 0;
+    if (deadline_ns != 0)
+        wait_until(timer, deadline_ns);
+}
+
+int timer_set_periodic(struct timer *timer, uint64_t period_ns)
+{
+    if (period_ns < TIMER_PERIOD_MIN_NS)
+        return -EINVAL;
+    timer_stop(timer);
+    timer->period_ns = period_ns;
+    timer->missed = 0;
+    wait_until(timer, tdf_clock_now_ns(timer->owner->clock) + period_ns);
+    return 0;
+}
+
+static uint64_t first_deadline(struct timer_clock *member)
+{
+    const struct heap_node *first = heap_first(&member->waiting);
+
+    if (first == NULL)
+        return UINT64_MAX;
+    if (member->cached_generation != member->clock->generation ||
+        member->cached_key != first->key) {
+        member->cached_generation = member->clock->generation;
+        member->cached_key = first->key;
+        member->cached_deadline_ns = tdf_clock_to_monotonic_ns(member->clock, first->key);
+    }
+    return member->cached_deadline_ns;
+}
+
+uint64_t timers_next_deadline(struct timers *timers)
+{
+    uint64_t earliest_ns = UINT64_MAX;
+
+    for (struct timer_clock *member = timers->first; member != NULL; member = member->next) {
+        uint64_t deadline_ns = first_deadline(member);
+        if (deadline_ns < earliest_ns)
+            earliest_ns = deadline_ns;
+    }
+    return earliest_ns;
+}
+
+int timers_arm(struct timers *timers, int timerfd)
+{
+    uint64_t deadline_ns = timers_next_deadline(timers);
+    struct itimerspec spec = {0};
+
+    /* One that has passed may have fired already, for a clock which turned out to be some ns short
+     * of the deadline: only a future one is known to be still armed. */
+    if (deadline_ns == timers->armed_ns &&
+        (deadline_ns == UINT64_MAX || counter_clock_ns(CLOCK_MONOTONIC) < deadline_ns))
+        return 0;
+    if (deadline_ns != UINT64_MAX) {
+        spec.it_value.tv_sec = (time_t)(deadline_ns / NS_PER_SEC);
+        spec.it_value.tv_nsec = (long)(deadline_ns % NS_PER_SEC);
+        if (deadline_ns == 0)
+            spec.it_value.tv_nsec = 1; /* zero would disarm */
+    }
+    if (timerfd_settime(timerfd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
+        return -errno;
+    timers->armed_ns = deadline_ns;
+    return 0;
+}
+
+/* Moves what is due by now to the member's list, earliest first: a callback that sets a timer to
+ * the past can't keep this round from ending. */
+static void collect_due(struct timer_clock *member)
+{
+    uint64_t now_ns = tdf_clock_now_ns(member->clock);
+    struct timer **tail = &member->due;
+
+    for (;;) {
+        struct timer *timer = (struct timer *)heap_first(&member->waiting);
+        if (timer == NULL || timer->node.key > now_ns)
+            return;
+        heap_remove(&member->waiting, &timer->node);
+        timer->state = TIMER_DUE;
+        timer->due_next = NULL;
+        timer->due_back = tail;
+        *tail = timer;
+        tail = &timer->due_next;
+    }
+}
+
+static void fire(struct timer *timer)
+{
+    timer_stop(timer); /* off the list of due ones */
+    if (timer->period_ns != 0) {
+        uint64_t late_ns = tdf_clock_now_ns(timer->owner->clock) - timer->node.key;
+        uint64_t missed = late_ns / timer->period_ns;
+        timer->missed += missed;
+        wait_until(timer, timer->node.key + (missed + 1) * timer->period_ns);
+    }
+    timer->fn(timer, timer->opaque);
+}
+
+size_t timers_run(struct timers *timers)
+{
+    size_t fired = 0;
+
+    for (struct timer_clock *member = timers->first; member != NULL; member = timers->after) {
+        timers->after = member->next;
+        timers->running = member;
+        collect_due(member);
+        while (timers->running == member && member->due != NULL) {
+            fired++;
+            fire(member->due);
+        }
+    }
+    timers->running = NULL;
+    timers->after = NULL;
+    return fired;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timer: time-outs in virtual time.
+ *
+ * A timer belongs to one clock and is kept by that clock's time, so a change of rate moves nothing:
+ * only the physical deadline, which is computed when somebody is about to sleep, comes out
+ * differently. While a clock is paused, its timers that are not yet due are parked.
+ *
+ *   struct timers        all timers of one event loop
+ *   struct timer_clock   the timers of one clock in that loop
+ *   struct timer         one timer; lives in its owner, so setting it never fails
+ *
+ * An event loop does, before each sleep, timers_arm(fd) or timers_next_deadline(), and after each
+ * wake-up timers_run(). Because the deadline is computed afresh, a rate changed by the same thread
+ * takes effect before the next sleep; a rate changed by another thread needs a wake-up of this one.
+ *
+ * Nothing here allocates. One thread. A callback may set, stop or drop any timer, its own included,
+ * and may drop a clock, but must not call timers_run.
+ */
+#ifndef SPLITDOM_TDF_TIMER_H
+#define SPLITDOM_TDF_TIMER_H
+
+#include <stddef.h>
+
+#include "tdf/clock.h"
+#include "tdf/heap.h"
+
+/* As Xen's VCPUOP_set_periodic_timer. */
+enum { TIMER_PERIOD_MIN_NS = 1000000 };
+
+struct timer;
+typedef void timer_fn(struct timer *timer, void *opaque);
+
+struct timer {
+    struct heap_node node; /* key: the deadline, in virtual ns; first member */
+    struct timer_clock *owner;
+    timer_fn *fn;
+    void *opaque;
+    uint64_t period_ns; /* 0: one-shot */
+    uint64_t missed;    /* ticks of a periodic timer left out since it was set */
+    enum timer_state { TIMER_STOPPED, TIMER_WAITING, TIMER_DUE } state;
+    struct timer *due_next; /* while TIMER_DUE */
+    struct timer **due_back;
+};
+
+struct timer_clock {
+    struct tdf_clock *clock;
+    struct timer_clock *next;
+    struct timer_clock **back; /* NULL while in no loop */
+    struct heap waiting;
+    struct timer *due;
+    uint64_t cached_deadline_ns; /* of the first timer, while these two stay the same */
+    uint64_t cached_key;
+    uint64_t cached_generation;
+};
+
+struct timers {
+    struct timer_clock *first;
+    struct timer_clock *running; /* the clock whose callbacks run; reset if it is dropped */
+    struct timer_clock *after;   /* the one to go on with */
+    uint64_t armed_ns;           /* what the timerfd stands at; UINT64_MAX: disarmed */
+};
+
+void timers_init(struct timers *timers);
+
+/* A clock joins the loop, with no timers; both stay where they are until it is dropped. */
+void timers_add_clock(struct timers *timers, struct timer_clock *member, struct tdf_clock *clock);
+
+/* Stops every timer of this clock and forgets it. Accepts a zeroed or an already dropped member. */
+void timers_drop_clock(struct timers *timers, struct timer_clock *member);
+
+/* The timer is stopped; fn will be called by timers_run only. */
+void timer_init(struct timer *timer, struct timer_clock *owner, timer_fn *fn, void *opaque);
+
+/*
+ * As HYPERVISOR_set_timer_op: fires once when the clock shows deadline_ns (absolute); 0 cancels; a
+ * deadline in the past fires in the next timers_run (not from in here, and when set in a callback
+ * of the same clock not in the same timers_run). Replaces what the timer was set to before.
+ */
+void timer_set(struct timer *timer, uint64_t deadline_ns);
+
+/*
+ * Fires every period_ns of the clock, first one period from now. Ticks lie on a fixed grid: a late
+ * one doesn't delay those after it, so the rate holds. When one or more whole periods have passed
+ * unserved they are counted in timer->missed and not replayed. (Xen also drops missed ticks but
+ * restarts the grid from the late one: its rate falls by the mean lateness.)
+ * -EINVAL: below TIMER_PERIOD_MIN_NS; the timer is left as it was.
+ */
+int timer_set_periodic(struct timer *timer, uint64_t period_ns);
+
+/* Accepts a stopped timer. After this the callback isn't called. */
+void timer_stop(struct timer *timer);
+
+/* When the first timer of any clock will be due, as CLOCK_MONOTONIC ns; in the past if one is due
+ * now; UINT64_MAX if there is none to wait for. */
+uint64_t timers_next_deadline(struct timers *timers);
+
+/*
+ * Sets a timerfd (CLOCK_MONOTONIC) to timers_next_deadline, or disarms it; makes no system call
+ * when it stands there already. Use one fd per struct timers, and read its expirations as usual.
+ * Returns 0 or timerfd_settime's -errno.
+ */
+int timers_arm(struct timers *timers, int timerfd);
+
+/* Calls back every timer that is due by its own clock, in the order of deadlines within a clock;
+ * each at most once. Returns how many. */
+size_t timers_run(struct timers *timers);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tdf/counter.h"
+#include "tdf/source.h"
+
+static void test_manual_refuses_odd_rates(void **state)
+{
+    struct tdf_source source;
+
+    (void)state;
+    assert_int_equal(tdf_source_manual(&source, 0, 0, 0), -EINVAL);
+    assert_int_equal(tdf_source_manual(&source, 999, 0, 0), -EINVAL);
+    assert_int_equal(tdf_source_manual(&source, 8000000001, 0, 0), -EINVAL);
+    assert_int_equal(tdf_source_manual(&source, 1000, 0, 0), 0);
+    assert_int_equal(tdf_source_manual(&source, 8000000000, 0, 0), 0);
+}
+
+static void test_manual_moves_only_when_told(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample sample;
+
+    (void)state;
+    assert_int_equal(tdf_source_manual(&source, 1000000000, 5000, 0), 0);
+    tdf_source_sample(&source, &sample);
+    assert_int_equal(sample.counter, 5000);
+    assert_int_equal(sample.monotonic_ns, 5000);
+    tdf_source_sample(&source, &sample);
+    assert_int_equal(sample.monotonic_ns, 5000);
+    tdf_source_advance_ns(&source, 7);
+    tdf_source_sample(&source, &sample);
+    assert_int_equal(sample.monotonic_ns, 5007);
+    assert_int_equal(tdf_source_counter(&source), 5007);
+    assert_int_equal(tdf_source_counter_ordered(&source), 5007);
+}
+
+static void test_manual_counts_at_its_own_rate(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample sample;
+
+    (void)state;
+    assert_int_equal(tdf_source_manual(&source, 2400000000, 0, 0), 0);
+    tdf_source_advance_ns(&source, 1000000000);
+    assert_int_equal(tdf_source_counter(&source), 2400000000);
+    tdf_source_sample(&source, &sample);
+    assert_int_equal(sample.monotonic_ns, 1000000000);
+}
+
+static void test_manual_never_stands_before_the_instant_it_was_set_to(void **state)
+{
+    static const uint64_t rates[] = {1000, 24000000, 999999937, 2249999999};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        struct tdf_source source;
+        struct tdf_sample sample;
+        assert_int_equal(tdf_source_manual(&source, rates[i], 0, 0), 0);
+        for (uint64_t at_ns = 1; at_ns < 1000000000000; at_ns = at_ns * 3 + 1) {
+            tdf_source_set_ns(&source, at_ns);
+            tdf_source_sample(&source, &sample);
+            assert_true(sample.monotonic_ns >= at_ns);
+            assert_true(sample.monotonic_ns - at_ns <= 1000000000 / rates[i] + 1);
+        }
+    }
+}
+
+static void test_manual_wall_clock_moves_along(void **state)
+{
+    struct tdf_source source;
+
+    (void)state;
+    assert_int_equal(tdf_source_manual(&source, 1000000000, 123, 1000000), 0);
+    assert_int_equal(tdf_source_wall_ns(&source), 1000000);
+    tdf_source_advance_ns(&source, 50);
+    assert_int_equal(tdf_source_wall_ns(&source), 1000050);
+}
+
+static void test_monotonic_at_extrapolates_from_a_sample(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample sample = {.counter = 24000, .monotonic_ns = 1000000};
+
+    (void)state;
+    assert_int_equal(tdf_source_manual(&source, 24000000, 0, 0), 0);
+    assert_int_equal(tdf_source_monotonic_at(&source, &sample, 24000), 1000000);
+    assert_int_equal(tdf_source_monotonic_at(&source, &sample, 24024), 1001000);
+    assert_int_equal(tdf_source_monotonic_at(&source, &sample, 23999), 1000000);
+}
+
+static void test_monotonic_is_clock_monotonic(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample sample;
+
+    (void)state;
+    tdf_source_monotonic(&source);
+    assert_int_equal(source.counter, PVCLOCK_COUNTER_MONOTONIC);
+    uint64_t before = counter_clock_ns(CLOCK_MONOTONIC);
+    tdf_source_sample(&source, &sample);
+    uint64_t read = tdf_source_counter(&source);
+    uint64_t after = counter_clock_ns(CLOCK_MONOTONIC);
+    assert_true(before <= sample.monotonic_ns && sample.monotonic_ns <= read && read <= after);
+    assert_int_equal(sample.counter, sample.monotonic_ns);
+}
+
+/* Whatever counter was chosen, its measured rate predicts CLOCK_MONOTONIC. The bound is far above
+ * what calibration achieves and far below what a wrong unit or a wrong rate would give. */
+static void test_real_predicts_clock_monotonic(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample first, second;
+
+    (void)state;
+    tdf_source_real(&source);
+    tdf_source_sample(&source, &first);
+    uint64_t rate_ticks = source.rate_ticks, rate_ns = source.rate_ns;
+    do
+        tdf_source_sample(&source, &second);
+    while (second.monotonic_ns - first.monotonic_ns < 20000000);
+    uint64_t elapsed_ns = second.monotonic_ns - first.monotonic_ns;
+    uint64_t predicted_ns =
+        (uint64_t)((double)(second.counter - first.counter) * (double)rate_ns / (double)rate_ticks);
+    int64_t error_ns = (int64_t)(predicted_ns - elapsed_ns);
+    int64_t bound_ns = (int64_t)(elapsed_ns / 1000);
+    assert_in_range(error_ns + bound_ns, 0, 2 * bound_ns);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_manual_refuses_odd_rates),
+        cmocka_unit_test(test_manual_moves_only_when_told),
+        cmocka_unit_test(test_manual_counts_at_its_own_rate),
+        cmocka_unit_test(test_manual_never_stands_before_the_instant_it_was_set_to),
+        cmocka_unit_test(test_manual_wall_clock_moves_along),
+        cmocka_unit_test(test_monotonic_at_extrapolates_from_a_sample),
+        cmocka_unit_test(test_monotonic_is_clock_monotonic),
+        cmocka_unit_test(test_real_predicts_clock_monotonic),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
