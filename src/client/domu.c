@@ -172,13 +172,13 @@ static int store_wait(void *ctx, int timeout_ms)
     struct shared_info *si = domu->segment.shared_info;
     int64_t timeout_ns = timeout_ms < 0 ? -1 : (int64_t)timeout_ms * 1000000;
     if (domu->idle && load_full_u32(&domu->cancel) != 0)
-        return -ETIMEDOUT;
+        return -EINTR;
     int rc = domu_is_dead(domu) ? 0 : evtchn_wait(si, DOMU_VCPU_STORE, timeout_ns);
     (void)evtchn_collect(si, DOMU_VCPU_STORE, ignore_port, NULL);
     /* Whoever raises the upcall stores its flag first: what we cleared just now is seen here. */
     if (domu_is_dead(domu))
         return -ENOTCONN;
-    return domu->idle && load_full_u32(&domu->cancel) != 0 ? -ETIMEDOUT : rc;
+    return domu->idle && load_full_u32(&domu->cancel) != 0 ? -EINTR : rc;
 }
 
 static const struct xs_client_ops store_ops = {.notify = store_notify, .wait = store_wait};
@@ -249,9 +249,9 @@ int domu_next_event(struct domu *domu, char *path, size_t path_size, char *token
     domu->idle = true;
     do
         rc = xs_client_next_event(domu->store, IDLE_TIMEOUT_MS, path, path_size, token, token_size);
-    while (rc == -ETIMEDOUT && load_full_u32(&domu->cancel) == 0);
+    while (rc == -ETIMEDOUT);
     domu->idle = false;
-    return rc == -ETIMEDOUT ? -ECANCELED : rc;
+    return rc == -EINTR ? -ECANCELED : rc;
 }
 
 bool domu_is_dead(const struct domu *domu)

@@ -309,7 +309,7 @@ int xs_client_next_event(struct xs_client *client, int timeout_ms, char *path, s
         if (client->failed < 0)
             return client->failed;
         int rc = await_event(client, timeout_ms);
-        if (rc < 0 && rc != -ETIMEDOUT)
+        if (rc < 0 && rc != -ETIMEDOUT && rc != -EINTR)
             client->failed = rc;
         if (rc < 0)
             return rc;

@@ -34,7 +34,8 @@ struct xs_client_ops {
     /* Tells the store that an index has moved (event channel). Never blocks. */
     void (*notify)(void *ctx);
     /* Sleeps until the store's event channel fires; one that fired since the last call counts
-     * (it latches, and is cleared before the return). Returns 0, -ETIMEDOUT or -ENOTCONN. */
+     * (it latches, and is cleared before the return). Returns 0, -ETIMEDOUT, -ENOTCONN or, only
+     * under xs_client_next_event, -EINTR: somebody wants the thread to do something else. */
     int (*wait)(void *ctx, int timeout_ms);
 };
 
@@ -69,8 +70,8 @@ int xs_client_unwatch(struct xs_client *client, const char *path, const char *to
 
 /*
  * Takes the next watch event, waiting up to timeout_ms for one (0: only looks). Equal events that
- * wait are one. Returns 0, -ETIMEDOUT (the connection stays usable), -E2BIG (a buffer is too small;
- * the event is gone), or one of the above.
+ * wait are one. Returns 0, -ETIMEDOUT or -EINTR (the connection stays usable), -E2BIG (a buffer is
+ * too small; the event is gone), or one of the above.
  */
 int xs_client_next_event(struct xs_client *client, int timeout_ms, char *path, size_t path_size,
                          char *token, size_t token_size);
