@@ -19,7 +19,8 @@ enum {
 };
 
 enum control_op {
-    /* arg0: wanted number of pages. Reply: arg0 = domid; two descriptors: segment, doorbell. */
+    /* arg0: wanted number of pages; tdf_num / tdf_den: its clock's time dilation factor, 0 / 0
+     * for 1. Reply: arg0 = domid; two descriptors: segment, doorbell. */
     CONTROL_CREATE_DOMAIN = 1,
     /* EVTCHNOP_alloc_unbound for Dom0 as the remote end. arg0: vCPU to notify. Reply: arg0 = port
      */
@@ -37,6 +38,8 @@ struct control_request {
     uint32_t version;
     uint32_t op;
     uint32_t arg0;
+    uint32_t tdf_num;
+    uint32_t tdf_den;
 };
 
 struct control_reply {
@@ -47,7 +50,7 @@ struct control_reply {
     char reason[112]; /* NUL-terminated text for people, empty when status is 0 */
 };
 
-_Static_assert(sizeof(struct control_request) == 16, "control request is 16 bytes");
+_Static_assert(sizeof(struct control_request) == 24, "control request is 24 bytes");
 _Static_assert(sizeof(struct control_reply) == 128, "control reply is 128 bytes");
 
 #endif

@@ -26,6 +26,11 @@ static int check_options(struct blkfront_options *options, char *why, size_t why
                  BLKIF_SECTORS_MAX, options->sectors_per_request);
         return -EINVAL;
     }
+    uint64_t num = options->tdf_num, den = options->tdf_den;
+    if ((num == 0) != (den == 0) || num > TDF_TERM_MAX || den > TDF_TERM_MAX) {
+        snprintf(why, why_bytes, "a time dilation factor is 1/%d to %d", TDF_LIMIT, TDF_LIMIT);
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -57,6 +62,8 @@ static int create(const struct blkfront_options *options, struct blkfront **out,
         rc = rundir_resolve(options->rundir, options->name, false, &bf->rundir, why, why_bytes);
     if (rc < 0)
         return rc;
+    bf->tdf =
+        (struct tdf){.num = (uint32_t)bf->options.tdf_num, .den = (uint32_t)bf->options.tdf_den};
     bf->page_order = order_for(bf->options.depth);
     bf->pages_per_request =
         (bf->options.sectors_per_request + BLKIF_SECTORS_PER_PAGE - 1) / BLKIF_SECTORS_PER_PAGE;

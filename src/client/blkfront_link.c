@@ -59,7 +59,7 @@ static int lay_out(struct blkfront *bf, struct domu *domu, struct vbd_front *fro
 static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *front, char *why,
                    size_t why_bytes)
 {
-    int rc = domu_create(domu, &bf->rundir, pages_wanted(bf), why, why_bytes);
+    int rc = domu_create(domu, &bf->rundir, pages_wanted(bf), bf->tdf, why, why_bytes);
     if (rc < 0)
         return rc;
     rc = vbd_front_prepare(front, domu, bf->page_order, why, why_bytes);

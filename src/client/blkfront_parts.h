@@ -58,6 +58,7 @@ struct wake_batch {
 struct blkfront {
     struct blkfront_options options;
     struct rundir rundir;
+    struct tdf tdf;
     struct domu domu;       /* its segment and doorbell keep their place when re-linked */
     struct vbd_front front; /* the link thread's, once connected */
     uint32_t page_order;

@@ -21,11 +21,9 @@
 enum { CONTROL_TIMEOUT_S = 10, IDLE_TIMEOUT_MS = 3600 * 1000 };
 
 /* Sends one request and takes its reply with up to fd_count descriptors (all or none). */
-static int call(struct domu *domu, uint32_t op, uint32_t arg0, struct control_reply *reply,
+static int call(struct domu *domu, struct control_request *request, struct control_reply *reply,
                 int *fds, size_t fd_count)
 {
-    struct control_request request = {
-        .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = op, .arg0 = arg0};
     union {
         char bytes[CMSG_SPACE(2 * sizeof(int))];
         struct cmsghdr align;
@@ -36,9 +34,11 @@ static int call(struct domu *domu, uint32_t op, uint32_t arg0, struct control_re
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof(control.bytes)};
     memset(reply, 0, sizeof(*reply));
+    request->magic = CONTROL_MAGIC;
+    request->version = CONTROL_VERSION;
     ssize_t n;
     do
-        n = send(domu->control_fd, &request, sizeof(request), MSG_NOSIGNAL);
+        n = send(domu->control_fd, request, sizeof(*request), MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return -errno;
@@ -64,7 +64,8 @@ static int call(struct domu *domu, uint32_t op, uint32_t arg0, struct control_re
             close(got[i]);
         return -EPROTO;
     }
-    memcpy(fds, got, count * sizeof(int));
+    if (count > 0)
+        memcpy(fds, got, count * sizeof(int));
     reply->reason[sizeof(reply->reason) - 1] = '\0';
     return reply->status;
 }
@@ -97,12 +98,14 @@ static int connect_socket(struct domu *domu, const struct rundir *rundir, char *
     return rc;
 }
 
-static int create_domain(struct domu *domu, uint32_t nr_pages, char *why, size_t why_bytes)
+static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, char *why,
+                         size_t why_bytes)
 {
+    struct control_request request = {
+        .op = CONTROL_CREATE_DOMAIN, .arg0 = nr_pages, .tdf_num = tdf.num, .tdf_den = tdf.den};
     struct control_reply reply;
     int fds[2];
-    reply.reason[0] = '\0';
-    int rc = call(domu, CONTROL_CREATE_DOMAIN, nr_pages, &reply, fds, 2);
+    int rc = call(domu, &request, &reply, fds, 2);
     if (rc < 0) {
         bool told = rc == reply.status && reply.reason[0] != '\0';
         snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
@@ -183,13 +186,13 @@ static int store_wait(void *ctx, int timeout_ms)
 
 static const struct xs_client_ops store_ops = {.notify = store_notify, .wait = store_wait};
 
-int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, char *why,
-                size_t why_bytes)
+int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
+                char *why, size_t why_bytes)
 {
     *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     int rc = connect_socket(domu, rundir, why, why_bytes);
     if (rc == 0)
-        rc = create_domain(domu, nr_pages, why, why_bytes);
+        rc = create_domain(domu, nr_pages, tdf, why, why_bytes);
     if (rc < 0) {
         domu_destroy(domu);
         return rc;
@@ -230,8 +233,9 @@ void domu_destroy(struct domu *domu)
 
 int domu_alloc_port(struct domu *domu, uint32_t vcpu)
 {
+    struct control_request request = {.op = CONTROL_EVTCHN_ALLOC_UNBOUND, .arg0 = vcpu};
     struct control_reply reply;
-    int rc = call(domu, CONTROL_EVTCHN_ALLOC_UNBOUND, vcpu, &reply, NULL, 0);
+    int rc = call(domu, &request, &reply, NULL, 0);
     if (rc < 0)
         return rc;
     return reply.arg0 > 0 && reply.arg0 < EVTCHN_2L_NR_CHANNELS ? (int)reply.arg0 : -EPROTO;

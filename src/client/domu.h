@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "ring/segment.h"
+#include "splitdom/tdf.h"
 #include "xenstore/rundir.h"
 #include "xenstore/xs_client.h"
 
@@ -33,11 +34,11 @@ struct domu {
 };
 
 /*
- * Creates a domain of nr_pages at the service of rundir. Errors: those of blkfront_connect, with
- * one line for people in why.
+ * Creates a domain of nr_pages, its clock running by tdf (0/0: 1), at the service of rundir.
+ * Errors: those of blkfront_connect, with one line for people in why.
  */
-int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, char *why,
-                size_t why_bytes);
+int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
+                char *why, size_t why_bytes);
 /* Ends the domain. Accepts zeroed and half-built ones. No thread may sleep in it any more. */
 void domu_destroy(struct domu *domu);
 

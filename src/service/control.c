@@ -85,14 +85,14 @@ static int answer(struct control_peer *peer, int status, uint32_t arg0, const ch
     return send_reply(peer->fd, &reply, NULL, 0);
 }
 
-static int create_domain(struct control_peer *peer, uint32_t nr_pages)
+static int create_domain(struct control_peer *peer, const struct control_request *request)
 {
     struct control *control = peer->owner;
     struct control_reply reply = {.magic = CONTROL_MAGIC};
     int fds[2];
     if (peer->domain != NULL)
         return answer(peer, -EEXIST, 0, "this connection has a domain already");
-    reply.status = control->ops->create_domain(control->ctx, nr_pages, &peer->domain, &fds[0],
+    reply.status = control->ops->create_domain(control->ctx, request, &peer->domain, &fds[0],
                                                reply.reason, sizeof(reply.reason));
     if (reply.status < 0)
         return send_reply(peer->fd, &reply, NULL, 0);
@@ -136,7 +136,7 @@ static int serve(struct control_peer *peer, const struct control_request *reques
     }
     switch (request->op) {
     case CONTROL_CREATE_DOMAIN:
-        return create_domain(peer, request->arg0);
+        return create_domain(peer, request);
     case CONTROL_EVTCHN_ALLOC_UNBOUND:
     case CONTROL_EVTCHN_CLOSE:
         return hypercall(peer, request);

@@ -20,8 +20,8 @@ struct domain;
 struct control_ops {
     /* Returns 0 and the domain with its segment's descriptor (closed here after sending), or -errno
      * with a reason. */
-    int (*create_domain)(void *ctx, uint32_t nr_pages, struct domain **out, int *segment_fd,
-                         char *why, size_t why_bytes);
+    int (*create_domain)(void *ctx, const struct control_request *request, struct domain **out,
+                         int *segment_fd, char *why, size_t why_bytes);
     void (*end_domain)(void *ctx, struct domain *domain);
     int (*doorbell_fd)(const struct domain *domain);
     uint32_t (*domid)(const struct domain *domain);

@@ -18,8 +18,8 @@ static int find_domid(const struct dom0 *d)
     return -EAGAIN;
 }
 
-static int create_domain(void *ctx, uint32_t nr_pages, struct domain **out, int *segment_fd,
-                         char *why, size_t why_bytes)
+static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
+                         int *segment_fd, char *why, size_t why_bytes)
 {
     struct dom0 *d = ctx;
     *out = NULL;
@@ -33,7 +33,11 @@ static int create_domain(void *ctx, uint32_t nr_pages, struct domain **out, int 
                      d->options->max_domains);
         return domid;
     }
-    int rc = domain_create(&d->host, (domid_t)domid, nr_pages, out, segment_fd, why, why_bytes);
+    struct tdf tdf = {.num = request->tdf_num, .den = request->tdf_den};
+    if (tdf.num == 0 && tdf.den == 0)
+        tdf = (struct tdf){1, 1};
+    int rc = domain_create(&d->host, (domid_t)domid, request->arg0, tdf, out, segment_fd, why,
+                           why_bytes);
     if (rc < 0) {
         log_line(d->log, "domain %d refused: %s", domid, why);
         return rc;
@@ -42,7 +46,7 @@ static int create_domain(void *ctx, uint32_t nr_pages, struct domain **out, int 
     d->domid_last = (domid_t)domid;
     d->domain_count++;
     d->domains_created++;
-    log_line(d->log, "domain %d created: %u pages", domid, nr_pages);
+    log_line(d->log, "domain %d created: %u pages", domid, request->arg0);
     return 0;
 }
 

@@ -132,7 +132,7 @@ static int create_disk(struct domain *domain)
     return vbd_back_create(&config, &domain->vbd);
 }
 
-int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages,
+int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
                   struct domain **out, int *segment_fd, char *why, size_t why_bytes)
 {
     *out = NULL;
@@ -140,6 +140,11 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > host->max_pages) {
         snprintf(why, why_bytes, "a domain has %d to %u pages, %u were asked for",
                  SEGMENT_PAGES_MIN, host->max_pages, nr_pages);
+        return -EINVAL;
+    }
+    if (tdf.num == 0 || tdf_check(tdf) < 0) {
+        snprintf(why, why_bytes, "a time dilation factor is 1/1000 to 1000, not %u/%u", tdf.num,
+                 tdf.den);
         return -EINVAL;
     }
     struct domain *domain = calloc(1, sizeof(*domain));
@@ -151,7 +156,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     domain->domid = domid;
     domain->doorbell_fd = -1;
     domain->fault_slot = -1;
-    domain->tdf = (struct tdf){1, 1};
+    domain->tdf = tdf;
     domain->created_ns = monotonic_ns();
     const char *step = "its memory (is /dev/shm full?)";
     int rc = create_memory(domain, nr_pages, segment_fd);

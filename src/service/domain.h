@@ -61,10 +61,10 @@ struct domain {
 };
 
 /*
- * Creates domain domid with nr_pages of memory. *segment_fd is for the domain: send it, then close
- * it. Errors: -errno with a line for people in why.
+ * Creates domain domid with nr_pages of memory and a clock that runs by tdf. *segment_fd is for the
+ * domain: send it, then close it. Errors: -errno with a line for people in why.
  */
-int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages,
+int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
                   struct domain **out, int *segment_fd, char *why, size_t why_bytes);
 /* Ends it: disconnects the disk, drops its nodes, unmaps its memory. NULL allowed. */
 void domain_destroy(struct domain *domain);
