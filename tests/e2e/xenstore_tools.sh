@@ -1,14 +1,38 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Xen's own command line tools against a running store.
-#
-#     XENSTORED_PATH=... tests/e2e/xenstore_tools.sh
-#
-# Exit 0: all as expected; 1: the first difference on stderr; 77: the tools are not installed.
+# Xen's own command line tools and its client library on a store: the one at XENSTORED_PATH, or, without
+# that, src/xenstore/ behind a minimal socket server.
 set -u
 
-command -v xenstore-ls >/dev/null || exit 77
+if ! command -v xenstore-ls >/dev/null; then
+    echo "xenstore-utils is not installed"
+    exit 77
+fi
+
+root=/tools-test
+dir=$(mktemp -d) || exit 1
+server=
+cleanup() {
+    if [ -n "$server" ]; then
+        kill "$server"
+        wait "$server" 2>/dev/null
+    else
+        xenstore-rm $root >/dev/null 2>&1
+    fi
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+
+if [ -z "${XENSTORED_PATH:-}" ]; then
+    ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -o "$dir/server" \
+        tests/e2e/xs_socket_server.c src/xenstore/xs_*.c || exit 1
+    mkfifo "$dir/ready"
+    "$dir/server" "$dir/socket" >"$dir/ready" &
+    server=$!
+    read -r _ <"$dir/ready"
+    export XENSTORED_PATH=$dir/socket
+fi
 
 expect() { # WANTED COMMAND...
     wanted=$1
@@ -28,9 +52,6 @@ expect_exit() { # STATUS COMMAND...
     printf '%s\n  exited with %s, not %s\n' "$*" "$got" "$wanted" >&2
     exit 1
 }
-
-root=/tools-test
-trap 'xenstore-rm $root >/dev/null 2>&1' EXIT
 
 expect_exit 0 xenstore-write $root/a/b hello $root/a/c world
 expect hello xenstore-read $root/a/b
@@ -53,18 +74,23 @@ expect_exit 1 xenstore-exists $root/t
 expect_exit 0 xenstore-exists $root
 
 # The watch fires once at first, then for the change. It is set when its first line is out.
-out=$(mktemp -d) || exit 1
-mkfifo "$out/events"
-xenstore-watch -n 2 $root/w >"$out/events" &
+mkfifo "$dir/events"
+xenstore-watch -n 2 $root/w >"$dir/events" &
+watcher=$!
 (
     read -r first
     xenstore-write $root/w/x 1
     read -r second
-    printf '%s %s' "$first" "$second" >"$out/seen"
-) <"$out/events"
-wait
-expect "$root/w $root/w/x" cat "$out/seen"
-rm -r "$out"
+    printf '%s %s' "$first" "$second" >"$dir/seen"
+) <"$dir/events"
+wait $watcher
+expect "$root/w $root/w/x" cat "$dir/seen"
 
 expect_exit 0 xenstore-rm $root/a
 expect_exit 1 xenstore-exists $root/a/b
+
+# A program of Xen's client library, if that can be built here.
+if [ -f /usr/include/xenstore.h ]; then
+    ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -o "$dir/client" tests/e2e/xs_libxenstore.c -lxenstore || exit 1
+    expect '' "$dir/client"
+fi
