@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+# functions: what the end-to-end scripts share. A script begins with
+#     . "$(dirname "$0")/functions.sh"
+# and is then in an empty directory of its own, with a run directory of its own, and the programs in
+# $BIN (absolute; default: bin of this tree). Exit 77: skipped, the last line says why.
+# shellcheck shell=bash
+
+set -u
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BIN=${BIN:-$TOP/bin}
+[ "${BIN#/}" != "$BIN" ] || BIN=$PWD/$BIN
+SCRATCH=$(mktemp -d "${IMAGE_DIR:-/tmp}/e2e.XXXXXX") || exit 1
+export SPLITDOM_RUNDIR=$SCRATCH/run SPLITDOM_NAME=default
+# A socket's path is short, a tree's may not be.
+if [ ${#SPLITDOM_RUNDIR} -gt 70 ]; then
+    RUN_SCRATCH=$(mktemp -d /tmp/e2e.XXXXXX) || exit 1
+    SPLITDOM_RUNDIR=$RUN_SCRATCH/run
+fi
+cleanups=()
+
+die() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+skip() {
+    echo "$*"
+    exit 77
+}
+
+# requires COMMAND...: skips where one is not installed.
+requires() {
+    local command
+    for command in "$@"; do
+        command -v "$command" >/dev/null || skip "needs $command"
+    done
+}
+
+# cleanup_fn COMMAND ARGUMENT...: run at the end, whatever happens; the last one first.
+cleanup_fn() {
+    cleanups=("$(printf '%q ' "$@")" ${cleanups[@]+"${cleanups[@]}"})
+}
+
+run_cleanups() {
+    local status=$? command
+    trap - EXIT
+    for command in ${cleanups[@]+"${cleanups[@]}"}; do
+        eval "$command"
+    done
+    cd / && rm -rf "$SCRATCH" ${RUN_SCRATCH:+"$RUN_SCRATCH"}
+    exit $status
+}
+trap run_cleanups EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# expect STATUS PATTERN COMMAND...: the command exits with STATUS; PATTERN (extended regular
+# expression) is found in stderr, or stdout if STATUS is 0; stdout is empty if STATUS is not 0.
+# Leaves both in the files stdout and stderr.
+expect() {
+    local wanted=$1 pattern=$2 status=0
+    shift 2
+    "$@" >stdout 2>stderr || status=$?
+    if [ "$status" != "$wanted" ]; then
+        sed 's/^/    /' stdout stderr >&2
+        die "exit $status instead of $wanted: $*"
+    fi
+    if [ "$wanted" = 0 ]; then
+        grep -qE -- "$pattern" stdout || die "no '$pattern' on stdout: $*: $(cat stdout)"
+    else
+        grep -qE -- "$pattern" stderr || die "no '$pattern' on stderr: $*: $(cat stderr)"
+        [ ! -s stdout ] || die "output although it failed: $*: $(cat stdout)"
+    fi
+}
+
+# image NAME MIB: a random image in the current directory.
+image() {
+    dd if=/dev/urandom of="$1" bs=1M count="$2" status=none || die "no room for an image"
+}
+
+# start_service OPTION...: and its end, at the latest with the script.
+start_service() {
+    "$BIN/service" start "$@" || die "the service does not start: $*"
+    cleanup_fn stop_leftover
+}
+
+stop_leftover() {
+    "$BIN/service" stop >/dev/null 2>&1 || :
+}
+
+# verify PID...: the reads of these clients, against disk1.img.
+verify() {
+    local pid
+    for pid in "$@"; do
+        "$BIN/tool_for_integrity" disk1.img "sectors.$pid" "read.$pid" >/dev/null ||
+            die "the reads of client $pid are wrong"
+    done
+}
+
+cd "$SCRATCH" || exit 1
