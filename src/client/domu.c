@@ -266,7 +266,7 @@ bool domu_is_dead(const struct domu *domu)
 int domu_move(struct domu *fresh, struct domu *old)
 {
     size_t bytes = (size_t)old->segment.nr_pages << XEN_PAGE_SHIFT;
-    /* The lifeline threads and store clients know their domu by address: they are made again. */
+    /* A lifeline thread knows its domu by address: it is made again. */
     stop_lifeline(fresh);
     stop_lifeline(old);
     xs_client_destroy(old->store);
@@ -280,12 +280,8 @@ int domu_move(struct domu *fresh, struct domu *old)
     close(old->control_fd);
     old->control_fd = fresh->control_fd;
     old->segment.domid = fresh->segment.domid;
-    /* A store client is tied to its page's address and its owner. This one has no answer and no
-     * event outstanding that matters: the caller watches again. */
-    xs_client_destroy(fresh->store);
-    int rc = xs_client_create(old->segment.store, &store_ops, old, &old->store);
-    if (rc < 0)
-        return rc;
+    old->store = fresh->store;
+    xs_client_move(old->store, old->segment.store, old);
     store_full_u32(&old->dead, 0);
     *fresh = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     return start_lifeline(old);

@@ -11,6 +11,7 @@
 
 enum {
     STORE_BUDGET = 16, /* store requests a turn: the data path must not feel the store */
+    DRAIN_PATIENCE_NS = 2000000000, /* for reads at the disk, when stopping */
 };
 
 static uint64_t monotonic_ns(void)
@@ -60,9 +61,10 @@ static void loop(struct dom0 *d)
         work += disk_queue_dispatch(d->disk_queue, now_ns);
         work += events > 0 ? (uint32_t)events : 0;
         work += run_store(d);
-        if (fault_guard_any())
+        bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
+        if (fault_guard_any()) /* after everything that touches the domains' memory */
             dom0_end_faulted(d);
-        if (work == 0 && ring_loop_settle(&d->ring_loop, now_ns))
+        else if (settled)
             (void)poller_run(d->poller, true);
     }
 }
@@ -82,8 +84,11 @@ static void serve(struct dom0 *d)
     loop(d);
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
-    while (disk_queue_in_flight(d->disk_queue) > 0)
+    uint64_t deadline_ns = monotonic_ns() + DRAIN_PATIENCE_NS;
+    while (disk_queue_in_flight(d->disk_queue) > 0 && monotonic_ns() < deadline_ns) {
+        dom0_wake_at(d, deadline_ns);
         (void)poller_run(d->poller, true);
+    }
     farewell(d);
 }
 
@@ -96,6 +101,14 @@ int dom0_run(const struct dom0_options *options, const struct rundir *rundir, st
         return rc;
     ready(ready_ctx);
     serve(d);
+    if (disk_queue_in_flight(d->disk_queue) > 0) {
+        /* A disk that does not answer may still write into our buffers: they must stay. The end of
+         * the process takes everything. */
+        log_line(log, "%u reads never came back from the disk",
+                 disk_queue_in_flight(d->disk_queue));
+        dom0_abandon(d);
+        return 0;
+    }
     dom0_teardown(d);
     return 0;
 }

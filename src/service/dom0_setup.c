@@ -243,3 +243,9 @@ void dom0_teardown(struct dom0 *d)
     free(d->domains);
     free(d);
 }
+
+void dom0_abandon(struct dom0 *d)
+{
+    control_destroy(d->control);
+    store_socket_destroy(d->store_socket);
+}

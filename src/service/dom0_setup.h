@@ -12,7 +12,9 @@ struct dom0;
 /* Errors: -errno with one line for people in why; nothing is left behind then. */
 int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
                struct dom0 **out, char *why, size_t why_bytes);
-/* Accepts a half-built one. NULL allowed. */
+/* Accepts a half-built one. NULL allowed. No read is at the disk. */
 void dom0_teardown(struct dom0 *d);
+/* Only removes what outlives the process: the sockets. */
+void dom0_abandon(struct dom0 *d);
 
 #endif

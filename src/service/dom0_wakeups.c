@@ -13,17 +13,24 @@
 
 #define REFRESH_NODE "/local/domain/0/splitdom/image/refresh"
 
+static int set_timer(struct dom0 *d, uint64_t deadline_ns)
+{
+    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                                           .tv_nsec = (long)(deadline_ns % 1000000000u)}};
+    return timerfd_settime(d->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno : 0;
+}
+
+void dom0_wake_at(struct dom0 *d, uint64_t deadline_ns)
+{
+    (void)set_timer(d, deadline_ns); /* fails only for a bad descriptor or a bad time */
+}
+
 /* Sets the timer to the moment at which the idle time-out ends if no request comes until then. */
 static int arm_idle_timer(struct dom0 *d)
 {
-    struct itimerspec when = {0};
-    uint64_t deadline_ns =
-        tdf_clock_to_monotonic_ns(&d->clock, d->last_request_ns + d->options->idle_timeout_ns);
-    if (d->options->idle_timeout_ns != 0 && deadline_ns != UINT64_MAX) {
-        when.it_value.tv_sec = (time_t)(deadline_ns / 1000000000u);
-        when.it_value.tv_nsec = (long)(deadline_ns % 1000000000u);
-    }
-    return timerfd_settime(d->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno : 0;
+    uint64_t idle_ns = d->options->idle_timeout_ns;
+    uint64_t deadline_ns = tdf_clock_to_monotonic_ns(&d->clock, d->last_request_ns + idle_ns);
+    return idle_ns == 0 || deadline_ns == UINT64_MAX ? 0 : set_timer(d, deadline_ns);
 }
 
 static void on_timer(void *ctx, uint32_t revents)
@@ -33,12 +40,16 @@ static void on_timer(void *ctx, uint32_t revents)
     (void)revents;
     (void)!read(d->timer_fd, &expirations, sizeof(expirations));
     /* Requests only move last_request_ns; the timer catches up here, at most once a time-out. */
+    if (d->stopping)
+        return;
     if (tdf_clock_now_ns(&d->clock) - d->last_request_ns >= d->options->idle_timeout_ns) {
         d->stopping = true;
         d->stop_reason = "idle: no request for as long as --idle-timeout says";
-    } else if (arm_idle_timer(d) < 0) {
-        log_line(d->log, "cannot set the idle timer: %s", strerror(errno));
+        return;
     }
+    int rc = arm_idle_timer(d);
+    if (rc < 0)
+        log_line(d->log, "cannot set the idle timer: %s", strerror(-rc));
 }
 
 static void on_signal(void *ctx, uint32_t revents)

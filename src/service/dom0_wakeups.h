@@ -17,6 +17,9 @@ int dom0_settings_create(struct dom0 *d);
 /* Accepts what the two left half-built. */
 void dom0_wakeups_destroy(struct dom0 *d);
 
+/* Makes a sleeping poller run at this CLOCK_MONOTONIC time at the latest. Ends the idle timer. */
+void dom0_wake_at(struct dom0 *d, uint64_t deadline_ns);
+
 /* Re-anchors all clocks when that is due; now_ns: CLOCK_MONOTONIC. Only called while Dom0 is busy:
  * a clock that nobody reads may drift until somebody does. */
 void dom0_reanchor_clocks(struct dom0 *d, uint64_t now_ns);

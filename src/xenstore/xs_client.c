@@ -62,6 +62,12 @@ void xs_client_destroy(struct xs_client *client)
     free(client);
 }
 
+void xs_client_move(struct xs_client *client, struct xenstore_domain_interface *page, void *ctx)
+{
+    client->link.page = page;
+    client->ctx = ctx;
+}
+
 static int64_t now_ms(void)
 {
     struct timespec now;

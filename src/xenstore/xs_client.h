@@ -45,6 +45,9 @@ int xs_client_create(struct xenstore_domain_interface *page, const struct xs_cli
                      void *ctx, struct xs_client **out);
 void xs_client_destroy(struct xs_client *client); /* NULL is allowed */
 
+/* The same page is mapped elsewhere from now on, and ops are called with another ctx. */
+void xs_client_move(struct xs_client *client, struct xenstore_domain_interface *page, void *ctx);
+
 /* Reads a text: returns its length, with buf NUL-terminated. -E2BIG: does not fit into size bytes
  * with its NUL; -EINVAL: contains a NUL. */
 int xs_client_read(struct xs_client *client, uint32_t tx, const char *path, char *buf, size_t size);
