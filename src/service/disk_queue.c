@@ -12,7 +12,8 @@
 
 enum {
     /* A device that works serially idles while a long plug of submissions is prepared: hand reads
-     * over in small chunks. */
+     * over in small chunks. What is left of a chunk goes with the poller's next run: mostly the one
+     * that sleeps, so that submitting and waiting are one system call. */
     KICK_CHUNK = 2,
     /* Cost of a read in turns: one, plus one for every further 16 KiB (the device's transfer time).
      */
@@ -304,8 +305,6 @@ uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns)
                 kick_disk(q);
         }
     }
-    if (sent % KICK_CHUNK != 0)
-        kick_disk(q);
     return sent;
 }
 

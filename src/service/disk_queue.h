@@ -70,7 +70,8 @@ void disk_queue_read(struct disk_queue *q, struct disk_client *client, struct pe
 /* Takes a request back that is not done: done will not be called for it. */
 void disk_queue_cancel(struct disk_queue *q, struct disk_client *client, struct pending *p);
 
-/* Sends waiting reads to the disk as far as turns and depth allow. Returns how many. */
+/* Sends waiting reads to the disk as far as turns and depth allow. The last of them may reach it
+ * only with the next poller_run. Returns how many. */
 uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns);
 
 /* The image changed its size: cached data may be stale. */

@@ -10,6 +10,7 @@
 #include "service/fault_guard.h"
 
 enum {
+    ROUNDS_PER_TURN = 4,
     STORE_BUDGET = 16, /* store requests a turn: the data path must not feel the store */
     DRAIN_PATIENCE_NS = 2000000000, /* for reads at the disk, when stopping */
 };
@@ -51,22 +52,28 @@ static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
     return taken;
 }
 
-static void loop(struct dom0 *d)
+/*
+ * One turn: what has happened outside (completions, doorbells, sockets), then the rings, then the
+ * disk. The inner rounds look at the rings again without asking the kernel, so that a request that
+ * comes while another is handled joins the same system call.
+ */
+static void turn(struct dom0 *d)
 {
-    while (!d->stopping) {
-        int events = poller_run(d->poller, false);
-        uint64_t now_ns = monotonic_ns();
-        dom0_reanchor_clocks(d, now_ns);
-        uint32_t work = run_rings(d, now_ns);
+    uint64_t now_ns = 0;
+    uint32_t work = 1;
+    (void)poller_run(d->poller, false);
+    for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++) {
+        now_ns = monotonic_ns();
+        work = run_rings(d, now_ns);
         work += disk_queue_dispatch(d->disk_queue, now_ns);
-        work += events > 0 ? (uint32_t)events : 0;
         work += run_store(d);
-        bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
-        if (fault_guard_any()) /* after everything that touches the domains' memory */
-            dom0_end_faulted(d);
-        else if (settled)
-            (void)poller_run(d->poller, true);
     }
+    dom0_reanchor_clocks(d, now_ns);
+    bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
+    if (fault_guard_any()) /* after everything that touches the domains' memory */
+        dom0_end_faulted(d);
+    else if (settled)
+        (void)poller_run(d->poller, true);
 }
 
 static void farewell(struct dom0 *d)
@@ -81,7 +88,8 @@ static void farewell(struct dom0 *d)
 /* Ends in the order in which a stopping client must see it: domains first, then the farewell. */
 static void serve(struct dom0 *d)
 {
-    loop(d);
+    while (!d->stopping)
+        turn(d);
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
     uint64_t deadline_ns = monotonic_ns() + DRAIN_PATIENCE_NS;

@@ -43,6 +43,8 @@ struct poller_watch {
     bool is_called;  /* fn is running */
 };
 
+enum { EVENTS_PER_RUN = 8 };
+
 struct poller_uring {
     struct poller base;
     struct io_uring ring;
@@ -217,13 +219,17 @@ static int dispatch(struct poller_uring *pu, const struct io_uring_cqe *cqe)
 }
 
 /*
- * Bounded by what is there now. Each entry is copied and given back before its callback runs,
- * because that may submit, which may need room in the queue.
+ * Bounded by what is there now, and by EVENTS_PER_RUN: completions come in convoys, and whoever was
+ * answered first may ask again long before the last one is. Each entry is copied and given back
+ * before its callback runs, because that may submit, which may need room in the queue.
  */
 static int dispatch_all(struct poller_uring *pu)
 {
     unsigned int left = io_uring_cq_ready(&pu->ring);
     int called = 0;
+
+    if (left > EVENTS_PER_RUN)
+        left = EVENTS_PER_RUN;
 
     for (; left > 0; left--) {
         struct io_uring_cqe *head, cqe;
