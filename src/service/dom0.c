@@ -72,7 +72,7 @@ static void turn(struct dom0 *d)
     bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
     if (fault_guard_any()) /* after everything that touches the domains' memory */
         dom0_end_faulted(d);
-    else if (settled)
+    else if (settled && !d->stopping)
         (void)poller_run(d->poller, true);
 }
 
