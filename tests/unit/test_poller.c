@@ -105,6 +105,13 @@ static int teardown(void **state)
     return 0;
 }
 
+static bool is_under_valgrind(void)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+
+    return preloaded && strstr(preloaded, "vgpreload");
+}
+
 static struct poller *poller_or_skip(void **state)
 {
     if (!*state)
@@ -343,29 +350,68 @@ static void destroy_frees_watches_and_leaves_fds_open(void **state)
     close(seen.fd);
 }
 
+static volatile sig_atomic_t alarms;
+
 static void on_alarm(int signal_number)
 {
     (void)signal_number;
+    alarms = alarms + 1;
+}
+
+/* The number of signals that it took to end one sleep. */
+static int alarms_of_one_sleep(struct poller *p)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    /* if the first comes before the sleep has begun, the second ends it */
+    struct itimerspec soon = {.it_value.tv_nsec = 2000000, .it_interval.tv_nsec = 100000000};
+    timer_t timer;
+
+    alarms = 0;
+    assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    assert_int_equal(timer_settime(timer, 0, &soon, NULL), 0);
+    assert_int_equal(poller_run(p, true), 0);
+    timer_delete(timer);
+    return alarms;
 }
 
 static void a_signal_ends_the_sleep(void **state)
 {
     struct poller *p = poller_or_skip(state);
     struct sigaction action = {.sa_handler = on_alarm}, before;
-    struct itimerspec soon = {.it_value.tv_nsec = 1000000, .it_interval.tv_nsec = 1000000};
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    int attempts = 0;
     struct seen seen;
-    timer_t timer;
 
-    open_seen(&seen, p); /* the first sleep has something to submit, the second hasn't */
+    /* valgrind lets no signal through to a thread that waits in io_uring_enter */
+    if (poller_uring(p) && is_under_valgrind())
+        skip();
     assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
-    assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-    assert_int_equal(timer_settime(timer, 0, &soon, NULL), 0); /* periodic: none is missed */
-    assert_int_equal(poller_run(p, true), 0);
-    assert_int_equal(poller_run(p, true), 0);
-    timer_delete(timer);
-    sigaction(SIGALRM, &before, NULL);
+    do {
+        open_seen(&seen, p); /* a sleep that has something to submit, and one that hasn't */
+        if (alarms_of_one_sleep(p) == 1 && alarms_of_one_sleep(p) == 1)
+            break;
+        close_seen(&seen);
+        assert_int_equal(poller_run(p, false), 0); /* else the removal ends the next sleep */
+        assert_true(++attempts < 5);
+    } while (true);
     close_seen(&seen);
+    sigaction(SIGALRM, &before, NULL);
+}
+
+static void a_removal_wakes_nobody(void **state)
+{
+    struct poller *p = poller_or_skip(state);
+    struct itimerspec soon = {.it_value.tv_nsec = 1000000};
+    struct seen timer = {.poller = p, .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)};
+    struct seen gone;
+
+    open_seen(&gone, p);
+    assert_int_equal(poller_add(p, timer.fd, POLLIN, on_event, &timer, &timer.watch), 0);
+    assert_int_equal(poller_run(p, false), 0);
+    close_seen(&gone);
+    assert_int_equal(timerfd_settime(timer.fd, 0, &soon, NULL), 0);
+    assert_int_equal(poller_run(p, true), 1); /* not 0, which would be for a signal */
+    assert_int_equal(timer.calls, 1);
+    close_seen(&timer);
 }
 
 static void refuses_an_unknown_kind(void **state)
@@ -518,6 +564,8 @@ static void an_idle_run_makes_no_system_call(void **state)
     int status;
 
     poller_or_skip(state);
+    if (is_under_valgrind())
+        skip(); /* which makes system calls of its own */
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -542,43 +590,44 @@ static void an_idle_run_makes_no_system_call(void **state)
 
 #endif
 
-#define BOTH(test)                                                                                 \
-    {#test "/epoll", test, setup_epoll, teardown, NULL},                                           \
+#define WITH_EPOLL(test)                                                                           \
+    {                                                                                              \
+#test "/epoll", test, setup_epoll, teardown, NULL                                          \
+    }
+#define WITH_URING(test)                                                                           \
     {                                                                                              \
 #test "/uring", test, setup_uring, teardown, NULL                                          \
     }
+#define ALL(with)                                                                                  \
+    with(calls_nobody_when_nothing_happens), with(every_write_to_an_unread_doorbell_is_an_edge),   \
+        with(many_writes_before_a_run_are_not_lost), with(readiness_before_add_is_an_edge),        \
+        with(tells_each_watch_its_own_events), with(hang_up_of_a_socket_is_told),                  \
+        with(a_full_socket_becomes_writable_again), with(sleep_ends_with_a_timer),                 \
+        with(a_removed_watch_is_not_called_for_a_queued_edge),                                     \
+        with(a_callback_may_remove_its_own_watch), with(a_callback_may_remove_another_watch),      \
+        with(a_callback_may_add_a_watch), with(watches_come_and_go_without_a_run),                 \
+        with(destroy_frees_watches_and_leaves_fds_open), with(a_signal_ends_the_sleep),            \
+        with(a_removal_wakes_nobody)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        BOTH(calls_nobody_when_nothing_happens),
-        BOTH(every_write_to_an_unread_doorbell_is_an_edge),
-        BOTH(many_writes_before_a_run_are_not_lost),
-        BOTH(readiness_before_add_is_an_edge),
-        BOTH(tells_each_watch_its_own_events),
-        BOTH(hang_up_of_a_socket_is_told),
-        BOTH(a_full_socket_becomes_writable_again),
-        BOTH(sleep_ends_with_a_timer),
-        BOTH(a_removed_watch_is_not_called_for_a_queued_edge),
-        BOTH(a_callback_may_remove_its_own_watch),
-        BOTH(a_callback_may_remove_another_watch),
-        BOTH(a_callback_may_add_a_watch),
-        BOTH(watches_come_and_go_without_a_run),
-        BOTH(destroy_frees_watches_and_leaves_fds_open),
-        BOTH(a_signal_ends_the_sleep),
+    const struct CMUnitTest epoll_tests[] = {
+        ALL(WITH_EPOLL),
         cmocka_unit_test(refuses_an_unknown_kind),
-        cmocka_unit_test_setup_teardown(epoll_has_no_uring, setup_epoll, teardown),
-        cmocka_unit_test_setup_teardown(epoll_refuses_a_regular_file, setup_epoll, teardown),
+        WITH_EPOLL(epoll_has_no_uring),
+        WITH_EPOLL(epoll_refuses_a_regular_file),
+    };
+    const struct CMUnitTest uring_tests[] = {
+        ALL(WITH_URING),
 #ifdef HAVE_LIBURING
-        cmocka_unit_test_setup_teardown(uring_tells_an_fd_that_cant_be_polled, setup_uring,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(operations_of_others_complete_on_the_ring, setup_uring,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_overflowing_completion_queue_loses_nothing, setup_uring,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(an_idle_run_makes_no_system_call, setup_uring, teardown),
+        WITH_URING(uring_tells_an_fd_that_cant_be_polled),
+        WITH_URING(operations_of_others_complete_on_the_ring),
+        WITH_URING(an_overflowing_completion_queue_loses_nothing),
+        WITH_URING(an_idle_run_makes_no_system_call),
 #endif
     };
+    /* epoll first: what the kernel still does for a ring that was closed interrupts epoll_wait */
+    int failed = cmocka_run_group_tests(epoll_tests, NULL, NULL);
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + cmocka_run_group_tests(uring_tests, NULL, NULL);
 }
