@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "client/progress.h"
 #include "client/recorder.h"
 #include "client/report.h"
+#include "client/signal_watch.h"
 #include "client/workload.h"
 #include "splitdom/blkfront.h"
 #include "splitdom/version.h"
@@ -39,7 +39,7 @@ struct client {
     struct blkfront_geometry geometry;
     struct workload *workload;
     struct workload_result result;
-    int signal_fd;
+    struct signal_watch signals;
     int signal; /* that ended the run, or 0 */
 };
 
@@ -54,34 +54,6 @@ static void fill_standard_descriptors(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
-}
-
-/* Signals that end the run early but orderly. A second one ends the process at once. */
-static sigset_t ending_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    return set;
-}
-
-/* Before any thread is created: they all inherit the mask. */
-static int prepare_signals(struct client *client)
-{
-    const sigset_t set = ending_signals();
-
-    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
-    signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    client->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (client->signal_fd < 0) {
-        fprintf(stderr, "client: no descriptor for signals: %s\n", strerrordesc_np(errno));
-        return -1;
-    }
-    return 0;
 }
 
 static int open_outputs(struct client *client)
@@ -182,46 +154,26 @@ static uint64_t real_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-static void take_signal(struct client *client)
-{
-    const sigset_t set = ending_signals();
-    struct signalfd_siginfo info;
-
-    if (read(client->signal_fd, &info, sizeof(info)) != sizeof(info))
-        return;
-    client->signal = (int)info.ssi_signo;
-    workload_stop(client->workload);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-}
-
-/* Until all threads are done: shows progress, if wanted, and looks for signals. */
+/* Until all threads are done: shows progress, if wanted. */
 static void wait_workload(struct client *client)
 {
     const bool terminal = isatty(STDERR_FILENO) == 1;
     const enum client_progress wish = client->options.progress;
     const bool show = wish == CLIENT_PROGRESS_ON || (wish == CLIENT_PROGRESS_AUTO && terminal);
     const uint64_t start_ns = real_now_ns();
+    struct pollfd done = {.fd = workload_done_fd(client->workload), .events = POLLIN};
     struct progress progress;
-    struct pollfd fds[] = {
-        {.fd = workload_done_fd(client->workload), .events = POLLIN},
-        {.fd = client->signal_fd, .events = POLLIN},
-    };
 
     progress_init(&progress, stderr, terminal, client->options.request_count);
-    for (;;) {
-        const int count = poll(fds, 2, show ? PROGRESS_PERIOD_MS : -1);
-        if (count > 0 && fds[0].revents != 0)
-            break;
-        if (count > 0 && fds[1].revents != 0) {
-            take_signal(client);
-            fds[1].fd = -1;
-        }
+    signal_watch_set(&client->signals, client->workload);
+    while (poll(&done, 1, show ? PROGRESS_PERIOD_MS : -1) <= 0) {
         if (show) {
             struct blkfront_stats stats;
             blkfront_stats(client->bf, &stats);
             progress_show(&progress, stats.responses, real_now_ns() - start_ns);
         }
     }
+    client->signal = signal_watch_clear(&client->signals);
     progress_end(&progress);
     workload_join(client->workload, &client->result);
 }
@@ -313,9 +265,14 @@ static int work(struct client *client)
 static int run(struct client *client)
 {
     int status = EXIT_FAILURE;
+    const int rc = signal_watch_start(&client->signals);
 
-    if (prepare_signals(client) != 0)
+    if (rc != 0) {
+        fprintf(stderr, "client: cannot start a thread: %s\n", strerrordesc_np(-rc));
         return EXIT_FAILURE;
+    }
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
+    signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
     if (open_outputs(client) == 0 && connect_disk(client) == 0)
         status = work(client);
     blkfront_close(client->bf);
@@ -323,13 +280,13 @@ static int run(struct client *client)
     recorder_discard(client->recorder);
     if (client->dump != NULL)
         latency_dump_close(client->dump);
-    close(client->signal_fd);
+    signal_watch_end(&client->signals);
     return status;
 }
 
 int main(int argc, char **argv)
 {
-    struct client client = {.signal_fd = -1};
+    struct client client = {.signal = 0};
     char why[WHY_BYTES];
 
     fill_standard_descriptors();

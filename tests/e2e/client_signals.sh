@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# A signal ends a client early but orderly: a message, exit 128 + signal, whole and matching files.
+. "$(dirname "$0")/functions.sh"
+
+image disk1.img 4
+start_service
+
+# Waits until the client has recorded something.
+started() { # PID
+    local tries=500
+    until [ -s "sectors.$1" ]; do
+        kill -0 "$1" 2>/dev/null || die "the client ended early: $(cat stderr)"
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || die "the client records nothing"
+        sleep 0.02
+    done
+}
+
+for signal in INT:130 TERM:143 HUP:129; do
+    for mode in '4 1000000000' '1 1000000000 --depth 16'; do
+        # shellcheck disable=SC2086 # several arguments
+        env --default-signal=INT,HUP "$BIN/client" $mode >stdout 2>stderr &
+        pid=$!
+        started $pid
+        kill -s "${signal%:*}" $pid
+        status=0
+        wait $pid || status=$?
+        [ $status = "${signal#*:}" ] || die "exit $status after $signal: $(cat stderr)"
+        grep -q "ended by SIG${signal%:*}" stderr || die "no message: $(cat stderr)"
+        [ ! -s stdout ] || die "a result although the run was not whole"
+        verify $pid
+        rm -f sectors.* read.*
+    done
+done
+
+# One that was ignored from the beginning stays so.
+(
+    trap '' HUP
+    exec "$BIN/client" 4 1000000000 >stdout 2>stderr
+) &
+pid=$!
+started $pid
+kill -s HUP $pid
+size=$(stat -c %s "sectors.$pid")
+tries=500
+until [ "$(stat -c %s "sectors.$pid")" -gt "$size" ]; do
+    kill -0 $pid 2>/dev/null || die "ended by a signal that was to be ignored"
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || die "the client records nothing more"
+    sleep 0.02
+done
+kill -s TERM $pid
+status=0
+wait $pid || status=$?
+[ $status = 143 ] || die "exit $status"
+verify $pid
