@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service/cache.h"
 #include "service/sched.h"
 #include "xenstore/decimal.h"
 
@@ -251,6 +252,9 @@ static int apply_start(int id, const char *text, struct service_options *o,
         return number(complaint, "--cache-bytes", text, 0, INT64_MAX, &d->cache_bytes);
     case OPTION_CACHE_POLICY:
         d->cache_policy = text;
+        if (cache_policy_find(text) == NULL)
+            return refuse(complaint, "--cache-policy must be one of: %s; not '%s'",
+                          cache_policy_names(), text);
         return 0;
     case OPTION_IDLE_TIMEOUT:
         return idle_timeout(complaint, text, &d->idle_timeout_ns);

@@ -110,6 +110,11 @@ static int check_directory(const char *path, mode_t forbidden, bool create, char
         if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
             return fail(-ELOOP, why, why_bytes, "the run directory %s is a symbolic link: refused",
                         path);
+        if (rc == -ENOENT)
+            return fail(rc, why, why_bytes,
+                        "no service is running there (%s does not exist): start it with 'service "
+                        "start'",
+                        path);
         return fail(rc, why, why_bytes, "cannot use the run directory %s: %s", path,
                     strerrordesc_np(-rc));
     }

@@ -66,7 +66,7 @@ expect() {
         die "exit $status instead of $wanted: $*"
     fi
     if [ "$wanted" = 0 ]; then
-        grep -qE -- "$pattern" stdout || die "no '$pattern' on stdout: $*: $(cat stdout)"
+        [ -z "$pattern" ] || grep -qE -- "$pattern" stdout || die "no '$pattern' on stdout: $*: $(cat stdout)"
     else
         grep -qE -- "$pattern" stderr || die "no '$pattern' on stderr: $*: $(cat stderr)"
         [ ! -s stdout ] || die "output although it failed: $*: $(cat stdout)"

@@ -60,17 +60,18 @@ static void start_takes_all_its_options(void **state)
     struct service_options o;
 
     (void)state;
-    assert_int_equal(parse("start --image F --engine model --model mean=1us --cache-percent 0.25 "
-                           "--cache-policy fifo --idle-timeout 0.5 --tdf 1/100 --cpu 1 --depth 128 "
-                           "--depth-isolated 7 --max-domains 3 --max-pages 64 "
-                           "--max-ring-page-order 0 --no-spin --foreground --name N --rundir R",
-                           &o),
-                     0);
+    assert_int_equal(
+        parse("start --image F --engine model --model mean=1us --cache-percent 0.25 "
+              "--cache-policy clock --idle-timeout 0.5 --tdf 1/100 --cpu 1 --depth 128 "
+              "--depth-isolated 7 --max-domains 3 --max-pages 64 "
+              "--max-ring-page-order 0 --no-spin --foreground --name N --rundir R",
+              &o),
+        0);
     assert_string_equal(o.dom0.image_path, "F");
     assert_int_equal(o.dom0.engine, DOM0_ENGINE_MODEL);
     assert_string_equal(o.dom0.model, "mean=1us");
     assert_int_equal(o.dom0.cache_ppm, 2500);
-    assert_string_equal(o.dom0.cache_policy, "fifo");
+    assert_string_equal(o.dom0.cache_policy, "clock");
     assert_int_equal(o.dom0.idle_timeout_ns, 500000000);
     assert_int_equal(o.dom0.tdf_num, 1);
     assert_int_equal(o.dom0.tdf_den, 100);
@@ -163,6 +164,7 @@ static void refuses_wrong_options(void **state)
     assert_refused("start --cache-percent 1.0001", "--cache-percent");
     assert_refused("start --cache-percent 2", "--cache-percent");
     assert_refused("start --cache-bytes -1", "--cache-bytes");
+    assert_refused("start --cache-policy astrology", "lru");
     assert_refused("start --idle-timeout never", "--idle-timeout");
     assert_refused("start --tdf 0", "--tdf");
     assert_refused("start --depth 129", "--depth");
