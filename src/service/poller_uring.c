@@ -43,7 +43,7 @@ struct poller_watch {
     bool is_called;  /* fn is running */
 };
 
-enum { EVENTS_PER_RUN = 8 };
+enum { EVENTS_PER_RUN = 16 };
 
 struct poller_uring {
     struct poller base;

@@ -172,14 +172,13 @@ void vbd_ring_done(struct pending *p, int status)
     p->state = PENDING_FREE;
     p->next = vr->free;
     vr->free = p;
-    if (from_disk) { /* hits are flushed by vbd_ring_consume, several at once */
-        vbd_ring_flush(vr);
+    if (from_disk) /* hits are flushed by the vbd_ring_consume that is running now */
         vr->config.answered(vr->config.ctx, vr);
-    }
 }
 
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
 {
+    vbd_ring_flush(vr); /* what has come from the disk: the front end is woken before we look */
     if (vr->halted)
         return 0;
     int waiting = back_ring_look(&vr->ring);

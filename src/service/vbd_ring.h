@@ -30,8 +30,8 @@ struct vbd_ring_config {
     evtchn_port_t port; /* the domain's port to notify, and the vCPU that it is bound to */
     uint32_t vcpu;
     bool persistent_grants;
-    /* A response that came from the disk was shown to the front end, whose next request may follow
-     * at once. */
+    /* A response came from the disk: vbd_ring_consume must run soon, it shows responses to the
+     * front end (several at once: a wake-up is dear) and takes what that one asks for next. */
     void (*answered)(void *ctx, struct vbd_ring *ring);
     void *ctx;
 };
@@ -80,7 +80,8 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
 /* Requests in flight are forgotten (their reads end in Dom0's own buffers). NULL allowed. */
 void vbd_ring_destroy(struct vbd_ring *vr);
 
-/* Takes up to VBD_RING_CONSUME_BATCH requests. Returns how many, or -EPROTO: halted just now. */
+/* Shows the front end what is answered, then takes up to VBD_RING_CONSUME_BATCH requests. Returns
+ * how many, or -EPROTO: halted just now. */
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns);
 /* The pending_done_fn of the disk queue. */
 void vbd_ring_done(struct pending *p, int status);
