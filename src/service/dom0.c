@@ -58,8 +58,12 @@ static void loop(struct dom0 *d)
         dom0_reanchor_clocks(d, now_ns);
         uint32_t work = run_rings(d, now_ns);
         work += disk_queue_dispatch(d->disk_queue, now_ns);
-        work += events > 0 ? (uint32_t)events : 0;
         work += run_store(d);
+        if (events > 0) { /* only then a descriptor can have become free */
+            work += (uint32_t)events;
+            control_accept_again(d->control);
+            store_socket_accept_again(d->store_socket);
+        }
         if (fault_guard_any())
             dom0_end_faulted(d);
         if (work == 0 && ring_loop_settle(&d->ring_loop, now_ns))
