@@ -172,11 +172,13 @@ bool store_socket_pump(struct store_socket *ss)
             close_peer(ss, peer);
             continue;
         }
+        /* Input for which there is no room: worth another look as soon as requests are carried out,
+         * or, when it is the output that is full, once the peer reads (an edge tells). */
         waiting |= peer->readable;
         link = &peer->next;
     }
     ss->pump_needed |= waiting;
-    return waiting;
+    return waiting && !xs_server_idle(ss->store);
 }
 
 static int bind_listener(struct store_socket *ss)

@@ -28,7 +28,8 @@ void store_socket_destroy(struct store_socket *ss);
 void store_socket_accept_again(struct store_socket *ss);
 
 /* Moves bytes for connections that have something to move; call after xs_server_run. True: some
- * connection still has input that found no room. */
+ * connection still has input that found no room, and the store has work that makes room. Input of a
+ * peer that does not read its replies waits without keeping anybody awake. */
 bool store_socket_pump(struct store_socket *ss);
 
 #endif

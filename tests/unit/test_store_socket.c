@@ -179,6 +179,42 @@ static void connections_are_bounded(void **state)
         close(fd[i]);
 }
 
+/*
+ * A client that sends as fast as it can and never reads. Its replies wait up to a bound, then its
+ * requests do; Dom0 must be able to sleep meanwhile, and everything is answered once it reads.
+ */
+static void a_peer_that_does_not_read_keeps_nobody_awake(void **state)
+{
+    struct fixture *f = *state;
+    char value[2049], bytes[64], payload[XENSTORE_PAYLOAD_MAX + 1];
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    assert_int_equal(xs_local_write(f->store, "/k", value), 0);
+    int fd = dial(f);
+    size_t size = read_request(bytes, "/k");
+    uint32_t sent = 0, answered = 0;
+    for (int full = 0; full < 3;) {
+        if (send(fd, bytes, size, MSG_DONTWAIT) == (ssize_t)size)
+            sent++;
+        else
+            full++;
+        if (sent % 64 == 0 || full > 0)
+            run(f);
+    }
+    bool awake = true;
+    for (int i = 0; i < 1000 && awake; i++)
+        awake = turn(f);
+    assert_false(awake);
+    for (bool busy = true; busy;) {
+        busy = false;
+        for (; take_reply(fd, payload) == XS_READ; answered++)
+            busy = true;
+        run(f);
+    }
+    assert_int_equal(answered, sent);
+    close(fd);
+}
+
 static struct rlimit take_descriptors_away(void)
 {
     struct rlimit before, none;
@@ -219,6 +255,7 @@ int main(void)
         STORE_TEST(a_request_may_come_byte_by_byte),
         STORE_TEST(an_oversized_request_ends_the_connection),
         STORE_TEST(connections_are_bounded),
+        STORE_TEST(a_peer_that_does_not_read_keeps_nobody_awake),
         STORE_TEST(a_connection_that_found_no_descriptor_is_taken_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
