@@ -115,6 +115,8 @@ static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, c
     rc = segment_attach(fds[0], &domu->segment);
     close(fds[0]);
     domu->doorbell_fd = fds[1];
+    if (rc == 0 && domu->segment.domid != reply.arg0)
+        rc = -EPROTO;
     if (rc < 0)
         snprintf(why, why_bytes,
                  "the memory that the service sent makes no sense (%s): are service and client of "
@@ -283,10 +285,11 @@ int domu_move(struct domu *fresh, struct domu *old)
     /* A store client is tied to its page's address and its owner. This one has no answer and no
      * event outstanding that matters: the caller watches again. */
     xs_client_destroy(fresh->store);
+    /* Nothing is left in fresh: what fails from here on must not be given back twice. */
+    *fresh = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     int rc = xs_client_create(old->segment.store, &store_ops, old, &old->store);
     if (rc < 0)
         return rc;
     store_full_u32(&old->dead, 0);
-    *fresh = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     return start_lifeline(old);
 }
