@@ -62,7 +62,7 @@ BENCH    := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 # Objects depend on the file that holds their flags and archives on the one that holds their members'
 # names, so that another compiler, a library installed in between or a deleted source is noticed.
 FLAGS_TEXT := $(strip $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS))
-LISTS_TEXT := $(strip $(foreach d,$(SRC_DIRS),$(call srcs_of,$(d))))
+LISTS_TEXT := $(strip $(foreach d,$(SRC_DIRS),$(call srcs_of,$(d))) $(wildcard tests/fakes/fake_*.c))
 define remember
 ifneq ($$(strip $$(file <$(1))),$$($(2)))
 $$(shell mkdir -p $(dir $(1)))
@@ -107,12 +107,17 @@ $(BIN)/service $(BIN)/client $(BIN)/tool_for_integrity:
 $(BIN)/integrity: $(BIN)/tool_for_integrity
 	$(Q)ln -sf tool_for_integrity $@
 
-link_all = $(CC) $(LDFLAGS) $(1) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(2) $(LDLIBS)
+# Stand-ins that several tests share: only what a test uses is linked into it.
+$(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $(OUT)/lists
+	$(say) AR $@
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-$(OUT)/tests/%: $(OUT)/tests/unit/%.o $(LIBS)
+link_all = $(CC) $(LDFLAGS) $(1) -o $@ $< -Wl,--start-group $(3) $(LIBS) -Wl,--end-group $(2) $(LDLIBS)
+
+$(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/libfakes.a $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(call link_all,,-lcmocka)
+	$(Q)$(call link_all,,-lcmocka,$(OUT)/libfakes.a)
 
 $(OUT)/bench/%: $(OUT)/bench/%.o $(LIBS)
 	$(say) LD $@

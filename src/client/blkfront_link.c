@@ -104,7 +104,6 @@ static void link_failed(struct blkfront *bf, int error, const char *why)
     blkfront_fail(bf, error, why, &wakes);
     bf->linking = false;
     blkfront_unlock(bf, &wakes);
-    evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
 }
 
 /* Puts the fresh domain where the old one was; see the head of this file. */

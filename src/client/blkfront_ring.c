@@ -5,6 +5,7 @@
 
 #include "client/blkfront_parts.h"
 #include "ring/barrier.h"
+#include "ring/evtchn.h"
 #include "ring/futex.h"
 
 static uint8_t *entry_data(struct blkfront *bf, const struct shadow_entry *entry)
@@ -174,4 +175,6 @@ void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_
     }
     blkfront_nudge(bf, true, wakes);
     pthread_cond_broadcast(&bf->link_changed);
+    /* The leader sleeps on the vCPU, and a Dom0 that lies need not send the event that ends it. */
+    evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
 }

@@ -115,6 +115,8 @@ static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, c
     rc = segment_attach(fds[0], &domu->segment);
     close(fds[0]);
     domu->doorbell_fd = fds[1];
+    if (rc == 0 && domu->segment.domid != reply.arg0)
+        rc = -EPROTO;
     if (rc < 0)
         snprintf(why, why_bytes,
                  "the memory that the service sent makes no sense (%s): are service and client of "
@@ -282,7 +284,8 @@ int domu_move(struct domu *fresh, struct domu *old)
     old->segment.domid = fresh->segment.domid;
     old->store = fresh->store;
     xs_client_move(old->store, old->segment.store, old);
-    store_full_u32(&old->dead, 0);
+    /* Nothing is left in fresh: what fails from here on must not be given back twice. */
     *fresh = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    store_full_u32(&old->dead, 0);
     return start_lifeline(old);
 }

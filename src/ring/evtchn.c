@@ -51,9 +51,18 @@ void evtchn_raise_upcall(struct shared_info *si, uint32_t vcpu)
     (void)futex_wake(upcall_word(si, vcpu), INT_MAX, FUTEX_SCOPE_SHARED);
 }
 
+static int64_t monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 int evtchn_wait(struct shared_info *si, uint32_t vcpu, int64_t timeout_ns)
 {
     const uint32_t *word = upcall_word(si, vcpu);
+    int64_t begin_ns = timeout_ns > 0 ? monotonic_ns() : 0;
+    int64_t left_ns = timeout_ns;
     for (;;) {
         if (load_full_u8(&si->vcpu_info[vcpu].evtchn_upcall_pending) != 0)
             return 0;
@@ -62,8 +71,15 @@ int evtchn_wait(struct shared_info *si, uint32_t vcpu, int64_t timeout_ns)
         uint32_t seen = load_full_u32(word);
         if ((seen & UPCALL_PENDING_BYTE) != 0)
             return 0;
-        if (futex_wait(word, seen, timeout_ns, FUTEX_SCOPE_SHARED) == -ETIMEDOUT)
+        if (futex_wait(word, seen, left_ns, FUTEX_SCOPE_SHARED) == -ETIMEDOUT)
             return -ETIMEDOUT;
+        /* Woken for nothing: what has passed counts, or a stream of wake-ups would go on for ever.
+         */
+        if (timeout_ns > 0) {
+            left_ns = timeout_ns - (monotonic_ns() - begin_ns);
+            if (left_ns < 0)
+                left_ns = 0;
+        }
     }
 }
 

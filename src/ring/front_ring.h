@@ -10,6 +10,7 @@
 #ifndef SPLITDOM_RING_FRONT_RING_H
 #define SPLITDOM_RING_FRONT_RING_H
 
+#include <assert.h>
 #include <errno.h>
 
 #include "ring/sring.h"
@@ -40,9 +41,11 @@ static inline uint32_t front_ring_free(const struct front_ring *ring)
     return ring->nr_ents - (ring->req_prod_pvt - ring->rsp_cons);
 }
 
-/* Fills the next slot; the caller made sure that front_ring_free is not 0. Not visible yet. */
+/* Fills the next slot; the caller made sure that front_ring_free is not 0 and that there are at
+ * most BLKIF_MAX_SEGMENTS_PER_REQUEST segments. Not visible yet. */
 static inline void front_ring_put_request(struct front_ring *ring, const struct blkif_request *req)
 {
+    assert(req->nr_segments <= BLKIF_MAX_SEGMENTS_PER_REQUEST);
     uint32_t slot = ring->req_prod_pvt++ & (ring->nr_ents - 1);
     size_t bytes = offsetof(struct blkif_request, seg) +
                    req->nr_segments * sizeof(struct blkif_request_segment);

@@ -17,6 +17,7 @@ enum {
     PFN_GNTTAB = 3,
     GRANT_REF_STORE = 1, /* GNTTAB_RESERVED_XENSTORE */
     NAME_TRIES = 16,
+    RESERVE_CHUNK_BYTES = 1 << 20,
 };
 
 /* Enough entries to grant every page once, besides the reserved ones. */
@@ -97,6 +98,24 @@ static int open_nameless(void)
     return -EEXIST;
 }
 
+/*
+ * Takes the memory now. A signal interrupts the reservation, and tmpfs then gives all of it back:
+ * in small pieces it gets ahead however often a timer of the process fires.
+ */
+static int reserve(int file, off_t bytes)
+{
+    for (off_t done = 0; done < bytes;) {
+        off_t left = bytes - done;
+        off_t chunk = left < RESERVE_CHUNK_BYTES ? left : RESERVE_CHUNK_BYTES;
+        int error = posix_fallocate(file, done, chunk);
+        if (error == 0)
+            done += chunk;
+        else if (error != EINTR)
+            return -error;
+    }
+    return 0;
+}
+
 int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *fd)
 {
     memset(out, 0, sizeof(*out));
@@ -110,7 +129,7 @@ int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *f
     struct start_info si;
     describe(nr_pages, domid, &si);
     off_t bytes = (off_t)nr_pages << XEN_PAGE_SHIFT;
-    int rc = ftruncate(file, bytes) < 0 ? -errno : -posix_fallocate(file, 0, bytes);
+    int rc = ftruncate(file, bytes) < 0 ? -errno : reserve(file, bytes);
     if (rc == 0)
         rc = map(file, &si, out);
     if (rc < 0) {

@@ -32,6 +32,7 @@ struct control {
     struct control_peer *peers;
     uint32_t peer_count;
     uint32_t peers_max;
+    bool accept_failed; /* a connection may wait that no edge will tell of again */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -204,17 +205,19 @@ static void refuse(struct control *control, int fd, const char *why)
     close(fd);
 }
 
-static void on_listen(void *ctx, uint32_t revents)
+/* Takes every connection that waits. Out of descriptors or memory, it is left to
+ * control_accept_again: the edge that told of it is gone. */
+static void accept_all(struct control *control)
 {
-    struct control *control = ctx;
-    (void)revents;
     for (;;) {
         int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0 && errno == EINTR)
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
         if (fd < 0) {
-            if (errno != EAGAIN)
-                log_line(control->log, "dom0.sock: accept: %s", strerror(errno));
+            bool failed = errno != EAGAIN;
+            if (failed && !control->accept_failed)
+                log_line(control->log, "dom0.sock: accept: %s: trying again", strerror(errno));
+            control->accept_failed = failed;
             return;
         }
         if (!same_user(fd))
@@ -224,6 +227,18 @@ static void on_listen(void *ctx, uint32_t revents)
         else
             add_peer(control, fd);
     }
+}
+
+static void on_listen(void *ctx, uint32_t revents)
+{
+    (void)revents;
+    accept_all(ctx);
+}
+
+void control_accept_again(struct control *control)
+{
+    if (control->accept_failed && control->fd >= 0)
+        accept_all(control);
 }
 
 static int bind_listener(struct control *control)

@@ -39,6 +39,10 @@ int control_create(const char *path, struct poller *poller, struct log *log,
                    uint32_t connections_max, const struct control_ops *ops, void *ctx,
                    struct control **out);
 
+/* Takes connections that had to wait because descriptors or memory had run out. Call it whenever
+ * something may have been closed; costs nothing when none waits. */
+void control_accept_again(struct control *control);
+
 /* Ends a domain's connection from our side, and with it the domain (end_domain is called). */
 void control_drop_domain(struct control *control, struct domain *domain);
 

@@ -29,6 +29,8 @@ struct disk_read {
     struct pending_list waiting;
     uint64_t first_sector; /* of io, at its aligned offset */
     uint8_t *buffer;
+    bool under_way;
+    bool stale; /* began before the image changed: to be neither joined nor kept */
     struct disk_read *next_free;
 };
 
@@ -43,6 +45,7 @@ struct disk_queue {
     struct disk_read *free_reads;
     struct disk_read *reads;
     void *pool;
+    uint32_t depth; /* how many reads there are */
     uint32_t in_flight;
     uint64_t now_ns; /* of the present turn: completions are counted at it */
 };
@@ -87,6 +90,7 @@ int disk_queue_create(const struct disk_queue_config *config, pending_done_fn *d
         return -ENOMEM;
     }
     q->image = config->image;
+    q->depth = config->depth;
     q->done = done;
     sched_init(&q->sched, config->depth, config->depth_isolated);
     uint64_t secret = 0;
@@ -226,7 +230,9 @@ static void read_done(struct disk_io *io)
     struct disk_queue *q = read->queue;
     int status = io->status;
 
-    inflight_remove(&q->inflight, &read->flight);
+    if (!read->stale)
+        inflight_remove(&q->inflight, &read->flight);
+    read->under_way = false;
     q->in_flight--;
     if (status < 0)
         q->stats.disk_errors++;
@@ -241,7 +247,8 @@ static void read_done(struct disk_io *io)
         p->read = NULL;
         if (status == 0) {
             copy_to_domain(p, data);
-            keep_in_cache(q, p, data);
+            if (!read->stale)
+                keep_in_cache(q, p, data);
         }
         q->done(p, status);
     }
@@ -259,6 +266,8 @@ static void send_to_disk(struct disk_queue *q, struct disk_client *client, struc
     read->io.buffer = read->buffer;
     read->io.done = read_done;
     read->client = client;
+    read->under_way = true;
+    read->stale = false;
     read->first_sector = read->io.offset_bytes / BLKIF_SECTOR_SIZE;
     inflight_add(&q->inflight, &read->flight, read->first_sector,
                  read->io.length_bytes / BLKIF_SECTOR_SIZE);
@@ -335,6 +344,13 @@ void disk_client_detach(struct disk_queue *q, struct disk_client *client)
 void disk_queue_image_changed(struct disk_queue *q)
 {
     cache_clear(q->cache);
+    for (uint32_t i = 0; i < q->depth; i++) {
+        struct disk_read *read = &q->reads[i];
+        if (read->under_way && !read->stale) {
+            inflight_remove(&q->inflight, &read->flight);
+            read->stale = true;
+        }
+    }
 }
 
 const struct disk_queue_stats *disk_queue_stats(const struct disk_queue *q)

@@ -74,7 +74,7 @@ void disk_queue_cancel(struct disk_queue *q, struct disk_client *client, struct 
  * only with the next poller_run. Returns how many. */
 uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns);
 
-/* The image changed its size: cached data may be stale. */
+/* The image changed: what was read before, or is being read now, answers nobody who asks later. */
 void disk_queue_image_changed(struct disk_queue *q);
 
 const struct disk_queue_stats *disk_queue_stats(const struct disk_queue *q);

@@ -62,6 +62,8 @@ static void turn(struct dom0 *d)
     uint64_t now_ns = 0;
     uint32_t work = 1;
     (void)poller_run(d->poller, false);
+    control_accept_again(d->control); /* a descriptor may have become free */
+    store_socket_accept_again(d->store_socket);
     for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++) {
         now_ns = monotonic_ns();
         work = run_rings(d, now_ns);

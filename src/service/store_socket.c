@@ -35,6 +35,7 @@ struct store_socket {
     uint32_t peer_count;
     uint32_t peers_max;
     bool pump_needed;
+    bool accept_failed; /* a connection may wait that no edge will tell of again */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -89,17 +90,19 @@ static int add_peer(struct store_socket *ss, int fd)
     return 0;
 }
 
-static void on_listen(void *ctx, uint32_t revents)
+/* Takes every connection that waits. Out of descriptors or memory, it is left to
+ * store_socket_accept_again: the edge that told of it is gone. */
+static void accept_all(struct store_socket *ss)
 {
-    struct store_socket *ss = ctx;
-    (void)revents;
     for (;;) {
         int fd = accept4(ss->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && errno == EINTR)
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
         if (fd < 0) {
-            if (errno != EAGAIN)
-                log_line(ss->log, "xenstore.sock: accept: %s", strerror(errno));
+            bool failed = errno != EAGAIN;
+            if (failed && !ss->accept_failed)
+                log_line(ss->log, "xenstore.sock: accept: %s: trying again", strerror(errno));
+            ss->accept_failed = failed;
             return;
         }
         if (ss->peer_count >= ss->peers_max) {
@@ -110,6 +113,18 @@ static void on_listen(void *ctx, uint32_t revents)
             log_line(ss->log, "xenstore.sock: out of memory: a connection refused");
         }
     }
+}
+
+static void on_listen(void *ctx, uint32_t revents)
+{
+    (void)revents;
+    accept_all(ctx);
+}
+
+void store_socket_accept_again(struct store_socket *ss)
+{
+    if (ss->accept_failed)
+        accept_all(ss);
 }
 
 static void pump_input(struct store_peer *peer)
@@ -157,11 +172,13 @@ bool store_socket_pump(struct store_socket *ss)
             close_peer(ss, peer);
             continue;
         }
+        /* Input for which there is no room: worth another look as soon as requests are carried out,
+         * or, when it is the output that is full, once the peer reads (an edge tells). */
         waiting |= peer->readable;
         link = &peer->next;
     }
     ss->pump_needed |= waiting;
-    return waiting;
+    return waiting && !xs_server_idle(ss->store);
 }
 
 static int bind_listener(struct store_socket *ss)

@@ -23,8 +23,13 @@ int store_socket_create(const char *path, struct poller *poller, struct xs_serve
 /* Closes everything and removes the socket. NULL allowed. */
 void store_socket_destroy(struct store_socket *ss);
 
+/* Takes connections that had to wait because descriptors or memory had run out. Call it whenever
+ * something may have been closed; costs nothing when none waits. */
+void store_socket_accept_again(struct store_socket *ss);
+
 /* Moves bytes for connections that have something to move; call after xs_server_run. True: some
- * connection still has input that found no room. */
+ * connection still has input that found no room, and the store has work that makes room. Input of a
+ * peer that does not read its replies waits without keeping anybody awake. */
 bool store_socket_pump(struct store_socket *ss);
 
 #endif

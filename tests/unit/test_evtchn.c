@@ -182,6 +182,37 @@ static void wait_times_out(void **state)
     assert_int_equal(evtchn_wait(si, 0, 1000000), -ETIMEDOUT);
 }
 
+struct waker {
+    struct shared_info *si;
+    uint32_t stop;
+};
+
+/* Wakes vCPU 0 again and again although nothing is pending. */
+static void *wake_for_nothing(void *arg)
+{
+    struct waker *waker = arg;
+    const struct timespec pause = {.tv_nsec = 500000};
+    for (int i = 0; i < 8000 && load_full_u32(&waker->stop) == 0; i++) {
+        (void)evtchn_wake(waker->si, 0);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+static void wake_ups_for_nothing_do_not_lengthen_the_wait(void **state)
+{
+    struct waker waker = {.si = *state};
+    struct timespec begin, end;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, wake_for_nothing, &waker), 0);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    assert_int_equal(evtchn_wait(waker.si, 0, 50000000), -ETIMEDOUT);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    store_full_u32(&waker.stop, 1);
+    pthread_join(thread, NULL);
+    assert_true(end.tv_sec - begin.tv_sec < 3);
+}
+
 /* Whatever lies beside the flag in the futex word must neither wake nor block. */
 static void wait_looks_only_at_the_flag(void **state)
 {
@@ -352,6 +383,7 @@ int main(void)
         SI_TEST(unmask_without_an_event_raises_nothing),
         SI_TEST(raise_upcall_wakes_without_a_port),
         SI_TEST(wait_times_out),
+        SI_TEST(wake_ups_for_nothing_do_not_lengthen_the_wait),
         SI_TEST(wait_looks_only_at_the_flag),
         SI_TEST(an_event_ends_a_sleep),
         SI_TEST(raise_upcall_ends_every_sleep),

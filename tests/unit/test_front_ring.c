@@ -2,10 +2,15 @@
 /* front_ring: the front end's half, against a back end that is played by writing the shared page.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -306,6 +311,28 @@ static void hint_follows_the_shared_index(void **state)
     assert_false(front_ring_has_hint(&f->front));
 }
 
+/* Twelve segments would be written over the next slot: our own mistake, so it ends the program. */
+static void put_refuses_more_segments_than_a_slot_holds(void **state)
+{
+    struct fixture *f = *state;
+    int status;
+    sring_init(f->sring, 0);
+    front_ring_init(&f->front, f->sring, NR_ENTS, 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit no_core = {0, 0};
+        struct blkif_request req[2] = {{.nr_segments = BLKIF_MAX_SEGMENTS_PER_REQUEST + 1}};
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        (void)signal(SIGABRT, SIG_DFL);
+        (void)freopen("/dev/null", "w", stderr);
+        front_ring_put_request(&f->front, req);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +351,7 @@ int main(void)
         cmocka_unit_test(an_index_is_checked_before_each_use),
         cmocka_unit_test(final_check_arms_one_ahead),
         cmocka_unit_test(hint_follows_the_shared_index),
+        cmocka_unit_test(put_refuses_more_segments_than_a_slot_holds),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

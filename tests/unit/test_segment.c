@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -267,6 +269,33 @@ static void detach_may_run_twice(void **state)
     segment_detach(&never);
 }
 
+static void ignore_signal(int signo)
+{
+    (void)signo;
+}
+
+/* A program with a fast interval timer: each tick interrupts the reservation of the memory. */
+static void create_gets_ahead_of_a_timer(void **state)
+{
+    (void)state;
+    const struct sigaction action = {.sa_handler = ignore_signal};
+    const struct itimerval ticks = {{0, 500}, {0, 500}}, none = {{0, 0}, {0, 0}};
+    struct sigaction before;
+    struct segment s;
+    int fd, rc;
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &ticks, NULL), 0);
+    rc = segment_create(SEGMENT_PAGES_MAX, DOMID, &s, &fd);
+    assert_int_equal(setitimer(ITIMER_REAL, &none, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    assert_int_equal(rc, 0);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_blocks, (blkcnt_t)SEGMENT_PAGES_MAX * (XEN_PAGE_SIZE / 512));
+    segment_detach(&s);
+    close(fd);
+}
+
 int main(void)
 {
 #define SEGMENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -274,6 +303,7 @@ int main(void)
         cmocka_unit_test(areas_follow_each_other_without_overlap),
         cmocka_unit_test(pages_for_is_enough_and_no_more),
         cmocka_unit_test(create_refuses_sizes_out_of_range),
+        cmocka_unit_test(create_gets_ahead_of_a_timer),
         SEGMENT_TEST(the_file_is_private_and_has_no_name),
         SEGMENT_TEST(a_fresh_segment_tells_the_truth),
         SEGMENT_TEST(only_the_store_page_is_granted_at_birth),

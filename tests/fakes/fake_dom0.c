@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake_dom0.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ring/evtchn.h"
+#include "service/toolstack.h"
+#include "splitdom/xenbus.h"
+#include "tdf/clock.h"
+#include "xenstore/rundir.h"
+#include "xenstore/xs_conn.h"
+#include "xenstore/xs_local.h"
+#include "xenstore/xs_ring.h"
+
+enum { DOMID = 3, FIRST_PORT = 2, PUMPS = 64 };
+
+struct fake_dom0 {
+    struct fake_dom0_script script;
+    struct rundir rundir;
+    pthread_t thread;
+    int listen_fd, stop_fd, peer_fd, doorbell_fd;
+    uint32_t domains; /* atomic */
+    struct segment segment;
+    struct tdf_source source;
+    struct tdf_clock clock;
+    struct xs_server *store;
+    struct xs_conn *conn;
+    struct xs_local_watch *watch;
+    int front_state;
+    bool connected, seen_request;
+    struct back_ring ring;
+    evtchn_port_t next_port, port;
+    uint32_t vcpu[EVTCHN_2L_NR_CHANNELS];
+};
+
+void *fake_dom0_ctx(struct fake_dom0 *dom0)
+{
+    return dom0->script.ctx;
+}
+
+struct back_ring *fake_dom0_ring(struct fake_dom0 *dom0)
+{
+    return &dom0->ring;
+}
+
+uint32_t fake_dom0_domains(struct fake_dom0 *dom0)
+{
+    return load_full_u32(&dom0->domains);
+}
+
+static uint8_t *granted_page(struct fake_dom0 *dom0, grant_ref_t ref)
+{
+    if (ref >= dom0->segment.nr_grant_entries)
+        abort();
+    return segment_page(&dom0->segment, load_full_u32(&dom0->segment.gnttab[ref].frame));
+}
+
+void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req)
+{
+    uint64_t sector = req->sector_number;
+    for (uint32_t i = 0; i < req->nr_segments; i++) {
+        uint64_t *page = (uint64_t *)(void *)granted_page(dom0, req->seg[i].gref);
+        for (uint32_t s = req->seg[i].first_sect; s <= req->seg[i].last_sect; s++, sector++) {
+            for (uint32_t w = 0; w < 64; w++)
+                page[s * 64 + w] = sector;
+        }
+    }
+}
+
+void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status)
+{
+    back_ring_put_response(&dom0->ring, id, operation, status);
+}
+
+static void notify(struct fake_dom0 *dom0, evtchn_port_t port, uint32_t vcpu)
+{
+    if (evtchn_set_pending(dom0->segment.shared_info, port, vcpu))
+        (void)evtchn_wake(dom0->segment.shared_info, vcpu);
+}
+
+void fake_dom0_flush(struct fake_dom0 *dom0)
+{
+    if (back_ring_push(&dom0->ring) && !(dom0->script.silent && dom0->seen_request))
+        notify(dom0, dom0->port, dom0->vcpu[dom0->port]);
+}
+
+void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req)
+{
+    fake_dom0_fill(dom0, req);
+    fake_dom0_respond(dom0, req->id, req->operation, BLKIF_RSP_OKAY);
+    fake_dom0_flush(dom0);
+}
+
+void fake_dom0_node(struct fake_dom0 *dom0, const char *node, const char *value)
+{
+    char path[TOOLSTACK_PATH_MAX];
+    toolstack_back_path(path, DOMID, node);
+    if (xs_local_write(dom0->store, path, value) < 0)
+        abort();
+}
+
+static uint64_t front_number(struct fake_dom0 *dom0, const char *node, uint64_t fallback)
+{
+    char path[TOOLSTACK_PATH_MAX];
+    uint64_t number;
+    toolstack_front_path(path, DOMID, node);
+    return xs_local_read_u64(dom0->store, path, UINT32_MAX, &number) < 0 ? fallback : number;
+}
+
+static void connect_ring(struct fake_dom0 *dom0)
+{
+    char sectors[32];
+    uint64_t order = front_number(dom0, "ring-page-order", 0);
+    uint64_t ref = front_number(dom0, order == 0 ? "ring-ref" : "ring-ref0", 0);
+    dom0->port = (evtchn_port_t)front_number(dom0, "event-channel", 0);
+    back_ring_init(&dom0->ring, (void *)granted_page(dom0, (grant_ref_t)ref),
+                   sring_entries((uint32_t)order), 0);
+    snprintf(sectors, sizeof(sectors), "%llu",
+             (unsigned long long)(dom0->script.sectors != 0 ? dom0->script.sectors : 1u << 20));
+    fake_dom0_node(dom0, "sectors", sectors);
+    fake_dom0_node(dom0, "sector-size", "512");
+    fake_dom0_node(dom0, "info", "4");
+    if (dom0->script.change_nodes != NULL)
+        dom0->script.change_nodes(dom0, dom0->store);
+    dom0->connected = true;
+    fake_dom0_node(dom0, "state", "4");
+}
+
+static void front_changed(void *ctx, const char *path)
+{
+    struct fake_dom0 *dom0 = ctx;
+    (void)path;
+    int state = (int)front_number(dom0, "state", XenbusStateClosed);
+    if (state == dom0->front_state)
+        return;
+    dom0->front_state = state;
+    if (state == XenbusStateInitialised && dom0->script.refuse_ring)
+        fake_dom0_node(dom0, "state", "5");
+    else if (state == XenbusStateInitialised)
+        connect_ring(dom0);
+    else if (state == XenbusStateClosing)
+        fake_dom0_node(dom0, "state", "5");
+    else if (state == XenbusStateClosed)
+        fake_dom0_node(dom0, "state", "6");
+}
+
+static void pump(struct fake_dom0 *dom0)
+{
+    for (int i = 0; i < PUMPS; i++) {
+        bool told = false;
+        (void)xs_ring_pump(dom0->segment.store, dom0->conn, &told);
+        bool more = xs_server_run(dom0->store, 64);
+        (void)xs_ring_pump(dom0->segment.store, dom0->conn, &told);
+        if (told)
+            notify(dom0, SEGMENT_STORE_EVTCHN, 0);
+        if (!more && !told)
+            return;
+    }
+}
+
+static void serve_ring(struct fake_dom0 *dom0)
+{
+    do {
+        int waiting = back_ring_look(&dom0->ring);
+        for (; waiting > 0; waiting--) {
+            struct blkif_request req;
+            memset(&req, 0, sizeof(req));
+            back_ring_take_request(&dom0->ring, &req);
+            dom0->seen_request = true;
+            if (dom0->script.request != NULL)
+                dom0->script.request(dom0, &req);
+            else
+                fake_dom0_serve(dom0, &req);
+        }
+        if (dom0->script.idle != NULL)
+            dom0->script.idle(dom0);
+    } while (back_ring_final_check(&dom0->ring));
+}
+
+static void send_reply(struct fake_dom0 *dom0, const struct control_reply *reply, const int *fds,
+                       int fd_count)
+{
+    union {
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec iov = {.iov_base = (void *)reply, .iov_len = sizeof(*reply)};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (fd_count > 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE((size_t)fd_count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN((size_t)fd_count * sizeof(int));
+        memcpy(CMSG_DATA(header), fds, (size_t)fd_count * sizeof(int));
+    }
+    (void)sendmsg(dom0->peer_fd, &message, MSG_NOSIGNAL);
+}
+
+static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = DOMID};
+    int fds[2], fd_count = 2;
+    if (segment_create(nr_pages, DOMID, &dom0->segment, &fds[0]) < 0)
+        abort();
+    fds[1] = dom0->doorbell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    tdf_source_monotonic(&dom0->source);
+    xs_ring_init(dom0->segment.store);
+    if (tdf_clock_init(&dom0->clock, &dom0->source, dom0->segment.shared_info, 1,
+                       (struct tdf){1, 1}) < 0 ||
+        xs_server_create(NULL, &dom0->store) < 0 || xs_server_introduce(dom0->store, DOMID) < 0 ||
+        xs_conn_open(dom0->store, DOMID, false, NULL, NULL, &dom0->conn) < 0 ||
+        toolstack_create_domain(dom0->store, DOMID, "fake") < 0)
+        abort();
+    char path[TOOLSTACK_PATH_MAX], order[16];
+    snprintf(order, sizeof(order), "%u", dom0->script.max_order);
+    fake_dom0_node(dom0, "max-ring-page-order", order);
+    fake_dom0_node(dom0, "state", "2");
+    toolstack_front_path(path, DOMID, "state");
+    if (xs_local_watch(dom0->store, path, front_changed, dom0, &dom0->watch) < 0)
+        abort();
+    dom0->next_port = FIRST_PORT;
+    if (dom0->script.change_segment != NULL)
+        dom0->script.change_segment(&dom0->segment);
+    if (dom0->script.change_reply != NULL)
+        dom0->script.change_reply(&reply, &fd_count);
+    store_full_u32(&dom0->domains, 1);
+    send_reply(dom0, &reply, fds, fd_count);
+    close(fds[0]);
+}
+
+static void end_domain(struct fake_dom0 *dom0)
+{
+    if (dom0->store != NULL) {
+        xs_local_unwatch(dom0->watch);
+        xs_conn_close(dom0->conn);
+        xs_server_destroy(dom0->store);
+        dom0->store = NULL;
+        close(dom0->doorbell_fd);
+        segment_detach(&dom0->segment);
+    }
+    dom0->doorbell_fd = -1;
+    dom0->connected = dom0->seen_request = false;
+    dom0->front_state = 0;
+    if (dom0->peer_fd >= 0)
+        close(dom0->peer_fd);
+    dom0->peer_fd = -1;
+    store_full_u32(&dom0->domains, 0);
+}
+
+static void on_control(struct fake_dom0 *dom0)
+{
+    struct control_request request;
+    ssize_t n = recv(dom0->peer_fd, &request, sizeof(request), MSG_DONTWAIT);
+    if (n != (ssize_t)sizeof(request)) {
+        end_domain(dom0);
+        return;
+    }
+    if (request.op == CONTROL_CREATE_DOMAIN) {
+        create_domain(dom0, request.arg0);
+    } else {
+        struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = dom0->next_port};
+        dom0->vcpu[dom0->next_port++] = request.arg0;
+        send_reply(dom0, &reply, NULL, 0);
+    }
+}
+
+static void *run(void *arg)
+{
+    struct fake_dom0 *dom0 = arg;
+    for (;;) {
+        struct pollfd fds[4] = {{.fd = dom0->stop_fd, .events = POLLIN},
+                                {.fd = dom0->peer_fd < 0 ? dom0->listen_fd : -1, .events = POLLIN},
+                                {.fd = dom0->peer_fd, .events = POLLIN},
+                                {.fd = dom0->doorbell_fd, .events = POLLIN}};
+        if (poll(fds, 4, -1) < 0)
+            continue;
+        if (fds[0].revents != 0)
+            break;
+        if (fds[1].revents != 0)
+            dom0->peer_fd = accept4(dom0->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fds[3].revents != 0) {
+            uint64_t count;
+            (void)!read(dom0->doorbell_fd, &count, sizeof(count));
+            pump(dom0);
+            if (dom0->connected)
+                serve_ring(dom0);
+        }
+        if (fds[2].revents != 0)
+            on_control(dom0);
+    }
+    end_domain(dom0);
+    return NULL;
+}
+
+struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_script *script)
+{
+    char why[256];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct fake_dom0 *dom0 = calloc(1, sizeof(*dom0));
+    if (dom0 == NULL || rundir_resolve(base, "fake", true, &dom0->rundir, why, sizeof(why)) < 0) {
+        free(dom0);
+        return NULL;
+    }
+    dom0->script = *script;
+    dom0->peer_fd = dom0->doorbell_fd = -1;
+    dom0->stop_fd = eventfd(0, EFD_CLOEXEC);
+    dom0->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    memcpy(address.sun_path, dom0->rundir.control_socket, sizeof(address.sun_path));
+    (void)unlink(address.sun_path);
+    if (bind(dom0->listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(dom0->listen_fd, 8) < 0 || pthread_create(&dom0->thread, NULL, run, dom0) != 0)
+        abort();
+    return dom0;
+}
+
+void fake_dom0_stop(struct fake_dom0 *dom0)
+{
+    if (dom0 == NULL)
+        return;
+    (void)evtchn_kick(dom0->stop_fd);
+    pthread_join(dom0->thread, NULL);
+    close(dom0->listen_fd);
+    close(dom0->stop_fd);
+    (void)unlink(dom0->rundir.control_socket);
+    (void)rmdir(dom0->rundir.dir);
+    free(dom0);
+}

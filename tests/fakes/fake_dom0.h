@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_dom0: a Dom0 for one client, on a thread of the test: a real store, the control socket's
+ * protocol and the back half of the ring. It does what a script tells it, lies included.
+ *
+ * All functions of the script run on the fake's thread, where the fake_dom0_* calls that are marked
+ * so may be used.
+ */
+#ifndef SPLITDOM_TESTS_FAKE_DOM0_H
+#define SPLITDOM_TESTS_FAKE_DOM0_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ring/back_ring.h"
+#include "ring/segment.h"
+#include "splitdom/control.h"
+#include "xenstore/xs_server.h"
+
+struct fake_dom0;
+
+struct fake_dom0_script {
+    /* All optional. Changes the reply to CREATE_DOMAIN; fd_count: 0..2 of segment and doorbell. */
+    void (*change_reply)(struct control_reply *reply, int *fd_count);
+    /* Changes the segment before it is sent. */
+    void (*change_segment)(struct segment *segment);
+    /* Changes the back end's nodes before it goes to Connected. */
+    void (*change_nodes)(struct fake_dom0 *dom0, struct xs_server *store);
+    /* A request came; not given: it is answered at once as a good Dom0 would. */
+    void (*request)(struct fake_dom0 *dom0, const struct blkif_request *req);
+    /* The ring is empty: answer what was kept. */
+    void (*idle)(struct fake_dom0 *dom0);
+    void *ctx;
+    uint64_t sectors;   /* of the disk; 0: 1 << 20 */
+    uint32_t max_order; /* of the ring's pages */
+    bool refuse_ring;   /* Closing instead of Connected */
+    bool silent;        /* no events once the first request has come */
+};
+
+/* Listens as service "fake" below the directory base, which must exist (mode 0700). NULL: failed.
+ */
+struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_script *script);
+/* Dies: closes the connection as a killed process does, and gives everything back. */
+void fake_dom0_stop(struct fake_dom0 *dom0);
+/* How many domains were made and not ended by their client (any thread). */
+uint32_t fake_dom0_domains(struct fake_dom0 *dom0);
+
+/* On the fake's thread: */
+void *fake_dom0_ctx(struct fake_dom0 *dom0);
+struct back_ring *fake_dom0_ring(struct fake_dom0 *dom0);
+/* Writes the data that a read asks for: each sector full of its own number. */
+void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req);
+void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status);
+/* Shows the responses and notifies the client. */
+void fake_dom0_flush(struct fake_dom0 *dom0);
+/* What a good Dom0 does with a read. */
+void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req);
+/* Writes a store node of the back end. */
+void fake_dom0_node(struct fake_dom0 *dom0, const char *node, const char *value);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* spin_budget: spins that pay go on, spins that don't are withheld and probed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ring/spin_budget.h"
+
+static void lose(struct spin_budget *budget, int count)
+{
+    for (int i = 0; i < count; i++)
+        spin_budget_report(budget, false);
+}
+
+static void the_first_wait_spins(void **state)
+{
+    (void)state;
+    struct spin_budget budget;
+    spin_budget_init(&budget);
+    assert_true(spin_budget_grant(&budget));
+}
+
+static void failures_withhold_all_but_a_probe(void **state)
+{
+    (void)state;
+    struct spin_budget budget;
+    spin_budget_init(&budget);
+    lose(&budget, SPIN_SCORE_MAX);
+    int granted = 0;
+    for (int i = 0; i < 10 * SPIN_PROBE_EVERY; i++) {
+        if (spin_budget_grant(&budget)) {
+            assert_int_equal(i % SPIN_PROBE_EVERY, SPIN_PROBE_EVERY - 1);
+            spin_budget_report(&budget, false);
+            granted++;
+        }
+    }
+    assert_int_equal(granted, 10);
+}
+
+/* However long it went wrong before, the second probe that wins switches spinning on again. */
+static void two_probes_that_win_switch_back(void **state)
+{
+    (void)state;
+    struct spin_budget budget;
+    spin_budget_init(&budget);
+    lose(&budget, 1000000);
+    spin_budget_report(&budget, true);
+    spin_budget_report(&budget, true);
+    assert_true(spin_budget_grant(&budget));
+    assert_true(spin_budget_grant(&budget));
+}
+
+/* However well it went before, a bounded run of failures ends it. */
+static void credit_is_bounded(void **state)
+{
+    (void)state;
+    struct spin_budget budget;
+    spin_budget_init(&budget);
+    for (int i = 0; i < 1000000; i++)
+        spin_budget_report(&budget, true);
+    int granted = 0;
+    while (spin_budget_grant(&budget) && granted <= SPIN_SCORE_MAX) {
+        lose(&budget, 1);
+        granted++;
+    }
+    assert_int_equal(granted, SPIN_SCORE_MAX);
+}
+
+/* One success outweighs one failure: half of the spins winning is enough. */
+static void every_other_win_keeps_spinning(void **state)
+{
+    (void)state;
+    struct spin_budget budget;
+    spin_budget_init(&budget);
+    for (int i = 0; i < 1000; i++) {
+        assert_true(spin_budget_grant(&budget));
+        spin_budget_report(&budget, i % 2 == 0);
+    }
+    assert_int_equal(budget.won, 500);
+    assert_int_equal(budget.lost, 500);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_wait_spins),
+        cmocka_unit_test(failures_withhold_all_but_a_probe),
+        cmocka_unit_test(two_probes_that_win_switch_back),
+        cmocka_unit_test(credit_is_bounded),
+        cmocka_unit_test(every_other_win_keeps_spinning),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
