@@ -131,6 +131,7 @@ static int start_workload(struct client *client)
         .dump = client->dump,
         .thread_count = o->thread_count,
         .request_count = o->request_count,
+        .duration_ns = o->duration_ns,
         .sectors_per_request = o->sectors_per_request,
         .depth = o->depth,
         .pattern = &o->pattern,
@@ -240,11 +241,21 @@ static int print_report(struct client *client, const struct blkfront_stats *stat
     return EXIT_SUCCESS;
 }
 
+/* Was every read that the options ask for answered and recorded? Failed reads are answers too;
+ * without a single success there is nothing to tell. */
+static bool is_whole(const struct client *client)
+{
+    const struct workload_result *result = &client->result;
+    const bool timed_out = client->options.duration_ns > 0 && client->signal == 0;
+
+    return (result->answered_count == client->options.request_count || timed_out) &&
+           result->latency.count > 0 && result->device_error == 0 && result->record_error == 0;
+}
+
 /* A connected client does its work. Returns the exit status. */
 static int work(struct client *client)
 {
     struct blkfront_stats stats;
-    bool whole;
     int status;
 
     if (start_workload(client) != 0)
@@ -254,10 +265,7 @@ static int work(struct client *client)
     status = judge(client);
     if (close_outputs(client) != 0 && status == EXIT_SUCCESS)
         status = EXIT_FAILURE;
-    /* Failed reads are answers too; without a single success there is nothing to tell. */
-    whole = client->result.answered_count == client->options.request_count &&
-            client->result.latency.count > 0 && client->result.record_error == 0;
-    if (whole && print_report(client, &stats) != EXIT_SUCCESS)
+    if (is_whole(client) && print_report(client, &stats) != EXIT_SUCCESS)
         status = EXIT_FAILURE;
     return status;
 }

@@ -19,6 +19,7 @@ enum option_id {
     OPTION_SEED,
     OPTION_SECTORS_PER_REQUEST,
     OPTION_DEPTH,
+    OPTION_DURATION,
     OPTION_JSON,
     OPTION_NO_RECORD,
     OPTION_DUMP_LATENCIES,
@@ -38,6 +39,7 @@ static const struct option long_options[] = {
     {"seed", required_argument, NULL, OPTION_SEED},
     {"sectors-per-request", required_argument, NULL, OPTION_SECTORS_PER_REQUEST},
     {"depth", required_argument, NULL, OPTION_DEPTH},
+    {"duration", required_argument, NULL, OPTION_DURATION},
     {"json", no_argument, NULL, OPTION_JSON},
     {"no-record", no_argument, NULL, OPTION_NO_RECORD},
     {"dump-latencies", required_argument, NULL, OPTION_DUMP_LATENCIES},
@@ -59,10 +61,13 @@ const char *client_options_usage(void)
            "  THREADS    threads that read, 1..4096\n"
            "  REQUESTS   reads of this client in total, shared out over the threads\n"
            "options:\n"
-           "  --pattern P             uniform (default), sequential, zipf:THETA, hotset:PCT\n"
+           "  --pattern P             uniform (default), sequential, zipf:THETA,\n"
+           "                          hotset:PCT[:SHARE] (percent; default SHARE 90)\n"
            "  --seed N                of the pattern; default: random, see --json\n"
            "  --sectors-per-request N 1 (default) .. 88\n"
            "  --depth D               asynchronous reads, 1..512 in flight; THREADS must be 1\n"
+           "  --duration S            end after S s of this domain's clock, e.g. 2.5, or after\n"
+           "                          REQUESTS, whichever is first\n"
            "  --json                  all statistics on stdout instead of the one line\n"
            "  --no-record             do not write sectors.PID and read.PID\n"
            "  --dump-latencies FILE   every latency in ns, one a line\n"
@@ -107,6 +112,20 @@ static int parse_u32(const char *what, const char *text, uint32_t max, uint32_t 
     return rc;
 }
 
+static int parse_duration(const char *text, uint64_t *out_ns, char *why, size_t why_bytes)
+{
+    uint64_t ns;
+
+    if (decimal_parse_scaled(text, 9, UINT64_C(1000000000) * CLIENT_DURATION_S_MAX, &ns) != 0 ||
+        ns == 0)
+        return refuse(why, why_bytes,
+                      "--duration must be seconds such as 10 or 2.5, above 0 and at most %d, not "
+                      "'%s'",
+                      CLIENT_DURATION_S_MAX, text);
+    *out_ns = ns;
+    return 0;
+}
+
 static int apply(int id, const char *value, struct client_options *o, bool *seeded, char *why,
                  size_t why_bytes)
 {
@@ -116,7 +135,7 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
         if (pattern_parse(value, &o->pattern) != 0)
             return refuse(why, why_bytes,
                           "--pattern must be uniform, sequential, zipf:THETA or "
-                          "hotset:PCT, not '%s'",
+                          "hotset:PCT[:SHARE], not '%s'",
                           value);
         return 0;
     case OPTION_SEED:
@@ -127,6 +146,8 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
                          &o->sectors_per_request, why, why_bytes);
     case OPTION_DEPTH:
         return parse_u32("--depth", value, CLIENT_DEPTH_MAX, &o->depth, why, why_bytes);
+    case OPTION_DURATION:
+        return parse_duration(value, &o->duration_ns, why, why_bytes);
     case OPTION_TDF:
         if (decimal_parse_ratio(value, &o->tdf_num, &o->tdf_den) != 0)
             return refuse(why, why_bytes,

@@ -16,6 +16,7 @@ enum {
     CLIENT_THREADS_MAX = 4096,
     CLIENT_DEPTH_MAX = 512,
     CLIENT_SECTORS_PER_REQUEST_MAX = 88,
+    CLIENT_DURATION_S_MAX = 1000000000,
 };
 
 enum client_action {
@@ -33,7 +34,8 @@ enum client_progress {
 struct client_options {
     enum client_action action;
     uint32_t thread_count;
-    uint64_t request_count; /* of all threads together */
+    uint64_t request_count; /* of all threads together; with duration_ns the most there can be */
+    uint64_t duration_ns;   /* of the domain's clock; 0: until request_count */
     struct pattern_spec pattern;
     const char *pattern_text; /* as given, for reports */
     uint64_t seed;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double hot_share = 0.9;
+static const double hot_share_percent = 90;            /* without a SHARE */
 static const uint64_t sectors_max = UINT64_C(1) << 53; /* a double counts them exactly */
 
 /* A whole positive number and nothing else: no sign, space, hexadecimal, "inf" or "nan". */
@@ -24,6 +24,29 @@ static int parse_number(const char *text, double *out)
     return 0;
 }
 
+/* "PCT" or "PCT:SHARE", both percentages. */
+static int parse_hotset(const char *text, struct pattern_spec *spec)
+{
+    const char *colon = strchr(text, ':');
+    char percent[64]; /* longer than any number that makes sense */
+
+    spec->kind = PATTERN_HOTSET;
+    spec->hot_share_percent = hot_share_percent;
+    if (colon == NULL) {
+        if (parse_number(text, &spec->parameter) < 0)
+            return -EINVAL;
+    } else {
+        if ((size_t)(colon - text) >= sizeof(percent))
+            return -EINVAL;
+        memcpy(percent, text, (size_t)(colon - text));
+        percent[colon - text] = '\0';
+        if (parse_number(percent, &spec->parameter) < 0 ||
+            parse_number(colon + 1, &spec->hot_share_percent) < 0)
+            return -EINVAL;
+    }
+    return spec->parameter > 100 || spec->hot_share_percent > 100 ? -EINVAL : 0;
+}
+
 int pattern_parse(const char *text, struct pattern_spec *out)
 {
     struct pattern_spec spec = {0};
@@ -37,8 +60,7 @@ int pattern_parse(const char *text, struct pattern_spec *out)
         if (parse_number(text + 5, &spec.parameter) < 0)
             return -EINVAL;
     } else if (strncmp(text, "hotset:", 7) == 0) {
-        spec.kind = PATTERN_HOTSET;
-        if (parse_number(text + 7, &spec.parameter) < 0 || spec.parameter > 100)
+        if (parse_hotset(text + 7, &spec) < 0)
             return -EINVAL;
     } else {
         return -EINVAL;
@@ -90,8 +112,10 @@ int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint6
         zipf_init(&pattern->zipf, spec->parameter, pattern->start_count);
         return 0;
     case PATTERN_HOTSET:
-        if (!(spec->parameter > 0 && spec->parameter <= 100))
+        if (!(spec->parameter > 0 && spec->parameter <= 100) ||
+            !(spec->hot_share_percent > 0 && spec->hot_share_percent <= 100))
             return -EINVAL;
+        pattern->hot_share = spec->hot_share_percent / 100;
         pattern->hot_count =
             (uint64_t)llround((double)pattern->start_count * (spec->parameter / 100));
         if (pattern->hot_count == 0)
@@ -138,7 +162,7 @@ static uint64_t next_of_hotset(struct pattern *pattern)
 {
     uint64_t cold_count = pattern->start_count - pattern->hot_count;
 
-    if (cold_count == 0 || prng_unit(&pattern->prng) < hot_share)
+    if (cold_count == 0 || prng_unit(&pattern->prng) < pattern->hot_share)
         return permute(pattern, prng_below(&pattern->prng, pattern->hot_count));
     return permute(pattern, pattern->hot_count + prng_below(&pattern->prng, cold_count));
 }

@@ -2,13 +2,15 @@
 /*
  * pattern: which sectors a thread reads.
  *
- *   uniform      every start sector equally likely
- *   sequential   the disk in order, over and over: thread i of T reads blocks i, i + T, i + 2T ...
+ * - uniform: every start sector equally likely.
+ * - sequential: the disk in order, over and over: thread i of T reads blocks i, i + T, i + 2T ...
  * of sectors_per_request sectors, so that the threads together walk over the disk. The last block
- * begins earlier when the range is no multiple of the block. zipf:THETA   rank k with probability
- * proportional to k^-THETA, THETA > 0 hotset:PCT   PCT percent (0 < PCT <= 100) of the start
- * sectors, at least one, get 90 % of the requests, equally likely among themselves, and the others
- * the remaining 10 %
+ *   begins earlier when the range is no multiple of the block.
+ * - zipf:THETA: rank k with probability proportional to k^-THETA, THETA > 0.
+ * - hotset:PCT[:SHARE]: PCT percent (0 < PCT <= 100) of the start sectors, at least one, get SHARE
+ *   percent of the requests (0 < SHARE <= 100, 90 when not given), equally likely among themselves,
+ *   and the others the rest. With SHARE 100 and a hot set that fits into the cache every request
+ *   hits, once the cache is warm.
  *
  * Ranks and the hot set are spread over the disk by a permutation that depends on the range alone:
  * all threads, clients and seeds agree on which sectors are hot, and neighbours in rank are not
@@ -33,7 +35,8 @@ enum pattern_kind {
 
 struct pattern_spec {
     enum pattern_kind kind;
-    double parameter; /* THETA or PCT, else 0 */
+    double parameter;         /* THETA or PCT, else 0 */
+    double hot_share_percent; /* SHARE of hotset, else 0 */
 };
 
 /* One thread's generator. Fields are pattern's own. */
@@ -44,6 +47,7 @@ struct pattern {
     uint64_t first_sector;
     uint64_t start_count;   /* start sectors there are */
     uint64_t hot_count;     /* hotset: of them */
+    double hot_share;       /* hotset: share of the requests that goes there, above 0, at most 1 */
     uint64_t permute_mask;  /* smallest 2^k - 1 that covers start_count - 1 */
     uint32_t permute_shift; /* half of k */
     uint32_t block_sectors; /* sequential */
@@ -52,8 +56,8 @@ struct pattern {
     uint64_t block_step;    /* sequential */
 };
 
-/* Reads "uniform", "sequential", "zipf:0.99", "hotset:1". Numbers are decimal, with an exponent if
- * wanted. Errors: -EINVAL, *out unchanged. */
+/* Reads "uniform", "sequential", "zipf:0.99", "hotset:1", "hotset:0.5:100". Numbers are decimal,
+ * with an exponent if wanted. Errors: -EINVAL, *out unchanged. */
 int pattern_parse(const char *text, struct pattern_spec *out);
 
 /*

@@ -103,6 +103,7 @@ void report_json(FILE *out, const struct client_options *options,
     write_line(out, result);
     fputs("\",\n", out);
     write_setup(out, options, geometry);
+    fprintf(out, "  \"duration_ns\": %" PRIu64 ",\n", options->duration_ns);
     fprintf(out, "  \"answered\": %" PRIu64 ",\n  \"failed\": %" PRIu64 ",\n",
             result->answered_count, result->failed_count);
     write_latency(out, &result->latency);

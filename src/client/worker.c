@@ -35,7 +35,7 @@ void worker_release(struct worker *worker)
 
 static bool stopped(const struct worker *worker)
 {
-    return atomic_load(&worker->shared->stop);
+    return worker->time_is_up || atomic_load(&worker->shared->stop);
 }
 
 static void lose_device(struct worker *worker, int error)
@@ -110,6 +110,7 @@ static void run_blocking(struct worker *worker)
             account_failure(worker, sector, rc);
         else
             lose_device(worker, rc);
+        worker->time_is_up = end_ns >= shared->deadline_ns;
     }
 }
 
@@ -154,6 +155,8 @@ static void take(struct worker *worker, const struct blkfront_completion *done, 
         account(worker, done->sector, done->buffer, done->completed_ns - done->submitted_ns);
     else
         account_failure(worker, done->sector, done->status);
+    if (done->completed_ns >= worker->shared->deadline_ns)
+        worker->time_is_up = true;
     (*in_flight)--;
     worker->idle[worker->shared->depth - *in_flight - 1] =
         (uint32_t)(offset / request_bytes(worker));

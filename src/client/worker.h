@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/lat_stats.h"
@@ -26,7 +27,8 @@ struct worker_shared {
     struct recorder *recorder; /* NULL: nothing is recorded */
     struct latency_dump *dump; /* NULL: no dump */
     uint32_t sectors_per_request;
-    uint32_t depth; /* 0: blocking */
+    uint32_t depth;       /* 0: blocking */
+    uint64_t deadline_ns; /* domain's clock: whoever sees it passed ends; UINT64_MAX: never */
     struct stopwatch watch;
     struct read_failures failures;
     atomic_bool stop; /* set by anybody: no thread starts another read */
@@ -36,6 +38,7 @@ struct worker {
     struct worker_shared *shared;
     struct pattern pattern;
     uint64_t request_quota;
+    bool time_is_up; /* an answer came at or after the deadline */
 
     /* Results, the thread's own until it has been joined. */
     struct lat_stats latency; /* of the reads that succeeded */
@@ -54,7 +57,8 @@ int worker_init(struct worker *worker);
 /* After the device was closed: until then the library may own buffers. */
 void worker_release(struct worker *worker);
 
-/* Runs until the quota is reached, stop is set or something is lost; sets stop in the last case. */
+/* Runs until the quota or the deadline is reached, stop is set or something is lost; sets stop in
+ * the last case. */
 void worker_run(struct worker *worker);
 
 #endif

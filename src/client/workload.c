@@ -24,6 +24,7 @@ struct workload {
     struct worker *workers;
     pthread_t *threads;
     uint32_t thread_count;
+    uint64_t duration_ns;
     int done_fd;
     pthread_mutex_t lock; /* guards gate, running_count, ended_ns */
     pthread_cond_t gate_moved;
@@ -67,11 +68,22 @@ static enum gate wait_gate(struct workload *workload)
     return gate;
 }
 
+static void set_deadline(struct workload *workload)
+{
+    const uint64_t now_ns = domain_now_ns(workload->shared.bf);
+    uint64_t *deadline_ns = &workload->shared.deadline_ns;
+
+    if (workload->duration_ns == 0 ||
+        __builtin_add_overflow(now_ns, workload->duration_ns, deadline_ns))
+        *deadline_ns = UINT64_MAX;
+}
+
 static void move_gate(struct workload *workload, enum gate gate)
 {
     pthread_mutex_lock(&workload->lock);
     workload->gate = gate;
     workload->started_ns = real_now_ns();
+    set_deadline(workload);
     stopwatch_start(&workload->shared.watch, workload->thread_count);
     pthread_cond_broadcast(&workload->gate_moved);
     pthread_mutex_unlock(&workload->lock);
@@ -158,6 +170,7 @@ int workload_start(const struct workload_plan *plan, struct workload **out)
     workload->shared.sectors_per_request = plan->sectors_per_request;
     workload->shared.depth = plan->depth;
     workload->thread_count = plan->thread_count;
+    workload->duration_ns = plan->duration_ns;
     stopwatch_init(&workload->shared.watch, domain_now_ns, plan->bf);
     read_failures_init(&workload->shared.failures);
     atomic_init(&workload->shared.stop, false);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * workload: the threads of a client and their shares of the requests. N requests over T threads:
- * N / T each, and one more for the first N % T; a thread without a share does not read.
+ * N / T each, and one more for the first N % T; a thread without a share does not read. A run with
+ * a duration ends earlier, when that has passed since the threads were let go: each ends after the
+ * read in which the time ran out.
  *
  * One thread starts, stops and joins; the reading threads are the workload's own.
  */
@@ -24,6 +26,7 @@ struct workload_plan {
     struct latency_dump *dump; /* NULL: no dump */
     uint32_t thread_count;
     uint64_t request_count;
+    uint64_t duration_ns; /* domain's clock: nobody starts a read later; 0: no limit */
     uint32_t sectors_per_request;
     uint32_t depth; /* 0: blocking; else thread_count is 1 */
     const struct pattern_spec *pattern;

@@ -18,6 +18,8 @@ expect 2 'negative' "$client" 1 -1
 expect 2 "must be .* not '-1'" "$client" -- 1 -1
 expect 2 'THREADS to be 1' "$client" 2 1 --depth 4
 expect 2 'usage: client' "$client" 1 1 --pattern zipf
+expect 2 'hotset:PCT' "$client" 1 1 --pattern hotset:1:0
+expect 2 'duration must be' "$client" 1 1 --duration 0
 expect 0 'usage: client' "$client" --help
 expect 0 'splitdom' "$client" --version
 

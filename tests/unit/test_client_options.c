@@ -50,6 +50,7 @@ static void defaults(void **state)
     assert_int_equal(options.pattern.kind, PATTERN_UNIFORM);
     assert_int_equal(options.sectors_per_request, 1);
     assert_int_equal(options.depth, 0);
+    assert_int_equal(options.duration_ns, 0);
     assert_true(options.record);
     assert_false(options.json || options.reconnect || options.no_spin);
     assert_int_equal(options.progress, CLIENT_PROGRESS_AUTO);
@@ -90,6 +91,9 @@ static void every_option_arrives(void **state)
     assert_true(o.reconnect && o.no_spin);
     assert_int_equal(o.tdf_num, 1);
     assert_int_equal(o.tdf_den, 100);
+    assert_int_equal(parse("2 3 --pattern hotset:0.5:100 --duration 2.5", &o), 0);
+    assert_true(o.pattern.hot_share_percent == 100);
+    assert_int_equal(o.duration_ns, 2500000000);
     assert_int_equal(parse("2 3 --no-progress", &o), 0);
     assert_int_equal(o.progress, CLIENT_PROGRESS_OFF);
 }
@@ -122,6 +126,11 @@ static void refuses_wrong_options(void **state)
     assert_refused("1 1 --depth 0", "--depth");
     assert_refused("1 1 --depth 513", "--depth");
     assert_refused("2 1 --depth 2", "THREADS to be 1");
+    assert_refused("1 1 --duration 0", "--duration");
+    assert_refused("1 1 --duration 0.0", "--duration");
+    assert_refused("1 1 --duration -1", "--duration");
+    assert_refused("1 1 --duration 1s", "--duration");
+    assert_refused("1 1 --duration 1000000001", "--duration");
     assert_refused("1 1 --tdf 0", "--tdf");
     assert_refused("1 1 --seed", "needs a value");
     assert_refused("1 1 --json=1", "takes no value");

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-static const char *const all_patterns[] = {"uniform",  "sequential", "zipf:0.2",  "zipf:0.99",
-                                           "zipf:1",   "zipf:1.3",   "zipf:40",   "hotset:0.001",
-                                           "hotset:1", "hotset:50",  "hotset:100"};
+static const char *const all_patterns[] = {
+    "uniform",      "sequential", "zipf:0.2",  "zipf:0.99",  "zipf:1",       "zipf:1.3",  "zipf:40",
+    "hotset:0.001", "hotset:1",   "hotset:50", "hotset:100", "hotset:1:100", "hotset:1:5"};
 enum { PATTERNS = sizeof(all_patterns) / sizeof(all_patterns[0]) };
 
 static struct pattern make(const char *text, uint64_t first, uint64_t last, uint32_t sectors,
@@ -59,30 +59,66 @@ static void good_texts_are_parsed(void **state)
     assert_int_equal(pattern_parse("hotset:1e-1", &spec), 0);
     assert_int_equal(spec.kind, PATTERN_HOTSET);
     assert_true(spec.parameter == 0.1);
+    assert_true(spec.hot_share_percent == 90);
+    assert_int_equal(pattern_parse("hotset:0.5:100", &spec), 0);
+    assert_int_equal(spec.kind, PATTERN_HOTSET);
+    assert_true(spec.parameter == 0.5);
+    assert_true(spec.hot_share_percent == 100);
 }
 
 static void bad_texts_are_refused(void **state)
 {
     static const char *const bad[] = {
-        "",         "Uniform",    "uniform ",   "uniform:1", "sequential:", "zipf",
-        "zipf:",    "zipf:0",     "zipf:-1",    "zipf: 1",   "zipf:1x",     "zipf:nan",
-        "zipf:inf", "zipf:1e999", "zipf:0x1",   "zipf:1,5",  "zipf:1:2",    "zipf:+1",
-        "zipf:.",   "hotset",     "hotset:",    "hotset:0",  "hotset:-5",   "hotset:100.1",
-        "random",   "zipf:1e",    "zipf:1.2.3",
+        "",
+        "Uniform",
+        "uniform ",
+        "uniform:1",
+        "sequential:",
+        "zipf",
+        "zipf:",
+        "zipf:0",
+        "zipf:-1",
+        "zipf: 1",
+        "zipf:1x",
+        "zipf:nan",
+        "zipf:inf",
+        "zipf:1e999",
+        "zipf:0x1",
+        "zipf:1,5",
+        "zipf:1:2",
+        "zipf:+1",
+        "zipf:.",
+        "hotset",
+        "hotset:",
+        "hotset:0",
+        "hotset:-5",
+        "hotset:100.1",
+        "random",
+        "zipf:1e",
+        "zipf:1.2.3",
+        "hotset:1:",
+        "hotset::1",
+        "hotset:1:0",
+        "hotset:1:101",
+        "hotset:101:1",
+        "hotset:1:2:3",
+        "hotset:1:-2",
+        "hotset:00000000000000000000000000000000000000000000000000000000000000001:1",
     };
-    struct pattern_spec spec = {PATTERN_ZIPF, 7}, before = spec;
+    struct pattern_spec spec = {PATTERN_ZIPF, 7, 8}, before = spec;
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         if (pattern_parse(bad[i], &spec) != -EINVAL)
             fail_msg("\"%s\" was taken", bad[i]);
-        assert_true(spec.kind == before.kind && spec.parameter == before.parameter);
+        assert_true(spec.kind == before.kind && spec.parameter == before.parameter &&
+                    spec.hot_share_percent == before.hot_share_percent);
     }
 }
 
 static void impossible_ranges_are_refused(void **state)
 {
-    struct pattern_spec spec = {PATTERN_UNIFORM, 0}, odd = {(enum pattern_kind)9, 0};
+    struct pattern_spec spec = {PATTERN_UNIFORM, 0, 0}, odd = {(enum pattern_kind)9, 0, 0};
     struct pattern p;
 
     (void)state;
@@ -93,11 +129,13 @@ static void impossible_ranges_are_refused(void **state)
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 0), -EINVAL);
     assert_int_equal(pattern_init(&p, &spec, 0, UINT64_MAX, 1, 0, 0, 1), -EINVAL);
     assert_int_equal(pattern_init(&p, &odd, 5, 7, 1, 0, 0, 1), -EINVAL);
-    spec = (struct pattern_spec){PATTERN_ZIPF, 0};
+    spec = (struct pattern_spec){PATTERN_ZIPF, 0, 0};
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 1), -EINVAL);
-    spec = (struct pattern_spec){PATTERN_HOTSET, 101};
+    spec = (struct pattern_spec){PATTERN_HOTSET, 101, 90};
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 1), -EINVAL);
-    spec = (struct pattern_spec){PATTERN_UNIFORM, 0};
+    spec = (struct pattern_spec){PATTERN_HOTSET, 1, 0};
+    assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 1), -EINVAL);
+    spec = (struct pattern_spec){PATTERN_UNIFORM, 0, 0};
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 3, 0, 0, 1), 0);
 }
 
@@ -284,6 +322,37 @@ static void hot_set_gets_nine_tenths(void **state)
     assert_true(fabs(chi_square_sigmas(sorted, expected, SECTORS)) < 4);
 }
 
+/* Requests out of `draws` that go to the sectors which "hotset:1:100" reads. */
+static uint32_t draws_in_hot_set(const char *text, uint32_t draws)
+{
+    enum { SECTORS = 2000 };
+    bool hot[SECTORS] = {false};
+    struct pattern pure = make("hotset:1:100", 0, SECTORS - 1, 1, 5, 0, 1);
+    struct pattern p = make(text, 0, SECTORS - 1, 1, 6, 0, 1);
+    uint32_t hot_count = 0, in_hot_set = 0;
+
+    for (int i = 0; i < 20 * SECTORS; i++) {
+        uint64_t sector = pattern_next(&pure);
+
+        hot_count += !hot[sector];
+        hot[sector] = true;
+    }
+    assert_int_equal(hot_count, SECTORS / 100);
+    for (uint32_t i = 0; i < draws; i++)
+        in_hot_set += hot[pattern_next(&p)];
+    return in_hot_set;
+}
+
+static void the_hot_set_gets_the_share_asked_for(void **state)
+{
+    enum { DRAWS = 100000 };
+
+    (void)state;
+    assert_int_equal(draws_in_hot_set("hotset:1:100", DRAWS), DRAWS);
+    assert_in_range(draws_in_hot_set("hotset:1:50", DRAWS), DRAWS * 0.49, DRAWS * 0.51);
+    assert_in_range(draws_in_hot_set("hotset:1", DRAWS), DRAWS * 0.89, DRAWS * 0.91);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +367,7 @@ int main(void)
         cmocka_unit_test(zipf_is_spread_over_the_disk),
         cmocka_unit_test(permutation_misses_no_sector),
         cmocka_unit_test(hot_set_gets_nine_tenths),
+        cmocka_unit_test(the_hot_set_gets_the_share_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

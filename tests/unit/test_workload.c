@@ -53,8 +53,8 @@ static int teardown(void **state)
 }
 
 /* Runs to the end, like the client does. */
-static void run(struct fixture *f, uint32_t threads, uint64_t requests, uint32_t depth,
-                struct latency_dump *dump, struct workload_result *result)
+static void run_for(struct fixture *f, uint32_t threads, uint64_t requests, uint64_t duration_ns,
+                    uint32_t depth, struct latency_dump *dump, struct workload_result *result)
 {
     const struct blkfront_options options = {.depth = 1};
     struct pattern_spec pattern;
@@ -68,6 +68,7 @@ static void run(struct fixture *f, uint32_t threads, uint64_t requests, uint32_t
         .dump = dump,
         .thread_count = threads,
         .request_count = requests,
+        .duration_ns = duration_ns,
         .sectors_per_request = 2,
         .depth = depth,
         .pattern = &pattern,
@@ -80,6 +81,12 @@ static void run(struct fixture *f, uint32_t threads, uint64_t requests, uint32_t
     workload_join(workload, result);
     blkfront_close(f->bf);
     workload_free(workload);
+}
+
+static void run(struct fixture *f, uint32_t threads, uint64_t requests, uint32_t depth,
+                struct latency_dump *dump, struct workload_result *result)
+{
+    run_for(f, threads, requests, 0, depth, dump, result);
 }
 
 static void shares_differ_by_one_at_most(void **state)
@@ -124,6 +131,41 @@ static void failed_reads_are_counted_and_the_run_goes_on(void **state)
         assert_int_equal(result.failed_count, 100);
         assert_int_equal(result.latency.count, 900);
     }
+}
+
+/* The stand-in's clock is the real one: the run lasts as long as asked for, and every thread ends
+ * after the first answer that comes too late. */
+static void a_duration_ends_the_run(void **state)
+{
+    const uint64_t duration_ns = 20 * 1000 * 1000;
+
+    for (uint32_t depth = 0; depth <= 5; depth += 5) {
+        struct workload_result result;
+        run_for(*state, depth > 0 ? 1 : 3, INT64_MAX, duration_ns, depth, NULL, &result);
+        assert_true(result.running_ns >= duration_ns);
+        assert_true(result.latency.count > 3);
+        assert_int_equal(result.answered_count, result.latency.count);
+        assert_int_equal(result.device_error, 0);
+    }
+}
+
+/* With an instant behind them already when the first answer comes, one answer is all there is. */
+static void a_thread_ends_after_the_read_in_which_the_time_ran_out(void **state)
+{
+    struct workload_result result;
+
+    run_for(*state, 3, INT64_MAX, 1, 0, NULL, &result);
+    assert_int_equal(result.answered_count, 3);
+    run_for(*state, 1, INT64_MAX, 1, 5, NULL, &result);
+    assert_int_equal(result.answered_count, 5); /* what was in flight comes home */
+}
+
+static void requests_end_a_run_before_its_duration(void **state)
+{
+    struct workload_result result;
+
+    run_for(*state, 3, 100, UINT64_MAX, 0, NULL, &result);
+    assert_int_equal(result.answered_count, 100);
 }
 
 static void a_lost_device_stops_all_threads(void **state)
@@ -181,6 +223,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_request_is_done_once, setup, teardown),
         cmocka_unit_test_setup_teardown(failed_reads_are_counted_and_the_run_goes_on, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_duration_ends_the_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_thread_ends_after_the_read_in_which_the_time_ran_out,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(requests_end_a_run_before_its_duration, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_device_stops_all_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(the_dump_has_a_line_for_every_request, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dump_that_cannot_be_written_ends_the_run, setup,
