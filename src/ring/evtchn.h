@@ -33,7 +33,8 @@ void evtchn_raise_upcall(struct shared_info *si, uint32_t vcpu);
 
 /*
  * Receiver: sleeps as vcpu until an upcall is pending. timeout_ns < 0: no limit. Returns 0 or
- * -ETIMEDOUT, in time whatever else wakes us meanwhile. Several threads may sleep as one vCPU; an upcall wakes one of them.
+ * -ETIMEDOUT, in time whatever else wakes us meanwhile. Several threads may sleep as one vCPU; an
+ * upcall wakes one of them.
  */
 int evtchn_wait(struct shared_info *si, uint32_t vcpu, int64_t timeout_ns);
 
