@@ -28,8 +28,8 @@ enum {
     BLKFRONT_WAKES_MAX = 64,
 };
 
-/* Values of read_waiter.word, a futex. SLEEPING is stored with the lock held; whoever exchanges it
- * away owes a futex_wake. DONE is final. */
+/* Values of read_waiter.word, a futex. SLEEPING is stored with the lock held; whoever stores
+ * another value over it owes a futex_wake. DONE is final. */
 enum { WAITER_AWAKE = 0, WAITER_SLEEPING = 1, WAITER_DONE = 2 };
 
 /*
@@ -41,7 +41,7 @@ struct read_waiter {
     uint32_t word;
     int status;
     bool any;    /* waits for no response of its own, but for a condition: nudged at progress */
-    bool listed; /* on blkfront.sleepers, until it is DONE or leaves */
+    bool listed; /* on blkfront.sleepers, until it is answered or leaves */
     struct read_waiter *next, *prev;
 };
 
@@ -72,6 +72,7 @@ struct blkfront {
     bool kick_owed;                   /* pushed, and Dom0 asked for the doorbell */
     bool leader;                      /* a thread sleeps on the ring's vCPU on behalf of all */
     struct waiter_list sleepers;      /* threads that sleep, or have just been nudged */
+    struct waiter_list answered;      /* asleep though their answer has come: the next to wake */
     struct blkfront_completion *done; /* finished asynchronous reads: a circular queue */
     uint32_t done_head, done_count;
     uint32_t async_pending; /* asynchronous reads in flight */
@@ -110,12 +111,15 @@ void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_
 /* Wakes the sleepers that wait for a condition (all of them: every sleeper). */
 void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes);
 void blkfront_unlist(struct blkfront *bf, struct read_waiter *waiter);
+void waiter_list_append(struct waiter_list *list, struct read_waiter *waiter);
+void waiter_list_remove(struct waiter_list *list, struct read_waiter *waiter);
 void blkfront_wake(struct wake_batch *wakes);
 
 /* blkfront_wait.c */
 /*
- * Releases the lock: rings the doorbell if that is owed, wakes the batch, and makes sure that
- * somebody leads as long as anybody sleeps. Every release goes through here.
+ * Releases the lock: rings the doorbell if that is owed, wakes the batch, wakes the next thread
+ * that is answered, and makes sure that somebody leads as long as anybody waits. Every release goes
+ * through here.
  */
 void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes);
 /*

@@ -42,18 +42,33 @@ void blkfront_push(struct blkfront *bf)
         bf->kick_owed = true;
 }
 
-void blkfront_unlist(struct blkfront *bf, struct read_waiter *waiter)
+void waiter_list_append(struct waiter_list *list, struct read_waiter *waiter)
 {
-    if (!waiter->listed)
-        return;
+    waiter->next = NULL;
+    waiter->prev = list->tail;
+    if (list->tail != NULL)
+        list->tail->next = waiter;
+    else
+        list->head = waiter;
+    list->tail = waiter;
+}
+
+void waiter_list_remove(struct waiter_list *list, struct read_waiter *waiter)
+{
     if (waiter->prev != NULL)
         waiter->prev->next = waiter->next;
     else
-        bf->sleepers.head = waiter->next;
+        list->head = waiter->next;
     if (waiter->next != NULL)
         waiter->next->prev = waiter->prev;
     else
-        bf->sleepers.tail = waiter->prev;
+        list->tail = waiter->prev;
+}
+
+void blkfront_unlist(struct blkfront *bf, struct read_waiter *waiter)
+{
+    if (waiter->listed)
+        waiter_list_remove(&bf->sleepers, waiter);
     waiter->listed = false;
 }
 
@@ -83,12 +98,19 @@ void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes)
     }
 }
 
-static void finish_waiter(struct blkfront *bf, struct read_waiter *waiter, int status,
-                          struct wake_batch *wakes)
+/*
+ * The thread's answer is there. One that sleeps is woken by blkfront_unlock, in turn; until then
+ * its word stays SLEEPING, so that it cannot leave by itself and take its place on the list with
+ * it.
+ */
+static void finish_waiter(struct blkfront *bf, struct read_waiter *waiter, int status)
 {
     blkfront_unlist(bf, waiter);
     waiter->status = status;
-    set_word(waiter, WAITER_DONE, wakes);
+    if (load_relaxed_u32(&waiter->word) == WAITER_SLEEPING)
+        waiter_list_append(&bf->answered, waiter);
+    else
+        store_release_u32(&waiter->word, WAITER_DONE);
 }
 
 static int32_t read_status(int16_t status)
@@ -119,8 +141,7 @@ static void finish_async(struct blkfront *bf, struct shadow_entry *entry, int32_
 }
 
 /* Returns 0, or -EPROTO: the answer fits nothing that we asked. */
-static int take_answer(struct blkfront *bf, const struct blkif_response *rsp,
-                       struct wake_batch *wakes)
+static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
 {
     struct shadow_entry *entry = shadow_find(&bf->shadow, rsp->id);
     if (entry == NULL || rsp->operation != BLKIF_OP_READ || rsp->status > BLKIF_RSP_OKAY)
@@ -135,7 +156,7 @@ static int take_answer(struct blkfront *bf, const struct blkif_response *rsp,
     bf->stats.responses++;
     shadow_put(&bf->shadow, entry);
     if (entry->waiter != NULL)
-        finish_waiter(bf, entry->waiter, status, wakes);
+        finish_waiter(bf, entry->waiter, status);
     else
         finish_async(bf, entry, status);
     return 0;
@@ -149,7 +170,7 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
     if (bf->failed != 0 || bf->linking)
         return 0;
     while ((rc = front_ring_take_response(&bf->ring, &rsp)) > 0) {
-        rc = take_answer(bf, &rsp, wakes);
+        rc = take_answer(bf, &rsp);
         if (rc < 0)
             break;
         count++;
@@ -170,7 +191,7 @@ void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_
     for (uint32_t i = 0; i < bf->shadow.nr_entries; i++) {
         struct shadow_entry *entry = &bf->shadow.entry[i];
         if (entry->pending && entry->waiter != NULL)
-            finish_waiter(bf, entry->waiter, error, wakes);
+            finish_waiter(bf, entry->waiter, error);
         entry->waiter = NULL;
     }
     blkfront_nudge(bf, true, wakes);

@@ -4,14 +4,19 @@
  *
  * There is one vCPU for the ring, and Dom0 wakes one sleeper on it. So one waiting thread, the
  * leader, sleeps there (with rsp_event armed) on behalf of all; the others sleep on words of their
- * own. Whoever is awake and has the lock takes all responses off the ring and wakes their owners.
+ * own. Whoever is awake and has the lock takes all responses off the ring.
  *
- * Invariant, kept by blkfront_unlock: while any thread sleeps on its own word, there is a leader,
- * or a sleeper has been nudged and is on its way to become one. So no response stays unseen:
+ * Waking is dear, so those who are answered wake each other, one at a time: the leader wakes the
+ * first and goes its way, to ask for its next sector while the others are still waking up. Whoever
+ * wakes passes through blkfront_unlock and wakes the next one there.
+ *
+ * Invariant, kept by blkfront_unlock: while any thread sleeps unanswered there is a leader, or a
+ * sleeper was nudged and is on its way to become one, or somebody was answered and is on its way
+ * through blkfront_unlock. So no response stays unseen:
  *   - the leader arms rsp_event and looks again before it sleeps (front_ring_final_check);
  *   - it gives up its role only with the lock held, and then reaps;
- *   - a nudged sleeper that is handed its response before it got the lock need not lead: whoever
- *     handed it over held the lock and keeps the invariant when it releases it.
+ *   - a nudged sleeper that is answered before it got the lock need not lead: whoever took its
+ * answer held the lock and keeps the invariant when it releases it.
  */
 #include <sched.h>
 #include <time.h>
@@ -27,24 +32,40 @@ static void ignore_port(void *ctx, evtchn_port_t port)
     (void)port; /* the ring's port is the only one of this vCPU */
 }
 
+/* The thread that is to be woken next, taken off its list; NULL when there is no need. */
+static struct read_waiter *next_to_wake(struct blkfront *bf, uint32_t *word)
+{
+    struct read_waiter *waiter = bf->answered.head;
+    if (waiter != NULL) {
+        waiter_list_remove(&bf->answered, waiter);
+        *word = WAITER_DONE;
+        return waiter;
+    }
+    waiter = bf->sleepers.head;
+    if (bf->leader || waiter == NULL || load_relaxed_u32(&waiter->word) != WAITER_SLEEPING)
+        return NULL; /* led, nobody to lead for, or nudged already */
+    *word = WAITER_AWAKE;
+    return waiter;
+}
+
 void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
 {
-    struct read_waiter *heir = bf->sleepers.head;
+    uint32_t word = WAITER_AWAKE;
+    struct read_waiter *waiter = next_to_wake(bf, &word);
+    uint32_t *address = waiter != NULL ? &waiter->word : NULL;
     bool kick = bf->kick_owed;
     bf->kick_owed = false;
     if (kick)
         bf->stats.kicks++;
-    uint32_t *heir_word = NULL;
-    /* Already nudged: it is awake and on its way. */
-    if (!bf->leader && heir != NULL &&
-        exchange_full_u32(&heir->word, WAITER_AWAKE) == WAITER_SLEEPING)
-        heir_word = &heir->word;
+    /* With the lock held: a nudged thread must not be answered between our look and this store. */
+    if (address != NULL)
+        store_release_u32(address, word);
     pthread_mutex_unlock(&bf->lock);
     if (kick)
         (void)evtchn_kick(bf->domu.doorbell_fd); /* a dead Dom0 is the link thread's business */
+    if (address != NULL)
+        (void)futex_wake(address, 1, FUTEX_SCOPE_PRIVATE);
     blkfront_wake(wakes);
-    if (heir_word != NULL)
-        (void)futex_wake(heir_word, 1, FUTEX_SCOPE_PRIVATE);
 }
 
 /* Sleeps on the ring's vCPU for everybody. */
@@ -66,27 +87,17 @@ static void lead(struct blkfront *bf, struct wake_batch *wakes)
 
 static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
 {
-    if (!waiter->listed) {
-        waiter->next = NULL;
-        waiter->prev = bf->sleepers.tail;
-        if (waiter->prev != NULL)
-            waiter->prev->next = waiter;
-        else
-            bf->sleepers.head = waiter;
-        bf->sleepers.tail = waiter;
-        waiter->listed = true;
-    }
-    store_full_u32(&waiter->word, WAITER_SLEEPING);
+    if (!waiter->listed)
+        waiter_list_append(&bf->sleepers, waiter);
+    waiter->listed = true;
+    store_relaxed_u32(&waiter->word, WAITER_SLEEPING);
     blkfront_unlock(bf, wakes);
-    uint32_t word;
-    while ((word = load_acquire_u32(&waiter->word)) == WAITER_SLEEPING)
+    while (load_acquire_u32(&waiter->word) == WAITER_SLEEPING)
         (void)futex_wait(&waiter->word, WAITER_SLEEPING, -1, FUTEX_SCOPE_PRIVATE);
-    if (word == WAITER_DONE)
-        return true;
     pthread_mutex_lock(&bf->lock);
     if (load_acquire_u32(&waiter->word) != WAITER_DONE)
         return false;
-    blkfront_unlock(bf, wakes);
+    blkfront_unlock(bf, wakes); /* wakes the next one that is answered */
     return true;
 }
 
