@@ -79,4 +79,4 @@ step "Stop: Dom0 says how many reads its cache answered"
 started=
 run ./bin/service stop || fail "the service did not stop cleanly"
 
-printf '\n# All reads were right. Next: README.md, docs/ARCHITECTURE.md, ./bin/client --help\n'
+printf '\n# All reads were right. Next: README.md, docs/architecture.md, ./bin/client --help\n'

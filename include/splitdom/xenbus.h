@@ -13,8 +13,7 @@
  *                                          4 Connected        ring mapped, geometry published
  *     4 Connected
  *     5 Closing                            5 Closing
- *     6 Closed                             6 Closed           online=1: back to 2 when front is at
- * 1
+ *     6 Closed                             6 Closed           then back to 2 when front is at 1
  */
 #ifndef SPLITDOM_XENBUS_H
 #define SPLITDOM_XENBUS_H

@@ -144,12 +144,6 @@ static bool went_to_disk(const struct blkif_sring *sring, uint32_t request_index
     return (int32_t)(load_relaxed_u32(&sring->req_event) - (request_index + 2)) >= 0;
 }
 
-/* Without the lock: is there something to reap? Advisory. */
-static bool response_hint(const struct blkfront *bf, const struct blkif_sring *sring)
-{
-    return load_relaxed_u32(&sring->rsp_prod) != load_relaxed_u32(&bf->ring.rsp_cons);
-}
-
 void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index)
 {
     enum { LOOKS_PER_CLOCK_READ = 16 };
@@ -157,7 +151,7 @@ void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t req
     uint64_t deadline_ns = monotonic_ns() + SPIN_NS;
     bool won = false;
     for (uint32_t looks = 1;; looks++) {
-        won = load_acquire_u32(&waiter->word) == WAITER_DONE || response_hint(bf, sring);
+        won = load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring);
         if (won || went_to_disk(sring, request_index))
             break;
         if (looks % LOOKS_PER_CLOCK_READ == 0 && monotonic_ns() > deadline_ns)

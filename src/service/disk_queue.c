@@ -184,6 +184,13 @@ static struct disk_read *read_of_flight(struct inflight_read *flight)
     return (struct disk_read *)((uint8_t *)flight - offsetof(struct disk_read, flight));
 }
 
+/* Requests are checked when they arrive, but the image may have shrunk while they waited. */
+static bool still_on_disk(const struct disk_queue *q, const struct pending *p)
+{
+    uint64_t sectors = q->image->size_bytes / BLKIF_SECTOR_SIZE;
+    return p->sector_count <= sectors && p->sector <= sectors - p->sector_count;
+}
+
 /* Hangs p onto a read in flight that covers its sectors. */
 static bool join_read(struct disk_queue *q, struct pending *p)
 {
@@ -303,7 +310,10 @@ uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns)
         struct disk_client *client = (struct disk_client *)entity;
         struct pending *p = client->queue.head;
         pending_list_remove(&client->queue, p);
-        if (serve_from_cache(q, p)) { /* somebody else's read brought it meanwhile */
+        if (!still_on_disk(q, p)) {
+            sched_complete(&q->sched, entity, now_ns);
+            q->done(p, -EINVAL);
+        } else if (serve_from_cache(q, p)) { /* somebody else's read brought it meanwhile */
             sched_complete(&q->sched, entity, now_ns);
             q->done(p, 0);
         } else if (join_read(q, p)) {

@@ -39,14 +39,14 @@ static int create_domain(void *ctx, const struct control_request *request, struc
     int rc = domain_create(&d->host, (domid_t)domid, request->arg0, tdf, out, segment_fd, why,
                            why_bytes);
     if (rc < 0) {
-        log_line(d->log, "domain %d refused: %s", domid, why);
+        log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why);
         return rc;
     }
     d->domains[domid] = *out;
     d->domid_last = (domid_t)domid;
     d->domain_count++;
     d->domains_created++;
-    log_line(d->log, "domain %d created: %u pages", domid, request->arg0);
+    log_limited(d->log, &d->domain_log_limit, "domain %d created: %u pages", domid, request->arg0);
     return 0;
 }
 
@@ -62,8 +62,8 @@ static void end_domain(void *ctx, struct domain *domain)
     if (domain->vbd != NULL) {
         struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
         vbd_ring_stats_add(&d->departed, &stats);
-        log_line(d->log, "domain %u ended: %llu requests", domain->domid,
-                 (unsigned long long)stats.requests);
+        log_limited(d->log, &d->domain_log_limit, "domain %u ended: %llu requests", domain->domid,
+                    (unsigned long long)stats.requests);
     }
     d->domains[domain->domid] = NULL;
     d->domain_count--;
@@ -113,7 +113,8 @@ void dom0_end_faulted(struct dom0 *d)
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         struct domain *domain = d->domains[domid];
         if (domain != NULL && fault_guard_hit(domain->fault_slot)) {
-            log_line(d->log, "domain %u took its own memory away: destroyed", domid);
+            log_limited(d->log, &d->domain_log_limit,
+                        "domain %u took its own memory away: destroyed", domid);
             control_drop_domain(d->control, domain);
         }
     }

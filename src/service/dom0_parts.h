@@ -35,6 +35,7 @@ struct dom0 {
     domid_t domid_last;           /* domids are reused as late as possible */
     struct domain *store_pending; /* domains whose store ring is to be pumped */
     uint64_t domains_created;
+    struct log_limit domain_log_limit; /* coming and going costs a process nothing */
 
     struct tdf_source time_source;
     struct tdf tdf;

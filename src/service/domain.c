@@ -76,8 +76,8 @@ void domain_pump_store(struct domain *domain)
     int rc = xs_ring_pump(domain->segment.store, domain->store_conn, &notify);
     if (rc < 0) {
         domain->store_broken = true;
-        log_line(domain->host->log, "domain %u: its xenstore ring makes no sense: ignored",
-                 domain->domid);
+        log_limited(domain->host->log, &domain->log_limit,
+                    "domain %u: its xenstore ring makes no sense: ignored", domain->domid);
     }
     if (notify &&
         evtchn_set_pending(domain->segment.shared_info, domain->segment.store_evtchn, STORE_VCPU))

@@ -50,6 +50,7 @@ struct domain {
     struct tdf_clock clock;
     struct tdf tdf; /* as asked for; the clock itself is at 0 while paused */
     bool paused;
+    struct log_limit log_limit;
     uint64_t created_ns; /* CLOCK_MONOTONIC */
     struct xs_conn *store_conn;
     bool store_broken; /* its ring indices made no sense: ignored from then on */

@@ -21,8 +21,8 @@ static void write_setting(struct domain *domain, const char *node, const char *v
         return;
     int rc = xs_local_write(domain->host->store, path, value);
     if (rc < 0)
-        log_line(domain->host->log, "domain %u: cannot write %s: %s", domain->domid, path,
-                 strerror(-rc));
+        log_limited(domain->host->log, &domain->log_limit, "domain %u: cannot write %s: %s",
+                    domain->domid, path, strerror(-rc));
 }
 
 static void on_weight(void *ctx, const char *path)
@@ -34,8 +34,8 @@ static void on_weight(void *ctx, const char *path)
     if (rc == 0)
         rc = vbd_back_set_weight(domain->vbd, (uint32_t)weight);
     if (rc < 0)
-        log_line(domain->host->log, "domain %u: weight must be 1..%d", domain->domid,
-                 SCHED_WEIGHT_MAX);
+        log_limited(domain->host->log, &domain->log_limit, "domain %u: weight must be 1..%d",
+                    domain->domid, SCHED_WEIGHT_MAX);
     snprintf(text, sizeof(text), "%u", vbd_back_weight(domain->vbd));
     write_setting(domain, "sched/weight", text);
 }
@@ -45,8 +45,8 @@ static void apply_tdf(struct domain *domain)
     struct tdf tdf = domain->paused ? (struct tdf){0, 1} : domain->tdf;
     int rc = tdf_clock_set_tdf(&domain->clock, tdf);
     if (rc < 0)
-        log_line(domain->host->log, "domain %u: cannot change its clock: %s", domain->domid,
-                 strerror(-rc));
+        log_limited(domain->host->log, &domain->log_limit, "domain %u: cannot change its clock: %s",
+                    domain->domid, strerror(-rc));
 }
 
 static void on_tdf(void *ctx, const char *path)
@@ -60,8 +60,8 @@ static void on_tdf(void *ctx, const char *path)
     if (rc >= 0 && tdf.num == 0)
         rc = -EINVAL; /* standing still is `pause`, so that unpause knows what to go back to */
     if (rc < 0) {
-        log_line(domain->host->log, "domain %u: tdf must be a factor from 1/1000 to 1000",
-                 domain->domid);
+        log_limited(domain->host->log, &domain->log_limit,
+                    "domain %u: tdf must be a factor from 1/1000 to 1000", domain->domid);
     } else if (tdf.num != domain->tdf.num || tdf.den != domain->tdf.den) {
         domain->tdf = tdf;
         apply_tdf(domain);
@@ -76,7 +76,8 @@ static void on_pause(void *ctx, const char *path)
     uint64_t pause;
     int rc = xs_local_read_u64(domain->host->store, path, 1, &pause);
     if (rc < 0) {
-        log_line(domain->host->log, "domain %u: pause must be 0 or 1", domain->domid);
+        log_limited(domain->host->log, &domain->log_limit, "domain %u: pause must be 0 or 1",
+                    domain->domid);
     } else if ((pause == 1) != domain->paused) {
         domain->paused = pause == 1;
         apply_tdf(domain);

@@ -115,9 +115,10 @@ const char *service_options_usage(void)
            "    --tdf K               time dilation of Dom0's clock: 10, 2.5, 1/100\n"
            "    --cpu N               run on this CPU only\n"
            "    --depth N             reads in flight, 1..128 (default 64)\n"
-           "    --depth-isolated N    the same while several domains are active (default 6)\n"
+           "    --depth-isolated N    the same while a light domain runs beside a busy one "
+           "(default 6)\n"
            "    --max-domains N       1..4096 (default 1024)\n"
-           "    --max-pages N         pages of a domain's memory, 64..65536 (default 8192)\n"
+           "    --max-pages N         pages of a domain's memory, 64..16384 (default 8192)\n"
            "    --max-ring-page-order N  0..4 (default 4)\n"
            "    --no-spin             sleep at once when nothing is to be done\n"
            "    --foreground          stay in the foreground\n"
@@ -311,7 +312,7 @@ static int apply_operands(char **operands, struct service_options *o,
 {
     uint64_t num, den;
     uint32_t weight;
-    int rc = number_u32(complaint, "DOMID", operands[0], 0, DOMID_MAX, &o->domid);
+    int rc = number_u32(complaint, "DOMID", operands[0], 1, DOMID_MAX, &o->domid);
 
     if (rc != 0 || o->verb != SERVICE_SET)
         return rc;

@@ -126,6 +126,8 @@ void toolstack_remove_domain(struct xs_server *store, domid_t domid)
     char path[TOOLSTACK_PATH_MAX];
     snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u", domid);
     (void)xs_local_rm(store, path);
+    snprintf(path, sizeof(path), "/local/domain/0/error/backend/vbd/%u", domid);
+    (void)xs_local_rm(store, path);
     toolstack_domain_path(path, domid, "");
     (void)xs_local_rm(store, path);
 }

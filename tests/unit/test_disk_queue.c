@@ -406,6 +406,22 @@ static void a_changed_image_empties_the_cache(void **state)
     assert_int_equal(read_one(0, 1, 5, 1)->done_count, 0);
 }
 
+/* It was inside when it was asked for, and is not any more when its turn comes. */
+static void a_request_that_the_shrunken_image_lacks_is_an_error(void **state)
+{
+    (void)state;
+    uint64_t last = f->image.size_bytes / BLKIF_SECTOR_SIZE - 1;
+    struct ask *gone = read_one(0, 0, last, 1);
+    struct ask *kept = read_one(1, 1, last - 1, 1);
+    f->image.size_bytes -= BLKIF_SECTOR_SIZE;
+    disk_queue_image_changed(f->queue);
+    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
+    assert_int_equal(gone->done_count, 1);
+    assert_int_equal(gone->status, -EINVAL);
+    fake_disk_complete(f->disk, 0, 0);
+    assert_true(is_served(kept));
+}
+
 /* What was read before the change must not be kept, nor given to those who ask after it. */
 static void a_read_under_way_when_the_image_changes_is_old(void **state)
 {
@@ -445,6 +461,7 @@ int main(void)
         QUEUE_TEST(the_cache_keeps_to_its_bound),
         QUEUE_TEST(turns_go_round),
         QUEUE_TEST(a_changed_image_empties_the_cache),
+        QUEUE_TEST(a_request_that_the_shrunken_image_lacks_is_an_error),
         QUEUE_TEST(a_read_under_way_when_the_image_changes_is_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
