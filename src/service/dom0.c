@@ -50,23 +50,26 @@ static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
     return taken;
 }
 
+bool dom0_turn(struct dom0 *d)
+{
+    int events = poller_run(d->poller, false);
+    uint64_t now_ns = monotonic_ns();
+    dom0_reanchor_clocks(d, now_ns);
+    uint32_t work = run_rings(d, now_ns);
+    work += disk_queue_dispatch(d->disk_queue, now_ns);
+    work += events > 0 ? (uint32_t)events : 0;
+    work += run_store(d);
+    control_accept_again(d->control);
+    store_socket_accept_again(d->store_socket);
+    if (fault_guard_any())
+        dom0_end_faulted(d);
+    return work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
+}
+
 static void loop(struct dom0 *d)
 {
     while (!d->stopping) {
-        int events = poller_run(d->poller, false);
-        uint64_t now_ns = monotonic_ns();
-        dom0_reanchor_clocks(d, now_ns);
-        uint32_t work = run_rings(d, now_ns);
-        work += disk_queue_dispatch(d->disk_queue, now_ns);
-        work += run_store(d);
-        if (events > 0) { /* only then a descriptor can have become free */
-            work += (uint32_t)events;
-            control_accept_again(d->control);
-            store_socket_accept_again(d->store_socket);
-        }
-        if (fault_guard_any())
-            dom0_end_faulted(d);
-        if (work == 0 && ring_loop_settle(&d->ring_loop, now_ns))
+        if (dom0_turn(d))
             (void)poller_run(d->poller, true);
     }
 }
@@ -95,7 +98,7 @@ int dom0_run(const struct dom0_options *options, const struct rundir *rundir, st
              void (*ready)(void *ctx), void *ready_ctx, char *why, size_t why_bytes)
 {
     struct dom0 *d;
-    int rc = dom0_setup(options, rundir, log, &d, why, why_bytes);
+    int rc = dom0_setup(options, rundir, log, NULL, &d, why, why_bytes);
     if (rc < 0)
         return rc;
     ready(ready_ctx);

@@ -36,7 +36,8 @@ struct dom0 {
     struct domain *store_pending; /* domains whose store ring is to be pumped */
     uint64_t domains_created;
 
-    struct tdf_source time_source;
+    struct tdf_source real_time;
+    struct tdf_source *time_source; /* mostly that one; all clocks are driven by it */
     struct tdf tdf;
     struct tdf_clock clock; /* Dom0's own */
     uint64_t reanchored_ns; /* CLOCK_MONOTONIC */
@@ -53,6 +54,10 @@ struct dom0 {
     bool stopping;
     const char *stop_reason;
 };
+
+/* dom0.c */
+/* One turn of the loop, without sleeping. True: nothing is left to be done, Dom0 may sleep. */
+bool dom0_turn(struct dom0 *d);
 
 /* dom0_domains.c */
 extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */
