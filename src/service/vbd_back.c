@@ -20,6 +20,7 @@ struct vbd_back {
     struct xs_local_watch *watch;
     uint32_t weight;
     struct vbd_ring_stats before; /* of connections that have ended */
+    struct log_limit log_limit;   /* the domain decides how often its states change */
 };
 
 __attribute__((format(printf, 3, 4))) static void put(struct vbd_back *back, const char *node,
@@ -33,16 +34,16 @@ __attribute__((format(printf, 3, 4))) static void put(struct vbd_back *back, con
     toolstack_back_path(path, back->config.domid, node);
     int rc = xs_local_write(back->config.store, path, value);
     if (rc < 0)
-        log_line(back->config.log, "domain %u: cannot write %s: %s", back->config.domid, path,
-                 strerror(-rc));
+        log_limited(back->config.log, &back->log_limit, "domain %u: cannot write %s: %s",
+                    back->config.domid, path, strerror(-rc));
 }
 
 /* The one setter of our state. */
 static void switch_state(struct vbd_back *back, enum xenbus_state state)
 {
     if (back->state != state)
-        log_line(back->config.log, "domain %u: vbd %s -> %s", back->config.domid,
-                 xenbus_state_name(back->state), xenbus_state_name(state));
+        log_limited(back->config.log, &back->log_limit, "domain %u: vbd %s -> %s",
+                    back->config.domid, xenbus_state_name(back->state), xenbus_state_name(state));
     back->state = state;
     put(back, "state", "%d", state);
 }
@@ -76,8 +77,8 @@ void vbd_back_fail(struct vbd_back *back, int error, const char *what)
     char value[160];
     snprintf(value, sizeof(value), "%d %s", error, what);
     (void)xs_local_write(back->config.store, path, value);
-    log_line(back->config.log, "domain %u: vbd: %s (%s)", back->config.domid, what,
-             strerror(-error));
+    log_limited(back->config.log, &back->log_limit, "domain %u: vbd: %s (%s)", back->config.domid,
+                what, strerror(-error));
     switch_state(back, XenbusStateClosing);
 }
 
@@ -129,7 +130,8 @@ static int read_ring_refs(struct vbd_back *back, struct vbd_ring_config *ring)
     if (order == INT64_MAX) { /* no such node */
         ring->page_order = 0;
         rc = front_number(back, "ring-ref", UINT32_MAX, -1, &ref);
-        ring->ring_ref[0] = (grant_ref_t)ref;
+        if (rc == 0)
+            ring->ring_ref[0] = (grant_ref_t)ref;
         return rc;
     }
     ring->page_order = (uint32_t)order;
@@ -170,8 +172,10 @@ static int read_transport(struct vbd_back *back, struct vbd_ring_config *ring, c
     ring->vcpu = (uint32_t)rc;
     *what = "feature-persistent must be 0 or 1";
     rc = front_number(back, "feature-persistent", 1, 0, &persistent);
+    if (rc < 0)
+        return rc;
     ring->persistent_grants = persistent == 1;
-    return rc;
+    return 0;
 }
 
 static void connect(struct vbd_back *back)
