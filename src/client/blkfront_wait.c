@@ -146,16 +146,21 @@ static bool went_to_disk(const struct blkif_sring *sring, uint32_t request_index
 
 void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index)
 {
-    enum { LOOKS_PER_CLOCK_READ = 16 };
+    enum { LOOKS_PER_CLOCK_READ = 32 }; /* a hit is answered within the first of them */
     const struct blkif_sring *sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
-    uint64_t deadline_ns = monotonic_ns() + SPIN_NS;
+    uint64_t deadline_ns = 0;
     bool won = false;
     for (uint32_t looks = 1;; looks++) {
         won = load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring);
         if (won || went_to_disk(sring, request_index))
             break;
-        if (looks % LOOKS_PER_CLOCK_READ == 0 && monotonic_ns() > deadline_ns)
-            break;
+        if (looks % LOOKS_PER_CLOCK_READ == 0) {
+            uint64_t now_ns = monotonic_ns();
+            if (deadline_ns == 0)
+                deadline_ns = now_ns + SPIN_NS;
+            else if (now_ns > deadline_ns)
+                break;
+        }
         cpu_relax();
     }
     pthread_mutex_lock(&bf->lock);

@@ -11,7 +11,8 @@
 
 enum {
     ROUNDS_PER_TURN = 4,
-    STORE_BUDGET = 16, /* store requests a turn: the data path must not feel the store */
+    TURNS_PER_READING = 8, /* of the clock */
+    STORE_BUDGET = 16,     /* store requests a turn: the data path must not feel the store */
     DRAIN_PATIENCE_NS = 2000000000, /* for reads at the disk, when stopping */
 };
 
@@ -53,29 +54,53 @@ static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
 }
 
 /*
- * One turn: what has happened outside (completions, doorbells, sockets), then the rings, then the
- * disk. The inner rounds look at the rings again without asking the kernel, so that a request that
- * comes while another is handled joins the same system call.
+ * The time is for time-outs and windows of many microseconds, and reading it costs as much as
+ * looking at all rings: a few turns share a reading.
  */
-static void turn(struct dom0 *d)
+static uint64_t turn_time(struct dom0 *d, bool something_happened)
 {
-    uint64_t now_ns = 0;
+    if (something_happened || ++d->turns_since_reading >= TURNS_PER_READING) {
+        d->turns_since_reading = 0;
+        d->now_ns = monotonic_ns();
+        dom0_reanchor_clocks(d, d->now_ns);
+    }
+    return d->now_ns;
+}
+
+/*
+ * What has happened outside (completions, doorbells, sockets), then the rings, then the disk. The
+ * inner rounds look at the rings again without asking the kernel, so that a request that comes
+ * while another is handled joins the same system call.
+ */
+bool dom0_turn(struct dom0 *d)
+{
     uint32_t work = 1;
-    (void)poller_run(d->poller, false);
+    bool slept = d->slept;
+    int events = poller_run(d->poller, false);
+    d->slept = false;
+    uint64_t now_ns = turn_time(d, slept || events > 0);
     control_accept_again(d->control); /* a descriptor may have become free */
     store_socket_accept_again(d->store_socket);
     for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++) {
-        now_ns = monotonic_ns();
         work = run_rings(d, now_ns);
         work += disk_queue_dispatch(d->disk_queue, now_ns);
         work += run_store(d);
     }
-    dom0_reanchor_clocks(d, now_ns);
     bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
-    if (fault_guard_any()) /* after everything that touches the domains' memory */
-        dom0_end_faulted(d);
-    else if (settled && !d->stopping)
-        (void)poller_run(d->poller, true);
+    if (!fault_guard_any()) /* asked after everything that touches the domains' memory */
+        return settled;
+    dom0_end_faulted(d);
+    return false;
+}
+
+static void loop(struct dom0 *d)
+{
+    while (!d->stopping) {
+        if (dom0_turn(d) && !d->stopping) {
+            (void)poller_run(d->poller, true);
+            d->slept = true;
+        }
+    }
 }
 
 static void farewell(struct dom0 *d)
@@ -90,8 +115,7 @@ static void farewell(struct dom0 *d)
 /* Ends in the order in which a stopping client must see it: domains first, then the farewell. */
 static void serve(struct dom0 *d)
 {
-    while (!d->stopping)
-        turn(d);
+    loop(d);
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
     uint64_t deadline_ns = monotonic_ns() + DRAIN_PATIENCE_NS;
@@ -106,7 +130,7 @@ int dom0_run(const struct dom0_options *options, const struct rundir *rundir, st
              void (*ready)(void *ctx), void *ready_ctx, char *why, size_t why_bytes)
 {
     struct dom0 *d;
-    int rc = dom0_setup(options, rundir, log, &d, why, why_bytes);
+    int rc = dom0_setup(options, rundir, log, NULL, &d, why, why_bytes);
     if (rc < 0)
         return rc;
     ready(ready_ctx);

@@ -37,7 +37,8 @@ struct dom0 {
     uint64_t domains_created;
     struct log_limit domain_log_limit; /* coming and going costs a process nothing */
 
-    struct tdf_source time_source;
+    struct tdf_source real_time;
+    struct tdf_source *time_source; /* mostly that one; all clocks are driven by it */
     struct tdf tdf;
     struct tdf_clock clock; /* Dom0's own */
     uint64_t reanchored_ns; /* CLOCK_MONOTONIC */
@@ -47,6 +48,9 @@ struct dom0 {
     struct poller_watch *signal_watch;
     struct xs_local_watch *refresh_watch;
 
+    uint64_t now_ns; /* CLOCK_MONOTONIC as of a few turns ago at most */
+    uint32_t turns_since_reading;
+    bool slept;                     /* since the last turn */
     uint64_t requests;              /* taken off all rings, ever */
     uint64_t last_request_ns;       /* Dom0's clock */
     struct vbd_ring_stats departed; /* of domains that have ended */
@@ -54,6 +58,10 @@ struct dom0 {
     bool stopping;
     const char *stop_reason;
 };
+
+/* dom0.c */
+/* One turn of the loop, without sleeping. True: nothing is left to be done, Dom0 may sleep. */
+bool dom0_turn(struct dom0 *d);
 
 /* dom0_domains.c */
 extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */

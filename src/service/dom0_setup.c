@@ -136,7 +136,7 @@ static void fill_host(struct dom0 *d)
                                    .log = d->log,
                                    .disk_queue = d->disk_queue,
                                    .image = &d->image,
-                                   .time_source = &d->time_source,
+                                   .time_source = d->time_source,
                                    .image_path = d->options->image_path,
                                    .max_ring_page_order = d->options->max_ring_page_order,
                                    .max_pages = d->options->max_pages,
@@ -200,7 +200,7 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
 }
 
 int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
-               struct dom0 **out, char *why, size_t why_bytes)
+               struct tdf_source *time_source, struct dom0 **out, char *why, size_t why_bytes)
 {
     *out = NULL;
     struct dom0 *d = calloc(1, sizeof(*d));
@@ -211,6 +211,7 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
     d->options = options;
     d->rundir = rundir;
     d->log = log;
+    d->time_source = time_source;
     d->tdf = (struct tdf){.num = (uint32_t)options->tdf_num, .den = (uint32_t)options->tdf_den};
     d->image.fd = -1;
     d->timer_fd = d->signal_fd = -1;

@@ -8,10 +8,15 @@
 #include "service/dom0.h"
 
 struct dom0;
+struct tdf_source;
 
-/* Errors: -errno with one line for people in why; nothing is left behind then. */
+/*
+ * time_source: what drives all clocks, outlives Dom0; NULL: this machine's. With a manual one the
+ * idle timer has to be played by dom0_time_passed (dom0_wakeups.h). Errors: -errno with one line
+ * for people in why; nothing is left behind then.
+ */
 int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
-               struct dom0 **out, char *why, size_t why_bytes);
+               struct tdf_source *time_source, struct dom0 **out, char *why, size_t why_bytes);
 /* Accepts a half-built one. NULL allowed. No read is at the disk. */
 void dom0_teardown(struct dom0 *d);
 /* Only removes what outlives the process: the sockets. */

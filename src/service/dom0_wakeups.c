@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "service/dom0_parts.h"
+#include "service/idle.h"
 
 #define REFRESH_NODE "/local/domain/0/splitdom/image/refresh"
 
@@ -28,9 +29,24 @@ void dom0_wake_at(struct dom0 *d, uint64_t deadline_ns)
 /* Sets the timer to the moment at which the idle time-out ends if no request comes until then. */
 static int arm_idle_timer(struct dom0 *d)
 {
-    uint64_t idle_ns = d->options->idle_timeout_ns;
-    uint64_t deadline_ns = tdf_clock_to_monotonic_ns(&d->clock, d->last_request_ns + idle_ns);
-    return idle_ns == 0 || deadline_ns == UINT64_MAX ? 0 : set_timer(d, deadline_ns);
+    uint64_t end_ns = idle_end_ns(d->last_request_ns, d->options->idle_timeout_ns);
+    uint64_t deadline_ns =
+        end_ns == IDLE_NEVER ? UINT64_MAX : tdf_clock_to_monotonic_ns(&d->clock, end_ns);
+    return deadline_ns == UINT64_MAX ? 0 : set_timer(d, deadline_ns);
+}
+
+void dom0_time_passed(struct dom0 *d)
+{
+    /* Requests only move last_request_ns; the timer catches up here, at most once a time-out. */
+    if (tdf_clock_now_ns(&d->clock) >=
+        idle_end_ns(d->last_request_ns, d->options->idle_timeout_ns)) {
+        d->stopping = true;
+        d->stop_reason = "idle: no request for as long as --idle-timeout says";
+        return;
+    }
+    int rc = arm_idle_timer(d);
+    if (rc < 0)
+        log_line(d->log, "cannot set the idle timer: %s", strerror(-rc));
 }
 
 static void on_timer(void *ctx, uint32_t revents)
@@ -39,17 +55,8 @@ static void on_timer(void *ctx, uint32_t revents)
     uint64_t expirations;
     (void)revents;
     (void)!read(d->timer_fd, &expirations, sizeof(expirations));
-    /* Requests only move last_request_ns; the timer catches up here, at most once a time-out. */
-    if (d->stopping)
-        return;
-    if (tdf_clock_now_ns(&d->clock) - d->last_request_ns >= d->options->idle_timeout_ns) {
-        d->stopping = true;
-        d->stop_reason = "idle: no request for as long as --idle-timeout says";
-        return;
-    }
-    int rc = arm_idle_timer(d);
-    if (rc < 0)
-        log_line(d->log, "cannot set the idle timer: %s", strerror(-rc));
+    if (!d->stopping)
+        dom0_time_passed(d);
 }
 
 static void on_signal(void *ctx, uint32_t revents)
@@ -79,8 +86,11 @@ static int watch_signals(struct dom0 *d)
 
 int dom0_wakeups_create(struct dom0 *d)
 {
-    tdf_source_real(&d->time_source);
-    int rc = tdf_clock_init(&d->clock, &d->time_source, NULL, 0, d->tdf);
+    if (d->time_source == NULL) {
+        tdf_source_real(&d->real_time);
+        d->time_source = &d->real_time;
+    }
+    int rc = tdf_clock_init(&d->clock, d->time_source, NULL, 0, d->tdf);
     if (rc < 0)
         return rc;
     d->started_ns = d->last_request_ns = tdf_clock_now_ns(&d->clock);

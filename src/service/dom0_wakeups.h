@@ -14,6 +14,9 @@ struct dom0;
 int dom0_wakeups_create(struct dom0 *d);
 /* Follows /local/domain/0/splitdom/image/refresh: 1 makes Dom0 look at the image's size again. */
 int dom0_settings_create(struct dom0 *d);
+/* Ends Dom0 when no request has come for as long as the idle time-out says, else sets the timer for
+ * that moment. The timer calls it; a test that moves time by hand does, too. */
+void dom0_time_passed(struct dom0 *d);
 /* Accepts what the two left half-built. */
 void dom0_wakeups_destroy(struct dom0 *d);
 

@@ -20,7 +20,7 @@ struct vbd_back {
     struct xs_local_watch *watch;
     uint32_t weight;
     struct vbd_ring_stats before; /* of connections that have ended */
-    struct log_limit log_limit;   /* a domain that flaps must not fill the disk */
+    struct log_limit log_limit;   /* the domain decides how often its states change */
 };
 
 __attribute__((format(printf, 3, 4))) static void put(struct vbd_back *back, const char *node,
@@ -130,7 +130,8 @@ static int read_ring_refs(struct vbd_back *back, struct vbd_ring_config *ring)
     if (order == INT64_MAX) { /* no such node */
         ring->page_order = 0;
         rc = front_number(back, "ring-ref", UINT32_MAX, -1, &ref);
-        ring->ring_ref[0] = (grant_ref_t)ref;
+        if (rc == 0)
+            ring->ring_ref[0] = (grant_ref_t)ref;
         return rc;
     }
     ring->page_order = (uint32_t)order;
@@ -171,8 +172,10 @@ static int read_transport(struct vbd_back *back, struct vbd_ring_config *ring, c
     ring->vcpu = (uint32_t)rc;
     *what = "feature-persistent must be 0 or 1";
     rc = front_number(back, "feature-persistent", 1, 0, &persistent);
+    if (rc < 0)
+        return rc;
     ring->persistent_grants = persistent == 1;
-    return rc;
+    return 0;
 }
 
 static void connect(struct vbd_back *back)
