@@ -11,7 +11,7 @@ run() { # RECORDS ARGUMENT...
     verify_all "$records"
 }
 
-image disk1.img 10
+image disk1.img 2
 start_service
 run 900 4 300 --sectors-per-request 3
 run 17600 4 200 --sectors-per-request 88
@@ -25,8 +25,8 @@ for pattern in uniform sequential zipf:0.99 zipf:1.2 hotset:5; do
     run 2000 8 2000 --pattern $pattern
     run 2000 1 2000 --pattern $pattern --depth 16
 done
-run 25000 1 25000 --pattern sequential
-awk 'NR > 1 && $1 != (last + 1) % 20480 { print "sector " $1 " after " last; exit 1 } { last = $1 }' \
+run 5000 1 5000 --pattern sequential
+awk 'NR > 1 && $1 != (last + 1) % 4096 { print "sector " $1 " after " last; exit 1 } { last = $1 }' \
     order || die "the sequential pattern is not"
 
 # The same seed makes the same reads, another one others.
