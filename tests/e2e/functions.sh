@@ -119,7 +119,7 @@ domains_are() { [ "$(service status --json | grep -o '"domid":' | wc -l)" = "$1"
 connected() { [ "$(service status --json | grep -o '"state":"Connected"' | wc -l)" = "$1" ]; }
 
 # gone PID: it has ended (or is a zombie that is to be waited for)
-gone() { ! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null; }
+gone() { ! grep -q '^State:[[:space:]]*[A-Y]' "/proc/$1/status" 2>/dev/null; }
 
 # reap LIMIT-MS PID: waits for a child, sets status; dies if it has not ended in time.
 reap() {
