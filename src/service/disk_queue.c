@@ -50,14 +50,12 @@ struct disk_queue {
     uint64_t now_ns; /* of the present turn: completions are counted at it */
 };
 
+/* The widest span that a request can need: its sectors and a block's rest at either end. The image
+ * may be smaller now, and grow. */
 static size_t buffer_bytes(const struct image *image)
 {
-    uint64_t offset;
-    uint32_t worst = 0;
-    /* The widest span that a request of BLKIF_SECTORS_MAX sectors can need, for any alignment. */
-    image_read_span(image, image->block_size_bytes / BLKIF_SECTOR_SIZE - 1, BLKIF_SECTORS_MAX,
-                    &offset, &worst);
-    size_t bytes = worst + image->block_size_bytes;
+    size_t bytes =
+        BLKIF_SECTORS_MAX * (size_t)BLKIF_SECTOR_SIZE + 2 * (size_t)image->block_size_bytes;
     return (bytes + XEN_PAGE_SIZE - 1) & ~(size_t)(XEN_PAGE_SIZE - 1);
 }
 

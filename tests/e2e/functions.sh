@@ -88,6 +88,61 @@ stop_leftover() {
     "$BIN/service" stop >/dev/null 2>&1 || :
 }
 
+# Programs with sanitizers take longer; limits of time are multiplied by this.
+slack=1
+[ -z "${TEST_SAN:-}" ] || slack=5
+
+# The programs with a time limit. For a client whose process id matters, call "$BIN/client" itself.
+client() { timeout -k 2 $((30 * slack)) "$BIN/client" "$@"; }
+service() { timeout -k 2 $((20 * slack)) "$BIN/service" "$@"; }
+
+# eventually SECONDS COMMAND...: tries it until it succeeds; fails after that time.
+eventually() {
+    local end=$((SECONDS + $1 * slack))
+    shift
+    until "$@"; do
+        [ $SECONDS -le $end ] || return 1
+        sleep 0.02
+    done
+}
+
+# now_ms: of the real-time clock
+now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+
+dom0_pid() { service status --json | sed 's/.*"pid":\([0-9]*\).*/\1/'; }
+
+# status_number KEY: the first number of this name in the status
+status_number() { service status --json | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
+
+# domains_are COUNT, connected COUNT: domains that exist, or have a connected disk
+domains_are() { [ "$(service status --json | grep -o '"domid":' | wc -l)" = "$1" ]; }
+connected() { [ "$(service status --json | grep -o '"state":"Connected"' | wc -l)" = "$1" ]; }
+
+# gone PID: it has ended (or is a zombie that is to be waited for)
+gone() { ! grep -q '^State:[[:space:]]*[A-Y]' "/proc/$1/status" 2>/dev/null; }
+
+# reap LIMIT-MS PID: waits for a child, sets status; dies if it has not ended in time.
+reap() {
+    local begin end
+    begin=$(now_ms)
+    eventually $(($1 / 1000 + 1)) gone "$2" || die "process $2 goes on for $1 ms"
+    end=$(now_ms)
+    [ $((end - begin)) -le $(($1 * slack)) ] || die "process $2 took $((end - begin)) ms to end"
+    status=0
+    wait "$2" || status=$?
+}
+
+# verify_all COUNT: the files of all clients in this directory hold COUNT records, all right.
+verify_all() {
+    local file count
+    for file in sectors.*; do
+        verify "${file#sectors.}"
+    done
+    count=$(cat sectors.* | wc -l)
+    [ "$count" = "$1" ] || die "$count records instead of $1"
+    rm -f sectors.* read.*
+}
+
 # verify PID...: the reads of these clients, against disk1.img.
 verify() {
     local pid
