@@ -54,10 +54,10 @@ static void on_answered(void *ctx, struct vbd_ring *ring)
     assert_ptr_equal(ring, f->ring);
     f->answered++;
     if (f->watched_ref != 0) {
-        assert_int_equal(ring->ring.rsp_prod, load_full_u32(&f->front.sring->rsp_prod));
-        assert_int_equal(ring->ring.rsp_prod, ring->ring.rsp_prod_pvt);
+        assert_int_not_equal(ring->ring.rsp_prod, ring->ring.rsp_prod_pvt); /* not shown yet */
         assert_int_equal(f->segment.gnttab[f->watched_ref].flags & (GTF_reading | GTF_writing), 0);
     }
+    vbd_ring_flush(ring); /* as Dom0's loop does, a little later */
 }
 
 static int setup(void **state)
@@ -398,7 +398,7 @@ static void rings_that_cannot_be_mapped_leave_nothing(void **state)
 }
 
 /* XSA-396: once a front end can see the response, the page is its own again. on_answered runs when
- * the response has just been shown. */
+ * the response is about to be shown. */
 static void grants_are_let_go_before_the_response_shows(void **state)
 {
     (void)state;
