@@ -25,7 +25,7 @@
 
 enum {
     START_INFO_ABI_VERSION = 1,
-    START_INFO_CPU_NONE = 0xffffffffu, /* not told yet */
+    START_INFO_CPU_NONE = 0xffffffffu, /* nowhere, or not told yet */
 };
 
 struct start_info {
@@ -45,7 +45,7 @@ struct start_info {
     uint8_t pad1[52];  /* the hints below get a cache line each: they have different writers */
     uint32_t dom0_cpu; /* Dom0 writes: the CPU on which it last served this domain */
     uint8_t pad2[60];
-    uint32_t domu_cpu; /* the domain writes: the CPU of the thread that asked last */
+    uint32_t domu_cpu; /* the domain writes: the CPU on which it spins for an answer, else NONE */
     uint8_t pad3[60];
 };
 

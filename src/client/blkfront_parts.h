@@ -131,8 +131,9 @@ bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct 
  * Looks at the ring for a while instead of sleeping. Called without the lock, returns with it.
  * request_index: position of our request on the ring.
  */
-void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index);
-/* With the lock held: may this wait begin with a spin? */
-bool blkfront_may_spin(struct blkfront *bf);
+void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
+                   uint32_t limit_ns);
+/* With the lock held: for how long may this wait begin with a spin? 0: it must not. */
+uint32_t blkfront_may_spin(struct blkfront *bf);
 
 #endif

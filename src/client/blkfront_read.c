@@ -58,9 +58,10 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
     uint32_t request_index = bf->ring.req_prod_pvt;
     blkfront_put_request(bf, entry);
     blkfront_push(bf);
-    if (blkfront_may_spin(bf)) {
+    uint32_t spin_ns = blkfront_may_spin(bf);
+    if (spin_ns > 0) {
         blkfront_unlock(bf, &wakes);
-        blkfront_spin(bf, &waiter, request_index);
+        blkfront_spin(bf, &waiter, request_index, spin_ns);
     }
     for (;;) {
         (void)blkfront_reap_ring(bf, &wakes);
@@ -135,10 +136,12 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     if (bf->failed == 0 && !bf->linking)
         blkfront_push(bf);
     (void)blkfront_reap_ring(bf, &wakes);
-    if (bf->done_count < min && bf->async_pending > 0 && bf->failed == 0 && blkfront_may_spin(bf)) {
+    bool must_wait = bf->done_count < min && bf->async_pending > 0 && bf->failed == 0;
+    uint32_t spin_ns = must_wait ? blkfront_may_spin(bf) : 0;
+    if (spin_ns > 0) {
         uint32_t oldest = bf->ring.rsp_cons;
         blkfront_unlock(bf, &wakes);
-        blkfront_spin(bf, &waiter, oldest);
+        blkfront_spin(bf, &waiter, oldest, spin_ns);
         (void)blkfront_reap_ring(bf, &wakes);
     }
     while (bf->done_count < min && bf->async_pending > 0 && bf->failed == 0) {

@@ -101,8 +101,18 @@ static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struc
     return true;
 }
 
+/* Tells Dom0 whether a thread of ours spins, and where: then it is worth its while to go on looking
+ * at our ring. */
+static void publish_cpu(struct blkfront *bf, uint32_t cpu)
+{
+    uint32_t *hint = &bf->domu.segment.start_info->domu_cpu;
+    if (load_relaxed_u32(hint) != cpu)
+        store_relaxed_u32(hint, cpu);
+}
+
 bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
 {
+    publish_cpu(bf, START_INFO_CPU_NONE);
     if (bf->linking) {
         blkfront_wake(wakes);
         pthread_cond_wait(&bf->link_changed, &bf->lock);
@@ -118,16 +128,17 @@ bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct 
     return true;
 }
 
-bool blkfront_may_spin(struct blkfront *bf)
+uint32_t blkfront_may_spin(struct blkfront *bf)
 {
-    struct start_info *hints = bf->domu.segment.start_info;
-    uint32_t cpu = (uint32_t)sched_getcpu();
-    if (load_relaxed_u32(&hints->domu_cpu) != cpu)
-        store_relaxed_u32(&hints->domu_cpu, cpu);
     if (bf->options.no_spin)
-        return false;
-    uint32_t dom0_cpu = load_relaxed_u32(&hints->dom0_cpu);
-    return dom0_cpu != START_INFO_CPU_NONE && dom0_cpu != cpu && spin_budget_grant(&bf->spin);
+        return 0;
+    uint32_t cpu = (uint32_t)sched_getcpu();
+    uint32_t dom0_cpu = load_relaxed_u32(&bf->domu.segment.start_info->dom0_cpu);
+    uint32_t limit_ns =
+        dom0_cpu == START_INFO_CPU_NONE || dom0_cpu == cpu ? 0 : spin_budget_grant(&bf->spin);
+    if (limit_ns > 0)
+        publish_cpu(bf, cpu);
+    return limit_ns;
 }
 
 static uint64_t monotonic_ns(void)
@@ -144,29 +155,31 @@ static bool went_to_disk(const struct blkif_sring *sring, uint32_t request_index
     return (int32_t)(load_relaxed_u32(&sring->req_event) - (request_index + 2)) >= 0;
 }
 
-void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index)
+void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
+                   uint32_t limit_ns)
 {
     enum { LOOKS_PER_CLOCK_READ = 32 }; /* a hit is answered within the first of them */
     const struct blkif_sring *sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
-    uint64_t deadline_ns = 0;
+    uint64_t start_ns = 0, elapsed_ns = 0;
     bool won = false;
-    for (uint32_t looks = 1;; looks++) {
+    for (uint32_t looks = 1; elapsed_ns < limit_ns; looks++) {
         won = load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring);
         if (won || went_to_disk(sring, request_index))
             break;
         if (looks % LOOKS_PER_CLOCK_READ == 0) {
             uint64_t now_ns = monotonic_ns();
-            if (deadline_ns == 0)
-                deadline_ns = now_ns + SPIN_NS;
-            else if (now_ns > deadline_ns)
-                break;
+            if (start_ns == 0)
+                start_ns = now_ns;
+            elapsed_ns = now_ns - start_ns;
         }
         cpu_relax();
     }
     pthread_mutex_lock(&bf->lock);
-    spin_budget_report(&bf->spin, won);
-    if (won)
+    if (won) {
+        spin_budget_won(&bf->spin, elapsed_ns);
         bf->stats.spins_won++;
-    else
+    } else {
+        spin_budget_lost(&bf->spin);
         bf->stats.spins_lost++;
+    }
 }

@@ -78,7 +78,7 @@ uint32_t ring_loop_turn(struct ring_loop *loop, uint64_t now_ns)
         }
         if (taken > 0) {
             if (slot->idle_since_ns != 0)
-                spin_budget_report(&slot->budget, true);
+                spin_budget_won(&slot->budget, now_ns - slot->idle_since_ns);
             slot->idle_since_ns = 0;
             publish_cpu(loop, slot);
             total += (uint32_t)taken;
@@ -87,32 +87,38 @@ uint32_t ring_loop_turn(struct ring_loop *loop, uint64_t now_ns)
     return total;
 }
 
-/* Can the front end be running right now, on a CPU that is not ours? */
-static bool peer_runs_elsewhere(const struct ring_loop *loop, const struct ring_slot *slot)
+/*
+ * For how long is this ring worth looking at, after we answered? Always for a moment when a thread
+ * of the front end spins on another CPU: its next request follows at once. One that spins on our
+ * CPU can't go on before we stop. Otherwise as experience tells.
+ */
+static uint32_t spin_limit_ns(struct ring_loop *loop, struct ring_slot *slot)
 {
+    if (loop->no_spin || !slot->answered)
+        return 0;
     uint32_t cpu = load_relaxed_u32(&slot->start_info->domu_cpu);
-    return cpu != START_INFO_CPU_NONE && cpu != loop->cpu;
+    if (cpu == loop->cpu)
+        return 0;
+    return cpu != START_INFO_CPU_NONE ? SPIN_NS : spin_budget_grant(&slot->budget);
 }
 
 /* Is it worth while to go on looking at this empty ring? */
 static bool keep_looking(struct ring_loop *loop, struct ring_slot *slot, uint64_t now_ns)
 {
-    uint64_t responses = slot->ring->ring.rsp_prod;
+    uint32_t responses = slot->ring->ring.rsp_prod;
     if (responses != slot->seen_responses) {
         slot->seen_responses = responses;
         slot->answered = true;
     }
     if (slot->idle_since_ns == 0) {
-        if (loop->no_spin || !slot->answered || !peer_runs_elsewhere(loop, slot) ||
-            !spin_budget_grant(&slot->budget))
-            return false;
+        slot->limit_ns = spin_limit_ns(loop, slot);
         slot->answered = false;
         slot->idle_since_ns = now_ns;
-        return true;
     }
-    if (now_ns - slot->idle_since_ns < SPIN_NS)
+    if (now_ns - slot->idle_since_ns < slot->limit_ns)
         return true;
-    spin_budget_report(&slot->budget, false);
+    if (slot->limit_ns > 0)
+        spin_budget_lost(&slot->budget);
     return false;
 }
 

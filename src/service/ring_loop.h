@@ -40,8 +40,9 @@ struct ring_slot {
     struct ring_slot *next, *prev;
     bool active;
     bool answered; /* the last thing that happened was a response */
-    uint64_t seen_responses;
-    uint64_t idle_since_ns;
+    uint32_t seen_responses;
+    uint32_t limit_ns;      /* of the present spin */
+    uint64_t idle_since_ns; /* 0: the last visit found work */
     struct spin_budget budget;
 };
 
