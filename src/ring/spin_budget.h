@@ -48,8 +48,7 @@ static inline uint32_t spin_budget_grant(struct spin_budget *budget)
 static inline void spin_budget_won(struct spin_budget *budget, uint64_t elapsed_ns)
 {
     budget->won++;
-    if (budget->score < SPIN_SCORE_MAX)
-        budget->score += 2;
+    budget->score = budget->score + 2 < SPIN_SCORE_MAX ? budget->score + 2 : SPIN_SCORE_MAX;
     if (elapsed_ns > SPIN_NS_MAX / 2)
         elapsed_ns = SPIN_NS_MAX / 2;
     budget->limit_ns = elapsed_ns > SPIN_NS / 2 ? (uint32_t)(2 * elapsed_ns) : SPIN_NS;

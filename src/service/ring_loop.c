@@ -8,7 +8,7 @@
 static void activate(struct ring_loop *loop, struct ring_slot *slot)
 {
     slot->active = true;
-    slot->answered = true; /* somebody woke us: the next request may be close */
+    slot->answered = false;
     slot->idle_since_ns = 0;
     loop->active_count++;
     if (loop->active == NULL) {

@@ -12,7 +12,7 @@
 static void lose(struct spin_budget *budget, int count)
 {
     for (int i = 0; i < count; i++)
-        spin_budget_report(budget, false);
+        spin_budget_lost(budget);
 }
 
 static void the_first_wait_spins(void **state)
@@ -33,7 +33,7 @@ static void failures_withhold_all_but_a_probe(void **state)
     for (int i = 0; i < 10 * SPIN_PROBE_EVERY; i++) {
         if (spin_budget_grant(&budget)) {
             assert_int_equal(i % SPIN_PROBE_EVERY, SPIN_PROBE_EVERY - 1);
-            spin_budget_report(&budget, false);
+            spin_budget_lost(&budget);
             granted++;
         }
     }
@@ -47,8 +47,8 @@ static void two_probes_that_win_switch_back(void **state)
     struct spin_budget budget;
     spin_budget_init(&budget);
     lose(&budget, 1000000);
-    spin_budget_report(&budget, true);
-    spin_budget_report(&budget, true);
+    spin_budget_won(&budget, 0);
+    spin_budget_won(&budget, 0);
     assert_true(spin_budget_grant(&budget));
     assert_true(spin_budget_grant(&budget));
 }
@@ -60,7 +60,7 @@ static void credit_is_bounded(void **state)
     struct spin_budget budget;
     spin_budget_init(&budget);
     for (int i = 0; i < 1000000; i++)
-        spin_budget_report(&budget, true);
+        spin_budget_won(&budget, 0);
     int granted = 0;
     while (spin_budget_grant(&budget) && granted <= SPIN_SCORE_MAX) {
         lose(&budget, 1);
@@ -77,16 +77,48 @@ static void every_other_win_keeps_spinning(void **state)
     spin_budget_init(&budget);
     for (int i = 0; i < 1000; i++) {
         assert_true(spin_budget_grant(&budget));
-        spin_budget_report(&budget, i % 2 == 0);
+        if (i % 2 == 0)
+            spin_budget_won(&budget, 0);
+        else
+            spin_budget_lost(&budget);
     }
     assert_int_equal(budget.won, 500);
     assert_int_equal(budget.lost, 500);
+}
+
+/* As long as the peer's wake-up takes, within bounds, and no longer than it takes now. */
+static void the_limit_follows_the_spins_that_were_won(void **state)
+{
+    (void)state;
+    struct spin_budget budget;
+    spin_budget_init(&budget);
+    assert_int_equal(spin_budget_grant(&budget), SPIN_NS);
+    spin_budget_won(&budget, 20000);
+    assert_int_equal(spin_budget_grant(&budget), 40000);
+    spin_budget_won(&budget, UINT64_MAX);
+    assert_int_equal(spin_budget_grant(&budget), SPIN_NS_MAX);
+    spin_budget_won(&budget, 300);
+    assert_int_equal(spin_budget_grant(&budget), SPIN_NS);
+}
+
+static void a_probe_has_the_largest_limit(void **state)
+{
+    (void)state;
+    struct spin_budget budget;
+    uint32_t limit_ns = 0;
+    spin_budget_init(&budget);
+    lose(&budget, SPIN_SCORE_MAX);
+    for (int i = 0; i < SPIN_PROBE_EVERY; i++)
+        limit_ns = spin_budget_grant(&budget);
+    assert_int_equal(limit_ns, SPIN_NS_MAX);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_wait_spins),
+        cmocka_unit_test(the_limit_follows_the_spins_that_were_won),
+        cmocka_unit_test(a_probe_has_the_largest_limit),
         cmocka_unit_test(failures_withhold_all_but_a_probe),
         cmocka_unit_test(two_probes_that_win_switch_back),
         cmocka_unit_test(credit_is_bounded),
