@@ -116,6 +116,9 @@ dom0_pid() { service status --json | sed 's/.*"pid":\([0-9]*\).*/\1/'; }
 # status_number KEY: the first number of this name in the status
 status_number() { service status --json | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
 
+# requests_exceed COUNT: Dom0 has taken more requests than that
+requests_exceed() { [ "$(status_number 'total":{"requests')" -gt "$1" ]; }
+
 # domains_are COUNT, connected COUNT: domains that exist, or have a connected disk
 domains_are() { [ "$(service status --json | grep -o '"domid":' | wc -l)" = "$1" ]; }
 connected() { [ "$(service status --json | grep -o '"state":"Connected"' | wc -l)" = "$1" ]; }

@@ -27,7 +27,7 @@ for engine in auto threads; do
     awk 'NR % 2 == 1 && $2 - $1 > 1 { bad = 1 }
          NR % 2 == 0 && $2 - $1 > 2 { bad = 1 } END { exit bad }' both ||
         die "$engine: ticks and switches before and after, Dom0 and client: $(tr '\n' ';' <both)"
-    exec {disk[1]}>&-
+    eval "exec ${disk[1]}>&-"
     wait "$disk_PID"
     service stop >/dev/null || die "stop"
 done

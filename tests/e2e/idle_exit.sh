@@ -20,7 +20,7 @@ end=$(now_ms)
 # The client was told.
 echo 'read 5' >&"${disk[1]}"
 read -r -t 10 answer <&"${disk[0]}" && [ "${answer%%:*}" = error ] || die "a read after Dom0's end: $answer"
-exec {disk[1]}>&-
+eval "exec ${disk[1]}>&-"
 log=$SPLITDOM_RUNDIR/default/dom0.log
 grep -qE 'stopping: idle: no request' "$log" && grep -qE 'cache hit ratio [0-9.]+ %, 1 requests' "$log" ||
     die "the farewell is not in the log: $(cat "$log")"

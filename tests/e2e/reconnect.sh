@@ -10,7 +10,7 @@ count=$((40000 / slack))
 threads=$!
 "$BIN/client" 1 $count --depth 32 --reconnect --json >out2 2>err2 &
 async=$!
-progress() { connected 2 && [ "$(status_number 'total":{"requests')" -gt 500 ]; }
+progress() { connected 2 && requests_exceed 500; }
 for i in 1 2 3; do
     eventually 10 progress || die "round $i: they do not read: $(cat err1 err2)"
     case $i in

@@ -49,4 +49,4 @@ kill -TERM $busy
 reap 5000 $busy
 client 8 1000 >/dev/null || die "a new client fails"
 verify_all 1000
-exec {disk[1]}>&-
+eval "exec ${disk[1]}>&-"
