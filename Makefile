@@ -196,7 +196,7 @@ check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 30 s of 
 	$(Q)tests/run.sh
 check-long: ## check with valgrind, longer stress and 10 minutes of fuzzing each
 	$(Q)tools/deps.sh || echo "going on with what is there"
-	$(Q)STRESS_REQUESTS=10000000 FUZZ_SECONDS=600 tests/run.sh all valgrind
+	$(Q)TEST_LONG=1 STRESS_REQUESTS=10000000 FUZZ_SECONDS=600 tests/run.sh all valgrind
 unit: $(UNIT) ## the unit tests of this build, one after the other (SAN= works)
 	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
 fuzz: ## the fuzzers alone (FUZZ_SECONDS=30)

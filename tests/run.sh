@@ -11,6 +11,7 @@
 #   IMAGE_DIR      a directory on disk where images may be kept between tests (absolute)
 #   TEST_BIN       directory of the helpers built from tests/e2e/*.c (absolute)
 #   TEST_SAN       empty, or the sanitizers that BIN is built with: time limits must then be lax
+#   TEST_LONG      not empty: take the long variants (make check-long)
 #   TEST_LOG       base name for files that should outlive the test
 # and runs in TOP. A script may raise its time limit (seconds) with a line "# timeout: N". Whatever
 # process it leaves behind makes it fail, and is ended.

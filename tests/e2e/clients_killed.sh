@@ -9,7 +9,6 @@ rounds=${rounds:-50}
 
 fds() { ls "/proc/$dom0/fd" | wc -l; }
 rss_kib() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$dom0/status"; }
-reading() { [ "$(status_number total\":{\"requests)" -gt "$1" ]; }
 
 # Kills a client that has just begun, or is at work, or is an asynchronous one.
 round() {
@@ -37,7 +36,7 @@ fds_before=$(fds) rss_before=$(rss_kib)
 for ((i = 1; i <= rounds; i++)); do round $i; done
 kill -0 $survivor || die "the survivor is gone: $(cat err)"
 requests=$(status_number 'total":{"requests')
-eventually 5 reading "$requests" || die "the survivor does not read any more"
+eventually 5 requests_exceed "$requests" || die "the survivor does not read any more"
 [ "$(service status --json | grep -o '"state":' | wc -l)" = 1 ] || die "status shows others"
 [ "$(fds)" -le "$fds_before" ] || die "descriptors: $(fds) instead of $fds_before"
 if [ -z "${TEST_SAN:-}" ]; then # freed memory stays in quarantine

@@ -26,13 +26,14 @@ start_service
 "$BIN/client" 16 100000000 >out 2>err &
 busy=$!
 eventually 5 connected 1 || die "the client does not connect"
-eventually 5 eval '[ "$(status_number total\":{\"requests)" -gt 500 ]' || die "the client does not read"
-kill -9 "$(dom0_pid)"
+eventually 5 requests_exceed 500 || die "the client does not read"
+dom0=$(dom0_pid)
+kill -9 "$dom0"
 reap 1000 $busy
 [ $status = 1 ] || die "exit $status instead of 1"
 verify $busy
 rm -f sectors.* read.*
-[ -z "$(ls /dev/shm | grep "splitdom.*$busy")" ] || die "left in /dev/shm: $(ls /dev/shm)"
+[ -z "$(compgen -G "/dev/shm/splitdom.$dom0.*")" ] || die "left in /dev/shm: $(ls /dev/shm)"
 start_service
 client 8 1000 >out || die "the next service does not serve"
 verify_all 1000

@@ -9,11 +9,13 @@ set -u
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BIN=${BIN:-$TOP/bin}
 [ "${BIN#/}" != "$BIN" ] || BIN=$PWD/$BIN
+TEST_BIN=${TEST_BIN:-$TOP/build/plain/tests/e2e}
 SCRATCH=$(mktemp -d "${IMAGE_DIR:-/tmp}/e2e.XXXXXX") || exit 1
 export SPLITDOM_RUNDIR=$SCRATCH/run SPLITDOM_NAME=default
 # A socket's path is short, a tree's may not be.
 if [ ${#SPLITDOM_RUNDIR} -gt 70 ]; then
-    RUN_SCRATCH=$(mktemp -d /tmp/e2e.XXXXXX) || exit 1
+    RUN_TEST_BIN=${TEST_BIN:-$TOP/build/plain/tests/e2e}
+SCRATCH=$(mktemp -d /tmp/e2e.XXXXXX) || exit 1
     SPLITDOM_RUNDIR=$RUN_SCRATCH/run
 fi
 cleanups=()
@@ -113,6 +115,9 @@ dom0_pid() { service status --json | sed 's/.*"pid":\([0-9]*\).*/\1/'; }
 
 # status_number KEY: the first number of this name in the status
 status_number() { service status --json | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
+
+# requests_exceed COUNT: Dom0 has taken more requests than that
+requests_exceed() { [ "$(status_number 'total":{"requests')" -gt "$1" ]; }
 
 # domains_are COUNT, connected COUNT: domains that exist, or have a connected disk
 domains_are() { [ "$(service status --json | grep -o '"domid":' | wc -l)" = "$1" ]; }

@@ -33,7 +33,7 @@ image disk1.img 1
 expect 1 '1 %' "$service" start --cache-bytes 10486
 if [ "$(id -u)" != 0 ]; then
     cp disk1.img secret.img && chmod 000 secret.img
-    expect 1 'secret.img.*Permission denied' "$service" start --image secret.img
+    expect 1 'secret.img.*[Pp]ermission denied' "$service" start --image secret.img
 fi
 nothing_runs
 

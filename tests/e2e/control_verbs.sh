@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# The verbs that steer a domain are writes to the store, and the tools do the same.
+. "$(dirname "$0")/functions.sh"
+
+image disk1.img 10
+start_service
+"$BIN/client" 4 100000000 >out 2>err &
+busy=$!
+eventually 5 connected 1 || die "the client does not connect"
+status_shows() { service status --json | grep -q "$1"; }
+
+expect 0 '^ +1 +256 +1 +0 +4$' service list
+expect 0 '' service set 1 weight 512
+eventually 5 status_shows '"weight":512,' || die "the weight is not 512"
+expect 0 '' service set 1 tdf 10
+eventually 5 status_shows '"weight":512,"tdf":"10",' || die "the TDF is not 10"
+expect 0 '^ +1 +512 +10 +0 +4$' service list
+expect 0 '' service pause 1
+eventually 5 status_shows '"paused":true' || die "it is not paused"
+expect 0 '' service unpause 1
+eventually 5 status_shows '"paused":false' || die "it is paused"
+expect 2 "weight" service set 1 weight 0
+expect 2 "tdf" service set 1 tdf 0
+expect 2 "" service set 1 colour 7
+expect 1 'no domain 77.*service list' service set 77 weight 5
+expect 1 'no domain 77' service shutdown 77
+kill -0 $busy || die "the client has ended: $(cat err)"
+
+if command -v xenstore-write >/dev/null; then
+    eval "$(service env)"
+    xenstore-write /local/domain/1/sched/weight 100 /local/domain/1/tdf 1/2
+    eventually 5 status_shows '"weight":100,"tdf":"1/2",' || die "the store's values have no effect"
+    xenstore-write /local/domain/1/sched/weight lots
+    eventually 5 grep -q 'domain 1: weight must be' "$SPLITDOM_RUNDIR/default/dom0.log" ||
+        die "no word on a bad weight"
+    eventually 5 eval '[ "$(xenstore-read /local/domain/1/sched/weight)" = 100 ]' ||
+        die "the bad value stays: $(xenstore-read /local/domain/1/sched/weight)"
+fi
+
+expect 0 '' service shutdown 1
+reap 2000 $busy
+[ $status = 1 ] || die "exit $status"
+grep -q '^client: Dom0 told this domain to shut down' err || die "no word of why: $(cat err)"
+[ ! -s out ] || die "a result: $(cat out)"
+verify $busy
+eventually 5 domains_are 0 || die "the domain is left"

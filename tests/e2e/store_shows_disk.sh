@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# While a client runs, both halves of its disk are in the store as Xen's blkif.h documents them, in
+# state 4, with owners that let the other half read only; afterwards nothing of it is left.
+. "$(dirname "$0")/functions.sh"
+requires xenstore-ls
+
+image disk1.img 3
+start_service
+eval "$(service env)"
+# Two directories stay, once there was a domain.
+rest() { xenstore-ls -f | grep -vE '^/local/domain/0/backend(/vbd)? = ""$'; }
+rest >before
+"$BIN/client" 4 100000000 --no-record >out 2>err &
+busy=$!
+eventually 5 connected 1 || die "the client does not connect"
+front=/local/domain/1/device/vbd/51712 back=/local/domain/0/backend/vbd/1/51712
+connected_front() { [ "$(xenstore-read $front/state)" = 4 ]; }
+eventually 5 connected_front || die "the front end is in state $(xenstore-read $front/state)"
+xenstore-ls -f -p >during
+
+shows() { # PATH VALUE-PATTERN PERMISSIONS
+    grep -qE "^$1 = \"$2\" +\($3\)\$" during || die "no $1 = $2 ($3) but: $(grep "^$1 " during)"
+}
+mine='n1,r0' theirs='n0,r1'
+shows $front/backend "$back" $mine
+shows $front/backend-id 0 $mine
+shows $front/virtual-device 51712 $mine
+shows $front/device-type disk $mine
+shows $front/state 4 $mine
+shows $front/protocol x86_64-abi $mine
+shows $front/event-channel '[0-9]+' $mine
+shows $front/feature-persistent 1 $mine
+grep -qE "^$front/ring-ref0? = \"[0-9]+\"" during || die "no ring reference"
+shows $back/frontend "$front" $theirs
+shows $back/frontend-id 1 $theirs
+shows $back/state 4 $theirs
+shows $back/online 1 $theirs
+shows $back/mode r $theirs
+shows $back/params "$SCRATCH/disk1.img" $theirs
+shows $back/sectors 6144 $theirs
+shows $back/sector-size 512 $theirs
+shows $back/physical-sector-size '[0-9]+' $theirs
+shows $back/info '[0-9]+' $theirs
+shows $back/max-ring-page-order '[0-4]' $theirs
+shows $back/feature-persistent 1 $theirs
+
+kill -TERM $busy
+reap 2000 $busy
+eventually 5 domains_are 0 || die "the domain is left"
+rest >after
+cmp -s before after || die "the store is not as before: $(diff before after)"
+
+# A ring of several pages.
+"$BIN/client" 1 100000000 --depth 200 --no-record >out 2>err &
+busy=$!
+eventually 5 connected 1 || die "the client does not connect"
+[ "$(xenstore-read /local/domain/2/device/vbd/51712/ring-page-order)" = 3 ] || die "not 8 pages"
+for i in 0 1 2 3 4 5 6 7; do
+    xenstore-exists /local/domain/2/device/vbd/51712/ring-ref$i || die "no ring-ref$i"
+done
+service status --json | grep -q '"ring_entries":256' || die "not 256 entries"
+kill -TERM $busy
+reap 2000 $busy

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# Xen's tools and client library on the store of a running service, beside a client at work.
+. "$(dirname "$0")/functions.sh"
+requires xenstore-ls
+
+image disk1.img 10
+start_service
+"$BIN/client" 4 100000000 --no-record >out 2>err &
+busy=$!
+eventually 5 connected 1 || die "the client does not connect"
+eval "$(service env)"
+[ "$XENSTORED_PATH" = "$SPLITDOM_RUNDIR/default/xenstore.sock" ] || die "service env: $XENSTORED_PATH"
+cd "$TOP" || die "no $TOP"
+timeout -k 2 60 bash tests/e2e/xenstore_tools.sh || die "the tools fail on a service"
+cd "$SCRATCH" || exit 1
+kill -0 $busy || die "the client has ended: $(cat err)"
+kill -TERM $busy
+reap 2000 $busy
+xenstore-ls -f | grep -q tools-test && die "the tools left something in the store"
+exit 0
