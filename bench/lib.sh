@@ -199,10 +199,10 @@ finish_section() {
 rounds() {
     ROUNDS_DONE=$1
     for ((ROUND = 1; ROUND <= $1; ROUND++)); do
-        printf '  round %d of %d\r' "$ROUND" "$1" >&2
+        [ ! -t 2 ] || printf '  round %d of %d\r' "$ROUND" "$1" >&2
         "$2"
     done
-    printf '%40s\r' '' >&2
+    [ ! -t 2 ] || printf '%40s\r' '' >&2
 }
 
 # ---- services and clients -----------------------------------------------------------------------
