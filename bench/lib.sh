@@ -17,7 +17,7 @@ QUICK=${QUICK:-}
 ROUNDS=${ROUNDS:-${QUICK:+3}}
 ROUNDS=${ROUNDS:-5}
 CELL_S=${CELL_S:-${QUICK:+0.4}} # how long one row runs in one round
-CELL_S=${CELL_S:-1.5}
+CELL_S=${CELL_S:-1}
 HOT=hotset:0.5:100 # half of the cache: every request hits once it is warm
 MANY=1000000000000 # requests: the duration ends the run
 
@@ -138,8 +138,8 @@ goal_value() { # TITLE METRIC ROW OPERATOR GOAL STRETCH
     values "$3" "$2" | judge "$1" "$4" "$5" "$6"
 }
 
-# short NUMBER...: whole numbers from 1000 on, four digits below.
-short() { awk 'BEGIN { for (i = 1; i < ARGC; i++) printf((ARGV[i] + 0 >= 1000 ? "%.0f " : "%.4g "), ARGV[i]) }' "$@"; }
+# short NUMBER...: whole numbers from 1000 on, five digits below.
+short() { awk 'BEGIN { for (i = 1; i < ARGC; i++) printf((ARGV[i] + 0 >= 1000 ? "%.0f " : "%.5g "), ARGV[i]) }' "$@"; }
 
 # rows_table METRIC...: medians of all rows, in the order in which they came, as a markdown table.
 rows_table() {
@@ -271,6 +271,38 @@ wait_domains() {
         [ $((tries -= 1)) -gt 0 ] || die "no $2 domains at $1"
         sleep 0.01
     done
+}
+
+# Requests of each connected domain, in the order of their numbers: "DOMID REQUESTS" lines.
+domain_requests() { # NAME
+    service_status "$1"
+    sed 's/.*"domains"://' "$TMP/status.json" | tr '{' '\n' |
+        sed -n 's/.*"domid":\([0-9]*\),"state":"Connected".*"requests":\([0-9]*\),.*/\1 \2/p'
+}
+
+# together ROW NAME SECONDS THREADS...: one client for each number, all running all the time; rates by
+# what the service counts while they do.
+together() {
+    local row=$1 name=$2 seconds=$3 threads pids=() pid from to rates
+    shift 3
+    for threads in "$@"; do
+        client_background "$TMP/together.${#pids[@]}" "$name" "$BIN/client" "$threads" $MANY
+        pids+=("$CHILD")
+    done
+    wait_domains "$name" $#
+    sleep 0.1
+    domain_requests "$name" >"$TMP/before" && from=$EPOCHREALTIME
+    sleep "$seconds"
+    domain_requests "$name" >"$TMP/after" && to=$EPOCHREALTIME
+    kill "${pids[@]}" || die "$row: a client ended early: $(cat "$TMP"/together.*.err)"
+    for pid in "${pids[@]}"; do wait "$pid"; done
+    children=()
+    mapfile -t rates < <(paste "$TMP/before" "$TMP/after" |
+        awk -v s="$(calculate "$to - $from")" '$1 == $3 { print ($4 - $2) / s }')
+    [ ${#rates[@]} = $# ] || die "$row: ${#rates[@]} clients instead of $#"
+    record "$row" rps "$(printf '%s\n' "${rates[@]}" | awk '{ s += $1 } END { printf "%.1f", s }')"
+    record "$row" jain "$(jain "${rates[@]}")"
+    record "$row" deviation "$(deviation "${rates[@]}")"
 }
 
 # ---- rivals -------------------------------------------------------------------------------------

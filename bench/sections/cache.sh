@@ -15,7 +15,10 @@ cache_simulated() {
         record "$load" "$policy" "$percent"
     done < <(awk -F' *[|] *' '
         /^[|] load/ { for (i = 3; i < NF; i++) policy[i] = $i; next }
-        /^[|] / { for (i = 3; i < NF; i++) print $2 "," policy[i] "," $i }' "$TMP/cache.txt")
+        /^[|] / { {
+            gsub(",", ";", $2)
+            for (i = 3; i < NF; i++) print $2 "," policy[i] "," $i
+        }' "$TMP/cache.txt")
     # Of each load the part of the best policy's ratio that each policy gets.
     awk -F, '
         $2 == "static" || $2 == "MIN" || $2 == "load" { next }
@@ -29,8 +32,9 @@ cache_simulated() {
 }
 
 cache_sizes=(0 0.1 0.5 1)
+[ -z "$QUICK" ] || cache_sizes=(0 1)
 cache_round() {
-    local size pattern before_hits before_misses
+    local size pattern before_hits before_misses hits misses
     for pattern in uniform zipf:0.99; do
         for size in "${cache_sizes[@]}"; do
             service_status "cache$size"
@@ -38,8 +42,9 @@ cache_round() {
             SERVICE_PID=${cache_pid[$size]} client_run "$pattern $size %" "cache$size" \
                 "$BIN/client" 64 $MANY --pattern $pattern --duration "$CELL_S"
             service_status "cache$size"
-            record "$pattern $size %" hit_percent "$(calculate "100 * ($(json_number "$TMP/status.json" hits) - $before_hits) /
-                ($(json_number "$TMP/status.json" hits) - $before_hits + $(json_number "$TMP/status.json" misses) - $before_misses)" 2>/dev/null)"
+            hits=$(calculate "$(json_number "$TMP/status.json" hits) - $before_hits")
+            misses=$(calculate "$(json_number "$TMP/status.json" misses) - $before_misses")
+            record "$pattern $size %" hit_percent "$(calculate "100 * $hits / ($hits + $misses)")"
         done
     done
 }

@@ -18,6 +18,9 @@ pingpong() { # ROW MODE CPUS
     record "$1" rps "$(calculate "1e9 / $(field mean_ns <<<"$line")")"
 }
 
+cached_depths='1 8 32 128'
+[ -z "$QUICK" ] || cached_depths='1 32'
+
 cached_round() {
     local d
     pingpong 'spin ping-pong' spin 0,1
@@ -29,7 +32,7 @@ cached_round() {
     record 'page cache T=64' rps "$("$PROGRAMS/page_cache" "$IMAGE" 64 5120 "$CELL_S" | field per_second)"
     hot_client 'T=64 own cores' own taskset -c 0 "$BIN/client" 64 $MANY
     hot_client 'T=64 defaults' plain "$BIN/client" 64 $MANY
-    for d in 1 8 32 128; do
+    for d in $cached_depths; do
         hot_client "D=$d own cores" own taskset -c 0 "$BIN/client" 1 $MANY --depth $d
     done
     hot_client 'D=32 defaults' plain "$BIN/client" 1 $MANY --depth 32

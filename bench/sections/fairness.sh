@@ -5,23 +5,6 @@ begin_section fairness 'Fairness: equal clients, quiet beside greedy ones, weigh
 
 fair_s=$(calculate "$CELL_S * 2")
 
-equal_clients() { # ROW THREADS...: one client for each number, at the same time
-    local row=$1 rates=() pids=() i=0 threads
-    shift
-    for threads in "$@"; do
-        client_background "$TMP/equal.$((++i))" fair "$BIN/client" "$threads" $MANY --duration "$fair_s"
-        pids+=("$CHILD")
-    done
-    for i in "${!pids[@]}"; do
-        wait "${pids[i]}" || die "client: $(cat "$TMP/equal.$((i + 1)).err")"
-        rates+=("$(json_number "$TMP/equal.$((i + 1))" requests_per_second)")
-    done
-    children=()
-    record "$row" rps "$(printf '%s\n' "${rates[@]}" | awk '{ s += $1 } END { printf "%.1f", s }')"
-    record "$row" jain "$(jain "${rates[@]}")"
-    record "$row" deviation "$(deviation "${rates[@]}")"
-}
-
 # The sectors that the quiet cached client reads are in the cache before it is measured.
 fair_hot=hotset:0.05:100 # 512 sectors, which stay because they are asked for all the time
 warm_up() {
@@ -51,13 +34,6 @@ quiet_beside() {
     children=()
 }
 
-# Requests of each domain, in the order of their numbers: "DOMID REQUESTS" lines.
-domain_requests() {
-    service_status fair
-    sed 's/.*"domains"://' "$TMP/status.json" | tr '{' '\n' |
-        sed -n 's/.*"domid":\([0-9]*\),.*"requests":\([0-9]*\),.*/\1 \2/p'
-}
-
 weights_round() { # three backlogged clients of weights 1, 2 and 4
     local i=0 pids=() domid
     for i in 1 2 3; do
@@ -66,13 +42,13 @@ weights_round() { # three backlogged clients of weights 1, 2 and 4
     done
     wait_domains fair 3
     i=0
-    for domid in $(domain_requests | cut -d ' ' -f 1); do
+    for domid in $(domain_requests fair | cut -d ' ' -f 1); do
         "$BIN/service" set "$domid" weight $((64 << i++)) --name fair >/dev/null || die "no weight for $domid"
     done
     sleep 0.2
-    domain_requests >"$TMP/before"
+    domain_requests fair >"$TMP/before"
     sleep "$fair_s"
-    domain_requests >"$TMP/after"
+    domain_requests fair >"$TMP/after"
     for i in "${pids[@]}"; do wait "$i" || die 'client with a weight'; done
     children=()
     record 'weights 1:2:4' share_error "$(paste "$TMP/before" "$TMP/after" | awk '
@@ -82,12 +58,12 @@ weights_round() { # three backlogged clients of weights 1, 2 and 4
 }
 
 fairness_round() {
-    equal_clients '4 equal clients T=8' 8 8 8 8
-    equal_clients '4 equal clients T=64' 64 64 64 64
+    together '4 equal clients T=8' fair "$fair_s" 8 8 8 8
+    together '4 equal clients T=64' fair "$fair_s" 64 64 64 64
     if [ -z "$QUICK" ]; then
-        equal_clients '2 equal clients T=8' 8 8
-        equal_clients '16 equal clients T=8' 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8
-        equal_clients 'clients T=8 and T=64' 8 64
+        together '2 equal clients T=8' fair "$fair_s" 8 8
+        together '16 equal clients T=8' fair "$fair_s" 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8 8
+        together 'clients T=8 and T=64' fair "$fair_s" 8 64
     fi
     client_run 'greedy T=64 alone' fair "$BIN/client" 64 $MANY --duration "$fair_s"
     client_run 'greedy D=128 alone' fair "$BIN/client" 1 $MANY --depth 128 --duration "$fair_s"
@@ -101,7 +77,9 @@ fairness_round() {
 }
 
 service_start fair
-rounds "$ROUNDS" fairness_round
+fair_rounds=$ROUNDS
+[ -z "$QUICK" ] || fair_rounds=$((ROUNDS < 2 ? ROUNDS : 2)) # its rows are the longest
+rounds $fair_rounds fairness_round
 service_stop fair
 for row in '4 equal clients T=8' '4 equal clients T=64'; do
     goal_value "$row: Jain's index" jain "$row" '>=' 0.999 0.9999

@@ -3,24 +3,12 @@
 # Cold reads with more and more clients, threads, and pages of the ring.
 begin_section scale 'Scale: clients, threads, pages of the ring'
 
-scale_clients() { # COUNT: clients of one thread each, at the same time
-    local i rates=() pids=()
-    for ((i = 1; i <= $1; i++)); do
-        client_background "$TMP/scale.$i" scale "$BIN/client" 1 $MANY --duration "$CELL_S"
-        pids+=("$CHILD")
-    done
-    for ((i = 1; i <= $1; i++)); do
-        wait "${pids[i - 1]}" || die "client $i of $1: $(cat "$TMP/scale.$i.err")"
-        rates+=("$(json_number "$TMP/scale.$i" requests_per_second)")
-    done
-    children=()
-    record "clients=$1" rps "$(printf '%s\n' "${rates[@]}" | awk '{ s += $1 } END { printf "%.1f", s }')"
-    record "clients=$1" jain "$(jain "${rates[@]}")"
-}
-
 scale_round() {
-    local n order
-    for n in 1 4 16 64 256; do scale_clients $n; done
+    local n order ones
+    for n in 1 4 16 64 256; do
+        mapfile -t ones < <(yes 1 | head -n $n)
+        together "clients=$n" scale "$CELL_S" "${ones[@]}"
+    done
     for n in 1 2 8 64 512; do
         client_run "threads=$n" scale "$BIN/client" $n $MANY --duration "$CELL_S"
     done
