@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Plots what bench/run.sh measured: for each section that has results, PLOT.svg and PLOT.png.
+#   bench/plot.sh [RESULTS]      default bench/results
+set -u
+cd "${1:-$(dirname "$0")/results}" || exit 1
+command -v gnuplot >/dev/null || {
+    echo "gnuplot is not installed" >&2
+    exit 1
+}
+data=$(mktemp) || exit 1
+trap 'rm -f "$data"' EXIT
+
+# medians SECTION METRIC ROW-PATTERN: lines "row" median smallest largest, in the order of the rows.
+medians() {
+    awk -F, -v metric="$2" -v pattern="$3" '
+        NR > 1 && $4 == metric && $3 ~ pattern {
+            if (!($3 in n)) order[++rows] = $3
+            v[$3, ++n[$3]] = $5
+        }
+        END {
+            for (r = 1; r <= rows; r++) {
+                row = order[r]
+                count = n[row]
+                for (i = 2; i <= count; i++) { # insertion sort
+                    x = v[row, i] + 0
+                    for (j = i - 1; j >= 1 && v[row, j] + 0 > x; j--) v[row, j + 1] = v[row, j]
+                    v[row, j + 1] = x
+                }
+                h = int((count + 1) / 2)
+                m = count % 2 ? v[row, h] : (v[row, h] + v[row, h + 1]) / 2
+                printf "\"%s\" %.6g %.6g %.6g\n", row, m, v[row, 1], v[row, count]
+            }
+        }' "$1.csv" >"$data"
+    [ -s "$data" ]
+}
+
+draw() { # NAME, commands on stdin
+    local commands
+    commands=$(cat)
+    gnuplot <<END && gnuplot <<END2 && echo "plotted $1.svg, $1.png"
+set terminal svg size 900,500 font "sans,12" background "white"
+set output "$1.svg"
+$commands
+END
+set terminal pngcairo size 900,500 font "sans,10" background "white"
+set output "$1.png"
+$commands
+END2
+}
+
+# bars NAME SECTION METRIC ROW-PATTERN TITLE UNIT SCALE [linear|log]
+bars() {
+    [ -e "$2.csv" ] && medians "$2" "$3" "$4" || return 0
+    draw "$1" <<END
+set title "$5 (medians; lines from the smallest to the largest round)"
+set ylabel "$6"
+set style fill solid 0.6 border -1
+set boxwidth 0.7
+set xtics rotate by -30
+set grid ytics
+set key off
+$([ "${8:-linear}" = log ] && echo 'set logscale y' || echo 'set yrange [0:*]')
+plot "$data" using 0:(\$2*$7):xtic(1) with boxes linecolor "#4477aa", \
+     "" using 0:(\$2*$7):(\$3*$7):(\$4*$7) with yerrorbars linecolor "black" pointtype 0
+END
+}
+
+# lines NAME SECTION METRIC PREFIX TITLE XLABEL UNIT SCALE: rows "PREFIX<number>..."
+lines() {
+    [ -e "$2.csv" ] && medians "$2" "$3" "^$4[0-9]+" || return 0
+    sed -i -E "s/^\"$4([0-9]+)[^\"]*\"/\\1/" "$data"
+    draw "$1" <<END
+set title "$5"
+set xlabel "$6"
+set ylabel "$7"
+set logscale x 2
+set yrange [0:*]
+set grid
+set key off
+plot "$data" using 1:(\$2*$8):(\$3*$8):(\$4*$8) with yerrorlines linewidth 2 pointtype 7 linecolor "#4477aa"
+END
+}
+
+bars blocking blocking rps . 'Cold blocking reads' 'thousand reads per second' 0.001
+bars async async rps . 'Cold asynchronous reads' 'thousand reads per second' 0.001
+bars cached_round_trip cached mean_ns '^(T=1|spin|futex|nbdkit memory T=1)' 'Cached: mean round trip' 'ns' 1 log
+bars cached_rate cached rps '^(T=64|D=|page|nbdkit memory D)' 'Cached: sectors per second' 'million per second' 0.000001
+bars ring ring rps . 'The ring alone' 'million requests per second' 0.000001
+bars ring_notifications ring notifications_per_request '(holdoff|always)' 'Notifications per request' 'notifications' 1
+bars cpu cpu cpu_us . 'Processor time per read, all processes' 'us' 1
+lines scale_clients scale rps clients= 'Cold reads, clients of one thread each' clients 'thousand reads per second, sum' 0.001
+lines scale_threads scale rps threads= 'Cold reads, one client' threads 'thousand reads per second' 0.001
+lines scale_ring scale rps 'ring pages=' 'Cold reads, 256 threads, by pages of the ring' 'ring pages' 'thousand reads per second' 0.001
+bars fairness_p99 fairness p99_ns '^quiet' 'p99 of a quiet client' 'us' 0.001 log
+bars cache_hits cache lru '.' 'Hit ratio of LRU by load' 'percent' 1
+bars store store rps . 'Requests of the store' 'thousand per second' 0.001
+bars nbd nbd rps . 'Against NBD over a Unix socket' 'thousand reads per second' 0.001
+bars disturb disturb rps . 'Beside a flood of store writes' 'thousand reads per second' 0.001

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The benchmarks: bench/run.sh [SECTION...]; without one, all of them, in this order:
+#   blocking async cached ring cpu scale fairness cache store nbd disturb
+# Build first: `make bench` does, or `make all bench-programs`.
+#
+# Environment:
+#   QUICK=1         all in about two minutes (three short rounds) instead of ten
+#   ROUNDS, CELL_S  rounds, and seconds that a row runs in each
+#   BENCH_IMAGE     the image, of 500 MiB at least (default: build/images/bench.img, made if missing)
+#   BENCH_RESULTS   where the results go (default: bench/results)
+#
+# Results: SECTION.csv (every measurement), SECTION.md (medians, goals), machine.md, plots.
+. "$(dirname "$0")/lib.sh"
+
+all_sections='blocking async cached ring cpu scale fairness cache store nbd disturb'
+sections=("$@")
+[ $# -gt 0 ] || read -ra sections <<<"$all_sections"
+for section in "${sections[@]}"; do
+    [ -e "$TOP/bench/sections/$section.sh" ] || {
+        echo "bench: no section $section (there are: $all_sections)" >&2
+        exit 2
+    }
+done
+for program in "$BIN/service" "$BIN/client" "$PROGRAMS/pingpong"; do
+    [ -x "$program" ] || die "$program is not built: make all bench-programs"
+done
+have fio || die "fio is not installed: make deps"
+
+mkdir -p "$RESULTS" "$(dirname "$IMAGE")"
+if [ ! -e "$IMAGE" ] || [ "$(stat -Lc %s "$IMAGE")" -lt $((IMAGE_MIB << 20)) ]; then
+    echo "making $IMAGE of $IMAGE_MIB MiB"
+    dd if=/dev/urandom of="$IMAGE" bs=1M count=$IMAGE_MIB status=none || die "no room for $IMAGE"
+    sync "$IMAGE"
+fi
+
+{
+    echo '# The machine'
+    echo
+    cd "$TOP" && bench/env.sh "$IMAGE" | sed 's/^/- /'
+} | tee "$RESULTS/machine.md"
+for section in "${sections[@]}"; do
+    # shellcheck source=/dev/null
+    . "$TOP/bench/sections/$section.sh"
+done
+load_now=$(cut -d ' ' -f 1-3 /proc/loadavg)
+printf -- '- load at the end: %s\n' "$load_now" >>"$RESULTS/machine.md"
+
+if have gnuplot; then
+    "$TOP/bench/plot.sh" "$RESULTS" || echo "bench: the plots failed" >&2
+else
+    echo "gnuplot is not installed: no plots"
+fi
+echo
+echo "== goals"
+{
+    echo 'what|goal|stretch|median|spread|verdict'
+    cat "$TMP/all.goals" 2>/dev/null
+} | column -t -s '|' -o ' | '
+echo "results: $RESULTS ($((SECONDS / 60)) min $((SECONDS % 60)) s; load $load_now)"

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Cold blocking reads: the service and a client of T threads against T threads that read the image
+# themselves.
+begin_section blocking 'Cold blocking reads against O_DIRECT pread without a service'
+
+blocking_round() {
+    local t
+    for t in 1 8 64; do
+        fio_psync "psync T=$t" "$t"
+        client_run "splitdom T=$t" blocking "$BIN/client" "$t" $MANY --duration "$CELL_S"
+    done
+}
+
+service_start blocking
+rounds "$ROUNDS" blocking_round
+service_stop blocking
+goal_ratio 'cold, T=64: rate over psync' rps 'splitdom T=64' 'psync T=64' '>=' 0.90 0.97
+goal_ratio 'cold, T=8: rate over psync' rps 'splitdom T=8' 'psync T=8' '>=' 0.85 0.95
+goal_ratio 'cold, T=1: rate over psync' rps 'splitdom T=1' 'psync T=1' '>=' 0.80 0.90
+goal_value 'cold, T=64: kicks per request' kicks_per_request 'splitdom T=64' '<=' 0.05 0.01
+finish_section rps mean_ns p50_ns p99_ns cpu_us

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# timeout: 180
+# A guard against slow growth of the data path: instructions per request of a fixed workload, from
+# the front end's ring through Dom0 and back, against the committed figure (guard.figures), 5 % up or
+# down. Counting instructions, not time, gives the same result on a busy machine.
+. "$(dirname "$0")/functions.sh"
+
+[ -z "${TEST_SAN-}" ] || skip "instrumented builds have other figures"
+requires valgrind readelf
+program=${TEST_BIN:-$TOP/build/plain/tests/e2e}/request_path
+figures=$TOP/tests/e2e/guard.figures
+[ -x "$program" ] || die "$program is not built: make e2e-programs"
+
+# "gcc-12 x86_64": what the figures depend on.
+compiler=$(readelf -p .comment "$program" | sed -nE 's/.*GCC: .* ([0-9]+)\.[0-9.]+$/gcc-\1/p; s/.*clang version ([0-9]+)\..*/clang-\1/p' | tail -n 1)
+build="$compiler $(uname -m)"
+
+instructions() { # MODE REQUESTS
+    "$program" "$1" "$2" >path.out || die "request_path $1 $2: $(cat path.out)"
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$1" "$2" 2>valgrind.out >/dev/null ||
+        die "valgrind: $(tail -n 3 valgrind.out)"
+    sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' valgrind.out
+}
+
+unknown='' wrong=''
+for mode in hit miss; do
+    # Two lengths: their difference has no start and end in it.
+    less=$(instructions $mode 16000)
+    more=$(instructions $mode 32000)
+    now=$(((more - less) / 16000))
+    want=$(sed -n "s/^$build $mode //p" "$figures")
+    echo "$build $mode $now (committed: ${want:-none})"
+    if [ -z "$want" ]; then
+        unknown=1
+    elif [ $((now * 100)) -gt $((want * 105)) ] || [ $((now * 100)) -lt $((want * 95)) ]; then
+        wrong="$wrong $mode: $now instructions per request instead of $want;"
+    fi
+done
+[ -z "$wrong" ] || die "$wrong find out why; if it is meant, commit the new figures in tests/e2e/guard.figures"
+[ -z "$unknown" ] || skip "no figures for $build in tests/e2e/guard.figures"

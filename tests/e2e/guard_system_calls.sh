@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+# timeout: 180
+# A guard against needless system calls: calls per request of the client and of Dom0 for fixed
+# workloads, which must not exceed the committed figures (guard.figures) by more than 10 %. Neither
+# side spins, so that the machine's load has the least say in how often they sleep.
+. "$(dirname "$0")/functions.sh"
+
+[ -z "${TEST_SAN-}" ] || skip "instrumented builds make calls of their own"
+requires strace
+strace -f -c -o probe.out true 2>/dev/null || skip "strace may not trace here"
+figures=$TOP/tests/e2e/guard.figures
+image disk1.img 4
+
+total_calls() { awk '$NF == "total" { n = $4 } END { print n + 0 }' "$1"; }
+
+# Leaves in client_calls and dom0_calls what a run of so many requests takes, connection included.
+count_calls() { # REQUESTS CLIENT-OPTIONS...
+    local requests=$1 server tries=500
+    shift
+    strace -f -c -o dom0.calls "$BIN/service" start --foreground --engine null --no-spin >server.out 2>&1 &
+    server=$!
+    until "$BIN/service" status >/dev/null 2>&1; do
+        [ $((tries -= 1)) -gt 0 ] || die "the service does not start: $(cat server.out)"
+        sleep 0.02
+    done
+    strace -f -c -o client.calls "$BIN/client" 1 "$requests" --seed 1 --no-record --no-spin "$@" >client.out ||
+        die "client failed: $*"
+    "$BIN/service" stop >stop.out 2>&1 || die "stop: $(cat stop.out)"
+    wait $server
+    client_calls=$(total_calls client.calls) dom0_calls=$(total_calls dom0.calls)
+    [ "$client_calls" -gt 0 ] && [ "$dom0_calls" -gt 0 ] || die "strace counted nothing"
+}
+cleanup_fn stop_leftover
+
+wrong=''
+# The figures are thousandths of a call per request.
+compare() { # NAME NOW
+    local want
+    want=$(sed -n "s/^calls $1 //p" "$figures")
+    echo "calls $1 $2 (committed: ${want:-none})"
+    [ -n "$want" ] || die "no figure for '$1' in tests/e2e/guard.figures"
+    [ $(($2 * 100)) -le $((want * 110)) ] || wrong="$wrong $1: $2 thousandths of a call per request instead of $want;"
+}
+
+workload() { # NAME OPTIONS...: two lengths, so that connecting is not counted
+    local name=$1 client_less dom0_less
+    shift
+    count_calls 1000 "$@"
+    client_less=$client_calls dom0_less=$dom0_calls
+    count_calls 5000 "$@"
+    compare "$name client" $(((client_calls - client_less) * 1000 / 4000))
+    compare "$name dom0" $(((dom0_calls - dom0_less) * 1000 / 4000))
+}
+
+workload blocking
+workload asynchronous --depth 32
+[ -z "$wrong" ] || die "$wrong find out why; if it is meant, commit the new figures in tests/e2e/guard.figures"

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request_path: a fixed number of reads through everything between the front end's ring and the
+ * answer, in one thread and with no clock, so that the number of instructions is the same each
+ * time: front_ring, vbd_ring (validation, grants), disk_queue, cache, sched, the null engine and
+ * the epoll poller. For a tool that counts instructions.
+ *
+ *   request_path hit|miss REQUESTS      hit: 64 sectors over and over; miss: never the same twice
+ *
+ * Exit: 0 all were answered; 1 not.
+ */
+#include <err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ring/front_ring.h"
+#include "ring/gnttab.h"
+#include "ring/segment.h"
+#include "service/cache_policy.h"
+#include "service/disk.h"
+#include "service/fault_guard.h"
+#include "service/poller.h"
+#include "service/vbd_ring.h"
+
+enum {
+    DISK_SECTORS = 1 << 20,
+    CACHE_SECTORS = DISK_SECTORS / 128,
+    HOT_SECTORS = 64,
+    BATCH = 8,
+    DEPTH = 32,
+    NR_PAGES = 64,
+    RING_REF = GNTTAB_NR_RESERVED_ENTRIES,
+    DATA_REF = RING_REF + 1,
+    PORT = 2,
+};
+
+struct path {
+    struct segment segment;
+    struct image image;
+    struct poller *poller;
+    struct disk_queue *queue;
+    struct vbd_ring *ring;
+    struct front_ring front;
+    uint64_t sent, answered, failed;
+};
+
+static void check(int rc, const char *what)
+{
+    if (rc < 0)
+        errx(1, "%s: %s", what, strerror(-rc));
+}
+
+static void make_queue(struct path *path)
+{
+    char why[256] = "";
+
+    path->image = (struct image){.fd = -1,
+                                 .size_bytes = (uint64_t)DISK_SECTORS * BLKIF_SECTOR_SIZE,
+                                 .block_size_bytes = BLKIF_SECTOR_SIZE,
+                                 .memory_align_bytes = BLKIF_SECTOR_SIZE};
+    check(poller_create(POLLER_EPOLL, &path->poller), "poller");
+    const struct disk_queue_config config = {.poller = path->poller,
+                                             .image = &path->image,
+                                             .engine = &disk_null_ops,
+                                             .cache_bytes = CACHE_SECTORS * BLKIF_SECTOR_SIZE,
+                                             .policy = cache_policy_find("lru"),
+                                             .depth = DEPTH,
+                                             .depth_isolated = DEPTH};
+    check(disk_queue_create(&config, vbd_ring_done, &path->queue, why, sizeof(why)), why);
+}
+
+/* Dom0's loop looks at the ring then; here the front end has nothing new yet. */
+static void ignore(void *ctx, struct vbd_ring *ring)
+{
+    (void)ctx;
+    (void)ring;
+}
+
+static void make_ring(struct path *path)
+{
+    struct vbd_ring_config config = {.segment = &path->segment,
+                                     .disk_queue = path->queue,
+                                     .image = &path->image,
+                                     .ring_ref = {RING_REF},
+                                     .port = PORT,
+                                     .persistent_grants = true,
+                                     .answered = ignore};
+    struct segment *segment = &path->segment;
+    int fd;
+
+    check(segment_create(NR_PAGES, 1, segment, &fd), "segment");
+    close(fd);
+    check(fault_guard_install(4), "fault guard");
+    config.fault_slot = fault_guard_add(segment->base, (size_t)NR_PAGES << XEN_PAGE_SHIFT, 1);
+    check(config.fault_slot, "fault guard");
+    for (uint32_t i = 0; i <= BATCH; i++)
+        gnttab_grant_access(segment->gnttab, RING_REF + i, DOM0_DOMID, segment->free_pfn + i,
+                            false);
+    sring_init(segment_page(segment, segment->free_pfn), 0);
+    front_ring_init(&path->front, segment_page(segment, segment->free_pfn), sring_entries(0), 0);
+    check(vbd_ring_create(&config, &path->ring), "ring");
+}
+
+static void take_answers(struct path *path)
+{
+    struct blkif_response rsp;
+    int rc;
+
+    while ((rc = front_ring_take_response(&path->front, &rsp)) == 1) {
+        path->answered++;
+        path->failed += rsp.status != BLKIF_RSP_OKAY;
+    }
+    check(rc, "answers");
+}
+
+/* Sends a batch and turns Dom0's loop until all of it is answered. */
+static void turn(struct path *path, uint32_t range)
+{
+    struct blkif_request req = {.operation = BLKIF_OP_READ, .nr_segments = 1};
+
+    for (uint32_t i = 0; i < BATCH; i++, path->sent++) {
+        req.id = path->sent;
+        req.sector_number = path->sent * 7 % range;
+        req.seg[0].gref = DATA_REF + i;
+        front_ring_put_request(&path->front, &req);
+    }
+    front_ring_push(&path->front);
+    check(vbd_ring_consume(path->ring, path->sent), "requests");
+    vbd_ring_flush(path->ring);
+    for (int tries = 0; path->answered < path->sent && tries < 1000; tries++) {
+        disk_queue_dispatch(path->queue, path->sent);
+        check(poller_run(path->poller, false), "poller");
+        vbd_ring_flush(path->ring);
+        take_answers(path);
+    }
+    take_answers(path);
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc == 3 ? argv[1] : "";
+    const uint64_t count = argc == 3 ? strtoull(argv[2], NULL, 10) / BATCH * BATCH : 0;
+    const uint32_t range = strcmp(mode, "hit") == 0 ? HOT_SECTORS : DISK_SECTORS;
+    struct path path = {0};
+
+    if ((strcmp(mode, "hit") != 0 && strcmp(mode, "miss") != 0) || count == 0)
+        errx(2, "usage: request_path hit|miss REQUESTS");
+    make_queue(&path);
+    make_ring(&path);
+    while (path.sent < count)
+        turn(&path, range);
+    const struct disk_queue_stats *stats = disk_queue_stats(path.queue);
+    printf("answered=%llu failed=%llu hits=%llu reads=%llu\n", (unsigned long long)path.answered,
+           (unsigned long long)path.failed, (unsigned long long)stats->hits,
+           (unsigned long long)stats->disk_reads);
+    const bool good = path.answered == count && path.failed == 0;
+    vbd_ring_destroy(path.ring);
+    disk_queue_destroy(path.queue);
+    poller_destroy(path.poller);
+    segment_detach(&path.segment);
+    fault_guard_remove();
+    return good ? 0 : 1;
+}
