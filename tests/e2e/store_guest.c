@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_guest: a domain that only uses the store, over its ring, and not as a well-behaved one
+ * would. store_guest quotas        runs into each limit and expects the right error store_guest
+ * permissions   touches what is not its own store_guest flap COUNT    changes the state of its disk
+ * so many times The first two then print "holding" and keep all they got until the end of stdin.
+ * Exit 0: as expected; 1: the failed expectation on stderr.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/domu.h"
+#include "ring/segment.h"
+#include "xenstore/rundir.h"
+
+enum {
+    NODES = 1000,
+    WATCHES = 128,
+    TRANSACTIONS = 10,
+    VALUE_BYTES = 2048,
+};
+
+static void expect(const char *what, int got, int wanted)
+{
+    if (got != wanted)
+        errx(1, "%s: %s instead of %s", what, got < 0 ? strerror(-got) : "success",
+             wanted < 0 ? strerror(-wanted) : "success");
+}
+
+/* Repeats a request until it fails: by wanted, after at least min and at most max successes. */
+static void check_count(const char *what, int count, int min, int max)
+{
+    if (count < min || count > max)
+        errx(1, "%s: %d, not %d..%d", what, count, min, max);
+}
+
+static void test_nodes(struct xs_client *store)
+{
+    char path[64];
+    int count = 0, rc;
+    do {
+        snprintf(path, sizeof(path), "data/node-%d", count);
+        rc = xs_client_write(store, 0, path, "x");
+    } while (rc == 0 && ++count <= NODES);
+    expect("one node too many", rc, -ENOSPC);
+    check_count("nodes", count, NODES - 100, NODES); /* the disk's are its own, too */
+    expect("writing to a node that is there", xs_client_write(store, 0, "data/node-0", "y"), 0);
+    expect("giving one back", xs_client_rm(store, 0, "data/node-1"), 0);
+    expect("and taking another", xs_client_write(store, 0, "data/other", "z"), 0);
+}
+
+static void test_value(struct xs_client *store)
+{
+    static char value[VALUE_BYTES + 2];
+    memset(value, 'v', sizeof(value) - 1);
+    expect("a value too long", xs_client_write(store, 0, "data/node-0", value), -ENOSPC);
+    value[VALUE_BYTES] = '\0';
+    expect("the longest value", xs_client_write(store, 0, "data/node-0", value), 0);
+}
+
+static void test_watches(struct xs_client *store)
+{
+    char token[32];
+    int count = 0, rc;
+    do {
+        snprintf(token, sizeof(token), "token-%d", count);
+        rc = xs_client_watch(store, "data", token);
+    } while (rc == 0 && ++count <= WATCHES);
+    expect("one watch too many", rc, -ENOSPC);
+    check_count("watches", count, WATCHES, WATCHES);
+}
+
+static void test_transactions(struct xs_client *store)
+{
+    uint32_t tx;
+    int count = 0, rc;
+    while ((rc = xs_client_transaction_start(store, &tx)) == 0 && count < TRANSACTIONS)
+        count++;
+    expect("one transaction too many", rc, -ENOSPC);
+    check_count("transactions", count, TRANSACTIONS, TRANSACTIONS);
+}
+
+static void test_permissions(struct xs_client *store)
+{
+    static const char *const foreign[] = {"/local/domain/0/backend/vbd", "/tool/xenstored",
+                                          "/local/domain/0/splitdom/image/refresh",
+                                          "/local/domain/4000/data"};
+    char value[64];
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        expect(foreign[i], xs_client_write(store, 0, foreign[i], "1"), -EACCES);
+        expect(foreign[i], xs_client_rm(store, 0, foreign[i]), -EACCES);
+        expect(foreign[i], xs_client_read(store, 0, foreign[i], value, sizeof(value)), -EACCES);
+    }
+    expect("its own clock", xs_client_write(store, 0, "tdf", "1/1000"), -EACCES);
+    expect("its own weight", xs_client_write(store, 0, "sched/weight", "65535"), -EACCES);
+    expect("a new node at home", xs_client_write(store, 0, "mine", "1"), -EACCES);
+    expect("its own data", xs_client_write(store, 0, "data/mine", "1"), 0);
+    expect("its name", xs_client_read(store, 0, "name", value, sizeof(value)) > 0 ? 0 : -EIO, 0);
+}
+
+/* Through all states, valid steps or not; Dom0 may give the device up, but the store goes on. */
+static void flap(struct xs_client *store, long count)
+{
+    for (long i = 0; i < count; i++) {
+        int rc = xs_client_writef(store, 0, "device/vbd/51712/state", "%ld", (i * 5 + i / 9) % 9);
+        if (rc < 0)
+            errx(1, "state change %ld: %s", i, strerror(-rc));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct rundir rundir;
+    struct domu domu;
+    char why[512];
+    if (argc < 2)
+        errx(2, "usage: store_guest quotas | permissions | flap COUNT");
+    if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) < 0 ||
+        domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, why, sizeof(why)) < 0)
+        errx(1, "%s", why);
+    if (strcmp(argv[1], "flap") == 0 && argc == 3) {
+        flap(domu.store, strtol(argv[2], NULL, 10));
+    } else if (strcmp(argv[1], "permissions") == 0) {
+        test_permissions(domu.store);
+    } else {
+        test_value(domu.store);
+        test_nodes(domu.store);
+        test_watches(domu.store);
+        test_transactions(domu.store);
+    }
+    if (strcmp(argv[1], "flap") != 0) {
+        puts("holding");
+        fflush(stdout);
+        while (getchar() != EOF)
+            continue;
+    }
+    domu_destroy(&domu);
+    return 0;
+}
