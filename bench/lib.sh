@@ -127,8 +127,8 @@ judge() {
     }
     [ "$(calculate "$median $2 $3")" = 1 ] && verdict=reached
     [ "$4" != - ] && [ "$(calculate "$median $2 $4")" = 1 ] && verdict='stretch reached'
-    # shellcheck disable=SC2046 # three numbers
-    printf '%s|%s %s|%s|%s|%s..%s|%s\n' "$1" "$2" "$3" "$4" $(short "$median" "$smallest" "$largest") "$verdict" >>"$GOALS"
+    read -r median smallest largest < <(short "$median" "$smallest" "$largest")
+    printf '%s|%s|%s|%s|%s|%s\n' "$1" "$2 $3" "$4" "$median" "$smallest..$largest" "$verdict" >>"$GOALS"
 }
 
 goal_ratio() { # TITLE METRIC ROW_A ROW_B OPERATOR GOAL STRETCH [METRIC_B]
@@ -143,7 +143,7 @@ short() { awk 'BEGIN { for (i = 1; i < ARGC; i++) printf((ARGV[i] + 0 >= 1000 ? 
 
 # rows_table METRIC...: medians of all rows, in the order in which they came, as a markdown table.
 rows_table() {
-    local row metric numbers cell
+    local row metric numbers cell median smallest largest
     printf '| row |'
     printf ' %s |' "$@"
     printf '\n| --- |'
@@ -153,8 +153,11 @@ rows_table() {
         printf '| %s |' "$row"
         for metric in "$@"; do
             numbers=$(values "$row" "$metric" | spread)
-            # shellcheck disable=SC2086 # three numbers
-            cell=$([ -z "$numbers" ] || printf '%s (%s..%s)' $(short $numbers))
+            cell=
+            if read -r median smallest largest <<<"$numbers" && [ -n "$median" ]; then
+                read -r median smallest largest < <(short "$median" "$smallest" "$largest")
+                cell="$median ($smallest..$largest)"
+            fi
             printf ' %s |' "${cell:--}"
         done
         echo
@@ -307,7 +310,7 @@ together() {
 
 # ---- rivals -------------------------------------------------------------------------------------
 
-fio_common=(--name=j --readonly --rw=randread --bs=512 --size=${IMAGE_MIB}m --thread --randrepeat=0
+fio_common=(--name=j --readonly --rw=randread --bs=512 "--size=${IMAGE_MIB}m" --thread --randrepeat=0
     --norandommap --time_based --group_reporting --output-format=json)
 
 # fio_run ROW OPTION...

@@ -15,7 +15,7 @@ cache_simulated() {
         record "$load" "$policy" "$percent"
     done < <(awk -F' *[|] *' '
         /^[|] load/ { for (i = 3; i < NF; i++) policy[i] = $i; next }
-        /^[|] / { {
+        /^[|] / {
             gsub(",", ";", $2)
             for (i = 3; i < NF; i++) print $2 "," policy[i] "," $i
         }' "$TMP/cache.txt")

@@ -53,5 +53,6 @@ workload() { # NAME OPTIONS...: two lengths, so that connecting is not counted
 }
 
 workload blocking
+workload cached --pattern hotset:0.5:100
 workload asynchronous --depth 32
 [ -z "$wrong" ] || die "$wrong find out why; if it is meant, commit the new figures in tests/e2e/guard.figures"
