@@ -11,12 +11,14 @@ blocked=$!
 async=$!
 eventually 5 connected 2 || die "the clients do not connect"
 eventually 5 eval '[ "$(status_number in_flight)" -ge 32 ]' || die "no reads in flight"
-kill -9 "$(dom0_pid)"
+dom0=$(dom0_pid)
+kill -9 "$dom0"
 for pid in $blocked $async; do
     reap 1000 $pid
     [ $status = 1 ] || die "exit $status instead of 1"
 done
 [ "$(grep -c '^client: Dom0 is gone' err)" = 2 ] && [ ! -s out ] || die "messages: $(cat out err)"
+eventually 5 gone "$dom0" || die "Dom0 survives kill -9"
 expect 3 'no service' service status
 expect 1 'service start' client 1 1
 rm -f sectors.* read.*
@@ -34,6 +36,7 @@ reap 1000 $busy
 verify $busy
 rm -f sectors.* read.*
 [ -z "$(compgen -G "/dev/shm/splitdom.$dom0.*")" ] || die "left in /dev/shm: $(ls /dev/shm)"
+eventually 5 gone "$dom0" || die "Dom0 survives kill -9"
 start_service
 client 8 1000 >out || die "the next service does not serve"
 verify_all 1000

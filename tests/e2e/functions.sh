@@ -46,6 +46,7 @@ cleanup_fn() {
 run_cleanups() {
     local status=$? command
     trap - EXIT
+    jobs -p | xargs -r kill -9 2>/dev/null
     for command in ${cleanups[@]+"${cleanups[@]}"}; do
         eval "$command"
     done

@@ -14,7 +14,11 @@ progress() { connected 2 && requests_exceed 500; }
 for i in 1 2 3; do
     eventually 10 progress || die "round $i: they do not read: $(cat err1 err2)"
     case $i in
-    1 | 3) kill -9 "$(dom0_pid)" ;;
+    1 | 3)
+        dom0=$(dom0_pid)
+        kill -9 "$dom0"
+        eventually 5 gone "$dom0" || die "Dom0 survives kill -9"
+        ;;
     2) service stop >/dev/null || die "stop" ;;
     esac
     start_service
