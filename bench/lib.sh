@@ -222,9 +222,11 @@ service_start() {
 service_stop() { "$BIN/service" stop --name "$1" >/dev/null || die "service $1 does not stop"; }
 service_status() { "$BIN/service" status --json --name "$1" >"$TMP/status.json" || die "service $1 has gone"; }
 # Requests that the service has taken so far, of all domains.
-service_requests() {
+service_requests() { service_total "$1" requests; }
+# service_total NAME COUNTER: over all domains so far, those that have ended included.
+service_total() {
     service_status "$1"
-    sed 's/.*"total":{"requests":\([0-9]*\).*/\1/' "$TMP/status.json"
+    sed "s/.*\"total\":{[^}]*\"$2\":\([0-9]*\).*/\1/" "$TMP/status.json"
 }
 
 # process_cpu_us PID: user and system time so far.

@@ -22,19 +22,17 @@ instructions() { # MODE REQUESTS
     sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' valgrind.out
 }
 
-unknown='' wrong=''
+grep -q "^$build " "$figures" || skip "no figures for $build in tests/e2e/guard.figures"
+wrong=''
 for mode in hit miss; do
     # Two lengths: their difference has no start and end in it.
-    less=$(instructions $mode 16000)
-    more=$(instructions $mode 32000)
+    less=$(instructions $mode 16000) && more=$(instructions $mode 32000) || exit 1
     now=$(((more - less) / 16000))
     want=$(sed -n "s/^$build $mode //p" "$figures")
     echo "$build $mode $now (committed: ${want:-none})"
-    if [ -z "$want" ]; then
-        unknown=1
-    elif [ $((now * 100)) -gt $((want * 105)) ] || [ $((now * 100)) -lt $((want * 95)) ]; then
+    [ -n "$want" ] || die "no figure for $build $mode in tests/e2e/guard.figures"
+    if [ $((now * 100)) -gt $((want * 105)) ] || [ $((now * 100)) -lt $((want * 95)) ]; then
         wrong="$wrong $mode: $now instructions per request instead of $want;"
     fi
 done
 [ -z "$wrong" ] || die "$wrong find out why; if it is meant, commit the new figures in tests/e2e/guard.figures"
-[ -z "$unknown" ] || skip "no figures for $build in tests/e2e/guard.figures"
