@@ -3,14 +3,17 @@
 # answered once, and rightly.
 . "$(dirname "$0")/functions.sh"
 
+# A disk of 4000 reads per second: the clients can't be done before the third restart.
+start() { start_service --engine model --model mean=500us,law=fixed,channels=2,data=image; }
+
 image disk1.img 10
-start_service
-count=$((40000 / slack))
+start
+count=6000
 "$BIN/client" 16 $count --reconnect >out1 2>err1 &
 threads=$!
 "$BIN/client" 1 $count --depth 32 --reconnect --json >out2 2>err2 &
 async=$!
-progress() { connected 2 && requests_exceed 500; }
+progress() { connected 2 && requests_exceed 100; }
 for i in 1 2 3; do
     eventually 10 progress || die "round $i: they do not read: $(cat err1 err2)"
     case $i in
@@ -21,7 +24,7 @@ for i in 1 2 3; do
         ;;
     2) service stop >/dev/null || die "stop" ;;
     esac
-    start_service
+    start
 done
 eventually 10 progress || die "they do not read: $(cat err1 err2)"
 for pid in $threads $async; do
