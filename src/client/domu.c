@@ -57,7 +57,8 @@ static int call(struct domu *domu, struct control_request *request, struct contr
         count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         memcpy(got, CMSG_DATA(header), count * sizeof(int));
     }
-    bool sound = n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
+    bool whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+    bool sound = whole && n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
                  (reply->status < 0 ? count == 0 : count == fd_count) && reply->status <= 0;
     if (!sound) {
         for (size_t i = 0; i < count; i++)
@@ -216,7 +217,7 @@ static void stop_lifeline(struct domu *domu)
         pthread_join(domu->lifeline, NULL);
     }
     domu->lifeline_runs = false;
-    if (domu->stop_fd > 0)
+    if (domu->stop_fd >= 0)
         close(domu->stop_fd);
     domu->stop_fd = -1;
 }
@@ -226,9 +227,9 @@ void domu_destroy(struct domu *domu)
     stop_lifeline(domu);
     xs_client_destroy(domu->store);
     segment_detach(&domu->segment);
-    if (domu->control_fd > 0)
+    if (domu->control_fd >= 0)
         close(domu->control_fd);
-    if (domu->doorbell_fd > 0)
+    if (domu->doorbell_fd >= 0)
         close(domu->doorbell_fd);
     *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
 }

@@ -39,7 +39,8 @@ struct domu {
  */
 int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
                 char *why, size_t why_bytes);
-/* Ends the domain. Accepts zeroed and half-built ones. No thread may sleep in it any more. */
+/* Ends the domain. Accepts half-built ones and those that a failed domu_create left. No thread may
+ * sleep in it any more. */
 void domu_destroy(struct domu *domu);
 
 /* EVTCHNOP_alloc_unbound for Dom0 as the peer. Returns the port or -errno. Not from two threads. */
