@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 128, PACKETS_PER_EDGE = 64 };
+enum { LISTEN_BACKLOG = 128, PACKETS_PER_EDGE = 64, ACCEPTS_PER_EDGE = 16 };
 
 struct control_peer {
     struct control *owner;
@@ -33,6 +33,7 @@ struct control {
     uint32_t peer_count;
     uint32_t peers_max;
     bool accept_failed; /* a connection may wait that no edge will tell of again */
+    struct log_limit log_limit;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -201,44 +202,78 @@ static void refuse(struct control *control, int fd, const char *why)
     struct control_reply reply = {.magic = CONTROL_MAGIC, .status = -EAGAIN};
     snprintf(reply.reason, sizeof(reply.reason), "%s", why);
     (void)send_reply(fd, &reply, NULL, 0);
-    log_line(control->log, "dom0.sock: a connection refused: %s", why);
+    log_limited(control->log, &control->log_limit, "dom0.sock: a connection refused: %s", why);
     close(fd);
 }
 
-/* Takes every connection that waits. Out of descriptors or memory, it is left to
- * control_accept_again: the edge that told of it is gone. */
-static void accept_all(struct control *control)
+/* Room for one more: a connection that never became a domain gives way, the oldest first, so that
+ * idle ones can't keep clients and `service stop` out. False: all are domains. */
+static bool make_room(struct control *control)
 {
-    for (;;) {
+    struct control_peer *oldest = NULL;
+    if (control->peer_count < control->peers_max)
+        return true;
+    for (struct control_peer *peer = control->peers; peer != NULL; peer = peer->next) {
+        if (peer->domain == NULL && !peer->wants_farewell)
+            oldest = peer; /* new ones are put in front */
+    }
+    if (oldest == NULL)
+        return false;
+    log_limited(control->log, &control->log_limit,
+                "dom0.sock: %u connections are open: an idle one is closed", control->peer_count);
+    close_peer(oldest);
+    return true;
+}
+
+static void on_listen(void *ctx, uint32_t revents);
+
+/* More may be waiting: a watch begins with an edge if so. */
+static void listen_again(struct control *control)
+{
+    poller_remove(control->poller, control->watch);
+    control->watch = NULL;
+    int rc = poller_add(control->poller, control->fd, POLLIN, on_listen, control, &control->watch);
+    if (rc < 0)
+        log_line(control->log, "dom0.sock: takes no more connections: %s", strerror(-rc));
+}
+
+/* Takes connections that wait: a few, because somebody who connects in a loop gets a bounded share
+ * of a turn. Out of descriptors or memory, the rest is left to control_accept_again: the edge that
+ * told of it is gone. */
+static void accept_some(struct control *control)
+{
+    for (int i = 0; i < ACCEPTS_PER_EDGE; i++) {
         int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
         if (fd < 0) {
             bool failed = errno != EAGAIN;
             if (failed && !control->accept_failed)
-                log_line(control->log, "dom0.sock: accept: %s: trying again", strerror(errno));
+                log_limited(control->log, &control->log_limit,
+                            "dom0.sock: accept: %s: trying again", strerror(errno));
             control->accept_failed = failed;
             return;
         }
         if (!same_user(fd))
             refuse(control, fd, "this service belongs to another user");
-        else if (control->peer_count >= control->peers_max)
+        else if (!make_room(control))
             refuse(control, fd, "the service has as many connections as it allows");
         else
             add_peer(control, fd);
     }
+    listen_again(control);
 }
 
 static void on_listen(void *ctx, uint32_t revents)
 {
     (void)revents;
-    accept_all(ctx);
+    accept_some(ctx);
 }
 
 void control_accept_again(struct control *control)
 {
     if (control->accept_failed && control->fd >= 0)
-        accept_all(control);
+        accept_some(control);
 }
 
 static int bind_listener(struct control *control)

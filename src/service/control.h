@@ -34,7 +34,8 @@ struct control_ops {
     void (*stop)(void *ctx);
 };
 
-/* Binds path (a stale socket there is replaced: the caller holds the lock). Errors: -errno. */
+/* Binds path (a stale socket there is replaced: the caller holds the lock). Of connections_max
+ * connections the oldest without a domain gives way to a new one. Errors: -errno. */
 int control_create(const char *path, struct poller *poller, struct log *log,
                    uint32_t connections_max, const struct control_ops *ops, void *ctx,
                    struct control **out);

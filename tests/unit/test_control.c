@@ -318,7 +318,7 @@ static void connections_are_bounded(void **state)
     int fd[PEERS_MAX];
     for (int i = 0; i < PEERS_MAX; i++) {
         fd[i] = dial(f);
-        assert_int_equal(call(f, fd[i], CONTROL_STATUS, 0, &reply), 1);
+        assert_int_equal(call(f, fd[i], CONTROL_CREATE_DOMAIN, 100, &reply), 2);
     }
     int late = dial(f);
     run(f);
@@ -328,6 +328,22 @@ static void connections_are_bounded(void **state)
     hang_up(f, fd[0]);
     run(f);
     assert_int_equal(call(f, dial(f), CONTROL_STATUS, 0, &reply), 1);
+}
+
+static void of_too_many_the_oldest_without_a_domain_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd[PEERS_MAX];
+    for (int i = 0; i < PEERS_MAX; i++) {
+        fd[i] = dial(f);
+        run(f);
+    }
+    assert_int_equal(call(f, fd[0], CONTROL_CREATE_DOMAIN, 100, &reply), 2);
+    assert_int_equal(call(f, dial(f), CONTROL_STATUS, 0, &reply), 1);
+    assert_int_equal(f->ended, 0);
+    assert_int_equal(reply_of(fd[1], &reply), -1);
+    assert_int_equal(call(f, fd[2], CONTROL_STATUS, 0, &reply), 1);
 }
 
 static struct rlimit take_descriptors_away(void)
@@ -404,6 +420,7 @@ int main(void)
         CONTROL_TEST(packets_that_make_no_sense_end_the_connection),
         CONTROL_TEST(a_peer_that_does_not_read_is_dropped),
         CONTROL_TEST(connections_are_bounded),
+        CONTROL_TEST(of_too_many_the_oldest_without_a_domain_gives_way),
         CONTROL_TEST(a_connection_that_found_no_descriptor_is_taken_later),
         CONTROL_TEST(stopping_ends_domains_first_and_then_answers),
         CONTROL_TEST(dropping_a_domain_ends_it_once),
