@@ -72,7 +72,7 @@ static void end_domain(void *ctx, struct domain *domain)
 
 static int doorbell_fd(const struct domain *domain)
 {
-    return domain->doorbell_fd;
+    return domain->doorbell.fd;
 }
 
 static uint32_t domid_of(const struct domain *domain)

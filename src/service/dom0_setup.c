@@ -16,11 +16,12 @@
 enum {
     SPARE_CONNECTIONS = 64, /* verbs of `service` beside the domains */
     STORE_CONNECTIONS_MAX = 256,
-    FDS_PER_DOMAIN = 2,
+    FDS_PER_DOMAIN = 3,
     FDS_BASE = 512,
 };
 
-/* Two descriptors a domain: the default soft limit of 1024 would end at 500 of them. */
+/* Line, doorbell and its timer for each domain: the default soft limit of 1024 would end at 300 of
+ * them. */
 static void raise_fd_limit(const struct dom0_options *options)
 {
     struct rlimit limit;

@@ -157,12 +157,12 @@ static void json_domain(const struct domain *domain, FILE *out)
     fprintf(out,
             "{\"domid\":%u,\"state\":\"%s\",\"ring_entries\":%u,\"halted\":%s,\"in_flight\":%u,"
             "\"weight\":%u,\"tdf\":\"%s\",\"paused\":%s,\"pages\":%u,\"store_broken\":%s,"
-            "\"age_ns\":%" PRIu64 ",",
+            "\"doorbell_mutes\":%" PRIu64 ",\"age_ns\":%" PRIu64 ",",
             domain->domid, xenbus_state_name(vbd_back_state(domain->vbd)),
             ring != NULL ? ring->ring.nr_ents : 0, ring != NULL && ring->halted ? "true" : "false",
             ring != NULL ? vbd_ring_in_flight(ring) : 0, vbd_back_weight(domain->vbd), tdf,
             domain->paused ? "true" : "false", domain->segment.nr_pages,
-            domain->store_broken ? "true" : "false", domain_age_ns(domain));
+            domain->store_broken ? "true" : "false", domain->doorbell.mutes, domain_age_ns(domain));
     json_stats(out, &stats);
     fputc('}', out);
 }

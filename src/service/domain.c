@@ -2,11 +2,9 @@
 #include "service/domain.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,13 +49,29 @@ static void on_ring_answered(void *ctx, struct vbd_ring *ring)
     ring_loop_wake(domain->host->ring_loop, &domain->slot);
 }
 
-static void on_doorbell(void *ctx, uint32_t revents)
+static void on_doorbell(void *ctx)
 {
     struct domain *domain = ctx;
-    (void)revents;
     domain->host->store_ready(domain->host->ctx, domain);
     ring_loop_wake(domain->host->ring_loop, &domain->slot);
 }
+
+static uint64_t work_done(void *ctx)
+{
+    struct domain *domain = ctx;
+    return vbd_back_stats(domain->vbd).requests + domain->store_moves;
+}
+
+static void on_muted(void *ctx)
+{
+    struct domain *domain = ctx;
+    log_limited(domain->host->log, &domain->log_limit,
+                "domain %u rings its doorbell without cause: looked at by timer for a while",
+                domain->domid);
+}
+
+static const struct doorbell_ops doorbell_ops = {
+    .rang = on_doorbell, .work = work_done, .muted = on_muted};
 
 static void on_store_ready(void *ctx)
 {
@@ -79,6 +93,7 @@ void domain_pump_store(struct domain *domain)
         log_limited(domain->host->log, &domain->log_limit,
                     "domain %u: its xenstore ring makes no sense: ignored", domain->domid);
     }
+    domain->store_moves += notify;
     if (notify &&
         evtchn_set_pending(domain->segment.shared_info, domain->segment.store_evtchn, STORE_VCPU))
         (void)evtchn_wake(domain->segment.shared_info, STORE_VCPU);
@@ -93,9 +108,9 @@ static int create_memory(struct domain *domain, uint32_t nr_pages, int *segment_
         fault_guard_add(domain->segment.base, (size_t)nr_pages << XEN_PAGE_SHIFT, -1);
     if (domain->fault_slot < 0)
         return domain->fault_slot;
-    domain->doorbell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (domain->doorbell_fd < 0)
-        return -errno;
+    rc = doorbell_create(&domain->doorbell, domain->host->poller, &doorbell_ops, domain);
+    if (rc < 0)
+        return rc;
     evtchn_table_reserve(&domain->evtchn, domain->segment.store_evtchn, STORE_VCPU);
     return tdf_clock_init(&domain->clock, domain->host->time_source, domain->segment.shared_info,
                           XEN_LEGACY_MAX_VCPUS, domain->tdf);
@@ -154,7 +169,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     }
     domain->host = host;
     domain->domid = domid;
-    domain->doorbell_fd = -1;
+    domain->doorbell = DOORBELL_CLOSED;
     domain->fault_slot = -1;
     domain->tdf = tdf;
     domain->created_ns = monotonic_ns();
@@ -174,8 +189,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     }
     if (rc == 0) {
         step = "its doorbell";
-        rc = poller_add(host->poller, domain->doorbell_fd, POLLIN, on_doorbell, domain,
-                        &domain->doorbell_watch);
+        rc = doorbell_watch(&domain->doorbell);
     }
     if (rc < 0) {
         snprintf(why, why_bytes, "Dom0 cannot make a domain: %s: %s", step, strerror(-rc));
@@ -194,15 +208,12 @@ void domain_destroy(struct domain *domain)
     if (domain == NULL)
         return;
     const struct domain_host *host = domain->host;
-    if (domain->doorbell_watch != NULL)
-        poller_remove(host->poller, domain->doorbell_watch);
+    doorbell_destroy(&domain->doorbell);
     domain_settings_unwatch(domain);
     vbd_back_destroy(domain->vbd);
     xs_conn_close(domain->store_conn);
     toolstack_remove_domain(host->store, domain->domid);
     xs_server_release(host->store, domain->domid);
-    if (domain->doorbell_fd >= 0)
-        close(domain->doorbell_fd);
     fault_guard_drop(domain->fault_slot);
     segment_detach(&domain->segment);
     free(domain);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "ring/segment.h"
+#include "service/doorbell.h"
 #include "service/evtchn_table.h"
 #include "service/poller.h"
 #include "service/ring_loop.h"
@@ -44,8 +45,8 @@ struct domain {
     domid_t domid;
     struct segment segment;
     int fault_slot;
-    int doorbell_fd;
-    struct poller_watch *doorbell_watch;
+    struct doorbell doorbell;
+    uint64_t store_moves; /* times that bytes went through its store ring */
     struct evtchn_table evtchn;
     struct tdf_clock clock;
     struct tdf tdf; /* as asked for; the clock itself is at 0 while paused */
