@@ -135,6 +135,7 @@ static void fill_host(struct dom0 *d)
     d->host = (struct domain_host){.poller = d->poller,
                                    .store = d->store,
                                    .log = d->log,
+                                   .log_limit = &d->device_log_limit,
                                    .disk_queue = d->disk_queue,
                                    .image = &d->image,
                                    .time_source = d->time_source,

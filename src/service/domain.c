@@ -65,7 +65,7 @@ static uint64_t work_done(void *ctx)
 static void on_muted(void *ctx)
 {
     struct domain *domain = ctx;
-    log_limited(domain->host->log, &domain->log_limit,
+    log_limited(domain->host->log, domain->host->log_limit,
                 "domain %u rings its doorbell without cause: looked at by timer for a while",
                 domain->domid);
 }
@@ -90,7 +90,7 @@ void domain_pump_store(struct domain *domain)
     int rc = xs_ring_pump(domain->segment.store, domain->store_conn, &notify);
     if (rc < 0) {
         domain->store_broken = true;
-        log_limited(domain->host->log, &domain->log_limit,
+        log_limited(domain->host->log, domain->host->log_limit,
                     "domain %u: its xenstore ring makes no sense: ignored", domain->domid);
     }
     domain->store_moves += notify;
@@ -133,6 +133,7 @@ static int create_disk(struct domain *domain)
     const struct domain_host *host = domain->host;
     struct vbd_back_config config = {.store = host->store,
                                      .log = host->log,
+                                     .log_limit = host->log_limit,
                                      .domid = domain->domid,
                                      .segment = &domain->segment,
                                      .fault_slot = domain->fault_slot,

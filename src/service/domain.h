@@ -27,6 +27,7 @@ struct domain_host {
     struct poller *poller;
     struct xs_server *store;
     struct log *log;
+    struct log_limit *log_limit; /* of lines about any domain: a new domain is no new allowance */
     struct disk_queue *disk_queue;
     const struct image *image;
     struct tdf_source *time_source;

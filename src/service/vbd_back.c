@@ -20,7 +20,7 @@ struct vbd_back {
     struct xs_local_watch *watch;
     uint32_t weight;
     struct vbd_ring_stats before; /* of connections that have ended */
-    struct log_limit log_limit;   /* the domain decides how often its states change */
+    struct log_limit log_limit;   /* where none is shared */
 };
 
 __attribute__((format(printf, 3, 4))) static void put(struct vbd_back *back, const char *node,
@@ -34,7 +34,7 @@ __attribute__((format(printf, 3, 4))) static void put(struct vbd_back *back, con
     toolstack_back_path(path, back->config.domid, node);
     int rc = xs_local_write(back->config.store, path, value);
     if (rc < 0)
-        log_limited(back->config.log, &back->log_limit, "domain %u: cannot write %s: %s",
+        log_limited(back->config.log, back->config.log_limit, "domain %u: cannot write %s: %s",
                     back->config.domid, path, strerror(-rc));
 }
 
@@ -42,7 +42,7 @@ __attribute__((format(printf, 3, 4))) static void put(struct vbd_back *back, con
 static void switch_state(struct vbd_back *back, enum xenbus_state state)
 {
     if (back->state != state)
-        log_limited(back->config.log, &back->log_limit, "domain %u: vbd %s -> %s",
+        log_limited(back->config.log, back->config.log_limit, "domain %u: vbd %s -> %s",
                     back->config.domid, xenbus_state_name(back->state), xenbus_state_name(state));
     back->state = state;
     put(back, "state", "%d", state);
@@ -77,8 +77,8 @@ void vbd_back_fail(struct vbd_back *back, int error, const char *what)
     char value[160];
     snprintf(value, sizeof(value), "%d %s", error, what);
     (void)xs_local_write(back->config.store, path, value);
-    log_limited(back->config.log, &back->log_limit, "domain %u: vbd: %s (%s)", back->config.domid,
-                what, strerror(-error));
+    log_limited(back->config.log, back->config.log_limit, "domain %u: vbd: %s (%s)",
+                back->config.domid, what, strerror(-error));
     switch_state(back, XenbusStateClosing);
 }
 
@@ -259,6 +259,8 @@ int vbd_back_create(const struct vbd_back_config *config, struct vbd_back **out)
     if (back == NULL)
         return -ENOMEM;
     back->config = *config;
+    if (back->config.log_limit == NULL)
+        back->config.log_limit = &back->log_limit;
     back->weight = SCHED_WEIGHT_DEFAULT;
     back->state = XenbusStateInitialising;
     char path[TOOLSTACK_PATH_MAX];

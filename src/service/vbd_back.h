@@ -23,6 +23,7 @@ struct vbd_back;
 struct vbd_back_config {
     struct xs_server *store;
     struct log *log;
+    struct log_limit *log_limit; /* shared by all domains; NULL: one of its own */
     domid_t domid;
     const struct segment *segment;     /* outlives the back end */
     int fault_slot;                    /* of the segment, see fault_guard.h */
