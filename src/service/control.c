@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 128, PACKETS_PER_EDGE = 64, ACCEPTS_PER_EDGE = 16 };
+enum { LISTEN_BACKLOG = 128, PACKETS_PER_EDGE = 4, ACCEPTS_PER_EDGE = 4 };
 
 struct control_peer {
     struct control *owner;
@@ -153,11 +153,23 @@ static int serve(struct control_peer *peer, const struct control_request *reques
     }
 }
 
+static void on_peer(void *ctx, uint32_t revents);
+
+/* Watches it (again): a watch begins with an edge if something waits already. */
+static int watch_peer(struct control_peer *peer)
+{
+    struct poller *poller = peer->owner->poller;
+    if (peer->watch != NULL)
+        poller_remove(poller, peer->watch);
+    peer->watch = NULL;
+    return poller_add(poller, peer->fd, POLLIN, on_peer, peer, &peer->watch);
+}
+
 static void on_peer(void *ctx, uint32_t revents)
 {
     struct control_peer *peer = ctx;
     (void)revents;
-    /* A peer that floods us gets a bounded share of a turn; more than that is no use of ours. */
+    /* A peer that floods us gets a bounded share of a turn. */
     for (int i = 0; i < PACKETS_PER_EDGE; i++) {
         struct control_request request;
         ssize_t n = recv(peer->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
@@ -165,10 +177,13 @@ static void on_peer(void *ctx, uint32_t revents)
             continue;
         if (n < 0 && errno == EAGAIN)
             return;
-        if (n != (ssize_t)sizeof(request) || serve(peer, &request) < 0)
-            break;
+        if (n != (ssize_t)sizeof(request) || serve(peer, &request) < 0) {
+            close_peer(peer);
+            return;
+        }
     }
-    close_peer(peer);
+    if (watch_peer(peer) < 0)
+        close_peer(peer);
 }
 
 static bool same_user(int fd)
@@ -193,7 +208,7 @@ static void add_peer(struct control *control, int fd)
         peer->next->prev = peer;
     control->peers = peer;
     control->peer_count++;
-    if (poller_add(control->poller, fd, POLLIN, on_peer, peer, &peer->watch) < 0)
+    if (watch_peer(peer) < 0)
         close_peer(peer);
 }
 
