@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Tests beyond tests/unit: conformance with the installed Xen headers, and stress. Included by the
-# Makefile. make abi | stress | xen_front | stress-weakened
+# Makefile. make abi | stress | xen_front | stress-weakened | check-hostile
 
 # Xen's names are ours: a file sees either Xen's headers or include/splitdom, never both. Xen's
 # macros were not written for -Wconversion, nor for ThreadSanitizer (stand-alone fences); the tests
@@ -52,3 +52,14 @@ stress-weakened: $(OUT)/tests/stress/ring_weakened
 	$(Q)if "$<" --seconds 10 --patience-ms 50; then \
 		echo "no wake-up was lost: the stress test proves nothing on this machine"; exit 1; \
 	else echo "wake-ups were lost, as they must be"; fi
+
+# Front ends that misbehave, each beside an honest client; needs the programs.
+HOSTILE := $(OUT)/tests/hostile/hostile_front
+$(HOSTILE): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/*.c)) $(LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+
+.PHONY: hostile-programs check-hostile
+hostile-programs: $(HOSTILE)
+check-hostile: all hostile-programs ## front ends that lie, flood and die, each beside an honest client
+	$(Q)TEST_BIN=$(abspath $(OUT))/tests BIN=$(abspath $(BIN)) tests/hostile/run.sh

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Floods of doorbells and of bad requests, and what they are compared with. */
+#include <errno.h>
+
+#include "cases.h"
+#include "ring/evtchn.h"
+
+int case_idle(struct attack *a)
+{
+    struct peer peer;
+    int rc = peer_open(&peer, &a->rundir);
+    while (rc == 0 && peer_now_ms() < a->deadline_ms)
+        peer_sleep_ms(20);
+    rc = saw(a, rc == 0, "nothing is done");
+    peer_destroy(&peer);
+    return rc;
+}
+
+int case_busy(struct attack *a)
+{
+    struct peer peer;
+    int rc = peer_open(&peer, &a->rundir);
+    while (rc == 0 && peer_now_ms() < a->deadline_ms)
+        continue; /* takes CPU time, and nothing of Dom0 */
+    rc = saw(a, rc == 0, "a CPU is kept busy");
+    peer_destroy(&peer);
+    return rc;
+}
+
+int case_kick_storm(struct attack *a)
+{
+    struct peer peer;
+    uint64_t kicks = 0;
+    int rc = peer_open(&peer, &a->rundir);
+    while (rc == 0 && peer_now_ms() < a->deadline_ms) {
+        for (int i = 0; i < 1000; i++, kicks++)
+            (void)evtchn_kick(peer.doorbell_fd);
+    }
+    int64_t mutes = rc == 0 ? peer_status(&a->rundir, peer.segment.domid, "doorbell_mutes") : rc;
+    /* It gets its requests served all the same, if not at once. */
+    struct blkif_request req = peer_read_request(&peer, 1, 1);
+    int status = rc == 0 ? peer_request(&peer, &req) : rc;
+    rc = saw(a, mutes > 0 && status == BLKIF_RSP_OKAY,
+             "%llu doorbells: put on a timer %lld times, then served (%d)",
+             (unsigned long long)kicks, (long long)mutes, status);
+    peer_destroy(&peer);
+    return rc;
+}
+
+int case_bad_request_flood(struct attack *a)
+{
+    struct peer peer;
+    uint64_t count = 0;
+    int rc = peer_open(&peer, &a->rundir);
+    while (rc == 0 && peer_now_ms() < a->deadline_ms) {
+        struct blkif_response rsp;
+        for (uint32_t i = 0; i < peer.ring.nr_ents; i++) {
+            struct blkif_request req = peer_read_request(&peer, i, UINT64_MAX);
+            peer_put(&peer, &req);
+        }
+        peer_push(&peer, false);
+        for (uint32_t i = 0; rc == 0 && i < peer.ring.nr_ents; i++, count++) {
+            rc = peer_response(&peer, &rsp);
+            if (rc == 0 && rsp.status != BLKIF_RSP_ERROR)
+                rc = -EPROTO;
+        }
+    }
+    int64_t errors = peer_status(&a->rundir, peer.segment.domid, "errors");
+    rc = saw(a, rc == 0 && errors == (int64_t)count, "%llu answered with an error, %lld counted",
+             (unsigned long long)count, (long long)errors);
+    peer_destroy(&peer);
+    return rc;
+}

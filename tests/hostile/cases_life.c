@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Domains that die, fork, or take their memory away. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "ring/barrier.h"
+#include "ring/evtchn.h"
+
+enum { DEATHS = 8 };
+
+static void put_reads(struct peer *peer, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct blkif_request req = peer_read_request(peer, i, i * 37 % 4000);
+        req.seg[0].last_sect = 7;
+        peer_put(peer, &req);
+    }
+    peer_push(peer, true);
+}
+
+static int64_t domains_now(struct attack *a)
+{
+    struct rundir *r = &a->rundir;
+    int64_t count = 0;
+    for (domid_t domid = 1; domid <= 32; domid++)
+        count += peer_status(r, domid, "pages") > 0;
+    return count;
+}
+
+/* Is this domain gone, now or soon? */
+static bool wait_gone(struct attack *a, domid_t domid)
+{
+    int64_t deadline = peer_now_ms() + PEER_PATIENCE_MS;
+    while (peer_status(&a->rundir, domid, "pages") != -ENOENT) {
+        if (peer_now_ms() > deadline)
+            return false;
+        peer_sleep_ms(2);
+    }
+    return true;
+}
+
+/* In a child: lives up to a step, tells its domid, and dies of SIGKILL. */
+static void die_at(struct attack *a, int step, int out)
+{
+    struct peer peer;
+    uint32_t tx;
+    int rc = peer_create(&peer, &a->rundir, step == 6 ? 2 : 0, step == 6);
+    domid_t domid = rc == 0 ? peer.segment.domid : 0;
+    if (step == 1)
+        (void)peer_write(&peer, "ring-ref", "%u", PEER_REF);
+    if (step == 2)
+        (void)xs_client_transaction_start(peer.store, &tx);
+    if (step == 3) { /* in the middle of a message to the store */
+        memset(peer.segment.store->req, 11, 20);
+        store_release_u32(&peer.segment.store->req_prod,
+                          load_relaxed_u32(&peer.segment.store->req_prod) + 20);
+        (void)evtchn_kick(peer.doorbell_fd);
+    }
+    if (step >= 4)
+        (void)peer_connect(&peer);
+    if (step >= 5)
+        put_reads(&peer, 32);
+    if (step == 7)
+        (void)peer_state(&peer, XenbusStateClosing);
+    (void)!write(out, &domid, sizeof(domid));
+    raise(SIGKILL);
+}
+
+int case_dies(struct attack *a)
+{
+    int died = 0;
+    for (int step = 0; step < DEATHS; step++) {
+        domid_t domid = 0;
+        int pipes[2];
+        if (pipe(pipes) < 0)
+            return saw(a, 0, "no pipe");
+        pid_t child = fork();
+        if (child == 0)
+            die_at(a, step, pipes[1]);
+        close(pipes[1]);
+        ssize_t n = read(pipes[0], &domid, sizeof(domid));
+        close(pipes[0]);
+        (void)waitpid(child, NULL, 0);
+        if (n == (ssize_t)sizeof(domid) && domid != 0 && wait_gone(a, domid))
+            died++;
+    }
+    return saw(a, died == DEATHS, "killed at %d of %d steps, each domain gone", died, DEATHS);
+}
+
+static int truncate_with(struct attack *a, uint32_t order, bool scattered, bool in_flight,
+                         off_t bytes)
+{
+    struct peer peer;
+    int rc = peer_create(&peer, &a->rundir, order, scattered);
+    if (rc == 0)
+        rc = peer_connect(&peer);
+    if (rc < 0)
+        return saw(a, 0, "no good start: %d", rc);
+    domid_t domid = peer.segment.domid;
+    if (in_flight)
+        put_reads(&peer, peer.ring.nr_ents);
+    if (ftruncate(peer.segment_fd, bytes) < 0)
+        rc = -errno;
+    /* Dom0 notices when it next touches a page that is gone. Our own view is gone, too. */
+    (void)evtchn_kick(peer.doorbell_fd);
+    bool gone = rc == 0 && wait_gone(a, domid);
+    rc = saw(a, gone, "domain destroyed: %s", gone ? "yes" : "no");
+    peer_destroy(&peer);
+    return rc;
+}
+
+int case_truncate(struct attack *a)
+{
+    int rc = truncate_with(a, 0, false, false, 0);
+    return rc < 0 ? rc : truncate_with(a, 0, false, false, XEN_PAGE_SIZE + 100);
+}
+
+int case_truncate_in_flight(struct attack *a)
+{
+    return truncate_with(a, 0, false, true, 0);
+}
+
+int case_truncate_scattered(struct attack *a)
+{
+    int rc = truncate_with(a, 2, true, false, 0);
+    return rc < 0 ? rc : truncate_with(a, 2, true, true, 0);
+}
+
+int case_unmap(struct attack *a)
+{
+    struct peer peer;
+    int rc = peer_open(&peer, &a->rundir);
+    if (rc < 0)
+        return saw(a, 0, "no good start: %d", rc);
+    put_reads(&peer, 32);
+    /* Unmapping, protecting and punching holes is its own affair: Dom0 has the pages. */
+    munmap(segment_page(&peer.segment, peer.data_pfn), (size_t)PEER_DATA_PAGES << XEN_PAGE_SHIFT);
+    (void)madvise(segment_page(&peer.segment, peer.ring_pfn[0]), XEN_PAGE_SIZE, MADV_REMOVE);
+    peer_sleep_ms(5);
+    int64_t alive = peer_status(&a->rundir, peer.segment.domid, "requests");
+    rc = saw(a, alive >= 0, "Dom0 keeps its view; the domain lives: %lld", (long long)alive);
+    peer_destroy(&peer);
+    return rc;
+}
+
+int case_fork(struct attack *a)
+{
+    struct peer peer;
+    int hold[2], rc = peer_open(&peer, &a->rundir);
+    if (rc < 0 || pipe(hold) < 0)
+        return saw(a, 0, "no good start: %d", rc);
+    domid_t domid = peer.segment.domid;
+    pid_t child = fork();
+    if (child == 0) { /* holds all descriptors until it is told to go */
+        char byte;
+        close(hold[1]);
+        (void)!read(hold[0], &byte, 1);
+        _exit(0);
+    }
+    close(hold[0]);
+    put_reads(&peer, 16);
+    peer_destroy(&peer); /* the parent's end: its line to Dom0 is still open in the child */
+    peer_sleep_ms(10);
+    bool kept = peer_status(&a->rundir, domid, "pages") > 0;
+    close(hold[1]);
+    (void)waitpid(child, NULL, 0);
+    bool gone = wait_gone(a, domid);
+    return saw(a, kept && gone,
+               "the domain lives as long as its line is held, then goes: %lld left",
+               (long long)domains_now(a) - 1);
+}
