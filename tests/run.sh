@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs the tests in stages: tests/run.sh [all] [STAGE...]; no argument means all.
-#   all = unit abi stress e2e hostile install asan asan-e2e tsan clang fuzz lint; valgrind only when named
+#   all = unit abi stress e2e hostile model install asan asan-e2e tsan clang fuzz lint; valgrind only when named
 # Each program or script is one test: exit 0 = passed, 77 = skipped (its last line says why), all
 # else = failed. Logs: build/logs/STAGE/NAME.log. The last line is "N passed, N failed, N skipped".
 #
@@ -253,6 +253,10 @@ stage_hostile() {
         TEST_BIN=$TOP/build/plain/tests run_one hostile hostile_front 300 bash tests/hostile/run.sh
 }
 
+stage_model() {
+    run_one model ring_sleep 300 bash tests/model/run.sh
+}
+
 stage_install() {
     build install all lib
     run_one install install 120 bash tests/run-install.sh
@@ -345,7 +349,7 @@ stage_lint() {
 
 # ---- the whole ----------------------------------------------------------------------------------
 
-all='unit abi stress e2e hostile install asan asan-e2e tsan clang fuzz lint'
+all='unit abi stress e2e hostile model install asan asan-e2e tsan clang fuzz lint'
 stages=()
 for s in "${@:-all}"; do
     # shellcheck disable=SC2206

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Tests beyond tests/unit: conformance with the installed Xen headers, and stress. Included by the
-# Makefile. make abi | stress | xen_front | stress-weakened | check-hostile
+# Makefile. make abi | stress | xen_front | stress-weakened | check-hostile | check-model
 
 # Xen's names are ours: a file sees either Xen's headers or include/splitdom, never both. Xen's
 # macros were not written for -Wconversion, nor for ThreadSanitizer (stand-alone fences); the tests
@@ -63,3 +63,8 @@ $(HOSTILE): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/*.c)) $(LIBS)
 hostile-programs: $(HOSTILE)
 check-hostile: all hostile-programs ## front ends that lie, flood and die, each beside an honest client
 	$(Q)TEST_BIN=$(abspath $(OUT))/tests BIN=$(abspath $(BIN)) tests/hostile/run.sh
+
+# The sleep protocol as a model, and twins of it that must fail.
+.PHONY: check-model
+check-model: ## the sleep protocol, proven with spin; its broken twins fail
+	$(Q)tests/model/run.sh

@@ -37,6 +37,7 @@ clang:clang:second compiler, fuzzing
 compiler-rt:COMPILER_RT:fuzzing
 clang-format:clang-format:lint
 strace:strace:end-to-end tests
+spin:spin:the model of the sleep protocol
 valgrind:valgrind:make check-long
 fio:fio:benchmarks and tests
 nbdkit:nbdkit:benchmarks
