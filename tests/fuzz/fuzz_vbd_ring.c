@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libFuzzer harness for Dom0's side of a ring: bytes for ring pages, grant table and indices, steps
+ * of Dom0's loop, and completions of an in-test disk in any order, some of them failed.
+ *
+ * The domain's memory lies between unreadable pages. After each step the ring's indices are in
+ * order, and every response answers a request that was taken and not answered before. In the end
+ * every request taken has its one response.
+ *
+ * Byte 0: ring order (bits 0..1), persistent grants (bit 2), scattered pages (bit 3), no cache (4).
+ * Then operations: a byte (its low 3 bits: what), then what that needs.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "ring/gnttab.h"
+#include "service/fault_guard.h"
+#include "service/vbd_ring.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum {
+    PAGES = 32,
+    GNTTAB_PFN = 3,
+    RING_PFN = 4,
+    RING_PAGES_MAX = 4,
+    DATA_PFN = RING_PFN + RING_PAGES_MAX,
+    RING_REF = 8,
+    DATA_REF = RING_REF + RING_PAGES_MAX,
+    DATA_REFS = 8,
+    DISK_SECTORS = 1000, /* not a whole number of blocks */
+    DEPTH = 8,
+    OPS_MAX = 400,
+};
+
+struct input {
+    const uint8_t *data;
+    size_t left;
+};
+
+struct world {
+    struct segment segment;
+    uint8_t *region; /* segment with a guard page on each side */
+    struct image image;
+    struct disk_queue *queue;
+    struct vbd_ring *vr;
+    struct disk_io *io[DEPTH]; /* at the disk */
+    uint32_t io_count;
+    uint64_t asked[SRING_ENTRIES_MAX]; /* ids of requests taken and not answered */
+    uint32_t asked_count;
+    uint32_t rsp_seen;
+    bool wild; /* data may be read over ring and grants: ids can't be told any more */
+};
+
+struct test_disk {
+    struct disk base;
+    struct world *world;
+};
+
+static void require(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static uint8_t take(struct input *in)
+{
+    if (in->left == 0)
+        return 0;
+    in->left--;
+    return *in->data++;
+}
+
+static uint32_t take_u32(struct input *in)
+{
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++)
+        value = value << 8 | take(in);
+    return value;
+}
+
+static const struct disk_ops test_ops;
+
+static int test_create(const struct disk_config *config, struct disk **out, char *why,
+                       size_t why_bytes)
+{
+    struct test_disk *disk = calloc(1, sizeof(*disk));
+    (void)why;
+    (void)why_bytes;
+    require(disk != NULL);
+    /* The image is a member of the world. */
+    disk->world = (struct world *)((uintptr_t)config->image - offsetof(struct world, image));
+    disk->base.ops = &test_ops;
+    *out = &disk->base;
+    return 0;
+}
+
+static void test_submit(struct disk *disk, struct disk_io *io)
+{
+    struct world *w = ((struct test_disk *)disk)->world;
+    require(w->io_count < DEPTH);
+    require(io->offset_bytes % w->image.block_size_bytes == 0);
+    require(io->length_bytes % w->image.block_size_bytes == 0 && io->length_bytes > 0);
+    require(io->offset_bytes < w->image.size_bytes);
+    w->io[w->io_count++] = io;
+}
+
+static void test_destroy(struct disk *disk)
+{
+    free(disk);
+}
+
+static const struct disk_ops test_ops = {
+    .name = "test", .create = test_create, .submit = test_submit, .destroy = test_destroy};
+
+static void complete(struct world *w, uint32_t which, int32_t status)
+{
+    if (w->io_count == 0)
+        return;
+    which %= w->io_count;
+    struct disk_io *io = w->io[which];
+    w->io[which] = w->io[--w->io_count];
+    memset(io->buffer, 0x5a, io->length_bytes);
+    io->status = status;
+    io->done(io);
+}
+
+static void answered(void *ctx, struct vbd_ring *ring)
+{
+    (void)ctx;
+    (void)ring;
+}
+
+static void make_segment(struct world *w)
+{
+    size_t page = XEN_PAGE_SIZE;
+    w->region = mmap(NULL, (PAGES + 2) * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(w->region != MAP_FAILED);
+    uint8_t *base = mmap(w->region + page, PAGES * page, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    require(base != MAP_FAILED);
+    w->segment = (struct segment){.base = base,
+                                  .nr_pages = PAGES,
+                                  .domid = 1,
+                                  .nr_grant_entries = GNTTAB_ENTRIES_PER_FRAME,
+                                  .free_pfn = RING_PFN,
+                                  .nr_free_pages = PAGES - RING_PFN};
+    w->segment.start_info = segment_page(&w->segment, 0);
+    w->segment.shared_info = segment_page(&w->segment, 1);
+    w->segment.store = segment_page(&w->segment, 2);
+    w->segment.gnttab = segment_page(&w->segment, GNTTAB_PFN);
+}
+
+static void open_world(struct world *w, uint8_t flags)
+{
+    struct vbd_ring_config config = {.segment = &w->segment,
+                                     .fault_slot = -1,
+                                     .image = &w->image,
+                                     .page_order = flags & 3u,
+                                     .port = 5,
+                                     .vcpu = 1,
+                                     .persistent_grants = (flags & 4) != 0,
+                                     .answered = answered,
+                                     .ctx = w};
+    struct disk_queue_config disk = {.image = &w->image,
+                                     .engine = &test_ops,
+                                     .cache_bytes = (flags & 16) != 0 ? 0 : 16 * 512,
+                                     .policy = cache_policy_find("lru"),
+                                     .depth = DEPTH,
+                                     .depth_isolated = DEPTH};
+    char why[256];
+    make_segment(w);
+    w->image.fd = -1;
+    w->image.size_bytes = DISK_SECTORS * 512;
+    w->image.block_size_bytes = 4096;
+    if (config.page_order == 3)
+        config.page_order = 2;
+    uint32_t ring_pages = 1u << config.page_order;
+    for (uint32_t i = 0; i < ring_pages; i++) {
+        uint32_t pfn = RING_PFN + ((flags & 8) != 0 ? ring_pages - 1 - i : i);
+        gnttab_grant_access(w->segment.gnttab, RING_REF + i, DOM0_DOMID, pfn, false);
+        config.ring_ref[i] = RING_REF + i;
+    }
+    for (uint32_t i = 0; i < DATA_REFS; i++)
+        gnttab_grant_access(w->segment.gnttab, DATA_REF + i, DOM0_DOMID, DATA_PFN + i, false);
+    require(disk_queue_create(&disk, vbd_ring_done, &w->queue, why, sizeof(why)) == 0);
+    config.disk_queue = w->queue;
+    require(vbd_ring_create(&config, &w->vr) == 0);
+    memset(w->vr->ring.sring, 0, offsetof(struct blkif_sring, ring));
+}
+
+static void close_world(struct world *w)
+{
+    vbd_ring_destroy(w->vr);
+    while (w->io_count > 0)
+        complete(w, 0, 0);
+    disk_queue_destroy(w->queue);
+    munmap(w->region, (size_t)(PAGES + 2) << XEN_PAGE_SHIFT);
+}
+
+/* Every response since the last look answers something that was asked. */
+static void check(struct world *w)
+{
+    const struct back_ring *ring = &w->vr->ring;
+    require(back_ring_in_flight(ring) <= ring->nr_ents);
+    require(ring->rsp_prod == ring->rsp_prod_pvt); /* nothing is left unpushed */
+    for (; w->rsp_seen != ring->rsp_prod_pvt; w->rsp_seen++) {
+        const struct blkif_response *rsp =
+            &ring->sring->ring[w->rsp_seen & (ring->nr_ents - 1)].rsp;
+        uint32_t i = 0;
+        require(w->asked_count > 0);
+        while (!w->wild && i < w->asked_count && w->asked[i] != rsp->id)
+            i++;
+        require(w->wild || i < w->asked_count);
+        if (!w->wild)
+            w->asked[i] = w->asked[w->asked_count - 1];
+        w->asked_count--;
+    }
+    require(w->asked_count == back_ring_in_flight(ring));
+}
+
+static void consume(struct world *w)
+{
+    const struct back_ring *ring = &w->vr->ring;
+    uint32_t from = ring->req_cons, halted = w->vr->halted;
+    uint64_t ids[SRING_ENTRIES_MAX];
+    for (uint32_t i = 0; i < ring->nr_ents; i++)
+        ids[i] = ring->sring->ring[(from + i) & (ring->nr_ents - 1)].req.id;
+    int taken = vbd_ring_consume(w->vr, 1);
+    require(taken <= (int)ring->nr_ents && (taken >= 0 || !halted));
+    require((halted == 0 && taken >= 0) || ring->req_cons == from);
+    for (int i = 0; i < taken; i++)
+        w->asked[w->asked_count++] = ids[i];
+}
+
+/* Over slots only: the indices have their own operation. */
+static void scribble_ring(struct world *w, struct input *in)
+{
+    struct back_ring *ring = &w->vr->ring;
+    uint32_t slot = ring->req_cons + take(in);
+    uint8_t at = take(in) % sizeof(union blkif_sring_entry);
+    uint8_t *bytes = (uint8_t *)&ring->sring->ring[slot & (ring->nr_ents - 1)];
+    for (uint8_t n = take(in) % 32; n > 0 && at < sizeof(union blkif_sring_entry); n--)
+        bytes[at++] = take(in);
+}
+
+static void scribble_grant(struct world *w, struct input *in)
+{
+    struct grant_entry_v1 *entry = &w->segment.gnttab[DATA_REF + take(in) % (2 * DATA_REFS)];
+    entry->flags = take(in);
+    entry->domid = take(in) % 4 == 3 ? 1 : 0;
+    entry->frame = take_u32(in);
+    if (entry->frame < DATA_PFN)
+        w->wild = true;
+}
+
+static void put_request(struct world *w, struct input *in)
+{
+    struct back_ring *ring = &w->vr->ring;
+    uint32_t prod = ring->sring->req_prod;
+    struct blkif_request req;
+    memset(&req, 0, sizeof(req));
+    req.id = take(in);
+    req.nr_segments = (uint8_t)(1 + take(in) % 12);
+    req.sector_number = (uint64_t)take(in) * 4 + take(in) % 4;
+    for (uint32_t i = 0; i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
+        req.seg[i] = (struct blkif_request_segment){.gref = DATA_REF + take(in) % (DATA_REFS + 1),
+                                                    .last_sect = take(in) % 9};
+    memcpy(&ring->sring->ring[prod & (ring->nr_ents - 1)].req, &req, sizeof(req));
+    ring->sring->req_prod = prod + 1;
+}
+
+/* Good ones, for the disk: a way to a full ring. */
+static void put_reads(struct world *w, struct input *in)
+{
+    struct back_ring *ring = &w->vr->ring;
+    uint64_t id = take(in);
+    for (uint32_t n = 16; n > 0; n--, id++) {
+        uint32_t prod = ring->sring->req_prod;
+        struct blkif_request req;
+        memset(&req, 0, sizeof(req));
+        req.nr_segments = 1;
+        req.id = id;
+        req.sector_number = id * 8;
+        req.seg[0].gref = DATA_REF + (uint32_t)id % DATA_REFS;
+        memcpy(&ring->sring->ring[prod & (ring->nr_ents - 1)].req, &req, sizeof(req));
+        ring->sring->req_prod = prod + 1;
+    }
+}
+
+static void step(struct world *w, struct input *in)
+{
+    struct blkif_sring *sring = w->vr->ring.sring;
+    uint8_t what = take(in);
+    switch (what & 7) {
+    case 0:
+        scribble_ring(w, in);
+        break;
+    case 1:
+        scribble_grant(w, in);
+        break;
+    case 2:
+        sring->req_prod = (what & 8) != 0 ? take_u32(in) : w->vr->ring.req_cons + take(in) % 40;
+        break;
+    case 3:
+        consume(w);
+        break;
+    case 4:
+        complete(w, take(in), (what & 8) != 0 ? -EIO : 0);
+        break;
+    case 5:
+        (void)disk_queue_dispatch(w->queue, 1);
+        break;
+    case 6:
+        sring->rsp_event = take_u32(in);
+        (void)vbd_ring_arm(w->vr);
+        break;
+    default:
+        if ((what & 8) != 0)
+            put_reads(w, in);
+        else
+            put_request(w, in);
+        break;
+    }
+    check(w);
+}
+
+static void drain(struct world *w)
+{
+    uint32_t rounds = 0;
+    while (back_ring_in_flight(&w->vr->ring) > 0) {
+        require(rounds++ < 4 * SRING_ENTRIES_MAX);
+        (void)disk_queue_dispatch(w->queue, 1);
+        complete(w, 0, 0);
+        check(w);
+    }
+    const struct vbd_ring_stats *stats = &w->vr->stats;
+    require(stats->requests == stats->reads_done + stats->errors + stats->unsupported);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = {.data = data, .left = size};
+    struct world *w = calloc(1, sizeof(*w));
+    require(w != NULL);
+    (void)fault_guard_install(4); /* -EALREADY after the first input */
+    uint8_t flags = take(&in);
+    open_world(w, flags);
+    for (int i = 0; i < OPS_MAX && in.left > 0; i++)
+        step(w, &in);
+    if ((flags & 32) == 0)
+        drain(w);
+    close_world(w);
+    free(w);
+    return 0;
+}
