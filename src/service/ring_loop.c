@@ -5,6 +5,10 @@
 
 #include "ring/barrier.h"
 
+/* A front end that sleeps is being woken while we look. Where waking takes much longer than this,
+ * two virtual CPUs often share one real one, and looking on keeps the sleeper from running. */
+enum { SPIN_FOR_SLEEPER_NS = 25000 };
+
 static void activate(struct ring_loop *loop, struct ring_slot *slot)
 {
     slot->active = true;
@@ -99,7 +103,10 @@ static uint32_t spin_limit_ns(struct ring_loop *loop, struct ring_slot *slot)
     uint32_t cpu = load_relaxed_u32(&slot->start_info->domu_cpu);
     if (cpu == loop->cpu)
         return 0;
-    return cpu != START_INFO_CPU_NONE ? SPIN_NS : spin_budget_grant(&slot->budget);
+    if (cpu != START_INFO_CPU_NONE)
+        return SPIN_NS;
+    uint32_t limit_ns = spin_budget_grant(&slot->budget);
+    return limit_ns < SPIN_FOR_SLEEPER_NS ? limit_ns : SPIN_FOR_SLEEPER_NS;
 }
 
 /* Is it worth while to go on looking at this empty ring? */
