@@ -157,6 +157,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     domain->doorbell_fd = -1;
     domain->fault_slot = -1;
     domain->tdf = tdf;
+    domain->disk_scale = host->disk_scale;
     domain->created_ns = monotonic_ns();
     const char *step = "its memory (is /dev/shm full?)";
     int rc = create_memory(domain, nr_pages, segment_fd);

@@ -19,6 +19,7 @@ struct vbd_back {
     struct vbd_ring *ring;   /* while connected */
     struct xs_local_watch *watch;
     uint32_t weight;
+    struct tdf scale;
     struct vbd_ring_stats before; /* of connections that have ended */
     struct log_limit log_limit;   /* the domain decides how often its states change */
 };
@@ -198,6 +199,7 @@ static void connect(struct vbd_back *back)
         return;
     }
     (void)disk_client_set_weight(&back->ring->client, back->weight);
+    (void)disk_client_set_scale(back->config.disk_queue, &back->ring->client, back->scale);
     publish_disk(back);
     back->config.ring_up(back->config.ctx, back->ring);
     switch_state(back, XenbusStateConnected);
@@ -260,6 +262,7 @@ int vbd_back_create(const struct vbd_back_config *config, struct vbd_back **out)
         return -ENOMEM;
     back->config = *config;
     back->weight = SCHED_WEIGHT_DEFAULT;
+    back->scale = (struct tdf){1, 1};
     back->state = XenbusStateInitialising;
     char path[TOOLSTACK_PATH_MAX];
     toolstack_front_path(path, config->domid, "state");
@@ -296,6 +299,17 @@ int vbd_back_set_weight(struct vbd_back *back, uint32_t weight)
         return -EINVAL;
     back->weight = weight;
     return back->ring != NULL ? disk_client_set_weight(&back->ring->client, weight) : 0;
+}
+
+int vbd_back_set_scale(struct vbd_back *back, struct tdf scale)
+{
+    int rc = disk_scale_check(scale);
+    if (rc < 0)
+        return rc;
+    back->scale = scale;
+    if (back->ring != NULL)
+        rc = disk_client_set_scale(back->config.disk_queue, &back->ring->client, scale);
+    return rc;
 }
 
 struct vbd_ring *vbd_back_ring(const struct vbd_back *back)

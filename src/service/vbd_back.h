@@ -50,6 +50,9 @@ void vbd_back_resize(struct vbd_back *back);
 /* Share of the disk while others want it too. Errors: -EINVAL. */
 int vbd_back_set_weight(struct vbd_back *back, uint32_t weight);
 
+/* How much slower than the disk is; see disk_client_set_scale. Errors: -ERANGE. */
+int vbd_back_set_scale(struct vbd_back *back, struct tdf scale);
+
 /* NULL while not connected. */
 struct vbd_ring *vbd_back_ring(const struct vbd_back *back);
 enum xenbus_state vbd_back_state(const struct vbd_back *back);
