@@ -19,6 +19,7 @@
 
 struct image;
 struct disk;
+struct disk_model_clock;
 
 /* One read. The caller owns it and fills the first block; done must not be NULL. */
 struct disk_io {
@@ -42,6 +43,8 @@ struct disk_config {
     size_t pool_bytes;
     uint32_t depth;    /* reads in flight at most: the caller keeps to it */
     const char *model; /* disk_model's parameters ("mean=200us,cv=0.25,..."), else NULL */
+    const struct disk_model_clock
+        *clock; /* disk_model's, if the caller owns time; NULL: real time */
 };
 
 struct disk_ops {

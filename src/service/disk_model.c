@@ -263,9 +263,10 @@ static int model_create(const struct disk_config *config, struct disk **out, cha
 {
     const struct disk_model_clock real = {.now_ns = monotonic_ns};
     struct disk_model *dm;
-    int err = disk_model_create(config, &real, out, why, why_bytes);
+    int err = disk_model_create(config, config->clock != NULL ? config->clock : &real, out, why,
+                                why_bytes);
 
-    if (err)
+    if (err || config->clock != NULL)
         return err;
     dm = model_of(*out);
     dm->poller = config->poller;

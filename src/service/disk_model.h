@@ -4,7 +4,8 @@
  *
  * disk_model_ops.create (disk.h) runs the model on CLOCK_MONOTONIC: a timer delivers completions
  * from poller_run. With disk_model_create the caller owns time: nothing sets a timer, and the owner
- * calls disk_model_expire when its clock has reached disk_model_next_due_ns. So tests and stepped
+ * calls disk_model_expire when its clock has reached disk_model_next_due_ns. (disk_model_ops.create
+ * does the same when disk_config.clock is set.) So tests and stepped
  * simulations need no waiting and are reproducible.
  *
  * Unlike what disk.h asks of the other engines, destroy may be called with reads in flight, because

@@ -82,7 +82,8 @@ int disk_queue_create(const struct disk_queue_config *config, pending_done_fn *d
                                .pool = q->pool,
                                .pool_bytes = each_bytes * config->depth,
                                .depth = config->depth,
-                               .model = config->model};
+                               .model = config->model,
+                               .clock = config->model_clock};
     rc = config->engine->create(&disk, &q->disk, why, why_bytes);
     if (rc < 0) {
         disk_queue_destroy(q);
@@ -350,6 +351,11 @@ const struct disk_queue_stats *disk_queue_stats(const struct disk_queue *q)
 const struct cache *disk_queue_cache(const struct disk_queue *q)
 {
     return q->cache;
+}
+
+struct disk *disk_queue_disk(const struct disk_queue *q)
+{
+    return q->disk;
 }
 
 uint32_t disk_queue_in_flight(const struct disk_queue *q)

@@ -59,6 +59,7 @@ struct disk_queue_config {
     const struct cache_policy *policy;
     uint32_t depth; /* reads in flight at most */
     uint32_t depth_isolated;
+    const struct disk_model_clock *model_clock; /* see disk_config.clock; NULL: real time */
     struct timer_clock *real_time; /* CLOCK_MONOTONIC (a clock of TDF 1), in a loop before the first
                                       read of a scaled client; NULL: no client is ever scaled */
 };
@@ -100,6 +101,8 @@ void disk_queue_image_changed(struct disk_queue *q);
 
 const struct disk_queue_stats *disk_queue_stats(const struct disk_queue *q);
 const struct cache *disk_queue_cache(const struct disk_queue *q);
+/* The engine's: for who owns its time (disk_model.h). */
+struct disk *disk_queue_disk(const struct disk_queue *q);
 uint32_t disk_queue_in_flight(const struct disk_queue *q);
 
 #endif
