@@ -28,6 +28,8 @@ struct disk_io {
     void *buffer;          /* inside the memory given as `pool` to the engine, aligned likewise */
     void (*done)(struct disk_io *io);
 
+    uint64_t arrival_ns; /* disk_model: when it was sent, if not only now; 0: now */
+
     int32_t status; /* engine: 0 or -errno (short read: -EIO); valid in done */
 
     struct disk_io *next;    /* engine's private use between submit and done */

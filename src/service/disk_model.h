@@ -13,6 +13,8 @@
  * not submit. A read that is short or fails has status -EIO; only the first half of a short one's
  * buffer holds data, that of a failed one is untouched.
  *
+ * A read arrives when its arrival_ns says, but not before the read that was submitted before it.
+ *
  * In done, due_ns of the read is the time for which the model had computed its end: what an
  * observer on the same clock should see, whatever the delivery was delayed by. In stuck and
  * cancelled ones it is meaningless.

@@ -32,6 +32,7 @@ void disk_queue_admit(struct disk_queue *q, struct disk_client *client)
     while ((p = client->gated.head) != NULL && disk_queue_has_place(q, client)) {
         pending_list_remove(&client->gated, p);
         p->state = PENDING_QUEUED;
+        p->turn = q->turn - 1; /* it has waited */
         pending_list_append(&client->queue, p);
         client->places++;
         sched_enqueue(&q->sched, &client->entity, q->now_ns);

@@ -194,6 +194,7 @@ void disk_queue_read(struct disk_queue *q, struct disk_client *client, struct pe
     if (join_read(q, p))
         return;
     p->state = PENDING_QUEUED;
+    p->turn = q->turn;
     pending_list_append(&client->queue, p);
     sched_enqueue(&q->sched, &client->entity, now_ns);
 }
@@ -210,6 +211,7 @@ static void read_done(struct disk_io *io)
     struct disk_queue *q = read->queue;
     int status = io->status;
 
+    q->freed_ns = io->due_ns;
     if (!read->stale)
         inflight_remove(&q->inflight, &read->flight);
     read->under_way = false;
@@ -225,6 +227,7 @@ static void read_done(struct disk_io *io)
         const uint8_t *data = read->buffer + (p->sector - read->first_sector) * BLKIF_SECTOR_SIZE;
         pending_list_remove(&read->waiting, p);
         p->read = NULL;
+        p->due_ns = io->due_ns;
         if (status == 0) {
             copy_to_domain(p, data);
             if (!read->stale)
@@ -237,6 +240,14 @@ static void read_done(struct disk_io *io)
     q->free_reads = read;
 }
 
+/* When the model is to see p arrive: when it was asked for, or, if it had to wait for its turn,
+ * when there was room; whatever the delays with which all this was noticed here. 0: now. */
+static uint64_t arrival_ns(const struct disk_queue *q, const struct pending *p)
+{
+    bool waited = p->turn + 1 != q->turn;
+    return p->asked_ns != 0 && waited && q->freed_ns > p->asked_ns ? q->freed_ns : p->asked_ns;
+}
+
 static void send_to_disk(struct disk_queue *q, struct disk_client *client, struct pending *p)
 {
     struct disk_read *read = q->free_reads;
@@ -245,6 +256,7 @@ static void send_to_disk(struct disk_queue *q, struct disk_client *client, struc
                     &read->io.length_bytes);
     read->io.buffer = read->buffer;
     read->io.done = read_done;
+    read->io.arrival_ns = arrival_ns(q, p);
     read->client = client;
     read->under_way = true;
     read->stale = false;
@@ -277,6 +289,7 @@ uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns)
     uint32_t sent = 0;
     struct sched_entity *entity;
     q->now_ns = now_ns;
+    q->turn++;
     while (q->free_reads != NULL && (entity = sched_pick(&q->sched, now_ns, cost_of)) != NULL) {
         struct disk_client *client = (struct disk_client *)entity;
         struct pending *p = client->queue.head;

@@ -40,7 +40,9 @@ struct disk_queue {
     uint32_t depth; /* how many reads there are */
     uint32_t in_flight;
     struct timer_clock *real_time;
-    uint64_t now_ns; /* of the present turn: completions are counted at it */
+    uint64_t turn;     /* counts calls of dispatch */
+    uint64_t freed_ns; /* when, by the model, the last read made room */
+    uint64_t now_ns;   /* of the present turn: completions are counted at it */
 };
 
 /* disk_place.c */

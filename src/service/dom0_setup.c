@@ -141,6 +141,7 @@ static void fill_host(struct dom0 *d)
         .time_source = d->time_source,
         .image_path = d->options->image_path,
         .disk_scale = {(uint32_t)d->options->scale_num, (uint32_t)d->options->scale_den},
+        .virtual_completion = d->options->engine == DOM0_ENGINE_MODEL,
         .max_ring_page_order = d->options->max_ring_page_order,
         .max_pages = d->options->max_pages,
         .ring_loop = &d->ring_loop,

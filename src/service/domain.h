@@ -30,7 +30,8 @@ struct domain_host {
     const struct image *image;
     struct tdf_source *time_source;
     const char *image_path;
-    struct tdf disk_scale; /* of new domains */
+    bool virtual_completion; /* the disk is the model */
+    struct tdf disk_scale;   /* of new domains */
     uint32_t max_ring_page_order;
     uint32_t max_pages;
     struct ring_loop *ring_loop;

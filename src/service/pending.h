@@ -41,7 +41,12 @@ struct pending {
     uint64_t id; /* echoed */
     uint64_t sector;
     struct pending_segment segment[BLKIF_MAX_SEGMENTS_PER_REQUEST];
-    struct disk_read *read;      /* while READING */
+    struct disk_read *read; /* while READING */
+    /* Completion in virtual time, else 0. CLOCK_MONOTONIC, but for the stamp. */
+    uint64_t stamp_ns;           /* when it was asked for, by the domain's clock */
+    uint64_t asked_ns;           /* the same instant */
+    uint64_t due_ns;             /* when the model had it done; 0: the model did not do it */
+    uint64_t turn;               /* while QUEUED: since which */
     uint64_t sent_ns;            /* while READING: since when; CLOCK_MONOTONIC */
     struct timer hold;           /* while HELD */
     int status;                  /* while HELD: what will be answered */

@@ -54,6 +54,8 @@ static void publish_features(struct vbd_back *back)
     put(back, "max-ring-page-order", "%u", back->config.max_ring_page_order);
     put(back, "multi-queue-max-queues", "1");
     put(back, "feature-persistent", "1");
+    if (back->config.virtual_completion)
+        put(back, "feature-virtual-completion", "1");
     switch_state(back, XenbusStateInitWait);
 }
 
@@ -149,7 +151,7 @@ static int read_ring_refs(struct vbd_back *back, struct vbd_ring_config *ring)
 
 static int read_transport(struct vbd_back *back, struct vbd_ring_config *ring, const char **what)
 {
-    uint64_t queues, port, persistent;
+    uint64_t queues, port, persistent, stamped;
     *what = "protocol: only x86_64-abi is spoken here";
     int rc = read_protocol(back);
     if (rc < 0)
@@ -176,6 +178,11 @@ static int read_transport(struct vbd_back *back, struct vbd_ring_config *ring, c
     if (rc < 0)
         return rc;
     ring->persistent_grants = persistent == 1;
+    *what = "feature-virtual-completion must be 0 or 1";
+    rc = front_number(back, "feature-virtual-completion", 1, 0, &stamped);
+    if (rc < 0)
+        return rc;
+    ring->virtual_completion = stamped == 1 && back->config.virtual_completion;
     return 0;
 }
 
@@ -185,6 +192,8 @@ static void connect(struct vbd_back *back)
                                    .fault_slot = back->config.fault_slot,
                                    .disk_queue = back->config.disk_queue,
                                    .image = back->config.image,
+                                   .clock = back->config.clock,
+                                   .tdf = back->config.tdf,
                                    .answered = back->config.ring_answered,
                                    .ctx = back->config.ctx};
     const char *what;

@@ -30,6 +30,9 @@ struct vbd_back_config {
     struct disk_queue *disk_queue;
     const struct image *image;
     uint32_t max_ring_page_order;
+    bool virtual_completion; /* offered: the disk is the model */
+    struct tdf_clock *clock; /* the domain's */
+    const struct tdf *tdf;   /* its rate, also while it is paused */
     /* The loop learns of a ring that must be served, and of its end (before it is destroyed). */
     void (*ring_up)(void *ctx, struct vbd_ring *ring);
     void (*ring_down)(void *ctx, struct vbd_ring *ring);
