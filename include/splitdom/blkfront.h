@@ -33,6 +33,7 @@ struct blkfront_options {
     uint32_t depth;     /* requests in flight that the ring must hold; 0 = 32, at most 512 */
     uint32_t sectors_per_request; /* largest read that will be asked for; 0 = 8, at most 88 */
     bool reconnect;            /* outlive a Dom0 restart: re-connect, re-issue what is unanswered */
+    bool real_completion;      /* no completion in virtual time, also where Dom0 offers it */
     bool no_spin;              /* always sleep at once when an answer is not there yet */
     uint64_t tdf_num, tdf_den; /* time dilation factor num/den for this domain; 0/0 = 1 */
 };
@@ -56,7 +57,8 @@ struct blkfront_completion {
     void *buffer;          /* as given to blkfront_submit, filled when status is 0 */
     void *cookie;          /* as given to blkfront_submit */
     uint64_t submitted_ns; /* this domain's clock */
-    uint64_t completed_ns; /* when the answer was taken off the ring, this domain's clock */
+    uint64_t completed_ns; /* this domain's clock: when the answer was taken off the ring, or, with
+                            * completion in virtual time, when the model disk had it done */
 };
 
 struct blkfront_stats {

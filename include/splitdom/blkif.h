@@ -68,6 +68,20 @@ struct blkif_response {
     int16_t status;
 };
 
+/*
+ * Completion in virtual time, an extension: where both sides have written
+ * feature-virtual-completion = 1, a slot also carries a time of the domain's clock (u64, ns), in
+ * bytes that neither structure uses.
+ *   request   when it was asked for: in the place of the eleventh segment, so only in requests of
+ *             up to BLKIF_STAMPED_SEGMENTS_MAX segments
+ *   response  when it is to be seen as complete; 0: when it is taken off the ring
+ */
+enum {
+    BLKIF_STAMPED_SEGMENTS_MAX = BLKIF_MAX_SEGMENTS_PER_REQUEST - 1,
+    BLKIF_REQUEST_STAMP_BYTE = 104,
+    BLKIF_RESPONSE_STAMP_BYTE = 16,
+};
+
 _Static_assert(sizeof(struct blkif_request_segment) == 8, "segment is 8 bytes on the wire");
 _Static_assert(sizeof(struct blkif_request) == 112, "request is 112 bytes on the wire");
 _Static_assert(offsetof(struct blkif_request, id) == 8, "request.id");

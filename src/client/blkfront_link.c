@@ -63,6 +63,7 @@ static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *fro
     if (rc < 0)
         return rc;
     rc = vbd_front_prepare(front, domu, bf->page_order, why, why_bytes);
+    front->virtual_completion = front->virtual_completion && !bf->options.real_completion;
     if (rc == 0) {
         rc = lay_out(bf, domu, front);
         if (rc < 0)
@@ -131,7 +132,7 @@ static void reissue(struct blkfront *bf)
 {
     struct shadow_entry *entry = NULL;
     while ((entry = shadow_next(&bf->shadow, entry == NULL ? 0 : entry->sequence)) != NULL)
-        blkfront_put_request(bf, entry);
+        blkfront_put_request(bf, entry, blkfront_now_ns(bf));
     blkfront_push(bf);
 }
 
@@ -160,6 +161,7 @@ static void resume_ring(struct blkfront *bf)
     wakes.count = 0;
     pthread_mutex_lock(&bf->lock);
     start_ring(bf);
+    (void)blkfront_deliver(bf, UINT64_MAX); /* they were answered */
     bf->linking = false;
     bf->stats.reconnects++;
     reissue(bf);

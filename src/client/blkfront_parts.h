@@ -69,6 +69,8 @@ struct blkfront {
     pthread_mutex_t lock; /* for everything down to the next remark */
     struct front_ring ring;
     struct shadow shadow;
+    struct heap held;                 /* answers that came before their time (shadow_entry.held) */
+    uint64_t look_ns, look_real_ns;   /* our clock and CLOCK_MONOTONIC, when last waiting for one */
     bool kick_owed;                   /* pushed, and Dom0 asked for the doorbell */
     bool leader;                      /* a thread sleeps on the ring's vCPU on behalf of all */
     struct waiter_list sleepers;      /* threads that sleep, or have just been nudged */
@@ -100,8 +102,10 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes);
 void blkfront_link_stop(struct blkfront *bf);
 
 /* blkfront_ring.c: with the lock held, except blkfront_wake */
-/* Puts entry on the ring, invisible until blkfront_push. */
-void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry);
+/* Puts entry on the ring, invisible until blkfront_push. asked_ns: our clock, for its stamp. */
+void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
+/* Delivers answers that were held back: those that are due by now_ns. Returns how many. */
+uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns);
 /* Shows requests to Dom0; remembers when the doorbell must be rung. */
 void blkfront_push(struct blkfront *bf);
 /* Takes all responses that are there. Returns how many. */

@@ -56,7 +56,7 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
     fill_entry(entry, sector, sector_count, buffer);
     entry->waiter = &waiter;
     uint32_t request_index = bf->ring.req_prod_pvt;
-    blkfront_put_request(bf, entry);
+    blkfront_put_request(bf, entry, bf->front.virtual_completion ? blkfront_now_ns(bf) : 0);
     blkfront_push(bf);
     uint32_t spin_ns = blkfront_may_spin(bf);
     if (spin_ns > 0) {
@@ -94,7 +94,7 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
         entry->cookie = cookie;
         entry->submitted_ns = now_ns;
         bf->async_pending++;
-        blkfront_put_request(bf, entry);
+        blkfront_put_request(bf, entry, now_ns);
     } else if (rc == 0) {
         rc = -EAGAIN;
     }

@@ -14,7 +14,7 @@ static uint8_t *entry_data(struct blkfront *bf, const struct shadow_entry *entry
     return segment_page(&bf->domu.segment, bf->data_pfn + index * bf->pages_per_request);
 }
 
-void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry)
+void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns)
 {
     struct blkif_request req;
     grant_ref_t ref = bf->data_ref + shadow_index(&bf->shadow, entry) * bf->pages_per_request;
@@ -33,6 +33,8 @@ void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry)
         left -= count;
     }
     front_ring_put_request(&bf->ring, &req);
+    if (bf->front.virtual_completion && req.nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX)
+        front_ring_put_stamp(&bf->ring, asked_ns - load_relaxed_u64(&bf->clock_offset_ns));
     bf->stats.requests++;
 }
 
@@ -126,7 +128,8 @@ static int32_t read_status(int16_t status)
 }
 
 /* An asynchronous read is finished: it waits on the done queue for blkfront_reap. */
-static void finish_async(struct blkfront *bf, struct shadow_entry *entry, int32_t status)
+static void finish_async(struct blkfront *bf, struct shadow_entry *entry, int32_t status,
+                         uint64_t completed_ns)
 {
     uint32_t slot = (bf->done_head + bf->done_count) % bf->shadow.nr_entries;
     bf->done[slot] = (struct blkfront_completion){.sector = entry->sector,
@@ -135,16 +138,62 @@ static void finish_async(struct blkfront *bf, struct shadow_entry *entry, int32_
                                                   .buffer = entry->buffer,
                                                   .cookie = entry->cookie,
                                                   .submitted_ns = entry->submitted_ns,
-                                                  .completed_ns = blkfront_now_ns(bf)};
+                                                  .completed_ns = completed_ns};
     bf->done_count++;
     bf->async_pending--;
+}
+
+static void finish(struct blkfront *bf, struct shadow_entry *entry, int32_t status,
+                   uint64_t completed_ns)
+{
+    shadow_put(&bf->shadow, entry);
+    if (entry->waiter != NULL)
+        finish_waiter(bf, entry->waiter, status);
+    else
+        finish_async(bf, entry, status, completed_ns);
+}
+
+uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns)
+{
+    struct heap_node *node;
+    uint32_t count = 0;
+    while ((node = heap_first(&bf->held)) != NULL && node->key <= now_ns) {
+        struct shadow_entry *entry =
+            (struct shadow_entry *)((uint8_t *)node - offsetof(struct shadow_entry, held));
+        heap_remove(&bf->held, node);
+        entry->is_held = false;
+        finish(bf, entry, entry->status, node->key);
+        count++;
+    }
+    return count;
+}
+
+/* Delivers an answer at its stamp: now, if our clock has reached that. */
+static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int32_t status)
+{
+    uint64_t stamp_ns = bf->front.virtual_completion ? front_ring_take_stamp(&bf->ring) : 0;
+    uint64_t now_ns = 0;
+    if (stamp_ns != 0)
+        stamp_ns += load_relaxed_u64(&bf->clock_offset_ns);
+    if (stamp_ns != 0 || entry->waiter == NULL)
+        now_ns = blkfront_now_ns(bf);
+    if (stamp_ns <= now_ns) {
+        finish(bf, entry, status, stamp_ns != 0 ? stamp_ns : now_ns);
+        return;
+    }
+    entry->status = status;
+    entry->is_held = true;
+    heap_insert(&bf->held, &entry->held, stamp_ns);
+    if (bf->leader && heap_first(&bf->held) == &entry->held) /* it sleeps for longer than that */
+        evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
 }
 
 /* Returns 0, or -EPROTO: the answer fits nothing that we asked. */
 static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
 {
     struct shadow_entry *entry = shadow_find(&bf->shadow, rsp->id);
-    if (entry == NULL || rsp->operation != BLKIF_OP_READ || rsp->status > BLKIF_RSP_OKAY)
+    if (entry == NULL || entry->is_held || rsp->operation != BLKIF_OP_READ ||
+        rsp->status > BLKIF_RSP_OKAY)
         return -EPROTO;
     int32_t status = read_status(rsp->status);
     /* Dom0 can go on writing to the page; what counts is the one copy taken here. */
@@ -154,11 +203,7 @@ static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
     else
         bf->stats.errors++;
     bf->stats.responses++;
-    shadow_put(&bf->shadow, entry);
-    if (entry->waiter != NULL)
-        finish_waiter(bf, entry->waiter, status);
-    else
-        finish_async(bf, entry, status);
+    finish_stamped(bf, entry, status);
     return 0;
 }
 
@@ -175,6 +220,8 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
             break;
         count++;
     }
+    if (heap_first(&bf->held) != NULL)
+        count += blkfront_deliver(bf, blkfront_now_ns(bf));
     if (rc < 0)
         blkfront_fail(bf, -EPROTO, "Dom0 broke the ring protocol: the disk is disabled", wakes);
     else if (count > 0 && bf->sleepers.head != NULL)

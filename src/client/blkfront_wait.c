@@ -68,15 +68,46 @@ void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
     blkfront_wake(wakes);
 }
 
+static uint64_t monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * How long to sleep at most: until the first answer that is held back is due. How fast our clock
+ * runs is Dom0's affair and can change, so the rate is taken from the last two looks at it, and a
+ * sleep is short: a clock that has been paused or made faster is noticed within HELD_SLEEP_MAX_NS.
+ */
+static int64_t sleep_limit_ns(struct blkfront *bf)
+{
+    enum { HELD_SLEEP_MAX_NS = 1000000 };
+    const struct heap_node *first = heap_first(&bf->held);
+    if (first == NULL)
+        return -1;
+    uint64_t now_ns = blkfront_now_ns(bf), real_ns = monotonic_ns();
+    uint64_t passed_ns = now_ns - bf->look_ns, real_passed_ns = real_ns - bf->look_real_ns;
+    bf->look_ns = now_ns;
+    bf->look_real_ns = real_ns;
+    if (now_ns >= first->key)
+        return 0;
+    if (passed_ns == 0)
+        return HELD_SLEEP_MAX_NS;
+    double limit = (double)(first->key - now_ns) * (double)real_passed_ns / (double)passed_ns;
+    return limit < HELD_SLEEP_MAX_NS ? (int64_t)limit + 1 : HELD_SLEEP_MAX_NS;
+}
+
 /* Sleeps on the ring's vCPU for everybody. */
 static void lead(struct blkfront *bf, struct wake_batch *wakes)
 {
     struct shared_info *si = bf->domu.segment.shared_info;
     if (front_ring_final_check(&bf->ring))
         return;
+    int64_t limit_ns = sleep_limit_ns(bf);
     bf->leader = true;
     blkfront_unlock(bf, wakes);
-    (void)evtchn_wait(si, DOMU_VCPU_RING, -1);
+    (void)evtchn_wait(si, DOMU_VCPU_RING, limit_ns);
     (void)evtchn_collect(si, DOMU_VCPU_RING, ignore_port, NULL);
     pthread_mutex_lock(&bf->lock);
     bf->leader = false;
@@ -139,13 +170,6 @@ uint32_t blkfront_may_spin(struct blkfront *bf)
     if (limit_ns > 0)
         publish_cpu(bf, cpu);
     return limit_ns;
-}
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 /* Dom0 armed the doorbell after it had taken our request, without answering it: it is at the disk,

@@ -72,7 +72,7 @@ struct shadow_entry *shadow_next(struct shadow *shadow, uint64_t sequence)
     struct shadow_entry *next = NULL;
     for (uint32_t i = 0; i < shadow->nr_entries; i++) {
         struct shadow_entry *entry = &shadow->entry[i];
-        if (entry->pending && entry->sequence > sequence &&
+        if (entry->pending && !entry->is_held && entry->sequence > sequence &&
             (next == NULL || entry->sequence < next->sequence))
             next = entry;
     }

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tdf/heap.h"
+
 struct read_waiter;
 
 struct shadow_entry {
@@ -24,6 +26,9 @@ struct shadow_entry {
     struct read_waiter *waiter; /* blocking read: its thread; asynchronous: NULL */
     void *cookie;
     uint64_t submitted_ns;
+    struct heap_node held; /* while held; key: when it is to be delivered */
+    bool is_held;          /* answered, and too early by our clock */
+    int status;            /* while held */
     uint32_t next_free;
 };
 

@@ -96,7 +96,7 @@ int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wante
 {
     struct xs_client *store = domu->store;
     char path[VBD_PATH_MAX + 32];
-    uint64_t max_order;
+    uint64_t max_order, stamped = 0;
     *front = (struct vbd_front){.domu = domu};
     const char *step = "find the disk's back end in the store";
     int rc =
@@ -116,10 +116,13 @@ int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wante
         step = "read the back end's features";
         rc = back_number(front, "max-ring-page-order", UINT32_MAX, 0, &max_order);
     }
+    if (rc >= 0)
+        rc = back_number(front, "feature-virtual-completion", 1, 0, &stamped);
     if (rc < 0) {
         snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
         return rc;
     }
+    front->virtual_completion = stamped == 1;
     front->page_order = wanted_order <= max_order ? wanted_order : (uint32_t)max_order;
     return 0;
 }
@@ -144,6 +147,8 @@ static int write_transport(struct vbd_front *front, uint32_t tx, grant_ref_t rin
         rc = xs_client_writef(store, tx, DEVICE_DIR "/protocol", "x86_64-abi");
     if (rc >= 0)
         rc = xs_client_writef(store, tx, DEVICE_DIR "/feature-persistent", "1");
+    if (rc >= 0 && front->virtual_completion)
+        rc = xs_client_writef(store, tx, DEVICE_DIR "/feature-virtual-completion", "1");
     if (rc >= 0)
         rc = write_state(front, tx, XenbusStateInitialised);
     return rc;

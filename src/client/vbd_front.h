@@ -20,6 +20,7 @@ struct vbd_front {
     struct domu *domu;
     char backend[VBD_PATH_MAX]; /* the back end's directory */
     uint32_t page_order;        /* of the ring, as negotiated */
+    bool virtual_completion;    /* offered, see splitdom/blkif.h; clear it to refuse */
     uint32_t ring_pfn;          /* first of its contiguous pages */
     evtchn_port_t port;
     uint64_t sectors; /* of the disk */

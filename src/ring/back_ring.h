@@ -88,6 +88,20 @@ static inline void back_ring_put_response(struct back_ring *ring, uint64_t id, u
     memcpy(slot, &rsp, sizeof(rsp));
 }
 
+/* The stamp of the request taken last, before any response is filled. */
+static inline uint64_t back_ring_take_stamp(const struct back_ring *ring)
+{
+    return sring_stamp(ring->sring, (ring->req_cons - 1) & (ring->nr_ents - 1),
+                       BLKIF_REQUEST_STAMP_BYTE);
+}
+
+/* Stamps the response filled last. */
+static inline void back_ring_put_stamp(struct back_ring *ring, uint64_t stamp_ns)
+{
+    sring_set_stamp(ring->sring, (ring->rsp_prod_pvt - 1) & (ring->nr_ents - 1),
+                    BLKIF_RESPONSE_STAMP_BYTE, stamp_ns);
+}
+
 /*
  * Shows all filled responses to the front end. Returns whether it must be notified.
  *

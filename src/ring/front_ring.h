@@ -52,6 +52,20 @@ static inline void front_ring_put_request(struct front_ring *ring, const struct 
     memcpy(&ring->sring->ring[slot].req, req, bytes);
 }
 
+/* Stamps the request filled last, of at most BLKIF_STAMPED_SEGMENTS_MAX segments. */
+static inline void front_ring_put_stamp(struct front_ring *ring, uint64_t stamp_ns)
+{
+    sring_set_stamp(ring->sring, (ring->req_prod_pvt - 1) & (ring->nr_ents - 1),
+                    BLKIF_REQUEST_STAMP_BYTE, stamp_ns);
+}
+
+/* The stamp of the response taken last, before any further request is filled. */
+static inline uint64_t front_ring_take_stamp(const struct front_ring *ring)
+{
+    return sring_stamp(ring->sring, (ring->rsp_cons - 1) & (ring->nr_ents - 1),
+                       BLKIF_RESPONSE_STAMP_BYTE);
+}
+
 /*
  * Shows all filled slots to the back end. Returns whether the doorbell must be rung.
  *

@@ -80,6 +80,19 @@ static inline bool sring_must_notify(uint32_t old_prod, uint32_t new_prod, uint3
     return (uint32_t)(new_prod - event) < (uint32_t)(new_prod - old_prod);
 }
 
+/* The time that a slot carries beside its request or its response, see splitdom/blkif.h. */
+static inline uint64_t sring_stamp(const struct blkif_sring *sring, uint32_t slot, size_t byte)
+{
+    return load_relaxed_u64(
+        (const uint64_t *)(const void *)((const uint8_t *)&sring->ring[slot] + byte));
+}
+
+static inline void sring_set_stamp(struct blkif_sring *sring, uint32_t slot, size_t byte,
+                                   uint64_t stamp_ns)
+{
+    store_relaxed_u64((uint64_t *)(void *)((uint8_t *)&sring->ring[slot] + byte), stamp_ns);
+}
+
 /*
  * Copies out of shared memory, each word read exactly once: volatile keeps the compiler from going
  * back to the source when it needs a field again (the double fetch of XSA-155).

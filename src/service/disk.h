@@ -19,6 +19,7 @@
 
 struct image;
 struct disk;
+struct disk_model_clock;
 
 /* One read. The caller owns it and fills the first block; done must not be NULL. */
 struct disk_io {
@@ -26,6 +27,8 @@ struct disk_io {
     uint32_t length_bytes; /* likewise */
     void *buffer;          /* inside the memory given as `pool` to the engine, aligned likewise */
     void (*done)(struct disk_io *io);
+
+    uint64_t arrival_ns; /* disk_model: when it was sent, if not only now; 0: now */
 
     int32_t status; /* engine: 0 or -errno (short read: -EIO); valid in done */
 
@@ -42,6 +45,8 @@ struct disk_config {
     size_t pool_bytes;
     uint32_t depth;    /* reads in flight at most: the caller keeps to it */
     const char *model; /* disk_model's parameters ("mean=200us,cv=0.25,..."), else NULL */
+    const struct disk_model_clock
+        *clock; /* disk_model's, if the caller owns time; NULL: real time */
 };
 
 struct disk_ops {

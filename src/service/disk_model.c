@@ -26,6 +26,7 @@ struct disk_model {
     struct disk_model_clock clock;
     struct disk_model_law *law;
     struct disk_due_queue due;
+    uint64_t arrived_ns;   /* the last one */
     struct disk_io *stuck; /* for destroy only */
     bool is_expiring;      /* the timer is set when all of the round are done */
 
@@ -175,9 +176,15 @@ static void on_timer(void *ctx, uint32_t revents)
 static void model_submit(struct disk *disk, struct disk_io *io)
 {
     struct disk_model *dm = model_of(disk);
-    struct disk_model_outcome outcome =
-        disk_model_law_arrive(dm->law, dm->clock.now_ns(dm->clock.ctx), io->length_bytes);
+    uint64_t now_ns = dm->clock.now_ns(dm->clock.ctx);
+    struct disk_model_outcome outcome;
     bool is_pushed;
+
+    if (io->arrival_ns != 0)
+        now_ns = io->arrival_ns;
+    if (now_ns > dm->arrived_ns)
+        dm->arrived_ns = now_ns;
+    outcome = disk_model_law_arrive(dm->law, dm->arrived_ns, io->length_bytes);
 
     io->expected_bytes = disk_span_expected_bytes(dm->image, io);
     io->due_ns = outcome.due_ns;
@@ -263,9 +270,10 @@ static int model_create(const struct disk_config *config, struct disk **out, cha
 {
     const struct disk_model_clock real = {.now_ns = monotonic_ns};
     struct disk_model *dm;
-    int err = disk_model_create(config, &real, out, why, why_bytes);
+    int err = disk_model_create(config, config->clock != NULL ? config->clock : &real, out, why,
+                                why_bytes);
 
-    if (err)
+    if (err || config->clock != NULL)
         return err;
     dm = model_of(*out);
     dm->poller = config->poller;

@@ -4,13 +4,16 @@
  *
  * disk_model_ops.create (disk.h) runs the model on CLOCK_MONOTONIC: a timer delivers completions
  * from poller_run. With disk_model_create the caller owns time: nothing sets a timer, and the owner
- * calls disk_model_expire when its clock has reached disk_model_next_due_ns. So tests and stepped
+ * calls disk_model_expire when its clock has reached disk_model_next_due_ns. (disk_model_ops.create
+ * does the same when disk_config.clock is set.) So tests and stepped
  * simulations need no waiting and are reproducible.
  *
  * Unlike what disk.h asks of the other engines, destroy may be called with reads in flight, because
  * stuck ones can't be waited for: it calls their done with status -ECANCELED, and done must then
  * not submit. A read that is short or fails has status -EIO; only the first half of a short one's
  * buffer holds data, that of a failed one is untouched.
+ *
+ * A read arrives when its arrival_ns says, but not before the read that was submitted before it.
  *
  * In done, due_ns of the read is the time for which the model had computed its end: what an
  * observer on the same clock should see, whatever the delivery was delayed by. In stuck and

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "service/inflight.h"
+#include "service/disk_queue_parts.h"
 
 enum {
     /* A device that works serially idles while a long plug of submissions is prepared: hand reads
@@ -18,36 +18,6 @@ enum {
     /* Cost of a read in turns: one, plus one for every further 16 KiB (the device's transfer time).
      */
     COST_SECTORS = 32,
-};
-
-/* One read at the disk, and everybody who waits for it. */
-struct disk_read {
-    struct disk_io io; /* first: the engine gives it back */
-    struct inflight_read flight;
-    struct disk_queue *queue;
-    struct disk_client *client; /* whose turn it took; NULL when that one has left */
-    struct pending_list waiting;
-    uint64_t first_sector; /* of io, at its aligned offset */
-    uint8_t *buffer;
-    bool under_way;
-    bool stale; /* began before the image changed: to be neither joined nor kept */
-    struct disk_read *next_free;
-};
-
-struct disk_queue {
-    const struct image *image;
-    struct disk *disk;
-    struct cache *cache;
-    struct sched sched;
-    struct inflight inflight;
-    pending_done_fn *done;
-    struct disk_queue_stats stats;
-    struct disk_read *free_reads;
-    struct disk_read *reads;
-    void *pool;
-    uint32_t depth; /* how many reads there are */
-    uint32_t in_flight;
-    uint64_t now_ns; /* of the present turn: completions are counted at it */
 };
 
 /* The widest span that a request can need: its sectors and a block's rest at either end. The image
@@ -88,8 +58,9 @@ int disk_queue_create(const struct disk_queue_config *config, pending_done_fn *d
         return -ENOMEM;
     }
     q->image = config->image;
-    q->depth = config->depth;
     q->done = done;
+    q->depth = config->depth;
+    q->real_time = config->real_time;
     sched_init(&q->sched, config->depth, config->depth_isolated);
     uint64_t secret = 0;
     if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
@@ -111,7 +82,8 @@ int disk_queue_create(const struct disk_queue_config *config, pending_done_fn *d
                                .pool = q->pool,
                                .pool_bytes = each_bytes * config->depth,
                                .depth = config->depth,
-                               .model = config->model};
+                               .model = config->model,
+                               .clock = config->model_clock};
     rc = config->engine->create(&disk, &q->disk, why, why_bytes);
     if (rc < 0) {
         disk_queue_destroy(q);
@@ -131,17 +103,6 @@ void disk_queue_destroy(struct disk_queue *q)
     free(q->reads);
     free(q->pool);
     free(q);
-}
-
-void disk_client_init(struct disk_client *client)
-{
-    memset(client, 0, sizeof(*client));
-    (void)sched_entity_init(&client->entity, SCHED_WEIGHT_DEFAULT);
-}
-
-int disk_client_set_weight(struct disk_client *client, uint32_t weight)
-{
-    return sched_set_weight(&client->entity, weight);
 }
 
 /* Copies the sectors of p out of contiguous data into the domain's pages. */
@@ -189,6 +150,15 @@ static bool still_on_disk(const struct disk_queue *q, const struct pending *p)
     return p->sector_count <= sectors && p->sector <= sectors - p->sector_count;
 }
 
+static void wait_for_read(struct disk_queue *q, struct pending *p, struct disk_read *read)
+{
+    p->state = PENDING_READING;
+    p->read = read;
+    /* Also where it is not scaled: it can be by the time that the read ends. */
+    p->sent_ns = q->real_time != NULL ? tdf_clock_now_ns(q->real_time->clock) : 0;
+    pending_list_append(&read->waiting, p);
+}
+
 /* Hangs p onto a read in flight that covers its sectors. */
 static bool join_read(struct disk_queue *q, struct pending *p)
 {
@@ -200,9 +170,7 @@ static bool join_read(struct disk_queue *q, struct pending *p)
     if (flight == NULL)
         return false;
     struct disk_read *read = read_of_flight(flight);
-    p->state = PENDING_READING;
-    p->read = read;
-    pending_list_append(&read->waiting, p);
+    wait_for_read(q, p, read);
     q->stats.shared++;
     return true;
 }
@@ -216,9 +184,17 @@ void disk_queue_read(struct disk_queue *q, struct disk_client *client, struct pe
         return;
     }
     q->stats.misses++;
+    p->client = client;
+    if (client->gated.head != NULL || !disk_queue_has_place(q, client)) {
+        p->state = PENDING_GATED;
+        pending_list_append(&client->gated, p);
+        return;
+    }
+    client->places++;
     if (join_read(q, p))
         return;
     p->state = PENDING_QUEUED;
+    p->turn = q->turn;
     pending_list_append(&client->queue, p);
     sched_enqueue(&q->sched, &client->entity, now_ns);
 }
@@ -235,6 +211,7 @@ static void read_done(struct disk_io *io)
     struct disk_queue *q = read->queue;
     int status = io->status;
 
+    q->freed_ns = io->due_ns;
     if (!read->stale)
         inflight_remove(&q->inflight, &read->flight);
     read->under_way = false;
@@ -250,16 +227,25 @@ static void read_done(struct disk_io *io)
         const uint8_t *data = read->buffer + (p->sector - read->first_sector) * BLKIF_SECTOR_SIZE;
         pending_list_remove(&read->waiting, p);
         p->read = NULL;
+        p->due_ns = io->due_ns;
         if (status == 0) {
             copy_to_domain(p, data);
             if (!read->stale)
                 keep_in_cache(q, p, data);
         }
-        q->done(p, status);
+        disk_queue_answer_scaled(q, p, status);
     }
     read->client = NULL;
     read->next_free = q->free_reads;
     q->free_reads = read;
+}
+
+/* When the model is to see p arrive: when it was asked for, or, if it had to wait for its turn,
+ * when there was room; whatever the delays with which all this was noticed here. 0: now. */
+static uint64_t arrival_ns(const struct disk_queue *q, const struct pending *p)
+{
+    bool waited = p->turn + 1 != q->turn;
+    return p->asked_ns != 0 && waited && q->freed_ns > p->asked_ns ? q->freed_ns : p->asked_ns;
 }
 
 static void send_to_disk(struct disk_queue *q, struct disk_client *client, struct pending *p)
@@ -270,15 +256,14 @@ static void send_to_disk(struct disk_queue *q, struct disk_client *client, struc
                     &read->io.length_bytes);
     read->io.buffer = read->buffer;
     read->io.done = read_done;
+    read->io.arrival_ns = arrival_ns(q, p);
     read->client = client;
     read->under_way = true;
     read->stale = false;
     read->first_sector = read->io.offset_bytes / BLKIF_SECTOR_SIZE;
     inflight_add(&q->inflight, &read->flight, read->first_sector,
                  read->io.length_bytes / BLKIF_SECTOR_SIZE);
-    p->state = PENDING_READING;
-    p->read = read;
-    pending_list_append(&read->waiting, p);
+    wait_for_read(q, p, read);
 
     q->stats.disk_reads++;
     q->stats.disk_bytes += read->io.length_bytes;
@@ -304,16 +289,17 @@ uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns)
     uint32_t sent = 0;
     struct sched_entity *entity;
     q->now_ns = now_ns;
+    q->turn++;
     while (q->free_reads != NULL && (entity = sched_pick(&q->sched, now_ns, cost_of)) != NULL) {
         struct disk_client *client = (struct disk_client *)entity;
         struct pending *p = client->queue.head;
         pending_list_remove(&client->queue, p);
         if (!still_on_disk(q, p)) {
             sched_complete(&q->sched, entity, now_ns);
-            q->done(p, -EINVAL);
+            disk_queue_answer(q, p, -EINVAL);
         } else if (serve_from_cache(q, p)) { /* somebody else's read brought it meanwhile */
             sched_complete(&q->sched, entity, now_ns);
-            q->done(p, 0);
+            disk_queue_answer(q, p, 0);
         } else if (join_read(q, p)) {
             sched_complete(&q->sched, entity, now_ns);
         } else {
@@ -327,14 +313,23 @@ uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns)
 
 void disk_queue_cancel(struct disk_queue *q, struct disk_client *client, struct pending *p)
 {
+    if (p->state == PENDING_GATED) {
+        pending_list_remove(&client->gated, p);
+        p->state = PENDING_FREE;
+        return;
+    }
     if (p->state == PENDING_QUEUED) {
         pending_list_remove(&client->queue, p);
         sched_cancel(&q->sched, &client->entity);
     } else if (p->state == PENDING_READING) {
         pending_list_remove(&p->read->waiting, p);
         p->read = NULL;
+    } else if (p->state == PENDING_HELD) {
+        timer_stop(&p->hold);
     }
+    client->places--;
     p->state = PENDING_FREE;
+    disk_queue_admit(q, client);
 }
 
 void disk_client_detach(struct disk_queue *q, struct disk_client *client)
@@ -369,6 +364,11 @@ const struct disk_queue_stats *disk_queue_stats(const struct disk_queue *q)
 const struct cache *disk_queue_cache(const struct disk_queue *q)
 {
     return q->cache;
+}
+
+struct disk *disk_queue_disk(const struct disk_queue *q)
+{
+    return q->disk;
 }
 
 uint32_t disk_queue_in_flight(const struct disk_queue *q)

@@ -9,6 +9,12 @@
  * The disk reads into Dom0's own buffers, never into a domain's memory: a page that a client can
  * write must not become the source of a cache entry, and a domain may die while its read is in
  * flight. Reads are answered through pending_done.
+ *
+ * A client's disk can be made slower (disk_client_set_scale): what the disk has done in r ns of
+ * CLOCK_MONOTONIC is answered S * r after it was sent there. Until then it keeps its place: a
+ * scaled client has at most `depth` reads at the disk, held back or queued for it; what is more
+ * waits outside. So waiting for a place is scaled like the service. Nobody else waits for it: held
+ * reads take no place of the device's.
  */
 #ifndef SPLITDOM_SERVICE_DISK_QUEUE_H
 #define SPLITDOM_SERVICE_DISK_QUEUE_H
@@ -20,6 +26,8 @@
 #include "service/image.h"
 #include "service/pending.h"
 #include "service/sched.h"
+#include "splitdom/tdf.h"
+#include "tdf/timer.h"
 
 struct disk_queue;
 
@@ -27,6 +35,9 @@ struct disk_queue;
 struct disk_client {
     struct sched_entity entity; /* first: sched_pick gives it back */
     struct pending_list queue;
+    struct pending_list gated; /* scaled only: waiting for a place */
+    uint32_t places;           /* reads queued, at the disk or held */
+    struct tdf scale;
 };
 
 struct disk_queue_stats {
@@ -48,6 +59,9 @@ struct disk_queue_config {
     const struct cache_policy *policy;
     uint32_t depth; /* reads in flight at most */
     uint32_t depth_isolated;
+    const struct disk_model_clock *model_clock; /* see disk_config.clock; NULL: real time */
+    struct timer_clock *real_time; /* CLOCK_MONOTONIC (a clock of TDF 1), in a loop before the first
+                                      read of a scaled client; NULL: no client is ever scaled */
 };
 
 /* Called once for each read that disk_queue_read took; status 0 or -errno; the data is in place. */
@@ -61,6 +75,14 @@ void disk_queue_destroy(struct disk_queue *q);
 
 void disk_client_init(struct disk_client *client);
 int disk_client_set_weight(struct disk_client *client, uint32_t weight);
+/*
+ * The client's disk is `scale` times as slow as the disk is; 1 at the start. Counts for what ends
+ * at the disk from now on. -ERANGE: below 1 (an answer can't come before its data) or above
+ * TDF_LIMIT.
+ */
+int disk_client_set_scale(struct disk_queue *q, struct disk_client *client, struct tdf scale);
+/* Whether a scale is one: 0 or -ERANGE. */
+int disk_scale_check(struct tdf scale);
 /* Forgets the client: its requests must all be cancelled. Reads in flight go on without it. */
 void disk_client_detach(struct disk_queue *q, struct disk_client *client);
 
@@ -79,6 +101,8 @@ void disk_queue_image_changed(struct disk_queue *q);
 
 const struct disk_queue_stats *disk_queue_stats(const struct disk_queue *q);
 const struct cache *disk_queue_cache(const struct disk_queue *q);
+/* The engine's: for who owns its time (disk_model.h). */
+struct disk *disk_queue_disk(const struct disk_queue *q);
 uint32_t disk_queue_in_flight(const struct disk_queue *q);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/dom0.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +54,17 @@ static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
     return taken;
 }
 
+static void sleep_until_something(struct dom0 *d)
+{
+    int rc = dom0_wakeups_arm(d);
+    if (rc < 0 && !d->timer_failed) {
+        d->timer_failed = true;
+        log_line(d->log, "cannot set the timer: %s: time-outs will be late", strerror(-rc));
+    }
+    (void)poller_run(d->poller, true);
+    d->slept = true;
+}
+
 /*
  * The time is for time-outs and windows of many microseconds, and reading it costs as much as
  * looking at all rings: a few turns share a reading.
@@ -79,6 +91,8 @@ bool dom0_turn(struct dom0 *d)
     int events = poller_run(d->poller, false);
     d->slept = false;
     uint64_t now_ns = turn_time(d, slept || events > 0);
+    if (timers_next_deadline(&d->timers) <= now_ns)
+        dom0_time_passed(d);
     control_accept_again(d->control); /* a descriptor may have become free */
     store_socket_accept_again(d->store_socket);
     for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++) {
@@ -97,8 +111,7 @@ static void loop(struct dom0 *d)
 {
     while (!d->stopping) {
         if (dom0_turn(d) && !d->stopping) {
-            (void)poller_run(d->poller, true);
-            d->slept = true;
+            sleep_until_something(d);
         }
     }
 }

@@ -14,6 +14,8 @@ struct dom0_options dom0_options_default(void)
         .idle_timeout_ns = UINT64_C(300) * 1000000000,
         .tdf_num = 1,
         .tdf_den = 1,
+        .scale_num = 1,
+        .scale_den = 1,
         .cpu = -1,
         .depth = 64,
         .depth_isolated = 6,

@@ -30,15 +30,16 @@ enum {
 struct dom0_options {
     const char *image_path; /* absolute */
     enum dom0_engine engine;
-    const char *model;         /* parameters of the model engine, or NULL */
-    uint64_t cache_bytes;      /* 0: no cache; DOM0_CACHE_BYTES_UNSET: cache_ppm counts */
-    uint32_t cache_ppm;        /* 0: no cache */
-    const char *cache_policy;  /* name, see cache_policy_find */
-    uint64_t idle_timeout_ns;  /* Dom0's clock without a request until it ends; 0: never */
-    uint64_t tdf_num, tdf_den; /* time dilation of Dom0's own clock */
-    int cpu;                   /* to run on, or -1: any */
-    uint32_t depth;            /* reads in flight at the disk */
-    uint32_t depth_isolated;   /* the same while more than one domain is active; <= depth */
+    const char *model;             /* parameters of the model engine, or NULL */
+    uint64_t cache_bytes;          /* 0: no cache; DOM0_CACHE_BYTES_UNSET: cache_ppm counts */
+    uint32_t cache_ppm;            /* 0: no cache */
+    const char *cache_policy;      /* name, see cache_policy_find */
+    uint64_t idle_timeout_ns;      /* Dom0's clock without a request until it ends; 0: never */
+    uint64_t tdf_num, tdf_den;     /* time dilation of Dom0's own clock */
+    uint64_t scale_num, scale_den; /* --disk-scale: what new domains' disks start with; >= 1 */
+    int cpu;                       /* to run on, or -1: any */
+    uint32_t depth;                /* reads in flight at the disk */
+    uint32_t depth_isolated;       /* the same while more than one domain is active; <= depth */
     uint32_t max_domains;
     uint32_t max_pages; /* of one domain's memory */
     uint32_t max_ring_page_order;

@@ -14,6 +14,7 @@
 #include "service/domain.h"
 #include "service/ring_loop.h"
 #include "service/store_socket.h"
+#include "tdf/timer.h"
 
 struct dom0 {
     const struct dom0_options *options;
@@ -43,6 +44,12 @@ struct dom0 {
     struct tdf tdf;
     struct tdf_clock clock; /* Dom0's own */
     uint64_t reanchored_ns; /* CLOCK_MONOTONIC */
+    struct timers timers;
+    struct timer_clock own_time;  /* Dom0's own clock in timers */
+    struct tdf_clock hold_clock;  /* CLOCK_MONOTONIC */
+    struct timer_clock hold_time; /* the same in timers */
+    struct timer idle;
+    bool timer_failed; /* and was logged */
     int timer_fd;
     struct poller_watch *timer_watch;
     int signal_fd;

@@ -66,7 +66,8 @@ static int create_disk_queue(struct dom0 *d, const struct disk_ops *engine, char
                                        .cache_bytes = (size_t)d->cache_bytes,
                                        .policy = cache_policy_find(d->options->cache_policy),
                                        .depth = d->options->depth,
-                                       .depth_isolated = d->options->depth_isolated};
+                                       .depth_isolated = d->options->depth_isolated,
+                                       .real_time = &d->hold_time};
     d->engine_name = engine->name;
     return disk_queue_create(&config, vbd_ring_done, &d->disk_queue, why, why_bytes);
 }
@@ -132,19 +133,22 @@ static void fill_host(struct dom0 *d)
                                       .no_spin = d->options->no_spin,
                                       .broken = ring_broken,
                                       .ctx = d};
-    d->host = (struct domain_host){.poller = d->poller,
-                                   .store = d->store,
-                                   .log = d->log,
-                                   .log_limit = &d->device_log_limit,
-                                   .disk_queue = d->disk_queue,
-                                   .image = &d->image,
-                                   .time_source = d->time_source,
-                                   .image_path = d->options->image_path,
-                                   .max_ring_page_order = d->options->max_ring_page_order,
-                                   .max_pages = d->options->max_pages,
-                                   .ring_loop = &d->ring_loop,
-                                   .store_ready = store_ready,
-                                   .ctx = d};
+    d->host = (struct domain_host){
+        .poller = d->poller,
+        .store = d->store,
+        .log = d->log,
+        .log_limit = &d->device_log_limit,
+        .disk_queue = d->disk_queue,
+        .image = &d->image,
+        .time_source = d->time_source,
+        .image_path = d->options->image_path,
+        .disk_scale = {(uint32_t)d->options->scale_num, (uint32_t)d->options->scale_den},
+        .virtual_completion = d->options->engine == DOM0_ENGINE_MODEL,
+        .max_ring_page_order = d->options->max_ring_page_order,
+        .max_pages = d->options->max_pages,
+        .ring_loop = &d->ring_loop,
+        .store_ready = store_ready,
+        .ctx = d};
 }
 
 /* Sockets come last: whoever can connect can be served. */

@@ -152,16 +152,17 @@ static void json_domain(const struct domain *domain, FILE *out)
 {
     struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
     const struct vbd_ring *ring = vbd_back_ring(domain->vbd);
-    char tdf[TDF_TEXT_SIZE];
+    char tdf[TDF_TEXT_SIZE], scale[TDF_TEXT_SIZE];
     tdf_format(domain->tdf, tdf, sizeof(tdf));
+    tdf_format(domain->disk_scale, scale, sizeof(scale));
     fprintf(out,
             "{\"domid\":%u,\"state\":\"%s\",\"ring_entries\":%u,\"halted\":%s,\"in_flight\":%u,"
-            "\"weight\":%u,\"tdf\":\"%s\",\"paused\":%s,\"pages\":%u,\"store_broken\":%s,"
-            "\"doorbell_mutes\":%" PRIu64 ",\"age_ns\":%" PRIu64 ",",
+            "\"weight\":%u,\"tdf\":\"%s\",\"paused\":%s,\"disk_scale\":\"%s\",\"pages\":%u,"
+            "\"store_broken\":%s,\"doorbell_mutes\":%" PRIu64 ",\"age_ns\":%" PRIu64 ",",
             domain->domid, xenbus_state_name(vbd_back_state(domain->vbd)),
             ring != NULL ? ring->ring.nr_ents : 0, ring != NULL && ring->halted ? "true" : "false",
             ring != NULL ? vbd_ring_in_flight(ring) : 0, vbd_back_weight(domain->vbd), tdf,
-            domain->paused ? "true" : "false", domain->segment.nr_pages,
+            domain->paused ? "true" : "false", scale, domain->segment.nr_pages,
             domain->store_broken ? "true" : "false", domain->doorbell.mutes, domain_age_ns(domain));
     json_stats(out, &stats);
     fputc('}', out);

@@ -26,27 +26,49 @@ void dom0_wake_at(struct dom0 *d, uint64_t deadline_ns)
     (void)set_timer(d, deadline_ns); /* fails only for a bad descriptor or a bad time */
 }
 
-/* Sets the timer to the moment at which the idle time-out ends if no request comes until then. */
-static int arm_idle_timer(struct dom0 *d)
+int dom0_wakeups_arm(struct dom0 *d)
 {
-    uint64_t end_ns = idle_end_ns(d->last_request_ns, d->options->idle_timeout_ns);
-    uint64_t deadline_ns =
-        end_ns == IDLE_NEVER ? UINT64_MAX : tdf_clock_to_monotonic_ns(&d->clock, end_ns);
-    return deadline_ns == UINT64_MAX ? 0 : set_timer(d, deadline_ns);
+    return timers_arm(&d->timers, d->timer_fd);
 }
 
 void dom0_time_passed(struct dom0 *d)
 {
-    /* Requests only move last_request_ns; the timer catches up here, at most once a time-out. */
-    if (tdf_clock_now_ns(&d->clock) >=
-        idle_end_ns(d->last_request_ns, d->options->idle_timeout_ns)) {
+    (void)timers_run(&d->timers);
+}
+
+/* Requests only move last_request_ns; the timer catches up here, at most once a time-out. */
+static void on_idle(struct timer *timer, void *opaque)
+{
+    struct dom0 *d = opaque;
+    uint64_t end_ns = idle_end_ns(d->last_request_ns, d->options->idle_timeout_ns);
+    if (tdf_clock_now_ns(&d->clock) < end_ns) {
+        timer_set(timer, end_ns);
+    } else {
         d->stopping = true;
         d->stop_reason = "idle: no request for as long as --idle-timeout says";
-        return;
     }
-    int rc = arm_idle_timer(d);
+}
+
+static int start_clocks(struct dom0 *d)
+{
+    if (d->time_source == NULL) {
+        tdf_source_real(&d->real_time);
+        d->time_source = &d->real_time;
+    }
+    int rc = tdf_clock_init(&d->clock, d->time_source, NULL, 0, d->tdf);
+    if (rc == 0)
+        rc = tdf_clock_init(&d->hold_clock, d->time_source, NULL, 0, (struct tdf){1, 1});
     if (rc < 0)
-        log_line(d->log, "cannot set the idle timer: %s", strerror(-rc));
+        return rc;
+    timers_init(&d->timers);
+    timers_add_clock(&d->timers, &d->own_time, &d->clock);
+    timers_add_clock(&d->timers, &d->hold_time, &d->hold_clock);
+    d->started_ns = d->last_request_ns = tdf_clock_now_ns(&d->clock);
+    timer_init(&d->idle, &d->own_time, on_idle, d);
+    uint64_t end_ns = idle_end_ns(d->last_request_ns, d->options->idle_timeout_ns);
+    if (end_ns != IDLE_NEVER)
+        timer_set(&d->idle, end_ns);
+    return 0;
 }
 
 static void on_timer(void *ctx, uint32_t revents)
@@ -54,9 +76,8 @@ static void on_timer(void *ctx, uint32_t revents)
     struct dom0 *d = ctx;
     uint64_t expirations;
     (void)revents;
+    /* What is due runs with the loop's turn. */
     (void)!read(d->timer_fd, &expirations, sizeof(expirations));
-    if (!d->stopping)
-        dom0_time_passed(d);
 }
 
 static void on_signal(void *ctx, uint32_t revents)
@@ -86,20 +107,13 @@ static int watch_signals(struct dom0 *d)
 
 int dom0_wakeups_create(struct dom0 *d)
 {
-    if (d->time_source == NULL) {
-        tdf_source_real(&d->real_time);
-        d->time_source = &d->real_time;
-    }
-    int rc = tdf_clock_init(&d->clock, d->time_source, NULL, 0, d->tdf);
+    int rc = start_clocks(d);
     if (rc < 0)
         return rc;
-    d->started_ns = d->last_request_ns = tdf_clock_now_ns(&d->clock);
     d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (d->timer_fd < 0)
         return -errno;
     rc = poller_add(d->poller, d->timer_fd, POLLIN, on_timer, d, &d->timer_watch);
-    if (rc == 0)
-        rc = arm_idle_timer(d);
     if (rc == 0)
         rc = watch_signals(d);
     return rc;
@@ -153,6 +167,7 @@ void dom0_reanchor_clocks(struct dom0 *d, uint64_t now_ns)
         return;
     d->reanchored_ns = now_ns;
     tdf_clock_reanchor(&d->clock);
+    tdf_clock_reanchor(&d->hold_clock);
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)
             tdf_clock_reanchor(&d->domains[domid]->clock);

@@ -10,17 +10,21 @@
 
 struct dom0;
 
-/* Starts Dom0's clock and its idle timer, catches SIGTERM and SIGINT. Errors: -errno. */
+/* Starts Dom0's clocks, timers and idle time-out, catches SIGTERM and SIGINT. Errors: -errno. */
 int dom0_wakeups_create(struct dom0 *d);
 /* Follows /local/domain/0/splitdom/image/refresh: 1 makes Dom0 look at the image's size again. */
 int dom0_settings_create(struct dom0 *d);
-/* Ends Dom0 when no request has come for as long as the idle time-out says, else sets the timer for
- * that moment. The timer calls it; a test that moves time by hand does, too. */
+/* Calls back the timers that are due, the idle time-out among them: it ends Dom0. The loop calls it
+ * when a deadline has passed; a test that moves time by hand does, too. */
 void dom0_time_passed(struct dom0 *d);
 /* Accepts what the two left half-built. */
 void dom0_wakeups_destroy(struct dom0 *d);
 
-/* Makes a sleeping poller run at this CLOCK_MONOTONIC time at the latest. Ends the idle timer. */
+/* Before a sleep: sets the timerfd to the first deadline of d->timers. Errors: -errno. */
+int dom0_wakeups_arm(struct dom0 *d);
+
+/* Makes a sleeping poller run at this CLOCK_MONOTONIC time at the latest. Overrides what was armed.
+ */
 void dom0_wake_at(struct dom0 *d, uint64_t deadline_ns);
 
 /* Re-anchors all clocks when that is due; now_ns: CLOCK_MONOTONIC. Only called while Dom0 is busy:

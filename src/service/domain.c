@@ -141,6 +141,9 @@ static int create_disk(struct domain *domain)
                                      .disk_queue = host->disk_queue,
                                      .image = host->image,
                                      .max_ring_page_order = host->max_ring_page_order,
+                                     .virtual_completion = host->virtual_completion,
+                                     .clock = &domain->clock,
+                                     .tdf = &domain->tdf,
                                      .ring_up = on_ring_up,
                                      .ring_down = on_ring_down,
                                      .ring_answered = on_ring_answered,
@@ -173,6 +176,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     domain->doorbell = DOORBELL_CLOSED;
     domain->fault_slot = -1;
     domain->tdf = tdf;
+    domain->disk_scale = host->disk_scale;
     domain->created_ns = monotonic_ns();
     const char *step = "its memory (is /dev/shm full?)";
     int rc = create_memory(domain, nr_pages, segment_fd);

@@ -32,6 +32,8 @@ struct domain_host {
     const struct image *image;
     struct tdf_source *time_source;
     const char *image_path;
+    bool virtual_completion; /* the disk is the model */
+    struct tdf disk_scale;   /* of new domains */
     uint32_t max_ring_page_order;
     uint32_t max_pages;
     struct ring_loop *ring_loop;
@@ -53,12 +55,13 @@ struct domain {
     struct tdf tdf; /* as asked for; the clock itself is at 0 while paused */
     bool paused;
     struct log_limit log_limit;
+    struct tdf disk_scale;
     uint64_t created_ns; /* CLOCK_MONOTONIC */
     struct xs_conn *store_conn;
     bool store_broken; /* its ring indices made no sense: ignored from then on */
     bool store_queued; /* on the host's list of stores to pump */
     struct domain *store_next;
-    struct xs_local_watch *weight_watch, *tdf_watch, *pause_watch;
+    struct xs_local_watch *weight_watch, *tdf_watch, *pause_watch, *scale_watch;
     struct vbd_back *vbd;
     struct ring_slot slot; /* the disk's ring in Dom0's loop, while connected */
 };

@@ -85,6 +85,25 @@ static void on_pause(void *ctx, const char *path)
     write_setting(domain, "pause", domain->paused ? "1" : "0");
 }
 
+static void on_disk_scale(void *ctx, const char *path)
+{
+    struct domain *domain = ctx;
+    char text[SETTING_VALUE_MAX];
+    struct tdf scale;
+    int rc = xs_local_read(domain->host->store, path, text, sizeof(text));
+    if (rc >= 0)
+        rc = tdf_parse(text, &scale);
+    if (rc >= 0)
+        rc = vbd_back_set_scale(domain->vbd, scale);
+    if (rc < 0)
+        log_line(domain->host->log, "domain %u: disk-scale must be within 1..%d", domain->domid,
+                 TDF_LIMIT);
+    else
+        domain->disk_scale = scale;
+    tdf_format(domain->disk_scale, text, sizeof(text));
+    write_setting(domain, "disk-scale", text);
+}
+
 static int watch(struct domain *domain, const char *node, xs_local_watch_fn *fn,
                  struct xs_local_watch **out)
 {
@@ -111,12 +130,19 @@ int domain_settings_watch(struct domain *domain)
     int rc = create_node(domain, "tdf", text);
     if (rc == 0)
         rc = create_node(domain, "pause", "0");
+    tdf_format(domain->disk_scale, text, sizeof(text));
+    if (rc == 0)
+        rc = create_node(domain, "disk-scale", text);
+    if (rc == 0)
+        rc = vbd_back_set_scale(domain->vbd, domain->disk_scale);
     if (rc == 0)
         rc = watch(domain, "sched/weight", on_weight, &domain->weight_watch);
     if (rc == 0)
         rc = watch(domain, "tdf", on_tdf, &domain->tdf_watch);
     if (rc == 0)
         rc = watch(domain, "pause", on_pause, &domain->pause_watch);
+    if (rc == 0)
+        rc = watch(domain, "disk-scale", on_disk_scale, &domain->scale_watch);
     return rc;
 }
 
@@ -125,4 +151,5 @@ void domain_settings_unwatch(struct domain *domain)
     xs_local_unwatch(domain->weight_watch);
     xs_local_unwatch(domain->tdf_watch);
     xs_local_unwatch(domain->pause_watch);
+    xs_local_unwatch(domain->scale_watch);
 }

@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 #include "splitdom/blkif.h"
+#include "tdf/timer.h"
 
+struct disk_client;
 struct vbd_ring;
 struct disk_read;
 
@@ -19,6 +21,8 @@ enum pending_state {
     PENDING_FREE,
     PENDING_QUEUED,  /* in its domain's queue, waiting for a turn at the disk */
     PENDING_READING, /* on the list of a disk_read */
+    PENDING_GATED,   /* in its domain's second queue, until the domain has a place at its disk */
+    PENDING_HELD,    /* read, and held back until hold fires */
 };
 
 struct pending_segment {
@@ -29,6 +33,7 @@ struct pending_segment {
 
 struct pending {
     struct vbd_ring *ring;
+    struct disk_client *client; /* once the disk queue has taken it */
     enum pending_state state;
     uint8_t operation;
     uint8_t nr_segments;
@@ -36,7 +41,15 @@ struct pending {
     uint64_t id; /* echoed */
     uint64_t sector;
     struct pending_segment segment[BLKIF_MAX_SEGMENTS_PER_REQUEST];
-    struct disk_read *read;      /* while READING */
+    struct disk_read *read; /* while READING */
+    /* Completion in virtual time, else 0. CLOCK_MONOTONIC, but for the stamp. */
+    uint64_t stamp_ns;           /* when it was asked for, by the domain's clock */
+    uint64_t asked_ns;           /* the same instant */
+    uint64_t due_ns;             /* when the model had it done; 0: the model did not do it */
+    uint64_t turn;               /* while QUEUED: since which */
+    uint64_t sent_ns;            /* while READING: since when; CLOCK_MONOTONIC */
+    struct timer hold;           /* while HELD */
+    int status;                  /* while HELD: what will be answered */
     struct pending *next, *prev; /* free list, queue, or list of a disk_read */
 };
 

@@ -10,6 +10,7 @@
 
 #include "service/cache.h"
 #include "service/sched.h"
+#include "splitdom/tdf.h"
 #include "xenstore/decimal.h"
 
 enum {
@@ -66,6 +67,7 @@ enum option_id {
     OPTION_CACHE_POLICY,
     OPTION_IDLE_TIMEOUT,
     OPTION_TDF,
+    OPTION_DISK_SCALE,
     OPTION_CPU,
     OPTION_DEPTH,
     OPTION_DEPTH_ISOLATED,
@@ -90,6 +92,7 @@ static const struct option long_options[] = {
     {"cache-policy", required_argument, NULL, OPTION_CACHE_POLICY},
     {"idle-timeout", required_argument, NULL, OPTION_IDLE_TIMEOUT},
     {"tdf", required_argument, NULL, OPTION_TDF},
+    {"disk-scale", required_argument, NULL, OPTION_DISK_SCALE},
     {"cpu", required_argument, NULL, OPTION_CPU},
     {"depth", required_argument, NULL, OPTION_DEPTH},
     {"depth-isolated", required_argument, NULL, OPTION_DEPTH_ISOLATED},
@@ -113,6 +116,7 @@ const char *service_options_usage(void)
            "    --cache-policy NAME   default lru\n"
            "    --idle-timeout S      end after S s without a request (default 300; 0: never)\n"
            "    --tdf K               time dilation of Dom0's clock: 10, 2.5, 1/100\n"
+           "    --disk-scale S        domains' disks S times as slow, from 1 (default)\n"
            "    --cpu N               run on this CPU only\n"
            "    --depth N             reads in flight, 1..128 (default 64)\n"
            "    --depth-isolated N    the same while a light domain runs beside a busy one "
@@ -128,6 +132,7 @@ const char *service_options_usage(void)
            "  list                    its domains\n"
            "  set DOMID weight N      share of the disk, 1..65535 (default 256)\n"
            "  set DOMID tdf K         time dilation of a domain\n"
+           "  set DOMID disk-scale S  its disk S times as slow as the disk is\n"
            "  pause DOMID, unpause DOMID  stop a domain's clock, let it go on\n"
            "  shutdown DOMID          ask a domain to end\n"
            "  resize                  the image has a new size: tell all domains\n"
@@ -165,6 +170,16 @@ static int ratio(const struct complaint *complaint, const char *what, const char
         return 0;
     return refuse(complaint, "%s must be a positive number such as 10, 2.5 or 1/100, not '%s'",
                   what, text);
+}
+
+static int disk_scale(const struct complaint *complaint, const char *what, const char *text,
+                      uint64_t *num, uint64_t *den)
+{
+    struct tdf scale;
+
+    if (tdf_parse(text, &scale) != 0 || scale.num < scale.den)
+        return refuse(complaint, "%s must be within 1..%d, not '%s'", what, TDF_LIMIT, text);
+    return ratio(complaint, what, text, num, den);
 }
 
 static int engine(const struct complaint *complaint, const char *text, enum dom0_engine *out)
@@ -261,6 +276,8 @@ static int apply_start(int id, const char *text, struct service_options *o,
         return idle_timeout(complaint, text, &d->idle_timeout_ns);
     case OPTION_TDF:
         return ratio(complaint, "--tdf", text, &d->tdf_num, &d->tdf_den);
+    case OPTION_DISK_SCALE:
+        return disk_scale(complaint, "--disk-scale", text, &d->scale_num, &d->scale_den);
     case OPTION_NO_SPIN:
         d->no_spin = true;
         return 0;
@@ -313,7 +330,6 @@ static int apply_operands(char **operands, struct service_options *o,
     uint64_t num, den;
     uint32_t weight;
     int rc = number_u32(complaint, "DOMID", operands[0], 1, DOMID_MAX, &o->domid);
-
     if (rc != 0 || o->verb != SERVICE_SET)
         return rc;
     o->value = operands[2];
@@ -321,11 +337,13 @@ static int apply_operands(char **operands, struct service_options *o,
         o->key = SERVICE_KEY_WEIGHT;
         return number_u32(complaint, "weight", o->value, 1, SCHED_WEIGHT_MAX, &weight);
     }
-    if (strcmp(operands[1], "tdf") == 0) {
-        o->key = SERVICE_KEY_TDF;
+    o->key = SERVICE_KEY_TDF;
+    if (strcmp(operands[1], "tdf") == 0)
         return ratio(complaint, "tdf", o->value, &num, &den);
-    }
-    return refuse(complaint, "set knows weight and tdf, not '%s'", operands[1]);
+    o->key = SERVICE_KEY_DISK_SCALE;
+    if (strcmp(operands[1], "disk-scale") == 0)
+        return disk_scale(complaint, "disk-scale", o->value, &num, &den);
+    return refuse(complaint, "set knows weight, tdf and disk-scale, not '%s'", operands[1]);
 }
 
 static int find_verb(const char *text, const struct complaint *complaint)

@@ -27,6 +27,7 @@ enum service_verb {
 enum service_key {
     SERVICE_KEY_WEIGHT,
     SERVICE_KEY_TDF,
+    SERVICE_KEY_DISK_SCALE,
 };
 
 struct service_options {

@@ -19,6 +19,7 @@ struct vbd_back {
     struct vbd_ring *ring;   /* while connected */
     struct xs_local_watch *watch;
     uint32_t weight;
+    struct tdf scale;
     struct vbd_ring_stats before; /* of connections that have ended */
     struct log_limit log_limit;   /* where none is shared */
 };
@@ -53,6 +54,8 @@ static void publish_features(struct vbd_back *back)
     put(back, "max-ring-page-order", "%u", back->config.max_ring_page_order);
     put(back, "multi-queue-max-queues", "1");
     put(back, "feature-persistent", "1");
+    if (back->config.virtual_completion)
+        put(back, "feature-virtual-completion", "1");
     switch_state(back, XenbusStateInitWait);
 }
 
@@ -148,7 +151,7 @@ static int read_ring_refs(struct vbd_back *back, struct vbd_ring_config *ring)
 
 static int read_transport(struct vbd_back *back, struct vbd_ring_config *ring, const char **what)
 {
-    uint64_t queues, port, persistent;
+    uint64_t queues, port, persistent, stamped;
     *what = "protocol: only x86_64-abi is spoken here";
     int rc = read_protocol(back);
     if (rc < 0)
@@ -175,6 +178,11 @@ static int read_transport(struct vbd_back *back, struct vbd_ring_config *ring, c
     if (rc < 0)
         return rc;
     ring->persistent_grants = persistent == 1;
+    *what = "feature-virtual-completion must be 0 or 1";
+    rc = front_number(back, "feature-virtual-completion", 1, 0, &stamped);
+    if (rc < 0)
+        return rc;
+    ring->virtual_completion = stamped == 1 && back->config.virtual_completion;
     return 0;
 }
 
@@ -184,6 +192,8 @@ static void connect(struct vbd_back *back)
                                    .fault_slot = back->config.fault_slot,
                                    .disk_queue = back->config.disk_queue,
                                    .image = back->config.image,
+                                   .clock = back->config.clock,
+                                   .tdf = back->config.tdf,
                                    .answered = back->config.ring_answered,
                                    .ctx = back->config.ctx};
     const char *what;
@@ -198,6 +208,7 @@ static void connect(struct vbd_back *back)
         return;
     }
     (void)disk_client_set_weight(&back->ring->client, back->weight);
+    (void)disk_client_set_scale(back->config.disk_queue, &back->ring->client, back->scale);
     publish_disk(back);
     back->config.ring_up(back->config.ctx, back->ring);
     switch_state(back, XenbusStateConnected);
@@ -262,6 +273,7 @@ int vbd_back_create(const struct vbd_back_config *config, struct vbd_back **out)
     if (back->config.log_limit == NULL)
         back->config.log_limit = &back->log_limit;
     back->weight = SCHED_WEIGHT_DEFAULT;
+    back->scale = (struct tdf){1, 1};
     back->state = XenbusStateInitialising;
     char path[TOOLSTACK_PATH_MAX];
     toolstack_front_path(path, config->domid, "state");
@@ -298,6 +310,17 @@ int vbd_back_set_weight(struct vbd_back *back, uint32_t weight)
         return -EINVAL;
     back->weight = weight;
     return back->ring != NULL ? disk_client_set_weight(&back->ring->client, weight) : 0;
+}
+
+int vbd_back_set_scale(struct vbd_back *back, struct tdf scale)
+{
+    int rc = disk_scale_check(scale);
+    if (rc < 0)
+        return rc;
+    back->scale = scale;
+    if (back->ring != NULL)
+        rc = disk_client_set_scale(back->config.disk_queue, &back->ring->client, scale);
+    return rc;
 }
 
 struct vbd_ring *vbd_back_ring(const struct vbd_back *back)

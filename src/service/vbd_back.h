@@ -31,6 +31,9 @@ struct vbd_back_config {
     struct disk_queue *disk_queue;
     const struct image *image;
     uint32_t max_ring_page_order;
+    bool virtual_completion; /* offered: the disk is the model */
+    struct tdf_clock *clock; /* the domain's */
+    const struct tdf *tdf;   /* its rate, also while it is paused */
     /* The loop learns of a ring that must be served, and of its end (before it is destroyed). */
     void (*ring_up)(void *ctx, struct vbd_ring *ring);
     void (*ring_down)(void *ctx, struct vbd_ring *ring);
@@ -50,6 +53,9 @@ void vbd_back_fail(struct vbd_back *back, int error, const char *what);
 void vbd_back_resize(struct vbd_back *back);
 /* Share of the disk while others want it too. Errors: -EINVAL. */
 int vbd_back_set_weight(struct vbd_back *back, uint32_t weight);
+
+/* How much slower than the disk is; see disk_client_set_scale. Errors: -ERANGE. */
+int vbd_back_set_scale(struct vbd_back *back, struct tdf scale);
 
 /* NULL while not connected. */
 struct vbd_ring *vbd_back_ring(const struct vbd_back *back);

@@ -9,7 +9,11 @@
 #include "service/fault_guard.h"
 #include "service/validate.h"
 
-enum { FLUSH_EVERY = 8 };
+enum {
+    FLUSH_EVERY = 8,
+    STAMP_AHEAD_NS =
+        10000, /* real: what two CPUs' unordered looks at a clock can differ by, amply */
+};
 
 /*
  * Ring pages need not lie side by side in the domain's memory. When they don't, the pages are
@@ -104,13 +108,16 @@ void vbd_ring_destroy(struct vbd_ring *vr)
 
 /* Responses share slots with requests, so filling one here is always possible: it takes the place
  * of a request that was consumed. */
-static void respond(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status)
+static void respond(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status,
+                    uint64_t stamp_ns)
 {
     if (status == BLKIF_RSP_EOPNOTSUPP)
         vr->stats.unsupported++;
     else if (status != BLKIF_RSP_OKAY)
         vr->stats.errors++;
     back_ring_put_response(&vr->ring, id, operation, status);
+    if (vr->config.virtual_completion)
+        back_ring_put_stamp(&vr->ring, stamp_ns);
     vr->unpushed = true;
 }
 
@@ -138,6 +145,30 @@ static int map_segments(struct vbd_ring *vr, const struct blkif_request *req, st
     return 0;
 }
 
+/* Notes when a request was asked for. The domain may say anything: a time to come counts as now,
+ * beyond what two looks at one clock can differ by; one long past makes its own disk look wrong. */
+static void stamp_request(struct vbd_ring *vr, struct pending *p)
+{
+    p->stamp_ns = p->asked_ns = p->due_ns = 0;
+    if (!vr->config.virtual_completion)
+        return;
+    uint64_t now_ns = tdf_clock_now_ns(vr->config.clock);
+    p->stamp_ns = p->nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX ? vr->stamp_ns : now_ns;
+    if (p->stamp_ns > now_ns + tdf_virtual_ns(*vr->config.tdf, STAMP_AHEAD_NS))
+        p->stamp_ns = now_ns;
+    p->asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
+}
+
+/* When the domain is to see p as complete: what the model took, on the domain's clock, after the
+ * domain asked. 0: when it gets to see it. */
+static uint64_t completion_stamp(const struct vbd_ring *vr, const struct pending *p)
+{
+    if (!vr->config.virtual_completion || p->due_ns == 0)
+        return 0;
+    uint64_t took_ns = p->due_ns > p->asked_ns ? p->due_ns - p->asked_ns : 0;
+    return p->stamp_ns + tdf_virtual_ns(*vr->config.tdf, tdf_real_ns(vr->client.scale, took_ns));
+}
+
 static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
 {
     uint32_t sector_count;
@@ -147,7 +178,7 @@ static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
     if (status == BLKIF_RSP_OKAY && map_segments(vr, req, p) < 0)
         status = BLKIF_RSP_ERROR;
     if (status != BLKIF_RSP_OKAY) {
-        respond(vr, req->id, req->operation, status);
+        respond(vr, req->id, req->operation, status, 0);
         return;
     }
     vr->free = p->next;
@@ -156,6 +187,7 @@ static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
     p->sector_count = sector_count;
     p->id = req->id;
     p->sector = req->sector_number;
+    stamp_request(vr, p);
     disk_queue_read(vr->config.disk_queue, &vr->client, p, vr->now_ns);
 }
 
@@ -167,7 +199,8 @@ void vbd_ring_done(struct pending *p, int status)
         vr->stats.reads_done++;
         vr->stats.sectors += p->sector_count;
     }
-    respond(vr, p->id, p->operation, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    respond(vr, p->id, p->operation, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR,
+            completion_stamp(vr, p));
     bool from_disk = p->state != PENDING_FREE;
     p->state = PENDING_FREE;
     p->next = vr->free;
@@ -191,6 +224,8 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
     for (int i = 0; i < count; i++) {
         struct blkif_request req;
         back_ring_take_request(&vr->ring, &req);
+        if (vr->config.virtual_completion)
+            vr->stamp_ns = back_ring_take_stamp(&vr->ring);
         start_request(vr, &req);
         if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
             vbd_ring_flush(vr);

@@ -30,6 +30,9 @@ struct vbd_ring_config {
     evtchn_port_t port; /* the domain's port to notify, and the vCPU that it is bound to */
     uint32_t vcpu;
     bool persistent_grants;
+    bool virtual_completion; /* see splitdom/blkif.h; then the next two are used */
+    struct tdf_clock *clock; /* the domain's */
+    const struct tdf *tdf;   /* its rate, also while it is paused */
     /* A response came from the disk: vbd_ring_consume must run soon, it shows responses to the
      * front end (several at once: a wake-up is dear) and takes what that one asks for next. */
     void (*answered)(void *ctx, struct vbd_ring *ring);
@@ -70,6 +73,7 @@ struct vbd_ring {
     bool halted;   /* broke the protocol: nothing is taken from it any more */
     bool unpushed; /* responses filled that the front end can't see yet */
     uint64_t now_ns;
+    uint64_t stamp_ns; /* of the request taken last */
 };
 
 /*

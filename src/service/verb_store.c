@@ -14,6 +14,20 @@ struct node {
     const char *value;
 };
 
+/* Below /local/domain/DOMID. */
+static const char *key_node(enum service_key key)
+{
+    switch (key) {
+    case SERVICE_KEY_WEIGHT:
+        return "sched/weight";
+    case SERVICE_KEY_TDF:
+        return "tdf";
+    case SERVICE_KEY_DISK_SCALE:
+        return "disk-scale";
+    }
+    return "";
+}
+
 /* The node behind a verb, and what is to be written there. */
 static struct node choose_node(const struct service_options *options)
 {
@@ -22,7 +36,7 @@ static struct node choose_node(const struct service_options *options)
 
     switch (options->verb) {
     case SERVICE_SET:
-        key = options->key == SERVICE_KEY_WEIGHT ? "sched/weight" : "tdf";
+        key = key_node(options->key);
         break;
     case SERVICE_PAUSE:
     case SERVICE_UNPAUSE:

@@ -211,6 +211,14 @@ uint64_t tdf_clock_from_monotonic_ns(struct tdf_clock *clock, uint64_t monotonic
     return pvclock_ns_at(&clock->time, clock->time.tsc_timestamp + ticks);
 }
 
+uint64_t tdf_clock_when_ns(const struct tdf_clock *clock, uint64_t virtual_ns)
+{
+    uint64_t origin_ns = fp_to_ns(clock->origin_virtual);
+    if (clock->tdf.num == 0 || virtual_ns <= origin_ns)
+        return clock->origin_monotonic_ns;
+    return clock->origin_monotonic_ns + tdf_real_ns(clock->tdf, virtual_ns - origin_ns);
+}
+
 uint64_t tdf_clock_wall_ns(struct tdf_clock *clock)
 {
     return clock->wall_base_ns + tdf_clock_now_ns(clock);

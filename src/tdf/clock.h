@@ -84,6 +84,13 @@ uint64_t tdf_clock_to_monotonic_ns(struct tdf_clock *clock, uint64_t virtual_ns)
  * before the last change of rate counts as that change. */
 uint64_t tdf_clock_from_monotonic_ns(struct tdf_clock *clock, uint64_t monotonic_ns);
 
+/*
+ * When the clock showed, or will show, virtual_ns, by the exact line: without the noise of two
+ * clocks read one after the other, and in the same order as the times given. A time before the last
+ * change of rate counts as that change; a paused clock gives the pause's beginning.
+ */
+uint64_t tdf_clock_when_ns(const struct tdf_clock *clock, uint64_t virtual_ns);
+
 /* UTC on the domain's clock, and setting it: a step of the domain's wall clock only. */
 uint64_t tdf_clock_wall_ns(struct tdf_clock *clock);
 void tdf_clock_set_wall(struct tdf_clock *clock, uint64_t utc_ns);

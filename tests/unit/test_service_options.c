@@ -63,7 +63,7 @@ static void start_takes_all_its_options(void **state)
     assert_int_equal(
         parse("start --image F --engine model --model mean=1us --cache-percent 0.25 "
               "--cache-policy clock --idle-timeout 0.5 --tdf 1/100 --cpu 1 --depth 128 "
-              "--depth-isolated 7 --max-domains 3 --max-pages 64 "
+              "--disk-scale 2.5 --depth-isolated 7 --max-domains 3 --max-pages 64 "
               "--max-ring-page-order 0 --no-spin --foreground --name N --rundir R",
               &o),
         0);
@@ -75,6 +75,8 @@ static void start_takes_all_its_options(void **state)
     assert_int_equal(o.dom0.idle_timeout_ns, 500000000);
     assert_int_equal(o.dom0.tdf_num, 1);
     assert_int_equal(o.dom0.tdf_den, 100);
+    assert_int_equal(o.dom0.scale_num, 25);
+    assert_int_equal(o.dom0.scale_den, 10);
     assert_int_equal(o.dom0.cpu, 1);
     assert_int_equal(o.dom0.depth, 128);
     assert_int_equal(o.dom0.depth_isolated, 7);
@@ -167,6 +169,9 @@ static void refuses_wrong_options(void **state)
     assert_refused("start --cache-policy astrology", "lru");
     assert_refused("start --idle-timeout never", "--idle-timeout");
     assert_refused("start --tdf 0", "--tdf");
+    assert_refused("start --disk-scale 0.5", "--disk-scale");
+    assert_refused("start --disk-scale 1001", "--disk-scale");
+    assert_refused("set 1 disk-scale 1/2", "disk-scale");
     assert_refused("start --depth 129", "--depth");
     assert_refused("start --depth-isolated 0", "--depth-isolated");
     assert_refused("start --max-domains 0", "--max-domains");

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tdf_stepped: Dom0's disk path on a clock that jumps from event to event. Nothing waits, and the
+ * trace of all reads is the same bit for bit, whatever the TDF and however often it is run. Prints
+ * each figure beside its bound; exit code 1 if one is out of bounds.
+ *
+ *   tdf_stepped [--quick] [--requests N]   default 1,000,000 requests a trace; 50,000 with --quick
+ *
+ * The modules are Dom0's own: cache, turns, places, the model engine, timers, the domain's clock;
+ * below them is a counter moved by hand. Three domains with 1, 8 and 64 reads in flight share a
+ * disk of 8 channels; a 100 Hz timer ticks beside them. The hash (FNV-1a, 64 bits) covers domain,
+ * sector, submission and completion of every read, and every tick, all in the domain's nanoseconds.
+ *
+ * Why the TDF leaves no trace: the model's times are the domain's own nanoseconds, and the counter
+ * is moved to the first tick at which the domain's clock shows the next of them. Down to TDF 1 a
+ * tick of the 1 GHz counter is at most one of the domain's nanoseconds, so that is exact. The clock
+ * is not re-anchored, which may round by a nanosecond: there is no real time here to be held to.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "client/prng.h"
+#include "service/disk_model.h"
+#include "service/disk_queue.h"
+#include "tdf/counter.h"
+#include "tdf/timer.h"
+#include "verdict.h"
+
+#define NS_PER_SEC UINT64_C(1000000000)
+
+enum {
+    DOMAINS = 3,
+    DEPTH_MAX = 64,
+    SECTORS = 65536,
+    CACHE_BYTES = SECTORS * 512 / 100,
+    TICK_NS = 10000000,
+    IDLE_HOUR_S = 3600,
+};
+
+static const uint32_t depths[DOMAINS] = {1, 8, DEPTH_MAX};
+
+struct request {
+    struct pending pending; /* first */
+    struct request *next_ready;
+    uint32_t domain;
+    uint64_t submitted_ns;
+    uint8_t data[BLKIF_SECTOR_SIZE];
+};
+
+struct machine {
+    struct tdf_source source;
+    struct tdf_clock clock; /* the domains' */
+    struct timers timers;
+    struct timer_clock time;
+    struct timer tick;
+    struct image image;
+    struct disk_model_clock model_clock;
+    struct disk_queue *queue;
+    struct disk_client client[DOMAINS];
+    struct request request[DOMAINS][DEPTH_MAX];
+    struct request *ready, **ready_last;
+    struct prng random;
+    uint64_t answered;
+    uint64_t ticks;
+    uint64_t hash;
+};
+
+static struct machine *machine; /* pending_done_fn has no context */
+
+static void die(const char *what)
+{
+    fprintf(stderr, "tdf_stepped: %s\n", what);
+    exit(1);
+}
+
+static uint64_t now_ns(void *ctx)
+{
+    return tdf_clock_now_ns(&((struct machine *)ctx)->clock);
+}
+
+static void hash_word(struct machine *m, uint64_t word)
+{
+    for (int i = 0; i < 8; i++) {
+        m->hash = (m->hash ^ (word & 0xff)) * UINT64_C(0x100000001b3);
+        word >>= 8;
+    }
+}
+
+static void on_tick(struct timer *timer, void *opaque)
+{
+    struct machine *m = opaque;
+
+    m->ticks++;
+    hash_word(m, timer->missed);
+    hash_word(m, now_ns(m));
+}
+
+static void put_ready(struct machine *m, struct request *r)
+{
+    r->next_ready = NULL;
+    *m->ready_last = r;
+    m->ready_last = &r->next_ready;
+}
+
+static void on_done(struct pending *p, int status)
+{
+    struct machine *m = machine;
+    struct request *r = (struct request *)p;
+
+    p->state = PENDING_FREE;
+    m->answered++;
+    hash_word(m, r->domain);
+    hash_word(m, p->sector);
+    hash_word(m, (uint64_t)status);
+    hash_word(m, r->submitted_ns);
+    hash_word(m, now_ns(m));
+    put_ready(m, r);
+}
+
+static struct machine *machine_create(struct tdf tdf)
+{
+    struct machine *m = calloc(1, sizeof(*m));
+    char why[256];
+
+    if (m == NULL)
+        die("out of memory");
+    machine = m;
+    m->hash = UINT64_C(0xcbf29ce484222325);
+    m->ready_last = &m->ready;
+    prng_init(&m->random, 1, 0);
+    if (tdf_source_manual(&m->source, NS_PER_SEC, NS_PER_SEC, 0) < 0 ||
+        tdf_clock_init(&m->clock, &m->source, NULL, 0, tdf) < 0)
+        die("the clock cannot run at this factor");
+    timers_init(&m->timers);
+    timers_add_clock(&m->timers, &m->time, &m->clock);
+    timer_init(&m->tick, &m->time, on_tick, m);
+    if (timer_set_periodic(&m->tick, TICK_NS) < 0)
+        die("the tick is too short");
+    m->model_clock = (struct disk_model_clock){.now_ns = now_ns, .ctx = m};
+    m->image =
+        (struct image){.fd = -1, .size_bytes = SECTORS * UINT64_C(512), .block_size_bytes = 512};
+    struct disk_queue_config config = {.image = &m->image,
+                                       .engine = &disk_model_ops,
+                                       .model = "mean=200us,cv=0.25,channels=8",
+                                       .cache_bytes = CACHE_BYTES,
+                                       .policy = cache_policy_find("lru"),
+                                       .depth = 64,
+                                       .depth_isolated = 6,
+                                       .model_clock = &m->model_clock,
+                                       .real_time = &m->time};
+    if (disk_queue_create(&config, on_done, &m->queue, why, sizeof(why)) < 0)
+        die(why);
+    for (uint32_t d = 0; d < DOMAINS; d++) {
+        disk_client_init(&m->client[d]);
+        for (uint32_t i = 0; i < depths[d]; i++) {
+            m->request[d][i].domain = d;
+            put_ready(m, &m->request[d][i]);
+        }
+    }
+    return m;
+}
+
+static void machine_destroy(struct machine *m)
+{
+    for (uint32_t d = 0; d < DOMAINS; d++) {
+        for (uint32_t i = 0; i < depths[d]; i++) {
+            struct pending *p = &m->request[d][i].pending;
+            if (p->state != PENDING_FREE)
+                disk_queue_cancel(m->queue, &m->client[d], p);
+        }
+        disk_client_detach(m->queue, &m->client[d]);
+    }
+    timers_drop_clock(&m->timers, &m->time);
+    disk_queue_destroy(m->queue); /* the model cancels what is in flight */
+    free(m);
+}
+
+static void ask(struct machine *m, struct request *r)
+{
+    struct pending *p = &r->pending;
+
+    *p = (struct pending){.sector_count = 1, .nr_segments = 1};
+    p->sector = prng_below(&m->random, SECTORS);
+    p->segment[0] = (struct pending_segment){.to = r->data, .sector_count = 1};
+    r->submitted_ns = now_ns(m);
+    disk_queue_read(m->queue, &m->client[r->domain], p, r->submitted_ns);
+}
+
+/* Everybody whose read was answered reads again, at once: a closed loop without thinking time. */
+static void ask_again(struct machine *m)
+{
+    struct request *r;
+
+    while ((r = m->ready) != NULL) {
+        m->ready = r->next_ready;
+        if (m->ready == NULL)
+            m->ready_last = &m->ready;
+        ask(m, r);
+    }
+}
+
+/* To the next event, without waiting; then all that happens there. */
+static void step(struct machine *m)
+{
+    uint64_t next_ns = timers_next_deadline(&m->timers);
+    uint64_t due_ns = disk_model_next_due_ns(disk_queue_disk(m->queue));
+
+    if (due_ns != UINT64_MAX) {
+        due_ns = tdf_clock_to_monotonic_ns(&m->clock, due_ns);
+        if (due_ns < next_ns)
+            next_ns = due_ns;
+    }
+    tdf_source_set_ns(&m->source, next_ns);
+    (void)timers_run(&m->timers);
+    (void)disk_model_expire(disk_queue_disk(m->queue));
+}
+
+static double seconds(void)
+{
+    return (double)counter_clock_ns(CLOCK_MONOTONIC) / 1e9;
+}
+
+static uint64_t trace(struct tdf tdf, uint64_t requests)
+{
+    struct machine *m = machine_create(tdf);
+    double began = seconds();
+    char name[TDF_TEXT_SIZE];
+
+    while (m->answered < requests) {
+        ask_again(m);
+        (void)disk_queue_dispatch(m->queue, now_ns(m));
+        step(m);
+    }
+    tdf_format(tdf, name, sizeof(name));
+    printf("TDF %-6s %10llu reads %8llu hits %10.3f s of the domain %12.3f s below it %8.3f s here"
+           "  %016llx\n",
+           name, (unsigned long long)m->answered,
+           (unsigned long long)disk_queue_stats(m->queue)->hits,
+           (double)(now_ns(m) - NS_PER_SEC) / 1e9,
+           (double)(tdf_source_counter(&m->source) - NS_PER_SEC) / 1e9, seconds() - began,
+           (unsigned long long)m->hash);
+    fflush(stdout);
+    uint64_t hash = m->hash;
+    machine_destroy(m);
+    return hash;
+}
+
+/* Nothing but the tick. Returns how long it took. */
+static double idle_hour(struct tdf tdf)
+{
+    struct machine *m = machine_create(tdf);
+    double began = seconds();
+
+    while (now_ns(m) < (1 + IDLE_HOUR_S) * NS_PER_SEC)
+        step(m);
+    double took = seconds() - began;
+    if (m->ticks != IDLE_HOUR_S * (NS_PER_SEC / TICK_NS) || m->tick.missed != 0)
+        die("ticks were lost in an idle hour");
+    machine_destroy(m);
+    return took;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option long_options[] = {{"quick", no_argument, NULL, 'q'},
+                                                 {"requests", required_argument, NULL, 'n'},
+                                                 {NULL, 0, NULL, 0}};
+    static const struct tdf factors[] = {{1, 1}, {10, 1}, {100, 1}, {1000, 1}, {5, 2}, {1, 1}};
+    uint64_t requests = 1000000, first = 0;
+    int id, failures = 0;
+
+    while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (id == 'q')
+            requests = 50000;
+        else if (id == 'n' && atoll(optarg) > 0)
+            requests = (uint64_t)atoll(optarg);
+        else
+            die("usage: tdf_stepped [--quick] [--requests N]");
+    }
+    unsigned different = 0;
+    for (size_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++) {
+        uint64_t hash = trace(factors[i], requests);
+        if (i == 0)
+            first = hash;
+        different += hash != first;
+    }
+    verdict_print(&failures, "traces that differ from the first", different, 0, "");
+    verdict_print(&failures, "an idle hour of a domain under TDF 1", idle_hour(factors[0]), 1, "s");
+    verdict_print(&failures, "the same under TDF 1000", idle_hour(factors[3]), 1, "s");
+    return failures > 0;
+}

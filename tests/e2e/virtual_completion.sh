@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# Completion in virtual time: with the model disk, what a domain sees of a read is what the model
+# computed, to the nanosecond, whatever the wake-ups of this machine add.
+. "$(dirname "$0")/functions.sh"
+
+client=$BIN/client
+image disk1.img 4
+
+end_client() {
+    kill "$pid" 2>/dev/null
+}
+
+# exact TDF WANTED_NS: latencies of asynchronous reads are WANTED_NS, but for rounding; fewer only of
+# the few that share a read which was under way already.
+exact() {
+    "$client" 1 300 --depth 8 --tdf "$1" --no-record --dump-latencies latencies >/dev/null ||
+        die "client --tdf $1"
+    awk -v w="$2" '$1 > w + 2 { bad = 1 } $1 < w - 2 { shared++ } END { exit bad || shared > 15 }' latencies ||
+        die "not all latencies under TDF $1 are $2 ns: $(sort -n latencies | sed -n '1p;$p' | xargs)"
+}
+
+start_service --engine model --model mean=2ms,law=fixed,channels=64 --cache-bytes 0
+exact 1 2000000
+exact 10 200000
+exact 1/2 4000000
+expect 0 '' "$BIN/service" stop
+
+# The scale applies, too.
+start_service --engine model --model mean=1ms,law=fixed,channels=64 --cache-bytes 0 --disk-scale 4
+exact 4 1000000
+expect 0 '' "$BIN/service" stop
+
+# Blocking reads complete, also while their clock is stopped and goes on.
+start_service --engine model --model mean=20ms,law=fixed --cache-bytes 0
+"$client" 2 20 --no-record >stdout 2>stderr &
+pid=$!
+cleanup_fn end_client
+domid=
+for _ in $(seq 100); do
+    domid=$("$BIN/service" list | awk '$1 > 0 && $5 == 4 { print $1 }')
+    [ -z "$domid" ] || break
+    sleep 0.02
+done
+[ -n "$domid" ] || die "the client's domain does not show"
+"$BIN/service" pause "$domid" || die "pause"
+"$BIN/service" unpause "$domid" || die "unpause"
+wait $pid || die "the client failed: $(cat stderr)"
