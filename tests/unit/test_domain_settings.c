@@ -76,6 +76,7 @@ static int setup(void **state)
     if (disk_queue_create(&queue, vbd_ring_done, &f->queue, why, sizeof(why)) < 0)
         return -1;
     f->host = (struct domain_host){.poller = f->poller,
+                                   .disk_scale = {1, 1},
                                    .store = f->store,
                                    .log = f->log,
                                    .disk_queue = f->queue,
