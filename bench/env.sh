@@ -22,7 +22,7 @@ disk=$(lsblk -ndso NAME "$source" 2>/dev/null | tail -n 1)
 if [ -n "$disk" ] && [ -d "/sys/block/$disk/queue" ]; then
     queue=/sys/block/$disk/queue
     say disk "$disk, $(find "/sys/block/$disk/mq" -mindepth 1 -maxdepth 1 -type d 2>/dev/null | wc -l) queue(s) of $(read_or "$queue/nr_requests"), rotational $(read_or "$queue/rotational")"
-    say scheduler "$(read_or "$queue/scheduler")"
+    say scheduler "$(read_or "$queue/scheduler" | sed "s, *$,,")"
     say 'logical block' "$(read_or "$queue/logical_block_size") bytes, physical $(read_or "$queue/physical_block_size")"
 fi
 say load "$(cut -d ' ' -f 1-3 /proc/loadavg)"
