@@ -13,7 +13,7 @@
 enum {
     ROUNDS_PER_TURN = 4,
     TURNS_PER_READING = 8, /* of the clock */
-    STORE_BUDGET = 16,     /* store requests a turn: the data path must not feel the store */
+    STORE_BUDGET = 4,      /* store requests a round: the data path must not feel the store */
     DRAIN_PATIENCE_NS = 2000000000, /* for reads at the disk, when stopping */
 };
 
