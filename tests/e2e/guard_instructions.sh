@@ -2,7 +2,8 @@
 # timeout: 180
 # A guard against slow growth of the data path: instructions per request of a fixed workload, from
 # the front end's ring through Dom0 and back, against the committed figure (guard.figures), 5 % up or
-# down. Counting instructions, not time, gives the same result on a busy machine.
+# down; 15 % for misses, whose hash tables have a new secret key in each run and chains of another
+# length with it. Counting instructions, not time, gives the same result on a busy machine.
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN-}" ] || skip "instrumented builds have other figures"
@@ -31,7 +32,10 @@ for mode in hit miss; do
     want=$(sed -n "s/^$build $mode //p" "$figures")
     echo "$build $mode $now (committed: ${want:-none})"
     [ -n "$want" ] || die "no figure for $build $mode in tests/e2e/guard.figures"
-    if [ $((now * 100)) -gt $((want * 105)) ] || [ $((now * 100)) -lt $((want * 95)) ]; then
+    slack_percent=5
+    [ $mode = hit ] || slack_percent=15
+    if [ $((now * 100)) -gt $((want * (100 + slack_percent))) ] ||
+        [ $((now * 100)) -lt $((want * (100 - slack_percent))) ]; then
         wrong="$wrong $mode: $now instructions per request instead of $want;"
     fi
 done
