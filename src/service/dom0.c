@@ -75,6 +75,8 @@ static uint64_t turn_time(struct dom0 *d, bool something_happened)
         d->turns_since_reading = 0;
         d->now_ns = monotonic_ns();
         dom0_reanchor_clocks(d, d->now_ns);
+        const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+        placement_review(&d->placement, d->now_ns, disk->hits + disk->misses, disk->disk_reads);
     }
     return d->now_ns;
 }

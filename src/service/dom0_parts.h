@@ -12,6 +12,7 @@
 #include "service/control.h"
 #include "service/dom0.h"
 #include "service/domain.h"
+#include "service/placement.h"
 #include "service/ring_loop.h"
 #include "service/store_socket.h"
 #include "tdf/timer.h"
@@ -29,6 +30,7 @@ struct dom0 {
     struct store_socket *store_socket;
     struct control *control;
     struct ring_loop ring_loop;
+    struct placement placement;
     struct domain_host host;
 
     struct domain **domains; /* by domid; domid 0 is ourselves */
