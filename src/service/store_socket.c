@@ -34,7 +34,8 @@ struct store_socket {
     struct store_peer *peers;
     uint32_t peer_count;
     uint32_t peers_max;
-    bool pump_needed;
+    bool news;          /* something has happened since the last pump */
+    bool pump_needed;   /* the same, or input has been left because there was no room for it */
     bool accept_failed; /* a connection may wait that no edge will tell of again */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
@@ -42,7 +43,7 @@ struct store_socket {
 static void on_ready(void *ctx)
 {
     struct store_peer *peer = ctx;
-    peer->owner->pump_needed = true;
+    peer->owner->pump_needed = peer->owner->news = true;
 }
 
 static const struct xs_conn_ops peer_ops = {.output_ready = on_ready, .work_ready = on_ready};
@@ -52,7 +53,7 @@ static void on_peer(void *ctx, uint32_t revents)
     struct store_peer *peer = ctx;
     peer->readable |= (revents & (POLLIN | POLLHUP | POLLERR)) != 0;
     peer->writable |= (revents & (POLLOUT | POLLERR)) != 0;
-    peer->owner->pump_needed = true;
+    peer->owner->pump_needed = peer->owner->news = true;
 }
 
 static void close_peer(struct store_socket *ss, struct store_peer *peer)
@@ -86,7 +87,7 @@ static int add_peer(struct store_socket *ss, int fd)
     }
     peer->next = ss->peers;
     ss->peers = peer;
-    ss->pump_needed = true;
+    ss->pump_needed = ss->news = true;
     return 0;
 }
 
@@ -157,12 +158,17 @@ static void pump_output(struct store_peer *peer)
     }
 }
 
+bool store_socket_has_news(const struct store_socket *ss)
+{
+    return ss->news;
+}
+
 bool store_socket_pump(struct store_socket *ss)
 {
     bool waiting = false;
     if (!ss->pump_needed)
         return false;
-    ss->pump_needed = false;
+    ss->pump_needed = ss->news = false;
     for (struct store_peer **link = &ss->peers; *link != NULL;) {
         struct store_peer *peer = *link;
         pump_input(peer);

@@ -27,6 +27,9 @@ void store_socket_destroy(struct store_socket *ss);
  * something may have been closed; costs nothing when none waits. */
 void store_socket_accept_again(struct store_socket *ss);
 
+/* Has a peer sent something, or made room, or gone, since store_socket_pump? */
+bool store_socket_has_news(const struct store_socket *ss);
+
 /* Moves bytes for connections that have something to move; call after xs_server_run. True: some
  * connection still has input that found no room, and the store has work that makes room. Input of a
  * peer that does not read its replies waits without keeping anybody awake. */
