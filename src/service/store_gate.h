@@ -43,13 +43,12 @@ static inline bool store_gate_closed(const struct store_gate *gate, uint64_t now
 static inline void store_gate_worked(struct store_gate *gate, uint64_t start_ns, uint64_t end_ns)
 {
     uint64_t rest_ns = (end_ns - start_ns) * STORE_REST;
+    if (rest_ns > STORE_REST_MAX_NS)
+        rest_ns = STORE_REST_MAX_NS;
     bool rings_quiet =
         gate->ring_busy_ns == 0 || end_ns - gate->ring_busy_ns >= STORE_RINGS_QUIET_NS;
-    if (rings_quiet)
-        rest_ns = 0;
-    else if (rest_ns > STORE_REST_MAX_NS)
-        rest_ns = STORE_REST_MAX_NS;
-    gate->closed_until_ns = end_ns + rest_ns;
+    /* Open for any time: the next look may be at one that was read before the work. */
+    gate->closed_until_ns = rings_quiet ? 0 : end_ns + rest_ns;
 }
 
 #endif

@@ -27,8 +27,8 @@ static void without_requests_on_rings_it_stays_open(void **state)
     uint64_t now_ns = 1000000;
     for (int i = 0; i < 100; i++) {
         store_gate_worked(&gate, now_ns, now_ns + WORK_NS);
+        assert_false(store_gate_closed(&gate, now_ns)); /* a time read before the work, too */
         now_ns += WORK_NS;
-        assert_false(store_gate_closed(&gate, now_ns));
     }
 }
 
@@ -58,7 +58,7 @@ static void rings_that_have_gone_quiet_hold_nothing_back(void **state)
                       now_ns + STORE_RINGS_QUIET_NS - 1);
     assert_true(store_gate_closed(&gate, now_ns + STORE_RINGS_QUIET_NS));
     now_ns = gate.closed_until_ns + STORE_RINGS_QUIET_NS;
-    assert_int_equal(reopens_ns(&gate, now_ns, WORK_NS), now_ns + WORK_NS);
+    assert_true(reopens_ns(&gate, now_ns, WORK_NS) <= now_ns);
 }
 
 /* Dom0 may have lost its CPU in the middle: that is not the store's work. */
