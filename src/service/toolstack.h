@@ -20,6 +20,9 @@ void toolstack_back_path(char path[TOOLSTACK_PATH_MAX], domid_t domid, const cha
  * been introduced to the store. image_path is what the `params` node says. Errors: -errno. */
 int toolstack_create_domain(struct xs_server *store, domid_t domid, const char *image_path);
 
+/* Removes both directories of the domain's disk: it has been detached. */
+void toolstack_remove_disk(struct xs_server *store, domid_t domid);
+
 /* Removes what belongs to the domain's device in Dom0's part of the store, its error nodes too. */
 void toolstack_remove_domain(struct xs_server *store, domid_t domid);
 
