@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * toolstack: what libxl does in Xen: the store nodes that exist before a domain runs, and those of
- * the disk that it is given. Who writes and who reads each node: docs/xenstore.md.
+ * the disk that it is given. Who writes and who reads each node: docs/nodes.md.
  */
 #ifndef SPLITDOM_SERVICE_TOOLSTACK_H
 #define SPLITDOM_SERVICE_TOOLSTACK_H

@@ -7,6 +7,8 @@
  *   store_guest permissions   touches what is not its own
  *   store_guest flap COUNT    changes the state of its disk so many times
  *   store_guest write COUNT   writes a node of its own so many times
+ *   store_guest look          reads the nodes whose paths are the lines of stdin; prints a line for
+ *                             each: the value, or the error
  *
  * The first two then print "holding" and keep all they got until the end of stdin.
  * Exit 0: as expected; 1: the failed expectation on stderr.
@@ -117,6 +119,18 @@ static void flap(struct xs_client *store, long count)
     }
 }
 
+static void look(struct xs_client *store, long count)
+{
+    char line[256], value[256];
+    (void)count;
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        int rc = xs_client_read(store, 0, line, value, sizeof(value));
+        puts(rc < 0 ? strerrorname_np(-rc) : value);
+        fflush(stdout);
+    }
+}
+
 static void write_often(struct xs_client *store, long count)
 {
     for (long i = 0; i < count; i++)
@@ -145,7 +159,8 @@ static const struct mode {
 } modes[] = {{"quotas", quotas, false, true},
              {"permissions", permissions, false, true},
              {"flap", flap, true, false},
-             {"write", write_often, true, false}};
+             {"write", write_often, true, false},
+             {"look", look, false, false}};
 
 int main(int argc, char **argv)
 {
@@ -157,7 +172,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], modes[i].name) == 0)
             mode = &modes[i];
     if (mode == NULL || argc != 2 + mode->counts)
-        errx(2, "usage: store_guest quotas | permissions | flap COUNT | write COUNT");
+        errx(2, "usage: store_guest quotas | permissions | flap COUNT | write COUNT | look");
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) < 0 ||
         domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, why, sizeof(why)) < 0)
         errx(1, "%s", why);
