@@ -18,7 +18,7 @@
 
 enum {
     STORE_REST = 19,                /* a share of 1/20 */
-    STORE_REST_MAX_NS = 10000000,   /* Dom0 may have been off its CPU in the middle of the work */
+    STORE_REST_MAX_NS = 40000000,   /* Dom0 may have been off its CPU in the middle of the work */
     STORE_RINGS_QUIET_NS = 2000000, /* without a request on any ring: the store may go on */
 };
 
