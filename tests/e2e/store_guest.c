@@ -6,7 +6,6 @@
  *   store_guest quotas        runs into each limit and expects the right error
  *   store_guest permissions   touches what is not its own
  *   store_guest flap COUNT    changes the state of its disk so many times
- *   store_guest write COUNT   writes a node of its own so many times
  *   store_guest look          reads the nodes whose paths are the lines of stdin; prints a line for
  *                             each: the value, or the error
  *
@@ -131,12 +130,6 @@ static void look(struct xs_client *store, long count)
     }
 }
 
-static void write_often(struct xs_client *store, long count)
-{
-    for (long i = 0; i < count; i++)
-        expect("a write", xs_client_writef(store, 0, "data/node", "%ld", i), 0);
-}
-
 static void quotas(struct xs_client *store, long count)
 {
     (void)count;
@@ -159,7 +152,6 @@ static const struct mode {
 } modes[] = {{"quotas", quotas, false, true},
              {"permissions", permissions, false, true},
              {"flap", flap, true, false},
-             {"write", write_often, true, false},
              {"look", look, false, false}};
 
 int main(int argc, char **argv)
@@ -172,7 +164,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], modes[i].name) == 0)
             mode = &modes[i];
     if (mode == NULL || argc != 2 + mode->counts)
-        errx(2, "usage: store_guest quotas | permissions | flap COUNT | write COUNT | look");
+        errx(2, "usage: store_guest quotas | permissions | flap COUNT | look");
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) < 0 ||
         domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, why, sizeof(why)) < 0)
         errx(1, "%s", why);
