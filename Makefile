@@ -183,9 +183,11 @@ clean: ## removes build/ and bin/
 	$(Q)rm -rf build bin
 
 ##@ Use
-.PHONY: demo bench
+.PHONY: demo bench bench-tdf
 demo: ## dependencies, build, image, service, clients, integrity check, stop
 	$(Q)tools/demo.sh
+bench-tdf: all bench-programs ## the time dilation experiment, about 15 minutes
+	$(Q)bench/tdf/run.sh
 bench: all bench-programs ## the benchmarks of bench/, tables and plots
 	$(Q)if [ -x bench/run.sh ]; then bench/run.sh; else echo "bench/run.sh is not there" >&2; exit 1; fi
 

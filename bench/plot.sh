@@ -96,4 +96,42 @@ bars fairness_p99 fairness p99_ns '^quiet' 'p99 of a quiet client' 'us' 0.001 lo
 bars cache_hits cache lru '.' 'Hit ratio of LRU by load' 'percent' 1
 bars store store rps . 'Requests of the store' 'thousand per second' 0.001
 bars nbd nbd rps . 'Against NBD over a Unix socket' 'thousand reads per second' 0.001
+bars tdf tdf real_rps '^TDF [0-9]+$' 'Real disk, TDF 1 to 10: rate in real time' 'thousand reads per second' 0.001
+bars tdf_perceived tdf rps '^TDF [0-9]+$' 'Real disk, TDF 1 to 10: rate as the domain sees it' 'thousand reads per second' 0.001
+
+# What tdf_experiment wrote: distributions laid over each other, and p-values against the uniform law.
+if [ -e tdf_experiment.csv ]; then
+    arm() { awk -F, -v what="$1" -v arm="$2" '$1 == what && $2 == arm { print $3, $4 }' tdf_experiment.csv; }
+    for one in one k2 k10 k100 wrong unstamped; do arm latency_ns $one >"$data.$one"; done
+    draw tdf_cdf <<END
+set title "Model disk, 50 us times k under TDF k: distribution of latencies as the domain sees them"
+set xlabel "us of the domain"
+set ylabel "share of reads"
+set xrange [20:120]
+set grid
+set key bottom right
+plot "$data.one" using (\$2/1000):1 with lines linewidth 6 linecolor "#bbccee" title "TDF 1", \
+     "$data.k2" using (\$2/1000):1 with lines linewidth 2 title "TDF 2", \
+     "$data.k10" using (\$2/1000):1 with lines linewidth 2 title "TDF 10", \
+     "$data.k100" using (\$2/1000):1 with lines linewidth 2 title "TDF 100", \
+     "$data.wrong" using (\$2/1000):1 with lines dashtype 2 title "control: 2 % too slow", \
+     "$data.unstamped" using (\$2/1000):1 with lines dashtype 3 linewidth 2 title "control: not stamped"
+END
+    for one in other k2 k10 k100; do arm p $one >"$data.$one"; done
+    draw tdf_p <<END
+set title "p-values of Kolmogorov-Smirnov tests, sorted: on the diagonal if nothing differs"
+set xlabel "uniform law"
+set ylabel "p-value"
+set xrange [0:1]
+set yrange [0:1]
+set grid
+set key top left
+plot x with lines linecolor "#999999" notitle, \
+     "$data.other" using 1:2 with points pointtype 7 title "A/A", \
+     "$data.k2" using 1:2 with points pointtype 4 title "TDF 2", \
+     "$data.k10" using 1:2 with points pointtype 6 title "TDF 10", \
+     "$data.k100" using 1:2 with points pointtype 8 title "TDF 100"
+END
+    rm -f "$data".*
+fi
 bars disturb disturb rps . 'Beside a flood of store writes' 'thousand reads per second' 0.001

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The benchmarks: bench/run.sh [SECTION...]; without one, all of them, in this order:
-#   blocking async cached ring cpu scale fairness cache store nbd disturb
+#   blocking async cached ring cpu scale fairness cache store nbd disturb tdf
 # Build first: `make bench` does, or `make all bench-programs`.
 #
 # Environment:
@@ -14,7 +14,7 @@
 # Results: SECTION.csv (every measurement), SECTION.md (medians, goals), machine.md, plots.
 . "$(dirname "$0")/lib.sh"
 
-all_sections='blocking async cached ring cpu scale fairness cache store nbd disturb'
+all_sections='blocking async cached ring cpu scale fairness cache store nbd disturb tdf'
 sections=("$@")
 [ $# -gt 0 ] || read -ra sections <<<"$all_sections"
 for section in "${sections[@]}"; do

@@ -88,13 +88,16 @@ static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
 
 static void sleep_until_something(struct dom0 *d)
 {
-    int rc = dom0_wakeups_arm(d);
+    bool is_near;
+    int rc = dom0_wakeups_arm(d, &is_near);
+    d->slept = true; /* also if not: the next turn is to read the time */
+    if (is_near)
+        return; /* another turn, and another, until it is due */
     if (rc < 0 && !d->timer_failed) {
         d->timer_failed = true;
         log_line(d->log, "cannot set the timer: %s: time-outs will be late", strerror(-rc));
     }
     (void)poller_run(d->poller, true);
-    d->slept = true;
 }
 
 /*

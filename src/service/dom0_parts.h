@@ -50,9 +50,10 @@ struct dom0 {
     struct tdf_clock clock; /* Dom0's own */
     uint64_t reanchored_ns; /* CLOCK_MONOTONIC */
     struct timers timers;
-    struct timer_clock own_time;  /* Dom0's own clock in timers */
-    struct tdf_clock hold_clock;  /* CLOCK_MONOTONIC */
-    struct timer_clock hold_time; /* the same in timers */
+    struct timer_clock own_time;   /* Dom0's own clock in timers */
+    struct tdf_clock hold_clock;   /* CLOCK_MONOTONIC */
+    struct timer_clock hold_time;  /* the same in timers: what disks hold back, watched closely */
+    struct timer_clock store_time; /* the same in timers: the store's gate, late is no matter */
     struct timer idle;
     bool timer_failed; /* and was logged */
     int timer_fd;

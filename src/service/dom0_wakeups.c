@@ -12,6 +12,9 @@
 #include "service/dom0_parts.h"
 #include "service/idle.h"
 
+/* A host mostly wakes a sleeper this late: what a disk holds back is watched for that long. */
+enum { HOLD_LEAD_NS = 50000 };
+
 #define REFRESH_NODE "/local/domain/0/splitdom/image/refresh"
 
 static int set_timer(struct dom0 *d, uint64_t deadline_ns)
@@ -26,9 +29,10 @@ void dom0_wake_at(struct dom0 *d, uint64_t deadline_ns)
     (void)set_timer(d, deadline_ns); /* fails only for a bad descriptor or a bad time */
 }
 
-int dom0_wakeups_arm(struct dom0 *d)
+int dom0_wakeups_arm(struct dom0 *d, bool *is_near)
 {
-    return timers_arm(&d->timers, d->timer_fd);
+    *is_near = timers_near(&d->timers);
+    return *is_near ? 0 : timers_arm(&d->timers, d->timer_fd);
 }
 
 void dom0_time_passed(struct dom0 *d)
@@ -78,8 +82,10 @@ static int start_clocks(struct dom0 *d)
     timers_init(&d->timers);
     timers_add_clock(&d->timers, &d->own_time, &d->clock);
     timers_add_clock(&d->timers, &d->hold_time, &d->hold_clock);
+    timer_clock_set_lead(&d->hold_time, HOLD_LEAD_NS);
+    timers_add_clock(&d->timers, &d->store_time, &d->hold_clock);
     d->started_ns = d->last_request_ns = tdf_clock_now_ns(&d->clock);
-    timer_init(&d->store_opens, &d->hold_time, on_store_opens, d);
+    timer_init(&d->store_opens, &d->store_time, on_store_opens, d);
     timer_init(&d->idle, &d->own_time, on_idle, d);
     uint64_t end_ns = idle_end_ns(d->last_request_ns, d->options->idle_timeout_ns);
     if (end_ns != IDLE_NEVER)

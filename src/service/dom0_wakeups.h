@@ -6,6 +6,7 @@
 #ifndef SPLITDOM_SERVICE_DOM0_WAKEUPS_H
 #define SPLITDOM_SERVICE_DOM0_WAKEUPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct dom0;
@@ -20,8 +21,11 @@ void dom0_time_passed(struct dom0 *d);
 /* Accepts what the two left half-built. */
 void dom0_wakeups_destroy(struct dom0 *d);
 
-/* Before a sleep: sets the timerfd to the first deadline of d->timers. Errors: -errno. */
-int dom0_wakeups_arm(struct dom0 *d);
+/*
+ * Before a sleep: sets the timerfd to shortly before the first deadline of d->timers. *is_near: it
+ * is shortly before already, so that Dom0 must not sleep but look at the clock. Errors: -errno.
+ */
+int dom0_wakeups_arm(struct dom0 *d, bool *is_near);
 
 /* The store has work that must wait for its gate to open: a sleeping poller will run by then. */
 void dom0_store_waits(struct dom0 *d, uint64_t now_ns);

@@ -21,6 +21,11 @@ void timers_add_clock(struct timers *timers, struct timer_clock *member, struct 
     timers->first = member;
 }
 
+void timer_clock_set_lead(struct timer_clock *member, uint64_t lead_ns)
+{
+    member->lead_ns = lead_ns;
+}
+
 void timers_drop_clock(struct timers *timers, struct timer_clock *member)
 {
     if (member->back == NULL)
@@ -108,9 +113,35 @@ uint64_t timers_next_deadline(struct timers *timers)
     return earliest_ns;
 }
 
+bool timers_near(struct timers *timers)
+{
+    for (struct timer_clock *member = timers->first; member != NULL; member = member->next) {
+        uint64_t deadline_ns = member->lead_ns > 0 ? first_deadline(member) : UINT64_MAX;
+        if (deadline_ns != UINT64_MAX &&
+            deadline_ns <= counter_clock_ns(CLOCK_MONOTONIC) + member->lead_ns)
+            return true;
+    }
+    return false;
+}
+
+/* timers_next_deadline, with each clock's lead taken off. */
+static uint64_t next_wakeup(struct timers *timers)
+{
+    uint64_t earliest_ns = UINT64_MAX;
+
+    for (struct timer_clock *member = timers->first; member != NULL; member = member->next) {
+        uint64_t wakeup_ns = first_deadline(member);
+        if (wakeup_ns != UINT64_MAX)
+            wakeup_ns -= wakeup_ns < member->lead_ns ? wakeup_ns : member->lead_ns;
+        if (wakeup_ns < earliest_ns)
+            earliest_ns = wakeup_ns;
+    }
+    return earliest_ns;
+}
+
 int timers_arm(struct timers *timers, int timerfd)
 {
-    uint64_t deadline_ns = timers_next_deadline(timers);
+    uint64_t deadline_ns = next_wakeup(timers);
     struct itimerspec spec = {0};
 
     /* One that has passed may have fired already, for a clock which turned out to be some ns short

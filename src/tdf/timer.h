@@ -20,6 +20,7 @@
 #ifndef SPLITDOM_TDF_TIMER_H
 #define SPLITDOM_TDF_TIMER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "tdf/clock.h"
@@ -47,6 +48,7 @@ struct timer_clock {
     struct tdf_clock *clock;
     struct timer_clock *next;
     struct timer_clock **back; /* NULL while in no loop */
+    uint64_t lead_ns;          /* see timer_clock_watch_early */
     struct heap waiting;
     struct timer *due;
     uint64_t cached_deadline_ns; /* of the first timer, while these two stay the same */
@@ -65,6 +67,12 @@ void timers_init(struct timers *timers);
 
 /* A clock joins the loop, with no timers; both stay where they are until it is dropped. */
 void timers_add_clock(struct timers *timers, struct timer_clock *member, struct tdf_clock *clock);
+
+/*
+ * The loop wants this clock's timers on time: waking up takes a while, so it is woken lead_ns (of
+ * CLOCK_MONOTONIC) before a deadline, and does not sleep while timers_near says so.
+ */
+void timer_clock_set_lead(struct timer_clock *member, uint64_t lead_ns);
 
 /* Stops every timer of this clock and forgets it. Accepts a zeroed or an already dropped member. */
 void timers_drop_clock(struct timers *timers, struct timer_clock *member);
@@ -95,10 +103,13 @@ void timer_stop(struct timer *timer);
  * now; UINT64_MAX if there is none to wait for. */
 uint64_t timers_next_deadline(struct timers *timers);
 
+/* Is a timer of a clock with a lead due within its lead, or already? */
+bool timers_near(struct timers *timers);
+
 /*
- * Sets a timerfd (CLOCK_MONOTONIC) to timers_next_deadline, or disarms it; makes no system call
- * when it stands there already. Use one fd per struct timers, and read its expirations as usual.
- * Returns 0 or timerfd_settime's -errno.
+ * Sets a timerfd (CLOCK_MONOTONIC) to timers_next_deadline (earlier for clocks with a lead), or
+ * disarms it; makes no system call when it stands there already. Use one fd per struct timers, and
+ * read its expirations as usual. Returns 0 or timerfd_settime's -errno.
  */
 int timers_arm(struct timers *timers, int timerfd);
 

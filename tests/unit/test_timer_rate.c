@@ -262,6 +262,43 @@ static void test_timerfd_fires_again_for_an_unserved_deadline(void **state)
     close(fd);
 }
 
+/* The timerfd fires before the deadline by as much as the loop wants to watch the clock. */
+static void test_lead_of_a_clock(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t lead_ns = 10 * NS_PER_SEC;
+    struct itimerspec spec;
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    uint64_t now_ns = counter_clock_ns(CLOCK_MONOTONIC);
+
+    assert_true(fd >= 0);
+    tdf_source_set_ns(&f->source, now_ns);
+    tdf_clock_reanchor(&f->clock);
+    tdf_clock_reanchor(&f->other);
+    timer_clock_set_lead(&f->member, lead_ns);
+    timer_set(&f->timer, tdf_clock_now_ns(&f->clock) + 3600 * NS_PER_SEC);
+    assert_int_equal(timers_arm(&f->timers, fd), 0);
+    assert_int_equal(timerfd_gettime(fd, &spec), 0);
+    assert_in_range(spec.it_value.tv_sec, 3600 - 20, 3600 - 10);
+    assert_false(timers_near(&f->timers));
+
+    timer_set(&f->timer, tdf_clock_now_ns(&f->clock) + lead_ns / 2);
+    assert_true(timers_near(&f->timers));
+    timer_stop(&f->timer);
+    assert_false(timers_near(&f->timers));
+    close(fd);
+}
+
+/* What another clock has to do is no reason to stay awake. */
+static void test_only_a_clock_with_a_lead_is_near(void **state)
+{
+    struct fixture *f = *state;
+
+    timer_clock_set_lead(&f->other_member, NS_PER_SEC);
+    timer_set(&f->timer, 1); /* long past */
+    assert_false(timers_near(&f->timers));
+}
+
 static void test_arming_something_else_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -284,6 +321,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_timerfd_follows_the_next_deadline, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timerfd_fires_again_for_an_unserved_deadline, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_lead_of_a_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_a_clock_with_a_lead_is_near, setup, teardown),
         cmocka_unit_test_setup_teardown(test_arming_something_else_is_an_error, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
