@@ -225,6 +225,8 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
     char path[TOOLSTACK_PATH_MAX], order[16];
     snprintf(order, sizeof(order), "%u", dom0->script.max_order);
     fake_dom0_node(dom0, "max-ring-page-order", order);
+    if (dom0->script.virtual_completion)
+        fake_dom0_node(dom0, "feature-virtual-completion", "1");
     fake_dom0_node(dom0, "state", "2");
     toolstack_front_path(path, DOMID, "state");
     if (xs_local_watch(dom0->store, path, front_changed, dom0, &dom0->watch) < 0)

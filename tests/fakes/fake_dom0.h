@@ -31,10 +31,11 @@ struct fake_dom0_script {
     /* The ring is empty: answer what was kept. */
     void (*idle)(struct fake_dom0 *dom0);
     void *ctx;
-    uint64_t sectors;   /* of the disk; 0: 1 << 20 */
-    uint32_t max_order; /* of the ring's pages */
-    bool refuse_ring;   /* Closing instead of Connected */
-    bool silent;        /* no events once the first request has come */
+    uint64_t sectors;        /* of the disk; 0: 1 << 20 */
+    uint32_t max_order;      /* of the ring's pages */
+    bool refuse_ring;        /* Closing instead of Connected */
+    bool silent;             /* no events once the first request has come */
+    bool virtual_completion; /* offers it; the script stamps its responses */
 };
 
 /* Listens as service "fake" below the directory base, which must exist (mode 0700). NULL: failed.
