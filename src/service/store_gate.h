@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 enum {
-    STORE_SHARE = 20,
+    STORE_SHARE = 50,
     STORE_CREDIT_MAX_NS = 1000000,
-    STORE_DEBT_MAX_NS = 5000000,     /* longer work than this is a tool's; then 100 ms are enough */
+    STORE_DEBT_MAX_NS = 2000000,     /* longer work than this is a tool's; then 100 ms are enough */
     STORE_RINGS_QUIET_NS = 10000000, /* without a request on any ring: the store may go on */
 };
 
