@@ -53,15 +53,17 @@ stress-weakened: $(OUT)/tests/stress/ring_weakened
 		echo "no wake-up was lost: the stress test proves nothing on this machine"; exit 1; \
 	else echo "wake-ups were lost, as they must be"; fi
 
-# Front ends that misbehave, each beside an honest client; needs the programs.
-HOSTILE := $(OUT)/tests/hostile/hostile_front
-$(HOSTILE): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/*.c)) $(LIBS)
+# Front ends that misbehave, each beside an honest client, and back ends; needs the programs.
+HOSTILE := $(OUT)/tests/hostile/hostile_front $(OUT)/tests/hostile/hostile_back
+$(OUT)/tests/hostile/hostile_front: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/*.c)) $(LIBS)
+$(OUT)/tests/hostile/hostile_back: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/back/*.c)) $(OUT)/libfakes.a $(LIBS)
+$(HOSTILE):
 	$(say) LD $@
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
 .PHONY: hostile-programs check-hostile
 hostile-programs: $(HOSTILE)
-check-hostile: all hostile-programs ## front ends that lie, flood and die, each beside an honest client
+check-hostile: all hostile-programs ## front ends and back ends that lie, flood and die
 	$(Q)TEST_BIN=$(abspath $(OUT))/tests BIN=$(abspath $(BIN)) tests/hostile/run.sh
 
 # The sleep protocol as a model, and twins of it that must fail.

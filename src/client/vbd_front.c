@@ -94,6 +94,7 @@ static int write_state(struct vbd_front *front, uint32_t tx, enum xenbus_state s
 int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wanted_order, char *why,
                       size_t why_bytes)
 {
+    const uint32_t not_ready = 1u << XenbusStateUnknown | 1u << XenbusStateInitialising;
     struct xs_client *store = domu->store;
     char path[VBD_PATH_MAX + 32];
     uint64_t max_order, stamped = 0;
@@ -110,7 +111,9 @@ int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wante
         rc = xs_client_watch(store, "control/shutdown", shutdown_token);
     if (rc >= 0) {
         step = "wait for the back end";
-        rc = wait_state(front, 1u << XenbusStateInitWait, STATE_TIMEOUT_MS);
+        rc = wait_state(front, ~not_ready, STATE_TIMEOUT_MS);
+        if (rc >= 0 && rc != XenbusStateInitWait)
+            rc = -EPROTO; /* it talks to somebody else: we are new and have offered nothing */
     }
     if (rc >= 0) {
         step = "read the back end's features";

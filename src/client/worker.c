@@ -86,7 +86,12 @@ static void account(struct worker *worker, uint64_t sector, const void *data, ui
     }
 }
 
-/* A read was answered with an error of its own: the device works on. */
+/* Is it an error of this one read, while the device works on? */
+static bool is_of_read(int rc)
+{
+    return rc == -EIO || rc == -EOPNOTSUPP || rc == -EINVAL;
+}
+
 static void account_failure(struct worker *worker, uint64_t sector, int error)
 {
     worker->answered_count++;
@@ -107,7 +112,7 @@ static void run_blocking(struct worker *worker)
 
         if (rc == 0)
             account(worker, sector, worker->buffers, end_ns - start_ns);
-        else if (rc == -EIO || rc == -EINVAL)
+        else if (is_of_read(rc))
             account_failure(worker, sector, rc);
         else
             lose_device(worker, rc);
@@ -136,7 +141,7 @@ static bool submit_some(struct worker *worker, uint64_t *submitted_count, uint32
         const int rc = blkfront_submit(shared->bf, sector, sectors, buffer, NULL);
 
         (*submitted_count)++;
-        if (rc == -EIO || rc == -EINVAL) {
+        if (is_of_read(rc)) {
             account_failure(worker, sector, rc);
         } else if (rc != 0) {
             lose_device(worker, rc);

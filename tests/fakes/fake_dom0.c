@@ -57,7 +57,7 @@ uint32_t fake_dom0_domains(struct fake_dom0 *dom0)
     return load_full_u32(&dom0->domains);
 }
 
-static uint8_t *granted_page(struct fake_dom0 *dom0, grant_ref_t ref)
+uint8_t *fake_dom0_page(struct fake_dom0 *dom0, grant_ref_t ref)
 {
     if (ref >= dom0->segment.nr_grant_entries)
         abort();
@@ -68,7 +68,7 @@ void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req)
 {
     uint64_t sector = req->sector_number;
     for (uint32_t i = 0; i < req->nr_segments; i++) {
-        uint64_t *page = (uint64_t *)(void *)granted_page(dom0, req->seg[i].gref);
+        uint64_t *page = (uint64_t *)(void *)fake_dom0_page(dom0, req->seg[i].gref);
         for (uint32_t s = req->seg[i].first_sect; s <= req->seg[i].last_sect; s++, sector++) {
             for (uint32_t w = 0; w < 64; w++)
                 page[s * 64 + w] = sector;
@@ -85,6 +85,15 @@ static void notify(struct fake_dom0 *dom0, evtchn_port_t port, uint32_t vcpu)
 {
     if (evtchn_set_pending(dom0->segment.shared_info, port, vcpu))
         (void)evtchn_wake(dom0->segment.shared_info, vcpu);
+}
+
+void fake_dom0_storm(struct fake_dom0 *dom0, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        notify(dom0, SEGMENT_STORE_EVTCHN, 0);
+        for (evtchn_port_t port = FIRST_PORT; port < dom0->next_port; port++)
+            notify(dom0, port, dom0->vcpu[port]);
+    }
 }
 
 void fake_dom0_flush(struct fake_dom0 *dom0)
@@ -122,7 +131,7 @@ static void connect_ring(struct fake_dom0 *dom0)
     uint64_t order = front_number(dom0, "ring-page-order", 0);
     uint64_t ref = front_number(dom0, order == 0 ? "ring-ref" : "ring-ref0", 0);
     dom0->port = (evtchn_port_t)front_number(dom0, "event-channel", 0);
-    back_ring_init(&dom0->ring, (void *)granted_page(dom0, (grant_ref_t)ref),
+    back_ring_init(&dom0->ring, (void *)fake_dom0_page(dom0, (grant_ref_t)ref),
                    sring_entries((uint32_t)order), 0);
     snprintf(sectors, sizeof(sectors), "%llu",
              (unsigned long long)(dom0->script.sectors != 0 ? dom0->script.sectors : 1u << 20));
@@ -153,7 +162,7 @@ static void front_changed(void *ctx, const char *path)
         fake_dom0_node(dom0, "state", "6");
 }
 
-static void pump(struct fake_dom0 *dom0)
+void fake_dom0_pump(struct fake_dom0 *dom0)
 {
     for (int i = 0; i < PUMPS; i++) {
         bool told = false;
@@ -227,7 +236,9 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
     fake_dom0_node(dom0, "max-ring-page-order", order);
     if (dom0->script.virtual_completion)
         fake_dom0_node(dom0, "feature-virtual-completion", "1");
-    fake_dom0_node(dom0, "state", "2");
+    fake_dom0_node(dom0, "state", dom0->script.skip_init_wait ? "4" : "2");
+    if (dom0->script.change_features != NULL)
+        dom0->script.change_features(dom0, dom0->store);
     toolstack_front_path(path, DOMID, "state");
     if (xs_local_watch(dom0->store, path, front_changed, dom0, &dom0->watch) < 0)
         abort();
@@ -294,7 +305,7 @@ static void *run(void *arg)
         if (fds[3].revents != 0) {
             uint64_t count;
             (void)!read(dom0->doorbell_fd, &count, sizeof(count));
-            pump(dom0);
+            fake_dom0_pump(dom0);
             if (dom0->connected)
                 serve_ring(dom0);
         }

@@ -26,6 +26,8 @@ struct fake_dom0_script {
     void (*change_segment)(struct segment *segment);
     /* Changes the back end's nodes before it goes to Connected. */
     void (*change_nodes)(struct fake_dom0 *dom0, struct xs_server *store);
+    /* Changes the features before it goes to InitWait. */
+    void (*change_features)(struct fake_dom0 *dom0, struct xs_server *store);
     /* A request came; not given: it is answered at once as a good Dom0 would. */
     void (*request)(struct fake_dom0 *dom0, const struct blkif_request *req);
     /* The ring is empty: answer what was kept. */
@@ -35,6 +37,7 @@ struct fake_dom0_script {
     uint32_t max_order;      /* of the ring's pages */
     bool refuse_ring;        /* Closing instead of Connected */
     bool silent;             /* no events once the first request has come */
+    bool skip_init_wait;     /* Connected from the beginning */
     bool virtual_completion; /* offers it; the script stamps its responses */
 };
 
@@ -56,6 +59,12 @@ void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, i
 void fake_dom0_flush(struct fake_dom0 *dom0);
 /* What a good Dom0 does with a read. */
 void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req);
+/* The page behind a grant. */
+uint8_t *fake_dom0_page(struct fake_dom0 *dom0, grant_ref_t ref);
+/* So many events on every port, without a cause. */
+void fake_dom0_storm(struct fake_dom0 *dom0, uint32_t count);
+/* Lets the store work off what waits: events of a node that was written in a request. */
+void fake_dom0_pump(struct fake_dom0 *dom0);
 /* Writes a store node of the back end. */
 void fake_dom0_node(struct fake_dom0 *dom0, const char *node, const char *value);
 
