@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 128, PACKETS_PER_EDGE = 4, ACCEPTS_PER_EDGE = 4 };
+enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };
 
 struct control_peer {
     struct control *owner;
@@ -20,6 +21,8 @@ struct control_peer {
     struct domain *domain;
     bool wants_farewell;
     struct control_peer *next, *prev;
+    bool is_ready; /* on the list of those */
+    TAILQ_ENTRY(control_peer) ready;
 };
 
 struct control {
@@ -30,6 +33,8 @@ struct control {
     int fd;
     struct poller_watch *watch;
     struct control_peer *peers;
+    TAILQ_HEAD(, control_peer) ready; /* something may have come from them; in turn */
+    bool listen_ready;                /* connections may wait */
     uint32_t peer_count;
     uint32_t peers_max;
     bool accept_failed; /* a connection may wait that no edge will tell of again */
@@ -44,6 +49,8 @@ static void close_peer(struct control_peer *peer)
         control->ops->end_domain(control->ctx, peer->domain);
     if (peer->watch != NULL)
         poller_remove(control->poller, peer->watch);
+    if (peer->is_ready)
+        TAILQ_REMOVE(&control->ready, peer, ready);
     close(peer->fd);
     if (peer->prev != NULL)
         peer->prev->next = peer->next;
@@ -153,37 +160,34 @@ static int serve(struct control_peer *peer, const struct control_request *reques
     }
 }
 
-static void on_peer(void *ctx, uint32_t revents);
-
-/* Watches it (again): a watch begins with an edge if something waits already. */
-static int watch_peer(struct control_peer *peer)
+static void make_ready(struct control_peer *peer)
 {
-    struct poller *poller = peer->owner->poller;
-    if (peer->watch != NULL)
-        poller_remove(poller, peer->watch);
-    peer->watch = NULL;
-    return poller_add(poller, peer->fd, POLLIN, on_peer, peer, &peer->watch);
+    if (!peer->is_ready)
+        TAILQ_INSERT_TAIL(&peer->owner->ready, peer, ready);
+    peer->is_ready = true;
 }
 
 static void on_peer(void *ctx, uint32_t revents)
 {
-    struct control_peer *peer = ctx;
     (void)revents;
-    /* A peer that floods us gets a bounded share of a turn. */
-    for (int i = 0; i < PACKETS_PER_EDGE; i++) {
-        struct control_request request;
-        ssize_t n = recv(peer->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            return;
-        if (n != (ssize_t)sizeof(request) || serve(peer, &request) < 0) {
-            close_peer(peer);
-            return;
-        }
-    }
-    if (watch_peer(peer) < 0)
+    make_ready(ctx);
+}
+
+/* Serves one packet. The peer stays in turn until there is nothing left: no edge tells again. */
+static void serve_peer(struct control_peer *peer)
+{
+    struct control_request request;
+    ssize_t n = recv(peer->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+    TAILQ_REMOVE(&peer->owner->ready, peer, ready);
+    peer->is_ready = false;
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n < 0 && errno == EINTR)
+        make_ready(peer);
+    else if (n != (ssize_t)sizeof(request) || serve(peer, &request) < 0)
         close_peer(peer);
+    else
+        make_ready(peer);
 }
 
 static bool same_user(int fd)
@@ -208,7 +212,7 @@ static void add_peer(struct control *control, int fd)
         peer->next->prev = peer;
     control->peers = peer;
     control->peer_count++;
-    if (watch_peer(peer) < 0)
+    if (poller_add(control->poller, fd, POLLIN, on_peer, peer, &peer->watch) < 0)
         close_peer(peer);
 }
 
@@ -240,24 +244,11 @@ static bool make_room(struct control *control)
     return true;
 }
 
-static void on_listen(void *ctx, uint32_t revents);
-
-/* More may be waiting: a watch begins with an edge if so. */
-static void listen_again(struct control *control)
-{
-    poller_remove(control->poller, control->watch);
-    control->watch = NULL;
-    int rc = poller_add(control->poller, control->fd, POLLIN, on_listen, control, &control->watch);
-    if (rc < 0)
-        log_line(control->log, "dom0.sock: takes no more connections: %s", strerror(-rc));
-}
-
-/* Takes connections that wait: a few, because somebody who connects in a loop gets a bounded share
- * of a turn. Out of descriptors or memory, the rest is left to control_accept_again: the edge that
- * told of it is gone. */
+/* Takes connections that wait, a few. Out of descriptors or memory, the rest is left to
+ * control_accept_again: the edge that told of it is gone. */
 static void accept_some(struct control *control)
 {
-    for (int i = 0; i < ACCEPTS_PER_EDGE; i++) {
+    for (int i = 0; i < ACCEPTS_PER_RUN; i++) {
         int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
@@ -267,6 +258,7 @@ static void accept_some(struct control *control)
                 log_limited(control->log, &control->log_limit,
                             "dom0.sock: accept: %s: trying again", strerror(errno));
             control->accept_failed = failed;
+            control->listen_ready = false;
             return;
         }
         if (!same_user(fd))
@@ -276,19 +268,33 @@ static void accept_some(struct control *control)
         else
             add_peer(control, fd);
     }
-    listen_again(control);
 }
 
 static void on_listen(void *ctx, uint32_t revents)
 {
+    struct control *control = ctx;
     (void)revents;
-    accept_some(ctx);
+    control->listen_ready = true;
+}
+
+bool control_has_news(const struct control *control)
+{
+    return control->listen_ready || !TAILQ_EMPTY(&control->ready);
+}
+
+bool control_run(struct control *control)
+{
+    if (control->listen_ready)
+        accept_some(control);
+    for (int i = 0; i < PACKETS_PER_RUN && !TAILQ_EMPTY(&control->ready); i++)
+        serve_peer(TAILQ_FIRST(&control->ready));
+    return control_has_news(control);
 }
 
 void control_accept_again(struct control *control)
 {
     if (control->accept_failed && control->fd >= 0)
-        accept_some(control);
+        control->listen_ready = true;
 }
 
 static int bind_listener(struct control *control)
@@ -318,6 +324,7 @@ int control_create(const char *path, struct poller *poller, struct log *log,
     control->log = log;
     control->ops = ops;
     control->ctx = ctx;
+    TAILQ_INIT(&control->ready);
     control->fd = -1;
     control->peers_max = connections_max;
     int rc = strlen(path) < sizeof(control->path) ? 0 : -ENAMETOOLONG;
@@ -348,6 +355,7 @@ static void close_listener(struct control *control)
     if (control->watch != NULL)
         poller_remove(control->poller, control->watch);
     control->watch = NULL;
+    control->listen_ready = false;
     if (control->fd >= 0) {
         close(control->fd);
         unlink(control->path);

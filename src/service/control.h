@@ -6,6 +6,7 @@
 #ifndef SPLITDOM_SERVICE_CONTROL_H
 #define SPLITDOM_SERVICE_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,15 @@ struct control_ops {
 int control_create(const char *path, struct poller *poller, struct log *log,
                    uint32_t connections_max, const struct control_ops *ops, void *ctx,
                    struct control **out);
+
+/* Has anything come that control_run would look at? Only flags are read. */
+bool control_has_news(const struct control *control);
+/*
+ * Serves what has come: at most a few connections and a few packets, each peer in turn, because
+ * somebody who floods gets a bounded share of a turn. True: there may be more. The poller's edges
+ * only mark what is ready, so it is for the caller to say when, and how often, that is served.
+ */
+bool control_run(struct control *control);
 
 /* Takes connections that had to wait because descriptors or memory had run out. Call it whenever
  * something may have been closed; costs nothing when none waits. */

@@ -54,24 +54,36 @@ static bool serve_store(struct dom0 *d)
     return more || d->store_pending != NULL;
 }
 
-/* Serves the store for a bounded share of a turn, and of the time. True: more waits, now. */
-static bool run_store(struct dom0 *d, uint64_t now_ns)
+static bool control_waits(const struct dom0 *d)
 {
-    if (!store_waits(d))
+    return control_has_news(d->control);
+}
+
+static bool serve_control(struct dom0 *d)
+{
+    return control_run(d->control);
+}
+
+/* Does work beside the rings, for a bounded share of a turn and of the time. True: more waits, now.
+ */
+static bool run_gated(struct dom0 *d, struct gated_work *work, bool (*waits)(const struct dom0 *d),
+                      bool (*serve)(struct dom0 *d), uint64_t now_ns)
+{
+    if (!waits(d))
         return false;
-    if (store_gate_closed(&d->store_gate, now_ns)) {
-        dom0_store_waits(d, now_ns);
+    if (work_gate_closed(&work->gate, now_ns)) {
+        dom0_work_waits(d, work, now_ns);
         return false;
     }
-    if (store_gate_rings_quiet(&d->store_gate, now_ns)) {
-        bool more = serve_store(d);
-        store_gate_worked(&d->store_gate, now_ns, 0);
+    if (work_gate_rings_quiet(&work->gate, now_ns)) {
+        bool more = serve(d);
+        work_gate_worked(&work->gate, now_ns, 0);
         return more;
     }
     uint64_t before_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    bool more = serve_store(d);
+    bool more = serve(d);
     uint64_t work_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
-    store_gate_worked(&d->store_gate, monotonic_ns(), work_ns);
+    work_gate_worked(&work->gate, monotonic_ns(), work_ns);
     return more;
 }
 
@@ -80,7 +92,8 @@ static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
     uint32_t taken = ring_loop_turn(&d->ring_loop, now_ns);
     if (taken > 0) {
         d->requests += taken;
-        store_gate_ring_busy(&d->store_gate, now_ns);
+        work_gate_ring_busy(&d->store_work.gate, now_ns);
+        work_gate_ring_busy(&d->control_work.gate, now_ns);
         d->last_request_ns = tdf_clock_now_ns(&d->clock);
     }
     return taken;
@@ -135,7 +148,8 @@ bool dom0_turn(struct dom0 *d)
     for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++) {
         work = run_rings(d, now_ns);
         work += disk_queue_dispatch(d->disk_queue, now_ns);
-        work += run_store(d, now_ns);
+        work += run_gated(d, &d->store_work, store_waits, serve_store, now_ns);
+        work += run_gated(d, &d->control_work, control_waits, serve_control, now_ns);
     }
     bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
     if (!fault_guard_any()) /* asked after everything that touches the domains' memory */

@@ -14,9 +14,15 @@
 #include "service/domain.h"
 #include "service/placement.h"
 #include "service/ring_loop.h"
-#include "service/store_gate.h"
 #include "service/store_socket.h"
+#include "service/work_gate.h"
 #include "tdf/timer.h"
+
+/* Work beside the rings, which has a share of the time. */
+struct gated_work {
+    struct work_gate gate;
+    struct timer opens; /* set while there is work that must not be done yet */
+};
 
 struct dom0 {
     const struct dom0_options *options;
@@ -38,8 +44,7 @@ struct dom0 {
     uint32_t domain_count;
     domid_t domid_last;           /* domids are reused as late as possible */
     struct domain *store_pending; /* domains whose store ring is to be pumped */
-    struct store_gate store_gate;
-    struct timer store_opens; /* set while the store has work and must not do it yet */
+    struct gated_work store_work, control_work;
     uint64_t domains_created;
     struct log_limit domain_log_limit; /* coming and going costs a process nothing */
     struct log_limit device_log_limit; /* nor do states and storms */
@@ -50,10 +55,10 @@ struct dom0 {
     struct tdf_clock clock; /* Dom0's own */
     uint64_t reanchored_ns; /* CLOCK_MONOTONIC */
     struct timers timers;
-    struct timer_clock own_time;   /* Dom0's own clock in timers */
-    struct tdf_clock hold_clock;   /* CLOCK_MONOTONIC */
-    struct timer_clock hold_time;  /* the same in timers: what disks hold back, watched closely */
-    struct timer_clock store_time; /* the same in timers: the store's gate, late is no matter */
+    struct timer_clock own_time;  /* Dom0's own clock in timers */
+    struct tdf_clock hold_clock;  /* CLOCK_MONOTONIC */
+    struct timer_clock hold_time; /* the same in timers: what disks hold back, watched closely */
+    struct timer_clock gate_time; /* the same in timers: gates, where late is no matter */
     struct timer idle;
     bool timer_failed; /* and was logged */
     int timer_fd;

@@ -114,6 +114,14 @@ static int create_domains(struct dom0 *d)
     return fault_guard_install(2 * d->options->max_domains);
 }
 
+enum {
+    /* Of the time beside busy rings, one part in so many. A request of the store is cheap, and
+     * there may be any number; a domain is dear (its memory is made), and many come at once when a
+     * machine starts its work. */
+    STORE_SHARE = 50,
+    CONTROL_SHARE = 10,
+};
+
 static void store_ready(void *ctx, struct domain *domain)
 {
     struct dom0 *d = ctx;
@@ -223,6 +231,8 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
     d->log = log;
     d->time_source = time_source;
     d->tdf = (struct tdf){.num = (uint32_t)options->tdf_num, .den = (uint32_t)options->tdf_den};
+    d->store_work.gate.share = STORE_SHARE;
+    d->control_work.gate.share = CONTROL_SHARE;
     d->image.fd = -1;
     d->timer_fd = d->signal_fd = -1;
     raise_fd_limit(options);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct dom0;
+struct gated_work;
 
 /* Starts Dom0's clocks, timers and idle time-out, catches SIGTERM and SIGINT. Errors: -errno. */
 int dom0_wakeups_create(struct dom0 *d);
@@ -27,8 +28,8 @@ void dom0_wakeups_destroy(struct dom0 *d);
  */
 int dom0_wakeups_arm(struct dom0 *d, bool *is_near);
 
-/* The store has work that must wait for its gate to open: a sleeping poller will run by then. */
-void dom0_store_waits(struct dom0 *d, uint64_t now_ns);
+/* There is work that must wait for its gate to open: a sleeping poller will run by then. */
+void dom0_work_waits(struct dom0 *d, struct gated_work *work, uint64_t now_ns);
 
 /* Makes a sleeping poller run at this CLOCK_MONOTONIC time at the latest. Overrides what was armed.
  */

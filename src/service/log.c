@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,8 +38,11 @@ int log_open(const struct log_options *options, struct log **out)
     log->to_stderr = options->to_stderr;
     log->now_ns = options->now_ns != NULL ? options->now_ns : monotonic_ns;
     log->clock = options->clock;
-    if (snprintf(old, sizeof(old), "%s.old", options->path) < (int)sizeof(old))
-        rename(options->path, old); /* fails where there is none: then there is nothing to keep */
+    /* A log is kept; a device or a pipe that somebody named as one stays where it is. */
+    struct stat before;
+    if (lstat(options->path, &before) == 0 && S_ISREG(before.st_mode) &&
+        snprintf(old, sizeof(old), "%s.old", options->path) < (int)sizeof(old))
+        rename(options->path, old);
     log->fd = open(options->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (log->fd < 0) {
         const int rc = -errno;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store_gate: the store's share of Dom0's time. */
+/* work_gate: a share of Dom0's time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,26 +7,26 @@
 
 #include <cmocka.h>
 
-#include "service/store_gate.h"
+#include "service/work_gate.h"
 
-enum { WORK_NS = 4000 };
+enum { WORK_NS = 4000, SHARE = 50 };
 
 #define START_NS UINT64_C(1000000000)
 
 /* The store works whenever it may, from *now_ns on, beside rings that are always busy. */
-static uint64_t flood(struct store_gate *gate, uint64_t *now_ns, uint64_t duration_ns)
+static uint64_t flood(struct work_gate *gate, uint64_t *now_ns, uint64_t duration_ns)
 {
     const uint64_t end_ns = *now_ns + duration_ns;
     uint64_t worked_ns = 0;
     for (int i = 0; *now_ns < end_ns; i++) {
         uint64_t work_ns = (uint64_t)(i % 7 + 1) * 1000; /* dear and cheap requests */
-        store_gate_ring_busy(gate, *now_ns);
+        work_gate_ring_busy(gate, *now_ns);
         *now_ns += work_ns;
         worked_ns += work_ns;
-        store_gate_worked(gate, *now_ns, work_ns);
-        if (store_gate_closed(gate, *now_ns))
+        work_gate_worked(gate, *now_ns, work_ns);
+        if (work_gate_closed(gate, *now_ns))
             *now_ns = gate->closed_until_ns;
-        assert_false(store_gate_closed(gate, *now_ns));
+        assert_false(work_gate_closed(gate, *now_ns));
     }
     return worked_ns;
 }
@@ -34,13 +34,13 @@ static uint64_t flood(struct store_gate *gate, uint64_t *now_ns, uint64_t durati
 static void without_requests_on_rings_it_stays_open(void **state)
 {
     (void)state;
-    struct store_gate gate = {0};
-    assert_false(store_gate_closed(&gate, 0));
+    struct work_gate gate = {.share = SHARE};
+    assert_false(work_gate_closed(&gate, 0));
     uint64_t now_ns = START_NS;
     for (int i = 0; i < 1000; i++) {
-        assert_true(store_gate_rings_quiet(&gate, now_ns));
-        store_gate_worked(&gate, now_ns + WORK_NS, WORK_NS);
-        assert_false(store_gate_closed(&gate, now_ns)); /* a time read before the work, too */
+        assert_true(work_gate_rings_quiet(&gate, now_ns));
+        work_gate_worked(&gate, now_ns + WORK_NS, WORK_NS);
+        assert_false(work_gate_closed(&gate, now_ns)); /* a time read before the work, too */
         now_ns += WORK_NS;
     }
 }
@@ -48,11 +48,11 @@ static void without_requests_on_rings_it_stays_open(void **state)
 static void a_flood_beside_requests_has_its_share_of_the_time(void **state)
 {
     (void)state;
-    struct store_gate gate = {0};
+    struct work_gate gate = {.share = SHARE};
     uint64_t now_ns = START_NS;
-    (void)flood(&gate, &now_ns, 10 * (uint64_t)STORE_CREDIT_MAX_NS); /* spends what was there */
+    (void)flood(&gate, &now_ns, 10 * (uint64_t)WORK_CREDIT_MAX_NS); /* spends what was there */
     const uint64_t start_ns = now_ns, worked_ns = flood(&gate, &now_ns, 1000000000);
-    const uint64_t share_ns = (now_ns - start_ns) / STORE_SHARE;
+    const uint64_t share_ns = (now_ns - start_ns) / SHARE;
     assert_true(worked_ns >= share_ns - share_ns / 100 && worked_ns <= share_ns + share_ns / 100);
 }
 
@@ -60,14 +60,14 @@ static void a_flood_beside_requests_has_its_share_of_the_time(void **state)
 static void a_little_work_beside_requests_is_done_at_once(void **state)
 {
     (void)state;
-    struct store_gate gate = {0};
+    struct work_gate gate = {.share = SHARE};
     uint64_t now_ns = START_NS;
     for (int second = 0; second < 10; second++) {
-        for (int i = 0; i < STORE_CREDIT_MAX_NS / WORK_NS; i++) {
-            store_gate_ring_busy(&gate, now_ns);
+        for (int i = 0; i < WORK_CREDIT_MAX_NS / WORK_NS; i++) {
+            work_gate_ring_busy(&gate, now_ns);
             now_ns += WORK_NS;
-            store_gate_worked(&gate, now_ns, WORK_NS);
-            assert_false(store_gate_closed(&gate, now_ns));
+            work_gate_worked(&gate, now_ns, WORK_NS);
+            assert_false(work_gate_closed(&gate, now_ns));
         }
         now_ns += 1000000000;
     }
@@ -77,44 +77,44 @@ static void a_little_work_beside_requests_is_done_at_once(void **state)
 static void credit_is_bounded(void **state)
 {
     (void)state;
-    struct store_gate gate = {0};
+    struct work_gate gate = {.share = SHARE};
     uint64_t now_ns = START_NS;
     (void)flood(&gate, &now_ns, 1000000000);
     now_ns += UINT64_C(3600000000000);
     uint64_t worked_ns = 0;
-    while (!store_gate_closed(&gate, now_ns)) {
-        store_gate_ring_busy(&gate, now_ns);
+    while (!work_gate_closed(&gate, now_ns)) {
+        work_gate_ring_busy(&gate, now_ns);
         now_ns += WORK_NS;
         worked_ns += WORK_NS;
-        store_gate_worked(&gate, now_ns, WORK_NS);
+        work_gate_worked(&gate, now_ns, WORK_NS);
     }
-    assert_true(worked_ns <= 2 * STORE_CREDIT_MAX_NS);
+    assert_true(worked_ns <= 2 * WORK_CREDIT_MAX_NS);
 }
 
 static void rings_that_have_gone_quiet_hold_nothing_back(void **state)
 {
     (void)state;
-    struct store_gate gate = {0};
+    struct work_gate gate = {.share = SHARE};
     uint64_t now_ns = START_NS;
     (void)flood(&gate, &now_ns, 1000000000);
-    store_gate_ring_busy(&gate, now_ns);
-    assert_false(store_gate_rings_quiet(&gate, now_ns + STORE_RINGS_QUIET_NS - 1));
-    store_gate_worked(&gate, now_ns + STORE_RINGS_QUIET_NS - 1, STORE_CREDIT_MAX_NS);
-    assert_true(store_gate_closed(&gate, now_ns + STORE_RINGS_QUIET_NS));
-    now_ns = gate.closed_until_ns + STORE_RINGS_QUIET_NS;
-    assert_true(store_gate_rings_quiet(&gate, now_ns));
-    store_gate_worked(&gate, now_ns, 0);
-    assert_false(store_gate_closed(&gate, 0));
+    work_gate_ring_busy(&gate, now_ns);
+    assert_false(work_gate_rings_quiet(&gate, now_ns + WORK_RINGS_QUIET_NS - 1));
+    work_gate_worked(&gate, now_ns + WORK_RINGS_QUIET_NS - 1, WORK_CREDIT_MAX_NS);
+    assert_true(work_gate_closed(&gate, now_ns + WORK_RINGS_QUIET_NS));
+    now_ns = gate.closed_until_ns + WORK_RINGS_QUIET_NS;
+    assert_true(work_gate_rings_quiet(&gate, now_ns));
+    work_gate_worked(&gate, now_ns, 0);
+    assert_false(work_gate_closed(&gate, 0));
 }
 
 static void one_long_work_is_not_paid_for_ever(void **state)
 {
     (void)state;
-    struct store_gate gate = {0};
-    store_gate_ring_busy(&gate, START_NS);
-    store_gate_worked(&gate, START_NS, UINT64_C(10000000000));
-    assert_true(store_gate_closed(&gate, START_NS));
-    assert_true(gate.closed_until_ns <= START_NS + (uint64_t)STORE_DEBT_MAX_NS * STORE_SHARE);
+    struct work_gate gate = {.share = SHARE};
+    work_gate_ring_busy(&gate, START_NS);
+    work_gate_worked(&gate, START_NS, UINT64_C(10000000000));
+    assert_true(work_gate_closed(&gate, START_NS));
+    assert_true(gate.closed_until_ns <= START_NS + (uint64_t)WORK_DEBT_MAX_NS * SHARE);
 }
 
 int main(void)
