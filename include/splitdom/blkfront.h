@@ -33,7 +33,9 @@ struct blkfront_options {
     uint32_t depth;     /* requests in flight that the ring should hold; 0 = 32, at most 512. The
                          * service may allow smaller rings only: see blkfront_stats.ring_entries */
     uint32_t sectors_per_request; /* largest read that will be asked for; 0 = 8, at most 88 */
-    bool reconnect;            /* outlive a Dom0 restart: re-connect, re-issue what is unanswered */
+    /* Outlive a Dom0 restart: re-connect, re-issue what is unanswered. To begin with a service must
+     * be there; one that ends while we connect counts. */
+    bool reconnect;
     bool real_completion;      /* no completion in virtual time, also where Dom0 offers it */
     bool no_spin;              /* always sleep at once when an answer is not there yet */
     uint64_t tdf_num, tdf_den; /* time dilation factor num/den for this domain; 0/0 = 1 */

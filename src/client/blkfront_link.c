@@ -233,10 +233,24 @@ static void *follow(void *arg)
     }
 }
 
+/* The first time. A service that dies meanwhile was there: who wants to outlive it waits for the
+ * next one; but there must be one to begin with. */
+static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    int rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);
+    int left_ms = bf->options.reconnect && domu_error_is_death(rc) ? RELINK_PATIENCE_S * 1000 : 0;
+    while (rc < 0 && left_ms > 0) {
+        (void)pause_or_closing(bf);
+        left_ms -= RELINK_PAUSE_MS;
+        rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);
+    }
+    return rc;
+}
+
 int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
 {
     sigset_t all, before;
-    int rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);
+    int rc = link_first(bf, why, why_bytes);
     if (rc < 0)
         return rc;
     bf->page_order = bf->front.page_order;

@@ -99,6 +99,11 @@ static int connect_socket(struct domu *domu, const struct rundir *rundir, char *
     return rc;
 }
 
+bool domu_error_is_death(int error)
+{
+    return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
+}
+
 static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, char *why,
                          size_t why_bytes)
 {
@@ -109,8 +114,11 @@ static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, c
     int rc = call(domu, &request, &reply, fds, 2);
     if (rc < 0) {
         bool told = rc == reply.status && reply.reason[0] != '\0';
-        snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
-                 told ? reply.reason : strerror(-rc));
+        if (domu_error_is_death(rc))
+            snprintf(why, why_bytes, "Dom0 is gone: it ended before it had made a domain");
+        else
+            snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
+                     told ? reply.reason : strerror(-rc));
         return rc;
     }
     rc = segment_attach(fds[0], &domu->segment);

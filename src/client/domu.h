@@ -61,5 +61,7 @@ void domu_interrupt(struct domu *domu);
 int domu_move(struct domu *fresh, struct domu *old);
 
 bool domu_is_dead(const struct domu *domu);
+/* Does this error of domu_create, or of a wait on the store, say that Dom0 ended meanwhile? */
+bool domu_error_is_death(int error);
 
 #endif
