@@ -123,10 +123,11 @@ $(OUT)/bench/%: $(OUT)/bench/%.o $(LIBS)
 	$(say) LD $@
 	$(Q)$(call link_all)
 
+$(OUT)/fuzz/fuzz_integrity: $(patsubst %,$(OUT)/tools/integrity/%.o,compare input)
 $(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(call link_all,-fsanitize=fuzzer)
+	$(Q)$(call link_all,-fsanitize=fuzzer $(filter-out $<,$(filter %.o,$^)))
 
 # A harness is called by libFuzzer, which declares nothing.
 $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes

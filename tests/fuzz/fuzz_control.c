@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libFuzzer harness for dom0.sock: the input is a sequence of what peers do. Domains are only
+ * counted. After each step there is at most one domain a connection, and every packet has had its
+ * reply or ended its connection.
+ *
+ * One step: a byte (low 3 bits: what, high 5 bits: which peer), then what that needs:
+ *   0 connect   1 hang up   2 a good request: op, arg0   3 a packet of raw bytes: length, bytes
+ *   4 a good header, then raw bytes   5 create_domain fails from now on, or not any more
+ *   6 a good request with descriptors   7 Dom0 drops the peer's domain
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "service/control.h"
+
+enum { PEERS = 8, PEERS_MAX = 6, DOMAINS = 16, DOORBELL_FD = 1, RAW_MAX = 255 };
+
+struct domain {
+    bool lives;
+};
+
+struct world {
+    char dir[64], socket[96], log_path[96];
+    struct poller *poller;
+    struct log *log;
+    struct control *control;
+    struct domain domains[DOMAINS];
+    uint32_t created, ended, stops;
+    bool refuses;
+    int peer[PEERS];
+};
+
+struct input {
+    const uint8_t *data;
+    size_t left;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static uint8_t take(struct input *in)
+{
+    if (in->left == 0)
+        return 0;
+    in->left--;
+    return *in->data++;
+}
+
+static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
+                         int *segment_fd, char *why, size_t why_bytes)
+{
+    struct world *w = ctx;
+    (void)request;
+    for (uint32_t i = 0; i < DOMAINS && !w->refuses; i++) {
+        if (w->domains[i].lives)
+            continue;
+        *segment_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        require(*segment_fd >= 0);
+        w->domains[i].lives = true;
+        w->created++;
+        *out = &w->domains[i];
+        return 0;
+    }
+    snprintf(why, why_bytes, "no");
+    return -EAGAIN;
+}
+
+static void end_domain(void *ctx, struct domain *domain)
+{
+    struct world *w = ctx;
+    require(domain->lives);
+    domain->lives = false;
+    w->ended++;
+}
+
+static int doorbell_fd(const struct domain *domain)
+{
+    require(domain->lives);
+    return DOORBELL_FD;
+}
+
+static uint32_t domid(const struct domain *domain)
+{
+    require(domain->lives);
+    return 1;
+}
+
+static int alloc_port(struct domain *domain, uint32_t vcpu)
+{
+    require(domain->lives);
+    return vcpu < 2 ? 7 : -EINVAL;
+}
+
+static int close_port(struct domain *domain, uint32_t port)
+{
+    require(domain->lives);
+    return port == 7 ? 0 : -EINVAL;
+}
+
+static int status(void *ctx, uint32_t *bytes)
+{
+    (void)ctx;
+    *bytes = 0;
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void stop(void *ctx)
+{
+    struct world *w = ctx;
+    w->stops++;
+}
+
+static const struct control_ops ops = {.create_domain = create_domain,
+                                       .end_domain = end_domain,
+                                       .doorbell_fd = doorbell_fd,
+                                       .domid = domid,
+                                       .alloc_port = alloc_port,
+                                       .close_port = close_port,
+                                       .status = status,
+                                       .stop = stop};
+
+/* Reads the replies of all peers: each is whole, and what it carries is closed. */
+static void read_replies(struct world *w)
+{
+    for (int i = 0; i < PEERS; i++) {
+        struct control_reply reply;
+        union {
+            char bytes[CMSG_SPACE(4 * sizeof(int))];
+            struct cmsghdr align;
+        } control;
+        struct iovec iov = {.iov_base = &reply, .iov_len = sizeof(reply)};
+        struct msghdr message = {.msg_iov = &iov,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = sizeof(control.bytes)};
+        ssize_t n;
+        while (w->peer[i] >= 0 &&
+               (n = recvmsg(w->peer[i], &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)) > 0) {
+            require(n == (ssize_t)sizeof(reply) && reply.magic == CONTROL_MAGIC);
+            require(memchr(reply.reason, '\0', sizeof(reply.reason)) != NULL);
+            struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+            require(header == NULL || reply.status == 0);
+            for (size_t k = 0; header != NULL && k < (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                 k++) {
+                int fd;
+                memcpy(&fd, CMSG_DATA(header) + k * sizeof(int), sizeof(fd));
+                close(fd);
+            }
+            message.msg_controllen = sizeof(control.bytes);
+        }
+    }
+}
+
+static void run(struct world *w)
+{
+    uint32_t live = 0, peers = 0;
+    do
+        require(poller_run(w->poller, false) >= 0);
+    while (control_run(w->control));
+    require(!control_has_news(w->control));
+    read_replies(w);
+    for (uint32_t i = 0; i < DOMAINS; i++)
+        live += w->domains[i].lives;
+    for (int i = 0; i < PEERS; i++)
+        peers += w->peer[i] >= 0;
+    require(w->created - w->ended == live);
+    require(live <= peers && live <= PEERS_MAX);
+}
+
+static void dial(struct world *w, int peer)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (w->peer[peer] >= 0)
+        return;
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", w->socket);
+    w->peer[peer] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    require(w->peer[peer] >= 0);
+    require(connect(w->peer[peer], (struct sockaddr *)&address, sizeof(address)) == 0);
+}
+
+static void hang_up(struct world *w, int peer)
+{
+    if (w->peer[peer] >= 0)
+        close(w->peer[peer]);
+    w->peer[peer] = -1;
+}
+
+/* fd: -1, or one that goes along. */
+static void tell(struct world *w, int peer, const void *bytes, size_t byte_count, int fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec iov = {.iov_base = (void *)bytes, .iov_len = byte_count};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (w->peer[peer] < 0)
+        return;
+    if (fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    }
+    (void)sendmsg(w->peer[peer], &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static struct control_request good_request(struct input *in)
+{
+    static const uint32_t op[] = {CONTROL_CREATE_DOMAIN,
+                                  CONTROL_EVTCHN_ALLOC_UNBOUND,
+                                  CONTROL_EVTCHN_CLOSE,
+                                  CONTROL_STATUS,
+                                  CONTROL_STOP,
+                                  99,
+                                  0,
+                                  UINT32_MAX};
+    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
+    request.op = op[take(in) % 8];
+    request.arg0 = take(in);
+    return request;
+}
+
+static void raw(struct world *w, struct input *in, int peer, bool header)
+{
+    uint8_t bytes[sizeof(struct control_request) + RAW_MAX];
+    const struct control_request good = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
+    size_t used = header ? 2 * sizeof(uint32_t) : 0, count = take(in);
+    memcpy(bytes, &good, used);
+    for (size_t i = 0; i < count; i++)
+        bytes[used++] = take(in);
+    tell(w, peer, bytes, used, -1);
+}
+
+static void drop_one(struct world *w, int which)
+{
+    struct domain *domain = &w->domains[which % DOMAINS];
+    if (domain->lives)
+        control_drop_domain(w->control, domain);
+}
+
+static void step(struct world *w, struct input *in)
+{
+    const uint8_t what = take(in);
+    const int peer = (what >> 3) % PEERS;
+    struct control_request request;
+    switch (what & 7) {
+    case 0:
+        dial(w, peer);
+        break;
+    case 1:
+        hang_up(w, peer);
+        break;
+    case 2:
+        request = good_request(in);
+        tell(w, peer, &request, sizeof(request), -1);
+        break;
+    case 3:
+    case 4:
+        raw(w, in, peer, (what & 7) == 4);
+        break;
+    case 5:
+        w->refuses = !w->refuses;
+        break;
+    case 6:
+        request = good_request(in);
+        tell(w, peer, &request, sizeof(request), 0);
+        break;
+    default:
+        drop_one(w, what >> 3);
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct world w = {.created = 0};
+    struct input in = {.data = data, .left = size};
+    memset(w.peer, -1, sizeof(w.peer));
+    snprintf(w.dir, sizeof(w.dir), "/tmp/splitdom-fuzz-XXXXXX");
+    require(mkdtemp(w.dir) != NULL);
+    snprintf(w.socket, sizeof(w.socket), "%s/s", w.dir);
+    snprintf(w.log_path, sizeof(w.log_path), "%s/log", w.dir);
+    require(log_open(&(struct log_options){.path = w.log_path}, &w.log) == 0);
+    require(poller_create(POLLER_EPOLL, &w.poller) == 0);
+    require(control_create(w.socket, w.poller, w.log, PEERS_MAX, &ops, &w, &w.control) == 0);
+    while (in.left > 0) {
+        step(&w, &in);
+        if ((in.left & 3) != 0) /* else several steps meet in one turn */
+            run(&w);
+    }
+    run(&w);
+    for (int i = 0; i < PEERS; i++)
+        hang_up(&w, i);
+    run(&w);
+    require(w.created == w.ended);
+    control_destroy(w.control);
+    poller_destroy(w.poller);
+    log_close(w.log);
+    require(unlink(w.log_path) == 0);
+    require(rmdir(w.dir) == 0);
+    return 0;
+}
