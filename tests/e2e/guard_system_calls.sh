@@ -32,24 +32,35 @@ count_calls() { # REQUESTS CLIENT-OPTIONS...
 }
 cleanup_fn stop_leftover
 
+# committed NAME: the figure, in thousandths of a call per request
+committed() { sed -n "s/^calls $1 //p" "$figures"; }
+too_many() { [ $(($2 * 100)) -gt $(($(committed "$1") * 110)) ]; }
+
 wrong=''
-# The figures are thousandths of a call per request.
 compare() { # NAME NOW
-    local want
-    want=$(sed -n "s/^calls $1 //p" "$figures")
-    echo "calls $1 $2 (committed: ${want:-none})"
-    [ -n "$want" ] || die "no figure for '$1' in tests/e2e/guard.figures"
-    [ $(($2 * 100)) -le $((want * 110)) ] || wrong="$wrong $1: $2 thousandths of a call per request instead of $want;"
+    [ -n "$(committed "$1")" ] || die "no figure for '$1' in tests/e2e/guard.figures"
+    echo "calls $1 $2 (committed: $(committed "$1"))"
+    ! too_many "$1" "$2" || wrong="$wrong $1: $2 thousandths of a call per request instead of $(committed "$1");"
 }
 
-workload() { # NAME OPTIONS...: two lengths, so that connecting is not counted
-    local name=$1 client_less dom0_less
+# Two lengths, so that connecting is not counted. How often a side sleeps depends on how long strace and
+# the scheduler keep the other: the least of a few tries is the code's doing.
+workload() { # NAME OPTIONS...
+    local name=$1 try client_less dom0_less client_least=1000000 dom0_least=1000000 now
     shift
-    count_calls 1000 "$@"
-    client_less=$client_calls dom0_less=$dom0_calls
-    count_calls 5000 "$@"
-    compare "$name client" $(((client_calls - client_less) * 1000 / 4000))
-    compare "$name dom0" $(((dom0_calls - dom0_less) * 1000 / 4000))
+    for try in 1 2 3 4 5; do
+        count_calls 1000 "$@"
+        client_less=$client_calls dom0_less=$dom0_calls
+        count_calls 5000 "$@"
+        now=$(((client_calls - client_less) * 1000 / 4000))
+        [ $now -ge $client_least ] || client_least=$now
+        now=$(((dom0_calls - dom0_less) * 1000 / 4000))
+        [ $now -ge $dom0_least ] || dom0_least=$now
+        too_many "$name client" $client_least || too_many "$name dom0" $dom0_least || break
+    done
+    echo "$name: $try tries"
+    compare "$name client" $client_least
+    compare "$name dom0" $dom0_least
 }
 
 workload blocking
