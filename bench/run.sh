@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The benchmarks: bench/run.sh [SECTION...]; without one, all of them, in this order:
 #   blocking async cached ring cpu scale fairness cache store nbd disturb tdf
+# and, only when named, effects: what each idea of the code is worth.
 # Build first: `make bench` does, or `make all bench-programs`.
 #
 # Environment:
@@ -19,7 +20,7 @@ sections=("$@")
 [ $# -gt 0 ] || read -ra sections <<<"$all_sections"
 for section in "${sections[@]}"; do
     [ -e "$TOP/bench/sections/$section.sh" ] || {
-        echo "bench: no section $section (there are: $all_sections)" >&2
+        echo "bench: no section $section (there are: $all_sections effects)" >&2
         exit 2
     }
 done

@@ -36,6 +36,7 @@ xenstore-ls:xenstore-utils:store tests with real clients
 clang:clang:second compiler, fuzzing
 compiler-rt:COMPILER_RT:fuzzing
 clang-format:clang-format:lint
+patch:patch:lint and benchmarks
 strace:strace:end-to-end tests
 spin:spin:the model of the sleep protocol
 valgrind:valgrind:make check-long

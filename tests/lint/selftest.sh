@@ -134,6 +134,8 @@ printf '#!/bin/bash\n' | put tests/bad.sh;                           expect shel
 c src/ring/bad.c 'int f(void); ';                                    expect blanks src/ring/bad.c:2
 c src/ring/bad.c $'\tint x;';                                        expect blanks src/ring/bad.c:2
 printf 'no end' | put README.md;                                     expect blanks README.md:1
+printf 'what: x\nloads: y\n--- src/ring/good.c\n+++ src/ring/good.c\n@@ -2 +2 @@\n-int gone;\n+int x;\n' |
+    put bench/ablations/bad.patch;                                   expect ablations bench/ablations/bad.patch:1
 
 [ $failures = 0 ] && echo "all rules find their faults"
 [ $failures = 0 ]
