@@ -111,11 +111,11 @@ set xrange [20:120]
 set grid
 set key bottom right
 plot "$data.one" using (\$2/1000):1 with lines linewidth 6 linecolor "#bbccee" title "TDF 1", \
-     "$data.k2" using (\$2/1000):1 with lines linewidth 2 title "TDF 2", \
-     "$data.k10" using (\$2/1000):1 with lines linewidth 2 title "TDF 10", \
-     "$data.k100" using (\$2/1000):1 with lines linewidth 2 title "TDF 100", \
-     "$data.wrong" using (\$2/1000):1 with lines dashtype 2 title "control: 2 % too slow", \
-     "$data.unstamped" using (\$2/1000):1 with lines dashtype 3 linewidth 2 title "control: not stamped"
+     "$data.k2" using (\$2/1000):1 with lines linewidth 4 linecolor "#44aa99" title "TDF 2", \
+     "$data.k10" using (\$2/1000):1 with lines linewidth 2 linecolor "#332288" title "TDF 10", \
+     "$data.k100" using (\$2/1000):1 with lines linewidth 1 linecolor "#000000" title "TDF 100", \
+     "$data.wrong" using (\$2/1000):1 with lines dashtype 2 linewidth 2 linecolor "#cc3311" title "control: 2 % too slow", \
+     "$data.unstamped" using (\$2/1000):1 with lines dashtype 3 linewidth 3 linecolor "#ee7733" title "control: not stamped"
 END
     for one in other k2 k10 k100; do arm p $one >"$data.$one"; done
     draw tdf_p <<END
@@ -127,10 +127,10 @@ set yrange [0:1]
 set grid
 set key top left
 plot x with lines linecolor "#999999" notitle, \
-     "$data.other" using 1:2 with points pointtype 7 title "A/A", \
-     "$data.k2" using 1:2 with points pointtype 4 title "TDF 2", \
-     "$data.k10" using 1:2 with points pointtype 6 title "TDF 10", \
-     "$data.k100" using 1:2 with points pointtype 8 title "TDF 100"
+     "$data.other" using 1:2 with points pointtype 7 linecolor "#999999" title "A/A", \
+     "$data.k2" using 1:2 with points pointtype 4 linecolor "#44aa99" title "TDF 2", \
+     "$data.k10" using 1:2 with points pointtype 6 linecolor "#332288" title "TDF 10", \
+     "$data.k100" using 1:2 with points pointtype 8 linecolor "#cc3311" title "TDF 100"
 END
     rm -f "$data".*
 fi
