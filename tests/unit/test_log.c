@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -173,6 +174,24 @@ static void a_failed_open_says_why(void **state)
     log_close(NULL);
 }
 
+/* A device or a pipe is nobody's to rename. */
+static void what_is_no_file_stays_where_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct stat st;
+    log_close(f->log);
+    f->log = NULL;
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(mkfifo(f->path, 0600), 0);
+    int reader = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    assert_int_equal(open_log(f), 0);
+    assert_int_equal(lstat(f->path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(access(f->old, F_OK), -1);
+    close(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_source_has_an_allowance, setup, teardown),
         cmocka_unit_test_setup_teardown(the_next_period_tells_what_was_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(the_previous_run_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_file_stays_where_it_is, setup, teardown),
         cmocka_unit_test(a_failed_open_says_why),
     };
 
