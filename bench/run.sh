@@ -7,7 +7,8 @@
 # Environment:
 #   QUICK=1         all in about two minutes (three short rounds) instead of ten
 #   ROUNDS, CELL_S  rounds, and seconds that a row runs in each
-#   BENCH_IMAGE     the image, of 500 MiB at least (default: build/images/bench.img, made if missing)
+#   BENCH_IMAGE     the image (default: build/images/bench.img, made if missing)
+#   BENCH_IMAGE_MIB its size at least, and how much of it the rivals read (default: 500)
 #   BENCH_RESULTS   where the results go (default: bench/results)
 #
 # Results: SECTION.csv (every measurement), SECTION.md (medians, goals), machine.md, plots.

@@ -30,7 +30,8 @@ struct blkfront;
 struct blkfront_options {
     const char *rundir; /* NULL: SPLITDOM_RUNDIR, else the default of the user */
     const char *name;   /* NULL: SPLITDOM_NAME, else "default" */
-    uint32_t depth;     /* requests in flight that the ring must hold; 0 = 32, at most 512 */
+    uint32_t depth;     /* requests in flight that the ring should hold; 0 = 32, at most 512. The
+                         * service may allow smaller rings only: see blkfront_stats.ring_entries */
     uint32_t sectors_per_request; /* largest read that will be asked for; 0 = 8, at most 88 */
     bool reconnect;            /* outlive a Dom0 restart: re-connect, re-issue what is unanswered */
     bool real_completion;      /* no completion in virtual time, also where Dom0 offers it */

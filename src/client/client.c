@@ -85,6 +85,21 @@ static int open_outputs(struct client *client)
     return 0;
 }
 
+/* A service may allow smaller rings than we asked for (its --max-ring-page-order). */
+static void fit_depth(struct client *client)
+{
+    struct blkfront_stats stats;
+
+    blkfront_stats(client->bf, &stats);
+    if (client->options.depth <= stats.ring_entries)
+        return;
+    fprintf(stderr,
+            "client: the service's rings hold %" PRIu32 " requests: --depth is %" PRIu32
+            " instead of %" PRIu32 "\n",
+            stats.ring_entries, stats.ring_entries, client->options.depth);
+    client->options.depth = stats.ring_entries;
+}
+
 static int connect_disk(struct client *client)
 {
     const struct client_options *o = &client->options;
@@ -119,6 +134,7 @@ static int connect_disk(struct client *client)
                 g->first_sector, g->last_sector);
         return -1;
     }
+    fit_depth(client);
     return 0;
 }
 

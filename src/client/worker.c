@@ -2,6 +2,7 @@
 #include "client/worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
 enum { REAP_MAX = 32 };
@@ -192,8 +193,29 @@ static void run_asynchronous(struct worker *worker)
     }
 }
 
+/*
+ * Threads that are answered together wake each other in turn (blkfront_wait.c). If each one that
+ * wakes takes the CPU from the one that woke it, or from Dom0, all of them have run before Dom0
+ * gets to hand the first of their next requests to the disk, which idles until then. SCHED_BATCH
+ * takes that right from a thread, and nothing else. A single thread must have it: it is all that
+ * Dom0 could wait for. With many, the disk has enough to do anyway.
+ */
+static void yield_to_others(const struct worker *worker)
+{
+    enum { THREADS_MIN = 3, THREADS_MAX = 32 };
+    const struct sched_param none = {0};
+    struct sched_param param;
+    int policy;
+
+    if (worker->shared->thread_count < THREADS_MIN || worker->shared->thread_count > THREADS_MAX)
+        return;
+    if (pthread_getschedparam(pthread_self(), &policy, &param) == 0 && policy == SCHED_OTHER)
+        (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none); /* a matter of speed */
+}
+
 void worker_run(struct worker *worker)
 {
+    yield_to_others(worker);
     if (worker->shared->depth > 0)
         run_asynchronous(worker);
     else

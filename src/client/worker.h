@@ -27,8 +27,9 @@ struct worker_shared {
     struct recorder *recorder; /* NULL: nothing is recorded */
     struct latency_dump *dump; /* NULL: no dump */
     uint32_t sectors_per_request;
-    uint32_t depth;       /* 0: blocking */
-    uint64_t deadline_ns; /* domain's clock: whoever sees it passed ends; UINT64_MAX: never */
+    uint32_t depth;        /* 0: blocking */
+    uint32_t thread_count; /* of the run */
+    uint64_t deadline_ns;  /* domain's clock: whoever sees it passed ends; UINT64_MAX: never */
     struct stopwatch watch;
     struct read_failures failures;
     atomic_bool stop; /* set by anybody: no thread starts another read */

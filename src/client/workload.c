@@ -169,6 +169,7 @@ int workload_start(const struct workload_plan *plan, struct workload **out)
     workload->shared.dump = plan->dump;
     workload->shared.sectors_per_request = plan->sectors_per_request;
     workload->shared.depth = plan->depth;
+    workload->shared.thread_count = plan->thread_count;
     workload->thread_count = plan->thread_count;
     workload->duration_ns = plan->duration_ns;
     stopwatch_init(&workload->shared.watch, domain_now_ns, plan->bf);

@@ -17,15 +17,25 @@ enum {
     DRAIN_PATIENCE_NS = 2000000000, /* for reads at the disk, when stopping */
 };
 
-static uint64_t monotonic_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(clock, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Serves the store for a bounded share of a turn. True: more waits. */
-static bool run_store(struct dom0 *d)
+static uint64_t monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+static bool store_waits(const struct dom0 *d)
+{
+    return d->store_pending != NULL || store_socket_has_news(d->store_socket) ||
+           !xs_server_idle(d->store);
+}
+
+static bool serve_store(struct dom0 *d)
 {
     struct domain *pending = d->store_pending;
     d->store_pending = NULL;
@@ -44,11 +54,33 @@ static bool run_store(struct dom0 *d)
     return more || d->store_pending != NULL;
 }
 
+/* Serves the store for a bounded share of a turn, and of the time. True: more waits, now. */
+static bool run_store(struct dom0 *d, uint64_t now_ns)
+{
+    if (!store_waits(d))
+        return false;
+    if (store_gate_closed(&d->store_gate, now_ns)) {
+        dom0_store_waits(d, now_ns);
+        return false;
+    }
+    if (store_gate_rings_quiet(&d->store_gate, now_ns)) {
+        bool more = serve_store(d);
+        store_gate_worked(&d->store_gate, now_ns, 0);
+        return more;
+    }
+    uint64_t before_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    bool more = serve_store(d);
+    uint64_t work_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
+    store_gate_worked(&d->store_gate, monotonic_ns(), work_ns);
+    return more;
+}
+
 static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
 {
     uint32_t taken = ring_loop_turn(&d->ring_loop, now_ns);
     if (taken > 0) {
         d->requests += taken;
+        store_gate_ring_busy(&d->store_gate, now_ns);
         d->last_request_ns = tdf_clock_now_ns(&d->clock);
     }
     return taken;
@@ -75,6 +107,8 @@ static uint64_t turn_time(struct dom0 *d, bool something_happened)
         d->turns_since_reading = 0;
         d->now_ns = monotonic_ns();
         dom0_reanchor_clocks(d, d->now_ns);
+        const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+        placement_review(&d->placement, d->now_ns, disk->hits + disk->misses, disk->disk_reads);
     }
     return d->now_ns;
 }
@@ -98,7 +132,7 @@ bool dom0_turn(struct dom0 *d)
     for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++) {
         work = run_rings(d, now_ns);
         work += disk_queue_dispatch(d->disk_queue, now_ns);
-        work += run_store(d);
+        work += run_store(d, now_ns);
     }
     bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
     if (!fault_guard_any()) /* asked after everything that touches the domains' memory */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "service/placement.h"
+
 struct dom0_options dom0_options_default(void)
 {
     return (struct dom0_options){
@@ -16,7 +18,7 @@ struct dom0_options dom0_options_default(void)
         .tdf_den = 1,
         .scale_num = 1,
         .scale_den = 1,
-        .cpu = -1,
+        .cpu = PLACEMENT_AUTO,
         .depth = 64,
         .depth_isolated = 16,
         .max_domains = 1024,

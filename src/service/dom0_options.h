@@ -37,7 +37,7 @@ struct dom0_options {
     uint64_t idle_timeout_ns;      /* Dom0's clock without a request until it ends; 0: never */
     uint64_t tdf_num, tdf_den;     /* time dilation of Dom0's own clock */
     uint64_t scale_num, scale_den; /* --disk-scale: what new domains' disks start with; >= 1 */
-    int cpu;                       /* to run on, or -1: any */
+    int cpu;                       /* to run on, or PLACEMENT_AUTO, PLACEMENT_ANY */
     uint32_t depth;                /* reads in flight at the disk */
     uint32_t depth_isolated;       /* the same while more than one domain is active; <= depth */
     uint32_t max_domains;

@@ -12,7 +12,9 @@
 #include "service/control.h"
 #include "service/dom0.h"
 #include "service/domain.h"
+#include "service/placement.h"
 #include "service/ring_loop.h"
+#include "service/store_gate.h"
 #include "service/store_socket.h"
 #include "tdf/timer.h"
 
@@ -29,12 +31,15 @@ struct dom0 {
     struct store_socket *store_socket;
     struct control *control;
     struct ring_loop ring_loop;
+    struct placement placement;
     struct domain_host host;
 
     struct domain **domains; /* by domid; domid 0 is ourselves */
     uint32_t domain_count;
     domid_t domid_last;           /* domids are reused as late as possible */
     struct domain *store_pending; /* domains whose store ring is to be pumped */
+    struct store_gate store_gate;
+    struct timer store_opens; /* set while the store has work and must not do it yet */
     uint64_t domains_created;
     struct log_limit domain_log_limit; /* coming and going costs a process nothing */
     struct log_limit device_log_limit; /* nor do states and storms */

@@ -2,7 +2,6 @@
 #include "service/dom0_setup.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,14 +31,19 @@ static void raise_fd_limit(const struct dom0_options *options)
     }
 }
 
-static int pin_to_cpu(int cpu)
+/* Where there is no disk, or one with threads of its own, no interrupt of its is ours. */
+static int place(struct dom0 *d)
 {
-    if (cpu < 0)
-        return 0;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((size_t)cpu, &set);
-    return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+    int cpu = d->options->cpu;
+    if (cpu == PLACEMENT_AUTO && strcmp(d->engine_name, disk_uring_ops.name) != 0)
+        cpu = PLACEMENT_ANY;
+    int rc = placement_init(&d->placement, cpu, &d->image);
+    if (d->placement.home >= 0)
+        log_line(d->log,
+                 "reads complete on CPU %d (interrupt %u): Dom0 stays there while it waits for "
+                 "the disk",
+                 d->placement.home, d->placement.irq);
+    return rc;
 }
 
 static const struct disk_ops *engine_ops(enum dom0_engine engine)
@@ -180,7 +184,7 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
     if (rc < 0)
         return rc;
     const char *step = "pin Dom0 to its CPU";
-    rc = pin_to_cpu(options->cpu);
+    rc = place(d);
     if (rc == 0) {
         step = "create the store";
         rc = xs_server_create(NULL, &d->store);

@@ -49,6 +49,21 @@ static void on_idle(struct timer *timer, void *opaque)
     }
 }
 
+/* Nothing to do but to wake up: the turn looks at the gate. */
+static void on_store_opens(struct timer *timer, void *opaque)
+{
+    (void)timer;
+    (void)opaque;
+}
+
+void dom0_store_waits(struct dom0 *d, uint64_t now_ns)
+{
+    if (d->store_opens.state != TIMER_STOPPED)
+        return;
+    uint64_t rest_ns = d->store_gate.closed_until_ns - now_ns;
+    timer_set(&d->store_opens, tdf_clock_now_ns(&d->hold_clock) + rest_ns);
+}
+
 static int start_clocks(struct dom0 *d)
 {
     if (d->time_source == NULL) {
@@ -64,6 +79,7 @@ static int start_clocks(struct dom0 *d)
     timers_add_clock(&d->timers, &d->own_time, &d->clock);
     timers_add_clock(&d->timers, &d->hold_time, &d->hold_clock);
     d->started_ns = d->last_request_ns = tdf_clock_now_ns(&d->clock);
+    timer_init(&d->store_opens, &d->hold_time, on_store_opens, d);
     timer_init(&d->idle, &d->own_time, on_idle, d);
     uint64_t end_ns = idle_end_ns(d->last_request_ns, d->options->idle_timeout_ns);
     if (end_ns != IDLE_NEVER)

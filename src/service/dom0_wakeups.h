@@ -23,6 +23,9 @@ void dom0_wakeups_destroy(struct dom0 *d);
 /* Before a sleep: sets the timerfd to the first deadline of d->timers. Errors: -errno. */
 int dom0_wakeups_arm(struct dom0 *d);
 
+/* The store has work that must wait for its gate to open: a sleeping poller will run by then. */
+void dom0_store_waits(struct dom0 *d, uint64_t now_ns);
+
 /* Makes a sleeping poller run at this CLOCK_MONOTONIC time at the latest. Overrides what was armed.
  */
 void dom0_wake_at(struct dom0 *d, uint64_t deadline_ns);

@@ -9,12 +9,12 @@
 #include <string.h>
 
 #include "service/cache.h"
+#include "service/placement.h"
 #include "service/sched.h"
 #include "splitdom/tdf.h"
 #include "xenstore/decimal.h"
 
 enum {
-    CPU_MAX = 4095,
     DOMID_MAX = 0x7fef, /* DOMID_FIRST_RESERVED - 1 */
     IDLE_TIMEOUT_S_MAX = 1000000000,
 };
@@ -117,7 +117,7 @@ const char *service_options_usage(void)
            "    --idle-timeout S      end after S s without a request (default 300; 0: never)\n"
            "    --tdf K               time dilation of Dom0's clock: 10, 2.5, 1/100\n"
            "    --disk-scale S        domains' disks S times as slow, from 1 (default)\n"
-           "    --cpu N               run on this CPU only\n"
+           "    --cpu N|any|auto      where Dom0 runs (auto: where the disk interrupts)\n"
            "    --depth N             reads in flight, 1..128 (default 64)\n"
            "    --depth-isolated N    the same while a light domain runs beside a busy one "
            "(default 6)\n"
@@ -220,15 +220,11 @@ static int idle_timeout(const struct complaint *complaint, const char *text, uin
 static int apply_limit(int id, const char *text, struct dom0_options *d,
                        const struct complaint *complaint)
 {
-    uint64_t value;
-    int rc;
-
     switch (id) {
     case OPTION_CPU:
-        rc = number(complaint, "--cpu", text, 0, CPU_MAX, &value);
-        if (rc == 0)
-            d->cpu = (int)value;
-        return rc;
+        if (placement_parse(text, &d->cpu) == 0)
+            return 0;
+        return refuse(complaint, "--cpu must be auto, any or a CPU's number, not '%s'", text);
     case OPTION_DEPTH:
         return number_u32(complaint, "--depth", text, 1, DOM0_DEPTH_MAX, &d->depth);
     case OPTION_DEPTH_ISOLATED:

@@ -12,7 +12,7 @@
 
 #include "xenstore/xs_conn.h"
 
-enum { READ_CHUNK = 8192, LISTEN_BACKLOG = 16 };
+enum { READ_CHUNK = 8192, LISTEN_BACKLOG = 16, ACCEPTS_PER_PUMP = 16 };
 
 struct store_peer {
     struct store_socket *owner;
@@ -34,15 +34,18 @@ struct store_socket {
     struct store_peer *peers;
     uint32_t peer_count;
     uint32_t peers_max;
-    bool pump_needed;
-    bool accept_failed; /* a connection may wait that no edge will tell of again */
+    bool news;          /* something has happened since the last pump */
+    bool pump_needed;   /* the same, or input has been left because there was no room for it */
+    bool accept_needed; /* a connection waits, or may wait */
+    bool accept_failed; /* it could not be taken: no edge will tell of it again */
+    struct log_limit log_limit;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
 static void on_ready(void *ctx)
 {
     struct store_peer *peer = ctx;
-    peer->owner->pump_needed = true;
+    peer->owner->pump_needed = peer->owner->news = true;
 }
 
 static const struct xs_conn_ops peer_ops = {.output_ready = on_ready, .work_ready = on_ready};
@@ -52,7 +55,7 @@ static void on_peer(void *ctx, uint32_t revents)
     struct store_peer *peer = ctx;
     peer->readable |= (revents & (POLLIN | POLLHUP | POLLERR)) != 0;
     peer->writable |= (revents & (POLLOUT | POLLERR)) != 0;
-    peer->owner->pump_needed = true;
+    peer->owner->pump_needed = peer->owner->news = true;
 }
 
 static void close_peer(struct store_socket *ss, struct store_peer *peer)
@@ -86,45 +89,53 @@ static int add_peer(struct store_socket *ss, int fd)
     }
     peer->next = ss->peers;
     ss->peers = peer;
-    ss->pump_needed = true;
+    ss->pump_needed = ss->news = true;
     return 0;
 }
 
-/* Takes every connection that waits. Out of descriptors or memory, it is left to
- * store_socket_accept_again: the edge that told of it is gone. */
-static void accept_all(struct store_socket *ss)
+/*
+ * Takes connections that wait, a bounded number: making and dropping them costs a peer little, so
+ * it is a part of the store's work like any other. Out of descriptors or memory, they are left to
+ * store_socket_accept_again: the edge that told of them is gone.
+ */
+static void accept_some(struct store_socket *ss)
 {
-    for (;;) {
+    for (int i = 0; i < ACCEPTS_PER_PUMP; i++) {
         int fd = accept4(ss->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
         if (fd < 0) {
             bool failed = errno != EAGAIN;
             if (failed && !ss->accept_failed)
-                log_line(ss->log, "xenstore.sock: accept: %s: trying again", strerror(errno));
+                log_limited(ss->log, &ss->log_limit, "xenstore.sock: accept: %s: trying again",
+                            strerror(errno));
             ss->accept_failed = failed;
+            ss->accept_needed = false;
             return;
         }
         if (ss->peer_count >= ss->peers_max) {
-            log_line(ss->log, "xenstore.sock: %u connections are open: one more refused",
-                     ss->peer_count);
+            log_limited(ss->log, &ss->log_limit,
+                        "xenstore.sock: %u connections are open: one more refused", ss->peer_count);
             close(fd);
         } else if (add_peer(ss, fd) < 0) {
-            log_line(ss->log, "xenstore.sock: out of memory: a connection refused");
+            log_limited(ss->log, &ss->log_limit,
+                        "xenstore.sock: out of memory: a connection refused");
         }
     }
+    ss->news = ss->pump_needed = true; /* there may be more */
 }
 
 static void on_listen(void *ctx, uint32_t revents)
 {
+    struct store_socket *ss = ctx;
     (void)revents;
-    accept_all(ctx);
+    ss->accept_needed = ss->news = ss->pump_needed = true;
 }
 
 void store_socket_accept_again(struct store_socket *ss)
 {
     if (ss->accept_failed)
-        accept_all(ss);
+        ss->accept_needed = ss->news = ss->pump_needed = true;
 }
 
 static void pump_input(struct store_peer *peer)
@@ -157,12 +168,17 @@ static void pump_output(struct store_peer *peer)
     }
 }
 
+bool store_socket_has_news(const struct store_socket *ss)
+{
+    return ss->news;
+}
+
 bool store_socket_pump(struct store_socket *ss)
 {
     bool waiting = false;
     if (!ss->pump_needed)
         return false;
-    ss->pump_needed = false;
+    ss->pump_needed = ss->news = false;
     for (struct store_peer **link = &ss->peers; *link != NULL;) {
         struct store_peer *peer = *link;
         pump_input(peer);
@@ -178,7 +194,9 @@ bool store_socket_pump(struct store_socket *ss)
         link = &peer->next;
     }
     ss->pump_needed |= waiting;
-    return waiting && !xs_server_idle(ss->store);
+    if (ss->accept_needed) /* now that those who have gone are no longer counted */
+        accept_some(ss);
+    return ss->news || (waiting && !xs_server_idle(ss->store));
 }
 
 static int bind_listener(struct store_socket *ss)

@@ -23,13 +23,17 @@ int store_socket_create(const char *path, struct poller *poller, struct xs_serve
 /* Closes everything and removes the socket. NULL allowed. */
 void store_socket_destroy(struct store_socket *ss);
 
-/* Takes connections that had to wait because descriptors or memory had run out. Call it whenever
- * something may have been closed; costs nothing when none waits. */
+/* Lets store_socket_pump try again to take connections that had to wait because descriptors or
+ * memory had run out. Call it whenever something may have been closed; free when none waits. */
 void store_socket_accept_again(struct store_socket *ss);
 
-/* Moves bytes for connections that have something to move; call after xs_server_run. True: some
- * connection still has input that found no room, and the store has work that makes room. Input of a
- * peer that does not read its replies waits without keeping anybody awake. */
+/* Has a peer sent something, or made room, or gone, since store_socket_pump? */
+bool store_socket_has_news(const struct store_socket *ss);
+
+/* Moves bytes for connections that have something to move, ends those whose peers have gone, and
+ * takes new ones; call after xs_server_run. True: call it again, there are news, or some connection
+ * still has input that found no room and the store has work that makes room. Input of a peer that
+ * does not read its replies waits without keeping anybody awake. */
 bool store_socket_pump(struct store_socket *ss);
 
 #endif

@@ -121,6 +121,15 @@ int toolstack_create_domain(struct xs_server *store, domid_t domid, const char *
     return w.error;
 }
 
+void toolstack_remove_disk(struct xs_server *store, domid_t domid)
+{
+    char path[TOOLSTACK_PATH_MAX];
+    toolstack_front_path(path, domid, "");
+    (void)xs_local_rm(store, path);
+    toolstack_back_path(path, domid, "");
+    (void)xs_local_rm(store, path);
+}
+
 void toolstack_remove_domain(struct xs_server *store, domid_t domid)
 {
     char path[TOOLSTACK_PATH_MAX];

@@ -227,6 +227,34 @@ static enum xenbus_state front_state(struct vbd_back *back)
     return state;
 }
 
+/* Does the toolstack want the disk to stay when its front end has closed it? */
+static bool is_online(struct vbd_back *back)
+{
+    char path[TOOLSTACK_PATH_MAX];
+    uint64_t online;
+    toolstack_back_path(path, back->config.domid, "online");
+    return xs_local_read_u64(back->config.store, path, 1, &online) == 0 && online == 1;
+}
+
+/* The disk is taken away for good: nobody listens to its front end any more. */
+static void unplug(struct vbd_back *back)
+{
+    xs_local_unwatch(back->watch);
+    back->watch = NULL;
+    toolstack_remove_disk(back->config.store, back->config.domid);
+    log_limited(back->config.log, back->config.log_limit, "domain %u: vbd detached",
+                back->config.domid);
+}
+
+static void frontend_closed(struct vbd_back *back)
+{
+    disconnect(back);
+    if (back->state != XenbusStateClosed)
+        switch_state(back, XenbusStateClosed);
+    if (!is_online(back))
+        unplug(back);
+}
+
 static void frontend_changed(void *ctx, const char *path)
 {
     struct vbd_back *back = ctx;
@@ -235,7 +263,9 @@ static void frontend_changed(void *ctx, const char *path)
     switch (front) {
     case XenbusStateInitialising:
         /* A front end that starts over, from wherever it was (also after its own error). */
-        if (back->state != XenbusStateInitWait) {
+        if (back->state != XenbusStateInitWait && !is_online(back)) {
+            frontend_closed(back);
+        } else if (back->state != XenbusStateInitWait) {
             disconnect(back);
             publish_features(back);
         }
@@ -252,9 +282,7 @@ static void frontend_changed(void *ctx, const char *path)
         break;
     case XenbusStateClosed:
     case XenbusStateUnknown: /* the node is gone */
-        disconnect(back);
-        if (back->state != XenbusStateClosed)
-            switch_state(back, XenbusStateClosed);
+        frontend_closed(back);
         break;
     default:
         if (back->state != XenbusStateClosing && back->state != XenbusStateClosed)

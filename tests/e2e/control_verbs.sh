@@ -37,10 +37,21 @@ if command -v xenstore-write >/dev/null; then
         die "the bad value stays: $(xenstore-read /local/domain/1/sched/weight)"
 fi
 
+was_shut_down() {
+    reap 2000 $busy
+    [ $status = 1 ] || die "exit $status"
+    grep -q '^client: Dom0 told this domain to shut down' err || die "no word of why: $(cat err)"
+    [ ! -s out ] || die "a result: $(cat out)"
+    verify $busy
+}
 expect 0 '' service shutdown 1
-reap 2000 $busy
-[ $status = 1 ] || die "exit $status"
-grep -q '^client: Dom0 told this domain to shut down' err || die "no word of why: $(cat err)"
-[ ! -s out ] || die "a result: $(cat out)"
-verify $busy
+was_shut_down
+if command -v xenstore-write >/dev/null; then
+    "$BIN/client" 4 100000000 >out 2>err &
+    busy=$!
+    eventually 5 connected 1 || die "the client does not connect"
+    eventually 5 requests_exceed 0 || die "the client does not read"
+    xenstore-write /local/domain/2/control/shutdown poweroff
+    was_shut_down
+fi
 eventually 5 domains_are 0 || die "the domain is left"

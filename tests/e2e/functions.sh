@@ -14,8 +14,7 @@ SCRATCH=$(mktemp -d "${IMAGE_DIR:-/tmp}/e2e.XXXXXX") || exit 1
 export SPLITDOM_RUNDIR=$SCRATCH/run SPLITDOM_NAME=default
 # A socket's path is short, a tree's may not be.
 if [ ${#SPLITDOM_RUNDIR} -gt 70 ]; then
-    RUN_TEST_BIN=${TEST_BIN:-$TOP/build/plain/tests/e2e}
-SCRATCH=$(mktemp -d /tmp/e2e.XXXXXX) || exit 1
+    RUN_SCRATCH=$(mktemp -d /tmp/e2e.XXXXXX) || exit 1
     SPLITDOM_RUNDIR=$RUN_SCRATCH/run
 fi
 cleanups=()

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * store_guest: a domain that only uses the store, over its ring, and not as a well-behaved one
- * would. store_guest quotas        runs into each limit and expects the right error store_guest
- * permissions   touches what is not its own store_guest flap COUNT    changes the state of its disk
- * so many times The first two then print "holding" and keep all they got until the end of stdin.
+ * would.
+ *
+ *   store_guest quotas        runs into each limit and expects the right error
+ *   store_guest permissions   touches what is not its own
+ *   store_guest flap COUNT    changes the state of its disk so many times
+ *   store_guest look          reads the nodes whose paths are the lines of stdin; prints a line for
+ *                             each: the value, or the error
+ *
+ * The first two then print "holding" and keep all they got until the end of stdin.
  * Exit 0: as expected; 1: the failed expectation on stderr.
  */
 #include <err.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,27 +118,58 @@ static void flap(struct xs_client *store, long count)
     }
 }
 
+static void look(struct xs_client *store, long count)
+{
+    char line[256], value[256];
+    (void)count;
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        int rc = xs_client_read(store, 0, line, value, sizeof(value));
+        puts(rc < 0 ? strerrorname_np(-rc) : value);
+        fflush(stdout);
+    }
+}
+
+static void quotas(struct xs_client *store, long count)
+{
+    (void)count;
+    test_value(store);
+    test_nodes(store);
+    test_watches(store);
+    test_transactions(store);
+}
+
+static void permissions(struct xs_client *store, long count)
+{
+    (void)count;
+    test_permissions(store);
+}
+
+static const struct mode {
+    const char *name;
+    void (*run)(struct xs_client *store, long count);
+    bool counts, holds;
+} modes[] = {{"quotas", quotas, false, true},
+             {"permissions", permissions, false, true},
+             {"flap", flap, true, false},
+             {"look", look, false, false}};
+
 int main(int argc, char **argv)
 {
     struct rundir rundir;
     struct domu domu;
     char why[512];
-    if (argc < 2)
-        errx(2, "usage: store_guest quotas | permissions | flap COUNT");
+    const struct mode *mode = NULL;
+    for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)
+        if (strcmp(argv[1], modes[i].name) == 0)
+            mode = &modes[i];
+    if (mode == NULL || argc != 2 + mode->counts)
+        errx(2, "usage: store_guest quotas | permissions | flap COUNT | look");
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) < 0 ||
         domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, why, sizeof(why)) < 0)
         errx(1, "%s", why);
-    if (strcmp(argv[1], "flap") == 0 && argc == 3) {
-        flap(domu.store, strtol(argv[2], NULL, 10));
-    } else if (strcmp(argv[1], "permissions") == 0) {
-        test_permissions(domu.store);
-    } else {
-        test_value(domu.store);
-        test_nodes(domu.store);
-        test_watches(domu.store);
-        test_transactions(domu.store);
-    }
-    if (strcmp(argv[1], "flap") != 0) {
+    mode->run(domu.store, mode->counts ? strtol(argv[2], NULL, 10) : 0);
+    if (mode->holds) {
         puts("holding");
         fflush(stdout);
         while (getchar() != EOF)

@@ -13,6 +13,9 @@ client 1 10 --no-record >/dev/null || die "the service does not serve"
 eventually 5 domains_are 0 || die "the domain is left"
 before=$(store_nodes)
 
+"$TEST_BIN/store_raw" outstanding || die "outstanding requests"
+eventually 5 domains_are 0 || die "the domain is left"
+[ "$(store_nodes)" = "$before" ] || die "nodes are left: $(store_nodes), not $before"
 for kind in quotas permissions; do
     coproc guest { exec "$TEST_BIN/store_guest" $kind 2>err; }
     read -r -t $((20 * slack)) answer <&"${guest[0]}" && [ "$answer" = holding ] || die "$kind: $(cat err)"

@@ -61,3 +61,17 @@ done
 service status --json | grep -q '"ring_entries":256' || die "not 256 entries"
 kill -TERM $busy
 reap 2000 $busy
+
+# A service that maps one page only: the client asks for no more.
+service stop >/dev/null || die "stop"
+start_service --max-ring-page-order 0
+"$BIN/client" 1 100000000 --depth 200 --no-record >out 2>err &
+busy=$!
+eventually 5 connected 1 || die "the client does not connect: $(cat err)"
+xenstore-exists $front/ring-ref || die "no ring-ref"
+xenstore-exists $front/ring-page-order && die "more than one page, of one"
+service status --json | grep -q '"ring_entries":32' || die "not 32 entries"
+grep -q 'hold 32 requests: --depth is 32 instead of 200' err || die "no word of it: $(cat err)"
+eventually 5 requests_exceed 1000 || die "it does not read: $(cat err)"
+kill -TERM $busy
+reap 2000 $busy

@@ -66,6 +66,11 @@ expect_exit 0 xenstore-chmod -r $root n0 r1
 expect "$root/a = \"\"   (n0,r1)
 $root/a/b = \"hello\"   (n0,r1)
 $root/a/c = \"world\"   (n0,r1)" xenstore-ls -f -p $root
+expect_exit 0 xenstore-chmod $root/a/b b0
+expect "$root/a = \"\"   (n0,r1)
+$root/a/b = \"hello\"   (b0)
+$root/a/c = \"world\"   (n0,r1)" xenstore-ls -f -p $root
+expect_exit 1 xenstore-chmod $root/a/b x0
 
 # -t removes the parents that have become empty, too
 expect_exit 0 xenstore-write $root/t/u/v 1

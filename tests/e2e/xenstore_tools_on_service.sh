@@ -13,6 +13,19 @@ eval "$(service env)"
 cd "$TOP" || die "no $TOP"
 timeout -k 2 60 bash tests/e2e/xenstore_tools.sh || die "the tools fail on a service"
 cd "$SCRATCH" || exit 1
+# Domains that come and go fire the special watches.
+for special in introduce release; do
+    coproc watch { exec xenstore-watch -n 2 "@${special}Domain"; }
+    watcher=$watch_PID
+    read -r -t $((10 * slack)) line <&"${watch[0]}" && [ "$line" = "@${special}Domain" ] ||
+        die "@${special}Domain: no first event but '$line'"
+    exec {events}<&"${watch[0]}"
+    client 1 5 --no-record >/dev/null || die "a second client"
+    read -r -t $((10 * slack)) line <&$events && [ "$line" = "@${special}Domain" ] ||
+        die "@${special}Domain: no event but '$line'"
+    exec {events}<&-
+    wait "$watcher"
+done
 kill -0 $busy || die "the client has ended: $(cat err)"
 kill -TERM $busy
 reap 2000 $busy

@@ -48,6 +48,23 @@ static void test_values(struct xs_handle *xs)
     free(home);
 }
 
+/* Requests that mean nothing without a hypervisor, and those that still do. */
+static void test_domains(struct xs_handle *xs)
+{
+    EXPECT(xs_is_domain_introduced(xs, 0));
+    EXPECT(!xs_is_domain_introduced(xs, 7000));
+    EXPECT(!xs_introduce_domain(xs, 7000, 1, 1) && errno == ENOSYS);
+    EXPECT(!xs_release_domain(xs, 7000) && errno == ENOSYS);
+    EXPECT(!xs_resume_domain(xs, 7000) && errno == ENOSYS);
+    EXPECT(!xs_set_target(xs, 7000, 1) && errno == ENOSYS);
+    char *text = xs_control_command(xs, "help", NULL, 0);
+    EXPECT(text != NULL && strstr(text, "quota") != NULL);
+    free(text);
+    text = xs_control_command(xs, "check", NULL, 0);
+    EXPECT(text != NULL && strcmp(text, "OK") == 0);
+    free(text);
+}
+
 static void test_permissions(struct xs_handle *xs)
 {
     struct xs_permissions perms[2] = {{.id = 1, .perms = XS_PERM_NONE},
@@ -138,6 +155,7 @@ int main(void)
     if (one == NULL || two == NULL)
         err(1, "no store (set XENSTORED_PATH)");
     test_values(one);
+    test_domains(one);
     test_permissions(one);
     test_transactions(one, two);
     test_watches(one, two);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "service/placement.h"
 #include "service/service_options.h"
 
 enum { ARGUMENTS_MAX = 40 };
@@ -51,7 +52,7 @@ static void start_has_defaults(void **state)
     assert_true(o.dom0.cache_bytes == DOM0_CACHE_BYTES_UNSET);
     assert_string_equal(o.dom0.cache_policy, "lru");
     assert_true(o.dom0.idle_timeout_ns == UINT64_C(300000000000));
-    assert_int_equal(o.dom0.cpu, -1);
+    assert_int_equal(o.dom0.cpu, PLACEMENT_AUTO);
     assert_true(o.dom0.depth >= o.dom0.depth_isolated);
 }
 

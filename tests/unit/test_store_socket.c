@@ -215,6 +215,21 @@ static void a_peer_that_does_not_read_keeps_nobody_awake(void **state)
     close(fd);
 }
 
+/* Each of them is gone before it was taken; none of them takes the place of somebody who stays. */
+static void a_flood_of_connections_is_taken_in_turn(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 50 * PEERS_MAX; i++) {
+        close(dial(f));
+        assert_true(turn(f)); /* taken, or there was one to end */
+    }
+    run(f);
+    int fd = dial(f);
+    run(f);
+    assert_false(is_closed(fd));
+    close(fd);
+}
+
 static struct rlimit take_descriptors_away(void)
 {
     struct rlimit before, none;
@@ -236,6 +251,7 @@ static void a_connection_that_found_no_descriptor_is_taken_later(void **state)
     struct rlimit before = take_descriptors_away();
     run(f);
     store_socket_accept_again(f->ss);
+    run(f);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     size_t n = read_request(bytes, "/k");
     assert_int_equal(send(fd, bytes, n, 0), n);
@@ -256,6 +272,7 @@ int main(void)
         STORE_TEST(an_oversized_request_ends_the_connection),
         STORE_TEST(connections_are_bounded),
         STORE_TEST(a_peer_that_does_not_read_keeps_nobody_awake),
+        STORE_TEST(a_flood_of_connections_is_taken_in_turn),
         STORE_TEST(a_connection_that_found_no_descriptor_is_taken_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

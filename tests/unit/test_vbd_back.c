@@ -269,6 +269,68 @@ static void a_closed_front_end_may_start_over(void **state)
     }
 }
 
+static void set_back(const char *node, const char *value)
+{
+    char path[TOOLSTACK_PATH_MAX];
+    toolstack_back_path(path, DOMID, node);
+    assert_int_equal(xs_local_write(f->store, path, value), 0);
+}
+
+/* Neither directory is there, and the back end hears nothing any more. */
+static void expect_detached(void)
+{
+    char path[TOOLSTACK_PATH_MAX], value[16];
+    assert_int_equal(vbd_back_state(f->back), XenbusStateClosed);
+    assert_null(f->up);
+    assert_string_equal(back_node("state"), "(none)");
+    assert_string_equal(back_node("frontend"), "(none)");
+    toolstack_front_path(path, DOMID, "backend");
+    assert_int_equal(xs_local_read(f->store, path, value, sizeof(value)), -ENOENT);
+    set_front("state", "1");
+    step();
+    assert_string_equal(back_node("state"), "(none)");
+    vbd_back_resize(f->back);
+    assert_string_equal(back_node("sectors"), "(none)");
+}
+
+/* As libxl does it: online = 0 and the back end's state 5; the front end closes in its own time. */
+static void a_disk_that_is_taken_away_goes_when_the_front_end_has_closed_it(void **state)
+{
+    (void)state;
+    offer();
+    go("3", XenbusStateConnected);
+    set_back("online", "0");
+    set_back("state", "5");
+    step();
+    assert_non_null(f->up); /* reads go on until the front end gives it up */
+    go("5", XenbusStateClosing);
+    set_front("state", "6");
+    step();
+    expect_detached();
+}
+
+static void a_disk_that_is_taken_away_is_not_offered_again(void **state)
+{
+    (void)state;
+    offer();
+    go("4", XenbusStateConnected);
+    set_back("online", "0");
+    set_front("state", "1");
+    step();
+    expect_detached();
+}
+
+/* xenstore-rm of both directories, without asking. */
+static void a_disk_that_is_torn_out_is_gone(void **state)
+{
+    (void)state;
+    offer();
+    go("4", XenbusStateConnected);
+    toolstack_remove_disk(f->store, DOMID);
+    step();
+    expect_detached();
+}
+
 static void a_removed_node_ends_it(void **state)
 {
     (void)state;
@@ -481,6 +543,9 @@ int main(void)
         BACK_TEST(a_ring_of_several_pages_connects),
         BACK_TEST(closing_takes_two_steps_each),
         BACK_TEST(a_closed_front_end_may_start_over),
+        BACK_TEST(a_disk_that_is_taken_away_goes_when_the_front_end_has_closed_it),
+        BACK_TEST(a_disk_that_is_taken_away_is_not_offered_again),
+        BACK_TEST(a_disk_that_is_torn_out_is_gone),
         BACK_TEST(a_removed_node_ends_it),
         BACK_TEST(a_change_of_the_offer_while_connected_changes_nothing),
         BACK_TEST(states_that_make_no_sense_are_an_error),

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * burn: uses a share of one CPU and touches nothing else.
+ *
+ *   burn PERCENT SECONDS
+ *
+ * In bursts of BURST_NS, with sleeps between them: what a process costs its neighbours only by
+ * being there. The control for a process that works as much and also asks Dom0 for something.
+ */
+#include <err.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "placement.h"
+
+enum { BURST_NS = 50000 };
+
+static double parse(const char *what, const char *text, double max)
+{
+    char *end;
+    const double value = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(value > 0) || value > max)
+        errx(2, "%s must be a positive number up to %g, not '%s'", what, max, text);
+    return value;
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        errx(2, "usage: burn PERCENT SECONDS");
+    const double share = parse("PERCENT", argv[1], 100) / 100;
+    const double seconds = parse("SECONDS", argv[2], 3600);
+    const uint64_t start_ns = bench_now_ns();
+    const uint64_t end_ns = start_ns + (uint64_t)(seconds * 1e9);
+    uint64_t now_ns, used_ns;
+
+    /* Until the share of the time so far is used up, so that what the sleeps and the process's own
+     * start cost is part of it. */
+    while ((now_ns = bench_now_ns()) < end_ns) {
+        used_ns = cpu_ns();
+        const double due_ns = share * (double)(now_ns - start_ns);
+        if ((double)used_ns < due_ns) {
+            while (cpu_ns() - used_ns < BURST_NS)
+                continue;
+        } else if (share < 1) {
+            const struct timespec pause = {.tv_nsec = BURST_NS};
+            nanosleep(&pause, NULL);
+        }
+    }
+    return 0;
+}
