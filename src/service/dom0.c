@@ -135,7 +135,8 @@ bool dom0_turn(struct dom0 *d)
         work += run_store(d, now_ns);
     }
     bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
-    if (!fault_guard_any()) /* asked after everything that touches the domains' memory */
+    /* Asked after everything that touches the domains' memory. */
+    if (!fault_guard_any() && !d->any_lost)
         return settled;
     dom0_end_faulted(d);
     return false;

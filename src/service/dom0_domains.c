@@ -110,12 +110,14 @@ const struct control_ops dom0_control_ops = {
 
 void dom0_end_faulted(struct dom0 *d)
 {
+    d->any_lost = false;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         struct domain *domain = d->domains[domid];
-        if (domain != NULL && fault_guard_hit(domain->fault_slot)) {
-            log_limited(d->log, &d->domain_log_limit,
-                        "domain %u took its own memory away: destroyed", domid);
-            control_drop_domain(d->control, domain);
-        }
+        if (domain == NULL || (!domain->lost && !fault_guard_hit(domain->fault_slot)))
+            continue;
+        log_limited(d->log, &d->domain_log_limit, "domain %u %s: destroyed", domid,
+                    domain->lost ? "cannot be told that its disk is gone"
+                                 : "took its own memory away");
+        control_drop_domain(d->control, domain);
     }
 }

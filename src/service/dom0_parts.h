@@ -40,6 +40,7 @@ struct dom0 {
     struct domain *store_pending; /* domains whose store ring is to be pumped */
     struct store_gate store_gate;
     struct timer store_opens; /* set while the store has work and must not do it yet */
+    bool any_lost; /* a domain is */
     uint64_t domains_created;
     struct log_limit domain_log_limit; /* coming and going costs a process nothing */
     struct log_limit device_log_limit; /* nor do states and storms */
@@ -78,7 +79,7 @@ bool dom0_turn(struct dom0 *d);
 
 /* dom0_domains.c */
 extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */
-/* Ends domains whose memory was taken away under us. */
+/* Ends domains whose memory was taken away under us, and those that are lost. */
 void dom0_end_faulted(struct dom0 *d);
 
 /* dom0_status.c: each returns a descriptor with text, or -errno. */

@@ -124,6 +124,12 @@ static void store_ready(void *ctx, struct domain *domain)
     d->store_pending = domain;
 }
 
+static void domain_lost(void *ctx)
+{
+    struct dom0 *d = ctx;
+    d->any_lost = true;
+}
+
 static void ring_broken(void *ctx, struct ring_slot *slot)
 {
     (void)ctx;
@@ -152,6 +158,7 @@ static void fill_host(struct dom0 *d)
         .max_pages = d->options->max_pages,
         .ring_loop = &d->ring_loop,
         .store_ready = store_ready,
+        .domain_lost = domain_lost,
         .ctx = d};
 }
 

@@ -62,10 +62,10 @@ bool fault_strikes(const char *name)
     const int plan = fault.plan;
     uint64_t call;
 
-    if (plan != FAULT_ONCE && plan != FAULT_FROM)
+    if (plan != FAULT_ONCE && plan != FAULT_BURST)
         return false;
     call = ++fault.calls;
-    if (plan == FAULT_ONCE ? call != fault.nth : call < fault.nth)
+    if (call < fault.nth || call >= fault.nth + (plan == FAULT_ONCE ? 1 : FAULT_BURST_CALLS))
         return false;
     struck(name);
     return true;
@@ -121,7 +121,7 @@ __attribute__((constructor)) static void take_orders(void)
     static const struct {
         const char *name;
         enum fault_plan plan;
-    } plans[] = {{"once=", FAULT_ONCE}, {"from=", FAULT_FROM}, {"eintr=", FAULT_EINTR}};
+    } plans[] = {{"once=", FAULT_ONCE}, {"burst=", FAULT_BURST}, {"eintr=", FAULT_EINTR}};
     const char *order = getenv("FAULT_PLAN");
 
     fault.log_path = getenv("FAULT_LOG");

@@ -16,9 +16,9 @@
  *     }
  *
  * All threads of the process count together. A program that has no main of ours takes its orders
- * from the environment: FAULT_PLAN is "once=N" (the Nth call fails), "from=N" (the Nth and all later
- * ones) or "eintr=N" (each Nth call that a signal may interrupt is), and the names of the calls that
- * failed are appended to the file FAULT_LOG.
+ * from the environment: FAULT_PLAN is "once=N" (the Nth call fails), "burst=N" (that one and the next
+ * FAULT_BURST_CALLS - 1) or "eintr=N" (each Nth call that a signal may interrupt is), and the names of the calls that
+ * failed are appended to the file FAULT_LOG. Where one failed: gdb, with a break point on `struck`.
  */
 #ifndef SPLITDOM_TESTS_FAULTS_FAULT_H
 #define SPLITDOM_TESTS_FAULTS_FAULT_H
@@ -26,10 +26,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { FAULT_BURST_CALLS = 16 };
+
 enum fault_plan {
     FAULT_NONE,
     FAULT_ONCE,  /* the nth call fails */
-    FAULT_FROM,  /* the nth call and all after it fail */
+    FAULT_BURST, /* the nth call and some after it: whoever cleans up or tries again fails, too */
     FAULT_EINTR, /* each nth call that a signal may interrupt says EINTR */
 };
 

@@ -193,10 +193,18 @@ FAILS(int, dup, (int fd), (fd), EMFILE, -1)
 FAILS(int, dup2, (int fd, int to), (fd, to), EMFILE, -1)
 FAILS(int, dup3, (int fd, int to, int flags), (fd, to, flags), EMFILE, -1)
 FAILS(int, pidfd_open, (pid_t pid, unsigned int flags), (pid, flags), EMFILE, -1)
-FAILS(int, epoll_ctl, (int fd, int op, int target, struct epoll_event *event),
-      (fd, op, target, event), ENOSPC, -1)
 FAILS(FILE *, fopen, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
 FAILS(FILE *, fdopen, (int fd, const char *mode), (fd, mode), ENOMEM, NULL)
+
+int __real_epoll_ctl(int fd, int op, int target, struct epoll_event *event);
+int __wrap_epoll_ctl(int fd, int op, int target, struct epoll_event *event);
+int __wrap_epoll_ctl(int fd, int op, int target, struct epoll_event *event)
+{
+    if (op == EPOLL_CTL_DEL || !fault_strikes("epoll_ctl")) /* taking away needs nothing */
+        return __real_epoll_ctl(fd, op, target, event);
+    errno = ENOSPC;
+    return -1;
+}
 
 /* ---- room, threads, processes ------------------------------------------------------------------- */
 

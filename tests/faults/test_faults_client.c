@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The client's library on a machine that has run out of something: each call for memory,
- * descriptors or threads fails once, and again for good, through connect, the first reads and close.
+ * descriptors or threads fails, alone and with the next few, through connect, the first reads and
+ * close.
  * Dom0 is a process of its own, with a disk whose data is known.
  */
 #include <errno.h>
@@ -119,10 +120,10 @@ static void a_call_that_fails_once_leaves_nothing(void **state)
     walk(&f->place, FAULT_ONCE);
 }
 
-static void calls_that_fail_from_then_on_leave_nothing(void **state)
+static void a_burst_of_failures_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
-    walk(&f->place, FAULT_FROM);
+    walk(&f->place, FAULT_BURST);
 }
 
 static void no_call_minds_being_interrupted(void **state)
@@ -139,12 +140,15 @@ static void no_call_minds_being_interrupted(void **state)
     }
 }
 
-int main(void)
+/* Runs the tests whose names match the argument. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_that_fails_once_leaves_nothing),
-        cmocka_unit_test(calls_that_fail_from_then_on_leave_nothing),
+        cmocka_unit_test(a_burst_of_failures_leaves_nothing),
         cmocka_unit_test(no_call_minds_being_interrupted),
     };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, setup, teardown);
 }
