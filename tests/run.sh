@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs the tests in stages: tests/run.sh [all] [STAGE...]; no argument means all.
-#   all = unit abi stress e2e hostile model install asan asan-e2e tsan clang fuzz lint; valgrind only when named
+#   all = unit abi stress e2e hostile faults model install asan asan-e2e tsan clang fuzz lint; valgrind only when named
 # Each program or script is one test: exit 0 = passed, 77 = skipped (its last line says why), all
 # else = failed. Logs: build/logs/STAGE/NAME.log. The last line is "N passed, N failed, N skipped".
 #
@@ -240,6 +240,15 @@ e2e_scripts() { # STAGE BIN FACTOR RUNNER
     done
 }
 
+# Each walks through all calls that can fail; one at a time, because what one has left is counted.
+stage_faults() {
+    local program
+    build faults fault-programs
+    mapfile -t list < <(programs list-faults)
+    for program in "${list[@]}"; do
+        is_built faults "" "$program" && run_one faults "$(basename "$program")" 300 "$program"
+    done
+}
 stage_e2e() {
     build e2e all e2e-programs
     TEST_SAN='' e2e_scripts e2e "$TOP/bin" 1 run_one
@@ -349,7 +358,7 @@ stage_lint() {
 
 # ---- the whole ----------------------------------------------------------------------------------
 
-all='unit abi stress e2e hostile model install asan asan-e2e tsan clang fuzz lint'
+all='unit abi stress e2e hostile faults model install asan asan-e2e tsan clang fuzz lint'
 stages=()
 for s in "${@:-all}"; do
     # shellcheck disable=SC2206

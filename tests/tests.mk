@@ -70,3 +70,31 @@ check-hostile: all hostile-programs ## front ends and back ends that lie, flood 
 .PHONY: check-model
 check-model: ## the sleep protocol, proven with spin; its broken twins fail
 	$(Q)tests/model/run.sh
+
+# Programs whose calls for memory, descriptors and the like can be made to fail, one after the other:
+# unit tests, and the two programs under tests/faults in $(OUT) for the scripts.
+FAULT_CALLS := malloc calloc realloc aligned_alloc posix_memalign strdup asprintf free mmap mremap \
+	open accept4 socket eventfd timerfd_create epoll_create1 signalfd memfd_create shm_open pipe2 dup \
+	dup2 dup3 pidfd_open epoll_ctl fopen fdopen ftruncate mkdir fork posix_fallocate pthread_create \
+	io_uring_queue_init_params io_uring_register_buffers io_uring_register_files \
+	io_uring_submit_and_wait __getdelim read write pread send recv sendmsg recvmsg connect poll epoll_wait \
+	nanosleep waitpid syscall
+FAULT_LDFLAGS := $(foreach call,$(FAULT_CALLS),-Wl,--wrap=$(call))
+FAULT_PARTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/faults/test_%,$(wildcard tests/faults/*.c)))
+FAULT_TESTS := $(patsubst tests/faults/%.c,$(OUT)/tests/faults/%,$(wildcard tests/faults/test_*.c))
+$(FAULT_TESTS): $(OUT)/tests/faults/%: $(OUT)/tests/faults/%.o $(FAULT_PARTS) $(LIBS)
+	$(say) LD $@
+	$(Q)$(call link_all,$(FAULT_LDFLAGS) $(FAULT_PARTS),-lcmocka)
+
+$(OUT)/tests/faults/service: $(OUT)/src/service/service.o $(OUT)/libservice.a
+$(OUT)/tests/faults/client: $(OUT)/src/client/client.o $(OUT)/libclient.a
+FAULT_PROGRAMS := $(OUT)/tests/faults/service $(OUT)/tests/faults/client
+$(FAULT_PROGRAMS): $(OUT)/tests/faults/fault.o $(OUT)/tests/faults/fault_calls.o $(LIBS_BASE)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) $(FAULT_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
+.PHONY: fault-programs list-faults faults
+fault-programs: $(FAULT_TESTS) $(FAULT_PROGRAMS)
+list-faults: ; @printf '%s\n' $(FAULT_TESTS)
+faults: $(FAULT_TESTS) ## every call that can fail does, one after the other
+	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done

@@ -85,9 +85,13 @@ static int connect_socket(struct domu *domu, const struct rundir *rundir, char *
     }
     (void)setsockopt(domu->control_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     (void)setsockopt(domu->control_fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (connect(domu->control_fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    int rc;
+    do /* a full backlog makes it wait, and whoever waits can be interrupted */
+        rc = connect(domu->control_fd, (struct sockaddr *)&address, sizeof(address));
+    while (rc < 0 && errno == EINTR);
+    if (rc == 0)
         return 0;
-    int rc = errno == ECONNREFUSED ? -ENOENT : -errno;
+    rc = errno == ECONNREFUSED ? -ENOENT : -errno;
     if (rc == -ENOENT)
         snprintf(why, why_bytes,
                  "no service \"%s\" runs here; start it with: ./bin/service start%s%s",

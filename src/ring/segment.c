@@ -150,7 +150,10 @@ int segment_attach(int fd, struct segment *out)
     memset(out, 0, sizeof(*out));
     if (fstat(fd, &st) < 0)
         return -errno;
-    ssize_t n = pread(fd, &found, sizeof(found), 0);
+    ssize_t n;
+    do
+        n = pread(fd, &found, sizeof(found), 0);
+    while (n < 0 && errno == EINTR);
     if (n < 0)
         return -errno;
     if (n != (ssize_t)sizeof(found))

@@ -145,6 +145,8 @@ bool dom0_turn(struct dom0 *d)
         dom0_time_passed(d);
     control_accept_again(d->control); /* a descriptor may have become free */
     store_socket_accept_again(d->store_socket);
+    if (d->nodes_left_count > 0)
+        dom0_clear_away(d);
     for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++) {
         work = run_rings(d, now_ns);
         work += disk_queue_dispatch(d->disk_queue, now_ns);
@@ -152,7 +154,8 @@ bool dom0_turn(struct dom0 *d)
         work += run_gated(d, &d->control_work, control_waits, serve_control, now_ns);
     }
     bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
-    if (!fault_guard_any()) /* asked after everything that touches the domains' memory */
+    /* Asked after everything that touches the domains' memory. */
+    if (!fault_guard_any() && !d->any_lost)
         return settled;
     dom0_end_faulted(d);
     return false;

@@ -4,6 +4,7 @@
 
 #include "service/dom0_parts.h"
 #include "service/fault_guard.h"
+#include "service/toolstack.h"
 
 /* The next free domid after the last one given out: an old number comes back as late as possible.
  */
@@ -12,7 +13,7 @@ static int find_domid(const struct dom0 *d)
     uint32_t limit = d->options->max_domains;
     for (uint32_t i = 1; i <= limit; i++) {
         uint32_t domid = (d->domid_last + i - 1) % limit + 1;
-        if (d->domains[domid] == NULL)
+        if (d->domains[domid] == NULL && !d->nodes_left[domid])
             return (int)domid;
     }
     return -EAGAIN;
@@ -110,12 +111,24 @@ const struct control_ops dom0_control_ops = {
 
 void dom0_end_faulted(struct dom0 *d)
 {
+    d->any_lost = false;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         struct domain *domain = d->domains[domid];
-        if (domain != NULL && fault_guard_hit(domain->fault_slot)) {
-            log_limited(d->log, &d->domain_log_limit,
-                        "domain %u took its own memory away: destroyed", domid);
-            control_drop_domain(d->control, domain);
+        if (domain == NULL || (!domain->lost && !fault_guard_hit(domain->fault_slot)))
+            continue;
+        log_limited(d->log, &d->domain_log_limit, "domain %u %s: destroyed", domid,
+                    domain->lost ? "cannot be told that its disk is gone"
+                                 : "took its own memory away");
+        control_drop_domain(d->control, domain);
+    }
+}
+
+void dom0_clear_away(struct dom0 *d)
+{
+    for (uint32_t domid = 1; domid <= d->options->max_domains && d->nodes_left_count > 0; domid++) {
+        if (d->nodes_left[domid] && toolstack_remove_domain(d->store, (domid_t)domid) == 0) {
+            d->nodes_left[domid] = false;
+            d->nodes_left_count--;
         }
     }
 }

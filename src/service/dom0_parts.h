@@ -45,6 +45,9 @@ struct dom0 {
     domid_t domid_last;           /* domids are reused as late as possible */
     struct domain *store_pending; /* domains whose store ring is to be pumped */
     struct gated_work store_work, control_work;
+    bool any_lost;    /* a domain is, see domain.h */
+    bool *nodes_left; /* by domid: the store is to be cleared of what has ended */
+    uint32_t nodes_left_count;
     uint64_t domains_created;
     struct log_limit domain_log_limit; /* coming and going costs a process nothing */
     struct log_limit device_log_limit; /* nor do states and storms */
@@ -84,8 +87,10 @@ bool dom0_turn(struct dom0 *d);
 
 /* dom0_domains.c */
 extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */
-/* Ends domains whose memory was taken away under us. */
+/* Ends domains whose memory was taken away under us, and those that are lost. */
 void dom0_end_faulted(struct dom0 *d);
+/* Tries again to remove nodes of domains that have ended (domain_host.nodes_left). */
+void dom0_clear_away(struct dom0 *d);
 
 /* dom0_status.c: each returns a descriptor with text, or -errno. */
 int dom0_status_text(void *ctx, uint32_t *bytes);

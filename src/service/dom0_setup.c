@@ -108,7 +108,8 @@ static int create_poller_and_disk(struct dom0 *d, char *why, size_t why_bytes)
 static int create_domains(struct dom0 *d)
 {
     d->domains = calloc((size_t)d->options->max_domains + 1, sizeof(struct domain *));
-    if (d->domains == NULL)
+    d->nodes_left = calloc((size_t)d->options->max_domains + 1, sizeof(bool));
+    if (d->domains == NULL || d->nodes_left == NULL)
         return -ENOMEM;
     /* Ring pages that are not contiguous are guarded as a second range. */
     return fault_guard_install(2 * d->options->max_domains);
@@ -130,6 +131,19 @@ static void store_ready(void *ctx, struct domain *domain)
     domain->store_queued = true;
     domain->store_next = d->store_pending;
     d->store_pending = domain;
+}
+
+static void domain_lost(void *ctx)
+{
+    struct dom0 *d = ctx;
+    d->any_lost = true;
+}
+
+static void nodes_left(void *ctx, domid_t domid)
+{
+    struct dom0 *d = ctx;
+    d->nodes_left_count += !d->nodes_left[domid];
+    d->nodes_left[domid] = true;
 }
 
 static void ring_broken(void *ctx, struct ring_slot *slot)
@@ -160,6 +174,8 @@ static void fill_host(struct dom0 *d)
         .max_pages = d->options->max_pages,
         .ring_loop = &d->ring_loop,
         .store_ready = store_ready,
+        .domain_lost = domain_lost,
+        .nodes_left = nodes_left,
         .ctx = d};
 }
 
@@ -262,6 +278,7 @@ void dom0_teardown(struct dom0 *d)
     if (d->domains != NULL)
         fault_guard_remove();
     free(d->domains);
+    free(d->nodes_left);
     free(d);
 }
 

@@ -49,6 +49,13 @@ static void on_ring_answered(void *ctx, struct vbd_ring *ring)
     ring_loop_wake(domain->host->ring_loop, &domain->slot);
 }
 
+static void on_lost(void *ctx)
+{
+    struct domain *domain = ctx;
+    domain->lost = true;
+    domain->host->domain_lost(domain->host->ctx);
+}
+
 static void on_doorbell(void *ctx)
 {
     struct domain *domain = ctx;
@@ -147,6 +154,7 @@ static int create_disk(struct domain *domain)
                                      .ring_up = on_ring_up,
                                      .ring_down = on_ring_down,
                                      .ring_answered = on_ring_answered,
+                                     .lost = on_lost,
                                      .ctx = domain};
     return vbd_back_create(&config, &domain->vbd);
 }
@@ -217,7 +225,8 @@ void domain_destroy(struct domain *domain)
     domain_settings_unwatch(domain);
     vbd_back_destroy(domain->vbd);
     xs_conn_close(domain->store_conn);
-    toolstack_remove_domain(host->store, domain->domid);
+    if (toolstack_remove_domain(host->store, domain->domid) < 0)
+        host->nodes_left(host->ctx, domain->domid);
     xs_server_release(host->store, domain->domid);
     fault_guard_drop(domain->fault_slot);
     segment_detach(&domain->segment);

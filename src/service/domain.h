@@ -40,6 +40,11 @@ struct domain_host {
     /* Bytes wait between the domain's store ring and its store connection: call domain_pump_store
      * soon. */
     void (*store_ready)(void *ctx, struct domain *domain);
+    /* A domain's flag `lost` was set. */
+    void (*domain_lost)(void *ctx);
+    /* There was no memory to remove what the store has of a domain that ends: its number must not
+     * be given out before toolstack_remove_domain has done that. */
+    void (*nodes_left)(void *ctx, domid_t domid);
     void *ctx;
 };
 
@@ -59,6 +64,7 @@ struct domain {
     uint64_t created_ns; /* CLOCK_MONOTONIC */
     struct xs_conn *store_conn;
     bool store_broken; /* its ring indices made no sense: ignored from then on */
+    bool lost;         /* to be destroyed: it can't be told what happened */
     bool store_queued; /* on the host's list of stores to pump */
     struct domain *store_next;
     struct xs_local_watch *weight_watch, *tdf_watch, *pause_watch, *scale_watch;

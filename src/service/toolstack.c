@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/toolstack.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -130,13 +131,14 @@ void toolstack_remove_disk(struct xs_server *store, domid_t domid)
     (void)xs_local_rm(store, path);
 }
 
-void toolstack_remove_domain(struct xs_server *store, domid_t domid)
+int toolstack_remove_domain(struct xs_server *store, domid_t domid)
 {
     char path[TOOLSTACK_PATH_MAX];
     snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u", domid);
-    (void)xs_local_rm(store, path);
+    int backend = xs_local_rm(store, path);
     snprintf(path, sizeof(path), "/local/domain/0/error/backend/vbd/%u", domid);
-    (void)xs_local_rm(store, path);
+    int error = xs_local_rm(store, path);
     toolstack_domain_path(path, domid, "");
-    (void)xs_local_rm(store, path);
+    int home = xs_local_rm(store, path);
+    return backend == -ENOMEM || error == -ENOMEM || home == -ENOMEM ? -ENOMEM : 0;
 }

@@ -23,7 +23,8 @@ int toolstack_create_domain(struct xs_server *store, domid_t domid, const char *
 /* Removes both directories of the domain's disk: it has been detached. */
 void toolstack_remove_disk(struct xs_server *store, domid_t domid);
 
-/* Removes what belongs to the domain's device in Dom0's part of the store, its error nodes too. */
-void toolstack_remove_domain(struct xs_server *store, domid_t domid);
+/* Removes the domain's directory and, in Dom0's part of the store, what belongs to its device,
+ * error nodes included. -ENOMEM: something is left; call it again. */
+int toolstack_remove_domain(struct xs_server *store, domid_t domid);
 
 #endif

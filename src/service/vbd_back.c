@@ -24,8 +24,8 @@ struct vbd_back {
     struct log_limit log_limit;   /* where none is shared */
 };
 
-__attribute__((format(printf, 3, 4))) static void put(struct vbd_back *back, const char *node,
-                                                      const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int put(struct vbd_back *back, const char *node,
+                                                     const char *format, ...)
 {
     char path[TOOLSTACK_PATH_MAX], value[VBD_NODE_VALUE_MAX];
     va_list args;
@@ -37,38 +37,51 @@ __attribute__((format(printf, 3, 4))) static void put(struct vbd_back *back, con
     if (rc < 0)
         log_limited(back->config.log, back->config.log_limit, "domain %u: cannot write %s: %s",
                     back->config.domid, path, strerror(-rc));
+    return rc;
 }
 
-/* The one setter of our state. */
-static void switch_state(struct vbd_back *back, enum xenbus_state state)
+/* The one setter of our state. Errors: -ENOMEM, the front end knows nothing of it. */
+static int switch_state(struct vbd_back *back, enum xenbus_state state)
 {
     if (back->state != state)
         log_limited(back->config.log, back->config.log_limit, "domain %u: vbd %s -> %s",
                     back->config.domid, xenbus_state_name(back->state), xenbus_state_name(state));
     back->state = state;
-    put(back, "state", "%d", state);
+    return put(back, "state", "%d", state);
 }
 
-static void publish_features(struct vbd_back *back)
+/* Says farewell. Whoever can't even be told that must see the domain end. */
+static void leave(struct vbd_back *back, enum xenbus_state state)
 {
-    put(back, "max-ring-page-order", "%u", back->config.max_ring_page_order);
-    put(back, "multi-queue-max-queues", "1");
-    put(back, "feature-persistent", "1");
-    if (back->config.virtual_completion)
-        put(back, "feature-virtual-completion", "1");
-    switch_state(back, XenbusStateInitWait);
+    if (switch_state(back, state) < 0)
+        back->config.lost(back->config.ctx);
 }
 
-static void publish_disk(struct vbd_back *back)
+static int publish_features(struct vbd_back *back)
+{
+    int rc = put(back, "max-ring-page-order", "%u", back->config.max_ring_page_order);
+    if (rc == 0)
+        rc = put(back, "multi-queue-max-queues", "1");
+    if (rc == 0)
+        rc = put(back, "feature-persistent", "1");
+    if (rc == 0 && back->config.virtual_completion)
+        rc = put(back, "feature-virtual-completion", "1");
+    return rc < 0 ? rc : switch_state(back, XenbusStateInitWait);
+}
+
+static int publish_disk(struct vbd_back *back)
 {
     const struct image *image = back->config.image;
-    put(back, "sectors", "%" PRIu64, image->size_bytes / BLKIF_SECTOR_SIZE);
-    put(back, "sector-size", "%d", BLKIF_SECTOR_SIZE);
+    int rc = put(back, "sectors", "%" PRIu64, image->size_bytes / BLKIF_SECTOR_SIZE);
+    if (rc == 0)
+        rc = put(back, "sector-size", "%d", BLKIF_SECTOR_SIZE);
     /* Any sector can be read: Dom0 reads the block around it. A disk whose size is no whole number
      * of blocks must not claim blocks (blkif.h: sectors * 512 is a multiple of this). */
     bool whole = image->size_bytes % image->block_size_bytes == 0;
-    put(back, "physical-sector-size", "%u", whole ? image->block_size_bytes : BLKIF_SECTOR_SIZE);
-    put(back, "info", "%d", VDISK_READONLY);
+    if (rc == 0)
+        rc = put(back, "physical-sector-size", "%u",
+                 whole ? image->block_size_bytes : BLKIF_SECTOR_SIZE);
+    return rc < 0 ? rc : put(back, "info", "%d", VDISK_READONLY);
 }
 
 void vbd_back_fail(struct vbd_back *back, int error, const char *what)
@@ -82,7 +95,7 @@ void vbd_back_fail(struct vbd_back *back, int error, const char *what)
     (void)xs_local_write(back->config.store, path, value);
     log_limited(back->config.log, back->config.log_limit, "domain %u: vbd: %s (%s)",
                 back->config.domid, what, strerror(-error));
-    switch_state(back, XenbusStateClosing);
+    leave(back, XenbusStateClosing);
 }
 
 /* Idempotent: connect calls it for leftovers, and every way out. */
@@ -200,6 +213,10 @@ static void connect(struct vbd_back *back)
     disconnect(back);
     int rc = read_transport(back, &ring, &what);
     if (rc == 0) {
+        what = "the disk's nodes cannot be written";
+        rc = publish_disk(back);
+    }
+    if (rc == 0) {
         what = "the ring's pages cannot be mapped";
         rc = vbd_ring_create(&ring, &back->ring);
     }
@@ -209,9 +226,10 @@ static void connect(struct vbd_back *back)
     }
     (void)disk_client_set_weight(&back->ring->client, back->weight);
     (void)disk_client_set_scale(back->config.disk_queue, &back->ring->client, back->scale);
-    publish_disk(back);
     back->config.ring_up(back->config.ctx, back->ring);
-    switch_state(back, XenbusStateConnected);
+    rc = switch_state(back, XenbusStateConnected);
+    if (rc < 0)
+        vbd_back_fail(back, rc, "its state cannot be written");
 }
 
 static enum xenbus_state front_state(struct vbd_back *back)
@@ -250,7 +268,7 @@ static void frontend_closed(struct vbd_back *back)
 {
     disconnect(back);
     if (back->state != XenbusStateClosed)
-        switch_state(back, XenbusStateClosed);
+        leave(back, XenbusStateClosed);
     if (!is_online(back))
         unplug(back);
 }
@@ -266,8 +284,11 @@ static void frontend_changed(void *ctx, const char *path)
         if (back->state != XenbusStateInitWait && !is_online(back)) {
             frontend_closed(back);
         } else if (back->state != XenbusStateInitWait) {
+            int rc;
             disconnect(back);
-            publish_features(back);
+            rc = publish_features(back);
+            if (rc < 0)
+                vbd_back_fail(back, rc, "its features cannot be written");
         }
         break;
     case XenbusStateInitialised:
@@ -278,7 +299,7 @@ static void frontend_changed(void *ctx, const char *path)
         break;
     case XenbusStateClosing:
         if (back->state != XenbusStateClosing && back->state != XenbusStateClosed)
-            switch_state(back, XenbusStateClosing);
+            leave(back, XenbusStateClosing);
         break;
     case XenbusStateClosed:
     case XenbusStateUnknown: /* the node is gone */
@@ -306,11 +327,12 @@ int vbd_back_create(const struct vbd_back_config *config, struct vbd_back **out)
     char path[TOOLSTACK_PATH_MAX];
     toolstack_front_path(path, config->domid, "state");
     int rc = xs_local_watch(config->store, path, frontend_changed, back, &back->watch);
+    if (rc == 0)
+        rc = publish_features(back);
     if (rc < 0) {
-        free(back);
+        vbd_back_destroy(back);
         return rc;
     }
-    publish_features(back);
     *out = back;
     return 0;
 }
@@ -328,8 +350,11 @@ void vbd_back_resize(struct vbd_back *back)
 {
     if (back->state != XenbusStateConnected)
         return;
-    publish_disk(back);
-    put(back, "state", "%d", back->state);
+    int rc = publish_disk(back);
+    if (rc == 0)
+        rc = put(back, "state", "%d", back->state);
+    if (rc < 0)
+        vbd_back_fail(back, rc, "its new size cannot be written");
 }
 
 int vbd_back_set_weight(struct vbd_back *back, uint32_t weight)

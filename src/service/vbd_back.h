@@ -38,6 +38,9 @@ struct vbd_back_config {
     void (*ring_up)(void *ctx, struct vbd_ring *ring);
     void (*ring_down)(void *ctx, struct vbd_ring *ring);
     void (*ring_answered)(void *ctx, struct vbd_ring *ring); /* see vbd_ring_config.answered */
+    /* There is no memory to tell the front end that its disk is gone: the domain is to end, soon
+     * but not within the call. */
+    void (*lost)(void *ctx);
     void *ctx;
 };
 

@@ -53,6 +53,12 @@ static void ring_down(void *ctx, struct vbd_ring *ring)
     f->downs++;
 }
 
+static void lost(void *ctx)
+{
+    (void)ctx;
+    fail_msg("there was memory enough");
+}
+
 static void ring_answered(void *ctx, struct vbd_ring *ring)
 {
     (void)ctx;
@@ -165,7 +171,8 @@ static int setup(void **state)
                                      .max_ring_page_order = MAX_ORDER,
                                      .ring_up = ring_up,
                                      .ring_down = ring_down,
-                                     .ring_answered = ring_answered};
+                                     .ring_answered = ring_answered,
+                                     .lost = lost};
     int rc = vbd_back_create(&config, &f->back);
     step();
     return rc;

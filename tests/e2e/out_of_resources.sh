@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+# Dom0 without descriptors, and without room for a domain's memory: whoever comes then waits or is
+# told, those who are there go on, and once there is room again the next one is served.
+. "$(dirname "$0")/functions.sh"
+
+end_clients() {
+    for pid in "${clients[@]}"; do kill "$pid" 2>/dev/null; done
+    for pid in "${clients[@]}"; do wait "$pid" 2>/dev/null; done
+    clients=()
+}
+
+# reads_go_on PID: the first client is there, and Dom0 takes more requests
+reads_go_on() {
+    local before
+    gone "$1" && die "the first client has ended: $(cat err1)"
+    before=$(status_number 'total":{"requests')
+    eventually 5 requests_exceed "$before" || die "the first client does not read any more"
+}
+
+begin_client() { # NUMBER
+    "$BIN/client" 2 100000000 --no-record >"out$1" 2>"err$1" &
+    clients+=($!)
+}
+
+# ---- descriptors: two a domain, about a dozen of its own ------------------------------------------
+image disk1.img 4
+clients=()
+(ulimit -n 30 && "$BIN/service" start) || die "the service does not start with 30 descriptors"
+cleanup_fn stop_leftover
+begin_client 1
+eventually 5 connected 1 || die "the first client does not connect"
+for i in $(seq 2 12); do begin_client "$i"; done
+log_tells() { grep -qiE 'too many open files|descriptors' "$SPLITDOM_RUNDIR/default/dom0.log" err*; }
+eventually 10 log_tells || die "nobody tells that descriptors have run out"
+first=${clients[0]}
+gone "$first" && die "the first client has ended: $(cat err1)"
+for pid in "${clients[@]:1}"; do kill "$pid" 2>/dev/null; done
+for pid in "${clients[@]:1}"; do wait "$pid" 2>/dev/null; done
+clients=("$first")
+eventually 10 domains_are 1 || die "ended clients' domains are left"
+reads_go_on "$first"
+client 2 1000 >/dev/null 2>err || die "no new client although there are descriptors again: $(cat err)"
+end_clients
+rm -f sectors.* read.*
+service stop >/dev/null || die "stop"
+
+# ---- /dev/shm, where it can be a small one of ours ------------------------------------------------
+if unshare -m true 2>/dev/null; then
+    in_small_shm() { unshare -m bash -c "mount -t tmpfs -o size=$1 none /dev/shm && shift && \"\$@\"" - "$@"; }
+elif unshare -rm true 2>/dev/null; then
+    in_small_shm() { unshare -rm bash -c "mount -t tmpfs -o size=$1 none /dev/shm && shift && \"\$@\"" - "$@"; }
+else
+    skip "descriptors ran out as they should; no mount namespace for a small /dev/shm"
+fi
+in_small_shm 1m "$BIN/service" start || die "the service does not start with a small /dev/shm"
+begin_client 1
+eventually 5 connected 1 || die "the first client does not connect"
+for i in $(seq 2 12); do begin_client "$i"; done
+refused() { grep -q 'No space left on device' err*; }
+eventually 10 refused || die "nobody is refused: $(cat err*)"
+reads_go_on "${clients[0]}"
+end_clients
+eventually 5 domains_are 0 || die "domains are left"
+client 2 1000 >/dev/null 2>err || die "no new client although there is room again: $(cat err)"

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dom0 on a machine that has run out of something. Its start: a reason, and nothing left. Then the
+ * whole life of a guest (a domain, its disk, its clock, reads, the store's socket, the status),
+ * with a neighbour that reads all the while: the guest may be refused, but nothing is left of it,
+ * the next one is served, and the neighbour notices nothing.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fault.h"
+#include "faults_dom0.h"
+#include "service/control_client.h"
+#include "service/dom0_parts.h"
+#include "service/dom0_setup.h"
+#include "service/dom0_wakeups.h"
+#include "service/store_client.h"
+#include "splitdom/blkfront.h"
+#include "xenstore/xs_local.h"
+
+enum {
+    HANG_S = 120,
+    GUEST_HANG_S = 20,
+    SETTLE_S = 3,
+    ALL_WELL = 0, /* what a guest says */
+    REFUSED = 1,
+    BROKEN = 2,
+};
+
+/* A process of its own. It begins when it is told to. */
+struct guest {
+    pid_t pid;
+    int go_fd, pid_fd;
+    struct poller_watch *watch;
+    bool ended;
+};
+
+struct fixture {
+    struct faults_place place;
+    struct dom0 *dom0;
+    struct guest neighbour;
+};
+
+static struct fixture *f;
+
+static int setup(void **state)
+{
+    (void)state;
+    alarm(HANG_S);
+    f = calloc(1, sizeof(*f));
+    return f == NULL ? -1 : faults_place_make(&f->place);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    alarm(0);
+    dom0_teardown(f->dom0);
+    int rc = faults_place_remove(&f->place);
+    free(f);
+    return rc;
+}
+
+/* ---- guests -------------------------------------------------------------------------------------
+ */
+
+static int read_some(struct blkfront *bf, uint64_t count)
+{
+    uint8_t bytes[512];
+    for (uint64_t i = 0; i < count; i++) {
+        if (blkfront_read(bf, i, 1, bytes) < 0)
+            return REFUSED;
+        if (!faults_data_is_right(i, bytes))
+            return BROKEN;
+    }
+    return ALL_WELL;
+}
+
+static int connect_disk(struct blkfront **bf)
+{
+    const struct blkfront_options options = {.rundir = f->place.base, .name = "faults", .depth = 1};
+    return blkfront_connect(&options, bf, NULL);
+}
+
+static int live_as_domain(void)
+{
+    struct blkfront *bf;
+    if (connect_disk(&bf) < 0)
+        return REFUSED;
+    int result = read_some(bf, 20);
+    blkfront_close(bf);
+    return result;
+}
+
+/* A write that was refused has not happened; one that was not, has. */
+static int live_in_store(void)
+{
+    struct store_client *store;
+    char value[XENSTORE_PAYLOAD_MAX + 1];
+    if (store_client_open(f->place.rundir.store_socket, &store) < 0)
+        return REFUSED;
+    int result = store_client_write(store, "/tool/faults/key", "value") < 0 ? REFUSED : ALL_WELL;
+    int rc = store_client_read(store, "/tool/faults/key", value);
+    if (rc == 0 && strcmp(value, "value") != 0)
+        result = BROKEN;
+    if (rc < 0)
+        result = REFUSED;
+    store_client_close(store);
+    return result;
+}
+
+static int ask_for_status(void)
+{
+    char *text, why[256];
+    size_t bytes;
+    int rc = control_client_ask(f->place.rundir.control_socket, CONTROL_STATUS, &text, &bytes, why,
+                                sizeof(why));
+    bool whole = rc == 0 && bytes > 0 && strstr(text, "domain") != NULL;
+    free(text);
+    return rc < 0 ? REFUSED : whole ? ALL_WELL : BROKEN;
+}
+
+static int live(void)
+{
+    int results[] = {live_as_domain(), live_in_store(), ask_for_status()};
+    int worst = ALL_WELL;
+    for (size_t i = 0; i < 3; i++)
+        worst = results[i] > worst ? results[i] : worst;
+    return worst;
+}
+
+/* Reads until its pipe is closed. */
+static int live_next_door(void)
+{
+    struct blkfront *bf;
+    uint8_t bytes[512];
+    if (connect_disk(&bf) < 0)
+        return REFUSED;
+    for (uint64_t i = 0; getppid() != 1; i = (i + 1) % 2000) {
+        if (blkfront_read(bf, i, 1, bytes) < 0 || !faults_data_is_right(i, bytes))
+            return BROKEN;
+    }
+    return BROKEN;
+}
+
+static void on_guest_end(void *ctx, uint32_t revents)
+{
+    struct guest *guest = ctx;
+    (void)revents;
+    guest->ended = true;
+}
+
+static void guest_make(struct guest *guest, int (*life)(void))
+{
+    int fds[2];
+    char byte;
+    *guest = (struct guest){.pid = -1};
+    assert_int_equal(pipe(fds), 0);
+    fflush(NULL);
+    guest->pid = fork();
+    assert_true(guest->pid >= 0);
+    if (guest->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        alarm(GUEST_HANG_S + (life == live_next_door ? HANG_S : 0));
+        dup2(fds[0], 3);
+        close_range(4, ~0u, 0); /* what is Dom0's */
+        if (read(3, &byte, 1) != 1)
+            _exit(BROKEN);
+        _exit(life());
+    }
+    close(fds[0]);
+    guest->go_fd = fds[1];
+    guest->pid_fd = pidfd_open(guest->pid, 0);
+    assert_true(guest->pid_fd >= 0);
+    assert_int_equal(
+        poller_add(f->dom0->poller, guest->pid_fd, POLLIN, on_guest_end, guest, &guest->watch), 0);
+}
+
+static void guest_go(struct guest *guest)
+{
+    assert_int_equal(write(guest->go_fd, "g", 1), 1);
+    close(guest->go_fd);
+}
+
+/* Returns what it said, or 128 and the signal that ended it. */
+static int guest_bury(struct guest *guest)
+{
+    int status;
+    poller_remove(f->dom0->poller, guest->watch);
+    close(guest->pid_fd);
+    assert_int_equal(waitpid(guest->pid, &status, 0), guest->pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* ---- Dom0 ---------------------------------------------------------------------------------------
+ */
+
+static void sleep_a_while(void)
+{
+    bool is_near;
+    (void)dom0_wakeups_arm(f->dom0, &is_near);
+    (void)poller_run(f->dom0->poller, !is_near);
+}
+
+/* Each looks again before it sleeps: what it waits for may have come with the turn. */
+static void serve_until_ended(const struct guest *guest)
+{
+    while (!guest->ended) {
+        if (dom0_turn(f->dom0) && !guest->ended)
+            sleep_a_while();
+    }
+}
+
+static void serve_until_domains_are(uint32_t count)
+{
+    while (f->dom0->domain_count != count) {
+        if (dom0_turn(f->dom0) && f->dom0->domain_count != count)
+            sleep_a_while();
+    }
+}
+
+static void serve_until_reads(void)
+{
+    while (f->dom0->requests == 0) {
+        if (dom0_turn(f->dom0) && f->dom0->requests == 0)
+            sleep_a_while();
+    }
+}
+
+/* Calls that fail while Dom0 starts with this engine. */
+static uint64_t walk_start(enum dom0_engine engine, enum fault_plan plan)
+{
+    const uint32_t descriptors = fault_open_descriptors();
+    const int64_t blocks = fault_live_blocks();
+    const char *where;
+    char why[256];
+    uint64_t n = 0;
+    f->place.options.engine = engine;
+    do {
+        fault_arm(++n, plan);
+        why[0] = '\0';
+        int rc = dom0_setup(&f->place.options, &f->place.rundir, f->place.log, NULL, &f->dom0, why,
+                            sizeof(why));
+        where = fault_disarm();
+        if ((rc < 0) != (f->dom0 == NULL) || (rc < 0 && why[0] == '\0'))
+            fail_msg("call %d, %s: %d, '%s'", (int)n, where, rc, why);
+        if (where == NULL)
+            assert_int_equal(rc, 0);
+        dom0_teardown(f->dom0);
+        f->dom0 = NULL;
+        if (fault_live_blocks() != blocks || fault_open_descriptors() != descriptors)
+            fail_msg("call %d, %s: left: %d blocks, %d descriptors", (int)n, where,
+                     (int)(fault_live_blocks() - blocks),
+                     (int)(fault_open_descriptors() - descriptors));
+        if (access(f->place.rundir.control_socket, F_OK) == 0 ||
+            access(f->place.rundir.store_socket, F_OK) == 0)
+            fail_msg("call %d, %s: a socket is left", (int)n, where);
+    } while (where != NULL);
+    return n - 1;
+}
+
+static void a_start_that_fails_leaves_nothing(void **state)
+{
+    (void)state;
+    const enum dom0_engine engines[] = {DOM0_ENGINE_MODEL, DOM0_ENGINE_NULL, DOM0_ENGINE_THREADS,
+                                        DOM0_ENGINE_AUTO};
+    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+        uint64_t once = walk_start(engines[i], FAULT_ONCE);
+        uint64_t burst = walk_start(engines[i], FAULT_BURST);
+        print_message("%s: %d calls failed once, %d in bursts\n", dom0_engine_name(engines[i]),
+                      (int)once, (int)burst);
+        assert_true(once > 40 && burst > 40);
+    }
+}
+
+static void start(void)
+{
+    char why[256];
+    if (dom0_setup(&f->place.options, &f->place.rundir, f->place.log, NULL, &f->dom0, why,
+                   sizeof(why)) < 0)
+        fail_msg("%s", why);
+}
+
+static int serve_guest(uint64_t n, enum fault_plan plan, const char **where)
+{
+    struct guest guest;
+    const uint32_t domains = f->dom0->domain_count;
+    guest_make(&guest, live);
+    fault_arm(n, plan);
+    guest_go(&guest);
+    serve_until_ended(&guest);
+    serve_until_domains_are(domains);
+    *where = fault_disarm();
+    return guest_bury(&guest);
+}
+
+/* Dom0 gives back what it no longer needs when it gets to it. */
+static bool settles(int64_t blocks, uint32_t descriptors, uint32_t segments)
+{
+    const time_t begin_s = time(NULL);
+    for (int i = 0; i % 100 != 0 || time(NULL) - begin_s <= SETTLE_S; i++) {
+        (void)dom0_turn(f->dom0);
+        if (i % 100 == 0 && fault_live_blocks() == blocks &&
+            fault_open_descriptors() == descriptors && fault_mapped_segments() == segments)
+            return true;
+    }
+    return false;
+}
+
+static void neighbour_comes(void)
+{
+    guest_make(&f->neighbour, live_next_door);
+    guest_go(&f->neighbour);
+    serve_until_domains_are(1);
+    serve_until_reads();
+}
+
+static void neighbour_leaves(void)
+{
+    kill(f->neighbour.pid, SIGKILL);
+    serve_until_ended(&f->neighbour);
+    assert_int_equal(guest_bury(&f->neighbour), 128 + SIGKILL);
+    serve_until_domains_are(0);
+}
+
+static void walk_life(enum fault_plan plan, uint64_t n, uint64_t step)
+{
+    const char *where;
+    start();
+    /* Made with the first error of a back end, and kept. */
+    assert_int_equal(xs_local_mkdir(f->dom0->store, "/local/domain/0/error/backend/vbd"), 0);
+    neighbour_comes();
+    for (int i = 0; i < 2; i++) /* everything has been used once */
+        assert_int_equal(serve_guest(1, FAULT_NONE, &where), ALL_WELL);
+    (void)settles(-1, 0, 0); /* all that can be given back is */
+    const int64_t blocks = fault_live_blocks();
+    const uint32_t descriptors = fault_open_descriptors(), segments = fault_mapped_segments();
+    for (;; n += step) {
+        int said = serve_guest(n, plan, &where);
+        if (said != ALL_WELL && said != REFUSED)
+            fail_msg("call %d, %s: the guest ends with %d", (int)n, where, said);
+        if (f->neighbour.ended)
+            fail_msg("call %d, %s: the neighbour ends with %d", (int)n, where,
+                     guest_bury(&f->neighbour));
+        if (!settles(blocks, descriptors, segments))
+            fail_msg("call %d, %s: left: %d blocks, %d descriptors, %d segments", (int)n, where,
+                     (int)(fault_live_blocks() - blocks),
+                     (int)(fault_open_descriptors() - descriptors),
+                     (int)(fault_mapped_segments() - segments));
+        const char *none;
+        if (serve_guest(1, FAULT_NONE, &none) != ALL_WELL)
+            fail_msg("call %d, %s: the next guest is not served", (int)n, where);
+        if (where == NULL)
+            break;
+    }
+    print_message("%d calls failed\n", (int)n - 1);
+    assert_true(n > 50);
+    neighbour_leaves();
+}
+
+static void a_call_that_fails_once_is_the_guests_affair_alone(void **state)
+{
+    (void)state;
+    walk_life(FAULT_ONCE, 1, 1);
+}
+
+static void a_burst_of_failures_is_the_guests_affair_alone(void **state)
+{
+    (void)state;
+    walk_life(FAULT_BURST, 1, 1);
+}
+
+static void no_call_minds_being_interrupted(void **state)
+{
+    (void)state;
+    const char *where;
+    start();
+    for (uint64_t n = 2; n < 12; n++) {
+        int said = serve_guest(n, FAULT_EINTR, &where);
+        if (said != ALL_WELL || where == NULL)
+            fail_msg("each %dth, first %s: the guest ends with %d", (int)n, where, said);
+    }
+}
+
+/* Runs the tests whose names match the argument. */
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_start_that_fails_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_that_fails_once_is_the_guests_affair_alone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_burst_of_failures_is_the_guests_affair_alone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(no_call_minds_being_interrupted, setup, teardown),
+    };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
