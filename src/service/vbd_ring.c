@@ -252,5 +252,8 @@ void vbd_ring_flush(struct vbd_ring *vr)
 
 bool vbd_ring_arm(struct vbd_ring *vr)
 {
+    /* Dispatch may have answered from the cache since the last look, and nobody looks again soon.
+     */
+    vbd_ring_flush(vr);
     return back_ring_final_check(&vr->ring) && !vr->halted;
 }

@@ -91,7 +91,7 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns);
 void vbd_ring_done(struct pending *p, int status);
 /* Shows filled responses to the front end and notifies it when it asked for that. */
 void vbd_ring_flush(struct vbd_ring *vr);
-/* Asks for the doorbell; true: there is work already, go on. */
+/* Shows what is filled, then asks for the doorbell; true: there is work already, go on. */
 bool vbd_ring_arm(struct vbd_ring *vr);
 
 static inline uint32_t vbd_ring_in_flight(const struct vbd_ring *vr)
