@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs the tests in stages: tests/run.sh [all] [STAGE...]; no argument means all.
-#   all = unit abi stress e2e hostile faults model install asan asan-e2e tsan clang fuzz lint; valgrind only when named
+#   all = unit abi stress e2e hostile faults sim model install asan asan-e2e tsan clang fuzz lint; valgrind only when named
 # Each program or script is one test: exit 0 = passed, 77 = skipped (its last line says why), all
 # else = failed. Logs: build/logs/STAGE/NAME.log. The last line is "N passed, N failed, N skipped".
 #
@@ -240,6 +240,14 @@ e2e_scripts() { # STAGE BIN FACTOR RUNNER
     done
 }
 
+# A fixed set of seeds, and fresh ones for SIM_SECONDS (30).
+stage_sim() {
+    local sim=build/plain/tests/sim/sim
+    build sim sim-programs
+    is_built sim "" "$sim" || return
+    run_one sim fixed_seeds 300 "$sim" --seeds 1:5000
+    run_one sim fresh_seeds $((${SIM_SECONDS:-30} + 120)) "$sim" --seconds "${SIM_SECONDS:-30}"
+}
 # Each walks through all calls that can fail; one at a time, because what one has left is counted.
 stage_faults() {
     local program
@@ -358,7 +366,7 @@ stage_lint() {
 
 # ---- the whole ----------------------------------------------------------------------------------
 
-all='unit abi stress e2e hostile faults model install asan asan-e2e tsan clang fuzz lint'
+all='unit abi stress e2e hostile faults sim model install asan asan-e2e tsan clang fuzz lint'
 stages=()
 for s in "${@:-all}"; do
     # shellcheck disable=SC2206

@@ -66,6 +66,17 @@ hostile-programs: $(HOSTILE)
 check-hostile: all hostile-programs ## front ends and back ends that lie, flood and die
 	$(Q)TEST_BIN=$(abspath $(OUT))/tests BIN=$(abspath $(BIN)) tests/hostile/run.sh
 
+# Both halves, store, disk and clocks in one thread, on a seeded scheduler.
+SIM := $(OUT)/tests/sim/sim
+$(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(OUT)/libfakes.a $(LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
+.PHONY: sim-programs check-sim
+sim-programs: $(SIM)
+check-sim: $(SIM) ## 100,000 seeds of the simulation, ten minutes or so
+	$(Q)$(SIM) --seeds 1:100000
+
 # The sleep protocol as a model, and twins of it that must fail.
 .PHONY: check-model
 check-model: ## the sleep protocol, proven with spin; its broken twins fail

@@ -65,7 +65,7 @@ function check_one(file, line, name,    prefix, p, words, n, i) {
     }
     # A test may include a stand-in whole: it replaces the archive's object in that one program. What the
     # benchmarks compute with is tested, too.
-    if (file ~ /^tests\/unit\// && name ~ /^\.\.\/(fakes|\.\.\/bench)\/[a-z_0-9]+\.[ch]$/)
+    if (file ~ /^tests\/(unit|sim)\// && name ~ /^\.\.\/(fakes|\.\.\/bench)\/[a-z_0-9]+\.[ch]$/)
         return
     if (file ~ /^tests\/hostile\/back\// && name ~ /^\.\.\/\.\.\/fakes\/[a-z_0-9]+\.h$/)
         return

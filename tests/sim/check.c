@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ring/barrier.h"
+#include "tdf/pvclock.h"
+#include "world.h"
+
+/* a <= b <= a + limit, for indices that wrap. */
+static bool in_order(uint32_t a, uint32_t b, uint32_t limit)
+{
+    return (uint32_t)(b - a) <= limit;
+}
+
+static void check_indices(struct front *f)
+{
+    const struct vbd_ring *vr = vbd_back_ring(f->back);
+    if (vr == NULL || f->phase != FRONT_CONNECTED)
+        return;
+    const struct front_ring *front = &f->ring;
+    const struct back_ring *back = &vr->ring;
+    const uint32_t limit = front->nr_ents;
+    const uint32_t req = front->sring->req_prod, rsp = front->sring->rsp_prod;
+    bool good = in_order(front->rsp_cons, rsp, limit) && in_order(rsp, back->rsp_prod_pvt, limit) &&
+                in_order(back->rsp_prod_pvt, back->req_cons, limit) &&
+                in_order(back->req_cons, req, limit) && in_order(req, front->req_prod_pvt, limit) &&
+                in_order(front->rsp_cons, front->req_prod_pvt, limit) && rsp == back->rsp_prod &&
+                req == front->req_prod;
+    if (!good)
+        world_fail(f->world,
+                   "domain %u: indices: rsp_cons %u rsp_prod %u filled %u req_cons %u req_prod %u "
+                   "filled %u",
+                   f->domid, front->rsp_cons, rsp, back->rsp_prod_pvt, back->req_cons, req,
+                   front->req_prod_pvt);
+    uint32_t pending = f->shadow.nr_entries - f->shadow.free_count;
+    if (front->req_prod_pvt - front->rsp_cons != pending)
+        world_fail(f->world, "domain %u: %u slots in use, %u reads pending", f->domid,
+                   front->req_prod_pvt - front->rsp_cons, pending);
+}
+
+/* Grants that Dom0 uses: none without a ring; of each data page at most one in flight. */
+static void check_grants(struct front *f)
+{
+    uint32_t used = 0;
+    for (uint32_t ref = 0; ref < f->segment.nr_grant_entries; ref++)
+        used += (f->segment.gnttab[ref].flags & (GTF_reading | GTF_writing)) != 0;
+    if (vbd_back_ring(f->back) == NULL && used != 0)
+        world_fail(f->world, "domain %u: %u grants in use and no ring", f->domid, used);
+}
+
+static void check_clock(struct front *f)
+{
+    uint64_t now_ns;
+    if (pvclock_read_ns(&f->segment.shared_info->vcpu_info[0].time, &now_ns) < 0 ||
+        now_ns < f->seen_ns)
+        world_fail(f->world, "domain %u: its clock went from %llu to %llu", f->domid,
+                   (unsigned long long)f->seen_ns, (unsigned long long)now_ns);
+    f->seen_ns = now_ns;
+}
+
+/* Everybody sleeps, nothing is on its way, and yet something was asked. */
+static void check_sleepers(struct world *w)
+{
+    if (dom0_has_reason(w) || fake_disk_current()->waiting_count > 0)
+        return;
+    for (int i = 0; i < SIM_FRONTS; i++) {
+        struct front *f = &w->front[i];
+        if (f->phase == FRONT_CONNECTED && !front_has_reason(f) &&
+            f->shadow.free_count < f->shadow.nr_entries && f->ring.req_prod == f->ring.req_prod_pvt)
+            world_fail(w, "domain %u sleeps with %u reads pending, and so does Dom0", f->domid,
+                       f->shadow.nr_entries - f->shadow.free_count);
+    }
+}
+
+void world_check(struct world *w)
+{
+    if (!w->dom0_lives)
+        return;
+    for (int i = 0; i < SIM_FRONTS; i++) {
+        if (w->front[i].back == NULL)
+            continue;
+        check_indices(&w->front[i]);
+        check_grants(&w->front[i]);
+        check_clock(&w->front[i]);
+    }
+    if (w->disk_ready > fake_disk_current()->waiting_count ||
+        disk_queue_in_flight(w->queue) != fake_disk_current()->waiting_count ||
+        fake_disk_current()->waiting_count > w->depth)
+        world_fail(w, "%u reads at the disk, %u counted, %u allowed",
+                   fake_disk_current()->waiting_count, disk_queue_in_flight(w->queue), w->depth);
+    check_sleepers(w);
+}
+
+/* ---- the cache's policy, beside a naive list of its own ---- */
+
+struct checked {
+    void *real;
+    uint32_t count, capacity;
+    uint32_t order[]; /* slots, least recently used first */
+};
+
+static const struct cache_policy *real_lru(void)
+{
+    return cache_policy_find("lru");
+}
+
+static void *checked_create(uint32_t capacity)
+{
+    struct checked *c = calloc(1, sizeof(*c) + capacity * sizeof(c->order[0]));
+    if (c == NULL)
+        return NULL;
+    c->capacity = capacity;
+    c->real = real_lru()->create(capacity);
+    return c;
+}
+
+static void checked_destroy(void *state)
+{
+    struct checked *c = state;
+    real_lru()->destroy(c->real);
+    free(c);
+}
+
+static void policy_is_wrong(const char *what)
+{
+    printf("the cache's policy: %s\n", what);
+    abort();
+}
+
+static void take_out(struct checked *c, uint32_t slot)
+{
+    uint32_t i = 0;
+    while (i < c->count && c->order[i] != slot)
+        i++;
+    if (i == c->count)
+        policy_is_wrong("a slot that was never filled");
+    memmove(&c->order[i], &c->order[i + 1], (c->count - i - 1) * sizeof(c->order[0]));
+    c->count--;
+}
+
+static void checked_hit(void *state, uint32_t slot)
+{
+    struct checked *c = state;
+    take_out(c, slot);
+    c->order[c->count++] = slot;
+    real_lru()->hit(c->real, slot);
+}
+
+static void checked_insert(void *state, uint32_t slot, uint64_t sector)
+{
+    struct checked *c = state;
+    if (c->count == c->capacity)
+        policy_is_wrong("one more than there is room for");
+    c->order[c->count++] = slot;
+    real_lru()->insert(c->real, slot, sector);
+}
+
+static uint32_t checked_victim(void *state, uint64_t incoming)
+{
+    struct checked *c = state;
+    uint32_t victim = real_lru()->victim(c->real, incoming);
+    if (c->count != c->capacity || victim != c->order[0])
+        policy_is_wrong("a victim that is not the least recently used");
+    take_out(c, victim);
+    return victim;
+}
+
+static void checked_reset(void *state)
+{
+    struct checked *c = state;
+    c->count = 0;
+    real_lru()->reset(c->real);
+}
+
+const struct cache_policy checked_lru = {.name = "checked lru",
+                                         .create = checked_create,
+                                         .destroy = checked_destroy,
+                                         .hit = checked_hit,
+                                         .insert = checked_insert,
+                                         .victim = checked_victim,
+                                         .reset = checked_reset};

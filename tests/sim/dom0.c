@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ring/barrier.h"
+#include "service/fault_guard.h"
+#include "service/toolstack.h"
+#include "world.h"
+
+enum { STORE_BUDGET = 4 };
+
+static void on_ring_up(void *ctx, struct vbd_ring *ring)
+{
+    struct front *f = ctx;
+    f->slot = (struct ring_slot){.ring = ring, .start_info = f->segment.start_info};
+    ring_loop_add(&f->world->loop, &f->slot);
+    f->world->connections++;
+}
+
+static void on_ring_down(void *ctx, struct vbd_ring *ring)
+{
+    struct front *f = ctx;
+    (void)ring;
+    ring_loop_remove(&f->world->loop, &f->slot);
+}
+
+static void on_ring_answered(void *ctx, struct vbd_ring *ring)
+{
+    struct front *f = ctx;
+    (void)ring;
+    ring_loop_wake(&f->world->loop, &f->slot);
+}
+
+static void on_ring_broken(void *ctx, struct ring_slot *slot)
+{
+    (void)slot;
+    world_fail(ctx, "Dom0 says that a ring is broken");
+}
+
+static void on_lost(void *ctx)
+{
+    struct front *f = ctx;
+    world_fail(f->world, "Dom0 gives domain %u up", f->domid);
+}
+
+void dom0_birth(struct world *w)
+{
+    char why[128];
+    w->depth = 1 + world_pick(w, 16);
+    const struct disk_queue_config config = {.image = &w->image,
+                                             .engine = &fake_disk_ops,
+                                             .cache_bytes = (size_t)world_pick(w, 2) *
+                                                            SIM_CACHE_SECTORS * BLKIF_SECTOR_SIZE,
+                                             .policy = &checked_lru,
+                                             .depth = w->depth,
+                                             .depth_isolated = 1 + world_pick(w, w->depth)};
+    if (xs_server_create(NULL, &w->store) < 0 ||
+        disk_queue_create(&config, vbd_ring_done, &w->queue, why, sizeof(why)) < 0)
+        abort();
+    w->loop = (struct ring_loop){.broken = on_ring_broken, .ctx = w, .no_spin = world_pick(w, 2)};
+    w->dom0_lives = true;
+    w->dom0_asleep = false;
+    w->piece = PIECE_EVENTS;
+    w->work = 0;
+}
+
+void dom0_death(struct world *w)
+{
+    if (!w->dom0_lives)
+        return;
+    for (int i = 0; i < SIM_FRONTS; i++)
+        domain_death(&w->front[i]);
+    fake_disk_complete_all(fake_disk_current(), 0); /* the process is gone, and its buffers */
+    disk_queue_destroy(w->queue);
+    xs_server_destroy(w->store);
+    w->dom0_lives = false;
+    w->disk_ready = 0;
+}
+
+void domain_birth(struct front *f)
+{
+    struct world *w = f->world;
+    const uint32_t entries = sring_entries(f->page_order);
+    const uint32_t pages = segment_pages_for((1u << f->page_order) + entries);
+    if (segment_create(pages, f->domid, &f->segment, &f->fd) < 0 ||
+        xs_server_introduce(w->store, f->domid) < 0 ||
+        toolstack_create_domain(w->store, f->domid, "image") < 0 ||
+        tdf_clock_init(&f->clock, &w->source, f->segment.shared_info, 2, (struct tdf){1, 1}) < 0)
+        abort();
+    f->fault_slot = fault_guard_add(f->segment.base, (size_t)pages << XEN_PAGE_SHIFT, -1);
+    f->evtchn = (struct evtchn_table){0};
+    evtchn_table_reserve(&f->evtchn, SEGMENT_STORE_EVTCHN, 0);
+    f->port = (evtchn_port_t)evtchn_table_alloc(&f->evtchn, 1);
+    f->doorbell = false;
+    const struct vbd_back_config config = {.store = w->store,
+                                           .log = w->log,
+                                           .domid = f->domid,
+                                           .segment = &f->segment,
+                                           .fault_slot = f->fault_slot,
+                                           .evtchn = &f->evtchn,
+                                           .disk_queue = w->queue,
+                                           .image = &w->image,
+                                           .max_ring_page_order = SIM_ORDER_MAX,
+                                           .ring_up = on_ring_up,
+                                           .ring_down = on_ring_down,
+                                           .ring_answered = on_ring_answered,
+                                           .lost = on_lost,
+                                           .ctx = f};
+    if (vbd_back_create(&config, &f->back) < 0)
+        abort();
+    if (world_pick(w, 2) == 0)
+        (void)vbd_back_set_weight(f->back, 1 + world_pick(w, 1000));
+}
+
+void domain_death(struct front *f)
+{
+    if (f->back == NULL)
+        return;
+    vbd_back_destroy(f->back);
+    f->back = NULL;
+    if (toolstack_remove_domain(f->world->store, f->domid) < 0)
+        abort();
+    xs_server_release(f->world->store, f->domid);
+    fault_guard_drop(f->fault_slot);
+    segment_detach(&f->segment);
+    close(f->fd);
+    f->phase = FRONT_ABSENT;
+    f->asleep = false;
+}
+
+static bool any_doorbell(const struct world *w)
+{
+    bool any = false;
+    for (int i = 0; i < SIM_FRONTS; i++)
+        any |= w->front[i].doorbell;
+    return any;
+}
+
+bool dom0_has_reason(const struct world *w)
+{
+    return w->dom0_lives &&
+           (!w->dom0_asleep || any_doorbell(w) || w->disk_ready > 0 || !xs_server_idle(w->store));
+}
+
+/* What the poller has: doorbells and completions, some of them or all. */
+static void look_at_events(struct world *w)
+{
+    for (int i = 0; i < SIM_FRONTS; i++) {
+        struct front *f = &w->front[i];
+        if (f->doorbell && f->back != NULL)
+            ring_loop_wake(&w->loop, &f->slot);
+        f->doorbell = false;
+    }
+    for (uint32_t left = w->disk_ready; left > 0; left--) {
+        struct fake_disk *disk = fake_disk_current();
+        bool fails = world_pick(w, 50) == 0;
+        if (world_pick(w, 8) == 0)
+            break;
+        w->disk_errors += fails;
+        w->disk_ready--;
+        fake_disk_complete(disk, world_pick(w, disk->waiting_count), fails ? -5 : 0);
+    }
+}
+
+/* One piece after the other, as dom0_turn has them; rounds repeat while there was work. */
+void dom0_step(struct world *w)
+{
+    w->dom0_asleep = false;
+    w->now_ns += world_pick(w, 2000);
+    tdf_source_set_ns(&w->source, w->now_ns);
+    switch (w->piece) {
+    case PIECE_EVENTS:
+        look_at_events(w);
+        w->piece = PIECE_RINGS;
+        break;
+    case PIECE_RINGS:
+        w->work = ring_loop_turn(&w->loop, w->now_ns);
+        w->piece = PIECE_DISPATCH;
+        break;
+    case PIECE_DISPATCH:
+        w->work += disk_queue_dispatch(w->queue, w->now_ns);
+        w->piece = PIECE_STORE;
+        break;
+    case PIECE_STORE:
+        w->work += xs_server_run(w->store, STORE_BUDGET);
+        w->piece = w->work == 0 ? PIECE_SETTLE : world_pick(w, 2) ? PIECE_RINGS : PIECE_EVENTS;
+        break;
+    case PIECE_SETTLE:
+        w->dom0_asleep = ring_loop_settle(&w->loop, w->now_ns);
+        w->piece = PIECE_EVENTS;
+        break;
+    }
+}
+
+void disk_step(struct world *w)
+{
+    if (w->dom0_lives && w->disk_ready < fake_disk_current()->waiting_count)
+        w->disk_ready++;
+}

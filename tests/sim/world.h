@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world: Dom0 and its domains in one thread, made of the product's own parts, moved step by step by
+ * sim.c. Nothing sleeps: who would is marked as asleep, and wakes only by what would wake it.
+ *
+ *   Dom0     store, toolstack, back ends, ring loop, disk queue, cache; a disk whose reads end when
+ *            the scheduler says so, in any order, with errors. Its loop is cut into pieces, so that
+ *            front ends act between any two of them.
+ *   front    the front end's half: xenbus states, front_ring, shadow, grants, event channels
+ *   time     moved by hand; every domain has a clock whose rate changes
+ */
+#ifndef SPLITDOM_TESTS_SIM_WORLD_H
+#define SPLITDOM_TESTS_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../fakes/fake_disk.h"
+#include "client/prng.h"
+#include "client/shadow.h"
+#include "ring/front_ring.h"
+#include "ring/segment.h"
+#include "service/disk_queue.h"
+#include "service/log.h"
+#include "service/ring_loop.h"
+#include "service/vbd_back.h"
+#include "tdf/clock.h"
+#include "xenstore/xs_server.h"
+
+enum {
+    SIM_FRONTS = 3,
+    SIM_ORDER_MAX = 1,
+    SIM_IMAGE_SECTORS = 4096,
+    SIM_CACHE_SECTORS = 40,
+    SIM_SECTORS_MAX = 8, /* of a read: one page */
+    SIM_WHY_MAX = 200,
+};
+
+enum front_phase {
+    FRONT_ABSENT,  /* no domain */
+    FRONT_WAITS,   /* for the back end's InitWait */
+    FRONT_OFFERED, /* its ring; waits for Connected */
+    FRONT_CONNECTED,
+    FRONT_CLOSING, /* waits for the back end's Closing or Closed */
+    FRONT_CLOSED,  /* waits for Closed */
+};
+
+struct world;
+
+struct front {
+    struct world *world;
+    domid_t domid;
+    enum front_phase phase;
+    uint32_t page_order;
+    /* The front end's own. The shadow outlives the domain, as with --reconnect. */
+    struct shadow shadow;
+    struct front_ring ring;
+    evtchn_port_t port;
+    bool asleep;
+    uint64_t seen_ns; /* of its clock */
+    uint64_t asked, answered, failed;
+    /* Dom0's. */
+    struct segment segment;
+    int fd, fault_slot;
+    struct evtchn_table evtchn;
+    struct vbd_back *back;
+    struct ring_slot slot;
+    struct tdf_clock clock;
+    bool doorbell; /* rung, and not looked at */
+};
+
+enum dom0_piece { PIECE_EVENTS, PIECE_RINGS, PIECE_DISPATCH, PIECE_STORE, PIECE_SETTLE };
+
+struct world {
+    struct prng random;
+    struct tdf_source source;
+    uint64_t now_ns;
+    struct log *log;
+    struct image image;
+    struct front front[SIM_FRONTS];
+    /* Dom0 */
+    bool dom0_lives, dom0_asleep;
+    enum dom0_piece piece;
+    uint32_t work; /* of this round */
+    struct xs_server *store;
+    struct disk_queue *queue;
+    struct ring_loop loop;
+    uint32_t depth;
+    uint32_t disk_ready; /* reads that the disk has done and Dom0 has not heard of */
+    /* what happened */
+    uint64_t steps, dom0_deaths, front_deaths, connections, disk_errors;
+    bool verbose;
+    char why[SIM_WHY_MAX]; /* the first thing that must not be */
+};
+
+/* Below bound, from the seed. */
+uint32_t world_pick(struct world *w, uint32_t bound);
+/* Notes that an invariant does not hold; the first one counts. */
+void world_fail(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void world_say(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* dom0.c */
+void dom0_birth(struct world *w);
+void dom0_death(struct world *w);            /* kill -9: all domains end with it */
+bool dom0_has_reason(const struct world *w); /* to run */
+void dom0_step(struct world *w);             /* the next piece of its loop */
+void disk_step(struct world *w);             /* one read ends; Dom0 hears of it in its loop */
+void domain_birth(struct front *f);
+void domain_death(struct front *f);
+
+/* front.c */
+void front_birth(struct front *f);
+void front_death(struct front *f); /* kill -9: what it asked for goes with it */
+bool front_has_reason(const struct front *f);
+void front_step(struct front *f, bool asks); /* whatever it may do next; new reads only if asks */
+void front_turn_clock(struct front *f);
+
+/* check.c: after every step. */
+void world_check(struct world *w);
+extern const struct cache_policy checked_lru; /* the product's, beside a naive one */
+
+#endif
