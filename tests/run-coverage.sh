@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Which lines of src/ and include/ the unit, abi and end-to-end tests execute: a table per file and a
-# total. A header's inline functions count as executed if any program executed them. A process that is
+# Which lines of src/ and include/ the tests execute (unit, abi, end to end, faults, simulation, hostile
+# peers): a table per file and a total. A header's inline functions count as executed if any program executed them. A process that is
 # killed writes no counts.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -13,27 +13,31 @@ mkdir -p "$logs"
 find "$out" -name '*.gcda' -delete 2>/dev/null
 build=(make --no-print-directory -k VARIANT=coverage "OPT=-O0 -g")
 
-"${build[@]}" -j"$(nproc)" all unit-programs abi-programs e2e-programs >"$logs/build.log" 2>&1 ||
+"${build[@]}" -j"$(nproc)" all unit-programs abi-programs e2e-programs \
+    fault-programs sim-programs hostile-programs >"$logs/build.log" 2>&1 ||
     echo "coverage: something does not build, see $logs/build.log" >&2
 
 run() { # NAME COMMAND...
     local name=$1
     shift
-    timeout -k 5 300 "$@" >"$logs/$name.log" 2>&1 </dev/null
+    timeout -k 5 400 "$@" >"$logs/$name.log" 2>&1 </dev/null
     case $? in
     0 | 77) ;;
     *) echo "coverage: $name fails, see $logs/$name.log" >&2 ;;
     esac
 }
-for program in "$out"/tests/test_* $("${build[@]}" -s list-abi); do
+for program in "$out"/tests/test_* $("${build[@]}" -s list-abi) $("${build[@]}" -s list-faults); do
     [ -f "$program" ] && [ -x "$program" ] && run "$(basename "$program")" "$program"
 done
+run sim "$out/tests/sim/sim" --seeds 1:300
 export TOP=$PWD BIN=$PWD/$out/bin TEST_BIN=$PWD/$out/tests/e2e IMAGE_DIR=$PWD/build/images TEST_SAN=coverage TEST_LOG=$PWD/$logs/e2e
 mkdir -p "$IMAGE_DIR"
 for script in tests/e2e/*.sh; do
     case $script in */functions.sh | *'*'*) continue ;; esac
     [ -x "$BIN/service" ] && run "$(basename "$script" .sh)" bash "$script"
 done
+
+CASE_MS=50 RATIO_MIN=0.01 FLOOD_RATIO_MIN=0.01 FLOOD_P99_MAX=1000 TEST_BIN=$PWD/$out/tests run hostile bash tests/hostile/run.sh
 
 # Files that no program was even linked with have notes (.gcno) but no counts: gcov shows them as 0 %.
 find "$out" -name '*.gcno' -print0 | sort -z | while IFS= read -r -d '' notes; do

@@ -198,20 +198,34 @@ FAILS(int, pidfd_open, (pid_t pid, unsigned int flags), (pid, flags), EMFILE, -1
 FAILS(FILE *, fopen, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
 FAILS(FILE *, fdopen, (int fd, const char *mode), (fd, mode), ENOMEM, NULL)
 
-/* What getline is for the linker. */
+/* Lines are made by the C library and freed by us. Optimised, getline is __getdelim. */
+static ssize_t count_line(bool had, ssize_t n, char *const *line)
+{
+    if (!had && *line != NULL)
+        fault_count_blocks(1);
+    return n;
+}
+
+ssize_t __real_getline(char **line, size_t *bytes, FILE *file);
+ssize_t __wrap_getline(char **line, size_t *bytes, FILE *file);
+ssize_t __wrap_getline(char **line, size_t *bytes, FILE *file)
+{
+    const bool had = *line != NULL;
+    if (!fault_strikes("getline"))
+        return count_line(had, __real_getline(line, bytes, file), line);
+    errno = ENOMEM;
+    return -1;
+}
+
 ssize_t __real___getdelim(char **line, size_t *bytes, int end, FILE *file);
 ssize_t __wrap___getdelim(char **line, size_t *bytes, int end, FILE *file);
 ssize_t __wrap___getdelim(char **line, size_t *bytes, int end, FILE *file)
 {
     const bool had = *line != NULL;
-    if (fault_strikes("getline")) {
-        errno = ENOMEM;
-        return -1;
-    }
-    const ssize_t n = __real___getdelim(line, bytes, end, file);
-    if (!had && *line != NULL)
-        fault_count_blocks(1);
-    return n;
+    if (!fault_strikes("getline"))
+        return count_line(had, __real___getdelim(line, bytes, end, file), line);
+    errno = ENOMEM;
+    return -1;
 }
 
 int __real_epoll_ctl(int fd, int op, int target, struct epoll_event *event);

@@ -35,7 +35,7 @@ struct run {
     pid_t client;
     int status;
     char said[512]; /* the client's stderr */
-    char seen[256];
+    char seen[640];
 };
 
 static int64_t now_ms(void)
@@ -183,7 +183,7 @@ static bool is_good(struct run *r, bool ended, int64_t records)
     else if (signalled)
         snprintf(r->seen, sizeof(r->seen), "ended by the second SIGTERM");
     else
-        snprintf(r->seen, sizeof(r->seen), "%lld reads, then: %.180s", (long long)records, r->said);
+        snprintf(r->seen, sizeof(r->seen), "%lld reads, then: %s", (long long)records, r->said);
     switch (wanted) {
     case BACK_SERVED:
         return served;
