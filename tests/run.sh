@@ -267,7 +267,7 @@ stage_e2e() {
 stage_hostile() {
     build hostile all hostile-programs
     TEST_SAN='' CASE_MS=${CASE_MS:-100} RATIO_MIN=${RATIO_MIN:-0.10} FLOOD_RATIO_MIN=${FLOOD_RATIO_MIN:-0.10} \
-        FLOOD_P99_MAX=${FLOOD_P99_MAX:-100} BIN=$TOP/bin TEST_BIN=$TOP/build/plain/tests run_one hostile hostile_front 300 bash tests/hostile/run.sh
+        FLOOD_P99_MAX=${FLOOD_P99_MAX:-100} BIN=$TOP/bin TEST_BIN=$TOP/build/plain/tests run_one hostile hostile_front 600 bash tests/hostile/run.sh
 }
 
 stage_model() {

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -140,6 +141,39 @@ static void no_call_minds_being_interrupted(void **state)
     }
 }
 
+static volatile sig_atomic_t signals_seen;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    signals_seen++;
+}
+
+/* Ten thousand a second, with a handler that restarts nothing: connect, reads and close go on. */
+static void a_storm_of_signals_disturbs_nothing(void **state)
+{
+    enum { LIVES = 200, PERIOD_NS = 100000 };
+    struct fixture *f = *state;
+    struct blkfront_error why;
+    struct sigaction storm = {.sa_handler = on_signal}, before;
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+    const struct itimerspec period = {.it_interval = {.tv_nsec = PERIOD_NS},
+                                      .it_value = {.tv_nsec = PERIOD_NS}};
+    timer_t timer;
+    assert_int_equal(sigaction(SIGUSR1, &storm, &before), 0);
+    assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    assert_int_equal(timer_settime(timer, 0, &period, NULL), 0);
+    for (int i = 0; i < LIVES; i++) {
+        int rc = live(&f->place, &why);
+        if (rc != 0)
+            fail_msg("life %d: %s: '%s'", i, strerror(-rc), why.text);
+    }
+    timer_delete(timer);
+    sigaction(SIGUSR1, &before, NULL);
+    print_message("%d signals in %d lives\n", (int)signals_seen, LIVES);
+    assert_true(signals_seen > LIVES);
+}
+
 /* Runs the tests whose names match the argument. */
 int main(int argc, char **argv)
 {
@@ -147,6 +181,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_call_that_fails_once_leaves_nothing),
         cmocka_unit_test(a_burst_of_failures_leaves_nothing),
         cmocka_unit_test(no_call_minds_being_interrupted),
+        cmocka_unit_test(a_storm_of_signals_disturbs_nothing),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -206,16 +206,32 @@ static void close_disk(struct fake_dom0 *d, const struct blkif_request *req)
     fake_dom0_pump(d);
 }
 
-static void resize(struct fake_dom0 *d, const struct blkif_request *req)
+/* Tells another size, once. */
+static void resize(struct fake_dom0 *d, const struct blkif_request *req, const char *sectors)
 {
-    const char *const sizes[] = {"4194304", "4", "nothing", "0"}; /* grown, shrunk, two lies */
     struct back_liar *liar = fake_dom0_ctx(d);
     if (is_time(d) && load_relaxed_u32(&liar->seen) == BACK_LIE_AFTER) {
-        fake_dom0_node(d, "sectors", sizes[variant(d) % COUNT(sizes)]);
+        fake_dom0_node(d, "sectors", sectors);
         fake_dom0_node(d, "state", "4");
         fake_dom0_pump(d);
     }
     fake_dom0_serve(d, req);
+}
+
+static void grow(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    resize(d, req, "4194304");
+}
+
+static void shrink(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    resize(d, req, "4");
+}
+
+static void resize_to_nonsense(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    const char *const sizes[] = {"nothing", "0", "-1", "18446744073709551616"};
+    resize(d, req, sizes[variant(d) % COUNT(sizes)]);
 }
 
 static const char broke[] = "broke the ring protocol";
@@ -253,8 +269,11 @@ const struct back_case back_cases[] = {
      .script = {.request = close_disk}, .variants = 4},
     {"10-restarts", "dies with reads in flight, comes again", BACK_SERVED, NULL,
      .script = {.request = serve_and_count}, .reconnects = true, .then = THEN_RESTARTS},
-    {"11-resize", "grows, shrinks, to nonsense, to nothing", BACK_SERVED_OR_FAILED, NULL,
-     .script = {.request = resize}, .variants = 4},
+    {"11-grows", "another size, larger", BACK_SERVED, NULL, .script = {.request = grow}},
+    {"11-shrinks", "smaller: reads beyond the end", BACK_FAILED, "failed: Invalid argument",
+     .script = {.request = shrink}},
+    {"11-nonsense", "no number, nothing, negative, too large", BACK_FAILED, "Dom0",
+     .script = {.request = resize_to_nonsense}, .variants = 4},
     {"12-connected", "Connected without InitWait", BACK_REFUSED, "cannot",
      .script = {.request = serve_and_count, .skip_init_wait = true}},
 };
