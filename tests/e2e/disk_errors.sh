@@ -47,3 +47,5 @@ kill -TERM $pid 2>/dev/null
 reap 3000 $pid
 verify_or_empty() { [ ! -s "sectors.$pid" ] || verify "$pid"; }
 verify_or_empty
+# Dom0 would leave its buffers to the disk that may still write there, on purpose, and a sanitizer tell.
+kill -9 "$(dom0_pid)"

@@ -11,6 +11,7 @@ last_is() { ask last && [ "$answer" = "$1" ]; }
 image disk1.img 2
 start_service
 coproc disk { exec "$TEST_BIN/disk_session"; }
+disk_process=$disk_PID
 read -r -t 10 answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
 "$BIN/client" 16 100000000 --no-record >/dev/null 2>err &
 busy=$!
@@ -50,3 +51,4 @@ reap 5000 $busy
 client 8 1000 >/dev/null || die "a new client fails"
 verify_all 1000
 eval "exec ${disk[1]}>&-"
+wait "$disk_process" || die "the session fails at its end"

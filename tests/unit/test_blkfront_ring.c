@@ -33,6 +33,7 @@ static char base[64];
 static struct fake_dom0 *dom0;
 static struct blkfront *bf;
 static uint8_t bytes[DEPTH][512];
+static struct holder holder; /* the thread of Dom0 outlives the test's function */
 
 static int setup(void **state)
 {
@@ -76,11 +77,11 @@ static void hold(struct fake_dom0 *d, const struct blkif_request *req)
         answer_backwards(d);
 }
 
-static void connect_to(struct holder *holder)
+static void connect_to(void)
 {
     struct blkfront_error why;
     dom0 = fake_dom0_start(base, &(struct fake_dom0_script){
-                                     .request = hold, .virtual_completion = true, .ctx = holder});
+                                     .request = hold, .virtual_completion = true, .ctx = &holder});
     assert_non_null(dom0);
     struct blkfront_options options = {.rundir = base, .name = "fake", .depth = DEPTH};
     if (blkfront_connect(&options, &bf, &why) < 0)
@@ -96,9 +97,9 @@ static void submit(uint32_t count)
 static void answers_come_in_the_order_of_their_stamps(void **state)
 {
     (void)state;
-    struct holder holder = {.step_ns = 5 * MS};
+    holder = (struct holder){.step_ns = 5 * MS};
     struct blkfront_completion done;
-    connect_to(&holder);
+    connect_to();
     submit(DEPTH);
     for (uint32_t i = 0; i < DEPTH; i++) {
         assert_int_equal(blkfront_reap(bf, &done, 1, 1), 1);
@@ -113,9 +114,9 @@ static void answers_come_in_the_order_of_their_stamps(void **state)
 static void an_answer_whose_stamp_has_passed_is_delivered_at_once(void **state)
 {
     (void)state;
-    struct holder holder = {.step_ns = 1};
+    holder = (struct holder){.step_ns = 1};
     struct blkfront_completion done[DEPTH];
-    connect_to(&holder);
+    connect_to();
     submit(DEPTH);
     assert_int_equal(blkfront_reap(bf, done, DEPTH, DEPTH), DEPTH);
     for (uint32_t i = 0; i < DEPTH; i++)
@@ -125,9 +126,9 @@ static void an_answer_whose_stamp_has_passed_is_delivered_at_once(void **state)
 static void an_answer_that_is_held_cannot_be_given_again(void **state)
 {
     (void)state;
-    struct holder holder = {.step_ns = 10000 * MS, .answer_twice = true};
+    holder = (struct holder){.step_ns = 10000 * MS, .answer_twice = true};
     struct blkfront_completion done[DEPTH];
-    connect_to(&holder);
+    connect_to();
     submit(DEPTH);
     assert_int_equal(blkfront_reap(bf, done, DEPTH, 1), -EPROTO);
 }
@@ -142,9 +143,9 @@ static void *read_one(void *opaque)
 static void threads_are_answered_at_their_stamps(void **state)
 {
     (void)state;
-    struct holder holder = {.step_ns = 2 * MS};
+    holder = (struct holder){.step_ns = 2 * MS};
     pthread_t threads[DEPTH];
-    connect_to(&holder);
+    connect_to();
     uint64_t begin_ns = blkfront_now_ns(bf);
     for (intptr_t i = 0; i < DEPTH; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, read_one, (void *)i), 0);
