@@ -239,7 +239,7 @@ static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
 {
     int rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);
     int left_ms = bf->options.reconnect && domu_error_is_death(rc) ? RELINK_PATIENCE_S * 1000 : 0;
-    while (rc < 0 && left_ms > 0) {
+    while ((domu_error_is_death(rc) || rc == -ENOENT) && left_ms > 0) {
         (void)pause_or_closing(bf);
         left_ms -= RELINK_PAUSE_MS;
         rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);

@@ -10,8 +10,9 @@ client_kills=${client_kills:-60}
 dom0_kills=${TEST_LONG:+50}
 dom0_kills=${dom0_kills:-4}
 overlap=3 # victims at a time
-RANDOM=${KILLS_SEED:-$((EPOCHSECONDS % 32768))}
-echo "seed: ${KILLS_SEED:-$((EPOCHSECONDS % 32768))}"
+seed=${KILLS_SEED:-$((EPOCHSECONDS % 32768))}
+RANDOM=$seed
+echo "seed: $seed"
 
 # nap MS: a random time below that
 nap() {
