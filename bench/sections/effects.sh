@@ -96,10 +96,12 @@ effects_about() { # NAME: sets what, loads
     loads=$(sed -n 's/^loads: //p' "$TOP/bench/ablations/$1.patch")
 }
 
+# EFFECTS: only these patches, by their names.
 ideas=(nothing)
 for idea in "$TOP"/bench/ablations/*.patch; do
     idea=${idea##*/}
-    ideas+=("${idea%.patch}")
+    idea=${idea%.patch}
+    case " ${EFFECTS:-$idea} " in *" $idea "*) ideas+=("$idea") ;; esac
 done
 for idea in "${ideas[@]}"; do effects_build "$idea"; done
 for idea in "${ideas[@]}"; do
@@ -116,7 +118,7 @@ done
     echo "# $TITLE"
     echo
     echo "$ROUNDS_DONE rounds of $CELL_S s per cell and build, in turn: median of the ratios, in brackets the smallest and largest."
-    echo 'Above 1 the idea helps. cold: uniform reads of the whole image, nothing pinned; hot: hits, Dom0 on CPU 1'
+    echo 'Above 1 the idea helps; in rows "not kept" the patch puts one in, and above 1 it is better without. cold: uniform reads of the whole image, nothing pinned; hot: hits, Dom0 on CPU 1'
     echo 'and the client on CPU 0; N threads, or d32: one thread with 32 asynchronous reads. Each row: bench/ablations/ has the patch that takes the idea away.'
     echo
     effects_table rps
