@@ -350,7 +350,7 @@ stage_valgrind() {
     build valgrind unit-programs
     for program in $(unit_programs build/plain); do
         is_built valgrind "" "$program" && TEST_SAN=valgrind run_one valgrind "$(basename "$program")" 600 \
-            valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite "$program"
+            valgrind -q --error-exitcode=9 --suppressions=tests/valgrind.supp --leak-check=full --errors-for-leak-kinds=definite "$program"
     done
 }
 

@@ -56,7 +56,7 @@ static void ask_for_short_slices(void)
         int32_t nice;
         uint32_t priority;
         uint64_t runtime_ns, deadline_ns, period_ns;
-    } attr;
+    } attr = {0};
     if (syscall(SYS_sched_getattr, 0, &attr, sizeof(attr), 0) < 0 || attr.policy != SCHED_OTHER)
         return; /* somebody has placed us already */
     attr.size = sizeof(attr);

@@ -97,7 +97,7 @@ static void submit(uint32_t count)
 static void answers_come_in_the_order_of_their_stamps(void **state)
 {
     (void)state;
-    holder = (struct holder){.step_ns = 5 * MS};
+    holder = (struct holder){.step_ns = 25 * MS};
     struct blkfront_completion done;
     connect_to();
     submit(DEPTH);
