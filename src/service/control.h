@@ -50,7 +50,7 @@ bool control_has_news(const struct control *control);
  */
 bool control_run(struct control *control);
 
-/* Takes connections that had to wait because descriptors or memory had run out. Call it whenever
+/* Has control_run try again for connections that found no descriptor or memory. Call it whenever
  * something may have been closed; costs nothing when none waits. */
 void control_accept_again(struct control *control);
 

@@ -48,7 +48,7 @@ struct timer_clock {
     struct tdf_clock *clock;
     struct timer_clock *next;
     struct timer_clock **back; /* NULL while in no loop */
-    uint64_t lead_ns;          /* see timer_clock_watch_early */
+    uint64_t lead_ns;          /* see timer_clock_set_lead */
     struct heap waiting;
     struct timer *due;
     uint64_t cached_deadline_ns; /* of the first timer, while these two stay the same */
