@@ -87,14 +87,15 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
     /* What is finished and not reaped yet counts: the queue of the finished is as long as the ring.
      */
     bool full = bf->async_pending + bf->done_count >= bf->options.depth;
-    struct shadow_entry *entry = rc != 0 || full || bf->linking ? NULL : shadow_take(&bf->shadow);
+    struct shadow_entry *entry = rc != 0 || full ? NULL : shadow_take(&bf->shadow);
     if (entry != NULL) {
         fill_entry(entry, sector, sector_count, buffer);
         entry->waiter = NULL;
         entry->cookie = cookie;
         entry->submitted_ns = now_ns;
         bf->async_pending++;
-        blkfront_put_request(bf, entry, now_ns);
+        if (!bf->linking) /* else the next ring gets it with all that are pending */
+            blkfront_put_request(bf, entry, now_ns);
     } else if (rc == 0) {
         rc = -EAGAIN;
     }
