@@ -114,10 +114,14 @@ $(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $
 
 link_all = $(CC) $(LDFLAGS) $(1) -o $@ $< -Wl,--start-group $(3) $(LIBS) -Wl,--end-group $(2) $(LDLIBS)
 
+# Calls of the library that a unit test takes over (__wrap_NAME).
+$(OUT)/tests/test_segment: WRAP := open
+$(OUT)/tests/test_vbd_back: WRAP := xs_local_write
+
 $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/libfakes.a $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(call link_all,,-lcmocka,$(OUT)/libfakes.a)
+	$(Q)$(call link_all,$(foreach call,$(WRAP),-Wl$(comma)--wrap=$(call)),-lcmocka,$(OUT)/libfakes.a)
 
 $(OUT)/bench/%: $(OUT)/bench/%.o $(LIBS)
 	$(say) LD $@
@@ -197,9 +201,9 @@ bench: all bench-programs ## the benchmarks of bench/, tables and plots
 check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 30 s of fuzzing each, lint
 	$(Q)tools/deps.sh || echo "going on with what is there"
 	$(Q)tests/run.sh
-check-long: ## check with valgrind, longer stress, 10 minutes of fuzzing each, an hour of simulation
+check-long: ## check with longer stress, 10 minutes of fuzzing each, an hour of simulation
 	$(Q)tools/deps.sh || echo "going on with what is there"
-	$(Q)TEST_LONG=1 STRESS_REQUESTS=10000000 FUZZ_SECONDS=600 SIM_SECONDS=3600 tests/run.sh all valgrind
+	$(Q)TEST_LONG=1 STRESS_REQUESTS=10000000 FUZZ_SECONDS=600 SIM_SECONDS=3600 tests/run.sh all
 unit: $(UNIT) ## the unit tests of this build, one after the other (SAN= works)
 	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
 fuzz: ## the fuzzers alone (FUZZ_SECONDS=30)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,10 +54,21 @@ static void ring_down(void *ctx, struct vbd_ring *ring)
     f->downs++;
 }
 
+static bool store_is_full; /* the linker sends the back end's own writes to us */
+static uint32_t losses;
+int __real_xs_local_write(struct xs_server *server, const char *path, const char *value);
+int __wrap_xs_local_write(struct xs_server *server, const char *path, const char *value);
+int __wrap_xs_local_write(struct xs_server *server, const char *path, const char *value)
+{
+    return store_is_full ? -ENOMEM : __real_xs_local_write(server, path, value);
+}
+
 static void lost(void *ctx)
 {
     (void)ctx;
-    fail_msg("there was memory enough");
+    if (!store_is_full)
+        fail_msg("there was memory enough");
+    losses++;
 }
 
 static void ring_answered(void *ctx, struct vbd_ring *ring)
@@ -257,6 +269,19 @@ static void closing_takes_two_steps_each(void **state)
     assert_null(f->up);
     go("6", XenbusStateClosed);
     assert_int_equal(f->downs, 1);
+}
+
+static void who_cannot_be_told_of_the_end_is_given_up(void **state)
+{
+    (void)state;
+    offer();
+    go("4", XenbusStateConnected);
+    set_front("state", "5");
+    store_is_full = true;
+    losses = 0;
+    step();
+    store_is_full = false;
+    assert_int_equal(losses, 1);
 }
 
 static void a_closed_front_end_may_start_over(void **state)
@@ -549,6 +574,7 @@ int main(void)
         BACK_TEST(old_front_ends_go_from_one_to_four),
         BACK_TEST(a_ring_of_several_pages_connects),
         BACK_TEST(closing_takes_two_steps_each),
+        BACK_TEST(who_cannot_be_told_of_the_end_is_given_up),
         BACK_TEST(a_closed_front_end_may_start_over),
         BACK_TEST(a_disk_that_is_taken_away_goes_when_the_front_end_has_closed_it),
         BACK_TEST(a_disk_that_is_taken_away_is_not_offered_again),
