@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # With clients attached that are silent, Dom0 sleeps: no processor time, no wake-ups. Nor do they.
 . "$(dirname "$0")/functions.sh"
+[ "${TEST_SAN:-}" != thread ] || skip "the thread sanitizer has a thread of its own that wakes up"
 
 # Ticks of processor time and the number of voluntary context switches of all of a process's threads.
 used() {
