@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs the tests in stages: tests/run.sh [all] [STAGE...]; no argument means all.
-#   all = unit abi stress e2e hostile faults sim model install asan asan-e2e tsan tsan-e2e valgrind clang fuzz lint
+#   all = unit abi stress e2e hostile faults sim model install asan asan-e2e asan-hostile tsan tsan-e2e
+#         tsan-hostile valgrind clang fuzz lint
 # Each program or script is one test: exit 0 = passed, 77 = skipped (its last line says why), all
 # else = failed. Logs: build/logs/STAGE/NAME.log. The last line is "N passed, N failed, N skipped".
 #
@@ -240,23 +241,29 @@ e2e_scripts() { # STAGE BIN FACTOR RUNNER
     done
 }
 
-# A fixed set of seeds, and fresh ones for SIM_SECONDS (30).
+# A fixed set of seeds under the address sanitizer, and fresh ones for SIM_SECONDS (30).
 stage_sim() {
-    local sim=build/plain/tests/sim/sim
+    local sim=tests/sim/sim vars=SAN=address,undefined
     build sim sim-programs
-    is_built sim "" "$sim" || return
-    run_one sim fixed_seeds 300 "$sim" --seeds 1:5000
-    run_one sim fresh_seeds $((${SIM_SECONDS:-30} + 120)) "$sim" --seconds "${SIM_SECONDS:-30}"
+    build sim $vars sim-programs
+    is_built sim "$vars" "build/san-address-undefined/$sim" &&
+        run_sanitized sim fixed_seeds 300 "build/san-address-undefined/$sim" --seeds 1:5000
+    is_built sim "" "build/plain/$sim" &&
+        run_one sim fresh_seeds $((${SIM_SECONDS:-30} + 120)) "build/plain/$sim" --seconds "${SIM_SECONDS:-30}"
 }
+
 # Each walks through all calls that can fail; one at a time, because what one has left is counted.
+# Under the address sanitizer: what a failure leaves half-built is where memory is used wrongly.
 stage_faults() {
-    local program
-    build faults fault-programs
-    mapfile -t list < <(programs list-faults)
+    local program vars=SAN=address,undefined
+    build faults $vars fault-programs
+    mapfile -t list < <(programs $vars list-faults)
     for program in "${list[@]}"; do
-        is_built faults "" "$program" && run_one faults "$(basename "$program")" 300 "$program"
+        is_built faults "$vars" "$program" &&
+            TEST_SAN=${vars#SAN=} run_sanitized faults "$(basename "$program")" 400 "$program"
     done
 }
+
 stage_e2e() {
     build e2e all e2e-programs
     TEST_SAN='' e2e_scripts e2e "$TOP/bin" 1 run_one
@@ -264,10 +271,16 @@ stage_e2e() {
 
 # The neighbour's rate is measured for so short a time, and on so busy a machine, that only a collapse
 # can be told; make check-hostile measures longer.
+hostile_peers() { # STAGE BIN RATIO-MIN P99-MAX RUNNER
+    build "$1" hostile-programs
+    CASE_MS=${CASE_MS:-100} RATIO_MIN=${RATIO_MIN:-$3} FLOOD_RATIO_MIN=${FLOOD_RATIO_MIN:-$3} \
+        FLOOD_P99_MAX=${FLOOD_P99_MAX:-$4} BIN=$2 TEST_BIN=$TOP/build/plain/tests \
+        "$5" "$1" hostile 600 bash tests/hostile/run.sh
+}
+
 stage_hostile() {
-    build hostile all hostile-programs
-    TEST_SAN='' CASE_MS=${CASE_MS:-100} RATIO_MIN=${RATIO_MIN:-0.10} FLOOD_RATIO_MIN=${FLOOD_RATIO_MIN:-0.10} \
-        FLOOD_P99_MAX=${FLOOD_P99_MAX:-100} BIN=$TOP/bin TEST_BIN=$TOP/build/plain/tests run_one hostile hostile_front 600 bash tests/hostile/run.sh
+    build hostile all
+    TEST_SAN='' hostile_peers hostile "$TOP/bin" 0.10 100 run_one
 }
 
 stage_model() {
@@ -291,6 +304,11 @@ stage_asan-e2e() {
     TEST_SAN=address,undefined e2e_scripts asan-e2e "$TOP/build/san-address-undefined/bin" 3 run_sanitized
 }
 
+stage_asan-hostile() {
+    build asan-hostile SAN=address,undefined all
+    TEST_SAN=address,undefined hostile_peers asan-hostile "$TOP/build/san-address-undefined/bin" 0.02 1000 run_sanitized
+}
+
 stage_tsan() {
     local wrapper
     wrapper=$(tsan_wrapper) || {
@@ -309,8 +327,20 @@ stage_tsan-e2e() {
         return
     }
     build tsan-e2e SAN=thread all e2e-programs
+    # shellcheck disable=SC2086,SC2046,SC2317
     run_wrapped() { run_sanitized "$1" "$2" "$3" $wrapper "${@:4}"; }
     TEST_SAN=thread e2e_scripts tsan-e2e "$TOP/build/san-thread/bin" 3 run_wrapped
+}
+
+stage_tsan-hostile() {
+    if ! tsan_wrapper >/dev/null; then
+        note tsan-hostile all 77 "the thread sanitizer does not run on this system"
+        return
+    fi
+    build tsan-hostile SAN=thread all
+    # shellcheck disable=SC2086,SC2046,SC2317
+    run_wrapped() { run_sanitized "$1" "$2" "$3" $(tsan_wrapper) "${@:4}"; }
+    TEST_SAN=thread hostile_peers tsan-hostile "$TOP/build/san-thread/bin" 0.02 1000 run_wrapped
 }
 
 stage_clang() {
@@ -384,7 +414,7 @@ stage_lint() {
 
 # ---- the whole ----------------------------------------------------------------------------------
 
-all='unit abi stress e2e hostile faults sim model install asan asan-e2e tsan tsan-e2e valgrind clang fuzz lint'
+all='unit abi stress e2e hostile faults sim model install asan asan-e2e asan-hostile tsan tsan-e2e tsan-hostile valgrind clang fuzz lint'
 stages=()
 for s in "${@:-all}"; do
     # shellcheck disable=SC2206

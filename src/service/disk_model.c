@@ -241,8 +241,8 @@ int disk_model_create(const struct disk_config *config, const struct disk_model_
         return err;
     dm = calloc(1, sizeof(*dm));
     if (!dm) {
-        err = -ENOMEM;
-        goto fail;
+        snprintf(why, why_bytes, "model disk: %s", strerror(ENOMEM));
+        return -ENOMEM;
     }
     dm->base.ops = &disk_model_ops;
     dm->image = config->image;

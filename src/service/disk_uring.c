@@ -129,9 +129,9 @@ static int uring_create(const struct disk_config *config, struct disk **out, cha
                         size_t why_bytes)
 {
     struct io_uring *ring = poller_uring(config->poller);
-    const char *what = "no memory";
+    const char *what = "can't register the image";
     struct disk_uring *du;
-    int err = -ENOMEM;
+    int err;
 
     *out = NULL;
     if (!ring) {
@@ -139,15 +139,16 @@ static int uring_create(const struct disk_config *config, struct disk **out, cha
         return -EINVAL;
     }
     du = calloc(1, sizeof(*du));
-    if (!du)
-        goto fail;
+    if (!du) {
+        snprintf(why, why_bytes, "uring disk: %s", strerror(ENOMEM));
+        return -ENOMEM;
+    }
     du->base.ops = &disk_uring_ops;
     du->poller = config->poller;
     du->image = config->image;
     du->ring = ring;
     du->backlog_last = &du->backlog;
 
-    what = "can't register the image";
     err = io_uring_register_files(ring, &config->image->fd, 1);
     if (err)
         goto fail;
