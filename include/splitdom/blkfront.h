@@ -75,6 +75,8 @@ struct blkfront_stats {
     uint64_t reconnects;
     uint16_t domid;
     uint32_t ring_entries;
+    uint32_t
+        dom0_cpu; /* hint: the CPU on which Dom0 last served this domain; UINT32_MAX: unknown */
 };
 
 /*

@@ -134,6 +134,8 @@ void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
 {
     pthread_mutex_lock(&bf->lock);
     *out = bf->stats;
+    out->dom0_cpu = bf->linking ? START_INFO_CPU_NONE
+                                : load_relaxed_u32(&bf->domu.segment.start_info->dom0_cpu);
     pthread_mutex_unlock(&bf->lock);
 }
 

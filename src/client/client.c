@@ -150,6 +150,7 @@ static int start_workload(struct client *client)
         .duration_ns = o->duration_ns,
         .sectors_per_request = o->sectors_per_request,
         .depth = o->depth,
+        .any_cpu = o->any_cpu,
         .pattern = &o->pattern,
         .seed = o->seed,
         .first_sector = client->geometry.first_sector,
@@ -171,6 +172,19 @@ static uint64_t real_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
+/* How long the main thread may wait: to the next progress or placement. -1: for ever. */
+static int wait_ms(const struct client *client, bool show)
+{
+    const uint64_t due_ns = workload_place_due_ns(client->workload), now_ns = real_now_ns();
+    uint64_t ms = due_ns <= now_ns ? 0 : (due_ns - now_ns + 999999) / 1000000;
+
+    if (due_ns == UINT64_MAX)
+        return show ? PROGRESS_PERIOD_MS : -1;
+    if (show && ms > PROGRESS_PERIOD_MS)
+        ms = PROGRESS_PERIOD_MS;
+    return (int)ms;
+}
+
 /* Until all threads are done: shows progress, if wanted. */
 static void wait_workload(struct client *client)
 {
@@ -180,14 +194,19 @@ static void wait_workload(struct client *client)
     const uint64_t start_ns = real_now_ns();
     struct pollfd done = {.fd = workload_done_fd(client->workload), .events = POLLIN};
     struct progress progress;
+    uint64_t shown_ns = start_ns;
 
     progress_init(&progress, stderr, terminal, client->options.request_count);
     signal_watch_set(&client->signals, client->workload);
-    while (poll(&done, 1, show ? PROGRESS_PERIOD_MS : -1) <= 0) {
-        if (show) {
+    while (poll(&done, 1, wait_ms(client, show)) <= 0) {
+        const uint64_t now_ns = real_now_ns();
+        if (now_ns >= workload_place_due_ns(client->workload))
+            workload_place(client->workload);
+        if (show && now_ns - shown_ns >= PROGRESS_PERIOD_MS * UINT64_C(1000000)) {
             struct blkfront_stats stats;
             blkfront_stats(client->bf, &stats);
-            progress_show(&progress, stats.responses, real_now_ns() - start_ns);
+            progress_show(&progress, stats.responses, now_ns - start_ns);
+            shown_ns = now_ns;
         }
     }
     client->signal = signal_watch_clear(&client->signals);

@@ -27,6 +27,7 @@ enum option_id {
     OPTION_NO_PROGRESS,
     OPTION_RECONNECT,
     OPTION_NO_SPIN,
+    OPTION_CPU,
     OPTION_TDF,
     OPTION_NAME,
     OPTION_RUNDIR,
@@ -47,6 +48,7 @@ static const struct option long_options[] = {
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
     {"reconnect", no_argument, NULL, OPTION_RECONNECT},
     {"no-spin", no_argument, NULL, OPTION_NO_SPIN},
+    {"cpu", required_argument, NULL, OPTION_CPU},
     {"tdf", required_argument, NULL, OPTION_TDF},
     {"name", required_argument, NULL, OPTION_NAME},
     {"rundir", required_argument, NULL, OPTION_RUNDIR},
@@ -74,6 +76,10 @@ const char *client_options_usage(void)
            "  --progress, --no-progress  progress on stderr (default: when it is a terminal)\n"
            "  --reconnect             outlive a restart of the service\n"
            "  --no-spin               sleep at once when an answer is not there yet\n"
+           "  --cpu auto|any          auto (default): try whether the threads are faster on "
+           "Dom0's\n"
+           "                          CPU, or off it, and keep to that; any: leave it to the "
+           "system\n"
            "  --tdf K                 time dilation factor: 10, 2.5, 1/100\n"
            "  --name NAME, --rundir DIR  which service: see service(1)\n"
            "  --help, --version\n"
@@ -126,6 +132,15 @@ static int parse_duration(const char *text, uint64_t *out_ns, char *why, size_t 
     return 0;
 }
 
+static int parse_cpu(const char *text, struct client_options *o, char *why, size_t why_bytes)
+{
+    o->any_cpu = strcmp(text, "any") == 0;
+    if (!o->any_cpu && strcmp(text, "auto") != 0)
+        return refuse(why, why_bytes,
+                      "--cpu must be auto or any, not '%s' (taskset chooses a CPU of yours)", text);
+    return 0;
+}
+
 static int apply(int id, const char *value, struct client_options *o, bool *seeded, char *why,
                  size_t why_bytes)
 {
@@ -163,6 +178,8 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
     case OPTION_RUNDIR:
         o->rundir = value;
         return 0;
+    case OPTION_CPU:
+        return parse_cpu(value, o, why, why_bytes);
     case OPTION_JSON:
         o->json = true;
         return 0;

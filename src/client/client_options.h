@@ -45,6 +45,7 @@ struct client_options {
     bool record;
     bool reconnect;
     bool no_spin;
+    bool any_cpu; /* the threads are not placed */
     enum client_progress progress;
     const char *dump_path; /* NULL: no dump */
     const char *name;      /* NULL: the library's default */

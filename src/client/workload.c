@@ -174,6 +174,7 @@ int workload_start(const struct workload_plan *plan, struct workload **out)
     workload->duration_ns = plan->duration_ns;
     stopwatch_init(&workload->shared.watch, domain_now_ns, plan->bf);
     read_failures_init(&workload->shared.failures);
+    thread_place_init(&workload->shared.place, plan->thread_count, plan->any_cpu);
     atomic_init(&workload->shared.stop, false);
     pthread_mutex_init(&workload->lock, NULL);
     pthread_cond_init(&workload->gate_moved, NULL);
@@ -199,6 +200,19 @@ int workload_start(const struct workload_plan *plan, struct workload **out)
 int workload_done_fd(const struct workload *workload)
 {
     return workload->done_fd;
+}
+
+uint64_t workload_place_due_ns(const struct workload *workload)
+{
+    return thread_place_due_ns(&workload->shared.place);
+}
+
+void workload_place(struct workload *workload)
+{
+    struct blkfront_stats stats;
+
+    blkfront_stats(workload->shared.bf, &stats);
+    thread_place_step(&workload->shared.place, stats.responses, stats.dom0_cpu);
 }
 
 void workload_stop(struct workload *workload)
@@ -239,6 +253,7 @@ void workload_free(struct workload *workload)
         close(workload->done_fd);
     pthread_cond_destroy(&workload->gate_moved);
     pthread_mutex_destroy(&workload->lock);
+    thread_place_fini(&workload->shared.place);
     read_failures_destroy(&workload->shared.failures);
     stopwatch_destroy(&workload->shared.watch);
     free(workload);

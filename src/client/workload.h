@@ -10,6 +10,7 @@
 #ifndef SPLITDOM_CLIENT_WORKLOAD_H
 #define SPLITDOM_CLIENT_WORKLOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/lat_stats.h"
@@ -29,6 +30,7 @@ struct workload_plan {
     uint64_t duration_ns; /* domain's clock: nobody starts a read later; 0: no limit */
     uint32_t sectors_per_request;
     uint32_t depth; /* 0: blocking; else thread_count is 1 */
+    bool any_cpu;   /* threads run where the system puts them: no placement is tried */
     const struct pattern_spec *pattern;
     uint64_t seed;
     uint64_t first_sector, last_sector;
@@ -54,6 +56,11 @@ uint64_t workload_share(uint64_t request_count, uint32_t thread_count, uint32_t 
  * memory; -EINVAL a range too small for one request.
  */
 int workload_start(const struct workload_plan *plan, struct workload **out);
+
+/* When workload_place is to be called next: CLOCK_MONOTONIC in ns; UINT64_MAX: never. */
+uint64_t workload_place_due_ns(const struct workload *workload);
+/* Tries where the threads run best (thread_place.h). The thread that waits for them calls it. */
+void workload_place(struct workload *workload);
 
 /* A descriptor that becomes readable when all threads are done. */
 int workload_done_fd(const struct workload *workload);

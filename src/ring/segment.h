@@ -2,10 +2,10 @@
 /*
  * segment: the memory of a domain, one shared-memory file.
  *
- * Made by Dom0 without a name (O_TMPFILE; where that fails with shm_open, unlinked at once) and handed
- * to the domain as a descriptor: nothing can be left behind in /dev/shm. Its layout is a pure
- * function of its number of pages; start_info tells it for readers, and attach verifies that it
- * tells the truth.
+ * Made by Dom0 without a name (O_TMPFILE; where that fails with shm_open, unlinked at once) and
+ * handed to the domain as a descriptor: nothing can be left behind in /dev/shm. Its layout is a
+ * pure function of its number of pages; start_info tells it for readers, and attach verifies that
+ * it tells the truth.
  */
 #ifndef SPLITDOM_RING_SEGMENT_H
 #define SPLITDOM_RING_SEGMENT_H

@@ -52,7 +52,7 @@ static void defaults(void **state)
     assert_int_equal(options.depth, 0);
     assert_int_equal(options.duration_ns, 0);
     assert_true(options.record);
-    assert_false(options.json || options.reconnect || options.no_spin);
+    assert_false(options.json || options.reconnect || options.no_spin || options.any_cpu);
     assert_int_equal(options.progress, CLIENT_PROGRESS_AUTO);
     assert_null(options.dump_path);
     assert_null(options.name);
@@ -80,17 +80,20 @@ static void every_option_arrives(void **state)
     assert_int_equal(o.sectors_per_request, 88);
     assert_int_equal(o.depth, 512);
     assert_true(o.json && !o.record);
-    assert_int_equal(parse("2 3 --dump-latencies F --progress --reconnect --no-spin --tdf 1/100 "
-                           "--name N --rundir R",
-                           &o),
-                     0);
+    assert_int_equal(
+        parse("2 3 --dump-latencies F --progress --reconnect --no-spin --cpu any --tdf 1/100 "
+              "--name N --rundir R",
+              &o),
+        0);
     assert_string_equal(o.dump_path, "F");
     assert_string_equal(o.name, "N");
     assert_string_equal(o.rundir, "R");
     assert_int_equal(o.progress, CLIENT_PROGRESS_ON);
-    assert_true(o.reconnect && o.no_spin);
+    assert_true(o.reconnect && o.no_spin && o.any_cpu);
     assert_int_equal(o.tdf_num, 1);
     assert_int_equal(o.tdf_den, 100);
+    assert_int_equal(parse("2 3 --cpu any --cpu auto", &o), 0);
+    assert_false(o.any_cpu);
     assert_int_equal(parse("2 3 --pattern hotset:0.5:100 --duration 2.5", &o), 0);
     assert_true(o.pattern.hot_share_percent == 100);
     assert_int_equal(o.duration_ns, 2500000000);
@@ -123,6 +126,7 @@ static void refuses_wrong_options(void **state)
     assert_refused("1 1 --seed x", "--seed");
     assert_refused("1 1 --sectors-per-request 0", "--sectors-per-request");
     assert_refused("1 1 --sectors-per-request 89", "--sectors-per-request");
+    assert_refused("1 1 --cpu 1", "taskset");
     assert_refused("1 1 --depth 0", "--depth");
     assert_refused("1 1 --depth 513", "--depth");
     assert_refused("2 1 --depth 2", "THREADS to be 1");
@@ -192,7 +196,7 @@ static void the_usage_names_every_option(void **state)
         "--dump-latencies", "--progress",  "--no-spin",
         "--no-progress",    "--reconnect", "--tdf",
         "--name",           "--rundir",    "--help",
-        "--version",
+        "--version",        "--cpu",
     };
 
     (void)state;

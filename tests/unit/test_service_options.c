@@ -56,6 +56,21 @@ static void start_has_defaults(void **state)
     assert_true(o.dom0.depth >= o.dom0.depth_isolated);
 }
 
+static void the_usage_tells_the_defaults(void **state)
+{
+    (void)state;
+    const struct dom0_options defaults = dom0_options_default();
+    const char *line = strstr(service_options_usage(), "--depth-isolated N");
+    char expected[32];
+    assert_non_null(line);
+    snprintf(expected, sizeof(expected), "(default %u)\n", defaults.depth_isolated);
+    assert_ptr_equal(strstr(line, "(default"), strstr(line, expected));
+    line = strstr(service_options_usage(), "--depth N");
+    assert_non_null(line);
+    snprintf(expected, sizeof(expected), "(default %u)\n", defaults.depth);
+    assert_ptr_equal(strstr(line, "(default"), strstr(line, expected));
+}
+
 static void start_takes_all_its_options(void **state)
 {
     struct service_options o;
@@ -190,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(start_has_defaults),
+        cmocka_unit_test(the_usage_tells_the_defaults),
         cmocka_unit_test(start_takes_all_its_options),
         cmocka_unit_test(engines_have_names),
         cmocka_unit_test(the_other_verbs),

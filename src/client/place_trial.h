@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * place_trial: where should the threads of a client run, seen from Dom0's CPU? What is best depends
+ * on the machine, the disk and who else runs, so it is tried, and tried again from time to time.
+ *
+ *   settle     measure    settle     measure    keep ...              measure  settle  measure
+ *   | anywhere          | the other           | the better one      |
+ *   0          10       35         45         70 ms                 0.5 s, 1 s, 2 s, 4 s, 4 s ...
+ *
+ * The better one is the one with the higher score: reads a second, times the fourth root of the
+ * reads for each second of processor time. So an equal rate at less cost wins, and a rate that is
+ * lower by more than noise never does.
+ *
+ * Pure arithmetic on what it is told. One thread.
+ */
+#ifndef SPLITDOM_CLIENT_PLACE_TRIAL_H
+#define SPLITDOM_CLIENT_PLACE_TRIAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum place {
+    PLACE_ANYWHERE,
+    PLACE_WITH_DOM0,    /* on Dom0's CPU: a wake-up needs no interrupt of another one */
+    PLACE_WITHOUT_DOM0, /* on any but Dom0's */
+};
+
+struct place_sample {
+    uint64_t now_ns;         /* CLOCK_MONOTONIC */
+    uint64_t answered_count; /* reads so far */
+    uint64_t cpu_ns;         /* processor time of the process so far */
+};
+
+struct place_trial {
+    enum place other; /* what is tried against anywhere */
+    enum place place; /* in force */
+    enum { TRIAL_SETTLE, TRIAL_MEASURE, TRIAL_KEEP } phase;
+    bool second; /* the second one of the two is in force */
+    uint32_t extensions;
+    struct place_sample begin; /* of the measurement */
+    double score;              /* of the first one */
+    uint64_t keep_ns;
+    uint64_t due_ns; /* when place_trial_step is to be called next; UINT64_MAX: never */
+};
+
+/* Begins at now_ns, anywhere. other == PLACE_ANYWHERE: nothing is tried. */
+void place_trial_init(struct place_trial *trial, enum place other, uint64_t now_ns);
+
+/* At due_ns or later. Returns whether trial->place changed; sets due_ns. */
+bool place_trial_step(struct place_trial *trial, const struct place_sample *sample);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread_place: lets the reading threads of a client run where place_trial.h finds them best
+ * served: anywhere, or (up to 4 threads) on the CPU that Dom0 runs on, or (32 and more) on all
+ * others. What the process was started with (taskset) is never left; where that is one CPU, nothing
+ * is done.
+ *
+ * The main thread calls thread_place_step when thread_place_due_ns has come; the reading threads
+ * call thread_place_follow before each read and move themselves.
+ */
+#ifndef SPLITDOM_CLIENT_THREAD_PLACE_H
+#define SPLITDOM_CLIENT_THREAD_PLACE_H
+
+#include <pthread.h>
+#include <sched.h>
+
+#include "client/place_trial.h"
+#include "ring/barrier.h"
+
+struct thread_place {
+    struct place_trial trial; /* the main thread's */
+    cpu_set_t allowed;        /* constant: of the process */
+    uint32_t dom0_cpu;        /* the main thread's: what `cpus` was made with */
+    pthread_mutex_t lock;     /* guards cpus */
+    cpu_set_t cpus;           /* where the threads shall run */
+    uint32_t moves;           /* main thread writes: so often has cpus changed */
+};
+
+/* free_choice: do nothing, ever. Threads that are about to start are where the caller is. */
+void thread_place_init(struct thread_place *place, uint32_t thread_count, bool free_choice);
+void thread_place_fini(struct thread_place *place);
+
+/* CLOCK_MONOTONIC; UINT64_MAX: never. */
+uint64_t thread_place_due_ns(const struct thread_place *place);
+
+/* answered_count: reads so far; dom0_cpu: from blkfront_stats, which a hostile Dom0 may have made
+ * up. */
+void thread_place_step(struct thread_place *place, uint64_t answered_count, uint32_t dom0_cpu);
+
+/* Moves the calling thread; *seen is its own and begins with 0. */
+static inline bool thread_place_moved(struct thread_place *place, uint32_t seen)
+{
+    return load_relaxed_u32(&place->moves) != seen;
+}
+void thread_place_follow(struct thread_place *place, uint32_t *seen);
+
+#endif
