@@ -59,7 +59,8 @@ static void on_lost(void *ctx)
 static void on_doorbell(void *ctx)
 {
     struct domain *domain = ctx;
-    domain->host->store_ready(domain->host->ctx, domain);
+    if (xs_ring_has_work(domain->segment.store, domain->store_conn))
+        domain->host->store_ready(domain->host->ctx, domain);
     ring_loop_wake(domain->host->ring_loop, &domain->slot);
 }
 

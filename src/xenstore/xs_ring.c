@@ -78,6 +78,15 @@ static int pump_replies(struct xenstore_domain_interface *page, struct xs_conn *
     return 0;
 }
 
+bool xs_ring_has_work(const struct xenstore_domain_interface *page, const struct xs_conn *conn)
+{
+    const void *bytes;
+    uint32_t used = load_relaxed_u32(&page->rsp_prod) - load_acquire_u32(&page->rsp_cons);
+    return load_acquire_u32(&page->req_prod) != load_relaxed_u32(&page->req_cons) ||
+           load_acquire_u32(&page->connection) == XENSTORE_RECONNECT || used > XENSTORE_RING_SIZE ||
+           xs_conn_output(conn, &bytes) > 0;
+}
+
 int xs_ring_pump(struct xenstore_domain_interface *page, struct xs_conn *conn, bool *notify)
 {
     if (load_acquire_u32(&page->connection) == XENSTORE_RECONNECT) {

@@ -168,6 +168,33 @@ static void test_reconnection(void **state)
     assert_string_equal(bytes + sizeof(struct xsd_sockmsg), "ENOENT");
 }
 
+static bool has_work(struct fixture *f)
+{
+    return xs_ring_has_work(&f->page, f->conn);
+}
+
+static void test_has_work_is_what_pump_would_do(void **state)
+{
+    struct fixture *f = *state;
+    char bytes[XENSTORE_RING_SIZE];
+    assert_false(has_work(f));
+    domain_asks(f, XS_GET_DOMAIN_PATH, "17", 3);
+    assert_true(has_work(f));
+    assert_true(pump(f));
+    assert_false(has_work(f)); /* it is the server's turn */
+    xs_peer_run(f->server);
+    assert_true(has_work(f));
+    assert_true(pump(f));
+    assert_false(has_work(f));
+    assert_true(domain_reads(f, bytes) > 0);
+    assert_false(has_work(f));
+    f->page.rsp_cons -= XENSTORE_RING_SIZE + 1;
+    assert_true(has_work(f));
+    f->page.rsp_cons = f->page.rsp_prod;
+    f->page.connection = XENSTORE_RECONNECT;
+    assert_true(has_work(f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +204,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_oversize_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_outstanding_requests_hold_the_ring, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reconnection, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_has_work_is_what_pump_would_do, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
