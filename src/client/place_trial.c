@@ -2,12 +2,14 @@
 #include "client/place_trial.h"
 
 #include <math.h>
+#include <string.h>
 
 #define MS UINT64_C(1000000)
 
 enum {
-    SETTLE_MS = 10,
-    MEASURE_MS = 25,
+    LEGS = 4,
+    SETTLE_MS = 8,
+    MEASURE_MS = 20,
     HELD_UP_MS = 4 * MEASURE_MS, /* a measurement that took longer tells of something else */
     KEEP_MIN_MS = 500,
     KEEP_MAX_MS = 4000,
@@ -18,6 +20,19 @@ enum {
 
 /* The other one must be better by more than this. */
 static const double MARGIN = 1.02;
+
+const char *place_name(enum place place)
+{
+    switch (place) {
+    case PLACE_WITH_DOM0:
+        return "with dom0";
+    case PLACE_WITHOUT_DOM0:
+        return "without dom0";
+    case PLACE_ANYWHERE:
+        break;
+    }
+    return "anywhere";
+}
 
 void place_trial_init(struct place_trial *trial, enum place other, uint64_t now_ns)
 {
@@ -48,46 +63,56 @@ static bool keep(struct place_trial *trial, enum place place, uint64_t now_ns)
     bool changed = trial->place != place;
     trial->place = place;
     trial->phase = TRIAL_KEEP;
-    trial->second = false;
+    trial->leg = 0;
     trial->due_ns = now_ns + trial->keep_ns;
     if (trial->keep_ns < KEEP_MAX_MS * MS)
         trial->keep_ns *= 2;
     return changed;
 }
 
-static bool try_other(struct place_trial *trial, uint64_t now_ns)
+static bool next_leg(struct place_trial *trial, uint64_t now_ns)
 {
+    trial->leg++;
     trial->place = opposite(trial);
     trial->phase = TRIAL_SETTLE;
-    trial->second = true;
     trial->due_ns = now_ns + SETTLE_MS * MS;
     return true;
 }
 
+static double score(const struct place_sample *sum)
+{
+    double reads = (double)sum->answered_count;
+    return reads / (double)sum->now_ns *
+           sqrt(sqrt(reads / (double)(sum->cpu_ns > 0 ? sum->cpu_ns : 1)));
+}
+
 static bool conclude(struct place_trial *trial, const struct place_sample *sample)
 {
-    uint64_t took_ns = sample->now_ns - trial->begin.now_ns;
-    uint64_t reads = sample->answered_count - trial->begin.answered_count;
-    uint64_t cpu_ns = sample->cpu_ns - trial->begin.cpu_ns;
-    if (reads < READS_MIN && trial->extensions++ < EXTENSIONS_MAX) {
+    struct place_sample took = {
+        .now_ns = sample->now_ns - trial->begin.now_ns,
+        .answered_count = sample->answered_count - trial->begin.answered_count,
+        .cpu_ns = sample->cpu_ns - trial->begin.cpu_ns,
+    };
+    if (took.answered_count < READS_MIN && trial->extensions++ < EXTENSIONS_MAX) {
         trial->due_ns = sample->now_ns + MEASURE_MS * MS;
         return false;
     }
-    if (reads < READS_MIN) /* a slow disk, or a clock that stands: nothing to win */
+    if (took.answered_count < READS_MIN) /* a slow disk, a clock that stands: nothing to win */
         return keep(trial, PLACE_ANYWHERE, sample->now_ns);
-    if (trial->extensions == 0 && took_ns > HELD_UP_MS * MS) {
+    if (trial->extensions == 0 && took.now_ns > HELD_UP_MS * MS) {
         measure(trial, sample);
         return false;
     }
-    if (trial->place == PLACE_ANYWHERE && reads / (took_ns / MS + 1) >= FAST_READS_PER_MS)
+    if (trial->place == PLACE_ANYWHERE &&
+        took.answered_count / (took.now_ns / MS + 1) >= FAST_READS_PER_MS)
         return keep(trial, PLACE_ANYWHERE, sample->now_ns);
-    double score = (double)reads / (double)took_ns *
-                   sqrt(sqrt((double)reads / (double)(cpu_ns > 0 ? cpu_ns : 1)));
-    if (!trial->second) {
-        trial->score = score;
-        return try_other(trial, sample->now_ns);
-    }
-    bool better = score > trial->score * MARGIN;
+    struct place_sample *sum = &trial->sum[trial->leg % 2];
+    sum->now_ns += took.now_ns;
+    sum->answered_count += took.answered_count;
+    sum->cpu_ns += took.cpu_ns;
+    if (trial->leg < LEGS - 1)
+        return next_leg(trial, sample->now_ns);
+    bool better = score(&trial->sum[1]) > score(&trial->sum[0]) * MARGIN;
     return keep(trial, better ? trial->place : opposite(trial), sample->now_ns);
 }
 
@@ -96,8 +121,10 @@ bool place_trial_step(struct place_trial *trial, const struct place_sample *samp
     switch (trial->phase) {
     case TRIAL_MEASURE:
         return conclude(trial, sample);
-    case TRIAL_SETTLE:
     case TRIAL_KEEP:
+        memset(trial->sum, 0, sizeof(trial->sum));
+        break;
+    case TRIAL_SETTLE:
         break;
     }
     measure(trial, sample);

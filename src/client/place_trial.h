@@ -3,13 +3,14 @@
  * place_trial: where should the threads of a client run, seen from Dom0's CPU? What is best depends
  * on the machine, the disk and who else runs, so it is tried, and tried again from time to time.
  *
- *   settle     measure    settle     measure    keep ...              measure  settle  measure
- *   | anywhere          | the other           | the better one      |
- *   0          10       35         45         70 ms                 0.5 s, 1 s, 2 s, 4 s, 4 s ...
+ *   | anywhere       | the other      | anywhere       | the other      | the better one ...
+ *   settle   measure   settle   measure   settle   measure   settle   measure
+ *   0        8        28       36       56       64       84       92      112 ms
  *
- * The better one is the one with the higher score: reads a second, times the fourth root of the
- * reads for each second of processor time. So an equal rate at less cost wins, and a rate that is
- * lower by more than noise never does.
+ * The better one is kept for 0.5 s, then both are tried again, and so on after 1, 2, 4, 4 ... s. It
+ * is the one with the higher score: reads a second, times the fourth root of the reads for each
+ * second of processor time. So an equal rate at less cost wins, and a rate that is lower by more
+ * than noise never does.
  *
  * Pure arithmetic on what it is told. One thread.
  */
@@ -35,13 +36,16 @@ struct place_trial {
     enum place other; /* what is tried against anywhere */
     enum place place; /* in force */
     enum { TRIAL_SETTLE, TRIAL_MEASURE, TRIAL_KEEP } phase;
-    bool second; /* the second one of the two is in force */
+    uint32_t leg; /* of the trial: odd ones are in the place that was not in force before */
     uint32_t extensions;
-    struct place_sample begin; /* of the measurement */
-    double score;              /* of the first one */
+    struct place_sample begin;  /* of the measurement */
+    struct place_sample sum[2]; /* of the even and of the odd legs: differences */
     uint64_t keep_ns;
     uint64_t due_ns; /* when place_trial_step is to be called next; UINT64_MAX: never */
 };
+
+/* "anywhere", "with dom0", "without dom0". */
+const char *place_name(enum place place);
 
 /* Begins at now_ns, anywhere. other == PLACE_ANYWHERE: nothing is tried. */
 void place_trial_init(struct place_trial *trial, enum place other, uint64_t now_ns);

@@ -110,9 +110,9 @@ void report_json(FILE *out, const struct client_options *options,
     fprintf(out,
             "  \"requests_per_second\": %.1f,\n  \"bytes_per_second\": %.0f,\n"
             "  \"running_ns\": %" PRIu64 ",\n  \"recording_ns\": %" PRIu64
-            ",\n  \"real_elapsed_ns\": %" PRIu64 ",\n",
+            ",\n  \"real_elapsed_ns\": %" PRIu64 ",\n  \"placement\": \"%s\",\n",
             rate, rate * RECORDER_SECTOR_BYTES * options->sectors_per_request, result->running_ns,
-            result->standstill_ns, result->real_ns);
+            result->standstill_ns, result->real_ns, place_name(result->place));
     write_frontend(out, stats);
     fputs("}\n", out);
 }

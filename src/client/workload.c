@@ -235,6 +235,7 @@ void workload_join(struct workload *workload, struct workload_result *result)
         if (result->record_error == 0)
             result->record_error = worker->record_error;
     }
+    result->place = workload->shared.place.trial.place;
     result->failed_count = workload->shared.failures.count;
     result->running_ns = stopwatch_running_ns(&workload->shared.watch);
     result->standstill_ns = stopwatch_standstill_ns(&workload->shared.watch);

@@ -16,6 +16,7 @@
 #include "client/lat_stats.h"
 #include "client/latency_dump.h"
 #include "client/pattern.h"
+#include "client/place_trial.h"
 #include "client/recorder.h"
 #include "splitdom/blkfront.h"
 
@@ -43,6 +44,7 @@ struct workload_result {
     uint64_t running_ns;      /* domain's clock, first to last read, see stopwatch.h */
     uint64_t standstill_ns;   /* domain's clock, left out of running_ns: all threads recorded */
     uint64_t real_ns;         /* CLOCK_MONOTONIC, both together */
+    enum place place;         /* where the threads were in the end */
     int device_error;         /* 0, or -errno: the device was lost */
     int record_error;         /* 0, or -errno: the recorder or the dump failed */
 };
