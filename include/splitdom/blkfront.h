@@ -77,6 +77,7 @@ struct blkfront_stats {
     uint32_t ring_entries;
     uint32_t
         dom0_cpu; /* hint: the CPU on which Dom0 last served this domain; UINT32_MAX: unknown */
+    uint32_t busy_domains; /* hint: how many domains have requests, this one included */
 };
 
 /*

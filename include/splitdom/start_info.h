@@ -42,9 +42,10 @@ struct start_info {
     uint32_t nr_gnttab_frames;
     uint32_t free_pfn;
     uint32_t nr_free_pages;
-    uint8_t pad1[52];  /* the hints below get a cache line each: they have different writers */
-    uint32_t dom0_cpu; /* Dom0 writes: the CPU on which it last served this domain */
-    uint8_t pad2[60];
+    uint8_t pad1[52];      /* the hints below get a cache line each: they have different writers */
+    uint32_t dom0_cpu;     /* Dom0 writes: the CPU on which it last served this domain */
+    uint32_t busy_domains; /* Dom0 writes: how many had requests in the last 50 ms, or so */
+    uint8_t pad2[56];
     uint32_t domu_cpu; /* the domain writes: the CPU on which it spins for an answer, else NONE */
     uint8_t pad3[60];
 };

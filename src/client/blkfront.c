@@ -134,8 +134,13 @@ void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
 {
     pthread_mutex_lock(&bf->lock);
     *out = bf->stats;
-    out->dom0_cpu = bf->linking ? START_INFO_CPU_NONE
-                                : load_relaxed_u32(&bf->domu.segment.start_info->dom0_cpu);
+    if (bf->linking) { /* the segment is being replaced */
+        out->dom0_cpu = START_INFO_CPU_NONE;
+        out->busy_domains = 0;
+    } else {
+        out->dom0_cpu = load_relaxed_u32(&bf->domu.segment.start_info->dom0_cpu);
+        out->busy_domains = load_relaxed_u32(&bf->domu.segment.start_info->busy_domains);
+    }
     pthread_mutex_unlock(&bf->lock);
 }
 

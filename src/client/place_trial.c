@@ -13,6 +13,7 @@ enum {
     HELD_UP_MS = 4 * MEASURE_MS, /* a measurement that took longer tells of something else */
     KEEP_MIN_MS = 500,
     KEEP_MAX_MS = 4000,
+    LOOK_MS = 100,  /* for others */
     READS_MIN = 64, /* fewer tell nothing */
     EXTENSIONS_MAX = 8,
     FAST_READS_PER_MS = 400, /* faster than threads can switch: they must not share a CPU */
@@ -58,13 +59,33 @@ static void measure(struct place_trial *trial, const struct place_sample *sample
     trial->due_ns = sample->now_ns + MEASURE_MS * MS;
 }
 
+static void look_again(struct place_trial *trial, uint64_t now_ns)
+{
+    trial->due_ns = trial->keep_until_ns;
+    if (trial->place == PLACE_WITH_DOM0 && now_ns + LOOK_MS * MS < trial->due_ns)
+        trial->due_ns = now_ns + LOOK_MS * MS;
+}
+
+/* Somebody else is served, too: two clients on Dom0's CPU would wait for each other. */
+static bool give_way(struct place_trial *trial, uint64_t now_ns)
+{
+    bool changed = trial->place != PLACE_ANYWHERE;
+    trial->place = PLACE_ANYWHERE;
+    trial->phase = TRIAL_KEEP;
+    trial->leg = 0;
+    trial->keep_until_ns = now_ns + LOOK_MS * MS;
+    trial->due_ns = trial->keep_until_ns;
+    return changed;
+}
+
 static bool keep(struct place_trial *trial, enum place place, uint64_t now_ns)
 {
     bool changed = trial->place != place;
     trial->place = place;
     trial->phase = TRIAL_KEEP;
     trial->leg = 0;
-    trial->due_ns = now_ns + trial->keep_ns;
+    trial->keep_until_ns = now_ns + trial->keep_ns;
+    look_again(trial, now_ns);
     if (trial->keep_ns < KEEP_MAX_MS * MS)
         trial->keep_ns *= 2;
     return changed;
@@ -118,10 +139,16 @@ static bool conclude(struct place_trial *trial, const struct place_sample *sampl
 
 bool place_trial_step(struct place_trial *trial, const struct place_sample *sample)
 {
+    if (trial->other == PLACE_WITH_DOM0 && !sample->alone)
+        return give_way(trial, sample->now_ns);
     switch (trial->phase) {
     case TRIAL_MEASURE:
         return conclude(trial, sample);
     case TRIAL_KEEP:
+        if (sample->now_ns < trial->keep_until_ns) {
+            look_again(trial, sample->now_ns);
+            return false;
+        }
         memset(trial->sum, 0, sizeof(trial->sum));
         break;
     case TRIAL_SETTLE:

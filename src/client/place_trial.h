@@ -12,6 +12,8 @@
  * second of processor time. So an equal rate at less cost wins, and a rate that is lower by more
  * than noise never does.
  *
+ * On Dom0's CPU there is room for one client: one that is not alone leaves it, within 0.1 s.
+ *
  * Pure arithmetic on what it is told. One thread.
  */
 #ifndef SPLITDOM_CLIENT_PLACE_TRIAL_H
@@ -30,6 +32,7 @@ struct place_sample {
     uint64_t now_ns;         /* CLOCK_MONOTONIC */
     uint64_t answered_count; /* reads so far */
     uint64_t cpu_ns;         /* processor time of the process so far */
+    bool alone;              /* no other domain has requests */
 };
 
 struct place_trial {
@@ -40,7 +43,7 @@ struct place_trial {
     uint32_t extensions;
     struct place_sample begin;  /* of the measurement */
     struct place_sample sum[2]; /* of the even and of the odd legs: differences */
-    uint64_t keep_ns;
+    uint64_t keep_ns, keep_until_ns;
     uint64_t due_ns; /* when place_trial_step is to be called next; UINT64_MAX: never */
 };
 

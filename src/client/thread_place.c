@@ -61,11 +61,13 @@ static void make_set(const struct thread_place *place, uint32_t dom0_cpu, cpu_se
     }
 }
 
-void thread_place_step(struct thread_place *place, uint64_t answered_count, uint32_t dom0_cpu)
+void thread_place_step(struct thread_place *place, uint64_t answered_count, uint32_t dom0_cpu,
+                       bool alone)
 {
     struct place_sample sample = {.now_ns = clock_ns(CLOCK_MONOTONIC),
                                   .answered_count = answered_count,
-                                  .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID)};
+                                  .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
+                                  .alone = alone};
     bool changed = place_trial_step(&place->trial, &sample);
     if (!changed && dom0_cpu == place->dom0_cpu)
         return;

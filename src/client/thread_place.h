@@ -33,9 +33,10 @@ void thread_place_fini(struct thread_place *place);
 /* CLOCK_MONOTONIC; UINT64_MAX: never. */
 uint64_t thread_place_due_ns(const struct thread_place *place);
 
-/* answered_count: reads so far; dom0_cpu: from blkfront_stats, which a hostile Dom0 may have made
- * up. */
-void thread_place_step(struct thread_place *place, uint64_t answered_count, uint32_t dom0_cpu);
+/* answered_count: reads so far; alone: no other domain has requests; both hints come from
+ * blkfront_stats, where a hostile Dom0 may have made them up. */
+void thread_place_step(struct thread_place *place, uint64_t answered_count, uint32_t dom0_cpu,
+                       bool alone);
 
 /* Moves the calling thread; *seen is its own and begins with 0. */
 static inline bool thread_place_moved(struct thread_place *place, uint32_t seen)

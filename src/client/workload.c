@@ -212,7 +212,8 @@ void workload_place(struct workload *workload)
     struct blkfront_stats stats;
 
     blkfront_stats(workload->shared.bf, &stats);
-    thread_place_step(&workload->shared.place, stats.responses, stats.dom0_cpu);
+    thread_place_step(&workload->shared.place, stats.responses, stats.dom0_cpu,
+                      stats.busy_domains <= 1);
 }
 
 void workload_stop(struct workload *workload)

@@ -9,6 +9,8 @@
  * two virtual CPUs often share one real one, and looking on keeps the sleeper from running. */
 enum { SPIN_FOR_SLEEPER_NS = 25000 };
 
+enum { WINDOW_NS = 50000000 };
+
 static void activate(struct ring_loop *loop, struct ring_slot *slot)
 {
     slot->active = true;
@@ -61,10 +63,27 @@ void ring_loop_wake(struct ring_loop *loop, struct ring_slot *slot)
         activate(loop, slot);
 }
 
-static void publish_cpu(struct ring_loop *loop, struct ring_slot *slot)
+static void turn_window(struct ring_loop *loop, uint64_t now_ns)
 {
+    if (now_ns < loop->window_end_ns)
+        return;
+    loop->busy_rings = loop->window_rings;
+    loop->window_rings = 0;
+    loop->window++;
+    loop->window_end_ns = now_ns + WINDOW_NS;
+}
+
+/* A ring had requests: counts it, and tells its front end where we are and who else is here. */
+static void publish_hints(struct ring_loop *loop, struct ring_slot *slot)
+{
+    if (slot->window != loop->window) {
+        slot->window = loop->window;
+        loop->window_rings++;
+    }
     if (load_relaxed_u32(&slot->start_info->dom0_cpu) != loop->cpu)
         store_relaxed_u32(&slot->start_info->dom0_cpu, loop->cpu);
+    if (load_relaxed_u32(&slot->start_info->busy_domains) != loop->busy_rings)
+        store_relaxed_u32(&slot->start_info->busy_domains, loop->busy_rings);
 }
 
 uint32_t ring_loop_turn(struct ring_loop *loop, uint64_t now_ns)
@@ -72,6 +91,7 @@ uint32_t ring_loop_turn(struct ring_loop *loop, uint64_t now_ns)
     uint32_t total = 0;
     loop->turns++;
     loop->cpu = (uint32_t)sched_getcpu();
+    turn_window(loop, now_ns);
     for (uint32_t i = loop->active_count; i > 0; i--) {
         struct ring_slot *slot = loop->active;
         loop->active = slot->next;
@@ -84,7 +104,7 @@ uint32_t ring_loop_turn(struct ring_loop *loop, uint64_t now_ns)
             if (slot->idle_since_ns != 0)
                 spin_budget_won(&slot->budget, now_ns - slot->idle_since_ns);
             slot->idle_since_ns = 0;
-            publish_cpu(loop, slot);
+            publish_hints(loop, slot);
             total += (uint32_t)taken;
         }
     }

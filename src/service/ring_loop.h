@@ -26,6 +26,10 @@ struct ring_loop {
     uint32_t active_count;
     uint32_t cpu; /* the CPU that Dom0 runs on, as published to the front ends */
     bool no_spin;
+    /* How many rings have requests, as published: distinct ones in the last complete window. */
+    uint32_t busy_rings;
+    uint32_t window, window_rings; /* the present one's number, and rings so far */
+    uint64_t window_end_ns;
     uint64_t arms; /* counters for status */
     uint64_t turns;
     /* A ring broke the protocol and is halted. Called from ring_loop_turn. */
@@ -41,6 +45,7 @@ struct ring_slot {
     bool active;
     bool answered; /* the last thing that happened was a response */
     uint32_t seen_responses;
+    uint32_t window;        /* the last one in which it had requests */
     uint32_t limit_ns;      /* of the present spin */
     uint64_t idle_since_ns; /* 0: the last visit found work */
     struct spin_budget budget;

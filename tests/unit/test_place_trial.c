@@ -41,7 +41,7 @@ static struct machine machine_of(uint64_t anywhere, uint64_t with, uint64_t anyw
 {
     return (struct machine){.rate = {anywhere, with, 1},
                             .cpu_ns = {anywhere_cpu_ns, with_cpu_ns, 1},
-                            .now = {.now_ns = 5000 * MS, .answered_count = 99}};
+                            .now = {.now_ns = 5000 * MS, .answered_count = 99, .alone = true}};
 }
 
 static enum place settled_in(struct machine m, uint64_t *changes)
@@ -132,6 +132,38 @@ static void trying_takes_little_of_the_time(void **state)
     assert_true(m.spent_ns[PLACE_WITH_DOM0] * 100 < m.spent_ns[PLACE_ANYWHERE] * 2);
 }
 
+static void whoever_is_not_alone_leaves_dom0s_cpu(void **state)
+{
+    (void)state;
+    struct machine m = machine_of(15000, 18000, 9000, 9000);
+    struct place_trial trial;
+    place_trial_init(&trial, PLACE_WITH_DOM0, m.now.now_ns);
+    run(&m, &trial, 20000 * MS, 0);
+    assert_int_equal(trial.place, PLACE_WITH_DOM0);
+    m.now.alone = false;
+    run(&m, &trial, 101 * MS, 0);
+    assert_int_equal(trial.place, PLACE_ANYWHERE);
+    m.spent_ns[PLACE_WITH_DOM0] = 0;
+    run(&m, &trial, 20000 * MS, 0);
+    assert_int_equal(m.spent_ns[PLACE_WITH_DOM0], 0);
+    m.now.alone = true;
+    run(&m, &trial, 300 * MS, 0);
+    assert_int_equal(trial.place, PLACE_WITH_DOM0);
+}
+
+static void many_threads_need_not_be_alone(void **state)
+{
+    (void)state;
+    struct machine m = machine_of(15000, 0, 9000, 9000);
+    struct place_trial trial;
+    m.rate[PLACE_WITHOUT_DOM0] = 18000;
+    m.cpu_ns[PLACE_WITHOUT_DOM0] = 9000;
+    m.now.alone = false;
+    place_trial_init(&trial, PLACE_WITHOUT_DOM0, m.now.now_ns);
+    run(&m, &trial, 200 * MS, 0);
+    assert_int_equal(trial.place, PLACE_WITHOUT_DOM0);
+}
+
 /* SIGSTOP: the time that it was stopped says nothing of either place. */
 static void a_measurement_that_was_held_up_is_made_again(void **state)
 {
@@ -160,6 +192,8 @@ int main(void)
         cmocka_unit_test(too_few_reads_change_nothing),
         cmocka_unit_test(a_change_of_the_load_is_noticed),
         cmocka_unit_test(trying_takes_little_of_the_time),
+        cmocka_unit_test(whoever_is_not_alone_leaves_dom0s_cpu),
+        cmocka_unit_test(many_threads_need_not_be_alone),
         cmocka_unit_test(a_measurement_that_was_held_up_is_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

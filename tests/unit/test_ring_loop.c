@@ -342,6 +342,32 @@ static void the_front_end_learns_where_dom0_runs(void **state)
     assert_int_equal(load_relaxed_u32(&f->peer[0].segment.start_info->dom0_cpu), f->loop.cpu);
 }
 
+static uint32_t busy_domains(const struct peer *peer)
+{
+    return load_relaxed_u32(&peer->segment.start_info->busy_domains);
+}
+
+static void the_front_end_learns_how_many_others_have_requests(void **state)
+{
+    (void)state;
+    const uint64_t window_ns = 50000000;
+    uint64_t now_ns = 1;
+    for (int i = 0; i < 2; i++)
+        ring_loop_add(&f->loop, &f->peer[i].slot);
+    for (int window = 0; window < 3; window++, now_ns += window_ns)
+        for (int i = 0; i < 2; i++) {
+            (void)ask(&f->peer[i], 1);
+            assert_int_equal(ring_loop_turn(&f->loop, now_ns), 1);
+        }
+    assert_int_equal(busy_domains(&f->peer[0]), 2);
+    assert_int_equal(busy_domains(&f->peer[1]), 2);
+    for (int window = 0; window < 2; window++, now_ns += window_ns) { /* the other one is silent */
+        (void)ask(&f->peer[0], 1);
+        assert_int_equal(ring_loop_turn(&f->loop, now_ns), 1);
+    }
+    assert_int_equal(busy_domains(&f->peer[0]), 1);
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -359,6 +385,7 @@ int main(void)
         LOOP_TEST(a_broken_ring_is_told_once_and_let_go),
         LOOP_TEST(rings_may_leave_in_any_order),
         LOOP_TEST(the_front_end_learns_where_dom0_runs),
+        LOOP_TEST(the_front_end_learns_how_many_others_have_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

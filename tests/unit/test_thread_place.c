@@ -42,7 +42,8 @@ static void put(struct thread_place *place, enum place where, uint32_t dom0_cpu)
     place->trial.place = where;
     place->trial.phase = TRIAL_KEEP;
     place->dom0_cpu = ~dom0_cpu; /* so that it looks */
-    thread_place_step(place, 0, dom0_cpu);
+    place->trial.keep_until_ns = UINT64_MAX;
+    thread_place_step(place, 0, dom0_cpu, true);
 }
 
 static cpu_set_t mine(void)
