@@ -201,9 +201,9 @@ bench: all bench-programs ## the benchmarks of bench/, tables and plots
 check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 30 s of fuzzing each, lint
 	$(Q)tools/deps.sh || echo "going on with what is there"
 	$(Q)tests/run.sh
-check-long: ## check with longer stress, 10 minutes of fuzzing each, an hour of simulation
+check-long: ## check with valgrind, longer stress, 10 minutes of fuzzing each, an hour of simulation
 	$(Q)tools/deps.sh || echo "going on with what is there"
-	$(Q)TEST_LONG=1 STRESS_REQUESTS=10000000 FUZZ_SECONDS=600 SIM_SECONDS=3600 tests/run.sh all
+	$(Q)TEST_LONG=1 STRESS_REQUESTS=10000000 FUZZ_SECONDS=600 SIM_SECONDS=3600 tests/run.sh all valgrind
 unit: $(UNIT) ## the unit tests of this build, one after the other (SAN= works)
 	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
 fuzz: ## the fuzzers alone (FUZZ_SECONDS=30)

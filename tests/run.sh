@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Runs the tests in stages: tests/run.sh [all] [STAGE...]; no argument means all.
 #   all = unit abi stress e2e hostile faults sim model install asan asan-e2e asan-hostile tsan tsan-e2e
-#         tsan-hostile valgrind clang fuzz lint
+#         tsan-hostile clang fuzz lint; valgrind only when named: it runs one thread at a time
 # Each program or script is one test: exit 0 = passed, 77 = skipped (its last line says why), all
 # else = failed. Logs: build/logs/STAGE/NAME.log. The last line is "N passed, N failed, N skipped".
 #
@@ -395,7 +395,7 @@ stage_valgrind() {
     for program in $(unit_programs build/plain); do
         is_built valgrind "" "$program" || continue
         while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
-        run_one valgrind "$(basename "$program")" 600 valgrind -q --error-exitcode=9 \
+        run_one valgrind "$(basename "$program")" 600 valgrind -q --error-exitcode=9 --fair-sched=try \
             --vex-iropt-register-updates=allregs-at-mem-access --suppressions=tests/valgrind.supp \
             --leak-check=full --errors-for-leak-kinds=definite "$program" &
     done
@@ -414,7 +414,7 @@ stage_lint() {
 
 # ---- the whole ----------------------------------------------------------------------------------
 
-all='unit abi stress e2e hostile faults sim model install asan asan-e2e asan-hostile tsan tsan-e2e tsan-hostile valgrind clang fuzz lint'
+all='unit abi stress e2e hostile faults sim model install asan asan-e2e asan-hostile tsan tsan-e2e tsan-hostile clang fuzz lint'
 stages=()
 for s in "${@:-all}"; do
     # shellcheck disable=SC2206
@@ -422,7 +422,7 @@ for s in "${@:-all}"; do
 done
 for s in "${stages[@]}"; do
     declare -F "stage_$s" >/dev/null || {
-        say "tests/run.sh: no stage $s (there are: $all)" >&2
+        say "tests/run.sh: no stage $s (there are: $all valgrind)" >&2
         exit 2
     }
 done

@@ -19,6 +19,7 @@
 #include "service/dom0_setup.h"
 #include "service/dom0_wakeups.h"
 #include "splitdom/blkfront.h"
+#include "valgrind.h"
 
 enum { HANG_S = 60, READS = 3 };
 
@@ -167,6 +168,8 @@ static void a_client_that_asks_for_nothing_does_not_keep_it(void **state)
 {
     (void)state;
     struct client client = {0};
+    if (under_valgrind())
+        skip(); /* see valgrind.h */
     start();
     pass(200 * SECOND_NS);
     assert_int_equal(pthread_create(&client.thread, NULL, run_client, &client), 0);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "client/workload.h"
+#include "valgrind.h"
 
 enum { IMAGE_SECTORS = 1000 };
 
@@ -139,6 +140,8 @@ static void a_duration_ends_the_run(void **state)
 {
     const uint64_t duration_ns = 20 * 1000 * 1000;
 
+    if (under_valgrind())
+        skip(); /* too slow for it */
     for (uint32_t depth = 0; depth <= 5; depth += 5) {
         struct workload_result result;
         run_for(*state, depth > 0 ? 1 : 3, INT64_MAX, duration_ns, depth, NULL, &result);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of what valgrind plays itself, instead of passing it to the kernel, skip there. */
+/* Tests of what valgrind plays itself, instead of passing it to the kernel, skip there; and those
+ * where a thread waits in io_uring_enter for another one, which valgrind keeps from running
+ * meanwhile. */
 #ifndef TESTS_UNIT_VALGRIND_H
 #define TESTS_UNIT_VALGRIND_H
 
