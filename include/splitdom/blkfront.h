@@ -75,9 +75,9 @@ struct blkfront_stats {
     uint64_t reconnects;
     uint16_t domid;
     uint32_t ring_entries;
-    uint32_t
-        dom0_cpu; /* hint: the CPU on which Dom0 last served this domain; UINT32_MAX: unknown */
-    uint32_t busy_domains; /* hint: how many domains have requests, this one included */
+    /* Hints of Dom0, which may be wrong: */
+    uint32_t dom0_cpu;     /* on which it last served this domain; UINT32_MAX: unknown */
+    uint32_t busy_domains; /* how many have requests, this one included */
 };
 
 /*

@@ -9,6 +9,7 @@
  * two virtual CPUs often share one real one, and looking on keeps the sleeper from running. */
 enum { SPIN_FOR_SLEEPER_NS = 25000 };
 
+/* In which a ring that had requests counts as busy. */
 enum { WINDOW_NS = 50000000 };
 
 static void activate(struct ring_loop *loop, struct ring_slot *slot)

@@ -32,8 +32,8 @@ void xs_ring_init(struct xenstore_domain_interface *page);
 int xs_ring_pump(struct xenstore_domain_interface *page, struct xs_conn *conn, bool *notify);
 
 /*
- * Would xs_ring_pump do anything, be it only to say that the page makes no sense? Three words are
- * read: a domain's doorbell rings for its disk as well, and mostly for that.
+ * Would xs_ring_pump do anything, be it only to say that the page makes no sense? Only indices
+ * are looked at: a domain's doorbell rings for its disk as well, and mostly for that.
  */
 bool xs_ring_has_work(const struct xenstore_domain_interface *page, const struct xs_conn *conn);
 
