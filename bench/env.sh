@@ -29,7 +29,7 @@ say load "$(cut -d ' ' -f 1-3 /proc/loadavg)"
 # Time that the host gave to others, in percent of all since the start of the machine.
 say steal "$(awk '/^cpu / {all = 0; for (i = 2; i <= 9; i++) all += $i; printf "%.2f %%", all ? 100 * $9 / all : 0}' /proc/stat)"
 say compiler "$(${CC:-gcc} --version 2>/dev/null | head -n 1)"
-for tool in fio nbdkit qemu-nbd strace gnuplot; do
+for tool in fio nbdkit qemu-nbd qemu-storage-daemon strace gnuplot; do
     command -v "$tool" >/dev/null && say "$tool" "$("$tool" --version 2>/dev/null | head -n 1)"
 done
 say revision "$(git describe --always --dirty 2>/dev/null || echo unknown)"

@@ -14,10 +14,10 @@ RESULTS=${BENCH_RESULTS:-$TOP/bench/results}
 IMAGE=${BENCH_IMAGE:-$TOP/build/images/bench.img}
 IMAGE_MIB=${BENCH_IMAGE_MIB:-500}
 QUICK=${QUICK:-}
-ROUNDS=${ROUNDS:-${QUICK:+3}}
+ROUNDS=${ROUNDS:-${QUICK:+2}}
 ROUNDS=${ROUNDS:-5}
-CELL_S=${CELL_S:-${QUICK:+0.4}} # how long one row runs in one round
-CELL_S=${CELL_S:-0.8}
+CELL_S=${CELL_S:-${QUICK:+0.3}} # how long one row runs in one round
+CELL_S=${CELL_S:-0.7}
 HOT=hotset:0.5:100 # half of the cache: every request hits once it is warm
 MANY=1000000000000 # requests: the duration ends the run
 
@@ -85,7 +85,7 @@ field() { tr ' ' '\n' | sed -n "s/^$1=//p"; }
 
 # begin_section NAME TITLE: empties what an earlier run left.
 begin_section() {
-    SECTION=$1 TITLE=$2 ROUND=0
+    SECTION=$1 TITLE=$2 ROUND=0 ROUNDS_DONE=0
     CSV=$RESULTS/$SECTION.csv GOALS=$TMP/$SECTION.goals NOTES=$TMP/$SECTION.notes
     echo 'section,round,row,metric,value' >"$CSV"
     : >"$GOALS"

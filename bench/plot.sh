@@ -96,6 +96,8 @@ bars fairness_p99 fairness p99_ns '^quiet' 'p99 of a quiet client' 'us' 0.001 lo
 bars cache_hits cache lru '.' 'Hit ratio of LRU by load' 'percent' 1
 bars store store rps . 'Requests of the store' 'thousand per second' 0.001
 bars nbd nbd rps . 'Against NBD over a Unix socket' 'thousand reads per second' 0.001
+bars vhost vhost rps '^(vhost|splitdom)' 'Cold reads, against vhost-user-blk' 'thousand reads per second' 0.001
+bars vhost_hits vhost rps '^(null|hits)' 'Hits, against vhost-user-blk on nothing' 'million reads per second' 0.000001 log
 bars tdf tdf real_rps '^TDF [0-9]+$' 'Real disk, TDF 1 to 10: rate in real time' 'thousand reads per second' 0.001
 bars tdf_perceived tdf rps '^TDF [0-9]+$' 'Real disk, TDF 1 to 10: rate as the domain sees it' 'thousand reads per second' 0.001
 

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The benchmarks: bench/run.sh [SECTION...]; without one, all of them, in this order:
-#   blocking async cached ring cpu scale fairness cache store nbd disturb tdf
+#   blocking async cached ring cpu scale fairness cache store nbd vhost disturb tdf
 # and, only when named, effects: what each idea of the code is worth.
 # Build first: `make bench` does, or `make all bench-programs`.
 #
 # Environment:
-#   QUICK=1         all in about two minutes (three short rounds) instead of ten
+#   QUICK=1         all in about two minutes (two short rounds) instead of ten
 #   ROUNDS, CELL_S  rounds, and seconds that a row runs in each
 #   BENCH_IMAGE     the image (default: build/images/bench.img, made if missing)
 #   BENCH_IMAGE_MIB its size at least, and how much of it the rivals read (default: 500)
@@ -15,7 +15,7 @@
 # Results: SECTION.csv (every measurement), SECTION.md (medians, goals), machine.md, plots.
 . "$(dirname "$0")/lib.sh"
 
-all_sections='blocking async cached ring cpu scale fairness cache store nbd disturb tdf'
+all_sections='blocking async cached ring cpu scale fairness cache store nbd vhost disturb tdf'
 sections=("$@")
 [ $# -gt 0 ] || read -ra sections <<<"$all_sections"
 for section in "${sections[@]}"; do

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Reads that all hit the cache, against what a round trip costs at least, the page cache, and
-# nbdkit's memory plugin. "own cores": Dom0 on CPU 1, the client on CPU 0; "defaults": nothing pinned.
+# nbdkit's memory plugin. "own cores": Dom0 on CPU 1, the client on CPU 0; "one core": both on CPU 0;
+# "defaults": nothing pinned. The page cache twice: a bare loop of pread, and fio, which takes times.
 begin_section cached 'Cached reads against the limits of the machine'
 
 hot_client() { # ROW SERVICE COMMAND...: with the service's process as SERVICE_PID
@@ -28,8 +29,11 @@ cached_round() {
     hot_client 'T=1 own cores' own taskset -c 0 "$BIN/client" 1 $MANY
     pingpong 'futex ping-pong' futex 0,1
     hot_client 'T=1 own cores no spinning' nospin taskset -c 0 "$BIN/client" 1 $MANY --no-spin
+    pingpong 'futex ping-pong one core' futex 0,0
+    hot_client 'T=1 one core no spinning' onecore taskset -c 0 "$BIN/client" 1 $MANY --no-spin
     hot_client 'T=1 defaults' plain "$BIN/client" 1 $MANY
     record 'page cache T=64' rps "$("$PROGRAMS/page_cache" "$IMAGE" 64 5120 "$CELL_S" | field per_second)"
+    fio_run 'page cache T=64 by fio' --filename="$IMAGE" --direct=0 --invalidate=0 --size=2560k --ioengine=psync --numjobs=64
     hot_client 'T=64 own cores' own taskset -c 0 "$BIN/client" 64 $MANY
     hot_client 'T=64 defaults' plain "$BIN/client" 64 $MANY
     for d in $cached_depths; do
@@ -57,17 +61,21 @@ else
     cached_pid[own]=$SERVICE_PID
     service_start nospin --cpu 1 --no-spin
     cached_pid[nospin]=$SERVICE_PID
+    service_start onecore --cpu 0 --no-spin
+    cached_pid[onecore]=$SERVICE_PID
     service_start plain
     cached_pid[plain]=$SERVICE_PID
-    for name in own nospin plain; do # 15 times the hot set: all of it is in the cache then
+    for name in own nospin onecore plain; do # 15 times the hot set: all of it is in the cache then
         "$BIN/client" 1 80000 --depth 32 --name $name --no-record --pattern $HOT >/dev/null || die "no warm cache"
     done
     rounds "$ROUNDS" cached_round
-    for name in own nospin plain; do service_stop $name; done
+    for name in own nospin onecore plain; do service_stop $name; done
     [ -z "$cached_nbd" ] || server_stop "$cached_server"
     goal_ratio 'cached, T=1: round trip over spin ping-pong with 512 bytes' mean_ns 'T=1 own cores' 'spin ping-pong with 512 bytes' '<=' 6 3
     goal_ratio 'cached, T=1, no spinning: round trip over futex ping-pong' mean_ns 'T=1 own cores no spinning' 'futex ping-pong' '<=' 1.2 1.05
+    goal_ratio 'the same on one core' mean_ns 'T=1 one core no spinning' 'futex ping-pong one core' '<=' 1.2 1.05
     goal_ratio 'cached, T=64: rate over page cache' rps 'T=64 own cores' 'page cache T=64' '>=' 2 3
+    goal_ratio 'the same over fio on the page cache' rps 'T=64 own cores' 'page cache T=64 by fio' '>=' 2 3
     goal_value 'cached, depth 32: sectors per second' rps 'D=32 own cores' '>=' 8e6 10e6
 fi
 finish_section rps mean_ns p50_ns p99_ns p99_9_ns cpu_us
