@@ -11,9 +11,12 @@ command -v gnuplot >/dev/null || {
 data=$(mktemp) || exit 1
 trap 'rm -f "$data"' EXIT
 
-# medians SECTION METRIC ROW-PATTERN: lines "row" median smallest largest, in the order of the rows.
+# Rows that are not ours: the machine's limits, and what a user could take instead.
+RIVALS='psync|io_uring|ping-pong|page cache|nbd|vhost-user-blk|null'
+
+# medians SECTION METRIC ROW-PATTERN: lines "row" median smallest largest rival, in the order of the rows.
 medians() {
-    awk -F, -v metric="$2" -v pattern="$3" '
+    awk -F, -v metric="$2" -v pattern="$3" -v rivals="$RIVALS" '
         NR > 1 && $4 == metric && $3 ~ pattern {
             if (!($3 in n)) order[++rows] = $3
             v[$3, ++n[$3]] = $5
@@ -29,7 +32,7 @@ medians() {
                 }
                 h = int((count + 1) / 2)
                 m = count % 2 ? v[row, h] : (v[row, h] + v[row, h + 1]) / 2
-                printf "\"%s\" %.6g %.6g %.6g\n", row, m, v[row, 1], v[row, count]
+                printf "\"%s\" %.6g %.6g %.6g %d\n", row, m, v[row, 1], v[row, count], row ~ rivals
             }
         }' "$1.csv" >"$data"
     [ -s "$data" ]
@@ -39,11 +42,11 @@ draw() { # NAME, commands on stdin
     local commands
     commands=$(cat)
     gnuplot <<END && gnuplot <<END2 && echo "plotted $1.svg, $1.png"
-set terminal svg size 900,500 font "sans,12" background "white"
+set terminal svg noenhanced size 900,500 font "sans,12" background "white"
 set output "$1.svg"
 $commands
 END
-set terminal pngcairo size 900,500 font "sans,10" background "white"
+set terminal pngcairo noenhanced size 900,500 font "sans,10" background "white"
 set output "$1.png"
 $commands
 END2
@@ -53,7 +56,7 @@ END2
 bars() {
     [ -e "$2.csv" ] && medians "$2" "$3" "$4" || return 0
     draw "$1" <<END
-set title "$5 (medians; lines from the smallest to the largest round)"
+set title "$5 (medians; lines from the smallest to the largest round; grey: not ours)"
 set ylabel "$6"
 set style fill solid 0.6 border -1
 set boxwidth 0.7
@@ -61,7 +64,7 @@ set xtics rotate by -30
 set grid ytics
 set key off
 $([ "${8:-linear}" = log ] && echo 'set logscale y' || echo 'set yrange [0:*]')
-plot "$data" using 0:(\$2*$7):xtic(1) with boxes linecolor "#4477aa", \
+plot "$data" using 0:(\$2*$7):(0.7):(\$5 != 0 ? 0xbbbbbb : 0x4477aa):xtic(1) with boxes linecolor rgb variable, \
      "" using 0:(\$2*$7):(\$3*$7):(\$4*$7) with yerrorbars linecolor "black" pointtype 0
 END
 }

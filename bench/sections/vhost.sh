@@ -69,9 +69,9 @@ else
     for name in hits own; do
         "$BIN/client" 1 80000 --depth 32 --name $name --no-record --pattern $HOT >/dev/null || die "no warm cache"
     done
-    vhost_rounds=3
+    vhost_rounds=$ROUNDS
     [ -z "$QUICK" ] || vhost_rounds=1
-    rounds $vhost_rounds vhost_round
+    rounds "$vhost_rounds" vhost_round
     for name in cold hits own; do service_stop $name; done
     for name in disk1 disk8 disk64 null1 null64; do server_stop "${vhost_pid[$name]}"; done
     for row in T=1 T=8 T=64 D=32; do
