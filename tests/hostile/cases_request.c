@@ -135,7 +135,6 @@ int case_store_page(struct attack *a)
         return saw(a, 0, "no good start");
     /* Its own pages that Dom0 uses as well: store ring, ring, grant table, clock. */
     const uint32_t frames[] = {2, peer.segment.free_pfn, 3, 1};
-    int answered = 0;
     for (uint32_t i = 0; i < 4; i++) {
         struct blkif_request req = peer_read_request(&peer, i, 0);
         grant_ref_t ref = peer.data_ref + PEER_DATA_PAGES + i;
@@ -145,9 +144,12 @@ int case_store_page(struct attack *a)
         peer_put(&peer, &req);
     }
     peer_push(&peer, true);
-    peer_sleep_ms(5);
-    (void)answered;
-    int64_t here = peer_status(&a->rundir, peer.segment.domid, "requests");
+    /* What it overwrites may take its answers or its ring with it; that Dom0 serves it is to be
+     * seen. */
+    int64_t here = 0, deadline = peer_now_ms() + PEER_PATIENCE_MS;
+    while ((here = peer_status(&a->rundir, peer.segment.domid, "requests")) == 0 &&
+           peer_now_ms() < deadline)
+        peer_sleep_ms(1);
     int rc = saw(a, here > 0, "%lld requests written over its own pages", (long long)here);
     peer_destroy(&peer);
     return rc;

@@ -72,8 +72,11 @@ static int with_scribbler(struct peer *peer, void (*scribble)(struct scribbler *
         return -EAGAIN;
     while (answered < count) {
         struct blkif_request req = peer_read_request(peer, 77, answered);
-        int status = peer_request(peer, &req);
-        if (status < BLKIF_RSP_EOPNOTSUPP)
+        struct blkif_response rsp;
+        peer_put(peer, &req);
+        peer_push(peer,
+                  true); /* Dom0's word for when to ring may come of what it was made to see */
+        if (peer_response(peer, &rsp) < 0 || rsp.id != req.id)
             break;
         answered++;
     }
@@ -103,11 +106,16 @@ int case_prod_moving(struct attack *a)
     if (rc < 0)
         return saw(a, 0, "no good start: %d", rc);
     /* Slots that were never written count as requests while the index is ahead: whatever Dom0
-     * reads, it goes on or halts this ring. */
+     * reads, it goes on or halts this ring, and a fresh start works. */
     int answered = with_scribbler(&peer, scribble_prod, 200);
     int state = peer_back_state(&peer);
-    rc = saw(a, state == XenbusStateClosing || answered == 200, "state %d after %d answers", state,
-             answered);
+    struct blkif_request good = peer_read_request(&peer, 1, 1);
+    rc = peer_restart(&peer);
+    rc = rc < 0 ? rc : peer_connect(&peer);
+    rc = rc < 0 ? rc : peer_request(&peer, &good);
+    bool known = state == XenbusStateConnected || state == XenbusStateClosing;
+    rc = saw(a, known && rc == BLKIF_RSP_OKAY, "state %d after %d answers, then a fresh start: %d",
+             state, answered, rc);
     peer_destroy(&peer);
     return rc;
 }

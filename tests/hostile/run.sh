@@ -98,7 +98,7 @@ base_rss=$(rss_kb "$dom0")
 echo "neighbour: ${base[idle]} reads a second beside an idle front end, ${base[busy]} beside a busy one"
 printf '%-17s %-43s %-20s %5s %5s  %-7s %s\n' "front end" "what is done" "expected" rate p99 verdict seen
 
-failures=0
+failures=()
 while IFS='|' read -r name kind what expected; do
     [ "$kind" = base ] && continue
     [[ $name =~ ${1:-.} ]] || continue
@@ -123,7 +123,7 @@ while IFS='|' read -r name kind what expected; do
     settled || verdict=LEAK
     [ $status = 0 ] || verdict=WRONG
     [ "$(service_pid)" = "$dom0" ] || verdict=DEAD
-    [ $verdict = ok ] || failures=$((failures + 1))
+    [ $verdict = ok ] || failures+=("$name ($verdict: $seen)")
     printf '%-17s %-43s %-20s %5s %5s  %-7s %s\n' "$name" "$what" "$expected" "$best" "$best_p99" "$verdict" "$seen"
     [ $verdict = DEAD ] && die "Dom0 is gone after $name"
 done < <("$FRONT" --list)
@@ -141,7 +141,8 @@ while IFS='|' read -r name what expected; do
     [[ $name =~ ${1:-.} ]] || continue
     verdict=ok
     timeout -s KILL $BACK_S "$BACK" "$name" "$BIN/client" >seen 2>&1 </dev/null || verdict=WRONG
-    [ $verdict = ok ] || failures=$((failures + 1))
+    [ $verdict = ok ] || failures+=("$name ($verdict: $(tail -n 1 seen))")
     printf '%-17s %-49s %-20s %-7s %s\n' "$name" "$what" "$expected" "$verdict" "$(tail -n 1 seen)"
 done < <("$BACK" --list)
-[ $failures = 0 ] || die "$failures cases failed"
+# Once more at the end, where whoever sees only the end of the log looks.
+[ ${#failures[@]} = 0 ] || die "${#failures[@]} cases failed:$(printf '\n    %s' "${failures[@]}")"
