@@ -144,8 +144,7 @@ int case_store_page(struct attack *a)
         peer_put(&peer, &req);
     }
     peer_push(&peer, true);
-    /* What it overwrites may take its answers or its ring with it; that Dom0 serves it is to be
-     * seen. */
+    /* The reads may overwrite the answers, so Dom0's count is what tells that they were served. */
     int64_t here = 0, deadline = peer_now_ms() + PEER_PATIENCE_MS;
     while ((here = peer_status(&a->rundir, peer.segment.domid, "requests")) == 0 &&
            peer_now_ms() < deadline)
