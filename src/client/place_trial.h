@@ -8,9 +8,12 @@
  *   0        8        28       36       56       64       84       92      112 ms
  *
  * The better one is kept for 0.5 s, then both are tried again, and so on after 1, 2, 4, 4 ... s. It
- * is the one with the higher score: reads a second, times the fourth root of the reads for each
- * second of processor time. So an equal rate at less cost wins, and a rate that is lower by more
- * than noise never does.
+ * is the one with the higher score: reads a second, over the fourth root of the processor time of a
+ * read. So an equal rate at less cost wins, and a rate that is lower by more than noise never does;
+ * what is left to noise goes to the other place.
+ *
+ * Of each place the better measurement counts: whatever disturbs one (a host that lets its guest
+ * stand still for a part of each 100 ms, a neighbour) makes it worse and never better.
  *
  * On Dom0's CPU there is room for one client: one that is not alone leaves it, within 0.1 s.
  *
@@ -39,10 +42,10 @@ struct place_trial {
     enum place other; /* what is tried against anywhere */
     enum place place; /* in force */
     enum { TRIAL_SETTLE, TRIAL_MEASURE, TRIAL_KEEP } phase;
-    uint32_t leg; /* of the trial: odd ones are in the place that was not in force before */
+    uint32_t leg; /* of the trial: odd ones are in the place that was not in force before it */
     uint32_t extensions;
-    struct place_sample begin;  /* of the measurement */
-    struct place_sample sum[2]; /* of the even and of the odd legs: differences */
+    struct place_sample begin; /* of the measurement */
+    double best[2];            /* scores: anywhere, other */
     uint64_t keep_ns, keep_until_ns;
     uint64_t due_ns; /* when place_trial_step is to be called next; UINT64_MAX: never */
 };

@@ -4,8 +4,7 @@
 #include <time.h>
 
 enum {
-    WITH_THREADS_MAX = 4,     /* more would wait for that CPU */
-    WITHOUT_THREADS_MIN = 32, /* so many keep the other CPUs busy */
+    WITH_THREADS_MAX = 4, /* more would wait for that CPU */
     DOM0_CPU_UNKNOWN = -1,
 };
 
@@ -18,9 +17,7 @@ static uint64_t clock_ns(clockid_t clock)
 
 static enum place alternative(uint32_t thread_count)
 {
-    if (thread_count <= WITH_THREADS_MAX)
-        return PLACE_WITH_DOM0;
-    return thread_count >= WITHOUT_THREADS_MIN ? PLACE_WITHOUT_DOM0 : PLACE_ANYWHERE;
+    return thread_count <= WITH_THREADS_MAX ? PLACE_WITH_DOM0 : PLACE_WITHOUT_DOM0;
 }
 
 void thread_place_init(struct thread_place *place, uint32_t thread_count, bool free_choice)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * thread_place: lets the reading threads of a client run where place_trial.h finds them best
- * served: anywhere, or (up to 4 threads) on the CPU that Dom0 runs on, or (32 and more) on all
+ * served: anywhere, or (up to 4 threads) on the CPU that Dom0 runs on, or (5 and more) on all
  * others. What the process was started with (taskset) is never left; where that is one CPU, nothing
  * is done.
  *

@@ -55,6 +55,9 @@ void ring_loop_remove(struct ring_loop *loop, struct ring_slot *slot)
 {
     if (slot->active)
         deactivate(loop, slot);
+    /* Whoever comes next is alone if nobody else is left, and not only after this window. */
+    if (slot->window == loop->window && loop->window_rings > 0)
+        loop->window_rings--;
     *slot = (struct ring_slot){0};
 }
 

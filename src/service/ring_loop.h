@@ -26,7 +26,8 @@ struct ring_loop {
     uint32_t active_count;
     uint32_t cpu; /* the CPU that Dom0 runs on, as published to the front ends */
     bool no_spin;
-    /* How many rings have requests, as published: distinct ones in the last complete window. */
+    /* How many rings have requests, as published: distinct ones in the last complete window that
+     * were still there at its end. */
     uint32_t busy_rings;
     uint32_t window, window_rings; /* the present one's number, and rings so far */
     uint64_t window_end_ns;

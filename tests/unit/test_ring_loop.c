@@ -368,6 +368,23 @@ static void the_front_end_learns_how_many_others_have_requests(void **state)
     assert_int_equal(busy_domains(&f->peer[0]), 1);
 }
 
+static void a_domain_that_has_ended_is_no_neighbour(void **state)
+{
+    (void)state;
+    const uint64_t window_ns = 50000000;
+    uint64_t now_ns = 1;
+    for (int i = 0; i < 2; i++) {
+        ring_loop_add(&f->loop, &f->peer[i].slot);
+        (void)ask(&f->peer[i], 1);
+        assert_int_equal(ring_loop_turn(&f->loop, now_ns), 1);
+    }
+    ring_loop_remove(&f->loop, &f->peer[1].slot);
+    now_ns += window_ns;
+    (void)ask(&f->peer[0], 1);
+    assert_int_equal(ring_loop_turn(&f->loop, now_ns), 1);
+    assert_int_equal(busy_domains(&f->peer[0]), 1);
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -386,6 +403,7 @@ int main(void)
         LOOP_TEST(rings_may_leave_in_any_order),
         LOOP_TEST(the_front_end_learns_where_dom0_runs),
         LOOP_TEST(the_front_end_learns_how_many_others_have_requests),
+        LOOP_TEST(a_domain_that_has_ended_is_no_neighbour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
