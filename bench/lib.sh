@@ -357,6 +357,14 @@ fio_psync() { # ROW THREADS
 fio_uring() { # ROW DEPTH
     fio_run "$1" --filename="$IMAGE" --direct=1 --ioengine=io_uring --registerfiles=1 --fixedbufs=1 --iodepth="$2"
 }
+# relay_run ROW OPTION...: the least that a service between two processes can do (bench/relay.c).
+relay_run() {
+    local row=$1 line
+    shift
+    line=$("$PROGRAMS/relay" "$IMAGE" --mib "$IMAGE_MIB" --seconds "$CELL_S" "$@") || die "relay $*"
+    record "$row" rps "$(field per_second <<<"$line")"
+    record "$row" cpu_us "$(field cpu_us <<<"$line")"
+}
 fio_nbd() { # ROW URI OPTION...
     local row=$1 uri=$2
     shift 2

@@ -12,7 +12,7 @@ data=$(mktemp) || exit 1
 trap 'rm -f "$data"' EXIT
 
 # Rows that are not ours: the machine's limits, and what a user could take instead.
-RIVALS='psync|io_uring|ping-pong|page cache|nbd|vhost-user-blk|null'
+RIVALS='psync|io_uring|relay|ping-pong|page cache|nbd|vhost-user-blk|null'
 
 # medians SECTION METRIC ROW-PATTERN: lines "row" median smallest largest rival, in the order of the rows.
 medians() {

@@ -40,6 +40,7 @@ fi
     echo '# The machine'
     echo
     cd "$TOP" && bench/env.sh "$IMAGE" | sed 's/^/- /'
+    echo "- all of it at work: $("$PROGRAMS/standstill" "$IMAGE")"
 } | tee "$RESULTS/machine.md"
 for section in "${sections[@]}"; do
     # shellcheck source=/dev/null
