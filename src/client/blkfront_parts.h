@@ -132,11 +132,11 @@ void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes);
  */
 bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes);
 /*
- * Looks at the ring for a while instead of sleeping. Called without the lock, returns with it.
- * request_index: position of our request on the ring.
+ * Looks at the ring for a while instead of sleeping. Called without the lock, returns with it and
+ * with the ring reaped. request_index: position of our request on the ring.
  */
 void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
-                   uint32_t limit_ns);
+                   uint32_t limit_ns, struct wake_batch *wakes);
 /* With the lock held: for how long may this wait begin with a spin? 0: it must not. */
 uint32_t blkfront_may_spin(struct blkfront *bf);
 

@@ -61,17 +61,17 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
     uint32_t spin_ns = blkfront_may_spin(bf);
     if (spin_ns > 0) {
         blkfront_unlock(bf, &wakes);
-        blkfront_spin(bf, &waiter, request_index, spin_ns);
-    }
-    for (;;) {
+        blkfront_spin(bf, &waiter, request_index, spin_ns, &wakes);
+    } else {
         (void)blkfront_reap_ring(bf, &wakes);
-        if (load_acquire_u32(&waiter.word) == WAITER_DONE) {
-            blkfront_unlock(bf, &wakes);
-            return waiter.status;
-        }
+    }
+    while (load_acquire_u32(&waiter.word) != WAITER_DONE) {
         if (blkfront_wait_step(bf, &waiter, &wakes))
             return waiter.status;
+        (void)blkfront_reap_ring(bf, &wakes);
     }
+    blkfront_unlock(bf, &wakes);
+    return waiter.status;
 }
 
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
@@ -142,8 +142,7 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     if (spin_ns > 0) {
         uint32_t oldest = bf->ring.rsp_cons;
         blkfront_unlock(bf, &wakes);
-        blkfront_spin(bf, &waiter, oldest, spin_ns);
-        (void)blkfront_reap_ring(bf, &wakes);
+        blkfront_spin(bf, &waiter, oldest, spin_ns, &wakes);
     }
     while (bf->done_count < min && bf->async_pending > 0 && bf->failed == 0) {
         (void)blkfront_wait_step(bf, &waiter, &wakes);

@@ -179,16 +179,21 @@ static bool went_to_disk(const struct blkif_sring *sring, uint32_t request_index
     return (int32_t)(load_relaxed_u32(&sring->req_event) - (request_index + 2)) >= 0;
 }
 
+static bool is_answered(const struct blkfront *bf, const struct read_waiter *waiter)
+{
+    return waiter->any ? bf->done_count > 0 : load_acquire_u32(&waiter->word) == WAITER_DONE;
+}
+
 void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
-                   uint32_t limit_ns)
+                   uint32_t limit_ns, struct wake_batch *wakes)
 {
     enum { LOOKS_PER_CLOCK_READ = 32 }; /* a hit is answered within the first of them */
     const struct blkif_sring *sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
     uint64_t start_ns = 0, elapsed_ns = 0;
-    bool won = false;
+    bool seen = false;
     for (uint32_t looks = 1; elapsed_ns < limit_ns; looks++) {
-        won = load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring);
-        if (won || went_to_disk(sring, request_index))
+        seen = load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring);
+        if (seen || went_to_disk(sring, request_index))
             break;
         if (looks % LOOKS_PER_CLOCK_READ == 0) {
             uint64_t now_ns = monotonic_ns();
@@ -199,11 +204,16 @@ void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t req
         cpu_relax();
     }
     pthread_mutex_lock(&bf->lock);
-    if (won) {
+    (void)blkfront_reap_ring(bf, wakes);
+    bool answered = is_answered(bf, waiter);
+    if (answered)
         spin_budget_won(&bf->spin, elapsed_ns);
-        bf->stats.spins_won++;
-    } else {
+    else if (seen)
+        spin_budget_beside(&bf->spin, elapsed_ns);
+    else
         spin_budget_lost(&bf->spin);
+    if (answered)
+        bf->stats.spins_won++;
+    else
         bf->stats.spins_lost++;
-    }
 }

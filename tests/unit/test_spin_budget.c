@@ -30,14 +30,44 @@ static void failures_withhold_all_but_a_probe(void **state)
     spin_budget_init(&budget);
     lose(&budget, SPIN_SCORE_MAX);
     int granted = 0;
-    for (int i = 0; i < 10 * SPIN_PROBE_EVERY; i++) {
+    for (int waits = 1; waits < 64 + 128 + 256 + 512 + 3 * 1024; waits++) {
         if (spin_budget_grant(&budget)) {
-            assert_int_equal(i % SPIN_PROBE_EVERY, SPIN_PROBE_EVERY - 1);
             spin_budget_lost(&budget);
             granted++;
         }
     }
-    assert_int_equal(granted, 10);
+    assert_int_equal(granted, 6);
+    assert_true(spin_budget_grant(&budget)); /* the last of those waits */
+}
+
+static void after_a_probe_that_wins_the_next_one_comes_soon(void **state)
+{
+    (void)state;
+    struct spin_budget budget;
+    spin_budget_init(&budget);
+    lose(&budget, SPIN_SCORE_MAX);
+    for (int probes = 0; probes < 10;)
+        probes += spin_budget_grant(&budget) > 0;
+    lose(&budget, SPIN_SCORE_MAX);
+    spin_budget_won(&budget, 0);
+    lose(&budget, SPIN_SCORE_MAX);
+    for (int waits = 1; waits < SPIN_PROBE_EVERY; waits++)
+        assert_int_equal(spin_budget_grant(&budget), 0);
+    assert_true(spin_budget_grant(&budget));
+}
+
+/* With many threads on one ring there is always an answer soon; it need not be worth waiting for.
+ */
+static void late_answers_to_others_count_neither_way(void **state)
+{
+    (void)state;
+    struct spin_budget budget, before;
+    spin_budget_init(&budget);
+    before = budget;
+    spin_budget_beside(&budget, SPIN_NS);
+    assert_memory_equal(&budget, &before, sizeof(budget));
+    spin_budget_beside(&budget, 100);
+    assert_int_equal(budget.won, 1);
 }
 
 /* However long it went wrong before, the second probe that wins switches spinning on again. */
@@ -120,6 +150,8 @@ int main(void)
         cmocka_unit_test(the_limit_follows_the_spins_that_were_won),
         cmocka_unit_test(a_probe_has_the_largest_limit),
         cmocka_unit_test(failures_withhold_all_but_a_probe),
+        cmocka_unit_test(after_a_probe_that_wins_the_next_one_comes_soon),
+        cmocka_unit_test(late_answers_to_others_count_neither_way),
         cmocka_unit_test(two_probes_that_win_switch_back),
         cmocka_unit_test(credit_is_bounded),
         cmocka_unit_test(every_other_win_keeps_spinning),
