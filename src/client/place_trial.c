@@ -66,11 +66,12 @@ static void measure(struct place_trial *trial, const struct place_sample *sample
 static void look_again(struct place_trial *trial, uint64_t now_ns)
 {
     trial->due_ns = trial->keep_until_ns;
-    if (trial->place == PLACE_WITH_DOM0 && now_ns + LOOK_MS * MS < trial->due_ns)
+    if (trial->place != PLACE_ANYWHERE && now_ns + LOOK_MS * MS < trial->due_ns)
         trial->due_ns = now_ns + LOOK_MS * MS;
 }
 
-/* Somebody else is served, too: two clients on Dom0's CPU would wait for each other. */
+/* Somebody else is served, too: two clients on Dom0's CPU would wait for each other, and so would
+ * many threads of several clients on the few others. */
 static bool give_way(struct place_trial *trial, uint64_t now_ns)
 {
     bool changed = trial->place != PLACE_ANYWHERE;
@@ -141,7 +142,7 @@ static bool conclude(struct place_trial *trial, const struct place_sample *sampl
 
 bool place_trial_step(struct place_trial *trial, const struct place_sample *sample)
 {
-    if (trial->other == PLACE_WITH_DOM0 && !sample->alone)
+    if (!sample->alone)
         return give_way(trial, sample->now_ns);
     switch (trial->phase) {
     case TRIAL_MEASURE:

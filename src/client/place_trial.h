@@ -15,7 +15,10 @@
  * Of each place the better measurement counts: whatever disturbs one (a host that lets its guest
  * stand still for a part of each 100 ms, a neighbour) makes it worse and never better.
  *
- * On Dom0's CPU there is room for one client: one that is not alone leaves it, within 0.1 s.
+ * All this is for a client that is alone. On Dom0's CPU there is room for one; and where the
+ * threads of several crowd on the others, the system's scheduler shares out the CPUs, and with them
+ * the disk, less evenly than when it may use all of them. One that is not alone goes back to
+ * anywhere, within 0.1 s.
  *
  * Pure arithmetic on what it is told. One thread.
  */

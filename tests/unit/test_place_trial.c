@@ -181,17 +181,19 @@ static void whoever_is_not_alone_leaves_dom0s_cpu(void **state)
     assert_int_equal(trial.place, PLACE_WITH_DOM0);
 }
 
-static void many_threads_need_not_be_alone(void **state)
+static void many_threads_that_are_not_alone_use_all_cpus(void **state)
 {
     (void)state;
     struct machine m = machine_of(15000, 0, 9000, 9000);
     struct place_trial trial;
     m.rate[PLACE_WITHOUT_DOM0] = 18000;
     m.cpu_ns[PLACE_WITHOUT_DOM0] = 9000;
-    m.now.alone = false;
     place_trial_init(&trial, PLACE_WITHOUT_DOM0, m.now.now_ns);
     run(&m, &trial, 200 * MS, 0);
     assert_int_equal(trial.place, PLACE_WITHOUT_DOM0);
+    m.now.alone = false;
+    run(&m, &trial, 101 * MS, 0);
+    assert_int_equal(trial.place, PLACE_ANYWHERE);
 }
 
 /* SIGSTOP: the time that it was stopped says nothing of either place. */
@@ -226,7 +228,7 @@ int main(void)
         cmocka_unit_test(a_change_of_the_load_is_noticed),
         cmocka_unit_test(trying_takes_little_of_the_time),
         cmocka_unit_test(whoever_is_not_alone_leaves_dom0s_cpu),
-        cmocka_unit_test(many_threads_need_not_be_alone),
+        cmocka_unit_test(many_threads_that_are_not_alone_use_all_cpus),
         cmocka_unit_test(a_measurement_that_was_held_up_is_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
