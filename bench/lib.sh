@@ -354,8 +354,10 @@ fio_figures() {
 fio_psync() { # ROW THREADS
     fio_run "$1" --filename="$IMAGE" --direct=1 --ioengine=psync --numjobs="$2"
 }
-fio_uring() { # ROW DEPTH
-    fio_run "$1" --filename="$IMAGE" --direct=1 --ioengine=io_uring --registerfiles=1 --fixedbufs=1 --iodepth="$2"
+fio_uring() { # ROW DEPTH OPTION...
+    local row=$1 depth=$2
+    shift 2
+    fio_run "$row" --filename="$IMAGE" --direct=1 --ioengine=io_uring --registerfiles=1 --fixedbufs=1 --iodepth="$depth" "$@"
 }
 # relay_run ROW OPTION...: the least that a service between two processes can do (bench/relay.c).
 relay_run() {

@@ -179,11 +179,6 @@ static bool went_to_disk(const struct blkif_sring *sring, uint32_t request_index
     return (int32_t)(load_relaxed_u32(&sring->req_event) - (request_index + 2)) >= 0;
 }
 
-static bool is_answered(const struct blkfront *bf, const struct read_waiter *waiter)
-{
-    return waiter->any ? bf->done_count > 0 : load_acquire_u32(&waiter->word) == WAITER_DONE;
-}
-
 void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
                    uint32_t limit_ns, struct wake_batch *wakes)
 {
@@ -204,8 +199,8 @@ void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t req
         cpu_relax();
     }
     pthread_mutex_lock(&bf->lock);
-    (void)blkfront_reap_ring(bf, wakes);
-    bool answered = is_answered(bf, waiter);
+    uint32_t taken = blkfront_reap_ring(bf, wakes);
+    bool answered = waiter->any ? taken > 0 : load_acquire_u32(&waiter->word) == WAITER_DONE;
     if (answered)
         spin_budget_won(&bf->spin, elapsed_ns);
     else if (seen)
