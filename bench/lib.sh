@@ -17,7 +17,7 @@ QUICK=${QUICK:-}
 ROUNDS=${ROUNDS:-${QUICK:+2}}
 ROUNDS=${ROUNDS:-5}
 CELL_S=${CELL_S:-${QUICK:+0.3}} # how long one row runs in one round
-CELL_S=${CELL_S:-0.6}
+CELL_S=${CELL_S:-0.55}
 HOT=hotset:0.5:100 # half of the cache: every request hits once it is warm
 MANY=1000000000000 # requests: the duration ends the run
 
