@@ -71,7 +71,7 @@ struct blkfront_stats {
     uint64_t kicks;      /* doorbells rung */
     uint64_t upcalls;    /* wake-ups from sleep */
     uint64_t spins_won;  /* waits that ended while spinning */
-    uint64_t spins_lost; /* waits that spun and did not */
+    uint64_t spins_lost; /* waits that spun, and went on without spinning */
     uint64_t reconnects;
     uint16_t domid;
     uint32_t ring_entries;

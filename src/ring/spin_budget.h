@@ -21,7 +21,7 @@ enum {
     SPIN_NS_MAX = 100000,
     SPIN_SCORE_MAX = 16,
     SPIN_SCORE_MIN = -2,
-    SPIN_PROBE_EVERY = 64, /* waits; twice as many after each probe that failed, up to */
+    SPIN_PROBE_EVERY = 64, /* waits; twice as many after each probe that did not win, up to */
     SPIN_PROBE_EVERY_MAX = 1024,
 };
 
