@@ -360,9 +360,12 @@ fio_uring() { # ROW DEPTH OPTION...
     fio_run "$row" --filename="$IMAGE" --direct=1 --ioengine=io_uring --registerfiles=1 --fixedbufs=1 --iodepth="$depth" "$@"
 }
 # relay_run ROW OPTION...: the least that a service between two processes can do (bench/relay.c).
+# Nothing where there is no io_uring for it.
 relay_run() {
     local row=$1 line
     shift
+    RELAY_WORKS=${RELAY_WORKS-$("$PROGRAMS/relay" "$IMAGE" --mib "$IMAGE_MIB" --seconds 0.01 >/dev/null 2>&1 && echo yes)}
+    [ -n "$RELAY_WORKS" ] || return 0
     line=$("$PROGRAMS/relay" "$IMAGE" --mib "$IMAGE_MIB" --seconds "$CELL_S" "$@") || die "relay $*"
     record "$row" rps "$(field per_second <<<"$line")"
     record "$row" cpu_us "$(field cpu_us <<<"$line")"

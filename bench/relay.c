@@ -163,6 +163,8 @@ static void measure(struct relay *relay, double seconds, pid_t server)
     }
     usleep((useconds_t)(seconds * 1e6));
     store_full_u32(&relay->shared->stop, 1);
+    if (waitpid(server, NULL, WNOHANG) != 0)
+        exit(1); /* it has said why, and nobody would wake the threads that wait */
     for (uint32_t i = 0; i < count; i++) {
         pthread_join(readers[i].thread, NULL);
         reads += readers[i].reads;

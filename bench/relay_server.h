@@ -162,7 +162,7 @@ static inline void serve(struct relay *relay, const char *image)
         io_uring_submit_and_get_events(&server.ring);
         if (finish_reads(&server))
             continue;
-        /* Before the look at asked; pairs with ring_doorbell, where it is the other way round. */
+        /* Before the look at asked; pairs with ask, where it is the other way round. */
         store_full_u32(&shared->server_sleeps, 1);
         if (load_full_u64(&shared->asked) == 0)
             io_uring_submit_and_wait(&server.ring, 1);

@@ -5,11 +5,11 @@
  * that is spent, all of it stops until the period is over. Whoever burns more of it then reads
  * less, and every latency has a tail as long as the rest of the period.
  *
- *   standstill IMAGE [SECONDS]
+ *   standstill IMAGE [SECONDS]     IMAGE -: nobody reads a disk
  *
- * One thread a CPU looks at the clock all the time, and a few read the disk beside them. What all
- * clock threads miss at once is counted, from 2 ms on: the guest's own scheduler takes one CPU from
- * a thread, not all from all of them.
+ * One thread a CPU (of the first 64) looks at the clock all the time, and a few read the disk
+ * beside them. What all clock threads miss at once is counted, from 2 ms on: the guest's own
+ * scheduler takes one CPU from a thread, not all from all of them.
  *
  * Prints: lost_percent=X stops_per_second=Y longest_ms=Z
  */
@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -126,18 +127,21 @@ int main(int argc, char **argv)
     const double seconds = argc == 3 ? strtod(argv[2], NULL) : 1;
     struct watcher watchers[WATCHERS_MAX] = {0};
     struct disk_reader readers[READERS] = {0};
-    struct stat stat;
+    struct stat stat = {0};
     cpu_set_t allowed;
     uint64_t until_ns;
-    int fd, count = 0;
+    int fd = -1, count = 0, reader_count = 0;
 
     if (argc < 2 || argc > 3 || !(seconds > 0))
-        errx(2, "usage: standstill IMAGE [SECONDS]");
-    fd = open(argv[1], O_RDONLY | O_DIRECT | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &stat) < 0)
-        err(1, "%s", argv[1]);
-    if (stat.st_size < BLOCK_BYTES)
-        errx(1, "%s: smaller than a block", argv[1]);
+        errx(2, "usage: standstill IMAGE|- [SECONDS]");
+    if (strcmp(argv[1], "-") != 0) {
+        reader_count = READERS;
+        fd = open(argv[1], O_RDONLY | O_DIRECT | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &stat) < 0)
+            err(1, "%s", argv[1]);
+        if (stat.st_size < BLOCK_BYTES)
+            errx(1, "%s: smaller than a block", argv[1]);
+    }
     if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
         err(1, "sched_getaffinity");
     until_ns = bench_now_ns() + (uint64_t)(seconds * 1e9);
@@ -153,17 +157,17 @@ int main(int argc, char **argv)
             errx(1, "cannot start a thread for CPU %d", cpu);
         count++;
     }
-    for (uint32_t i = 0; i < READERS; i++) {
+    for (int i = 0; i < reader_count; i++) {
         readers[i] = (struct disk_reader){.fd = fd,
                                           .blocks = (uint64_t)stat.st_size / BLOCK_BYTES,
-                                          .seed = i,
+                                          .seed = (uint64_t)i,
                                           .until_ns = until_ns};
         if (pthread_create(&readers[i].thread, NULL, read_disk, &readers[i]) != 0)
-            errx(1, "cannot start reader %u", i + 1);
+            errx(1, "cannot start reader %d", i + 1);
     }
     for (int i = 0; i < count; i++)
         pthread_join(watchers[i].thread, NULL);
-    for (int i = 0; i < READERS; i++)
+    for (int i = 0; i < reader_count; i++)
         pthread_join(readers[i].thread, NULL);
     report(watchers, count, seconds);
     for (int i = 0; i < count; i++)
