@@ -120,6 +120,27 @@ void cache_insert(struct cache *cache, uint64_t sector, const void *data)
     memcpy(slot_data(cache, slot), data, SECTOR_BYTES);
 }
 
+void cache_prefetch(const struct cache *cache, uint64_t sector)
+{
+    if (cache->used > 0)
+        __builtin_prefetch(sector_index_begin(&cache->index, sector));
+}
+
+void cache_prefetch_victim(const struct cache *cache)
+{
+    const unsigned char *data;
+    uint32_t slot;
+
+    if (cache->used < cache->capacity || cache->capacity == 0 || !cache->policy->next_victim)
+        return;
+    slot = cache->policy->next_victim(cache->policy_state);
+    assert(slot < cache->capacity);
+    data = slot_data(cache, slot);
+    for (size_t i = 0; i < SECTOR_BYTES; i += POOL_ALIGN)
+        __builtin_prefetch(data + i, 1);
+    __builtin_prefetch(sector_index_begin(&cache->index, cache->index.sector_of[slot]));
+}
+
 void cache_clear(struct cache *cache)
 {
     if (cache->used == 0)

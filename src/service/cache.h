@@ -33,6 +33,9 @@ struct cache_policy {
     void (*insert)(void *state, uint32_t slot, uint64_t sector);
     /* Required. All slots are in use: name the one to give up; the policy forgets it. */
     uint32_t (*victim)(void *state, uint64_t incoming_sector);
+    /* Optional. All slots are in use: the one that victim would name now, or what is likely to be;
+     * nothing changes. */
+    uint32_t (*next_victim)(const void *state);
     /* Required. Back to the state after create: all slots empty, no history. */
     void (*reset)(void *state);
 };
@@ -56,6 +59,14 @@ const void *cache_peek(const struct cache *cache, uint64_t sector);
 /* Copies 512 bytes in. Inserting a sector that is there already refreshes its data and is no use:
  * the policy does not hear of it. */
 void cache_insert(struct cache *cache, uint64_t sector, const void *data);
+/*
+ * Hints that cost next to nothing: a cache of ten thousand sectors is larger than what the
+ * processor keeps near while the kernel works in between, so its lines come from far, and better
+ * before they are needed. The first is for a look-up or an insertion of that sector (any number
+ * will do), the second for what the next insertion into a full cache gives up.
+ */
+void cache_prefetch(const struct cache *cache, uint64_t sector);
+void cache_prefetch_victim(const struct cache *cache);
 /* Forgets everything (the image changed size). */
 void cache_clear(struct cache *cache);
 

@@ -66,6 +66,13 @@ static uint32_t lru_victim(void *state, uint64_t incoming_sector)
     return slot;
 }
 
+static uint32_t lru_next_victim(const void *state)
+{
+    const struct lru *lru = state;
+
+    return slot_list_tail(lru->link, lru->list);
+}
+
 const struct cache_policy cache_policy_lru = {
     .name = "lru",
     .create = lru_create,
@@ -73,5 +80,6 @@ const struct cache_policy cache_policy_lru = {
     .hit = lru_hit,
     .insert = lru_insert,
     .victim = lru_victim,
+    .next_victim = lru_next_victim,
     .reset = lru_reset,
 };

@@ -105,39 +105,6 @@ void disk_queue_destroy(struct disk_queue *q)
     free(q);
 }
 
-/* Copies the sectors of p out of contiguous data into the domain's pages. */
-static void copy_to_domain(const struct pending *p, const uint8_t *data)
-{
-    for (uint32_t i = 0; i < p->nr_segments; i++) {
-        size_t bytes = (size_t)p->segment[i].sector_count * BLKIF_SECTOR_SIZE;
-        memcpy(p->segment[i].to, data, bytes);
-        data += bytes;
-    }
-}
-
-/* Answers p from the cache if all of its sectors are there. */
-static bool serve_from_cache(struct disk_queue *q, struct pending *p)
-{
-    if (p->sector_count == 1) {
-        const void *data = cache_lookup(q->cache, p->sector);
-        if (data == NULL)
-            return false;
-        memcpy(p->segment[0].to, data, BLKIF_SECTOR_SIZE);
-        return true;
-    }
-    for (uint32_t i = 0; i < p->sector_count; i++) {
-        if (cache_peek(q->cache, p->sector + i) == NULL)
-            return false;
-    }
-    uint64_t sector = p->sector;
-    for (uint32_t i = 0; i < p->nr_segments; i++) {
-        for (uint32_t k = 0; k < p->segment[i].sector_count; k++)
-            memcpy(p->segment[i].to + (size_t)k * BLKIF_SECTOR_SIZE,
-                   cache_lookup(q->cache, sector++), BLKIF_SECTOR_SIZE);
-    }
-    return true;
-}
-
 static struct disk_read *read_of_flight(struct inflight_read *flight)
 {
     return (struct disk_read *)((uint8_t *)flight - offsetof(struct disk_read, flight));
@@ -178,12 +145,13 @@ static bool join_read(struct disk_queue *q, struct pending *p)
 void disk_queue_read(struct disk_queue *q, struct disk_client *client, struct pending *p,
                      uint64_t now_ns)
 {
-    if (serve_from_cache(q, p)) {
+    if (disk_queue_serve(q, p)) {
         q->stats.hits++;
         q->done(p, 0);
         return;
     }
     q->stats.misses++;
+    p->cache_state = q->cache_state;
     p->client = client;
     if (client->gated.head != NULL || !disk_queue_has_place(q, client)) {
         p->state = PENDING_GATED;
@@ -199,18 +167,13 @@ void disk_queue_read(struct disk_queue *q, struct disk_client *client, struct pe
     sched_enqueue(&q->sched, &client->entity, now_ns);
 }
 
-static void keep_in_cache(struct disk_queue *q, const struct pending *p, const uint8_t *data)
-{
-    for (uint32_t i = 0; i < p->sector_count; i++)
-        cache_insert(q->cache, p->sector + i, data + (size_t)i * BLKIF_SECTOR_SIZE);
-}
-
 static void read_done(struct disk_io *io)
 {
     struct disk_read *read = (struct disk_read *)io;
     struct disk_queue *q = read->queue;
     int status = io->status;
 
+    disk_read_prefetch(read);
     q->freed_ns = io->due_ns;
     if (!read->stale)
         inflight_remove(&q->inflight, &read->flight);
@@ -224,14 +187,13 @@ static void read_done(struct disk_io *io)
     /* done may take new requests in and even cancel others: the list is consumed from its head. */
     struct pending *p;
     while ((p = read->waiting.head) != NULL) {
-        const uint8_t *data = read->buffer + (p->sector - read->first_sector) * BLKIF_SECTOR_SIZE;
         pending_list_remove(&read->waiting, p);
         p->read = NULL;
         p->due_ns = io->due_ns;
         if (status == 0) {
-            copy_to_domain(p, data);
+            disk_read_copy(read, p);
             if (!read->stale)
-                keep_in_cache(q, p, data);
+                disk_read_keep(read, p);
         }
         disk_queue_answer_scaled(q, p, status);
     }
@@ -297,7 +259,8 @@ uint32_t disk_queue_dispatch(struct disk_queue *q, uint64_t now_ns)
         if (!still_on_disk(q, p)) {
             sched_complete(&q->sched, entity, now_ns);
             disk_queue_answer(q, p, -EINVAL);
-        } else if (serve_from_cache(q, p)) { /* somebody else's read brought it meanwhile */
+        } else if (p->cache_state != q->cache_state && disk_queue_serve(q, p)) {
+            /* somebody else's read brought it meanwhile */
             sched_complete(&q->sched, entity, now_ns);
             disk_queue_answer(q, p, 0);
         } else if (join_read(q, p)) {

@@ -86,6 +86,8 @@ int disk_scale_check(struct tdf scale);
 /* Forgets the client: its requests must all be cancelled. Reads in flight go on without it. */
 void disk_client_detach(struct disk_queue *q, struct disk_client *client);
 
+/* A hint: a request for this sector (any number) will be handed to disk_queue_read at once. */
+void disk_queue_expect(const struct disk_queue *q, uint64_t sector);
 /* Takes a request; done may be called from inside (a hit). */
 void disk_queue_read(struct disk_queue *q, struct disk_client *client, struct pending *p,
                      uint64_t now_ns);

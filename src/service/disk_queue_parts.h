@@ -2,6 +2,7 @@
 /*
  * disk_queue_parts: struct disk_queue, for the files that implement disk_queue.h:
  *   disk_queue.c   cache, sharing of misses, turns, disk
+ *   disk_data.c    sectors: from a read's buffer to domains and the cache, and out of it
  *   disk_place.c   clients: their weight, their scale, and the places that a scale is about
  */
 #ifndef SPLITDOM_SERVICE_DISK_QUEUE_PARTS_H
@@ -35,6 +36,7 @@ struct disk_queue {
     pending_done_fn *done;
     struct disk_queue_stats stats;
     struct disk_read *free_reads;
+    uint32_t cache_state; /* changes when something is put into the cache */
     struct disk_read *reads;
     void *pool;
     uint32_t depth; /* how many reads there are */
@@ -44,6 +46,15 @@ struct disk_queue {
     uint64_t freed_ns; /* when, by the model, the last read made room */
     uint64_t now_ns;   /* of the present turn: completions are counted at it */
 };
+
+/* disk_data.c */
+/* Answers p from the cache if all of its sectors are there. */
+bool disk_queue_serve(struct disk_queue *q, struct pending *p);
+/* A finished read, before anything is done with it. */
+void disk_read_prefetch(const struct disk_read *read);
+/* Its sectors into the pages of p, one of those that wait for it, and into the cache. */
+void disk_read_copy(const struct disk_read *read, const struct pending *p);
+void disk_read_keep(const struct disk_read *read, const struct pending *p);
 
 /* disk_place.c */
 /* Whether one more read of the client may be queued. */

@@ -31,6 +31,8 @@ struct pending_segment {
     uint32_t sector_count;
 };
 
+/* In the order of use: what every request needs lies together, the segments after the first and
+ * what only slowed disks need behind. */
 struct pending {
     struct vbd_ring *ring;
     struct disk_client *client; /* once the disk queue has taken it */
@@ -40,17 +42,18 @@ struct pending {
     uint32_t sector_count;
     uint64_t id; /* echoed */
     uint64_t sector;
-    struct pending_segment segment[BLKIF_MAX_SEGMENTS_PER_REQUEST];
-    struct disk_read *read; /* while READING */
-    /* Completion in virtual time, else 0. CLOCK_MONOTONIC, but for the stamp. */
-    uint64_t stamp_ns;           /* when it was asked for, by the domain's clock */
-    uint64_t asked_ns;           /* the same instant */
-    uint64_t due_ns;             /* when the model had it done; 0: the model did not do it */
-    uint64_t turn;               /* while QUEUED: since which */
-    uint64_t sent_ns;            /* while READING: since when; CLOCK_MONOTONIC */
-    struct timer hold;           /* while HELD */
-    int status;                  /* while HELD: what will be answered */
     struct pending *next, *prev; /* free list, queue, or list of a disk_read */
+    struct disk_read *read;      /* while READING */
+    uint32_t cache_state;        /* of disk_queue when the cache was asked in vain */
+    /* Completion in virtual time, else 0. CLOCK_MONOTONIC, but for the stamp. */
+    uint64_t stamp_ns; /* when it was asked for, by the domain's clock */
+    uint64_t asked_ns; /* the same instant */
+    uint64_t due_ns;   /* when the model had it done; 0: the model did not do it */
+    uint64_t turn;     /* while QUEUED: since which */
+    uint64_t sent_ns;  /* while READING: since when; CLOCK_MONOTONIC */
+    struct pending_segment segment[BLKIF_MAX_SEGMENTS_PER_REQUEST];
+    struct timer hold; /* while HELD */
+    int status;        /* while HELD: what will be answered */
 };
 
 /* A list of pendings, first in, first out, any member removable. Zeroed = empty. */

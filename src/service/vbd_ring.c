@@ -209,6 +209,25 @@ void vbd_ring_done(struct pending *p, int status)
         vr->config.answered(vr->config.ctx, vr);
 }
 
+/* Takes up to FLUSH_EVERY requests, and then starts them: what each one needs of the cache is on
+ * its way while the others are taken. */
+static void consume_some(struct vbd_ring *vr, int count)
+{
+    struct blkif_request req[FLUSH_EVERY];
+    uint64_t stamp_ns[FLUSH_EVERY] = {0};
+    for (int i = 0; i < count; i++) {
+        back_ring_take_request(&vr->ring, &req[i]);
+        if (vr->config.virtual_completion)
+            stamp_ns[i] = back_ring_take_stamp(&vr->ring);
+        disk_queue_expect(vr->config.disk_queue, req[i].sector_number);
+    }
+    for (int i = 0; i < count; i++) {
+        vr->stamp_ns = stamp_ns[i];
+        start_request(vr, &req[i]);
+    }
+    vbd_ring_flush(vr);
+}
+
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
 {
     vbd_ring_flush(vr); /* what has come from the disk: the front end is woken before we look */
@@ -221,16 +240,8 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
     }
     int count = waiting < VBD_RING_CONSUME_BATCH ? waiting : VBD_RING_CONSUME_BATCH;
     vr->now_ns = now_ns;
-    for (int i = 0; i < count; i++) {
-        struct blkif_request req;
-        back_ring_take_request(&vr->ring, &req);
-        if (vr->config.virtual_completion)
-            vr->stamp_ns = back_ring_take_stamp(&vr->ring);
-        start_request(vr, &req);
-        if (i % FLUSH_EVERY == FLUSH_EVERY - 1)
-            vbd_ring_flush(vr);
-    }
-    vbd_ring_flush(vr);
+    for (int taken = 0; taken < count; taken += FLUSH_EVERY)
+        consume_some(vr, count - taken < FLUSH_EVERY ? count - taken : FLUSH_EVERY);
     vr->stats.requests += (uint64_t)count;
     return count;
 }

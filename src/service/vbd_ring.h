@@ -73,7 +73,7 @@ struct vbd_ring {
     bool halted;   /* broke the protocol: nothing is taken from it any more */
     bool unpushed; /* responses filled that the front end can't see yet */
     uint64_t now_ns;
-    uint64_t stamp_ns; /* of the request taken last */
+    uint64_t stamp_ns; /* of the request that is being started */
 };
 
 /*

@@ -95,6 +95,8 @@ static void run_trace(uint32_t capacity, uint64_t sector_range, uint64_t seed)
         uint64_t sector = n % 3 == 0 ? n : n << (n % 3 == 1 ? 32 : 50);
         int at = model_find(&m, sector);
 
+        cache_prefetch(cache, random_next(&seed)); /* neither hint changes anything */
+        cache_prefetch_victim(cache);
         if (op == 0 && step % 7 == 0) {
             cache_clear(cache);
             m.used = 0;
@@ -191,6 +193,8 @@ static void cache_of_nothing_always_misses(void **state)
 
         assert_int_equal(cache_create(sizes[i], cache_policy_find("lru"), &cache), 0);
         assert_int_equal(cache_capacity(cache), 0);
+        cache_prefetch(cache, 5);
+        cache_prefetch_victim(cache);
         cache_insert(cache, 5, data);
         assert_null(cache_lookup(cache, 5));
         assert_null(cache_peek(cache, 5));
@@ -234,6 +238,29 @@ static void peek_is_no_use(void **state)
     cache_destroy(cache);
 }
 
+static void lru_knows_its_next_victim(void **state)
+{
+    enum { CAPACITY = 8 };
+    const struct cache_policy *policy = cache_policy_find("lru");
+    void *lru = policy->create(CAPACITY);
+    uint64_t seed = 1;
+
+    (void)state;
+    assert_non_null(lru);
+    for (uint32_t slot = 0; slot < CAPACITY; slot++)
+        policy->insert(lru, slot, slot);
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint32_t next, victim;
+
+        policy->hit(lru, (uint32_t)(random_next(&seed) % CAPACITY));
+        next = policy->next_victim(lru);
+        victim = policy->victim(lru, i);
+        assert_int_equal(next, victim);
+        policy->insert(lru, victim, i);
+    }
+    policy->destroy(lru);
+}
+
 static void unknown_policies_are_not_found(void **state)
 {
     (void)state;
@@ -250,6 +277,7 @@ int main(void)
         cmocka_unit_test(cache_of_nothing_always_misses),
         cmocka_unit_test(data_lies_on_cache_lines),
         cmocka_unit_test(peek_is_no_use),
+        cmocka_unit_test(lru_knows_its_next_victim),
         cmocka_unit_test(unknown_policies_are_not_found),
     };
 

@@ -20,6 +20,8 @@
 #include "ring/gnttab.h"
 #include "service/fault_guard.h"
 #include "service/vbd_ring.h"
+#include "tdf/clock.h"
+#include "tdf/source.h"
 #include "valgrind.h"
 
 enum {
@@ -349,6 +351,43 @@ static void one_look_takes_a_bounded_batch(void **state)
         expect(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 }
 
+static uint64_t stamp_of(uint64_t id)
+{
+    for (uint32_t i = 0; i < f->ring->ring.nr_ents; i++) {
+        const struct pending *p = &f->ring->pool[i];
+        if (p->state != PENDING_FREE && p->id == id)
+            return p->stamp_ns;
+    }
+    fail_msg("no request %u is under way", (unsigned int)id);
+    return 0;
+}
+
+static void requests_of_one_look_keep_their_stamps(void **state)
+{
+    enum { COUNT = 20, START_NS = 1000000 };
+    const struct tdf one = {1, 1};
+    struct tdf_source source;
+    struct tdf_clock clock;
+    (void)state;
+    assert_int_equal(tdf_source_manual(&source, 1000000000, START_NS, 0), 0);
+    assert_int_equal(tdf_clock_init(&clock, &source, NULL, 0, one), 0);
+    f->config.virtual_completion = true;
+    f->config.clock = &clock;
+    f->config.tdf = &one;
+    connect_ring(0, 1, 0);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        struct blkif_request req = read_request(i, i * 20);
+        front_ring_put_request(&f->front, &req);
+        front_ring_put_stamp(&f->front, START_NS - 500 + i);
+    }
+    (void)front_ring_push(&f->front);
+    consume(COUNT);
+    for (uint64_t i = 0; i < COUNT; i++)
+        assert_int_equal(stamp_of(i), START_NS - 500 + i);
+    vbd_ring_destroy(f->ring); /* before its clock */
+    f->ring = NULL;
+}
+
 /* The front end sees its ring page by page; Dom0 must see the same bytes in order. */
 static void scattered_ring_pages_work_across_page_ends(void **state)
 {
@@ -504,6 +543,7 @@ int main(void)
         RING_TEST(equal_ids_are_answered_each),
         RING_TEST(an_index_that_makes_no_sense_halts_the_ring),
         RING_TEST(one_look_takes_a_bounded_batch),
+        RING_TEST(requests_of_one_look_keep_their_stamps),
         RING_TEST(scattered_ring_pages_work_across_page_ends),
         RING_TEST(rings_that_cannot_be_mapped_leave_nothing),
         RING_TEST(grants_are_let_go_before_the_response_shows),
