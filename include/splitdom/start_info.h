@@ -3,9 +3,10 @@
  * start_info: page 0 of a domain's segment, the map of the rest.
  *
  * Dom0 fills it before the domain gets the segment; the domain verifies it on attach and then uses
- * its own copy. Dom0 never reads it back. Only the two *_cpu words change later: hints for the
- * decision whether spinning can pay (a peer on the same CPU can't make progress while we spin); a
- * wrong hint costs time, nothing else.
+ * its own copy. Dom0 never reads it back. Only the *_cpu words and busy_domains change later: hints
+ * for the decisions whether spinning can pay and how answers are handed over (a peer on the same
+ * CPU can't make progress while we run); a wrong hint costs time, nothing else. A front end need
+ * not write any.
  *
  *     page 0                 start_info
  *     shared_info_pfn        shared_info (splitdom/shared_info.h)
@@ -47,7 +48,8 @@ struct start_info {
     uint32_t busy_domains; /* Dom0 writes: how many had requests in the last 50 ms, or so */
     uint8_t pad2[56];
     uint32_t domu_cpu; /* the domain writes: the CPU on which it spins for an answer, else NONE */
-    uint8_t pad3[60];
+    uint32_t domu_sleep_cpu; /* the domain writes: the CPU on which it last slept for an answer */
+    uint8_t pad3[56];
 };
 
 _Static_assert(sizeof(struct start_info) <= XEN_PAGE_SIZE, "start_info fits its page");

@@ -98,6 +98,15 @@ static int64_t sleep_limit_ns(struct blkfront *bf)
     return limit < HELD_SLEEP_MAX_NS ? (int64_t)limit + 1 : HELD_SLEEP_MAX_NS;
 }
 
+/* Tells Dom0 where it will wake us: the first answer comes alone if that is not its own CPU. */
+static void publish_sleep_cpu(struct blkfront *bf)
+{
+    uint32_t *hint = &bf->domu.segment.start_info->domu_sleep_cpu;
+    uint32_t cpu = (uint32_t)sched_getcpu();
+    if (load_relaxed_u32(hint) != cpu)
+        store_relaxed_u32(hint, cpu);
+}
+
 /* Sleeps on the ring's vCPU for everybody. */
 static void lead(struct blkfront *bf, struct wake_batch *wakes)
 {
@@ -106,6 +115,7 @@ static void lead(struct blkfront *bf, struct wake_batch *wakes)
         return;
     int64_t limit_ns = sleep_limit_ns(bf);
     bf->leader = true;
+    publish_sleep_cpu(bf);
     blkfront_unlock(bf, wakes);
     (void)evtchn_wait(si, DOMU_VCPU_RING, limit_ns);
     (void)evtchn_collect(si, DOMU_VCPU_RING, ignore_port, NULL);

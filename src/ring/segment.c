@@ -53,6 +53,7 @@ static void describe(uint32_t nr_pages, domid_t domid, struct start_info *si)
     si->nr_free_pages = nr_pages - si->free_pfn;
     si->dom0_cpu = START_INFO_CPU_NONE;
     si->domu_cpu = START_INFO_CPU_NONE;
+    si->domu_sleep_cpu = START_INFO_CPU_NONE;
 }
 
 static int map(int fd, const struct start_info *si, struct segment *out)

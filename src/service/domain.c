@@ -46,7 +46,7 @@ static void on_ring_answered(void *ctx, struct vbd_ring *ring)
 {
     struct domain *domain = ctx;
     (void)ring;
-    ring_loop_wake(domain->host->ring_loop, &domain->slot);
+    ring_loop_answered(domain->host->ring_loop, &domain->slot);
 }
 
 static void on_lost(void *ctx)

@@ -67,6 +67,22 @@ void ring_loop_wake(struct ring_loop *loop, struct ring_slot *slot)
         activate(loop, slot);
 }
 
+/*
+ * Waking another CPU takes as long as it takes to answer a lot of reads. So the sleeper is woken by
+ * the first of them and finds the others there, or coming. On our own CPU it can't run before we
+ * sleep, and waking it early would only make it take the CPU from us.
+ */
+void ring_loop_answered(struct ring_loop *loop, struct ring_slot *slot)
+{
+    ring_loop_wake(loop, slot);
+    if (slot->ring == NULL || slot->shown)
+        return;
+    slot->shown = true;
+    uint32_t cpu = load_relaxed_u32(&slot->start_info->domu_sleep_cpu);
+    if (cpu != START_INFO_CPU_NONE && cpu != loop->cpu)
+        vbd_ring_flush(slot->ring);
+}
+
 static void turn_window(struct ring_loop *loop, uint64_t now_ns)
 {
     if (now_ns < loop->window_end_ns)
@@ -99,6 +115,7 @@ uint32_t ring_loop_turn(struct ring_loop *loop, uint64_t now_ns)
     for (uint32_t i = loop->active_count; i > 0; i--) {
         struct ring_slot *slot = loop->active;
         loop->active = slot->next;
+        slot->shown = false;
         int taken = vbd_ring_consume(slot->ring, now_ns);
         if (taken < 0) {
             loop->broken(loop->ctx, slot);

@@ -45,6 +45,7 @@ struct ring_slot {
     struct ring_slot *next, *prev;
     bool active;
     bool answered; /* the last thing that happened was a response */
+    bool shown;    /* an answer of the disk's came since the last visit, see ring_loop_answered */
     uint32_t seen_responses;
     uint32_t window;        /* the last one in which it had requests */
     uint32_t limit_ns;      /* of the present spin */
@@ -56,6 +57,9 @@ void ring_loop_add(struct ring_loop *loop, struct ring_slot *slot);
 void ring_loop_remove(struct ring_loop *loop, struct ring_slot *slot);
 /* The doorbell of the ring's domain rang. */
 void ring_loop_wake(struct ring_loop *loop, struct ring_slot *slot);
+/* The ring has an answer from the disk (vbd_ring_config.answered): it will be visited. The first
+ * one since the last visit is shown at once to a front end that sleeps on another CPU. */
+void ring_loop_answered(struct ring_loop *loop, struct ring_slot *slot);
 
 /* Visits every active ring once. Returns the number of requests taken. */
 uint32_t ring_loop_turn(struct ring_loop *loop, uint64_t now_ns);

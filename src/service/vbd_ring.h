@@ -34,7 +34,8 @@ struct vbd_ring_config {
     struct tdf_clock *clock; /* the domain's */
     const struct tdf *tdf;   /* its rate, also while it is paused */
     /* A response came from the disk: vbd_ring_consume must run soon, it shows responses to the
-     * front end (several at once: a wake-up is dear) and takes what that one asks for next. */
+     * front end (several at once: a wake-up is dear) and takes what that one asks for next. May
+     * call vbd_ring_flush. */
     void (*answered)(void *ctx, struct vbd_ring *ring);
     void *ctx;
 };

@@ -47,7 +47,7 @@ static void on_broken(void *ctx, struct ring_slot *slot)
 static void on_answered(void *ctx, struct vbd_ring *ring)
 {
     (void)ring;
-    ring_loop_wake(&f->loop, &((struct peer *)ctx)->slot);
+    ring_loop_answered(&f->loop, &((struct peer *)ctx)->slot);
 }
 
 static int setup_peer(struct peer *peer)
@@ -202,6 +202,39 @@ static void what_was_answered_since_the_last_look_is_shown(void **state)
     assert_true(settle(1));
     assert_int_equal(front_ring_take_response(&f->peer[0].front, &rsp), 1);
     assert_int_equal(f->peer[0].ring->stats.notifies, 1);
+}
+
+/* How many of three answers that come together a front end sees before its ring is visited. */
+static uint32_t shown_early(struct peer *peer, uint32_t sleep_cpu)
+{
+    struct blkif_response rsp;
+    uint32_t count = 0;
+    store_relaxed_u32(&peer->segment.start_info->domu_sleep_cpu, sleep_cpu);
+    if (!peer->slot.active)
+        ring_loop_add(&f->loop, &peer->slot);
+    (void)ask(peer, 3);
+    assert_false(front_ring_final_check(&peer->front)); /* it sleeps */
+    assert_int_equal(ring_loop_turn(&f->loop, 1), 3);
+    (void)disk_queue_dispatch(f->queue, 1);
+    f->loop.cpu = HERE;
+    fake_disk_complete_all(fake_disk_current(), 0);
+    while (front_ring_take_response(&peer->front, &rsp) == 1)
+        count++;
+    assert_int_equal(ring_loop_turn(&f->loop, 2), 0);
+    for (uint32_t i = count; i < 3; i++)
+        assert_int_equal(front_ring_take_response(&peer->front, &rsp), 1);
+    return count;
+}
+
+static void the_first_answer_wakes_who_sleeps_elsewhere(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 3; again++) {
+        assert_int_equal(shown_early(&f->peer[0], ELSEWHERE), 1);
+        assert_int_equal(shown_early(&f->peer[1], HERE), 0);
+        assert_int_equal(shown_early(&f->peer[2], START_INFO_CPU_NONE), 0);
+    }
+    assert_int_equal(f->peer[0].ring->stats.notifies, 3); /* one for all three */
 }
 
 static void a_front_end_that_spins_elsewhere_is_looked_at_for_a_moment(void **state)
@@ -393,6 +426,7 @@ int main(void)
         LOOP_TEST(an_armed_ring_is_left_alone_until_its_doorbell),
         LOOP_TEST(arming_looks_once_more),
         LOOP_TEST(what_was_answered_since_the_last_look_is_shown),
+        LOOP_TEST(the_first_answer_wakes_who_sleeps_elsewhere),
         LOOP_TEST(a_front_end_that_spins_elsewhere_is_looked_at_for_a_moment),
         LOOP_TEST(a_front_end_that_sleeps_is_looked_at_while_that_pays),
         LOOP_TEST(a_spin_that_finds_a_request_has_won),

@@ -151,6 +151,7 @@ static void a_fresh_segment_tells_the_truth(void **state)
     assert_int_equal(si->store_evtchn, SEGMENT_STORE_EVTCHN);
     assert_true(si->dom0_cpu == START_INFO_CPU_NONE);
     assert_true(si->domu_cpu == START_INFO_CPU_NONE);
+    assert_true(si->domu_sleep_cpu == START_INFO_CPU_NONE);
 }
 
 static void only_the_store_page_is_granted_at_birth(void **state)
@@ -229,6 +230,7 @@ static void attach_ignores_the_hints(void **state)
     struct segment other;
     f->segment.start_info->dom0_cpu = 3;
     f->segment.start_info->domu_cpu = 0x12345678;
+    f->segment.start_info->domu_sleep_cpu = 7;
     assert_int_equal(segment_attach(f->fd, &other), 0);
     segment_detach(&other);
 }
