@@ -7,7 +7,7 @@ image disk1.img 10
 # While rings have requests the store gets a small share of the time, which is little to a program with
 # sanitizers: there the disk is slow, so that requests are rare.
 model=()
-[ -z "${TEST_SAN:-}" ] || model=(--engine model --model mean=20ms,law=fixed)
+[ -z "${TEST_SAN:-}" ] || model=(--engine model --model 'mean=20ms,law=fixed')
 start_service ${model[@]+"${model[@]}"}
 "$BIN/client" 4 100000000 --no-record >out 2>err &
 busy=$!
