@@ -288,6 +288,23 @@ static void the_depth_is_kept(void **state)
     assert_int_equal(disk_queue_stats(f->queue)->in_flight_peak, DEPTH);
 }
 
+static void a_turn_finds_what_came_into_the_cache_while_it_waited(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < DEPTH; i++)
+        (void)read_one(2, i, 300 + 10 * i, 1);
+    assert_int_equal(disk_queue_dispatch(f->queue, 0), DEPTH);
+    struct ask *a = read_one(0, DEPTH, 900, 1), *b = read_one(1, DEPTH + 1, 900, 1);
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1); /* a's, and all places are taken again */
+    fake_disk_complete(f->disk, DEPTH - 1, 0);
+    assert_true(is_served(a));
+    assert_int_equal(disk_queue_dispatch(f->queue, 0), 0);
+    assert_true(is_served(b));
+    assert_int_equal(disk_queue_stats(f->queue)->disk_reads, DEPTH + 1);
+    fake_disk_complete_all(f->disk, 0);
+}
+
 static void a_cancelled_request_is_never_answered(void **state)
 {
     (void)state;
@@ -454,6 +471,7 @@ int main(void)
         QUEUE_TEST(an_error_reaches_those_who_waited_and_nobody_else),
         QUEUE_TEST(reads_may_end_in_any_order),
         QUEUE_TEST(the_depth_is_kept),
+        QUEUE_TEST(a_turn_finds_what_came_into_the_cache_while_it_waited),
         QUEUE_TEST(a_cancelled_request_is_never_answered),
         QUEUE_TEST(a_read_that_nobody_waits_for_ends_quietly),
         QUEUE_TEST(a_client_may_leave_while_its_reads_are_under_way),
