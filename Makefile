@@ -49,13 +49,15 @@ say = @printf '  %-5s %s\n'
 endif
 
 # One archive per layer; the programs' main files stay outside the archives.
-MAINS    := src/service/service.c src/client/client.c
-SRC_DIRS := ring tdf xenstore service client
-srcs_of   = $(filter-out $(MAINS),$(wildcard src/$(1)/*.c))
+MAINS    := src/service/cli/service.c src/client/client.c
+SRC_DIRS := base ring tdf xenstore service domu client
+SOURCES  := $(sort $(shell find src -name '*.c'))
+srcs_of   = $(filter-out $(MAINS),$(filter src/$(1)/%,$(SOURCES)))
 LIBS     := $(foreach d,$(SRC_DIRS),$(OUT)/lib$(d).a)
-LIBS_BASE := $(OUT)/libxenstore.a $(OUT)/libtdf.a $(OUT)/libring.a
+LIBS_BASE := $(foreach d,xenstore tdf ring base,$(OUT)/lib$(d).a)
 
-UNIT     := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
+UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c'))
+UNIT     := $(patsubst %.c,$(OUT)/tests/%,$(notdir $(UNIT_SOURCES)))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH    := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 
@@ -97,7 +99,7 @@ endef
 $(foreach d,$(SRC_DIRS),$(eval $(call layer_archive,$(d))))
 
 $(BIN)/service: $(OUT)/src/service/service.o $(OUT)/libservice.a $(LIBS_BASE)
-$(BIN)/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(LIBS_BASE)
+$(BIN)/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)/libdomu.a $(LIBS_BASE)
 $(BIN)/tool_for_integrity: $(patsubst %.c,$(OUT)/%.o,$(wildcard tools/integrity/*.c))
 $(BIN)/service $(BIN)/client $(BIN)/tool_for_integrity:
 	$(say) LD $@
@@ -112,13 +114,18 @@ $(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $
 	$(say) AR $@
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-link_all = $(CC) $(LDFLAGS) $(1) -o $@ $< -Wl,--start-group $(3) $(LIBS) -Wl,--end-group $(2) $(LDLIBS)
+link_all = $(CC) $(LDFLAGS) $(1) -o $@ $(firstword $(filter %.o,$^)) -Wl,--start-group $(3) $(LIBS) -Wl,--end-group $(2) $(LDLIBS)
+
+# Tests share stand-ins (fakes/) and compute with what the benchmarks compute with (bench/).
+$(OUT)/tests/%.o: CPPFLAGS += -Itests -I.
 
 # Calls of the library that a unit test takes over (__wrap_NAME).
 $(OUT)/tests/test_segment: WRAP := open
 $(OUT)/tests/test_vbd_back: WRAP := xs_local_write
 
-$(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/libfakes.a $(LIBS)
+# tests/unit mirrors src; the programs lie side by side, so their names are unique.
+$(foreach t,$(UNIT_SOURCES),$(eval $(OUT)/tests/$(basename $(notdir $(t))): $(OUT)/$(t:.c=.o)))
+$(UNIT): $(OUT)/libfakes.a $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(call link_all,$(foreach call,$(WRAP),-Wl$(comma)--wrap=$(call)),-lcmocka,$(OUT)/libfakes.a)
@@ -171,7 +178,7 @@ fuzz-programs: $(FUZZ)
 
 # One relocatable object that shows only the blkfront_ names: a program's own symbols can't clash with
 # the layers below.
-$(OUT)/libblkfront.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard src/client/blkfront*.c)) $(OUT)/libclient.a $(LIBS_BASE)
+$(OUT)/libblkfront.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard src/domu/blkfront/*.c)) $(OUT)/libdomu.a $(LIBS_BASE)
 	$(say) AR $@
 	$(Q)$(CC) -r -nostdlib -o $(OUT)/blkfront.o $^
 	$(Q)objcopy --wildcard --keep-global-symbol='blkfront_*' $(OUT)/blkfront.o

@@ -11,7 +11,7 @@
  */
 #include "client/prng.h"
 #include "client/zipf.h"
-#include "service/cache.h"
+#include "service/block/cache/cache.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/domu.h"
+#include "base/rundir.h"
+#include "domu/domu.h"
 #include "placement.h"
 #include "ring/gnttab.h"
 #include "ring/sring.h"
-#include "splitdom/xenbus.h"
-#include "xenstore/rundir.h"
+#include "splitdom/xen/xenbus.h"
 
 #define DEVICE "device/vbd/51712"
 

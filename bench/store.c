@@ -25,10 +25,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "client/domu.h"
+#include "base/rundir.h"
+#include "domu/domu.h"
 #include "placement.h"
-#include "splitdom/xs_wire.h"
-#include "xenstore/rundir.h"
+#include "splitdom/xen/xs_wire.h"
 
 enum { RING_PAGES = 64, WHY_BYTES = 256, PIPELINE_MAX = 1024 };
 

@@ -22,8 +22,8 @@
 #include <string.h>
 
 #include "client/prng.h"
-#include "service/disk_model.h"
-#include "service/disk_queue.h"
+#include "service/block/disk_queue.h"
+#include "service/block/engine/disk_model.h"
 #include "tdf/counter.h"
 #include "tdf/timer.h"
 #include "verdict.h"

@@ -138,8 +138,8 @@ run_programs() {
 
 unit_programs() { # DIRECTORY OF THE BUILD
     local t
-    for t in tests/unit/test_*.c; do
-        [ -e "$t" ] && say "$1/tests/$(basename "$t" .c)"
+    find tests/unit -name 'test_*.c' | sort | while read -r t; do
+        say "$1/tests/$(basename "$t" .c)"
     done
 }
 

@@ -32,7 +32,7 @@ xen_front: $(OUT)/tests/abi/xen_front
 
 # Both ring halves at full speed, across the wrap, for STRESS_SECONDS.
 STRESS_TESTS := $(OUT)/tests/stress/ring_threads $(OUT)/tests/stress/ring_procs
-$(STRESS_TESTS): $(OUT)/tests/stress/%: $(OUT)/tests/stress/%.o $(OUT)/tests/stress/ring_stress.o $(OUT)/libring.a
+$(STRESS_TESTS): $(OUT)/tests/stress/%: $(OUT)/tests/stress/%.o $(OUT)/tests/stress/ring_stress.o $(OUT)/libring.a $(OUT)/libbase.a
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -41,11 +41,11 @@ stress: $(STRESS_TESTS)
 	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
 
 # By hand: the same with acquire and release in place of the full barriers must lose wake-ups.
-$(OUT)/tests/stress/ring_weakened: $(wildcard tests/stress/*.[ch] src/ring/*.h) $(OUT)/libring.a
+$(OUT)/tests/stress/ring_weakened: $(wildcard tests/stress/*.[ch] src/ring/*.h) $(OUT)/libring.a $(OUT)/libbase.a
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DWEAKEN_FULL_BARRIERS $(LDFLAGS) -o $@ \
-		tests/stress/ring_threads.c tests/stress/ring_stress.c $(OUT)/libring.a $(LDLIBS)
+		tests/stress/ring_threads.c tests/stress/ring_stress.c $(OUT)/libring.a $(OUT)/libbase.a $(LDLIBS)
 
 .PHONY: stress-weakened
 stress-weakened: $(OUT)/tests/stress/ring_weakened
@@ -98,7 +98,7 @@ $(FAULT_TESTS): $(OUT)/tests/faults/%: $(OUT)/tests/faults/%.o $(FAULT_PARTS) $(
 	$(Q)$(call link_all,$(FAULT_LDFLAGS) $(FAULT_PARTS),-lcmocka)
 
 $(OUT)/tests/faults/service: $(OUT)/src/service/service.o $(OUT)/libservice.a
-$(OUT)/tests/faults/client: $(OUT)/src/client/client.o $(OUT)/libclient.a
+$(OUT)/tests/faults/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)/libdomu.a
 FAULT_PROGRAMS := $(OUT)/tests/faults/service $(OUT)/tests/faults/client
 $(FAULT_PROGRAMS): $(OUT)/tests/faults/fault.o $(OUT)/tests/faults/fault_calls.o $(LIBS_BASE)
 	$(say) LD $@

@@ -9,8 +9,8 @@
  * not write any.
  *
  *     page 0                 start_info
- *     shared_info_pfn        shared_info (splitdom/shared_info.h)
- *     store_pfn              xenstore ring page (splitdom/xs_wire.h)
+ *     shared_info_pfn        shared_info (splitdom/xen/shared_info.h)
+ *     store_pfn              xenstore ring page (splitdom/xen/xs_wire.h)
  *     gnttab_pfn  ...        nr_gnttab_frames pages of struct grant_entry_v1
  *     free_pfn    ...        pages for the domain's own use: rings and data
  */
@@ -19,8 +19,8 @@
 
 #include <stdint.h>
 
-#include "splitdom/grant_table.h"
-#include "splitdom/shared_info.h"
+#include "splitdom/xen/grant_table.h"
+#include "splitdom/xen/shared_info.h"
 
 #define START_INFO_MAGIC "splitdom-1"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "xenstore/decimal.h"
+#include "base/decimal.h"
 
 /* Requests are counted in 64 bits and summed: half the range keeps every sum in it. */
 static const uint64_t REQUESTS_MAX = INT64_MAX;

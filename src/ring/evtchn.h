@@ -4,7 +4,7 @@
  *
  * Dom0 -> domain: two-level bits in shared_info (Xen's EVTCHN_2L ABI, xen/common/event_2l.c); the
  * edges collapse: a port that is pending stays pending. The vCPU that a port is bound to sleeps on
- * a futex over the first word of its vcpu_info (splitdom/shared_info.h).
+ * a futex over the first word of its vcpu_info (splitdom/xen/shared_info.h).
  * Domain -> Dom0: one eventfd per domain, the doorbell. Dom0 then looks at everything the domain
  * has; it keeps no pending bits of its own.
  */
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "splitdom/shared_info.h"
+#include "splitdom/xen/shared_info.h"
 
 /*
  * Sender: marks port pending and raises the upcall of vcpu. True: the vCPU may be asleep, call

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "splitdom/grant_table.h"
+#include "splitdom/xen/grant_table.h"
 
 /* Offers page frame of this domain to domid under ref. Pairs with the checks in grant_map.c. */
 void gnttab_grant_access(struct grant_entry_v1 *table, grant_ref_t ref, domid_t domid,

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "splitdom/start_info.h"
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/xs_wire.h"
 
 enum {
     SEGMENT_PAGES_MIN = 8,

@@ -24,7 +24,7 @@
 #include <string.h>
 
 #include "ring/barrier.h"
-#include "splitdom/blkif.h"
+#include "splitdom/xen/blkif.h"
 
 enum { SRING_PAGE_ORDER_MAX = 4, SRING_ENTRIES_MAX = 512 };
 
@@ -80,7 +80,7 @@ static inline bool sring_must_notify(uint32_t old_prod, uint32_t new_prod, uint3
     return (uint32_t)(new_prod - event) < (uint32_t)(new_prod - old_prod);
 }
 
-/* The time that a slot carries beside its request or its response, see splitdom/blkif.h. */
+/* The time that a slot carries beside its request or its response, see splitdom/xen/blkif.h. */
 static inline uint64_t sring_stamp(const struct blkif_sring *sring, uint32_t slot, size_t byte)
 {
     return load_relaxed_u64(

@@ -27,7 +27,7 @@
 #ifndef SPLITDOM_TDF_CLOCK_H
 #define SPLITDOM_TDF_CLOCK_H
 
-#include "splitdom/shared_info.h"
+#include "splitdom/xen/shared_info.h"
 #include "tdf/rational.h"
 #include "tdf/source.h"
 

@@ -16,7 +16,7 @@
 #ifndef SPLITDOM_TDF_PVCLOCK_H
 #define SPLITDOM_TDF_PVCLOCK_H
 
-#include "splitdom/shared_info.h"
+#include "splitdom/xen/shared_info.h"
 #include "tdf/rational.h"
 
 /*

@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/heap.h"
 #include "tdf/clock.h"
-#include "tdf/heap.h"
 
 /* As Xen's VCPUOP_set_periodic_timer. */
 enum { TIMER_PERIOD_MIN_NS = 1000000 };

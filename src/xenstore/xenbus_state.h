@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "splitdom/xenbus.h"
+#include "splitdom/xen/xenbus.h"
 
 /* "InitWait"; "?" for a number that is no state. Static. */
 const char *xenbus_state_name(enum xenbus_state state);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/xs_wire.h"
 #include "xenstore/xs_request.h"
 #include "xenstore/xs_server_state.h"
 #include "xenstore/xs_session.h"

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "splitdom/grant_table.h"
+#include "splitdom/xen/grant_table.h"
 #include "xenstore/xs_server.h"
 
 /*

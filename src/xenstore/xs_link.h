@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/xs_wire.h"
 
 struct xs_message {
     struct xsd_sockmsg hdr;

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "splitdom/grant_table.h"
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/grant_table.h"
+#include "splitdom/xen/xs_wire.h"
 
 enum { XS_PATH_SIZE = XENSTORE_ABS_PATH_MAX + 1 }; /* bytes of any absolute path with its NUL */
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "splitdom/grant_table.h"
+#include "splitdom/xen/grant_table.h"
 
 enum {
     XS_PERM_READ = 1,

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "splitdom/grant_table.h"
+#include "splitdom/xen/grant_table.h"
 
 struct xs_quota {
     uint32_t nodes;             /* that a domain owns */

@@ -5,7 +5,7 @@
 #ifndef SPLITDOM_XENSTORE_XS_REQUEST_H
 #define SPLITDOM_XENSTORE_XS_REQUEST_H
 
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/xs_wire.h"
 #include "xenstore/xs_session.h"
 
 /*

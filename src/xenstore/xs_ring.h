@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/xs_wire.h"
 #include "xenstore/xs_conn.h"
 
 /* Prepares the page before the domain sees it: empty rings, features reconnection and error. */

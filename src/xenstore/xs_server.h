@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "splitdom/grant_table.h"
+#include "splitdom/xen/grant_table.h"
 #include "xenstore/xs_quota.h"
 
 struct xs_server;

@@ -3,11 +3,11 @@
 #include "abi.h"
 
 #include "ring/sring.h"
-#include "splitdom/blkif.h"
-#include "splitdom/grant_table.h"
-#include "splitdom/shared_info.h"
-#include "splitdom/xenbus.h"
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/blkif.h"
+#include "splitdom/xen/grant_table.h"
+#include "splitdom/xen/shared_info.h"
+#include "splitdom/xen/xenbus.h"
+#include "splitdom/xen/xs_wire.h"
 
 enum { ABI_PAGE_SHIFT = XEN_PAGE_SHIFT, ABI_DOM0 = DOM0_DOMID, ABI_XVDA = XENBUS_VBD_XVDA };
 

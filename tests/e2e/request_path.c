@@ -16,14 +16,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ring/fault_guard.h"
 #include "ring/front_ring.h"
 #include "ring/gnttab.h"
 #include "ring/segment.h"
-#include "service/cache_policy.h"
-#include "service/disk.h"
-#include "service/fault_guard.h"
-#include "service/poller.h"
-#include "service/vbd_ring.h"
+#include "service/back/vbd/vbd_ring.h"
+#include "service/block/cache/cache_policy.h"
+#include "service/block/engine/disk.h"
+#include "service/loop/poller.h"
 
 enum {
     DISK_SECTORS = 1 << 20,

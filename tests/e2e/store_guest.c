@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/domu.h"
+#include "base/rundir.h"
+#include "domu/domu.h"
 #include "ring/segment.h"
-#include "xenstore/rundir.h"
 
 enum {
     NODES = 1000,

@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/xs_wire.h"
 
 enum { BATCH = 256 };
 

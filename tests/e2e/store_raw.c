@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/domu.h"
+#include "base/rundir.h"
+#include "domu/domu.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/segment.h"
-#include "xenstore/rundir.h"
 #include "xenstore/xs_link.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "splitdom/blkif.h"
+#include "splitdom/xen/blkif.h"
 
 enum { WORDS = BLKIF_SECTOR_SIZE / sizeof(uint64_t) };
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "service/disk.h"
+#include "service/block/engine/disk.h"
 
 enum { FAKE_DISK_DEPTH_MAX = 128 };
 

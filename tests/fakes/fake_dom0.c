@@ -12,11 +12,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/rundir.h"
 #include "ring/evtchn.h"
-#include "service/toolstack.h"
-#include "splitdom/xenbus.h"
+#include "service/back/toolstack.h"
+#include "splitdom/xen/xenbus.h"
 #include "tdf/clock.h"
-#include "xenstore/rundir.h"
 #include "xenstore/xs_conn.h"
 #include "xenstore/xs_local.h"
 #include "xenstore/xs_ring.h"

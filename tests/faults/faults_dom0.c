@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "service/disk_pattern.h"
-#include "service/dom0.h"
+#include "service/block/engine/disk_pattern.h"
+#include "service/dom0/dom0.h"
 
 enum { IMAGE_BYTES = 1 << 20, SECTOR_BYTES = 512 };
 

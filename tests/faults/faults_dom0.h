@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "service/dom0_options.h"
-#include "service/log.h"
-#include "xenstore/rundir.h"
+#include "base/log.h"
+#include "base/rundir.h"
+#include "service/dom0/dom0_options.h"
 
 struct faults_place {
     char base[64], image[96];

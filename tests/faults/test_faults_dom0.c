@@ -25,11 +25,11 @@
 
 #include "fault.h"
 #include "faults_dom0.h"
-#include "service/control_client.h"
-#include "service/dom0_parts.h"
-#include "service/dom0_setup.h"
-#include "service/dom0_wakeups.h"
-#include "service/store_client.h"
+#include "service/cli/control_client.h"
+#include "service/cli/store_client.h"
+#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_setup.h"
+#include "service/dom0/dom0_wakeups.h"
 #include "splitdom/blkfront.h"
 #include "xenstore/xs_local.h"
 

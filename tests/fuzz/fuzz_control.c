@@ -19,7 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "service/control.h"
+#include "service/dom0/control.h"
 
 enum { PEERS = 8, PEERS_MAX = 6, DOMAINS = 16, DOORBELL_FD = 1, RAW_MAX = 255 };
 

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "ring/fault_guard.h"
 #include "ring/gnttab.h"
-#include "service/fault_guard.h"
-#include "service/vbd_ring.h"
+#include "service/back/vbd/vbd_ring.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/xs_wire.h"
 #include "xenstore/xs_conn.h"
 #include "xenstore/xs_local.h"
 #include "xenstore/xs_ring.h"

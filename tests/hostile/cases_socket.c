@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cases.h"
-#include "splitdom/xs_wire.h"
+#include "splitdom/xen/xs_wire.h"
 
 enum { CONNECTIONS_MAX = 600 };
 

@@ -15,7 +15,7 @@
 
 #include "ring/evtchn.h"
 #include "ring/gnttab.h"
-#include "service/control_client.h"
+#include "service/cli/control_client.h"
 #include "xenstore/xenbus_state.h"
 
 enum { VCPU_STORE = 0, VCPU_RING = 1 };

@@ -11,11 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/rundir.h"
 #include "ring/front_ring.h"
 #include "ring/segment.h"
 #include "splitdom/control.h"
-#include "splitdom/xenbus.h"
-#include "xenstore/rundir.h"
+#include "splitdom/xen/xenbus.h"
 #include "xenstore/xs_client.h"
 
 enum {

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "ring/barrier.h"
-#include "service/fault_guard.h"
-#include "service/toolstack.h"
+#include "ring/fault_guard.h"
+#include "service/back/toolstack.h"
 #include "world.h"
 
 enum { STORE_BUDGET = 4 };

@@ -6,7 +6,7 @@
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/gnttab.h"
-#include "service/toolstack.h"
+#include "service/back/toolstack.h"
 #include "tdf/pvclock.h"
 #include "world.h"
 

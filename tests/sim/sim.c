@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "service/fault_guard.h"
+#include "ring/fault_guard.h"
 #include "world.h"
 
 enum { STEPS_DEFAULT = 600, DRAIN_STEPS_MAX = 100000 };

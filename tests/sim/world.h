@@ -15,15 +15,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../fakes/fake_disk.h"
+#include "base/log.h"
 #include "client/prng.h"
-#include "client/shadow.h"
+#include "domu/blkfront/shadow.h"
+#include "fakes/fake_disk.h"
 #include "ring/front_ring.h"
 #include "ring/segment.h"
-#include "service/disk_queue.h"
-#include "service/log.h"
-#include "service/ring_loop.h"
-#include "service/vbd_back.h"
+#include "service/back/vbd/ring_loop.h"
+#include "service/back/vbd_back.h"
+#include "service/block/disk_queue.h"
 #include "tdf/clock.h"
 #include "xenstore/xs_server.h"
 

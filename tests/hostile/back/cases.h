@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../../fakes/fake_dom0.h"
+#include "fakes/fake_dom0.h"
 
 enum {
     BACK_THREADS = 4,

@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../fakes/fake_disk.h"
 #include "cases.h"
+#include "fakes/fake_disk.h"
 #include "ring/barrier.h"
 
 enum { PATIENCE_MS = 20000, ERROR_STATUS_MAX = 127 };

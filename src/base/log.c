@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+struct log {
+    int fd;
+    bool to_stderr;
+    uint64_t (*now_ns)(void *clock);
+    void *clock;
+};
+
+static uint64_t monotonic_ns(void *clock)
+{
+    struct timespec now;
+
+    (void)clock;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+int log_open(const struct log_options *options, struct log **out)
+{
+    struct log *log = calloc(1, sizeof(*log));
+    char old[PATH_MAX];
+
+    *out = NULL;
+    if (log == NULL)
+        return -ENOMEM;
+    log->to_stderr = options->to_stderr;
+    log->now_ns = options->now_ns != NULL ? options->now_ns : monotonic_ns;
+    log->clock = options->clock;
+    /* A log is kept; a device or a pipe that somebody named as one stays where it is. */
+    struct stat before;
+    if (lstat(options->path, &before) == 0 && S_ISREG(before.st_mode) &&
+        snprintf(old, sizeof(old), "%s.old", options->path) < (int)sizeof(old))
+        rename(options->path, old);
+    log->fd = open(options->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (log->fd < 0) {
+        const int rc = -errno;
+        free(log);
+        return rc;
+    }
+    *out = log;
+    return 0;
+}
+
+void log_close(struct log *log)
+{
+    if (log == NULL)
+        return;
+    close(log->fd);
+    free(log);
+}
+
+int log_fd(const struct log *log)
+{
+    return log->fd;
+}
+
+/* Length of the time stamp that was put in front. */
+static size_t stamp(char *line, size_t bytes)
+{
+    struct timespec now;
+    struct tm parts;
+    size_t length;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    length = strftime(line, bytes, "%Y-%m-%dT%H:%M:%S", &parts);
+    length += (size_t)snprintf(line + length, bytes - length, ".%03ldZ ", now.tv_nsec / 1000000);
+    return length;
+}
+
+/* A failure is nobody's business: there is no other place to tell of it. */
+static void put(int fd, const char *bytes, size_t count)
+{
+    while (write(fd, bytes, count) < 0 && errno == EINTR)
+        continue;
+}
+
+static void write_line(struct log *log, const char *format, va_list arguments)
+{
+    char line[LOG_LINE_MAX];
+    const size_t start = stamp(line, sizeof(line));
+    size_t end;
+
+    vsnprintf(line + start, sizeof(line) - start - 1, format, arguments);
+    for (end = start; line[end] != '\0'; end++) {
+        if ((unsigned char)line[end] < 0x20 || line[end] == 0x7f)
+            line[end] = '?';
+    }
+    line[end++] = '\n';
+    put(log->fd, line, end);
+    if (log->to_stderr)
+        put(STDERR_FILENO, line + start, end - start);
+}
+
+void log_line(struct log *log, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_line(log, format, arguments);
+    va_end(arguments);
+}
+
+/* True if the source may write a line now. */
+static bool allow(struct log *log, struct log_limit *limit)
+{
+    const uint64_t period_ns = UINT64_C(1000000) * LOG_LIMIT_PERIOD_MS;
+    const uint64_t now_ns = log->now_ns(log->clock);
+
+    if (limit->line_count == 0 || now_ns - limit->period_start_ns >= period_ns) {
+        limit->period_start_ns = now_ns;
+        limit->line_count = 0;
+    }
+    if (limit->line_count == LOG_LIMIT_LINES) {
+        limit->suppressed_count++;
+        return false;
+    }
+    limit->line_count++;
+    return true;
+}
+
+void log_limited(struct log *log, struct log_limit *limit, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!allow(log, limit))
+        return;
+    if (limit->suppressed_count > 0) {
+        log_line(log, "(%" PRIu64 " lines from the source of the next one were left out)",
+                 limit->suppressed_count);
+        limit->suppressed_count = 0;
+    }
+    va_start(arguments, format);
+    write_line(log, format, arguments);
+    va_end(arguments);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rundir: where a service keeps its sockets, lock and log, for those who run it and those who look
+ * for it.
+ *
+ *     BASE/NAME/dom0.sock, xenstore.sock, lock, dom0.log
+ *
+ * BASE: the argument, else SPLITDOM_RUNDIR, else $XDG_RUNTIME_DIR/splitdom (if XDG_RUNTIME_DIR
+ * names a directory), else /tmp/splitdom-UID. NAME: the argument, else SPLITDOM_NAME, else
+ * "default".
+ *
+ * Whoever can write there can pose as Dom0, so both directories must be real ones (no symbolic
+ * link) of this user; BASE must not be writable, and BASE/NAME not even readable, for others.
+ */
+#ifndef SPLITDOM_BASE_RUNDIR_H
+#define SPLITDOM_BASE_RUNDIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    RUNDIR_PATH_MAX = 108, /* of sockaddr_un.sun_path, with the NUL: no path here is longer */
+    RUNDIR_NAME_MAX = 32,  /* characters of NAME: A-Z a-z 0-9 . _ -, and no . in front */
+};
+
+struct rundir {
+    char name[RUNDIR_NAME_MAX + 1];
+    char base[RUNDIR_PATH_MAX];
+    char dir[RUNDIR_PATH_MAX]; /* all paths are absolute */
+    char control_socket[RUNDIR_PATH_MAX];
+    char store_socket[RUNDIR_PATH_MAX];
+    char lock[RUNDIR_PATH_MAX];
+    char log[RUNDIR_PATH_MAX];
+};
+
+/*
+ * Resolves the paths; NULL arguments mean "not given". With create, missing directories BASE and
+ * BASE/NAME are made, mode 0700. Reads the environment: not while another thread changes it.
+ * Errors, each with one line for people in why:
+ *   -EINVAL NAME has other characters or is too long, or BASE is empty; -ENAMETOOLONG;
+ *   -ENOENT a directory does not exist (*out is filled all the same);
+ *   -EPERM of another user, -EACCES open to others, -ELOOP a symbolic link, -ENOTDIR;
+ *   others from the system.
+ */
+int rundir_resolve(const char *rundir, const char *name, bool create, struct rundir *out, char *why,
+                   size_t why_bytes);
+
+#endif

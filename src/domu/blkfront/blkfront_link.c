@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The link to Dom0: domain, ring, device; made once, followed by a thread of its own, and made
+ * again after a Dom0 restart where the caller asked for that.
+ *
+ * Re-linking keeps addresses: the new segment is moved over the old one and the new doorbell takes
+ * the old one's number, so that a thread which still looks at the ring or rings the doorbell does
+ * nothing worse than look and ring once too often.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "domu/blkfront/blkfront_parts.h"
+#include "ring/barrier.h"
+#include "ring/evtchn.h"
+#include "ring/gnttab.h"
+#include "tdf/pvclock.h"
+
+enum {
+    RELINK_PAUSE_MS = 20, /* between attempts: nothing announces that a service has come up */
+    RELINK_PATIENCE_S = 60,
+};
+
+static uint32_t ring_pages(uint32_t page_order)
+{
+    return 1u << page_order;
+}
+
+static uint32_t pages_wanted(const struct blkfront *bf)
+{
+    uint32_t entries = sring_entries(bf->page_order);
+    return segment_pages_for(ring_pages(bf->page_order) + entries * bf->pages_per_request);
+}
+
+/* Ring pages first, then the data pages, all granted for good, in order. */
+static int lay_out(struct blkfront *bf, struct domu *domu, struct vbd_front *front)
+{
+    const grant_ref_t first_ref = GNTTAB_NR_RESERVED_ENTRIES;
+    const struct segment *segment = &domu->segment;
+    uint32_t nr_ring_pages = ring_pages(front->page_order);
+    uint32_t nr_data_pages = sring_entries(front->page_order) * bf->pages_per_request;
+    if (nr_ring_pages + nr_data_pages > segment->nr_free_pages ||
+        first_ref + nr_ring_pages + nr_data_pages > segment->nr_grant_entries)
+        return -EPROTO;
+    front->ring_pfn = segment->free_pfn;
+    bf->data_pfn = segment->free_pfn + nr_ring_pages;
+    bf->data_ref = first_ref + nr_ring_pages;
+    for (uint32_t i = 0; i < nr_ring_pages + nr_data_pages; i++)
+        gnttab_grant_access(segment->gnttab, first_ref + i, DOM0_DOMID, segment->free_pfn + i,
+                            false);
+    sring_init(segment_page(segment, front->ring_pfn), 0);
+    return 0;
+}
+
+/* Makes a domain and connects its disk. On failure *domu is destroyed again. */
+static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *front, char *why,
+                   size_t why_bytes)
+{
+    int rc = domu_create(domu, &bf->rundir, pages_wanted(bf), bf->tdf, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    rc = vbd_front_prepare(front, domu, bf->page_order, why, why_bytes);
+    front->virtual_completion = front->virtual_completion && !bf->options.real_completion;
+    if (rc == 0) {
+        rc = lay_out(bf, domu, front);
+        if (rc < 0)
+            snprintf(why, why_bytes, "the domain's memory is too small for its ring");
+    }
+    if (rc == 0)
+        rc = vbd_front_connect(front, GNTTAB_NR_RESERVED_ENTRIES, why, why_bytes);
+    if (rc < 0)
+        domu_destroy(domu);
+    return rc;
+}
+
+static void take_geometry(struct blkfront *bf)
+{
+    store_relaxed_u32(&bf->sector_size, bf->front.sector_size);
+    store_relaxed_u32(&bf->physical_sector_size, bf->front.physical_sector_size);
+    store_relaxed_u32(&bf->info, bf->front.info);
+    store_relaxed_u64(&bf->sectors, bf->front.sectors);
+}
+
+/* With the lock held. */
+static void start_ring(struct blkfront *bf)
+{
+    front_ring_init(&bf->ring, segment_page(&bf->domu.segment, bf->front.ring_pfn),
+                    sring_entries(bf->front.page_order), 0);
+    bf->stats.domid = bf->domu.segment.domid;
+    bf->stats.ring_entries = bf->ring.nr_ents;
+    take_geometry(bf);
+}
+
+/* Fails the device unless we are closing it ourselves. */
+static void link_failed(struct blkfront *bf, int error, const char *why)
+{
+    struct wake_batch wakes;
+    wakes.count = 0;
+    if (load_full_u32(&bf->closing) != 0)
+        return;
+    pthread_mutex_lock(&bf->lock);
+    blkfront_fail(bf, error, why, &wakes);
+    bf->linking = false;
+    blkfront_unlock(bf, &wakes);
+}
+
+/* Puts the fresh domain where the old one was; see the head of this file. */
+static int replace_domu(struct blkfront *bf, struct domu *fresh, struct vbd_front *front)
+{
+    struct domu *old = &bf->domu;
+    uint64_t old_ns = blkfront_now_ns(bf);
+    uint64_t fresh_ns = 0;
+    if (fresh->segment.nr_pages != old->segment.nr_pages ||
+        front->page_order != bf->front.page_order)
+        return -EPROTO; /* a service with other limits: our memory would not fit */
+    int rc = domu_move(fresh, old);
+    if (rc < 0)
+        return rc;
+    bf->front = *front;
+    bf->front.domu = &bf->domu;
+    (void)pvclock_read_ns(&bf->domu.segment.shared_info->vcpu_info[0].time, &fresh_ns);
+    store_full_u64(&bf->clock_offset_ns, old_ns - fresh_ns);
+    return 0;
+}
+
+/* Everything that was asked and not answered, in the order in which it was asked. Reads can be
+ * repeated, and each one is completed once: by the ring that we listen to now. */
+static void reissue(struct blkfront *bf)
+{
+    struct shadow_entry *entry = NULL;
+    while ((entry = shadow_next(&bf->shadow, entry == NULL ? 0 : entry->sequence)) != NULL)
+        blkfront_put_request(bf, entry, blkfront_now_ns(bf));
+    blkfront_push(bf);
+}
+
+static bool pause_or_closing(struct blkfront *bf)
+{
+    struct timespec pause = {.tv_nsec = RELINK_PAUSE_MS * 1000000L};
+    (void)nanosleep(&pause, NULL);
+    return load_full_u32(&bf->closing) != 0;
+}
+
+/* Takes the ring out of use: afterwards nobody sleeps in the old domain. */
+static void suspend_ring(struct blkfront *bf)
+{
+    pthread_mutex_lock(&bf->lock);
+    bf->linking = true;
+    while (bf->leader) {
+        evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
+        pthread_cond_wait(&bf->link_changed, &bf->lock);
+    }
+    pthread_mutex_unlock(&bf->lock);
+}
+
+static void resume_ring(struct blkfront *bf)
+{
+    struct wake_batch wakes;
+    wakes.count = 0;
+    pthread_mutex_lock(&bf->lock);
+    start_ring(bf);
+    (void)blkfront_deliver(bf, UINT64_MAX); /* they were answered */
+    bf->linking = false;
+    bf->stats.reconnects++;
+    reissue(bf);
+    blkfront_nudge(bf, true, &wakes);
+    pthread_cond_broadcast(&bf->link_changed);
+    blkfront_unlock(bf, &wakes);
+}
+
+/* Returns 0 when linked again, or -errno: given up, with the reason in why. */
+static int relink(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    suspend_ring(bf);
+    for (int left_ms = RELINK_PATIENCE_S * 1000; left_ms > 0; left_ms -= RELINK_PAUSE_MS) {
+        struct domu fresh;
+        struct vbd_front front;
+        int rc = link_up(bf, &fresh, &front, why, why_bytes);
+        if (rc == 0) {
+            rc = replace_domu(bf, &fresh, &front);
+            if (rc < 0) {
+                domu_destroy(&fresh);
+                snprintf(why, why_bytes, "the new service does not fit the old one: %s",
+                         strerror(-rc));
+                return rc;
+            }
+            resume_ring(bf);
+            return 0;
+        }
+        if (pause_or_closing(bf))
+            return -ECANCELED;
+    }
+    return -ENOTCONN;
+}
+
+/* What the end of the link means. Returns 0 to go on following. */
+static int link_lost(struct blkfront *bf, int reason)
+{
+    char why[256] = "Dom0 is gone";
+    if (load_full_u32(&bf->closing) != 0)
+        return -ECANCELED;
+    if (reason == -ESHUTDOWN) {
+        link_failed(bf, -ENOTCONN, "Dom0 told this domain to shut down");
+        return -ESHUTDOWN;
+    }
+    if (bf->options.reconnect && domu_is_dead(&bf->domu)) {
+        if (relink(bf, why, sizeof(why)) == 0)
+            return 0;
+        link_failed(bf, -ENOTCONN, why);
+        return -ENOTCONN;
+    }
+    link_failed(bf, -ENOTCONN,
+                domu_is_dead(&bf->domu) ? "Dom0 is gone: the service was stopped or has died"
+                                        : "Dom0 closed the disk (its log says why)");
+    return -ENOTCONN;
+}
+
+/* Follows the device: size changes, closing, death. */
+static void *follow(void *arg)
+{
+    struct blkfront *bf = arg;
+    for (;;) {
+        int state = vbd_front_wait_change(&bf->front);
+        if (state == XenbusStateConnected)
+            take_geometry(bf);
+        else if (state < 0 || state == XenbusStateClosing || state == XenbusStateClosed ||
+                 state == XenbusStateUnknown) {
+            if (link_lost(bf, state) < 0)
+                return NULL;
+        }
+    }
+}
+
+/* The first time. A service that dies meanwhile was there: who wants to outlive it waits for the
+ * next one; but there must be one to begin with. */
+static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    int rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);
+    int left_ms = bf->options.reconnect && domu_error_is_death(rc) ? RELINK_PATIENCE_S * 1000 : 0;
+    while ((domu_error_is_death(rc) || rc == -ENOENT) && left_ms > 0) {
+        (void)pause_or_closing(bf);
+        left_ms -= RELINK_PAUSE_MS;
+        rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);
+    }
+    return rc;
+}
+
+int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    sigset_t all, before;
+    int rc = link_first(bf, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    bf->page_order = bf->front.page_order;
+    rc = shadow_init(&bf->shadow, sring_entries(bf->page_order));
+    if (rc == 0) {
+        start_ring(bf);
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        rc = -pthread_create(&bf->link_thread, NULL, follow, bf);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        bf->link_runs = rc == 0;
+    }
+    if (rc < 0)
+        snprintf(why, why_bytes, "cannot start the disk: %s", strerror(-rc));
+    return rc;
+}
+
+void blkfront_link_stop(struct blkfront *bf)
+{
+    store_full_u32(&bf->closing, 1);
+    if (bf->link_runs) {
+        domu_interrupt(&bf->domu);
+        pthread_join(bf->link_thread, NULL);
+        vbd_front_close(&bf->front);
+    }
+    domu_destroy(&bf->domu);
+}

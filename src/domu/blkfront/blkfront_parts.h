@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blkfront_parts: struct blkfront, for the files that implement splitdom/blkfront.h:
+ *   blkfront.c        connect, close, geometry, clock, statistics
+ *   blkfront_link.c   domain, ring and device; the thread that follows the device's state
+ *   blkfront_ring.c   requests onto the ring, responses off it
+ *   blkfront_wait.c   how threads wait: spin, lead, sleep
+ *   blkfront_read.c   the blocking and the asynchronous calls
+ */
+#ifndef SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PARTS_H
+#define SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PARTS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "domu/blkfront/shadow.h"
+#include "domu/blkfront/vbd_front.h"
+#include "domu/domu.h"
+#include "ring/front_ring.h"
+#include "ring/spin_budget.h"
+#include "splitdom/blkfront.h"
+
+enum {
+    BLKFRONT_DEPTH_DEFAULT = 32,
+    BLKFRONT_DEPTH_MAX = SRING_ENTRIES_MAX,
+    BLKFRONT_SECTORS_DEFAULT = BLKIF_SECTORS_PER_PAGE,
+    BLKFRONT_WAKES_MAX = 64,
+};
+
+/* Values of read_waiter.word, a futex. SLEEPING is stored with the lock held; whoever stores
+ * another value over it owes a futex_wake. DONE is final. */
+enum { WAITER_AWAKE = 0, WAITER_SLEEPING = 1, WAITER_DONE = 2 };
+
+/*
+ * A thread that waits, on its own stack. Whoever takes its response stores status, then word; from
+ * that store on the thread may have returned: only the address of word may still be used, to wake
+ * it (a futex_wake at an address where nobody waits does nothing).
+ */
+struct read_waiter {
+    uint32_t word;
+    int status;
+    bool any;    /* waits for no response of its own, but for a condition: nudged at progress */
+    bool listed; /* on blkfront.sleepers, until it is answered or leaves */
+    struct read_waiter *next, *prev;
+};
+
+struct waiter_list {
+    struct read_waiter *head, *tail;
+};
+
+/* Futex words of threads to be woken once the lock is released. */
+struct wake_batch {
+    uint32_t *word[BLKFRONT_WAKES_MAX];
+    uint32_t count;
+};
+
+struct blkfront {
+    struct blkfront_options options;
+    struct rundir rundir;
+    struct tdf tdf;
+    struct domu domu;       /* its segment and doorbell keep their place when re-linked */
+    struct vbd_front front; /* the link thread's, once connected */
+    uint32_t page_order;
+    uint32_t pages_per_request;
+    uint32_t data_pfn; /* entry i of the shadow has pages_per_request pages from here on */
+    grant_ref_t data_ref;
+
+    pthread_mutex_t lock; /* for everything down to the next remark */
+    struct front_ring ring;
+    struct shadow shadow;
+    struct heap held;                 /* answers that came before their time (shadow_entry.held) */
+    uint64_t look_ns, look_real_ns;   /* our clock and CLOCK_MONOTONIC, when last waiting for one */
+    bool kick_owed;                   /* pushed, and Dom0 asked for the doorbell */
+    bool leader;                      /* a thread sleeps on the ring's vCPU on behalf of all */
+    struct waiter_list sleepers;      /* threads that sleep, or have just been nudged */
+    struct waiter_list answered;      /* asleep though their answer has come: the next to wake */
+    struct blkfront_completion *done; /* finished asynchronous reads: a circular queue */
+    uint32_t done_head, done_count;
+    uint32_t async_pending; /* asynchronous reads in flight */
+    struct blkfront_stats stats;
+    struct spin_budget spin;
+    int failed; /* 0, or the -errno that all calls return from now on */
+    char failure[256];
+    bool linking; /* being re-linked: the ring is not to be used */
+    pthread_cond_t link_changed;
+
+    /* Atomic, without the lock: */
+    uint64_t sectors;
+    uint64_t clock_offset_ns; /* what earlier lives of this domain have lasted */
+    uint32_t sector_size, physical_sector_size, info;
+    uint32_t closing;
+
+    pthread_t link_thread;
+    bool link_runs;
+};
+
+/* blkfront_link.c */
+/* Connects for the first time and starts the thread that follows the device. */
+int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes);
+/* Ends that thread, closes the device, ends the domain. Accepts half-built ones. */
+void blkfront_link_stop(struct blkfront *bf);
+
+/* blkfront_ring.c: with the lock held, except blkfront_wake */
+/* Puts entry on the ring, invisible until blkfront_push. asked_ns: our clock, for its stamp. */
+void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
+/* Delivers answers that were held back: those that are due by now_ns. Returns how many. */
+uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns);
+/* Shows requests to Dom0; remembers when the doorbell must be rung. */
+void blkfront_push(struct blkfront *bf);
+/* Takes all responses that are there. Returns how many. */
+uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes);
+/* Makes all calls fail from now on. The first reason stays. */
+void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_batch *wakes);
+/* Wakes the sleepers that wait for a condition (all of them: every sleeper). */
+void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes);
+void blkfront_unlist(struct blkfront *bf, struct read_waiter *waiter);
+void waiter_list_append(struct waiter_list *list, struct read_waiter *waiter);
+void waiter_list_remove(struct waiter_list *list, struct read_waiter *waiter);
+void blkfront_wake(struct wake_batch *wakes);
+
+/* blkfront_wait.c */
+/*
+ * Releases the lock: rings the doorbell if that is owed, wakes the batch, wakes the next thread
+ * that is answered, and makes sure that somebody leads as long as anybody waits. Every release goes
+ * through here.
+ */
+void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes);
+/*
+ * One step of waiting, with the lock held and the ring reaped. Returns true when waiter is DONE
+ * (the lock is NOT held), else false with the lock held: reap and look again.
+ */
+bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes);
+/*
+ * Looks at the ring for a while instead of sleeping. Called without the lock, returns with it and
+ * with the ring reaped. request_index: position of our request on the ring.
+ */
+void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
+                   uint32_t limit_ns, struct wake_batch *wakes);
+/* With the lock held: for how long may this wait begin with a spin? 0: it must not. */
+uint32_t blkfront_may_spin(struct blkfront *bf);
+
+#endif

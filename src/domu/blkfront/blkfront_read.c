@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "domu/blkfront/blkfront_parts.h"
+#include "ring/barrier.h"
+
+static bool in_range(struct blkfront *bf, uint64_t sector, uint32_t sector_count)
+{
+    uint64_t sectors = load_relaxed_u64(&bf->sectors);
+    return sector_count >= 1 && sector_count <= bf->options.sectors_per_request &&
+           sector_count <= sectors && sector <= sectors - sector_count;
+}
+
+static void fill_entry(struct shadow_entry *entry, uint64_t sector, uint32_t sector_count,
+                       void *buffer)
+{
+    entry->sector = sector;
+    entry->sector_count = sector_count;
+    entry->buffer = buffer;
+}
+
+/*
+ * With the lock held: an entry of the shadow, waiting until one is free. The ring has as many slots
+ * as the shadow has entries, so a free entry is a free slot. NULL: the device failed.
+ */
+static struct shadow_entry *take_entry(struct blkfront *bf, struct wake_batch *wakes)
+{
+    struct read_waiter waiter = {.word = WAITER_AWAKE, .any = true};
+    struct shadow_entry *entry;
+    for (;;) {
+        (void)blkfront_reap_ring(bf, wakes);
+        entry = bf->failed != 0 || bf->linking ? NULL : shadow_take(&bf->shadow);
+        if (entry != NULL || bf->failed != 0)
+            break;
+        (void)blkfront_wait_step(bf, &waiter, wakes); /* never DONE: it has no request */
+    }
+    blkfront_unlist(bf, &waiter);
+    return entry;
+}
+
+int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer)
+{
+    struct read_waiter waiter = {.word = WAITER_AWAKE};
+    struct wake_batch wakes;
+    wakes.count = 0;
+    if (!in_range(bf, sector, sector_count))
+        return -EINVAL;
+
+    pthread_mutex_lock(&bf->lock);
+    struct shadow_entry *entry = take_entry(bf, &wakes);
+    if (entry == NULL) {
+        int rc = bf->failed;
+        blkfront_unlock(bf, &wakes);
+        return rc;
+    }
+    fill_entry(entry, sector, sector_count, buffer);
+    entry->waiter = &waiter;
+    uint32_t request_index = bf->ring.req_prod_pvt;
+    blkfront_put_request(bf, entry, bf->front.virtual_completion ? blkfront_now_ns(bf) : 0);
+    blkfront_push(bf);
+    uint32_t spin_ns = blkfront_may_spin(bf);
+    if (spin_ns > 0) {
+        blkfront_unlock(bf, &wakes);
+        blkfront_spin(bf, &waiter, request_index, spin_ns, &wakes);
+    } else {
+        (void)blkfront_reap_ring(bf, &wakes);
+    }
+    while (load_acquire_u32(&waiter.word) != WAITER_DONE) {
+        if (blkfront_wait_step(bf, &waiter, &wakes))
+            return waiter.status;
+        (void)blkfront_reap_ring(bf, &wakes);
+    }
+    blkfront_unlock(bf, &wakes);
+    return waiter.status;
+}
+
+int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
+                    void *cookie)
+{
+    struct wake_batch wakes;
+    wakes.count = 0;
+    if (!in_range(bf, sector, sector_count))
+        return -EINVAL;
+    uint64_t now_ns = blkfront_now_ns(bf);
+    pthread_mutex_lock(&bf->lock);
+    int rc = bf->failed;
+    /* What is finished and not reaped yet counts: the queue of the finished is as long as the ring.
+     */
+    bool full = bf->async_pending + bf->done_count >= bf->options.depth;
+    struct shadow_entry *entry = rc != 0 || full ? NULL : shadow_take(&bf->shadow);
+    if (entry != NULL) {
+        fill_entry(entry, sector, sector_count, buffer);
+        entry->waiter = NULL;
+        entry->cookie = cookie;
+        entry->submitted_ns = now_ns;
+        bf->async_pending++;
+        if (!bf->linking) /* else the next ring gets it with all that are pending */
+            blkfront_put_request(bf, entry, now_ns);
+    } else if (rc == 0) {
+        rc = -EAGAIN;
+    }
+    blkfront_unlock(bf, &wakes);
+    return rc;
+}
+
+int blkfront_kick(struct blkfront *bf)
+{
+    struct wake_batch wakes;
+    wakes.count = 0;
+    pthread_mutex_lock(&bf->lock);
+    int rc = bf->failed;
+    if (rc == 0 && !bf->linking)
+        blkfront_push(bf);
+    blkfront_unlock(bf, &wakes);
+    return rc;
+}
+
+static uint32_t take_done(struct blkfront *bf, struct blkfront_completion *out, uint32_t max)
+{
+    uint32_t count = bf->done_count < max ? bf->done_count : max;
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = bf->done[bf->done_head];
+        bf->done_head = (bf->done_head + 1) % bf->shadow.nr_entries;
+    }
+    bf->done_count -= count;
+    return count;
+}
+
+int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min)
+{
+    struct read_waiter waiter = {.word = WAITER_AWAKE, .any = true};
+    struct wake_batch wakes;
+    wakes.count = 0;
+    if (min > max)
+        return -EINVAL;
+    pthread_mutex_lock(&bf->lock);
+    if (bf->failed == 0 && !bf->linking)
+        blkfront_push(bf);
+    (void)blkfront_reap_ring(bf, &wakes);
+    bool must_wait = bf->done_count < min && bf->async_pending > 0 && bf->failed == 0;
+    uint32_t spin_ns = must_wait ? blkfront_may_spin(bf) : 0;
+    if (spin_ns > 0) {
+        uint32_t oldest = bf->ring.rsp_cons;
+        blkfront_unlock(bf, &wakes);
+        blkfront_spin(bf, &waiter, oldest, spin_ns, &wakes);
+    }
+    while (bf->done_count < min && bf->async_pending > 0 && bf->failed == 0) {
+        (void)blkfront_wait_step(bf, &waiter, &wakes);
+        (void)blkfront_reap_ring(bf, &wakes);
+    }
+    blkfront_unlist(bf, &waiter);
+    int count = (int)take_done(bf, out, max);
+    if (count == 0 && bf->failed != 0)
+        count = bf->failed;
+    blkfront_unlock(bf, &wakes);
+    return count;
+}

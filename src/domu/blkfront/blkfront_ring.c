@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "domu/blkfront/blkfront_parts.h"
+#include "ring/barrier.h"
+#include "ring/evtchn.h"
+#include "ring/futex.h"
+
+static uint8_t *entry_data(struct blkfront *bf, const struct shadow_entry *entry)
+{
+    uint32_t index = shadow_index(&bf->shadow, entry);
+    return segment_page(&bf->domu.segment, bf->data_pfn + index * bf->pages_per_request);
+}
+
+void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns)
+{
+    struct blkif_request req;
+    grant_ref_t ref = bf->data_ref + shadow_index(&bf->shadow, entry) * bf->pages_per_request;
+    uint32_t left = entry->sector_count;
+    memset(&req, 0, offsetof(struct blkif_request, seg));
+    req.operation = BLKIF_OP_READ;
+    req.handle = (blkif_vdev_t)XENBUS_VBD_XVDA;
+    req.id = shadow_id(&bf->shadow, entry);
+    req.sector_number = entry->sector;
+    while (left > 0) {
+        uint32_t count = left < BLKIF_SECTORS_PER_PAGE ? left : BLKIF_SECTORS_PER_PAGE;
+        memset(&req.seg[req.nr_segments], 0, sizeof(req.seg[0]));
+        req.seg[req.nr_segments].gref = ref + req.nr_segments;
+        req.seg[req.nr_segments].last_sect = (uint8_t)(count - 1);
+        req.nr_segments++;
+        left -= count;
+    }
+    front_ring_put_request(&bf->ring, &req);
+    if (bf->front.virtual_completion && req.nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX)
+        front_ring_put_stamp(&bf->ring, asked_ns - load_relaxed_u64(&bf->clock_offset_ns));
+    bf->stats.requests++;
+}
+
+void blkfront_push(struct blkfront *bf)
+{
+    if (front_ring_push(&bf->ring))
+        bf->kick_owed = true;
+}
+
+void waiter_list_append(struct waiter_list *list, struct read_waiter *waiter)
+{
+    waiter->next = NULL;
+    waiter->prev = list->tail;
+    if (list->tail != NULL)
+        list->tail->next = waiter;
+    else
+        list->head = waiter;
+    list->tail = waiter;
+}
+
+void waiter_list_remove(struct waiter_list *list, struct read_waiter *waiter)
+{
+    if (waiter->prev != NULL)
+        waiter->prev->next = waiter->next;
+    else
+        list->head = waiter->next;
+    if (waiter->next != NULL)
+        waiter->next->prev = waiter->prev;
+    else
+        list->tail = waiter->prev;
+}
+
+void blkfront_unlist(struct blkfront *bf, struct read_waiter *waiter)
+{
+    if (waiter->listed)
+        waiter_list_remove(&bf->sleepers, waiter);
+    waiter->listed = false;
+}
+
+void blkfront_wake(struct wake_batch *wakes)
+{
+    for (uint32_t i = 0; i < wakes->count; i++)
+        (void)futex_wake(wakes->word[i], 1, FUTEX_SCOPE_PRIVATE);
+    wakes->count = 0;
+}
+
+/* Stores word; if the thread slept, it is to be woken. */
+static void set_word(struct read_waiter *waiter, uint32_t word, struct wake_batch *wakes)
+{
+    uint32_t *address = &waiter->word;
+    if (exchange_full_u32(address, word) != WAITER_SLEEPING)
+        return;
+    if (wakes->count == BLKFRONT_WAKES_MAX)
+        blkfront_wake(wakes);
+    wakes->word[wakes->count++] = address;
+}
+
+void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes)
+{
+    for (struct read_waiter *waiter = bf->sleepers.head; waiter != NULL; waiter = waiter->next) {
+        if (all || waiter->any)
+            set_word(waiter, WAITER_AWAKE, wakes);
+    }
+}
+
+/*
+ * The thread's answer is there. One that sleeps is woken by blkfront_unlock, in turn; until then
+ * its word stays SLEEPING, so that it cannot leave by itself and take its place on the list with
+ * it.
+ */
+static void finish_waiter(struct blkfront *bf, struct read_waiter *waiter, int status)
+{
+    blkfront_unlist(bf, waiter);
+    waiter->status = status;
+    if (load_relaxed_u32(&waiter->word) == WAITER_SLEEPING)
+        waiter_list_append(&bf->answered, waiter);
+    else
+        store_release_u32(&waiter->word, WAITER_DONE);
+}
+
+static int32_t read_status(int16_t status)
+{
+    switch (status) {
+    case BLKIF_RSP_OKAY:
+        return 0;
+    case BLKIF_RSP_EOPNOTSUPP:
+        return -EOPNOTSUPP;
+    default:
+        return -EIO;
+    }
+}
+
+/* An asynchronous read is finished: it waits on the done queue for blkfront_reap. */
+static void finish_async(struct blkfront *bf, struct shadow_entry *entry, int32_t status,
+                         uint64_t completed_ns)
+{
+    uint32_t slot = (bf->done_head + bf->done_count) % bf->shadow.nr_entries;
+    bf->done[slot] = (struct blkfront_completion){.sector = entry->sector,
+                                                  .sector_count = entry->sector_count,
+                                                  .status = status,
+                                                  .buffer = entry->buffer,
+                                                  .cookie = entry->cookie,
+                                                  .submitted_ns = entry->submitted_ns,
+                                                  .completed_ns = completed_ns};
+    bf->done_count++;
+    bf->async_pending--;
+}
+
+static void finish(struct blkfront *bf, struct shadow_entry *entry, int32_t status,
+                   uint64_t completed_ns)
+{
+    shadow_put(&bf->shadow, entry);
+    if (entry->waiter != NULL)
+        finish_waiter(bf, entry->waiter, status);
+    else
+        finish_async(bf, entry, status, completed_ns);
+}
+
+uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns)
+{
+    struct heap_node *node;
+    uint32_t count = 0;
+    while ((node = heap_first(&bf->held)) != NULL && node->key <= now_ns) {
+        struct shadow_entry *entry =
+            (struct shadow_entry *)((uint8_t *)node - offsetof(struct shadow_entry, held));
+        heap_remove(&bf->held, node);
+        entry->is_held = false;
+        finish(bf, entry, entry->status, node->key);
+        count++;
+    }
+    return count;
+}
+
+/* Delivers an answer at its stamp: now, if our clock has reached that. */
+static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int32_t status)
+{
+    uint64_t stamp_ns = bf->front.virtual_completion ? front_ring_take_stamp(&bf->ring) : 0;
+    uint64_t now_ns = 0;
+    if (stamp_ns != 0)
+        stamp_ns += load_relaxed_u64(&bf->clock_offset_ns);
+    if (stamp_ns != 0 || entry->waiter == NULL)
+        now_ns = blkfront_now_ns(bf);
+    if (stamp_ns <= now_ns) {
+        finish(bf, entry, status, stamp_ns != 0 ? stamp_ns : now_ns);
+        return;
+    }
+    entry->status = status;
+    entry->is_held = true;
+    heap_insert(&bf->held, &entry->held, stamp_ns);
+    if (bf->leader && heap_first(&bf->held) == &entry->held) /* it sleeps for longer than that */
+        evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
+}
+
+/* Returns 0, or -EPROTO: the answer fits nothing that we asked. */
+static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
+{
+    struct shadow_entry *entry = shadow_find(&bf->shadow, rsp->id);
+    if (entry == NULL || entry->is_held || rsp->operation != BLKIF_OP_READ ||
+        rsp->status > BLKIF_RSP_OKAY)
+        return -EPROTO;
+    int32_t status = read_status(rsp->status);
+    /* Dom0 can go on writing to the page; what counts is the one copy taken here. */
+    if (status == 0)
+        memcpy(entry->buffer, entry_data(bf, entry),
+               (size_t)entry->sector_count * BLKIF_SECTOR_SIZE);
+    else
+        bf->stats.errors++;
+    bf->stats.responses++;
+    finish_stamped(bf, entry, status);
+    return 0;
+}
+
+uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
+{
+    struct blkif_response rsp;
+    uint32_t count = 0;
+    int rc;
+    if (bf->failed != 0 || bf->linking)
+        return 0;
+    while ((rc = front_ring_take_response(&bf->ring, &rsp)) > 0) {
+        rc = take_answer(bf, &rsp);
+        if (rc < 0)
+            break;
+        count++;
+    }
+    if (heap_first(&bf->held) != NULL)
+        count += blkfront_deliver(bf, blkfront_now_ns(bf));
+    if (rc < 0)
+        blkfront_fail(bf, -EPROTO, "Dom0 broke the ring protocol: the disk is disabled", wakes);
+    else if (count > 0 && bf->sleepers.head != NULL)
+        blkfront_nudge(bf, false, wakes);
+    return count;
+}
+
+void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_batch *wakes)
+{
+    if (bf->failed != 0)
+        return;
+    bf->failed = error;
+    snprintf(bf->failure, sizeof(bf->failure), "%s", why);
+    for (uint32_t i = 0; i < bf->shadow.nr_entries; i++) {
+        struct shadow_entry *entry = &bf->shadow.entry[i];
+        if (entry->pending && entry->waiter != NULL)
+            finish_waiter(bf, entry->waiter, error);
+        entry->waiter = NULL;
+    }
+    blkfront_nudge(bf, true, wakes);
+    pthread_cond_broadcast(&bf->link_changed);
+    /* The leader sleeps on the vCPU, and a Dom0 that lies need not send the event that ends it. */
+    evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How threads of one domain wait for responses on the one ring that they share.
+ *
+ * There is one vCPU for the ring, and Dom0 wakes one sleeper on it. So one waiting thread, the
+ * leader, sleeps there (with rsp_event armed) on behalf of all; the others sleep on words of their
+ * own. Whoever is awake and has the lock takes all responses off the ring.
+ *
+ * Waking is dear, so those who are answered wake each other, one at a time: the leader wakes the
+ * first and goes its way, to ask for its next sector while the others are still waking up. Whoever
+ * wakes passes through blkfront_unlock and wakes the next one there.
+ *
+ * Invariant, kept by blkfront_unlock: while any thread sleeps unanswered there is a leader, or a
+ * sleeper was nudged and is on its way to become one, or somebody was answered and is on its way
+ * through blkfront_unlock. So no response stays unseen:
+ *   - the leader arms rsp_event and looks again before it sleeps (front_ring_final_check);
+ *   - it gives up its role only with the lock held, and then reaps;
+ *   - a nudged sleeper that is answered before it got the lock need not lead: whoever took its
+ * answer held the lock and keeps the invariant when it releases it.
+ */
+#include <sched.h>
+#include <time.h>
+
+#include "domu/blkfront/blkfront_parts.h"
+#include "ring/barrier.h"
+#include "ring/evtchn.h"
+#include "ring/futex.h"
+
+static void ignore_port(void *ctx, evtchn_port_t port)
+{
+    (void)ctx;
+    (void)port; /* the ring's port is the only one of this vCPU */
+}
+
+/* The thread that is to be woken next, taken off its list; NULL when there is no need. */
+static struct read_waiter *next_to_wake(struct blkfront *bf, uint32_t *word)
+{
+    struct read_waiter *waiter = bf->answered.head;
+    if (waiter != NULL) {
+        waiter_list_remove(&bf->answered, waiter);
+        *word = WAITER_DONE;
+        return waiter;
+    }
+    waiter = bf->sleepers.head;
+    if (bf->leader || waiter == NULL || load_relaxed_u32(&waiter->word) != WAITER_SLEEPING)
+        return NULL; /* led, nobody to lead for, or nudged already */
+    *word = WAITER_AWAKE;
+    return waiter;
+}
+
+void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
+{
+    uint32_t word = WAITER_AWAKE;
+    struct read_waiter *waiter = next_to_wake(bf, &word);
+    uint32_t *address = waiter != NULL ? &waiter->word : NULL;
+    bool kick = bf->kick_owed;
+    bf->kick_owed = false;
+    if (kick)
+        bf->stats.kicks++;
+    /* With the lock held: a nudged thread must not be answered between our look and this store. */
+    if (address != NULL)
+        store_release_u32(address, word);
+    pthread_mutex_unlock(&bf->lock);
+    if (kick)
+        (void)evtchn_kick(bf->domu.doorbell_fd); /* a dead Dom0 is the link thread's business */
+    if (address != NULL)
+        (void)futex_wake(address, 1, FUTEX_SCOPE_PRIVATE);
+    blkfront_wake(wakes);
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * How long to sleep at most: until the first answer that is held back is due. How fast our clock
+ * runs is Dom0's affair and can change, so the rate is taken from the last two looks at it, and a
+ * sleep is short: a clock that has been paused or made faster is noticed within HELD_SLEEP_MAX_NS.
+ */
+static int64_t sleep_limit_ns(struct blkfront *bf)
+{
+    enum { HELD_SLEEP_MAX_NS = 1000000 };
+    const struct heap_node *first = heap_first(&bf->held);
+    if (first == NULL)
+        return -1;
+    uint64_t now_ns = blkfront_now_ns(bf), real_ns = monotonic_ns();
+    uint64_t passed_ns = now_ns - bf->look_ns, real_passed_ns = real_ns - bf->look_real_ns;
+    bf->look_ns = now_ns;
+    bf->look_real_ns = real_ns;
+    if (now_ns >= first->key)
+        return 0;
+    if (passed_ns == 0)
+        return HELD_SLEEP_MAX_NS;
+    double limit = (double)(first->key - now_ns) * (double)real_passed_ns / (double)passed_ns;
+    return limit < HELD_SLEEP_MAX_NS ? (int64_t)limit + 1 : HELD_SLEEP_MAX_NS;
+}
+
+/* Tells Dom0 where it will wake us: the first answer comes alone if that is not its own CPU. */
+static void publish_sleep_cpu(struct blkfront *bf)
+{
+    uint32_t *hint = &bf->domu.segment.start_info->domu_sleep_cpu;
+    uint32_t cpu = (uint32_t)sched_getcpu();
+    if (load_relaxed_u32(hint) != cpu)
+        store_relaxed_u32(hint, cpu);
+}
+
+/* Sleeps on the ring's vCPU for everybody. */
+static void lead(struct blkfront *bf, struct wake_batch *wakes)
+{
+    struct shared_info *si = bf->domu.segment.shared_info;
+    if (front_ring_final_check(&bf->ring))
+        return;
+    int64_t limit_ns = sleep_limit_ns(bf);
+    bf->leader = true;
+    publish_sleep_cpu(bf);
+    blkfront_unlock(bf, wakes);
+    (void)evtchn_wait(si, DOMU_VCPU_RING, limit_ns);
+    (void)evtchn_collect(si, DOMU_VCPU_RING, ignore_port, NULL);
+    pthread_mutex_lock(&bf->lock);
+    bf->leader = false;
+    bf->stats.upcalls++;
+    if (bf->linking || bf->failed != 0)
+        pthread_cond_broadcast(&bf->link_changed);
+}
+
+static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
+{
+    if (!waiter->listed)
+        waiter_list_append(&bf->sleepers, waiter);
+    waiter->listed = true;
+    store_relaxed_u32(&waiter->word, WAITER_SLEEPING);
+    blkfront_unlock(bf, wakes);
+    while (load_acquire_u32(&waiter->word) == WAITER_SLEEPING)
+        (void)futex_wait(&waiter->word, WAITER_SLEEPING, -1, FUTEX_SCOPE_PRIVATE);
+    pthread_mutex_lock(&bf->lock);
+    if (load_acquire_u32(&waiter->word) != WAITER_DONE)
+        return false;
+    blkfront_unlock(bf, wakes); /* wakes the next one that is answered */
+    return true;
+}
+
+/* Tells Dom0 whether a thread of ours spins, and where: then it is worth its while to go on looking
+ * at our ring. */
+static void publish_cpu(struct blkfront *bf, uint32_t cpu)
+{
+    uint32_t *hint = &bf->domu.segment.start_info->domu_cpu;
+    if (load_relaxed_u32(hint) != cpu)
+        store_relaxed_u32(hint, cpu);
+}
+
+bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
+{
+    publish_cpu(bf, START_INFO_CPU_NONE);
+    if (bf->linking) {
+        blkfront_wake(wakes);
+        pthread_cond_wait(&bf->link_changed, &bf->lock);
+    } else if (bf->leader) {
+        return sleep_on_word(bf, waiter, wakes);
+    } else {
+        blkfront_unlist(bf, waiter);
+        lead(bf, wakes);
+    }
+    if (load_acquire_u32(&waiter->word) != WAITER_DONE)
+        return false;
+    blkfront_unlock(bf, wakes);
+    return true;
+}
+
+uint32_t blkfront_may_spin(struct blkfront *bf)
+{
+    if (bf->options.no_spin)
+        return 0;
+    uint32_t cpu = (uint32_t)sched_getcpu();
+    uint32_t dom0_cpu = load_relaxed_u32(&bf->domu.segment.start_info->dom0_cpu);
+    uint32_t limit_ns =
+        dom0_cpu == START_INFO_CPU_NONE || dom0_cpu == cpu ? 0 : spin_budget_grant(&bf->spin);
+    if (limit_ns > 0)
+        publish_cpu(bf, cpu);
+    return limit_ns;
+}
+
+/* Dom0 armed the doorbell after it had taken our request, without answering it: it is at the disk,
+ * which takes longer than any spin. */
+static bool went_to_disk(const struct blkif_sring *sring, uint32_t request_index)
+{
+    return (int32_t)(load_relaxed_u32(&sring->req_event) - (request_index + 2)) >= 0;
+}
+
+void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
+                   uint32_t limit_ns, struct wake_batch *wakes)
+{
+    enum { LOOKS_PER_CLOCK_READ = 32 }; /* a hit is answered within the first of them */
+    const struct blkif_sring *sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
+    uint64_t start_ns = 0, elapsed_ns = 0;
+    bool seen = false;
+    for (uint32_t looks = 1; elapsed_ns < limit_ns; looks++) {
+        seen = load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring);
+        if (seen || went_to_disk(sring, request_index))
+            break;
+        if (looks % LOOKS_PER_CLOCK_READ == 0) {
+            uint64_t now_ns = monotonic_ns();
+            if (start_ns == 0)
+                start_ns = now_ns;
+            elapsed_ns = now_ns - start_ns;
+        }
+        cpu_relax();
+    }
+    pthread_mutex_lock(&bf->lock);
+    uint32_t taken = blkfront_reap_ring(bf, wakes);
+    bool answered = waiter->any ? taken > 0 : load_acquire_u32(&waiter->word) == WAITER_DONE;
+    if (answered)
+        spin_budget_won(&bf->spin, elapsed_ns);
+    else if (seen)
+        spin_budget_beside(&bf->spin, elapsed_ns);
+    else
+        spin_budget_lost(&bf->spin);
+    if (answered)
+        bf->stats.spins_won++;
+    else
+        bf->stats.spins_lost++;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shadow: what the front end asked for, one entry per request in flight.
+ *
+ * The id on the wire names an entry and its generation, so an answer to a request that is not in
+ * flight, or that was answered already, is recognised whatever the back end writes. (Linux
+ * xen-blkfront: shadow[]; there without a generation.) Protected by the ring's lock.
+ */
+#ifndef SPLITDOM_DOMU_BLKFRONT_SHADOW_H
+#define SPLITDOM_DOMU_BLKFRONT_SHADOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/heap.h"
+
+struct read_waiter;
+
+struct shadow_entry {
+    bool pending; /* on the ring, not answered */
+    uint32_t generation;
+    uint32_t sector_count;
+    uint64_t sector;
+    uint64_t sequence;          /* order of submission, for re-issue */
+    void *buffer;               /* where the data shall go */
+    struct read_waiter *waiter; /* blocking read: its thread; asynchronous: NULL */
+    void *cookie;
+    uint64_t submitted_ns;
+    struct heap_node held; /* while held; key: when it is to be delivered */
+    bool is_held;          /* answered, and too early by our clock */
+    int status;            /* while held */
+    uint32_t next_free;
+};
+
+struct shadow {
+    struct shadow_entry *entry;
+    uint32_t nr_entries;
+    uint32_t free_head; /* SHADOW_NONE when all are taken */
+    uint32_t free_count;
+    uint64_t sequence;
+};
+
+enum { SHADOW_NONE = UINT32_MAX };
+
+/* Errors: -ENOMEM. */
+int shadow_init(struct shadow *shadow, uint32_t nr_entries);
+void shadow_fini(struct shadow *shadow); /* zeroed allowed */
+
+/* Takes an entry for a new request; NULL when all are in flight. */
+struct shadow_entry *shadow_take(struct shadow *shadow);
+/* Gives it back: an answer with its id is stale from now on. */
+void shadow_put(struct shadow *shadow, struct shadow_entry *entry);
+
+uint32_t shadow_index(const struct shadow *shadow, const struct shadow_entry *entry);
+/* The id to put on the wire. */
+uint64_t shadow_id(const struct shadow *shadow, const struct shadow_entry *entry);
+/* The pending entry that an id from the wire names, or NULL: the back end lies. */
+struct shadow_entry *shadow_find(struct shadow *shadow, uint64_t id);
+
+/* The pending entry that was submitted next after sequence, or NULL: iterates in order. */
+struct shadow_entry *shadow_next(struct shadow *shadow, uint64_t sequence);
+
+#endif

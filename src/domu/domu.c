@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "domu/domu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ring/barrier.h"
+#include "ring/evtchn.h"
+#include "splitdom/control.h"
+
+enum { CONTROL_TIMEOUT_S = 10, IDLE_TIMEOUT_MS = 3600 * 1000 };
+
+/* Sends one request and takes its reply with up to fd_count descriptors (all or none). */
+static int call(struct domu *domu, struct control_request *request, struct control_reply *reply,
+                int *fds, size_t fd_count)
+{
+    union {
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {.iov_base = reply, .iov_len = sizeof(*reply)};
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+    memset(reply, 0, sizeof(*reply));
+    request->magic = CONTROL_MAGIC;
+    request->version = CONTROL_VERSION;
+    ssize_t n;
+    do
+        n = send(domu->control_fd, request, sizeof(*request), MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    do
+        n = recvmsg(domu->control_fd, &message, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? -ETIMEDOUT : -errno;
+    if (n == 0)
+        return -ENOTCONN;
+
+    int got[2];
+    size_t count = 0;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(got, CMSG_DATA(header), count * sizeof(int));
+    }
+    bool whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+    bool sound = whole && n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
+                 (reply->status < 0 ? count == 0 : count == fd_count) && reply->status <= 0;
+    if (!sound) {
+        for (size_t i = 0; i < count; i++)
+            close(got[i]);
+        return -EPROTO;
+    }
+    if (count > 0)
+        memcpy(fds, got, count * sizeof(int));
+    reply->reason[sizeof(reply->reason) - 1] = '\0';
+    return reply->status;
+}
+
+static int connect_socket(struct domu *domu, const struct rundir *rundir, char *why,
+                          size_t why_bytes)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval limit = {.tv_sec = CONTROL_TIMEOUT_S};
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", rundir->control_socket);
+    domu->control_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (domu->control_fd < 0) {
+        int rc = -errno;
+        snprintf(why, why_bytes, "cannot make a socket: %s", strerror(-rc));
+        return rc;
+    }
+    (void)setsockopt(domu->control_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    (void)setsockopt(domu->control_fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    int rc;
+    do /* a full backlog makes it wait, and whoever waits can be interrupted */
+        rc = connect(domu->control_fd, (struct sockaddr *)&address, sizeof(address));
+    while (rc < 0 && errno == EINTR);
+    if (rc == 0)
+        return 0;
+    rc = errno == ECONNREFUSED ? -ENOENT : -errno;
+    if (rc == -ENOENT)
+        snprintf(why, why_bytes,
+                 "no service \"%s\" runs here; start it with: ./bin/service start%s%s",
+                 rundir->name, strcmp(rundir->name, "default") == 0 ? "" : " --name ",
+                 strcmp(rundir->name, "default") == 0 ? "" : rundir->name);
+    else
+        snprintf(why, why_bytes, "cannot reach the service at %s: %s", rundir->control_socket,
+                 strerror(-rc));
+    return rc;
+}
+
+bool domu_error_is_death(int error)
+{
+    return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
+}
+
+static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, char *why,
+                         size_t why_bytes)
+{
+    struct control_request request = {
+        .op = CONTROL_CREATE_DOMAIN, .arg0 = nr_pages, .tdf_num = tdf.num, .tdf_den = tdf.den};
+    struct control_reply reply;
+    int fds[2];
+    int rc = call(domu, &request, &reply, fds, 2);
+    if (rc < 0) {
+        bool told = rc == reply.status && reply.reason[0] != '\0';
+        if (domu_error_is_death(rc))
+            snprintf(why, why_bytes, "Dom0 is gone: it ended before it had made a domain");
+        else
+            snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
+                     told ? reply.reason : strerror(-rc));
+        return rc;
+    }
+    rc = segment_attach(fds[0], &domu->segment);
+    close(fds[0]);
+    domu->doorbell_fd = fds[1];
+    if (rc == 0 && domu->segment.domid != reply.arg0)
+        rc = -EPROTO;
+    if (rc < 0)
+        snprintf(why, why_bytes,
+                 "the memory that the service sent makes no sense (%s): are service and client of "
+                 "the same version?",
+                 strerror(-rc));
+    return rc;
+}
+
+static void *lifeline(void *arg)
+{
+    struct domu *domu = arg;
+    struct pollfd fds[2] = {{.fd = domu->control_fd, .events = POLLRDHUP},
+                            {.fd = domu->stop_fd, .events = POLLIN}};
+    for (;;) {
+        if (poll(fds, 2, -1) < 0)
+            continue; /* EINTR; nothing else can happen to these arguments */
+        if (fds[1].revents != 0)
+            return NULL;
+        if (fds[0].revents != 0)
+            break;
+    }
+    store_full_u32(&domu->dead, 1);
+    for (uint32_t vcpu = 0; vcpu < DOMU_NR_VCPUS; vcpu++)
+        evtchn_raise_upcall(domu->segment.shared_info, vcpu);
+    return NULL;
+}
+
+/* The application's signals are not for our threads. */
+static int start_lifeline(struct domu *domu)
+{
+    sigset_t all, before;
+    domu->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (domu->stop_fd < 0)
+        return -errno;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&domu->lifeline, NULL, lifeline, domu);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    domu->lifeline_runs = rc == 0;
+    return -rc;
+}
+
+static void store_notify(void *ctx)
+{
+    struct domu *domu = ctx;
+    (void)evtchn_kick(domu->doorbell_fd);
+}
+
+static void ignore_port(void *ctx, evtchn_port_t port)
+{
+    (void)ctx;
+    (void)port; /* only the store's port is bound to this vCPU */
+}
+
+static int store_wait(void *ctx, int timeout_ms)
+{
+    struct domu *domu = ctx;
+    struct shared_info *si = domu->segment.shared_info;
+    int64_t timeout_ns = timeout_ms < 0 ? -1 : (int64_t)timeout_ms * 1000000;
+    if (domu->idle && load_full_u32(&domu->cancel) != 0)
+        return -EINTR;
+    int rc = domu_is_dead(domu) ? 0 : evtchn_wait(si, DOMU_VCPU_STORE, timeout_ns);
+    (void)evtchn_collect(si, DOMU_VCPU_STORE, ignore_port, NULL);
+    /* Whoever raises the upcall stores its flag first: what we cleared just now is seen here. */
+    if (domu_is_dead(domu))
+        return -ENOTCONN;
+    return domu->idle && load_full_u32(&domu->cancel) != 0 ? -EINTR : rc;
+}
+
+static const struct xs_client_ops store_ops = {.notify = store_notify, .wait = store_wait};
+
+int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
+                char *why, size_t why_bytes)
+{
+    *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    int rc = connect_socket(domu, rundir, why, why_bytes);
+    if (rc == 0)
+        rc = create_domain(domu, nr_pages, tdf, why, why_bytes);
+    if (rc < 0) {
+        domu_destroy(domu);
+        return rc;
+    }
+    rc = xs_client_create(domu->segment.store, &store_ops, domu, &domu->store);
+    if (rc == 0)
+        rc = start_lifeline(domu);
+    if (rc < 0) {
+        snprintf(why, why_bytes, "cannot start as a domain: %s", strerror(-rc));
+        domu_destroy(domu);
+    }
+    return rc;
+}
+
+static void stop_lifeline(struct domu *domu)
+{
+    if (domu->lifeline_runs) {
+        (void)evtchn_kick(domu->stop_fd);
+        pthread_join(domu->lifeline, NULL);
+    }
+    domu->lifeline_runs = false;
+    if (domu->stop_fd >= 0)
+        close(domu->stop_fd);
+    domu->stop_fd = -1;
+}
+
+void domu_destroy(struct domu *domu)
+{
+    stop_lifeline(domu);
+    xs_client_destroy(domu->store);
+    segment_detach(&domu->segment);
+    if (domu->control_fd >= 0)
+        close(domu->control_fd);
+    if (domu->doorbell_fd >= 0)
+        close(domu->doorbell_fd);
+    *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+}
+
+int domu_alloc_port(struct domu *domu, uint32_t vcpu)
+{
+    struct control_request request = {.op = CONTROL_EVTCHN_ALLOC_UNBOUND, .arg0 = vcpu};
+    struct control_reply reply;
+    int rc = call(domu, &request, &reply, NULL, 0);
+    if (rc < 0)
+        return rc;
+    return reply.arg0 > 0 && reply.arg0 < EVTCHN_2L_NR_CHANNELS ? (int)reply.arg0 : -EPROTO;
+}
+
+void domu_interrupt(struct domu *domu)
+{
+    store_full_u32(&domu->cancel, 1);
+    evtchn_raise_upcall(domu->segment.shared_info, DOMU_VCPU_STORE);
+}
+
+int domu_next_event(struct domu *domu, char *path, size_t path_size, char *token, size_t token_size)
+{
+    int rc;
+    domu->idle = true;
+    do
+        rc = xs_client_next_event(domu->store, IDLE_TIMEOUT_MS, path, path_size, token, token_size);
+    while (rc == -ETIMEDOUT);
+    domu->idle = false;
+    return rc == -EINTR ? -ECANCELED : rc;
+}
+
+bool domu_is_dead(const struct domu *domu)
+{
+    return load_full_u32(&domu->dead) != 0;
+}
+
+int domu_move(struct domu *fresh, struct domu *old)
+{
+    size_t bytes = (size_t)old->segment.nr_pages << XEN_PAGE_SHIFT;
+    /* A lifeline thread knows its domu by address: it is made again. */
+    stop_lifeline(fresh);
+    stop_lifeline(old);
+    xs_client_destroy(old->store);
+    old->store = NULL;
+    if (dup3(fresh->doorbell_fd, old->doorbell_fd, O_CLOEXEC) < 0)
+        return -errno;
+    if (mremap(fresh->segment.base, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+               old->segment.base) == MAP_FAILED)
+        return -errno;
+    close(fresh->doorbell_fd);
+    close(old->control_fd);
+    old->control_fd = fresh->control_fd;
+    old->segment.domid = fresh->segment.domid;
+    old->store = fresh->store;
+    xs_client_move(old->store, old->segment.store, old);
+    /* Nothing is left in fresh: what fails from here on must not be given back twice. */
+    *fresh = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    store_full_u32(&old->dead, 0);
+    return start_lifeline(old);
+}

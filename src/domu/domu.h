@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * domu: this process as a domain: its memory, its doorbell, its line to Dom0, its store.
+ *
+ * vCPU 0 takes the store's events, vCPU 1 those of the disk's ring: each is a futex that a thread
+ * of ours sleeps on. The control socket is silent after the start; a thread (the "lifeline") waits
+ * for its end, which is how Dom0's death becomes known, and then raises the upcall of every vCPU.
+ */
+#ifndef SPLITDOM_DOMU_DOMU_H
+#define SPLITDOM_DOMU_DOMU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rundir.h"
+#include "ring/segment.h"
+#include "splitdom/tdf.h"
+#include "xenstore/xs_client.h"
+
+enum { DOMU_VCPU_STORE = 0, DOMU_VCPU_RING = 1, DOMU_NR_VCPUS = 2 };
+
+struct domu {
+    int control_fd;
+    int doorbell_fd;
+    int stop_fd; /* eventfd that ends the lifeline thread */
+    struct segment segment;
+    struct xs_client *store;
+    uint32_t dead;   /* atomic: Dom0 is gone */
+    uint32_t cancel; /* atomic: domu_next_event gives up */
+    pthread_t lifeline;
+    bool lifeline_runs;
+    bool idle; /* the link thread waits for events, nothing else: it may be interrupted */
+};
+
+/*
+ * Creates a domain of nr_pages, its clock running by tdf (0/0: 1), at the service of rundir.
+ * Errors: those of blkfront_connect, with one line for people in why.
+ */
+int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
+                char *why, size_t why_bytes);
+/* Ends the domain. Accepts half-built ones and those that a failed domu_create left. No thread may
+ * sleep in it any more. */
+void domu_destroy(struct domu *domu);
+
+/* EVTCHNOP_alloc_unbound for Dom0 as the peer. Returns the port or -errno. Not from two threads. */
+int domu_alloc_port(struct domu *domu, uint32_t vcpu);
+
+/* Waits for a watch event, for as long as it takes. Errors: -ECANCELED after domu_interrupt (for
+ * good); otherwise as xs_client_next_event. */
+int domu_next_event(struct domu *domu, char *path, size_t path_size, char *token,
+                    size_t token_size);
+/* Makes domu_next_event give up; any thread. */
+void domu_interrupt(struct domu *domu);
+
+/*
+ * Lets *fresh take the place of *old, a dead domain of the same size: its memory moves to the old
+ * one's address, its doorbell gets the old one's number; *old becomes *fresh, and *fresh is zeroed.
+ * Nobody sleeps in *old. Errors: -errno, then both are as they were or *fresh must be destroyed.
+ */
+int domu_move(struct domu *fresh, struct domu *old);
+
+bool domu_is_dead(const struct domu *domu);
+/* Does this error of domu_create, or of a wait on the store, say that Dom0 ended meanwhile? */
+bool domu_error_is_death(int error);
+
+#endif

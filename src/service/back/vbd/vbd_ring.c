@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/back/vbd/vbd_ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "ring/evtchn.h"
+#include "ring/fault_guard.h"
+#include "service/back/vbd/validate.h"
+
+enum {
+    FLUSH_EVERY = 8,
+    STAMP_AHEAD_NS =
+        10000, /* real: what two CPUs' unordered looks at a clock can differ by, amply */
+};
+
+/*
+ * Ring pages need not lie side by side in the domain's memory. When they don't, the pages are
+ * mapped a second time, in order: mremap with an old size of 0 duplicates a shared mapping.
+ */
+static int alias_pages(struct vbd_ring *vr, void *const *page, uint32_t count)
+{
+    size_t bytes = (size_t)count << XEN_PAGE_SHIFT;
+    uint8_t *view = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (view == MAP_FAILED)
+        return -errno;
+    vr->alias = view;
+    for (uint32_t i = 0; i < count; i++) {
+        void *at = view + ((size_t)i << XEN_PAGE_SHIFT);
+        if (mremap(page[i], 0, XEN_PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
+            return -errno;
+    }
+    vr->alias_fault_slot = fault_guard_add(view, bytes, vr->config.fault_slot);
+    return vr->alias_fault_slot < 0 ? vr->alias_fault_slot : 0;
+}
+
+static int map_ring(struct vbd_ring *vr)
+{
+    uint32_t count = 1u << vr->config.page_order;
+    void *page[1 << SRING_PAGE_ORDER_MAX];
+    bool contiguous = true;
+    for (uint32_t i = 0; i < count; i++) {
+        int rc = grant_map_get(&vr->grants, vr->config.ring_ref[i], true, false, &page[i]);
+        if (rc < 0)
+            return rc;
+        contiguous = contiguous && page[i] == (uint8_t *)page[0] + ((size_t)i << XEN_PAGE_SHIFT);
+    }
+    if (!contiguous) {
+        int rc = alias_pages(vr, page, count);
+        if (rc < 0)
+            return rc;
+    }
+    struct blkif_sring *sring = contiguous ? page[0] : vr->alias;
+    /* A fresh front end starts at 0; one that re-attaches to a live ring starts where it stands. */
+    back_ring_init(&vr->ring, sring, sring_entries(vr->config.page_order),
+                   load_acquire_u32(&sring->rsp_prod));
+    return 0;
+}
+
+int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
+{
+    *out = NULL;
+    if (config->page_order > SRING_PAGE_ORDER_MAX)
+        return -EINVAL;
+    struct vbd_ring *vr = calloc(1, sizeof(*vr));
+    if (vr == NULL)
+        return -ENOMEM;
+    vr->config = *config;
+    vr->alias_fault_slot = -1;
+    disk_client_init(&vr->client);
+    int rc = grant_map_init(&vr->grants, config->segment, DOM0_DOMID);
+    if (rc == 0)
+        rc = map_ring(vr);
+    if (rc == 0) {
+        vr->pool = calloc(vr->ring.nr_ents, sizeof(*vr->pool));
+        rc = vr->pool == NULL ? -ENOMEM : 0;
+    }
+    if (rc < 0) {
+        vbd_ring_destroy(vr);
+        return rc;
+    }
+    for (uint32_t i = 0; i < vr->ring.nr_ents; i++) {
+        vr->pool[i].ring = vr;
+        vr->pool[i].next = vr->free;
+        vr->free = &vr->pool[i];
+    }
+    *out = vr;
+    return 0;
+}
+
+void vbd_ring_destroy(struct vbd_ring *vr)
+{
+    if (vr == NULL)
+        return;
+    for (uint32_t i = 0; vr->pool != NULL && i < vr->ring.nr_ents; i++) {
+        if (vr->pool[i].state != PENDING_FREE)
+            disk_queue_cancel(vr->config.disk_queue, &vr->client, &vr->pool[i]);
+    }
+    disk_client_detach(vr->config.disk_queue, &vr->client);
+    fault_guard_drop(vr->alias_fault_slot);
+    if (vr->alias != NULL)
+        munmap(vr->alias, (size_t)XEN_PAGE_SIZE << vr->config.page_order);
+    grant_map_fini(&vr->grants);
+    free(vr->pool);
+    free(vr);
+}
+
+/* Responses share slots with requests, so filling one here is always possible: it takes the place
+ * of a request that was consumed. */
+static void respond(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status,
+                    uint64_t stamp_ns)
+{
+    if (status == BLKIF_RSP_EOPNOTSUPP)
+        vr->stats.unsupported++;
+    else if (status != BLKIF_RSP_OKAY)
+        vr->stats.errors++;
+    back_ring_put_response(&vr->ring, id, operation, status);
+    if (vr->config.virtual_completion)
+        back_ring_put_stamp(&vr->ring, stamp_ns);
+    vr->unpushed = true;
+}
+
+static void unmap_segments(struct vbd_ring *vr, const struct pending *p, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        grant_map_put(&vr->grants, p->segment[i].gref);
+}
+
+static int map_segments(struct vbd_ring *vr, const struct blkif_request *req, struct pending *p)
+{
+    for (uint32_t i = 0; i < req->nr_segments; i++) {
+        void *page;
+        const struct blkif_request_segment *seg = &req->seg[i];
+        int rc = grant_map_get(&vr->grants, seg->gref, true, vr->config.persistent_grants, &page);
+        if (rc < 0) {
+            unmap_segments(vr, p, i);
+            return rc;
+        }
+        p->segment[i] = (struct pending_segment){
+            .to = (uint8_t *)page + (size_t)seg->first_sect * BLKIF_SECTOR_SIZE,
+            .gref = seg->gref,
+            .sector_count = (uint32_t)(seg->last_sect - seg->first_sect) + 1};
+    }
+    return 0;
+}
+
+/* Notes when a request was asked for. The domain may say anything: a time to come counts as now,
+ * beyond what two looks at one clock can differ by; one long past makes its own disk look wrong. */
+static void stamp_request(struct vbd_ring *vr, struct pending *p)
+{
+    p->stamp_ns = p->asked_ns = p->due_ns = 0;
+    if (!vr->config.virtual_completion)
+        return;
+    uint64_t now_ns = tdf_clock_now_ns(vr->config.clock);
+    p->stamp_ns = p->nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX ? vr->stamp_ns : now_ns;
+    if (p->stamp_ns > now_ns + tdf_virtual_ns(*vr->config.tdf, STAMP_AHEAD_NS))
+        p->stamp_ns = now_ns;
+    p->asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
+}
+
+/* When the domain is to see p as complete: what the model took, on the domain's clock, after the
+ * domain asked. 0: when it gets to see it. */
+static uint64_t completion_stamp(const struct vbd_ring *vr, const struct pending *p)
+{
+    if (!vr->config.virtual_completion || p->due_ns == 0)
+        return 0;
+    uint64_t took_ns = p->due_ns > p->asked_ns ? p->due_ns - p->asked_ns : 0;
+    return p->stamp_ns + tdf_virtual_ns(*vr->config.tdf, tdf_real_ns(vr->client.scale, took_ns));
+}
+
+static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
+{
+    uint32_t sector_count;
+    int16_t status =
+        validate_request(req, vr->config.image->size_bytes / BLKIF_SECTOR_SIZE, &sector_count);
+    struct pending *p = vr->free;
+    if (status == BLKIF_RSP_OKAY && map_segments(vr, req, p) < 0)
+        status = BLKIF_RSP_ERROR;
+    if (status != BLKIF_RSP_OKAY) {
+        respond(vr, req->id, req->operation, status, 0);
+        return;
+    }
+    vr->free = p->next;
+    p->operation = req->operation;
+    p->nr_segments = req->nr_segments;
+    p->sector_count = sector_count;
+    p->id = req->id;
+    p->sector = req->sector_number;
+    stamp_request(vr, p);
+    disk_queue_read(vr->config.disk_queue, &vr->client, p, vr->now_ns);
+}
+
+void vbd_ring_done(struct pending *p, int status)
+{
+    struct vbd_ring *vr = p->ring;
+    unmap_segments(vr, p, p->nr_segments);
+    if (status == 0) {
+        vr->stats.reads_done++;
+        vr->stats.sectors += p->sector_count;
+    }
+    respond(vr, p->id, p->operation, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR,
+            completion_stamp(vr, p));
+    bool from_disk = p->state != PENDING_FREE;
+    p->state = PENDING_FREE;
+    p->next = vr->free;
+    vr->free = p;
+    if (from_disk) /* hits are flushed by the vbd_ring_consume that is running now */
+        vr->config.answered(vr->config.ctx, vr);
+}
+
+/* Takes up to FLUSH_EVERY requests, and then starts them: what each one needs of the cache is on
+ * its way while the others are taken. */
+static void consume_some(struct vbd_ring *vr, int count)
+{
+    struct blkif_request req[FLUSH_EVERY];
+    uint64_t stamp_ns[FLUSH_EVERY] = {0};
+    for (int i = 0; i < count; i++) {
+        back_ring_take_request(&vr->ring, &req[i]);
+        if (vr->config.virtual_completion)
+            stamp_ns[i] = back_ring_take_stamp(&vr->ring);
+        disk_queue_expect(vr->config.disk_queue, req[i].sector_number);
+    }
+    for (int i = 0; i < count; i++) {
+        vr->stamp_ns = stamp_ns[i];
+        start_request(vr, &req[i]);
+    }
+    vbd_ring_flush(vr);
+}
+
+int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
+{
+    vbd_ring_flush(vr); /* what has come from the disk: the front end is woken before we look */
+    if (vr->halted)
+        return 0;
+    int waiting = back_ring_look(&vr->ring);
+    if (waiting < 0) {
+        vr->halted = true;
+        return waiting;
+    }
+    int count = waiting < VBD_RING_CONSUME_BATCH ? waiting : VBD_RING_CONSUME_BATCH;
+    vr->now_ns = now_ns;
+    for (int taken = 0; taken < count; taken += FLUSH_EVERY)
+        consume_some(vr, count - taken < FLUSH_EVERY ? count - taken : FLUSH_EVERY);
+    vr->stats.requests += (uint64_t)count;
+    return count;
+}
+
+void vbd_ring_flush(struct vbd_ring *vr)
+{
+    if (!vr->unpushed)
+        return;
+    vr->unpushed = false;
+    if (!back_ring_push(&vr->ring))
+        return;
+    vr->stats.notifies++;
+    struct shared_info *si = vr->config.segment->shared_info;
+    if (evtchn_set_pending(si, vr->config.port, vr->config.vcpu)) {
+        vr->stats.wakes++;
+        (void)evtchn_wake(si, vr->config.vcpu); /* -EFAULT: its memory is gone, it is dying */
+    }
+}
+
+bool vbd_ring_arm(struct vbd_ring *vr)
+{
+    /* Dispatch may have answered from the cache since the last look, and nobody looks again soon.
+     */
+    vbd_ring_flush(vr);
+    return back_ring_final_check(&vr->ring) && !vr->halted;
+}

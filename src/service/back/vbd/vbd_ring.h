@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vbd_ring: the data path of one connected virtual block device: a domain's ring, seen from Dom0.
+ *
+ * Life: vbd_ring_create maps ring pages that the front end granted; vbd_ring_consume takes requests
+ * and hands valid ones to the disk queue; responses leave through vbd_ring_done (any order);
+ * vbd_ring_destroy takes back whatever is still waiting. (Linux: xen-blkback/blkback.c.)
+ *
+ * A ring that breaks the protocol is halted: nothing more is taken from it until it is destroyed.
+ */
+#ifndef SPLITDOM_SERVICE_BACK_VBD_VBD_RING_H
+#define SPLITDOM_SERVICE_BACK_VBD_VBD_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ring/back_ring.h"
+#include "ring/grant_map.h"
+#include "service/block/disk_queue.h"
+
+enum { VBD_RING_CONSUME_BATCH = 64 };
+
+struct vbd_ring_config {
+    const struct segment *segment; /* the domain's memory; outlives the ring */
+    int fault_slot;                /* of the segment, see fault_guard.h */
+    struct disk_queue *disk_queue;
+    const struct image *image;
+    uint32_t page_order; /* 0..SRING_PAGE_ORDER_MAX */
+    grant_ref_t ring_ref[1 << SRING_PAGE_ORDER_MAX];
+    evtchn_port_t port; /* the domain's port to notify, and the vCPU that it is bound to */
+    uint32_t vcpu;
+    bool persistent_grants;
+    bool virtual_completion; /* see splitdom/xen/blkif.h; then the next two are used */
+    struct tdf_clock *clock; /* the domain's */
+    const struct tdf *tdf;   /* its rate, also while it is paused */
+    /* A response came from the disk: vbd_ring_consume must run soon, it shows responses to the
+     * front end (several at once: a wake-up is dear) and takes what that one asks for next. May
+     * call vbd_ring_flush. */
+    void (*answered)(void *ctx, struct vbd_ring *ring);
+    void *ctx;
+};
+
+struct vbd_ring_stats {
+    uint64_t requests;   /* taken off the ring */
+    uint64_t reads_done; /* answered OKAY */
+    uint64_t sectors;
+    uint64_t errors;      /* answered ERROR: malformed, refused, or the disk failed */
+    uint64_t unsupported; /* answered EOPNOTSUPP */
+    uint64_t notifies;    /* events sent to the domain */
+    uint64_t wakes;       /* of these: the vCPU may have slept */
+};
+
+static inline void vbd_ring_stats_add(struct vbd_ring_stats *to, const struct vbd_ring_stats *from)
+{
+    to->requests += from->requests;
+    to->reads_done += from->reads_done;
+    to->sectors += from->sectors;
+    to->errors += from->errors;
+    to->unsupported += from->unsupported;
+    to->notifies += from->notifies;
+    to->wakes += from->wakes;
+}
+
+struct vbd_ring {
+    struct back_ring ring;
+    struct vbd_ring_config config;
+    struct disk_client client;
+    struct grant_map grants;
+    struct vbd_ring_stats stats;
+    void *alias; /* contiguous view of scattered ring pages, or NULL */
+    int alias_fault_slot;
+    struct pending *pool;
+    struct pending *free;
+    bool halted;   /* broke the protocol: nothing is taken from it any more */
+    bool unpushed; /* responses filled that the front end can't see yet */
+    uint64_t now_ns;
+    uint64_t stamp_ns; /* of the request that is being started */
+};
+
+/*
+ * Maps the ring and makes it ready. Errors: those of grant_map_get; -EINVAL order; -ENOMEM.
+ * On failure nothing stays mapped.
+ */
+int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out);
+/* Requests in flight are forgotten (their reads end in Dom0's own buffers). NULL allowed. */
+void vbd_ring_destroy(struct vbd_ring *vr);
+
+/* Shows the front end what is answered, then takes up to VBD_RING_CONSUME_BATCH requests. Returns
+ * how many, or -EPROTO: halted just now. */
+int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns);
+/* The pending_done_fn of the disk queue. */
+void vbd_ring_done(struct pending *p, int status);
+/* Shows filled responses to the front end and notifies it when it asked for that. */
+void vbd_ring_flush(struct vbd_ring *vr);
+/* Shows what is filled, then asks for the doorbell; true: there is work already, go on. */
+bool vbd_ring_arm(struct vbd_ring *vr);
+
+static inline uint32_t vbd_ring_in_flight(const struct vbd_ring *vr)
+{
+    return back_ring_in_flight(&vr->ring);
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache: sectors of the image that Dom0 keeps in memory. Bounded, private to Dom0, read-only data.
+ *
+ * A table of `capacity` slots of 512 bytes, found by sector through a hash table that is sized at
+ * creation: no allocation afterwards. Which slot is given up when the cache is full is the policy's
+ * business (struct cache_policy): LRU is the default.
+ *
+ * Single-threaded: Dom0's loop owns it.
+ */
+#ifndef SPLITDOM_SERVICE_BLOCK_CACHE_CACHE_H
+#define SPLITDOM_SERVICE_BLOCK_CACHE_CACHE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cache;
+
+/*
+ * A policy sees slot numbers 0..capacity-1 and sectors, never data. Its state belongs to one cache.
+ * While the cache fills, insert comes alone, with slots that were never used; once it is full, each
+ * insert follows a victim call for the same sector and reuses the slot that it named.
+ */
+struct cache_policy {
+    const char *name;
+    /* Required. State for capacity >= 1 slots, all empty. NULL when out of memory. */
+    void *(*create)(uint32_t capacity);
+    /* Required. */
+    void (*destroy)(void *state);
+    /* Required. The slot was found by a look-up. */
+    void (*hit)(void *state, uint32_t slot);
+    /* Required. A new sector now lives in slot, which was never used or came from victim. */
+    void (*insert)(void *state, uint32_t slot, uint64_t sector);
+    /* Required. All slots are in use: name the one to give up; the policy forgets it. */
+    uint32_t (*victim)(void *state, uint64_t incoming_sector);
+    /* Optional. All slots are in use: the one that victim would name now, or what is likely to be;
+     * nothing changes. */
+    uint32_t (*next_victim)(const void *state);
+    /* Required. Back to the state after create: all slots empty, no history. */
+    void (*reset)(void *state);
+};
+
+/* Looks a policy up by name ("lru", ...). NULL when unknown; cache_policy_names() lists them. */
+const struct cache_policy *cache_policy_find(const char *name);
+const char *cache_policy_names(void); /* "lru clock ..." */
+
+/*
+ * data_bytes: bound for the sectors' data, rounded down to whole sectors; 0 gives a cache that
+ * holds nothing and always misses. Errors: -ENOMEM.
+ */
+int cache_create(size_t data_bytes, const struct cache_policy *policy, struct cache **out);
+void cache_destroy(struct cache *cache); /* NULL allowed */
+
+/* The 512 bytes of a cached sector, valid until the next cache_insert or cache_clear; else NULL.
+ * Counts as a use. */
+const void *cache_lookup(struct cache *cache, uint64_t sector);
+/* As cache_lookup, but asks only: the policy does not hear of it. */
+const void *cache_peek(const struct cache *cache, uint64_t sector);
+/* Copies 512 bytes in. Inserting a sector that is there already refreshes its data and is no use:
+ * the policy does not hear of it. */
+void cache_insert(struct cache *cache, uint64_t sector, const void *data);
+/*
+ * Hints that cost next to nothing: a cache of ten thousand sectors is larger than what the
+ * processor keeps near while the kernel works in between, so its lines come from far, and better
+ * before they are needed. The first is for a look-up or an insertion of that sector (any number
+ * will do), the second for what the next insertion into a full cache gives up.
+ */
+void cache_prefetch(const struct cache *cache, uint64_t sector);
+void cache_prefetch_victim(const struct cache *cache);
+/* Forgets everything (the image changed size). */
+void cache_clear(struct cache *cache);
+
+uint32_t cache_capacity(const struct cache *cache); /* sectors */
+uint32_t cache_used(const struct cache *cache);     /* sectors */
+
+#endif

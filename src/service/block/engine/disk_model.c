@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/engine/disk_model.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "service/block/engine/disk_due_queue.h"
+#include "service/block/engine/disk_model_config.h"
+#include "service/block/engine/disk_model_law.h"
+#include "service/block/engine/disk_pattern.h"
+#include "service/block/engine/disk_span.h"
+#include "service/block/image.h"
+
+struct disk_model {
+    struct disk base;
+    const struct image *image;
+    enum disk_model_data data;
+    struct disk_model_clock clock;
+    struct disk_model_law *law;
+    struct disk_due_queue due;
+    uint64_t arrived_ns;   /* the last one */
+    struct disk_io *stuck; /* for destroy only */
+    bool is_expiring;      /* the timer is set when all of the round are done */
+
+    /* Real time only, else -1 and NULL. */
+    int timer_fd;
+    uint64_t armed_ns; /* what the timer is set to; UINT64_MAX: nothing */
+    struct poller *poller;
+    struct poller_watch *watch;
+};
+
+static struct disk_model *model_of(struct disk *disk)
+{
+    return (struct disk_model *)disk;
+}
+
+static uint64_t monotonic_ns(void *ctx)
+{
+    struct timespec now;
+
+    (void)ctx;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t disk_model_next_due_ns(const struct disk *disk)
+{
+    const struct disk_io *first = disk_due_queue_first(&((const struct disk_model *)disk)->due);
+
+    return first ? first->due_ns : UINT64_MAX;
+}
+
+/*
+ * Sets the timer to the first completion. Setting it makes a new edge when that time comes, also if
+ * it is past; the expiry count need not be read for that.
+ */
+static void arm_timer(struct disk_model *dm)
+{
+    uint64_t next_ns = disk_model_next_due_ns(&dm->base);
+    struct itimerspec when = {0};
+    int rc;
+
+    if (dm->timer_fd < 0 || next_ns == dm->armed_ns)
+        return;
+    dm->armed_ns = next_ns;
+    if (next_ns != UINT64_MAX) {
+        if (next_ns == 0)
+            next_ns = 1; /* 0 would switch the timer off */
+        when.it_value.tv_sec = (time_t)(next_ns / 1000000000u);
+        when.it_value.tv_nsec = (long)(next_ns % 1000000000u);
+    }
+    rc = timerfd_settime(dm->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+    assert(rc == 0);
+    (void)rc;
+}
+
+static int64_t read_image(const struct disk_model *dm, const struct disk_io *io)
+{
+    ssize_t got;
+
+    do
+        got = pread(dm->image->fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+/* Puts the first length_bytes of the read into the buffer, as the data= parameter says. */
+static int32_t deliver(const struct disk_model *dm, struct disk_io *io)
+{
+    int64_t got = io->length_bytes;
+
+    if (dm->data == DISK_MODEL_IMAGE)
+        got = read_image(dm, io);
+    else
+        disk_pattern_fill(io->buffer, io->offset_bytes, io->length_bytes);
+    return disk_span_status(io, got);
+}
+
+/* A short read leaves the rest of the buffer to chance: here to a value that nobody takes for data.
+ */
+static int32_t deliver_half(const struct disk_model *dm, struct disk_io *io)
+{
+    uint32_t half_bytes = io->length_bytes / 2;
+
+    (void)deliver(dm, io);
+    memset((char *)io->buffer + half_bytes, 0xdb, io->length_bytes - half_bytes);
+    return -EIO;
+}
+
+/* Until a read is over its status holds its fate. */
+static void finish(const struct disk_model *dm, struct disk_io *io)
+{
+    switch ((enum disk_model_fate)io->status) {
+    case DISK_MODEL_SERVED:
+        io->status = deliver(dm, io);
+        break;
+    case DISK_MODEL_SHORT:
+        io->status = deliver_half(dm, io);
+        break;
+    case DISK_MODEL_ERROR:
+    case DISK_MODEL_STUCK: /* not in the due queue */
+        io->status = -EIO;
+        break;
+    }
+    io->done(io);
+}
+
+/*
+ * First takes out what is due, then finishes it: what done submits is never part of this round, so
+ * that a model without service time can't keep the loop here for ever.
+ */
+uint32_t disk_model_expire(struct disk *disk)
+{
+    struct disk_model *dm = model_of(disk);
+    uint64_t now_ns = dm->clock.now_ns(dm->clock.ctx);
+    struct disk_io *due = NULL, **last = &due;
+    uint32_t finished = 0;
+
+    while (disk_model_next_due_ns(disk) <= now_ns && dm->due.count > 0) {
+        struct disk_io *io = disk_due_queue_pop(&dm->due);
+
+        io->next = NULL;
+        *last = io;
+        last = &io->next;
+    }
+    dm->is_expiring = true;
+    while (due) {
+        struct disk_io *io = due;
+
+        due = io->next;
+        finish(dm, io);
+        finished++;
+    }
+    dm->is_expiring = false;
+    arm_timer(dm);
+    return finished;
+}
+
+static void on_timer(void *ctx, uint32_t revents)
+{
+    struct disk_model *dm = ctx;
+
+    (void)revents;
+    dm->armed_ns = UINT64_MAX;
+    disk_model_expire(&dm->base);
+}
+
+static void model_submit(struct disk *disk, struct disk_io *io)
+{
+    struct disk_model *dm = model_of(disk);
+    uint64_t now_ns = dm->clock.now_ns(dm->clock.ctx);
+    struct disk_model_outcome outcome;
+    bool is_pushed;
+
+    if (io->arrival_ns != 0)
+        now_ns = io->arrival_ns;
+    if (now_ns > dm->arrived_ns)
+        dm->arrived_ns = now_ns;
+    outcome = disk_model_law_arrive(dm->law, dm->arrived_ns, io->length_bytes);
+
+    io->expected_bytes = disk_span_expected_bytes(dm->image, io);
+    io->due_ns = outcome.due_ns;
+    io->status = (int32_t)outcome.fate;
+    if (outcome.fate == DISK_MODEL_STUCK) {
+        io->next = dm->stuck;
+        dm->stuck = io;
+        return;
+    }
+    is_pushed = disk_due_queue_push(&dm->due, io);
+    assert(is_pushed); /* the caller keeps to disk_config.depth */
+    (void)is_pushed;
+    if (!dm->is_expiring)
+        arm_timer(dm);
+}
+
+static void cancel(struct disk_io *io)
+{
+    io->status = -ECANCELED;
+    io->done(io);
+}
+
+static void model_destroy(struct disk *disk)
+{
+    struct disk_model *dm = model_of(disk);
+    struct disk_io *io;
+
+    if (!dm)
+        return;
+    if (dm->watch)
+        poller_remove(dm->poller, dm->watch);
+    if (dm->timer_fd >= 0)
+        close(dm->timer_fd);
+    while ((io = disk_due_queue_pop(&dm->due)))
+        cancel(io);
+    while ((io = dm->stuck)) {
+        dm->stuck = io->next;
+        cancel(io);
+    }
+    disk_due_queue_close(&dm->due);
+    disk_model_law_destroy(dm->law);
+    free(dm);
+}
+
+int disk_model_create(const struct disk_config *config, const struct disk_model_clock *clock,
+                      struct disk **out, char *why, size_t why_bytes)
+{
+    struct disk_model_config model;
+    struct disk_model *dm;
+    int err = disk_model_config_parse(config->model, &model, why, why_bytes);
+
+    *out = NULL;
+    if (err)
+        return err;
+    dm = calloc(1, sizeof(*dm));
+    if (!dm) {
+        snprintf(why, why_bytes, "model disk: %s", strerror(ENOMEM));
+        return -ENOMEM;
+    }
+    dm->base.ops = &disk_model_ops;
+    dm->image = config->image;
+    dm->data = model.data;
+    dm->clock = *clock;
+    dm->timer_fd = -1;
+    dm->armed_ns = UINT64_MAX;
+    err = disk_due_queue_open(&dm->due, config->depth);
+    if (err)
+        goto fail;
+    err = disk_model_law_create(&model, &dm->law);
+    if (err)
+        goto fail;
+    *out = &dm->base;
+    return 0;
+
+fail:
+    snprintf(why, why_bytes, "model disk: %s", strerror(-err));
+    model_destroy(&dm->base);
+    return err;
+}
+
+static int model_create(const struct disk_config *config, struct disk **out, char *why,
+                        size_t why_bytes)
+{
+    const struct disk_model_clock real = {.now_ns = monotonic_ns};
+    struct disk_model *dm;
+    int err = disk_model_create(config, config->clock != NULL ? config->clock : &real, out, why,
+                                why_bytes);
+
+    if (err || config->clock != NULL)
+        return err;
+    dm = model_of(*out);
+    dm->poller = config->poller;
+    dm->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    err = dm->timer_fd < 0 ? -errno
+                           : poller_add(dm->poller, dm->timer_fd, POLLIN, on_timer, dm, &dm->watch);
+    if (!err)
+        return 0;
+    snprintf(why, why_bytes, "model disk: can't make its timer: %s", strerror(-err));
+    model_destroy(*out);
+    *out = NULL;
+    return err;
+}
+
+const struct disk_ops disk_model_ops = {
+    .name = "model",
+    .create = model_create,
+    .submit = model_submit,
+    .destroy = model_destroy,
+};

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/engine/disk_model_config.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORD_BYTES  64
+#define TIME_MAX_NS 1e12
+
+/* A number without sign, blanks, hexadecimal, inf or nan; *end is set behind it. */
+static bool scan_number(const char *text, double *out, const char **end)
+{
+    size_t length = strspn(text, "0123456789.eE");
+    char *stop;
+
+    /* 1e-3 and 1e+3 */
+    if (length > 0 && (text[length - 1] == 'e' || text[length - 1] == 'E') &&
+        (text[length] == '-' || text[length] == '+'))
+        length += 1 + strspn(text + length + 1, "0123456789");
+    if (length == 0 || strchr("eE", text[0]))
+        return false;
+    *out = strtod(text, &stop);
+    *end = stop;
+    return stop == text + length && isfinite(*out);
+}
+
+static bool parse_range(const char *text, double low, double high, double *out)
+{
+    const char *end;
+
+    return scan_number(text, out, &end) && *end == '\0' && *out >= low && *out <= high;
+}
+
+static bool parse_probability(const char *text, double *out)
+{
+    return parse_range(text, 0, 1, out);
+}
+
+static bool parse_time(const char *text, double *out_ns)
+{
+    static const struct {
+        const char *name;
+        double ns;
+    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+    const char *end;
+
+    if (!scan_number(text, out_ns, &end))
+        return false;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (strcmp(end, units[i].name) == 0) {
+            *out_ns *= units[i].ns;
+            return *out_ns <= TIME_MAX_NS;
+        }
+    }
+    return *out_ns == 0 && *end == '\0';
+}
+
+static bool parse_integer(const char *text, uint64_t low, uint64_t high, uint64_t *out)
+{
+    unsigned long long value;
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    value = strtoull(text, &end, 10);
+    *out = value;
+    return errno == 0 && *end == '\0' && value >= low && value <= high;
+}
+
+/* Index of text in names (NULL at the end), or -1. */
+static int find_name(const char *text, const char *const *names)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(text, names[i]) == 0)
+            return i;
+    return -1;
+}
+
+static bool set_mean(struct disk_model_config *config, const char *value)
+{
+    return parse_time(value, &config->mean_ns);
+}
+
+static bool set_cv(struct disk_model_config *config, const char *value)
+{
+    return parse_range(value, 0, 100, &config->cv);
+}
+
+static bool set_law(struct disk_model_config *config, const char *value)
+{
+    static const char *const names[] = {
+        [DISK_MODEL_LOGNORMAL] = "lognormal",
+        [DISK_MODEL_FIXED] = "fixed",
+        [DISK_MODEL_EXPONENTIAL] = "exponential",
+        NULL,
+    };
+    int found = find_name(value, names);
+
+    config->law = (enum disk_model_distribution)found;
+    return found >= 0;
+}
+
+static bool set_channels(struct disk_model_config *config, const char *value)
+{
+    uint64_t channels;
+
+    if (!parse_integer(value, 1, DISK_MODEL_CHANNELS_MAX, &channels))
+        return false;
+    config->channels = (uint32_t)channels;
+    return true;
+}
+
+static bool set_iops(struct disk_model_config *config, const char *value)
+{
+    return parse_integer(value, 1, 1000000000, &config->requests_per_second);
+}
+
+static bool set_mbps(struct disk_model_config *config, const char *value)
+{
+    double mbps;
+
+    if (!parse_range(value, 1e-3, 1e9, &mbps))
+        return false;
+    config->bytes_per_second = (uint64_t)(mbps * 1e6);
+    return true;
+}
+
+static bool set_error(struct disk_model_config *config, const char *value)
+{
+    return parse_probability(value, &config->error_probability);
+}
+
+static bool set_short(struct disk_model_config *config, const char *value)
+{
+    return parse_probability(value, &config->short_probability);
+}
+
+static bool set_stuck(struct disk_model_config *config, const char *value)
+{
+    return parse_probability(value, &config->stuck_probability);
+}
+
+static bool set_slow(struct disk_model_config *config, const char *value)
+{
+    char probability[WORD_BYTES];
+    const char *colon = strchr(value, ':');
+
+    if (!colon)
+        return false;
+    snprintf(probability, sizeof(probability), "%.*s", (int)(colon - value), value);
+    return parse_probability(probability, &config->slow_probability) &&
+           parse_time(colon + 1, &config->slow_ns);
+}
+
+static bool set_seed(struct disk_model_config *config, const char *value)
+{
+    return parse_integer(value, 0, UINT64_MAX, &config->seed);
+}
+
+static bool set_data(struct disk_model_config *config, const char *value)
+{
+    static const char *const names[] = {
+        [DISK_MODEL_PATTERN] = "pattern",
+        [DISK_MODEL_IMAGE] = "image",
+        NULL,
+    };
+    int found = find_name(value, names);
+
+    config->data = (enum disk_model_data)found;
+    return found >= 0;
+}
+
+static const struct key {
+    const char *name;
+    bool (*set)(struct disk_model_config *config, const char *value);
+    const char *wanted;
+} keys[] = {
+    {"mean", set_mean, "a time like 200us (ns, us, ms, s), at most 1000s"},
+    {"cv", set_cv, "a number from 0 to 100"},
+    {"law", set_law, "lognormal, fixed or exponential"},
+    {"channels", set_channels, "a whole number from 1 to 1024"},
+    {"iops", set_iops, "a whole number from 1 to 1000000000"},
+    {"mbps", set_mbps, "a number from 0.001 to 1000000000 (million bytes per second)"},
+    {"error", set_error, "a probability from 0 to 1"},
+    {"short", set_short, "a probability from 0 to 1"},
+    {"stuck", set_stuck, "a probability from 0 to 1"},
+    {"slow", set_slow, "a probability and a time, like 0.01:10ms"},
+    {"seed", set_seed, "a whole number below 2^64"},
+    {"data", set_data, "pattern or image"},
+};
+
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
+
+/* Returns the key's index or -EINVAL. */
+static int parse_word(char *word, struct disk_model_config *config, char *why, size_t why_bytes)
+{
+    char *value = strchr(word, '=');
+
+    if (value) {
+        *value++ = '\0';
+        for (size_t i = 0; i < KEY_COUNT; i++) {
+            if (strcmp(word, keys[i].name) != 0)
+                continue;
+            if (keys[i].set(config, value))
+                return (int)i;
+            snprintf(why, why_bytes, "disk model: %s=%s: want %s", word, value, keys[i].wanted);
+            return -EINVAL;
+        }
+    }
+    snprintf(why, why_bytes,
+             "disk model: \"%s\" is none of mean= cv= law= channels= iops= mbps= error= short= "
+             "stuck= slow= seed= data=",
+             word);
+    return -EINVAL;
+}
+
+static int check_whole(const struct disk_model_config *config, bool is_cv_set, char *why,
+                       size_t why_bytes)
+{
+    if (is_cv_set && config->law != DISK_MODEL_LOGNORMAL) {
+        snprintf(why, why_bytes, "disk model: cv= is for law=lognormal only");
+        return -EINVAL;
+    }
+    if (config->error_probability + config->short_probability + config->stuck_probability >
+        1 + 1e-9) {
+        snprintf(why, why_bytes, "disk model: error, short and stuck together exceed 1");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int disk_model_config_parse(const char *text, struct disk_model_config *out, char *why,
+                            size_t why_bytes)
+{
+    struct disk_model_config config = {.mean_ns = 200e3, .cv = 0.25, .channels = 1, .seed = 1};
+    bool is_set[KEY_COUNT] = {false};
+    bool is_cv_set = false;
+
+    while (text && *text) {
+        size_t length = strcspn(text, ",");
+        char word[WORD_BYTES];
+        int key;
+
+        if (length >= sizeof(word)) {
+            snprintf(why, why_bytes, "disk model: \"%.20s...\" is too long", text);
+            return -EINVAL;
+        }
+        memcpy(word, text, length);
+        word[length] = '\0';
+        key = parse_word(word, &config, why, why_bytes);
+        if (key < 0)
+            return key;
+        if (is_set[key]) {
+            snprintf(why, why_bytes, "disk model: %s= is there twice", keys[key].name);
+            return -EINVAL;
+        }
+        is_set[key] = true;
+        is_cv_set = is_cv_set || keys[key].set == set_cv;
+        text += length;
+        if (*text == ',' && *++text == '\0') {
+            snprintf(why, why_bytes, "disk model: nothing follows the last comma");
+            return -EINVAL;
+        }
+    }
+    if (check_whole(&config, is_cv_set, why, why_bytes) < 0)
+        return -EINVAL;
+    *out = config;
+    return 0;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/engine/disk_model_law.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define NS_PER_SECOND  UINT64_C(1000000000)
+#define SERVICE_MAX_NS 1e15 /* eleven days: where a very long tail is cut off */
+
+struct random_stream {
+    uint64_t s[4];
+};
+
+/*
+ * When the next request may begin under a cap: at_ns + remainder/rate. The remainder keeps the
+ * average rate exact although 10^9/rate is no whole number.
+ */
+struct pace {
+    uint64_t rate; /* per second; 0: no cap */
+    uint64_t at_ns;
+    uint64_t remainder;
+};
+
+struct disk_model_law {
+    struct disk_model_config config;
+    struct random_stream service_stream;
+    struct random_stream fault_stream;
+    struct pace requests;
+    struct pace bytes;
+    double sigma;       /* of the lognormal's logarithm */
+    uint64_t free_ns[]; /* per channel: when it is free */
+};
+
+static uint64_t splitmix64(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* Streams of one seed differ by where in splitmix64's sequence their state comes from. */
+static void random_seed(struct random_stream *random, uint64_t *seeder)
+{
+    for (int i = 0; i < 4; i++)
+        random->s[i] = splitmix64(seeder);
+}
+
+static uint64_t rotate_left(uint64_t x, int k)
+{
+    return (x << k) | (x >> (64 - k));
+}
+
+static uint64_t random_u64(struct random_stream *random)
+{
+    uint64_t *s = random->s;
+    uint64_t result = rotate_left(s[1] * 5, 7) * 9;
+    uint64_t t = s[1] << 17;
+
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate_left(s[3], 45);
+    return result;
+}
+
+/* Uniform in (0, 1], so that its logarithm exists. */
+static double random_unit(struct random_stream *random)
+{
+    return (double)((random_u64(random) >> 11) + 1) * 0x1p-53;
+}
+
+/* True with probability p: never at 0, always at 1. */
+static bool random_hits(double unit, double p)
+{
+    return unit <= p && p > 0;
+}
+
+static double draw_service_ns(struct disk_model_law *law)
+{
+    double u = random_unit(&law->service_stream);
+    double v = random_unit(&law->service_stream);
+    double normal;
+
+    switch (law->config.law) {
+    case DISK_MODEL_FIXED:
+        return law->config.mean_ns;
+    case DISK_MODEL_EXPONENTIAL:
+        return law->config.mean_ns * -log(u);
+    case DISK_MODEL_LOGNORMAL:
+        normal = sqrt(-2 * log(u)) * cos(2 * M_PI * v);
+        /* exp(mu + sigma z) with mu = ln(mean) - sigma^2/2, which makes the mean the mean */
+        return law->config.mean_ns * exp(law->sigma * normal - law->sigma * law->sigma / 2);
+    }
+    abort(); /* there is no other law */
+}
+
+static enum disk_model_fate draw_fate(struct disk_model_law *law)
+{
+    const struct disk_model_config *config = &law->config;
+    double unit = random_unit(&law->fault_stream);
+    double limit = config->error_probability;
+
+    if (random_hits(unit, limit))
+        return DISK_MODEL_ERROR;
+    limit += config->short_probability;
+    if (random_hits(unit, limit))
+        return DISK_MODEL_SHORT;
+    limit += config->stuck_probability;
+    if (random_hits(unit, limit))
+        return DISK_MODEL_STUCK;
+    return DISK_MODEL_SERVED;
+}
+
+static void pace_advance(struct pace *pace, uint64_t begin_ns, uint32_t units)
+{
+    uint64_t parts;
+
+    if (pace->rate == 0)
+        return;
+    if (begin_ns > pace->at_ns)
+        pace->remainder = 0; /* it was idle: the cap saves nothing up */
+    pace->at_ns = begin_ns + units / pace->rate * NS_PER_SECOND;
+    /* What is left of the units is below 2^32 and the remainder below 10^15: no overflow. */
+    parts = units % pace->rate * NS_PER_SECOND + pace->remainder;
+    pace->at_ns += parts / pace->rate;
+    pace->remainder = parts % pace->rate;
+}
+
+static uint32_t first_free_channel(const struct disk_model_law *law)
+{
+    uint32_t first = 0;
+
+    for (uint32_t i = 1; i < law->config.channels; i++)
+        if (law->free_ns[i] < law->free_ns[first])
+            first = i;
+    return first;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+struct disk_model_outcome disk_model_law_arrive(struct disk_model_law *law, uint64_t now_ns,
+                                                uint32_t length_bytes)
+{
+    uint32_t channel = first_free_channel(law);
+    double service_ns = draw_service_ns(law);
+    struct disk_model_outcome outcome = {.fate = draw_fate(law)};
+
+    if (random_hits(random_unit(&law->fault_stream), law->config.slow_probability))
+        service_ns += law->config.slow_ns;
+
+    outcome.begin_ns = later(now_ns, law->free_ns[channel]);
+    outcome.begin_ns = later(outcome.begin_ns, law->requests.at_ns);
+    outcome.begin_ns = later(outcome.begin_ns, law->bytes.at_ns);
+    outcome.due_ns = outcome.begin_ns + (uint64_t)llround(fmin(service_ns, SERVICE_MAX_NS));
+
+    law->free_ns[channel] = outcome.due_ns;
+    pace_advance(&law->requests, outcome.begin_ns, 1);
+    pace_advance(&law->bytes, outcome.begin_ns, length_bytes);
+    return outcome;
+}
+
+int disk_model_law_create(const struct disk_model_config *config, struct disk_model_law **out)
+{
+    struct disk_model_law *law =
+        calloc(1, sizeof(*law) + config->channels * sizeof(law->free_ns[0]));
+    uint64_t seeder = config->seed;
+
+    *out = NULL;
+    if (!law)
+        return -ENOMEM;
+    law->config = *config;
+    law->sigma = sqrt(log1p(config->cv * config->cv));
+    law->requests.rate = config->requests_per_second;
+    law->bytes.rate = config->bytes_per_second;
+    random_seed(&law->service_stream, &seeder);
+    random_seed(&law->fault_stream, &seeder);
+    *out = law;
+    return 0;
+}
+
+void disk_model_law_destroy(struct disk_model_law *law)
+{
+    free(law);
+}

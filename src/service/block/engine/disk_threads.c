@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * disk_threads: a pool of threads that pread, for places where io_uring is forbidden.
+ *
+ * Threads: submit, complete and destroy run on the poller's thread; reader_main on the pool's.
+ * One mutex guards both lists. A read belongs to the poller's thread again once it is in the
+ * `finished` list; an eventfd tells the poller when that list stops being empty.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "service/block/engine/disk.h"
+#include "service/block/engine/disk_span.h"
+#include "service/block/image.h"
+
+#define THREADS_MAX 32 /* the device's throughput is flat beyond a queue of that length */
+#define STACK_BYTES (256 * 1024)
+
+/* First in, first out, through disk_io.next. Bounded by the caller's depth. */
+struct io_list {
+    struct disk_io *first;
+    struct disk_io **last;
+};
+
+struct disk_threads {
+    struct disk base;
+    struct poller *poller;
+    struct poller_watch *watch;
+    const struct image *image; /* size_bytes: the poller's thread only */
+    int image_fd;
+    int event_fd;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t work;     /* waiting is not empty, or is_stopping */
+    struct io_list waiting;  /* under mutex */
+    struct io_list finished; /* under mutex */
+    bool is_stopping;        /* under mutex */
+
+    uint32_t thread_count;
+    pthread_t threads[THREADS_MAX];
+};
+
+static void list_clear(struct io_list *list)
+{
+    list->first = NULL;
+    list->last = &list->first;
+}
+
+/* Returns whether the list was empty. */
+static bool list_append(struct io_list *list, struct disk_io *io)
+{
+    bool was_empty = list->first == NULL;
+
+    io->next = NULL;
+    *list->last = io;
+    list->last = &io->next;
+    return was_empty;
+}
+
+static struct disk_io *list_take_first(struct io_list *list)
+{
+    struct disk_io *io = list->first;
+
+    list->first = io->next;
+    if (!list->first)
+        list->last = &list->first;
+    return io;
+}
+
+static void read_image(const struct disk_threads *dt, struct disk_io *io)
+{
+    ssize_t got;
+
+    do
+        got = pread(dt->image_fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
+    while (got < 0 && errno == EINTR);
+    io->status = disk_span_status(io, got < 0 ? -errno : got);
+}
+
+static void *reader_main(void *arg)
+{
+    struct disk_threads *dt = arg;
+
+    pthread_mutex_lock(&dt->mutex);
+    for (;;) {
+        struct disk_io *io;
+
+        while (!dt->waiting.first && !dt->is_stopping)
+            pthread_cond_wait(&dt->work, &dt->mutex);
+        if (!dt->waiting.first)
+            break;
+        io = list_take_first(&dt->waiting);
+        pthread_mutex_unlock(&dt->mutex);
+
+        read_image(dt, io);
+
+        pthread_mutex_lock(&dt->mutex);
+        if (list_append(&dt->finished, io)) {
+            int rc = eventfd_write(dt->event_fd, 1);
+
+            assert(rc == 0); /* 2^64 - 2 lists fit */
+            (void)rc;
+        }
+    }
+    pthread_mutex_unlock(&dt->mutex);
+    return NULL;
+}
+
+static void threads_complete(void *ctx, uint32_t revents)
+{
+    struct disk_threads *dt = ctx;
+    struct disk_io *io;
+
+    (void)revents; /* each write to the eventfd is an edge: it needs no read */
+    pthread_mutex_lock(&dt->mutex);
+    io = dt->finished.first;
+    list_clear(&dt->finished);
+    pthread_mutex_unlock(&dt->mutex);
+    while (io) {
+        struct disk_io *next = io->next; /* done may submit it again */
+
+        io->done(io);
+        io = next;
+    }
+}
+
+static void threads_submit(struct disk *disk, struct disk_io *io)
+{
+    struct disk_threads *dt = (struct disk_threads *)disk;
+
+    io->expected_bytes = disk_span_expected_bytes(dt->image, io);
+    pthread_mutex_lock(&dt->mutex);
+    list_append(&dt->waiting, io);
+    pthread_mutex_unlock(&dt->mutex);
+    pthread_cond_signal(&dt->work);
+}
+
+static void threads_destroy(struct disk *disk)
+{
+    struct disk_threads *dt = (struct disk_threads *)disk;
+
+    if (!dt)
+        return;
+    pthread_mutex_lock(&dt->mutex);
+    dt->is_stopping = true;
+    pthread_mutex_unlock(&dt->mutex);
+    pthread_cond_broadcast(&dt->work);
+    for (uint32_t i = 0; i < dt->thread_count; i++)
+        pthread_join(dt->threads[i], NULL);
+    assert(!dt->waiting.first && !dt->finished.first);
+    poller_remove(dt->poller, dt->watch);
+    if (dt->event_fd >= 0)
+        close(dt->event_fd);
+    pthread_cond_destroy(&dt->work);
+    pthread_mutex_destroy(&dt->mutex);
+    free(dt);
+}
+
+/* All signals are for the main thread: the pool's threads inherit a mask that blocks them. */
+static int start_threads(struct disk_threads *dt, uint32_t wanted)
+{
+    pthread_attr_t attr;
+    sigset_t all, before;
+    int err = pthread_attr_init(&attr);
+
+    if (err)
+        return -err;
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (!err && dt->thread_count < wanted) {
+        err = pthread_create(&dt->threads[dt->thread_count], &attr, reader_main, dt);
+        if (!err)
+            dt->thread_count++;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return -err;
+}
+
+static int threads_create(const struct disk_config *config, struct disk **out, char *why,
+                          size_t why_bytes)
+{
+    uint32_t wanted = config->depth < THREADS_MAX ? config->depth : THREADS_MAX;
+    struct disk_threads *dt = calloc(1, sizeof(*dt));
+    const char *what = "can't make an eventfd";
+    int err;
+
+    *out = NULL;
+    if (!dt) {
+        snprintf(why, why_bytes, "threads disk: out of memory");
+        return -ENOMEM;
+    }
+    dt->base.ops = &disk_threads_ops;
+    dt->poller = config->poller;
+    dt->image = config->image;
+    dt->image_fd = config->image->fd;
+    list_clear(&dt->waiting);
+    list_clear(&dt->finished);
+    pthread_mutex_init(&dt->mutex, NULL); /* neither can fail with default attributes */
+    pthread_cond_init(&dt->work, NULL);
+    dt->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (dt->event_fd < 0) {
+        err = -errno;
+        goto fail;
+    }
+    err = poller_add(dt->poller, dt->event_fd, POLLIN, threads_complete, dt, &dt->watch);
+    if (err)
+        goto fail;
+    what = "can't start its threads";
+    err = start_threads(dt, wanted);
+    if (err)
+        goto fail;
+    *out = &dt->base;
+    return 0;
+
+fail:
+    snprintf(why, why_bytes, "threads disk: %s: %s", what, strerror(-err));
+    threads_destroy(&dt->base);
+    return err;
+}
+
+const struct disk_ops disk_threads_ops = {
+    .name = "threads",
+    .create = threads_create,
+    .submit = threads_submit,
+    .destroy = threads_destroy,
+};

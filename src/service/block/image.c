@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/image.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define SECTOR_BYTES    512u
+#define BLOCK_BYTES_MAX 65536u /* ext4 and xfs with 64 KiB blocks */
+
+struct why {
+    const char *path;
+    char *text;
+    size_t bytes;
+};
+
+/* Writes "PATH: ..." and gives err back. */
+__attribute__((format(printf, 3, 4))) static int refuse(const struct why *why, int err,
+                                                        const char *format, ...)
+{
+    va_list args;
+    int used = snprintf(why->text, why->bytes, "%s: ", why->path);
+
+    va_start(args, format);
+    if (used >= 0 && (size_t)used < why->bytes)
+        vsnprintf(why->text + used, why->bytes - (size_t)used, format, args);
+    va_end(args);
+    return err;
+}
+
+static int refuse_errno(const struct why *why, int error)
+{
+    switch (error) {
+    case ENOENT:
+        return refuse(why, -ENOENT, "no such file; make an image with ./disk1.img.sh");
+    case EACCES:
+    case EPERM:
+        return refuse(why, -error,
+                      "permission denied; the user who starts the service must be able to read "
+                      "the file and to search its directories");
+    default:
+        return refuse(why, -error, "%s", strerror(error));
+    }
+}
+
+static int check_type(const struct why *why, mode_t mode)
+{
+    if (S_ISREG(mode) || S_ISBLK(mode))
+        return 0;
+    if (S_ISDIR(mode))
+        return refuse(why, -EISDIR, "is a directory; name an image file or a block device");
+    return refuse(why, -EINVAL,
+                  "is neither a regular file nor a block device; make an image with "
+                  "./disk1.img.sh");
+}
+
+static bool is_block_device(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+static int measure(int fd, uint64_t *size_bytes)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISBLK(st.st_mode))
+        *size_bytes = (uint64_t)st.st_size;
+    else if (ioctl(fd, BLKGETSIZE64, size_bytes) < 0)
+        return -errno;
+    return 0;
+}
+
+static int check_size(const struct why *why, uint64_t size_bytes)
+{
+    if (size_bytes == 0)
+        return refuse(why, -EINVAL, "is empty (0 bytes); make an image with ./disk1.img.sh");
+    if (size_bytes % SECTOR_BYTES != 0)
+        return refuse(why, -EINVAL,
+                      "its size, %llu bytes, is no multiple of the sector size, %u bytes; "
+                      "make an image with ./disk1.img.sh or cut this one with truncate(1)",
+                      (unsigned long long)size_bytes, SECTOR_BYTES);
+    return 0;
+}
+
+static int refuse_no_direct(const struct why *why)
+{
+    return refuse(why, -ENOTSUP,
+                  "its file system has no direct I/O (O_DIRECT), as tmpfs has none; put the image "
+                  "on a disk file system (ext4, xfs, btrfs, ...)");
+}
+
+/*
+ * tmpfs opens O_DIRECT files since Linux 6.6 and serves them from memory all the same. A read there
+ * says nothing about a disk, and whoever measures should know.
+ */
+static int check_file_system(const struct why *why, int fd)
+{
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) < 0)
+        return refuse_errno(why, errno);
+    if (is_block_device(fd)) /* its node lives in a tmpfs, its data don't */
+        return 0;
+    if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
+        return refuse_no_direct(why);
+    return 0;
+}
+
+/* Returns 0 and both alignments, 1 if the kernel doesn't say, or -errno. */
+static int ask_alignment(int fd, uint32_t *block_bytes, uint32_t *memory_bytes)
+{
+#ifdef STATX_DIOALIGN
+    struct statx stx;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) < 0)
+        return errno == ENOSYS || errno == EINVAL ? 1 : -errno;
+    if (!(stx.stx_mask & STATX_DIOALIGN))
+        return 1;
+    if (stx.stx_dio_offset_align == 0)
+        return -ENOTSUP;
+    *block_bytes = stx.stx_dio_offset_align;
+    *memory_bytes = stx.stx_dio_mem_align;
+    return 0;
+#else
+    (void)fd;
+    (void)block_bytes;
+    (void)memory_bytes;
+    return 1;
+#endif
+}
+
+/* The smallest of 512 and 4096 with which a direct read works. */
+static int probe_alignment(int fd, uint32_t *block_bytes, uint32_t *memory_bytes)
+{
+    static const uint32_t candidates[] = {512, 4096};
+    char *memory = aligned_alloc(4096, 8192);
+    int err = -ENOTSUP;
+
+    if (!memory)
+        return -ENOMEM;
+    for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
+        uint32_t align = candidates[i];
+
+        /* memory + 512 is aligned to 512 and to nothing more, memory + 4096 to 4096 */
+        if (pread(fd, memory + align, align, 0) >= 0) {
+            *block_bytes = *memory_bytes = align;
+            err = 0;
+            break;
+        }
+        if (errno != EINVAL) {
+            err = -errno;
+            break;
+        }
+    }
+    free(memory);
+    return err;
+}
+
+static bool is_power_of_two(uint32_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+static int find_alignment(const struct why *why, struct image *image)
+{
+    uint32_t block_bytes = 0, memory_bytes = 0;
+    int logical_bytes = 0;
+    int rc = ask_alignment(image->fd, &block_bytes, &memory_bytes);
+
+    if (rc == 1 && ioctl(image->fd, BLKSSZGET, &logical_bytes) == 0) {
+        block_bytes = memory_bytes = (uint32_t)logical_bytes;
+        rc = 0;
+    } else if (rc == 1) {
+        rc = probe_alignment(image->fd, &block_bytes, &memory_bytes);
+    }
+    if (rc == -ENOTSUP)
+        return refuse_no_direct(why);
+    if (rc < 0)
+        return refuse(why, rc, "can't find its alignment for direct I/O: %s", strerror(-rc));
+
+    /* Sectors are the unit above us; a pointer's alignment is what allocators can be asked for. */
+    if (block_bytes < SECTOR_BYTES)
+        block_bytes = SECTOR_BYTES;
+    if (memory_bytes < sizeof(void *))
+        memory_bytes = sizeof(void *);
+    if (!is_power_of_two(block_bytes) || !is_power_of_two(memory_bytes) ||
+        block_bytes > BLOCK_BYTES_MAX || memory_bytes > BLOCK_BYTES_MAX)
+        return refuse(why, -ENOTSUP,
+                      "wants direct I/O in blocks of %u bytes in memory aligned to %u; powers of "
+                      "two up to %u are supported",
+                      block_bytes, memory_bytes, BLOCK_BYTES_MAX);
+    image->block_size_bytes = block_bytes;
+    image->memory_align_bytes = memory_bytes;
+    return 0;
+}
+
+/* The type is looked at first: opening a FIFO would block, and opening a device may do things. */
+static int open_direct(const struct why *why, int *fd)
+{
+    struct stat st;
+    int err;
+
+    if (stat(why->path, &st) < 0)
+        return refuse_errno(why, errno);
+    err = check_type(why, st.st_mode);
+    if (err)
+        return err;
+    *fd = open(why->path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY);
+    if (*fd >= 0)
+        return 0;
+    return errno == EINVAL ? refuse_no_direct(why) : refuse_errno(why, errno);
+}
+
+int image_open(const char *path, struct image *out, char *why_text, size_t why_bytes)
+{
+    const struct why why = {.path = path, .text = why_text, .bytes = why_bytes};
+    struct image image = {.fd = -1};
+    int err;
+
+    *out = image;
+    err = open_direct(&why, &image.fd);
+    if (err)
+        return err;
+    err = measure(image.fd, &image.size_bytes);
+    if (err)
+        err = refuse_errno(&why, -err);
+    if (!err)
+        err = check_file_system(&why, image.fd);
+    if (!err)
+        err = check_size(&why, image.size_bytes);
+    if (!err)
+        err = find_alignment(&why, &image);
+    if (err) {
+        image_close(&image);
+        return err;
+    }
+    *out = image;
+    return 0;
+}
+
+void image_close(struct image *image)
+{
+    if (image->fd >= 0)
+        close(image->fd);
+    image->fd = -1;
+}
+
+int image_refresh(struct image *image)
+{
+    uint64_t size_bytes;
+    int err = measure(image->fd, &size_bytes);
+
+    if (err)
+        return err;
+    if (size_bytes == 0 || size_bytes % SECTOR_BYTES != 0)
+        return -EINVAL;
+    image->size_bytes = size_bytes;
+    return 0;
+}
+
+void image_read_span(const struct image *image, uint64_t sector, uint32_t sector_count,
+                     uint64_t *offset_bytes, uint32_t *length_bytes)
+{
+    uint64_t block_mask = (uint64_t)image->block_size_bytes - 1;
+    uint64_t first = sector * SECTOR_BYTES;
+    uint64_t end = first + (uint64_t)sector_count * SECTOR_BYTES;
+
+    assert(end <= image->size_bytes && end > first);
+    *offset_bytes = first & ~block_mask;
+    *length_bytes = (uint32_t)(((end + block_mask) & ~block_mask) - *offset_bytes);
+}

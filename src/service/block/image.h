@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * image: the virtual disk's file, opened O_DIRECT and measured.
+ */
+#ifndef SPLITDOM_SERVICE_BLOCK_IMAGE_H
+#define SPLITDOM_SERVICE_BLOCK_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct image {
+    int fd;
+    uint64_t size_bytes;         /* multiple of 512 */
+    uint32_t block_size_bytes;   /* alignment of offset and length: statx(STATX_DIOALIGN), >= 512 */
+    uint32_t memory_align_bytes; /* alignment of buffers */
+};
+
+/*
+ * Opens path read-only with O_DIRECT and fills *out. On failure returns -errno, leaves *out closed
+ * (fd = -1) and writes one line for people into why: what is wrong with which file and what to do.
+ * Refused: missing, a directory or other non-regular file, unreadable, 0 bytes, a size that is no
+ * multiple of 512, a file system without O_DIRECT (tmpfs included: it has no device below).
+ * Block devices are accepted. A last part block is served: see image_read_span.
+ */
+int image_open(const char *path, struct image *out, char *why, size_t why_bytes);
+void image_close(struct image *image);
+
+/* Re-reads the size (resize). Errors: -EINVAL now no multiple of 512 or 0; the old size stays. */
+int image_refresh(struct image *image);
+
+/*
+ * The aligned span to read for sector_count sectors from sector on: both outputs are multiples of
+ * block_size_bytes. The image must hold the sectors (caller's check).
+ */
+void image_read_span(const struct image *image, uint64_t sector, uint32_t sector_count,
+                     uint64_t *offset_bytes, uint32_t *length_bytes);
+
+#endif

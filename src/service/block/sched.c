@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/sched.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Virtual time of one read at weight 1. At weight 65535 rounding loses less than 2^-16 of a turn.
+ */
+#define VTIME_PER_COST (UINT64_C(1) << 32)
+
+static struct sched_entity *entity_of(struct vtime_node *turn)
+{
+    return turn ? (struct sched_entity *)((char *)turn - offsetof(struct sched_entity, turn))
+                : NULL;
+}
+
+static struct vtime_heap *turns_of(struct sched *s, const struct sched_entity *e)
+{
+    return e->busy ? &s->busy_turns : &s->light_turns;
+}
+
+/* e, which is active, belongs to the other class from now on. */
+static void set_busy(struct sched *s, struct sched_entity *e, bool busy)
+{
+    if (e->busy == busy)
+        return;
+    if (e->queued > 0)
+        vtime_heap_remove(turns_of(s, e), &e->turn);
+    e->busy = busy;
+    if (e->queued > 0)
+        vtime_heap_push(turns_of(s, e), &e->turn);
+
+    if (busy) {
+        s->light_count--;
+        s->busy_count++;
+        s->busy_in_flight += e->in_flight;
+    } else {
+        s->busy_count--;
+        s->light_count++;
+        s->busy_in_flight -= e->in_flight;
+    }
+}
+
+static void activate(struct sched *s, struct sched_entity *e)
+{
+    e->active = true;
+    e->busy = false;
+    e->demand_peak = 0;
+    e->demand_before = 0;
+    e->active_prev = NULL;
+    e->active_next = s->active;
+    if (s->active)
+        s->active->active_prev = e;
+    s->active = e;
+    s->light_count++;
+    /* Outright, and not the larger of the two: what e remembers is so old that its difference to
+     * the present may have wrapped. */
+    e->turn.vtime = s->vtime;
+}
+
+/* e has no demand any more. */
+static void deactivate(struct sched *s, struct sched_entity *e)
+{
+    set_busy(s, e, false);
+    if (e->active_prev)
+        e->active_prev->active_next = e->active_next;
+    else
+        s->active = e->active_next;
+    if (e->active_next)
+        e->active_next->active_prev = e->active_prev;
+    e->active_next = e->active_prev = NULL;
+    e->active = false;
+    s->light_count--;
+}
+
+/* Begins a new window when the present one is over. After a pause of more than a window the
+ * previous one saw only what is still there now. */
+static void roll_window(struct sched *s, uint64_t now_ns)
+{
+    int64_t elapsed_ns = (int64_t)(now_ns - s->window_start_ns);
+    bool paused = elapsed_ns >= 2 * (int64_t)SCHED_WINDOW_NS;
+    struct sched_entity *e, *next;
+
+    if (elapsed_ns < SCHED_WINDOW_NS)
+        return;
+    s->window_start_ns = paused ? now_ns : s->window_start_ns + SCHED_WINDOW_NS;
+    for (e = s->active; e; e = next) {
+        uint32_t demand = e->in_flight + e->queued;
+        uint32_t peak;
+
+        next = e->active_next;
+        e->demand_before = paused ? demand : e->demand_peak;
+        e->demand_peak = demand;
+        peak = e->demand_before > demand ? e->demand_before : demand;
+        if (peak == 0)
+            deactivate(s, e);
+        else
+            set_busy(s, e, peak > SCHED_LIGHT_DEMAND);
+    }
+}
+
+static bool isolated(const struct sched *s)
+{
+    return s->light_count > 0 && s->busy_count > 0;
+}
+
+/* May one more read of a busy entity go to the disk? One place is kept free while isolated. */
+static bool busy_may_go(const struct sched *s)
+{
+    uint32_t limit = s->depth_isolated > 1 ? s->depth_isolated - 1 : 1;
+
+    return !isolated(s) || s->busy_in_flight < limit;
+}
+
+void sched_init(struct sched *s, uint32_t depth_max, uint32_t depth_isolated)
+{
+    assert(depth_max > 0 && depth_isolated > 0);
+    memset(s, 0, sizeof(*s));
+    s->depth_max = depth_max;
+    s->depth_isolated = depth_isolated < depth_max ? depth_isolated : depth_max;
+}
+
+int sched_set_weight(struct sched_entity *e, uint32_t weight)
+{
+    if (weight < 1 || weight > SCHED_WEIGHT_MAX)
+        return -EINVAL;
+    e->weight = weight;
+    return 0;
+}
+
+int sched_entity_init(struct sched_entity *e, uint32_t weight)
+{
+    memset(e, 0, sizeof(*e));
+    return sched_set_weight(e, weight);
+}
+
+/* e has a read that waits: it queues up behind all with the same virtual time. */
+static void queue_up(struct sched *s, struct sched_entity *e)
+{
+    e->turn.order = s->order_next++;
+    vtime_heap_push(turns_of(s, e), &e->turn);
+}
+
+void sched_enqueue(struct sched *s, struct sched_entity *e, uint64_t now_ns)
+{
+    uint32_t demand;
+
+    roll_window(s, now_ns);
+    if (!e->active)
+        activate(s, e);
+    if (e->queued++ == 0) {
+        if ((int64_t)(e->turn.vtime - s->vtime) < 0)
+            e->turn.vtime = s->vtime;
+        queue_up(s, e);
+    }
+    demand = e->in_flight + e->queued;
+    if (demand > e->demand_peak)
+        e->demand_peak = demand;
+    if (demand > SCHED_LIGHT_DEMAND)
+        set_busy(s, e, true);
+}
+
+/* The entity whose turn it is among those that may go, or NULL. */
+static struct sched_entity *next_turn(struct sched *s)
+{
+    struct vtime_node *light = s->light_turns.top;
+    struct vtime_node *busy = s->busy_turns.top;
+
+    if (!light)
+        return busy && busy_may_go(s) ? entity_of(busy) : NULL;
+    if (!busy || vtime_before(light, busy))
+        return entity_of(light);
+    if (busy_may_go(s))
+        return entity_of(busy);
+
+    /* Out of turn, through the kept place, which the busy one could not have used. Were the light
+     * one charged from its own virtual time, it would run up a debt for service that took nothing
+     * from anybody, and pay it all at once when it becomes busy itself. (It is the top of its heap
+     * and only gets earlier, so it may change in place.) */
+    light->vtime = busy->vtime;
+    return entity_of(light);
+}
+
+struct sched_entity *sched_pick(struct sched *s, uint64_t now_ns,
+                                uint32_t (*cost_of)(const struct sched_entity *e))
+{
+    struct sched_entity *e;
+    uint32_t cost;
+
+    if (s->in_flight >= sched_depth(s, now_ns))
+        return NULL;
+    e = next_turn(s);
+    if (!e)
+        return NULL;
+
+    cost = cost_of(e);
+    cost = cost == 0 ? 1 : cost > SCHED_COST_MAX ? SCHED_COST_MAX : cost;
+    vtime_heap_remove(turns_of(s, e), &e->turn);
+    s->vtime = e->turn.vtime;
+    e->turn.vtime += cost * VTIME_PER_COST / e->weight;
+    if (--e->queued > 0)
+        queue_up(s, e);
+
+    e->in_flight++;
+    s->in_flight++;
+    if (e->busy)
+        s->busy_in_flight++;
+    return e;
+}
+
+void sched_complete(struct sched *s, struct sched_entity *e, uint64_t now_ns)
+{
+    assert(e->in_flight > 0);
+    roll_window(s, now_ns);
+    e->in_flight--;
+    s->in_flight--;
+    if (e->busy)
+        s->busy_in_flight--;
+}
+
+void sched_cancel(struct sched *s, struct sched_entity *e)
+{
+    assert(e->queued > 0);
+    if (--e->queued == 0)
+        vtime_heap_remove(turns_of(s, e), &e->turn);
+}
+
+void sched_entity_remove(struct sched *s, struct sched_entity *e)
+{
+    assert(e->queued == 0 && e->in_flight == 0);
+    if (e->active)
+        deactivate(s, e);
+}
+
+uint32_t sched_depth(struct sched *s, uint64_t now_ns)
+{
+    roll_window(s, now_ns);
+    return isolated(s) ? s->depth_isolated : s->depth_max;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * daemon: leaves the terminal behind, but not before the caller knows how it went. The parent waits
+ * on a pipe until the child reports that it is ready, or why it can't be, or dies.
+ */
+#ifndef SPLITDOM_SERVICE_CLI_DAEMON_H
+#define SPLITDOM_SERVICE_CLI_DAEMON_H
+
+#include <stddef.h>
+
+enum { DAEMON_WHY_BYTES = 512 };
+
+struct daemon {
+    int report_fd; /* child: write end of the pipe; -1 once the report is out */
+};
+
+enum daemon_side {
+    DAEMON_CHILD,  /* go on as the daemon: new session, / as directory, no inherited descriptors */
+    DAEMON_PARENT, /* the child has reported that it is ready */
+};
+
+/*
+ * Forks; the process must have one thread. Returns an enum daemon_side, or in the parent -errno
+ * with a line for people in why (DAEMON_WHY_BYTES): the system's, the child's own failure, or
+ * -ECHILD when it died without a word. The child's standard descriptors are still the parent's.
+ */
+int daemon_detach(struct daemon *daemon, char *why);
+
+/* Child: standard input from /dev/null, output and errors to log_fd. 0 or -errno. */
+int daemon_redirect(int log_fd);
+
+/* Child: one of the two, once. */
+void daemon_ready(struct daemon *daemon);
+void daemon_fail(struct daemon *daemon, int error, const char *why);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * service: starts Dom0, ends it, asks it. Exit: 0 done; 1 failed; 2 wrong arguments; 3 no service
+ * is running.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "service/cli/service_options.h"
+#include "service/cli/verb.h"
+#include "splitdom/version.h"
+
+enum { WHY_BYTES = 512 };
+
+/* A descriptor that the caller left closed would be given to the next file that is opened, which
+ * would then receive our messages. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+static int run_verb(const struct service_options *options)
+{
+    struct rundir rundir;
+    char why[WHY_BYTES];
+    int rc;
+
+    if (options->verb == SERVICE_START)
+        return verb_start(options);
+    rc = rundir_resolve(options->rundir, options->name, false, &rundir, why, sizeof(why));
+    if (rc == -ENOENT && options->verb != SERVICE_ENV)
+        return verb_not_running(&rundir);
+    if (rc != 0 && rc != -ENOENT) {
+        fprintf(stderr, "service: %s\n", why);
+        return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
+    }
+    switch (options->verb) {
+    case SERVICE_STOP:
+        return verb_stop(&rundir);
+    case SERVICE_STATUS:
+        return verb_status(&rundir, options);
+    case SERVICE_ENV:
+        return verb_env(&rundir);
+    case SERVICE_LIST:
+        return verb_list(&rundir);
+    default:
+        return verb_store(&rundir, options);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct service_options options;
+    char why[WHY_BYTES];
+
+    fill_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
+    if (service_options_parse(argc, argv, &options, why, sizeof(why)) != 0) {
+        fprintf(stderr, "service: %s\n%s", why, service_options_usage());
+        return VERB_USAGE;
+    }
+    if (options.verb == SERVICE_HELP) {
+        fputs(service_options_usage(), stdout);
+        return VERB_OK;
+    }
+    if (options.verb == SERVICE_VERSION) {
+        puts("service (splitdom) " SPLITDOM_VERSION);
+        return VERB_OK;
+    }
+    return run_verb(&options);
+}

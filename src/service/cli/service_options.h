@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* service_options: the command line of `service`, checked. Prints nothing, touches nothing. */
+#ifndef SPLITDOM_SERVICE_CLI_SERVICE_OPTIONS_H
+#define SPLITDOM_SERVICE_CLI_SERVICE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service/dom0/dom0_options.h"
+
+enum service_verb {
+    SERVICE_START,
+    SERVICE_STOP,
+    SERVICE_STATUS,
+    SERVICE_ENV,
+    SERVICE_LIST,
+    SERVICE_SET,
+    SERVICE_PAUSE,
+    SERVICE_UNPAUSE,
+    SERVICE_SHUTDOWN,
+    SERVICE_RESIZE,
+    SERVICE_HELP,
+    SERVICE_VERSION,
+};
+
+enum service_key {
+    SERVICE_KEY_WEIGHT,
+    SERVICE_KEY_TDF,
+    SERVICE_KEY_DISK_SCALE,
+};
+
+struct service_options {
+    enum service_verb verb;
+    const char *rundir;       /* NULL: the default, see rundir.h */
+    const char *name;         /* NULL: the default */
+    bool foreground;          /* start: stay in the foreground, log to stderr too */
+    bool json;                /* status */
+    struct dom0_options dom0; /* start; image_path as given */
+    uint32_t domid;           /* set, pause, unpause, shutdown */
+    enum service_key key;     /* set */
+    const char *value;        /* set: checked text */
+};
+
+/*
+ * Reads argv into *options; strings stay pointers into argv. -EINVAL with one line for people in
+ * why. Not thread-safe: getopt keeps its state in globals.
+ */
+int service_options_parse(int argc, char **argv, struct service_options *options, char *why,
+                          size_t why_bytes);
+
+/* The usage, lines of at most 80 columns. */
+const char *service_options_usage(void);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/cli/store_client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    DIRECTORY_MAX_BYTES = 1 << 20,
+    DIRECTORY_RETRIES = 16, /* it changed between two parts: from the beginning */
+};
+
+struct store_client {
+    int fd;
+    uint32_t request_id;
+    uint32_t length;                        /* of the reply's payload */
+    char payload[XENSTORE_PAYLOAD_MAX + 1]; /* of the last reply, with a NUL behind it */
+};
+
+int store_client_open(const char *socket_path, struct store_client **out)
+{
+    const struct timeval limit = {.tv_sec = STORE_CLIENT_TIMEOUT_S};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct store_client *client = calloc(1, sizeof(*client));
+    int rc;
+
+    *out = NULL;
+    if (client == NULL)
+        return -ENOMEM;
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->fd < 0) {
+        rc = -errno;
+    } else if (strlen(socket_path) >= sizeof(address.sun_path)) {
+        rc = -ENAMETOOLONG;
+    } else {
+        strcpy(address.sun_path, socket_path);
+        rc = 0;
+        if (setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
+            setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
+            connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+            rc = errno == EAGAIN ? -ETIMEDOUT : -errno;
+    }
+    if (rc != 0) {
+        store_client_close(client);
+        return rc;
+    }
+    *out = client;
+    return 0;
+}
+
+void store_client_close(struct store_client *client)
+{
+    if (client == NULL)
+        return;
+    if (client->fd >= 0)
+        close(client->fd);
+    free(client);
+}
+
+static int receive_all(int fd, void *out, size_t byte_count)
+{
+    char *next = out;
+
+    while (byte_count > 0) {
+        const ssize_t count = recv(fd, next, byte_count, 0);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        if (count == 0)
+            return -ECONNRESET;
+        next += count;
+        byte_count -= (size_t)count;
+    }
+    return 0;
+}
+
+/* xenstore sends errors by name. */
+static int error_by_name(const char *name)
+{
+    static const int errors[] = {EINVAL,    EACCES, EEXIST, EISDIR, ENOENT, ENOMEM,  ENOSPC, EIO,
+                                 ENOTEMPTY, ENOSYS, EROFS,  EBUSY,  EAGAIN, EISCONN, E2BIG,  EPERM};
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        const char *known = strerrorname_np(errors[i]);
+        if (known != NULL && strcmp(name, known) == 0)
+            return -errors[i];
+    }
+    return -EIO;
+}
+
+/* Asks with a payload of up to two parts; the reply's payload is in client->payload. */
+static int request(struct store_client *client, enum xsd_sockmsg_type type, const char *first,
+                   size_t first_bytes, const char *second, size_t second_bytes)
+{
+    struct xsd_sockmsg header = {.type = (uint32_t)type,
+                                 .req_id = ++client->request_id,
+                                 .len = (uint32_t)(first_bytes + second_bytes)};
+    struct iovec parts[] = {
+        {.iov_base = &header, .iov_len = sizeof(header)},
+        {.iov_base = (void *)(uintptr_t)first, .iov_len = first_bytes},
+        {.iov_base = (void *)(uintptr_t)second, .iov_len = second_bytes},
+    };
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
+    const size_t total = sizeof(header) + first_bytes + second_bytes;
+    ssize_t sent;
+    int rc;
+
+    if (first_bytes + second_bytes > XENSTORE_PAYLOAD_MAX)
+        return -E2BIG;
+    sent = sendmsg(client->fd, &message, MSG_NOSIGNAL);
+    if (sent < 0)
+        return errno == EAGAIN ? -ETIMEDOUT : -errno;
+    if ((size_t)sent != total)
+        return -ETIMEDOUT; /* a stream socket takes less only when the time is up */
+    rc = receive_all(client->fd, &header, sizeof(header));
+    if (rc != 0)
+        return rc;
+    if (header.len > XENSTORE_PAYLOAD_MAX || header.req_id != client->request_id)
+        return -EPROTO;
+    client->length = header.len;
+    rc = receive_all(client->fd, client->payload, header.len);
+    client->payload[header.len] = '\0';
+    if (rc != 0)
+        return rc;
+    if (header.type == XS_ERROR)
+        return error_by_name(client->payload);
+    return header.type == (uint32_t)type ? 0 : -EPROTO;
+}
+
+int store_client_read(struct store_client *client, const char *path,
+                      char value[XENSTORE_PAYLOAD_MAX + 1])
+{
+    const int rc = request(client, XS_READ, path, strlen(path) + 1, "", 0);
+
+    if (rc == 0)
+        memcpy(value, client->payload, (size_t)client->length + 1);
+    return rc;
+}
+
+int store_client_write(struct store_client *client, const char *path, const char *value)
+{
+    return request(client, XS_WRITE, path, strlen(path) + 1, value, strlen(value));
+}
+
+/*
+ * Asks for the part of the directory that begins at offset. The payload is the node's generation,
+ * its NUL, and then names; the last part has an empty name at its end.
+ */
+static int request_part(struct store_client *client, const char *path, size_t offset)
+{
+    char payload[XENSTORE_ABS_PATH_MAX + 32];
+    int length;
+
+    if (strlen(path) >= XENSTORE_ABS_PATH_MAX)
+        return -E2BIG;
+    length = snprintf(payload, sizeof(payload), "%s%c%zu", path, '\0', offset);
+    return request(client, XS_DIRECTORY_PART, payload, (size_t)length + 1, "", 0);
+}
+
+/* Collects all parts. -EAGAIN: the directory changed on the way. */
+static int read_parts(struct store_client *client, const char *path, char **names)
+{
+    char generation[32] = "";
+    char *collected = NULL;
+    size_t total = 0;
+    int rc = 0;
+
+    while (rc == 0) {
+        rc = request_part(client, path, total);
+        if (rc != 0)
+            break;
+        const size_t head = strlen(client->payload) + 1;
+        if (head > sizeof(generation) || head > client->length ||
+            total + client->length > DIRECTORY_MAX_BYTES) {
+            rc = -EPROTO;
+            break;
+        }
+        if (total == 0)
+            memcpy(generation, client->payload, head);
+        else if (strcmp(generation, client->payload) != 0)
+            rc = -EAGAIN;
+        const size_t bytes = client->length - head;
+        char *grown = realloc(collected, total + bytes + 2);
+        if (grown == NULL) {
+            rc = -ENOMEM;
+            break;
+        }
+        collected = grown;
+        memcpy(collected + total, client->payload + head, bytes);
+        total += bytes;
+        memset(collected + total, 0, 2);
+        if (bytes == 0 || collected[total - 1] != '\0')
+            rc = -EPROTO;
+        else if (bytes == 1 || collected[total - 2] == '\0')
+            break;
+    }
+    if (rc != 0) {
+        free(collected);
+        return rc;
+    }
+    *names = collected;
+    return 0;
+}
+
+int store_client_directory(struct store_client *client, const char *path, char **names)
+{
+    int rc = request(client, XS_DIRECTORY, path, strlen(path) + 1, "", 0);
+
+    *names = NULL;
+    if (rc == -E2BIG) {
+        for (int i = 0; i < DIRECTORY_RETRIES; i++) {
+            rc = read_parts(client, path, names);
+            if (rc != -EAGAIN)
+                break;
+        }
+        return rc;
+    }
+    if (rc != 0)
+        return rc;
+    *names = calloc(1, (size_t)client->length + 2); /* the empty name at the end */
+    if (*names == NULL)
+        return -ENOMEM;
+    memcpy(*names, client->payload, client->length);
+    return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_client: a few synchronous requests to xenstore over its socket, for the verbs of `service`.
+ * One thread. No transactions, no watches. A peer that does not answer within
+ * STORE_CLIENT_TIMEOUT_S, or answers with something else, ends the connection.
+ *
+ * Errors of all requests: -ENOENT, -EACCES, ... as xenstore replies by name (-EIO for a name not
+ * known here); -ETIMEDOUT, -EPROTO, -ECONNRESET.
+ */
+#ifndef SPLITDOM_SERVICE_CLI_STORE_CLIENT_H
+#define SPLITDOM_SERVICE_CLI_STORE_CLIENT_H
+
+#include <stddef.h>
+
+#include "splitdom/xen/xs_wire.h"
+
+enum { STORE_CLIENT_TIMEOUT_S = 10 };
+
+struct store_client;
+
+int store_client_open(const char *socket_path, struct store_client **out);
+void store_client_close(struct store_client *client); /* NULL allowed */
+
+/* Copies the node's value and a NUL. A value of more than XENSTORE_PAYLOAD_MAX can't exist. */
+int store_client_read(struct store_client *client, const char *path,
+                      char value[XENSTORE_PAYLOAD_MAX + 1]);
+
+int store_client_write(struct store_client *client, const char *path, const char *value);
+
+/*
+ * The names of the node's children, one after the other, each with its NUL, and an empty one at the
+ * end. *names is the caller's to free. Directories of any length (XS_DIRECTORY_PART).
+ */
+int store_client_directory(struct store_client *client, const char *path, char **names);
+
+#endif

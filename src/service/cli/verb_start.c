@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start: find the run directory, leave the terminal, take the lock, clear what a dead predecessor
+ * left, run Dom0. The lock is taken by the process that will be Dom0, so its holder's pid is
+ * Dom0's.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "service/cli/daemon.h"
+#include "service/cli/lock.h"
+#include "service/cli/verb.h"
+#include "service/dom0/dom0.h"
+
+struct start {
+    struct dom0_options options;
+    struct rundir rundir;
+    bool foreground;
+    struct daemon daemon;
+    char why[DAEMON_WHY_BYTES];
+};
+
+/* The daemon leaves the current directory: makes the image's path absolute, into path. */
+static int resolve_image(struct start *start, char path[PATH_MAX])
+{
+    char directory[PATH_MAX];
+    int length;
+
+    if (start->options.image_path[0] == '/')
+        return 0;
+    if (getcwd(directory, sizeof(directory)) == NULL) {
+        fprintf(stderr, "service: cannot find the current directory: %s\n", strerrordesc_np(errno));
+        return -errno;
+    }
+    length = snprintf(path, PATH_MAX, "%s/%s", directory, start->options.image_path);
+    if (length >= PATH_MAX) {
+        fprintf(stderr, "service: the image's path is too long\n");
+        return -ENAMETOOLONG;
+    }
+    start->options.image_path = path;
+    return 0;
+}
+
+/* Dom0 serves: what dom0_run calls. */
+static void report_ready(void *argument)
+{
+    struct start *start = argument;
+
+    if (!start->foreground)
+        daemon_ready(&start->daemon);
+}
+
+static int run_locked(struct start *start)
+{
+    const struct log_options log_options = {.path = start->rundir.log,
+                                            .to_stderr = start->foreground};
+    struct log *log;
+    int rc;
+
+    /* With the lock in hand these are nobody's. */
+    unlink(start->rundir.control_socket);
+    unlink(start->rundir.store_socket);
+    rc = log_open(&log_options, &log);
+    if (rc != 0) {
+        snprintf(start->why, sizeof(start->why), "cannot open the log %s: %s", start->rundir.log,
+                 strerrordesc_np(-rc));
+        return rc;
+    }
+    if (!start->foreground)
+        rc = daemon_redirect(log_fd(log));
+    if (rc != 0)
+        snprintf(start->why, sizeof(start->why), "cannot redirect output to the log: %s",
+                 strerrordesc_np(-rc));
+    else
+        rc = dom0_run(&start->options, &start->rundir, log, report_ready, start, start->why,
+                      sizeof(start->why));
+    if (rc != 0)
+        log_line(log, "cannot go on: %s", start->why);
+    unlink(start->rundir.control_socket);
+    unlink(start->rundir.store_socket);
+    log_close(log);
+    return rc;
+}
+
+/* The process that is to be Dom0. */
+static int run(struct start *start)
+{
+    pid_t holder;
+    const int lock_fd = lock_acquire(start->rundir.lock, &holder);
+    int rc;
+
+    if (lock_fd == -EAGAIN) {
+        snprintf(start->why, sizeof(start->why),
+                 "the service '%s' is already running (pid %ld): end it with 'service stop', or "
+                 "choose another --name",
+                 start->rundir.name, (long)holder);
+        return lock_fd;
+    }
+    if (lock_fd < 0) {
+        snprintf(start->why, sizeof(start->why), "cannot take the lock %s: %s", start->rundir.lock,
+                 strerrordesc_np(-lock_fd));
+        return lock_fd;
+    }
+    rc = run_locked(start);
+    lock_release(start->rundir.lock, lock_fd);
+    return rc;
+}
+
+static int complain(const struct start *start)
+{
+    fprintf(stderr, "service: cannot start: %s\n", start->why);
+    return VERB_FAILED;
+}
+
+int verb_start(const struct service_options *options)
+{
+    struct start start = {.options = options->dom0, .foreground = options->foreground};
+    char image_path[PATH_MAX];
+    int rc;
+
+    if (resolve_image(&start, image_path) != 0)
+        return VERB_FAILED;
+    rc = rundir_resolve(options->rundir, options->name, true, &start.rundir, start.why,
+                        sizeof(start.why));
+    if (rc != 0) {
+        complain(&start);
+        return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
+    }
+    if (start.foreground) {
+        umask(077);
+        return run(&start) == 0 ? VERB_OK : complain(&start);
+    }
+    rc = daemon_detach(&start.daemon, start.why);
+    if (rc == -ECHILD)
+        fprintf(stderr, "service: cannot start: %s: see %s\n", start.why, start.rundir.log);
+    if (rc < 0)
+        return rc == -ECHILD ? VERB_FAILED : complain(&start);
+    if (rc == DAEMON_PARENT)
+        return VERB_OK;
+    rc = run(&start);
+    if (rc != 0)
+        daemon_fail(&start.daemon, rc, start.why);
+    return rc == 0 ? VERB_OK : VERB_FAILED;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* status: what Dom0 says about itself. Its answer is two texts: one for people, a NUL, JSON. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/cli/control_client.h"
+#include "service/cli/verb.h"
+
+static int print(const char *text)
+{
+    const size_t length = strlen(text);
+
+    fputs(text, stdout);
+    if (length > 0 && text[length - 1] != '\n')
+        putchar('\n');
+    if (fflush(stdout) == 0)
+        return VERB_OK;
+    fprintf(stderr, "service: cannot write to stdout: %s\n", strerrordesc_np(errno));
+    return VERB_FAILED;
+}
+
+int verb_status(const struct rundir *rundir, const struct service_options *options)
+{
+    char why[256], *text;
+    size_t text_bytes;
+    int status;
+
+    if (!verb_is_running(rundir, NULL))
+        return verb_not_running(rundir);
+    if (control_client_ask(rundir->control_socket, CONTROL_STATUS, &text, &text_bytes, why,
+                           sizeof(why)) != 0) {
+        fprintf(stderr, "service: %s\n", why);
+        return VERB_FAILED;
+    }
+    const size_t first_bytes = strlen(text) + 1;
+    if (first_bytes >= text_bytes) {
+        fprintf(stderr, "service: Dom0's answer makes no sense: is it of another version?\n");
+        status = VERB_FAILED;
+    } else {
+        status = print(options->json ? text + first_bytes : text);
+    }
+    free(text);
+    return status;
+}

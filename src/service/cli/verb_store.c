@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs that are writes to xenstore: set, pause, unpause, shutdown, resize. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/cli/store_client.h"
+#include "service/cli/verb.h"
+
+struct node {
+    char path[128];
+    const char *value;
+};
+
+/* Below /local/domain/DOMID. */
+static const char *key_node(enum service_key key)
+{
+    switch (key) {
+    case SERVICE_KEY_WEIGHT:
+        return "sched/weight";
+    case SERVICE_KEY_TDF:
+        return "tdf";
+    case SERVICE_KEY_DISK_SCALE:
+        return "disk-scale";
+    }
+    return "";
+}
+
+/* The node behind a verb, and what is to be written there. */
+static struct node choose_node(const struct service_options *options)
+{
+    const char *key = "";
+    struct node node = {.value = options->value};
+
+    switch (options->verb) {
+    case SERVICE_SET:
+        key = key_node(options->key);
+        break;
+    case SERVICE_PAUSE:
+    case SERVICE_UNPAUSE:
+        key = "pause";
+        node.value = options->verb == SERVICE_PAUSE ? "1" : "0";
+        break;
+    case SERVICE_SHUTDOWN:
+        key = "control/shutdown";
+        node.value = "poweroff";
+        break;
+    default:
+        key = "splitdom/image/refresh";
+        node.value = "1";
+        break;
+    }
+    snprintf(node.path, sizeof(node.path), "/local/domain/%" PRIu32 "/%s", options->domid, key);
+    return node;
+}
+
+static int complain(const char *what, const char *path, int rc)
+{
+    fprintf(stderr, "service: cannot %s %s in xenstore: %s\n", what, path, strerrordesc_np(-rc));
+    return VERB_FAILED;
+}
+
+/* A write would create the directory of a domain that does not exist. */
+static int check_domain(struct store_client *client, uint32_t domid)
+{
+    char path[64], *names;
+    int rc;
+
+    snprintf(path, sizeof(path), "/local/domain/%" PRIu32, domid);
+    rc = store_client_directory(client, path, &names);
+    free(names);
+    if (rc == -ENOENT) {
+        fprintf(stderr, "service: there is no domain %" PRIu32 ": see 'service list'\n", domid);
+        return VERB_FAILED;
+    }
+    return rc == 0 ? VERB_OK : complain("look at", path, rc);
+}
+
+int verb_store(const struct rundir *rundir, const struct service_options *options)
+{
+    const struct node node = choose_node(options);
+    struct store_client *client;
+    int rc, status;
+
+    if (!verb_is_running(rundir, NULL))
+        return verb_not_running(rundir);
+    rc = store_client_open(rundir->store_socket, &client);
+    if (rc != 0) {
+        fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket,
+                strerrordesc_np(-rc));
+        return VERB_FAILED;
+    }
+    status = check_domain(client, options->domid);
+    if (status == VERB_OK) {
+        rc = store_client_write(client, node.path, node.value);
+        if (rc != 0)
+            status = complain("write", node.path, rc);
+    }
+    store_client_close(client);
+    return status;
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/dom0/control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };
+
+struct control_peer {
+    struct control *owner;
+    int fd;
+    struct poller_watch *watch;
+    struct domain *domain;
+    bool wants_farewell;
+    struct control_peer *next, *prev;
+    bool is_ready; /* on the list of those */
+    TAILQ_ENTRY(control_peer) ready;
+};
+
+struct control {
+    struct poller *poller;
+    struct log *log;
+    const struct control_ops *ops;
+    void *ctx;
+    int fd;
+    struct poller_watch *watch;
+    struct control_peer *peers;
+    TAILQ_HEAD(, control_peer) ready; /* something may have come from them; in turn */
+    bool listen_ready;                /* connections may wait */
+    uint32_t peer_count;
+    uint32_t peers_max;
+    bool accept_failed; /* a connection may wait that no edge will tell of again */
+    struct log_limit log_limit;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+static void close_peer(struct control_peer *peer)
+{
+    struct control *control = peer->owner;
+    if (peer->domain != NULL)
+        control->ops->end_domain(control->ctx, peer->domain);
+    if (peer->watch != NULL)
+        poller_remove(control->poller, peer->watch);
+    if (peer->is_ready)
+        TAILQ_REMOVE(&control->ready, peer, ready);
+    close(peer->fd);
+    if (peer->prev != NULL)
+        peer->prev->next = peer->next;
+    else
+        control->peers = peer->next;
+    if (peer->next != NULL)
+        peer->next->prev = peer->prev;
+    control->peer_count--;
+    free(peer);
+}
+
+/* Never blocks: a peer that does not read its replies is dropped. */
+static int send_reply(int fd, const struct control_reply *reply, const int *fds, size_t fd_count)
+{
+    union {
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec iov = {.iov_base = (void *)reply, .iov_len = sizeof(*reply)};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (fd_count > 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
+        memcpy(CMSG_DATA(header), fds, fd_count * sizeof(int));
+    }
+    ssize_t n;
+    do
+        n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof(*reply) ? 0 : -EPIPE;
+}
+
+static int answer(struct control_peer *peer, int status, uint32_t arg0, const char *why)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC, .status = status, .arg0 = arg0};
+    snprintf(reply.reason, sizeof(reply.reason), "%s", why);
+    return send_reply(peer->fd, &reply, NULL, 0);
+}
+
+static int create_domain(struct control_peer *peer, const struct control_request *request)
+{
+    struct control *control = peer->owner;
+    struct control_reply reply = {.magic = CONTROL_MAGIC};
+    int fds[2];
+    if (peer->domain != NULL)
+        return answer(peer, -EEXIST, 0, "this connection has a domain already");
+    reply.status = control->ops->create_domain(control->ctx, request, &peer->domain, &fds[0],
+                                               reply.reason, sizeof(reply.reason));
+    if (reply.status < 0)
+        return send_reply(peer->fd, &reply, NULL, 0);
+    fds[1] = control->ops->doorbell_fd(peer->domain);
+    reply.arg0 = control->ops->domid(peer->domain);
+    int rc = send_reply(peer->fd, &reply, fds, 2);
+    close(fds[0]);
+    return rc;
+}
+
+static int send_status(struct control_peer *peer)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC};
+    int fd = peer->owner->ops->status(peer->owner->ctx, &reply.arg0);
+    if (fd < 0)
+        return answer(peer, fd, 0, "Dom0 cannot write its status down");
+    int rc = send_reply(peer->fd, &reply, &fd, 1);
+    close(fd);
+    return rc;
+}
+
+static int hypercall(struct control_peer *peer, const struct control_request *request)
+{
+    const struct control_ops *ops = peer->owner->ops;
+    if (peer->domain == NULL)
+        return answer(peer, -ENODEV, 0, "only a domain can ask for that");
+    int rc = request->op == CONTROL_EVTCHN_ALLOC_UNBOUND
+                 ? ops->alloc_port(peer->domain, request->arg0)
+                 : ops->close_port(peer->domain, request->arg0);
+    if (rc < 0)
+        return answer(peer, rc, 0, "no such vCPU or port, or none left");
+    return answer(peer, 0, (uint32_t)rc, "");
+}
+
+/* Returns 0, or -errno: the connection is to be closed. */
+static int serve(struct control_peer *peer, const struct control_request *request)
+{
+    if (request->magic != CONTROL_MAGIC || request->version != CONTROL_VERSION) {
+        (void)answer(peer, -EPROTO, 0, "another version of the control protocol");
+        return -EPROTO;
+    }
+    switch (request->op) {
+    case CONTROL_CREATE_DOMAIN:
+        return create_domain(peer, request);
+    case CONTROL_EVTCHN_ALLOC_UNBOUND:
+    case CONTROL_EVTCHN_CLOSE:
+        return hypercall(peer, request);
+    case CONTROL_STATUS:
+        return send_status(peer);
+    case CONTROL_STOP:
+        peer->wants_farewell = true;
+        peer->owner->ops->stop(peer->owner->ctx);
+        return 0;
+    default:
+        return answer(peer, -ENOSYS, 0, "unknown operation");
+    }
+}
+
+static void make_ready(struct control_peer *peer)
+{
+    if (!peer->is_ready)
+        TAILQ_INSERT_TAIL(&peer->owner->ready, peer, ready);
+    peer->is_ready = true;
+}
+
+static void on_peer(void *ctx, uint32_t revents)
+{
+    (void)revents;
+    make_ready(ctx);
+}
+
+/* Serves one packet. The peer stays in turn until there is nothing left: no edge tells again. */
+static void serve_peer(struct control_peer *peer)
+{
+    struct control_request request;
+    ssize_t n = recv(peer->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+    TAILQ_REMOVE(&peer->owner->ready, peer, ready);
+    peer->is_ready = false;
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n < 0 && errno == EINTR)
+        make_ready(peer);
+    else if (n != (ssize_t)sizeof(request) || serve(peer, &request) < 0)
+        close_peer(peer);
+    else
+        make_ready(peer);
+}
+
+static bool same_user(int fd)
+{
+    struct ucred who;
+    socklen_t size = sizeof(who);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
+           (who.uid == geteuid() || who.uid == 0);
+}
+
+static void add_peer(struct control *control, int fd)
+{
+    struct control_peer *peer = calloc(1, sizeof(*peer));
+    if (peer == NULL) {
+        close(fd);
+        return;
+    }
+    peer->owner = control;
+    peer->fd = fd;
+    peer->next = control->peers;
+    if (peer->next != NULL)
+        peer->next->prev = peer;
+    control->peers = peer;
+    control->peer_count++;
+    if (poller_add(control->poller, fd, POLLIN, on_peer, peer, &peer->watch) < 0)
+        close_peer(peer);
+}
+
+static void refuse(struct control *control, int fd, const char *why)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC, .status = -EAGAIN};
+    snprintf(reply.reason, sizeof(reply.reason), "%s", why);
+    (void)send_reply(fd, &reply, NULL, 0);
+    log_limited(control->log, &control->log_limit, "dom0.sock: a connection refused: %s", why);
+    close(fd);
+}
+
+/* Room for one more: a connection that never became a domain gives way, the oldest first, so that
+ * idle ones can't keep clients and `service stop` out. False: all are domains. */
+static bool make_room(struct control *control)
+{
+    struct control_peer *oldest = NULL;
+    if (control->peer_count < control->peers_max)
+        return true;
+    for (struct control_peer *peer = control->peers; peer != NULL; peer = peer->next) {
+        if (peer->domain == NULL && !peer->wants_farewell)
+            oldest = peer; /* new ones are put in front */
+    }
+    if (oldest == NULL)
+        return false;
+    log_limited(control->log, &control->log_limit,
+                "dom0.sock: %u connections are open: an idle one is closed", control->peer_count);
+    close_peer(oldest);
+    return true;
+}
+
+/* Takes connections that wait, a few. Out of descriptors or memory, the rest is left to
+ * control_accept_again: the edge that told of it is gone. */
+static void accept_some(struct control *control)
+{
+    for (int i = 0; i < ACCEPTS_PER_RUN; i++) {
+        int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0) {
+            bool failed = errno != EAGAIN;
+            if (failed && !control->accept_failed)
+                log_limited(control->log, &control->log_limit,
+                            "dom0.sock: accept: %s: trying again", strerror(errno));
+            control->accept_failed = failed;
+            control->listen_ready = false;
+            return;
+        }
+        if (!same_user(fd))
+            refuse(control, fd, "this service belongs to another user");
+        else if (!make_room(control))
+            refuse(control, fd, "the service has as many connections as it allows");
+        else
+            add_peer(control, fd);
+    }
+}
+
+static void on_listen(void *ctx, uint32_t revents)
+{
+    struct control *control = ctx;
+    (void)revents;
+    control->listen_ready = true;
+}
+
+bool control_has_news(const struct control *control)
+{
+    return control->listen_ready || !TAILQ_EMPTY(&control->ready);
+}
+
+bool control_run(struct control *control)
+{
+    if (control->listen_ready)
+        accept_some(control);
+    for (int i = 0; i < PACKETS_PER_RUN && !TAILQ_EMPTY(&control->ready); i++)
+        serve_peer(TAILQ_FIRST(&control->ready));
+    return control_has_news(control);
+}
+
+void control_accept_again(struct control *control)
+{
+    if (control->accept_failed && control->fd >= 0)
+        control->listen_ready = true;
+}
+
+static int bind_listener(struct control *control)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, control->path, sizeof(control->path));
+    control->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (control->fd < 0)
+        return -errno;
+    if (unlink(control->path) < 0 && errno != ENOENT)
+        return -errno;
+    if (bind(control->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(control->fd, LISTEN_BACKLOG) < 0)
+        return -errno;
+    return poller_add(control->poller, control->fd, POLLIN, on_listen, control, &control->watch);
+}
+
+int control_create(const char *path, struct poller *poller, struct log *log,
+                   uint32_t connections_max, const struct control_ops *ops, void *ctx,
+                   struct control **out)
+{
+    *out = NULL;
+    struct control *control = calloc(1, sizeof(*control));
+    if (control == NULL)
+        return -ENOMEM;
+    control->poller = poller;
+    control->log = log;
+    control->ops = ops;
+    control->ctx = ctx;
+    TAILQ_INIT(&control->ready);
+    control->fd = -1;
+    control->peers_max = connections_max;
+    int rc = strlen(path) < sizeof(control->path) ? 0 : -ENAMETOOLONG;
+    if (rc == 0) {
+        snprintf(control->path, sizeof(control->path), "%s", path);
+        rc = bind_listener(control);
+    }
+    if (rc < 0) {
+        control_destroy(control);
+        return rc;
+    }
+    *out = control;
+    return 0;
+}
+
+void control_drop_domain(struct control *control, struct domain *domain)
+{
+    for (struct control_peer *peer = control->peers; peer != NULL; peer = peer->next) {
+        if (peer->domain == domain) {
+            close_peer(peer);
+            return;
+        }
+    }
+}
+
+static void close_listener(struct control *control)
+{
+    if (control->watch != NULL)
+        poller_remove(control->poller, control->watch);
+    control->watch = NULL;
+    control->listen_ready = false;
+    if (control->fd >= 0) {
+        close(control->fd);
+        unlink(control->path);
+    }
+    control->fd = -1;
+}
+
+void control_quiesce(struct control *control)
+{
+    close_listener(control);
+    for (struct control_peer *peer = control->peers, *next; peer != NULL; peer = next) {
+        next = peer->next;
+        if (!peer->wants_farewell || peer->domain != NULL)
+            close_peer(peer);
+    }
+}
+
+void control_farewell(struct control *control, int text_fd, uint32_t bytes)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = bytes};
+    for (struct control_peer *peer = control->peers; peer != NULL; peer = peer->next) {
+        if (peer->wants_farewell)
+            (void)send_reply(peer->fd, &reply, &text_fd, text_fd >= 0 ? 1 : 0);
+    }
+}
+
+void control_destroy(struct control *control)
+{
+    if (control == NULL)
+        return;
+    while (control->peers != NULL)
+        close_peer(control->peers);
+    close_listener(control);
+    free(control);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control: dom0.sock, where domains are created (splitdom/control.h) and the verbs of `service`
+ * arrive. A connection that created a domain is the domain: when it ends, the domain ends.
+ */
+#ifndef SPLITDOM_SERVICE_DOM0_CONTROL_H
+#define SPLITDOM_SERVICE_DOM0_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "service/loop/poller.h"
+#include "splitdom/control.h"
+
+struct control;
+struct domain;
+
+/* What the connections ask for. All Required; called on the poller's thread. */
+struct control_ops {
+    /* Returns 0 and the domain with its segment's descriptor (closed here after sending), or -errno
+     * with a reason. */
+    int (*create_domain)(void *ctx, const struct control_request *request, struct domain **out,
+                         int *segment_fd, char *why, size_t why_bytes);
+    void (*end_domain)(void *ctx, struct domain *domain);
+    int (*doorbell_fd)(const struct domain *domain);
+    uint32_t (*domid)(const struct domain *domain);
+    /* EVTCHNOP_alloc_unbound: the port or -errno. EVTCHNOP_close: 0 or -errno. */
+    int (*alloc_port)(struct domain *domain, uint32_t vcpu);
+    int (*close_port)(struct domain *domain, uint32_t port);
+    /* Returns a descriptor with the state of the service as text, *bytes long, or -errno. */
+    int (*status)(void *ctx, uint32_t *bytes);
+    /* Begins to stop; control_farewell answers later. */
+    void (*stop)(void *ctx);
+};
+
+/* Binds path (a stale socket there is replaced: the caller holds the lock). Of connections_max
+ * connections the oldest without a domain gives way to a new one. Errors: -errno. */
+int control_create(const char *path, struct poller *poller, struct log *log,
+                   uint32_t connections_max, const struct control_ops *ops, void *ctx,
+                   struct control **out);
+
+/* Has anything come that control_run would look at? Only flags are read. */
+bool control_has_news(const struct control *control);
+/*
+ * Serves what has come: at most a few connections and a few packets, each peer in turn, because
+ * somebody who floods gets a bounded share of a turn. True: there may be more. The poller's edges
+ * only mark what is ready, so it is for the caller to say when, and how often, that is served.
+ */
+bool control_run(struct control *control);
+
+/* Has control_run try again for connections that found no descriptor or memory. Call it whenever
+ * something may have been closed; costs nothing when none waits. */
+void control_accept_again(struct control *control);
+
+/* Ends a domain's connection from our side, and with it the domain (end_domain is called). */
+void control_drop_domain(struct control *control, struct domain *domain);
+
+/* Takes no new connections, ends all domains. Those who asked to stop go on waiting. */
+void control_quiesce(struct control *control);
+/* Answers those who asked to stop; text_fd (may be -1) holds the farewell text, bytes long. */
+void control_farewell(struct control *control, int text_fd, uint32_t bytes);
+
+/* Closes everything and removes the socket. NULL allowed. */
+void control_destroy(struct control *control);
+
+#endif

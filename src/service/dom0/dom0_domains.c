@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+
+#include "ring/fault_guard.h"
+#include "service/back/toolstack.h"
+#include "service/dom0/dom0_parts.h"
+
+/* The next free domid after the last one given out: an old number comes back as late as possible.
+ */
+static int find_domid(const struct dom0 *d)
+{
+    uint32_t limit = d->options->max_domains;
+    for (uint32_t i = 1; i <= limit; i++) {
+        uint32_t domid = (d->domid_last + i - 1) % limit + 1;
+        if (d->domains[domid] == NULL && !d->nodes_left[domid])
+            return (int)domid;
+    }
+    return -EAGAIN;
+}
+
+static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
+                         int *segment_fd, char *why, size_t why_bytes)
+{
+    struct dom0 *d = ctx;
+    *out = NULL;
+    *segment_fd = -1;
+    int domid = d->stopping ? -ESHUTDOWN : find_domid(d);
+    if (domid < 0) {
+        if (d->stopping)
+            snprintf(why, why_bytes, "the service is stopping");
+        else
+            snprintf(why, why_bytes, "all %u domains are in use (service start --max-domains)",
+                     d->options->max_domains);
+        return domid;
+    }
+    struct tdf tdf = {.num = request->tdf_num, .den = request->tdf_den};
+    if (tdf.num == 0 && tdf.den == 0)
+        tdf = (struct tdf){1, 1};
+    int rc = domain_create(&d->host, (domid_t)domid, request->arg0, tdf, out, segment_fd, why,
+                           why_bytes);
+    if (rc < 0) {
+        log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why);
+        return rc;
+    }
+    d->domains[domid] = *out;
+    d->domid_last = (domid_t)domid;
+    d->domain_count++;
+    d->domains_created++;
+    log_limited(d->log, &d->domain_log_limit, "domain %d created: %u pages", domid, request->arg0);
+    return 0;
+}
+
+static void end_domain(void *ctx, struct domain *domain)
+{
+    struct dom0 *d = ctx;
+    for (struct domain **link = &d->store_pending; *link != NULL; link = &(*link)->store_next) {
+        if (*link == domain) {
+            *link = domain->store_next;
+            break;
+        }
+    }
+    if (domain->vbd != NULL) {
+        struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
+        vbd_ring_stats_add(&d->departed, &stats);
+        log_limited(d->log, &d->domain_log_limit, "domain %u ended: %llu requests", domain->domid,
+                    (unsigned long long)stats.requests);
+    }
+    d->domains[domain->domid] = NULL;
+    d->domain_count--;
+    domain_destroy(domain);
+}
+
+static int doorbell_fd(const struct domain *domain)
+{
+    return domain->doorbell.fd;
+}
+
+static uint32_t domid_of(const struct domain *domain)
+{
+    return domain->domid;
+}
+
+static int alloc_port(struct domain *domain, uint32_t vcpu)
+{
+    return evtchn_table_alloc(&domain->evtchn, vcpu);
+}
+
+static int close_port(struct domain *domain, uint32_t port)
+{
+    return evtchn_table_close(&domain->evtchn, port);
+}
+
+static void stop(void *ctx)
+{
+    struct dom0 *d = ctx;
+    d->stopping = true;
+    d->stop_reason = "stop was asked for";
+}
+
+const struct control_ops dom0_control_ops = {
+    .create_domain = create_domain,
+    .end_domain = end_domain,
+    .doorbell_fd = doorbell_fd,
+    .domid = domid_of,
+    .alloc_port = alloc_port,
+    .close_port = close_port,
+    .status = dom0_status_text,
+    .stop = stop,
+};
+
+void dom0_end_faulted(struct dom0 *d)
+{
+    d->any_lost = false;
+    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
+        struct domain *domain = d->domains[domid];
+        if (domain == NULL || (!domain->lost && !fault_guard_hit(domain->fault_slot)))
+            continue;
+        log_limited(d->log, &d->domain_log_limit, "domain %u %s: destroyed", domid,
+                    domain->lost ? "cannot be told that its disk is gone"
+                                 : "took its own memory away");
+        control_drop_domain(d->control, domain);
+    }
+}
+
+void dom0_clear_away(struct dom0 *d)
+{
+    for (uint32_t domid = 1; domid <= d->options->max_domains && d->nodes_left_count > 0; domid++) {
+        if (d->nodes_left[domid] && toolstack_remove_domain(d->store, (domid_t)domid) == 0) {
+            d->nodes_left[domid] = false;
+            d->nodes_left_count--;
+        }
+    }
+}

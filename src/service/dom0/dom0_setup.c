@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/dom0/dom0_setup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "ring/fault_guard.h"
+#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_wakeups.h"
+
+enum {
+    SPARE_CONNECTIONS = 64, /* verbs of `service` beside the domains */
+    STORE_CONNECTIONS_MAX = 256,
+    FDS_PER_DOMAIN = 3,
+    FDS_BASE = 512,
+};
+
+/* Line, doorbell and its timer for each domain: the default soft limit of 1024 would end at 300 of
+ * them. */
+static void raise_fd_limit(const struct dom0_options *options)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)options->max_domains * FDS_PER_DOMAIN + FDS_BASE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Where there is no disk, or one with threads of its own, no interrupt of its is ours. */
+static int place(struct dom0 *d)
+{
+    int cpu = d->options->cpu;
+    if (cpu == PLACEMENT_AUTO && strcmp(d->engine_name, disk_uring_ops.name) != 0)
+        cpu = PLACEMENT_ANY;
+    int rc = placement_init(&d->placement, cpu, &d->image);
+    if (d->placement.home >= 0)
+        log_line(d->log,
+                 "reads complete on CPU %d (interrupt %u): Dom0 stays there while it waits for "
+                 "the disk",
+                 d->placement.home, d->placement.irq);
+    return rc;
+}
+
+static const struct disk_ops *engine_ops(enum dom0_engine engine)
+{
+    switch (engine) {
+    case DOM0_ENGINE_NULL:
+        return &disk_null_ops;
+    case DOM0_ENGINE_MODEL:
+        return &disk_model_ops;
+    case DOM0_ENGINE_THREADS:
+        return &disk_threads_ops;
+    default:
+        return &disk_uring_ops;
+    }
+}
+
+static int create_disk_queue(struct dom0 *d, const struct disk_ops *engine, char *why,
+                             size_t why_bytes)
+{
+    struct disk_queue_config config = {.poller = d->poller,
+                                       .image = &d->image,
+                                       .engine = engine,
+                                       .model = d->options->model,
+                                       .cache_bytes = (size_t)d->cache_bytes,
+                                       .policy = cache_policy_find(d->options->cache_policy),
+                                       .depth = d->options->depth,
+                                       .depth_isolated = d->options->depth_isolated,
+                                       .real_time = &d->hold_time};
+    d->engine_name = engine->name;
+    return disk_queue_create(&config, vbd_ring_done, &d->disk_queue, why, why_bytes);
+}
+
+/* io_uring where the kernel lets us, else epoll and, for the disk, threads; the log says which. */
+static int create_poller_and_disk(struct dom0 *d, char *why, size_t why_bytes)
+{
+    enum dom0_engine engine = d->options->engine;
+    if (engine != DOM0_ENGINE_THREADS) {
+        int rc = poller_create(POLLER_URING, &d->poller);
+        if (rc == 0)
+            rc = create_disk_queue(d, engine_ops(engine), why, why_bytes);
+        else
+            snprintf(why, why_bytes, "io_uring is not available here (%s); try --engine threads",
+                     strerror(-rc));
+        if (rc == 0 || engine == DOM0_ENGINE_URING)
+            return rc;
+        if (engine == DOM0_ENGINE_AUTO)
+            log_line(d->log, "io_uring is not available (%s): the threads engine takes over",
+                     strerror(-rc));
+        poller_destroy(d->poller);
+        d->poller = NULL;
+        if (engine == DOM0_ENGINE_AUTO)
+            engine = DOM0_ENGINE_THREADS;
+    }
+    int rc = poller_create(POLLER_EPOLL, &d->poller);
+    if (rc < 0) {
+        snprintf(why, why_bytes, "cannot create an epoll instance: %s", strerror(-rc));
+        return rc;
+    }
+    return create_disk_queue(d, engine_ops(engine), why, why_bytes);
+}
+
+static int create_domains(struct dom0 *d)
+{
+    d->domains = calloc((size_t)d->options->max_domains + 1, sizeof(struct domain *));
+    d->nodes_left = calloc((size_t)d->options->max_domains + 1, sizeof(bool));
+    if (d->domains == NULL || d->nodes_left == NULL)
+        return -ENOMEM;
+    /* Ring pages that are not contiguous are guarded as a second range. */
+    return fault_guard_install(2 * d->options->max_domains);
+}
+
+enum {
+    /* Of the time beside busy rings, one part in so many. A request of the store is cheap, and
+     * there may be any number; a domain is dear (its memory is made), and many come at once when a
+     * machine starts its work. */
+    STORE_SHARE = 50,
+    CONTROL_SHARE = 10,
+};
+
+static void store_ready(void *ctx, struct domain *domain)
+{
+    struct dom0 *d = ctx;
+    if (domain->store_queued)
+        return;
+    domain->store_queued = true;
+    domain->store_next = d->store_pending;
+    d->store_pending = domain;
+}
+
+static void domain_lost(void *ctx)
+{
+    struct dom0 *d = ctx;
+    d->any_lost = true;
+}
+
+static void nodes_left(void *ctx, domid_t domid)
+{
+    struct dom0 *d = ctx;
+    d->nodes_left_count += !d->nodes_left[domid];
+    d->nodes_left[domid] = true;
+}
+
+static void ring_broken(void *ctx, struct ring_slot *slot)
+{
+    (void)ctx;
+    struct domain *domain = (struct domain *)((uint8_t *)slot - offsetof(struct domain, slot));
+    vbd_back_fail(domain->vbd, -EPROTO, "the ring's request index makes no sense: halted");
+}
+
+static void fill_host(struct dom0 *d)
+{
+    d->ring_loop = (struct ring_loop){.cpu = START_INFO_CPU_NONE,
+                                      .no_spin = d->options->no_spin,
+                                      .broken = ring_broken,
+                                      .ctx = d};
+    d->host = (struct domain_host){
+        .poller = d->poller,
+        .store = d->store,
+        .log = d->log,
+        .log_limit = &d->device_log_limit,
+        .disk_queue = d->disk_queue,
+        .image = &d->image,
+        .time_source = d->time_source,
+        .image_path = d->options->image_path,
+        .disk_scale = {(uint32_t)d->options->scale_num, (uint32_t)d->options->scale_den},
+        .virtual_completion = d->options->engine == DOM0_ENGINE_MODEL,
+        .max_ring_page_order = d->options->max_ring_page_order,
+        .max_pages = d->options->max_pages,
+        .ring_loop = &d->ring_loop,
+        .store_ready = store_ready,
+        .domain_lost = domain_lost,
+        .nodes_left = nodes_left,
+        .ctx = d};
+}
+
+/* Sockets come last: whoever can connect can be served. */
+static int open_sockets(struct dom0 *d)
+{
+    int rc = store_socket_create(d->rundir->store_socket, d->poller, d->store, d->log,
+                                 STORE_CONNECTIONS_MAX, &d->store_socket);
+    if (rc == 0)
+        rc = control_create(d->rundir->control_socket, d->poller, d->log,
+                            d->options->max_domains + SPARE_CONNECTIONS, &dom0_control_ops, d,
+                            &d->control);
+    return rc;
+}
+
+static int assemble(struct dom0 *d, char *why, size_t why_bytes)
+{
+    const struct dom0_options *options = d->options;
+    int rc = image_open(options->image_path, &d->image, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    rc = dom0_options_cache_bytes(options, d->image.size_bytes, &d->cache_bytes);
+    if (rc < 0) {
+        snprintf(why, why_bytes,
+                 "the cache may have at most 1 %% of the image: %llu bytes (--cache-bytes)",
+                 (unsigned long long)d->cache_bytes);
+        return rc;
+    }
+    rc = create_poller_and_disk(d, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    const char *step = "pin Dom0 to its CPU";
+    rc = place(d);
+    if (rc == 0) {
+        step = "create the store";
+        rc = xs_server_create(NULL, &d->store);
+    }
+    if (rc == 0) {
+        step = "start the clock";
+        rc = dom0_wakeups_create(d);
+    }
+    if (rc == 0) {
+        step = "prepare for domains";
+        rc = create_domains(d);
+        fill_host(d);
+    }
+    if (rc == 0)
+        rc = dom0_settings_create(d);
+    if (rc == 0) {
+        step = "open the sockets";
+        rc = open_sockets(d);
+    }
+    if (rc < 0)
+        snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
+    return rc;
+}
+
+int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
+               struct tdf_source *time_source, struct dom0 **out, char *why, size_t why_bytes)
+{
+    *out = NULL;
+    struct dom0 *d = calloc(1, sizeof(*d));
+    if (d == NULL) {
+        snprintf(why, why_bytes, "out of memory");
+        return -ENOMEM;
+    }
+    d->options = options;
+    d->rundir = rundir;
+    d->log = log;
+    d->time_source = time_source;
+    d->tdf = (struct tdf){.num = (uint32_t)options->tdf_num, .den = (uint32_t)options->tdf_den};
+    d->store_work.gate.share = STORE_SHARE;
+    d->control_work.gate.share = CONTROL_SHARE;
+    d->image.fd = -1;
+    d->timer_fd = d->signal_fd = -1;
+    raise_fd_limit(options);
+    int rc = assemble(d, why, why_bytes);
+    if (rc < 0) {
+        dom0_teardown(d);
+        return rc;
+    }
+    log_line(log, "serving %s: %llu sectors, engine %s, cache %llu bytes (%s)", options->image_path,
+             (unsigned long long)(d->image.size_bytes / BLKIF_SECTOR_SIZE), d->engine_name,
+             (unsigned long long)d->cache_bytes, options->cache_policy);
+    *out = d;
+    return 0;
+}
+
+void dom0_teardown(struct dom0 *d)
+{
+    if (d == NULL)
+        return;
+    control_destroy(d->control); /* ends the domains, too */
+    store_socket_destroy(d->store_socket);
+    dom0_wakeups_destroy(d);
+    xs_server_destroy(d->store);
+    disk_queue_destroy(d->disk_queue);
+    poller_destroy(d->poller);
+    image_close(&d->image);
+    if (d->domains != NULL)
+        fault_guard_remove();
+    free(d->domains);
+    free(d->nodes_left);
+    free(d);
+}
+
+void dom0_abandon(struct dom0 *d)
+{
+    control_destroy(d->control);
+    store_socket_destroy(d->store_socket);
+}

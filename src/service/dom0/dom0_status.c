@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "service/dom0/dom0_parts.h"
+#include "xenstore/xenbus_state.h"
+
+/* Text into a file in memory. */
+struct text_file {
+    int fd;
+    FILE *out;
+};
+
+static int text_open(struct text_file *text)
+{
+    text->fd = memfd_create("splitdom-status", MFD_CLOEXEC);
+    if (text->fd < 0)
+        return -errno;
+    int copy = dup(text->fd);
+    text->out = copy < 0 ? NULL : fdopen(copy, "w");
+    if (text->out == NULL) {
+        int rc = -errno;
+        if (copy >= 0)
+            close(copy);
+        close(text->fd);
+        return rc;
+    }
+    return 0;
+}
+
+static int text_finish(struct text_file *text, uint32_t *bytes)
+{
+    long size = ftell(text->out);
+    bool failed = size < 0 || ferror(text->out);
+    failed |= fclose(text->out) != 0;
+    if (failed) {
+        close(text->fd);
+        return -EIO;
+    }
+    *bytes = (uint32_t)size;
+    return text->fd;
+}
+
+static double hit_percent(const struct disk_queue_stats *stats)
+{
+    uint64_t all = stats->hits + stats->misses;
+    return all == 0 ? 0.0 : 100.0 * (double)stats->hits / (double)all;
+}
+
+/* All domains, those that have ended included. */
+static struct vbd_ring_stats total_stats(const struct dom0 *d)
+{
+    struct vbd_ring_stats total = d->departed;
+    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
+        if (d->domains[domid] != NULL) {
+            struct vbd_ring_stats stats = vbd_back_stats(d->domains[domid]->vbd);
+            vbd_ring_stats_add(&total, &stats);
+        }
+    }
+    return total;
+}
+
+static void print_totals(struct dom0 *d, FILE *out)
+{
+    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+    struct vbd_ring_stats total = total_stats(d);
+    uint64_t up_ns = tdf_clock_now_ns(&d->clock) - d->started_ns;
+    fprintf(out,
+            "cache hit ratio: %.2f %% (%" PRIu64 " of %" PRIu64
+            " requests; %u of %u sectors used)\n",
+            hit_percent(disk), disk->hits, disk->hits + disk->misses,
+            cache_used(disk_queue_cache(d->disk_queue)),
+            cache_capacity(disk_queue_cache(d->disk_queue)));
+    fprintf(out,
+            "requests: %" PRIu64 " read, %" PRIu64 " failed, %" PRIu64 " not supported; "
+            "sectors: %" PRIu64 "\n",
+            total.reads_done, total.errors, total.unsupported, total.sectors);
+    fprintf(out,
+            "disk: %" PRIu64 " reads, %" PRIu64 " bytes, %" PRIu64 " errors, "
+            "%" PRIu64 " misses shared a read, at most %u in flight\n",
+            disk->disk_reads, disk->disk_bytes, disk->disk_errors, disk->shared,
+            disk->in_flight_peak);
+    fprintf(out, "domains: %u now, %" PRIu64 " in all; up %.1f s of Dom0's clock\n",
+            d->domain_count, d->domains_created, (double)up_ns / 1e9);
+}
+
+static uint64_t rate_since(uint64_t count, uint64_t elapsed_ns)
+{
+    return elapsed_ns == 0 ? 0 : (uint64_t)((double)count * 1e9 / (double)elapsed_ns);
+}
+
+static void print_domain_row(const struct domain *domain, FILE *out)
+{
+    struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
+    const struct vbd_ring *ring = vbd_back_ring(domain->vbd);
+    char tdf[TDF_TEXT_SIZE];
+    tdf_format(domain->tdf, tdf, sizeof(tdf));
+    fprintf(out, "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %10" PRIu64 "\n",
+            domain->domid, xenbus_state_name(vbd_back_state(domain->vbd)),
+            ring != NULL ? ring->ring.nr_ents : 0, tdf, domain->paused ? "*" : " ", stats.requests,
+            stats.errors + stats.unsupported, ring != NULL ? vbd_ring_in_flight(ring) : 0,
+            rate_since(stats.requests, domain_age_ns(domain)));
+}
+
+static void print_table(struct dom0 *d, FILE *out)
+{
+    char tdf[TDF_TEXT_SIZE];
+    tdf_format(d->tdf, tdf, sizeof(tdf));
+    fprintf(out, "service \"%s\" (pid %d): %s, %" PRIu64 " sectors, engine %s, TDF %s\n",
+            d->rundir->name, (int)getpid(), d->options->image_path,
+            d->image.size_bytes / BLKIF_SECTOR_SIZE, d->engine_name, tdf);
+    print_totals(d, out);
+    if (d->domain_count == 0)
+        return;
+    fprintf(out, "%5s  %-12s %5s %8s  %12s %8s %9s %10s\n", "domid", "state", "ring", "tdf",
+            "requests", "errors", "in flight", "req/s");
+    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
+        if (d->domains[domid] != NULL)
+            print_domain_row(d->domains[domid], out);
+    }
+}
+
+static void json_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
+        if (*c == '"' || *c == '\\')
+            fprintf(out, "\\%c", *c);
+        else if (*c < 0x20)
+            fprintf(out, "\\u%04x", *c);
+        else
+            fputc(*c, out);
+    }
+    fputc('"', out);
+}
+
+static void json_stats(FILE *out, const struct vbd_ring_stats *stats)
+{
+    fprintf(out,
+            "\"requests\":%" PRIu64 ",\"reads\":%" PRIu64 ",\"sectors\":%" PRIu64
+            ",\"errors\":%" PRIu64 ",\"unsupported\":%" PRIu64 ",\"notifies\":%" PRIu64
+            ",\"wakes\":%" PRIu64,
+            stats->requests, stats->reads_done, stats->sectors, stats->errors, stats->unsupported,
+            stats->notifies, stats->wakes);
+}
+
+static void json_domain(const struct domain *domain, FILE *out)
+{
+    struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
+    const struct vbd_ring *ring = vbd_back_ring(domain->vbd);
+    char tdf[TDF_TEXT_SIZE], scale[TDF_TEXT_SIZE];
+    tdf_format(domain->tdf, tdf, sizeof(tdf));
+    tdf_format(domain->disk_scale, scale, sizeof(scale));
+    fprintf(out,
+            "{\"domid\":%u,\"state\":\"%s\",\"ring_entries\":%u,\"halted\":%s,\"in_flight\":%u,"
+            "\"weight\":%u,\"tdf\":\"%s\",\"paused\":%s,\"disk_scale\":\"%s\",\"pages\":%u,"
+            "\"store_broken\":%s,\"doorbell_mutes\":%" PRIu64 ",\"age_ns\":%" PRIu64 ",",
+            domain->domid, xenbus_state_name(vbd_back_state(domain->vbd)),
+            ring != NULL ? ring->ring.nr_ents : 0, ring != NULL && ring->halted ? "true" : "false",
+            ring != NULL ? vbd_ring_in_flight(ring) : 0, vbd_back_weight(domain->vbd), tdf,
+            domain->paused ? "true" : "false", scale, domain->segment.nr_pages,
+            domain->store_broken ? "true" : "false", domain->doorbell.mutes, domain_age_ns(domain));
+    json_stats(out, &stats);
+    fputc('}', out);
+}
+
+static void print_json(struct dom0 *d, FILE *out)
+{
+    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+    const struct cache *cache = disk_queue_cache(d->disk_queue);
+    struct vbd_ring_stats total = total_stats(d);
+    char tdf[TDF_TEXT_SIZE];
+    tdf_format(d->tdf, tdf, sizeof(tdf));
+    fprintf(out, "{\"name\":");
+    json_string(out, d->rundir->name);
+    fprintf(out, ",\"pid\":%d,\"image\":", (int)getpid());
+    json_string(out, d->options->image_path);
+    fprintf(out,
+            ",\"sectors\":%" PRIu64 ",\"block_size\":%u,\"engine\":\"%s\",\"tdf\":\"%s\","
+            "\"up_ns\":%" PRIu64 ",",
+            d->image.size_bytes / BLKIF_SECTOR_SIZE, d->image.block_size_bytes, d->engine_name, tdf,
+            tdf_clock_now_ns(&d->clock) - d->started_ns);
+    fprintf(out,
+            "\"cache\":{\"policy\":\"%s\",\"capacity_sectors\":%u,\"used_sectors\":%u,"
+            "\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"shared\":%" PRIu64
+            ",\"hit_ratio\":%.6f},",
+            d->options->cache_policy, cache_capacity(cache), cache_used(cache), disk->hits,
+            disk->misses, disk->shared, hit_percent(disk) / 100.0);
+    fprintf(out,
+            "\"disk\":{\"reads\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"errors\":%" PRIu64
+            ",\"in_flight\":%u,\"in_flight_peak\":%u},",
+            disk->disk_reads, disk->disk_bytes, disk->disk_errors,
+            disk_queue_in_flight(d->disk_queue), disk->in_flight_peak);
+    fprintf(out, "\"loop\":{\"turns\":%" PRIu64 ",\"arms\":%" PRIu64 "},\"total\":{",
+            d->ring_loop.turns, d->ring_loop.arms);
+    json_stats(out, &total);
+    fprintf(out, "},\"domains_created\":%" PRIu64 ",\"domains\":[", d->domains_created);
+    const char *separator = "";
+    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
+        if (d->domains[domid] != NULL) {
+            fputs(separator, out);
+            json_domain(d->domains[domid], out);
+            separator = ",";
+        }
+    }
+    fprintf(out, "]}\n");
+}
+
+/* Two texts, for people and for programs, with a NUL between them. */
+int dom0_status_text(void *ctx, uint32_t *bytes)
+{
+    struct dom0 *d = ctx;
+    struct text_file text;
+    int rc = text_open(&text);
+    if (rc < 0)
+        return rc;
+    print_table(d, text.out);
+    fputc('\0', text.out);
+    print_json(d, text.out);
+    return text_finish(&text, bytes);
+}
+
+int dom0_farewell_text(struct dom0 *d, uint32_t *bytes)
+{
+    struct text_file text;
+    int rc = text_open(&text);
+    if (rc < 0)
+        return rc;
+    print_totals(d, text.out);
+    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+    struct vbd_ring_stats total = total_stats(d);
+    log_line(d->log, "cache hit ratio %.2f %%, %" PRIu64 " requests, %" PRIu64 " disk reads",
+             hit_percent(disk), total.requests, disk->disk_reads);
+    return text_finish(&text, bytes);
+}

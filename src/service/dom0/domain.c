@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/dom0/domain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ring/evtchn.h"
+#include "ring/fault_guard.h"
+#include "service/back/toolstack.h"
+#include "service/dom0/domain_settings.h"
+#include "xenstore/xs_ring.h"
+
+enum { STORE_VCPU = 0 };
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t domain_age_ns(const struct domain *domain)
+{
+    return monotonic_ns() - domain->created_ns;
+}
+
+static void on_ring_up(void *ctx, struct vbd_ring *ring)
+{
+    struct domain *domain = ctx;
+    domain->slot = (struct ring_slot){.ring = ring, .start_info = domain->segment.start_info};
+    ring_loop_add(domain->host->ring_loop, &domain->slot);
+}
+
+static void on_ring_down(void *ctx, struct vbd_ring *ring)
+{
+    struct domain *domain = ctx;
+    (void)ring;
+    ring_loop_remove(domain->host->ring_loop, &domain->slot);
+}
+
+static void on_ring_answered(void *ctx, struct vbd_ring *ring)
+{
+    struct domain *domain = ctx;
+    (void)ring;
+    ring_loop_answered(domain->host->ring_loop, &domain->slot);
+}
+
+static void on_lost(void *ctx)
+{
+    struct domain *domain = ctx;
+    domain->lost = true;
+    domain->host->domain_lost(domain->host->ctx);
+}
+
+static void on_doorbell(void *ctx)
+{
+    struct domain *domain = ctx;
+    if (xs_ring_has_work(domain->segment.store, domain->store_conn))
+        domain->host->store_ready(domain->host->ctx, domain);
+    ring_loop_wake(domain->host->ring_loop, &domain->slot);
+}
+
+static uint64_t work_done(void *ctx)
+{
+    struct domain *domain = ctx;
+    return vbd_back_stats(domain->vbd).requests + domain->store_moves;
+}
+
+static void on_muted(void *ctx)
+{
+    struct domain *domain = ctx;
+    log_limited(domain->host->log, domain->host->log_limit,
+                "domain %u rings its doorbell without cause: looked at by timer for a while",
+                domain->domid);
+}
+
+static const struct doorbell_ops doorbell_ops = {
+    .rang = on_doorbell, .work = work_done, .muted = on_muted};
+
+static void on_store_ready(void *ctx)
+{
+    struct domain *domain = ctx;
+    domain->host->store_ready(domain->host->ctx, domain);
+}
+
+static const struct xs_conn_ops store_ops = {.output_ready = on_store_ready,
+                                             .work_ready = on_store_ready};
+
+void domain_pump_store(struct domain *domain)
+{
+    bool notify = false;
+    if (domain->store_broken)
+        return;
+    int rc = xs_ring_pump(domain->segment.store, domain->store_conn, &notify);
+    if (rc < 0) {
+        domain->store_broken = true;
+        log_limited(domain->host->log, domain->host->log_limit,
+                    "domain %u: its xenstore ring makes no sense: ignored", domain->domid);
+    }
+    domain->store_moves += notify;
+    if (notify &&
+        evtchn_set_pending(domain->segment.shared_info, domain->segment.store_evtchn, STORE_VCPU))
+        (void)evtchn_wake(domain->segment.shared_info, STORE_VCPU);
+}
+
+static int create_memory(struct domain *domain, uint32_t nr_pages, int *segment_fd)
+{
+    int rc = segment_create(nr_pages, domain->domid, &domain->segment, segment_fd);
+    if (rc < 0)
+        return rc;
+    domain->fault_slot =
+        fault_guard_add(domain->segment.base, (size_t)nr_pages << XEN_PAGE_SHIFT, -1);
+    if (domain->fault_slot < 0)
+        return domain->fault_slot;
+    rc = doorbell_create(&domain->doorbell, domain->host->poller, &doorbell_ops, domain);
+    if (rc < 0)
+        return rc;
+    evtchn_table_reserve(&domain->evtchn, domain->segment.store_evtchn, STORE_VCPU);
+    return tdf_clock_init(&domain->clock, domain->host->time_source, domain->segment.shared_info,
+                          XEN_LEGACY_MAX_VCPUS, domain->tdf);
+}
+
+static int create_store(struct domain *domain)
+{
+    struct xs_server *store = domain->host->store;
+    xs_ring_init(domain->segment.store);
+    int rc = xs_server_introduce(store, domain->domid);
+    if (rc == 0)
+        rc = xs_conn_open(store, domain->domid, false, &store_ops, domain, &domain->store_conn);
+    if (rc == 0)
+        rc = toolstack_create_domain(store, domain->domid, domain->host->image_path);
+    return rc;
+}
+
+static int create_disk(struct domain *domain)
+{
+    const struct domain_host *host = domain->host;
+    struct vbd_back_config config = {.store = host->store,
+                                     .log = host->log,
+                                     .log_limit = host->log_limit,
+                                     .domid = domain->domid,
+                                     .segment = &domain->segment,
+                                     .fault_slot = domain->fault_slot,
+                                     .evtchn = &domain->evtchn,
+                                     .disk_queue = host->disk_queue,
+                                     .image = host->image,
+                                     .max_ring_page_order = host->max_ring_page_order,
+                                     .virtual_completion = host->virtual_completion,
+                                     .clock = &domain->clock,
+                                     .tdf = &domain->tdf,
+                                     .ring_up = on_ring_up,
+                                     .ring_down = on_ring_down,
+                                     .ring_answered = on_ring_answered,
+                                     .lost = on_lost,
+                                     .ctx = domain};
+    return vbd_back_create(&config, &domain->vbd);
+}
+
+int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
+                  struct domain **out, int *segment_fd, char *why, size_t why_bytes)
+{
+    *out = NULL;
+    *segment_fd = -1;
+    if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > host->max_pages) {
+        snprintf(why, why_bytes, "a domain has %d to %u pages, %u were asked for",
+                 SEGMENT_PAGES_MIN, host->max_pages, nr_pages);
+        return -EINVAL;
+    }
+    if (tdf.num == 0 || tdf_check(tdf) < 0) {
+        snprintf(why, why_bytes, "a time dilation factor is 1/1000 to 1000, not %u/%u", tdf.num,
+                 tdf.den);
+        return -EINVAL;
+    }
+    struct domain *domain = calloc(1, sizeof(*domain));
+    if (domain == NULL) {
+        snprintf(why, why_bytes, "Dom0 is out of memory");
+        return -ENOMEM;
+    }
+    domain->host = host;
+    domain->domid = domid;
+    domain->doorbell = DOORBELL_CLOSED;
+    domain->fault_slot = -1;
+    domain->tdf = tdf;
+    domain->disk_scale = host->disk_scale;
+    domain->created_ns = monotonic_ns();
+    const char *step = "its memory (is /dev/shm full?)";
+    int rc = create_memory(domain, nr_pages, segment_fd);
+    if (rc == 0) {
+        step = "its store nodes";
+        rc = create_store(domain);
+    }
+    if (rc == 0) {
+        step = "its disk";
+        rc = create_disk(domain);
+    }
+    if (rc == 0) {
+        step = "its settings";
+        rc = domain_settings_watch(domain);
+    }
+    if (rc == 0) {
+        step = "its doorbell";
+        rc = doorbell_watch(&domain->doorbell);
+    }
+    if (rc < 0) {
+        snprintf(why, why_bytes, "Dom0 cannot make a domain: %s: %s", step, strerror(-rc));
+        if (*segment_fd >= 0)
+            close(*segment_fd);
+        *segment_fd = -1;
+        domain_destroy(domain);
+        return rc;
+    }
+    *out = domain;
+    return 0;
+}
+
+void domain_destroy(struct domain *domain)
+{
+    if (domain == NULL)
+        return;
+    const struct domain_host *host = domain->host;
+    doorbell_destroy(&domain->doorbell);
+    domain_settings_unwatch(domain);
+    vbd_back_destroy(domain->vbd);
+    xs_conn_close(domain->store_conn);
+    if (toolstack_remove_domain(host->store, domain->domid) < 0)
+        host->nodes_left(host->ctx, domain->domid);
+    xs_server_release(host->store, domain->domid);
+    fault_guard_drop(domain->fault_slot);
+    segment_detach(&domain->segment);
+    free(domain);
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/dom0/store_socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "xenstore/xs_conn.h"
+
+enum { READ_CHUNK = 8192, LISTEN_BACKLOG = 16, ACCEPTS_PER_PUMP = 16 };
+
+struct store_peer {
+    struct store_socket *owner;
+    int fd;
+    struct poller_watch *watch;
+    struct xs_conn *conn;
+    bool readable; /* the socket may hold bytes that we have not taken */
+    bool writable; /* the socket took everything so far */
+    bool dead;     /* to be closed by the next pump */
+    struct store_peer *next;
+};
+
+struct store_socket {
+    struct poller *poller;
+    struct xs_server *store;
+    struct log *log;
+    int fd;
+    struct poller_watch *watch;
+    struct store_peer *peers;
+    uint32_t peer_count;
+    uint32_t peers_max;
+    bool news;          /* something has happened since the last pump */
+    bool pump_needed;   /* the same, or input has been left because there was no room for it */
+    bool accept_needed; /* a connection waits, or may wait */
+    bool accept_failed; /* it could not be taken: no edge will tell of it again */
+    struct log_limit log_limit;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+static void on_ready(void *ctx)
+{
+    struct store_peer *peer = ctx;
+    peer->owner->pump_needed = peer->owner->news = true;
+}
+
+static const struct xs_conn_ops peer_ops = {.output_ready = on_ready, .work_ready = on_ready};
+
+static void on_peer(void *ctx, uint32_t revents)
+{
+    struct store_peer *peer = ctx;
+    peer->readable |= (revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+    peer->writable |= (revents & (POLLOUT | POLLERR)) != 0;
+    peer->owner->pump_needed = peer->owner->news = true;
+}
+
+static void close_peer(struct store_socket *ss, struct store_peer *peer)
+{
+    if (peer->watch != NULL)
+        poller_remove(ss->poller, peer->watch);
+    xs_conn_close(peer->conn);
+    close(peer->fd);
+    free(peer);
+    ss->peer_count--;
+}
+
+static int add_peer(struct store_socket *ss, int fd)
+{
+    struct store_peer *peer = calloc(1, sizeof(*peer));
+    if (peer == NULL) {
+        close(fd);
+        return -ENOMEM;
+    }
+    peer->owner = ss;
+    peer->fd = fd;
+    peer->writable = true;
+    peer->readable = true; /* bytes may have come before we watched */
+    ss->peer_count++;
+    int rc = xs_conn_open(ss->store, DOM0_DOMID, true, &peer_ops, peer, &peer->conn);
+    if (rc == 0)
+        rc = poller_add(ss->poller, fd, POLLIN | POLLOUT, on_peer, peer, &peer->watch);
+    if (rc < 0) {
+        close_peer(ss, peer);
+        return rc;
+    }
+    peer->next = ss->peers;
+    ss->peers = peer;
+    ss->pump_needed = ss->news = true;
+    return 0;
+}
+
+/*
+ * Takes connections that wait, a bounded number: making and dropping them costs a peer little, so
+ * it is a part of the store's work like any other. Out of descriptors or memory, they are left to
+ * store_socket_accept_again: the edge that told of them is gone.
+ */
+static void accept_some(struct store_socket *ss)
+{
+    for (int i = 0; i < ACCEPTS_PER_PUMP; i++) {
+        int fd = accept4(ss->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0) {
+            bool failed = errno != EAGAIN;
+            if (failed && !ss->accept_failed)
+                log_limited(ss->log, &ss->log_limit, "xenstore.sock: accept: %s: trying again",
+                            strerror(errno));
+            ss->accept_failed = failed;
+            ss->accept_needed = false;
+            return;
+        }
+        if (ss->peer_count >= ss->peers_max) {
+            log_limited(ss->log, &ss->log_limit,
+                        "xenstore.sock: %u connections are open: one more refused", ss->peer_count);
+            close(fd);
+        } else if (add_peer(ss, fd) < 0) {
+            log_limited(ss->log, &ss->log_limit,
+                        "xenstore.sock: out of memory: a connection refused");
+        }
+    }
+    ss->news = ss->pump_needed = true; /* there may be more */
+}
+
+static void on_listen(void *ctx, uint32_t revents)
+{
+    struct store_socket *ss = ctx;
+    (void)revents;
+    ss->accept_needed = ss->news = ss->pump_needed = true;
+}
+
+void store_socket_accept_again(struct store_socket *ss)
+{
+    if (ss->accept_failed)
+        ss->accept_needed = ss->news = ss->pump_needed = true;
+}
+
+static void pump_input(struct store_peer *peer)
+{
+    char chunk[READ_CHUNK];
+    size_t room;
+    while (peer->readable && !peer->dead && (room = xs_conn_input_room(peer->conn)) > 0) {
+        ssize_t n = recv(peer->fd, chunk, room < sizeof(chunk) ? room : sizeof(chunk), 0);
+        if (n > 0)
+            peer->dead = xs_conn_input(peer->conn, chunk, (size_t)n) < 0;
+        else if (n < 0 && errno == EAGAIN)
+            peer->readable = false;
+        else if (n == 0 || errno != EINTR)
+            peer->dead = true;
+    }
+}
+
+static void pump_output(struct store_peer *peer)
+{
+    const void *bytes;
+    size_t count;
+    while (peer->writable && !peer->dead && (count = xs_conn_output(peer->conn, &bytes)) > 0) {
+        ssize_t n = send(peer->fd, bytes, count, MSG_NOSIGNAL);
+        if (n > 0)
+            xs_conn_output_done(peer->conn, (size_t)n);
+        else if (n < 0 && errno == EAGAIN)
+            peer->writable = false;
+        else if (n < 0 && errno != EINTR)
+            peer->dead = true;
+    }
+}
+
+bool store_socket_has_news(const struct store_socket *ss)
+{
+    return ss->news;
+}
+
+bool store_socket_pump(struct store_socket *ss)
+{
+    bool waiting = false;
+    if (!ss->pump_needed)
+        return false;
+    ss->pump_needed = ss->news = false;
+    for (struct store_peer **link = &ss->peers; *link != NULL;) {
+        struct store_peer *peer = *link;
+        pump_input(peer);
+        pump_output(peer);
+        if (peer->dead) {
+            *link = peer->next;
+            close_peer(ss, peer);
+            continue;
+        }
+        /* Input for which there is no room: worth another look as soon as requests are carried out,
+         * or, when it is the output that is full, once the peer reads (an edge tells). */
+        waiting |= peer->readable;
+        link = &peer->next;
+    }
+    ss->pump_needed |= waiting;
+    if (ss->accept_needed) /* now that those who have gone are no longer counted */
+        accept_some(ss);
+    return ss->news || (waiting && !xs_server_idle(ss->store));
+}
+
+static int bind_listener(struct store_socket *ss)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, ss->path, sizeof(ss->path));
+    ss->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (ss->fd < 0)
+        return -errno;
+    if (unlink(ss->path) < 0 && errno != ENOENT)
+        return -errno;
+    if (bind(ss->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(ss->fd, LISTEN_BACKLOG) < 0)
+        return -errno;
+    return poller_add(ss->poller, ss->fd, POLLIN, on_listen, ss, &ss->watch);
+}
+
+int store_socket_create(const char *path, struct poller *poller, struct xs_server *store,
+                        struct log *log, uint32_t connections_max, struct store_socket **out)
+{
+    *out = NULL;
+    struct store_socket *ss = calloc(1, sizeof(*ss));
+    if (ss == NULL)
+        return -ENOMEM;
+    ss->poller = poller;
+    ss->store = store;
+    ss->log = log;
+    ss->fd = -1;
+    ss->peers_max = connections_max;
+    int rc = strlen(path) < sizeof(ss->path) ? 0 : -ENAMETOOLONG;
+    if (rc == 0) {
+        snprintf(ss->path, sizeof(ss->path), "%s", path);
+        rc = bind_listener(ss);
+    }
+    if (rc < 0) {
+        store_socket_destroy(ss);
+        return rc;
+    }
+    *out = ss;
+    return 0;
+}
+
+void store_socket_destroy(struct store_socket *ss)
+{
+    if (ss == NULL)
+        return;
+    while (ss->peers != NULL) {
+        struct store_peer *peer = ss->peers;
+        ss->peers = peer->next;
+        close_peer(ss, peer);
+    }
+    if (ss->watch != NULL)
+        poller_remove(ss->poller, ss->watch);
+    if (ss->fd >= 0) {
+        close(ss->fd);
+        unlink(ss->path);
+    }
+    free(ss);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poller: Dom0's one wait. Doorbells, sockets, timers and disk completions all end here.
+ *
+ * Two implementations behind one interface: poller_uring.c (io_uring with SINGLE_ISSUER and
+ * DEFER_TASKRUN; multishot polls; the uring disk engine puts its reads on the same ring) and
+ * poller_epoll.c (for places where io_uring is forbidden).
+ *
+ * Watches are edge-triggered: a callback must take everything there is (or remember that it did
+ * not), because it is called again only after something new happened. A doorbell (eventfd) needs no
+ * read: each write to it is an edge.
+ *
+ * One thread owns a poller; callbacks run inside poller_run on that thread and may add and remove
+ * watches, their own included.
+ */
+#ifndef SPLITDOM_SERVICE_LOOP_POLLER_H
+#define SPLITDOM_SERVICE_LOOP_POLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct poller;
+struct poller_watch;
+struct io_uring;
+struct io_uring_sqe;
+
+enum poller_kind { POLLER_URING, POLLER_EPOLL };
+
+/* revents: POLLIN, POLLOUT, POLLHUP, POLLERR bits of poll(2). */
+typedef void poller_fn(void *ctx, uint32_t revents);
+
+/* One operation on the io_uring of POLLER_URING; embed it in the object that waits for it. */
+struct poller_op {
+    void (*complete)(struct poller_op *op, int32_t res);
+};
+
+/*
+ * Creates a poller. Errors: -ENOSYS, -EPERM, -ENOMEM when the kernel forbids or lacks what
+ * POLLER_URING needs (DEFER_TASKRUN, multishot poll: Linux 6.1); the caller then takes
+ * POLLER_EPOLL.
+ */
+int poller_create(enum poller_kind kind, struct poller **out);
+void poller_destroy(struct poller *p); /* NULL allowed; fds stay open; watches are freed */
+
+/*
+ * events: POLLIN and/or POLLOUT. The fd must stay open until poller_remove; watch it only once
+ * (epoll says -EEXIST). If it is ready already, that counts as an edge. Errors: -ENOMEM, ...;
+ * POLLER_URING tells an fd that can't be polled by a callback with POLLERR.
+ */
+int poller_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, void *ctx,
+               struct poller_watch **out);
+/* After this fn is not called again, not even for an edge that was already queued. */
+void poller_remove(struct poller *p, struct poller_watch *watch);
+
+/*
+ * Submits what is queued and runs the callbacks of everything that has happened; with sleep, waits
+ * until something has. Returns the number of callbacks run (0 is possible after a signal), or
+ * -errno. Without sleep POLLER_URING makes no system call when there is nothing to submit and
+ * nothing due; POLLER_EPOLL always makes one.
+ */
+int poller_run(struct poller *p, bool sleep);
+
+/* POLLER_URING only (else NULL): the ring, for registering files and buffers. */
+struct io_uring *poller_uring(struct poller *p);
+/*
+ * A free SQE whose completion goes to op->complete (leave its user_data alone); submits older ones
+ * to make room if it must. NULL if the kernel takes none of those: it is out of memory.
+ */
+struct io_uring_sqe *poller_uring_sqe(struct poller *p, struct poller_op *op);
+/*
+ * Gives queued SQEs to the kernel now, without waiting; may be called from callbacks. Errors:
+ * -EAGAIN (kernel out of memory), ...: they stay queued for the next submission.
+ */
+int poller_uring_submit(struct poller *p);
+
+#endif

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload's threads in both modes, on a stand-in for blkfront. */
+#include "fakes/blkfront_fake.c"
+
+#include <math.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/workload.h"
+#include "fakes/valgrind.h"
+
+enum { IMAGE_SECTORS = 1000 };
+
+struct fixture {
+    char directory[64];
+    char image[96];
+    struct blkfront *bf;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    int fd;
+
+    snprintf(f->directory, sizeof(f->directory), "/tmp/test_workload.XXXXXX");
+    if (mkdtemp(f->directory) == NULL)
+        return -1;
+    snprintf(f->image, sizeof(f->image), "%s/image", f->directory);
+    fd = open(f->image, O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || ftruncate(fd, IMAGE_SECTORS * 512) != 0)
+        return -1;
+    close(fd);
+    setenv("FAKE_IMAGE", f->image, 1);
+    unsetenv("FAKE_DIE_AFTER");
+    unsetenv("FAKE_EIO_EVERY");
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    unlink(f->image);
+    rmdir(f->directory);
+    free(f);
+    return 0;
+}
+
+/* Runs to the end, like the client does. */
+static void run_for(struct fixture *f, uint32_t threads, uint64_t requests, uint64_t duration_ns,
+                    uint32_t depth, struct latency_dump *dump, struct workload_result *result)
+{
+    const struct blkfront_options options = {.depth = 1};
+    struct pattern_spec pattern;
+    struct blkfront_error why;
+    struct workload *workload;
+
+    assert_int_equal(pattern_parse("uniform", &pattern), 0);
+    assert_int_equal(blkfront_connect(&options, &f->bf, &why), 0);
+    const struct workload_plan plan = {
+        .bf = f->bf,
+        .dump = dump,
+        .thread_count = threads,
+        .request_count = requests,
+        .duration_ns = duration_ns,
+        .sectors_per_request = 2,
+        .depth = depth,
+        .pattern = &pattern,
+        .seed = 1,
+        .last_sector = f->bf->last_sector,
+    };
+    assert_int_equal(workload_start(&plan, &workload), 0);
+    struct pollfd done = {.fd = workload_done_fd(workload), .events = POLLIN};
+    assert_int_equal(poll(&done, 1, -1), 1);
+    workload_join(workload, result);
+    blkfront_close(f->bf);
+    workload_free(workload);
+}
+
+static void run(struct fixture *f, uint32_t threads, uint64_t requests, uint32_t depth,
+                struct latency_dump *dump, struct workload_result *result)
+{
+    run_for(f, threads, requests, 0, depth, dump, result);
+}
+
+static void shares_differ_by_one_at_most(void **state)
+{
+    (void)state;
+    assert_int_equal(workload_share(10, 4, 0), 3);
+    assert_int_equal(workload_share(10, 4, 1), 3);
+    assert_int_equal(workload_share(10, 4, 2), 2);
+    assert_int_equal(workload_share(10, 4, 3), 2);
+    assert_int_equal(workload_share(2, 4, 1), 1);
+    assert_int_equal(workload_share(2, 4, 2), 0);
+    assert_int_equal(workload_share(1, 1, 0), 1);
+}
+
+static void every_request_is_done_once(void **state)
+{
+    static const struct {
+        uint32_t threads;
+        uint64_t requests;
+        uint32_t depth;
+    } cases[] = {{1, 1, 0}, {3, 1000, 0}, {64, 7, 0}, {8, 8, 0},
+                 {1, 1, 1}, {1, 1000, 7}, {1, 5, 64}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct workload_result result;
+        run(*state, cases[i].threads, cases[i].requests, cases[i].depth, NULL, &result);
+        assert_int_equal(result.answered_count, cases[i].requests);
+        assert_int_equal(result.latency.count, cases[i].requests);
+        assert_int_equal(result.failed_count, 0);
+        assert_int_equal(result.device_error, 0);
+        assert_true(result.running_ns > 0 && result.running_ns <= result.real_ns);
+    }
+}
+
+static void failed_reads_are_counted_and_the_run_goes_on(void **state)
+{
+    setenv("FAKE_EIO_EVERY", "10", 1);
+    for (uint32_t depth = 0; depth <= 5; depth += 5) {
+        struct workload_result result;
+        run(*state, 1, 1000, depth, NULL, &result);
+        assert_int_equal(result.answered_count, 1000);
+        assert_int_equal(result.failed_count, 100);
+        assert_int_equal(result.latency.count, 900);
+    }
+}
+
+/* The stand-in's clock is the real one: the run lasts as long as asked for, and every thread ends
+ * after the first answer that comes too late. */
+static void a_duration_ends_the_run(void **state)
+{
+    const uint64_t duration_ns = 20 * 1000 * 1000;
+
+    if (under_valgrind())
+        skip(); /* too slow for it */
+    for (uint32_t depth = 0; depth <= 5; depth += 5) {
+        struct workload_result result;
+        run_for(*state, depth > 0 ? 1 : 3, INT64_MAX, duration_ns, depth, NULL, &result);
+        assert_true(result.running_ns >= duration_ns);
+        assert_true(result.latency.count > 3);
+        assert_int_equal(result.answered_count, result.latency.count);
+        assert_int_equal(result.device_error, 0);
+    }
+}
+
+/* With an instant behind them already when the first answer comes, one answer is all there is. */
+static void a_thread_ends_after_the_read_in_which_the_time_ran_out(void **state)
+{
+    struct workload_result result;
+
+    run_for(*state, 3, INT64_MAX, 1, 0, NULL, &result);
+    assert_int_equal(result.answered_count, 3);
+    run_for(*state, 1, INT64_MAX, 1, 5, NULL, &result);
+    assert_int_equal(result.answered_count, 5); /* what was in flight comes home */
+}
+
+static void requests_end_a_run_before_its_duration(void **state)
+{
+    struct workload_result result;
+
+    run_for(*state, 3, 100, UINT64_MAX, 0, NULL, &result);
+    assert_int_equal(result.answered_count, 100);
+}
+
+static void a_lost_device_stops_all_threads(void **state)
+{
+    setenv("FAKE_DIE_AFTER", "500", 1);
+    for (uint32_t depth = 0; depth <= 5; depth += 5) {
+        struct workload_result result;
+        run(*state, depth > 0 ? 1 : 4, 1000000, depth, NULL, &result);
+        assert_int_equal(result.device_error, -ENOTCONN);
+        assert_in_range(result.answered_count, 495, 500);
+    }
+}
+
+static void the_dump_has_a_line_for_every_request(void **state)
+{
+    struct fixture *f = *state;
+    struct latency_dump dump;
+    struct workload_result result;
+    uint64_t lines = 0, sum = 0;
+    char path[128], line[64];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/dump", f->directory);
+    assert_int_equal(latency_dump_open(&dump, path), 0);
+    run(f, 3, LATENCY_DUMP_BATCH * 4 + 1, 0, &dump, &result);
+    assert_int_equal(latency_dump_close(&dump), 0);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        sum += strtoull(line, NULL, 10);
+        lines++;
+    }
+    fclose(file);
+    unlink(path);
+    assert_int_equal(lines, LATENCY_DUMP_BATCH * 4 + 1);
+    assert_true(fabs(lat_stats_mean(&result.latency) - (double)sum / (double)lines) < 0.001);
+}
+
+static void a_dump_that_cannot_be_written_ends_the_run(void **state)
+{
+    struct latency_dump dump;
+    struct workload_result result;
+
+    assert_int_equal(latency_dump_open(&dump, "/dev/full"), 0);
+    run(*state, 1, 100000, 0, &dump, &result);
+    assert_int_equal(result.record_error, -ENOSPC);
+    assert_int_equal(result.answered_count, LATENCY_DUMP_BATCH);
+    assert_int_equal(latency_dump_close(&dump), -ENOSPC);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shares_differ_by_one_at_most),
+        cmocka_unit_test_setup_teardown(every_request_is_done_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(failed_reads_are_counted_and_the_run_goes_on, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_duration_ends_the_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_thread_ends_after_the_read_in_which_the_time_ran_out,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(requests_end_a_run_before_its_duration, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lost_device_stops_all_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_dump_has_a_line_for_every_request, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dump_that_cannot_be_written_ends_the_run, setup,
+                                        teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* blkfront's link to Dom0, with reconnect: one Dom0 dies, the next one takes over. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "domu/blkfront/blkfront_parts.h"
+#include "fakes/fake_disk.h"
+#include "fakes/fake_dom0.h"
+
+enum { DEPTH = 8, HANG_S = 60 };
+
+static const struct blkfront_options options = {
+    .name = "fake", .depth = DEPTH, .sectors_per_request = 1, .reconnect = true};
+
+static char base[64];
+static struct fake_dom0 *dom0;
+static struct blkfront *bf;
+static struct blkfront_error why;
+static uint8_t bytes[DEPTH][512];
+
+static int setup(void **state)
+{
+    (void)state;
+    alarm(HANG_S); /* a thread that waits for ever ends the test */
+    bf = NULL;
+    dom0 = NULL;
+    snprintf(base, sizeof(base), "/tmp/splitdom-link-XXXXXX");
+    return mkdtemp(base) != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    blkfront_close(bf);
+    if (dom0 != NULL)
+        fake_dom0_stop(dom0);
+    alarm(0);
+    return rmdir(base);
+}
+
+static void start(const struct fake_dom0_script *script)
+{
+    dom0 = fake_dom0_start(base, script);
+    assert_non_null(dom0);
+}
+
+static int dial(bool reconnect)
+{
+    struct blkfront_options mine = options;
+    mine.rundir = base;
+    mine.reconnect = reconnect;
+    return blkfront_connect(&mine, &bf, &why);
+}
+
+static void die(void)
+{
+    fake_dom0_stop(dom0);
+    dom0 = NULL;
+}
+
+static bool is_linking(void)
+{
+    pthread_mutex_lock(&bf->lock);
+    bool linking = bf->linking;
+    pthread_mutex_unlock(&bf->lock);
+    return linking;
+}
+
+static void ignore(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    (void)d;
+    (void)req;
+}
+
+/* Submits reads of sectors first.. with the buffers from..DEPTH-1. */
+static void submit(uint32_t from, uint32_t count)
+{
+    for (uint32_t i = from; i < from + count; i++)
+        assert_int_equal(blkfront_submit(bf, 1000 + i, 1, bytes[i], bytes[i]), 0);
+}
+
+static void reap_all(uint32_t count)
+{
+    struct blkfront_completion done[DEPTH];
+    bool seen[DEPTH] = {false};
+    while (count > 0) {
+        int n = blkfront_reap(bf, done, DEPTH, 1);
+        assert_true(n > 0);
+        for (int i = 0; i < n; i++) {
+            uint32_t slot = (uint32_t)(done[i].sector - 1000);
+            assert_int_equal(done[i].status, 0);
+            assert_ptr_equal(done[i].cookie, bytes[slot]);
+            assert_true(fake_disk_holds(bytes[slot], done[i].sector, 1));
+            assert_false(seen[slot]);
+            seen[slot] = true;
+        }
+        count -= (uint32_t)n;
+    }
+}
+
+/* Three reads are lost with their Dom0, five are asked while there is none. */
+static void reads_asked_while_dom0_is_away_are_answered_by_the_next(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){.request = ignore});
+    assert_int_equal(dial(true), 0);
+    submit(0, 3);
+    assert_int_equal(blkfront_kick(bf), 0);
+    die();
+    while (!is_linking())
+        sched_yield();
+    submit(3, DEPTH - 3);
+    assert_int_equal(blkfront_submit(bf, 9, 1, bytes[0], NULL), -EAGAIN); /* depth are in flight */
+    assert_int_equal(blkfront_kick(bf), 0);
+    start(&(struct fake_dom0_script){0});
+    reap_all(DEPTH);
+    struct blkfront_stats stats;
+    blkfront_stats(bf, &stats);
+    assert_int_equal(stats.reconnects, 1);
+    submit(0, DEPTH);
+    reap_all(DEPTH);
+}
+
+static void *read_one(void *arg)
+{
+    uint8_t *buffer = arg;
+    return (void *)(intptr_t)blkfront_read(bf, 77, 1, buffer);
+}
+
+static void a_thread_that_asks_while_dom0_is_away_waits_for_the_next(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    void *status;
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(dial(true), 0);
+    die();
+    while (!is_linking())
+        sched_yield();
+    assert_int_equal(pthread_create(&thread, NULL, read_one, bytes[0]), 0);
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(pthread_join(thread, &status), 0);
+    assert_int_equal((intptr_t)status, 0);
+    assert_true(fake_disk_holds(bytes[0], 77, 1));
+}
+
+static void closing_does_not_wait_for_the_next(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(dial(true), 0);
+    die();
+    while (!is_linking())
+        sched_yield();
+    submit(0, 2);
+    blkfront_close(bf);
+    bf = NULL;
+}
+
+static void a_next_one_with_other_rings_ends_the_device(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){.max_order = 1});
+    struct blkfront_options deep = options;
+    deep.rundir = base;
+    deep.depth = 64;
+    assert_int_equal(blkfront_connect(&deep, &bf, &why), 0);
+    die();
+    start(&(struct fake_dom0_script){.max_order = 0});
+    assert_int_equal(blkfront_read(bf, 1, 1, bytes[0]), -ENOTCONN);
+    assert_non_null(strstr(blkfront_failure(bf), "does not fit"));
+}
+
+static int deaths_left;
+
+/* As a Dom0 that was told to stop before it had made the domain. */
+static void end_before_the_domain_is_made(struct control_reply *reply, int *fd_count)
+{
+    if (deaths_left == 0)
+        return;
+    deaths_left--;
+    reply->status = -ENOTCONN;
+    *fd_count = 0;
+}
+
+static void a_death_during_the_first_connection_is_outlived(void **state)
+{
+    (void)state;
+    deaths_left = 2;
+    start(&(struct fake_dom0_script){.change_reply = end_before_the_domain_is_made});
+    assert_int_equal(dial(true), 0);
+    assert_int_equal(deaths_left, 0);
+    assert_int_equal(blkfront_read(bf, 5, 1, bytes[0]), 0);
+    assert_true(fake_disk_holds(bytes[0], 5, 1));
+}
+
+static void without_reconnect_it_is_an_error(void **state)
+{
+    (void)state;
+    deaths_left = 1;
+    start(&(struct fake_dom0_script){.change_reply = end_before_the_domain_is_made});
+    assert_int_equal(dial(false), -ENOTCONN);
+    assert_null(bf);
+    assert_non_null(strstr(why.text, "Dom0 is gone"));
+}
+
+static void there_must_be_a_service_to_begin_with(void **state)
+{
+    (void)state;
+    assert_int_equal(dial(true), -ENOENT);
+    assert_null(bf);
+}
+
+int main(void)
+{
+#define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        LINK_TEST(reads_asked_while_dom0_is_away_are_answered_by_the_next),
+        LINK_TEST(a_thread_that_asks_while_dom0_is_away_waits_for_the_next),
+        LINK_TEST(closing_does_not_wait_for_the_next),
+        LINK_TEST(a_next_one_with_other_rings_ends_the_device),
+        LINK_TEST(a_death_during_the_first_connection_is_outlived),
+        LINK_TEST(without_reconnect_it_is_an_error),
+        LINK_TEST(there_must_be_a_service_to_begin_with),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* shadow: ids that lie are recognised, entries come back in order of submission. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "domu/blkfront/shadow.h"
+
+enum { NR_ENTRIES = 8 };
+
+static struct shadow shadow;
+
+static int setup(void **state)
+{
+    (void)state;
+    return shadow_init(&shadow, NR_ENTRIES);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    shadow_fini(&shadow);
+    shadow_fini(&shadow);
+    return 0;
+}
+
+static void entries_run_out_and_come_back(void **state)
+{
+    (void)state;
+    struct shadow_entry *entry[NR_ENTRIES];
+    uint32_t seen = 0;
+    for (int i = 0; i < NR_ENTRIES; i++) {
+        assert_int_equal(shadow.free_count, NR_ENTRIES - i);
+        entry[i] = shadow_take(&shadow);
+        assert_non_null(entry[i]);
+        seen |= 1u << shadow_index(&shadow, entry[i]);
+    }
+    assert_int_equal(seen, (1u << NR_ENTRIES) - 1);
+    assert_null(shadow_take(&shadow));
+    assert_int_equal(shadow.free_count, 0);
+    shadow_put(&shadow, entry[3]);
+    assert_ptr_equal(shadow_take(&shadow), entry[3]);
+    assert_null(shadow_take(&shadow));
+}
+
+static void an_id_finds_its_entry_until_it_is_answered(void **state)
+{
+    (void)state;
+    struct shadow_entry *entry = shadow_take(&shadow);
+    uint64_t id = shadow_id(&shadow, entry);
+    assert_ptr_equal(shadow_find(&shadow, id), entry);
+    shadow_put(&shadow, entry);
+    assert_null(shadow_find(&shadow, id));
+    assert_ptr_equal(shadow_take(&shadow), entry); /* the same entry, another request */
+    assert_null(shadow_find(&shadow, id));
+    assert_ptr_equal(shadow_find(&shadow, shadow_id(&shadow, entry)), entry);
+}
+
+static void no_other_id_is_believed(void **state)
+{
+    (void)state;
+    struct shadow_entry *entry[3];
+    for (int i = 0; i < 3; i++)
+        entry[i] = shadow_take(&shadow);
+    uint64_t id = shadow_id(&shadow, entry[1]);
+    for (int bit = 0; bit < 64; bit++)
+        assert_true(shadow_find(&shadow, id ^ 1ull << bit) != entry[1]);
+    assert_null(shadow_find(&shadow, UINT64_MAX));
+    assert_null(shadow_find(&shadow, NR_ENTRIES));
+    assert_null(shadow_find(&shadow, (uint32_t)id));   /* generation 0 is never used first */
+    assert_null(shadow_find(&shadow, 1ull << 32 | 5)); /* never taken */
+}
+
+static void an_id_is_not_used_again_soon(void **state)
+{
+    (void)state;
+    uint64_t first = 0;
+    for (int i = 0; i < 100000; i++) {
+        struct shadow_entry *entry = shadow_take(&shadow);
+        uint64_t id = shadow_id(&shadow, entry);
+        if (i == 0)
+            first = id;
+        else
+            assert_true(id != first);
+        shadow_put(&shadow, entry);
+    }
+}
+
+/* Re-issue after a restart: what is unanswered, oldest first, wherever its entry lies. */
+static void pending_entries_come_in_order_of_submission(void **state)
+{
+    (void)state;
+    struct shadow_entry *entry[NR_ENTRIES], *next = NULL;
+    for (int i = 0; i < NR_ENTRIES; i++) {
+        entry[i] = shadow_take(&shadow);
+        entry[i]->sector = (uint64_t)i;
+    }
+    shadow_put(&shadow, entry[0]);
+    shadow_put(&shadow, entry[5]);
+    shadow_put(&shadow, entry[2]);
+    shadow_take(&shadow)->sector = 100;
+    shadow_take(&shadow)->sector = 101;
+    static const uint64_t expected[] = {1, 3, 4, 6, 7, 100, 101};
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        next = shadow_next(&shadow, next == NULL ? 0 : next->sequence);
+        assert_non_null(next);
+        assert_int_equal(next->sector, expected[i]);
+    }
+    assert_null(shadow_next(&shadow, next->sequence));
+}
+
+static void nothing_pending_gives_nothing(void **state)
+{
+    (void)state;
+    assert_null(shadow_next(&shadow, 0));
+    shadow_put(&shadow, shadow_take(&shadow));
+    assert_null(shadow_next(&shadow, 0));
+}
+
+int main(void)
+{
+#define SHADOW_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        SHADOW_TEST(entries_run_out_and_come_back),
+        SHADOW_TEST(an_id_finds_its_entry_until_it_is_answered),
+        SHADOW_TEST(no_other_id_is_believed),
+        SHADOW_TEST(an_id_is_not_used_again_soon),
+        SHADOW_TEST(pending_entries_come_in_order_of_submission),
+        SHADOW_TEST(nothing_pending_gives_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vbd_ring: a ring in a real segment, driven by the front end's half in this process; the disk's
+ * reads end when the test says so.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fakes/fake_disk.h"
+#include "fakes/valgrind.h"
+#include "ring/evtchn.h"
+#include "ring/fault_guard.h"
+#include "ring/front_ring.h"
+#include "ring/gnttab.h"
+#include "service/back/vbd/vbd_ring.h"
+#include "tdf/clock.h"
+#include "tdf/source.h"
+
+enum {
+    NR_PAGES = 160,
+    DOMID = 3,
+    PORT = 5,
+    VCPU = 1,
+    DEPTH = 128,
+    IMAGE_SECTORS = 4096,
+    RING_REF = 8,
+    DATA_REF = 40, /* granted data pages */
+    DATA_PAGES = 64,
+};
+
+struct fixture {
+    struct segment segment;
+    int fd, fault_slot;
+    struct image image;
+    struct disk_queue *queue;
+    struct fake_disk *disk;
+    struct vbd_ring_config config;
+    struct vbd_ring *ring;
+    struct front_ring front;
+    uint32_t data_pfn, answered;
+    grant_ref_t watched_ref; /* looked at when its response appears */
+};
+
+static struct fixture *f;
+
+static void on_answered(void *ctx, struct vbd_ring *ring)
+{
+    (void)ctx;
+    assert_ptr_equal(ring, f->ring);
+    f->answered++;
+    if (f->watched_ref != 0) {
+        assert_int_not_equal(ring->ring.rsp_prod, ring->ring.rsp_prod_pvt); /* not shown yet */
+        assert_int_equal(f->segment.gnttab[f->watched_ref].flags & (GTF_reading | GTF_writing), 0);
+    }
+    vbd_ring_flush(ring); /* as Dom0's loop does, a little later */
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    char why[128];
+    f = calloc(1, sizeof(*f));
+    if (f == NULL || segment_create(NR_PAGES, DOMID, &f->segment, &f->fd) < 0 ||
+        fault_guard_install(4) < 0)
+        return -1;
+    f->fault_slot = fault_guard_add(f->segment.base, (size_t)NR_PAGES << XEN_PAGE_SHIFT, -1);
+    f->image = (struct image){.fd = -1,
+                              .size_bytes = IMAGE_SECTORS * BLKIF_SECTOR_SIZE,
+                              .block_size_bytes = 512,
+                              .memory_align_bytes = 512};
+    struct disk_queue_config config = {.image = &f->image,
+                                       .engine = &fake_disk_ops,
+                                       .cache_bytes = 8 * BLKIF_SECTOR_SIZE,
+                                       .policy = cache_policy_find("lru"),
+                                       .depth = DEPTH,
+                                       .depth_isolated = DEPTH};
+    if (disk_queue_create(&config, vbd_ring_done, &f->queue, why, sizeof(why)) < 0)
+        return -1;
+    f->disk = fake_disk_current();
+    f->data_pfn = f->segment.free_pfn + 32;
+    for (uint32_t i = 0; i < DATA_PAGES; i++)
+        gnttab_grant_access(f->segment.gnttab, DATA_REF + i, DOM0_DOMID, f->data_pfn + i, false);
+    f->config = (struct vbd_ring_config){.segment = &f->segment,
+                                         .fault_slot = f->fault_slot,
+                                         .disk_queue = f->queue,
+                                         .image = &f->image,
+                                         .port = PORT,
+                                         .vcpu = VCPU,
+                                         .answered = on_answered};
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    vbd_ring_destroy(f->ring);
+    vbd_ring_destroy(NULL);
+    fake_disk_complete_all(f->disk, 0);
+    disk_queue_destroy(f->queue);
+    fault_guard_drop(f->fault_slot);
+    fault_guard_remove();
+    /* Dom0 holds nothing of the domain any more. */
+    for (uint32_t ref = 8; ref < f->segment.nr_grant_entries; ref++)
+        assert_int_equal(f->segment.gnttab[ref].flags & (GTF_reading | GTF_writing), 0);
+    segment_detach(&f->segment);
+    close(f->fd);
+    free(f);
+    return 0;
+}
+
+/* Grants 2^order ring pages, step pages apart, and connects both halves. */
+static void connect_ring(uint32_t order, uint32_t step, uint32_t index)
+{
+    f->config.page_order = order;
+    for (uint32_t i = 0; i < 1u << order; i++) {
+        f->config.ring_ref[i] = RING_REF + i;
+        gnttab_grant_access(f->segment.gnttab, RING_REF + i, DOM0_DOMID,
+                            f->segment.free_pfn + i * step, false);
+    }
+    struct blkif_sring *sring = segment_page(&f->segment, f->segment.free_pfn);
+    sring_init(sring, index);
+    front_ring_init(&f->front, sring, sring_entries(order), index);
+    assert_int_equal(vbd_ring_create(&f->config, &f->ring), 0);
+}
+
+static struct blkif_request read_request(uint64_t id, uint64_t sector)
+{
+    return (struct blkif_request){.operation = BLKIF_OP_READ,
+                                  .nr_segments = 1,
+                                  .id = id,
+                                  .sector_number = sector,
+                                  .seg = {{.gref = DATA_REF + (grant_ref_t)(id % DATA_PAGES)}}};
+}
+
+static void put(const struct blkif_request *req)
+{
+    front_ring_put_request(&f->front, req);
+    (void)front_ring_push(&f->front);
+}
+
+static void consume(int expected)
+{
+    assert_int_equal(vbd_ring_consume(f->ring, 0), expected);
+    (void)disk_queue_dispatch(f->queue, 0);
+}
+
+/* The next response must be this one. */
+static void expect(uint64_t id, uint8_t operation, int16_t status)
+{
+    struct blkif_response rsp;
+    assert_int_equal(front_ring_take_response(&f->front, &rsp), 1);
+    assert_int_equal(rsp.id, id);
+    assert_int_equal(rsp.operation, operation);
+    assert_int_equal(rsp.status, status);
+}
+
+static void expect_none(void)
+{
+    struct blkif_response rsp;
+    assert_int_equal(front_ring_take_response(&f->front, &rsp), 0);
+}
+
+static void *data_page(uint32_t i)
+{
+    return segment_page(&f->segment, f->data_pfn + i);
+}
+
+static void a_read_is_answered_with_its_data(void **state)
+{
+    (void)state;
+    connect_ring(0, 1, 0);
+    struct blkif_request req = read_request(7, 100);
+    req.nr_segments = 2;
+    req.seg[0] = (struct blkif_request_segment){DATA_REF, 2, 7};
+    req.seg[1] = (struct blkif_request_segment){DATA_REF + 1, 0, 0};
+    memset(data_page(0), 0xaa, XEN_PAGE_SIZE);
+    put(&req);
+    consume(1);
+    expect_none();
+    assert_int_equal(vbd_ring_in_flight(f->ring), 1);
+    fake_disk_complete(f->disk, 0, 0);
+    expect(7, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    expect_none();
+    assert_int_equal(f->answered, 1);
+    assert_int_equal(((uint8_t *)data_page(0))[2 * 512 - 1], 0xaa);
+    assert_true(fake_disk_holds((uint8_t *)data_page(0) + 2 * 512, 100, 6));
+    assert_true(fake_disk_holds(data_page(1), 106, 1));
+    put(&req); /* cached now: answered at once, and nobody needs to look again for it */
+    consume(1);
+    expect(7, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    assert_int_equal(f->answered, 1);
+    assert_int_equal(f->ring->stats.reads_done, 2);
+    assert_int_equal(f->ring->stats.sectors, 14);
+}
+
+static void bad_requests_get_their_status_and_the_ring_goes_on(void **state)
+{
+    (void)state;
+    connect_ring(0, 1, 0);
+    struct {
+        struct blkif_request req;
+        int16_t status;
+    } bad[12];
+    for (uint64_t i = 0; i < 12; i++) {
+        bad[i].req = read_request(i, 1);
+        bad[i].status = BLKIF_RSP_ERROR;
+    }
+    bad[0].req.nr_segments = 0;
+    bad[1].req.operation = BLKIF_OP_WRITE;
+    bad[2].req.operation = BLKIF_OP_INDIRECT;
+    bad[2].status = BLKIF_RSP_EOPNOTSUPP;
+    bad[3].req.operation = 255;
+    bad[3].status = BLKIF_RSP_EOPNOTSUPP;
+    bad[4].req.seg[0].last_sect = 8;
+    bad[5].req.seg[0].first_sect = 1;
+    bad[6].req.sector_number = IMAGE_SECTORS;
+    bad[7].req.sector_number = UINT64_MAX;
+    bad[8].req.seg[0].gref = UINT32_MAX;
+    bad[9].req.seg[0].gref = 30; /* never granted */
+    bad[10].req.nr_segments = 2; /* the second one is bad: the first must be let go */
+    bad[10].req.seg[1].gref = 31;
+    gnttab_grant_access(f->segment.gnttab, 32, DOM0_DOMID, f->data_pfn, true);
+    bad[11].req.seg[0].gref = 32; /* read-only: nothing can be read into it */
+    for (int i = 0; i < 12; i++)
+        put(&bad[i].req);
+    consume(12);
+    for (uint64_t i = 0; i < 12; i++)
+        expect(i, bad[i].req.operation, bad[i].status);
+    assert_int_equal(f->ring->stats.errors, 10);
+    assert_int_equal(f->ring->stats.unsupported, 2);
+    assert_int_equal(f->disk->submitted, 0);
+    assert_int_equal(f->ring->grants.mapped_count, 1); /* the ring's own page */
+    struct blkif_request good = read_request(50, 3);
+    put(&good);
+    consume(1);
+    fake_disk_complete(f->disk, 0, 0);
+    expect(50, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+}
+
+/* nr_segments beyond 11 can't be put by an honest half: written into the slot. */
+static void too_many_segments_are_an_error(void **state)
+{
+    (void)state;
+    static const uint8_t counts[] = {12, 13, 128, 255};
+    connect_ring(0, 1, 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct blkif_request req = read_request(i, 1);
+        uint32_t slot = f->front.req_prod_pvt & (f->front.nr_ents - 1);
+        front_ring_put_request(&f->front, &req);
+        f->front.sring->ring[slot].req.nr_segments = counts[i];
+        (void)front_ring_push(&f->front);
+    }
+    consume(4);
+    for (uint64_t i = 0; i < 4; i++)
+        expect(i, BLKIF_OP_READ, BLKIF_RSP_ERROR);
+}
+
+static void a_disk_error_is_an_error_of_that_request(void **state)
+{
+    (void)state;
+    connect_ring(0, 1, 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct blkif_request req = read_request(i, 10 + 20 * i);
+        put(&req);
+    }
+    consume(3);
+    fake_disk_complete(f->disk, 1, -EIO);
+    fake_disk_complete(f->disk, 1, 0);
+    fake_disk_complete(f->disk, 0, 0);
+    expect(1, BLKIF_OP_READ, BLKIF_RSP_ERROR);
+    expect(2, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    assert_int_equal(f->ring->stats.errors, 1);
+    assert_int_equal(f->ring->stats.reads_done, 2);
+}
+
+/* Ids are echoed and nothing else: a hundred times the same one is answered a hundred times. */
+static void equal_ids_are_answered_each(void **state)
+{
+    (void)state;
+    connect_ring(0, 1, 0);
+    for (int i = 0; i < 32; i++) {
+        struct blkif_request req = read_request(UINT64_MAX, (uint64_t)i * 20);
+        put(&req);
+    }
+    assert_int_equal(front_ring_free(&f->front), 0);
+    consume(32);
+    assert_int_equal(vbd_ring_in_flight(f->ring), 32);
+    assert_null(f->ring->free);
+    fake_disk_complete_all(f->disk, 0);
+    for (int i = 0; i < 32; i++)
+        expect(UINT64_MAX, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    expect_none();
+}
+
+static void an_index_that_makes_no_sense_halts_the_ring(void **state)
+{
+    (void)state;
+    static const uint32_t start[] = {0, UINT32_MAX - 5};
+    for (size_t i = 0; i < 2; i++) {
+        for (int way = 0; way < 3; way++) {
+            connect_ring(0, 1, start[i]);
+            for (uint64_t k = 0; k < 20; k++) {
+                struct blkif_request req = read_request(k, 100 + 20 * k);
+                put(&req);
+            }
+            consume(20);
+            fake_disk_complete(f->disk, 0, 0);
+            uint32_t cons = f->ring->ring.req_cons;
+            uint32_t wrong = way == 0   ? cons + 32 - vbd_ring_in_flight(f->ring) + 1
+                             : way == 1 ? cons - 5 /* back, among those in flight */
+                                        : cons + (1u << 31);
+            store_full_u32(&f->front.sring->req_prod, wrong);
+            assert_int_equal(vbd_ring_consume(f->ring, 0), -EPROTO);
+            assert_true(f->ring->halted);
+            /* For good, and without keeping anybody awake. */
+            store_full_u32(&f->front.sring->req_prod, cons + 1);
+            assert_int_equal(vbd_ring_consume(f->ring, 0), 0);
+            assert_false(vbd_ring_arm(f->ring));
+            assert_int_equal(f->ring->ring.req_cons, cons);
+            fake_disk_complete_all(f->disk, 0); /* what was taken is still answered */
+            assert_int_equal(vbd_ring_in_flight(f->ring), 0);
+            vbd_ring_destroy(f->ring);
+            f->ring = NULL;
+        }
+    }
+}
+
+static void one_look_takes_a_bounded_batch(void **state)
+{
+    (void)state;
+    connect_ring(4, 1, 0);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct blkif_request req = read_request(i, i * 20);
+        put(&req);
+    }
+    consume(VBD_RING_CONSUME_BATCH);
+    assert_true(vbd_ring_arm(f->ring));
+    consume(100 - VBD_RING_CONSUME_BATCH);
+    assert_false(vbd_ring_arm(f->ring));
+    fake_disk_complete_all(f->disk, 0);
+    for (uint64_t i = 0; i < 100; i++)
+        expect(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+}
+
+static uint64_t stamp_of(uint64_t id)
+{
+    for (uint32_t i = 0; i < f->ring->ring.nr_ents; i++) {
+        const struct pending *p = &f->ring->pool[i];
+        if (p->state != PENDING_FREE && p->id == id)
+            return p->stamp_ns;
+    }
+    fail_msg("no request %u is under way", (unsigned int)id);
+    return 0;
+}
+
+static void requests_of_one_look_keep_their_stamps(void **state)
+{
+    enum { COUNT = 20, START_NS = 1000000 };
+    const struct tdf one = {1, 1};
+    struct tdf_source source;
+    struct tdf_clock clock;
+    (void)state;
+    assert_int_equal(tdf_source_manual(&source, 1000000000, START_NS, 0), 0);
+    assert_int_equal(tdf_clock_init(&clock, &source, NULL, 0, one), 0);
+    f->config.virtual_completion = true;
+    f->config.clock = &clock;
+    f->config.tdf = &one;
+    connect_ring(0, 1, 0);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        struct blkif_request req = read_request(i, i * 20);
+        front_ring_put_request(&f->front, &req);
+        front_ring_put_stamp(&f->front, START_NS - 500 + i);
+    }
+    (void)front_ring_push(&f->front);
+    consume(COUNT);
+    for (uint64_t i = 0; i < COUNT; i++)
+        assert_int_equal(stamp_of(i), START_NS - 500 + i);
+    vbd_ring_destroy(f->ring); /* before its clock */
+    f->ring = NULL;
+}
+
+/* The front end sees its ring page by page; Dom0 must see the same bytes in order. */
+static void scattered_ring_pages_work_across_page_ends(void **state)
+{
+    (void)state;
+    if (under_valgrind())
+        skip(); /* it cannot map memory twice by mremap */
+    connect_ring(2, 3, 0);
+    assert_non_null(f->ring->alias);
+    uint8_t *view = f->ring->alias;
+    for (uint32_t i = 0; i < 4; i++) {
+        volatile uint8_t *page = segment_page(&f->segment, f->segment.free_pfn + i * 3);
+        page[XEN_PAGE_SIZE - 1] = (uint8_t)(0x40 + i);
+        assert_int_equal(((volatile uint8_t *)view)[(i + 1) * XEN_PAGE_SIZE - 1], 0x40 + i);
+    }
+    f->front.sring = f->ring->alias; /* as a front end that maps its pages in order */
+    for (int round = 0; round < 3; round++) {
+        for (uint64_t i = 0; i < 100; i++) {
+            struct blkif_request req = read_request(i, i);
+            put(&req);
+        }
+        for (int turn = 0; turn < 4; turn++) {
+            assert_true(vbd_ring_consume(f->ring, 0) >= 0);
+            (void)disk_queue_dispatch(f->queue, 0);
+        }
+        fake_disk_complete_all(f->disk, 0);
+        struct blkif_response rsp;
+        for (uint64_t i = 0; i < 100; i++)
+            assert_int_equal(front_ring_take_response(&f->front, &rsp), 1);
+    }
+    assert_int_equal(f->ring->stats.reads_done, 300);
+}
+
+static void rings_that_cannot_be_mapped_leave_nothing(void **state)
+{
+    (void)state;
+    f->config.page_order = 2;
+    for (uint32_t i = 0; i < 4; i++) {
+        f->config.ring_ref[i] = RING_REF + i;
+        gnttab_grant_access(f->segment.gnttab, RING_REF + i, DOM0_DOMID, f->segment.free_pfn + i,
+                            i == 3);
+    }
+    assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EACCES); /* the last is read-only */
+    assert_null(f->ring);
+    f->config.ring_ref[2] = UINT32_MAX;
+    assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EBADF);
+    f->segment.gnttab[RING_REF + 1].frame = NR_PAGES;
+    assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EFAULT);
+    f->config.page_order = SRING_PAGE_ORDER_MAX + 1;
+    assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EINVAL);
+}
+
+/* XSA-396: once a front end can see the response, the page is its own again. on_answered runs when
+ * the response is about to be shown. */
+static void grants_are_let_go_before_the_response_shows(void **state)
+{
+    (void)state;
+    connect_ring(0, 1, 0);
+    f->watched_ref = DATA_REF;
+    for (int status = 0; status >= -EIO; status -= EIO) { /* also when the disk failed */
+        struct blkif_request req = read_request(0, 5);
+        put(&req);
+        consume(1);
+        assert_int_equal(gnttab_end_access(f->segment.gnttab, DATA_REF), -EBUSY);
+        uint32_t before = f->answered;
+        fake_disk_complete(f->disk, 0, status);
+        assert_int_equal(f->answered, before + 1);
+        expect(0, BLKIF_OP_READ, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+        disk_queue_image_changed(f->queue); /* the next one must go to the disk again */
+    }
+    assert_int_equal(gnttab_end_access(f->segment.gnttab, DATA_REF), 0);
+}
+
+static void persistent_grants_stay_until_the_end(void **state)
+{
+    (void)state;
+    f->config.persistent_grants = true;
+    connect_ring(0, 1, 0);
+    for (int i = 0; i < 3; i++) {
+        struct blkif_request req = read_request(0, (uint64_t)(20 * i));
+        put(&req);
+        consume(1);
+        fake_disk_complete(f->disk, 0, 0);
+        expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+        assert_int_equal(gnttab_end_access(f->segment.gnttab, DATA_REF), -EBUSY);
+    }
+    assert_int_equal(f->ring->grants.mapped_count, 2);
+    vbd_ring_destroy(f->ring);
+    f->ring = NULL;
+    assert_int_equal(gnttab_end_access(f->segment.gnttab, DATA_REF), 0);
+}
+
+static void a_ring_may_end_with_requests_in_flight(void **state)
+{
+    (void)state;
+    connect_ring(0, 1, 0);
+    for (uint64_t i = 0; i < 10; i++) {
+        struct blkif_request req = read_request(i, i * 20);
+        put(&req);
+    }
+    assert_int_equal(vbd_ring_consume(f->ring, 0), 10);
+    fake_disk_complete_all(f->disk, 0);
+    (void)disk_queue_dispatch(f->queue, 0); /* all at the disk */
+    struct blkif_request queued = read_request(11, 3000);
+    put(&queued);
+    assert_int_equal(vbd_ring_consume(f->ring, 0), 1); /* this one waits for its turn */
+    vbd_ring_destroy(f->ring);
+    f->ring = NULL;
+    memset(data_page(0), 0x77, XEN_PAGE_SIZE);
+    fake_disk_complete_all(f->disk, 0);
+    assert_int_equal(((uint8_t *)data_page(0))[0], 0x77); /* nothing is written any more */
+    expect_none();
+    connect_ring(0, 1, 0); /* and again */
+    put(&queued);
+    consume(1);
+    fake_disk_complete(f->disk, 0, 0);
+    expect(11, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+}
+
+static void notify_only(void *ctx, evtchn_port_t port)
+{
+    *(evtchn_port_t *)ctx = port;
+}
+
+static void the_front_end_is_notified_when_it_asked(void **state)
+{
+    (void)state;
+    evtchn_port_t port = 0;
+    connect_ring(0, 1, 0);
+    struct blkif_request req = read_request(0, 5);
+    assert_false(front_ring_final_check(&f->front));
+    put(&req);
+    consume(1);
+    assert_int_equal(evtchn_collect(f->segment.shared_info, VCPU, notify_only, &port), 0);
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(evtchn_collect(f->segment.shared_info, VCPU, notify_only, &port), 1);
+    assert_int_equal(port, PORT);
+    expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    put(&req); /* not armed: a hit is answered silently */
+    consume(1);
+    expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    assert_int_equal(evtchn_collect(f->segment.shared_info, VCPU, notify_only, &port), 0);
+    assert_int_equal(f->ring->stats.notifies, 1);
+}
+
+int main(void)
+{
+#define RING_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        RING_TEST(a_read_is_answered_with_its_data),
+        RING_TEST(bad_requests_get_their_status_and_the_ring_goes_on),
+        RING_TEST(too_many_segments_are_an_error),
+        RING_TEST(a_disk_error_is_an_error_of_that_request),
+        RING_TEST(equal_ids_are_answered_each),
+        RING_TEST(an_index_that_makes_no_sense_halts_the_ring),
+        RING_TEST(one_look_takes_a_bounded_batch),
+        RING_TEST(requests_of_one_look_keep_their_stamps),
+        RING_TEST(scattered_ring_pages_work_across_page_ends),
+        RING_TEST(rings_that_cannot_be_mapped_leave_nothing),
+        RING_TEST(grants_are_let_go_before_the_response_shows),
+        RING_TEST(persistent_grants_stay_until_the_end),
+        RING_TEST(a_ring_may_end_with_requests_in_flight),
+        RING_TEST(the_front_end_is_notified_when_it_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

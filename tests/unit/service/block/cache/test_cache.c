@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* cache: LRU against a naive model, bounds, data, odd capacities. */
+#include "service/block/cache/cache.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SECTOR_BYTES = 512, MODEL_MAX = 64 };
+
+/* The naive model: an array of sectors, most recently used first. */
+struct model {
+    uint64_t sector[MODEL_MAX];
+    uint32_t version[MODEL_MAX];
+    uint32_t used, capacity;
+};
+
+static uint64_t random_next(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *state >> 33;
+}
+
+static int model_find(const struct model *m, uint64_t sector)
+{
+    for (uint32_t i = 0; i < m->used; i++)
+        if (m->sector[i] == sector)
+            return (int)i;
+    return -1;
+}
+
+static void model_to_front(struct model *m, uint32_t at, uint64_t sector, uint32_t version)
+{
+    memmove(&m->sector[1], &m->sector[0], at * sizeof(m->sector[0]));
+    memmove(&m->version[1], &m->version[0], at * sizeof(m->version[0]));
+    m->sector[0] = sector;
+    m->version[0] = version;
+}
+
+static void model_insert(struct model *m, uint64_t sector, uint32_t version)
+{
+    int at = model_find(m, sector);
+
+    if (at >= 0) {
+        m->version[at] = version;
+        return;
+    }
+    if (m->used < m->capacity)
+        m->used++;
+    model_to_front(m, m->used - 1, sector, version);
+}
+
+/* Contents that tell sector, version and byte position apart. */
+static void fill(unsigned char data[SECTOR_BYTES], uint64_t sector, uint32_t version)
+{
+    uint64_t state = sector * 31 + version;
+
+    for (int i = 0; i < SECTOR_BYTES; i++)
+        data[i] = (unsigned char)random_next(&state);
+}
+
+static void check_all(const struct cache *cache, const struct model *m)
+{
+    unsigned char want[SECTOR_BYTES];
+
+    assert_int_equal(cache_used(cache), m->used);
+    for (uint32_t i = 0; i < m->used; i++) {
+        const void *got = cache_peek(cache, m->sector[i]);
+
+        assert_non_null(got);
+        fill(want, m->sector[i], m->version[i]);
+        assert_memory_equal(got, want, SECTOR_BYTES);
+    }
+}
+
+static void run_trace(uint32_t capacity, uint64_t sector_range, uint64_t seed)
+{
+    const struct cache_policy *policy = cache_policy_find("lru");
+    struct model m = {.capacity = capacity};
+    unsigned char data[SECTOR_BYTES];
+    struct cache *cache;
+
+    assert_non_null(policy);
+    assert_int_equal(cache_create(capacity * SECTOR_BYTES + 511, policy, &cache), 0);
+    assert_int_equal(cache_capacity(cache), capacity);
+    for (uint32_t step = 0; step < 4000; step++) {
+        uint64_t op = random_next(&seed) % 64;
+        /* Far apart and high, so that no part of a sector number is ignored. */
+        uint64_t n = random_next(&seed) % sector_range;
+        uint64_t sector = n % 3 == 0 ? n : n << (n % 3 == 1 ? 32 : 50);
+        int at = model_find(&m, sector);
+
+        cache_prefetch(cache, random_next(&seed)); /* neither hint changes anything */
+        cache_prefetch_victim(cache);
+        if (op == 0 && step % 7 == 0) {
+            cache_clear(cache);
+            m.used = 0;
+        } else if (op < 30) {
+            const void *got = cache_lookup(cache, sector);
+
+            assert_int_equal(got != NULL, at >= 0);
+            if (at >= 0) {
+                fill(data, sector, m.version[at]);
+                assert_memory_equal(got, data, SECTOR_BYTES);
+                model_to_front(&m, (uint32_t)at, sector, m.version[at]);
+            }
+        } else if (op < 36) {
+            assert_int_equal(cache_peek(cache, sector) != NULL, at >= 0);
+        } else {
+            fill(data, sector, step);
+            cache_insert(cache, sector, data);
+            model_insert(&m, sector, step);
+        }
+        if (step % 16 == 0)
+            check_all(cache, &m);
+    }
+    check_all(cache, &m);
+    cache_destroy(cache);
+}
+
+static void lru_agrees_with_the_naive_model(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        run_trace(1, 4, seed);
+        run_trace(2, 5, seed);
+        run_trace(7, 20, seed);
+        run_trace(32, 40, seed);
+        run_trace(MODEL_MAX, 200, seed);
+        run_trace(MODEL_MAX, 40, seed); /* never full */
+    }
+}
+
+static void every_policy_holds_what_it_says_and_no_more(void **state)
+{
+    enum { CAPACITY = 100, RANGE = 300 };
+    char names[256];
+    unsigned char data[SECTOR_BYTES];
+
+    (void)state;
+    assert_true(strlen(cache_policy_names()) < sizeof(names));
+    strcpy(names, cache_policy_names());
+    for (char *name = strtok(names, " "); name; name = strtok(NULL, " ")) {
+        const struct cache_policy *policy = cache_policy_find(name);
+        struct cache *cache;
+        uint64_t seed = 7;
+
+        assert_non_null(policy);
+        assert_string_equal(policy->name, name);
+        assert_int_equal(cache_create(CAPACITY * SECTOR_BYTES, policy, &cache), 0);
+        for (uint32_t step = 0; step < 30000; step++) {
+            uint64_t sector = random_next(&seed) % RANGE;
+            const void *got;
+            uint32_t held = 0;
+
+            if (step == 15000)
+                cache_clear(cache);
+            if (random_next(&seed) % 4 == 0)
+                sector /= 8;
+            got = cache_lookup(cache, sector);
+            fill(data, sector, 0);
+            if (got)
+                assert_memory_equal(got, data, SECTOR_BYTES);
+            else
+                cache_insert(cache, sector, data);
+            /* What was inserted last is there: its reader may still be waiting for it. */
+            assert_non_null(cache_peek(cache, sector));
+            if (step % 500 == 0) {
+                for (uint64_t s = 0; s < RANGE; s++)
+                    held += cache_peek(cache, s) != NULL;
+                assert_int_equal(held, cache_used(cache));
+                assert_true(held <= CAPACITY);
+            }
+        }
+        assert_int_equal(cache_used(cache), CAPACITY);
+        cache_destroy(cache);
+    }
+}
+
+static void cache_of_nothing_always_misses(void **state)
+{
+    unsigned char data[SECTOR_BYTES] = {1};
+    const size_t sizes[] = {0, 511};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct cache *cache;
+
+        assert_int_equal(cache_create(sizes[i], cache_policy_find("lru"), &cache), 0);
+        assert_int_equal(cache_capacity(cache), 0);
+        cache_prefetch(cache, 5);
+        cache_prefetch_victim(cache);
+        cache_insert(cache, 5, data);
+        assert_null(cache_lookup(cache, 5));
+        assert_null(cache_peek(cache, 5));
+        cache_clear(cache);
+        assert_int_equal(cache_used(cache), 0);
+        cache_destroy(cache);
+    }
+    cache_destroy(NULL);
+}
+
+static void data_lies_on_cache_lines(void **state)
+{
+    unsigned char data[SECTOR_BYTES] = {0};
+    struct cache *cache;
+
+    (void)state;
+    assert_int_equal(cache_create(3 * SECTOR_BYTES, cache_policy_find("lru"), &cache), 0);
+    for (uint64_t s = 0; s < 3; s++) {
+        cache_insert(cache, s, data);
+        assert_int_equal((uintptr_t)cache_peek(cache, s) % 64, 0);
+    }
+    cache_destroy(cache);
+}
+
+static void peek_is_no_use(void **state)
+{
+    unsigned char data[SECTOR_BYTES] = {0};
+    struct cache *cache;
+
+    (void)state;
+    assert_int_equal(cache_create(2 * SECTOR_BYTES, cache_policy_find("lru"), &cache), 0);
+    cache_insert(cache, 1, data);
+    cache_insert(cache, 2, data);
+    assert_non_null(cache_peek(cache, 1));
+    cache_insert(cache, 3, data);
+    assert_null(cache_peek(cache, 1));
+    assert_non_null(cache_lookup(cache, 2));
+    cache_insert(cache, 4, data);
+    assert_non_null(cache_peek(cache, 2));
+    assert_null(cache_peek(cache, 3));
+    cache_destroy(cache);
+}
+
+static void lru_knows_its_next_victim(void **state)
+{
+    enum { CAPACITY = 8 };
+    const struct cache_policy *policy = cache_policy_find("lru");
+    void *lru = policy->create(CAPACITY);
+    uint64_t seed = 1;
+
+    (void)state;
+    assert_non_null(lru);
+    for (uint32_t slot = 0; slot < CAPACITY; slot++)
+        policy->insert(lru, slot, slot);
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint32_t next, victim;
+
+        policy->hit(lru, (uint32_t)(random_next(&seed) % CAPACITY));
+        next = policy->next_victim(lru);
+        victim = policy->victim(lru, i);
+        assert_int_equal(next, victim);
+        policy->insert(lru, victim, i);
+    }
+    policy->destroy(lru);
+}
+
+static void unknown_policies_are_not_found(void **state)
+{
+    (void)state;
+    assert_null(cache_policy_find("lr"));
+    assert_null(cache_policy_find("lru "));
+    assert_null(cache_policy_find(""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lru_agrees_with_the_naive_model),
+        cmocka_unit_test(every_policy_holds_what_it_says_and_no_more),
+        cmocka_unit_test(cache_of_nothing_always_misses),
+        cmocka_unit_test(data_lies_on_cache_lines),
+        cmocka_unit_test(peek_is_no_use),
+        cmocka_unit_test(lru_knows_its_next_victim),
+        cmocka_unit_test(unknown_policies_are_not_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "service/block/engine/disk_model_law.h"
+
+#define DRAWS 200000
+
+static struct disk_model_law *make(const char *text)
+{
+    struct disk_model_config config;
+    struct disk_model_law *law;
+    char why[256];
+
+    assert_int_equal(disk_model_config_parse(text, &config, why, sizeof(why)), 0);
+    assert_int_equal(disk_model_law_create(&config, &law), 0);
+    return law;
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+struct moments {
+    double mean, cv, skewness, p50, p99;
+};
+
+/* Of the service times of requests that find the device idle. */
+static struct moments measure(const char *text)
+{
+    struct disk_model_law *law = make(text);
+    double *service_ns = calloc(DRAWS, sizeof(*service_ns));
+    double sum = 0, square = 0, cube = 0;
+    struct moments m;
+    uint64_t now_ns = 0;
+
+    assert_non_null(service_ns);
+    for (int i = 0; i < DRAWS; i++) {
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, now_ns, 512);
+
+        assert_true(outcome.begin_ns == now_ns && outcome.due_ns >= now_ns);
+        assert_int_equal(outcome.fate, DISK_MODEL_SERVED);
+        service_ns[i] = (double)(outcome.due_ns - outcome.begin_ns);
+        sum += service_ns[i];
+        now_ns = outcome.due_ns;
+    }
+    m.mean = sum / DRAWS;
+    for (int i = 0; i < DRAWS; i++) {
+        double d = service_ns[i] - m.mean;
+
+        square += d * d;
+        cube += d * d * d;
+    }
+    m.cv = sqrt(square / DRAWS) / m.mean;
+    m.skewness = square > 0 ? cube / DRAWS / pow(square / DRAWS, 1.5) : 0;
+    qsort(service_ns, DRAWS, sizeof(*service_ns), compare_doubles);
+    m.p50 = service_ns[DRAWS / 2];
+    m.p99 = service_ns[DRAWS / 100 * 99];
+    free(service_ns);
+    disk_model_law_destroy(law);
+    return m;
+}
+
+static void assert_near(double value, double expected, double tolerance)
+{
+    if (!(fabs(value - expected) <= tolerance * fabs(expected)))
+        fail_msg("%g is not within %g of %g", value, tolerance, expected);
+}
+
+/* Tolerances: about five standard errors of 200,000 draws. */
+static void lognormal_has_its_moments(void **state)
+{
+    struct moments m = measure("mean=200us,cv=0.25");
+    double sigma = sqrt(log(1 + 0.25 * 0.25));
+
+    (void)state;
+    assert_near(m.mean, 200e3, 0.003);
+    assert_near(m.cv, 0.25, 0.015);
+    assert_near(m.skewness, 0.25 * (3 + 0.25 * 0.25), 0.1); /* cv^3 + 3 cv */
+    assert_near(m.p50, 200e3 * exp(-sigma * sigma / 2), 0.004);
+    assert_near(m.p99, 200e3 * exp(2.326348 * sigma - sigma * sigma / 2), 0.01);
+}
+
+static void exponential_has_its_moments(void **state)
+{
+    struct moments m = measure("mean=1ms,law=exponential");
+
+    (void)state;
+    assert_near(m.mean, 1e6, 0.012);
+    assert_near(m.cv, 1, 0.02);
+    assert_near(m.skewness, 2, 0.1);
+    assert_near(m.p50, 1e6 * log(2), 0.015);
+    assert_near(m.p99, 1e6 * log(100), 0.03);
+}
+
+static void fixed_is_fixed(void **state)
+{
+    struct moments m = measure("mean=123456ns,law=fixed");
+
+    (void)state;
+    assert_true(m.mean == 123456 && m.cv == 0);
+}
+
+static void lognormal_without_variation_is_fixed(void **state)
+{
+    struct moments m = measure("mean=123456ns,cv=0");
+
+    (void)state;
+    assert_true(m.mean == 123456 && m.cv == 0);
+}
+
+static void one_channel_serves_in_turn(void **state)
+{
+    struct disk_model_law *law = make("mean=10us,law=fixed");
+
+    (void)state;
+    for (uint64_t i = 0; i < 5; i++) {
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, 1000, 512);
+
+        assert_int_equal(outcome.begin_ns, 1000 + i * 10000);
+        assert_int_equal(outcome.due_ns, 11000 + i * 10000);
+    }
+    assert_int_equal(disk_model_law_arrive(law, 1000000, 512).due_ns, 1010000);
+    disk_model_law_destroy(law);
+}
+
+static void channels_serve_side_by_side(void **state)
+{
+    struct disk_model_law *law = make("mean=10us,law=fixed,channels=3");
+    static const uint64_t due_ns[] = {10000, 10000, 10000, 20000, 20000, 20000, 30000};
+
+    (void)state;
+    for (size_t i = 0; i < 7; i++)
+        assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, due_ns[i]);
+    disk_model_law_destroy(law);
+}
+
+/* First come, first served: nobody begins before somebody who came earlier. */
+static void nobody_overtakes_in_the_queue(void **state)
+{
+    struct disk_model_law *law =
+        make("mean=50us,law=exponential,channels=4,iops=70000,mbps=100,slow=0.1:1ms");
+    uint64_t before_ns = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 10000; i++) {
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * 11000, 512);
+
+        assert_true(outcome.begin_ns >= before_ns && outcome.begin_ns >= i * 11000);
+        before_ns = outcome.begin_ns;
+    }
+    disk_model_law_destroy(law);
+}
+
+static void iops_cap_is_exact_on_average(void **state)
+{
+    struct disk_model_law *law = make("mean=0,law=fixed,iops=70001");
+    uint64_t due_ns = 0;
+
+    (void)state;
+    for (int i = 0; i <= 70001; i++)
+        due_ns = disk_model_law_arrive(law, 0, 512).due_ns;
+    assert_int_equal(due_ns, 1000000000); /* the 70,002nd begins after one second */
+    disk_model_law_destroy(law);
+}
+
+static void iops_cap_saves_nothing_up(void **state)
+{
+    struct disk_model_law *law = make("mean=0,law=fixed,iops=1000");
+
+    (void)state;
+    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, 512).due_ns, 50000000);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, 512).due_ns, 51000000);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, 512).due_ns, 52000000);
+    disk_model_law_destroy(law);
+}
+
+/* The third of a nanosecond that the first request left is not added to those after a pause. */
+static void iops_cap_begins_anew_after_a_pause(void **state)
+{
+    struct disk_model_law *law = make("mean=0,law=fixed,iops=3");
+
+    (void)state;
+    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, 512).due_ns, 1000000000);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, 512).due_ns, 1333333333);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, 512).due_ns, 1666666666);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, 512).due_ns, 2000000000);
+    disk_model_law_destroy(law);
+}
+
+static void bandwidth_cap_counts_bytes(void **state)
+{
+    struct disk_model_law *law = make("mean=0,law=fixed,mbps=3");
+    uint64_t due_ns = 0;
+
+    (void)state;
+    assert_int_equal(disk_model_law_arrive(law, 0, 3000).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 1000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 1170666);
+    for (int i = 0; i < 1500; i++) /* 1,500 x 2,000 bytes: a second, exactly */
+        due_ns = disk_model_law_arrive(law, 0, 2000).due_ns;
+    due_ns = disk_model_law_arrive(law, 0, 1).due_ns;
+    assert_int_equal(due_ns, 1001341333);
+    disk_model_law_destroy(law);
+}
+
+static void caps_take_the_largest_sizes(void **state)
+{
+    struct disk_model_law *law = make("mean=0,law=fixed,mbps=0.001");
+
+    (void)state;
+    assert_int_equal(disk_model_law_arrive(law, 0, UINT32_MAX).due_ns, 0);
+    assert_true(disk_model_law_arrive(law, 0, 512).due_ns == UINT64_C(4294967295000000));
+    disk_model_law_destroy(law);
+    law = make("mean=0,law=fixed,mbps=1000000000");
+    assert_int_equal(disk_model_law_arrive(law, 0, UINT32_MAX).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 4294);
+    disk_model_law_destroy(law);
+}
+
+static void a_tail_beyond_all_measure_is_cut(void **state)
+{
+    struct disk_model_law *law = make("mean=1000s,cv=100");
+
+    uint64_t longest_ns = 0;
+
+    (void)state;
+    for (int i = 0; i < DRAWS; i++) {
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, 0, 512);
+
+        if (outcome.due_ns - outcome.begin_ns > longest_ns)
+            longest_ns = outcome.due_ns - outcome.begin_ns;
+    }
+    assert_int_equal(longest_ns, UINT64_C(1000000000000000));
+    disk_model_law_destroy(law);
+}
+
+/* FNV-1a over everything that comes out. */
+static uint64_t hash_trace(const char *text, uint64_t step_ns)
+{
+    struct disk_model_law *law = make(text);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (uint64_t i = 0; i < 10000; i++) {
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * step_ns, 4096);
+        uint64_t words[3] = {outcome.begin_ns, outcome.due_ns, outcome.fate};
+        const unsigned char *bytes = (const unsigned char *)words;
+
+        for (size_t b = 0; b < sizeof(words); b++)
+            hash = (hash ^ bytes[b]) * UINT64_C(0x100000001b3);
+    }
+    disk_model_law_destroy(law);
+    return hash;
+}
+
+static void the_same_seed_gives_the_same_trace(void **state)
+{
+    const char *text = "mean=90us,channels=2,iops=20000,error=0.1,slow=0.1:1ms,seed=7";
+
+    (void)state;
+    assert_true(hash_trace(text, 45000) == hash_trace(text, 45000));
+    assert_true(hash_trace(text, 45000) !=
+                hash_trace("mean=90us,channels=2,iops=20000,error=0.1,slow=0.1:1ms,seed=8", 45000));
+}
+
+/* The published generator, from published code: seed 7, first service time of the stream. */
+static void the_generator_is_xoshiro256starstar(void **state)
+{
+    struct disk_model_law *law = make("mean=1000s,law=exponential,seed=7");
+    uint64_t x = 7, s[4], first;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        uint64_t z = (x += 0x9e3779b97f4a7c15u);
+
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        s[i] = z ^ (z >> 31);
+    }
+    first = s[1] * 5;
+    first = ((first << 7) | (first >> 57)) * 9;
+    assert_near((double)disk_model_law_arrive(law, 0, 512).due_ns,
+                -log((double)((first >> 11) + 1) / 9007199254740992.0) * 1e12, 1e-9);
+    disk_model_law_destroy(law);
+}
+
+/* What time dilation builds on: a device k times slower on arrivals k times apart. */
+static void scaling_the_mean_scales_the_trace(void **state)
+{
+    struct disk_model_law *one = make("mean=200us,channels=4,seed=3");
+    struct disk_model_law *ten = make("mean=2ms,channels=4,seed=3");
+
+    (void)state;
+    for (uint64_t i = 0; i < 10000; i++) {
+        uint64_t a = disk_model_law_arrive(one, i * 60000, 512).due_ns;
+        uint64_t b = disk_model_law_arrive(ten, i * 600000, 512).due_ns;
+
+        /* rounding to whole ns, summed up over the requests of a busy period */
+        assert_true(llabs((int64_t)(a * 10 - b)) <= 10 * 10000);
+    }
+    disk_model_law_destroy(one);
+    disk_model_law_destroy(ten);
+}
+
+static void faults_change_no_service_times(void **state)
+{
+    struct disk_model_law *good = make("mean=200us,seed=5");
+    struct disk_model_law *bad = make("mean=200us,seed=5,error=0.3,short=0.3,stuck=0.3");
+
+    (void)state;
+    for (uint64_t i = 0; i < 10000; i++)
+        assert_true(disk_model_law_arrive(good, i * 100, 512).due_ns ==
+                    disk_model_law_arrive(bad, i * 100, 512).due_ns);
+    disk_model_law_destroy(good);
+    disk_model_law_destroy(bad);
+}
+
+static void fates_come_with_their_probabilities(void **state)
+{
+    struct disk_model_law *law =
+        make("mean=1us,law=fixed,channels=2,error=0.1,short=0.05,stuck=0.02,slow=0.2:1ms");
+    double count[4] = {0}, slow = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < DRAWS; i++) {
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * 2000000, 512);
+        uint64_t service_ns = outcome.due_ns - outcome.begin_ns;
+
+        count[outcome.fate]++;
+        assert_true(service_ns == 1000 || service_ns == 1001000);
+        slow += service_ns > 1000;
+    }
+    assert_near(count[DISK_MODEL_ERROR], 0.1 * DRAWS, 0.04);
+    assert_near(count[DISK_MODEL_SHORT], 0.05 * DRAWS, 0.05);
+    assert_near(count[DISK_MODEL_STUCK], 0.02 * DRAWS, 0.08);
+    assert_near(slow, 0.2 * DRAWS, 0.025);
+    disk_model_law_destroy(law);
+}
+
+static void certain_fates_are_certain(void **state)
+{
+    static const char *const texts[] = {"", "error=1", "short=1", "stuck=1"};
+
+    (void)state;
+    for (uint32_t fate = 0; fate < 4; fate++) {
+        struct disk_model_law *law = make(texts[fate]);
+
+        for (int i = 0; i < 1000; i++)
+            assert_int_equal(disk_model_law_arrive(law, 0, 512).fate, fate);
+        disk_model_law_destroy(law);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lognormal_has_its_moments),
+        cmocka_unit_test(exponential_has_its_moments),
+        cmocka_unit_test(fixed_is_fixed),
+        cmocka_unit_test(lognormal_without_variation_is_fixed),
+        cmocka_unit_test(one_channel_serves_in_turn),
+        cmocka_unit_test(channels_serve_side_by_side),
+        cmocka_unit_test(nobody_overtakes_in_the_queue),
+        cmocka_unit_test(iops_cap_is_exact_on_average),
+        cmocka_unit_test(iops_cap_saves_nothing_up),
+        cmocka_unit_test(iops_cap_begins_anew_after_a_pause),
+        cmocka_unit_test(bandwidth_cap_counts_bytes),
+        cmocka_unit_test(caps_take_the_largest_sizes),
+        cmocka_unit_test(a_tail_beyond_all_measure_is_cut),
+        cmocka_unit_test(the_same_seed_gives_the_same_trace),
+        cmocka_unit_test(the_generator_is_xoshiro256starstar),
+        cmocka_unit_test(scaling_the_mean_scales_the_trace),
+        cmocka_unit_test(faults_change_no_service_times),
+        cmocka_unit_test(fates_come_with_their_probabilities),
+        cmocka_unit_test(certain_fates_are_certain),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

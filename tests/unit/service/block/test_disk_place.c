@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* A scaled client's reads: when they are answered, and how many of them are under way. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "service/block/disk_queue.h"
+
+enum { DEPTH = 2, READS = 8, SECTORS = 512, START_NS = 1000000 };
+
+/* A disk that answers when it is told to. */
+struct slow_disk {
+    struct disk base;
+    struct disk_io *at_disk[DEPTH];
+    uint32_t count;
+};
+
+static struct slow_disk *the_disk; /* disk_ops.create has no context */
+
+static int slow_create(const struct disk_config *config, struct disk **out, char *why,
+                       size_t why_bytes)
+{
+    extern const struct disk_ops slow_ops;
+    (void)config;
+    (void)why;
+    (void)why_bytes;
+    the_disk = calloc(1, sizeof(*the_disk));
+    if (the_disk == NULL)
+        return -ENOMEM;
+    the_disk->base.ops = &slow_ops;
+    *out = &the_disk->base;
+    return 0;
+}
+
+static void slow_submit(struct disk *disk, struct disk_io *io)
+{
+    (void)disk;
+    assert_true(the_disk->count < DEPTH);
+    the_disk->at_disk[the_disk->count++] = io;
+}
+
+static void slow_destroy(struct disk *disk)
+{
+    free(disk);
+}
+
+extern const struct disk_ops slow_ops;
+const struct disk_ops slow_ops = {
+    .name = "slow", .create = slow_create, .submit = slow_submit, .destroy = slow_destroy};
+
+struct fixture {
+    struct tdf_source source;
+    struct tdf_clock clock;
+    struct timers timers;
+    struct timer_clock real_time;
+    struct image image;
+    struct disk_queue *queue;
+    struct disk_client client, other;
+    struct pending pending[READS];
+    uint8_t data[READS][BLKIF_SECTOR_SIZE];
+    int status[READS];
+    uint64_t answered_ns[READS]; /* 0: not answered */
+};
+
+static struct fixture *running;
+
+static void on_done(struct pending *p, int status)
+{
+    uint64_t index = p->id;
+    p->state = PENDING_FREE;
+    assert_int_equal(running->answered_ns[index], 0);
+    running->status[index] = status;
+    running->answered_ns[index] = tdf_clock_now_ns(&running->clock);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    char why[256];
+    *state = running = f;
+    assert_int_equal(tdf_source_manual(&f->source, 1000000000, START_NS, 0), 0);
+    assert_int_equal(tdf_clock_init(&f->clock, &f->source, NULL, 0, (struct tdf){1, 1}), 0);
+    timers_init(&f->timers);
+    timers_add_clock(&f->timers, &f->real_time, &f->clock);
+    f->image = (struct image){.fd = -1, .size_bytes = SECTORS * 512, .block_size_bytes = 512};
+    struct disk_queue_config config = {.image = &f->image,
+                                       .engine = &slow_ops,
+                                       .policy = cache_policy_find("lru"),
+                                       .depth = DEPTH,
+                                       .depth_isolated = DEPTH,
+                                       .real_time = &f->real_time};
+    assert_int_equal(disk_queue_create(&config, on_done, &f->queue, why, sizeof(why)), 0);
+    disk_client_init(&f->client);
+    disk_client_init(&f->other);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    disk_queue_destroy(f->queue);
+    free(f);
+    return 0;
+}
+
+static void ask(struct fixture *f, struct disk_client *client, uint32_t index, uint64_t sector)
+{
+    struct pending *p = &f->pending[index];
+    *p = (struct pending){.id = index, .sector = sector, .sector_count = 1, .nr_segments = 1};
+    p->segment[0] = (struct pending_segment){.to = f->data[index], .sector_count = 1};
+    f->answered_ns[index] = 0;
+    disk_queue_read(f->queue, client, p, tdf_clock_now_ns(&f->clock));
+    disk_queue_dispatch(f->queue, tdf_clock_now_ns(&f->clock));
+}
+
+/* So much later, the oldest read at the disk ends. */
+static void end_oldest(struct fixture *f, uint64_t after_ns, int status)
+{
+    tdf_source_advance_ns(&f->source, after_ns);
+    struct disk_io *io = the_disk->at_disk[0];
+    the_disk->count--;
+    memmove(&the_disk->at_disk[0], &the_disk->at_disk[1],
+            sizeof(the_disk->at_disk[0]) * the_disk->count);
+    memset(io->buffer, 0x77, io->length_bytes);
+    io->status = status;
+    io->done(io);
+}
+
+/* To the next deadline, and what is due then. */
+static void sleep_once(struct fixture *f)
+{
+    tdf_source_set_ns(&f->source, timers_next_deadline(&f->timers));
+    (void)timers_run(&f->timers);
+    disk_queue_dispatch(f->queue, tdf_clock_now_ns(&f->clock));
+}
+
+static void a_scaled_read_takes_scale_times_as_long(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){5, 2}), 0);
+    ask(f, &f->client, 0, 7);
+    end_oldest(f, 1001, 0);
+    assert_int_equal(f->answered_ns[0], 0);
+    sleep_once(f);
+    assert_int_equal(f->answered_ns[0], START_NS + 2503); /* 1001 * 2.5, rounded up */
+    assert_int_equal(f->status[0], 0);
+    assert_int_equal(f->data[0][0], 0x77);
+    assert_int_equal(timers_next_deadline(&f->timers), UINT64_MAX);
+}
+
+static void a_scale_of_one_delays_nothing(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){1, 1}), 0);
+    ask(f, &f->client, 0, 7);
+    end_oldest(f, 1000, 0);
+    assert_int_equal(f->answered_ns[0], START_NS + 1000);
+}
+
+static void a_failed_read_is_as_late_as_a_good_one(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){10, 1}), 0);
+    ask(f, &f->client, 0, 7);
+    end_oldest(f, 1000, -EIO);
+    sleep_once(f);
+    assert_int_equal(f->answered_ns[0], START_NS + 10000);
+    assert_int_equal(f->status[0], -EIO);
+}
+
+static void held_reads_are_answered_in_the_order_of_their_times(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){10, 1}), 0);
+    ask(f, &f->client, 0, 1);
+    tdf_source_advance_ns(&f->source, 900);
+    ask(f, &f->client, 1, 2);
+    end_oldest(f, 100, 0); /* read 0 took 1000 */
+    end_oldest(f, 50, 0);  /* read 1 took 150: due first, at 900 + 1500 */
+    sleep_once(f);
+    assert_int_equal(f->answered_ns[1], START_NS + 900 + 1500);
+    assert_int_equal(f->answered_ns[0], 0);
+    sleep_once(f);
+    assert_int_equal(f->answered_ns[0], START_NS + 10000);
+}
+
+static void a_held_read_keeps_its_place_from_its_own_client_only(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){10, 1}), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        ask(f, &f->client, i, i);
+    assert_int_equal(the_disk->count, DEPTH);
+    end_oldest(f, 100, 0);
+    end_oldest(f, 0, 0);
+    disk_queue_dispatch(f->queue, tdf_clock_now_ns(&f->clock));
+    assert_int_equal(the_disk->count, 0); /* the third waits for a place */
+    ask(f, &f->other, 3, 30);
+    assert_int_equal(the_disk->count, 1); /* somebody else does not */
+    end_oldest(f, 100, 0);
+    assert_int_equal(f->answered_ns[3], START_NS + 200);
+    sleep_once(f);
+    assert_int_equal(f->answered_ns[0], START_NS + 1000);
+    assert_int_equal(the_disk->count, 1);
+}
+
+static void a_closed_loop_is_as_much_slower_as_the_scale_says(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){10, 1}), 0);
+    /* Depth 4 at a disk that serves DEPTH at once, 100 ns each: 40 reads would take 2000 ns. */
+    uint64_t sector = 0;
+    uint32_t ended = 0;
+    for (uint32_t i = 0; i < 4; i++)
+        ask(f, &f->client, i, sector++);
+    while (ended < 40) {
+        if (the_disk->count > 0) {
+            end_oldest(f, 100, 0);
+            while (the_disk->count > 0)
+                end_oldest(f, 0, 0);
+        }
+        sleep_once(f);
+        uint32_t again[READS], count = 0;
+        for (uint32_t i = 0; i < 4; i++) {
+            if (f->answered_ns[i] != 0)
+                again[count++] = i;
+        }
+        ended += count;
+        for (uint32_t i = 0; ended < 40 && i < count; i++)
+            ask(f, &f->client, again[i], sector++);
+    }
+    assert_int_equal(tdf_clock_now_ns(&f->clock), START_NS + 20000);
+    for (uint32_t i = 0; i < 4; i++) {
+        if (f->pending[i].state != PENDING_FREE)
+            disk_queue_cancel(f->queue, &f->client, &f->pending[i]);
+    }
+}
+
+static void undoing_the_scale_lets_the_waiting_ones_in(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){10, 1}), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        ask(f, &f->client, i, i);
+    end_oldest(f, 100, 0);
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){1, 1}), 0);
+    disk_queue_dispatch(f->queue, tdf_clock_now_ns(&f->clock));
+    assert_int_equal(the_disk->count, 2);
+}
+
+static void reads_in_every_state_can_be_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(disk_client_set_scale(f->queue, &f->client, (struct tdf){10, 1}), 0);
+    for (uint32_t i = 0; i < 4; i++)
+        ask(f, &f->client, i, i);
+    end_oldest(f, 100, 0);
+    for (uint32_t i = 0; i < 4; i++)
+        disk_queue_cancel(f->queue, &f->client, &f->pending[i]);
+    assert_int_equal(timers_next_deadline(&f->timers), UINT64_MAX);
+    disk_queue_dispatch(f->queue, tdf_clock_now_ns(&f->clock));
+    disk_client_detach(f->queue, &f->client);
+    while (the_disk->count > 0)
+        end_oldest(f, 100, 0);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(f->answered_ns[i], 0);
+}
+
+static void a_scale_lies_within_one_and_the_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(disk_scale_check((struct tdf){1, 1}), 0);
+    assert_int_equal(disk_scale_check((struct tdf){TDF_LIMIT, 1}), 0);
+    assert_int_equal(disk_scale_check((struct tdf){1, 2}), -ERANGE);
+    assert_int_equal(disk_scale_check((struct tdf){0, 1}), -ERANGE);
+    assert_int_equal(disk_scale_check((struct tdf){TDF_LIMIT + 1, 1}), -ERANGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_scaled_read_takes_scale_times_as_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_scale_of_one_delays_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_failed_read_is_as_late_as_a_good_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(held_reads_are_answered_in_the_order_of_their_times, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_held_read_keeps_its_place_from_its_own_client_only, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_closed_loop_is_as_much_slower_as_the_scale_says, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(undoing_the_scale_lets_the_waiting_ones_in, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(reads_in_every_state_can_be_cancelled, setup, teardown),
+        cmocka_unit_test(a_scale_lies_within_one_and_the_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* A child plays Dom0: it answers one request as the case says. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "service/cli/control_client.h"
+
+struct answer {
+    struct control_reply reply;
+    size_t reply_bytes; /* 0: hangs up */
+    const char *file;   /* NULL: no descriptor */
+    size_t file_bytes;
+    bool pipe; /* a descriptor of another kind */
+};
+
+struct fixture {
+    char directory[64];
+    char path[96];
+    int listen_fd;
+    char why[256];
+    char *text;
+    size_t text_bytes;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(f->directory, sizeof(f->directory), "/tmp/test_control.XXXXXX");
+    if (mkdtemp(f->directory) == NULL)
+        return -1;
+    snprintf(f->path, sizeof(f->path), "%s/socket", f->directory);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->path);
+    f->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    *state = f;
+    if (bind(f->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+        return -1;
+    return listen(f->listen_fd, 1);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    close(f->listen_fd);
+    unlink(f->path);
+    rmdir(f->directory);
+    free(f);
+    return 0;
+}
+
+static int file_of(const struct answer *answer)
+{
+    int fds[2];
+
+    if (answer->pipe)
+        return pipe(fds) == 0 ? fds[0] : -1;
+    fds[0] = memfd_create("answer", 0);
+    return write(fds[0], answer->file, answer->file_bytes) == (ssize_t)answer->file_bytes ? fds[0]
+                                                                                          : -1;
+}
+
+/* In the child. */
+static void answer_one(int listen_fd, const struct answer *answer)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    struct iovec part = {(void *)(uintptr_t)&answer->reply, answer->reply_bytes};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    struct control_request request;
+    const int fd = accept(listen_fd, NULL, NULL);
+
+    if (recv(fd, &request, sizeof(request), 0) != (ssize_t)sizeof(request) ||
+        request.magic != CONTROL_MAGIC || request.version != CONTROL_VERSION ||
+        request.op != CONTROL_STATUS)
+        _exit(1);
+    if (answer->reply_bytes == 0)
+        _exit(0);
+    if (answer->file != NULL || answer->pipe) {
+        const int file_fd = file_of(answer);
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof(control.bytes);
+        control.header = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(&control.header), &file_fd, sizeof(int));
+    }
+    _exit(sendmsg(fd, &message, 0) == (ssize_t)answer->reply_bytes ? 0 : 2);
+}
+
+static int ask(struct fixture *f, const struct answer *answer)
+{
+    const pid_t child = fork();
+    int status, rc;
+
+    if (child == 0)
+        answer_one(f->listen_fd, answer);
+    rc = control_client_ask(f->path, CONTROL_STATUS, &f->text, &f->text_bytes, f->why,
+                            sizeof(f->why));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    if (rc != 0) {
+        assert_null(f->text);
+        assert_true(f->why[0] != '\0');
+    }
+    return rc;
+}
+
+static struct answer good_answer(void)
+{
+    return (struct answer){.reply = {.magic = CONTROL_MAGIC},
+                           .reply_bytes = sizeof(struct control_reply),
+                           .file = "table\0{}",
+                           .file_bytes = 8};
+}
+
+static void the_file_is_handed_over_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct answer answer = good_answer();
+
+    assert_int_equal(ask(f, &answer), 0);
+    assert_int_equal(f->text_bytes, 8);
+    assert_memory_equal(f->text, "table\0{}", 9); /* and a NUL behind it */
+    free(f->text);
+    answer.file_bytes = 0;
+    assert_int_equal(ask(f, &answer), 0);
+    assert_string_equal(f->text, "");
+    free(f->text);
+}
+
+static void a_refusal_comes_with_its_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct answer answer = good_answer();
+
+    answer.reply.status = -EBUSY;
+    snprintf(answer.reply.reason, sizeof(answer.reply.reason), "it is Sunday");
+    assert_int_equal(ask(f, &answer), -EBUSY);
+    assert_non_null(strstr(f->why, "it is Sunday"));
+}
+
+static void nonsense_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct answer answer = good_answer();
+
+    answer.reply.magic++;
+    assert_int_equal(ask(f, &answer), -EPROTO);
+    answer = good_answer();
+    answer.reply.status = 1;
+    assert_int_equal(ask(f, &answer), -EPROTO);
+    answer = good_answer();
+    answer.reply_bytes--;
+    assert_int_equal(ask(f, &answer), -EPROTO);
+    answer = good_answer();
+    memset(answer.reply.reason, 'x', sizeof(answer.reply.reason));
+    assert_int_equal(ask(f, &answer), -EPROTO);
+    answer = good_answer();
+    answer.file = NULL;
+    assert_int_equal(ask(f, &answer), -EPROTO);
+    answer.pipe = true;
+    assert_int_equal(ask(f, &answer), -EPROTO);
+}
+
+static void a_dom0_that_hangs_up_is_an_error(void **state)
+{
+    struct answer answer = good_answer();
+
+    answer.reply_bytes = 0;
+    assert_int_equal(ask(*state, &answer), -ECONNRESET);
+}
+
+static void nobody_there_is_told_apart(void **state)
+{
+    struct fixture *f = *state;
+
+    close(f->listen_fd);
+    assert_int_equal(
+        control_client_ask(f->path, CONTROL_STOP, &f->text, &f->text_bytes, f->why, sizeof(f->why)),
+        -ECONNREFUSED);
+    unlink(f->path);
+    assert_int_equal(
+        control_client_ask(f->path, CONTROL_STOP, &f->text, &f->text_bytes, f->why, sizeof(f->why)),
+        -ENOENT);
+    assert_non_null(strstr(f->why, f->path));
+    f->listen_fd = -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_file_is_handed_over_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_comes_with_its_reason, setup, teardown),
+        cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_dom0_that_hangs_up_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_there_is_told_apart, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

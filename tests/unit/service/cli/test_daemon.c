@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Each case runs in a child of the test, which is then the daemon's parent. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "service/cli/daemon.h"
+
+/* Runs a case in a child; returns its exit status. A case returns 0 when all is well. */
+static int in_child(int (*run)(void))
+{
+    const pid_t child = fork();
+    int status;
+
+    if (child == 0)
+        _exit(run());
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int ready_case(void)
+{
+    struct daemon daemon;
+    char why[DAEMON_WHY_BYTES], byte, directory[16];
+    int pipe_fds[2];
+    const pid_t session = getsid(0);
+    const int inherited = open("/dev/null", O_RDONLY); /* as a careless caller leaves them open */
+
+    if (pipe(pipe_fds) != 0 || dup2(pipe_fds[1], STDOUT_FILENO) < 0)
+        return 1;
+    close(pipe_fds[1]);
+    switch (daemon_detach(&daemon, why)) {
+    case DAEMON_PARENT:
+        close(STDOUT_FILENO);
+        return read(pipe_fds[0], &byte, 1) == 1 && byte == 'k' ? 0 : 2;
+    case DAEMON_CHILD:
+        if (getsid(0) == session || getcwd(directory, sizeof(directory)) == NULL ||
+            strcmp(directory, "/") != 0 || fcntl(inherited, F_GETFD) != -1 ||
+            fcntl(pipe_fds[0], F_GETFD) != -1)
+            _exit(write(STDOUT_FILENO, "?", 1) != 1);
+        daemon_ready(&daemon);
+        _exit(write(STDOUT_FILENO, "k", 1) != 1);
+    default:
+        return 3;
+    }
+}
+
+static void the_parent_learns_that_it_is_ready(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(ready_case), 0);
+}
+
+static int failure_case(void)
+{
+    struct daemon daemon;
+    char why[DAEMON_WHY_BYTES];
+    const int rc = daemon_detach(&daemon, why);
+
+    if (rc == DAEMON_CHILD) {
+        daemon_fail(&daemon, -ENXIO, "no image today");
+        _exit(1);
+    }
+    return rc == -ENXIO && strcmp(why, "no image today") == 0 ? 0 : 1;
+}
+
+static void the_parent_learns_why_it_failed(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(failure_case), 0);
+}
+
+static int killed_case(void)
+{
+    struct daemon daemon;
+    char why[DAEMON_WHY_BYTES];
+    const int rc = daemon_detach(&daemon, why);
+
+    if (rc == DAEMON_CHILD) {
+        raise(SIGKILL);
+        _exit(0);
+    }
+    return rc == -ECHILD && strstr(why, "SIGKILL") != NULL ? 0 : 1;
+}
+
+static int exited_case(void)
+{
+    struct daemon daemon;
+    char why[DAEMON_WHY_BYTES];
+    const int rc = daemon_detach(&daemon, why);
+
+    if (rc == DAEMON_CHILD)
+        _exit(42);
+    return rc == -ECHILD && strstr(why, "status 42") != NULL ? 0 : 1;
+}
+
+static void the_parent_learns_that_it_died_without_a_word(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(killed_case), 0);
+    assert_int_equal(in_child(exited_case), 0);
+}
+
+static int only_the_first_report_counts_case(void)
+{
+    struct daemon daemon;
+    char why[DAEMON_WHY_BYTES];
+    const int rc = daemon_detach(&daemon, why);
+
+    if (rc == DAEMON_CHILD) {
+        daemon_ready(&daemon);
+        daemon_fail(&daemon, -EIO, "too late");
+        _exit(0);
+    }
+    return rc == DAEMON_PARENT ? 0 : 1;
+}
+
+static void only_the_first_report_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(only_the_first_report_counts_case), 0);
+}
+
+static int redirect_case(void)
+{
+    char text[64] = "";
+    int pipe_fds[2];
+
+    if (pipe(pipe_fds) != 0 || daemon_redirect(pipe_fds[1]) != 0)
+        return 1;
+    if (write(STDOUT_FILENO, "out ", 4) != 4 || write(STDERR_FILENO, "err", 3) != 3)
+        return 2;
+    if (read(pipe_fds[0], text, sizeof(text) - 1) < 0 || strcmp(text, "out err") != 0)
+        return 3;
+    return read(STDIN_FILENO, text, 1) == 0 ? 0 : 4;
+}
+
+static void standard_descriptors_go_to_the_log(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(redirect_case), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_parent_learns_that_it_is_ready),
+        cmocka_unit_test(the_parent_learns_why_it_failed),
+        cmocka_unit_test(the_parent_learns_that_it_died_without_a_word),
+        cmocka_unit_test(only_the_first_report_counts),
+        cmocka_unit_test(standard_descriptors_go_to_the_log),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "service/cli/lock.h"
+
+struct fixture {
+    char directory[64];
+    char path[96];
+};
+
+/* Another process that holds the lock until it is told, or killed. */
+struct holder {
+    pid_t pid;
+    int release_fd;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    snprintf(f->directory, sizeof(f->directory), "/tmp/test_lock.XXXXXX");
+    if (mkdtemp(f->directory) == NULL)
+        return -1;
+    snprintf(f->path, sizeof(f->path), "%s/lock", f->directory);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    unlink(f->path);
+    rmdir(f->directory);
+    free(f);
+    return 0;
+}
+
+static void hold(const char *path, int ready_fd, int release_fd)
+{
+    pid_t other;
+    char byte;
+    const int fd = lock_acquire(path, &other);
+
+    if (fd < 0 || write(ready_fd, "x", 1) != 1)
+        _exit(1);
+    if (read(release_fd, &byte, 1) < 0)
+        _exit(2);
+    lock_release(path, fd);
+    _exit(0);
+}
+
+static struct holder start_holder(const struct fixture *f)
+{
+    struct holder holder;
+    int ready[2], release[2];
+    char byte;
+
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(release, O_CLOEXEC), 0);
+    holder.pid = fork();
+    assert_true(holder.pid >= 0);
+    if (holder.pid == 0) {
+        close(release[1]);
+        hold(f->path, ready[1], release[0]);
+    }
+    close(ready[1]);
+    close(release[0]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    holder.release_fd = release[1];
+    return holder;
+}
+
+static void end_holder(struct holder *holder, int signal_number)
+{
+    int status;
+
+    if (signal_number != 0)
+        kill(holder->pid, signal_number);
+    close(holder->release_fd);
+    assert_int_equal(waitpid(holder->pid, &status, 0), holder->pid);
+    if (signal_number == 0)
+        assert_int_equal(status, 0);
+}
+
+static void nobody_holds_what_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    pid_t pid = 7;
+
+    assert_int_equal(lock_holder(f->path, &pid), 0);
+    assert_int_equal(pid, 0);
+    assert_int_equal(access(f->path, F_OK), -1);
+}
+
+static void the_second_is_refused_and_told_the_first(void **state)
+{
+    struct fixture *f = *state;
+    struct holder holder = start_holder(f);
+    pid_t pid;
+
+    assert_int_equal(lock_acquire(f->path, &pid), -EAGAIN);
+    assert_int_equal(pid, holder.pid);
+    assert_int_equal(lock_holder(f->path, &pid), 0);
+    assert_int_equal(pid, holder.pid);
+    end_holder(&holder, 0);
+}
+
+static void release_removes_the_file(void **state)
+{
+    struct fixture *f = *state;
+    struct holder holder = start_holder(f);
+    pid_t pid;
+
+    end_holder(&holder, 0);
+    assert_int_equal(access(f->path, F_OK), -1);
+    assert_int_equal(lock_holder(f->path, &pid), 0);
+    assert_int_equal(pid, 0);
+}
+
+static void a_killed_holder_leaves_a_lock_that_is_free(void **state)
+{
+    struct fixture *f = *state;
+    struct holder holder = start_holder(f);
+    pid_t pid;
+    int fd;
+
+    end_holder(&holder, SIGKILL);
+    assert_int_equal(access(f->path, F_OK), 0);
+    assert_int_equal(lock_holder(f->path, &pid), 0);
+    assert_int_equal(pid, 0);
+    fd = lock_acquire(f->path, &pid);
+    assert_true(fd >= 0);
+    lock_release(f->path, fd);
+}
+
+static void refuses_a_symbolic_link(void **state)
+{
+    struct fixture *f = *state;
+    pid_t pid;
+
+    assert_int_equal(symlink("/tmp/elsewhere", f->path), 0);
+    assert_int_equal(lock_acquire(f->path, &pid), -ELOOP);
+    assert_int_equal(lock_holder(f->path, &pid), -ELOOP);
+}
+
+/* The lock of a file that was removed meanwhile is no lock: many processes take and release it as
+ * fast as they can, and at no time two of them may be inside. */
+static void contend(const struct fixture *f, const char *inside)
+{
+    pid_t pid;
+
+    for (int i = 0; i < 2000; i++) {
+        const int fd = lock_acquire(f->path, &pid);
+        if (fd == -EAGAIN)
+            continue;
+        if (fd < 0)
+            _exit(1);
+        const int alone = open(inside, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+        if (alone < 0)
+            _exit(2);
+        close(alone);
+        unlink(inside);
+        lock_release(f->path, fd);
+    }
+    _exit(0);
+}
+
+static void two_never_hold_it(void **state)
+{
+    struct fixture *f = *state;
+    pid_t children[3];
+    char inside[128];
+
+    snprintf(inside, sizeof(inside), "%s/inside", f->directory);
+    for (int i = 0; i < 3; i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            contend(f, inside);
+    }
+    for (int i = 0; i < 3; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nobody_holds_what_is_not_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_second_is_refused_and_told_the_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(release_removes_the_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_killed_holder_leaves_a_lock_that_is_free, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(refuses_a_symbolic_link, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_never_hold_it, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "service/cli/service_options.h"
+#include "service/dom0/placement.h"
+
+enum { ARGUMENTS_MAX = 40 };
+
+static char why[512];
+
+static int parse(const char *line, struct service_options *options)
+{
+    static char buffer[1024];
+    char *arguments[ARGUMENTS_MAX + 2] = {(char *)"service"};
+    int count = 1;
+
+    snprintf(buffer, sizeof(buffer), "%s", line);
+    for (char *word = strtok(buffer, " "); word != NULL; word = strtok(NULL, " "))
+        arguments[count++] = word;
+    why[0] = '\0';
+    return service_options_parse(count, arguments, options, why, sizeof(why));
+}
+
+static void assert_refused(const char *line, const char *reason)
+{
+    struct service_options options;
+
+    assert_int_equal(parse(line, &options), -EINVAL);
+    if (strstr(why, reason) == NULL)
+        fail_msg("'%s': '%s' does not say '%s'", line, why, reason);
+}
+
+static void start_has_defaults(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(parse("start", &o), 0);
+    assert_int_equal(o.verb, SERVICE_START);
+    assert_false(o.foreground);
+    assert_string_equal(o.dom0.image_path, "disk1.img");
+    assert_int_equal(o.dom0.engine, DOM0_ENGINE_AUTO);
+    assert_int_equal(o.dom0.cache_ppm, 10000);
+    assert_true(o.dom0.cache_bytes == DOM0_CACHE_BYTES_UNSET);
+    assert_string_equal(o.dom0.cache_policy, "lru");
+    assert_true(o.dom0.idle_timeout_ns == UINT64_C(300000000000));
+    assert_int_equal(o.dom0.cpu, PLACEMENT_AUTO);
+    assert_true(o.dom0.depth >= o.dom0.depth_isolated);
+}
+
+static void the_usage_tells_the_defaults(void **state)
+{
+    (void)state;
+    const struct dom0_options defaults = dom0_options_default();
+    const char *line = strstr(service_options_usage(), "--depth-isolated N");
+    char expected[32];
+    assert_non_null(line);
+    snprintf(expected, sizeof(expected), "(default %u)\n", defaults.depth_isolated);
+    assert_ptr_equal(strstr(line, "(default"), strstr(line, expected));
+    line = strstr(service_options_usage(), "--depth N");
+    assert_non_null(line);
+    snprintf(expected, sizeof(expected), "(default %u)\n", defaults.depth);
+    assert_ptr_equal(strstr(line, "(default"), strstr(line, expected));
+}
+
+static void start_takes_all_its_options(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(
+        parse("start --image F --engine model --model mean=1us --cache-percent 0.25 "
+              "--cache-policy clock --idle-timeout 0.5 --tdf 1/100 --cpu 1 --depth 128 "
+              "--disk-scale 2.5 --depth-isolated 7 --max-domains 3 --max-pages 64 "
+              "--max-ring-page-order 0 --no-spin --foreground --name N --rundir R",
+              &o),
+        0);
+    assert_string_equal(o.dom0.image_path, "F");
+    assert_int_equal(o.dom0.engine, DOM0_ENGINE_MODEL);
+    assert_string_equal(o.dom0.model, "mean=1us");
+    assert_int_equal(o.dom0.cache_ppm, 2500);
+    assert_string_equal(o.dom0.cache_policy, "clock");
+    assert_int_equal(o.dom0.idle_timeout_ns, 500000000);
+    assert_int_equal(o.dom0.tdf_num, 1);
+    assert_int_equal(o.dom0.tdf_den, 100);
+    assert_int_equal(o.dom0.scale_num, 25);
+    assert_int_equal(o.dom0.scale_den, 10);
+    assert_int_equal(o.dom0.cpu, 1);
+    assert_int_equal(o.dom0.depth, 128);
+    assert_int_equal(o.dom0.depth_isolated, 7);
+    assert_int_equal(o.dom0.max_domains, 3);
+    assert_int_equal(o.dom0.max_pages, 64);
+    assert_int_equal(o.dom0.max_ring_page_order, 0);
+    assert_true(o.dom0.no_spin && o.foreground);
+    assert_string_equal(o.name, "N");
+    assert_string_equal(o.rundir, "R");
+    assert_int_equal(parse("start --cache-bytes 4096", &o), 0);
+    assert_int_equal(o.dom0.cache_bytes, 4096);
+    assert_int_equal(parse("start --cache-bytes 4096 --cache-percent 0", &o), 0); /* last wins */
+    assert_true(o.dom0.cache_bytes == DOM0_CACHE_BYTES_UNSET);
+    assert_int_equal(o.dom0.cache_ppm, 0);
+}
+
+static void engines_have_names(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(parse("start --engine uring", &o), 0);
+    assert_int_equal(o.dom0.engine, DOM0_ENGINE_URING);
+    assert_int_equal(parse("start --engine threads", &o), 0);
+    assert_int_equal(o.dom0.engine, DOM0_ENGINE_THREADS);
+    assert_int_equal(parse("start --engine null", &o), 0);
+    assert_int_equal(o.dom0.engine, DOM0_ENGINE_NULL);
+}
+
+static void the_other_verbs(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(parse("stop --name x", &o), 0);
+    assert_int_equal(o.verb, SERVICE_STOP);
+    assert_string_equal(o.name, "x");
+    assert_int_equal(parse("status --json", &o), 0);
+    assert_true(o.json);
+    assert_int_equal(parse("env", &o), 0);
+    assert_int_equal(o.verb, SERVICE_ENV);
+    assert_int_equal(parse("list", &o), 0);
+    assert_int_equal(parse("resize", &o), 0);
+    assert_int_equal(o.domid, 0);
+    assert_int_equal(parse("set 3 weight 512", &o), 0);
+    assert_int_equal(o.domid, 3);
+    assert_int_equal(o.key, SERVICE_KEY_WEIGHT);
+    assert_string_equal(o.value, "512");
+    assert_int_equal(parse("set 3 --name n tdf 1/100", &o), 0);
+    assert_int_equal(o.key, SERVICE_KEY_TDF);
+    assert_string_equal(o.value, "1/100");
+    assert_int_equal(parse("pause 4", &o), 0);
+    assert_int_equal(o.verb, SERVICE_PAUSE);
+    assert_int_equal(parse("unpause 4", &o), 0);
+    assert_int_equal(parse("shutdown 32751", &o), 0);
+    assert_int_equal(o.domid, 32751);
+    assert_int_equal(parse("--help", &o), 0);
+    assert_int_equal(o.verb, SERVICE_HELP);
+    assert_int_equal(parse("start --help", &o), 0);
+    assert_int_equal(o.verb, SERVICE_HELP);
+    assert_int_equal(parse("--version", &o), 0);
+    assert_int_equal(o.verb, SERVICE_VERSION);
+}
+
+static void refuses_wrong_verbs_and_operands(void **state)
+{
+    (void)state;
+    assert_refused("", "verb is missing");
+    assert_refused("restart", "'restart'");
+    assert_refused("start now", "no arguments");
+    assert_refused("set 1 weight", "DOMID KEY VALUE");
+    assert_refused("set 1 colour red", "'colour'");
+    assert_refused("set 1 weight 0", "weight");
+    assert_refused("set 1 weight 65536", "weight");
+    assert_refused("set 1 tdf 0", "tdf");
+    assert_refused("pause", "DOMID");
+    assert_refused("pause x", "DOMID");
+    assert_refused("pause 32752", "DOMID");
+    assert_refused("shutdown 1 2", "DOMID");
+}
+
+static void refuses_wrong_options(void **state)
+{
+    (void)state;
+    assert_refused("start --engine disk", "--engine");
+    assert_refused("start --model x", "--engine model");
+    assert_refused("start --cache-percent 1.0001", "--cache-percent");
+    assert_refused("start --cache-percent 2", "--cache-percent");
+    assert_refused("start --cache-bytes -1", "--cache-bytes");
+    assert_refused("start --cache-policy astrology", "lru");
+    assert_refused("start --idle-timeout never", "--idle-timeout");
+    assert_refused("start --tdf 0", "--tdf");
+    assert_refused("start --disk-scale 0.5", "--disk-scale");
+    assert_refused("start --disk-scale 1001", "--disk-scale");
+    assert_refused("set 1 disk-scale 1/2", "disk-scale");
+    assert_refused("start --depth 129", "--depth");
+    assert_refused("start --depth-isolated 0", "--depth-isolated");
+    assert_refused("start --max-domains 0", "--max-domains");
+    assert_refused("start --max-pages 63", "--max-pages");
+    assert_refused("start --max-ring-page-order 5", "--max-ring-page-order");
+    assert_refused("start --cpu 4096", "--cpu");
+    assert_refused("start --image", "needs a value");
+    assert_refused("start --no-spin=1", "takes no value");
+    assert_refused("start --json", "status");
+    assert_refused("stop --image F", "--image");
+    assert_refused("status -v", "-v");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(start_has_defaults),
+        cmocka_unit_test(the_usage_tells_the_defaults),
+        cmocka_unit_test(start_takes_all_its_options),
+        cmocka_unit_test(engines_have_names),
+        cmocka_unit_test(the_other_verbs),
+        cmocka_unit_test(refuses_wrong_verbs_and_operands),
+        cmocka_unit_test(refuses_wrong_options),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/* A child plays xenstore: it checks each request and sends the scripted reply. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "service/cli/store_client.h"
+
+/* A literal with NULs inside, and its length without the last one. */
+#define BYTES(literal) (literal), sizeof(literal) - 1
+
+struct exchange {
+    uint32_t type; /* of the request */
+    const char *payload;
+    size_t payload_bytes;
+    uint32_t reply_type;
+    const char *reply;
+    size_t reply_bytes;
+    uint32_t id_delta; /* added to the reply's id */
+};
+
+struct fixture {
+    char directory[64];
+    char path[96];
+    int listen_fd;
+    pid_t child;
+    struct store_client *client;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    snprintf(f->directory, sizeof(f->directory), "/tmp/test_store.XXXXXX");
+    if (mkdtemp(f->directory) == NULL)
+        return -1;
+    snprintf(f->path, sizeof(f->path), "%s/socket", f->directory);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->path);
+    f->listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    *state = f;
+    if (bind(f->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
+        return -1;
+    return listen(f->listen_fd, 1);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    close(f->listen_fd);
+    unlink(f->path);
+    rmdir(f->directory);
+    free(f);
+    return 0;
+}
+
+static int play(int fd, const struct exchange *e)
+{
+    struct xsd_sockmsg header;
+    char payload[XENSTORE_PAYLOAD_MAX];
+
+    if (recv(fd, &header, sizeof(header), MSG_WAITALL) != (ssize_t)sizeof(header))
+        return 1;
+    if (header.type != e->type || header.tx_id != 0 || header.len != e->payload_bytes)
+        return 2;
+    if (recv(fd, payload, header.len, MSG_WAITALL) != (ssize_t)header.len ||
+        memcmp(payload, e->payload, header.len) != 0)
+        return 3;
+    header.type = e->reply_type;
+    header.req_id += e->id_delta;
+    header.len = (uint32_t)e->reply_bytes;
+    if (send(fd, &header, sizeof(header), MSG_NOSIGNAL) != (ssize_t)sizeof(header))
+        return 4;
+    /* In two pieces, as a stream may bring it. */
+    if (e->reply_bytes > 1 && send(fd, e->reply, 1, MSG_NOSIGNAL) != 1)
+        return 5;
+    const size_t sent = e->reply_bytes > 1 ? 1 : 0;
+    return send(fd, e->reply + sent, e->reply_bytes - sent, MSG_NOSIGNAL) < 0 ? 6 : 0;
+}
+
+static void begin(struct fixture *f, const struct exchange *script, size_t count)
+{
+    f->child = fork();
+    if (f->child == 0) {
+        const int fd = accept(f->listen_fd, NULL, NULL);
+        int rc = 0;
+        for (size_t i = 0; i < count && rc == 0; i++)
+            rc = play(fd, &script[i]);
+        _exit(rc);
+    }
+    assert_int_equal(store_client_open(f->path, &f->client), 0);
+}
+
+static void end(struct fixture *f)
+{
+    int status;
+
+    assert_int_equal(waitpid(f->child, &status, 0), f->child);
+    store_client_close(f->client);
+    assert_int_equal(status, 0);
+}
+
+static void reads_and_writes(void **state)
+{
+    static const struct exchange script[] = {
+        {XS_READ, BYTES("/a\0"), XS_READ, BYTES("256"), 0},
+        {XS_READ, BYTES("/b\0"), XS_READ, BYTES(""), 0},
+        {XS_WRITE,
+         BYTES("/a\0"
+               "512"),
+         XS_WRITE, BYTES("OK\0"), 0},
+        {XS_WRITE, BYTES("/a\0"), XS_WRITE, BYTES("OK\0"), 0},
+    };
+    struct fixture *f = *state;
+    char value[XENSTORE_PAYLOAD_MAX + 1];
+
+    begin(f, script, 4);
+    assert_int_equal(store_client_read(f->client, "/a", value), 0);
+    assert_string_equal(value, "256");
+    assert_int_equal(store_client_read(f->client, "/b", value), 0);
+    assert_string_equal(value, "");
+    assert_int_equal(store_client_write(f->client, "/a", "512"), 0);
+    assert_int_equal(store_client_write(f->client, "/a", ""), 0);
+    end(f);
+}
+
+static void errors_come_by_name(void **state)
+{
+    static const struct exchange script[] = {
+        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("ENOENT\0"), 0},
+        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EACCES\0"), 0},
+        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EWONDERFUL\0"), 0},
+        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EINVAL"), 0}, /* without its NUL */
+    };
+    struct fixture *f = *state;
+    char value[XENSTORE_PAYLOAD_MAX + 1];
+
+    begin(f, script, 4);
+    assert_int_equal(store_client_read(f->client, "/a", value), -ENOENT);
+    assert_int_equal(store_client_read(f->client, "/a", value), -EACCES);
+    assert_int_equal(store_client_read(f->client, "/a", value), -EIO);
+    assert_int_equal(store_client_read(f->client, "/a", value), -EINVAL);
+    end(f);
+}
+
+static void a_directory_is_a_list_of_names(void **state)
+{
+    static const struct exchange script[] = {
+        {XS_DIRECTORY, BYTES("/d\0"), XS_DIRECTORY,
+         BYTES("0\0"
+               "17\0"),
+         0},
+        {XS_DIRECTORY, BYTES("/d\0"), XS_DIRECTORY, BYTES(""), 0},
+    };
+    struct fixture *f = *state;
+    char *names;
+
+    begin(f, script, 2);
+    assert_int_equal(store_client_directory(f->client, "/d", &names), 0);
+    assert_memory_equal(names,
+                        "0\0"
+                        "17\0",
+                        6);
+    free(names);
+    assert_int_equal(store_client_directory(f->client, "/d", &names), 0);
+    assert_string_equal(names, "");
+    free(names);
+    end(f);
+}
+
+static void a_long_directory_comes_in_parts(void **state)
+{
+    static const struct exchange script[] = {
+        {XS_DIRECTORY, BYTES("/d\0"), XS_ERROR, BYTES("E2BIG\0"), 0},
+        {XS_DIRECTORY_PART,
+         BYTES("/d\0"
+               "0\0"),
+         XS_DIRECTORY_PART,
+         BYTES("9\0"
+               "a\0"
+               "bc\0"),
+         0},
+        /* It changes in between: all again. */
+        {XS_DIRECTORY_PART,
+         BYTES("/d\0"
+               "5\0"),
+         XS_DIRECTORY_PART,
+         BYTES("10\0"
+               "d\0\0"),
+         0},
+        {XS_DIRECTORY_PART,
+         BYTES("/d\0"
+               "0\0"),
+         XS_DIRECTORY_PART,
+         BYTES("10\0"
+               "a\0"
+               "bc\0"),
+         0},
+        {XS_DIRECTORY_PART,
+         BYTES("/d\0"
+               "5\0"),
+         XS_DIRECTORY_PART,
+         BYTES("10\0"
+               "d\0\0"),
+         0},
+    };
+    struct fixture *f = *state;
+    char *names;
+
+    begin(f, script, 5);
+    assert_int_equal(store_client_directory(f->client, "/d", &names), 0);
+    assert_memory_equal(names,
+                        "a\0"
+                        "bc\0"
+                        "d\0",
+                        8);
+    free(names);
+    end(f);
+}
+
+static void nonsense_is_refused(void **state)
+{
+    static const struct exchange script[][1] = {
+        {{XS_READ, BYTES("/a\0"), XS_READ, BYTES("1"), 1}},
+        {{XS_READ, BYTES("/a\0"), XS_WRITE, BYTES("1"), 0}},
+    };
+    static const char large[XENSTORE_PAYLOAD_MAX + 1];
+    static const struct exchange too_long[] = {
+        {XS_READ, BYTES("/a\0"), XS_READ, large, sizeof(large), 0}};
+    struct fixture *f = *state;
+    char value[XENSTORE_PAYLOAD_MAX + 1];
+
+    for (int i = 0; i < 2; i++) {
+        begin(f, script[i], 1);
+        assert_int_equal(store_client_read(f->client, "/a", value), -EPROTO);
+        end(f);
+    }
+    begin(f, too_long, 1);
+    assert_int_equal(store_client_read(f->client, "/a", value), -EPROTO);
+    end(f);
+}
+
+static void a_store_that_hangs_up_is_an_error(void **state)
+{
+    static const struct exchange script[] = {
+        {XS_READ, BYTES("/a\0"), XS_READ, BYTES("1"), 0},
+    };
+    struct fixture *f = *state;
+    char value[XENSTORE_PAYLOAD_MAX + 1];
+    int status;
+
+    begin(f, script, 1);
+    assert_int_equal(store_client_read(f->client, "/a", value), 0);
+    assert_int_equal(waitpid(f->child, &status, 0), f->child);
+    assert_int_equal(store_client_write(f->client, "/a", "2"), -EPIPE);
+    store_client_close(f->client);
+}
+
+static void nobody_there(void **state)
+{
+    struct store_client *client;
+
+    (void)state;
+    assert_int_equal(store_client_open("/nonexistent/socket", &client), -ENOENT);
+    assert_null(client);
+    store_client_close(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reads_and_writes, setup, teardown),
+        cmocka_unit_test_setup_teardown(errors_come_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_directory_is_a_list_of_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_long_directory_comes_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_store_that_hangs_up_is_an_error, setup, teardown),
+        cmocka_unit_test(nobody_there),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

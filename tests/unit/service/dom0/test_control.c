@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* control: the socket where domains come to life, with domains that are only counted. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fakes/valgrind.h"
+#include "service/dom0/control.h"
+
+enum { PEERS_MAX = 4, DOORBELL_FD = 1, TURNS = 8 };
+
+struct domain {
+    uint32_t domid;
+};
+
+struct fixture {
+    char dir[64], socket[96], log_path[96];
+    struct poller *poller;
+    struct log *log;
+    struct control *control;
+    struct domain domains[16];
+    uint32_t created, ended, stops;
+    int refuse; /* create_domain fails with it */
+    int client[16];
+};
+
+static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
+                         int *segment_fd, char *why, size_t why_bytes)
+{
+    struct fixture *f = ctx;
+    (void)request;
+    if (f->refuse != 0) {
+        snprintf(why, why_bytes, "because");
+        return f->refuse;
+    }
+    *segment_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    *out = &f->domains[f->created];
+    (*out)->domid = ++f->created;
+    return *segment_fd < 0 ? -errno : 0;
+}
+
+static void end_domain(void *ctx, struct domain *domain)
+{
+    struct fixture *f = ctx;
+    assert_int_not_equal(domain->domid, 0);
+    domain->domid = 0;
+    f->ended++;
+}
+
+static int doorbell_fd(const struct domain *domain)
+{
+    (void)domain;
+    return DOORBELL_FD;
+}
+
+static uint32_t domid(const struct domain *domain)
+{
+    return domain->domid;
+}
+
+static int alloc_port(struct domain *domain, uint32_t vcpu)
+{
+    (void)domain;
+    return vcpu < 2 ? 7 : -EINVAL;
+}
+
+static int close_port(struct domain *domain, uint32_t port)
+{
+    (void)domain;
+    return port == 7 ? 0 : -EINVAL;
+}
+
+static int status(void *ctx, uint32_t *bytes)
+{
+    (void)ctx;
+    *bytes = 0;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static void stop(void *ctx)
+{
+    struct fixture *f = ctx;
+    f->stops++;
+}
+
+static const struct control_ops ops = {.create_domain = create_domain,
+                                       .end_domain = end_domain,
+                                       .doorbell_fd = doorbell_fd,
+                                       .domid = domid,
+                                       .alloc_port = alloc_port,
+                                       .close_port = close_port,
+                                       .status = status,
+                                       .stop = stop};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    if (f == NULL)
+        return -1;
+    *state = f;
+    snprintf(f->dir, sizeof(f->dir), "/tmp/splitdom-control-XXXXXX");
+    if (mkdtemp(f->dir) == NULL)
+        return -1;
+    snprintf(f->socket, sizeof(f->socket), "%s/dom0.sock", f->dir);
+    snprintf(f->log_path, sizeof(f->log_path), "%s/log", f->dir);
+    memset(f->client, -1, sizeof(f->client));
+    if (log_open(&(struct log_options){.path = f->log_path}, &f->log) < 0 ||
+        poller_create(POLLER_EPOLL, &f->poller) < 0)
+        return -1;
+    return control_create(f->socket, f->poller, f->log, PEERS_MAX, &ops, f, &f->control);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(f->client) / sizeof(f->client[0]); i++) {
+        if (f->client[i] >= 0)
+            close(f->client[i]);
+    }
+    control_destroy(f->control);
+    poller_destroy(f->poller);
+    log_close(f->log);
+    unlink(f->log_path);
+    int rc = rmdir(f->dir); /* fails when the socket is left there */
+    free(f);
+    return rc;
+}
+
+static void run(struct fixture *f)
+{
+    for (int i = 0; i < TURNS; i++) {
+        assert_true(poller_run(f->poller, false) >= 0);
+        (void)control_run(f->control);
+    }
+}
+
+static int dial(struct fixture *f)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->socket);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    for (int *slot = f->client;; slot++) {
+        if (*slot < 0) {
+            *slot = fd;
+            return fd;
+        }
+    }
+}
+
+static void hang_up(struct fixture *f, int fd)
+{
+    for (int *slot = f->client;; slot++) {
+        if (*slot == fd) {
+            *slot = -1;
+            close(fd);
+            return;
+        }
+    }
+}
+
+static void ask(int fd, uint32_t op, uint32_t arg0)
+{
+    const struct control_request request = {
+        .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = op, .arg0 = arg0};
+    assert_int_equal(send(fd, &request, sizeof(request), MSG_NOSIGNAL), sizeof(request));
+}
+
+/* The number of descriptors that came with the reply (closed here), or -1: the line was cut. */
+static int reply_of(int fd, struct control_reply *reply)
+{
+    union {
+        char bytes[CMSG_SPACE(4 * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {.iov_base = reply, .iov_len = sizeof(*reply)};
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+    memset(reply, 0, sizeof(*reply));
+    ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n == 0 || (n < 0 && errno == ECONNRESET))
+        return -1;
+    assert_int_equal(n, sizeof(*reply));
+    assert_int_equal(reply->magic, CONTROL_MAGIC);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header == NULL)
+        return 0;
+    int count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    for (int i = 0; i < count; i++) {
+        int got;
+        memcpy(&got, CMSG_DATA(header) + (size_t)i * sizeof(int), sizeof(int));
+        close(got);
+    }
+    return count;
+}
+
+static int call(struct fixture *f, int fd, uint32_t op, uint32_t arg0, struct control_reply *reply)
+{
+    ask(fd, op, arg0);
+    run(f);
+    return reply_of(fd, reply);
+}
+
+static void a_domain_lives_as_long_as_its_connection(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    assert_int_equal(call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply), 2);
+    assert_int_equal(reply.status, 0);
+    assert_int_equal(reply.arg0, 1);
+    assert_int_equal(call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply), 0);
+    assert_int_equal(reply.status, -EEXIST);
+    assert_int_equal(f->ended, 0);
+    hang_up(f, fd);
+    run(f);
+    assert_int_equal(f->created, 1);
+    assert_int_equal(f->ended, 1);
+}
+
+static void a_refusal_carries_its_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    f->refuse = -ENOSPC;
+    int fd = dial(f);
+    assert_int_equal(call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply), 0);
+    assert_int_equal(reply.status, -ENOSPC);
+    assert_string_equal(reply.reason, "because");
+    f->refuse = 0; /* the same connection may try again */
+    assert_int_equal(call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply), 2);
+}
+
+static void hypercalls_are_for_domains(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    assert_int_equal(call(f, fd, CONTROL_EVTCHN_ALLOC_UNBOUND, 0, &reply), 0);
+    assert_int_equal(reply.status, -ENODEV);
+    (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    (void)call(f, fd, CONTROL_EVTCHN_ALLOC_UNBOUND, 1, &reply);
+    assert_int_equal(reply.status, 0);
+    assert_int_equal(reply.arg0, 7);
+    (void)call(f, fd, CONTROL_EVTCHN_ALLOC_UNBOUND, 2, &reply);
+    assert_int_equal(reply.status, -EINVAL);
+    (void)call(f, fd, CONTROL_EVTCHN_CLOSE, 7, &reply);
+    assert_int_equal(reply.status, 0);
+    (void)call(f, fd, CONTROL_EVTCHN_CLOSE, 0xffffffff, &reply);
+    assert_int_equal(reply.status, -EINVAL);
+    (void)call(f, fd, 99, 0, &reply);
+    assert_int_equal(reply.status, -ENOSYS);
+}
+
+static void packets_that_make_no_sense_end_the_connection(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    static const size_t sizes[] = {0, 1, 15, 17, 200};
+    char bytes[256] = {0};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        int fd = dial(f);
+        (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+        memcpy(bytes,
+               &(struct control_request){
+                   .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = CONTROL_STATUS},
+               sizeof(struct control_request));
+        assert_int_equal(send(fd, bytes, sizes[i], MSG_NOSIGNAL), sizes[i]);
+        run(f);
+        assert_int_equal(reply_of(fd, &reply), -1);
+        assert_int_equal(f->ended, i + 1);
+        hang_up(f, fd);
+    }
+    int fd = dial(f);
+    const struct control_request old = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION + 1};
+    assert_int_equal(send(fd, &old, sizeof(old), MSG_NOSIGNAL), sizeof(old));
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -EPROTO);
+    assert_int_equal(reply_of(fd, &reply), -1);
+}
+
+/* Replies are not queued without bound: who asks without reading is cut off, and its domain ends.
+ */
+static void a_peer_that_does_not_read_is_dropped(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    const struct control_request request = {
+        .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = CONTROL_EVTCHN_CLOSE};
+    int fd = dial(f);
+    (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    for (int i = 0; i < 100000 && f->ended == 0; i++) {
+        (void)send(fd, &request, sizeof(request), MSG_NOSIGNAL | MSG_DONTWAIT);
+        run(f);
+    }
+    assert_int_equal(f->ended, 1);
+}
+
+static void connections_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd[PEERS_MAX];
+    for (int i = 0; i < PEERS_MAX; i++) {
+        fd[i] = dial(f);
+        assert_int_equal(call(f, fd[i], CONTROL_CREATE_DOMAIN, 100, &reply), 2);
+    }
+    int late = dial(f);
+    run(f);
+    assert_int_equal(reply_of(late, &reply), 0);
+    assert_int_equal(reply.status, -EAGAIN);
+    assert_int_equal(reply_of(late, &reply), -1);
+    hang_up(f, fd[0]);
+    run(f);
+    assert_int_equal(call(f, dial(f), CONTROL_STATUS, 0, &reply), 1);
+}
+
+static void of_too_many_the_oldest_without_a_domain_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd[PEERS_MAX];
+    for (int i = 0; i < PEERS_MAX; i++) {
+        fd[i] = dial(f);
+        run(f);
+    }
+    assert_int_equal(call(f, fd[0], CONTROL_CREATE_DOMAIN, 100, &reply), 2);
+    assert_int_equal(call(f, dial(f), CONTROL_STATUS, 0, &reply), 1);
+    assert_int_equal(f->ended, 0);
+    assert_int_equal(reply_of(fd[1], &reply), -1);
+    assert_int_equal(call(f, fd[2], CONTROL_STATUS, 0, &reply), 1);
+}
+
+static struct rlimit take_descriptors_away(void)
+{
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    return before;
+}
+
+static void a_connection_that_found_no_descriptor_is_taken_later(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    if (under_valgrind())
+        skip(); /* it plays accept and the limit itself: it takes the connection and closes it */
+    int fd = dial(f);
+    struct rlimit before = take_descriptors_away();
+    run(f);
+    control_accept_again(f->control);
+    run(f); /* still none */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    ask(fd, CONTROL_CREATE_DOMAIN, 16);
+    run(f);
+    assert_int_equal(f->created, 0); /* no new edge: nobody has looked */
+    control_accept_again(f->control);
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 2);
+    assert_int_equal(f->created, 1);
+}
+
+static void stopping_ends_domains_first_and_then_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int domain = dial(f), asker = dial(f);
+    (void)call(f, domain, CONTROL_CREATE_DOMAIN, 16, &reply);
+    ask(asker, CONTROL_STOP, 0);
+    run(f);
+    assert_int_equal(f->stops, 1);
+    control_quiesce(f->control);
+    assert_int_equal(f->ended, 1);
+    assert_int_equal(reply_of(domain, &reply), -1);
+    assert_int_equal(recv(asker, &reply, sizeof(reply), MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+    control_accept_again(f->control); /* no socket any more */
+    control_farewell(f->control, 0, 12);
+    assert_int_equal(reply_of(asker, &reply), 1);
+    assert_int_equal(reply.arg0, 12);
+}
+
+static void dropping_a_domain_ends_it_once(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    control_drop_domain(f->control, &f->domains[0]);
+    assert_int_equal(f->ended, 1);
+    assert_int_equal(reply_of(fd, &reply), -1);
+    control_drop_domain(f->control, &f->domains[0]); /* nobody's any more */
+    run(f);
+    assert_int_equal(f->ended, 1);
+}
+
+int main(void)
+{
+#define CONTROL_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        CONTROL_TEST(a_domain_lives_as_long_as_its_connection),
+        CONTROL_TEST(a_refusal_carries_its_reason),
+        CONTROL_TEST(hypercalls_are_for_domains),
+        CONTROL_TEST(packets_that_make_no_sense_end_the_connection),
+        CONTROL_TEST(a_peer_that_does_not_read_is_dropped),
+        CONTROL_TEST(connections_are_bounded),
+        CONTROL_TEST(of_too_many_the_oldest_without_a_domain_gives_way),
+        CONTROL_TEST(a_connection_that_found_no_descriptor_is_taken_later),
+        CONTROL_TEST(stopping_ends_domains_first_and_then_answers),
+        CONTROL_TEST(dropping_a_domain_ends_it_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

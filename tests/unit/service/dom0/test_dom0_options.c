@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "service/dom0/dom0_options.h"
+
+static void the_default_is_one_percent(void **state)
+{
+    const struct dom0_options options = dom0_options_default();
+    uint64_t bytes;
+
+    (void)state;
+    assert_int_equal(dom0_options_cache_bytes(&options, 100 << 20, &bytes), 0);
+    assert_int_equal(bytes, 1 << 20);
+    assert_int_equal(dom0_options_cache_bytes(&options, 99, &bytes), 0);
+    assert_int_equal(bytes, 0);
+    assert_int_equal(dom0_options_cache_bytes(&options, UINT64_MAX, &bytes), 0);
+    assert_true(bytes == UINT64_MAX / 100);
+}
+
+static void a_share_is_taken_of_the_image(void **state)
+{
+    struct dom0_options options = dom0_options_default();
+    uint64_t bytes;
+
+    (void)state;
+    options.cache_ppm = 2500;
+    assert_int_equal(dom0_options_cache_bytes(&options, 4000000, &bytes), 0);
+    assert_int_equal(bytes, 10000);
+    options.cache_ppm = 0;
+    assert_int_equal(dom0_options_cache_bytes(&options, 4000000, &bytes), 0);
+    assert_int_equal(bytes, 0);
+}
+
+static void bytes_are_bounded_by_one_percent(void **state)
+{
+    struct dom0_options options = dom0_options_default();
+    uint64_t bytes;
+
+    (void)state;
+    options.cache_bytes = 1000;
+    assert_int_equal(dom0_options_cache_bytes(&options, 100000, &bytes), 0);
+    assert_int_equal(bytes, 1000);
+    assert_int_equal(dom0_options_cache_bytes(&options, 99999, &bytes), -EINVAL);
+    assert_int_equal(bytes, 999);
+    options.cache_bytes = 0;
+    assert_int_equal(dom0_options_cache_bytes(&options, 99999, &bytes), 0);
+    assert_int_equal(bytes, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_default_is_one_percent),
+        cmocka_unit_test(a_share_is_taken_of_the_image),
+        cmocka_unit_test(bytes_are_bounded_by_one_percent),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

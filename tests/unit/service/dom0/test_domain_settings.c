@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* domain_settings: a whole domain whose nodes are changed by hand, sense and nonsense. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fakes/fake_disk.h"
+#include "ring/fault_guard.h"
+#include "service/dom0/domain.h"
+#include "xenstore/xs_local.h"
+
+enum { DOMID = 5 };
+
+#define SECOND_NS UINT64_C(1000000000)
+
+struct fixture {
+    char log_path[64];
+    struct log *log;
+    struct poller *poller;
+    struct xs_server *store;
+    struct image image;
+    struct disk_queue *queue;
+    struct tdf_source time;
+    struct ring_loop loop;
+    struct domain_host host;
+    struct domain *domain;
+};
+
+static struct fixture *f;
+
+static void store_ready(void *ctx, struct domain *domain)
+{
+    (void)ctx;
+    (void)domain;
+}
+
+static int create(struct tdf tdf)
+{
+    char why[128];
+    int segment_fd;
+    int rc = domain_create(&f->host, DOMID, 32, tdf, &f->domain, &segment_fd, why, sizeof(why));
+    if (rc == 0)
+        close(segment_fd);
+    return rc;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    char why[128];
+    f = calloc(1, sizeof(*f));
+    if (f == NULL || xs_server_create(NULL, &f->store) < 0 || fault_guard_install(4) < 0 ||
+        poller_create(POLLER_EPOLL, &f->poller) < 0 ||
+        tdf_source_manual(&f->time, 1000000000, 1000 * SECOND_NS, 0) < 0)
+        return -1;
+    snprintf(f->log_path, sizeof(f->log_path), "/tmp/splitdom-settings-XXXXXX");
+    int fd = mkstemp(f->log_path);
+    close(fd);
+    if (log_open(&(struct log_options){.path = f->log_path}, &f->log) < 0)
+        return -1;
+    f->image = (struct image){
+        .fd = -1, .size_bytes = 1 << 20, .block_size_bytes = 512, .memory_align_bytes = 512};
+    struct disk_queue_config queue = {.image = &f->image,
+                                      .engine = &fake_disk_ops,
+                                      .policy = cache_policy_find("lru"),
+                                      .depth = 4,
+                                      .depth_isolated = 4};
+    if (disk_queue_create(&queue, vbd_ring_done, &f->queue, why, sizeof(why)) < 0)
+        return -1;
+    f->host = (struct domain_host){.poller = f->poller,
+                                   .disk_scale = {1, 1},
+                                   .store = f->store,
+                                   .log = f->log,
+                                   .disk_queue = f->queue,
+                                   .image = &f->image,
+                                   .time_source = &f->time,
+                                   .image_path = "image",
+                                   .max_pages = 64,
+                                   .ring_loop = &f->loop,
+                                   .store_ready = store_ready};
+    return create((struct tdf){1, 1});
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char old[80];
+    domain_destroy(f->domain);
+    domain_destroy(NULL);
+    assert_int_equal(xs_server_check(f->store), 0);
+    disk_queue_destroy(f->queue);
+    xs_server_destroy(f->store);
+    poller_destroy(f->poller);
+    log_close(f->log);
+    unlink(f->log_path);
+    snprintf(old, sizeof(old), "%s.old", f->log_path);
+    unlink(old);
+    fault_guard_remove();
+    free(f);
+    return 0;
+}
+
+static void step(void)
+{
+    for (int i = 0; i < 100 && xs_server_run(f->store, 16); i++) {
+    }
+    assert_true(xs_server_idle(f->store)); /* our own writes do not go round for ever */
+}
+
+static void set(const char *node, const char *value)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/5/%s", node);
+    assert_int_equal(xs_local_write(f->store, path, value), 0);
+    step();
+}
+
+static const char *get(const char *node)
+{
+    static char value[128];
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/5/%s", node);
+    return xs_local_read(f->store, path, value, sizeof(value)) < 0 ? "(none)" : value;
+}
+
+/* How far the domain's clock goes while so much real time passes. */
+static uint64_t passes(uint64_t real_ns)
+{
+    uint64_t before = tdf_clock_now_ns(&f->domain->clock);
+    tdf_source_advance_ns(&f->time, real_ns);
+    return tdf_clock_now_ns(&f->domain->clock) - before;
+}
+
+static void the_nodes_say_what_holds(void **state)
+{
+    (void)state;
+    step();
+    assert_string_equal(get("sched/weight"), "256");
+    assert_string_equal(get("tdf"), "1");
+    assert_string_equal(get("pause"), "0");
+}
+
+static void a_weight_is_taken(void **state)
+{
+    (void)state;
+    set("sched/weight", "1");
+    assert_int_equal(vbd_back_weight(f->domain->vbd), 1);
+    set("sched/weight", "65535");
+    assert_int_equal(vbd_back_weight(f->domain->vbd), 65535);
+}
+
+static void a_tdf_changes_the_rate(void **state)
+{
+    (void)state;
+    set("tdf", "10");
+    assert_in_range(passes(10 * SECOND_NS), SECOND_NS - 1000, SECOND_NS + 1000);
+    set("tdf", "1/2");
+    assert_in_range(passes(SECOND_NS), 2 * SECOND_NS - 1000, 2 * SECOND_NS + 1000);
+    set("tdf", "1");
+    assert_in_range(passes(SECOND_NS), SECOND_NS - 1000, SECOND_NS + 1000);
+}
+
+static void a_pause_stops_the_clock_and_forgets_nothing(void **state)
+{
+    (void)state;
+    set("tdf", "10");
+    set("pause", "1");
+    assert_int_equal(passes(100 * SECOND_NS), 0);
+    set("tdf", "5"); /* counts from the end of the pause on */
+    assert_int_equal(passes(100 * SECOND_NS), 0);
+    assert_string_equal(get("tdf"), "5");
+    set("pause", "0");
+    assert_in_range(passes(10 * SECOND_NS), 2 * SECOND_NS - 1000, 2 * SECOND_NS + 1000);
+}
+
+static void nonsense_is_set_back_to_what_holds(void **state)
+{
+    (void)state;
+    static const char *const weights[] = {"0", "65536", "-1",
+                                          "",  "many",  "99999999999999999999999"};
+    static const char *const factors[] = {"0",      "0/1", "1/0", "-2",  "1001",
+                                          "1/1001", "",    "x",   "nan", "1/2/3"};
+    static const char *const pauses[] = {"2", "", "yes", "-1"};
+    char huge[1024];
+    set("sched/weight", "300");
+    set("tdf", "2");
+    for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++) {
+        set("sched/weight", weights[i]);
+        assert_string_equal(get("sched/weight"), "300");
+        assert_int_equal(vbd_back_weight(f->domain->vbd), 300);
+    }
+    for (size_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++) {
+        set("tdf", factors[i]);
+        assert_string_equal(get("tdf"), "2");
+    }
+    for (size_t i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
+        set("pause", pauses[i]);
+        assert_string_equal(get("pause"), "0");
+    }
+    memset(huge, '1', sizeof(huge) - 1);
+    huge[sizeof(huge) - 1] = '\0';
+    set("tdf", huge);
+    assert_string_equal(get("tdf"), "2");
+    set("pause", huge);
+    assert_string_equal(get("pause"), "0");
+    assert_in_range(passes(2 * SECOND_NS), SECOND_NS - 1000, SECOND_NS + 1000);
+}
+
+static void a_removed_node_comes_back(void **state)
+{
+    (void)state;
+    assert_int_equal(xs_local_rm(f->store, "/local/domain/5/tdf"), 0);
+    assert_int_equal(xs_local_rm(f->store, "/local/domain/5/sched/weight"), 0);
+    step();
+    assert_string_equal(get("tdf"), "1");
+    assert_string_equal(get("sched/weight"), "256");
+}
+
+static void a_domain_may_start_with_a_factor(void **state)
+{
+    (void)state;
+    domain_destroy(f->domain);
+    assert_int_equal(create((struct tdf){5, 2}), 0);
+    step();
+    assert_string_equal(get("tdf"), "2.5");
+    assert_in_range(passes(5 * SECOND_NS), 2 * SECOND_NS - 1000, 2 * SECOND_NS + 1000);
+}
+
+/* Its nodes go with it, and nobody follows them any more. */
+static void the_end_of_the_domain_ends_it(void **state)
+{
+    (void)state;
+    domain_destroy(f->domain);
+    f->domain = NULL;
+    step();
+    assert_string_equal(get("tdf"), "(none)");
+    assert_int_equal(xs_local_write(f->store, "/local/domain/5/tdf", "3"), 0);
+    step();
+    assert_string_equal(get("tdf"), "3");
+    assert_int_equal(xs_local_rm(f->store, "/local/domain/5"), 0);
+}
+
+int main(void)
+{
+#define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        SETTINGS_TEST(the_nodes_say_what_holds),
+        SETTINGS_TEST(a_weight_is_taken),
+        SETTINGS_TEST(a_tdf_changes_the_rate),
+        SETTINGS_TEST(a_pause_stops_the_clock_and_forgets_nothing),
+        SETTINGS_TEST(nonsense_is_set_back_to_what_holds),
+        SETTINGS_TEST(a_removed_node_comes_back),
+        SETTINGS_TEST(a_domain_may_start_with_a_factor),
+        SETTINGS_TEST(the_end_of_the_domain_ends_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

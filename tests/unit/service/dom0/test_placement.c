@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "service/dom0/placement.h"
+
+#define MS UINT64_C(1000000)
+
+static cpu_set_t at_start; /* what each test is to find, and leaves */
+
+static int setup(void **state)
+{
+    (void)state;
+    return sched_getaffinity(0, sizeof(at_start), &at_start);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return sched_setaffinity(0, sizeof(at_start), &at_start);
+}
+
+static int first_cpu(void)
+{
+    int cpu = 0;
+    while (!CPU_ISSET((size_t)cpu, &at_start))
+        cpu++;
+    return cpu;
+}
+
+static void assert_runs_on(const cpu_set_t *expected)
+{
+    cpu_set_t now;
+    assert_int_equal(sched_getaffinity(0, sizeof(now), &now), 0);
+    assert_true(CPU_EQUAL(&now, expected));
+}
+
+static cpu_set_t only(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    return set;
+}
+
+static void parses_words_and_numbers(void **state)
+{
+    int cpu = 77;
+    (void)state;
+    assert_int_equal(placement_parse("auto", &cpu), 0);
+    assert_int_equal(cpu, PLACEMENT_AUTO);
+    assert_int_equal(placement_parse("any", &cpu), 0);
+    assert_int_equal(cpu, PLACEMENT_ANY);
+    assert_int_equal(placement_parse("0", &cpu), 0);
+    assert_int_equal(cpu, 0);
+    assert_int_equal(placement_parse("1023", &cpu), 0);
+    assert_int_equal(cpu, 1023);
+}
+
+static void refuses_other_words(void **state)
+{
+    static const char *const bad[] = {
+        "", "-1", "+1", " 1", "1 ", "1,2", "1024", "99999999999999999999", "Auto"};
+    int cpu = 77;
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(placement_parse(bad[i], &cpu), -EINVAL);
+    assert_int_equal(cpu, 77);
+}
+
+static void a_number_pins(void **state)
+{
+    struct placement p;
+    cpu_set_t expected = only(first_cpu());
+    (void)state;
+    assert_int_equal(placement_init(&p, first_cpu(), NULL), 0);
+    assert_runs_on(&expected);
+    placement_review(&p, 1000 * MS, 1000, 0); /* it was told: nothing to review */
+    assert_runs_on(&expected);
+}
+
+static void a_cpu_that_is_not_there_is_an_error(void **state)
+{
+    struct placement p;
+    (void)state;
+    assert_int_equal(placement_init(&p, PLACEMENT_CPU_MAX, NULL), -EINVAL);
+}
+
+static void any_leaves_everything_as_it_is(void **state)
+{
+    struct placement p;
+    (void)state;
+    assert_int_equal(placement_init(&p, PLACEMENT_ANY, NULL), 0);
+    assert_int_equal(p.home, PLACEMENT_ANY);
+    assert_runs_on(&at_start);
+}
+
+/* An image whose reads fail tells nothing. */
+static void auto_without_an_answer_leaves_everything_as_it_is(void **state)
+{
+    struct placement p;
+    struct image image = {
+        .fd = -1, .size_bytes = 1 << 20, .block_size_bytes = 512, .memory_align_bytes = 512};
+    (void)state;
+    assert_int_equal(placement_init(&p, PLACEMENT_AUTO, &image), 0);
+    assert_int_equal(p.home, PLACEMENT_ANY);
+    assert_runs_on(&at_start);
+}
+
+static struct placement at_home(void)
+{
+    cpu_set_t home = only(first_cpu());
+    assert_int_equal(sched_setaffinity(0, sizeof(home), &home), 0);
+    return (struct placement){.allowed = at_start, .home = first_cpu(), .at_home = true};
+}
+
+static void hits_let_it_go_and_misses_bring_it_back(void **state)
+{
+    struct placement p = at_home();
+    cpu_set_t home = only(first_cpu());
+    (void)state;
+    placement_review(&p, 100 * MS, 1000, 1000);
+    assert_runs_on(&home);
+    placement_review(&p, 200 * MS, 2000, 1249); /* 24.9 % */
+    assert_runs_on(&at_start);
+    assert_false(p.at_home);
+    placement_review(&p, 300 * MS, 3000, 1748); /* 49.9 %: as it is */
+    assert_runs_on(&at_start);
+    placement_review(&p, 400 * MS, 4000, 2248);
+    assert_runs_on(&home);
+    assert_true(p.at_home);
+    placement_review(&p, 500 * MS, 5000, 2498); /* 25 %: as it is */
+    assert_runs_on(&home);
+}
+
+static void is_reviewed_ten_times_a_second_and_by_many_requests(void **state)
+{
+    struct placement p = at_home();
+    cpu_set_t home = only(first_cpu());
+    (void)state;
+    placement_review(&p, 99 * MS, 1000, 0);
+    assert_runs_on(&home);
+    placement_review(&p, 100 * MS, 63, 0);
+    assert_runs_on(&home);
+    placement_review(&p, 200 * MS, 64, 0); /* the 63 count, too */
+    assert_runs_on(&at_start);
+}
+
+#define placed_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parses_words_and_numbers),
+        cmocka_unit_test(refuses_other_words),
+        placed_test(a_number_pins),
+        placed_test(a_cpu_that_is_not_there_is_an_error),
+        placed_test(any_leaves_everything_as_it_is),
+        placed_test(auto_without_an_answer_leaves_everything_as_it_is),
+        placed_test(hits_let_it_go_and_misses_bring_it_back),
+        placed_test(is_reviewed_ten_times_a_second_and_by_many_requests),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

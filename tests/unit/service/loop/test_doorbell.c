@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ring/evtchn.h"
+#include "service/loop/doorbell.h"
+
+struct listener {
+    uint32_t rang, muted;
+    uint64_t work, work_per_ring;
+};
+
+static void rang(void *ctx)
+{
+    struct listener *l = ctx;
+    l->rang++;
+    l->work += l->work_per_ring;
+}
+
+static uint64_t work(void *ctx)
+{
+    return ((struct listener *)ctx)->work;
+}
+
+static void muted(void *ctx)
+{
+    ((struct listener *)ctx)->muted++;
+}
+
+static const struct doorbell_ops ops = {.rang = rang, .work = work, .muted = muted};
+
+static void honest_rings_are_never_muted(void **state)
+{
+    struct storm_guard guard = {0};
+    (void)state;
+    for (uint64_t i = 0; i < 100000; i++)
+        assert_int_equal(storm_guard_ring(&guard, 1000 + i * 1000, i), 0);
+    /* Half of them without work, as with the store. */
+    for (uint64_t i = 0; i < 100000; i++)
+        assert_int_equal(storm_guard_ring(&guard, 200000000 + i * 1000, i / 2), 0);
+}
+
+static void few_rings_without_work_are_nobodys_concern(void **state)
+{
+    struct storm_guard guard = {0};
+    (void)state;
+    for (uint64_t i = 1; i < 1000; i++) /* 50 in a window */
+        assert_int_equal(storm_guard_ring(&guard, i * STORM_WINDOW_NS / 50, 0), 0);
+}
+
+/* Rings until muted; returns for how long. */
+static uint64_t storm(struct storm_guard *guard, uint64_t *now_ns)
+{
+    for (int i = 0; i < 10 * STORM_RINGS; i++) {
+        uint64_t mute_ns = storm_guard_ring(guard, *now_ns += 1000, 0);
+        if (mute_ns > 0)
+            return mute_ns;
+    }
+    return 0;
+}
+
+static void a_storm_is_muted_longer_each_time(void **state)
+{
+    struct storm_guard guard = {0};
+    uint64_t now_ns = 1, wanted_ns = STORM_MUTE_MIN_NS;
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        uint64_t mute_ns = storm(&guard, &now_ns);
+        assert_int_equal(mute_ns, wanted_ns);
+        now_ns += mute_ns;
+        wanted_ns = 2 * wanted_ns < STORM_MUTE_MAX_NS ? 2 * wanted_ns : STORM_MUTE_MAX_NS;
+    }
+    now_ns += 1000000000; /* a quiet second */
+    assert_int_equal(storm(&guard, &now_ns), STORM_MUTE_MIN_NS);
+}
+
+static void work_in_plenty_is_no_storm_even_with_many_rings(void **state)
+{
+    struct storm_guard guard = {0};
+    (void)state;
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_int_equal(storm_guard_ring(&guard, 1 + i, i * 32 / 100), 0);
+}
+
+static void a_muted_doorbell_is_looked_at_by_timer_and_watched_again(void **state)
+{
+    enum poller_kind kind = *(enum poller_kind *)*state;
+    struct poller *poller;
+    struct doorbell bell = DOORBELL_CLOSED;
+    struct listener l = {0};
+    if (poller_create(kind, &poller) < 0)
+        skip();
+    assert_int_equal(doorbell_create(&bell, poller, &ops, &l), 0);
+    assert_int_equal(doorbell_watch(&bell), 0);
+    for (int i = 0; i < 1000 && l.muted == 0; i++) {
+        assert_int_equal(evtchn_kick(bell.fd), 0);
+        assert_true(poller_run(poller, true) >= 0);
+    }
+    assert_int_equal(l.muted, 1);
+    assert_null(bell.watch);
+    uint32_t before = l.rang;
+    /* Nobody rings any more; the timer looks, and in the end the doorbell is watched again. */
+    while (bell.watch == NULL)
+        assert_true(poller_run(poller, true) >= 0);
+    assert_int_equal(l.rang - before, STORM_MUTE_MIN_NS / DOORBELL_LOOK_NS);
+    /* What was rung before the watch began counts as one ring; then a new one is heard. */
+    assert_true(poller_run(poller, true) >= 0);
+    before = l.rang;
+    assert_int_equal(evtchn_kick(bell.fd), 0);
+    while (l.rang == before)
+        assert_true(poller_run(poller, true) >= 0);
+    doorbell_destroy(&bell);
+    poller_destroy(poller);
+}
+
+static void an_honest_doorbell_stays_watched(void **state)
+{
+    enum poller_kind kind = *(enum poller_kind *)*state;
+    struct poller *poller;
+    struct doorbell bell = DOORBELL_CLOSED;
+    struct listener l = {.work_per_ring = 1};
+    if (poller_create(kind, &poller) < 0)
+        skip();
+    assert_int_equal(doorbell_create(&bell, poller, &ops, &l), 0);
+    assert_int_equal(doorbell_watch(&bell), 0);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(evtchn_kick(bell.fd), 0);
+        assert_true(poller_run(poller, true) >= 0);
+    }
+    assert_int_equal(l.muted, 0);
+    doorbell_destroy(&bell);
+    poller_destroy(poller);
+}
+
+static enum poller_kind kinds[] = {POLLER_URING, POLLER_EPOLL};
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(honest_rings_are_never_muted),
+        cmocka_unit_test(few_rings_without_work_are_nobodys_concern),
+        cmocka_unit_test(a_storm_is_muted_longer_each_time),
+        cmocka_unit_test(work_in_plenty_is_no_storm_even_with_many_rings),
+        cmocka_unit_test_prestate(a_muted_doorbell_is_looked_at_by_timer_and_watched_again,
+                                  &kinds[0]),
+        cmocka_unit_test_prestate(a_muted_doorbell_is_looked_at_by_timer_and_watched_again,
+                                  &kinds[1]),
+        cmocka_unit_test_prestate(an_honest_doorbell_stays_watched, &kinds[0]),
+        cmocka_unit_test_prestate(an_honest_doorbell_stays_watched, &kinds[1]),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fakes/xs_peer.h"
+
+static struct xs_server *server;
+
+struct calls {
+    int output_ready, work_ready;
+};
+
+static void output_ready(void *ctx)
+{
+    struct calls *calls = ctx;
+    calls->output_ready++;
+}
+
+static void work_ready(void *ctx)
+{
+    struct calls *calls = ctx;
+    calls->work_ready++;
+}
+
+static const struct xs_conn_ops ops = {output_ready, work_ready};
+
+static int setup(void **state)
+{
+    (void)state;
+    return xs_server_create(NULL, &server);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    xs_server_destroy(server);
+    return 0;
+}
+
+static void test_frames_in_pieces(void **state)
+{
+    (void)state;
+    struct calls calls = {0};
+    struct xs_peer peer = {.server = server};
+    assert_int_equal(xs_conn_open(server, 0, true, &ops, &calls, &peer.conn), 0);
+    char message[64];
+    struct xsd_sockmsg hdr = {XS_WRITE, 9, 0, 8};
+    memcpy(message, &hdr, sizeof(hdr));
+    memcpy(message + sizeof(hdr), "/k\0value", 8);
+    for (size_t i = 0; i < sizeof(hdr) + 7; i++) {
+        xs_peer_put(&peer, message + i, 1);
+        assert_true(xs_server_idle(server));
+    }
+    assert_int_equal(calls.work_ready, 0);
+    xs_peer_put(&peer, message + sizeof(hdr) + 7, 1);
+    assert_int_equal(calls.work_ready, 1);
+    assert_int_equal(calls.output_ready, 0);
+    assert_false(xs_server_run(server, 10));
+    assert_int_equal(calls.output_ready, 1);
+    assert_true(xs_peer_take(&peer));
+    assert_int_equal(peer.hdr.req_id, 9);
+    xs_peer_expect_value(&peer, 0, "/k", "value");
+}
+
+static void test_oversize_frame_breaks_the_connection(void **state)
+{
+    (void)state;
+    struct xs_peer peer;
+    xs_peer_open(&peer, server, 0);
+    struct xsd_sockmsg hdr = {XS_READ, 0, 0, XENSTORE_PAYLOAD_MAX + 1};
+    assert_int_equal(xs_conn_input(peer.conn, &hdr, sizeof(hdr)), -EPROTO);
+    assert_int_equal(xs_conn_input_room(peer.conn), 0);
+    assert_int_equal(xs_conn_input(peer.conn, &hdr, 1), -EPROTO);
+    assert_true(xs_server_idle(server));
+}
+
+static void test_largest_frame_fits(void **state)
+{
+    (void)state;
+    struct xs_peer peer;
+    xs_peer_open(&peer, server, 0);
+    char payload[XENSTORE_PAYLOAD_MAX];
+    memset(payload, 'v', sizeof(payload));
+    memcpy(payload, "/k", 3);
+    for (int i = 0; i < 5; i++) {
+        xs_peer_call(&peer, XS_WRITE, 0, payload, sizeof(payload));
+        xs_peer_expect_ok(&peer, XS_WRITE);
+    }
+    xs_peer_read(&peer, 0, "/k");
+    assert_int_equal(peer.hdr.len, sizeof(payload) - 3);
+}
+
+/* A peer that asks and does not read: both of its queues end, the others go on. */
+static void test_slow_reader_is_not_served(void **state)
+{
+    (void)state;
+    struct xs_peer slow, other;
+    xs_peer_open(&slow, server, 0);
+    xs_peer_open(&other, server, 0);
+    char payload[XENSTORE_PAYLOAD_MAX];
+    memset(payload, 'v', sizeof(payload));
+    memcpy(payload, "/k", 3);
+    xs_peer_call(&slow, XS_WRITE, 0, payload, sizeof(payload));
+    const struct xsd_sockmsg hdr = {XS_READ, 5, 0, 3};
+    const void *bytes;
+    size_t sent = 0, taken = 0;
+    /* A small reply first: the fourth large one then lacks a few bytes of room. */
+    xs_peer_send(&slow, XS_READ, 0, "/tool", 6);
+    while (xs_conn_input_room(slow.conn) >= sizeof(hdr) + 3) {
+        xs_peer_put(&slow, &hdr, sizeof(hdr));
+        xs_peer_put(&slow, "/k", 3);
+        xs_server_run(server, 100);
+        sent++;
+    }
+    assert_true(xs_server_idle(server)); /* not a busy loop */
+    assert_in_range(xs_conn_output(slow.conn, &bytes), 3 * 4096, 4 * 4112);
+    xs_peer_expect_value(&other, 0, "/tool", "");
+    assert_true(xs_peer_take(&slow));
+    assert_int_equal(slow.hdr.len, 0);
+    xs_server_run(server, 100);
+    while (xs_peer_take(&slow)) {
+        assert_int_equal(slow.hdr.len, sizeof(payload) - 3);
+        taken++;
+        xs_server_run(server, 100);
+    }
+    assert_int_equal(taken, sent);
+}
+
+static void test_turns(void **state)
+{
+    (void)state;
+    struct xs_peer greedy, modest;
+    xs_peer_open(&greedy, server, 0);
+    xs_peer_open(&modest, server, 0);
+    for (int i = 0; i < 50; i++)
+        xs_peer_send(&greedy, XS_READ, 0, "/tool", 6);
+    xs_peer_send(&modest, XS_READ, 0, "/tool", 6);
+    assert_true(xs_server_run(server, 2));
+    assert_true(xs_peer_take(&modest));
+    assert_true(xs_peer_take(&greedy));
+    assert_false(xs_peer_take(&greedy));
+}
+
+static void test_close_with_everything_open(void **state)
+{
+    (void)state;
+    struct xs_peer peer, other;
+    xs_peer_open(&peer, server, 0);
+    xs_peer_open(&other, server, 0);
+    xs_peer_ask(&peer, XS_WATCH, 0, "/w\0t");
+    uint32_t tx = xs_peer_begin(&peer);
+    xs_peer_write(&peer, tx, "/w/x", "");
+    xs_peer_send(&peer, XS_READ, 0, "/tool", 6);
+    xs_conn_close(peer.conn);
+    xs_conn_close(NULL);
+    assert_true(xs_server_idle(server));
+    xs_peer_write(&other, 0, "/w/y", "");
+    xs_peer_expect_ok(&other, XS_WRITE);
+    xs_peer_read(&other, 0, "/w/x");
+    xs_peer_expect_error(&other, "ENOENT");
+}
+
+/* An event whose bytes are not all sent stands for later changes, too. */
+static void test_event_under_way_is_not_doubled(void **state)
+{
+    (void)state;
+    struct xs_peer peer, other;
+    const void *bytes;
+    xs_peer_open(&peer, server, 0);
+    xs_peer_open(&other, server, 0);
+    xs_peer_ask(&peer, XS_WATCH, 0, "/w\0t");
+    xs_peer_expect_event(&peer, "/w", "t");
+    xs_peer_write(&other, 0, "/w", "1");
+    xs_peer_run(server);
+    size_t size = xs_conn_output(peer.conn, &bytes);
+    assert_int_equal(size, sizeof(struct xsd_sockmsg) + 5);
+    xs_conn_output_done(peer.conn, size - 1);
+    xs_peer_write(&other, 0, "/w", "2");
+    xs_peer_run(server);
+    assert_int_equal(xs_conn_output(peer.conn, &bytes), 1);
+    xs_conn_output_done(peer.conn, 1);
+    xs_peer_write(&other, 0, "/w", "3");
+    xs_peer_expect_event(&peer, "/w", "t");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_frames_in_pieces, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_oversize_frame_breaks_the_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_largest_frame_fits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_slow_reader_is_not_served, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_close_with_everything_open, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_event_under_way_is_not_doubled, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

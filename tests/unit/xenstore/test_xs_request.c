@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fakes/xs_peer.h"
+
+struct fixture {
+    struct xs_server *server;
+    struct xs_peer dom0, one, two; /* Dom0, domain 1, domain 2 */
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    *state = f;
+    assert_int_equal(xs_server_create(NULL, &f->server), 0);
+    assert_int_equal(xs_server_introduce(f->server, 1), 0);
+    assert_int_equal(xs_server_introduce(f->server, 2), 0);
+    xs_peer_open(&f->dom0, f->server, 0);
+    xs_peer_open(&f->one, f->server, 1);
+    xs_peer_open(&f->two, f->server, 2);
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/local/domain/1");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/local/domain/1\0n1");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(xs_server_check(f->server), 0);
+    xs_server_destroy(f->server);
+    free(f);
+    return 0;
+}
+
+static void test_values_are_bytes(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_call(&f->dom0, XS_WRITE, 0, "/t\0a\0b\xff", 7);
+    xs_peer_expect_ok(&f->dom0, XS_WRITE);
+    xs_peer_ask(&f->dom0, XS_READ, 0, "/t");
+    assert_int_equal(f->dom0.hdr.len, 4);
+    assert_memory_equal(f->dom0.payload, "a\0b\xff", 4);
+}
+
+static void test_missing_or_forbidden(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_read(&f->dom0, 0, "/none");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_read(&f->one, 0, "none"); /* below its own home */
+    xs_peer_expect_error(&f->one, "ENOENT");
+    xs_peer_read(&f->one, 0, "/none"); /* "/" can't be read: whether it exists is secret */
+    xs_peer_expect_error(&f->one, "EACCES");
+    xs_peer_read(&f->two, 0, "/local/domain/1");
+    xs_peer_expect_error(&f->two, "EACCES");
+    xs_peer_write(&f->two, 0, "/local/domain/1/x", "");
+    xs_peer_expect_error(&f->two, "EACCES");
+}
+
+static void test_created_nodes_inherit(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/shared");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/shared\0n0\0b1");
+    xs_peer_write(&f->one, 0, "/shared/a/b", "v");
+    xs_peer_expect_ok(&f->one, XS_WRITE);
+    xs_peer_ask(&f->one, XS_GET_PERMS, 0, "/shared/a");
+    assert_int_equal(f->one.hdr.len, 6);
+    assert_memory_equal(f->one.payload, "n1\0b1", 6);
+    xs_peer_write(&f->dom0, 0, "/local/domain/1/by-dom0", "");
+    xs_peer_ask(&f->one, XS_GET_PERMS, 0, "by-dom0");
+    assert_memory_equal(f->one.payload, "n1", 3);
+}
+
+static void test_only_the_owner_sets_permissions(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_write(&f->one, 0, "p", "");
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "p\0n1\0b2\0r9"); /* domain 9 does not exist */
+    xs_peer_expect_ok(&f->one, XS_SET_PERMS);
+    xs_peer_ask(&f->one, XS_GET_PERMS, 0, "p");
+    assert_int_equal(f->one.hdr.len, 6);
+    assert_memory_equal(f->one.payload, "n1\0b2", 6);
+    xs_peer_ask(&f->two, XS_SET_PERMS, 0, "/local/domain/1/p\0n1");
+    xs_peer_expect_error(&f->two, "EACCES");
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "p\0n2");
+    xs_peer_expect_error(&f->one, "EPERM");
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "p\0x1");
+    xs_peer_expect_error(&f->one, "EINVAL");
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "p");
+    xs_peer_expect_error(&f->one, "EINVAL");
+}
+
+static void test_rm(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_write(&f->dom0, 0, "/r/a/b", "");
+    xs_peer_ask(&f->dom0, XS_RM, 0, "/r/a");
+    xs_peer_expect_ok(&f->dom0, XS_RM);
+    xs_peer_read(&f->dom0, 0, "/r/a/b");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_ask(&f->dom0, XS_RM, 0, "/r/a");
+    xs_peer_expect_ok(&f->dom0, XS_RM);
+    xs_peer_ask(&f->dom0, XS_RM, 0, "/r/a/b");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_ask(&f->dom0, XS_RM, 0, "/");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+static void test_directories(void **state)
+{
+    struct fixture *f = *state;
+    char path[32];
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/d");
+    xs_peer_ask(&f->dom0, XS_DIRECTORY, 0, "/d");
+    assert_int_equal(f->dom0.hdr.len, 0);
+    xs_peer_ask(&f->dom0, XS_DIRECTORY_PART, 0, "/d\0000");
+    size_t gen = strlen(f->dom0.payload) + 1;
+    assert_int_equal(f->dom0.hdr.len, gen + 1); /* nothing but the end */
+    xs_peer_write(&f->dom0, 0, "/d/y", "");
+    xs_peer_write(&f->dom0, 0, "/d/x", "");
+    xs_peer_ask(&f->dom0, XS_DIRECTORY, 0, "/d");
+    assert_int_equal(f->dom0.hdr.len, 4);
+    assert_memory_equal(f->dom0.payload, "x\0y", 4);
+    xs_peer_ask(&f->dom0, XS_DIRECTORY_PART, 0, "/d\0002");
+    gen = strlen(f->dom0.payload) + 1;
+    assert_int_equal(f->dom0.hdr.len, gen + 3);
+    assert_memory_equal(f->dom0.payload + gen, "y\0", 3);
+    for (int i = 0; i < 600; i++) {
+        snprintf(path, sizeof(path), "/d/name-%d", i);
+        xs_peer_write(&f->dom0, 0, path, "");
+    }
+    xs_peer_ask(&f->dom0, XS_DIRECTORY, 0, "/d");
+    xs_peer_expect_error(&f->dom0, "E2BIG");
+    xs_peer_ask(&f->dom0, XS_DIRECTORY_PART, 0, "/d\0000");
+    assert_in_range(f->dom0.hdr.len, 4000, 4096);
+    assert_int_not_equal(f->dom0.payload[f->dom0.hdr.len - 2], '\0');
+    xs_peer_ask(&f->dom0, XS_DIRECTORY_PART, 0, "/d\000-1");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+static void test_types_without_a_meaning(void **state)
+{
+    struct fixture *f = *state;
+    static const uint32_t none[] = {XS_WATCH_EVENT, XS_ERROR, 20, 23, 24, 26, 1000, UINT32_MAX};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        xs_peer_ask(&f->dom0, none[i], 0, "/");
+        xs_peer_expect_error(&f->dom0, "ENOSYS");
+    }
+    static const uint32_t privileged[] = {XS_CONTROL, XS_INTRODUCE,  XS_RELEASE,
+                                          XS_RESUME,  XS_SET_TARGET, XS_IS_DOMAIN_INTRODUCED};
+    for (size_t i = 0; i < sizeof(privileged) / sizeof(privileged[0]); i++) {
+        xs_peer_ask(&f->one, privileged[i], 0, "1");
+        xs_peer_expect_error(&f->one, "EACCES");
+    }
+    xs_peer_ask(&f->dom0, XS_INTRODUCE, 0, "3\0001\0001");
+    xs_peer_expect_error(&f->dom0, "ENOSYS");
+}
+
+static void test_domain_questions(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_ask(&f->one, XS_GET_DOMAIN_PATH, 0, "12");
+    assert_string_equal(f->one.payload, "/local/domain/12");
+    xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "1");
+    assert_string_equal(f->dom0.payload, "T");
+    xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "3");
+    assert_string_equal(f->dom0.payload, "F");
+    xs_peer_ask(&f->dom0, XS_GET_DOMAIN_PATH, 0, "65536");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+static void test_malformed_payloads(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t type = 1; type <= XS_DIRECTORY_PART; type++) {
+        xs_peer_call(&f->dom0, type, 0, "/unterminated", 13);
+        if (type == XS_RESET_WATCHES || type == XS_TRANSACTION_START)
+            continue; /* take no argument */
+        assert_int_equal(f->dom0.hdr.type, XS_ERROR);
+        xs_peer_call(&f->dom0, type, 0, "", 0);
+        assert_int_equal(f->dom0.hdr.type, XS_ERROR);
+    }
+    xs_peer_ask(&f->dom0, XS_READ, 0, "/a\0/b");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_READ, 0, "@releaseDomain");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+static void test_control(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_ask(&f->dom0, XS_CONTROL, 0, "check");
+    xs_peer_expect_ok(&f->dom0, XS_CONTROL);
+    xs_peer_ask(&f->dom0, XS_CONTROL, 0, "quota\0001");
+    assert_string_equal(f->dom0.payload, "nodes 1\n");
+    xs_peer_ask(&f->dom0, XS_CONTROL, 0, "nonsense");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_values_are_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_missing_or_forbidden, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_created_nodes_inherit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_the_owner_sets_permissions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rm, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_directories, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_types_without_a_meaning, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_domain_questions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_malformed_payloads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_control, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fakes/xs_peer.h"
+#include "xenstore/xs_local.h"
+
+static struct xs_server *server;
+
+static int setup(void **state)
+{
+    (void)state;
+    assert_int_equal(xs_server_create(NULL, &server), 0);
+    assert_int_equal(xs_server_introduce(server, 1), 0);
+    assert_int_equal(xs_server_introduce(server, 2), 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    assert_int_equal(xs_server_check(server), 0);
+    xs_server_destroy(server);
+    return 0;
+}
+
+static void set_perms(const char *path, const char *owner, const char *other)
+{
+    const char *perms[] = {owner, other};
+    assert_int_equal(xs_local_set_perms(server, path, perms, other == NULL ? 1 : 2), 0);
+}
+
+static void test_first_nodes(void **state)
+{
+    (void)state;
+    char text[4];
+    assert_int_equal(xs_local_read(server, "/tool/xenstored", text, sizeof(text)), 0);
+    assert_int_equal(xs_local_read(server, "/local/domain/0", text, sizeof(text)), 0);
+    assert_int_equal(xs_server_introduce(server, 1), -EEXIST);
+    assert_int_equal(xs_server_introduce(server, 0), -EEXIST);
+}
+
+static void test_nothing_of_a_dead_domain_is_left(void **state)
+{
+    (void)state;
+    char text[8];
+    struct xs_peer peer;
+    xs_local_write(server, "/local/domain/1/device", "");
+    xs_local_write(server, "/shared/of-one/below", "");
+    set_perms("/shared/of-one", "n1", NULL);
+    xs_local_write(server, "/shared/of-two", "s");
+    set_perms("/shared/of-two", "n2", "b1");
+    xs_server_release(server, 1);
+    assert_int_equal(xs_local_read(server, "/local/domain/1", text, 8), -ENOENT);
+    assert_int_equal(xs_local_read(server, "/shared/of-one", text, 8), -ENOENT);
+    assert_int_equal(xs_local_read(server, "/shared/of-two", text, 8), 1);
+
+    assert_int_equal(xs_server_introduce(server, 1), 0); /* another one of that number */
+    xs_peer_open(&peer, server, 1);
+    xs_peer_read(&peer, 0, "/shared/of-two");
+    xs_peer_expect_error(&peer, "EACCES");
+}
+
+static void test_connections_of_a_dead_domain_are_deaf(void **state)
+{
+    (void)state;
+    struct xs_peer peer;
+    const void *bytes;
+    xs_peer_open(&peer, server, 1);
+    xs_local_mkdir(server, "/open");
+    set_perms("/open", "b0", NULL);
+    xs_peer_ask(&peer, XS_WATCH, 0, "/open\0t");
+    uint32_t tx = xs_peer_begin(&peer);
+    xs_peer_write(&peer, tx, "/open/x", "");
+    xs_peer_send(&peer, XS_TRANSACTION_END, tx, "T", 2);
+    xs_server_release(server, 1);
+    assert_true(xs_server_idle(server));
+    assert_int_equal(xs_conn_input_room(peer.conn), 0);
+    assert_int_equal(xs_conn_output(peer.conn, &bytes), 0);
+    xs_local_write(server, "/open/y", "");
+    assert_true(xs_server_idle(server));
+    xs_conn_close(peer.conn);
+}
+
+static void test_watches_hear_of_the_end(void **state)
+{
+    (void)state;
+    struct xs_peer dom0;
+    xs_peer_open(&dom0, server, 0);
+    xs_local_write(server, "/local/domain/1/device/vbd/51712/state", "4");
+    xs_peer_ask(&dom0, XS_WATCH, 0, "/local/domain/1/device/vbd/51712/state\0t");
+    xs_peer_expect_event(&dom0, "/local/domain/1/device/vbd/51712/state", "t");
+    xs_server_release(server, 1);
+    xs_peer_expect_event(&dom0, "/local/domain/1/device/vbd/51712/state", "t");
+}
+
+/* Even "/" may have been given away: it stays. */
+static void test_root_survives(void **state)
+{
+    (void)state;
+    set_perms("/", "n1", NULL);
+    xs_server_release(server, 1);
+    assert_int_equal(xs_server_nodes(server, 1), 0);
+    assert_int_equal(xs_local_mkdir(server, "/still/here"), 0);
+}
+
+static void test_dom0_and_unknown_domains_cannot_be_released(void **state)
+{
+    (void)state;
+    uint32_t nodes = xs_server_nodes(server, 0);
+    xs_server_release(server, 0);
+    xs_server_release(server, 99);
+    assert_int_equal(xs_server_nodes(server, 0), nodes);
+}
+
+/* A commit after the release, on a snapshot from before, brings nothing back. */
+static void test_old_snapshot_brings_nothing_back(void **state)
+{
+    (void)state;
+    struct xs_peer dom0;
+    xs_peer_open(&dom0, server, 0);
+    xs_local_write(server, "/local/domain/1/a", "");
+    set_perms("/local/domain/1/a", "n1", NULL);
+    uint32_t tx = xs_peer_begin(&dom0);
+    xs_peer_write(&dom0, tx, "/unrelated", "");
+    xs_server_release(server, 1);
+    xs_peer_ask(&dom0, XS_TRANSACTION_END, tx, "T");
+    xs_peer_expect_ok(&dom0, XS_TRANSACTION_END);
+    assert_int_equal(xs_server_nodes(server, 1), 0);
+    xs_peer_read(&dom0, 0, "/local/domain/1");
+    xs_peer_expect_error(&dom0, "ENOENT");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_first_nodes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_of_a_dead_domain_is_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_connections_of_a_dead_domain_are_deaf, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_watches_hear_of_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_root_survives, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dom0_and_unknown_domains_cannot_be_released, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_old_snapshot_brings_nothing_back, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fakes/xs_peer.h"
+
+struct fixture {
+    struct xs_server *server;
+    struct xs_peer dom0, one, two; /* Dom0, domain 1, domain 2 */
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    *state = f;
+    assert_int_equal(xs_server_create(NULL, &f->server), 0);
+    assert_int_equal(xs_server_introduce(f->server, 1), 0);
+    assert_int_equal(xs_server_introduce(f->server, 2), 0);
+    xs_peer_open(&f->dom0, f->server, 0);
+    xs_peer_open(&f->one, f->server, 1);
+    xs_peer_open(&f->two, f->server, 2);
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/local/domain/1");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/local/domain/1\0n1");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(xs_server_check(f->server), 0);
+    xs_server_destroy(f->server);
+    free(f);
+    return 0;
+}
+
+static void watch(struct xs_peer *peer, const char *path, const char *token)
+{
+    char payload[256];
+    int len = snprintf(payload, sizeof(payload), "%s%c%s", path, '\0', token);
+    xs_peer_call(peer, XS_WATCH, 0, payload, (size_t)len + 1);
+    xs_peer_expect_ok(peer, XS_WATCH);
+    xs_peer_expect_event(peer, path, token);
+}
+
+static void test_fires_at_once_and_below(void **state)
+{
+    struct fixture *f = *state;
+    watch(&f->dom0, "/w", "t");
+    xs_peer_write(&f->dom0, 0, "/w/a/b", "");
+    xs_peer_expect_event(&f->dom0, "/w/a/b", "t");
+    xs_peer_write(&f->dom0, 0, "/wx", "");
+    xs_peer_expect_silence(&f->dom0);
+    watch(&f->dom0, "/", "root");
+    xs_peer_write(&f->dom0, 0, "/x", "");
+    xs_peer_expect_event(&f->dom0, "/x", "root");
+}
+
+static void test_relative_watch_sees_relative_paths(void **state)
+{
+    struct fixture *f = *state;
+    watch(&f->one, "device", "t");
+    xs_peer_write(&f->dom0, 0, "/local/domain/1/device/vbd", "");
+    xs_peer_expect_event(&f->one, "device/vbd", "t");
+    watch(&f->one, "/local/domain/1/device", "abs");
+    xs_peer_ask(&f->dom0, XS_RM, 0, "/local/domain/1/device/vbd");
+    xs_peer_run(f->server);
+    int seen = 0;
+    while (xs_peer_take(&f->one))
+        seen |= strcmp(f->one.payload, "device/vbd") == 0 ? 1 : 2;
+    assert_int_equal(seen, 3);
+}
+
+static void test_duplicates_and_unwatch(void **state)
+{
+    struct fixture *f = *state;
+    watch(&f->one, "a", "t");
+    xs_peer_ask(&f->one, XS_WATCH, 0, "a\0t");
+    xs_peer_expect_error(&f->one, "EEXIST");
+    watch(&f->one, "a", "t2");
+    xs_peer_ask(&f->one, XS_UNWATCH, 0, "a\0t2");
+    xs_peer_expect_ok(&f->one, XS_UNWATCH);
+    xs_peer_ask(&f->one, XS_UNWATCH, 0, "a\0t2");
+    xs_peer_expect_error(&f->one, "ENOENT");
+    xs_peer_ask(&f->one, XS_RESET_WATCHES, 0, "");
+    xs_peer_write(&f->one, 0, "a", "");
+    xs_peer_expect_silence(&f->one);
+}
+
+/* What was under way for a watch that is gone does not swallow the events of a new one. */
+static void test_watch_again_with_events_under_way(void **state)
+{
+    struct fixture *f = *state;
+    const void *bytes;
+    for (int i = 0; i < 100; i++) {
+        xs_peer_send(&f->one, XS_WATCH, 0, "a\0t", 4);
+        xs_peer_send(&f->one, XS_UNWATCH, 0, "a\0t", 4);
+        xs_peer_run(f->server);
+    }
+    assert_true(xs_conn_output(f->one.conn, &bytes) > 0);
+    int events = 0;
+    do
+        while (xs_peer_take(&f->one))
+            events += f->one.hdr.type == XS_WATCH_EVENT;
+    while (xs_server_run(f->server, 1) || xs_conn_output(f->one.conn, &bytes) > 0);
+    assert_int_equal(events, 100);
+    watch(&f->one, "a", "t");
+}
+
+static void test_one_pending_event_per_path(void **state)
+{
+    struct fixture *f = *state;
+    watch(&f->dom0, "/w", "t");
+    for (int i = 0; i < 10000; i++)
+        xs_peer_write(&f->one, 0, "x", "");
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/w");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/w\0b0");
+    while (xs_peer_take(&f->dom0)) {
+    }
+    for (int i = 0; i < 10000; i++)
+        xs_peer_write(&f->one, 0, i % 2 == 0 ? "/w/a" : "/w/b", "");
+    xs_peer_run(f->server);
+    xs_peer_expect_event(&f->dom0, "/w/a", "t");
+    xs_peer_expect_event(&f->dom0, "/w/b", "t");
+    xs_peer_expect_silence(&f->dom0);
+}
+
+static void test_removal_of_an_ancestor(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_write(&f->dom0, 0, "/a/b/c", "");
+    watch(&f->dom0, "/a/b/c", "t");
+    watch(&f->dom0, "/a/b/none", "none");
+    xs_peer_ask(&f->dom0, XS_RM, 0, "/a");
+    xs_peer_expect_event(&f->dom0, "/a/b/c", "t");
+    xs_peer_expect_silence(&f->dom0);
+}
+
+static void test_depth(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0t\0001");
+    xs_peer_expect_event(&f->dom0, "/w", "t");
+    xs_peer_write(&f->dom0, 0, "/w/a", "");
+    xs_peer_expect_event(&f->dom0, "/w/a", "t");
+    xs_peer_write(&f->dom0, 0, "/w/a/b", "");
+    xs_peer_expect_silence(&f->dom0);
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0u\0x");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+static void test_secrets_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    watch(&f->two, "/local/domain/1", "t");
+    watch(&f->two, "/", "root");
+    xs_peer_write(&f->one, 0, "secret", "");
+    xs_peer_ask(&f->one, XS_RM, 0, "secret");
+    xs_peer_expect_silence(&f->two);
+    xs_peer_write(&f->one, 0, "open", "");
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "open\0n1\0r2");
+    xs_peer_run(f->server);
+    assert_true(xs_peer_take(&f->two) && xs_peer_take(&f->two));
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "open\0n1"); /* losing a right is an event, too */
+    xs_peer_run(f->server);
+    assert_true(xs_peer_take(&f->two) && xs_peer_take(&f->two));
+    xs_peer_write(&f->one, 0, "open", "2");
+    xs_peer_expect_silence(&f->two);
+}
+
+static void test_special_watches(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_ask(&f->one, XS_WATCH, 0, "@introduceDomain\0t");
+    xs_peer_expect_error(&f->one, "EACCES");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "@nonsense\0t");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    watch(&f->dom0, "@introduceDomain", "i");
+    watch(&f->dom0, "@releaseDomain", "r");
+    assert_int_equal(xs_server_introduce(f->server, 3), 0);
+    xs_peer_expect_event(&f->dom0, "@introduceDomain", "i");
+    xs_server_release(f->server, 3);
+    xs_peer_expect_event(&f->dom0, "@releaseDomain", "r");
+    xs_peer_expect_silence(&f->dom0);
+}
+
+static void test_oversize_token(void **state)
+{
+    struct fixture *f = *state;
+    char payload[2002];
+    memset(payload, 't', sizeof(payload));
+    memcpy(payload, "/w", 3);
+    payload[sizeof(payload) - 1] = '\0';
+    xs_peer_call(&f->dom0, XS_WATCH, 0, payload, sizeof(payload));
+    xs_peer_expect_error(&f->dom0, "E2BIG");
+}
+
+/* More different paths than may wait: the watched path stands for what does not fit. */
+static void test_overflow_falls_back_to_the_watched_path(void **state)
+{
+    struct fixture *f = *state;
+    char path[32];
+    watch(&f->two, "/flood", "t");
+    for (int i = 0; i < 1500; i++) {
+        snprintf(path, sizeof(path), "/flood/%d", i);
+        xs_peer_write(&f->dom0, 0, path, "");
+        if (i == 0)
+            xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/flood\0r0");
+    }
+    int events = 0, watched = 0;
+    xs_peer_run(f->server);
+    while (xs_peer_take(&f->two)) {
+        events++;
+        watched += strcmp(f->two.payload, "/flood") == 0;
+        xs_peer_run(f->server);
+    }
+    assert_in_range(events, 1000, 1026);
+    assert_int_equal(watched >= 1, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_fires_at_once_and_below, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_relative_watch_sees_relative_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_duplicates_and_unwatch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watch_again_with_events_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_pending_event_per_path, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removal_of_an_ancestor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_secrets_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_special_watches, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_oversize_token, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_overflow_falls_back_to_the_watched_path, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
