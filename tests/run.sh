@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Runs the tests in stages: tests/run.sh [all] [STAGE...]; no argument means all.
-#   all = unit abi stress e2e hostile faults sim model install asan asan-e2e asan-hostile tsan tsan-e2e
-#         tsan-hostile clang fuzz lint; valgrind only when named: it runs one thread at a time
+#   all = the table at the end of this file; valgrind only when named: it runs one thread at a time
 # Each program or script is one test: exit 0 = passed, 77 = skipped (its last line says why), all
 # else = failed. Logs: build/logs/STAGE/NAME.log. The last line is "N passed, N failed, N skipped".
 #
@@ -100,7 +99,7 @@ note() {
 begin_stage() {
     rm -rf "${LOGS:?}/$1"
     mkdir -p "$LOGS/$1"
-    say "== $1"
+    say "== $1${2:+ ($2)}"
 }
 
 # ---- building -----------------------------------------------------------------------------------
@@ -292,55 +291,38 @@ stage_install() {
     run_one install install 120 bash tests/run-install.sh
 }
 
-stage_asan() {
-    local vars=SAN=address,undefined
-    build asan $vars all unit-programs
-    mapfile -t list < <(unit_programs build/san-address-undefined)
-    run_sanitized_programs asan 180 $vars env "${list[@]}"
-}
+# The stages with sanitizers: name, sanitizers, what runs under them.
+sanitized_stages='
+asan          address,undefined  unit
+asan-e2e      address,undefined  e2e
+asan-hostile  address,undefined  hostile
+tsan          thread             unit
+tsan-e2e      thread             e2e
+tsan-hostile  thread             hostile'
 
-stage_asan-e2e() {
-    build asan-e2e SAN=address,undefined all e2e-programs
-    TEST_SAN=address,undefined e2e_scripts asan-e2e "$TOP/build/san-address-undefined/bin" 3 run_sanitized
-}
-
-stage_asan-hostile() {
-    build asan-hostile SAN=address,undefined all
-    TEST_SAN=address,undefined hostile_peers asan-hostile "$TOP/build/san-address-undefined/bin" 0.02 1000 run_sanitized
-}
-
-stage_tsan() {
-    local wrapper
-    wrapper=$(tsan_wrapper) || {
-        note tsan all 77 "the thread sanitizer does not run on this system"
-        return
-    }
-    build tsan SAN=thread unit-programs
-    mapfile -t list < <(unit_programs build/san-thread)
-    run_sanitized_programs tsan 180 SAN=thread "$wrapper" "${list[@]}"
-}
-
-stage_tsan-e2e() {
-    local wrapper
-    wrapper=$(tsan_wrapper) || {
-        note tsan-e2e all 77 "the thread sanitizer does not run on this system"
-        return
-    }
-    build tsan-e2e SAN=thread all e2e-programs
-    # shellcheck disable=SC2086,SC2046,SC2317
-    run_wrapped() { run_sanitized "$1" "$2" "$3" $wrapper "${@:4}"; }
-    TEST_SAN=thread e2e_scripts tsan-e2e "$TOP/build/san-thread/bin" 3 run_wrapped
-}
-
-stage_tsan-hostile() {
-    if ! tsan_wrapper >/dev/null; then
-        note tsan-hostile all 77 "the thread sanitizer does not run on this system"
+stage_sanitized() { # STAGE SANITIZERS unit|e2e|hostile
+    local stage=$1 san=$2 vars=SAN=$2 out=build/san-${2//,/-} wrapper=env
+    if [ "$san" = thread ] && ! wrapper=$(tsan_wrapper); then
+        note "$stage" all 77 "the thread sanitizer does not run on this system"
         return
     fi
-    build tsan-hostile SAN=thread all
-    # shellcheck disable=SC2086,SC2046,SC2317
-    run_wrapped() { run_sanitized "$1" "$2" "$3" $(tsan_wrapper) "${@:4}"; }
-    TEST_SAN=thread hostile_peers tsan-hostile "$TOP/build/san-thread/bin" 0.02 1000 run_wrapped
+    # shellcheck disable=SC2086,SC2317 # wrapper is a list
+    run_wrapped() { run_sanitized "$1" "$2" "$3" $wrapper "${@:4}"; }
+    case $3 in
+    unit)
+        build "$stage" "$vars" unit-programs
+        mapfile -t list < <(unit_programs "$out")
+        run_sanitized_programs "$stage" 180 "$vars" "$wrapper" "${list[@]}"
+        ;;
+    e2e)
+        build "$stage" "$vars" all e2e-programs
+        TEST_SAN=$san e2e_scripts "$stage" "$TOP/$out/bin" 3 run_wrapped
+        ;;
+    hostile)
+        build "$stage" "$vars" all
+        TEST_SAN=$san hostile_peers "$stage" "$TOP/$out/bin" 0.02 1000 run_wrapped
+        ;;
+    esac
 }
 
 stage_clang() {
@@ -414,33 +396,65 @@ stage_lint() {
 
 # ---- the whole ----------------------------------------------------------------------------------
 
-all='unit abi stress e2e hostile faults sim model install asan asan-e2e asan-hostile tsan tsan-e2e tsan-hostile clang fuzz lint'
+# In the order of make check: name, what it does.
+stages_and_words='
+unit          each source file alone
+abi           our layouts and rings against libxen'"'"'s headers
+stress        both ring halves at full speed, across the wrap
+e2e           the programs, from outside
+hostile       front and back ends that lie, flood and die
+faults        every call that can fail does, one after the other
+sim           both halves, store, disk and clocks on a seeded scheduler
+model         the sleep protocol proven, its broken twins refuted
+install       an installed tree and a program that knows nothing else
+asan          unit tests, memory and undefined behaviour
+asan-e2e      end to end, memory and undefined behaviour
+asan-hostile  hostile peers, memory and undefined behaviour
+tsan          unit tests, races
+tsan-e2e      end to end, races
+tsan-hostile  hostile peers, races
+clang         the second compiler, without a warning
+fuzz          libFuzzer on all that a peer can write
+lint          layers, limits, layout, words'
+all=$(awk '{ print $1 }' <<<"$stages_and_words")
+
+# run_stage NAME: by the table of sanitizers, or by a function of its own
+run_stage() {
+    local row
+    row=$(awk -v s="$1" '$1 == s' <<<"$sanitized_stages")
+    # shellcheck disable=SC2086 # row is a list
+    if [ -n "$row" ]; then stage_sanitized $row; else "stage_$1"; fi
+}
+
 stages=()
 for s in "${@:-all}"; do
     # shellcheck disable=SC2206
     if [ "$s" = all ]; then stages+=($all); else stages+=("$s"); fi
 done
 for s in "${stages[@]}"; do
-    declare -F "stage_$s" >/dev/null || {
-        say "tests/run.sh: no stage $s (there are: $all valgrind)" >&2
+    declare -F "stage_$s" >/dev/null || grep -q "^$s " <<<"$sanitized_stages" || {
+        say "tests/run.sh: no stage $s (there are: ${all//$'\n'/ } valgrind)" >&2
         exit 2
     }
 done
 
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
-times=()
+declare -A stage_seconds=()
+number=0
 for s in "${stages[@]}"; do
     begin=$SECONDS
-    begin_stage "$s"
-    "stage_$s"
-    times+=("$s:$((SECONDS - begin))")
+    number=$((number + 1))
+    begin_stage "$s" "$number of ${#stages[@]}: $(awk -v s="$s" '$1 == s { $1 = ""; print substr($0, 2) }' <<<"$stages_and_words")"
+    run_stage "$s"
+    stage_seconds[$s]=$((SECONDS - begin))
+    say "   $s took $((SECONDS - begin)) s, $SECONDS s in all"
 done
 
-# On one page: per stage how many, then what went wrong and what was left out.
+# On one page: per stage how many and how long, then what went wrong and what was left out.
 total_pass=0 total_fail=0 total_skip=0
 say ""
-printf '%-14s %8s %8s %8s\n' stage passed failed skipped
+printf '%-14s %8s %8s %8s %8s\n' stage passed failed skipped seconds
 for dir in "$LOGS"/*/; do
     pass=0 fail=0 skip=0
     for r in "$dir"*.result; do
@@ -452,10 +466,11 @@ for dir in "$LOGS"/*/; do
         *) fail=$((fail + 1)) ;;
         esac
     done
-    printf '%-14s %8d %8d %8d\n' "$(basename "$dir")" $pass $fail $skip
+    name=$(basename "$dir")
+    printf '%-14s %8d %8d %8d %8s\n' "$name" $pass $fail $skip "${stage_seconds[$name]:--}"
     total_pass=$((total_pass + pass)) total_fail=$((total_fail + fail)) total_skip=$((total_skip + skip))
 done
-say "seconds: ${times[*]} total:$SECONDS"
+say "total: $SECONDS s"
 for r in "$LOGS"/*/*.result; do
     [ -e "$r" ] || continue
     read -r status _ <"$r"

@@ -38,7 +38,8 @@ uint32_t good_next(uint32_t value)
     return value + (uint32_t)names[value % 2][0];
 }
 END
-    for h in ring/front_ring ring/back_ring ring/barrier service/vbd client/shadow; do
+    for h in base/list ring/front_ring ring/back_ring ring/barrier service/loop/poller service/block/queue \
+        service/back/vbd domu/shadow client/worker; do
         guard=SPLITDOM_$(tr 'a-z/' 'A-Z_' <<<$h)_H
         printf '%s\n#ifndef %s\n#define %s\n\n#endif\n' "$spdx" "$guard" "$guard" | put src/$h.h
     done
@@ -87,17 +88,22 @@ c() {
     printf '%s\n' "$spdx" "$@" | put "$f"
 }
 
-c src/ring/bad.c '#include "service/vbd.h"';                         expect layers src/ring/bad.c:2
+c src/ring/bad.c '#include "service/back/vbd.h"';                    expect layers src/ring/bad.c:2
+c src/base/bad.c '#include "splitdom/good.h"';                       expect layers src/base/bad.c:2
 c src/tdf/bad.c '#include "ring/front_ring.h"';                      expect layers src/tdf/bad.c:2
-c src/client/bad.c '#include "service/vbd.h"';                       expect layers src/client/bad.c:2
-c src/service/bad.c '' '#include "client/shadow.h"';                 expect layers src/service/bad.c:3
-c src/service/bad.c '#include <client/shadow.h>';                    expect layers src/service/bad.c:2
-c src/service/bad.c '#include "../client/shadow.h"';                 expect layers src/service/bad.c:2
+c src/service/loop/bad.c '#include "service/block/queue.h"';         expect layers src/service/loop/bad.c:2
+c src/service/block/bad.c '#include "service/back/vbd.h"';           expect layers src/service/block/bad.c:2
+c src/service/block/bad.c '#include "ring/front_ring.h"';            expect layers src/service/block/bad.c:2
+c src/service/dom0/bad.c '' '#include "domu/shadow.h"';              expect layers src/service/dom0/bad.c:3
+c src/service/cli/bad.c '#include <domu/shadow.h>';                  expect layers src/service/cli/bad.c:2
+c src/service/back/bad.c '#include "../../domu/shadow.h"';           expect layers src/service/back/bad.c:2
+c src/domu/bad.c '#include "service/back/vbd.h"';                    expect layers src/domu/bad.c:2
+c src/client/bad.c '#include "domu/shadow.h"';                       expect layers src/client/bad.c:2
 c src/client/client.c '#include "ring/barrier.h"';                   expect layers src/client/client.c:2
 c tools/integrity/bad.c '#include "splitdom/good.h"';                expect layers tools/integrity/bad.c:2
 c include/splitdom/bad.h '#include "ring/barrier.h"';                expect layers include/splitdom/bad.h:2
 c src/other/bad.c '#include "splitdom/good.h"';                      expect layers src/other/bad.c:2
-c src/service/bad.c '#include <xen/io/ring.h>';                      expect layers src/service/bad.c:2
+c src/service/dom0/bad.c '#include <xen/io/ring.h>';                 expect layers src/service/dom0/bad.c:2
 c src/client/bad.c '#include "ring/back_ring.h"';                    expect layers src/client/bad.c:1
 c src/ring/both.h '#include "ring/back_ring.h"'
 c src/client/bad.c '#include "ring/both.h"';                         expect layers src/client/bad.c:1
