@@ -43,17 +43,17 @@ struct client {
     int signal; /* that ended the run, or 0 */
 };
 
-/* A descriptor that the caller left closed would be given to the next file that is opened, which
- * would then receive our messages. */
+/*
+ * A descriptor that the caller left closed would be given to the next file that is opened, which
+ * would then receive our messages. The stand-in is opened for the other direction, so that its use
+ * still fails: a result that nobody gets is an error.
+ */
 static void fill_standard_descriptors(void)
 {
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
 }
 
 static int open_outputs(struct client *client)
@@ -77,7 +77,7 @@ static int open_outputs(struct client *client)
     if (o->dump_path != NULL) {
         rc = latency_dump_open(&client->dump_file, o->dump_path);
         if (rc != 0) {
-            fprintf(stderr, "client: cannot create %s: %s\n", o->dump_path, strerrordesc_np(-rc));
+            fprintf(stderr, "client: cannot create %s: %s\n", o->dump_path, strerror(-rc));
             return -1;
         }
         client->dump = &client->dump_file;
@@ -160,7 +160,7 @@ static int start_workload(struct client *client)
 
     if (rc != 0)
         fprintf(stderr, "client: cannot start %" PRIu32 " threads: %s: use fewer\n",
-                o->thread_count, strerrordesc_np(-rc));
+                o->thread_count, strerror(-rc));
     return rc;
 }
 
@@ -223,7 +223,7 @@ static int judge(const struct client *client)
     if (result->device_error != 0) {
         const char *failure = blkfront_failure(client->bf);
         fprintf(stderr, "client: %s\n",
-                failure[0] != '\0' ? failure : strerrordesc_np(-result->device_error));
+                failure[0] != '\0' ? failure : strerror(-result->device_error));
         status = EXIT_FAILURE;
     }
     if (result->failed_count > 0) {
@@ -248,8 +248,7 @@ static int close_outputs(struct client *client)
     if (client->dump != NULL) {
         const int error = latency_dump_close(client->dump);
         if (error != 0) {
-            fprintf(stderr, "client: cannot write %s: %s\n", client->dump->path,
-                    strerrordesc_np(-error));
+            fprintf(stderr, "client: cannot write %s: %s\n", client->dump->path, strerror(-error));
             rc = -1;
         }
         client->dump = NULL;
@@ -263,17 +262,22 @@ static int close_outputs(struct client *client)
     return rc;
 }
 
+/* Whatever was printed is only there when the last of it could be written. */
+static int end_output(void)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "client: cannot write to stdout: %s\n", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 static int print_report(struct client *client, const struct blkfront_stats *stats)
 {
     if (client->options.json)
         report_json(stdout, &client->options, &client->result, stats, &client->geometry);
     else
         report_line(stdout, &client->result);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "client: cannot write to stdout: %s\n", strerrordesc_np(errno));
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    return end_output();
 }
 
 /* Was every read that the options ask for answered and recorded? Failed reads are answers too;
@@ -298,8 +302,9 @@ static int work(struct client *client)
     wait_workload(client);
     blkfront_stats(client->bf, &stats);
     status = judge(client);
-    if (close_outputs(client) != 0 && status == EXIT_SUCCESS)
-        status = EXIT_FAILURE;
+    /* First the records: the result line says that they are all there. */
+    if (close_outputs(client) < 0)
+        return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
     if (is_whole(client) && print_report(client, &stats) != EXIT_SUCCESS)
         status = EXIT_FAILURE;
     return status;
@@ -311,7 +316,7 @@ static int run(struct client *client)
     const int rc = signal_watch_start(&client->signals);
 
     if (rc != 0) {
-        fprintf(stderr, "client: cannot start a thread: %s\n", strerrordesc_np(-rc));
+        fprintf(stderr, "client: cannot start a thread: %s\n", strerror(-rc));
         return EXIT_FAILURE;
     }
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
@@ -340,10 +345,10 @@ int main(int argc, char **argv)
     switch (client.options.action) {
     case CLIENT_HELP:
         fputs(client_options_usage(), stdout);
-        return EXIT_SUCCESS;
+        return end_output();
     case CLIENT_VERSION:
         puts("client (splitdom) " SPLITDOM_VERSION);
-        return EXIT_SUCCESS;
+        return end_output();
     case CLIENT_RUN:
         break;
     }

@@ -3,17 +3,17 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
+#include "client/output_file.h"
 #include "client/text_sink.h"
 
 int latency_dump_open(struct latency_dump *dump, const char *path)
 {
     *dump = (struct latency_dump){.path = path};
-    dump->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    dump->fd = output_file_open(path, true);
     if (dump->fd < 0)
-        return -errno;
+        return dump->fd;
     pthread_mutex_init(&dump->lock, NULL);
     return 0;
 }

@@ -19,7 +19,8 @@ struct latency_dump {
     int error; /* first failure, negative */
 };
 
-/* Creates or empties the file; path must outlive the dump. 0 or -errno. */
+/* Creates or empties the file; path must outlive the dump. 0 or -errno; -EBUSY: another process
+ * writes this file. */
 int latency_dump_open(struct latency_dump *dump, const char *path);
 
 /* Any thread. count is at most LATENCY_DUMP_BATCH. Errors: -errno of the first failed write. */

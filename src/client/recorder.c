@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/output_file.h"
 #include "client/text_sink.h"
 
 enum recorder_file {
@@ -202,6 +202,9 @@ static void explain(const struct output *output, int error, const char *verb, ch
 
     if (error == -ENOSPC || error == -EDQUOT || error == -EFBIG)
         advice = "make room or raise the limit, or use --no-record";
+    if (error == -EBUSY)
+        advice =
+            "a client with the same process number writes there: choose another current directory";
     snprintf(why, why_bytes, "cannot %s %s: %s: %s", verb, output->path, strerrordesc_np(-error),
              advice);
 }
@@ -238,8 +241,10 @@ static int open_output(struct output *output, const char *prefix,
         output->path = NULL;
         return -ENOMEM;
     }
-    output->fd = open(output->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    return output->fd < 0 ? -errno : 0;
+    int fd = output_file_open(output->path, false);
+    if (fd >= 0)
+        output->fd = fd;
+    return fd < 0 ? fd : 0;
 }
 
 /* The queue holds `room` records beside a chunk that is on its way to the files. */
@@ -351,7 +356,7 @@ void recorder_discard(struct recorder *r)
     stop_writer(r);
     for (int i = 0; i < FILE_COUNT; i++) {
         if (r->outputs[i].fd >= 0)
-            unlink(r->outputs[i].path);
+            output_file_remove(r->outputs[i].path, r->outputs[i].fd);
     }
     release(r);
 }

@@ -42,8 +42,9 @@ struct recorder_options {
 };
 
 /*
- * Creates both files, or empties them if they exist (a symbolic link is refused). On failure no
- * file that was created is left behind, and why says what failed and what to do.
+ * Creates both files, or empties them if they exist (a symbolic link is refused, and -EBUSY while
+ * another process writes them). On failure no file that was created is left behind, and why says
+ * what failed and what to do.
  */
 int recorder_open(const struct recorder_options *options, struct recorder **out, char *why,
                   size_t why_bytes);

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The thread waits in poll for a signal (signalfd) or for its own end (eventfd). Cancelling it
+ * would need a real-time signal, which a full queue of signals (RLIMIT_SIGPENDING) refuses, and
+ * libgcc_s, which a minimal system lacks.
+ */
 #include "client/signal_watch.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 /* Without those that the caller had us ignore, as nohup does with SIGHUP. */
 static sigset_t ending_signals(void)
@@ -35,33 +45,61 @@ static bool stop_workload(struct signal_watch *watch, int number)
     return stopped;
 }
 
+/* Ends the process as the signal would have without us. */
+static void die_of(int number)
+{
+    sigset_t set;
+    signal(number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(number); /* does not return */
+}
+
 static void *watch_main(void *argument)
 {
-    const sigset_t set = ending_signals();
-    int number;
-
+    struct signal_watch *watch = argument;
+    struct pollfd fds[] = {{.fd = watch->signal_fd, .events = POLLIN},
+                           {.fd = watch->end_fd, .events = POLLIN}};
     for (;;) {
-        if (sigwait(&set, &number) != 0 || stop_workload(argument, number))
+        struct signalfd_siginfo info;
+        if (poll(fds, 2, -1) < 0)
+            continue; /* EINTR: no other error is possible with two open descriptors */
+        if (fds[1].revents != 0)
+            return NULL;
+        if (read(watch->signal_fd, &info, sizeof(info)) != sizeof(info))
             continue;
-        signal(number, SIG_DFL);
-        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-        raise(number); /* does not return */
+        if (!stop_workload(watch, (int)info.ssi_signo))
+            die_of((int)info.ssi_signo);
     }
-    return NULL;
+}
+
+static void close_fds(struct signal_watch *watch)
+{
+    if (watch->signal_fd >= 0)
+        close(watch->signal_fd);
+    if (watch->end_fd >= 0)
+        close(watch->end_fd);
 }
 
 int signal_watch_start(struct signal_watch *watch)
 {
-    const sigset_t set = ending_signals();
-    int rc;
+    sigset_t set = ending_signals();
 
-    *watch = (struct signal_watch){.signal = 0};
+    *watch = (struct signal_watch){.signal_fd = -1, .end_fd = -1};
+    watch->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (watch->signal_fd >= 0)
+        watch->end_fd = eventfd(0, EFD_CLOEXEC);
+    int rc = watch->end_fd < 0 ? -errno : 0;
     pthread_mutex_init(&watch->lock, NULL);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    rc = pthread_create(&watch->thread, NULL, watch_main, watch);
-    if (rc != 0)
+    if (rc == 0)
+        rc = -pthread_create(&watch->thread, NULL, watch_main, watch);
+    if (rc < 0) {
+        close_fds(watch);
         pthread_mutex_destroy(&watch->lock);
-    return -rc;
+    }
+    return rc;
 }
 
 void signal_watch_set(struct signal_watch *watch, struct workload *workload)
@@ -84,7 +122,8 @@ int signal_watch_clear(struct signal_watch *watch)
 
 void signal_watch_end(struct signal_watch *watch)
 {
-    pthread_cancel(watch->thread); /* it waits in sigwait, which is a point of cancellation */
+    (void)eventfd_write(watch->end_fd, 1); /* a counter of 0 takes it */
     pthread_join(watch->thread, NULL);
+    close_fds(watch);
     pthread_mutex_destroy(&watch->lock);
 }

@@ -17,6 +17,8 @@
 
 struct signal_watch {
     pthread_t thread;
+    int signal_fd;             /* the signals */
+    int end_fd;                /* eventfd: the thread is to end */
     pthread_mutex_t lock;      /* guards all below */
     struct workload *workload; /* NULL: none is being watched */
     int signal;                /* that stopped it, or 0 */

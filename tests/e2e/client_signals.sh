@@ -33,6 +33,10 @@ for signal in INT:130 TERM:143 HUP:129; do
     done
 done
 
+# A full queue of signals (RLIMIT_SIGPENDING) keeps no client from ending.
+few_signals() { (ulimit -i 0 && exec timeout -k 2 20 "$BIN/client" 2 50 --no-record); }
+few_signals >stdout 2>stderr || die "exit $? with a full queue of signals: $(cat stderr)"
+
 # One that was ignored from the beginning stays so.
 (
     trap '' HUP

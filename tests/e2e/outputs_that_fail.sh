@@ -28,6 +28,11 @@ for run in '4 20000' '1 20000 --depth 32' '4 400 --sectors-per-request 88'; do
     same_records limited
     rm limited/*
 done
+# A limit of 8 KiB that only the last flush meets: no result line without its records.
+kib=8
+expect 1 'cannot write ./read\.[0-9]+.*File too large' limited 2 500
+same_records limited
+rm limited/*
 kib=64
 expect 1 'cannot write lat' limited 4 20000 --no-record --dump-latencies lat
 
@@ -39,17 +44,39 @@ if [ "$(id -u)" = 0 ] && mkdir full && mount -t tmpfs -o size=2m none full 2>/de
     same_records full
     rm -f full/*
     head -c 3M /dev/zero >full/rest 2>/dev/null
-    # So few that only the end finds out: the run as such was whole, and has a result.
-    in_full 1 10 >stdout 2>stderr && die "10 reads, no room for them, no error"
-    grep -qE 'cannot (create|write) ./(read|sectors).*No space left' stderr || die "$(cat stderr)"
+    # So few that only the end finds out.
+    expect 1 'cannot (create|write) ./(read|sectors).*No space left' in_full 1 10
     same_records full
 fi
 
 # stdout
 client 2 10 --no-record >/dev/full 2>err && die "no error although stdout is full"
 grep -q 'cannot write to stdout: No space' err || die "message: $(cat err)"
-timeout -k 2 20 "$BIN/client" 2 10 --no-record >&- 2>err
-[ $? -le 1 ] || die "a closed stdout: $(cat err)"
+for arguments in '2 10 --no-record' '2 10 --no-record --json' --help --version; do
+    # shellcheck disable=SC2086 # several arguments
+    {
+        status=0
+        timeout -k 2 20 "$BIN/client" $arguments >&- 2>err || status=$?
+        [ $status = 1 ] || die "client $arguments, stdout closed: exit $status"
+        grep -q 'cannot write to stdout: Bad file descriptor' err || die "message: $(cat err)"
+        status=0
+        timeout -k 2 20 "$BIN/client" $arguments >/dev/full 2>err || status=$?
+        [ $status = 1 ] || die "client $arguments, stdout full: exit $status"
+    }
+done
+
+# Two clients of one number, in two PID namespaces, with one current directory.
+if unshare --pid --fork true 2>/dev/null; then
+    mkdir shared
+    (cd shared && exec unshare --pid --fork "$BIN/client" 1 1000000000 --name default) 2>err &
+    first=$!
+    eventually 10 test -s shared/sectors.1 || die "no records: $(cat err)"
+    second() { (cd shared && timeout -k 2 20 unshare --pid --fork "$BIN/client" 1 10); }
+    expect 1 'cannot create ./sectors.1: Device or resource busy: a client with the same process number' second
+    pkill -TERM -P "$first"
+    wait "$first" || :
+    same_records shared
+fi
 
 # Somebody else's directory, as somebody else.
 if [ "$(id -u)" = 0 ] && setpriv --reuid 12345 --regid 12345 --clear-groups true 2>/dev/null; then
