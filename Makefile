@@ -98,7 +98,7 @@ $(OUT)/lib$(1).a: $(patsubst %.c,$(OUT)/%.o,$(call srcs_of,$(1))) $(OUT)/lists
 endef
 $(foreach d,$(SRC_DIRS),$(eval $(call layer_archive,$(d))))
 
-$(BIN)/service: $(OUT)/src/service/service.o $(OUT)/libservice.a $(LIBS_BASE)
+$(BIN)/service: $(OUT)/src/service/cli/service.o $(OUT)/libservice.a $(LIBS_BASE)
 $(BIN)/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)/libdomu.a $(LIBS_BASE)
 $(BIN)/tool_for_integrity: $(patsubst %.c,$(OUT)/%.o,$(wildcard tools/integrity/*.c))
 $(BIN)/service $(BIN)/client $(BIN)/tool_for_integrity:

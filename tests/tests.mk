@@ -97,7 +97,7 @@ $(FAULT_TESTS): $(OUT)/tests/faults/%: $(OUT)/tests/faults/%.o $(FAULT_PARTS) $(
 	$(say) LD $@
 	$(Q)$(call link_all,$(FAULT_LDFLAGS) $(FAULT_PARTS),-lcmocka)
 
-$(OUT)/tests/faults/service: $(OUT)/src/service/service.o $(OUT)/libservice.a
+$(OUT)/tests/faults/service: $(OUT)/src/service/cli/service.o $(OUT)/libservice.a
 $(OUT)/tests/faults/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)/libdomu.a
 FAULT_PROGRAMS := $(OUT)/tests/faults/service $(OUT)/tests/faults/client
 $(FAULT_PROGRAMS): $(OUT)/tests/faults/fault.o $(OUT)/tests/faults/fault_calls.o $(LIBS_BASE)
