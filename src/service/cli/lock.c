@@ -3,72 +3,144 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
-#include <sys/stat.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Who asks holds the directory's lock for an instant: so often, and so long between, is tried. */
+enum { TRIES = 100, PAUSE_NS = 10 * 1000 * 1000 };
 
 static struct flock whole_file(void)
 {
     return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 }
 
-/* lock_release removes the file: what was locked may no longer be what the path names. */
-static bool is_current(const char *path, int fd)
+static int open_directory(const char *path)
 {
-    struct stat ours, current;
-
-    return fstat(fd, &ours) == 0 && stat(path, &current) == 0 && ours.st_ino == current.st_ino &&
-           ours.st_dev == current.st_dev;
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = slash == NULL ? -1 : (int)(slash - path);
+    if (length < 0 || length >= PATH_MAX)
+        return -EINVAL;
+    snprintf(directory, sizeof(directory), "%.*s", length, path);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
-/* Who stands in the way of a lock on fd: 0 nobody, -1 a process that has no pid here. */
+/* Who stands in the way of a record lock on fd: 0 nobody. */
 static int ask(int fd, pid_t *holder)
 {
     struct flock lock = whole_file();
-
     if (fcntl(fd, F_GETLK, &lock) != 0)
         return -errno;
-    *holder = lock.l_type == F_UNLCK ? 0 : lock.l_pid > 0 ? lock.l_pid : -1;
+    *holder = lock.l_type == F_UNLCK ? 0 : lock.l_pid > 0 ? lock.l_pid : LOCK_HOLDER_UNKNOWN;
     return 0;
 }
 
-int lock_acquire(const char *path, pid_t *holder)
+/* The holder by the file alone: 0 if there is none, or no file. */
+static int ask_file(const char *path, pid_t *holder)
 {
     *holder = 0;
-    for (;;) {
-        struct flock lock = whole_file();
-        const int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-        if (fd < 0)
-            return -errno;
-        if (fcntl(fd, F_SETLK, &lock) != 0) {
-            const int rc = errno == EACCES ? -EAGAIN : -errno;
-            if (rc == -EAGAIN && ask(fd, holder) == 0 && *holder < 0)
-                *holder = 0;
-            close(fd);
-            return rc;
-        }
-        if (is_current(path, fd))
-            return fd;
-        close(fd); /* the previous holder removed it between open and lock: once more */
-    }
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    int rc = ask(fd, holder);
+    close(fd);
+    return rc;
 }
 
-void lock_release(const char *path, int fd)
+/* The file with its record lock. The directory's lock is held, so nobody else makes it meanwhile.
+ */
+static int make_file(struct lock *lock)
 {
-    unlink(path); /* before the lock goes, so that nobody's newer file is removed */
-    close(fd);
+    struct flock record = whole_file();
+    int fd = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    int rc = fcntl(fd, F_SETLK, &record) != 0 ? -errno : owned_path_note(&lock->file, lock->path);
+    if (rc < 0) {
+        close(fd);
+        return rc == -EACCES ? -EAGAIN : rc;
+    }
+    lock->file_fd = fd;
+    return 0;
+}
+
+/* Waits while somebody only asks. -EAGAIN: it is held. A file system without flock on directories
+ * (some network file systems) must do with the file's lock. */
+static int lock_directory(const char *path, int directory_fd, pid_t *holder)
+{
+    for (int i = 0; flock(directory_fd, LOCK_EX | LOCK_NB) != 0; i++) {
+        struct timespec pause = {.tv_nsec = PAUSE_NS};
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
+            return 0;
+        int rc = ask_file(path, holder);
+        if (rc < 0)
+            return rc;
+        if (*holder == 0 && i == TRIES)
+            *holder = LOCK_HOLDER_UNKNOWN;
+        if (*holder != 0)
+            return -EAGAIN;
+        (void)nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+int lock_acquire(const char *path, struct lock *lock, pid_t *holder)
+{
+    *holder = 0;
+    *lock = (struct lock){.path = path, .directory_fd = -1, .file_fd = -1};
+    int directory_fd = open_directory(path);
+    if (directory_fd < 0)
+        return directory_fd;
+    lock->directory_fd = directory_fd;
+    int rc = lock_directory(path, directory_fd, holder);
+    if (rc == 0)
+        rc = make_file(lock);
+    if (rc < 0) {
+        if (rc == -EAGAIN && *holder == 0)
+            *holder = LOCK_HOLDER_UNKNOWN;
+        close(directory_fd);
+        lock->directory_fd = -1;
+    }
+    return rc;
+}
+
+int lock_restore(struct lock *lock)
+{
+    if (owned_path_is_there(&lock->file, lock->path))
+        return 0;
+    close(lock->file_fd);
+    lock->file_fd = -1;
+    return make_file(lock);
+}
+
+void lock_release(struct lock *lock)
+{
+    owned_path_remove(&lock->file,
+                      lock->path); /* before the lock goes: the name is nobody else's */
+    if (lock->file_fd >= 0)
+        close(lock->file_fd);
+    if (lock->directory_fd >= 0)
+        close(lock->directory_fd);
+    lock->file_fd = lock->directory_fd = -1;
 }
 
 int lock_holder(const char *path, pid_t *holder)
 {
-    const int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    int rc;
-
-    *holder = 0;
-    if (fd < 0)
-        return errno == ENOENT ? 0 : -errno;
-    rc = ask(fd, holder);
-    close(fd);
-    return rc;
+    int rc = ask_file(path, holder);
+    if (rc < 0 || *holder != 0)
+        return rc;
+    int directory_fd = open_directory(path);
+    if (directory_fd < 0)
+        return directory_fd == -ENOENT ? 0 : directory_fd;
+    if (flock(directory_fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        *holder = LOCK_HOLDER_UNKNOWN;
+    close(directory_fd);
+    return 0;
 }

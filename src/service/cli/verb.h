@@ -30,7 +30,7 @@ int verb_store(const struct rundir *rundir, const struct service_options *option
 
 /* Says that nothing runs there, and how to start it; returns VERB_NOT_RUNNING. */
 int verb_not_running(const struct rundir *rundir);
-/* True if a service holds the lock. *holder may be NULL; otherwise its pid, -1 if it has none here.
+/* True if a service holds the lock. *holder may be NULL; otherwise its pid or LOCK_HOLDER_UNKNOWN.
  */
 bool verb_is_running(const struct rundir *rundir, pid_t *holder);
 

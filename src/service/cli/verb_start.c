@@ -82,8 +82,6 @@ static int run_locked(struct start *start)
                       sizeof(start->why));
     if (rc != 0)
         log_line(log, "cannot go on: %s", start->why);
-    unlink(start->rundir.control_socket);
-    unlink(start->rundir.store_socket);
     log_close(log);
     return rc;
 }
@@ -91,24 +89,27 @@ static int run_locked(struct start *start)
 /* The process that is to be Dom0. */
 static int run(struct start *start)
 {
+    struct lock lock;
     pid_t holder;
-    const int lock_fd = lock_acquire(start->rundir.lock, &holder);
-    int rc;
+    char who[32] = "";
+    int rc = lock_acquire(start->rundir.lock, &lock, &holder);
 
-    if (lock_fd == -EAGAIN) {
+    if (rc == -EAGAIN) {
+        if (holder > 0)
+            snprintf(who, sizeof(who), " (pid %ld)", (long)holder);
         snprintf(start->why, sizeof(start->why),
-                 "the service '%s' is already running (pid %ld): end it with 'service stop', or "
-                 "choose another --name",
-                 start->rundir.name, (long)holder);
-        return lock_fd;
+                 "the service '%s' is already running%s: end it with 'service stop', or choose "
+                 "another --name",
+                 start->rundir.name, who);
+        return rc;
     }
-    if (lock_fd < 0) {
+    if (rc < 0) {
         snprintf(start->why, sizeof(start->why), "cannot take the lock %s: %s", start->rundir.lock,
-                 strerrordesc_np(-lock_fd));
-        return lock_fd;
+                 strerror(-rc));
+        return rc;
     }
     rc = run_locked(start);
-    lock_release(start->rundir.lock, lock_fd);
+    lock_release(&lock);
     return rc;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "service/cli/control_client.h"
@@ -18,34 +19,60 @@
 
 enum { STOP_TIMEOUT_MS = 10 * 1000 };
 
+/* The process that is to end. */
+struct target {
+    const struct rundir *rundir;
+    pid_t pid; /* or LOCK_HOLDER_UNKNOWN: of another pid namespace, or the lock's file is gone */
+    int fd;    /* a descriptor of it, or -1 */
+};
+
 /*
- * A descriptor of the process that holds the lock. A pid may be reused, so the holder is asked for
- * again once the descriptor is there: if it is still the same, the descriptor is the holder's.
- * Returns -ESRCH if nobody holds the lock.
+ * Finds the holder of the lock and, where the system offers it, a descriptor of its process. A pid
+ * may be reused, so the holder is asked for again once the descriptor is there: if it is still the
+ * same, the descriptor is the holder's. Without a descriptor (an old kernel, a container that
+ * forbids the call) the lock tells whether it has ended. False: nobody holds the lock.
  */
-static int open_holder(const struct rundir *rundir, pid_t *holder)
+static bool find_target(const struct rundir *rundir, struct target *target)
 {
     pid_t again;
 
-    while (verb_is_running(rundir, holder)) {
-        if (*holder < 0)
-            return -EXDEV;
-        const int fd = pidfd_open(*holder, 0);
+    *target = (struct target){.rundir = rundir, .fd = -1};
+    while (verb_is_running(rundir, &target->pid)) {
+        if (target->pid < 0)
+            return true;
+        int fd = pidfd_open(target->pid, 0);
         if (fd < 0 && errno != ESRCH)
-            return -errno;
-        if (verb_is_running(rundir, &again) && again == *holder && fd >= 0)
-            return fd;
+            return true;
+        if (verb_is_running(rundir, &again) && again == target->pid && fd >= 0) {
+            target->fd = fd;
+            return true;
+        }
         if (fd >= 0)
             close(fd);
     }
-    return -ESRCH;
+    return false;
 }
 
-static bool wait_end(int pidfd, int timeout_ms)
+/* By the lock: it goes with the process. Looked at every PAUSE_MS. */
+static bool wait_lock(const struct rundir *rundir, int timeout_ms)
 {
-    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+    enum { PAUSE_MS = 10 };
+    struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    for (int left_ms = timeout_ms; verb_is_running(rundir, NULL); left_ms -= PAUSE_MS) {
+        if (left_ms <= 0)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+static bool wait_end(const struct target *target, int timeout_ms)
+{
+    struct pollfd wait = {.fd = target->fd, .events = POLLIN};
     int count;
 
+    if (target->fd < 0)
+        return wait_lock(target->rundir, timeout_ms);
     do
         count = poll(&wait, 1, timeout_ms);
     while (count < 0 && errno == EINTR);
@@ -55,30 +82,52 @@ static bool wait_end(int pidfd, int timeout_ms)
 /* What a Dom0 that was killed could not take away itself. */
 static void remove_remains(const struct rundir *rundir)
 {
+    struct lock lock;
     pid_t holder;
-    const int fd = lock_acquire(rundir->lock, &holder);
 
-    if (fd < 0)
+    if (lock_acquire(rundir->lock, &lock, &holder) < 0)
         return; /* a new service has started, or nothing can be done here: it will clear up */
-    unlink(rundir->control_socket);
+    unlink(rundir->control_socket); /* with the lock in hand they are nobody's */
     unlink(rundir->store_socket);
-    lock_release(rundir->lock, fd);
+    lock_release(&lock);
 }
 
-static int kill_holder(const struct rundir *rundir, int pidfd, pid_t holder)
+/* A pid without a descriptor is only used while it is seen to hold the lock. */
+static int send_kill(const struct target *target)
 {
-    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) != 0 && errno != ESRCH) {
-        fprintf(stderr, "service: cannot kill the process %ld: %s\n", (long)holder,
-                strerrordesc_np(errno));
+    pid_t again;
+
+    if (target->fd >= 0)
+        return pidfd_send_signal(target->fd, SIGKILL, NULL, 0) != 0 ? -errno : 0;
+    if (!verb_is_running(target->rundir, &again))
+        return -ESRCH;
+    if (again != target->pid || again <= 0)
+        return -EPERM;
+    return kill(again, SIGKILL) != 0 ? -errno : 0;
+}
+
+static int kill_target(const struct target *target)
+{
+    if (target->pid <= 0) {
+        fprintf(stderr,
+                "service: its process cannot be found from here (another pid namespace, or %s was "
+                "removed): kill it where it runs\n",
+                target->rundir->lock);
         return VERB_FAILED;
     }
-    if (!wait_end(pidfd, STOP_TIMEOUT_MS)) {
+    int rc = send_kill(target);
+    if (rc < 0 && rc != -ESRCH) {
+        fprintf(stderr, "service: cannot kill the process %ld: %s\n", (long)target->pid,
+                strerror(-rc));
+        return VERB_FAILED;
+    }
+    if (!wait_end(target, STOP_TIMEOUT_MS)) {
         fprintf(stderr, "service: the process %ld does not end, although it was killed\n",
-                (long)holder);
+                (long)target->pid);
         return VERB_FAILED;
     }
-    fprintf(stderr, "service: the process %ld had to be killed\n", (long)holder);
-    remove_remains(rundir);
+    fprintf(stderr, "service: the process %ld had to be killed\n", (long)target->pid);
+    remove_remains(target->rundir);
     return VERB_FAILED;
 }
 
@@ -89,52 +138,45 @@ static int print_farewell(const char *text, size_t text_bytes)
         putchar('\n');
     if (fflush(stdout) == 0)
         return VERB_OK;
-    fprintf(stderr, "service: cannot write to stdout: %s\n", strerrordesc_np(errno));
+    fprintf(stderr, "service: cannot write to stdout: %s\n", strerror(errno));
     return VERB_FAILED;
 }
 
-static int stop_holder(const struct rundir *rundir, int pidfd, pid_t holder)
+static int stop_target(const struct target *target)
 {
     char why[256], *text;
     size_t text_bytes;
-    const int rc = control_client_ask(rundir->control_socket, CONTROL_STOP, &text, &text_bytes, why,
-                                      sizeof(why));
+    int rc = control_client_ask(target->rundir->control_socket, CONTROL_STOP, &text, &text_bytes,
+                                why, sizeof(why));
     int status = VERB_OK;
 
     if (rc == 0) {
         status = print_farewell(text, text_bytes);
         free(text);
-    } else if (!wait_end(pidfd, 0)) {
+    } else if (!wait_end(target, 0)) {
         fprintf(stderr, "service: %s\n", why);
-        return kill_holder(rundir, pidfd, holder);
+        return kill_target(target);
     } else {
         fprintf(stderr, "service: it ended by itself meanwhile; its totals are in %s\n",
-                rundir->log);
+                target->rundir->log);
     }
-    if (!wait_end(pidfd, STOP_TIMEOUT_MS)) {
-        fprintf(stderr, "service: the process %ld has said goodbye, but does not go\n",
-                (long)holder);
-        return kill_holder(rundir, pidfd, holder);
+    if (!wait_end(target, STOP_TIMEOUT_MS)) {
+        fprintf(stderr, "service: it has said goodbye, but does not go\n");
+        return kill_target(target);
     }
     return status;
 }
 
 int verb_stop(const struct rundir *rundir)
 {
-    pid_t holder;
-    const int pidfd = open_holder(rundir, &holder);
-    int status;
+    struct target target;
 
-    if (pidfd == -ESRCH) {
+    if (!find_target(rundir, &target)) {
         remove_remains(rundir);
         return verb_not_running(rundir);
     }
-    if (pidfd < 0) {
-        fprintf(stderr, "service: cannot watch the service's process%s: %s\n",
-                pidfd == -EXDEV ? ", it is in another pid namespace" : "", strerrordesc_np(-pidfd));
-        return VERB_FAILED;
-    }
-    status = stop_holder(rundir, pidfd, holder);
-    close(pidfd);
+    int status = stop_target(&target);
+    if (target.fd >= 0)
+        close(target.fd);
     return status;
 }

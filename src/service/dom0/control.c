@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/owned_path.h"
+
 enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };
 
 struct control_peer {
@@ -40,6 +42,7 @@ struct control {
     bool accept_failed; /* a connection may wait that no edge will tell of again */
     struct log_limit log_limit;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    struct owned_path owned; /* the socket's name */
 };
 
 static void close_peer(struct control_peer *peer)
@@ -306,8 +309,12 @@ static int bind_listener(struct control *control)
         return -errno;
     if (unlink(control->path) < 0 && errno != ENOENT)
         return -errno;
-    if (bind(control->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(control->fd, LISTEN_BACKLOG) < 0)
+    if (bind(control->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    int rc = owned_path_note(&control->owned, control->path);
+    if (rc < 0)
+        return rc;
+    if (listen(control->fd, LISTEN_BACKLOG) < 0)
         return -errno;
     return poller_add(control->poller, control->fd, POLLIN, on_listen, control, &control->watch);
 }
@@ -358,7 +365,7 @@ static void close_listener(struct control *control)
     control->listen_ready = false;
     if (control->fd >= 0) {
         close(control->fd);
-        unlink(control->path);
+        owned_path_remove(&control->owned, control->path);
     }
     control->fd = -1;
 }

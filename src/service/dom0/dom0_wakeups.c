@@ -103,6 +103,12 @@ static void on_timer(void *ctx, uint32_t revents)
     (void)!read(d->timer_fd, &expirations, sizeof(expirations));
 }
 
+/* Each ends Dom0 in order: totals to the log, sockets removed. */
+static const struct {
+    int number;
+    const char *name;
+} ending[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGHUP, "SIGHUP"}, {SIGQUIT, "SIGQUIT"}};
+
 static void on_signal(void *ctx, uint32_t revents)
 {
     struct dom0 *d = ctx;
@@ -110,7 +116,10 @@ static void on_signal(void *ctx, uint32_t revents)
     (void)revents;
     while (read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         d->stopping = true;
-        d->stop_reason = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+        for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+            if ((int)info.ssi_signo == ending[i].number)
+                d->stop_reason = ending[i].name;
+        }
     }
 }
 
@@ -118,8 +127,12 @@ static int watch_signals(struct dom0 *d)
 {
     sigset_t mask;
     sigemptyset(&mask);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGINT);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        struct sigaction action;
+        /* What the caller had us ignore, as nohup does with SIGHUP, stays so. */
+        if (sigaction(ending[i].number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&mask, ending[i].number);
+    }
     if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
         return -errno;
     d->signal_fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/owned_path.h"
 #include "xenstore/xs_conn.h"
 
 enum { READ_CHUNK = 8192, LISTEN_BACKLOG = 16, ACCEPTS_PER_PUMP = 16 };
@@ -40,6 +41,7 @@ struct store_socket {
     bool accept_failed; /* it could not be taken: no edge will tell of it again */
     struct log_limit log_limit;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    struct owned_path owned; /* the socket's name */
 };
 
 static void on_ready(void *ctx)
@@ -208,8 +210,12 @@ static int bind_listener(struct store_socket *ss)
         return -errno;
     if (unlink(ss->path) < 0 && errno != ENOENT)
         return -errno;
-    if (bind(ss->fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(ss->fd, LISTEN_BACKLOG) < 0)
+    if (bind(ss->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -errno;
+    int rc = owned_path_note(&ss->owned, ss->path);
+    if (rc < 0)
+        return rc;
+    if (listen(ss->fd, LISTEN_BACKLOG) < 0)
         return -errno;
     return poller_add(ss->poller, ss->fd, POLLIN, on_listen, ss, &ss->watch);
 }
@@ -252,7 +258,7 @@ void store_socket_destroy(struct store_socket *ss)
         poller_remove(ss->poller, ss->watch);
     if (ss->fd >= 0) {
         close(ss->fd);
-        unlink(ss->path);
+        owned_path_remove(&ss->owned, ss->path);
     }
     free(ss);
 }

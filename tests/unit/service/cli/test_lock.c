@@ -50,15 +50,16 @@ static int teardown(void **state)
 
 static void hold(const char *path, int ready_fd, int release_fd)
 {
+    struct lock lock;
     pid_t other;
     char byte;
-    const int fd = lock_acquire(path, &other);
+    int rc = lock_acquire(path, &lock, &other);
 
-    if (fd < 0 || write(ready_fd, "x", 1) != 1)
+    if (rc < 0 || write(ready_fd, "x", 1) != 1)
         _exit(1);
     if (read(release_fd, &byte, 1) < 0)
         _exit(2);
-    lock_release(path, fd);
+    lock_release(&lock);
     _exit(0);
 }
 
@@ -110,9 +111,10 @@ static void the_second_is_refused_and_told_the_first(void **state)
 {
     struct fixture *f = *state;
     struct holder holder = start_holder(f);
+    struct lock lock;
     pid_t pid;
 
-    assert_int_equal(lock_acquire(f->path, &pid), -EAGAIN);
+    assert_int_equal(lock_acquire(f->path, &lock, &pid), -EAGAIN);
     assert_int_equal(pid, holder.pid);
     assert_int_equal(lock_holder(f->path, &pid), 0);
     assert_int_equal(pid, holder.pid);
@@ -135,46 +137,96 @@ static void a_killed_holder_leaves_a_lock_that_is_free(void **state)
 {
     struct fixture *f = *state;
     struct holder holder = start_holder(f);
+    struct lock lock;
     pid_t pid;
-    int fd;
 
     end_holder(&holder, SIGKILL);
     assert_int_equal(access(f->path, F_OK), 0);
     assert_int_equal(lock_holder(f->path, &pid), 0);
     assert_int_equal(pid, 0);
-    fd = lock_acquire(f->path, &pid);
-    assert_true(fd >= 0);
-    lock_release(f->path, fd);
+    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
+    lock_release(&lock);
 }
 
 static void refuses_a_symbolic_link(void **state)
 {
     struct fixture *f = *state;
+    struct lock lock;
     pid_t pid;
 
     assert_int_equal(symlink("/tmp/elsewhere", f->path), 0);
-    assert_int_equal(lock_acquire(f->path, &pid), -ELOOP);
+    assert_int_equal(lock_acquire(f->path, &lock, &pid), -ELOOP);
     assert_int_equal(lock_holder(f->path, &pid), -ELOOP);
+}
+
+/* A cleaner of temporary files removes the file of a holder that lives. */
+static void a_removed_file_frees_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct holder holder = start_holder(f);
+    struct lock lock;
+    pid_t pid;
+
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(lock_holder(f->path, &pid), 0);
+    assert_int_equal(pid, LOCK_HOLDER_UNKNOWN);
+    assert_int_equal(lock_acquire(f->path, &lock, &pid), -EAGAIN);
+    assert_int_equal(pid, LOCK_HOLDER_UNKNOWN);
+    end_holder(&holder, 0);
+    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
+    lock_release(&lock);
+}
+
+static void the_holder_makes_a_removed_file_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct lock lock;
+    pid_t pid;
+
+    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(lock_restore(&lock), 0);
+    assert_int_equal(access(f->path, F_OK), 0);
+    assert_int_equal(lock_restore(&lock), 0);
+    lock_release(&lock);
+    assert_int_equal(access(f->path, F_OK), -1);
+}
+
+static void release_spares_a_file_of_somebody_else(void **state)
+{
+    struct fixture *f = *state;
+    struct lock lock;
+    pid_t pid;
+    int fd;
+
+    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
+    assert_int_equal(unlink(f->path), 0);
+    fd = open(f->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    lock_release(&lock);
+    assert_int_equal(access(f->path, F_OK), 0);
+    close(fd);
 }
 
 /* The lock of a file that was removed meanwhile is no lock: many processes take and release it as
  * fast as they can, and at no time two of them may be inside. */
 static void contend(const struct fixture *f, const char *inside)
 {
+    struct lock lock;
     pid_t pid;
 
     for (int i = 0; i < 2000; i++) {
-        const int fd = lock_acquire(f->path, &pid);
-        if (fd == -EAGAIN)
+        int rc = lock_acquire(f->path, &lock, &pid);
+        if (rc == -EAGAIN)
             continue;
-        if (fd < 0)
+        if (rc < 0)
             _exit(1);
         const int alone = open(inside, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
         if (alone < 0)
             _exit(2);
         close(alone);
         unlink(inside);
-        lock_release(f->path, fd);
+        lock_release(&lock);
     }
     _exit(0);
 }
@@ -207,6 +259,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_killed_holder_leaves_a_lock_that_is_free, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(refuses_a_symbolic_link, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_removed_file_frees_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_holder_makes_a_removed_file_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(release_spares_a_file_of_somebody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(two_never_hold_it, setup, teardown),
     };
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# Names in the run directory outlive their owner, or are taken from it: a cleaner of temporary files
+# removes them, a second service makes them anew. Status and stop still reach the one that runs, and
+# whoever ends removes only what is its own. Signals end Dom0 in order.
+. "$(dirname "$0")/functions.sh"
+
+image disk1.img 1
+rundir=$SPLITDOM_RUNDIR/default
+
+# A cleaner removes the lock's file.
+start_service
+dom0=$(dom0_pid)
+rm "$rundir/lock"
+expect 0 '2048 sectors' service status
+expect 1 'already running' service start
+client 1 10 --no-record >/dev/null || die "does not serve without the lock's file"
+expect 0 'of 10 requests' service stop
+gone "$dom0" || die "stop left the service running"
+
+# The whole directory goes, and a second service makes it again.
+start_service
+first=$(dom0_pid)
+rm -rf "$SPLITDOM_RUNDIR"
+start_service
+second=$(dom0_pid)
+[ "$first" != "$second" ] || die "no second service"
+kill -TERM "$first"
+eventually 10 gone "$first" || die "the first service does not end"
+for name in lock dom0.sock xenstore.sock; do
+    [ -e "$rundir/$name" ] || die "the first service's end removed the second one's $name"
+done
+client 1 10 --no-record >/dev/null || die "the second service does not serve"
+expect 0 'of 10 requests' service stop
+
+# Each of these signals is an orderly end.
+for signal in HUP INT QUIT TERM; do
+    env --default-signal=HUP,INT,QUIT "$BIN/service" start || die "no start"
+    cleanup_fn stop_leftover
+    dom0=$(dom0_pid)
+    client 1 10 --no-record >/dev/null
+    kill -s $signal "$dom0"
+    eventually 10 gone "$dom0" || die "SIG$signal does not end it"
+    grep -q "SIG$signal" "$rundir/dom0.log" || die "the log does not name SIG$signal: $(tail -n 3 "$rundir/dom0.log")"
+    [ ! -e "$rundir/dom0.sock" ] && [ ! -e "$rundir/lock" ] || die "SIG$signal left names: $(ls "$rundir")"
+    rm "$rundir/dom0.log"
+done
