@@ -111,10 +111,7 @@ static int check_directory(const char *path, mode_t forbidden, bool create, char
             return fail(-ELOOP, why, why_bytes, "the run directory %s is a symbolic link: refused",
                         path);
         if (rc == -ENOENT)
-            return fail(rc, why, why_bytes,
-                        "no service is running there (%s does not exist): start it with 'service "
-                        "start'",
-                        path);
+            return rc;
         return fail(rc, why, why_bytes, "cannot use the run directory %s: %s", path,
                     strerrordesc_np(-rc));
     }
@@ -128,8 +125,9 @@ static int check_directory(const char *path, mode_t forbidden, bool create, char
                   path, (unsigned long)st.st_uid);
     else if ((st.st_mode & forbidden) != 0)
         rc = fail(-EACCES, why, why_bytes,
-                  "the run directory %s is open to other users (mode %04o): refused; chmod 700 it",
-                  path, (unsigned)st.st_mode & 07777U);
+                  "the run directory %s is open to other users (mode %04o): refused; choose a "
+                  "directory of your own, e.g. /tmp/splitdom-%lu",
+                  path, (unsigned)st.st_mode & 07777U, (unsigned long)geteuid());
     close(fd);
     return rc;
 }
@@ -157,5 +155,17 @@ int rundir_resolve(const char *rundir, const char *name, bool create, struct run
         rc = check_directory(out->base, S_IWGRP | S_IWOTH, create, why, why_bytes);
     if (rc == 0)
         rc = check_directory(out->dir, S_IRWXG | S_IRWXO, create, why, why_bytes);
+    if (rc == -ENOENT && !create)
+        rundir_explain_absence(out, why, why_bytes);
     return rc;
+}
+
+void rundir_explain_absence(const struct rundir *rundir, char *why, size_t why_bytes)
+{
+    bool installed = strncmp(program_invocation_short_name, "splitdom-", 9) == 0;
+    bool named = strcmp(rundir->name, "default") != 0;
+    snprintf(why, why_bytes,
+             "no service '%s' is running in %s: start it with '%sservice start%s%s'", rundir->name,
+             rundir->base, installed ? "splitdom-" : "", named ? " --name " : "",
+             named ? rundir->name : "");
 }

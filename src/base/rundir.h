@@ -45,4 +45,10 @@ struct rundir {
 int rundir_resolve(const char *rundir, const char *name, bool create, struct rundir *out, char *why,
                    size_t why_bytes);
 
+/*
+ * One line for people: no service of this name runs in this directory, and how to start it.
+ * Programs that were installed are called splitdom-...: the line then names the installed service.
+ */
+void rundir_explain_absence(const struct rundir *rundir, char *why, size_t why_bytes);
+
 #endif

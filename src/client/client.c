@@ -339,7 +339,8 @@ int main(int argc, char **argv)
 
     fill_standard_descriptors();
     if (client_options_parse(argc, argv, &client.options, why, sizeof(why)) != 0) {
-        fprintf(stderr, "client: %s\n%s", why, client_options_usage());
+        fprintf(stderr, "client: %s\nusage: client THREADS REQUESTS [options]; see '%s --help'\n",
+                why, program_invocation_short_name);
         return EXIT_USAGE;
     }
     switch (client.options.action) {

@@ -93,10 +93,7 @@ static int connect_socket(struct domu *domu, const struct rundir *rundir, char *
         return 0;
     rc = errno == ECONNREFUSED ? -ENOENT : -errno;
     if (rc == -ENOENT)
-        snprintf(why, why_bytes,
-                 "no service \"%s\" runs here; start it with: ./bin/service start%s%s",
-                 rundir->name, strcmp(rundir->name, "default") == 0 ? "" : " --name ",
-                 strcmp(rundir->name, "default") == 0 ? "" : rundir->name);
+        rundir_explain_absence(rundir, why, why_bytes);
     else
         snprintf(why, why_bytes, "cannot reach the service at %s: %s", rundir->control_socket,
                  strerror(-rc));

@@ -43,7 +43,7 @@ expect 1 'too long for a socket' "$service" start --rundir "/tmp/$(printf 'x%.0s
 mkdir -m 700 target && ln -s target link
 expect 1 'symbolic link: refused' "$service" start --rundir link
 mkdir open && chmod 777 open
-expect 1 'open to other users' "$service" start --rundir open
+expect 1 'open to other users.*directory of your own' "$service" start --rundir open
 if [ "$(id -u)" = 0 ]; then
     mkdir -m 700 foreign && chown 12345 foreign
     expect 1 'belongs to user 12345' "$service" start --rundir foreign
@@ -62,3 +62,23 @@ expect 0 '' "$service" stop --name second
 "$BIN/client" 2 100 >/dev/null || die "the first service does not serve"
 expect 0 'hit ratio' "$service" stop
 nothing_runs
+
+# A usage error is two lines, so that its reason is seen; what can't be written is an error.
+expect 2 "see 'service --help'" "$service" restart
+[ "$(wc -l <stderr)" = 2 ] || die "a usage error of $(wc -l <stderr) lines"
+expect 2 "see 'client --help'" "$BIN/client" 1
+[ "$(wc -l <stderr)" = 2 ] || die "a usage error of $(wc -l <stderr) lines"
+for arguments in --help --version env; do
+    status=0
+    "$service" $arguments >/dev/full 2>err || status=$?
+    [ $status = 1 ] || die "service $arguments, stdout full: exit $status"
+    status=0
+    "$service" $arguments >&- 2>err || status=$?
+    [ $status = 1 ] || die "service $arguments, stdout closed: exit $status"
+done
+
+# One situation has one text, whoever meets it, and names the directory.
+expect 3 "no service 'default' is running in $SPLITDOM_RUNDIR: start it with 'service start'" "$service" list
+expect 1 "no service 'default' is running in $SPLITDOM_RUNDIR: start it with 'service start'" "$BIN/client" 1 1
+expect 1 "no service 'other' is running in $SCRATCH/nothing: start it with 'service start --name other'" \
+    "$BIN/client" 1 1 --name other --rundir "$SCRATCH/nothing"

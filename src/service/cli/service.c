@@ -15,17 +15,17 @@
 
 enum { WHY_BYTES = 512 };
 
-/* A descriptor that the caller left closed would be given to the next file that is opened, which
- * would then receive our messages. */
+/*
+ * A descriptor that the caller left closed would be given to the next file that is opened, which
+ * would then receive our messages. The stand-in is opened for the other direction, so that its use
+ * still fails: a result that nobody gets is an error.
+ */
 static void fill_standard_descriptors(void)
 {
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
 }
 
 static int run_verb(const struct service_options *options)
@@ -65,16 +65,17 @@ int main(int argc, char **argv)
     fill_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
     if (service_options_parse(argc, argv, &options, why, sizeof(why)) != 0) {
-        fprintf(stderr, "service: %s\n%s", why, service_options_usage());
+        fprintf(stderr, "service: %s\nusage: service VERB [options]; see '%s --help'\n", why,
+                program_invocation_short_name);
         return VERB_USAGE;
     }
     if (options.verb == SERVICE_HELP) {
         fputs(service_options_usage(), stdout);
-        return VERB_OK;
+        return verb_end_output();
     }
     if (options.verb == SERVICE_VERSION) {
         puts("service (splitdom) " SPLITDOM_VERSION);
-        return VERB_OK;
+        return verb_end_output();
     }
     return run_verb(&options);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/cli/verb.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,9 +9,18 @@
 
 int verb_not_running(const struct rundir *rundir)
 {
-    fprintf(stderr, "service: no service '%s' is running in %s: start it with 'service start'\n",
-            rundir->name, rundir->base);
+    char why[512];
+    rundir_explain_absence(rundir, why, sizeof(why));
+    fprintf(stderr, "service: %s\n", why);
     return VERB_NOT_RUNNING;
+}
+
+int verb_end_output(void)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return VERB_OK;
+    fprintf(stderr, "service: cannot write to stdout: %s\n", strerror(errno));
+    return VERB_FAILED;
 }
 
 bool verb_is_running(const struct rundir *rundir, pid_t *holder)
@@ -19,8 +29,7 @@ bool verb_is_running(const struct rundir *rundir, pid_t *holder)
     const int rc = lock_holder(rundir->lock, &pid);
 
     if (rc != 0)
-        fprintf(stderr, "service: cannot ask for the lock %s: %s\n", rundir->lock,
-                strerrordesc_np(-rc));
+        fprintf(stderr, "service: cannot ask for the lock %s: %s\n", rundir->lock, strerror(-rc));
     if (holder != NULL)
         *holder = pid;
     return rc == 0 && pid != 0;

@@ -28,6 +28,9 @@ int verb_list(const struct rundir *rundir);
 /* set, pause, unpause, shutdown, resize: writes to xenstore. */
 int verb_store(const struct rundir *rundir, const struct service_options *options);
 
+/* Whatever was printed is only there when the last of it could be written: says if not. */
+int verb_end_output(void);
+
 /* Says that nothing runs there, and how to start it; returns VERB_NOT_RUNNING. */
 int verb_not_running(const struct rundir *rundir);
 /* True if a service holds the lock. *holder may be NULL; otherwise its pid or LOCK_HOLDER_UNKNOWN.

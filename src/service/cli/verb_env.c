@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* env: `eval "$(service env)"` points xenstore-ls, the client and the rest at this service. */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "service/cli/verb.h"
 
@@ -24,8 +22,5 @@ int verb_env(const struct rundir *rundir)
     print_export("XENSTORED_PATH", rundir->store_socket);
     print_export("SPLITDOM_RUNDIR", rundir->base);
     print_export("SPLITDOM_NAME", rundir->name);
-    if (fflush(stdout) == 0)
-        return VERB_OK;
-    fprintf(stderr, "service: cannot write to stdout: %s\n", strerrordesc_np(errno));
-    return VERB_FAILED;
+    return verb_end_output();
 }

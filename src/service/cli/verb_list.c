@@ -68,11 +68,9 @@ int verb_list(const struct rundir *rundir)
         rc = print_domains(client);
         store_client_close(client);
     }
-    if (rc == 0 && fflush(stdout) != 0)
-        rc = -errno;
     if (rc == 0)
-        return VERB_OK;
+        return verb_end_output();
     fprintf(stderr, "service: cannot list the domains by %s: %s\n", rundir->store_socket,
-            strerrordesc_np(-rc));
+            strerror(-rc));
     return VERB_FAILED;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* status: what Dom0 says about itself. Its answer is two texts: one for people, a NUL, JSON. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +14,7 @@ static int print(const char *text)
     fputs(text, stdout);
     if (length > 0 && text[length - 1] != '\n')
         putchar('\n');
-    if (fflush(stdout) == 0)
-        return VERB_OK;
-    fprintf(stderr, "service: cannot write to stdout: %s\n", strerrordesc_np(errno));
-    return VERB_FAILED;
+    return verb_end_output();
 }
 
 int verb_status(const struct rundir *rundir, const struct service_options *options)
@@ -36,7 +32,7 @@ int verb_status(const struct rundir *rundir, const struct service_options *optio
     }
     const size_t first_bytes = strlen(text) + 1;
     if (first_bytes >= text_bytes) {
-        fprintf(stderr, "service: Dom0's answer makes no sense: is it of another version?\n");
+        fprintf(stderr, "service: Dom0's answer is invalid: is Dom0 of another version?\n");
         status = VERB_FAILED;
     } else {
         status = print(options->json ? text + first_bytes : text);

@@ -136,10 +136,7 @@ static int print_farewell(const char *text, size_t text_bytes)
     fwrite(text, 1, text_bytes, stdout);
     if (text_bytes > 0 && text[text_bytes - 1] != '\n')
         putchar('\n');
-    if (fflush(stdout) == 0)
-        return VERB_OK;
-    fprintf(stderr, "service: cannot write to stdout: %s\n", strerror(errno));
-    return VERB_FAILED;
+    return verb_end_output();
 }
 
 static int stop_target(const struct target *target)
