@@ -65,6 +65,21 @@ for arguments in '2 10 --no-record' '2 10 --no-record --json' --help --version; 
     }
 done
 
+# The integrity tool.
+client 1 10 >/dev/null || die "does not read"
+for arguments in --help "disk1.img $(echo sectors.*) $(echo read.*)"; do
+    # shellcheck disable=SC2086 # several arguments
+    {
+        status=0
+        "$BIN/tool_for_integrity" $arguments >/dev/full 2>err || status=$?
+        [ $status = 2 ] || die "tool_for_integrity $arguments, stdout full: exit $status"
+        status=0
+        "$BIN/tool_for_integrity" $arguments >&- 2>err || status=$?
+        [ $status = 2 ] || die "tool_for_integrity $arguments, stdout closed: exit $status"
+    }
+done
+rm -f sectors.* read.*
+
 # Two clients of one number, in two PID namespaces, with one current directory.
 if unshare --pid --fork true 2>/dev/null; then
     mkdir shared
