@@ -3,6 +3,10 @@
 #   V=1                              shows every command
 #   SAN=address,undefined | thread   an instrumented build beside the plain one, under build/san-*/
 #   VARIANT=name CC=... OPT=...      any other build of its own, under build/name/
+#   PREFIX=/usr/local DESTDIR=       where `make install` puts things
+#   FUZZ_SECONDS=30 SIM_SECONDS=30   how long each fuzzer and the simulation's fresh seeds take
+#   STRESS_REQUESTS=300000           how many requests the stress tests carry
+#   JOBS=2 TEST_LONG=1               tests at a time; the long variants of tests
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -211,8 +215,8 @@ check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 30 s of 
 check-long: ## check with valgrind, longer stress, 10 minutes of fuzzing each, an hour of simulation
 	$(Q)tools/deps.sh || echo "going on with what is there"
 	$(Q)TEST_LONG=1 STRESS_REQUESTS=10000000 FUZZ_SECONDS=600 SIM_SECONDS=3600 tests/run.sh all valgrind
-unit: $(UNIT) ## the unit tests of this build, one after the other (SAN= works)
-	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
+unit: ## the unit tests; SAN=address,undefined or SAN=thread: under sanitizers
+	$(Q)tests/run.sh $(if $(SAN),$(if $(findstring thread,$(SAN)),tsan,asan),unit)
 fuzz: ## the fuzzers alone (FUZZ_SECONDS=30)
 	$(Q)tests/run.sh fuzz
 coverage: ## lines of src/ that unit and end-to-end tests execute, per file
@@ -224,6 +228,8 @@ format: ## clang-format over the tree
 
 help: ## this list
 	@awk '/^##@ /{printf "\n%s\n", substr($$0, 5)} \
-	      /^[a-z-]+:.* ## /{n = $$1; sub(/:.*/, "", n); sub(/.* ## /, ""); printf "  %-12s %s\n", n, $$0}' Makefile
+	      /^[a-z_-]+:.* ## /{n = $$1; sub(/:.*/, "", n); sub(/.* ## /, ""); printf "  %-16s %s\n", n, $$0} \
+	      /^#   [A-Za-z_]+=/{v = v "\n " substr($$0, 4)} \
+	      END{print "\nVariables" v}' Makefile tests/tests.mk
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

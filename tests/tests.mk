@@ -18,8 +18,8 @@ $(ABI_TESTS):
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 .PHONY: abi
-abi: $(ABI_TESTS)
-	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
+abi: ## layouts and rings against libxen's headers
+	$(Q)tests/run.sh abi
 
 # A front end that knows only Xen's headers; needs a running service.
 XEN_FRONT := xen_front xen_vbd xen_store xen_events domain
@@ -28,7 +28,7 @@ $(OUT)/tests/abi/xen_front: $(patsubst %,$(OUT)/tests/abi/%.o,$(XEN_FRONT))
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: xen_front
-xen_front: $(OUT)/tests/abi/xen_front
+xen_front: $(OUT)/tests/abi/xen_front ## a front end that knows only Xen's headers
 
 # Both ring halves at full speed, across the wrap, for STRESS_SECONDS.
 STRESS_TESTS := $(OUT)/tests/stress/ring_threads $(OUT)/tests/stress/ring_procs
@@ -37,8 +37,8 @@ $(STRESS_TESTS): $(OUT)/tests/stress/%: $(OUT)/tests/stress/%.o $(OUT)/tests/str
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: stress
-stress: $(STRESS_TESTS)
-	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
+stress: ## both ring halves at full speed
+	$(Q)tests/run.sh stress
 
 # By hand: the same with acquire and release in place of the full barriers must lose wake-ups.
 $(OUT)/tests/stress/ring_weakened: $(wildcard tests/stress/*.[ch] src/ring/*.h) $(OUT)/libring.a $(OUT)/libbase.a
@@ -48,7 +48,7 @@ $(OUT)/tests/stress/ring_weakened: $(wildcard tests/stress/*.[ch] src/ring/*.h) 
 		tests/stress/ring_threads.c tests/stress/ring_stress.c $(OUT)/libring.a $(OUT)/libbase.a $(LDLIBS)
 
 .PHONY: stress-weakened
-stress-weakened: $(OUT)/tests/stress/ring_weakened
+stress-weakened: $(OUT)/tests/stress/ring_weakened ## the same with weakened barriers: must fail
 	$(Q)if "$<" --seconds 10 --patience-ms 50; then \
 		echo "no wake-up was lost: the stress test proves nothing on this machine"; exit 1; \
 	else echo "wake-ups were lost, as they must be"; fi
@@ -107,5 +107,5 @@ $(FAULT_PROGRAMS): $(OUT)/tests/faults/fault.o $(OUT)/tests/faults/fault_calls.o
 .PHONY: fault-programs list-faults faults
 fault-programs: $(FAULT_TESTS) $(FAULT_PROGRAMS)
 list-faults: ; @printf '%s\n' $(FAULT_TESTS)
-faults: $(FAULT_TESTS) ## every call that can fail does, one after the other
-	$(Q)for t in $^; do echo "== $$t"; "$$t" || exit 1; done
+faults: ## every call that can fail does, one after the other
+	$(Q)tests/run.sh faults

@@ -72,7 +72,7 @@ expect() {
 }
 
 fresh
-for rule in blanks format globals headers layers limits shell spdx words; do
+for rule in blanks docs format globals headers layers limits shell spdx words; do
     out=$(run_rule $rule)
     status=$?
     if [ $status != 0 ] && [ $status != 77 ]; then
@@ -132,6 +132,8 @@ expect globals tests/lint/globals.allow:1
 
 c src/ring/bad.c 'int  f(void);';                                    expect format src/ring/bad.c:2
 c src/ring/bad.c '/* TODO */';                                       expect words src/ring/bad.c:2
+printf 'see `good.c: bad_next`\n' | put README.md;                   expect docs README.md:1
+printf 'see `src/ring/gone.h`\n' | put README.md;                   expect docs README.md:1
 printf 'see /home/me/x\n' | put README.md;                           expect words README.md:1
 printf 'int f(void);\n' | put src/ring/bad.c;                        expect spdx src/ring/bad.c:1
 printf '#!/bin/sh\n\n' | put tests/bad.sh;                           expect spdx tests/bad.sh:1
