@@ -10,7 +10,11 @@ set -u
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BIN=${BIN:-$TOP/bin}
 PROGRAMS=${PROGRAMS:-$TOP/build/plain/bench}
-RESULTS=${BENCH_RESULTS:-$TOP/bench/results}
+# One directory for each kind of machine: the newest run on it.
+MACHINE=${BENCH_MACHINE:-$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1 | tr 'A-Z' 'a-z' | tr -cs 'a-z0-9' '-' | cut -c 1-40)}
+MACHINE=${MACHINE%-}
+MACHINE=${MACHINE:-unknown}-$(nproc)cpu
+RESULTS=${BENCH_RESULTS:-$TOP/bench/results/$MACHINE}
 IMAGE=${BENCH_IMAGE:-$TOP/build/images/bench.img}
 IMAGE_MIB=${BENCH_IMAGE_MIB:-500}
 QUICK=${QUICK:-}
@@ -49,6 +53,18 @@ trap 'exit 143' TERM
 die() {
     echo "bench: $*" >&2
     exit 1
+}
+
+# Results that are kept belong to a revision.
+refuse_dirty() {
+    local changes
+    case $RESULTS/ in
+    "$TOP"/bench/*) ;;
+    *) return 0 ;;
+    esac
+    changes=$(git -C "$TOP" status --porcelain -- . ':!bench/results' 2>/dev/null)
+    [ -z "$changes" ] || [ -n "${BENCH_DIRTY:-}" ] ||
+        die "the tree has changes that are not committed: commit them, or set BENCH_RESULTS elsewhere, or BENCH_DIRTY=1"
 }
 
 have() { command -v "$1" >/dev/null 2>&1; }

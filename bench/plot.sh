@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Plots what bench/run.sh measured: for each section that has results, PLOT.svg and PLOT.png.
-#   bench/plot.sh [RESULTS]      default bench/results
+# Plots what bench/run.sh measured: for each section that has results, PLOT.svg.
+#   bench/plot.sh RESULTS        e.g. bench/results/MACHINE
 set -u
-cd "${1:-$(dirname "$0")/results}" || exit 1
+cd "${1:?plot.sh RESULTS: a directory that bench/run.sh has filled}" || exit 1
 command -v gnuplot >/dev/null || {
     echo "gnuplot is not installed" >&2
     exit 1
@@ -41,15 +41,11 @@ medians() {
 draw() { # NAME, commands on stdin
     local commands
     commands=$(cat)
-    gnuplot <<END && gnuplot <<END2 && echo "plotted $1.svg, $1.png"
+    gnuplot <<END && echo "plotted $1.svg"
 set terminal svg noenhanced size 900,500 font "sans,12" background "white"
 set output "$1.svg"
 $commands
 END
-set terminal pngcairo noenhanced size 900,500 font "sans,10" background "white"
-set output "$1.png"
-$commands
-END2
 }
 
 # bars NAME SECTION METRIC ROW-PATTERN TITLE UNIT SCALE [linear|log]

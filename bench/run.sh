@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The benchmarks: bench/run.sh [SECTION...]; without one, all of them, in this order:
 #   blocking async cached ring cpu scale fairness cache store nbd vhost disturb tdf
-# and, only when named, effects: what each idea of the code is worth.
+# and, only when named, effects: what each idea of the code is worth; before: this tree over another one.
 # Build first: `make bench` does, or `make all bench-programs`.
 #
 # Environment:
@@ -10,7 +10,10 @@
 #   ROUNDS, CELL_S  rounds, and seconds that a row runs in each
 #   BENCH_IMAGE     the image (default: build/images/bench.img, made if missing)
 #   BENCH_IMAGE_MIB its size at least, and how much of it the rivals read (default: 500)
-#   BENCH_RESULTS   where the results go (default: bench/results)
+#   BENCH_MACHINE   a name for this machine (default: its CPU and their number)
+#   BENCH_RESULTS   where the results go (default: bench/results/MACHINE)
+#   BENCH_DIRTY=1   record results of a tree with changes that are not committed
+#   BEFORE          of the section before: the other checkout
 #
 # Results: SECTION.csv (every measurement), SECTION.md (medians, goals), machine.md, plots.
 . "$(dirname "$0")/lib.sh"
@@ -20,7 +23,7 @@ sections=("$@")
 [ $# -gt 0 ] || read -ra sections <<<"$all_sections"
 for section in "${sections[@]}"; do
     [ -e "$TOP/bench/sections/$section.sh" ] || {
-        echo "bench: no section $section (there are: $all_sections effects)" >&2
+        echo "bench: no section $section (there are: $all_sections effects before)" >&2
         exit 2
     }
 done
@@ -29,6 +32,7 @@ for program in "$BIN/service" "$BIN/client" "$PROGRAMS/pingpong"; do
 done
 have fio || die "fio is not installed: make deps"
 
+refuse_dirty
 mkdir -p "$RESULTS" "$(dirname "$IMAGE")"
 if [ ! -e "$IMAGE" ] || [ "$(stat -Lc %s "$IMAGE")" -lt $((IMAGE_MIB << 20)) ]; then
     echo "making $IMAGE of $IMAGE_MIB MiB"

@@ -11,6 +11,7 @@
 # The real disk under TDF 1, 2, 5 and 10 is a section of bench/run.sh: tdf.
 . "$(dirname "$0")/../lib.sh"
 [ -x "$PROGRAMS/tdf_experiment" ] || die "the programs are not built: make all bench-programs"
+refuse_dirty
 mkdir -p "$RESULTS" "$(dirname "$IMAGE")"
 [ -e "$IMAGE" ] || dd if=/dev/urandom of="$IMAGE" bs=1M count=$IMAGE_MIB status=none || die "no room for $IMAGE"
 

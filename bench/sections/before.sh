@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# This tree against another checkout of it, built: BEFORE=DIRECTORY bench/run.sh before. Both run the same
+# loads in turn; who goes first changes from round to round. Not part of a run without arguments.
+begin_section before 'This revision over another one'
+
+before_loads=(cold-1 cold-8 cold-64 cold-d8 cold-d32 hot-1 hot-64 hot-d32)
+
+# before_client LOAD: the client's words.
+before_client() {
+    local words=(1 "$MANY")
+    case $1 in
+    *-d*) words+=(--depth "${1##*-d}") ;;
+    *) words[0]=${1##*-} ;;
+    esac
+    case $1 in hot-*) words+=(--pattern "$HOT") ;; esac
+    echo "${words[*]}"
+}
+
+# before_serve before|after BIN: hits are measured with a CPU for each side, or their rate would tell mostly
+# of where the scheduler puts both.
+before_serve() {
+    local BIN=$2
+    service_start "cold.$1"
+    before_pid[cold.$1]=$SERVICE_PID
+    service_start "hot.$1" --cpu 1
+    before_pid[hot.$1]=$SERVICE_PID
+}
+
+# before_take LOAD before|after BIN
+before_take() {
+    local words kind=${1%-*} place=()
+    read -ra words < <(before_client "$1")
+    [ "$kind" = cold ] || place=(taskset -c 0)
+    SERVICE_PID=${before_pid[$kind.$2]}
+    client_run "$1 $2" "$kind.$2" ${place[@]+"${place[@]}"} "$3/client" "${words[@]}" --duration "$CELL_S"
+}
+
+before_round() {
+    local load
+    for load in "${before_loads[@]}"; do
+        if [ $((ROUND % 2)) = 1 ]; then
+            before_take "$load" after "$BIN"
+            before_take "$load" before "$BEFORE/bin"
+        else
+            before_take "$load" before "$BEFORE/bin"
+            before_take "$load" after "$BIN"
+        fi
+    done
+}
+
+[ -n "${BEFORE:-}" ] && [ -x "$BEFORE/bin/service" ] && [ -x "$BEFORE/bin/client" ] ||
+    die "before: BEFORE must be the directory of another checkout that is built"
+declare -A before_pid
+before_serve after "$BIN"
+before_serve before "$BEFORE/bin"
+rounds "$ROUNDS" before_round
+for name in cold.after hot.after cold.before hot.before; do service_stop $name; done
+note "before is $(git -C "$BEFORE" describe --always --dirty 2>/dev/null || echo unknown)"
+for load in "${before_loads[@]}"; do
+    goal_ratio "$load: rate over before" rps "$load after" "$load before" '>=' 0.97 1
+done
+for load in "${before_loads[@]}"; do
+    goal_ratio "$load: CPU per read over before" cpu_us "$load after" "$load before" '<=' 1.03 1
+done
+finish_section rps p50_ns p99_ns cpu_us
