@@ -10,8 +10,8 @@
 #include <err.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "placement.h"
 
 enum { BURST_NS = 50000 };
@@ -26,31 +26,23 @@ static double parse(const char *what, const char *text, double max)
     return value;
 }
 
-static uint64_t cpu_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 3)
         errx(2, "usage: burn PERCENT SECONDS");
     const double share = parse("PERCENT", argv[1], 100) / 100;
     const double seconds = parse("SECONDS", argv[2], 3600);
-    const uint64_t start_ns = bench_now_ns();
+    const uint64_t start_ns = clock_monotonic_ns();
     const uint64_t end_ns = start_ns + (uint64_t)(seconds * 1e9);
     uint64_t now_ns, used_ns;
 
     /* Until the share of the time so far is used up, so that what the sleeps and the process's own
      * start cost is part of it. */
-    while ((now_ns = bench_now_ns()) < end_ns) {
-        used_ns = cpu_ns();
+    while ((now_ns = clock_monotonic_ns()) < end_ns) {
+        used_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
         const double due_ns = share * (double)(now_ns - start_ns);
         if ((double)used_ns < due_ns) {
-            while (cpu_ns() - used_ns < BURST_NS)
+            while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - used_ns < BURST_NS)
                 continue;
         } else if (share < 1) {
             const struct timespec pause = {.tv_nsec = BURST_NS};

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/prng.h"
 #include "placement.h"
 #include "ring/barrier.h"
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
     readers = calloc((size_t)threads, sizeof(*readers));
     if (readers == NULL)
         err(1, "memory");
-    started_ns = bench_now_ns();
+    started_ns = clock_monotonic_ns();
     for (int i = 0; i < threads; i++) {
         readers[i] = (struct reader){.run = &run, .seed = (uint64_t)i};
         if (pthread_create(&readers[i].thread, NULL, read_sectors, &readers[i]) != 0)
@@ -93,7 +94,7 @@ int main(int argc, char **argv)
         pthread_join(readers[i].thread, NULL);
         reads += readers[i].reads;
     }
-    elapsed_ns = bench_now_ns() - started_ns;
+    elapsed_ns = clock_monotonic_ns() - started_ns;
     printf("reads=%" PRIu64 " per_second=%.0f mean_ns=%.1f\n", reads,
            (double)reads * 1e9 / (double)elapsed_ns, (double)elapsed_ns * threads / (double)reads);
     free(readers);

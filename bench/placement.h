@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 
 /* CPU numbers, -1: wherever the kernel likes. */
 struct placement {
@@ -42,14 +41,6 @@ static inline int placement_bind(int cpu)
     CPU_ZERO(&set);
     CPU_SET((size_t)cpu, &set);
     return sched_setaffinity(0, sizeof(set), &set) == 0 ? 0 : -errno;
-}
-
-static inline uint64_t bench_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
 #endif

@@ -36,6 +36,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/prng.h"
 #include "relay_server.h"
 
@@ -75,7 +76,7 @@ static void *read_blocking(void *argument)
     unsigned char sector[SECTOR_BYTES];
     struct prng prng;
 
-    prng_init(&prng, bench_now_ns(), reader->slot);
+    prng_init(&prng, clock_monotonic_ns(), reader->slot);
     while (load_relaxed_u32(&relay->shared->stop) == 0) {
         slot->sector = prng_below(&prng, relay->sector_count);
         store_release_u32(&slot->state, SLOT_ASKED);
@@ -111,7 +112,7 @@ static void *read_deep(void *argument)
     unsigned char sector[SECTOR_BYTES];
     struct prng prng;
 
-    prng_init(&prng, bench_now_ns(), 0);
+    prng_init(&prng, clock_monotonic_ns(), 0);
     while (load_relaxed_u32(&shared->stop) == 0) {
         for (uint64_t left = idle; left != 0; left &= left - 1)
             shared->slots[__builtin_ctzll(left)].sector = prng_below(&prng, relay->sector_count);
@@ -154,7 +155,7 @@ static void measure(struct relay *relay, double seconds, pid_t server)
             exit(1); /* it has said why */
         usleep(1000);
     }
-    started_ns = bench_now_ns();
+    started_ns = clock_monotonic_ns();
     for (uint32_t i = 0; i < count; i++) {
         readers[i] = (struct reader){.relay = relay, .slot = i};
         if (pthread_create(&readers[i].thread, NULL, relay->depth > 0 ? read_deep : read_blocking,
@@ -169,7 +170,7 @@ static void measure(struct relay *relay, double seconds, pid_t server)
         pthread_join(readers[i].thread, NULL);
         reads += readers[i].reads;
     }
-    elapsed_ns = bench_now_ns() - started_ns;
+    elapsed_ns = clock_monotonic_ns() - started_ns;
     kill(server, SIGKILL);
     waitpid(server, NULL, 0);
     printf("reads=%" PRIu64 " per_second=%.0f cpu_us=%.3f\n", reads,

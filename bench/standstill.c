@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/prng.h"
 #include "placement.h"
 
@@ -61,8 +62,8 @@ static void *watch(void *argument)
 
     if (placement_bind(watcher->cpu) != 0)
         errx(1, "cannot run on CPU %d", watcher->cpu);
-    for (last_ns = bench_now_ns(); last_ns < watcher->until_ns; last_ns = now_ns) {
-        now_ns = bench_now_ns();
+    for (last_ns = clock_monotonic_ns(); last_ns < watcher->until_ns; last_ns = now_ns) {
+        now_ns = clock_monotonic_ns();
         if (now_ns - last_ns >= GAP_MIN_NS && watcher->gap_count < GAPS_MAX)
             watcher->gaps[watcher->gap_count++] = (struct gap){last_ns, now_ns};
     }
@@ -78,7 +79,7 @@ static void *read_disk(void *argument)
     if (posix_memalign(&block, BLOCK_BYTES, BLOCK_BYTES) != 0)
         errx(1, "memory");
     prng_init(&prng, 1, reader->seed);
-    while (bench_now_ns() < reader->until_ns)
+    while (clock_monotonic_ns() < reader->until_ns)
         if (pread(reader->fd, block, BLOCK_BYTES,
                   (off_t)(prng_below(&prng, reader->blocks) * BLOCK_BYTES)) < 0)
             err(1, "pread");
@@ -144,7 +145,7 @@ int main(int argc, char **argv)
     }
     if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
         err(1, "sched_getaffinity");
-    until_ns = bench_now_ns() + (uint64_t)(seconds * 1e9);
+    until_ns = clock_monotonic_ns() + (uint64_t)(seconds * 1e9);
     for (int cpu = 0; cpu < CPU_SETSIZE && count < WATCHERS_MAX; cpu++) {
         struct watcher *watcher = &watchers[count];
 

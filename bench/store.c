@@ -25,6 +25,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/rundir.h"
 #include "domu/domu.h"
 #include "placement.h"
@@ -46,7 +47,7 @@ struct tally {
 
 static bool time_is_up(const struct setup *setup, struct tally *tally)
 {
-    tally->ended_ns = bench_now_ns();
+    tally->ended_ns = clock_monotonic_ns();
     return (double)(tally->ended_ns - tally->started_ns) >= setup->seconds * 1e9;
 }
 
@@ -142,7 +143,7 @@ static void run_socket(const struct setup *setup, struct tally *tally)
                         "1") -
                      1);
     take_reply(fd, XS_WRITE);
-    tally->started_ns = bench_now_ns();
+    tally->started_ns = clock_monotonic_ns();
     do {
         for (uint32_t i = 0; i < setup->pipeline; i++) {
             bytes = put_request(setup, payload, tally->operations + i);
@@ -170,7 +171,7 @@ static void run_ring(const struct setup *setup, struct tally *tally)
     if (rc != 0)
         errx(1, "%s", why);
     rc = xs_client_write(domu.store, 0, "data/bench", "1");
-    tally->started_ns = bench_now_ns();
+    tally->started_ns = clock_monotonic_ns();
     while (rc >= 0 && !time_is_up(setup, tally)) {
         if (setup->write)
             rc = xs_client_writef(domu.store, 0, "data/bench", "%" PRIu64, tally->operations);

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "pin.h"
 #include "ring/barrier.h"
 #include "tdf/clock.h"
@@ -45,7 +46,7 @@ enum cost_kind { COST_MONOTONIC, COST_CONTROL, COST_PLAIN, COST_ORDERED, COST_KI
 static double batch_ns(enum cost_kind kind, const struct vcpu_time_info *ti)
 {
     uint64_t sink = 0, now_ns;
-    uint64_t start_ns = counter_clock_ns(CLOCK_MONOTONIC);
+    uint64_t start_ns = clock_monotonic_ns();
 
     for (int i = 0; i < READS_PER_BATCH; i++) {
         switch (kind) {
@@ -61,7 +62,7 @@ static double batch_ns(enum cost_kind kind, const struct vcpu_time_info *ti)
         }
         }
     }
-    uint64_t elapsed_ns = counter_clock_ns(CLOCK_MONOTONIC) - start_ns;
+    uint64_t elapsed_ns = clock_monotonic_ns() - start_ns;
     if (sink != 0) {
         fputs("tdf_clock: a reading failed in the cost measurement\n", stderr);
         exit(1);
@@ -116,10 +117,10 @@ static void read_pair(const struct shared_info *shared, bool wall, struct pair *
     uint64_t best_ns = UINT64_MAX;
 
     for (int i = 0; i < PAIR_TRIES; i++) {
-        uint64_t virtual_ns, before_ns = counter_clock_ns(CLOCK_MONOTONIC);
+        uint64_t virtual_ns, before_ns = clock_monotonic_ns();
         int rc = wall ? pvclock_read_wall_ns(shared, 0, &virtual_ns)
                       : pvclock_read_ordered_ns(&shared->vcpu_info[0].time, &virtual_ns);
-        uint64_t width_ns = counter_clock_ns(CLOCK_MONOTONIC) - before_ns;
+        uint64_t width_ns = clock_monotonic_ns() - before_ns;
         if (rc < 0)
             abort();
         if (width_ns >= best_ns)
@@ -137,8 +138,7 @@ static void read_pairs(const struct shared_info *shared, struct pairs *pairs)
 
 static void sleep_until(uint64_t deadline_ns)
 {
-    struct timespec ts = {.tv_sec = (time_t)(deadline_ns / NS_PER_SEC),
-                          .tv_nsec = (long)(deadline_ns % NS_PER_SEC)};
+    struct timespec ts = clock_timespec(deadline_ns);
 
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
         continue;
@@ -167,7 +167,7 @@ static void measure_drift(struct tdf_source *source, unsigned seconds, int *fail
             abort();
         read_pairs(&shared[i], &start[i]);
     }
-    uint64_t next_ns = counter_clock_ns(CLOCK_MONOTONIC);
+    uint64_t next_ns = clock_monotonic_ns();
     for (unsigned s = 0; s < seconds; s++) {
         sleep_until(next_ns += NS_PER_SEC);
         for (int i = 0; i < NR_DRIFT; i++)

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "client/prng.h"
 #include "service/block/disk_queue.h"
 #include "service/block/engine/disk_model.h"
@@ -219,7 +220,7 @@ static void step(struct machine *m)
 
 static double seconds(void)
 {
-    return (double)counter_clock_ns(CLOCK_MONOTONIC) / 1e9;
+    return (double)clock_monotonic_ns() / 1e9;
 }
 
 static uint64_t trace(struct tdf tdf, uint64_t requests)

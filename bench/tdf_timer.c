@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "pin.h"
 #include "ring/barrier.h"
 #include "tdf/counter.h"
@@ -103,7 +104,7 @@ static void on_tick(struct timer *timer, void *opaque)
     ticker->ticks++;
     if (ticker->ticks + timer->missed < ticker->left)
         return;
-    ticker->end_ns = counter_clock_ns(CLOCK_MONOTONIC);
+    ticker->end_ns = clock_monotonic_ns();
     ticker->left = (unsigned)(ticker->ticks + timer->missed);
     timer_stop(timer);
     --*ticker->running;
@@ -124,16 +125,16 @@ static void run_tickers(struct tdf_source *source, unsigned ticks, double *error
             abort();
         timers_add_clock(&loop.timers, &ticker->member, &ticker->clock);
         timer_init(&ticker->timer, &ticker->member, on_tick, ticker);
-        start_ns[i] = counter_clock_ns(CLOCK_MONOTONIC);
+        start_ns[i] = clock_monotonic_ns();
         if (timer_set_periodic(&ticker->timer, NS_PER_SEC / HZ) < 0)
             abort();
     }
     uint64_t anchored_ns = start_ns[0];
     while (running > 0) {
         loop_turn(&loop);
-        if (counter_clock_ns(CLOCK_MONOTONIC) - anchored_ns < TDF_REANCHOR_NS)
+        if (clock_monotonic_ns() - anchored_ns < TDF_REANCHOR_NS)
             continue;
-        anchored_ns = counter_clock_ns(CLOCK_MONOTONIC);
+        anchored_ns = clock_monotonic_ns();
         for (int i = 0; i < NR_HZ; i++)
             tdf_clock_reanchor(&tickers[i].clock);
     }
@@ -201,7 +202,7 @@ static void ask(struct arena *arena, int doorbell, unsigned count, bool alone)
             nanosleep(&shortly, NULL);
         }
         read_or_end(ti, &stood_ns);
-        store_release_u64(&arena->asked_ns, counter_clock_ns(CLOCK_MONOTONIC));
+        store_release_u64(&arena->asked_ns, clock_monotonic_ns());
         if (write(doorbell, &one, sizeof(one)) != sizeof(one))
             abort(); /* an eventfd takes 2^64 - 2 of these */
         do {
@@ -209,7 +210,7 @@ static void ask(struct arena *arena, int doorbell, unsigned count, bool alone)
             if (alone)
                 sched_yield();
         } while (now_ns == stood_ns);
-        store_release_u64(&arena->moved_ns, counter_clock_ns(CLOCK_MONOTONIC));
+        store_release_u64(&arena->moved_ns, clock_monotonic_ns());
         store_release_u32(&arena->rounds, i + 1);
     }
     _exit(0);
@@ -228,7 +229,7 @@ static void on_reaction(struct timer *timer, void *opaque)
     struct reaction *reaction = opaque;
 
     (void)timer;
-    reaction->fired_ns = counter_clock_ns(CLOCK_MONOTONIC);
+    reaction->fired_ns = clock_monotonic_ns();
 }
 
 static double late_ms(uint64_t happened_ns, uint64_t expected_ns)
@@ -240,7 +241,7 @@ static double late_ms(uint64_t happened_ns, uint64_t expected_ns)
 static double control_round(struct reaction *reaction)
 {
     reaction->fired_ns = 0;
-    uint64_t start_ns = counter_clock_ns(CLOCK_MONOTONIC);
+    uint64_t start_ns = clock_monotonic_ns();
     timer_set(&reaction->timer, tdf_clock_now_ns(&reaction->clock) + REACTION_MS * NS_PER_MS);
     while (reaction->fired_ns == 0)
         loop_turn(&reaction->loop);

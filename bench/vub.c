@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "client/lat_stats.h"
 #include "client/prng.h"
 #include "placement.h"
@@ -111,7 +112,7 @@ static void *read_sectors(void *argument)
     struct reader *reader = argument;
     struct run *run = reader->run;
     unsigned in_flight = run->depth;
-    uint64_t now_ns = bench_now_ns();
+    uint64_t now_ns = clock_monotonic_ns();
     const int rc = placement_bind(run->cpu);
 
     if (rc < 0)
@@ -121,7 +122,7 @@ static void *read_sectors(void *argument)
     publish(reader);
     while (in_flight > 0) {
         wait_for_answer(reader);
-        now_ns = bench_now_ns();
+        now_ns = clock_monotonic_ns();
         while (virtqueue_has_answer(&reader->queue)) {
             const unsigned slot = virtqueue_take(&reader->queue);
 
@@ -230,7 +231,7 @@ static void connect_readers(struct run *run, struct reader *readers, int socket_
         if (kick_fd < 0 || call_fd < 0)
             err(1, "eventfd");
         readers[i].run = run;
-        prng_init(&readers[i].prng, bench_now_ns(), i);
+        prng_init(&readers[i].prng, clock_monotonic_ns(), i);
         lat_stats_init(&readers[i].stats);
         virtqueue_init(&readers[i].queue, memory + i * bytes, i * bytes, run->depth, kick_fd,
                        call_fd);
@@ -334,7 +335,7 @@ int main(int argc, char **argv)
     if (readers == NULL)
         err(1, "memory");
     connect_readers(&run, readers, socket_fd);
-    started_ns = bench_now_ns();
+    started_ns = clock_monotonic_ns();
     for (unsigned i = 0; i < run.threads; i++)
         if (pthread_create(&readers[i].thread, NULL, read_sectors, &readers[i]) != 0)
             errx(1, "cannot start thread %u", i + 1);
@@ -342,7 +343,7 @@ int main(int argc, char **argv)
     store_full_u32(&run.stop, 1);
     for (unsigned i = 0; i < run.threads; i++)
         pthread_join(readers[i].thread, NULL);
-    status = report(&run, readers, bench_now_ns() - started_ns);
+    status = report(&run, readers, clock_monotonic_ns() - started_ns);
     free(readers);
     close(socket_fd); /* the back end stops the queues and lets go of the memory */
     return status;

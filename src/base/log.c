@@ -11,21 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 struct log {
     int fd;
     bool to_stderr;
     uint64_t (*now_ns)(void *clock);
     void *clock;
 };
-
-static uint64_t monotonic_ns(void *clock)
-{
-    struct timespec now;
-
-    (void)clock;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 int log_open(const struct log_options *options, struct log **out)
 {
@@ -36,7 +29,7 @@ int log_open(const struct log_options *options, struct log **out)
     if (log == NULL)
         return -ENOMEM;
     log->to_stderr = options->to_stderr;
-    log->now_ns = options->now_ns != NULL ? options->now_ns : monotonic_ns;
+    log->now_ns = options->now_ns != NULL ? options->now_ns : clock_monotonic_fn;
     log->clock = options->clock;
     /* A log is kept; a device or a pipe that somebody named as one stays where it is. */
     struct stat before;

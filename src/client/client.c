@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/client_options.h"
 #include "client/latency_dump.h"
 #include "client/progress.h"
@@ -164,18 +164,10 @@ static int start_workload(struct client *client)
     return rc;
 }
 
-static uint64_t real_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 /* How long the main thread may wait: to the next progress or placement. -1: for ever. */
 static int wait_ms(const struct client *client, bool show)
 {
-    const uint64_t due_ns = workload_place_due_ns(client->workload), now_ns = real_now_ns();
+    const uint64_t due_ns = workload_place_due_ns(client->workload), now_ns = clock_monotonic_ns();
     uint64_t ms = due_ns <= now_ns ? 0 : (due_ns - now_ns + 999999) / 1000000;
 
     if (due_ns == UINT64_MAX)
@@ -191,7 +183,7 @@ static void wait_workload(struct client *client)
     const bool terminal = isatty(STDERR_FILENO) == 1;
     const enum client_progress wish = client->options.progress;
     const bool show = wish == CLIENT_PROGRESS_ON || (wish == CLIENT_PROGRESS_AUTO && terminal);
-    const uint64_t start_ns = real_now_ns();
+    const uint64_t start_ns = clock_monotonic_ns();
     struct pollfd done = {.fd = workload_done_fd(client->workload), .events = POLLIN};
     struct progress progress;
     uint64_t shown_ns = start_ns;
@@ -199,7 +191,7 @@ static void wait_workload(struct client *client)
     progress_init(&progress, stderr, terminal, client->options.request_count);
     signal_watch_set(&client->signals, client->workload);
     while (poll(&done, 1, wait_ms(client, show)) <= 0) {
-        const uint64_t now_ns = real_now_ns();
+        const uint64_t now_ns = clock_monotonic_ns();
         if (now_ns >= workload_place_due_ns(client->workload))
             workload_place(client->workload);
         if (show && now_ns - shown_ns >= PROGRESS_PERIOD_MS * UINT64_C(1000000)) {

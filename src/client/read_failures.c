@@ -4,7 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 void read_failures_init(struct read_failures *failures)
 {
@@ -20,15 +21,12 @@ void read_failures_destroy(struct read_failures *failures)
 void read_failures_add(struct read_failures *failures, uint64_t sector, uint32_t sector_count,
                        int error)
 {
-    const int64_t second_ns = 1000000000;
-    struct timespec now;
+    const uint64_t now_ns = clock_monotonic_ns();
     uint64_t untold = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const int64_t now_ns = now.tv_sec * second_ns + now.tv_nsec;
     pthread_mutex_lock(&failures->lock);
     failures->count++;
-    if (failures->told_count == 0 || now_ns - failures->told_ns >= second_ns) {
+    if (failures->told_count == 0 || now_ns - failures->told_ns >= CLOCK_NS_PER_SEC) {
         untold = failures->count - failures->told_count;
         failures->told_count = failures->count;
         failures->told_ns = now_ns;

@@ -13,7 +13,7 @@ struct read_failures {
     pthread_mutex_t lock;
     uint64_t count;
     uint64_t told_count; /* of these, counted in lines on stderr */
-    int64_t told_ns;     /* CLOCK_MONOTONIC of the last line */
+    uint64_t told_ns;    /* CLOCK_MONOTONIC of the last line */
 };
 
 void read_failures_init(struct read_failures *failures);

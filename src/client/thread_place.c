@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/thread_place.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 enum {
     WITH_THREADS_MAX = 4, /* more would wait for that CPU */
     DOM0_CPU_UNKNOWN = -1,
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec ts;
-    clock_gettime(clock, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static enum place alternative(uint32_t thread_count)
 {
@@ -27,7 +20,7 @@ void thread_place_init(struct thread_place *place, uint32_t thread_count, bool f
                    CPU_COUNT(&place->allowed) < 2;
     place_trial_init(&place->trial,
                      one_cpu || free_choice ? PLACE_ANYWHERE : alternative(thread_count),
-                     clock_ns(CLOCK_MONOTONIC));
+                     clock_monotonic_ns());
     place->dom0_cpu = (uint32_t)DOM0_CPU_UNKNOWN;
     place->cpus = place->allowed;
     pthread_mutex_init(&place->lock, NULL);
@@ -61,7 +54,7 @@ static void make_set(const struct thread_place *place, uint32_t dom0_cpu, cpu_se
 void thread_place_step(struct thread_place *place, uint64_t answered_count, uint32_t dom0_cpu,
                        bool alone)
 {
-    struct place_sample sample = {.now_ns = clock_ns(CLOCK_MONOTONIC),
+    struct place_sample sample = {.now_ns = clock_monotonic_ns(),
                                   .answered_count = answered_count,
                                   .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
                                   .alone = alone};

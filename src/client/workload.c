@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/worker.h"
 
 /* A worker needs little; thousands of them must not reserve 8 MiB each. */
@@ -37,14 +37,6 @@ struct thread_start {
     struct workload *workload;
     struct worker *worker;
 };
-
-static uint64_t real_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 static uint64_t domain_now_ns(void *clock)
 {
@@ -82,7 +74,7 @@ static void move_gate(struct workload *workload, enum gate gate)
 {
     pthread_mutex_lock(&workload->lock);
     workload->gate = gate;
-    workload->started_ns = real_now_ns();
+    workload->started_ns = clock_monotonic_ns();
     set_deadline(workload);
     stopwatch_start(&workload->shared.watch, workload->thread_count);
     pthread_cond_broadcast(&workload->gate_moved);
@@ -102,7 +94,7 @@ static void *thread_main(void *argument)
     pthread_mutex_lock(&workload->lock);
     last = --workload->running_count == 0;
     if (last)
-        workload->ended_ns = real_now_ns();
+        workload->ended_ns = clock_monotonic_ns();
     pthread_mutex_unlock(&workload->lock);
     if (last)
         eventfd_write(workload->done_fd, 1);

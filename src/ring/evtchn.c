@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ring/barrier.h"
 #include "ring/futex.h"
 
@@ -51,17 +52,10 @@ void evtchn_raise_upcall(struct shared_info *si, uint32_t vcpu)
     (void)futex_wake(upcall_word(si, vcpu), INT_MAX, FUTEX_SCOPE_SHARED);
 }
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 int evtchn_wait(struct shared_info *si, uint32_t vcpu, int64_t timeout_ns)
 {
     const uint32_t *word = upcall_word(si, vcpu);
-    int64_t begin_ns = timeout_ns > 0 ? monotonic_ns() : 0;
+    uint64_t begin_ns = timeout_ns > 0 ? clock_monotonic_ns() : 0;
     int64_t left_ns = timeout_ns;
     for (;;) {
         if (load_full_u8(&si->vcpu_info[vcpu].evtchn_upcall_pending) != 0)
@@ -76,7 +70,7 @@ int evtchn_wait(struct shared_info *si, uint32_t vcpu, int64_t timeout_ns)
         /* Woken for nothing: what has passed counts, or a stream of wake-ups would go on for ever.
          */
         if (timeout_ns > 0) {
-            left_ns = timeout_ns - (monotonic_ns() - begin_ns);
+            left_ns = timeout_ns - (int64_t)(clock_monotonic_ns() - begin_ns);
             if (left_ns < 0)
                 left_ns = 0;
         }

@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 /* Whether the word is shared between processes or private to this one (cheaper). */
 enum futex_scope { FUTEX_SCOPE_SHARED = 0, FUTEX_SCOPE_PRIVATE = FUTEX_PRIVATE_FLAG };
@@ -24,7 +25,7 @@ enum futex_scope { FUTEX_SCOPE_SHARED = 0, FUTEX_SCOPE_PRIVATE = FUTEX_PRIVATE_F
 static inline int futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_ns,
                              enum futex_scope scope)
 {
-    struct timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+    struct timespec limit = clock_timespec((uint64_t)timeout_ns); /* unused if negative */
     long rc = syscall(SYS_futex, word, FUTEX_WAIT | (int)scope, expected,
                       timeout_ns < 0 ? NULL : &limit, NULL, 0);
     return rc < 0 ? -errno : 0;

@@ -12,18 +12,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "splitdom/tdf.h"
-
-static inline uint64_t counter_clock_ns(clockid_t id)
-{
-    struct timespec ts = {0};
-
-    /* Fails only for an unknown clock id, and the ids used here exist on every Linux. */
-    clock_gettime(id, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 #if defined(__x86_64__)
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "base/clock.h"
 #include "ring/barrier.h"
 #include "tdf/counter.h"
 
@@ -25,7 +26,7 @@ static bool patience_wait(struct patience *patience)
         cpu_relax();
         return true;
     }
-    uint64_t now_ns = counter_clock_ns(CLOCK_MONOTONIC);
+    uint64_t now_ns = clock_monotonic_ns();
     if (patience->until_ns == 0)
         patience->until_ns = now_ns + PVCLOCK_PATIENCE_NS;
     if (now_ns >= patience->until_ns)
@@ -113,7 +114,7 @@ static inline uint64_t read_counter(uint8_t counter, const struct vcpu_time_info
     case PVCLOCK_COUNTER_TSC:
         return ordered ? counter_tsc_ordered() : counter_tsc();
     case PVCLOCK_COUNTER_MONOTONIC:
-        return counter_clock_ns(CLOCK_MONOTONIC);
+        return clock_monotonic_ns();
     default: /* stepped: the line stands still between updates */
         return copy->tsc_timestamp;
     }

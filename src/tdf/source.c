@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/clock.h"
 #include "ring/barrier.h"
 #include "tdf/counter.h"
 #include "tdf/rational.h"
@@ -67,7 +68,7 @@ static void sample_tsc(struct tdf_source *source, struct tdf_sample *out)
 
     for (int i = 0; i < SAMPLE_TRIES_MAX; i++) {
         uint64_t before = counter_tsc_ordered();
-        uint64_t now_ns = counter_clock_ns(CLOCK_MONOTONIC);
+        uint64_t now_ns = clock_monotonic_ns();
         uint64_t width = counter_tsc_ordered() - before;
         if (width < best) {
             best = width;
@@ -182,7 +183,7 @@ uint64_t tdf_source_counter(const struct tdf_source *source)
     case PVCLOCK_COUNTER_TSC:
         return counter_tsc();
     case PVCLOCK_COUNTER_MONOTONIC:
-        return counter_clock_ns(CLOCK_MONOTONIC);
+        return clock_monotonic_ns();
     case PVCLOCK_COUNTER_STEPPED:
         break;
     }
@@ -204,7 +205,7 @@ void tdf_source_sample(struct tdf_source *source, struct tdf_sample *out)
         refine_rate(source, out);
         return;
     case PVCLOCK_COUNTER_MONOTONIC:
-        out->counter = counter_clock_ns(CLOCK_MONOTONIC);
+        out->counter = clock_monotonic_ns();
         out->monotonic_ns = out->counter;
         return;
     case PVCLOCK_COUNTER_STEPPED:
@@ -228,5 +229,5 @@ uint64_t tdf_source_wall_ns(const struct tdf_source *source)
 {
     if (source->counter == PVCLOCK_COUNTER_STEPPED)
         return source->manual_wall_ns + manual_monotonic_ns(source);
-    return counter_clock_ns(CLOCK_REALTIME);
+    return clock_ns(CLOCK_REALTIME);
 }

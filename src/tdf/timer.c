@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <sys/timerfd.h>
 
+#include "base/clock.h"
 #include "tdf/counter.h"
-
-#define NS_PER_SEC UINT64_C(1000000000)
 
 void timers_init(struct timers *timers)
 {
@@ -117,8 +116,7 @@ bool timers_near(struct timers *timers)
 {
     for (struct timer_clock *member = timers->first; member != NULL; member = member->next) {
         uint64_t deadline_ns = member->lead_ns > 0 ? first_deadline(member) : UINT64_MAX;
-        if (deadline_ns != UINT64_MAX &&
-            deadline_ns <= counter_clock_ns(CLOCK_MONOTONIC) + member->lead_ns)
+        if (deadline_ns != UINT64_MAX && deadline_ns <= clock_monotonic_ns() + member->lead_ns)
             return true;
     }
     return false;
@@ -147,11 +145,10 @@ int timers_arm(struct timers *timers, int timerfd)
     /* One that has passed may have fired already, for a clock which turned out to be some ns short
      * of the deadline: only a future one is known to be still armed. */
     if (deadline_ns == timers->armed_ns &&
-        (deadline_ns == UINT64_MAX || counter_clock_ns(CLOCK_MONOTONIC) < deadline_ns))
+        (deadline_ns == UINT64_MAX || clock_monotonic_ns() < deadline_ns))
         return 0;
     if (deadline_ns != UINT64_MAX) {
-        spec.it_value.tv_sec = (time_t)(deadline_ns / NS_PER_SEC);
-        spec.it_value.tv_nsec = (long)(deadline_ns % NS_PER_SEC);
+        spec.it_value = clock_timespec(deadline_ns);
         if (deadline_ns == 0)
             spec.it_value.tv_nsec = 1; /* zero would disarm */
     }

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "xenstore/xs_error.h"
 #include "xenstore/xs_link.h"
 #include "xenstore/xs_number.h"
@@ -70,9 +70,7 @@ void xs_client_move(struct xs_client *client, struct xenstore_domain_interface *
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)(clock_monotonic_ns() / 1000000);
 }
 
 /* Queues the event in link.in, unless the same one waits. */

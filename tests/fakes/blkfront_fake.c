@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "splitdom/blkfront.h"
 
 enum { DEPTH_MAX = 512 };
@@ -134,11 +134,8 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
 
 uint64_t blkfront_now_ns(struct blkfront *bf)
 {
-    struct timespec now;
-
     (void)bf;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+    return clock_monotonic_ns();
 }
 
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "peer.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ring/evtchn.h"
@@ -23,14 +23,12 @@ enum { VCPU_STORE = 0, VCPU_RING = 1 };
 
 int64_t peer_now_ms(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
+    return (int64_t)(clock_monotonic_ns() / 1000000);
 }
 
 void peer_sleep_ms(int64_t ms)
 {
-    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    struct timespec pause = clock_timespec((uint64_t)ms * 1000000);
     (void)nanosleep(&pause, NULL);
 }
 

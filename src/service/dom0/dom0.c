@@ -2,9 +2,9 @@
 #include "service/dom0/dom0.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ring/fault_guard.h"
 #include "service/dom0/dom0_parts.h"
 #include "service/dom0/dom0_setup.h"
@@ -16,18 +16,6 @@ enum {
     STORE_BUDGET = 4,      /* store requests a round: the data path must not feel the store */
     DRAIN_PATIENCE_NS = 2000000000, /* for reads at the disk, when stopping */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec ts;
-    clock_gettime(clock, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-static uint64_t monotonic_ns(void)
-{
-    return clock_ns(CLOCK_MONOTONIC);
-}
 
 static bool store_waits(const struct dom0 *d)
 {
@@ -83,7 +71,7 @@ static bool run_gated(struct dom0 *d, struct gated_work *work, bool (*waits)(con
     uint64_t before_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     bool more = serve(d);
     uint64_t work_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
-    work_gate_worked(&work->gate, monotonic_ns(), work_ns);
+    work_gate_worked(&work->gate, clock_monotonic_ns(), work_ns);
     return more;
 }
 
@@ -121,7 +109,7 @@ static uint64_t turn_time(struct dom0 *d, bool something_happened)
 {
     if (something_happened || ++d->turns_since_reading >= TURNS_PER_READING) {
         d->turns_since_reading = 0;
-        d->now_ns = monotonic_ns();
+        d->now_ns = clock_monotonic_ns();
         dom0_reanchor_clocks(d, d->now_ns);
         const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
         placement_review(&d->placement, d->now_ns, disk->hits + disk->misses, disk->disk_reads);
@@ -185,8 +173,8 @@ static void serve(struct dom0 *d)
     loop(d);
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
-    uint64_t deadline_ns = monotonic_ns() + DRAIN_PATIENCE_NS;
-    while (disk_queue_in_flight(d->disk_queue) > 0 && monotonic_ns() < deadline_ns) {
+    uint64_t deadline_ns = clock_monotonic_ns() + DRAIN_PATIENCE_NS;
+    while (disk_queue_in_flight(d->disk_queue) > 0 && clock_monotonic_ns() < deadline_ns) {
         dom0_wake_at(d, deadline_ns);
         (void)poller_run(d->poller, true);
     }

@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "service/dom0/dom0_parts.h"
 #include "service/dom0/idle.h"
 
@@ -19,8 +20,7 @@ enum { HOLD_LEAD_NS = 50000 };
 
 static int set_timer(struct dom0 *d, uint64_t deadline_ns)
 {
-    struct itimerspec when = {.it_value = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
-                                           .tv_nsec = (long)(deadline_ns % 1000000000u)}};
+    struct itimerspec when = {.it_value = clock_timespec(deadline_ns)};
     return timerfd_settime(d->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno : 0;
 }
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
 #include "service/back/toolstack.h"
@@ -16,16 +16,9 @@
 
 enum { STORE_VCPU = 0 };
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 uint64_t domain_age_ns(const struct domain *domain)
 {
-    return monotonic_ns() - domain->created_ns;
+    return clock_monotonic_ns() - domain->created_ns;
 }
 
 static void on_ring_up(void *ctx, struct vbd_ring *ring)
@@ -186,7 +179,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     domain->fault_slot = -1;
     domain->tdf = tdf;
     domain->disk_scale = host->disk_scale;
-    domain->created_ns = monotonic_ns();
+    domain->created_ns = clock_monotonic_ns();
     const char *step = "its memory (is /dev/shm full?)";
     int rc = create_memory(domain, nr_pages, segment_fd);
     if (rc == 0) {

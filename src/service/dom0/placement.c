@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "service/dom0/irq_count.h"
 
 enum {
@@ -64,23 +64,16 @@ static void ask_for_short_slices(void)
     (void)syscall(SYS_sched_setattr, 0, &attr, 0); /* a matter of speed */
 }
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /* Reads blocks all over the image, one after the other. */
 static int read_some(const struct image *image, void *buffer)
 {
-    uint64_t deadline_ns = monotonic_ns() + PROBE_NS_MAX;
+    uint64_t deadline_ns = clock_monotonic_ns() + PROBE_NS_MAX;
     uint64_t blocks = image->size_bytes / image->block_size_bytes;
     for (uint64_t i = 0; i < PROBE_READS; i++) {
         uint64_t at = blocks * i / PROBE_READS * image->block_size_bytes;
         if (pread(image->fd, buffer, image->block_size_bytes, (off_t)at) < 0)
             return -errno;
-        if (monotonic_ns() > deadline_ns)
+        if (clock_monotonic_ns() > deadline_ns)
             return -ETIME;
     }
     return 0;

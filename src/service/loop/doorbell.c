@@ -5,15 +5,9 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
+#include "base/clock.h"
 
 int doorbell_create(struct doorbell *bell, struct poller *poller, const struct doorbell_ops *ops,
                     void *ctx)
@@ -72,7 +66,8 @@ static void on_doorbell(void *ctx, uint32_t revents)
     struct doorbell *bell = ctx;
     (void)revents;
     bell->ops->rang(bell->ctx);
-    uint64_t mute_ns = storm_guard_ring(&bell->guard, monotonic_ns(), bell->ops->work(bell->ctx));
+    uint64_t mute_ns =
+        storm_guard_ring(&bell->guard, clock_monotonic_ns(), bell->ops->work(bell->ctx));
     if (mute_ns == 0 || start_timer(bell) < 0)
         return;
     poller_remove(bell->poller, bell->watch);

@@ -18,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cases.h"
 #include "fakes/fake_disk.h"
 #include "ring/barrier.h"
@@ -40,9 +40,7 @@ struct run {
 
 static int64_t now_ms(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * (int64_t)1000 + ts.tv_nsec / 1000000;
+    return (int64_t)(clock_monotonic_ns() / 1000000);
 }
 
 static void pause_1ms(void)

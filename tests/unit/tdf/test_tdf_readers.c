@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "ring/barrier.h"
 #include "tdf/clock.h"
 #include "tdf/counter.h"
@@ -58,7 +59,7 @@ static int reader(struct arena *arena, int index)
 
     while (!load_acquire_u32(&arena->stop)) {
         uint64_t others_ns = load_full_u64(&arena->newest_ns), now_ns;
-        uint64_t real_before_ns = counter_clock_ns(CLOCK_MONOTONIC);
+        uint64_t real_before_ns = clock_monotonic_ns();
         if (pvclock_read_ordered_ns(ti, &now_ns) < 0)
             return READ_FAILED;
         if (now_ns < others_ns)
@@ -71,7 +72,7 @@ static int reader(struct arena *arena, int index)
                 return WENT_BACK;
             now_ns = again_ns;
         }
-        uint64_t real_after_ns = counter_clock_ns(CLOCK_MONOTONIC);
+        uint64_t real_after_ns = clock_monotonic_ns();
         if (now_ns < last_ns)
             return WENT_BACK;
         uint64_t most_ns = (real_after_ns - last_real_ns) * FASTEST;

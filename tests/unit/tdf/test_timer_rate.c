@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tdf/counter.h"
 #include "tdf/timer.h"
 
@@ -221,7 +222,7 @@ static void test_timerfd_follows_the_next_deadline(void **state)
     assert_int_equal(spec.it_value.tv_sec, 0);
     assert_int_equal(spec.it_value.tv_nsec, 0);
 
-    uint64_t now_ns = counter_clock_ns(CLOCK_MONOTONIC);
+    uint64_t now_ns = clock_monotonic_ns();
     tdf_source_set_ns(&f->source, now_ns);
     tdf_clock_reanchor(&f->clock);
     timer_set(&f->timer, tdf_clock_now_ns(&f->clock) + 3600 * NS_PER_SEC);
@@ -269,7 +270,7 @@ static void test_lead_of_a_clock(void **state)
     const uint64_t lead_ns = 10 * NS_PER_SEC;
     struct itimerspec spec;
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    uint64_t now_ns = counter_clock_ns(CLOCK_MONOTONIC);
+    uint64_t now_ns = clock_monotonic_ns();
 
     assert_true(fd >= 0);
     tdf_source_set_ns(&f->source, now_ns);
