@@ -105,6 +105,21 @@ static inline bool list_is_empty(const struct list *list)
     return list_first(list) == NULL;
 }
 
+/* All nodes of from go to the end of to, in their order. */
+static inline void list_move_all(struct list *to, struct list *from)
+{
+    struct list_node *first = list_first(from), *last = list_last(from);
+
+    if (first == NULL)
+        return;
+    list_close_circle(to);
+    first->prev = to->end.prev;
+    first->prev->next = first;
+    last->next = &to->end;
+    to->end.prev = last;
+    from->end.next = from->end.prev = &from->end;
+}
+
 /* Takes the first node out. NULL: the list is empty. */
 static inline struct list_node *list_pop_front(struct list *list)
 {

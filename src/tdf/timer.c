@@ -5,7 +5,29 @@
 #include <sys/timerfd.h>
 
 #include "base/clock.h"
+#include "base/container_of.h"
 #include "tdf/counter.h"
+
+static struct timer *first_waiting(const struct timer_clock *member)
+{
+    return container_or_null(heap_first(&member->waiting), struct timer, node);
+}
+
+static struct timer *first_due(const struct timer_clock *member)
+{
+    return container_or_null(list_first(&member->due), struct timer, due);
+}
+
+static struct timer_clock *first_clock(const struct timers *timers)
+{
+    return container_or_null(list_first(&timers->clocks), struct timer_clock, link);
+}
+
+static struct timer_clock *clock_after(const struct timers *timers,
+                                       const struct timer_clock *member)
+{
+    return container_or_null(list_next(&timers->clocks, &member->link), struct timer_clock, link);
+}
 
 void timers_init(struct timers *timers)
 {
@@ -14,10 +36,8 @@ void timers_init(struct timers *timers)
 
 void timers_add_clock(struct timers *timers, struct timer_clock *member, struct tdf_clock *clock)
 {
-    *member = (struct timer_clock){.clock = clock, .next = timers->first, .back = &timers->first};
-    if (member->next != NULL)
-        member->next->back = &member->next;
-    timers->first = member;
+    *member = (struct timer_clock){.clock = clock};
+    list_push_front(&timers->clocks, &member->link);
 }
 
 void timer_clock_set_lead(struct timer_clock *member, uint64_t lead_ns)
@@ -27,20 +47,17 @@ void timer_clock_set_lead(struct timer_clock *member, uint64_t lead_ns)
 
 void timers_drop_clock(struct timers *timers, struct timer_clock *member)
 {
-    if (member->back == NULL)
+    struct timer *timer;
+
+    if (!list_is_linked(&member->link))
         return;
-    while (heap_first(&member->waiting) != NULL)
-        timer_stop((struct timer *)heap_first(&member->waiting));
-    while (member->due != NULL)
-        timer_stop(member->due);
+    while ((timer = first_waiting(member)) != NULL || (timer = first_due(member)) != NULL)
+        timer_stop(timer);
     if (timers->running == member)
         timers->running = NULL;
     if (timers->after == member)
-        timers->after = member->next;
-    *member->back = member->next;
-    if (member->next != NULL)
-        member->next->back = member->back;
-    member->back = NULL;
+        timers->after = clock_after(timers, member);
+    list_remove(&member->link);
 }
 
 void timer_init(struct timer *timer, struct timer_clock *owner, timer_fn *fn, void *opaque)
@@ -59,9 +76,7 @@ void timer_stop(struct timer *timer)
     if (timer->state == TIMER_WAITING) {
         heap_remove(&timer->owner->waiting, &timer->node);
     } else if (timer->state == TIMER_DUE) {
-        *timer->due_back = timer->due_next;
-        if (timer->due_next != NULL)
-            timer->due_next->due_back = timer->due_back;
+        list_remove(&timer->due);
     }
     timer->state = TIMER_STOPPED;
 }
@@ -104,7 +119,8 @@ uint64_t timers_next_deadline(struct timers *timers)
 {
     uint64_t earliest_ns = UINT64_MAX;
 
-    for (struct timer_clock *member = timers->first; member != NULL; member = member->next) {
+    for (struct timer_clock *member = first_clock(timers); member != NULL;
+         member = clock_after(timers, member)) {
         uint64_t deadline_ns = first_deadline(member);
         if (deadline_ns < earliest_ns)
             earliest_ns = deadline_ns;
@@ -114,7 +130,8 @@ uint64_t timers_next_deadline(struct timers *timers)
 
 bool timers_near(struct timers *timers)
 {
-    for (struct timer_clock *member = timers->first; member != NULL; member = member->next) {
+    for (struct timer_clock *member = first_clock(timers); member != NULL;
+         member = clock_after(timers, member)) {
         uint64_t deadline_ns = member->lead_ns > 0 ? first_deadline(member) : UINT64_MAX;
         if (deadline_ns != UINT64_MAX && deadline_ns <= clock_monotonic_ns() + member->lead_ns)
             return true;
@@ -127,7 +144,8 @@ static uint64_t next_wakeup(struct timers *timers)
 {
     uint64_t earliest_ns = UINT64_MAX;
 
-    for (struct timer_clock *member = timers->first; member != NULL; member = member->next) {
+    for (struct timer_clock *member = first_clock(timers); member != NULL;
+         member = clock_after(timers, member)) {
         uint64_t wakeup_ns = first_deadline(member);
         if (wakeup_ns != UINT64_MAX)
             wakeup_ns -= wakeup_ns < member->lead_ns ? wakeup_ns : member->lead_ns;
@@ -163,18 +181,12 @@ int timers_arm(struct timers *timers, int timerfd)
 static void collect_due(struct timer_clock *member)
 {
     uint64_t now_ns = tdf_clock_now_ns(member->clock);
-    struct timer **tail = &member->due;
+    struct timer *timer;
 
-    for (;;) {
-        struct timer *timer = (struct timer *)heap_first(&member->waiting);
-        if (timer == NULL || timer->node.key > now_ns)
-            return;
+    while ((timer = first_waiting(member)) != NULL && timer->node.key <= now_ns) {
         heap_remove(&member->waiting, &timer->node);
         timer->state = TIMER_DUE;
-        timer->due_next = NULL;
-        timer->due_back = tail;
-        *tail = timer;
-        tail = &timer->due_next;
+        list_push_back(&member->due, &timer->due);
     }
 }
 
@@ -194,13 +206,14 @@ size_t timers_run(struct timers *timers)
 {
     size_t fired = 0;
 
-    for (struct timer_clock *member = timers->first; member != NULL; member = timers->after) {
-        timers->after = member->next;
+    for (struct timer_clock *member = first_clock(timers); member != NULL; member = timers->after) {
+        struct timer *timer;
+        timers->after = clock_after(timers, member);
         timers->running = member;
         collect_due(member);
-        while (timers->running == member && member->due != NULL) {
+        while (timers->running == member && (timer = first_due(member)) != NULL) {
             fired++;
-            fire(member->due);
+            fire(timer);
         }
     }
     timers->running = NULL;

@@ -24,6 +24,7 @@
 #include <stddef.h>
 
 #include "base/heap.h"
+#include "base/list.h"
 #include "tdf/clock.h"
 
 /* As Xen's VCPUOP_set_periodic_timer. */
@@ -33,31 +34,29 @@ struct timer;
 typedef void timer_fn(struct timer *timer, void *opaque);
 
 struct timer {
-    struct heap_node node; /* key: the deadline, in virtual ns; first member */
+    struct heap_node node; /* key: the deadline, in virtual ns */
     struct timer_clock *owner;
     timer_fn *fn;
     void *opaque;
     uint64_t period_ns; /* 0: one-shot */
     uint64_t missed;    /* ticks of a periodic timer left out since it was set */
     enum timer_state { TIMER_STOPPED, TIMER_WAITING, TIMER_DUE } state;
-    struct timer *due_next; /* while TIMER_DUE */
-    struct timer **due_back;
+    struct list_node due; /* while TIMER_DUE */
 };
 
 struct timer_clock {
     struct tdf_clock *clock;
-    struct timer_clock *next;
-    struct timer_clock **back; /* NULL while in no loop */
-    uint64_t lead_ns;          /* see timer_clock_set_lead */
+    struct list_node link; /* in its loop */
+    uint64_t lead_ns;      /* see timer_clock_set_lead */
     struct heap waiting;
-    struct timer *due;
+    struct list due;             /* called back by the timers_run that is going on */
     uint64_t cached_deadline_ns; /* of the first timer, while these two stay the same */
     uint64_t cached_key;
     uint64_t cached_generation;
 };
 
 struct timers {
-    struct timer_clock *first;
+    struct list clocks;
     struct timer_clock *running; /* the clock whose callbacks run; reset if it is dropped */
     struct timer_clock *after;   /* the one to go on with */
     uint64_t armed_ns;           /* what the timerfd stands at; UINT64_MAX: disarmed */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "splitdom/xen/xs_wire.h"
 #include "xenstore/xs_request.h"
 #include "xenstore/xs_server_state.h"
@@ -22,9 +23,8 @@ struct xs_conn {
     struct xs_server *server;
     const struct xs_conn_ops *ops;
     void *ctx;
-    struct xs_conn *prev, *next;             /* of the server */
-    struct xs_conn *ready_prev, *ready_next; /* valid while is_ready */
-    bool is_ready;
+    struct list_node link;     /* of the server */
+    struct list_node ready;    /* likewise, while there is something to do */
     bool is_deaf;              /* its domain is dead */
     bool is_broken;            /* its peer broke the protocol */
     uint32_t waiting;          /* complete requests in the input */
@@ -54,50 +54,22 @@ static bool has_work(const struct xs_conn *conn)
 
 static void make_ready(struct xs_conn *conn)
 {
-    struct xs_server *server = conn->server;
-    if (conn->is_ready || !has_work(conn))
+    if (list_is_linked(&conn->ready) || !has_work(conn))
         return;
-    conn->is_ready = true;
-    conn->ready_prev = server->ready_last;
-    conn->ready_next = NULL;
-    if (server->ready_last != NULL)
-        server->ready_last->ready_next = conn;
-    else
-        server->ready_first = conn;
-    server->ready_last = conn;
+    list_push_back(&conn->server->ready, &conn->ready);
     if (conn->ops != NULL && conn->ops->work_ready != NULL)
         conn->ops->work_ready(conn->ctx);
 }
 
-static void make_unready(struct xs_conn *conn)
-{
-    struct xs_server *server = conn->server;
-    if (!conn->is_ready)
-        return;
-    conn->is_ready = false;
-    if (conn->ready_prev != NULL)
-        conn->ready_prev->ready_next = conn->ready_next;
-    else
-        server->ready_first = conn->ready_next;
-    if (conn->ready_next != NULL)
-        conn->ready_next->ready_prev = conn->ready_prev;
-    else
-        server->ready_last = conn->ready_prev;
-}
-
 struct xs_conn *xs_conn_next_ready(struct xs_server *server)
 {
-    struct xs_conn *conn = server->ready_first;
-    if (conn != NULL)
-        make_unready(conn);
-    return conn;
+    return container_or_null(list_pop_front(&server->ready), struct xs_conn, ready);
 }
 
 static void event_posted(struct xs_session *session)
 {
-    make_ready((struct xs_conn *)session);
+    make_ready(container_of(session, struct xs_conn, session));
 }
-_Static_assert(offsetof(struct xs_conn, session) == 0, "event_posted casts back");
 
 int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
                  const struct xs_conn_ops *ops, void *ctx, struct xs_conn **out)
@@ -110,10 +82,7 @@ int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
     conn->server = server;
     conn->ops = ops;
     conn->ctx = ctx;
-    conn->next = server->conns;
-    if (conn->next != NULL)
-        conn->next->prev = conn;
-    server->conns = conn;
+    list_push_front(&server->conns, &conn->link);
     *out = conn;
     return 0;
 }
@@ -122,20 +91,22 @@ void xs_conn_close(struct xs_conn *conn)
 {
     if (conn == NULL)
         return;
-    make_unready(conn);
+    list_drop(&conn->ready);
     xs_session_reset(&conn->session);
-    if (conn->prev != NULL)
-        conn->prev->next = conn->next;
-    else
-        conn->server->conns = conn->next;
-    if (conn->next != NULL)
-        conn->next->prev = conn->prev;
+    list_remove(&conn->link);
     free(conn);
+}
+
+void xs_conn_close_all(struct xs_server *server)
+{
+    struct list_node *node;
+    while ((node = list_first(&server->conns)) != NULL)
+        xs_conn_close(container_of(node, struct xs_conn, link));
 }
 
 void xs_conn_reset(struct xs_conn *conn)
 {
-    make_unready(conn);
+    list_drop(&conn->ready);
     xs_session_reset(&conn->session);
     conn->waiting = 0;
     conn->in_start = conn->in_end = conn->in_complete = 0;
@@ -145,7 +116,9 @@ void xs_conn_reset(struct xs_conn *conn)
 
 void xs_conn_deafen(struct xs_server *server, domid_t domid)
 {
-    for (struct xs_conn *conn = server->conns; conn != NULL; conn = conn->next) {
+    for (struct list_node *node = list_first(&server->conns); node != NULL;
+         node = list_next(&server->conns, node)) {
+        struct xs_conn *conn = container_of(node, struct xs_conn, link);
         if (conn->session.actor.domid == domid && !conn->session.actor.privileged) {
             xs_conn_reset(conn);
             conn->is_deaf = true;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "xenstore/xs_dir.h"
 #include "xenstore/xs_number.h"
 #include "xenstore/xs_path.h"
@@ -141,57 +142,31 @@ struct xs_local_watch {
     struct xs_server *server;
     xs_local_watch_fn *fn;
     void *ctx;
-    struct xs_local_watch *prev, *next;         /* of the server */
-    struct xs_local_watch *due_prev, *due_next; /* valid while is_due */
-    bool is_due;
-    char *due_path; /* what to report; NULL: the watched path */
+    struct list_node link; /* of the server */
+    struct list_node due;  /* likewise, while there is something to report */
+    char *due_path;        /* what to report; NULL: the watched path */
     char path[];
 };
 
 static void fire(struct xs_watch *watch, const char *path)
 {
-    struct xs_local_watch *lw = (struct xs_local_watch *)watch;
-    struct xs_server *server = lw->server;
-    if (lw->is_due) {
+    struct xs_local_watch *lw = container_of(watch, struct xs_local_watch, watch);
+    if (list_is_linked(&lw->due)) {
         if (lw->due_path != NULL && strcmp(lw->due_path, path) != 0) {
             free(lw->due_path);
             lw->due_path = NULL;
         }
         return;
     }
-    lw->is_due = true;
     lw->due_path = strcmp(path, lw->path) == 0 ? NULL : strdup(path);
-    lw->due_next = NULL;
-    lw->due_prev = server->due_last;
-    if (server->due_last != NULL)
-        server->due_last->due_next = lw;
-    else
-        server->due_first = lw;
-    server->due_last = lw;
-}
-_Static_assert(offsetof(struct xs_local_watch, watch) == 0, "fire casts back");
-
-static void make_undue(struct xs_local_watch *lw)
-{
-    struct xs_server *server = lw->server;
-    if (!lw->is_due)
-        return;
-    lw->is_due = false;
-    if (lw->due_prev != NULL)
-        lw->due_prev->due_next = lw->due_next;
-    else
-        server->due_first = lw->due_next;
-    if (lw->due_next != NULL)
-        lw->due_next->due_prev = lw->due_prev;
-    else
-        server->due_last = lw->due_prev;
+    list_push_back(&lw->server->due, &lw->due);
 }
 
 void xs_local_deliver(struct xs_server *server)
 {
-    struct xs_local_watch *lw = server->due_first;
+    struct xs_local_watch *lw =
+        container_of(list_pop_front(&server->due), struct xs_local_watch, due);
     char path[XS_PATH_SIZE];
-    make_undue(lw);
     strcpy(path, lw->due_path != NULL ? lw->due_path : lw->path);
     free(lw->due_path);
     lw->due_path = NULL;
@@ -219,10 +194,7 @@ int xs_local_watch(struct xs_server *server, const char *path, xs_local_watch_fn
     lw->ctx = ctx;
     lw->watch = (struct xs_watch){
         .actor = xs_dom0, .path = lw->path, .depth = XS_WATCH_DEPTH_ANY, .fire = fire};
-    lw->next = server->locals;
-    if (lw->next != NULL)
-        lw->next->prev = lw;
-    server->locals = lw;
+    list_push_front(&server->locals, &lw->link);
     xs_watch_index_add(&server->store.watches, &lw->watch);
     fire(&lw->watch, lw->path);
     *out = lw;
@@ -233,14 +205,16 @@ void xs_local_unwatch(struct xs_local_watch *watch)
 {
     if (watch == NULL)
         return;
-    make_undue(watch);
+    list_drop(&watch->due);
     free(watch->due_path);
     xs_watch_index_remove(&watch->server->store.watches, &watch->watch);
-    if (watch->prev != NULL)
-        watch->prev->next = watch->next;
-    else
-        watch->server->locals = watch->next;
-    if (watch->next != NULL)
-        watch->next->prev = watch->prev;
+    list_remove(&watch->link);
     free(watch);
+}
+
+void xs_local_unwatch_all(struct xs_server *server)
+{
+    struct list_node *node;
+    while ((node = list_first(&server->locals)) != NULL)
+        xs_local_unwatch(container_of(node, struct xs_local_watch, link));
 }

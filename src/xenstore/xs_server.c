@@ -28,10 +28,8 @@ void xs_server_destroy(struct xs_server *server)
 {
     if (server == NULL)
         return;
-    while (server->conns != NULL)
-        xs_conn_close(server->conns);
-    while (server->locals != NULL)
-        xs_local_unwatch(server->locals);
+    xs_conn_close_all(server);
+    xs_local_unwatch_all(server);
     xs_store_clear(&server->store);
     free(server);
 }
@@ -77,7 +75,7 @@ bool xs_server_run(struct xs_server *server, unsigned budget)
 {
     while (budget > 0 && !xs_server_idle(server)) {
         unsigned steps = 0;
-        if (server->due_first != NULL) {
+        if (!list_is_empty(&server->due)) {
             xs_local_deliver(server);
             steps++;
         }
@@ -91,7 +89,7 @@ bool xs_server_run(struct xs_server *server, unsigned budget)
 
 bool xs_server_idle(const struct xs_server *server)
 {
-    return server->ready_first == NULL && server->due_first == NULL;
+    return list_is_empty(&server->ready) && list_is_empty(&server->due);
 }
 
 int xs_server_check(const struct xs_server *server)

@@ -5,18 +5,18 @@
 #ifndef SPLITDOM_XENSTORE_XS_SERVER_STATE_H
 #define SPLITDOM_XENSTORE_XS_SERVER_STATE_H
 
+#include "base/list.h"
 #include "xenstore/xs_store.h"
 
 struct xs_conn;
-struct xs_local_watch;
 
 struct xs_server {
     struct xs_store store;
-    struct xs_conn *conns;                       /* all */
-    struct xs_conn *ready_first, *ready_last;    /* those with something to do, in turn */
-    struct xs_local_watch *locals;               /* all */
-    struct xs_local_watch *due_first, *due_last; /* those with an event, in turn */
-    uint8_t unclean[(UINT16_MAX + 1) / 8];       /* domids whose remains are still in the store */
+    struct list conns;                     /* all xs_conn, by link */
+    struct list ready;                     /* those with something to do, in turn, by ready */
+    struct list locals;                    /* all xs_local_watch, by link */
+    struct list due;                       /* those with an event, in turn, by due */
+    uint8_t unclean[(UINT16_MAX + 1) / 8]; /* domids whose remains are still in the store */
 };
 
 /* The turn of a connection that has been taken off the ready list: does one step of each kind and
@@ -26,10 +26,16 @@ unsigned xs_conn_turn(struct xs_conn *conn);
 /* Takes the first connection off the ready list; NULL: none. */
 struct xs_conn *xs_conn_next_ready(struct xs_server *server);
 
+/* Closes all connections. */
+void xs_conn_close_all(struct xs_server *server);
+
 /* Drops what the connections of a dead domain hold; they take and give nothing from now on. */
 void xs_conn_deafen(struct xs_server *server, domid_t domid);
 
-/* Calls the first local watch that is due. */
+/* Calls the first local watch that is due; at least one is. */
 void xs_local_deliver(struct xs_server *server);
+
+/* Ends all local watches. */
+void xs_local_unwatch_all(struct xs_server *server);
 
 #endif

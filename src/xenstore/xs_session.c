@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
+
 void xs_session_init(struct xs_session *session, struct xs_store *store, struct xs_actor actor,
                      void (*event_posted)(struct xs_session *))
 {
@@ -15,11 +17,10 @@ void xs_session_init(struct xs_session *session, struct xs_store *store, struct 
 
 static void fire(struct xs_watch *watch, const char *path)
 {
-    struct xs_session_watch *sw = (struct xs_session_watch *)watch;
+    struct xs_session_watch *sw = container_of(watch, struct xs_session_watch, watch);
     xs_events_post(&sw->session->events, &sw->source, path);
     sw->session->event_posted(sw->session);
 }
-_Static_assert(offsetof(struct xs_session_watch, watch) == 0, "fire casts back");
 
 static struct xs_session_watch **find_watch(struct xs_session *session, const char *path,
                                             const char *token)

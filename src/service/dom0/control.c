@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/container_of.h"
+#include "base/list.h"
 #include "base/owned_path.h"
 
 enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };
@@ -22,9 +23,8 @@ struct control_peer {
     struct poller_watch *watch;
     struct domain *domain;
     bool wants_farewell;
-    struct control_peer *next, *prev;
-    bool is_ready; /* on the list of those */
-    TAILQ_ENTRY(control_peer) ready;
+    struct list_node link;  /* of the owner */
+    struct list_node ready; /* likewise, while something may have come from it */
 };
 
 struct control {
@@ -34,9 +34,9 @@ struct control {
     void *ctx;
     int fd;
     struct poller_watch *watch;
-    struct control_peer *peers;
-    TAILQ_HEAD(, control_peer) ready; /* something may have come from them; in turn */
-    bool listen_ready;                /* connections may wait */
+    struct list peers;
+    struct list ready; /* peers that something may have come from, in turn */
+    bool listen_ready; /* connections may wait */
     uint32_t peer_count;
     uint32_t peers_max;
     bool accept_failed; /* a connection may wait that no edge will tell of again */
@@ -45,6 +45,18 @@ struct control {
     struct owned_path owned; /* the socket's name */
 };
 
+/* All connections, the oldest first. */
+static struct control_peer *first_peer(struct control *control)
+{
+    return container_or_null(list_first(&control->peers), struct control_peer, link);
+}
+
+static struct control_peer *next_peer(struct control_peer *peer)
+{
+    return container_or_null(list_next(&peer->owner->peers, &peer->link), struct control_peer,
+                             link);
+}
+
 static void close_peer(struct control_peer *peer)
 {
     struct control *control = peer->owner;
@@ -52,15 +64,9 @@ static void close_peer(struct control_peer *peer)
         control->ops->end_domain(control->ctx, peer->domain);
     if (peer->watch != NULL)
         poller_remove(control->poller, peer->watch);
-    if (peer->is_ready)
-        TAILQ_REMOVE(&control->ready, peer, ready);
+    list_drop(&peer->ready);
     close(peer->fd);
-    if (peer->prev != NULL)
-        peer->prev->next = peer->next;
-    else
-        control->peers = peer->next;
-    if (peer->next != NULL)
-        peer->next->prev = peer->prev;
+    list_remove(&peer->link);
     control->peer_count--;
     free(peer);
 }
@@ -165,9 +171,8 @@ static int serve(struct control_peer *peer, const struct control_request *reques
 
 static void make_ready(struct control_peer *peer)
 {
-    if (!peer->is_ready)
-        TAILQ_INSERT_TAIL(&peer->owner->ready, peer, ready);
-    peer->is_ready = true;
+    if (!list_is_linked(&peer->ready))
+        list_push_back(&peer->owner->ready, &peer->ready);
 }
 
 static void on_peer(void *ctx, uint32_t revents)
@@ -176,13 +181,12 @@ static void on_peer(void *ctx, uint32_t revents)
     make_ready(ctx);
 }
 
-/* Serves one packet. The peer stays in turn until there is nothing left: no edge tells again. */
+/* Serves one packet of a peer that has been taken off the list. The peer stays in turn until there
+ * is nothing left: no edge tells again. */
 static void serve_peer(struct control_peer *peer)
 {
     struct control_request request;
     ssize_t n = recv(peer->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
-    TAILQ_REMOVE(&peer->owner->ready, peer, ready);
-    peer->is_ready = false;
     if (n < 0 && errno == EAGAIN)
         return;
     if (n < 0 && errno == EINTR)
@@ -210,10 +214,7 @@ static void add_peer(struct control *control, int fd)
     }
     peer->owner = control;
     peer->fd = fd;
-    peer->next = control->peers;
-    if (peer->next != NULL)
-        peer->next->prev = peer;
-    control->peers = peer;
+    list_push_back(&control->peers, &peer->link);
     control->peer_count++;
     if (poller_add(control->poller, fd, POLLIN, on_peer, peer, &peer->watch) < 0)
         close_peer(peer);
@@ -232,13 +233,11 @@ static void refuse(struct control *control, int fd, const char *why)
  * idle ones can't keep clients and `service stop` out. False: all are domains. */
 static bool make_room(struct control *control)
 {
-    struct control_peer *oldest = NULL;
     if (control->peer_count < control->peers_max)
         return true;
-    for (struct control_peer *peer = control->peers; peer != NULL; peer = peer->next) {
-        if (peer->domain == NULL && !peer->wants_farewell)
-            oldest = peer; /* new ones are put in front */
-    }
+    struct control_peer *oldest = first_peer(control);
+    while (oldest != NULL && (oldest->domain != NULL || oldest->wants_farewell))
+        oldest = next_peer(oldest);
     if (oldest == NULL)
         return false;
     log_limited(control->log, &control->log_limit,
@@ -282,15 +281,15 @@ static void on_listen(void *ctx, uint32_t revents)
 
 bool control_has_news(const struct control *control)
 {
-    return control->listen_ready || !TAILQ_EMPTY(&control->ready);
+    return control->listen_ready || !list_is_empty(&control->ready);
 }
 
 bool control_run(struct control *control)
 {
     if (control->listen_ready)
         accept_some(control);
-    for (int i = 0; i < PACKETS_PER_RUN && !TAILQ_EMPTY(&control->ready); i++)
-        serve_peer(TAILQ_FIRST(&control->ready));
+    for (int i = 0; i < PACKETS_PER_RUN && !list_is_empty(&control->ready); i++)
+        serve_peer(container_of(list_pop_front(&control->ready), struct control_peer, ready));
     return control_has_news(control);
 }
 
@@ -331,7 +330,6 @@ int control_create(const char *path, struct poller *poller, struct log *log,
     control->log = log;
     control->ops = ops;
     control->ctx = ctx;
-    TAILQ_INIT(&control->ready);
     control->fd = -1;
     control->peers_max = connections_max;
     int rc = strlen(path) < sizeof(control->path) ? 0 : -ENAMETOOLONG;
@@ -349,7 +347,7 @@ int control_create(const char *path, struct poller *poller, struct log *log,
 
 void control_drop_domain(struct control *control, struct domain *domain)
 {
-    for (struct control_peer *peer = control->peers; peer != NULL; peer = peer->next) {
+    for (struct control_peer *peer = first_peer(control); peer != NULL; peer = next_peer(peer)) {
         if (peer->domain == domain) {
             close_peer(peer);
             return;
@@ -373,8 +371,8 @@ static void close_listener(struct control *control)
 void control_quiesce(struct control *control)
 {
     close_listener(control);
-    for (struct control_peer *peer = control->peers, *next; peer != NULL; peer = next) {
-        next = peer->next;
+    for (struct control_peer *peer = first_peer(control), *next; peer != NULL; peer = next) {
+        next = next_peer(peer);
         if (!peer->wants_farewell || peer->domain != NULL)
             close_peer(peer);
     }
@@ -383,7 +381,7 @@ void control_quiesce(struct control *control)
 void control_farewell(struct control *control, int text_fd, uint32_t bytes)
 {
     struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = bytes};
-    for (struct control_peer *peer = control->peers; peer != NULL; peer = peer->next) {
+    for (struct control_peer *peer = first_peer(control); peer != NULL; peer = next_peer(peer)) {
         if (peer->wants_farewell)
             (void)send_reply(peer->fd, &reply, &text_fd, text_fd >= 0 ? 1 : 0);
     }
@@ -393,8 +391,8 @@ void control_destroy(struct control *control)
 {
     if (control == NULL)
         return;
-    while (control->peers != NULL)
-        close_peer(control->peers);
+    while (!list_is_empty(&control->peers))
+        close_peer(first_peer(control));
     close_listener(control);
     free(control);
 }

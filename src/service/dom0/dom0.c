@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/container_of.h"
 #include "ring/fault_guard.h"
 #include "service/dom0/dom0_parts.h"
 #include "service/dom0/dom0_setup.h"
@@ -19,27 +20,23 @@ enum {
 
 static bool store_waits(const struct dom0 *d)
 {
-    return d->store_pending != NULL || store_socket_has_news(d->store_socket) ||
+    return !list_is_empty(&d->store_pending) || store_socket_has_news(d->store_socket) ||
            !xs_server_idle(d->store);
 }
 
 static bool serve_store(struct dom0 *d)
 {
-    struct domain *pending = d->store_pending;
-    d->store_pending = NULL;
-    while (pending != NULL) {
-        struct domain *domain = pending;
-        pending = domain->store_next;
-        domain->store_next = NULL;
-        domain->store_queued = false;
-        domain_pump_store(domain);
-    }
+    struct list pending = {0}; /* what is added meanwhile is for the next turn */
+    struct list_node *node;
+    list_move_all(&pending, &d->store_pending);
+    while ((node = list_pop_front(&pending)) != NULL)
+        domain_pump_store(container_of(node, struct domain, store_link));
     bool more = store_socket_pump(d->store_socket);
     if (!xs_server_idle(d->store))
         more |= xs_server_run(d->store, STORE_BUDGET);
     /* Replies go out now; what they make room for comes in with the next turn. */
     more |= store_socket_pump(d->store_socket);
-    return more || d->store_pending != NULL;
+    return more || !list_is_empty(&d->store_pending);
 }
 
 static bool control_waits(const struct dom0 *d)

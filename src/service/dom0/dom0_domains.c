@@ -54,12 +54,7 @@ static int create_domain(void *ctx, const struct control_request *request, struc
 static void end_domain(void *ctx, struct domain *domain)
 {
     struct dom0 *d = ctx;
-    for (struct domain **link = &d->store_pending; *link != NULL; link = &(*link)->store_next) {
-        if (*link == domain) {
-            *link = domain->store_next;
-            break;
-        }
-    }
+    list_drop(&domain->store_link);
     if (domain->vbd != NULL) {
         struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
         vbd_ring_stats_add(&d->departed, &stats);

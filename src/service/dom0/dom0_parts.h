@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "service/back/vbd/ring_loop.h"
 #include "service/dom0/control.h"
 #include "service/dom0/dom0.h"
@@ -42,8 +43,8 @@ struct dom0 {
 
     struct domain **domains; /* by domid; domid 0 is ourselves */
     uint32_t domain_count;
-    domid_t domid_last;           /* domids are reused as late as possible */
-    struct domain *store_pending; /* domains whose store ring is to be pumped */
+    domid_t domid_last;        /* domids are reused as late as possible */
+    struct list store_pending; /* domains whose store ring is to be pumped */
     struct gated_work store_work, control_work;
     bool any_lost;    /* a domain is, see domain.h */
     bool *nodes_left; /* by domid: the store is to be cleared of what has ended */

@@ -126,11 +126,8 @@ enum {
 static void store_ready(void *ctx, struct domain *domain)
 {
     struct dom0 *d = ctx;
-    if (domain->store_queued)
-        return;
-    domain->store_queued = true;
-    domain->store_next = d->store_pending;
-    d->store_pending = domain;
+    if (!list_is_linked(&domain->store_link))
+        list_push_back(&d->store_pending, &domain->store_link);
 }
 
 static void domain_lost(void *ctx)

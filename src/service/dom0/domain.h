@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "ring/segment.h"
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/ring_loop.h"
@@ -63,10 +64,9 @@ struct domain {
     struct tdf disk_scale;
     uint64_t created_ns; /* CLOCK_MONOTONIC */
     struct xs_conn *store_conn;
-    bool store_broken; /* its ring indices made no sense: ignored from then on */
-    bool lost;         /* to be destroyed: it can't be told what happened */
-    bool store_queued; /* on the host's list of stores to pump */
-    struct domain *store_next;
+    bool store_broken;           /* its ring indices made no sense: ignored from then on */
+    bool lost;                   /* to be destroyed: it can't be told what happened */
+    struct list_node store_link; /* on the host's list of stores to pump */
     struct xs_local_watch *weight_watch, *tdf_watch, *pause_watch, *scale_watch;
     struct vbd_back *vbd;
     struct ring_slot slot; /* the disk's ring in Dom0's loop, while connected */

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/container_of.h"
+#include "base/list.h"
 #include "base/owned_path.h"
 #include "xenstore/xs_conn.h"
 
@@ -20,10 +22,10 @@ struct store_peer {
     int fd;
     struct poller_watch *watch;
     struct xs_conn *conn;
-    bool readable; /* the socket may hold bytes that we have not taken */
-    bool writable; /* the socket took everything so far */
-    bool dead;     /* to be closed by the next pump */
-    struct store_peer *next;
+    bool readable;         /* the socket may hold bytes that we have not taken */
+    bool writable;         /* the socket took everything so far */
+    bool dead;             /* to be closed by the next pump */
+    struct list_node link; /* of the owner */
 };
 
 struct store_socket {
@@ -32,7 +34,7 @@ struct store_socket {
     struct log *log;
     int fd;
     struct poller_watch *watch;
-    struct store_peer *peers;
+    struct list peers;
     uint32_t peer_count;
     uint32_t peers_max;
     bool news;          /* something has happened since the last pump */
@@ -60,10 +62,12 @@ static void on_peer(void *ctx, uint32_t revents)
     peer->owner->pump_needed = peer->owner->news = true;
 }
 
-static void close_peer(struct store_socket *ss, struct store_peer *peer)
+static void close_peer(struct store_peer *peer)
 {
+    struct store_socket *ss = peer->owner;
     if (peer->watch != NULL)
         poller_remove(ss->poller, peer->watch);
+    list_remove(&peer->link);
     xs_conn_close(peer->conn);
     close(peer->fd);
     free(peer);
@@ -81,16 +85,15 @@ static int add_peer(struct store_socket *ss, int fd)
     peer->fd = fd;
     peer->writable = true;
     peer->readable = true; /* bytes may have come before we watched */
+    list_push_front(&ss->peers, &peer->link);
     ss->peer_count++;
     int rc = xs_conn_open(ss->store, DOM0_DOMID, true, &peer_ops, peer, &peer->conn);
     if (rc == 0)
         rc = poller_add(ss->poller, fd, POLLIN | POLLOUT, on_peer, peer, &peer->watch);
     if (rc < 0) {
-        close_peer(ss, peer);
+        close_peer(peer);
         return rc;
     }
-    peer->next = ss->peers;
-    ss->peers = peer;
     ss->pump_needed = ss->news = true;
     return 0;
 }
@@ -181,19 +184,17 @@ bool store_socket_pump(struct store_socket *ss)
     if (!ss->pump_needed)
         return false;
     ss->pump_needed = ss->news = false;
-    for (struct store_peer **link = &ss->peers; *link != NULL;) {
-        struct store_peer *peer = *link;
+    for (struct list_node *node = list_first(&ss->peers), *next; node != NULL; node = next) {
+        struct store_peer *peer = container_of(node, struct store_peer, link);
+        next = list_next(&ss->peers, node);
         pump_input(peer);
         pump_output(peer);
-        if (peer->dead) {
-            *link = peer->next;
-            close_peer(ss, peer);
-            continue;
-        }
         /* Input for which there is no room: worth another look as soon as requests are carried out,
          * or, when it is the output that is full, once the peer reads (an edge tells). */
-        waiting |= peer->readable;
-        link = &peer->next;
+        if (peer->dead)
+            close_peer(peer);
+        else
+            waiting |= peer->readable;
     }
     ss->pump_needed |= waiting;
     if (ss->accept_needed) /* now that those who have gone are no longer counted */
@@ -249,11 +250,9 @@ void store_socket_destroy(struct store_socket *ss)
 {
     if (ss == NULL)
         return;
-    while (ss->peers != NULL) {
-        struct store_peer *peer = ss->peers;
-        ss->peers = peer->next;
-        close_peer(ss, peer);
-    }
+    struct list_node *node;
+    while ((node = list_first(&ss->peers)) != NULL)
+        close_peer(container_of(node, struct store_peer, link));
     if (ss->watch != NULL)
         poller_remove(ss->poller, ss->watch);
     if (ss->fd >= 0) {

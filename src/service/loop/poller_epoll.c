@@ -11,6 +11,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/container_of.h"
+#include "base/list.h"
 #include "service/loop/poller.h"
 #include "service/loop/poller_ops.h"
 
@@ -18,7 +20,7 @@
 #define BATCH 256
 
 struct poller_watch {
-    struct poller_watch *next, *prev; /* in watches, or (next only) in removed */
+    struct list_node link; /* in watches or in removed */
     poller_fn *fn;
     void *ctx;
     int fd;
@@ -29,42 +31,30 @@ struct poller_epoll {
     struct poller base;
     int fd;
     bool is_running;
-    struct poller_watch *watches;
-    struct poller_watch *removed; /* to be freed after the batch */
+    struct list watches;
+    struct list removed; /* to be freed after the batch */
     struct epoll_event batch[BATCH];
 };
 
 static struct poller_epoll *epoll_of(struct poller *p)
 {
-    return (struct poller_epoll *)p;
+    return container_of(p, struct poller_epoll, base);
 }
 
-static void unlink_watch(struct poller_epoll *pe, struct poller_watch *watch)
+static void free_list(struct list *watches)
 {
-    if (watch->next)
-        watch->next->prev = watch->prev;
-    if (watch->prev)
-        watch->prev->next = watch->next;
-    else
-        pe->watches = watch->next;
-}
+    struct list_node *node;
 
-static void free_list(struct poller_watch *watch)
-{
-    while (watch) {
-        struct poller_watch *next = watch->next;
-
-        free(watch);
-        watch = next;
-    }
+    while ((node = list_pop_front(watches)) != NULL)
+        free(container_of(node, struct poller_watch, link));
 }
 
 static void epoll_destroy(struct poller *p)
 {
     struct poller_epoll *pe = epoll_of(p);
 
-    free_list(pe->watches);
-    free_list(pe->removed);
+    free_list(&pe->watches);
+    free_list(&pe->removed);
     if (pe->fd >= 0)
         close(pe->fd);
     free(pe);
@@ -89,10 +79,7 @@ static int epoll_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, v
         free(watch);
         return err;
     }
-    watch->next = pe->watches;
-    if (watch->next)
-        watch->next->prev = watch;
-    pe->watches = watch;
+    list_push_front(&pe->watches, &watch->link);
     *out = watch;
     return 0;
 }
@@ -106,14 +93,13 @@ static void epoll_remove(struct poller *p, struct poller_watch *watch)
     rc = epoll_ctl(pe->fd, EPOLL_CTL_DEL, watch->fd, NULL);
     assert(rc == 0); /* the fd is still open: contract of poller_add */
     (void)rc;
-    unlink_watch(pe, watch);
+    list_remove(&watch->link);
     if (!pe->is_running) {
         free(watch);
         return;
     }
     watch->is_removed = true;
-    watch->next = pe->removed;
-    pe->removed = watch;
+    list_push_front(&pe->removed, &watch->link);
 }
 
 static int epoll_run(struct poller *p, bool sleep)
@@ -136,8 +122,7 @@ static int epoll_run(struct poller *p, bool sleep)
         called++;
     }
     pe->is_running = false;
-    free_list(pe->removed);
-    pe->removed = NULL;
+    free_list(&pe->removed);
     return called;
 }
 

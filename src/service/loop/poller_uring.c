@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "base/container_of.h"
+#include "base/list.h"
 #include "service/loop/poller.h"
 #include "service/loop/poller_ops.h"
 
@@ -31,9 +33,9 @@
 enum watch_todo { WATCH_IDLE, WATCH_ARM, WATCH_CANCEL };
 
 struct poller_watch {
-    struct poller_watch *next, *prev; /* in watches */
-    struct poller_watch *todo_next;
-    enum watch_todo todo; /* not WATCH_IDLE: in the todo list */
+    struct list_node link;      /* in watches */
+    struct list_node todo_link; /* in todo, unless the next is WATCH_IDLE */
+    enum watch_todo todo;
     poller_fn *fn;
     void *ctx;
     int fd;
@@ -48,8 +50,8 @@ enum { EVENTS_PER_RUN = 16 };
 struct poller_uring {
     struct poller base;
     struct io_uring ring;
-    struct poller_watch *watches; /* all, also removed ones that wait for their last CQE */
-    struct poller_watch *todo;    /* got no SQE: retried by the next run */
+    struct list watches; /* all, also removed ones that wait for their last CQE */
+    struct list todo;    /* got no SQE: retried by the next run */
 };
 
 static const struct poller_ops uring_ops;
@@ -57,7 +59,7 @@ static const struct poller_ops uring_ops;
 static struct poller_uring *uring_of(struct poller *p)
 {
     assert(p->ops == &uring_ops);
-    return (struct poller_uring *)p;
+    return container_of(p, struct poller_uring, base);
 }
 
 static struct io_uring_sqe *get_sqe(struct poller_uring *pu)
@@ -76,22 +78,16 @@ static uint64_t watch_tag(const struct poller_watch *watch)
     return (uint64_t)(uintptr_t)watch | WATCH_TAG;
 }
 
-static void free_watch(struct poller_uring *pu, struct poller_watch *watch)
+static void free_watch(struct poller_watch *watch)
 {
-    if (watch->next)
-        watch->next->prev = watch->prev;
-    if (watch->prev)
-        watch->prev->next = watch->next;
-    else
-        pu->watches = watch->next;
+    list_remove(&watch->link);
     free(watch);
 }
 
 static void defer(struct poller_uring *pu, struct poller_watch *watch, enum watch_todo todo)
 {
     watch->todo = todo;
-    watch->todo_next = pu->todo;
-    pu->todo = watch;
+    list_push_back(&pu->todo, &watch->todo_link);
 }
 
 static void arm(struct poller_uring *pu, struct poller_watch *watch)
@@ -126,21 +122,21 @@ static void cancel(struct poller_uring *pu, struct poller_watch *watch)
 
 static void work_off_todo(struct poller_uring *pu)
 {
-    struct poller_watch *watch = pu->todo;
+    struct list todo_now = {0}; /* what gets no SQE again is for the next run */
+    struct list_node *node;
 
-    pu->todo = NULL;
-    while (watch) {
-        struct poller_watch *next = watch->todo_next;
+    list_move_all(&todo_now, &pu->todo);
+    while ((node = list_pop_front(&todo_now)) != NULL) {
+        struct poller_watch *watch = container_of(node, struct poller_watch, todo_link);
         enum watch_todo todo = watch->todo;
 
         watch->todo = WATCH_IDLE;
         if (todo == WATCH_CANCEL && watch->is_armed)
             cancel(pu, watch);
         else if (watch->is_removed)
-            free_watch(pu, watch);
+            free_watch(watch);
         else
             arm(pu, watch);
-        watch = next;
     }
 }
 
@@ -156,10 +152,7 @@ static int uring_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, v
     watch->ctx = ctx;
     watch->fd = fd;
     watch->events = events;
-    watch->next = pu->watches;
-    if (watch->next)
-        watch->next->prev = watch;
-    pu->watches = watch;
+    list_push_front(&pu->watches, &watch->link);
     arm(pu, watch);
     *out = watch;
     return 0;
@@ -174,7 +167,7 @@ static void uring_remove(struct poller *p, struct poller_watch *watch)
     if (watch->is_armed)
         cancel(pu, watch);
     else if (!watch->is_called && watch->todo == WATCH_IDLE)
-        free_watch(pu, watch);
+        free_watch(watch);
     /* else: whoever called fn, or the todo list, frees it */
 }
 
@@ -196,7 +189,7 @@ static int watch_event(struct poller_uring *pu, struct poller_watch *watch,
     if (watch->is_armed || watch->todo != WATCH_IDLE)
         return called;
     if (watch->is_removed)
-        free_watch(pu, watch);
+        free_watch(watch);
     else if (cqe->res >= 0)
         /* The kernel ended it, as it does when the completion queue is full. Arming looks at the
          * fd's state, so nothing that came in between is lost. */
@@ -258,7 +251,7 @@ static int uring_run(struct poller *p, bool sleep)
         bool is_waiting;
         int rc = 0;
 
-        if (pu->todo)
+        if (!list_is_empty(&pu->todo))
             work_off_todo(pu);
         is_waiting = sleep && io_uring_cq_ready(&pu->ring) == 0;
         if (is_waiting)
@@ -279,9 +272,11 @@ static void uring_destroy(struct poller *p)
 {
     struct poller_uring *pu = uring_of(p);
 
+    struct list_node *node;
+
     io_uring_queue_exit(&pu->ring);
-    while (pu->watches)
-        free_watch(pu, pu->watches);
+    while ((node = list_first(&pu->watches)) != NULL)
+        free_watch(container_of(node, struct poller_watch, link));
     free(pu);
 }
 

@@ -123,6 +123,25 @@ static void test_pop_takes_from_the_front(void **state)
     assert_null(list_pop_front(&list));
 }
 
+static void test_all_nodes_move_in_their_order(void **state)
+{
+    struct list from = {0}, to = {0};
+    struct item items[3] = {0}, more[3] = {0}, last = {.name = 'x'};
+
+    (void)state;
+    list_move_all(&to, &from); /* none */
+    expect(&to, "");
+    links(items, "abc", &from);
+    list_move_all(&to, &from);
+    expect(&from, "");
+    expect(&to, "abc");
+    links(more, "def", &from);
+    list_move_all(&to, &from);
+    expect(&to, "abcdef");
+    list_push_back(&from, &last.link);
+    expect(&from, "x");
+}
+
 /* Every member of a list may leave during a walk that took the successor first. */
 static void test_a_walk_may_empty_the_list(void **state)
 {
@@ -181,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_any_node_can_go_and_come_again),
         cmocka_unit_test(test_a_node_knows_whether_it_is_in_a_list),
         cmocka_unit_test(test_pop_takes_from_the_front),
+        cmocka_unit_test(test_all_nodes_move_in_their_order),
         cmocka_unit_test(test_a_walk_may_empty_the_list),
         cmocka_unit_test(test_random_operations_against_an_array),
     };
