@@ -3,17 +3,12 @@
 
 #include <stddef.h>
 
-static bool comes_before(const struct heap_node *a, const struct heap_node *b)
-{
-    return a->key != b->key ? a->key < b->key : a->order < b->order;
-}
-
 /* Two trees without siblings become one. */
-static struct heap_node *merge(struct heap_node *a, struct heap_node *b)
+static struct heap_node *merge(const struct heap *heap, struct heap_node *a, struct heap_node *b)
 {
     if (a == NULL || b == NULL)
         return a != NULL ? a : b;
-    if (comes_before(b, a)) {
+    if (heap_before(heap, b, a)) {
         struct heap_node *swap = a;
         a = b;
         b = swap;
@@ -28,7 +23,7 @@ static struct heap_node *merge(struct heap_node *a, struct heap_node *b)
 
 /* A list of siblings becomes one tree: pairs from left to right, then all pairs from right to left.
  */
-static struct heap_node *merge_siblings(struct heap_node *first)
+static struct heap_node *merge_siblings(const struct heap *heap, struct heap_node *first)
 {
     struct heap_node *pairs = NULL, *tree = NULL;
 
@@ -38,28 +33,33 @@ static struct heap_node *merge_siblings(struct heap_node *first)
         a->next = a->back = NULL;
         if (b != NULL)
             b->next = b->back = NULL;
-        a = merge(a, b);
+        a = merge(heap, a, b);
         a->next = pairs; /* a stack, so that the second pass goes backwards */
         pairs = a;
     }
     while (pairs != NULL) {
         struct heap_node *rest = pairs->next;
         pairs->next = NULL;
-        tree = merge(tree, pairs);
+        tree = merge(heap, tree, pairs);
         pairs = rest;
     }
     return tree;
 }
 
+void heap_insert_ordered(struct heap *heap, struct heap_node *node, uint64_t key, uint64_t order)
+{
+    *node = (struct heap_node){.key = key, .order = order};
+    heap->root = merge(heap, heap->root, node);
+}
+
 void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key)
 {
-    *node = (struct heap_node){.key = key, .order = heap->order++};
-    heap->root = merge(heap->root, node);
+    heap_insert_ordered(heap, node, key, heap->order_next++);
 }
 
 void heap_remove(struct heap *heap, struct heap_node *node)
 {
-    struct heap_node *rest = merge_siblings(node->child);
+    struct heap_node *rest = merge_siblings(heap, node->child);
 
     if (node == heap->root) {
         heap->root = rest;
@@ -70,7 +70,16 @@ void heap_remove(struct heap *heap, struct heap_node *node)
             node->back->next = node->next;
         if (node->next != NULL)
             node->next->back = node->back;
-        heap->root = merge(heap->root, rest);
+        heap->root = merge(heap, heap->root, rest);
     }
     node->child = node->next = node->back = NULL;
+}
+
+struct heap_node *heap_pop(struct heap *heap)
+{
+    struct heap_node *first = heap->root;
+
+    if (first != NULL)
+        heap_remove(heap, first);
+    return first;
 }

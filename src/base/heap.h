@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * heap: a priority queue of nodes that live in their owners (a pairing heap): insertion never fails
- * and allocates nothing, any node can be taken out.
+ * and allocates nothing, any node can be taken out. container_of (base/container_of.h) leads from a
+ * node to its owner; the owner knows whether the node is in.
  *
  * Smallest key first; among equal keys the one inserted first, so that a run can be repeated.
- * Insert and look: O(1); remove: O(log n) amortised. One thread.
+ * Insert and look: O(1); remove: O(log n) amortised. One thread, or the owner's lock.
  * After Fredman, Sedgewick, Sleator, Tarjan: "The pairing heap", Algorithmica 1 (1986), two-pass
  * variant.
  */
@@ -12,31 +13,54 @@
 #define SPLITDOM_BASE_HEAP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct heap_node {
-    uint64_t key; /* not to be changed while the node is in a heap */
+    uint64_t key;   /* not to be changed while the node is in a heap; stays when it has left */
+    uint64_t order; /* likewise */
     /* private */
-    uint64_t order;
     struct heap_node *child; /* the first of its children */
     struct heap_node *next;  /* the sibling after it */
     struct heap_node *back;  /* the sibling before it, or its parent if it is the first child */
 };
 
 struct heap { /* all zero: empty */
+    /*
+     * For keys that wrap, else 0: where the line of all keys begins. Smaller means nearer to the
+     * origin, going up. The owner moves it along with the keys; no key in the heap may be passed.
+     */
+    uint64_t origin;
+    /* private */
     struct heap_node *root;
-    uint64_t order;
+    uint64_t order_next;
 };
 
 void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key);
 
+/* For nodes that keep their place among equal keys when they move, also between heaps: the caller
+ * numbers them, the smaller order is first. Such a heap takes no others. */
+void heap_insert_ordered(struct heap *heap, struct heap_node *node, uint64_t key, uint64_t order);
+
 /* node must be in this heap. */
 void heap_remove(struct heap *heap, struct heap_node *node);
+
+/* Takes the first out. NULL when empty. */
+struct heap_node *heap_pop(struct heap *heap);
 
 /* NULL when empty. */
 static inline struct heap_node *heap_first(const struct heap *heap)
 {
     return heap->root;
+}
+
+/* Does a come before b, by this heap's order of keys? */
+static inline bool heap_before(const struct heap *heap, const struct heap_node *a,
+                               const struct heap_node *b)
+{
+    if (a->key != b->key)
+        return a->key - heap->origin < b->key - heap->origin;
+    return a->order < b->order;
 }
 
 #endif

@@ -3,20 +3,20 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
+
+#include "base/container_of.h"
 
 /* Virtual time of one read at weight 1. At weight 65535 rounding loses less than 2^-16 of a turn.
  */
 #define VTIME_PER_COST (UINT64_C(1) << 32)
 
-static struct sched_entity *entity_of(struct vtime_node *turn)
+static struct sched_entity *entity_of(struct heap_node *turn)
 {
-    return turn ? (struct sched_entity *)((char *)turn - offsetof(struct sched_entity, turn))
-                : NULL;
+    return container_or_null(turn, struct sched_entity, turn);
 }
 
-static struct vtime_heap *turns_of(struct sched *s, const struct sched_entity *e)
+static struct heap *turns_of(struct sched *s, const struct sched_entity *e)
 {
     return e->busy ? &s->busy_turns : &s->light_turns;
 }
@@ -27,10 +27,10 @@ static void set_busy(struct sched *s, struct sched_entity *e, bool busy)
     if (e->busy == busy)
         return;
     if (e->queued > 0)
-        vtime_heap_remove(turns_of(s, e), &e->turn);
+        heap_remove(turns_of(s, e), &e->turn);
     e->busy = busy;
     if (e->queued > 0)
-        vtime_heap_push(turns_of(s, e), &e->turn);
+        heap_insert_ordered(turns_of(s, e), &e->turn, e->vtime, e->turn.order);
 
     if (busy) {
         s->light_count--;
@@ -45,33 +45,21 @@ static void set_busy(struct sched *s, struct sched_entity *e, bool busy)
 
 static void activate(struct sched *s, struct sched_entity *e)
 {
-    e->active = true;
     e->busy = false;
     e->demand_peak = 0;
     e->demand_before = 0;
-    e->active_prev = NULL;
-    e->active_next = s->active;
-    if (s->active)
-        s->active->active_prev = e;
-    s->active = e;
+    list_push_front(&s->active, &e->active);
     s->light_count++;
     /* Outright, and not the larger of the two: what e remembers is so old that its difference to
      * the present may have wrapped. */
-    e->turn.vtime = s->vtime;
+    e->vtime = s->vtime;
 }
 
 /* e has no demand any more. */
 static void deactivate(struct sched *s, struct sched_entity *e)
 {
     set_busy(s, e, false);
-    if (e->active_prev)
-        e->active_prev->active_next = e->active_next;
-    else
-        s->active = e->active_next;
-    if (e->active_next)
-        e->active_next->active_prev = e->active_prev;
-    e->active_next = e->active_prev = NULL;
-    e->active = false;
+    list_remove(&e->active);
     s->light_count--;
 }
 
@@ -81,16 +69,16 @@ static void roll_window(struct sched *s, uint64_t now_ns)
 {
     int64_t elapsed_ns = (int64_t)(now_ns - s->window_start_ns);
     bool paused = elapsed_ns >= 2 * (int64_t)SCHED_WINDOW_NS;
-    struct sched_entity *e, *next;
 
     if (elapsed_ns < SCHED_WINDOW_NS)
         return;
     s->window_start_ns = paused ? now_ns : s->window_start_ns + SCHED_WINDOW_NS;
-    for (e = s->active; e; e = next) {
+    for (struct list_node *node = list_first(&s->active), *next; node != NULL; node = next) {
+        struct sched_entity *e = container_of(node, struct sched_entity, active);
         uint32_t demand = e->in_flight + e->queued;
         uint32_t peak;
 
-        next = e->active_next;
+        next = list_next(&s->active, node);
         e->demand_before = paused ? demand : e->demand_peak;
         e->demand_peak = demand;
         peak = e->demand_before > demand ? e->demand_before : demand;
@@ -136,11 +124,18 @@ int sched_entity_init(struct sched_entity *e, uint32_t weight)
     return sched_set_weight(e, weight);
 }
 
-/* e has a read that waits: it queues up behind all with the same virtual time. */
+/* e has a read that waits: it queues up behind all with the same virtual time, of either class. */
 static void queue_up(struct sched *s, struct sched_entity *e)
 {
-    e->turn.order = s->order_next++;
-    vtime_heap_push(turns_of(s, e), &e->turn);
+    heap_insert_ordered(turns_of(s, e), &e->turn, e->vtime, s->order_next++);
+}
+
+/* The turn that began at this virtual time is the present. What is in the heaps lies within half
+ * the line of it, so the line begins opposite. */
+static void set_vtime(struct sched *s, uint64_t vtime)
+{
+    s->vtime = vtime;
+    s->light_turns.origin = s->busy_turns.origin = vtime - (UINT64_C(1) << 63);
 }
 
 void sched_enqueue(struct sched *s, struct sched_entity *e, uint64_t now_ns)
@@ -148,11 +143,11 @@ void sched_enqueue(struct sched *s, struct sched_entity *e, uint64_t now_ns)
     uint32_t demand;
 
     roll_window(s, now_ns);
-    if (!e->active)
+    if (!list_is_linked(&e->active))
         activate(s, e);
     if (e->queued++ == 0) {
-        if ((int64_t)(e->turn.vtime - s->vtime) < 0)
-            e->turn.vtime = s->vtime;
+        if ((int64_t)(e->vtime - s->vtime) < 0)
+            e->vtime = s->vtime;
         queue_up(s, e);
     }
     demand = e->in_flight + e->queued;
@@ -162,25 +157,23 @@ void sched_enqueue(struct sched *s, struct sched_entity *e, uint64_t now_ns)
         set_busy(s, e, true);
 }
 
-/* The entity whose turn it is among those that may go, or NULL. */
-static struct sched_entity *next_turn(struct sched *s)
+/* Takes the entity whose turn it is among those that may go off its heap. NULL: none may. */
+static struct sched_entity *take_turn(struct sched *s)
 {
-    struct vtime_node *light = s->light_turns.top;
-    struct vtime_node *busy = s->busy_turns.top;
+    struct sched_entity *light = entity_of(heap_first(&s->light_turns));
+    struct sched_entity *busy = entity_of(heap_first(&s->busy_turns));
 
-    if (!light)
-        return busy && busy_may_go(s) ? entity_of(busy) : NULL;
-    if (!busy || vtime_before(light, busy))
-        return entity_of(light);
-    if (busy_may_go(s))
-        return entity_of(busy);
-
-    /* Out of turn, through the kept place, which the busy one could not have used. Were the light
-     * one charged from its own virtual time, it would run up a debt for service that took nothing
-     * from anybody, and pay it all at once when it becomes busy itself. (It is the top of its heap
-     * and only gets earlier, so it may change in place.) */
-    light->vtime = busy->vtime;
-    return entity_of(light);
+    if (light == NULL)
+        return busy != NULL && busy_may_go(s) ? entity_of(heap_pop(&s->busy_turns)) : NULL;
+    if (busy != NULL && !heap_before(&s->light_turns, &light->turn, &busy->turn)) {
+        if (busy_may_go(s))
+            return entity_of(heap_pop(&s->busy_turns));
+        /* Out of turn, through the kept place, which the busy one could not have used. Were the
+         * light one charged from its own virtual time, it would run up a debt for service that took
+         * nothing from anybody, and pay it all at once when it becomes busy itself. */
+        light->vtime = busy->vtime;
+    }
+    return entity_of(heap_pop(&s->light_turns));
 }
 
 struct sched_entity *sched_pick(struct sched *s, uint64_t now_ns,
@@ -191,15 +184,14 @@ struct sched_entity *sched_pick(struct sched *s, uint64_t now_ns,
 
     if (s->in_flight >= sched_depth(s, now_ns))
         return NULL;
-    e = next_turn(s);
-    if (!e)
+    e = take_turn(s);
+    if (e == NULL)
         return NULL;
 
     cost = cost_of(e);
     cost = cost == 0 ? 1 : cost > SCHED_COST_MAX ? SCHED_COST_MAX : cost;
-    vtime_heap_remove(turns_of(s, e), &e->turn);
-    s->vtime = e->turn.vtime;
-    e->turn.vtime += cost * VTIME_PER_COST / e->weight;
+    set_vtime(s, e->vtime);
+    e->vtime += cost * VTIME_PER_COST / e->weight;
     if (--e->queued > 0)
         queue_up(s, e);
 
@@ -224,13 +216,13 @@ void sched_cancel(struct sched *s, struct sched_entity *e)
 {
     assert(e->queued > 0);
     if (--e->queued == 0)
-        vtime_heap_remove(turns_of(s, e), &e->turn);
+        heap_remove(turns_of(s, e), &e->turn);
 }
 
 void sched_entity_remove(struct sched *s, struct sched_entity *e)
 {
     assert(e->queued == 0 && e->in_flight == 0);
-    if (e->active)
+    if (list_is_linked(&e->active))
         deactivate(s, e);
 }
 

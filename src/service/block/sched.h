@@ -35,10 +35,11 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_SCHED_H
 #define SPLITDOM_SERVICE_BLOCK_SCHED_H
 
-#include "service/block/vtime_heap.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/heap.h"
+#include "base/list.h"
 
 enum {
     SCHED_WEIGHT_DEFAULT = 256, /* as Xen's credit scheduler */
@@ -50,22 +51,22 @@ enum {
 
 /* Embed in the domain. Zeroed, then sched_entity_init. Fields are sched's own. */
 struct sched_entity {
-    struct vtime_node turn; /* its virtual time; in a heap while queued > 0 */
+    struct heap_node turn; /* by vtime; in a heap while queued > 0 */
+    uint64_t vtime;        /* its virtual time */
     uint32_t weight;
     uint32_t in_flight;     /* reads at the disk */
     uint32_t queued;        /* reads waiting for a turn */
     uint32_t demand_peak;   /* largest in_flight + queued in the present window */
     uint32_t demand_before; /* the same, window before */
-    bool active;            /* in the list of active entities */
     bool busy;              /* its class; false while not active */
-    struct sched_entity *active_next, *active_prev;
+    struct list_node active;
 };
 
 struct sched {
-    struct vtime_heap light_turns; /* backlogged entities by class */
-    struct vtime_heap busy_turns;
-    struct sched_entity *active; /* entities with demand in the present or the previous window */
-    uint32_t light_count;        /* of them */
+    struct heap light_turns; /* backlogged entities by class */
+    struct heap busy_turns;
+    struct list active;   /* entities with demand in the present or the previous window */
+    uint32_t light_count; /* of them */
     uint32_t busy_count;
     uint64_t vtime;      /* of the last turn; unit: a read at weight 1 is 2^32. Wraps. */
     uint64_t order_next; /* for ties */

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/heap.h"
 #include "service/loop/poller.h"
 
 struct image;
@@ -33,7 +34,8 @@ struct disk_io {
     int32_t status; /* engine: 0 or -errno (short read: -EIO); valid in done */
 
     struct disk_io *next;    /* engine's private use between submit and done */
-    uint64_t due_ns;         /* engine's private use */
+    struct heap_node due;    /* engine's private use */
+    uint64_t due_ns;         /* disk_model: when it was over; valid in done */
     uint32_t expected_bytes; /* engine's private use: how much of length_bytes exists */
     struct poller_op op;     /* engine's private use */
 };

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "service/block/engine/disk_due_queue.h"
+#include "base/clock.h"
+#include "base/container_of.h"
 #include "service/block/engine/disk_model_config.h"
 #include "service/block/engine/disk_model_law.h"
 #include "service/block/engine/disk_pattern.h"
@@ -25,7 +25,7 @@ struct disk_model {
     enum disk_model_data data;
     struct disk_model_clock clock;
     struct disk_model_law *law;
-    struct disk_due_queue due;
+    struct heap due;       /* reads that end at known times */
     uint64_t arrived_ns;   /* the last one */
     struct disk_io *stuck; /* for destroy only */
     bool is_expiring;      /* the timer is set when all of the round are done */
@@ -39,23 +39,19 @@ struct disk_model {
 
 static struct disk_model *model_of(struct disk *disk)
 {
-    return (struct disk_model *)disk;
+    return container_of(disk, struct disk_model, base);
 }
 
-static uint64_t monotonic_ns(void *ctx)
+static struct disk_io *first_due(const struct disk_model *dm)
 {
-    struct timespec now;
-
-    (void)ctx;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return container_or_null(heap_first(&dm->due), struct disk_io, due);
 }
 
 uint64_t disk_model_next_due_ns(const struct disk *disk)
 {
-    const struct disk_io *first = disk_due_queue_first(&((const struct disk_model *)disk)->due);
+    const struct disk_io *first = first_due(container_of(disk, const struct disk_model, base));
 
-    return first ? first->due_ns : UINT64_MAX;
+    return first != NULL ? first->due_ns : UINT64_MAX;
 }
 
 /*
@@ -74,8 +70,7 @@ static void arm_timer(struct disk_model *dm)
     if (next_ns != UINT64_MAX) {
         if (next_ns == 0)
             next_ns = 1; /* 0 would switch the timer off */
-        when.it_value.tv_sec = (time_t)(next_ns / 1000000000u);
-        when.it_value.tv_nsec = (long)(next_ns % 1000000000u);
+        when.it_value = clock_timespec(next_ns);
     }
     rc = timerfd_settime(dm->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
     assert(rc == 0);
@@ -141,20 +136,17 @@ uint32_t disk_model_expire(struct disk *disk)
 {
     struct disk_model *dm = model_of(disk);
     uint64_t now_ns = dm->clock.now_ns(dm->clock.ctx);
-    struct disk_io *due = NULL, **last = &due;
+    struct disk_io *due = NULL, **last = &due, *io;
     uint32_t finished = 0;
 
-    while (disk_model_next_due_ns(disk) <= now_ns && dm->due.count > 0) {
-        struct disk_io *io = disk_due_queue_pop(&dm->due);
-
+    while ((io = first_due(dm)) != NULL && io->due_ns <= now_ns) {
+        heap_remove(&dm->due, &io->due);
         io->next = NULL;
         *last = io;
         last = &io->next;
     }
     dm->is_expiring = true;
-    while (due) {
-        struct disk_io *io = due;
-
+    while ((io = due) != NULL) {
         due = io->next;
         finish(dm, io);
         finished++;
@@ -178,7 +170,6 @@ static void model_submit(struct disk *disk, struct disk_io *io)
     struct disk_model *dm = model_of(disk);
     uint64_t now_ns = dm->clock.now_ns(dm->clock.ctx);
     struct disk_model_outcome outcome;
-    bool is_pushed;
 
     if (io->arrival_ns != 0)
         now_ns = io->arrival_ns;
@@ -194,9 +185,7 @@ static void model_submit(struct disk *disk, struct disk_io *io)
         dm->stuck = io;
         return;
     }
-    is_pushed = disk_due_queue_push(&dm->due, io);
-    assert(is_pushed); /* the caller keeps to disk_config.depth */
-    (void)is_pushed;
+    heap_insert(&dm->due, &io->due, io->due_ns);
     if (!dm->is_expiring)
         arm_timer(dm);
 }
@@ -218,13 +207,14 @@ static void model_destroy(struct disk *disk)
         poller_remove(dm->poller, dm->watch);
     if (dm->timer_fd >= 0)
         close(dm->timer_fd);
-    while ((io = disk_due_queue_pop(&dm->due)))
+    while ((io = first_due(dm)) != NULL) {
+        heap_remove(&dm->due, &io->due);
         cancel(io);
+    }
     while ((io = dm->stuck)) {
         dm->stuck = io->next;
         cancel(io);
     }
-    disk_due_queue_close(&dm->due);
     disk_model_law_destroy(dm->law);
     free(dm);
 }
@@ -250,25 +240,20 @@ int disk_model_create(const struct disk_config *config, const struct disk_model_
     dm->clock = *clock;
     dm->timer_fd = -1;
     dm->armed_ns = UINT64_MAX;
-    err = disk_due_queue_open(&dm->due, config->depth);
-    if (err)
-        goto fail;
     err = disk_model_law_create(&model, &dm->law);
-    if (err)
-        goto fail;
+    if (err) {
+        snprintf(why, why_bytes, "model disk: %s", strerror(-err));
+        model_destroy(&dm->base);
+        return err;
+    }
     *out = &dm->base;
     return 0;
-
-fail:
-    snprintf(why, why_bytes, "model disk: %s", strerror(-err));
-    model_destroy(&dm->base);
-    return err;
 }
 
 static int model_create(const struct disk_config *config, struct disk **out, char *why,
                         size_t why_bytes)
 {
-    const struct disk_model_clock real = {.now_ns = monotonic_ns};
+    const struct disk_model_clock real = {.now_ns = clock_monotonic_fn};
     struct disk_model *dm;
     int err = disk_model_create(config, config->clock != NULL ? config->clock : &real, out, why,
                                 why_bytes);

@@ -66,7 +66,7 @@ static void check_pick(struct sched *s, struct sched_entity *e, struct shadow *w
         in_flight += e[i].in_flight;
         busy_in_flight += shadow_is(&w[i], true) ? e[i].in_flight : 0;
         queued[i] = e[i].queued;
-        vtime[i] = e[i].turn.vtime;
+        vtime[i] = e[i].vtime;
     }
     depth = light && busy ? 6 : 16;
     assert_int_equal(sched_depth(s, now), depth);
