@@ -20,11 +20,11 @@ refused_and_replaced() {
 }
 
 image disk1.img 4
-"$TEST_BIN/no_io_uring" true || skip "seccomp filters are not allowed here"
-refused_and_replaced "$TEST_BIN/no_io_uring"
+"$TEST_BIN/deny_calls" EPERM io_uring_setup true || skip "seccomp filters are not allowed here"
+refused_and_replaced "$TEST_BIN/deny_calls" EPERM io_uring_setup
 # Also the clients' machine is without it.
 start_service
-"$TEST_BIN/no_io_uring" "$BIN/client" 4 500 >/dev/null || die "a client needs io_uring"
+"$TEST_BIN/deny_calls" EPERM io_uring_setup "$BIN/client" 4 500 >/dev/null || die "a client needs io_uring"
 verify_all 500
 service stop >/dev/null
 
