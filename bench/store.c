@@ -22,11 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/rundir.h"
+#include "base/unix_socket.h"
 #include "domu/domu.h"
 #include "placement.h"
 #include "splitdom/xen/xs_wire.h"
@@ -66,14 +66,11 @@ static void transfer(int fd, void *data, size_t bytes, bool out)
 
 static int connect_store(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (path == NULL || strlen(path) >= sizeof(address.sun_path))
+    if (path == NULL)
         errx(2, "name the store's socket: --socket, or XENSTORED_PATH (eval \"$(service env)\")");
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-        err(1, "cannot connect to %s", path);
+    const int fd = unix_socket_connect(path, SOCK_STREAM, 0);
+    if (fd < 0)
+        errx(1, "cannot connect to %s: %s", path, strerror(-fd));
     return fd;
 }
 

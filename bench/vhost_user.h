@@ -17,8 +17,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "base/unix_socket.h"
 
 enum {
     VHOST_USER_GET_FEATURES = 1,
@@ -78,22 +79,7 @@ struct vhost_user_message {
 
 static inline int vhost_user_connect(const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd;
-
-    if (strlen(path) >= sizeof(address.sun_path))
-        return -ENAMETOOLONG;
-    memcpy(address.sun_path, path, strlen(path));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-        const int rc = -errno;
-
-        close(fd);
-        return rc;
-    }
-    return fd;
+    return unix_socket_connect(path, SOCK_STREAM, 0);
 }
 
 /* Sends a payload of bytes bytes from payload, and the descriptor fd with it unless it is -1. */
@@ -102,28 +88,11 @@ static inline int vhost_user_send(int socket_fd, uint32_t request, const void *p
 {
     struct vhost_user_message message = {
         .request = request, .flags = VHOST_USER_VERSION, .bytes = bytes};
-    struct iovec part = {&message, VHOST_USER_HEADER_BYTES + (size_t)bytes};
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t sent;
 
     if (bytes > 0)
         memcpy(&message.payload, payload, bytes);
-    if (fd >= 0) {
-        control.header.cmsg_level = SOL_SOCKET;
-        control.header.cmsg_type = SCM_RIGHTS;
-        control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-        header.msg_control = &control;
-        header.msg_controllen = sizeof(control.space);
-    }
-    sent = sendmsg(socket_fd, &header, MSG_NOSIGNAL);
-    if (sent < 0)
-        return -errno;
-    return (size_t)sent == part.iov_len ? 0 : -EPROTO;
+    return unix_socket_send(socket_fd, &message, VHOST_USER_HEADER_BYTES + (size_t)bytes, &fd,
+                            fd >= 0, true);
 }
 
 static inline int vhost_user_receive_bytes(int socket_fd, void *to, size_t bytes)

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "splitdom/xen/xs_wire.h"
 
 enum { BATCH = 256 };
@@ -25,14 +25,12 @@ struct request {
 
 static int dial(void)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *path = getenv("XENSTORED_PATH");
-    if (path == NULL || strlen(path) >= sizeof(address.sun_path))
+    if (path == NULL)
         errx(2, "XENSTORED_PATH names no socket");
-    strcpy(address.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        err(1, "%s", path);
+    int fd = unix_socket_connect(path, SOCK_STREAM, 0);
+    if (fd < 0)
+        errx(1, "%s: %s", path, strerror(-fd));
     return fd;
 }
 

@@ -25,10 +25,8 @@ cleanup() {
 trap cleanup EXIT
 
 if [ -z "${XENSTORED_PATH:-}" ]; then
-    ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -o "$dir/server" \
-        tests/e2e/xs_socket_server.c src/xenstore/xs_*.c || exit 1
     mkfifo "$dir/ready"
-    "$dir/server" "$dir/socket" >"$dir/ready" &
+    "$TEST_BIN/xs_socket_server" "$dir/socket" >"$dir/ready" &
     server=$!
     read -r _ <"$dir/ready"
     export XENSTORED_PATH=$dir/socket

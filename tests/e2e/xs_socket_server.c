@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "xenstore/xs_conn.h"
 #include "xenstore/xs_server.h"
 
@@ -24,19 +24,6 @@ struct client {
     int fd; /* -1: free */
     struct xs_conn *conn;
 };
-
-static int listen_on(const char *path)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(addr.sun_path))
-        errx(2, "%s: too long for a socket", path);
-    strcpy(addr.sun_path, path);
-    unlink(path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 16) < 0)
-        err(1, "%s", path);
-    return fd;
-}
 
 static void drop(struct client *c)
 {
@@ -116,9 +103,12 @@ int main(int argc, char **argv)
         clients[i] = (struct client){.fd = -1};
     if (xs_server_create(NULL, &server) < 0)
         errx(1, "out of memory");
-    int listener = listen_on(argv[1]);
+    struct unix_listener listener;
+    int rc = unix_listener_open(&listener, argv[1], SOCK_STREAM, 16);
+    if (rc < 0)
+        errx(1, "%s: %s", argv[1], strerror(-rc));
     puts("ready");
     fflush(stdout);
     for (;;)
-        turn(server, listener, clients);
+        turn(server, listener.fd, clients);
 }

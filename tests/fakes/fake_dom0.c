@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake_dom0.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/rundir.h"
@@ -27,7 +27,8 @@ struct fake_dom0 {
     struct fake_dom0_script script;
     struct rundir rundir;
     pthread_t thread;
-    int listen_fd, stop_fd, peer_fd, doorbell_fd;
+    struct unix_listener listener;
+    int stop_fd, peer_fd, doorbell_fd;
     uint32_t domains; /* atomic */
     struct segment segment;
     struct tdf_source source;
@@ -198,22 +199,7 @@ static void serve_ring(struct fake_dom0 *dom0)
 static void send_reply(struct fake_dom0 *dom0, const struct control_reply *reply, const int *fds,
                        int fd_count)
 {
-    union {
-        char bytes[CMSG_SPACE(2 * sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec iov = {.iov_base = (void *)reply, .iov_len = sizeof(*reply)};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (fd_count > 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE((size_t)fd_count * sizeof(int));
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN((size_t)fd_count * sizeof(int));
-        memcpy(CMSG_DATA(header), fds, (size_t)fd_count * sizeof(int));
-    }
-    (void)sendmsg(dom0->peer_fd, &message, MSG_NOSIGNAL);
+    (void)unix_socket_send(dom0->peer_fd, reply, sizeof(*reply), fds, (size_t)fd_count, true);
 }
 
 static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
@@ -292,16 +278,17 @@ static void *run(void *arg)
 {
     struct fake_dom0 *dom0 = arg;
     for (;;) {
-        struct pollfd fds[4] = {{.fd = dom0->stop_fd, .events = POLLIN},
-                                {.fd = dom0->peer_fd < 0 ? dom0->listen_fd : -1, .events = POLLIN},
-                                {.fd = dom0->peer_fd, .events = POLLIN},
-                                {.fd = dom0->doorbell_fd, .events = POLLIN}};
+        struct pollfd fds[4] = {
+            {.fd = dom0->stop_fd, .events = POLLIN},
+            {.fd = dom0->peer_fd < 0 ? dom0->listener.fd : -1, .events = POLLIN},
+            {.fd = dom0->peer_fd, .events = POLLIN},
+            {.fd = dom0->doorbell_fd, .events = POLLIN}};
         if (poll(fds, 4, -1) < 0)
             continue;
         if (fds[0].revents != 0)
             break;
         if (fds[1].revents != 0)
-            dom0->peer_fd = accept4(dom0->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+            dom0->peer_fd = accept4(dom0->listener.fd, NULL, NULL, SOCK_CLOEXEC);
         if (fds[3].revents != 0) {
             uint64_t count;
             (void)!read(dom0->doorbell_fd, &count, sizeof(count));
@@ -319,7 +306,6 @@ static void *run(void *arg)
 struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_script *script)
 {
     char why[256];
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct fake_dom0 *dom0 = calloc(1, sizeof(*dom0));
     if (dom0 == NULL || rundir_resolve(base, "fake", true, &dom0->rundir, why, sizeof(why)) < 0) {
         free(dom0);
@@ -328,11 +314,8 @@ struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_scrip
     dom0->script = *script;
     dom0->peer_fd = dom0->doorbell_fd = -1;
     dom0->stop_fd = eventfd(0, EFD_CLOEXEC);
-    dom0->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    memcpy(address.sun_path, dom0->rundir.control_socket, sizeof(address.sun_path));
-    (void)unlink(address.sun_path);
-    if (bind(dom0->listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(dom0->listen_fd, 8) < 0 || pthread_create(&dom0->thread, NULL, run, dom0) != 0)
+    if (unix_listener_open(&dom0->listener, dom0->rundir.control_socket, SOCK_SEQPACKET, 8) < 0 ||
+        pthread_create(&dom0->thread, NULL, run, dom0) != 0)
         abort();
     return dom0;
 }
@@ -343,9 +326,8 @@ void fake_dom0_stop(struct fake_dom0 *dom0)
         return;
     (void)evtchn_kick(dom0->stop_fd);
     pthread_join(dom0->thread, NULL);
-    close(dom0->listen_fd);
+    unix_listener_close(&dom0->listener);
     close(dom0->stop_fd);
-    (void)unlink(dom0->rundir.control_socket);
     (void)rmdir(dom0->rundir.dir);
     free(dom0);
 }

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "service/dom0/control.h"
 
 enum { PEERS = 8, PEERS_MAX = 6, DOMAINS = 16, DOORBELL_FD = 1, RAW_MAX = 255 };
@@ -182,13 +182,10 @@ static void run(struct world *w)
 
 static void dial(struct world *w, int peer)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (w->peer[peer] >= 0)
         return;
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", w->socket);
-    w->peer[peer] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    w->peer[peer] = unix_socket_connect(w->socket, SOCK_SEQPACKET, 0);
     require(w->peer[peer] >= 0);
-    require(connect(w->peer[peer], (struct sockaddr *)&address, sizeof(address)) == 0);
 }
 
 static void hang_up(struct world *w, int peer)
@@ -201,24 +198,8 @@ static void hang_up(struct world *w, int peer)
 /* fd: -1, or one that goes along. */
 static void tell(struct world *w, int peer, const void *bytes, size_t byte_count, int fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec iov = {.iov_base = (void *)bytes, .iov_len = byte_count};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (w->peer[peer] < 0)
-        return;
-    if (fd >= 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-    }
-    (void)sendmsg(w->peer[peer], &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (w->peer[peer] >= 0)
+        (void)unix_socket_send(w->peer[peer], bytes, byte_count, &fd, fd >= 0, false);
 }
 
 static struct control_request good_request(struct input *in)

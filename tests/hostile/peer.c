@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "peer.h"
 #include "base/clock.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "ring/evtchn.h"
@@ -34,48 +34,23 @@ void peer_sleep_ms(int64_t ms)
 
 int peer_dial(const char *path, int type)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = PEER_PATIENCE_MS / 1000};
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-        int rc = -errno;
-        close(fd);
-        return rc;
-    }
-    return fd;
+    return unix_socket_connect(path, type, PEER_PATIENCE_MS / 1000);
 }
 
 int peer_ask(int control_fd, struct control_request *request, struct control_reply *reply,
              int fds[2])
 {
-    union {
-        char bytes[CMSG_SPACE(2 * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = {.iov_base = reply, .iov_len = sizeof(*reply)};
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+    size_t count;
     fds[0] = fds[1] = -1;
     request->magic = CONTROL_MAGIC;
     request->version = CONTROL_VERSION;
-    if (send(control_fd, request, sizeof(*request), MSG_NOSIGNAL) < 0)
-        return -errno;
-    ssize_t n = recvmsg(control_fd, &message, MSG_CMSG_CLOEXEC);
+    int rc = unix_socket_send(control_fd, request, sizeof(*request), NULL, 0, true);
+    if (rc < 0)
+        return rc;
+    ssize_t n = unix_socket_receive(control_fd, reply, sizeof(*reply), fds, 2, &count);
     if (n < 0)
-        return -errno;
-    if (n != (ssize_t)sizeof(*reply))
-        return -ENOTCONN;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header != NULL && header->cmsg_type == SCM_RIGHTS)
-        memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
-    return reply->status;
+        return (int)n;
+    return n == (ssize_t)sizeof(*reply) ? reply->status : -ENOTCONN;
 }
 
 static void store_notify(void *ctx)

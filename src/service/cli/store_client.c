@@ -3,15 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "base/unix_socket.h"
 
 enum {
     DIRECTORY_MAX_BYTES = 1 << 20,
@@ -27,28 +26,14 @@ struct store_client {
 
 int store_client_open(const char *socket_path, struct store_client **out)
 {
-    const struct timeval limit = {.tv_sec = STORE_CLIENT_TIMEOUT_S};
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct store_client *client = calloc(1, sizeof(*client));
-    int rc;
 
     *out = NULL;
     if (client == NULL)
         return -ENOMEM;
-    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    client->fd = unix_socket_connect(socket_path, SOCK_STREAM, STORE_CLIENT_TIMEOUT_S);
     if (client->fd < 0) {
-        rc = -errno;
-    } else if (strlen(socket_path) >= sizeof(address.sun_path)) {
-        rc = -ENAMETOOLONG;
-    } else {
-        strcpy(address.sun_path, socket_path);
-        rc = 0;
-        if (setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
-            setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
-            connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
-            rc = errno == EAGAIN ? -ETIMEDOUT : -errno;
-    }
-    if (rc != 0) {
+        int rc = client->fd;
         store_client_close(client);
         return rc;
     }

@@ -8,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/container_of.h"
 #include "base/list.h"
-#include "base/owned_path.h"
+#include "base/unix_socket.h"
 
 enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };
 
@@ -32,7 +31,7 @@ struct control {
     struct log *log;
     const struct control_ops *ops;
     void *ctx;
-    int fd;
+    struct unix_listener listener;
     struct poller_watch *watch;
     struct list peers;
     struct list ready; /* peers that something may have come from, in turn */
@@ -41,8 +40,6 @@ struct control {
     uint32_t peers_max;
     bool accept_failed; /* a connection may wait that no edge will tell of again */
     struct log_limit log_limit;
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    struct owned_path owned; /* the socket's name */
 };
 
 /* All connections, the oldest first. */
@@ -74,26 +71,7 @@ static void close_peer(struct control_peer *peer)
 /* Never blocks: a peer that does not read its replies is dropped. */
 static int send_reply(int fd, const struct control_reply *reply, const int *fds, size_t fd_count)
 {
-    union {
-        char bytes[CMSG_SPACE(2 * sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec iov = {.iov_base = (void *)reply, .iov_len = sizeof(*reply)};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (fd_count > 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = CMSG_SPACE(fd_count * sizeof(int));
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(fd_count * sizeof(int));
-        memcpy(CMSG_DATA(header), fds, fd_count * sizeof(int));
-    }
-    ssize_t n;
-    do
-        n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof(*reply) ? 0 : -EPIPE;
+    return unix_socket_send(fd, reply, sizeof(*reply), fds, fd_count, false);
 }
 
 static int answer(struct control_peer *peer, int status, uint32_t arg0, const char *why)
@@ -199,10 +177,8 @@ static void serve_peer(struct control_peer *peer)
 
 static bool same_user(int fd)
 {
-    struct ucred who;
-    socklen_t size = sizeof(who);
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
-           (who.uid == geteuid() || who.uid == 0);
+    uid_t uid;
+    return unix_socket_peer_uid(fd, &uid) == 0 && (uid == geteuid() || uid == 0);
 }
 
 static void add_peer(struct control *control, int fd)
@@ -251,7 +227,7 @@ static bool make_room(struct control *control)
 static void accept_some(struct control *control)
 {
     for (int i = 0; i < ACCEPTS_PER_RUN; i++) {
-        int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
         if (fd < 0) {
@@ -295,27 +271,17 @@ bool control_run(struct control *control)
 
 void control_accept_again(struct control *control)
 {
-    if (control->accept_failed && control->fd >= 0)
+    if (control->accept_failed && control->listener.fd >= 0)
         control->listen_ready = true;
 }
 
-static int bind_listener(struct control *control)
+static int listen_at(struct control *control, const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path, control->path, sizeof(control->path));
-    control->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (control->fd < 0)
-        return -errno;
-    if (unlink(control->path) < 0 && errno != ENOENT)
-        return -errno;
-    if (bind(control->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return -errno;
-    int rc = owned_path_note(&control->owned, control->path);
+    int rc = unix_listener_open(&control->listener, path, SOCK_SEQPACKET, LISTEN_BACKLOG);
     if (rc < 0)
         return rc;
-    if (listen(control->fd, LISTEN_BACKLOG) < 0)
-        return -errno;
-    return poller_add(control->poller, control->fd, POLLIN, on_listen, control, &control->watch);
+    return poller_add(control->poller, control->listener.fd, POLLIN, on_listen, control,
+                      &control->watch);
 }
 
 int control_create(const char *path, struct poller *poller, struct log *log,
@@ -330,13 +296,9 @@ int control_create(const char *path, struct poller *poller, struct log *log,
     control->log = log;
     control->ops = ops;
     control->ctx = ctx;
-    control->fd = -1;
+    control->listener = UNIX_LISTENER_CLOSED;
     control->peers_max = connections_max;
-    int rc = strlen(path) < sizeof(control->path) ? 0 : -ENAMETOOLONG;
-    if (rc == 0) {
-        snprintf(control->path, sizeof(control->path), "%s", path);
-        rc = bind_listener(control);
-    }
+    int rc = listen_at(control, path);
     if (rc < 0) {
         control_destroy(control);
         return rc;
@@ -361,11 +323,7 @@ static void close_listener(struct control *control)
         poller_remove(control->poller, control->watch);
     control->watch = NULL;
     control->listen_ready = false;
-    if (control->fd >= 0) {
-        close(control->fd);
-        owned_path_remove(&control->owned, control->path);
-    }
-    control->fd = -1;
+    unix_listener_close(&control->listener);
 }
 
 void control_quiesce(struct control *control)

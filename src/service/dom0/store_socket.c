@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/container_of.h"
 #include "base/list.h"
-#include "base/owned_path.h"
+#include "base/unix_socket.h"
 #include "xenstore/xs_conn.h"
 
 enum { READ_CHUNK = 8192, LISTEN_BACKLOG = 16, ACCEPTS_PER_PUMP = 16 };
@@ -32,7 +31,7 @@ struct store_socket {
     struct poller *poller;
     struct xs_server *store;
     struct log *log;
-    int fd;
+    struct unix_listener listener;
     struct poller_watch *watch;
     struct list peers;
     uint32_t peer_count;
@@ -42,8 +41,6 @@ struct store_socket {
     bool accept_needed; /* a connection waits, or may wait */
     bool accept_failed; /* it could not be taken: no edge will tell of it again */
     struct log_limit log_limit;
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    struct owned_path owned; /* the socket's name */
 };
 
 static void on_ready(void *ctx)
@@ -106,7 +103,7 @@ static int add_peer(struct store_socket *ss, int fd)
 static void accept_some(struct store_socket *ss)
 {
     for (int i = 0; i < ACCEPTS_PER_PUMP; i++) {
-        int fd = accept4(ss->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(ss->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
         if (fd < 0) {
@@ -202,23 +199,12 @@ bool store_socket_pump(struct store_socket *ss)
     return ss->news || (waiting && !xs_server_idle(ss->store));
 }
 
-static int bind_listener(struct store_socket *ss)
+static int listen_at(struct store_socket *ss, const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path, ss->path, sizeof(ss->path));
-    ss->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (ss->fd < 0)
-        return -errno;
-    if (unlink(ss->path) < 0 && errno != ENOENT)
-        return -errno;
-    if (bind(ss->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return -errno;
-    int rc = owned_path_note(&ss->owned, ss->path);
+    int rc = unix_listener_open(&ss->listener, path, SOCK_STREAM, LISTEN_BACKLOG);
     if (rc < 0)
         return rc;
-    if (listen(ss->fd, LISTEN_BACKLOG) < 0)
-        return -errno;
-    return poller_add(ss->poller, ss->fd, POLLIN, on_listen, ss, &ss->watch);
+    return poller_add(ss->poller, ss->listener.fd, POLLIN, on_listen, ss, &ss->watch);
 }
 
 int store_socket_create(const char *path, struct poller *poller, struct xs_server *store,
@@ -231,13 +217,9 @@ int store_socket_create(const char *path, struct poller *poller, struct xs_serve
     ss->poller = poller;
     ss->store = store;
     ss->log = log;
-    ss->fd = -1;
+    ss->listener = UNIX_LISTENER_CLOSED;
     ss->peers_max = connections_max;
-    int rc = strlen(path) < sizeof(ss->path) ? 0 : -ENAMETOOLONG;
-    if (rc == 0) {
-        snprintf(ss->path, sizeof(ss->path), "%s", path);
-        rc = bind_listener(ss);
-    }
+    int rc = listen_at(ss, path);
     if (rc < 0) {
         store_socket_destroy(ss);
         return rc;
@@ -255,9 +237,6 @@ void store_socket_destroy(struct store_socket *ss)
         close_peer(container_of(node, struct store_peer, link));
     if (ss->watch != NULL)
         poller_remove(ss->poller, ss->watch);
-    if (ss->fd >= 0) {
-        close(ss->fd);
-        owned_path_remove(&ss->owned, ss->path);
-    }
+    unix_listener_close(&ss->listener);
     free(ss);
 }

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/unix_socket.h"
 #include "service/cli/control_client.h"
 
 struct answer {
@@ -30,7 +30,7 @@ struct answer {
 struct fixture {
     char directory[64];
     char path[96];
-    int listen_fd;
+    struct unix_listener listener;
     char why[256];
     char *text;
     size_t text_bytes;
@@ -39,26 +39,20 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     snprintf(f->directory, sizeof(f->directory), "/tmp/test_control.XXXXXX");
     if (mkdtemp(f->directory) == NULL)
         return -1;
     snprintf(f->path, sizeof(f->path), "%s/socket", f->directory);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->path);
-    f->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
     *state = f;
-    if (bind(f->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
-        return -1;
-    return listen(f->listen_fd, 1);
+    return unix_listener_open(&f->listener, f->path, SOCK_SEQPACKET, 1);
 }
 
 static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    close(f->listen_fd);
-    unlink(f->path);
+    unix_listener_close(&f->listener);
     rmdir(f->directory);
     free(f);
     return 0;
@@ -78,13 +72,8 @@ static int file_of(const struct answer *answer)
 /* In the child. */
 static void answer_one(int listen_fd, const struct answer *answer)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {.bytes = {0}};
-    struct iovec part = {(void *)(uintptr_t)&answer->reply, answer->reply_bytes};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     struct control_request request;
+    int file_fd = -1;
     const int fd = accept(listen_fd, NULL, NULL);
 
     if (recv(fd, &request, sizeof(request), 0) != (ssize_t)sizeof(request) ||
@@ -93,15 +82,12 @@ static void answer_one(int listen_fd, const struct answer *answer)
         _exit(1);
     if (answer->reply_bytes == 0)
         _exit(0);
-    if (answer->file != NULL || answer->pipe) {
-        const int file_fd = file_of(answer);
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
-        control.header = (struct cmsghdr){
-            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-        memcpy(CMSG_DATA(&control.header), &file_fd, sizeof(int));
-    }
-    _exit(sendmsg(fd, &message, 0) == (ssize_t)answer->reply_bytes ? 0 : 2);
+    if (answer->file != NULL || answer->pipe)
+        file_fd = file_of(answer);
+    _exit(unix_socket_send(fd, &answer->reply, answer->reply_bytes, &file_fd, file_fd >= 0, true) ==
+                  0
+              ? 0
+              : 2);
 }
 
 static int ask(struct fixture *f, const struct answer *answer)
@@ -110,7 +96,7 @@ static int ask(struct fixture *f, const struct answer *answer)
     int status, rc;
 
     if (child == 0)
-        answer_one(f->listen_fd, answer);
+        answer_one(f->listener.fd, answer);
     rc = control_client_ask(f->path, CONTROL_STATUS, &f->text, &f->text_bytes, f->why,
                             sizeof(f->why));
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -191,7 +177,7 @@ static void nobody_there_is_told_apart(void **state)
 {
     struct fixture *f = *state;
 
-    close(f->listen_fd);
+    close(f->listener.fd);
     assert_int_equal(
         control_client_ask(f->path, CONTROL_STOP, &f->text, &f->text_bytes, f->why, sizeof(f->why)),
         -ECONNREFUSED);
@@ -200,7 +186,7 @@ static void nobody_there_is_told_apart(void **state)
         control_client_ask(f->path, CONTROL_STOP, &f->text, &f->text_bytes, f->why, sizeof(f->why)),
         -ENOENT);
     assert_non_null(strstr(f->why, f->path));
-    f->listen_fd = -1;
+    f->listener.fd = -1;
 }
 
 int main(void)

@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/unix_socket.h"
 #include "service/cli/store_client.h"
 
 /* A literal with NULs inside, and its length without the last one. */
@@ -33,7 +33,7 @@ struct exchange {
 struct fixture {
     char directory[64];
     char path[96];
-    int listen_fd;
+    struct unix_listener listener;
     pid_t child;
     struct store_client *client;
 };
@@ -41,26 +41,20 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     snprintf(f->directory, sizeof(f->directory), "/tmp/test_store.XXXXXX");
     if (mkdtemp(f->directory) == NULL)
         return -1;
     snprintf(f->path, sizeof(f->path), "%s/socket", f->directory);
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->path);
-    f->listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
     *state = f;
-    if (bind(f->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
-        return -1;
-    return listen(f->listen_fd, 1);
+    return unix_listener_open(&f->listener, f->path, SOCK_STREAM, 1);
 }
 
 static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    close(f->listen_fd);
-    unlink(f->path);
+    unix_listener_close(&f->listener);
     rmdir(f->directory);
     free(f);
     return 0;
@@ -94,7 +88,7 @@ static void begin(struct fixture *f, const struct exchange *script, size_t count
 {
     f->child = fork();
     if (f->child == 0) {
-        const int fd = accept(f->listen_fd, NULL, NULL);
+        const int fd = accept(f->listener.fd, NULL, NULL);
         int rc = 0;
         for (size_t i = 0; i < count && rc == 0; i++)
             rc = play(fd, &script[i]);

@@ -11,16 +11,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/unix_socket.h"
 #include "fakes/valgrind.h"
 #include "service/dom0/control.h"
 
-enum { PEERS_MAX = 4, DOORBELL_FD = 1, TURNS = 8 };
+enum { PEERS_MAX = 4, DOORBELL_FD = 1, TURNS = 8, PATIENCE_S = 10 };
 
 struct domain {
     uint32_t domid;
@@ -150,11 +149,8 @@ static void run(struct fixture *f)
 
 static int dial(struct fixture *f)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->socket);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = unix_socket_connect(f->socket, SOCK_SEQPACKET, PATIENCE_S);
     assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     for (int *slot = f->client;; slot++) {
         if (*slot < 0) {
             *slot = fd;
@@ -184,31 +180,17 @@ static void ask(int fd, uint32_t op, uint32_t arg0)
 /* The number of descriptors that came with the reply (closed here), or -1: the line was cut. */
 static int reply_of(int fd, struct control_reply *reply)
 {
-    union {
-        char bytes[CMSG_SPACE(4 * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = {.iov_base = reply, .iov_len = sizeof(*reply)};
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+    int fds[UNIX_SOCKET_FDS_MAX];
+    size_t count;
     memset(reply, 0, sizeof(*reply));
-    ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n == 0 || (n < 0 && errno == ECONNRESET))
+    ssize_t n = unix_socket_receive(fd, reply, sizeof(*reply), fds, UNIX_SOCKET_FDS_MAX, &count);
+    if (n == 0 || n == -ECONNRESET)
         return -1;
     assert_int_equal(n, sizeof(*reply));
     assert_int_equal(reply->magic, CONTROL_MAGIC);
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header == NULL)
-        return 0;
-    int count = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    for (int i = 0; i < count; i++) {
-        int got;
-        memcpy(&got, CMSG_DATA(header) + (size_t)i * sizeof(int), sizeof(int));
-        close(got);
-    }
-    return count;
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    return (int)count;
 }
 
 static int call(struct fixture *f, int fd, uint32_t op, uint32_t arg0, struct control_reply *reply)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unix_socket: local sockets by path, and packets that carry descriptors. Every descriptor that
+ * comes from here is close-on-exec. No call raises SIGPIPE, none ends early because of a signal.
+ */
+#ifndef SPLITDOM_BASE_UNIX_SOCKET_H
+#define SPLITDOM_BASE_UNIX_SOCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include "base/owned_path.h"
+
+enum {
+    UNIX_SOCKET_PATH_SIZE = sizeof(((struct sockaddr_un *)0)->sun_path), /* with its NUL */
+    UNIX_SOCKET_FDS_MAX = 4,                                             /* in a packet */
+};
+
+/* A socket that listens, and its name in the file system. */
+struct unix_listener {
+    int fd; /* -1: closed */
+    struct owned_path owned;
+    char path[UNIX_SOCKET_PATH_SIZE];
+};
+
+#define UNIX_LISTENER_CLOSED ((struct unix_listener){.fd = -1})
+
+/*
+ * Listens at path with a non-blocking socket of a type (SOCK_STREAM, SOCK_SEQPACKET). What had that
+ * name is removed. Errors: -ENAMETOOLONG, or -errno of the call that failed; the listener is closed
+ * then.
+ */
+int unix_listener_open(struct unix_listener *listener, const char *path, int type, int backlog);
+
+/* Stops listening and removes the name, if that still is this socket's. A closed one is allowed. */
+void unix_listener_close(struct unix_listener *listener);
+
+/*
+ * Connects to path; blocks while the listener's queue is full. limit_s: how long that and every
+ * later send and receive may take, in seconds; 0: for ever.
+ * Returns a blocking socket. Errors: -ENAMETOOLONG; -ENOENT, -ECONNREFUSED: nobody listens;
+ * -ETIMEDOUT; -errno of the call that failed.
+ */
+int unix_socket_connect(const char *path, int type, unsigned limit_s);
+
+/* The user at the other end, as of its connect or listen. Errors: getsockopt's -errno. */
+int unix_socket_peer_uid(int fd, uid_t *uid);
+
+/*
+ * Sends one packet, and with it copies of fd_count (0..UNIX_SOCKET_FDS_MAX) descriptors. wait: if
+ * there is no room, waits for it as long as the socket's limit allows.
+ * Errors: -EAGAIN: no room, and not to wait; -ETIMEDOUT: none within the limit; -EPIPE: the peer is
+ * gone; -EMSGSIZE: a part was sent (of a packet never); other -errno.
+ */
+int unix_socket_send(int fd, const void *bytes, size_t byte_count, const int *fds, size_t fd_count,
+                     bool wait);
+
+/*
+ * Waits for a packet, as long as the socket's limit allows. Takes at most `size` bytes of it, and
+ * exactly its descriptors: *fd_count, which may be less than fd_max (0..UNIX_SOCKET_FDS_MAX). They
+ * are the caller's to close. Slots of fds without a descriptor are -1.
+ * Returns the number of bytes; 0: the peer has closed. Errors, all without a descriptor left open:
+ * -ETIMEDOUT; -EPROTO: the packet is longer than size, has more than fd_max descriptors, or brings
+ * something else than descriptors; other -errno.
+ */
+ssize_t unix_socket_receive(int fd, void *bytes, size_t size, int *fds, size_t fd_max,
+                            size_t *fd_count);
+
+#endif
