@@ -4,7 +4,6 @@
  * Exit: 0 all done; 1 something failed; 2 wrong arguments; 128 + signal when ended by one.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/std_fds.h"
 #include "client/client_options.h"
 #include "client/latency_dump.h"
 #include "client/progress.h"
@@ -42,19 +42,6 @@ struct client {
     struct signal_watch signals;
     int signal; /* that ended the run, or 0 */
 };
-
-/*
- * A descriptor that the caller left closed would be given to the next file that is opened, which
- * would then receive our messages. The stand-in is opened for the other direction, so that its use
- * still fails: a result that nobody gets is an error.
- */
-static void fill_standard_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-    }
-}
 
 static int open_outputs(struct client *client)
 {
@@ -329,7 +316,7 @@ int main(int argc, char **argv)
     struct client client = {.signal = 0};
     char why[WHY_BYTES];
 
-    fill_standard_descriptors();
+    std_fds_fill();
     if (client_options_parse(argc, argv, &client.options, why, sizeof(why)) != 0) {
         fprintf(stderr, "client: %s\nusage: client THREADS REQUESTS [options]; see '%s --help'\n",
                 why, program_invocation_short_name);

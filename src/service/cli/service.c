@@ -4,29 +4,16 @@
  * is running.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/std_fds.h"
 #include "service/cli/service_options.h"
 #include "service/cli/verb.h"
 #include "splitdom/version.h"
 
 enum { WHY_BYTES = 512 };
-
-/*
- * A descriptor that the caller left closed would be given to the next file that is opened, which
- * would then receive our messages. The stand-in is opened for the other direction, so that its use
- * still fails: a result that nobody gets is an error.
- */
-static void fill_standard_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0)
-            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-    }
-}
 
 static int run_verb(const struct service_options *options)
 {
@@ -62,7 +49,7 @@ int main(int argc, char **argv)
     struct service_options options;
     char why[WHY_BYTES];
 
-    fill_standard_descriptors();
+    std_fds_fill();
     signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
     if (service_options_parse(argc, argv, &options, why, sizeof(why)) != 0) {
         fprintf(stderr, "service: %s\nusage: service VERB [options]; see '%s --help'\n", why,
