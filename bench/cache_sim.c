@@ -9,7 +9,7 @@
  * The cache holds 1 % of the sectors. The first quarter of the requests warms it up and is not
  * counted. No disk, no clock: the same numbers on every machine.
  */
-#include "client/prng.h"
+#include "base/prng.h"
 #include "client/zipf.h"
 #include "service/block/cache/cache.h"
 

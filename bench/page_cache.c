@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/prng.h"
+#include "base/prng.h"
 #include "placement.h"
 #include "ring/barrier.h"
 

@@ -37,7 +37,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/prng.h"
+#include "base/prng.h"
 #include "relay_server.h"
 
 struct reader {

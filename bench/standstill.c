@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/prng.h"
+#include "base/prng.h"
 #include "placement.h"
 
 enum {

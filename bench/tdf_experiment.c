@@ -23,7 +23,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "client/prng.h"
+#include "base/prng.h"
 #include "distance.h"
 #include "splitdom/blkfront.h"
 #include "verdict.h"

@@ -22,7 +22,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/prng.h"
+#include "base/prng.h"
 #include "service/block/disk_queue.h"
 #include "service/block/engine/disk_model.h"
 #include "tdf/counter.h"

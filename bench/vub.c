@@ -26,8 +26,8 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/prng.h"
 #include "client/lat_stats.h"
-#include "client/prng.h"
 #include "placement.h"
 #include "vhost_user.h"
 #include "virtqueue.h"

@@ -21,7 +21,7 @@
 #ifndef SPLITDOM_CLIENT_PATTERN_H
 #define SPLITDOM_CLIENT_PATTERN_H
 
-#include "client/prng.h"
+#include "base/prng.h"
 #include "client/zipf.h"
 
 #include <stdint.h>

@@ -9,7 +9,7 @@
 #ifndef SPLITDOM_CLIENT_ZIPF_H
 #define SPLITDOM_CLIENT_ZIPF_H
 
-#include "client/prng.h"
+#include "base/prng.h"
 
 #include <stdint.h>
 

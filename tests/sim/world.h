@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "client/prng.h"
+#include "base/prng.h"
 #include "domu/blkfront/shadow.h"
 #include "fakes/fake_disk.h"
 #include "ring/front_ring.h"

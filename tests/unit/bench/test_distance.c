@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "base/prng.h"
 #include "bench/distance.h"
-#include "client/prng.h"
 
 enum { SAMPLE = 400, RUNS = 2000 };
 

@@ -11,14 +11,10 @@
 
 #include <cmocka.h>
 
+#include "base/prng.h"
+
 static const double percents[] = {0, 0.01, 1, 25, 50, 90, 99, 99.9, 99.99, 100};
 enum { PERCENTS = sizeof(percents) / sizeof(percents[0]) };
-
-static uint64_t random_next(uint64_t *state)
-{
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return *state >> 11;
-}
 
 static struct lat_stats *new_stats(void)
 {
@@ -133,9 +129,10 @@ static void percentiles_are_within_one_percent(void **state)
     (void)state;
     assert_non_null(values);
     for (int i = 0; i < VALUES; i++) {
-        uint64_t bits = random_next(&seed) % 64;
+        uint64_t bits = prng_splitmix64(&seed) % 64;
 
-        values[i] = (UINT64_C(1) << bits) + (i % 4 ? random_next(&seed) << 11 >> (63 - bits) : 0) -
+        values[i] = (UINT64_C(1) << bits) +
+                    (i % 4 ? prng_splitmix64(&seed) << 11 >> (63 - bits) : 0) -
                     (i % 4 == 0 && i % 8 ? 1 : 0);
         lat_stats_add(stats, values[i]);
     }
@@ -162,7 +159,7 @@ static void merged_parts_equal_the_whole(void **state)
     for (int i = 0; i < PARTS; i++)
         part[i] = new_stats();
     for (int i = 0; i < VALUES; i++) {
-        uint64_t value = 20000 + random_next(&seed) % (UINT64_C(1000) << (i % 10));
+        uint64_t value = 20000 + prng_splitmix64(&seed) % (UINT64_C(1000) << (i % 10));
 
         lat_stats_add(whole, value);
         lat_stats_add(part[i % 11 % (PARTS - 1)], value); /* unequal parts, the last one empty */

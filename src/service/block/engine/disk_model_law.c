@@ -6,12 +6,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/prng.h"
+
 #define NS_PER_SECOND  UINT64_C(1000000000)
 #define SERVICE_MAX_NS 1e15 /* eleven days: where a very long tail is cut off */
-
-struct random_stream {
-    uint64_t s[4];
-};
 
 /*
  * When the next request may begin under a cap: at_ns + remainder/rate. The remainder keeps the
@@ -25,54 +23,18 @@ struct pace {
 
 struct disk_model_law {
     struct disk_model_config config;
-    struct random_stream service_stream;
-    struct random_stream fault_stream;
+    struct prng service_stream;
+    struct prng fault_stream;
     struct pace requests;
     struct pace bytes;
     double sigma;       /* of the lognormal's logarithm */
     uint64_t free_ns[]; /* per channel: when it is free */
 };
 
-static uint64_t splitmix64(uint64_t *state)
-{
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-/* Streams of one seed differ by where in splitmix64's sequence their state comes from. */
-static void random_seed(struct random_stream *random, uint64_t *seeder)
-{
-    for (int i = 0; i < 4; i++)
-        random->s[i] = splitmix64(seeder);
-}
-
-static uint64_t rotate_left(uint64_t x, int k)
-{
-    return (x << k) | (x >> (64 - k));
-}
-
-static uint64_t random_u64(struct random_stream *random)
-{
-    uint64_t *s = random->s;
-    uint64_t result = rotate_left(s[1] * 5, 7) * 9;
-    uint64_t t = s[1] << 17;
-
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = rotate_left(s[3], 45);
-    return result;
-}
-
 /* Uniform in (0, 1], so that its logarithm exists. */
-static double random_unit(struct random_stream *random)
+static double random_unit(struct prng *prng)
 {
-    return (double)((random_u64(random) >> 11) + 1) * 0x1p-53;
+    return prng_unit(prng) + 0x1p-53; /* a multiple of it: nothing is rounded */
 }
 
 /* True with probability p: never at 0, always at 1. */
@@ -181,8 +143,8 @@ int disk_model_law_create(const struct disk_model_config *config, struct disk_mo
     law->sigma = sqrt(log1p(config->cv * config->cv));
     law->requests.rate = config->requests_per_second;
     law->bytes.rate = config->bytes_per_second;
-    random_seed(&law->service_stream, &seeder);
-    random_seed(&law->fault_stream, &seeder);
+    prng_seed(&law->service_stream, &seeder);
+    prng_seed(&law->fault_stream, &seeder);
     *out = law;
     return 0;
 }

@@ -10,11 +10,7 @@
 
 #include <cmocka.h>
 
-static uint64_t random_next(uint64_t *state)
-{
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return *state >> 33;
-}
+#include "base/prng.h"
 
 static void same_sector_is_joined_until_the_read_is_over(void **state)
 {
@@ -94,9 +90,9 @@ static void random_traces_agree_with_a_search(void **state)
     (void)state;
     inflight_init(&table, 1234567);
     for (int step = 0; step < 60000; step++) {
-        uint64_t i = random_next(&seed) % READS;
-        uint64_t sector = random_next(&seed) % 600;
-        uint32_t count = (uint32_t)(1 + random_next(&seed) % 16);
+        uint64_t i = prng_splitmix64(&seed) % READS;
+        uint64_t sector = prng_splitmix64(&seed) % 600;
+        uint32_t count = (uint32_t)(1 + prng_splitmix64(&seed) % 16);
         const struct inflight_read *got = inflight_find(&table, sector, count);
         bool findable = false;
 

@@ -11,13 +11,9 @@
 
 #include <cmocka.h>
 
-enum { W = SCHED_WINDOW_NS };
+#include "base/prng.h"
 
-static uint64_t random_next(uint64_t *state)
-{
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return *state >> 33;
-}
+enum { W = SCHED_WINDOW_NS };
 
 static uint32_t unit_cost(const struct sched_entity *e)
 {
@@ -100,13 +96,13 @@ static void random_traces_keep_the_rules(void **state)
         sched_init(&s, 16, 6);
         s.vtime = UINT64_MAX - (UINT64_C(1) << 33);
         for (int i = 0; i < ENTITIES; i++)
-            sched_entity_init(&e[i], (uint32_t)(1 + random_next(&random) % 1000));
+            sched_entity_init(&e[i], (uint32_t)(1 + prng_splitmix64(&random) % 1000));
         for (int step = 0; step < 20000; step++) {
-            uint64_t i = random_next(&random) % ENTITIES;
-            uint64_t op = random_next(&random) % 100;
+            uint64_t i = prng_splitmix64(&random) % ENTITIES;
+            uint64_t op = prng_splitmix64(&random) % 100;
             uint32_t limit = i % 3 == 0 ? 2 : i % 3 == 1 ? 4 : 30;
 
-            now += random_next(&random) % (W / 100);
+            now += prng_splitmix64(&random) % (W / 100);
             if (now - window >= W) {
                 window += W;
                 shadow_roll(w, e);

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "base/prng.h"
+
 enum { SECTOR_BYTES = 512, MODEL_MAX = 64 };
 
 /* The naive model: an array of sectors, most recently used first. */
@@ -19,12 +21,6 @@ struct model {
     uint32_t version[MODEL_MAX];
     uint32_t used, capacity;
 };
-
-static uint64_t random_next(uint64_t *state)
-{
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return *state >> 33;
-}
 
 static int model_find(const struct model *m, uint64_t sector)
 {
@@ -61,7 +57,7 @@ static void fill(unsigned char data[SECTOR_BYTES], uint64_t sector, uint32_t ver
     uint64_t state = sector * 31 + version;
 
     for (int i = 0; i < SECTOR_BYTES; i++)
-        data[i] = (unsigned char)random_next(&state);
+        data[i] = (unsigned char)prng_splitmix64(&state);
 }
 
 static void check_all(const struct cache *cache, const struct model *m)
@@ -89,13 +85,13 @@ static void run_trace(uint32_t capacity, uint64_t sector_range, uint64_t seed)
     assert_int_equal(cache_create(capacity * SECTOR_BYTES + 511, policy, &cache), 0);
     assert_int_equal(cache_capacity(cache), capacity);
     for (uint32_t step = 0; step < 4000; step++) {
-        uint64_t op = random_next(&seed) % 64;
+        uint64_t op = prng_splitmix64(&seed) % 64;
         /* Far apart and high, so that no part of a sector number is ignored. */
-        uint64_t n = random_next(&seed) % sector_range;
+        uint64_t n = prng_splitmix64(&seed) % sector_range;
         uint64_t sector = n % 3 == 0 ? n : n << (n % 3 == 1 ? 32 : 50);
         int at = model_find(&m, sector);
 
-        cache_prefetch(cache, random_next(&seed)); /* neither hint changes anything */
+        cache_prefetch(cache, prng_splitmix64(&seed)); /* neither hint changes anything */
         cache_prefetch_victim(cache);
         if (op == 0 && step % 7 == 0) {
             cache_clear(cache);
@@ -154,13 +150,13 @@ static void every_policy_holds_what_it_says_and_no_more(void **state)
         assert_string_equal(policy->name, name);
         assert_int_equal(cache_create(CAPACITY * SECTOR_BYTES, policy, &cache), 0);
         for (uint32_t step = 0; step < 30000; step++) {
-            uint64_t sector = random_next(&seed) % RANGE;
+            uint64_t sector = prng_splitmix64(&seed) % RANGE;
             const void *got;
             uint32_t held = 0;
 
             if (step == 15000)
                 cache_clear(cache);
-            if (random_next(&seed) % 4 == 0)
+            if (prng_splitmix64(&seed) % 4 == 0)
                 sector /= 8;
             got = cache_lookup(cache, sector);
             fill(data, sector, 0);
@@ -252,7 +248,7 @@ static void lru_knows_its_next_victim(void **state)
     for (uint32_t i = 0; i < 1000; i++) {
         uint32_t next, victim;
 
-        policy->hit(lru, (uint32_t)(random_next(&seed) % CAPACITY));
+        policy->hit(lru, (uint32_t)(prng_splitmix64(&seed) % CAPACITY));
         next = policy->next_victim(lru);
         victim = policy->victim(lru, i);
         assert_int_equal(next, victim);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Hit ratios of the cache policies on loads for which the numbers or their order are known. */
-#include "client/prng.h"
 #include "client/zipf.h"
 #include "service/block/cache/cache.h"
 
@@ -11,6 +10,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include "base/prng.h"
 
 enum { SECTOR_BYTES = 512 };
 

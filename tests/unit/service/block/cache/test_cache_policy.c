@@ -4,7 +4,6 @@
  * the oldest comes first, on random traces: every look-up must agree. Then hit ratios on loads
  * whose order among the policies is known.
  */
-#include "client/prng.h"
 #include "service/block/cache/cache.h"
 
 #include <setjmp.h>
@@ -16,6 +15,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "base/prng.h"
 
 enum { SECTOR_BYTES = 512, QUEUE_MAX = 256, QUEUES = 4 };
 

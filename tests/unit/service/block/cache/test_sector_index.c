@@ -11,11 +11,7 @@
 
 #include <cmocka.h>
 
-static uint64_t random_next(uint64_t *state)
-{
-    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return *state >> 33;
-}
+#include "base/prng.h"
 
 /* The table wraps, clusters and shrinks: everything must stay findable, all by the same key. */
 static void index_survives_clusters(void **state)
@@ -32,13 +28,14 @@ static void index_survives_clusters(void **state)
     index.key[0] = 0;
     index.key[1] = 1;
     for (uint32_t step = 0; step < 100000; step++) {
-        uint32_t slot = (uint32_t)(random_next(&seed) % CAPACITY);
+        uint32_t slot = (uint32_t)(prng_splitmix64(&seed) % CAPACITY);
 
         if (used[slot]) {
             sector_index_remove(&index, slot);
             used[slot] = 0;
         } else {
-            uint64_t sector = 120 + random_next(&seed) % 12 + 128 * (random_next(&seed) % 100);
+            uint64_t sector =
+                120 + prng_splitmix64(&seed) % 12 + 128 * (prng_splitmix64(&seed) % 100);
 
             if (sector_index_find(&index, sector) != SECTOR_INDEX_NONE)
                 continue;

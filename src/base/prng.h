@@ -4,10 +4,10 @@
  *
  * xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", ACM TOMS
  * 47(4), 2021), seeded through splitmix64 (Steele, Lea and Flood, OOPSLA 2014) as its authors
- * advise. Each (seed, stream) has its own sequence. Not for secrets.
+ * advise. Not for secrets. Each generator belongs to one thread.
  */
-#ifndef SPLITDOM_CLIENT_PRNG_H
-#define SPLITDOM_CLIENT_PRNG_H
+#ifndef SPLITDOM_BASE_PRNG_H
+#define SPLITDOM_BASE_PRNG_H
 
 #include <stdint.h>
 
@@ -24,6 +24,15 @@ static inline uint64_t prng_splitmix64(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+/* Takes the state from where *seeder stands in splitmix64's sequence, and moves it on: several
+ * generators from one seed. */
+static inline void prng_seed(struct prng *prng, uint64_t *seeder)
+{
+    for (int i = 0; i < 4; i++)
+        prng->state[i] = prng_splitmix64(seeder);
+}
+
+/* A sequence of its own for each pair of numbers. */
 static inline void prng_init(struct prng *prng, uint64_t seed, uint64_t stream)
 {
     /* The stream is mixed before it meets the seed: (1, 2) and (2, 1) must differ, and so must
@@ -31,8 +40,7 @@ static inline void prng_init(struct prng *prng, uint64_t seed, uint64_t stream)
     uint64_t mixed_seed = prng_splitmix64(&seed);
     uint64_t state = mixed_seed ^ (stream + 1) * UINT64_C(0xd1342543de82ef95);
 
-    for (int i = 0; i < 4; i++)
-        prng->state[i] = prng_splitmix64(&state);
+    prng_seed(prng, &state);
 }
 
 static inline uint64_t prng_rotate(uint64_t x, int bits)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* prng: the published numbers, no bias. */
-#include "client/prng.h"
+#include "base/prng.h"
 
 #include <math.h>
 #include <setjmp.h>
