@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "base/json.h"
+
 double report_requests_per_second(const struct workload_result *result)
 {
     if (result->running_ns == 0)
@@ -10,35 +12,49 @@ double report_requests_per_second(const struct workload_result *result)
     return (double)result->latency.count * 1e9 / (double)result->running_ns;
 }
 
-static void write_line(FILE *out, const struct workload_result *result)
+enum { LINE_SIZE = 160 }; /* five numbers of at most 25 digits */
+
+static void format_line(char line[LINE_SIZE], const struct workload_result *result)
 {
     const struct lat_stats *latency = &result->latency;
 
-    fprintf(out, "%" PRIu64 "|%.0f|%" PRIu64 "|%.1f|%.1f", latency->max_ns, lat_stats_mean(latency),
-            latency->min_ns, lat_stats_stddev(latency), report_requests_per_second(result));
+    snprintf(line, LINE_SIZE, "%" PRIu64 "|%.0f|%" PRIu64 "|%.1f|%.1f", latency->max_ns,
+             lat_stats_mean(latency), latency->min_ns, lat_stats_stddev(latency),
+             report_requests_per_second(result));
 }
 
 void report_line(FILE *out, const struct workload_result *result)
 {
-    write_line(out, result);
-    fputc('\n', out);
+    char line[LINE_SIZE];
+
+    format_line(line, result);
+    fprintf(out, "%s\n", line);
 }
 
-static void write_string(FILE *out, const char *text)
+static void write_setup(struct json *json, const struct client_options *options,
+                        const struct blkfront_geometry *geometry)
 {
-    fputc('"', out);
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
-            fprintf(out, "\\%c", *p);
-        else if (*p < 0x20)
-            fprintf(out, "\\u%04x", *p);
-        else
-            fputc(*p, out);
-    }
-    fputc('"', out);
+    json_u64(json, "threads", options->thread_count);
+    json_u64(json, "requests", options->request_count);
+    json_u64(json, "sectors_per_request", options->sectors_per_request);
+    json_string(json, "mode", options->depth > 0 ? "asynchronous" : "blocking");
+    json_u64(json, "depth", options->depth > 0 ? options->depth : options->thread_count);
+    json_string(json, "pattern", options->pattern_text);
+    json_u64(json, "seed", options->seed);
+    json_bool(json, "recorded", options->record);
+    json_object(json, "tdf");
+    json_u64(json, "num", options->tdf_num);
+    json_u64(json, "den", options->tdf_den);
+    json_end(json);
+    json_object(json, "geometry");
+    json_u64(json, "first_sector", geometry->first_sector);
+    json_u64(json, "last_sector", geometry->last_sector);
+    json_u64(json, "sector_size", geometry->sector_size);
+    json_u64(json, "physical_sector_size", geometry->physical_sector_size);
+    json_end(json);
 }
 
-static void write_latency(FILE *out, const struct lat_stats *latency)
+static void write_latency(struct json *json, const struct lat_stats *latency)
 {
     static const struct {
         const char *name;
@@ -48,71 +64,64 @@ static void write_latency(FILE *out, const struct lat_stats *latency)
         {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99},
     };
 
-    fprintf(out,
-            "  \"latency_ns\": {\"count\": %" PRIu64 ", \"min\": %" PRIu64 ", \"max\": %" PRIu64
-            ", \"mean\": %.3f, \"stddev\": %.3f",
-            latency->count, latency->min_ns, latency->max_ns, lat_stats_mean(latency),
-            lat_stats_stddev(latency));
+    json_object(json, "latency_ns");
+    json_u64(json, "count", latency->count);
+    json_u64(json, "min", latency->min_ns);
+    json_u64(json, "max", latency->max_ns);
+    json_fixed(json, "mean", lat_stats_mean(latency), 3);
+    json_fixed(json, "stddev", lat_stats_stddev(latency), 3);
     for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
-        fprintf(out, ", \"%s\": %" PRIu64, points[i].name,
-                lat_stats_percentile(latency, points[i].percent));
-    fputs("},\n", out);
+        json_u64(json, points[i].name, lat_stats_percentile(latency, points[i].percent));
+    json_end(json);
 }
 
-static void write_setup(FILE *out, const struct client_options *options,
-                        const struct blkfront_geometry *geometry)
+static void write_result(struct json *json, const struct client_options *options,
+                         const struct workload_result *result)
 {
-    fprintf(out,
-            "  \"threads\": %" PRIu32 ",\n  \"requests\": %" PRIu64
-            ",\n  \"sectors_per_request\": %" PRIu32 ",\n  \"mode\": \"%s\",\n  \"depth\": %" PRIu32
-            ",\n  \"pattern\": ",
-            options->thread_count, options->request_count, options->sectors_per_request,
-            options->depth > 0 ? "asynchronous" : "blocking",
-            options->depth > 0 ? options->depth : options->thread_count);
-    write_string(out, options->pattern_text);
-    fprintf(out,
-            ",\n  \"seed\": %" PRIu64 ",\n  \"recorded\": %s,\n  \"tdf\": {\"num\": %" PRIu64
-            ", \"den\": %" PRIu64 "},\n",
-            options->seed, options->record ? "true" : "false", options->tdf_num, options->tdf_den);
-    fprintf(out,
-            "  \"geometry\": {\"first_sector\": %" PRIu64 ", \"last_sector\": %" PRIu64
-            ", \"sector_size\": %" PRIu32 ", \"physical_sector_size\": %" PRIu32 "},\n",
-            geometry->first_sector, geometry->last_sector, geometry->sector_size,
-            geometry->physical_sector_size);
+    const double rate = report_requests_per_second(result);
+
+    json_u64(json, "duration_ns", options->duration_ns);
+    json_u64(json, "answered", result->answered_count);
+    json_u64(json, "failed", result->failed_count);
+    write_latency(json, &result->latency);
+    json_fixed(json, "requests_per_second", rate, 1);
+    json_fixed(json, "bytes_per_second",
+               rate * RECORDER_SECTOR_BYTES * options->sectors_per_request, 0);
+    json_u64(json, "running_ns", result->running_ns);
+    json_u64(json, "recording_ns", result->standstill_ns);
+    json_u64(json, "real_elapsed_ns", result->real_ns);
+    json_string(json, "placement", place_name(result->place));
 }
 
-static void write_frontend(FILE *out, const struct blkfront_stats *stats)
+static void write_frontend(struct json *json, const struct blkfront_stats *stats)
 {
-    fprintf(out,
-            "  \"domid\": %u,\n  \"ring_entries\": %" PRIu32
-            ",\n  \"frontend\": {\"requests\": %" PRIu64 ", \"responses\": %" PRIu64
-            ", \"errors\": %" PRIu64 ", \"kicks\": %" PRIu64 ", \"upcalls\": %" PRIu64
-            ", \"spins_won\": %" PRIu64 ", \"spins_lost\": %" PRIu64 ", \"reconnects\": %" PRIu64
-            "}\n",
-            stats->domid, stats->ring_entries, stats->requests, stats->responses, stats->errors,
-            stats->kicks, stats->upcalls, stats->spins_won, stats->spins_lost, stats->reconnects);
+    json_u64(json, "domid", stats->domid);
+    json_u64(json, "ring_entries", stats->ring_entries);
+    json_object(json, "frontend");
+    json_u64(json, "requests", stats->requests);
+    json_u64(json, "responses", stats->responses);
+    json_u64(json, "errors", stats->errors);
+    json_u64(json, "kicks", stats->kicks);
+    json_u64(json, "upcalls", stats->upcalls);
+    json_u64(json, "spins_won", stats->spins_won);
+    json_u64(json, "spins_lost", stats->spins_lost);
+    json_u64(json, "reconnects", stats->reconnects);
+    json_end(json);
 }
 
 void report_json(FILE *out, const struct client_options *options,
                  const struct workload_result *result, const struct blkfront_stats *stats,
                  const struct blkfront_geometry *geometry)
 {
-    const double rate = report_requests_per_second(result);
+    struct json json;
+    char line[LINE_SIZE];
 
-    fputs("{\n  \"line\": \"", out);
-    write_line(out, result);
-    fputs("\",\n", out);
-    write_setup(out, options, geometry);
-    fprintf(out, "  \"duration_ns\": %" PRIu64 ",\n", options->duration_ns);
-    fprintf(out, "  \"answered\": %" PRIu64 ",\n  \"failed\": %" PRIu64 ",\n",
-            result->answered_count, result->failed_count);
-    write_latency(out, &result->latency);
-    fprintf(out,
-            "  \"requests_per_second\": %.1f,\n  \"bytes_per_second\": %.0f,\n"
-            "  \"running_ns\": %" PRIu64 ",\n  \"recording_ns\": %" PRIu64
-            ",\n  \"real_elapsed_ns\": %" PRIu64 ",\n  \"placement\": \"%s\",\n",
-            rate, rate * RECORDER_SECTOR_BYTES * options->sectors_per_request, result->running_ns,
-            result->standstill_ns, result->real_ns, place_name(result->place));
-    write_frontend(out, stats);
-    fputs("}\n", out);
+    format_line(line, result);
+    json_start(&json, out, JSON_LINES);
+    json_object(&json, NULL);
+    json_string(&json, "line", line);
+    write_setup(&json, options, geometry);
+    write_result(&json, options, result);
+    write_frontend(&json, stats);
+    json_end(&json);
 }

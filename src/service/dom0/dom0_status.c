@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "service/dom0/dom0_parts.h"
 #include "xenstore/xenbus_state.h"
 
@@ -124,90 +125,108 @@ static void print_table(struct dom0 *d, FILE *out)
     }
 }
 
-static void json_string(FILE *out, const char *text)
+static void write_stats(struct json *json, const struct vbd_ring_stats *stats)
 {
-    fputc('"', out);
-    for (const unsigned char *c = (const unsigned char *)text; *c != 0; c++) {
-        if (*c == '"' || *c == '\\')
-            fprintf(out, "\\%c", *c);
-        else if (*c < 0x20)
-            fprintf(out, "\\u%04x", *c);
-        else
-            fputc(*c, out);
-    }
-    fputc('"', out);
+    json_u64(json, "requests", stats->requests);
+    json_u64(json, "reads", stats->reads_done);
+    json_u64(json, "sectors", stats->sectors);
+    json_u64(json, "errors", stats->errors);
+    json_u64(json, "unsupported", stats->unsupported);
+    json_u64(json, "notifies", stats->notifies);
+    json_u64(json, "wakes", stats->wakes);
 }
 
-static void json_stats(FILE *out, const struct vbd_ring_stats *stats)
-{
-    fprintf(out,
-            "\"requests\":%" PRIu64 ",\"reads\":%" PRIu64 ",\"sectors\":%" PRIu64
-            ",\"errors\":%" PRIu64 ",\"unsupported\":%" PRIu64 ",\"notifies\":%" PRIu64
-            ",\"wakes\":%" PRIu64,
-            stats->requests, stats->reads_done, stats->sectors, stats->errors, stats->unsupported,
-            stats->notifies, stats->wakes);
-}
-
-static void json_domain(const struct domain *domain, FILE *out)
+static void write_domain(struct json *json, const struct domain *domain)
 {
     struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
     const struct vbd_ring *ring = vbd_back_ring(domain->vbd);
     char tdf[TDF_TEXT_SIZE], scale[TDF_TEXT_SIZE];
     tdf_format(domain->tdf, tdf, sizeof(tdf));
     tdf_format(domain->disk_scale, scale, sizeof(scale));
-    fprintf(out,
-            "{\"domid\":%u,\"state\":\"%s\",\"ring_entries\":%u,\"halted\":%s,\"in_flight\":%u,"
-            "\"weight\":%u,\"tdf\":\"%s\",\"paused\":%s,\"disk_scale\":\"%s\",\"pages\":%u,"
-            "\"store_broken\":%s,\"doorbell_mutes\":%" PRIu64 ",\"age_ns\":%" PRIu64 ",",
-            domain->domid, xenbus_state_name(vbd_back_state(domain->vbd)),
-            ring != NULL ? ring->ring.nr_ents : 0, ring != NULL && ring->halted ? "true" : "false",
-            ring != NULL ? vbd_ring_in_flight(ring) : 0, vbd_back_weight(domain->vbd), tdf,
-            domain->paused ? "true" : "false", scale, domain->segment.nr_pages,
-            domain->store_broken ? "true" : "false", domain->doorbell.mutes, domain_age_ns(domain));
-    json_stats(out, &stats);
-    fputc('}', out);
+    json_object(json, NULL);
+    json_u64(json, "domid", domain->domid);
+    json_string(json, "state", xenbus_state_name(vbd_back_state(domain->vbd)));
+    json_u64(json, "ring_entries", ring != NULL ? ring->ring.nr_ents : 0);
+    json_bool(json, "halted", ring != NULL && ring->halted);
+    json_u64(json, "in_flight", ring != NULL ? vbd_ring_in_flight(ring) : 0);
+    json_u64(json, "weight", vbd_back_weight(domain->vbd));
+    json_string(json, "tdf", tdf);
+    json_bool(json, "paused", domain->paused);
+    json_string(json, "disk_scale", scale);
+    json_u64(json, "pages", domain->segment.nr_pages);
+    json_bool(json, "store_broken", domain->store_broken);
+    json_u64(json, "doorbell_mutes", domain->doorbell.mutes);
+    json_u64(json, "age_ns", domain_age_ns(domain));
+    write_stats(json, &stats);
+    json_end(json);
+}
+
+static void write_cache(struct json *json, const struct dom0 *d)
+{
+    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+    const struct cache *cache = disk_queue_cache(d->disk_queue);
+    json_object(json, "cache");
+    json_string(json, "policy", d->options->cache_policy);
+    json_u64(json, "capacity_sectors", cache_capacity(cache));
+    json_u64(json, "used_sectors", cache_used(cache));
+    json_u64(json, "hits", disk->hits);
+    json_u64(json, "misses", disk->misses);
+    json_u64(json, "shared", disk->shared);
+    json_fixed(json, "hit_ratio", hit_percent(disk) / 100.0, 6);
+    json_end(json);
+}
+
+static void write_disk(struct json *json, const struct dom0 *d)
+{
+    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+    json_object(json, "disk");
+    json_u64(json, "reads", disk->disk_reads);
+    json_u64(json, "bytes", disk->disk_bytes);
+    json_u64(json, "errors", disk->disk_errors);
+    json_u64(json, "in_flight", disk_queue_in_flight(d->disk_queue));
+    json_u64(json, "in_flight_peak", disk->in_flight_peak);
+    json_end(json);
+}
+
+static void write_service(struct json *json, struct dom0 *d)
+{
+    char tdf[TDF_TEXT_SIZE];
+    tdf_format(d->tdf, tdf, sizeof(tdf));
+    json_string(json, "name", d->rundir->name);
+    json_u64(json, "pid", (uint64_t)getpid());
+    json_string(json, "image", d->options->image_path);
+    json_u64(json, "sectors", d->image.size_bytes / BLKIF_SECTOR_SIZE);
+    json_u64(json, "block_size", d->image.block_size_bytes);
+    json_string(json, "engine", d->engine_name);
+    json_string(json, "tdf", tdf);
+    json_u64(json, "up_ns", tdf_clock_now_ns(&d->clock) - d->started_ns);
 }
 
 static void print_json(struct dom0 *d, FILE *out)
 {
-    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
-    const struct cache *cache = disk_queue_cache(d->disk_queue);
     struct vbd_ring_stats total = total_stats(d);
-    char tdf[TDF_TEXT_SIZE];
-    tdf_format(d->tdf, tdf, sizeof(tdf));
-    fprintf(out, "{\"name\":");
-    json_string(out, d->rundir->name);
-    fprintf(out, ",\"pid\":%d,\"image\":", (int)getpid());
-    json_string(out, d->options->image_path);
-    fprintf(out,
-            ",\"sectors\":%" PRIu64 ",\"block_size\":%u,\"engine\":\"%s\",\"tdf\":\"%s\","
-            "\"up_ns\":%" PRIu64 ",",
-            d->image.size_bytes / BLKIF_SECTOR_SIZE, d->image.block_size_bytes, d->engine_name, tdf,
-            tdf_clock_now_ns(&d->clock) - d->started_ns);
-    fprintf(out,
-            "\"cache\":{\"policy\":\"%s\",\"capacity_sectors\":%u,\"used_sectors\":%u,"
-            "\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"shared\":%" PRIu64
-            ",\"hit_ratio\":%.6f},",
-            d->options->cache_policy, cache_capacity(cache), cache_used(cache), disk->hits,
-            disk->misses, disk->shared, hit_percent(disk) / 100.0);
-    fprintf(out,
-            "\"disk\":{\"reads\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"errors\":%" PRIu64
-            ",\"in_flight\":%u,\"in_flight_peak\":%u},",
-            disk->disk_reads, disk->disk_bytes, disk->disk_errors,
-            disk_queue_in_flight(d->disk_queue), disk->in_flight_peak);
-    fprintf(out, "\"loop\":{\"turns\":%" PRIu64 ",\"arms\":%" PRIu64 "},\"total\":{",
-            d->ring_loop.turns, d->ring_loop.arms);
-    json_stats(out, &total);
-    fprintf(out, "},\"domains_created\":%" PRIu64 ",\"domains\":[", d->domains_created);
-    const char *separator = "";
+    struct json json;
+    json_start(&json, out, JSON_COMPACT);
+    json_object(&json, NULL);
+    write_service(&json, d);
+    write_cache(&json, d);
+    write_disk(&json, d);
+    json_object(&json, "loop");
+    json_u64(&json, "turns", d->ring_loop.turns);
+    json_u64(&json, "arms", d->ring_loop.arms);
+    json_end(&json);
+    json_object(&json, "total");
+    write_stats(&json, &total);
+    json_end(&json);
+    json_u64(&json, "domains_created", d->domains_created);
+    json_array(&json, "domains");
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
-        if (d->domains[domid] != NULL) {
-            fputs(separator, out);
-            json_domain(d->domains[domid], out);
-            separator = ",";
-        }
+        if (d->domains[domid] != NULL)
+            write_domain(&json, d->domains[domid]);
     }
-    fprintf(out, "]}\n");
+    json_end(&json);
+    json_end(&json);
+    fputc('\n', out);
 }
 
 /* Two texts, for people and for programs, with a NUL between them. */
