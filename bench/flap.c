@@ -18,8 +18,8 @@
 #include "base/rundir.h"
 #include "domu/domu.h"
 #include "placement.h"
+#include "ring/blkif_ring.h"
 #include "ring/gnttab.h"
-#include "ring/sring.h"
 #include "splitdom/xen/xenbus.h"
 
 #define DEVICE "device/vbd/51712"

@@ -26,8 +26,8 @@
 
 #include "base/clock.h"
 #include "placement.h"
-#include "ring/back_ring.h"
-#include "ring/front_ring.h"
+#include "ring/blkif_back_ring.h"
+#include "ring/blkif_front_ring.h"
 #include "ring/futex.h"
 
 enum { LINE_BYTES = 128 };
@@ -54,7 +54,7 @@ struct bell {
 
 struct bench {
     struct setup setup;
-    struct blkif_sring *sring;
+    struct sring *sring;
     uint32_t nr_ents;
     struct bell front_bell, back_bell;
     _Alignas(LINE_BYTES) uint32_t stop;
@@ -86,31 +86,31 @@ static bool notifies(const struct bench *b, bool asked)
 }
 
 /* Returns the number of answers taken. */
-static uint32_t take_answers(struct front_ring *ring)
+static uint32_t take_answers(struct blkif_front_ring *ring)
 {
     struct blkif_response rsp;
     uint32_t taken = 0;
     int rc;
 
-    while ((rc = front_ring_take_response(ring, &rsp)) == 1)
+    while ((rc = blkif_take_response(ring, &rsp)) == 1)
         taken++;
     if (rc < 0)
         errx(1, "the ring is broken");
     return taken;
 }
 
-static bool send_batch(struct bench *b, struct front_ring *ring, uint64_t *id)
+static bool send_batch(struct bench *b, struct blkif_front_ring *ring, uint64_t *id)
 {
     struct blkif_request req = {.operation = BLKIF_OP_READ, .nr_segments = 1};
 
-    if (front_ring_free(ring) < b->setup.batch)
+    if (front_ring_free(&ring->half) < b->setup.batch)
         return false;
     for (uint32_t i = 0; i < b->setup.batch; i++) {
         req.id = (*id)++;
         req.sector_number = req.id;
-        front_ring_put_request(ring, &req);
+        blkif_put_request(ring, &req);
     }
-    if (notifies(b, front_ring_push(ring))) {
+    if (notifies(b, front_ring_push(&ring->half))) {
         b->kicks++;
         ring_bell(&b->back_bell);
     }
@@ -121,11 +121,11 @@ static void run_front(struct bench *b)
 {
     const uint64_t limit_ns = (uint64_t)(b->setup.seconds * 1e9);
     const uint64_t started_ns = clock_monotonic_ns();
-    struct front_ring ring;
+    struct blkif_front_ring ring;
     uint64_t id = 0;
     uint32_t idle = 0, turns = 0;
 
-    front_ring_init(&ring, b->sring, b->nr_ents, 0);
+    front_ring_init(&ring.half, b->sring, b->nr_ents, 0);
     for (;;) {
         b->front_bell.seen = load_full_u32(&b->front_bell.count);
         bool moved = send_batch(b, &ring, &id);
@@ -142,7 +142,7 @@ static void run_front(struct bench *b)
         if (b->setup.mode == MODE_SPIN || ++idle < b->setup.polls)
             continue;
         idle = 0;
-        if (!front_ring_final_check(&ring))
+        if (!front_ring_final_check(&ring.half))
             sleep_at(&b->front_bell);
     }
     b->elapsed_ns = clock_monotonic_ns() - started_ns;
@@ -151,10 +151,10 @@ static void run_front(struct bench *b)
 }
 
 /* Answers up to a batch. Returns how many. */
-static uint32_t answer_batch(struct bench *b, struct back_ring *ring)
+static uint32_t answer_batch(struct bench *b, struct blkif_back_ring *ring)
 {
     struct blkif_request req;
-    int waiting = back_ring_look(ring);
+    int waiting = back_ring_look(&ring->half);
     uint32_t count = waiting < 0 ? 0 : (uint32_t)waiting;
 
     if (waiting < 0)
@@ -162,10 +162,10 @@ static uint32_t answer_batch(struct bench *b, struct back_ring *ring)
     if (count > b->setup.batch)
         count = b->setup.batch;
     for (uint32_t i = 0; i < count; i++) {
-        back_ring_take_request(ring, &req);
-        back_ring_put_response(ring, req.id, req.operation, BLKIF_RSP_OKAY);
+        blkif_take_request(ring, &req);
+        blkif_put_response(ring, req.id, req.operation, BLKIF_RSP_OKAY);
     }
-    if (notifies(b, back_ring_push(ring)) && count > 0) {
+    if (notifies(b, back_ring_push(&ring->half)) && count > 0) {
         b->events++;
         ring_bell(&b->front_bell);
     }
@@ -175,12 +175,12 @@ static uint32_t answer_batch(struct bench *b, struct back_ring *ring)
 static void *run_back(void *argument)
 {
     struct bench *b = argument;
-    struct back_ring ring;
+    struct blkif_back_ring ring;
     uint32_t idle = 0;
 
     if (placement_bind(b->setup.placement.cpu[1]) != 0)
         errx(1, "cannot run on CPU %d", b->setup.placement.cpu[1]);
-    back_ring_init(&ring, b->sring, b->nr_ents, 0);
+    back_ring_init(&ring.half, b->sring, b->nr_ents, 0);
     while (load_full_u32(&b->stop) == 0) {
         b->back_bell.seen = load_full_u32(&b->back_bell.count);
         if (answer_batch(b, &ring) > 0) {
@@ -191,7 +191,7 @@ static void *run_back(void *argument)
         if (b->setup.mode == MODE_SPIN || ++idle < b->setup.polls)
             continue;
         idle = 0;
-        if (!back_ring_final_check(&ring) && load_full_u32(&b->stop) == 0)
+        if (!back_ring_final_check(&ring.half) && load_full_u32(&b->stop) == 0)
             sleep_at(&b->back_bell);
     }
     return NULL;
@@ -229,11 +229,11 @@ static struct setup parse(int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'b')
-            setup.batch = parse_u32("--batch", optarg, 1, SRING_ENTRIES_MAX);
+            setup.batch = parse_u32("--batch", optarg, 1, BLKIF_RING_ENTRIES_MAX);
         else if (option == 'm')
             setup.mode = parse_mode(optarg);
         else if (option == 'o')
-            setup.page_order = parse_u32("--page-order", optarg, 0, SRING_PAGE_ORDER_MAX);
+            setup.page_order = parse_u32("--page-order", optarg, 0, BLKIF_RING_PAGE_ORDER_MAX);
         else if (option == 'p')
             setup.polls = parse_u32("--polls", optarg, 1, UINT32_MAX);
         else if (option == 'c' && placement_parse(optarg, &setup.placement) != 0)
@@ -243,9 +243,9 @@ static struct setup parse(int argc, char **argv)
         else if (option == '?')
             exit(2);
     }
-    if (setup.batch > sring_entries(setup.page_order))
+    if (setup.batch > blkif_ring_entries(setup.page_order))
         errx(2, "--batch %u does not fit into a ring of %u entries", setup.batch,
-             sring_entries(setup.page_order));
+             blkif_ring_entries(setup.page_order));
     return setup;
 }
 
@@ -258,7 +258,7 @@ int main(int argc, char **argv)
         err(1, "memory");
     memset(b, 0, sizeof(*b));
     b->setup = parse(argc, argv);
-    b->nr_ents = sring_entries(b->setup.page_order);
+    b->nr_ents = blkif_ring_entries(b->setup.page_order);
     b->sring = aligned_alloc(XEN_PAGE_SIZE, (size_t)XEN_PAGE_SIZE << b->setup.page_order);
     if (b->sring == NULL)
         err(1, "memory");

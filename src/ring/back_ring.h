@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * back_ring: the back end's private half of a ring.
+ * back_ring: the back end's private half of a ring of any device.
  *
- * One thread per ring. Algorithm of xen/include/public/io/ring.h (RING_COPY_REQUEST,
- * RING_PUSH_RESPONSES_AND_CHECK_NOTIFY, RING_FINAL_CHECK_FOR_REQUESTS) with the strict index check
- * described at back_ring_look.
+ * The algorithm is Xen's (io/ring.h: RING_COPY_REQUEST, RING_PUSH_RESPONSES_AND_CHECK_NOTIFY,
+ * RING_FINAL_CHECK_FOR_REQUESTS), with the strict check of the index that back_ring_look describes.
+ *
+ * A typed ring (blkif_back_ring.h) adds what a slot holds: it copies out of the slot that
+ * back_ring_take returns, and fills the slot that back_ring_put returns.
+ *
+ * Threads: one for each ring. Nothing here blocks.
  */
 #ifndef SPLITDOM_RING_BACK_RING_H
 #define SPLITDOM_RING_BACK_RING_H
 
+#include <assert.h>
 #include <errno.h>
 
 #include "ring/sring.h"
 
 struct back_ring {
-    struct blkif_sring *sring;
+    struct sring *sring;
     uint32_t nr_ents;
     uint32_t req_cons;     /* next request to be taken */
     uint32_t req_prod;     /* checked copy of sring->req_prod; req_cons catches up with it */
@@ -22,10 +27,11 @@ struct back_ring {
     uint32_t rsp_prod;     /* what the front end can see: our private copy of sring->rsp_prod */
 };
 
-/* BACK_RING_ATTACH */
-static inline void back_ring_init(struct back_ring *ring, struct blkif_sring *sring,
-                                  uint32_t nr_ents, uint32_t index)
+/* BACK_RING_ATTACH. The sring outlives the half; nr_ents is sring_entries of its pages. */
+static inline void back_ring_init(struct back_ring *ring, struct sring *sring, uint32_t nr_ents,
+                                  uint32_t index)
 {
+    assert(nr_ents != 0 && (nr_ents & (nr_ents - 1)) == 0);
     *ring = (struct back_ring){.sring = sring,
                                .nr_ents = nr_ents,
                                .req_cons = index,
@@ -41,7 +47,7 @@ static inline uint32_t back_ring_in_flight(const struct back_ring *ring)
 }
 
 /*
- * How many requests wait: > 0, 0, or -EPROTO when the index makes no sense.
+ * How many requests wait: > 0, 0, or -EPROTO when the index is invalid: nothing has changed then.
  *
  * Xen's RING_REQUEST_PROD_OVERFLOW lets an index pass that moved backwards to between rsp_prod_pvt
  * and req_cons, after which a loop "until req_cons == req_prod" eats stale slots. The check here is
@@ -58,56 +64,26 @@ static inline int back_ring_look(struct back_ring *ring)
     return (int)(prod - ring->req_cons);
 }
 
-/*
- * Takes the next request out (back_ring_look said that there is one). The copy is the only version
- * to be checked and used: the front end can change the slot at any time. Only the first
- * min(nr_segments, 11) segments are filled in; nr_segments itself is as the front end wrote it.
- */
-static inline void back_ring_take_request(struct back_ring *ring, struct blkif_request *req)
+/* The slot of the next request (back_ring_look said that there is one). The front end can change
+ * the slot at any time: the caller copies it out once, and checks and uses the copy only. */
+static inline const void *back_ring_take(struct back_ring *ring, size_t slot_bytes)
 {
-    const union blkif_sring_entry *slot =
-        &ring->sring->ring[ring->req_cons++ & (ring->nr_ents - 1)];
-    sring_copy_words(req, &slot->req, offsetof(struct blkif_request, seg));
-    size_t segments = req->nr_segments;
-    if (segments > BLKIF_MAX_SEGMENTS_PER_REQUEST)
-        segments = BLKIF_MAX_SEGMENTS_PER_REQUEST;
-    sring_copy_words(req->seg, slot->req.seg, segments * sizeof(req->seg[0]));
+    return sring_slot(ring->sring, ring->nr_ents, ring->req_cons++, slot_bytes);
 }
 
-/* Fills the next response slot, padding included (XSA-216). Not visible yet. */
-static inline void back_ring_put_response(struct back_ring *ring, uint64_t id, uint8_t operation,
-                                          int16_t status)
+/* The slot of the next response, for the caller to fill before back_ring_push. There is always
+ * room: a response takes the place of a request that was taken. Not visible yet. */
+static inline void *back_ring_put(struct back_ring *ring, size_t slot_bytes)
 {
-    struct blkif_response *slot =
-        &ring->sring->ring[ring->rsp_prod_pvt++ & (ring->nr_ents - 1)].rsp;
-    struct blkif_response rsp;
-    memset(&rsp, 0, sizeof(rsp));
-    rsp.id = id;
-    rsp.operation = operation;
-    rsp.status = status;
-    memcpy(slot, &rsp, sizeof(rsp));
-}
-
-/* The stamp of the request taken last, before any response is filled. */
-static inline uint64_t back_ring_take_stamp(const struct back_ring *ring)
-{
-    return sring_stamp(ring->sring, (ring->req_cons - 1) & (ring->nr_ents - 1),
-                       BLKIF_REQUEST_STAMP_BYTE);
-}
-
-/* Stamps the response filled last. */
-static inline void back_ring_put_stamp(struct back_ring *ring, uint64_t stamp_ns)
-{
-    sring_set_stamp(ring->sring, (ring->rsp_prod_pvt - 1) & (ring->nr_ents - 1),
-                    BLKIF_RESPONSE_STAMP_BYTE, stamp_ns);
+    return sring_slot(ring->sring, ring->nr_ents, ring->rsp_prod_pvt++, slot_bytes);
 }
 
 /*
  * Shows all filled responses to the front end. Returns whether it must be notified.
  *
- * Slots before index (release) pairs with load_acquire in front_ring_take_response. Index store
- * before event load (both full) pairs with front_ring_final_check. rsp_event may hold anything: a
- * wrong value costs the front end a missing or a needless event, nobody else.
+ * Slots before index (release) pairs with load_acquire in front_ring_take. Index store before event
+ * load (both full) pairs with front_ring_final_check. rsp_event may hold anything: a wrong value
+ * costs the front end a missing or a needless event, nobody else.
  */
 static inline bool back_ring_push(struct back_ring *ring)
 {

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * front_ring: the front end's private half of a ring.
+ * front_ring: the front end's private half of a ring of any device.
  *
- * One thread (or one lock) per ring: nothing here is atomic except the words shared with the back
- * end. The algorithm is Xen's (io/ring.h: RING_PUSH_REQUESTS_AND_CHECK_NOTIFY,
- * RING_FINAL_CHECK_FOR_RESPONSES, RING_COPY_RESPONSE), hardened: values that we wrote are never
- * read back, and the back end's index is checked against what is really in flight.
+ * The algorithm is Xen's (io/ring.h: RING_PUSH_REQUESTS_AND_CHECK_NOTIFY,
+ * RING_FINAL_CHECK_FOR_RESPONSES, RING_COPY_RESPONSE), with two additions: values that we wrote are
+ * never read back, and the back end's index is checked against what is really in flight.
+ *
+ * A typed ring (blkif_front_ring.h) adds what a slot holds: it fills the slot that front_ring_put
+ * returns, and copies out of the slot that front_ring_take returns.
+ *
+ * Threads: one, or one lock, for each ring. Only the words shared with the back end are atomic, and
+ * rsp_cons, for front_ring_has_hint. Nothing here blocks.
  */
 #ifndef SPLITDOM_RING_FRONT_RING_H
 #define SPLITDOM_RING_FRONT_RING_H
@@ -16,7 +21,7 @@
 #include "ring/sring.h"
 
 struct front_ring {
-    struct blkif_sring *sring;
+    struct sring *sring;
     uint32_t nr_ents;
     uint32_t req_prod_pvt; /* next request to be filled */
     uint32_t req_prod;     /* what the back end can see: our private copy of sring->req_prod */
@@ -24,10 +29,12 @@ struct front_ring {
     uint32_t rsp_prod;     /* checked copy of sring->rsp_prod; rsp_cons catches up with it */
 };
 
-/* FRONT_RING_ATTACH: the sring must have been made by sring_init with the same index. */
-static inline void front_ring_init(struct front_ring *ring, struct blkif_sring *sring,
-                                   uint32_t nr_ents, uint32_t index)
+/* FRONT_RING_ATTACH. The sring was made by sring_init with the same index and outlives the half;
+ * nr_ents is sring_entries of its pages. */
+static inline void front_ring_init(struct front_ring *ring, struct sring *sring, uint32_t nr_ents,
+                                   uint32_t index)
 {
+    assert(nr_ents != 0 && (nr_ents & (nr_ents - 1)) == 0);
     *ring = (struct front_ring){.sring = sring,
                                 .nr_ents = nr_ents,
                                 .req_prod_pvt = index,
@@ -36,34 +43,17 @@ static inline void front_ring_init(struct front_ring *ring, struct blkif_sring *
                                 .rsp_prod = index};
 }
 
+/* How many requests can be put now. */
 static inline uint32_t front_ring_free(const struct front_ring *ring)
 {
     return ring->nr_ents - (ring->req_prod_pvt - ring->rsp_cons);
 }
 
-/* Fills the next slot; the caller made sure that front_ring_free is not 0 and that there are at
- * most BLKIF_MAX_SEGMENTS_PER_REQUEST segments. Not visible yet. */
-static inline void front_ring_put_request(struct front_ring *ring, const struct blkif_request *req)
+/* The slot of the next request, for the caller to fill before front_ring_push. The caller made sure
+ * that front_ring_free is not 0. Not visible to the back end yet. */
+static inline void *front_ring_put(struct front_ring *ring, size_t slot_bytes)
 {
-    assert(req->nr_segments <= BLKIF_MAX_SEGMENTS_PER_REQUEST);
-    uint32_t slot = ring->req_prod_pvt++ & (ring->nr_ents - 1);
-    size_t bytes = offsetof(struct blkif_request, seg) +
-                   req->nr_segments * sizeof(struct blkif_request_segment);
-    memcpy(&ring->sring->ring[slot].req, req, bytes);
-}
-
-/* Stamps the request filled last, of at most BLKIF_STAMPED_SEGMENTS_MAX segments. */
-static inline void front_ring_put_stamp(struct front_ring *ring, uint64_t stamp_ns)
-{
-    sring_set_stamp(ring->sring, (ring->req_prod_pvt - 1) & (ring->nr_ents - 1),
-                    BLKIF_REQUEST_STAMP_BYTE, stamp_ns);
-}
-
-/* The stamp of the response taken last, before any further request is filled. */
-static inline uint64_t front_ring_take_stamp(const struct front_ring *ring)
-{
-    return sring_stamp(ring->sring, (ring->rsp_cons - 1) & (ring->nr_ents - 1),
-                       BLKIF_RESPONSE_STAMP_BYTE);
+    return sring_slot(ring->sring, ring->nr_ents, ring->req_prod_pvt++, slot_bytes);
 }
 
 /*
@@ -71,7 +61,8 @@ static inline uint64_t front_ring_take_stamp(const struct front_ring *ring)
  *
  * Slots before index (release part of store_full) pairs with the load_acquire in
  * back_ring_look. Index store before event load (both full) pairs with the event store before index
- * load in back_ring_final_check: one of us sees the other, so a wake-up can't be lost.
+ * load in back_ring_final_check: one of us sees the other, so a wake-up can't be lost. req_event
+ * may hold anything: a wrong value costs a missing or a needless doorbell.
  */
 static inline bool front_ring_push(struct front_ring *ring)
 {
@@ -91,13 +82,14 @@ static inline bool front_ring_has_hint(const struct front_ring *ring)
 }
 
 /*
- * Takes one response out. Returns 1, 0 when there is none, or -EPROTO when the back end claims more
- * responses than there are requests in flight (an index that moved backwards included): the ring
- * can't be trusted any more.
+ * The slot of the next response. Returns 1 and sets *slot, for the caller to copy out before the
+ * next front_ring_push; 0 when there is none; -EPROTO when the back end claims more responses than
+ * there are requests in flight (an index that moved backwards included): the ring can't be trusted
+ * any more.
  *
  * load_acquire pairs with the release part of store_full in back_ring_push.
  */
-static inline int front_ring_take_response(struct front_ring *ring, struct blkif_response *rsp)
+static inline int front_ring_take(struct front_ring *ring, size_t slot_bytes, const void **slot)
 {
     if (ring->rsp_cons == ring->rsp_prod) {
         uint32_t prod = load_acquire_u32(&ring->sring->rsp_prod);
@@ -107,8 +99,7 @@ static inline int front_ring_take_response(struct front_ring *ring, struct blkif
             return 0;
         ring->rsp_prod = prod;
     }
-    uint32_t slot = ring->rsp_cons & (ring->nr_ents - 1);
-    sring_copy_words(rsp, &ring->sring->ring[slot].rsp, sizeof(*rsp));
+    *slot = sring_slot(ring->sring, ring->nr_ents, ring->rsp_cons, slot_bytes);
     store_relaxed_u32(&ring->rsp_cons, ring->rsp_cons + 1); /* read by front_ring_has_hint */
     return 1;
 }

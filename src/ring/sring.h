@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sring: the shared page (or 2..16 pages) through which block requests and responses travel.
+ * sring: the shared pages (1 to 16) through which requests and responses of any device travel.
  *
- * Layout of DEFINE_RING_TYPES in xen/include/public/io/ring.h for blkif. The indices are
- * free-running: they count requests and responses since the ring was made and wrap at 2^32; only
- * the slot number is reduced (index modulo nr_ents, a power of two). All arithmetic and every
- * comparison is on differences.
+ * Layout of DEFINE_RING_TYPES in xen/include/public/io/ring.h: a header of 64 bytes, then the
+ * slots. The header is the same for every device; the size of a slot is not (blkif: 112 bytes,
+ * blkif_ring.h). A typed ring passes its slot size as a constant, so the compiler folds it.
  *
- * Requests and responses share the slots: a response is written at index rsp_prod, over a request
- * that was consumed long ago but not necessarily the one that it answers. So the back end works on
- * its own copy of a request, and the front end keeps a shadow of what it asked for.
+ * The indices are free-running: they count requests and responses since the ring was made and wrap
+ * at 2^32. Only the slot number is reduced (index modulo nr_ents, a power of two). All arithmetic
+ * and every comparison is on differences.
+ *
+ * Requests and responses share the slots. A response is written at index rsp_prod, over a request
+ * that was consumed long ago, but not necessarily over the request that it answers. So the back end
+ * works on its own copy of a request, and the front end remembers what it asked for.
  *
  *     rsp_cons <= rsp_prod <= req_cons <= req_prod <= rsp_cons + nr_ents     (as differences)
  *     ^ front     ^ back      ^ back      ^ front
  *
- * The private halves, which the peer cannot touch, are struct front_ring and struct back_ring.
+ * The peer cannot touch the private halves: struct front_ring and struct back_ring.
  */
 #ifndef SPLITDOM_RING_SRING_H
 #define SPLITDOM_RING_SRING_H
@@ -24,33 +27,25 @@
 #include <string.h>
 
 #include "ring/barrier.h"
-#include "splitdom/xen/blkif.h"
+#include "splitdom/xen/grant_table.h"
 
-enum { SRING_PAGE_ORDER_MAX = 4, SRING_ENTRIES_MAX = 512 };
-
-union blkif_sring_entry {
-    struct blkif_request req;
-    struct blkif_response rsp;
-};
-
-struct blkif_sring {
+struct sring {
     uint32_t req_prod;  /* front writes: requests below this index are complete */
     uint32_t req_event; /* back writes: "ring the doorbell when req_prod passes this" */
-    uint32_t rsp_prod;  /* back writes */
-    uint32_t rsp_event; /* front writes */
+    uint32_t rsp_prod;  /* back writes: responses below this index are complete */
+    uint32_t rsp_event; /* front writes: "send an event when rsp_prod passes this" */
     uint8_t pvt[4];
     uint8_t pad[44];
-    union blkif_sring_entry ring[];
+    uint64_t slots[]; /* nr_ents slots of slot_bytes each */
 };
 
-_Static_assert(sizeof(union blkif_sring_entry) == 112, "slot is 112 bytes");
-_Static_assert(offsetof(struct blkif_sring, ring) == 64, "slots start on the second cache line");
+_Static_assert(offsetof(struct sring, slots) == 64, "slots start on the second cache line");
 
-/* Slots in a ring of 2^order pages: what fits, rounded down to a power of two (32 << order). */
-static inline uint32_t sring_entries(uint32_t page_order)
+/* Slots in a ring of 2^page_order pages: what fits, rounded down to a power of two. */
+static inline uint32_t sring_entries(uint32_t page_order, size_t slot_bytes)
 {
-    size_t fit = (((size_t)XEN_PAGE_SIZE << page_order) - offsetof(struct blkif_sring, ring)) /
-                 sizeof(union blkif_sring_entry);
+    size_t fit =
+        (((size_t)XEN_PAGE_SIZE << page_order) - offsetof(struct sring, slots)) / slot_bytes;
     uint32_t entries = 1;
     while ((size_t)entries * 2 <= fit)
         entries *= 2;
@@ -58,17 +53,24 @@ static inline uint32_t sring_entries(uint32_t page_order)
 }
 
 /*
- * SHARED_RING_INIT, run by the front end before it shares the pages. The events start one ahead:
- * the first request and the first response ring. index: where both directions start (0 in life,
+ * SHARED_RING_INIT, run by the front end before it shares the pages. The events start one ahead, so
+ * the first request and the first response notify. index: where both directions start (0 in life,
  * just below 2^32 in tests).
  */
-static inline void sring_init(struct blkif_sring *sring, uint32_t index)
+static inline void sring_init(struct sring *sring, uint32_t index)
 {
-    memset(sring, 0, offsetof(struct blkif_sring, ring));
+    memset(sring, 0, offsetof(struct sring, slots));
     sring->req_prod = index;
     sring->rsp_prod = index;
     sring->req_event = index + 1;
     sring->rsp_event = index + 1;
+}
+
+/* The slot of an index, in a ring of nr_ents slots. */
+static inline void *sring_slot(struct sring *sring, uint32_t nr_ents, uint32_t index,
+                               size_t slot_bytes)
+{
+    return (uint8_t *)sring->slots + (index & (nr_ents - 1)) * slot_bytes;
 }
 
 /*
@@ -80,29 +82,26 @@ static inline bool sring_must_notify(uint32_t old_prod, uint32_t new_prod, uint3
     return (uint32_t)(new_prod - event) < (uint32_t)(new_prod - old_prod);
 }
 
-/* The time that a slot carries beside its request or its response, see splitdom/xen/blkif.h. */
-static inline uint64_t sring_stamp(const struct blkif_sring *sring, uint32_t slot, size_t byte)
-{
-    return load_relaxed_u64(
-        (const uint64_t *)(const void *)((const uint8_t *)&sring->ring[slot] + byte));
-}
-
-static inline void sring_set_stamp(struct blkif_sring *sring, uint32_t slot, size_t byte,
-                                   uint64_t stamp_ns)
-{
-    store_relaxed_u64((uint64_t *)(void *)((uint8_t *)&sring->ring[slot] + byte), stamp_ns);
-}
-
 /*
- * Copies out of shared memory, each word read exactly once: volatile keeps the compiler from going
- * back to the source when it needs a field again (the double fetch of XSA-155).
+ * Copies out of shared memory. Each word is read exactly once: volatile keeps the compiler from
+ * going back to the source when a field is needed again (the double fetch of XSA-155).
+ * word_bytes is 8 or 4, a constant: what the alignment of the slots allows. bytes is a multiple
+ * of it.
  */
-static inline void sring_copy_words(void *private_copy, const void *shared, size_t bytes)
+static inline void sring_copy_words(void *private_copy, const void *shared, size_t bytes,
+                                    size_t word_bytes)
 {
-    const volatile uint64_t *from = shared;
-    uint64_t *to = private_copy;
-    for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
-        to[i] = from[i];
+    if (word_bytes == sizeof(uint64_t)) {
+        const volatile uint64_t *from = shared;
+        uint64_t *to = private_copy;
+        for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
+            to[i] = from[i];
+    } else {
+        const volatile uint32_t *from = shared;
+        uint32_t *to = private_copy;
+        for (size_t i = 0; i < bytes / sizeof(uint32_t); i++)
+            to[i] = from[i];
+    }
 }
 
 #endif

@@ -15,11 +15,13 @@ struct abi_entry {
     int is_unsigned; /* of a member */
 };
 
+enum abi_ring { ABI_RING_BLKIF, ABI_RING_NETIF_TX, ABI_RING_NETIF_RX };
+
 struct abi {
     const struct abi_entry *entries;
     size_t count;
-    /* Slots of a blkif ring in so many bytes. */
-    uint32_t (*ring_entries)(size_t bytes);
+    /* Slots of a device's ring in so many bytes. */
+    uint32_t (*ring_entries)(enum abi_ring ring, size_t bytes);
 };
 
 extern const struct abi abi_ours;

@@ -4,48 +4,50 @@
 
 #include "ring_half.h"
 
-#include "ring/back_ring.h"
-#include "ring/front_ring.h"
+#include "ring/blkif_back_ring.h"
+#include "ring/blkif_front_ring.h"
 
 static uint32_t entries_of(size_t bytes)
 {
     uint32_t order = 0;
     while ((size_t)XEN_PAGE_SIZE << order < bytes)
         order++;
-    return sring_entries(order);
+    return blkif_ring_entries(order);
 }
 
 static void *front_create(void *shared, size_t bytes, uint32_t index)
 {
-    struct front_ring *ring = malloc(sizeof(*ring));
+    struct blkif_front_ring *ring = malloc(sizeof(*ring));
     if (ring == NULL)
         return NULL;
     sring_init(shared, index);
-    front_ring_init(ring, shared, entries_of(bytes), index);
+    front_ring_init(&ring->half, shared, entries_of(bytes), index);
     return ring;
 }
 
 static uint32_t front_free_requests(void *half)
 {
-    return front_ring_free(half);
+    struct blkif_front_ring *ring = half;
+    return front_ring_free(&ring->half);
 }
 
 static void front_put_request(void *half, const uint8_t request[REQUEST_BYTES])
 {
     struct blkif_request req;
     memcpy(&req, request, sizeof(req));
-    front_ring_put_request(half, &req);
+    blkif_put_request(half, &req);
 }
 
 static bool front_push(void *half)
 {
-    return front_ring_push(half);
+    struct blkif_front_ring *ring = half;
+    return front_ring_push(&ring->half);
 }
 
 static bool front_take_response(void *half, uint8_t response[RESPONSE_BYTES])
 {
     struct blkif_response rsp;
-    if (front_ring_take_response(half, &rsp) != 1)
+    if (blkif_take_response(half, &rsp) != 1)
         return false;
     memcpy(response, &rsp, sizeof(rsp));
     return true;
@@ -54,67 +56,68 @@ static bool front_take_response(void *half, uint8_t response[RESPONSE_BYTES])
 /* Our final check presumes a drained ring; Xen's macro looks for itself first. */
 static bool front_final_check(void *half)
 {
-    struct front_ring *ring = half;
-    return front_ring_has_hint(ring) || front_ring_final_check(ring);
+    struct blkif_front_ring *ring = half;
+    return front_ring_has_hint(&ring->half) || front_ring_final_check(&ring->half);
 }
 
 static bool front_believes(uint32_t nr_ents, uint32_t rsp_cons, uint32_t req_prod, uint32_t prod)
 {
-    struct blkif_sring *sring = calloc(1, (size_t)XEN_PAGE_SIZE << SRING_PAGE_ORDER_MAX);
-    struct front_ring ring;
+    struct sring *sring = calloc(1, (size_t)XEN_PAGE_SIZE << BLKIF_RING_PAGE_ORDER_MAX);
+    struct blkif_front_ring ring;
     struct blkif_response rsp;
     if (sring == NULL)
         abort();
-    front_ring_init(&ring, sring, nr_ents, rsp_cons);
-    ring.req_prod = ring.req_prod_pvt = req_prod;
+    front_ring_init(&ring.half, sring, nr_ents, rsp_cons);
+    ring.half.req_prod = ring.half.req_prod_pvt = req_prod;
     sring->rsp_prod = prod;
-    bool believed = front_ring_take_response(&ring, &rsp) >= 0;
+    bool believed = blkif_take_response(&ring, &rsp) >= 0;
     free(sring);
     return believed;
 }
 
 static void *back_create(void *shared, size_t bytes, uint32_t index)
 {
-    struct back_ring *ring = malloc(sizeof(*ring));
+    struct blkif_back_ring *ring = malloc(sizeof(*ring));
     if (ring != NULL)
-        back_ring_init(ring, shared, entries_of(bytes), index);
+        back_ring_init(&ring->half, shared, entries_of(bytes), index);
     return ring;
 }
 
 static bool back_take_request(void *half, uint8_t request[REQUEST_BYTES])
 {
-    struct back_ring *ring = half;
+    struct blkif_back_ring *ring = half;
     struct blkif_request req = {0};
-    if (ring->req_cons == ring->req_prod && back_ring_look(ring) <= 0)
+    if (ring->half.req_cons == ring->half.req_prod && back_ring_look(&ring->half) <= 0)
         return false;
-    back_ring_take_request(ring, &req);
+    blkif_take_request(ring, &req);
     memcpy(request, &req, sizeof(req));
     return true;
 }
 
 static void back_put_response(void *half, uint64_t id, uint8_t operation, int16_t status)
 {
-    back_ring_put_response(half, id, operation, status);
+    blkif_put_response(half, id, operation, status);
 }
 
 static bool back_push(void *half)
 {
-    return back_ring_push(half);
+    struct blkif_back_ring *ring = half;
+    return back_ring_push(&ring->half);
 }
 
 static bool back_final_check(void *half)
 {
-    struct back_ring *ring = half;
-    return back_ring_look(ring) != 0 || back_ring_final_check(ring);
+    struct blkif_back_ring *ring = half;
+    return back_ring_look(&ring->half) != 0 || back_ring_final_check(&ring->half);
 }
 
 static bool back_believes(uint32_t nr_ents, uint32_t rsp_prod_pvt, uint32_t req_cons, uint32_t prod)
 {
-    struct blkif_sring sring = {.req_prod = prod};
-    struct back_ring ring;
-    back_ring_init(&ring, &sring, nr_ents, rsp_prod_pvt);
-    ring.req_cons = ring.req_prod = req_cons;
-    return back_ring_look(&ring) >= 0;
+    struct sring sring = {.req_prod = prod};
+    struct blkif_back_ring ring;
+    back_ring_init(&ring.half, &sring, nr_ents, rsp_prod_pvt);
+    ring.half.req_cons = ring.half.req_prod = req_cons;
+    return back_ring_look(&ring.half) >= 0;
 }
 
 const struct front_half front_ours = {

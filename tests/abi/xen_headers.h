@@ -20,6 +20,7 @@
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/io/netif.h>
 #include <xen/io/protocols.h>
 #include <xen/io/ring.h>
 #include <xen/io/xenbus.h>

@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ring/blkif_front_ring.h"
 #include "ring/fault_guard.h"
-#include "ring/front_ring.h"
 #include "ring/gnttab.h"
 #include "ring/segment.h"
 #include "service/back/vbd/vbd_ring.h"
@@ -43,7 +43,7 @@ struct path {
     struct poller *poller;
     struct disk_queue *queue;
     struct vbd_ring *ring;
-    struct front_ring front;
+    struct blkif_front_ring front;
     uint64_t sent, answered, failed;
 };
 
@@ -100,7 +100,8 @@ static void make_ring(struct path *path)
         gnttab_grant_access(segment->gnttab, RING_REF + i, DOM0_DOMID, segment->free_pfn + i,
                             false);
     sring_init(segment_page(segment, segment->free_pfn), 0);
-    front_ring_init(&path->front, segment_page(segment, segment->free_pfn), sring_entries(0), 0);
+    front_ring_init(&path->front.half, segment_page(segment, segment->free_pfn),
+                    blkif_ring_entries(0), 0);
     check(vbd_ring_create(&config, &path->ring), "ring");
 }
 
@@ -109,7 +110,7 @@ static void take_answers(struct path *path)
     struct blkif_response rsp;
     int rc;
 
-    while ((rc = front_ring_take_response(&path->front, &rsp)) == 1) {
+    while ((rc = blkif_take_response(&path->front, &rsp)) == 1) {
         path->answered++;
         path->failed += rsp.status != BLKIF_RSP_OKAY;
     }
@@ -125,9 +126,9 @@ static void turn(struct path *path, uint32_t range)
         req.id = path->sent;
         req.sector_number = path->sent * 7 % range;
         req.seg[0].gref = DATA_REF + i;
-        front_ring_put_request(&path->front, &req);
+        blkif_put_request(&path->front, &req);
     }
-    front_ring_push(&path->front);
+    front_ring_push(&path->front.half);
     check(vbd_ring_consume(path->ring, path->sent), "requests");
     vbd_ring_flush(path->ring);
     for (int tries = 0; path->answered < path->sent && tries < 1000; tries++) {

@@ -38,7 +38,7 @@ struct fake_dom0 {
     struct xs_local_watch *watch;
     int front_state;
     bool connected, seen_request;
-    struct back_ring ring;
+    struct blkif_back_ring ring;
     evtchn_port_t next_port, port;
     uint32_t vcpu[EVTCHN_2L_NR_CHANNELS];
 };
@@ -48,7 +48,7 @@ void *fake_dom0_ctx(struct fake_dom0 *dom0)
     return dom0->script.ctx;
 }
 
-struct back_ring *fake_dom0_ring(struct fake_dom0 *dom0)
+struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0)
 {
     return &dom0->ring;
 }
@@ -79,7 +79,7 @@ void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req)
 
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status)
 {
-    back_ring_put_response(&dom0->ring, id, operation, status);
+    blkif_put_response(&dom0->ring, id, operation, status);
 }
 
 static void notify(struct fake_dom0 *dom0, evtchn_port_t port, uint32_t vcpu)
@@ -99,7 +99,7 @@ void fake_dom0_storm(struct fake_dom0 *dom0, uint32_t count)
 
 void fake_dom0_flush(struct fake_dom0 *dom0)
 {
-    if (back_ring_push(&dom0->ring) && !(dom0->script.silent && dom0->seen_request))
+    if (back_ring_push(&dom0->ring.half) && !(dom0->script.silent && dom0->seen_request))
         notify(dom0, dom0->port, dom0->vcpu[dom0->port]);
 }
 
@@ -132,8 +132,8 @@ static void connect_ring(struct fake_dom0 *dom0)
     uint64_t order = front_number(dom0, "ring-page-order", 0);
     uint64_t ref = front_number(dom0, order == 0 ? "ring-ref" : "ring-ref0", 0);
     dom0->port = (evtchn_port_t)front_number(dom0, "event-channel", 0);
-    back_ring_init(&dom0->ring, (void *)fake_dom0_page(dom0, (grant_ref_t)ref),
-                   sring_entries((uint32_t)order), 0);
+    back_ring_init(&dom0->ring.half, (void *)fake_dom0_page(dom0, (grant_ref_t)ref),
+                   blkif_ring_entries((uint32_t)order), 0);
     snprintf(sectors, sizeof(sectors), "%llu",
              (unsigned long long)(dom0->script.sectors != 0 ? dom0->script.sectors : 1u << 20));
     fake_dom0_node(dom0, "sectors", sectors);
@@ -180,11 +180,11 @@ void fake_dom0_pump(struct fake_dom0 *dom0)
 static void serve_ring(struct fake_dom0 *dom0)
 {
     do {
-        int waiting = back_ring_look(&dom0->ring);
+        int waiting = back_ring_look(&dom0->ring.half);
         for (; waiting > 0; waiting--) {
             struct blkif_request req;
             memset(&req, 0, sizeof(req));
-            back_ring_take_request(&dom0->ring, &req);
+            blkif_take_request(&dom0->ring, &req);
             dom0->seen_request = true;
             if (dom0->script.request != NULL)
                 dom0->script.request(dom0, &req);
@@ -193,7 +193,7 @@ static void serve_ring(struct fake_dom0 *dom0)
         }
         if (dom0->script.idle != NULL)
             dom0->script.idle(dom0);
-    } while (back_ring_final_check(&dom0->ring));
+    } while (back_ring_final_check(&dom0->ring.half));
 }
 
 static void send_reply(struct fake_dom0 *dom0, const struct control_reply *reply, const int *fds,

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ring/back_ring.h"
+#include "ring/blkif_back_ring.h"
 #include "ring/segment.h"
 #include "splitdom/control.h"
 #include "xenstore/xs_server.h"
@@ -51,7 +51,7 @@ uint32_t fake_dom0_domains(struct fake_dom0 *dom0);
 
 /* On the fake's thread: */
 void *fake_dom0_ctx(struct fake_dom0 *dom0);
-struct back_ring *fake_dom0_ring(struct fake_dom0 *dom0);
+struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0);
 /* Writes the data that a read asks for: each sector full of its own number. */
 void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req);
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status);

@@ -49,7 +49,7 @@ struct world {
     struct vbd_ring *vr;
     struct disk_io *io[DEPTH]; /* at the disk */
     uint32_t io_count;
-    uint64_t asked[SRING_ENTRIES_MAX]; /* ids of requests taken and not answered */
+    uint64_t asked[BLKIF_RING_ENTRIES_MAX]; /* ids of requests taken and not answered */
     uint32_t asked_count;
     uint32_t rsp_seen;
     bool wild; /* data may be read over ring and grants: ids can't be told any more */
@@ -189,7 +189,7 @@ static void open_world(struct world *w, uint8_t flags)
     require(disk_queue_create(&disk, vbd_ring_done, &w->queue, why, sizeof(why)) == 0);
     config.disk_queue = w->queue;
     require(vbd_ring_create(&config, &w->vr) == 0);
-    memset(w->vr->ring.sring, 0, offsetof(struct blkif_sring, ring));
+    memset(w->vr->ring.half.sring, 0, offsetof(struct sring, slots));
 }
 
 static void close_world(struct world *w)
@@ -201,15 +201,19 @@ static void close_world(struct world *w)
     munmap(w->region, (size_t)(PAGES + 2) << XEN_PAGE_SHIFT);
 }
 
+static union blkif_sring_entry *slot_of(const struct blkif_back_ring *ring, uint32_t index)
+{
+    return blkif_ring_slot(ring->half.sring, ring->half.nr_ents, index);
+}
+
 /* Every response since the last look answers something that was asked. */
 static void check(struct world *w)
 {
-    const struct back_ring *ring = &w->vr->ring;
-    require(back_ring_in_flight(ring) <= ring->nr_ents);
-    require(ring->rsp_prod == ring->rsp_prod_pvt); /* nothing is left unpushed */
-    for (; w->rsp_seen != ring->rsp_prod_pvt; w->rsp_seen++) {
-        const struct blkif_response *rsp =
-            &ring->sring->ring[w->rsp_seen & (ring->nr_ents - 1)].rsp;
+    const struct blkif_back_ring *ring = &w->vr->ring;
+    require(back_ring_in_flight(&ring->half) <= ring->half.nr_ents);
+    require(ring->half.rsp_prod == ring->half.rsp_prod_pvt); /* nothing is left unpushed */
+    for (; w->rsp_seen != ring->half.rsp_prod_pvt; w->rsp_seen++) {
+        const struct blkif_response *rsp = &slot_of(ring, w->rsp_seen)->rsp;
         uint32_t i = 0;
         require(w->asked_count > 0);
         while (!w->wild && i < w->asked_count && w->asked[i] != rsp->id)
@@ -219,19 +223,19 @@ static void check(struct world *w)
             w->asked[i] = w->asked[w->asked_count - 1];
         w->asked_count--;
     }
-    require(w->asked_count == back_ring_in_flight(ring));
+    require(w->asked_count == back_ring_in_flight(&ring->half));
 }
 
 static void consume(struct world *w)
 {
-    const struct back_ring *ring = &w->vr->ring;
-    uint32_t from = ring->req_cons, halted = w->vr->halted;
-    uint64_t ids[SRING_ENTRIES_MAX];
-    for (uint32_t i = 0; i < ring->nr_ents; i++)
-        ids[i] = ring->sring->ring[(from + i) & (ring->nr_ents - 1)].req.id;
+    const struct blkif_back_ring *ring = &w->vr->ring;
+    uint32_t from = ring->half.req_cons, halted = w->vr->halted;
+    uint64_t ids[BLKIF_RING_ENTRIES_MAX];
+    for (uint32_t i = 0; i < ring->half.nr_ents; i++)
+        ids[i] = slot_of(ring, from + i)->req.id;
     int taken = vbd_ring_consume(w->vr, 1);
-    require(taken <= (int)ring->nr_ents && (taken >= 0 || !halted));
-    require((halted == 0 && taken >= 0) || ring->req_cons == from);
+    require(taken <= (int)ring->half.nr_ents && (taken >= 0 || !halted));
+    require((halted == 0 && taken >= 0) || ring->half.req_cons == from);
     for (int i = 0; i < taken; i++)
         w->asked[w->asked_count++] = ids[i];
 }
@@ -239,10 +243,10 @@ static void consume(struct world *w)
 /* Over slots only: the indices have their own operation. */
 static void scribble_ring(struct world *w, struct input *in)
 {
-    struct back_ring *ring = &w->vr->ring;
-    uint32_t slot = ring->req_cons + take(in);
+    struct blkif_back_ring *ring = &w->vr->ring;
+    uint32_t slot = ring->half.req_cons + take(in);
     uint8_t at = take(in) % sizeof(union blkif_sring_entry);
-    uint8_t *bytes = (uint8_t *)&ring->sring->ring[slot & (ring->nr_ents - 1)];
+    uint8_t *bytes = (uint8_t *)slot_of(ring, slot);
     for (uint8_t n = take(in) % 32; n > 0 && at < sizeof(union blkif_sring_entry); n--)
         bytes[at++] = take(in);
 }
@@ -259,8 +263,8 @@ static void scribble_grant(struct world *w, struct input *in)
 
 static void put_request(struct world *w, struct input *in)
 {
-    struct back_ring *ring = &w->vr->ring;
-    uint32_t prod = ring->sring->req_prod;
+    struct blkif_back_ring *ring = &w->vr->ring;
+    uint32_t prod = ring->half.sring->req_prod;
     struct blkif_request req;
     memset(&req, 0, sizeof(req));
     req.id = take(in);
@@ -269,31 +273,31 @@ static void put_request(struct world *w, struct input *in)
     for (uint32_t i = 0; i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
         req.seg[i] = (struct blkif_request_segment){.gref = DATA_REF + take(in) % (DATA_REFS + 1),
                                                     .last_sect = take(in) % 9};
-    memcpy(&ring->sring->ring[prod & (ring->nr_ents - 1)].req, &req, sizeof(req));
-    ring->sring->req_prod = prod + 1;
+    memcpy(&slot_of(ring, prod)->req, &req, sizeof(req));
+    ring->half.sring->req_prod = prod + 1;
 }
 
 /* Good ones, for the disk: a way to a full ring. */
 static void put_reads(struct world *w, struct input *in)
 {
-    struct back_ring *ring = &w->vr->ring;
+    struct blkif_back_ring *ring = &w->vr->ring;
     uint64_t id = take(in);
     for (uint32_t n = 16; n > 0; n--, id++) {
-        uint32_t prod = ring->sring->req_prod;
+        uint32_t prod = ring->half.sring->req_prod;
         struct blkif_request req;
         memset(&req, 0, sizeof(req));
         req.nr_segments = 1;
         req.id = id;
         req.sector_number = id * 8;
         req.seg[0].gref = DATA_REF + (uint32_t)id % DATA_REFS;
-        memcpy(&ring->sring->ring[prod & (ring->nr_ents - 1)].req, &req, sizeof(req));
-        ring->sring->req_prod = prod + 1;
+        memcpy(&slot_of(ring, prod)->req, &req, sizeof(req));
+        ring->half.sring->req_prod = prod + 1;
     }
 }
 
 static void step(struct world *w, struct input *in)
 {
-    struct blkif_sring *sring = w->vr->ring.sring;
+    struct sring *sring = w->vr->ring.half.sring;
     uint8_t what = take(in);
     switch (what & 7) {
     case 0:
@@ -303,7 +307,8 @@ static void step(struct world *w, struct input *in)
         scribble_grant(w, in);
         break;
     case 2:
-        sring->req_prod = (what & 8) != 0 ? take_u32(in) : w->vr->ring.req_cons + take(in) % 40;
+        sring->req_prod =
+            (what & 8) != 0 ? take_u32(in) : w->vr->ring.half.req_cons + take(in) % 40;
         break;
     case 3:
         consume(w);
@@ -331,8 +336,8 @@ static void step(struct world *w, struct input *in)
 static void drain(struct world *w)
 {
     uint32_t rounds = 0;
-    while (back_ring_in_flight(&w->vr->ring) > 0) {
-        require(rounds++ < 4 * SRING_ENTRIES_MAX);
+    while (back_ring_in_flight(&w->vr->ring.half) > 0) {
+        require(rounds++ < 4 * BLKIF_RING_ENTRIES_MAX);
         (void)disk_queue_dispatch(w->queue, 1);
         complete(w, 0, 0);
         check(w);

@@ -54,12 +54,12 @@ int case_bad_request_flood(struct attack *a)
     int rc = peer_open(&peer, &a->rundir);
     while (rc == 0 && peer_now_ms() < a->deadline_ms) {
         struct blkif_response rsp;
-        for (uint32_t i = 0; i < peer.ring.nr_ents; i++) {
+        for (uint32_t i = 0; i < peer.ring.half.nr_ents; i++) {
             struct blkif_request req = peer_read_request(&peer, i, UINT64_MAX);
             peer_put(&peer, &req);
         }
         peer_push(&peer, false);
-        for (uint32_t i = 0; rc == 0 && i < peer.ring.nr_ents; i++, count++) {
+        for (uint32_t i = 0; rc == 0 && i < peer.ring.half.nr_ents; i++, count++) {
             rc = peer_response(&peer, &rsp);
             if (rc == 0 && rsp.status != BLKIF_RSP_ERROR)
                 rc = -EPROTO;

@@ -103,7 +103,7 @@ static int truncate_with(struct attack *a, uint32_t order, bool scattered, bool 
         return saw(a, 0, "no good start: %d", rc);
     domid_t domid = peer.segment.domid;
     if (in_flight)
-        put_reads(&peer, peer.ring.nr_ents);
+        put_reads(&peer, peer.ring.half.nr_ents);
     if (ftruncate(peer.segment_fd, bytes) < 0)
         rc = -errno;
     /* Dom0 notices when it next touches a page that is gone. Our own view is gone, too. */

@@ -26,7 +26,7 @@ static int break_index(struct attack *a, uint32_t good_requests, uint32_t delta)
     }
     if (rc < 0)
         return saw(a, 0, "no good start: %d", rc);
-    peer.ring.req_prod_pvt += delta;
+    peer.ring.half.req_prod_pvt += delta;
     peer_push(&peer, true);
     rc = saw_halted(a, &peer);
     /* A halted ring is forgotten when the device is closed: a fresh start must work. */
@@ -94,8 +94,8 @@ static uint32_t next(struct scribbler *s)
 
 static void scribble_prod(struct scribbler *s)
 {
-    struct blkif_sring *sring = s->peer->ring.sring;
-    uint32_t good = load_relaxed_u32(&s->peer->ring.req_prod);
+    struct sring *sring = s->peer->ring.half.sring;
+    uint32_t good = load_relaxed_u32(&s->peer->ring.half.req_prod);
     store_relaxed_u32(&sring->req_prod, good + next(s) % 64 - 32);
     store_relaxed_u32(&sring->req_prod, good);
 }
@@ -104,9 +104,9 @@ static void scribble_prod(struct scribbler *s)
  * refused with the ring nor answered would be lost. */
 static bool halted_or_all_answered(const struct peer *peer, int state)
 {
-    uint32_t produced = load_acquire_u32(&peer->ring.sring->rsp_prod);
+    uint32_t produced = load_acquire_u32(&peer->ring.half.sring->rsp_prod);
     if (state == XenbusStateConnected)
-        return (int32_t)(produced - peer->ring.req_prod_pvt) >= 0;
+        return (int32_t)(produced - peer->ring.half.req_prod_pvt) >= 0;
     return state == XenbusStateClosing;
 }
 
@@ -139,9 +139,9 @@ int case_prod_moving(struct attack *a)
 
 static void scribble_slots(struct scribbler *s)
 {
-    struct blkif_sring *sring = s->peer->ring.sring;
+    struct sring *sring = s->peer->ring.half.sring;
     /* Behind the bytes that a response takes: sector_number and segments. */
-    volatile uint64_t *words = (volatile uint64_t *)(void *)&sring->ring[next(s) % 32];
+    volatile uint64_t *words = (volatile uint64_t *)(void *)blkif_ring_slot(sring, 32, next(s));
     words[2 + next(s) % 12] = (uint64_t)next(s) << 32 | next(s);
 }
 
@@ -159,7 +159,7 @@ int case_slot_rewritten(struct attack *a)
 
 static void scribble_events(struct scribbler *s)
 {
-    struct blkif_sring *sring = s->peer->ring.sring;
+    struct sring *sring = s->peer->ring.half.sring;
     store_relaxed_u32(&sring->req_event, next(s));
     store_relaxed_u32(&sring->rsp_event, next(s));
     memset(sring->pad, (int)next(s), sizeof(sring->pad));
@@ -198,16 +198,17 @@ int case_same_id(struct attack *a)
     if (rc < 0)
         return saw(a, 0, "no good start: %d", rc);
     int answered = 0;
-    for (uint32_t i = 0; i < peer.ring.nr_ents; i++) {
+    for (uint32_t i = 0; i < peer.ring.half.nr_ents; i++) {
         struct blkif_request req = peer_read_request(&peer, UINT64_MAX - 7, i * 97 % 4000);
         peer_put(&peer, &req);
     }
     peer_push(&peer, false);
     struct blkif_response rsp;
-    while (answered < (int)peer.ring.nr_ents && peer_response(&peer, &rsp) == 0 &&
+    while (answered < (int)peer.ring.half.nr_ents && peer_response(&peer, &rsp) == 0 &&
            rsp.id == UINT64_MAX - 7 && rsp.status == BLKIF_RSP_OKAY)
         answered++;
-    rc = saw(a, answered == (int)peer.ring.nr_ents, "%d answers, all with the one id", answered);
+    rc = saw(a, answered == (int)peer.ring.half.nr_ents, "%d answers, all with the one id",
+             answered);
     peer_destroy(&peer);
     return rc;
 }
@@ -216,7 +217,7 @@ int case_same_id(struct attack *a)
 static bool wait_produced(const struct peer *peer, uint32_t count)
 {
     int64_t deadline = peer_now_ms() + PEER_PATIENCE_MS;
-    while (load_acquire_u32(&peer->ring.sring->rsp_prod) != count) {
+    while (load_acquire_u32(&peer->ring.half.sring->rsp_prod) != count) {
         if (peer_now_ms() > deadline)
             return false;
         peer_sleep_ms(1);
@@ -233,12 +234,12 @@ int case_no_consume(struct attack *a)
     uint32_t rounds = 0;
     /* Responses are never taken: Dom0 overwrites them, or stops. Then one too many in flight. */
     for (; rounds < 4; rounds++) {
-        for (uint32_t i = 0; i < peer.ring.nr_ents; i++) {
+        for (uint32_t i = 0; i < peer.ring.half.nr_ents; i++) {
             struct blkif_request req = peer_read_request(&peer, i, i);
             peer_put(&peer, &req);
         }
         peer_push(&peer, true);
-        if (!wait_produced(&peer, (rounds + 1) * peer.ring.nr_ents))
+        if (!wait_produced(&peer, (rounds + 1) * peer.ring.half.nr_ents))
             break;
     }
     int64_t in_flight = peer_status(&a->rundir, peer.segment.domid, "in_flight");
@@ -260,9 +261,9 @@ int case_no_kick(struct attack *a)
         struct blkif_request req = peer_read_request(&peer, i, i);
         peer_put(&peer, &req);
     }
-    (void)front_ring_push(&peer.ring); /* and no doorbell */
+    (void)front_ring_push(&peer.ring.half); /* and no doorbell */
     peer_sleep_ms(20);
-    uint32_t early = load_acquire_u32(&peer.ring.sring->rsp_prod);
+    uint32_t early = load_acquire_u32(&peer.ring.half.sring->rsp_prod);
     peer_push(&peer, true);
     int answered = 0;
     while (answered < 8 && peer_response(&peer, &rsp) == 0)

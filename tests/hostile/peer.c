@@ -124,7 +124,7 @@ static int lay_out(struct peer *peer)
 static void start_ring(struct peer *peer)
 {
     sring_init(peer->view, 0);
-    front_ring_init(&peer->ring, peer->view, sring_entries(peer->order), 0);
+    front_ring_init(&peer->ring.half, peer->view, blkif_ring_entries(peer->order), 0);
 }
 
 int peer_create(struct peer *peer, const struct rundir *rundir, uint32_t order, bool scattered)
@@ -271,7 +271,7 @@ struct blkif_request peer_read_request(const struct peer *peer, uint64_t id, uin
 
 void peer_push(struct peer *peer, bool always)
 {
-    if (front_ring_push(&peer->ring) || always)
+    if (front_ring_push(&peer->ring.half) || always)
         (void)evtchn_kick(peer->doorbell_fd);
 }
 
@@ -280,23 +280,23 @@ int peer_response(struct peer *peer, struct blkif_response *rsp)
     struct shared_info *si = peer->segment.shared_info;
     int64_t deadline = peer_now_ms() + PEER_PATIENCE_MS;
     for (;;) {
-        int rc = front_ring_take_response(&peer->ring, rsp);
+        int rc = blkif_take_response(&peer->ring, rsp);
         if (rc != 0)
             return rc < 0 ? rc : 0;
         if (peer_now_ms() > deadline)
             return -ETIMEDOUT;
-        if (front_ring_final_check(&peer->ring))
+        if (front_ring_final_check(&peer->ring.half))
             continue;
         (void)evtchn_wait(si, VCPU_RING, 5000000);
         (void)evtchn_collect(si, VCPU_RING, ignore_port, NULL);
     }
 }
 
-/* The whole slot, whatever it says: front_ring_put_request believes its caller. */
+/* The whole slot, whatever it says: blkif_put_request believes its caller. */
 void peer_put(struct peer *peer, const struct blkif_request *req)
 {
-    struct front_ring *ring = &peer->ring;
-    memcpy(&ring->sring->ring[ring->req_prod_pvt++ & (ring->nr_ents - 1)].req, req, sizeof(*req));
+    struct blkif_front_ring *ring = &peer->ring;
+    memcpy(front_ring_put(&ring->half, sizeof(union blkif_sring_entry)), req, sizeof(*req));
 }
 
 int peer_request(struct peer *peer, const struct blkif_request *req)

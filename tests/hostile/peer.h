@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/rundir.h"
-#include "ring/front_ring.h"
+#include "ring/blkif_front_ring.h"
 #include "ring/segment.h"
 #include "splitdom/control.h"
 #include "splitdom/xen/xenbus.h"
@@ -33,10 +33,10 @@ struct peer {
     struct xs_client *store;
     evtchn_port_t port;
     uint32_t order;
-    uint32_t ring_pfn[1 << SRING_PAGE_ORDER_MAX];
+    uint32_t ring_pfn[1 << BLKIF_RING_PAGE_ORDER_MAX];
     uint32_t data_pfn;
     grant_ref_t data_ref;
-    struct front_ring ring;
+    struct blkif_front_ring ring;
     bool scattered; /* ring pages in descending order */
     void *view;     /* of scattered ring pages */
 };

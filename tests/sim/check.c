@@ -18,25 +18,27 @@ static void check_indices(struct front *f)
     const struct vbd_ring *vr = vbd_back_ring(f->back);
     if (vr == NULL || f->phase != FRONT_CONNECTED)
         return;
-    const struct front_ring *front = &f->ring;
-    const struct back_ring *back = &vr->ring;
-    const uint32_t limit = front->nr_ents;
-    const uint32_t req = front->sring->req_prod, rsp = front->sring->rsp_prod;
-    bool good = in_order(front->rsp_cons, rsp, limit) && in_order(rsp, back->rsp_prod_pvt, limit) &&
-                in_order(back->rsp_prod_pvt, back->req_cons, limit) &&
-                in_order(back->req_cons, req, limit) && in_order(req, front->req_prod_pvt, limit) &&
-                in_order(front->rsp_cons, front->req_prod_pvt, limit) && rsp == back->rsp_prod &&
-                req == front->req_prod;
+    const struct blkif_front_ring *front = &f->ring;
+    const struct blkif_back_ring *back = &vr->ring;
+    const uint32_t limit = front->half.nr_ents;
+    const uint32_t req = front->half.sring->req_prod, rsp = front->half.sring->rsp_prod;
+    bool good = in_order(front->half.rsp_cons, rsp, limit) &&
+                in_order(rsp, back->half.rsp_prod_pvt, limit) &&
+                in_order(back->half.rsp_prod_pvt, back->half.req_cons, limit) &&
+                in_order(back->half.req_cons, req, limit) &&
+                in_order(req, front->half.req_prod_pvt, limit) &&
+                in_order(front->half.rsp_cons, front->half.req_prod_pvt, limit) &&
+                rsp == back->half.rsp_prod && req == front->half.req_prod;
     if (!good)
         world_fail(f->world,
                    "domain %u: indices: rsp_cons %u rsp_prod %u filled %u req_cons %u req_prod %u "
                    "filled %u",
-                   f->domid, front->rsp_cons, rsp, back->rsp_prod_pvt, back->req_cons, req,
-                   front->req_prod_pvt);
+                   f->domid, front->half.rsp_cons, rsp, back->half.rsp_prod_pvt,
+                   back->half.req_cons, req, front->half.req_prod_pvt);
     uint32_t pending = f->shadow.nr_entries - f->shadow.free_count;
-    if (front->req_prod_pvt - front->rsp_cons != pending)
+    if (front->half.req_prod_pvt - front->half.rsp_cons != pending)
         world_fail(f->world, "domain %u: %u slots in use, %u reads pending", f->domid,
-                   front->req_prod_pvt - front->rsp_cons, pending);
+                   front->half.req_prod_pvt - front->half.rsp_cons, pending);
 }
 
 /* Grants that Dom0 uses: none without a ring; of each data page at most one in flight. */
@@ -67,7 +69,8 @@ static void check_sleepers(struct world *w)
     for (int i = 0; i < SIM_FRONTS; i++) {
         struct front *f = &w->front[i];
         if (f->phase == FRONT_CONNECTED && !front_has_reason(f) &&
-            f->shadow.free_count < f->shadow.nr_entries && f->ring.req_prod == f->ring.req_prod_pvt)
+            f->shadow.free_count < f->shadow.nr_entries &&
+            f->ring.half.req_prod == f->ring.half.req_prod_pvt)
             world_fail(w, "domain %u sleeps with %u reads pending, and so does Dom0", f->domid,
                        f->shadow.nr_entries - f->shadow.free_count);
     }

@@ -80,7 +80,7 @@ void dom0_death(struct world *w)
 void domain_birth(struct front *f)
 {
     struct world *w = f->world;
-    const uint32_t entries = sring_entries(f->page_order);
+    const uint32_t entries = blkif_ring_entries(f->page_order);
     const uint32_t pages = segment_pages_for((1u << f->page_order) + entries);
     if (segment_create(pages, f->domid, &f->segment, &f->fd) < 0 ||
         xs_server_introduce(w->store, f->domid) < 0 ||

@@ -44,7 +44,7 @@ void front_birth(struct front *f)
     domain_birth(f);
     f->phase = FRONT_WAITS;
     f->seen_ns = 0;
-    for (uint32_t i = 0; i < ring_pages(f) + sring_entries(f->page_order); i++)
+    for (uint32_t i = 0; i < ring_pages(f) + blkif_ring_entries(f->page_order); i++)
         gnttab_grant_access(f->segment.gnttab, FIRST_REF + i, DOM0_DOMID, f->segment.free_pfn + i,
                             false);
 }
@@ -54,14 +54,14 @@ void front_death(struct front *f)
     domain_death(f);
     shadow_fini(&f->shadow);
     f->page_order = world_pick(f->world, SIM_ORDER_MAX + 1);
-    if (shadow_init(&f->shadow, sring_entries(f->page_order)) < 0)
+    if (shadow_init(&f->shadow, blkif_ring_entries(f->page_order)) < 0)
         abort();
     f->asked = f->answered;
 }
 
 static void push(struct front *f)
 {
-    if (front_ring_push(&f->ring))
+    if (front_ring_push(&f->ring.half))
         f->doorbell = true;
 }
 
@@ -74,7 +74,7 @@ static void put(struct front *f, struct shadow_entry *entry)
         .sector_number = entry->sector,
         .seg = {{.gref = data_ref(f, entry), .last_sect = (uint8_t)(entry->sector_count - 1)}}};
     memset(data_page(f, entry), 0xaa, XEN_PAGE_SIZE);
-    front_ring_put_request(&f->ring, &req);
+    blkif_put_request(&f->ring, &req);
 }
 
 static void submit(struct front *f)
@@ -97,7 +97,7 @@ static void reap(struct front *f)
 {
     struct blkif_response rsp;
     int rc;
-    while ((rc = front_ring_take_response(&f->ring, &rsp)) > 0) {
+    while ((rc = blkif_take_response(&f->ring, &rsp)) > 0) {
         struct shadow_entry *entry = shadow_find(&f->shadow, rsp.id);
         if (entry == NULL || rsp.operation != BLKIF_OP_READ) {
             world_fail(f->world, "domain %u: an answer to nothing: id %llx", f->domid,
@@ -136,10 +136,10 @@ static void offer(struct front *f)
     struct world *w = f->world;
     const uint32_t starts[] = {0, UINT32_MAX - 5, UINT32_MAX / 2 - 3};
     const uint32_t start = starts[world_pick(w, 3)];
-    struct blkif_sring *sring = segment_page(&f->segment, f->segment.free_pfn);
+    struct sring *sring = segment_page(&f->segment, f->segment.free_pfn);
     struct shadow_entry *entry = NULL;
     sring_init(sring, start);
-    front_ring_init(&f->ring, sring, sring_entries(f->page_order), start);
+    front_ring_init(&f->ring.half, sring, blkif_ring_entries(f->page_order), start);
     if (f->page_order == 0) {
         write_node(f, "ring-ref", FIRST_REF);
     } else {
@@ -160,7 +160,7 @@ static void offer(struct front *f)
 /* Dom0 may have answered since the last look: the second one must see it. */
 static void sleep_if_nothing(struct front *f)
 {
-    if (!front_ring_final_check(&f->ring))
+    if (!front_ring_final_check(&f->ring.half))
         f->asleep = true;
 }
 
@@ -205,7 +205,7 @@ bool front_has_reason(const struct front *f)
         return false;
     if (f->phase != FRONT_CONNECTED)
         return true;
-    return !f->asleep || upcall_pending(f) || f->ring.req_prod != f->ring.req_prod_pvt;
+    return !f->asleep || upcall_pending(f) || f->ring.half.req_prod != f->ring.half.req_prod_pvt;
 }
 
 void front_step(struct front *f, bool asks)

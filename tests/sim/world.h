@@ -19,7 +19,7 @@
 #include "base/prng.h"
 #include "domu/blkfront/shadow.h"
 #include "fakes/fake_disk.h"
-#include "ring/front_ring.h"
+#include "ring/blkif_front_ring.h"
 #include "ring/segment.h"
 #include "service/back/vbd/ring_loop.h"
 #include "service/back/vbd_back.h"
@@ -54,7 +54,7 @@ struct front {
     uint32_t page_order;
     /* The front end's own. The shadow outlives the domain, as with --reconnect. */
     struct shadow shadow;
-    struct front_ring ring;
+    struct blkif_front_ring ring;
     evtchn_port_t port;
     bool asleep;
     uint64_t seen_ns; /* of its clock */

@@ -19,9 +19,9 @@
 #define load_full_u32  load_acquire_u32
 #endif
 
-#include "ring/back_ring.h"
+#include "ring/blkif_back_ring.h"
+#include "ring/blkif_front_ring.h"
 #include "ring/evtchn.h"
-#include "ring/front_ring.h"
 
 enum {
     PORT = 7,
@@ -48,9 +48,9 @@ static uint64_t *total_of(const struct ring_stress *stress)
     return (uint64_t *)(void *)((uint8_t *)stress->shared + TOTAL_OFFSET);
 }
 
-static struct blkif_sring *sring_of(const struct ring_stress *stress)
+static struct sring *sring_of(const struct ring_stress *stress)
 {
-    return (struct blkif_sring *)(void *)((uint8_t *)stress->shared + SRING_OFFSET);
+    return (struct sring *)(void *)((uint8_t *)stress->shared + SRING_OFFSET);
 }
 
 int ring_stress_open(struct ring_stress *stress)
@@ -94,7 +94,7 @@ static uint32_t draw(struct mood *mood, uint32_t below)
 
 static void change_mood(struct mood *mood, uint64_t done)
 {
-    static const uint32_t batches[] = {1, 1, 2, 8, SRING_ENTRIES_MAX};
+    static const uint32_t batches[] = {1, 1, 2, 8, BLKIF_RING_ENTRIES_MAX};
     static const uint32_t thoughts[] = {1, 1, 20, 200, 2000};
     if (done < mood->until)
         return;
@@ -121,14 +121,14 @@ static int16_t digest(const struct blkif_request *req)
 struct front_side {
     const struct ring_stress *stress;
     struct ring_stress_report *report;
-    struct front_ring ring;
+    struct blkif_front_ring ring;
     struct mood mood;
     uint64_t issued;
     uint64_t total;
     time_t end;
-    uint64_t id[SRING_ENTRIES_MAX]; /* of what is in flight, else 0 */
-    int16_t digest[SRING_ENTRIES_MAX];
-    uint32_t free_slots[SRING_ENTRIES_MAX];
+    uint64_t id[BLKIF_RING_ENTRIES_MAX]; /* of what is in flight, else 0 */
+    int16_t digest[BLKIF_RING_ENTRIES_MAX];
+    uint32_t free_slots[BLKIF_RING_ENTRIES_MAX];
     uint32_t nr_free;
     uint32_t silence;
 };
@@ -136,7 +136,7 @@ struct front_side {
 static void front_issue(struct front_side *front)
 {
     uint32_t count = draw(&front->mood, front->mood.batch_max + 1);
-    while (count-- > 0 && front_ring_free(&front->ring) > 0 && front->issued < front->total) {
+    while (count-- > 0 && front_ring_free(&front->ring.half) > 0 && front->issued < front->total) {
         uint32_t slot = front->free_slots[--front->nr_free];
         struct blkif_request req = {.operation = BLKIF_OP_READ,
                                     .nr_segments = (uint8_t)draw(&front->mood, 12),
@@ -147,9 +147,9 @@ static void front_issue(struct front_side *front)
                                                         .last_sect = (uint8_t)i};
         front->id[slot] = req.id;
         front->digest[slot] = digest(&req);
-        front_ring_put_request(&front->ring, &req);
+        blkif_put_request(&front->ring, &req);
     }
-    if (front_ring_push(&front->ring)) {
+    if (front_ring_push(&front->ring.half)) {
         front->report->notifications++;
         if (evtchn_kick(front->stress->doorbell) < 0)
             front->report->broken = "the doorbell can't be written";
@@ -160,9 +160,9 @@ static void front_collect(struct front_side *front)
 {
     struct blkif_response rsp;
     int rc;
-    while ((rc = front_ring_take_response(&front->ring, &rsp)) == 1) {
+    while ((rc = blkif_take_response(&front->ring, &rsp)) == 1) {
         uint32_t slot = (uint32_t)(rsp.id & 0xffff);
-        if (slot >= SRING_ENTRIES_MAX || front->id[slot] != rsp.id ||
+        if (slot >= BLKIF_RING_ENTRIES_MAX || front->id[slot] != rsp.id ||
             front->digest[slot] != rsp.status) {
             front->report->broken = "an answer does not fit its request";
             return;
@@ -189,7 +189,7 @@ static void front_sleep(struct front_side *front)
     int64_t half_ns = (int64_t)front->stress->patience_ms * 1000000 / 2;
     front->report->sleeps++;
     if (evtchn_wait(si, VCPU, half_ns) == -ETIMEDOUT) {
-        if (!front_ring_has_hint(&front->ring)) {
+        if (!front_ring_has_hint(&front->ring.half)) {
             if (++front->silence > SILENCE_MAX)
                 front->report->broken = "the back end does not answer";
         } else if (evtchn_wait(si, VCPU, half_ns) == -ETIMEDOUT) {
@@ -217,18 +217,18 @@ void ring_stress_front(const struct ring_stress *stress, struct ring_stress_repo
                                .mood = {.random = stress->seed * 2 + 1},
                                .total = stress->requests,
                                .end = time(NULL) + stress->seconds,
-                               .nr_free = sring_entries(stress->page_order)};
+                               .nr_free = blkif_ring_entries(stress->page_order)};
     *report = (struct ring_stress_report){0};
     for (uint32_t i = 0; i < front.nr_free; i++)
         front.free_slots[i] = i;
-    front_ring_init(&front.ring, sring_of(stress), front.nr_free, stress->index);
+    front_ring_init(&front.ring.half, sring_of(stress), front.nr_free, stress->index);
     while (report->requests < front.total && report->broken == NULL) {
         change_mood(&front.mood, report->requests);
         front_watch_time(&front);
         front_issue(&front);
         think(&front.mood);
         front_collect(&front);
-        if (front.issued == report->requests || front_ring_final_check(&front.ring))
+        if (front.issued == report->requests || front_ring_final_check(&front.ring.half))
             continue;
         front_sleep(&front);
     }
@@ -237,22 +237,22 @@ void ring_stress_front(const struct ring_stress *stress, struct ring_stress_repo
 struct back_side {
     const struct ring_stress *stress;
     struct ring_stress_report *report;
-    struct back_ring ring;
+    struct blkif_back_ring ring;
     struct mood mood;
-    struct blkif_request taken[SRING_ENTRIES_MAX];
+    struct blkif_request taken[BLKIF_RING_ENTRIES_MAX];
     uint32_t nr_taken;
     uint32_t silence;
 };
 
 static void back_take(struct back_side *back)
 {
-    int waiting = back_ring_look(&back->ring);
+    int waiting = back_ring_look(&back->ring.half);
     if (waiting < 0) {
         back->report->broken = "req_prod makes no sense";
         return;
     }
     for (; waiting > 0; waiting--)
-        back_ring_take_request(&back->ring, &back->taken[back->nr_taken++]);
+        blkif_take_request(&back->ring, &back->taken[back->nr_taken++]);
 }
 
 /* Any number of answers, in any order. */
@@ -263,11 +263,11 @@ static void back_answer(struct back_side *back)
         uint32_t pick = draw(&back->mood, back->nr_taken);
         struct blkif_request req = back->taken[pick];
         back->taken[pick] = back->taken[--back->nr_taken];
-        back_ring_put_response(&back->ring, req.id, req.operation, digest(&req));
+        blkif_put_response(&back->ring, req.id, req.operation, digest(&req));
         back->report->requests++;
         back->silence = 0;
     }
-    if (back_ring_push(&back->ring)) {
+    if (back_ring_push(&back->ring.half)) {
         struct shared_info *si = shared_info_of(back->stress);
         back->report->notifications++;
         if (evtchn_set_pending(si, PORT, VCPU))
@@ -291,7 +291,7 @@ static void back_sleep(struct back_side *back)
     uint32_t half_ms = back->stress->patience_ms / 2;
     back->report->sleeps++;
     if (!back_doorbell_rang(back, half_ms)) {
-        if (back_ring_look(&back->ring) == 0) {
+        if (back_ring_look(&back->ring.half) == 0) {
             if (++back->silence > SILENCE_MAX)
                 back->report->broken = "the front end does not ask";
         } else if (!back_doorbell_rang(back, half_ms)) {
@@ -307,14 +307,15 @@ void ring_stress_back(const struct ring_stress *stress, struct ring_stress_repor
     struct back_side back = {
         .stress = stress, .report = report, .mood = {.random = stress->seed * 2 + 0x10001}};
     *report = (struct ring_stress_report){0};
-    back_ring_init(&back.ring, sring_of(stress), sring_entries(stress->page_order), stress->index);
+    back_ring_init(&back.ring.half, sring_of(stress), blkif_ring_entries(stress->page_order),
+                   stress->index);
     while (report->requests < load_acquire_u64(total_of(stress)) && report->broken == NULL) {
         change_mood(&back.mood, report->requests);
         back_take(&back);
         think(&back.mood);
         back_answer(&back);
         if (back.nr_taken > 0 || report->requests == load_acquire_u64(total_of(stress)) ||
-            back_ring_final_check(&back.ring))
+            back_ring_final_check(&back.ring.half))
             continue;
         back_sleep(&back);
     }
@@ -383,7 +384,7 @@ void ring_stress_options(struct ring_stress *stress, int argc, char **argv)
         else
             stress->seed = value;
     }
-    if (optind != argc || stress->page_order > SRING_PAGE_ORDER_MAX || stress->patience_ms < 2 ||
-        stress->patience_ms > INT32_MAX)
+    if (optind != argc || stress->page_order > BLKIF_RING_PAGE_ORDER_MAX ||
+        stress->patience_ms < 2 || stress->patience_ms > INT32_MAX)
         usage(argv[0]);
 }

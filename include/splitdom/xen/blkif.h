@@ -6,9 +6,9 @@
  * and offset with the installed Xen headers. All sector quantities are in units of 512 bytes,
  * whatever the device's own sector size is (blkif.h in Xen's master tree, since September 2024).
  *
- * A request travels: the front end fills a slot of the shared ring (src/ring/sring.h), the back end
- * copies it out, reads the disk and answers with exactly one response that carries the request's
- * id. Responses come in any order.
+ * A request travels: the front end fills a slot of the shared ring (src/ring/blkif_ring.h), the
+ * back end copies it out, reads the disk and answers with exactly one response that carries the
+ * request's id. Responses come in any order.
  */
 #ifndef SPLITDOM_XEN_BLKIF_H
 #define SPLITDOM_XEN_BLKIF_H

@@ -38,7 +38,7 @@ static int check_options(struct blkfront_options *options, char *why, size_t why
 static uint32_t order_for(uint32_t depth)
 {
     uint32_t order = 0;
-    while (sring_entries(order) < depth)
+    while (blkif_ring_entries(order) < depth)
         order++;
     return order;
 }

@@ -31,7 +31,7 @@ static uint32_t ring_pages(uint32_t page_order)
 
 static uint32_t pages_wanted(const struct blkfront *bf)
 {
-    uint32_t entries = sring_entries(bf->page_order);
+    uint32_t entries = blkif_ring_entries(bf->page_order);
     return segment_pages_for(ring_pages(bf->page_order) + entries * bf->pages_per_request);
 }
 
@@ -41,7 +41,7 @@ static int lay_out(struct blkfront *bf, struct domu *domu, struct vbd_front *fro
     const grant_ref_t first_ref = GNTTAB_NR_RESERVED_ENTRIES;
     const struct segment *segment = &domu->segment;
     uint32_t nr_ring_pages = ring_pages(front->page_order);
-    uint32_t nr_data_pages = sring_entries(front->page_order) * bf->pages_per_request;
+    uint32_t nr_data_pages = blkif_ring_entries(front->page_order) * bf->pages_per_request;
     if (nr_ring_pages + nr_data_pages > segment->nr_free_pages ||
         first_ref + nr_ring_pages + nr_data_pages > segment->nr_grant_entries)
         return -EPROTO;
@@ -87,10 +87,10 @@ static void take_geometry(struct blkfront *bf)
 /* With the lock held. */
 static void start_ring(struct blkfront *bf)
 {
-    front_ring_init(&bf->ring, segment_page(&bf->domu.segment, bf->front.ring_pfn),
-                    sring_entries(bf->front.page_order), 0);
+    front_ring_init(&bf->ring.half, segment_page(&bf->domu.segment, bf->front.ring_pfn),
+                    blkif_ring_entries(bf->front.page_order), 0);
     bf->stats.domid = bf->domu.segment.domid;
-    bf->stats.ring_entries = bf->ring.nr_ents;
+    bf->stats.ring_entries = bf->ring.half.nr_ents;
     take_geometry(bf);
 }
 
@@ -254,7 +254,7 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
     if (rc < 0)
         return rc;
     bf->page_order = bf->front.page_order;
-    rc = shadow_init(&bf->shadow, sring_entries(bf->page_order));
+    rc = shadow_init(&bf->shadow, blkif_ring_entries(bf->page_order));
     if (rc == 0) {
         start_ring(bf);
         sigfillset(&all);

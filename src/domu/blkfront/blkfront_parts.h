@@ -17,13 +17,13 @@
 #include "domu/blkfront/shadow.h"
 #include "domu/blkfront/vbd_front.h"
 #include "domu/domu.h"
-#include "ring/front_ring.h"
+#include "ring/blkif_front_ring.h"
 #include "ring/spin_budget.h"
 #include "splitdom/blkfront.h"
 
 enum {
     BLKFRONT_DEPTH_DEFAULT = 32,
-    BLKFRONT_DEPTH_MAX = SRING_ENTRIES_MAX,
+    BLKFRONT_DEPTH_MAX = BLKIF_RING_ENTRIES_MAX,
     BLKFRONT_SECTORS_DEFAULT = BLKIF_SECTORS_PER_PAGE,
     BLKFRONT_WAKES_MAX = 64,
 };
@@ -67,7 +67,7 @@ struct blkfront {
     grant_ref_t data_ref;
 
     pthread_mutex_t lock; /* for everything down to the next remark */
-    struct front_ring ring;
+    struct blkif_front_ring ring;
     struct shadow shadow;
     struct heap held;                 /* answers that came before their time (shadow_entry.held) */
     uint64_t look_ns, look_real_ns;   /* our clock and CLOCK_MONOTONIC, when last waiting for one */

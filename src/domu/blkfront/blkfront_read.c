@@ -55,7 +55,7 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
     }
     fill_entry(entry, sector, sector_count, buffer);
     entry->waiter = &waiter;
-    uint32_t request_index = bf->ring.req_prod_pvt;
+    uint32_t request_index = bf->ring.half.req_prod_pvt;
     blkfront_put_request(bf, entry, bf->front.virtual_completion ? blkfront_now_ns(bf) : 0);
     blkfront_push(bf);
     uint32_t spin_ns = blkfront_may_spin(bf);
@@ -140,7 +140,7 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     bool must_wait = bf->done_count < min && bf->async_pending > 0 && bf->failed == 0;
     uint32_t spin_ns = must_wait ? blkfront_may_spin(bf) : 0;
     if (spin_ns > 0) {
-        uint32_t oldest = bf->ring.rsp_cons;
+        uint32_t oldest = bf->ring.half.rsp_cons;
         blkfront_unlock(bf, &wakes);
         blkfront_spin(bf, &waiter, oldest, spin_ns, &wakes);
     }

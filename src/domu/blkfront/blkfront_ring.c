@@ -32,15 +32,15 @@ void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint6
         req.nr_segments++;
         left -= count;
     }
-    front_ring_put_request(&bf->ring, &req);
+    blkif_put_request(&bf->ring, &req);
     if (bf->front.virtual_completion && req.nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX)
-        front_ring_put_stamp(&bf->ring, asked_ns - load_relaxed_u64(&bf->clock_offset_ns));
+        blkif_put_request_stamp(&bf->ring, asked_ns - load_relaxed_u64(&bf->clock_offset_ns));
     bf->stats.requests++;
 }
 
 void blkfront_push(struct blkfront *bf)
 {
-    if (front_ring_push(&bf->ring))
+    if (front_ring_push(&bf->ring.half))
         bf->kick_owed = true;
 }
 
@@ -171,7 +171,7 @@ uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns)
 /* Delivers an answer at its stamp: now, if our clock has reached that. */
 static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int32_t status)
 {
-    uint64_t stamp_ns = bf->front.virtual_completion ? front_ring_take_stamp(&bf->ring) : 0;
+    uint64_t stamp_ns = bf->front.virtual_completion ? blkif_take_response_stamp(&bf->ring) : 0;
     uint64_t now_ns = 0;
     if (stamp_ns != 0)
         stamp_ns += load_relaxed_u64(&bf->clock_offset_ns);
@@ -214,7 +214,7 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
     int rc;
     if (bf->failed != 0 || bf->linking)
         return 0;
-    while ((rc = front_ring_take_response(&bf->ring, &rsp)) > 0) {
+    while ((rc = blkif_take_response(&bf->ring, &rsp)) > 0) {
         rc = take_answer(bf, &rsp);
         if (rc < 0)
             break;

@@ -111,7 +111,7 @@ static void publish_sleep_cpu(struct blkfront *bf)
 static void lead(struct blkfront *bf, struct wake_batch *wakes)
 {
     struct shared_info *si = bf->domu.segment.shared_info;
-    if (front_ring_final_check(&bf->ring))
+    if (front_ring_final_check(&bf->ring.half))
         return;
     int64_t limit_ns = sleep_limit_ns(bf);
     bf->leader = true;
@@ -184,7 +184,7 @@ uint32_t blkfront_may_spin(struct blkfront *bf)
 
 /* Dom0 armed the doorbell after it had taken our request, without answering it: it is at the disk,
  * which takes longer than any spin. */
-static bool went_to_disk(const struct blkif_sring *sring, uint32_t request_index)
+static bool went_to_disk(const struct sring *sring, uint32_t request_index)
 {
     return (int32_t)(load_relaxed_u32(&sring->req_event) - (request_index + 2)) >= 0;
 }
@@ -193,11 +193,12 @@ void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t req
                    uint32_t limit_ns, struct wake_batch *wakes)
 {
     enum { LOOKS_PER_CLOCK_READ = 32 }; /* a hit is answered within the first of them */
-    const struct blkif_sring *sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
+    const struct sring *sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
     uint64_t start_ns = 0, elapsed_ns = 0;
     bool seen = false;
     for (uint32_t looks = 1; elapsed_ns < limit_ns; looks++) {
-        seen = load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring);
+        seen =
+            load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring.half);
         if (seen || went_to_disk(sring, request_index))
             break;
         if (looks % LOOKS_PER_CLOCK_READ == 0) {

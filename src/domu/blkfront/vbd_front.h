@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "domu/domu.h"
-#include "ring/sring.h"
+#include "ring/blkif_ring.h"
 #include "splitdom/xen/xenbus.h"
 
 enum { VBD_PATH_MAX = 256 };

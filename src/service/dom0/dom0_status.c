@@ -102,8 +102,9 @@ static void print_domain_row(const struct domain *domain, FILE *out)
     tdf_format(domain->tdf, tdf, sizeof(tdf));
     fprintf(out, "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %10" PRIu64 "\n",
             domain->domid, xenbus_state_name(vbd_back_state(domain->vbd)),
-            ring != NULL ? ring->ring.nr_ents : 0, tdf, domain->paused ? "*" : " ", stats.requests,
-            stats.errors + stats.unsupported, ring != NULL ? vbd_ring_in_flight(ring) : 0,
+            ring != NULL ? ring->ring.half.nr_ents : 0, tdf, domain->paused ? "*" : " ",
+            stats.requests, stats.errors + stats.unsupported,
+            ring != NULL ? vbd_ring_in_flight(ring) : 0,
             rate_since(stats.requests, domain_age_ns(domain)));
 }
 
@@ -146,7 +147,7 @@ static void write_domain(struct json *json, const struct domain *domain)
     json_object(json, NULL);
     json_u64(json, "domid", domain->domid);
     json_string(json, "state", xenbus_state_name(vbd_back_state(domain->vbd)));
-    json_u64(json, "ring_entries", ring != NULL ? ring->ring.nr_ents : 0);
+    json_u64(json, "ring_entries", ring != NULL ? ring->ring.half.nr_ents : 0);
     json_bool(json, "halted", ring != NULL && ring->halted);
     json_u64(json, "in_flight", ring != NULL ? vbd_ring_in_flight(ring) : 0);
     json_u64(json, "weight", vbd_back_weight(domain->vbd));

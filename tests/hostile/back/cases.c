@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ring/barrier.h"
-#include "ring/sring.h"
+#include "ring/blkif_ring.h"
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -29,18 +29,18 @@ static uint32_t variant(struct fake_dom0 *d)
 static void lie_index(struct fake_dom0 *d, const struct blkif_request *req)
 {
     const struct back_liar *liar = fake_dom0_ctx(d);
-    struct back_ring *ring = fake_dom0_ring(d);
+    struct blkif_back_ring *ring = fake_dom0_ring(d);
     /* Backwards by what the client may not have taken yet would only be an answer that never comes.
      */
-    const uint32_t lies[] = {ring->req_cons + 1, ring->rsp_prod - BACK_THREADS - 1,
-                             ring->req_cons + (1u << 31), ring->rsp_prod - (1u << 31)};
+    const uint32_t lies[] = {ring->half.req_cons + 1, ring->half.rsp_prod - BACK_THREADS - 1,
+                             ring->half.req_cons + (1u << 31), ring->half.rsp_prod - (1u << 31)};
     if (!is_time(d)) {
         fake_dom0_serve(d, req);
         return;
     }
     if (liar->seen > BACK_LIE_AFTER)
         return; /* twice half way round is where it was */
-    ring->rsp_prod_pvt = lies[liar->variant % COUNT(lies)];
+    ring->half.rsp_prod_pvt = lies[liar->variant % COUNT(lies)];
     fake_dom0_flush(d);
     fake_dom0_storm(d, 1); /* by the rules, an index that goes back would tell nobody */
 }
@@ -110,12 +110,12 @@ static void keep_silent(struct fake_dom0 *d, const struct blkif_request *req)
 
 static void rewrite_slot(struct fake_dom0 *d, const struct blkif_request *req)
 {
-    struct back_ring *ring = fake_dom0_ring(d);
+    struct blkif_back_ring *ring = fake_dom0_ring(d);
     bool now = is_time(d);
-    uint32_t slot = ring->rsp_prod_pvt & (ring->nr_ents - 1);
+    void *slot = blkif_ring_slot(ring->half.sring, ring->half.nr_ents, ring->half.rsp_prod_pvt);
     fake_dom0_serve(d, req);
     if (now)
-        memset(&ring->sring->ring[slot], variant(d) == 0 ? 0xff : 0, sizeof(struct blkif_response));
+        memset(slot, variant(d) == 0 ? 0xff : 0, sizeof(struct blkif_response));
 }
 
 /* All pages but those of the request: what was handed out must not lie there any more. */

@@ -10,26 +10,40 @@
 
 #include "ring/sring.h"
 
+/* What __CONST_RING_SIZE gives for the rings of blkif (112 bytes a slot), netif's two (8 and 12)
+ * and a slot that leaves no byte over. */
 static void entries_are_the_largest_power_of_two_that_fits(void **state)
 {
     (void)state;
-    for (uint32_t order = 0; order <= SRING_PAGE_ORDER_MAX; order++) {
-        size_t bytes = (size_t)XEN_PAGE_SIZE << order;
-        uint32_t entries = sring_entries(order);
-        assert_int_equal(entries, 32u << order);
-        assert_true(sizeof(struct blkif_sring) + entries * sizeof(union blkif_sring_entry) <=
-                    bytes);
-        assert_true(sizeof(struct blkif_sring) + 2 * entries * sizeof(union blkif_sring_entry) >
-                    bytes);
+    static const struct {
+        uint32_t page_order;
+        size_t slot_bytes;
+        uint32_t entries;
+    } cases[] = {{0, 112, 32}, {1, 112, 64}, {4, 112, 512}, {0, 8, 256},  {0, 12, 256},
+                 {1, 8, 512},  {0, 63, 64},  {0, 64, 32},   {0, 4032, 1}, {4, 4, 8192}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(sring_entries(cases[i].page_order, cases[i].slot_bytes), cases[i].entries);
+}
+
+static void slots_follow_each_other_and_come_round(void **state)
+{
+    (void)state;
+    uint64_t page[XEN_PAGE_SIZE / sizeof(uint64_t)];
+    struct sring *sring = (struct sring *)(void *)page;
+    uint8_t *first = (uint8_t *)page + 64;
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_ptr_equal(sring_slot(sring, 8, i, 12), first + i * 12u);
+        assert_ptr_equal(sring_slot(sring, 8, i + 8, 12), first + i * 12u);
+        assert_ptr_equal(sring_slot(sring, 8, i - 8, 112), first + i * 112u);
     }
-    assert_int_equal(sring_entries(SRING_PAGE_ORDER_MAX), SRING_ENTRIES_MAX);
+    assert_ptr_equal(sring_slot(sring, 8, UINT32_MAX, 12), first + 84);
 }
 
 static void init_asks_for_the_first_of_each_direction(void **state)
 {
     (void)state;
     static const uint32_t starts[] = {0, 1, 12345, UINT32_MAX - 3, UINT32_MAX};
-    struct blkif_sring *sring = malloc(XEN_PAGE_SIZE);
+    struct sring *sring = malloc(XEN_PAGE_SIZE);
     assert_non_null(sring);
     for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
         memset(sring, 0xa5, XEN_PAGE_SIZE);
@@ -50,8 +64,8 @@ static void init_leaves_the_slots_alone(void **state)
     uint8_t *page = malloc(XEN_PAGE_SIZE);
     assert_non_null(page);
     memset(page, 0xa5, XEN_PAGE_SIZE);
-    sring_init((struct blkif_sring *)(void *)page, 0);
-    for (size_t i = offsetof(struct blkif_sring, ring); i < XEN_PAGE_SIZE; i++)
+    sring_init((struct sring *)(void *)page, 0);
+    for (size_t i = offsetof(struct sring, slots); i < XEN_PAGE_SIZE; i++)
         assert_int_equal(page[i], 0xa5);
     free(page);
 }
@@ -103,7 +117,7 @@ static void hold_off_known_values(void **state)
     assert_false(sring_must_notify(7, 7, 7));
     assert_false(sring_must_notify(7, 7, 8));
     /* An event that lies far away is never met by a ring-sized step. */
-    assert_false(sring_must_notify(0, SRING_ENTRIES_MAX, 0x80000000));
+    assert_false(sring_must_notify(0, 512, 0x80000000));
 }
 
 static void copy_words_copies_exactly(void **state)
@@ -111,10 +125,21 @@ static void copy_words_copies_exactly(void **state)
     (void)state;
     uint64_t from[5] = {1, 2, 3, 4, 5};
     uint64_t to[5] = {9, 9, 9, 9, 9};
-    sring_copy_words(to, from, 3 * sizeof(uint64_t));
+    sring_copy_words(to, from, 3 * sizeof(uint64_t), sizeof(uint64_t));
     const uint64_t expected[5] = {1, 2, 3, 9, 9};
     assert_memory_equal(to, expected, sizeof(to));
-    sring_copy_words(to, from + 3, 0);
+    sring_copy_words(to, from + 3, 0, sizeof(uint64_t));
+    assert_memory_equal(to, expected, sizeof(to));
+}
+
+/* 12-byte slots: every second one lies at an odd multiple of four. */
+static void copy_words_of_four_bytes_need_no_more_alignment(void **state)
+{
+    (void)state;
+    uint32_t from[5] = {1, 2, 3, 4, 5};
+    uint32_t to[5] = {9, 9, 9, 9, 9};
+    sring_copy_words(to, from + 1, 3 * sizeof(uint32_t), sizeof(uint32_t));
+    const uint32_t expected[5] = {2, 3, 4, 9, 9};
     assert_memory_equal(to, expected, sizeof(to));
 }
 
@@ -122,11 +147,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_are_the_largest_power_of_two_that_fits),
+        cmocka_unit_test(slots_follow_each_other_and_come_round),
         cmocka_unit_test(init_asks_for_the_first_of_each_direction),
         cmocka_unit_test(init_leaves_the_slots_alone),
         cmocka_unit_test(hold_off_truth_table),
         cmocka_unit_test(hold_off_known_values),
         cmocka_unit_test(copy_words_copies_exactly),
+        cmocka_unit_test(copy_words_of_four_bytes_need_no_more_alignment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

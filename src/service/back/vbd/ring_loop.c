@@ -153,7 +153,7 @@ static uint32_t spin_limit_ns(struct ring_loop *loop, struct ring_slot *slot)
 /* Is it worth while to go on looking at this empty ring? */
 static bool keep_looking(struct ring_loop *loop, struct ring_slot *slot, uint64_t now_ns)
 {
-    uint32_t responses = slot->ring->ring.rsp_prod;
+    uint32_t responses = slot->ring->ring.half.rsp_prod;
     if (responses != slot->seen_responses) {
         slot->seen_responses = responses;
         slot->answered = true;

@@ -38,7 +38,7 @@ static int alias_pages(struct vbd_ring *vr, void *const *page, uint32_t count)
 static int map_ring(struct vbd_ring *vr)
 {
     uint32_t count = 1u << vr->config.page_order;
-    void *page[1 << SRING_PAGE_ORDER_MAX];
+    void *page[1 << BLKIF_RING_PAGE_ORDER_MAX];
     bool contiguous = true;
     for (uint32_t i = 0; i < count; i++) {
         int rc = grant_map_get(&vr->grants, vr->config.ring_ref[i], true, false, &page[i]);
@@ -51,9 +51,9 @@ static int map_ring(struct vbd_ring *vr)
         if (rc < 0)
             return rc;
     }
-    struct blkif_sring *sring = contiguous ? page[0] : vr->alias;
+    struct sring *sring = contiguous ? page[0] : vr->alias;
     /* A fresh front end starts at 0; one that re-attaches to a live ring starts where it stands. */
-    back_ring_init(&vr->ring, sring, sring_entries(vr->config.page_order),
+    back_ring_init(&vr->ring.half, sring, blkif_ring_entries(vr->config.page_order),
                    load_acquire_u32(&sring->rsp_prod));
     return 0;
 }
@@ -61,7 +61,7 @@ static int map_ring(struct vbd_ring *vr)
 int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
 {
     *out = NULL;
-    if (config->page_order > SRING_PAGE_ORDER_MAX)
+    if (config->page_order > BLKIF_RING_PAGE_ORDER_MAX)
         return -EINVAL;
     struct vbd_ring *vr = calloc(1, sizeof(*vr));
     if (vr == NULL)
@@ -73,14 +73,14 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
     if (rc == 0)
         rc = map_ring(vr);
     if (rc == 0) {
-        vr->pool = calloc(vr->ring.nr_ents, sizeof(*vr->pool));
+        vr->pool = calloc(vr->ring.half.nr_ents, sizeof(*vr->pool));
         rc = vr->pool == NULL ? -ENOMEM : 0;
     }
     if (rc < 0) {
         vbd_ring_destroy(vr);
         return rc;
     }
-    for (uint32_t i = 0; i < vr->ring.nr_ents; i++) {
+    for (uint32_t i = 0; i < vr->ring.half.nr_ents; i++) {
         vr->pool[i].ring = vr;
         vr->pool[i].next = vr->free;
         vr->free = &vr->pool[i];
@@ -93,7 +93,7 @@ void vbd_ring_destroy(struct vbd_ring *vr)
 {
     if (vr == NULL)
         return;
-    for (uint32_t i = 0; vr->pool != NULL && i < vr->ring.nr_ents; i++) {
+    for (uint32_t i = 0; vr->pool != NULL && i < vr->ring.half.nr_ents; i++) {
         if (vr->pool[i].state != PENDING_FREE)
             disk_queue_cancel(vr->config.disk_queue, &vr->client, &vr->pool[i]);
     }
@@ -115,9 +115,9 @@ static void respond(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t
         vr->stats.unsupported++;
     else if (status != BLKIF_RSP_OKAY)
         vr->stats.errors++;
-    back_ring_put_response(&vr->ring, id, operation, status);
+    blkif_put_response(&vr->ring, id, operation, status);
     if (vr->config.virtual_completion)
-        back_ring_put_stamp(&vr->ring, stamp_ns);
+        blkif_put_response_stamp(&vr->ring, stamp_ns);
     vr->unpushed = true;
 }
 
@@ -216,9 +216,9 @@ static void consume_some(struct vbd_ring *vr, int count)
     struct blkif_request req[FLUSH_EVERY];
     uint64_t stamp_ns[FLUSH_EVERY] = {0};
     for (int i = 0; i < count; i++) {
-        back_ring_take_request(&vr->ring, &req[i]);
+        blkif_take_request(&vr->ring, &req[i]);
         if (vr->config.virtual_completion)
-            stamp_ns[i] = back_ring_take_stamp(&vr->ring);
+            stamp_ns[i] = blkif_take_request_stamp(&vr->ring);
         disk_queue_expect(vr->config.disk_queue, req[i].sector_number);
     }
     for (int i = 0; i < count; i++) {
@@ -233,7 +233,7 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
     vbd_ring_flush(vr); /* what has come from the disk: the front end is woken before we look */
     if (vr->halted)
         return 0;
-    int waiting = back_ring_look(&vr->ring);
+    int waiting = back_ring_look(&vr->ring.half);
     if (waiting < 0) {
         vr->halted = true;
         return waiting;
@@ -251,7 +251,7 @@ void vbd_ring_flush(struct vbd_ring *vr)
     if (!vr->unpushed)
         return;
     vr->unpushed = false;
-    if (!back_ring_push(&vr->ring))
+    if (!back_ring_push(&vr->ring.half))
         return;
     vr->stats.notifies++;
     struct shared_info *si = vr->config.segment->shared_info;
@@ -266,5 +266,5 @@ bool vbd_ring_arm(struct vbd_ring *vr)
     /* Dispatch may have answered from the cache since the last look, and nobody looks again soon.
      */
     vbd_ring_flush(vr);
-    return back_ring_final_check(&vr->ring) && !vr->halted;
+    return back_ring_final_check(&vr->ring.half) && !vr->halted;
 }

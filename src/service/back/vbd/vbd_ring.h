@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ring/back_ring.h"
+#include "ring/blkif_back_ring.h"
 #include "ring/grant_map.h"
 #include "service/block/disk_queue.h"
 
@@ -25,8 +25,8 @@ struct vbd_ring_config {
     int fault_slot;                /* of the segment, see fault_guard.h */
     struct disk_queue *disk_queue;
     const struct image *image;
-    uint32_t page_order; /* 0..SRING_PAGE_ORDER_MAX */
-    grant_ref_t ring_ref[1 << SRING_PAGE_ORDER_MAX];
+    uint32_t page_order; /* 0..BLKIF_RING_PAGE_ORDER_MAX */
+    grant_ref_t ring_ref[1 << BLKIF_RING_PAGE_ORDER_MAX];
     evtchn_port_t port; /* the domain's port to notify, and the vCPU that it is bound to */
     uint32_t vcpu;
     bool persistent_grants;
@@ -62,7 +62,7 @@ static inline void vbd_ring_stats_add(struct vbd_ring_stats *to, const struct vb
 }
 
 struct vbd_ring {
-    struct back_ring ring;
+    struct blkif_back_ring ring;
     struct vbd_ring_config config;
     struct disk_client client;
     struct grant_map grants;
@@ -97,7 +97,7 @@ bool vbd_ring_arm(struct vbd_ring *vr);
 
 static inline uint32_t vbd_ring_in_flight(const struct vbd_ring *vr)
 {
-    return back_ring_in_flight(&vr->ring);
+    return back_ring_in_flight(&vr->ring.half);
 }
 
 #endif

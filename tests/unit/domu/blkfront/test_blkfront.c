@@ -268,7 +268,7 @@ static void join_readers(struct reader *readers, uint32_t count, int expected)
 
 /* Keeps requests and answers them last first when the ring has run empty. */
 struct keeper {
-    struct blkif_request kept[SRING_ENTRIES_MAX];
+    struct blkif_request kept[BLKIF_RING_ENTRIES_MAX];
     uint32_t count;
 };
 
@@ -382,7 +382,7 @@ struct liar {
 static void lie(struct fake_dom0 *d, const struct blkif_request *req)
 {
     struct liar *liar = fake_dom0_ctx(d);
-    struct back_ring *ring = fake_dom0_ring(d);
+    struct blkif_back_ring *ring = fake_dom0_ring(d);
     if (++liar->seen != liar->wait_for)
         return;
     switch (liar->lie) {
@@ -400,10 +400,10 @@ static void lie(struct fake_dom0 *d, const struct blkif_request *req)
         fake_dom0_respond(d, req->id, req->operation, 1);
         break;
     case LIE_TOO_FAR:
-        ring->rsp_prod_pvt = ring->req_cons + 1;
+        ring->half.rsp_prod_pvt = ring->half.req_cons + 1;
         break;
     case LIE_BACKWARDS:
-        ring->rsp_prod_pvt = ring->rsp_prod - 1;
+        ring->half.rsp_prod_pvt = ring->half.rsp_prod - 1;
         break;
     case LIES:
         break;

@@ -62,7 +62,7 @@ static void answer_backwards(struct fake_dom0 *d)
         fake_dom0_fill(d, req);
         uint64_t id = h->answer_twice && i == 0 ? h->kept[1].id : req->id;
         fake_dom0_respond(d, id, req->operation, BLKIF_RSP_OKAY);
-        back_ring_put_stamp(fake_dom0_ring(d), h->asked_ns[i] + (i + 1) * h->step_ns);
+        blkif_put_response_stamp(fake_dom0_ring(d), h->asked_ns[i] + (i + 1) * h->step_ns);
     }
     h->count = 0;
     fake_dom0_flush(d);
@@ -72,7 +72,7 @@ static void hold(struct fake_dom0 *d, const struct blkif_request *req)
 {
     struct holder *h = fake_dom0_ctx(d);
     h->kept[h->count] = *req;
-    h->asked_ns[h->count++] = back_ring_take_stamp(fake_dom0_ring(d));
+    h->asked_ns[h->count++] = blkif_take_request_stamp(fake_dom0_ring(d));
     if (h->count == DEPTH)
         answer_backwards(d);
 }

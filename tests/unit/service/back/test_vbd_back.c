@@ -254,7 +254,7 @@ static void a_ring_of_several_pages_connects(void **state)
     set_front("ring-ref0", "8");
     set_front("ring-ref1", "9");
     go("3", XenbusStateConnected);
-    assert_int_equal(f->up->ring.nr_ents, 64);
+    assert_int_equal(f->up->ring.half.nr_ents, 64);
 }
 
 static void closing_takes_two_steps_each(void **state)

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "fakes/fake_disk.h"
-#include "ring/front_ring.h"
+#include "ring/blkif_front_ring.h"
 #include "ring/gnttab.h"
 #include "service/back/vbd/ring_loop.h"
 
@@ -20,7 +20,7 @@ enum { NR_PAGES = 16, RINGS = 3, RING_REF = 8, DATA_REF = 9, HERE = 1000, ELSEWH
 struct peer {
     struct segment segment;
     int fd;
-    struct front_ring front;
+    struct blkif_front_ring front;
     struct vbd_ring *ring;
     struct ring_slot slot;
     uint64_t next_id;
@@ -57,9 +57,9 @@ static int setup_peer(struct peer *peer)
     gnttab_grant_access(peer->segment.gnttab, RING_REF, DOM0_DOMID, peer->segment.free_pfn, false);
     gnttab_grant_access(peer->segment.gnttab, DATA_REF, DOM0_DOMID, peer->segment.free_pfn + 1,
                         false);
-    struct blkif_sring *sring = segment_page(&peer->segment, peer->segment.free_pfn);
+    struct sring *sring = segment_page(&peer->segment, peer->segment.free_pfn);
     sring_init(sring, 0);
-    front_ring_init(&peer->front, sring, sring_entries(0), 0);
+    front_ring_init(&peer->front.half, sring, blkif_ring_entries(0), 0);
     struct vbd_ring_config config = {.segment = &peer->segment,
                                      .disk_queue = f->queue,
                                      .image = &f->image,
@@ -123,9 +123,9 @@ static bool ask(struct peer *peer, uint32_t count)
                                     .id = peer->next_id++,
                                     .seg = {{.gref = DATA_REF}}};
         req.sector_number = peer->next_id;
-        front_ring_put_request(&peer->front, &req);
+        blkif_put_request(&peer->front, &req);
     }
-    return front_ring_push(&peer->front);
+    return front_ring_push(&peer->front.half);
 }
 
 /* The front end says on which CPU it runs; the loop runs HERE. */
@@ -195,12 +195,12 @@ static void what_was_answered_since_the_last_look_is_shown(void **state)
     struct blkif_response rsp;
     ring_loop_add(&f->loop, &f->peer[0].slot);
     (void)ask(&f->peer[0], 1);
-    assert_false(front_ring_final_check(&f->peer[0].front)); /* it sleeps */
+    assert_false(front_ring_final_check(&f->peer[0].front.half)); /* it sleeps */
     assert_int_equal(ring_loop_turn(&f->loop, 1), 1);
     (void)disk_queue_dispatch(f->queue, 1);
     fake_disk_complete_all(fake_disk_current(), 0);
     assert_true(settle(1));
-    assert_int_equal(front_ring_take_response(&f->peer[0].front, &rsp), 1);
+    assert_int_equal(blkif_take_response(&f->peer[0].front, &rsp), 1);
     assert_int_equal(f->peer[0].ring->stats.notifies, 1);
 }
 
@@ -213,16 +213,16 @@ static uint32_t shown_early(struct peer *peer, uint32_t sleep_cpu)
     if (!peer->slot.active)
         ring_loop_add(&f->loop, &peer->slot);
     (void)ask(peer, 3);
-    assert_false(front_ring_final_check(&peer->front)); /* it sleeps */
+    assert_false(front_ring_final_check(&peer->front.half)); /* it sleeps */
     assert_int_equal(ring_loop_turn(&f->loop, 1), 3);
     (void)disk_queue_dispatch(f->queue, 1);
     f->loop.cpu = HERE;
     fake_disk_complete_all(fake_disk_current(), 0);
-    while (front_ring_take_response(&peer->front, &rsp) == 1)
+    while (blkif_take_response(&peer->front, &rsp) == 1)
         count++;
     assert_int_equal(ring_loop_turn(&f->loop, 2), 0);
     for (uint32_t i = count; i < 3; i++)
-        assert_int_equal(front_ring_take_response(&peer->front, &rsp), 1);
+        assert_int_equal(blkif_take_response(&peer->front, &rsp), 1);
     return count;
 }
 
@@ -320,7 +320,7 @@ static void a_turn_gives_everybody_a_batch(void **state)
     assert_int_equal(ring_loop_turn(&f->loop, 1), 30);
     assert_ptr_equal(f->loop.active, first); /* once around */
     for (int i = 0; i < RINGS; i++)
-        assert_int_equal(f->peer[i].ring->ring.req_cons, 10);
+        assert_int_equal(f->peer[i].ring->ring.half.req_cons, 10);
     assert_int_equal(f->loop.turns, 1);
 }
 
@@ -329,7 +329,7 @@ static void a_broken_ring_is_told_once_and_let_go(void **state)
     (void)state;
     for (int i = 0; i < RINGS; i++)
         ring_loop_add(&f->loop, &f->peer[i].slot);
-    store_full_u32(&f->peer[1].front.sring->req_prod, 5000);
+    store_full_u32(&f->peer[1].front.half.sring->req_prod, 5000);
     (void)ask(&f->peer[2], 1);
     assert_int_equal(ring_loop_turn(&f->loop, 1), 1);
     assert_ptr_equal(f->broken, &f->peer[1].slot);

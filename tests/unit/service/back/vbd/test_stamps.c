@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "ring/back_ring.h"
-#include "ring/front_ring.h"
+#include "ring/blkif_back_ring.h"
+#include "ring/blkif_front_ring.h"
 #include "service/block/engine/disk_model.h"
 #include "service/block/image.h"
 #include "tdf/clock.h"
@@ -21,44 +21,44 @@ enum { START_NS = 1000000 };
 static void stamps_travel_beside_requests_and_responses(void **state)
 {
     (void)state;
-    struct blkif_sring *sring = aligned_alloc(XEN_PAGE_SIZE, XEN_PAGE_SIZE);
+    struct sring *sring = aligned_alloc(XEN_PAGE_SIZE, XEN_PAGE_SIZE);
     assert_non_null(sring);
     memset(sring, 0, XEN_PAGE_SIZE);
-    struct front_ring front;
-    struct back_ring back;
+    struct blkif_front_ring front;
+    struct blkif_back_ring back;
     sring_init(sring, 0);
-    front_ring_init(&front, sring, sring_entries(0), 0);
-    back_ring_init(&back, sring, sring_entries(0), 0);
+    front_ring_init(&front.half, sring, blkif_ring_entries(0), 0);
+    back_ring_init(&back.half, sring, blkif_ring_entries(0), 0);
 
     for (uint64_t i = 1; i <= 2; i++) {
         struct blkif_request req = {.operation = BLKIF_OP_READ, .id = i};
         req.nr_segments = BLKIF_STAMPED_SEGMENTS_MAX;
         for (uint32_t s = 0; s < req.nr_segments; s++)
             req.seg[s] = (struct blkif_request_segment){.gref = s + 8, .last_sect = 7};
-        front_ring_put_request(&front, &req);
-        front_ring_put_stamp(&front, i << 40 | 5);
+        blkif_put_request(&front, &req);
+        blkif_put_request_stamp(&front, i << 40 | 5);
     }
-    (void)front_ring_push(&front);
-    assert_int_equal(back_ring_look(&back), 2);
+    (void)front_ring_push(&front.half);
+    assert_int_equal(back_ring_look(&back.half), 2);
     for (uint64_t i = 1; i <= 2; i++) {
         struct blkif_request req;
-        back_ring_take_request(&back, &req);
-        assert_int_equal(back_ring_take_stamp(&back), i << 40 | 5);
+        blkif_take_request(&back, &req);
+        assert_int_equal(blkif_take_request_stamp(&back), i << 40 | 5);
         assert_int_equal(req.id, i);
         for (uint32_t s = 0; s < req.nr_segments; s++)
             assert_int_equal(req.seg[s].gref, s + 8);
     }
     for (uint64_t i = 2; i >= 1; i--) {
-        back_ring_put_response(&back, i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
-        back_ring_put_stamp(&back, i << 41 | 7);
+        blkif_put_response(&back, i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+        blkif_put_response_stamp(&back, i << 41 | 7);
     }
-    (void)back_ring_push(&back);
+    (void)back_ring_push(&back.half);
     for (uint64_t i = 2; i >= 1; i--) {
         struct blkif_response rsp;
-        assert_int_equal(front_ring_take_response(&front, &rsp), 1);
+        assert_int_equal(blkif_take_response(&front, &rsp), 1);
         assert_int_equal(rsp.id, i);
         assert_int_equal(rsp.status, BLKIF_RSP_OKAY);
-        assert_int_equal(front_ring_take_stamp(&front), i << 41 | 7);
+        assert_int_equal(blkif_take_response_stamp(&front), i << 41 | 7);
     }
     free(sring);
 }

@@ -16,9 +16,9 @@
 
 #include "fakes/fake_disk.h"
 #include "fakes/valgrind.h"
+#include "ring/blkif_front_ring.h"
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
-#include "ring/front_ring.h"
 #include "ring/gnttab.h"
 #include "service/back/vbd/vbd_ring.h"
 #include "tdf/clock.h"
@@ -44,7 +44,7 @@ struct fixture {
     struct fake_disk *disk;
     struct vbd_ring_config config;
     struct vbd_ring *ring;
-    struct front_ring front;
+    struct blkif_front_ring front;
     uint32_t data_pfn, answered;
     grant_ref_t watched_ref; /* looked at when its response appears */
 };
@@ -57,7 +57,8 @@ static void on_answered(void *ctx, struct vbd_ring *ring)
     assert_ptr_equal(ring, f->ring);
     f->answered++;
     if (f->watched_ref != 0) {
-        assert_int_not_equal(ring->ring.rsp_prod, ring->ring.rsp_prod_pvt); /* not shown yet */
+        assert_int_not_equal(ring->ring.half.rsp_prod,
+                             ring->ring.half.rsp_prod_pvt); /* not shown yet */
         assert_int_equal(f->segment.gnttab[f->watched_ref].flags & (GTF_reading | GTF_writing), 0);
     }
     vbd_ring_flush(ring); /* as Dom0's loop does, a little later */
@@ -125,9 +126,9 @@ static void connect_ring(uint32_t order, uint32_t step, uint32_t index)
         gnttab_grant_access(f->segment.gnttab, RING_REF + i, DOM0_DOMID,
                             f->segment.free_pfn + i * step, false);
     }
-    struct blkif_sring *sring = segment_page(&f->segment, f->segment.free_pfn);
+    struct sring *sring = segment_page(&f->segment, f->segment.free_pfn);
     sring_init(sring, index);
-    front_ring_init(&f->front, sring, sring_entries(order), index);
+    front_ring_init(&f->front.half, sring, blkif_ring_entries(order), index);
     assert_int_equal(vbd_ring_create(&f->config, &f->ring), 0);
 }
 
@@ -142,8 +143,8 @@ static struct blkif_request read_request(uint64_t id, uint64_t sector)
 
 static void put(const struct blkif_request *req)
 {
-    front_ring_put_request(&f->front, req);
-    (void)front_ring_push(&f->front);
+    blkif_put_request(&f->front, req);
+    (void)front_ring_push(&f->front.half);
 }
 
 static void consume(int expected)
@@ -156,7 +157,7 @@ static void consume(int expected)
 static void expect(uint64_t id, uint8_t operation, int16_t status)
 {
     struct blkif_response rsp;
-    assert_int_equal(front_ring_take_response(&f->front, &rsp), 1);
+    assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
     assert_int_equal(rsp.id, id);
     assert_int_equal(rsp.operation, operation);
     assert_int_equal(rsp.status, status);
@@ -165,7 +166,7 @@ static void expect(uint64_t id, uint8_t operation, int16_t status)
 static void expect_none(void)
 {
     struct blkif_response rsp;
-    assert_int_equal(front_ring_take_response(&f->front, &rsp), 0);
+    assert_int_equal(blkif_take_response(&f->front, &rsp), 0);
 }
 
 static void *data_page(uint32_t i)
@@ -253,10 +254,11 @@ static void too_many_segments_are_an_error(void **state)
     connect_ring(0, 1, 0);
     for (uint32_t i = 0; i < 4; i++) {
         struct blkif_request req = read_request(i, 1);
-        uint32_t slot = f->front.req_prod_pvt & (f->front.nr_ents - 1);
-        front_ring_put_request(&f->front, &req);
-        f->front.sring->ring[slot].req.nr_segments = counts[i];
-        (void)front_ring_push(&f->front);
+        uint32_t index = f->front.half.req_prod_pvt;
+        blkif_put_request(&f->front, &req);
+        blkif_ring_slot(f->front.half.sring, f->front.half.nr_ents, index)->req.nr_segments =
+            counts[i];
+        (void)front_ring_push(&f->front.half);
     }
     consume(4);
     for (uint64_t i = 0; i < 4; i++)
@@ -291,7 +293,7 @@ static void equal_ids_are_answered_each(void **state)
         struct blkif_request req = read_request(UINT64_MAX, (uint64_t)i * 20);
         put(&req);
     }
-    assert_int_equal(front_ring_free(&f->front), 0);
+    assert_int_equal(front_ring_free(&f->front.half), 0);
     consume(32);
     assert_int_equal(vbd_ring_in_flight(f->ring), 32);
     assert_null(f->ring->free);
@@ -314,18 +316,18 @@ static void an_index_that_makes_no_sense_halts_the_ring(void **state)
             }
             consume(20);
             fake_disk_complete(f->disk, 0, 0);
-            uint32_t cons = f->ring->ring.req_cons;
+            uint32_t cons = f->ring->ring.half.req_cons;
             uint32_t wrong = way == 0   ? cons + 32 - vbd_ring_in_flight(f->ring) + 1
                              : way == 1 ? cons - 5 /* back, among those in flight */
                                         : cons + (1u << 31);
-            store_full_u32(&f->front.sring->req_prod, wrong);
+            store_full_u32(&f->front.half.sring->req_prod, wrong);
             assert_int_equal(vbd_ring_consume(f->ring, 0), -EPROTO);
             assert_true(f->ring->halted);
             /* For good, and without keeping anybody awake. */
-            store_full_u32(&f->front.sring->req_prod, cons + 1);
+            store_full_u32(&f->front.half.sring->req_prod, cons + 1);
             assert_int_equal(vbd_ring_consume(f->ring, 0), 0);
             assert_false(vbd_ring_arm(f->ring));
-            assert_int_equal(f->ring->ring.req_cons, cons);
+            assert_int_equal(f->ring->ring.half.req_cons, cons);
             fake_disk_complete_all(f->disk, 0); /* what was taken is still answered */
             assert_int_equal(vbd_ring_in_flight(f->ring), 0);
             vbd_ring_destroy(f->ring);
@@ -353,7 +355,7 @@ static void one_look_takes_a_bounded_batch(void **state)
 
 static uint64_t stamp_of(uint64_t id)
 {
-    for (uint32_t i = 0; i < f->ring->ring.nr_ents; i++) {
+    for (uint32_t i = 0; i < f->ring->ring.half.nr_ents; i++) {
         const struct pending *p = &f->ring->pool[i];
         if (p->state != PENDING_FREE && p->id == id)
             return p->stamp_ns;
@@ -377,10 +379,10 @@ static void requests_of_one_look_keep_their_stamps(void **state)
     connect_ring(0, 1, 0);
     for (uint64_t i = 0; i < COUNT; i++) {
         struct blkif_request req = read_request(i, i * 20);
-        front_ring_put_request(&f->front, &req);
-        front_ring_put_stamp(&f->front, START_NS - 500 + i);
+        blkif_put_request(&f->front, &req);
+        blkif_put_request_stamp(&f->front, START_NS - 500 + i);
     }
-    (void)front_ring_push(&f->front);
+    (void)front_ring_push(&f->front.half);
     consume(COUNT);
     for (uint64_t i = 0; i < COUNT; i++)
         assert_int_equal(stamp_of(i), START_NS - 500 + i);
@@ -402,7 +404,7 @@ static void scattered_ring_pages_work_across_page_ends(void **state)
         page[XEN_PAGE_SIZE - 1] = (uint8_t)(0x40 + i);
         assert_int_equal(((volatile uint8_t *)view)[(i + 1) * XEN_PAGE_SIZE - 1], 0x40 + i);
     }
-    f->front.sring = f->ring->alias; /* as a front end that maps its pages in order */
+    f->front.half.sring = f->ring->alias; /* as a front end that maps its pages in order */
     for (int round = 0; round < 3; round++) {
         for (uint64_t i = 0; i < 100; i++) {
             struct blkif_request req = read_request(i, i);
@@ -415,7 +417,7 @@ static void scattered_ring_pages_work_across_page_ends(void **state)
         fake_disk_complete_all(f->disk, 0);
         struct blkif_response rsp;
         for (uint64_t i = 0; i < 100; i++)
-            assert_int_equal(front_ring_take_response(&f->front, &rsp), 1);
+            assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
     }
     assert_int_equal(f->ring->stats.reads_done, 300);
 }
@@ -435,7 +437,7 @@ static void rings_that_cannot_be_mapped_leave_nothing(void **state)
     assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EBADF);
     f->segment.gnttab[RING_REF + 1].frame = NR_PAGES;
     assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EFAULT);
-    f->config.page_order = SRING_PAGE_ORDER_MAX + 1;
+    f->config.page_order = BLKIF_RING_PAGE_ORDER_MAX + 1;
     assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EINVAL);
 }
 
@@ -517,7 +519,7 @@ static void the_front_end_is_notified_when_it_asked(void **state)
     evtchn_port_t port = 0;
     connect_ring(0, 1, 0);
     struct blkif_request req = read_request(0, 5);
-    assert_false(front_ring_final_check(&f->front));
+    assert_false(front_ring_final_check(&f->front.half));
     put(&req);
     consume(1);
     assert_int_equal(evtchn_collect(f->segment.shared_info, VCPU, notify_only, &port), 0);

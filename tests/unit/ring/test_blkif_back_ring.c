@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* blkif_back_ring: what is in the slots of a block back end's ring. The ring itself:
+ * test_back_ring. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "ring/blkif_back_ring.h"
+
+enum { NR_ENTS = 32 };
+
+static const uint32_t STARTS[] = {0, 7, 0x7ffffff8, UINT32_MAX - 3, UINT32_MAX};
+enum { NR_STARTS = sizeof(STARTS) / sizeof(STARTS[0]) };
+
+struct fixture {
+    struct sring *sring;
+    struct blkif_back_ring back;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    if (f == NULL || (f->sring = calloc(1, XEN_PAGE_SIZE)) == NULL)
+        return -1;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    free(f->sring);
+    free(f);
+    return 0;
+}
+
+static void start_at(struct fixture *f, uint32_t index)
+{
+    memset(f->sring, 0, XEN_PAGE_SIZE);
+    sring_init(f->sring, index);
+    back_ring_init(&f->back.half, f->sring, NR_ENTS, index);
+}
+
+/* What an honest front end does, one request at a time. */
+static void request(struct fixture *f, uint64_t id, uint8_t nr_segments)
+{
+    struct blkif_request *req = &blkif_ring_slot(f->sring, NR_ENTS, f->sring->req_prod)->req;
+    *req = (struct blkif_request){
+        .operation = BLKIF_OP_READ, .nr_segments = nr_segments, .handle = 5, .id = id};
+    req->sector_number = id * 8;
+    for (uint32_t i = 0; i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
+        req->seg[i] = (struct blkif_request_segment){.gref = 100 + i, .last_sect = (uint8_t)i};
+    f->sring->req_prod++;
+}
+
+static void take(struct fixture *f, uint32_t count)
+{
+    struct blkif_request req;
+    while (count-- > 0)
+        blkif_take_request(&f->back, &req);
+}
+
+static void requests_are_taken_in_order(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < NR_STARTS; i++) {
+        start_at(f, STARTS[i]);
+        for (uint32_t n = 0; n < NR_ENTS; n++)
+            request(f, n, (uint8_t)(n % 12));
+        assert_int_equal(back_ring_look(&f->back.half), NR_ENTS);
+        for (uint32_t n = 0; n < NR_ENTS; n++) {
+            struct blkif_request req;
+            blkif_take_request(&f->back, &req);
+            assert_int_equal(req.operation, BLKIF_OP_READ);
+            assert_int_equal(req.handle, 5);
+            assert_int_equal(req.id, n);
+            assert_int_equal(req.sector_number, n * 8);
+            assert_int_equal(req.nr_segments, n % 12);
+            for (uint32_t s = 0; s < req.nr_segments; s++) {
+                assert_int_equal(req.seg[s].gref, 100 + s);
+                assert_int_equal(req.seg[s].last_sect, s);
+            }
+            assert_int_equal(back_ring_in_flight(&f->back.half), n + 1);
+        }
+        assert_int_equal(back_ring_look(&f->back.half), 0);
+    }
+}
+
+static void request_is_a_private_copy(void **state)
+{
+    struct fixture *f = *state;
+    struct blkif_request req;
+    start_at(f, 0);
+    request(f, 9, 3);
+    assert_int_equal(back_ring_look(&f->back.half), 1);
+    blkif_take_request(&f->back, &req);
+    memset(blkif_ring_slot(f->sring, NR_ENTS, 0), 0xff, sizeof(union blkif_sring_entry));
+    assert_int_equal(req.id, 9);
+    assert_int_equal(req.nr_segments, 3);
+    assert_int_equal(req.seg[2].gref, 102);
+}
+
+static void too_many_segments_fill_no_more_than_the_array(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t nr = 12; nr <= UINT8_MAX; nr++) {
+        struct {
+            struct blkif_request req;
+            uint64_t canary[32];
+        } private_copy;
+        memset(&private_copy, 0x5a, sizeof(private_copy));
+        start_at(f, 0);
+        request(f, 1, (uint8_t)nr);
+        assert_int_equal(back_ring_look(&f->back.half), 1);
+        blkif_take_request(&f->back, &private_copy.req);
+        assert_int_equal(private_copy.req.nr_segments, nr); /* for the validator to refuse */
+        assert_int_equal(private_copy.req.seg[10].gref, 110);
+        for (size_t i = 0; i < 32; i++)
+            assert_int_equal(private_copy.canary[i], 0x5a5a5a5a5a5a5a5a);
+    }
+}
+
+static void unused_segments_are_not_read(void **state)
+{
+    struct fixture *f = *state;
+    struct blkif_request req;
+    memset(&req, 0x5a, sizeof(req));
+    start_at(f, 0);
+    request(f, 1, 2);
+    assert_int_equal(back_ring_look(&f->back.half), 1);
+    blkif_take_request(&f->back, &req);
+    assert_int_equal(req.seg[1].gref, 101);
+    assert_int_equal(req.seg[2].gref, 0x5a5a5a5a);
+}
+
+static void responses_are_complete_and_padding_is_zero(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < NR_STARTS; i++) {
+        start_at(f, STARTS[i]);
+        memset(f->sring->slots, 0xff, NR_ENTS * sizeof(union blkif_sring_entry));
+        f->sring->req_prod += 3;
+        assert_int_equal(back_ring_look(&f->back.half), 3);
+        take(f, 3);
+        for (uint32_t n = 0; n < 3; n++) {
+            blkif_put_response(&f->back, 0x1122334455667788u + n, BLKIF_OP_WRITE,
+                               BLKIF_RSP_EOPNOTSUPP);
+            const uint8_t *slot =
+                (const uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, STARTS[i] + n);
+            const uint8_t expected[16] = {
+                (uint8_t)(0x88 + n), 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 1, 0, 0xfe, 0xff};
+            assert_memory_equal(slot, expected, sizeof(expected));
+            assert_int_equal(slot[16], 0xff); /* and not a byte more */
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_are_taken_in_order),
+        cmocka_unit_test(request_is_a_private_copy),
+        cmocka_unit_test(too_many_segments_fill_no_more_than_the_array),
+        cmocka_unit_test(unused_segments_are_not_read),
+        cmocka_unit_test(responses_are_complete_and_padding_is_zero),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

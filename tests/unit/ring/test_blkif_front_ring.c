@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* blkif_front_ring: what is in the slots of a block front end's ring. The ring itself:
+ * test_front_ring.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ring/blkif_front_ring.h"
+
+enum { NR_ENTS = 32 };
+
+static const uint32_t STARTS[] = {0, 7, 0x7ffffff8, UINT32_MAX - 3, UINT32_MAX};
+enum { NR_STARTS = sizeof(STARTS) / sizeof(STARTS[0]) };
+
+struct fixture {
+    struct sring *sring;
+    struct blkif_front_ring front;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    if (f == NULL || (f->sring = calloc(1, XEN_PAGE_SIZE)) == NULL)
+        return -1;
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    free(f->sring);
+    free(f);
+    return 0;
+}
+
+static void start_at(struct fixture *f, uint32_t index)
+{
+    memset(f->sring, 0, XEN_PAGE_SIZE);
+    sring_init(f->sring, index);
+    front_ring_init(&f->front.half, f->sring, NR_ENTS, index);
+}
+
+static void put(struct fixture *f, uint64_t id, uint8_t nr_segments)
+{
+    struct blkif_request req = {
+        .operation = BLKIF_OP_READ, .nr_segments = nr_segments, .id = id, .sector_number = id * 8};
+    for (uint32_t i = 0; i < nr_segments; i++)
+        req.seg[i] = (struct blkif_request_segment){.gref = 100 + i, .last_sect = 7};
+    blkif_put_request(&f->front, &req);
+}
+
+/* What an honest back end does: the response goes to the slot of rsp_prod. */
+static void respond(struct fixture *f, uint64_t id)
+{
+    blkif_ring_slot(f->sring, NR_ENTS, f->sring->rsp_prod)->rsp =
+        (struct blkif_response){.id = id, .operation = BLKIF_OP_READ, .status = BLKIF_RSP_OKAY};
+    f->sring->rsp_prod++;
+}
+
+static void requests_land_in_consecutive_slots(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < NR_STARTS; i++) {
+        start_at(f, STARTS[i]);
+        for (uint32_t n = 0; n < NR_ENTS; n++) {
+            put(f, 1000 + n, (uint8_t)(n % (BLKIF_MAX_SEGMENTS_PER_REQUEST + 1)));
+            const struct blkif_request *req =
+                &blkif_ring_slot(f->sring, NR_ENTS, STARTS[i] + n)->req;
+            assert_int_equal(req->id, 1000 + n);
+            assert_int_equal(req->sector_number, (1000 + n) * 8);
+            assert_int_equal(req->nr_segments, n % (BLKIF_MAX_SEGMENTS_PER_REQUEST + 1));
+            for (uint32_t s = 0; s < req->nr_segments; s++)
+                assert_int_equal(req->seg[s].gref, 100 + s);
+        }
+    }
+}
+
+static void put_writes_only_the_used_segments(void **state)
+{
+    struct fixture *f = *state;
+    start_at(f, 0);
+    memset(f->sring->slots, 0x5a, sizeof(union blkif_sring_entry));
+    put(f, 1, 2);
+    const uint8_t *slot = (const uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, 0);
+    for (size_t i = offsetof(struct blkif_request, seg[2]); i < sizeof(struct blkif_request); i++)
+        assert_int_equal(slot[i], 0x5a);
+}
+
+static void responses_come_in_order_of_the_ring(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < NR_STARTS; i++) {
+        struct blkif_response rsp;
+        start_at(f, STARTS[i]);
+        for (uint32_t n = 0; n < 8; n++)
+            put(f, n, 1);
+        (void)front_ring_push(&f->front.half);
+        for (uint64_t id = 8; id-- > 0;)
+            respond(f, id);
+        for (uint64_t id = 8; id-- > 0;) {
+            assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
+            assert_int_equal(rsp.id, id);
+            assert_int_equal(rsp.operation, BLKIF_OP_READ);
+            assert_int_equal(rsp.status, BLKIF_RSP_OKAY);
+        }
+        assert_int_equal(blkif_take_response(&f->front, &rsp), 0);
+    }
+}
+
+static void response_is_a_private_copy(void **state)
+{
+    struct fixture *f = *state;
+    struct blkif_response rsp;
+    start_at(f, 0);
+    put(f, 42, 1);
+    (void)front_ring_push(&f->front.half);
+    respond(f, 42);
+    assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
+    blkif_ring_slot(f->sring, NR_ENTS, 0)->rsp.id = 43;
+    blkif_ring_slot(f->sring, NR_ENTS, 0)->rsp.status = BLKIF_RSP_ERROR;
+    assert_int_equal(rsp.id, 42);
+    assert_int_equal(rsp.status, BLKIF_RSP_OKAY);
+}
+
+static void stamps_go_with_their_slots(void **state)
+{
+    struct fixture *f = *state;
+    struct blkif_response rsp;
+    start_at(f, UINT32_MAX);
+    for (uint64_t n = 1; n <= 2; n++) {
+        put(f, n, BLKIF_STAMPED_SEGMENTS_MAX);
+        blkif_put_request_stamp(&f->front, n << 40 | 3);
+        const uint8_t *slot =
+            (const uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, UINT32_MAX + (uint32_t)n - 1);
+        uint64_t expected = n << 40 | 3;
+        assert_memory_equal(slot + BLKIF_REQUEST_STAMP_BYTE, &expected, sizeof(expected));
+    }
+    (void)front_ring_push(&f->front.half);
+    for (uint64_t n = 1; n <= 2; n++) {
+        uint64_t stamp = n << 41 | 5;
+        uint8_t *slot = (uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, f->sring->rsp_prod);
+        respond(f, n);
+        memcpy(slot + BLKIF_RESPONSE_STAMP_BYTE, &stamp, sizeof(stamp));
+        assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
+        assert_int_equal(blkif_take_response_stamp(&f->front), stamp);
+    }
+}
+
+/* Twelve segments would be written over the next slot: our own mistake, so it ends the program. */
+static void put_refuses_more_segments_than_a_slot_holds(void **state)
+{
+    struct fixture *f = *state;
+    int status;
+    sring_init(f->sring, 0);
+    front_ring_init(&f->front.half, f->sring, NR_ENTS, 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit no_core = {0, 0};
+        struct blkif_request req[2] = {{.nr_segments = BLKIF_MAX_SEGMENTS_PER_REQUEST + 1}};
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        (void)signal(SIGABRT, SIG_DFL);
+        (void)freopen("/dev/null", "w", stderr);
+        blkif_put_request(&f->front, req);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_land_in_consecutive_slots),
+        cmocka_unit_test(put_writes_only_the_used_segments),
+        cmocka_unit_test(responses_come_in_order_of_the_ring),
+        cmocka_unit_test(response_is_a_private_copy),
+        cmocka_unit_test(stamps_go_with_their_slots),
+        cmocka_unit_test(put_refuses_more_segments_than_a_slot_holds),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
