@@ -216,6 +216,7 @@ stress_programs() { # STAGE MAKE-VARIABLES REQUESTS RUNNER...
 stage_stress() {
     local wrapper
     stress_programs stress "" "${STRESS_REQUESTS:-300000}" run_one
+    run_one stress barriers 300 bash tests/stress/barriers.sh
     begin_stage stress-tsan
     wrapper=$(tsan_wrapper) || {
         note stress-tsan all 77 "the thread sanitizer does not run on this system"

@@ -13,12 +13,6 @@
 
 #include "ring/barrier.h"
 
-/* Proof that this test can fail: make stress-weakened. */
-#ifdef WEAKEN_FULL_BARRIERS
-#define store_full_u32 store_release_u32
-#define load_full_u32  load_acquire_u32
-#endif
-
 #include "ring/blkif_back_ring.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/evtchn.h"
