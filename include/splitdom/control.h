@@ -29,7 +29,8 @@ enum control_op {
     CONTROL_EVTCHN_CLOSE = 3,
     /* Reply: one descriptor, a file with the state of the service as JSON, arg0 = its length. */
     CONTROL_STATUS = 16,
-    /* Ends the service. Reply when all is closed: one descriptor, the farewell text. */
+    /* Ends the service. Reply when all is closed: one descriptor, the farewell text; none where
+     * Dom0 could not write that down. */
     CONTROL_STOP = 17,
 };
 

@@ -298,8 +298,6 @@ static int run(struct client *client)
         fprintf(stderr, "client: cannot start a thread: %s\n", strerror(-rc));
         return EXIT_FAILURE;
     }
-    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
-    signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
     if (open_outputs(client) == 0 && connect_disk(client) == 0)
         status = work(client);
     blkfront_close(client->bf);
@@ -317,6 +315,8 @@ int main(int argc, char **argv)
     char why[WHY_BYTES];
 
     std_fds_fill();
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
+    signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
     if (client_options_parse(argc, argv, &client.options, why, sizeof(why)) != 0) {
         fprintf(stderr, "client: %s\nusage: client THREADS REQUESTS [options]; see '%s --help'\n",
                 why, program_invocation_short_name);

@@ -15,7 +15,8 @@ enum {
 
 /*
  * Asks op, which is answered with a file, and reads that. On success *text (owned by the caller:
- * free) has *text_bytes bytes and one NUL more. Waits CONTROL_CLIENT_TIMEOUT_S at most for each
+ * free) has *text_bytes bytes and one NUL more; none where op is CONTROL_STOP and Dom0 could not
+ * write its farewell down. Waits CONTROL_CLIENT_TIMEOUT_S at most for each
  * step. Errors: -ENOENT or -ECONNREFUSED nobody listens; -ETIMEDOUT; -EPROTO the answer makes no
  * sense; -EPERM another user listens; Dom0's own refusal, with its reason in why; others from the
  * system. why gets a line for people in any case.

@@ -51,6 +51,7 @@ int main(int argc, char **argv)
 
     std_fds_fill();
     signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit, a domain's memory too: EFBIG */
     if (service_options_parse(argc, argv, &options, why, sizeof(why)) != 0) {
         fprintf(stderr, "service: %s\nusage: service VERB [options]; see '%s --help'\n", why,
                 program_invocation_short_name);

@@ -131,8 +131,11 @@ static int kill_target(const struct target *target)
     return VERB_FAILED;
 }
 
-static int print_farewell(const char *text, size_t text_bytes)
+static int print_farewell(const struct rundir *rundir, const char *text, size_t text_bytes)
 {
+    if (text_bytes == 0)
+        fprintf(stderr, "service: it ends, but could not write its totals down; see %s\n",
+                rundir->log);
     fwrite(text, 1, text_bytes, stdout);
     if (text_bytes > 0 && text[text_bytes - 1] != '\n')
         putchar('\n');
@@ -148,7 +151,7 @@ static int stop_target(const struct target *target)
     int status = VERB_OK;
 
     if (rc == 0) {
-        status = print_farewell(text, text_bytes);
+        status = print_farewell(rundir, text, text_bytes);
         free(text);
     } else if (!wait_end(target, 0)) {
         fprintf(stderr, "service: %s\n", why);

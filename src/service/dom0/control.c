@@ -103,8 +103,11 @@ static int send_status(struct control_peer *peer)
 {
     struct control_reply reply = {.magic = CONTROL_MAGIC};
     int fd = peer->owner->ops->status(peer->owner->ctx, &reply.arg0);
-    if (fd < 0)
-        return answer(peer, fd, 0, "Dom0 cannot write its status down");
+    if (fd < 0) {
+        char why[sizeof(reply.reason)];
+        snprintf(why, sizeof(why), "it cannot write its status down: %s", strerror(-fd));
+        return answer(peer, fd, 0, why);
+    }
     int rc = send_reply(peer->fd, &reply, &fd, 1);
     close(fd);
     return rc;

@@ -35,12 +35,14 @@ static int text_open(struct text_file *text)
 
 static int text_finish(struct text_file *text, uint32_t *bytes)
 {
+    int rc = ferror(text->out) ? -EIO : 0;
+    if (fflush(text->out) != 0)
+        rc = -errno; /* EFBIG: beyond the limit of file sizes */
     long size = ftell(text->out);
-    bool failed = size < 0 || ferror(text->out);
-    failed |= fclose(text->out) != 0;
-    if (failed) {
+    fclose(text->out);
+    if (rc < 0 || size < 0) {
         close(text->fd);
-        return -EIO;
+        return rc < 0 ? rc : -EIO;
     }
     *bytes = (uint32_t)size;
     return text->fd;

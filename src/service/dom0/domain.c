@@ -153,6 +153,14 @@ static int create_disk(struct domain *domain)
     return vbd_back_create(&config, &domain->vbd);
 }
 
+/* What to look at when there is no memory for a domain. */
+static const char *memory_hint(int rc)
+{
+    if (rc == -EFBIG)
+        return "its memory (larger than the service's ulimit -f)";
+    return "its memory (is /dev/shm full?)";
+}
+
 int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
                   struct domain **out, int *segment_fd, char *why, size_t why_bytes)
 {
@@ -180,8 +188,8 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     domain->tdf = tdf;
     domain->disk_scale = host->disk_scale;
     domain->created_ns = clock_monotonic_ns();
-    const char *step = "its memory (is /dev/shm full?)";
     int rc = create_memory(domain, nr_pages, segment_fd);
+    const char *step = memory_hint(rc);
     if (rc == 0) {
         step = "its store nodes";
         rc = create_store(domain);

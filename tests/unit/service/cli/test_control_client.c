@@ -24,7 +24,8 @@ struct answer {
     size_t reply_bytes; /* 0: hangs up */
     const char *file;   /* NULL: no descriptor */
     size_t file_bytes;
-    bool pipe; /* a descriptor of another kind */
+    bool pipe;          /* a descriptor of another kind */
+    enum control_op op; /* the request that is expected */
 };
 
 struct fixture {
@@ -78,7 +79,7 @@ static void answer_one(int listen_fd, const struct answer *answer)
 
     if (recv(fd, &request, sizeof(request), 0) != (ssize_t)sizeof(request) ||
         request.magic != CONTROL_MAGIC || request.version != CONTROL_VERSION ||
-        request.op != CONTROL_STATUS)
+        request.op != answer->op)
         _exit(1);
     if (answer->reply_bytes == 0)
         _exit(0);
@@ -97,8 +98,7 @@ static int ask(struct fixture *f, const struct answer *answer)
 
     if (child == 0)
         answer_one(f->listener.fd, answer);
-    rc = control_client_ask(f->path, CONTROL_STATUS, &f->text, &f->text_bytes, f->why,
-                            sizeof(f->why));
+    rc = control_client_ask(f->path, answer->op, &f->text, &f->text_bytes, f->why, sizeof(f->why));
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     if (rc != 0) {
@@ -110,7 +110,8 @@ static int ask(struct fixture *f, const struct answer *answer)
 
 static struct answer good_answer(void)
 {
-    return (struct answer){.reply = {.magic = CONTROL_MAGIC},
+    return (struct answer){.op = CONTROL_STATUS,
+                           .reply = {.magic = CONTROL_MAGIC},
                            .reply_bytes = sizeof(struct control_reply),
                            .file = "table\0{}",
                            .file_bytes = 8};
@@ -127,6 +128,20 @@ static void the_file_is_handed_over_whole(void **state)
     free(f->text);
     answer.file_bytes = 0;
     assert_int_equal(ask(f, &answer), 0);
+    assert_string_equal(f->text, "");
+    free(f->text);
+}
+
+/* Dom0 ends, but had no room for its farewell: it must not be killed for that. */
+static void a_farewell_may_be_missing(void **state)
+{
+    struct fixture *f = *state;
+    struct answer answer = good_answer();
+
+    answer.op = CONTROL_STOP;
+    answer.file = NULL;
+    assert_int_equal(ask(f, &answer), 0);
+    assert_int_equal(f->text_bytes, 0);
     assert_string_equal(f->text, "");
     free(f->text);
 }
@@ -193,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_file_is_handed_over_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_farewell_may_be_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_comes_with_its_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dom0_that_hangs_up_is_an_error, setup, teardown),
