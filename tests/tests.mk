@@ -82,7 +82,7 @@ check-model: ## the sleep protocol, proven with spin; its broken twins fail
 # Programs whose calls for memory, descriptors and the like can be made to fail, one after the other:
 # unit tests, and the two programs under tests/faults in $(OUT) for the scripts.
 FAULT_CALLS := malloc calloc realloc aligned_alloc posix_memalign strdup asprintf free mmap mremap \
-	open accept4 socket eventfd timerfd_create epoll_create1 signalfd memfd_create shm_open pipe2 dup \
+	open accept4 socket eventfd timerfd_create epoll_create1 signalfd memfd_create fchmod pipe2 dup \
 	dup2 dup3 pidfd_open epoll_ctl fopen fdopen ftruncate mkdir fork posix_fallocate pthread_create \
 	io_uring_queue_init_params io_uring_register_buffers io_uring_register_files \
 	io_uring_submit_and_wait getline __getdelim read write pread send recv sendmsg recvmsg connect poll epoll_wait \

@@ -127,7 +127,11 @@ static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, c
     domu->doorbell_fd = fds[1];
     if (rc == 0 && domu->segment.domid != reply.arg0)
         rc = -EPROTO;
-    if (rc < 0)
+    if (rc == -EBADFD)
+        snprintf(why, why_bytes,
+                 "the memory that the service sent can be taken away again (it is not sealed): are "
+                 "service and client of the same version?");
+    else if (rc < 0)
         snprintf(why, why_bytes,
                  "the memory that the service sent makes no sense (%s): are service and client of "
                  "the same version?",

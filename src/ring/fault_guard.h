@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_guard: surviving a domain that truncates its own memory.
+ * fault_guard: surviving a page of a domain's memory that is gone.
  *
- * A page that is gone makes the kernel send SIGBUS to whoever touches it. The handler lays zeroed
- * private memory over the whole mapping, so that the interrupted code goes on (the bytes that it
- * reads are as good as any other bytes of a hostile domain), and marks the range; Dom0's loop then
- * destroys that domain. Nothing has to be checked on the data path. Xen and Linux do the same with
- * fixups in copy_from_guest.
+ * Nobody can truncate a segment (segment.h), but the kernel may have no memory to bring a page back
+ * that was swapped out or thrown away; it then sends SIGBUS to whoever touches it. The handler lays
+ * zeroed private memory over the whole mapping, so that the interrupted code goes on (the bytes
+ * that it reads are as good as any other bytes of a hostile domain), and marks the range; Dom0's
+ * loop then destroys that domain. Nothing has to be checked on the data path. Xen and Linux do the
+ * same with fixups in copy_from_guest.
  *
  * One guard per process, since a signal handler has no context but static memory.
  */

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/memory_file.h"
 
 enum {
     PFN_START_INFO = 0,
@@ -16,8 +18,9 @@ enum {
     PFN_STORE = 2,
     PFN_GNTTAB = 3,
     GRANT_REF_STORE = 1, /* GNTTAB_RESERVED_XENSTORE */
-    NAME_TRIES = 16,
     RESERVE_CHUNK_BYTES = 1 << 20,
+    /* Neither half can take pages away from under the other's mapping. */
+    SEGMENT_SEALS = F_SEAL_GROW | F_SEAL_SHRINK,
 };
 
 /* Enough entries to grant every page once, besides the reserved ones. */
@@ -78,31 +81,11 @@ static int map(int fd, const struct start_info *si, struct segment *out)
     return 0;
 }
 
-/*
- * A file without a name. One that is made nameless leaves nothing behind wherever its maker is
- * killed; where the system has no such files (POSIX has none), the name lives for two calls.
- */
-static int open_nameless(void)
+/* What this system lacks is one error, whatever it says: the caller names it to people. */
+static int missing(int rc)
 {
-    int file = open("/dev/shm", O_RDWR | O_TMPFILE | O_EXCL | O_CLOEXEC, 0600);
-    if (file >= 0)
-        return file;
-    for (int i = 0; i < NAME_TRIES; i++) {
-        uint64_t number;
-        char name[64];
-        if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-            return -EIO;
-        snprintf(name, sizeof(name), "/splitdom.%d.%016llx", (int)getpid(),
-                 (unsigned long long)number);
-        int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd >= 0) {
-            shm_unlink(name);
-            return fd;
-        }
-        if (errno != EEXIST)
-            return -errno;
-    }
-    return -EEXIST;
+    bool lacks = rc == -ENOSYS || rc == -EPERM || rc == -EACCES || rc == -EINVAL;
+    return lacks ? -EOPNOTSUPP : rc;
 }
 
 /*
@@ -129,14 +112,16 @@ int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *f
     *fd = -1;
     if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > SEGMENT_PAGES_MAX)
         return -EINVAL;
-    int file = open_nameless();
+    int file = memory_file_create("splitdom");
     if (file < 0)
-        return file;
+        return missing(file);
 
     struct start_info si;
     describe(nr_pages, domid, &si);
     off_t bytes = (off_t)nr_pages << XEN_PAGE_SHIFT;
     int rc = ftruncate(file, bytes) < 0 ? -errno : reserve(file, bytes);
+    if (rc == 0)
+        rc = missing(memory_file_seal(file, SEGMENT_SEALS));
     if (rc == 0)
         rc = map(file, &si, out);
     if (rc < 0) {
@@ -155,6 +140,9 @@ int segment_attach(int fd, struct segment *out)
     struct start_info found, expected;
     struct stat st;
     memset(out, 0, sizeof(*out));
+    int rc = memory_file_check(fd, SEGMENT_SEALS);
+    if (rc < 0)
+        return rc;
     if (fstat(fd, &st) < 0)
         return -errno;
     ssize_t n;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segment: the memory of a domain, one shared-memory file.
+ * segment: the memory of a domain, one file in memory (base/memory_file.h).
  *
- * Made by Dom0 without a name (O_TMPFILE; where that fails with shm_open, unlinked at once) and
- * handed to the domain as a descriptor: nothing can be left behind in /dev/shm. Its layout is a
- * pure function of its number of pages; start_info tells it for readers, and attach verifies that
- * it tells the truth.
+ * Made by Dom0 and handed to the domain as a descriptor; the file has no name that could be left
+ * behind. The file is sealed at its size before anybody else has it: neither half can shrink it, so
+ * that no access of the other half's ends in SIGBUS, and none can let it grow beyond what Dom0
+ * allowed. Its layout is a pure function of its number of pages; start_info tells it for readers,
+ * and attach verifies that it tells the truth.
  */
 #ifndef SPLITDOM_RING_SEGMENT_H
 #define SPLITDOM_RING_SEGMENT_H
@@ -40,15 +41,17 @@ enum { SEGMENT_STORE_EVTCHN = 1 };
 /*
  * Dom0: makes a segment of nr_pages for domid, maps it, fills start_info, grants the xenstore page
  * (reference 1, as Xen's toolstack does). *fd is the descriptor to hand over; close it afterwards.
- * All memory is reserved now, so that a full /dev/shm is an error here and not a SIGBUS later.
- * Errors: -EINVAL nr_pages out of range; -ENOSPC /dev/shm is full; -ENOMEM; -EMFILE; ...
+ * All memory is reserved now, so that a lack of it is an error here and not a SIGBUS later.
+ * Errors: -EINVAL nr_pages out of range; -EOPNOTSUPP this system has no memory files that can be
+ * sealed, or forbids them (memfd_create, F_ADD_SEALS); -EFBIG beyond RLIMIT_FSIZE; -ENOMEM; ...
  */
 int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *fd);
 
 /*
  * Domain: maps the segment behind fd (the caller keeps and closes fd) after checking magic,
- * version, sizes and every area of start_info. Errors: -EPROTO the contents make no sense or come
- * from another version; others from the system.
+ * version, sizes and every area of start_info. Errors: -EBADFD fd is not a file in memory that is
+ * sealed at its size; -EPROTO the contents make no sense or come from another version; others from
+ * the system.
  */
 int segment_attach(int fd, struct segment *out);
 

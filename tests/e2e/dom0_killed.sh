@@ -35,7 +35,6 @@ reap 1000 $busy
 [ $status = 1 ] || die "exit $status instead of 1"
 verify $busy
 rm -f sectors.* read.*
-[ -z "$(compgen -G "/dev/shm/splitdom.$dom0.*")" ] || die "left in /dev/shm: $(ls /dev/shm)"
 eventually 5 gone "$dom0" || die "Dom0 survives kill -9"
 start_service
 client 8 1000 >out || die "the next service does not serve"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Dom0 without descriptors, and without room for a domain's memory: whoever comes then waits or is
+# Dom0 without descriptors, and without memory for another domain: whoever comes then waits or is
 # told, those who are there go on, and once there is room again the next one is served.
 . "$(dirname "$0")/functions.sh"
 
@@ -44,21 +44,19 @@ end_clients
 rm -f sectors.* read.*
 service stop >/dev/null || die "stop"
 
-# ---- /dev/shm, where it can be a small one of ours ------------------------------------------------
-if unshare -m true 2>/dev/null; then
-    in_small_shm() { unshare -m bash -c "mount -t tmpfs -o size=$1 none /dev/shm && shift && \"\$@\"" - "$@"; }
-elif unshare -rm true 2>/dev/null; then
-    in_small_shm() { unshare -rm bash -c "mount -t tmpfs -o size=$1 none /dev/shm && shift && \"\$@\"" - "$@"; }
-else
-    skip "descriptors ran out as they should; no mount namespace for a small /dev/shm"
-fi
-in_small_shm 1m "$BIN/service" start || die "the service does not start with a small /dev/shm"
+# ---- memory: Dom0 may have only a little more than it has ------------------------------------------
+command -v prlimit >/dev/null || skip "descriptors ran out as they should; memory needs prlimit"
+start_service
 begin_client 1
 eventually 5 connected 1 || die "the first client does not connect"
-for i in $(seq 2 12); do begin_client "$i"; done
-refused() { grep -q 'No space left on device' err*; }
-eventually 10 refused || die "nobody is refused: $(cat err*)"
+address_space=$(awk '/^VmSize/ { print $2 * 1024 }' "/proc/$(dom0_pid)/status")
+prlimit --pid "$(dom0_pid)" --as=$((address_space + (16 << 20))): || die "cannot limit Dom0's memory"
+large() { client 1 1000 --no-record --depth 512 --sectors-per-request 88; }
+expect 1 'the service refused a domain of .*its memory: Cannot allocate memory' large
+grep -q 'refused: .*Cannot allocate memory' "$SPLITDOM_RUNDIR/default/dom0.log" || die "no word in the log"
 reads_go_on "${clients[0]}"
+client 2 1000 >/dev/null 2>err || die "no small client beside: $(cat err)"
+prlimit --pid "$(dom0_pid)" --as=unlimited: || die "cannot give Dom0 its memory back"
+large >/dev/null 2>err || die "no large client although there is room again: $(cat err)"
 end_clients
 eventually 5 domains_are 0 || die "domains are left"
-client 2 1000 >/dev/null 2>err || die "no new client although there is room again: $(cat err)"

@@ -28,7 +28,7 @@ struct fake_dom0 {
     struct rundir rundir;
     pthread_t thread;
     struct unix_listener listener;
-    int stop_fd, peer_fd, doorbell_fd;
+    int stop_fd, peer_fd, doorbell_fd, segment_fd;
     uint32_t domains; /* atomic */
     struct segment segment;
     struct tdf_source source;
@@ -56,6 +56,11 @@ struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0)
 uint32_t fake_dom0_domains(struct fake_dom0 *dom0)
 {
     return load_full_u32(&dom0->domains);
+}
+
+int fake_dom0_segment_fd(struct fake_dom0 *dom0)
+{
+    return dom0->segment_fd;
 }
 
 uint8_t *fake_dom0_page(struct fake_dom0 *dom0, grant_ref_t ref)
@@ -206,8 +211,9 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
 {
     struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = DOMID};
     int fds[2], fd_count = 2;
-    if (segment_create(nr_pages, DOMID, &dom0->segment, &fds[0]) < 0)
+    if (segment_create(nr_pages, DOMID, &dom0->segment, &dom0->segment_fd) < 0)
         abort();
+    fds[0] = dom0->segment_fd;
     fds[1] = dom0->doorbell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     tdf_source_monotonic(&dom0->source);
     xs_ring_init(dom0->segment.store);
@@ -233,9 +239,14 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
         dom0->script.change_segment(&dom0->segment);
     if (dom0->script.change_reply != NULL)
         dom0->script.change_reply(&reply, &fd_count);
+    if (dom0->script.change_fds != NULL)
+        dom0->script.change_fds(dom0, fds);
     store_full_u32(&dom0->domains, 1);
     send_reply(dom0, &reply, fds, fd_count);
-    close(fds[0]);
+    if (fds[0] != dom0->segment_fd)
+        close(fds[0]);
+    if (fds[1] != dom0->doorbell_fd)
+        close(fds[1]);
 }
 
 static void end_domain(struct fake_dom0 *dom0)
@@ -246,9 +257,10 @@ static void end_domain(struct fake_dom0 *dom0)
         xs_server_destroy(dom0->store);
         dom0->store = NULL;
         close(dom0->doorbell_fd);
+        close(dom0->segment_fd);
         segment_detach(&dom0->segment);
     }
-    dom0->doorbell_fd = -1;
+    dom0->doorbell_fd = dom0->segment_fd = -1;
     dom0->connected = dom0->seen_request = false;
     dom0->front_state = 0;
     if (dom0->peer_fd >= 0)
@@ -312,7 +324,7 @@ struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_scrip
         return NULL;
     }
     dom0->script = *script;
-    dom0->peer_fd = dom0->doorbell_fd = -1;
+    dom0->peer_fd = dom0->doorbell_fd = dom0->segment_fd = -1;
     dom0->stop_fd = eventfd(0, EFD_CLOEXEC);
     if (unix_listener_open(&dom0->listener, dom0->rundir.control_socket, SOCK_SEQPACKET, 8) < 0 ||
         pthread_create(&dom0->thread, NULL, run, dom0) != 0)

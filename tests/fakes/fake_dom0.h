@@ -24,6 +24,9 @@ struct fake_dom0_script {
     void (*change_reply)(struct control_reply *reply, int *fd_count);
     /* Changes the segment before it is sent. */
     void (*change_segment)(struct segment *segment);
+    /* Puts others in the place of the segment's and the doorbell's descriptor; they are closed once
+     * they are sent. */
+    void (*change_fds)(struct fake_dom0 *dom0, int fds[2]);
     /* Changes the back end's nodes before it goes to Connected. */
     void (*change_nodes)(struct fake_dom0 *dom0, struct xs_server *store);
     /* Changes the features before it goes to InitWait. */
@@ -59,6 +62,8 @@ void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, i
 void fake_dom0_flush(struct fake_dom0 *dom0);
 /* What a good Dom0 does with a read. */
 void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req);
+/* The client's memory, as a file. */
+int fake_dom0_segment_fd(struct fake_dom0 *dom0);
 /* The page behind a grant. */
 uint8_t *fake_dom0_page(struct fake_dom0 *dom0, grant_ref_t ref);
 /* So many events on every port, without a cause. */

@@ -109,7 +109,7 @@ uint32_t fault_mapped_segments(void)
     FILE *maps = fdopen(fd, "r");
 
     while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
-        count += strstr(line, "/dev/shm/splitdom.") != NULL;
+        count += strstr(line, "/memfd:splitdom ") != NULL;
     if (maps != NULL)
         fclose(maps);
     return count;

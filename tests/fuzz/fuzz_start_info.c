@@ -2,15 +2,17 @@
 /*
  * libFuzzer harness for segment_attach: the file that a domain gets as its memory holds anything.
  * Byte 0: size of the file (bit 7: the one that start_info tells), then the file's first bytes,
- * over a good start_info if bit 6 of byte 0 is set. What is accepted must describe areas inside the
- * file.
+ * over a good start_info if bit 6 of byte 0 is set. The file is sealed, or nothing else would be
+ * looked at. What is accepted must describe areas inside the file.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/memory_file.h"
 #include "ring/segment.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -46,14 +48,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(&si, good.start_info, sizeof(si));
     segment_detach(&good);
+    close(fd);
     if ((data[0] & 0x40) == 0)
         memset(&si, 0, sizeof(si));
     memcpy(&si, data + 1, size - 1 < sizeof(si) ? size - 1 : sizeof(si));
-    require(pwrite(fd, &si, sizeof(si), 0) == (ssize_t)sizeof(si));
-    if ((data[0] & 0x80) != 0 && si.nr_pages <= 2 * SEGMENT_PAGES_MAX) {
+    if ((data[0] & 0x80) != 0 && si.nr_pages <= 2 * SEGMENT_PAGES_MAX)
         pages = si.nr_pages;
-        require(ftruncate(fd, (off_t)pages << XEN_PAGE_SHIFT) == 0);
-    }
+    fd = memory_file_create("fuzz");
+    if (fd < 0)
+        return 0;
+    require(pwrite(fd, &si, sizeof(si), 0) == (ssize_t)sizeof(si));
+    require(ftruncate(fd, (off_t)pages << XEN_PAGE_SHIFT) == 0);
+    require(memory_file_seal(fd, F_SEAL_GROW | F_SEAL_SHRINK) == 0);
     if (segment_attach(fd, &segment) == 0)
         check(&segment, pages);
     segment_detach(&segment);

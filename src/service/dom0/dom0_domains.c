@@ -19,6 +19,12 @@ static int find_domid(const struct dom0 *d)
     return -EAGAIN;
 }
 
+/* Is there room for so many pages more? */
+static bool has_memory(const struct dom0 *d, uint32_t nr_pages)
+{
+    return (uint64_t)nr_pages << XEN_PAGE_SHIFT <= d->domains_max_bytes - d->domains_bytes;
+}
+
 static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
                          int *segment_fd, char *why, size_t why_bytes)
 {
@@ -34,6 +40,13 @@ static int create_domain(void *ctx, const struct control_request *request, struc
                      d->options->max_domains);
         return domid;
     }
+    /* What no domain may have is refused below, with the bounds. */
+    if (request->arg0 <= d->options->max_pages && !has_memory(d, request->arg0)) {
+        snprintf(why, why_bytes, "no room for %u pages: all domains may have %llu MiB together",
+                 request->arg0, (unsigned long long)d->domains_max_bytes >> 20);
+        log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why);
+        return -ENOMEM;
+    }
     struct tdf tdf = {.num = request->tdf_num, .den = request->tdf_den};
     if (tdf.num == 0 && tdf.den == 0)
         tdf = (struct tdf){1, 1};
@@ -46,6 +59,7 @@ static int create_domain(void *ctx, const struct control_request *request, struc
     d->domains[domid] = *out;
     d->domid_last = (domid_t)domid;
     d->domain_count++;
+    d->domains_bytes += (uint64_t)(*out)->segment.nr_pages << XEN_PAGE_SHIFT;
     d->domains_created++;
     log_limited(d->log, &d->domain_log_limit, "domain %d created: %u pages", domid, request->arg0);
     return 0;
@@ -63,6 +77,7 @@ static void end_domain(void *ctx, struct domain *domain)
     }
     d->domains[domain->domid] = NULL;
     d->domain_count--;
+    d->domains_bytes -= (uint64_t)domain->segment.nr_pages << XEN_PAGE_SHIFT;
     domain_destroy(domain);
 }
 
@@ -113,7 +128,7 @@ void dom0_end_faulted(struct dom0 *d)
             continue;
         log_limited(d->log, &d->domain_log_limit, "domain %u %s: destroyed", domid,
                     domain->lost ? "cannot be told that its disk is gone"
-                                 : "took its own memory away");
+                                 : "has lost pages of its memory");
         control_drop_domain(d->control, domain);
     }
 }

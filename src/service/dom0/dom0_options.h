@@ -41,7 +41,8 @@ struct dom0_options {
     uint32_t depth;                /* reads in flight at the disk */
     uint32_t depth_isolated;       /* the same while more than one domain is active; <= depth */
     uint32_t max_domains;
-    uint32_t max_pages; /* of one domain's memory */
+    uint32_t max_pages;         /* of one domain's memory */
+    uint64_t domains_max_bytes; /* of all domains' memory; 0: half of the machine's */
     uint32_t max_ring_page_order;
     bool no_spin; /* sleep at once when nothing is to be done */
 };

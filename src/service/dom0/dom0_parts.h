@@ -43,8 +43,9 @@ struct dom0 {
 
     struct domain **domains; /* by domid; domid 0 is ourselves */
     uint32_t domain_count;
-    domid_t domid_last;        /* domids are reused as late as possible */
-    struct list store_pending; /* domains whose store ring is to be pumped */
+    uint64_t domains_bytes, domains_max_bytes; /* of all domains' memory */
+    domid_t domid_last;                        /* domids are reused as late as possible */
+    struct list store_pending;                 /* domains whose store ring is to be pumped */
     struct gated_work store_work, control_work;
     bool any_lost;    /* a domain is, see domain.h */
     bool *nodes_left; /* by domid: the store is to be cleared of what has ended */
@@ -88,7 +89,7 @@ bool dom0_turn(struct dom0 *d);
 
 /* dom0_domains.c */
 extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */
-/* Ends domains whose memory was taken away under us, and those that are lost. */
+/* Ends domains that have lost pages of their memory, and those that are lost. */
 void dom0_end_faulted(struct dom0 *d);
 /* Tries again to remove nodes of domains that have ended (domain_host.nodes_left). */
 void dom0_clear_away(struct dom0 *d);

@@ -11,6 +11,7 @@
 #include "ring/fault_guard.h"
 #include "service/dom0/dom0_parts.h"
 #include "service/dom0/dom0_wakeups.h"
+#include "service/dom0/memory_limit.h"
 
 enum {
     SPARE_CONNECTIONS = 64, /* verbs of `service` beside the domains */
@@ -123,6 +124,19 @@ enum {
     CONTROL_SHARE = 10,
 };
 
+/* A system without memory that can be sealed is told now, and not to each domain. What else is
+ * wrong may be right when a domain comes. */
+static int try_memory(void)
+{
+    struct segment segment;
+    int fd, rc = segment_create(SEGMENT_PAGES_MIN, 1, &segment, &fd);
+    if (rc < 0)
+        return rc == -EOPNOTSUPP ? rc : 0;
+    segment_detach(&segment);
+    close(fd);
+    return 0;
+}
+
 static void store_ready(void *ctx, struct domain *domain)
 {
     struct dom0 *d = ctx;
@@ -215,6 +229,10 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
         rc = dom0_wakeups_create(d);
     }
     if (rc == 0) {
+        step = "make memory for domains (memfd_create, F_ADD_SEALS: does a container forbid them?)";
+        rc = try_memory();
+    }
+    if (rc == 0) {
         step = "prepare for domains";
         rc = create_domains(d);
         fill_host(d);
@@ -248,6 +266,10 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
     d->control_work.gate.share = CONTROL_SHARE;
     d->image.fd = -1;
     d->timer_fd = d->signal_fd = -1;
+    d->domains_max_bytes =
+        options->domains_max_bytes != 0
+            ? options->domains_max_bytes
+            : memory_limit_bytes(memory_limit_machine_bytes(), MEMORY_LIMIT_CGROUP);
     raise_fd_limit(options);
     int rc = assemble(d, why, why_bytes);
     if (rc < 0) {

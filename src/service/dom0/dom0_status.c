@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/memory_file.h"
 #include "service/dom0/dom0_parts.h"
 #include "xenstore/xenbus_state.h"
 
@@ -18,9 +18,9 @@ struct text_file {
 
 static int text_open(struct text_file *text)
 {
-    text->fd = memfd_create("splitdom-status", MFD_CLOEXEC);
+    text->fd = memory_file_create("splitdom-status");
     if (text->fd < 0)
-        return -errno;
+        return text->fd;
     int copy = dup(text->fd);
     text->out = copy < 0 ? NULL : fdopen(copy, "w");
     if (text->out == NULL) {

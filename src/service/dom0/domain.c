@@ -158,7 +158,9 @@ static const char *memory_hint(int rc)
 {
     if (rc == -EFBIG)
         return "its memory (larger than the service's ulimit -f)";
-    return "its memory (is /dev/shm full?)";
+    if (rc == -EOPNOTSUPP)
+        return "its memory (memfd_create, F_ADD_SEALS)";
+    return "its memory";
 }
 
 int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,

@@ -5,10 +5,13 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -24,17 +27,38 @@ struct fixture {
     int fd;
 };
 
-/* The linker sends the library's calls here: a system without nameless files. */
-static bool tmpfile_unsupported;
-int __real_open(const char *path, int flags, ...);
-int __wrap_open(const char *path, int flags, mode_t mode);
-int __wrap_open(const char *path, int flags, mode_t mode)
+/* The linker sends the library's calls here: a system that has no such files, or no seals. */
+static int memfd_error, seal_error;
+int __real_memfd_create(const char *name, unsigned int flags);
+int __wrap_memfd_create(const char *name, unsigned int flags);
+int __wrap_memfd_create(const char *name, unsigned int flags)
 {
-    if (tmpfile_unsupported && (flags & O_TMPFILE) == O_TMPFILE) {
-        errno = EOPNOTSUPP;
+    errno = memfd_error;
+    return memfd_error != 0 ? -1 : __real_memfd_create(name, flags);
+}
+
+int __real_fcntl(int fd, int cmd, ...);
+int __wrap_fcntl(int fd, int cmd, long arg);
+int __wrap_fcntl(int fd, int cmd, long arg)
+{
+    if (cmd == F_ADD_SEALS && seal_error != 0) {
+        errno = seal_error;
         return -1;
     }
-    return __real_open(path, flags, mode);
+    return __real_fcntl(fd, cmd, arg);
+}
+
+/* A file as a back end may make it: so many bytes, a start_info (may be NULL), these seals. */
+static int raw_file(off_t bytes, const struct start_info *si, int seals)
+{
+    int fd = memfd_create("raw", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    assert_true(fd >= 0);
+    if (si != NULL)
+        assert_int_equal(pwrite(fd, si, sizeof(*si), 0), sizeof(*si));
+    assert_int_equal(ftruncate(fd, bytes), 0);
+    if (seals != 0)
+        assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+    return fd;
 }
 
 static int setup(void **state)
@@ -123,21 +147,60 @@ static void the_file_is_private_and_has_no_name(void **state)
     assert_true(fcntl(f->fd, F_GETFD) & FD_CLOEXEC);
 }
 
-static void it_has_no_name_where_each_file_has_one(void **state)
+static void nobody_can_change_its_size(void **state)
+{
+    struct fixture *f = *state;
+    const off_t bytes = NR_PAGES * XEN_PAGE_SIZE;
+    for (off_t size = 0; size <= 2 * bytes; size += XEN_PAGE_SIZE / 2) {
+        if (size == bytes)
+            continue;
+        assert_int_equal(ftruncate(f->fd, size), -1);
+        assert_int_equal(errno, EPERM);
+    }
+    assert_int_equal(posix_fallocate(f->fd, 0, bytes + 1), EPERM);
+    /* Nor take the seals away, with an own view or by another name of the file. */
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+    assert_int_equal(truncate(path, 0), -1);
+    assert_int_equal(errno, EPERM);
+}
+
+static void what_the_system_lacks_is_told_by_one_error(void **state)
+{
+    (void)state;
+    static const int errors[] = {ENOSYS, EPERM, EACCES, EINVAL};
+    struct segment s;
+    int fd = 5;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        memfd_error = errors[i];
+        assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), -EOPNOTSUPP);
+        memfd_error = 0;
+        seal_error = errors[i];
+        assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), -EOPNOTSUPP);
+        seal_error = 0;
+        assert_int_equal(fd, -1);
+        assert_null(s.base);
+    }
+    memfd_error = EMFILE; /* the system has them, but not now */
+    assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), -EMFILE);
+    memfd_error = 0;
+}
+
+static void the_limit_of_file_sizes_counts(void **state)
 {
     (void)state;
     struct segment s;
-    struct stat st;
+    struct rlimit before, low;
     int fd;
-    tmpfile_unsupported = true;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    low = before;
+    low.rlim_cur = NR_PAGES * XEN_PAGE_SIZE - 1;
+    signal(SIGXFSZ, SIG_IGN); /* as in each program */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
     int rc = segment_create(NR_PAGES, DOMID, &s, &fd);
-    tmpfile_unsupported = false;
-    assert_int_equal(rc, 0);
-    assert_int_equal(fstat(fd, &st), 0);
-    assert_int_equal(st.st_nlink, 0);
-    assert_int_equal(st.st_mode & 0777, 0600);
-    segment_detach(&s);
-    close(fd);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(rc, -EFBIG);
+    assert_int_equal(fd, -1);
 }
 
 static void a_fresh_segment_tells_the_truth(void **state)
@@ -237,50 +300,80 @@ static void attach_ignores_the_hints(void **state)
 
 static void attach_refuses_a_file_of_another_size(void **state)
 {
-    (void)state;
     static const off_t sizes[] = {
         0,
         1,
         (off_t)sizeof(struct start_info) - 1,
+        sizeof(struct start_info),
         XEN_PAGE_SIZE,
         (NR_PAGES - 1) * XEN_PAGE_SIZE,
         NR_PAGES * XEN_PAGE_SIZE - 1,
         NR_PAGES * XEN_PAGE_SIZE + 1,
         (NR_PAGES + 1) * XEN_PAGE_SIZE,
     };
-    struct segment s, other;
-    int fd;
-    assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), 0);
-    segment_detach(&s); /* nobody may touch the pages that are cut off below */
-    for (size_t i = sizeof(sizes) / sizeof(sizes[0]); i-- > 0;) {
-        assert_int_equal(ftruncate(fd, sizes[i]), 0);
+    struct fixture *f = *state;
+    struct segment other;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        int fd = raw_file(sizes[i], f->segment.start_info, F_SEAL_GROW | F_SEAL_SHRINK);
         assert_int_equal(segment_attach(fd, &other), -EPROTO);
         assert_null(other.base);
+        close(fd);
     }
+}
+
+/* A back end that could take pages away from under us is not believed, whatever it shows. */
+static void attach_refuses_what_is_not_sealed(void **state)
+{
+    struct fixture *f = *state;
+    const off_t bytes = NR_PAGES * XEN_PAGE_SIZE;
+    static const int seals[] = {0, F_SEAL_GROW, F_SEAL_SHRINK, F_SEAL_SEAL | F_SEAL_GROW};
+    struct segment other;
+    for (size_t i = 0; i < sizeof(seals) / sizeof(seals[0]); i++) {
+        int fd = raw_file(bytes, f->segment.start_info, seals[i]);
+        assert_int_equal(segment_attach(fd, &other), -EBADFD);
+        assert_null(other.base);
+        close(fd);
+    }
+    int fd = raw_file(bytes, f->segment.start_info, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+    assert_int_equal(segment_attach(fd, &other), 0);
+    segment_detach(&other);
     close(fd);
+}
+
+static void attach_refuses_what_is_no_file_in_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct segment other;
+    FILE *named = tmpfile();
+    int fds[2], bell = eventfd(0, EFD_CLOEXEC);
+    assert_true(named != NULL && bell >= 0 && pipe(fds) == 0);
+    assert_int_equal(pwrite(fileno(named), f->segment.base, XEN_PAGE_SIZE, 0), XEN_PAGE_SIZE);
+    assert_int_equal(ftruncate(fileno(named), NR_PAGES * XEN_PAGE_SIZE), 0);
+    const int others[] = {fileno(named), bell, fds[0], fds[1]};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_int_equal(segment_attach(others[i], &other), -EBADFD);
+    close(bell);
+    close(fds[0]);
+    close(fds[1]);
+    fclose(named);
 }
 
 /* A page count that agrees with the file but that no segment can have. */
 static void attach_refuses_page_counts_out_of_range(void **state)
 {
-    (void)state;
     static const uint32_t counts[] = {0, 1, SEGMENT_PAGES_MIN - 1, SEGMENT_PAGES_MAX + 1};
-    struct segment s, other;
-    int fd;
-    assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), 0);
-    struct start_info si = *s.start_info;
-    segment_detach(&s);
+    struct fixture *f = *state;
+    struct segment other;
+    struct start_info si = *f->segment.start_info;
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         si.nr_pages = counts[i]; /* and all that follows from it */
         si.nr_gnttab_frames = (counts[i] + GNTTAB_NR_RESERVED_ENTRIES + 511) / 512;
         si.free_pfn = si.gnttab_pfn + si.nr_gnttab_frames;
         si.nr_free_pages = counts[i] - si.free_pfn;
-        assert_int_equal(ftruncate(fd, (off_t)counts[i] * XEN_PAGE_SIZE), 0);
-        if (counts[i] != 0)
-            assert_int_equal(pwrite(fd, &si, sizeof(si), 0), sizeof(si));
+        int fd = raw_file((off_t)counts[i] * XEN_PAGE_SIZE, &si, F_SEAL_GROW | F_SEAL_SHRINK);
         assert_int_equal(segment_attach(fd, &other), -EPROTO);
+        close(fd);
     }
-    close(fd);
 }
 
 static void attach_reports_a_bad_descriptor(void **state)
@@ -338,15 +431,19 @@ int main(void)
         cmocka_unit_test(create_refuses_sizes_out_of_range),
         cmocka_unit_test(create_gets_ahead_of_a_timer),
         SEGMENT_TEST(the_file_is_private_and_has_no_name),
-        cmocka_unit_test(it_has_no_name_where_each_file_has_one),
+        SEGMENT_TEST(nobody_can_change_its_size),
+        cmocka_unit_test(what_the_system_lacks_is_told_by_one_error),
+        cmocka_unit_test(the_limit_of_file_sizes_counts),
         SEGMENT_TEST(a_fresh_segment_tells_the_truth),
         SEGMENT_TEST(only_the_store_page_is_granted_at_birth),
         SEGMENT_TEST(attach_sees_the_same_memory),
         SEGMENT_TEST(attach_refuses_every_corrupted_byte),
         SEGMENT_TEST(attach_tells_the_domid_that_it_found),
         SEGMENT_TEST(attach_ignores_the_hints),
-        cmocka_unit_test(attach_refuses_a_file_of_another_size),
-        cmocka_unit_test(attach_refuses_page_counts_out_of_range),
+        SEGMENT_TEST(attach_refuses_a_file_of_another_size),
+        SEGMENT_TEST(attach_refuses_what_is_not_sealed),
+        SEGMENT_TEST(attach_refuses_what_is_no_file_in_memory),
+        SEGMENT_TEST(attach_refuses_page_counts_out_of_range),
         cmocka_unit_test(attach_reports_a_bad_descriptor),
         SEGMENT_TEST(detach_may_run_twice),
     };

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* dom0_domains: what the control socket asks of Dom0, without the socket. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fakes/fake_machine.h"
+
+enum { PAGES = 64, DOMAIN_BYTES = PAGES * XEN_PAGE_SIZE };
+
+static struct fake_machine machine;
+static char why[sizeof(((struct control_reply *)0)->reason)];
+
+static int setup(void **state)
+{
+    (void)state;
+    return fake_machine_create(&machine);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return fake_machine_destroy(&machine);
+}
+
+static int create(uint32_t pages, struct domain **out)
+{
+    const struct control_request request = {.op = CONTROL_CREATE_DOMAIN, .arg0 = pages};
+    int segment_fd;
+    int rc =
+        dom0_control_ops.create_domain(machine.dom0, &request, out, &segment_fd, why, sizeof(why));
+    if (rc == 0)
+        close(segment_fd);
+    return rc;
+}
+
+static void end(struct domain *domain)
+{
+    dom0_control_ops.end_domain(machine.dom0, domain);
+}
+
+static void memory_is_bounded_for_all_together(void **state)
+{
+    (void)state;
+    struct domain *domains[3], *late;
+    machine.options.domains_max_bytes = 3 * DOMAIN_BYTES + DOMAIN_BYTES - 1;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(create(PAGES, &domains[i]), 0);
+    assert_int_equal(create(PAGES, &late), -ENOMEM);
+    assert_null(late);
+    assert_string_equal(why, "no room for 64 pages: all domains may have 0 MiB together");
+    assert_int_equal(create(PAGES - 1, &late), 0); /* what is left is enough for a smaller one */
+    end(late);
+    end(domains[1]);
+    assert_int_equal(create(PAGES, &domains[1]), 0); /* room again */
+    for (int i = 0; i < 3; i++)
+        end(domains[i]);
+    assert_int_equal(machine.dom0->domains_bytes, 0);
+}
+
+static void a_size_that_no_domain_may_have_is_told_as_such(void **state)
+{
+    (void)state;
+    struct domain *domain;
+    machine.options.domains_max_bytes = DOMAIN_BYTES;
+    machine.options.max_pages = 2 * PAGES;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_int_equal(create(2 * PAGES + 1, &domain), -EINVAL);
+    assert_non_null(strstr(why, "a domain has 8 to 128 pages"));
+    assert_int_equal(create(UINT32_MAX, &domain), -EINVAL);
+    assert_int_equal(machine.dom0->domains_bytes, 0);
+}
+
+static void without_a_bound_half_of_the_machine_is_theirs(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    uint64_t machine_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    assert_in_range(machine.dom0->domains_max_bytes, 1, machine_bytes / 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(memory_is_bounded_for_all_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_size_that_no_domain_may_have_is_told_as_such, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(without_a_bound_half_of_the_machine_is_theirs, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
