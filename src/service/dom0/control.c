@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,36 +10,9 @@
 #include <unistd.h>
 
 #include "base/container_of.h"
-#include "base/list.h"
-#include "base/unix_socket.h"
+#include "service/dom0/control_parts.h"
 
 enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };
-
-struct control_peer {
-    struct control *owner;
-    int fd;
-    struct poller_watch *watch;
-    struct domain *domain;
-    bool wants_farewell;
-    struct list_node link;  /* of the owner */
-    struct list_node ready; /* likewise, while something may have come from it */
-};
-
-struct control {
-    struct poller *poller;
-    struct log *log;
-    const struct control_ops *ops;
-    void *ctx;
-    struct unix_listener listener;
-    struct poller_watch *watch;
-    struct list peers;
-    struct list ready; /* peers that something may have come from, in turn */
-    bool listen_ready; /* connections may wait */
-    uint32_t peer_count;
-    uint32_t peers_max;
-    bool accept_failed; /* a connection may wait that no edge will tell of again */
-    struct log_limit log_limit;
-};
 
 /* All connections, the oldest first. */
 static struct control_peer *first_peer(struct control *control)
@@ -68,88 +40,6 @@ static void close_peer(struct control_peer *peer)
     free(peer);
 }
 
-/* Never blocks: a peer that does not read its replies is dropped. */
-static int send_reply(int fd, const struct control_reply *reply, const int *fds, size_t fd_count)
-{
-    return unix_socket_send(fd, reply, sizeof(*reply), fds, fd_count, false);
-}
-
-static int answer(struct control_peer *peer, int status, uint32_t arg0, const char *why)
-{
-    struct control_reply reply = {.magic = CONTROL_MAGIC, .status = status, .arg0 = arg0};
-    snprintf(reply.reason, sizeof(reply.reason), "%s", why);
-    return send_reply(peer->fd, &reply, NULL, 0);
-}
-
-static int create_domain(struct control_peer *peer, const struct control_request *request)
-{
-    struct control *control = peer->owner;
-    struct control_reply reply = {.magic = CONTROL_MAGIC};
-    int fds[2];
-    if (peer->domain != NULL)
-        return answer(peer, -EEXIST, 0, "this connection has a domain already");
-    reply.status = control->ops->create_domain(control->ctx, request, &peer->domain, &fds[0],
-                                               reply.reason, sizeof(reply.reason));
-    if (reply.status < 0)
-        return send_reply(peer->fd, &reply, NULL, 0);
-    fds[1] = control->ops->doorbell_fd(peer->domain);
-    reply.arg0 = control->ops->domid(peer->domain);
-    int rc = send_reply(peer->fd, &reply, fds, 2);
-    close(fds[0]);
-    return rc;
-}
-
-static int send_status(struct control_peer *peer)
-{
-    struct control_reply reply = {.magic = CONTROL_MAGIC};
-    int fd = peer->owner->ops->status(peer->owner->ctx, &reply.arg0);
-    if (fd < 0) {
-        char why[sizeof(reply.reason)];
-        snprintf(why, sizeof(why), "it cannot write its status down: %s", strerror(-fd));
-        return answer(peer, fd, 0, why);
-    }
-    int rc = send_reply(peer->fd, &reply, &fd, 1);
-    close(fd);
-    return rc;
-}
-
-static int hypercall(struct control_peer *peer, const struct control_request *request)
-{
-    const struct control_ops *ops = peer->owner->ops;
-    if (peer->domain == NULL)
-        return answer(peer, -ENODEV, 0, "only a domain can ask for that");
-    int rc = request->op == CONTROL_EVTCHN_ALLOC_UNBOUND
-                 ? ops->alloc_port(peer->domain, request->arg0)
-                 : ops->close_port(peer->domain, request->arg0);
-    if (rc < 0)
-        return answer(peer, rc, 0, "no such vCPU or port, or none left");
-    return answer(peer, 0, (uint32_t)rc, "");
-}
-
-/* Returns 0, or -errno: the connection is to be closed. */
-static int serve(struct control_peer *peer, const struct control_request *request)
-{
-    if (request->magic != CONTROL_MAGIC || request->version != CONTROL_VERSION) {
-        (void)answer(peer, -EPROTO, 0, "another version of the control protocol");
-        return -EPROTO;
-    }
-    switch (request->op) {
-    case CONTROL_CREATE_DOMAIN:
-        return create_domain(peer, request);
-    case CONTROL_EVTCHN_ALLOC_UNBOUND:
-    case CONTROL_EVTCHN_CLOSE:
-        return hypercall(peer, request);
-    case CONTROL_STATUS:
-        return send_status(peer);
-    case CONTROL_STOP:
-        peer->wants_farewell = true;
-        peer->owner->ops->stop(peer->owner->ctx);
-        return 0;
-    default:
-        return answer(peer, -ENOSYS, 0, "unknown operation");
-    }
-}
-
 static void make_ready(struct control_peer *peer)
 {
     if (!list_is_linked(&peer->ready))
@@ -172,7 +62,7 @@ static void serve_peer(struct control_peer *peer)
         return;
     if (n < 0 && errno == EINTR)
         make_ready(peer);
-    else if (n != (ssize_t)sizeof(request) || serve(peer, &request) < 0)
+    else if (n != (ssize_t)sizeof(request) || control_serve(peer, &request) < 0)
         close_peer(peer);
     else
         make_ready(peer);
@@ -203,7 +93,7 @@ static void refuse(struct control *control, int fd, const char *why)
 {
     struct control_reply reply = {.magic = CONTROL_MAGIC, .status = -EAGAIN};
     snprintf(reply.reason, sizeof(reply.reason), "%s", why);
-    (void)send_reply(fd, &reply, NULL, 0);
+    (void)control_send_reply(fd, &reply, NULL, 0);
     log_limited(control->log, &control->log_limit, "dom0.sock: a connection refused: %s", why);
     close(fd);
 }
@@ -344,7 +234,7 @@ void control_farewell(struct control *control, int text_fd, uint32_t bytes)
     struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = bytes};
     for (struct control_peer *peer = first_peer(control); peer != NULL; peer = next_peer(peer)) {
         if (peer->wants_farewell)
-            (void)send_reply(peer->fd, &reply, &text_fd, text_fd >= 0 ? 1 : 0);
+            (void)control_send_reply(peer->fd, &reply, &text_fd, text_fd >= 0 ? 1 : 0);
     }
 }
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_parts: what control.c (connections, whose turn it is) and control_serve.c (requests)
+ * share.
+ */
+#ifndef SPLITDOM_SERVICE_DOM0_CONTROL_PARTS_H
+#define SPLITDOM_SERVICE_DOM0_CONTROL_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/unix_socket.h"
+#include "service/dom0/control.h"
+
+struct control_peer {
+    struct control *owner;
+    int fd;
+    struct poller_watch *watch;
+    struct domain *domain;
+    bool wants_farewell;
+    struct list_node link;  /* of the owner */
+    struct list_node ready; /* likewise, while something may have come from it */
+};
+
+struct control {
+    struct poller *poller;
+    struct log *log;
+    const struct control_ops *ops;
+    void *ctx;
+    struct unix_listener listener;
+    struct poller_watch *watch;
+    struct list peers;
+    struct list ready; /* peers that something may have come from, in turn */
+    bool listen_ready; /* connections may wait */
+    uint32_t peer_count;
+    uint32_t peers_max;
+    bool accept_failed; /* a connection may wait that no edge will tell of again */
+    struct log_limit log_limit;
+};
+
+/* control_serve.c */
+/* Serves one request. Returns 0, or -errno: the connection is to be closed. */
+int control_serve(struct control_peer *peer, const struct control_request *request);
+/* Never blocks. Errors: -errno, the peer does not read its replies or is gone: drop it. */
+int control_send_reply(int fd, const struct control_reply *reply, const int *fds, size_t fd_count);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* What one request on dom0.sock does, and its reply. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/dom0/control_parts.h"
+
+int control_send_reply(int fd, const struct control_reply *reply, const int *fds, size_t fd_count)
+{
+    return unix_socket_send(fd, reply, sizeof(*reply), fds, fd_count, false);
+}
+
+static int answer(struct control_peer *peer, int status, uint32_t arg0, const char *why)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC, .status = status, .arg0 = arg0};
+    snprintf(reply.reason, sizeof(reply.reason), "%s", why);
+    return control_send_reply(peer->fd, &reply, NULL, 0);
+}
+
+static int create_domain(struct control_peer *peer, const struct control_request *request)
+{
+    struct control *control = peer->owner;
+    struct control_reply reply = {.magic = CONTROL_MAGIC};
+    int fds[2];
+    if (peer->domain != NULL)
+        return answer(peer, -EEXIST, 0, "this connection has a domain already");
+    reply.status = control->ops->create_domain(control->ctx, request, &peer->domain, &fds[0],
+                                               reply.reason, sizeof(reply.reason));
+    if (reply.status < 0)
+        return control_send_reply(peer->fd, &reply, NULL, 0);
+    fds[1] = control->ops->doorbell_fd(peer->domain);
+    reply.arg0 = control->ops->domid(peer->domain);
+    int rc = control_send_reply(peer->fd, &reply, fds, 2);
+    close(fds[0]);
+    return rc;
+}
+
+static int send_status(struct control_peer *peer)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC};
+    int fd = peer->owner->ops->status(peer->owner->ctx, &reply.arg0);
+    if (fd < 0) {
+        char why[sizeof(reply.reason)];
+        snprintf(why, sizeof(why), "it cannot write its status down: %s", strerror(-fd));
+        return answer(peer, fd, 0, why);
+    }
+    int rc = control_send_reply(peer->fd, &reply, &fd, 1);
+    close(fd);
+    return rc;
+}
+
+static int hypercall(struct control_peer *peer, const struct control_request *request)
+{
+    const struct control_ops *ops = peer->owner->ops;
+    if (peer->domain == NULL)
+        return answer(peer, -ENODEV, 0, "only a domain can ask for that");
+    int rc = request->op == CONTROL_EVTCHN_ALLOC_UNBOUND
+                 ? ops->alloc_port(peer->domain, request->arg0)
+                 : ops->close_port(peer->domain, request->arg0);
+    if (rc < 0)
+        return answer(peer, rc, 0, "no such vCPU or port, or none left");
+    return answer(peer, 0, (uint32_t)rc, "");
+}
+
+int control_serve(struct control_peer *peer, const struct control_request *request)
+{
+    if (request->magic != CONTROL_MAGIC || request->version != CONTROL_VERSION) {
+        (void)answer(peer, -EPROTO, 0, "another version of the control protocol");
+        return -EPROTO;
+    }
+    switch (request->op) {
+    case CONTROL_CREATE_DOMAIN:
+        return create_domain(peer, request);
+    case CONTROL_EVTCHN_ALLOC_UNBOUND:
+    case CONTROL_EVTCHN_CLOSE:
+        return hypercall(peer, request);
+    case CONTROL_STATUS:
+        return send_status(peer);
+    case CONTROL_STOP:
+        peer->wants_farewell = true;
+        peer->owner->ops->stop(peer->owner->ctx);
+        return 0;
+    default:
+        return answer(peer, -ENOSYS, 0, "unknown operation");
+    }
+}
