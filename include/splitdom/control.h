@@ -3,8 +3,9 @@
  * The control socket dom0.sock: creation of domains, the few hypercalls, and the service's verbs.
  *
  * SOCK_SEQPACKET: one message, one packet. A connection starts with CONTROL_CREATE_DOMAIN (it is
- * then the domain: its end is the domain's end) or with a verb of `service`. Every request gets one
- * reply; a packet of another size, magic or version ends the connection.
+ * then the domain: its end is the domain's end) or with a verb of `service`. A domain maps its
+ * memory, says so (CONTROL_MAPPED), and may then use the store page and ring the doorbell. Every
+ * request gets one reply; a packet of another size, magic or version ends the connection.
  *
  * No sector and no block request ever travels here: after the handshake a domain is quiet on it.
  */
@@ -15,7 +16,7 @@
 
 enum {
     CONTROL_MAGIC = 0x53444d30, /* "SDM0" */
-    CONTROL_VERSION = 1,
+    CONTROL_VERSION = 2,        /* 2: CONTROL_MAPPED */
 };
 
 enum control_op {
@@ -27,6 +28,11 @@ enum control_op {
     CONTROL_EVTCHN_ALLOC_UNBOUND = 2,
     /* EVTCHNOP_close. arg0: port */
     CONTROL_EVTCHN_CLOSE = 3,
+    /* The domain has mapped its memory, all that it will ever map to write to: Dom0 seals the file
+     * against holes and new writable mappings (F_SEAL_FUTURE_WRITE), and looks at the domain's
+     * pages and doorbell from now on. Once a domain; -EALREADY after that. -EPERM the domain itself
+     * has sealed the file so that this is not possible any more. */
+    CONTROL_MAPPED = 4,
     /* Reply: one descriptor, a file with the state of the service as JSON, arg0 = its length. */
     CONTROL_STATUS = 16,
     /* Ends the service. Reply when all is closed: one descriptor, the farewell text; none where

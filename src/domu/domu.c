@@ -105,6 +105,17 @@ bool domu_error_is_death(int error)
     return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
 }
 
+static int tell_mapped(struct domu *domu, char *why, size_t why_bytes)
+{
+    struct control_request request = {.op = CONTROL_MAPPED};
+    struct control_reply reply;
+    int rc = call(domu, &request, &reply, NULL, 0);
+    if (rc < 0)
+        snprintf(why, why_bytes, "the service does not take the domain's memory: %s",
+                 rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));
+    return rc;
+}
+
 static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, char *why,
                          size_t why_bytes)
 {
@@ -122,16 +133,19 @@ static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, c
                      told ? reply.reason : strerror(-rc));
         return rc;
     }
+    uint32_t domid = reply.arg0;
     rc = segment_attach(fds[0], &domu->segment);
     close(fds[0]);
     domu->doorbell_fd = fds[1];
-    if (rc == 0 && domu->segment.domid != reply.arg0)
+    if (rc == 0 && domu->segment.domid != domid)
         rc = -EPROTO;
+    if (rc == 0)
+        return tell_mapped(domu, why, why_bytes);
     if (rc == -EBADFD)
         snprintf(why, why_bytes,
                  "the memory that the service sent can be taken away again (it is not sealed): are "
                  "service and client of the same version?");
-    else if (rc < 0)
+    else
         snprintf(why, why_bytes,
                  "the memory that the service sent makes no sense (%s): are service and client of "
                  "the same version?",

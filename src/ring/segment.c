@@ -21,6 +21,8 @@ enum {
     RESERVE_CHUNK_BYTES = 1 << 20,
     /* Neither half can take pages away from under the other's mapping. */
     SEGMENT_SEALS = F_SEAL_GROW | F_SEAL_SHRINK,
+    /* Nor can anybody punch holes. There must be all the writable mappings that are needed. */
+    SETTLED_SEALS = F_SEAL_FUTURE_WRITE | F_SEAL_SEAL,
 };
 
 /* Enough entries to grant every page once, besides the reserved ones. */
@@ -133,6 +135,13 @@ int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *f
         .flags = GTF_permit_access, .domid = DOM0_DOMID, .frame = PFN_STORE};
     *fd = file;
     return 0;
+}
+
+int segment_settle(int fd)
+{
+    int rc = memory_file_seal(fd, SETTLED_SEALS);
+    /* Sealed already, by us or by the domain: what counts is that it is. */
+    return rc == -EPERM && memory_file_check(fd, SETTLED_SEALS) == 0 ? 0 : rc;
 }
 
 int segment_attach(int fd, struct segment *out)

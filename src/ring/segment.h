@@ -5,8 +5,10 @@
  * Made by Dom0 and handed to the domain as a descriptor; the file has no name that could be left
  * behind. The file is sealed at its size before anybody else has it: neither half can shrink it, so
  * that no access of the other half's ends in SIGBUS, and none can let it grow beyond what Dom0
- * allowed. Its layout is a pure function of its number of pages; start_info tells it for readers,
- * and attach verifies that it tells the truth.
+ * allowed. Once the domain has mapped the file, nobody can punch holes into it either: whoever
+ * looked at a page then would wait in the kernel for as long as the hole is made. Its layout is a
+ * pure function of its number of pages; start_info tells it for readers, and attach verifies that
+ * it tells the truth.
  */
 #ifndef SPLITDOM_RING_SEGMENT_H
 #define SPLITDOM_RING_SEGMENT_H
@@ -46,6 +48,13 @@ enum { SEGMENT_STORE_EVTCHN = 1 };
  * sealed, or forbids them (memfd_create, F_ADD_SEALS); -EFBIG beyond RLIMIT_FSIZE; -ENOMEM; ...
  */
 int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *fd);
+
+/*
+ * Dom0: the domain has mapped its memory. From now on the file can't be changed but through the
+ * mappings that there are. May be called again. Errors: -EPERM the domain has sealed the file
+ * against this seal.
+ */
+int segment_settle(int fd);
 
 /*
  * Domain: maps the segment behind fd (the caller keeps and closes fd) after checking magic,

@@ -135,6 +135,13 @@ static int map_segment(struct domain *domain, int fd)
     return 0;
 }
 
+static int tell_mapped(struct domain *domain)
+{
+    int fds[NR_FDS_MAX];
+    uint32_t ignored;
+    return call(domain, CONTROL_MAPPED, 0, &ignored, fds);
+}
+
 int domain_create(struct domain *domain, const char *socket_path, uint32_t nr_free)
 {
     int fds[NR_FDS_MAX] = {-1, -1};
@@ -161,6 +168,8 @@ int domain_create(struct domain *domain, const char *socket_path, uint32_t nr_fr
         rc = fail(domain, -EPROTO, "start_info", "its domid is not the reply's");
     else if (domain->nr_free_pages < nr_free)
         rc = fail(domain, -ENOSPC, "segment", "too few free pages");
+    if (rc >= 0)
+        rc = tell_mapped(domain);
 out:
     if (fds[0] >= 0)
         close(fds[0]);

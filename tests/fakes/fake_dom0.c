@@ -279,6 +279,10 @@ static void on_control(struct fake_dom0 *dom0)
     }
     if (request.op == CONTROL_CREATE_DOMAIN) {
         create_domain(dom0, request.arg0);
+    } else if (request.op == CONTROL_MAPPED) {
+        struct control_reply reply = {.magic = CONTROL_MAGIC,
+                                      .status = segment_settle(dom0->segment_fd)};
+        send_reply(dom0, &reply, NULL, 0);
     } else {
         struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = dom0->next_port};
         dom0->vcpu[dom0->next_port++] = request.arg0;

@@ -29,7 +29,8 @@ case_fn case_operation, case_segments, case_sectors_of_page, case_grants, case_s
 case_fn case_bogus_nodes, case_refs_change, case_state_jumps, case_flapping, case_node_quota,
     case_store_ring, case_store_flood;
 /* cases_life.c */
-case_fn case_dies, case_resize, case_resize_scattered, case_unmap, case_fork;
+case_fn case_dies, case_resize, case_resize_scattered, case_punch, case_punch_untold, case_unmap,
+    case_fork;
 /* cases_socket.c */
 case_fn case_ports, case_connections, case_packets, case_store_frames, case_status_flood,
     case_connect_flood, case_domain_flood, case_mute_reader;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +13,7 @@
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 
-enum { DEATHS = 8 };
+enum { DEATHS = 8, LARGE_PAGES = 8192 };
 
 static void put_reads(struct peer *peer, uint32_t count)
 {
@@ -105,8 +106,8 @@ static int refused_resizes(struct peer *peer)
     refused += ftruncate(peer->segment_fd, huge) < 0 && errno == EPERM;
     refused += posix_fallocate(peer->segment_fd, bytes, huge) == EPERM;
     refused += pwrite(peer->segment_fd, "x", 1, bytes) < 0 && errno == EPERM;
-    /* What it can seal itself does not take anything from Dom0. */
-    refused += fcntl(peer->segment_fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 && errno == EBUSY;
+    /* Nor a seal of its own, which would take writing from Dom0. */
+    refused += fcntl(peer->segment_fd, F_ADD_SEALS, F_SEAL_WRITE) < 0 && errno == EPERM;
     return refused;
 }
 
@@ -142,6 +143,68 @@ int case_resize_scattered(struct attack *a)
     return resize_with(a, 2, true);
 }
 
+/* In a child: Dom0 looks at the domain again and again. */
+static pid_t ring_for_ever(int doorbell_fd)
+{
+    pid_t child = fork();
+    while (child == 0) {
+        (void)evtchn_kick(doorbell_fd);
+        peer_sleep_ms(1);
+    }
+    return child;
+}
+
+/* Fills and empties all of a large domain's memory, in a loop; tells Dom0 before that it has mapped
+ * it, or not at all. Returns how many holes it could make. */
+static int punch(struct attack *a, bool tells, int *rc)
+{
+    struct control_request request = {.op = CONTROL_CREATE_DOMAIN, .arg0 = LARGE_PAGES};
+    struct control_request mapped = {.op = CONTROL_MAPPED};
+    struct control_reply reply;
+    const off_t bytes = (off_t)LARGE_PAGES << XEN_PAGE_SHIFT;
+    int fds[2], none[2], holes = 0, line = peer_dial(a->rundir.control_socket, SOCK_SEQPACKET);
+    *rc = line < 0 ? line : peer_ask(line, &request, &reply, fds);
+    if (*rc < 0)
+        return -1;
+    uint8_t *memory = mmap(NULL, (size_t)bytes, PROT_WRITE, MAP_SHARED, fds[0], 0);
+    if (memory == MAP_FAILED)
+        *rc = -errno;
+    else if (tells)
+        *rc = peer_ask(line, &mapped, &reply, none);
+    pid_t bell = *rc < 0 ? -1 : ring_for_ever(fds[1]);
+    while (*rc >= 0 && peer_now_ms() < a->deadline_ms) {
+        memset(memory + XEN_PAGE_SIZE, 0, (size_t)bytes - XEN_PAGE_SIZE);
+        if (fallocate(fds[0], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, bytes) == 0)
+            holes++;
+        else if (errno != EPERM)
+            *rc = -errno;
+    }
+    if (bell > 0) {
+        kill(bell, SIGKILL);
+        (void)waitpid(bell, NULL, 0);
+    }
+    munmap(memory, (size_t)bytes);
+    close(fds[0]);
+    close(fds[1]);
+    close(line);
+    return holes;
+}
+
+/* Whoever looks at a page while a hole is made around it waits until all of the hole is made. So
+ * Dom0 looks only once there can be no holes. */
+int case_punch(struct attack *a)
+{
+    int rc, holes = punch(a, true, &rc);
+    return saw(a, rc == 0 && holes == 0, "%d holes in %d pages (%d)", holes, LARGE_PAGES, rc);
+}
+
+int case_punch_untold(struct attack *a)
+{
+    int rc, holes = punch(a, false, &rc);
+    return saw(a, rc == 0, "%d holes in %d pages that Dom0 does not look at (%d)", holes,
+               LARGE_PAGES, rc);
+}
+
 int case_unmap(struct attack *a)
 {
     struct peer peer;
@@ -149,12 +212,13 @@ int case_unmap(struct attack *a)
     if (rc < 0)
         return saw(a, 0, "no good start: %d", rc);
     put_reads(&peer, 32);
-    /* Unmapping, protecting and punching holes is its own affair: Dom0 has the pages. */
+    /* Unmapping is its own affair: Dom0 has the pages. Holes are refused. */
     munmap(segment_page(&peer.segment, peer.data_pfn), (size_t)PEER_DATA_PAGES << XEN_PAGE_SHIFT);
-    (void)madvise(segment_page(&peer.segment, peer.ring_pfn[0]), XEN_PAGE_SIZE, MADV_REMOVE);
+    int hole = madvise(segment_page(&peer.segment, peer.ring_pfn[0]), XEN_PAGE_SIZE, MADV_REMOVE);
     peer_sleep_ms(5);
     int64_t alive = peer_status(&a->rundir, peer.segment.domid, "requests");
-    rc = saw(a, alive >= 0, "Dom0 keeps its view; the domain lives: %lld", (long long)alive);
+    rc = saw(a, alive >= 0 && hole < 0, "Dom0 keeps its view; the domain lives: %lld",
+             (long long)alive);
     peer_destroy(&peer);
     return rc;
 }

@@ -86,16 +86,16 @@ int case_packets(struct attack *a)
     /* An operation that does not exist, and hypercalls without a domain: told so. */
     struct control_reply reply;
     int fds[2], fd = peer_dial(path, SOCK_SEQPACKET), refused = 0;
-    static const uint32_t operations[] = {0, 5, 4000000000u, CONTROL_EVTCHN_ALLOC_UNBOUND,
-                                          CONTROL_EVTCHN_CLOSE};
-    for (int i = 0; fd >= 0 && i < 5; i++) {
+    static const uint32_t operations[] = {
+        0, 5, 4000000000u, CONTROL_EVTCHN_ALLOC_UNBOUND, CONTROL_EVTCHN_CLOSE, CONTROL_MAPPED};
+    for (int i = 0; fd >= 0 && i < 6; i++) {
         struct control_request request = {.op = operations[i]};
         refused += peer_ask(fd, &request, &reply, fds) < 0;
     }
     close(fd);
-    return saw(a, dropped == 6 && refused == 5,
+    return saw(a, dropped == 6 && refused == 6,
                "%d of 6 wrong packets end their connection, "
-               "%d of 5 wrong wishes are refused",
+               "%d of 6 wrong wishes are refused",
                dropped, refused);
 }
 

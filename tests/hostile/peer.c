@@ -131,6 +131,7 @@ int peer_create(struct peer *peer, const struct rundir *rundir, uint32_t order, 
 {
     struct control_request request = {.op = CONTROL_CREATE_DOMAIN, .arg0 = PEER_PAGES};
     struct control_request alloc = {.op = CONTROL_EVTCHN_ALLOC_UNBOUND, .arg0 = VCPU_RING};
+    struct control_request mapped = {.op = CONTROL_MAPPED};
     struct control_reply reply;
     int fds[2];
     *peer = (struct peer){.rundir = *rundir,
@@ -155,6 +156,8 @@ int peer_create(struct peer *peer, const struct rundir *rundir, uint32_t order, 
         peer->port = reply.arg0;
         rc = lay_out(peer);
     }
+    if (rc >= 0)
+        rc = peer_ask(peer->control_fd, &mapped, &reply, fds);
     if (rc < 0) {
         peer_destroy(peer);
         return rc;

@@ -19,10 +19,12 @@ struct domain;
 
 /* What the connections ask for. All Required; called on the poller's thread. */
 struct control_ops {
-    /* Returns 0 and the domain with its segment's descriptor (closed here after sending), or -errno
-     * with a reason. */
+    /* Returns 0 and the domain with its segment's descriptor (sent from here, it stays the
+     * domain's), or -errno with a reason. */
     int (*create_domain)(void *ctx, const struct control_request *request, struct domain **out,
                          int *segment_fd, char *why, size_t why_bytes);
+    /* The domain has mapped its memory. 0; -EALREADY; -errno. */
+    int (*mapped)(struct domain *domain);
     void (*end_domain)(void *ctx, struct domain *domain);
     int (*doorbell_fd)(const struct domain *domain);
     uint32_t (*domid)(const struct domain *domain);

@@ -32,9 +32,7 @@ static int create_domain(struct control_peer *peer, const struct control_request
         return control_send_reply(peer->fd, &reply, NULL, 0);
     fds[1] = control->ops->doorbell_fd(peer->domain);
     reply.arg0 = control->ops->domid(peer->domain);
-    int rc = control_send_reply(peer->fd, &reply, fds, 2);
-    close(fds[0]);
-    return rc;
+    return control_send_reply(peer->fd, &reply, fds, 2);
 }
 
 static int send_status(struct control_peer *peer)
@@ -56,6 +54,10 @@ static int hypercall(struct control_peer *peer, const struct control_request *re
     const struct control_ops *ops = peer->owner->ops;
     if (peer->domain == NULL)
         return answer(peer, -ENODEV, 0, "only a domain can ask for that");
+    if (request->op == CONTROL_MAPPED) {
+        int rc = ops->mapped(peer->domain);
+        return answer(peer, rc, 0, rc < 0 ? "its memory cannot be sealed, or is already" : "");
+    }
     int rc = request->op == CONTROL_EVTCHN_ALLOC_UNBOUND
                  ? ops->alloc_port(peer->domain, request->arg0)
                  : ops->close_port(peer->domain, request->arg0);
@@ -75,6 +77,7 @@ int control_serve(struct control_peer *peer, const struct control_request *reque
         return create_domain(peer, request);
     case CONTROL_EVTCHN_ALLOC_UNBOUND:
     case CONTROL_EVTCHN_CLOSE:
+    case CONTROL_MAPPED:
         return hypercall(peer, request);
     case CONTROL_STATUS:
         return send_status(peer);

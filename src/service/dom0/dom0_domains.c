@@ -50,12 +50,12 @@ static int create_domain(void *ctx, const struct control_request *request, struc
     struct tdf tdf = {.num = request->tdf_num, .den = request->tdf_den};
     if (tdf.num == 0 && tdf.den == 0)
         tdf = (struct tdf){1, 1};
-    int rc = domain_create(&d->host, (domid_t)domid, request->arg0, tdf, out, segment_fd, why,
-                           why_bytes);
+    int rc = domain_create(&d->host, (domid_t)domid, request->arg0, tdf, out, why, why_bytes);
     if (rc < 0) {
         log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why);
         return rc;
     }
+    *segment_fd = (*out)->segment_fd;
     d->domains[domid] = *out;
     d->domid_last = (domid_t)domid;
     d->domain_count++;
@@ -110,6 +110,7 @@ static void stop(void *ctx)
 
 const struct control_ops dom0_control_ops = {
     .create_domain = create_domain,
+    .mapped = domain_mapped,
     .end_domain = end_domain,
     .doorbell_fd = doorbell_fd,
     .domid = domid_of,

@@ -205,7 +205,7 @@ void dom0_reanchor_clocks(struct dom0 *d, uint64_t now_ns)
     tdf_clock_reanchor(&d->clock);
     tdf_clock_reanchor(&d->hold_clock);
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
-        if (d->domains[domid] != NULL)
+        if (d->domains[domid] != NULL && domain_is_mapped(d->domains[domid]))
             tdf_clock_reanchor(&d->domains[domid]->clock);
     }
 }

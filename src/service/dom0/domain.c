@@ -86,7 +86,7 @@ static const struct xs_conn_ops store_ops = {.output_ready = on_store_ready,
 void domain_pump_store(struct domain *domain)
 {
     bool notify = false;
-    if (domain->store_broken)
+    if (domain->store_broken || !domain_is_mapped(domain))
         return;
     int rc = xs_ring_pump(domain->segment.store, domain->store_conn, &notify);
     if (rc < 0) {
@@ -100,9 +100,9 @@ void domain_pump_store(struct domain *domain)
         (void)evtchn_wake(domain->segment.shared_info, STORE_VCPU);
 }
 
-static int create_memory(struct domain *domain, uint32_t nr_pages, int *segment_fd)
+static int create_memory(struct domain *domain, uint32_t nr_pages)
 {
-    int rc = segment_create(nr_pages, domain->domid, &domain->segment, segment_fd);
+    int rc = segment_create(nr_pages, domain->domid, &domain->segment, &domain->segment_fd);
     if (rc < 0)
         return rc;
     domain->fault_slot =
@@ -164,10 +164,9 @@ static const char *memory_hint(int rc)
 }
 
 int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
-                  struct domain **out, int *segment_fd, char *why, size_t why_bytes)
+                  struct domain **out, char *why, size_t why_bytes)
 {
     *out = NULL;
-    *segment_fd = -1;
     if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > host->max_pages) {
         snprintf(why, why_bytes, "a domain has %d to %u pages, %u were asked for",
                  SEGMENT_PAGES_MIN, host->max_pages, nr_pages);
@@ -186,11 +185,11 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     domain->host = host;
     domain->domid = domid;
     domain->doorbell = DOORBELL_CLOSED;
-    domain->fault_slot = -1;
+    domain->fault_slot = domain->segment_fd = -1;
     domain->tdf = tdf;
     domain->disk_scale = host->disk_scale;
     domain->created_ns = clock_monotonic_ns();
-    int rc = create_memory(domain, nr_pages, segment_fd);
+    int rc = create_memory(domain, nr_pages);
     const char *step = memory_hint(rc);
     if (rc == 0) {
         step = "its store nodes";
@@ -204,19 +203,31 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
         step = "its settings";
         rc = domain_settings_watch(domain);
     }
-    if (rc == 0) {
-        step = "its doorbell";
-        rc = doorbell_watch(&domain->doorbell);
-    }
     if (rc < 0) {
         snprintf(why, why_bytes, "Dom0 cannot make a domain: %s: %s", step, strerror(-rc));
-        if (*segment_fd >= 0)
-            close(*segment_fd);
-        *segment_fd = -1;
         domain_destroy(domain);
         return rc;
     }
     *out = domain;
+    return 0;
+}
+
+/*
+ * Until now the domain could make a hole in its memory at any time, and whoever touches a page
+ * while that is done waits for it: nothing of Dom0's but these few lines has looked there.
+ */
+int domain_mapped(struct domain *domain)
+{
+    if (domain_is_mapped(domain))
+        return -EALREADY;
+    int rc = segment_settle(domain->segment_fd);
+    if (rc == 0)
+        rc = doorbell_watch(&domain->doorbell); /* what was rung meanwhile counts */
+    if (rc < 0)
+        return rc;
+    close(domain->segment_fd);
+    domain->segment_fd = -1;
+    domain->host->store_ready(domain->host->ctx, domain); /* so does what was written */
     return 0;
 }
 
@@ -233,6 +244,8 @@ void domain_destroy(struct domain *domain)
         host->nodes_left(host->ctx, domain->domid);
     xs_server_release(host->store, domain->domid);
     fault_guard_drop(domain->fault_slot);
+    if (domain->segment_fd >= 0)
+        close(domain->segment_fd);
     segment_detach(&domain->segment);
     free(domain);
 }

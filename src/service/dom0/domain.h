@@ -53,6 +53,7 @@ struct domain {
     const struct domain_host *host;
     domid_t domid;
     struct segment segment;
+    int segment_fd; /* until domain_mapped, then -1 */
     int fault_slot;
     struct doorbell doorbell;
     uint64_t store_moves; /* times that bytes went through its store ring */
@@ -73,13 +74,22 @@ struct domain {
 };
 
 /*
- * Creates domain domid with nr_pages of memory and a clock that runs by tdf. *segment_fd is for the
- * domain: send it, then close it. Errors: -errno with a line for people in why.
+ * Creates domain domid with nr_pages of memory and a clock that runs by tdf; segment_fd is to be
+ * sent to it. Dom0 looks at its memory and doorbell from domain_mapped on. Errors: -errno with a
+ * line for people in why.
  */
 int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
-                  struct domain **out, int *segment_fd, char *why, size_t why_bytes);
+                  struct domain **out, char *why, size_t why_bytes);
+/* The domain has mapped its memory: seals it, and looks at it from now on. Errors: -EALREADY;
+ * -EPERM see segment_settle; others from watching the doorbell. */
+int domain_mapped(struct domain *domain);
 /* Ends it: disconnects the disk, drops its nodes, unmaps its memory. NULL allowed. */
 void domain_destroy(struct domain *domain);
+
+static inline bool domain_is_mapped(const struct domain *domain)
+{
+    return domain->segment_fd < 0;
+}
 
 /* Real time since its creation. */
 uint64_t domain_age_ns(const struct domain *domain);

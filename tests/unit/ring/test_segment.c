@@ -165,6 +165,49 @@ static void nobody_can_change_its_size(void **state)
     assert_int_equal(errno, EPERM);
 }
 
+/* Whoever looks at a page while a hole is made around it waits until all of the hole is made. */
+static void once_it_is_settled_nobody_makes_holes(void **state)
+{
+    (void)state;
+    const int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    struct segment s, domain;
+    int fd;
+    assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), 0);
+    assert_int_equal(segment_attach(fd, &domain), 0);
+    assert_int_equal(fallocate(fd, hole, s.free_pfn * XEN_PAGE_SIZE, XEN_PAGE_SIZE), 0);
+    assert_int_equal(segment_settle(fd), 0);
+    assert_int_equal(segment_settle(fd), 0);
+    memset(segment_page(&domain, NR_PAGES - 1), 7, XEN_PAGE_SIZE);
+    assert_int_equal(fallocate(fd, hole, 0, NR_PAGES * XEN_PAGE_SIZE), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(madvise(domain.base, NR_PAGES * XEN_PAGE_SIZE, MADV_REMOVE), -1);
+    assert_int_equal(errno, EPERM);
+    assert_ptr_equal(mmap(NULL, XEN_PAGE_SIZE, PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+    assert_int_equal(((uint8_t *)segment_page(&s, NR_PAGES - 1))[XEN_PAGE_SIZE - 1], 7);
+    /* Views of a view, as Dom0 makes of scattered ring pages, are still possible. */
+    uint8_t *view = mremap(segment_page(&s, NR_PAGES - 1), 0, XEN_PAGE_SIZE, MREMAP_MAYMOVE);
+    assert_ptr_not_equal(view, MAP_FAILED);
+    view[0] = 8;
+    assert_int_equal(((uint8_t *)segment_page(&domain, NR_PAGES - 1))[0], 8);
+    munmap(view, XEN_PAGE_SIZE);
+    segment_detach(&domain);
+    segment_detach(&s);
+    close(fd);
+}
+
+static void a_domain_that_seals_it_first_is_found_out(void **state)
+{
+    (void)state;
+    struct segment s;
+    int fd;
+    assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), 0);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL), 0);
+    assert_int_equal(segment_settle(fd), -EPERM);
+    segment_detach(&s);
+    close(fd);
+}
+
 static void what_the_system_lacks_is_told_by_one_error(void **state)
 {
     (void)state;
@@ -432,6 +475,8 @@ int main(void)
         cmocka_unit_test(create_gets_ahead_of_a_timer),
         SEGMENT_TEST(the_file_is_private_and_has_no_name),
         SEGMENT_TEST(nobody_can_change_its_size),
+        cmocka_unit_test(once_it_is_settled_nobody_makes_holes),
+        cmocka_unit_test(a_domain_that_seals_it_first_is_found_out),
         cmocka_unit_test(what_the_system_lacks_is_told_by_one_error),
         cmocka_unit_test(the_limit_of_file_sizes_counts),
         SEGMENT_TEST(a_fresh_segment_tells_the_truth),

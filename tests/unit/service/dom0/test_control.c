@@ -23,6 +23,7 @@ enum { PEERS_MAX = 4, DOORBELL_FD = 1, TURNS = 8, PATIENCE_S = 10 };
 
 struct domain {
     uint32_t domid;
+    struct fixture *fixture;
 };
 
 struct fixture {
@@ -31,9 +32,10 @@ struct fixture {
     struct log *log;
     struct control *control;
     struct domain domains[16];
-    uint32_t created, ended, stops;
+    uint32_t created, ended, stops, mapped;
     int refuse; /* create_domain fails with it */
     int client[16];
+    int segment_fd;
 };
 
 static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
@@ -45,10 +47,16 @@ static int create_domain(void *ctx, const struct control_request *request, struc
         snprintf(why, why_bytes, "because");
         return f->refuse;
     }
-    *segment_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    *segment_fd = f->segment_fd;
     *out = &f->domains[f->created];
+    (*out)->fixture = f;
     (*out)->domid = ++f->created;
-    return *segment_fd < 0 ? -errno : 0;
+    return 0;
+}
+
+static int mapped(struct domain *domain)
+{
+    return domain->fixture->mapped++ == 0 ? 0 : -EALREADY;
 }
 
 static void end_domain(void *ctx, struct domain *domain)
@@ -97,6 +105,7 @@ static void stop(void *ctx)
 }
 
 static const struct control_ops ops = {.create_domain = create_domain,
+                                       .mapped = mapped,
                                        .end_domain = end_domain,
                                        .doorbell_fd = doorbell_fd,
                                        .domid = domid,
@@ -117,7 +126,8 @@ static int setup(void **state)
     snprintf(f->socket, sizeof(f->socket), "%s/dom0.sock", f->dir);
     snprintf(f->log_path, sizeof(f->log_path), "%s/log", f->dir);
     memset(f->client, -1, sizeof(f->client));
-    if (log_open(&(struct log_options){.path = f->log_path}, &f->log) < 0 ||
+    f->segment_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (f->segment_fd < 0 || log_open(&(struct log_options){.path = f->log_path}, &f->log) < 0 ||
         poller_create(POLLER_EPOLL, &f->poller) < 0)
         return -1;
     return control_create(f->socket, f->poller, f->log, PEERS_MAX, &ops, f, &f->control);
@@ -133,6 +143,7 @@ static int teardown(void **state)
     control_destroy(f->control);
     poller_destroy(f->poller);
     log_close(f->log);
+    close(f->segment_fd);
     unlink(f->log_path);
     int rc = rmdir(f->dir); /* fails when the socket is left there */
     free(f);
@@ -237,7 +248,14 @@ static void hypercalls_are_for_domains(void **state)
     int fd = dial(f);
     assert_int_equal(call(f, fd, CONTROL_EVTCHN_ALLOC_UNBOUND, 0, &reply), 0);
     assert_int_equal(reply.status, -ENODEV);
+    assert_int_equal(call(f, fd, CONTROL_MAPPED, 0, &reply), 0);
+    assert_int_equal(reply.status, -ENODEV);
+    assert_int_equal(f->mapped, 0);
     (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    (void)call(f, fd, CONTROL_MAPPED, 0, &reply);
+    assert_int_equal(reply.status, 0);
+    (void)call(f, fd, CONTROL_MAPPED, 0, &reply);
+    assert_int_equal(reply.status, -EALREADY);
     (void)call(f, fd, CONTROL_EVTCHN_ALLOC_UNBOUND, 1, &reply);
     assert_int_equal(reply.status, 0);
     assert_int_equal(reply.arg0, 7);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dom0_domains: what the control socket asks of Dom0, without the socket. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,16 @@
 #include <cmocka.h>
 
 #include "fakes/fake_machine.h"
+#include "ring/barrier.h"
+#include "ring/evtchn.h"
+#include "splitdom/xen/xs_wire.h"
 
-enum { PAGES = 64, DOMAIN_BYTES = PAGES * XEN_PAGE_SIZE };
+enum {
+    PAGES = 64,
+    DOMAIN_BYTES = PAGES * XEN_PAGE_SIZE,
+    TURNS = 8,
+    HOLE = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+};
 
 static struct fake_machine machine;
 static char why[sizeof(((struct control_reply *)0)->reason)];
@@ -34,11 +43,8 @@ static int create(uint32_t pages, struct domain **out)
 {
     const struct control_request request = {.op = CONTROL_CREATE_DOMAIN, .arg0 = pages};
     int segment_fd;
-    int rc =
-        dom0_control_ops.create_domain(machine.dom0, &request, out, &segment_fd, why, sizeof(why));
-    if (rc == 0)
-        close(segment_fd);
-    return rc;
+    return dom0_control_ops.create_domain(machine.dom0, &request, out, &segment_fd, why,
+                                          sizeof(why));
 }
 
 static void end(struct domain *domain)
@@ -87,11 +93,63 @@ static void without_a_bound_half_of_the_machine_is_theirs(void **state)
     assert_in_range(machine.dom0->domains_max_bytes, 1, machine_bytes / 2);
 }
 
+/* What a domain has written and rung before it says that it has mapped its memory. */
+static void ask_the_store(struct domain *domain)
+{
+    const struct xsd_sockmsg message = {.type = XS_DIRECTORY, .len = 2};
+    struct xenstore_domain_interface *store = domain->segment.store;
+    memcpy(store->req, &message, sizeof(message));
+    memcpy(store->req + sizeof(message), "/", 2);
+    store_release_u32(&store->req_prod, sizeof(message) + 2);
+    assert_int_equal(evtchn_kick(domain->doorbell.fd), 0);
+}
+
+static void nobody_looks_at_memory_that_is_not_sealed(void **state)
+{
+    (void)state;
+    struct domain *domain;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_int_equal(create(PAGES, &domain), 0);
+    ask_the_store(domain);
+    for (int i = 0; i < TURNS; i++)
+        (void)dom0_turn(machine.dom0);
+    assert_int_equal(domain->segment.store->req_cons, 0);
+    int copy = dup(domain->segment_fd);
+    assert_int_equal(dom0_control_ops.mapped(domain), 0);
+    assert_int_equal(dom0_control_ops.mapped(domain), -EALREADY);
+    for (int i = 0; i < TURNS; i++)
+        (void)dom0_turn(machine.dom0);
+    assert_int_equal(domain->segment.store->req_cons, sizeof(struct xsd_sockmsg) + 2);
+    assert_true(domain->segment.store->rsp_prod > 0);
+    assert_int_equal(fallocate(copy, HOLE, 0, DOMAIN_BYTES), -1);
+    assert_int_equal(errno, EPERM);
+    close(copy);
+    end(domain);
+}
+
+static void a_domain_that_keeps_the_seal_off_is_not_looked_at(void **state)
+{
+    (void)state;
+    struct domain *domain;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_int_equal(create(PAGES, &domain), 0);
+    ask_the_store(domain);
+    assert_int_equal(fcntl(domain->segment_fd, F_ADD_SEALS, F_SEAL_SEAL), 0);
+    assert_int_equal(dom0_control_ops.mapped(domain), -EPERM);
+    for (int i = 0; i < TURNS; i++)
+        (void)dom0_turn(machine.dom0);
+    assert_int_equal(domain->segment.store->req_cons, 0);
+    end(domain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(memory_is_bounded_for_all_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_size_that_no_domain_may_have_is_told_as_such, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(nobody_looks_at_memory_that_is_not_sealed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_domain_that_keeps_the_seal_off_is_not_looked_at, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(without_a_bound_half_of_the_machine_is_theirs, setup,
                                         teardown),

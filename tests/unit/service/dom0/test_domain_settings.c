@@ -45,11 +45,7 @@ static void store_ready(void *ctx, struct domain *domain)
 static int create(struct tdf tdf)
 {
     char why[128];
-    int segment_fd;
-    int rc = domain_create(&f->host, DOMID, 32, tdf, &f->domain, &segment_fd, why, sizeof(why));
-    if (rc == 0)
-        close(segment_fd);
-    return rc;
+    return domain_create(&f->host, DOMID, 32, tdf, &f->domain, why, sizeof(why));
 }
 
 static int setup(void **state)
