@@ -151,7 +151,7 @@ static int stop_target(const struct target *target)
     int status = VERB_OK;
 
     if (rc == 0) {
-        status = print_farewell(rundir, text, text_bytes);
+        status = print_farewell(target->rundir, text, text_bytes);
         free(text);
     } else if (!wait_end(target, 0)) {
         fprintf(stderr, "service: %s\n", why);
