@@ -49,7 +49,7 @@ int unix_listener_open(struct unix_listener *listener, const char *path, int typ
     if (rc < 0)
         return rc;
     memcpy(listener->path, address.sun_path, sizeof(listener->path));
-    listener->fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    listener->fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     rc = listener->fd < 0 ? -errno : bind_and_listen(listener, &address, backlog);
     if (rc < 0)
         unix_listener_close(listener);

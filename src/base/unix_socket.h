@@ -29,9 +29,9 @@ struct unix_listener {
 #define UNIX_LISTENER_CLOSED ((struct unix_listener){.fd = -1})
 
 /*
- * Listens at path with a non-blocking socket of a type (SOCK_STREAM, SOCK_SEQPACKET). What had that
- * name is removed. Errors: -ENAMETOOLONG, or -errno of the call that failed; the listener is closed
- * then.
+ * Listens at path with a socket of a type: SOCK_STREAM or SOCK_SEQPACKET, and SOCK_NONBLOCK if that
+ * is wanted. What had that name is removed. Errors: -ENAMETOOLONG, or -errno of the call that
+ * failed; the listener is closed then.
  */
 int unix_listener_open(struct unix_listener *listener, const char *path, int type, int backlog);
 

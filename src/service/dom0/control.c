@@ -170,7 +170,8 @@ void control_accept_again(struct control *control)
 
 static int listen_at(struct control *control, const char *path)
 {
-    int rc = unix_listener_open(&control->listener, path, SOCK_SEQPACKET, LISTEN_BACKLOG);
+    int rc = unix_listener_open(&control->listener, path, SOCK_SEQPACKET | SOCK_NONBLOCK,
+                                LISTEN_BACKLOG);
     if (rc < 0)
         return rc;
     return poller_add(control->poller, control->listener.fd, POLLIN, on_listen, control,

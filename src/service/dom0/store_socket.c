@@ -201,7 +201,7 @@ bool store_socket_pump(struct store_socket *ss)
 
 static int listen_at(struct store_socket *ss, const char *path)
 {
-    int rc = unix_listener_open(&ss->listener, path, SOCK_STREAM, LISTEN_BACKLOG);
+    int rc = unix_listener_open(&ss->listener, path, SOCK_STREAM | SOCK_NONBLOCK, LISTEN_BACKLOG);
     if (rc < 0)
         return rc;
     return poller_add(ss->poller, ss->listener.fd, POLLIN, on_listen, ss, &ss->watch);

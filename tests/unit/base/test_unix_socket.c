@@ -91,7 +91,7 @@ static void listener_and_client_meet_at_a_path(void **state)
     char byte = 0;
     uid_t uid = (uid_t)-1;
 
-    assert_int_equal(unix_listener_open(&listener, f->path, SOCK_STREAM, 1), 0);
+    assert_int_equal(unix_listener_open(&listener, f->path, SOCK_STREAM | SOCK_NONBLOCK, 1), 0);
     int client = unix_socket_connect(f->path, SOCK_STREAM, 0);
     assert_true(client >= 0);
     assert_true(fcntl(client, F_GETFD) & FD_CLOEXEC);
