@@ -11,27 +11,18 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "placement.h"
 
 enum { BURST_NS = 50000 };
 
-static double parse(const char *what, const char *text, double max)
-{
-    char *end;
-    const double value = strtod(text, &end);
-
-    if (end == text || *end != '\0' || !(value > 0) || value > max)
-        errx(2, "%s must be a positive number up to %g, not '%s'", what, max, text);
-    return value;
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 3)
         errx(2, "usage: burn PERCENT SECONDS");
-    const double share = parse("PERCENT", argv[1], 100) / 100;
-    const double seconds = parse("SECONDS", argv[2], 3600);
+    const double share = argument_real("PERCENT", argv[1], 100) / 100;
+    const double seconds = argument_real("SECONDS", argv[2], 3600);
     const uint64_t start_ns = clock_monotonic_ns();
     const uint64_t end_ns = start_ns + (uint64_t)(seconds * 1e9);
     uint64_t now_ns, used_ns;

@@ -9,6 +9,7 @@
  * The cache holds 1 % of the sectors. The first quarter of the requests warms it up and is not
  * counted. No disk, no clock: the same numbers on every machine.
  */
+#include "arguments.h"
 #include "base/prng.h"
 #include "client/zipf.h"
 #include "service/block/cache/cache.h"
@@ -322,19 +323,6 @@ static int run_load(struct sim *sim, const struct load *load,
     return err;
 }
 
-/* A decimal number in low..high, or 0. */
-static uint32_t parse_count(const char *text, uint32_t low, uint32_t high)
-{
-    char *end;
-    unsigned long value;
-
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || value < low || value > high)
-        return 0;
-    return (uint32_t)value;
-}
-
 int main(int argc, char **argv)
 {
     const struct cache_policy *policies[POLICIES_MAX];
@@ -343,10 +331,10 @@ int main(int argc, char **argv)
     int err = 0;
 
     if (argc > 1)
-        sim.request_count = parse_count(argv[1], 100, 1000000000);
+        sim.request_count = argument_u32("REQUESTS", argv[1], 100, 1000000000);
     if (argc > 2)
-        sim.sector_count = parse_count(argv[2], 1000, 1000000000);
-    if (argc > 3 || sim.request_count == 0 || sim.sector_count == 0) {
+        sim.sector_count = argument_u32("SECTORS", argv[2], 1000, 1000000000);
+    if (argc > 3) {
         fprintf(stderr, "usage: %s [REQUESTS (100..10^9) [SECTORS (1000..10^9)]]\n", argv[0]);
         return 2;
     }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "base/rundir.h"
 #include "domu/domu.h"
@@ -46,11 +47,11 @@ int main(int argc, char **argv)
     struct domu domu = {0};
     struct rundir rundir;
     char why[256] = "";
-    const double seconds = argc == 2 ? strtod(argv[1], NULL) : 0;
     uint64_t flaps = 0, start_ns, now_ns;
 
-    if (!(seconds > 0))
+    if (argc != 2)
         errx(2, "usage: flap SECONDS");
+    const double seconds = argument_seconds("SECONDS", argv[1]);
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) != 0 ||
         domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){1, 1}, why, sizeof(why)) !=
             0)

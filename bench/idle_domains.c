@@ -9,19 +9,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "splitdom/blkfront.h"
 
 enum { DOMAINS_MAX = 4096 };
 
 int main(int argc, char **argv)
 {
-    const int count = argc == 2 ? atoi(argv[1]) : 0;
     struct blkfront **disks;
     struct blkfront_error why;
     char byte;
 
-    if (count < 1 || count > DOMAINS_MAX)
+    if (argc != 2)
         errx(2, "usage: idle_domains N    (1..%d)", DOMAINS_MAX);
+    const int count = (int)argument_u32("N", argv[1], 1, DOMAINS_MAX);
     disks = calloc((size_t)count, sizeof(struct blkfront *));
     if (disks == NULL)
         err(1, "memory");

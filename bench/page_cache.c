@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "base/prng.h"
 #include "placement.h"
@@ -67,14 +68,15 @@ static void warm_up(const struct run *run)
 
 int main(int argc, char **argv)
 {
-    const int threads = argc == 5 ? atoi(argv[2]) : 0;
-    const double seconds = argc == 5 ? strtod(argv[4], NULL) : 0;
-    struct run run = {.fd = -1, .sector_count = argc == 5 ? strtoull(argv[3], NULL, 10) : 0};
+    struct run run = {.fd = -1};
     struct reader *readers;
     uint64_t reads = 0, started_ns, elapsed_ns;
 
-    if (threads < 1 || threads > THREADS_MAX || run.sector_count == 0 || !(seconds > 0))
+    if (argc != 5)
         errx(2, "usage: page_cache FILE THREADS SECTORS SECONDS");
+    const int threads = (int)argument_u32("THREADS", argv[2], 1, THREADS_MAX);
+    const double seconds = argument_seconds("SECONDS", argv[4]);
+    run.sector_count = argument_u32("SECTORS", argv[3], 1, UINT32_MAX);
     run.fd = open(argv[1], O_RDONLY | O_CLOEXEC);
     if (run.fd < 0)
         err(1, "%s", argv[1]);

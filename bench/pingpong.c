@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "placement.h"
 #include "ring/barrier.h"
@@ -161,8 +162,8 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'c' && placement_parse(optarg, &placement) != 0)
             errx(2, "--cpus must be A,B or none, not '%s'", optarg);
-        if (option == 's' && !((seconds = strtod(optarg, NULL)) > 0))
-            errx(2, "--seconds must be a positive number, not '%s'", optarg);
+        if (option == 's')
+            seconds = argument_seconds("--seconds", optarg);
         if (option == '?')
             return 2;
     }

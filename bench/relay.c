@@ -36,6 +36,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "base/prng.h"
 #include "relay_server.h"
@@ -178,16 +179,6 @@ static void measure(struct relay *relay, double seconds, pid_t server)
            (cpu_us(RUSAGE_SELF) + cpu_us(RUSAGE_CHILDREN)) / (double)reads);
 }
 
-static uint32_t number(const char *name, const char *text, uint32_t max)
-{
-    char *end;
-    const unsigned long value = strtoul(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || value < 1 || value > max)
-        errx(2, "--%s must be a number from 1 to %u, not '%s'", name, max, text);
-    return (uint32_t)value;
-}
-
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"threads", required_argument, NULL, 't'},
@@ -204,17 +195,17 @@ int main(int argc, char **argv)
 
     for (int option, index; (option = getopt_long(argc, argv, "", options, &index)) != -1;) {
         if (option == 't')
-            relay.threads = number("threads", optarg, SLOTS);
+            relay.threads = argument_u32("--threads", optarg, 1, SLOTS);
         else if (option == 'd')
-            relay.depth = number("depth", optarg, SLOTS);
+            relay.depth = argument_u32("--depth", optarg, 1, SLOTS);
         else if (option == 'l')
-            relay.lot = number("lot", optarg, SLOTS);
+            relay.lot = argument_u32("--lot", optarg, 1, SLOTS);
         else if (option == 'm')
-            mib = number("mib", optarg, 1U << 20);
+            mib = argument_u32("--mib", optarg, 1, 1U << 20);
         else if (option == 'c' && placement_parse(optarg, &relay.placement) != 0)
             errx(2, "--cpus must be CLIENT,SERVER or none, not '%s'", optarg);
-        else if (option == 's' && !((seconds = strtod(optarg, NULL)) > 0))
-            errx(2, "--seconds must be a positive number, not '%s'", optarg);
+        else if (option == 's')
+            seconds = argument_seconds("--seconds", optarg);
         else if (option == '?')
             return 2;
     }

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "placement.h"
 #include "ring/blkif_back_ring.h"
@@ -197,16 +198,6 @@ static void *run_back(void *argument)
     return NULL;
 }
 
-static uint32_t parse_u32(const char *name, const char *text, uint32_t min, uint32_t max)
-{
-    char *end;
-    const unsigned long value = strtoul(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || value < min || value > max)
-        errx(2, "%s must be a number within %u..%u, not '%s'", name, min, max, text);
-    return (uint32_t)value;
-}
-
 static enum mode parse_mode(const char *text)
 {
     for (int mode = 0; mode < MODE_COUNT; mode++)
@@ -229,17 +220,17 @@ static struct setup parse(int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'b')
-            setup.batch = parse_u32("--batch", optarg, 1, BLKIF_RING_ENTRIES_MAX);
+            setup.batch = argument_u32("--batch", optarg, 1, BLKIF_RING_ENTRIES_MAX);
         else if (option == 'm')
             setup.mode = parse_mode(optarg);
         else if (option == 'o')
-            setup.page_order = parse_u32("--page-order", optarg, 0, BLKIF_RING_PAGE_ORDER_MAX);
+            setup.page_order = argument_u32("--page-order", optarg, 0, BLKIF_RING_PAGE_ORDER_MAX);
         else if (option == 'p')
-            setup.polls = parse_u32("--polls", optarg, 1, UINT32_MAX);
+            setup.polls = argument_u32("--polls", optarg, 1, UINT32_MAX);
         else if (option == 'c' && placement_parse(optarg, &setup.placement) != 0)
             errx(2, "--cpus must be A,B or none, not '%s'", optarg);
-        else if (option == 's' && !((setup.seconds = strtod(optarg, NULL)) > 0))
-            errx(2, "--seconds must be a positive number, not '%s'", optarg);
+        else if (option == 's')
+            setup.seconds = argument_seconds("--seconds", optarg);
         else if (option == '?')
             exit(2);
     }

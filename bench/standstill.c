@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "base/prng.h"
 #include "placement.h"
@@ -125,7 +126,7 @@ static void report(const struct watcher *watchers, int count, double seconds)
 
 int main(int argc, char **argv)
 {
-    const double seconds = argc == 3 ? strtod(argv[2], NULL) : 1;
+    const double seconds = argc == 3 ? argument_seconds("SECONDS", argv[2]) : 1;
     struct watcher watchers[WATCHERS_MAX] = {0};
     struct disk_reader readers[READERS] = {0};
     struct stat stat = {0};
@@ -133,7 +134,7 @@ int main(int argc, char **argv)
     uint64_t until_ns;
     int fd = -1, count = 0, reader_count = 0;
 
-    if (argc < 2 || argc > 3 || !(seconds > 0))
+    if (argc < 2 || argc > 3)
         errx(2, "usage: standstill IMAGE|- [SECONDS]");
     if (strcmp(argv[1], "-") != 0) {
         reader_count = READERS;

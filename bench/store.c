@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "base/rundir.h"
 #include "base/unix_socket.h"
@@ -181,16 +182,6 @@ static void run_ring(const struct setup *setup, struct tally *tally)
     domu_destroy(&domu);
 }
 
-static uint32_t parse_u32(const char *name, const char *text, uint32_t min, uint32_t max)
-{
-    char *end;
-    const unsigned long value = strtoul(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || value < min || value > max)
-        errx(2, "%s must be a number within %u..%u, not '%s'", name, min, max, text);
-    return (uint32_t)value;
-}
-
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -205,11 +196,11 @@ int main(int argc, char **argv)
         if (option == 'p')
             setup.socket_path = optarg;
         else if (option == 'w')
-            setup.watches = parse_u32("--watches", optarg, 0, 1000000);
+            setup.watches = argument_u32("--watches", optarg, 0, 1000000);
         else if (option == 'n')
-            setup.pipeline = parse_u32("--pipeline", optarg, 1, PIPELINE_MAX);
-        else if (option == 's' && !((setup.seconds = strtod(optarg, NULL)) > 0))
-            errx(2, "--seconds must be a positive number, not '%s'", optarg);
+            setup.pipeline = argument_u32("--pipeline", optarg, 1, PIPELINE_MAX);
+        else if (option == 's')
+            setup.seconds = argument_seconds("--seconds", optarg);
         else if (option == 'o' && !(setup.write = strcmp(optarg, "write") == 0) &&
                  strcmp(optarg, "read") != 0)
             errx(2, "--operation must be write or read, not '%s'", optarg);

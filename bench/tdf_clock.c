@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "pin.h"
 #include "ring/barrier.h"
@@ -278,22 +279,15 @@ static int parse(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
         {"quick", no_argument, NULL, 'q'}, {"seconds", required_argument, NULL, 's'}, {0}};
-    char *end;
 
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
         case 'q':
             options->quick = true;
             break;
-        case 's': {
-            unsigned long value = strtoul(optarg, &end, 10);
-            if (*optarg < '0' || *optarg > '9' || *end != '\0' || value < 1 || value > 86400) {
-                fprintf(stderr, "tdf_clock: --seconds %s: give 1 to 86400\n", optarg);
-                return -EINVAL;
-            }
-            options->seconds = (unsigned)value;
+        case 's':
+            options->seconds = argument_u32("--seconds", optarg, 1, 86400);
             break;
-        }
         default:
             return -EINVAL;
         }

@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "base/prng.h"
 #include "distance.h"
 #include "splitdom/blkfront.h"
@@ -270,10 +271,10 @@ int main(int argc, char **argv)
     int id, failures = 0;
 
     while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        if (id == 'r' && atoi(optarg) > 0)
-            repetitions = (uint32_t)atoi(optarg);
-        else if (id == 'n' && atoi(optarg) > 0)
-            samples = (uint32_t)atoi(optarg);
+        if (id == 'r')
+            repetitions = argument_u32("--repetitions", optarg, 1, INT32_MAX);
+        else if (id == 'n')
+            samples = argument_u32("--samples", optarg, 1, INT32_MAX);
         else if (id == 'c')
             csv = optarg;
         else

@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "pin.h"
 #include "ring/barrier.h"
@@ -323,19 +324,6 @@ static void measure_reaction(struct tdf_source *source, unsigned changes, int *f
     munmap(arena, sizeof(*arena));
 }
 
-static bool number(const char *text, unsigned most, unsigned *out)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || value < 1 || value > most) {
-        fprintf(stderr, "tdf_timer: %s: give 1 to %u\n", text, most);
-        return false;
-    }
-    *out = (unsigned)value;
-    return true;
-}
-
 int main(int argc, char **argv)
 {
     static const struct option names[] = {{"quick", no_argument, NULL, 'q'},
@@ -351,9 +339,9 @@ int main(int argc, char **argv)
         if (c == 'q')
             options = (struct options){.ticks = 300, .repeat = 1, .changes = 50};
         else if (c == 't')
-            right = right && number(optarg, 1000000, &options.ticks);
+            options.ticks = argument_u32("--ticks", optarg, 1, 1000000);
         else if (c == 'r')
-            right = right && number(optarg, REPEAT_MAX, &options.repeat);
+            options.repeat = argument_u32("--repeat", optarg, 1, REPEAT_MAX);
         else
             right = false;
     }

@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "arguments.h"
 #include "base/clock.h"
 #include "base/prng.h"
 #include "client/lat_stats.h"
@@ -283,19 +284,19 @@ static void parse(int argc, char **argv, struct run *run)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
         case 't':
-            run->threads = (unsigned)strtoul(optarg, NULL, 10);
+            run->threads = argument_u32("--threads", optarg, 1, THREADS_MAX);
             break;
         case 'd':
-            run->depth = (unsigned)strtoul(optarg, NULL, 10);
+            run->depth = argument_u32("--depth", optarg, 1, VIRTQUEUE_SLOTS_MAX);
             break;
         case 's':
-            run->seconds = strtod(optarg, NULL);
+            run->seconds = argument_seconds("--seconds", optarg);
             break;
         case 'h':
-            run->sector_count = strtoull(optarg, NULL, 10);
+            run->sector_count = argument_u32("--hot", optarg, 1, UINT32_MAX);
             break;
         case 'c':
-            run->cpu = atoi(optarg);
+            run->cpu = (int)argument_u32("--cpu", optarg, 0, CPU_SETSIZE - 1);
             break;
         case 'v':
             run->image_path = optarg;
@@ -307,8 +308,7 @@ static void parse(int argc, char **argv, struct run *run)
             exit(2);
         }
     }
-    if (optind + 1 != argc || run->threads < 1 || run->threads > THREADS_MAX || run->depth < 1 ||
-        run->depth > VIRTQUEUE_SLOTS_MAX || !(run->seconds > 0))
+    if (optind + 1 != argc)
         errx(2,
              "usage: vub SOCKET [--threads 1..%d] [--depth 1..%d] [--seconds S] [--hot SECTORS] "
              "[--spin] [--cpu N] [--verify IMAGE]",

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "base/decimal.h"
+#include "splitdom/tdf.h"
 
 /* Requests are counted in 64 bits and summed: half the range keeps every sum in it. */
 static const uint64_t REQUESTS_MAX = INT64_MAX;
@@ -164,7 +165,8 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
     case OPTION_DURATION:
         return parse_duration(value, &o->duration_ns, why, why_bytes);
     case OPTION_TDF:
-        if (decimal_parse_ratio(value, &o->tdf_num, &o->tdf_den) != 0)
+        if (decimal_parse_ratio(value, TDF_TERM_MAX, &o->tdf_num, &o->tdf_den) < 0 ||
+            o->tdf_num == 0)
             return refuse(why, why_bytes,
                           "--tdf must be a positive number such as 10, 2.5 or 1/100, not '%s'",
                           value);

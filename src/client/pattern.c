@@ -2,23 +2,20 @@
 #include "client/pattern.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/decimal.h"
 
 static const double hot_share_percent = 90;            /* without a SHARE */
 static const uint64_t sectors_max = UINT64_C(1) << 53; /* a double counts them exactly */
 
-/* A whole positive number and nothing else: no sign, space, hexadecimal, "inf" or "nan". */
-static int parse_number(const char *text, double *out)
+static int parse_positive(const char *text, double max, double *out)
 {
-    char *end;
     double value;
 
-    if (text[0] < '0' || text[0] > '9' || text[strspn(text, "0123456789.eE+-")] != '\0')
-        return -EINVAL;
-    value = strtod(text, &end);
-    if (*end != '\0' || !isfinite(value) || !(value > 0))
+    if (decimal_parse_real(text, 0, max, &value) < 0 || value == 0)
         return -EINVAL;
     *out = value;
     return 0;
@@ -27,24 +24,16 @@ static int parse_number(const char *text, double *out)
 /* "PCT" or "PCT:SHARE", both percentages. */
 static int parse_hotset(const char *text, struct pattern_spec *spec)
 {
-    const char *colon = strchr(text, ':');
-    char percent[64]; /* longer than any number that makes sense */
+    const char *rest;
 
     spec->kind = PATTERN_HOTSET;
     spec->hot_share_percent = hot_share_percent;
-    if (colon == NULL) {
-        if (parse_number(text, &spec->parameter) < 0)
-            return -EINVAL;
-    } else {
-        if ((size_t)(colon - text) >= sizeof(percent))
-            return -EINVAL;
-        memcpy(percent, text, (size_t)(colon - text));
-        percent[colon - text] = '\0';
-        if (parse_number(percent, &spec->parameter) < 0 ||
-            parse_number(colon + 1, &spec->hot_share_percent) < 0)
-            return -EINVAL;
-    }
-    return spec->parameter > 100 || spec->hot_share_percent > 100 ? -EINVAL : 0;
+    if (decimal_scan_real(text, &spec->parameter, &rest) < 0 || spec->parameter == 0 ||
+        spec->parameter > 100)
+        return -EINVAL;
+    if (*rest == '\0')
+        return 0;
+    return *rest == ':' ? parse_positive(rest + 1, 100, &spec->hot_share_percent) : -EINVAL;
 }
 
 int pattern_parse(const char *text, struct pattern_spec *out)
@@ -57,7 +46,7 @@ int pattern_parse(const char *text, struct pattern_spec *out)
         spec.kind = PATTERN_SEQUENTIAL;
     } else if (strncmp(text, "zipf:", 5) == 0) {
         spec.kind = PATTERN_ZIPF;
-        if (parse_number(text + 5, &spec.parameter) < 0)
+        if (parse_positive(text + 5, DBL_MAX, &spec.parameter) < 0)
             return -EINVAL;
     } else if (strncmp(text, "hotset:", 7) == 0) {
         if (parse_hotset(text + 7, &spec) < 0)

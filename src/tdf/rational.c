@@ -4,70 +4,20 @@
 #include <errno.h>
 #include <stdio.h>
 
-static uint64_t gcd(uint64_t a, uint64_t b)
-{
-    while (b != 0) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-/* Reads decimal digits into *value, counts them, and returns the first other character; NULL when
- * there is no digit. Saturates far above every limit, so that a long text is out of range. */
-static const char *parse_digits(const char *text, uint64_t *value, unsigned *count)
-{
-    const uint64_t ceiling = UINT64_MAX / 16;
-
-    *count = 0;
-    for (; *text >= '0' && *text <= '9'; text++, (*count)++) {
-        if (*value < ceiling)
-            *value = *value * 10 + (uint64_t)(*text - '0');
-    }
-    return *count != 0 ? text : NULL;
-}
-
-static int tdf_reduce(uint64_t num, uint64_t den, struct tdf *out)
-{
-    uint64_t divisor = gcd(num, den);
-
-    num /= divisor;
-    den /= divisor;
-    if (num > TDF_TERM_MAX || den > TDF_TERM_MAX)
-        return -ERANGE;
-    struct tdf tdf = {.num = (uint32_t)num, .den = (uint32_t)den};
-    int rc = tdf_check(tdf);
-    if (rc == 0)
-        *out = tdf;
-    return rc;
-}
+#include "base/decimal.h"
 
 int tdf_parse(const char *text, struct tdf *out)
 {
-    uint64_t num = 0, den = 1;
-    unsigned digits;
-    const char *rest = parse_digits(text, &num, &digits);
+    uint64_t num, den;
+    int rc = decimal_parse_ratio(text, TDF_TERM_MAX, &num, &den);
 
-    if (rest == NULL)
-        return -EINVAL;
-    if (*rest == '/') {
-        den = 0;
-        rest = parse_digits(rest + 1, &den, &digits);
-        if (rest == NULL || den == 0)
-            return -EINVAL;
-    } else if (*rest == '.') {
-        rest = parse_digits(rest + 1, &num, &digits);
-        if (rest == NULL)
-            return -EINVAL;
-        for (unsigned i = 0; i < digits && den <= TDF_TERM_MAX; i++)
-            den *= 10;
-        if (*rest == '\0' && den > TDF_TERM_MAX)
-            return -ERANGE;
-    }
-    if (*rest != '\0')
-        return -EINVAL;
-    return tdf_reduce(num, den, out);
+    if (rc < 0)
+        return rc;
+    struct tdf tdf = {.num = (uint32_t)num, .den = (uint32_t)den};
+    rc = tdf_check(tdf);
+    if (rc == 0)
+        *out = tdf;
+    return rc;
 }
 
 int tdf_check(struct tdf tdf)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "xenstore/xs_number.h"
+#include "base/decimal.h"
 
 int xs_args_reply(struct xs_args *args, const char *text)
 {
@@ -53,8 +53,7 @@ int xs_args_domid(const struct xs_args *args, domid_t *domid)
 {
     const char *arg;
     uint64_t number;
-    if (xs_args_split(args, &arg, 1) != 1 ||
-        xs_number_parse(arg, strlen(arg), UINT16_MAX, &number) < 0)
+    if (xs_args_split(args, &arg, 1) != 1 || decimal_parse(arg, 0, UINT16_MAX, &number) < 0)
         return -EINVAL;
     *domid = (domid_t)number;
     return 0;

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "xenstore/xs_error.h"
 #include "xenstore/xs_link.h"
-#include "xenstore/xs_number.h"
 
 struct event {
     struct event *next;
@@ -228,7 +228,7 @@ int xs_client_read_u64(struct xs_client *client, uint32_t tx, const char *path, 
                        uint64_t *out)
 {
     int len = call(client, XS_READ, tx, path, NULL, 0);
-    return len < 0 ? len : xs_number_parse(client->link.in.payload, (size_t)len, max, out);
+    return len < 0 ? len : decimal_parse_bytes(client->link.in.payload, (size_t)len, 0, max, out);
 }
 
 int xs_client_write(struct xs_client *client, uint32_t tx, const char *path, const char *value)
@@ -268,7 +268,7 @@ int xs_client_transaction_start(struct xs_client *client, uint32_t *tx)
         return len;
     const char *text = client->link.in.payload;
     if (len == 0 || text[len - 1] != '\0' ||
-        xs_number_parse(text, (size_t)len - 1, UINT32_MAX, &id) < 0 || id == 0)
+        decimal_parse_bytes(text, (size_t)len - 1, 0, UINT32_MAX, &id) < 0 || id == 0)
         return client->failed = -EPROTO;
     *tx = (uint32_t)id;
     return 0;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "xenstore/xs_dir.h"
-#include "xenstore/xs_number.h"
 
 static int print_limits(const struct xs_quota *q, char *out, size_t size)
 {
@@ -24,7 +24,7 @@ static int print_limits(const struct xs_quota *q, char *out, size_t size)
 static int print_usage(const struct xs_store *store, const char *arg, char *out, size_t size)
 {
     uint64_t domid;
-    if (xs_number_parse(arg, strlen(arg), UINT16_MAX, &domid) < 0)
+    if (decimal_parse(arg, 0, UINT16_MAX, &domid) < 0)
         return -EINVAL;
     return snprintf(out, size, "nodes %" PRIu32 "\n",
                     xs_usage_of(&store->tree.usage, (domid_t)domid)) +

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "base/decimal.h"
 #include "xenstore/xs_dir.h"
-#include "xenstore/xs_number.h"
 #include "xenstore/xs_path.h"
 #include "xenstore/xs_server_state.h"
 
@@ -54,7 +54,7 @@ int xs_local_read_u64(struct xs_server *server, const char *path, uint64_t max, 
         return rc;
     if (node->value == NULL)
         return -EINVAL;
-    return xs_number_parse(node->value->bytes, node->value->len, max, out);
+    return decimal_parse_bytes(node->value->bytes, node->value->len, 0, max, out);
 }
 
 static int change(struct xs_server *server, enum xs_op_type type, const char *path,

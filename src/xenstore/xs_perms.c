@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenstore/xs_number.h"
+#include "base/decimal.h"
 
 struct xs_perms *xs_perms_new(uint32_t count)
 {
@@ -49,7 +49,7 @@ int xs_perm_parse(const char *text, struct xs_perm *out)
         return -EINVAL;
     }
     uint64_t domid;
-    if (xs_number_parse(text + 1, strlen(text + 1), UINT16_MAX, &domid) < 0)
+    if (decimal_parse(text + 1, 0, UINT16_MAX, &domid) < 0)
         return -EINVAL;
     out->domid = (domid_t)domid;
     return 0;

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "xenstore/xs_args.h"
 #include "xenstore/xs_control.h"
 #include "xenstore/xs_dir.h"
 #include "xenstore/xs_error.h"
-#include "xenstore/xs_number.h"
 #include "xenstore/xs_path.h"
 
 /* Handlers return the length of the reply's payload, or -errno. */
@@ -67,8 +67,7 @@ static int do_directory_part(struct xs_args *args)
     size_t skip;
     struct xs_node *node;
     uint64_t offset;
-    if (xs_args_split(args, arg, 2) != 2 ||
-        xs_number_parse(arg[1], strlen(arg[1]), UINT32_MAX, &offset) < 0)
+    if (xs_args_split(args, arg, 2) != 2 || decimal_parse(arg[1], 0, UINT32_MAX, &offset) < 0)
         return -EINVAL;
     int rc = xs_args_absolute(args, arg[0], path, &skip);
     if (rc == 0)
@@ -143,7 +142,7 @@ static int do_watch(struct xs_args *args)
     int count = xs_args_split(args, arg, 3);
     if (count < 2)
         return -EINVAL;
-    if (count == 3 && xs_number_parse(arg[2], strlen(arg[2]), XS_WATCH_DEPTH_ANY, &depth) < 0)
+    if (count == 3 && decimal_parse(arg[2], 0, XS_WATCH_DEPTH_ANY, &depth) < 0)
         return -EINVAL;
     int rc = watch_path(args, arg[0], path, &skip);
     if (rc == 0)

@@ -166,7 +166,7 @@ static int number_u32(const struct complaint *complaint, const char *what, const
 static int ratio(const struct complaint *complaint, const char *what, const char *text,
                  uint64_t *num, uint64_t *den)
 {
-    if (decimal_parse_ratio(text, num, den) == 0)
+    if (decimal_parse_ratio(text, TDF_TERM_MAX, num, den) == 0 && *num > 0)
         return 0;
     return refuse(complaint, "%s must be a positive number such as 10, 2.5 or 1/100, not '%s'",
                   what, text);
@@ -179,7 +179,9 @@ static int disk_scale(const struct complaint *complaint, const char *what, const
 
     if (tdf_parse(text, &scale) != 0 || scale.num < scale.den)
         return refuse(complaint, "%s must be within 1..%d, not '%s'", what, TDF_LIMIT, text);
-    return ratio(complaint, what, text, num, den);
+    *num = scale.num;
+    *den = scale.den;
+    return 0;
 }
 
 static int engine(const struct complaint *complaint, const char *text, enum dom0_engine *out)

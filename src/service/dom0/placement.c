@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "service/dom0/irq_count.h"
 
 enum {
@@ -20,7 +21,6 @@ enum {
 
 int placement_parse(const char *text, int *cpu)
 {
-    char *end;
     if (strcmp(text, "auto") == 0) {
         *cpu = PLACEMENT_AUTO;
         return 0;
@@ -29,11 +29,8 @@ int placement_parse(const char *text, int *cpu)
         *cpu = PLACEMENT_ANY;
         return 0;
     }
-    if (text[0] < '0' || text[0] > '9')
-        return -EINVAL;
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value > PLACEMENT_CPU_MAX)
+    uint64_t value;
+    if (decimal_parse(text, 0, PLACEMENT_CPU_MAX, &value) < 0)
         return -EINVAL;
     *cpu = (int)value;
     return 0;

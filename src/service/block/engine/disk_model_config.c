@@ -2,42 +2,18 @@
 #include "service/block/engine/disk_model_config.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/decimal.h"
 
 #define WORD_BYTES  64
 #define TIME_MAX_NS 1e12
 
-/* A number without sign, blanks, hexadecimal, inf or nan; *end is set behind it. */
-static bool scan_number(const char *text, double *out, const char **end)
-{
-    size_t length = strspn(text, "0123456789.eE");
-    char *stop;
-
-    /* 1e-3 and 1e+3 */
-    if (length > 0 && (text[length - 1] == 'e' || text[length - 1] == 'E') &&
-        (text[length] == '-' || text[length] == '+'))
-        length += 1 + strspn(text + length + 1, "0123456789");
-    if (length == 0 || strchr("eE", text[0]))
-        return false;
-    *out = strtod(text, &stop);
-    *end = stop;
-    return stop == text + length && isfinite(*out);
-}
-
-static bool parse_range(const char *text, double low, double high, double *out)
-{
-    const char *end;
-
-    return scan_number(text, out, &end) && *end == '\0' && *out >= low && *out <= high;
-}
-
 static bool parse_probability(const char *text, double *out)
 {
-    return parse_range(text, 0, 1, out);
+    return decimal_parse_real(text, 0, 1, out) == 0;
 }
 
 static bool parse_time(const char *text, double *out_ns)
@@ -48,7 +24,7 @@ static bool parse_time(const char *text, double *out_ns)
     } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
     const char *end;
 
-    if (!scan_number(text, out_ns, &end))
+    if (decimal_scan_real(text, out_ns, &end) < 0)
         return false;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (strcmp(end, units[i].name) == 0) {
@@ -57,19 +33,6 @@ static bool parse_time(const char *text, double *out_ns)
         }
     }
     return *out_ns == 0 && *end == '\0';
-}
-
-static bool parse_integer(const char *text, uint64_t low, uint64_t high, uint64_t *out)
-{
-    unsigned long long value;
-    char *end;
-
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    *out = value;
-    return errno == 0 && *end == '\0' && value >= low && value <= high;
 }
 
 /* Index of text in names (NULL at the end), or -1. */
@@ -88,7 +51,7 @@ static bool set_mean(struct disk_model_config *config, const char *value)
 
 static bool set_cv(struct disk_model_config *config, const char *value)
 {
-    return parse_range(value, 0, 100, &config->cv);
+    return decimal_parse_real(value, 0, 100, &config->cv) == 0;
 }
 
 static bool set_law(struct disk_model_config *config, const char *value)
@@ -109,7 +72,7 @@ static bool set_channels(struct disk_model_config *config, const char *value)
 {
     uint64_t channels;
 
-    if (!parse_integer(value, 1, DISK_MODEL_CHANNELS_MAX, &channels))
+    if (decimal_parse(value, 1, DISK_MODEL_CHANNELS_MAX, &channels) < 0)
         return false;
     config->channels = (uint32_t)channels;
     return true;
@@ -117,14 +80,14 @@ static bool set_channels(struct disk_model_config *config, const char *value)
 
 static bool set_iops(struct disk_model_config *config, const char *value)
 {
-    return parse_integer(value, 1, 1000000000, &config->requests_per_second);
+    return decimal_parse(value, 1, 1000000000, &config->requests_per_second) == 0;
 }
 
 static bool set_mbps(struct disk_model_config *config, const char *value)
 {
     double mbps;
 
-    if (!parse_range(value, 1e-3, 1e9, &mbps))
+    if (decimal_parse_real(value, 1e-3, 1e9, &mbps) < 0)
         return false;
     config->bytes_per_second = (uint64_t)(mbps * 1e6);
     return true;
@@ -159,7 +122,7 @@ static bool set_slow(struct disk_model_config *config, const char *value)
 
 static bool set_seed(struct disk_model_config *config, const char *value)
 {
-    return parse_integer(value, 0, UINT64_MAX, &config->seed);
+    return decimal_parse(value, 0, UINT64_MAX, &config->seed) == 0;
 }
 
 static bool set_data(struct disk_model_config *config, const char *value)

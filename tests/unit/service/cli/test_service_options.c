@@ -91,8 +91,8 @@ static void start_takes_all_its_options(void **state)
     assert_int_equal(o.dom0.idle_timeout_ns, 500000000);
     assert_int_equal(o.dom0.tdf_num, 1);
     assert_int_equal(o.dom0.tdf_den, 100);
-    assert_int_equal(o.dom0.scale_num, 25);
-    assert_int_equal(o.dom0.scale_den, 10);
+    assert_int_equal(o.dom0.scale_num, 5);
+    assert_int_equal(o.dom0.scale_den, 2);
     assert_int_equal(o.dom0.cpu, 1);
     assert_int_equal(o.dom0.depth, 128);
     assert_int_equal(o.dom0.depth_isolated, 7);
