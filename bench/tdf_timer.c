@@ -256,7 +256,7 @@ static void change_round(struct reaction *reaction, struct arena *arena, unsigne
 {
     uint64_t rings;
 
-    tdf_clock_pause(&reaction->clock);
+    (void)tdf_clock_set_tdf(&reaction->clock, (struct tdf){0, 1});
     reaction->fired_ns = 0;
     timer_set(&reaction->timer, tdf_clock_now_ns(&reaction->clock) + REACTION_MS * NS_PER_MS);
     store_release_u32(&arena->may_start, round + 1);
@@ -265,7 +265,7 @@ static void change_round(struct reaction *reaction, struct arena *arena, unsigne
             continue;
         if (read(reaction->loop.other, &rings, sizeof(rings)) < 0)
             die("read of the eventfd");
-        tdf_clock_unpause(&reaction->clock);
+        (void)tdf_clock_set_tdf(&reaction->clock, (struct tdf){1, 1});
     }
     while (load_acquire_u32(&arena->rounds) <= round)
         cpu_relax();

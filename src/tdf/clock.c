@@ -139,7 +139,6 @@ int tdf_clock_init(struct tdf_clock *clock, struct tdf_source *source, struct sh
         .shared = shared,
         .nr_vcpus = nr_vcpus,
         .tdf = tdf,
-        .unpause = tdf.num != 0 ? tdf : (struct tdf){1, 1},
         .settle_ns = source->settle_ns,
     };
     struct tdf_sample now;
@@ -163,22 +162,8 @@ int tdf_clock_set_tdf(struct tdf_clock *clock, struct tdf tdf)
 
     if (rc < 0)
         return rc;
-    if (tdf.num != 0)
-        clock->unpause = tdf;
     rebase(clock, tdf);
     return 0;
-}
-
-void tdf_clock_pause(struct tdf_clock *clock)
-{
-    if (clock->tdf.num != 0)
-        rebase(clock, (struct tdf){0, 1});
-}
-
-void tdf_clock_unpause(struct tdf_clock *clock)
-{
-    if (clock->tdf.num == 0)
-        rebase(clock, clock->unpause);
 }
 
 void tdf_clock_reanchor(struct tdf_clock *clock)

@@ -40,8 +40,7 @@ struct tdf_clock {
     struct shared_info *shared;
     uint32_t nr_vcpus;
     uint32_t wall_version;
-    struct tdf tdf;     /* in force; num 0 while paused */
-    struct tdf unpause; /* what tdf_clock_unpause goes back to */
+    struct tdf tdf; /* in force; num 0 while paused */
     uint64_t wall_base_ns;
     uint64_t generation;
     struct tdf_sample anchor; /* where the published line starts; counter == time.tsc_timestamp */
@@ -54,8 +53,7 @@ struct tdf_clock {
 /*
  * Starts a clock at CLOCK_MONOTONIC and publishes it, with its wall clock, to the first nr_vcpus of
  * *shared, which must stay mapped until the clock is dropped (there is nothing to close). shared
- * NULL: a private clock, nr_vcpus ignored. source outlives the clock. tdf 0: starts paused, and
- * unpausing goes to TDF 1.
+ * NULL: a private clock, nr_vcpus ignored. source outlives the clock. tdf 0: starts paused.
  * -EINVAL, -ERANGE: tdf_check's, or nr_vcpus not in 1..XEN_LEGACY_MAX_VCPUS.
  */
 int tdf_clock_init(struct tdf_clock *clock, struct tdf_source *source, struct shared_info *shared,
@@ -67,8 +65,6 @@ uint64_t tdf_clock_now_ns(struct tdf_clock *clock);
 /* Changes the rate from now on; TDF 0 pauses and every other resumes. Errors: tdf_check's, and
  * then nothing changed. Timers notice by themselves (timer.h). */
 int tdf_clock_set_tdf(struct tdf_clock *clock, struct tdf tdf);
-void tdf_clock_pause(struct tdf_clock *clock);   /* nothing if paused */
-void tdf_clock_unpause(struct tdf_clock *clock); /* nothing if running */
 
 /* See above. */
 void tdf_clock_reanchor(struct tdf_clock *clock);

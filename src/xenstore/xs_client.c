@@ -250,11 +250,6 @@ int xs_client_writef(struct xs_client *client, uint32_t tx, const char *path, co
     return command(client, XS_WRITE, tx, path, text, (size_t)len);
 }
 
-int xs_client_mkdir(struct xs_client *client, uint32_t tx, const char *path)
-{
-    return command(client, XS_MKDIR, tx, path, NULL, 0);
-}
-
 int xs_client_rm(struct xs_client *client, uint32_t tx, const char *path)
 {
     return command(client, XS_RM, tx, path, NULL, 0);
@@ -282,11 +277,6 @@ int xs_client_transaction_end(struct xs_client *client, uint32_t tx, bool commit
 int xs_client_watch(struct xs_client *client, const char *path, const char *token)
 {
     return command(client, XS_WATCH, 0, path, token, strlen(token) + 1);
-}
-
-int xs_client_unwatch(struct xs_client *client, const char *path, const char *token)
-{
-    return command(client, XS_UNWATCH, 0, path, token, strlen(token) + 1);
 }
 
 /* Looks and waits until an event is queued. */

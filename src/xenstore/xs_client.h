@@ -59,7 +59,6 @@ int xs_client_read_u64(struct xs_client *client, uint32_t tx, const char *path, 
 int xs_client_write(struct xs_client *client, uint32_t tx, const char *path, const char *value);
 int xs_client_writef(struct xs_client *client, uint32_t tx, const char *path, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-int xs_client_mkdir(struct xs_client *client, uint32_t tx, const char *path);
 int xs_client_rm(struct xs_client *client, uint32_t tx, const char *path);
 
 int xs_client_transaction_start(struct xs_client *client, uint32_t *tx);
@@ -69,7 +68,6 @@ int xs_client_transaction_end(struct xs_client *client, uint32_t tx, bool commit
 
 /* token names the watch in its events; it fires once at first. */
 int xs_client_watch(struct xs_client *client, const char *path, const char *token);
-int xs_client_unwatch(struct xs_client *client, const char *path, const char *token);
 
 /*
  * Takes the next watch event, waiting up to timeout_ms for one (0: only looks). Equal events that

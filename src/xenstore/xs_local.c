@@ -2,14 +2,11 @@
 #include "xenstore/xs_local.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/container_of.h"
 #include "base/decimal.h"
-#include "xenstore/xs_dir.h"
 #include "xenstore/xs_path.h"
 #include "xenstore/xs_server_state.h"
 
@@ -77,25 +74,6 @@ int xs_local_write(struct xs_server *server, const char *path, const char *value
     return rc;
 }
 
-int xs_local_writef(struct xs_server *server, const char *path, const char *fmt, ...)
-{
-    char text[XENSTORE_PAYLOAD_MAX + 1];
-    va_list args;
-    va_start(args, fmt);
-    int len = vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    if (len < 0)
-        return -EINVAL;
-    if (len >= (int)sizeof(text))
-        return -E2BIG;
-    return xs_local_write(server, path, text);
-}
-
-int xs_local_mkdir(struct xs_server *server, const char *path)
-{
-    return change(server, XS_OP_MKDIR, path, NULL, NULL);
-}
-
 int xs_local_rm(struct xs_server *server, const char *path)
 {
     return change(server, XS_OP_RM, path, NULL, NULL);
@@ -116,25 +94,6 @@ int xs_local_set_perms(struct xs_server *server, const char *path, const char *c
         rc = change(server, XS_OP_SET_PERMS, path, NULL, list);
     xs_perms_unref(list);
     return rc;
-}
-
-int xs_local_list(struct xs_server *server, const char *path,
-                  int (*visit)(void *ctx, const char *name), void *ctx)
-{
-    struct xs_node *node;
-    int rc = get(server, path, &node);
-    if (rc < 0)
-        return rc;
-    int count = (int)xs_dir_count(node->children);
-    size_t size = xs_dir_name_bytes(node->children);
-    char *names = malloc(size + 1);
-    if (names == NULL)
-        return -ENOMEM;
-    xs_dir_list(node->children, 0, names, size);
-    for (size_t at = 0; rc == 0 && at < size; at += strlen(names + at) + 1)
-        rc = visit(ctx, names + at);
-    free(names);
-    return rc < 0 ? rc : count;
 }
 
 struct xs_local_watch {

@@ -18,17 +18,11 @@
  * with its NUL; -EINVAL: contains a NUL. */
 int xs_local_read(struct xs_server *server, const char *path, char *buf, size_t size);
 
-/* Reads a decimal number, digits only, at least one and no more than 20. -EINVAL: anything else;
+/* Reads a decimal number, digits only, at least one. -EINVAL: anything else;
  * -ERANGE: greater than max. *out is set on success only. */
 int xs_local_read_u64(struct xs_server *server, const char *path, uint64_t max, uint64_t *out);
 
 int xs_local_write(struct xs_server *server, const char *path, const char *value);
-
-/* The value is formatted, up to XENSTORE_PAYLOAD_MAX bytes (-E2BIG). */
-int xs_local_writef(struct xs_server *server, const char *path, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-int xs_local_mkdir(struct xs_server *server, const char *path);
 
 /* Removes path with all below it. A missing one is fine as long as its parent exists. */
 int xs_local_rm(struct xs_server *server, const char *path);
@@ -36,14 +30,6 @@ int xs_local_rm(struct xs_server *server, const char *path);
 /* perms: "n1", "r0", ...; the first names the owner. -EINVAL for one that makes no sense. */
 int xs_local_set_perms(struct xs_server *server, const char *path, const char *const *perms,
                        size_t count);
-
-/*
- * Calls visit for each child of path, by name; it returns 0 to go on, anything else to stop. The
- * store may be changed meanwhile: the list is as it was at the start. Returns the number of
- * children, or what stopped it if that is negative.
- */
-int xs_local_list(struct xs_server *server, const char *path,
-                  int (*visit)(void *ctx, const char *name), void *ctx);
 
 struct xs_local_watch;
 

@@ -343,7 +343,7 @@ static void walk_life(enum fault_plan plan, uint64_t n, uint64_t step)
     const char *where;
     start();
     /* Made with the first error of a back end, and kept. */
-    assert_int_equal(xs_local_mkdir(f->dom0->store, "/local/domain/0/error/backend/vbd"), 0);
+    assert_int_equal(xs_local_write(f->dom0->store, "/local/domain/0/error/backend/vbd", ""), 0);
     neighbour_comes();
     for (int i = 0; i < 2; i++) /* everything has been used once */
         assert_int_equal(serve_guest(1, FAULT_NONE, &where), ALL_WELL);

@@ -10,6 +10,7 @@
  *
  * One operation: a byte (its low 3 bits: what; bit 3 and 4: connection), then what that needs.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,7 +221,8 @@ static void op_local(struct world *w, struct input *in)
     char text[64];
     switch (what % 5) {
     case 0:
-        xs_local_writef(w->server, path, "%d", what);
+        snprintf(text, sizeof(text), "%d", what);
+        xs_local_write(w->server, path, text);
         break;
     case 1:
         xs_local_rm(w->server, path);

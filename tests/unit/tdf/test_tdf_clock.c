@@ -211,14 +211,13 @@ static void test_pause_stands_still_and_resume_goes_on(void **state)
 
     start(f, (struct tdf){10, 1});
     tdf_source_advance_ns(&f->source, 1000);
-    tdf_clock_pause(&f->clock);
+    assert_int_equal(tdf_clock_set_tdf(&f->clock, (struct tdf){0, 1}), 0);
     assert_int_equal(tdf_clock_now_ns(&f->clock), START_NS + 100);
     tdf_source_advance_ns(&f->source, 3600 * NS_PER_SEC);
     assert_int_equal(tdf_clock_now_ns(&f->clock), START_NS + 100);
     tdf_clock_reanchor(&f->clock);
     assert_int_equal(tdf_clock_now_ns(&f->clock), START_NS + 100);
-    tdf_clock_pause(&f->clock);
-    tdf_clock_unpause(&f->clock);
+    assert_int_equal(tdf_clock_set_tdf(&f->clock, (struct tdf){10, 1}), 0);
     assert_int_equal(tdf_clock_now_ns(&f->clock), START_NS + 100);
     assert_int_equal(f->clock.tdf.num, 10);
     tdf_source_advance_ns(&f->source, 1000);
@@ -238,7 +237,7 @@ static void test_factor_zero_pauses_and_any_other_resumes(void **state)
     assert_int_equal(tdf_clock_set_tdf(&f->clock, (struct tdf){0, 1}), 0);
     tdf_source_advance_ns(&f->source, 500);
     assert_int_equal(tdf_clock_now_ns(&f->clock), START_NS + 1000);
-    tdf_clock_unpause(&f->clock);
+    assert_int_equal(tdf_clock_set_tdf(&f->clock, (struct tdf){1, 2}), 0);
     tdf_source_advance_ns(&f->source, 500);
     assert_int_equal(tdf_clock_now_ns(&f->clock), START_NS + 2000);
 }

@@ -47,7 +47,7 @@ static int setup(void **state)
     *state = f;
     assert_int_equal(xs_server_create(NULL, &f->server), 0);
     assert_int_equal(xs_server_introduce(f->server, 1), 0);
-    xs_local_mkdir(f->server, "/local/domain/1");
+    xs_local_write(f->server, "/local/domain/1", "");
     xs_local_set_perms(f->server, "/local/domain/1", perms, 1);
     xs_ring_init(&f->page);
     assert_int_equal(xs_conn_open(f->server, 1, false, NULL, NULL, &f->conn), 0);
@@ -78,7 +78,7 @@ static void test_nodes(void **state)
     assert_int_equal(xs_client_read_u64(f->client, 0, "device/k", 41, &n), -ERANGE);
     assert_int_equal(xs_client_read(f->client, 0, "none", text, sizeof(text)), -ENOENT);
     assert_int_equal(xs_client_write(f->client, 0, "/tool/x", ""), -EACCES);
-    assert_int_equal(xs_client_mkdir(f->client, 0, "dir"), 0);
+    assert_int_equal(xs_client_write(f->client, 0, "dir", ""), 0);
     assert_int_equal(xs_client_rm(f->client, 0, "dir"), 0);
     assert_int_equal(xs_client_rm(f->client, 0, "dir/x"), -ENOENT);
     assert_true(f->notified > 0);
@@ -138,11 +138,10 @@ static void test_events(void **state)
     assert_int_equal(xs_client_next_event(f->client, 1000, path, 64, token, 16), 0);
     assert_string_equal(path, "w/x");
     xs_local_write(f->server, "/local/domain/1/w/x", "");
-    assert_int_equal(xs_client_mkdir(f->client, 0, "other"), 0); /* the event comes in between */
+    assert_int_equal(xs_client_write(f->client, 0, "other", ""),
+                     0); /* the event comes in between */
     assert_int_equal(xs_client_next_event(f->client, 0, path, 3, token, 16), -E2BIG);
     assert_int_equal(xs_client_next_event(f->client, 0, path, 64, token, 16), -ETIMEDOUT);
-    assert_int_equal(xs_client_unwatch(f->client, "w", "t"), 0);
-    assert_int_equal(xs_client_unwatch(f->client, "w", "t"), -ENOENT);
 }
 
 static void test_death_of_the_store_is_final(void **state)
@@ -150,7 +149,7 @@ static void test_death_of_the_store_is_final(void **state)
     struct fixture *f = *state;
     char path[64], token[16];
     assert_int_equal(xs_client_next_event(f->client, 1000, path, 64, token, 16), -ENOTCONN);
-    assert_int_equal(xs_client_mkdir(f->client, 0, "d"), -ENOTCONN);
+    assert_int_equal(xs_client_write(f->client, 0, "d", ""), -ENOTCONN);
 }
 
 static void put_reply(struct fixture *f, struct xsd_sockmsg hdr, const char *payload, size_t n)
@@ -259,9 +258,9 @@ static void test_a_lying_store(void **state)
         xs_ring_init(&f->page);
         assert_int_equal(xs_client_create(&f->page, &ops, f, &f->client), 0);
         f->lie = lies[i];
-        assert_int_equal(xs_client_mkdir(f->client, 0, "d"), -EPROTO);
+        assert_int_equal(xs_client_write(f->client, 0, "d", ""), -EPROTO);
         f->lie = NULL;
-        assert_int_equal(xs_client_mkdir(f->client, 0, "d"), -EPROTO); /* for good */
+        assert_int_equal(xs_client_write(f->client, 0, "d", ""), -EPROTO); /* for good */
     }
 }
 

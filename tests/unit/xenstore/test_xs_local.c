@@ -26,7 +26,7 @@ static void test_read_and_write(void **state)
     char text[6];
     uint64_t n;
     struct xs_peer peer;
-    assert_int_equal(xs_local_writef(server, "/k", "%d-%s", 7, "ab"), 0);
+    assert_int_equal(xs_local_write(server, "/k", "7-ab"), 0);
     assert_int_equal(xs_local_read(server, "/k", text, sizeof(text)), 4);
     assert_string_equal(text, "7-ab");
     assert_int_equal(xs_local_read(server, "/k", text, 4), -E2BIG);
@@ -42,11 +42,11 @@ static void test_read_and_write(void **state)
     assert_int_equal(xs_local_read(server, "/nul", text, sizeof(text)), -EINVAL);
 }
 
-static void test_rm_mkdir_perms(void **state)
+static void test_rm_and_perms(void **state)
 {
     (void)state;
     static const char *const perms[] = {"n1", "r2"}, *const bad[] = {"n1", "z2"};
-    assert_int_equal(xs_local_mkdir(server, "/d/e"), 0);
+    assert_int_equal(xs_local_write(server, "/d/e", ""), 0);
     assert_int_equal(xs_local_set_perms(server, "/d", perms, 2), 0);
     assert_int_equal(xs_local_set_perms(server, "/d", bad, 2), -EINVAL);
     assert_int_equal(xs_local_set_perms(server, "/d", perms, 0), -EINVAL);
@@ -54,29 +54,6 @@ static void test_rm_mkdir_perms(void **state)
     assert_int_equal(xs_server_nodes(server, 1), 1);
     assert_int_equal(xs_local_rm(server, "/d"), 0);
     assert_int_equal(xs_local_rm(server, "/d/e"), -ENOENT);
-}
-
-static int collect(void *ctx, const char *name)
-{
-    strcat(ctx, name);
-    xs_local_rm(server, "/d"); /* the list does not mind */
-    return name[0] == 'y' ? -EINTR : 0;
-}
-
-static void test_list(void **state)
-{
-    (void)state;
-    char names[16] = "";
-    assert_int_equal(xs_local_list(server, "/d", collect, names), -ENOENT);
-    xs_local_mkdir(server, "/d/b");
-    xs_local_mkdir(server, "/d/a");
-    assert_int_equal(xs_local_list(server, "/d", collect, names), 2);
-    assert_string_equal(names, "ab");
-    xs_local_mkdir(server, "/d/x");
-    xs_local_mkdir(server, "/d/y");
-    xs_local_mkdir(server, "/d/z");
-    assert_int_equal(xs_local_list(server, "/d", collect, names), -EINTR);
-    assert_string_equal(names, "abxy");
 }
 
 struct heard {
@@ -157,8 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_read_and_write, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_rm_mkdir_perms, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_list, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rm_and_perms, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_is_called_from_run_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unwatch_from_the_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_special_watches, setup, teardown),

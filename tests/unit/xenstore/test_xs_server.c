@@ -67,7 +67,7 @@ static void test_connections_of_a_dead_domain_are_deaf(void **state)
     struct xs_peer peer;
     const void *bytes;
     xs_peer_open(&peer, server, 1);
-    xs_local_mkdir(server, "/open");
+    xs_local_write(server, "/open", "");
     set_perms("/open", "b0", NULL);
     xs_peer_ask(&peer, XS_WATCH, 0, "/open\0t");
     uint32_t tx = xs_peer_begin(&peer);
@@ -101,7 +101,7 @@ static void test_root_survives(void **state)
     set_perms("/", "n1", NULL);
     xs_server_release(server, 1);
     assert_int_equal(xs_server_nodes(server, 1), 0);
-    assert_int_equal(xs_local_mkdir(server, "/still/here"), 0);
+    assert_int_equal(xs_local_write(server, "/still/here", ""), 0);
 }
 
 static void test_dom0_and_unknown_domains_cannot_be_released(void **state)

@@ -79,7 +79,7 @@ static void a_clock_tells_when_it_showed_a_time(void **state)
     assert_int_equal(tdf_clock_when_ns(&clock, START_NS + 400), START_NS + 5000);
     assert_int_equal(tdf_clock_when_ns(&clock, START_NS + 600), START_NS + 5050);
     tdf_source_advance_ns(&source, 100);
-    tdf_clock_pause(&clock);
+    assert_int_equal(tdf_clock_set_tdf(&clock, (struct tdf){0, 1}), 0);
     assert_int_equal(tdf_clock_when_ns(&clock, START_NS + 700), START_NS + 5100);
 }
 
