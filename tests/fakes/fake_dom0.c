@@ -17,11 +17,14 @@
 #include "service/back/toolstack.h"
 #include "splitdom/xen/xenbus.h"
 #include "tdf/clock.h"
+#include "xenstore/xenbus_path.h"
 #include "xenstore/xs_conn.h"
 #include "xenstore/xs_local.h"
 #include "xenstore/xs_ring.h"
 
 enum { DOMID = 3, FIRST_PORT = 2, PUMPS = 64 };
+
+static const struct xenbus_key key = {"vbd", DOMID, XENBUS_VBD_XVDA};
 
 struct fake_dom0 {
     struct fake_dom0_script script;
@@ -117,17 +120,17 @@ void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req)
 
 void fake_dom0_node(struct fake_dom0 *dom0, const char *node, const char *value)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_back_path(path, DOMID, node);
+    char path[XENBUS_PATH_MAX];
+    xenbus_back_path(path, &key, node);
     if (xs_local_write(dom0->store, path, value) < 0)
         abort();
 }
 
 static uint64_t front_number(struct fake_dom0 *dom0, const char *node, uint64_t fallback)
 {
-    char path[TOOLSTACK_PATH_MAX];
+    char path[XENBUS_PATH_MAX];
     uint64_t number;
-    toolstack_front_path(path, DOMID, node);
+    xenbus_front_path(path, &key, node);
     return xs_local_read_u64(dom0->store, path, UINT32_MAX, &number) < 0 ? fallback : number;
 }
 
@@ -223,7 +226,7 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
         xs_conn_open(dom0->store, DOMID, false, NULL, NULL, &dom0->conn) < 0 ||
         toolstack_create_domain(dom0->store, DOMID, "fake") < 0)
         abort();
-    char path[TOOLSTACK_PATH_MAX], order[16];
+    char path[XENBUS_PATH_MAX], order[16];
     snprintf(order, sizeof(order), "%u", dom0->script.max_order);
     fake_dom0_node(dom0, "max-ring-page-order", order);
     if (dom0->script.virtual_completion)
@@ -231,7 +234,7 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
     fake_dom0_node(dom0, "state", dom0->script.skip_init_wait ? "4" : "2");
     if (dom0->script.change_features != NULL)
         dom0->script.change_features(dom0, dom0->store);
-    toolstack_front_path(path, DOMID, "state");
+    xenbus_front_path(path, &key, "state");
     if (xs_local_watch(dom0->store, path, front_changed, dom0, &dom0->watch) < 0)
         abort();
     dom0->next_port = FIRST_PORT;

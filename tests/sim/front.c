@@ -6,16 +6,16 @@
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/gnttab.h"
-#include "service/back/toolstack.h"
 #include "tdf/pvclock.h"
 #include "world.h"
+#include "xenstore/xenbus_path.h"
 
 enum { FIRST_REF = GNTTAB_NR_RESERVED_ENTRIES, RING_VCPU = 1 };
 
 static void write_node(struct front *f, const char *node, uint32_t value)
 {
-    char path[TOOLSTACK_PATH_MAX], text[16];
-    toolstack_front_path(path, f->domid, node);
+    char path[XENBUS_PATH_MAX], text[16];
+    xenbus_front_path(path, &(struct xenbus_key){"vbd", f->domid, XENBUS_VBD_XVDA}, node);
     snprintf(text, sizeof(text), "%u", value);
     if (xs_local_write(f->world->store, path, text) < 0)
         abort();

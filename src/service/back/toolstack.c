@@ -7,30 +7,14 @@
 
 #include "service/block/sched.h"
 #include "splitdom/xen/xenbus.h"
+#include "xenstore/xenbus_path.h"
 #include "xenstore/xs_local.h"
-
-void toolstack_domain_path(char path[TOOLSTACK_PATH_MAX], domid_t domid, const char *rest)
-{
-    snprintf(path, TOOLSTACK_PATH_MAX, "/local/domain/%u%s%s", domid, *rest ? "/" : "", rest);
-}
-
-void toolstack_front_path(char path[TOOLSTACK_PATH_MAX], domid_t domid, const char *rest)
-{
-    snprintf(path, TOOLSTACK_PATH_MAX, "/local/domain/%u/device/vbd/%d%s%s", domid, XENBUS_VBD_XVDA,
-             *rest ? "/" : "", rest);
-}
-
-void toolstack_back_path(char path[TOOLSTACK_PATH_MAX], domid_t domid, const char *rest)
-{
-    snprintf(path, TOOLSTACK_PATH_MAX, "/local/domain/0/backend/vbd/%u/%d%s%s", domid,
-             XENBUS_VBD_XVDA, *rest ? "/" : "", rest);
-}
 
 /* A node with its value and permissions; remembers the first error, so that a list of calls reads
  * like the list of nodes that it is. */
 struct node_writer {
     struct xs_server *store;
-    domid_t domid;
+    struct xenbus_key key;
     int error;
 };
 
@@ -38,8 +22,8 @@ static void put(struct node_writer *w, const char *path, const char *value, bool
 {
     char first[16], second[16];
     const char *perms[2] = {first, second};
-    snprintf(first, sizeof(first), "n%u", guest_owns ? w->domid : DOM0_DOMID);
-    snprintf(second, sizeof(second), "r%u", guest_owns ? DOM0_DOMID : w->domid);
+    snprintf(first, sizeof(first), "n%u", guest_owns ? w->key.domid : DOM0_DOMID);
+    snprintf(second, sizeof(second), "r%u", guest_owns ? DOM0_DOMID : w->key.domid);
     if (w->error == 0)
         w->error = xs_local_write(w->store, path, value);
     if (w->error == 0)
@@ -48,22 +32,22 @@ static void put(struct node_writer *w, const char *path, const char *value, bool
 
 static void put_domain(struct node_writer *w, const char *rest, const char *value, bool guest_owns)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_domain_path(path, w->domid, rest);
+    char path[XENBUS_PATH_MAX];
+    xenbus_home_path(path, w->key.domid, rest);
     put(w, path, value, guest_owns);
 }
 
 static void put_front(struct node_writer *w, const char *rest, const char *value)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_front_path(path, w->domid, rest);
+    char path[XENBUS_PATH_MAX];
+    xenbus_front_path(path, &w->key, rest);
     put(w, path, value, true);
 }
 
 static void put_back(struct node_writer *w, const char *rest, const char *value)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_back_path(path, w->domid, rest);
+    char path[XENBUS_PATH_MAX];
+    xenbus_back_path(path, &w->key, rest);
     put(w, path, value, false);
 }
 
@@ -72,9 +56,9 @@ static void put_home(struct node_writer *w)
     char number[16];
     char weight[16];
     char name[32];
-    snprintf(number, sizeof(number), "%u", w->domid);
+    snprintf(number, sizeof(number), "%u", w->key.domid);
     snprintf(weight, sizeof(weight), "%d", SCHED_WEIGHT_DEFAULT);
-    snprintf(name, sizeof(name), "DomU-%u", w->domid);
+    snprintf(name, sizeof(name), "DomU-%u", w->key.domid);
     put_domain(w, "", "", false);
     put_domain(w, "domid", number, false);
     put_domain(w, "name", name, false);
@@ -89,11 +73,11 @@ static void put_home(struct node_writer *w)
 
 int toolstack_create_domain(struct xs_server *store, domid_t domid, const char *image_path)
 {
-    struct node_writer w = {.store = store, .domid = domid};
-    char front[TOOLSTACK_PATH_MAX], back[TOOLSTACK_PATH_MAX];
+    struct node_writer w = {.store = store, .key = {"vbd", domid, XENBUS_VBD_XVDA}};
+    char front[XENBUS_PATH_MAX], back[XENBUS_PATH_MAX];
     char number[16], device[16], state[4];
-    toolstack_front_path(front, domid, "");
-    toolstack_back_path(back, domid, "");
+    xenbus_front_path(front, &w.key, "");
+    xenbus_back_path(back, &w.key, "");
     snprintf(number, sizeof(number), "%u", domid);
     snprintf(device, sizeof(device), "%d", XENBUS_VBD_XVDA);
     snprintf(state, sizeof(state), "%d", XenbusStateInitialising);
@@ -124,21 +108,22 @@ int toolstack_create_domain(struct xs_server *store, domid_t domid, const char *
 
 void toolstack_remove_disk(struct xs_server *store, domid_t domid)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_front_path(path, domid, "");
+    const struct xenbus_key key = {"vbd", domid, XENBUS_VBD_XVDA};
+    char path[XENBUS_PATH_MAX];
+    xenbus_front_path(path, &key, "");
     (void)xs_local_rm(store, path);
-    toolstack_back_path(path, domid, "");
+    xenbus_back_path(path, &key, "");
     (void)xs_local_rm(store, path);
 }
 
 int toolstack_remove_domain(struct xs_server *store, domid_t domid)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u", domid);
+    char path[XENBUS_PATH_MAX];
+    xenbus_backs_path(path, "vbd", domid);
     int backend = xs_local_rm(store, path);
-    snprintf(path, sizeof(path), "/local/domain/0/error/backend/vbd/%u", domid);
+    xenbus_errors_path(path, "vbd", domid);
     int error = xs_local_rm(store, path);
-    toolstack_domain_path(path, domid, "");
+    xenbus_home_path(path, domid, "");
     int home = xs_local_rm(store, path);
     return backend == -ENOMEM || error == -ENOMEM || home == -ENOMEM ? -ENOMEM : 0;
 }

@@ -9,13 +9,6 @@
 #include "splitdom/xen/grant_table.h"
 #include "xenstore/xs_server.h"
 
-enum { TOOLSTACK_PATH_MAX = 128 };
-
-/* "/local/domain/<domid>/<rest>" and the two halves of its disk. */
-void toolstack_domain_path(char path[TOOLSTACK_PATH_MAX], domid_t domid, const char *rest);
-void toolstack_front_path(char path[TOOLSTACK_PATH_MAX], domid_t domid, const char *rest);
-void toolstack_back_path(char path[TOOLSTACK_PATH_MAX], domid_t domid, const char *rest);
-
 /* Creates the domain's home and both directories of its disk (state 1, online 1). The domain has
  * been introduced to the store. image_path is what the `params` node says. Errors: -errno. */
 int toolstack_create_domain(struct xs_server *store, domid_t domid, const char *image_path);

@@ -9,12 +9,14 @@
 #include <string.h>
 
 #include "service/back/toolstack.h"
+#include "xenstore/xenbus_path.h"
 #include "xenstore/xenbus_state.h"
 
 enum { VBD_NODE_VALUE_MAX = 64 };
 
 struct vbd_back {
     struct vbd_back_config config;
+    struct xenbus_key key;
     enum xenbus_state state; /* ours, as written to the store */
     struct vbd_ring *ring;   /* while connected */
     struct xs_local_watch *watch;
@@ -27,12 +29,12 @@ struct vbd_back {
 __attribute__((format(printf, 3, 4))) static int put(struct vbd_back *back, const char *node,
                                                      const char *format, ...)
 {
-    char path[TOOLSTACK_PATH_MAX], value[VBD_NODE_VALUE_MAX];
+    char path[XENBUS_PATH_MAX], value[VBD_NODE_VALUE_MAX];
     va_list args;
     va_start(args, format);
     vsnprintf(value, sizeof(value), format, args);
     va_end(args);
-    toolstack_back_path(path, back->config.domid, node);
+    xenbus_back_path(path, &back->key, node);
     int rc = xs_local_write(back->config.store, path, value);
     if (rc < 0)
         log_limited(back->config.log, back->config.log_limit, "domain %u: cannot write %s: %s",
@@ -86,11 +88,8 @@ static int publish_disk(struct vbd_back *back)
 
 void vbd_back_fail(struct vbd_back *back, int error, const char *what)
 {
-    char path[2 * TOOLSTACK_PATH_MAX], node[TOOLSTACK_PATH_MAX];
-    toolstack_back_path(node, back->config.domid, "");
-    snprintf(path, sizeof(path), "/local/domain/0/error/%s/error",
-             node + strlen("/local/domain/0/"));
-    char value[160];
+    char path[XENBUS_PATH_MAX], value[160];
+    xenbus_error_path(path, &back->key);
     snprintf(value, sizeof(value), "%d %s", error, what);
     (void)xs_local_write(back->config.store, path, value);
     log_limited(back->config.log, back->config.log_limit, "domain %u: vbd: %s (%s)",
@@ -113,8 +112,8 @@ static void disconnect(struct vbd_back *back)
 static int front_number(struct vbd_back *back, const char *node, uint64_t max, int64_t fallback,
                         uint64_t *out)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_front_path(path, back->config.domid, node);
+    char path[XENBUS_PATH_MAX];
+    xenbus_front_path(path, &back->key, node);
     int rc = xs_local_read_u64(back->config.store, path, max, out);
     if (rc == -ENOENT && fallback >= 0) {
         *out = (uint64_t)fallback;
@@ -125,8 +124,8 @@ static int front_number(struct vbd_back *back, const char *node, uint64_t max, i
 
 static int read_protocol(struct vbd_back *back)
 {
-    char path[TOOLSTACK_PATH_MAX], value[VBD_NODE_VALUE_MAX];
-    toolstack_front_path(path, back->config.domid, "protocol");
+    char path[XENBUS_PATH_MAX], value[VBD_NODE_VALUE_MAX];
+    xenbus_front_path(path, &back->key, "protocol");
     int rc = xs_local_read(back->config.store, path, value, sizeof(value));
     if (rc == -ENOENT)
         return 0;
@@ -234,8 +233,8 @@ static void connect(struct vbd_back *back)
 
 static enum xenbus_state front_state(struct vbd_back *back)
 {
-    char path[TOOLSTACK_PATH_MAX], value[VBD_NODE_VALUE_MAX];
-    toolstack_front_path(path, back->config.domid, "state");
+    char path[XENBUS_PATH_MAX], value[VBD_NODE_VALUE_MAX];
+    xenbus_front_path(path, &back->key, "state");
     int rc = xs_local_read(back->config.store, path, value, sizeof(value));
     if (rc == -ENOENT || rc == -EACCES)
         return XenbusStateUnknown;
@@ -248,9 +247,9 @@ static enum xenbus_state front_state(struct vbd_back *back)
 /* Does the toolstack want the disk to stay when its front end has closed it? */
 static bool is_online(struct vbd_back *back)
 {
-    char path[TOOLSTACK_PATH_MAX];
+    char path[XENBUS_PATH_MAX];
     uint64_t online;
-    toolstack_back_path(path, back->config.domid, "online");
+    xenbus_back_path(path, &back->key, "online");
     return xs_local_read_u64(back->config.store, path, 1, &online) == 0 && online == 1;
 }
 
@@ -319,13 +318,14 @@ int vbd_back_create(const struct vbd_back_config *config, struct vbd_back **out)
     if (back == NULL)
         return -ENOMEM;
     back->config = *config;
+    back->key = (struct xenbus_key){"vbd", config->domid, XENBUS_VBD_XVDA};
     if (back->config.log_limit == NULL)
         back->config.log_limit = &back->log_limit;
     back->weight = SCHED_WEIGHT_DEFAULT;
     back->scale = (struct tdf){1, 1};
     back->state = XenbusStateInitialising;
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_front_path(path, config->domid, "state");
+    char path[XENBUS_PATH_MAX];
+    xenbus_front_path(path, &back->key, "state");
     int rc = xs_local_watch(config->store, path, frontend_changed, back, &back->watch);
     if (rc == 0)
         rc = publish_features(back);

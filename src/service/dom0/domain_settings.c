@@ -5,17 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "service/back/toolstack.h"
 #include "service/dom0/domain.h"
+#include "xenstore/xenbus_path.h"
 #include "xenstore/xs_local.h"
 
 enum { SETTING_VALUE_MAX = 64 };
 
 static void write_setting(struct domain *domain, const char *node, const char *value)
 {
-    char path[TOOLSTACK_PATH_MAX];
+    char path[XENBUS_PATH_MAX];
     char now[SETTING_VALUE_MAX];
-    toolstack_domain_path(path, domain->domid, node);
+    xenbus_home_path(path, domain->domid, node);
     /* Only when it differs: our own write fires the watch that brought us here. */
     if (xs_local_read(domain->host->store, path, now, sizeof(now)) >= 0 && strcmp(now, value) == 0)
         return;
@@ -107,18 +107,18 @@ static void on_disk_scale(void *ctx, const char *path)
 static int watch(struct domain *domain, const char *node, xs_local_watch_fn *fn,
                  struct xs_local_watch **out)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_domain_path(path, domain->domid, node);
+    char path[XENBUS_PATH_MAX];
+    xenbus_home_path(path, domain->domid, node);
     return xs_local_watch(domain->host->store, path, fn, domain, out);
 }
 
 /* Only Dom0 may set these; the domain may read them. */
 static int create_node(struct domain *domain, const char *node, const char *value)
 {
-    char path[TOOLSTACK_PATH_MAX], reader[16];
+    char path[XENBUS_PATH_MAX], reader[16];
     const char *perms[2] = {"n0", reader};
     snprintf(reader, sizeof(reader), "r%u", domain->domid);
-    toolstack_domain_path(path, domain->domid, node);
+    xenbus_home_path(path, domain->domid, node);
     int rc = xs_local_write(domain->host->store, path, value);
     return rc < 0 ? rc : xs_local_set_perms(domain->host->store, path, perms, 2);
 }

@@ -108,18 +108,6 @@ static void removal_leaves_nothing(void **state)
     expect("/local/domain/0/backend/vbd/7/51712/params", "/images/2");
 }
 
-static void the_longest_paths_fit(void **state)
-{
-    (void)state;
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_domain_path(path, 65535, "");
-    assert_string_equal(path, "/local/domain/65535");
-    toolstack_front_path(path, 65535, "");
-    assert_string_equal(path, "/local/domain/65535/device/vbd/51712");
-    toolstack_back_path(path, 65535, "multi-queue-num-queues");
-    assert_string_equal(path, "/local/domain/0/backend/vbd/65535/51712/multi-queue-num-queues");
-}
-
 int main(void)
 {
 #define TOOLSTACK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -128,7 +116,6 @@ int main(void)
         TOOLSTACK_TEST(the_domain_owns_its_half_and_reads_the_other),
         TOOLSTACK_TEST(another_domain_sees_nothing),
         TOOLSTACK_TEST(removal_leaves_nothing),
-        cmocka_unit_test(the_longest_paths_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

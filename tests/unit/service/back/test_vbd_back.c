@@ -18,8 +18,11 @@
 #include "ring/gnttab.h"
 #include "service/back/toolstack.h"
 #include "service/back/vbd_back.h"
+#include "xenstore/xenbus_path.h"
 
 enum { NR_PAGES = 64, DOMID = 3, RING_REF = 8, MAX_ORDER = 2, IMAGE_SECTORS = 2048 };
+
+static const struct xenbus_key key = {"vbd", DOMID, XENBUS_VBD_XVDA};
 
 struct fixture {
     struct segment segment;
@@ -87,23 +90,23 @@ static void step(void)
 
 static void set_front(const char *node, const char *value)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_front_path(path, DOMID, node);
+    char path[XENBUS_PATH_MAX];
+    xenbus_front_path(path, &key, node);
     assert_int_equal(xs_local_write(f->store, path, value), 0);
 }
 
 static void remove_front(const char *node)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_front_path(path, DOMID, node);
+    char path[XENBUS_PATH_MAX];
+    xenbus_front_path(path, &key, node);
     assert_int_equal(xs_local_rm(f->store, path), 0);
 }
 
 static const char *back_node(const char *node)
 {
     static char value[256];
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_back_path(path, DOMID, node);
+    char path[XENBUS_PATH_MAX];
+    xenbus_back_path(path, &key, node);
     return xs_local_read(f->store, path, value, sizeof(value)) < 0 ? "(none)" : value;
 }
 
@@ -303,20 +306,20 @@ static void a_closed_front_end_may_start_over(void **state)
 
 static void set_back(const char *node, const char *value)
 {
-    char path[TOOLSTACK_PATH_MAX];
-    toolstack_back_path(path, DOMID, node);
+    char path[XENBUS_PATH_MAX];
+    xenbus_back_path(path, &key, node);
     assert_int_equal(xs_local_write(f->store, path, value), 0);
 }
 
 /* Neither directory is there, and the back end hears nothing any more. */
 static void expect_detached(void)
 {
-    char path[TOOLSTACK_PATH_MAX], value[16];
+    char path[XENBUS_PATH_MAX], value[16];
     assert_int_equal(vbd_back_state(f->back), XenbusStateClosed);
     assert_null(f->up);
     assert_string_equal(back_node("state"), "(none)");
     assert_string_equal(back_node("frontend"), "(none)");
-    toolstack_front_path(path, DOMID, "backend");
+    xenbus_front_path(path, &key, "backend");
     assert_int_equal(xs_local_read(f->store, path, value, sizeof(value)), -ENOENT);
     set_front("state", "1");
     step();
