@@ -72,13 +72,6 @@ static void make_queue(struct path *path)
     check(disk_queue_create(&config, vbd_ring_done, &path->queue, why, sizeof(why)), why);
 }
 
-/* Dom0's loop looks at the ring then; here the front end has nothing new yet. */
-static void ignore(void *ctx, struct vbd_ring *ring)
-{
-    (void)ctx;
-    (void)ring;
-}
-
 static void make_ring(struct path *path)
 {
     struct vbd_ring_config config = {.segment = &path->segment,
@@ -86,8 +79,7 @@ static void make_ring(struct path *path)
                                      .image = &path->image,
                                      .ring_ref = {RING_REF},
                                      .port = PORT,
-                                     .persistent_grants = true,
-                                     .answered = ignore};
+                                     .persistent_grants = true};
     struct segment *segment = &path->segment;
     int fd;
 

@@ -126,12 +126,15 @@ static void complete(struct world *w, uint32_t which, int32_t status)
     memset(io->buffer, 0x5a, io->length_bytes);
     io->status = status;
     io->done(io);
+    if (w->vr != NULL)
+        vbd_ring_flush(w->vr); /* as Dom0's loop does with its next look */
 }
 
-static void answered(void *ctx, struct vbd_ring *ring)
+/* May find in the cache what was not there when it was asked for. */
+static void dispatch(struct world *w)
 {
-    (void)ctx;
-    vbd_ring_flush(ring); /* as Dom0's loop does with its next look */
+    (void)disk_queue_dispatch(w->queue, 1);
+    vbd_ring_flush(w->vr);
 }
 
 static void make_segment(struct world *w)
@@ -162,9 +165,7 @@ static void open_world(struct world *w, uint8_t flags)
                                      .page_order = flags & 3u,
                                      .port = 5,
                                      .vcpu = 1,
-                                     .persistent_grants = (flags & 4) != 0,
-                                     .answered = answered,
-                                     .ctx = w};
+                                     .persistent_grants = (flags & 4) != 0};
     struct disk_queue_config disk = {.image = &w->image,
                                      .engine = &test_ops,
                                      .cache_bytes = (flags & 16) != 0 ? 0 : 16 * 512,
@@ -195,6 +196,7 @@ static void open_world(struct world *w, uint8_t flags)
 static void close_world(struct world *w)
 {
     vbd_ring_destroy(w->vr);
+    w->vr = NULL;
     while (w->io_count > 0)
         complete(w, 0, 0);
     disk_queue_destroy(w->queue);
@@ -317,7 +319,7 @@ static void step(struct world *w, struct input *in)
         complete(w, take(in), (what & 8) != 0 ? -EIO : 0);
         break;
     case 5:
-        (void)disk_queue_dispatch(w->queue, 1);
+        dispatch(w);
         break;
     case 6:
         sring->rsp_event = take_u32(in);
@@ -338,7 +340,7 @@ static void drain(struct world *w)
     uint32_t rounds = 0;
     while (back_ring_in_flight(&w->vr->ring.half) > 0) {
         require(rounds++ < 4 * BLKIF_RING_ENTRIES_MAX);
-        (void)disk_queue_dispatch(w->queue, 1);
+        dispatch(w);
         complete(w, 0, 0);
         check(w);
     }

@@ -8,7 +8,7 @@
  * latch: the doorbell is a counter that is cleared by the sleeper before it looks, the upcall a flag.
  *
  *   src/ring/front_ring.h   push, final check           src/domu/blkfront/blkfront_wait.c  leader, sleepers
- *   src/ring/back_ring.h    push, final check           src/service/back/vbd/ring_loop.c     arm, sleep
+ *   src/ring/back_ring.h    push, final check           src/service/loop/pollables.c         arm, sleep
  *
  * Each thread makes ROUNDS requests, one at a time. If a wake-up is lost, somebody sleeps for good:
  * an invalid end state, which Spin reports. Broken twins, each must fail:

@@ -16,6 +16,8 @@ static bool in_order(uint32_t a, uint32_t b, uint32_t limit)
 static void check_indices(struct front *f)
 {
     const struct vbd_ring *vr = vbd_back_ring(f->back);
+    if (vr != NULL && vr->halted)
+        world_fail(f->world, "Dom0 says that the ring of domain %u is broken", f->domid);
     if (vr == NULL || f->phase != FRONT_CONNECTED)
         return;
     const struct blkif_front_ring *front = &f->ring;

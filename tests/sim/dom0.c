@@ -12,29 +12,14 @@ enum { STORE_BUDGET = 4 };
 static void on_ring_up(void *ctx, struct vbd_ring *ring)
 {
     struct front *f = ctx;
-    f->slot = (struct ring_slot){.ring = ring, .start_info = f->segment.start_info};
-    ring_loop_add(&f->world->loop, &f->slot);
+    pollables_add(&f->world->loop, &f->peer, &ring->pollable);
     f->world->connections++;
 }
 
 static void on_ring_down(void *ctx, struct vbd_ring *ring)
 {
-    struct front *f = ctx;
-    (void)ring;
-    ring_loop_remove(&f->world->loop, &f->slot);
-}
-
-static void on_ring_answered(void *ctx, struct vbd_ring *ring)
-{
-    struct front *f = ctx;
-    (void)ring;
-    ring_loop_wake(&f->world->loop, &f->slot);
-}
-
-static void on_ring_broken(void *ctx, struct ring_slot *slot)
-{
-    (void)slot;
-    world_fail(ctx, "Dom0 says that a ring is broken");
+    (void)ctx;
+    pollables_remove(&ring->pollable);
 }
 
 static void on_lost(void *ctx)
@@ -57,7 +42,7 @@ void dom0_birth(struct world *w)
     if (xs_server_create(NULL, &w->store) < 0 ||
         disk_queue_create(&config, vbd_ring_done, &w->queue, why, sizeof(why)) < 0)
         abort();
-    w->loop = (struct ring_loop){.broken = on_ring_broken, .ctx = w, .no_spin = world_pick(w, 2)};
+    w->loop = (struct pollables){.no_spin = world_pick(w, 2)};
     w->dom0_lives = true;
     w->dom0_asleep = false;
     w->piece = PIECE_EVENTS;
@@ -88,6 +73,7 @@ void domain_birth(struct front *f)
         tdf_clock_init(&f->clock, &w->source, f->segment.shared_info, 2, (struct tdf){1, 1}) < 0)
         abort();
     f->fault_slot = fault_guard_add(f->segment.base, (size_t)pages << XEN_PAGE_SHIFT, -1);
+    poll_peer_init(&f->peer, f->segment.start_info);
     f->evtchn = (struct evtchn_table){0};
     evtchn_table_reserve(&f->evtchn, SEGMENT_STORE_EVTCHN, 0);
     f->port = (evtchn_port_t)evtchn_table_alloc(&f->evtchn, 1);
@@ -103,7 +89,6 @@ void domain_birth(struct front *f)
                                            .max_ring_page_order = SIM_ORDER_MAX,
                                            .ring_up = on_ring_up,
                                            .ring_down = on_ring_down,
-                                           .ring_answered = on_ring_answered,
                                            .lost = on_lost,
                                            .ctx = f};
     if (vbd_back_create(&config, &f->back) < 0)
@@ -148,7 +133,7 @@ static void look_at_events(struct world *w)
     for (int i = 0; i < SIM_FRONTS; i++) {
         struct front *f = &w->front[i];
         if (f->doorbell && f->back != NULL)
-            ring_loop_wake(&w->loop, &f->slot);
+            pollables_wake(&w->loop, &f->peer);
         f->doorbell = false;
     }
     for (uint32_t left = w->disk_ready; left > 0; left--) {
@@ -174,7 +159,7 @@ void dom0_step(struct world *w)
         w->piece = PIECE_RINGS;
         break;
     case PIECE_RINGS:
-        w->work = ring_loop_turn(&w->loop, w->now_ns);
+        w->work = pollables_turn(&w->loop, w->now_ns);
         w->piece = PIECE_DISPATCH;
         break;
     case PIECE_DISPATCH:
@@ -186,7 +171,7 @@ void dom0_step(struct world *w)
         w->piece = w->work == 0 ? PIECE_SETTLE : world_pick(w, 2) ? PIECE_RINGS : PIECE_EVENTS;
         break;
     case PIECE_SETTLE:
-        w->dom0_asleep = ring_loop_settle(&w->loop, w->now_ns);
+        w->dom0_asleep = pollables_settle(&w->loop, w->now_ns);
         w->piece = PIECE_EVENTS;
         break;
     }

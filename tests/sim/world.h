@@ -21,9 +21,9 @@
 #include "fakes/fake_disk.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/segment.h"
-#include "service/back/vbd/ring_loop.h"
 #include "service/back/vbd_back.h"
 #include "service/block/disk_queue.h"
+#include "service/loop/pollables.h"
 #include "tdf/clock.h"
 #include "xenstore/xs_server.h"
 
@@ -64,7 +64,7 @@ struct front {
     int fd, fault_slot;
     struct evtchn_table evtchn;
     struct vbd_back *back;
-    struct ring_slot slot;
+    struct poll_peer peer;
     struct tdf_clock clock;
     bool doorbell; /* rung, and not looked at */
 };
@@ -84,7 +84,7 @@ struct world {
     uint32_t work; /* of this round */
     struct xs_server *store;
     struct disk_queue *queue;
-    struct ring_loop loop;
+    struct pollables loop;
     uint32_t depth;
     uint32_t disk_ready; /* reads that the disk has done and Dom0 has not heard of */
     /* what happened */

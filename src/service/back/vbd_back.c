@@ -86,7 +86,7 @@ static int publish_disk(struct vbd_back *back)
     return rc < 0 ? rc : put(back, "info", "%d", VDISK_READONLY);
 }
 
-void vbd_back_fail(struct vbd_back *back, int error, const char *what)
+static void fail(struct vbd_back *back, int error, const char *what)
 {
     char path[XENBUS_PATH_MAX], value[160];
     xenbus_error_path(path, &back->key);
@@ -198,6 +198,12 @@ static int read_transport(struct vbd_back *back, struct vbd_ring_config *ring, c
     return 0;
 }
 
+/* The ring stays halted until it is disconnected. */
+static void ring_broken(void *ctx)
+{
+    fail(ctx, -EPROTO, "the ring's request index makes no sense: halted");
+}
+
 static void connect(struct vbd_back *back)
 {
     struct vbd_ring_config ring = {.segment = back->config.segment,
@@ -206,8 +212,8 @@ static void connect(struct vbd_back *back)
                                    .image = back->config.image,
                                    .clock = back->config.clock,
                                    .tdf = back->config.tdf,
-                                   .answered = back->config.ring_answered,
-                                   .ctx = back->config.ctx};
+                                   .broken = ring_broken,
+                                   .ctx = back};
     const char *what;
     disconnect(back);
     int rc = read_transport(back, &ring, &what);
@@ -220,7 +226,7 @@ static void connect(struct vbd_back *back)
         rc = vbd_ring_create(&ring, &back->ring);
     }
     if (rc < 0) {
-        vbd_back_fail(back, rc, what);
+        fail(back, rc, what);
         return;
     }
     (void)disk_client_set_weight(&back->ring->client, back->weight);
@@ -228,7 +234,7 @@ static void connect(struct vbd_back *back)
     back->config.ring_up(back->config.ctx, back->ring);
     rc = switch_state(back, XenbusStateConnected);
     if (rc < 0)
-        vbd_back_fail(back, rc, "its state cannot be written");
+        fail(back, rc, "its state cannot be written");
 }
 
 static enum xenbus_state front_state(struct vbd_back *back)
@@ -287,7 +293,7 @@ static void frontend_changed(void *ctx, const char *path)
             disconnect(back);
             rc = publish_features(back);
             if (rc < 0)
-                vbd_back_fail(back, rc, "its features cannot be written");
+                fail(back, rc, "its features cannot be written");
         }
         break;
     case XenbusStateInitialised:
@@ -306,7 +312,7 @@ static void frontend_changed(void *ctx, const char *path)
         break;
     default:
         if (back->state != XenbusStateClosing && back->state != XenbusStateClosed)
-            vbd_back_fail(back, -EINVAL, "unexpected front end state");
+            fail(back, -EINVAL, "unexpected front end state");
         break;
     }
 }
@@ -354,7 +360,7 @@ void vbd_back_resize(struct vbd_back *back)
     if (rc == 0)
         rc = put(back, "state", "%d", back->state);
     if (rc < 0)
-        vbd_back_fail(back, rc, "its new size cannot be written");
+        fail(back, rc, "its new size cannot be written");
 }
 
 int vbd_back_set_weight(struct vbd_back *back, uint32_t weight)

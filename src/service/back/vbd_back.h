@@ -37,7 +37,6 @@ struct vbd_back_config {
     /* The loop learns of a ring that must be served, and of its end (before it is destroyed). */
     void (*ring_up)(void *ctx, struct vbd_ring *ring);
     void (*ring_down)(void *ctx, struct vbd_ring *ring);
-    void (*ring_answered)(void *ctx, struct vbd_ring *ring); /* see vbd_ring_config.answered */
     /* There is no memory to tell the front end that its disk is gone: the domain is to end, soon
      * but not within the call. */
     void (*lost)(void *ctx);
@@ -49,9 +48,6 @@ int vbd_back_create(const struct vbd_back_config *config, struct vbd_back **out)
 /* Disconnects at once and forgets. NULL allowed. */
 void vbd_back_destroy(struct vbd_back *back);
 
-/* The ring broke the protocol: error node, Closing. The ring stays halted until it is disconnected.
- */
-void vbd_back_fail(struct vbd_back *back, int error, const char *what);
 /* The image's size changed: rewrites `sectors` and touches `state`, the front end re-reads. */
 void vbd_back_resize(struct vbd_back *back);
 /* Share of the disk while others want it too. Errors: -EINVAL. */

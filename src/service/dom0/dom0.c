@@ -74,7 +74,7 @@ static bool run_gated(struct dom0 *d, struct gated_work *work, bool (*waits)(con
 
 static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
 {
-    uint32_t taken = ring_loop_turn(&d->ring_loop, now_ns);
+    uint32_t taken = pollables_turn(&d->pollables, now_ns);
     if (taken > 0) {
         d->requests += taken;
         work_gate_ring_busy(&d->store_work.gate, now_ns);
@@ -138,7 +138,7 @@ bool dom0_turn(struct dom0 *d)
         work += run_gated(d, &d->store_work, store_waits, serve_store, now_ns);
         work += run_gated(d, &d->control_work, control_waits, serve_control, now_ns);
     }
-    bool settled = work == 0 && ring_loop_settle(&d->ring_loop, now_ns);
+    bool settled = work == 0 && pollables_settle(&d->pollables, now_ns);
     /* Asked after everything that touches the domains' memory. */
     if (!fault_guard_any() && !d->any_lost)
         return settled;

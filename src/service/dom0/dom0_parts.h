@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "service/back/vbd/ring_loop.h"
 #include "service/dom0/control.h"
 #include "service/dom0/dom0.h"
 #include "service/dom0/domain.h"
 #include "service/dom0/placement.h"
 #include "service/dom0/store_socket.h"
+#include "service/loop/pollables.h"
 #include "service/loop/work_gate.h"
 #include "tdf/timer.h"
 
@@ -37,7 +37,7 @@ struct dom0 {
     struct xs_server *store;
     struct store_socket *store_socket;
     struct control *control;
-    struct ring_loop ring_loop;
+    struct pollables pollables;
     struct placement placement;
     struct domain_host host;
 

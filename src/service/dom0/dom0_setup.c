@@ -157,19 +157,9 @@ static void nodes_left(void *ctx, domid_t domid)
     d->nodes_left[domid] = true;
 }
 
-static void ring_broken(void *ctx, struct ring_slot *slot)
-{
-    (void)ctx;
-    struct domain *domain = (struct domain *)((uint8_t *)slot - offsetof(struct domain, slot));
-    vbd_back_fail(domain->vbd, -EPROTO, "the ring's request index makes no sense: halted");
-}
-
 static void fill_host(struct dom0 *d)
 {
-    d->ring_loop = (struct ring_loop){.cpu = START_INFO_CPU_NONE,
-                                      .no_spin = d->options->no_spin,
-                                      .broken = ring_broken,
-                                      .ctx = d};
+    d->pollables = (struct pollables){.cpu = START_INFO_CPU_NONE, .no_spin = d->options->no_spin};
     d->host = (struct domain_host){
         .poller = d->poller,
         .store = d->store,
@@ -183,7 +173,7 @@ static void fill_host(struct dom0 *d)
         .virtual_completion = d->options->engine == DOM0_ENGINE_MODEL,
         .max_ring_page_order = d->options->max_ring_page_order,
         .max_pages = d->options->max_pages,
-        .ring_loop = &d->ring_loop,
+        .pollables = &d->pollables,
         .store_ready = store_ready,
         .domain_lost = domain_lost,
         .nodes_left = nodes_left,

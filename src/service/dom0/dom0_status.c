@@ -215,8 +215,8 @@ static void print_json(struct dom0 *d, FILE *out)
     write_cache(&json, d);
     write_disk(&json, d);
     json_object(&json, "loop");
-    json_u64(&json, "turns", d->ring_loop.turns);
-    json_u64(&json, "arms", d->ring_loop.arms);
+    json_u64(&json, "turns", d->pollables.turns);
+    json_u64(&json, "arms", d->pollables.arms);
     json_end(&json);
     json_object(&json, "total");
     write_stats(&json, &total);

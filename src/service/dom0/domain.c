@@ -24,22 +24,13 @@ uint64_t domain_age_ns(const struct domain *domain)
 static void on_ring_up(void *ctx, struct vbd_ring *ring)
 {
     struct domain *domain = ctx;
-    domain->slot = (struct ring_slot){.ring = ring, .start_info = domain->segment.start_info};
-    ring_loop_add(domain->host->ring_loop, &domain->slot);
+    pollables_add(domain->host->pollables, &domain->peer, &ring->pollable);
 }
 
 static void on_ring_down(void *ctx, struct vbd_ring *ring)
 {
-    struct domain *domain = ctx;
-    (void)ring;
-    ring_loop_remove(domain->host->ring_loop, &domain->slot);
-}
-
-static void on_ring_answered(void *ctx, struct vbd_ring *ring)
-{
-    struct domain *domain = ctx;
-    (void)ring;
-    ring_loop_answered(domain->host->ring_loop, &domain->slot);
+    (void)ctx;
+    pollables_remove(&ring->pollable);
 }
 
 static void on_lost(void *ctx)
@@ -54,7 +45,7 @@ static void on_doorbell(void *ctx)
     struct domain *domain = ctx;
     if (xs_ring_has_work(domain->segment.store, domain->store_conn))
         domain->host->store_ready(domain->host->ctx, domain);
-    ring_loop_wake(domain->host->ring_loop, &domain->slot);
+    pollables_wake(domain->host->pollables, &domain->peer);
 }
 
 static uint64_t work_done(void *ctx)
@@ -105,6 +96,7 @@ static int create_memory(struct domain *domain, uint32_t nr_pages)
     int rc = segment_create(nr_pages, domain->domid, &domain->segment, &domain->segment_fd);
     if (rc < 0)
         return rc;
+    poll_peer_init(&domain->peer, domain->segment.start_info);
     domain->fault_slot =
         fault_guard_add(domain->segment.base, (size_t)nr_pages << XEN_PAGE_SHIFT, -1);
     if (domain->fault_slot < 0)
@@ -147,7 +139,6 @@ static int create_disk(struct domain *domain)
                                      .tdf = &domain->tdf,
                                      .ring_up = on_ring_up,
                                      .ring_down = on_ring_down,
-                                     .ring_answered = on_ring_answered,
                                      .lost = on_lost,
                                      .ctx = domain};
     return vbd_back_create(&config, &domain->vbd);

@@ -14,9 +14,9 @@
 #include "base/list.h"
 #include "ring/segment.h"
 #include "service/back/evtchn_table.h"
-#include "service/back/vbd/ring_loop.h"
 #include "service/back/vbd_back.h"
 #include "service/loop/doorbell.h"
+#include "service/loop/pollables.h"
 #include "service/loop/poller.h"
 #include "tdf/clock.h"
 #include "xenstore/xs_conn.h"
@@ -37,7 +37,7 @@ struct domain_host {
     struct tdf disk_scale;   /* of new domains */
     uint32_t max_ring_page_order;
     uint32_t max_pages;
-    struct ring_loop *ring_loop;
+    struct pollables *pollables;
     /* Bytes wait between the domain's store ring and its store connection: call domain_pump_store
      * soon. */
     void (*store_ready)(void *ctx, struct domain *domain);
@@ -70,7 +70,7 @@ struct domain {
     struct list_node store_link; /* on the host's list of stores to pump */
     struct xs_local_watch *weight_watch, *tdf_watch, *pause_watch, *scale_watch;
     struct vbd_back *vbd;
-    struct ring_slot slot; /* the disk's ring in Dom0's loop, while connected */
+    struct poll_peer peer; /* of its rings in Dom0's loop */
 };
 
 /*

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/back/vbd/vbd_ring.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/container_of.h"
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
 #include "service/back/vbd/validate.h"
@@ -58,6 +60,36 @@ static int map_ring(struct vbd_ring *vr)
     return 0;
 }
 
+static struct vbd_ring *of_pollable(struct pollable *p)
+{
+    return container_of(p, struct vbd_ring, pollable);
+}
+
+static int consume(struct pollable *p, uint64_t now_ns)
+{
+    return vbd_ring_consume(of_pollable(p), now_ns);
+}
+
+static void flush(struct pollable *p)
+{
+    vbd_ring_flush(of_pollable(p));
+}
+
+static bool arm(struct pollable *p)
+{
+    return vbd_ring_arm(of_pollable(p));
+}
+
+static void broken(struct pollable *p, int error)
+{
+    struct vbd_ring *vr = of_pollable(p);
+    assert(vr->halted && error == -EPROTO);
+    vr->config.broken(vr->config.ctx);
+}
+
+static const struct pollable_ops pollable_ops = {
+    .consume = consume, .flush = flush, .arm = arm, .broken = broken};
+
 int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
 {
     *out = NULL;
@@ -67,6 +99,7 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
     if (vr == NULL)
         return -ENOMEM;
     vr->config = *config;
+    vr->pollable.ops = &pollable_ops;
     vr->alias_fault_slot = -1;
     disk_client_init(&vr->client);
     int rc = grant_map_init(&vr->grants, config->segment, DOM0_DOMID);
@@ -93,6 +126,7 @@ void vbd_ring_destroy(struct vbd_ring *vr)
 {
     if (vr == NULL)
         return;
+    assert(vr->pollable.loop == NULL);
     for (uint32_t i = 0; vr->pool != NULL && i < vr->ring.half.nr_ents; i++) {
         if (vr->pool[i].state != PENDING_FREE)
             disk_queue_cancel(vr->config.disk_queue, &vr->client, &vr->pool[i]);
@@ -206,7 +240,7 @@ void vbd_ring_done(struct pending *p, int status)
     p->next = vr->free;
     vr->free = p;
     if (from_disk) /* hits are flushed by the vbd_ring_consume that is running now */
-        vr->config.answered(vr->config.ctx, vr);
+        pollables_answered(&vr->pollable);
 }
 
 /* Takes up to FLUSH_EVERY requests, and then starts them: what each one needs of the cache is on
@@ -251,6 +285,7 @@ void vbd_ring_flush(struct vbd_ring *vr)
     if (!vr->unpushed)
         return;
     vr->unpushed = false;
+    pollable_showed(&vr->pollable);
     if (!back_ring_push(&vr->ring.half))
         return;
     vr->stats.notifies++;

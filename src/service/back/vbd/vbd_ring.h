@@ -3,7 +3,8 @@
  * vbd_ring: the data path of one connected virtual block device: a domain's ring, seen from Dom0.
  *
  * Life: vbd_ring_create maps ring pages that the front end granted; vbd_ring_consume takes requests
- * and hands valid ones to the disk queue; responses leave through vbd_ring_done (any order);
+ * and hands valid ones to the disk queue; responses leave through vbd_ring_done (any order). Dom0's
+ * loop does that through the ring's pollable, once its owner has added it there (pollables_add).
  * vbd_ring_destroy takes back whatever is still waiting. (Linux: xen-blkback/blkback.c.)
  *
  * A ring that breaks the protocol is halted: nothing more is taken from it until it is destroyed.
@@ -17,6 +18,7 @@
 #include "ring/blkif_back_ring.h"
 #include "ring/grant_map.h"
 #include "service/block/disk_queue.h"
+#include "service/loop/pollables.h"
 
 enum { VBD_RING_CONSUME_BATCH = 64 };
 
@@ -33,10 +35,8 @@ struct vbd_ring_config {
     bool virtual_completion; /* see splitdom/xen/blkif.h; then the next two are used */
     struct tdf_clock *clock; /* the domain's */
     const struct tdf *tdf;   /* its rate, also while it is paused */
-    /* A response came from the disk: vbd_ring_consume must run soon, it shows responses to the
-     * front end (several at once: a wake-up is dear) and takes what that one asks for next. May
-     * call vbd_ring_flush. */
-    void (*answered)(void *ctx, struct vbd_ring *ring);
+    /* Dom0's loop found the ring halted, just now. The ring must not be destroyed within. */
+    void (*broken)(void *ctx);
     void *ctx;
 };
 
@@ -62,6 +62,7 @@ static inline void vbd_ring_stats_add(struct vbd_ring_stats *to, const struct vb
 }
 
 struct vbd_ring {
+    struct pollable pollable;
     struct blkif_back_ring ring;
     struct vbd_ring_config config;
     struct disk_client client;
@@ -82,13 +83,15 @@ struct vbd_ring {
  * On failure nothing stays mapped.
  */
 int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out);
-/* Requests in flight are forgotten (their reads end in Dom0's own buffers). NULL allowed. */
+/* Requests in flight are forgotten (their reads end in Dom0's own buffers). The loop has let go of
+ * the ring (pollables_remove). NULL allowed. */
 void vbd_ring_destroy(struct vbd_ring *vr);
 
 /* Shows the front end what is answered, then takes up to VBD_RING_CONSUME_BATCH requests. Returns
  * how many, or -EPROTO: halted just now. */
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns);
-/* The pending_done_fn of the disk queue. */
+/* The pending_done_fn of the disk queue. Responses to what came from the disk are shown by the
+ * loop's next visit, several at once: a wake-up is expensive. */
 void vbd_ring_done(struct pending *p, int status);
 /* Shows filled responses to the front end and notifies it when it asked for that. */
 void vbd_ring_flush(struct vbd_ring *vr);

@@ -74,12 +74,6 @@ static void lost(void *ctx)
     losses++;
 }
 
-static void ring_answered(void *ctx, struct vbd_ring *ring)
-{
-    (void)ctx;
-    (void)ring;
-}
-
 /* Lets the back end see what happened. */
 static void step(void)
 {
@@ -186,7 +180,6 @@ static int setup(void **state)
                                      .max_ring_page_order = MAX_ORDER,
                                      .ring_up = ring_up,
                                      .ring_down = ring_down,
-                                     .ring_answered = ring_answered,
                                      .lost = lost};
     int rc = vbd_back_create(&config, &f->back);
     step();
@@ -510,8 +503,8 @@ static void a_broken_ring_closes_the_device(void **state)
     (void)state;
     offer();
     go("4", XenbusStateConnected);
-    f->up->halted = true;
-    vbd_back_fail(f->back, -EPROTO, "broken");
+    f->up->halted = true; /* as Dom0's loop finds it */
+    f->up->pollable.ops->broken(&f->up->pollable, -EPROTO);
     step();
     expect_state(XenbusStateClosing);
     assert_true(has_error_node());

@@ -29,7 +29,7 @@ struct fixture {
     struct image image;
     struct disk_queue *queue;
     struct tdf_source time;
-    struct ring_loop loop;
+    struct pollables loop;
     struct domain_host host;
     struct domain *domain;
 };
@@ -80,7 +80,7 @@ static int setup(void **state)
                                    .time_source = &f->time,
                                    .image_path = "image",
                                    .max_pages = 64,
-                                   .ring_loop = &f->loop,
+                                   .pollables = &f->loop,
                                    .store_ready = store_ready};
     return create((struct tdf){1, 1});
 }
