@@ -126,7 +126,7 @@ $(OUT)/tests/%.o: CPPFLAGS += -Itests -I.
 # Calls of the library that a unit test takes over (__wrap_NAME).
 $(OUT)/tests/test_segment: WRAP := memfd_create fcntl
 $(OUT)/tests/test_memory_file: WRAP := memfd_create
-$(OUT)/tests/test_vbd_back: WRAP := xs_local_write
+$(OUT)/tests/test_xenbus_back: WRAP := xs_local_write
 
 # tests/unit mirrors src; the programs lie side by side, so their names are unique.
 $(foreach t,$(UNIT_SOURCES),$(eval $(OUT)/tests/$(basename $(notdir $(t))): $(OUT)/$(t:.c=.o)))

@@ -14,7 +14,8 @@
 
 #include "base/rundir.h"
 #include "ring/evtchn.h"
-#include "service/back/toolstack.h"
+#include "service/back/vbd/vbd_back.h"
+#include "service/dom0/toolstack.h"
 #include "splitdom/xen/xenbus.h"
 #include "tdf/clock.h"
 #include "xenstore/xenbus_path.h"
@@ -212,6 +213,8 @@ static void send_reply(struct fake_dom0 *dom0, const struct control_reply *reply
 
 static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
 {
+    const struct vbd_options options = {.params = "fake", .dev = "xvda"};
+    const struct back_spec disk = {&vbd_class, key.devid, &options};
     struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = DOMID};
     int fds[2], fd_count = 2;
     if (segment_create(nr_pages, DOMID, &dom0->segment, &dom0->segment_fd) < 0)
@@ -224,7 +227,8 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
                        (struct tdf){1, 1}) < 0 ||
         xs_server_create(NULL, &dom0->store) < 0 || xs_server_introduce(dom0->store, DOMID) < 0 ||
         xs_conn_open(dom0->store, DOMID, false, NULL, NULL, &dom0->conn) < 0 ||
-        toolstack_create_domain(dom0->store, DOMID, "fake") < 0)
+        toolstack_create_domain(dom0->store, DOMID) < 0 ||
+        toolstack_create_device(dom0->store, DOMID, &disk) < 0)
         abort();
     char path[XENBUS_PATH_MAX], order[16];
     snprintf(order, sizeof(order), "%u", dom0->script.max_order);

@@ -4,28 +4,22 @@
 
 #include "ring/barrier.h"
 #include "ring/fault_guard.h"
-#include "service/back/toolstack.h"
+#include "service/dom0/toolstack.h"
 #include "world.h"
 
 enum { STORE_BUDGET = 4 };
-
-static void on_ring_up(void *ctx, struct vbd_ring *ring)
-{
-    struct front *f = ctx;
-    pollables_add(&f->world->loop, &f->peer, &ring->pollable);
-    f->world->connections++;
-}
-
-static void on_ring_down(void *ctx, struct vbd_ring *ring)
-{
-    (void)ctx;
-    pollables_remove(&ring->pollable);
-}
 
 static void on_lost(void *ctx)
 {
     struct front *f = ctx;
     world_fail(f->world, "Dom0 gives domain %u up", f->domid);
+}
+
+static void on_gone(void *ctx, struct xenbus_back *back)
+{
+    struct front *f = ctx;
+    (void)back;
+    world_fail(f->world, "Dom0 takes the disk of domain %u away", f->domid);
 }
 
 void dom0_birth(struct world *w)
@@ -43,6 +37,8 @@ void dom0_birth(struct world *w)
         disk_queue_create(&config, vbd_ring_done, &w->queue, why, sizeof(why)) < 0)
         abort();
     w->loop = (struct pollables){.no_spin = world_pick(w, 2)};
+    w->host = (struct back_host){
+        .store = w->store, .log = w->log, .log_limit = &w->log_limit, .pollables = &w->loop};
     w->dom0_lives = true;
     w->dom0_asleep = false;
     w->piece = PIECE_EVENTS;
@@ -65,11 +61,18 @@ void dom0_death(struct world *w)
 void domain_birth(struct front *f)
 {
     struct world *w = f->world;
+    const struct vbd_options options = {.disk_queue = w->queue,
+                                        .image = &w->image,
+                                        .params = "image",
+                                        .dev = "xvda",
+                                        .max_ring_page_order = SIM_ORDER_MAX};
+    const struct back_spec disk = {&vbd_class, XENBUS_VBD_XVDA, &options};
     const uint32_t entries = blkif_ring_entries(f->page_order);
     const uint32_t pages = segment_pages_for((1u << f->page_order) + entries);
     if (segment_create(pages, f->domid, &f->segment, &f->fd) < 0 ||
         xs_server_introduce(w->store, f->domid) < 0 ||
-        toolstack_create_domain(w->store, f->domid, "image") < 0 ||
+        toolstack_create_domain(w->store, f->domid) < 0 ||
+        toolstack_create_device(w->store, f->domid, &disk) < 0 ||
         tdf_clock_init(&f->clock, &w->source, f->segment.shared_info, 2, (struct tdf){1, 1}) < 0)
         abort();
     f->fault_slot = fault_guard_add(f->segment.base, (size_t)pages << XEN_PAGE_SHIFT, -1);
@@ -78,30 +81,29 @@ void domain_birth(struct front *f)
     evtchn_table_reserve(&f->evtchn, SEGMENT_STORE_EVTCHN, 0);
     f->port = (evtchn_port_t)evtchn_table_alloc(&f->evtchn, 1);
     f->doorbell = false;
-    const struct vbd_back_config config = {.store = w->store,
-                                           .log = w->log,
-                                           .domid = f->domid,
-                                           .segment = &f->segment,
-                                           .fault_slot = f->fault_slot,
-                                           .evtchn = &f->evtchn,
-                                           .disk_queue = w->queue,
-                                           .image = &w->image,
-                                           .max_ring_page_order = SIM_ORDER_MAX,
-                                           .ring_up = on_ring_up,
-                                           .ring_down = on_ring_down,
-                                           .lost = on_lost,
-                                           .ctx = f};
-    if (vbd_back_create(&config, &f->back) < 0)
+    f->settings = (struct back_settings){.weight = SCHED_WEIGHT_DEFAULT, .disk_scale = {1, 1}};
+    f->seen = (struct back_domain){.domid = f->domid,
+                                   .segment = &f->segment,
+                                   .fault_slot = f->fault_slot,
+                                   .evtchn = &f->evtchn,
+                                   .clock = &f->clock,
+                                   .tdf = &f->tdf,
+                                   .peer = &f->peer,
+                                   .settings = &f->settings};
+    const struct back_owner owner = {.lost = on_lost, .gone = on_gone, .ctx = f};
+    if (xenbus_back_create(&w->host, &f->seen, &disk, &owner, &f->back) < 0)
         abort();
-    if (world_pick(w, 2) == 0)
-        (void)vbd_back_set_weight(f->back, 1 + world_pick(w, 1000));
+    if (world_pick(w, 2) == 0) {
+        f->settings.weight = 1 + world_pick(w, 1000);
+        xenbus_back_configure(f->back);
+    }
 }
 
 void domain_death(struct front *f)
 {
     if (f->back == NULL)
         return;
-    vbd_back_destroy(f->back);
+    xenbus_back_destroy(f->back);
     f->back = NULL;
     if (toolstack_remove_domain(f->world->store, f->domid) < 0)
         abort();

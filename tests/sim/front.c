@@ -210,7 +210,7 @@ bool front_has_reason(const struct front *f)
 
 void front_step(struct front *f, bool asks)
 {
-    enum xenbus_state back = f->back != NULL ? vbd_back_state(f->back) : XenbusStateUnknown;
+    enum xenbus_state back = f->back != NULL ? f->back->state : XenbusStateUnknown;
     switch (f->phase) {
     case FRONT_ABSENT:
         break;
@@ -224,6 +224,7 @@ void front_step(struct front *f, bool asks)
             push(f);
             f->phase = FRONT_CONNECTED;
             f->asleep = false;
+            f->world->connections++;
         }
         break;
     case FRONT_CONNECTED:

@@ -21,7 +21,8 @@
 #include "fakes/fake_disk.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/segment.h"
-#include "service/back/vbd_back.h"
+#include "service/back/evtchn_table.h"
+#include "service/back/vbd/vbd_back.h"
 #include "service/block/disk_queue.h"
 #include "service/loop/pollables.h"
 #include "tdf/clock.h"
@@ -63,9 +64,12 @@ struct front {
     struct segment segment;
     int fd, fault_slot;
     struct evtchn_table evtchn;
-    struct vbd_back *back;
+    struct back_settings settings;
+    struct back_domain seen; /* what the back end sees of the domain */
+    struct xenbus_back *back;
     struct poll_peer peer;
     struct tdf_clock clock;
+    struct tdf tdf;
     bool doorbell; /* rung, and not looked at */
 };
 
@@ -85,6 +89,8 @@ struct world {
     struct xs_server *store;
     struct disk_queue *queue;
     struct pollables loop;
+    struct log_limit log_limit;
+    struct back_host host;
     uint32_t depth;
     uint32_t disk_ready; /* reads that the disk has done and Dom0 has not heard of */
     /* what happened */

@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 #include "ring/fault_guard.h"
-#include "service/back/toolstack.h"
 #include "service/dom0/dom0_parts.h"
+#include "service/dom0/domain_devices.h"
+#include "service/dom0/toolstack.h"
 
 /* The next free domid after the last one given out: an old number comes back as late as possible.
  */
@@ -69,12 +70,10 @@ static void end_domain(void *ctx, struct domain *domain)
 {
     struct dom0 *d = ctx;
     list_drop(&domain->store_link);
-    if (domain->vbd != NULL) {
-        struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
-        vbd_ring_stats_add(&d->departed, &stats);
-        log_limited(d->log, &d->domain_log_limit, "domain %u ended: %llu requests", domain->domid,
-                    (unsigned long long)stats.requests);
-    }
+    struct vbd_ring_stats stats = domain_vbd_stats(domain);
+    vbd_ring_stats_add(&d->departed, &stats);
+    log_limited(d->log, &d->domain_log_limit, "domain %u ended: %llu requests", domain->domid,
+                (unsigned long long)stats.requests);
     d->domains[domain->domid] = NULL;
     d->domain_count--;
     d->domains_bytes -= (uint64_t)domain->segment.nr_pages << XEN_PAGE_SHIFT;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "service/back/vbd/vbd_back.h"
 #include "service/dom0/control.h"
 #include "service/dom0/dom0.h"
 #include "service/dom0/domain.h"
@@ -39,6 +40,8 @@ struct dom0 {
     struct control *control;
     struct pollables pollables;
     struct placement placement;
+    struct vbd_options disk;     /* what every new domain gets: this disk, */
+    struct back_spec devices[1]; /* by this number */
     struct domain_host host;
 
     struct domain **domains; /* by domid; domid 0 is ourselves */

@@ -160,24 +160,29 @@ static void nodes_left(void *ctx, domid_t domid)
 static void fill_host(struct dom0 *d)
 {
     d->pollables = (struct pollables){.cpu = START_INFO_CPU_NONE, .no_spin = d->options->no_spin};
-    d->host = (struct domain_host){
-        .poller = d->poller,
-        .store = d->store,
-        .log = d->log,
-        .log_limit = &d->device_log_limit,
-        .disk_queue = d->disk_queue,
-        .image = &d->image,
-        .time_source = d->time_source,
-        .image_path = d->options->image_path,
-        .disk_scale = {(uint32_t)d->options->scale_num, (uint32_t)d->options->scale_den},
-        .virtual_completion = d->options->engine == DOM0_ENGINE_MODEL,
-        .max_ring_page_order = d->options->max_ring_page_order,
-        .max_pages = d->options->max_pages,
-        .pollables = &d->pollables,
-        .store_ready = store_ready,
-        .domain_lost = domain_lost,
-        .nodes_left = nodes_left,
-        .ctx = d};
+    d->disk = (struct vbd_options){.disk_queue = d->disk_queue,
+                                   .image = &d->image,
+                                   .params = d->options->image_path,
+                                   .dev = "xvda",
+                                   .max_ring_page_order = d->options->max_ring_page_order,
+                                   .virtual_completion = d->options->engine == DOM0_ENGINE_MODEL};
+    d->devices[0] = (struct back_spec){&vbd_class, XENBUS_VBD_XVDA, &d->disk};
+    d->host = (struct domain_host){.poller = d->poller,
+                                   .back = {.store = d->store,
+                                            .log = d->log,
+                                            .log_limit = &d->device_log_limit,
+                                            .pollables = &d->pollables},
+                                   .time_source = d->time_source,
+                                   .max_pages = d->options->max_pages,
+                                   .settings = {.weight = SCHED_WEIGHT_DEFAULT,
+                                                .disk_scale = {(uint32_t)d->options->scale_num,
+                                                               (uint32_t)d->options->scale_den}},
+                                   .devices = d->devices,
+                                   .device_count = sizeof(d->devices) / sizeof(d->devices[0]),
+                                   .store_ready = store_ready,
+                                   .domain_lost = domain_lost,
+                                   .nodes_left = nodes_left,
+                                   .ctx = d};
 }
 
 /* Sockets come last: whoever can connect can be served. */

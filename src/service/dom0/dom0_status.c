@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/memory_file.h"
 #include "service/dom0/dom0_parts.h"
+#include "service/dom0/domain_devices.h"
 #include "xenstore/xenbus_state.h"
 
 /* Text into a file in memory. */
@@ -60,7 +61,7 @@ static struct vbd_ring_stats total_stats(const struct dom0 *d)
     struct vbd_ring_stats total = d->departed;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL) {
-            struct vbd_ring_stats stats = vbd_back_stats(d->domains[domid]->vbd);
+            struct vbd_ring_stats stats = domain_vbd_stats(d->domains[domid]);
             vbd_ring_stats_add(&total, &stats);
         }
     }
@@ -96,18 +97,41 @@ static uint64_t rate_since(uint64_t count, uint64_t elapsed_ns)
     return elapsed_ns == 0 ? 0 : (uint64_t)((double)count * 1e9 / (double)elapsed_ns);
 }
 
+/* All disks of a domain in one line. */
+struct disks_line {
+    const char *state; /* of the first; without a disk: of one that was taken away */
+    uint32_t ring_entries, in_flight;
+    bool halted; /* one of them is */
+    struct vbd_ring_stats stats;
+};
+
+static struct disks_line disks_of(const struct domain *domain)
+{
+    const struct xenbus_back *back = domain_next_device(domain, &vbd_class, NULL);
+    struct disks_line line = {.state =
+                                  xenbus_state_name(back != NULL ? back->state : XenbusStateClosed),
+                              .stats = domain_vbd_stats(domain)};
+    for (; back != NULL; back = domain_next_device(domain, &vbd_class, back)) {
+        const struct vbd_ring *ring = vbd_back_ring(back);
+        if (ring == NULL)
+            continue;
+        line.ring_entries += ring->ring.half.nr_ents;
+        line.in_flight += vbd_ring_in_flight(ring);
+        line.halted |= ring->halted;
+    }
+    return line;
+}
+
 static void print_domain_row(const struct domain *domain, FILE *out)
 {
-    struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
-    const struct vbd_ring *ring = vbd_back_ring(domain->vbd);
+    const struct disks_line disks = disks_of(domain);
+    const struct vbd_ring_stats *stats = &disks.stats;
     char tdf[TDF_TEXT_SIZE];
     tdf_format(domain->tdf, tdf, sizeof(tdf));
     fprintf(out, "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %10" PRIu64 "\n",
-            domain->domid, xenbus_state_name(vbd_back_state(domain->vbd)),
-            ring != NULL ? ring->ring.half.nr_ents : 0, tdf, domain->paused ? "*" : " ",
-            stats.requests, stats.errors + stats.unsupported,
-            ring != NULL ? vbd_ring_in_flight(ring) : 0,
-            rate_since(stats.requests, domain_age_ns(domain)));
+            domain->domid, disks.state, disks.ring_entries, tdf, domain->paused ? "*" : " ",
+            stats->requests, stats->errors + stats->unsupported, disks.in_flight,
+            rate_since(stats->requests, domain_age_ns(domain)));
 }
 
 static void print_table(struct dom0 *d, FILE *out)
@@ -141,18 +165,17 @@ static void write_stats(struct json *json, const struct vbd_ring_stats *stats)
 
 static void write_domain(struct json *json, const struct domain *domain)
 {
-    struct vbd_ring_stats stats = vbd_back_stats(domain->vbd);
-    const struct vbd_ring *ring = vbd_back_ring(domain->vbd);
+    const struct disks_line disks = disks_of(domain);
     char tdf[TDF_TEXT_SIZE], scale[TDF_TEXT_SIZE];
     tdf_format(domain->tdf, tdf, sizeof(tdf));
-    tdf_format(domain->disk_scale, scale, sizeof(scale));
+    tdf_format(domain->settings.disk_scale, scale, sizeof(scale));
     json_object(json, NULL);
     json_u64(json, "domid", domain->domid);
-    json_string(json, "state", xenbus_state_name(vbd_back_state(domain->vbd)));
-    json_u64(json, "ring_entries", ring != NULL ? ring->ring.half.nr_ents : 0);
-    json_bool(json, "halted", ring != NULL && ring->halted);
-    json_u64(json, "in_flight", ring != NULL ? vbd_ring_in_flight(ring) : 0);
-    json_u64(json, "weight", vbd_back_weight(domain->vbd));
+    json_string(json, "state", disks.state);
+    json_u64(json, "ring_entries", disks.ring_entries);
+    json_bool(json, "halted", disks.halted);
+    json_u64(json, "in_flight", disks.in_flight);
+    json_u64(json, "weight", domain->settings.weight);
     json_string(json, "tdf", tdf);
     json_bool(json, "paused", domain->paused);
     json_string(json, "disk_scale", scale);
@@ -160,7 +183,7 @@ static void write_domain(struct json *json, const struct domain *domain)
     json_bool(json, "store_broken", domain->store_broken);
     json_u64(json, "doorbell_mutes", domain->doorbell.mutes);
     json_u64(json, "age_ns", domain_age_ns(domain));
-    write_stats(json, &stats);
+    write_stats(json, &disks.stats);
     json_end(json);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "service/dom0/dom0_parts.h"
+#include "service/dom0/domain_devices.h"
 #include "service/dom0/idle.h"
 
 /* A host mostly wakes a sleeper this late: what a disk holds back is watched for that long. */
@@ -174,7 +175,7 @@ static void on_refresh(void *ctx, const char *path)
     disk_queue_image_changed(d->disk_queue);
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)
-            vbd_back_resize(d->domains[domid]->vbd);
+            domain_resize_devices(d->domains[domid]);
     }
 }
 

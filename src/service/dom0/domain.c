@@ -10,8 +10,9 @@
 #include "base/clock.h"
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
-#include "service/back/toolstack.h"
+#include "service/dom0/domain_devices.h"
 #include "service/dom0/domain_settings.h"
+#include "service/dom0/toolstack.h"
 #include "xenstore/xs_ring.h"
 
 enum { STORE_VCPU = 0 };
@@ -21,43 +22,24 @@ uint64_t domain_age_ns(const struct domain *domain)
     return clock_monotonic_ns() - domain->created_ns;
 }
 
-static void on_ring_up(void *ctx, struct vbd_ring *ring)
-{
-    struct domain *domain = ctx;
-    pollables_add(domain->host->pollables, &domain->peer, &ring->pollable);
-}
-
-static void on_ring_down(void *ctx, struct vbd_ring *ring)
-{
-    (void)ctx;
-    pollables_remove(&ring->pollable);
-}
-
-static void on_lost(void *ctx)
-{
-    struct domain *domain = ctx;
-    domain->lost = true;
-    domain->host->domain_lost(domain->host->ctx);
-}
-
 static void on_doorbell(void *ctx)
 {
     struct domain *domain = ctx;
     if (xs_ring_has_work(domain->segment.store, domain->store_conn))
         domain->host->store_ready(domain->host->ctx, domain);
-    pollables_wake(domain->host->pollables, &domain->peer);
+    pollables_wake(domain->host->back.pollables, &domain->peer);
 }
 
 static uint64_t work_done(void *ctx)
 {
     struct domain *domain = ctx;
-    return vbd_back_stats(domain->vbd).requests + domain->store_moves;
+    return domain->peer.requests + domain->store_moves;
 }
 
 static void on_muted(void *ctx)
 {
     struct domain *domain = ctx;
-    log_limited(domain->host->log, domain->host->log_limit,
+    log_limited(domain->host->back.log, domain->host->back.log_limit,
                 "domain %u rings its doorbell without cause: looked at by timer for a while",
                 domain->domid);
 }
@@ -82,7 +64,7 @@ void domain_pump_store(struct domain *domain)
     int rc = xs_ring_pump(domain->segment.store, domain->store_conn, &notify);
     if (rc < 0) {
         domain->store_broken = true;
-        log_limited(domain->host->log, domain->host->log_limit,
+        log_limited(domain->host->back.log, domain->host->back.log_limit,
                     "domain %u: its xenstore ring makes no sense: ignored", domain->domid);
     }
     domain->store_moves += notify;
@@ -111,37 +93,31 @@ static int create_memory(struct domain *domain, uint32_t nr_pages)
 
 static int create_store(struct domain *domain)
 {
-    struct xs_server *store = domain->host->store;
+    struct xs_server *store = domain->host->back.store;
     xs_ring_init(domain->segment.store);
     int rc = xs_server_introduce(store, domain->domid);
     if (rc == 0)
         rc = xs_conn_open(store, domain->domid, false, &store_ops, domain, &domain->store_conn);
     if (rc == 0)
-        rc = toolstack_create_domain(store, domain->domid, domain->host->image_path);
+        rc = toolstack_create_domain(store, domain->domid);
     return rc;
 }
 
-static int create_disk(struct domain *domain)
+static int create_devices(struct domain *domain)
 {
     const struct domain_host *host = domain->host;
-    struct vbd_back_config config = {.store = host->store,
-                                     .log = host->log,
-                                     .log_limit = host->log_limit,
-                                     .domid = domain->domid,
-                                     .segment = &domain->segment,
-                                     .fault_slot = domain->fault_slot,
-                                     .evtchn = &domain->evtchn,
-                                     .disk_queue = host->disk_queue,
-                                     .image = host->image,
-                                     .max_ring_page_order = host->max_ring_page_order,
-                                     .virtual_completion = host->virtual_completion,
-                                     .clock = &domain->clock,
-                                     .tdf = &domain->tdf,
-                                     .ring_up = on_ring_up,
-                                     .ring_down = on_ring_down,
-                                     .lost = on_lost,
-                                     .ctx = domain};
-    return vbd_back_create(&config, &domain->vbd);
+    int rc = 0;
+    domain->seen = (struct back_domain){.domid = domain->domid,
+                                        .segment = &domain->segment,
+                                        .fault_slot = domain->fault_slot,
+                                        .evtchn = &domain->evtchn,
+                                        .clock = &domain->clock,
+                                        .tdf = &domain->tdf,
+                                        .peer = &domain->peer,
+                                        .settings = &domain->settings};
+    for (uint32_t i = 0; rc == 0 && i < host->device_count; i++)
+        rc = domain_attach(domain, &host->devices[i]);
+    return rc;
 }
 
 /* What to look at when there is no memory for a domain. */
@@ -178,7 +154,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     domain->doorbell = DOORBELL_CLOSED;
     domain->fault_slot = domain->segment_fd = -1;
     domain->tdf = tdf;
-    domain->disk_scale = host->disk_scale;
+    domain->settings = host->settings;
     domain->created_ns = clock_monotonic_ns();
     int rc = create_memory(domain, nr_pages);
     const char *step = memory_hint(rc);
@@ -188,7 +164,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     }
     if (rc == 0) {
         step = "its disk";
-        rc = create_disk(domain);
+        rc = create_devices(domain);
     }
     if (rc == 0) {
         step = "its settings";
@@ -229,11 +205,11 @@ void domain_destroy(struct domain *domain)
     const struct domain_host *host = domain->host;
     doorbell_destroy(&domain->doorbell);
     domain_settings_unwatch(domain);
-    vbd_back_destroy(domain->vbd);
+    domain_drop_devices(domain);
     xs_conn_close(domain->store_conn);
-    if (toolstack_remove_domain(host->store, domain->domid) < 0)
+    if (toolstack_remove_domain(host->back.store, domain->domid) < 0)
         host->nodes_left(host->ctx, domain->domid);
-    xs_server_release(host->store, domain->domid);
+    xs_server_release(host->back.store, domain->domid);
     fault_guard_drop(domain->fault_slot);
     if (domain->segment_fd >= 0)
         close(domain->segment_fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domain: one DomU as Dom0 holds it: memory, doorbell, ports, clock, store connection, disk.
+ * domain: one DomU as Dom0 holds it: memory, doorbell, ports, clock, store connection, devices.
  *
  * Created for a control connection and destroyed when that connection ends, however the process
  * died. All of it belongs to Dom0's loop thread.
@@ -14,7 +14,8 @@
 #include "base/list.h"
 #include "ring/segment.h"
 #include "service/back/evtchn_table.h"
-#include "service/back/vbd_back.h"
+#include "service/back/vbd/vbd_ring.h"
+#include "service/back/xenbus_back.h"
 #include "service/loop/doorbell.h"
 #include "service/loop/pollables.h"
 #include "service/loop/poller.h"
@@ -26,18 +27,13 @@ struct domain;
 /* What a domain needs of Dom0; outlives all domains. */
 struct domain_host {
     struct poller *poller;
-    struct xs_server *store;
-    struct log *log;
-    struct log_limit *log_limit; /* of lines about any domain: a new domain is no new allowance */
-    struct disk_queue *disk_queue;
-    const struct image *image;
+    struct back_host back; /* store, log and loop: of domains and of their back ends */
     struct tdf_source *time_source;
-    const char *image_path;
-    bool virtual_completion; /* the disk is the model */
-    struct tdf disk_scale;   /* of new domains */
-    uint32_t max_ring_page_order;
     uint32_t max_pages;
-    struct pollables *pollables;
+    /* What every new domain gets. */
+    struct back_settings settings;
+    const struct back_spec *devices;
+    uint32_t device_count;
     /* Bytes wait between the domain's store ring and its store connection: call domain_pump_store
      * soon. */
     void (*store_ready)(void *ctx, struct domain *domain);
@@ -62,15 +58,17 @@ struct domain {
     struct tdf tdf; /* as asked for; the clock itself is at 0 while paused */
     bool paused;
     struct log_limit log_limit;
-    struct tdf disk_scale;
+    struct back_settings settings;
     uint64_t created_ns; /* CLOCK_MONOTONIC */
     struct xs_conn *store_conn;
     bool store_broken;           /* its ring indices made no sense: ignored from then on */
     bool lost;                   /* to be destroyed: it can't be told what happened */
     struct list_node store_link; /* on the host's list of stores to pump */
     struct xs_local_watch *weight_watch, *tdf_watch, *pause_watch, *scale_watch;
-    struct vbd_back *vbd;
-    struct poll_peer peer; /* of its rings in Dom0's loop */
+    struct poll_peer peer;               /* of its rings in Dom0's loop */
+    struct back_domain seen;             /* what its back ends see of it */
+    struct list devices;                 /* domain_devices.h */
+    struct vbd_ring_stats departed_vbds; /* counters of disks that were taken away */
 };
 
 /*
@@ -83,7 +81,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
 /* The domain has mapped its memory: seals it, and looks at it from now on. Errors: -EALREADY;
  * -EPERM see segment_settle; others from watching the doorbell. */
 int domain_mapped(struct domain *domain);
-/* Ends it: disconnects the disk, drops its nodes, unmaps its memory. NULL allowed. */
+/* Ends it: disconnects its devices, drops its nodes, unmaps its memory. NULL allowed. */
 void domain_destroy(struct domain *domain);
 
 static inline bool domain_is_mapped(const struct domain *domain)

@@ -41,6 +41,7 @@ struct poll_peer {
     uint32_t *busy_peers;      /* we write: how many domains have requests, this one included */
     struct list pollables;     /* private, like the next */
     uint32_t window;           /* the last one in which it had requests */
+    uint64_t requests;         /* taken off all its rings so far */
 };
 
 /* Zeroed but for ops: on no loop. The owner sets ops, the rest is the loop's. */

@@ -14,6 +14,7 @@
 
 #include "fakes/fake_disk.h"
 #include "ring/fault_guard.h"
+#include "service/back/vbd/vbd_back.h"
 #include "service/dom0/domain.h"
 #include "xenstore/xs_local.h"
 
@@ -30,6 +31,9 @@ struct fixture {
     struct disk_queue *queue;
     struct tdf_source time;
     struct pollables loop;
+    struct log_limit log_limit;
+    struct vbd_options disk;
+    struct back_spec spec;
     struct domain_host host;
     struct domain *domain;
 };
@@ -71,17 +75,18 @@ static int setup(void **state)
                                       .depth_isolated = 4};
     if (disk_queue_create(&queue, vbd_ring_done, &f->queue, why, sizeof(why)) < 0)
         return -1;
-    f->host = (struct domain_host){.poller = f->poller,
-                                   .disk_scale = {1, 1},
-                                   .store = f->store,
-                                   .log = f->log,
-                                   .disk_queue = f->queue,
-                                   .image = &f->image,
-                                   .time_source = &f->time,
-                                   .image_path = "image",
-                                   .max_pages = 64,
-                                   .pollables = &f->loop,
-                                   .store_ready = store_ready};
+    f->disk = (struct vbd_options){
+        .disk_queue = f->queue, .image = &f->image, .params = "image", .dev = "xvda"};
+    f->spec = (struct back_spec){&vbd_class, XENBUS_VBD_XVDA, &f->disk};
+    f->host =
+        (struct domain_host){.poller = f->poller,
+                             .back = {f->store, f->log, &f->log_limit, &f->loop},
+                             .time_source = &f->time,
+                             .max_pages = 64,
+                             .settings = {.weight = SCHED_WEIGHT_DEFAULT, .disk_scale = {1, 1}},
+                             .devices = &f->spec,
+                             .device_count = 1,
+                             .store_ready = store_ready};
     return create((struct tdf){1, 1});
 }
 
@@ -148,9 +153,9 @@ static void a_weight_is_taken(void **state)
 {
     (void)state;
     set("sched/weight", "1");
-    assert_int_equal(vbd_back_weight(f->domain->vbd), 1);
+    assert_int_equal(f->domain->settings.weight, 1);
     set("sched/weight", "65535");
-    assert_int_equal(vbd_back_weight(f->domain->vbd), 65535);
+    assert_int_equal(f->domain->settings.weight, 65535);
 }
 
 static void a_tdf_changes_the_rate(void **state)
@@ -191,7 +196,7 @@ static void nonsense_is_set_back_to_what_holds(void **state)
     for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++) {
         set("sched/weight", weights[i]);
         assert_string_equal(get("sched/weight"), "300");
-        assert_int_equal(vbd_back_weight(f->domain->vbd), 300);
+        assert_int_equal(f->domain->settings.weight, 300);
     }
     for (size_t i = 0; i < sizeof(factors) / sizeof(factors[0]); i++) {
         set("tdf", factors[i]);

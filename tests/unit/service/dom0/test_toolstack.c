@@ -3,19 +3,27 @@
 #include <errno.h>
 
 #include "fakes/xs_peer.h"
-#include "service/back/toolstack.h"
+#include "service/back/vbd/vbd_back.h"
+#include "service/dom0/toolstack.h"
 #include "xenstore/xs_local.h"
 
 enum { DOMID = 7, OTHER = 8 };
 
 static struct xs_server *store;
 
+static int create_disk(uint32_t devid, const char *dev, const char *params)
+{
+    const struct vbd_options options = {.dev = dev, .params = params};
+    return toolstack_create_device(store, DOMID, &(struct back_spec){&vbd_class, devid, &options});
+}
+
 static int setup(void **state)
 {
     (void)state;
     return xs_server_create(NULL, &store) == 0 && xs_server_introduce(store, DOMID) == 0 &&
-                   xs_server_introduce(store, OTHER) == 0
-               ? toolstack_create_domain(store, DOMID, "/images/disk one.img")
+                   xs_server_introduce(store, OTHER) == 0 &&
+                   toolstack_create_domain(store, DOMID) == 0
+               ? create_disk(51712, "xvda", "/images/disk one.img")
                : -1;
 }
 
@@ -45,8 +53,20 @@ static void the_halves_name_each_other(void **state)
     expect("/local/domain/0/backend/vbd/7/51712/online", "1");
     expect("/local/domain/0/backend/vbd/7/51712/mode", "r");
     expect("/local/domain/0/backend/vbd/7/51712/params", "/images/disk one.img");
+    expect("/local/domain/0/backend/vbd/7/51712/dev", "xvda");
     expect("/local/domain/0/backend/vbd/7/51712/state", "1");
     expect("/local/domain/7/sched/weight", "256");
+}
+
+static void a_second_disk_lies_beside_the_first(void **state)
+{
+    (void)state;
+    assert_int_equal(create_disk(51728, "xvdb", "/images/two"), 0);
+    expect("/local/domain/7/device/vbd/51728/virtual-device", "51728");
+    expect("/local/domain/7/device/vbd/51728/backend", "/local/domain/0/backend/vbd/7/51728");
+    expect("/local/domain/0/backend/vbd/7/51728/dev", "xvdb");
+    expect("/local/domain/0/backend/vbd/7/51728/params", "/images/two");
+    expect("/local/domain/0/backend/vbd/7/51712/params", "/images/disk one.img");
 }
 
 static uint32_t ask(struct xs_peer *peer, uint32_t type, const char *path, const char *value)
@@ -95,7 +115,13 @@ static void removal_leaves_nothing(void **state)
 {
     (void)state;
     char text[64];
+    static const struct xenbus_key key = {"vbd", DOMID, 51728};
+    char error[XENBUS_PATH_MAX];
+    xenbus_error_path(error, &key);
+    assert_int_equal(create_disk(key.devid, "xvdb", "/images/two"), 0);
+    assert_int_equal(xs_local_write(store, error, "-22 a reason"), 0);
     toolstack_remove_domain(store, DOMID);
+    assert_int_equal(xs_local_read(store, error, text, sizeof(text)), -ENOENT);
     xs_server_release(store, DOMID);
     assert_int_equal(xs_local_read(store, "/local/domain/7", text, sizeof(text)), -ENOENT);
     assert_int_equal(xs_local_read(store, "/local/domain/0/backend/vbd/7", text, sizeof(text)),
@@ -104,7 +130,8 @@ static void removal_leaves_nothing(void **state)
     assert_int_equal(xs_server_check(store), 0);
     toolstack_remove_domain(store, DOMID); /* a half-built domain has nothing */
     assert_int_equal(xs_server_introduce(store, DOMID), 0);
-    assert_int_equal(toolstack_create_domain(store, DOMID, "/images/2"), 0);
+    assert_int_equal(toolstack_create_domain(store, DOMID), 0);
+    assert_int_equal(create_disk(51712, "xvda", "/images/2"), 0);
     expect("/local/domain/0/backend/vbd/7/51712/params", "/images/2");
 }
 
@@ -113,6 +140,7 @@ int main(void)
 #define TOOLSTACK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TOOLSTACK_TEST(the_halves_name_each_other),
+        TOOLSTACK_TEST(a_second_disk_lies_beside_the_first),
         TOOLSTACK_TEST(the_domain_owns_its_half_and_reads_the_other),
         TOOLSTACK_TEST(another_domain_sees_nothing),
         TOOLSTACK_TEST(removal_leaves_nothing),

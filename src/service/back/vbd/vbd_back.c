@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/back/vbd/vbd_back.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "service/back/evtchn_table.h"
+
+enum { PROTOCOL_MAX = 64 };
+
+struct vbd {
+    struct xenbus_back back;
+    struct vbd_options options;
+    struct vbd_ring *ring;        /* while connected */
+    struct vbd_ring_stats before; /* of connections that have ended */
+};
+
+static struct vbd *of_back(const struct xenbus_back *back)
+{
+    assert(back->class == &vbd_class);
+    return container_of(back, struct vbd, back);
+}
+
+static void front_nodes(const struct back_spec *spec, back_node_fn *put, void *ctx)
+{
+    char device[16];
+    snprintf(device, sizeof(device), "%u", spec->devid);
+    put(ctx, "virtual-device", device);
+    put(ctx, "device-type", "disk");
+}
+
+static void back_nodes(const struct back_spec *spec, back_node_fn *put, void *ctx)
+{
+    const struct vbd_options *options = spec->options;
+    put(ctx, "mode", "r");
+    put(ctx, "type", "file");
+    put(ctx, "params", options->params);
+    put(ctx, "dev", options->dev);
+    put(ctx, "removable", "0");
+    put(ctx, "bootable", "1");
+}
+
+static int create(const struct back_domain *domain, const void *options, struct xenbus_back **out)
+{
+    (void)domain;
+    struct vbd *vbd = calloc(1, sizeof(*vbd));
+    if (vbd == NULL)
+        return -ENOMEM;
+    vbd->options = *(const struct vbd_options *)options;
+    *out = &vbd->back;
+    return 0;
+}
+
+static void destroy(struct xenbus_back *back)
+{
+    struct vbd *vbd = of_back(back);
+    assert(vbd->ring == NULL);
+    free(vbd);
+}
+
+static int publish(struct xenbus_back *back)
+{
+    const struct vbd_options *options = &of_back(back)->options;
+    int rc = xenbus_back_put(back, "max-ring-page-order", "%u", options->max_ring_page_order);
+    if (rc == 0)
+        rc = xenbus_back_put(back, "multi-queue-max-queues", "1");
+    if (rc == 0)
+        rc = xenbus_back_put(back, "feature-persistent", "1");
+    if (rc == 0 && options->virtual_completion)
+        rc = xenbus_back_put(back, "feature-virtual-completion", "1");
+    return rc;
+}
+
+/* What the disk is. */
+static int publish_disk(struct xenbus_back *back)
+{
+    const struct image *image = of_back(back)->options.image;
+    int rc = xenbus_back_put(back, "sectors", "%" PRIu64, image->size_bytes / BLKIF_SECTOR_SIZE);
+    if (rc == 0)
+        rc = xenbus_back_put(back, "sector-size", "%d", BLKIF_SECTOR_SIZE);
+    /* Any sector can be read: Dom0 reads the block around it. A disk whose size is no whole number
+     * of blocks must not claim blocks (blkif.h: sectors * 512 is a multiple of this). */
+    bool whole = image->size_bytes % image->block_size_bytes == 0;
+    if (rc == 0)
+        rc = xenbus_back_put(back, "physical-sector-size", "%u",
+                             whole ? image->block_size_bytes : BLKIF_SECTOR_SIZE);
+    return rc < 0 ? rc : xenbus_back_put(back, "info", "%d", VDISK_READONLY);
+}
+
+static int read_protocol(struct xenbus_back *back)
+{
+    char value[PROTOCOL_MAX];
+    int rc = xenbus_back_front_text(back, "protocol", value, sizeof(value));
+    if (rc == -ENOENT)
+        return 0;
+    if (rc < 0)
+        return rc;
+    return strcmp(value, "x86_64-abi") == 0 ? 0 : -EPROTONOSUPPORT;
+}
+
+/* Single-page rings name their page in ring-ref, larger ones in ring-ref0.. */
+static int read_ring_refs(struct xenbus_back *back, struct vbd_ring_config *ring)
+{
+    uint64_t order, ref;
+    int rc = xenbus_back_front_number(
+        back, "ring-page-order", of_back(back)->options.max_ring_page_order, INT64_MAX, &order);
+    if (rc < 0)
+        return rc;
+    if (order == INT64_MAX) { /* no such node */
+        ring->page_order = 0;
+        rc = xenbus_back_front_number(back, "ring-ref", UINT32_MAX, -1, &ref);
+        if (rc == 0)
+            ring->ring_ref[0] = (grant_ref_t)ref;
+        return rc;
+    }
+    ring->page_order = (uint32_t)order;
+    for (uint32_t i = 0; i < 1u << order; i++) {
+        char node[32];
+        snprintf(node, sizeof(node), "ring-ref%u", i);
+        rc = xenbus_back_front_number(back, node, UINT32_MAX, -1, &ref);
+        if (rc < 0)
+            return rc;
+        ring->ring_ref[i] = (grant_ref_t)ref;
+    }
+    return 0;
+}
+
+static int read_event_channel(struct xenbus_back *back, struct vbd_ring_config *ring)
+{
+    uint64_t port;
+    int rc = xenbus_back_front_number(back, "event-channel", EVTCHN_2L_NR_CHANNELS, -1, &port);
+    if (rc < 0)
+        return rc;
+    rc = evtchn_table_vcpu(back->domain->evtchn, port);
+    if (rc < 0)
+        return rc;
+    ring->port = (evtchn_port_t)port;
+    ring->vcpu = (uint32_t)rc;
+    return 0;
+}
+
+static int read_transport(struct xenbus_back *back, struct vbd_ring_config *ring, const char **what)
+{
+    uint64_t queues, persistent, stamped;
+    *what = "protocol: only x86_64-abi is spoken here";
+    int rc = read_protocol(back);
+    if (rc < 0)
+        return rc;
+    *what = "multi-queue-num-queues must be 1";
+    rc = xenbus_back_front_number(back, "multi-queue-num-queues", 1, 1, &queues);
+    if (rc < 0 || queues != 1)
+        return rc < 0 ? rc : -EINVAL;
+    *what = "ring-ref or ring-page-order is missing or out of range";
+    rc = read_ring_refs(back, ring);
+    if (rc < 0)
+        return rc;
+    *what = "event-channel is not a port of this domain";
+    rc = read_event_channel(back, ring);
+    if (rc < 0)
+        return rc;
+    *what = "feature-persistent must be 0 or 1";
+    rc = xenbus_back_front_number(back, "feature-persistent", 1, 0, &persistent);
+    if (rc < 0)
+        return rc;
+    ring->persistent_grants = persistent == 1;
+    *what = "feature-virtual-completion must be 0 or 1";
+    rc = xenbus_back_front_number(back, "feature-virtual-completion", 1, 0, &stamped);
+    if (rc < 0)
+        return rc;
+    ring->virtual_completion = stamped == 1 && of_back(back)->options.virtual_completion;
+    return 0;
+}
+
+/* The ring stays halted until it is disconnected. */
+static void ring_broken(void *ctx)
+{
+    xenbus_back_fail(ctx, -EPROTO, "the ring's request index makes no sense: halted");
+}
+
+static void configure(struct xenbus_back *back)
+{
+    struct vbd *vbd = of_back(back);
+    const struct back_settings *settings = back->domain->settings;
+    if (vbd->ring == NULL)
+        return;
+    int rc = disk_client_set_weight(&vbd->ring->client, settings->weight);
+    assert(rc == 0); /* whoever set them has checked them */
+    rc = disk_client_set_scale(vbd->options.disk_queue, &vbd->ring->client, settings->disk_scale);
+    assert(rc == 0);
+    (void)rc;
+}
+
+static int connect(struct xenbus_back *back, const char **what)
+{
+    struct vbd *vbd = of_back(back);
+    const struct back_domain *domain = back->domain;
+    struct vbd_ring_config ring = {.segment = domain->segment,
+                                   .fault_slot = domain->fault_slot,
+                                   .disk_queue = vbd->options.disk_queue,
+                                   .image = vbd->options.image,
+                                   .clock = domain->clock,
+                                   .tdf = domain->tdf,
+                                   .broken = ring_broken,
+                                   .ctx = back};
+    assert(vbd->ring == NULL);
+    int rc = read_transport(back, &ring, what);
+    if (rc < 0)
+        return rc;
+    *what = "the disk's nodes cannot be written";
+    rc = publish_disk(back);
+    if (rc < 0)
+        return rc;
+    *what = "the ring's pages cannot be mapped";
+    rc = vbd_ring_create(&ring, &vbd->ring);
+    if (rc < 0)
+        return rc;
+    configure(back);
+    pollables_add(back->host->pollables, domain->peer, &vbd->ring->pollable);
+    return 0;
+}
+
+static void disconnect(struct xenbus_back *back)
+{
+    struct vbd *vbd = of_back(back);
+    assert(vbd->ring != NULL);
+    vbd_ring_stats_add(&vbd->before, &vbd->ring->stats);
+    pollables_remove(&vbd->ring->pollable);
+    vbd_ring_destroy(vbd->ring);
+    vbd->ring = NULL;
+}
+
+const struct back_class vbd_class = {.name = "vbd",
+                                     .front_nodes = front_nodes,
+                                     .back_nodes = back_nodes,
+                                     .create = create,
+                                     .destroy = destroy,
+                                     .publish = publish,
+                                     .connect = connect,
+                                     .disconnect = disconnect,
+                                     .resize = publish_disk,
+                                     .configure = configure};
+
+struct vbd_ring *vbd_back_ring(const struct xenbus_back *back)
+{
+    return of_back(back)->ring;
+}
+
+struct vbd_ring_stats vbd_back_stats(const struct xenbus_back *back)
+{
+    const struct vbd *vbd = of_back(back);
+    struct vbd_ring_stats stats = vbd->before;
+    if (vbd->ring != NULL)
+        vbd_ring_stats_add(&stats, &vbd->ring->stats);
+    return stats;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vbd_back: the device class vbd: what the back end of a disk tells its front end and wants to know
+ * of it. Its states are xenbus_back's, its requests vbd_ring's. (Linux: xen-blkback/xenbus.c.)
+ */
+#ifndef SPLITDOM_SERVICE_BACK_VBD_VBD_BACK_H
+#define SPLITDOM_SERVICE_BACK_VBD_VBD_BACK_H
+
+#include "service/back/vbd/vbd_ring.h"
+#include "service/back/xenbus_back.h"
+
+extern const struct back_class vbd_class;
+
+/* The options of vbd_class. */
+struct vbd_options {
+    struct disk_queue *disk_queue; /* outlives the device, as does the image */
+    const struct image *image;
+    const char *params; /* the nodes of these names: the image's path, */
+    const char *dev;    /* and "xvda" */
+    uint32_t max_ring_page_order;
+    bool virtual_completion; /* offered: the disk is the model */
+};
+
+/* Of a back end whose class is vbd_class; NULL while it is not connected. */
+struct vbd_ring *vbd_back_ring(const struct xenbus_back *back);
+/* Counters over all connections of this device so far. */
+struct vbd_ring_stats vbd_back_stats(const struct xenbus_back *back);
+
+#endif
