@@ -11,7 +11,6 @@
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
 #include "service/dom0/domain_devices.h"
-#include "service/dom0/domain_settings.h"
 #include "service/dom0/toolstack.h"
 #include "xenstore/xs_ring.h"
 

@@ -16,6 +16,7 @@
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/vbd_ring.h"
 #include "service/back/xenbus_back.h"
+#include "service/dom0/domain_settings.h"
 #include "service/loop/doorbell.h"
 #include "service/loop/pollables.h"
 #include "service/loop/poller.h"
@@ -64,7 +65,7 @@ struct domain {
     bool store_broken;           /* its ring indices made no sense: ignored from then on */
     bool lost;                   /* to be destroyed: it can't be told what happened */
     struct list_node store_link; /* on the host's list of stores to pump */
-    struct xs_local_watch *weight_watch, *tdf_watch, *pause_watch, *scale_watch;
+    struct setting_watch setting_watch[DOMAIN_SETTINGS];
     struct poll_peer peer;               /* of its rings in Dom0's loop */
     struct back_domain seen;             /* what its back ends see of it */
     struct list devices;                 /* domain_devices.h */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "service/block/disk_queue.h"
 #include "service/dom0/domain.h"
 #include "service/dom0/domain_devices.h"
@@ -13,38 +14,29 @@
 
 enum { SETTING_VALUE_MAX = 64 };
 
-static void write_setting(struct domain *domain, const char *node, const char *value)
+struct setting {
+    const char *node;
+    const char *rule; /* for the log */
+    /* The text becomes what holds. -EINVAL, -ERANGE: invalid, nothing has changed. */
+    int (*take)(struct domain *domain, const char *text);
+    /* What holds, in the shortest form. */
+    void (*show)(const struct domain *domain, char text[SETTING_VALUE_MAX]);
+};
+
+static int take_weight(struct domain *domain, const char *text)
 {
-    char path[XENBUS_PATH_MAX];
-    char now[SETTING_VALUE_MAX];
-    xenbus_home_path(path, domain->domid, node);
-    /* Only when it differs: our own write fires the watch that brought us here. */
-    if (xs_local_read(domain->host->back.store, path, now, sizeof(now)) >= 0 &&
-        strcmp(now, value) == 0)
-        return;
-    int rc = xs_local_write(domain->host->back.store, path, value);
+    uint64_t weight;
+    int rc = decimal_parse(text, 1, SCHED_WEIGHT_MAX, &weight);
     if (rc < 0)
-        log_limited(domain->host->back.log, &domain->log_limit, "domain %u: cannot write %s: %s",
-                    domain->domid, path, strerror(-rc));
+        return rc;
+    domain->settings.weight = (uint32_t)weight;
+    domain_configure_devices(domain);
+    return 0;
 }
 
-static void on_weight(void *ctx, const char *path)
+static void show_weight(const struct domain *domain, char text[SETTING_VALUE_MAX])
 {
-    struct domain *domain = ctx;
-    uint64_t weight;
-    char text[SETTING_VALUE_MAX];
-    int rc = xs_local_read_u64(domain->host->back.store, path, SCHED_WEIGHT_MAX, &weight);
-    if (rc == 0 && weight == 0)
-        rc = -ERANGE;
-    if (rc < 0) {
-        log_limited(domain->host->back.log, &domain->log_limit, "domain %u: weight must be 1..%d",
-                    domain->domid, SCHED_WEIGHT_MAX);
-    } else {
-        domain->settings.weight = (uint32_t)weight;
-        domain_configure_devices(domain);
-    }
-    snprintf(text, sizeof(text), "%u", domain->settings.weight);
-    write_setting(domain, "sched/weight", text);
+    snprintf(text, SETTING_VALUE_MAX, "%u", domain->settings.weight);
 }
 
 static void apply_tdf(struct domain *domain)
@@ -56,107 +48,128 @@ static void apply_tdf(struct domain *domain)
                     "domain %u: cannot change its clock: %s", domain->domid, strerror(-rc));
 }
 
-static void on_tdf(void *ctx, const char *path)
+static int take_tdf(struct domain *domain, const char *text)
 {
-    struct domain *domain = ctx;
-    char text[SETTING_VALUE_MAX];
     struct tdf tdf;
-    int rc = xs_local_read(domain->host->back.store, path, text, sizeof(text));
-    if (rc >= 0)
-        rc = tdf_parse(text, &tdf);
-    if (rc >= 0 && tdf.num == 0)
-        rc = -EINVAL; /* standing still is `pause`, so that unpause knows what to go back to */
-    if (rc < 0) {
-        log_limited(domain->host->back.log, &domain->log_limit,
-                    "domain %u: tdf must be a factor from 1/1000 to 1000", domain->domid);
-    } else if (tdf.num != domain->tdf.num || tdf.den != domain->tdf.den) {
+    int rc = tdf_parse(text, &tdf);
+    if (rc < 0)
+        return rc;
+    if (tdf.num == 0) /* standing still is `pause`, so that unpause knows what to go back to */
+        return -EINVAL;
+    if (tdf.num != domain->tdf.num || tdf.den != domain->tdf.den) {
         domain->tdf = tdf;
         apply_tdf(domain);
     }
-    tdf_format(domain->tdf, text, sizeof(text));
-    write_setting(domain, "tdf", text);
+    return 0;
 }
 
-static void on_pause(void *ctx, const char *path)
+static void show_tdf(const struct domain *domain, char text[SETTING_VALUE_MAX])
 {
-    struct domain *domain = ctx;
+    tdf_format(domain->tdf, text, SETTING_VALUE_MAX);
+}
+
+static int take_pause(struct domain *domain, const char *text)
+{
     uint64_t pause;
-    int rc = xs_local_read_u64(domain->host->back.store, path, 1, &pause);
-    if (rc < 0) {
-        log_limited(domain->host->back.log, &domain->log_limit, "domain %u: pause must be 0 or 1",
-                    domain->domid);
-    } else if ((pause == 1) != domain->paused) {
+    int rc = decimal_parse(text, 0, 1, &pause);
+    if (rc < 0)
+        return rc;
+    if ((pause == 1) != domain->paused) {
         domain->paused = pause == 1;
         apply_tdf(domain);
     }
-    write_setting(domain, "pause", domain->paused ? "1" : "0");
+    return 0;
 }
 
-static void on_disk_scale(void *ctx, const char *path)
+static void show_pause(const struct domain *domain, char text[SETTING_VALUE_MAX])
 {
-    struct domain *domain = ctx;
-    char text[SETTING_VALUE_MAX];
+    snprintf(text, SETTING_VALUE_MAX, "%d", domain->paused);
+}
+
+static int take_disk_scale(struct domain *domain, const char *text)
+{
     struct tdf scale;
-    int rc = xs_local_read(domain->host->back.store, path, text, sizeof(text));
-    if (rc >= 0)
-        rc = tdf_parse(text, &scale);
-    if (rc >= 0)
+    int rc = tdf_parse(text, &scale);
+    if (rc == 0)
         rc = disk_scale_check(scale);
-    if (rc < 0) {
-        log_line(domain->host->back.log, "domain %u: disk-scale must be within 1..%d",
-                 domain->domid, TDF_LIMIT);
-    } else {
-        domain->settings.disk_scale = scale;
-        domain_configure_devices(domain);
-    }
-    tdf_format(domain->settings.disk_scale, text, sizeof(text));
-    write_setting(domain, "disk-scale", text);
+    if (rc < 0)
+        return rc;
+    domain->settings.disk_scale = scale;
+    domain_configure_devices(domain);
+    return 0;
 }
 
-static int watch(struct domain *domain, const char *node, xs_local_watch_fn *fn,
-                 struct xs_local_watch **out)
+static void show_disk_scale(const struct domain *domain, char text[SETTING_VALUE_MAX])
 {
-    char path[XENBUS_PATH_MAX];
-    xenbus_home_path(path, domain->domid, node);
-    return xs_local_watch(domain->host->back.store, path, fn, domain, out);
+    tdf_format(domain->settings.disk_scale, text, SETTING_VALUE_MAX);
 }
 
-/* Only Dom0 may set these; the domain may read them. */
-static int create_node(struct domain *domain, const char *node, const char *value)
+static const struct setting table[DOMAIN_SETTINGS] = {
+    {"sched/weight", "weight must be 1..65535", take_weight, show_weight},
+    {"tdf", "tdf must be a factor from 1/1000 to 1000", take_tdf, show_tdf},
+    {"pause", "pause must be 0 or 1", take_pause, show_pause},
+    {"disk-scale", "disk-scale must be within 1..1000", take_disk_scale, show_disk_scale},
+};
+
+_Static_assert(SCHED_WEIGHT_MAX == 65535 && TDF_LIMIT == 1000, "the rules name these limits");
+
+static void on_change(void *ctx, const char *changed)
 {
-    char path[XENBUS_PATH_MAX], reader[16];
+    const struct setting_watch *watch = ctx;
+    struct domain *domain = watch->domain;
+    const struct back_host *host = &domain->host->back;
+    char path[XENBUS_PATH_MAX], text[SETTING_VALUE_MAX], holds[SETTING_VALUE_MAX];
+    (void)changed; /* may be a node below ours */
+    xenbus_home_path(path, domain->domid, watch->setting->node);
+    int rc = xs_local_read(host->store, path, text, sizeof(text));
+    bool readable = rc >= 0;
+    if (readable)
+        rc = watch->setting->take(domain, text);
+    if (rc < 0)
+        log_limited(host->log, &domain->log_limit, "domain %u: %s", domain->domid,
+                    watch->setting->rule);
+    watch->setting->show(domain, holds);
+    /* Only when it differs: our own write fires the watch that brought us here. */
+    if (readable && strcmp(text, holds) == 0)
+        return;
+    rc = xs_local_write(host->store, path, holds);
+    if (rc < 0)
+        log_limited(host->log, &domain->log_limit, "domain %u: cannot write %s: %s", domain->domid,
+                    path, strerror(-rc));
+}
+
+/* Only Dom0 may set these; the domain may read them. One that the toolstack has written stays. */
+static int create_node(const struct domain *domain, const char *path, const struct setting *setting)
+{
+    struct xs_server *store = domain->host->back.store;
+    char value[SETTING_VALUE_MAX], reader[16];
     const char *perms[2] = {"n0", reader};
+    if (xs_local_read(store, path, value, sizeof(value)) >= 0)
+        return 0;
     snprintf(reader, sizeof(reader), "r%u", domain->domid);
-    xenbus_home_path(path, domain->domid, node);
-    int rc = xs_local_write(domain->host->back.store, path, value);
-    return rc < 0 ? rc : xs_local_set_perms(domain->host->back.store, path, perms, 2);
+    setting->show(domain, value);
+    int rc = xs_local_write(store, path, value);
+    return rc < 0 ? rc : xs_local_set_perms(store, path, perms, 2);
 }
 
 int domain_settings_watch(struct domain *domain)
 {
-    char text[TDF_TEXT_SIZE];
-    tdf_format(domain->tdf, text, sizeof(text));
-    int rc = create_node(domain, "tdf", text);
-    if (rc == 0)
-        rc = create_node(domain, "pause", "0");
-    tdf_format(domain->settings.disk_scale, text, sizeof(text));
-    if (rc == 0)
-        rc = create_node(domain, "disk-scale", text);
-    if (rc == 0)
-        rc = watch(domain, "sched/weight", on_weight, &domain->weight_watch);
-    if (rc == 0)
-        rc = watch(domain, "tdf", on_tdf, &domain->tdf_watch);
-    if (rc == 0)
-        rc = watch(domain, "pause", on_pause, &domain->pause_watch);
-    if (rc == 0)
-        rc = watch(domain, "disk-scale", on_disk_scale, &domain->scale_watch);
+    char path[DOMAIN_SETTINGS][XENBUS_PATH_MAX];
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < DOMAIN_SETTINGS; i++) {
+        xenbus_home_path(path[i], domain->domid, table[i].node);
+        rc = create_node(domain, path[i], &table[i]);
+    }
+    for (int i = 0; rc == 0 && i < DOMAIN_SETTINGS; i++) {
+        struct setting_watch *watch = &domain->setting_watch[i];
+        *watch = (struct setting_watch){.domain = domain, .setting = &table[i]};
+        rc = xs_local_watch(domain->host->back.store, path[i], on_change, watch, &watch->watch);
+    }
     return rc;
 }
 
 void domain_settings_unwatch(struct domain *domain)
 {
-    xs_local_unwatch(domain->weight_watch);
-    xs_local_unwatch(domain->tdf_watch);
-    xs_local_unwatch(domain->pause_watch);
-    xs_local_unwatch(domain->scale_watch);
+    for (int i = 0; i < DOMAIN_SETTINGS; i++)
+        xs_local_unwatch(domain->setting_watch[i].watch);
 }

@@ -2,17 +2,29 @@
 /*
  * domain_settings: what can be changed of a running domain, as nodes of the store.
  *
- *   /local/domain/<domid>/sched/weight   share of the disk, 1..65535
+ *   /local/domain/<domid>/sched/weight   share of what domains compete for, 1..65535
  *   /local/domain/<domid>/tdf            time dilation factor: "10", "1/100", "2.5"
  *   /local/domain/<domid>/pause          1: the domain's time stands still; 0: it goes on
+ *   /local/domain/<domid>/disk-scale     how many times slower its disks are, 1..1000
  *
- * A value that makes no sense changes nothing; the node is set back to what holds, so that whoever
+ * A value that is invalid changes nothing; the node is set back to what holds, so that whoever
  * wrote it sees that it was refused.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_DOMAIN_SETTINGS_H
 #define SPLITDOM_SERVICE_DOM0_DOMAIN_SETTINGS_H
 
 struct domain;
+struct setting;
+struct xs_local_watch;
+
+enum { DOMAIN_SETTINGS = 4 };
+
+/* One followed node. Zeroed: none. */
+struct setting_watch {
+    struct domain *domain;
+    const struct setting *setting;
+    struct xs_local_watch *watch;
+};
 
 /* Writes the nodes as they hold now and follows changes. Errors: -errno. */
 int domain_settings_watch(struct domain *domain);

@@ -147,6 +147,7 @@ static void the_nodes_say_what_holds(void **state)
     assert_string_equal(get("sched/weight"), "256");
     assert_string_equal(get("tdf"), "1");
     assert_string_equal(get("pause"), "0");
+    assert_string_equal(get("disk-scale"), "1");
 }
 
 static void a_weight_is_taken(void **state)
@@ -156,6 +157,15 @@ static void a_weight_is_taken(void **state)
     assert_int_equal(f->domain->settings.weight, 1);
     set("sched/weight", "65535");
     assert_int_equal(f->domain->settings.weight, 65535);
+}
+
+static void a_disk_scale_is_taken(void **state)
+{
+    (void)state;
+    set("disk-scale", "5/2");
+    assert_int_equal(f->domain->settings.disk_scale.num, 5);
+    assert_int_equal(f->domain->settings.disk_scale.den, 2);
+    assert_string_equal(get("disk-scale"), "2.5");
 }
 
 static void a_tdf_changes_the_rate(void **state)
@@ -190,6 +200,7 @@ static void nonsense_is_set_back_to_what_holds(void **state)
     static const char *const factors[] = {"0",      "0/1", "1/0", "-2",  "1001",
                                           "1/1001", "",    "x",   "nan", "1/2/3"};
     static const char *const pauses[] = {"2", "", "yes", "-1"};
+    static const char *const scales[] = {"0", "1/2", "1001", "", "x", "-1"};
     char huge[1024];
     set("sched/weight", "300");
     set("tdf", "2");
@@ -206,6 +217,12 @@ static void nonsense_is_set_back_to_what_holds(void **state)
         set("pause", pauses[i]);
         assert_string_equal(get("pause"), "0");
     }
+    set("disk-scale", "3");
+    for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++) {
+        set("disk-scale", scales[i]);
+        assert_string_equal(get("disk-scale"), "3");
+        assert_int_equal(f->domain->settings.disk_scale.num, 3);
+    }
     memset(huge, '1', sizeof(huge) - 1);
     huge[sizeof(huge) - 1] = '\0';
     set("tdf", huge);
@@ -213,6 +230,40 @@ static void nonsense_is_set_back_to_what_holds(void **state)
     set("pause", huge);
     assert_string_equal(get("pause"), "0");
     assert_in_range(passes(2 * SECOND_NS), SECOND_NS - 1000, SECOND_NS + 1000);
+}
+
+/* A watch tells of what is below, too. */
+static void a_node_below_a_setting_is_none(void **state)
+{
+    (void)state;
+    set("tdf/below", "10");
+    assert_string_equal(get("tdf"), "1");
+    assert_string_equal(get("tdf/below"), "10");
+    set("sched/weight/below", "many");
+    assert_string_equal(get("sched/weight/below"), "many");
+}
+
+static uint32_t log_lines(void)
+{
+    uint32_t lines = 0;
+    FILE *file = fopen(f->log_path, "r");
+    assert_non_null(file);
+    for (int c; (c = fgetc(file)) != EOF;)
+        lines += c == '\n';
+    fclose(file);
+    return lines;
+}
+
+static void nonsense_does_not_fill_the_log(void **state)
+{
+    (void)state;
+    static const char *const nodes[] = {"sched/weight", "tdf", "pause", "disk-scale"};
+    for (int i = 0; i < 100; i++)
+        set(nodes[i % 4], "nonsense");
+    assert_in_range(log_lines(), 1, 2 * LOG_LIMIT_LINES);
+    for (int i = 0; i < 100; i++)
+        set("disk-scale", "nonsense");
+    assert_in_range(log_lines(), 1, 2 * LOG_LIMIT_LINES);
 }
 
 static void a_removed_node_comes_back(void **state)
@@ -255,6 +306,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SETTINGS_TEST(the_nodes_say_what_holds),
         SETTINGS_TEST(a_weight_is_taken),
+        SETTINGS_TEST(a_disk_scale_is_taken),
+        SETTINGS_TEST(a_node_below_a_setting_is_none),
+        SETTINGS_TEST(nonsense_does_not_fill_the_log),
         SETTINGS_TEST(a_tdf_changes_the_rate),
         SETTINGS_TEST(a_pause_stops_the_clock_and_forgets_nothing),
         SETTINGS_TEST(nonsense_is_set_back_to_what_holds),
