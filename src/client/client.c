@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/std_fds.h"
+#include "base/why.h"
 #include "client/client_options.h"
 #include "client/latency_dump.h"
 #include "client/progress.h"
@@ -27,7 +28,6 @@
 enum {
     EXIT_USAGE = 2,
     EXIT_SIGNAL = 128,
-    WHY_BYTES = 512,
 };
 
 struct client {
@@ -46,7 +46,7 @@ struct client {
 static int open_outputs(struct client *client)
 {
     const struct client_options *o = &client->options;
-    char why[WHY_BYTES];
+    struct why why;
     int rc;
 
     if (o->record) {
@@ -56,8 +56,8 @@ static int open_outputs(struct client *client)
             .room = (o->depth > 0 ? o->depth : 1) * o->sectors_per_request,
             .writer_thread = o->depth > 0,
         };
-        if (recorder_open(&recorder, &client->recorder, why, sizeof(why)) != 0) {
-            fprintf(stderr, "client: %s\n", why);
+        if (recorder_open(&recorder, &client->recorder, &why) != 0) {
+            fprintf(stderr, "client: %s\n", why.text);
             return -1;
         }
     }
@@ -221,7 +221,7 @@ static int judge(const struct client *client)
 static int close_outputs(struct client *client)
 {
     uint64_t record_count;
-    char why[WHY_BYTES];
+    struct why why;
     int rc = 0;
 
     if (client->dump != NULL) {
@@ -232,8 +232,8 @@ static int close_outputs(struct client *client)
         }
         client->dump = NULL;
     }
-    if (recorder_close(client->recorder, &record_count, why, sizeof(why)) != 0) {
-        fprintf(stderr, "client: %s\n", why);
+    if (recorder_close(client->recorder, &record_count, &why) != 0) {
+        fprintf(stderr, "client: %s\n", why.text);
         fprintf(stderr, "client: both files end after %" PRIu64 " whole records\n", record_count);
         rc = -1;
     }
@@ -312,14 +312,14 @@ static int run(struct client *client)
 int main(int argc, char **argv)
 {
     struct client client = {.signal = 0};
-    char why[WHY_BYTES];
+    struct why why;
 
     std_fds_fill();
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
     signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
-    if (client_options_parse(argc, argv, &client.options, why, sizeof(why)) != 0) {
+    if (client_options_parse(argc, argv, &client.options, &why) != 0) {
         fprintf(stderr, "client: %s\nusage: client THREADS REQUESTS [options]; see '%s --help'\n",
-                why, program_invocation_short_name);
+                why.text, program_invocation_short_name);
         return EXIT_USAGE;
     }
     switch (client.options.action) {

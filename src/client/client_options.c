@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -87,89 +86,78 @@ const char *client_options_usage(void)
            "stdout: max|average|minimum|std. dev.|requests_per_second (ns; requests per s)\n";
 }
 
-static int __attribute__((format(printf, 3, 4)))
-refuse(char *why, size_t why_bytes, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(why, why_bytes, format, arguments);
-    va_end(arguments);
-    return -EINVAL;
-}
-
 static int parse_number(const char *what, const char *text, uint64_t min, uint64_t max,
-                        uint64_t *out, char *why, size_t why_bytes)
+                        uint64_t *out, struct why *why)
 {
     if (decimal_parse(text, min, max, out) == 0)
         return 0;
-    return refuse(why, why_bytes,
-                  "%s must be a decimal number within %" PRIu64 "..%" PRIu64 ", not '%s'", what,
-                  min, max, text);
+    return why_fail(why, -EINVAL,
+                    "%s must be a decimal number within %" PRIu64 "..%" PRIu64 ", not '%s'", what,
+                    min, max, text);
 }
 
-static int parse_u32(const char *what, const char *text, uint32_t max, uint32_t *out, char *why,
-                     size_t why_bytes)
+static int parse_u32(const char *what, const char *text, uint32_t max, uint32_t *out,
+                     struct why *why)
 {
     uint64_t value;
-    int rc = parse_number(what, text, 1, max, &value, why, why_bytes);
+    int rc = parse_number(what, text, 1, max, &value, why);
 
     if (rc == 0)
         *out = (uint32_t)value;
     return rc;
 }
 
-static int parse_duration(const char *text, uint64_t *out_ns, char *why, size_t why_bytes)
+static int parse_duration(const char *text, uint64_t *out_ns, struct why *why)
 {
     uint64_t ns;
 
     if (decimal_parse_scaled(text, 9, UINT64_C(1000000000) * CLIENT_DURATION_S_MAX, &ns) != 0 ||
         ns == 0)
-        return refuse(why, why_bytes,
-                      "--duration must be seconds such as 10 or 2.5, above 0 and at most %d, not "
-                      "'%s'",
-                      CLIENT_DURATION_S_MAX, text);
+        return why_fail(why, -EINVAL,
+                        "--duration must be seconds such as 10 or 2.5, above 0 and at most %d, not "
+                        "'%s'",
+                        CLIENT_DURATION_S_MAX, text);
     *out_ns = ns;
     return 0;
 }
 
-static int parse_cpu(const char *text, struct client_options *o, char *why, size_t why_bytes)
+static int parse_cpu(const char *text, struct client_options *o, struct why *why)
 {
     o->any_cpu = strcmp(text, "any") == 0;
     if (!o->any_cpu && strcmp(text, "auto") != 0)
-        return refuse(why, why_bytes,
-                      "--cpu must be auto or any, not '%s' (taskset chooses a CPU of yours)", text);
+        return why_fail(why, -EINVAL,
+                        "--cpu must be auto or any, not '%s' (taskset chooses a CPU of yours)",
+                        text);
     return 0;
 }
 
-static int apply(int id, const char *value, struct client_options *o, bool *seeded, char *why,
-                 size_t why_bytes)
+static int apply(int id, const char *value, struct client_options *o, bool *seeded, struct why *why)
 {
     switch (id) {
     case OPTION_PATTERN:
         o->pattern_text = value;
         if (pattern_parse(value, &o->pattern) != 0)
-            return refuse(why, why_bytes,
-                          "--pattern must be uniform, sequential, zipf:THETA or "
-                          "hotset:PCT[:SHARE], not '%s'",
-                          value);
+            return why_fail(why, -EINVAL,
+                            "--pattern must be uniform, sequential, zipf:THETA or "
+                            "hotset:PCT[:SHARE], not '%s'",
+                            value);
         return 0;
     case OPTION_SEED:
         *seeded = true;
-        return parse_number("--seed", value, 0, UINT64_MAX, &o->seed, why, why_bytes);
+        return parse_number("--seed", value, 0, UINT64_MAX, &o->seed, why);
     case OPTION_SECTORS_PER_REQUEST:
         return parse_u32("--sectors-per-request", value, CLIENT_SECTORS_PER_REQUEST_MAX,
-                         &o->sectors_per_request, why, why_bytes);
+                         &o->sectors_per_request, why);
     case OPTION_DEPTH:
-        return parse_u32("--depth", value, CLIENT_DEPTH_MAX, &o->depth, why, why_bytes);
+        return parse_u32("--depth", value, CLIENT_DEPTH_MAX, &o->depth, why);
     case OPTION_DURATION:
-        return parse_duration(value, &o->duration_ns, why, why_bytes);
+        return parse_duration(value, &o->duration_ns, why);
     case OPTION_TDF:
         if (decimal_parse_ratio(value, TDF_TERM_MAX, &o->tdf_num, &o->tdf_den) < 0 ||
             o->tdf_num == 0)
-            return refuse(why, why_bytes,
-                          "--tdf must be a positive number such as 10, 2.5 or 1/100, not '%s'",
-                          value);
+            return why_fail(why, -EINVAL,
+                            "--tdf must be a positive number such as 10, 2.5 or 1/100, not '%s'",
+                            value);
         return 0;
     case OPTION_DUMP_LATENCIES:
         o->dump_path = value;
@@ -181,7 +169,7 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
         o->rundir = value;
         return 0;
     case OPTION_CPU:
-        return parse_cpu(value, o, why, why_bytes);
+        return parse_cpu(value, o, why);
     case OPTION_JSON:
         o->json = true;
         return 0;
@@ -201,50 +189,47 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
         o->no_spin = true;
         return 0;
     default:
-        return refuse(why, why_bytes, "unknown option");
+        return why_fail(why, -EINVAL, "unknown option");
     }
 }
 
 /* getopt met an argument that it does not know, or one that lacks its value. */
-static int refuse_option(int id, char **argv, char *why, size_t why_bytes)
+static int refuse_option(int id, char **argv, struct why *why)
 {
     const char *text = argv[optind - 1];
 
     if (id == ':')
-        return refuse(why, why_bytes, "option '%s' needs a value", text);
+        return why_fail(why, -EINVAL, "option '%s' needs a value", text);
     if (optopt >= '0' && optopt <= '9')
-        return refuse(why, why_bytes,
-                      "THREADS and REQUESTS must be positive numbers: negative number given");
+        return why_fail(why, -EINVAL,
+                        "THREADS and REQUESTS must be positive numbers: negative number given");
     if (optopt >= OPTION_PATTERN)
-        return refuse(why, why_bytes, "option '%s' takes no value", text);
+        return why_fail(why, -EINVAL, "option '%s' takes no value", text);
     if (optopt != 0)
-        return refuse(why, why_bytes, "unknown option '-%c'", optopt);
-    return refuse(why, why_bytes, "unknown option '%s'", text);
+        return why_fail(why, -EINVAL, "unknown option '-%c'", optopt);
+    return why_fail(why, -EINVAL, "unknown option '%s'", text);
 }
 
-static int parse_positional(int argc, char **argv, struct client_options *o, char *why,
-                            size_t why_bytes)
+static int parse_positional(int argc, char **argv, struct client_options *o, struct why *why)
 {
     int rc;
 
     if (argc - optind == 0)
-        return refuse(why, why_bytes, "THREADS and REQUESTS are missing");
+        return why_fail(why, -EINVAL, "THREADS and REQUESTS are missing");
     if (argc - optind == 1)
-        return refuse(why, why_bytes, "REQUESTS is missing");
+        return why_fail(why, -EINVAL, "REQUESTS is missing");
     if (argc - optind > 2)
-        return refuse(why, why_bytes, "too many arguments, from '%s' on", argv[optind + 2]);
-    rc = parse_u32("THREADS", argv[optind], CLIENT_THREADS_MAX, &o->thread_count, why, why_bytes);
+        return why_fail(why, -EINVAL, "too many arguments, from '%s' on", argv[optind + 2]);
+    rc = parse_u32("THREADS", argv[optind], CLIENT_THREADS_MAX, &o->thread_count, why);
     if (rc == 0)
-        rc = parse_number("REQUESTS", argv[optind + 1], 1, REQUESTS_MAX, &o->request_count, why,
-                          why_bytes);
+        rc = parse_number("REQUESTS", argv[optind + 1], 1, REQUESTS_MAX, &o->request_count, why);
     if (rc == 0 && o->depth > 0 && o->thread_count != 1)
-        return refuse(why, why_bytes, "--depth needs THREADS to be 1, not %" PRIu32,
-                      o->thread_count);
+        return why_fail(why, -EINVAL, "--depth needs THREADS to be 1, not %" PRIu32,
+                        o->thread_count);
     return rc;
 }
 
-int client_options_parse(int argc, char **argv, struct client_options *options, char *why,
-                         size_t why_bytes)
+int client_options_parse(int argc, char **argv, struct client_options *options, struct why *why)
 {
     bool seeded = false;
     int id, rc;
@@ -265,16 +250,15 @@ int client_options_parse(int argc, char **argv, struct client_options *options, 
             return 0;
         }
         if (id == '?' || id == ':')
-            return refuse_option(id, argv, why, why_bytes);
-        rc = apply(id, optarg, options, &seeded, why, why_bytes);
+            return refuse_option(id, argv, why);
+        rc = apply(id, optarg, options, &seeded, why);
     }
     if (rc == 0)
-        rc = parse_positional(argc, argv, options, why, why_bytes);
+        rc = parse_positional(argc, argv, options, why);
     if (rc == 0 && !seeded &&
         getrandom(&options->seed, sizeof(options->seed), 0) != sizeof(options->seed)) {
-        rc = -errno;
-        snprintf(why, why_bytes, "no random seed from the system: %s; give --seed",
-                 strerrordesc_np(errno));
+        rc = why_fail(why, -errno, "no random seed from the system: %s; give --seed",
+                      strerror(errno));
     }
     return rc;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/why.h"
 #include "client/pattern.h"
 
 enum {
@@ -58,8 +59,7 @@ struct client_options {
  * Errors: -EINVAL, with one line for people in why; -errno when the system gave no random seed.
  * Not thread-safe: getopt keeps its state in globals.
  */
-int client_options_parse(int argc, char **argv, struct client_options *options, char *why,
-                         size_t why_bytes);
+int client_options_parse(int argc, char **argv, struct client_options *options, struct why *why);
 
 /* Requests that the ring must hold: one per thread, or the depth; 512 at most. */
 uint32_t client_options_ring_depth(const struct client_options *options);

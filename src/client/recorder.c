@@ -195,8 +195,7 @@ int recorder_wait_room(struct recorder *r, struct stopwatch *watch, uint32_t sec
     return rc;
 }
 
-static void explain(const struct output *output, int error, const char *verb, char *why,
-                    size_t why_bytes)
+static int explain(const struct output *output, int error, const char *verb, struct why *why)
 {
     const char *advice = "choose another current directory, or --no-record";
 
@@ -205,8 +204,8 @@ static void explain(const struct output *output, int error, const char *verb, ch
     if (error == -EBUSY)
         advice =
             "a client with the same process number writes there: choose another current directory";
-    snprintf(why, why_bytes, "cannot %s %s: %s: %s", verb, output->path, strerrordesc_np(-error),
-             advice);
+    return why_fail(why, error, "cannot %s %s: %s: %s", verb, output->path, strerror(-error),
+                    advice);
 }
 
 /* After a failure: cuts both files back to the chunks that are whole in both. */
@@ -260,43 +259,40 @@ static int allocate_queue(struct recorder *r, uint32_t room)
     return r->sectors == NULL || r->data == NULL ? -ENOMEM : 0;
 }
 
-static int open_outputs(struct recorder *r, const struct recorder_options *options, char *why,
-                        size_t why_bytes)
+static int open_outputs(struct recorder *r, const struct recorder_options *options, struct why *why)
 {
     for (int i = 0; i < FILE_COUNT; i++) {
-        const int rc = open_output(&r->outputs[i], file_prefix[i], options);
-        if (rc == 0)
-            continue;
-        if (r->outputs[i].path != NULL)
-            explain(&r->outputs[i], rc, "create", why, why_bytes);
-        return rc;
+        int rc = open_output(&r->outputs[i], file_prefix[i], options);
+        if (rc < 0 && r->outputs[i].path == NULL)
+            return why_fail(why, rc, "no memory for the recorder");
+        if (rc < 0)
+            return explain(&r->outputs[i], rc, "create", why);
     }
     return 0;
 }
 
-int recorder_open(const struct recorder_options *options, struct recorder **out, char *why,
-                  size_t why_bytes)
+int recorder_open(const struct recorder_options *options, struct recorder **out, struct why *why)
 {
     struct recorder *r = calloc(1, sizeof(*r));
     int rc;
 
     *out = NULL;
-    snprintf(why, why_bytes, "no memory for the recorder");
     if (r == NULL)
-        return -ENOMEM;
+        return why_fail(why, -ENOMEM, "no memory for the recorder");
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->has_room, NULL);
     pthread_cond_init(&r->has_work, NULL);
     r->outputs[FILE_SECTORS].fd = r->outputs[FILE_READ].fd = -1;
     rc = allocate_queue(r, options->room);
-    if (rc == 0)
-        rc = open_outputs(r, options, why, why_bytes);
+    if (rc < 0)
+        why_fail(why, rc, "no memory for the recorder");
+    else
+        rc = open_outputs(r, options, why);
     if (rc == 0 && options->writer_thread) {
         rc = -pthread_create(&r->writer, NULL, writer_main, r);
         r->has_writer = rc == 0;
-        if (rc != 0)
-            snprintf(why, why_bytes, "cannot start the recorder's thread: %s",
-                     strerrordesc_np(-rc));
+        if (rc < 0)
+            why_fail_errno(why, rc, "cannot start the recorder's thread");
     }
     if (rc != 0) {
         recorder_discard(r);
@@ -318,7 +314,7 @@ static void stop_writer(struct recorder *r)
     r->has_writer = false;
 }
 
-int recorder_close(struct recorder *r, uint64_t *record_count, char *why, size_t why_bytes)
+int recorder_close(struct recorder *r, uint64_t *record_count, struct why *why)
 {
     int rc;
 
@@ -343,7 +339,7 @@ int recorder_close(struct recorder *r, uint64_t *record_count, char *why, size_t
     }
     rc = r->error;
     if (rc != 0)
-        explain(&r->outputs[r->error_at], rc, "write", why, why_bytes);
+        explain(&r->outputs[r->error_at], rc, "write", why);
     *record_count = r->head;
     release(r);
     return rc;

@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/why.h"
 #include "client/stopwatch.h"
 
 enum {
@@ -46,8 +47,7 @@ struct recorder_options {
  * another process writes them). On failure no file that was created is left behind, and why says
  * what failed and what to do.
  */
-int recorder_open(const struct recorder_options *options, struct recorder **out, char *why,
-                  size_t why_bytes);
+int recorder_open(const struct recorder_options *options, struct recorder **out, struct why *why);
 
 /*
  * Adds sector_count (at most RECORDER_CHUNK) records: first_sector, first_sector + 1, ..., with
@@ -68,7 +68,7 @@ int recorder_wait_room(struct recorder *recorder, struct stopwatch *watch, uint3
  * *record_count gets the number of records in both files. Errors: -errno of the first failed write,
  * with why as in recorder_open.
  */
-int recorder_close(struct recorder *recorder, uint64_t *record_count, char *why, size_t why_bytes);
+int recorder_close(struct recorder *recorder, uint64_t *record_count, struct why *why);
 
 /* Closes and removes the files: there was never anything to record. NULL allowed. */
 void recorder_discard(struct recorder *recorder);

@@ -21,7 +21,7 @@ int fake_machine_create(struct fake_machine *m)
     int fd = mkstemp(m->image);
     if (fd < 0 || ftruncate(fd, IMAGE_BYTES) < 0 || close(fd) < 0)
         return -1;
-    if (rundir_resolve(m->base, "fake", true, &m->rundir, m->why, sizeof(m->why)) < 0 ||
+    if (rundir_resolve(m->base, "fake", true, &m->rundir, m->why.text, sizeof(m->why.text)) < 0 ||
         log_open(&(struct log_options){.path = m->rundir.log}, &m->log) < 0)
         return -1;
     m->options = dom0_options_default();
@@ -33,7 +33,7 @@ int fake_machine_create(struct fake_machine *m)
 
 int fake_machine_boot(struct fake_machine *m)
 {
-    return dom0_setup(&m->options, &m->rundir, m->log, &m->time, &m->dom0, m->why, sizeof(m->why));
+    return dom0_setup(&m->options, &m->rundir, m->log, &m->time, &m->dom0, &m->why);
 }
 
 int fake_machine_destroy(struct fake_machine *m)

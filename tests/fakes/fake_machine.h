@@ -16,7 +16,7 @@ struct fake_machine {
     struct dom0_options options; /* to be changed before fake_machine_boot */
     struct tdf_source time;
     struct dom0 *dom0; /* not before fake_machine_boot */
-    char why[256];
+    struct why why;
 };
 
 /* Returns 0, or -1 and the reason in errno. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "faults_dom0.h"
+#include "base/why.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ enum { IMAGE_BYTES = 1 << 20, SECTOR_BYTES = 512 };
 
 int faults_place_make(struct faults_place *place)
 {
-    char why[256];
+    struct why why;
     snprintf(place->base, sizeof(place->base), "/tmp/splitdom-faults-XXXXXX");
     if (mkdtemp(place->base) == NULL)
         return -1;
@@ -26,7 +27,8 @@ int faults_place_make(struct faults_place *place)
     int fd = mkstemp(place->image);
     if (fd < 0 || ftruncate(fd, IMAGE_BYTES) < 0 || close(fd) < 0)
         return -1;
-    if (rundir_resolve(place->base, "faults", true, &place->rundir, why, sizeof(why)) < 0 ||
+    if (rundir_resolve(place->base, "faults", true, &place->rundir, why.text, sizeof(why.text)) <
+            0 ||
         log_open(&(struct log_options){.path = place->rundir.log}, &place->log) < 0)
         return -1;
     place->options = dom0_options_default();
@@ -54,7 +56,8 @@ static void tell_ready(void *ctx)
 
 pid_t faults_dom0_fork(const struct faults_place *place)
 {
-    char why[256], byte;
+    struct why why;
+    char byte;
     int fds[2];
     if (pipe(fds) < 0)
         return -1;
@@ -64,10 +67,9 @@ pid_t faults_dom0_fork(const struct faults_place *place)
         alarm(0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(fds[0]);
-        int rc = dom0_run(&place->options, &place->rundir, place->log, tell_ready, &fds[1], why,
-                          sizeof(why));
+        int rc = dom0_run(&place->options, &place->rundir, place->log, tell_ready, &fds[1], &why);
         if (rc < 0)
-            fprintf(stderr, "%s\n", why);
+            fprintf(stderr, "%s\n", why.text);
         _exit(rc < 0 ? 1 : 0);
     }
     close(fds[1]);

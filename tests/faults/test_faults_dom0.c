@@ -23,6 +23,7 @@
 
 #include <cmocka.h>
 
+#include "base/why.h"
 #include "fault.h"
 #include "faults_dom0.h"
 #include "service/cli/control_client.h"
@@ -126,10 +127,11 @@ static int live_in_store(void)
 
 static int ask_for_status(void)
 {
-    char *text, why[256];
+    struct why why;
+    char *text;
     size_t bytes;
-    int rc = control_client_ask(f->place.rundir.control_socket, CONTROL_STATUS, &text, &bytes, why,
-                                sizeof(why));
+    int rc =
+        control_client_ask(f->place.rundir.control_socket, CONTROL_STATUS, &text, &bytes, &why);
     bool whole = rc == 0 && bytes > 0 && strstr(text, "domain") != NULL;
     free(text);
     return rc < 0 ? REFUSED : whole ? ALL_WELL : BROKEN;
@@ -248,16 +250,16 @@ static uint64_t walk_start(enum dom0_engine engine, enum fault_plan plan)
     const uint32_t descriptors = fault_open_descriptors();
     const int64_t blocks = fault_live_blocks();
     const char *where;
-    char why[256];
+    struct why why;
     uint64_t n = 0;
     f->place.options.engine = engine;
     do {
         fault_arm(++n, plan);
-        why[0] = '\0';
-        int rc = dom0_setup(&f->place.options, &f->place.rundir, f->place.log, NULL, &f->dom0, why,
-                            sizeof(why));
+        why.text[0] = '\0';
+        int rc =
+            dom0_setup(&f->place.options, &f->place.rundir, f->place.log, NULL, &f->dom0, &why);
         where = fault_disarm();
-        if ((rc < 0) != (f->dom0 == NULL) || (rc < 0 && why[0] == '\0'))
+        if ((rc < 0) != (f->dom0 == NULL) || (rc < 0 && why.text[0] == '\0'))
             fail_msg("call %d, %s: %d, '%s'", (int)n, where, rc, why);
         if (where == NULL)
             assert_int_equal(rc, 0);
@@ -290,10 +292,9 @@ static void a_start_that_fails_leaves_nothing(void **state)
 
 static void start(void)
 {
-    char why[256];
-    if (dom0_setup(&f->place.options, &f->place.rundir, f->place.log, NULL, &f->dom0, why,
-                   sizeof(why)) < 0)
-        fail_msg("%s", why);
+    struct why why;
+    if (dom0_setup(&f->place.options, &f->place.rundir, f->place.log, NULL, &f->dom0, &why) < 0)
+        fail_msg("%s", why.text);
 }
 
 static int serve_guest(uint64_t n, enum fault_plan plan, const char **where)

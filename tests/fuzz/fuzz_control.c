@@ -60,7 +60,7 @@ static uint8_t take(struct input *in)
 }
 
 static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
-                         int *segment_fd, char *why, size_t why_bytes)
+                         int *segment_fd, struct why *why)
 {
     struct world *w = ctx;
     (void)request;
@@ -73,8 +73,7 @@ static int create_domain(void *ctx, const struct control_request *request, struc
         *out = &w->domains[i];
         return 0;
     }
-    snprintf(why, why_bytes, "no");
-    return -EAGAIN;
+    return why_fail(why, -EAGAIN, "no");
 }
 
 static void end_domain(void *ctx, struct domain *domain)

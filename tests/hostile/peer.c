@@ -2,6 +2,7 @@
 #include "peer.h"
 #include "base/clock.h"
 #include "base/unix_socket.h"
+#include "base/why.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -315,10 +316,10 @@ int peer_request(struct peer *peer, const struct blkif_request *req)
 
 int64_t peer_status(const struct rundir *rundir, domid_t domid, const char *field)
 {
-    char why[256], name[64], *text;
+    struct why why;
+    char name[64], *text;
     size_t bytes;
-    if (control_client_ask(rundir->control_socket, CONTROL_STATUS, &text, &bytes, why,
-                           sizeof(why)) < 0)
+    if (control_client_ask(rundir->control_socket, CONTROL_STATUS, &text, &bytes, &why) < 0)
         return -ENOTCONN;
     const char *json = text + strlen(text) + 1;
     int64_t value = -ENOENT;

@@ -72,8 +72,7 @@ static int read_file(int fd, char **text, size_t *text_bytes)
     return 0;
 }
 
-static int ask(int socket_fd, enum control_op op, char **text, size_t *text_bytes, char *why,
-               size_t why_bytes)
+static int ask(int socket_fd, enum control_op op, char **text, size_t *text_bytes, struct why *why)
 {
     const struct control_request request = {
         .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = (uint32_t)op};
@@ -85,9 +84,8 @@ static int ask(int socket_fd, enum control_op op, char **text, size_t *text_byte
         return rc;
     rc = receive(socket_fd, &reply, &file_fd);
     if (rc == 0 && reply.status != 0) {
-        snprintf(why, why_bytes, "Dom0 refused: %s",
-                 reply.reason[0] != '\0' ? reply.reason : strerrordesc_np(-reply.status));
-        rc = reply.status;
+        rc = why_fail(why, reply.status, "Dom0 refused: %s",
+                      reply.reason[0] != '\0' ? reply.reason : strerror(-reply.status));
     } else if (rc == 0 && file_fd < 0 && op == CONTROL_STOP) {
         *text = calloc(1, 1); /* Dom0 ends, but found no room for its farewell */
         rc = *text == NULL ? -ENOMEM : 0;
@@ -100,19 +98,18 @@ static int ask(int socket_fd, enum control_op op, char **text, size_t *text_byte
 }
 
 int control_client_ask(const char *socket_path, enum control_op op, char **text, size_t *text_bytes,
-                       char *why, size_t why_bytes)
+                       struct why *why)
 {
     const int socket_fd = open_socket(socket_path);
     int rc;
 
     *text = NULL;
     *text_bytes = 0;
-    why[0] = '\0';
-    rc = socket_fd < 0 ? socket_fd : ask(socket_fd, op, text, text_bytes, why, why_bytes);
+    why->text[0] = '\0';
+    rc = socket_fd < 0 ? socket_fd : ask(socket_fd, op, text, text_bytes, why);
     if (socket_fd >= 0)
         close(socket_fd);
-    if (rc != 0 && why[0] == '\0')
-        snprintf(why, why_bytes, "no answer from Dom0 on %s: %s", socket_path,
-                 strerrordesc_np(-rc));
+    if (rc < 0 && why->text[0] == '\0')
+        why_fail_errno(why, rc, "no answer from Dom0 on %s", socket_path);
     return rc;
 }

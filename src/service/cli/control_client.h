@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/why.h"
 #include "splitdom/control.h"
 
 enum {
@@ -22,6 +23,6 @@ enum {
  * system. why gets a line for people in any case.
  */
 int control_client_ask(const char *socket_path, enum control_op op, char **text, size_t *text_bytes,
-                       char *why, size_t why_bytes);
+                       struct why *why);
 
 #endif

@@ -13,13 +13,13 @@
 
 struct report {
     int32_t error; /* 0: ready */
-    char why[DAEMON_WHY_BYTES];
+    struct why why;
 };
 
 /* The report fits into a pipe at once (PIPE_BUF): it is read whole or not at all. */
 _Static_assert(sizeof(struct report) <= 4096, "a report must be written atomically");
 
-static int wait_report(int fd, pid_t child, char *why)
+static int wait_report(int fd, pid_t child, struct why *why)
 {
     struct report report;
     ssize_t count;
@@ -33,17 +33,13 @@ static int wait_report(int fd, pid_t child, char *why)
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
     if (count == (ssize_t)sizeof(report)) {
-        report.why[sizeof(report.why) - 1] = '\0';
-        memcpy(why, report.why, DAEMON_WHY_BYTES);
+        *why = report.why;
         return report.error;
     }
     if (WIFSIGNALED(status))
-        snprintf(why, DAEMON_WHY_BYTES, "it was killed by SIG%s while starting",
-                 sigabbrev_np(WTERMSIG(status)));
-    else
-        snprintf(why, DAEMON_WHY_BYTES, "it ended with status %d while starting",
-                 WEXITSTATUS(status));
-    return -ECHILD;
+        return why_fail(why, -ECHILD, "it was killed by SIG%s while starting",
+                        sigabbrev_np(WTERMSIG(status)));
+    return why_fail(why, -ECHILD, "it ended with status %d while starting", WEXITSTATUS(status));
 }
 
 /* Only the pipe and the standard three stay: descriptors of the caller (a shell's lock files, a
@@ -55,22 +51,18 @@ static void close_inherited(int keep_fd)
     close_range((unsigned)keep_fd + 1, ~0U, 0);
 }
 
-int daemon_detach(struct daemon *daemon, char *why)
+int daemon_detach(struct daemon *daemon, struct why *why)
 {
     int pipe_fds[2];
     pid_t child;
     int rc;
 
     daemon->report_fd = -1;
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
-        rc = -errno;
-        snprintf(why, DAEMON_WHY_BYTES, "no pipe: %s", strerrordesc_np(-rc));
-        return rc;
-    }
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+        return why_fail_errno(why, -errno, "no pipe");
     child = fork();
     if (child < 0) {
-        rc = -errno;
-        snprintf(why, DAEMON_WHY_BYTES, "no new process: %s", strerrordesc_np(-rc));
+        rc = why_fail_errno(why, -errno, "no new process");
         close(pipe_fds[0]);
         close(pipe_fds[1]);
         return rc;
@@ -87,8 +79,9 @@ int daemon_detach(struct daemon *daemon, char *why)
     signal(SIGPIPE, SIG_IGN); /* the parent may die before the report */
     setsid();
     umask(077);
-    if (chdir("/") != 0) {
-        daemon_fail(daemon, -errno, "cannot change to the root directory");
+    if (chdir("/") < 0) {
+        rc = why_fail_errno(why, -errno, "cannot change to the root directory");
+        daemon_fail(daemon, rc, why);
         _exit(1);
     }
     return DAEMON_CHILD;
@@ -109,14 +102,11 @@ int daemon_redirect(int log_fd)
     return rc;
 }
 
-static void send_report(struct daemon *daemon, int error, const char *why)
+static void send_report(struct daemon *daemon, const struct report *report)
 {
-    struct report report = {.error = error};
-
     if (daemon->report_fd < 0)
         return;
-    snprintf(report.why, sizeof(report.why), "%s", why);
-    while (write(daemon->report_fd, &report, sizeof(report)) < 0 && errno == EINTR)
+    while (write(daemon->report_fd, report, sizeof(*report)) < 0 && errno == EINTR)
         continue;
     close(daemon->report_fd);
     daemon->report_fd = -1;
@@ -124,10 +114,10 @@ static void send_report(struct daemon *daemon, int error, const char *why)
 
 void daemon_ready(struct daemon *daemon)
 {
-    send_report(daemon, 0, "");
+    send_report(daemon, &(struct report){.error = 0});
 }
 
-void daemon_fail(struct daemon *daemon, int error, const char *why)
+void daemon_fail(struct daemon *daemon, int error, const struct why *why)
 {
-    send_report(daemon, error, why);
+    send_report(daemon, &(struct report){.error = error, .why = *why});
 }

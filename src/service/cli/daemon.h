@@ -6,9 +6,7 @@
 #ifndef SPLITDOM_SERVICE_CLI_DAEMON_H
 #define SPLITDOM_SERVICE_CLI_DAEMON_H
 
-#include <stddef.h>
-
-enum { DAEMON_WHY_BYTES = 512 };
+#include "base/why.h"
 
 struct daemon {
     int report_fd; /* child: write end of the pipe; -1 once the report is out */
@@ -21,16 +19,16 @@ enum daemon_side {
 
 /*
  * Forks; the process must have one thread. Returns an enum daemon_side, or in the parent -errno
- * with a line for people in why (DAEMON_WHY_BYTES): the system's, the child's own failure, or
+ * with the reason in why: the system's, the child's own failure, or
  * -ECHILD when it died without a word. The child's standard descriptors are still the parent's.
  */
-int daemon_detach(struct daemon *daemon, char *why);
+int daemon_detach(struct daemon *daemon, struct why *why);
 
 /* Child: standard input from /dev/null, output and errors to log_fd. 0 or -errno. */
 int daemon_redirect(int log_fd);
 
 /* Child: one of the two, once. */
 void daemon_ready(struct daemon *daemon);
-void daemon_fail(struct daemon *daemon, int error, const char *why);
+void daemon_fail(struct daemon *daemon, int error, const struct why *why);
 
 #endif

@@ -9,25 +9,24 @@
 #include <unistd.h>
 
 #include "base/std_fds.h"
+#include "base/why.h"
 #include "service/cli/service_options.h"
 #include "service/cli/verb.h"
 #include "splitdom/version.h"
 
-enum { WHY_BYTES = 512 };
-
 static int run_verb(const struct service_options *options)
 {
     struct rundir rundir;
-    char why[WHY_BYTES];
+    struct why why;
     int rc;
 
     if (options->verb == SERVICE_START)
         return verb_start(options);
-    rc = rundir_resolve(options->rundir, options->name, false, &rundir, why, sizeof(why));
+    rc = rundir_resolve(options->rundir, options->name, false, &rundir, why.text, sizeof(why.text));
     if (rc == -ENOENT && options->verb != SERVICE_ENV)
         return verb_not_running(&rundir);
     if (rc != 0 && rc != -ENOENT) {
-        fprintf(stderr, "service: %s\n", why);
+        fprintf(stderr, "service: %s\n", why.text);
         return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
     }
     switch (options->verb) {
@@ -47,13 +46,13 @@ static int run_verb(const struct service_options *options)
 int main(int argc, char **argv)
 {
     struct service_options options;
-    char why[WHY_BYTES];
+    struct why why;
 
     std_fds_fill();
     signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit, a domain's memory too: EFBIG */
-    if (service_options_parse(argc, argv, &options, why, sizeof(why)) != 0) {
-        fprintf(stderr, "service: %s\nusage: service VERB [options]; see '%s --help'\n", why,
+    if (service_options_parse(argc, argv, &options, &why) != 0) {
+        fprintf(stderr, "service: %s\nusage: service VERB [options]; see '%s --help'\n", why.text,
                 program_invocation_short_name);
         return VERB_USAGE;
     }

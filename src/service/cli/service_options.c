@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,22 +17,6 @@ enum {
     DOMID_MAX = 0x7fef, /* DOMID_FIRST_RESERVED - 1 */
     IDLE_TIMEOUT_S_MAX = 1000000000,
 };
-
-struct complaint {
-    char *why;
-    size_t why_bytes;
-};
-
-static int __attribute__((format(printf, 2, 3)))
-refuse(const struct complaint *complaint, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(complaint->why, complaint->why_bytes, format, arguments);
-    va_end(arguments);
-    return -EINVAL;
-}
 
 static const struct {
     const char *name;
@@ -142,49 +125,48 @@ const char *service_options_usage(void)
            "  --help, --version\n";
 }
 
-static int number(const struct complaint *complaint, const char *what, const char *text,
-                  uint64_t min, uint64_t max, uint64_t *out)
+static int number(struct why *why, const char *what, const char *text, uint64_t min, uint64_t max,
+                  uint64_t *out)
 {
     if (decimal_parse(text, min, max, out) == 0)
         return 0;
-    return refuse(complaint,
-                  "%s must be a decimal number within %" PRIu64 "..%" PRIu64 ", not '%s'", what,
-                  min, max, text);
+    return why_fail(why, -EINVAL,
+                    "%s must be a decimal number within %" PRIu64 "..%" PRIu64 ", not '%s'", what,
+                    min, max, text);
 }
 
-static int number_u32(const struct complaint *complaint, const char *what, const char *text,
-                      uint32_t min, uint32_t max, uint32_t *out)
+static int number_u32(struct why *why, const char *what, const char *text, uint32_t min,
+                      uint32_t max, uint32_t *out)
 {
     uint64_t value;
-    const int rc = number(complaint, what, text, min, max, &value);
+    const int rc = number(why, what, text, min, max, &value);
 
     if (rc == 0)
         *out = (uint32_t)value;
     return rc;
 }
 
-static int ratio(const struct complaint *complaint, const char *what, const char *text,
-                 uint64_t *num, uint64_t *den)
+static int ratio(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den)
 {
     if (decimal_parse_ratio(text, TDF_TERM_MAX, num, den) == 0 && *num > 0)
         return 0;
-    return refuse(complaint, "%s must be a positive number such as 10, 2.5 or 1/100, not '%s'",
-                  what, text);
+    return why_fail(why, -EINVAL, "%s must be a positive number such as 10, 2.5 or 1/100, not '%s'",
+                    what, text);
 }
 
-static int disk_scale(const struct complaint *complaint, const char *what, const char *text,
-                      uint64_t *num, uint64_t *den)
+static int disk_scale(struct why *why, const char *what, const char *text, uint64_t *num,
+                      uint64_t *den)
 {
     struct tdf scale;
 
     if (tdf_parse(text, &scale) != 0 || scale.num < scale.den)
-        return refuse(complaint, "%s must be within 1..%d, not '%s'", what, TDF_LIMIT, text);
+        return why_fail(why, -EINVAL, "%s must be within 1..%d, not '%s'", what, TDF_LIMIT, text);
     *num = scale.num;
     *den = scale.den;
     return 0;
 }
 
-static int engine(const struct complaint *complaint, const char *text, enum dom0_engine *out)
+static int engine(struct why *why, const char *text, enum dom0_engine *out)
 {
     for (int i = DOM0_ENGINE_AUTO; i <= DOM0_ENGINE_MODEL; i++) {
         if (strcmp(text, dom0_engine_name((enum dom0_engine)i)) == 0) {
@@ -192,61 +174,58 @@ static int engine(const struct complaint *complaint, const char *text, enum dom0
             return 0;
         }
     }
-    return refuse(complaint, "--engine must be auto, uring, threads, null or model, not '%s'",
-                  text);
+    return why_fail(why, -EINVAL, "--engine must be auto, uring, threads, null or model, not '%s'",
+                    text);
 }
 
-static int cache_percent(const struct complaint *complaint, const char *text, uint32_t *ppm)
+static int cache_percent(struct why *why, const char *text, uint32_t *ppm)
 {
     uint64_t value;
 
     if (decimal_parse_scaled(text, 4, DOM0_CACHE_PPM_MAX, &value) != 0)
-        return refuse(complaint,
-                      "--cache-percent must be within 0..1, with at most four decimals: the cache "
-                      "holds at most 1 %% of the image; not '%s'",
-                      text);
+        return why_fail(
+            why, -EINVAL,
+            "--cache-percent must be within 0..1, with at most four decimals: the cache "
+            "holds at most 1 %% of the image; not '%s'",
+            text);
     *ppm = (uint32_t)value;
     return 0;
 }
 
-static int idle_timeout(const struct complaint *complaint, const char *text, uint64_t *out_ns)
+static int idle_timeout(struct why *why, const char *text, uint64_t *out_ns)
 {
     const uint64_t second_ns = 1000000000;
 
     if (decimal_parse_scaled(text, 9, IDLE_TIMEOUT_S_MAX * second_ns, out_ns) == 0)
         return 0;
-    return refuse(complaint, "--idle-timeout must be seconds within 0..%d, not '%s'",
-                  IDLE_TIMEOUT_S_MAX, text);
+    return why_fail(why, -EINVAL, "--idle-timeout must be seconds within 0..%d, not '%s'",
+                    IDLE_TIMEOUT_S_MAX, text);
 }
 
-static int apply_limit(int id, const char *text, struct dom0_options *d,
-                       const struct complaint *complaint)
+static int apply_limit(int id, const char *text, struct dom0_options *d, struct why *why)
 {
     switch (id) {
     case OPTION_CPU:
         if (placement_parse(text, &d->cpu) == 0)
             return 0;
-        return refuse(complaint, "--cpu must be auto, any or a CPU's number, not '%s'", text);
+        return why_fail(why, -EINVAL, "--cpu must be auto, any or a CPU's number, not '%s'", text);
     case OPTION_DEPTH:
-        return number_u32(complaint, "--depth", text, 1, DOM0_DEPTH_MAX, &d->depth);
+        return number_u32(why, "--depth", text, 1, DOM0_DEPTH_MAX, &d->depth);
     case OPTION_DEPTH_ISOLATED:
-        return number_u32(complaint, "--depth-isolated", text, 1, DOM0_DEPTH_MAX,
-                          &d->depth_isolated);
+        return number_u32(why, "--depth-isolated", text, 1, DOM0_DEPTH_MAX, &d->depth_isolated);
     case OPTION_MAX_DOMAINS:
-        return number_u32(complaint, "--max-domains", text, 1, DOM0_DOMAINS_MAX, &d->max_domains);
+        return number_u32(why, "--max-domains", text, 1, DOM0_DOMAINS_MAX, &d->max_domains);
     case OPTION_MAX_PAGES:
-        return number_u32(complaint, "--max-pages", text, DOM0_PAGES_MIN, DOM0_PAGES_MAX,
-                          &d->max_pages);
+        return number_u32(why, "--max-pages", text, DOM0_PAGES_MIN, DOM0_PAGES_MAX, &d->max_pages);
     case OPTION_MAX_RING_PAGE_ORDER:
-        return number_u32(complaint, "--max-ring-page-order", text, 0, DOM0_RING_PAGE_ORDER_MAX,
+        return number_u32(why, "--max-ring-page-order", text, 0, DOM0_RING_PAGE_ORDER_MAX,
                           &d->max_ring_page_order);
     default:
-        return refuse(complaint, "unknown option");
+        return why_fail(why, -EINVAL, "unknown option");
     }
 }
 
-static int apply_start(int id, const char *text, struct service_options *o,
-                       const struct complaint *complaint)
+static int apply_start(int id, const char *text, struct service_options *o, struct why *why)
 {
     struct dom0_options *d = &o->dom0;
 
@@ -255,27 +234,27 @@ static int apply_start(int id, const char *text, struct service_options *o,
         d->image_path = text;
         return 0;
     case OPTION_ENGINE:
-        return engine(complaint, text, &d->engine);
+        return engine(why, text, &d->engine);
     case OPTION_MODEL:
         d->model = text;
         return 0;
     case OPTION_CACHE_PERCENT:
         d->cache_bytes = DOM0_CACHE_BYTES_UNSET;
-        return cache_percent(complaint, text, &d->cache_ppm);
+        return cache_percent(why, text, &d->cache_ppm);
     case OPTION_CACHE_BYTES:
-        return number(complaint, "--cache-bytes", text, 0, INT64_MAX, &d->cache_bytes);
+        return number(why, "--cache-bytes", text, 0, INT64_MAX, &d->cache_bytes);
     case OPTION_CACHE_POLICY:
         d->cache_policy = text;
         if (cache_policy_find(text) == NULL)
-            return refuse(complaint, "--cache-policy must be one of: %s; not '%s'",
-                          cache_policy_names(), text);
+            return why_fail(why, -EINVAL, "--cache-policy must be one of: %s; not '%s'",
+                            cache_policy_names(), text);
         return 0;
     case OPTION_IDLE_TIMEOUT:
-        return idle_timeout(complaint, text, &d->idle_timeout_ns);
+        return idle_timeout(why, text, &d->idle_timeout_ns);
     case OPTION_TDF:
-        return ratio(complaint, "--tdf", text, &d->tdf_num, &d->tdf_den);
+        return ratio(why, "--tdf", text, &d->tdf_num, &d->tdf_den);
     case OPTION_DISK_SCALE:
-        return disk_scale(complaint, "--disk-scale", text, &d->scale_num, &d->scale_den);
+        return disk_scale(why, "--disk-scale", text, &d->scale_num, &d->scale_den);
     case OPTION_NO_SPIN:
         d->no_spin = true;
         return 0;
@@ -283,12 +262,11 @@ static int apply_start(int id, const char *text, struct service_options *o,
         o->foreground = true;
         return 0;
     default:
-        return apply_limit(id, text, d, complaint);
+        return apply_limit(id, text, d, why);
     }
 }
 
-static int apply(int id, const char *text, struct service_options *o,
-                 const struct complaint *complaint)
+static int apply(int id, const char *text, struct service_options *o, struct why *why)
 {
     switch (id) {
     case OPTION_NAME:
@@ -299,81 +277,78 @@ static int apply(int id, const char *text, struct service_options *o,
         return 0;
     case OPTION_JSON:
         if (o->verb != SERVICE_STATUS)
-            return refuse(complaint, "--json belongs to status");
+            return why_fail(why, -EINVAL, "--json belongs to status");
         o->json = true;
         return 0;
     default:
         if (o->verb != SERVICE_START)
-            return refuse(complaint, "option '--%s' belongs to start",
-                          long_options[id - OPTION_NAME].name);
-        return apply_start(id, text, o, complaint);
+            return why_fail(why, -EINVAL, "option '--%s' belongs to start",
+                            long_options[id - OPTION_NAME].name);
+        return apply_start(id, text, o, why);
     }
 }
 
-static int refuse_option(int id, char **argv, const struct complaint *complaint)
+static int refuse_option(int id, char **argv, struct why *why)
 {
     const char *text = argv[optind - 1];
 
     if (id == ':')
-        return refuse(complaint, "option '%s' needs a value", text);
+        return why_fail(why, -EINVAL, "option '%s' needs a value", text);
     if (optopt >= OPTION_NAME)
-        return refuse(complaint, "option '%s' takes no value", text);
-    return refuse(complaint, "unknown option '%s'", text);
+        return why_fail(why, -EINVAL, "option '%s' takes no value", text);
+    return why_fail(why, -EINVAL, "unknown option '%s'", text);
 }
 
 /* What follows the verb, operands[0] being the first. */
-static int apply_operands(char **operands, struct service_options *o,
-                          const struct complaint *complaint)
+static int apply_operands(char **operands, struct service_options *o, struct why *why)
 {
     uint64_t num, den;
     uint32_t weight;
-    int rc = number_u32(complaint, "DOMID", operands[0], 1, DOMID_MAX, &o->domid);
+    int rc = number_u32(why, "DOMID", operands[0], 1, DOMID_MAX, &o->domid);
     if (rc != 0 || o->verb != SERVICE_SET)
         return rc;
     o->value = operands[2];
     if (strcmp(operands[1], "weight") == 0) {
         o->key = SERVICE_KEY_WEIGHT;
-        return number_u32(complaint, "weight", o->value, 1, SCHED_WEIGHT_MAX, &weight);
+        return number_u32(why, "weight", o->value, 1, SCHED_WEIGHT_MAX, &weight);
     }
     o->key = SERVICE_KEY_TDF;
     if (strcmp(operands[1], "tdf") == 0)
-        return ratio(complaint, "tdf", o->value, &num, &den);
+        return ratio(why, "tdf", o->value, &num, &den);
     o->key = SERVICE_KEY_DISK_SCALE;
     if (strcmp(operands[1], "disk-scale") == 0)
-        return disk_scale(complaint, "disk-scale", o->value, &num, &den);
-    return refuse(complaint, "set knows weight, tdf and disk-scale, not '%s'", operands[1]);
+        return disk_scale(why, "disk-scale", o->value, &num, &den);
+    return why_fail(why, -EINVAL, "set knows weight, tdf and disk-scale, not '%s'", operands[1]);
 }
 
-static int find_verb(const char *text, const struct complaint *complaint)
+static int find_verb(const char *text, struct why *why)
 {
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strcmp(text, verbs[i].name) == 0)
             return (int)i;
     }
-    return refuse(complaint, "unknown verb '%s'", text);
+    return why_fail(why, -EINVAL, "unknown verb '%s'", text);
 }
 
-static int check_together(const struct service_options *o, const struct complaint *complaint)
+static int check_together(const struct service_options *o, struct why *why)
 {
     if (o->dom0.model != NULL && o->dom0.engine != DOM0_ENGINE_MODEL)
-        return refuse(complaint, "--model needs --engine model");
+        return why_fail(why, -EINVAL, "--model needs --engine model");
     return 0;
 }
 
-int service_options_parse(int argc, char **argv, struct service_options *options, char *why,
-                          size_t why_bytes)
+int service_options_parse(int argc, char **argv, struct service_options *options, struct why *why)
 {
-    const struct complaint complaint = {why, why_bytes};
     int id, index, rc = 0;
 
     *options = (struct service_options){.dom0 = dom0_options_default()};
     if (argc < 2)
-        return refuse(&complaint, "the verb is missing");
+        return why_fail(why, -EINVAL, "the verb is missing");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) {
         options->verb = argv[1][2] == 'h' ? SERVICE_HELP : SERVICE_VERSION;
         return 0;
     }
-    index = find_verb(argv[1], &complaint);
+    index = find_verb(argv[1], why);
     if (index < 0)
         return index;
     options->verb = verbs[index].verb;
@@ -385,14 +360,14 @@ int service_options_parse(int argc, char **argv, struct service_options *options
             return 0;
         }
         if (id == '?' || id == ':')
-            return refuse_option(id, argv + 1, &complaint);
-        rc = apply(id, optarg, options, &complaint);
+            return refuse_option(id, argv + 1, why);
+        rc = apply(id, optarg, options, why);
     }
     if (rc != 0)
         return rc;
     if (argc - 1 - optind != verbs[index].operand_count)
-        return refuse(&complaint, "%s takes %s", verbs[index].name, verbs[index].operands);
+        return why_fail(why, -EINVAL, "%s takes %s", verbs[index].name, verbs[index].operands);
     if (verbs[index].operand_count > 0)
-        return apply_operands(argv + 1 + optind, options, &complaint);
-    return check_together(options, &complaint);
+        return apply_operands(argv + 1 + optind, options, why);
+    return check_together(options, why);
 }

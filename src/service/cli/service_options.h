@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/why.h"
 #include "service/dom0/dom0_options.h"
 
 enum service_verb {
@@ -46,8 +47,7 @@ struct service_options {
  * Reads argv into *options; strings stay pointers into argv. -EINVAL with one line for people in
  * why. Not thread-safe: getopt keeps its state in globals.
  */
-int service_options_parse(int argc, char **argv, struct service_options *options, char *why,
-                          size_t why_bytes);
+int service_options_parse(int argc, char **argv, struct service_options *options, struct why *why);
 
 /* The usage, lines of at most 80 columns. */
 const char *service_options_usage(void);

@@ -5,13 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/why.h"
 #include "service/cli/lock.h"
 
 int verb_not_running(const struct rundir *rundir)
 {
-    char why[512];
-    rundir_explain_absence(rundir, why, sizeof(why));
-    fprintf(stderr, "service: %s\n", why);
+    struct why why;
+    rundir_explain_absence(rundir, why.text, sizeof(why.text));
+    fprintf(stderr, "service: %s\n", why.text);
     return VERB_NOT_RUNNING;
 }
 

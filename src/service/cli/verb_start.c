@@ -23,7 +23,7 @@ struct start {
     struct rundir rundir;
     bool foreground;
     struct daemon daemon;
-    char why[DAEMON_WHY_BYTES];
+    struct why why;
 };
 
 /* The daemon leaves the current directory: makes the image's path absolute, into path. */
@@ -67,21 +67,16 @@ static int run_locked(struct start *start)
     unlink(start->rundir.control_socket);
     unlink(start->rundir.store_socket);
     rc = log_open(&log_options, &log);
-    if (rc != 0) {
-        snprintf(start->why, sizeof(start->why), "cannot open the log %s: %s", start->rundir.log,
-                 strerrordesc_np(-rc));
-        return rc;
-    }
+    if (rc < 0)
+        return why_fail_errno(&start->why, rc, "cannot open the log %s", start->rundir.log);
     if (!start->foreground)
         rc = daemon_redirect(log_fd(log));
-    if (rc != 0)
-        snprintf(start->why, sizeof(start->why), "cannot redirect output to the log: %s",
-                 strerrordesc_np(-rc));
+    if (rc < 0)
+        why_fail_errno(&start->why, rc, "cannot redirect output to the log");
     else
-        rc = dom0_run(&start->options, &start->rundir, log, report_ready, start, start->why,
-                      sizeof(start->why));
-    if (rc != 0)
-        log_line(log, "cannot go on: %s", start->why);
+        rc = dom0_run(&start->options, &start->rundir, log, report_ready, start, &start->why);
+    if (rc < 0)
+        log_line(log, "cannot go on: %s", start->why.text);
     log_close(log);
     return rc;
 }
@@ -97,17 +92,13 @@ static int run(struct start *start)
     if (rc == -EAGAIN) {
         if (holder > 0)
             snprintf(who, sizeof(who), " (pid %ld)", (long)holder);
-        snprintf(start->why, sizeof(start->why),
-                 "the service '%s' is already running%s: end it with 'service stop', or choose "
-                 "another --name",
-                 start->rundir.name, who);
-        return rc;
+        return why_fail(&start->why, rc,
+                        "the service '%s' is already running%s: end it with 'service stop', or "
+                        "choose another --name",
+                        start->rundir.name, who);
     }
-    if (rc < 0) {
-        snprintf(start->why, sizeof(start->why), "cannot take the lock %s: %s", start->rundir.lock,
-                 strerror(-rc));
-        return rc;
-    }
+    if (rc < 0)
+        return why_fail_errno(&start->why, rc, "cannot take the lock %s", start->rundir.lock);
     rc = run_locked(start);
     lock_release(&lock);
     return rc;
@@ -115,7 +106,7 @@ static int run(struct start *start)
 
 static int complain(const struct start *start)
 {
-    fprintf(stderr, "service: cannot start: %s\n", start->why);
+    fprintf(stderr, "service: cannot start: %s\n", start->why.text);
     return VERB_FAILED;
 }
 
@@ -127,8 +118,8 @@ int verb_start(const struct service_options *options)
 
     if (resolve_image(&start, image_path) != 0)
         return VERB_FAILED;
-    rc = rundir_resolve(options->rundir, options->name, true, &start.rundir, start.why,
-                        sizeof(start.why));
+    rc = rundir_resolve(options->rundir, options->name, true, &start.rundir, start.why.text,
+                        sizeof(start.why.text));
     if (rc != 0) {
         complain(&start);
         return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
@@ -137,15 +128,15 @@ int verb_start(const struct service_options *options)
         umask(077);
         return run(&start) == 0 ? VERB_OK : complain(&start);
     }
-    rc = daemon_detach(&start.daemon, start.why);
+    rc = daemon_detach(&start.daemon, &start.why);
     if (rc == -ECHILD)
-        fprintf(stderr, "service: cannot start: %s: see %s\n", start.why, start.rundir.log);
+        fprintf(stderr, "service: cannot start: %s: see %s\n", start.why.text, start.rundir.log);
     if (rc < 0)
         return rc == -ECHILD ? VERB_FAILED : complain(&start);
     if (rc == DAEMON_PARENT)
         return VERB_OK;
     rc = run(&start);
     if (rc != 0)
-        daemon_fail(&start.daemon, rc, start.why);
+        daemon_fail(&start.daemon, rc, &start.why);
     return rc == 0 ? VERB_OK : VERB_FAILED;
 }

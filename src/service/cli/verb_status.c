@@ -19,15 +19,15 @@ static int print(const char *text)
 
 int verb_status(const struct rundir *rundir, const struct service_options *options)
 {
-    char why[256], *text;
+    struct why why;
+    char *text;
     size_t text_bytes;
     int status;
 
     if (!verb_is_running(rundir, NULL))
         return verb_not_running(rundir);
-    if (control_client_ask(rundir->control_socket, CONTROL_STATUS, &text, &text_bytes, why,
-                           sizeof(why)) != 0) {
-        fprintf(stderr, "service: %s\n", why);
+    if (control_client_ask(rundir->control_socket, CONTROL_STATUS, &text, &text_bytes, &why) != 0) {
+        fprintf(stderr, "service: %s\n", why.text);
         return VERB_FAILED;
     }
     const size_t first_bytes = strlen(text) + 1;

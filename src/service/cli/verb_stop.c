@@ -144,17 +144,18 @@ static int print_farewell(const struct rundir *rundir, const char *text, size_t 
 
 static int stop_target(const struct target *target)
 {
-    char why[256], *text;
+    struct why why;
+    char *text;
     size_t text_bytes;
-    int rc = control_client_ask(target->rundir->control_socket, CONTROL_STOP, &text, &text_bytes,
-                                why, sizeof(why));
+    int rc =
+        control_client_ask(target->rundir->control_socket, CONTROL_STOP, &text, &text_bytes, &why);
     int status = VERB_OK;
 
     if (rc == 0) {
         status = print_farewell(target->rundir, text, text_bytes);
         free(text);
     } else if (!wait_end(target, 0)) {
-        fprintf(stderr, "service: %s\n", why);
+        fprintf(stderr, "service: %s\n", why.text);
         return kill_target(target);
     } else {
         fprintf(stderr, "service: it ended by itself meanwhile; its totals are in %s\n",

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/why.h"
 #include "service/loop/poller.h"
 #include "splitdom/control.h"
 
@@ -22,7 +23,7 @@ struct control_ops {
     /* Returns 0 and the domain with its segment's descriptor (sent from here, it stays the
      * domain's), or -errno with a reason. */
     int (*create_domain)(void *ctx, const struct control_request *request, struct domain **out,
-                         int *segment_fd, char *why, size_t why_bytes);
+                         int *segment_fd, struct why *why);
     /* The domain has mapped its memory. 0; -EALREADY; -errno. */
     int (*mapped)(struct domain *domain);
     void (*end_domain)(void *ctx, struct domain *domain);

@@ -23,13 +23,13 @@ static int create_domain(struct control_peer *peer, const struct control_request
 {
     struct control *control = peer->owner;
     struct control_reply reply = {.magic = CONTROL_MAGIC};
+    struct why why;
     int fds[2];
     if (peer->domain != NULL)
         return answer(peer, -EEXIST, 0, "this connection has a domain already");
-    reply.status = control->ops->create_domain(control->ctx, request, &peer->domain, &fds[0],
-                                               reply.reason, sizeof(reply.reason));
+    reply.status = control->ops->create_domain(control->ctx, request, &peer->domain, &fds[0], &why);
     if (reply.status < 0)
-        return control_send_reply(peer->fd, &reply, NULL, 0);
+        return answer(peer, reply.status, 0, why.text);
     fds[1] = control->ops->doorbell_fd(peer->domain);
     reply.arg0 = control->ops->domid(peer->domain);
     return control_send_reply(peer->fd, &reply, fds, 2);
@@ -40,9 +40,9 @@ static int send_status(struct control_peer *peer)
     struct control_reply reply = {.magic = CONTROL_MAGIC};
     int fd = peer->owner->ops->status(peer->owner->ctx, &reply.arg0);
     if (fd < 0) {
-        char why[sizeof(reply.reason)];
-        snprintf(why, sizeof(why), "it cannot write its status down: %s", strerror(-fd));
-        return answer(peer, fd, 0, why);
+        struct why why;
+        why_fail_errno(&why, fd, "it cannot write its status down");
+        return answer(peer, fd, 0, why.text);
     }
     int rc = control_send_reply(peer->fd, &reply, &fd, 1);
     close(fd);

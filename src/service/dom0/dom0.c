@@ -179,10 +179,10 @@ static void serve(struct dom0 *d)
 }
 
 int dom0_run(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
-             void (*ready)(void *ctx), void *ready_ctx, char *why, size_t why_bytes)
+             void (*ready)(void *ctx), void *ready_ctx, struct why *why)
 {
     struct dom0 *d;
-    int rc = dom0_setup(options, rundir, log, NULL, &d, why, why_bytes);
+    int rc = dom0_setup(options, rundir, log, NULL, &d, why);
     if (rc < 0)
         return rc;
     ready(ready_ctx);

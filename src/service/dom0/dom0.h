@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/rundir.h"
+#include "base/why.h"
 #include "service/dom0/dom0_options.h"
 
 struct dom0;
@@ -17,6 +18,6 @@ struct dom0;
  * for people in why when it could not start.
  */
 int dom0_run(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
-             void (*ready)(void *ctx), void *ready_ctx, char *why, size_t why_bytes);
+             void (*ready)(void *ctx), void *ready_ctx, struct why *why);
 
 #endif

@@ -27,33 +27,31 @@ static bool has_memory(const struct dom0 *d, uint32_t nr_pages)
 }
 
 static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
-                         int *segment_fd, char *why, size_t why_bytes)
+                         int *segment_fd, struct why *why)
 {
     struct dom0 *d = ctx;
     *out = NULL;
     *segment_fd = -1;
     int domid = d->stopping ? -ESHUTDOWN : find_domid(d);
-    if (domid < 0) {
-        if (d->stopping)
-            snprintf(why, why_bytes, "the service is stopping");
-        else
-            snprintf(why, why_bytes, "all %u domains are in use (service start --max-domains)",
-                     d->options->max_domains);
-        return domid;
-    }
+    if (d->stopping)
+        return why_fail(why, domid, "the service is stopping");
+    if (domid < 0)
+        return why_fail(why, domid, "all %u domains are in use (service start --max-domains)",
+                        d->options->max_domains);
     /* What no domain may have is refused below, with the bounds. */
     if (request->arg0 <= d->options->max_pages && !has_memory(d, request->arg0)) {
-        snprintf(why, why_bytes, "no room for %u pages: all domains may have %llu MiB together",
+        why_fail(why, -ENOMEM, "no room for %u pages: all domains may have %llu MiB together",
                  request->arg0, (unsigned long long)d->domains_max_bytes >> 20);
-        log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why);
+        log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why->text);
         return -ENOMEM;
     }
     struct tdf tdf = {.num = request->tdf_num, .den = request->tdf_den};
     if (tdf.num == 0 && tdf.den == 0)
         tdf = (struct tdf){1, 1};
-    int rc = domain_create(&d->host, (domid_t)domid, request->arg0, tdf, out, why, why_bytes);
+    int rc = domain_create(&d->host, (domid_t)domid, request->arg0, tdf, out, why->text,
+                           sizeof(why->text));
     if (rc < 0) {
-        log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why);
+        log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why->text);
         return rc;
     }
     *segment_fd = (*out)->segment_fd;

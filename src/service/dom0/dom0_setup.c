@@ -244,14 +244,12 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
 }
 
 int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
-               struct tdf_source *time_source, struct dom0 **out, char *why, size_t why_bytes)
+               struct tdf_source *time_source, struct dom0 **out, struct why *why)
 {
     *out = NULL;
     struct dom0 *d = calloc(1, sizeof(*d));
-    if (d == NULL) {
-        snprintf(why, why_bytes, "out of memory");
-        return -ENOMEM;
-    }
+    if (d == NULL)
+        return why_fail(why, -ENOMEM, "out of memory");
     d->options = options;
     d->rundir = rundir;
     d->log = log;
@@ -266,7 +264,7 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
             ? options->domains_max_bytes
             : memory_limit_bytes(memory_limit_machine_bytes(), MEMORY_LIMIT_CGROUP);
     raise_fd_limit(options);
-    int rc = assemble(d, why, why_bytes);
+    int rc = assemble(d, why->text, sizeof(why->text));
     if (rc < 0) {
         dom0_teardown(d);
         return rc;

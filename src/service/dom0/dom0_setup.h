@@ -5,6 +5,7 @@
 #ifndef SPLITDOM_SERVICE_DOM0_DOM0_SETUP_H
 #define SPLITDOM_SERVICE_DOM0_DOM0_SETUP_H
 
+#include "base/why.h"
 #include "service/dom0/dom0.h"
 
 struct dom0;
@@ -16,7 +17,7 @@ struct tdf_source;
  * for people in why; nothing is left behind then.
  */
 int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
-               struct tdf_source *time_source, struct dom0 **out, char *why, size_t why_bytes);
+               struct tdf_source *time_source, struct dom0 **out, struct why *why);
 /* Accepts a half-built one. NULL allowed. No read is at the disk. */
 void dom0_teardown(struct dom0 *d);
 /* Only removes what outlives the process: the sockets. */

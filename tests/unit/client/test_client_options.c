@@ -9,11 +9,12 @@
 
 #include <cmocka.h>
 
+#include "base/why.h"
 #include "client/client_options.h"
 
 enum { ARGUMENTS_MAX = 16 };
 
-static char why[512];
+static struct why why;
 
 /* Parses a line of arguments that are separated by single blanks. */
 static int parse(const char *line, struct client_options *options)
@@ -25,8 +26,8 @@ static int parse(const char *line, struct client_options *options)
     snprintf(buffer, sizeof(buffer), "%s", line);
     for (char *word = strtok(buffer, " "); word != NULL; word = strtok(NULL, " "))
         arguments[count++] = word;
-    why[0] = '\0';
-    return client_options_parse(count, arguments, options, why, sizeof(why));
+    why.text[0] = '\0';
+    return client_options_parse(count, arguments, options, &why);
 }
 
 static void assert_refused(const char *line, const char *reason)
@@ -34,8 +35,8 @@ static void assert_refused(const char *line, const char *reason)
     struct client_options options;
 
     assert_int_equal(parse(line, &options), -EINVAL);
-    if (strstr(why, reason) == NULL)
-        fail_msg("'%s': '%s' does not say '%s'", line, why, reason);
+    if (strstr(why.text, reason) == NULL)
+        fail_msg("'%s': '%s' does not say '%s'", line, why.text, reason);
 }
 
 static void defaults(void **state)

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "base/why.h"
 #include "client/recorder.h"
 
 enum { PID = 1234, THREADS = 4, ADDS_OF_A_THREAD = 5000 };
@@ -27,7 +28,7 @@ struct fixture {
     char read[96];
     struct stopwatch watch;
     struct recorder *recorder;
-    char why[512];
+    struct why why;
 };
 
 static uint64_t no_time(void *clock)
@@ -68,7 +69,7 @@ static int open_recorder(struct fixture *f, bool writer_thread)
     const struct recorder_options options = {
         .directory = f->directory, .pid = PID, .room = 1, .writer_thread = writer_thread};
 
-    return recorder_open(&options, &f->recorder, f->why, sizeof(f->why));
+    return recorder_open(&options, &f->recorder, &f->why);
 }
 
 /* The data of a sector begins with its number. */
@@ -129,7 +130,7 @@ static void add_squares(struct fixture *f, uint64_t count)
 
     for (uint64_t i = 0; i < count; i++)
         assert_int_equal(add(f, i * i, 1), 0);
-    assert_int_equal(recorder_close(f->recorder, &record_count, f->why, sizeof(f->why)), 0);
+    assert_int_equal(recorder_close(f->recorder, &record_count, &f->why), 0);
     assert_int_equal(record_count, count);
     assert_int_equal(read_back(f, is_square), count);
 }
@@ -157,7 +158,7 @@ static void largest_sector_number_fits_a_line(void **state)
     fill(data, UINT64_MAX, 1);
     for (int i = 0; i < RECORDER_CHUNK; i++)
         assert_int_equal(recorder_add(f->recorder, &f->watch, UINT64_MAX, 1, data), 0);
-    assert_int_equal(recorder_close(f->recorder, &count, f->why, sizeof(f->why)), 0);
+    assert_int_equal(recorder_close(f->recorder, &count, &f->why), 0);
     assert_int_equal(read_back(f, NULL), RECORDER_CHUNK);
 }
 
@@ -169,7 +170,7 @@ static void a_request_of_many_sectors_is_as_many_records(void **state)
     assert_int_equal(open_recorder(f, false), 0);
     for (uint64_t i = 0; i < 500; i++) /* 88 does not divide the chunk: some wrap, some straddle */
         assert_int_equal(add(f, i * 1000, 88), 0);
-    assert_int_equal(recorder_close(f->recorder, &count, f->why, sizeof(f->why)), 0);
+    assert_int_equal(recorder_close(f->recorder, &count, &f->why), 0);
     assert_int_equal(read_back(f, NULL), 500 * 88);
 }
 
@@ -198,7 +199,7 @@ static void threads_lose_nothing(void **state)
             pthread_join(threads[i], &failed);
             assert_null(failed);
         }
-        assert_int_equal(recorder_close(f->recorder, &count, f->why, sizeof(f->why)), 0);
+        assert_int_equal(recorder_close(f->recorder, &count, &f->why), 0);
         assert_int_equal(count, THREADS * ADDS_OF_A_THREAD * 3);
         assert_int_equal(read_back(f, NULL), count);
     }
@@ -219,9 +220,9 @@ static int fill_the_disk(struct fixture *f, bool writer_thread, rlim_t limit_byt
         rc = add(f, i, 1);
     if (rc != -EFBIG || add(f, 0, 1) != -EFBIG)
         return 2;
-    if (recorder_close(f->recorder, &count, f->why, sizeof(f->why)) != -EFBIG)
+    if (recorder_close(f->recorder, &count, &f->why) != -EFBIG)
         return 3;
-    if (strstr(f->why, "read.1234") == NULL || strstr(f->why, "File too large") == NULL)
+    if (strstr(f->why.text, "read.1234") == NULL || strstr(f->why.text, "File too large") == NULL)
         return 4;
     return count * RECORDER_SECTOR_BYTES <= limit_bytes ? 0 : 5;
 }
@@ -251,11 +252,11 @@ static void room_is_what_was_asked_for(void **state)
         .directory = f->directory, .pid = PID, .room = 45056, .writer_thread = true};
     uint64_t count;
 
-    assert_int_equal(recorder_open(&options, &f->recorder, f->why, sizeof(f->why)), 0);
+    assert_int_equal(recorder_open(&options, &f->recorder, &f->why), 0);
     assert_true(recorder_has_room(f->recorder, 45056));
     assert_int_equal(recorder_wait_room(f->recorder, &f->watch, 88), 0);
     assert_false(recorder_has_room(f->recorder, 45056 + 2 * RECORDER_CHUNK));
-    recorder_close(f->recorder, &count, f->why, sizeof(f->why));
+    recorder_close(f->recorder, &count, &f->why);
 }
 
 static void a_directory_that_is_not_there_is_named(void **state)
@@ -263,9 +264,9 @@ static void a_directory_that_is_not_there_is_named(void **state)
     struct fixture *f = *state;
     const struct recorder_options options = {.directory = "/nonexistent", .pid = PID, .room = 1};
 
-    assert_int_equal(recorder_open(&options, &f->recorder, f->why, sizeof(f->why)), -ENOENT);
+    assert_int_equal(recorder_open(&options, &f->recorder, &f->why), -ENOENT);
     assert_null(f->recorder);
-    assert_non_null(strstr(f->why, "/nonexistent/sectors.1234"));
+    assert_non_null(strstr(f->why.text, "/nonexistent/sectors.1234"));
 }
 
 static void a_failed_open_leaves_no_file(void **state)

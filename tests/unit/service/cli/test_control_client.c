@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/unix_socket.h"
+#include "base/why.h"
 #include "service/cli/control_client.h"
 
 struct answer {
@@ -32,7 +33,7 @@ struct fixture {
     char directory[64];
     char path[96];
     struct unix_listener listener;
-    char why[256];
+    struct why why;
     char *text;
     size_t text_bytes;
 };
@@ -98,12 +99,12 @@ static int ask(struct fixture *f, const struct answer *answer)
 
     if (child == 0)
         answer_one(f->listener.fd, answer);
-    rc = control_client_ask(f->path, answer->op, &f->text, &f->text_bytes, f->why, sizeof(f->why));
+    rc = control_client_ask(f->path, answer->op, &f->text, &f->text_bytes, &f->why);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     if (rc != 0) {
         assert_null(f->text);
-        assert_true(f->why[0] != '\0');
+        assert_true(f->why.text[0] != '\0');
     }
     return rc;
 }
@@ -154,7 +155,7 @@ static void a_refusal_comes_with_its_reason(void **state)
     answer.reply.status = -EBUSY;
     snprintf(answer.reply.reason, sizeof(answer.reply.reason), "it is Sunday");
     assert_int_equal(ask(f, &answer), -EBUSY);
-    assert_non_null(strstr(f->why, "it is Sunday"));
+    assert_non_null(strstr(f->why.text, "it is Sunday"));
 }
 
 static void nonsense_is_refused(void **state)
@@ -193,14 +194,12 @@ static void nobody_there_is_told_apart(void **state)
     struct fixture *f = *state;
 
     close(f->listener.fd);
-    assert_int_equal(
-        control_client_ask(f->path, CONTROL_STOP, &f->text, &f->text_bytes, f->why, sizeof(f->why)),
-        -ECONNREFUSED);
+    assert_int_equal(control_client_ask(f->path, CONTROL_STOP, &f->text, &f->text_bytes, &f->why),
+                     -ECONNREFUSED);
     unlink(f->path);
-    assert_int_equal(
-        control_client_ask(f->path, CONTROL_STOP, &f->text, &f->text_bytes, f->why, sizeof(f->why)),
-        -ENOENT);
-    assert_non_null(strstr(f->why, f->path));
+    assert_int_equal(control_client_ask(f->path, CONTROL_STOP, &f->text, &f->text_bytes, &f->why),
+                     -ENOENT);
+    assert_non_null(strstr(f->why.text, f->path));
     f->listener.fd = -1;
 }
 

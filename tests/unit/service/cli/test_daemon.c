@@ -33,7 +33,8 @@ static int in_child(int (*run)(void))
 static int ready_case(void)
 {
     struct daemon daemon;
-    char why[DAEMON_WHY_BYTES], byte, directory[16];
+    struct why why;
+    char byte, directory[16];
     int pipe_fds[2];
     const pid_t session = getsid(0);
     const int inherited = open("/dev/null", O_RDONLY); /* as a careless caller leaves them open */
@@ -41,7 +42,7 @@ static int ready_case(void)
     if (pipe(pipe_fds) != 0 || dup2(pipe_fds[1], STDOUT_FILENO) < 0)
         return 1;
     close(pipe_fds[1]);
-    switch (daemon_detach(&daemon, why)) {
+    switch (daemon_detach(&daemon, &why)) {
     case DAEMON_PARENT:
         close(STDOUT_FILENO);
         return read(pipe_fds[0], &byte, 1) == 1 && byte == 'k' ? 0 : 2;
@@ -66,14 +67,14 @@ static void the_parent_learns_that_it_is_ready(void **state)
 static int failure_case(void)
 {
     struct daemon daemon;
-    char why[DAEMON_WHY_BYTES];
-    const int rc = daemon_detach(&daemon, why);
+    struct why why;
+    const int rc = daemon_detach(&daemon, &why);
 
     if (rc == DAEMON_CHILD) {
-        daemon_fail(&daemon, -ENXIO, "no image today");
+        daemon_fail(&daemon, -ENXIO, &(struct why){"no image today"});
         _exit(1);
     }
-    return rc == -ENXIO && strcmp(why, "no image today") == 0 ? 0 : 1;
+    return rc == -ENXIO && strcmp(why.text, "no image today") == 0 ? 0 : 1;
 }
 
 static void the_parent_learns_why_it_failed(void **state)
@@ -85,25 +86,25 @@ static void the_parent_learns_why_it_failed(void **state)
 static int killed_case(void)
 {
     struct daemon daemon;
-    char why[DAEMON_WHY_BYTES];
-    const int rc = daemon_detach(&daemon, why);
+    struct why why;
+    const int rc = daemon_detach(&daemon, &why);
 
     if (rc == DAEMON_CHILD) {
         raise(SIGKILL);
         _exit(0);
     }
-    return rc == -ECHILD && strstr(why, "SIGKILL") != NULL ? 0 : 1;
+    return rc == -ECHILD && strstr(why.text, "SIGKILL") != NULL ? 0 : 1;
 }
 
 static int exited_case(void)
 {
     struct daemon daemon;
-    char why[DAEMON_WHY_BYTES];
-    const int rc = daemon_detach(&daemon, why);
+    struct why why;
+    const int rc = daemon_detach(&daemon, &why);
 
     if (rc == DAEMON_CHILD)
         _exit(42);
-    return rc == -ECHILD && strstr(why, "status 42") != NULL ? 0 : 1;
+    return rc == -ECHILD && strstr(why.text, "status 42") != NULL ? 0 : 1;
 }
 
 static void the_parent_learns_that_it_died_without_a_word(void **state)
@@ -116,12 +117,12 @@ static void the_parent_learns_that_it_died_without_a_word(void **state)
 static int only_the_first_report_counts_case(void)
 {
     struct daemon daemon;
-    char why[DAEMON_WHY_BYTES];
-    const int rc = daemon_detach(&daemon, why);
+    struct why why;
+    const int rc = daemon_detach(&daemon, &why);
 
     if (rc == DAEMON_CHILD) {
         daemon_ready(&daemon);
-        daemon_fail(&daemon, -EIO, "too late");
+        daemon_fail(&daemon, -EIO, &(struct why){"too late"});
         _exit(0);
     }
     return rc == DAEMON_PARENT ? 0 : 1;

@@ -39,14 +39,12 @@ struct fixture {
 };
 
 static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
-                         int *segment_fd, char *why, size_t why_bytes)
+                         int *segment_fd, struct why *why)
 {
     struct fixture *f = ctx;
     (void)request;
-    if (f->refuse != 0) {
-        snprintf(why, why_bytes, "because");
-        return f->refuse;
-    }
+    if (f->refuse != 0)
+        return why_fail(why, f->refuse, "because");
     *segment_fd = f->segment_fd;
     *out = &f->domains[f->created];
     (*out)->fixture = f;

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/why.h"
 #include "fakes/fake_machine.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
@@ -25,7 +26,7 @@ enum {
 };
 
 static struct fake_machine machine;
-static char why[sizeof(((struct control_reply *)0)->reason)];
+static struct why why;
 
 static int setup(void **state)
 {
@@ -43,8 +44,7 @@ static int create(uint32_t pages, struct domain **out)
 {
     const struct control_request request = {.op = CONTROL_CREATE_DOMAIN, .arg0 = pages};
     int segment_fd;
-    return dom0_control_ops.create_domain(machine.dom0, &request, out, &segment_fd, why,
-                                          sizeof(why));
+    return dom0_control_ops.create_domain(machine.dom0, &request, out, &segment_fd, &why);
 }
 
 static void end(struct domain *domain)
@@ -62,7 +62,7 @@ static void memory_is_bounded_for_all_together(void **state)
         assert_int_equal(create(PAGES, &domains[i]), 0);
     assert_int_equal(create(PAGES, &late), -ENOMEM);
     assert_null(late);
-    assert_string_equal(why, "no room for 64 pages: all domains may have 0 MiB together");
+    assert_string_equal(why.text, "no room for 64 pages: all domains may have 0 MiB together");
     assert_int_equal(create(PAGES - 1, &late), 0); /* what is left is enough for a smaller one */
     end(late);
     end(domains[1]);
@@ -80,7 +80,7 @@ static void a_size_that_no_domain_may_have_is_told_as_such(void **state)
     machine.options.max_pages = 2 * PAGES;
     assert_int_equal(fake_machine_boot(&machine), 0);
     assert_int_equal(create(2 * PAGES + 1, &domain), -EINVAL);
-    assert_non_null(strstr(why, "a domain has 8 to 128 pages"));
+    assert_non_null(strstr(why.text, "a domain has 8 to 128 pages"));
     assert_int_equal(create(UINT32_MAX, &domain), -EINVAL);
     assert_int_equal(machine.dom0->domains_bytes, 0);
 }

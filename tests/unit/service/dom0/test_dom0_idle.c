@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/why.h"
 #include "fakes/valgrind.h"
 #include "ring/barrier.h"
 #include "service/dom0/dom0_parts.h"
@@ -39,7 +40,7 @@ static struct fixture *f;
 static int setup(void **state)
 {
     (void)state;
-    char why[256];
+    struct why why;
     alarm(HANG_S);
     f = calloc(1, sizeof(*f));
     if (f == NULL)
@@ -53,7 +54,7 @@ static int setup(void **state)
     int fd = mkstemp(f->image);
     if (fd < 0 || ftruncate(fd, 1 << 20) < 0 || close(fd) < 0)
         return -1;
-    if (rundir_resolve(f->base, "idle", true, &f->rundir, why, sizeof(why)) < 0 ||
+    if (rundir_resolve(f->base, "idle", true, &f->rundir, why.text, sizeof(why.text)) < 0 ||
         log_open(&(struct log_options){.path = f->rundir.log}, &f->log) < 0)
         return -1;
     f->options = dom0_options_default();
@@ -79,9 +80,9 @@ static int teardown(void **state)
 
 static void start(void)
 {
-    char why[256];
-    if (dom0_setup(&f->options, &f->rundir, f->log, &f->time, &f->dom0, why, sizeof(why)) < 0)
-        fail_msg("%s", why);
+    struct why why;
+    if (dom0_setup(&f->options, &f->rundir, f->log, &f->time, &f->dom0, &why) < 0)
+        fail_msg("%s", why.text);
 }
 
 /* Lets time pass, with Dom0 looking at it. */
