@@ -59,7 +59,7 @@ static int find_base(const char *given, char base[PATH_MAX], char *why, size_t w
         length = snprintf(base, PATH_MAX, "%s/%s", current, given);
     else
         return fail(-errno, why, why_bytes, "cannot find the current directory: %s",
-                    strerrordesc_np(errno));
+                    strerror(errno));
     if (length >= PATH_MAX)
         return fail(-ENAMETOOLONG, why, why_bytes, "the run directory's path is too long");
     while (length > 1 && base[length - 1] == '/')
@@ -103,7 +103,7 @@ static int check_directory(const char *path, mode_t forbidden, bool create, char
 
     if (create && mkdir(path, 0700) != 0 && errno != EEXIST)
         return fail(-errno, why, why_bytes, "cannot make the run directory %s: %s", path,
-                    strerrordesc_np(errno));
+                    strerror(errno));
     fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         rc = -errno;
@@ -112,12 +112,11 @@ static int check_directory(const char *path, mode_t forbidden, bool create, char
                         path);
         if (rc == -ENOENT)
             return rc;
-        return fail(rc, why, why_bytes, "cannot use the run directory %s: %s", path,
-                    strerrordesc_np(-rc));
+        return fail(rc, why, why_bytes, "cannot use the run directory %s: %s", path, strerror(-rc));
     }
     if (fstat(fd, &st) != 0)
         rc = fail(-errno, why, why_bytes, "cannot look at the run directory %s: %s", path,
-                  strerrordesc_np(errno));
+                  strerror(errno));
     else if (st.st_uid != geteuid())
         rc = fail(-EPERM, why, why_bytes,
                   "the run directory %s belongs to user %lu, not to you: refused; set "

@@ -35,7 +35,7 @@ void read_failures_add(struct read_failures *failures, uint64_t sector, uint32_t
     if (untold == 0)
         return;
     fprintf(stderr, "client: reading sector %" PRIu64 " (%" PRIu32 " in all) failed: %s", sector,
-            sector_count, strerrordesc_np(-error));
+            sector_count, strerror(-error));
     if (untold > 1)
         fprintf(stderr, "; %" PRIu64 " failed reads since the last message", untold);
     fputc('\n', stderr);

@@ -34,7 +34,7 @@ say(struct compare *compare, enum compare_result result, const char *format, ...
 
 static enum compare_result cannot_read(struct compare *compare, const struct input *input, int rc)
 {
-    const char *reason = strerrordesc_np(-rc);
+    const char *reason = strerror(-rc);
 
     if (rc == -ESPIPE)
         reason = "not a file";

@@ -35,7 +35,7 @@ static int resolve_image(struct start *start, char path[PATH_MAX])
     if (start->options.image_path[0] == '/')
         return 0;
     if (getcwd(directory, sizeof(directory)) == NULL) {
-        fprintf(stderr, "service: cannot find the current directory: %s\n", strerrordesc_np(errno));
+        fprintf(stderr, "service: cannot find the current directory: %s\n", strerror(errno));
         return -errno;
     }
     length = snprintf(path, PATH_MAX, "%s/%s", directory, start->options.image_path);

@@ -58,7 +58,7 @@ static struct node choose_node(const struct service_options *options)
 
 static int complain(const char *what, const char *path, int rc)
 {
-    fprintf(stderr, "service: cannot %s %s in xenstore: %s\n", what, path, strerrordesc_np(-rc));
+    fprintf(stderr, "service: cannot %s %s in xenstore: %s\n", what, path, strerror(-rc));
     return VERB_FAILED;
 }
 
@@ -88,8 +88,7 @@ int verb_store(const struct rundir *rundir, const struct service_options *option
         return verb_not_running(rundir);
     rc = store_client_open(rundir->store_socket, &client);
     if (rc != 0) {
-        fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket,
-                strerrordesc_np(-rc));
+        fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));
         return VERB_FAILED;
     }
     status = check_domain(client, options->domid);
