@@ -2,9 +2,7 @@
 #include "service/dom0/domain.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -130,24 +128,18 @@ static const char *memory_hint(int rc)
 }
 
 int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
-                  struct domain **out, char *why, size_t why_bytes)
+                  struct domain **out, struct why *why)
 {
     *out = NULL;
-    if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > host->max_pages) {
-        snprintf(why, why_bytes, "a domain has %d to %u pages, %u were asked for",
-                 SEGMENT_PAGES_MIN, host->max_pages, nr_pages);
-        return -EINVAL;
-    }
-    if (tdf.num == 0 || tdf_check(tdf) < 0) {
-        snprintf(why, why_bytes, "a time dilation factor is 1/1000 to 1000, not %u/%u", tdf.num,
-                 tdf.den);
-        return -EINVAL;
-    }
+    if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > host->max_pages)
+        return why_fail(why, -EINVAL, "a domain has %d to %u pages, %u were asked for",
+                        SEGMENT_PAGES_MIN, host->max_pages, nr_pages);
+    if (tdf.num == 0 || tdf_check(tdf) < 0)
+        return why_fail(why, -EINVAL, "a time dilation factor is 1/1000 to 1000, not %u/%u",
+                        tdf.num, tdf.den);
     struct domain *domain = calloc(1, sizeof(*domain));
-    if (domain == NULL) {
-        snprintf(why, why_bytes, "Dom0 is out of memory");
-        return -ENOMEM;
-    }
+    if (domain == NULL)
+        return why_fail(why, -ENOMEM, "Dom0 is out of memory");
     domain->host = host;
     domain->domid = domid;
     domain->doorbell = DOORBELL_CLOSED;
@@ -170,7 +162,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
         rc = domain_settings_watch(domain);
     }
     if (rc < 0) {
-        snprintf(why, why_bytes, "Dom0 cannot make a domain: %s: %s", step, strerror(-rc));
+        why_fail_errno(why, rc, "Dom0 cannot make a domain: %s", step);
         domain_destroy(domain);
         return rc;
     }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/why.h"
 #include "ring/segment.h"
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/vbd_ring.h"
@@ -78,7 +79,7 @@ struct domain {
  * line for people in why.
  */
 int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
-                  struct domain **out, char *why, size_t why_bytes);
+                  struct domain **out, struct why *why);
 /* The domain has mapped its memory: seals it, and looks at it from now on. Errors: -EALREADY;
  * -EPERM see segment_settle; others from watching the doorbell. */
 int domain_mapped(struct domain *domain);

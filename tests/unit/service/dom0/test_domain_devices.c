@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/why.h"
 #include "fakes/fake_disk.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/fault_guard.h"
@@ -62,7 +63,7 @@ static void domain_lost(void *ctx)
 
 static int make_disk(void)
 {
-    char why[128];
+    struct why why;
     f->image = (struct image){
         .fd = -1, .size_bytes = 1 << 20, .block_size_bytes = 512, .memory_align_bytes = 512};
     const struct disk_queue_config config = {.image = &f->image,
@@ -70,7 +71,7 @@ static int make_disk(void)
                                              .policy = cache_policy_find("lru"),
                                              .depth = 4,
                                              .depth_isolated = 4};
-    int rc = disk_queue_create(&config, vbd_ring_done, &f->queue, why, sizeof(why));
+    int rc = disk_queue_create(&config, vbd_ring_done, &f->queue, why.text, sizeof(why.text));
     f->options[0] = (struct vbd_options){
         .disk_queue = f->queue, .image = &f->image, .params = "one", .dev = "xvda"};
     f->options[1] = f->options[0];
@@ -84,7 +85,7 @@ static int make_disk(void)
 static int setup(void **state)
 {
     (void)state;
-    char why[128];
+    struct why why;
     f = calloc(1, sizeof(*f));
     if (f == NULL || xs_server_create(NULL, &f->store) < 0 || fault_guard_install(4) < 0 ||
         poller_create(POLLER_EPOLL, &f->poller) < 0 ||
@@ -101,7 +102,7 @@ static int setup(void **state)
                              .device_count = 2,
                              .store_ready = store_ready,
                              .domain_lost = domain_lost};
-    int rc = domain_create(&f->host, DOMID, 32, (struct tdf){1, 1}, &f->domain, why, sizeof(why));
+    int rc = domain_create(&f->host, DOMID, 32, (struct tdf){1, 1}, &f->domain, &why);
     return rc < 0 ? rc : domain_mapped(f->domain);
 }
 

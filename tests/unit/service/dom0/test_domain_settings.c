@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/why.h"
 #include "fakes/fake_disk.h"
 #include "ring/fault_guard.h"
 #include "service/back/vbd/vbd_back.h"
@@ -48,14 +49,14 @@ static void store_ready(void *ctx, struct domain *domain)
 
 static int create(struct tdf tdf)
 {
-    char why[128];
-    return domain_create(&f->host, DOMID, 32, tdf, &f->domain, why, sizeof(why));
+    struct why why;
+    return domain_create(&f->host, DOMID, 32, tdf, &f->domain, &why);
 }
 
 static int setup(void **state)
 {
     (void)state;
-    char why[128];
+    struct why why;
     f = calloc(1, sizeof(*f));
     if (f == NULL || xs_server_create(NULL, &f->store) < 0 || fault_guard_install(4) < 0 ||
         poller_create(POLLER_EPOLL, &f->poller) < 0 ||
@@ -73,7 +74,7 @@ static int setup(void **state)
                                       .policy = cache_policy_find("lru"),
                                       .depth = 4,
                                       .depth_isolated = 4};
-    if (disk_queue_create(&queue, vbd_ring_done, &f->queue, why, sizeof(why)) < 0)
+    if (disk_queue_create(&queue, vbd_ring_done, &f->queue, why.text, sizeof(why.text)) < 0)
         return -1;
     f->disk = (struct vbd_options){
         .disk_queue = f->queue, .image = &f->image, .params = "image", .dev = "xvda"};
