@@ -28,6 +28,9 @@ kill -0 $busy || die "the client has ended: $(cat err)"
 
 if command -v xenstore-write >/dev/null; then
     eval "$(service env)"
+    xenstore-write /local/domain/1/device/vbd/51728/state 2
+    expect 0 '^ +1 +512 +10 +0 +4,2$' service list
+    xenstore-rm /local/domain/1/device/vbd/51728
     xenstore-write /local/domain/1/sched/weight 100 /local/domain/1/tdf 1/2
     eventually 5 status_shows '"weight":100,"tdf":"1/2",' || die "the store's values have no effect"
     xenstore-write /local/domain/1/sched/weight lots

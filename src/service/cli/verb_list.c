@@ -17,7 +17,6 @@ static const struct column columns[] = {
     {"weight", "sched/weight"},
     {"tdf", "tdf"},
     {"paused", "pause"},
-    {"vbd", "device/vbd/51712/state"},
 };
 
 /* Prints one field; a node that is not there is a dash. */
@@ -34,6 +33,32 @@ static int print_field(struct store_client *client, const char *domid, const cha
     return 0;
 }
 
+/* Prints the states of the front ends of all disks, by number: "4", or "4,2". */
+static int print_disks(struct store_client *client, const char *domid)
+{
+    char path[128], value[XENSTORE_PAYLOAD_MAX + 1], states[64] = "";
+    char *names;
+
+    snprintf(path, sizeof(path), "/local/domain/%s/device/vbd", domid);
+    int rc = store_client_directory(client, path, &names);
+    if (rc == -ENOENT) {
+        printf(" %8s", "-");
+        return 0;
+    }
+    for (const char *name = names; rc == 0 && *name != '\0'; name += strlen(name) + 1) {
+        size_t used = strlen(states);
+        snprintf(path, sizeof(path), "/local/domain/%s/device/vbd/%s/state", domid, name);
+        rc = store_client_read(client, path, value);
+        if (rc == 0)
+            snprintf(states + used, sizeof(states) - used, "%s%.8s", used > 0 ? "," : "", value);
+        else if (rc == -ENOENT) /* it goes just now */
+            rc = 0;
+    }
+    printf(" %8s", *states != '\0' ? states : "-");
+    free(names);
+    return rc;
+}
+
 static int print_domains(struct store_client *client)
 {
     const size_t column_count = sizeof(columns) / sizeof(columns[0]);
@@ -45,11 +70,13 @@ static int print_domains(struct store_client *client)
     printf("%6s", "domid");
     for (size_t i = 0; i < column_count; i++)
         printf(" %8s", columns[i].title);
-    putchar('\n');
+    printf(" %8s\n", "vbd");
     for (const char *domid = names; rc == 0 && *domid != '\0'; domid += strlen(domid) + 1) {
         printf("%6s", domid);
         for (size_t i = 0; rc == 0 && i < column_count; i++)
             rc = print_field(client, domid, columns[i].key);
+        if (rc == 0)
+            rc = print_disks(client, domid);
         putchar('\n');
     }
     free(names);
