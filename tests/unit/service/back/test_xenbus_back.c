@@ -121,11 +121,14 @@ static const struct back_class net_class = {.name = "fakenet",
 
 /* ---- the store ---- */
 
-static bool store_is_full; /* the linker sends the back end's own writes to us */
+/* The linker sends all writes of this process to us. */
+static bool store_is_full;
+static uint32_t writes;
 int __real_xs_local_write(struct xs_server *server, const char *path, const char *value);
 int __wrap_xs_local_write(struct xs_server *server, const char *path, const char *value);
 int __wrap_xs_local_write(struct xs_server *server, const char *path, const char *value)
 {
+    writes++;
     return store_is_full ? -ENOMEM : __real_xs_local_write(server, path, value);
 }
 
@@ -283,8 +286,10 @@ static void closing_takes_two_steps_each(void **state)
     assert_int_equal(f->disk->disconnects, 0); /* what is in flight is still answered */
     go(f->disk, "6", XenbusStateClosed);
     assert_int_equal(f->disk->disconnects, 1);
+    writes = 0;
     go(f->disk, "6", XenbusStateClosed);
     assert_int_equal(f->disk->disconnects, 1);
+    assert_int_equal(writes, 1); /* the front end's own: nobody is told again */
 }
 
 static void who_cannot_be_told_of_the_end_is_given_up(void **state)

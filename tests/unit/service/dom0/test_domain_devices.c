@@ -276,6 +276,32 @@ static void a_number_is_given_once(void **state)
     assert_string_equal(back_node(XVDA, "state"), "2"); /* and nothing happened to it */
 }
 
+static int create_fails(const struct back_domain *domain, const void *options,
+                        struct xenbus_back **out)
+{
+    (void)domain;
+    (void)options;
+    (void)out;
+    return -ENOMEM;
+}
+
+static void no_nodes(const struct back_spec *spec, back_node_fn *put, void *ctx)
+{
+    (void)spec;
+    (void)put;
+    (void)ctx;
+}
+
+static void a_device_that_cannot_be_made_leaves_no_nodes(void **state)
+{
+    (void)state;
+    const struct back_class fails = {
+        .name = "vbd", .front_nodes = no_nodes, .back_nodes = no_nodes, .create = create_fails};
+    assert_int_equal(domain_attach(f->domain, &(struct back_spec){&fails, 51744, NULL}), -ENOMEM);
+    assert_string_equal(back_node(51744, "online"), "(none)");
+    assert_null(domain_find_device(f->domain, &fails, 51744));
+}
+
 static void settings_reach_every_disk(void **state)
 {
     (void)state;
@@ -312,6 +338,7 @@ int main(void)
         DEVICES_TEST(one_disk_goes_and_the_other_stays),
         DEVICES_TEST(a_disk_may_come_and_go_again_and_again),
         DEVICES_TEST(a_number_is_given_once),
+        DEVICES_TEST(a_device_that_cannot_be_made_leaves_no_nodes),
         DEVICES_TEST(settings_reach_every_disk),
         DEVICES_TEST(a_new_size_reaches_every_disk),
     };

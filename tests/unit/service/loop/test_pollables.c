@@ -187,6 +187,7 @@ static void an_armed_ring_is_left_alone_until_its_doorbell(void **state)
     assert_int_equal(pollables_turn(&f->loop, 1), 0);
     assert_true(settle(1)); /* nothing was answered: no spin */
     assert_int_equal(f->loop.arms, 1);
+    assert_int_equal(peer->ring.pollable.budget.lost, 0);
     assert_true(ask(&peer->ring, 1));
     assert_int_equal(pollables_turn(&f->loop, 2), 0);
     pollables_wake(&f->loop, &peer->poll);
@@ -473,6 +474,24 @@ static void a_domain_that_has_ended_is_no_neighbour(void **state)
     assert_int_equal(f->peer[0].busy_peers, 1);
 }
 
+static void a_domain_that_connects_again_counts_again(void **state)
+{
+    (void)state;
+    uint64_t now_ns = 1;
+    for (int i = 0; i < 2; i++) {
+        add(&f->peer[i]);
+        (void)ask(&f->peer[i].ring, 1);
+        assert_int_equal(pollables_turn(&f->loop, now_ns), 1);
+    }
+    pollables_remove(&f->peer[1].ring.pollable);
+    add(&f->peer[1]);
+    (void)ask(&f->peer[1].ring, 1);
+    assert_int_equal(pollables_turn(&f->loop, now_ns), 1);
+    now_ns += WINDOW_NS;
+    keep_busy(&now_ns, &f->peer[0].ring, NULL, 1);
+    assert_int_equal(f->peer[0].busy_peers, 2);
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -496,6 +515,7 @@ int main(void)
         LOOP_TEST(the_domain_learns_how_many_others_have_requests),
         LOOP_TEST(two_rings_of_a_domain_count_once),
         LOOP_TEST(a_domain_that_has_ended_is_no_neighbour),
+        LOOP_TEST(a_domain_that_connects_again_counts_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,7 +201,8 @@ static void a_read_is_answered_with_its_data(void **state)
     disk_ends(0, 0);
     expect(7, BLKIF_OP_READ, BLKIF_RSP_OKAY);
     expect_none();
-    assert_int_equal(f->loop.active_count, 1); /* its next request may follow */
+    assert_int_equal(f->loop.active_count, 1);
+    assert_true(f->ring->pollable.answered); /* its next request may follow */
     f->loop.no_spin = true;
     assert_true(pollables_settle(&f->loop, 0));
     assert_int_equal(((uint8_t *)data_page(0))[2 * 512 - 1], 0xaa);
