@@ -36,7 +36,7 @@ enum {
  * pvclock reader works wherever the TSC is in use.
  */
 enum pvclock_counter {
-    PVCLOCK_COUNTER_TSC = 0,
+    PVCLOCK_COUNTER_TSC = 0,       /* the processor's: on aarch64, cntvct_el0 */
     PVCLOCK_COUNTER_MONOTONIC = 1, /* CLOCK_MONOTONIC in nanoseconds */
     PVCLOCK_COUNTER_STEPPED = 2,   /* moved by hand in Dom0: the time is system_time until the next
                                     * update, whatever the real clocks do */

@@ -30,20 +30,22 @@ enum {
 #define EXACT_SETTLE_NS   NS_PER_SEC
 #define SAMPLED_SETTLE_NS (8 * NS_PER_SEC)
 
+/* The kernel has tried the counter against its other clocks, and gives it up when it goes wrong. */
 static bool kernel_keeps_time_by_tsc(void)
 {
     char name[32] = "";
     FILE *file = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
 
-    /* Hidden, as in some containers: then nothing vouches for the TSC. */
+    /* Hidden, as in some containers: then nothing vouches for the counter. */
     if (file == NULL)
         return false;
     bool read = fgets(name, sizeof(name), file) != NULL;
     fclose(file);
-    return read && strcmp(name, "tsc\n") == 0;
+    return read && strcmp(name, COUNTER_CLOCKSOURCE "\n") == 0;
 }
 
-static bool tsc_is_usable(void)
+/* One rate for ever, whatever the processor's frequency, and readable by this process. */
+static bool tsc_is_invariant(void)
 {
 #if defined(__x86_64__)
     unsigned eax, ebx, ecx, edx;
@@ -52,9 +54,11 @@ static bool tsc_is_usable(void)
 
     if (!__get_cpuid(0x80000007, &eax, &ebx, &ecx, &edx) || !(edx & invariant))
         return false;
-    if (prctl(PR_GET_TSC, &mode) == 0 && mode != PR_TSC_ENABLE)
-        return false; /* reading it would be a SIGSEGV */
-    return kernel_keeps_time_by_tsc();
+    /* Where it is forbidden, reading it would be a SIGSEGV. */
+    return prctl(PR_GET_TSC, &mode) < 0 || mode == PR_TSC_ENABLE;
+#elif defined(__aarch64__)
+    return true; /* the architecture demands it, and Linux lets programs read it or reads it for
+                    them */
 #else
     return false;
 #endif
@@ -122,14 +126,14 @@ void tdf_source_monotonic(struct tdf_source *source)
     };
 }
 
-void tdf_source_real(struct tdf_source *source)
+int tdf_source_tsc(struct tdf_source *source)
 {
     struct tdf_sample end;
     struct timespec pause = {.tv_nsec = CALIBRATION_NS};
 
+    if (!tsc_is_invariant())
+        return -ENOTSUP;
     tdf_source_monotonic(source);
-    if (!tsc_is_usable())
-        return;
     source->counter = PVCLOCK_COUNTER_TSC;
     source->settle_ns = SAMPLED_SETTLE_NS;
     source->best_width = UINT64_MAX / 2;
@@ -142,6 +146,13 @@ void tdf_source_real(struct tdf_source *source)
         sample_tsc(source, &end);
     } while (end.monotonic_ns - source->older.monotonic_ns < CALIBRATION_NS);
     refine_rate(source, &end);
+    return 0;
+}
+
+void tdf_source_real(struct tdf_source *source)
+{
+    if (!kernel_keeps_time_by_tsc() || tdf_source_tsc(source) < 0)
+        tdf_source_monotonic(source);
 }
 
 int tdf_source_manual(struct tdf_source *source, uint64_t hz, uint64_t now_ns, uint64_t wall_ns)
@@ -194,7 +205,8 @@ uint64_t tdf_source_counter_ordered(const struct tdf_source *source)
 {
     if (source->counter == PVCLOCK_COUNTER_TSC)
         return counter_tsc_ordered();
-    return tdf_source_counter(source); /* clock_gettime orders for itself */
+    counter_wait_for_stores(); /* clock_gettime comes after loads by itself */
+    return tdf_source_counter(source);
 }
 
 void tdf_source_sample(struct tdf_source *source, struct tdf_sample *out)

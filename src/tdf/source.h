@@ -39,8 +39,13 @@ struct tdf_source {
     uint64_t manual_wall_ns;
 };
 
-/* The best source of this machine. Measuring the TSC's rate takes about 10 ms, asleep. */
+/* The best source of this machine: the processor's counter if the kernel keeps its own time by it,
+ * else CLOCK_MONOTONIC. Measuring the counter's rate takes about 10 ms, asleep. */
 void tdf_source_real(struct tdf_source *source);
+
+/* The processor's counter (tdf/counter.h), whether or not the kernel trusts it. -ENOTSUP: it has
+ * none of a constant rate, or this process may not read it. */
+int tdf_source_tsc(struct tdf_source *source);
 
 /* CLOCK_MONOTONIC, whatever the machine offers. */
 void tdf_source_monotonic(struct tdf_source *source);
