@@ -335,6 +335,35 @@ stage_clang() {
         note clang build 0 "clang builds everything without a warning"
 }
 
+# The lower layers on another architecture: everything cross-compiles without a warning, and their unit
+# tests run under QEMU. Its memory order is the host's, so the barriers are shown by the instructions.
+stage_aarch64() {
+    local vars=VARIANT=aarch64 out=build/aarch64/tests t programs check=is_built
+    if ! echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -fsyntax-only -x c - 2>/dev/null; then
+        note aarch64 build 77 "needs aarch64-linux-gnu-gcc (Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross)"
+        return
+    fi
+    build aarch64 $vars all lib unit-programs stress-programs bench-programs sim-programs $out/aarch64/test_cmocka && {
+        note aarch64 build 0 "everything cross-compiles for aarch64 without a warning"
+        check=true
+    }
+    run_one aarch64 barriers 60 bash tests/aarch64/barriers.sh
+    if ! command -v qemu-aarch64 >/dev/null; then
+        note aarch64 unit 77 "needs qemu-aarch64 (Debian: qemu-user)"
+        return
+    fi
+    programs=("$out/aarch64/test_cmocka")
+    for t in tests/unit/{base,ring,tdf,xenstore}/test_*.c; do
+        programs+=("$out/$(basename "$t" .c)")
+    done
+    for t in "${programs[@]}"; do
+        $check aarch64 $vars "$t" || continue
+        while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+        TEST_SAN=qemu run_one aarch64 "$(basename "$t")" 180 qemu-aarch64 -L /usr/aarch64-linux-gnu "$t" &
+    done
+    wait
+}
+
 fuzz_one() { # NAME PROGRAM
     local name=$1 program=$2 short=${1#fuzz_} extra=() seeds
     local work=build/fuzz/$name
@@ -415,6 +444,7 @@ tsan          unit tests, races
 tsan-e2e      end to end, races
 tsan-hostile  hostile peers, races
 clang         the second compiler, without a warning
+aarch64       another architecture: it compiles, its lower layers run
 fuzz          libFuzzer on all that a peer can write
 lint          layers, limits, layout, words'
 all=$(awk '{ print $1 }' <<<"$stages_and_words")

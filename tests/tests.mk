@@ -50,6 +50,11 @@ stress-programs: $(OUT)/tests/stress/ring_litmus
 barriers: ## each of the ring's barriers weakened in turn: the litmus must notice
 	$(Q)tests/stress/barriers.sh
 
+# The stand-in for cmocka, by itself.
+$(OUT)/tests/aarch64/test_cmocka: $(OUT)/tests/aarch64/test_cmocka.o
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
 # Front ends that misbehave, each beside an honest client, and back ends; needs the programs.
 HOSTILE := $(OUT)/tests/hostile/hostile_front $(OUT)/tests/hostile/hostile_back
 $(OUT)/tests/hostile/hostile_front: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/*.c)) $(LIBS)

@@ -6,6 +6,7 @@
 set -u
 
 includes() { printf '#include <%s>\n' "$@" | ${CC:-gcc} -fsyntax-only -x c - 2>/dev/null; }
+cross() { printf '#include <stdio.h>\nint main(void) { return 0; }' | aarch64-linux-gnu-gcc -x c -o /dev/null - 2>/dev/null; }
 links() { echo 'int main(void) { return 0; }' | "$@" -x c -o /dev/null - 2>/dev/null; }
 fuzzes() {
     echo '#include <stddef.h>
@@ -20,6 +21,7 @@ installed() { # NAME: is this need met?
     cmocka) pkg-config --exists cmocka 2>/dev/null || includes stdarg.h stddef.h setjmp.h stdint.h cmocka.h ;;
     xen-headers) includes stdint.h string.h xenstore.h xen/xen.h xen/io/ring.h ;;
     compiler-rt) have clang && fuzzes ;;
+    aarch64-libc) cross ;;
     *) have "$1" ;;
     esac
 }
@@ -36,6 +38,9 @@ xenstore-ls:xenstore-utils:store tests with real clients
 clang:clang:second compiler, fuzzing
 compiler-rt:COMPILER_RT:fuzzing
 clang-format:clang-format:lint
+aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu:building for aarch64
+aarch64-libc:libc6-dev-arm64-cross:building for aarch64
+qemu-aarch64:qemu-user:unit tests on aarch64
 patch:patch:lint and benchmarks
 strace:strace:end-to-end tests
 spin:spin:the model of the sleep protocol

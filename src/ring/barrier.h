@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * barrier: the only file that spells memory orders. Everything shared between threads or domains is
- * read and written through these.
+ * read and written through these functions.
  *
  * Xen's names and what stands for them here:
  *   xen_rmb after reading an index   -> load_acquire of the index
  *   xen_wmb before storing an index  -> store_release of the index
  *   xen_mb between a store and a load of another word (the sleep protocols)
  *                                    -> store_full of the one, load_full of the other
- * store_full and load_full are sequentially consistent: if two sides each store one word and then
- * load the other's, at least one of them sees the other's store. Acquire and release alone do not
- * give that, on x86 neither. There is no stand-alone fence because ThreadSanitizer can't follow
- * one.
+ *
+ * full means sequentially consistent: if two sides each store one word and then load the other's,
+ * at least one of them sees the other's store. Acquire and release alone do not give that, on x86
+ * neither. The promise holds among full accesses only: a load_acquire after a store_full may still
+ * come first (not on x86, but on aarch64). docs/concurrency.md lists every pair, and what the
+ * compiler makes of each function.
+ *
+ * There is no stand-alone fence, because ThreadSanitizer can't follow one.
  */
 #ifndef SPLITDOM_RING_BARRIER_H
 #define SPLITDOM_RING_BARRIER_H

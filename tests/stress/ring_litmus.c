@@ -125,14 +125,14 @@ static bool back_final_check(struct litmus *litmus)
 
 static bool control_front(struct litmus *litmus)
 {
-    store_release_u32(&litmus->word[0], 1);
-    return load_acquire_u32(&litmus->word[1]) == 0;
+    store_relaxed_u32(&litmus->word[0], 1);
+    return load_relaxed_u32(&litmus->word[1]) == 0;
 }
 
 static bool control_back(struct litmus *litmus)
 {
-    store_release_u32(&litmus->word[1], 1);
-    return load_acquire_u32(&litmus->word[0]) == 0;
+    store_relaxed_u32(&litmus->word[1], 1);
+    return load_relaxed_u32(&litmus->word[0]) == 0;
 }
 
 /* Both sides meet, look at the line (so that both CPUs have it), and run their steps at once. */

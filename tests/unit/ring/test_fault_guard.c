@@ -101,8 +101,8 @@ static void reading_is_guarded_too(void **state)
 static void a_second_view_marks_its_owner(void **state)
 {
     (void)state;
-    if (under_valgrind())
-        skip(); /* it cannot map memory twice by mremap */
+    if (under_valgrind() || under_qemu())
+        skip(); /* they cannot map memory twice by mremap */
     install();
     struct shared shared = make_shared();
     volatile uint8_t *view = mremap((void *)shared.bytes, 0, PAGES * PAGE, MREMAP_MAYMOVE);
