@@ -85,7 +85,8 @@ struct blkfront_stats {
  * states. Blocks until connected. On success *out is owned by the caller (blkfront_close). On
  * failure *out is NULL, and why->text (why may be NULL) says what failed and what to do.
  * Errors: -ENOENT no service runs there; -EINVAL options out of range; -EAGAIN or -ENOSPC a limit
- * of the service is reached; -EPROTO the service's answer or memory makes no sense; -ETIMEDOUT;
+ * of the service is reached; -EPROTO the service's answer or memory makes no sense; -EBADFD the
+ * memory or the doorbell that it sent is not what it must be; -ETIMEDOUT;
  * others from the system.
  */
 int blkfront_connect(const struct blkfront_options *options, struct blkfront **out,

@@ -182,7 +182,9 @@ ssize_t unix_socket_receive(int fd, void *bytes, size_t size, int *fds, size_t f
 
     size_t count;
     bool sound = take_rights(&message, got, &count);
-    if (!sound || (message.msg_flags & MSG_TRUNC) != 0 || count > fd_max) {
+    /* Nothing but descriptors is no end of the peer's, and no packet of ours. */
+    if (!sound || (message.msg_flags & MSG_TRUNC) != 0 || count > fd_max ||
+        (received == 0 && count > 0)) {
         while (count > 0)
             close(got[--count]);
         return -EPROTO;

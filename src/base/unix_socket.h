@@ -62,9 +62,10 @@ int unix_socket_send(int fd, const void *bytes, size_t byte_count, const int *fd
  * Waits for a packet, as long as the socket's limit allows. Takes at most `size` bytes of it, and
  * exactly its descriptors: *fd_count, which may be less than fd_max (0..UNIX_SOCKET_FDS_MAX). They
  * are the caller's to close. Slots of fds without a descriptor are -1.
- * Returns the number of bytes; 0: the peer has closed. Errors, all without a descriptor left open:
- * -ETIMEDOUT; -EPROTO: the packet is longer than size, has more than fd_max descriptors, or brings
- * something else than descriptors; other -errno.
+ * Returns the number of bytes; 0, without descriptors: the peer has closed (or has sent an empty
+ * packet, which nobody does here). Errors, all without a descriptor left open: -ETIMEDOUT; -EPROTO:
+ * the packet is longer than size, has more than fd_max descriptors, nothing but descriptors, or
+ * brings something else than these; other -errno.
  */
 ssize_t unix_socket_receive(int fd, void *bytes, size_t size, int *fds, size_t fd_max,
                             size_t *fd_count);

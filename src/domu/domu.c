@@ -10,63 +10,36 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/unix_socket.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "splitdom/control.h"
 
 enum { CONTROL_TIMEOUT_S = 10, IDLE_TIMEOUT_MS = 3600 * 1000 };
 
-/* Sends one request and takes its reply with up to fd_count descriptors (all or none). */
+/* Sends one request and takes its reply with fd_count descriptors, or none if it is refused. */
 static int call(struct domu *domu, struct control_request *request, struct control_reply *reply,
                 int *fds, size_t fd_count)
 {
-    union {
-        char bytes[CMSG_SPACE(2 * sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = {.iov_base = reply, .iov_len = sizeof(*reply)};
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+    size_t count;
     memset(reply, 0, sizeof(*reply));
     request->magic = CONTROL_MAGIC;
     request->version = CONTROL_VERSION;
-    ssize_t n;
-    do
-        n = send(domu->control_fd, request, sizeof(*request), MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return -errno;
-    do
-        n = recvmsg(domu->control_fd, &message, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return errno == EAGAIN ? -ETIMEDOUT : -errno;
-    if (n == 0)
-        return -ENOTCONN;
-
-    int got[2];
-    size_t count = 0;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-        count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(got, CMSG_DATA(header), count * sizeof(int));
-    }
-    bool whole = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
-    bool sound = whole && n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
+    int rc = unix_socket_send(domu->control_fd, request, sizeof(*request), NULL, 0, true);
+    if (rc < 0)
+        return rc;
+    ssize_t n = unix_socket_receive(domu->control_fd, reply, sizeof(*reply), fds, fd_count, &count);
+    if (n <= 0)
+        return n < 0 ? (int)n : -ENOTCONN;
+    bool sound = n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
                  (reply->status < 0 ? count == 0 : count == fd_count) && reply->status <= 0;
     if (!sound) {
-        for (size_t i = 0; i < count; i++)
-            close(got[i]);
+        while (count > 0)
+            close(fds[--count]);
         return -EPROTO;
     }
-    if (count > 0)
-        memcpy(fds, got, count * sizeof(int));
     reply->reason[sizeof(reply->reason) - 1] = '\0';
     return reply->status;
 }
@@ -74,29 +47,17 @@ static int call(struct domu *domu, struct control_request *request, struct contr
 static int connect_socket(struct domu *domu, const struct rundir *rundir, char *why,
                           size_t why_bytes)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = CONTROL_TIMEOUT_S};
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", rundir->control_socket);
-    domu->control_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (domu->control_fd < 0) {
-        int rc = -errno;
-        snprintf(why, why_bytes, "cannot make a socket: %s", strerror(-rc));
-        return rc;
-    }
-    (void)setsockopt(domu->control_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    (void)setsockopt(domu->control_fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    int rc;
-    do /* a full backlog makes it wait, and whoever waits can be interrupted */
-        rc = connect(domu->control_fd, (struct sockaddr *)&address, sizeof(address));
-    while (rc < 0 && errno == EINTR);
-    if (rc == 0)
+    int rc = unix_socket_connect(rundir->control_socket, SOCK_SEQPACKET, CONTROL_TIMEOUT_S);
+    if (rc >= 0) {
+        domu->control_fd = rc;
         return 0;
-    rc = errno == ECONNREFUSED ? -ENOENT : -errno;
-    if (rc == -ENOENT)
+    }
+    if (rc == -ENOENT || rc == -ECONNREFUSED) {
         rundir_explain_absence(rundir, why, why_bytes);
-    else
-        snprintf(why, why_bytes, "cannot reach the service at %s: %s", rundir->control_socket,
-                 strerror(-rc));
+        return -ENOENT;
+    }
+    snprintf(why, why_bytes, "cannot reach the service at %s: %s", rundir->control_socket,
+             strerror(-rc));
     return rc;
 }
 
@@ -113,6 +74,28 @@ static int tell_mapped(struct domu *domu, char *why, size_t why_bytes)
     if (rc < 0)
         snprintf(why, why_bytes, "the service does not take the domain's memory: %s",
                  rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));
+    return rc;
+}
+
+/* Of what the service sent, nothing is used before it is seen to be what it should be. */
+static int take_over(struct domu *domu, const int fds[2], uint32_t domid, char *why,
+                     size_t why_bytes)
+{
+    const char *what = "the domain's memory is not sealed";
+    int rc = segment_attach(fds[0], &domu->segment);
+    close(fds[0]);
+    domu->doorbell_fd = fds[1];
+    if (rc == 0 && domu->segment.domid != domid)
+        rc = -EPROTO;
+    if (rc == 0) {
+        what = "its doorbell is no eventfd";
+        rc = evtchn_check_doorbell(fds[1]);
+    }
+    if (rc < 0)
+        snprintf(why, why_bytes,
+                 "what the service sent is of no use (%s): are service and client of the same "
+                 "version?",
+                 rc == -EBADFD ? what : strerror(-rc));
     return rc;
 }
 
@@ -133,24 +116,8 @@ static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, c
                      told ? reply.reason : strerror(-rc));
         return rc;
     }
-    uint32_t domid = reply.arg0;
-    rc = segment_attach(fds[0], &domu->segment);
-    close(fds[0]);
-    domu->doorbell_fd = fds[1];
-    if (rc == 0 && domu->segment.domid != domid)
-        rc = -EPROTO;
-    if (rc == 0)
-        return tell_mapped(domu, why, why_bytes);
-    if (rc == -EBADFD)
-        snprintf(why, why_bytes,
-                 "the memory that the service sent can be taken away again (it is not sealed): are "
-                 "service and client of the same version?");
-    else
-        snprintf(why, why_bytes,
-                 "the memory that the service sent makes no sense (%s): are service and client of "
-                 "the same version?",
-                 strerror(-rc));
-    return rc;
+    rc = take_over(domu, fds, reply.arg0, why, why_bytes);
+    return rc < 0 ? rc : tell_mapped(domu, why, why_bytes);
 }
 
 static void *lifeline(void *arg)
@@ -167,6 +134,7 @@ static void *lifeline(void *arg)
             break;
     }
     store_full_u32(&domu->dead, 1);
+    evtchn_silence(domu->doorbell_fd);
     for (uint32_t vcpu = 0; vcpu < DOMU_NR_VCPUS; vcpu++)
         evtchn_raise_upcall(domu->segment.shared_info, vcpu);
     return NULL;

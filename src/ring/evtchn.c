@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -109,12 +111,46 @@ void evtchn_unmask(struct shared_info *si, evtchn_port_t port, uint32_t vcpu)
         (void)evtchn_wake(si, vcpu);
 }
 
-int evtchn_kick(int doorbell_fd)
+/* Adds to an eventfd's count. Errors: those of write(2), interruptions left out. */
+static int add(int fd, uint64_t count)
 {
-    uint64_t one = 1;
     ssize_t n;
     do
-        n = write(doorbell_fd, &one, sizeof(one));
+        n = write(fd, &count, sizeof(count));
     while (n < 0 && errno == EINTR);
-    return n < 0 && errno != EAGAIN ? -errno : 0;
+    return n == (ssize_t)sizeof(count) ? 0 : n < 0 ? -errno : -EIO;
+}
+
+/*
+ * An eventfd has no type of file, and takes eight bytes of zeros, which add nothing to it: of the
+ * nameless files of the kernel no other one does. /proc would tell, too, where there is one.
+ */
+int evtchn_check_doorbell(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if ((st.st_mode & S_IFMT) != 0)
+        return -EBADFD;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || add(fd, 0) < 0)
+        return -EBADFD;
+    return 0;
+}
+
+void evtchn_silence(int doorbell_fd)
+{
+    uint64_t count;
+    /* The flag is shared with Dom0, which could have changed it. Who is gone changes it no more. */
+    int flags = fcntl(doorbell_fd, F_GETFL);
+    if (flags < 0 || fcntl(doorbell_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return;
+    while (read(doorbell_fd, &count, sizeof(count)) < 0 && errno == EINTR)
+        continue;
+}
+
+int evtchn_kick(int doorbell_fd)
+{
+    int rc = add(doorbell_fd, 1);
+    return rc == -EAGAIN ? 0 : rc;
 }

@@ -50,6 +50,17 @@ void evtchn_mask(struct shared_info *si, evtchn_port_t port);
 /* An event that came while masked is raised again (EVTCHNOP_unmask). */
 void evtchn_unmask(struct shared_info *si, evtchn_port_t port, uint32_t vcpu);
 
+/*
+ * Is fd, which a peer sent, an eventfd? A pipe or a socket in its place could end the ringing
+ * process by SIGPIPE, and anything else could do anything when it is written. Makes fd
+ * non-blocking. Errors: -EBADFD it is something else; -EBADF.
+ */
+int evtchn_check_doorbell(int fd);
+
+/* Nobody listens any more: lets go whoever is held up in evtchn_kick, because a Dom0 that did not
+ * play by the rules made its doorbell blocking and full. */
+void evtchn_silence(int doorbell_fd);
+
 /* Rings the doorbell of Dom0. Never blocks. Errors: -errno of write(2), but a full counter is 0. */
 int evtchn_kick(int doorbell_fd);
 

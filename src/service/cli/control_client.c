@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory_file.h"
 #include "base/unix_socket.h"
 
 /* Only this user's service is asked. */
@@ -50,9 +51,12 @@ static int read_file(int fd, char **text, size_t *text_bytes)
     size_t done = 0;
     char *bytes;
 
+    /* A file in memory: to read another one could take for ever. */
+    if (memory_file_check(fd, 0) < 0)
+        return -EPROTO;
     if (fstat(fd, &st) != 0)
         return -errno;
-    if (!S_ISREG(st.st_mode) || st.st_size > CONTROL_CLIENT_TEXT_MAX_BYTES)
+    if (st.st_size > CONTROL_CLIENT_TEXT_MAX_BYTES)
         return -EPROTO;
     bytes = calloc(1, (size_t)st.st_size + 1);
     if (bytes == NULL)

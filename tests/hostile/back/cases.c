@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -191,38 +192,6 @@ static void storm(struct fake_dom0 *d, const struct blkif_request *req)
     fake_dom0_storm(d, 50);
 }
 
-/* ---- 15: the client's memory ---- */
-
-/* Tries to take pages away from under the client's feet, and goes on serving. */
-static void truncate_memory(struct fake_dom0 *d, const struct blkif_request *req)
-{
-    static const off_t sizes[] = {0, XEN_PAGE_SIZE, (off_t)1 << 32};
-    if (is_time(d)) {
-        for (size_t i = 0; i < COUNT(sizes); i++)
-            (void)!ftruncate(fake_dom0_segment_fd(d), sizes[i]);
-    }
-    fake_dom0_serve(d, req);
-}
-
-/* A copy of the segment in a file that can be truncated, grown, or both. */
-static void unsealed_memory(struct fake_dom0 *d, int fds[2])
-{
-    static const int seals[] = {F_SEAL_SEAL, F_SEAL_GROW, F_SEAL_SHRINK};
-    char page[XEN_PAGE_SIZE];
-    struct stat st;
-    int fd = memory_file_create("unsealed");
-    if (fstat(fds[0], &st) < 0 || ftruncate(fd, st.st_size) < 0)
-        abort();
-    for (off_t at = 0; at < st.st_size; at += XEN_PAGE_SIZE) {
-        if (pread(fds[0], page, sizeof(page), at) != (ssize_t)sizeof(page) ||
-            pwrite(fd, page, sizeof(page), at) != (ssize_t)sizeof(page))
-            abort();
-    }
-    if (memory_file_seal(fd, seals[variant(d)]) < 0)
-        abort();
-    fds[0] = fd;
-}
-
 /* ---- 10, 11: the life of the device ---- */
 
 static void serve_and_count(struct fake_dom0 *d, const struct blkif_request *req)
@@ -271,6 +240,55 @@ static void resize_to_nonsense(struct fake_dom0 *d, const struct blkif_request *
     resize(d, req, sizes[variant(d) % COUNT(sizes)]);
 }
 
+/* ---- 15: the client's memory ---- */
+
+/* Tries to take pages away from under the client's feet, and goes on serving. */
+static void truncate_memory(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    static const off_t sizes[] = {0, XEN_PAGE_SIZE, (off_t)1 << 32};
+    if (is_time(d)) {
+        for (size_t i = 0; i < COUNT(sizes); i++)
+            (void)!ftruncate(fake_dom0_segment_fd(d), sizes[i]);
+    }
+    fake_dom0_serve(d, req);
+}
+
+/* A copy of the segment in a file that can be truncated, grown, or both. */
+static void unsealed_memory(struct fake_dom0 *d, int fds[2])
+{
+    static const int seals[] = {F_SEAL_SEAL, F_SEAL_GROW, F_SEAL_SHRINK};
+    char page[XEN_PAGE_SIZE];
+    struct stat st;
+    int fd = memory_file_create("unsealed");
+    if (fstat(fds[0], &st) < 0 || ftruncate(fd, st.st_size) < 0)
+        abort();
+    for (off_t at = 0; at < st.st_size; at += XEN_PAGE_SIZE) {
+        if (pread(fds[0], page, sizeof(page), at) != (ssize_t)sizeof(page) ||
+            pwrite(fd, page, sizeof(page), at) != (ssize_t)sizeof(page))
+            abort();
+    }
+    if (memory_file_seal(fd, seals[variant(d)]) < 0)
+        abort();
+    fds[0] = fd;
+}
+
+/* ---- 16: the doorbell ---- */
+
+/* A pipe or a socket that nobody reads, and a file. */
+static void no_doorbell(struct fake_dom0 *d, int fds[2])
+{
+    int both[2] = {-1, -1};
+    if (variant(d) == 0)
+        (void)!pipe(both);
+    else if (variant(d) == 1)
+        (void)!socketpair(AF_UNIX, SOCK_STREAM, 0, both);
+    else
+        both[1] = memory_file_create("doorbell");
+    if (both[0] >= 0)
+        close(both[0]);
+    fds[1] = both[1];
+}
+
 static const char broke[] = "broke the ring protocol";
 
 const struct back_case back_cases[] = {
@@ -311,12 +329,14 @@ const struct back_case back_cases[] = {
      .script = {.request = shrink}},
     {"11-nonsense", "no number, nothing, negative, too large", BACK_FAILED, "Dom0",
      .script = {.request = resize_to_nonsense}, .variants = 4},
+    {"12-connected", "Connected without InitWait", BACK_REFUSED, "cannot",
+     .script = {.request = serve_and_count, .skip_init_wait = true}},
     {"15-truncates", "truncates and extends the client's memory", BACK_SERVED, NULL,
      .script = {.request = truncate_memory}},
     {"15-unsealed", "memory that could be taken away", BACK_REFUSED, "not sealed",
      .script = {.change_fds = unsealed_memory}, .variants = 3},
-    {"12-connected", "Connected without InitWait", BACK_REFUSED, "cannot",
-     .script = {.request = serve_and_count, .skip_init_wait = true}},
+    {"16-doorbell", "a pipe, a socket, a file for the doorbell", BACK_REFUSED, "no eventfd",
+     .script = {.change_fds = no_doorbell}, .variants = 3},
 };
 
 const uint32_t back_case_count = COUNT(back_cases);

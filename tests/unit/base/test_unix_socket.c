@@ -62,15 +62,16 @@ static int open_fds(void)
     return count;
 }
 
-/* Sends a packet of one byte and `count` descriptors past the module, which sends fewer. */
-static void send_raw(int fd, int file, int count)
+/* Sends a packet of one byte, or none, and `count` descriptors past the module, which sends fewer.
+ */
+static void send_with(int fd, size_t byte_count, int file, int count)
 {
     enum { MANY = 16 };
     union {
         struct cmsghdr align;
         char bytes[CMSG_SPACE(MANY * sizeof(int))];
     } control = {0};
-    struct iovec part = {.iov_base = "x", .iov_len = 1};
+    struct iovec part = {.iov_base = "x", .iov_len = byte_count};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
@@ -81,7 +82,12 @@ static void send_raw(int fd, int file, int count)
     header->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
     for (int i = 0; i < count; i++)
         memcpy(CMSG_DATA(header) + (size_t)i * sizeof(int), &file, sizeof(file));
-    assert_int_equal(sendmsg(fd, &message, 0), 1);
+    assert_int_equal(sendmsg(fd, &message, 0), byte_count);
+}
+
+static void send_raw(int fd, int file, int count)
+{
+    send_with(fd, 1, file, count);
 }
 
 static void listener_and_client_meet_at_a_path(void **state)
@@ -236,6 +242,24 @@ static void unwanted_descriptors_do_not_stay_open(void **state)
     assert_int_equal(open_fds(), before);
 }
 
+/* It looks like the peer's end, but for what it brings. */
+static void an_empty_packet_with_descriptors_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    const int before = open_fds();
+    int fds[2];
+    size_t count;
+    char byte;
+
+    for (int sent = 1; sent <= 2; sent++) {
+        send_with(f->pair[0], 0, f->file, sent);
+        assert_int_equal(unix_socket_receive(f->pair[1], &byte, 1, fds, 2, &count), -EPROTO);
+        assert_int_equal(count, 0);
+        assert_int_equal(fds[0], -1);
+        assert_int_equal(open_fds(), before);
+    }
+}
+
 static void a_packet_that_is_too_long_is_refused_with_all_it_brings(void **state)
 {
     struct fixture *f = *state;
@@ -304,6 +328,7 @@ int main(void)
         WITH_SOCKETS(descriptors_go_along),
         WITH_SOCKETS(a_packet_without_descriptors_is_as_good),
         WITH_SOCKETS(unwanted_descriptors_do_not_stay_open),
+        WITH_SOCKETS(an_empty_packet_with_descriptors_is_refused),
         WITH_SOCKETS(a_packet_that_is_too_long_is_refused_with_all_it_brings),
         WITH_SOCKETS(anything_but_descriptors_is_refused),
         WITH_SOCKETS(the_end_of_the_peer_is_told),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* blkfront: the client library against a Dom0 that is played by a thread of this test. */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,6 +63,17 @@ static void connect_to(const struct fake_dom0_script *script, struct blkfront_op
     int rc = dial(script, options);
     if (rc < 0)
         fail_msg("%s", why.text);
+}
+
+static int open_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int count = 0;
+    assert_non_null(dir);
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count;
 }
 
 /* ---- connecting ---- */
@@ -155,6 +169,72 @@ static void memory_that_makes_no_sense_is_refused(void **state)
     assert_int_equal(dial(&(struct fake_dom0_script){.change_segment = break_segment},
                           (struct blkfront_options){0}),
                      -EPROTO);
+}
+
+/* Whoever writes into it dies of SIGPIPE, unless the program ignores that. */
+static void a_pipe_without_a_reader(struct fake_dom0 *d, int fds[2])
+{
+    int pipes[2];
+    (void)d;
+    if (pipe(pipes) < 0)
+        abort();
+    close(pipes[0]);
+    fds[1] = pipes[1];
+}
+
+static void a_socket_without_a_peer(struct fake_dom0 *d, int fds[2])
+{
+    int sockets[2];
+    (void)d;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) < 0)
+        abort();
+    close(sockets[0]);
+    fds[1] = sockets[1];
+}
+
+static void a_file(struct fake_dom0 *d, int fds[2])
+{
+    (void)d;
+    fds[1] = memfd_create("doorbell", 0);
+}
+
+static void both_the_wrong_way_round(struct fake_dom0 *d, int fds[2])
+{
+    (void)d;
+    int segment_fd = dup(fds[0]);
+    fds[0] = dup(fds[1]);
+    fds[1] = segment_fd;
+}
+
+static void a_doorbell_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static void (*const change[])(struct fake_dom0 *, int[2]) = {
+        a_pipe_without_a_reader, a_socket_without_a_peer, a_file, both_the_wrong_way_round};
+    for (size_t i = 0; i < sizeof(change) / sizeof(change[0]); i++) {
+        int before = open_fds();
+        assert_int_equal(
+            dial(&(struct fake_dom0_script){.change_fds = change[i]}, (struct blkfront_options){0}),
+            -EBADFD);
+        assert_non_null(strstr(why.text, i < 3 ? "no eventfd" : "not sealed"));
+        fake_dom0_stop(dom0);
+        dom0 = NULL;
+        assert_int_equal(open_fds(), before);
+    }
+}
+
+static void a_reply_of_nothing_but_descriptors_leaves_none_open(void **state)
+{
+    (void)state;
+    int before = open_fds();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(
+            dial(&(struct fake_dom0_script){.empty_reply = true}, (struct blkfront_options){0}),
+            -EPROTO);
+        fake_dom0_stop(dom0);
+        dom0 = NULL;
+    }
+    assert_int_equal(open_fds(), before);
 }
 
 static void a_refused_ring_is_told(void **state)
@@ -549,6 +629,8 @@ int main(void)
         FRONT_TEST(a_refusal_is_told_with_its_reason),
         FRONT_TEST(replies_that_make_no_sense_are_refused),
         FRONT_TEST(memory_that_makes_no_sense_is_refused),
+        FRONT_TEST(a_doorbell_that_is_none_is_refused),
+        FRONT_TEST(a_reply_of_nothing_but_descriptors_leaves_none_open),
         FRONT_TEST(a_refused_ring_is_told),
         FRONT_TEST(nodes_that_make_no_sense_are_refused),
         FRONT_TEST(reads_bring_the_sectors_asked_for),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A child plays Dom0: it answers one request as the case says. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -25,13 +26,13 @@ struct answer {
     size_t reply_bytes; /* 0: hangs up */
     const char *file;   /* NULL: no descriptor */
     size_t file_bytes;
-    bool pipe;          /* a descriptor of another kind */
+    const char *path;   /* of a descriptor of another kind; NULL: none such */
     enum control_op op; /* the request that is expected */
 };
 
 struct fixture {
     char directory[64];
-    char path[96];
+    char path[96], plain[96];
     struct unix_listener listener;
     struct why why;
     char *text;
@@ -46,6 +47,8 @@ static int setup(void **state)
     if (mkdtemp(f->directory) == NULL)
         return -1;
     snprintf(f->path, sizeof(f->path), "%s/socket", f->directory);
+    snprintf(f->plain, sizeof(f->plain), "%s/plain", f->directory);
+    close(open(f->plain, O_CREAT | O_WRONLY, 0600));
     *state = f;
     return unix_listener_open(&f->listener, f->path, SOCK_SEQPACKET, 1);
 }
@@ -55,6 +58,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     unix_listener_close(&f->listener);
+    unlink(f->plain);
     rmdir(f->directory);
     free(f);
     return 0;
@@ -62,13 +66,10 @@ static int teardown(void **state)
 
 static int file_of(const struct answer *answer)
 {
-    int fds[2];
-
-    if (answer->pipe)
-        return pipe(fds) == 0 ? fds[0] : -1;
-    fds[0] = memfd_create("answer", 0);
-    return write(fds[0], answer->file, answer->file_bytes) == (ssize_t)answer->file_bytes ? fds[0]
-                                                                                          : -1;
+    if (answer->path != NULL)
+        return open(answer->path, O_RDONLY);
+    int fd = memfd_create("answer", 0);
+    return write(fd, answer->file, answer->file_bytes) == (ssize_t)answer->file_bytes ? fd : -1;
 }
 
 /* In the child. */
@@ -84,7 +85,7 @@ static void answer_one(int listen_fd, const struct answer *answer)
         _exit(1);
     if (answer->reply_bytes == 0)
         _exit(0);
-    if (answer->file != NULL || answer->pipe)
+    if (answer->file != NULL || answer->path != NULL)
         file_fd = file_of(answer);
     _exit(unix_socket_send(fd, &answer->reply, answer->reply_bytes, &file_fd, file_fd >= 0, true) ==
                   0
@@ -177,7 +178,9 @@ static void nonsense_is_refused(void **state)
     answer = good_answer();
     answer.file = NULL;
     assert_int_equal(ask(f, &answer), -EPROTO);
-    answer.pipe = true;
+    answer.path = "/dev/zero"; /* no file in memory, though one could read it */
+    assert_int_equal(ask(f, &answer), -EPROTO);
+    answer.path = f->plain; /* nor is one on a disk */
     assert_int_equal(ask(f, &answer), -EPROTO);
 }
 

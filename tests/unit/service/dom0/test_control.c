@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* control: the socket where domains come to life, with domains that are only counted. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -312,6 +313,37 @@ static void a_peer_that_does_not_read_is_dropped(void **state)
     assert_int_equal(f->ended, 1);
 }
 
+static int open_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    int count = 0;
+    assert_non_null(dir);
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* Dom0 wants none from its peers. */
+static void descriptors_that_come_do_not_stay_open(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    const struct control_request request = {
+        .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = CONTROL_STATUS};
+    const int sent[UNIX_SOCKET_FDS_MAX] = {f->segment_fd, f->segment_fd, f->segment_fd,
+                                           f->segment_fd};
+    int fd = dial(f);
+    run(f);
+    int before = open_fds();
+    for (size_t count = 1; count <= UNIX_SOCKET_FDS_MAX; count++) {
+        assert_int_equal(unix_socket_send(fd, &request, sizeof(request), sent, count, false), 0);
+        run(f);
+        assert_int_equal(reply_of(fd, &reply), 1);
+        assert_int_equal(open_fds(), before);
+    }
+}
+
 static void connections_are_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -423,6 +455,7 @@ int main(void)
         CONTROL_TEST(hypercalls_are_for_domains),
         CONTROL_TEST(packets_that_make_no_sense_end_the_connection),
         CONTROL_TEST(a_peer_that_does_not_read_is_dropped),
+        CONTROL_TEST(descriptors_that_come_do_not_stay_open),
         CONTROL_TEST(connections_are_bounded),
         CONTROL_TEST(of_too_many_the_oldest_without_a_domain_gives_way),
         CONTROL_TEST(a_connection_that_found_no_descriptor_is_taken_later),
