@@ -33,10 +33,12 @@ enum control_op {
      * pages and doorbell from now on. Once a domain; -EALREADY after that. -EPERM the domain itself
      * has sealed the file so that this is not possible any more. */
     CONTROL_MAPPED = 4,
-    /* Reply: one descriptor, a file with the state of the service as JSON, arg0 = its length. */
+    /* Reply: one descriptor, a file with the state of the service, arg0 = its length: two texts, a
+     * table for people and JSON for programs, with a NUL between them. */
     CONTROL_STATUS = 16,
-    /* Ends the service. Reply when all is closed: one descriptor, the farewell text; none where
-     * Dom0 could not write that down. */
+    /* Ends the service. Not for a domain, which gets -EPERM: a broken driver must not end them all;
+     * a connection of its own may ask. Reply when all is closed: one descriptor, the farewell text;
+     * none where Dom0 could not write that down. */
     CONTROL_STOP = 17,
 };
 

@@ -17,7 +17,7 @@
 #include "ring/evtchn.h"
 #include "splitdom/control.h"
 
-enum { CONTROL_TIMEOUT_S = 10, IDLE_TIMEOUT_MS = 3600 * 1000 };
+enum { CONTROL_TIMEOUT_S = 10, PROBE_TIMEOUT_S = 1, IDLE_TIMEOUT_MS = 3600 * 1000 };
 
 /* Sends one request and takes its reply with fd_count descriptors, or none if it is refused. */
 static int call(struct domu *domu, struct control_request *request, struct control_reply *reply,
@@ -66,17 +66,6 @@ bool domu_error_is_death(int error)
     return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
 }
 
-static int tell_mapped(struct domu *domu, char *why, size_t why_bytes)
-{
-    struct control_request request = {.op = CONTROL_MAPPED};
-    struct control_reply reply;
-    int rc = call(domu, &request, &reply, NULL, 0);
-    if (rc < 0)
-        snprintf(why, why_bytes, "the service does not take the domain's memory: %s",
-                 rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));
-    return rc;
-}
-
 /* Of what the service sent, nothing is used before it is seen to be what it should be. */
 static int take_over(struct domu *domu, const int fds[2], uint32_t domid, char *why,
                      size_t why_bytes)
@@ -99,8 +88,35 @@ static int take_over(struct domu *domu, const int fds[2], uint32_t domid, char *
     return rc;
 }
 
-static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, char *why,
-                         size_t why_bytes)
+/* The line was cut before there was an answer. By whom? */
+static void explain_end(const struct rundir *rundir, char *why, size_t why_bytes)
+{
+    int fd = unix_socket_connect(rundir->control_socket, SOCK_SEQPACKET, PROBE_TIMEOUT_S);
+    if (fd >= 0)
+        close(fd);
+    if (fd == -ENOENT || fd == -ECONNREFUSED)
+        snprintf(why, why_bytes, "Dom0 is gone: it ended before it had made a domain");
+    else
+        snprintf(why, why_bytes,
+                 "the service gave up this connection before it had made a domain, because more "
+                 "wait than it can hold: try again");
+}
+
+static int tell_mapped(struct domu *domu, const struct rundir *rundir, char *why, size_t why_bytes)
+{
+    struct control_request request = {.op = CONTROL_MAPPED};
+    struct control_reply reply;
+    int rc = call(domu, &request, &reply, NULL, 0);
+    if (domu_error_is_death(rc))
+        explain_end(rundir, why, why_bytes);
+    else if (rc < 0)
+        snprintf(why, why_bytes, "the service does not take the domain's memory: %s",
+                 rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));
+    return rc;
+}
+
+static int create_domain(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages,
+                         struct tdf tdf, char *why, size_t why_bytes)
 {
     struct control_request request = {
         .op = CONTROL_CREATE_DOMAIN, .arg0 = nr_pages, .tdf_num = tdf.num, .tdf_den = tdf.den};
@@ -110,14 +126,14 @@ static int create_domain(struct domu *domu, uint32_t nr_pages, struct tdf tdf, c
     if (rc < 0) {
         bool told = rc == reply.status && reply.reason[0] != '\0';
         if (domu_error_is_death(rc))
-            snprintf(why, why_bytes, "Dom0 is gone: it ended before it had made a domain");
+            explain_end(rundir, why, why_bytes);
         else
             snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
                      told ? reply.reason : strerror(-rc));
         return rc;
     }
     rc = take_over(domu, fds, reply.arg0, why, why_bytes);
-    return rc < 0 ? rc : tell_mapped(domu, why, why_bytes);
+    return rc < 0 ? rc : tell_mapped(domu, rundir, why, why_bytes);
 }
 
 static void *lifeline(void *arg)
@@ -190,7 +206,7 @@ int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_page
     *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     int rc = connect_socket(domu, rundir, why, why_bytes);
     if (rc == 0)
-        rc = create_domain(domu, nr_pages, tdf, why, why_bytes);
+        rc = create_domain(domu, rundir, nr_pages, tdf, why, why_bytes);
     if (rc < 0) {
         domu_destroy(domu);
         return rc;

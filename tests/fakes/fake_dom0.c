@@ -287,7 +287,9 @@ static void on_control(struct fake_dom0 *dom0)
         end_domain(dom0);
         return;
     }
-    if (request.op == CONTROL_CREATE_DOMAIN) {
+    if (request.op == CONTROL_CREATE_DOMAIN && dom0->script.hangs_up) {
+        end_domain(dom0);
+    } else if (request.op == CONTROL_CREATE_DOMAIN) {
         create_domain(dom0, request.arg0);
     } else if (request.op == CONTROL_MAPPED) {
         struct control_reply reply = {.magic = CONTROL_MAGIC,

@@ -39,6 +39,7 @@ struct fake_dom0_script {
     uint64_t sectors;        /* of the disk; 0: 1 << 20 */
     uint32_t max_order;      /* of the ring's pages */
     bool empty_reply;        /* to CREATE_DOMAIN: a packet of nothing but descriptors */
+    bool hangs_up;           /* closes the connection instead of a reply to CREATE_DOMAIN */
     bool refuse_ring;        /* Closing instead of Connected */
     bool silent;             /* no events once the first request has come */
     bool skip_init_wait;     /* Connected from the beginning */

@@ -2,15 +2,17 @@
 /* The two sockets: limits, wrong packets, floods. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cases.h"
 #include "splitdom/xen/xs_wire.h"
 
-enum { CONNECTIONS_MAX = 600 };
+enum { CONNECTIONS_MAX = 600, ASKERS = 4, UNREAD_MAX = 200, HONEST = 16 };
 
 int case_ports(struct attack *a)
 {
@@ -139,6 +141,64 @@ int case_status_flood(struct attack *a)
     }
     answered = peer_status(&a->rundir, 0, "sectors") > 0;
     return saw(a, answered == 1, "%u questions without reading; then one is answered", asked);
+}
+
+/* In a child: connections without end, each with one question, whose answers nobody reads. */
+static void ask_and_stay(struct attack *a)
+{
+    static int fds[UNREAD_MAX];
+    const struct control_request request = {
+        .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = CONTROL_STATUS};
+    for (int i = 0;; i = (i + 1) % UNREAD_MAX) {
+        if (fds[i] > 0)
+            close(fds[i]);
+        fds[i] = peer_dial(a->rundir.control_socket, SOCK_SEQPACKET);
+        if (fds[i] > 0)
+            (void)send(fds[i], &request, sizeof(request), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
+int case_unread(struct attack *a)
+{
+    pid_t child[ASKERS];
+    struct peer peer;
+    int served = 0, last = 0;
+    for (int i = 0; i < ASKERS; i++) {
+        child[i] = fork();
+        if (child[i] == 0)
+            ask_and_stay(a);
+    }
+    for (int i = 0; i < HONEST; i++) {
+        int rc = peer_create(&peer, &a->rundir, 0, false);
+        if (rc == 0 && peer_status(&a->rundir, peer.segment.domid, "pages") > 0)
+            served++;
+        else
+            last = rc;
+        peer_destroy(&peer);
+    }
+    for (int i = 0; i < ASKERS; i++) {
+        kill(child[i], SIGKILL);
+        (void)waitpid(child[i], NULL, 0);
+    }
+    return saw(a, served == HONEST, "%d of %d honest ones served beside %d that ask and stay (%d)",
+               served, HONEST, ASKERS, last);
+}
+
+int case_stop(struct attack *a)
+{
+    struct peer peer;
+    struct control_request stop = {.op = CONTROL_STOP};
+    struct control_reply reply;
+    int fds[2], rc = peer_open(&peer, &a->rundir);
+    if (rc < 0)
+        return saw(a, 0, "no good start: %d", rc);
+    int stopped = peer_ask(peer.control_fd, &stop, &reply, fds);
+    struct blkif_request req = peer_read_request(&peer, 1, 1);
+    rc = peer_request(&peer, &req);
+    rc = saw(a, stopped == -EPERM && rc == BLKIF_RSP_OKAY, "stop: %d, a read after that: %d",
+             stopped, rc);
+    peer_destroy(&peer);
+    return rc;
 }
 
 int case_connect_flood(struct attack *a)

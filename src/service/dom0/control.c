@@ -9,24 +9,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/container_of.h"
 #include "service/dom0/control_parts.h"
+#include "service/dom0/control_room.h"
 
 enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };
 
-/* All connections, the oldest first. */
-static struct control_peer *first_peer(struct control *control)
+struct control_peer *control_first_peer(struct control *control)
 {
     return container_or_null(list_first(&control->peers), struct control_peer, link);
 }
 
-static struct control_peer *next_peer(struct control_peer *peer)
+struct control_peer *control_next_peer(struct control_peer *peer)
 {
     return container_or_null(list_next(&peer->owner->peers, &peer->link), struct control_peer,
                              link);
 }
 
-static void close_peer(struct control_peer *peer)
+void control_close_peer(struct control_peer *peer)
 {
     struct control *control = peer->owner;
     if (peer->domain != NULL)
@@ -37,6 +38,7 @@ static void close_peer(struct control_peer *peer)
     close(peer->fd);
     list_remove(&peer->link);
     control->peer_count--;
+    control->is_full = false;
     free(peer);
 }
 
@@ -52,6 +54,14 @@ static void on_peer(void *ctx, uint32_t revents)
     make_ready(ctx);
 }
 
+/* It had its turn, and would give way to one that had none. More may have come from it. */
+static void answered(struct control_peer *peer)
+{
+    peer->had_answer = true;
+    peer->owner->is_full = false;
+    make_ready(peer);
+}
+
 /* Serves one packet of a peer that has been taken off the list. The peer stays in turn until there
  * is nothing left: no edge tells again. */
 static void serve_peer(struct control_peer *peer)
@@ -63,9 +73,9 @@ static void serve_peer(struct control_peer *peer)
     if (n < 0 && errno == EINTR)
         make_ready(peer);
     else if (n != (ssize_t)sizeof(request) || control_serve(peer, &request) < 0)
-        close_peer(peer);
+        control_close_peer(peer);
     else
-        make_ready(peer);
+        answered(peer);
 }
 
 static bool same_user(int fd)
@@ -83,10 +93,11 @@ static void add_peer(struct control *control, int fd)
     }
     peer->owner = control;
     peer->fd = fd;
+    peer->since_ns = clock_monotonic_ns();
     list_push_back(&control->peers, &peer->link);
     control->peer_count++;
     if (poller_add(control->poller, fd, POLLIN, on_peer, peer, &peer->watch) < 0)
-        close_peer(peer);
+        control_close_peer(peer);
 }
 
 static void refuse(struct control *control, int fd, const char *why)
@@ -98,21 +109,21 @@ static void refuse(struct control *control, int fd, const char *why)
     close(fd);
 }
 
-/* Room for one more: a connection that never became a domain gives way, the oldest first, so that
- * idle ones can't keep clients and `service stop` out. False: all are domains. */
-static bool make_room(struct control *control)
+static void take(struct control *control, int fd, enum control_room room)
 {
-    if (control->peer_count < control->peers_max)
-        return true;
-    struct control_peer *oldest = first_peer(control);
-    while (oldest != NULL && (oldest->domain != NULL || oldest->wants_farewell))
-        oldest = next_peer(oldest);
-    if (oldest == NULL)
-        return false;
-    log_limited(control->log, &control->log_limit,
-                "dom0.sock: %u connections are open: an idle one is closed", control->peer_count);
-    close_peer(oldest);
-    return true;
+    if (!same_user(fd))
+        refuse(control, fd, "this service belongs to another user");
+    else if (room == CONTROL_ROOM_NONE)
+        refuse(control, fd, "the service has as many connections as it allows");
+    else
+        add_peer(control, fd);
+}
+
+/* Does somebody wait to be accepted? Asked only where room must be made for them. */
+static bool somebody_waits(const struct control *control)
+{
+    struct pollfd listener = {.fd = control->listener.fd, .events = POLLIN};
+    return poll(&listener, 1, 0) != 0;
 }
 
 /* Takes connections that wait, a few. Out of descriptors or memory, the rest is left to
@@ -120,6 +131,11 @@ static bool make_room(struct control *control)
 static void accept_some(struct control *control)
 {
     for (int i = 0; i < ACCEPTS_PER_RUN; i++) {
+        enum control_room room = CONTROL_ROOM;
+        if (control->peer_count >= control->peers_max && somebody_waits(control))
+            room = control_room_make(control);
+        if (room == CONTROL_ROOM_LATER)
+            return;
         int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
@@ -132,12 +148,7 @@ static void accept_some(struct control *control)
             control->listen_ready = false;
             return;
         }
-        if (!same_user(fd))
-            refuse(control, fd, "this service belongs to another user");
-        else if (!make_room(control))
-            refuse(control, fd, "the service has as many connections as it allows");
-        else
-            add_peer(control, fd);
+        take(control, fd, room);
     }
 }
 
@@ -150,12 +161,12 @@ static void on_listen(void *ctx, uint32_t revents)
 
 bool control_has_news(const struct control *control)
 {
-    return control->listen_ready || !list_is_empty(&control->ready);
+    return (control->listen_ready && !control->is_full) || !list_is_empty(&control->ready);
 }
 
 bool control_run(struct control *control)
 {
-    if (control->listen_ready)
+    if (control->listen_ready && !control->is_full)
         accept_some(control);
     for (int i = 0; i < PACKETS_PER_RUN && !list_is_empty(&control->ready); i++)
         serve_peer(container_of(list_pop_front(&control->ready), struct control_peer, ready));
@@ -192,7 +203,9 @@ int control_create(const char *path, struct poller *poller, struct log *log,
     control->ctx = ctx;
     control->listener = UNIX_LISTENER_CLOSED;
     control->peers_max = connections_max;
-    int rc = listen_at(control, path);
+    int rc = control_room_create(control);
+    if (rc == 0)
+        rc = listen_at(control, path);
     if (rc < 0) {
         control_destroy(control);
         return rc;
@@ -203,9 +216,10 @@ int control_create(const char *path, struct poller *poller, struct log *log,
 
 void control_drop_domain(struct control *control, struct domain *domain)
 {
-    for (struct control_peer *peer = first_peer(control); peer != NULL; peer = next_peer(peer)) {
+    for (struct control_peer *peer = control_first_peer(control); peer != NULL;
+         peer = control_next_peer(peer)) {
         if (peer->domain == domain) {
-            close_peer(peer);
+            control_close_peer(peer);
             return;
         }
     }
@@ -223,17 +237,19 @@ static void close_listener(struct control *control)
 void control_quiesce(struct control *control)
 {
     close_listener(control);
-    for (struct control_peer *peer = first_peer(control), *next; peer != NULL; peer = next) {
-        next = next_peer(peer);
+    for (struct control_peer *peer = control_first_peer(control), *next; peer != NULL;
+         peer = next) {
+        next = control_next_peer(peer);
         if (!peer->wants_farewell || peer->domain != NULL)
-            close_peer(peer);
+            control_close_peer(peer);
     }
 }
 
 void control_farewell(struct control *control, int text_fd, uint32_t bytes)
 {
     struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = bytes};
-    for (struct control_peer *peer = first_peer(control); peer != NULL; peer = next_peer(peer)) {
+    for (struct control_peer *peer = control_first_peer(control); peer != NULL;
+         peer = control_next_peer(peer)) {
         if (peer->wants_farewell)
             (void)control_send_reply(peer->fd, &reply, &text_fd, text_fd >= 0 ? 1 : 0);
     }
@@ -244,7 +260,8 @@ void control_destroy(struct control *control)
     if (control == NULL)
         return;
     while (!list_is_empty(&control->peers))
-        close_peer(first_peer(control));
+        control_close_peer(control_first_peer(control));
     close_listener(control);
+    control_room_destroy(control);
     free(control);
 }

@@ -39,7 +39,7 @@ struct control_ops {
 };
 
 /* Binds path (a stale socket there is replaced: the caller holds the lock). Of connections_max
- * connections the oldest without a domain gives way to a new one. Errors: -errno. */
+ * connections one without a domain gives way to a new one (control_room.h). Errors: -errno. */
 int control_create(const char *path, struct poller *poller, struct log *log,
                    uint32_t connections_max, const struct control_ops *ops, void *ctx,
                    struct control **out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control_parts: what control.c (connections, whose turn it is) and control_serve.c (requests)
- * share.
+ * control_parts: what control.c (connections, whose turn it is), control_room.c (who gives way) and
+ * control_serve.c (requests) share.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_CONTROL_PARTS_H
 #define SPLITDOM_SERVICE_DOM0_CONTROL_PARTS_H
@@ -20,6 +20,8 @@ struct control_peer {
     struct poller_watch *watch;
     struct domain *domain;
     bool wants_farewell;
+    bool had_answer;
+    uint64_t since_ns;      /* CLOCK_MONOTONIC, when it was accepted */
     struct list_node link;  /* of the owner */
     struct list_node ready; /* likewise, while something may have come from it */
 };
@@ -34,11 +36,20 @@ struct control {
     struct list peers;
     struct list ready; /* peers that something may have come from, in turn */
     bool listen_ready; /* connections may wait */
+    bool is_full;      /* they must, until somebody is served or gone, or the timer fires */
+    int timer_fd;      /* see control_room.c */
+    struct poller_watch *timer_watch;
     uint32_t peer_count;
     uint32_t peers_max;
     bool accept_failed; /* a connection may wait that no edge will tell of again */
     struct log_limit log_limit;
 };
+
+/* control.c: all connections, the oldest first; NULL: there is no more. */
+struct control_peer *control_first_peer(struct control *control);
+struct control_peer *control_next_peer(struct control_peer *peer);
+/* Ends a connection, and its domain with it. */
+void control_close_peer(struct control_peer *peer);
 
 /* control_serve.c */
 /* Serves one request. Returns 0, or -errno: the connection is to be closed. */

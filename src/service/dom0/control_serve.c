@@ -82,6 +82,8 @@ int control_serve(struct control_peer *peer, const struct control_request *reque
     case CONTROL_STATUS:
         return send_status(peer);
     case CONTROL_STOP:
+        if (peer->domain != NULL)
+            return answer(peer, -EPERM, 0, "a domain cannot end the service");
         peer->wants_farewell = true;
         peer->owner->ops->stop(peer->owner->ctx);
         return 0;

@@ -237,6 +237,17 @@ static void a_reply_of_nothing_but_descriptors_leaves_none_open(void **state)
     assert_int_equal(open_fds(), before);
 }
 
+/* A service that gives a connection up is not one that has ended. */
+static void a_line_that_is_cut_is_not_taken_for_dom0s_end(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        dial(&(struct fake_dom0_script){.hangs_up = true}, (struct blkfront_options){0}),
+        -ENOTCONN);
+    assert_null(strstr(why.text, "gone"));
+    assert_non_null(strstr(why.text, "try again"));
+}
+
 static void a_refused_ring_is_told(void **state)
 {
     (void)state;
@@ -631,6 +642,7 @@ int main(void)
         FRONT_TEST(memory_that_makes_no_sense_is_refused),
         FRONT_TEST(a_doorbell_that_is_none_is_refused),
         FRONT_TEST(a_reply_of_nothing_but_descriptors_leaves_none_open),
+        FRONT_TEST(a_line_that_is_cut_is_not_taken_for_dom0s_end),
         FRONT_TEST(a_refused_ring_is_told),
         FRONT_TEST(nodes_that_make_no_sense_are_refused),
         FRONT_TEST(reads_bring_the_sectors_asked_for),
