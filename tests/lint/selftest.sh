@@ -96,6 +96,8 @@ c src/service/block/bad.c '#include "service/back/vbd.h"';           expect laye
 c src/service/block/bad.c '#include "ring/front_ring.h"';            expect layers src/service/block/bad.c:2
 c src/service/dom0/bad.c '' '#include "domu/shadow.h"';              expect layers src/service/dom0/bad.c:3
 c src/service/cli/bad.c '#include <domu/shadow.h>';                  expect layers src/service/cli/bad.c:2
+c src/service/back/bad.c '#include "service/block/queue.h"';           expect layers src/service/back/bad.c:2
+c src/service/loop/bad.c '#include "ring/back_ring.h"';              expect layers src/service/loop/bad.c:2
 c src/service/back/bad.c '#include "../../domu/shadow.h"';           expect layers src/service/back/bad.c:2
 c src/domu/bad.c '#include "service/back/vbd.h"';                    expect layers src/domu/bad.c:2
 c src/client/bad.c '#include "domu/shadow.h"';                       expect layers src/client/bad.c:2
