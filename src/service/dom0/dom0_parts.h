@@ -56,6 +56,7 @@ struct dom0 {
     uint64_t domains_created;
     struct log_limit domain_log_limit; /* coming and going costs a process nothing */
     struct log_limit device_log_limit; /* nor do states and storms */
+    struct log_limit image_log_limit;  /* nor does asking for a resize */
 
     struct tdf_source real_time;
     struct tdf_source *time_source; /* mostly that one; all clocks are driven by it */

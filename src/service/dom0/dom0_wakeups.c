@@ -166,12 +166,14 @@ static void on_refresh(void *ctx, const char *path)
     int rc = image_refresh(&d->image);
     (void)xs_local_write(d->store, path, "0");
     if (rc < 0) {
-        log_line(d->log, "the image's new size is refused: %s", strerror(-rc));
+        log_limited(d->log, &d->image_log_limit, "the image's new size is refused: %s",
+                    strerror(-rc));
         return;
     }
     if (d->image.size_bytes == before)
         return;
-    log_line(d->log, "the image has %llu bytes now", (unsigned long long)d->image.size_bytes);
+    log_limited(d->log, &d->image_log_limit, "the image has %llu bytes now",
+                (unsigned long long)d->image.size_bytes);
     disk_queue_image_changed(d->disk_queue);
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)

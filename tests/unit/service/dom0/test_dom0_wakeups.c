@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* dom0_wakeups: what Dom0 does because of its own nodes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fakes/fake_machine.h"
+#include "xenstore/xs_local.h"
+
+static struct fake_machine machine;
+
+static int setup(void **state)
+{
+    (void)state;
+    return fake_machine_create(&machine);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return fake_machine_destroy(&machine);
+}
+
+static int log_lines(void)
+{
+    FILE *file = fopen(machine.rundir.log, "r");
+    int lines = 0, c;
+    assert_non_null(file);
+    while ((c = fgetc(file)) != EOF)
+        lines += c == '\n';
+    fclose(file);
+    return lines;
+}
+
+static void ask_for_a_resize(void)
+{
+    assert_int_equal(
+        xs_local_write(machine.dom0->store, "/local/domain/0/splitdom/image/refresh", "1"), 0);
+    (void)dom0_turn(machine.dom0);
+}
+
+static void a_resize_asked_for_in_a_loop_does_not_fill_the_log(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    int before = log_lines();
+    assert_int_equal(truncate(machine.image, 1000), 0); /* no size for a disk */
+    for (int i = 0; i < 500; i++)
+        ask_for_a_resize();
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(truncate(machine.image, (i + 1) * 4096), 0);
+        ask_for_a_resize();
+    }
+    assert_int_equal(machine.dom0->image.size_bytes, 500 * 4096);
+    assert_in_range(log_lines() - before, 1, LOG_LIMIT_LINES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_resize_asked_for_in_a_loop_does_not_fill_the_log, setup,
+                                        teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
