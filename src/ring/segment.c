@@ -121,7 +121,7 @@ int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *f
     struct start_info si;
     describe(nr_pages, domid, &si);
     off_t bytes = (off_t)nr_pages << XEN_PAGE_SHIFT;
-    int rc = ftruncate(file, bytes) < 0 ? -errno : reserve(file, bytes);
+    int rc = ftruncate(file, bytes) < 0 ? -errno : 0;
     if (rc == 0)
         rc = missing(memory_file_seal(file, SEGMENT_SEALS));
     if (rc == 0)
@@ -169,7 +169,8 @@ int segment_attach(int fd, struct segment *out)
     /* The hints live in the same page and change while we look. */
     if (memcmp(&found, &expected, offsetof(struct start_info, dom0_cpu)) != 0)
         return -EPROTO;
-    return map(fd, &found, out);
+    rc = reserve(fd, st.st_size);
+    return rc < 0 ? rc : map(fd, &found, out);
 }
 
 void segment_detach(struct segment *segment)

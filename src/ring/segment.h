@@ -43,9 +43,9 @@ enum { SEGMENT_STORE_EVTCHN = 1 };
 /*
  * Dom0: makes a segment of nr_pages for domid, maps it, fills start_info, grants the xenstore page
  * (reference 1, as Xen's toolstack does). *fd is the descriptor to hand over; close it afterwards.
- * All memory is reserved now, so that a lack of it is an error here and not a SIGBUS later.
- * Errors: -EINVAL nr_pages out of range; -EOPNOTSUPP this system has no memory files that can be
- * sealed, or forbids them (memfd_create, F_ADD_SEALS); -EFBIG beyond RLIMIT_FSIZE; -ENOMEM; ...
+ * Takes the memory of a few pages only, whatever nr_pages is. Errors: -EINVAL nr_pages out of
+ * range; -EOPNOTSUPP this system has no memory files that can be sealed, or forbids them
+ * (memfd_create, F_ADD_SEALS); -EFBIG beyond RLIMIT_FSIZE; -ENOMEM; ...
  */
 int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *fd);
 
@@ -58,9 +58,10 @@ int segment_settle(int fd);
 
 /*
  * Domain: maps the segment behind fd (the caller keeps and closes fd) after checking magic,
- * version, sizes and every area of start_info. Errors: -EBADFD fd is not a file in memory that is
- * sealed at its size; -EPROTO the contents make no sense or come from another version; others from
- * the system.
+ * version, sizes and every area of start_info. Takes all of the memory now, on the domain's account
+ * and in its time, so that a lack of it is an error here and not a SIGBUS later. Errors: -EBADFD fd
+ * is not a file in memory that is sealed at its size; -EPROTO the contents make no sense or come
+ * from another version; -ENOSPC, -ENOMEM there is no memory; others from the system.
  */
 int segment_attach(int fd, struct segment *out);
 

@@ -33,7 +33,8 @@ case_fn case_dies, case_resize, case_resize_scattered, case_punch, case_punch_un
     case_fork;
 /* cases_socket.c */
 case_fn case_ports, case_connections, case_packets, case_store_frames, case_status_flood,
-    case_unread, case_stop, case_connect_flood, case_domain_flood, case_mute_reader;
+    case_unread, case_stop, case_connect_flood, case_domain_flood, case_large_domains,
+    case_mute_reader;
 /* cases_flood.c */
 case_fn case_idle, case_busy, case_kick_storm, case_bad_request_flood;
 

@@ -12,7 +12,7 @@
 #include "cases.h"
 #include "splitdom/xen/xs_wire.h"
 
-enum { CONNECTIONS_MAX = 600, ASKERS = 4, UNREAD_MAX = 200, HONEST = 16 };
+enum { CONNECTIONS_MAX = 600, ASKERS = 4, LARGE_PAGES = 8192, UNREAD_MAX = 200, HONEST = 16 };
 
 int case_ports(struct attack *a)
 {
@@ -230,6 +230,48 @@ int case_domain_flood(struct attack *a)
         count++;
     }
     return saw(a, rc == 0, "%u domains made and dropped (%d)", count, rc);
+}
+
+/* Largest domains, made and dropped in a loop by several: to reserve their memory, and to give it
+ * back, takes long. */
+static uint32_t make_and_drop(struct attack *a)
+{
+    struct control_request request = {.op = CONTROL_CREATE_DOMAIN, .arg0 = LARGE_PAGES};
+    struct control_reply reply;
+    uint32_t made = 0;
+    while (peer_now_ms() < a->deadline_ms) {
+        int fds[2], line = peer_dial(a->rundir.control_socket, SOCK_SEQPACKET);
+        if (line < 0)
+            continue;
+        if (peer_ask(line, &request, &reply, fds) == 0)
+            made++;
+        if (fds[0] >= 0)
+            close(fds[0]);
+        if (fds[1] >= 0)
+            close(fds[1]);
+        close(line);
+    }
+    return made;
+}
+
+int case_large_domains(struct attack *a)
+{
+    pid_t child[ASKERS];
+    struct peer peer;
+    for (int i = 0; i < ASKERS; i++) {
+        child[i] = fork();
+        if (child[i] == 0)
+            _exit(make_and_drop(a) > 0 ? 0 : 1);
+    }
+    int made = 0, status;
+    for (int i = 0; i < ASKERS; i++)
+        made += waitpid(child[i], &status, 0) == child[i] && status == 0;
+    int rc = peer_open(&peer, &a->rundir);
+    if (rc == 0)
+        peer_destroy(&peer);
+    return saw(a, made == ASKERS && rc == 0,
+               "%d of %d made some and dropped them; then a domain of the usual size: %d", made,
+               ASKERS, rc);
 }
 
 /* Asks the store and never reads its answers: once the buffers are full, Dom0 must not turn in

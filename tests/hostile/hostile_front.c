@@ -74,6 +74,8 @@ static const struct {
      case_bad_request_flood},
     {"17-domains", "flood", "creates and drops domains in a loop", "in turn, little log",
      case_domain_flood},
+    {"17-large-domains", "flood", "the same with the largest, by four", "in turn",
+     case_large_domains},
     {"18-packets", "case", "wrong packets to dom0.sock", "connection ended", case_packets},
     {"18-frames", "case", "oversize and dripped store messages", "ended; answered",
      case_store_frames},

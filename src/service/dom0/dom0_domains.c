@@ -23,7 +23,8 @@ static int find_domid(const struct dom0 *d)
 /* Is there room for so many pages more? */
 static bool has_memory(const struct dom0 *d, uint32_t nr_pages)
 {
-    return (uint64_t)nr_pages << XEN_PAGE_SHIFT <= d->domains_max_bytes - d->domains_bytes;
+    uint64_t used_bytes = d->domains_bytes + unmapper_pending_bytes(d->unmapper);
+    return used_bytes + ((uint64_t)nr_pages << XEN_PAGE_SHIFT) <= d->domains_max_bytes;
 }
 
 static int create_domain(void *ctx, const struct control_request *request, struct domain **out,

@@ -137,6 +137,17 @@ static int try_memory(void)
     return 0;
 }
 
+/* Before Dom0 is bound to a CPU: the thread is not to share that one. */
+static void start_unmapper(struct dom0 *d)
+{
+    int rc = unmapper_create(&d->unmapper);
+    if (rc < 0)
+        log_line(d->log,
+                 "no thread to give memory back (%s): the end of a large domain holds up "
+                 "the others",
+                 strerror(-rc));
+}
+
 static void store_ready(void *ctx, struct domain *domain)
 {
     struct dom0 *d = ctx;
@@ -173,6 +184,7 @@ static void fill_host(struct dom0 *d)
                                             .log_limit = &d->device_log_limit,
                                             .pollables = &d->pollables},
                                    .time_source = d->time_source,
+                                   .unmapper = d->unmapper,
                                    .max_pages = d->options->max_pages,
                                    .settings = {.weight = SCHED_WEIGHT_DEFAULT,
                                                 .disk_scale = {(uint32_t)d->options->scale_num,
@@ -264,6 +276,7 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
             ? options->domains_max_bytes
             : memory_limit_bytes(memory_limit_machine_bytes(), MEMORY_LIMIT_CGROUP);
     raise_fd_limit(options);
+    start_unmapper(d);
     int rc = assemble(d, why->text, sizeof(why->text));
     if (rc < 0) {
         dom0_teardown(d);
@@ -286,6 +299,7 @@ void dom0_teardown(struct dom0 *d)
     xs_server_destroy(d->store);
     disk_queue_destroy(d->disk_queue);
     poller_destroy(d->poller);
+    unmapper_destroy(d->unmapper);
     image_close(&d->image);
     if (d->domains != NULL)
         fault_guard_remove();

@@ -204,6 +204,6 @@ void domain_destroy(struct domain *domain)
     fault_guard_drop(domain->fault_slot);
     if (domain->segment_fd >= 0)
         close(domain->segment_fd);
-    segment_detach(&domain->segment);
+    unmapper_take(host->unmapper, &domain->segment);
     free(domain);
 }

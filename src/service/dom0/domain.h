@@ -18,6 +18,7 @@
 #include "service/back/vbd/vbd_ring.h"
 #include "service/back/xenbus_back.h"
 #include "service/dom0/domain_settings.h"
+#include "service/dom0/unmapper.h"
 #include "service/loop/doorbell.h"
 #include "service/loop/pollables.h"
 #include "service/loop/poller.h"
@@ -31,6 +32,7 @@ struct domain_host {
     struct poller *poller;
     struct back_host back; /* store, log and loop: of domains and of their back ends */
     struct tdf_source *time_source;
+    struct unmapper *unmapper; /* NULL: memory is given back by who ends a domain */
     uint32_t max_pages;
     /* What every new domain gets. */
     struct back_settings settings;

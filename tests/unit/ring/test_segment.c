@@ -143,7 +143,7 @@ static void the_file_is_private_and_has_no_name(void **state)
     assert_int_equal(st.st_nlink, 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(st.st_size, NR_PAGES * XEN_PAGE_SIZE);
-    assert_true(st.st_blocks * 512 >= NR_PAGES * XEN_PAGE_SIZE); /* reserved, not sparse */
+    assert_true(st.st_blocks * 512 < NR_PAGES * XEN_PAGE_SIZE); /* its maker takes little of it */
     assert_true(fcntl(f->fd, F_GETFD) & FD_CLOEXEC);
 }
 
@@ -443,24 +443,51 @@ static void ignore_signal(int signo)
     (void)signo;
 }
 
+/* On its own account, and all of it: what is lacking is an error of attach. */
+static void the_domain_takes_the_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct segment other;
+    struct stat st;
+    assert_int_equal(segment_attach(f->fd, &other), 0);
+    assert_int_equal(fstat(f->fd, &st), 0);
+    assert_int_equal(st.st_blocks, NR_PAGES * (XEN_PAGE_SIZE / 512));
+    segment_detach(&other);
+}
+
+static void the_making_of_a_large_one_is_no_more_work(void **state)
+{
+    (void)state;
+    struct segment s;
+    struct stat st;
+    int fd;
+    assert_int_equal(segment_create(SEGMENT_PAGES_MAX, DOMID, &s, &fd), 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_in_range(st.st_blocks, 1, 8 * (XEN_PAGE_SIZE / 512));
+    segment_detach(&s);
+    close(fd);
+}
+
 /* A program with a fast interval timer: each tick interrupts the reservation of the memory. */
-static void create_gets_ahead_of_a_timer(void **state)
+static void attach_gets_ahead_of_a_timer(void **state)
 {
     (void)state;
     const struct sigaction action = {.sa_handler = ignore_signal};
     const struct sigaction ignored = {.sa_handler = SIG_IGN}; /* the last tick may still come */
     const struct itimerval ticks = {{0, 500}, {0, 500}}, none = {{0, 0}, {0, 0}};
-    struct segment s;
+    struct segment s, domain;
     int fd, rc;
+    assert_int_equal(segment_create(SEGMENT_PAGES_MAX, DOMID, &s, &fd), 0);
     assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
     assert_int_equal(setitimer(ITIMER_REAL, &ticks, NULL), 0);
-    rc = segment_create(SEGMENT_PAGES_MAX, DOMID, &s, &fd);
+    rc = segment_attach(fd, &domain);
     assert_int_equal(setitimer(ITIMER_REAL, &none, NULL), 0);
     assert_int_equal(sigaction(SIGALRM, &ignored, NULL), 0);
     assert_int_equal(rc, 0);
     struct stat st;
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(st.st_blocks, (blkcnt_t)SEGMENT_PAGES_MAX * (XEN_PAGE_SIZE / 512));
+    segment_detach(&domain);
     segment_detach(&s);
     close(fd);
 }
@@ -472,7 +499,9 @@ int main(void)
         cmocka_unit_test(areas_follow_each_other_without_overlap),
         cmocka_unit_test(pages_for_is_enough_and_no_more),
         cmocka_unit_test(create_refuses_sizes_out_of_range),
-        cmocka_unit_test(create_gets_ahead_of_a_timer),
+        SEGMENT_TEST(the_domain_takes_the_memory),
+        cmocka_unit_test(the_making_of_a_large_one_is_no_more_work),
+        cmocka_unit_test(attach_gets_ahead_of_a_timer),
         SEGMENT_TEST(the_file_is_private_and_has_no_name),
         SEGMENT_TEST(nobody_can_change_its_size),
         cmocka_unit_test(once_it_is_settled_nobody_makes_holes),

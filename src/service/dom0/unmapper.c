@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/dom0/unmapper.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "base/list.h"
+#include "ring/barrier.h"
+
+struct job {
+    struct list_node link;
+    struct segment segment;
+};
+
+struct unmapper {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards all but pending_bytes; never held for long */
+    pthread_cond_t has_work;
+    struct list jobs;
+    bool closing;
+    uint64_t pending_bytes; /* atomic */
+};
+
+static uint64_t bytes_of(const struct segment *segment)
+{
+    return (uint64_t)segment->nr_pages << XEN_PAGE_SHIFT;
+}
+
+static void *unmap_all(void *arg)
+{
+    struct unmapper *u = arg;
+    pthread_mutex_lock(&u->lock);
+    for (;;) {
+        struct list_node *node = list_pop_front(&u->jobs);
+        if (node == NULL && u->closing)
+            break;
+        if (node == NULL) {
+            pthread_cond_wait(&u->has_work, &u->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&u->lock);
+        struct job *job = container_of(node, struct job, link);
+        uint64_t bytes = bytes_of(&job->segment);
+        segment_detach(&job->segment);
+        free(job);
+        pthread_mutex_lock(&u->lock);
+        store_full_u64(&u->pending_bytes, u->pending_bytes - bytes);
+    }
+    pthread_mutex_unlock(&u->lock);
+    return NULL;
+}
+
+/* No signal is for this thread: the loop takes them. */
+static int start(struct unmapper *u)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&u->thread, NULL, unmap_all, u);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -rc;
+}
+
+int unmapper_create(struct unmapper **out)
+{
+    *out = NULL;
+    struct unmapper *u = calloc(1, sizeof(*u));
+    if (u == NULL)
+        return -ENOMEM;
+    pthread_mutex_init(&u->lock, NULL);
+    pthread_cond_init(&u->has_work, NULL);
+    int rc = start(u);
+    if (rc < 0) {
+        free(u);
+        return rc;
+    }
+    *out = u;
+    return 0;
+}
+
+void unmapper_take(struct unmapper *u, struct segment *segment)
+{
+    struct job *job = u == NULL || segment->base == NULL ? NULL : calloc(1, sizeof(*job));
+    if (job == NULL) {
+        segment_detach(segment);
+        return;
+    }
+    job->segment = *segment;
+    memset(segment, 0, sizeof(*segment));
+    pthread_mutex_lock(&u->lock);
+    store_full_u64(&u->pending_bytes, u->pending_bytes + bytes_of(&job->segment));
+    list_push_back(&u->jobs, &job->link);
+    pthread_cond_signal(&u->has_work);
+    pthread_mutex_unlock(&u->lock);
+}
+
+uint64_t unmapper_pending_bytes(const struct unmapper *u)
+{
+    return u == NULL ? 0 : load_full_u64(&u->pending_bytes);
+}
+
+void unmapper_destroy(struct unmapper *u)
+{
+    if (u == NULL)
+        return;
+    pthread_mutex_lock(&u->lock);
+    u->closing = true;
+    pthread_cond_signal(&u->has_work);
+    pthread_mutex_unlock(&u->lock);
+    pthread_join(u->thread, NULL);
+    pthread_cond_destroy(&u->has_work);
+    pthread_mutex_destroy(&u->lock);
+    free(u);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unmapper: a thread that lets go of the memory of domains that have ended.
+ *
+ * Whoever lets go of a segment last gives its pages back, and that takes milliseconds for a large
+ * one: longer than Dom0's loop may be away from the rings. Sleeps while there is nothing to do.
+ */
+#ifndef SPLITDOM_SERVICE_DOM0_UNMAPPER_H
+#define SPLITDOM_SERVICE_DOM0_UNMAPPER_H
+
+#include <stdint.h>
+
+#include "ring/segment.h"
+
+struct unmapper;
+
+/* Errors: -ENOMEM; -EAGAIN there are as many threads as there may be. */
+int unmapper_create(struct unmapper **out);
+
+/* Takes the mapping over; *segment is zeroed. Nobody touches that memory any more. Without an
+ * unmapper (NULL), and for want of memory, it is unmapped at once. */
+void unmapper_take(struct unmapper *unmapper, struct segment *segment);
+
+/* How much was taken over and is not given back yet. NULL: 0. */
+uint64_t unmapper_pending_bytes(const struct unmapper *unmapper);
+
+/* Gives everything back, then ends the thread. NULL allowed. */
+void unmapper_destroy(struct unmapper *unmapper);
+
+#endif

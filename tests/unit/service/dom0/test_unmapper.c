@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* unmapper: memory of domains that have ended goes away on a thread of its own. */
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "service/dom0/unmapper.h"
+
+enum { NR_PAGES = 64, MANY = 100, HANG_S = 30 };
+
+static struct unmapper *unmapper;
+
+static int setup(void **state)
+{
+    (void)state;
+    alarm(HANG_S);
+    return unmapper_create(&unmapper);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unmapper_destroy(unmapper);
+    unmapper = NULL;
+    alarm(0);
+    return 0;
+}
+
+static struct segment make(uint32_t nr_pages)
+{
+    struct segment segment;
+    int fd;
+    assert_int_equal(segment_create(nr_pages, 1, &segment, &fd), 0);
+    close(fd);
+    return segment;
+}
+
+static uint32_t mapped_segments(void)
+{
+    char line[512];
+    uint32_t count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps) != NULL)
+        count += strstr(line, "/memfd:splitdom ") != NULL;
+    fclose(maps);
+    return count;
+}
+
+static void what_is_taken_goes_away(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        struct segment segment = make(NR_PAGES);
+        unmapper_take(unmapper, &segment);
+        assert_null(segment.base); /* nobody can touch it by mistake */
+        assert_true(unmapper_pending_bytes(unmapper) <= (uint64_t)MANY * NR_PAGES * XEN_PAGE_SIZE);
+    }
+    while (unmapper_pending_bytes(unmapper) > 0)
+        sched_yield();
+    assert_int_equal(mapped_segments(), 0);
+}
+
+static void its_end_waits_for_all_of_it(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        struct segment segment = make(NR_PAGES);
+        unmapper_take(unmapper, &segment);
+    }
+    unmapper_destroy(unmapper);
+    unmapper = NULL;
+    assert_int_equal(mapped_segments(), 0);
+}
+
+static void without_a_thread_it_is_done_at_once(void **state)
+{
+    (void)state;
+    struct segment segment = make(NR_PAGES), none = {.base = NULL};
+    unmapper_take(NULL, &segment);
+    assert_int_equal(mapped_segments(), 0);
+    assert_int_equal(unmapper_pending_bytes(NULL), 0);
+    unmapper_take(unmapper, &none);
+    assert_int_equal(unmapper_pending_bytes(unmapper), 0);
+}
+
+/* What the caller's thread spends on a large one whose pages are all there. */
+static uint64_t cost_ns(struct unmapper *taker)
+{
+    struct segment segment = make(SEGMENT_PAGES_MAX);
+    for (uint32_t pfn = 0; pfn < SEGMENT_PAGES_MAX; pfn++)
+        *(volatile uint8_t *)segment_page(&segment, pfn) = 1;
+    uint64_t before_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    unmapper_take(taker, &segment);
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns;
+}
+
+static void the_caller_does_not_pay(void **state)
+{
+    (void)state;
+    uint64_t own_ns = 0, with_ns = 0;
+    for (int i = 0; i < 8; i++) {
+        own_ns += cost_ns(NULL);
+        with_ns += cost_ns(unmapper);
+    }
+    print_message("%lu us at once, %lu us with a thread\n", (unsigned long)(own_ns / 1000),
+                  (unsigned long)(with_ns / 1000));
+    assert_true(with_ns * 4 < own_ns);
+}
+
+int main(void)
+{
+#define UNMAPPER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        UNMAPPER_TEST(what_is_taken_goes_away),
+        UNMAPPER_TEST(its_end_waits_for_all_of_it),
+        UNMAPPER_TEST(without_a_thread_it_is_done_at_once),
+        UNMAPPER_TEST(the_caller_does_not_pay),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
