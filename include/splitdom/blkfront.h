@@ -30,8 +30,10 @@ struct blkfront;
 struct blkfront_options {
     const char *rundir; /* NULL: SPLITDOM_RUNDIR, else the default of the user */
     const char *name;   /* NULL: SPLITDOM_NAME, else "default" */
-    uint32_t depth;     /* requests in flight that the ring should hold; 0 = 32, at most 512. The
-                         * service may allow smaller rings only: see blkfront_stats.ring_entries */
+    uint32_t depth;     /* asynchronous reads in flight; 0 = 32, at most 512. The ring is made large
+                         * enough for them. A service may grant a smaller one (its
+                         * --max-ring-page-order): then the depth is what that ring holds, see
+                         * blkfront_stats.depth */
     uint32_t sectors_per_request; /* largest read that will be asked for; 0 = 8, at most 88 */
     /* Outlive a Dom0 restart: re-connect, re-issue what is unanswered. To begin with a service must
      * be there; one that ends while we connect counts. */
@@ -74,7 +76,9 @@ struct blkfront_stats {
     uint64_t spins_lost; /* waits that spun, and went on without spinning */
     uint64_t reconnects;
     uint16_t domid;
-    uint32_t ring_entries;
+    uint32_t ring_entries; /* requests that the ring holds */
+    uint32_t depth;        /* asynchronous reads that may be submitted and not reaped: options.depth
+                            * or ring_entries, whichever is smaller */
     /* Hints of Dom0, which may be wrong: */
     uint32_t dom0_cpu;     /* on which it last served this domain; UINT32_MAX: unknown */
     uint32_t busy_domains; /* how many have requests, this one included */
@@ -105,7 +109,8 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
 /*
  * Starts a read and returns at once; buffer belongs to the library until the read is reaped.
  * Several submits may share one doorbell: it is rung by blkfront_reap, or at once by blkfront_kick.
- * Errors: -EAGAIN depth requests are in flight: reap first; -EINVAL.
+ * Errors: -EAGAIN as many as blkfront_stats.depth were submitted and not reaped, or blocking reads
+ * have taken the rest of the ring: reap first; -EINVAL.
  */
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
                     void *cookie);

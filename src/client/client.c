@@ -78,13 +78,13 @@ static void fit_depth(struct client *client)
     struct blkfront_stats stats;
 
     blkfront_stats(client->bf, &stats);
-    if (client->options.depth <= stats.ring_entries)
+    if (client->options.depth <= stats.depth)
         return;
     fprintf(stderr,
             "client: the service's rings hold %" PRIu32 " requests: --depth is %" PRIu32
             " instead of %" PRIu32 "\n",
-            stats.ring_entries, stats.ring_entries, client->options.depth);
-    client->options.depth = stats.ring_entries;
+            stats.ring_entries, stats.depth, client->options.depth);
+    client->options.depth = stats.depth;
 }
 
 static int connect_disk(struct client *client)

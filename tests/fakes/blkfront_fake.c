@@ -57,7 +57,8 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
     bf->last_sector = (uint64_t)st.st_size / 512 - 1;
     bf->die_after = number_from("FAKE_DIE_AFTER");
     bf->eio_every = number_from("FAKE_EIO_EVERY");
-    bf->stats.ring_entries = 32;
+    bf->stats.ring_entries = DEPTH_MAX;
+    bf->stats.depth = options->depth;
     pthread_mutex_init(&bf->lock, NULL);
     *out = bf;
     return 0;

@@ -67,6 +67,11 @@ int fake_dom0_segment_fd(struct fake_dom0 *dom0)
     return dom0->segment_fd;
 }
 
+void fake_dom0_wake(struct fake_dom0 *dom0)
+{
+    (void)evtchn_kick(dom0->doorbell_fd);
+}
+
 uint8_t *fake_dom0_page(struct fake_dom0 *dom0, grant_ref_t ref)
 {
     if (ref >= dom0->segment.nr_grant_entries)

@@ -70,7 +70,7 @@ static int create(const struct blkfront_options *options, struct blkfront **out,
     rc = blkfront_link_start(bf, why, why_bytes);
     if (rc < 0)
         return rc;
-    bf->done = calloc(bf->shadow.nr_entries, sizeof(*bf->done));
+    bf->done = calloc(bf->depth, sizeof(*bf->done));
     if (bf->done == NULL) {
         snprintf(why, why_bytes, "out of memory");
         return -ENOMEM;

@@ -91,6 +91,7 @@ static void start_ring(struct blkfront *bf)
                     blkif_ring_entries(bf->front.page_order), 0);
     bf->stats.domid = bf->domu.segment.domid;
     bf->stats.ring_entries = bf->ring.half.nr_ents;
+    bf->stats.depth = bf->depth;
     take_geometry(bf);
 }
 
@@ -256,6 +257,9 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
     bf->page_order = bf->front.page_order;
     rc = shadow_init(&bf->shadow, blkif_ring_entries(bf->page_order));
     if (rc == 0) {
+        /* The ring that counts is the one that was granted, not the one that we asked for. */
+        bf->depth =
+            bf->options.depth < bf->shadow.nr_entries ? bf->options.depth : bf->shadow.nr_entries;
         start_ring(bf);
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);

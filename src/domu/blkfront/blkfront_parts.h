@@ -75,8 +75,9 @@ struct blkfront {
     bool leader;                      /* a thread sleeps on the ring's vCPU on behalf of all */
     struct waiter_list sleepers;      /* threads that sleep, or have just been nudged */
     struct waiter_list answered;      /* asleep though their answer has come: the next to wake */
-    struct blkfront_completion *done; /* finished asynchronous reads: a circular queue */
+    struct blkfront_completion *done; /* finished asynchronous reads: a circular queue of depth */
     uint32_t done_head, done_count;
+    uint32_t depth; /* async_pending + done_count never exceeds it; constant once connected */
     uint32_t async_pending; /* asynchronous reads in flight */
     struct blkfront_stats stats;
     struct spin_budget spin;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 
 #include "domu/blkfront/blkfront_parts.h"
@@ -84,9 +85,8 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
     uint64_t now_ns = blkfront_now_ns(bf);
     pthread_mutex_lock(&bf->lock);
     int rc = bf->failed;
-    /* What is finished and not reaped yet counts: the queue of the finished is as long as the ring.
-     */
-    bool full = bf->async_pending + bf->done_count >= bf->options.depth;
+    /* What is finished and not reaped yet counts: the queue of the finished has depth places. */
+    bool full = bf->async_pending + bf->done_count >= bf->depth;
     struct shadow_entry *entry = rc != 0 || full ? NULL : shadow_take(&bf->shadow);
     if (entry != NULL) {
         fill_entry(entry, sector, sector_count, buffer);
@@ -94,6 +94,8 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
         entry->cookie = cookie;
         entry->submitted_ns = now_ns;
         bf->async_pending++;
+        /* Each read that is admitted has a place in done[]; pairs with finish_async. */
+        assert(bf->async_pending + bf->done_count <= bf->depth);
         if (!bf->linking) /* else the next ring gets it with all that are pending */
             blkfront_put_request(bf, entry, now_ns);
     } else if (rc == 0) {
@@ -120,7 +122,7 @@ static uint32_t take_done(struct blkfront *bf, struct blkfront_completion *out, 
     uint32_t count = bf->done_count < max ? bf->done_count : max;
     for (uint32_t i = 0; i < count; i++) {
         out[i] = bf->done[bf->done_head];
-        bf->done_head = (bf->done_head + 1) % bf->shadow.nr_entries;
+        bf->done_head = (bf->done_head + 1) % bf->depth;
     }
     bf->done_count -= count;
     return count;

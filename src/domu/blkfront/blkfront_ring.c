@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,7 +132,9 @@ static int32_t read_status(int16_t status)
 static void finish_async(struct blkfront *bf, struct shadow_entry *entry, int32_t status,
                          uint64_t completed_ns)
 {
-    uint32_t slot = (bf->done_head + bf->done_count) % bf->shadow.nr_entries;
+    /* Pairs with blkfront_submit, which admits no more than done[] has room for. */
+    assert(bf->async_pending > 0 && bf->done_count < bf->depth);
+    uint32_t slot = (bf->done_head + bf->done_count) % bf->depth;
     bf->done[slot] = (struct blkfront_completion){.sector = entry->sector,
                                                   .sector_count = entry->sector_count,
                                                   .status = status,
