@@ -15,8 +15,11 @@
  * blkfront_close when no other call is running. fork: the child must not use an inherited handle.
  *
  * Errors that any call on a handle can return:
- *   -ENOTCONN   Dom0 is gone or closed the device (with .reconnect this never surfaces: calls wait)
- *   -EPROTO     Dom0 broke the protocol: the device is disabled for good
+ *   -ENOTCONN   Dom0 is gone or closed the device (with .reconnect calls wait for the next Dom0,
+ * and return this only when there was none for a minute) -EPROTO     Dom0 broke the protocol: the
+ * device is disabled for good, with .reconnect too From the first of them on every call returns the
+ * same one. Asynchronous reads that were in flight come back first, each once, with that error as
+ * their status (blkfront_reap).
  */
 #ifndef SPLITDOM_BLKFRONT_H
 #define SPLITDOM_BLKFRONT_H
@@ -58,12 +61,15 @@ struct blkfront_geometry {
 struct blkfront_completion {
     uint64_t sector;
     uint32_t sector_count;
-    int32_t status;        /* 0, or -EIO: the disk failed, -EINVAL: Dom0 refused the request */
-    void *buffer;          /* as given to blkfront_submit, filled when status is 0 */
+    int32_t status;        /* 0; -EIO: the disk failed; -EOPNOTSUPP: Dom0 does not read; -ENOTCONN,
+                            * -EPROTO: the device died before the answer came */
+    void *buffer;          /* as given to blkfront_submit, the caller's again; filled when status is
+                            * 0, else its contents are undefined */
     void *cookie;          /* as given to blkfront_submit */
     uint64_t submitted_ns; /* this domain's clock */
     uint64_t completed_ns; /* this domain's clock: when the answer was taken off the ring, or, with
-                            * completion in virtual time, when the model disk had it done */
+                            * completion in virtual time, when the model disk had it done; or when
+                            * the device died */
 };
 
 struct blkfront_stats {
@@ -120,8 +126,9 @@ int blkfront_kick(struct blkfront *bf);
 
 /*
  * Takes up to max finished reads into out, in order of completion; waits until there are at least
- * min (fewer only if fewer are in flight). Returns the number taken, or -errno when the device
- * died.
+ * min (fewer only if fewer are in flight). Returns the number taken. When the device has died, the
+ * reads that were in flight are finished, with its error as their status; once all are taken,
+ * returns that -errno. So each read that was submitted is reaped exactly once.
  */
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min);
 

@@ -167,8 +167,10 @@ static void take(struct worker *worker, const struct blkfront_completion *done, 
 
     if (done->status == 0)
         account(worker, done->sector, done->buffer, done->completed_ns - done->submitted_ns);
-    else
+    else if (is_of_read(done->status))
         account_failure(worker, done->sector, done->status);
+    else
+        lose_device(worker, done->status);
     if (done->completed_ns >= worker->shared->deadline_ns)
         worker->time_is_up = true;
     (*in_flight)--;

@@ -5,7 +5,7 @@
  *
  * Steered by the environment:
  *   FAKE_IMAGE       the image; unset: connecting fails as if no service ran
- *   FAKE_DIE_AFTER   every call fails with -ENOTCONN after so many answers
+ *   FAKE_DIE_AFTER   every call fails with -ENOTCONN after so many answers, reads in flight too
  *   FAKE_EIO_EVERY   every so-manieth answer is -EIO
  */
 #include <assert.h>
@@ -71,12 +71,17 @@ int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
     return 0;
 }
 
+static bool is_dead(const struct blkfront *bf)
+{
+    return bf->die_after > 0 && bf->stats.responses >= bf->die_after;
+}
+
 static int answer(struct blkfront *bf)
 {
     int rc = 0;
 
     pthread_mutex_lock(&bf->lock);
-    if (bf->die_after > 0 && bf->stats.responses >= bf->die_after)
+    if (is_dead(bf))
         rc = -ENOTCONN;
     else if (++bf->stats.responses, bf->eio_every > 0 && bf->stats.responses % bf->eio_every == 0)
         rc = -EIO;
@@ -97,6 +102,8 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
                     void *cookie)
 {
+    if (is_dead(bf))
+        return -ENOTCONN;
     if (bf->waiting_count == DEPTH_MAX)
         return -EAGAIN;
     bf->waiting[bf->waiting_count++] = (struct blkfront_completion){
@@ -121,12 +128,11 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     uint32_t count = 0;
 
     (void)min;
+    if (is_dead(bf) && bf->waiting_count == 0)
+        return -ENOTCONN;
     while (count < max && bf->waiting_count > 0) {
         struct blkfront_completion *done = &bf->waiting[--bf->waiting_count];
-        const int rc = blkfront_read(bf, done->sector, done->sector_count, done->buffer);
-        if (rc == -ENOTCONN)
-            return rc;
-        done->status = rc;
+        done->status = blkfront_read(bf, done->sector, done->sector_count, done->buffer);
         done->completed_ns = blkfront_now_ns(bf);
         out[count++] = *done;
     }

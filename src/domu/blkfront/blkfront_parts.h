@@ -111,7 +111,8 @@ uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns);
 void blkfront_push(struct blkfront *bf);
 /* Takes all responses that are there. Returns how many. */
 uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes);
-/* Makes all calls fail from now on. The first reason stays. */
+/* Makes all calls fail from now on; what is in flight is finished with the error. The first reason
+ * stays. */
 void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_batch *wakes);
 /* Wakes the sleepers that wait for a condition (all of them: every sleeper). */
 void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes);

@@ -156,15 +156,22 @@ static void finish(struct blkfront *bf, struct shadow_entry *entry, int32_t stat
         finish_async(bf, entry, status, completed_ns);
 }
 
+/* Takes the first entry that is held back off the heap. */
+static struct shadow_entry *unhold(struct blkfront *bf, struct heap_node *node)
+{
+    struct shadow_entry *entry =
+        (struct shadow_entry *)((uint8_t *)node - offsetof(struct shadow_entry, held));
+    heap_remove(&bf->held, node);
+    entry->is_held = false;
+    return entry;
+}
+
 uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns)
 {
     struct heap_node *node;
     uint32_t count = 0;
     while ((node = heap_first(&bf->held)) != NULL && node->key <= now_ns) {
-        struct shadow_entry *entry =
-            (struct shadow_entry *)((uint8_t *)node - offsetof(struct shadow_entry, held));
-        heap_remove(&bf->held, node);
-        entry->is_held = false;
+        struct shadow_entry *entry = unhold(bf, node);
         finish(bf, entry, entry->status, node->key);
         count++;
     }
@@ -232,18 +239,27 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
     return count;
 }
 
+/* All that was asked and not delivered comes back with the error, oldest first. Nothing is left to
+ * be asked again: pairs with the assertion in blkfront_link.c: reissue. */
+static void fail_pending(struct blkfront *bf, int error)
+{
+    uint64_t now_ns = blkfront_now_ns(bf);
+    struct shadow_entry *entry;
+    struct heap_node *node;
+    while ((node = heap_first(&bf->held)) != NULL)
+        unhold(bf, node);
+    while ((entry = shadow_next(&bf->shadow, 0)) != NULL)
+        finish(bf, entry, error, now_ns);
+    assert(bf->async_pending == 0 && bf->shadow.free_count == bf->shadow.nr_entries);
+}
+
 void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_batch *wakes)
 {
     if (bf->failed != 0)
         return;
     bf->failed = error;
     snprintf(bf->failure, sizeof(bf->failure), "%s", why);
-    for (uint32_t i = 0; i < bf->shadow.nr_entries; i++) {
-        struct shadow_entry *entry = &bf->shadow.entry[i];
-        if (entry->pending && entry->waiter != NULL)
-            finish_waiter(bf, entry->waiter, error);
-        entry->waiter = NULL;
-    }
+    fail_pending(bf, error);
     blkfront_nudge(bf, true, wakes);
     pthread_cond_broadcast(&bf->link_changed);
     /* The leader sleeps on the vCPU, and a Dom0 that lies need not send the event that ends it. */

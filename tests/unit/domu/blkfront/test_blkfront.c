@@ -570,6 +570,8 @@ static void the_thread_that_sleeps_for_all_is_woken_by_a_failure(void **state)
     assert_int_equal(blkfront_kick(bf), 0);
     wait_until_seen(&liar, 2);
     struct blkfront_completion done;
+    assert_int_equal(blkfront_reap(bf, &done, 1, 0), 1);
+    assert_int_equal(done.status, -EPROTO);
     assert_int_equal(blkfront_reap(bf, &done, 1, 0), -EPROTO);
     join_readers(&sleeper, 1, -EPROTO);
 }

@@ -233,12 +233,47 @@ static void each_read_comes_back_once_in_any_order_of_calls(void **state)
     }
 }
 
+/* ---- the end of the device ---- */
+
+/* Six answered, four of them reaped; four on the ring, three that Dom0 was never shown. */
+static void reads_in_flight_when_dom0_dies_come_back_with_the_error(void **state)
+{
+    enum { ANSWERED = 6, SHOWN = 4, HIDDEN = 3, LOST = SHOWN + HIDDEN };
+    (void)state;
+    struct blkfront_completion done[DEPTH_MAX];
+    (void)meet(0, 32);
+    assert_int_equal(fill(1000, ANSWERED), ANSWERED);
+    assert_int_equal(reap(4, 4), 4);
+    store_full_u32(&keeper.keep, DEPTH_MAX);
+    assert_int_equal(fill(2000, SHOWN), SHOWN);
+    assert_int_equal(blkfront_kick(bf), 0);
+    assert_int_equal(fill(3000, HIDDEN), HIDDEN);
+    fake_dom0_stop(dom0);
+    dom0 = NULL;
+    for (uint32_t left = 2 + LOST; left > 0;) {
+        int n = blkfront_reap(bf, done, 4, 1);
+        assert_true(n > 0);
+        for (int i = 0; i < n; i++, left--) {
+            uint32_t slot = (uint32_t)((uint8_t(*)[512])done[i].cookie - bytes);
+            assert_true(in_flight[slot]);
+            in_flight[slot] = false;
+            assert_ptr_equal(done[i].buffer, bytes[slot]);
+            if (done[i].sector >= 2000)
+                assert_int_equal(done[i].status, -ENOTCONN);
+        }
+    }
+    assert_int_equal(blkfront_reap(bf, done, 4, 1), -ENOTCONN);
+    assert_int_equal(blkfront_reap(bf, done, 4, 0), -ENOTCONN);
+    assert_int_equal(blkfront_submit(bf, 1, 1, bytes[0], NULL), -ENOTCONN);
+}
+
 int main(void)
 {
 #define READ_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         READ_TEST(the_depth_is_what_the_granted_ring_holds),
         READ_TEST(each_read_comes_back_once_in_any_order_of_calls),
+        READ_TEST(reads_in_flight_when_dom0_dies_come_back_with_the_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

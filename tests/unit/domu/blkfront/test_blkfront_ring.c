@@ -130,6 +130,9 @@ static void an_answer_that_is_held_cannot_be_given_again(void **state)
     struct blkfront_completion done[DEPTH];
     connect_to();
     submit(DEPTH);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, 1), DEPTH); /* the held ones, too */
+    for (uint32_t i = 0; i < DEPTH; i++)
+        assert_int_equal(done[i].status, -EPROTO);
     assert_int_equal(blkfront_reap(bf, done, DEPTH, 1), -EPROTO);
 }
 
