@@ -7,6 +7,7 @@
  * the old one's number, so that a thread which still looks at the ring or rings the doorbell does
  * nothing worse than look and ring once too often.
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -132,6 +133,7 @@ static int replace_domu(struct blkfront *bf, struct domu *fresh, struct vbd_fron
 static void reissue(struct blkfront *bf)
 {
     struct shadow_entry *entry = NULL;
+    assert(bf->failed == 0);
     while ((entry = shadow_next(&bf->shadow, entry == NULL ? 0 : entry->sequence)) != NULL)
         blkfront_put_request(bf, entry, blkfront_now_ns(bf));
     blkfront_push(bf);
@@ -144,16 +146,19 @@ static bool pause_or_closing(struct blkfront *bf)
     return load_full_u32(&bf->closing) != 0;
 }
 
-/* Takes the ring out of use: afterwards nobody sleeps in the old domain. */
-static void suspend_ring(struct blkfront *bf)
+/* Takes the ring out of use: afterwards nobody sleeps in the old domain. Errors: a device that has
+ * failed stays as it is. */
+static int suspend_ring(struct blkfront *bf)
 {
     pthread_mutex_lock(&bf->lock);
-    bf->linking = true;
-    while (bf->leader) {
+    int rc = bf->failed;
+    bf->linking = rc == 0;
+    while (bf->linking && bf->leader) {
         evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
         pthread_cond_wait(&bf->link_changed, &bf->lock);
     }
     pthread_mutex_unlock(&bf->lock);
+    return rc;
 }
 
 static void resume_ring(struct blkfront *bf)
@@ -174,7 +179,9 @@ static void resume_ring(struct blkfront *bf)
 /* Returns 0 when linked again, or -errno: given up, with the reason in why. */
 static int relink(struct blkfront *bf, char *why, size_t why_bytes)
 {
-    suspend_ring(bf);
+    int suspended = suspend_ring(bf);
+    if (suspended < 0)
+        return suspended;
     for (int left_ms = RELINK_PATIENCE_S * 1000; left_ms > 0; left_ms -= RELINK_PAUSE_MS) {
         struct domu fresh;
         struct vbd_front front;

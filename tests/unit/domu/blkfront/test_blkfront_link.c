@@ -182,6 +182,46 @@ static void a_next_one_with_other_rings_ends_the_device(void **state)
     assert_non_null(strstr(blkfront_failure(bf), "does not fit"));
 }
 
+/* Three answers to three reads, all held back: the first one's twice, the last one's never. */
+static void hold_and_lie(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    static uint64_t id[3];
+    id[req->sector_number % 3] = req->id;
+    if (req->sector_number != 1002)
+        return;
+    const uint64_t answers[] = {id[1000 % 3], id[1000 % 3], id[1001 % 3]};
+    for (uint32_t i = 0; i < 3; i++) {
+        fake_dom0_respond(d, answers[i], req->operation, BLKIF_RSP_OKAY);
+        blkif_put_response_stamp(fake_dom0_ring(d), UINT64_MAX / 2);
+    }
+    fake_dom0_flush(d);
+}
+
+/* A device that is disabled for good does not come back with the next Dom0, and has nothing to ask
+ * it: its reads were given back. */
+static void a_disabled_device_does_not_reconnect(void **state)
+{
+    (void)state;
+    struct blkfront_completion done[DEPTH];
+    struct blkfront_stats stats;
+    start(&(struct fake_dom0_script){.request = hold_and_lie, .virtual_completion = true});
+    assert_int_equal(dial(true), 0);
+    submit(0, 3);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, 3), 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(done[i].status, -EPROTO);
+    die();
+    start(&(struct fake_dom0_script){0});
+    pthread_join(bf->link_thread, NULL); /* it has nothing left to follow */
+    bf->link_runs = false;
+    blkfront_stats(bf, &stats);
+    assert_int_equal(stats.reconnects, 0);
+    assert_int_equal(fake_dom0_domains(dom0), 0);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, 1), -EPROTO);
+    assert_int_equal(blkfront_submit(bf, 9, 1, bytes[0], NULL), -EPROTO);
+    assert_int_equal(bf->async_pending, 0);
+}
+
 static int deaths_left;
 
 /* As a Dom0 that was told to stop before it had made the domain. */
@@ -230,6 +270,7 @@ int main(void)
         LINK_TEST(a_thread_that_asks_while_dom0_is_away_waits_for_the_next),
         LINK_TEST(closing_does_not_wait_for_the_next),
         LINK_TEST(a_next_one_with_other_rings_ends_the_device),
+        LINK_TEST(a_disabled_device_does_not_reconnect),
         LINK_TEST(a_death_during_the_first_connection_is_outlived),
         LINK_TEST(without_reconnect_it_is_an_error),
         LINK_TEST(there_must_be_a_service_to_begin_with),
