@@ -10,9 +10,10 @@
  *     blkfront_close(bf);
  *
  * Units: sectors of 512 bytes. Functions return 0 (or a count) or -errno and print nothing.
- * Threads: blkfront_read, blkfront_geometry, blkfront_now_ns and blkfront_stats may be called from
- * any number of threads; blkfront_submit and blkfront_reap from one thread at a time;
- * blkfront_close when no other call is running. fork: the child must not use an inherited handle.
+ * Threads: blkfront_read, blkfront_geometry, blkfront_now_ns, blkfront_stats and blkfront_failure
+ * may be called from any number of threads; blkfront_submit and blkfront_reap from one thread at a
+ * time; blkfront_close when no other call is running. fork: the child must not use an inherited
+ * handle.
  *
  * Errors that any call on a handle can return:
  *   -ENOTCONN   Dom0 is gone or closed the device (with .reconnect calls wait for the next Dom0,

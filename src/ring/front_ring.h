@@ -29,18 +29,24 @@ struct front_ring {
     uint32_t rsp_prod;     /* checked copy of sring->rsp_prod; rsp_cons catches up with it */
 };
 
-/* FRONT_RING_ATTACH. The sring was made by sring_init with the same index and outlives the half;
- * nr_ents is sring_entries of its pages. */
+/* A new life at the same address: sring was made again by sring_init with the same index. Other
+ * threads may be in front_ring_has_hint meanwhile. nr_ents is sring_entries of its pages. */
+static inline void front_ring_restart(struct front_ring *ring, uint32_t nr_ents, uint32_t index)
+{
+    assert(nr_ents != 0 && (nr_ents & (nr_ents - 1)) == 0);
+    ring->nr_ents = nr_ents;
+    ring->req_prod_pvt = index;
+    ring->req_prod = index;
+    store_relaxed_u32(&ring->rsp_cons, index);
+    ring->rsp_prod = index;
+}
+
+/* FRONT_RING_ATTACH. The sring was made by sring_init with the same index and outlives the half. */
 static inline void front_ring_init(struct front_ring *ring, struct sring *sring, uint32_t nr_ents,
                                    uint32_t index)
 {
-    assert(nr_ents != 0 && (nr_ents & (nr_ents - 1)) == 0);
-    *ring = (struct front_ring){.sring = sring,
-                                .nr_ents = nr_ents,
-                                .req_prod_pvt = index,
-                                .req_prod = index,
-                                .rsp_cons = index,
-                                .rsp_prod = index};
+    ring->sring = sring;
+    front_ring_restart(ring, nr_ents, index);
 }
 
 /* How many requests can be put now. */

@@ -146,5 +146,8 @@ void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
 
 const char *blkfront_failure(struct blkfront *bf)
 {
-    return bf->failure; /* written once, under the lock, before any call fails */
+    pthread_mutex_lock(&bf->lock);
+    bool failed = bf->failed != 0;
+    pthread_mutex_unlock(&bf->lock);
+    return failed ? bf->failure : ""; /* written once, under the lock that told us */
 }

@@ -30,25 +30,31 @@ static uint32_t ring_pages(uint32_t page_order)
     return 1u << page_order;
 }
 
+/* Enough for the largest ring that we would take, whatever the service grants. */
 static uint32_t pages_wanted(const struct blkfront *bf)
 {
     uint32_t entries = blkif_ring_entries(bf->page_order);
     return segment_pages_for(ring_pages(bf->page_order) + entries * bf->pages_per_request);
 }
 
-/* Ring pages first, then the data pages, all granted for good, in order. */
-static int lay_out(struct blkfront *bf, struct domu *domu, struct vbd_front *front)
+/*
+ * The data pages first, then those of the ring, all granted for good, in order. So both stay where
+ * they are in a later domain with a smaller ring: a segment of as many pages has its free ones in
+ * the same place, which segment_attach has verified.
+ */
+static int lay_out(const struct blkfront *bf, struct domu *domu, struct vbd_front *front)
 {
     const grant_ref_t first_ref = GNTTAB_NR_RESERVED_ENTRIES;
     const struct segment *segment = &domu->segment;
     uint32_t nr_ring_pages = ring_pages(front->page_order);
-    uint32_t nr_data_pages = blkif_ring_entries(front->page_order) * bf->pages_per_request;
+    uint32_t entries =
+        bf->shadow.nr_entries != 0 ? bf->shadow.nr_entries : blkif_ring_entries(front->page_order);
+    uint32_t nr_data_pages = entries * bf->pages_per_request;
     if (nr_ring_pages + nr_data_pages > segment->nr_free_pages ||
         first_ref + nr_ring_pages + nr_data_pages > segment->nr_grant_entries)
         return -EPROTO;
-    front->ring_pfn = segment->free_pfn;
-    bf->data_pfn = segment->free_pfn + nr_ring_pages;
-    bf->data_ref = first_ref + nr_ring_pages;
+    front->ring_pfn = segment->free_pfn + nr_data_pages;
+    front->ring_ref = first_ref + nr_data_pages;
     for (uint32_t i = 0; i < nr_ring_pages + nr_data_pages; i++)
         gnttab_grant_access(segment->gnttab, first_ref + i, DOM0_DOMID, segment->free_pfn + i,
                             false);
@@ -60,7 +66,7 @@ static int lay_out(struct blkfront *bf, struct domu *domu, struct vbd_front *fro
 static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *front, char *why,
                    size_t why_bytes)
 {
-    int rc = domu_create(domu, &bf->rundir, pages_wanted(bf), bf->tdf, why, why_bytes);
+    int rc = domu_create(domu, &bf->rundir, bf->nr_pages, bf->tdf, why, why_bytes);
     if (rc < 0)
         return rc;
     rc = vbd_front_prepare(front, domu, bf->page_order, why, why_bytes);
@@ -71,7 +77,7 @@ static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *fro
             snprintf(why, why_bytes, "the domain's memory is too small for its ring");
     }
     if (rc == 0)
-        rc = vbd_front_connect(front, GNTTAB_NR_RESERVED_ENTRIES, why, why_bytes);
+        rc = vbd_front_connect(front, why, why_bytes);
     if (rc < 0)
         domu_destroy(domu);
     return rc;
@@ -88,8 +94,9 @@ static void take_geometry(struct blkfront *bf)
 /* With the lock held. */
 static void start_ring(struct blkfront *bf)
 {
-    front_ring_init(&bf->ring.half, segment_page(&bf->domu.segment, bf->front.ring_pfn),
-                    blkif_ring_entries(bf->front.page_order), 0);
+    assert(bf->ring.half.sring == segment_page(&bf->domu.segment, bf->front.ring_pfn));
+    front_ring_restart(&bf->ring.half, blkif_ring_entries(bf->front.page_order), 0);
+    bf->stamped = bf->front.virtual_completion;
     bf->stats.domid = bf->domu.segment.domid;
     bf->stats.ring_entries = bf->ring.half.nr_ents;
     bf->stats.depth = bf->depth;
@@ -258,10 +265,14 @@ static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
 int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
 {
     sigset_t all, before;
+    bf->nr_pages = pages_wanted(bf);
     int rc = link_first(bf, why, why_bytes);
     if (rc < 0)
         return rc;
     bf->page_order = bf->front.page_order;
+    bf->data_pfn = bf->domu.segment.free_pfn;
+    bf->data_ref = GNTTAB_NR_RESERVED_ENTRIES;
+    bf->ring.half.sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
     rc = shadow_init(&bf->shadow, blkif_ring_entries(bf->page_order));
     if (rc == 0) {
         /* The ring that counts is the one that was granted, not the one that we asked for. */

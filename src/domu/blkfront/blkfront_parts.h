@@ -60,14 +60,18 @@ struct blkfront {
     struct rundir rundir;
     struct tdf tdf;
     struct domu domu;       /* its segment and doorbell keep their place when re-linked */
-    struct vbd_front front; /* the link thread's, once connected */
-    uint32_t page_order;
+    struct vbd_front front; /* once connected, of the link thread alone */
+    /* Constant once connected: */
+    uint32_t nr_pages;   /* of our memory */
+    uint32_t page_order; /* of the ring: no later one is larger */
     uint32_t pages_per_request;
     uint32_t data_pfn; /* entry i of the shadow has pages_per_request pages from here on */
     grant_ref_t data_ref;
 
     pthread_mutex_t lock; /* for everything down to the next remark */
-    struct blkif_front_ring ring;
+    struct blkif_front_ring
+        ring;     /* a spinning thread looks without the lock: front_ring_has_hint */
+    bool stamped; /* completion in virtual time: answers have a time */
     struct shadow shadow;
     struct heap held;                 /* answers that came before their time (shadow_entry.held) */
     uint64_t look_ns, look_real_ns;   /* our clock and CLOCK_MONOTONIC, when last waiting for one */

@@ -57,7 +57,7 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
     fill_entry(entry, sector, sector_count, buffer);
     entry->waiter = &waiter;
     uint32_t request_index = bf->ring.half.req_prod_pvt;
-    blkfront_put_request(bf, entry, bf->front.virtual_completion ? blkfront_now_ns(bf) : 0);
+    blkfront_put_request(bf, entry, bf->stamped ? blkfront_now_ns(bf) : 0);
     blkfront_push(bf);
     uint32_t spin_ns = blkfront_may_spin(bf);
     if (spin_ns > 0) {

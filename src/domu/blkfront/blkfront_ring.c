@@ -34,7 +34,7 @@ void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint6
         left -= count;
     }
     blkif_put_request(&bf->ring, &req);
-    if (bf->front.virtual_completion && req.nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX)
+    if (bf->stamped && req.nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX)
         blkif_put_request_stamp(&bf->ring, asked_ns - load_relaxed_u64(&bf->clock_offset_ns));
     bf->stats.requests++;
 }
@@ -181,7 +181,7 @@ uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns)
 /* Delivers an answer at its stamp: now, if our clock has reached that. */
 static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int32_t status)
 {
-    uint64_t stamp_ns = bf->front.virtual_completion ? blkif_take_response_stamp(&bf->ring) : 0;
+    uint64_t stamp_ns = bf->stamped ? blkif_take_response_stamp(&bf->ring) : 0;
     uint64_t now_ns = 0;
     if (stamp_ns != 0)
         stamp_ns += load_relaxed_u64(&bf->clock_offset_ns);

@@ -193,7 +193,7 @@ void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t req
                    uint32_t limit_ns, struct wake_batch *wakes)
 {
     enum { LOOKS_PER_CLOCK_READ = 32 }; /* a hit is answered within the first of them */
-    const struct sring *sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
+    const struct sring *sring = bf->ring.half.sring; /* at this address as long as we live */
     uint64_t start_ns = 0, elapsed_ns = 0;
     bool seen = false;
     for (uint32_t looks = 1; elapsed_ns < limit_ns; looks++) {

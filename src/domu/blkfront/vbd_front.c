@@ -130,18 +130,18 @@ int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wante
     return 0;
 }
 
-static int write_transport(struct vbd_front *front, uint32_t tx, grant_ref_t ring_ref)
+static int write_transport(struct vbd_front *front, uint32_t tx)
 {
     struct xs_client *store = front->domu->store;
     int rc = 0;
     if (front->page_order == 0) {
-        rc = xs_client_writef(store, tx, DEVICE_DIR "/ring-ref", "%u", ring_ref);
+        rc = xs_client_writef(store, tx, DEVICE_DIR "/ring-ref", "%u", front->ring_ref);
     } else {
         rc = xs_client_writef(store, tx, DEVICE_DIR "/ring-page-order", "%u", front->page_order);
         for (uint32_t i = 0; rc >= 0 && i < 1u << front->page_order; i++) {
             char node[64];
             snprintf(node, sizeof(node), DEVICE_DIR "/ring-ref%u", i);
-            rc = xs_client_writef(store, tx, node, "%u", ring_ref + i);
+            rc = xs_client_writef(store, tx, node, "%u", front->ring_ref + i);
         }
     }
     if (rc >= 0)
@@ -158,7 +158,7 @@ static int write_transport(struct vbd_front *front, uint32_t tx, grant_ref_t rin
 }
 
 /* All or nothing: the back end must not see a half-written offer. */
-static int offer_ring(struct vbd_front *front, grant_ref_t ring_ref)
+static int offer_ring(struct vbd_front *front)
 {
     struct xs_client *store = front->domu->store;
     for (int i = 0; i < TRANSACTION_TRIES; i++) {
@@ -166,7 +166,7 @@ static int offer_ring(struct vbd_front *front, grant_ref_t ring_ref)
         int rc = xs_client_transaction_start(store, &tx);
         if (rc < 0)
             return rc;
-        rc = write_transport(front, tx, ring_ref);
+        rc = write_transport(front, tx);
         int ended = xs_client_transaction_end(store, tx, rc >= 0);
         if (rc < 0)
             return rc;
@@ -200,7 +200,7 @@ static int read_disk(struct vbd_front *front)
     return 0;
 }
 
-int vbd_front_connect(struct vbd_front *front, grant_ref_t ring_ref, char *why, size_t why_bytes)
+int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes)
 {
     const uint32_t settled = 1u << XenbusStateConnected | 1u << XenbusStateClosing |
                              1u << XenbusStateClosed | 1u << XenbusStateUnknown;
@@ -209,7 +209,7 @@ int vbd_front_connect(struct vbd_front *front, grant_ref_t ring_ref, char *why, 
     if (rc >= 0) {
         front->port = (evtchn_port_t)rc;
         step = "offer the ring";
-        rc = offer_ring(front, ring_ref);
+        rc = offer_ring(front);
     }
     if (rc >= 0) {
         step = "wait until the back end is connected";

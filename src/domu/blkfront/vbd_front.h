@@ -22,6 +22,7 @@ struct vbd_front {
     uint32_t page_order;        /* of the ring, as negotiated */
     bool virtual_completion;    /* offered, see splitdom/xen/blkif.h; clear it to refuse */
     uint32_t ring_pfn;          /* first of its contiguous pages */
+    grant_ref_t ring_ref;       /* of that page; those of the next ones follow */
     evtchn_port_t port;
     uint64_t sectors; /* of the disk */
     uint32_t sector_size;
@@ -36,10 +37,11 @@ struct vbd_front {
 int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wanted_order, char *why,
                       size_t why_bytes);
 /*
- * Offers the ring (initialised, its pages granted as references ring_ref, ring_ref + 1, ...) and
- * waits until the back end is connected; then the disk's properties are known and we are Connected.
+ * Offers the ring (initialised, its pages granted as references ring_ref, ring_ref + 1, ... of
+ * front) and waits until the back end is connected; then the disk's properties are known and we are
+ * Connected.
  */
-int vbd_front_connect(struct vbd_front *front, grant_ref_t ring_ref, char *why, size_t why_bytes);
+int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes);
 /* Closing, Closed, waiting for the peer at each step (not for long: it may be gone). */
 void vbd_front_close(struct vbd_front *front);
 

@@ -155,6 +155,46 @@ static void a_thread_that_asks_while_dom0_is_away_waits_for_the_next(void **stat
     assert_true(fake_disk_holds(bytes[0], 77, 1));
 }
 
+static struct sring scratch;
+
+/* Takes the read and is never seen to go to sleep: it writes to another page from now on. */
+static void take_and_vanish(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    (void)req;
+    scratch = (struct sring){.req_prod = fake_dom0_ring(d)->half.req_cons};
+    fake_dom0_ring(d)->half.sring = &scratch;
+}
+
+static void seem_to_run_elsewhere(struct segment *segment)
+{
+    segment->start_info->dom0_cpu = START_INFO_CPU_NONE - 1;
+}
+
+/* The ring is made anew under its eyes. (ThreadSanitizer sees whether that is sound.) */
+static void a_thread_spins_while_dom0_is_replaced(void **state)
+{
+    (void)state;
+    struct blkfront_stats stats;
+    pthread_t thread;
+    void *status;
+    start(&(struct fake_dom0_script){.change_segment = seem_to_run_elsewhere,
+                                     .request = take_and_vanish});
+    assert_int_equal(dial(true), 0);
+    bf->spin.limit_ns = UINT32_MAX;
+    assert_int_equal(pthread_create(&thread, NULL, read_one, bytes[0]), 0);
+    do
+        blkfront_stats(bf, &stats);
+    while (stats.requests == 0);
+    die();
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(pthread_join(thread, &status), 0);
+    assert_int_equal((intptr_t)status, 0);
+    assert_true(fake_disk_holds(bytes[0], 77, 1));
+    blkfront_stats(bf, &stats);
+    assert_int_equal(stats.reconnects, 1);
+    assert_int_equal(stats.spins_won, 1);
+}
+
 static void closing_does_not_wait_for_the_next(void **state)
 {
     (void)state;
@@ -268,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LINK_TEST(reads_asked_while_dom0_is_away_are_answered_by_the_next),
         LINK_TEST(a_thread_that_asks_while_dom0_is_away_waits_for_the_next),
+        LINK_TEST(a_thread_spins_while_dom0_is_replaced),
         LINK_TEST(closing_does_not_wait_for_the_next),
         LINK_TEST(a_next_one_with_other_rings_ends_the_device),
         LINK_TEST(a_disabled_device_does_not_reconnect),
