@@ -38,7 +38,7 @@ int log_open(const struct log_options *options, struct log **out)
         rename(options->path, old);
     log->fd = open(options->path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (log->fd < 0) {
-        const int rc = -errno;
+        int rc = -errno;
         free(log);
         return rc;
     }
@@ -83,7 +83,7 @@ static void put(int fd, const char *bytes, size_t count)
 static void write_line(struct log *log, const char *format, va_list arguments)
 {
     char line[LOG_LINE_MAX];
-    const size_t start = stamp(line, sizeof(line));
+    size_t start = stamp(line, sizeof(line));
     size_t end;
 
     vsnprintf(line + start, sizeof(line) - start - 1, format, arguments);
@@ -109,8 +109,8 @@ void log_line(struct log *log, const char *format, ...)
 /* True if the source may write a line now. */
 static bool allow(struct log *log, struct log_limit *limit)
 {
-    const uint64_t period_ns = UINT64_C(1000000) * LOG_LIMIT_PERIOD_MS;
-    const uint64_t now_ns = log->now_ns(log->clock);
+    uint64_t period_ns = UINT64_C(1000000) * LOG_LIMIT_PERIOD_MS;
+    uint64_t now_ns = log->now_ns(log->clock);
 
     if (limit->line_count == 0 || now_ns - limit->period_start_ns >= period_ns) {
         limit->period_start_ns = now_ns;

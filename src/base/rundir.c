@@ -24,8 +24,8 @@ fail(int error, char *why, size_t why_bytes, const char *format, ...)
 
 static bool name_is_good(const char *name)
 {
-    const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       "0123456789._-");
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "0123456789._-");
 
     return name[0] != '.' && length > 0 && length <= RUNDIR_NAME_MAX && name[length] == '\0';
 }

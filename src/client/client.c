@@ -56,14 +56,14 @@ static int open_outputs(struct client *client)
             .room = (o->depth > 0 ? o->depth : 1) * o->sectors_per_request,
             .writer_thread = o->depth > 0,
         };
-        if (recorder_open(&recorder, &client->recorder, &why) != 0) {
+        if (recorder_open(&recorder, &client->recorder, &why) < 0) {
             fprintf(stderr, "client: %s\n", why.text);
             return -1;
         }
     }
     if (o->dump_path != NULL) {
         rc = latency_dump_open(&client->dump_file, o->dump_path);
-        if (rc != 0) {
+        if (rc < 0) {
             fprintf(stderr, "client: cannot create %s: %s\n", o->dump_path, strerror(-rc));
             return -1;
         }
@@ -104,12 +104,12 @@ static int connect_disk(struct client *client)
     struct blkfront_error why = {""};
     int rc = blkfront_connect(&wanted, &client->bf, &why);
 
-    if (rc != 0) {
+    if (rc < 0) {
         fprintf(stderr, "client: %s\n", why.text);
         return -1;
     }
     rc = blkfront_geometry(client->bf, &client->geometry);
-    if (rc != 0) {
+    if (rc < 0) {
         fprintf(stderr, "client: cannot learn the size of the disk: %s\n",
                 blkfront_failure(client->bf));
         return -1;
@@ -143,9 +143,9 @@ static int start_workload(struct client *client)
         .first_sector = client->geometry.first_sector,
         .last_sector = client->geometry.last_sector,
     };
-    const int rc = workload_start(&plan, &client->workload);
+    int rc = workload_start(&plan, &client->workload);
 
-    if (rc != 0)
+    if (rc < 0)
         fprintf(stderr, "client: cannot start %" PRIu32 " threads: %s: use fewer\n",
                 o->thread_count, strerror(-rc));
     return rc;
@@ -154,7 +154,7 @@ static int start_workload(struct client *client)
 /* How long the main thread may wait: to the next progress or placement. -1: for ever. */
 static int wait_ms(const struct client *client, bool show)
 {
-    const uint64_t due_ns = workload_place_due_ns(client->workload), now_ns = clock_monotonic_ns();
+    uint64_t due_ns = workload_place_due_ns(client->workload), now_ns = clock_monotonic_ns();
     uint64_t ms = due_ns <= now_ns ? 0 : (due_ns - now_ns + 999999) / 1000000;
 
     if (due_ns == UINT64_MAX)
@@ -167,10 +167,10 @@ static int wait_ms(const struct client *client, bool show)
 /* Until all threads are done: shows progress, if wanted. */
 static void wait_workload(struct client *client)
 {
-    const bool terminal = isatty(STDERR_FILENO) == 1;
+    bool terminal = isatty(STDERR_FILENO) == 1;
     const enum client_progress wish = client->options.progress;
-    const bool show = wish == CLIENT_PROGRESS_ON || (wish == CLIENT_PROGRESS_AUTO && terminal);
-    const uint64_t start_ns = clock_monotonic_ns();
+    bool show = wish == CLIENT_PROGRESS_ON || (wish == CLIENT_PROGRESS_AUTO && terminal);
+    uint64_t start_ns = clock_monotonic_ns();
     struct pollfd done = {.fd = workload_done_fd(client->workload), .events = POLLIN};
     struct progress progress;
     uint64_t shown_ns = start_ns;
@@ -178,7 +178,7 @@ static void wait_workload(struct client *client)
     progress_init(&progress, stderr, terminal, client->options.request_count);
     signal_watch_set(&client->signals, client->workload);
     while (poll(&done, 1, wait_ms(client, show)) <= 0) {
-        const uint64_t now_ns = clock_monotonic_ns();
+        uint64_t now_ns = clock_monotonic_ns();
         if (now_ns >= workload_place_due_ns(client->workload))
             workload_place(client->workload);
         if (show && now_ns - shown_ns >= PROGRESS_PERIOD_MS * UINT64_C(1000000)) {
@@ -225,14 +225,14 @@ static int close_outputs(struct client *client)
     int rc = 0;
 
     if (client->dump != NULL) {
-        const int error = latency_dump_close(client->dump);
+        int error = latency_dump_close(client->dump);
         if (error != 0) {
             fprintf(stderr, "client: cannot write %s: %s\n", client->dump->path, strerror(-error));
             rc = -1;
         }
         client->dump = NULL;
     }
-    if (recorder_close(client->recorder, &record_count, &why) != 0) {
+    if (recorder_close(client->recorder, &record_count, &why) < 0) {
         fprintf(stderr, "client: %s\n", why.text);
         fprintf(stderr, "client: both files end after %" PRIu64 " whole records\n", record_count);
         rc = -1;
@@ -264,7 +264,7 @@ static int print_report(struct client *client, const struct blkfront_stats *stat
 static bool is_whole(const struct client *client)
 {
     const struct workload_result *result = &client->result;
-    const bool timed_out = client->options.duration_ns > 0 && client->signal == 0;
+    bool timed_out = client->options.duration_ns > 0 && client->signal == 0;
 
     return (result->answered_count == client->options.request_count || timed_out) &&
            result->latency.count > 0 && result->device_error == 0 && result->record_error == 0;
@@ -276,7 +276,7 @@ static int work(struct client *client)
     struct blkfront_stats stats;
     int status;
 
-    if (start_workload(client) != 0)
+    if (start_workload(client) < 0)
         return EXIT_FAILURE;
     wait_workload(client);
     blkfront_stats(client->bf, &stats);
@@ -292,9 +292,9 @@ static int work(struct client *client)
 static int run(struct client *client)
 {
     int status = EXIT_FAILURE;
-    const int rc = signal_watch_start(&client->signals);
+    int rc = signal_watch_start(&client->signals);
 
-    if (rc != 0) {
+    if (rc < 0) {
         fprintf(stderr, "client: cannot start a thread: %s\n", strerror(-rc));
         return EXIT_FAILURE;
     }
@@ -317,7 +317,7 @@ int main(int argc, char **argv)
     std_fds_fill();
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
     signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
-    if (client_options_parse(argc, argv, &client.options, &why) != 0) {
+    if (client_options_parse(argc, argv, &client.options, &why) < 0) {
         fprintf(stderr, "client: %s\nusage: client THREADS REQUESTS [options]; see '%s --help'\n",
                 why.text, program_invocation_short_name);
         return EXIT_USAGE;

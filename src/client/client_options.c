@@ -111,7 +111,7 @@ static int parse_duration(const char *text, uint64_t *out_ns, struct why *why)
 {
     uint64_t ns;
 
-    if (decimal_parse_scaled(text, 9, UINT64_C(1000000000) * CLIENT_DURATION_S_MAX, &ns) != 0 ||
+    if (decimal_parse_scaled(text, 9, UINT64_C(1000000000) * CLIENT_DURATION_S_MAX, &ns) < 0 ||
         ns == 0)
         return why_fail(why, -EINVAL,
                         "--duration must be seconds such as 10 or 2.5, above 0 and at most %d, not "
@@ -136,7 +136,7 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
     switch (id) {
     case OPTION_PATTERN:
         o->pattern_text = value;
-        if (pattern_parse(value, &o->pattern) != 0)
+        if (pattern_parse(value, &o->pattern) < 0)
             return why_fail(why, -EINVAL,
                             "--pattern must be uniform, sequential, zipf:THETA or "
                             "hotset:PCT[:SHARE], not '%s'",
@@ -265,7 +265,7 @@ int client_options_parse(int argc, char **argv, struct client_options *options, 
 
 uint32_t client_options_ring_depth(const struct client_options *options)
 {
-    const uint32_t wanted = options->depth > 0 ? options->depth : options->thread_count;
+    uint32_t wanted = options->depth > 0 ? options->depth : options->thread_count;
 
     return wanted < CLIENT_DEPTH_MAX ? wanted : CLIENT_DEPTH_MAX;
 }

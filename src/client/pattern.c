@@ -123,8 +123,8 @@ int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint6
  */
 static uint64_t permute(const struct pattern *pattern, uint64_t x)
 {
-    const uint64_t mask = pattern->permute_mask;
-    const uint32_t shift = pattern->permute_shift;
+    uint64_t mask = pattern->permute_mask;
+    uint32_t shift = pattern->permute_shift;
 
     if (mask == 0)
         return x;

@@ -10,8 +10,8 @@ void progress_init(struct progress *progress, FILE *out, bool terminal, uint64_t
 
 void progress_show(struct progress *progress, uint64_t done_count, uint64_t real_ns)
 {
-    const double percent = 100.0 * (double)done_count / (double)progress->request_count;
-    const double rate = real_ns > 0 ? (double)done_count * 1e9 / (double)real_ns : 0;
+    double percent = 100.0 * (double)done_count / (double)progress->request_count;
+    double rate = real_ns > 0 ? (double)done_count * 1e9 / (double)real_ns : 0;
 
     /* The cursor goes back to the left, so that a message from elsewhere overwrites the line. */
     fprintf(progress->out, "%sclient: %" PRIu64 " of %" PRIu64 " reads (%.1f %%), %.0f/s%c",

@@ -21,7 +21,7 @@ void read_failures_destroy(struct read_failures *failures)
 void read_failures_add(struct read_failures *failures, uint64_t sector, uint32_t sector_count,
                        int error)
 {
-    const uint64_t now_ns = clock_monotonic_ns();
+    uint64_t now_ns = clock_monotonic_ns();
     uint64_t untold = 0;
 
     pthread_mutex_lock(&failures->lock);

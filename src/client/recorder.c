@@ -61,13 +61,13 @@ static int write_chunk(struct recorder *r, uint32_t slot, uint32_t count, enum r
     *at = FILE_READ;
     rc = text_sink_write(r->outputs[FILE_READ].fd, r->data[slot],
                          (size_t)count * RECORDER_SECTOR_BYTES);
-    if (rc != 0)
+    if (rc < 0)
         return rc;
     for (uint32_t i = 0; i < count; i++)
         text_bytes += text_sink_format(r->text + text_bytes, r->sectors[slot + i]);
     *at = FILE_SECTORS;
     rc = text_sink_write(r->outputs[FILE_SECTORS].fd, r->text, text_bytes);
-    if (rc != 0)
+    if (rc < 0)
         return rc;
     r->outputs[FILE_READ].good_bytes += (uint64_t)count * RECORDER_SECTOR_BYTES;
     r->outputs[FILE_SECTORS].good_bytes += text_bytes;
@@ -78,9 +78,9 @@ static int write_chunk(struct recorder *r, uint32_t slot, uint32_t count, enum r
  * it. Nobody else may be writing. */
 static void write_oldest(struct recorder *r)
 {
-    const uint64_t waiting = r->tail - r->head;
-    const uint32_t count = waiting < RECORDER_CHUNK ? (uint32_t)waiting : RECORDER_CHUNK;
-    const uint32_t slot = (uint32_t)(r->head % r->capacity);
+    uint64_t waiting = r->tail - r->head;
+    uint32_t count = waiting < RECORDER_CHUNK ? (uint32_t)waiting : RECORDER_CHUNK;
+    uint32_t slot = (uint32_t)(r->head % r->capacity);
     enum recorder_file at;
     int rc;
 
@@ -149,10 +149,10 @@ int recorder_add(struct recorder *r, struct stopwatch *watch, uint64_t first_sec
     if (r->error == 0 && !has_room(r, sector_count))
         wait_room(r, watch, sector_count);
     rc = r->error;
-    if (rc != 0)
+    if (rc < 0)
         goto out;
     for (uint32_t i = 0; i < sector_count; i++) {
-        const uint32_t slot = (uint32_t)((r->tail + i) % r->capacity);
+        uint32_t slot = (uint32_t)((r->tail + i) % r->capacity);
         r->sectors[slot] = first_sector + i;
         memcpy(r->data[slot], next, RECORDER_SECTOR_BYTES);
         next += RECORDER_SECTOR_BYTES;
@@ -249,7 +249,7 @@ static int open_output(struct output *output, const char *prefix,
 /* The queue holds `room` records beside a chunk that is on its way to the files. */
 static int allocate_queue(struct recorder *r, uint32_t room)
 {
-    const uint32_t chunks = (room + RECORDER_CHUNK - 1) / RECORDER_CHUNK + 1;
+    uint32_t chunks = (room + RECORDER_CHUNK - 1) / RECORDER_CHUNK + 1;
 
     r->capacity = chunks * RECORDER_CHUNK;
     if (r->capacity < RECORDER_CAPACITY_MIN)
@@ -294,7 +294,7 @@ int recorder_open(const struct recorder_options *options, struct recorder **out,
         if (rc < 0)
             why_fail_errno(why, rc, "cannot start the recorder's thread");
     }
-    if (rc != 0) {
+    if (rc < 0) {
         recorder_discard(r);
         return rc;
     }
@@ -330,7 +330,7 @@ int recorder_close(struct recorder *r, uint64_t *record_count, struct why *why)
         cut_back(r);
     for (int i = 0; i < FILE_COUNT; i++) {
         /* Some file systems report a failed write only here. */
-        const int closed = close(r->outputs[i].fd);
+        int closed = close(r->outputs[i].fd);
         r->outputs[i].fd = -1;
         if (closed != 0 && r->error == 0) {
             r->error = -errno;
@@ -338,7 +338,7 @@ int recorder_close(struct recorder *r, uint64_t *record_count, struct why *why)
         }
     }
     rc = r->error;
-    if (rc != 0)
+    if (rc < 0)
         explain(&r->outputs[r->error_at], rc, "write", why);
     *record_count = r->head;
     release(r);

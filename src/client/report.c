@@ -78,7 +78,7 @@ static void write_latency(struct json *json, const struct lat_stats *latency)
 static void write_result(struct json *json, const struct client_options *options,
                          const struct workload_result *result)
 {
-    const double rate = report_requests_per_second(result);
+    double rate = report_requests_per_second(result);
 
     json_u64(json, "duration_ns", options->duration_ns);
     json_u64(json, "answered", result->answered_count);

@@ -23,8 +23,8 @@ static bool all_stand(const struct stopwatch *watch)
 static void change(struct stopwatch *watch, int live_delta, int standing_delta)
 {
     pthread_mutex_lock(&watch->lock);
-    const uint64_t now_ns = watch->now_ns(watch->clock);
-    const bool stood = all_stand(watch);
+    uint64_t now_ns = watch->now_ns(watch->clock);
+    bool stood = all_stand(watch);
 
     watch->live += (uint32_t)live_delta;
     watch->standing += (uint32_t)standing_delta;

@@ -10,7 +10,7 @@ int text_sink_write(int fd, const void *data, size_t byte_count)
     const char *next = data;
 
     while (byte_count > 0) {
-        const ssize_t written = write(fd, next, byte_count);
+        ssize_t written = write(fd, next, byte_count);
         if (written < 0) {
             if (errno == EINTR)
                 continue;

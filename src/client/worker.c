@@ -14,7 +14,7 @@ static size_t request_bytes(const struct worker *worker)
 
 int worker_init(struct worker *worker)
 {
-    const uint32_t depth = worker->shared->depth > 0 ? worker->shared->depth : 1;
+    uint32_t depth = worker->shared->depth > 0 ? worker->shared->depth : 1;
 
     lat_stats_init(&worker->latency);
     worker->buffers = aligned_alloc(RECORDER_SECTOR_BYTES, depth * request_bytes(worker));
@@ -69,7 +69,7 @@ static void flush_dump(struct worker *worker)
     rc = latency_dump_add(shared->dump, worker->dump_ns, worker->dump_count);
     stopwatch_leave(&shared->watch);
     worker->dump_count = 0;
-    if (rc != 0)
+    if (rc < 0)
         lose_record(worker, rc);
 }
 
@@ -81,9 +81,9 @@ static void account(struct worker *worker, uint64_t sector, const void *data, ui
     worker->answered_count++;
     lat_stats_add(&worker->latency, latency_ns);
     if (shared->recorder != NULL) {
-        const int rc = recorder_add(shared->recorder, &shared->watch, sector,
-                                    shared->sectors_per_request, data);
-        if (rc != 0)
+        int rc = recorder_add(shared->recorder, &shared->watch, sector, shared->sectors_per_request,
+                              data);
+        if (rc < 0)
             lose_record(worker, rc);
     }
     if (shared->dump != NULL) {
@@ -112,11 +112,10 @@ static void run_blocking(struct worker *worker)
 
     while (worker->answered_count < worker->request_quota && !stopped(worker)) {
         follow_place(worker);
-        const uint64_t sector = pattern_next(&worker->pattern);
-        const uint64_t start_ns = blkfront_now_ns(shared->bf);
-        const int rc =
-            blkfront_read(shared->bf, sector, shared->sectors_per_request, worker->buffers);
-        const uint64_t end_ns = blkfront_now_ns(shared->bf);
+        uint64_t sector = pattern_next(&worker->pattern);
+        uint64_t start_ns = blkfront_now_ns(shared->bf);
+        int rc = blkfront_read(shared->bf, sector, shared->sectors_per_request, worker->buffers);
+        uint64_t end_ns = blkfront_now_ns(shared->bf);
 
         if (rc == 0)
             account(worker, sector, worker->buffers, end_ns - start_ns);
@@ -136,22 +135,22 @@ static void run_blocking(struct worker *worker)
 static bool submit_some(struct worker *worker, uint64_t *submitted_count, uint32_t *in_flight)
 {
     struct worker_shared *shared = worker->shared;
-    const uint32_t sectors = shared->sectors_per_request;
+    uint32_t sectors = shared->sectors_per_request;
 
     while (*submitted_count < worker->request_quota && *in_flight < shared->depth &&
            !stopped(worker)) {
         if (shared->recorder != NULL &&
             !recorder_has_room(shared->recorder, (*in_flight + 1) * sectors))
             return true;
-        const uint32_t slot = worker->idle[shared->depth - *in_flight - 1];
+        uint32_t slot = worker->idle[shared->depth - *in_flight - 1];
         unsigned char *buffer = worker->buffers + slot * request_bytes(worker);
-        const uint64_t sector = pattern_next(&worker->pattern);
-        const int rc = blkfront_submit(shared->bf, sector, sectors, buffer, NULL);
+        uint64_t sector = pattern_next(&worker->pattern);
+        int rc = blkfront_submit(shared->bf, sector, sectors, buffer, NULL);
 
         (*submitted_count)++;
         if (is_of_read(rc)) {
             account_failure(worker, sector, rc);
-        } else if (rc != 0) {
+        } else if (rc < 0) {
             lose_device(worker, rc);
             return false;
         } else {
@@ -163,7 +162,7 @@ static bool submit_some(struct worker *worker, uint64_t *submitted_count, uint32
 
 static void take(struct worker *worker, const struct blkfront_completion *done, uint32_t *in_flight)
 {
-    const size_t offset = (size_t)((unsigned char *)done->buffer - worker->buffers);
+    size_t offset = (size_t)((unsigned char *)done->buffer - worker->buffers);
 
     if (done->status == 0)
         account(worker, done->sector, done->buffer, done->completed_ns - done->submitted_ns);
@@ -192,14 +191,14 @@ static void run_asynchronous(struct worker *worker)
             if (submitted_count == worker->request_quota || stopped(worker))
                 break;
             /* Nothing could be started: the recorder is full. */
-            const int rc =
+            int rc =
                 recorder_wait_room(shared->recorder, &shared->watch, shared->sectors_per_request);
-            if (rc != 0)
+            if (rc < 0)
                 lose_record(worker, rc);
             continue;
         }
         follow_place(worker);
-        const int count = blkfront_reap(shared->bf, done, REAP_MAX, 1);
+        int count = blkfront_reap(shared->bf, done, REAP_MAX, 1);
         if (count < 0) {
             lose_device(worker, count);
             break;

@@ -62,7 +62,7 @@ static enum gate wait_gate(struct workload *workload)
 
 static void set_deadline(struct workload *workload)
 {
-    const uint64_t now_ns = domain_now_ns(workload->shared.bf);
+    uint64_t now_ns = domain_now_ns(workload->shared.bf);
     uint64_t *deadline_ns = &workload->shared.deadline_ns;
 
     if (workload->duration_ns == 0 ||
@@ -131,7 +131,7 @@ static int start_threads(struct workload *workload)
     pthread_attr_destroy(&attr);
     workload->running_count = workload->thread_count;
     move_gate(workload, rc == 0 ? GATE_OPEN : GATE_ABORTED);
-    for (uint32_t i = 0; rc != 0 && i < started; i++)
+    for (uint32_t i = 0; rc < 0 && i < started; i++)
         pthread_join(workload->threads[i], NULL);
     return rc;
 }
@@ -145,7 +145,7 @@ static int init_worker(struct workload *workload, uint32_t index, const struct w
     worker->request_quota = workload_share(plan->request_count, plan->thread_count, index);
     rc = pattern_init(&worker->pattern, plan->pattern, plan->first_sector, plan->last_sector,
                       plan->sectors_per_request, plan->seed, index, plan->thread_count);
-    return rc != 0 ? rc : worker_init(worker);
+    return rc < 0 ? rc : worker_init(worker);
 }
 
 int workload_start(const struct workload_plan *plan, struct workload **out)
@@ -181,7 +181,7 @@ int workload_start(const struct workload_plan *plan, struct workload **out)
         rc = init_worker(workload, i, plan);
     if (rc == 0)
         rc = start_threads(workload);
-    if (rc != 0) {
+    if (rc < 0) {
         workload_free(workload);
         return rc;
     }

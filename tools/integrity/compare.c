@@ -51,7 +51,7 @@ static enum compare_result open_all(struct compare *compare, const struct compar
     for (size_t i = 0; i < 3; i++)
         inputs[i]->fd = -1;
     for (size_t i = 0; i < 3; i++) {
-        const int rc = input_open(inputs[i], paths[i]);
+        int rc = input_open(inputs[i], paths[i]);
         if (rc != 0)
             return cannot_read(compare, inputs[i], rc);
     }
@@ -99,7 +99,7 @@ static enum compare_result check_form(struct compare *compare)
 /* Many random reads of a small image: have it read in one go. Only a hint. */
 static void prefetch_image(const struct compare *compare)
 {
-    const uint64_t bytes = compare->image.size_bytes;
+    uint64_t bytes = compare->image.size_bytes;
 
     if (bytes <= PREFETCH_MAX_BYTES && compare->record_count >= compare->image_sector_count / 64)
         posix_fadvise(compare->image.fd, 0, (off_t)bytes, POSIX_FADV_WILLNEED);

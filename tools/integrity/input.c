@@ -49,7 +49,7 @@ int input_read_at(const struct input *input, uint64_t offset, void *out, size_t 
     unsigned char *next = out;
 
     while (byte_count > 0) {
-        const ssize_t count = pread(input->fd, next, byte_count, (off_t)offset);
+        ssize_t count = pread(input->fd, next, byte_count, (off_t)offset);
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
@@ -83,7 +83,7 @@ int input_take(struct input *input, void *out, size_t byte_count)
 
     while (byte_count > 0) {
         if (input->next == input->filled) {
-            const int rc = refill(input);
+            int rc = refill(input);
             if (rc <= 0)
                 return rc < 0 ? rc : -ENODATA;
         }
@@ -105,7 +105,7 @@ int input_take_number(struct input *input, uint64_t *out)
     *out = 0;
     for (;;) {
         if (input->next == input->filled) {
-            const int rc = refill(input);
+            int rc = refill(input);
             if (rc < 0)
                 return rc;
             if (rc == 0)

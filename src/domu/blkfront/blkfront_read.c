@@ -87,7 +87,7 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
     int rc = bf->failed;
     /* What is finished and not reaped yet counts: the queue of the finished has depth places. */
     bool full = bf->async_pending + bf->done_count >= bf->depth;
-    struct shadow_entry *entry = rc != 0 || full ? NULL : shadow_take(&bf->shadow);
+    struct shadow_entry *entry = rc < 0 || full ? NULL : shadow_take(&bf->shadow);
     if (entry != NULL) {
         fill_entry(entry, sector, sector_count, buffer);
         entry->waiter = NULL;

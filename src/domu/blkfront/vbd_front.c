@@ -94,7 +94,7 @@ static int write_state(struct vbd_front *front, uint32_t tx, enum xenbus_state s
 int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wanted_order, char *why,
                       size_t why_bytes)
 {
-    const uint32_t not_ready = 1u << XenbusStateUnknown | 1u << XenbusStateInitialising;
+    uint32_t not_ready = 1u << XenbusStateUnknown | 1u << XenbusStateInitialising;
     struct xs_client *store = domu->store;
     char path[VBD_PATH_MAX + 32];
     uint64_t max_order, stamped = 0;
@@ -202,8 +202,8 @@ static int read_disk(struct vbd_front *front)
 
 int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes)
 {
-    const uint32_t settled = 1u << XenbusStateConnected | 1u << XenbusStateClosing |
-                             1u << XenbusStateClosed | 1u << XenbusStateUnknown;
+    uint32_t settled = 1u << XenbusStateConnected | 1u << XenbusStateClosing |
+                       1u << XenbusStateClosed | 1u << XenbusStateUnknown;
     const char *step = "get an event channel";
     int rc = domu_alloc_port(front->domu, DOMU_VCPU_RING);
     if (rc >= 0) {
@@ -234,7 +234,7 @@ int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes)
 
 void vbd_front_close(struct vbd_front *front)
 {
-    const uint32_t closed = 1u << XenbusStateClosed | 1u << XenbusStateUnknown;
+    uint32_t closed = 1u << XenbusStateClosed | 1u << XenbusStateUnknown;
     if (front->domu == NULL || domu_is_dead(front->domu))
         return;
     if (write_state(front, 0, XenbusStateClosing) < 0)

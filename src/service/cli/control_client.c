@@ -62,7 +62,7 @@ static int read_file(int fd, char **text, size_t *text_bytes)
     if (bytes == NULL)
         return -ENOMEM;
     while (done < (size_t)st.st_size) {
-        const ssize_t count = pread(fd, bytes + done, (size_t)st.st_size - done, (off_t)done);
+        ssize_t count = pread(fd, bytes + done, (size_t)st.st_size - done, (off_t)done);
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0) {
@@ -104,7 +104,7 @@ static int ask(int socket_fd, enum control_op op, char **text, size_t *text_byte
 int control_client_ask(const char *socket_path, enum control_op op, char **text, size_t *text_bytes,
                        struct why *why)
 {
-    const int socket_fd = open_socket(socket_path);
+    int socket_fd = open_socket(socket_path);
     int rc;
 
     *text = NULL;

@@ -89,7 +89,7 @@ int daemon_detach(struct daemon *daemon, struct why *why)
 
 int daemon_redirect(int log_fd)
 {
-    const int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int rc = 0;
 
     if (null_fd < 0)

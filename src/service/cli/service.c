@@ -25,7 +25,7 @@ static int run_verb(const struct service_options *options)
     rc = rundir_resolve(options->rundir, options->name, false, &rundir, why.text, sizeof(why.text));
     if (rc == -ENOENT && options->verb != SERVICE_ENV)
         return verb_not_running(&rundir);
-    if (rc != 0 && rc != -ENOENT) {
+    if (rc < 0 && rc != -ENOENT) {
         fprintf(stderr, "service: %s\n", why.text);
         return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
     }
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
     std_fds_fill();
     signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit, a domain's memory too: EFBIG */
-    if (service_options_parse(argc, argv, &options, &why) != 0) {
+    if (service_options_parse(argc, argv, &options, &why) < 0) {
         fprintf(stderr, "service: %s\nusage: service VERB [options]; see '%s --help'\n", why.text,
                 program_invocation_short_name);
         return VERB_USAGE;

@@ -139,7 +139,7 @@ static int number_u32(struct why *why, const char *what, const char *text, uint3
                       uint32_t max, uint32_t *out)
 {
     uint64_t value;
-    const int rc = number(why, what, text, min, max, &value);
+    int rc = number(why, what, text, min, max, &value);
 
     if (rc == 0)
         *out = (uint32_t)value;
@@ -159,7 +159,7 @@ static int disk_scale(struct why *why, const char *what, const char *text, uint6
 {
     struct tdf scale;
 
-    if (tdf_parse(text, &scale) != 0 || scale.num < scale.den)
+    if (tdf_parse(text, &scale) < 0 || scale.num < scale.den)
         return why_fail(why, -EINVAL, "%s must be within 1..%d, not '%s'", what, TDF_LIMIT, text);
     *num = scale.num;
     *den = scale.den;
@@ -182,7 +182,7 @@ static int cache_percent(struct why *why, const char *text, uint32_t *ppm)
 {
     uint64_t value;
 
-    if (decimal_parse_scaled(text, 4, DOM0_CACHE_PPM_MAX, &value) != 0)
+    if (decimal_parse_scaled(text, 4, DOM0_CACHE_PPM_MAX, &value) < 0)
         return why_fail(
             why, -EINVAL,
             "--cache-percent must be within 0..1, with at most four decimals: the cache "
@@ -194,7 +194,7 @@ static int cache_percent(struct why *why, const char *text, uint32_t *ppm)
 
 static int idle_timeout(struct why *why, const char *text, uint64_t *out_ns)
 {
-    const uint64_t second_ns = 1000000000;
+    uint64_t second_ns = 1000000000;
 
     if (decimal_parse_scaled(text, 9, IDLE_TIMEOUT_S_MAX * second_ns, out_ns) == 0)
         return 0;
@@ -305,7 +305,7 @@ static int apply_operands(char **operands, struct service_options *o, struct why
     uint64_t num, den;
     uint32_t weight;
     int rc = number_u32(why, "DOMID", operands[0], 1, DOMID_MAX, &o->domid);
-    if (rc != 0 || o->verb != SERVICE_SET)
+    if (rc < 0 || o->verb != SERVICE_SET)
         return rc;
     o->value = operands[2];
     if (strcmp(operands[1], "weight") == 0) {
@@ -363,7 +363,7 @@ int service_options_parse(int argc, char **argv, struct service_options *options
             return refuse_option(id, argv + 1, why);
         rc = apply(id, optarg, options, why);
     }
-    if (rc != 0)
+    if (rc < 0)
         return rc;
     if (argc - 1 - optind != verbs[index].operand_count)
         return why_fail(why, -EINVAL, "%s takes %s", verbs[index].name, verbs[index].operands);

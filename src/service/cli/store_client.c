@@ -55,7 +55,7 @@ static int receive_all(int fd, void *out, size_t byte_count)
     char *next = out;
 
     while (byte_count > 0) {
-        const ssize_t count = recv(fd, next, byte_count, 0);
+        ssize_t count = recv(fd, next, byte_count, 0);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
@@ -95,7 +95,7 @@ static int request(struct store_client *client, enum xsd_sockmsg_type type, cons
         {.iov_base = (void *)(uintptr_t)second, .iov_len = second_bytes},
     };
     const struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
-    const size_t total = sizeof(header) + first_bytes + second_bytes;
+    size_t total = sizeof(header) + first_bytes + second_bytes;
     ssize_t sent;
     int rc;
 
@@ -107,14 +107,14 @@ static int request(struct store_client *client, enum xsd_sockmsg_type type, cons
     if ((size_t)sent != total)
         return -ETIMEDOUT; /* a stream socket takes less only when the time is up */
     rc = receive_all(client->fd, &header, sizeof(header));
-    if (rc != 0)
+    if (rc < 0)
         return rc;
     if (header.len > XENSTORE_PAYLOAD_MAX || header.req_id != client->request_id)
         return -EPROTO;
     client->length = header.len;
     rc = receive_all(client->fd, client->payload, header.len);
     client->payload[header.len] = '\0';
-    if (rc != 0)
+    if (rc < 0)
         return rc;
     if (header.type == XS_ERROR)
         return error_by_name(client->payload);
@@ -124,7 +124,7 @@ static int request(struct store_client *client, enum xsd_sockmsg_type type, cons
 int store_client_read(struct store_client *client, const char *path,
                       char value[XENSTORE_PAYLOAD_MAX + 1])
 {
-    const int rc = request(client, XS_READ, path, strlen(path) + 1, "", 0);
+    int rc = request(client, XS_READ, path, strlen(path) + 1, "", 0);
 
     if (rc == 0)
         memcpy(value, client->payload, (size_t)client->length + 1);
@@ -161,9 +161,9 @@ static int read_parts(struct store_client *client, const char *path, char **name
 
     while (rc == 0) {
         rc = request_part(client, path, total);
-        if (rc != 0)
+        if (rc < 0)
             break;
-        const size_t head = strlen(client->payload) + 1;
+        size_t head = strlen(client->payload) + 1;
         if (head > sizeof(generation) || head > client->length ||
             total + client->length > DIRECTORY_MAX_BYTES) {
             rc = -EPROTO;
@@ -173,7 +173,7 @@ static int read_parts(struct store_client *client, const char *path, char **name
             memcpy(generation, client->payload, head);
         else if (strcmp(generation, client->payload) != 0)
             rc = -EAGAIN;
-        const size_t bytes = client->length - head;
+        size_t bytes = client->length - head;
         char *grown = realloc(collected, total + bytes + 2);
         if (grown == NULL) {
             rc = -ENOMEM;
@@ -188,7 +188,7 @@ static int read_parts(struct store_client *client, const char *path, char **name
         else if (bytes == 1 || collected[total - 2] == '\0')
             break;
     }
-    if (rc != 0) {
+    if (rc < 0) {
         free(collected);
         return rc;
     }
@@ -209,7 +209,7 @@ int store_client_directory(struct store_client *client, const char *path, char *
         }
         return rc;
     }
-    if (rc != 0)
+    if (rc < 0)
         return rc;
     *names = calloc(1, (size_t)client->length + 2); /* the empty name at the end */
     if (*names == NULL)

@@ -27,9 +27,9 @@ int verb_end_output(void)
 bool verb_is_running(const struct rundir *rundir, pid_t *holder)
 {
     pid_t pid;
-    const int rc = lock_holder(rundir->lock, &pid);
+    int rc = lock_holder(rundir->lock, &pid);
 
-    if (rc != 0)
+    if (rc < 0)
         fprintf(stderr, "service: cannot ask for the lock %s: %s\n", rundir->lock, strerror(-rc));
     if (holder != NULL)
         *holder = pid;

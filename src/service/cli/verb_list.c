@@ -27,7 +27,7 @@ static int print_field(struct store_client *client, const char *domid, const cha
 
     snprintf(path, sizeof(path), "/local/domain/%s/%s", domid, key);
     rc = store_client_read(client, path, value);
-    if (rc != 0 && rc != -ENOENT)
+    if (rc < 0 && rc != -ENOENT)
         return rc;
     printf(" %8s", rc == 0 ? value : "-");
     return 0;
@@ -61,11 +61,11 @@ static int print_disks(struct store_client *client, const char *domid)
 
 static int print_domains(struct store_client *client)
 {
-    const size_t column_count = sizeof(columns) / sizeof(columns[0]);
+    size_t column_count = sizeof(columns) / sizeof(columns[0]);
     char *names;
     int rc = store_client_directory(client, "/local/domain", &names);
 
-    if (rc != 0)
+    if (rc < 0)
         return rc;
     printf("%6s", "domid");
     for (size_t i = 0; i < column_count; i++)

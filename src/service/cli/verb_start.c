@@ -116,11 +116,11 @@ int verb_start(const struct service_options *options)
     char image_path[PATH_MAX];
     int rc;
 
-    if (resolve_image(&start, image_path) != 0)
+    if (resolve_image(&start, image_path) < 0)
         return VERB_FAILED;
     rc = rundir_resolve(options->rundir, options->name, true, &start.rundir, start.why.text,
                         sizeof(start.why.text));
-    if (rc != 0) {
+    if (rc < 0) {
         complain(&start);
         return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
     }
@@ -136,7 +136,7 @@ int verb_start(const struct service_options *options)
     if (rc == DAEMON_PARENT)
         return VERB_OK;
     rc = run(&start);
-    if (rc != 0)
+    if (rc < 0)
         daemon_fail(&start.daemon, rc, &start.why);
     return rc == 0 ? VERB_OK : VERB_FAILED;
 }

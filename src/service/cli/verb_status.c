@@ -9,7 +9,7 @@
 
 static int print(const char *text)
 {
-    const size_t length = strlen(text);
+    size_t length = strlen(text);
 
     fputs(text, stdout);
     if (length > 0 && text[length - 1] != '\n')
@@ -30,7 +30,7 @@ int verb_status(const struct rundir *rundir, const struct service_options *optio
         fprintf(stderr, "service: %s\n", why.text);
         return VERB_FAILED;
     }
-    const size_t first_bytes = strlen(text) + 1;
+    size_t first_bytes = strlen(text) + 1;
     if (first_bytes >= text_bytes) {
         fprintf(stderr, "service: Dom0's answer is invalid: is Dom0 of another version?\n");
         status = VERB_FAILED;

@@ -87,14 +87,14 @@ int verb_store(const struct rundir *rundir, const struct service_options *option
     if (!verb_is_running(rundir, NULL))
         return verb_not_running(rundir);
     rc = store_client_open(rundir->store_socket, &client);
-    if (rc != 0) {
+    if (rc < 0) {
         fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));
         return VERB_FAILED;
     }
     status = check_domain(client, options->domid);
     if (status == VERB_OK) {
         rc = store_client_write(client, node.path, node.value);
-        if (rc != 0)
+        if (rc < 0)
             status = complain("write", node.path, rc);
     }
     store_client_close(client);

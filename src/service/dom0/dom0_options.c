@@ -47,7 +47,7 @@ const char *dom0_engine_name(enum dom0_engine engine)
 /* image_bytes * ppm / 10^6 without overflow. */
 static uint64_t share(uint64_t image_bytes, uint32_t ppm)
 {
-    const uint64_t million = 1000000;
+    uint64_t million = 1000000;
 
     return image_bytes / million * ppm + image_bytes % million * ppm / million;
 }
@@ -55,7 +55,7 @@ static uint64_t share(uint64_t image_bytes, uint32_t ppm)
 int dom0_options_cache_bytes(const struct dom0_options *options, uint64_t image_bytes,
                              uint64_t *out)
 {
-    const uint64_t most = share(image_bytes, DOM0_CACHE_PPM_MAX);
+    uint64_t most = share(image_bytes, DOM0_CACHE_PPM_MAX);
 
     if (options->cache_bytes == DOM0_CACHE_BYTES_UNSET)
         *out = share(image_bytes, options->cache_ppm);

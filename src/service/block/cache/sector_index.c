@@ -75,7 +75,7 @@ void sector_index_put(struct sector_index *index, uint64_t sector, uint32_t slot
 
 void sector_index_remove(struct sector_index *index, uint32_t slot)
 {
-    const uint32_t mask = index->mask;
+    uint32_t mask = index->mask;
     struct sector_index_entry *table = index->table;
     uint32_t hole;
 
