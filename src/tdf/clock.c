@@ -28,16 +28,16 @@ static void publish_begin(struct tdf_clock *clock)
 {
     uint32_t version = clock->time.version;
 
-    for (uint32_t i = 0; clock->shared != NULL && i < clock->nr_vcpus; i++)
-        pvclock_publish_begin(&clock->shared->vcpu_info[i].time, version);
+    if (clock->shared != NULL)
+        pvclock_publish_all_begin(clock->shared, clock->nr_vcpus, version);
     pvclock_publish_begin(&clock->time, version);
 }
 
 static void publish_end(struct tdf_clock *clock, struct vcpu_time_info *next)
 {
     next->version = clock->time.version + 1; /* begin made it odd */
-    for (uint32_t i = 0; clock->shared != NULL && i < clock->nr_vcpus; i++)
-        pvclock_publish_end(&clock->shared->vcpu_info[i].time, next);
+    if (clock->shared != NULL)
+        pvclock_publish_all_end(clock->shared, clock->nr_vcpus, next);
     pvclock_publish_end(&clock->time, next);
     clock->generation++;
 }

@@ -120,36 +120,42 @@ static inline uint64_t read_counter(uint8_t counter, const struct vcpu_time_info
     }
 }
 
+static inline void copy_line(const struct vcpu_time_info *ti, struct vcpu_time_info *copy)
+{
+    copy->tsc_timestamp = load_acquire_u64(&ti->tsc_timestamp);
+    copy->system_time = load_acquire_u64(&ti->system_time);
+    copy->tsc_to_system_mul = load_acquire_u32(&ti->tsc_to_system_mul);
+    copy->tsc_shift = (int8_t)load_acquire_u8((const uint8_t *)&ti->tsc_shift);
+    copy->flags = load_acquire_u8(&ti->flags);
+    copy->pad1[0] = load_acquire_u8(&ti->pad1[0]);
+    copy->pad1[1] = 0;
+}
+
 /*
  * One attempt. The loads of the fields are acquiring so that none sinks below the second load of
  * version, and that one depends on the counter: a line is used only at counters which were read
  * before the writer began to replace it.
  */
 static inline bool try_read(const struct vcpu_time_info *ti, uint32_t version, bool ordered,
-                            uint64_t *out_ns)
+                            struct vcpu_time_info *copy, uint64_t *out_ns)
 {
-    struct vcpu_time_info copy;
-
-    copy.tsc_timestamp = load_acquire_u64(&ti->tsc_timestamp);
-    copy.system_time = load_acquire_u64(&ti->system_time);
-    copy.tsc_to_system_mul = load_acquire_u32(&ti->tsc_to_system_mul);
-    copy.tsc_shift = (int8_t)load_acquire_u8((const uint8_t *)&ti->tsc_shift);
-    uint8_t counter_kind = load_acquire_u8(&ti->pad1[0]);
-    uint64_t counter = read_counter(counter_kind, &copy, ordered);
+    copy_line(ti, copy);
+    uint64_t counter = read_counter(copy->pad1[0], copy, ordered);
     const char *base = (const char *)&ti->version + counter_dependency(counter);
     if (load_acquire_u32((const uint32_t *)(const void *)base) != version)
         return false;
-    *out_ns = pvclock_ns_at(&copy, counter);
+    *out_ns = pvclock_ns_at(copy, counter);
     return true;
 }
 
 static int read_slowly(const struct vcpu_time_info *ti, bool ordered, uint64_t *out_ns)
 {
     struct patience patience = {0};
+    struct vcpu_time_info copy;
 
     for (;;) {
         uint32_t version = load_acquire_u32(&ti->version);
-        if (!(version & 1) && try_read(ti, version, ordered, out_ns))
+        if (!(version & 1) && try_read(ti, version, ordered, &copy, out_ns))
             return 0;
         if (!patience_wait(&patience))
             return version & 1 ? -ETIMEDOUT : -EAGAIN;
@@ -159,8 +165,9 @@ static int read_slowly(const struct vcpu_time_info *ti, bool ordered, uint64_t *
 int pvclock_read_ns(const struct vcpu_time_info *ti, uint64_t *out_ns)
 {
     uint32_t version = load_acquire_u32(&ti->version);
+    struct vcpu_time_info copy;
 
-    if (__builtin_expect(!(version & 1) && try_read(ti, version, false, out_ns), 1))
+    if (__builtin_expect(!(version & 1) && try_read(ti, version, false, &copy, out_ns), 1))
         return 0;
     return read_slowly(ti, false, out_ns);
 }
@@ -168,6 +175,34 @@ int pvclock_read_ns(const struct vcpu_time_info *ti, uint64_t *out_ns)
 int pvclock_read_ordered_ns(const struct vcpu_time_info *ti, uint64_t *out_ns)
 {
     return read_slowly(ti, true, out_ns);
+}
+
+int pvclock_look(const struct vcpu_time_info *ti, struct pvclock_look *look)
+{
+    uint32_t version = load_acquire_u32(&ti->version);
+
+    look->line.version = version;
+    if (version & 1)
+        return -EBUSY;
+    return try_read(ti, version, true, &look->line, &look->now_ns) ? 0 : -EAGAIN;
+}
+
+int pvclock_salvage(const struct shared_info *shared, uint32_t nr_vcpus,
+                    struct vcpu_time_info *line)
+{
+    const struct vcpu_time_info *first = &shared->vcpu_info[0].time;
+    uint32_t version = load_acquire_u32(&first->version);
+
+    copy_line(first, line);
+    line->version = version;
+    if (!(version & 1))
+        return load_acquire_u32(&first->version) == version ? 0 : -ENODATA;
+    const struct vcpu_time_info *second = &shared->vcpu_info[1].time;
+    if (nr_vcpus < 2 || load_acquire_u32(&second->version) != version)
+        return -ENODATA;
+    copy_line(second, line);
+    line->version = version - 1;
+    return load_acquire_u32(&first->version) == version ? 0 : -ENODATA;
 }
 
 static int read_wall_base(const struct shared_info *shared, uint64_t *out_ns)
@@ -219,6 +254,19 @@ void pvclock_publish_end(struct vcpu_time_info *ti, const struct vcpu_time_info 
     store_release_u8(&ti->pad1[0], value->pad1[0]);
     store_release_u8(&ti->pad1[1], 0);
     store_release_u32(&ti->version, value->version);
+}
+
+void pvclock_publish_all_begin(struct shared_info *shared, uint32_t nr_vcpus, uint32_t version)
+{
+    for (uint32_t i = nr_vcpus; i-- > 0;)
+        pvclock_publish_begin(&shared->vcpu_info[i].time, version);
+}
+
+void pvclock_publish_all_end(struct shared_info *shared, uint32_t nr_vcpus,
+                             const struct vcpu_time_info *value)
+{
+    for (uint32_t i = 0; i < nr_vcpus; i++)
+        pvclock_publish_end(&shared->vcpu_info[i].time, value);
 }
 
 void pvclock_publish_wall(struct shared_info *shared, uint32_t version, uint64_t utc_ns)

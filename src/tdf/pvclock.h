@@ -43,6 +43,30 @@ int pvclock_read_wall_ns(const struct shared_info *shared, uint32_t vcpu, uint64
  * it is preempted right there. */
 enum { PVCLOCK_PATIENCE_NS = 100000000 };
 
+/* What one look at a page has found. */
+struct pvclock_look {
+    struct vcpu_time_info line; /* as published; of a failed look only line.version counts */
+    uint64_t now_ns;
+};
+
+/*
+ * One look, ordered as pvclock_read_ordered_ns and without any waiting: for who has a better use of
+ * a failure than to try again. -EBUSY: the version is odd, an update is under way or will never
+ * end. -EAGAIN: the page changed meanwhile. No system call with PVCLOCK_COUNTER_TSC.
+ */
+int pvclock_look(const struct vcpu_time_info *ti, struct pvclock_look *look);
+
+/*
+ * The line in force in a page whose writer is dead, at whatever instruction it died; *line gets an
+ * even version. The fields behind an odd version can be torn. But a writer that publishes for
+ * several vCPUs makes all versions odd first and then ends vCPU after vCPU, 0 first
+ * (pvclock_publish_all_*): as long as vCPU 0 is odd, the fields of vCPU 1 are the old line,
+ * untouched.
+ * -ENODATA: no such line is there: nr_vcpus is 1, or a writer of other rules was at it.
+ */
+int pvclock_salvage(const struct shared_info *shared, uint32_t nr_vcpus,
+                    struct vcpu_time_info *line);
+
 /* The formula above on a private copy, for a counter that the caller has read. A counter below
  * tsc_timestamp counts as tsc_timestamp. */
 uint64_t pvclock_ns_at(const struct vcpu_time_info *copy, uint64_t counter);
@@ -65,6 +89,12 @@ void pvclock_set_rate(struct vcpu_time_info *copy, u128 rate_fp);
  * (even, version + 2) last. */
 void pvclock_publish_begin(struct vcpu_time_info *ti, uint32_t version);
 void pvclock_publish_end(struct vcpu_time_info *ti, const struct vcpu_time_info *value);
+
+/* The same for the vCPUs 0..nr_vcpus-1 of a page. vCPU 0, by which domains read their time, is odd
+ * for the shortest; the order of the ends is what pvclock_salvage relies on. */
+void pvclock_publish_all_begin(struct shared_info *shared, uint32_t nr_vcpus, uint32_t version);
+void pvclock_publish_all_end(struct shared_info *shared, uint32_t nr_vcpus,
+                             const struct vcpu_time_info *value);
 
 /* The wall clock's base, under wc_version; the same rules. */
 void pvclock_publish_wall(struct shared_info *shared, uint32_t version, uint64_t utc_ns);

@@ -228,6 +228,87 @@ static void test_wall_clock_is_base_plus_time(void **state)
     free(shared);
 }
 
+static void test_a_look_does_not_wait(void **state)
+{
+    struct vcpu_time_info ti = line_at_hz(1000000000);
+    struct pvclock_look look;
+
+    (void)state;
+    ti.pad1[0] = PVCLOCK_COUNTER_STEPPED;
+    ti.tsc_timestamp = 5;
+    ti.system_time = 456;
+    ti.version = 8;
+    assert_int_equal(pvclock_look(&ti, &look), 0);
+    assert_int_equal(look.now_ns, 456);
+    assert_int_equal(look.line.version, 8);
+    assert_int_equal(look.line.tsc_timestamp, 5);
+    assert_int_equal(look.line.tsc_to_system_mul, ti.tsc_to_system_mul);
+    assert_int_equal(look.line.pad1[0], PVCLOCK_COUNTER_STEPPED);
+    pvclock_publish_begin(&ti, 8);
+    assert_int_equal(pvclock_look(&ti, &look), -EBUSY);
+    assert_int_equal(look.line.version, 9);
+}
+
+/* vCPU 0 is the last to become odd and the first to become even. */
+static void test_all_vcpus_are_published_around_the_first(void **state)
+{
+    struct shared_info *shared = calloc(1, sizeof(*shared));
+    struct vcpu_time_info value = line_at_hz(1000000000);
+
+    (void)state;
+    assert_non_null(shared);
+    value.version = 2;
+    value.system_time = 77;
+    pvclock_publish_all_begin(shared, 3, 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(shared->vcpu_info[i].time.version, i < 3);
+    pvclock_publish_all_end(shared, 3, &value);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(shared->vcpu_info[i].time.version, i < 3 ? 2 : 0);
+        assert_int_equal(shared->vcpu_info[i].time.system_time, i < 3 ? 77 : 0);
+    }
+    free(shared);
+}
+
+static void test_a_whole_line_is_salvaged_from_the_first_vcpu(void **state)
+{
+    struct shared_info *shared = calloc(1, sizeof(*shared));
+    struct vcpu_time_info value = line_at_hz(3000000000), line;
+
+    (void)state;
+    assert_non_null(shared);
+    value.version = 2;
+    value.system_time = 77;
+    value.tsc_timestamp = 12;
+    value.pad1[0] = PVCLOCK_COUNTER_MONOTONIC;
+    pvclock_publish_all_begin(shared, 1, 0);
+    pvclock_publish_all_end(shared, 1, &value);
+    assert_int_equal(pvclock_salvage(shared, 1, &line), 0);
+    assert_memory_equal(&line, &value, sizeof(line));
+    free(shared);
+}
+
+static void test_a_torn_line_is_salvaged_from_the_second_vcpu(void **state)
+{
+    struct shared_info *shared = calloc(1, sizeof(*shared));
+    struct vcpu_time_info value = line_at_hz(3000000000), line;
+
+    (void)state;
+    assert_non_null(shared);
+    value.version = 2;
+    value.system_time = 77;
+    pvclock_publish_all_begin(shared, 2, 0);
+    pvclock_publish_all_end(shared, 2, &value);
+    pvclock_publish_all_begin(shared, 2, 2);
+    shared->vcpu_info[0].time.system_time = 999;
+    assert_int_equal(pvclock_salvage(shared, 2, &line), 0);
+    assert_memory_equal(&line, &value, sizeof(line));
+    assert_int_equal(pvclock_salvage(shared, 1, &line), -ENODATA);
+    shared->vcpu_info[1].time.version = 0; /* of a writer that leaves it alone */
+    assert_int_equal(pvclock_salvage(shared, 2, &line), -ENODATA);
+    free(shared);
+}
+
 /* A domain can write anything there. Reading must end and trap nothing (the sanitizers look on). */
 static void test_any_bytes_are_survived(void **state)
 {
@@ -295,6 +376,10 @@ int main(void)
         cmocka_unit_test(test_dead_writer_is_reported),
         cmocka_unit_test(test_dead_writer_of_the_wall_clock_is_reported),
         cmocka_unit_test(test_wall_clock_is_base_plus_time),
+        cmocka_unit_test(test_a_look_does_not_wait),
+        cmocka_unit_test(test_all_vcpus_are_published_around_the_first),
+        cmocka_unit_test(test_a_whole_line_is_salvaged_from_the_first_vcpu),
+        cmocka_unit_test(test_a_torn_line_is_salvaged_from_the_second_vcpu),
         cmocka_unit_test(test_any_bytes_are_survived),
         cmocka_unit_test(test_endless_updates_are_bounded),
     };
