@@ -25,6 +25,7 @@
 
 #include "arguments.h"
 #include "base/clock.h"
+#include "domu/domain_clock.h"
 #include "pin.h"
 #include "ring/barrier.h"
 #include "tdf/clock.h"
@@ -42,9 +43,10 @@ struct options {
 /* Cost */
 
 enum { READS_PER_BATCH = 2000, BATCHES = 301 };
-enum cost_kind { COST_MONOTONIC, COST_CONTROL, COST_PLAIN, COST_ORDERED, COST_KINDS };
+enum cost_kind { COST_MONOTONIC, COST_CONTROL, COST_PLAIN, COST_ORDERED, COST_DOMAIN, COST_KINDS };
 
-static double batch_ns(enum cost_kind kind, const struct vcpu_time_info *ti)
+static double batch_ns(enum cost_kind kind, const struct vcpu_time_info *ti,
+                       struct domain_clock *domain)
 {
     uint64_t sink = 0, now_ns;
     uint64_t start_ns = clock_monotonic_ns();
@@ -56,6 +58,9 @@ static double batch_ns(enum cost_kind kind, const struct vcpu_time_info *ti)
             break;
         case COST_ORDERED:
             sink |= (uint64_t)pvclock_read_ordered_ns(ti, &now_ns);
+            break;
+        case COST_DOMAIN:
+            sink |= (uint64_t)domain_clock_read_ns(domain, &now_ns);
             break;
         default: {
             struct timespec ts;
@@ -76,19 +81,22 @@ static void measure_cost(struct tdf_source *source, int *failures)
     static double cost[COST_KINDS][BATCHES];
     struct shared_info shared = {0};
     struct tdf_clock clock;
+    struct domain_clock domain;
     double median[COST_KINDS];
 
     if (tdf_clock_init(&clock, source, &shared, 1, (struct tdf){10, 1}) < 0)
         abort();
+    domain_clock_start(&domain, &shared.vcpu_info[0].time, tdf_clock_now_ns(&clock));
     for (int batch = 0; batch < BATCHES; batch++)
         for (enum cost_kind kind = 0; kind < COST_KINDS; kind++)
-            cost[kind][batch] = batch_ns(kind, &shared.vcpu_info[0].time);
+            cost[kind][batch] = batch_ns(kind, &shared.vcpu_info[0].time, &domain);
     for (enum cost_kind kind = 0; kind < COST_KINDS; kind++)
         median[kind] = verdict_quantile(cost[kind], BATCHES, 0.5);
     printf(
         "cost of a reading, median of %d interleaved batches: clock_gettime %.1f ns, pvclock %.1f "
-        "ns, ordered %.1f ns\n",
-        BATCHES, median[COST_MONOTONIC], median[COST_PLAIN], median[COST_ORDERED]);
+        "ns, ordered %.1f ns, blkfront_now_ns %.1f ns\n",
+        BATCHES, median[COST_MONOTONIC], median[COST_PLAIN], median[COST_ORDERED],
+        median[COST_DOMAIN]);
     verdict_print(failures, "  control: clock_gettime / clock_gettime - 1",
                   median[COST_CONTROL] / median[COST_MONOTONIC] - 1, 0.05, "");
     verdict_print(failures, "  pvclock_read_ns / clock_gettime",
@@ -96,6 +104,8 @@ static void measure_cost(struct tdf_source *source, int *failures)
                   source->counter == PVCLOCK_COUNTER_TSC ? 0.6 : 1.5, "");
     verdict_print(failures, "  pvclock_read_ordered_ns / clock_gettime",
                   median[COST_ORDERED] / median[COST_MONOTONIC], 1.5, "");
+    verdict_print(failures, "  blkfront_now_ns / clock_gettime",
+                  median[COST_DOMAIN] / median[COST_MONOTONIC], 1.5, "");
 }
 
 /* Drift */

@@ -10,10 +10,10 @@
  *     blkfront_close(bf);
  *
  * Units: sectors of 512 bytes. Functions return 0 (or a count) or -errno and print nothing.
- * Threads: blkfront_read, blkfront_geometry, blkfront_now_ns, blkfront_stats and blkfront_failure
- * may be called from any number of threads; blkfront_submit and blkfront_reap from one thread at a
- * time; blkfront_close when no other call is running. fork: the child must not use an inherited
- * handle.
+ * Threads: blkfront_read, blkfront_geometry, blkfront_now_ns, blkfront_clock_ns, blkfront_stats and
+ * blkfront_failure may be called from any number of threads, the two clock calls from signal
+ * handlers too; blkfront_submit and blkfront_reap from one thread at a time; blkfront_close when no
+ * other call is running. fork: the child must not use an inherited handle.
  *
  * Errors that any call on a handle can return:
  *   -ENOTCONN   Dom0 is gone or closed the device (with .reconnect calls wait for the next Dom0,
@@ -70,7 +70,8 @@ struct blkfront_completion {
     uint64_t submitted_ns; /* this domain's clock */
     uint64_t completed_ns; /* this domain's clock: when the answer was taken off the ring, or, with
                             * completion in virtual time, when the model disk had it done; or when
-                            * the device died */
+                            * the device died. Never before submitted_ns, never later than the
+                            * clock shows by now */
 };
 
 struct blkfront_stats {
@@ -133,8 +134,31 @@ int blkfront_kick(struct blkfront *bf);
  */
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min);
 
-/* This domain's clock, nanoseconds since its creation. Dilated by its TDF; no system call. */
+/*
+ * This domain's clock in nanoseconds, dilated by its TDF. It begins at CLOCK_MONOTONIC when the
+ * domain is made, and at TDF 1 stays there as long as that Dom0 lives.
+ *
+ * It never steps back: whoever knows of a reading, of this thread or told by another one, of this
+ * process or by way of another one, never reads less, whatever happens to Dom0: changes of rate,
+ * pauses, death or a stop at any instruction, a new Dom0 with .reconnect. It may stand still for a
+ * while and then catch up at once.
+ *
+ *   Dom0 lives                       the time that it publishes
+ *   Dom0 was stopped, or died, while time stands still until it goes on or is known to be dead
+ *   it replaced the published time
+ *   Dom0 is dead                     time goes on at the last rate
+ *   the next Dom0 has the domain     time goes on from there, at the rate of the options
+ *
+ * No lock, no system call (if the kernel does not keep its own time by the TSC: none that
+ * clock_gettime does not make), no waiting for anybody: a look at a clock that stands still costs
+ * what any other costs.
+ *
+ * blkfront_clock_ns stores the same time in *now_ns, always, and tells why it is not that of a
+ * living Dom0: -ETIMEDOUT, it stands still in the middle of an update; -ENOTCONN, Dom0 is dead;
+ * -EAGAIN, the clock is just being changed and stands for some microseconds.
+ */
 uint64_t blkfront_now_ns(struct blkfront *bf);
+int blkfront_clock_ns(struct blkfront *bf, uint64_t *now_ns);
 
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out);
 

@@ -8,7 +8,6 @@
 
 #include "domu/blkfront/blkfront_parts.h"
 #include "ring/barrier.h"
-#include "tdf/pvclock.h"
 
 static int check_options(struct blkfront_options *options, char *why, size_t why_bytes)
 {
@@ -124,10 +123,14 @@ int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
 
 uint64_t blkfront_now_ns(struct blkfront *bf)
 {
-    uint64_t now_ns = 0;
-    /* Times out only when Dom0 died in the middle of an update: then time stands still here. */
-    (void)pvclock_read_ns(&bf->domu.segment.shared_info->vcpu_info[0].time, &now_ns);
-    return now_ns + load_relaxed_u64(&bf->clock_offset_ns);
+    uint64_t now_ns;
+    (void)domain_clock_read_ns(&bf->clock, &now_ns); /* an error says why it stands still */
+    return now_ns;
+}
+
+int blkfront_clock_ns(struct blkfront *bf, uint64_t *now_ns)
+{
+    return domain_clock_read_ns(&bf->clock, now_ns);
 }
 
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)

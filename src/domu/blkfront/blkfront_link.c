@@ -62,9 +62,15 @@ static int lay_out(const struct blkfront *bf, struct domu *domu, struct vbd_fron
     return 0;
 }
 
-/* Makes a domain and connects its disk. On failure *domu is destroyed again. */
-static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *front, char *why,
-                   size_t why_bytes)
+static const struct vcpu_time_info *clock_page(const struct domu *domu)
+{
+    return &domu->segment.shared_info->vcpu_info[0].time;
+}
+
+/* Makes a domain and connects its disk. On failure *domu is destroyed again. born_ns: what its
+ * clock shows by then. */
+static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *front,
+                   uint64_t *born_ns, char *why, size_t why_bytes)
 {
     int rc = domu_create(domu, &bf->rundir, bf->nr_pages, bf->tdf, why, why_bytes);
     if (rc < 0)
@@ -78,6 +84,12 @@ static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *fro
     }
     if (rc == 0)
         rc = vbd_front_connect(front, why, why_bytes);
+    if (rc == 0) {
+        rc = pvclock_read_ordered_ns(clock_page(domu), born_ns);
+        if (rc < 0)
+            snprintf(why, why_bytes, "Dom0 does not come to an end with setting the clock: %s",
+                     strerror(-rc));
+    }
     if (rc < 0)
         domu_destroy(domu);
     return rc;
@@ -117,11 +129,10 @@ static void link_failed(struct blkfront *bf, int error, const char *why)
 }
 
 /* Puts the fresh domain where the old one was; see the head of this file. */
-static int replace_domu(struct blkfront *bf, struct domu *fresh, struct vbd_front *front)
+static int replace_domu(struct blkfront *bf, struct domu *fresh, struct vbd_front *front,
+                        uint64_t born_ns)
 {
     struct domu *old = &bf->domu;
-    uint64_t old_ns = blkfront_now_ns(bf);
-    uint64_t fresh_ns = 0;
     if (fresh->segment.nr_pages != old->segment.nr_pages ||
         front->page_order != bf->front.page_order)
         return -EPROTO; /* a service with other limits: our memory would not fit */
@@ -130,13 +141,14 @@ static int replace_domu(struct blkfront *bf, struct domu *fresh, struct vbd_fron
         return rc;
     bf->front = *front;
     bf->front.domu = &bf->domu;
-    (void)pvclock_read_ns(&bf->domu.segment.shared_info->vcpu_info[0].time, &fresh_ns);
-    store_full_u64(&bf->clock_offset_ns, old_ns - fresh_ns);
+    domain_clock_adopt(&bf->clock, clock_page(&bf->domu), born_ns);
     return 0;
 }
 
 /* Everything that was asked and not answered, in the order in which it was asked. Reads can be
- * repeated, and each one is completed once: by the ring that we listen to now. */
+ * repeated, and each one is completed once: by the ring that we listen to now. An answer that came
+ * before its time has been held back and still is: nobody is told a time that our clock has not
+ * reached. */
 static void reissue(struct blkfront *bf)
 {
     struct shadow_entry *entry = NULL;
@@ -174,7 +186,6 @@ static void resume_ring(struct blkfront *bf)
     wakes.count = 0;
     pthread_mutex_lock(&bf->lock);
     start_ring(bf);
-    (void)blkfront_deliver(bf, UINT64_MAX); /* they were answered */
     bf->linking = false;
     bf->stats.reconnects++;
     reissue(bf);
@@ -192,9 +203,10 @@ static int relink(struct blkfront *bf, char *why, size_t why_bytes)
     for (int left_ms = RELINK_PATIENCE_S * 1000; left_ms > 0; left_ms -= RELINK_PAUSE_MS) {
         struct domu fresh;
         struct vbd_front front;
-        int rc = link_up(bf, &fresh, &front, why, why_bytes);
+        uint64_t born_ns;
+        int rc = link_up(bf, &fresh, &front, &born_ns, why, why_bytes);
         if (rc == 0) {
-            rc = replace_domu(bf, &fresh, &front);
+            rc = replace_domu(bf, &fresh, &front, born_ns);
             if (rc < 0) {
                 domu_destroy(&fresh);
                 snprintf(why, why_bytes, "the new service does not fit the old one: %s",
@@ -216,6 +228,8 @@ static int link_lost(struct blkfront *bf, int reason)
     char why[256] = "Dom0 is gone";
     if (load_full_u32(&bf->closing) != 0)
         return -ECANCELED;
+    if (domu_is_dead(&bf->domu)) /* nobody writes its pages any more */
+        domain_clock_orphan(&bf->clock, bf->domu.segment.shared_info, DOMU_NR_VCPUS);
     if (reason == -ESHUTDOWN) {
         link_failed(bf, -ENOTCONN, "Dom0 told this domain to shut down");
         return -ESHUTDOWN;
@@ -252,13 +266,16 @@ static void *follow(void *arg)
  * next one; but there must be one to begin with. */
 static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
 {
-    int rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);
+    uint64_t born_ns;
+    int rc = link_up(bf, &bf->domu, &bf->front, &born_ns, why, why_bytes);
     int left_ms = bf->options.reconnect && domu_error_is_death(rc) ? RELINK_PATIENCE_S * 1000 : 0;
     while ((domu_error_is_death(rc) || rc == -ENOENT) && left_ms > 0) {
         (void)pause_or_closing(bf);
         left_ms -= RELINK_PAUSE_MS;
-        rc = link_up(bf, &bf->domu, &bf->front, why, why_bytes);
+        rc = link_up(bf, &bf->domu, &bf->front, &born_ns, why, why_bytes);
     }
+    if (rc == 0)
+        domain_clock_start(&bf->clock, clock_page(&bf->domu), born_ns);
     return rc;
 }
 

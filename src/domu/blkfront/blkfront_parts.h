@@ -16,6 +16,7 @@
 
 #include "domu/blkfront/shadow.h"
 #include "domu/blkfront/vbd_front.h"
+#include "domu/domain_clock.h"
 #include "domu/domu.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/spin_budget.h"
@@ -92,10 +93,10 @@ struct blkfront {
 
     /* Atomic, without the lock: */
     uint64_t sectors;
-    uint64_t clock_offset_ns; /* what earlier lives of this domain have lasted */
     uint32_t sector_size, physical_sector_size, info;
     uint32_t closing;
 
+    struct domain_clock clock; /* the link thread's to change, anybody's to read */
     pthread_t link_thread;
     bool link_runs;
 };
@@ -109,8 +110,6 @@ void blkfront_link_stop(struct blkfront *bf);
 /* blkfront_ring.c: with the lock held, except blkfront_wake */
 /* Puts entry on the ring, invisible until blkfront_push. asked_ns: our clock, for its stamp. */
 void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
-/* Delivers answers that were held back: those that are due by now_ns. Returns how many. */
-uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns);
 /* Shows requests to Dom0; remembers when the doorbell must be rung. */
 void blkfront_push(struct blkfront *bf);
 /* Takes all responses that are there. Returns how many. */

@@ -35,7 +35,7 @@ void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint6
     }
     blkif_put_request(&bf->ring, &req);
     if (bf->stamped && req.nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX)
-        blkif_put_request_stamp(&bf->ring, asked_ns - load_relaxed_u64(&bf->clock_offset_ns));
+        blkif_put_request_stamp(&bf->ring, asked_ns - domain_clock_offset_ns(&bf->clock));
     bf->stats.requests++;
 }
 
@@ -135,6 +135,8 @@ static void finish_async(struct blkfront *bf, struct shadow_entry *entry, int32_
     /* Pairs with blkfront_submit, which admits no more than done[] has room for. */
     assert(bf->async_pending > 0 && bf->done_count < bf->depth);
     uint32_t slot = (bf->done_head + bf->done_count) % bf->depth;
+    if (completed_ns < entry->submitted_ns) /* Dom0's stamp says so; a latency is not negative */
+        completed_ns = entry->submitted_ns;
     bf->done[slot] = (struct blkfront_completion){.sector = entry->sector,
                                                   .sector_count = entry->sector_count,
                                                   .status = status,
@@ -166,7 +168,8 @@ static struct shadow_entry *unhold(struct blkfront *bf, struct heap_node *node)
     return entry;
 }
 
-uint32_t blkfront_deliver(struct blkfront *bf, uint64_t now_ns)
+/* Delivers answers that were held back: those that are due by now_ns. Returns how many. */
+static uint32_t deliver(struct blkfront *bf, uint64_t now_ns)
 {
     struct heap_node *node;
     uint32_t count = 0;
@@ -184,7 +187,7 @@ static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int3
     uint64_t stamp_ns = bf->stamped ? blkif_take_response_stamp(&bf->ring) : 0;
     uint64_t now_ns = 0;
     if (stamp_ns != 0)
-        stamp_ns += load_relaxed_u64(&bf->clock_offset_ns);
+        stamp_ns += domain_clock_offset_ns(&bf->clock);
     if (stamp_ns != 0 || entry->waiter == NULL)
         now_ns = blkfront_now_ns(bf);
     if (stamp_ns <= now_ns) {
@@ -231,7 +234,7 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
         count++;
     }
     if (heap_first(&bf->held) != NULL)
-        count += blkfront_deliver(bf, blkfront_now_ns(bf));
+        count += deliver(bf, blkfront_now_ns(bf));
     if (rc < 0)
         blkfront_fail(bf, -EPROTO, "Dom0 broke the ring protocol: the disk is disabled", wakes);
     else if (count > 0 && bf->sleepers.head != NULL)

@@ -77,13 +77,19 @@ static void hold(struct fake_dom0 *d, const struct blkif_request *req)
         answer_backwards(d);
 }
 
-static void connect_to(void)
+static void start_dom0(void)
 {
-    struct blkfront_error why;
     dom0 = fake_dom0_start(base, &(struct fake_dom0_script){
                                      .request = hold, .virtual_completion = true, .ctx = &holder});
     assert_non_null(dom0);
-    struct blkfront_options options = {.rundir = base, .name = "fake", .depth = DEPTH};
+}
+
+static void connect_to(void)
+{
+    struct blkfront_error why;
+    struct blkfront_options options = {
+        .rundir = base, .name = "fake", .depth = DEPTH, .reconnect = true};
+    start_dom0();
     if (blkfront_connect(&options, &bf, &why) < 0)
         fail_msg("%s", why.text);
 }
@@ -121,6 +127,45 @@ static void an_answer_whose_stamp_has_passed_is_delivered_at_once(void **state)
     assert_int_equal(blkfront_reap(bf, done, DEPTH, DEPTH), DEPTH);
     for (uint32_t i = 0; i < DEPTH; i++)
         assert_true(done[i].completed_ns - done[i].submitted_ns <= DEPTH * holder.step_ns);
+}
+
+/* A Dom0 that lies: no latency is below 0. */
+static void an_answer_whose_stamp_is_before_the_question_counts_from_there(void **state)
+{
+    (void)state;
+    holder = (struct holder){.step_ns = -MS};
+    struct blkfront_completion done[DEPTH];
+    connect_to();
+    submit(DEPTH);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, DEPTH), DEPTH);
+    for (uint32_t i = 0; i < DEPTH; i++)
+        assert_int_equal(done[i].completed_ns, done[i].submitted_ns);
+}
+
+/* Nobody is told a time that the clock has not reached, though all are answered already. */
+static void an_answer_that_is_held_keeps_its_time_when_dom0_dies(void **state)
+{
+    (void)state;
+    holder = (struct holder){.step_ns = 60 * MS};
+    struct blkfront_completion done;
+    struct blkfront_stats stats;
+    connect_to();
+    submit(DEPTH);
+    do {
+        assert_int_equal(blkfront_reap(bf, &done, 1, 0), 0);
+        blkfront_stats(bf, &stats);
+    } while (stats.responses < DEPTH);
+    fake_dom0_stop(dom0);
+    start_dom0();
+    for (uint32_t i = 0; i < DEPTH; i++) {
+        assert_int_equal(blkfront_reap(bf, &done, 1, 1), 1);
+        assert_true(blkfront_now_ns(bf) >= done.completed_ns);
+        assert_int_equal(done.completed_ns - done.submitted_ns, (i + 1) * holder.step_ns);
+        assert_true(fake_disk_holds(done.buffer, done.sector, 1));
+    }
+    blkfront_stats(bf, &stats);
+    assert_int_equal(stats.reconnects, 1);
+    assert_int_equal(stats.requests, DEPTH); /* none was asked for again */
 }
 
 static void an_answer_that_is_held_cannot_be_given_again(void **state)
@@ -167,6 +212,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RING_TEST(answers_come_in_the_order_of_their_stamps),
         RING_TEST(an_answer_whose_stamp_has_passed_is_delivered_at_once),
+        RING_TEST(an_answer_whose_stamp_is_before_the_question_counts_from_there),
+        RING_TEST(an_answer_that_is_held_keeps_its_time_when_dom0_dies),
         RING_TEST(an_answer_that_is_held_cannot_be_given_again),
         RING_TEST(threads_are_answered_at_their_stamps),
     };
