@@ -241,15 +241,21 @@ e2e_scripts() { # STAGE BIN FACTOR RUNNER
     done
 }
 
-# A fixed set of seeds under the address sanitizer, and fresh ones for SIM_SECONDS (30).
+# A fixed set of seeds under the address sanitizer, and fresh ones for SIM_SECONDS (30). Then a million
+# lives of a domain's clock.
 stage_sim() {
-    local sim=tests/sim/sim vars=SAN=address,undefined
+    local sim=tests/sim/sim lives=build/plain/tests/sim/time/lives vars=SAN=address,undefined
     build sim sim-programs
     build sim $vars sim-programs
     is_built sim "$vars" "build/san-address-undefined/$sim" &&
         run_sanitized sim fixed_seeds 300 "build/san-address-undefined/$sim" --seeds 1:5000
     is_built sim "" "build/plain/$sim" &&
         run_one sim fresh_seeds $((${SIM_SECONDS:-30} + 120)) "build/plain/$sim" --seconds "${SIM_SECONDS:-30}"
+    is_built sim "" "$lives" && {
+        run_one sim time_lives 300 "$lives"
+        run_one sim time_lives_unsaved 300 "$lives" --unsaved --lives 200000
+        run_one sim time_twins 300 tests/sim/time/twins.sh
+    }
 }
 
 # Each walks through all calls that can fail; one at a time, because what one has left is counted.

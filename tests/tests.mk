@@ -74,8 +74,21 @@ $(SIM): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $(OUT)/libfakes.a $
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
+# A domain's clock through the lives of its Dom0, on fibers of one thread: the clock's own sources, cut
+# into steps.
+LIVES := $(OUT)/tests/sim/time/lives
+LIVES_PRODUCT := $(patsubst %,$(OUT)/tests/sim/time/product/%.o,tdf/clock tdf/pvclock tdf/source domu/domain_clock)
+$(OUT)/tests/sim/time/product/%.o: src/%.c tests/sim/time/steps.h $(OUT)/flags
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -include tests/sim/time/steps.h -MMD -MP -c -o $@ $<
+$(LIVES): CFLAGS += -U_FORTIFY_SOURCE
+$(LIVES): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/time/*.c)) $(LIVES_PRODUCT) $(LIBS_BASE)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
 .PHONY: sim-programs check-sim
-sim-programs: $(SIM)
+sim-programs: $(SIM) $(LIVES)
 check-sim: $(SIM) ## 100,000 seeds of the simulation, ten minutes or so
 	$(Q)$(SIM) --seeds 1:100000
 

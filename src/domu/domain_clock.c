@@ -141,13 +141,19 @@ void domain_clock_orphan(struct domain_clock *clock, const struct shared_info *s
 void domain_clock_adopt(struct domain_clock *clock, const struct vcpu_time_info *page,
                         uint64_t born_ns)
 {
-    uint64_t page_ns, now_ns;
+    struct pvclock_look look;
+    uint64_t page_ns;
 
-    /* The time that has passed since the last reading counts too: this one raises the ceiling. */
-    (void)domain_clock_read_ns(clock, &now_ns);
     if (pvclock_read_ordered_ns(page, &page_ns) < 0)
         page_ns = born_ns;
-    now_ns = change_begin(clock);
+    uint64_t now_ns = change_begin(clock);
+    /* The time that has passed since the last reading counts too. And whoever is about to raise the
+     * ceiling has read the counter before us. */
+    if (pvclock_look(line_in_force(clock), &look) == 0 && look.now_ns + clock->offset_ns > now_ns) {
+        now_ns = look.now_ns + clock->offset_ns;
+        raise_to(&clock->ceiling_ns, now_ns);
+        raise_to(&clock->floor_ns, now_ns);
+    }
     store_release_u64(&clock->offset_ns, now_ns - page_ns);
     change_end(clock, page);
 }

@@ -168,7 +168,7 @@ static void without_dom0_time_goes_on_at_the_last_rate(void **state)
         ;
     real_ns = clock_monotonic_ns() - real_ns;
     uint64_t passed_ns = read_with(-ENOTCONN) - begin_ns;
-    assert_true(passed_ns >= 10 * UINT64_C(1900000)); /* 2 ms but for the headroom */
+    assert_true(passed_ns >= 10 * UINT64_C(1900000));    /* 2 ms but for the headroom */
     assert_true(passed_ns / 10 <= clock_monotonic_ns()); /* no wrap */
     assert_true(real_ns >= 2000000);
 }
