@@ -113,6 +113,18 @@ now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 
 dom0_pid() { service status --json | sed 's/.*"pid":\([0-9]*\).*/\1/'; }
 
+# fds PID: how many descriptors it has open. The smallest of a few looks: a connection that asked for the status a
+# moment ago may not be closed yet.
+fds() {
+    local least=999999 now i
+    for i in 1 2 3 4 5; do
+        now=$(find "/proc/$1/fd" -mindepth 1 | wc -l)
+        [ "$now" -ge $least ] || least=$now
+        sleep 0.01
+    done
+    echo $least
+}
+
 # status_number KEY: the first number of this name in the status
 status_number() { service status --json | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
 

@@ -86,11 +86,10 @@ kill_dom0() {
     start_service
 }
 
-fds() { ls "/proc/$(dom0_pid)/fd" | wc -l; }
 
 image disk1.img 16
 start_service
-fds_before=$(fds) # of a Dom0 without domains
+fds_before=$(fds "$(dom0_pid)") # of a Dom0 without domains
 mkdir blocking asynchronous
 survivor blocking 20000 8 20000 &
 survivors=($!)
@@ -112,7 +111,7 @@ for pid in "${survivors[@]}"; do
     wait "$pid" || die "a survivor failed: $(cat blocking/failed asynchronous/failed 2>/dev/null)"
 done
 eventually 5 domains_are 0 || die "domains are left"
-[ "$(fds)" = "$fds_before" ] || die "descriptors of Dom0: $(fds) instead of $fds_before"
+[ "$(fds "$(dom0_pid)")" = "$fds_before" ] || die "descriptors of Dom0: $(fds "$(dom0_pid)") instead of $fds_before"
 service stop >/dev/null || die "stop"
 [ -z "$(find "$SPLITDOM_RUNDIR" -type s)" ] || die "sockets are left: $(find "$SPLITDOM_RUNDIR" -type s)"
 echo "$client_kills clients and $dom0_kills times Dom0 killed; records verified:" \
