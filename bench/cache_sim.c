@@ -5,12 +5,14 @@
  * last and does not even admit what would be given up first ("bypass").
  *
  *   cache_sim [REQUESTS [SECTORS]]     default 4000000 requests over 1024000 sectors (500 MB)
+ *   cache_sim trace:FILE [SECTORS]     a trace of sectors, as sectors.PID of a client, instead
  *
  * The cache holds 1 % of the sectors. The first quarter of the requests warms it up and is not
  * counted. No disk, no clock: the same numbers on every machine.
  */
 #include "arguments.h"
 #include "base/prng.h"
+#include "client/sector_trace.h"
 #include "client/zipf.h"
 #include "service/block/cache/cache.h"
 
@@ -32,6 +34,7 @@ struct sim {
     uint32_t capacity;
     uint32_t request_count;
     uint32_t *trace;
+    struct sector_trace recorded; /* of trace:FILE */
     struct prng prng;
 };
 
@@ -51,6 +54,13 @@ static void fill_uniform(struct sim *sim, double unused)
     (void)unused;
     for (uint32_t i = 0; i < sim->request_count; i++)
         sim->trace[i] = below(sim, sim->sector_count);
+}
+
+static void fill_recorded(struct sim *sim, double unused)
+{
+    (void)unused;
+    for (uint32_t i = 0; i < sim->request_count; i++)
+        sim->trace[i] = (uint32_t)sim->recorded.sectors[i];
 }
 
 static void fill_zipf(struct sim *sim, double theta)
@@ -297,13 +307,13 @@ static uint32_t list_policies(const struct cache_policy *policies[POLICIES_MAX])
     return count;
 }
 
-static int run_load(struct sim *sim, const struct load *load,
+static int run_load(struct sim *sim, const struct load *load, uint64_t stream,
                     const struct cache_policy *const *policies, uint32_t policy_count)
 {
     double percent;
     int err = 0;
 
-    prng_init(&sim->prng, 1, (uint64_t)(load - loads));
+    prng_init(&sim->prng, 1, stream);
     load->fill(sim, load->parameter);
     printf("| %-35s |", load->name);
     for (uint32_t i = 0; i < policy_count && err == 0; i++) {
@@ -323,6 +333,54 @@ static int run_load(struct sim *sim, const struct load *load,
     return err;
 }
 
+/* The trace gives the number of requests and, where SECTORS does not say it, that of sectors. */
+static int load_recorded(struct sim *sim, const char *path, const char *sectors)
+{
+    struct why why;
+
+    if (sector_trace_load(&sim->recorded, path, &why) < 0) {
+        fprintf(stderr, "cache_sim: %s\n", why.text);
+        return -EINVAL;
+    }
+    uint64_t least = sim->recorded.last + 1 > 1000 ? sim->recorded.last + 1 : 1000;
+    if (sim->recorded.count > 1000000000 || least > 1000000000) {
+        fprintf(stderr, "cache_sim: %s: at most 10^9 requests and sectors\n", path);
+        return -EINVAL;
+    }
+    sim->request_count = (uint32_t)sim->recorded.count;
+    sim->sector_count = (uint32_t)least;
+    if (sectors != NULL)
+        sim->sector_count = argument_u32("SECTORS", sectors, (uint32_t)least, 1000000000);
+    return 0;
+}
+
+static void print_head(const struct sim *sim, const struct cache_policy *const *policies,
+                       uint32_t policy_count)
+{
+    printf("Hit ratio in %%, %" PRIu32 " of %" PRIu32 " sectors, %" PRIu32
+           " requests, a quarter of them warm-up\n\n| %-35s |",
+           sim->capacity, sim->sector_count, sim->request_count, "load");
+    for (uint32_t i = 0; i < policy_count; i++)
+        printf(" %6s |", policies[i]->name);
+    printf(" static |    MIN |\n|-------------------------------------|");
+    for (uint32_t i = 0; i < policy_count + 2; i++)
+        printf("--------|");
+    printf("\n");
+}
+
+static int run_all(struct sim *sim, const struct cache_policy *const *policies,
+                   uint32_t policy_count)
+{
+    static const struct load recorded = {"the trace", fill_recorded, 0};
+    int err = 0;
+
+    if (sim->recorded.count > 0)
+        return run_load(sim, &recorded, 0, policies, policy_count);
+    for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]) && err == 0; i++)
+        err = run_load(sim, &loads[i], i, policies, policy_count);
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     const struct cache_policy *policies[POLICIES_MAX];
@@ -330,33 +388,29 @@ int main(int argc, char **argv)
     struct sim sim = {.sector_count = 1024000, .request_count = 4000000};
     int err = 0;
 
-    if (argc > 1)
-        sim.request_count = argument_u32("REQUESTS", argv[1], 100, 1000000000);
-    if (argc > 2)
-        sim.sector_count = argument_u32("SECTORS", argv[2], 1000, 1000000000);
     if (argc > 3) {
-        fprintf(stderr, "usage: %s [REQUESTS (100..10^9) [SECTORS (1000..10^9)]]\n", argv[0]);
+        fprintf(stderr, "usage: %s [REQUESTS (100..10^9) | trace:FILE [SECTORS (1000..10^9)]]\n",
+                argv[0]);
         return 2;
+    }
+    if (argc > 1 && strncmp(argv[1], "trace:", 6) == 0) {
+        if (load_recorded(&sim, argv[1] + 6, argc > 2 ? argv[2] : NULL) < 0)
+            return 2;
+    } else if (argc > 1) {
+        sim.request_count = argument_u32("REQUESTS", argv[1], 100, 1000000000);
+        if (argc > 2)
+            sim.sector_count = argument_u32("SECTORS", argv[2], 1000, 1000000000);
     }
     sim.capacity = sim.sector_count / 100;
     sim.trace = calloc(sim.request_count, sizeof(*sim.trace));
-    if (!sim.trace)
+    if (sim.trace == NULL)
         err = -ENOMEM;
-
     if (err == 0) {
-        printf("Hit ratio in %%, %" PRIu32 " of %" PRIu32 " sectors, %" PRIu32
-               " requests, a quarter of them warm-up\n\n| %-35s |",
-               sim.capacity, sim.sector_count, sim.request_count, "load");
-        for (uint32_t i = 0; i < policy_count; i++)
-            printf(" %6s |", policies[i]->name);
-        printf(" static |    MIN |\n|-------------------------------------|");
-        for (uint32_t i = 0; i < policy_count + 2; i++)
-            printf("--------|");
-        printf("\n");
+        print_head(&sim, policies, policy_count);
+        err = run_all(&sim, policies, policy_count);
     }
-    for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]) && err == 0; i++)
-        err = run_load(&sim, &loads[i], policies, policy_count);
     free(sim.trace);
+    sector_trace_free(&sim.recorded);
     if (err < 0)
         fprintf(stderr, "%s: %s; try fewer REQUESTS or SECTORS\n", argv[0], strerror(-err));
     return err < 0;

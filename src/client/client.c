@@ -38,6 +38,7 @@ struct client {
     struct blkfront *bf;
     struct blkfront_geometry geometry;
     struct workload *workload;
+    struct sector_trace trace; /* of the pattern trace */
     struct workload_result result;
     struct signal_watch signals;
     int signal; /* that ended the run, or 0 */
@@ -69,6 +70,21 @@ static int open_outputs(struct client *client)
         }
         client->dump = &client->dump_file;
     }
+    return 0;
+}
+
+static int load_trace(struct client *client)
+{
+    struct pattern_spec *pattern = &client->options.pattern;
+    struct why why;
+
+    if (pattern->kind != PATTERN_TRACE)
+        return 0;
+    if (sector_trace_load(&client->trace, pattern->trace_path, &why) < 0) {
+        fprintf(stderr, "client: %s\n", why.text);
+        return -1;
+    }
+    pattern->trace = &client->trace;
     return 0;
 }
 
@@ -145,7 +161,12 @@ static int start_workload(struct client *client)
     };
     int rc = workload_start(&plan, &client->workload);
 
-    if (rc < 0)
+    if (rc == -ERANGE)
+        fprintf(stderr,
+                "client: %s reads sector %" PRIu64 ", the disk ends at sector %" PRIu64
+                ": it is of another disk\n",
+                o->pattern.trace_path, client->trace.last, client->geometry.last_sector);
+    else if (rc < 0)
         fprintf(stderr, "client: cannot start %" PRIu32 " threads: %s: use fewer\n",
                 o->thread_count, strerror(-rc));
     return rc;
@@ -254,6 +275,8 @@ static int print_report(struct client *client, const struct blkfront_stats *stat
 {
     if (client->options.json)
         report_json(stdout, &client->options, &client->result, stats, &client->geometry);
+    else if (client->options.csv)
+        report_csv(stdout, &client->options, &client->result);
     else
         report_line(stdout, &client->result);
     return end_output();
@@ -298,10 +321,11 @@ static int run(struct client *client)
         fprintf(stderr, "client: cannot start a thread: %s\n", strerror(-rc));
         return EXIT_FAILURE;
     }
-    if (open_outputs(client) == 0 && connect_disk(client) == 0)
+    if (load_trace(client) == 0 && open_outputs(client) == 0 && connect_disk(client) == 0)
         status = work(client);
     blkfront_close(client->bf);
     workload_free(client->workload);
+    sector_trace_free(&client->trace);
     recorder_discard(client->recorder);
     if (client->dump != NULL)
         latency_dump_close(client->dump);

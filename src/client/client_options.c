@@ -21,6 +21,7 @@ enum option_id {
     OPTION_DEPTH,
     OPTION_DURATION,
     OPTION_JSON,
+    OPTION_CSV,
     OPTION_NO_RECORD,
     OPTION_DUMP_LATENCIES,
     OPTION_PROGRESS,
@@ -42,6 +43,7 @@ static const struct option long_options[] = {
     {"depth", required_argument, NULL, OPTION_DEPTH},
     {"duration", required_argument, NULL, OPTION_DURATION},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"csv", no_argument, NULL, OPTION_CSV},
     {"no-record", no_argument, NULL, OPTION_NO_RECORD},
     {"dump-latencies", required_argument, NULL, OPTION_DUMP_LATENCIES},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
@@ -64,13 +66,15 @@ const char *client_options_usage(void)
            "  REQUESTS   reads of this client in total, shared out over the threads\n"
            "options:\n"
            "  --pattern P             uniform (default), sequential, zipf:THETA,\n"
-           "                          hotset:PCT[:SHARE] (percent; default SHARE 90)\n"
+           "                          hotset:PCT[:SHARE] (percent; default SHARE 90),\n"
+           "                          trace:FILE (one sector a line, as sectors.PID)\n"
            "  --seed N                of the pattern; default: random, see --json\n"
            "  --sectors-per-request N 1 (default) .. 88\n"
            "  --depth D               asynchronous reads, 1..512 in flight; THREADS must be 1\n"
            "  --duration S            end after S s of this domain's clock, e.g. 2.5, or after\n"
            "                          REQUESTS, whichever is first\n"
            "  --json                  all statistics on stdout instead of the one line\n"
+           "  --csv                   the main ones as a line of names and a line of values\n"
            "  --no-record             do not write sectors.PID and read.PID\n"
            "  --dump-latencies FILE   every latency in ns, one a line\n"
            "  --progress, --no-progress  progress on stderr (default: when it is a terminal)\n"
@@ -138,8 +142,8 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
         o->pattern_text = value;
         if (pattern_parse(value, &o->pattern) < 0)
             return why_fail(why, -EINVAL,
-                            "--pattern must be uniform, sequential, zipf:THETA or "
-                            "hotset:PCT[:SHARE], not '%s'",
+                            "--pattern must be uniform, sequential, zipf:THETA, "
+                            "hotset:PCT[:SHARE] or trace:FILE, not '%s'",
                             value);
         return 0;
     case OPTION_SEED:
@@ -172,6 +176,9 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
         return parse_cpu(value, o, why);
     case OPTION_JSON:
         o->json = true;
+        return 0;
+    case OPTION_CSV:
+        o->csv = true;
         return 0;
     case OPTION_NO_RECORD:
         o->record = false;
@@ -226,6 +233,8 @@ static int parse_positional(int argc, char **argv, struct client_options *o, str
     if (rc == 0 && o->depth > 0 && o->thread_count != 1)
         return why_fail(why, -EINVAL, "--depth needs THREADS to be 1, not %" PRIu32,
                         o->thread_count);
+    if (rc == 0 && o->json && o->csv)
+        return why_fail(why, -EINVAL, "--json and --csv exclude each other");
     return rc;
 }
 

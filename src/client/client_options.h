@@ -42,7 +42,8 @@ struct client_options {
     uint64_t seed;
     uint32_t sectors_per_request;
     uint32_t depth; /* 0: blocking reads; else asynchronous with so many in flight */
-    bool json;
+    bool json;      /* at most one of these two */
+    bool csv;
     bool record;
     bool reconnect;
     bool no_spin;

@@ -51,6 +51,9 @@ int pattern_parse(const char *text, struct pattern_spec *out)
     } else if (strncmp(text, "hotset:", 7) == 0) {
         if (parse_hotset(text + 7, &spec) < 0)
             return -EINVAL;
+    } else if (strncmp(text, "trace:", 6) == 0 && text[6] != '\0') {
+        spec.kind = PATTERN_TRACE;
+        spec.trace_path = text + 6;
     } else {
         return -EINVAL;
     }
@@ -67,6 +70,22 @@ static void init_sequential(struct pattern *pattern, uint32_t sectors_per_reques
     pattern->block_count = (sector_count + sectors_per_request - 1) / sectors_per_request;
     pattern->block_next = thread_index % pattern->block_count;
     pattern->block_step = thread_count % pattern->block_count;
+}
+
+static int init_trace(struct pattern *pattern, const struct sector_trace *trace,
+                      uint32_t thread_index, uint32_t thread_count)
+{
+    if (trace == NULL || trace->count == 0)
+        return -EINVAL;
+    for (uint64_t i = 0; i < trace->count; i++) {
+        if (trace->sectors[i] < pattern->first_sector ||
+            trace->sectors[i] - pattern->first_sector >= pattern->start_count)
+            return -ERANGE;
+    }
+    pattern->trace = trace;
+    pattern->trace_next = thread_index % trace->count;
+    pattern->block_step = thread_count % trace->count;
+    return 0;
 }
 
 int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint64_t first_sector,
@@ -110,6 +129,8 @@ int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint6
         if (pattern->hot_count == 0)
             pattern->hot_count = 1;
         return 0;
+    case PATTERN_TRACE:
+        return init_trace(pattern, spec->trace, thread_index, thread_count);
     }
     return -EINVAL;
 }
@@ -147,6 +168,14 @@ static uint64_t next_block(struct pattern *pattern)
     return offset < pattern->start_count ? offset : pattern->start_count - 1;
 }
 
+static uint64_t next_of_trace(struct pattern *pattern)
+{
+    uint64_t sector = pattern->trace->sectors[pattern->trace_next];
+
+    pattern->trace_next = (pattern->trace_next + pattern->block_step) % pattern->trace->count;
+    return sector;
+}
+
 static uint64_t next_of_hotset(struct pattern *pattern)
 {
     uint64_t cold_count = pattern->start_count - pattern->hot_count;
@@ -166,6 +195,8 @@ uint64_t pattern_next(struct pattern *pattern)
                permute(pattern, zipf_next(&pattern->zipf, &pattern->prng) - 1);
     case PATTERN_HOTSET:
         return pattern->first_sector + next_of_hotset(pattern);
+    case PATTERN_TRACE:
+        return next_of_trace(pattern);
     case PATTERN_UNIFORM:
         break;
     }

@@ -11,6 +11,8 @@
  *   percent of the requests (0 < SHARE <= 100, 90 when not given), equally likely among themselves,
  *   and the others the rest. With SHARE 100 and a hot set that fits into the cache every request
  *   hits, once the cache is warm.
+ * - trace:FILE: the sectors of a trace (sector_trace.h), over and over: thread i of T reads entries
+ *   i, i + T, i + 2T ...
  *
  * Ranks and the hot set are spread over the disk by a permutation that depends on the range alone:
  * all threads, clients and seeds agree on which sectors are hot, and neighbours in rank are not
@@ -22,6 +24,7 @@
 #define SPLITDOM_CLIENT_PATTERN_H
 
 #include "base/prng.h"
+#include "client/sector_trace.h"
 #include "client/zipf.h"
 
 #include <stdint.h>
@@ -31,12 +34,15 @@ enum pattern_kind {
     PATTERN_SEQUENTIAL,
     PATTERN_ZIPF,
     PATTERN_HOTSET,
+    PATTERN_TRACE,
 };
 
 struct pattern_spec {
     enum pattern_kind kind;
-    double parameter;         /* THETA or PCT, else 0 */
-    double hot_share_percent; /* SHARE of hotset, else 0 */
+    double parameter;                 /* THETA or PCT, else 0 */
+    double hot_share_percent;         /* SHARE of hotset, else 0 */
+    const char *trace_path;           /* FILE of trace, inside the parsed text, else NULL */
+    const struct sector_trace *trace; /* what is there, for pattern_init; outlives all patterns */
 };
 
 /* One thread's generator. Fields are pattern's own. */
@@ -53,18 +59,20 @@ struct pattern {
     uint32_t block_sectors; /* sequential */
     uint64_t block_count;   /* sequential */
     uint64_t block_next;    /* sequential */
-    uint64_t block_step;    /* sequential */
+    uint64_t block_step;    /* sequential; trace: entries */
+    const struct sector_trace *trace;
+    uint64_t trace_next;
 };
 
-/* Reads "uniform", "sequential", "zipf:0.99", "hotset:1", "hotset:0.5:100". Numbers are decimal,
- * with an exponent if wanted. Errors: -EINVAL, *out unchanged. */
+/* Reads "uniform", "sequential", "zipf:0.99", "hotset:1", "hotset:0.5:100", "trace:F". Numbers are
+ * decimal, with an exponent if wanted. Errors: -EINVAL, *out unchanged. */
 int pattern_parse(const char *text, struct pattern_spec *out);
 
 /*
  * For one of thread_count threads that read sectors_per_request sectors at a time out of
  * first_sector..last_sector. Errors: -EINVAL when the range holds no such request or is larger than
  * 2^53 sectors, thread_index is not below thread_count, or the spec did not come from
- * pattern_parse.
+ * pattern_parse; -ERANGE: a request of the trace would be outside the range.
  */
 int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint64_t first_sector,
                  uint64_t last_sector, uint32_t sectors_per_request, uint64_t seed,

@@ -2,6 +2,7 @@
 #include "client/report.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/json.h"
 
@@ -29,6 +30,44 @@ void report_line(FILE *out, const struct workload_result *result)
 
     format_line(line, result);
     fprintf(out, "%s\n", line);
+}
+
+/* A field that holds a comma, a quote or a line's end is quoted (RFC 4180). */
+static void write_field(FILE *out, const char *text)
+{
+    if (text[strcspn(text, ",\"\r\n")] == '\0') {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+void report_csv(FILE *out, const struct client_options *options,
+                const struct workload_result *result)
+{
+    const struct lat_stats *latency = &result->latency;
+
+    fputs("threads,depth,pattern,seed,tdf,sectors_per_request,answered,failed,running_ns,"
+          "requests_per_second,min_ns,mean_ns,stddev_ns,p50_ns,p90_ns,p99_ns,p99_9_ns,max_ns\n",
+          out);
+    fprintf(out, "%" PRIu32 ",%" PRIu32 ",", options->thread_count, options->depth);
+    write_field(out, options->pattern_text);
+    fprintf(out,
+            ",%" PRIu64 ",%" PRIu64 "/%" PRIu64 ",%" PRIu32 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
+            ",%.1f,%" PRIu64 ",%.3f,%.3f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
+            "\n",
+            options->seed, options->tdf_num, options->tdf_den, options->sectors_per_request,
+            result->answered_count, result->failed_count, result->running_ns,
+            report_requests_per_second(result), latency->min_ns, lat_stats_mean(latency),
+            lat_stats_stddev(latency), lat_stats_percentile(latency, 50),
+            lat_stats_percentile(latency, 90), lat_stats_percentile(latency, 99),
+            lat_stats_percentile(latency, 99.9), latency->max_ns);
 }
 
 static void write_setup(struct json *json, const struct client_options *options,

@@ -18,6 +18,10 @@ double report_requests_per_second(const struct workload_result *result);
  */
 void report_line(FILE *out, const struct workload_result *result);
 
+/* A line of names and a line of values (RFC 4180): set-up, counts, rate and latencies in ns. */
+void report_csv(FILE *out, const struct client_options *options,
+                const struct workload_result *result);
+
 /* One JSON object; its member "line" is the text of report_line. */
 void report_json(FILE *out, const struct client_options *options,
                  const struct workload_result *result, const struct blkfront_stats *stats,

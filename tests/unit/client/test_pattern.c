@@ -104,7 +104,8 @@ static void bad_texts_are_refused(void **state)
         "hotset:1:2:3",
         "hotset:1:-2",
     };
-    struct pattern_spec spec = {PATTERN_ZIPF, 7, 8}, before = spec;
+    struct pattern_spec spec = {.kind = PATTERN_ZIPF, .parameter = 7, .hot_share_percent = 8},
+                        before = spec;
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -117,7 +118,7 @@ static void bad_texts_are_refused(void **state)
 
 static void impossible_ranges_are_refused(void **state)
 {
-    struct pattern_spec spec = {PATTERN_UNIFORM, 0, 0}, odd = {(enum pattern_kind)9, 0, 0};
+    struct pattern_spec spec = {.kind = PATTERN_UNIFORM}, odd = {.kind = (enum pattern_kind)9};
     struct pattern p;
 
     (void)state;
@@ -128,13 +129,13 @@ static void impossible_ranges_are_refused(void **state)
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 0), -EINVAL);
     assert_int_equal(pattern_init(&p, &spec, 0, UINT64_MAX, 1, 0, 0, 1), -EINVAL);
     assert_int_equal(pattern_init(&p, &odd, 5, 7, 1, 0, 0, 1), -EINVAL);
-    spec = (struct pattern_spec){PATTERN_ZIPF, 0, 0};
+    spec = (struct pattern_spec){.kind = PATTERN_ZIPF};
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 1), -EINVAL);
-    spec = (struct pattern_spec){PATTERN_HOTSET, 101, 90};
+    spec = (struct pattern_spec){.kind = PATTERN_HOTSET, .parameter = 101, .hot_share_percent = 90};
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 1), -EINVAL);
-    spec = (struct pattern_spec){PATTERN_HOTSET, 1, 0};
+    spec = (struct pattern_spec){.kind = PATTERN_HOTSET, .parameter = 1, .hot_share_percent = 0};
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 1), -EINVAL);
-    spec = (struct pattern_spec){PATTERN_UNIFORM, 0, 0};
+    spec = (struct pattern_spec){.kind = PATTERN_UNIFORM};
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 3, 0, 0, 1), 0);
 }
 
@@ -352,6 +353,42 @@ static void the_hot_set_gets_the_share_asked_for(void **state)
     assert_in_range(draws_in_hot_set("hotset:1", DRAWS), DRAWS * 0.89, DRAWS * 0.91);
 }
 
+static void threads_share_out_a_trace(void **state)
+{
+    uint64_t sectors[] = {9, 5, 7, 5};
+    struct sector_trace trace = {.sectors = sectors, .count = 4, .last = 9};
+    struct pattern_spec spec;
+    struct pattern one, two;
+
+    (void)state;
+    assert_int_equal(pattern_parse("trace:f", &spec), 0);
+    assert_string_equal(spec.trace_path, "f");
+    assert_int_equal(pattern_parse("trace:", &spec), -EINVAL);
+    assert_int_equal(pattern_init(&one, &spec, 5, 9, 1, 0, 0, 3), -EINVAL);
+    spec.trace = &trace;
+    assert_int_equal(pattern_init(&one, &spec, 5, 9, 1, 0, 0, 3), 0);
+    assert_int_equal(pattern_init(&two, &spec, 5, 9, 1, 0, 2, 3), 0);
+    assert_int_equal(pattern_next(&one), 9);
+    assert_int_equal(pattern_next(&one), 5);
+    assert_int_equal(pattern_next(&one), 7);
+    assert_int_equal(pattern_next(&two), 7);
+    assert_int_equal(pattern_next(&two), 5);
+}
+
+static void a_trace_of_another_disk_is_refused(void **state)
+{
+    uint64_t sectors[] = {9, 5};
+    struct sector_trace trace = {.sectors = sectors, .count = 2, .last = 9};
+    struct pattern_spec spec = {.kind = PATTERN_TRACE, .trace = &trace};
+    struct pattern pattern;
+
+    (void)state;
+    assert_int_equal(pattern_init(&pattern, &spec, 0, 8, 1, 0, 0, 1), -ERANGE);
+    assert_int_equal(pattern_init(&pattern, &spec, 6, 9, 1, 0, 0, 1), -ERANGE);
+    assert_int_equal(pattern_init(&pattern, &spec, 0, 9, 2, 0, 0, 1), -ERANGE);
+    assert_int_equal(pattern_init(&pattern, &spec, 5, 9, 1, 0, 0, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +404,8 @@ int main(void)
         cmocka_unit_test(permutation_misses_no_sector),
         cmocka_unit_test(hot_set_gets_nine_tenths),
         cmocka_unit_test(the_hot_set_gets_the_share_asked_for),
+        cmocka_unit_test(threads_share_out_a_trace),
+        cmocka_unit_test(a_trace_of_another_disk_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sector_trace: sectors in the order in which they are to be read, from a file: one decimal number
+ * a line, as sectors.PID of an earlier run has them. Empty lines and lines that begin with '#'
+ * count for nothing. One that is loaded never changes: any thread may read it.
+ */
+#ifndef SPLITDOM_CLIENT_SECTOR_TRACE_H
+#define SPLITDOM_CLIENT_SECTOR_TRACE_H
+
+#include <stdint.h>
+
+#include "base/why.h"
+
+struct sector_trace {
+    uint64_t *sectors;
+    uint64_t count; /* at least 1 */
+    uint64_t last;  /* the largest */
+};
+
+/*
+ * Reads the file. Errors, with why: -EINVAL a line is no number (named), or there is none; -ENOMEM;
+ * others from the system. *trace is then empty.
+ */
+int sector_trace_load(struct sector_trace *trace, const char *path, struct why *why);
+void sector_trace_free(struct sector_trace *trace);
+
+#endif
