@@ -57,7 +57,7 @@ static int announce_below(void *ctx, struct xs_node *child)
     r->path[len] = '/';
     memcpy(r->path + len + 1, child->name, child->name_len + 1);
     struct xs_perms *lists[] = {child->perms, parent};
-    xs_watch_index_fire(r->watches, r->path, true, lists, 2);
+    xs_watch_index_fire(r->watches, r->path, XS_MATCH_EXACT, lists, 2);
 
     r->len = len + 1 + child->name_len;
     r->parent = child->perms;
@@ -79,8 +79,9 @@ static void announce(const struct xs_change *change, const struct xs_tree *tree,
         change->old_perms,
         change->removed == NULL ? NULL : change->removed->perms,
     };
-    xs_watch_index_fire(watches, change->path, false, lists, sizeof(lists) / sizeof(lists[0]));
-    if (change->removed == NULL || watches->watch_count == 0)
+    xs_watch_index_fire(watches, change->path, XS_MATCH_SUBTREE, lists,
+                        sizeof(lists) / sizeof(lists[0]));
+    if (change->removed == NULL || watches->by_path.count == 0)
         return;
     struct removal r = {.watches = watches, .parent = change->removed->perms};
     r.len = strlen(change->path);

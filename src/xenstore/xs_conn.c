@@ -49,7 +49,7 @@ static bool has_output_room(const struct xs_conn *conn)
 static bool has_work(const struct xs_conn *conn)
 {
     return !conn->is_deaf && has_output_room(conn) &&
-           (conn->waiting > 0 || conn->session.events.next_out != NULL);
+           (conn->waiting > 0 || xs_watcher_has_events(&conn->session.watcher));
 }
 
 static void make_ready(struct xs_conn *conn)
@@ -66,9 +66,9 @@ struct xs_conn *xs_conn_next_ready(struct xs_server *server)
     return container_or_null(list_pop_front(&server->ready), struct xs_conn, ready);
 }
 
-static void event_posted(struct xs_session *session)
+static void event_posted(void *ctx)
 {
-    make_ready(container_of(session, struct xs_conn, session));
+    make_ready(ctx);
 }
 
 int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
@@ -78,7 +78,8 @@ int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
     if (conn == NULL)
         return -ENOMEM;
     xs_session_init(&conn->session, &server->store,
-                    (struct xs_actor){.domid = domid, .privileged = privileged}, event_posted);
+                    (struct xs_actor){.domid = domid, .privileged = privileged}, event_posted,
+                    conn);
     conn->server = server;
     conn->ops = ops;
     conn->ctx = ctx;
@@ -92,7 +93,7 @@ void xs_conn_close(struct xs_conn *conn)
     if (conn == NULL)
         return;
     list_drop(&conn->ready);
-    xs_session_reset(&conn->session);
+    xs_session_clear(&conn->session);
     list_remove(&conn->link);
     free(conn);
 }
@@ -196,7 +197,7 @@ void xs_conn_output_done(struct xs_conn *conn, size_t n)
     conn->out_start += n;
     if (conn->out_start == conn->out_end)
         conn->out_start = conn->out_end = 0;
-    xs_events_sent(&conn->session.events, conn->out_total - output_used(conn));
+    xs_events_sent(&conn->session.watcher.events, conn->out_total - output_used(conn));
     make_ready(conn);
 }
 
@@ -220,19 +221,21 @@ static void commit_output(struct xs_conn *conn, const struct xsd_sockmsg *hdr)
     conn->out_total += size;
 }
 
-/* Moves the first event that waits into the output. */
-static void put_event(struct xs_conn *conn)
+/* Moves the next message of the events that wait into the output; false: there is none. */
+static bool put_event(struct xs_conn *conn)
 {
-    const struct xs_event *event = conn->session.events.next_out;
-    const char *path = event->path + event->source->skip;
-    size_t path_size = strlen(path) + 1, token_size = strlen(event->source->token) + 1;
+    struct xs_watch_message message;
+    if (!xs_watcher_next(&conn->session.watcher, &message))
+        return false;
+    size_t path_size = strlen(message.path) + 1, token_size = strlen(message.token) + 1;
     struct xsd_sockmsg hdr = {.type = XS_WATCH_EVENT, .len = (uint32_t)(path_size + token_size)};
     assert(hdr.len <= XENSTORE_PAYLOAD_MAX);
     char *payload = reserve_output(conn) + sizeof(hdr);
-    memcpy(payload, path, path_size);
-    memcpy(payload + path_size, event->source->token, token_size);
+    memcpy(payload, message.path, path_size);
+    memcpy(payload + path_size, message.token, token_size);
     commit_output(conn, &hdr);
-    xs_events_moved(&conn->session.events, conn->out_total);
+    xs_events_put(&conn->session.watcher.events, conn->out_total);
+    return true;
 }
 
 /* Carries out the first request that waits. */
@@ -252,9 +255,9 @@ unsigned xs_conn_turn(struct xs_conn *conn)
 {
     unsigned steps = 0;
     bool was_empty = output_used(conn) == 0;
-    if (conn->session.events.next_out != NULL) {
-        while (conn->session.events.next_out != NULL && has_output_room(conn))
-            put_event(conn);
+    if (xs_watcher_has_events(&conn->session.watcher)) {
+        while (has_output_room(conn) && put_event(conn))
+            continue;
         steps++;
     }
     if (conn->waiting > 0 && has_output_room(conn)) {

@@ -1,138 +1,166 @@
 /* SPDX-License-Identifier: MIT */
 #include "xenstore/xs_event.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-void xs_events_init(struct xs_event_queue *queue, uint32_t count_max)
+#include "base/container_of.h"
+
+/* An event of its own; one of the other kinds is a part of something. */
+struct change {
+    struct xs_event event;
+    char path[];
+};
+
+void xs_events_init(struct xs_event_queue *queue, uint32_t count_max, uint32_t seed)
 {
-    *queue = (struct xs_event_queue){.count_max = count_max};
-    queue->last = &queue->first;
+    *queue = (struct xs_event_queue){.count_max = count_max, .seed = seed};
+    queue->all.kind = XS_EVENT_ALL;
+    xs_hash_init(&queue->equal);
 }
 
-int xs_event_source_init(struct xs_event_source *source)
+void xs_events_clear(struct xs_event_queue *queue)
 {
-    source->reserve = calloc(1, sizeof(*source->reserve));
-    if (source->reserve == NULL)
-        return -ENOMEM;
-    source->reserve->path = source->path;
-    source->reserve->source = source;
-    return 0;
+    xs_events_drop(queue);
+    xs_hash_clear(&queue->equal);
 }
 
-void xs_event_source_clear(struct xs_event_source *source)
+static struct xs_event *first_of(const struct xs_event_queue *queue)
 {
-    free(source->reserve);
-    source->reserve = NULL;
+    return container_or_null(list_first(&queue->all_queued), struct xs_event, queued);
 }
 
-static uint32_t hash_event(const struct xs_event_source *source, const char *path)
+static struct xs_event *after(const struct xs_event_queue *queue, const struct xs_event *event)
 {
-    uint32_t hash = 2166136261u ^ (uint32_t)((uintptr_t)source >> 4);
-    while (*path != '\0')
-        hash = (hash ^ (uint8_t)*path++) * 16777619u;
-    return hash ^ (hash >> 16);
+    return container_or_null(list_next(&queue->all_queued, &event->queued), struct xs_event,
+                             queued);
 }
 
-static bool is_queued(const struct xs_event_queue *queue, const struct xs_event_source *source,
-                      const char *path, uint32_t hash)
+static void append(struct xs_event_queue *queue, struct xs_event *event)
 {
-    const struct xs_event *e = queue->bucket[hash % XS_EVENT_BUCKETS];
-    while (e != NULL && (e->hash != hash || e->source != source || strcmp(e->path, path) != 0))
-        e = e->bucket_next;
-    return e != NULL;
-}
-
-static void append(struct xs_event_queue *queue, struct xs_event *event, uint32_t hash)
-{
-    struct xs_event **bucket = &queue->bucket[hash % XS_EVENT_BUCKETS];
-    event->hash = hash;
-    event->bucket_next = *bucket;
-    *bucket = event;
-    event->next = NULL;
-    event->end = 0;
-    *queue->last = event;
-    queue->last = &event->next;
+    event->id = ++queue->last_id;
+    event->first_end = 0;
+    list_push_back(&queue->all_queued, &event->queued);
     if (queue->next_out == NULL)
         queue->next_out = event;
     queue->count++;
 }
 
-static struct xs_event *new_event(struct xs_event_source *source, const char *path)
+static void set_unequal(struct xs_event_queue *queue, struct xs_event *event)
+{
+    if (event->is_equal_to_new)
+        xs_hash_remove(&queue->equal, &event->link);
+    event->is_equal_to_new = false;
+}
+
+static void take_out(struct xs_event_queue *queue, struct xs_event *event)
+{
+    set_unequal(queue, event);
+    if (queue->next_out == event)
+        queue->next_out = after(queue, event);
+    list_remove(&event->queued);
+    queue->count--;
+    if (event->kind == XS_EVENT_CHANGE)
+        free(container_of(event, struct change, event));
+}
+
+static struct xs_event *new_change(const char *path, enum xs_match match)
 {
     size_t size = strlen(path) + 1;
-    struct xs_event *event = malloc(sizeof(*event) + size);
-    if (event == NULL)
+    struct change *change = calloc(1, sizeof(*change) + size);
+    if (change == NULL)
         return NULL;
-    memcpy(event->text, path, size);
-    event->path = event->text;
-    event->source = source;
-    event->on_heap = true;
-    return event;
+    memcpy(change->path, path, size);
+    change->event.path = change->path;
+    change->event.kind = XS_EVENT_CHANGE;
+    change->event.match = match;
+    return &change->event;
 }
 
-void xs_events_post(struct xs_event_queue *queue, struct xs_event_source *source, const char *path)
+/* One event for everything; if part of it is out already, it starts again. */
+static void post_all(struct xs_event_queue *queue, uint64_t watch_end)
 {
-    uint32_t hash = hash_event(source, path);
-    if (is_queued(queue, source, path, hash))
-        return;
-    struct xs_event *event = NULL;
-    if (queue->count < queue->count_max)
-        event = new_event(source, path);
-    if (event == NULL) {
-        /* Falling back to the watched path; if that is queued already, it says it all. */
-        hash = hash_event(source, source->path);
-        if (is_queued(queue, source, source->path, hash))
-            return;
-        event = source->reserve;
+    if (!list_is_linked(&queue->all.queued))
+        append(queue, &queue->all);
+    queue->all.id = ++queue->last_id;
+    queue->all.from = 0;
+    queue->all.to = watch_end;
+}
+
+static struct xs_event *find_equal(const struct xs_event_queue *queue, const char *path,
+                                   enum xs_match match, uint32_t hash)
+{
+    struct xs_hash_link *link = xs_hash_first(&queue->equal, hash);
+    for (; link != NULL; link = xs_hash_next(link)) {
+        struct xs_event *event = container_of(link, struct xs_event, link);
+        if (event->match == match && strcmp(event->path, path) == 0)
+            return event;
     }
-    append(queue, event, hash);
+    return NULL;
 }
 
-void xs_events_moved(struct xs_event_queue *queue, uint64_t end)
+void xs_events_post(struct xs_event_queue *queue, const char *path, enum xs_match match,
+                    uint64_t watch_end)
 {
-    queue->next_out->end = end;
-    queue->next_out = queue->next_out->next;
+    uint32_t hash = xs_hash_text(queue->seed, path);
+    struct xs_event *equal = find_equal(queue, path, match, hash);
+    if (equal != NULL && equal->to == watch_end)
+        return;
+    if (equal != NULL)
+        set_unequal(queue, equal); /* there are watches that it is not for */
+    struct xs_event *event = queue->count < queue->count_max ? new_change(path, match) : NULL;
+    if (event == NULL) {
+        post_all(queue, watch_end);
+        return;
+    }
+    event->to = watch_end;
+    append(queue, event);
+    if (path[0] == '@')
+        return; /* each of them counts: the path says nothing that could be looked up */
+    event->is_equal_to_new = true;
+    xs_hash_add(&queue->equal, &event->link, hash);
 }
 
-/* Takes out *slot. */
-static void take_out(struct xs_event_queue *queue, struct xs_event **slot)
+void xs_events_post_first(struct xs_event_queue *queue, struct xs_event *event, const char *path)
 {
-    struct xs_event *event = *slot;
-    struct xs_event **bucket = &queue->bucket[event->hash % XS_EVENT_BUCKETS];
-    while (*bucket != event)
-        bucket = &(*bucket)->bucket_next;
-    *bucket = event->bucket_next;
-    *slot = event->next;
-    if (queue->last == &event->next)
-        queue->last = slot;
-    if (queue->next_out == event)
-        queue->next_out = event->next;
-    queue->count--;
-    if (event->on_heap)
-        free(event);
+    event->kind = XS_EVENT_FIRST;
+    event->path = path;
+    append(queue, event);
+}
+
+void xs_events_forget_first(struct xs_event_queue *queue, struct xs_event *event)
+{
+    if (list_is_linked(&event->queued))
+        take_out(queue, event);
+}
+
+void xs_events_put(struct xs_event_queue *queue, uint64_t end)
+{
+    if (queue->next_out->first_end == 0)
+        queue->next_out->first_end = end;
+}
+
+void xs_events_done(struct xs_event_queue *queue)
+{
+    struct xs_event *event = queue->next_out;
+    queue->next_out = after(queue, event);
+    if (!event->is_equal_to_new || event->first_end == 0)
+        take_out(queue, event);
 }
 
 void xs_events_sent(struct xs_event_queue *queue, uint64_t sent)
 {
-    while (queue->first != queue->next_out && queue->first->end <= sent)
-        take_out(queue, &queue->first);
+    struct xs_event *event;
+    while ((event = first_of(queue)) != queue->next_out && event->first_end <= sent)
+        take_out(queue, event);
+    if (queue->next_out != NULL && queue->next_out->first_end != 0 &&
+        queue->next_out->first_end <= sent)
+        set_unequal(queue, queue->next_out);
 }
 
-void xs_events_forget(struct xs_event_queue *queue, const struct xs_event_source *source)
+void xs_events_drop(struct xs_event_queue *queue)
 {
-    struct xs_event **slot = &queue->first;
-    while (*slot != NULL) {
-        if ((*slot)->source == source)
-            take_out(queue, slot);
-        else
-            slot = &(*slot)->next;
-    }
-}
-
-void xs_events_clear(struct xs_event_queue *queue)
-{
-    while (queue->first != NULL)
-        take_out(queue, &queue->first);
+    struct xs_event *event;
+    while ((event = first_of(queue)) != NULL)
+        take_out(queue, event);
 }

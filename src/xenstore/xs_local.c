@@ -107,9 +107,10 @@ struct xs_local_watch {
     char path[];
 };
 
-static void fire(struct xs_watch *watch, const char *path)
+static void fire(struct xs_watch *watch, const char *path, enum xs_match match)
 {
     struct xs_local_watch *lw = container_of(watch, struct xs_local_watch, watch);
+    (void)match;
     if (list_is_linked(&lw->due)) {
         if (lw->due_path != NULL && strcmp(lw->due_path, path) != 0) {
             free(lw->due_path);
@@ -151,11 +152,11 @@ int xs_local_watch(struct xs_server *server, const char *path, xs_local_watch_fn
     lw->server = server;
     lw->fn = fn;
     lw->ctx = ctx;
-    lw->watch = (struct xs_watch){
-        .actor = xs_dom0, .path = lw->path, .depth = XS_WATCH_DEPTH_ANY, .fire = fire};
+    lw->watch =
+        (struct xs_watch){.actor = &xs_dom0, .path = lw->path, .any_depth = true, .fire = fire};
     list_push_front(&server->locals, &lw->link);
     xs_watch_index_add(&server->store.watches, &lw->watch);
-    fire(&lw->watch, lw->path);
+    fire(&lw->watch, lw->path, XS_MATCH_SUBTREE);
     *out = lw;
     return 0;
 }

@@ -158,7 +158,8 @@ static int do_unwatch(struct xs_args *args)
     if (xs_args_split(args, arg, 2) != 2)
         return -EINVAL;
     int rc = watch_path(args, arg[0], path, &skip);
-    return xs_args_done(args, rc < 0 ? rc : xs_session_unwatch(args->session, path, arg[1]));
+    return xs_args_done(args,
+                        rc < 0 ? rc : xs_watcher_remove(&args->session->watcher, path, arg[1]));
 }
 
 static int do_reset_watches(struct xs_args *args)

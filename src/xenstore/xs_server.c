@@ -36,7 +36,7 @@ void xs_server_destroy(struct xs_server *server)
 
 static void announce_special(struct xs_server *server, const char *name)
 {
-    xs_watch_index_fire(&server->store.watches, name, true, NULL, 0);
+    xs_watch_index_fire(&server->store.watches, name, XS_MATCH_NO_DEPTH, NULL, 0);
 }
 
 /* Remembers in unclean[] when memory was too short to remove everything. */

@@ -8,9 +8,9 @@
 
 #include <stdint.h>
 
-#include "xenstore/xs_event.h"
 #include "xenstore/xs_store.h"
 #include "xenstore/xs_transaction.h"
+#include "xenstore/xs_watcher.h"
 
 enum {
     XS_SESSION_EVENTS = 1024,             /* that wait, of an unprivileged connection */
@@ -18,28 +18,19 @@ enum {
     XS_SESSION_TOKEN_MAX = 1000,          /* so that any path and token fit one payload */
 };
 
-struct xs_session_watch {
-    struct xs_watch watch;
-    struct xs_event_source source;
-    struct xs_session *session;
-    struct xs_session_watch *next;
-    char text[]; /* path, then token */
-};
-
 struct xs_session {
     struct xs_store *store;
     struct xs_actor actor;
-    struct xs_session_watch *watches;
-    uint32_t watch_count;
+    struct xs_watcher watcher;
     struct xs_transaction *transactions;
     uint32_t transaction_count;
     uint32_t last_transaction_id;
-    struct xs_event_queue events;
-    void (*event_posted)(struct xs_session *session); /* called whenever one may wait */
 };
 
+/* event_posted is called whenever an event may wait. The session stays where it is. */
 void xs_session_init(struct xs_session *session, struct xs_store *store, struct xs_actor actor,
-                     void (*event_posted)(struct xs_session *));
+                     void (*event_posted)(void *ctx), void *ctx);
+void xs_session_clear(struct xs_session *session); /* for good */
 
 /* Drops watches, transactions and events. */
 void xs_session_reset(struct xs_session *session);
@@ -48,9 +39,6 @@ void xs_session_reset(struct xs_session *session);
  * Returns 0, -EEXIST, -E2BIG (token), -ENOSPC, -ENOMEM. */
 int xs_session_watch(struct xs_session *session, const char *path, size_t skip, const char *token,
                      uint32_t depth);
-/* Returns 0 or -ENOENT. */
-int xs_session_unwatch(struct xs_session *session, const char *path, const char *token);
-
 /* Returns 0, -ENOSPC or -ENOMEM. */
 int xs_session_begin(struct xs_session *session, uint32_t *id);
 /* Ends the transaction in any case. Returns 0 or an error of xs_transaction_commit. */

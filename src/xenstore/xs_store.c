@@ -27,9 +27,8 @@ int xs_store_init(struct xs_store *store, const struct xs_quota *quota)
     store->quota = quota != NULL ? *quota : xs_quota_default;
     if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
         seed = 2166136261u; /* FNV's own: only the resistance to aimed collisions is lost */
-    int rc = xs_watch_index_init(&store->watches, seed);
-    if (rc == 0)
-        rc = xs_tree_init(&store->tree, &store->generation);
+    xs_watch_index_init(&store->watches, seed);
+    int rc = xs_tree_init(&store->tree, &store->generation);
     if (rc == 0)
         rc = create_first_nodes(store);
     if (rc < 0)

@@ -1,136 +1,122 @@
 /* SPDX-License-Identifier: MIT */
 #include "xenstore/xs_watch.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "xenstore/xs_path.h"
 
-enum { XS_WATCH_BUCKETS_MIN = 64 };
-
-/* FNV-1a, one byte further. */
-static uint32_t hash_byte(uint32_t hash, char c)
+bool xs_match_wants(enum xs_match match, uint32_t depth, uint32_t levels)
 {
-    return (hash ^ (uint8_t)c) * 16777619u;
+    switch (match) {
+    case XS_MATCH_SUBTREE:
+        return depth >= levels;
+    case XS_MATCH_EXACT:
+        return levels == 0;
+    case XS_MATCH_NO_DEPTH:
+        return levels == 0 && depth == XS_WATCH_DEPTH_ANY;
+    case XS_MATCH_GIVEN_DEPTH:
+        return levels == 0 || (depth != XS_WATCH_DEPTH_ANY && depth >= levels);
+    }
+    return false;
 }
 
-static uint32_t hash_path(const struct xs_watch_index *index, const char *path)
+void xs_ancestry_begin(struct xs_ancestry *ancestry, const char *path, uint32_t seed)
 {
-    uint32_t hash = index->seed;
-    while (*path != '\0')
-        hash = hash_byte(hash, *path++);
-    return hash;
+    *ancestry =
+        (struct xs_ancestry){.path = path, .levels = xs_path_levels_below(path, "/"), .hash = seed};
 }
 
-/* FNV's low bits are its weakest: fold the high ones in. */
-static struct xs_watch **bucket_of(const struct xs_watch_index *index, uint32_t hash)
+bool xs_ancestry_next(struct xs_ancestry *ancestry)
 {
-    return &index->bucket[(hash ^ (hash >> 15)) & (index->bucket_count - 1)];
+    const char *path = ancestry->path;
+    size_t len = ancestry->len;
+    uint32_t hash = ancestry->hash;
+    if (len > 0 && ancestry->levels == 0)
+        return false;
+    if (path[len] == '/')
+        hash = xs_hash_byte(hash, path[len++]);
+    if (ancestry->len > 0 || len == 0) { /* all but "/" itself */
+        for (; path[len] != '/' && path[len] != '\0'; len++)
+            hash = xs_hash_byte(hash, path[len]);
+        ancestry->levels--;
+    }
+    ancestry->len = len;
+    ancestry->hash = hash;
+    return true;
 }
 
-int xs_watch_index_init(struct xs_watch_index *index, uint32_t seed)
+void xs_watch_index_init(struct xs_watch_index *index, uint32_t seed)
 {
-    *index = (struct xs_watch_index){.bucket_count = XS_WATCH_BUCKETS_MIN, .seed = seed};
-    index->bucket = calloc(index->bucket_count, sizeof(struct xs_watch *));
-    return index->bucket == NULL ? -ENOMEM : 0;
+    index->seed = seed;
+    index->firings = 0;
+    xs_hash_init(&index->by_path);
 }
 
 void xs_watch_index_clear(struct xs_watch_index *index)
 {
-    free(index->bucket);
-    *index = (struct xs_watch_index){0};
-}
-
-static void link_watch(struct xs_watch_index *index, struct xs_watch *watch)
-{
-    struct xs_watch **slot = bucket_of(index, watch->hash);
-    watch->bucket_next = *slot;
-    *slot = watch;
-}
-
-/* Without memory the table stays as it is and is merely slower. */
-static void grow(struct xs_watch_index *index)
-{
-    struct xs_watch_index old = *index;
-    struct xs_watch **bucket = calloc(2 * old.bucket_count, sizeof(struct xs_watch *));
-    if (bucket == NULL)
-        return;
-    index->bucket = bucket;
-    index->bucket_count = 2 * old.bucket_count;
-    for (size_t i = 0; i < old.bucket_count; i++) {
-        struct xs_watch *watch = old.bucket[i];
-        while (watch != NULL) {
-            struct xs_watch *next = watch->bucket_next;
-            link_watch(index, watch);
-            watch = next;
-        }
-    }
-    free(old.bucket);
+    xs_hash_clear(&index->by_path);
 }
 
 void xs_watch_index_add(struct xs_watch_index *index, struct xs_watch *watch)
 {
-    if (index->watch_count >= index->bucket_count)
-        grow(index);
-    watch->hash = hash_path(index, watch->path);
-    link_watch(index, watch);
-    index->watch_count++;
+    xs_hash_add(&index->by_path, &watch->link, xs_hash_text(index->seed, watch->path));
 }
 
 void xs_watch_index_remove(struct xs_watch_index *index, struct xs_watch *watch)
 {
-    struct xs_watch **slot = bucket_of(index, watch->hash);
-    while (*slot != watch)
-        slot = &(*slot)->bucket_next;
-    *slot = watch->bucket_next;
-    index->watch_count--;
+    xs_hash_remove(&index->by_path, &watch->link);
 }
 
-static bool may_read(struct xs_actor actor, struct xs_perms *const *lists, size_t list_count)
+struct firing {
+    struct xs_watch_index *index;
+    const char *path;
+    enum xs_match match;
+    struct xs_perms *const *lists;
+    size_t list_count;
+};
+
+static bool may_read(const struct firing *f, const struct xs_actor *actor)
 {
-    if (actor.privileged)
+    if (actor->privileged)
         return true;
-    for (size_t i = 0; lists != NULL && i < list_count; i++) {
-        if (lists[i] != NULL && (xs_perms_access(lists[i], actor) & XS_PERM_READ) != 0)
+    for (size_t i = 0; i < f->list_count; i++) {
+        if (f->lists[i] != NULL && (xs_perms_access(f->lists[i], *actor) & XS_PERM_READ) != 0)
             return true;
     }
     return false;
 }
 
-struct firing {
-    const char *path;
-    struct xs_perms *const *lists;
-    size_t list_count;
-};
-
-/* Fires the watches on the first base_len bytes of the path. */
-static void fire_at(struct xs_watch_index *index, const struct firing *f, size_t base_len,
-                    uint32_t levels_below, uint32_t hash)
+static bool wants(const struct xs_watch *watch, enum xs_match match, uint32_t levels)
 {
-    for (struct xs_watch *w = *bucket_of(index, hash); w != NULL; w = w->bucket_next) {
-        if (w->hash == hash && w->depth >= levels_below && strlen(w->path) == base_len &&
-            memcmp(w->path, f->path, base_len) == 0 && may_read(w->actor, f->lists, f->list_count))
-            w->fire(w, f->path);
+    return (watch->any_depth && xs_match_wants(match, XS_WATCH_DEPTH_ANY, levels)) ||
+           xs_match_wants(match, watch->depth_max, levels);
+}
+
+static void fire_at(const struct firing *f, size_t len, uint32_t levels, uint32_t hash)
+{
+    struct xs_hash_link *link = xs_hash_first(&f->index->by_path, hash);
+    for (; link != NULL; link = xs_hash_next(link)) {
+        struct xs_watch *w = container_of(link, struct xs_watch, link);
+        if (wants(w, f->match, levels) && strncmp(w->path, f->path, len) == 0 &&
+            w->path[len] == '\0' && may_read(f, w->actor))
+            w->fire(w, f->path, f->match);
     }
 }
 
-void xs_watch_index_fire(struct xs_watch_index *index, const char *path, bool exact,
+void xs_watch_index_fire(struct xs_watch_index *index, const char *path, enum xs_match match,
                          struct xs_perms *const *lists, size_t list_count)
 {
-    struct firing f = {.path = path, .lists = lists, .list_count = list_count};
-    size_t len = strlen(path);
-    if (!exact && path[0] == '/' && len > 1) {
-        uint32_t levels = xs_path_levels_below(path, "/");
-        uint32_t hash = hash_byte(index->seed, '/');
-        fire_at(index, &f, 1, levels, hash);
-        for (size_t i = 1; i < len; i++) {
-            if (path[i] == '/')
-                fire_at(index, &f, i, --levels, hash);
-            hash = hash_byte(hash, path[i]);
-        }
-        fire_at(index, &f, len, 0, hash);
-    } else {
-        fire_at(index, &f, len, 0, hash_path(index, path));
+    const struct firing f = {index, path, match, lists, list_count};
+    if (index->by_path.count == 0)
+        return;
+    index->firings++;
+    if (match == XS_MATCH_EXACT || match == XS_MATCH_NO_DEPTH) {
+        fire_at(&f, strlen(path), 0, xs_hash_text(index->seed, path));
+        return;
     }
+    struct xs_ancestry a;
+    xs_ancestry_begin(&a, path, index->seed);
+    while (xs_ancestry_next(&a))
+        fire_at(&f, a.len, a.levels, a.hash);
 }

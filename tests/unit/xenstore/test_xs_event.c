@@ -3,104 +3,170 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "xenstore/xs_event.h"
 
-struct fixture {
-    struct xs_event_queue queue;
-    struct xs_event_source a, b;
-};
+enum { EVENTS_MAX = 3 };
 
-static struct fixture fixture;
+static struct xs_event_queue queue;
 
 static int setup(void **state)
 {
-    struct fixture *f = *state = &fixture;
-    xs_events_init(&f->queue, 2);
-    f->a = (struct xs_event_source){.path = "/a", .token = "ta"};
-    f->b = (struct xs_event_source){.path = "/b", .token = "tb"};
-    assert_int_equal(xs_event_source_init(&f->a), 0);
-    assert_int_equal(xs_event_source_init(&f->b), 0);
+    (void)state;
+    xs_events_init(&queue, EVENTS_MAX, 1);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    struct fixture *f = *state;
-    xs_events_clear(&f->queue);
-    assert_int_equal(f->queue.count, 0);
-    xs_event_source_clear(&f->a);
-    xs_event_source_clear(&f->b);
+    (void)state;
+    xs_events_clear(&queue);
+    assert_int_equal(queue.count, 0);
+    assert_null(queue.next_out);
     return 0;
 }
 
-static void test_equal_until_sent(void **state)
+static void post(const char *path)
 {
-    struct fixture *f = *state;
-    xs_events_post(&f->queue, &f->a, "/a/1");
-    xs_events_post(&f->queue, &f->a, "/a/1");
-    xs_events_post(&f->queue, &f->b, "/a/1"); /* another watch */
-    assert_int_equal(f->queue.count, 2);
-    xs_events_moved(&f->queue, 10);
-    assert_ptr_equal(f->queue.next_out->source, &f->b);
-    xs_events_sent(&f->queue, 9);
-    xs_events_post(&f->queue, &f->a, "/a/1");
-    assert_int_equal(f->queue.count, 2);
-    xs_events_sent(&f->queue, 10);
-    assert_int_equal(f->queue.count, 1);
-    xs_events_post(&f->queue, &f->a, "/a/1");
-    assert_int_equal(f->queue.count, 2);
+    xs_events_post(&queue, path, XS_MATCH_SUBTREE, 1);
 }
 
-static void test_reserve_when_full(void **state)
+static void expect_next(const char *path)
 {
-    struct fixture *f = *state;
-    xs_events_post(&f->queue, &f->a, "/a/1");
-    xs_events_post(&f->queue, &f->a, "/a/2");
-    xs_events_post(&f->queue, &f->a, "/a/3");
-    xs_events_post(&f->queue, &f->a, "/a/4");
-    xs_events_post(&f->queue, &f->b, "/b/1");
-    assert_int_equal(f->queue.count, 4);
-    for (uint64_t end = 1; end <= 2; end++)
-        xs_events_moved(&f->queue, end);
-    assert_string_equal(f->queue.next_out->path, "/a"); /* for 3 and 4 */
-    xs_events_moved(&f->queue, 3);
-    assert_string_equal(f->queue.next_out->path, "/b");
-    xs_events_moved(&f->queue, 4);
-    xs_events_sent(&f->queue, 4);
-    assert_int_equal(f->queue.count, 0);
-    assert_null(f->queue.next_out);
-    xs_events_post(&f->queue, &f->a, "/a/5"); /* room again */
-    assert_string_equal(f->queue.next_out->path, "/a/5");
+    assert_non_null(queue.next_out);
+    assert_string_equal(queue.next_out->path, path);
 }
 
-static void test_a_source_is_forgotten(void **state)
+/* Puts all of the next event out, one message of it, which ends there. */
+static void put_out(uint64_t end)
 {
-    struct fixture *f = *state;
-    xs_events_post(&f->queue, &f->a, "/a/1");
-    xs_events_post(&f->queue, &f->b, "/b/1");
-    xs_events_post(&f->queue, &f->a, "/a/2"); /* in reserve */
-    xs_events_moved(&f->queue, 5);
-    xs_events_forget(&f->queue, &f->a);
-    assert_int_equal(f->queue.count, 1);
-    assert_ptr_equal(f->queue.next_out->source, &f->b);
-    xs_events_sent(&f->queue, 5);
-    assert_int_equal(f->queue.count, 1);
-    xs_events_forget(&f->queue, &f->b);
-    assert_null(f->queue.first);
-    assert_null(f->queue.next_out);
-    xs_events_post(&f->queue, &f->b, "/b/2"); /* the end of the list is in order */
-    assert_ptr_equal(f->queue.first, f->queue.next_out);
+    xs_events_put(&queue, end);
+    xs_events_done(&queue);
+}
+
+static void test_in_order(void **state)
+{
+    (void)state;
+    post("/b");
+    post("/a");
+    expect_next("/b");
+    put_out(1);
+    expect_next("/a");
+    put_out(2);
+    assert_null(queue.next_out);
+    xs_events_sent(&queue, 2);
+    assert_true(list_is_empty(&queue.all_queued));
+}
+
+static void test_equal_until_the_first_message_is_sent(void **state)
+{
+    (void)state;
+    post("/a");
+    post("/a");
+    assert_int_equal(queue.count, 1);
+    put_out(10);
+    post("/a");
+    xs_events_sent(&queue, 9);
+    post("/a");
+    assert_int_equal(queue.count, 1);
+    assert_null(queue.next_out);
+    xs_events_sent(&queue, 10);
+    assert_int_equal(queue.count, 0);
+    post("/a");
+    assert_int_equal(queue.count, 1);
+}
+
+/* Half put out, and the first message has been read: whoever read it must be told again. */
+static void test_not_equal_once_begun_and_sent(void **state)
+{
+    (void)state;
+    post("/a");
+    xs_events_put(&queue, 10);
+    post("/a");
+    assert_int_equal(queue.count, 1);
+    xs_events_sent(&queue, 10);
+    post("/a");
+    assert_int_equal(queue.count, 2);
+    xs_events_done(&queue);
+    assert_int_equal(queue.count, 1);
+    expect_next("/a");
+}
+
+static void test_what_makes_events_different(void **state)
+{
+    (void)state;
+    post("/a");
+    xs_events_post(&queue, "/a", XS_MATCH_EXACT, 1);
+    assert_int_equal(queue.count, 2);
+    xs_events_post(&queue, "/a", XS_MATCH_EXACT, 2); /* a watch more */
+    assert_int_equal(queue.count, 3);
+    xs_events_post(&queue, "/a", XS_MATCH_EXACT, 2);
+    assert_int_equal(queue.count, 3);
+    xs_events_drop(&queue);
+    xs_events_post(&queue, "@releaseDomain", XS_MATCH_NO_DEPTH, 1);
+    xs_events_post(&queue, "@releaseDomain", XS_MATCH_NO_DEPTH, 1);
+    assert_int_equal(queue.count, 2);
+}
+
+static void test_one_for_all_when_full(void **state)
+{
+    (void)state;
+    const char *path[] = {"/1", "/2", "/3", "/4", "/5"};
+    for (int i = 0; i < 5; i++)
+        post(path[i]);
+    assert_int_equal(queue.count, EVENTS_MAX + 1);
+    for (int i = 0; i < 3; i++) {
+        expect_next(path[i]);
+        put_out((uint64_t)i + 1);
+    }
+    assert_int_equal(queue.next_out->kind, XS_EVENT_ALL);
+    queue.next_out->from = 1; /* half put out */
+    uint64_t id = queue.next_out->id;
+    post("/6");
+    assert_int_equal(queue.next_out->from, 0); /* starts again */
+    assert_int_not_equal(queue.next_out->id, id);
+    put_out(4);
+    xs_events_sent(&queue, 4);
+    assert_int_equal(queue.count, 0);
+    post("/7"); /* room again */
+    expect_next("/7");
+}
+
+static void test_the_first_event_of_a_watch(void **state)
+{
+    (void)state;
+    struct xs_event first = {0};
+    xs_events_forget_first(&queue, &first); /* not queued */
+    post("/a");
+    xs_events_post_first(&queue, &first, "/w");
+    post("/b");
+    xs_events_forget_first(&queue, &first);
+    expect_next("/a");
+    put_out(1);
+    expect_next("/b");
+    xs_events_post_first(&queue, &first, "/w");
+    put_out(2);
+    expect_next("/w");
+    put_out(3);
+    assert_false(list_is_linked(&first.queued));
+    xs_events_sent(&queue, 3);
+    assert_int_equal(queue.count, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_equal_until_sent, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reserve_when_full, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_source_is_forgotten, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_equal_until_the_first_message_is_sent, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_not_equal_once_begun_and_sent, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_makes_events_different, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_for_all_when_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_first_event_of_a_watch, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
