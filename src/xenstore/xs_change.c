@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenstore/xs_dir.h"
 #include "xenstore/xs_path.h"
 
 int xs_changes_add(struct xs_changes *changes, const char *path)
@@ -61,7 +60,7 @@ static int announce_below(void *ctx, struct xs_node *child)
 
     r->len = len + 1 + child->name_len;
     r->parent = child->perms;
-    xs_dir_each(child->children, announce_below, r);
+    xs_tree_each_child(child, announce_below, r);
     r->parent = parent;
     r->len = len;
     return 0;
@@ -86,7 +85,7 @@ static void announce(const struct xs_change *change, const struct xs_tree *tree,
     struct removal r = {.watches = watches, .parent = change->removed->perms};
     r.len = strlen(change->path);
     memcpy(r.path, change->path, r.len);
-    xs_dir_each(change->removed->children, announce_below, &r);
+    xs_tree_each_child(change->removed, announce_below, &r);
 }
 
 void xs_changes_announce(struct xs_changes *changes, const struct xs_tree *tree,

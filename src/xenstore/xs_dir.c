@@ -41,8 +41,6 @@ struct xs_node **xs_dir_own(struct xs_node **dir, const char *name, size_t name_
 static void recount(struct xs_node *node)
 {
     node->siblings = 1 + xs_dir_count(node->left) + xs_dir_count(node->right);
-    node->name_bytes =
-        node->name_len + 1 + xs_dir_name_bytes(node->left) + xs_dir_name_bytes(node->right);
 }
 
 static void rotate_left(struct xs_node **slot)
@@ -172,44 +170,6 @@ int xs_dir_remove(struct xs_node **dir, const char *name, size_t name_len, struc
     if (rc == 0)
         balance(dir);
     return rc;
-}
-
-struct listing {
-    uint64_t skip; /* bytes of the listing still to be passed over */
-    char *out;
-    size_t size, used;
-    bool full;
-};
-
-static void list_from(const struct xs_node *dir, struct listing *l)
-{
-    if (dir == NULL || l->full)
-        return;
-    if (l->skip >= dir->name_bytes) {
-        l->skip -= dir->name_bytes;
-        return;
-    }
-    list_from(dir->left, l);
-    if (l->full)
-        return;
-    size_t bytes = dir->name_len + 1;
-    if (l->skip > 0) {
-        l->skip = l->skip > bytes ? l->skip - bytes : 0;
-    } else if (bytes > l->size - l->used) {
-        l->full = true;
-        return;
-    } else {
-        memcpy(l->out + l->used, dir->name, bytes);
-        l->used += bytes;
-    }
-    list_from(dir->right, l);
-}
-
-size_t xs_dir_list(const struct xs_node *dir, uint64_t offset, char *out, size_t size)
-{
-    struct listing l = {.skip = offset, .out = out, .size = size};
-    list_from(dir, &l);
-    return l.used;
 }
 
 int xs_dir_each(struct xs_node *dir, int (*visit)(void *ctx, struct xs_node *child), void *ctx)

@@ -36,18 +36,6 @@ static inline uint32_t xs_dir_count(const struct xs_node *dir)
     return dir == NULL ? 0 : dir->siblings;
 }
 
-/* Bytes of the listing name\0name\0... */
-static inline uint64_t xs_dir_name_bytes(const struct xs_node *dir)
-{
-    return dir == NULL ? 0 : dir->name_bytes;
-}
-
-/*
- * Copies whole names, each with its NUL, from byte offset of the listing on, as many as fit into
- * size bytes; an offset inside a name counts as the start of the next. Returns the bytes copied.
- */
-size_t xs_dir_list(const struct xs_node *dir, uint64_t offset, char *out, size_t size);
-
 /* Visits the children by name; visit returns 0 to go on. Returns what stopped it, or 0. */
 int xs_dir_each(struct xs_node *dir, int (*visit)(void *ctx, struct xs_node *child), void *ctx);
 

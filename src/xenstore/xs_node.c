@@ -37,8 +37,7 @@ struct xs_node *xs_node_new(const char *name, size_t name_len, struct xs_perms *
         return NULL;
     node->refs = 1;
     node->siblings = 1;
-    node->name_bytes = name_len + 1;
-    node->generation = generation;
+    node->generation = node->created = generation;
     node->perms = xs_perms_ref(perms);
     node->name_len = (uint32_t)name_len;
     memcpy(node->name, name, name_len);
@@ -73,6 +72,7 @@ void xs_node_unref(struct xs_node *node)
         drop_onto(&dead, last->children);
         xs_perms_unref(last->perms);
         xs_value_unref(last->value);
+        xs_names_unref(last->names);
         free(last);
     }
 }
@@ -90,6 +90,7 @@ struct xs_node *xs_node_own(struct xs_node **slot)
     xs_perms_ref(copy->perms);
     xs_value_ref(copy->value);
     xs_node_ref(copy->children);
+    xs_names_ref(copy->names);
     xs_node_ref(copy->left);
     xs_node_ref(copy->right);
     shared->refs--;

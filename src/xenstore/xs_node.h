@@ -8,7 +8,8 @@
  * they touch.
  *
  * The children of a node form a binary search tree by name through left and right (xs_dir.h);
- * counting references that are shared covers those links too.
+ * counting references that are shared covers those links too. A list of their names keeps the order
+ * in which they were created (xs_names.h).
  */
 #ifndef SPLITDOM_XENSTORE_XS_NODE_H
 #define SPLITDOM_XENSTORE_XS_NODE_H
@@ -16,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "xenstore/xs_names.h"
 #include "xenstore/xs_perms.h"
 
 /* Bytes, counted and immutable. */
@@ -27,8 +29,7 @@ struct xs_value {
 
 struct xs_node {
     uint32_t refs;
-    uint32_t siblings;   /* nodes in the search tree from here down, this one included */
-    uint64_t name_bytes; /* of all of them, one NUL each */
+    uint32_t siblings; /* nodes in the search tree from here down, this one included */
     union {
         uint64_t generation;       /* unique for each change of value, permissions or children */
         struct xs_node *free_next; /* while being freed */
@@ -36,7 +37,9 @@ struct xs_node {
     struct xs_perms *perms;
     struct xs_value *value;   /* NULL: empty */
     struct xs_node *children; /* root of the search tree of the children */
+    struct xs_names *names;   /* of the children, as they were created */
     struct xs_node *left, *right;
+    uint64_t created; /* its generation then; children are listed in this order */
     uint32_t name_len;
     char name[]; /* one component, NUL-terminated */
 };

@@ -9,7 +9,6 @@
 #include "base/decimal.h"
 #include "xenstore/xs_args.h"
 #include "xenstore/xs_control.h"
-#include "xenstore/xs_dir.h"
 #include "xenstore/xs_error.h"
 #include "xenstore/xs_path.h"
 
@@ -51,9 +50,9 @@ static int do_directory(struct xs_args *args)
         rc = get_readable(args, path, &node);
     if (rc < 0)
         return rc;
-    if (xs_dir_name_bytes(node->children) > XENSTORE_PAYLOAD_MAX)
+    if (xs_names_bytes(node->names) > XENSTORE_PAYLOAD_MAX)
         return -E2BIG;
-    return (int)xs_dir_list(node->children, 0, args->out, XENSTORE_PAYLOAD_MAX);
+    return (int)xs_names_list(node->names, 0, args->out, XENSTORE_PAYLOAD_MAX);
 }
 
 /*
@@ -76,9 +75,9 @@ static int do_directory_part(struct xs_args *args)
         return rc;
     size_t used = (size_t)snprintf(args->out, 24, "%" PRIu64, node->generation) + 1;
     size_t listed =
-        xs_dir_list(node->children, offset, args->out + used, XENSTORE_PAYLOAD_MAX - used - 1);
+        xs_names_list(node->names, offset, args->out + used, XENSTORE_PAYLOAD_MAX - used - 1);
     used += listed;
-    uint64_t total = xs_dir_name_bytes(node->children);
+    uint64_t total = xs_names_bytes(node->names);
     if (offset >= total || offset + listed >= total)
         args->out[used++] = '\0';
     return (int)used;

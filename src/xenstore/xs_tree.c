@@ -100,7 +100,7 @@ static struct xs_node *own(struct xs_tree *tree, const char *path)
 static struct xs_node *build_chain(const char *cursor, struct xs_perms *perms,
                                    struct xs_value *value, uint64_t *generation)
 {
-    struct xs_node *first = NULL, **slot = &first, *last = NULL;
+    struct xs_node *first = NULL, **slot = &first, *last = NULL, *above = NULL;
     const char *name;
     size_t len;
     while ((name = xs_path_next(&cursor, &len)) != NULL) {
@@ -109,10 +109,26 @@ static struct xs_node *build_chain(const char *cursor, struct xs_perms *perms,
             xs_node_unref(first);
             return NULL;
         }
+        if (above != NULL && xs_names_add(&above->names, last->created, name, len) < 0) {
+            xs_node_unref(first);
+            return NULL;
+        }
+        above = last;
         slot = &last->children;
     }
     last->value = xs_value_ref(value);
     return first;
+}
+
+static int add_child(struct xs_node *parent, struct xs_node *child)
+{
+    int rc = xs_names_add(&parent->names, child->created, child->name, child->name_len);
+    if (rc < 0)
+        return rc;
+    rc = xs_dir_insert(&parent->children, child);
+    if (rc < 0)
+        xs_names_remove(&parent->names, child->created, child->name, child->name_len);
+    return rc;
 }
 
 int xs_tree_create(struct xs_tree *tree, const char *path, struct xs_perms *perms,
@@ -128,7 +144,7 @@ int xs_tree_create(struct xs_tree *tree, const char *path, struct xs_perms *perm
     if (rc < 0)
         return rc;
     struct xs_node *chain = build_chain(cursor, perms, value, generation);
-    rc = chain == NULL ? -ENOMEM : xs_dir_insert(&parent->children, chain);
+    rc = chain == NULL ? -ENOMEM : add_child(parent, chain);
     if (rc < 0) {
         xs_node_unref(chain);
         xs_usage_sub(&tree->usage, xs_perms_owner(perms), missing);
@@ -184,11 +200,34 @@ int xs_tree_remove(struct xs_tree *tree, const char *path, uint64_t *generation,
         return -ENOMEM;
     size_t len = 0;
     const char *name = xs_path_next(&cursor, &len);
-    int rc = xs_dir_remove(&parent->children, name, len, out);
+    uint64_t created = xs_dir_find(parent->children, name, len)->created;
+    int rc = xs_names_own(&parent->names, created);
+    if (rc == 0)
+        rc = xs_dir_remove(&parent->children, name, len, out);
     if (rc < 0)
         return rc;
+    xs_names_remove(&parent->names, created, (*out)->name, len);
     parent->generation = ++*generation;
     return count_off(&tree->usage, *out);
+}
+
+struct each_child {
+    struct xs_node *parent;
+    int (*visit)(void *ctx, struct xs_node *child);
+    void *ctx;
+};
+
+static int visit_name(void *ctx, const char *name, size_t name_len)
+{
+    const struct each_child *each = ctx;
+    return each->visit(each->ctx, xs_dir_find(each->parent->children, name, name_len));
+}
+
+int xs_tree_each_child(struct xs_node *node, int (*visit)(void *ctx, struct xs_node *child),
+                       void *ctx)
+{
+    struct each_child each = {node, visit, ctx};
+    return xs_names_each(node->names, visit_name, &each);
 }
 
 struct walk {
@@ -218,7 +257,7 @@ static int walk_node(struct walk *w, struct xs_node *node)
     int rc = w->visit(w->ctx, w->len == 0 ? "/" : w->path, node);
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    return xs_dir_each(node->children, walk_child, w);
+    return xs_tree_each_child(node, walk_child, w);
 }
 
 int xs_tree_walk(struct xs_node *node, const char *base,

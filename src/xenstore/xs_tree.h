@@ -55,6 +55,11 @@ int xs_tree_set_perms(struct xs_tree *tree, const char *path, struct xs_perms *p
 int xs_tree_remove(struct xs_tree *tree, const char *path, uint64_t *generation,
                    struct xs_node **out);
 
+/* Visits the children of a node in the order in which they were created; visit returns 0 to go on.
+ * Returns what stopped it, or 0. */
+int xs_tree_each_child(struct xs_node *node, int (*visit)(void *ctx, struct xs_node *child),
+                       void *ctx);
+
 /*
  * Visits a node and all below it, parents first, with their paths; base is the path of node. visit
  * returns 0 to go on, > 0 to leave out what is below this node, < 0 to stop. Returns 0 or the
