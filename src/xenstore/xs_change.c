@@ -47,7 +47,7 @@ struct removal {
     char path[XS_PATH_SIZE];
 };
 
-/* Watches on nodes below a removed one: each is told of its own path. */
+/* Watches on nodes below a removed one: each is told of its own path, the deepest first. */
 static int announce_below(void *ctx, struct xs_node *child)
 {
     struct removal *r = ctx;
@@ -55,20 +55,32 @@ static int announce_below(void *ctx, struct xs_node *child)
     struct xs_perms *parent = r->parent;
     r->path[len] = '/';
     memcpy(r->path + len + 1, child->name, child->name_len + 1);
-    struct xs_perms *lists[] = {child->perms, parent};
-    xs_watch_index_fire(r->watches, r->path, XS_MATCH_EXACT, lists, 2);
-
     r->len = len + 1 + child->name_len;
     r->parent = child->perms;
     xs_tree_each_child(child, announce_below, r);
     r->parent = parent;
+    r->path[r->len] = '\0';
+    struct xs_perms *lists[] = {child->perms, parent};
+    xs_watch_index_fire(r->watches, r->path, XS_MATCH_EXACT, lists, 2);
     r->len = len;
     return 0;
+}
+
+static void announce_removed(const struct xs_change *change, struct xs_watch_index *watches)
+{
+    struct removal r = {.watches = watches, .parent = change->removed->perms};
+    r.len = strlen(change->path);
+    memcpy(r.path, change->path, r.len);
+    xs_tree_each_child(change->removed, announce_below, &r);
 }
 
 static void announce(const struct xs_change *change, const struct xs_tree *tree,
                      struct xs_watch_index *watches)
 {
+    if (watches->by_path.count == 0)
+        return;
+    if (change->removed != NULL)
+        announce_removed(change, watches);
     struct xs_node *node = xs_tree_find(tree, change->path);
     struct xs_node *parent =
         strcmp(change->path, "/") == 0 ? NULL : xs_tree_parent(tree, change->path);
@@ -80,12 +92,6 @@ static void announce(const struct xs_change *change, const struct xs_tree *tree,
     };
     xs_watch_index_fire(watches, change->path, XS_MATCH_SUBTREE, lists,
                         sizeof(lists) / sizeof(lists[0]));
-    if (change->removed == NULL || watches->by_path.count == 0)
-        return;
-    struct removal r = {.watches = watches, .parent = change->removed->perms};
-    r.len = strlen(change->path);
-    memcpy(r.path, change->path, r.len);
-    xs_tree_each_child(change->removed, announce_below, &r);
 }
 
 void xs_changes_announce(struct xs_changes *changes, const struct xs_tree *tree,

@@ -135,6 +135,24 @@ static void test_removal_of_an_ancestor(void **state)
     xs_peer_expect_silence(&f->dom0);
 }
 
+/* What goes with a removed node is told of before the node itself, the deepest first. */
+static void test_removal_from_below(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_write(&f->dom0, 0, "/a/c/d", "");
+    xs_peer_write(&f->dom0, 0, "/a/b", "");
+    watch(&f->dom0, "/a", "top");
+    watch(&f->dom0, "/a/b", "b");
+    watch(&f->dom0, "/a/c", "c");
+    watch(&f->dom0, "/a/c/d", "d");
+    xs_peer_ask(&f->dom0, XS_RM, 0, "/a");
+    xs_peer_expect_event(&f->dom0, "/a/c/d", "d");
+    xs_peer_expect_event(&f->dom0, "/a/c", "c");
+    xs_peer_expect_event(&f->dom0, "/a/b", "b"); /* was created later */
+    xs_peer_expect_event(&f->dom0, "/a", "top");
+    xs_peer_expect_silence(&f->dom0);
+}
+
 static void test_depth(void **state)
 {
     struct fixture *f = *state;
@@ -226,6 +244,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watch_again_with_events_under_way, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_pending_event_per_path, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal_of_an_ancestor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removal_from_below, setup, teardown),
         cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
         cmocka_unit_test_setup_teardown(test_secrets_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_special_watches, setup, teardown),
