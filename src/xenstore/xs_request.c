@@ -21,8 +21,7 @@ static int get_readable(struct xs_args *args, const char *path, struct xs_node *
     struct xs_session *s = args->session;
     if (args->tx == NULL)
         return xs_store_get(&s->store->tree, s->actor, path, XS_PERM_READ, node);
-    int rc = xs_transaction_touch(args->tx, path);
-    return rc < 0 ? rc : xs_store_get(&args->tx->view, s->actor, path, XS_PERM_READ, node);
+    return xs_transaction_get(args->tx, path, XS_PERM_READ, node);
 }
 
 static int change(struct xs_args *args, const struct xs_op *op)

@@ -47,7 +47,7 @@ int xs_session_begin(struct xs_session *session, uint32_t *id)
     do
         *id = ++session->last_transaction_id;
     while (*id == 0 || xs_session_transaction(session, *id) != NULL);
-    int rc = xs_transaction_open(session->store, session->actor, *id, &tx);
+    int rc = xs_transaction_open(session->store, &session->actor, *id, &tx);
     if (rc < 0)
         return rc;
     tx->next = session->transactions;
