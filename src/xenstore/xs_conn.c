@@ -77,9 +77,9 @@ int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
     struct xs_conn *conn = calloc(1, sizeof(*conn));
     if (conn == NULL)
         return -ENOMEM;
-    xs_session_init(&conn->session, &server->store,
-                    (struct xs_actor){.domid = domid, .privileged = privileged}, event_posted,
-                    conn);
+    const struct xs_actor actor = {
+        .domid = domid, .privileged = privileged, .life = xs_store_life(&server->store, domid)};
+    xs_session_init(&conn->session, &server->store, actor, event_posted, conn);
     conn->server = server;
     conn->ops = ops;
     conn->ctx = ctx;

@@ -91,6 +91,8 @@ int xs_local_set_perms(struct xs_server *server, const char *path, const char *c
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = xs_perm_parse(perms[i], &list->entry[i]);
     if (rc == 0)
+        rc = xs_store_resolve(&server->store, list);
+    if (rc == 0)
         rc = change(server, XS_OP_SET_PERMS, path, NULL, list);
     xs_perms_unref(list);
     return rc;

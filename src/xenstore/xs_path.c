@@ -82,6 +82,17 @@ size_t xs_path_parent_len(const char *path)
     return slash == path ? 1 : (size_t)(slash - path);
 }
 
+size_t xs_path_ancestor_len(const char *path, uint32_t levels)
+{
+    size_t len = strlen(path);
+    for (; levels > 0 && len > 1; levels--) {
+        while (len > 1 && path[len - 1] != '/')
+            len--;
+        len -= len > 1;
+    }
+    return len;
+}
+
 bool xs_path_is_within(const char *path, const char *base)
 {
     if (base[0] == '/' && base[1] == '\0')

@@ -41,6 +41,9 @@ const char *xs_path_next(const char **cursor, size_t *len);
 /* The length of the parent of an absolute path other than "/" (1 when the parent is "/"). */
 size_t xs_path_parent_len(const char *path);
 
+/* The length of the ancestor of an absolute path that lies so many levels above it; "/" has 1. */
+size_t xs_path_ancestor_len(const char *path, uint32_t levels);
+
 /* Whether path equals base or lies below it. */
 bool xs_path_is_within(const char *path, const char *base);
 

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/decimal.h"
-
 struct xs_perms *xs_perms_new(uint32_t count)
 {
     struct xs_perms *perms = malloc(sizeof(*perms) + count * sizeof(perms->entry[0]));
@@ -48,25 +46,33 @@ int xs_perm_parse(const char *text, struct xs_perm *out)
     default:
         return -EINVAL;
     }
-    uint64_t domid;
-    if (decimal_parse(text + 1, 0, UINT16_MAX, &domid) < 0)
+    char *end;
+    long domid = strtol(text + 1, &end, 0);
+    if (text[1] == '\0' || *end != '\0' || domid < INT32_MIN || domid > INT32_MAX)
         return -EINVAL;
-    out->domid = (domid_t)domid;
+    out->domid = (int32_t)domid;
+    out->life = XS_LIFE_NONE;
     return 0;
 }
 
-size_t xs_perm_format(struct xs_perm perm, char out[8])
+size_t xs_perm_format(struct xs_perm perm, char out[XS_PERM_TEXT_SIZE])
 {
     static const char letter[] = {'n', 'r', 'w', 'b'};
-    return (size_t)snprintf(out, 8, "%c%u", letter[perm.access & 3], (unsigned)perm.domid);
+    return (size_t)snprintf(out, XS_PERM_TEXT_SIZE, "%c%d", letter[perm.access & 3],
+                            (int)perm.domid);
+}
+
+static bool is_actor(const struct xs_perm *entry, struct xs_actor actor)
+{
+    return entry->life != XS_LIFE_NONE && entry->life == actor.life && entry->domid == actor.domid;
 }
 
 unsigned xs_perms_access(const struct xs_perms *perms, struct xs_actor actor)
 {
-    if (actor.privileged || xs_perms_owner(perms) == actor.domid)
+    if (actor.privileged || is_actor(&perms->entry[0], actor))
         return XS_PERM_READ | XS_PERM_WRITE | XS_PERM_OWNER;
     for (uint32_t i = 1; i < perms->count; i++) {
-        if (perms->entry[i].domid == actor.domid)
+        if (perms->entry[i].domid == XS_DOMID_ANY || is_actor(&perms->entry[i], actor))
             return perms->entry[i].access;
     }
     return perms->entry[0].access;
@@ -74,30 +80,13 @@ unsigned xs_perms_access(const struct xs_perms *perms, struct xs_actor actor)
 
 struct xs_perms *xs_perms_inherit(struct xs_perms *parent, struct xs_actor actor)
 {
-    if (actor.privileged || xs_perms_owner(parent) == actor.domid)
+    if (actor.privileged || is_actor(&parent->entry[0], actor))
         return xs_perms_ref(parent);
     struct xs_perms *perms = xs_perms_new(parent->count);
     if (perms == NULL)
         return NULL;
     memcpy(perms->entry, parent->entry, parent->count * sizeof(parent->entry[0]));
     perms->entry[0].domid = actor.domid;
+    perms->entry[0].life = actor.life;
     return perms;
-}
-
-struct xs_perms *xs_perms_without(struct xs_perms *perms, domid_t domid)
-{
-    uint32_t kept = 1;
-    for (uint32_t i = 1; i < perms->count; i++)
-        kept += perms->entry[i].domid != domid;
-    if (kept == perms->count)
-        return xs_perms_ref(perms);
-    struct xs_perms *reduced = xs_perms_new(kept);
-    if (reduced == NULL)
-        return NULL;
-    kept = 0;
-    for (uint32_t i = 0; i < perms->count; i++) {
-        if (i == 0 || perms->entry[i].domid != domid)
-            reduced->entry[kept++] = perms->entry[i];
-    }
-    return reduced;
 }

@@ -16,13 +16,25 @@
 #include "splitdom/xen/grant_table.h"
 
 enum {
+    XS_PERM_TEXT_SIZE = 16, /* bytes of one entry as text, with its NUL */
+    XS_DOMID_ANY = 0x7ff5,  /* an entry for every domain (DOMID_ANY) */
+    XS_LIFE_NONE = 0,
+};
+
+enum {
     XS_PERM_READ = 1,
     XS_PERM_WRITE = 2,
     XS_PERM_OWNER = 4, /* asked for, never granted by a letter: owner or privileged */
 };
 
+/*
+ * Numbers of domains are used again: an entry is for that domain alone which had the number when
+ * the entry was made. life tells it from others; an entry for a number that no domain had is kept
+ * and means nobody (XS_LIFE_NONE).
+ */
 struct xs_perm {
-    domid_t domid;
+    int32_t domid;
+    uint32_t life;
     uint8_t access; /* XS_PERM_READ | XS_PERM_WRITE */
 };
 
@@ -36,6 +48,7 @@ struct xs_perms {
 struct xs_actor {
     domid_t domid;
     bool privileged;
+    uint32_t life;
 };
 
 /* A new list with one reference, entries uninitialised; NULL without memory. */
@@ -43,18 +56,20 @@ struct xs_perms *xs_perms_new(uint32_t count);
 struct xs_perms *xs_perms_ref(struct xs_perms *perms);
 void xs_perms_unref(struct xs_perms *perms); /* NULL is allowed */
 
-/* Parses one entry such as "r12". Returns 0 or -EINVAL. */
+/* Parses one entry such as "r12"; the number as strtol takes it, so "r0x10" and "r-1" are entries,
+ * too. life is XS_LIFE_NONE. Returns 0 or -EINVAL. */
 int xs_perm_parse(const char *text, struct xs_perm *out);
 
-/* Writes one entry with its NUL into out (8 bytes are enough); returns the length without NUL. */
-size_t xs_perm_format(struct xs_perm perm, char out[8]);
+/* Writes one entry with its NUL into out; returns the length without NUL. */
+size_t xs_perm_format(struct xs_perm perm, char out[XS_PERM_TEXT_SIZE]);
 
 /* Everything that the actor may do: bits XS_PERM_*. */
 unsigned xs_perms_access(const struct xs_perms *perms, struct xs_actor actor);
 
+/* An owner is a domain that exists, or Dom0. */
 static inline domid_t xs_perms_owner(const struct xs_perms *perms)
 {
-    return perms->entry[0].domid;
+    return (domid_t)perms->entry[0].domid;
 }
 
 /*
@@ -62,11 +77,5 @@ static inline domid_t xs_perms_owner(const struct xs_perms *perms)
  * it, or a copy with the actor as the owner if the actor is not privileged. NULL without memory.
  */
 struct xs_perms *xs_perms_inherit(struct xs_perms *parent, struct xs_actor actor);
-
-/*
- * The list without domid's entries (the owner's stays whoever it is): a reference to the same list
- * if domid is not in it. NULL without memory.
- */
-struct xs_perms *xs_perms_without(struct xs_perms *perms, domid_t domid);
 
 #endif

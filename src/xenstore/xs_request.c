@@ -106,7 +106,7 @@ static int do_get_perms(struct xs_args *args)
         return rc;
     size_t used = 0;
     for (uint32_t i = 0; i < node->perms->count; i++) {
-        char text[8];
+        char text[XS_PERM_TEXT_SIZE];
         size_t size = xs_perm_format(node->perms->entry[i], text) + 1;
         if (used + size > XENSTORE_PAYLOAD_MAX)
             return -E2BIG;
@@ -265,6 +265,8 @@ static int do_set_perms(struct xs_args *args)
         return -ENOMEM;
     for (int i = 1; rc == 0 && i < count; i++)
         rc = xs_perm_parse(arg[i], &perms->entry[i - 1]);
+    if (rc == 0)
+        rc = xs_store_resolve(args->session->store, perms);
     if (rc == 0)
         rc = change(args, &(struct xs_op){XS_OP_SET_PERMS, path, NULL, perms});
     xs_perms_unref(perms);

@@ -101,3 +101,8 @@ uint32_t xs_server_nodes(const struct xs_server *server, domid_t domid)
 {
     return xs_usage_of(&server->store.tree.usage, domid);
 }
+
+size_t xs_server_strays(const struct xs_server *server, domid_t domid)
+{
+    return xs_strays_count(&server->store.strays, domid);
+}

@@ -33,8 +33,8 @@ void xs_server_destroy(struct xs_server *server);
 int xs_server_introduce(struct xs_server *server, domid_t domid);
 
 /*
- * The domain is gone: deletes /local/domain/<domid> and every node that it owns, takes it out of
- * all permission lists, makes its connections deaf (they still have to be closed), and fires
+ * The domain is gone: deletes /local/domain/<domid> and every node that it owns, ends what
+ * permission lists give it, makes its connections deaf (they still have to be closed), and fires
  * @releaseDomain. Not for Dom0. Does nothing for a domain that does not exist.
  */
 void xs_server_release(struct xs_server *server, domid_t domid);
@@ -52,7 +52,8 @@ bool xs_server_idle(const struct xs_server *server);
 /* Verifies the store's invariants, for tests. 0 or -EIO. */
 int xs_server_check(const struct xs_server *server);
 
-/* Nodes that a domain owns. */
+/* Nodes that a domain owns; and paths known of such outside its home, for tests. */
 uint32_t xs_server_nodes(const struct xs_server *server, domid_t domid);
+size_t xs_server_strays(const struct xs_server *server, domid_t domid);
 
 #endif

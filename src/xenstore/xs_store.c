@@ -2,6 +2,7 @@
 #include "xenstore/xs_store.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -23,18 +24,20 @@ static int create_first_nodes(struct xs_store *store)
 int xs_store_init(struct xs_store *store, const struct xs_quota *quota)
 {
     uint32_t seed;
-    memset(store, 0, sizeof(*store));
+    *store = (struct xs_store){0};
     store->quota = quota != NULL ? *quota : xs_quota_default;
     if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
         seed = 2166136261u; /* FNV's own: only the resistance to aimed collisions is lost */
     xs_watch_index_init(&store->watches, seed);
-    int rc = xs_tree_init(&store->tree, &store->generation);
-    if (rc == 0)
+    xs_strays_init(&store->strays);
+    store->life = calloc(UINT16_MAX + 1, sizeof(store->life[0]));
+    int rc = store->life == NULL ? -ENOMEM : xs_tree_init(&store->tree, &store->generation);
+    if (rc == 0) {
+        xs_store_introduce(store, DOM0_DOMID);
         rc = create_first_nodes(store);
+    }
     if (rc < 0)
         xs_store_clear(store);
-    else
-        xs_store_introduce(store, DOM0_DOMID);
     return rc;
 }
 
@@ -42,16 +45,34 @@ void xs_store_clear(struct xs_store *store)
 {
     xs_tree_clear(&store->tree);
     xs_watch_index_clear(&store->watches);
+    xs_strays_clear(&store->strays);
+    free(store->life);
+    store->life = NULL;
 }
 
 bool xs_store_is_introduced(const struct xs_store *store, domid_t domid)
 {
-    return (store->introduced[domid / 8] >> (domid % 8) & 1) != 0;
+    return (store->life[domid] & 1) != 0;
+}
+
+uint32_t xs_store_life(const struct xs_store *store, domid_t domid)
+{
+    return xs_store_is_introduced(store, domid) ? store->life[domid] : XS_LIFE_NONE;
 }
 
 void xs_store_introduce(struct xs_store *store, domid_t domid)
 {
-    store->introduced[domid / 8] |= (uint8_t)(1u << (domid % 8));
+    store->life[domid]++;
+}
+
+int xs_store_resolve(const struct xs_store *store, struct xs_perms *perms)
+{
+    for (uint32_t i = 0; i < perms->count; i++) {
+        struct xs_perm *entry = &perms->entry[i];
+        if (entry->domid >= 0 && entry->domid <= UINT16_MAX)
+            entry->life = xs_store_life(store, (domid_t)entry->domid);
+    }
+    return perms->entry[0].life == XS_LIFE_NONE ? -ENOENT : 0;
 }
 
 int xs_store_get(const struct xs_tree *tree, struct xs_actor actor, const char *path,
@@ -59,12 +80,25 @@ int xs_store_get(const struct xs_tree *tree, struct xs_actor actor, const char *
 {
     uint32_t missing;
     struct xs_node *node = xs_tree_nearest(tree, path, &missing);
-    if ((xs_perms_access(node->perms, actor) & wanted) != wanted)
-        return -EACCES;
+    unsigned access = xs_perms_access(node->perms, actor) & wanted;
     if (missing > 0)
-        return -ENOENT;
+        return access != 0 ? -ENOENT : -EACCES;
+    if (access != wanted)
+        return -EACCES;
     *out = node;
     return 0;
+}
+
+/* The node at the first len bytes of path, if it is a stray of its owner, is noted. */
+static void note_stray(struct xs_store *store, const char *path, size_t len)
+{
+    char noted[XS_PATH_SIZE];
+    memcpy(noted, path, len);
+    noted[len] = '\0';
+    const struct xs_node *node = xs_tree_find(&store->tree, noted);
+    domid_t owner = xs_perms_owner(node->perms);
+    if (xs_strays_is_one(&store->tree, owner, noted))
+        xs_strays_note(&store->strays, &store->tree, owner, noted);
 }
 
 /* Creates path for an actor who may write to the nearest ancestor. */
@@ -80,6 +114,8 @@ static int create(struct xs_store *store, struct xs_tree *tree, struct xs_actor 
     uint64_t owned = xs_usage_of(&tree->usage, xs_perms_owner(perms));
     if (actor.privileged || owned + missing <= store->quota.nodes)
         rc = xs_tree_create(tree, path, perms, value, &store->generation);
+    if (rc == 0 && tree == &store->tree && xs_perms_owner(perms) != DOM0_DOMID)
+        note_stray(store, path, xs_path_ancestor_len(path, missing - 1));
     xs_perms_unref(perms);
     return rc;
 }
@@ -100,27 +136,38 @@ static int apply_rm(struct xs_store *store, struct xs_tree *tree, struct xs_acto
                     const struct xs_op *op, struct xs_node **removed)
 {
     struct xs_node *node;
-    if (strcmp(op->path, "/") == 0)
-        return -EINVAL;
     int rc = xs_store_get(tree, actor, op->path, XS_PERM_WRITE, &node);
     if (rc == -ENOENT)
         return xs_tree_parent(tree, op->path) != NULL ? 1 : -ENOENT;
+    if (rc == 0 && strcmp(op->path, "/") == 0)
+        return -EINVAL;
     return rc < 0 ? rc : xs_tree_remove(tree, op->path, &store->generation, removed);
 }
 
-/* Entries of an unprivileged list for domains that don't exist would pass to later ones with that
- * number: leaves them out. */
-static struct xs_perms *existing_only(const struct xs_store *store, struct xs_perms *perms)
+struct disowned {
+    struct xs_store *store;
+    size_t len;
+    char path[XS_PATH_SIZE]; /* of the parent */
+};
+
+static int note_disowned(void *ctx, struct xs_node *child)
 {
-    struct xs_perms *kept = xs_perms_ref(perms);
-    for (uint32_t i = 1; kept != NULL && i < perms->count; i++) {
-        if (!xs_store_is_introduced(store, perms->entry[i].domid)) {
-            struct xs_perms *without = xs_perms_without(kept, perms->entry[i].domid);
-            xs_perms_unref(kept);
-            kept = without;
-        }
-    }
-    return kept;
+    struct disowned *d = ctx;
+    d->path[d->len] = '/';
+    memcpy(d->path + d->len + 1, child->name, child->name_len + 1);
+    note_stray(d->store, d->path, d->len + 1 + child->name_len);
+    return 0;
+}
+
+/* The node at path has another owner: it may be a stray now, and so may its children. */
+static void note_new_owner(struct xs_store *store, const char *path, domid_t old_owner)
+{
+    struct disowned d = {.store = store, .len = strcmp(path, "/") == 0 ? 0 : strlen(path)};
+    if (strcmp(path, "/") != 0)
+        note_stray(store, path, d.len);
+    memcpy(d.path, path, d.len);
+    if (old_owner != DOM0_DOMID)
+        xs_tree_each_child(xs_tree_find(&store->tree, path), note_disowned, &d);
 }
 
 static int apply_set_perms(struct xs_store *store, struct xs_tree *tree, struct xs_actor actor,
@@ -130,17 +177,16 @@ static int apply_set_perms(struct xs_store *store, struct xs_tree *tree, struct 
     int rc = xs_store_get(tree, actor, op->path, XS_PERM_WRITE | XS_PERM_OWNER, &node);
     if (rc < 0)
         return rc;
-    if (actor.privileged)
-        return xs_tree_set_perms(tree, op->path, op->perms, &store->generation);
-    if (xs_perms_owner(op->perms) != xs_perms_owner(node->perms))
+    domid_t owner = xs_perms_owner(op->perms), old_owner = xs_perms_owner(node->perms);
+    if (!actor.privileged && owner != old_owner)
         return -EPERM;
-    if (op->perms->count > store->quota.perms)
+    if (op->perms->entry[0].life != store->life[owner])
+        return -ENOENT; /* has died since a transaction named it */
+    if (!actor.privileged && op->perms->count > store->quota.perms)
         return -ENOSPC;
-    struct xs_perms *perms = existing_only(store, op->perms);
-    if (perms == NULL)
-        return -ENOMEM;
-    rc = xs_tree_set_perms(tree, op->path, perms, &store->generation);
-    xs_perms_unref(perms);
+    rc = xs_tree_set_perms(tree, op->path, op->perms, &store->generation);
+    if (rc == 0 && tree == &store->tree && owner != old_owner)
+        note_new_owner(store, op->path, old_owner);
     return rc;
 }
 

@@ -13,6 +13,7 @@
 
 #include "xenstore/xs_change.h"
 #include "xenstore/xs_quota.h"
+#include "xenstore/xs_strays.h"
 #include "xenstore/xs_tree.h"
 #include "xenstore/xs_watch.h"
 
@@ -21,7 +22,8 @@ struct xs_store {
     uint64_t generation; /* the last one given out */
     struct xs_quota quota;
     struct xs_watch_index watches;
-    uint8_t introduced[(UINT16_MAX + 1) / 8]; /* one bit per domid */
+    struct xs_strays strays;
+    uint32_t *life; /* of each domid: odd while there is such a domain, one more at its end */
 };
 
 enum xs_op_type { XS_OP_WRITE, XS_OP_MKDIR, XS_OP_RM, XS_OP_SET_PERMS };
@@ -40,9 +42,17 @@ void xs_store_clear(struct xs_store *store);
 
 bool xs_store_is_introduced(const struct xs_store *store, domid_t domid);
 
+/* What distinguishes the domain of that number from earlier and later ones; XS_LIFE_NONE: there is
+ * none. */
+uint32_t xs_store_life(const struct xs_store *store, domid_t domid);
+
+/* Makes the entries of a list that has just been parsed those of the domains of now. Returns 0, or
+ * -ENOENT if there is no domain that could be the owner. */
+int xs_store_resolve(const struct xs_store *store, struct xs_perms *perms);
+
 /*
- * Looks a node up for the access bits wanted. Returns 0, -EACCES if the actor lacks one of them on
- * the node or, for a missing node, on its nearest ancestor; otherwise -ENOENT for a missing node.
+ * Looks a node up for the access bits wanted. Returns 0, -EACCES if the actor lacks one of them;
+ * for a missing node -ENOENT if it has one of them on the nearest ancestor, otherwise -EACCES.
  */
 int xs_store_get(const struct xs_tree *tree, struct xs_actor actor, const char *path,
                  unsigned wanted, struct xs_node **out);
@@ -62,9 +72,9 @@ int xs_store_do(struct xs_store *store, struct xs_actor actor, const struct xs_o
 void xs_store_introduce(struct xs_store *store, domid_t domid);
 
 /*
- * Forgets a domain: removes what it owns and /local/domain/<domid>, takes its entries out of all
- * other permission lists; watches fire. Returns 0, or -ENOMEM with the work done in part (it may be
- * called again).
+ * Forgets a domain: no entry in any permission list is for it any more; removes what it owns and
+ * /local/domain/<domid>; watches fire. Costs what is removed, whatever else is there. Returns 0, or
+ * -ENOMEM with the work done in part (it may be called again).
  */
 int xs_store_forget(struct xs_store *store, domid_t domid);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "xenstore/xs_path.h"
 
 struct xs_access {
@@ -88,7 +89,7 @@ static struct xs_access *find_access(const struct xs_transaction *tx, const char
 {
     struct xs_hash_link *link = xs_hash_first(&tx->by_path, hash);
     for (; link != NULL; link = xs_hash_next(link)) {
-        struct xs_access *access = xs_hash_entry(link, struct xs_access, link);
+        struct xs_access *access = container_of(link, struct xs_access, link);
         if (strcmp(access->path, path) == 0)
             return access;
     }

@@ -31,7 +31,8 @@ sees /secret/key 42
 sees /theirs/node mine
 sees data/old rubbish
 end
-[ "$(xenstore-ls -f -p /secret)" = '/secret/key = "42"   (n0)' ] || die "$(xenstore-ls -f -p /secret)"
+# The entry stays in the list as text, for nobody.
+[ "$(xenstore-ls -f -p /secret)" = '/secret/key = "42"   (n0,r1)' ] || die "$(xenstore-ls -f -p /secret)"
 xenstore-exists /theirs/node && die "a node of the dead domain is left"
 xenstore-exists /local/domain/1 && die "its home is left"
 

@@ -47,6 +47,8 @@ static void test_rm_and_perms(void **state)
     (void)state;
     static const char *const perms[] = {"n1", "r2"}, *const bad[] = {"n1", "z2"};
     assert_int_equal(xs_local_write(server, "/d/e", ""), 0);
+    assert_int_equal(xs_local_set_perms(server, "/d", perms, 2), -ENOENT); /* no such owner */
+    assert_int_equal(xs_server_introduce(server, 1), 0);
     assert_int_equal(xs_local_set_perms(server, "/d", perms, 2), 0);
     assert_int_equal(xs_local_set_perms(server, "/d", bad, 2), -EINVAL);
     assert_int_equal(xs_local_set_perms(server, "/d", perms, 0), -EINVAL);

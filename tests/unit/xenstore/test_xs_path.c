@@ -76,9 +76,20 @@ static void test_containment(void **state)
     assert_int_equal(xs_path_parent_len("/a"), 1);
 }
 
+static void test_ancestors(void **state)
+{
+    (void)state;
+    assert_int_equal(xs_path_ancestor_len("/a/bc/d", 0), 7);
+    assert_int_equal(xs_path_ancestor_len("/a/bc/d", 1), 5);
+    assert_int_equal(xs_path_ancestor_len("/a/bc/d", 2), 2);
+    assert_int_equal(xs_path_ancestor_len("/a/bc/d", 3), 1);
+    assert_int_equal(xs_path_ancestor_len("/", 0), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ancestors),
         cmocka_unit_test(test_relative_paths_start_at_home),
         cmocka_unit_test(test_bad_names_are_refused),
         cmocka_unit_test(test_lengths),

@@ -80,8 +80,8 @@ static void test_only_the_owner_sets_permissions(void **state)
     xs_peer_ask(&f->one, XS_SET_PERMS, 0, "p\0n1\0b2\0r9"); /* domain 9 does not exist */
     xs_peer_expect_ok(&f->one, XS_SET_PERMS);
     xs_peer_ask(&f->one, XS_GET_PERMS, 0, "p");
-    assert_int_equal(f->one.hdr.len, 6);
-    assert_memory_equal(f->one.payload, "n1\0b2", 6);
+    assert_int_equal(f->one.hdr.len, 9);
+    assert_memory_equal(f->one.payload, "n1\0b2\0r9", 9); /* kept, and for nobody */
     xs_peer_ask(&f->two, XS_SET_PERMS, 0, "/local/domain/1/p\0n1");
     xs_peer_expect_error(&f->two, "EACCES");
     xs_peer_ask(&f->one, XS_SET_PERMS, 0, "p\0n2");
@@ -90,6 +90,31 @@ static void test_only_the_owner_sets_permissions(void **state)
     xs_peer_expect_error(&f->one, "EINVAL");
     xs_peer_ask(&f->one, XS_SET_PERMS, 0, "p");
     xs_peer_expect_error(&f->one, "EINVAL");
+}
+
+static void test_owners_exist(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const nobody[] = {"n9", "n70000", "n-1", "n32757"};
+    xs_peer_write(&f->dom0, 0, "/p", "");
+    for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++) {
+        char payload[32];
+        int len = snprintf(payload, sizeof(payload), "/p%c%s", '\0', nobody[i]);
+        xs_peer_call(&f->dom0, XS_SET_PERMS, 0, payload, (size_t)len + 1);
+        xs_peer_expect_error(&f->dom0, "ENOENT");
+    }
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/p\0n1\0r70000\0r-1");
+    xs_peer_expect_ok(&f->dom0, XS_SET_PERMS);
+    xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "/p");
+    assert_memory_equal(f->dom0.payload, "n1\0r70000\0r-1", 14);
+    /* What is not there: ENOENT for whoever may write above it, or own what is above. */
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/none\0n1");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/p\0n0\0b1");
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "/p/none\0n1");
+    xs_peer_expect_error(&f->one, "ENOENT");
+    xs_peer_ask(&f->two, XS_SET_PERMS, 0, "/p/none\0n2");
+    xs_peer_expect_error(&f->two, "EACCES");
 }
 
 static void test_rm(void **state)
@@ -106,6 +131,8 @@ static void test_rm(void **state)
     xs_peer_expect_error(&f->dom0, "ENOENT");
     xs_peer_ask(&f->dom0, XS_RM, 0, "/");
     xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->one, XS_RM, 0, "/");
+    xs_peer_expect_error(&f->one, "EACCES");
 }
 
 static void test_directories(void **state)
@@ -206,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_missing_or_forbidden, setup, teardown),
         cmocka_unit_test_setup_teardown(test_created_nodes_inherit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_the_owner_sets_permissions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_owners_exist, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rm, setup, teardown),
         cmocka_unit_test_setup_teardown(test_directories, setup, teardown),
         cmocka_unit_test_setup_teardown(test_types_without_a_meaning, setup, teardown),

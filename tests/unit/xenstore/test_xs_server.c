@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "fakes/xs_peer.h"
 #include "xenstore/xs_local.h"
@@ -61,6 +62,39 @@ static void test_nothing_of_a_dead_domain_is_left(void **state)
     xs_peer_expect_error(&peer, "EACCES");
 }
 
+/* Nodes that a domain came to own in every way there is, outside its home: found without a look at
+ * the rest of the tree. */
+static void test_strays_of_a_dead_domain_are_known(void **state)
+{
+    (void)state;
+    char text[8];
+    struct xs_peer one, dom0;
+    xs_peer_open(&one, server, 1);
+    xs_peer_open(&dom0, server, 0);
+    xs_local_write(server, "/open", "");
+    set_perms("/open", "b0", NULL);
+    xs_peer_write(&one, 0, "/open/made/deep/down", ""); /* it creates */
+    uint32_t tx = xs_peer_begin(&one);
+    xs_peer_write(&one, tx, "/open/committed", ""); /* the same in a transaction */
+    xs_peer_ask(&one, XS_TRANSACTION_END, tx, "T");
+    xs_peer_expect_ok(&one, XS_TRANSACTION_END);
+    xs_local_write(server, "/open/given", ""); /* is given a node */
+    set_perms("/open/given", "n1", NULL);
+    xs_local_write(server, "/lost/left", ""); /* keeps what was below one that is taken away */
+    set_perms("/lost", "n1", NULL);
+    set_perms("/lost/left", "n1", NULL);
+    set_perms("/lost", "n0", NULL);
+    assert_int_equal(xs_server_nodes(server, 1), 6);
+    assert_int_equal(xs_server_strays(server, 1), 5); /* "/lost" was one, too */
+    xs_server_release(server, 1);
+    assert_int_equal(xs_server_nodes(server, 1), 0);
+    assert_int_equal(xs_local_read(server, "/open/made", text, 8), -ENOENT);
+    assert_int_equal(xs_local_read(server, "/open/committed", text, 8), -ENOENT);
+    assert_int_equal(xs_local_read(server, "/open/given", text, 8), -ENOENT);
+    assert_int_equal(xs_local_read(server, "/lost/left", text, 8), -ENOENT);
+    assert_int_equal(xs_local_read(server, "/lost", text, 8), 0);
+}
+
 static void test_connections_of_a_dead_domain_are_deaf(void **state)
 {
     (void)state;
@@ -92,6 +126,44 @@ static void test_watches_hear_of_the_end(void **state)
     xs_peer_expect_event(&dom0, "/local/domain/1/device/vbd/51712/state", "t");
     xs_server_release(server, 1);
     xs_peer_expect_event(&dom0, "/local/domain/1/device/vbd/51712/state", "t");
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Time that the ends of domains 10..109 take, each with a few nodes. */
+static uint64_t ends_ns(void)
+{
+    char path[64];
+    for (domid_t domid = 10; domid < 110; domid++) {
+        assert_int_equal(xs_server_introduce(server, domid), 0);
+        snprintf(path, sizeof(path), "/local/domain/%u/data/x", domid);
+        assert_int_equal(xs_local_write(server, path, ""), 0);
+    }
+    uint64_t begin_ns = cpu_ns();
+    for (domid_t domid = 10; domid < 110; domid++)
+        xs_server_release(server, domid);
+    return cpu_ns() - begin_ns;
+}
+
+/* The end of a domain costs what it leaves, not what else is there. */
+static void test_an_end_does_not_walk_the_tree(void **state)
+{
+    (void)state;
+    char path[64];
+    uint64_t alone_ns = ends_ns();
+    for (int i = 0; i < 50000; i++) {
+        snprintf(path, sizeof(path), "/big/%d/%d", i % 100, i);
+        assert_int_equal(xs_local_write(server, path, ""), 0);
+    }
+    uint64_t beside_ns = ends_ns();
+    if (beside_ns > 20 * alone_ns + 20000000) /* a walk each: hundreds of milliseconds */
+        fail_msg("%llu ns beside 50,000 nodes, %llu alone", (unsigned long long)beside_ns,
+                 (unsigned long long)alone_ns);
 }
 
 /* Even "/" may have been given away: it stays. */
@@ -136,9 +208,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_first_nodes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_of_a_dead_domain_is_left, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_strays_of_a_dead_domain_are_known, setup, teardown),
         cmocka_unit_test_setup_teardown(test_connections_of_a_dead_domain_are_deaf, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_watches_hear_of_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_end_does_not_walk_the_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_root_survives, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dom0_and_unknown_domains_cannot_be_released, setup,
                                         teardown),
