@@ -139,8 +139,8 @@ int xs_local_watch(struct xs_server *server, const char *path, xs_local_watch_fn
                    struct xs_local_watch **out)
 {
     char full[XS_PATH_SIZE];
-    if (xs_path_is_special(path)) {
-        strcpy(full, path);
+    if (xs_specials_find(&server->store.specials, path) != NULL) {
+        snprintf(full, sizeof(full), "%s", path);
     } else {
         int rc = absolute(path, full);
         if (rc < 0)

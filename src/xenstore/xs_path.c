@@ -58,11 +58,6 @@ int xs_path_absolute(domid_t domid, const char *path, uint32_t path_bytes, char 
     return is_valid_absolute(out, prefix + len, path_bytes) ? 0 : -EINVAL;
 }
 
-bool xs_path_is_special(const char *path)
-{
-    return strcmp(path, XS_PATH_INTRODUCE) == 0 || strcmp(path, XS_PATH_RELEASE) == 0;
-}
-
 const char *xs_path_next(const char **cursor, size_t *len)
 {
     const char *start = *cursor;

@@ -4,7 +4,7 @@
  *
  * A path is made of components [A-Za-z0-9-_@]+ joined by '/'. One that starts with '/' is absolute;
  * any other is relative to /local/domain/<domid> of whoever speaks. No empty component, no trailing
- * '/' except in "/" itself. Names that start with '@' are not nodes but the two special watches.
+ * '/' except in "/" itself. What starts with '@' is no path of a node (xs_special.h).
  */
 #ifndef SPLITDOM_XENSTORE_XS_PATH_H
 #define SPLITDOM_XENSTORE_XS_PATH_H
@@ -18,9 +18,6 @@
 
 enum { XS_PATH_SIZE = XENSTORE_ABS_PATH_MAX + 1 }; /* bytes of any absolute path with its NUL */
 
-#define XS_PATH_INTRODUCE "@introduceDomain"
-#define XS_PATH_RELEASE   "@releaseDomain"
-
 /*
  * Makes path (NUL-terminated, of whatever content) absolute for domid and checks it. path_bytes
  * limits what follows a leading /local/domain/<number>/; *prefix_bytes gets the number of bytes
@@ -28,9 +25,6 @@ enum { XS_PATH_SIZE = XENSTORE_ABS_PATH_MAX + 1 }; /* bytes of any absolute path
  */
 int xs_path_absolute(domid_t domid, const char *path, uint32_t path_bytes, char out[XS_PATH_SIZE],
                      size_t *prefix_bytes);
-
-/* Whether path is "@introduceDomain" or "@releaseDomain". */
-bool xs_path_is_special(const char *path);
 
 /*
  * Walks over the components of an absolute path: start with *cursor = path; returns the next

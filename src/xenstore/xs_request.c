@@ -95,19 +95,12 @@ static int do_read(struct xs_args *args)
     return (int)node->value->len;
 }
 
-static int do_get_perms(struct xs_args *args)
+static int list_perms(struct xs_args *args, const struct xs_perms *perms)
 {
-    char path[XS_PATH_SIZE];
-    struct xs_node *node;
-    int rc = xs_args_path(args, path);
-    if (rc == 0)
-        rc = get_readable(args, path, &node);
-    if (rc < 0)
-        return rc;
     size_t used = 0;
-    for (uint32_t i = 0; i < node->perms->count; i++) {
+    for (uint32_t i = 0; i < perms->count; i++) {
         char text[XS_PERM_TEXT_SIZE];
-        size_t size = xs_perm_format(node->perms->entry[i], text) + 1;
+        size_t size = xs_perm_format(perms->entry[i], text) + 1;
         if (used + size > XENSTORE_PAYLOAD_MAX)
             return -E2BIG;
         memcpy(args->out + used, text, size);
@@ -116,16 +109,37 @@ static int do_get_perms(struct xs_args *args)
     return (int)used;
 }
 
-/* Makes the path of a watch absolute; a special one stays as it is and is for Dom0's own only. */
+static int get_special_perms(struct xs_args *args, const char *name)
+{
+    struct xs_perms **perms = xs_specials_find(&args->session->store->specials, name);
+    if (perms == NULL)
+        return -EINVAL;
+    if ((xs_perms_access(*perms, args->session->actor) & XS_PERM_READ) == 0)
+        return -EACCES;
+    return list_perms(args, *perms);
+}
+
+static int do_get_perms(struct xs_args *args)
+{
+    const char *arg;
+    char path[XS_PATH_SIZE];
+    struct xs_node *node;
+    if (xs_args_split(args, &arg, 1) == 1 && xs_special_is_name(arg))
+        return get_special_perms(args, arg);
+    int rc = xs_args_path(args, path);
+    if (rc == 0)
+        rc = get_readable(args, path, &node);
+    return rc < 0 ? rc : list_perms(args, node->perms);
+}
+
+/* Makes the path of a watch absolute; a special one stays as it is. */
 static int watch_path(const struct xs_args *args, const char *arg, char out[XS_PATH_SIZE],
                       size_t *skip)
 {
-    if (arg[0] != '@')
+    if (!xs_special_is_name(arg))
         return xs_args_absolute(args, arg, out, skip);
-    if (!xs_path_is_special(arg))
+    if (strlen(arg) > XENSTORE_REL_PATH_MAX)
         return -EINVAL;
-    if (!args->session->actor.privileged)
-        return -EACCES;
     *skip = 0;
     strcpy(out, arg);
     return 0;
@@ -249,26 +263,43 @@ static int do_rm(struct xs_args *args)
 
 enum { PERM_TEXT_MIN = 3 }; /* bytes of the shortest entry, "n0" */
 
+static int set_special_perms(struct xs_args *args, const char *name, struct xs_perms *perms)
+{
+    struct xs_perms **slot = xs_specials_find(&args->session->store->specials, name);
+    if (slot == NULL)
+        return -ENOENT;
+    if ((xs_perms_access(*slot, args->session->actor) & XS_PERM_OWNER) == 0)
+        return -EACCES;
+    xs_perms_unref(*slot);
+    *slot = xs_perms_ref(perms);
+    return 0;
+}
+
+static int set_node_perms(struct xs_args *args, const char *arg, struct xs_perms *perms)
+{
+    char path[XS_PATH_SIZE];
+    size_t skip;
+    int rc = xs_args_absolute(args, arg, path, &skip);
+    return rc < 0 ? rc : change(args, &(struct xs_op){XS_OP_SET_PERMS, path, NULL, perms});
+}
+
 static int do_set_perms(struct xs_args *args)
 {
     const char *arg[1 + XENSTORE_PAYLOAD_MAX / PERM_TEXT_MIN];
-    char path[XS_PATH_SIZE];
-    size_t skip;
     int count = xs_args_split(args, arg, sizeof(arg) / sizeof(arg[0]));
     if (count < 2)
         return -EINVAL;
-    int rc = xs_args_absolute(args, arg[0], path, &skip);
-    if (rc < 0)
-        return rc;
     struct xs_perms *perms = xs_perms_new((uint32_t)count - 1);
     if (perms == NULL)
         return -ENOMEM;
+    int rc = 0;
     for (int i = 1; rc == 0 && i < count; i++)
         rc = xs_perm_parse(arg[i], &perms->entry[i - 1]);
     if (rc == 0)
         rc = xs_store_resolve(args->session->store, perms);
     if (rc == 0)
-        rc = change(args, &(struct xs_op){XS_OP_SET_PERMS, path, NULL, perms});
+        rc = xs_special_is_name(arg[0]) ? set_special_perms(args, arg[0], perms)
+                                        : set_node_perms(args, arg[0], perms);
     xs_perms_unref(perms);
     return xs_args_done(args, rc);
 }

@@ -7,7 +7,6 @@
 #include "xenstore/xs_conn.h"
 #include "xenstore/xs_control.h"
 #include "xenstore/xs_local.h"
-#include "xenstore/xs_path.h"
 #include "xenstore/xs_server_state.h"
 
 int xs_server_create(const struct xs_quota *quota, struct xs_server **out)
@@ -34,9 +33,9 @@ void xs_server_destroy(struct xs_server *server)
     free(server);
 }
 
-static void announce_special(struct xs_server *server, const char *name)
+static void announce(struct xs_server *server, enum xs_special special, domid_t domid)
 {
-    xs_watch_index_fire(&server->store.watches, name, XS_MATCH_NO_DEPTH, NULL, 0);
+    xs_specials_fire(&server->store.specials, special, domid, &server->store.watches);
 }
 
 /* Remembers in unclean[] when memory was too short to remove everything. */
@@ -58,7 +57,7 @@ int xs_server_introduce(struct xs_server *server, domid_t domid)
     if ((server->unclean[domid / 8] >> (domid % 8) & 1) != 0 && forget(server, domid) < 0)
         return -ENOMEM;
     xs_store_introduce(&server->store, domid);
-    announce_special(server, XS_PATH_INTRODUCE);
+    announce(server, XS_SPECIAL_INTRODUCE, domid);
     return 0;
 }
 
@@ -68,7 +67,7 @@ void xs_server_release(struct xs_server *server, domid_t domid)
         return;
     xs_conn_deafen(server, domid);
     (void)forget(server, domid); /* a failure is remembered: see xs_server_introduce */
-    announce_special(server, XS_PATH_RELEASE);
+    announce(server, XS_SPECIAL_RELEASE, domid);
 }
 
 bool xs_server_run(struct xs_server *server, unsigned budget)

@@ -32,6 +32,8 @@ int xs_store_init(struct xs_store *store, const struct xs_quota *quota)
     xs_strays_init(&store->strays);
     store->life = calloc(UINT16_MAX + 1, sizeof(store->life[0]));
     int rc = store->life == NULL ? -ENOMEM : xs_tree_init(&store->tree, &store->generation);
+    if (rc == 0)
+        rc = xs_specials_init(&store->specials);
     if (rc == 0) {
         xs_store_introduce(store, DOM0_DOMID);
         rc = create_first_nodes(store);
@@ -45,6 +47,7 @@ void xs_store_clear(struct xs_store *store)
 {
     xs_tree_clear(&store->tree);
     xs_watch_index_clear(&store->watches);
+    xs_specials_clear(&store->specials);
     xs_strays_clear(&store->strays);
     free(store->life);
     store->life = NULL;

@@ -13,6 +13,7 @@
 
 #include "xenstore/xs_change.h"
 #include "xenstore/xs_quota.h"
+#include "xenstore/xs_special.h"
 #include "xenstore/xs_strays.h"
 #include "xenstore/xs_tree.h"
 #include "xenstore/xs_watch.h"
@@ -22,6 +23,7 @@ struct xs_store {
     uint64_t generation; /* the last one given out */
     struct xs_quota quota;
     struct xs_watch_index watches;
+    struct xs_specials specials;
     struct xs_strays strays;
     uint32_t *life; /* of each domid: odd while there is such a domain, one more at its end */
 };

@@ -188,17 +188,73 @@ static void test_secrets_are_kept(void **state)
 static void test_special_watches(void **state)
 {
     struct fixture *f = *state;
-    xs_peer_ask(&f->one, XS_WATCH, 0, "@introduceDomain\0t");
-    xs_peer_expect_error(&f->one, "EACCES");
-    xs_peer_ask(&f->dom0, XS_WATCH, 0, "@nonsense\0t");
-    xs_peer_expect_error(&f->dom0, "EINVAL");
     watch(&f->dom0, "@introduceDomain", "i");
     watch(&f->dom0, "@releaseDomain", "r");
+    watch(&f->dom0, "@nosuch", "n");
+    watch(&f->one, "@introduceDomain", "i");
+    watch(&f->one, "@releaseDomain", "r");
+    watch(&f->one, "@nosuch", "n");
     assert_int_equal(xs_server_introduce(f->server, 3), 0);
     xs_peer_expect_event(&f->dom0, "@introduceDomain", "i");
     xs_server_release(f->server, 3);
     xs_peer_expect_event(&f->dom0, "@releaseDomain", "r");
     xs_peer_expect_silence(&f->dom0);
+    xs_peer_expect_event(&f->one, "@releaseDomain", "r"); /* that one any domain may read */
+    xs_peer_expect_silence(&f->one);
+    assert_int_equal(xs_server_introduce(f->server, 3), 0); /* equal ones are not one */
+    assert_int_equal(xs_server_introduce(f->server, 4), 0);
+    xs_peer_expect_event(&f->dom0, "@introduceDomain", "i");
+    xs_peer_expect_event(&f->dom0, "@introduceDomain", "i");
+    xs_peer_expect_silence(&f->dom0);
+}
+
+static void test_special_watches_with_a_domain(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "@releaseDomain\0one\0001");
+    xs_peer_expect_event(&f->dom0, "@releaseDomain", "one");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "@releaseDomain\0none\0000");
+    xs_peer_expect_event(&f->dom0, "@releaseDomain", "none");
+    watch(&f->dom0, "@releaseDomain/4", "four");
+    watch(&f->two, "@releaseDomain/4", "four");
+    assert_int_equal(xs_server_introduce(f->server, 3), 0);
+    assert_int_equal(xs_server_introduce(f->server, 4), 0);
+    xs_server_release(f->server, 3);
+    xs_server_release(f->server, 4);
+    xs_peer_expect_event(&f->dom0, "@releaseDomain/3", "one");
+    xs_peer_expect_event(&f->dom0, "@releaseDomain/4", "one");
+    xs_peer_expect_event(&f->dom0, "@releaseDomain/4", "four");
+    xs_peer_expect_silence(&f->dom0);
+    xs_peer_expect_event(&f->two, "@releaseDomain/4", "four");
+    xs_peer_expect_silence(&f->two);
+}
+
+static void test_special_permissions(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "@introduceDomain");
+    assert_memory_equal(f->dom0.payload, "n0", 3);
+    xs_peer_ask(&f->one, XS_GET_PERMS, 0, "@releaseDomain");
+    assert_int_equal(f->one.hdr.len, 10);
+    assert_memory_equal(f->one.payload, "n0\0r32757", 10);
+    xs_peer_ask(&f->one, XS_GET_PERMS, 0, "@introduceDomain");
+    xs_peer_expect_error(&f->one, "EACCES");
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "@releaseDomain\0n1");
+    xs_peer_expect_error(&f->one, "EACCES");
+    xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "@nosuch");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "@nosuch\0n0");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "@introduceDomain\0n0\0r1");
+    xs_peer_expect_ok(&f->dom0, XS_SET_PERMS);
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "@releaseDomain\0n0");
+    xs_peer_expect_ok(&f->dom0, XS_SET_PERMS);
+    watch(&f->one, "@introduceDomain", "i");
+    watch(&f->one, "@releaseDomain", "r");
+    assert_int_equal(xs_server_introduce(f->server, 3), 0);
+    xs_peer_expect_event(&f->one, "@introduceDomain", "i");
+    xs_server_release(f->server, 3);
+    xs_peer_expect_silence(&f->one);
 }
 
 static void test_oversize_token(void **state)
@@ -248,6 +304,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
         cmocka_unit_test_setup_teardown(test_secrets_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_special_watches, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_special_watches_with_a_domain, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_special_permissions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_oversize_token, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overflow_falls_back_to_the_watched_path, setup,
                                         teardown),
