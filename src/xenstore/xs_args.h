@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_args: a request as its handlers see it, and the arguments in its payload.
+ * xs_args: a request as its handlers see it, and the arguments in its payload, read as C xenstored
+ * reads them: leniently, where that does no harm.
  */
 #ifndef SPLITDOM_XENSTORE_XS_ARGS_H
 #define SPLITDOM_XENSTORE_XS_ARGS_H
@@ -24,9 +25,17 @@ int xs_args_reply(struct xs_args *args, const char *text);
 /* The reply to a command: "OK", or rc itself if it is an error. */
 int xs_args_done(struct xs_args *args, int rc);
 
-/* Splits the payload into strings, all NUL-terminated. Returns their number, or -EINVAL if there
- * are more than max or the last has no end. */
-int xs_args_split(const struct xs_args *args, const char *arg[], int max);
+/*
+ * Finds the strings in the payload: whatever ends with NUL; bytes after the last NUL count for
+ * nothing. Stores the first max of them and returns how many there are.
+ */
+int xs_args_strings(const struct xs_args *args, const char *arg[], int max);
+
+/* The payload as exactly one string, or NULL. */
+const char *xs_args_one(const struct xs_args *args);
+
+/* A number as atoi reads it: what is no number is 0, and what follows a number is ignored. */
+int xs_args_number(const char *text);
 
 /* Makes a path absolute for the session, within its limits; *skip gets the length of what was put
  * in front. 0 or -EINVAL. */
@@ -35,8 +44,5 @@ int xs_args_absolute(const struct xs_args *args, const char *path, char out[XS_P
 
 /* The payload as a single path, made absolute. 0 or -EINVAL. */
 int xs_args_path(const struct xs_args *args, char out[XS_PATH_SIZE]);
-
-/* The payload as a single domain number. 0 or -EINVAL. */
-int xs_args_domid(const struct xs_args *args, domid_t *domid);
 
 #endif

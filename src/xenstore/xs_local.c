@@ -140,7 +140,7 @@ int xs_local_watch(struct xs_server *server, const char *path, xs_local_watch_fn
 {
     char full[XS_PATH_SIZE];
     if (xs_specials_find(&server->store.specials, path) != NULL) {
-        snprintf(full, sizeof(full), "%s", path);
+        strcpy(full, path);
     } else {
         int rc = absolute(path, full);
         if (rc < 0)

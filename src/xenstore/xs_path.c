@@ -11,22 +11,24 @@ static bool is_name_char(char c)
            c == '_' || c == '@';
 }
 
-/* Bytes of a leading "/local/domain/<1 to 5 digits>/", 0 if path does not start so. */
+/* Bytes of a leading "/local/domain/<number>/", 0 if path does not start so. C xenstored reads the
+ * number with scanf's %5u: up to five characters, the first of which may be a sign. */
 static size_t domain_prefix_len(const char *path)
 {
     static const char prefix[] = "/local/domain/";
     size_t len = sizeof(prefix) - 1;
     if (strncmp(path, prefix, len) != 0)
         return 0;
-    size_t digits = strspn(path + len, "0123456789");
-    if (digits == 0 || digits > 5 || path[len + digits] != '/')
+    size_t sign = path[len] == '-';
+    size_t digits = strspn(path + len + sign, "0123456789");
+    if (digits == 0 || sign + digits > 5 || path[len + sign + digits] != '/')
         return 0;
-    return len + digits + 1;
+    return len + sign + digits + 1;
 }
 
 static bool is_valid_absolute(const char *path, size_t len, uint32_t path_bytes)
 {
-    if (path[0] != '/' || path[1] == '@')
+    if (path[0] != '/')
         return false;
     if (len == 1)
         return true;
@@ -46,13 +48,10 @@ int xs_path_absolute(domid_t domid, const char *path, uint32_t path_bytes, char 
     size_t prefix = 0;
     if (path[0] == '@')
         return -EINVAL;
-    if (path[0] != '/') {
-        if (len > XENSTORE_REL_PATH_MAX)
-            return -EINVAL;
+    if (path[0] != '/')
         prefix = (size_t)snprintf(out, XS_PATH_SIZE, "/local/domain/%u/", (unsigned)domid);
-    }
     if (prefix + len > XENSTORE_ABS_PATH_MAX)
-        return -EINVAL;
+        return -EINVAL; /* whatever path_bytes allows */
     memcpy(out + prefix, path, len + 1);
     *prefix_bytes = prefix;
     return is_valid_absolute(out, prefix + len, path_bytes) ? 0 : -EINVAL;

@@ -72,7 +72,7 @@ unsigned xs_perms_access(const struct xs_perms *perms, struct xs_actor actor)
     if (actor.privileged || is_actor(&perms->entry[0], actor))
         return XS_PERM_READ | XS_PERM_WRITE | XS_PERM_OWNER;
     for (uint32_t i = 1; i < perms->count; i++) {
-        if (perms->entry[i].domid == XS_DOMID_ANY || is_actor(&perms->entry[i], actor))
+        if (perms->entry[i].domid == DOMID_ANY || is_actor(&perms->entry[i], actor))
             return perms->entry[i].access;
     }
     return perms->entry[0].access;

@@ -17,7 +17,6 @@
 
 enum {
     XS_PERM_TEXT_SIZE = 16, /* bytes of one entry as text, with its NUL */
-    XS_DOMID_ANY = 0x7ff5,  /* an entry for every domain (DOMID_ANY) */
     XS_LIFE_NONE = 0,
 };
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/decimal.h"
 #include "xenstore/xs_args.h"
 #include "xenstore/xs_control.h"
 #include "xenstore/xs_error.h"
@@ -34,9 +33,11 @@ static int change(struct xs_args *args, const struct xs_op *op)
 static int do_control(struct xs_args *args)
 {
     const char *arg[4];
-    int count = xs_args_split(args, arg, 4);
+    int count = xs_args_strings(args, arg, 4);
     if (count < 1)
         return -EINVAL;
+    if (count > 4)
+        count = 4; /* more than any command takes */
     return xs_control(args->session->store, arg, count, args->out, XENSTORE_PAYLOAD_MAX);
 }
 
@@ -64,20 +65,19 @@ static int do_directory_part(struct xs_args *args)
     char path[XS_PATH_SIZE];
     size_t skip;
     struct xs_node *node;
-    uint64_t offset;
-    if (xs_args_split(args, arg, 2) != 2 || decimal_parse(arg[1], 0, UINT32_MAX, &offset) < 0)
+    if (xs_args_strings(args, arg, 2) != 2)
         return -EINVAL;
     int rc = xs_args_absolute(args, arg[0], path, &skip);
     if (rc == 0)
         rc = get_readable(args, path, &node);
     if (rc < 0)
         return rc;
+    uint64_t offset = (uint32_t)xs_args_number(arg[1]); /* a negative one is beyond the end */
     size_t used = (size_t)snprintf(args->out, 24, "%" PRIu64, node->generation) + 1;
     size_t listed =
         xs_names_list(node->names, offset, args->out + used, XENSTORE_PAYLOAD_MAX - used - 1);
     used += listed;
-    uint64_t total = xs_names_bytes(node->names);
-    if (offset >= total || offset + listed >= total)
+    if (offset + listed >= xs_names_bytes(node->names))
         args->out[used++] = '\0';
     return (int)used;
 }
@@ -121,10 +121,10 @@ static int get_special_perms(struct xs_args *args, const char *name)
 
 static int do_get_perms(struct xs_args *args)
 {
-    const char *arg;
+    const char *arg = xs_args_one(args);
     char path[XS_PATH_SIZE];
     struct xs_node *node;
-    if (xs_args_split(args, &arg, 1) == 1 && xs_special_is_name(arg))
+    if (arg != NULL && xs_special_is_name(arg))
         return get_special_perms(args, arg);
     int rc = xs_args_path(args, path);
     if (rc == 0)
@@ -150,15 +150,19 @@ static int do_watch(struct xs_args *args)
     const char *arg[3];
     char path[XS_PATH_SIZE];
     size_t skip;
-    uint64_t depth = XS_WATCH_DEPTH_ANY;
-    int count = xs_args_split(args, arg, 3);
-    if (count < 2)
+    uint32_t depth = XS_WATCH_DEPTH_ANY;
+    int count = xs_args_strings(args, arg, 3);
+    if (count != 2 && count != 3)
         return -EINVAL;
-    if (count == 3 && decimal_parse(arg[2], 0, XS_WATCH_DEPTH_ANY, &depth) < 0)
-        return -EINVAL;
+    if (count == 3) {
+        int number = xs_args_number(arg[2]);
+        if (number < 0)
+            return -EINVAL;
+        depth = (uint32_t)number;
+    }
     int rc = watch_path(args, arg[0], path, &skip);
     if (rc == 0)
-        rc = xs_session_watch(args->session, path, skip, arg[1], (uint32_t)depth);
+        rc = xs_session_watch(args->session, path, skip, arg[1], depth);
     return xs_args_done(args, rc);
 }
 
@@ -167,11 +171,11 @@ static int do_unwatch(struct xs_args *args)
     const char *arg[2];
     char path[XS_PATH_SIZE];
     size_t skip;
-    if (xs_args_split(args, arg, 2) != 2)
+    if (xs_args_strings(args, arg, 2) != 2)
         return -EINVAL;
-    int rc = watch_path(args, arg[0], path, &skip);
-    return xs_args_done(args,
-                        rc < 0 ? rc : xs_watcher_remove(&args->session->watcher, path, arg[1]));
+    if (watch_path(args, arg[0], path, &skip) < 0)
+        return -ENOENT; /* there can't be a watch on it */
+    return xs_args_done(args, xs_watcher_remove(&args->session->watcher, path, arg[1]));
 }
 
 static int do_reset_watches(struct xs_args *args)
@@ -191,8 +195,8 @@ static int do_transaction_start(struct xs_args *args)
 
 static int do_transaction_end(struct xs_args *args)
 {
-    const char *arg;
-    if (xs_args_split(args, &arg, 1) != 1 || (strcmp(arg, "T") != 0 && strcmp(arg, "F") != 0))
+    const char *arg = xs_args_one(args);
+    if (arg == NULL || (strcmp(arg, "T") != 0 && strcmp(arg, "F") != 0))
         return -EINVAL;
     if (args->tx == NULL)
         return -ENOENT;
@@ -201,20 +205,22 @@ static int do_transaction_end(struct xs_args *args)
 
 static int do_get_domain_path(struct xs_args *args)
 {
-    domid_t domid;
-    int rc = xs_args_domid(args, &domid);
-    if (rc < 0)
-        return rc;
-    return snprintf(args->out, XENSTORE_PAYLOAD_MAX, "/local/domain/%u", (unsigned)domid) + 1;
+    const char *arg = xs_args_one(args);
+    if (arg == NULL)
+        return -EINVAL;
+    unsigned domid = (unsigned)xs_args_number(arg);
+    return snprintf(args->out, XENSTORE_PAYLOAD_MAX, "/local/domain/%u", domid) + 1;
 }
 
 static int do_is_domain_introduced(struct xs_args *args)
 {
-    domid_t domid;
-    int rc = xs_args_domid(args, &domid);
-    if (rc < 0)
-        return rc;
-    return xs_args_reply(args, xs_store_is_introduced(args->session->store, domid) ? "T" : "F");
+    const char *arg = xs_args_one(args);
+    if (arg == NULL)
+        return -EINVAL;
+    int domid = xs_args_number(arg);
+    bool is = domid == DOMID_SELF || (domid >= 0 && domid <= UINT16_MAX &&
+                                      xs_store_is_introduced(args->session->store, (domid_t)domid));
+    return xs_args_reply(args, is ? "T" : "F");
 }
 
 /* Domains come and go with their processes, through the control socket: nothing to do here. */
@@ -261,8 +267,6 @@ static int do_rm(struct xs_args *args)
     return xs_args_done(args, rc);
 }
 
-enum { PERM_TEXT_MIN = 3 }; /* bytes of the shortest entry, "n0" */
-
 static int set_special_perms(struct xs_args *args, const char *name, struct xs_perms *perms)
 {
     struct xs_perms **slot = xs_specials_find(&args->session->store->specials, name);
@@ -285,8 +289,8 @@ static int set_node_perms(struct xs_args *args, const char *arg, struct xs_perms
 
 static int do_set_perms(struct xs_args *args)
 {
-    const char *arg[1 + XENSTORE_PAYLOAD_MAX / PERM_TEXT_MIN];
-    int count = xs_args_split(args, arg, sizeof(arg) / sizeof(arg[0]));
+    const char *arg[XENSTORE_PAYLOAD_MAX];
+    int count = xs_args_strings(args, arg, XENSTORE_PAYLOAD_MAX);
     if (count < 2)
         return -EINVAL;
     struct xs_perms *perms = xs_perms_new((uint32_t)count - 1);
@@ -307,27 +311,28 @@ static int do_set_perms(struct xs_args *args)
 static const struct {
     handler *run;
     bool privileged;
+    bool ignores_transaction;
 } xs_handlers[] = {
-    [XS_CONTROL] = {do_control, true},
-    [XS_DIRECTORY] = {do_directory, false},
-    [XS_READ] = {do_read, false},
-    [XS_GET_PERMS] = {do_get_perms, false},
-    [XS_WATCH] = {do_watch, false},
-    [XS_UNWATCH] = {do_unwatch, false},
-    [XS_TRANSACTION_START] = {do_transaction_start, false},
-    [XS_TRANSACTION_END] = {do_transaction_end, false},
-    [XS_INTRODUCE] = {do_nothing, true},
-    [XS_RELEASE] = {do_nothing, true},
-    [XS_GET_DOMAIN_PATH] = {do_get_domain_path, false},
-    [XS_WRITE] = {do_write, false},
-    [XS_MKDIR] = {do_mkdir, false},
-    [XS_RM] = {do_rm, false},
-    [XS_SET_PERMS] = {do_set_perms, false},
-    [XS_IS_DOMAIN_INTRODUCED] = {do_is_domain_introduced, true},
-    [XS_RESUME] = {do_nothing, true},
-    [XS_SET_TARGET] = {do_nothing, true},
-    [XS_RESET_WATCHES] = {do_reset_watches, false},
-    [XS_DIRECTORY_PART] = {do_directory_part, false},
+    [XS_CONTROL] = {do_control, .privileged = true},
+    [XS_DIRECTORY] = {do_directory},
+    [XS_READ] = {do_read},
+    [XS_GET_PERMS] = {do_get_perms},
+    [XS_WATCH] = {do_watch, .ignores_transaction = true},
+    [XS_UNWATCH] = {do_unwatch, .ignores_transaction = true},
+    [XS_TRANSACTION_START] = {do_transaction_start},
+    [XS_TRANSACTION_END] = {do_transaction_end},
+    [XS_INTRODUCE] = {do_nothing, .privileged = true},
+    [XS_RELEASE] = {do_nothing, .privileged = true},
+    [XS_GET_DOMAIN_PATH] = {do_get_domain_path},
+    [XS_WRITE] = {do_write},
+    [XS_MKDIR] = {do_mkdir},
+    [XS_RM] = {do_rm},
+    [XS_SET_PERMS] = {do_set_perms},
+    [XS_IS_DOMAIN_INTRODUCED] = {do_is_domain_introduced, .privileged = true},
+    [XS_RESUME] = {do_nothing, .privileged = true},
+    [XS_SET_TARGET] = {do_nothing, .privileged = true},
+    [XS_RESET_WATCHES] = {do_reset_watches},
+    [XS_DIRECTORY_PART] = {do_directory_part},
 };
 
 static int dispatch(struct xs_args *args, const struct xsd_sockmsg *hdr)
@@ -337,7 +342,7 @@ static int dispatch(struct xs_args *args, const struct xsd_sockmsg *hdr)
         return -ENOSYS;
     if (xs_handlers[hdr->type].privileged && !args->session->actor.privileged)
         return -EACCES;
-    if (hdr->tx_id != 0) {
+    if (hdr->tx_id != 0 && !xs_handlers[hdr->type].ignores_transaction) {
         args->tx = xs_session_transaction(args->session, hdr->tx_id);
         if (args->tx == NULL)
             return -ENOENT;

@@ -23,8 +23,6 @@ void xs_session_clear(struct xs_session *session)
 int xs_session_watch(struct xs_session *session, const char *path, size_t skip, const char *token,
                      uint32_t depth)
 {
-    if (strlen(token) >= XS_SESSION_TOKEN_MAX)
-        return -E2BIG;
     if (!session->actor.privileged && session->watcher.count >= session->store->quota.watches)
         return -ENOSPC;
     return xs_watcher_add(&session->watcher, path, skip, token, depth);

@@ -15,7 +15,6 @@
 enum {
     XS_SESSION_EVENTS = 1024,             /* that wait, of an unprivileged connection */
     XS_SESSION_EVENTS_PRIVILEGED = 16384, /* the same for Dom0's */
-    XS_SESSION_TOKEN_MAX = 1000,          /* so that any path and token fit one payload */
 };
 
 struct xs_session {
@@ -36,7 +35,7 @@ void xs_session_clear(struct xs_session *session); /* for good */
 void xs_session_reset(struct xs_session *session);
 
 /* path is absolute (its first skip bytes are hidden in events) or special. It fires once at once.
- * Returns 0, -EEXIST, -E2BIG (token), -ENOSPC, -ENOMEM. */
+ * What is shown and token fit one payload. Returns 0, -EEXIST, -ENOSPC, -ENOMEM. */
 int xs_session_watch(struct xs_session *session, const char *path, size_t skip, const char *token,
                      uint32_t depth);
 /* Returns 0, -ENOSPC or -ENOMEM. */

@@ -19,7 +19,7 @@ int xs_specials_init(struct xs_specials *specials)
     if (introduce == NULL || release == NULL)
         return -ENOMEM;
     introduce->entry[0] = release->entry[0] = (struct xs_perm){.domid = DOM0_DOMID};
-    release->entry[1] = (struct xs_perm){.domid = XS_DOMID_ANY, .access = XS_PERM_READ};
+    release->entry[1] = (struct xs_perm){.domid = DOMID_ANY, .access = XS_PERM_READ};
     return 0;
 }
 

@@ -87,7 +87,9 @@ static void ask(struct domu *domu, struct xs_link *link, uint32_t type, const ch
         if (moved == 0)
             wait_for_store(domu);
     }
-    receive(domu, link);
+    do /* events of earlier watches may come in between */
+        receive(domu, link);
+    while (link->in.hdr.type == XS_WATCH_EVENT);
     if (link->in.hdr.req_id != type + 7)
         errx(1, "type %u: an answer to something else", type);
 }
@@ -104,8 +106,10 @@ static const struct question {
     {XS_DIRECTORY, PAYLOAD("device"), NULL, "vbd"},
     {XS_READ, PAYLOAD("name"), NULL, "DomU-1"},
     {XS_GET_PERMS, PAYLOAD("data"), NULL, "n1"},
-    {XS_WATCH, PAYLOAD("@introduceDomain\0token"), "EACCES", NULL},
-    {XS_WATCH, PAYLOAD("@releaseDomain\0token"), "EACCES", NULL},
+    {XS_WATCH, PAYLOAD("@introduceDomain\0token"), NULL, "OK"},
+    {XS_WATCH, PAYLOAD("@releaseDomain\0token"), NULL, "OK"},
+    {XS_GET_PERMS, PAYLOAD("@introduceDomain"), "EACCES", NULL},
+    {XS_SET_PERMS, PAYLOAD("@releaseDomain\0n1"), "EACCES", NULL},
     {XS_UNWATCH, PAYLOAD("data\0token"), "ENOENT", NULL},
     {XS_TRANSACTION_START, PAYLOAD(""), NULL, NULL},
     {XS_TRANSACTION_END, PAYLOAD("T"), "ENOENT", NULL},
@@ -117,7 +121,8 @@ static const struct question {
     {XS_RM, PAYLOAD("data/m"), NULL, "OK"},
     {XS_SET_PERMS, PAYLOAD("data\0n1\0r2\0r3\0r4\0r5"), NULL, "OK"},
     {XS_SET_PERMS, PAYLOAD("data\0n1\0r2\0r3\0r4\0r5\0r6"), "ENOSPC", NULL},
-    {XS_SET_PERMS, PAYLOAD("data\0n2\0r1"), "EPERM", NULL},
+    {XS_SET_PERMS, PAYLOAD("data\0n0\0r1"), "EPERM", NULL},
+    {XS_SET_PERMS, PAYLOAD("data\0n2\0r1"), "ENOENT", NULL},
     {XS_WATCH_EVENT, PAYLOAD("data\0token"), "ENOSYS", NULL},
     {XS_ERROR, PAYLOAD("EINVAL"), "ENOSYS", NULL},
     {XS_IS_DOMAIN_INTRODUCED, PAYLOAD("1"), "EACCES", NULL},

@@ -20,6 +20,8 @@ enum {
     XEN_PAGE_SIZE = 4096,
     XEN_PAGE_SHIFT = 12,
     DOM0_DOMID = 0,
+    DOMID_SELF = 0x7ff0, /* whoever asks */
+    DOMID_ANY = 0x7ff5,  /* every domain, in permissions of xenstore */
 };
 
 enum {

@@ -99,7 +99,7 @@ static void test_an_entry_for_any_domain(void **state)
 {
     (void)state;
     struct xs_perms *perms = list((const char *const[]){"n1", "n2", "r32757"}, 3);
-    assert_int_equal(perms->entry[2].domid, XS_DOMID_ANY);
+    assert_int_equal(perms->entry[2].domid, DOMID_ANY);
     perms->entry[2].life = XS_LIFE_NONE;
     assert_int_equal(access_of(perms, 2), 0); /* named before */
     assert_int_equal(access_of(perms, 9), XS_PERM_READ);

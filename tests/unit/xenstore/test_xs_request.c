@@ -163,8 +163,30 @@ static void test_directories(void **state)
     xs_peer_ask(&f->dom0, XS_DIRECTORY_PART, 0, "/d\0000");
     assert_in_range(f->dom0.hdr.len, 4000, 4096);
     assert_int_not_equal(f->dom0.payload[f->dom0.hdr.len - 2], '\0');
-    xs_peer_ask(&f->dom0, XS_DIRECTORY_PART, 0, "/d\000-1");
-    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+/* Where a part begins: at that very byte, at 0 for what is no number, nowhere behind the end. */
+static void test_offsets_in_a_directory(void **state)
+{
+    static const struct {
+        const char *offset, *names;
+        size_t size;
+    } cases[] = {
+        {"0", "abc\0d\0", 7}, {"1", "bc\0d\0", 6}, {"3", "\0d\0", 4}, {"4", "d\0", 3},
+        {"5", "\0", 2},       {"6", "", 1},        {"7", "", 1},      {"-1", "", 1},
+        {"x", "abc\0d\0", 7}, {"", "abc\0d\0", 7}, {"4x", "d\0", 3},
+    };
+    struct fixture *f = *state;
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/d/abc");
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/d/d");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char payload[16];
+        int len = snprintf(payload, sizeof(payload), "/d%c%s", '\0', cases[i].offset);
+        xs_peer_call(&f->dom0, XS_DIRECTORY_PART, 0, payload, (size_t)len + 1);
+        size_t gen = strlen(f->dom0.payload) + 1;
+        assert_int_equal(f->dom0.hdr.len, gen + cases[i].size);
+        assert_memory_equal(f->dom0.payload + gen, cases[i].names, cases[i].size);
+    }
 }
 
 static void test_types_without_a_meaning(void **state)
@@ -194,15 +216,23 @@ static void test_domain_questions(void **state)
     assert_string_equal(f->dom0.payload, "T");
     xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "3");
     assert_string_equal(f->dom0.payload, "F");
-    xs_peer_ask(&f->dom0, XS_GET_DOMAIN_PATH, 0, "65536");
-    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "32752"); /* DOMID_SELF */
+    assert_string_equal(f->dom0.payload, "T");
+    xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "65537");
+    assert_string_equal(f->dom0.payload, "F");
+    xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "-1");
+    assert_string_equal(f->dom0.payload, "F");
+    xs_peer_ask(&f->dom0, XS_GET_DOMAIN_PATH, 0, "nosuch"); /* what is no number is 0 */
+    assert_string_equal(f->dom0.payload, "/local/domain/0");
+    xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "x");
+    assert_string_equal(f->dom0.payload, "T");
 }
 
 static void test_malformed_payloads(void **state)
 {
     struct fixture *f = *state;
     for (uint32_t type = 1; type <= XS_DIRECTORY_PART; type++) {
-        xs_peer_call(&f->dom0, type, 0, "/unterminated", 13);
+        xs_peer_call(&f->dom0, type, 0, "/unterminated", 13); /* the NUL is missing */
         if (type == XS_RESET_WATCHES || type == XS_TRANSACTION_START)
             continue; /* take no argument */
         assert_int_equal(f->dom0.hdr.type, XS_ERROR);
@@ -213,6 +243,19 @@ static void test_malformed_payloads(void **state)
     xs_peer_expect_error(&f->dom0, "EINVAL");
     xs_peer_ask(&f->dom0, XS_READ, 0, "@releaseDomain");
     xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_WRITE, 0, "/@name");
+    xs_peer_expect_ok(&f->dom0, XS_WRITE); /* an '@' elsewhere is a letter like others */
+    /* What follows the last NUL counts for nothing. */
+    xs_peer_call(&f->dom0, XS_SET_PERMS, 0, "/@name\0n0\0r1", 12);
+    xs_peer_expect_ok(&f->dom0, XS_SET_PERMS);
+    xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "/@name");
+    assert_int_equal(f->dom0.hdr.len, 3);
+    xs_peer_call(&f->dom0, XS_WATCH, 0, "/@name\0token\0more", 17);
+    xs_peer_expect_ok(&f->dom0, XS_WATCH);
+    xs_peer_ask(&f->dom0, XS_UNWATCH, 0, "/@name\0token\0more");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_UNWATCH, 0, "//\0token"); /* nobody can watch that */
+    xs_peer_expect_error(&f->dom0, "ENOENT");
 }
 
 static void test_control(void **state)
@@ -236,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_owners_exist, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rm, setup, teardown),
         cmocka_unit_test_setup_teardown(test_directories, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_offsets_in_a_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_types_without_a_meaning, setup, teardown),
         cmocka_unit_test_setup_teardown(test_domain_questions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_payloads, setup, teardown),

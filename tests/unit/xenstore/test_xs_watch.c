@@ -162,7 +162,15 @@ static void test_depth(void **state)
     xs_peer_expect_event(&f->dom0, "/w/a", "t");
     xs_peer_write(&f->dom0, 0, "/w/a/b", "");
     xs_peer_expect_silence(&f->dom0);
-    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0u\0x");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0u\0-1");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/v\0u\0x"); /* what is no number is 0 */
+    xs_peer_expect_event(&f->dom0, "/v", "u");
+    xs_peer_write(&f->dom0, 0, "/v/a", "");
+    xs_peer_expect_silence(&f->dom0);
+    xs_peer_write(&f->dom0, 0, "/v", "");
+    xs_peer_expect_event(&f->dom0, "/v", "u");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0u\0001\0002");
     xs_peer_expect_error(&f->dom0, "EINVAL");
 }
 
@@ -257,15 +265,36 @@ static void test_special_permissions(void **state)
     xs_peer_expect_silence(&f->one);
 }
 
-static void test_oversize_token(void **state)
+/* A token may be as long as a request allows; an event that is longer tells of the watched path. */
+static void test_long_tokens(void **state)
 {
     struct fixture *f = *state;
-    char payload[2002];
+    char payload[XENSTORE_PAYLOAD_MAX];
     memset(payload, 't', sizeof(payload));
     memcpy(payload, "/w", 3);
     payload[sizeof(payload) - 1] = '\0';
     xs_peer_call(&f->dom0, XS_WATCH, 0, payload, sizeof(payload));
-    xs_peer_expect_error(&f->dom0, "E2BIG");
+    xs_peer_expect_ok(&f->dom0, XS_WATCH);
+    xs_peer_expect_event(&f->dom0, "/w", payload + 3);
+    xs_peer_write(&f->dom0, 0, "/w/a", "");
+    xs_peer_expect_event(&f->dom0, "/w", payload + 3);
+    xs_peer_call(&f->dom0, XS_UNWATCH, 0, payload, sizeof(payload));
+    xs_peer_expect_ok(&f->dom0, XS_UNWATCH);
+}
+
+/* Watches are no part of a transaction: its number is ignored, whether there is such a one or not.
+ */
+static void test_numbers_of_transactions_are_ignored(void **state)
+{
+    struct fixture *f = *state;
+    xs_peer_ask(&f->dom0, XS_WATCH, 4711, "/w\0t");
+    xs_peer_expect_ok(&f->dom0, XS_WATCH);
+    xs_peer_expect_event(&f->dom0, "/w", "t");
+    uint32_t tx = xs_peer_begin(&f->dom0);
+    xs_peer_ask(&f->dom0, XS_UNWATCH, tx, "/w\0t");
+    xs_peer_expect_ok(&f->dom0, XS_UNWATCH);
+    xs_peer_ask(&f->dom0, XS_RESET_WATCHES, 4711, "");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
 }
 
 /* More different paths than may wait: the watched path stands for what does not fit. */
@@ -306,7 +335,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_special_watches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_special_watches_with_a_domain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_special_permissions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_oversize_token, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_tokens, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_numbers_of_transactions_are_ignored, setup, teardown),
         cmocka_unit_test_setup_teardown(test_overflow_falls_back_to_the_watched_path, setup,
                                         teardown),
     };
