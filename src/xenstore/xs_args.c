@@ -45,7 +45,9 @@ int xs_args_absolute(const struct xs_args *args, const char *path, char out[XS_P
                      size_t *skip)
 {
     const struct xs_session *s = args->session;
-    return xs_path_absolute(s->actor.domid, path, s->store->quota.path_bytes, out, skip);
+    uint32_t limit = s->store->quota.path_bytes;
+    return xs_path_absolute(s->actor.domid, path, limit != 0 ? limit : XENSTORE_ABS_PATH_MAX, out,
+                            skip);
 }
 
 int xs_args_path(const struct xs_args *args, char out[XS_PATH_SIZE])

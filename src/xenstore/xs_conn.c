@@ -144,7 +144,7 @@ size_t xs_conn_input_room(const struct xs_conn *conn)
     size_t room = INPUT_SIZE - (conn->in_end - conn->in_start);
     if (conn->session.actor.privileged)
         return room;
-    if (conn->waiting >= conn->session.store->quota.outstanding)
+    if (xs_quota_exceeded(conn->session.store->quota.outstanding, (uint64_t)conn->waiting + 1))
         return 0;
     size_t rest = request_size(conn, conn->in_complete) - (conn->in_end - conn->in_complete);
     return rest < room ? rest : room;

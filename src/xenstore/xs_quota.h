@@ -2,13 +2,16 @@
 /*
  * xs_quota: what one domain may use of the store, and the count of what it uses.
  *
- * Limits bind unprivileged connections only; nodes are counted for every owner. Defaults are those
- * of C xenstored. What exceeds a limit is refused with ENOSPC, except that a path which is too long
- * is EINVAL and that a connection with too many outstanding requests is not read from any more.
+ * Limits bind unprivileged connections only, path_bytes apart; nodes are counted for every owner.
+ * Defaults are those of C xenstored, and so is the sense of each limit: watches and transactions
+ * are refused when more than so many are there. What exceeds a limit is refused with ENOSPC, except
+ * that watches are E2BIG, that a path which is too long is EINVAL and that a connection with too
+ * many outstanding requests is not read from any more. A limit of 0 is none.
  */
 #ifndef SPLITDOM_XENSTORE_XS_QUOTA_H
 #define SPLITDOM_XENSTORE_XS_QUOTA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,11 +24,25 @@ struct xs_quota {
     uint32_t transactions;      /* open ones, per connection */
     uint32_t transaction_nodes; /* different paths that one transaction touches */
     uint32_t perms;             /* entries of a node's list */
-    uint32_t node_bytes;        /* of a value */
+    uint32_t node_bytes;        /* of a node: xs_quota_node_bytes is less */
     uint32_t path_bytes;        /* after a leading /local/domain/<domid>/ */
 };
 
 extern const struct xs_quota xs_quota_default;
+
+/* The size of a node as C xenstored stores it: header, list of permissions, value, and the names of
+ * the children with a NUL each. */
+static inline uint64_t xs_quota_node_bytes(uint32_t perm_count, uint64_t value_bytes,
+                                           uint64_t name_bytes)
+{
+    return 24 + 8 * (uint64_t)perm_count + value_bytes + name_bytes;
+}
+
+/* Whether so many (after the change) are too many. */
+static inline bool xs_quota_exceeded(uint32_t limit, uint64_t count)
+{
+    return limit != 0 && count > limit;
+}
 
 /* Nodes per owner: a sorted list, because few domains exist at a time. Zero-initialise it. */
 struct xs_usage {

@@ -23,8 +23,11 @@ void xs_session_clear(struct xs_session *session)
 int xs_session_watch(struct xs_session *session, const char *path, size_t skip, const char *token,
                      uint32_t depth)
 {
-    if (!session->actor.privileged && session->watcher.count >= session->store->quota.watches)
-        return -ENOSPC;
+    if (xs_watcher_has(&session->watcher, path, token))
+        return -EEXIST;
+    if (!session->actor.privileged &&
+        xs_quota_exceeded(session->store->quota.watches, session->watcher.count))
+        return -E2BIG;
     return xs_watcher_add(&session->watcher, path, skip, token, depth);
 }
 
@@ -40,7 +43,7 @@ int xs_session_begin(struct xs_session *session, uint32_t *id)
 {
     struct xs_transaction *tx;
     if (!session->actor.privileged &&
-        session->transaction_count >= session->store->quota.transactions)
+        xs_quota_exceeded(session->store->quota.transactions, session->transaction_count))
         return -ENOSPC;
     do
         *id = ++session->last_transaction_id;

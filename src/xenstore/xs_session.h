@@ -35,7 +35,7 @@ void xs_session_clear(struct xs_session *session); /* for good */
 void xs_session_reset(struct xs_session *session);
 
 /* path is absolute (its first skip bytes are hidden in events) or special. It fires once at once.
- * What is shown and token fit one payload. Returns 0, -EEXIST, -ENOSPC, -ENOMEM. */
+ * What is shown and token fit one payload. Returns 0, -EEXIST, -E2BIG (too many), -ENOMEM. */
 int xs_session_watch(struct xs_session *session, const char *path, size_t skip, const char *token,
                      uint32_t depth);
 /* Returns 0, -ENOSPC or -ENOMEM. */

@@ -104,6 +104,32 @@ static void note_stray(struct xs_store *store, const char *path, size_t len)
         xs_strays_note(&store->strays, &store->tree, owner, noted);
 }
 
+static bool is_too_large(const struct xs_store *store, struct xs_actor actor, uint32_t perm_count,
+                         const struct xs_value *value, uint64_t name_bytes)
+{
+    uint64_t bytes = xs_quota_node_bytes(perm_count, value == NULL ? 0 : value->len, name_bytes);
+    return !actor.privileged && xs_quota_exceeded(store->quota.node_bytes, bytes + 1);
+}
+
+/* Whether the nodes fit that creating path makes and changes: each but the last gets the name of
+ * the next. */
+static bool fits(const struct xs_store *store, struct xs_actor actor, const struct xs_node *nearest,
+                 const char *path, uint32_t missing, const struct xs_value *value)
+{
+    const char *cursor = path + xs_path_ancestor_len(path, missing), *name;
+    uint32_t perm_count = nearest->perms->count;
+    const struct xs_value *above = nearest->value;
+    uint64_t name_bytes = xs_names_bytes(nearest->names);
+    size_t len;
+    while ((name = xs_path_next(&cursor, &len)) != NULL) {
+        if (is_too_large(store, actor, perm_count, above, name_bytes + len + 1))
+            return false;
+        above = NULL;
+        name_bytes = 0;
+    }
+    return !is_too_large(store, actor, perm_count, value, 0);
+}
+
 /* Creates path for an actor who may write to the nearest ancestor. */
 static int create(struct xs_store *store, struct xs_tree *tree, struct xs_actor actor,
                   const char *path, struct xs_value *value)
@@ -115,7 +141,8 @@ static int create(struct xs_store *store, struct xs_tree *tree, struct xs_actor 
         return -ENOMEM;
     int rc = -ENOSPC;
     uint64_t owned = xs_usage_of(&tree->usage, xs_perms_owner(perms));
-    if (actor.privileged || owned + missing <= store->quota.nodes)
+    bool is_room = actor.privileged || !xs_quota_exceeded(store->quota.nodes, owned + missing);
+    if (is_room && fits(store, actor, nearest, path, missing, value))
         rc = xs_tree_create(tree, path, perms, value, &store->generation);
     if (rc == 0 && tree == &store->tree && xs_perms_owner(perms) != DOM0_DOMID)
         note_stray(store, path, xs_path_ancestor_len(path, missing - 1));
@@ -127,11 +154,12 @@ static int apply_write(struct xs_store *store, struct xs_tree *tree, struct xs_a
                        const struct xs_op *op)
 {
     struct xs_node *node;
-    if (!actor.privileged && op->value != NULL && op->value->len > store->quota.node_bytes)
-        return -ENOSPC;
     int rc = xs_store_get(tree, actor, op->path, XS_PERM_WRITE, &node);
     if (rc == -ENOENT)
         return create(store, tree, actor, op->path, op->value);
+    if (rc == 0 &&
+        is_too_large(store, actor, node->perms->count, op->value, xs_names_bytes(node->names)))
+        return -ENOSPC;
     return rc < 0 ? rc : xs_tree_set_value(tree, op->path, op->value, &store->generation);
 }
 
@@ -185,7 +213,9 @@ static int apply_set_perms(struct xs_store *store, struct xs_tree *tree, struct 
         return -EPERM;
     if (op->perms->entry[0].life != store->life[owner])
         return -ENOENT; /* has died since a transaction named it */
-    if (!actor.privileged && op->perms->count > store->quota.perms)
+    if (!actor.privileged &&
+        (xs_quota_exceeded(store->quota.perms, op->perms->count) ||
+         is_too_large(store, actor, op->perms->count, node->value, xs_names_bytes(node->names))))
         return -ENOSPC;
     rc = xs_tree_set_perms(tree, op->path, op->perms, &store->generation);
     if (rc == 0 && tree == &store->tree && owner != old_owner)

@@ -112,6 +112,12 @@ static struct xs_own_watch *find_watch(const struct xs_watcher *watcher, const c
     return NULL;
 }
 
+bool xs_watcher_has(const struct xs_watcher *watcher, const char *path, const char *token)
+{
+    uint32_t hash;
+    return find_watch(watcher, path, token, &hash) != NULL;
+}
+
 int xs_watcher_add(struct xs_watcher *watcher, const char *path, size_t skip, const char *token,
                    uint32_t depth)
 {

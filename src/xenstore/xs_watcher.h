@@ -41,6 +41,8 @@ void xs_watcher_init(struct xs_watcher *watcher, struct xs_watch_index *index,
                      void (*event_posted)(void *ctx), void *ctx);
 void xs_watcher_clear(struct xs_watcher *watcher); /* for good */
 
+bool xs_watcher_has(const struct xs_watcher *watcher, const char *path, const char *token);
+
 /* path is absolute (its first skip bytes are hidden in messages) or special. It fires once at once.
  * Returns 0, -EEXIST or -ENOMEM. */
 int xs_watcher_add(struct xs_watcher *watcher, const char *path, size_t skip, const char *token,

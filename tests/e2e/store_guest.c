@@ -25,9 +25,10 @@
 
 enum {
     NODES = 1000,
-    WATCHES = 128,
-    TRANSACTIONS = 10,
-    VALUE_BYTES = 2048,
+    NODES_IN_A_DIRECTORY = 100,
+    WATCHES = 129, /* refused when more than 128 are set */
+    TRANSACTIONS = 11,
+    NODE_BYTES = 2048, /* too many; 24 are the node's own and 8 each permission's */
 };
 
 static void expect(const char *what, int got, int wanted)
@@ -49,23 +50,25 @@ static void test_nodes(struct xs_client *store)
     char path[64];
     int count = 0, rc;
     do {
-        snprintf(path, sizeof(path), "data/node-%d", count);
+        snprintf(path, sizeof(path), "data/%d/node-%d", count / NODES_IN_A_DIRECTORY, count);
         rc = xs_client_write(store, 0, path, "x");
     } while (rc == 0 && ++count <= NODES);
     expect("one node too many", rc, -ENOSPC);
     check_count("nodes", count, NODES - 100, NODES); /* the disk's are its own, too */
-    expect("writing to a node that is there", xs_client_write(store, 0, "data/node-0", "y"), 0);
-    expect("giving one back", xs_client_rm(store, 0, "data/node-1"), 0);
-    expect("and taking another", xs_client_write(store, 0, "data/other", "z"), 0);
+    expect("writing to a node that is there", xs_client_write(store, 0, "data/0/node-0", "y"), 0);
+    expect("giving one back", xs_client_rm(store, 0, "data/0/node-1"), 0);
+    expect("and taking another", xs_client_write(store, 0, "data/0/other", "z"), 0);
 }
 
 static void test_value(struct xs_client *store)
 {
-    static char value[VALUE_BYTES + 2];
+    static char value[NODE_BYTES];
     memset(value, 'v', sizeof(value) - 1);
-    expect("a value too long", xs_client_write(store, 0, "data/node-0", value), -ENOSPC);
-    value[VALUE_BYTES] = '\0';
-    expect("the longest value", xs_client_write(store, 0, "data/node-0", value), 0);
+    value[NODE_BYTES - 24 - 8] = '\0'; /* with one permission */
+    expect("a value too long", xs_client_write(store, 0, "data/value", value), -ENOSPC);
+    value[NODE_BYTES - 24 - 2 * 8 - 1] = '\0'; /* even with two */
+    expect("a long value", xs_client_write(store, 0, "data/value", value), 0);
+    expect("removing it", xs_client_rm(store, 0, "data/value"), 0);
 }
 
 static void test_watches(struct xs_client *store)
@@ -76,7 +79,7 @@ static void test_watches(struct xs_client *store)
         snprintf(token, sizeof(token), "token-%d", count);
         rc = xs_client_watch(store, "data", token);
     } while (rc == 0 && ++count <= WATCHES);
-    expect("one watch too many", rc, -ENOSPC);
+    expect("one watch too many", rc, -E2BIG);
     check_count("watches", count, WATCHES, WATCHES);
 }
 

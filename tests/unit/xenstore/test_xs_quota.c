@@ -31,8 +31,8 @@ static void test_nodes(void **state)
 {
     (void)state;
     char path[16];
-    for (int i = 1; i < 1000; i++) {
-        snprintf(path, sizeof(path), "n%d", i);
+    for (int i = 0; i < 989; i++) { /* in ten directories, and there is its home */
+        snprintf(path, sizeof(path), "d%d/n%d", i % 10, i);
         xs_peer_write(&one, 0, path, "");
         xs_peer_expect_ok(&one, XS_WRITE);
     }
@@ -42,9 +42,9 @@ static void test_nodes(void **state)
     uint32_t tx = xs_peer_begin(&one);
     xs_peer_write(&one, tx, "more", "");
     xs_peer_expect_error(&one, "ENOSPC");
-    xs_peer_write(&one, 0, "n1", "again"); /* no new node */
+    xs_peer_write(&one, 0, "d1/n1", "again"); /* no new node */
     xs_peer_expect_ok(&one, XS_WRITE);
-    xs_peer_ask(&one, XS_RM, 0, "n1");
+    xs_peer_ask(&one, XS_RM, 0, "d1/n1");
     xs_peer_write(&one, 0, "a/b", ""); /* one too many */
     xs_peer_expect_error(&one, "ENOSPC");
     xs_peer_read(&one, 0, "a");
@@ -67,7 +67,7 @@ static void test_nodes_at_commit(void **state)
     for (int i = 0; i < 600; i++) {
         snprintf(path, sizeof(path), "d%d/n%d", i % 2, i);
         xs_peer_write(&one, tx[i % 2], path, "");
-        snprintf(path, sizeof(path), "d%d/m%d", i % 2, i);
+        snprintf(path, sizeof(path), "d%d/n0/%d", i % 2, i);
         xs_peer_write(&one, tx[i % 2], path, "");
         xs_peer_expect_ok(&one, XS_WRITE);
     }
@@ -78,36 +78,79 @@ static void test_nodes_at_commit(void **state)
     assert_int_equal(xs_server_nodes(server, 1), 603);
 }
 
-static void test_node_size_and_permissions(void **state)
+static void write_bytes(const char *path, size_t count)
+{
+    static char payload[XENSTORE_PAYLOAD_MAX];
+    size_t path_size = strlen(path) + 1;
+    memcpy(payload, path, path_size);
+    memset(payload + path_size, 'v', count);
+    xs_peer_call(&one, XS_WRITE, 0, payload, path_size + count);
+}
+
+/* 2048 bytes are too many: 24 for the node, 8 for each permission, value, names of the children. */
+static void test_node_size(void **state)
 {
     (void)state;
-    char value[2050];
-    memset(value, 'v', sizeof(value));
-    value[2049] = '\0';
-    xs_peer_write(&one, 0, "k", value);
+    char path[2100];
+    write_bytes("k", 2016);
     xs_peer_expect_error(&one, "ENOSPC");
-    value[2048] = '\0';
-    xs_peer_write(&one, 0, "k", value);
+    write_bytes("k", 2015);
     xs_peer_expect_ok(&one, XS_WRITE);
+    xs_peer_ask(&one, XS_SET_PERMS, 0, "k\0n1\0r0");
+    xs_peer_expect_error(&one, "ENOSPC");
+    write_bytes("k", 2016); /* also when it is there already */
+    xs_peer_expect_error(&one, "ENOSPC");
+    xs_peer_write(&one, 0, "k/child", "");
+    xs_peer_expect_error(&one, "ENOSPC");
+    xs_peer_read(&one, 0, "k/child");
+    xs_peer_expect_error(&one, "ENOENT");
+    write_bytes("k", 2015 - 5);
+    xs_peer_write(&one, 0, "k/child", ""); /* its name and a NUL take six */
+    xs_peer_expect_error(&one, "ENOSPC");
+    write_bytes("k", 2015 - 6);
+    xs_peer_write(&one, 0, "k/child", "");
+    xs_peer_expect_ok(&one, XS_WRITE);
+    memset(path, 'n', sizeof(path));
+    path[0] = 'd';
+    path[1] = '/';
+    path[2 + 2015] = '\0'; /* with its NUL one too many */
+    xs_peer_write(&one, 0, path, "");
+    xs_peer_expect_error(&one, "ENOSPC");
+    path[2 + 2014] = '\0';
+    xs_peer_write(&one, 0, path, "");
+    xs_peer_expect_ok(&one, XS_WRITE);
+    memcpy(path, "/local/domain/1/by0", 20);
+    xs_peer_write(&dom0, 0, path, ""); /* Dom0 is not bound */
+    xs_peer_expect_ok(&dom0, XS_WRITE);
+}
+
+static void test_permissions(void **state)
+{
+    (void)state;
+    xs_peer_write(&one, 0, "k", "");
     xs_peer_ask(&one, XS_SET_PERMS, 0, "k\0n1\0r0\0r0\0r0\0r0");
     xs_peer_expect_ok(&one, XS_SET_PERMS);
     xs_peer_ask(&one, XS_SET_PERMS, 0, "k\0n1\0r0\0r0\0r0\0r0\0r0");
     xs_peer_expect_error(&one, "ENOSPC");
+    xs_peer_ask(&dom0, XS_SET_PERMS, 0, "/local/domain/1/k\0n1\0r0\0r0\0r0\0r0\0r0");
+    xs_peer_expect_ok(&dom0, XS_SET_PERMS);
 }
 
 static void test_watches(void **state)
 {
     (void)state;
     char payload[32];
-    for (int i = 0; i <= 128; i++) {
+    for (int i = 0; i <= 129; i++) { /* refused when more than 128 are there */
         int len = snprintf(payload, sizeof(payload), "w%d%ct", i, '\0');
         xs_peer_call(&one, XS_WATCH, 0, payload, (size_t)len + 1);
-        if (i < 128)
+        if (i < 129)
             xs_peer_expect_ok(&one, XS_WATCH);
     }
-    xs_peer_expect_error(&one, "ENOSPC");
+    xs_peer_expect_error(&one, "E2BIG");
+    xs_peer_ask(&one, XS_WATCH, 0, "w0\0t");
+    xs_peer_expect_error(&one, "EEXIST");
     xs_peer_ask(&one, XS_UNWATCH, 0, "w0\0t");
-    xs_peer_ask(&one, XS_WATCH, 0, "w128\0t");
+    xs_peer_ask(&one, XS_WATCH, 0, "w129\0t");
     xs_peer_expect_ok(&one, XS_WATCH);
 }
 
@@ -115,7 +158,7 @@ static void test_transactions(void **state)
 {
     (void)state;
     uint32_t tx = 0;
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 11; i++) /* refused when more than 10 are open */
         tx = xs_peer_begin(&one);
     xs_peer_ask(&one, XS_TRANSACTION_START, 0, "");
     xs_peer_expect_error(&one, "ENOSPC");
@@ -132,7 +175,7 @@ static void test_transactions(void **state)
     xs_peer_read(&one, tx, "more");
     xs_peer_expect_error(&one, "ENOSPC");
     xs_peer_ask(&one, XS_RESET_WATCHES, 0, "");
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 11; i++)
         xs_peer_begin(&one);
 }
 
@@ -173,7 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nodes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nodes_at_commit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_node_size_and_permissions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_node_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_permissions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_outstanding_requests, setup, teardown),
