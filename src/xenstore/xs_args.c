@@ -45,7 +45,7 @@ int xs_args_absolute(const struct xs_args *args, const char *path, char out[XS_P
                      size_t *skip)
 {
     const struct xs_session *s = args->session;
-    uint32_t limit = s->store->quota.path_bytes;
+    uint32_t limit = xs_session_quota(s)->path_bytes;
     return xs_path_absolute(s->actor.domid, path, limit != 0 ? limit : XENSTORE_ABS_PATH_MAX, out,
                             skip);
 }

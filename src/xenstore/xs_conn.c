@@ -79,7 +79,7 @@ int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
         return -ENOMEM;
     const struct xs_actor actor = {
         .domid = domid, .privileged = privileged, .life = xs_store_life(&server->store, domid)};
-    xs_session_init(&conn->session, &server->store, actor, event_posted, conn);
+    xs_session_init(&conn->session, server, actor, event_posted, conn);
     conn->server = server;
     conn->ops = ops;
     conn->ctx = ctx;
@@ -115,12 +115,67 @@ void xs_conn_reset(struct xs_conn *conn)
     conn->is_broken = false;
 }
 
+/* The one after conn, or the first. */
+static struct xs_conn *next_conn(const struct xs_server *server, const struct xs_conn *conn)
+{
+    struct list_node *node =
+        conn == NULL ? list_first(&server->conns) : list_next(&server->conns, &conn->link);
+    return container_or_null(node, struct xs_conn, link);
+}
+
+static bool is_of(const struct xs_conn *conn, domid_t domid)
+{
+    return conn->session.actor.domid == domid && !conn->session.actor.privileged;
+}
+
+void xs_conn_reset_sessions(struct xs_server *server, domid_t domid)
+{
+    for (struct xs_conn *conn = next_conn(server, NULL); conn != NULL;
+         conn = next_conn(server, conn)) {
+        if (is_of(conn, domid))
+            xs_session_reset(&conn->session);
+    }
+}
+
+void xs_conn_set_target(struct xs_server *server, domid_t domid, domid_t target)
+{
+    for (struct xs_conn *conn = next_conn(server, NULL); conn != NULL;
+         conn = next_conn(server, conn)) {
+        if (is_of(conn, domid)) {
+            conn->session.actor.target = target;
+            conn->session.actor.target_life = xs_store_life(&server->store, target);
+        }
+    }
+}
+
+struct xs_conn_usage xs_conn_usage(const struct xs_server *server, domid_t domid)
+{
+    struct xs_conn_usage usage = {0};
+    for (const struct xs_conn *conn = next_conn(server, NULL); conn != NULL;
+         conn = next_conn(server, conn)) {
+        if (is_of(conn, domid)) {
+            usage.watches += conn->session.watcher.count;
+            usage.transactions += conn->session.transaction_count;
+            usage.outstanding += conn->waiting;
+        }
+    }
+    return usage;
+}
+
+uint32_t xs_conn_count(const struct xs_server *server)
+{
+    uint32_t count = 0;
+    for (const struct xs_conn *conn = next_conn(server, NULL); conn != NULL;
+         conn = next_conn(server, conn))
+        count++;
+    return count;
+}
+
 void xs_conn_deafen(struct xs_server *server, domid_t domid)
 {
-    for (struct list_node *node = list_first(&server->conns); node != NULL;
-         node = list_next(&server->conns, node)) {
-        struct xs_conn *conn = container_of(node, struct xs_conn, link);
-        if (conn->session.actor.domid == domid && !conn->session.actor.privileged) {
+    for (struct xs_conn *conn = next_conn(server, NULL); conn != NULL;
+         conn = next_conn(server, conn)) {
+        if (is_of(conn, domid)) {
             xs_conn_reset(conn);
             conn->is_deaf = true;
         }
@@ -144,7 +199,8 @@ size_t xs_conn_input_room(const struct xs_conn *conn)
     size_t room = INPUT_SIZE - (conn->in_end - conn->in_start);
     if (conn->session.actor.privileged)
         return room;
-    if (xs_quota_exceeded(conn->session.store->quota.outstanding, (uint64_t)conn->waiting + 1))
+    uint32_t limit = xs_session_quota(&conn->session)->outstanding;
+    if (xs_quota_exceeded(limit, (uint64_t)conn->waiting + 1))
         return 0;
     size_t rest = request_size(conn, conn->in_complete) - (conn->in_end - conn->in_complete);
     return rest < room ? rest : room;

@@ -4,125 +4,135 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/decimal.h"
-#include "xenstore/xs_dir.h"
+#include "xenstore/xs_check.h"
+#include "xenstore/xs_server_state.h"
 
-static int print_limits(const struct xs_quota *q, char *out, size_t size)
+enum { ARGUMENTS_MAX = 4 };
+
+/* Gets the arguments behind the command's name. */
+typedef int command(struct xs_args *args, const char *const *arg, int count);
+
+static int do_check(struct xs_args *args, const char *const *arg, int count)
 {
-    return snprintf(out, size,
-                    "nodes %" PRIu32 "\nwatches %" PRIu32 "\noutstanding %" PRIu32
-                    "\ntransactions %" PRIu32 "\ntransaction-nodes %" PRIu32
-                    "\nnode-permissions %" PRIu32 "\nnode-size %" PRIu32 "\npath-max %" PRIu32 "\n",
-                    q->nodes, q->watches, q->outstanding, q->transactions, q->transaction_nodes,
-                    q->perms, q->node_bytes, q->path_bytes) +
-           1;
+    (void)arg;
+    return count != 0 ? -EINVAL : xs_args_done(args, xs_tree_check(&args->session->store->tree));
 }
 
-static int print_usage(const struct xs_store *store, const char *arg, char *out, size_t size)
+static int do_log(struct xs_args *args, const char *const *arg, int count)
 {
-    uint64_t domid;
-    if (decimal_parse(arg, 0, UINT16_MAX, &domid) < 0)
+    bool on = count == 1 && strcmp(arg[0], "on") == 0;
+    if (!on && (count != 1 || strcmp(arg[0], "off") != 0))
         return -EINVAL;
-    return snprintf(out, size, "nodes %" PRIu32 "\n",
-                    xs_usage_of(&store->tree.usage, (domid_t)domid)) +
+    xs_trace_switch(args->session->server, on);
+    return xs_args_done(args, 0);
+}
+
+static int do_memreport(struct xs_args *args, const char *const *arg, int count)
+{
+    struct xs_server *server = args->session->server;
+    char line[160];
+    uint64_t nodes = 0;
+    (void)arg;
+    if (count != 0)
+        return -EINVAL;
+    for (size_t i = 0; i < server->store.tree.usage.count; i++)
+        nodes += server->store.tree.usage.entry[i].nodes;
+    snprintf(line, sizeof(line),
+             "%" PRIu64 " nodes of %zu owners, %zu watched paths, %" PRIu32 " connections", nodes,
+             server->store.tree.usage.count, server->store.watches.by_path.count,
+             xs_conn_count(server));
+    xs_server_log(server, line);
+    return xs_args_done(args, 0);
+}
+
+static int do_print(struct xs_args *args, const char *const *arg, int count)
+{
+    if (count != 1)
+        return -EINVAL;
+    xs_server_log(args->session->server, arg[0]);
+    return xs_args_done(args, 0);
+}
+
+static int show_limits(struct xs_args *args)
+{
+    struct xs_quota *quota = &args->session->store->quotas.all;
+    int used = snprintf(args->out, XENSTORE_PAYLOAD_MAX, "Quota settings:\n");
+    for (int i = 0; i < XS_LIMITS; i++)
+        used += snprintf(args->out + used, (size_t)(XENSTORE_PAYLOAD_MAX - used),
+                         "%-17s: %8" PRIu32 " %s\n", xs_limit_name(i), *xs_limit(quota, i),
+                         xs_limit_meaning(i));
+    return used + 1;
+}
+
+static int show_usage(struct xs_args *args, int domid)
+{
+    struct xs_store *store = args->session->store;
+    if (domid < 0 || domid > UINT16_MAX || !xs_store_is_introduced(store, (domid_t)domid))
+        return -ENOENT;
+    struct xs_conn_usage usage = xs_conn_usage(args->session->server, (domid_t)domid);
+    return snprintf(args->out, XENSTORE_PAYLOAD_MAX,
+                    "Domain %d:\n%-16s: %8" PRIu32 "\n%-16s: %8" PRIu32 "\n%-16s: %8" PRIu32
+                    "\n%-16s: %8" PRIu32 "\n",
+                    domid, "nodes", xs_usage_of(&store->tree.usage, (domid_t)domid), "watches",
+                    usage.watches, "transactions", usage.transactions, "outstanding",
+                    usage.outstanding) +
            1;
 }
 
-int xs_control(const struct xs_store *store, const char *const *arg, int count, char *out,
-               size_t size)
+static int do_quota(struct xs_args *args, const char *const *arg, int count)
 {
-    if (strcmp(arg[0], "help") == 0 && count == 1)
-        return snprintf(out, size, "help\ncheck\nquota [domid]\n") + 1;
-    if (strcmp(arg[0], "check") == 0 && count == 1) {
-        int rc = xs_tree_check(&store->tree);
-        return rc < 0 ? rc : snprintf(out, size, "OK") + 1;
+    struct xs_quota *quota = &args->session->store->quotas.all;
+    if (count == 0)
+        return show_limits(args);
+    if (strcmp(arg[0], "set") != 0)
+        return count == 1 ? show_usage(args, xs_args_number(arg[0])) : -EINVAL;
+    int limit = count == 3 ? xs_limit_find(arg[1]) : -1;
+    int value = count == 3 ? xs_args_number(arg[2]) : 0;
+    if (limit < 0 || value < 1)
+        return -EINVAL;
+    *xs_limit(quota, limit) = (uint32_t)value;
+    return xs_args_done(args, 0);
+}
+
+static command do_help;
+
+static const struct {
+    const char *name, *arguments;
+    command *run;
+} xs_commands[] = {
+    {"check", "", do_check},
+    {"log", "on|off", do_log},
+    {"memreport", "", do_memreport},
+    {"print", "<string>", do_print},
+    {"quota", "[set <name> <val>|<domid>]", do_quota},
+    {"help", "", do_help},
+};
+
+enum { COMMANDS = sizeof(xs_commands) / sizeof(xs_commands[0]) };
+
+static int do_help(struct xs_args *args, const char *const *arg, int count)
+{
+    int used = 0;
+    (void)arg;
+    if (count != 0)
+        return -EINVAL;
+    for (int i = 0; i < COMMANDS; i++)
+        used += snprintf(args->out + used, (size_t)(XENSTORE_PAYLOAD_MAX - used), "%s\t%s\n",
+                         xs_commands[i].name, xs_commands[i].arguments);
+    return used + 1;
+}
+
+int xs_control(struct xs_args *args)
+{
+    const char *arg[ARGUMENTS_MAX];
+    int count = xs_args_strings(args, arg, ARGUMENTS_MAX);
+    if (count < 1 || count > ARGUMENTS_MAX)
+        return -EINVAL;
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(xs_commands[i].name, arg[0]) == 0)
+            return xs_commands[i].run(args, arg + 1, count - 1);
     }
-    if (strcmp(arg[0], "quota") == 0 && count == 1)
-        return print_limits(&store->quota, out, size);
-    if (strcmp(arg[0], "quota") == 0 && count == 2)
-        return print_usage(store, arg[1], out, size);
     return -EINVAL;
-}
-
-struct check {
-    struct xs_usage counted;
-    const struct xs_node *previous; /* in the order of names, among siblings */
-};
-
-static int check_siblings(struct check *c, const struct xs_node *node);
-
-struct name_check {
-    const struct xs_node *node;
-    uint64_t created; /* of the name before */
-    uint32_t count;
-};
-
-static int check_name(void *ctx, const char *name, size_t name_len)
-{
-    struct name_check *c = ctx;
-    const struct xs_node *child = xs_dir_find(c->node->children, name, name_len);
-    if (child == NULL || child->created <= c->created)
-        return -EIO;
-    c->created = child->created;
-    c->count++;
-    return 0;
-}
-
-static int check_names(const struct xs_node *node)
-{
-    struct name_check c = {.node = node};
-    int rc = xs_names_each(node->names, check_name, &c);
-    return rc == 0 && c.count != xs_dir_count(node->children) ? -EIO : rc;
-}
-
-static int check_node(struct check *c, const struct xs_node *node)
-{
-    const struct xs_node *previous = c->previous;
-    if (node->refs == 0 || node->name_len != strlen(node->name) || node->generation == 0)
-        return -EIO;
-    int rc = check_names(node);
-    if (rc == 0)
-        rc = xs_usage_add(&c->counted, xs_perms_owner(node->perms), 1);
-    c->previous = NULL;
-    if (rc == 0)
-        rc = check_siblings(c, node->children);
-    c->previous = previous;
-    return rc;
-}
-
-static int check_siblings(struct check *c, const struct xs_node *node)
-{
-    if (node == NULL)
-        return 0;
-    uint32_t left = xs_dir_count(node->left), right = xs_dir_count(node->right);
-    if (node->siblings != left + right + 1 || node->name_len == 0)
-        return -EIO;
-    if (left + right > 1 && (left > 3 * right || right > 3 * left))
-        return -EIO;
-    int rc = check_siblings(c, node->left);
-    if (rc < 0)
-        return rc;
-    if (c->previous != NULL && strcmp(c->previous->name, node->name) >= 0)
-        return -EIO;
-    rc = check_node(c, node);
-    c->previous = node;
-    return rc < 0 ? rc : check_siblings(c, node->right);
-}
-
-int xs_tree_check(const struct xs_tree *tree)
-{
-    struct check c = {0};
-    int rc = check_node(&c, tree->root);
-    if (rc == 0 && c.counted.count != tree->usage.count)
-        rc = -EIO;
-    for (size_t i = 0; rc == 0 && i < c.counted.count; i++) {
-        const struct xs_usage_entry *a = &c.counted.entry[i], *b = &tree->usage.entry[i];
-        if (a->domid != b->domid || a->nodes != b->nodes)
-            rc = -EIO;
-    }
-    xs_usage_clear(&c.counted);
-    return rc;
 }

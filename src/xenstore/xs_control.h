@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_control: commands about the store itself (request XS_CONTROL, Dom0 only).
+ * xs_control: commands about the store itself (request XS_CONTROL, Dom0 only); `xenstore-control`
+ * sends them. The commands and their answers are those of C xenstored.
  *
- *     help           the list of commands
- *     check          verifies the store's invariants: "OK" or the error EIO
- *     quota          the limits, one "name value" a line
- *     quota DOMID    what a domain uses
+ *     check                  verifies the store's invariants: "OK" or the error EIO
+ *     log on|off             tells of requests in the server's log (xs_trace.h)
+ *     memreport              tells in the log how much the store holds
+ *     print STRING           a line in the log
+ *     quota                  the limits
+ *     quota DOMID            what a domain uses
+ *     quota set NAME VALUE   changes a limit for all domains that have none of their own
+ *     help                   the list of commands
  */
 #ifndef SPLITDOM_XENSTORE_XS_CONTROL_H
 #define SPLITDOM_XENSTORE_XS_CONTROL_H
 
-#include "xenstore/xs_store.h"
+#include "xenstore/xs_args.h"
 
-/* Returns the bytes of the answer in out, its NUL included, or -EINVAL, -EIO. */
-int xs_control(const struct xs_store *store, const char *const *arg, int count, char *out,
-               size_t size);
-
-/* Verifies names, order, balance, counts and quota accounting of a version. 0 or -EIO. */
-int xs_tree_check(const struct xs_tree *tree);
+/* The handler of XS_CONTROL. */
+int xs_control(struct xs_args *args);
 
 #endif

@@ -62,12 +62,40 @@ static int note(void *ctx, const char *path, struct xs_node *node)
     return 0;
 }
 
-int xs_store_forget(struct xs_store *store, domid_t domid)
+struct own_nodes {
+    struct xs_changes found; /* as a list of paths */
+    domid_t domid;
+};
+
+/* The topmost nodes that the domain owns. */
+static int collect_own(void *ctx, const char *path, struct xs_node *node)
+{
+    struct own_nodes *own = ctx;
+    if (xs_perms_owner(node->perms) != own->domid)
+        return 0;
+    int rc = xs_changes_add(&own->found, path);
+    return rc < 0 ? rc : 1;
+}
+
+/* What the domain owns in its home; the rest is Dom0's and stays. */
+static int empty_home(struct xs_store *store, const char *home, domid_t domid)
+{
+    struct own_nodes own = {.domid = domid};
+    struct xs_node *node = xs_tree_find(&store->tree, home);
+    int rc = node == NULL ? 0 : xs_tree_walk(node, home, collect_own, &own);
+    for (size_t i = 0; rc == 0 && i < own.found.count; i++)
+        rc = remove_node(store, own.found.item[i].path);
+    xs_changes_clear(&own.found);
+    return rc;
+}
+
+int xs_store_forget(struct xs_store *store, domid_t domid, bool keep_home)
 {
     char home[32];
     store->life[domid] += store->life[domid] & 1;
+    xs_quotas_drop(&store->quotas, domid);
     snprintf(home, sizeof(home), "/local/domain/%u", (unsigned)domid);
-    int rc = remove_node(store, home);
+    int rc = keep_home ? empty_home(store, home, domid) : remove_node(store, home);
     if (rc == 0)
         rc = restore_root(store, domid);
     if (rc == 0)

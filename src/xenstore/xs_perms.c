@@ -67,12 +67,19 @@ static bool is_actor(const struct xs_perm *entry, struct xs_actor actor)
     return entry->life != XS_LIFE_NONE && entry->life == actor.life && entry->domid == actor.domid;
 }
 
+static bool is_meant(const struct xs_perm *entry, struct xs_actor actor)
+{
+    bool target = entry->life != XS_LIFE_NONE && entry->life == actor.target_life &&
+                  entry->domid == actor.target;
+    return target || is_actor(entry, actor);
+}
+
 unsigned xs_perms_access(const struct xs_perms *perms, struct xs_actor actor)
 {
-    if (actor.privileged || is_actor(&perms->entry[0], actor))
+    if (actor.privileged || is_meant(&perms->entry[0], actor))
         return XS_PERM_READ | XS_PERM_WRITE | XS_PERM_OWNER;
     for (uint32_t i = 1; i < perms->count; i++) {
-        if (perms->entry[i].domid == DOMID_ANY || is_actor(&perms->entry[i], actor))
+        if (perms->entry[i].domid == DOMID_ANY || is_meant(&perms->entry[i], actor))
             return perms->entry[i].access;
     }
     return perms->entry[0].access;

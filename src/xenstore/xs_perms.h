@@ -48,6 +48,8 @@ struct xs_actor {
     domid_t domid;
     bool privileged;
     uint32_t life;
+    domid_t target; /* another domain for which it acts, too: what that may do, it may do */
+    uint32_t target_life;
 };
 
 /* A new list with one reference, entries uninitialised; NULL without memory. */

@@ -17,6 +17,95 @@ const struct xs_quota xs_quota_default = {
     .path_bytes = 2048,
 };
 
+static const struct {
+    const char *name, *meaning;
+    size_t offset;
+} xs_limits[XS_LIMITS] = {
+    {"nodes", "Nodes per domain", offsetof(struct xs_quota, nodes)},
+    {"watches", "Watches per domain", offsetof(struct xs_quota, watches)},
+    {"transactions", "Transactions per domain", offsetof(struct xs_quota, transactions)},
+    {"outstanding", "Outstanding requests per domain", offsetof(struct xs_quota, outstanding)},
+    {"transaction-nodes", "Max. number of accessed nodes per transaction",
+     offsetof(struct xs_quota, transaction_nodes)},
+    {"node-size", "Max. size of a node", offsetof(struct xs_quota, node_bytes)},
+    {"path-max", "Max. length of a node path", offsetof(struct xs_quota, path_bytes)},
+    {"permissions", "Max. number of permissions per node", offsetof(struct xs_quota, perms)},
+};
+
+const char *xs_limit_name(int limit)
+{
+    return xs_limits[limit].name;
+}
+
+const char *xs_limit_meaning(int limit)
+{
+    return xs_limits[limit].meaning;
+}
+
+int xs_limit_find(const char *name)
+{
+    for (int i = 0; i < XS_LIMITS; i++) {
+        if (strcmp(xs_limits[i].name, name) == 0)
+            return i;
+    }
+    return -ENOENT;
+}
+
+uint32_t *xs_limit(struct xs_quota *quota, int limit)
+{
+    return (uint32_t *)((char *)quota + xs_limits[limit].offset);
+}
+
+struct xs_own_quota {
+    struct xs_own_quota *next;
+    domid_t domid;
+    struct xs_quota quota;
+};
+
+static struct xs_own_quota **find_own(struct xs_own_quota **slot, domid_t domid)
+{
+    while (*slot != NULL && (*slot)->domid != domid)
+        slot = &(*slot)->next;
+    return slot;
+}
+
+const struct xs_quota *xs_quotas_of(const struct xs_quotas *quotas, domid_t domid)
+{
+    const struct xs_own_quota *own = quotas->own;
+    while (own != NULL && own->domid != domid)
+        own = own->next;
+    return own != NULL ? &own->quota : &quotas->all;
+}
+
+struct xs_quota *xs_quotas_own(struct xs_quotas *quotas, domid_t domid)
+{
+    struct xs_own_quota **slot = find_own(&quotas->own, domid);
+    if (*slot == NULL) {
+        *slot = calloc(1, sizeof(**slot));
+        if (*slot == NULL)
+            return NULL;
+        (*slot)->domid = domid;
+        (*slot)->quota = quotas->all;
+    }
+    return &(*slot)->quota;
+}
+
+void xs_quotas_drop(struct xs_quotas *quotas, domid_t domid)
+{
+    struct xs_own_quota **slot = find_own(&quotas->own, domid);
+    struct xs_own_quota *own = *slot;
+    if (own == NULL)
+        return;
+    *slot = own->next;
+    free(own);
+}
+
+void xs_quotas_clear(struct xs_quotas *quotas)
+{
+    while (quotas->own != NULL)
+        xs_quotas_drop(quotas, quotas->own->domid);
+}
+
 /* The position of domid's entry, or where it belongs. */
 static size_t position(const struct xs_usage *usage, domid_t domid)
 {

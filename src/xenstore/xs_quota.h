@@ -30,6 +30,14 @@ struct xs_quota {
 
 extern const struct xs_quota xs_quota_default;
 
+/* The limits by number, name and meaning, as requests and xenstore-control name them. */
+enum { XS_LIMITS = 8 };
+const char *xs_limit_name(int limit);
+const char *xs_limit_meaning(int limit);
+int xs_limit_find(const char *name); /* -ENOENT: there is no such limit */
+/* Where it is in quota. */
+uint32_t *xs_limit(struct xs_quota *quota, int limit);
+
 /* The size of a node as C xenstored stores it: header, list of permissions, value, and the names of
  * the children with a NUL each. */
 static inline uint64_t xs_quota_node_bytes(uint32_t perm_count, uint64_t value_bytes,
@@ -43,6 +51,20 @@ static inline bool xs_quota_exceeded(uint32_t limit, uint64_t count)
 {
     return limit != 0 && count > limit;
 }
+
+/* The limits of all domains, and those of domains that have some of their own. Zero-initialise
+ * it and set all. */
+struct xs_quotas {
+    struct xs_quota all;
+    struct xs_own_quota *own; /* few */
+};
+
+/* The limits that hold for a domain. */
+const struct xs_quota *xs_quotas_of(const struct xs_quotas *quotas, domid_t domid);
+/* The same as limits of its own, which may be changed; NULL without memory. */
+struct xs_quota *xs_quotas_own(struct xs_quotas *quotas, domid_t domid);
+void xs_quotas_drop(struct xs_quotas *quotas, domid_t domid); /* its own, if there are any */
+void xs_quotas_clear(struct xs_quotas *quotas);
 
 /* Nodes per owner: a sorted list, because few domains exist at a time. Zero-initialise it. */
 struct xs_usage {

@@ -8,8 +8,10 @@
 
 #include "xenstore/xs_args.h"
 #include "xenstore/xs_control.h"
+#include "xenstore/xs_domain_request.h"
 #include "xenstore/xs_error.h"
 #include "xenstore/xs_path.h"
+#include "xenstore/xs_trace.h"
 
 /* Handlers return the length of the reply's payload, or -errno. */
 typedef int handler(struct xs_args *args);
@@ -28,17 +30,6 @@ static int change(struct xs_args *args, const struct xs_op *op)
     if (args->tx != NULL)
         return xs_transaction_apply(args->tx, op);
     return xs_store_do(args->session->store, args->session->actor, op);
-}
-
-static int do_control(struct xs_args *args)
-{
-    const char *arg[4];
-    int count = xs_args_strings(args, arg, 4);
-    if (count < 1)
-        return -EINVAL;
-    if (count > 4)
-        count = 4; /* more than any command takes */
-    return xs_control(args->session->store, arg, count, args->out, XENSTORE_PAYLOAD_MAX);
 }
 
 static int do_directory(struct xs_args *args)
@@ -203,33 +194,6 @@ static int do_transaction_end(struct xs_args *args)
     return xs_args_done(args, xs_session_end(args->session, args->tx, arg[0] == 'T'));
 }
 
-static int do_get_domain_path(struct xs_args *args)
-{
-    const char *arg = xs_args_one(args);
-    if (arg == NULL)
-        return -EINVAL;
-    unsigned domid = (unsigned)xs_args_number(arg);
-    return snprintf(args->out, XENSTORE_PAYLOAD_MAX, "/local/domain/%u", domid) + 1;
-}
-
-static int do_is_domain_introduced(struct xs_args *args)
-{
-    const char *arg = xs_args_one(args);
-    if (arg == NULL)
-        return -EINVAL;
-    int domid = xs_args_number(arg);
-    bool is = domid == DOMID_SELF || (domid >= 0 && domid <= UINT16_MAX &&
-                                      xs_store_is_introduced(args->session->store, (domid_t)domid));
-    return xs_args_reply(args, is ? "T" : "F");
-}
-
-/* Domains come and go with their processes, through the control socket: nothing to do here. */
-static int do_nothing(struct xs_args *args)
-{
-    (void)args;
-    return -ENOSYS;
-}
-
 static int do_write(struct xs_args *args)
 {
     char path[XS_PATH_SIZE];
@@ -313,7 +277,7 @@ static const struct {
     bool privileged;
     bool ignores_transaction;
 } xs_handlers[] = {
-    [XS_CONTROL] = {do_control, .privileged = true},
+    [XS_CONTROL] = {xs_control, .privileged = true},
     [XS_DIRECTORY] = {do_directory},
     [XS_READ] = {do_read},
     [XS_GET_PERMS] = {do_get_perms},
@@ -321,18 +285,22 @@ static const struct {
     [XS_UNWATCH] = {do_unwatch, .ignores_transaction = true},
     [XS_TRANSACTION_START] = {do_transaction_start},
     [XS_TRANSACTION_END] = {do_transaction_end},
-    [XS_INTRODUCE] = {do_nothing, .privileged = true},
-    [XS_RELEASE] = {do_nothing, .privileged = true},
-    [XS_GET_DOMAIN_PATH] = {do_get_domain_path},
+    [XS_INTRODUCE] = {xs_do_introduce, .privileged = true},
+    [XS_RELEASE] = {xs_do_release, .privileged = true},
+    [XS_GET_DOMAIN_PATH] = {xs_do_get_domain_path},
     [XS_WRITE] = {do_write},
     [XS_MKDIR] = {do_mkdir},
     [XS_RM] = {do_rm},
     [XS_SET_PERMS] = {do_set_perms},
-    [XS_IS_DOMAIN_INTRODUCED] = {do_is_domain_introduced, .privileged = true},
-    [XS_RESUME] = {do_nothing, .privileged = true},
-    [XS_SET_TARGET] = {do_nothing, .privileged = true},
+    [XS_IS_DOMAIN_INTRODUCED] = {xs_do_is_domain_introduced, .privileged = true},
+    [XS_RESUME] = {xs_do_resume, .privileged = true},
+    [XS_SET_TARGET] = {xs_do_set_target, .privileged = true},
     [XS_RESET_WATCHES] = {do_reset_watches},
     [XS_DIRECTORY_PART] = {do_directory_part},
+    [XS_GET_FEATURE] = {xs_do_get_feature},
+    [XS_SET_FEATURE] = {xs_do_set_feature, .privileged = true},
+    [XS_GET_QUOTA] = {xs_do_get_quota, .privileged = true},
+    [XS_SET_QUOTA] = {xs_do_set_quota, .privileged = true},
 };
 
 static int dispatch(struct xs_args *args, const struct xsd_sockmsg *hdr)
@@ -362,4 +330,5 @@ void xs_request_handle(struct xs_session *session, const struct xsd_sockmsg *hdr
         rc = xs_args_reply(&args, xs_error_name(-rc));
     }
     reply->len = (uint32_t)rc;
+    xs_trace_request(session->server, session->actor, hdr, payload, reply, out);
 }

@@ -12,7 +12,7 @@ enum { INTAKE_MAX = 4 * XENSTORE_RING_SIZE };
 void xs_ring_init(struct xenstore_domain_interface *page)
 {
     memset(page, 0, sizeof(*page));
-    page->server_features = XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR;
+    page->server_features = XS_SERVER_FEATURES;
     page->connection = XENSTORE_CONNECTED;
     page->error = XENSTORE_ERROR_NONE;
 }

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "xenstore/xs_check.h"
 #include "xenstore/xs_conn.h"
-#include "xenstore/xs_control.h"
 #include "xenstore/xs_local.h"
 #include "xenstore/xs_server_state.h"
 
@@ -39,9 +39,9 @@ static void announce(struct xs_server *server, enum xs_special special, domid_t 
 }
 
 /* Remembers in unclean[] when memory was too short to remove everything. */
-static int forget(struct xs_server *server, domid_t domid)
+static int forget(struct xs_server *server, domid_t domid, bool keep_home)
 {
-    int rc = xs_store_forget(&server->store, domid);
+    int rc = xs_store_forget(&server->store, domid, keep_home);
     uint8_t bit = (uint8_t)(1u << (domid % 8));
     if (rc < 0)
         server->unclean[domid / 8] |= bit;
@@ -54,20 +54,37 @@ int xs_server_introduce(struct xs_server *server, domid_t domid)
 {
     if (xs_store_is_introduced(&server->store, domid))
         return -EEXIST;
-    if ((server->unclean[domid / 8] >> (domid % 8) & 1) != 0 && forget(server, domid) < 0)
+    if ((server->unclean[domid / 8] >> (domid % 8) & 1) != 0 && forget(server, domid, false) < 0)
         return -ENOMEM;
     xs_store_introduce(&server->store, domid);
     announce(server, XS_SPECIAL_INTRODUCE, domid);
     return 0;
 }
 
-void xs_server_release(struct xs_server *server, domid_t domid)
+static void end_domain(struct xs_server *server, domid_t domid, bool keep_home)
 {
     if (domid == DOM0_DOMID || !xs_store_is_introduced(&server->store, domid))
         return;
     xs_conn_deafen(server, domid);
-    (void)forget(server, domid); /* a failure is remembered: see xs_server_introduce */
+    (void)forget(server, domid, keep_home); /* a failure is remembered: see xs_server_introduce */
     announce(server, XS_SPECIAL_RELEASE, domid);
+}
+
+void xs_server_release(struct xs_server *server, domid_t domid)
+{
+    end_domain(server, domid, false);
+}
+
+void xs_server_disconnect(struct xs_server *server, domid_t domid)
+{
+    end_domain(server, domid, true);
+}
+
+void xs_server_set_log(struct xs_server *server, void (*line)(void *ctx, const char *text),
+                       void *ctx)
+{
+    server->trace.line = line;
+    server->trace.ctx = ctx;
 }
 
 bool xs_server_run(struct xs_server *server, unsigned budget)

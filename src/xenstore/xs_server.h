@@ -12,10 +12,17 @@
 #include <stdbool.h>
 
 #include "splitdom/xen/grant_table.h"
+#include "splitdom/xen/xs_wire.h"
 #include "xenstore/xs_quota.h"
 
 struct xs_server;
 struct xs_conn;
+
+/* What it can do, as in server_features of a ring's page. */
+enum {
+    XS_SERVER_FEATURES = XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR |
+                         XENSTORE_SERVER_FEATURE_WATCHDEPTH | XENSTORE_SERVER_FEATURE_DOMID_ANY,
+};
 
 /*
  * Creates a store with /tool/xenstored and /local/domain/0. quota NULL: the defaults. Returns 0
@@ -38,6 +45,15 @@ int xs_server_introduce(struct xs_server *server, domid_t domid);
  * @releaseDomain. Not for Dom0. Does nothing for a domain that does not exist.
  */
 void xs_server_release(struct xs_server *server, domid_t domid);
+
+/* The same for a domain that lives on without a store: what Dom0 has in /local/domain/<domid> is
+ * kept. It can't come back. */
+void xs_server_disconnect(struct xs_server *server, domid_t domid);
+
+/* Where lines go that tools ask for (CONTROL `print`, `log on`); ctx outlives the server. line is
+ * called from xs_server_run and must not use this library. */
+void xs_server_set_log(struct xs_server *server, void (*line)(void *ctx, const char *text),
+                       void *ctx);
 
 /*
  * Works on what waits, one request of one connection after the other in turn, at most budget steps

@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "xenstore/xs_store.h"
+#include "xenstore/xs_trace.h"
 
 struct xs_conn;
 
@@ -17,6 +18,7 @@ struct xs_server {
     struct list locals;                    /* all xs_local_watch, by link */
     struct list due;                       /* those with an event, in turn, by due */
     uint8_t unclean[(UINT16_MAX + 1) / 8]; /* domids whose remains are still in the store */
+    struct xs_trace trace;
 };
 
 /* The turn of a connection that has been taken off the ready list: does one step of each kind and
@@ -31,6 +33,21 @@ void xs_conn_close_all(struct xs_server *server);
 
 /* Drops what the connections of a dead domain hold; they take and give nothing from now on. */
 void xs_conn_deafen(struct xs_server *server, domid_t domid);
+
+/* Drops watches and transactions of a domain's connections. */
+void xs_conn_reset_sessions(struct xs_server *server, domid_t domid);
+
+/* Lets the connections of a domain act as another does, too. */
+void xs_conn_set_target(struct xs_server *server, domid_t domid, domid_t target);
+
+/* What the connections of a domain hold. */
+struct xs_conn_usage {
+    uint32_t watches, transactions, outstanding;
+};
+struct xs_conn_usage xs_conn_usage(const struct xs_server *server, domid_t domid);
+
+/* Connections that there are, of whomever. */
+uint32_t xs_conn_count(const struct xs_server *server);
 
 /* Calls the first local watch that is due; at least one is. */
 void xs_local_deliver(struct xs_server *server);

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-void xs_session_init(struct xs_session *session, struct xs_store *store, struct xs_actor actor,
+#include "xenstore/xs_server_state.h"
+
+void xs_session_init(struct xs_session *session, struct xs_server *server, struct xs_actor actor,
                      void (*event_posted)(void *ctx), void *ctx)
 {
-    *session = (struct xs_session){.store = store, .actor = actor};
-    xs_watcher_init(&session->watcher, &store->watches, &session->actor,
+    *session = (struct xs_session){.server = server, .store = &server->store, .actor = actor};
+    xs_watcher_init(&session->watcher, &server->store.watches, &session->actor,
                     actor.privileged ? XS_SESSION_EVENTS_PRIVILEGED : XS_SESSION_EVENTS,
                     event_posted, ctx);
 }
@@ -26,7 +28,7 @@ int xs_session_watch(struct xs_session *session, const char *path, size_t skip, 
     if (xs_watcher_has(&session->watcher, path, token))
         return -EEXIST;
     if (!session->actor.privileged &&
-        xs_quota_exceeded(session->store->quota.watches, session->watcher.count))
+        xs_quota_exceeded(xs_session_quota(session)->watches, session->watcher.count))
         return -E2BIG;
     return xs_watcher_add(&session->watcher, path, skip, token, depth);
 }
@@ -43,7 +45,7 @@ int xs_session_begin(struct xs_session *session, uint32_t *id)
 {
     struct xs_transaction *tx;
     if (!session->actor.privileged &&
-        xs_quota_exceeded(session->store->quota.transactions, session->transaction_count))
+        xs_quota_exceeded(xs_session_quota(session)->transactions, session->transaction_count))
         return -ENOSPC;
     do
         *id = ++session->last_transaction_id;

@@ -17,8 +17,11 @@ enum {
     XS_SESSION_EVENTS_PRIVILEGED = 16384, /* the same for Dom0's */
 };
 
+struct xs_server;
+
 struct xs_session {
-    struct xs_store *store;
+    struct xs_server *server;
+    struct xs_store *store; /* the server's */
     struct xs_actor actor;
     struct xs_watcher watcher;
     struct xs_transaction *transactions;
@@ -27,9 +30,15 @@ struct xs_session {
 };
 
 /* event_posted is called whenever an event may wait. The session stays where it is. */
-void xs_session_init(struct xs_session *session, struct xs_store *store, struct xs_actor actor,
+void xs_session_init(struct xs_session *session, struct xs_server *server, struct xs_actor actor,
                      void (*event_posted)(void *ctx), void *ctx);
 void xs_session_clear(struct xs_session *session); /* for good */
+
+/* The limits that hold for it. */
+static inline const struct xs_quota *xs_session_quota(const struct xs_session *session)
+{
+    return xs_quotas_of(&session->store->quotas, session->actor.domid);
+}
 
 /* Drops watches, transactions and events. */
 void xs_session_reset(struct xs_session *session);

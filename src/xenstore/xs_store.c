@@ -25,7 +25,7 @@ int xs_store_init(struct xs_store *store, const struct xs_quota *quota)
 {
     uint32_t seed;
     *store = (struct xs_store){0};
-    store->quota = quota != NULL ? *quota : xs_quota_default;
+    store->quotas.all = quota != NULL ? *quota : xs_quota_default;
     if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
         seed = 2166136261u; /* FNV's own: only the resistance to aimed collisions is lost */
     xs_watch_index_init(&store->watches, seed);
@@ -47,6 +47,7 @@ void xs_store_clear(struct xs_store *store)
 {
     xs_tree_clear(&store->tree);
     xs_watch_index_clear(&store->watches);
+    xs_quotas_clear(&store->quotas);
     xs_specials_clear(&store->specials);
     xs_strays_clear(&store->strays);
     free(store->life);
@@ -108,7 +109,8 @@ static bool is_too_large(const struct xs_store *store, struct xs_actor actor, ui
                          const struct xs_value *value, uint64_t name_bytes)
 {
     uint64_t bytes = xs_quota_node_bytes(perm_count, value == NULL ? 0 : value->len, name_bytes);
-    return !actor.privileged && xs_quota_exceeded(store->quota.node_bytes, bytes + 1);
+    return !actor.privileged &&
+           xs_quota_exceeded(xs_quotas_of(&store->quotas, actor.domid)->node_bytes, bytes + 1);
 }
 
 /* Whether the nodes fit that creating path makes and changes: each but the last gets the name of
@@ -141,7 +143,8 @@ static int create(struct xs_store *store, struct xs_tree *tree, struct xs_actor 
         return -ENOMEM;
     int rc = -ENOSPC;
     uint64_t owned = xs_usage_of(&tree->usage, xs_perms_owner(perms));
-    bool is_room = actor.privileged || !xs_quota_exceeded(store->quota.nodes, owned + missing);
+    uint32_t limit = xs_quotas_of(&store->quotas, actor.domid)->nodes;
+    bool is_room = actor.privileged || !xs_quota_exceeded(limit, owned + missing);
     if (is_room && fits(store, actor, nearest, path, missing, value))
         rc = xs_tree_create(tree, path, perms, value, &store->generation);
     if (rc == 0 && tree == &store->tree && xs_perms_owner(perms) != DOM0_DOMID)
@@ -213,8 +216,9 @@ static int apply_set_perms(struct xs_store *store, struct xs_tree *tree, struct 
         return -EPERM;
     if (op->perms->entry[0].life != store->life[owner])
         return -ENOENT; /* has died since a transaction named it */
+    uint32_t limit = xs_quotas_of(&store->quotas, actor.domid)->perms;
     if (!actor.privileged &&
-        (xs_quota_exceeded(store->quota.perms, op->perms->count) ||
+        (xs_quota_exceeded(limit, op->perms->count) ||
          is_too_large(store, actor, op->perms->count, node->value, xs_names_bytes(node->names))))
         return -ENOSPC;
     rc = xs_tree_set_perms(tree, op->path, op->perms, &store->generation);

@@ -21,7 +21,7 @@
 struct xs_store {
     struct xs_tree tree;
     uint64_t generation; /* the last one given out */
-    struct xs_quota quota;
+    struct xs_quotas quotas;
     struct xs_watch_index watches;
     struct xs_specials specials;
     struct xs_strays strays;
@@ -74,10 +74,11 @@ int xs_store_do(struct xs_store *store, struct xs_actor actor, const struct xs_o
 void xs_store_introduce(struct xs_store *store, domid_t domid);
 
 /*
- * Forgets a domain: no entry in any permission list is for it any more; removes what it owns and
- * /local/domain/<domid>; watches fire. Costs what is removed, whatever else is there. Returns 0, or
- * -ENOMEM with the work done in part (it may be called again).
+ * Forgets a domain: no entry in any permission list is for it any more; removes what it owns, and
+ * /local/domain/<domid> unless keep_home; watches fire. Costs what is removed (and a look at the
+ * home), whatever else is there. Returns 0, or -ENOMEM with the work done in part (it may be called
+ * again).
  */
-int xs_store_forget(struct xs_store *store, domid_t domid);
+int xs_store_forget(struct xs_store *store, domid_t domid, bool keep_home);
 
 #endif

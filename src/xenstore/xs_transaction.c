@@ -118,8 +118,8 @@ static int touch(struct xs_transaction *tx, const char *path, struct xs_access *
     *out = find_access(tx, path, hash);
     if (*out != NULL)
         return 0;
-    if (!tx->actor->privileged &&
-        xs_quota_exceeded(tx->store->quota.transaction_nodes, (uint64_t)tx->access_count + 1))
+    uint32_t limit = xs_quotas_of(&tx->store->quotas, tx->actor->domid)->transaction_nodes;
+    if (!tx->actor->privileged && xs_quota_exceeded(limit, (uint64_t)tx->access_count + 1))
         return -ENOSPC;
     size_t size = strlen(path) + 1;
     int rc = charge(tx, size);

@@ -131,7 +131,12 @@ static const struct question {
     {20, PAYLOAD("1"), "ENOSYS", NULL}, /* what was XS_RESTRICT */
     {XS_RESET_WATCHES, PAYLOAD(""), NULL, "OK"},
     {XS_DIRECTORY_PART, PAYLOAD("device\0000"), NULL, NULL},
-    {23, PAYLOAD("1"), "ENOSYS", NULL},
+    {XS_GET_FEATURE, "", 0, NULL, "15"},
+    {XS_GET_FEATURE, PAYLOAD("1"), "EACCES", NULL},
+    {XS_SET_FEATURE, PAYLOAD("1\0002"), "EACCES", NULL},
+    {XS_GET_QUOTA, PAYLOAD("nodes"), "EACCES", NULL},
+    {XS_SET_QUOTA, PAYLOAD("nodes\0009"), "EACCES", NULL},
+    {27, PAYLOAD("1"), "ENOSYS", NULL},
     {UINT32_MAX - 7, PAYLOAD("1"), "ENOSYS", NULL},
 };
 

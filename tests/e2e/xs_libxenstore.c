@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Debian's libxenstore against a running store (XENSTORED_PATH): conflicts, watches from two
- * connections, a directory that needs DIRECTORY_PART, binary values, permissions.
+ * connections, special watches, watches with a depth, a directory that needs DIRECTORY_PART, binary
+ * values, permissions. There is a domain 1.
  *
  * Exit 0: all as expected; 1: the failed expectation on stderr.
  */
 #include <err.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <xen/io/xs_wire.h>
 #include <xenstore.h>
 
 enum { BIG = 5000 };
@@ -48,15 +54,19 @@ static void test_values(struct xs_handle *xs)
     free(home);
 }
 
-/* Requests that mean nothing without a hypervisor, and those that still do. */
+/* The toolstack's requests: domains are brought in by nobody but their processes. */
 static void test_domains(struct xs_handle *xs)
 {
     EXPECT(xs_is_domain_introduced(xs, 0));
     EXPECT(!xs_is_domain_introduced(xs, 7000));
-    EXPECT(!xs_introduce_domain(xs, 7000, 1, 1) && errno == ENOSYS);
-    EXPECT(!xs_release_domain(xs, 7000) && errno == ENOSYS);
-    EXPECT(!xs_resume_domain(xs, 7000) && errno == ENOSYS);
-    EXPECT(!xs_set_target(xs, 7000, 1) && errno == ENOSYS);
+    EXPECT(!xs_introduce_domain(xs, 7000, 1, 1) && errno == EINVAL);
+    EXPECT(!xs_release_domain(xs, 7000) && errno == ENOENT);
+    EXPECT(!xs_release_domain(xs, 0) && errno == EINVAL);
+    EXPECT(!xs_resume_domain(xs, 7000) && errno == ENOENT);
+    EXPECT(!xs_set_target(xs, 7000, 1) && errno == ENOENT);
+    EXPECT(xs_is_domain_introduced(xs, 1));
+    EXPECT(xs_introduce_domain(xs, 1, 1, 1)); /* is there */
+    EXPECT(xs_resume_domain(xs, 1));
     char *text = xs_control_command(xs, "help", NULL, 0);
     EXPECT(text != NULL && strstr(text, "quota") != NULL);
     free(text);
@@ -131,6 +141,69 @@ static void test_watches(struct xs_handle *one, struct xs_handle *two)
     EXPECT(xs_unwatch(one, "/test/w", "t1"));
 }
 
+/* Any special name can be watched, and fires at once; what it may hear is a matter of permissions,
+ * which can be set. */
+static void test_special_watches(struct xs_handle *one)
+{
+    struct xs_permissions perms[2] = {{.id = 0, .perms = XS_PERM_NONE},
+                                      {.id = 1, .perms = XS_PERM_READ}};
+    static const char *const name[] = {"@introduceDomain", "@releaseDomain", "@releaseDomain/1",
+                                       "@nosuch"};
+    for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+        EXPECT(xs_watch(one, name[i], "special"));
+        expect_event(one, name[i], "special");
+        EXPECT(!xs_watch(one, name[i], "special") && errno == EEXIST);
+        EXPECT(xs_unwatch(one, name[i], "special"));
+    }
+    EXPECT(xs_set_permissions(one, XBT_NULL, "@introduceDomain", perms, 2));
+    EXPECT(xs_set_permissions(one, XBT_NULL, "@introduceDomain", perms, 1));
+    EXPECT(!xs_set_permissions(one, XBT_NULL, "@nosuch", perms, 1) && errno == ENOENT);
+    EXPECT(xs_read(one, XBT_NULL, "@introduceDomain", NULL) == NULL && errno == EINVAL);
+}
+
+/* One message of a socket; its payload ends with an extra NUL. */
+static void receive(int fd, struct xsd_sockmsg *hdr, char payload[XENSTORE_PAYLOAD_MAX + 1])
+{
+    EXPECT(recv(fd, hdr, sizeof(*hdr), MSG_WAITALL) == sizeof(*hdr));
+    EXPECT(hdr->len <= XENSTORE_PAYLOAD_MAX);
+    EXPECT(hdr->len == 0 || recv(fd, payload, hdr->len, MSG_WAITALL) == (ssize_t)hdr->len);
+    payload[hdr->len] = '\0';
+}
+
+static void ask(int fd, uint32_t type, const char *payload, uint32_t len)
+{
+    const struct xsd_sockmsg hdr = {.type = type, .len = len};
+    EXPECT(send(fd, &hdr, sizeof(hdr), 0) == sizeof(hdr) &&
+           send(fd, payload, len, 0) == (ssize_t)len);
+}
+
+/* What a later client library asks for: this one has no call for a depth. */
+static void test_depth(struct xs_handle *one)
+{
+    static const char watch[] = "/test/deep\0depth\0001";
+    static char payload[XENSTORE_PAYLOAD_MAX + 1];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct xsd_sockmsg hdr;
+    const char *path = getenv("XENSTORED_PATH");
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    EXPECT(path != NULL && strlen(path) < sizeof(address.sun_path));
+    strcpy(address.sun_path, path);
+    EXPECT(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+    ask(fd, 23, "", 0); /* GET_FEATURE */
+    receive(fd, &hdr, payload);
+    EXPECT(hdr.type == 23 && (atoi(payload) & 4) != 0); /* XENSTORE_SERVER_FEATURE_WATCHDEPTH */
+    ask(fd, XS_WATCH, watch, sizeof(watch));
+    receive(fd, &hdr, payload);
+    EXPECT(hdr.type == XS_WATCH);
+    receive(fd, &hdr, payload);
+    EXPECT(hdr.type == XS_WATCH_EVENT && strcmp(payload, "/test/deep") == 0);
+    EXPECT(xs_write(one, XBT_NULL, "/test/deep/a/b", "", 0)); /* too deep */
+    EXPECT(xs_write(one, XBT_NULL, "/test/deep/c", "", 0));
+    receive(fd, &hdr, payload);
+    EXPECT(hdr.type == XS_WATCH_EVENT && strcmp(payload, "/test/deep/c") == 0);
+    close(fd);
+}
+
 static void test_big_directory(struct xs_handle *xs)
 {
     char path[64], seen[BIG] = {0};
@@ -159,6 +232,8 @@ int main(void)
     test_permissions(one);
     test_transactions(one, two);
     test_watches(one, two);
+    test_special_watches(one);
+    test_depth(one);
     test_big_directory(one);
     EXPECT(xs_rm(one, XBT_NULL, "/test"));
     EXPECT(xs_rm(one, XBT_NULL, "relative"));

@@ -148,6 +148,13 @@ static void start_unmapper(struct dom0 *d)
                  strerror(-rc));
 }
 
+/* Only tools can ask for such lines, and a trace ends by itself. */
+static void store_log(void *ctx, const char *text)
+{
+    struct dom0 *d = ctx;
+    log_line(d->log, "xenstore: %s", text);
+}
+
 static void store_ready(void *ctx, struct domain *domain)
 {
     struct dom0 *d = ctx;
@@ -231,6 +238,8 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
         step = "create the store";
         rc = xs_server_create(NULL, &d->store);
     }
+    if (rc == 0)
+        xs_server_set_log(d->store, store_log, d);
     if (rc == 0) {
         step = "start the clock";
         rc = dom0_wakeups_create(d);

@@ -65,9 +65,11 @@ static void test_inheritance(void **state)
 {
     (void)state;
     struct xs_perms *parent = list((const char *const[]){"n1", "b2"}, 2);
-    struct xs_perms *same = xs_perms_inherit(parent, (struct xs_actor){0, true, LIFE});
+    struct xs_perms *same =
+        xs_perms_inherit(parent, (struct xs_actor){.privileged = true, .life = LIFE});
     assert_ptr_equal(same, parent);
-    struct xs_perms *taken = xs_perms_inherit(parent, (struct xs_actor){2, false, LIFE + 2});
+    struct xs_perms *taken =
+        xs_perms_inherit(parent, (struct xs_actor){.domid = 2, .life = LIFE + 2});
     assert_int_equal(xs_perms_owner(taken), 2);
     assert_int_equal(taken->entry[0].access, 0);
     assert_int_equal(taken->entry[0].life, LIFE + 2);
@@ -95,6 +97,24 @@ static void test_entries_are_for_one_life(void **state)
     xs_perms_unref(perms);
 }
 
+/* A domain that serves another may do what that one may, and owns what it makes. */
+static void test_a_target(void **state)
+{
+    (void)state;
+    const struct xs_actor server = {.domid = 9, .life = LIFE, .target = 1, .target_life = LIFE};
+    const struct xs_actor stale = {.domid = 9, .life = LIFE, .target = 1, .target_life = LIFE + 2};
+    struct xs_perms *perms = list((const char *const[]){"n1", "r2"}, 2);
+    struct xs_perms *reads = list((const char *const[]){"n2", "r1"}, 2);
+    assert_int_equal(xs_perms_access(perms, server), XS_PERM_READ | XS_PERM_WRITE | XS_PERM_OWNER);
+    assert_int_equal(xs_perms_access(reads, server), XS_PERM_READ);
+    assert_int_equal(xs_perms_access(perms, stale), 0); /* the other one is dead */
+    struct xs_perms *made = xs_perms_inherit(perms, server);
+    assert_int_equal(xs_perms_owner(made), 9);
+    xs_perms_unref(made);
+    xs_perms_unref(reads);
+    xs_perms_unref(perms);
+}
+
 static void test_an_entry_for_any_domain(void **state)
 {
     (void)state;
@@ -109,11 +129,9 @@ static void test_an_entry_for_any_domain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries_as_text),
-        cmocka_unit_test(test_owner_named_and_others),
-        cmocka_unit_test(test_inheritance),
-        cmocka_unit_test(test_entries_are_for_one_life),
-        cmocka_unit_test(test_an_entry_for_any_domain),
+        cmocka_unit_test(test_entries_as_text), cmocka_unit_test(test_owner_named_and_others),
+        cmocka_unit_test(test_inheritance),     cmocka_unit_test(test_entries_are_for_one_life),
+        cmocka_unit_test(test_a_target),        cmocka_unit_test(test_an_entry_for_any_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

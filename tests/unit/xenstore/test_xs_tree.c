@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "xenstore/xs_control.h"
+#include "xenstore/xs_check.h"
 #include "xenstore/xs_dir.h"
 #include "xenstore/xs_tree.h"
 
