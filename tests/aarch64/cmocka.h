@@ -78,17 +78,18 @@ static inline void cmocka_check_equal(uintmax_t a, uintmax_t b, int equal, const
         cmocka_fail(file, line, "%#jx %s %#jx", a, equal ? "!=" : "==", b);
 }
 
-static inline void cmocka_check_range(uintmax_t value, uintmax_t least, uintmax_t most,
+static inline void cmocka_check_range(uintmax_t value, uintmax_t least, uintmax_t most, int inside,
                                       const char *file, int line)
 {
-    if (value < least || value > most)
-        cmocka_fail(file, line, "%ju is not within %ju-%ju", value, least, most);
+    if ((value >= least && value <= most) != inside)
+        cmocka_fail(file, line, "%ju is %s %ju-%ju", value, inside ? "not in" : "in", least, most);
 }
 
-static inline void cmocka_check_string(const char *a, const char *b, const char *file, int line)
+static inline void cmocka_check_string(const char *a, const char *b, int equal, const char *file,
+                                       int line)
 {
-    if (strcmp(a, b) != 0)
-        cmocka_fail(file, line, "\"%s\" != \"%s\"", a, b);
+    if ((strcmp(a, b) == 0) != equal)
+        cmocka_fail(file, line, "\"%s\" %s \"%s\"", a, equal ? "!=" : "==", b);
 }
 
 static inline void cmocka_check_memory(const void *a, const void *b, size_t bytes, int equal,
@@ -110,11 +111,15 @@ static inline void cmocka_check_memory(const void *a, const void *b, size_t byte
 #define assert_ptr_equal(a, b) cmocka_check_equal((uintptr_t)(a), (uintptr_t)(b), 1, CMOCKA_HERE)
 #define assert_ptr_not_equal(a, b)                                                                 \
     cmocka_check_equal((uintptr_t)(a), (uintptr_t)(b), 0, CMOCKA_HERE)
-#define assert_string_equal(a, b)        cmocka_check_string(a, b, CMOCKA_HERE)
+#define assert_string_equal(a, b)        cmocka_check_string(a, b, 1, CMOCKA_HERE)
+#define assert_string_not_equal(a, b)    cmocka_check_string(a, b, 0, CMOCKA_HERE)
 #define assert_memory_equal(a, b, n)     cmocka_check_memory(a, b, n, 1, CMOCKA_HERE)
 #define assert_memory_not_equal(a, b, n) cmocka_check_memory(a, b, n, 0, CMOCKA_HERE)
 #define assert_in_range(v, least, most)                                                            \
-    cmocka_check_range((uintmax_t)(v), (uintmax_t)(least), (uintmax_t)(most), CMOCKA_HERE)
+    cmocka_check_range((uintmax_t)(v), (uintmax_t)(least), (uintmax_t)(most), 1, CMOCKA_HERE)
+#define assert_not_in_range(v, least, most)                                                        \
+    cmocka_check_range((uintmax_t)(v), (uintmax_t)(least), (uintmax_t)(most), 0, CMOCKA_HERE)
+#define fail()        cmocka_fail(CMOCKA_HERE, "fail")
 #define fail_msg(...) cmocka_fail(CMOCKA_HERE, __VA_ARGS__)
 #define skip()        longjmp(cmocka_leave, CMOCKA_SKIPPED)
 

@@ -16,9 +16,11 @@ static void holds(void **state)
     assert_ptr_equal(text, text);
     assert_ptr_not_equal(text, same);
     assert_string_equal(text, same);
+    assert_string_not_equal(text, "other");
     assert_memory_equal(text, "texture", 4);
     assert_memory_not_equal(text, "texture", 5);
     assert_in_range(3, 3, 3);
+    assert_not_in_range(2, 3, 5);
 }
 
 static void skips(void **state)
@@ -42,10 +44,13 @@ FAILS(int_not_equal, assert_int_not_equal(7, 7))
 FAILS(ptr_equal, assert_ptr_equal(text, same))
 FAILS(ptr_not_equal, assert_ptr_not_equal(text, text))
 FAILS(string_equal, assert_string_equal(text, "other"))
+FAILS(string_not_equal, assert_string_not_equal(text, same))
 FAILS(memory_equal, assert_memory_equal(text, "texture", 5))
 FAILS(memory_not_equal, assert_memory_not_equal(text, "texture", 4))
 FAILS(below_range, assert_in_range(2, 3, 5))
 FAILS(above_range, assert_in_range(6, 3, 5))
+FAILS(not_in_range, assert_not_in_range(3, 3, 5))
+FAILS(nothing, fail())
 FAILS(message, fail_msg("number %d", 7))
 
 static int set_up(void **state)
@@ -101,10 +106,13 @@ int main(void)
         cmocka_unit_test(ptr_equal),
         cmocka_unit_test(ptr_not_equal),
         cmocka_unit_test(string_equal),
+        cmocka_unit_test(string_not_equal),
         cmocka_unit_test(memory_equal),
         cmocka_unit_test(memory_not_equal),
         cmocka_unit_test(below_range),
         cmocka_unit_test(above_range),
+        cmocka_unit_test(not_in_range),
+        cmocka_unit_test(nothing),
         cmocka_unit_test(message),
         cmocka_unit_test_setup_teardown(holds, set_up_fails, NULL),
         cmocka_unit_test_setup_teardown(is_true, set_up, tear_down),
