@@ -68,13 +68,16 @@ static inline int back_ring_look(struct back_ring *ring)
  * the slot at any time: the caller copies it out once, and checks and uses the copy only. */
 static inline const void *back_ring_take(struct back_ring *ring, size_t slot_bytes)
 {
+    assert(ring->req_cons != ring->req_prod);
     return sring_slot(ring->sring, ring->nr_ents, ring->req_cons++, slot_bytes);
 }
 
 /* The slot of the next response, for the caller to fill before back_ring_push. There is always
- * room: a response takes the place of a request that was taken. Not visible yet. */
+ * room, because a response takes the place of a request: there are never more responses than
+ * requests that were taken. Not visible to the front end yet. */
 static inline void *back_ring_put(struct back_ring *ring, size_t slot_bytes)
 {
+    assert(back_ring_in_flight(ring) != 0);
     return sring_slot(ring->sring, ring->nr_ents, ring->rsp_prod_pvt++, slot_bytes);
 }
 

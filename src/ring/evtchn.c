@@ -19,6 +19,7 @@ enum { UPCALL_PENDING_BYTE = 0xff };
 /* The futex word: evtchn_upcall_pending is its first byte, evtchn_upcall_mask its second. */
 static uint32_t *upcall_word(struct shared_info *si, uint32_t vcpu)
 {
+    assert(vcpu < XEN_LEGACY_MAX_VCPUS);
     return (uint32_t *)(void *)&si->vcpu_info[vcpu];
 }
 
@@ -82,6 +83,7 @@ int evtchn_wait(struct shared_info *si, uint32_t vcpu, int64_t timeout_ns)
 int evtchn_collect(struct shared_info *si, uint32_t vcpu, void (*fn)(void *ctx, evtchn_port_t port),
                    void *ctx)
 {
+    assert(vcpu < XEN_LEGACY_MAX_VCPUS);
     struct vcpu_info *v = &si->vcpu_info[vcpu];
     int count = 0;
     exchange_full_u8(&v->evtchn_upcall_pending, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring/fault_guard.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -84,6 +85,7 @@ void fault_guard_remove(void)
 
 int fault_guard_add(void *base, size_t bytes, int owner)
 {
+    assert(base != NULL && bytes != 0 && owner < (int)guard.ranges_max);
     for (uint32_t i = 0; i < guard.ranges_max; i++) {
         struct range *range = &guard.ranges[i];
         if (range->base == 0) {

@@ -59,6 +59,7 @@ static inline uint32_t front_ring_free(const struct front_ring *ring)
  * that front_ring_free is not 0. Not visible to the back end yet. */
 static inline void *front_ring_put(struct front_ring *ring, size_t slot_bytes)
 {
+    assert(front_ring_free(ring) != 0);
     return sring_slot(ring->sring, ring->nr_ents, ring->req_prod_pvt++, slot_bytes);
 }
 

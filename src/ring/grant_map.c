@@ -32,6 +32,7 @@ static void release(struct grant_map *map, grant_ref_t ref)
 {
     uint16_t *flags = &map->segment->gnttab[ref].flags;
     fetch_and_full_u16(flags, (uint16_t) ~(GTF_reading | GTF_writing));
+    assert(map->mapped_count > 0);
     map->pins[ref] = (struct grant_pin){0};
     map->mapped_count--;
 }
@@ -42,6 +43,7 @@ void grant_map_fini(struct grant_map *map)
         if (map->pins[ref].pins != 0)
             release(map, ref);
     }
+    assert(map->mapped_count == 0);
     free(map->pins);
     memset(map, 0, sizeof(*map));
 }
@@ -110,6 +112,7 @@ int grant_map_get(struct grant_map *map, grant_ref_t ref, bool writable, bool pe
         pin->pins++;
     }
     pin->pins++;
+    assert(pin->frame < map->segment->nr_pages);
     *page = segment_page(map->segment, pin->frame);
     return 0;
 }

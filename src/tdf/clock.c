@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdf/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #include "tdf/pvclock.h"
@@ -28,6 +29,7 @@ static void publish_begin(struct tdf_clock *clock)
 {
     uint32_t version = clock->time.version;
 
+    assert((version & 1) == 0); /* else two updates would run into each other */
     if (clock->shared != NULL)
         pvclock_publish_all_begin(clock->shared, clock->nr_vcpus, version);
     pvclock_publish_begin(&clock->time, version);
@@ -35,7 +37,8 @@ static void publish_begin(struct tdf_clock *clock)
 
 static void publish_end(struct tdf_clock *clock, struct vcpu_time_info *next)
 {
-    next->version = clock->time.version + 1; /* begin made it odd */
+    assert((clock->time.version & 1) == 1); /* begin made it odd */
+    next->version = clock->time.version + 1;
     if (clock->shared != NULL)
         pvclock_publish_all_end(clock->shared, clock->nr_vcpus, next);
     pvclock_publish_end(&clock->time, next);
@@ -73,6 +76,8 @@ static void publish_line(struct tdf_clock *clock, const struct tdf_sample *now, 
         error = 0;
     }
     next.system_time = fp_to_ns(position);
+    /* No reader sees time step back. */
+    assert((int64_t)(next.system_time - pvclock_ns_at(&clock->time, now->counter)) >= 0);
     pvclock_set_rate(&next, tilted_rate(clock, error));
     clock->anchor = *now;
     clock->anchor_virtual = position;

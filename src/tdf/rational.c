@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdf/rational.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -60,11 +61,13 @@ static uint64_t saturate(u128 value)
 
 uint64_t muldiv_down(uint64_t a, uint64_t b, uint64_t c)
 {
+    assert(c != 0);
     return saturate((u128)a * b / c);
 }
 
 uint64_t muldiv_up(uint64_t a, uint64_t b, uint64_t c)
 {
+    assert(c != 0);
     u128 product = (u128)a * b;
     return saturate(product / c + (product % c != 0));
 }
@@ -93,6 +96,7 @@ u128 tdf_rate_fp(struct tdf tdf, uint64_t ns, uint64_t ticks)
 {
     if (tdf.num == 0)
         return 0;
-    /* ns < 2^34 and den < 2^30: the product has at most 64 bits, so nothing is shifted out. */
+    /* The product has at most 64 bits, so nothing is shifted out. */
+    assert(ns < UINT64_C(1) << 34 && tdf.den < 1u << 30 && ticks != 0);
     return (((u128)ns * tdf.den) << 64) / ((u128)ticks * tdf.num);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdf/source.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,6 +174,7 @@ int tdf_source_manual(struct tdf_source *source, uint64_t hz, uint64_t now_ns, u
 
 void tdf_source_set_ns(struct tdf_source *source, uint64_t monotonic_ns)
 {
+    assert(source->counter == PVCLOCK_COUNTER_STEPPED);
     uint64_t ticks = muldiv_up(monotonic_ns, source->manual_hz, NS_PER_SEC);
 
     store_release_u64(&source->manual_counter, ticks);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tdf/timer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/timerfd.h>
 
@@ -67,6 +68,7 @@ void timer_init(struct timer *timer, struct timer_clock *owner, timer_fn *fn, vo
 
 static void wait_until(struct timer *timer, uint64_t deadline_ns)
 {
+    assert(timer->state == TIMER_STOPPED && list_is_linked(&timer->owner->link));
     timer->state = TIMER_WAITING;
     heap_insert(&timer->owner->waiting, &timer->node, deadline_ns);
 }
@@ -206,6 +208,7 @@ size_t timers_run(struct timers *timers)
 {
     size_t fired = 0;
 
+    assert(timers->running == NULL); /* not from a callback */
     for (struct timer_clock *member = first_clock(timers); member != NULL; member = timers->after) {
         struct timer *timer;
         timers->after = clock_after(timers, member);

@@ -296,11 +296,12 @@ int peer_response(struct peer *peer, struct blkif_response *rsp)
     }
 }
 
-/* The whole slot, whatever it says: blkif_put_request believes its caller. */
+/* The whole slot, whatever it says, and whether or not there is room: the ring's own functions hold
+ * their caller to the rules. */
 void peer_put(struct peer *peer, const struct blkif_request *req)
 {
-    struct blkif_front_ring *ring = &peer->ring;
-    memcpy(front_ring_put(&ring->half, sizeof(union blkif_sring_entry)), req, sizeof(*req));
+    struct front_ring *half = &peer->ring.half;
+    memcpy(blkif_ring_slot(half->sring, half->nr_ents, half->req_prod_pvt++), req, sizeof(*req));
 }
 
 int peer_request(struct peer *peer, const struct blkif_request *req)

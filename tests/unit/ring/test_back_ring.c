@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "fakes/dies.h"
 #include "ring/back_ring.h"
 
 enum { NR_ENTS = 32 };
@@ -265,6 +266,41 @@ static void final_check_does_not_sleep_on_a_broken_index(void **state)
     assert_int_equal(back_ring_look(&f->back), -EPROTO);
 }
 
+static void take_one(void *arg)
+{
+    take(arg, 1);
+}
+
+static void respond_once(void *arg)
+{
+    respond(arg, 1);
+}
+
+/* Whatever the front end claims: what counts is what back_ring_look found. */
+static void a_take_beyond_the_look_ends_the_program(void **state)
+{
+    struct fixture *f = *state;
+    start_at(f, UINT32_MAX);
+    request(f, 1);
+    assert_true(dies(take_one, f));
+    assert_int_equal(back_ring_look(&f->back), 1);
+    take(f, 1);
+    request(f, 2);
+    assert_true(dies(take_one, f));
+}
+
+static void a_response_to_nothing_ends_the_program(void **state)
+{
+    struct fixture *f = *state;
+    start_at(f, UINT32_MAX);
+    request(f, 1);
+    assert_int_equal(back_ring_look(&f->back), 1);
+    assert_true(dies(respond_once, f));
+    take(f, 1);
+    respond(f, 1);
+    assert_true(dies(respond_once, f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +316,8 @@ int main(void)
         cmocka_unit_test(push_uses_its_own_copy_of_the_index),
         cmocka_unit_test(final_check_arms_one_ahead),
         cmocka_unit_test(final_check_does_not_sleep_on_a_broken_index),
+        cmocka_unit_test(a_take_beyond_the_look_ends_the_program),
+        cmocka_unit_test(a_response_to_nothing_ends_the_program),
     };
     static const size_t sizes[] = {8, 12, 112};
     int failed = 0;

@@ -3,18 +3,14 @@
  * test_front_ring.
  */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "fakes/dies.h"
 #include "ring/blkif_front_ring.h"
 
 enum { NR_ENTS = 32 };
@@ -157,26 +153,19 @@ static void stamps_go_with_their_slots(void **state)
     }
 }
 
-/* Twelve segments would be written over the next slot: our own mistake, so it ends the program. */
+static void put_twelve_segments(void *arg)
+{
+    struct fixture *f = arg;
+    struct blkif_request req[2] = {{.nr_segments = BLKIF_MAX_SEGMENTS_PER_REQUEST + 1}};
+    blkif_put_request(&f->front, req);
+}
+
+/* They would be written over the next slot: our own mistake, so it ends the program. */
 static void put_refuses_more_segments_than_a_slot_holds(void **state)
 {
     struct fixture *f = *state;
-    int status;
-    sring_init(f->sring, 0);
-    front_ring_init(&f->front.half, f->sring, NR_ENTS, 0);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        const struct rlimit no_core = {0, 0};
-        struct blkif_request req[2] = {{.nr_segments = BLKIF_MAX_SEGMENTS_PER_REQUEST + 1}};
-        (void)setrlimit(RLIMIT_CORE, &no_core);
-        (void)signal(SIGABRT, SIG_DFL);
-        (void)freopen("/dev/null", "w", stderr);
-        blkif_put_request(&f->front, req);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    start_at(f, 0);
+    assert_true(dies(put_twelve_segments, f));
 }
 
 int main(void)

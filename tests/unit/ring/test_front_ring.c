@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "fakes/dies.h"
 #include "ring/front_ring.h"
 
 enum { NR_ENTS = 32 };
@@ -275,6 +276,25 @@ static void hint_follows_the_shared_index(void **state)
     assert_false(front_ring_has_hint(&f->front));
 }
 
+static void put_one(void *arg)
+{
+    put(arg, 0);
+}
+
+/* It would be written over a request or a response that is still of use. */
+static void a_request_too_many_ends_the_program(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t number;
+    start_at(f, UINT32_MAX);
+    put_and_push(f, NR_ENTS);
+    assert_true(dies(put_one, f));
+    respond(f, 0);
+    assert_true(dies(put_one, f));
+    assert_int_equal(take(f, &number), 1);
+    assert_false(dies(put_one, f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +311,7 @@ int main(void)
         cmocka_unit_test(an_index_is_checked_before_each_use),
         cmocka_unit_test(final_check_arms_one_ahead),
         cmocka_unit_test(hint_follows_the_shared_index),
+        cmocka_unit_test(a_request_too_many_ends_the_program),
     };
     static const size_t sizes[] = {8, 12, 112};
     int failed = 0;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "fakes/dies.h"
 #include "tdf/timer.h"
 
 #define NS_PER_SEC UINT64_C(1000000000)
@@ -253,6 +254,39 @@ static void test_callback_can_drop_its_clock_and_the_next(void **state)
     assert_int_equal(f->third.state, TIMER_STOPPED);
 }
 
+static void run_again(struct timer *timer, void *opaque)
+{
+    struct fixture *f = opaque;
+    (void)timer;
+    timers_run(&f->timers);
+}
+
+static void run_in_a_callback(void *arg)
+{
+    struct fixture *f = arg;
+    timer_init(&f->timer, &f->member, run_again, f);
+    timer_set(&f->timer, START_NS);
+    timers_run(&f->timers);
+}
+
+static void test_a_callback_must_not_run_timers(void **state)
+{
+    assert_true(dies(run_in_a_callback, *state));
+}
+
+static void set_without_a_loop(void *arg)
+{
+    struct fixture *f = arg;
+    timers_drop_clock(&f->timers, &f->member);
+    timer_set(&f->timer, START_NS);
+}
+
+/* It would never fire. */
+static void test_a_timer_of_a_dropped_clock_must_not_be_set(void **state)
+{
+    assert_true(dies(set_without_a_loop, *state));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +308,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_callback_can_stop_timers_that_are_due, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_callback_can_drop_its_clock_and_the_next, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_callback_must_not_run_timers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_timer_of_a_dropped_clock_must_not_be_set, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
