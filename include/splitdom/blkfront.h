@@ -40,7 +40,8 @@ struct blkfront_options {
                          * blkfront_stats.depth */
     uint32_t sectors_per_request; /* largest read that will be asked for; 0 = 8, at most 88 */
     /* Outlive a Dom0 restart: re-connect, re-issue what is unanswered. To begin with a service must
-     * be there; one that ends while we connect counts. */
+     * be there; one that ends while we connect counts. Where the next service grants a smaller
+     * ring, the requests that find no room in it wait here until there is some. */
     bool reconnect;
     bool real_completion;      /* no completion in virtual time, also where Dom0 offers it */
     bool no_spin;              /* always sleep at once when an answer is not there yet */
@@ -84,9 +85,10 @@ struct blkfront_stats {
     uint64_t spins_lost; /* waits that spun, and went on without spinning */
     uint64_t reconnects;
     uint16_t domid;
-    uint32_t ring_entries; /* requests that the ring holds */
+    uint32_t ring_entries; /* requests that the ring holds: less after a reconnect to a service that
+                            * grants less */
     uint32_t depth;        /* asynchronous reads that may be submitted and not reaped: options.depth
-                            * or ring_entries, whichever is smaller */
+                            * or the first ring's entries, whichever is smaller; never changes */
     /* Hints of Dom0, which may be wrong: */
     uint32_t dom0_cpu;     /* on which it last served this domain; UINT32_MAX: unknown */
     uint32_t busy_domains; /* how many have requests, this one included */

@@ -32,7 +32,7 @@ struct fake_dom0 {
     struct rundir rundir;
     pthread_t thread;
     struct unix_listener listener;
-    int stop_fd, peer_fd, doorbell_fd, segment_fd;
+    int stop_fd, wake_fd, peer_fd, doorbell_fd, segment_fd;
     uint32_t domains; /* atomic */
     struct segment segment;
     struct tdf_source source;
@@ -69,7 +69,7 @@ int fake_dom0_segment_fd(struct fake_dom0 *dom0)
 
 void fake_dom0_wake(struct fake_dom0 *dom0)
 {
-    (void)evtchn_kick(dom0->doorbell_fd);
+    (void)evtchn_kick(dom0->wake_fd);
 }
 
 uint8_t *fake_dom0_page(struct fake_dom0 *dom0, grant_ref_t ref)
@@ -311,20 +311,24 @@ static void *run(void *arg)
 {
     struct fake_dom0 *dom0 = arg;
     for (;;) {
-        struct pollfd fds[4] = {
+        struct pollfd fds[5] = {
             {.fd = dom0->stop_fd, .events = POLLIN},
             {.fd = dom0->peer_fd < 0 ? dom0->listener.fd : -1, .events = POLLIN},
             {.fd = dom0->peer_fd, .events = POLLIN},
-            {.fd = dom0->doorbell_fd, .events = POLLIN}};
-        if (poll(fds, 4, -1) < 0)
+            {.fd = dom0->doorbell_fd, .events = POLLIN},
+            {.fd = dom0->wake_fd, .events = POLLIN}};
+        if (poll(fds, 5, -1) < 0)
             continue;
         if (fds[0].revents != 0)
             break;
         if (fds[1].revents != 0)
             dom0->peer_fd = accept4(dom0->listener.fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fds[3].revents != 0) {
+        if ((fds[3].revents | fds[4].revents) != 0) {
             uint64_t count;
-            (void)!read(dom0->doorbell_fd, &count, sizeof(count));
+            (void)!read(fds[3].revents != 0 ? dom0->doorbell_fd : dom0->wake_fd, &count,
+                        sizeof(count));
+            if (dom0->store == NULL)
+                continue;
             fake_dom0_pump(dom0);
             if (dom0->connected)
                 serve_ring(dom0);
@@ -347,6 +351,7 @@ struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_scrip
     dom0->script = *script;
     dom0->peer_fd = dom0->doorbell_fd = dom0->segment_fd = -1;
     dom0->stop_fd = eventfd(0, EFD_CLOEXEC);
+    dom0->wake_fd = eventfd(0, EFD_CLOEXEC);
     if (unix_listener_open(&dom0->listener, dom0->rundir.control_socket, SOCK_SEQPACKET, 8) < 0 ||
         pthread_create(&dom0->thread, NULL, run, dom0) != 0)
         abort();
@@ -361,6 +366,7 @@ void fake_dom0_stop(struct fake_dom0 *dom0)
     pthread_join(dom0->thread, NULL);
     unix_listener_close(&dom0->listener);
     close(dom0->stop_fd);
+    close(dom0->wake_fd);
     (void)rmdir(dom0->rundir.dir);
     free(dom0);
 }

@@ -133,9 +133,8 @@ static int replace_domu(struct blkfront *bf, struct domu *fresh, struct vbd_fron
                         uint64_t born_ns)
 {
     struct domu *old = &bf->domu;
-    if (fresh->segment.nr_pages != old->segment.nr_pages ||
-        front->page_order != bf->front.page_order)
-        return -EPROTO; /* a service with other limits: our memory would not fit */
+    if (fresh->segment.nr_pages != old->segment.nr_pages)
+        return -EPROTO; /* not the memory that we asked for: it would not fit */
     int rc = domu_move(fresh, old);
     if (rc < 0)
         return rc;
@@ -143,19 +142,6 @@ static int replace_domu(struct blkfront *bf, struct domu *fresh, struct vbd_fron
     bf->front.domu = &bf->domu;
     domain_clock_adopt(&bf->clock, clock_page(&bf->domu), born_ns);
     return 0;
-}
-
-/* Everything that was asked and not answered, in the order in which it was asked. Reads can be
- * repeated, and each one is completed once: by the ring that we listen to now. An answer that came
- * before its time has been held back and still is: nobody is told a time that our clock has not
- * reached. */
-static void reissue(struct blkfront *bf)
-{
-    struct shadow_entry *entry = NULL;
-    assert(bf->failed == 0);
-    while ((entry = shadow_next(&bf->shadow, entry == NULL ? 0 : entry->sequence)) != NULL)
-        blkfront_put_request(bf, entry, blkfront_now_ns(bf));
-    blkfront_push(bf);
 }
 
 static bool pause_or_closing(struct blkfront *bf)
@@ -188,7 +174,7 @@ static void resume_ring(struct blkfront *bf)
     start_ring(bf);
     bf->linking = false;
     bf->stats.reconnects++;
-    reissue(bf);
+    blkfront_ask_again(bf);
     blkfront_nudge(bf, true, &wakes);
     pthread_cond_broadcast(&bf->link_changed);
     blkfront_unlock(bf, &wakes);

@@ -3,6 +3,7 @@
  * blkfront_parts: struct blkfront, for the files that implement splitdom/blkfront.h:
  *   blkfront.c        connect, close, geometry, clock, statistics
  *   blkfront_link.c   domain, ring and device; the thread that follows the device's state
+ *   blkfront_backlog.c  requests that wait for a slot of the ring
  *   blkfront_ring.c   requests onto the ring, responses off it
  *   blkfront_wait.c   how threads wait: spin, lead, sleep
  *   blkfront_read.c   the blocking and the asynchronous calls
@@ -74,7 +75,8 @@ struct blkfront {
         ring;     /* a spinning thread looks without the lock: front_ring_has_hint */
     bool stamped; /* completion in virtual time: answers have a time */
     struct shadow shadow;
-    struct heap held;                 /* answers that came before their time (shadow_entry.held) */
+    struct list backlog; /* entries that wait for a slot, oldest first (shadow_entry.backlog) */
+    struct heap held;    /* answers that came before their time (shadow_entry.held) */
     uint64_t look_ns, look_real_ns;   /* our clock and CLOCK_MONOTONIC, when last waiting for one */
     bool kick_owed;                   /* pushed, and Dom0 asked for the doorbell */
     bool leader;                      /* a thread sleeps on the ring's vCPU on behalf of all */
@@ -107,8 +109,19 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes);
 /* Ends that thread, closes the device, ends the domain. Accepts half-built ones. */
 void blkfront_link_stop(struct blkfront *bf);
 
+/* blkfront_backlog.c: with the lock held. The ring has as many slots as the shadow has entries,
+ * until we are re-linked and the next service grants a smaller one. */
+/* Puts entry on the ring, invisible until blkfront_push, or at the end of the backlog, if no slot
+ * is free. asked_ns: our clock, for its stamp. Returns whether the entry is on the ring. */
+bool blkfront_ask(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
+/* Slots have become free: as many of the backlog as there is room for, shown to Dom0. */
+void blkfront_ask_waiting(struct blkfront *bf);
+/* On a new ring: all that was asked and not answered, in the order in which it was asked. Reads can
+ * be repeated, and each one is completed once: by the ring that we listen to now. */
+void blkfront_ask_again(struct blkfront *bf);
+
 /* blkfront_ring.c: with the lock held, except blkfront_wake */
-/* Puts entry on the ring, invisible until blkfront_push. asked_ns: our clock, for its stamp. */
+/* Puts entry on the ring, where a slot is free. For blkfront_backlog.c. */
 void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
 /* Shows requests to Dom0; remembers when the doorbell must be rung. */
 void blkfront_push(struct blkfront *bf);

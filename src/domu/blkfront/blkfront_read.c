@@ -21,8 +21,7 @@ static void fill_entry(struct shadow_entry *entry, uint64_t sector, uint32_t sec
 }
 
 /*
- * With the lock held: an entry of the shadow, waiting until one is free. The ring has as many slots
- * as the shadow has entries, so a free entry is a free slot. NULL: the device failed.
+ * With the lock held: an entry of the shadow, waiting until one is free. NULL: the device failed.
  */
 static struct shadow_entry *take_entry(struct blkfront *bf, struct wake_batch *wakes)
 {
@@ -57,9 +56,9 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
     fill_entry(entry, sector, sector_count, buffer);
     entry->waiter = &waiter;
     uint32_t request_index = bf->ring.half.req_prod_pvt;
-    blkfront_put_request(bf, entry, bf->stamped ? blkfront_now_ns(bf) : 0);
+    bool asked = blkfront_ask(bf, entry, bf->stamped ? blkfront_now_ns(bf) : 0);
     blkfront_push(bf);
-    uint32_t spin_ns = blkfront_may_spin(bf);
+    uint32_t spin_ns = asked ? blkfront_may_spin(bf) : 0;
     if (spin_ns > 0) {
         blkfront_unlock(bf, &wakes);
         blkfront_spin(bf, &waiter, request_index, spin_ns, &wakes);
@@ -96,8 +95,7 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
         bf->async_pending++;
         /* Each read that is admitted has a place in done[]; pairs with finish_async. */
         assert(bf->async_pending + bf->done_count <= bf->depth);
-        if (!bf->linking) /* else the next ring gets it with all that are pending */
-            blkfront_put_request(bf, entry, now_ns);
+        (void)blkfront_ask(bf, entry, now_ns);
     } else if (rc == 0) {
         rc = -EAGAIN;
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "domu/blkfront/blkfront_parts.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
@@ -20,6 +21,7 @@ void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint6
     struct blkif_request req;
     grant_ref_t ref = bf->data_ref + shadow_index(&bf->shadow, entry) * bf->pages_per_request;
     uint32_t left = entry->sector_count;
+    assert(front_ring_free(&bf->ring.half) > 0);
     memset(&req, 0, offsetof(struct blkif_request, seg));
     req.operation = BLKIF_OP_READ;
     req.handle = (blkif_vdev_t)XENBUS_VBD_XVDA;
@@ -161,8 +163,7 @@ static void finish(struct blkfront *bf, struct shadow_entry *entry, int32_t stat
 /* Takes the first entry that is held back off the heap. */
 static struct shadow_entry *unhold(struct blkfront *bf, struct heap_node *node)
 {
-    struct shadow_entry *entry =
-        (struct shadow_entry *)((uint8_t *)node - offsetof(struct shadow_entry, held));
+    struct shadow_entry *entry = container_of(node, struct shadow_entry, held);
     heap_remove(&bf->held, node);
     entry->is_held = false;
     return entry;
@@ -201,12 +202,12 @@ static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int3
         evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
 }
 
-/* Returns 0, or -EPROTO: the answer fits nothing that we asked. */
+/* Returns 0, or -EPROTO: the answer fits nothing that Dom0 has been asked. */
 static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
 {
     struct shadow_entry *entry = shadow_find(&bf->shadow, rsp->id);
-    if (entry == NULL || entry->is_held || rsp->operation != BLKIF_OP_READ ||
-        rsp->status > BLKIF_RSP_OKAY)
+    if (entry == NULL || entry->is_held || list_is_linked(&entry->backlog) ||
+        rsp->operation != BLKIF_OP_READ || rsp->status > BLKIF_RSP_OKAY)
         return -EPROTO;
     int32_t status = read_status(rsp->status);
     /* Dom0 can go on writing to the page; what counts is the one copy taken here. */
@@ -233,6 +234,8 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
             break;
         count++;
     }
+    if (count > 0 && !list_is_empty(&bf->backlog))
+        blkfront_ask_waiting(bf);
     if (heap_first(&bf->held) != NULL)
         count += deliver(bf, blkfront_now_ns(bf));
     if (rc < 0)
@@ -243,7 +246,7 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
 }
 
 /* All that was asked and not delivered comes back with the error, oldest first. Nothing is left to
- * be asked again: pairs with the assertion in blkfront_link.c: reissue. */
+ * be asked again: pairs with the assertion in blkfront_ask_again. */
 static void fail_pending(struct blkfront *bf, int error)
 {
     uint64_t now_ns = blkfront_now_ns(bf);
@@ -251,8 +254,10 @@ static void fail_pending(struct blkfront *bf, int error)
     struct heap_node *node;
     while ((node = heap_first(&bf->held)) != NULL)
         unhold(bf, node);
-    while ((entry = shadow_next(&bf->shadow, 0)) != NULL)
+    while ((entry = shadow_next(&bf->shadow, 0)) != NULL) {
+        list_drop(&entry->backlog);
         finish(bf, entry, error, now_ns);
+    }
     assert(bf->async_pending == 0 && bf->shadow.free_count == bf->shadow.nr_entries);
 }
 

@@ -41,7 +41,7 @@ struct shadow_entry *shadow_take(struct shadow *shadow)
 
 void shadow_put(struct shadow *shadow, struct shadow_entry *entry)
 {
-    assert(entry->pending);
+    assert(entry->pending && !list_is_linked(&entry->backlog));
     entry->pending = false;
     entry->next_free = shadow->free_head;
     shadow->free_head = shadow_index(shadow, entry);

@@ -13,11 +13,12 @@
 #include <stdint.h>
 
 #include "base/heap.h"
+#include "base/list.h"
 
 struct read_waiter;
 
 struct shadow_entry {
-    bool pending; /* on the ring, not answered */
+    bool pending; /* asked, not answered */
     uint32_t generation;
     uint32_t sector_count;
     uint64_t sector;
@@ -26,9 +27,10 @@ struct shadow_entry {
     struct read_waiter *waiter; /* blocking read: its thread; asynchronous: NULL */
     void *cookie;
     uint64_t submitted_ns;
-    struct heap_node held; /* while held; key: when it is to be delivered */
-    bool is_held;          /* answered, and too early by our clock */
-    int status;            /* while held */
+    struct list_node backlog; /* while it waits for a slot of the ring */
+    struct heap_node held;    /* while held; key: when it is to be delivered */
+    bool is_held;             /* answered, and too early by our clock */
+    int status;               /* while held */
     uint32_t next_free;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * blkfront_read: asynchronous reads. Whatever ring the service grants, in whatever order reads are
- * submitted, answered and reaped: each one that was taken comes back once, with its own data.
+ * submitted, answered and reaped, and however often Dom0 is replaced meanwhile: each one that was
+ * taken comes back once, with its own data.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -86,19 +87,28 @@ static void answer_some(struct fake_dom0 *d)
     fake_dom0_flush(d);
 }
 
-static struct blkfront_stats meet(uint32_t max_order, uint32_t depth)
+static void start_dom0(uint32_t max_order)
 {
-    struct blkfront_error why;
-    struct blkfront_stats stats;
-    struct blkfront_options options = {
-        .rundir = base, .name = "fake", .depth = depth, .sectors_per_request = 1};
-    keeper = (struct keeper){.count = 0};
-    prng_init(&keeper.prng, max_order, depth);
-    memset(in_flight, 0, sizeof(in_flight));
+    keeper.count = 0;
     dom0 = fake_dom0_start(
         base, &(struct fake_dom0_script){
                   .max_order = max_order, .request = keep, .idle = answer_some, .ctx = &keeper});
     assert_non_null(dom0);
+}
+
+static struct blkfront_stats meet(uint32_t max_order, uint32_t depth, bool reconnect)
+{
+    struct blkfront_error why;
+    struct blkfront_stats stats;
+    struct blkfront_options options = {.rundir = base,
+                                       .name = "fake",
+                                       .depth = depth,
+                                       .sectors_per_request = 1,
+                                       .reconnect = reconnect};
+    keeper.keep = 0;
+    prng_init(&keeper.prng, max_order, depth);
+    memset(in_flight, 0, sizeof(in_flight));
+    start_dom0(max_order);
     if (blkfront_connect(&options, &bf, &why) < 0)
         fail_msg("%s", why.text);
     blkfront_stats(bf, &stats);
@@ -170,7 +180,7 @@ static void the_depth_is_what_the_granted_ring_holds(void **state)
                                    min_u32(2 * entries, DEPTH_MAX),
                                    DEPTH_MAX};
         for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
-            struct blkfront_stats stats = meet(order, depths[i]);
+            struct blkfront_stats stats = meet(order, depths[i], false);
             assert_true(stats.ring_entries <= entries);
             assert_int_equal(stats.depth, min_u32(depths[i], entries));
             assert_int_equal(fill(1000, DEPTH_MAX), stats.depth);
@@ -189,6 +199,10 @@ static uint32_t step(struct prng *prng, uint32_t depth, uint32_t count)
 {
     uint32_t max = (uint32_t)prng_below(prng, depth + 1);
     uint32_t min = (uint32_t)prng_below(prng, max + 1), taken;
+    if (prng_below(prng, 500) == 0) { /* another one, with a ring of any size */
+        fake_dom0_stop(dom0);
+        start_dom0((uint32_t)prng_below(prng, BLKIF_RING_PAGE_ORDER_MAX + 1));
+    }
     switch (prng_below(prng, 5)) {
     case 0:
         assert_int_equal(blkfront_kick(bf), 0);
@@ -222,7 +236,7 @@ static void each_read_comes_back_once_in_any_order_of_calls(void **state)
         struct prng prng;
         prng_init(&prng, seed, life);
         uint32_t order = (uint32_t)prng_below(&prng, BLKIF_RING_PAGE_ORDER_MAX + 1);
-        uint32_t depth = meet(order, 1 + (uint32_t)prng_below(&prng, DEPTH_MAX)).depth;
+        uint32_t depth = meet(order, 1 + (uint32_t)prng_below(&prng, DEPTH_MAX), true).depth;
         uint32_t count = 0;
         for (uint32_t i = 0; i < STEPS; i++)
             count = step(&prng, depth, count);
@@ -241,7 +255,7 @@ static void reads_in_flight_when_dom0_dies_come_back_with_the_error(void **state
     enum { ANSWERED = 6, SHOWN = 4, HIDDEN = 3, LOST = SHOWN + HIDDEN };
     (void)state;
     struct blkfront_completion done[DEPTH_MAX];
-    (void)meet(0, 32);
+    (void)meet(0, 32, false);
     assert_int_equal(fill(1000, ANSWERED), ANSWERED);
     assert_int_equal(reap(4, 4), 4);
     store_full_u32(&keeper.keep, DEPTH_MAX);
