@@ -43,7 +43,7 @@ static inline void spin_budget_init(struct spin_budget *budget)
 /* For how long may this wait spin? 0: not at all. */
 static inline uint32_t spin_budget_grant(struct spin_budget *budget)
 {
-    assert(budget->limit_ns >= SPIN_NS && budget->limit_ns <= SPIN_NS_MAX);
+    assert(budget->limit_ns >= SPIN_NS);
     if (budget->score > 0)
         return budget->limit_ns;
     if (++budget->denied < budget->probe_every)
