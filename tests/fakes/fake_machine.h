@@ -6,7 +6,7 @@
 #ifndef SPLITDOM_TESTS_FAKE_MACHINE_H
 #define SPLITDOM_TESTS_FAKE_MACHINE_H
 
-#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_setup.h"
 
 struct fake_machine {

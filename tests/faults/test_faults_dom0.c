@@ -28,7 +28,7 @@
 #include "faults_dom0.h"
 #include "service/cli/control_client.h"
 #include "service/cli/store_client.h"
-#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_setup.h"
 #include "service/dom0/dom0_wakeups.h"
 #include "splitdom/blkfront.h"

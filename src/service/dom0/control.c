@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/container_of.h"
-#include "service/dom0/control_parts.h"
+#include "service/dom0/control_private.h"
 #include "service/dom0/control_room.h"
 
 enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "service/dom0/control_parts.h"
+#include "service/dom0/control_private.h"
 
 /* Has it asked something that waits to be served? Perhaps the poller has not told yet. */
 static bool asks(const struct control_peer *peer)

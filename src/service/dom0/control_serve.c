@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "service/dom0/control_parts.h"
+#include "service/dom0/control_private.h"
 
 int control_send_reply(int fd, const struct control_reply *reply, const int *fds, size_t fd_count)
 {

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/container_of.h"
 #include "ring/fault_guard.h"
-#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_setup.h"
 #include "service/dom0/dom0_wakeups.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "ring/fault_guard.h"
-#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "service/dom0/toolstack.h"
 

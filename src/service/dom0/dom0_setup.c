@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "ring/fault_guard.h"
-#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_wakeups.h"
 #include "service/dom0/memory_limit.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "base/memory_file.h"
-#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "xenstore/xenbus_state.h"
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "service/loop/poller_ops.h"
+#include "service/loop/poller_private.h"
 
 /*
  * The submission queue holds one burst between two submissions. The completion queue holds every

@@ -14,7 +14,7 @@
 #include "base/container_of.h"
 #include "base/list.h"
 #include "service/loop/poller.h"
-#include "service/loop/poller_ops.h"
+#include "service/loop/poller_private.h"
 
 /* What is left over stays ready and comes with the next call. */
 #define BATCH 256

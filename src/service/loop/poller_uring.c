@@ -19,7 +19,7 @@
 #include "base/container_of.h"
 #include "base/list.h"
 #include "service/loop/poller.h"
-#include "service/loop/poller_ops.h"
+#include "service/loop/poller_private.h"
 
 #ifdef HAVE_LIBURING
 

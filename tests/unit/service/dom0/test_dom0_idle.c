@@ -17,7 +17,7 @@
 #include "base/why.h"
 #include "fakes/valgrind.h"
 #include "ring/barrier.h"
-#include "service/dom0/dom0_parts.h"
+#include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_setup.h"
 #include "service/dom0/dom0_wakeups.h"
 #include "splitdom/blkfront.h"

@@ -26,7 +26,7 @@
 #endif
 
 #include "service/loop/poller.h"
-#include "service/loop/poller_ops.h"
+#include "service/loop/poller_private.h"
 
 #define MANY 32
 

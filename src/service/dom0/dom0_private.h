@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0_parts: struct dom0, for the three files that make up Dom0's top: dom0.c (assembly and loop),
- * dom0_domains.c (the control socket's wishes) and dom0_status.c (what it tells of itself).
+ * dom0_private: struct dom0, for the three files that make up Dom0's top: dom0.c (assembly and
+ * loop), dom0_domains.c (the control socket's wishes) and dom0_status.c (what it tells of itself).
  */
-#ifndef SPLITDOM_SERVICE_DOM0_DOM0_PARTS_H
-#define SPLITDOM_SERVICE_DOM0_DOM0_PARTS_H
+#ifndef SPLITDOM_SERVICE_DOM0_DOM0_PRIVATE_H
+#define SPLITDOM_SERVICE_DOM0_DOM0_PRIVATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control_parts: what control.c (connections, whose turn it is), control_room.c (who gives way) and
- * control_serve.c (requests) share.
+ * control_private: what control.c (connections, whose turn it is), control_room.c (who gives way)
+ * and control_serve.c (requests) share.
  */
-#ifndef SPLITDOM_SERVICE_DOM0_CONTROL_PARTS_H
-#define SPLITDOM_SERVICE_DOM0_CONTROL_PARTS_H
+#ifndef SPLITDOM_SERVICE_DOM0_CONTROL_PRIVATE_H
+#define SPLITDOM_SERVICE_DOM0_CONTROL_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>

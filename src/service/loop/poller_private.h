@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poller_ops: what poller.c needs of an implementation. Private to the poller's own files and its
- * test.
+ * poller_private: what poller.c needs of an implementation. Private to the poller's own files and
+ * its test.
  */
-#ifndef SPLITDOM_SERVICE_LOOP_POLLER_OPS_H
-#define SPLITDOM_SERVICE_LOOP_POLLER_OPS_H
+#ifndef SPLITDOM_SERVICE_LOOP_POLLER_PRIVATE_H
+#define SPLITDOM_SERVICE_LOOP_POLLER_PRIVATE_H
 
 #include "service/loop/poller.h"
 
