@@ -134,7 +134,9 @@ static inline void copy_line(const struct vcpu_time_info *ti, struct vcpu_time_i
 /*
  * One attempt. The loads of the fields are acquiring so that none sinks below the second load of
  * version, and that one depends on the counter: a line is used only at counters which were read
- * before the writer began to replace it.
+ * before the writer began to replace it. The second load is full because a reader may have stored
+ * something before that, which others look at after they saw an odd version
+ * (domu/domain_clock.c: raise_ceiling).
  */
 static inline bool try_read(const struct vcpu_time_info *ti, uint32_t version, bool ordered,
                             struct vcpu_time_info *copy, uint64_t *out_ns)
@@ -142,7 +144,7 @@ static inline bool try_read(const struct vcpu_time_info *ti, uint32_t version, b
     copy_line(ti, copy);
     uint64_t counter = read_counter(copy->pad1[0], copy, ordered);
     const char *base = (const char *)&ti->version + counter_dependency(counter);
-    if (load_acquire_u32((const uint32_t *)(const void *)base) != version)
+    if (load_full_u32((const uint32_t *)(const void *)base) != version)
         return false;
     *out_ns = pvclock_ns_at(copy, counter);
     return true;
