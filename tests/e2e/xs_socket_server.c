@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/unix_socket.h"
-#include "xenstore/xs_conn.h"
-#include "xenstore/xs_server.h"
+#include "xenstore/server/xs_conn.h"
+#include "xenstore/server/xs_server.h"
 
 enum { CLIENTS = 64, BUDGET = 16 };
 

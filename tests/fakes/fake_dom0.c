@@ -18,10 +18,10 @@
 #include "service/dom0/toolstack.h"
 #include "splitdom/xen/xenbus.h"
 #include "tdf/clock.h"
+#include "xenstore/server/xs_conn.h"
+#include "xenstore/server/xs_local.h"
+#include "xenstore/server/xs_ring.h"
 #include "xenstore/xenbus_path.h"
-#include "xenstore/xs_conn.h"
-#include "xenstore/xs_local.h"
-#include "xenstore/xs_ring.h"
 
 enum { DOMID = 3, FIRST_PORT = 2, PUMPS = 64 };
 

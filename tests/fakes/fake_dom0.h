@@ -15,7 +15,7 @@
 #include "ring/blkif_back_ring.h"
 #include "ring/segment.h"
 #include "splitdom/control.h"
-#include "xenstore/xs_server.h"
+#include "xenstore/server/xs_server.h"
 
 struct fake_dom0;
 

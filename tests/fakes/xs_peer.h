@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "splitdom/xen/xs_wire.h"
-#include "xenstore/xs_conn.h"
-#include "xenstore/xs_server.h"
+#include "xenstore/server/xs_conn.h"
+#include "xenstore/server/xs_server.h"
 
 struct xs_peer {
     struct xs_server *server;

@@ -32,7 +32,7 @@
 #include "service/dom0/dom0_setup.h"
 #include "service/dom0/dom0_wakeups.h"
 #include "splitdom/blkfront.h"
-#include "xenstore/xs_local.h"
+#include "xenstore/server/xs_local.h"
 
 enum {
     HANG_S = 120,

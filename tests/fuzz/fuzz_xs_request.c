@@ -15,10 +15,10 @@
 #include <string.h>
 
 #include "splitdom/xen/xs_wire.h"
-#include "xenstore/xs_conn.h"
-#include "xenstore/xs_local.h"
-#include "xenstore/xs_ring.h"
-#include "xenstore/xs_server.h"
+#include "xenstore/server/xs_conn.h"
+#include "xenstore/server/xs_local.h"
+#include "xenstore/server/xs_ring.h"
+#include "xenstore/server/xs_server.h"
 
 enum { CONNS = 4, RING_CONN = 3 };
 

@@ -26,7 +26,7 @@
 #include "service/block/disk_queue.h"
 #include "service/loop/pollables.h"
 #include "tdf/clock.h"
-#include "xenstore/xs_server.h"
+#include "xenstore/server/xs_server.h"
 
 enum {
     SIM_FRONTS = 3,

@@ -18,8 +18,8 @@
 #include "base/log.h"
 #include "service/back/back_class.h"
 #include "splitdom/xen/xenbus.h"
+#include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
-#include "xenstore/xs_local.h"
 
 struct pollables;
 

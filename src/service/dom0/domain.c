@@ -10,7 +10,7 @@
 #include "ring/fault_guard.h"
 #include "service/dom0/domain_devices.h"
 #include "service/dom0/toolstack.h"
-#include "xenstore/xs_ring.h"
+#include "xenstore/server/xs_ring.h"
 
 enum { STORE_VCPU = 0 };
 

@@ -23,7 +23,7 @@
 #include "service/loop/pollables.h"
 #include "service/loop/poller.h"
 #include "tdf/clock.h"
-#include "xenstore/xs_conn.h"
+#include "xenstore/server/xs_conn.h"
 
 struct domain;
 

@@ -9,8 +9,8 @@
 #include "service/block/disk_queue.h"
 #include "service/dom0/domain.h"
 #include "service/dom0/domain_devices.h"
+#include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
-#include "xenstore/xs_local.h"
 
 enum { SETTING_VALUE_MAX = 64 };
 

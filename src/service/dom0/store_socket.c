@@ -12,7 +12,7 @@
 #include "base/container_of.h"
 #include "base/list.h"
 #include "base/unix_socket.h"
-#include "xenstore/xs_conn.h"
+#include "xenstore/server/xs_conn.h"
 
 enum { READ_CHUNK = 8192, LISTEN_BACKLOG = 16, ACCEPTS_PER_PUMP = 16 };
 

@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "service/loop/poller.h"
-#include "xenstore/xs_server.h"
+#include "xenstore/server/xs_server.h"
 
 struct store_socket;
 

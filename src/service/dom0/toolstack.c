@@ -8,8 +8,8 @@
 #include "service/block/sched.h"
 #include "service/dom0/back_classes.h"
 #include "splitdom/xen/xenbus.h"
+#include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
-#include "xenstore/xs_local.h"
 
 /* A node with its value and permissions; remembers the first error, so that a list of calls reads
  * like the list of nodes that it is. */

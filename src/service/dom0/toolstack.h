@@ -7,7 +7,7 @@
 #define SPLITDOM_SERVICE_DOM0_TOOLSTACK_H
 
 #include "service/back/back_class.h"
-#include "xenstore/xs_server.h"
+#include "xenstore/server/xs_server.h"
 
 /* Creates the domain's home. The domain has been introduced to the store. Errors: -errno. */
 int toolstack_create_domain(struct xs_server *store, domid_t domid);

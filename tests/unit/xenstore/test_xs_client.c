@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "fakes/xs_peer.h"
+#include "xenstore/server/xs_local.h"
+#include "xenstore/server/xs_ring.h"
 #include "xenstore/xs_client.h"
-#include "xenstore/xs_local.h"
-#include "xenstore/xs_ring.h"
 
 /* The store runs inside the client's wait callback: one thread, no time passes. */
 struct fixture {

@@ -21,7 +21,7 @@
 #include "fakes/fake_dom0.h"
 #include "ring/barrier.h"
 #include "splitdom/blkfront.h"
-#include "xenstore/xs_local.h"
+#include "xenstore/server/xs_local.h"
 
 enum { READERS = 12, HANG_S = 60 };
 

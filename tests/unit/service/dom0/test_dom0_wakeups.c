@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "fakes/fake_machine.h"
-#include "xenstore/xs_local.h"
+#include "xenstore/server/xs_local.h"
 
 static struct fake_machine machine;
 

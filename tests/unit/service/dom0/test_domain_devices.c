@@ -20,7 +20,7 @@
 #include "ring/gnttab.h"
 #include "service/back/vbd/vbd_back.h"
 #include "service/dom0/domain_devices.h"
-#include "xenstore/xs_local.h"
+#include "xenstore/server/xs_local.h"
 
 enum { DOMID = 5, XVDA = 51712, XVDB = 51728, FIRST_REF = 8 };
 

@@ -17,7 +17,7 @@
 #include "ring/fault_guard.h"
 #include "service/back/vbd/vbd_back.h"
 #include "service/dom0/domain.h"
-#include "xenstore/xs_local.h"
+#include "xenstore/server/xs_local.h"
 
 enum { DOMID = 5 };
 

@@ -17,7 +17,7 @@
 #include "fakes/valgrind.h"
 #include "service/dom0/store_socket.h"
 #include "splitdom/xen/xs_wire.h"
-#include "xenstore/xs_local.h"
+#include "xenstore/server/xs_local.h"
 
 enum { PEERS_MAX = 3, TURNS = 8, STORE_BUDGET = 16 };
 

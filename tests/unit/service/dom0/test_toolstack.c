@@ -5,7 +5,7 @@
 #include "fakes/xs_peer.h"
 #include "service/back/vbd/vbd_back.h"
 #include "service/dom0/toolstack.h"
-#include "xenstore/xs_local.h"
+#include "xenstore/server/xs_local.h"
 
 enum { DOMID = 7, OTHER = 8 };
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xs_local: the store for Dom0's own drivers, in the same process: full privileges, no messages.
+ *
+ * Calls take effect at once, so several in a row are as good as a transaction: connections are
+ * served in between only by xs_server_run. Relative paths are those of domain 0. All functions
+ * return 0 or what they say, or -errno: -EINVAL (bad path), -ENOENT, -ENOMEM.
+ */
+#ifndef SPLITDOM_XENSTORE_SERVER_XS_LOCAL_H
+#define SPLITDOM_XENSTORE_SERVER_XS_LOCAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xenstore/server/xs_server.h"
+
+/* Reads a text: returns its length, with buf NUL-terminated. -E2BIG: does not fit into size bytes
+ * with its NUL; -EINVAL: contains a NUL. */
+int xs_local_read(struct xs_server *server, const char *path, char *buf, size_t size);
+
+/* Reads a decimal number, digits only, at least one. -EINVAL: anything else;
+ * -ERANGE: greater than max. *out is set on success only. */
+int xs_local_read_u64(struct xs_server *server, const char *path, uint64_t max, uint64_t *out);
+
+int xs_local_write(struct xs_server *server, const char *path, const char *value);
+
+/* Removes path with all below it. A missing one is fine as long as its parent exists. */
+int xs_local_rm(struct xs_server *server, const char *path);
+
+/* perms: "n1", "r0", ...; the first names the owner. -EINVAL for one that makes no sense, -ENOENT
+ * if there is no such owner. */
+int xs_local_set_perms(struct xs_server *server, const char *path, const char *const *perms,
+                       size_t count);
+
+struct xs_local_watch;
+
+/* path is the absolute path that changed; the watched one, if several changed since. */
+typedef void xs_local_watch_fn(void *ctx, const char *path);
+
+/*
+ * Calls fn whenever something at or below path changes, and once at first; from xs_server_run only,
+ * where fn may use everything of this library but xs_server_run and xs_server_destroy. At most one
+ * call is due at any time. Also for "@introduceDomain" and "@releaseDomain".
+ */
+int xs_local_watch(struct xs_server *server, const char *path, xs_local_watch_fn *fn, void *ctx,
+                   struct xs_local_watch **out);
+
+/* No call after this one. Allowed from within fn. NULL is allowed. */
+void xs_local_unwatch(struct xs_local_watch *watch);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xs_ring: the byte rings of a domain's store page, the store's side.
+ *
+ * Two rings of 1024 bytes with free-running indices (docs/misc/xenstore-ring.txt of Xen). The
+ * domain can write every byte of the page at any time: each index is read once per look and
+ * checked, bytes are copied out before anybody interprets them. xs_link.h is the other half.
+ */
+#ifndef SPLITDOM_XENSTORE_SERVER_XS_RING_H
+#define SPLITDOM_XENSTORE_SERVER_XS_RING_H
+
+#include <stdbool.h>
+
+#include "splitdom/xen/xs_wire.h"
+#include "xenstore/server/xs_conn.h"
+
+/* Prepares the page before the domain sees it: empty rings, features reconnection and error. */
+void xs_ring_init(struct xenstore_domain_interface *page);
+
+/*
+ * Moves what can be moved now: requests from the page into conn, replies and events from conn into
+ * the page. Never blocks, and moves a bounded number of bytes. Call it when the domain's event
+ * channel fired, when conn's output is ready, and after xs_server_run (which may have made room).
+ * *notify is set, never cleared, when an index has moved and the domain must be told.
+ *
+ * A domain that asks for a reconnection (connection == XENSTORE_RECONNECT) gets a fresh one: its
+ * watches and transactions are dropped and the rings are emptied.
+ *
+ * Returns 0; or -EPROTO when the page makes no sense: the error word says why, *notify is set, and
+ * the page must be ignored from now on. The domain lives on without a store.
+ */
+int xs_ring_pump(struct xenstore_domain_interface *page, struct xs_conn *conn, bool *notify);
+
+/*
+ * Would xs_ring_pump do anything, be it only to say that the page makes no sense? Only indices
+ * are looked at: a domain's doorbell rings for its disk as well, and mostly for that.
+ */
+bool xs_ring_has_work(const struct xenstore_domain_interface *page, const struct xs_conn *conn);
+
+#endif
