@@ -117,7 +117,9 @@ bool blkfront_ask(struct blkfront *bf, struct shadow_entry *entry, uint64_t aske
 /* Slots have become free: as many of the backlog as there is room for, shown to Dom0. */
 void blkfront_ask_waiting(struct blkfront *bf);
 /* On a new ring: all that was asked and not answered, in the order in which it was asked. Reads can
- * be repeated, and each one is completed once: by the ring that we listen to now. */
+ * be repeated, and each one is completed once: by the ring that we listen to now. An answer that
+ * came before its time has been held back and still is: nobody is told a time that our clock has
+ * not reached. */
 void blkfront_ask_again(struct blkfront *bf);
 
 /* blkfront_ring.c: with the lock held, except blkfront_wake */
