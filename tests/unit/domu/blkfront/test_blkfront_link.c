@@ -256,10 +256,11 @@ static void a_next_one_may_grant_another_ring(void **state)
             assert_int_equal((intptr_t)status, 0);
             assert_true(fake_disk_holds(bytes[i], 77, 1));
         }
-        blkfront_stats(bf, &stats);
+        do /* the one before may have answered all, and just died */
+            blkfront_stats(bf, &stats);
+        while (stats.reconnects != life + 1);
         assert_int_equal(stats.ring_entries, orders[life] == 0 ? 32 : DEEP);
         assert_int_equal(stats.depth, DEEP);
-        assert_int_equal(stats.reconnects, life + 1);
     }
 }
 
