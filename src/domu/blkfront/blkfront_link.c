@@ -232,6 +232,17 @@ static int link_lost(struct blkfront *bf, int reason)
     return -ENOTCONN;
 }
 
+/* The disk is lost. The domain is not: its clock goes on, and outlives Dom0 too. */
+static void follow_clock(struct blkfront *bf)
+{
+    char path[VBD_PATH_MAX + 32], token[32];
+    int rc = 0;
+    while (rc >= 0 && !domu_is_dead(&bf->domu))
+        rc = domu_next_event(&bf->domu, path, sizeof(path), token, sizeof(token));
+    if (domu_is_dead(&bf->domu))
+        domain_clock_orphan(&bf->clock, bf->domu.segment.shared_info, DOMU_NR_VCPUS);
+}
+
 /* Follows the device: size changes, closing, death. */
 static void *follow(void *arg)
 {
@@ -242,8 +253,10 @@ static void *follow(void *arg)
             take_geometry(bf);
         else if (state < 0 || state == XenbusStateClosing || state == XenbusStateClosed ||
                  state == XenbusStateUnknown) {
-            if (link_lost(bf, state) < 0)
+            if (link_lost(bf, state) < 0) {
+                follow_clock(bf);
                 return NULL;
+            }
         }
     }
 }

@@ -436,6 +436,31 @@ static void without_reconnect_time_goes_on_too(void **state)
         sched_yield();
 }
 
+static void close_the_disk(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    (void)req;
+    fake_dom0_node(d, "state", "5");
+    fake_dom0_pump(d);
+}
+
+/* The disk was closed; the domain lives on, and Dom0 dies later. */
+static void without_a_disk_time_goes_on_too(void **state)
+{
+    uint64_t last_ns, now_ns;
+    (void)state;
+    life_tdf = (struct tdf){1, 1};
+    life_begins_ns = 77;
+    start(&(struct fake_dom0_script){.change_segment = publish_clock, .request = close_the_disk});
+    assert_int_equal(dial(false), 0);
+    assert_int_equal(blkfront_read(bf, 1, 1, bytes[0]), -ENOTCONN);
+    assert_int_equal(blkfront_clock_ns(bf, &last_ns), 0);
+    pvclock_publish_all_begin(life_page, DOMU_NR_VCPUS, 2);
+    die();
+    while (blkfront_clock_ns(bf, &now_ns) != -ENOTCONN)
+        sched_yield();
+    assert_true(now_ns >= last_ns);
+}
+
 static int deaths_left;
 
 /* As a Dom0 that was told to stop before it had made the domain. */
@@ -490,6 +515,7 @@ int main(void)
         LINK_TEST(a_death_in_an_update_loses_no_time),
         LINK_TEST(a_clock_that_is_never_set_is_no_domain),
         LINK_TEST(without_reconnect_time_goes_on_too),
+        LINK_TEST(without_a_disk_time_goes_on_too),
         LINK_TEST(a_death_during_the_first_connection_is_outlived),
         LINK_TEST(without_reconnect_it_is_an_error),
         LINK_TEST(there_must_be_a_service_to_begin_with),
