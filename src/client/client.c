@@ -333,20 +333,16 @@ static int run(struct client *client)
     return status;
 }
 
-int main(int argc, char **argv)
+static int take_arguments(struct client *client, int argc, char **argv)
 {
-    struct client client = {.signal = 0};
     struct why why;
 
-    std_fds_fill();
-    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
-    signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
-    if (client_options_parse(argc, argv, &client.options, &why) < 0) {
+    if (client_options_parse(argc, argv, &client->options, &why) < 0) {
         fprintf(stderr, "client: %s\nusage: client THREADS REQUESTS [options]; see '%s --help'\n",
                 why.text, program_invocation_short_name);
         return EXIT_USAGE;
     }
-    switch (client.options.action) {
+    switch (client->options.action) {
     case CLIENT_HELP:
         fputs(client_options_usage(), stdout);
         return end_output();
@@ -356,5 +352,20 @@ int main(int argc, char **argv)
     case CLIENT_RUN:
         break;
     }
-    return run(&client);
+    return run(client);
+}
+
+int main(int argc, char **argv)
+{
+    std_fds_fill();
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
+    signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
+    struct client *client = calloc(1, sizeof(*client)); /* too large for a small stack */
+    if (client == NULL) {
+        fprintf(stderr, "client: out of memory\n");
+        return EXIT_FAILURE;
+    }
+    int status = take_arguments(client, argc, argv);
+    free(client);
+    return status;
 }

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "client/output_file.h"
 #include "client/text_sink.h"
 
@@ -289,7 +290,7 @@ int recorder_open(const struct recorder_options *options, struct recorder **out,
     else
         rc = open_outputs(r, options, why);
     if (rc == 0 && options->writer_thread) {
-        rc = -pthread_create(&r->writer, NULL, writer_main, r);
+        rc = thread_start(&r->writer, writer_main, r);
         r->has_writer = rc == 0;
         if (rc < 0)
             why_fail_errno(why, rc, "cannot start the recorder's thread");

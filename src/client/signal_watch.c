@@ -15,6 +15,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/thread.h"
+
 /* Without those that the caller had us ignore, as nohup does with SIGHUP. */
 static sigset_t ending_signals(void)
 {
@@ -94,7 +96,7 @@ int signal_watch_start(struct signal_watch *watch)
     pthread_mutex_init(&watch->lock, NULL);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (rc == 0)
-        rc = -pthread_create(&watch->thread, NULL, watch_main, watch);
+        rc = thread_start(&watch->thread, watch_main, watch);
     if (rc < 0) {
         close_fds(watch);
         pthread_mutex_destroy(&watch->lock);

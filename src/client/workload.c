@@ -8,10 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "client/worker.h"
-
-/* A worker needs little; thousands of them must not reserve 8 MiB each. */
-enum { WORKER_STACK_BYTES = 512 * 1024 };
 
 enum gate {
     GATE_CLOSED,
@@ -101,34 +99,29 @@ static void *thread_main(void *argument)
     return NULL;
 }
 
-static int start_thread(struct workload *workload, uint32_t index, const pthread_attr_t *attr)
+static int start_thread(struct workload *workload, uint32_t index)
 {
     struct thread_start *start = malloc(sizeof(*start));
-    int rc;
 
     if (start == NULL)
         return -ENOMEM;
     *start = (struct thread_start){workload, &workload->workers[index]};
-    rc = pthread_create(&workload->threads[index], attr, thread_main, start);
-    if (rc != 0)
+    int rc = thread_start(&workload->threads[index], thread_main, start);
+    if (rc < 0)
         free(start);
-    return -rc;
+    return rc;
 }
 
 /* All threads, or none. */
 static int start_threads(struct workload *workload)
 {
-    pthread_attr_t attr;
     uint32_t started = 0;
     int rc = 0;
 
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES);
     while (rc == 0 && started < workload->thread_count) {
-        rc = start_thread(workload, started, &attr);
+        rc = start_thread(workload, started);
         started += rc == 0;
     }
-    pthread_attr_destroy(&attr);
     workload->running_count = workload->thread_count;
     move_gate(workload, rc == 0 ? GATE_OPEN : GATE_ABORTED);
     for (uint32_t i = 0; rc < 0 && i < started; i++)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "base/unix_socket.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
@@ -156,19 +156,14 @@ static void *lifeline(void *arg)
     return NULL;
 }
 
-/* The application's signals are not for our threads. */
 static int start_lifeline(struct domu *domu)
 {
-    sigset_t all, before;
     domu->stop_fd = eventfd(0, EFD_CLOEXEC);
     if (domu->stop_fd < 0)
         return -errno;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&domu->lifeline, NULL, lifeline, domu);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = thread_start(&domu->lifeline, lifeline, domu);
     domu->lifeline_runs = rc == 0;
-    return -rc;
+    return rc;
 }
 
 static void store_notify(void *ctx)

@@ -9,11 +9,11 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/thread.h"
 #include "domu/blkfront/blkfront_parts.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
@@ -280,7 +280,6 @@ static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
 
 int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
 {
-    sigset_t all, before;
     bf->nr_pages = pages_wanted(bf);
     int rc = link_first(bf, why, why_bytes);
     if (rc < 0)
@@ -295,10 +294,7 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
         bf->depth =
             bf->options.depth < bf->shadow.nr_entries ? bf->options.depth : bf->shadow.nr_entries;
         start_ring(bf);
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        rc = -pthread_create(&bf->link_thread, NULL, follow, bf);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        rc = thread_start(&bf->link_thread, follow, bf);
         bf->link_runs = rc == 0;
     }
     if (rc < 0)

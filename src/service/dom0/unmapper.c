@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/container_of.h"
 #include "base/list.h"
+#include "base/thread.h"
 #include "ring/barrier.h"
 
 struct job {
@@ -55,17 +55,6 @@ static void *unmap_all(void *arg)
     return NULL;
 }
 
-/* No signal is for this thread: the loop takes them. */
-static int start(struct unmapper *u)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&u->thread, NULL, unmap_all, u);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -rc;
-}
-
 int unmapper_create(struct unmapper **out)
 {
     *out = NULL;
@@ -74,7 +63,7 @@ int unmapper_create(struct unmapper **out)
         return -ENOMEM;
     pthread_mutex_init(&u->lock, NULL);
     pthread_cond_init(&u->has_work, NULL);
-    int rc = start(u);
+    int rc = thread_start(&u->thread, unmap_all, u);
     if (rc < 0) {
         free(u);
         return rc;

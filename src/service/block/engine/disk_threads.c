@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +17,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "service/block/engine/disk.h"
 #include "service/block/engine/disk_span.h"
 #include "service/block/image.h"
 
 #define THREADS_MAX 32 /* the device's throughput is flat beyond a queue of that length */
-#define STACK_BYTES (256 * 1024)
 
 /* First in, first out, through disk_io.next. Bounded by the caller's depth. */
 struct io_list {
@@ -165,26 +164,15 @@ static void threads_destroy(struct disk *disk)
     free(dt);
 }
 
-/* All signals are for the main thread: the pool's threads inherit a mask that blocks them. */
 static int start_threads(struct disk_threads *dt, uint32_t wanted)
 {
-    pthread_attr_t attr;
-    sigset_t all, before;
-    int err = pthread_attr_init(&attr);
-
-    if (err)
-        return -err;
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (!err && dt->thread_count < wanted) {
-        err = pthread_create(&dt->threads[dt->thread_count], &attr, reader_main, dt);
-        if (!err)
+    int rc = 0;
+    while (rc == 0 && dt->thread_count < wanted) {
+        rc = thread_start(&dt->threads[dt->thread_count], reader_main, dt);
+        if (rc == 0)
             dt->thread_count++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return -err;
+    return rc;
 }
 
 static int threads_create(const struct disk_config *config, struct disk **out, char *why,
