@@ -72,6 +72,12 @@ srcs_of   = $(filter-out $(MAINS),$(filter src/$(1)/%,$(SOURCES)))
 LIBS     := $(foreach d,$(SRC_DIRS),$(OUT)/lib$(d).a)
 LIBS_BASE := $(foreach d,xenstore tdf ring base,$(OUT)/lib$(d).a)
 
+# What the library is made of, see below.
+LIBRARY_DIRS    := base ring tdf xenstore domu
+LIBRARY_SOURCES := $(filter-out src/xenstore/server/% src/xenstore/tree/%,$(foreach d,$(LIBRARY_DIRS),$(call srcs_of,$(d))))
+SONAME          := libsplitdom.so.1
+PUBLIC_HEADERS  := $(wildcard include/splitdom/blkfront.h include/splitdom/domu.h include/splitdom/version.h)
+
 UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c'))
 UNIT     := $(patsubst %.c,$(OUT)/tests/%,$(notdir $(UNIT_SOURCES)))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -183,7 +189,7 @@ $(OUT)/tests/e2e/%: $(OUT)/tests/e2e/%.o $(LIBS)
 ##@ Build
 .PHONY: unit-programs e2e-programs abi-programs stress-programs bench-programs fuzz-programs list-abi list-stress lib
 all: ## the programs: bin/service, bin/client, bin/tool_for_integrity
-lib: $(OUT)/libblkfront.a ## the client library as one archive
+lib: $(OUT)/libsplitdom.a $(OUT)/$(SONAME) ## the library, as an archive and to be loaded
 unit-programs: $(UNIT)
 abi-programs: $(ABI_TESTS)
 stress-programs: $(STRESS_TESTS)
@@ -193,19 +199,32 @@ list-stress: ; @$(if $(STRESS_TESTS),printf '%s\n' $(STRESS_TESTS),:)
 bench-programs: $(BENCH)
 fuzz-programs: $(FUZZ)
 
-# One relocatable object that shows only the blkfront_ names: a program's own symbols can't clash with
-# the layers below.
-$(OUT)/libblkfront.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard src/domu/blkfront/*.c)) $(OUT)/libdomu.a $(LIBS_BASE)
+# The library: domu and what it stands on, showing the names of the installed headers alone, so that a
+# program's own names can't clash with the layers below. The shared one is compiled once more, to be
+# loaded anywhere.
+$(OUT)/libsplitdom.a: $(LIBRARY_SOURCES:%.c=$(OUT)/%.o) $(PUBLIC_HEADERS) tools/public_names.sh
 	$(say) AR $@
-	$(Q)$(CC) -r -nostdlib -o $(OUT)/blkfront.o $^
-	$(Q)$(OBJCOPY) --wildcard --keep-global-symbol='blkfront_*' $(OUT)/blkfront.o
-	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/blkfront.o
+	$(Q)tools/public_names.sh >$(OUT)/public_names
+	$(Q)$(CC) -r -nostdlib -o $(OUT)/splitdom.o $(filter %.o,$^)
+	$(Q)objcopy --keep-global-symbols=$(OUT)/public_names $(OUT)/splitdom.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/splitdom.o
+
+$(OUT)/pic/%.o: %.c $(OUT)/flags
+	$(say) CC $< '(shared)'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+
+$(OUT)/$(SONAME): $(LIBRARY_SOURCES:%.c=$(OUT)/pic/%.o) $(PUBLIC_HEADERS) tools/public_names.sh
+	$(say) LD $@
+	$(Q)tools/public_names.sh --map >$(OUT)/public_names.map
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(OUT)/public_names.map \
+		$(LDFLAGS) -o $@ $(filter %.o,$^)
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 .PHONY: install deps clean help
-install: all $(OUT)/libblkfront.a ## programs, library, header and man pages to PREFIX (/usr/local)
-	$(Q)tools/install.sh "$(DESTDIR)" "$(PREFIX)" "$(BIN)" "$(OUT)/libblkfront.a"
+install: all lib ## programs, library, headers and man pages to PREFIX (/usr/local)
+	$(Q)tools/install.sh "$(DESTDIR)" "$(PREFIX)" "$(BIN)" "$(OUT)" $(SONAME)
 deps: ## what tests and benchmarks need, from the distribution
 	$(Q)tools/deps.sh
 clean: ## removes build/ and bin/

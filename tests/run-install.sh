@@ -1,24 +1,47 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# `make install` to a scratch prefix; then a program that knows only the installed files is compiled,
-# linked and run: with no service it must get the error that says so.
+# `make install` to a scratch prefix; then programs that know only the installed files are compiled, linked and
+# run, in C and C++, statically and shared, and one in Python: with no service each must get the error that says
+# so; with the installed service each reads a sector.
 set -eu
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+usr=$scratch/usr
+clean_up() {
+    "$usr/bin/splitdom-service" stop >/dev/null 2>&1 || :
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+die() {
+    echo "$*" >&2
+    exit 1
+}
+export SPLITDOM_RUNDIR=$scratch/run SPLITDOM_NAME=default
+mkdir -m 700 "$SPLITDOM_RUNDIR"
 
-make --no-print-directory install PREFIX="$scratch/usr"
-for f in bin/splitdom-service bin/splitdom-client bin/splitdom-integrity lib/libblkfront.a \
-    include/splitdom/blkfront.h lib/pkgconfig/blkfront.pc; do
-    [ -s "$scratch/usr/$f" ] || { echo "$f was not installed" >&2; exit 1; }
+make --no-print-directory install PREFIX="$usr"
+for f in bin/splitdom-{service,client,integrity} lib/libsplitdom.{a,so} lib/libsplitdom.so.1 \
+    include/splitdom/{blkfront,version}.h lib/pkgconfig/{libsplitdom,blkfront}.pc \
+    share/man/man1/splitdom-{service,client,integrity}.1; do
+    [ -s "$usr/$f" ] || die "$f was not installed"
 done
 
-# Nothing but the public names may be visible in the library.
-foreign=$(nm -g --defined-only "$scratch/usr/lib/libblkfront.a" | awk 'NF == 3 && $3 !~ /^blkfront_/ { print $3 }')
-[ -z "$foreign" ] || { echo "libblkfront.a also defines: $foreign" >&2; exit 1; }
+# Nothing but the public names may be visible in the library, and all of them.
+tools/public_names.sh >"$scratch/wanted"
+nm -g --defined-only "$usr/lib/libsplitdom.a" | awk 'NF == 3 { print $3 }' | sort -u >"$scratch/static"
+nm -D --defined-only "$usr/lib/libsplitdom.so" | awk '$2 ~ /[TDBR]/ { sub(/@.*/, "", $3); print $3 }' | sort -u >"$scratch/shared"
+cmp "$scratch/wanted" "$scratch/static" || die "libsplitdom.a shows other names: $(diff "$scratch/wanted" "$scratch/static")"
+cmp "$scratch/wanted" "$scratch/shared" || die "libsplitdom.so shows other names: $(diff "$scratch/wanted" "$scratch/shared")"
 
-mkdir "$scratch/rundir"
-chmod 700 "$scratch/rundir"
+# One version, and pages and messages with the names that the programs have here.
+version=$(sed -n 's/^#define SPLITDOM_VERSION "\(.*\)"$/\1/p' include/splitdom/version.h)
+[ "$(PKG_CONFIG_PATH=$usr/lib/pkgconfig pkg-config --modversion libsplitdom)" = "$version" ] || die "another version in the .pc"
+"$usr/bin/splitdom-client" --version | grep -qF "$version" || die "another version of the client"
+! grep -nE '\./bin/|^\.TH (SERVICE|CLIENT|TOOL)|^\.BR? (service|client|tool_for_integrity) ' "$usr"/share/man/man1/* ||
+    die "a page names a program of the tree"
+"$usr/bin/splitdom-client" 1 1 2>&1 | grep -q "start it with 'splitdom-service start'" || die "the client names a program of the tree"
+"$usr/bin/splitdom-client" 1 2>&1 | grep -q "see 'splitdom-client --help'" || die "a usage error names a program of the tree"
+
 cat >"$scratch/prog.c" <<'END'
 #include <splitdom/blkfront.h>
 #include <stdio.h>
@@ -30,24 +53,64 @@ int segment_create(void)
     return 7;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
+    struct blkfront_options options = {0};
     struct blkfront *bf = NULL;
-    struct blkfront_error why = {.text = ""};
-    int err = blkfront_connect(&(struct blkfront_options){.rundir = argv[argc - 1]}, &bf, &why);
-    printf("%d %s\n", err, why.text);
-    return err < 0 && why.text[0] && segment_create() == 7 ? 0 : 1;
+    struct blkfront_error why;
+    unsigned char sector[512];
+
+    why.text[0] = '\0';
+    int rc = blkfront_connect(&options, &bf, &why);
+    if (rc == 0)
+        rc = blkfront_read(bf, 3, 1, sector);
+    blkfront_close(bf);
+    printf("%d %02x%02x %s\n", rc, sector[0], sector[511], why.text);
+    return rc < 0 && segment_create() == 7;
 }
 END
-flags=$(PKG_CONFIG_PATH=$scratch/usr/lib/pkgconfig pkg-config --cflags --libs blkfront)
-for cc in gcc clang; do
+cat >"$scratch/prog.py" <<'END'
+import ctypes, sys
+lib = ctypes.CDLL(sys.argv[1])
+lib.blkfront_read.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]
+lib.blkfront_close.argtypes = [ctypes.c_void_p]
+options = ctypes.create_string_buffer(512)  # all zero: the defaults
+handle, why, sector = ctypes.c_void_p(), ctypes.create_string_buffer(256), ctypes.create_string_buffer(512)
+rc = lib.blkfront_connect(options, ctypes.byref(handle), why)
+if rc == 0:
+    rc = lib.blkfront_read(handle, 3, 1, sector)
+lib.blkfront_close(handle)
+print(rc, "%02x%02x" % (sector.raw[0], sector.raw[511]), why.value.decode())
+sys.exit(rc < 0)
+END
+shared=$(PKG_CONFIG_PATH=$usr/lib/pkgconfig pkg-config --cflags --libs libsplitdom)
+static="-I$usr/include $usr/lib/libsplitdom.a -pthread"
+programs=()
+for cc in gcc clang g++; do
     command -v $cc >/dev/null || continue
-    # shellcheck disable=SC2086 # flags is a list
-    $cc -Wall -Wextra -Werror -o "$scratch/prog" "$scratch/prog.c" $flags
-    "$scratch/prog" "$scratch/rundir" || { echo "$cc: the program did not get the error it should" >&2; exit 1; }
+    language=c
+    [ $cc != g++ ] || language=c++
+    for how in shared static; do
+        # shellcheck disable=SC2086 # lists
+        $cc -Wall -Wextra -Wno-missing-field-initializers -Werror -o "$scratch/$cc.$how" -x $language "$scratch/prog.c" -x none ${!how}
+        programs+=("$scratch/$cc.$how")
+    done
 done
-# shellcheck disable=SC2086
-if command -v g++ >/dev/null; then
-    echo '#include <splitdom/blkfront.h>' | g++ -fsyntax-only -x c++ - $flags
-fi
-echo "install works"
+export LD_LIBRARY_PATH=$usr/lib
+! command -v python3 >/dev/null || programs+=("python3 $scratch/prog.py $usr/lib/libsplitdom.so.1")
+
+for program in "${programs[@]}"; do
+    $program >"$scratch/out" && die "$program: no error without a service: $(cat "$scratch/out")"
+    grep -q 'no service .default. is running' "$scratch/out" || die "$program: another error: $(cat "$scratch/out")"
+done
+dd if=/dev/urandom of="$scratch/disk.img" bs=512 count=8 status=none
+"$usr/bin/splitdom-service" start --image "$scratch/disk.img"
+wanted=$(dd if="$scratch/disk.img" bs=512 skip=3 count=1 status=none | od -An -v -tx1 | tr -d ' \n')
+wanted=${wanted:0:4}
+# The last byte of the sector.
+wanted=${wanted:0:2}$(dd if="$scratch/disk.img" bs=1 skip=$((4 * 512 - 1)) count=1 status=none | od -An -tx1 | tr -d ' ')
+for program in "${programs[@]}"; do
+    $program >"$scratch/out" || die "$program does not read: $(cat "$scratch/out")"
+    grep -q "^0 $wanted" "$scratch/out" || die "$program read $(cat "$scratch/out"), not $wanted"
+done
+echo "install works: ${#programs[@]} programs"

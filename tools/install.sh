@@ -1,31 +1,51 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# install.sh DESTDIR PREFIX BIN LIBRARY, called by `make install`.
-# The programs get a prefix, because a program called "service" exists on many systems.
+# install.sh DESTDIR PREFIX BIN OUT SONAME, called by `make install`.
+# The programs get a prefix, because a program called "service" exists on many systems; their pages and
+# what these say of each other get it, too.
 set -eu
-dest=$1$2 prefix=$2 bin=$3 library=$4
+dest=$1$2 prefix=$2 bin=$3 out=$4 soname=$5
+version=$(sed -n 's/^#define SPLITDOM_VERSION "\(.*\)"$/\1/p' include/splitdom/version.h)
 
 install -d "$dest/bin" "$dest/lib/pkgconfig" "$dest/include/splitdom" "$dest/share/man/man1"
 install -m 755 "$bin/service" "$dest/bin/splitdom-service"
 install -m 755 "$bin/client" "$dest/bin/splitdom-client"
 install -m 755 "$bin/tool_for_integrity" "$dest/bin/splitdom-integrity"
-install -m 644 "$library" "$dest/lib/libblkfront.a"
-install -m 644 include/splitdom/blkfront.h "$dest/include/splitdom/blkfront.h"
-for page in docs/man/*.1; do
-    [ -e "$page" ] || continue
-    name=$(basename "$page")
-    install -m 644 "$page" "$dest/share/man/man1/splitdom-${name#splitdom-}"
+install -m 644 "$out/libsplitdom.a" "$dest/lib/libsplitdom.a"
+install -m 755 "$out/$soname" "$dest/lib/$soname"
+ln -sf "$soname" "$dest/lib/libsplitdom.so"
+for header in blkfront domu version; do
+    [ ! -e "include/splitdom/$header.h" ] ||
+        install -m 644 "include/splitdom/$header.h" "$dest/include/splitdom/$header.h"
 done
-cat >"$dest/lib/pkgconfig/blkfront.pc" <<END
+
+# installed_names PAGE: the page with the names that the programs have here.
+installed_names() {
+    sed -E -e 's,\./bin/(service|client),splitdom-\1,g; s,\./bin/(tool_for_integrity|integrity),splitdom-integrity,g' \
+        -e 's,^\.TH (SERVICE|CLIENT),.TH SPLITDOM-\1,; s,^\.TH TOOL_FOR_INTEGRITY,.TH SPLITDOM-INTEGRITY,' \
+        -e 's,^(\.BR?) (service|client)( |$),\1 splitdom\\-\2\3,' \
+        -e 's,^(\.BR?) tool_for_integrity( |$),\1 splitdom\\-integrity\2,' \
+        -e 's,^(service|client) (\\-|[a-z0-9]),splitdom\\-\1 \2,; s,^tool_for_integrity ,splitdom\\-integrity ,' "$1"
+}
+for page in service client; do
+    installed_names "docs/man/$page.1" >"$dest/share/man/man1/splitdom-$page.1"
+done
+installed_names docs/man/tool_for_integrity.1 >"$dest/share/man/man1/splitdom-integrity.1"
+chmod 644 "$dest"/share/man/man1/splitdom-*.1
+
+for name in libsplitdom blkfront; do # the second is the name that it had first
+    cat >"$dest/lib/pkgconfig/$name.pc" <<END
 prefix=$prefix
 libdir=\${prefix}/lib
 includedir=\${prefix}/include
 
-Name: blkfront
-Description: a domain's view of its virtual disk, from splitdom
-Version: 1
-Libs: -L\${libdir} -lblkfront -pthread -lm
+Name: $name
+Description: a process as a domain with a virtual disk, from splitdom
+Version: $version
+Libs: -L\${libdir} -lsplitdom
+Libs.private: -pthread
 Cflags: -I\${includedir}
 END
-chmod 644 "$dest/lib/pkgconfig/blkfront.pc"
-echo "installed to $dest: bin/splitdom-{service,client,integrity} lib/libblkfront.a include/splitdom/blkfront.h"
+    chmod 644 "$dest/lib/pkgconfig/$name.pc"
+done
+echo "installed to $dest: bin/splitdom-{service,client,integrity} lib/libsplitdom.{a,so} include/splitdom/ share/man/man1/"

@@ -29,6 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct blkfront;
 
 struct blkfront_options {
@@ -169,5 +173,9 @@ const char *blkfront_failure(struct blkfront *bf);
 
 /* Closes the device and ends the domain. NULL is allowed. All memory and threads are released. */
 void blkfront_close(struct blkfront *bf);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * blkfront_fake: the blkfront API straight on an image file, without ring and service. The client
- * program links against it in place of libblkfront where a test is about the program alone.
+ * program links against it in place of the library where a test is about the program alone.
  *
  * Steered by the environment:
  *   FAKE_IMAGE       the image; unset: connecting fails as if no service ran
