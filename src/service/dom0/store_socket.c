@@ -23,7 +23,9 @@ struct store_peer {
     struct xs_conn *conn;
     bool readable;         /* the socket may hold bytes that we have not taken */
     bool writable;         /* the socket took everything so far */
-    bool dead;             /* to be closed by the next pump */
+    bool ended;            /* nothing comes any more; what came is carried out and answered */
+    bool deaf;             /* answers can't be sent any more, and are dropped */
+    bool dead;             /* it broke the protocol: to be closed at once */
     struct list_node link; /* of the owner */
 };
 
@@ -146,12 +148,14 @@ static void pump_input(struct store_peer *peer)
     size_t room;
     while (peer->readable && !peer->dead && (room = xs_conn_input_room(peer->conn)) > 0) {
         ssize_t n = recv(peer->fd, chunk, room < sizeof(chunk) ? room : sizeof(chunk), 0);
-        if (n > 0)
+        if (n > 0) {
             peer->dead = xs_conn_input(peer->conn, chunk, (size_t)n) < 0;
-        else if (n < 0 && errno == EAGAIN)
+        } else if (n < 0 && errno == EAGAIN) {
             peer->readable = false;
-        else if (n == 0 || errno != EINTR)
-            peer->dead = true;
+        } else if (n == 0 || errno != EINTR) {
+            peer->readable = false;
+            peer->ended = true;
+        }
     }
 }
 
@@ -159,15 +163,23 @@ static void pump_output(struct store_peer *peer)
 {
     const void *bytes;
     size_t count;
-    while (peer->writable && !peer->dead && (count = xs_conn_output(peer->conn, &bytes)) > 0) {
-        ssize_t n = send(peer->fd, bytes, count, MSG_NOSIGNAL);
+    while (peer->writable && (count = xs_conn_output(peer->conn, &bytes)) > 0) {
+        ssize_t n = peer->deaf ? (ssize_t)count : send(peer->fd, bytes, count, MSG_NOSIGNAL);
         if (n > 0)
             xs_conn_output_done(peer->conn, (size_t)n);
         else if (n < 0 && errno == EAGAIN)
             peer->writable = false;
         else if (n < 0 && errno != EINTR)
-            peer->dead = true;
+            peer->deaf = true;
     }
+}
+
+/* Has it ended, and is all done that it asked for before? */
+static bool is_done(const struct store_peer *peer)
+{
+    const void *bytes;
+    return peer->ended && !xs_conn_has_requests(peer->conn) &&
+           xs_conn_output(peer->conn, &bytes) == 0;
 }
 
 bool store_socket_has_news(const struct store_socket *ss)
@@ -188,7 +200,7 @@ bool store_socket_pump(struct store_socket *ss)
         pump_output(peer);
         /* Input for which there is no room: worth another look as soon as requests are carried out,
          * or, when it is the output that is full, once the peer reads (an edge tells). */
-        if (peer->dead)
+        if (peer->dead || is_done(peer))
             close_peer(peer);
         else
             waiting |= peer->readable;

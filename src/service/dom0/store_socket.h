@@ -4,7 +4,8 @@
  * the store. Connections are privileged: the socket lies in the user's own directory.
  *
  * A slow or broken peer costs nothing but its own connection: bytes wait in bounded buffers, and
- * nothing here blocks.
+ * nothing here blocks. A peer that ends is heard out: whole requests that it sent before are
+ * carried out, and answered if it still reads.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_STORE_SOCKET_H
 #define SPLITDOM_SERVICE_DOM0_STORE_SOCKET_H

@@ -241,6 +241,11 @@ int xs_conn_input(struct xs_conn *conn, const void *bytes, size_t n)
     return rc;
 }
 
+bool xs_conn_has_requests(const struct xs_conn *conn)
+{
+    return conn->waiting > 0;
+}
+
 size_t xs_conn_output(const struct xs_conn *conn, const void **bytes)
 {
     *bytes = conn->out + conn->out_start;

@@ -49,6 +49,9 @@ size_t xs_conn_input_room(const struct xs_conn *conn);
  * payload longer than XENSTORE_PAYLOAD_MAX): close it, nothing more is taken. */
 int xs_conn_input(struct xs_conn *conn, const void *bytes, size_t n);
 
+/* Whether complete requests wait to be carried out. */
+bool xs_conn_has_requests(const struct xs_conn *conn);
+
 /* The bytes that wait to be sent, contiguous, valid until the next call; returns their number. */
 size_t xs_conn_output(const struct xs_conn *conn, const void **bytes);
 

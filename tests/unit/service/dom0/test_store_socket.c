@@ -144,6 +144,94 @@ static void a_request_may_come_byte_by_byte(void **state)
     close(fd);
 }
 
+/* A WRITE of one letter to /n<number> as bytes; returns their number. */
+static size_t write_request(char bytes[64], int number)
+{
+    char payload[32];
+    int len = snprintf(payload, sizeof(payload), "/n%d%cv", number, '\0');
+    struct xsd_sockmsg hdr = {.type = XS_WRITE, .len = (uint32_t)len};
+    memcpy(bytes, &hdr, sizeof(hdr));
+    memcpy(bytes + sizeof(hdr), payload, (size_t)len);
+    return sizeof(hdr) + (size_t)len;
+}
+
+/* In one piece: many small ones would not fit the socket. */
+static void send_writes(int fd, int count)
+{
+    char *bytes = malloc(64 * (size_t)count);
+    size_t used = 0;
+    assert_non_null(bytes);
+    for (int i = 0; i < count; i++)
+        used += write_request(bytes + used, i);
+    assert_int_equal(send(fd, bytes, used, 0), used);
+    free(bytes);
+}
+
+static bool exists(struct fixture *f, int number)
+{
+    char path[16], value[4];
+    snprintf(path, sizeof(path), "/n%d", number);
+    return xs_local_read(f->store, path, value, sizeof(value)) == 1;
+}
+
+static void what_came_before_the_end_is_carried_out_and_answered(void **state)
+{
+    enum { WRITES = 1000 }; /* more than is taken at once */
+    struct fixture *f = *state;
+    char payload[XENSTORE_PAYLOAD_MAX + 1];
+    int fd = dial(f);
+    send_writes(fd, WRITES);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    int answered = 0;
+    for (bool busy = true; busy && answered < WRITES;) {
+        run(f);
+        for (busy = false; answered < WRITES && take_reply(fd, payload) == XS_WRITE; answered++)
+            busy = true;
+    }
+    assert_int_equal(answered, WRITES);
+    run(f);
+    assert_true(is_closed(fd)); /* and then it is over */
+    assert_true(exists(f, WRITES - 1));
+    close(fd);
+}
+
+/* Nobody is there any more to be answered. */
+static void what_came_before_a_close_is_carried_out(void **state)
+{
+    enum { WRITES = 1000 };
+    struct fixture *f = *state;
+    for (int i = 0; i < PEERS_MAX; i++) {
+        int fd = dial(f);
+        send_writes(fd, WRITES);
+        assert_int_equal(send(fd, "half a header", 13, 0), 13);
+        close(fd);
+    }
+    run(f);
+    assert_true(exists(f, WRITES - 1));
+    for (int i = 0; i < PEERS_MAX; i++) { /* their places are free */
+        int fd = dial(f);
+        run(f);
+        assert_false(is_closed(fd));
+        close(fd);
+    }
+}
+
+/* The first answers were read, the others lie in the socket when it is closed. */
+static void a_close_with_unread_answers_loses_no_request(void **state)
+{
+    struct fixture *f = *state;
+    char bytes[64];
+    int fd = dial(f);
+    send_writes(fd, 5);
+    run(f);
+    size_t n = write_request(bytes, 7);
+    assert_int_equal(send(fd, bytes, n, 0), n);
+    close(fd);
+    run(f);
+    assert_true(exists(f, 4));
+    assert_true(exists(f, 7));
+}
+
 static void an_oversized_request_ends_the_connection(void **state)
 {
     struct fixture *f = *state;
@@ -268,6 +356,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_request_is_answered),
         STORE_TEST(a_request_may_come_byte_by_byte),
+        STORE_TEST(what_came_before_the_end_is_carried_out_and_answered),
+        STORE_TEST(what_came_before_a_close_is_carried_out),
+        STORE_TEST(a_close_with_unread_answers_loses_no_request),
         STORE_TEST(an_oversized_request_ends_the_connection),
         STORE_TEST(connections_are_bounded),
         STORE_TEST(a_peer_that_does_not_read_keeps_nobody_awake),
