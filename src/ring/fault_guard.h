@@ -3,13 +3,15 @@
  * fault_guard: surviving a page of a domain's memory that is gone.
  *
  * Nobody can truncate a segment (segment.h), but the kernel may have no memory to bring a page back
- * that was swapped out or thrown away; it then sends SIGBUS to whoever touches it. The handler lays
- * zeroed private memory over the whole mapping, so that the interrupted code goes on (the bytes
- * that it reads are as good as any other bytes of a hostile domain), and marks the range; Dom0's
- * loop then destroys that domain. Nothing has to be checked on the data path. Xen and Linux do the
- * same with fixups in copy_from_guest.
+ * that was swapped out or thrown away. It then sends SIGBUS to whoever touches the page. The
+ * handler here lays zeroed private memory over the whole mapping and marks the range; the
+ * interrupted code goes on with zeros, which are as good as any other bytes of a hostile domain.
+ * Dom0's loop then destroys that domain. So nothing has to be checked on the data path. Xen and
+ * Linux do the same with fixups in copy_from_guest.
  *
- * One guard per process, since a signal handler has no context but static memory.
+ * One guard for each process: a signal handler finds nothing but static memory.
+ *
+ * Threads: add and drop from one thread. Any thread may fault.
  */
 #ifndef SPLITDOM_RING_FAULT_GUARD_H
 #define SPLITDOM_RING_FAULT_GUARD_H
@@ -18,20 +20,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Installs the handler and room for that many ranges. Errors: -ENOMEM, -EALREADY. */
+/* Installs the handler, with room for ranges_max ranges. Errors: -ENOMEM; -EALREADY there is a
+ * guard; others of sigaction. */
 int fault_guard_install(uint32_t ranges_max);
-/* Restores the former handler. */
+/* Restores the former handler. Nothing if there is no guard. */
 void fault_guard_remove(void);
 
-/* Guards a mapping. Returns its slot, or -ENOSPC. Not from several threads at once. owner: another
- * slot whose memory this is a second view of (it is marked when this one is hit), else -1. */
+/* Guards a mapping. Returns its slot, or -ENOSPC: all ranges are in use. owner: -1, or the slot of
+ * which this mapping is a second view: then that slot is marked when this one is hit. */
 int fault_guard_add(void *base, size_t bytes, int owner);
-/* Ends the guard, before the mapping is unmapped. */
+/* Ends the guard of a mapping, before it is unmapped. Nothing for a negative slot. */
 void fault_guard_drop(int slot);
 
-/* Whether anything at all was hit since the last call: cheap, for every turn of the loop. */
+/* Whether any range was hit since the last call: cheap enough for every turn of the loop. */
 bool fault_guard_any(void);
-/* Whether this range was hit. */
+/* Whether this range was hit since it was added. */
 bool fault_guard_hit(int slot);
 
 #endif

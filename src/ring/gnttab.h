@@ -2,9 +2,9 @@
 /*
  * gnttab: a domain's own side of its grant table: offer a page, take the offer back.
  *
- * Order of writes and the revocation rule as in Linux drivers/xen/grant-table.c: domid and frame
- * first, flags last; end_access by compare-and-exchange, never "look, then clear" (XSA-396).
- * The caller serialises calls on the same reference.
+ * The rules are those of Linux's drivers/xen/grant-table.c. Domid and frame are written first,
+ * flags last. An offer is taken back by compare and exchange, never by "look, then clear"
+ * (XSA-396). One thread at a time for each reference. Nothing here blocks.
  */
 #ifndef SPLITDOM_RING_GNTTAB_H
 #define SPLITDOM_RING_GNTTAB_H

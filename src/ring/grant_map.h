@@ -2,11 +2,13 @@
 /*
  * grant_map: Dom0's side of a domain's grant table: from a reference to a page, checked.
  *
- * What Xen's hypervisor does in GNTTABOP_map_grant_ref, for one granting domain. The entry lies in
- * memory that the domain can change at any time: its words are read once, checked, and claimed with
- * a compare-and-exchange that sets the in-use bits; if the entry keeps changing, mapping fails. A
- * page stays claimed while pins hold it, so its owner can't revoke it under running I/O. Dom0 has
- * the whole segment mapped, so "mapping" costs only the checks.
+ * What Xen's hypervisor does in GNTTABOP_map_grant_ref, for one granting domain. The domain can
+ * change an entry at any time. So the entry's words are read once and checked, and a compare and
+ * exchange sets the in-use bits only if they are still the same; if the entry keeps changing,
+ * mapping fails. A page stays in use while pins hold it: its owner can't take it back under running
+ * I/O. Dom0 has the whole segment mapped, so "mapping" costs only the checks.
+ *
+ * Threads: one for each map. Nothing here blocks.
  */
 #ifndef SPLITDOM_RING_GRANT_MAP_H
 #define SPLITDOM_RING_GRANT_MAP_H
@@ -29,15 +31,15 @@ struct grant_map {
 /* segment must outlive the map. Errors: -ENOMEM. */
 int grant_map_init(struct grant_map *map, const struct segment *segment, domid_t mapper);
 
-/* Drops every pin that is left and clears its in-use bits. A zeroed map is allowed. */
+/* Drops all pins and clears the in-use bits of their entries. A zeroed map is allowed. */
 void grant_map_fini(struct grant_map *map);
 
 /*
- * Maps ref (again, if it is mapped) and adds a pin. *page is XEN_PAGE_SIZE bytes inside the
- * segment. With persistent, the first such call adds one pin more, which only grant_map_fini drops:
- * later calls are then a table look-up. Errors: -EBADF ref out of range, not granted or not to us;
- * -EACCES writable access to a read-only grant; -EFAULT the frame is outside the domain's memory;
- * -EAGAIN the entry does not hold still; -EMFILE too many pins.
+ * Maps ref, if it is not mapped yet, and adds a pin. *page is XEN_PAGE_SIZE bytes inside the
+ * segment. persistent: the first such call for a reference adds one more pin, which only
+ * grant_map_fini drops; from then on a call is a table look-up. Errors: -EBADF ref out of range,
+ * not granted or not to us; -EACCES writable access to a read-only grant; -EFAULT the frame is
+ * outside the domain's memory; -EAGAIN the entry does not hold still; -EMFILE too many pins.
  */
 int grant_map_get(struct grant_map *map, grant_ref_t ref, bool writable, bool persistent,
                   void **page);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spin_budget: how long to look before sleeping, learnt from how looking went before.
+ * spin_budget: how long a thread may spin before it sleeps, learnt from its earlier spins.
  *
- * A spin that is shorter than the peer's wake-up saves nothing, so the limit follows the spins that
- * were won: SPIN_NS at least, twice what the last one took, SPIN_NS_MAX at most. It is granted
- * while spins succeed (one success outweighs two failures); after a run of failures it is withheld,
- * except for a probe now and then, with the largest limit, so that a change in the load is noticed.
- * Probes that fail become rarer: one of SPIN_NS_MAX in each 64 waits is a tenth of a cold read's
- * processor time where many threads wait.
- * Pure bookkeeping: the caller reads the clock.
+ * - The limit is twice what the last successful spin took, between SPIN_NS and SPIN_NS_MAX: a spin
+ *   that ends before the answer comes saves nothing.
+ * - Spinning is allowed while it succeeds. One success outweighs two failures.
+ * - After a run of failures it is forbidden, except for a probe now and then with the largest
+ * limit, which notices that the load has changed. Probes that fail become rarer: where many threads
+ * wait, one of SPIN_NS_MAX in each 64 waits costs a tenth of a cold read's processor time.
+ *
+ * Pure bookkeeping: the caller reads the clock. One thread, or the owner's lock.
  */
 #ifndef SPLITDOM_RING_SPIN_BUDGET_H
 #define SPLITDOM_RING_SPIN_BUDGET_H
@@ -64,8 +65,8 @@ static inline void spin_budget_won(struct spin_budget *budget, uint64_t elapsed_
     budget->limit_ns = elapsed_ns > SPIN_NS / 2 ? (uint32_t)(2 * elapsed_ns) : SPIN_NS;
 }
 
-/* What came was for somebody else. At once, it saved a wake-up all the same; after a while it says
- * neither that ours is near nor that it is far. */
+/* The answer that came was for another thread. If it came at once, the spin saved a wake-up all the
+ * same; if not, it says nothing about our own answer. */
 static inline void spin_budget_beside(struct spin_budget *budget, uint64_t elapsed_ns)
 {
     if (elapsed_ns <= SPIN_NS / 2)

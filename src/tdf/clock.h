@@ -8,21 +8,21 @@
  *   virtual = origin_virtual + (monotonic - origin_monotonic) / TDF
  *
  * The published one (vcpu_time_info) maps the counter to the domain's time with Xen's 32-bit
- * multiplier. That one is off by up to 2^-32 of the time since its anchor, and by what the
- * counter's measured rate is off. tdf_clock_reanchor starts a new published line at the point which
- * the old one has reached, so nothing jumps, and tilts it so that the difference from the exact
- * line is gone after the source's settle time. Rounding therefore never adds up.
+ * multiplier. It is wrong by up to 2^-32 of the time since its anchor, and by the error of the
+ * counter's measured rate. tdf_clock_reanchor starts a new published line where the old one has got
+ * to, so nothing jumps, and tilts the new line so that the error is gone after the source's settle
+ * time. So rounding never adds up.
  *
  * Call tdf_clock_reanchor at least every TDF_REANCHOR_NS of real time while somebody reads the
- * clock. Called late, it loses nothing but accuracy meanwhile; a clock that nobody reads needs no
+ * clock. A late call costs accuracy until then, nothing else. A clock that nobody reads needs no
  * calls. (See docs/time.md.)
  *
- * A new clock of any TDF starts at CLOCK_MONOTONIC, as all guests of a Xen host start from its
- * uptime; so at TDF 1 it shows CLOCK_MONOTONIC for ever.
+ * A new clock starts at CLOCK_MONOTONIC, whatever its TDF, as all guests of a Xen host start from
+ * its uptime. So at TDF 1 it shows CLOCK_MONOTONIC for ever.
  *
- * Threads: one thread owns the clock and calls all of this. Everybody else, this process included,
- * reads a published vcpu_time_info by pvclock_read_ns; for a private clock that is clock->time.
- * The bytes of shared_info are written, never read: the domain may scribble there as it likes.
+ * Threads: one thread owns the clock and makes all calls here. All other threads and processes read
+ * a published vcpu_time_info by pvclock_read_ns; the one of a private clock is clock->time. The
+ * bytes of shared_info are written, never read: the domain may overwrite them. Nothing here blocks.
  */
 #ifndef SPLITDOM_TDF_CLOCK_H
 #define SPLITDOM_TDF_CLOCK_H
@@ -59,35 +59,36 @@ struct tdf_clock {
 int tdf_clock_init(struct tdf_clock *clock, struct tdf_source *source, struct shared_info *shared,
                    uint32_t nr_vcpus, struct tdf tdf);
 
-/* The domain's time: what a reader of the published line gets at the same counter value. */
+/* The domain's time: what a reader of the published line gets at the same value of the counter. */
 uint64_t tdf_clock_now_ns(struct tdf_clock *clock);
 
-/* Changes the rate from now on; TDF 0 pauses and every other resumes. Errors: tdf_check's, and
- * then nothing changed. Timers notice by themselves (timer.h). */
+/* Changes the rate from now on. TDF 0 pauses, any other TDF resumes. Errors: tdf_check's; nothing
+ * has changed then. Timers notice the change by themselves (timer.h). */
 int tdf_clock_set_tdf(struct tdf_clock *clock, struct tdf tdf);
 
-/* See above. */
+/* Starts a new published line; see the head of this file. */
 void tdf_clock_reanchor(struct tdf_clock *clock);
 
 /*
  * The CLOCK_MONOTONIC time, rounded up, at which the clock will show virtual_ns if its rate stays.
- * A deadline that it shows already gives a time that has passed, paused or not. UINT64_MAX when it
- * will never be reached: paused, or later than CLOCK_MONOTONIC can say (2^63 ns).
+ * For a virtual_ns that the clock shows already it is a time that has passed, paused or not.
+ * UINT64_MAX: never, because the clock is paused or because that is beyond CLOCK_MONOTONIC's 2^63
+ * ns.
  */
 uint64_t tdf_clock_to_monotonic_ns(struct tdf_clock *clock, uint64_t virtual_ns);
 
-/* The reverse, rounded down: what the clock shows at an instant of CLOCK_MONOTONIC. An instant
- * before the last change of rate counts as that change. */
+/* The reverse, rounded down: what the clock shows at a time of CLOCK_MONOTONIC. A time before the
+ * last change of rate is clamped to that change. */
 uint64_t tdf_clock_from_monotonic_ns(struct tdf_clock *clock, uint64_t monotonic_ns);
 
 /*
- * When the clock showed, or will show, virtual_ns, by the exact line: without the noise of two
- * clocks read one after the other, and in the same order as the times given. A time before the last
- * change of rate counts as that change; a paused clock gives the pause's beginning.
+ * When the clock showed, or will show, virtual_ns, by the exact line: without the noise of reading
+ * two clocks one after the other, and never in another order than the given times. A time before
+ * the last change of rate is clamped to that change; a paused clock gives the begin of the pause.
  */
 uint64_t tdf_clock_when_ns(const struct tdf_clock *clock, uint64_t virtual_ns);
 
-/* UTC on the domain's clock, and setting it: a step of the domain's wall clock only. */
+/* UTC on the domain's clock. Setting it steps the domain's wall clock, and nothing else. */
 uint64_t tdf_clock_wall_ns(struct tdf_clock *clock);
 void tdf_clock_set_wall(struct tdf_clock *clock, uint64_t utc_ns);
 

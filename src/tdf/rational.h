@@ -2,11 +2,11 @@
 /*
  * rational: exact arithmetic between real and virtual nanoseconds.
  *
- * Fixed point: a struct-less 128-bit number with 64 bits before and 64 bits after the point ("fp"
- * in names). One such step loses less than 2^-64 ns, so a day of a thousand roundings a second is
- * off by less than 10^-11 ns. Values before the point wrap modulo 2^64 ns (584 years).
+ * "fp" in names: fixed point, a 128-bit number with 64 bits before and 64 bits after the point. One
+ * rounding loses less than 2^-64 ns, so after a day of a thousand roundings a second the error is
+ * below 10^-11 ns. The part before the point wraps modulo 2^64 ns (584 years).
  *
- * Bounds relied upon: num, den <= TDF_TERM_MAX < 2^30.
+ * The bounds rely on num, den <= TDF_TERM_MAX < 2^30. Pure functions, any thread.
  */
 #ifndef SPLITDOM_TDF_RATIONAL_H
 #define SPLITDOM_TDF_RATIONAL_H

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * source: what every clock of a process is driven by: one counter, and how it relates to
- * CLOCK_MONOTONIC.
+ * source: what drives every clock of a process: one counter, and how it relates to CLOCK_MONOTONIC.
  *
- * Made once per process and passed around. The real one reads the TSC where that is invariant
- * (CPUID 0x80000007, EDX bit 8), the kernel keeps its own time by it and this process may read it;
- * else CLOCK_MONOTONIC, a counter of 1 GHz. The manual one moves only when told to: with it no test
- * sleeps, and a stepped simulation needs no waiting.
+ * Made once in a process and passed on. The real source is the processor's counter (counter.h) if
+ * it is invariant (on x86: CPUID 0x80000007, EDX bit 8), the kernel keeps its own time by it, and
+ * this process may read it; else CLOCK_MONOTONIC, a counter of 1 GHz. The manual source moves only
+ * when told to: with it no test sleeps, and a stepped simulation needs no waiting.
  *
- * Threads: one thread samples and moves; tdf_source_counter may be called by any.
+ * Threads: one thread samples and moves. Any thread may call tdf_source_counter*.
  */
 #ifndef SPLITDOM_TDF_SOURCE_H
 #define SPLITDOM_TDF_SOURCE_H
@@ -27,12 +26,12 @@ struct tdf_source {
      * many ns. rate_ns < 2^34. */
     uint64_t rate_ticks;
     uint64_t rate_ns;
-    /* The time in which a clock should work off an error found by sampling: longer where samples
+    /* The time in which a clock should correct an error that a sample shows: longer where samples
      * are noisy. */
     uint64_t settle_ns;
     /* private */
     struct tdf_sample older; /* the rate is measured from here to the newest sample */
-    struct tdf_sample newer; /* and from here once older is too old */
+    struct tdf_sample newer; /* takes the place of older once that is too old */
     uint64_t best_width;     /* ticks: the narrowest bracket seen around a clock_gettime */
     uint64_t manual_hz;
     uint64_t manual_counter;
@@ -50,22 +49,22 @@ int tdf_source_tsc(struct tdf_source *source);
 /* CLOCK_MONOTONIC, whatever the machine offers. */
 void tdf_source_monotonic(struct tdf_source *source);
 
-/* A counter of `hz` (1 kHz..8 GHz, else -EINVAL), standing at now_ns. Its CLOCK_MONOTONIC is
- * exactly counter / hz. Its wall clock shows wall_ns now and moves along. */
+/* A counter of `hz` (1 kHz..8 GHz, else -EINVAL) that stands at now_ns. Its CLOCK_MONOTONIC is
+ * exactly counter / hz. Its wall clock shows wall_ns now and moves with the counter. */
 int tdf_source_manual(struct tdf_source *source, uint64_t hz, uint64_t now_ns, uint64_t wall_ns);
 
-/* Manual only: to the first tick at or after an instant of CLOCK_MONOTONIC (back is allowed, as a
- * broken machine would do it), and onwards by so much. */
+/* Manual only: moves to the first tick at or after a time of CLOCK_MONOTONIC (also back, as a
+ * broken machine does), and forward by ns. */
 void tdf_source_set_ns(struct tdf_source *source, uint64_t monotonic_ns);
 void tdf_source_advance_ns(struct tdf_source *source, uint64_t ns);
 
-/* The counter now, as cheap as the machine allows. The ordered one is read after everything before
- * it in this thread. */
+/* The counter now, as cheap as the machine allows. The ordered reading comes after all loads and
+ * full stores before it in this thread (counter.h). */
 uint64_t tdf_source_counter(const struct tdf_source *source);
 uint64_t tdf_source_counter_ordered(const struct tdf_source *source);
 
-/* Reads both scales at one instant (to within some ten ns for the TSC, exactly for the others) and
- * refines the rate. About a microsecond for the TSC. */
+/* Reads both scales at one instant and refines the rate. For the processor's counter the two are
+ * some ten ns apart and it takes about a microsecond; for the others they are the same. */
 void tdf_source_sample(struct tdf_source *source, struct tdf_sample *out);
 
 /* CLOCK_MONOTONIC at a counter value near a sample, by the measured rate; rounded down. */

@@ -2,20 +2,20 @@
 /*
  * timer: time-outs in virtual time.
  *
- * A timer belongs to one clock and is kept by that clock's time, so a change of rate moves nothing:
- * only the physical deadline, which is computed when somebody is about to sleep, comes out
- * differently. While a clock is paused, its timers that are not yet due are parked.
+ * A timer belongs to one clock and its deadline is a time of that clock, so a change of rate leaves
+ * it alone. The physical deadline is computed when somebody is about to sleep, and only that one
+ * changes. While a clock is paused, those of its timers that are not yet due wait.
  *
  *   struct timers        all timers of one event loop
  *   struct timer_clock   the timers of one clock in that loop
  *   struct timer         one timer; lives in its owner, so setting it never fails
  *
- * An event loop does, before each sleep, timers_arm(fd) or timers_next_deadline(), and after each
- * wake-up timers_run(). Because the deadline is computed afresh, a rate changed by the same thread
- * takes effect before the next sleep; a rate changed by another thread needs a wake-up of this one.
+ * An event loop calls timers_arm(fd) or timers_next_deadline() before each sleep, and timers_run()
+ * after each wake-up. A rate changed by the loop's own thread so takes effect before the next
+ * sleep; after a change by another thread the loop has to be woken.
  *
- * Nothing here allocates. One thread. A callback may set, stop or drop any timer, its own included,
- * and may drop a clock, but must not call timers_run.
+ * Threads: one. Nothing here allocates or blocks. A callback may set, stop or drop any timer, also
+ * its own, and may drop a clock. It must not call timers_run.
  */
 #ifndef SPLITDOM_TDF_TIMER_H
 #define SPLITDOM_TDF_TIMER_H
@@ -64,38 +64,40 @@ struct timers {
 
 void timers_init(struct timers *timers);
 
-/* A clock joins the loop, with no timers; both stay where they are until it is dropped. */
+/* Adds a clock to the loop, with no timers. clock and member stay where they are in memory until
+ * timers_drop_clock. */
 void timers_add_clock(struct timers *timers, struct timer_clock *member, struct tdf_clock *clock);
 
 /*
- * The loop wants this clock's timers on time: waking up takes a while, so it is woken lead_ns (of
- * CLOCK_MONOTONIC) before a deadline, and does not sleep while timers_near says so.
+ * For timers that must be on time although waking up takes a while: the loop is woken lead_ns (of
+ * CLOCK_MONOTONIC) before each deadline of this clock, and does not sleep while timers_near is
+ * true.
  */
 void timer_clock_set_lead(struct timer_clock *member, uint64_t lead_ns);
 
 /* Stops every timer of this clock and forgets it. Accepts a zeroed or an already dropped member. */
 void timers_drop_clock(struct timers *timers, struct timer_clock *member);
 
-/* The timer is stopped; fn will be called by timers_run only. */
+/* Makes a stopped timer. Only timers_run calls fn. */
 void timer_init(struct timer *timer, struct timer_clock *owner, timer_fn *fn, void *opaque);
 
 /*
- * As HYPERVISOR_set_timer_op: fires once when the clock shows deadline_ns (absolute); 0 cancels; a
- * deadline in the past fires in the next timers_run (not from in here, and when set in a callback
- * of the same clock not in the same timers_run). Replaces what the timer was set to before.
+ * As HYPERVISOR_set_timer_op: fires once when the clock shows deadline_ns (absolute). 0 cancels. A
+ * deadline in the past fires in the next timers_run; set from a callback of the same clock, not in
+ * the same timers_run. Replaces what the timer was set to before.
  */
 void timer_set(struct timer *timer, uint64_t deadline_ns);
 
 /*
  * Fires every period_ns of the clock, first one period from now. Ticks lie on a fixed grid: a late
- * one doesn't delay those after it, so the rate holds. When one or more whole periods have passed
- * unserved they are counted in timer->missed and not replayed. (Xen also drops missed ticks but
- * restarts the grid from the late one: its rate falls by the mean lateness.)
+ * tick doesn't delay the next, so the rate holds. Ticks that were missed altogether are counted in
+ * timer->missed and not made up for. (Xen also drops missed ticks, but restarts the grid from the
+ * late one: its rate falls by the mean lateness.)
  * -EINVAL: below TIMER_PERIOD_MIN_NS; the timer is left as it was.
  */
 int timer_set_periodic(struct timer *timer, uint64_t period_ns);
 
-/* Accepts a stopped timer. After this the callback isn't called. */
+/* From now on the callback isn't called. Nothing if the timer is stopped. */
 void timer_stop(struct timer *timer);
 
 /* When the first timer of any clock will be due, as CLOCK_MONOTONIC ns; in the past if one is due
