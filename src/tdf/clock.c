@@ -188,30 +188,12 @@ uint64_t tdf_clock_to_monotonic_ns(struct tdf_clock *clock, uint64_t virtual_ns)
     return at_ns < real_ns || at_ns > INT64_MAX ? UINT64_MAX : at_ns;
 }
 
-uint64_t tdf_clock_from_monotonic_ns(struct tdf_clock *clock, uint64_t monotonic_ns)
-{
-    const struct tdf_source *source = clock->source;
-
-    if (monotonic_ns < clock->anchor.monotonic_ns) {
-        uint64_t at_ns = fp_to_ns(exact_position(clock, monotonic_ns));
-        return at_ns < clock->time.system_time ? at_ns : clock->time.system_time;
-    }
-    uint64_t ticks =
-        muldiv_down(monotonic_ns - clock->anchor.monotonic_ns, source->rate_ticks, source->rate_ns);
-    return pvclock_ns_at(&clock->time, clock->time.tsc_timestamp + ticks);
-}
-
 uint64_t tdf_clock_when_ns(const struct tdf_clock *clock, uint64_t virtual_ns)
 {
     uint64_t origin_ns = fp_to_ns(clock->origin_virtual);
     if (clock->tdf.num == 0 || virtual_ns <= origin_ns)
         return clock->origin_monotonic_ns;
     return clock->origin_monotonic_ns + tdf_real_ns(clock->tdf, virtual_ns - origin_ns);
-}
-
-uint64_t tdf_clock_wall_ns(struct tdf_clock *clock)
-{
-    return clock->wall_base_ns + tdf_clock_now_ns(clock);
 }
 
 void tdf_clock_set_wall(struct tdf_clock *clock, uint64_t utc_ns)

@@ -77,10 +77,6 @@ void tdf_clock_reanchor(struct tdf_clock *clock);
  */
 uint64_t tdf_clock_to_monotonic_ns(struct tdf_clock *clock, uint64_t virtual_ns);
 
-/* The reverse, rounded down: what the clock shows at a time of CLOCK_MONOTONIC. A time before the
- * last change of rate is clamped to that change. */
-uint64_t tdf_clock_from_monotonic_ns(struct tdf_clock *clock, uint64_t monotonic_ns);
-
 /*
  * When the clock showed, or will show, virtual_ns, by the exact line: without the noise of reading
  * two clocks one after the other, and never in another order than the given times. A time before
@@ -88,8 +84,7 @@ uint64_t tdf_clock_from_monotonic_ns(struct tdf_clock *clock, uint64_t monotonic
  */
 uint64_t tdf_clock_when_ns(const struct tdf_clock *clock, uint64_t virtual_ns);
 
-/* UTC on the domain's clock. Setting it steps the domain's wall clock, and nothing else. */
-uint64_t tdf_clock_wall_ns(struct tdf_clock *clock);
+/* Sets UTC on the domain's clock: steps the domain's wall clock, and nothing else. */
 void tdf_clock_set_wall(struct tdf_clock *clock, uint64_t utc_ns);
 
 #endif

@@ -68,40 +68,6 @@ static void test_deadlines_become_the_first_instant_that_shows_them(void **state
     }
 }
 
-/* Virtual to physical to virtual: never early, late by less than the virtual length of one physical
- * nanosecond, that is by less than 1 ns for every TDF >= 1. */
-static void test_there_and_back_is_the_identity(void **state)
-{
-    struct fixture *f = *state;
-    unsigned seed = 14;
-
-    for (int k = 0; k < NR_FACTORS; k++) {
-        tdf_source_set_ns(&f->source, START_NS);
-        start(f, factors[k]);
-        for (int i = 0; i < 10000; i++) {
-            uint64_t virtual_ns = START_NS + (uint64_t)rand_r(&seed) * 40;
-            uint64_t back_ns = tdf_clock_from_monotonic_ns(
-                &f->clock, tdf_clock_to_monotonic_ns(&f->clock, virtual_ns));
-            assert_true(back_ns >= virtual_ns);
-            assert_true(back_ns - virtual_ns <= factors[k].den / factors[k].num);
-        }
-    }
-}
-
-static void test_instants_before_the_anchor_are_converted(void **state)
-{
-    struct fixture *f = *state;
-
-    start(f, (struct tdf){10, 1});
-    tdf_source_advance_ns(&f->source, 1000);
-    tdf_clock_reanchor(&f->clock);
-    tdf_source_advance_ns(&f->source, 1000);
-    tdf_clock_reanchor(&f->clock);
-    assert_int_equal(tdf_clock_from_monotonic_ns(&f->clock, START_NS + 2000), START_NS + 200);
-    assert_int_equal(tdf_clock_from_monotonic_ns(&f->clock, START_NS + 500), START_NS + 50);
-    assert_int_equal(tdf_clock_from_monotonic_ns(&f->clock, START_NS - 500), START_NS);
-}
-
 static void test_deadlines_that_never_come(void **state)
 {
     struct fixture *f = *state;
@@ -119,9 +85,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_deadlines_become_the_first_instant_that_shows_them,
                                         setup, teardown),
-        cmocka_unit_test_setup_teardown(test_there_and_back_is_the_identity, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_instants_before_the_anchor_are_converted, setup,
-                                        teardown),
         cmocka_unit_test_setup_teardown(test_deadlines_that_never_come, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
