@@ -56,9 +56,14 @@ static void describe(uint32_t nr_pages, domid_t domid, struct start_info *si)
     si->nr_gnttab_frames = gnttab_frames_for(nr_pages);
     si->free_pfn = si->gnttab_pfn + si->nr_gnttab_frames;
     si->nr_free_pages = nr_pages - si->free_pfn;
-    si->dom0_cpu = START_INFO_CPU_NONE;
-    si->domu_cpu = START_INFO_CPU_NONE;
-    si->domu_sleep_cpu = START_INFO_CPU_NONE;
+}
+
+static void start_hints(struct hints *hints)
+{
+    *hints = (struct hints){.version = HINTS_VERSION,
+                            .dom0_cpu = HINTS_CPU_NONE,
+                            .domu_cpu = HINTS_CPU_NONE,
+                            .domu_sleep_cpu = HINTS_CPU_NONE};
 }
 
 static int map(int fd, const struct start_info *si, struct segment *out)
@@ -77,6 +82,7 @@ static int map(int fd, const struct start_info *si, struct segment *out)
         .store_evtchn = si->store_evtchn,
     };
     out->start_info = segment_page(out, PFN_START_INFO);
+    out->hints = (struct hints *)(void *)(base + HINTS_OFFSET);
     out->shared_info = segment_page(out, si->shared_info_pfn);
     out->store = segment_page(out, si->store_pfn);
     out->gnttab = segment_page(out, si->gnttab_pfn);
@@ -131,6 +137,7 @@ int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *f
         return rc;
     }
     memcpy(out->start_info, &si, sizeof(si));
+    start_hints(out->hints);
     out->gnttab[GRANT_REF_STORE] = (struct grant_entry_v1){
         .flags = GTF_permit_access, .domid = DOM0_DOMID, .frame = PFN_STORE};
     *fd = file;
@@ -166,11 +173,16 @@ int segment_attach(int fd, struct segment *out)
         st.st_size != (off_t)found.nr_pages << XEN_PAGE_SHIFT)
         return -EPROTO;
     describe(found.nr_pages, found.domid, &expected);
-    /* The hints live in the same page and change while we look. */
-    if (memcmp(&found, &expected, offsetof(struct start_info, dom0_cpu)) != 0)
+    if (memcmp(&found, &expected, sizeof(expected)) != 0)
         return -EPROTO;
     rc = reserve(fd, st.st_size);
-    return rc < 0 ? rc : map(fd, &found, out);
+    if (rc == 0)
+        rc = map(fd, &found, out);
+    if (rc == 0 && out->hints->version != HINTS_VERSION) {
+        segment_detach(out);
+        rc = -EPROTO;
+    }
+    return rc;
 }
 
 void segment_detach(struct segment *segment)

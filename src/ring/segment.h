@@ -32,7 +32,8 @@ struct segment {
     uint32_t free_pfn; /* first page for the domain's own use */
     uint32_t nr_free_pages;
     evtchn_port_t store_evtchn;
-    struct start_info *start_info; /* only for the two *_cpu hints */
+    struct start_info *start_info;
+    struct hints *hints;
     struct shared_info *shared_info;
     struct xenstore_domain_interface *store;
     struct grant_entry_v1 *gnttab;

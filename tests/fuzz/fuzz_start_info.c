@@ -58,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (fd < 0)
         return 0;
     require(pwrite(fd, &si, sizeof(si), 0) == (ssize_t)sizeof(si));
+    struct hints hints = {.version = HINTS_VERSION};
+    require(pwrite(fd, &hints, sizeof(hints), HINTS_OFFSET) == (ssize_t)sizeof(hints));
     require(ftruncate(fd, (off_t)pages << XEN_PAGE_SHIFT) == 0);
     require(memory_file_seal(fd, F_SEAL_GROW | F_SEAL_SHRINK) == 0);
     if (segment_attach(fd, &segment) == 0)

@@ -152,6 +152,7 @@ static void make_segment(struct world *w)
                                   .free_pfn = RING_PFN,
                                   .nr_free_pages = PAGES - RING_PFN};
     w->segment.start_info = segment_page(&w->segment, 0);
+    w->segment.hints = (struct hints *)(void *)(base + HINTS_OFFSET);
     w->segment.shared_info = segment_page(&w->segment, 1);
     w->segment.store = segment_page(&w->segment, 2);
     w->segment.gnttab = segment_page(&w->segment, GNTTAB_PFN);

@@ -76,7 +76,7 @@ void domain_birth(struct front *f)
         tdf_clock_init(&f->clock, &w->source, f->segment.shared_info, 2, (struct tdf){1, 1}) < 0)
         abort();
     f->fault_slot = fault_guard_add(f->segment.base, (size_t)pages << XEN_PAGE_SHIFT, -1);
-    poll_peer_init(&f->peer, f->segment.start_info);
+    poll_peer_init(&f->peer, f->segment.hints);
     f->evtchn = (struct evtchn_table){0};
     evtchn_table_reserve(&f->evtchn, SEGMENT_STORE_EVTCHN, 0);
     f->port = (evtchn_port_t)evtchn_table_alloc(&f->evtchn, 1);

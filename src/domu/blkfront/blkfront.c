@@ -138,11 +138,11 @@ void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
     pthread_mutex_lock(&bf->lock);
     *out = bf->stats;
     if (bf->linking) { /* the segment is being replaced */
-        out->dom0_cpu = START_INFO_CPU_NONE;
+        out->dom0_cpu = HINTS_CPU_NONE;
         out->busy_domains = 0;
     } else {
-        out->dom0_cpu = load_relaxed_u32(&bf->domu.segment.start_info->dom0_cpu);
-        out->busy_domains = load_relaxed_u32(&bf->domu.segment.start_info->busy_domains);
+        out->dom0_cpu = load_relaxed_u32(&bf->domu.segment.hints->dom0_cpu);
+        out->busy_domains = load_relaxed_u32(&bf->domu.segment.hints->busy_domains);
     }
     pthread_mutex_unlock(&bf->lock);
 }

@@ -101,7 +101,7 @@ static int64_t sleep_limit_ns(struct blkfront *bf)
 /* Tells Dom0 where it will wake us: the first answer comes alone if that is not its own CPU. */
 static void publish_sleep_cpu(struct blkfront *bf)
 {
-    uint32_t *hint = &bf->domu.segment.start_info->domu_sleep_cpu;
+    uint32_t *hint = &bf->domu.segment.hints->domu_sleep_cpu;
     uint32_t cpu = (uint32_t)sched_getcpu();
     if (load_relaxed_u32(hint) != cpu)
         store_relaxed_u32(hint, cpu);
@@ -146,14 +146,14 @@ static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struc
  * at our ring. */
 static void publish_cpu(struct blkfront *bf, uint32_t cpu)
 {
-    uint32_t *hint = &bf->domu.segment.start_info->domu_cpu;
+    uint32_t *hint = &bf->domu.segment.hints->domu_cpu;
     if (load_relaxed_u32(hint) != cpu)
         store_relaxed_u32(hint, cpu);
 }
 
 bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
 {
-    publish_cpu(bf, START_INFO_CPU_NONE);
+    publish_cpu(bf, HINTS_CPU_NONE);
     if (bf->linking) {
         blkfront_wake(wakes);
         pthread_cond_wait(&bf->link_changed, &bf->lock);
@@ -174,9 +174,9 @@ uint32_t blkfront_may_spin(struct blkfront *bf)
     if (bf->options.no_spin)
         return 0;
     uint32_t cpu = (uint32_t)sched_getcpu();
-    uint32_t dom0_cpu = load_relaxed_u32(&bf->domu.segment.start_info->dom0_cpu);
+    uint32_t dom0_cpu = load_relaxed_u32(&bf->domu.segment.hints->dom0_cpu);
     uint32_t limit_ns =
-        dom0_cpu == START_INFO_CPU_NONE || dom0_cpu == cpu ? 0 : spin_budget_grant(&bf->spin);
+        dom0_cpu == HINTS_CPU_NONE || dom0_cpu == cpu ? 0 : spin_budget_grant(&bf->spin);
     if (limit_ns > 0)
         publish_cpu(bf, cpu);
     return limit_ns;

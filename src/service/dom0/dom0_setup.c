@@ -177,7 +177,7 @@ static void nodes_left(void *ctx, domid_t domid)
 
 static void fill_host(struct dom0 *d)
 {
-    d->pollables = (struct pollables){.cpu = START_INFO_CPU_NONE, .no_spin = d->options->no_spin};
+    d->pollables = (struct pollables){.cpu = HINTS_CPU_NONE, .no_spin = d->options->no_spin};
     d->disk = (struct vbd_options){.disk_queue = d->disk_queue,
                                    .image = &d->image,
                                    .params = d->options->image_path,

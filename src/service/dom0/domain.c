@@ -75,7 +75,7 @@ static int create_memory(struct domain *domain, uint32_t nr_pages)
     int rc = segment_create(nr_pages, domain->domid, &domain->segment, &domain->segment_fd);
     if (rc < 0)
         return rc;
-    poll_peer_init(&domain->peer, domain->segment.start_info);
+    poll_peer_init(&domain->peer, domain->segment.hints);
     domain->fault_slot =
         fault_guard_add(domain->segment.base, (size_t)nr_pages << XEN_PAGE_SHIFT, -1);
     if (domain->fault_slot < 0)

@@ -31,7 +31,7 @@ struct pollable_ops {
 };
 
 /*
- * The domain behind some pollables. The words are hints in its memory (splitdom/start_info.h): a
+ * The domain behind some pollables. The words are hints in its memory (splitdom/hints.h): a
  * wrong one costs time, nothing else.
  */
 struct poll_peer {

@@ -6,7 +6,7 @@
 
 #include "base/container_of.h"
 #include "ring/barrier.h"
-#include "splitdom/start_info.h"
+#include "splitdom/hints.h"
 
 /* A domain that sleeps is being woken while we look. Where waking takes much longer than this, two
  * virtual CPUs often share one real one, and to keep looking keeps the sleeper from running. */
@@ -41,7 +41,7 @@ static void wake(struct pollable *p)
         activate(p->loop, p);
 }
 
-void poll_peer_init(struct poll_peer *peer, struct start_info *hints)
+void poll_peer_init(struct poll_peer *peer, struct hints *hints)
 {
     *peer = (struct poll_peer){.spin_cpu = &hints->domu_cpu,
                                .sleep_cpu = &hints->domu_sleep_cpu,
@@ -100,7 +100,7 @@ void pollables_answered(struct pollable *p)
         return;
     p->early = true;
     uint32_t cpu = load_relaxed_u32(p->peer->sleep_cpu);
-    if (cpu != START_INFO_CPU_NONE && cpu != p->loop->cpu)
+    if (cpu != HINTS_CPU_NONE && cpu != p->loop->cpu)
         p->ops->flush(p);
 }
 
@@ -173,7 +173,7 @@ static uint32_t spin_limit_ns(struct pollables *loop, struct pollable *p)
     uint32_t cpu = load_relaxed_u32(p->peer->spin_cpu);
     if (cpu == loop->cpu)
         return 0;
-    if (cpu != START_INFO_CPU_NONE)
+    if (cpu != HINTS_CPU_NONE)
         return SPIN_NS;
     uint32_t limit_ns = spin_budget_grant(&p->budget);
     return limit_ns < SPIN_FOR_SLEEPER_NS ? limit_ns : SPIN_FOR_SLEEPER_NS;

@@ -32,10 +32,10 @@ struct pollables {
     uint64_t turns;
 };
 
-struct start_info;
+struct hints;
 
 /* A domain with this memory, and no pollable yet. */
-void poll_peer_init(struct poll_peer *peer, struct start_info *hints);
+void poll_peer_init(struct poll_peer *peer, struct hints *hints);
 
 /* From now on p is visited; it may have had requests before. peer outlives p. p is on no loop. */
 void pollables_add(struct pollables *loop, struct poll_peer *peer, struct pollable *p);

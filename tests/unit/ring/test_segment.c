@@ -52,10 +52,13 @@ int __wrap_fcntl(int fd, int cmd, long arg)
 /* A file as a back end may make it: so many bytes, a start_info (may be NULL), these seals. */
 static int raw_file(off_t bytes, const struct start_info *si, int seals)
 {
+    struct hints hints = {.version = HINTS_VERSION};
     int fd = memfd_create("raw", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     assert_true(fd >= 0);
     if (si != NULL)
         assert_int_equal(pwrite(fd, si, sizeof(*si), 0), sizeof(*si));
+    if (si != NULL)
+        assert_int_equal(pwrite(fd, &hints, sizeof(hints), HINTS_OFFSET), sizeof(hints));
     assert_int_equal(ftruncate(fd, bytes), 0);
     if (seals != 0)
         assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
@@ -258,9 +261,10 @@ static void a_fresh_segment_tells_the_truth(void **state)
     assert_int_equal(si->struct_size, sizeof(*si));
     assert_int_equal(si->domid, DOMID);
     assert_int_equal(si->store_evtchn, SEGMENT_STORE_EVTCHN);
-    assert_true(si->dom0_cpu == START_INFO_CPU_NONE);
-    assert_true(si->domu_cpu == START_INFO_CPU_NONE);
-    assert_true(si->domu_sleep_cpu == START_INFO_CPU_NONE);
+    assert_int_equal(f->segment.hints->version, HINTS_VERSION);
+    assert_true(f->segment.hints->dom0_cpu == HINTS_CPU_NONE);
+    assert_true(f->segment.hints->domu_cpu == HINTS_CPU_NONE);
+    assert_true(f->segment.hints->domu_sleep_cpu == HINTS_CPU_NONE);
 }
 
 static void only_the_store_page_is_granted_at_birth(void **state)
@@ -304,12 +308,12 @@ static void expect_refused(int fd, size_t offset)
     assert_null(other.base);
 }
 
-/* Every byte before the hints, but for domid: any domid could be right. */
+/* Every byte but for domid: any domid could be right. */
 static void attach_refuses_every_corrupted_byte(void **state)
 {
     struct fixture *f = *state;
     uint8_t *si = (uint8_t *)f->segment.start_info;
-    for (size_t i = 0; i < offsetof(struct start_info, dom0_cpu); i++) {
+    for (size_t i = 0; i < sizeof(struct start_info); i++) {
         if (i - offsetof(struct start_info, domid) < sizeof(domid_t))
             continue;
         for (uint32_t flip = 1; flip <= 0x80; flip <<= 1) {
@@ -337,11 +341,18 @@ static void attach_ignores_the_hints(void **state)
 {
     struct fixture *f = *state;
     struct segment other;
-    f->segment.start_info->dom0_cpu = 3;
-    f->segment.start_info->domu_cpu = 0x12345678;
-    f->segment.start_info->domu_sleep_cpu = 7;
+    f->segment.hints->dom0_cpu = 3;
+    f->segment.hints->domu_cpu = 0x12345678;
+    f->segment.hints->domu_sleep_cpu = 7;
     assert_int_equal(segment_attach(f->fd, &other), 0);
     segment_detach(&other);
+}
+
+static void attach_refuses_hints_of_another_version(void **state)
+{
+    struct fixture *f = *state;
+    f->segment.hints->version = HINTS_VERSION + 1;
+    expect_refused(f->fd, HINTS_OFFSET);
 }
 
 static void attach_refuses_a_file_of_another_size(void **state)
@@ -517,6 +528,7 @@ int main(void)
         SEGMENT_TEST(attach_refuses_every_corrupted_byte),
         SEGMENT_TEST(attach_tells_the_domid_that_it_found),
         SEGMENT_TEST(attach_ignores_the_hints),
+        SEGMENT_TEST(attach_refuses_hints_of_another_version),
         SEGMENT_TEST(attach_refuses_a_file_of_another_size),
         SEGMENT_TEST(attach_refuses_what_is_not_sealed),
         SEGMENT_TEST(attach_refuses_what_is_no_file_in_memory),

@@ -12,7 +12,7 @@
 #include "base/container_of.h"
 #include "ring/barrier.h"
 #include "service/loop/pollables.h"
-#include "splitdom/start_info.h"
+#include "splitdom/hints.h"
 
 enum { PEERS = 3, HERE = 1000, ELSEWHERE = 2000 };
 
@@ -101,7 +101,7 @@ static int setup(void **state)
         return -1;
     for (int i = 0; i < PEERS; i++) {
         struct peer *peer = &f->peer[i];
-        peer->spin_cpu = peer->sleep_cpu = peer->loop_cpu = START_INFO_CPU_NONE;
+        peer->spin_cpu = peer->sleep_cpu = peer->loop_cpu = HINTS_CPU_NONE;
         peer->poll = (struct poll_peer){.spin_cpu = &peer->spin_cpu,
                                         .sleep_cpu = &peer->sleep_cpu,
                                         .loop_cpu = &peer->loop_cpu,
@@ -235,7 +235,7 @@ static void the_first_answer_wakes_who_sleeps_elsewhere(void **state)
     for (int again = 0; again < 3; again++) {
         assert_int_equal(shown_early(&f->peer[0], ELSEWHERE), 1);
         assert_int_equal(shown_early(&f->peer[1], HERE), 0);
-        assert_int_equal(shown_early(&f->peer[2], START_INFO_CPU_NONE), 0);
+        assert_int_equal(shown_early(&f->peer[2], HINTS_CPU_NONE), 0);
     }
 }
 

@@ -163,7 +163,7 @@ static int make_domain(void)
         gnttab_grant_access(f->segment.gnttab, RING_REF + i, DOM0_DOMID, f->segment.free_pfn + i,
                             false);
     sring_init(segment_page(&f->segment, f->segment.free_pfn), 0);
-    poll_peer_init(&f->peer, f->segment.start_info);
+    poll_peer_init(&f->peer, f->segment.hints);
     f->tdf = (struct tdf){1, 1};
     f->settings = (struct back_settings){.weight = SCHED_WEIGHT_DEFAULT, .disk_scale = {1, 1}};
     f->domain = (struct back_domain){.domid = DOMID,

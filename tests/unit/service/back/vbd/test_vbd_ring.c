@@ -83,7 +83,7 @@ static int setup(void **state)
                                          .image = &f->image,
                                          .port = PORT,
                                          .vcpu = VCPU};
-    poll_peer_init(&f->peer, f->segment.start_info);
+    poll_peer_init(&f->peer, f->segment.hints);
     return 0;
 }
 
