@@ -14,7 +14,7 @@
 #include "service/dom0/control_private.h"
 #include "service/dom0/control_room.h"
 
-enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4 };
+enum { LISTEN_BACKLOG = 128, PACKETS_PER_RUN = 4, ACCEPTS_PER_RUN = 4, RUN_NS = 200000 };
 
 struct control_peer *control_first_peer(struct control *control)
 {
@@ -166,10 +166,14 @@ bool control_has_news(const struct control *control)
 
 bool control_run(struct control *control)
 {
+    uint64_t begin_ns = clock_monotonic_ns();
     if (control->listen_ready && !control->is_full)
         accept_some(control);
-    for (int i = 0; i < PACKETS_PER_RUN && !list_is_empty(&control->ready); i++)
+    for (int i = 0; i < PACKETS_PER_RUN && !list_is_empty(&control->ready); i++) {
+        if (i > 0 && clock_monotonic_ns() - begin_ns >= RUN_NS)
+            break; /* a status of many domains takes long */
         serve_peer(container_of(list_pop_front(&control->ready), struct control_peer, ready));
+    }
     return control_has_news(control);
 }
 

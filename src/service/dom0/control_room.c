@@ -22,12 +22,14 @@ static bool asks(const struct control_peer *peer)
 /* Who may give way, the oldest of each kind. */
 struct choice {
     struct control_peer *idle;   /* had its answer, asks nothing */
-    struct control_peer *silent; /* has asked nothing yet */
+    struct control_peer *silent; /* has asked nothing for long enough */
+    struct control_peer *young;  /* has perhaps asked nothing yet, since a short time */
     struct control_peer *busy;   /* had an answer, asks on */
     bool any;                    /* or somebody who is not to be chosen now, but will be */
 };
 
-static struct choice look_around(struct control *control)
+/* Most are told apart without a system call: a flood of connections is to cost little. */
+static struct choice look_around(struct control *control, uint64_t now_ns)
 {
     struct choice choice = {.any = false};
     for (struct control_peer *peer = control_first_peer(control); peer != NULL && !choice.idle;
@@ -35,39 +37,38 @@ static struct choice look_around(struct control *control)
         if (peer->domain != NULL || peer->wants_farewell)
             continue;
         choice.any = true;
-        bool is_asking = asks(peer);
-        if (peer->had_answer && !is_asking)
+        bool is_young = now_ns - peer->since_ns < CONTROL_SILENCE_NS;
+        if (!peer->had_answer && is_young && choice.young == NULL)
+            choice.young = peer;
+        else if (!peer->had_answer && !is_young && choice.silent == NULL && !asks(peer))
+            choice.silent = peer;
+        else if (peer->had_answer && !asks(peer))
             choice.idle = peer;
         else if (peer->had_answer && choice.busy == NULL)
             choice.busy = peer;
-        else if (!peer->had_answer && !is_asking && choice.silent == NULL)
-            choice.silent = peer;
     }
     return choice;
 }
 
-/* Returns whether it has been silent for long enough; if not, looks again when it will have. */
-static bool is_over(const struct control *control, const struct control_peer *silent)
+/* When the oldest of the young will have been silent for long enough. */
+static void look_again(const struct control *control, const struct control_peer *young)
 {
-    uint64_t end_ns = silent->since_ns + CONTROL_SILENCE_NS;
-    const struct itimerspec when = {.it_value = clock_timespec(end_ns)};
-    if (clock_monotonic_ns() >= end_ns)
-        return true;
+    const struct itimerspec when = {.it_value =
+                                        clock_timespec(young->since_ns + CONTROL_SILENCE_NS)};
     (void)timerfd_settime(control->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-    return false;
 }
 
 enum control_room control_room_make(struct control *control)
 {
     if (control->peer_count < control->peers_max)
         return CONTROL_ROOM;
-    struct choice choice = look_around(control);
+    struct choice choice = look_around(control, clock_monotonic_ns());
     struct control_peer *victim = choice.idle;
-    if (victim == NULL && choice.silent != NULL && is_over(control, choice.silent))
-        victim = choice.silent;
     if (victim == NULL)
-        victim = choice.busy;
+        victim = choice.silent != NULL ? choice.silent : choice.busy;
     if (victim == NULL) {
+        if (choice.young != NULL)
+            look_again(control, choice.young);
         control->is_full = choice.any;
         return choice.any ? CONTROL_ROOM_LATER : CONTROL_ROOM_NONE;
     }

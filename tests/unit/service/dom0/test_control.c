@@ -36,7 +36,8 @@ struct fixture {
     struct control *control;
     struct domain domains[16];
     uint32_t created, ended, stops, mapped;
-    int refuse; /* create_domain fails with it */
+    int refuse;         /* create_domain fails with it */
+    uint64_t status_ns; /* that a status takes */
     int client[16];
     int segment_fd;
 };
@@ -93,7 +94,10 @@ static int close_port(struct domain *domain, uint32_t port)
 
 static int status(void *ctx, uint32_t *bytes)
 {
-    (void)ctx;
+    struct fixture *f = ctx;
+    uint64_t end_ns = clock_monotonic_ns() + f->status_ns;
+    while (clock_monotonic_ns() < end_ns)
+        continue; /* works */
     *bytes = 0;
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
@@ -427,6 +431,25 @@ static void those_who_ask_on_and_on_keep_nobody_out(void **state)
     assert_int_equal(reply_of(late, &reply), 1);
 }
 
+/* The loop's turn is not as long as so many of them. */
+static void what_takes_long_is_served_one_a_run(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd[PEERS_MAX], answered = 0;
+    for (int i = 0; i < PEERS_MAX; i++)
+        fd[i] = dial(f);
+    run(f);
+    f->status_ns = 1000000;
+    for (int i = 0; i < PEERS_MAX; i++)
+        ask(fd[i], CONTROL_STATUS, 0);
+    assert_true(poller_run(f->poller, false) >= 0);
+    assert_true(control_run(f->control)); /* more waits */
+    for (int i = 0; i < PEERS_MAX; i++)
+        answered += recv(fd[i], &reply, sizeof(reply), MSG_DONTWAIT) > 0;
+    assert_int_equal(answered, 1);
+}
+
 /* Whoever connects and says nothing may be slow, or may be many. */
 static void the_silent_give_way_after_a_while_and_nobody_spins_until_then(void **state)
 {
@@ -563,6 +586,7 @@ int main(void)
         CONTROL_TEST(those_who_ask_on_and_on_keep_nobody_out),
         CONTROL_TEST(the_silent_give_way_after_a_while_and_nobody_spins_until_then),
         CONTROL_TEST(a_slow_one_is_still_heard_when_all_seats_are_taken),
+        CONTROL_TEST(what_takes_long_is_served_one_a_run),
         CONTROL_TEST(a_domain_cannot_end_the_service),
         CONTROL_TEST(a_connection_that_found_no_descriptor_is_taken_later),
         CONTROL_TEST(stopping_ends_domains_first_and_then_answers),
