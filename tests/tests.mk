@@ -56,7 +56,8 @@ $(OUT)/tests/aarch64/test_cmocka: $(OUT)/tests/aarch64/test_cmocka.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
 # Front ends that misbehave, each beside an honest client, and back ends; needs the programs.
-HOSTILE := $(OUT)/tests/hostile/hostile_front $(OUT)/tests/hostile/hostile_back
+HOSTILE := $(OUT)/tests/hostile/hostile_front $(OUT)/tests/hostile/hostile_back $(OUT)/tests/hostile/turns/turns
+$(OUT)/tests/hostile/turns/turns: $(OUT)/tests/hostile/turns/turns.o $(OUT)/libfakes.a $(LIBS)
 $(OUT)/tests/hostile/hostile_front: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/*.c)) $(LIBS)
 $(OUT)/tests/hostile/hostile_back: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/back/*.c)) $(OUT)/libfakes.a $(LIBS)
 $(HOSTILE):

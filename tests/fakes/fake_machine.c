@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { IMAGE_BYTES = 1 << 20 };
+enum { IMAGE_BYTES = 16 << 20 };
 
 int fake_machine_create(struct fake_machine *m)
 {
@@ -33,7 +33,8 @@ int fake_machine_create(struct fake_machine *m)
 
 int fake_machine_boot(struct fake_machine *m)
 {
-    return dom0_setup(&m->options, &m->rundir, m->log, &m->time, &m->dom0, &m->why);
+    return dom0_setup(&m->options, &m->rundir, m->log, m->real_time ? NULL : &m->time, &m->dom0,
+                      &m->why);
 }
 
 int fake_machine_destroy(struct fake_machine *m)

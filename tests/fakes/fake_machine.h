@@ -14,6 +14,7 @@ struct fake_machine {
     struct rundir rundir;
     struct log *log;
     struct dom0_options options; /* to be changed before fake_machine_boot */
+    bool real_time; /* instead of one that the test moves; to be set before fake_machine_boot */
     struct tdf_source time;
     struct dom0 *dom0; /* not before fake_machine_boot */
     struct why why;

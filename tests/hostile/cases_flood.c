@@ -5,6 +5,8 @@
 #include "cases.h"
 #include "ring/evtchn.h"
 
+enum { LARGEST_ORDER = 4, PART = 64 };
+
 int case_idle(struct attack *a)
 {
     struct peer peer;
@@ -43,6 +45,42 @@ int case_kick_storm(struct attack *a)
     rc = saw(a, mutes > 0 && status == BLKIF_RSP_OKAY,
              "%llu doorbells: put on a timer %lld times, then served (%d)",
              (unsigned long long)kicks, (long long)mutes, status);
+    peer_destroy(&peer);
+    return rc;
+}
+
+static struct blkif_request largest_read(const struct peer *peer, uint64_t id)
+{
+    struct blkif_request req = peer_read_request(peer, id, 0);
+    req.nr_segments = BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    for (uint32_t i = 0; i < req.nr_segments; i++)
+        req.seg[i] = (struct blkif_request_segment){peer->data_ref + i, 0, 7};
+    return req;
+}
+
+/* The largest ring, always full of the largest reads, all of sectors that are in the cache: nothing
+ * but copies for Dom0. */
+int case_hit_flood(struct attack *a)
+{
+    struct peer peer;
+    struct blkif_response rsp;
+    uint64_t count = 0, in_flight = 0;
+    int rc = peer_create(&peer, &a->rundir, LARGEST_ORDER, false);
+    if (rc == 0)
+        rc = peer_connect(&peer);
+    while (rc == 0 && peer_now_ms() < a->deadline_ms) {
+        for (; in_flight < peer.ring.half.nr_ents; in_flight++) {
+            struct blkif_request req = largest_read(&peer, in_flight);
+            peer_put(&peer, &req);
+        }
+        peer_push(&peer, false);
+        for (uint32_t i = 0; rc == 0 && i < PART; i++, in_flight--, count++) {
+            rc = peer_response(&peer, &rsp);
+            if (rc == 0 && rsp.status != BLKIF_RSP_OKAY)
+                rc = -EPROTO;
+        }
+    }
+    rc = saw(a, rc == 0, "%llu reads of 44 KiB answered (%d)", (unsigned long long)count, rc);
     peer_destroy(&peer);
     return rc;
 }

@@ -232,19 +232,22 @@ int case_domain_flood(struct attack *a)
     return saw(a, rc == 0, "%u domains made and dropped (%d)", count, rc);
 }
 
-/* Largest domains, made and dropped in a loop by several: to reserve their memory, and to give it
- * back, takes long. */
+/* Large domains with all their memory, made and dropped in a loop by several: to give that back
+ * takes long. */
 static uint32_t make_and_drop(struct attack *a)
 {
     struct control_request request = {.op = CONTROL_CREATE_DOMAIN, .arg0 = LARGE_PAGES};
     struct control_reply reply;
+    struct segment segment;
     uint32_t made = 0;
     while (peer_now_ms() < a->deadline_ms) {
         int fds[2], line = peer_dial(a->rundir.control_socket, SOCK_SEQPACKET);
         if (line < 0)
             continue;
-        if (peer_ask(line, &request, &reply, fds) == 0)
+        if (peer_ask(line, &request, &reply, fds) == 0 && segment_attach(fds[0], &segment) == 0) {
+            segment_detach(&segment);
             made++;
+        }
         if (fds[0] >= 0)
             close(fds[0]);
         if (fds[1] >= 0)

@@ -21,7 +21,8 @@
 /* Between two times: what the case itself costs the CPU is not what is to be seen. */
 enum { PAUSE_MS = 20 };
 
-/* flood: takes all the time that it is given; the others are repeated with pauses. */
+/* greedy: asks for nothing that it may not, but for much: only Dom0's turns are measured beside it.
+ * flood: takes all the time that it is given; the others are repeated with pauses. */
 static const struct {
     const char *name;
     const char *kind;
@@ -45,6 +46,8 @@ static const struct {
     {"7-write", "case", "write, barrier, discard, flush", "ERROR, EOPNOTSUPP", case_write},
     {"8-same-id", "case", "one id for a ring full of requests", "echoed", case_same_id},
     {"9-no-consume", "case", "never takes a response", "costs itself only", case_no_consume},
+    {"9-large-hits", "greedy", "a full ring of 44 KiB reads, all cached", "in turn with others",
+     case_hit_flood},
     {"10-kick-storm", "flood", "doorbell in a loop, no work", "looked at by timer",
      case_kick_storm},
     {"10-no-kick", "case", "never rings the doorbell", "served when it rings", case_no_kick},

@@ -84,7 +84,7 @@ static uint32_t run_rings(struct dom0 *d, uint64_t now_ns)
     return taken;
 }
 
-static void sleep_until_something(struct dom0 *d)
+void dom0_sleep(struct dom0 *d)
 {
     bool is_near;
     int rc = dom0_wakeups_arm(d, &is_near);
@@ -150,7 +150,7 @@ static void loop(struct dom0 *d)
 {
     while (!d->stopping) {
         if (dom0_turn(d) && !d->stopping) {
-            sleep_until_something(d);
+            dom0_sleep(d);
         }
     }
 }

@@ -91,6 +91,8 @@ struct dom0 {
 /* dom0.c */
 /* One turn of the loop, without sleeping. True: nothing is left to be done, Dom0 may sleep. */
 bool dom0_turn(struct dom0 *d);
+/* Sleeps until there may be something to be done. */
+void dom0_sleep(struct dom0 *d);
 
 /* dom0_domains.c */
 extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */
