@@ -206,7 +206,7 @@ $(OUT)/libsplitdom.a: $(LIBRARY_SOURCES:%.c=$(OUT)/%.o) $(PUBLIC_HEADERS) tools/
 	$(say) AR $@
 	$(Q)tools/public_names.sh >$(OUT)/public_names
 	$(Q)$(CC) -r -nostdlib -o $(OUT)/splitdom.o $(filter %.o,$^)
-	$(Q)objcopy --keep-global-symbols=$(OUT)/public_names $(OUT)/splitdom.o
+	$(Q)$(OBJCOPY) --keep-global-symbols=$(OUT)/public_names $(OUT)/splitdom.o
 	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/splitdom.o
 
 $(OUT)/pic/%.o: %.c $(OUT)/flags

@@ -350,9 +350,9 @@ stage_aarch64() {
         return
     fi
     programs=("$out/aarch64/test_cmocka")
-    for t in tests/unit/{ring,tdf,xenstore}/test_*.c; do
+    while read -r t; do
         programs+=("$out/$(basename "$t" .c)")
-    done
+    done < <(find tests/unit/{ring,tdf,xenstore} -name 'test_*.c' | sort)
     build aarch64 $vars all lib stress-programs bench-programs sim-programs "${programs[@]}" && {
         note aarch64 build 0 "everything cross-compiles for aarch64 without a warning"
         check=true
