@@ -6,7 +6,7 @@
  *
  *   tdf_stepped [--quick] [--requests N]   default 1,000,000 requests a trace; 50,000 with --quick
  *
- * The modules are Dom0's own: cache, turns, places, the model engine, timers, the domain's clock;
+ * The modules are Dom0's own: cache, turns, tokens, the model engine, timers, the domain's clock;
  * below them is a counter moved by hand. Three domains with 1, 8 and 64 reads in flight share a
  * disk of 8 channels; a 100 Hz timer ticks beside them. The hash (FNV-1a, 64 bits) covers domain,
  * sector, submission and completion of every read, and every tick, all in the domain's nanoseconds.
@@ -22,9 +22,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/container_of.h"
 #include "base/prng.h"
-#include "service/block/disk_queue.h"
 #include "service/block/engine/disk_model.h"
+#include "service/block/queue.h"
 #include "tdf/counter.h"
 #include "tdf/timer.h"
 #include "verdict.h"
@@ -42,12 +43,16 @@ enum {
 
 static const uint32_t depths[DOMAINS] = {1, 8, DEPTH_MAX};
 
+struct machine;
+
 struct request {
-    struct pending pending; /* first */
+    struct machine *machine;
+    struct block_request block;
+    struct block_segment segment;
     struct request *next_ready;
     uint32_t domain;
     uint64_t submitted_ns;
-    uint8_t data[BLKIF_SECTOR_SIZE];
+    uint8_t data[BLOCK_SECTOR_BYTES];
 };
 
 struct machine {
@@ -56,10 +61,10 @@ struct machine {
     struct timers timers;
     struct timer_clock time;
     struct timer tick;
-    struct image image;
     struct disk_model_clock model_clock;
-    struct disk_queue *queue;
-    struct disk_client client[DOMAINS];
+    struct device *device;
+    struct vdisk *vdisk;
+    struct block_client client[DOMAINS];
     struct request request[DOMAINS][DEPTH_MAX];
     struct request *ready, **ready_last;
     struct prng random;
@@ -67,8 +72,6 @@ struct machine {
     uint64_t ticks;
     uint64_t hash;
 };
-
-static struct machine *machine; /* pending_done_fn has no context */
 
 static void die(const char *what)
 {
@@ -105,15 +108,14 @@ static void put_ready(struct machine *m, struct request *r)
     m->ready_last = &r->next_ready;
 }
 
-static void on_done(struct pending *p, int status)
+static void on_done(struct block_request *block, int status)
 {
-    struct machine *m = machine;
-    struct request *r = (struct request *)p;
+    struct request *r = container_of(block, struct request, block);
+    struct machine *m = r->machine;
 
-    p->state = PENDING_FREE;
     m->answered++;
     hash_word(m, r->domain);
-    hash_word(m, p->sector);
+    hash_word(m, block->sector);
     hash_word(m, (uint64_t)status);
     hash_word(m, r->submitted_ns);
     hash_word(m, now_ns(m));
@@ -127,7 +129,6 @@ static struct machine *machine_create(struct tdf tdf)
 
     if (m == NULL)
         die("out of memory");
-    machine = m;
     m->hash = UINT64_C(0xcbf29ce484222325);
     m->ready_last = &m->ready;
     prng_init(&m->random, 1, 0);
@@ -140,22 +141,27 @@ static struct machine *machine_create(struct tdf tdf)
     if (timer_set_periodic(&m->tick, TICK_NS) < 0)
         die("the tick is too short");
     m->model_clock = (struct disk_model_clock){.now_ns = now_ns, .ctx = m};
-    m->image =
-        (struct image){.fd = -1, .size_bytes = SECTORS * UINT64_C(512), .block_size_bytes = 512};
-    struct disk_queue_config config = {.image = &m->image,
-                                       .engine = &disk_model_ops,
-                                       .model = "mean=200us,cv=0.25,channels=8",
-                                       .cache_bytes = CACHE_BYTES,
-                                       .policy = cache_policy_find("lru"),
-                                       .depth = 64,
-                                       .depth_isolated = 6,
-                                       .model_clock = &m->model_clock,
-                                       .real_time = &m->time};
-    if (disk_queue_create(&config, on_done, &m->queue, why, sizeof(why)) < 0)
+    struct image image = {.fd = -1,
+                          .size_bytes = SECTORS * UINT64_C(512),
+                          .block_size_bytes = 512,
+                          .memory_align_bytes = 512};
+    struct device_config device = {.engine = &disk_model_ops,
+                                   .model = "mean=200us,cv=0.25,channels=8",
+                                   .align_bytes = 512,
+                                   .depth = 64,
+                                   .depth_isolated = 6,
+                                   .model_clock = &m->model_clock,
+                                   .real_time = &m->time};
+    if (device_create(&device, &m->device, why, sizeof(why)) < 0)
+        die(why);
+    struct vdisk_config vdisk = {
+        .device = m->device, .cache_bytes = CACHE_BYTES, .policy = cache_policy_find("lru")};
+    if (vdisk_create(&vdisk, &image, &m->vdisk, why, sizeof(why)) < 0)
         die(why);
     for (uint32_t d = 0; d < DOMAINS; d++) {
-        disk_client_init(&m->client[d]);
+        block_client_open(&m->client[d], m->vdisk);
         for (uint32_t i = 0; i < depths[d]; i++) {
+            m->request[d][i].machine = m;
             m->request[d][i].domain = d;
             put_ready(m, &m->request[d][i]);
         }
@@ -163,30 +169,47 @@ static struct machine *machine_create(struct tdf tdf)
     return m;
 }
 
+/* To the next event, without waiting; then all that happens there. */
+static void step(struct machine *m)
+{
+    uint64_t next_ns = timers_next_deadline(&m->timers);
+    uint64_t due_ns = disk_model_next_due_ns(device_engine(m->device));
+
+    if (due_ns != UINT64_MAX) {
+        due_ns = tdf_clock_to_monotonic_ns(&m->clock, due_ns);
+        if (due_ns < next_ns)
+            next_ns = due_ns;
+    }
+    tdf_source_set_ns(&m->source, next_ns);
+    (void)timers_run(&m->timers);
+    (void)disk_model_expire(device_engine(m->device));
+}
+
 static void machine_destroy(struct machine *m)
 {
     for (uint32_t d = 0; d < DOMAINS; d++) {
-        for (uint32_t i = 0; i < depths[d]; i++) {
-            struct pending *p = &m->request[d][i].pending;
-            if (p->state != PENDING_FREE)
-                disk_queue_cancel(m->queue, &m->client[d], p);
-        }
-        disk_client_detach(m->queue, &m->client[d]);
+        for (uint32_t i = 0; i < depths[d]; i++)
+            block_cancel(&m->request[d][i].block);
+        block_client_close(&m->client[d]);
     }
+    while (device_in_flight(m->device) > 0)
+        step(m);
     timers_drop_clock(&m->timers, &m->time);
-    disk_queue_destroy(m->queue); /* the model cancels what is in flight */
+    vdisk_destroy(m->vdisk);
+    device_destroy(m->device);
     free(m);
 }
 
 static void ask(struct machine *m, struct request *r)
 {
-    struct pending *p = &r->pending;
-
-    *p = (struct pending){.sector_count = 1, .nr_segments = 1};
-    p->sector = prng_below(&m->random, SECTORS);
-    p->segment[0] = (struct pending_segment){.to = r->data, .sector_count = 1};
+    r->segment = (struct block_segment){.address = r->data, .sector_count = 1};
+    r->block = (struct block_request){.done = on_done,
+                                      .sector = prng_below(&m->random, SECTORS),
+                                      .sector_count = 1,
+                                      .segments = &r->segment,
+                                      .segment_count = 1};
     r->submitted_ns = now_ns(m);
-    disk_queue_read(m->queue, &m->client[r->domain], p, r->submitted_ns);
+    block_submit(&m->client[r->domain], &r->block, r->submitted_ns);
 }
 
 /* Everybody whose read was answered reads again, at once: a closed loop without thinking time. */
@@ -202,22 +225,6 @@ static void ask_again(struct machine *m)
     }
 }
 
-/* To the next event, without waiting; then all that happens there. */
-static void step(struct machine *m)
-{
-    uint64_t next_ns = timers_next_deadline(&m->timers);
-    uint64_t due_ns = disk_model_next_due_ns(disk_queue_disk(m->queue));
-
-    if (due_ns != UINT64_MAX) {
-        due_ns = tdf_clock_to_monotonic_ns(&m->clock, due_ns);
-        if (due_ns < next_ns)
-            next_ns = due_ns;
-    }
-    tdf_source_set_ns(&m->source, next_ns);
-    (void)timers_run(&m->timers);
-    (void)disk_model_expire(disk_queue_disk(m->queue));
-}
-
 static double seconds(void)
 {
     return (double)clock_monotonic_ns() / 1e9;
@@ -231,14 +238,13 @@ static uint64_t trace(struct tdf tdf, uint64_t requests)
 
     while (m->answered < requests) {
         ask_again(m);
-        (void)disk_queue_dispatch(m->queue, now_ns(m));
+        (void)device_dispatch(m->device, now_ns(m));
         step(m);
     }
     tdf_format(tdf, name, sizeof(name));
     printf("TDF %-6s %10llu reads %8llu hits %10.3f s of the domain %12.3f s below it %8.3f s here"
            "  %016llx\n",
-           name, (unsigned long long)m->answered,
-           (unsigned long long)disk_queue_stats(m->queue)->hits,
+           name, (unsigned long long)m->answered, (unsigned long long)m->vdisk->stats.hits,
            (double)(now_ns(m) - NS_PER_SEC) / 1e9,
            (double)(tdf_source_counter(&m->source) - NS_PER_SEC) / 1e9, seconds() - began,
            (unsigned long long)m->hash);

@@ -104,6 +104,7 @@ FAULT_CALLS := malloc calloc realloc aligned_alloc posix_memalign strdup asprint
 	open accept4 socket eventfd timerfd_create epoll_create1 signalfd memfd_create fchmod pipe2 dup \
 	dup2 dup3 pidfd_open epoll_ctl fopen fdopen ftruncate mkdir fork posix_fallocate pthread_create \
 	io_uring_queue_init_params io_uring_register_buffers io_uring_register_files \
+	io_uring_register_files_update \
 	io_uring_submit_and_wait getline __getdelim read write pread send recv sendmsg recvmsg connect poll epoll_wait \
 	nanosleep waitpid syscall
 FAULT_LDFLAGS := $(foreach call,$(FAULT_CALLS),-Wl,--wrap=$(call))

@@ -2,8 +2,8 @@
 /*
  * request_path: a fixed number of reads through everything between the front end's ring and the
  * answer, in one thread and with no clock, so that the number of instructions is the same each
- * time: front_ring, vbd_ring (validation, grants), disk_queue, cache, sched, the null engine and
- * the epoll poller. For a tool that counts instructions.
+ * time: front_ring, vbd_ring (validation, grants), queue, cache, sched, the null engine and the
+ * epoll poller. For a tool that counts instructions.
  *
  *   request_path hit|miss REQUESTS      hit: 64 sectors over and over; miss: never the same twice
  *
@@ -22,7 +22,7 @@
 #include "ring/segment.h"
 #include "service/back/vbd/vbd_ring.h"
 #include "service/block/cache/cache_policy.h"
-#include "service/block/engine/disk.h"
+#include "service/block/queue.h"
 #include "service/loop/poller.h"
 
 enum {
@@ -39,9 +39,10 @@ enum {
 
 struct path {
     struct segment segment;
-    struct image image;
     struct poller *poller;
-    struct disk_queue *queue;
+    struct device *device;
+    struct vdisk *vdisk;
+    struct block_client client;
     struct vbd_ring *ring;
     struct blkif_front_ring front;
     uint64_t sent, answered, failed;
@@ -53,30 +54,32 @@ static void check(int rc, const char *what)
         errx(1, "%s: %s", what, strerror(-rc));
 }
 
-static void make_queue(struct path *path)
+static void make_disk(struct path *path)
 {
     char why[256] = "";
 
-    path->image = (struct image){.fd = -1,
-                                 .size_bytes = (uint64_t)DISK_SECTORS * BLKIF_SECTOR_SIZE,
-                                 .block_size_bytes = BLKIF_SECTOR_SIZE,
-                                 .memory_align_bytes = BLKIF_SECTOR_SIZE};
     check(poller_create(POLLER_EPOLL, &path->poller), "poller");
-    const struct disk_queue_config config = {.poller = path->poller,
-                                             .image = &path->image,
-                                             .engine = &disk_null_ops,
-                                             .cache_bytes = CACHE_SECTORS * BLKIF_SECTOR_SIZE,
-                                             .policy = cache_policy_find("lru"),
-                                             .depth = DEPTH,
-                                             .depth_isolated = DEPTH};
-    check(disk_queue_create(&config, vbd_ring_done, &path->queue, why, sizeof(why)), why);
+    const struct device_config device = {.poller = path->poller,
+                                         .engine = &disk_null_ops,
+                                         .align_bytes = BLOCK_SECTOR_BYTES,
+                                         .depth = DEPTH,
+                                         .depth_isolated = DEPTH};
+    check(device_create(&device, &path->device, why, sizeof(why)), why);
+    struct image image = {.fd = -1,
+                          .size_bytes = (uint64_t)DISK_SECTORS * BLOCK_SECTOR_BYTES,
+                          .block_size_bytes = BLOCK_SECTOR_BYTES,
+                          .memory_align_bytes = BLOCK_SECTOR_BYTES};
+    const struct vdisk_config vdisk = {.device = path->device,
+                                       .cache_bytes = CACHE_SECTORS * BLOCK_SECTOR_BYTES,
+                                       .policy = cache_policy_find("lru")};
+    check(vdisk_create(&vdisk, &image, &path->vdisk, why, sizeof(why)), why);
+    block_client_open(&path->client, path->vdisk);
 }
 
 static void make_ring(struct path *path)
 {
     struct vbd_ring_config config = {.segment = &path->segment,
-                                     .disk_queue = path->queue,
-                                     .image = &path->image,
+                                     .client = &path->client,
                                      .ring_ref = {RING_REF},
                                      .port = PORT,
                                      .persistent_grants = true};
@@ -124,7 +127,7 @@ static void turn(struct path *path, uint32_t range)
     check(vbd_ring_consume(path->ring, path->sent), "requests");
     vbd_ring_flush(path->ring);
     for (int tries = 0; path->answered < path->sent && tries < 1000; tries++) {
-        disk_queue_dispatch(path->queue, path->sent);
+        device_dispatch(path->device, path->sent);
         check(poller_run(path->poller, false), "poller");
         vbd_ring_flush(path->ring);
         take_answers(path);
@@ -141,17 +144,18 @@ int main(int argc, char **argv)
 
     if ((strcmp(mode, "hit") != 0 && strcmp(mode, "miss") != 0) || count == 0)
         errx(2, "usage: request_path hit|miss REQUESTS");
-    make_queue(&path);
+    make_disk(&path);
     make_ring(&path);
     while (path.sent < count)
         turn(&path, range);
-    const struct disk_queue_stats *stats = disk_queue_stats(path.queue);
     printf("answered=%llu failed=%llu hits=%llu reads=%llu\n", (unsigned long long)path.answered,
-           (unsigned long long)path.failed, (unsigned long long)stats->hits,
-           (unsigned long long)stats->disk_reads);
+           (unsigned long long)path.failed, (unsigned long long)path.vdisk->stats.hits,
+           (unsigned long long)device_stats(path.device)->reads);
     const bool good = path.answered == count && path.failed == 0;
     vbd_ring_destroy(path.ring);
-    disk_queue_destroy(path.queue);
+    block_client_close(&path.client);
+    vdisk_destroy(path.vdisk);
+    device_destroy(path.device);
     poller_destroy(path.poller);
     segment_detach(&path.segment);
     fault_guard_remove();

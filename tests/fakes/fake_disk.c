@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "splitdom/xen/blkif.h"
+#include "service/block/sector.h"
 
-enum { WORDS = BLKIF_SECTOR_SIZE / sizeof(uint64_t) };
+enum { WORDS = BLOCK_SECTOR_BYTES / sizeof(uint64_t) };
 
 static struct fake_disk *current;
 
@@ -65,7 +65,7 @@ void fake_disk_complete(struct fake_disk *disk, uint32_t index, int32_t status)
             (disk->waiting_count - index) * sizeof(struct disk_io *));
     uint64_t *word = io->buffer;
     for (uint32_t i = 0; status == 0 && i < io->length_bytes / sizeof(uint64_t); i++)
-        word[i] = io->offset_bytes / BLKIF_SECTOR_SIZE + i / WORDS;
+        word[i] = io->offset_bytes / BLOCK_SECTOR_BYTES + i / WORDS;
     io->status = status;
     io->done(io);
 }

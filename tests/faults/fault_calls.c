@@ -302,6 +302,18 @@ int __wrap_io_uring_register_files(struct io_uring *ring, const int *fds, unsign
     return __real_io_uring_register_files(ring, fds, count);
 }
 
+int __real_io_uring_register_files_update(struct io_uring *ring, unsigned int offset,
+                                          const int *fds, unsigned int count);
+int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned int offset,
+                                          const int *fds, unsigned int count);
+int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned int offset,
+                                          const int *fds, unsigned int count)
+{
+    if (fault_strikes("io_uring_register_files_update"))
+        return -ENOMEM;
+    return __real_io_uring_register_files_update(ring, offset, fds, count);
+}
+
 int __real_io_uring_submit_and_wait(struct io_uring *ring, unsigned int count);
 int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned int count);
 int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned int count)

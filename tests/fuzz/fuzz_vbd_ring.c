@@ -19,6 +19,7 @@
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
 #include "service/back/vbd/vbd_ring.h"
+#include "service/block/queue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +33,7 @@ enum {
     DATA_REF = RING_REF + RING_PAGES_MAX,
     DATA_REFS = 8,
     DISK_SECTORS = 1000, /* not a whole number of blocks */
+    BLOCK_BYTES = 4096,
     DEPTH = 8,
     OPS_MAX = 400,
 };
@@ -44,8 +46,9 @@ struct input {
 struct world {
     struct segment segment;
     uint8_t *region; /* segment with a guard page on each side */
-    struct image image;
-    struct disk_queue *queue;
+    struct device *device;
+    struct vdisk *vdisk;
+    struct block_client client;
     struct vbd_ring *vr;
     struct disk_io *io[DEPTH]; /* at the disk */
     uint32_t io_count;
@@ -55,10 +58,7 @@ struct world {
     bool wild; /* data may be read over ring and grants: ids can't be told any more */
 };
 
-struct test_disk {
-    struct disk base;
-    struct world *world;
-};
+static struct world *world; /* disk_ops.create has no context */
 
 static void require(bool condition)
 {
@@ -87,24 +87,25 @@ static const struct disk_ops test_ops;
 static int test_create(const struct disk_config *config, struct disk **out, char *why,
                        size_t why_bytes)
 {
-    struct test_disk *disk = calloc(1, sizeof(*disk));
+    struct disk *disk = calloc(1, sizeof(*disk));
+    (void)config;
     (void)why;
     (void)why_bytes;
     require(disk != NULL);
-    /* The image is a member of the world. */
-    disk->world = (struct world *)((uintptr_t)config->image - offsetof(struct world, image));
-    disk->base.ops = &test_ops;
-    *out = &disk->base;
+    disk->ops = &test_ops;
+    *out = disk;
     return 0;
 }
 
 static void test_submit(struct disk *disk, struct disk_io *io)
 {
-    struct world *w = ((struct test_disk *)disk)->world;
+    struct world *w = world;
+    (void)disk;
     require(w->io_count < DEPTH);
-    require(io->offset_bytes % w->image.block_size_bytes == 0);
-    require(io->length_bytes % w->image.block_size_bytes == 0 && io->length_bytes > 0);
-    require(io->offset_bytes < w->image.size_bytes);
+    require(io->image == &w->vdisk->image);
+    require(io->offset_bytes % BLOCK_BYTES == 0);
+    require(io->length_bytes % BLOCK_BYTES == 0 && io->length_bytes > 0);
+    require(io->offset_bytes < DISK_SECTORS * BLOCK_SECTOR_BYTES);
     w->io[w->io_count++] = io;
 }
 
@@ -133,7 +134,7 @@ static void complete(struct world *w, uint32_t which, int32_t status)
 /* May find in the cache what was not there when it was asked for. */
 static void dispatch(struct world *w)
 {
-    (void)disk_queue_dispatch(w->queue, 1);
+    (void)device_dispatch(w->device, 1);
     vbd_ring_flush(w->vr);
 }
 
@@ -158,26 +159,34 @@ static void make_segment(struct world *w)
     w->segment.gnttab = segment_page(&w->segment, GNTTAB_PFN);
 }
 
+static void open_disk(struct world *w, bool with_cache)
+{
+    struct device_config device = {
+        .engine = &test_ops, .align_bytes = BLOCK_BYTES, .depth = DEPTH, .depth_isolated = DEPTH};
+    struct image image = {.fd = -1,
+                          .size_bytes = DISK_SECTORS * BLOCK_SECTOR_BYTES,
+                          .block_size_bytes = BLOCK_BYTES,
+                          .memory_align_bytes = BLOCK_BYTES};
+    char why[256];
+    require(device_create(&device, &w->device, why, sizeof(why)) == 0);
+    struct vdisk_config vdisk = {.device = w->device,
+                                 .cache_bytes = with_cache ? 16 * BLOCK_SECTOR_BYTES : 0,
+                                 .policy = cache_policy_find("lru")};
+    require(vdisk_create(&vdisk, &image, &w->vdisk, why, sizeof(why)) == 0);
+    block_client_open(&w->client, w->vdisk);
+}
+
 static void open_world(struct world *w, uint8_t flags)
 {
     struct vbd_ring_config config = {.segment = &w->segment,
                                      .fault_slot = -1,
-                                     .image = &w->image,
+                                     .client = &w->client,
                                      .page_order = flags & 3u,
                                      .port = 5,
                                      .vcpu = 1,
                                      .persistent_grants = (flags & 4) != 0};
-    struct disk_queue_config disk = {.image = &w->image,
-                                     .engine = &test_ops,
-                                     .cache_bytes = (flags & 16) != 0 ? 0 : 16 * 512,
-                                     .policy = cache_policy_find("lru"),
-                                     .depth = DEPTH,
-                                     .depth_isolated = DEPTH};
-    char why[256];
     make_segment(w);
-    w->image.fd = -1;
-    w->image.size_bytes = DISK_SECTORS * 512;
-    w->image.block_size_bytes = 4096;
+    open_disk(w, (flags & 16) == 0);
     if (config.page_order == 3)
         config.page_order = 2;
     uint32_t ring_pages = 1u << config.page_order;
@@ -188,8 +197,6 @@ static void open_world(struct world *w, uint8_t flags)
     }
     for (uint32_t i = 0; i < DATA_REFS; i++)
         gnttab_grant_access(w->segment.gnttab, DATA_REF + i, DOM0_DOMID, DATA_PFN + i, false);
-    require(disk_queue_create(&disk, vbd_ring_done, &w->queue, why, sizeof(why)) == 0);
-    config.disk_queue = w->queue;
     require(vbd_ring_create(&config, &w->vr) == 0);
     memset(w->vr->ring.half.sring, 0, offsetof(struct sring, slots));
 }
@@ -200,7 +207,9 @@ static void close_world(struct world *w)
     w->vr = NULL;
     while (w->io_count > 0)
         complete(w, 0, 0);
-    disk_queue_destroy(w->queue);
+    block_client_close(&w->client);
+    vdisk_destroy(w->vdisk);
+    device_destroy(w->device);
     munmap(w->region, (size_t)(PAGES + 2) << XEN_PAGE_SHIFT);
 }
 
@@ -352,7 +361,7 @@ static void drain(struct world *w)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {.data = data, .left = size};
-    struct world *w = calloc(1, sizeof(*w));
+    struct world *w = world = calloc(1, sizeof(*w));
     require(w != NULL);
     (void)fault_guard_install(4); /* -EALREADY after the first input */
     uint8_t flags = take(&in);

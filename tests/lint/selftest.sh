@@ -94,6 +94,7 @@ c src/tdf/bad.c '#include "ring/front_ring.h"';                      expect laye
 c src/service/loop/bad.c '#include "service/block/queue.h"';         expect layers src/service/loop/bad.c:2
 c src/service/block/bad.c '#include "service/back/vbd.h"';           expect layers src/service/block/bad.c:2
 c src/service/block/bad.c '#include "ring/front_ring.h"';            expect layers src/service/block/bad.c:2
+c src/service/block/bad.c '#include "splitdom/xen/blkif.h"';         expect layers src/service/block/bad.c:2
 c src/service/dom0/bad.c '' '#include "domu/shadow.h"';              expect layers src/service/dom0/bad.c:3
 c src/service/cli/bad.c '#include <domu/shadow.h>';                  expect layers src/service/cli/bad.c:2
 c src/service/back/bad.c '#include "service/block/queue.h"';           expect layers src/service/back/bad.c:2

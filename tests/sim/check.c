@@ -90,10 +90,10 @@ void world_check(struct world *w)
         check_clock(&w->front[i]);
     }
     if (w->disk_ready > fake_disk_current()->waiting_count ||
-        disk_queue_in_flight(w->queue) != fake_disk_current()->waiting_count ||
+        device_in_flight(w->disk.device) != fake_disk_current()->waiting_count ||
         fake_disk_current()->waiting_count > w->depth)
         world_fail(w, "%u reads at the disk, %u counted, %u allowed",
-                   fake_disk_current()->waiting_count, disk_queue_in_flight(w->queue), w->depth);
+                   fake_disk_current()->waiting_count, device_in_flight(w->disk.device), w->depth);
     check_sleepers(w);
 }
 

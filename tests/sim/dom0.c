@@ -24,18 +24,16 @@ static void on_gone(void *ctx, struct xenbus_back *back)
 
 void dom0_birth(struct world *w)
 {
-    char why[128];
     w->depth = 1 + world_pick(w, 16);
-    const struct disk_queue_config config = {.image = &w->image,
-                                             .engine = &fake_disk_ops,
-                                             .cache_bytes = (size_t)world_pick(w, 2) *
-                                                            SIM_CACHE_SECTORS * BLKIF_SECTOR_SIZE,
+    const struct fake_vdisk_config config = {.sector_count = SIM_IMAGE_SECTORS,
+                                             .block_size_bytes = w->block_size_bytes,
+                                             .cache_sectors = world_pick(w, 2) * SIM_CACHE_SECTORS,
                                              .policy = &checked_lru,
                                              .depth = w->depth,
                                              .depth_isolated = 1 + world_pick(w, w->depth)};
-    if (xs_server_create(NULL, &w->store) < 0 ||
-        disk_queue_create(&config, vbd_ring_done, &w->queue, why, sizeof(why)) < 0)
+    if (xs_server_create(NULL, &w->store) < 0)
         abort();
+    fake_vdisk_create(&w->disk, &config);
     w->loop = (struct pollables){.no_spin = world_pick(w, 2)};
     w->host = (struct back_host){
         .store = w->store, .log = w->log, .log_limit = &w->log_limit, .pollables = &w->loop};
@@ -51,8 +49,7 @@ void dom0_death(struct world *w)
         return;
     for (int i = 0; i < SIM_FRONTS; i++)
         domain_death(&w->front[i]);
-    fake_disk_complete_all(fake_disk_current(), 0); /* the process is gone, and its buffers */
-    disk_queue_destroy(w->queue);
+    fake_vdisk_destroy(&w->disk); /* the process is gone, and its buffers */
     xs_server_destroy(w->store);
     w->dom0_lives = false;
     w->disk_ready = 0;
@@ -61,8 +58,7 @@ void dom0_death(struct world *w)
 void domain_birth(struct front *f)
 {
     struct world *w = f->world;
-    const struct vbd_options options = {.disk_queue = w->queue,
-                                        .image = &w->image,
+    const struct vbd_options options = {.vdisk = w->disk.vdisk,
                                         .params = "image",
                                         .dev = "xvda",
                                         .max_ring_page_order = SIM_ORDER_MAX};
@@ -165,7 +161,7 @@ void dom0_step(struct world *w)
         w->piece = PIECE_DISPATCH;
         break;
     case PIECE_DISPATCH:
-        w->work += disk_queue_dispatch(w->queue, w->now_ns);
+        w->work += device_dispatch(w->disk.device, w->now_ns);
         w->piece = PIECE_STORE;
         break;
     case PIECE_STORE:

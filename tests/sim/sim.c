@@ -182,10 +182,7 @@ static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *lo
     w->verbose = verbose;
     w->log = log;
     w->now_ns = 1000000000;
-    w->image = (struct image){.fd = -1,
-                              .size_bytes = SIM_IMAGE_SECTORS * BLKIF_SECTOR_SIZE,
-                              .block_size_bytes = seed % 2 == 0 ? 512 : 4096,
-                              .memory_align_bytes = 512};
+    w->block_size_bytes = seed % 2 == 0 ? 512 : 4096;
     prng_init(&w->random, seed, 0);
     if (tdf_source_manual(&w->source, 1000000000, w->now_ns, 0) < 0)
         abort();

@@ -18,12 +18,12 @@
 #include "base/log.h"
 #include "base/prng.h"
 #include "domu/blkfront/shadow.h"
-#include "fakes/fake_disk.h"
+#include "fakes/fake_vdisk.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/segment.h"
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/vbd_back.h"
-#include "service/block/disk_queue.h"
+#include "service/block/queue.h"
 #include "service/loop/pollables.h"
 #include "tdf/clock.h"
 #include "xenstore/server/xs_server.h"
@@ -80,18 +80,17 @@ struct world {
     struct tdf_source source;
     uint64_t now_ns;
     struct log *log;
-    struct image image;
     struct front front[SIM_FRONTS];
     /* Dom0 */
     bool dom0_lives, dom0_asleep;
     enum dom0_piece piece;
     uint32_t work; /* of this round */
     struct xs_server *store;
-    struct disk_queue *queue;
+    struct fake_vdisk disk;
     struct pollables loop;
     struct log_limit log_limit;
     struct back_host host;
-    uint32_t depth;
+    uint32_t depth, block_size_bytes;
     uint32_t disk_ready; /* reads that the disk has done and Dom0 has not heard of */
     /* what happened */
     uint64_t steps, dom0_deaths, front_deaths, connections, disk_errors;

@@ -16,7 +16,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define SECTOR_BYTES    512u
+#include "service/block/sector.h"
+
 #define BLOCK_BYTES_MAX 65536u /* ext4 and xfs with 64 KiB blocks */
 
 struct why {
@@ -89,11 +90,11 @@ static int check_size(const struct why *why, uint64_t size_bytes)
 {
     if (size_bytes == 0)
         return refuse(why, -EINVAL, "is empty (0 bytes); make an image with ./disk1.img.sh");
-    if (size_bytes % SECTOR_BYTES != 0)
+    if (size_bytes % BLOCK_SECTOR_BYTES != 0)
         return refuse(why, -EINVAL,
-                      "its size, %llu bytes, is no multiple of the sector size, %u bytes; "
+                      "its size, %llu bytes, is no multiple of the sector size, %d bytes; "
                       "make an image with ./disk1.img.sh or cut this one with truncate(1)",
-                      (unsigned long long)size_bytes, SECTOR_BYTES);
+                      (unsigned long long)size_bytes, BLOCK_SECTOR_BYTES);
     return 0;
 }
 
@@ -194,8 +195,8 @@ static int find_alignment(const struct why *why, struct image *image)
         return refuse(why, rc, "can't find its alignment for direct I/O: %s", strerror(-rc));
 
     /* Sectors are the unit above us; a pointer's alignment is what allocators can be asked for. */
-    if (block_bytes < SECTOR_BYTES)
-        block_bytes = SECTOR_BYTES;
+    if (block_bytes < BLOCK_SECTOR_BYTES)
+        block_bytes = BLOCK_SECTOR_BYTES;
     if (memory_bytes < sizeof(void *))
         memory_bytes = sizeof(void *);
     if (!is_power_of_two(block_bytes) || !is_power_of_two(memory_bytes) ||
@@ -267,7 +268,7 @@ int image_refresh(struct image *image)
 
     if (err)
         return err;
-    if (size_bytes == 0 || size_bytes % SECTOR_BYTES != 0)
+    if (size_bytes == 0 || size_bytes % BLOCK_SECTOR_BYTES != 0)
         return -EINVAL;
     image->size_bytes = size_bytes;
     return 0;
@@ -277,8 +278,8 @@ void image_read_span(const struct image *image, uint64_t sector, uint32_t sector
                      uint64_t *offset_bytes, uint32_t *length_bytes)
 {
     uint64_t block_mask = (uint64_t)image->block_size_bytes - 1;
-    uint64_t first = sector * SECTOR_BYTES;
-    uint64_t end = first + (uint64_t)sector_count * SECTOR_BYTES;
+    uint64_t first = sector * BLOCK_SECTOR_BYTES;
+    uint64_t end = first + (uint64_t)sector_count * BLOCK_SECTOR_BYTES;
 
     assert(end <= image->size_bytes && end > first);
     *offset_bytes = first & ~block_mask;

@@ -13,6 +13,7 @@ struct image {
     uint64_t size_bytes;         /* multiple of 512 */
     uint32_t block_size_bytes;   /* alignment of offset and length: statx(STATX_DIOALIGN), >= 512 */
     uint32_t memory_align_bytes; /* alignment of buffers */
+    uint32_t registered;         /* the engine's, while attached (engine/disk.h); 0: not */
 };
 
 /*
@@ -27,6 +28,13 @@ void image_close(struct image *image);
 
 /* Re-reads the size (resize). Errors: -EINVAL now no multiple of 512 or 0; the old size stays. */
 int image_refresh(struct image *image);
+
+/* What offsets, lengths and buffers may all be aligned to. */
+static inline uint32_t image_align_bytes(const struct image *image)
+{
+    return image->block_size_bytes > image->memory_align_bytes ? image->block_size_bytes
+                                                               : image->memory_align_bytes;
+}
 
 /*
  * The aligned span to read for sector_count sectors from sector on: both outputs are multiples of

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/container_of.h"
 #include "ring/fault_guard.h"
+#include "service/block/queue.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_setup.h"
 #include "service/dom0/dom0_wakeups.h"
@@ -108,8 +109,9 @@ static uint64_t turn_time(struct dom0 *d, bool something_happened)
         d->turns_since_reading = 0;
         d->now_ns = clock_monotonic_ns();
         dom0_reanchor_clocks(d, d->now_ns);
-        const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
-        placement_review(&d->placement, d->now_ns, disk->hits + disk->misses, disk->disk_reads);
+        const struct vdisk_stats *disk = &d->vdisk->stats;
+        placement_review(&d->placement, d->now_ns, disk->hits + disk->misses,
+                         device_stats(d->device)->reads);
     }
     return d->now_ns;
 }
@@ -134,7 +136,7 @@ bool dom0_turn(struct dom0 *d)
         dom0_clear_away(d);
     for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++) {
         work = run_rings(d, now_ns);
-        work += disk_queue_dispatch(d->disk_queue, now_ns);
+        work += device_dispatch(d->device, now_ns);
         work += run_gated(d, &d->store_work, store_waits, serve_store, now_ns);
         work += run_gated(d, &d->control_work, control_waits, serve_control, now_ns);
     }
@@ -171,7 +173,7 @@ static void serve(struct dom0 *d)
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
     uint64_t deadline_ns = clock_monotonic_ns() + DRAIN_PATIENCE_NS;
-    while (disk_queue_in_flight(d->disk_queue) > 0 && clock_monotonic_ns() < deadline_ns) {
+    while (device_in_flight(d->device) > 0 && clock_monotonic_ns() < deadline_ns) {
         dom0_wake_at(d, deadline_ns);
         (void)poller_run(d->poller, true);
     }
@@ -187,11 +189,10 @@ int dom0_run(const struct dom0_options *options, const struct rundir *rundir, st
         return rc;
     ready(ready_ctx);
     serve(d);
-    if (disk_queue_in_flight(d->disk_queue) > 0) {
+    if (device_in_flight(d->device) > 0) {
         /* A disk that does not answer may still write into our buffers: they must stay. The end of
          * the process takes everything. */
-        log_line(log, "%u reads never came back from the disk",
-                 disk_queue_in_flight(d->disk_queue));
+        log_line(log, "%u reads never came back from the disk", device_in_flight(d->device));
         dom0_abandon(d);
         return 0;
     }

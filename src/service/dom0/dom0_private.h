@@ -32,9 +32,9 @@ struct dom0 {
     struct log *log;
     struct poller *poller;
     const char *engine_name;
-    struct image image;
+    struct device *device; /* what the vdisk lies on */
+    struct vdisk *vdisk;
     uint64_t cache_bytes;
-    struct disk_queue *disk_queue;
     struct xs_server *store;
     struct store_socket *store_socket;
     struct control *control;

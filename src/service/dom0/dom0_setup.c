@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ring/fault_guard.h"
+#include "service/block/device.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_wakeups.h"
 #include "service/dom0/memory_limit.h"
@@ -38,7 +39,7 @@ static int place(struct dom0 *d)
     int cpu = d->options->cpu;
     if (cpu == PLACEMENT_AUTO && strcmp(d->engine_name, disk_uring_ops.name) != 0)
         cpu = PLACEMENT_ANY;
-    int rc = placement_init(&d->placement, cpu, &d->image);
+    int rc = placement_init(&d->placement, cpu, &d->vdisk->image);
     if (d->placement.home >= 0)
         log_line(d->log,
                  "reads complete on CPU %d (interrupt %u): Dom0 stays there while it waits for "
@@ -61,30 +62,29 @@ static const struct disk_ops *engine_ops(enum dom0_engine engine)
     }
 }
 
-static int create_disk_queue(struct dom0 *d, const struct disk_ops *engine, char *why,
-                             size_t why_bytes)
+static int create_device(struct dom0 *d, const struct disk_ops *engine, const struct image *image,
+                         char *why, size_t why_bytes)
 {
-    struct disk_queue_config config = {.poller = d->poller,
-                                       .image = &d->image,
-                                       .engine = engine,
-                                       .model = d->options->model,
-                                       .cache_bytes = (size_t)d->cache_bytes,
-                                       .policy = cache_policy_find(d->options->cache_policy),
-                                       .depth = d->options->depth,
-                                       .depth_isolated = d->options->depth_isolated,
-                                       .real_time = &d->hold_time};
+    struct device_config config = {.poller = d->poller,
+                                   .engine = engine,
+                                   .model = d->options->model,
+                                   .align_bytes = image_align_bytes(image),
+                                   .depth = d->options->depth,
+                                   .depth_isolated = d->options->depth_isolated,
+                                   .real_time = &d->hold_time};
     d->engine_name = engine->name;
-    return disk_queue_create(&config, vbd_ring_done, &d->disk_queue, why, why_bytes);
+    return device_create(&config, &d->device, why, why_bytes);
 }
 
 /* io_uring where the kernel lets us, else epoll and, for the disk, threads; the log says which. */
-static int create_poller_and_disk(struct dom0 *d, char *why, size_t why_bytes)
+static int create_poller_and_device(struct dom0 *d, const struct image *image, char *why,
+                                    size_t why_bytes)
 {
     enum dom0_engine engine = d->options->engine;
     if (engine != DOM0_ENGINE_THREADS) {
         int rc = poller_create(POLLER_URING, &d->poller);
         if (rc == 0)
-            rc = create_disk_queue(d, engine_ops(engine), why, why_bytes);
+            rc = create_device(d, engine_ops(engine), image, why, why_bytes);
         else
             snprintf(why, why_bytes, "io_uring is not available here (%s); try --engine threads",
                      strerror(-rc));
@@ -103,7 +103,7 @@ static int create_poller_and_disk(struct dom0 *d, char *why, size_t why_bytes)
         snprintf(why, why_bytes, "cannot create an epoll instance: %s", strerror(-rc));
         return rc;
     }
-    return create_disk_queue(d, engine_ops(engine), why, why_bytes);
+    return create_device(d, engine_ops(engine), image, why, why_bytes);
 }
 
 static int create_domains(struct dom0 *d)
@@ -178,8 +178,7 @@ static void nodes_left(void *ctx, domid_t domid)
 static void fill_host(struct dom0 *d)
 {
     d->pollables = (struct pollables){.cpu = HINTS_CPU_NONE, .no_spin = d->options->no_spin};
-    d->disk = (struct vbd_options){.disk_queue = d->disk_queue,
-                                   .image = &d->image,
+    d->disk = (struct vbd_options){.vdisk = d->vdisk,
                                    .params = d->options->image_path,
                                    .dev = "xvda",
                                    .max_ring_page_order = d->options->max_ring_page_order,
@@ -216,20 +215,37 @@ static int open_sockets(struct dom0 *d)
     return rc;
 }
 
-static int assemble(struct dom0 *d, char *why, size_t why_bytes)
+static int create_vdisk(struct dom0 *d, struct image *image, char *why, size_t why_bytes)
 {
-    const struct dom0_options *options = d->options;
-    int rc = image_open(options->image_path, &d->image, why, why_bytes);
-    if (rc < 0)
-        return rc;
-    rc = dom0_options_cache_bytes(options, d->image.size_bytes, &d->cache_bytes);
+    int rc = dom0_options_cache_bytes(d->options, image->size_bytes, &d->cache_bytes);
     if (rc < 0) {
         snprintf(why, why_bytes,
                  "the cache may have at most 1 %% of the image: %llu bytes (--cache-bytes)",
                  (unsigned long long)d->cache_bytes);
         return rc;
     }
-    rc = create_poller_and_disk(d, why, why_bytes);
+    rc = create_poller_and_device(d, image, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    struct vdisk_config config = {.device = d->device,
+                                  .cache_bytes = (size_t)d->cache_bytes,
+                                  .policy = cache_policy_find(d->options->cache_policy)};
+    return vdisk_create(&config, image, &d->vdisk, why, why_bytes);
+}
+
+static int create_disk(struct dom0 *d, char *why, size_t why_bytes)
+{
+    struct image image;
+    int rc = image_open(d->options->image_path, &image, why, why_bytes);
+    if (rc == 0)
+        rc = create_vdisk(d, &image, why, why_bytes);
+    image_close(&image); /* unless the vdisk took it */
+    return rc;
+}
+
+static int assemble(struct dom0 *d, char *why, size_t why_bytes)
+{
+    int rc = create_disk(d, why, why_bytes);
     if (rc < 0)
         return rc;
     const char *step = "pin Dom0 to its CPU";
@@ -278,7 +294,6 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
     d->tdf = (struct tdf){.num = (uint32_t)options->tdf_num, .den = (uint32_t)options->tdf_den};
     d->store_work.gate.share = STORE_SHARE;
     d->control_work.gate.share = CONTROL_SHARE;
-    d->image.fd = -1;
     d->timer_fd = d->signal_fd = -1;
     d->domains_max_bytes =
         options->domains_max_bytes != 0
@@ -292,7 +307,7 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
         return rc;
     }
     log_line(log, "serving %s: %llu sectors, engine %s, cache %llu bytes (%s)", options->image_path,
-             (unsigned long long)(d->image.size_bytes / BLKIF_SECTOR_SIZE), d->engine_name,
+             (unsigned long long)d->vdisk->capabilities.sector_count, d->engine_name,
              (unsigned long long)d->cache_bytes, options->cache_policy);
     *out = d;
     return 0;
@@ -306,10 +321,10 @@ void dom0_teardown(struct dom0 *d)
     store_socket_destroy(d->store_socket);
     dom0_wakeups_destroy(d);
     xs_server_destroy(d->store);
-    disk_queue_destroy(d->disk_queue);
+    vdisk_destroy(d->vdisk);
+    device_destroy(d->device);
     poller_destroy(d->poller);
     unmapper_destroy(d->unmapper);
-    image_close(&d->image);
     if (d->domains != NULL)
         fault_guard_remove();
     free(d->domains);

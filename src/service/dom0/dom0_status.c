@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/memory_file.h"
+#include "service/block/device.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "xenstore/xenbus_state.h"
@@ -49,7 +50,7 @@ static int text_finish(struct text_file *text, uint32_t *bytes)
     return text->fd;
 }
 
-static double hit_percent(const struct disk_queue_stats *stats)
+static double hit_percent(const struct vdisk_stats *stats)
 {
     uint64_t all = stats->hits + stats->misses;
     return all == 0 ? 0.0 : 100.0 * (double)stats->hits / (double)all;
@@ -70,15 +71,15 @@ static struct vbd_ring_stats total_stats(const struct dom0 *d)
 
 static void print_totals(struct dom0 *d, FILE *out)
 {
-    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+    const struct vdisk_stats *vdisk = &d->vdisk->stats;
+    const struct device_stats *device = device_stats(d->device);
     struct vbd_ring_stats total = total_stats(d);
     uint64_t up_ns = tdf_clock_now_ns(&d->clock) - d->started_ns;
     fprintf(out,
             "cache hit ratio: %.2f %% (%" PRIu64 " of %" PRIu64
             " requests; %u of %u sectors used)\n",
-            hit_percent(disk), disk->hits, disk->hits + disk->misses,
-            cache_used(disk_queue_cache(d->disk_queue)),
-            cache_capacity(disk_queue_cache(d->disk_queue)));
+            hit_percent(vdisk), vdisk->hits, vdisk->hits + vdisk->misses,
+            cache_used(d->vdisk->cache), cache_capacity(d->vdisk->cache));
     fprintf(out,
             "requests: %" PRIu64 " read, %" PRIu64 " failed, %" PRIu64 " not supported; "
             "sectors: %" PRIu64 "\n",
@@ -86,8 +87,7 @@ static void print_totals(struct dom0 *d, FILE *out)
     fprintf(out,
             "disk: %" PRIu64 " reads, %" PRIu64 " bytes, %" PRIu64 " errors, "
             "%" PRIu64 " misses shared a read, at most %u in flight\n",
-            disk->disk_reads, disk->disk_bytes, disk->disk_errors, disk->shared,
-            disk->in_flight_peak);
+            device->reads, device->bytes, device->errors, vdisk->shared, device->in_flight_peak);
     fprintf(out, "domains: %u now, %" PRIu64 " in all; up %.1f s of Dom0's clock\n",
             d->domain_count, d->domains_created, (double)up_ns / 1e9);
 }
@@ -140,7 +140,7 @@ static void print_table(struct dom0 *d, FILE *out)
     tdf_format(d->tdf, tdf, sizeof(tdf));
     fprintf(out, "service \"%s\" (pid %d): %s, %" PRIu64 " sectors, engine %s, TDF %s\n",
             d->rundir->name, (int)getpid(), d->options->image_path,
-            d->image.size_bytes / BLKIF_SECTOR_SIZE, d->engine_name, tdf);
+            d->vdisk->capabilities.sector_count, d->engine_name, tdf);
     print_totals(d, out);
     if (d->domain_count == 0)
         return;
@@ -189,28 +189,28 @@ static void write_domain(struct json *json, const struct domain *domain)
 
 static void write_cache(struct json *json, const struct dom0 *d)
 {
-    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
-    const struct cache *cache = disk_queue_cache(d->disk_queue);
+    const struct vdisk_stats *vdisk = &d->vdisk->stats;
+    const struct cache *cache = d->vdisk->cache;
     json_object(json, "cache");
     json_string(json, "policy", d->options->cache_policy);
     json_u64(json, "capacity_sectors", cache_capacity(cache));
     json_u64(json, "used_sectors", cache_used(cache));
-    json_u64(json, "hits", disk->hits);
-    json_u64(json, "misses", disk->misses);
-    json_u64(json, "shared", disk->shared);
-    json_fixed(json, "hit_ratio", hit_percent(disk) / 100.0, 6);
+    json_u64(json, "hits", vdisk->hits);
+    json_u64(json, "misses", vdisk->misses);
+    json_u64(json, "shared", vdisk->shared);
+    json_fixed(json, "hit_ratio", hit_percent(vdisk) / 100.0, 6);
     json_end(json);
 }
 
 static void write_disk(struct json *json, const struct dom0 *d)
 {
-    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+    const struct device_stats *device = device_stats(d->device);
     json_object(json, "disk");
-    json_u64(json, "reads", disk->disk_reads);
-    json_u64(json, "bytes", disk->disk_bytes);
-    json_u64(json, "errors", disk->disk_errors);
-    json_u64(json, "in_flight", disk_queue_in_flight(d->disk_queue));
-    json_u64(json, "in_flight_peak", disk->in_flight_peak);
+    json_u64(json, "reads", device->reads);
+    json_u64(json, "bytes", device->bytes);
+    json_u64(json, "errors", device->errors);
+    json_u64(json, "in_flight", device_in_flight(d->device));
+    json_u64(json, "in_flight_peak", device->in_flight_peak);
     json_end(json);
 }
 
@@ -221,8 +221,8 @@ static void write_service(struct json *json, struct dom0 *d)
     json_string(json, "name", d->rundir->name);
     json_u64(json, "pid", (uint64_t)getpid());
     json_string(json, "image", d->options->image_path);
-    json_u64(json, "sectors", d->image.size_bytes / BLKIF_SECTOR_SIZE);
-    json_u64(json, "block_size", d->image.block_size_bytes);
+    json_u64(json, "sectors", d->vdisk->capabilities.sector_count);
+    json_u64(json, "block_size", d->vdisk->image.block_size_bytes);
     json_string(json, "engine", d->engine_name);
     json_string(json, "tdf", tdf);
     json_u64(json, "up_ns", tdf_clock_now_ns(&d->clock) - d->started_ns);
@@ -276,9 +276,10 @@ int dom0_farewell_text(struct dom0 *d, uint32_t *bytes)
     if (rc < 0)
         return rc;
     print_totals(d, text.out);
-    const struct disk_queue_stats *disk = disk_queue_stats(d->disk_queue);
+    const struct vdisk_stats *vdisk = &d->vdisk->stats;
+    const struct device_stats *device = device_stats(d->device);
     struct vbd_ring_stats total = total_stats(d);
     log_line(d->log, "cache hit ratio %.2f %%, %" PRIu64 " requests, %" PRIu64 " disk reads",
-             hit_percent(disk), total.requests, disk->disk_reads);
+             hit_percent(vdisk), total.requests, device->reads);
     return text_finish(&text, bytes);
 }

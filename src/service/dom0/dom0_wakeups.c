@@ -162,19 +162,19 @@ static void on_refresh(void *ctx, const char *path)
     uint64_t wanted;
     if (xs_local_read_u64(d->store, path, 1, &wanted) < 0 || wanted == 0)
         return;
-    uint64_t before = d->image.size_bytes;
-    int rc = image_refresh(&d->image);
+    uint64_t before = d->vdisk->image.size_bytes;
+    int rc = image_refresh(&d->vdisk->image);
     (void)xs_local_write(d->store, path, "0");
     if (rc < 0) {
         log_limited(d->log, &d->image_log_limit, "the image's new size is refused: %s",
                     strerror(-rc));
         return;
     }
-    if (d->image.size_bytes == before)
+    if (d->vdisk->image.size_bytes == before)
         return;
     log_limited(d->log, &d->image_log_limit, "the image has %llu bytes now",
-                (unsigned long long)d->image.size_bytes);
-    disk_queue_image_changed(d->disk_queue);
+                (unsigned long long)d->vdisk->image.size_bytes);
+    vdisk_image_changed(d->vdisk);
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)
             domain_resize_devices(d->domains[domid]);

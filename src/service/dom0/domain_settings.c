@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
-#include "service/block/disk_queue.h"
+#include "service/block/client.h"
 #include "service/dom0/domain.h"
 #include "service/dom0/domain_devices.h"
 #include "xenstore/server/xs_local.h"
@@ -91,7 +91,7 @@ static int take_disk_scale(struct domain *domain, const char *text)
     struct tdf scale;
     int rc = tdf_parse(text, &scale);
     if (rc == 0)
-        rc = disk_scale_check(scale);
+        rc = block_scale_check(scale);
     if (rc < 0)
         return rc;
     domain->settings.disk_scale = scale;

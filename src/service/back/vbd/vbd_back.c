@@ -16,6 +16,7 @@ enum { PROTOCOL_MAX = 64 };
 struct vbd {
     struct xenbus_back back;
     struct vbd_options options;
+    struct block_client client;
     struct vbd_ring *ring;        /* while connected */
     struct vbd_ring_stats before; /* of connections that have ended */
 };
@@ -45,13 +46,23 @@ static void back_nodes(const struct back_spec *spec, back_node_fn *put, void *ct
     put(ctx, "bootable", "1");
 }
 
+static void apply(struct vbd *vbd, const struct back_settings *settings)
+{
+    int rc = block_client_set_weight(&vbd->client, settings->weight);
+    assert(rc == 0); /* whoever set them has checked them */
+    rc = block_client_set_scale(&vbd->client, settings->disk_scale);
+    assert(rc == 0);
+    (void)rc;
+}
+
 static int create(const struct back_domain *domain, const void *options, struct xenbus_back **out)
 {
-    (void)domain;
     struct vbd *vbd = calloc(1, sizeof(*vbd));
     if (vbd == NULL)
         return -ENOMEM;
     vbd->options = *(const struct vbd_options *)options;
+    block_client_open(&vbd->client, vbd->options.vdisk);
+    apply(vbd, domain->settings);
     *out = &vbd->back;
     return 0;
 }
@@ -60,6 +71,7 @@ static void destroy(struct xenbus_back *back)
 {
     struct vbd *vbd = of_back(back);
     assert(vbd->ring == NULL);
+    block_client_close(&vbd->client);
     free(vbd);
 }
 
@@ -79,16 +91,12 @@ static int publish(struct xenbus_back *back)
 /* What the disk is. */
 static int publish_disk(struct xenbus_back *back)
 {
-    const struct image *image = of_back(back)->options.image;
-    int rc = xenbus_back_put(back, "sectors", "%" PRIu64, image->size_bytes / BLKIF_SECTOR_SIZE);
+    const struct vdisk_capabilities *can = &of_back(back)->options.vdisk->capabilities;
+    int rc = xenbus_back_put(back, "sectors", "%" PRIu64, can->sector_count);
     if (rc == 0)
         rc = xenbus_back_put(back, "sector-size", "%d", BLKIF_SECTOR_SIZE);
-    /* Any sector can be read: Dom0 reads the block around it. A disk whose size is no whole number
-     * of blocks must not claim blocks (blkif.h: sectors * 512 is a multiple of this). */
-    bool whole = image->size_bytes % image->block_size_bytes == 0;
     if (rc == 0)
-        rc = xenbus_back_put(back, "physical-sector-size", "%u",
-                             whole ? image->block_size_bytes : BLKIF_SECTOR_SIZE);
+        rc = xenbus_back_put(back, "physical-sector-size", "%u", can->physical_sector_bytes);
     return rc < 0 ? rc : xenbus_back_put(back, "info", "%d", VDISK_READONLY);
 }
 
@@ -184,15 +192,7 @@ static void ring_broken(void *ctx)
 
 static void configure(struct xenbus_back *back)
 {
-    struct vbd *vbd = of_back(back);
-    const struct back_settings *settings = back->domain->settings;
-    if (vbd->ring == NULL)
-        return;
-    int rc = disk_client_set_weight(&vbd->ring->client, settings->weight);
-    assert(rc == 0); /* whoever set them has checked them */
-    rc = disk_client_set_scale(vbd->options.disk_queue, &vbd->ring->client, settings->disk_scale);
-    assert(rc == 0);
-    (void)rc;
+    apply(of_back(back), back->domain->settings);
 }
 
 static int connect(struct xenbus_back *back, const char **what)
@@ -201,8 +201,7 @@ static int connect(struct xenbus_back *back, const char **what)
     const struct back_domain *domain = back->domain;
     struct vbd_ring_config ring = {.segment = domain->segment,
                                    .fault_slot = domain->fault_slot,
-                                   .disk_queue = vbd->options.disk_queue,
-                                   .image = vbd->options.image,
+                                   .client = &vbd->client,
                                    .clock = domain->clock,
                                    .tdf = domain->tdf,
                                    .broken = ring_broken,
@@ -219,7 +218,6 @@ static int connect(struct xenbus_back *back, const char **what)
     rc = vbd_ring_create(&ring, &vbd->ring);
     if (rc < 0)
         return rc;
-    configure(back);
     pollables_add(back->host->pollables, domain->peer, &vbd->ring->pollable);
     return 0;
 }
@@ -248,6 +246,11 @@ const struct back_class vbd_class = {.name = "vbd",
 struct vbd_ring *vbd_back_ring(const struct xenbus_back *back)
 {
     return of_back(back)->ring;
+}
+
+const struct block_client *vbd_back_client(const struct xenbus_back *back)
+{
+    return &of_back(back)->client;
 }
 
 struct vbd_ring_stats vbd_back_stats(const struct xenbus_back *back)

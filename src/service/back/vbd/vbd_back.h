@@ -13,16 +13,17 @@ extern const struct back_class vbd_class;
 
 /* The options of vbd_class. */
 struct vbd_options {
-    struct disk_queue *disk_queue; /* outlives the device, as does the image */
-    const struct image *image;
-    const char *params; /* the nodes of these names: the image's path, */
-    const char *dev;    /* and "xvda" */
+    struct vdisk *vdisk; /* outlives the device */
+    const char *params;  /* the nodes of these names: the image's path, */
+    const char *dev;     /* and "xvda" */
     uint32_t max_ring_page_order;
     bool virtual_completion; /* offered: the disk is the model */
 };
 
 /* Of a back end whose class is vbd_class; NULL while it is not connected. */
 struct vbd_ring *vbd_back_ring(const struct xenbus_back *back);
+/* The back end as a client of its vdisk, from its creation to its end. */
+const struct block_client *vbd_back_client(const struct xenbus_back *back);
 /* Counters over all connections of this device so far. */
 struct vbd_ring_stats vbd_back_stats(const struct xenbus_back *back);
 

@@ -10,6 +10,7 @@
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
 #include "service/back/vbd/validate.h"
+#include "service/block/queue.h"
 
 enum {
     FLUSH_EVERY = 8,
@@ -90,56 +91,6 @@ static void broken(struct pollable *p, int error)
 static const struct pollable_ops pollable_ops = {
     .consume = consume, .flush = flush, .arm = arm, .broken = broken};
 
-int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
-{
-    *out = NULL;
-    if (config->page_order > BLKIF_RING_PAGE_ORDER_MAX)
-        return -EINVAL;
-    struct vbd_ring *vr = calloc(1, sizeof(*vr));
-    if (vr == NULL)
-        return -ENOMEM;
-    vr->config = *config;
-    vr->pollable.ops = &pollable_ops;
-    vr->alias_fault_slot = -1;
-    disk_client_init(&vr->client);
-    int rc = grant_map_init(&vr->grants, config->segment, DOM0_DOMID);
-    if (rc == 0)
-        rc = map_ring(vr);
-    if (rc == 0) {
-        vr->pool = calloc(vr->ring.half.nr_ents, sizeof(*vr->pool));
-        rc = vr->pool == NULL ? -ENOMEM : 0;
-    }
-    if (rc < 0) {
-        vbd_ring_destroy(vr);
-        return rc;
-    }
-    for (uint32_t i = 0; i < vr->ring.half.nr_ents; i++) {
-        vr->pool[i].ring = vr;
-        vr->pool[i].next = vr->free;
-        vr->free = &vr->pool[i];
-    }
-    *out = vr;
-    return 0;
-}
-
-void vbd_ring_destroy(struct vbd_ring *vr)
-{
-    if (vr == NULL)
-        return;
-    assert(vr->pollable.loop == NULL);
-    for (uint32_t i = 0; vr->pool != NULL && i < vr->ring.half.nr_ents; i++) {
-        if (vr->pool[i].state != PENDING_FREE)
-            disk_queue_cancel(vr->config.disk_queue, &vr->client, &vr->pool[i]);
-    }
-    disk_client_detach(vr->config.disk_queue, &vr->client);
-    fault_guard_drop(vr->alias_fault_slot);
-    if (vr->alias != NULL)
-        munmap(vr->alias, (size_t)XEN_PAGE_SIZE << vr->config.page_order);
-    grant_map_fini(&vr->grants);
-    free(vr->pool);
-    free(vr);
-}
-
 /* Responses share slots with requests, so filling one here is always possible: it takes the place
  * of a request that was consumed. */
 static void respond(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status,
@@ -158,7 +109,89 @@ static void respond(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t
 static void unmap_segments(struct vbd_ring *vr, const struct pending *p, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        grant_map_put(&vr->grants, p->segment[i].gref);
+        grant_map_put(&vr->grants, p->gref[i]);
+}
+
+/* When the domain is to see p as complete: what the model took, on the domain's clock, after the
+ * domain asked. 0: when it gets to see it. */
+static uint64_t completion_stamp(const struct vbd_ring *vr, const struct pending *p)
+{
+    uint64_t due_ns = p->request.due_ns, asked_ns = p->request.asked_ns;
+    if (!vr->config.virtual_completion || due_ns == 0)
+        return 0;
+    struct tdf scale = block_client_scale(vr->config.client);
+    uint64_t took_ns = due_ns > asked_ns ? due_ns - asked_ns : 0;
+    return p->stamp_ns + tdf_virtual_ns(*vr->config.tdf, tdf_real_ns(scale, took_ns));
+}
+
+/* The answer of the block layer. Responses to what came from the disk are shown by the loop's next
+ * visit, several at once: a wake-up is expensive. */
+static void request_done(struct block_request *request, int status)
+{
+    struct pending *p = container_of(request, struct pending, request);
+    struct vbd_ring *vr = p->ring;
+    unmap_segments(vr, p, request->segment_count);
+    if (status == 0) {
+        vr->stats.reads_done++;
+        vr->stats.sectors += request->sector_count;
+    }
+    respond(vr, p->id, p->operation, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR,
+            completion_stamp(vr, p));
+    p->next_free = vr->free;
+    vr->free = p;
+    if (!vr->consuming)
+        pollables_answered(&vr->pollable);
+}
+
+int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
+{
+    *out = NULL;
+    if (config->page_order > BLKIF_RING_PAGE_ORDER_MAX)
+        return -EINVAL;
+    struct vbd_ring *vr = calloc(1, sizeof(*vr));
+    if (vr == NULL)
+        return -ENOMEM;
+    vr->config = *config;
+    vr->vdisk = config->client->vdisk;
+    vr->pollable.ops = &pollable_ops;
+    vr->alias_fault_slot = -1;
+    int rc = grant_map_init(&vr->grants, config->segment, DOM0_DOMID);
+    if (rc == 0)
+        rc = map_ring(vr);
+    if (rc == 0) {
+        vr->pool = calloc(vr->ring.half.nr_ents, sizeof(*vr->pool));
+        rc = vr->pool == NULL ? -ENOMEM : 0;
+    }
+    if (rc < 0) {
+        vbd_ring_destroy(vr);
+        return rc;
+    }
+    for (uint32_t i = 0; i < vr->ring.half.nr_ents; i++) {
+        struct pending *p = &vr->pool[i];
+        p->ring = vr;
+        p->request.operation = BLOCK_READ;
+        p->request.segments = p->segment;
+        p->request.done = request_done;
+        p->next_free = vr->free;
+        vr->free = p;
+    }
+    *out = vr;
+    return 0;
+}
+
+void vbd_ring_destroy(struct vbd_ring *vr)
+{
+    if (vr == NULL)
+        return;
+    assert(vr->pollable.loop == NULL);
+    for (uint32_t i = 0; vr->pool != NULL && i < vr->ring.half.nr_ents; i++)
+        block_cancel(&vr->pool[i].request);
+    fault_guard_drop(vr->alias_fault_slot);
+    if (vr->alias != NULL)
+        munmap(vr->alias, (size_t)XEN_PAGE_SIZE << vr->config.page_order);
+    grant_map_fini(&vr->grants);
+    free(vr->pool);
+    free(vr);
 }
 
 static int map_segments(struct vbd_ring *vr, const struct blkif_request *req, struct pending *p)
@@ -171,9 +204,9 @@ static int map_segments(struct vbd_ring *vr, const struct blkif_request *req, st
             unmap_segments(vr, p, i);
             return rc;
         }
-        p->segment[i] = (struct pending_segment){
-            .to = (uint8_t *)page + (size_t)seg->first_sect * BLKIF_SECTOR_SIZE,
-            .gref = seg->gref,
+        p->gref[i] = seg->gref;
+        p->segment[i] = (struct block_segment){
+            .address = (uint8_t *)page + (size_t)seg->first_sect * BLKIF_SECTOR_SIZE,
             .sector_count = (uint32_t)(seg->last_sect - seg->first_sect) + 1};
     }
     return 0;
@@ -183,31 +216,20 @@ static int map_segments(struct vbd_ring *vr, const struct blkif_request *req, st
  * beyond what two looks at one clock can differ by; one long past makes its own disk look wrong. */
 static void stamp_request(struct vbd_ring *vr, struct pending *p)
 {
-    p->stamp_ns = p->asked_ns = p->due_ns = 0;
+    p->stamp_ns = p->request.asked_ns = 0;
     if (!vr->config.virtual_completion)
         return;
     uint64_t now_ns = tdf_clock_now_ns(vr->config.clock);
-    p->stamp_ns = p->nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX ? vr->stamp_ns : now_ns;
+    p->stamp_ns = p->request.segment_count <= BLKIF_STAMPED_SEGMENTS_MAX ? vr->stamp_ns : now_ns;
     if (p->stamp_ns > now_ns + tdf_virtual_ns(*vr->config.tdf, STAMP_AHEAD_NS))
         p->stamp_ns = now_ns;
-    p->asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
-}
-
-/* When the domain is to see p as complete: what the model took, on the domain's clock, after the
- * domain asked. 0: when it gets to see it. */
-static uint64_t completion_stamp(const struct vbd_ring *vr, const struct pending *p)
-{
-    if (!vr->config.virtual_completion || p->due_ns == 0)
-        return 0;
-    uint64_t took_ns = p->due_ns > p->asked_ns ? p->due_ns - p->asked_ns : 0;
-    return p->stamp_ns + tdf_virtual_ns(*vr->config.tdf, tdf_real_ns(vr->client.scale, took_ns));
+    p->request.asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
 }
 
 static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
 {
     uint32_t sector_count;
-    int16_t status =
-        validate_request(req, vr->config.image->size_bytes / BLKIF_SECTOR_SIZE, &sector_count);
+    int16_t status = validate_request(req, vr->vdisk->capabilities.sector_count, &sector_count);
     struct pending *p = vr->free;
     if (status == BLKIF_RSP_OKAY && map_segments(vr, req, p) < 0)
         status = BLKIF_RSP_ERROR;
@@ -215,32 +237,14 @@ static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
         respond(vr, req->id, req->operation, status, 0);
         return;
     }
-    vr->free = p->next;
+    vr->free = p->next_free;
     p->operation = req->operation;
-    p->nr_segments = req->nr_segments;
-    p->sector_count = sector_count;
     p->id = req->id;
-    p->sector = req->sector_number;
+    p->request.segment_count = req->nr_segments;
+    p->request.sector_count = sector_count;
+    p->request.sector = req->sector_number;
     stamp_request(vr, p);
-    disk_queue_read(vr->config.disk_queue, &vr->client, p, vr->now_ns);
-}
-
-void vbd_ring_done(struct pending *p, int status)
-{
-    struct vbd_ring *vr = p->ring;
-    unmap_segments(vr, p, p->nr_segments);
-    if (status == 0) {
-        vr->stats.reads_done++;
-        vr->stats.sectors += p->sector_count;
-    }
-    respond(vr, p->id, p->operation, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR,
-            completion_stamp(vr, p));
-    bool from_disk = p->state != PENDING_FREE;
-    p->state = PENDING_FREE;
-    p->next = vr->free;
-    vr->free = p;
-    if (from_disk) /* hits are flushed by the vbd_ring_consume that is running now */
-        pollables_answered(&vr->pollable);
+    block_submit(vr->config.client, &p->request, vr->now_ns);
 }
 
 /* Takes up to FLUSH_EVERY requests, and then starts them: what each one needs of the cache is on
@@ -253,7 +257,7 @@ static void consume_some(struct vbd_ring *vr, int count)
         blkif_take_request(&vr->ring, &req[i]);
         if (vr->config.virtual_completion)
             stamp_ns[i] = blkif_take_request_stamp(&vr->ring);
-        disk_queue_expect(vr->config.disk_queue, req[i].sector_number);
+        vdisk_expect(vr->vdisk, req[i].sector_number);
     }
     for (int i = 0; i < count; i++) {
         vr->stamp_ns = stamp_ns[i];
@@ -274,8 +278,10 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
     }
     int count = waiting < VBD_RING_CONSUME_BATCH ? waiting : VBD_RING_CONSUME_BATCH;
     vr->now_ns = now_ns;
+    vr->consuming = true;
     for (int taken = 0; taken < count; taken += FLUSH_EVERY)
         consume_some(vr, count - taken < FLUSH_EVERY ? count - taken : FLUSH_EVERY);
+    vr->consuming = false;
     vr->stats.requests += (uint64_t)count;
     return count;
 }

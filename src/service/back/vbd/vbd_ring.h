@@ -3,9 +3,10 @@
  * vbd_ring: the data path of one connected virtual block device: a domain's ring, seen from Dom0.
  *
  * Life: vbd_ring_create maps ring pages that the front end granted; vbd_ring_consume takes requests
- * and hands valid ones to the disk queue; responses leave through vbd_ring_done (any order). Dom0's
- * loop does that through the ring's pollable, once its owner has added it there (pollables_add).
- * vbd_ring_destroy takes back whatever is still waiting. (Linux: xen-blkback/blkback.c.)
+ * and submits valid ones to the vdisk, as its client; their answers, in any order, become
+ * responses. Dom0's loop does that through the ring's pollable, once its owner has added it there
+ * (pollables_add). vbd_ring_destroy takes back whatever is still waiting. (Linux:
+ * xen-blkback/blkback.c.)
  *
  * A ring that breaks the protocol is halted: nothing more is taken from it until it is destroyed.
  */
@@ -17,7 +18,8 @@
 
 #include "ring/blkif_back_ring.h"
 #include "ring/grant_map.h"
-#include "service/block/disk_queue.h"
+#include "service/back/vbd/pending.h"
+#include "service/block/client.h"
 #include "service/loop/pollables.h"
 
 enum { VBD_RING_CONSUME_BATCH = 64 };
@@ -25,9 +27,8 @@ enum { VBD_RING_CONSUME_BATCH = 64 };
 struct vbd_ring_config {
     const struct segment *segment; /* the domain's memory; outlives the ring */
     int fault_slot;                /* of the segment, see fault_guard.h */
-    struct disk_queue *disk_queue;
-    const struct image *image;
-    uint32_t page_order; /* 0..BLKIF_RING_PAGE_ORDER_MAX */
+    struct block_client *client;   /* of the vdisk; outlives the ring */
+    uint32_t page_order;           /* 0..BLKIF_RING_PAGE_ORDER_MAX */
     grant_ref_t ring_ref[1 << BLKIF_RING_PAGE_ORDER_MAX];
     evtchn_port_t port; /* the domain's port to notify, and the vCPU that it is bound to */
     uint32_t vcpu;
@@ -65,15 +66,16 @@ struct vbd_ring {
     struct pollable pollable;
     struct blkif_back_ring ring;
     struct vbd_ring_config config;
-    struct disk_client client;
+    const struct vdisk *vdisk; /* the client's */
     struct grant_map grants;
     struct vbd_ring_stats stats;
     void *alias; /* contiguous view of scattered ring pages, or NULL */
     int alias_fault_slot;
     struct pending *pool;
     struct pending *free;
-    bool halted;   /* broke the protocol: nothing is taken from it any more */
-    bool unpushed; /* responses filled that the front end can't see yet */
+    bool halted;    /* broke the protocol: nothing is taken from it any more */
+    bool unpushed;  /* responses filled that the front end can't see yet */
+    bool consuming; /* vbd_ring_consume runs: it shows what is answered meanwhile */
     uint64_t now_ns;
     uint64_t stamp_ns; /* of the request that is being started */
 };
@@ -90,9 +92,6 @@ void vbd_ring_destroy(struct vbd_ring *vr);
 /* Shows the front end what is answered, then takes up to VBD_RING_CONSUME_BATCH requests. Returns
  * how many, or -EPROTO: halted just now. */
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns);
-/* The pending_done_fn of the disk queue. Responses to what came from the disk are shown by the
- * loop's next visit, several at once: a wake-up is expensive. */
-void vbd_ring_done(struct pending *p, int status);
 /* Shows filled responses to the front end and notifies it when it asked for that. */
 void vbd_ring_flush(struct vbd_ring *vr);
 /* Shows what is filled, then asks for the doorbell; true: there is work already, go on. */

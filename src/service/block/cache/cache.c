@@ -9,6 +9,7 @@
  */
 #include "service/block/cache/cache.h"
 #include "service/block/cache/sector_index.h"
+#include "service/block/sector.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 
 enum {
-    SECTOR_BYTES = 512,
     POOL_ALIGN = 64, /* a sector is eight whole cache lines */
 };
 
@@ -31,7 +31,7 @@ struct cache {
 
 int cache_create(size_t data_bytes, const struct cache_policy *policy, struct cache **out)
 {
-    size_t capacity = data_bytes / SECTOR_BYTES;
+    size_t capacity = data_bytes / BLOCK_SECTOR_BYTES;
     struct cache *cache;
 
     *out = NULL;
@@ -45,7 +45,7 @@ int cache_create(size_t data_bytes, const struct cache_policy *policy, struct ca
     if (capacity > 0) {
         if (sector_index_init(&cache->index, cache->capacity) < 0)
             goto fail;
-        cache->pool = aligned_alloc(POOL_ALIGN, capacity * SECTOR_BYTES);
+        cache->pool = aligned_alloc(POOL_ALIGN, capacity * BLOCK_SECTOR_BYTES);
         if (!cache->pool)
             goto fail;
         cache->policy_state = policy->create(cache->capacity);
@@ -73,7 +73,7 @@ void cache_destroy(struct cache *cache)
 
 static unsigned char *slot_data(const struct cache *cache, uint32_t slot)
 {
-    return cache->pool + (size_t)slot * SECTOR_BYTES;
+    return cache->pool + (size_t)slot * BLOCK_SECTOR_BYTES;
 }
 
 static uint32_t find_slot(const struct cache *cache, uint64_t sector)
@@ -117,7 +117,7 @@ void cache_insert(struct cache *cache, uint64_t sector, const void *data)
         sector_index_put(&cache->index, sector, slot);
         cache->policy->insert(cache->policy_state, slot, sector);
     }
-    memcpy(slot_data(cache, slot), data, SECTOR_BYTES);
+    memcpy(slot_data(cache, slot), data, BLOCK_SECTOR_BYTES);
 }
 
 void cache_prefetch(const struct cache *cache, uint64_t sector)
@@ -136,7 +136,7 @@ void cache_prefetch_victim(const struct cache *cache)
     slot = cache->policy->next_victim(cache->policy_state);
     assert(slot < cache->capacity);
     data = slot_data(cache, slot);
-    for (size_t i = 0; i < SECTOR_BYTES; i += POOL_ALIGN)
+    for (size_t i = 0; i < BLOCK_SECTOR_BYTES; i += POOL_ALIGN)
         __builtin_prefetch(data + i, 1);
     __builtin_prefetch(sector_index_begin(&cache->index, cache->index.sector_of[slot]));
 }

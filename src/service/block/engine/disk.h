@@ -24,9 +24,10 @@ struct disk_model_clock;
 
 /* One read. The caller owns it and fills the first block; done must not be NULL. */
 struct disk_io {
-    uint64_t offset_bytes; /* multiple of the image's block_size_bytes */
-    uint32_t length_bytes; /* likewise */
-    void *buffer;          /* inside the memory given as `pool` to the engine, aligned likewise */
+    const struct image *image; /* attached, where the engine has attach */
+    uint64_t offset_bytes;     /* multiple of the image's block_size_bytes */
+    uint32_t length_bytes;     /* likewise */
+    void *buffer; /* inside the memory given as `pool` to the engine, aligned likewise */
     void (*done)(struct disk_io *io);
 
     uint64_t arrival_ns; /* disk_model: when it was sent, if not only now; 0: now */
@@ -42,8 +43,7 @@ struct disk_io {
 
 struct disk_config {
     struct poller *poller;
-    const struct image *image; /* outlives the disk */
-    void *pool;                /* the memory that every disk_io.buffer lies in */
+    void *pool; /* the memory that every disk_io.buffer lies in */
     size_t pool_bytes;
     uint32_t depth;    /* reads in flight at most: the caller keeps to it */
     const char *model; /* disk_model's parameters ("mean=200us,cv=0.25,..."), else NULL */
@@ -59,6 +59,11 @@ struct disk_ops {
     void (*submit)(struct disk *disk, struct disk_io *io);
     /* Optional. Makes sure that submitted reads have reached the device. */
     void (*kick)(struct disk *disk);
+    /* Optional. Before the first read of an image, which outlives its attachment; it may note
+     * something in image->registered. */
+    void (*attach)(struct disk *disk, struct image *image);
+    /* Optional. After the last read of it. */
+    void (*detach)(struct disk *disk, struct image *image);
     /* Required. No read may be in flight. NULL disk allowed. */
     void (*destroy)(struct disk *disk);
 };

@@ -21,7 +21,6 @@
 
 struct disk_model {
     struct disk base;
-    const struct image *image;
     enum disk_model_data data;
     struct disk_model_clock clock;
     struct disk_model_law *law;
@@ -77,12 +76,12 @@ static void arm_timer(struct disk_model *dm)
     (void)rc;
 }
 
-static int64_t read_image(const struct disk_model *dm, const struct disk_io *io)
+static int64_t read_image(const struct disk_io *io)
 {
     ssize_t got;
 
     do
-        got = pread(dm->image->fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
+        got = pread(io->image->fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
     while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;
 }
@@ -93,7 +92,7 @@ static int32_t deliver(const struct disk_model *dm, struct disk_io *io)
     int64_t got = io->length_bytes;
 
     if (dm->data == DISK_MODEL_IMAGE)
-        got = read_image(dm, io);
+        got = read_image(io);
     else
         disk_pattern_fill(io->buffer, io->offset_bytes, io->length_bytes);
     return disk_span_status(io, got);
@@ -177,7 +176,7 @@ static void model_submit(struct disk *disk, struct disk_io *io)
         dm->arrived_ns = now_ns;
     outcome = disk_model_law_arrive(dm->law, dm->arrived_ns, io->length_bytes);
 
-    io->expected_bytes = disk_span_expected_bytes(dm->image, io);
+    io->expected_bytes = disk_span_expected_bytes(io);
     io->due_ns = outcome.due_ns;
     io->status = (int32_t)outcome.fate;
     if (outcome.fate == DISK_MODEL_STUCK) {
@@ -235,7 +234,6 @@ int disk_model_create(const struct disk_config *config, const struct disk_model_
         return -ENOMEM;
     }
     dm->base.ops = &disk_model_ops;
-    dm->image = config->image;
     dm->data = model.data;
     dm->clock = *clock;
     dm->timer_fd = -1;

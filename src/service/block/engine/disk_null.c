@@ -20,7 +20,6 @@
 struct disk_null {
     struct disk base;
     struct poller *poller;
-    const struct image *image;
     struct poller_watch *watch;
     int event_fd;
     struct disk_io *first; /* submitted, in order */
@@ -48,7 +47,7 @@ static void null_submit(struct disk *disk, struct disk_io *io)
 {
     struct disk_null *dn = (struct disk_null *)disk;
 
-    io->expected_bytes = disk_span_expected_bytes(dn->image, io);
+    io->expected_bytes = disk_span_expected_bytes(io);
     io->status = disk_span_status(io, io->length_bytes);
     disk_pattern_fill(io->buffer, io->offset_bytes, io->length_bytes);
     io->next = NULL;
@@ -88,7 +87,6 @@ static int null_create(const struct disk_config *config, struct disk **out, char
     }
     dn->base.ops = &disk_null_ops;
     dn->poller = config->poller;
-    dn->image = config->image;
     dn->last = &dn->first;
     dn->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (dn->event_fd < 0) {

@@ -16,13 +16,13 @@
 #include "service/block/image.h"
 
 /* 0 if the read begins beyond the end. */
-static inline uint32_t disk_span_expected_bytes(const struct image *image, const struct disk_io *io)
+static inline uint32_t disk_span_expected_bytes(const struct disk_io *io)
 {
-    uint64_t left;
+    uint64_t size_bytes = io->image->size_bytes;
 
-    if (io->offset_bytes >= image->size_bytes)
+    if (io->offset_bytes >= size_bytes)
         return 0;
-    left = image->size_bytes - io->offset_bytes;
+    uint64_t left = size_bytes - io->offset_bytes;
     return left < io->length_bytes ? (uint32_t)left : io->length_bytes;
 }
 

@@ -34,8 +34,6 @@ struct disk_threads {
     struct disk base;
     struct poller *poller;
     struct poller_watch *watch;
-    const struct image *image; /* size_bytes: the poller's thread only */
-    int image_fd;
     int event_fd;
 
     pthread_mutex_t mutex;
@@ -75,12 +73,13 @@ static struct disk_io *list_take_first(struct io_list *list)
     return io;
 }
 
-static void read_image(const struct disk_threads *dt, struct disk_io *io)
+/* Of the image only what never changes: its size is the poller's thread's. */
+static void read_image(struct disk_io *io)
 {
     ssize_t got;
 
     do
-        got = pread(dt->image_fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
+        got = pread(io->image->fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
     while (got < 0 && errno == EINTR);
     io->status = disk_span_status(io, got < 0 ? -errno : got);
 }
@@ -100,7 +99,7 @@ static void *reader_main(void *arg)
         io = list_take_first(&dt->waiting);
         pthread_mutex_unlock(&dt->mutex);
 
-        read_image(dt, io);
+        read_image(io);
 
         pthread_mutex_lock(&dt->mutex);
         if (list_append(&dt->finished, io)) {
@@ -136,7 +135,7 @@ static void threads_submit(struct disk *disk, struct disk_io *io)
 {
     struct disk_threads *dt = (struct disk_threads *)disk;
 
-    io->expected_bytes = disk_span_expected_bytes(dt->image, io);
+    io->expected_bytes = disk_span_expected_bytes(io);
     pthread_mutex_lock(&dt->mutex);
     list_append(&dt->waiting, io);
     pthread_mutex_unlock(&dt->mutex);
@@ -190,8 +189,6 @@ static int threads_create(const struct disk_config *config, struct disk **out, c
     }
     dt->base.ops = &disk_threads_ops;
     dt->poller = config->poller;
-    dt->image = config->image;
-    dt->image_fd = config->image->fd;
     list_clear(&dt->waiting);
     list_clear(&dt->finished);
     pthread_mutex_init(&dt->mutex, NULL); /* neither can fail with default attributes */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk_uring: reads on the poller's io_uring. The image is a registered file and the pool one
+ * disk_uring: reads on the poller's io_uring. Images are registered files and the pool one
  * registered buffer: that saves a quarter of the CPU time of a read. Locked memory may be limited
- * (RLIMIT_MEMLOCK); then the reads go without a registered buffer.
+ * (RLIMIT_MEMLOCK), and there are REGISTERED_MAX places for files; then the reads go without.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,13 +18,15 @@
 #include "service/block/engine/disk_span.h"
 #include "service/block/image.h"
 
+enum { REGISTERED_MAX = 64 };
+
 struct disk_uring {
     struct disk base;
     struct poller *poller;
-    const struct image *image;
     struct io_uring *ring;
-    bool has_registered_file;
+    bool has_registered_files; /* the table of them */
     bool has_registered_pool;
+    bool file_used[REGISTERED_MAX];
     /* Found no SQE because the kernel was out of memory; tried again by the next submit or kick. */
     struct disk_io *backlog;
     struct disk_io **backlog_last;
@@ -47,15 +49,16 @@ static void uring_complete(struct poller_op *op, int32_t result)
 static bool enqueue(struct disk_uring *du, struct disk_io *io)
 {
     struct io_uring_sqe *sqe = poller_uring_sqe(du->poller, &io->op);
-    int fd = du->has_registered_file ? 0 : du->image->fd;
-
     if (!sqe)
         return false;
+    /* image->registered is a place's number plus 1. */
+    bool is_registered = io->image->registered != 0;
+    int fd = is_registered ? (int)io->image->registered - 1 : io->image->fd;
     if (du->has_registered_pool)
         io_uring_prep_read_fixed(sqe, fd, io->buffer, io->length_bytes, io->offset_bytes, 0);
     else
         io_uring_prep_read(sqe, fd, io->buffer, io->length_bytes, io->offset_bytes);
-    if (du->has_registered_file)
+    if (is_registered)
         sqe->flags |= IOSQE_FIXED_FILE;
     return true;
 }
@@ -77,7 +80,7 @@ static void uring_submit(struct disk *disk, struct disk_io *io)
 {
     struct disk_uring *du = uring_of(disk);
 
-    io->expected_bytes = disk_span_expected_bytes(du->image, io);
+    io->expected_bytes = disk_span_expected_bytes(io);
     io->op.complete = uring_complete;
     io->next = NULL;
     work_off_backlog(du);
@@ -96,6 +99,34 @@ static void uring_kick(struct disk *disk)
     (void)poller_uring_submit(du->poller);
 }
 
+/* An image that finds no place, or that the kernel does not take, is read by its descriptor. */
+static void uring_attach(struct disk *disk, struct image *image)
+{
+    struct disk_uring *du = uring_of(disk);
+    uint32_t place = 0;
+
+    image->registered = 0;
+    while (place < REGISTERED_MAX && du->file_used[place])
+        place++;
+    if (place == REGISTERED_MAX ||
+        io_uring_register_files_update(du->ring, place, &image->fd, 1) != 1)
+        return;
+    du->file_used[place] = true;
+    image->registered = place + 1;
+}
+
+static void uring_detach(struct disk *disk, struct image *image)
+{
+    struct disk_uring *du = uring_of(disk);
+    int no_file = -1;
+
+    if (image->registered == 0)
+        return;
+    (void)io_uring_register_files_update(du->ring, image->registered - 1, &no_file, 1);
+    du->file_used[image->registered - 1] = false;
+    image->registered = 0;
+}
+
 static void uring_destroy(struct disk *disk)
 {
     struct disk_uring *du = uring_of(disk);
@@ -104,7 +135,7 @@ static void uring_destroy(struct disk *disk)
         return;
     if (du->has_registered_pool)
         io_uring_unregister_buffers(du->ring);
-    if (du->has_registered_file)
+    if (du->has_registered_files)
         io_uring_unregister_files(du->ring);
     free(du);
 }
@@ -129,7 +160,7 @@ static int uring_create(const struct disk_config *config, struct disk **out, cha
                         size_t why_bytes)
 {
     struct io_uring *ring = poller_uring(config->poller);
-    const char *what = "can't register the image";
+    const char *what = "can't make a table of registered files";
     struct disk_uring *du;
     int err;
 
@@ -145,14 +176,15 @@ static int uring_create(const struct disk_config *config, struct disk **out, cha
     }
     du->base.ops = &disk_uring_ops;
     du->poller = config->poller;
-    du->image = config->image;
     du->ring = ring;
     du->backlog_last = &du->backlog;
 
-    err = io_uring_register_files(ring, &config->image->fd, 1);
+    int no_file[REGISTERED_MAX];
+    memset(no_file, -1, sizeof(no_file));
+    err = io_uring_register_files(ring, no_file, REGISTERED_MAX);
     if (err)
         goto fail;
-    du->has_registered_file = true;
+    du->has_registered_files = true;
     what = "can't register the buffers";
     err = register_pool(du, config);
     if (err)
@@ -171,6 +203,8 @@ const struct disk_ops disk_uring_ops = {
     .create = uring_create,
     .submit = uring_submit,
     .kick = uring_kick,
+    .attach = uring_attach,
+    .detach = uring_detach,
     .destroy = uring_destroy,
 };
 

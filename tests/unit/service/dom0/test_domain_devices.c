@@ -14,11 +14,12 @@
 #include <cmocka.h>
 
 #include "base/why.h"
-#include "fakes/fake_disk.h"
+#include "fakes/fake_vdisk.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
 #include "service/back/vbd/vbd_back.h"
+#include "service/block/queue.h"
 #include "service/dom0/domain_devices.h"
 #include "xenstore/server/xs_local.h"
 
@@ -29,8 +30,7 @@ struct fixture {
     struct log_limit log_limit;
     struct poller *poller;
     struct xs_server *store;
-    struct image image;
-    struct disk_queue *queue;
+    struct fake_vdisk fake;
     struct tdf_source time;
     struct pollables loop;
     struct vbd_options options[2];
@@ -61,25 +61,15 @@ static void domain_lost(void *ctx)
     fail_msg("the domain was given up");
 }
 
-static int make_disk(void)
+static void make_disk(void)
 {
-    struct why why;
-    f->image = (struct image){
-        .fd = -1, .size_bytes = 1 << 20, .block_size_bytes = 512, .memory_align_bytes = 512};
-    const struct disk_queue_config config = {.image = &f->image,
-                                             .engine = &fake_disk_ops,
-                                             .policy = cache_policy_find("lru"),
-                                             .depth = 4,
-                                             .depth_isolated = 4};
-    int rc = disk_queue_create(&config, vbd_ring_done, &f->queue, why.text, sizeof(why.text));
-    f->options[0] = (struct vbd_options){
-        .disk_queue = f->queue, .image = &f->image, .params = "one", .dev = "xvda"};
+    fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = 2048, .depth = 4});
+    f->options[0] = (struct vbd_options){.vdisk = f->fake.vdisk, .params = "one", .dev = "xvda"};
     f->options[1] = f->options[0];
     f->options[1].params = "two";
     f->options[1].dev = "xvdb";
     f->spec[0] = (struct back_spec){&vbd_class, XVDA, &f->options[0]};
     f->spec[1] = (struct back_spec){&vbd_class, XVDB, &f->options[1]};
-    return rc;
 }
 
 static int setup(void **state)
@@ -90,8 +80,9 @@ static int setup(void **state)
     if (f == NULL || xs_server_create(NULL, &f->store) < 0 || fault_guard_install(4) < 0 ||
         poller_create(POLLER_EPOLL, &f->poller) < 0 ||
         tdf_source_manual(&f->time, 1000000000, 1000, 0) < 0 ||
-        log_open(&(struct log_options){.path = "/dev/null"}, &f->log) < 0 || make_disk() < 0)
+        log_open(&(struct log_options){.path = "/dev/null"}, &f->log) < 0)
         return -1;
+    make_disk();
     f->host =
         (struct domain_host){.poller = f->poller,
                              .back = {f->store, f->log, &f->log_limit, &f->loop},
@@ -112,7 +103,7 @@ static int teardown(void **state)
     domain_destroy(f->domain);
     assert_int_equal(xs_server_check(f->store), 0);
     assert_int_equal(f->loop.active_count, 0);
-    disk_queue_destroy(f->queue);
+    fake_vdisk_destroy(&f->fake);
     xs_server_destroy(f->store);
     poller_destroy(f->poller);
     log_close(f->log);
@@ -183,8 +174,8 @@ static void read_from(struct front *front, uint64_t sector)
     (void)front_ring_push(&front->ring.half);
     pollables_wake(&f->loop, &f->domain->peer);
     assert_int_equal(pollables_turn(&f->loop, 1), 1);
-    (void)disk_queue_dispatch(f->queue, 1);
-    fake_disk_complete_all(fake_disk_current(), 0);
+    (void)device_dispatch(f->fake.device, 1);
+    fake_disk_complete_all(f->fake.disk, 0);
     assert_int_equal(pollables_turn(&f->loop, 1), 0);
     assert_int_equal(blkif_take_response(&front->ring, &rsp), 1);
     assert_int_equal(rsp.id, sector);
@@ -310,11 +301,11 @@ static void settings_reach_every_disk(void **state)
     step();
     connect(&a, XVDA, 0);
     connect(&b, XVDB, 1);
-    assert_int_equal(vbd_back_ring(device(XVDA))->client.entity.weight, 77);
+    assert_int_equal(block_client_weight(vbd_back_client(device(XVDA))), 77);
     assert_int_equal(xs_local_write(f->store, "/local/domain/5/disk-scale", "3"), 0);
     step();
-    assert_int_equal(vbd_back_ring(device(XVDA))->client.scale.num, 3);
-    assert_int_equal(vbd_back_ring(device(XVDB))->client.scale.num, 3);
+    assert_int_equal(block_client_scale(vbd_back_client(device(XVDA))).num, 3);
+    assert_int_equal(block_client_scale(vbd_back_client(device(XVDB))).num, 3);
 }
 
 static void a_new_size_reaches_every_disk(void **state)
@@ -323,7 +314,8 @@ static void a_new_size_reaches_every_disk(void **state)
     struct front a, b;
     connect(&a, XVDA, 0);
     connect(&b, XVDB, 1);
-    f->image.size_bytes = 4096;
+    f->fake.vdisk->image.size_bytes = 4096;
+    vdisk_image_changed(f->fake.vdisk);
     domain_resize_devices(f->domain);
     assert_string_equal(back_node(XVDA, "sectors"), "8");
     assert_string_equal(back_node(XVDB, "sectors"), "8");

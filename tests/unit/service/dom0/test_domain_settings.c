@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/why.h"
-#include "fakes/fake_disk.h"
+#include "fakes/fake_vdisk.h"
 #include "ring/fault_guard.h"
 #include "service/back/vbd/vbd_back.h"
 #include "service/dom0/domain.h"
@@ -28,8 +28,7 @@ struct fixture {
     struct log *log;
     struct poller *poller;
     struct xs_server *store;
-    struct image image;
-    struct disk_queue *queue;
+    struct fake_vdisk fake;
     struct tdf_source time;
     struct pollables loop;
     struct log_limit log_limit;
@@ -56,7 +55,6 @@ static int create(struct tdf tdf)
 static int setup(void **state)
 {
     (void)state;
-    struct why why;
     f = calloc(1, sizeof(*f));
     if (f == NULL || xs_server_create(NULL, &f->store) < 0 || fault_guard_install(4) < 0 ||
         poller_create(POLLER_EPOLL, &f->poller) < 0 ||
@@ -67,17 +65,8 @@ static int setup(void **state)
     close(fd);
     if (log_open(&(struct log_options){.path = f->log_path}, &f->log) < 0)
         return -1;
-    f->image = (struct image){
-        .fd = -1, .size_bytes = 1 << 20, .block_size_bytes = 512, .memory_align_bytes = 512};
-    struct disk_queue_config queue = {.image = &f->image,
-                                      .engine = &fake_disk_ops,
-                                      .policy = cache_policy_find("lru"),
-                                      .depth = 4,
-                                      .depth_isolated = 4};
-    if (disk_queue_create(&queue, vbd_ring_done, &f->queue, why.text, sizeof(why.text)) < 0)
-        return -1;
-    f->disk = (struct vbd_options){
-        .disk_queue = f->queue, .image = &f->image, .params = "image", .dev = "xvda"};
+    fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = 2048, .depth = 4});
+    f->disk = (struct vbd_options){.vdisk = f->fake.vdisk, .params = "image", .dev = "xvda"};
     f->spec = (struct back_spec){&vbd_class, XENBUS_VBD_XVDA, &f->disk};
     f->host =
         (struct domain_host){.poller = f->poller,
@@ -98,7 +87,7 @@ static int teardown(void **state)
     domain_destroy(f->domain);
     domain_destroy(NULL);
     assert_int_equal(xs_server_check(f->store), 0);
-    disk_queue_destroy(f->queue);
+    fake_vdisk_destroy(&f->fake);
     xs_server_destroy(f->store);
     poller_destroy(f->poller);
     log_close(f->log);

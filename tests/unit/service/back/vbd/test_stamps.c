@@ -106,13 +106,14 @@ static void the_model_counts_from_when_a_read_says_it_was_sent(void **state)
     const struct image image = {.fd = -1, .size_bytes = 512 * 100, .block_size_bytes = 512};
     const struct disk_model_clock clock = {.now_ns = manual_ns, .ctx = &now_ns};
     const struct disk_config config = {
-        .image = &image, .depth = 3, .model = "mean=1us,law=fixed,channels=4", .clock = &clock};
+        .depth = 3, .model = "mean=1us,law=fixed,channels=4", .clock = &clock};
     struct disk_io io[3];
     assert_int_equal(disk_model_ops.create(&config, &disk, why, sizeof(why)), 0);
     const uint64_t arrivals[3] = {START_NS - 300, START_NS - 500, 0};
     done_count = 0;
     for (int i = 0; i < 3; i++) {
-        io[i] = (struct disk_io){.length_bytes = 512, .buffer = buffer, .done = on_done};
+        io[i] = (struct disk_io){
+            .image = &image, .length_bytes = 512, .buffer = buffer, .done = on_done};
         io[i].arrival_ns = arrivals[i];
         disk_model_ops.submit(disk, &io[i]);
     }

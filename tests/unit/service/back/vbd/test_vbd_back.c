@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "fakes/fake_disk.h"
+#include "fakes/fake_vdisk.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
 #include "service/back/evtchn_table.h"
@@ -30,8 +30,7 @@ struct fixture {
     struct log *log;
     struct log_limit log_limit;
     struct xs_server *store;
-    struct image image;
-    struct disk_queue *queue;
+    struct fake_vdisk fake;
     struct evtchn_table evtchn;
     int port;
     struct pollables loop;
@@ -131,23 +130,13 @@ static void create(void)
     step();
 }
 
-static int make_disk(void)
+static void make_disk(void)
 {
-    char why[128];
-    f->image = (struct image){.fd = -1,
-                              .size_bytes = IMAGE_SECTORS * BLKIF_SECTOR_SIZE,
-                              .block_size_bytes = 4096,
-                              .memory_align_bytes = 512};
-    struct disk_queue_config queue = {.image = &f->image,
-                                      .engine = &fake_disk_ops,
-                                      .policy = cache_policy_find("lru"),
-                                      .depth = 4,
-                                      .depth_isolated = 4};
+    fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = IMAGE_SECTORS,
+                                                            .block_size_bytes = 4096,
+                                                            .depth = 4});
     f->options = (struct vbd_options){
-        .image = &f->image, .params = "image", .dev = "xvda", .max_ring_page_order = MAX_ORDER};
-    int rc = disk_queue_create(&queue, vbd_ring_done, &f->queue, why, sizeof(why));
-    f->options.disk_queue = f->queue;
-    return rc;
+        .vdisk = f->fake.vdisk, .params = "image", .dev = "xvda", .max_ring_page_order = MAX_ORDER};
 }
 
 static int make_domain(void)
@@ -181,12 +170,13 @@ static int setup(void **state)
 {
     (void)state;
     f = calloc(1, sizeof(*f));
-    if (f == NULL || make_domain() < 0 || make_disk() < 0 ||
+    if (f == NULL || make_domain() < 0 ||
         log_open(&(struct log_options){.path = "/dev/null"}, &f->log) < 0 ||
         xs_server_create(NULL, &f->store) < 0 || xs_server_introduce(f->store, DOMID) < 0)
         return -1;
     f->host = (struct back_host){
         .store = f->store, .log = f->log, .log_limit = &f->log_limit, .pollables = &f->loop};
+    make_disk();
     create();
     return 0;
 }
@@ -196,7 +186,7 @@ static int teardown(void **state)
     (void)state;
     xenbus_back_destroy(f->back);
     assert_true(list_is_empty(&f->peer.pollables));
-    disk_queue_destroy(f->queue);
+    fake_vdisk_destroy(&f->fake);
     xs_server_destroy(f->store);
     log_close(f->log);
     fault_guard_drop(f->fault_slot);
@@ -367,35 +357,44 @@ static void a_broken_ring_closes_the_device(void **state)
 static void a_new_size_is_published_while_connected(void **state)
 {
     (void)state;
-    f->image.size_bytes += 512;
+    f->fake.vdisk->image.size_bytes += 512;
+    vdisk_image_changed(f->fake.vdisk);
     xenbus_back_resize(f->back); /* nobody is connected: nothing to tell */
     assert_string_equal(back_node("sectors"), "(none)");
     offer();
     go("4", XenbusStateConnected);
     assert_string_equal(back_node("sectors"), "2049");
     assert_string_equal(back_node("physical-sector-size"), "512"); /* no whole block at the end */
-    f->image.size_bytes = 4096;
+    f->fake.vdisk->image.size_bytes = 4096;
+    vdisk_image_changed(f->fake.vdisk);
     xenbus_back_resize(f->back);
     assert_string_equal(back_node("sectors"), "8");
     assert_string_equal(back_node("physical-sector-size"), "4096");
     assert_int_equal(f->back->state, XenbusStateConnected);
 }
 
-static void the_settings_hold_for_every_connection(void **state)
+/* The client of the disk is the back end's, not the connection's: its share has one home. */
+static void the_share_outlives_connections(void **state)
 {
     (void)state;
+    const struct block_client *client = vbd_back_client(f->back);
+    assert_int_equal(block_client_weight(client), SCHED_WEIGHT_DEFAULT);
     f->settings = (struct back_settings){.weight = 77, .disk_scale = {2, 1}};
     xenbus_back_configure(f->back); /* nobody is connected */
+    assert_int_equal(block_client_weight(client), 77);
+    assert_int_equal(block_client_scale(client).num, 2);
     offer();
-    go("4", XenbusStateConnected);
-    assert_int_equal(ring()->client.entity.weight, 77);
-    assert_int_equal(ring()->client.scale.num, 2);
+    for (int connection = 0; connection < 2; connection++) {
+        go("4", XenbusStateConnected);
+        assert_ptr_equal(ring()->config.client, client);
+        assert_int_equal(block_client_weight(client), 77);
+        go("1", XenbusStateInitWait);
+    }
+    xenbus_back_destroy(f->back); /* a new device begins with what holds then */
     f->settings.weight = 78;
-    xenbus_back_configure(f->back);
-    assert_int_equal(ring()->client.entity.weight, 78);
-    go("1", XenbusStateInitWait);
-    go("4", XenbusStateConnected);
-    assert_int_equal(ring()->client.entity.weight, 78);
+    create();
+    assert_int_equal(block_client_weight(vbd_back_client(f->back)), 78);
+    assert_int_equal(f->fake.vdisk->client_count, 1);
 }
 
 static void counters_outlive_connections(void **state)
@@ -425,7 +424,7 @@ int main(void)
         BACK_TEST(bad_offers_get_an_error_and_closing),
         BACK_TEST(a_broken_ring_closes_the_device),
         BACK_TEST(a_new_size_is_published_while_connected),
-        BACK_TEST(the_settings_hold_for_every_connection),
+        BACK_TEST(the_share_outlives_connections),
         BACK_TEST(counters_outlive_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

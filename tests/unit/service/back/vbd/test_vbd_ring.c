@@ -14,13 +14,14 @@
 
 #include <cmocka.h>
 
-#include "fakes/fake_disk.h"
+#include "fakes/fake_vdisk.h"
 #include "fakes/valgrind.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
 #include "service/back/vbd/vbd_ring.h"
+#include "service/block/queue.h"
 #include "tdf/clock.h"
 #include "tdf/source.h"
 
@@ -31,6 +32,7 @@ enum {
     VCPU = 1,
     DEPTH = 128,
     IMAGE_SECTORS = 4096,
+    CACHE_SECTORS = 8,
     RING_REF = 8,
     DATA_REF = 40, /* granted data pages */
     DATA_PAGES = 64,
@@ -39,9 +41,10 @@ enum {
 struct fixture {
     struct segment segment;
     int fd, fault_slot;
-    struct image image;
-    struct disk_queue *queue;
+    struct fake_vdisk fake;
+    struct device *device; /* the fake's, as the next one */
     struct fake_disk *disk;
+    struct block_client client;
     struct vbd_ring_config config;
     struct vbd_ring *ring;
     struct blkif_front_ring front;
@@ -55,32 +58,23 @@ static struct fixture *f;
 static int setup(void **state)
 {
     (void)state;
-    char why[128];
     f = calloc(1, sizeof(*f));
     if (f == NULL || segment_create(NR_PAGES, DOMID, &f->segment, &f->fd) < 0 ||
         fault_guard_install(4) < 0)
         return -1;
     f->fault_slot = fault_guard_add(f->segment.base, (size_t)NR_PAGES << XEN_PAGE_SHIFT, -1);
-    f->image = (struct image){.fd = -1,
-                              .size_bytes = IMAGE_SECTORS * BLKIF_SECTOR_SIZE,
-                              .block_size_bytes = 512,
-                              .memory_align_bytes = 512};
-    struct disk_queue_config config = {.image = &f->image,
-                                       .engine = &fake_disk_ops,
-                                       .cache_bytes = 8 * BLKIF_SECTOR_SIZE,
-                                       .policy = cache_policy_find("lru"),
-                                       .depth = DEPTH,
-                                       .depth_isolated = DEPTH};
-    if (disk_queue_create(&config, vbd_ring_done, &f->queue, why, sizeof(why)) < 0)
-        return -1;
-    f->disk = fake_disk_current();
+    fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = IMAGE_SECTORS,
+                                                            .cache_sectors = CACHE_SECTORS,
+                                                            .depth = DEPTH});
+    f->device = f->fake.device;
+    f->disk = f->fake.disk;
+    block_client_open(&f->client, f->fake.vdisk);
     f->data_pfn = f->segment.free_pfn + 32;
     for (uint32_t i = 0; i < DATA_PAGES; i++)
         gnttab_grant_access(f->segment.gnttab, DATA_REF + i, DOM0_DOMID, f->data_pfn + i, false);
     f->config = (struct vbd_ring_config){.segment = &f->segment,
                                          .fault_slot = f->fault_slot,
-                                         .disk_queue = f->queue,
-                                         .image = &f->image,
+                                         .client = &f->client,
                                          .port = PORT,
                                          .vcpu = VCPU};
     poll_peer_init(&f->peer, f->segment.hints);
@@ -100,8 +94,8 @@ static int teardown(void **state)
     (void)state;
     disconnect_ring();
     vbd_ring_destroy(NULL);
-    fake_disk_complete_all(f->disk, 0);
-    disk_queue_destroy(f->queue);
+    block_client_close(&f->client);
+    fake_vdisk_destroy(&f->fake);
     fault_guard_drop(f->fault_slot);
     fault_guard_remove();
     /* Dom0 holds nothing of the domain any more. */
@@ -148,7 +142,7 @@ static void put(const struct blkif_request *req)
 static void consume(int expected)
 {
     assert_int_equal(vbd_ring_consume(f->ring, 0), expected);
-    (void)disk_queue_dispatch(f->queue, 0);
+    (void)device_dispatch(f->device, 0);
 }
 
 /* The next response must be this one. */
@@ -370,7 +364,7 @@ static uint64_t stamp_of(uint64_t id)
 {
     for (uint32_t i = 0; i < f->ring->ring.half.nr_ents; i++) {
         const struct pending *p = &f->ring->pool[i];
-        if (p->state != PENDING_FREE && p->id == id)
+        if (block_request_is_active(&p->request) && p->id == id)
             return p->stamp_ns;
     }
     fail_msg("no request %u is under way", (unsigned int)id);
@@ -424,7 +418,7 @@ static void scattered_ring_pages_work_across_page_ends(void **state)
         }
         for (int turn = 0; turn < 4; turn++) {
             assert_true(vbd_ring_consume(f->ring, 0) >= 0);
-            (void)disk_queue_dispatch(f->queue, 0);
+            (void)device_dispatch(f->device, 0);
         }
         disk_ends_all(0);
         struct blkif_response rsp;
@@ -468,7 +462,7 @@ static void grants_are_let_go_before_the_response_shows(void **state)
         assert_int_equal(f->segment.gnttab[DATA_REF].flags & (GTF_reading | GTF_writing), 0);
         vbd_ring_flush(f->ring);
         expect(0, BLKIF_OP_READ, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
-        disk_queue_image_changed(f->queue); /* the next one must go to the disk again */
+        vdisk_image_changed(f->fake.vdisk); /* the next one must go to the disk again */
     }
     assert_int_equal(gnttab_end_access(f->segment.gnttab, DATA_REF), 0);
 }
@@ -517,7 +511,7 @@ static void a_ring_may_end_with_requests_in_flight(void **state)
     }
     assert_int_equal(vbd_ring_consume(f->ring, 0), 10);
     disk_ends_all(0);
-    (void)disk_queue_dispatch(f->queue, 0); /* all at the disk */
+    (void)device_dispatch(f->device, 0); /* all at the disk */
     struct blkif_request queued = read_request(11, 3000);
     put(&queued);
     assert_int_equal(vbd_ring_consume(f->ring, 0), 1); /* this one waits for its turn */

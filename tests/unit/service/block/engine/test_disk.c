@@ -78,13 +78,15 @@ static int create_disk(struct fixture *f, struct disk **out, char *why, size_t w
 {
     const struct disk_config config = {
         .poller = f->poller,
-        .image = &f->image,
         .pool = f->pool,
         .pool_bytes = (size_t)DEPTH * BUFFER_BYTES,
         .depth = DEPTH,
     };
+    int rc = f->kind->ops->create(&config, out, why, why_bytes);
 
-    return f->kind->ops->create(&config, out, why, why_bytes);
+    if (rc == 0 && (*out)->ops->attach != NULL)
+        (*out)->ops->attach(*out, &f->image);
+    return rc;
 }
 
 /* Leaves the disk NULL where the machine lacks what it needs. */
@@ -149,11 +151,13 @@ static uint32_t guarded_bytes(uint32_t length_bytes)
 
 static void on_done(struct disk_io *io);
 
-static void submit(struct fixture *f, uint32_t slot, uint64_t offset_bytes, uint32_t length_bytes)
+static void submit_to(struct fixture *f, const struct image *image, uint32_t slot,
+                      uint64_t offset_bytes, uint32_t length_bytes)
 {
     struct read *r = &f->reads[slot];
 
     r->f = f;
+    r->io.image = image;
     r->io.offset_bytes = offset_bytes;
     r->io.length_bytes = length_bytes;
     r->io.buffer = f->pool + (size_t)slot * BUFFER_BYTES;
@@ -163,6 +167,11 @@ static void submit(struct fixture *f, uint32_t slot, uint64_t offset_bytes, uint
     f->is_submitting = true;
     f->disk->ops->submit(f->disk, &r->io);
     f->is_submitting = false;
+}
+
+static void submit(struct fixture *f, uint32_t slot, uint64_t offset_bytes, uint32_t length_bytes)
+{
+    submit_to(f, &f->image, slot, offset_bytes, length_bytes);
 }
 
 static void on_done(struct disk_io *io)
@@ -354,10 +363,88 @@ static void the_devices_error_is_the_reads_status(void **state)
     assert_int_equal(f->reads[0].io.status, -EBADF);
 }
 
+/* Images beside f's own, each of one byte, its number. */
+enum { IMAGES_MANY = 100, IMAGE_BYTES = 4096 };
+
+static void make_images(struct fixture *f, struct image *images, uint32_t count)
+{
+    char path[64], why[256] = "";
+    unsigned char bytes[IMAGE_BYTES];
+
+    for (uint32_t i = 0; i < count; i++) {
+        strcpy(path, "build/test_disk.XXXXXX");
+        int fd = mkstemp(path);
+        memset(bytes, (int)i, sizeof(bytes));
+        assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
+        close(fd);
+        assert_int_equal(image_open(path, &images[i], why, sizeof(why)), 0);
+        unlink(path);
+        if (f->disk->ops->attach != NULL)
+            f->disk->ops->attach(f->disk, &images[i]);
+    }
+}
+
+static void drop_image(struct fixture *f, struct image *image)
+{
+    if (f->disk->ops->detach != NULL)
+        f->disk->ops->detach(f->disk, image);
+    image_close(image);
+}
+
+static void assert_image_reads(struct fixture *f, const struct image *image, unsigned char byte)
+{
+    submit_to(f, image, 0, 0, IMAGE_BYTES);
+    wait_for(f, 1);
+    assert_int_equal(f->reads[0].io.status, 0);
+    for (size_t i = 0; i < IMAGE_BYTES; i++)
+        assert_int_equal(f->pool[i], byte);
+}
+
+static void images_share_a_disk_and_keep_their_bytes(void **state)
+{
+    struct fixture *f = fixture_or_skip(state);
+    struct image images[2], later;
+
+    make_images(f, images, 2);
+    assert_image_reads(f, &images[0], 0);
+    assert_image_reads(f, &images[1], 1);
+    drop_image(f, &images[0]);
+    make_images(f, &later, 1); /* perhaps in its place */
+    assert_image_reads(f, &images[1], 1);
+    assert_image_reads(f, &later, 0);
+    drop_image(f, &images[1]);
+    drop_image(f, &later);
+    submit(f, 0, 0, 4096);
+    wait_for(f, 1);
+    assert_content(f, 0);
+}
+
+static void images_without_a_registered_place_are_read_all_the_same(void **state)
+{
+    struct fixture *f = fixture_or_skip(state);
+    struct image images[IMAGES_MANY];
+    uint32_t registered = 0;
+
+    make_images(f, images, IMAGES_MANY);
+    for (uint32_t i = 0; i < IMAGES_MANY; i++) {
+        registered += images[i].registered != 0;
+        assert_image_reads(f, &images[i], (unsigned char)i);
+    }
+    assert_in_range(registered, 1, IMAGES_MANY - 1);
+    struct image *last = &images[IMAGES_MANY - 1];
+    assert_int_equal(last->registered, 0);
+    drop_image(f, &images[0]);
+    f->disk->ops->attach(f->disk, last); /* its place is free again */
+    assert_int_not_equal(last->registered, 0);
+    assert_image_reads(f, last, IMAGES_MANY - 1);
+    for (uint32_t i = 1; i < IMAGES_MANY; i++)
+        drop_image(f, &images[i]);
+}
+
 static void uring_needs_its_poller(void **state)
 {
     struct fixture *f = *state;
-    struct disk_config config = {.poller = f->poller, .image = &f->image, .depth = 1};
+    struct disk_config config = {.poller = f->poller, .depth = 1};
     struct disk *disk = (struct disk *)f;
     char why[256] = "";
 
@@ -503,6 +590,8 @@ int main(void)
         ALL(an_idle_disk_wakes_nobody),
         ALL(a_disk_can_be_made_again_on_the_same_poller),
         READERS(the_devices_error_is_the_reads_status),
+        READERS(images_share_a_disk_and_keep_their_bytes),
+        WITH(uring, images_without_a_registered_place_are_read_all_the_same),
         WITH(threads, uring_needs_its_poller),
         WITH(uring, uring_works_without_locked_memory),
         WITH(threads, threads_block_signals_and_are_joined),

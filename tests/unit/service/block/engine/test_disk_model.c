@@ -69,7 +69,6 @@ static struct disk_config config_of(const struct fixture *f, const char *model)
 {
     return (struct disk_config){
         .poller = f->poller,
-        .image = &f->image,
         .pool = f->pool,
         .pool_bytes = (size_t)DEPTH * BLOCK_BYTES,
         .depth = DEPTH,
@@ -105,6 +104,7 @@ static void submit(struct fixture *f, uint32_t slot, uint64_t offset_bytes)
     struct read *r = &f->reads[slot];
 
     r->f = f;
+    r->io.image = &f->image;
     r->io.offset_bytes = offset_bytes;
     r->io.length_bytes = BLOCK_BYTES;
     r->io.buffer = f->pool + (size_t)slot * BLOCK_BYTES;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* disk_queue: from requests to data, with a disk whose reads end when the test says so. */
+/* queue: from requests to data, with a disk whose reads end when the test says so. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +10,9 @@
 
 #include <cmocka.h>
 
-#include "fakes/fake_disk.h"
-#include "service/block/disk_queue.h"
+#include "base/container_of.h"
+#include "fakes/fake_vdisk.h"
+#include "service/block/queue.h"
 
 enum {
     DEPTH = 4,
@@ -20,23 +21,25 @@ enum {
     CLIENTS = 3,
     ASKS_MAX = 64,
     NOT_DONE = 4711,
+    SEGMENT_SECTORS = 8,
 };
 
 /* A request of the test. */
 struct ask {
-    struct pending p;
-    uint8_t bytes[BLKIF_SECTORS_MAX * BLKIF_SECTOR_SIZE];
-    uint32_t client;
+    struct block_request request;
+    struct block_segment segment[BLOCK_REQUEST_SECTORS_MAX / SEGMENT_SECTORS];
+    uint8_t bytes[BLOCK_REQUEST_SECTORS_MAX * BLOCK_SECTOR_BYTES];
     int status;
     uint32_t done_count;
     struct ask *chain; /* asked from inside this one's done */
 };
 
 struct fixture {
-    struct image image;
-    struct disk_queue *queue;
+    struct fake_vdisk fake;
+    struct device *device; /* the fake's, as the next two */
+    struct vdisk *vdisk;
     struct fake_disk *disk;
-    struct disk_client client[CLIENTS];
+    struct block_client client[CLIENTS];
     struct ask ask[ASKS_MAX];
     uint32_t done_order[ASKS_MAX], done_total;
 };
@@ -45,16 +48,15 @@ static struct fixture *f;
 
 static void put_ask(struct ask *a, uint32_t client)
 {
-    a->client = client;
-    disk_queue_read(f->queue, &f->client[client], &a->p, 0);
+    block_submit(&f->client[client], &a->request, 0);
 }
 
-static void on_done(struct pending *p, int status)
+static void on_done(struct block_request *request, int status)
 {
-    struct ask *a = (struct ask *)p;
+    struct ask *a = container_of(request, struct ask, request);
+    assert_false(block_request_is_active(request));
     a->status = status;
     a->done_count++;
-    p->state = PENDING_FREE;
     f->done_order[f->done_total++] = (uint32_t)(a - f->ask);
     if (a->chain != NULL)
         put_ask(a->chain, 0);
@@ -66,13 +68,13 @@ static struct ask *fill(uint32_t n, uint64_t sector, uint32_t sector_count)
     struct ask *a = &f->ask[n];
     memset(a, 0, sizeof(*a));
     a->status = NOT_DONE;
-    a->p.sector = sector;
-    a->p.sector_count = sector_count;
-    for (uint32_t at = 0; at < sector_count; at += BLKIF_SECTORS_PER_PAGE) {
+    a->request = (struct block_request){
+        .sector = sector, .sector_count = sector_count, .segments = a->segment, .done = on_done};
+    for (uint32_t at = 0; at < sector_count; at += SEGMENT_SECTORS) {
         uint32_t left = sector_count - at;
-        a->p.segment[a->p.nr_segments++] = (struct pending_segment){
-            .to = a->bytes + (size_t)at * BLKIF_SECTOR_SIZE,
-            .sector_count = left < BLKIF_SECTORS_PER_PAGE ? left : BLKIF_SECTORS_PER_PAGE};
+        a->segment[a->request.segment_count++] =
+            (struct block_segment){.address = a->bytes + (size_t)at * BLOCK_SECTOR_BYTES,
+                                   .sector_count = left < SEGMENT_SECTORS ? left : SEGMENT_SECTORS};
     }
     return a;
 }
@@ -87,30 +89,24 @@ static struct ask *read_one(uint32_t client, uint32_t n, uint64_t sector, uint32
 static bool is_served(const struct ask *a)
 {
     return a->done_count == 1 && a->status == 0 &&
-           fake_disk_holds(a->bytes, a->p.sector, a->p.sector_count);
+           fake_disk_holds(a->bytes, a->request.sector, a->request.sector_count);
 }
 
 static int setup_with(uint32_t block_size)
 {
-    char why[128];
     f = calloc(1, sizeof(*f));
     if (f == NULL)
         return -1;
-    f->image = (struct image){.fd = -1,
-                              .size_bytes = IMAGE_SECTORS * BLKIF_SECTOR_SIZE,
-                              .block_size_bytes = block_size,
-                              .memory_align_bytes = block_size};
-    struct disk_queue_config config = {.image = &f->image,
-                                       .engine = &fake_disk_ops,
-                                       .cache_bytes = CACHE_SECTORS * BLKIF_SECTOR_SIZE,
-                                       .policy = cache_policy_find("lru"),
-                                       .depth = DEPTH,
-                                       .depth_isolated = DEPTH};
-    int rc = disk_queue_create(&config, on_done, &f->queue, why, sizeof(why));
-    f->disk = fake_disk_current();
+    fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = IMAGE_SECTORS,
+                                                            .block_size_bytes = block_size,
+                                                            .cache_sectors = CACHE_SECTORS,
+                                                            .depth = DEPTH});
+    f->device = f->fake.device;
+    f->vdisk = f->fake.vdisk;
+    f->disk = f->fake.disk;
     for (int i = 0; i < CLIENTS; i++)
-        disk_client_init(&f->client[i]);
-    return rc;
+        block_client_open(&f->client[i], f->vdisk);
+    return 0;
 }
 
 static int setup(void **state)
@@ -129,12 +125,10 @@ static int teardown(void **state)
 {
     (void)state;
     for (int i = 0; i < ASKS_MAX; i++)
-        disk_queue_cancel(f->queue, &f->client[f->ask[i].client], &f->ask[i].p);
-    fake_disk_complete_all(f->disk, 0);
+        block_cancel(&f->ask[i].request);
     for (int i = 0; i < CLIENTS; i++)
-        disk_client_detach(f->queue, &f->client[i]);
-    disk_queue_destroy(f->queue);
-    disk_queue_destroy(NULL);
+        block_client_close(&f->client[i]);
+    fake_vdisk_destroy(&f->fake);
     free(f);
     return 0;
 }
@@ -144,28 +138,27 @@ static void a_miss_goes_to_the_disk_and_then_hits(void **state)
     (void)state;
     struct ask *a = read_one(0, 0, 5, 1);
     assert_int_equal(f->disk->submitted, 0); /* takes its turn first */
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
     assert_true(f->disk->unkicked < 2); /* the rest of a chunk goes with the next poller_run */
     assert_int_equal(a->done_count, 0);
-    assert_int_equal(disk_queue_in_flight(f->queue), 1);
+    assert_int_equal(device_in_flight(f->device), 1);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(a));
     a = read_one(1, 1, 5, 1); /* anybody's */
     assert_true(is_served(a));
-    const struct disk_queue_stats *stats = disk_queue_stats(f->queue);
-    assert_int_equal(stats->hits, 1);
-    assert_int_equal(stats->misses, 1);
-    assert_int_equal(stats->disk_reads, 1);
-    assert_int_equal(stats->disk_bytes, 512);
-    assert_int_equal(stats->in_flight_peak, 1);
-    assert_int_equal(disk_queue_in_flight(f->queue), 0);
+    assert_int_equal(f->vdisk->stats.hits, 1);
+    assert_int_equal(f->vdisk->stats.misses, 1);
+    assert_int_equal(device_stats(f->device)->reads, 1);
+    assert_int_equal(device_stats(f->device)->bytes, 512);
+    assert_int_equal(device_stats(f->device)->in_flight_peak, 1);
+    assert_int_equal(device_in_flight(f->device), 0);
 }
 
 static void a_large_read_fills_all_its_segments(void **state)
 {
     (void)state;
-    struct ask *a = read_one(0, 0, 3, BLKIF_SECTORS_MAX);
-    disk_queue_dispatch(f->queue, 0);
+    struct ask *a = read_one(0, 0, 3, BLOCK_REQUEST_SECTORS_MAX);
+    device_dispatch(f->device, 0);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(a));
 }
@@ -174,12 +167,12 @@ static void several_sectors_hit_only_together(void **state)
 {
     (void)state;
     (void)read_one(0, 0, 10, 4);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(read_one(0, 1, 11, 3)));
     struct ask *a = read_one(0, 2, 12, 3); /* 14 is not there */
     assert_int_equal(a->done_count, 0);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(a));
 }
@@ -188,14 +181,14 @@ static void clients_share_a_read_in_flight(void **state)
 {
     (void)state;
     struct ask *a = read_one(0, 0, 16, 8);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     struct ask *b = read_one(1, 1, 16, 8), *c = read_one(2, 2, 17, 1);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 0);
+    assert_int_equal(device_dispatch(f->device, 0), 0);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(a) && is_served(b) && is_served(c));
     assert_int_equal(f->disk->submitted, 1);
-    assert_int_equal(disk_queue_stats(f->queue)->shared, 2);
-    assert_int_equal(disk_queue_stats(f->queue)->misses, 3);
+    assert_int_equal(f->vdisk->stats.shared, 2);
+    assert_int_equal(f->vdisk->stats.misses, 3);
 }
 
 /* Two that wait for their turns with the same sector: the second one's turn finds the first's. */
@@ -203,14 +196,14 @@ static void a_turn_may_join_or_hit_instead(void **state)
 {
     (void)state;
     struct ask *a = read_one(0, 0, 40, 1), *b = read_one(1, 1, 40, 1);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(a) && is_served(b));
     /* Waiting for the same block in different ways: the second one's turn finds a read. */
     struct ask *large = read_one(0, 2, 80, 8), *small = read_one(1, 3, 81, 1);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
-    assert_int_equal(disk_queue_in_flight(f->queue), 1);
-    assert_int_equal(disk_queue_stats(f->queue)->shared, 2);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
+    assert_int_equal(device_in_flight(f->device), 1);
+    assert_int_equal(f->vdisk->stats.shared, 2);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(large) && is_served(small));
 }
@@ -219,19 +212,19 @@ static void the_block_around_a_sector_is_read(void **state)
 {
     (void)state;
     struct ask *a = read_one(0, 0, 13, 1);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     assert_int_equal(f->disk->waiting[0]->offset_bytes, 8 * 512);
     assert_int_equal(f->disk->waiting[0]->length_bytes, 4096);
     struct ask *b = read_one(1, 1, 9, 2); /* same block */
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(a) && is_served(b));
     struct ask *c = read_one(0, 2, 7, 2); /* across two blocks */
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     assert_int_equal(f->disk->waiting[0]->length_bytes, 8192);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(c));
-    struct ask *d = read_one(0, 3, 7, BLKIF_SECTORS_MAX); /* the widest span there is */
-    disk_queue_dispatch(f->queue, 0);
+    struct ask *d = read_one(0, 3, 7, BLOCK_REQUEST_SECTORS_MAX); /* the widest span there is */
+    device_dispatch(f->device, 0);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(d));
 }
@@ -240,7 +233,7 @@ static void an_error_reaches_those_who_waited_and_nobody_else(void **state)
 {
     (void)state;
     struct ask *a = read_one(0, 0, 16, 8), *other = read_one(0, 1, 200, 1);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     struct ask *b = read_one(1, 2, 20, 1);
     fake_disk_complete(f->disk, 0, -EIO);
     assert_int_equal(a->status, -EIO);
@@ -249,10 +242,10 @@ static void an_error_reaches_those_who_waited_and_nobody_else(void **state)
     assert_int_equal(other->done_count, 0);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(other));
-    assert_int_equal(disk_queue_stats(f->queue)->disk_errors, 1);
+    assert_int_equal(device_stats(f->device)->errors, 1);
     struct ask *again = read_one(2, 3, 20, 1); /* nothing of it was kept */
     assert_int_equal(again->done_count, 0);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(again));
 }
@@ -263,7 +256,7 @@ static void reads_may_end_in_any_order(void **state)
     struct ask *a[DEPTH];
     for (uint32_t i = 0; i < DEPTH; i++)
         a[i] = read_one(i % CLIENTS, i, 300 + 10 * i, 1);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), DEPTH);
+    assert_int_equal(device_dispatch(f->device, 0), DEPTH);
     static const uint32_t order[DEPTH] = {2, 0, 1, 0};
     for (uint32_t i = 0; i < DEPTH; i++)
         fake_disk_complete(f->disk, order[i], 0);
@@ -277,15 +270,15 @@ static void the_depth_is_kept(void **state)
     (void)state;
     for (uint32_t i = 0; i < 3 * DEPTH; i++)
         (void)read_one(i % CLIENTS, i, 300 + 10 * i, 1);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), DEPTH);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 0);
+    assert_int_equal(device_dispatch(f->device, 0), DEPTH);
+    assert_int_equal(device_dispatch(f->device, 0), 0);
     fake_disk_complete(f->disk, 0, 0);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
     while (f->done_total < 3 * DEPTH) {
         fake_disk_complete_all(f->disk, 0);
-        (void)disk_queue_dispatch(f->queue, 0);
+        (void)device_dispatch(f->device, 0);
     }
-    assert_int_equal(disk_queue_stats(f->queue)->in_flight_peak, DEPTH);
+    assert_int_equal(device_stats(f->device)->in_flight_peak, DEPTH);
 }
 
 static void a_turn_finds_what_came_into_the_cache_while_it_waited(void **state)
@@ -293,15 +286,15 @@ static void a_turn_finds_what_came_into_the_cache_while_it_waited(void **state)
     (void)state;
     for (uint32_t i = 0; i < DEPTH; i++)
         (void)read_one(2, i, 300 + 10 * i, 1);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), DEPTH);
+    assert_int_equal(device_dispatch(f->device, 0), DEPTH);
     struct ask *a = read_one(0, DEPTH, 900, 1), *b = read_one(1, DEPTH + 1, 900, 1);
     fake_disk_complete(f->disk, 0, 0);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1); /* a's, and all places are taken again */
+    assert_int_equal(device_dispatch(f->device, 0), 1); /* a's, and all places are taken again */
     fake_disk_complete(f->disk, DEPTH - 1, 0);
     assert_true(is_served(a));
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 0);
+    assert_int_equal(device_dispatch(f->device, 0), 0);
     assert_true(is_served(b));
-    assert_int_equal(disk_queue_stats(f->queue)->disk_reads, DEPTH + 1);
+    assert_int_equal(device_stats(f->device)->reads, DEPTH + 1);
     fake_disk_complete_all(f->disk, 0);
 }
 
@@ -309,16 +302,16 @@ static void a_cancelled_request_is_never_answered(void **state)
 {
     (void)state;
     struct ask *queued = read_one(0, 0, 50, 1);
-    disk_queue_cancel(f->queue, &f->client[0], &queued->p);
-    assert_int_equal(queued->p.state, PENDING_FREE);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 0);
+    block_cancel(&queued->request);
+    assert_int_equal(queued->request.state, BLOCK_REQUEST_IDLE);
+    assert_int_equal(device_dispatch(f->device, 0), 0);
 
     struct ask *reading = read_one(0, 1, 60, 1);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     struct ask *joined = read_one(1, 2, 60, 1), *stays = read_one(2, 3, 60, 1);
-    disk_queue_cancel(f->queue, &f->client[0], &reading->p);
-    disk_queue_cancel(f->queue, &f->client[1], &joined->p);
-    disk_queue_cancel(f->queue, &f->client[1], &joined->p); /* free already: nothing happens */
+    block_cancel(&reading->request);
+    block_cancel(&joined->request);
+    block_cancel(&joined->request); /* free already: nothing happens */
     fake_disk_complete(f->disk, 0, 0);
     assert_int_equal(queued->done_count + reading->done_count + joined->done_count, 0);
     assert_true(is_served(stays));
@@ -328,33 +321,12 @@ static void a_read_that_nobody_waits_for_ends_quietly(void **state)
 {
     (void)state;
     struct ask *a = read_one(0, 0, 60, 1);
-    disk_queue_dispatch(f->queue, 0);
-    disk_queue_cancel(f->queue, &f->client[0], &a->p);
+    device_dispatch(f->device, 0);
+    block_cancel(&a->request);
     struct ask *b = read_one(1, 1, 60, 1); /* may still join */
     fake_disk_complete(f->disk, 0, -EIO);
     assert_int_equal(a->done_count, 0);
     assert_int_equal(b->status, -EIO);
-}
-
-static void a_client_may_leave_while_its_reads_are_under_way(void **state)
-{
-    (void)state;
-    struct ask *a[3];
-    for (uint32_t i = 0; i < 3; i++)
-        a[i] = read_one(0, i, 70 + 10 * i, 1);
-    struct ask *other = read_one(1, 3, 70, 1);
-    disk_queue_dispatch(f->queue, 0);
-    for (uint32_t i = 0; i < 3; i++)
-        disk_queue_cancel(f->queue, &f->client[0], &a[i]->p);
-    disk_client_detach(f->queue, &f->client[0]);
-    memset(&f->client[0], 0xee, sizeof(f->client[0])); /* its memory is gone */
-    fake_disk_complete_all(f->disk, 0);
-    assert_true(is_served(other));
-    disk_client_init(&f->client[0]); /* the next one at the same address */
-    struct ask *next = read_one(0, 4, 400, 1);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
-    fake_disk_complete(f->disk, 0, 0);
-    assert_true(is_served(next));
 }
 
 static void done_may_ask_again(void **state)
@@ -364,10 +336,10 @@ static void done_may_ask_again(void **state)
     a->chain = chained; /* a hit by then */
     chained->chain = miss;
     put_ask(a, 0);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(a) && is_served(chained));
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(miss));
 }
@@ -377,11 +349,11 @@ static void the_cache_keeps_to_its_bound(void **state)
     (void)state;
     for (uint32_t i = 0; i < 3 * CACHE_SECTORS; i++) {
         (void)read_one(0, 0, i, 1);
-        disk_queue_dispatch(f->queue, 0);
+        device_dispatch(f->device, 0);
         fake_disk_complete_all(f->disk, 0);
-        assert_true(cache_used(disk_queue_cache(f->queue)) <= CACHE_SECTORS);
+        assert_true(cache_used(f->vdisk->cache) <= CACHE_SECTORS);
     }
-    assert_int_equal(cache_capacity(disk_queue_cache(f->queue)), CACHE_SECTORS);
+    assert_int_equal(cache_capacity(f->vdisk->cache), CACHE_SECTORS);
     assert_true(is_served(read_one(0, 0, 3 * CACHE_SECTORS - 1, 1)));
     assert_int_equal(read_one(0, 1, 0, 1)->done_count, 0);
 }
@@ -397,7 +369,7 @@ static void turns_go_round(void **state)
     for (uint32_t i = 23; i < 26; i++)
         (void)read_one(2, i, 300 + 10 * i, 1);
     for (int turn = 0; turn < 20 && f->done_total < 26; turn++) {
-        (void)disk_queue_dispatch(f->queue, 0);
+        (void)device_dispatch(f->device, 0);
         fake_disk_complete_all(f->disk, 0);
     }
     assert_int_equal(f->done_total, 26);
@@ -417,9 +389,9 @@ static void a_changed_image_empties_the_cache(void **state)
 {
     (void)state;
     (void)read_one(0, 0, 5, 1);
-    disk_queue_dispatch(f->queue, 0);
+    device_dispatch(f->device, 0);
     fake_disk_complete(f->disk, 0, 0);
-    disk_queue_image_changed(f->queue);
+    vdisk_image_changed(f->vdisk);
     assert_int_equal(read_one(0, 1, 5, 1)->done_count, 0);
 }
 
@@ -427,12 +399,12 @@ static void a_changed_image_empties_the_cache(void **state)
 static void a_request_that_the_shrunken_image_lacks_is_an_error(void **state)
 {
     (void)state;
-    uint64_t last = f->image.size_bytes / BLKIF_SECTOR_SIZE - 1;
+    uint64_t last = f->vdisk->image.size_bytes / BLOCK_SECTOR_BYTES - 1;
     struct ask *gone = read_one(0, 0, last, 1);
     struct ask *kept = read_one(1, 1, last - 1, 1);
-    f->image.size_bytes -= BLKIF_SECTOR_SIZE;
-    disk_queue_image_changed(f->queue);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
+    f->vdisk->image.size_bytes -= BLOCK_SECTOR_BYTES;
+    vdisk_image_changed(f->vdisk);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
     assert_int_equal(gone->done_count, 1);
     assert_int_equal(gone->status, -EINVAL);
     fake_disk_complete(f->disk, 0, 0);
@@ -444,10 +416,10 @@ static void a_read_under_way_when_the_image_changes_is_old(void **state)
 {
     (void)state;
     struct ask *before = read_one(0, 0, 5, 1);
-    disk_queue_dispatch(f->queue, 0);
-    disk_queue_image_changed(f->queue);
+    device_dispatch(f->device, 0);
+    vdisk_image_changed(f->vdisk);
     struct ask *after = read_one(1, 1, 5, 1);
-    assert_int_equal(disk_queue_dispatch(f->queue, 0), 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
     fake_disk_complete(f->disk, 0, 0);
     assert_true(is_served(before));
     assert_int_equal(after->done_count, 0);
@@ -474,7 +446,6 @@ int main(void)
         QUEUE_TEST(a_turn_finds_what_came_into_the_cache_while_it_waited),
         QUEUE_TEST(a_cancelled_request_is_never_answered),
         QUEUE_TEST(a_read_that_nobody_waits_for_ends_quietly),
-        QUEUE_TEST(a_client_may_leave_while_its_reads_are_under_way),
         QUEUE_TEST(done_may_ask_again),
         QUEUE_TEST(the_cache_keeps_to_its_bound),
         QUEUE_TEST(turns_go_round),

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/client.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "service/block/device_private.h"
+
+void block_client_open(struct block_client *client, struct vdisk *vdisk)
+{
+    *client = (struct block_client){.vdisk = vdisk, .scale = {1, 1}};
+    (void)sched_entity_init(&client->entity, SCHED_WEIGHT_DEFAULT);
+    vdisk->client_count++;
+}
+
+void block_client_close(struct block_client *client)
+{
+    if (client->vdisk == NULL)
+        return;
+    assert(client->tokens == 0 && list_is_empty(&client->queue) && list_is_empty(&client->gated));
+    struct device *device = client->vdisk->device;
+    for (struct device_read *read = device->reads; client->entity.in_flight != 0; read++) {
+        if (read->client == client) {
+            read->client = NULL;
+            sched_complete(&device->sched, &client->entity, device->now_ns);
+        }
+    }
+    sched_entity_remove(&device->sched, &client->entity);
+    assert(client->vdisk->client_count > 0);
+    client->vdisk->client_count--;
+    client->vdisk = NULL;
+}
+
+int block_client_set_weight(struct block_client *client, uint32_t weight)
+{
+    return sched_set_weight(&client->entity, weight);
+}
+
+uint32_t block_client_weight(const struct block_client *client)
+{
+    return client->entity.weight;
+}
+
+int block_scale_check(struct tdf scale)
+{
+    int rc = tdf_check(scale);
+    return rc < 0 || scale.num < scale.den ? -ERANGE : 0;
+}
+
+int block_client_set_scale(struct block_client *client, struct tdf scale)
+{
+    int rc = block_scale_check(scale);
+    if (rc < 0)
+        return rc;
+    client->scale = scale;
+    scale_admit(client);
+    return 0;
+}
+
+struct tdf block_client_scale(const struct block_client *client)
+{
+    return client->scale;
+}

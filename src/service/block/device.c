@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/device.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/block/device_private.h"
+
+enum { BUFFER_ALIGN = 4096 };
+
+static size_t round_up(size_t bytes, size_t align)
+{
+    return (bytes + align - 1) & ~(align - 1);
+}
+
+/* The widest span that a request can need: its sectors and a block's rest at either end. */
+static size_t buffer_bytes(uint32_t align_bytes)
+{
+    size_t bytes = BLOCK_REQUEST_SECTORS_MAX * (size_t)BLOCK_SECTOR_BYTES + 2 * (size_t)align_bytes;
+    return round_up(round_up(bytes, align_bytes), BUFFER_ALIGN);
+}
+
+static int create_reads(struct device *device, size_t each_bytes)
+{
+    size_t align = device->align_bytes > BUFFER_ALIGN ? device->align_bytes : BUFFER_ALIGN;
+    int rc = posix_memalign(&device->pool, align, each_bytes * device->depth);
+    if (rc != 0)
+        return -rc;
+    device->reads = calloc(device->depth, sizeof(*device->reads));
+    if (device->reads == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < device->depth; i++) {
+        struct device_read *read = &device->reads[i];
+        read->device = device;
+        read->buffer = (uint8_t *)device->pool + i * each_bytes;
+        read->next_free = device->free_reads;
+        device->free_reads = read;
+    }
+    return 0;
+}
+
+int device_create(const struct device_config *config, struct device **out, char *why,
+                  size_t why_bytes)
+{
+    *out = NULL;
+    assert((config->align_bytes & (config->align_bytes - 1)) == 0);
+    assert(config->align_bytes >= BLOCK_SECTOR_BYTES);
+    struct device *device = calloc(1, sizeof(*device));
+    if (device == NULL) {
+        snprintf(why, why_bytes, "out of memory for the disk's queue");
+        return -ENOMEM;
+    }
+    device->align_bytes = config->align_bytes;
+    device->depth = config->depth;
+    device->real_time = config->real_time;
+    sched_init(&device->sched, config->depth, config->depth_isolated);
+
+    size_t each_bytes = buffer_bytes(config->align_bytes);
+    int rc = create_reads(device, each_bytes);
+    if (rc < 0) {
+        snprintf(why, why_bytes, "out of memory for %u read buffers", config->depth);
+    } else {
+        struct disk_config engine = {.poller = config->poller,
+                                     .pool = device->pool,
+                                     .pool_bytes = each_bytes * config->depth,
+                                     .depth = config->depth,
+                                     .model = config->model,
+                                     .clock = config->model_clock};
+        rc = config->engine->create(&engine, &device->engine, why, why_bytes);
+    }
+    if (rc < 0) {
+        device_destroy(device);
+        return rc;
+    }
+    *out = device;
+    return 0;
+}
+
+void device_destroy(struct device *device)
+{
+    if (device == NULL)
+        return;
+    assert(device->vdisk_count == 0);
+    if (device->engine != NULL)
+        device->engine->ops->destroy(device->engine);
+    free(device->reads);
+    free(device->pool);
+    free(device);
+}
+
+const struct device_stats *device_stats(const struct device *device)
+{
+    return &device->stats;
+}
+
+uint32_t device_in_flight(const struct device *device)
+{
+    return device->in_flight;
+}
+
+struct disk *device_engine(struct device *device)
+{
+    return device->engine;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue: the way of a request to its data: cache, sharing of misses, turns, device.
+ *
+ *     block_submit --- all sectors cached? -------------------------------> copied, done at once
+ *           |----------- a read of them is in flight? ---> joins it -----\
+ *           '----------- else waits for a turn (sched) --> engine --------> copied to all, cached
+ *
+ * The engine reads into Dom0's own buffers, never into a domain's memory: a page that a client can
+ * write must not become the source of a cache entry, and a domain may die while its read is in
+ * flight.
+ */
+#ifndef SPLITDOM_SERVICE_BLOCK_QUEUE_H
+#define SPLITDOM_SERVICE_BLOCK_QUEUE_H
+
+#include <stdint.h>
+
+#include "service/block/client.h"
+#include "service/block/device.h"
+#include "service/block/request.h"
+
+/*
+ * Takes a request whose sectors lie within the client's vdisk (its capabilities). done is called
+ * once: from inside (a hit), from device_dispatch, from the poller or from a timer. done may submit
+ * and cancel requests; the client stays open until done returns.
+ */
+void block_submit(struct block_client *client, struct block_request *request, uint64_t now_ns);
+/* Takes a request back: done will not be called for it. Nothing happens to an idle one. */
+void block_cancel(struct block_request *request);
+/* Whether the block layer has the request. */
+static inline bool block_request_is_active(const struct block_request *request)
+{
+    return request->state != BLOCK_REQUEST_IDLE;
+}
+
+/* Sends waiting reads to the engine as far as turns and depth allow. The last of them may reach it
+ * only with the next poller_run. Returns how many. */
+uint32_t device_dispatch(struct device *device, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request: one request to a vdisk, from block_submit (queue.h) to its done.
+ *
+ * What a kind of front end needs beside (an id, grants, a ring) embeds the request and finds itself
+ * by container_of. Nothing is allocated or copied for a request: its owner keeps it in memory, and
+ * leaves it alone, until done is called or block_cancel returns. (Linux: struct bio.)
+ */
+#ifndef SPLITDOM_SERVICE_BLOCK_REQUEST_H
+#define SPLITDOM_SERVICE_BLOCK_REQUEST_H
+
+#include <stdint.h>
+
+#include "base/list.h"
+#include "service/block/sector.h"
+#include "tdf/timer.h"
+
+enum {
+    /* Of one request; a device's buffers are made for so many. */
+    BLOCK_REQUEST_SECTORS_MAX = 88,
+};
+
+enum block_operation { BLOCK_READ };
+
+enum block_request_state {
+    BLOCK_REQUEST_IDLE,    /* its owner's */
+    BLOCK_REQUEST_GATED,   /* its client's disk is scaled and has no token left */
+    BLOCK_REQUEST_QUEUED,  /* waits for its client's turn at the device */
+    BLOCK_REQUEST_READING, /* waits for a read of the device's */
+    BLOCK_REQUEST_HELD,    /* read, and held back until hold fires */
+};
+
+struct block_segment {
+    uint8_t *address; /* may be another process's memory: written, never read */
+    uint32_t sector_count;
+};
+
+/* In the order of use: what every request needs lies together. */
+struct block_request {
+    /* The owner's, to be set before block_submit. */
+    void (*done)(struct block_request *request, int status); /* 0: the data is there; -errno */
+    uint64_t sector;
+    uint32_t sector_count; /* 1..BLOCK_REQUEST_SECTORS_MAX: the sum of the segments' */
+    uint32_t segment_count;
+    const struct block_segment *segments; /* stay as they are until done */
+    enum block_operation operation;
+    uint64_t asked_ns; /* CLOCK_MONOTONIC: when the request was made, if not only now; 0: now */
+
+    /* The answer's: when the model disk had it done, CLOCK_MONOTONIC; 0: no model did it. */
+    uint64_t due_ns;
+
+    /* The block layer's; zeroed before the first block_submit. */
+    enum block_request_state state;
+    uint32_t cache_state;  /* the vdisk's when the cache was asked in vain */
+    struct list_node link; /* in the client's queue or gated, or among those who wait for a read */
+    struct block_client *client;
+    struct device_read *read; /* while READING */
+    uint64_t turn;            /* while QUEUED: since which of the device's */
+    uint64_t sent_ns;         /* while READING: since when; CLOCK_MONOTONIC */
+    struct timer hold;        /* while HELD */
+    int status;               /* while HELD: what will be answered */
+};
+
+#endif

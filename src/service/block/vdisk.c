@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/vdisk.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "service/block/device_private.h"
+
+enum { CACHE_LINE_BYTES = 64 };
+
+static struct vdisk_capabilities capabilities_of(const struct image *image)
+{
+    bool whole = image->size_bytes % image->block_size_bytes == 0;
+    return (struct vdisk_capabilities){.sector_count = image->size_bytes / BLOCK_SECTOR_BYTES,
+                                       .physical_sector_bytes =
+                                           whole ? image->block_size_bytes : BLOCK_SECTOR_BYTES};
+}
+
+int vdisk_create(const struct vdisk_config *config, struct image *image, struct vdisk **out,
+                 char *why, size_t why_bytes)
+{
+    struct device *device = config->device;
+    *out = NULL;
+    if (image_align_bytes(image) > device->align_bytes) {
+        snprintf(why, why_bytes,
+                 "the image is read in blocks of %u bytes, its disk in blocks of %u",
+                 image_align_bytes(image), device->align_bytes);
+        return -ENOTSUP;
+    }
+    struct vdisk *vdisk = calloc(1, sizeof(*vdisk));
+    int rc =
+        vdisk == NULL ? -ENOMEM : cache_create(config->cache_bytes, config->policy, &vdisk->cache);
+    if (rc < 0) {
+        snprintf(why, why_bytes, "out of memory for a cache of %zu bytes", config->cache_bytes);
+        free(vdisk);
+        return rc;
+    }
+    vdisk->device = device;
+    vdisk->image = *image;
+    vdisk->capabilities = capabilities_of(image);
+    uint64_t secret = 0;
+    if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+        secret = (uint64_t)(uintptr_t)vdisk; /* a guessable key only makes buckets less even */
+    inflight_init(&vdisk->inflight, secret);
+    if (device->engine->ops->attach != NULL)
+        device->engine->ops->attach(device->engine, &vdisk->image);
+    device->vdisk_count++;
+    image->fd = -1;
+    *out = vdisk;
+    return 0;
+}
+
+void vdisk_destroy(struct vdisk *vdisk)
+{
+    if (vdisk == NULL)
+        return;
+    assert(vdisk->client_count == 0);
+    struct device *device = vdisk->device;
+    for (uint32_t i = 0; i < device->depth; i++)
+        assert(!device->reads[i].under_way || device->reads[i].vdisk != vdisk);
+    if (device->engine->ops->detach != NULL)
+        device->engine->ops->detach(device->engine, &vdisk->image);
+    device->vdisk_count--;
+    cache_destroy(vdisk->cache);
+    image_close(&vdisk->image);
+    free(vdisk);
+}
+
+void vdisk_image_changed(struct vdisk *vdisk)
+{
+    struct device *device = vdisk->device;
+    cache_clear(vdisk->cache);
+    for (uint32_t i = 0; i < device->depth; i++) {
+        struct device_read *read = &device->reads[i];
+        if (read->under_way && read->vdisk == vdisk && !read->stale) {
+            inflight_remove(&vdisk->inflight, &read->flight);
+            read->stale = true;
+        }
+    }
+    vdisk->capabilities = capabilities_of(&vdisk->image);
+}
+
+void vdisk_expect(const struct vdisk *vdisk, uint64_t sector)
+{
+    cache_prefetch(vdisk->cache, sector);
+}
+
+bool vdisk_serve(struct vdisk *vdisk, const struct block_request *request)
+{
+    struct cache *cache = vdisk->cache;
+    uint64_t sector = request->sector;
+    if (request->sector_count == 1) {
+        const void *data = cache_lookup(cache, sector);
+        if (data == NULL)
+            return false;
+        memcpy(request->segments[0].address, data, BLOCK_SECTOR_BYTES);
+        return true;
+    }
+    for (uint32_t i = 0; i < request->sector_count; i++) {
+        if (cache_peek(cache, sector + i) == NULL)
+            return false;
+    }
+    for (uint32_t i = 0; i < request->segment_count; i++) {
+        const struct block_segment *segment = &request->segments[i];
+        for (uint32_t k = 0; k < segment->sector_count; k++)
+            memcpy(segment->address + (size_t)k * BLOCK_SECTOR_BYTES, cache_lookup(cache, sector++),
+                   BLOCK_SECTOR_BYTES);
+    }
+    assert(sector == request->sector + request->sector_count);
+    return true;
+}
+
+static const uint8_t *data_of(const struct device_read *read, const struct block_request *request)
+{
+    return read->buffer + (request->sector - read->first_sector) * BLOCK_SECTOR_BYTES;
+}
+
+/* The data comes from where the device put it, far from this CPU, and so does what the cache needs
+ * to take it in: all of that is fetched side by side. */
+void device_read_prefetch(const struct device_read *read)
+{
+    const struct block_request *request = request_of_link(list_first(&read->waiting));
+    if (request == NULL || read->stale)
+        return;
+    const uint8_t *data = data_of(read, request);
+    for (size_t i = 0; i < BLOCK_SECTOR_BYTES; i += CACHE_LINE_BYTES)
+        __builtin_prefetch(data + i);
+    cache_prefetch(read->vdisk->cache, request->sector);
+    cache_prefetch_victim(read->vdisk->cache);
+}
+
+void device_read_copy(const struct device_read *read, const struct block_request *request)
+{
+    const uint8_t *data = data_of(read, request);
+    for (uint32_t i = 0; i < request->segment_count; i++) {
+        size_t bytes = (size_t)request->segments[i].sector_count * BLOCK_SECTOR_BYTES;
+        memcpy(request->segments[i].address, data, bytes);
+        data += bytes;
+    }
+    assert(data <= read->buffer + read->io.length_bytes);
+}
+
+void device_read_keep(const struct device_read *read, const struct block_request *request)
+{
+    const uint8_t *data = data_of(read, request);
+    struct vdisk *vdisk = read->vdisk;
+    vdisk->cache_state++;
+    for (uint32_t i = 0; i < request->sector_count; i++)
+        cache_insert(vdisk->cache, request->sector + i, data + (size_t)i * BLOCK_SECTOR_BYTES);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdisk: a virtual disk: an image, what Dom0 keeps of it in memory, and what a front end is told of
+ * it. Any number of vdisks may lie on one device, any number of clients may use one vdisk.
+ *
+ * Reads in flight are known by vdisk, so that a miss can join the read of another client's; the
+ * device below only counts them.
+ */
+#ifndef SPLITDOM_SERVICE_BLOCK_VDISK_H
+#define SPLITDOM_SERVICE_BLOCK_VDISK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service/block/cache/cache.h"
+#include "service/block/image.h"
+#include "service/block/inflight.h"
+
+struct device;
+
+struct vdisk_capabilities {
+    uint64_t sector_count;
+    /* Any sector can be read: Dom0 reads the block around it. A disk whose size is no whole number
+     * of blocks does not claim blocks: this is a sector then. */
+    uint32_t physical_sector_bytes;
+};
+
+/* Of requests. */
+struct vdisk_stats {
+    uint64_t hits;   /* answered from the cache */
+    uint64_t misses; /* needed the device */
+    uint64_t shared; /* of the misses: joined a read that was in flight already */
+};
+
+struct vdisk {
+    struct device *device;
+    struct image image;
+    struct cache *cache;
+    struct vdisk_capabilities capabilities;
+    struct vdisk_stats stats;
+
+    /* The block layer's. */
+    struct inflight inflight;
+    uint32_t cache_state; /* changes when something is put into the cache */
+    uint32_t client_count;
+};
+
+struct vdisk_config {
+    struct device *device; /* outlives the vdisk */
+    size_t cache_bytes;
+    const struct cache_policy *policy;
+};
+
+/*
+ * Puts an open image onto a device; on success *image is the vdisk's and closed here. Errors:
+ * -errno with a line for people in why: -ENOMEM, -ENOTSUP the image wants larger blocks than the
+ * device was made for.
+ */
+int vdisk_create(const struct vdisk_config *config, struct image *image, struct vdisk **out,
+                 char *why, size_t why_bytes);
+/* No client is open and no read of it is in flight. Closes the image. NULL allowed. */
+void vdisk_destroy(struct vdisk *vdisk);
+
+/* The image has changed: what was read before, or is being read now, answers nobody who asks
+ * later. */
+void vdisk_image_changed(struct vdisk *vdisk);
+
+/* A hint: a request for this sector (any number) will be submitted at once. */
+void vdisk_expect(const struct vdisk *vdisk, uint64_t sector);
+
+#endif

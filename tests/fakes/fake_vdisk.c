@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "fakes/fake_vdisk.h"
+
+#include <stdlib.h>
+
+#include "service/block/sector.h"
+
+void fake_vdisk_create(struct fake_vdisk *fake, const struct fake_vdisk_config *config)
+{
+    uint32_t block = config->block_size_bytes != 0 ? config->block_size_bytes : BLOCK_SECTOR_BYTES;
+    struct device_config device = {
+        .engine = &fake_disk_ops,
+        .align_bytes = block,
+        .depth = config->depth,
+        .depth_isolated = config->depth_isolated != 0 ? config->depth_isolated : config->depth};
+    struct image image = {.fd = -1,
+                          .size_bytes = config->sector_count * BLOCK_SECTOR_BYTES,
+                          .block_size_bytes = block,
+                          .memory_align_bytes = block};
+    char why[128];
+
+    if (device_create(&device, &fake->device, why, sizeof(why)) < 0)
+        abort();
+    fake->disk = fake_disk_current();
+    struct vdisk_config vdisk = {.device = fake->device,
+                                 .cache_bytes = (size_t)config->cache_sectors * BLOCK_SECTOR_BYTES,
+                                 .policy = config->policy != NULL ? config->policy
+                                                                  : cache_policy_find("lru")};
+    if (vdisk_create(&vdisk, &image, &fake->vdisk, why, sizeof(why)) < 0)
+        abort();
+}
+
+void fake_vdisk_destroy(struct fake_vdisk *fake)
+{
+    fake_disk_complete_all(fake->disk, 0);
+    vdisk_destroy(fake->vdisk);
+    device_destroy(fake->device);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* device: its buffers, its engine, and that devices don't meet. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fakes/fake_vdisk.h"
+#include "service/block/queue.h"
+
+enum { SECTORS = 1024, READS = 4 };
+
+struct ask {
+    struct block_request request;
+    struct block_segment segment[BLOCK_REQUEST_SECTORS_MAX / 8];
+    uint8_t data[BLOCK_REQUEST_SECTORS_MAX * BLOCK_SECTOR_BYTES];
+};
+
+static void ignore(struct block_request *request, int status)
+{
+    (void)request;
+    (void)status;
+}
+
+static void submit(struct block_client *client, struct ask *a, uint64_t sector, uint32_t count)
+{
+    a->segment[0] = (struct block_segment){.address = a->data, .sector_count = count};
+    a->request = (struct block_request){.done = ignore,
+                                        .sector = sector,
+                                        .sector_count = count,
+                                        .segments = a->segment,
+                                        .segment_count = 1};
+    block_submit(client, &a->request, 0);
+}
+
+/* The widest spans of all places at once: aligned, and each within its own part of the pool. */
+static void buffers_fit_the_widest_span(void **state)
+{
+    static const uint32_t blocks[] = {512, 4096, 65536};
+    (void)state;
+    for (size_t b = 0; b < sizeof(blocks) / sizeof(blocks[0]); b++) {
+        struct fake_vdisk fake;
+        struct block_client client;
+        struct ask *asks = calloc(READS, sizeof(*asks));
+        assert_non_null(asks);
+        fake_vdisk_create(&fake, &(struct fake_vdisk_config){.sector_count = SECTORS,
+                                                             .block_size_bytes = blocks[b],
+                                                             .depth = READS});
+        block_client_open(&client, fake.vdisk);
+        for (uint32_t i = 0; i < READS; i++)
+            submit(&client, &asks[i], 127 + 130 * i, BLOCK_REQUEST_SECTORS_MAX);
+        assert_int_equal(device_dispatch(fake.device, 0), READS);
+        for (uint32_t i = 0; i < READS; i++) {
+            const struct disk_io *io = fake.disk->waiting[i];
+            assert_int_equal((uintptr_t)io->buffer % blocks[b], 0);
+            for (uint32_t k = 0; k < i; k++) {
+                const struct disk_io *other = fake.disk->waiting[k];
+                assert_true((uint8_t *)other->buffer + other->length_bytes <=
+                                (uint8_t *)io->buffer ||
+                            (uint8_t *)io->buffer + io->length_bytes <= (uint8_t *)other->buffer);
+            }
+        }
+        fake_disk_complete_all(fake.disk, 0);
+        for (uint32_t i = 0; i < READS; i++)
+            assert_true(fake_disk_holds(asks[i].data, 127 + 130 * i, BLOCK_REQUEST_SECTORS_MAX));
+        block_client_close(&client);
+        fake_vdisk_destroy(&fake);
+        free(asks);
+    }
+}
+
+static void each_device_has_a_depth_of_its_own(void **state)
+{
+    struct fake_vdisk fake[2];
+    struct block_client client[2];
+    struct ask asks[2][2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fake_vdisk_create(&fake[i],
+                          &(struct fake_vdisk_config){.sector_count = SECTORS, .depth = 1});
+        block_client_open(&client[i], fake[i].vdisk);
+        submit(&client[i], &asks[i][0], 0, 1);
+        submit(&client[i], &asks[i][1], 100, 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(device_dispatch(fake[i].device, 0), 1);
+        assert_int_equal(device_in_flight(fake[i].device), 1);
+        assert_int_equal(device_stats(fake[i].device)->reads, 1);
+    }
+    for (int i = 1; i >= 0; i--) {
+        for (int k = 0; k < 2; k++)
+            block_cancel(&asks[i][k].request);
+        block_client_close(&client[i]);
+        fake_vdisk_destroy(&fake[i]);
+    }
+}
+
+static int refuse(const struct disk_config *config, struct disk **out, char *why, size_t why_bytes)
+{
+    (void)config;
+    (void)out;
+    snprintf(why, why_bytes, "no disk today");
+    return -ENODEV;
+}
+
+static void an_engine_that_refuses_is_passed_on(void **state)
+{
+    static const struct disk_ops refusing = {.name = "refusing", .create = refuse};
+    const struct device_config config = {
+        .engine = &refusing, .align_bytes = 512, .depth = 1, .depth_isolated = 1};
+    struct device *device;
+    char why[128] = "";
+    (void)state;
+    assert_int_equal(device_create(&config, &device, why, sizeof(why)), -ENODEV);
+    assert_null(device);
+    assert_string_equal(why, "no disk today");
+    device_destroy(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buffers_fit_the_widest_span),
+        cmocka_unit_test(each_device_has_a_depth_of_its_own),
+        cmocka_unit_test(an_engine_that_refuses_is_passed_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

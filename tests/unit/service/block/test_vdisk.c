@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* vdisk: what is told of an image, and several vdisks on one device. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/container_of.h"
+#include "fakes/fake_vdisk.h"
+#include "service/block/queue.h"
+
+enum { DEPTH = 4, SECTORS = 64, VDISKS = 2, NOT_DONE = 4711 };
+
+struct ask {
+    struct block_request request;
+    struct block_segment segment;
+    uint8_t data[BLOCK_SECTOR_BYTES];
+    int status;
+};
+
+struct fixture {
+    struct device *device;
+    struct fake_disk *disk;
+    struct vdisk *vdisk[VDISKS];
+    struct block_client client[VDISKS]; /* of each one */
+};
+
+static struct image image_of(uint64_t size_bytes, uint32_t block_bytes)
+{
+    return (struct image){.fd = -1,
+                          .size_bytes = size_bytes,
+                          .block_size_bytes = block_bytes,
+                          .memory_align_bytes = 512};
+}
+
+static struct vdisk *make_vdisk(struct device *device, struct image image)
+{
+    const struct vdisk_config config = {.device = device,
+                                        .cache_bytes = SECTORS * BLOCK_SECTOR_BYTES,
+                                        .policy = cache_policy_find("lru")};
+    struct vdisk *vdisk;
+    char why[128];
+    assert_int_equal(vdisk_create(&config, &image, &vdisk, why, sizeof(why)), 0);
+    return vdisk;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    const struct device_config config = {
+        .engine = &fake_disk_ops, .align_bytes = 4096, .depth = DEPTH, .depth_isolated = DEPTH};
+    char why[128];
+    assert_non_null(f);
+    assert_int_equal(device_create(&config, &f->device, why, sizeof(why)), 0);
+    f->disk = fake_disk_current();
+    for (int i = 0; i < VDISKS; i++) {
+        f->vdisk[i] = make_vdisk(f->device, image_of(SECTORS * BLOCK_SECTOR_BYTES, 512));
+        block_client_open(&f->client[i], f->vdisk[i]);
+    }
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    fake_disk_complete_all(f->disk, 0);
+    for (int i = 0; i < VDISKS; i++) {
+        block_client_close(&f->client[i]);
+        vdisk_destroy(f->vdisk[i]);
+    }
+    vdisk_destroy(NULL);
+    device_destroy(f->device);
+    free(f);
+    return 0;
+}
+
+static void on_done(struct block_request *request, int status)
+{
+    container_of(request, struct ask, request)->status = status;
+}
+
+static void submit(struct block_client *client, struct ask *a, uint64_t sector)
+{
+    *a = (struct ask){.segment = {.address = a->data, .sector_count = 1}, .status = NOT_DONE};
+    a->request = (struct block_request){.done = on_done,
+                                        .sector = sector,
+                                        .sector_count = 1,
+                                        .segments = &a->segment,
+                                        .segment_count = 1};
+    block_submit(client, &a->request, 0);
+}
+
+static void a_disk_of_whole_blocks_tells_its_block(void **state)
+{
+    struct fixture *f = *state;
+    struct vdisk *vdisk = make_vdisk(f->device, image_of(8 * 4096, 4096));
+    assert_int_equal(vdisk->capabilities.sector_count, 64);
+    assert_int_equal(vdisk->capabilities.physical_sector_bytes, 4096);
+    vdisk->image.size_bytes += 512; /* and one that ends within a block claims none */
+    vdisk_image_changed(vdisk);
+    assert_int_equal(vdisk->capabilities.sector_count, 65);
+    assert_int_equal(vdisk->capabilities.physical_sector_bytes, 512);
+    vdisk_destroy(vdisk);
+}
+
+static void larger_blocks_than_the_devices_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct vdisk_config config = {.device = f->device, .policy = cache_policy_find("lru")};
+    struct image image = image_of(8192, 8192);
+    struct vdisk *vdisk;
+    char why[128] = "";
+    assert_int_equal(vdisk_create(&config, &image, &vdisk, why, sizeof(why)), -ENOTSUP);
+    assert_null(vdisk);
+    assert_non_null(strstr(why, "8192"));
+    image = image_of(8192, 512);
+    image.memory_align_bytes = 8192; /* the buffers would lie wrong */
+    assert_int_equal(vdisk_create(&config, &image, &vdisk, why, sizeof(why)), -ENOTSUP);
+}
+
+/* Neither cached sectors nor reads in flight are taken for those of another disk. */
+static void equal_sectors_of_two_disks_are_two(void **state)
+{
+    struct fixture *f = *state;
+    struct ask a[VDISKS], again;
+    for (int i = 0; i < VDISKS; i++)
+        submit(&f->client[i], &a[i], 5);
+    assert_int_equal(device_dispatch(f->device, 0), 2);
+    assert_ptr_equal(f->disk->waiting[0]->image, &f->vdisk[0]->image);
+    assert_ptr_equal(f->disk->waiting[1]->image, &f->vdisk[1]->image);
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(a[0].status, 0);
+    assert_int_equal(a[1].status, NOT_DONE);
+    submit(&f->client[0], &again, 5);
+    assert_int_equal(again.status, 0);
+    submit(&f->client[1], &again, 6);
+    vdisk_image_changed(f->vdisk[0]); /* the other one's read stays what it was */
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(a[1].status, 0);
+    assert_int_equal(cache_used(f->vdisk[0]->cache), 0);
+    assert_int_equal(cache_used(f->vdisk[1]->cache), 1);
+    block_cancel(&again.request);
+    assert_int_equal(f->vdisk[0]->stats.hits, 1);
+    assert_int_equal(f->vdisk[1]->stats.hits, 0);
+}
+
+static void disks_of_one_device_take_turns(void **state)
+{
+    struct fixture *f = *state;
+    struct ask many[8], few[2];
+    for (uint64_t i = 0; i < 8; i++)
+        submit(&f->client[0], &many[i], 8 * i);
+    for (uint64_t i = 0; i < 2; i++)
+        submit(&f->client[1], &few[i], 8 * i);
+    assert_int_equal(device_dispatch(f->device, 0), DEPTH);
+    uint32_t of_the_second = 0;
+    for (uint32_t i = 0; i < DEPTH; i++)
+        of_the_second += f->disk->waiting[i]->image == &f->vdisk[1]->image;
+    assert_int_equal(of_the_second, 2);
+    for (int i = 0; i < 8; i++)
+        block_cancel(&many[i].request);
+    for (int i = 0; i < 2; i++)
+        block_cancel(&few[i].request);
+}
+
+static void a_disk_goes_while_another_one_reads(void **state)
+{
+    struct fixture *f = *state;
+    struct vdisk *third = make_vdisk(f->device, image_of(4096, 512));
+    struct ask a;
+    submit(&f->client[0], &a, 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
+    vdisk_destroy(third);
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(a.status, 0);
+}
+
+int main(void)
+{
+#define VDISK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        VDISK_TEST(a_disk_of_whole_blocks_tells_its_block),
+        VDISK_TEST(larger_blocks_than_the_devices_are_refused),
+        VDISK_TEST(equal_sectors_of_two_disks_are_two),
+        VDISK_TEST(disks_of_one_device_take_turns),
+        VDISK_TEST(a_disk_goes_while_another_one_reads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
