@@ -36,6 +36,7 @@ case_fn case_ports, case_connections, case_packets, case_store_frames, case_stat
     case_unread, case_stop, case_connect_flood, case_domain_flood, case_large_domains,
     case_mute_reader;
 /* cases_flood.c */
-case_fn case_idle, case_busy, case_kick_storm, case_hit_flood, case_bad_request_flood;
+case_fn case_idle, case_busy, case_kick_storm, case_hit_flood, case_bad_request_flood,
+    case_same_sectors;
 
 #endif

@@ -109,3 +109,32 @@ int case_bad_request_flood(struct attack *a)
     peer_destroy(&peer);
     return rc;
 }
+
+/* A ring of the largest size full of the largest reads, all of the same sectors. */
+int case_same_sectors(struct attack *a)
+{
+    struct peer peer;
+    uint64_t count = 0;
+    int rc = peer_create(&peer, &a->rundir, BLKIF_RING_PAGE_ORDER_MAX, false);
+    if (rc == 0)
+        rc = peer_connect(&peer);
+    while (rc == 0 && peer_now_ms() < a->deadline_ms) {
+        struct blkif_response rsp;
+        struct blkif_request req = peer_read_request(&peer, 0, count % 8192);
+        req.nr_segments = BLKIF_MAX_SEGMENTS_PER_REQUEST;
+        for (uint32_t i = 0; i < req.nr_segments; i++)
+            req.seg[i] = (struct blkif_request_segment){.gref = peer.data_ref + i,
+                                                        .last_sect = BLKIF_SECTORS_PER_PAGE - 1};
+        for (req.id = 0; req.id < peer.ring.half.nr_ents; req.id++)
+            peer_put(&peer, &req);
+        peer_push(&peer, false);
+        for (uint32_t i = 0; rc == 0 && i < peer.ring.half.nr_ents; i++, count++) {
+            rc = peer_response(&peer, &rsp);
+            if (rc == 0 && rsp.status != BLKIF_RSP_OKAY)
+                rc = -EPROTO;
+        }
+    }
+    rc = saw(a, rc == 0, "%llu reads of 44 KiB answered (%d)", (unsigned long long)count, rc);
+    peer_destroy(&peer);
+    return rc;
+}

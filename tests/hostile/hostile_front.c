@@ -91,6 +91,8 @@ static const struct {
      case_connect_flood},
     {"18-mute-reader", "case", "asks the store, reads no answer", "no turns wasted",
      case_mute_reader},
+    {"19-same-sectors", "flood", "a ring full of reads of the same sectors", "in turn with others",
+     case_same_sectors},
 };
 
 enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };

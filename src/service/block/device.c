@@ -25,13 +25,13 @@ static size_t buffer_bytes(uint32_t align_bytes)
 static int create_reads(struct device *device, size_t each_bytes)
 {
     size_t align = device->align_bytes > BUFFER_ALIGN ? device->align_bytes : BUFFER_ALIGN;
-    int rc = posix_memalign(&device->pool, align, each_bytes * device->depth);
+    int rc = posix_memalign(&device->pool, align, each_bytes * device->read_count);
     if (rc != 0)
         return -rc;
-    device->reads = calloc(device->depth, sizeof(*device->reads));
+    device->reads = calloc(device->read_count, sizeof(*device->reads));
     if (device->reads == NULL)
         return -ENOMEM;
-    for (uint32_t i = 0; i < device->depth; i++) {
+    for (uint32_t i = 0; i < device->read_count; i++) {
         struct device_read *read = &device->reads[i];
         read->device = device;
         read->buffer = (uint8_t *)device->pool + i * each_bytes;
@@ -54,17 +54,18 @@ int device_create(const struct device_config *config, struct device **out, char 
     }
     device->align_bytes = config->align_bytes;
     device->depth = config->depth;
+    device->read_count = config->depth + DEVICE_READS_SPARE;
     device->real_time = config->real_time;
     sched_init(&device->sched, config->depth, config->depth_isolated);
 
     size_t each_bytes = buffer_bytes(config->align_bytes);
     int rc = create_reads(device, each_bytes);
     if (rc < 0) {
-        snprintf(why, why_bytes, "out of memory for %u read buffers", config->depth);
+        snprintf(why, why_bytes, "out of memory for %u read buffers", device->read_count);
     } else {
         struct disk_config engine = {.poller = config->poller,
                                      .pool = device->pool,
-                                     .pool_bytes = each_bytes * config->depth,
+                                     .pool_bytes = each_bytes * device->read_count,
                                      .depth = config->depth,
                                      .model = config->model,
                                      .clock = config->model_clock};

@@ -15,6 +15,12 @@
 #include "base/container_of.h"
 #include "service/block/queue.h"
 
+enum {
+    /* Buffers beside those of the device's depth, for reads that have ended and are still copied.
+     */
+    DEVICE_READS_SPARE = 16,
+};
+
 /* One read at the engine, and every request that waits for it. */
 struct device_read {
     struct disk_io io; /* first: the engine gives it back */
@@ -23,10 +29,15 @@ struct device_read {
     struct vdisk *vdisk;
     struct block_client *client; /* whose turn it took; NULL when that one has left */
     struct list waiting;         /* requests */
-    uint64_t first_sector;       /* of io, at its aligned offset */
+    uint32_t joined_sectors;     /* of those that joined */
+    uint64_t kept_sector;        /* what is in the cache of it already */
+    uint32_t kept_count;
+    uint64_t first_sector; /* of io, at its aligned offset */
     uint8_t *buffer;
     bool under_way;
-    bool stale; /* began before the image changed: to be neither joined nor kept */
+    bool stale;        /* began before the image changed: to be neither joined nor kept */
+    uint64_t ended_ns; /* while it is being copied: when it ended, CLOCK_MONOTONIC; else 0 */
+    struct list_node copying;
     struct device_read *next_free;
 };
 
@@ -35,10 +46,14 @@ struct device {
     struct sched sched;
     struct device_stats stats;
     struct device_read *free_reads;
+    struct list copying; /* reads that ended and have not reached all who wait for them */
+    uint32_t copying_count;
+    uint32_t copies_left; /* sectors that may still be copied for joined requests in this turn */
     struct device_read *reads;
     void *pool;
     uint32_t align_bytes;
-    uint32_t depth; /* how many reads there are */
+    uint32_t read_count;
+    uint32_t depth;
     uint32_t in_flight;
     uint32_t vdisk_count;
     struct timer_clock *real_time;
@@ -59,7 +74,7 @@ bool vdisk_serve(struct vdisk *vdisk, const struct block_request *request);
 void device_read_prefetch(const struct device_read *read);
 /* Its sectors into the segments of a request that waits for it, and into the cache. */
 void device_read_copy(const struct device_read *read, const struct block_request *request);
-void device_read_keep(const struct device_read *read, const struct block_request *request);
+void device_read_keep(struct device_read *read, const struct block_request *request);
 
 /* scale.c */
 /* Whether one more request of the client may be queued. */
@@ -68,7 +83,7 @@ bool scale_has_token(const struct block_client *client);
 void scale_admit(struct block_client *client);
 /* Answers a request that has a token and is on no list: the last use of it. */
 void scale_answer(struct block_request *request, int status);
-/* The same, not before its client's scale says. */
-void scale_answer_late(struct block_request *request, int status);
+/* The same, not before its client's scale says. ended_ns: when its read ended; 0: now. */
+void scale_answer_late(struct block_request *request, int status, uint64_t ended_ns);
 
 #endif

@@ -14,6 +14,11 @@ enum {
     /* Cost of a read in turns: one, plus one for every further 16 KiB (the device's transfer time).
      */
     COST_SECTORS = 32,
+    /* Any number of clients may ask for the same sectors at once, and each wants a copy. What joins
+     * one read is bounded, and so is what is copied for joined requests, or answered by the cache
+     * when a turn comes, between two looks at everything else. */
+    JOINED_SECTORS_MAX = 2048,
+    COPY_SECTORS = 256,
 };
 
 /* Requests are checked when they arrive, but the image may have shrunk while they waited. */
@@ -23,19 +28,34 @@ static bool still_on_disk(const struct vdisk *vdisk, const struct block_request 
     return request->sector_count <= sectors && request->sector <= sectors - request->sector_count;
 }
 
-static void wait_for_read(struct block_request *request, struct device_read *read)
+static uint32_t cost_of_request(const struct block_request *request)
+{
+    return 1 + request->sector_count / COST_SECTORS;
+}
+
+static void wait_for_read(struct block_request *request, struct device_read *read,
+                          enum block_request_state state)
 {
     struct timer_clock *real_time = read->device->real_time;
-    request->state = BLOCK_REQUEST_READING;
+    request->state = state;
     request->read = read;
     /* Also where it is not scaled: it can be by the time that the read ends. */
     request->sent_ns = real_time != NULL ? tdf_clock_now_ns(real_time->clock) : 0;
     list_push_back(&read->waiting, &request->link);
 }
 
-/* Hangs the request onto a read in flight that covers its sectors. */
-static bool join_read(struct vdisk *vdisk, struct block_request *request)
+/* The request, which is off the list, waits for its read no longer. */
+static void leave_read(struct block_request *request)
 {
+    if (request->state == BLOCK_REQUEST_JOINED)
+        sched_leave(&request->client->entity);
+    request->read = NULL;
+}
+
+/* Hangs the request onto a read in flight that covers its sectors, if that has room. */
+static bool join_read(struct block_client *client, struct block_request *request, uint64_t now_ns)
+{
+    struct vdisk *vdisk = client->vdisk;
     uint64_t offset;
     uint32_t bytes;
     image_read_span(&vdisk->image, request->sector, request->sector_count, &offset, &bytes);
@@ -43,24 +63,23 @@ static bool join_read(struct vdisk *vdisk, struct block_request *request)
         inflight_find(&vdisk->inflight, offset / BLOCK_SECTOR_BYTES, bytes / BLOCK_SECTOR_BYTES);
     if (flight == NULL)
         return false;
-    wait_for_read(request, container_of(flight, struct device_read, flight));
+    struct device_read *read = container_of(flight, struct device_read, flight);
+    if (read->joined_sectors + request->sector_count > JOINED_SECTORS_MAX)
+        return false;
+    read->joined_sectors += request->sector_count;
+    wait_for_read(request, read, BLOCK_REQUEST_JOINED);
+    sched_join(&vdisk->device->sched, &client->entity, now_ns);
     vdisk->stats.shared++;
     return true;
 }
 
-void block_submit(struct block_client *client, struct block_request *request, uint64_t now_ns)
+/* Not in the cache. Not inlined: a hit need not save the registers that all of this takes. */
+__attribute__((noinline)) static void submit_miss(struct block_client *client,
+                                                  struct block_request *request, uint64_t now_ns)
 {
     struct vdisk *vdisk = client->vdisk;
-    assert(request->state == BLOCK_REQUEST_IDLE && request->operation == BLOCK_READ);
-    assert(request->sector_count > 0 && request->sector_count <= BLOCK_REQUEST_SECTORS_MAX);
-    assert(still_on_disk(vdisk, request));
-    request->due_ns = 0;
-    if (vdisk_serve(vdisk, request)) {
-        vdisk->stats.hits++;
-        request->done(request, 0);
-        return;
-    }
-    struct device *device = vdisk->device;
+    struct sched *sched = &vdisk->device->sched;
+    assert(request->operation == BLOCK_READ);
     vdisk->stats.misses++;
     request->cache_state = vdisk->cache_state;
     request->client = client;
@@ -70,19 +89,104 @@ void block_submit(struct block_client *client, struct block_request *request, ui
         return;
     }
     client->tokens++;
-    if (join_read(vdisk, request))
+    if (join_read(client, request, now_ns)) {
+        sched_charge(sched, &client->entity, cost_of_request(request));
         return;
+    }
     request->state = BLOCK_REQUEST_QUEUED;
-    request->turn = device->turn;
+    request->turn = vdisk->device->turn;
     list_push_back(&client->queue, &request->link);
-    sched_enqueue(&device->sched, &client->entity, now_ns);
+    sched_enqueue(sched, &client->entity, now_ns);
+}
+
+void block_submit(struct block_client *client, struct block_request *request, uint64_t now_ns)
+{
+    struct vdisk *vdisk = client->vdisk;
+    assert(request->state == BLOCK_REQUEST_IDLE);
+    assert(request->sector_count - 1 < BLOCK_REQUEST_SECTORS_MAX);
+    assert(still_on_disk(vdisk, request));
+    request->due_ns = 0;
+    if (!vdisk_serve(vdisk, request)) {
+        submit_miss(client, request, now_ns);
+        return;
+    }
+    vdisk->stats.hits++;
+    request->done(request, 0);
+}
+
+/* Gives the next of those who wait its data. */
+static void answer_next(struct device_read *read)
+{
+    struct block_request *request = request_of_link(list_pop_front(&read->waiting));
+    leave_read(request);
+    request->due_ns = read->io.due_ns;
+    if (read->io.status == 0) {
+        device_read_copy(read, request);
+        if (!read->stale)
+            device_read_keep(read, request);
+    }
+    scale_answer_late(request, read->io.status, read->ended_ns);
+}
+
+/* As far as this turn's copies go. Returns how many. */
+static uint32_t answer_some(struct device_read *read)
+{
+    struct device *device = read->device;
+    struct block_request *request;
+    uint32_t answered = 0;
+    while ((request = request_of_link(list_first(&read->waiting))) != NULL &&
+           request->sector_count <= device->copies_left) {
+        device->copies_left -= request->sector_count;
+        answer_next(read);
+        answered++;
+    }
+    return answered;
+}
+
+/* Those who wait get turns of their own, before what their clients asked for later. */
+static void put_back(struct device_read *read)
+{
+    struct device *device = read->device;
+    struct block_request *request;
+    while ((request = request_of_link(list_last(&read->waiting))) != NULL) {
+        struct block_client *client = request->client;
+        list_remove(&request->link);
+        leave_read(request);
+        request->state = BLOCK_REQUEST_QUEUED;
+        request->turn = device->turn - 1; /* it has waited */
+        list_push_front(&client->queue, &request->link);
+        sched_enqueue(&device->sched, &client->entity, device->now_ns);
+    }
+}
+
+static void release_read(struct device_read *read)
+{
+    struct device *device = read->device;
+    assert(!read->under_way && list_is_empty(&read->waiting));
+    read->next_free = device->free_reads;
+    device->free_reads = read;
+}
+
+/* There is more to copy than this turn may: the read keeps its buffer until that is done, if there
+ * is one to spare. */
+static void copy_later(struct device_read *read)
+{
+    struct device *device = read->device;
+    if (device->copying_count == DEVICE_READS_SPARE) {
+        put_back(read);
+        release_read(read);
+        return;
+    }
+    if (device->real_time != NULL)
+        read->ended_ns = tdf_clock_now_ns(device->real_time->clock);
+    list_push_back(&device->copying, &read->copying);
+    device->copying_count++;
 }
 
 static void read_done(struct disk_io *io)
 {
     struct device_read *read = container_of(io, struct device_read, io);
     struct device *device = read->device;
-    int status = io->status;
 
     device_read_prefetch(read);
     device->freed_ns = io->due_ns;
@@ -90,26 +194,41 @@ static void read_done(struct disk_io *io)
         inflight_remove(&read->vdisk->inflight, &read->flight);
     read->under_way = false;
     device->in_flight--;
-    if (status < 0)
+    if (io->status < 0)
         device->stats.errors++;
     if (read->client != NULL)
         sched_complete(&device->sched, &read->client->entity, device->now_ns);
-
-    /* done may submit requests and even cancel others: the list is consumed from its head. */
-    struct block_request *request;
-    while ((request = request_of_link(list_pop_front(&read->waiting))) != NULL) {
-        request->read = NULL;
-        request->due_ns = io->due_ns;
-        if (status == 0) {
-            device_read_copy(read, request);
-            if (!read->stale)
-                device_read_keep(read, request);
-        }
-        scale_answer_late(request, status);
-    }
     read->client = NULL;
-    read->next_free = device->free_reads;
-    device->free_reads = read;
+
+    /* The first one has its data at once: mostly it is the one that took a turn for that. */
+    if (!list_is_empty(&read->waiting))
+        answer_next(read);
+    while (io->status < 0 && !list_is_empty(&read->waiting)) /* nothing to be copied */
+        answer_next(read);
+    (void)answer_some(read);
+    if (list_is_empty(&read->waiting))
+        release_read(read);
+    else
+        copy_later(read);
+}
+
+/* Goes on with the reads that ended and have not reached all, oldest first. Returns how many
+ * requests were answered. */
+static uint32_t copy_on(struct device *device)
+{
+    uint32_t answered = 0;
+    struct list_node *node;
+    while ((node = list_pop_front(&device->copying)) != NULL) {
+        struct device_read *read = container_of(node, struct device_read, copying);
+        answered += answer_some(read);
+        if (!list_is_empty(&read->waiting)) {
+            list_push_front(&device->copying, node);
+            break;
+        }
+        device->copying_count--;
+        release_read(read);
+    }
+    return answered;
 }
 
 /* When the model is to see a request arrive: when it was asked for, or, if it had to wait for its
@@ -127,6 +246,8 @@ static void send_to_disk(struct device *device, struct block_client *client,
 {
     struct device_read *read = device->free_reads;
     struct vdisk *vdisk = client->vdisk;
+    assert(read !=
+           NULL); /* in_flight is below depth, and copying_count at most what is beside it */
     device->free_reads = read->next_free;
     image_read_span(&vdisk->image, request->sector, request->sector_count, &read->io.offset_bytes,
                     &read->io.length_bytes);
@@ -138,10 +259,13 @@ static void send_to_disk(struct device *device, struct block_client *client,
     read->client = client;
     read->under_way = true;
     read->stale = false;
+    read->joined_sectors = 0;
+    read->ended_ns = 0;
+    read->kept_count = 0;
     read->first_sector = read->io.offset_bytes / BLOCK_SECTOR_BYTES;
     inflight_add(&vdisk->inflight, &read->flight, read->first_sector,
                  read->io.length_bytes / BLOCK_SECTOR_BYTES);
-    wait_for_read(request, read);
+    wait_for_read(request, read, BLOCK_REQUEST_READING);
 
     device->stats.reads++;
     device->stats.bytes += read->io.length_bytes;
@@ -164,36 +288,61 @@ static struct block_client *client_of_entity(const struct sched_entity *entity)
 static uint32_t cost_of(const struct sched_entity *entity)
 {
     const struct block_client *client = client_of_entity(entity);
-    return 1 + request_of_link(list_first(&client->queue))->sector_count / COST_SECTORS;
+    return cost_of_request(request_of_link(list_first(&client->queue)));
+}
+
+/* The client's oldest waiting request has its turn. Returns how many sectors were answered: 0, it
+ * waits for a read now. *sent counts those that it took to the engine. */
+static uint32_t take_turn(struct device *device, struct block_client *client, uint32_t *sent)
+{
+    struct vdisk *vdisk = client->vdisk;
+    struct block_request *request = request_of_link(list_pop_front(&client->queue));
+    uint32_t sector_count = request->sector_count;
+    bool exists = still_on_disk(vdisk, request);
+    /* Somebody else's read may have brought it meanwhile. */
+    if (!exists || (request->cache_state != vdisk->cache_state && vdisk_serve(vdisk, request))) {
+        sched_complete(&device->sched, &client->entity, device->now_ns);
+        scale_answer(request, exists ? 0 : -EINVAL);
+        return sector_count;
+    }
+    if (join_read(client, request, device->now_ns)) {
+        sched_complete(&device->sched, &client->entity, device->now_ns);
+        return 0;
+    }
+    send_to_disk(device, client, request);
+    if (++*sent % KICK_CHUNK == 0)
+        kick_disk(device);
+    return 0;
 }
 
 uint32_t device_dispatch(struct device *device, uint64_t now_ns)
 {
-    uint32_t sent = 0;
-    struct sched_entity *entity;
     device->now_ns = now_ns;
     device->turn++;
-    while (device->free_reads != NULL &&
+    device->copies_left = COPY_SECTORS;
+    uint32_t answered = copy_on(device), answered_sectors = 0, sent = 0;
+    struct sched_entity *entity;
+    /* sched counts the reads of those that are there, in_flight also those of clients that left. */
+    while (device->in_flight < device->depth && answered_sectors < COPY_SECTORS &&
            (entity = sched_pick(&device->sched, now_ns, cost_of)) != NULL) {
-        struct block_client *client = client_of_entity(entity);
-        struct vdisk *vdisk = client->vdisk;
-        struct block_request *request = request_of_link(list_pop_front(&client->queue));
-        if (!still_on_disk(vdisk, request)) {
-            sched_complete(&device->sched, entity, now_ns);
-            scale_answer(request, -EINVAL);
-        } else if (request->cache_state != vdisk->cache_state && vdisk_serve(vdisk, request)) {
-            /* somebody else's read brought it meanwhile */
-            sched_complete(&device->sched, entity, now_ns);
-            scale_answer(request, 0);
-        } else if (join_read(vdisk, request)) {
-            sched_complete(&device->sched, entity, now_ns);
-        } else {
-            send_to_disk(device, client, request);
-            if (++sent % KICK_CHUNK == 0)
-                kick_disk(device);
-        }
+        uint32_t sectors = take_turn(device, client_of_entity(entity), &sent);
+        answered_sectors += sectors;
+        answered += sectors > 0;
     }
-    return sent;
+    return answered + sent;
+}
+
+/* The request waits for its read no longer, and will not be answered. */
+static void drop_from_read(struct block_request *request)
+{
+    struct device_read *read = request->read;
+    list_remove(&request->link);
+    leave_read(request);
+    if (list_is_linked(&read->copying) && list_is_empty(&read->waiting)) {
+        list_remove(&read->copying);
+        read->device->copying_count--;
+        release_read(read);
+    }
 }
 
 void block_cancel(struct block_request *request)
@@ -211,8 +360,8 @@ void block_cancel(struct block_request *request)
         sched_cancel(&client->vdisk->device->sched, &client->entity);
         break;
     case BLOCK_REQUEST_READING:
-        list_remove(&request->link);
-        request->read = NULL;
+    case BLOCK_REQUEST_JOINED:
+        drop_from_read(request);
         break;
     case BLOCK_REQUEST_HELD:
         timer_stop(&request->hold);

@@ -33,8 +33,14 @@ static inline bool block_request_is_active(const struct block_request *request)
     return request->state != BLOCK_REQUEST_IDLE;
 }
 
-/* Sends waiting reads to the engine as far as turns and depth allow. The last of them may reach it
- * only with the next poller_run. Returns how many. */
+/*
+ * Once per turn of the loop: sends waiting reads to the engine as far as turns and depth allow, and
+ * goes on with what completions left to be copied. Returns how many requests were sent or answered;
+ * only after 0 nothing is left to be done before the next completion. The last reads may reach the
+ * engine only with the next poller_run.
+ *
+ * What is copied between two calls is bounded: see COPY_SECTORS in queue.c.
+ */
 uint32_t device_dispatch(struct device *device, uint64_t now_ns);
 
 #endif

@@ -26,7 +26,9 @@ enum block_request_state {
     BLOCK_REQUEST_IDLE,    /* its owner's */
     BLOCK_REQUEST_GATED,   /* its client's disk is scaled and has no token left */
     BLOCK_REQUEST_QUEUED,  /* waits for its client's turn at the device */
-    BLOCK_REQUEST_READING, /* waits for a read of the device's */
+    BLOCK_REQUEST_READING, /* waits for a read of the device's, for which it took its client's turn
+                            */
+    BLOCK_REQUEST_JOINED,  /* waits for one that somebody else's turn brought */
     BLOCK_REQUEST_HELD,    /* read, and held back until hold fires */
 };
 
@@ -54,9 +56,9 @@ struct block_request {
     uint32_t cache_state;  /* the vdisk's when the cache was asked in vain */
     struct list_node link; /* in the client's queue or gated, or among those who wait for a read */
     struct block_client *client;
-    struct device_read *read; /* while READING */
+    struct device_read *read; /* while READING or JOINED */
     uint64_t turn;            /* while QUEUED: since which of the device's */
-    uint64_t sent_ns;         /* while READING: since when; CLOCK_MONOTONIC */
+    uint64_t sent_ns;         /* the same: since when; CLOCK_MONOTONIC */
     struct timer hold;        /* while HELD */
     int status;               /* while HELD: what will be answered */
 };

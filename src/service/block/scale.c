@@ -36,7 +36,8 @@ void scale_answer(struct block_request *request, int status)
     client->tokens--;
     request->state = BLOCK_REQUEST_IDLE;
     request->done(request, status);
-    scale_admit(client);
+    if (!list_is_empty(&client->gated))
+        scale_admit(client);
 }
 
 static void on_hold_over(struct timer *timer, void *unused)
@@ -46,7 +47,7 @@ static void on_hold_over(struct timer *timer, void *unused)
     scale_answer(request, request->status);
 }
 
-void scale_answer_late(struct block_request *request, int status)
+void scale_answer_late(struct block_request *request, int status, uint64_t ended_ns)
 {
     struct block_client *client = request->client;
     if (!is_scaled(client)) {
@@ -54,7 +55,9 @@ void scale_answer_late(struct block_request *request, int status)
         return;
     }
     struct timer_clock *real_time = client->vdisk->device->real_time;
-    uint64_t took_ns = tdf_clock_now_ns(real_time->clock) - request->sent_ns;
+    if (ended_ns == 0)
+        ended_ns = tdf_clock_now_ns(real_time->clock);
+    uint64_t took_ns = ended_ns - request->sent_ns;
     request->state = BLOCK_REQUEST_HELD;
     request->status = status;
     timer_init(&request->hold, real_time, on_hold_over, NULL);

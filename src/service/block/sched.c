@@ -10,6 +10,8 @@
 /* Virtual time of one read at weight 1. At weight 65535 rounding loses less than 2^-16 of a turn.
  */
 #define VTIME_PER_COST (UINT64_C(1) << 32)
+/* What an entity can owe for joined reads: far from where virtual times would wrap. */
+#define DEBT_MAX (SCHED_COST_MAX * VTIME_PER_COST)
 
 static struct sched_entity *entity_of(struct heap_node *turn)
 {
@@ -63,6 +65,11 @@ static void deactivate(struct sched *s, struct sched_entity *e)
     s->light_count--;
 }
 
+static uint32_t demand_of(const struct sched_entity *e)
+{
+    return e->in_flight + e->queued + e->joined;
+}
+
 /* Begins a new window when the present one is over. After a pause of more than a window the
  * previous one saw only what is still there now. */
 static void roll_window(struct sched *s, uint64_t now_ns)
@@ -75,7 +82,7 @@ static void roll_window(struct sched *s, uint64_t now_ns)
     s->window_start_ns = paused ? now_ns : s->window_start_ns + SCHED_WINDOW_NS;
     for (struct list_node *node = list_first(&s->active), *next; node != NULL; node = next) {
         struct sched_entity *e = container_of(node, struct sched_entity, active);
-        uint32_t demand = e->in_flight + e->queued;
+        uint32_t demand = demand_of(e);
         uint32_t peak;
 
         next = list_next(&s->active, node);
@@ -138,23 +145,71 @@ static void set_vtime(struct sched *s, uint64_t vtime)
     s->light_turns.origin = s->busy_turns.origin = vtime - (UINT64_C(1) << 63);
 }
 
-void sched_enqueue(struct sched *s, struct sched_entity *e, uint64_t now_ns)
+/* The demand of e has grown. */
+static void note_demand(struct sched *s, struct sched_entity *e)
 {
-    uint32_t demand;
+    uint32_t demand = demand_of(e);
 
-    roll_window(s, now_ns);
-    if (!list_is_linked(&e->active))
-        activate(s, e);
-    if (e->queued++ == 0) {
-        if ((int64_t)(e->vtime - s->vtime) < 0)
-            e->vtime = s->vtime;
-        queue_up(s, e);
-    }
-    demand = e->in_flight + e->queued;
     if (demand > e->demand_peak)
         e->demand_peak = demand;
     if (demand > SCHED_LIGHT_DEMAND)
         set_busy(s, e, true);
+}
+
+/* An entity that does not wait has no credit from the past. */
+static void catch_up(const struct sched *s, struct sched_entity *e)
+{
+    if ((int64_t)(e->vtime - s->vtime) < 0)
+        e->vtime = s->vtime;
+}
+
+static void pay(struct sched_entity *e, uint32_t cost)
+{
+    cost = cost == 0 ? 1 : cost > SCHED_COST_MAX ? SCHED_COST_MAX : cost;
+    e->vtime += cost * VTIME_PER_COST / e->weight;
+}
+
+void sched_enqueue(struct sched *s, struct sched_entity *e, uint64_t now_ns)
+{
+    roll_window(s, now_ns);
+    if (!list_is_linked(&e->active))
+        activate(s, e);
+    if (e->queued++ == 0) {
+        catch_up(s, e);
+        queue_up(s, e);
+    }
+    note_demand(s, e);
+}
+
+void sched_join(struct sched *s, struct sched_entity *e, uint64_t now_ns)
+{
+    roll_window(s, now_ns);
+    if (!list_is_linked(&e->active))
+        activate(s, e);
+    e->joined++;
+    note_demand(s, e);
+}
+
+void sched_leave(struct sched_entity *e)
+{
+    assert(e->joined > 0);
+    e->joined--;
+}
+
+void sched_charge(struct sched *s, struct sched_entity *e, uint32_t cost)
+{
+    bool waits = e->queued > 0;
+
+    assert(list_is_linked(&e->active));
+    if (waits)
+        heap_remove(turns_of(s, e), &e->turn);
+    else
+        catch_up(s, e);
+    pay(e, cost);
+    if ((int64_t)(e->vtime - s->vtime) > (int64_t)DEBT_MAX)
+        e->vtime = s->vtime + DEBT_MAX;
+    if (waits)
+        heap_insert_ordered(turns_of(s, e), &e->turn, e->vtime, e->turn.order);
 }
 
 /* Takes the entity whose turn it is among those that may go off its heap. NULL: none may. */
@@ -180,7 +235,6 @@ struct sched_entity *sched_pick(struct sched *s, uint64_t now_ns,
                                 uint32_t (*cost_of)(const struct sched_entity *e))
 {
     struct sched_entity *e;
-    uint32_t cost;
 
     if (s->in_flight >= sched_depth(s, now_ns))
         return NULL;
@@ -188,10 +242,8 @@ struct sched_entity *sched_pick(struct sched *s, uint64_t now_ns,
     if (e == NULL)
         return NULL;
 
-    cost = cost_of(e);
-    cost = cost == 0 ? 1 : cost > SCHED_COST_MAX ? SCHED_COST_MAX : cost;
     set_vtime(s, e->vtime);
-    e->vtime += cost * VTIME_PER_COST / e->weight;
+    pay(e, cost_of(e));
     if (--e->queued > 0)
         queue_up(s, e);
 
@@ -221,7 +273,7 @@ void sched_cancel(struct sched *s, struct sched_entity *e)
 
 void sched_entity_remove(struct sched *s, struct sched_entity *e)
 {
-    assert(e->queued == 0 && e->in_flight == 0);
+    assert(demand_of(e) == 0);
     if (list_is_linked(&e->active))
         deactivate(s, e);
 }

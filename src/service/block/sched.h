@@ -12,10 +12,14 @@
  * present virtual time: it gets no credit for its absence. With equal weights and costs this is
  * exactly round robin, one read each. Work-conserving up to the depth below.
  *
+ * A request that joins another's read takes no turn, but has its share of it: its entity is charged
+ * as if it had read itself (sched_charge), and the request counts as demand until it is answered
+ * (sched_join, sched_leave).
+ *
  * Isolation: what makes a quiet domain wait beside a greedy one is the device's own queue, not the
  * turn-taking, so the depth is bounded while it matters:
  *   - time goes in windows of SCHED_WINDOW_NS; an entity's peak is the largest number of reads that
- *     it had queued and in flight at once in the present and the previous window;
+ *     it had queued, in flight and joined at once in the present and the previous window;
  *   - an entity is active while its peak is not 0, "light" up to SCHED_LIGHT_DEMAND (one or two
  *     blocking threads) and "busy" above that. A domain with three to depth_isolated - 1 reads is
  *     called busy too, which costs it nothing: the bounds below do not bind for so few;
@@ -28,9 +32,9 @@
  * turn had come. Nobody starves: the light ones wait for the busy ones' turns as usual when the
  * kept place is taken, and the busy ones keep all places but one.
  *
- * Cost: sched_pick and the calls that begin or end a backlog take O(log backlogged), everything
- * else O(1); once per window O(active). Nothing is allocated. Single-threaded. Times are those of
- * one monotone clock; a time that lies before the present window counts as within it.
+ * Cost: sched_pick, sched_charge and the calls that begin or end a backlog take O(log backlogged),
+ * everything else O(1); once per window O(active). Nothing is allocated. Single-threaded. Times are
+ * those of one monotone clock; a time that lies before the present window counts as within it.
  */
 #ifndef SPLITDOM_SERVICE_BLOCK_SCHED_H
 #define SPLITDOM_SERVICE_BLOCK_SCHED_H
@@ -56,7 +60,8 @@ struct sched_entity {
     uint32_t weight;
     uint32_t in_flight;     /* reads at the disk */
     uint32_t queued;        /* reads waiting for a turn */
-    uint32_t demand_peak;   /* largest in_flight + queued in the present window */
+    uint32_t joined;        /* requests waiting for somebody's read */
+    uint32_t demand_peak;   /* largest in_flight + queued + joined in the present window */
     uint32_t demand_before; /* the same, window before */
     bool busy;              /* its class; false while not active */
     struct list_node active;
@@ -95,9 +100,15 @@ struct sched_entity *sched_pick(struct sched *s, uint64_t now_ns,
                                 uint32_t (*cost_of)(const struct sched_entity *e));
 /* A read of e came back from the disk. */
 void sched_complete(struct sched *s, struct sched_entity *e, uint64_t now_ns);
+/* A request of e joins a read that is in flight, and waits for it no longer. */
+void sched_join(struct sched *s, struct sched_entity *e, uint64_t now_ns);
+void sched_leave(struct sched_entity *e);
+/* e, which is active, pays for a request that took no turn. Units as for sched_pick. */
+void sched_charge(struct sched *s, struct sched_entity *e, uint32_t cost);
 /* A waiting read of e was taken back without going to the disk (served otherwise, or e died). */
 void sched_cancel(struct sched *s, struct sched_entity *e);
-/* e leaves. Its waiting reads were cancelled and its reads in flight completed before. */
+/* e goes. Its waiting reads were cancelled, its reads in flight completed, its joins left before.
+ */
 void sched_entity_remove(struct sched *s, struct sched_entity *e);
 /* Reads in flight that are allowed at present. */
 uint32_t sched_depth(struct sched *s, uint64_t now_ns);

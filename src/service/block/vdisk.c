@@ -60,7 +60,7 @@ void vdisk_destroy(struct vdisk *vdisk)
         return;
     assert(vdisk->client_count == 0);
     struct device *device = vdisk->device;
-    for (uint32_t i = 0; i < device->depth; i++)
+    for (uint32_t i = 0; i < device->read_count; i++)
         assert(!device->reads[i].under_way || device->reads[i].vdisk != vdisk);
     if (device->engine->ops->detach != NULL)
         device->engine->ops->detach(device->engine, &vdisk->image);
@@ -74,12 +74,13 @@ void vdisk_image_changed(struct vdisk *vdisk)
 {
     struct device *device = vdisk->device;
     cache_clear(vdisk->cache);
-    for (uint32_t i = 0; i < device->depth; i++) {
+    for (uint32_t i = 0; i < device->read_count; i++) {
         struct device_read *read = &device->reads[i];
-        if (read->under_way && read->vdisk == vdisk && !read->stale) {
+        if (read->vdisk != vdisk)
+            continue;
+        if (read->under_way && !read->stale)
             inflight_remove(&vdisk->inflight, &read->flight);
-            read->stale = true;
-        }
+        read->stale = true; /* also one that has ended and is still being copied */
     }
     vdisk->capabilities = capabilities_of(&vdisk->image);
 }
@@ -144,8 +145,14 @@ void device_read_copy(const struct device_read *read, const struct block_request
     assert(data <= read->buffer + read->io.length_bytes);
 }
 
-void device_read_keep(const struct device_read *read, const struct block_request *request)
+/* Mostly those who wait for a read want the same sectors of it. */
+void device_read_keep(struct device_read *read, const struct block_request *request)
 {
+    if (request->sector - read->kept_sector < read->kept_count &&
+        request->sector + request->sector_count <= read->kept_sector + read->kept_count)
+        return;
+    read->kept_sector = request->sector;
+    read->kept_count = request->sector_count;
     const uint8_t *data = data_of(read, request);
     struct vdisk *vdisk = read->vdisk;
     vdisk->cache_state++;

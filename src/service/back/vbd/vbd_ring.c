@@ -13,7 +13,8 @@
 #include "service/block/queue.h"
 
 enum {
-    FLUSH_EVERY = 8,
+    FLUSH_EVERY = 8,           /* requests */
+    FLUSH_EVERY_SEGMENTS = 16, /* or so many of theirs */
     STAMP_AHEAD_NS =
         10000, /* real: what two CPUs' unordered looks at a clock can differ by, amply */
 };
@@ -247,23 +248,26 @@ static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
     block_submit(vr->config.client, &p->request, vr->now_ns);
 }
 
-/* Takes up to FLUSH_EVERY requests, and then starts them: what each one needs of the cache is on
- * its way while the others are taken. */
-static void consume_some(struct vbd_ring *vr, int count)
+/* Takes a few of the requests that wait, and then starts them: what each one needs of the cache is
+ * on its way while the others are taken. Returns how many. */
+static int consume_some(struct vbd_ring *vr, int waiting)
 {
     struct blkif_request req[FLUSH_EVERY];
     uint64_t stamp_ns[FLUSH_EVERY] = {0};
-    for (int i = 0; i < count; i++) {
-        blkif_take_request(&vr->ring, &req[i]);
+    int count = 0, most = waiting < FLUSH_EVERY ? waiting : FLUSH_EVERY;
+    for (int segments = 0; count < most && segments < FLUSH_EVERY_SEGMENTS; count++) {
+        blkif_take_request(&vr->ring, &req[count]);
         if (vr->config.virtual_completion)
-            stamp_ns[i] = blkif_take_request_stamp(&vr->ring);
-        vdisk_expect(vr->vdisk, req[i].sector_number);
+            stamp_ns[count] = blkif_take_request_stamp(&vr->ring);
+        vdisk_expect(vr->vdisk, req[count].sector_number);
+        segments += req[count].nr_segments;
     }
     for (int i = 0; i < count; i++) {
         vr->stamp_ns = stamp_ns[i];
         start_request(vr, &req[i]);
     }
     vbd_ring_flush(vr);
+    return count;
 }
 
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
@@ -279,11 +283,13 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
     int count = waiting < VBD_RING_CONSUME_BATCH ? waiting : VBD_RING_CONSUME_BATCH;
     vr->now_ns = now_ns;
     vr->consuming = true;
-    for (int taken = 0; taken < count; taken += FLUSH_EVERY)
-        consume_some(vr, count - taken < FLUSH_EVERY ? count - taken : FLUSH_EVERY);
+    uint64_t sectors = vr->stats.sectors; /* grows by hits only, here */
+    int taken = 0;
+    while (taken < count && vr->stats.sectors - sectors < VBD_RING_CONSUME_SECTORS)
+        taken += consume_some(vr, count - taken);
     vr->consuming = false;
-    vr->stats.requests += (uint64_t)count;
-    return count;
+    vr->stats.requests += (uint64_t)taken;
+    return taken;
 }
 
 void vbd_ring_flush(struct vbd_ring *vr)

@@ -22,7 +22,12 @@
 #include "service/block/client.h"
 #include "service/loop/pollables.h"
 
-enum { VBD_RING_CONSUME_BATCH = 64 };
+enum {
+    /* Of one look at a ring: requests taken. Hits are copied within it: no more are taken when so
+     * many sectors were. */
+    VBD_RING_CONSUME_BATCH = 64,
+    VBD_RING_CONSUME_SECTORS = 64,
+};
 
 struct vbd_ring_config {
     const struct segment *segment; /* the domain's memory; outlives the ring */
@@ -89,8 +94,8 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
  * the ring (pollables_remove). NULL allowed. */
 void vbd_ring_destroy(struct vbd_ring *vr);
 
-/* Shows the front end what is answered, then takes up to VBD_RING_CONSUME_BATCH requests. Returns
- * how many, or -EPROTO: halted just now. */
+/* Shows the front end what is answered, then takes requests, so many as the bounds above allow.
+ * Returns how many, or -EPROTO: halted just now. */
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns);
 /* Shows filled responses to the front end and notifies it when it asked for that. */
 void vbd_ring_flush(struct vbd_ring *vr);

@@ -208,6 +208,26 @@ static void a_turn_may_join_or_hit_instead(void **state)
     assert_true(is_served(large) && is_served(small));
 }
 
+/* The joiner has had its share: whoever has not goes first. */
+static void a_joined_read_is_paid_for(void **state)
+{
+    (void)state;
+    (void)read_one(2, 0, 500, 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
+    for (uint32_t i = 1; i <= DEPTH; i++)
+        (void)read_one(0, i, 500, 1);
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(f->done_total, 1 + DEPTH);
+    for (uint32_t i = 0; i < DEPTH; i++) {
+        (void)read_one(0, 10 + i, 300 + 10 * i, 1);
+        (void)read_one(1, 20 + i, 600 + 10 * i, 1);
+    }
+    uint32_t sent = device_dispatch(f->device, 0);
+    assert_in_range(sent, 2, DEPTH);
+    for (uint32_t i = 0; i < sent; i++)
+        assert_int_equal(f->disk->waiting[i]->offset_bytes / BLOCK_SECTOR_BYTES, 600 + 10 * i);
+}
+
 static void the_block_around_a_sector_is_read(void **state)
 {
     (void)state;
@@ -292,8 +312,9 @@ static void a_turn_finds_what_came_into_the_cache_while_it_waited(void **state)
     assert_int_equal(device_dispatch(f->device, 0), 1); /* a's, and all places are taken again */
     fake_disk_complete(f->disk, DEPTH - 1, 0);
     assert_true(is_served(a));
-    assert_int_equal(device_dispatch(f->device, 0), 0);
+    assert_int_equal(device_dispatch(f->device, 0), 1); /* b's, from the cache */
     assert_true(is_served(b));
+    assert_int_equal(device_dispatch(f->device, 0), 0);
     assert_int_equal(device_stats(f->device)->reads, DEPTH + 1);
     fake_disk_complete_all(f->disk, 0);
 }
@@ -404,7 +425,7 @@ static void a_request_that_the_shrunken_image_lacks_is_an_error(void **state)
     struct ask *kept = read_one(1, 1, last - 1, 1);
     f->vdisk->image.size_bytes -= BLOCK_SECTOR_BYTES;
     vdisk_image_changed(f->vdisk);
-    assert_int_equal(device_dispatch(f->device, 0), 1);
+    assert_int_equal(device_dispatch(f->device, 0), 2); /* one answered, one sent */
     assert_int_equal(gone->done_count, 1);
     assert_int_equal(gone->status, -EINVAL);
     fake_disk_complete(f->disk, 0, 0);
@@ -439,6 +460,7 @@ int main(void)
         QUEUE_TEST(several_sectors_hit_only_together),
         QUEUE_TEST(clients_share_a_read_in_flight),
         QUEUE_TEST(a_turn_may_join_or_hit_instead),
+        QUEUE_TEST(a_joined_read_is_paid_for),
         cmocka_unit_test_setup_teardown(the_block_around_a_sector_is_read, setup_4k, teardown),
         QUEUE_TEST(an_error_reaches_those_who_waited_and_nobody_else),
         QUEUE_TEST(reads_may_end_in_any_order),

@@ -372,6 +372,80 @@ static void nobody_starves_at_depth_one(void **state)
     assert_int_equal(served_quiet, 50);
 }
 
+static void a_join_is_paid_like_a_turn(void **state)
+{
+    enum { JOINS = 10 };
+    struct sched s;
+    struct sched_entity joiner, other;
+
+    (void)state;
+    sched_init(&s, 64, 6);
+    sched_entity_init(&joiner, 256);
+    sched_entity_init(&other, 256);
+    for (int waits = 0; waits < 2; waits++) { /* paid before and while it waits for turns */
+        for (int i = 0; i < JOINS; i++) {
+            sched_join(&s, &joiner, 0);
+            sched_charge(&s, &joiner, 1);
+        }
+        if (waits == 0) {
+            enqueue(&s, &joiner, 100, 0);
+            enqueue(&s, &other, 100, 0);
+        }
+        for (int i = 0; i < JOINS; i++)
+            assert_ptr_equal(serve(&s, 0), &other);
+        for (int i = 0, of_joiner = 0; i < 20; i++) {
+            of_joiner += serve(&s, 0) == &joiner;
+            assert_in_range(2 * of_joiner, i, i + 2); /* in turn again */
+        }
+        for (int i = 0; i < JOINS; i++)
+            sched_leave(&joiner);
+    }
+}
+
+/* Far less than would make virtual times wrap, however often and at whatever weight it joins. */
+static void what_is_owed_is_bounded(void **state)
+{
+    struct sched s;
+    struct sched_entity joiner, other;
+
+    (void)state;
+    sched_init(&s, 64, 6);
+    sched_entity_init(&joiner, 1);
+    sched_entity_init(&other, SCHED_WEIGHT_MAX);
+    sched_join(&s, &joiner, 0);
+    for (int i = 0; i < 1000000; i++)
+        sched_charge(&s, &joiner, SCHED_COST_MAX);
+    assert_true((int64_t)(joiner.vtime - s.vtime) > 0);
+    assert_true(joiner.vtime - s.vtime <= UINT64_C(1) << 48);
+    enqueue(&s, &joiner, 1, 0);
+    enqueue(&s, &other, 1, 0);
+    assert_ptr_equal(serve(&s, 0), &other);
+    sched_cancel(&s, &other);
+    assert_ptr_equal(serve(&s, 0), &joiner); /* alone it waits for nobody */
+}
+
+static void joined_requests_are_demand(void **state)
+{
+    struct sched s;
+    struct sched_entity joiner, quiet;
+
+    (void)state;
+    sched_init(&s, 64, 6);
+    sched_entity_init(&joiner, 256);
+    sched_entity_init(&quiet, 256);
+    enqueue(&s, &quiet, 1, 0);
+    for (int i = 0; i < SCHED_LIGHT_DEMAND; i++)
+        sched_join(&s, &joiner, 0);
+    assert_int_equal(sched_depth(&s, 0), 64);
+    sched_join(&s, &joiner, 0);
+    assert_int_equal(sched_depth(&s, 0), 6);
+    assert_int_equal(sched_depth(&s, 5 * W), 6); /* as long as they wait */
+    for (int i = 0; i < SCHED_LIGHT_DEMAND + 1; i++)
+        sched_leave(&joiner);
+    assert_int_equal(sched_depth(&s, 8 * W), 64);
+    sched_entity_remove(&s, &joiner);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +463,9 @@ int main(void)
         cmocka_unit_test(one_place_is_kept_for_the_light_one),
         cmocka_unit_test(protection_is_no_debt),
         cmocka_unit_test(nobody_starves_at_depth_one),
+        cmocka_unit_test(a_join_is_paid_like_a_turn),
+        cmocka_unit_test(what_is_owed_is_bounded),
+        cmocka_unit_test(joined_requests_are_demand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ enum {
     VCPU = 1,
     DEPTH = 128,
     IMAGE_SECTORS = 4096,
-    CACHE_SECTORS = 8,
+    CACHE_SECTORS = 32,
     RING_REF = 8,
     DATA_REF = 40, /* granted data pages */
     DATA_PAGES = 64,
@@ -339,6 +339,7 @@ static void an_index_that_makes_no_sense_halts_the_ring(void **state)
             disk_ends_all(0); /* what was taken is still answered */
             assert_int_equal(vbd_ring_in_flight(f->ring), 0);
             disconnect_ring();
+            vdisk_image_changed(f->fake.vdisk); /* nothing is cached for the next one */
         }
     }
 }
@@ -358,6 +359,32 @@ static void one_look_takes_a_bounded_batch(void **state)
     disk_ends_all(0);
     for (uint64_t i = 0; i < 100; i++)
         expect(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+}
+
+/* Hits are copied while the ring is looked at: of large ones fewer are taken. */
+static void one_look_copies_a_bounded_number_of_sectors(void **state)
+{
+    enum { HITS = 60, SECTORS = 32 };
+    (void)state;
+    connect_ring(4, 1, 0);
+    struct blkif_request req = read_request(0, 0);
+    req.nr_segments = SECTORS / BLKIF_SECTORS_PER_PAGE;
+    for (uint32_t i = 0; i < req.nr_segments; i++)
+        req.seg[i] = (struct blkif_request_segment){DATA_REF + i, 0, BLKIF_SECTORS_PER_PAGE - 1};
+    put(&req);
+    consume(1);
+    disk_ends(0, 0);
+    expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    for (req.id = 0; req.id < HITS; req.id++)
+        put(&req);
+    for (int left = HITS; left > 0;) {
+        int taken = vbd_ring_consume(f->ring, 0);
+        assert_in_range(taken, 1, 2 * VBD_RING_CONSUME_SECTORS / SECTORS);
+        left -= taken;
+        assert_int_equal(vbd_ring_arm(f->ring), left > 0); /* the rest with the next look */
+    }
+    for (uint64_t id = 0; id < HITS; id++)
+        expect(id, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 }
 
 static uint64_t stamp_of(uint64_t id)
@@ -564,6 +591,7 @@ int main(void)
         RING_TEST(equal_ids_are_answered_each),
         RING_TEST(an_index_that_makes_no_sense_halts_the_ring),
         RING_TEST(one_look_takes_a_bounded_batch),
+        RING_TEST(one_look_copies_a_bounded_number_of_sectors),
         RING_TEST(requests_of_one_look_keep_their_stamps),
         RING_TEST(scattered_ring_pages_work_across_page_ends),
         RING_TEST(rings_that_cannot_be_mapped_leave_nothing),
