@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "fakes/fake_machine.h"
+#include "service/block/device.h"
 #include "service/loop/work_gate.h"
 
 enum { TRIES = 4, CASE_MS = 400, WARM_UP_TURNS = 2000, NAME_BYTES = 64, DOMAINS_MAX = 16 };
@@ -191,7 +192,7 @@ int main(int argc, char **argv)
         good = measure(&t, argv[1], argv[i], milliseconds) && (i == 3 || good);
     kill(client, SIGKILL);
     (void)turn_beside(&t, client);
-    while (t.machine.dom0->domain_count > 0 || disk_queue_in_flight(t.machine.dom0->disk_queue) > 0)
+    while (t.machine.dom0->domain_count > 0 || device_in_flight(t.machine.dom0->device) > 0)
         take_turn(&t);
     return fake_machine_destroy(&t.machine) == 0 && good ? 0 : 1;
 }
