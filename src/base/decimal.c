@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/decimal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -27,6 +28,17 @@ int decimal_parse_bytes(const char *bytes, size_t length, uint64_t min, uint64_t
         return -ERANGE;
     *out = value;
     return 0;
+}
+
+int decimal_scan_bytes(const char *bytes, size_t length, uint64_t min, uint64_t max, uint64_t *out)
+{
+    size_t start = 0, end;
+
+    while (start < length && isspace((unsigned char)bytes[start]))
+        start++;
+    for (end = start; end < length && bytes[end] >= '0' && bytes[end] <= '9'; end++)
+        continue;
+    return decimal_parse_bytes(bytes + start, end - start, min, max, out);
 }
 
 int decimal_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out)

@@ -20,6 +20,10 @@ int decimal_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 int decimal_parse_bytes(const char *bytes, size_t length, uint64_t min, uint64_t max,
                         uint64_t *out);
 
+/* A number as scanf reads it, and as Linux's xenbus_scanf reads nodes: blanks may stand before it
+ * and anything behind it. */
+int decimal_scan_bytes(const char *bytes, size_t length, uint64_t min, uint64_t max, uint64_t *out);
+
 /*
  * "12" or "1.25" as a multiple of 10^-places: with places 3, "1.25" gives 1250. At most `places`
  * (0..19) digits may follow the point, else -ERANGE; at least one stands on each side of it.

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 
 const char *xenbus_state_name(enum xenbus_state state)
 {
@@ -22,9 +23,12 @@ const char *xenbus_state_name(enum xenbus_state state)
 
 int xenbus_state_parse(const char *text, enum xenbus_state *out)
 {
-    if (text[0] < '0' || text[0] > '0' + XenbusStateReconfigured || text[1] != '\0')
+    int number;
+    if (sscanf(text, "%9d", &number) != 1) /* so many digits fit an int */
         return -EINVAL;
-    *out = (enum xenbus_state)(text[0] - '0');
+    if (number < 0 || number > XenbusStateReconfigured)
+        return -ERANGE;
+    *out = (enum xenbus_state)number;
     return 0;
 }
 

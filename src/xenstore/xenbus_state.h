@@ -12,7 +12,8 @@
 /* "InitWait"; "?" for a number that is no state. Static. */
 const char *xenbus_state_name(enum xenbus_state state);
 
-/* Parses the text of a state node: one digit 0..8 and nothing else. Returns 0 or -EINVAL. */
+/* Parses the text of a state node as Linux does: a number with what scanf lets stand around it.
+ * Returns 0; -EINVAL: there is no number; -ERANGE: it is no state. */
 int xenbus_state_parse(const char *text, enum xenbus_state *out);
 
 /* A front end that published its ring: the back end may connect. Some go from 1 to 4 directly. */

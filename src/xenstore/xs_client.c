@@ -228,7 +228,7 @@ int xs_client_read_u64(struct xs_client *client, uint32_t tx, const char *path, 
                        uint64_t *out)
 {
     int len = call(client, XS_READ, tx, path, NULL, 0);
-    return len < 0 ? len : decimal_parse_bytes(client->link.in.payload, (size_t)len, 0, max, out);
+    return len < 0 ? len : decimal_scan_bytes(client->link.in.payload, (size_t)len, 0, max, out);
 }
 
 int xs_client_write(struct xs_client *client, uint32_t tx, const char *path, const char *value)

@@ -52,7 +52,8 @@ void xs_client_move(struct xs_client *client, struct xenstore_domain_interface *
  * with its NUL; -EINVAL: contains a NUL. */
 int xs_client_read(struct xs_client *client, uint32_t tx, const char *path, char *buf, size_t size);
 
-/* Reads a decimal number, digits only. -EINVAL: anything else; -ERANGE: greater than max. */
+/* Reads a number as Linux's xenbus_scanf does: blanks may stand before it and anything behind it.
+ * -EINVAL: there is none; -ERANGE: greater than max. */
 int xs_client_read_u64(struct xs_client *client, uint32_t tx, const char *path, uint64_t max,
                        uint64_t *out);
 

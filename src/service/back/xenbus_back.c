@@ -39,7 +39,7 @@ int xenbus_back_front_number(struct xenbus_back *back, const char *node, uint64_
     char path[XENBUS_PATH_MAX];
     xenbus_front_path(path, &back->key, node);
     int rc = xs_local_read_u64(back->host->store, path, max, out);
-    if (rc == -ENOENT && fallback >= 0) {
+    if ((rc == -ENOENT || rc == -EINVAL) && fallback >= 0) {
         *out = (uint64_t)fallback;
         return 0;
     }
@@ -115,7 +115,7 @@ static void disconnect(struct xenbus_back *back)
     back->connected = false;
 }
 
-/* The front end's state; Unknown: it has none. -1: it is none of Xen's. */
+/* The front end's state; Unknown: it has none, or no number. -1: it is none of Xen's. */
 static enum xenbus_state front_state(struct xenbus_back *back)
 {
     char value[NODE_VALUE_MAX];
@@ -123,7 +123,11 @@ static enum xenbus_state front_state(struct xenbus_back *back)
     int rc = xenbus_back_front_text(back, "state", value, sizeof(value));
     if (rc == -ENOENT || rc == -EACCES)
         return XenbusStateUnknown;
-    return rc < 0 || xenbus_state_parse(value, &state) < 0 ? (enum xenbus_state) - 1 : state;
+    if (rc >= 0)
+        rc = xenbus_state_parse(value, &state);
+    if (rc == -EINVAL)
+        return XenbusStateUnknown;
+    return rc < 0 ? (enum xenbus_state) - 1 : state;
 }
 
 /* Does the toolstack want the device to stay when its front end has closed it? */
@@ -132,7 +136,7 @@ static bool is_online(struct xenbus_back *back)
     char path[XENBUS_PATH_MAX];
     uint64_t online;
     xenbus_back_path(path, &back->key, "online");
-    return xs_local_read_u64(back->host->store, path, 1, &online) == 0 && online == 1;
+    return xs_local_read_u64(back->host->store, path, UINT32_MAX, &online) == 0 && online != 0;
 }
 
 void xenbus_back_remove_nodes(struct xs_server *store, const struct xenbus_key *key)

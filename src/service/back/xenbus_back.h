@@ -82,8 +82,8 @@ int xenbus_back_put(struct xenbus_back *back, const char *node, const char *form
 
 /* Reads a node of the front end's directory. Errors: those of xs_local_read. */
 int xenbus_back_front_text(struct xenbus_back *back, const char *node, char *buf, size_t size);
-/* A number there, 0..max; absent gives fallback, if that is >= 0. Returns 0 or -ENOENT, -EINVAL,
- * -ERANGE. */
+/* A number there, 0..max, read as xs_local_read_u64 does; a node that is absent or has none gives
+ * fallback, if that is >= 0. Returns 0 or -ENOENT, -EINVAL, -ERANGE. */
 int xenbus_back_front_number(struct xenbus_back *back, const char *node, uint64_t max,
                              int64_t fallback, uint64_t *out);
 

@@ -51,7 +51,7 @@ int xs_local_read_u64(struct xs_server *server, const char *path, uint64_t max, 
         return rc;
     if (node->value == NULL)
         return -EINVAL;
-    return decimal_parse_bytes(node->value->bytes, node->value->len, 0, max, out);
+    return decimal_scan_bytes(node->value->bytes, node->value->len, 0, max, out);
 }
 
 static int change(struct xs_server *server, enum xs_op_type type, const char *path,

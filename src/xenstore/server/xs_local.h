@@ -18,8 +18,8 @@
  * with its NUL; -EINVAL: contains a NUL. */
 int xs_local_read(struct xs_server *server, const char *path, char *buf, size_t size);
 
-/* Reads a decimal number, digits only, at least one. -EINVAL: anything else;
- * -ERANGE: greater than max. *out is set on success only. */
+/* Reads a number as Linux's xenbus_scanf does: blanks may stand before it and anything behind it.
+ * -EINVAL: there is none; -ERANGE: greater than max. *out is set on success only. */
 int xs_local_read_u64(struct xs_server *server, const char *path, uint64_t max, uint64_t *out);
 
 int xs_local_write(struct xs_server *server, const char *path, const char *value);

@@ -35,6 +35,40 @@ static void refuses_what_is_no_number(void **state)
     assert_int_equal(value, 42);
 }
 
+static void scans_a_number_among_other_bytes(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        int rc;
+        uint64_t value;
+    } cases[] = {
+        {"5", 1, 0, 5},
+        {"5\n", 2, 0, 5},
+        {" \t\n5", 4, 0, 5},
+        {"5x6", 3, 0, 5},
+        {"007", 3, 0, 7},
+        {"5\0006", 3, 0, 5},
+        {"56", 1, 0, 5},
+        {"0x10", 4, 0, 0},
+        {"", 0, -EINVAL, 42},
+        {"  ", 2, -EINVAL, 42},
+        {"yes", 3, -EINVAL, 42},
+        {"-1", 2, -EINVAL, 42},
+        {"+1", 2, -EINVAL, 42},
+        {"101\n", 4, -ERANGE, 42},
+        {"99999999999999999999x", 21, -ERANGE, 42},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t value = 42;
+        assert_int_equal(decimal_scan_bytes(cases[i].bytes, cases[i].length, 0, 100, &value),
+                         cases[i].rc);
+        assert_int_equal(value, cases[i].value);
+    }
+}
+
 static void tells_out_of_range_apart(void **state)
 {
     uint64_t value = 42;
@@ -170,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_the_whole_range),
         cmocka_unit_test(refuses_what_is_no_number),
+        cmocka_unit_test(scans_a_number_among_other_bytes),
         cmocka_unit_test(tells_out_of_range_apart),
         cmocka_unit_test(scales_by_powers_of_ten),
         cmocka_unit_test(ratios_are_reduced),

@@ -100,6 +100,9 @@ static int publish_disk(struct xenbus_back *back)
     return rc < 0 ? rc : xenbus_back_put(back, "info", "%d", VDISK_READONLY);
 }
 
+#define BLANKS          " \t\n\v\f\r"
+#define NATIVE_PROTOCOL "x86_64-abi"
+
 static int read_protocol(struct xenbus_back *back)
 {
     char value[PROTOCOL_MAX];
@@ -108,7 +111,11 @@ static int read_protocol(struct xenbus_back *back)
         return 0;
     if (rc < 0)
         return rc;
-    return strcmp(value, "x86_64-abi") == 0 ? 0 : -EPROTONOSUPPORT;
+    /* The word alone, as Linux reads it; without one the default holds. */
+    const char *word = value + strspn(value, BLANKS);
+    size_t length = strcspn(word, BLANKS);
+    bool known = length == strlen(NATIVE_PROTOCOL) && memcmp(word, NATIVE_PROTOCOL, length) == 0;
+    return length == 0 || known ? 0 : -EPROTONOSUPPORT;
 }
 
 /* Single-page rings name their page in ring-ref, larger ones in ring-ref0.. */
@@ -119,7 +126,7 @@ static int read_ring_refs(struct xenbus_back *back, struct vbd_ring_config *ring
         back, "ring-page-order", of_back(back)->options.max_ring_page_order, INT64_MAX, &order);
     if (rc < 0)
         return rc;
-    if (order == INT64_MAX) { /* no such node */
+    if (order == INT64_MAX) { /* no such number */
         ring->page_order = 0;
         rc = xenbus_back_front_number(back, "ring-ref", UINT32_MAX, -1, &ref);
         if (rc == 0)
@@ -171,16 +178,14 @@ static int read_transport(struct xenbus_back *back, struct vbd_ring_config *ring
     rc = read_event_channel(back, ring);
     if (rc < 0)
         return rc;
-    *what = "feature-persistent must be 0 or 1";
-    rc = xenbus_back_front_number(back, "feature-persistent", 1, 0, &persistent);
+    *what = "a feature is too large a number";
+    rc = xenbus_back_front_number(back, "feature-persistent", UINT32_MAX, 0, &persistent);
+    if (rc == 0)
+        rc = xenbus_back_front_number(back, "feature-virtual-completion", UINT32_MAX, 0, &stamped);
     if (rc < 0)
         return rc;
-    ring->persistent_grants = persistent == 1;
-    *what = "feature-virtual-completion must be 0 or 1";
-    rc = xenbus_back_front_number(back, "feature-virtual-completion", 1, 0, &stamped);
-    if (rc < 0)
-        return rc;
-    ring->virtual_completion = stamped == 1 && of_back(back)->options.virtual_completion;
+    ring->persistent_grants = persistent != 0;
+    ring->virtual_completion = stamped != 0 && of_back(back)->options.virtual_completion;
     return 0;
 }
 

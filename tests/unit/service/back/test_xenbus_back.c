@@ -360,8 +360,7 @@ static void states_that_make_no_sense_are_an_error(void **state)
     static char too_long[101];
     memset(too_long, '4', sizeof(too_long) - 1);
     /* The last one is longer than any value that the back end looks at. */
-    static const char *const garbage[] = {"",     "9", "04", "4 ", "-1",
-                                          "four", "2", "7",  "8",  too_long};
+    static const char *const garbage[] = {"9", "-1", "2", "7", "8", "44", too_long};
     for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
         (void)xs_local_rm(f->store, "/local/domain/0/error");
         go(f->disk, "3", XenbusStateConnected);
@@ -369,6 +368,20 @@ static void states_that_make_no_sense_are_an_error(void **state)
         assert_string_equal(error_node(&f->disk->back.key), "-22 unexpected front end state");
         go(f->disk, "6", XenbusStateClosed);
         go(f->disk, garbage[i], XenbusStateClosed);
+        go(f->disk, "1", XenbusStateInitWait);
+    }
+}
+
+/* What is no number is no state: as if the node were gone. */
+static void a_text_without_a_number_is_no_state(void **state)
+{
+    (void)state;
+    static const char *const nothing[] = {"", " ", "four", "x4"};
+    static const char *const connected[] = {"4\n", " 4", "04", "4x"};
+    for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++) {
+        go(f->disk, connected[i], XenbusStateConnected);
+        go(f->disk, nothing[i], XenbusStateClosed);
+        assert_string_equal(error_node(&f->disk->back.key), "(none)");
         go(f->disk, "1", XenbusStateInitWait);
     }
 }
@@ -443,7 +456,7 @@ static void flapping_does_not_fill_the_log(void **state)
     (void)state;
     for (int i = 0; i < 100; i++) {
         go(f->disk, "4", XenbusStateConnected);
-        go(f->disk, "garbage", XenbusStateClosing);
+        go(f->disk, "99", XenbusStateClosing);
         go(f->disk, "1", XenbusStateInitWait);
     }
     assert_int_equal(f->disk->connects, 100);
@@ -551,7 +564,7 @@ static void expect_apart(struct fake *one, struct fake *other)
     go(one, "4", XenbusStateConnected);
     expect_state(other, XenbusStateInitWait);
     go(other, "4", XenbusStateConnected);
-    go(one, "garbage", XenbusStateClosing);
+    go(one, "99", XenbusStateClosing);
     assert_string_not_equal(error_node(&one->back.key), "(none)");
     assert_string_equal(error_node(&other->back.key), "(none)");
     expect_state(other, XenbusStateConnected);
@@ -607,6 +620,7 @@ int main(void)
         BACK_TEST(a_class_that_refuses_is_an_error),
         BACK_TEST(a_device_that_fails_serves_until_its_front_end_has_closed_it),
         BACK_TEST(states_that_make_no_sense_are_an_error),
+        BACK_TEST(a_text_without_a_number_is_no_state),
         BACK_TEST(states_come_in_any_order),
         BACK_TEST(flapping_between_looks_is_not_seen),
         BACK_TEST(flapping_does_not_fill_the_log),

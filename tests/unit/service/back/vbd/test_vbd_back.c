@@ -284,6 +284,47 @@ static void a_change_of_the_offer_while_connected_changes_nothing(void **state)
     assert_false(has_error_node());
 }
 
+/* Numbers as Linux reads them, and what it takes for the default. */
+static void offers_that_linux_takes_connect(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *node, *value;
+        bool persistent;
+    } good[] = {
+        {"ring-ref", "8\n", true},
+        {"ring-ref", " 8x", true},
+        {"event-channel", NULL, true},     /* the port with a newline */
+        {"ring-page-order", "none", true}, /* then ring-ref counts */
+        {"multi-queue-num-queues", "1\n", true},
+        {"multi-queue-num-queues", "many", true},
+        {"protocol", "x86_64-abi\n", true},
+        {"protocol", " x86_64-abi ", true},
+        {"protocol", "", true},
+        {"feature-persistent", "7", true},
+        {"feature-persistent", "0\n", false},
+        {"feature-persistent", "yes", false},
+        {"feature-persistent", "", false},
+        {"feature-virtual-completion", "yes", true},
+    };
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        char value[32];
+        offer();
+        set_front("feature-persistent", "1");
+        if (good[i].value != NULL)
+            snprintf(value, sizeof(value), "%s", good[i].value);
+        else
+            snprintf(value, sizeof(value), "%d\n", f->port);
+        set_front(good[i].node, value);
+        go("3", XenbusStateConnected);
+        assert_int_equal(ring()->config.persistent_grants, good[i].persistent);
+        assert_false(has_error_node());
+        set_front(good[i].node, NULL);
+        go("6", XenbusStateClosed);
+        go("1", XenbusStateInitWait);
+    }
+}
+
 struct bad_offer {
     const char *node, *value; /* value NULL: removed */
 };
@@ -295,7 +336,6 @@ static void bad_offers_get_an_error_and_closing(void **state)
         {"ring-ref", NULL},
         {"ring-ref", ""},
         {"ring-ref", "-1"},
-        {"ring-ref", "8x"},
         {"ring-ref", "4294967296"},
         {"ring-ref", "4294967295"},
         {"ring-ref", "12"}, /* not granted */
@@ -306,7 +346,6 @@ static void bad_offers_get_an_error_and_closing(void **state)
         {"event-channel", "4294967298"},
         {"event-channel", "port"},
         {"protocol", "x86_32-abi"},
-        {"protocol", ""},
         {"protocol", "x86_64-abix86_64-abix86_64-abix86_64-abix86_64-abix86_64-abix86_64-abi"},
         {"ring-page-order", "3"}, /* more than was offered */
         {"ring-page-order", "1"}, /* ring-ref0 is missing */
@@ -314,8 +353,7 @@ static void bad_offers_get_an_error_and_closing(void **state)
         {"ring-page-order", "9223372036854775807"}, /* what stands for "no such node" inside */
         {"multi-queue-num-queues", "0"},
         {"multi-queue-num-queues", "2"},
-        {"feature-persistent", "2"},
-        {"feature-persistent", "yes"},
+        {"feature-persistent", "4294967296"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         (void)xs_local_rm(f->store, "/local/domain/0/error");
@@ -421,6 +459,7 @@ int main(void)
         BACK_TEST(a_ring_of_several_pages_connects),
         BACK_TEST(the_ring_is_served_until_the_front_end_has_closed),
         BACK_TEST(a_change_of_the_offer_while_connected_changes_nothing),
+        BACK_TEST(offers_that_linux_takes_connect),
         BACK_TEST(bad_offers_get_an_error_and_closing),
         BACK_TEST(a_broken_ring_closes_the_device),
         BACK_TEST(a_new_size_is_published_while_connected),
