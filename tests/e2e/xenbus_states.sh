@@ -21,11 +21,13 @@ goes 5 5
 goes 6 6
 goes 1 2
 goes 5 5
+xenstore-write $front/state 1 # not heard: it must close first
 goes 6 6
 goes 1 2
 xenstore-exists $error && die "an error: $(xenstore-read $error)"
 goes 9 5
 grep -q 'unexpected front end state' <<<"$(xenstore-read $error)" || die "no error node"
+goes 6 6
 goes 1 2
 
 # Offline: when the front end has closed, both directories go; the domain stays.

@@ -167,16 +167,12 @@ static void frontend_closed(struct xenbus_back *back)
         unplug(back);
 }
 
-/* A front end that starts over, from wherever it was (also after its own error). */
+/* A front end may start over once both halves are closed. At any other time it is not heard, as in
+ * Linux: it must close first, so that nothing of its old ring is left. */
 static void frontend_starts(struct xenbus_back *back)
 {
-    if (xenbus_state_back_is_waiting(back->state))
+    if (back->state != XenbusStateClosed)
         return;
-    if (!is_online(back)) {
-        frontend_closed(back);
-        return;
-    }
-    disconnect(back);
     int rc = offer(back);
     if (rc < 0)
         xenbus_back_fail(back, rc, "its features cannot be written");

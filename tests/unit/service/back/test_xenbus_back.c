@@ -309,15 +309,32 @@ static void a_closed_front_end_may_start_over(void **state)
     for (uint32_t life = 1; life <= 5; life++) {
         go(f->disk, "3", XenbusStateConnected);
         go(f->disk, "4", XenbusStateConnected);
-        if (life % 2 == 0) { /* politely, or with a jump back to the start */
+        if (life % 2 == 0) /* politely, or at once */
             go(f->disk, "5", XenbusStateClosing);
-            go(f->disk, "6", XenbusStateClosed);
-        }
+        go(f->disk, "6", XenbusStateClosed);
         go(f->disk, "1", XenbusStateInitWait);
         assert_int_equal(f->disk->connects, life);
         assert_int_equal(f->disk->disconnects, life);
         assert_int_equal(f->disk->published, life + 1);
     }
+}
+
+/* Nor does it hurt: whoever writes 1 in between goes on as before. */
+static void a_start_without_a_close_is_not_heard(void **state)
+{
+    (void)state;
+    go(f->disk, "1", XenbusStateInitWait);
+    go(f->disk, "4", XenbusStateConnected);
+    go(f->disk, "1", XenbusStateConnected);
+    go(f->disk, "4", XenbusStateConnected);
+    assert_int_equal(f->disk->connects, 1);
+    assert_int_equal(f->disk->disconnects, 0);
+    assert_int_equal(f->disk->published, 1);
+    go(f->disk, "5", XenbusStateClosing);
+    go(f->disk, "1", XenbusStateClosing);
+    go(f->disk, "6", XenbusStateClosed);
+    go(f->disk, "1", XenbusStateInitWait);
+    assert_int_equal(f->disk->published, 2);
 }
 
 static void a_removed_node_ends_it(void **state)
@@ -392,7 +409,7 @@ static enum xenbus_state follows(enum xenbus_state back, const char *front)
     const bool ends = back == XenbusStateClosing || back == XenbusStateClosed;
     switch (front == NULL ? '6' : front[0]) {
     case '1':
-        return XenbusStateInitWait;
+        return back == XenbusStateClosed ? XenbusStateInitWait : back;
     case '3':
     case '4':
         return back == XenbusStateInitWait ? XenbusStateConnected : back;
@@ -457,6 +474,7 @@ static void flapping_does_not_fill_the_log(void **state)
     for (int i = 0; i < 100; i++) {
         go(f->disk, "4", XenbusStateConnected);
         go(f->disk, "99", XenbusStateClosing);
+        go(f->disk, "6", XenbusStateClosed);
         go(f->disk, "1", XenbusStateInitWait);
     }
     assert_int_equal(f->disk->connects, 100);
@@ -540,7 +558,8 @@ static void what_is_taken_away_is_not_offered_again(void **state)
     const struct xenbus_key key = f->disk->back.key;
     go(f->disk, "4", XenbusStateConnected);
     set_back(&key, "online", "0");
-    set_front(&key, "state", "1");
+    go(f->disk, "1", XenbusStateConnected);
+    set_front(&key, "state", "6");
     step();
     expect_gone(&key);
 }
@@ -616,6 +635,7 @@ int main(void)
         BACK_TEST(closing_takes_two_steps_each),
         BACK_TEST(who_cannot_be_told_of_the_end_is_given_up),
         BACK_TEST(a_closed_front_end_may_start_over),
+        BACK_TEST(a_start_without_a_close_is_not_heard),
         BACK_TEST(a_removed_node_ends_it),
         BACK_TEST(a_class_that_refuses_is_an_error),
         BACK_TEST(a_device_that_fails_serves_until_its_front_end_has_closed_it),

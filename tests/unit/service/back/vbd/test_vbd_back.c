@@ -365,6 +365,7 @@ static void bad_offers_get_an_error_and_closing(void **state)
         go("4", XenbusStateClosing); /* no second chance without starting over */
         set_front(bad[i].node, NULL);
         offer();
+        go("6", XenbusStateClosed);
         go("1", XenbusStateInitWait);
         go("3", XenbusStateConnected);
         assert_non_null(ring());
@@ -426,6 +427,7 @@ static void the_share_outlives_connections(void **state)
         go("4", XenbusStateConnected);
         assert_ptr_equal(ring()->config.client, client);
         assert_int_equal(block_client_weight(client), 77);
+        go("6", XenbusStateClosed);
         go("1", XenbusStateInitWait);
     }
     xenbus_back_destroy(f->back); /* a new device begins with what holds then */
@@ -443,6 +445,7 @@ static void counters_outlive_connections(void **state)
         go("4", XenbusStateConnected);
         ring()->stats.requests += 5;
         assert_int_equal(vbd_back_stats(f->back).requests, 5 * life);
+        go("6", XenbusStateClosed);
         go("1", XenbusStateInitWait);
         assert_int_equal(vbd_back_stats(f->back).requests, 5 * life);
     }
