@@ -53,8 +53,8 @@ int main(int argc, char **argv)
         errx(2, "usage: flap SECONDS");
     const double seconds = argument_seconds("SECONDS", argv[1]);
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) != 0 ||
-        domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){1, 1}, why, sizeof(why)) !=
-            0)
+        domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){1, 1}, NULL, why,
+                    sizeof(why)) != 0)
         errx(1, "%s", why);
     int rc = offer_ring(&domu);
     start_ns = clock_monotonic_ns();

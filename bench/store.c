@@ -165,7 +165,7 @@ static void run_ring(const struct setup *setup, struct tally *tally)
     int rc = rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why));
 
     if (rc == 0)
-        rc = domu_create(&domu, &rundir, RING_PAGES, (struct tdf){1, 1}, why, sizeof(why));
+        rc = domu_create(&domu, &rundir, RING_PAGES, (struct tdf){1, 1}, NULL, why, sizeof(why));
     if (rc != 0)
         errx(1, "%s", why);
     rc = xs_client_write(domu.store, 0, "data/bench", "1");

@@ -35,6 +35,10 @@ extern "C" {
 
 struct blkfront;
 
+enum {
+    BLKFRONT_CLOSE_MS = 1000, /* how long blkfront_close waits for Dom0, in all */
+};
+
 struct blkfront_options {
     const char *rundir; /* NULL: SPLITDOM_RUNDIR, else the default of the user */
     const char *name;   /* NULL: SPLITDOM_NAME, else "default" */
@@ -171,7 +175,12 @@ void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out);
 /* Why calls fail now ("Dom0 is gone …"); empty while connected. Valid until blkfront_close. */
 const char *blkfront_failure(struct blkfront *bf);
 
-/* Closes the device and ends the domain. NULL is allowed. All memory and threads are released. */
+/*
+ * Closes the device and ends the domain. NULL is allowed. All memory and threads are released.
+ * Reads that were submitted and not reaped are dropped; their buffers are the caller's again. Dom0
+ * is told, and waited for, for BLKFRONT_CLOSE_MS at most, in real time: a Dom0 that is stopped or
+ * hangs finds out by itself that the domain has ended.
+ */
 void blkfront_close(struct blkfront *bf);
 
 #ifdef __cplusplus

@@ -17,20 +17,35 @@
 #include "ring/evtchn.h"
 #include "splitdom/control.h"
 
-enum { CONTROL_TIMEOUT_S = 10, PROBE_TIMEOUT_S = 1, IDLE_TIMEOUT_MS = 3600 * 1000 };
+enum {
+    CONTROL_SLICE_S = 1, /* a wait on the control socket, which is made again, up to */
+    CONTROL_SLICES = 10,
+    PROBE_TIMEOUT_S = 1,
+    IDLE_TIMEOUT_MS = 3600 * 1000,
+};
+
+/* After a wait of one slice: another one? */
+static bool goes_on(const struct patience *patience, int slices)
+{
+    return slices < CONTROL_SLICES && patience_left_ms(patience, 1) > 0;
+}
 
 /* Sends one request and takes its reply with fd_count descriptors, or none if it is refused. */
 static int call(struct domu *domu, struct control_request *request, struct control_reply *reply,
                 int *fds, size_t fd_count)
 {
     size_t count;
+    ssize_t n;
+    int slices = 0;
     memset(reply, 0, sizeof(*reply));
     request->magic = CONTROL_MAGIC;
     request->version = CONTROL_VERSION;
     int rc = unix_socket_send(domu->control_fd, request, sizeof(*request), NULL, 0, true);
     if (rc < 0)
         return rc;
-    ssize_t n = unix_socket_receive(domu->control_fd, reply, sizeof(*reply), fds, fd_count, &count);
+    do
+        n = unix_socket_receive(domu->control_fd, reply, sizeof(*reply), fds, fd_count, &count);
+    while (n == -ETIMEDOUT && goes_on(domu->patience, ++slices));
     if (n <= 0)
         return n < 0 ? (int)n : -ENOTCONN;
     bool sound = n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
@@ -47,7 +62,10 @@ static int call(struct domu *domu, struct control_request *request, struct contr
 static int connect_socket(struct domu *domu, const struct rundir *rundir, char *why,
                           size_t why_bytes)
 {
-    int rc = unix_socket_connect(rundir->control_socket, SOCK_SEQPACKET, CONTROL_TIMEOUT_S);
+    int rc, slices = 0;
+    do
+        rc = unix_socket_connect(rundir->control_socket, SOCK_SEQPACKET, CONTROL_SLICE_S);
+    while (rc == -ETIMEDOUT && goes_on(domu->patience, ++slices));
     if (rc >= 0) {
         domu->control_fd = rc;
         return 0;
@@ -178,15 +196,29 @@ static void ignore_port(void *ctx, evtchn_port_t port)
     (void)port; /* only the store's port is bound to this vCPU */
 }
 
+/* Sleeps until the store's upcall. Who waits for an answer looks up now and then, because patience
+ * can be cut; who is idle is woken for that (domu_interrupt). */
+static int sleep_as_store(struct domu *domu, int timeout_ms)
+{
+    int left_ms;
+    while ((left_ms = patience_left_ms(domu->patience, timeout_ms)) > 0) {
+        int slice_ms = domu->idle || left_ms < PATIENCE_SLICE_MS ? left_ms : PATIENCE_SLICE_MS;
+        int rc =
+            evtchn_wait(domu->segment.shared_info, DOMU_VCPU_STORE, slice_ms * INT64_C(1000000));
+        if (rc != -ETIMEDOUT)
+            return rc;
+        timeout_ms -= slice_ms;
+    }
+    return timeout_ms > 0 ? -ETIME : -ETIMEDOUT;
+}
+
 static int store_wait(void *ctx, int timeout_ms)
 {
     struct domu *domu = ctx;
-    struct shared_info *si = domu->segment.shared_info;
-    int64_t timeout_ns = timeout_ms < 0 ? -1 : (int64_t)timeout_ms * 1000000;
     if (domu->idle && load_full_u32(&domu->cancel) != 0)
         return -EINTR;
-    int rc = domu_is_dead(domu) ? 0 : evtchn_wait(si, DOMU_VCPU_STORE, timeout_ns);
-    (void)evtchn_collect(si, DOMU_VCPU_STORE, ignore_port, NULL);
+    int rc = domu_is_dead(domu) ? 0 : sleep_as_store(domu, timeout_ms);
+    (void)evtchn_collect(domu->segment.shared_info, DOMU_VCPU_STORE, ignore_port, NULL);
     /* Whoever raises the upcall stores its flag first: what we cleared just now is seen here. */
     if (domu_is_dead(domu))
         return -ENOTCONN;
@@ -196,9 +228,9 @@ static int store_wait(void *ctx, int timeout_ms)
 static const struct xs_client_ops store_ops = {.notify = store_notify, .wait = store_wait};
 
 int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
-                char *why, size_t why_bytes)
+                const struct patience *patience, char *why, size_t why_bytes)
 {
-    *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1, .patience = patience};
     int rc = connect_socket(domu, rundir, why, why_bytes);
     if (rc == 0)
         rc = create_domain(domu, rundir, nr_pages, tdf, why, why_bytes);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/rundir.h"
+#include "domu/patience.h"
 #include "ring/segment.h"
 #include "splitdom/tdf.h"
 #include "xenstore/xs_client.h"
@@ -26,8 +27,9 @@ struct domu {
     int stop_fd; /* eventfd that ends the lifeline thread */
     struct segment segment;
     struct xs_client *store;
-    uint32_t dead;   /* atomic: Dom0 is gone */
-    uint32_t cancel; /* atomic: domu_next_event gives up */
+    const struct patience *patience; /* how long calls and waits may take; NULL: their own limits */
+    uint32_t dead;                   /* atomic: Dom0 is gone */
+    uint32_t cancel;                 /* atomic: domu_next_event gives up */
     pthread_t lifeline;
     bool lifeline_runs;
     bool idle; /* the link thread waits for events, nothing else: it may be interrupted */
@@ -35,10 +37,12 @@ struct domu {
 
 /*
  * Creates a domain of nr_pages, its clock running by tdf (0/0: 1), at the service of rundir.
- * Errors: those of blkfront_connect, with one line for people in why.
+ * patience bounds this call and, together with limits of their own, all later calls and waits on
+ * the store (which fail with -ETIME); NULL: only those limits do. patience outlives the domain.
+ * Errors: -ETIME; those of blkfront_connect, with one line for people in why.
  */
 int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
-                char *why, size_t why_bytes);
+                const struct patience *patience, char *why, size_t why_bytes);
 /* Ends the domain. Accepts half-built ones and those that a failed domu_create left. No thread may
  * sleep in it any more. */
 void domu_destroy(struct domu *domu);

@@ -9,6 +9,7 @@
  *   -E2BIG      the request or the answer does not fit
  *   -ETIMEDOUT  no answer in time; the connection is unusable from then on
  *   -ENOTCONN   the store is gone (from the wait callback); unusable from then on
+ *   -ETIME      the caller has no time left (from the wait callback); unusable from then on
  *   -EPROTO     the store broke the protocol; unusable from then on
  *   -ENOMEM     also unusable from then on
  *
@@ -34,8 +35,9 @@ struct xs_client_ops {
     /* Tells the store that an index has moved (event channel). Never blocks. */
     void (*notify)(void *ctx);
     /* Sleeps until the store's event channel fires; one that fired since the last call counts
-     * (it latches, and is cleared before the return). Returns 0, -ETIMEDOUT, -ENOTCONN or, only
-     * under xs_client_next_event, -EINTR: somebody wants the thread to do something else. */
+     * (it latches, and is cleared before the return). Returns 0, -ETIMEDOUT, -ENOTCONN, -ETIME (do
+     * not wait any more, however much of timeout_ms is left) or, only under xs_client_next_event,
+     * -EINTR: somebody wants the thread to do something else. */
     int (*wait)(void *ctx, int timeout_ms);
 };
 

@@ -169,7 +169,8 @@ int main(int argc, char **argv)
     if (mode == NULL || argc != 2 + mode->counts)
         errx(2, "usage: store_guest quotas | permissions | flap COUNT | look");
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) < 0 ||
-        domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, why, sizeof(why)) < 0)
+        domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, NULL, why,
+                    sizeof(why)) < 0)
         errx(1, "%s", why);
     mode->run(domu.store, mode->counts ? strtol(argv[2], NULL, 10) : 0);
     if (mode->holds) {

@@ -35,7 +35,8 @@ static void create(struct domu *domu)
     struct rundir rundir;
     char why[512];
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) < 0 ||
-        domu_create(domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, why, sizeof(why)) < 0)
+        domu_create(domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, NULL, why,
+                    sizeof(why)) < 0)
         errx(1, "%s", why);
 }
 

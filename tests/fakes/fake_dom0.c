@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "xenstore/xenbus_path.h"
 
 enum { DOMID = 3, FIRST_PORT = 2, PUMPS = 64 };
+enum { RUNNING, FREEZING, FROZEN };
 
 static const struct xenbus_key key = {"vbd", DOMID, XENBUS_VBD_XVDA};
 
@@ -34,6 +36,7 @@ struct fake_dom0 {
     struct unix_listener listener;
     int stop_fd, wake_fd, peer_fd, doorbell_fd, segment_fd;
     uint32_t domains; /* atomic */
+    uint32_t frozen;  /* atomic: RUNNING, FREEZING, FROZEN */
     struct segment segment;
     struct tdf_source source;
     struct tdf_clock clock;
@@ -65,6 +68,14 @@ uint32_t fake_dom0_domains(struct fake_dom0 *dom0)
 int fake_dom0_segment_fd(struct fake_dom0 *dom0)
 {
     return dom0->segment_fd;
+}
+
+void fake_dom0_freeze(struct fake_dom0 *dom0)
+{
+    store_full_u32(&dom0->frozen, FREEZING);
+    fake_dom0_wake(dom0);
+    while (load_full_u32(&dom0->frozen) != FROZEN)
+        sched_yield();
 }
 
 void fake_dom0_wake(struct fake_dom0 *dom0)
@@ -310,7 +321,7 @@ static void on_control(struct fake_dom0 *dom0)
 static void *run(void *arg)
 {
     struct fake_dom0 *dom0 = arg;
-    for (;;) {
+    while (load_full_u32(&dom0->frozen) == RUNNING) {
         struct pollfd fds[5] = {
             {.fd = dom0->stop_fd, .events = POLLIN},
             {.fd = dom0->peer_fd < 0 ? dom0->listener.fd : -1, .events = POLLIN},
@@ -319,7 +330,7 @@ static void *run(void *arg)
             {.fd = dom0->wake_fd, .events = POLLIN}};
         if (poll(fds, 5, -1) < 0)
             continue;
-        if (fds[0].revents != 0)
+        if (fds[0].revents != 0 || load_full_u32(&dom0->frozen) != RUNNING)
             break;
         if (fds[1].revents != 0)
             dom0->peer_fd = accept4(dom0->listener.fd, NULL, NULL, SOCK_CLOEXEC);
@@ -335,6 +346,12 @@ static void *run(void *arg)
         }
         if (fds[2].revents != 0)
             on_control(dom0);
+    }
+    if (load_full_u32(&dom0->frozen) != RUNNING) {
+        struct pollfd stop = {.fd = dom0->stop_fd, .events = POLLIN};
+        store_full_u32(&dom0->frozen, FROZEN);
+        while (poll(&stop, 1, -1) < 1)
+            continue;
     }
     end_domain(dom0);
     return NULL;

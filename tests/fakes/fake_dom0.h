@@ -54,6 +54,9 @@ void fake_dom0_stop(struct fake_dom0 *dom0);
 /* How many domains were made and not ended by their client (any thread). */
 uint32_t fake_dom0_domains(struct fake_dom0 *dom0);
 
+/* Stops it, as SIGSTOP does: it holds all that it has and answers nothing, until fake_dom0_stop
+ * (any thread). Returns when it stands still. */
+void fake_dom0_freeze(struct fake_dom0 *dom0);
 /* Lets it look at the ring once more, as if a doorbell had been rung (any thread). */
 void fake_dom0_wake(struct fake_dom0 *dom0);
 

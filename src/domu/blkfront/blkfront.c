@@ -53,6 +53,7 @@ static int create(const struct blkfront_options *options, struct blkfront **out,
     *out = bf;
     bf->options = *options;
     bf->domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    patience_init(&bf->patience);
     pthread_mutex_init(&bf->lock, NULL);
     pthread_cond_init(&bf->link_changed, NULL);
     spin_budget_init(&bf->spin);

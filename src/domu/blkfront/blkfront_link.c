@@ -22,7 +22,7 @@
 
 enum {
     RELINK_PAUSE_MS = 20, /* between attempts: nothing announces that a service has come up */
-    RELINK_PATIENCE_S = 60,
+    RELINK_PATIENCE_MS = 60000,
 };
 
 static uint32_t ring_pages(uint32_t page_order)
@@ -72,7 +72,7 @@ static const struct vcpu_time_info *clock_page(const struct domu *domu)
 static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *front,
                    uint64_t *born_ns, char *why, size_t why_bytes)
 {
-    int rc = domu_create(domu, &bf->rundir, bf->nr_pages, bf->tdf, why, why_bytes);
+    int rc = domu_create(domu, &bf->rundir, bf->nr_pages, bf->tdf, &bf->patience, why, why_bytes);
     if (rc < 0)
         return rc;
     rc = vbd_front_prepare(front, domu, bf->page_order, why, why_bytes);
@@ -186,7 +186,8 @@ static int relink(struct blkfront *bf, char *why, size_t why_bytes)
     int suspended = suspend_ring(bf);
     if (suspended < 0)
         return suspended;
-    for (int left_ms = RELINK_PATIENCE_S * 1000; left_ms > 0; left_ms -= RELINK_PAUSE_MS) {
+    patience_give(&bf->patience, RELINK_PATIENCE_MS);
+    do {
         struct domu fresh;
         struct vbd_front front;
         uint64_t born_ns;
@@ -199,12 +200,13 @@ static int relink(struct blkfront *bf, char *why, size_t why_bytes)
                          strerror(-rc));
                 return rc;
             }
+            patience_give_for_ever(&bf->patience);
             resume_ring(bf);
             return 0;
         }
         if (pause_or_closing(bf))
             return -ECANCELED;
-    }
+    } while (patience_left_ms(&bf->patience, 1) > 0);
     return -ENOTCONN;
 }
 
@@ -267,15 +269,18 @@ static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
 {
     uint64_t born_ns;
     int rc = link_up(bf, &bf->domu, &bf->front, &born_ns, why, why_bytes);
-    int left_ms = bf->options.reconnect && domu_error_is_death(rc) ? RELINK_PATIENCE_S * 1000 : 0;
-    while ((domu_error_is_death(rc) || rc == -ENOENT) && left_ms > 0) {
+    bool waits = bf->options.reconnect && domu_error_is_death(rc);
+    if (waits)
+        patience_give(&bf->patience, RELINK_PATIENCE_MS);
+    while (waits && (domu_error_is_death(rc) || rc == -ENOENT) &&
+           patience_left_ms(&bf->patience, 1) > 0) {
         (void)pause_or_closing(bf);
-        left_ms -= RELINK_PAUSE_MS;
         rc = link_up(bf, &bf->domu, &bf->front, &born_ns, why, why_bytes);
     }
+    patience_give_for_ever(&bf->patience);
     if (rc == 0)
         domain_clock_start(&bf->clock, clock_page(&bf->domu), born_ns);
-    return rc;
+    return rc == -ETIME ? -ETIMEDOUT : rc;
 }
 
 int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
@@ -302,8 +307,18 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
     return rc;
 }
 
+static bool is_linking(struct blkfront *bf)
+{
+    pthread_mutex_lock(&bf->lock);
+    bool linking = bf->linking;
+    pthread_mutex_unlock(&bf->lock);
+    return linking;
+}
+
 void blkfront_link_stop(struct blkfront *bf)
 {
+    /* From here on to the end; there is nothing to say to a Dom0 that we have not met yet. */
+    patience_cut(&bf->patience, is_linking(bf) ? 0 : BLKFRONT_CLOSE_MS);
     store_full_u32(&bf->closing, 1);
     if (bf->link_runs) {
         domu_interrupt(&bf->domu);

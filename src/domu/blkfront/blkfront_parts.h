@@ -61,8 +61,9 @@ struct blkfront {
     struct blkfront_options options;
     struct rundir rundir;
     struct tdf tdf;
-    struct domu domu;       /* its segment and doorbell keep their place when re-linked */
-    struct vbd_front front; /* once connected, of the link thread alone */
+    struct patience patience; /* the link thread's: how long it waits for Dom0 */
+    struct domu domu;         /* its segment and doorbell keep their place when re-linked */
+    struct vbd_front front;   /* once connected, of the link thread alone */
     /* Constant once connected: */
     uint32_t nr_pages;   /* of our memory */
     uint32_t page_order; /* of the ring: no later one is larger */

@@ -14,8 +14,7 @@
 _Static_assert(XENBUS_VBD_XVDA == 51712, "DEVICE_DIR names xvda");
 
 enum {
-    STATE_TIMEOUT_MS = 30000,
-    CLOSE_TIMEOUT_MS = 5000,
+    STATE_TIMEOUT_MS = 30000, /* or as long as the domain's patience lasts */
     TRANSACTION_TRIES = 100,
 };
 
@@ -239,11 +238,11 @@ void vbd_front_close(struct vbd_front *front)
         return;
     if (write_state(front, 0, XenbusStateClosing) < 0)
         return;
-    if (wait_state(front, closed | 1u << XenbusStateClosing, CLOSE_TIMEOUT_MS) < 0)
+    if (wait_state(front, closed | 1u << XenbusStateClosing, STATE_TIMEOUT_MS) < 0)
         return;
     if (write_state(front, 0, XenbusStateClosed) < 0)
         return;
-    (void)wait_state(front, closed, CLOSE_TIMEOUT_MS);
+    (void)wait_state(front, closed, STATE_TIMEOUT_MS);
 }
 
 int vbd_front_wait_change(struct vbd_front *front)

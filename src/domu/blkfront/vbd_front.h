@@ -42,7 +42,7 @@ int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wante
  * Connected.
  */
 int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes);
-/* Closing, Closed, waiting for the peer at each step (not for long: it may be gone). */
+/* Closing, Closed, waiting for the peer at each step, as long as the domain's patience lasts. */
 void vbd_front_close(struct vbd_front *front);
 
 /*
