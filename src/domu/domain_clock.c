@@ -99,12 +99,11 @@ uint64_t domain_clock_offset_ns(const struct domain_clock *clock)
     return load_relaxed_u64(&clock->offset_ns);
 }
 
-/* From here to the end readers stand still. Returns the ceiling: no reading is above, and none will
- * be below. */
-static uint64_t change_begin(struct domain_clock *clock)
+/* From here to the end readers stand still. What stand_still says meanwhile is a time that no
+ * reading is above, and that none will be below. */
+static void change_begin(struct domain_clock *clock)
 {
     store_full_u32(&clock->changes, clock->changes + 1);
-    return stand_still(clock);
 }
 
 static void change_end(struct domain_clock *clock, const struct vcpu_time_info *line)
@@ -129,7 +128,8 @@ void domain_clock_orphan(struct domain_clock *clock, const struct shared_info *s
     if (line_in_force(clock) == &clock->copy)
         return;
     int rc = pvclock_salvage(shared, nr_vcpus, &last);
-    uint64_t now_ns = change_begin(clock);
+    change_begin(clock);
+    uint64_t now_ns = stand_still(clock);
     if (rc < 0)
         last = (struct vcpu_time_info){.system_time = now_ns - clock->offset_ns};
     last.version = clock->copy.version + 2;
@@ -146,14 +146,11 @@ void domain_clock_adopt(struct domain_clock *clock, const struct vcpu_time_info 
 
     if (pvclock_read_ordered_ns(page, &page_ns) < 0)
         page_ns = born_ns;
-    uint64_t now_ns = change_begin(clock);
+    change_begin(clock);
     /* The time that has passed since the last reading counts too. And whoever is about to raise the
      * ceiling has read the counter before us. */
-    if (pvclock_look(line_in_force(clock), &look) == 0 && look.now_ns + clock->offset_ns > now_ns) {
-        now_ns = look.now_ns + clock->offset_ns;
-        raise_to(&clock->ceiling_ns, now_ns);
-        raise_to(&clock->floor_ns, now_ns);
-    }
-    store_release_u64(&clock->offset_ns, now_ns - page_ns);
+    if (pvclock_look(line_in_force(clock), &look) == 0)
+        raise_to(&clock->ceiling_ns, look.now_ns + clock->offset_ns);
+    store_release_u64(&clock->offset_ns, stand_still(clock) - page_ns);
     change_end(clock, page);
 }

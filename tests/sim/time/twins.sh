@@ -57,7 +57,7 @@ twin "no floor where time stood still" domu/domain_clock \
     return now_ns;' 'return now_ns;'
 twin "readings below the floor" domu/domain_clock 'if (now_ns < floor_ns)' 'if (0)'
 twin "the next life starts at its own time" domu/domain_clock \
-    'store_release_u64(&clock->offset_ns, now_ns - page_ns);' ''
+    'store_release_u64(&clock->offset_ns, stand_still(clock) - page_ns);' ''
 twin "an update that does not end is waited for" domu/domain_clock 'LOOKS_MAX = 256' 'LOOKS_MAX = 1 << 14'
 twin "without Dom0 the page is read on" domu/domain_clock 'change_end(clock, &clock->copy);' \
     'change_end(clock, &shared->vcpu_info[0].time);'
