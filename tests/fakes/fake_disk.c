@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "service/block/sector.h"
+#include "service/block/engine/sector.h"
 
 enum { WORDS = BLOCK_SECTOR_BYTES / sizeof(uint64_t) };
 

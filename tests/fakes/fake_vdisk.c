@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "service/block/sector.h"
+#include "service/block/engine/sector.h"
 
 void fake_vdisk_create(struct fake_vdisk *fake, const struct fake_vdisk_config *config)
 {

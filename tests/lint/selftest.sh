@@ -72,7 +72,7 @@ expect() {
 }
 
 fresh
-for rule in blanks docs format globals headers layers limits shell spdx words; do
+for rule in blanks docs format globals headers layers limits rooms shell spdx words; do
     out=$(run_rule $rule)
     status=$?
     if [ $status != 0 ] && [ $status != 77 ]; then
@@ -112,6 +112,12 @@ c src/ring/both.h '#include "ring/back_ring.h"'
 c src/client/bad.c '#include "ring/both.h"';                         expect layers src/client/bad.c:1
 c src/ring/front_ring.c '#include "ring/back_ring.h"';               expect layers src/ring/front_ring.c:1
 c src/ring/bad.c '' 'int x = __ATOMIC_SEQ_CST;';                     expect layers src/ring/bad.c:3
+
+for n in {1..26}; do c src/tdf/noun$n.c; done;                       expect rooms src/tdf:1
+c src/ring/one.h '#include "ring/two.h"'
+c src/ring/two.h '#include "ring/one.h"';                            expect rooms src/ring/one.h:1
+c src/ring/up.c '#include "tdf/down.h"'
+c src/tdf/down.h '#include "ring/barrier.h"';                        expect rooms src/tdf:1
 
 c src/ring/bad.c {1..400};                                           expect limits src/ring/bad.c:401
 { echo "$spdx"; echo 'int f(void)'; echo '{'; seq 69 | sed 's/.*/;/'; echo '}'; } | put tools/bad.c

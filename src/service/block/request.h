@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "service/block/sector.h"
+#include "service/block/engine/sector.h"
 #include "tdf/timer.h"
 
 enum {

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "service/block/cache/cache.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 #include "service/block/inflight.h"
 
 struct device;

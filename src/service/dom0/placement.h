@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 enum {
     PLACEMENT_ANY = -1,  /* wherever the scheduler likes */

@@ -9,7 +9,7 @@
  */
 #include "service/block/cache/cache.h"
 #include "service/block/cache/sector_index.h"
-#include "service/block/sector.h"
+#include "service/block/engine/sector.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -17,7 +17,7 @@
 #include "service/block/engine/disk_model_law.h"
 #include "service/block/engine/disk_pattern.h"
 #include "service/block/engine/disk_span.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 struct disk_model {
     struct disk base;

@@ -15,7 +15,7 @@
 #include "service/block/engine/disk.h"
 #include "service/block/engine/disk_pattern.h"
 #include "service/block/engine/disk_span.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 struct disk_null {
     struct disk base;

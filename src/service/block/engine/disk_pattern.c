@@ -4,7 +4,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "service/block/sector.h"
+#include "service/block/engine/sector.h"
 
 void disk_pattern_fill(void *buffer, uint64_t offset_bytes, uint32_t length_bytes)
 {

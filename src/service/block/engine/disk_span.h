@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "service/block/engine/disk.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 /* 0 if the read begins beyond the end. */
 static inline uint32_t disk_span_expected_bytes(const struct disk_io *io)

@@ -20,7 +20,7 @@
 #include "base/thread.h"
 #include "service/block/engine/disk.h"
 #include "service/block/engine/disk_span.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 #define THREADS_MAX 32 /* the device's throughput is flat beyond a queue of that length */
 

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "service/block/engine/disk_span.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 enum { REGISTERED_MAX = 64 };
 

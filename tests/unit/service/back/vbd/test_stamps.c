@@ -13,7 +13,7 @@
 #include "ring/blkif_back_ring.h"
 #include "ring/blkif_front_ring.h"
 #include "service/block/engine/disk_model.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 #include "tdf/clock.h"
 
 enum { START_NS = 1000000 };

@@ -22,7 +22,7 @@
 #include "fakes/valgrind.h"
 #include "service/block/engine/disk.h"
 #include "service/block/engine/disk_pattern.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 #define IMAGE_SECTORS 1001u
 #define DEPTH         64u

@@ -14,7 +14,7 @@
 
 #include "service/block/engine/disk_model.h"
 #include "service/block/engine/disk_pattern.h"
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 #define DEPTH       16u
 #define BLOCK_BYTES 4096u

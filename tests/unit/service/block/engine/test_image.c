@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 /* A directory of our own below build/, because /tmp may be a tmpfs. */
 struct fixture {

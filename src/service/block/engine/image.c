@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/block/image.h"
+#include "service/block/engine/image.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "service/block/sector.h"
+#include "service/block/engine/sector.h"
 
 #define BLOCK_BYTES_MAX 65536u /* ext4 and xfs with 64 KiB blocks */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sector: the unit in which disks are addressed, whatever the block of the device below. */
-#ifndef SPLITDOM_SERVICE_BLOCK_SECTOR_H
-#define SPLITDOM_SERVICE_BLOCK_SECTOR_H
+#ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_SECTOR_H
+#define SPLITDOM_SERVICE_BLOCK_ENGINE_SECTOR_H
 
 enum { BLOCK_SECTOR_BYTES = 512 };
 

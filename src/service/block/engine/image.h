@@ -2,8 +2,8 @@
 /*
  * image: the virtual disk's file, opened O_DIRECT and measured.
  */
-#ifndef SPLITDOM_SERVICE_BLOCK_IMAGE_H
-#define SPLITDOM_SERVICE_BLOCK_IMAGE_H
+#ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_IMAGE_H
+#define SPLITDOM_SERVICE_BLOCK_ENGINE_IMAGE_H
 
 #include <stddef.h>
 #include <stdint.h>
