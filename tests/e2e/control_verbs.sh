@@ -17,8 +17,23 @@ eventually 5 status_shows '"weight":512,"tdf":"10",' || die "the TDF is not 10"
 expect 0 '^ +1 +512 +10 +0 +4$' service list
 expect 0 '' service pause 1
 eventually 5 status_shows '"paused":true' || die "it is not paused"
+# Pauses count: who pauses twice lets it go on twice.
+expect 0 '' service pause 1
+expect 0 '^ +1 +512 +10 +2 +4$' service list
+expect 0 '' service unpause 1
+expect 0 '^ +1 +512 +10 +1 +4$' service list
+status_shows '"paused":true' || die "one unpause ended two pauses"
 expect 0 '' service unpause 1
 eventually 5 status_shows '"paused":false' || die "it is paused"
+expect 1 'domain 1 is not paused' service unpause 1
+callers=()
+for _ in 1 2 3 4 5 6 7 8; do service pause 1 & callers+=($!); done
+wait "${callers[@]}"
+expect 0 '^ +1 +512 +10 +8 +4$' service list
+callers=()
+for _ in 1 2 3 4 5 6 7 8; do service unpause 1 & callers+=($!); done
+wait "${callers[@]}"
+expect 0 '^ +1 +512 +10 +0 +4$' service list
 expect 2 "weight" service set 1 weight 0
 expect 2 "tdf" service set 1 tdf 0
 expect 2 "" service set 1 colour 7

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/cli/store_client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/decimal.h"
 #include "base/unix_socket.h"
 
 enum {
@@ -20,6 +22,7 @@ enum {
 struct store_client {
     int fd;
     uint32_t request_id;
+    uint32_t tx_id;                         /* of the transaction; 0: none */
     uint32_t length;                        /* of the reply's payload */
     char payload[XENSTORE_PAYLOAD_MAX + 1]; /* of the last reply, with a NUL behind it */
 };
@@ -88,6 +91,7 @@ static int request(struct store_client *client, enum xsd_sockmsg_type type, cons
 {
     struct xsd_sockmsg header = {.type = (uint32_t)type,
                                  .req_id = ++client->request_id,
+                                 .tx_id = client->tx_id,
                                  .len = (uint32_t)(first_bytes + second_bytes)};
     struct iovec parts[] = {
         {.iov_base = &header, .iov_len = sizeof(header)},
@@ -134,6 +138,26 @@ int store_client_read(struct store_client *client, const char *path,
 int store_client_write(struct store_client *client, const char *path, const char *value)
 {
     return request(client, XS_WRITE, path, strlen(path) + 1, value, strlen(value));
+}
+
+int store_client_begin(struct store_client *client)
+{
+    uint64_t id;
+    assert(client->tx_id == 0);
+    int rc = request(client, XS_TRANSACTION_START, "", 1, "", 0);
+    if (rc < 0)
+        return rc;
+    if (decimal_parse(client->payload, 1, UINT32_MAX, &id) < 0)
+        return -EPROTO;
+    client->tx_id = (uint32_t)id;
+    return 0;
+}
+
+int store_client_end(struct store_client *client, bool commit)
+{
+    int rc = request(client, XS_TRANSACTION_END, commit ? "T" : "F", 2, "", 0);
+    client->tx_id = 0;
+    return rc;
 }
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * store_client: a few synchronous requests to xenstore over its socket, for the verbs of `service`.
- * One thread. No transactions, no watches. A peer that does not answer within
+ * One thread. No watches. A peer that does not answer within
  * STORE_CLIENT_TIMEOUT_S, or answers with something else, ends the connection.
  *
  * Errors of all requests: -ENOENT, -EACCES, ... as xenstore replies by name (-EIO for a name not
@@ -10,6 +10,7 @@
 #ifndef SPLITDOM_SERVICE_CLI_STORE_CLIENT_H
 #define SPLITDOM_SERVICE_CLI_STORE_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "splitdom/xen/xs_wire.h"
@@ -24,6 +25,12 @@ void store_client_close(struct store_client *client); /* NULL allowed */
 /* Copies the node's value and a NUL. A value of more than XENSTORE_PAYLOAD_MAX can't exist. */
 int store_client_read(struct store_client *client, const char *path,
                       char value[XENSTORE_PAYLOAD_MAX + 1]);
+
+/* Between these two all requests are of one transaction. begin: there is none already. end: it is
+ * over in any case; -EAGAIN if somebody else has changed what it looked at, so that nothing of it
+ * has happened. */
+int store_client_begin(struct store_client *client);
+int store_client_end(struct store_client *client, bool commit);
 
 int store_client_write(struct store_client *client, const char *path, const char *value);
 

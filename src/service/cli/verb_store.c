@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "service/cli/store_client.h"
 #include "service/cli/verb.h"
+
+enum { PAUSE_TRIES = 100 }; /* each costs somebody else's success */
 
 struct node {
     char path[128];
@@ -41,7 +44,6 @@ static struct node choose_node(const struct service_options *options)
     case SERVICE_PAUSE:
     case SERVICE_UNPAUSE:
         key = "pause";
-        node.value = options->verb == SERVICE_PAUSE ? "1" : "0";
         break;
     case SERVICE_SHUTDOWN:
         key = "control/shutdown";
@@ -78,6 +80,46 @@ static int check_domain(struct store_client *client, uint32_t domid)
     return rc == 0 ? VERB_OK : complain("look at", path, rc);
 }
 
+/* The pauses after one more or one less. -ENODATA: there is none to take back. */
+static int count_pause(struct store_client *client, const char *path, bool more)
+{
+    char value[XENSTORE_PAYLOAD_MAX + 1], changed[24];
+    uint64_t pauses;
+    int rc = store_client_read(client, path, value);
+    if (rc < 0)
+        return rc;
+    if (decimal_parse(value, 0, UINT32_MAX, &pauses) < 0)
+        pauses = 0; /* Dom0 sets it back */
+    if (!more && pauses == 0)
+        return -ENODATA;
+    snprintf(changed, sizeof(changed), "%" PRIu64, more ? pauses + 1 : pauses - 1);
+    return store_client_write(client, path, changed);
+}
+
+/* As in Xen a domain goes on when as many have let it go on as have paused it: so the node counts,
+ * and whoever counts at the same time must be seen. */
+static int change_pause(struct store_client *client, const char *path, bool more)
+{
+    for (int i = 0; i < PAUSE_TRIES; i++) {
+        int rc = store_client_begin(client);
+        if (rc < 0)
+            return rc;
+        rc = count_pause(client, path, more);
+        int ended = store_client_end(client, rc == 0);
+        if (rc < 0 || ended != -EAGAIN)
+            return rc < 0 ? rc : ended;
+    }
+    return -EAGAIN;
+}
+
+static int change(struct store_client *client, const struct service_options *options,
+                  const struct node *node)
+{
+    if (options->verb != SERVICE_PAUSE && options->verb != SERVICE_UNPAUSE)
+        return store_client_write(client, node->path, node->value);
+    return change_pause(client, node->path, options->verb == SERVICE_PAUSE);
+}
+
 int verb_store(const struct rundir *rundir, const struct service_options *options)
 {
     const struct node node = choose_node(options);
@@ -93,9 +135,13 @@ int verb_store(const struct rundir *rundir, const struct service_options *option
     }
     status = check_domain(client, options->domid);
     if (status == VERB_OK) {
-        rc = store_client_write(client, node.path, node.value);
-        if (rc < 0)
+        rc = change(client, options, &node);
+        if (rc == -ENODATA) {
+            fprintf(stderr, "service: domain %" PRIu32 " is not paused\n", options->domid);
+            status = VERB_FAILED;
+        } else if (rc < 0) {
             status = complain("write", node.path, rc);
+        }
     }
     store_client_close(client);
     return status;

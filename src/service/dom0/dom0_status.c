@@ -129,7 +129,7 @@ static void print_domain_row(const struct domain *domain, FILE *out)
     char tdf[TDF_TEXT_SIZE];
     tdf_format(domain->tdf, tdf, sizeof(tdf));
     fprintf(out, "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %10" PRIu64 "\n",
-            domain->domid, disks.state, disks.ring_entries, tdf, domain->paused ? "*" : " ",
+            domain->domid, disks.state, disks.ring_entries, tdf, domain->pauses > 0 ? "*" : " ",
             stats->requests, stats->errors + stats->unsupported, disks.in_flight,
             rate_since(stats->requests, domain_age_ns(domain)));
 }
@@ -177,7 +177,7 @@ static void write_domain(struct json *json, const struct domain *domain)
     json_u64(json, "in_flight", disks.in_flight);
     json_u64(json, "weight", domain->settings.weight);
     json_string(json, "tdf", tdf);
-    json_bool(json, "paused", domain->paused);
+    json_bool(json, "paused", domain->pauses > 0);
     json_string(json, "disk_scale", scale);
     json_u64(json, "pages", domain->segment.nr_pages);
     json_bool(json, "store_broken", domain->store_broken);

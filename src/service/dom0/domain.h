@@ -60,7 +60,7 @@ struct domain {
     struct evtchn_table evtchn;
     struct tdf_clock clock;
     struct tdf tdf; /* as asked for; the clock itself is at 0 while paused */
-    bool paused;
+    uint32_t pauses;
     struct log_limit log_limit;
     struct back_settings settings;
     uint64_t created_ns; /* CLOCK_MONOTONIC */

@@ -12,7 +12,7 @@
 #include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
 
-enum { SETTING_VALUE_MAX = 64 };
+enum { SETTING_VALUE_MAX = 64, PAUSES_MAX = 1000000000 };
 
 struct setting {
     const char *node;
@@ -41,7 +41,7 @@ static void show_weight(const struct domain *domain, char text[SETTING_VALUE_MAX
 
 static void apply_tdf(struct domain *domain)
 {
-    struct tdf tdf = domain->paused ? (struct tdf){0, 1} : domain->tdf;
+    struct tdf tdf = domain->pauses > 0 ? (struct tdf){0, 1} : domain->tdf;
     int rc = tdf_clock_set_tdf(&domain->clock, tdf);
     if (rc < 0)
         log_limited(domain->host->back.log, &domain->log_limit,
@@ -70,20 +70,20 @@ static void show_tdf(const struct domain *domain, char text[SETTING_VALUE_MAX])
 
 static int take_pause(struct domain *domain, const char *text)
 {
-    uint64_t pause;
-    int rc = decimal_parse(text, 0, 1, &pause);
+    uint64_t pauses;
+    int rc = decimal_parse(text, 0, PAUSES_MAX, &pauses);
     if (rc < 0)
         return rc;
-    if ((pause == 1) != domain->paused) {
-        domain->paused = pause == 1;
+    bool changed = (pauses > 0) != (domain->pauses > 0);
+    domain->pauses = (uint32_t)pauses;
+    if (changed)
         apply_tdf(domain);
-    }
     return 0;
 }
 
 static void show_pause(const struct domain *domain, char text[SETTING_VALUE_MAX])
 {
-    snprintf(text, SETTING_VALUE_MAX, "%d", domain->paused);
+    snprintf(text, SETTING_VALUE_MAX, "%u", domain->pauses);
 }
 
 static int take_disk_scale(struct domain *domain, const char *text)
@@ -107,7 +107,7 @@ static void show_disk_scale(const struct domain *domain, char text[SETTING_VALUE
 static const struct setting table[DOMAIN_SETTINGS] = {
     {"sched/weight", "weight must be 1..65535", take_weight, show_weight},
     {"tdf", "tdf must be a factor from 1/1000 to 1000", take_tdf, show_tdf},
-    {"pause", "pause must be 0 or 1", take_pause, show_pause},
+    {"pause", "pause must be a number of pauses, at most 1000000000", take_pause, show_pause},
     {"disk-scale", "disk-scale must be within 1..1000", take_disk_scale, show_disk_scale},
 };
 

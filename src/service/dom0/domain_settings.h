@@ -4,7 +4,7 @@
  *
  *   /local/domain/<domid>/sched/weight   share of what domains compete for, 1..65535
  *   /local/domain/<domid>/tdf            time dilation factor: "10", "1/100", "2.5"
- *   /local/domain/<domid>/pause          1: the domain's time stands still; 0: it goes on
+ *   /local/domain/<domid>/pause          pauses; above 0 the domain's time stands still
  *   /local/domain/<domid>/disk-scale     how many times slower its disks are, 1..1000
  *
  * A value that is invalid changes nothing; the node is set back to what holds, so that whoever

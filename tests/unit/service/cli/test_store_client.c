@@ -28,6 +28,7 @@ struct exchange {
     const char *reply;
     size_t reply_bytes;
     uint32_t id_delta; /* added to the reply's id */
+    uint32_t tx_id;
 };
 
 struct fixture {
@@ -67,7 +68,7 @@ static int play(int fd, const struct exchange *e)
 
     if (recv(fd, &header, sizeof(header), MSG_WAITALL) != (ssize_t)sizeof(header))
         return 1;
-    if (header.type != e->type || header.tx_id != 0 || header.len != e->payload_bytes)
+    if (header.type != e->type || header.tx_id != e->tx_id || header.len != e->payload_bytes)
         return 2;
     if (recv(fd, payload, header.len, MSG_WAITALL) != (ssize_t)header.len ||
         memcmp(payload, e->payload, header.len) != 0)
@@ -109,13 +110,13 @@ static void end(struct fixture *f)
 static void reads_and_writes(void **state)
 {
     static const struct exchange script[] = {
-        {XS_READ, BYTES("/a\0"), XS_READ, BYTES("256"), 0},
-        {XS_READ, BYTES("/b\0"), XS_READ, BYTES(""), 0},
+        {XS_READ, BYTES("/a\0"), XS_READ, BYTES("256"), 0, 0},
+        {XS_READ, BYTES("/b\0"), XS_READ, BYTES(""), 0, 0},
         {XS_WRITE,
          BYTES("/a\0"
                "512"),
-         XS_WRITE, BYTES("OK\0"), 0},
-        {XS_WRITE, BYTES("/a\0"), XS_WRITE, BYTES("OK\0"), 0},
+         XS_WRITE, BYTES("OK\0"), 0, 0},
+        {XS_WRITE, BYTES("/a\0"), XS_WRITE, BYTES("OK\0"), 0, 0},
     };
     struct fixture *f = *state;
     char value[XENSTORE_PAYLOAD_MAX + 1];
@@ -133,10 +134,10 @@ static void reads_and_writes(void **state)
 static void errors_come_by_name(void **state)
 {
     static const struct exchange script[] = {
-        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("ENOENT\0"), 0},
-        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EACCES\0"), 0},
-        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EWONDERFUL\0"), 0},
-        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EINVAL"), 0}, /* without its NUL */
+        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("ENOENT\0"), 0, 0},
+        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EACCES\0"), 0, 0},
+        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EWONDERFUL\0"), 0, 0},
+        {XS_READ, BYTES("/a\0"), XS_ERROR, BYTES("EINVAL"), 0, 0}, /* without its NUL */
     };
     struct fixture *f = *state;
     char value[XENSTORE_PAYLOAD_MAX + 1];
@@ -149,14 +150,39 @@ static void errors_come_by_name(void **state)
     end(f);
 }
 
+static void a_transaction_begins_and_ends(void **state)
+{
+    static const struct exchange script[] = {
+        {XS_TRANSACTION_START, BYTES("\0"), XS_TRANSACTION_START, BYTES("7\0"), 0, 0},
+        {XS_READ, BYTES("/a\0"), XS_READ, BYTES("1"), 0, 7},
+        {XS_TRANSACTION_END, BYTES("T\0"), XS_ERROR, BYTES("EAGAIN\0"), 0, 7},
+        {XS_READ, BYTES("/a\0"), XS_READ, BYTES("2"), 0, 0},
+        {XS_TRANSACTION_START, BYTES("\0"), XS_TRANSACTION_START, BYTES("8\0"), 0, 0},
+        {XS_TRANSACTION_END, BYTES("F\0"), XS_TRANSACTION_END, BYTES("OK\0"), 0, 8},
+        {XS_TRANSACTION_START, BYTES("\0"), XS_TRANSACTION_START, BYTES("x\0"), 0, 0},
+    };
+    struct fixture *f = *state;
+    char value[XENSTORE_PAYLOAD_MAX + 1];
+
+    begin(f, script, 7);
+    assert_int_equal(store_client_begin(f->client), 0);
+    assert_int_equal(store_client_read(f->client, "/a", value), 0);
+    assert_int_equal(store_client_end(f->client, true), -EAGAIN);
+    assert_int_equal(store_client_read(f->client, "/a", value), 0);
+    assert_int_equal(store_client_begin(f->client), 0);
+    assert_int_equal(store_client_end(f->client, false), 0);
+    assert_int_equal(store_client_begin(f->client), -EPROTO);
+    end(f);
+}
+
 static void a_directory_is_a_list_of_names(void **state)
 {
     static const struct exchange script[] = {
         {XS_DIRECTORY, BYTES("/d\0"), XS_DIRECTORY,
          BYTES("0\0"
                "17\0"),
-         0},
-        {XS_DIRECTORY, BYTES("/d\0"), XS_DIRECTORY, BYTES(""), 0},
+         0, 0},
+        {XS_DIRECTORY, BYTES("/d\0"), XS_DIRECTORY, BYTES(""), 0, 0},
     };
     struct fixture *f = *state;
     char *names;
@@ -177,7 +203,7 @@ static void a_directory_is_a_list_of_names(void **state)
 static void a_long_directory_comes_in_parts(void **state)
 {
     static const struct exchange script[] = {
-        {XS_DIRECTORY, BYTES("/d\0"), XS_ERROR, BYTES("E2BIG\0"), 0},
+        {XS_DIRECTORY, BYTES("/d\0"), XS_ERROR, BYTES("E2BIG\0"), 0, 0},
         {XS_DIRECTORY_PART,
          BYTES("/d\0"
                "0\0"),
@@ -185,7 +211,7 @@ static void a_long_directory_comes_in_parts(void **state)
          BYTES("9\0"
                "a\0"
                "bc\0"),
-         0},
+         0, 0},
         /* It changes in between: all again. */
         {XS_DIRECTORY_PART,
          BYTES("/d\0"
@@ -193,7 +219,7 @@ static void a_long_directory_comes_in_parts(void **state)
          XS_DIRECTORY_PART,
          BYTES("10\0"
                "d\0\0"),
-         0},
+         0, 0},
         {XS_DIRECTORY_PART,
          BYTES("/d\0"
                "0\0"),
@@ -201,14 +227,14 @@ static void a_long_directory_comes_in_parts(void **state)
          BYTES("10\0"
                "a\0"
                "bc\0"),
-         0},
+         0, 0},
         {XS_DIRECTORY_PART,
          BYTES("/d\0"
                "5\0"),
          XS_DIRECTORY_PART,
          BYTES("10\0"
                "d\0\0"),
-         0},
+         0, 0},
     };
     struct fixture *f = *state;
     char *names;
@@ -227,12 +253,12 @@ static void a_long_directory_comes_in_parts(void **state)
 static void nonsense_is_refused(void **state)
 {
     static const struct exchange script[][1] = {
-        {{XS_READ, BYTES("/a\0"), XS_READ, BYTES("1"), 1}},
-        {{XS_READ, BYTES("/a\0"), XS_WRITE, BYTES("1"), 0}},
+        {{XS_READ, BYTES("/a\0"), XS_READ, BYTES("1"), 1, 0}},
+        {{XS_READ, BYTES("/a\0"), XS_WRITE, BYTES("1"), 0, 0}},
     };
     static const char large[XENSTORE_PAYLOAD_MAX + 1];
     static const struct exchange too_long[] = {
-        {XS_READ, BYTES("/a\0"), XS_READ, large, sizeof(large), 0}};
+        {XS_READ, BYTES("/a\0"), XS_READ, large, sizeof(large), 0, 0}};
     struct fixture *f = *state;
     char value[XENSTORE_PAYLOAD_MAX + 1];
 
@@ -249,7 +275,7 @@ static void nonsense_is_refused(void **state)
 static void a_store_that_hangs_up_is_an_error(void **state)
 {
     static const struct exchange script[] = {
-        {XS_READ, BYTES("/a\0"), XS_READ, BYTES("1"), 0},
+        {XS_READ, BYTES("/a\0"), XS_READ, BYTES("1"), 0, 0},
     };
     struct fixture *f = *state;
     char value[XENSTORE_PAYLOAD_MAX + 1];
@@ -277,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_and_writes, setup, teardown),
         cmocka_unit_test_setup_teardown(errors_come_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_transaction_begins_and_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_is_a_list_of_names, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_directory_comes_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),

@@ -182,6 +182,19 @@ static void a_pause_stops_the_clock_and_forgets_nothing(void **state)
     assert_in_range(passes(10 * SECOND_NS), 2 * SECOND_NS - 1000, 2 * SECOND_NS + 1000);
 }
 
+/* As in Xen: whoever pauses must let it go on, too. */
+static void pauses_count(void **state)
+{
+    (void)state;
+    set("pause", "2");
+    assert_int_equal(passes(SECOND_NS), 0);
+    set("pause", "1");
+    assert_int_equal(passes(SECOND_NS), 0);
+    assert_string_equal(get("pause"), "1");
+    set("pause", "0");
+    assert_in_range(passes(SECOND_NS), SECOND_NS - 1000, SECOND_NS + 1000);
+}
+
 static void nonsense_is_set_back_to_what_holds(void **state)
 {
     (void)state;
@@ -189,7 +202,7 @@ static void nonsense_is_set_back_to_what_holds(void **state)
                                           "",  "many",  "99999999999999999999999"};
     static const char *const factors[] = {"0",      "0/1", "1/0", "-2",  "1001",
                                           "1/1001", "",    "x",   "nan", "1/2/3"};
-    static const char *const pauses[] = {"2", "", "yes", "-1"};
+    static const char *const pauses[] = {"1000000001", "", "yes", "-1"};
     static const char *const scales[] = {"0", "1/2", "1001", "", "x", "-1"};
     char huge[1024];
     set("sched/weight", "300");
@@ -301,6 +314,7 @@ int main(void)
         SETTINGS_TEST(nonsense_does_not_fill_the_log),
         SETTINGS_TEST(a_tdf_changes_the_rate),
         SETTINGS_TEST(a_pause_stops_the_clock_and_forgets_nothing),
+        SETTINGS_TEST(pauses_count),
         SETTINGS_TEST(nonsense_is_set_back_to_what_holds),
         SETTINGS_TEST(a_removed_node_comes_back),
         SETTINGS_TEST(a_domain_may_start_with_a_factor),
