@@ -27,7 +27,9 @@ int main(int argc, char **argv)
     if (disks == NULL)
         err(1, "memory");
     for (int i = 0; i < count; i++)
-        if (blkfront_connect(&(struct blkfront_options){.depth = 1, .sectors_per_request = 1},
+        if (blkfront_connect(&(struct blkfront_options){.size = sizeof(struct blkfront_options),
+                                                        .depth = 1,
+                                                        .sectors_per_request = 1},
                              &disks[i], &why) != 0)
             errx(1, "domain %d: %s", i + 1, why.text);
     puts("ready");

@@ -68,7 +68,8 @@ static void die(const char *what, const char *why)
 
 static void arm_open(struct arm *arm)
 {
-    struct blkfront_options options = {.name = arm->name,
+    struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                       .name = arm->name,
                                        .depth = DEPTH_MAX,
                                        .sectors_per_request = 1,
                                        .real_completion = arm->unstamped,

@@ -56,6 +56,7 @@ int segment_create(void)
 int main(void)
 {
     struct blkfront_options options = {0};
+    options.size = sizeof(options);
     struct blkfront *bf = NULL;
     struct blkfront_error why;
     unsigned char sector[512];
@@ -74,7 +75,8 @@ import ctypes, sys
 lib = ctypes.CDLL(sys.argv[1])
 lib.blkfront_read.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p]
 lib.blkfront_close.argtypes = [ctypes.c_void_p]
-options = ctypes.create_string_buffer(512)  # all zero: the defaults
+options = ctypes.create_string_buffer(512)  # longer than ours, all zero: the defaults
+ctypes.c_size_t.from_buffer(options).value = len(options)
 handle, why, sector = ctypes.c_void_p(), ctypes.create_string_buffer(256), ctypes.create_string_buffer(512)
 rc = lib.blkfront_connect(options, ctypes.byref(handle), why)
 if rc == 0:

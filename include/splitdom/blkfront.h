@@ -4,7 +4,8 @@
  *
  *     struct blkfront *bf;
  *     struct blkfront_error why;
- *     if (blkfront_connect(&(struct blkfront_options){.depth = 8}, &bf, &why) < 0)
+ *     struct blkfront_options options = {.size = sizeof(options), .depth = 8};
+ *     if (blkfront_connect(&options, &bf, &why) < 0)
  *         errx(1, "%s", why.text);
  *     blkfront_read(bf, sector, 1, buffer);      // any thread, blocks
  *     blkfront_close(bf);
@@ -16,11 +17,13 @@
  * other call is running. fork: the child must not use an inherited handle.
  *
  * Errors that any call on a handle can return:
- *   -ENOTCONN   Dom0 is gone or closed the device (with .reconnect calls wait for the next Dom0,
- * and return this only when there was none for a minute) -EPROTO     Dom0 broke the protocol: the
- * device is disabled for good, with .reconnect too From the first of them on every call returns the
- * same one. Asynchronous reads that were in flight come back first, each once, with that error as
- * their status (blkfront_reap).
+ *
+ *   -ENOTCONN   Dom0 is gone or closed the device. With .reconnect calls wait for the next Dom0,
+ * and return this only when there was none for a minute. -EPROTO     Dom0 broke the protocol: the
+ * device is disabled for good, with .reconnect too.
+ *
+ * From the first of them on every call returns the same one. Asynchronous reads that were in flight
+ * come back first, each once, with that error as their status (blkfront_reap).
  */
 #ifndef SPLITDOM_BLKFRONT_H
 #define SPLITDOM_BLKFRONT_H
@@ -28,6 +31,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "splitdom/version.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -39,7 +44,12 @@ enum {
     BLKFRONT_CLOSE_MS = 1000, /* how long blkfront_close waits for Dom0, in all */
 };
 
+/*
+ * New members come at the end, and zero means what was before them. So a program works with a later
+ * library, and with an earlier one as long as it sets no member that this does not know.
+ */
 struct blkfront_options {
+    size_t size;        /* sizeof(struct blkfront_options), as the caller was compiled */
     const char *rundir; /* NULL: SPLITDOM_RUNDIR, else the default of the user */
     const char *name;   /* NULL: SPLITDOM_NAME, else "default" */
     uint32_t depth;     /* asynchronous reads in flight; 0 = 32, at most 512. The ring is made large
@@ -106,7 +116,8 @@ struct blkfront_stats {
  * Creates a domain at the running service and connects its disk through xenstore and the xenbus
  * states. Blocks until connected. On success *out is owned by the caller (blkfront_close). On
  * failure *out is NULL, and why->text (why may be NULL) says what failed and what to do.
- * Errors: -ENOENT no service runs there; -EINVAL options out of range; -EAGAIN or -ENOSPC a limit
+ * Errors: -ENOENT no service runs there; -EINVAL options out of range, or their size is not set;
+ * -E2BIG options are set that this library is too old for; -EAGAIN or -ENOSPC a limit
  * of the service is reached; -EPROTO the service's answer or memory makes no sense; -EBADFD the
  * memory or the doorbell that it sent is not what it must be; -ETIMEDOUT;
  * others from the system.
@@ -171,6 +182,9 @@ uint64_t blkfront_now_ns(struct blkfront *bf);
 int blkfront_clock_ns(struct blkfront *bf, uint64_t *now_ns);
 
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out);
+
+/* The library's SPLITDOM_VERSION_NUMBER, which may be another one than the header's. */
+uint32_t blkfront_version(void);
 
 /* Why calls fail now ("Dom0 is gone …"); empty while connected. Valid until blkfront_close. */
 const char *blkfront_failure(struct blkfront *bf);

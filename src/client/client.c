@@ -107,6 +107,7 @@ static int connect_disk(struct client *client)
 {
     const struct client_options *o = &client->options;
     const struct blkfront_options wanted = {
+        .size = sizeof(wanted),
         .rundir = o->rundir,
         .name = o->name,
         .depth = client_options_ring_depth(o),

@@ -41,7 +41,8 @@ int main(void)
     struct blkfront *bf;
     struct blkfront_error why;
     char line[128];
-    if (blkfront_connect(&(struct blkfront_options){.depth = 0}, &bf, &why) < 0)
+    if (blkfront_connect(&(struct blkfront_options){.size = sizeof(struct blkfront_options)}, &bf,
+                         &why) < 0)
         errx(1, "%s", why.text);
     setvbuf(stdout, NULL, _IOLBF, 0);
     puts("connected");

@@ -192,7 +192,10 @@ static void start_others(void)
 
 static void open_domain(const char *text)
 {
-    struct blkfront_options options = {.depth = 4, .sectors_per_request = 1, .reconnect = true};
+    struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                       .depth = 4,
+                                       .sectors_per_request = 1,
+                                       .reconnect = true};
     struct blkfront_error why;
     struct tdf tdf;
     if (tdf_parse(text, &tdf) < 0 || tdf.num == 0)

@@ -59,7 +59,10 @@ static int teardown(void **state)
 /* One life of a client. Returns 0, or the -errno of the first call that failed. */
 static int live(const struct faults_place *place, struct blkfront_error *why)
 {
-    const struct blkfront_options options = {.rundir = place->base, .name = "faults", .depth = 4};
+    const struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                             .rundir = place->base,
+                                             .name = "faults",
+                                             .depth = 4};
     struct blkfront_completion done[READS];
     uint8_t bytes[READS][512];
     struct blkfront *bf;

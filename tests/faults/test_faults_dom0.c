@@ -94,7 +94,10 @@ static int read_some(struct blkfront *bf, uint64_t count)
 
 static int connect_disk(struct blkfront **bf)
 {
-    const struct blkfront_options options = {.rundir = f->place.base, .name = "faults", .depth = 1};
+    const struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                             .rundir = f->place.base,
+                                             .name = "faults",
+                                             .depth = 1};
     return blkfront_connect(&options, bf, NULL);
 }
 

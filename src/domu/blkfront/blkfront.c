@@ -9,6 +9,35 @@
 #include "domu/blkfront/blkfront_parts.h"
 #include "ring/barrier.h"
 
+enum {
+    OPTIONS_SIZE_FIRST =
+        offsetof(struct blkfront_options, tdf_den) + sizeof(uint64_t), /* what the first ones had */
+    OPTIONS_SIZE_MAX = 4096, /* more was never set on purpose */
+};
+
+/* Copies what we know of the caller's options, which may be shorter or longer than ours. */
+static int copy_options(const struct blkfront_options *given, struct blkfront_options *out,
+                        char *why, size_t why_bytes)
+{
+    const uint8_t *bytes = (const uint8_t *)given;
+    size_t size = given->size;
+    if (size < OPTIONS_SIZE_FIRST || size > OPTIONS_SIZE_MAX) {
+        snprintf(why, why_bytes,
+                 "the size of the options is %zu: set it to sizeof(struct blkfront_options)", size);
+        return -EINVAL;
+    }
+    for (size_t i = sizeof(*out); i < size; i++) {
+        if (bytes[i] != 0) {
+            snprintf(why, why_bytes, "options are set that splitdom %s does not know",
+                     SPLITDOM_VERSION);
+            return -E2BIG;
+        }
+    }
+    *out = (struct blkfront_options){.size = sizeof(*out)};
+    memcpy(out, given, size < sizeof(*out) ? size : sizeof(*out));
+    return 0;
+}
+
 static int check_options(struct blkfront_options *options, char *why, size_t why_bytes)
 {
     if (options->depth == 0)
@@ -51,15 +80,17 @@ static int create(const struct blkfront_options *options, struct blkfront **out,
         return -ENOMEM;
     }
     *out = bf;
-    bf->options = *options;
     bf->domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     patience_init(&bf->patience);
     pthread_mutex_init(&bf->lock, NULL);
     pthread_cond_init(&bf->link_changed, NULL);
     spin_budget_init(&bf->spin);
-    int rc = check_options(&bf->options, why, why_bytes);
+    int rc = copy_options(options, &bf->options, why, why_bytes);
     if (rc == 0)
-        rc = rundir_resolve(options->rundir, options->name, false, &bf->rundir, why, why_bytes);
+        rc = check_options(&bf->options, why, why_bytes);
+    if (rc == 0)
+        rc = rundir_resolve(bf->options.rundir, bf->options.name, false, &bf->rundir, why,
+                            why_bytes);
     if (rc < 0)
         return rc;
     bf->tdf =
@@ -120,6 +151,11 @@ int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
     int rc = bf->failed;
     pthread_mutex_unlock(&bf->lock);
     return rc;
+}
+
+uint32_t blkfront_version(void)
+{
+    return SPLITDOM_VERSION_NUMBER;
 }
 
 uint64_t blkfront_now_ns(struct blkfront *bf)

@@ -57,7 +57,7 @@ static int teardown(void **state)
 static void run_for(struct fixture *f, uint32_t threads, uint64_t requests, uint64_t duration_ns,
                     uint32_t depth, struct latency_dump *dump, struct workload_result *result)
 {
-    const struct blkfront_options options = {.depth = 1};
+    const struct blkfront_options options = {.size = sizeof(struct blkfront_options), .depth = 1};
     struct pattern_spec pattern;
     struct blkfront_error why;
     struct workload *workload;

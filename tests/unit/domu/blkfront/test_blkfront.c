@@ -53,6 +53,7 @@ static int dial(const struct fake_dom0_script *script, struct blkfront_options o
 {
     dom0 = fake_dom0_start(base, script);
     assert_non_null(dom0);
+    options.size = sizeof(options);
     options.rundir = base;
     options.name = "fake";
     return blkfront_connect(&options, &bf, &why);
@@ -81,7 +82,8 @@ static int open_fds(void)
 static void no_service_says_how_to_start_one(void **state)
 {
     (void)state;
-    struct blkfront_options options = {.rundir = base, .name = "nobody"};
+    struct blkfront_options options = {
+        .size = sizeof(struct blkfront_options), .rundir = base, .name = "nobody"};
     assert_int_equal(blkfront_connect(&options, &bf, &why), -ENOENT);
     assert_null(bf);
     assert_true(strlen(why.text) > 0);
@@ -91,10 +93,48 @@ static void no_service_says_how_to_start_one(void **state)
 static void options_out_of_range_are_refused(void **state)
 {
     (void)state;
-    struct blkfront_options deep = {.rundir = base, .depth = 513};
-    struct blkfront_options wide = {.rundir = base, .sectors_per_request = 89};
+    struct blkfront_options deep = {
+        .size = sizeof(struct blkfront_options), .rundir = base, .depth = 513};
+    struct blkfront_options wide = {
+        .size = sizeof(struct blkfront_options), .rundir = base, .sectors_per_request = 89};
     assert_int_equal(blkfront_connect(&deep, &bf, &why), -EINVAL);
     assert_int_equal(blkfront_connect(&wide, &bf, &why), -EINVAL);
+}
+
+/* As they would be of a library that is later than ours. */
+struct later_options {
+    struct blkfront_options known;
+    uint64_t unknown;
+};
+
+static void options_have_a_size(void **state)
+{
+    (void)state;
+    const size_t full = sizeof(struct blkfront_options);
+    const size_t refused[] = {0, 1, full - sizeof(uint64_t) - 1, 4097, SIZE_MAX};
+    struct later_options later = {.known = {.rundir = base, .name = "fake"}};
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        later.known.size = refused[i];
+        assert_int_equal(blkfront_connect(&later.known, &bf, &why), -EINVAL);
+        assert_non_null(strstr(why.text, "sizeof(struct blkfront_options)"));
+    }
+    later.known.size = sizeof(later);
+    later.unknown = 1;
+    assert_int_equal(blkfront_connect(&later.known, &bf, &why), -E2BIG);
+    later.unknown = 0;
+    dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
+    assert_non_null(dom0);
+    assert_int_equal(blkfront_connect(&later.known, &bf, &why), 0);
+}
+
+static void the_version_is_one(void **state)
+{
+    (void)state;
+    char text[32];
+    snprintf(text, sizeof(text), "%d.%d.%d", SPLITDOM_VERSION_MAJOR, SPLITDOM_VERSION_MINOR,
+             SPLITDOM_VERSION_PATCH);
+    assert_string_equal(text, SPLITDOM_VERSION);
+    assert_int_equal(blkfront_version(), SPLITDOM_VERSION_NUMBER);
 }
 
 static void refuse(struct control_reply *reply, int *fd_count)
@@ -639,6 +679,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRONT_TEST(no_service_says_how_to_start_one),
         FRONT_TEST(options_out_of_range_are_refused),
+        FRONT_TEST(options_have_a_size),
+        FRONT_TEST(the_version_is_one),
         FRONT_TEST(a_refusal_is_told_with_its_reason),
         FRONT_TEST(replies_that_make_no_sense_are_refused),
         FRONT_TEST(memory_that_makes_no_sense_is_refused),

@@ -22,8 +22,11 @@
 
 enum { DEPTH = 8, HANG_S = 60 };
 
-static const struct blkfront_options options = {
-    .name = "fake", .depth = DEPTH, .sectors_per_request = 1, .reconnect = true};
+static const struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                                .name = "fake",
+                                                .depth = DEPTH,
+                                                .sectors_per_request = 1,
+                                                .reconnect = true};
 
 static char base[64];
 static struct fake_dom0 *dom0;

@@ -100,7 +100,8 @@ static struct blkfront_stats meet(uint32_t max_order, uint32_t depth, bool recon
 {
     struct blkfront_error why;
     struct blkfront_stats stats;
-    struct blkfront_options options = {.rundir = base,
+    struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                       .rundir = base,
                                        .name = "fake",
                                        .depth = depth,
                                        .sectors_per_request = 1,

@@ -87,8 +87,11 @@ static void start_dom0(void)
 static void connect_to(void)
 {
     struct blkfront_error why;
-    struct blkfront_options options = {
-        .rundir = base, .name = "fake", .depth = DEPTH, .reconnect = true};
+    struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                       .rundir = base,
+                                       .name = "fake",
+                                       .depth = DEPTH,
+                                       .reconnect = true};
     start_dom0();
     if (blkfront_connect(&options, &bf, &why) < 0)
         fail_msg("%s", why.text);
