@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,33 +36,40 @@ static bool is_directory(const char *path)
     return path != NULL && path[0] == '/' && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The directory BASE as given, made absolute: Dom0 leaves its current directory. */
-static int find_base(const char *given, char base[PATH_MAX], char *why, size_t why_bytes)
+/* What the base is called in full, on the heap; NULL and errno. */
+static char *name_base(const char *given)
 {
     const char *xdg = getenv("XDG_RUNTIME_DIR");
-    char current[PATH_MAX];
+    char *base = NULL, *current = NULL;
     int length;
 
+    if (given == NULL && is_directory(xdg))
+        length = asprintf(&base, "%s/splitdom", xdg);
+    else if (given == NULL)
+        length = asprintf(&base, "/tmp/splitdom-%lu", (unsigned long)geteuid());
+    else if (given[0] == '/')
+        length = asprintf(&base, "%s", given);
+    else if ((current = getcwd(NULL, 0)) != NULL)
+        length = asprintf(&base, "%s/%s", current, given);
+    else
+        return NULL;
+    free(current);
+    return length < 0 ? NULL : base;
+}
+
+/* The directory BASE as given, made absolute: Dom0 leaves its current directory. Free *base. */
+static int find_base(const char *given, char **base, char *why, size_t why_bytes)
+{
     if (given == NULL)
         given = getenv("SPLITDOM_RUNDIR");
-    if (given == NULL && is_directory(xdg))
-        length = snprintf(base, PATH_MAX, "%s/splitdom", xdg);
-    else if (given == NULL)
-        length = snprintf(base, PATH_MAX, "/tmp/splitdom-%lu", (unsigned long)geteuid());
-    else if (given[0] == '\0')
+    if (given != NULL && given[0] == '\0')
         return fail(-EINVAL, why, why_bytes,
                     "the run directory (--rundir, SPLITDOM_RUNDIR) is empty");
-    else if (given[0] == '/')
-        length = snprintf(base, PATH_MAX, "%s", given);
-    else if (getcwd(current, sizeof(current)) != NULL)
-        length = snprintf(base, PATH_MAX, "%s/%s", current, given);
-    else
-        return fail(-errno, why, why_bytes, "cannot find the current directory: %s",
-                    strerror(errno));
-    if (length >= PATH_MAX)
-        return fail(-ENAMETOOLONG, why, why_bytes, "the run directory's path is too long");
-    while (length > 1 && base[length - 1] == '/')
-        base[--length] = '\0';
+    *base = name_base(given);
+    if (*base == NULL)
+        return fail(-errno, why, why_bytes, "cannot find the run directory: %s", strerror(errno));
+    for (size_t length = strlen(*base); length > 1 && (*base)[length - 1] == '/'; length--)
+        (*base)[length - 1] = '\0';
     return 0;
 }
 
@@ -134,7 +140,7 @@ static int check_directory(const char *path, mode_t forbidden, bool create, char
 int rundir_resolve(const char *rundir, const char *name, bool create, struct rundir *out, char *why,
                    size_t why_bytes)
 {
-    char base[PATH_MAX];
+    char *base = NULL;
     int rc;
 
     *out = (struct rundir){.name = ""};
@@ -147,9 +153,10 @@ int rundir_resolve(const char *rundir, const char *name, bool create, struct run
                     "the service's name (--name, SPLITDOM_NAME) must be 1..%d characters of "
                     "A-Z a-z 0-9 . _ - and not begin with '.', not '%s'",
                     RUNDIR_NAME_MAX, name);
-    rc = find_base(rundir, base, why, why_bytes);
+    rc = find_base(rundir, &base, why, why_bytes);
     if (rc == 0)
         rc = fill_paths(base, name, out, why, why_bytes);
+    free(base);
     if (rc == 0)
         rc = check_directory(out->base, S_IWGRP | S_IWOTH, create, why, why_bytes);
     if (rc == 0)

@@ -26,24 +26,25 @@ struct start {
     struct why why;
 };
 
-/* The daemon leaves the current directory: makes the image's path absolute, into path. */
-static int resolve_image(struct start *start, char path[PATH_MAX])
+/* The daemon leaves the current directory: makes the image's path absolute. Free *path. */
+static int resolve_image(struct start *start, char **path)
 {
-    char directory[PATH_MAX];
-    int length;
-
+    *path = NULL;
     if (start->options.image_path[0] == '/')
         return 0;
-    if (getcwd(directory, sizeof(directory)) == NULL) {
-        fprintf(stderr, "service: cannot find the current directory: %s\n", strerror(errno));
-        return -errno;
+    char *directory = getcwd(NULL, 0);
+    int rc = directory == NULL ? -errno : 0;
+    if (rc == 0 && asprintf(path, "%s/%s", directory, start->options.image_path) < 0)
+        rc = -ENOMEM;
+    if (rc == 0 && strlen(*path) >= PATH_MAX)
+        rc = -ENAMETOOLONG;
+    free(directory);
+    if (rc < 0) {
+        fprintf(stderr, "service: cannot find %s from the current directory: %s\n",
+                start->options.image_path, strerror(-rc));
+        return rc;
     }
-    length = snprintf(path, PATH_MAX, "%s/%s", directory, start->options.image_path);
-    if (length >= PATH_MAX) {
-        fprintf(stderr, "service: the image's path is too long\n");
-        return -ENAMETOOLONG;
-    }
-    start->options.image_path = path;
+    start->options.image_path = *path;
     return 0;
 }
 
@@ -110,33 +111,39 @@ static int complain(const struct start *start)
     return VERB_FAILED;
 }
 
-int verb_start(const struct service_options *options)
+static int start(struct start *start, const struct service_options *options)
 {
-    struct start start = {.options = options->dom0, .foreground = options->foreground};
-    char image_path[PATH_MAX];
-    int rc;
-
-    if (resolve_image(&start, image_path) < 0)
-        return VERB_FAILED;
-    rc = rundir_resolve(options->rundir, options->name, true, &start.rundir, start.why.text,
-                        sizeof(start.why.text));
+    int rc = rundir_resolve(options->rundir, options->name, true, &start->rundir, start->why.text,
+                            sizeof(start->why.text));
     if (rc < 0) {
-        complain(&start);
+        complain(start);
         return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
     }
-    if (start.foreground) {
+    if (start->foreground) {
         umask(077);
-        return run(&start) == 0 ? VERB_OK : complain(&start);
+        return run(start) == 0 ? VERB_OK : complain(start);
     }
-    rc = daemon_detach(&start.daemon, &start.why);
+    rc = daemon_detach(&start->daemon, &start->why);
     if (rc == -ECHILD)
-        fprintf(stderr, "service: cannot start: %s: see %s\n", start.why.text, start.rundir.log);
+        fprintf(stderr, "service: cannot start: %s: see %s\n", start->why.text, start->rundir.log);
     if (rc < 0)
-        return rc == -ECHILD ? VERB_FAILED : complain(&start);
+        return rc == -ECHILD ? VERB_FAILED : complain(start);
     if (rc == DAEMON_PARENT)
         return VERB_OK;
-    rc = run(&start);
+    rc = run(start);
     if (rc < 0)
-        daemon_fail(&start.daemon, rc, &start.why);
+        daemon_fail(&start->daemon, rc, &start->why);
     return rc == 0 ? VERB_OK : VERB_FAILED;
+}
+
+int verb_start(const struct service_options *options)
+{
+    struct start wanted = {.options = options->dom0, .foreground = options->foreground};
+    char *image_path;
+    int status = VERB_FAILED;
+
+    if (resolve_image(&wanted, &image_path) == 0)
+        status = start(&wanted, options);
+    free(image_path);
+    return status;
 }

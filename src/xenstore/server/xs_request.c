@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "xenstore/server/xs_args.h"
@@ -251,17 +252,14 @@ static int set_node_perms(struct xs_args *args, const char *arg, struct xs_perms
     return rc < 0 ? rc : change(args, &(struct xs_op){XS_OP_SET_PERMS, path, NULL, perms});
 }
 
-static int do_set_perms(struct xs_args *args)
+/* arg[0] is the name, the others are its permissions. */
+static int set_perms(struct xs_args *args, const char *const *arg, uint32_t count)
 {
-    const char *arg[XENSTORE_PAYLOAD_MAX];
-    int count = xs_args_strings(args, arg, XENSTORE_PAYLOAD_MAX);
-    if (count < 2)
-        return -EINVAL;
-    struct xs_perms *perms = xs_perms_new((uint32_t)count - 1);
+    struct xs_perms *perms = xs_perms_new(count - 1);
     if (perms == NULL)
         return -ENOMEM;
     int rc = 0;
-    for (int i = 1; rc == 0 && i < count; i++)
+    for (uint32_t i = 1; rc == 0 && i < count; i++)
         rc = xs_perm_parse(arg[i], &perms->entry[i - 1]);
     if (rc == 0)
         rc = xs_store_resolve(args->session->store, perms);
@@ -270,6 +268,18 @@ static int do_set_perms(struct xs_args *args)
                                         : set_node_perms(args, arg[0], perms);
     xs_perms_unref(perms);
     return xs_args_done(args, rc);
+}
+
+static int do_set_perms(struct xs_args *args)
+{
+    /* A payload of nothing but NULs has as many strings as bytes: too many for a small stack. */
+    const char **arg = calloc(XENSTORE_PAYLOAD_MAX, sizeof(*arg));
+    if (arg == NULL)
+        return -ENOMEM;
+    int count = xs_args_strings(args, arg, XENSTORE_PAYLOAD_MAX);
+    int rc = count < 2 ? -EINVAL : set_perms(args, arg, (uint32_t)count);
+    free(arg);
+    return rc;
 }
 
 static const struct {
