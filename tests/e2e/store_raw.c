@@ -104,7 +104,7 @@ static const struct question {
     const char *answer;
 } questions[] = {
     {XS_CONTROL, PAYLOAD("help"), "EACCES", NULL},
-    {XS_DIRECTORY, PAYLOAD("device"), NULL, "vbd"},
+    {XS_DIRECTORY, PAYLOAD("device/vbd"), NULL, "51712"},
     {XS_READ, PAYLOAD("name"), NULL, "DomU-1"},
     {XS_GET_PERMS, PAYLOAD("data"), NULL, "n1"},
     {XS_WATCH, PAYLOAD("@introduceDomain\0token"), NULL, "OK"},

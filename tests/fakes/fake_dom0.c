@@ -243,7 +243,7 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
                        (struct tdf){1, 1}) < 0 ||
         xs_server_create(NULL, &dom0->store) < 0 || xs_server_introduce(dom0->store, DOMID) < 0 ||
         xs_conn_open(dom0->store, DOMID, false, NULL, NULL, &dom0->conn) < 0 ||
-        toolstack_create_domain(dom0->store, DOMID) < 0 ||
+        toolstack_create_domain(dom0->store, &(struct toolstack_domain){.domid = DOMID}) < 0 ||
         toolstack_create_device(dom0->store, DOMID, &disk) < 0)
         abort();
     char path[XENBUS_PATH_MAX], order[16];

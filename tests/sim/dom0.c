@@ -67,7 +67,7 @@ void domain_birth(struct front *f)
     const uint32_t pages = segment_pages_for((1u << f->page_order) + entries);
     if (segment_create(pages, f->domid, &f->segment, &f->fd) < 0 ||
         xs_server_introduce(w->store, f->domid) < 0 ||
-        toolstack_create_domain(w->store, f->domid) < 0 ||
+        toolstack_create_domain(w->store, &(struct toolstack_domain){.domid = f->domid}) < 0 ||
         toolstack_create_device(w->store, f->domid, &disk) < 0 ||
         tdf_clock_init(&f->clock, &w->source, f->segment.shared_info, 2, (struct tdf){1, 1}) < 0)
         abort();

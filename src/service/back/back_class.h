@@ -56,10 +56,12 @@ typedef void back_node_fn(void *ctx, const char *node, const char *value);
 struct back_class {
     const char *name; /* of the directories of both halves: "vbd" */
 
-    /* What the toolstack writes before there is a back end, in the order of the calls of put; what
-     * devices of every class have comes from the toolstack itself. */
+    /* What the toolstack writes before there is a back end, in the order of the calls of put. It
+     * has written "backend", "backend-id" and "state" of a front end, and "frontend" of a back end:
+     * the class puts "frontend-id", "online" (1) and "state" (1) where libxl does for this class.
+     */
     void (*front_nodes)(const struct back_spec *spec, back_node_fn *put, void *ctx);
-    void (*back_nodes)(const struct back_spec *spec, back_node_fn *put, void *ctx);
+    void (*back_nodes)(const struct back_spec *spec, domid_t domid, back_node_fn *put, void *ctx);
 
     /* Makes a device; *out is its embedded half, which the caller fills in afterwards. */
     int (*create)(const struct back_domain *domain, const void *options, struct xenbus_back **out);

@@ -13,6 +13,7 @@
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_wakeups.h"
 #include "service/dom0/memory_limit.h"
+#include "service/dom0/toolstack.h"
 
 enum {
     SPARE_CONNECTIONS = 64, /* verbs of `service` beside the domains */
@@ -254,6 +255,8 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
         step = "create the store";
         rc = xs_server_create(NULL, &d->store);
     }
+    if (rc == 0)
+        rc = toolstack_create_dom0(d->store);
     if (rc == 0)
         xs_server_set_log(d->store, store_log, d);
     if (rc == 0) {

@@ -88,6 +88,19 @@ static int create_memory(struct domain *domain, uint32_t nr_pages)
                           XEN_LEGACY_MAX_VCPUS, domain->tdf);
 }
 
+static int create_home(struct domain *domain)
+{
+    const struct segment *segment = &domain->segment;
+    const size_t store_at = (size_t)((const uint8_t *)segment->store - segment->base);
+    const struct toolstack_domain home = {
+        .domid = domain->domid,
+        .memory_kib = (uint64_t)segment->nr_pages * (XEN_PAGE_SIZE / 1024),
+        .store_pfn = (uint32_t)(store_at >> XEN_PAGE_SHIFT),
+        .store_evtchn = segment->store_evtchn,
+    };
+    return toolstack_create_domain(domain->host->back.store, &home);
+}
+
 static int create_store(struct domain *domain)
 {
     struct xs_server *store = domain->host->back.store;
@@ -96,7 +109,7 @@ static int create_store(struct domain *domain)
     if (rc == 0)
         rc = xs_conn_open(store, domain->domid, false, &store_ops, domain, &domain->store_conn);
     if (rc == 0)
-        rc = toolstack_create_domain(store, domain->domid);
+        rc = create_home(domain);
     return rc;
 }
 

@@ -7,10 +7,22 @@
 #define SPLITDOM_SERVICE_DOM0_TOOLSTACK_H
 
 #include "service/back/back_class.h"
+#include "splitdom/xen/shared_info.h"
 #include "xenstore/server/xs_server.h"
 
+/* What the nodes of a domain's home say. */
+struct toolstack_domain {
+    domid_t domid;
+    uint64_t memory_kib;
+    uint32_t store_pfn; /* page of its memory that is the ring of the store */
+    evtchn_port_t store_evtchn;
+};
+
+/* Creates what Dom0 says of itself. Errors: -errno. */
+int toolstack_create_dom0(struct xs_server *store);
+
 /* Creates the domain's home. The domain has been introduced to the store. Errors: -errno. */
-int toolstack_create_domain(struct xs_server *store, domid_t domid);
+int toolstack_create_domain(struct xs_server *store, const struct toolstack_domain *domain);
 
 /* Creates both directories of a device (state 1, online 1), as its class describes them. The
  * domain's home is there. Errors: -errno; what was written stays. */

@@ -11,6 +11,8 @@
 #include "base/container_of.h"
 #include "service/back/evtchn_table.h"
 
+#define NATIVE_PROTOCOL "x86_64-abi"
+
 enum { PROTOCOL_MAX = 64 };
 
 struct vbd {
@@ -33,17 +35,27 @@ static void front_nodes(const struct back_spec *spec, back_node_fn *put, void *c
     snprintf(device, sizeof(device), "%u", spec->devid);
     put(ctx, "virtual-device", device);
     put(ctx, "device-type", "disk");
+    put(ctx, "trusted", "1");
+    put(ctx, "protocol", NATIVE_PROTOCOL);
 }
 
-static void back_nodes(const struct back_spec *spec, back_node_fn *put, void *ctx)
+static void back_nodes(const struct back_spec *spec, domid_t domid, back_node_fn *put, void *ctx)
 {
     const struct vbd_options *options = spec->options;
-    put(ctx, "mode", "r");
-    put(ctx, "type", "file");
+    char number[16];
+    snprintf(number, sizeof(number), "%u", domid);
     put(ctx, "params", options->params);
-    put(ctx, "dev", options->dev);
+    put(ctx, "frontend-id", number);
+    put(ctx, "online", "1");
     put(ctx, "removable", "0");
     put(ctx, "bootable", "1");
+    put(ctx, "state", "1");
+    put(ctx, "dev", options->dev);
+    put(ctx, "type", "file");
+    put(ctx, "mode", "r");
+    put(ctx, "device-type", "disk");
+    put(ctx, "discard-enable", "0");
+    put(ctx, "specification", "xen");
 }
 
 static void apply(struct vbd *vbd, const struct back_settings *settings)
@@ -100,8 +112,7 @@ static int publish_disk(struct xenbus_back *back)
     return rc < 0 ? rc : xenbus_back_put(back, "info", "%d", VDISK_READONLY);
 }
 
-#define BLANKS          " \t\n\v\f\r"
-#define NATIVE_PROTOCOL "x86_64-abi"
+#define BLANKS " \t\n\v\f\r"
 
 static int read_protocol(struct xenbus_back *back)
 {

@@ -276,18 +276,25 @@ static int create_fails(const struct back_domain *domain, const void *options,
     return -ENOMEM;
 }
 
-static void no_nodes(const struct back_spec *spec, back_node_fn *put, void *ctx)
+static void no_front(const struct back_spec *spec, back_node_fn *put, void *ctx)
 {
     (void)spec;
     (void)put;
     (void)ctx;
 }
 
+static void only_online(const struct back_spec *spec, domid_t domid, back_node_fn *put, void *ctx)
+{
+    (void)spec;
+    (void)domid;
+    put(ctx, "online", "1");
+}
+
 static void a_device_that_cannot_be_made_leaves_no_nodes(void **state)
 {
     (void)state;
     const struct back_class fails = {
-        .name = "vbd", .front_nodes = no_nodes, .back_nodes = no_nodes, .create = create_fails};
+        .name = "vbd", .front_nodes = no_front, .back_nodes = only_online, .create = create_fails};
     assert_int_equal(domain_attach(f->domain, &(struct back_spec){&fails, 51744, NULL}), -ENOMEM);
     assert_string_equal(back_node(51744, "online"), "(none)");
     assert_null(domain_find_device(f->domain, &fails, 51744));
