@@ -45,6 +45,7 @@ patch:patch:lint and benchmarks
 strace:strace:end-to-end tests
 spin:spin:the model of the sleep protocol
 valgrind:valgrind:make check-long
+gdb:gdb:following a read
 fio:fio:benchmarks and tests
 nbdkit:nbdkit:benchmarks
 gnuplot:gnuplot-nox:benchmarks'
