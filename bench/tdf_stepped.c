@@ -125,7 +125,7 @@ static void on_done(struct block_request *block, int status)
 static struct machine *machine_create(struct tdf tdf)
 {
     struct machine *m = calloc(1, sizeof(*m));
-    char why[256];
+    struct why why;
 
     if (m == NULL)
         die("out of memory");
@@ -152,12 +152,12 @@ static struct machine *machine_create(struct tdf tdf)
                                    .depth_isolated = 6,
                                    .model_clock = &m->model_clock,
                                    .real_time = &m->time};
-    if (device_create(&device, &m->device, why, sizeof(why)) < 0)
-        die(why);
+    if (device_create(&device, &m->device, &why) < 0)
+        die(why.text);
     struct vdisk_config vdisk = {
         .device = m->device, .cache_bytes = CACHE_BYTES, .policy = cache_policy_find("lru")};
-    if (vdisk_create(&vdisk, &image, &m->vdisk, why, sizeof(why)) < 0)
-        die(why);
+    if (vdisk_create(&vdisk, &image, &m->vdisk, &why) < 0)
+        die(why.text);
     for (uint32_t d = 0; d < DOMAINS; d++) {
         block_client_open(&m->client[d], m->vdisk);
         for (uint32_t i = 0; i < depths[d]; i++) {

@@ -56,7 +56,7 @@ static void check(int rc, const char *what)
 
 static void make_disk(struct path *path)
 {
-    char why[256] = "";
+    struct why why = {0};
 
     check(poller_create(POLLER_EPOLL, &path->poller), "poller");
     const struct device_config device = {.poller = path->poller,
@@ -64,7 +64,7 @@ static void make_disk(struct path *path)
                                          .align_bytes = BLOCK_SECTOR_BYTES,
                                          .depth = DEPTH,
                                          .depth_isolated = DEPTH};
-    check(device_create(&device, &path->device, why, sizeof(why)), why);
+    check(device_create(&device, &path->device, &why), why.text);
     struct image image = {.fd = -1,
                           .size_bytes = (uint64_t)DISK_SECTORS * BLOCK_SECTOR_BYTES,
                           .block_size_bytes = BLOCK_SECTOR_BYTES,
@@ -72,7 +72,7 @@ static void make_disk(struct path *path)
     const struct vdisk_config vdisk = {.device = path->device,
                                        .cache_bytes = CACHE_SECTORS * BLOCK_SECTOR_BYTES,
                                        .policy = cache_policy_find("lru")};
-    check(vdisk_create(&vdisk, &image, &path->vdisk, why, sizeof(why)), why);
+    check(vdisk_create(&vdisk, &image, &path->vdisk, &why), why.text);
     block_client_open(&path->client, path->vdisk);
 }
 

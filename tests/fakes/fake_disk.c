@@ -16,10 +16,9 @@ struct fake_disk *fake_disk_current(void)
     return current;
 }
 
-static int create(const struct disk_config *config, struct disk **out, char *why, size_t why_bytes)
+static int create(const struct disk_config *config, struct disk **out, struct why *why)
 {
     (void)why;
-    (void)why_bytes;
     if (config->depth > FAKE_DISK_DEPTH_MAX)
         return -EINVAL;
     struct fake_disk *disk = calloc(1, sizeof(*disk));

@@ -17,16 +17,16 @@ void fake_vdisk_create(struct fake_vdisk *fake, const struct fake_vdisk_config *
                           .size_bytes = config->sector_count * BLOCK_SECTOR_BYTES,
                           .block_size_bytes = block,
                           .memory_align_bytes = block};
-    char why[128];
+    struct why why;
 
-    if (device_create(&device, &fake->device, why, sizeof(why)) < 0)
+    if (device_create(&device, &fake->device, &why) < 0)
         abort();
     fake->disk = fake_disk_current();
     struct vdisk_config vdisk = {.device = fake->device,
                                  .cache_bytes = (size_t)config->cache_sectors * BLOCK_SECTOR_BYTES,
                                  .policy = config->policy != NULL ? config->policy
                                                                   : cache_policy_find("lru")};
-    if (vdisk_create(&vdisk, &image, &fake->vdisk, why, sizeof(why)) < 0)
+    if (vdisk_create(&vdisk, &image, &fake->vdisk, &why) < 0)
         abort();
 }
 

@@ -84,13 +84,11 @@ static uint32_t take_u32(struct input *in)
 
 static const struct disk_ops test_ops;
 
-static int test_create(const struct disk_config *config, struct disk **out, char *why,
-                       size_t why_bytes)
+static int test_create(const struct disk_config *config, struct disk **out, struct why *why)
 {
     struct disk *disk = calloc(1, sizeof(*disk));
     (void)config;
     (void)why;
-    (void)why_bytes;
     require(disk != NULL);
     disk->ops = &test_ops;
     *out = disk;
@@ -167,12 +165,12 @@ static void open_disk(struct world *w, bool with_cache)
                           .size_bytes = DISK_SECTORS * BLOCK_SECTOR_BYTES,
                           .block_size_bytes = BLOCK_BYTES,
                           .memory_align_bytes = BLOCK_BYTES};
-    char why[256];
-    require(device_create(&device, &w->device, why, sizeof(why)) == 0);
+    struct why why;
+    require(device_create(&device, &w->device, &why) == 0);
     struct vdisk_config vdisk = {.device = w->device,
                                  .cache_bytes = with_cache ? 16 * BLOCK_SECTOR_BYTES : 0,
                                  .policy = cache_policy_find("lru")};
-    require(vdisk_create(&vdisk, &image, &w->vdisk, why, sizeof(why)) == 0);
+    require(vdisk_create(&vdisk, &image, &w->vdisk, &why) == 0);
     block_client_open(&w->client, w->vdisk);
 }
 

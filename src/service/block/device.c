@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "service/block/device_private.h"
@@ -41,17 +40,14 @@ static int create_reads(struct device *device, size_t each_bytes)
     return 0;
 }
 
-int device_create(const struct device_config *config, struct device **out, char *why,
-                  size_t why_bytes)
+int device_create(const struct device_config *config, struct device **out, struct why *why)
 {
     *out = NULL;
     assert((config->align_bytes & (config->align_bytes - 1)) == 0);
     assert(config->align_bytes >= BLOCK_SECTOR_BYTES);
     struct device *device = calloc(1, sizeof(*device));
-    if (device == NULL) {
-        snprintf(why, why_bytes, "out of memory for the disk's queue");
-        return -ENOMEM;
-    }
+    if (device == NULL)
+        return why_fail(why, -ENOMEM, "out of memory for the disk's queue");
     device->align_bytes = config->align_bytes;
     device->depth = config->depth;
     device->read_count = config->depth + DEVICE_READS_SPARE;
@@ -61,7 +57,7 @@ int device_create(const struct device_config *config, struct device **out, char 
     size_t each_bytes = buffer_bytes(config->align_bytes);
     int rc = create_reads(device, each_bytes);
     if (rc < 0) {
-        snprintf(why, why_bytes, "out of memory for %u read buffers", device->read_count);
+        (void)why_fail(why, rc, "out of memory for %u read buffers", device->read_count);
     } else {
         struct disk_config engine = {.poller = config->poller,
                                      .pool = device->pool,
@@ -69,7 +65,7 @@ int device_create(const struct device_config *config, struct device **out, char 
                                      .depth = config->depth,
                                      .model = config->model,
                                      .clock = config->model_clock};
-        rc = config->engine->create(&engine, &device->engine, why, why_bytes);
+        rc = config->engine->create(&engine, &device->engine, why);
     }
     if (rc < 0) {
         device_destroy(device);

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/why.h"
 #include "service/block/engine/disk.h"
 #include "tdf/timer.h"
 
@@ -40,8 +41,7 @@ struct device_config {
 };
 
 /* Errors: -errno with a line for people in why. */
-int device_create(const struct device_config *config, struct device **out, char *why,
-                  size_t why_bytes);
+int device_create(const struct device_config *config, struct device **out, struct why *why);
 /* No vdisk is on it any more. NULL allowed. */
 void device_destroy(struct device *device);
 

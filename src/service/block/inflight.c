@@ -37,13 +37,11 @@ void inflight_add(struct inflight *table, struct inflight_read *read, uint64_t s
 struct inflight_read *inflight_find(const struct inflight *table, uint64_t sector,
                                     uint32_t sector_count)
 {
-    struct inflight_read *read;
-
     if (table->count == 0 || sector_count == 0)
         return NULL;
-    for (read = table->bucket[bucket_of(table, sector)]; read; read = read->hash_next) {
+    for (struct inflight_read *read = table->bucket[bucket_of(table, sector)]; read != NULL;
+         read = read->hash_next) {
         uint64_t offset = sector - read->sector; /* huge when the read starts after the span */
-
         if (offset < INFLIGHT_GRANULE &&
             read->sector / INFLIGHT_GRANULE == sector / INFLIGHT_GRANULE &&
             offset + sector_count <= read->sector_count)
@@ -57,7 +55,7 @@ void inflight_remove(struct inflight *table, struct inflight_read *read)
     struct inflight_read **link = &table->bucket[bucket_of(table, read->sector)];
 
     while (*link != read) {
-        assert(*link);
+        assert(*link != NULL);
         link = &(*link)->hash_next;
     }
     *link = read->hash_next;

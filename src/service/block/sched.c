@@ -83,12 +83,11 @@ static void roll_window(struct sched *s, uint64_t now_ns)
     for (struct list_node *node = list_first(&s->active), *next; node != NULL; node = next) {
         struct sched_entity *e = container_of(node, struct sched_entity, active);
         uint32_t demand = demand_of(e);
-        uint32_t peak;
 
         next = list_next(&s->active, node);
         e->demand_before = paused ? demand : e->demand_peak;
         e->demand_peak = demand;
-        peak = e->demand_before > demand ? e->demand_before : demand;
+        uint32_t peak = e->demand_before > demand ? e->demand_before : demand;
         if (peak == 0)
             deactivate(s, e);
         else
@@ -234,11 +233,9 @@ static struct sched_entity *take_turn(struct sched *s)
 struct sched_entity *sched_pick(struct sched *s, uint64_t now_ns,
                                 uint32_t (*cost_of)(const struct sched_entity *e))
 {
-    struct sched_entity *e;
-
     if (s->in_flight >= sched_depth(s, now_ns))
         return NULL;
-    e = take_turn(s);
+    struct sched_entity *e = take_turn(s);
     if (e == NULL)
         return NULL;
 

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -21,23 +20,20 @@ static struct vdisk_capabilities capabilities_of(const struct image *image)
 }
 
 int vdisk_create(const struct vdisk_config *config, struct image *image, struct vdisk **out,
-                 char *why, size_t why_bytes)
+                 struct why *why)
 {
     struct device *device = config->device;
     *out = NULL;
-    if (image_align_bytes(image) > device->align_bytes) {
-        snprintf(why, why_bytes,
-                 "the image is read in blocks of %u bytes, its disk in blocks of %u",
-                 image_align_bytes(image), device->align_bytes);
-        return -ENOTSUP;
-    }
+    if (image_align_bytes(image) > device->align_bytes)
+        return why_fail(why, -ENOTSUP,
+                        "the image is read in blocks of %u bytes, its disk in blocks of %u",
+                        image_align_bytes(image), device->align_bytes);
     struct vdisk *vdisk = calloc(1, sizeof(*vdisk));
     int rc =
         vdisk == NULL ? -ENOMEM : cache_create(config->cache_bytes, config->policy, &vdisk->cache);
     if (rc < 0) {
-        snprintf(why, why_bytes, "out of memory for a cache of %zu bytes", config->cache_bytes);
         free(vdisk);
-        return rc;
+        return why_fail(why, rc, "out of memory for a cache of %zu bytes", config->cache_bytes);
     }
     vdisk->device = device;
     vdisk->image = *image;

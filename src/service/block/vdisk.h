@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/why.h"
 #include "service/block/cache/cache.h"
 #include "service/block/engine/image.h"
 #include "service/block/inflight.h"
@@ -57,7 +58,7 @@ struct vdisk_config {
  * device was made for.
  */
 int vdisk_create(const struct vdisk_config *config, struct image *image, struct vdisk **out,
-                 char *why, size_t why_bytes);
+                 struct why *why);
 /* No client is open and no read of it is in flight. Closes the image. NULL allowed. */
 void vdisk_destroy(struct vdisk *vdisk);
 

@@ -64,7 +64,7 @@ static const struct disk_ops *engine_ops(enum dom0_engine engine)
 }
 
 static int create_device(struct dom0 *d, const struct disk_ops *engine, const struct image *image,
-                         char *why, size_t why_bytes)
+                         struct why *why)
 {
     struct device_config config = {.poller = d->poller,
                                    .engine = engine,
@@ -74,21 +74,20 @@ static int create_device(struct dom0 *d, const struct disk_ops *engine, const st
                                    .depth_isolated = d->options->depth_isolated,
                                    .real_time = &d->hold_time};
     d->engine_name = engine->name;
-    return device_create(&config, &d->device, why, why_bytes);
+    return device_create(&config, &d->device, why);
 }
 
 /* io_uring where the kernel lets us, else epoll and, for the disk, threads; the log says which. */
-static int create_poller_and_device(struct dom0 *d, const struct image *image, char *why,
-                                    size_t why_bytes)
+static int create_poller_and_device(struct dom0 *d, const struct image *image, struct why *why)
 {
     enum dom0_engine engine = d->options->engine;
     if (engine != DOM0_ENGINE_THREADS) {
         int rc = poller_create(POLLER_URING, &d->poller);
         if (rc == 0)
-            rc = create_device(d, engine_ops(engine), image, why, why_bytes);
+            rc = create_device(d, engine_ops(engine), image, why);
         else
-            snprintf(why, why_bytes, "io_uring is not available here (%s); try --engine threads",
-                     strerror(-rc));
+            (void)why_fail(why, rc, "io_uring is not available here (%s); try --engine threads",
+                           strerror(-rc));
         if (rc == 0 || engine == DOM0_ENGINE_URING)
             return rc;
         if (engine == DOM0_ENGINE_AUTO)
@@ -100,11 +99,9 @@ static int create_poller_and_device(struct dom0 *d, const struct image *image, c
             engine = DOM0_ENGINE_THREADS;
     }
     int rc = poller_create(POLLER_EPOLL, &d->poller);
-    if (rc < 0) {
-        snprintf(why, why_bytes, "cannot create an epoll instance: %s", strerror(-rc));
-        return rc;
-    }
-    return create_device(d, engine_ops(engine), image, why, why_bytes);
+    if (rc < 0)
+        return why_fail_errno(why, rc, "cannot create an epoll instance");
+    return create_device(d, engine_ops(engine), image, why);
 }
 
 static int create_domains(struct dom0 *d)
@@ -216,37 +213,35 @@ static int open_sockets(struct dom0 *d)
     return rc;
 }
 
-static int create_vdisk(struct dom0 *d, struct image *image, char *why, size_t why_bytes)
+static int create_vdisk(struct dom0 *d, struct image *image, struct why *why)
 {
     int rc = dom0_options_cache_bytes(d->options, image->size_bytes, &d->cache_bytes);
-    if (rc < 0) {
-        snprintf(why, why_bytes,
-                 "the cache may have at most 1 %% of the image: %llu bytes (--cache-bytes)",
-                 (unsigned long long)d->cache_bytes);
-        return rc;
-    }
-    rc = create_poller_and_device(d, image, why, why_bytes);
+    if (rc < 0)
+        return why_fail(why, rc,
+                        "the cache may have at most 1 %% of the image: %llu bytes (--cache-bytes)",
+                        (unsigned long long)d->cache_bytes);
+    rc = create_poller_and_device(d, image, why);
     if (rc < 0)
         return rc;
     struct vdisk_config config = {.device = d->device,
                                   .cache_bytes = (size_t)d->cache_bytes,
                                   .policy = cache_policy_find(d->options->cache_policy)};
-    return vdisk_create(&config, image, &d->vdisk, why, why_bytes);
+    return vdisk_create(&config, image, &d->vdisk, why);
 }
 
-static int create_disk(struct dom0 *d, char *why, size_t why_bytes)
+static int create_disk(struct dom0 *d, struct why *why)
 {
     struct image image;
-    int rc = image_open(d->options->image_path, &image, why, why_bytes);
+    int rc = image_open(d->options->image_path, &image, why);
     if (rc == 0)
-        rc = create_vdisk(d, &image, why, why_bytes);
+        rc = create_vdisk(d, &image, why);
     image_close(&image); /* unless the vdisk took it */
     return rc;
 }
 
-static int assemble(struct dom0 *d, char *why, size_t why_bytes)
+static int assemble(struct dom0 *d, struct why *why)
 {
-    int rc = create_disk(d, why, why_bytes);
+    int rc = create_disk(d, why);
     if (rc < 0)
         return rc;
     const char *step = "pin Dom0 to its CPU";
@@ -278,9 +273,7 @@ static int assemble(struct dom0 *d, char *why, size_t why_bytes)
         step = "open the sockets";
         rc = open_sockets(d);
     }
-    if (rc < 0)
-        snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
-    return rc;
+    return rc < 0 ? why_fail_errno(why, rc, "cannot %s", step) : 0;
 }
 
 int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
@@ -304,7 +297,7 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
             : memory_limit_bytes(memory_limit_machine_bytes(), MEMORY_LIMIT_CGROUP);
     raise_fd_limit(options);
     start_unmapper(d);
-    int rc = assemble(d, why->text, sizeof(why->text));
+    int rc = assemble(d, why);
     if (rc < 0) {
         dom0_teardown(d);
         return rc;

@@ -38,7 +38,7 @@ int cache_create(size_t data_bytes, const struct cache_policy *policy, struct ca
     if (capacity >= SECTOR_INDEX_NONE)
         return -ENOMEM;
     cache = calloc(1, sizeof(*cache));
-    if (!cache)
+    if (cache == NULL)
         return -ENOMEM;
     cache->policy = policy;
     cache->capacity = (uint32_t)capacity;
@@ -46,10 +46,10 @@ int cache_create(size_t data_bytes, const struct cache_policy *policy, struct ca
         if (sector_index_init(&cache->index, cache->capacity) < 0)
             goto fail;
         cache->pool = aligned_alloc(POOL_ALIGN, capacity * BLOCK_SECTOR_BYTES);
-        if (!cache->pool)
+        if (cache->pool == NULL)
             goto fail;
         cache->policy_state = policy->create(cache->capacity);
-        if (!cache->policy_state)
+        if (cache->policy_state == NULL)
             goto fail;
     }
     *out = cache;
@@ -62,9 +62,9 @@ fail:
 
 void cache_destroy(struct cache *cache)
 {
-    if (!cache)
+    if (cache == NULL)
         return;
-    if (cache->policy_state)
+    if (cache->policy_state != NULL)
         cache->policy->destroy(cache->policy_state);
     free(cache->pool);
     sector_index_free(&cache->index);
@@ -131,7 +131,7 @@ void cache_prefetch_victim(const struct cache *cache)
     const unsigned char *data;
     uint32_t slot;
 
-    if (cache->used < cache->capacity || cache->capacity == 0 || !cache->policy->next_victim)
+    if (cache->used < cache->capacity || cache->capacity == 0 || cache->policy->next_victim == NULL)
         return;
     slot = cache->policy->next_victim(cache->policy_state);
     assert(slot < cache->capacity);

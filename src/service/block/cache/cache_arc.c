@@ -99,15 +99,15 @@ static void *arc_create(uint32_t capacity)
 {
     struct arc *arc = calloc(1, sizeof(*arc));
 
-    if (!arc)
+    if (arc == NULL)
         return NULL;
     arc->c = capacity;
     arc->link = calloc(2 * (size_t)capacity + LIST_COUNT, sizeof(*arc->link));
     arc->list_of = calloc(2 * (size_t)capacity, sizeof(*arc->list_of));
     arc->sector_of = calloc(capacity, sizeof(*arc->sector_of));
     arc->free_ghost = calloc(capacity, sizeof(*arc->free_ghost));
-    if (!arc->link || !arc->list_of || !arc->sector_of || !arc->free_ghost ||
-        sector_index_init(&arc->ghosts, capacity) < 0) {
+    if (arc->link == NULL || arc->list_of == NULL || arc->sector_of == NULL ||
+        arc->free_ghost == NULL || sector_index_init(&arc->ghosts, capacity) < 0) {
         arc_destroy(arc);
         return NULL;
     }

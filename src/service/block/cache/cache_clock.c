@@ -35,7 +35,7 @@ static void *clock_create(uint32_t capacity)
 {
     struct clock *clock = calloc(1, sizeof(*clock) + capacity * sizeof(clock->used[0]));
 
-    if (clock)
+    if (clock != NULL)
         clock->capacity = capacity;
     return clock;
 }

@@ -31,7 +31,7 @@ static void *lru_create(uint32_t capacity)
 {
     struct lru *lru = calloc(1, sizeof(*lru) + ((size_t)capacity + 1) * sizeof(lru->link[0]));
 
-    if (!lru)
+    if (lru == NULL)
         return NULL;
     lru->list = capacity;
     lru_reset(lru);

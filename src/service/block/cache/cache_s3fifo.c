@@ -85,7 +85,7 @@ static void *s3fifo_create(uint32_t capacity)
 {
     struct s3fifo *s3 = calloc(1, sizeof(*s3));
 
-    if (!s3)
+    if (s3 == NULL)
         return NULL;
     s3->capacity = capacity;
     s3->small_list = capacity;
@@ -96,7 +96,7 @@ static void *s3fifo_create(uint32_t capacity)
     s3->link = calloc((size_t)capacity + 2, sizeof(*s3->link));
     s3->slot = calloc(capacity, sizeof(*s3->slot));
     s3->ghost_used = calloc(s3->ghost_capacity, sizeof(*s3->ghost_used));
-    if (!s3->link || !s3->slot || !s3->ghost_used ||
+    if (s3->link == NULL || s3->slot == NULL || s3->ghost_used == NULL ||
         sector_index_init(&s3->ghosts, s3->ghost_capacity) < 0) {
         s3fifo_destroy(s3);
         return NULL;
@@ -160,9 +160,9 @@ static uint32_t pop_small(struct s3fifo *s3)
 
 static uint32_t victim_of_main(struct s3fifo *s3)
 {
-    uint32_t slot;
+    uint32_t slot = pop_main(s3);
 
-    for (slot = pop_main(s3); s3->slot[slot].use_count > 0; slot = pop_main(s3)) {
+    for (; s3->slot[slot].use_count > 0; slot = pop_main(s3)) {
         s3->slot[slot].use_count--;
         enter_main(s3, slot);
     }

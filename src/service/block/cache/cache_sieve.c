@@ -50,12 +50,12 @@ static void *sieve_create(uint32_t capacity)
 {
     struct sieve *sieve = calloc(1, sizeof(*sieve));
 
-    if (!sieve)
+    if (sieve == NULL)
         return NULL;
     sieve->capacity = capacity;
     sieve->link = calloc((size_t)capacity + 1, sizeof(*sieve->link));
     sieve->used = calloc(capacity, sizeof(*sieve->used));
-    if (!sieve->link || !sieve->used) {
+    if (sieve->link == NULL || sieve->used == NULL) {
         sieve_destroy(sieve);
         return NULL;
     }

@@ -39,7 +39,7 @@ int sector_index_init(struct sector_index *index, uint32_t capacity)
     index->mask = (uint32_t)(position_count - 1);
     index->table = calloc(position_count, sizeof(*index->table));
     index->sector_of = calloc(capacity, sizeof(*index->sector_of));
-    if (!index->table || !index->sector_of) {
+    if (index->table == NULL || index->sector_of == NULL) {
         sector_index_free(index);
         return -ENOMEM;
     }

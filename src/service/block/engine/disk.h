@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/heap.h"
+#include "base/why.h"
 #include "service/loop/poller.h"
 
 struct image;
@@ -53,8 +54,8 @@ struct disk_config {
 
 struct disk_ops {
     const char *name;
-    /* Required. Errors: -errno with a reason for people in why (why_bytes > 0). */
-    int (*create)(const struct disk_config *config, struct disk **out, char *why, size_t why_bytes);
+    /* Required. Errors: -errno with a line for people in why. */
+    int (*create)(const struct disk_config *config, struct disk **out, struct why *why);
     /* Required. Takes the read; done comes later, from poller_run, never from inside submit. */
     void (*submit)(struct disk *disk, struct disk_io *io);
     /* Optional. Makes sure that submitted reads have reached the device. */

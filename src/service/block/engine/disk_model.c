@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -36,7 +35,7 @@ struct disk_model {
     struct poller_watch *watch;
 };
 
-static struct disk_model *model_of(struct disk *disk)
+static struct disk_model *of_disk(struct disk *disk)
 {
     return container_of(disk, struct disk_model, base);
 }
@@ -49,7 +48,6 @@ static struct disk_io *first_due(const struct disk_model *dm)
 uint64_t disk_model_next_due_ns(const struct disk *disk)
 {
     const struct disk_io *first = first_due(container_of(disk, const struct disk_model, base));
-
     return first != NULL ? first->due_ns : UINT64_MAX;
 }
 
@@ -61,8 +59,6 @@ static void arm_timer(struct disk_model *dm)
 {
     uint64_t next_ns = disk_model_next_due_ns(&dm->base);
     struct itimerspec when = {0};
-    int rc;
-
     if (dm->timer_fd < 0 || next_ns == dm->armed_ns)
         return;
     dm->armed_ns = next_ns;
@@ -71,7 +67,7 @@ static void arm_timer(struct disk_model *dm)
             next_ns = 1; /* 0 would switch the timer off */
         when.it_value = clock_timespec(next_ns);
     }
-    rc = timerfd_settime(dm->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+    int rc = timerfd_settime(dm->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
     assert(rc == 0);
     (void)rc;
 }
@@ -79,7 +75,6 @@ static void arm_timer(struct disk_model *dm)
 static int64_t read_image(const struct disk_io *io)
 {
     ssize_t got;
-
     do
         got = pread(io->image->fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
     while (got < 0 && errno == EINTR);
@@ -90,7 +85,6 @@ static int64_t read_image(const struct disk_io *io)
 static int32_t deliver(const struct disk_model *dm, struct disk_io *io)
 {
     int64_t got = io->length_bytes;
-
     if (dm->data == DISK_MODEL_IMAGE)
         got = read_image(io);
     else
@@ -103,7 +97,6 @@ static int32_t deliver(const struct disk_model *dm, struct disk_io *io)
 static int32_t deliver_half(const struct disk_model *dm, struct disk_io *io)
 {
     uint32_t half_bytes = io->length_bytes / 2;
-
     (void)deliver(dm, io);
     memset((char *)io->buffer + half_bytes, 0xdb, io->length_bytes - half_bytes);
     return -EIO;
@@ -133,11 +126,10 @@ static void finish(const struct disk_model *dm, struct disk_io *io)
  */
 uint32_t disk_model_expire(struct disk *disk)
 {
-    struct disk_model *dm = model_of(disk);
+    struct disk_model *dm = of_disk(disk);
     uint64_t now_ns = dm->clock.now_ns(dm->clock.ctx);
     struct disk_io *due = NULL, **last = &due, *io;
     uint32_t finished = 0;
-
     while ((io = first_due(dm)) != NULL && io->due_ns <= now_ns) {
         heap_remove(&dm->due, &io->due);
         io->next = NULL;
@@ -158,7 +150,6 @@ uint32_t disk_model_expire(struct disk *disk)
 static void on_timer(void *ctx, uint32_t revents)
 {
     struct disk_model *dm = ctx;
-
     (void)revents;
     dm->armed_ns = UINT64_MAX;
     disk_model_expire(&dm->base);
@@ -166,16 +157,14 @@ static void on_timer(void *ctx, uint32_t revents)
 
 static void model_submit(struct disk *disk, struct disk_io *io)
 {
-    struct disk_model *dm = model_of(disk);
+    struct disk_model *dm = of_disk(disk);
     uint64_t now_ns = dm->clock.now_ns(dm->clock.ctx);
-    struct disk_model_outcome outcome;
-
     if (io->arrival_ns != 0)
         now_ns = io->arrival_ns;
     if (now_ns > dm->arrived_ns)
         dm->arrived_ns = now_ns;
-    outcome = disk_model_law_arrive(dm->law, dm->arrived_ns, io->length_bytes);
-
+    struct disk_model_outcome outcome =
+        disk_model_law_arrive(dm->law, dm->arrived_ns, io->length_bytes);
     io->expected_bytes = disk_span_expected_bytes(io);
     io->due_ns = outcome.due_ns;
     io->status = (int32_t)outcome.fate;
@@ -197,20 +186,19 @@ static void cancel(struct disk_io *io)
 
 static void model_destroy(struct disk *disk)
 {
-    struct disk_model *dm = model_of(disk);
-    struct disk_io *io;
-
-    if (!dm)
+    if (disk == NULL)
         return;
-    if (dm->watch)
+    struct disk_model *dm = of_disk(disk);
+    if (dm->watch != NULL)
         poller_remove(dm->poller, dm->watch);
     if (dm->timer_fd >= 0)
         close(dm->timer_fd);
+    struct disk_io *io;
     while ((io = first_due(dm)) != NULL) {
         heap_remove(&dm->due, &io->due);
         cancel(io);
     }
-    while ((io = dm->stuck)) {
+    while ((io = dm->stuck) != NULL) {
         dm->stuck = io->next;
         cancel(io);
     }
@@ -219,56 +207,46 @@ static void model_destroy(struct disk *disk)
 }
 
 int disk_model_create(const struct disk_config *config, const struct disk_model_clock *clock,
-                      struct disk **out, char *why, size_t why_bytes)
+                      struct disk **out, struct why *why)
 {
     struct disk_model_config model;
-    struct disk_model *dm;
-    int err = disk_model_config_parse(config->model, &model, why, why_bytes);
-
     *out = NULL;
-    if (err)
-        return err;
-    dm = calloc(1, sizeof(*dm));
-    if (!dm) {
-        snprintf(why, why_bytes, "model disk: %s", strerror(ENOMEM));
-        return -ENOMEM;
-    }
+    int rc = disk_model_config_parse(config->model, &model, why);
+    if (rc < 0)
+        return rc;
+    struct disk_model *dm = calloc(1, sizeof(*dm));
+    if (dm == NULL)
+        return why_fail(why, -ENOMEM, "model disk: out of memory");
     dm->base.ops = &disk_model_ops;
     dm->data = model.data;
     dm->clock = *clock;
     dm->timer_fd = -1;
     dm->armed_ns = UINT64_MAX;
-    err = disk_model_law_create(&model, &dm->law);
-    if (err) {
-        snprintf(why, why_bytes, "model disk: %s", strerror(-err));
+    rc = disk_model_law_create(&model, &dm->law);
+    if (rc < 0) {
         model_destroy(&dm->base);
-        return err;
+        return why_fail_errno(why, rc, "model disk");
     }
     *out = &dm->base;
     return 0;
 }
 
-static int model_create(const struct disk_config *config, struct disk **out, char *why,
-                        size_t why_bytes)
+static int model_create(const struct disk_config *config, struct disk **out, struct why *why)
 {
     const struct disk_model_clock real = {.now_ns = clock_monotonic_fn};
-    struct disk_model *dm;
-    int err = disk_model_create(config, config->clock != NULL ? config->clock : &real, out, why,
-                                why_bytes);
-
-    if (err || config->clock != NULL)
-        return err;
-    dm = model_of(*out);
+    int rc = disk_model_create(config, config->clock != NULL ? config->clock : &real, out, why);
+    if (rc < 0 || config->clock != NULL)
+        return rc;
+    struct disk_model *dm = of_disk(*out);
     dm->poller = config->poller;
     dm->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    err = dm->timer_fd < 0 ? -errno
-                           : poller_add(dm->poller, dm->timer_fd, POLLIN, on_timer, dm, &dm->watch);
-    if (!err)
+    rc = dm->timer_fd < 0 ? -errno
+                          : poller_add(dm->poller, dm->timer_fd, POLLIN, on_timer, dm, &dm->watch);
+    if (rc == 0)
         return 0;
-    snprintf(why, why_bytes, "model disk: can't make its timer: %s", strerror(-err));
     model_destroy(*out);
     *out = NULL;
-    return err;
+    return why_fail_errno(why, rc, "model disk: can't make its timer");
 }
 
 const struct disk_ops disk_model_ops = {

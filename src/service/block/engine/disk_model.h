@@ -38,7 +38,7 @@ struct disk_model_clock {
  * with a reason in why.
  */
 int disk_model_create(const struct disk_config *config, const struct disk_model_clock *clock,
-                      struct disk **out, char *why, size_t why_bytes);
+                      struct disk **out, struct why *why);
 
 /* When the next completion is due; UINT64_MAX if none is (stuck reads never are). */
 uint64_t disk_model_next_due_ns(const struct disk *disk);

@@ -23,7 +23,6 @@ static bool parse_time(const char *text, double *out_ns)
         double ns;
     } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
     const char *end;
-
     if (decimal_scan_real(text, out_ns, &end) < 0)
         return false;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -38,7 +37,7 @@ static bool parse_time(const char *text, double *out_ns)
 /* Index of text in names (NULL at the end), or -1. */
 static int find_name(const char *text, const char *const *names)
 {
-    for (int i = 0; names[i]; i++)
+    for (int i = 0; names[i] != NULL; i++)
         if (strcmp(text, names[i]) == 0)
             return i;
     return -1;
@@ -63,7 +62,6 @@ static bool set_law(struct disk_model_config *config, const char *value)
         NULL,
     };
     int found = find_name(value, names);
-
     config->law = (enum disk_model_distribution)found;
     return found >= 0;
 }
@@ -71,7 +69,6 @@ static bool set_law(struct disk_model_config *config, const char *value)
 static bool set_channels(struct disk_model_config *config, const char *value)
 {
     uint64_t channels;
-
     if (decimal_parse(value, 1, DISK_MODEL_CHANNELS_MAX, &channels) < 0)
         return false;
     config->channels = (uint32_t)channels;
@@ -86,7 +83,6 @@ static bool set_iops(struct disk_model_config *config, const char *value)
 static bool set_mbps(struct disk_model_config *config, const char *value)
 {
     double mbps;
-
     if (decimal_parse_real(value, 1e-3, 1e9, &mbps) < 0)
         return false;
     config->bytes_per_second = (uint64_t)(mbps * 1e6);
@@ -112,8 +108,7 @@ static bool set_slow(struct disk_model_config *config, const char *value)
 {
     char probability[WORD_BYTES];
     const char *colon = strchr(value, ':');
-
-    if (!colon)
+    if (colon == NULL)
         return false;
     snprintf(probability, sizeof(probability), "%.*s", (int)(colon - value), value);
     return parse_probability(probability, &config->slow_probability) &&
@@ -133,7 +128,6 @@ static bool set_data(struct disk_model_config *config, const char *value)
         NULL,
     };
     int found = find_name(value, names);
-
     config->data = (enum disk_model_data)found;
     return found >= 0;
 }
@@ -160,78 +154,61 @@ static const struct key {
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
 /* Returns the key's index or -EINVAL. */
-static int parse_word(char *word, struct disk_model_config *config, char *why, size_t why_bytes)
+static int parse_word(char *word, struct disk_model_config *config, struct why *why)
 {
     char *value = strchr(word, '=');
-
-    if (value) {
+    if (value != NULL) {
         *value++ = '\0';
         for (size_t i = 0; i < KEY_COUNT; i++) {
             if (strcmp(word, keys[i].name) != 0)
                 continue;
             if (keys[i].set(config, value))
                 return (int)i;
-            snprintf(why, why_bytes, "disk model: %s=%s: want %s", word, value, keys[i].wanted);
-            return -EINVAL;
+            return why_fail(why, -EINVAL, "disk model: %s=%s: want %s", word, value,
+                            keys[i].wanted);
         }
     }
-    snprintf(why, why_bytes,
-             "disk model: \"%s\" is none of mean= cv= law= channels= iops= mbps= error= short= "
-             "stuck= slow= seed= data=",
-             word);
-    return -EINVAL;
+    return why_fail(why, -EINVAL,
+                    "disk model: \"%s\" is none of mean= cv= law= channels= iops= mbps= error= "
+                    "short= stuck= slow= seed= data=",
+                    word);
 }
 
-static int check_whole(const struct disk_model_config *config, bool is_cv_set, char *why,
-                       size_t why_bytes)
+static int check_whole(const struct disk_model_config *config, bool is_cv_set, struct why *why)
 {
-    if (is_cv_set && config->law != DISK_MODEL_LOGNORMAL) {
-        snprintf(why, why_bytes, "disk model: cv= is for law=lognormal only");
-        return -EINVAL;
-    }
+    if (is_cv_set && config->law != DISK_MODEL_LOGNORMAL)
+        return why_fail(why, -EINVAL, "disk model: cv= is for law=lognormal only");
     if (config->error_probability + config->short_probability + config->stuck_probability >
-        1 + 1e-9) {
-        snprintf(why, why_bytes, "disk model: error, short and stuck together exceed 1");
-        return -EINVAL;
-    }
+        1 + 1e-9)
+        return why_fail(why, -EINVAL, "disk model: error, short and stuck together exceed 1");
     return 0;
 }
 
-int disk_model_config_parse(const char *text, struct disk_model_config *out, char *why,
-                            size_t why_bytes)
+int disk_model_config_parse(const char *text, struct disk_model_config *out, struct why *why)
 {
     struct disk_model_config config = {.mean_ns = 200e3, .cv = 0.25, .channels = 1, .seed = 1};
     bool is_set[KEY_COUNT] = {false};
     bool is_cv_set = false;
-
-    while (text && *text) {
+    while (text != NULL && *text != '\0') {
         size_t length = strcspn(text, ",");
         char word[WORD_BYTES];
-        int key;
-
-        if (length >= sizeof(word)) {
-            snprintf(why, why_bytes, "disk model: \"%.20s...\" is too long", text);
-            return -EINVAL;
-        }
+        if (length >= sizeof(word))
+            return why_fail(why, -EINVAL, "disk model: \"%.20s...\" is too long", text);
         memcpy(word, text, length);
         word[length] = '\0';
-        key = parse_word(word, &config, why, why_bytes);
+        int key = parse_word(word, &config, why);
         if (key < 0)
             return key;
-        if (is_set[key]) {
-            snprintf(why, why_bytes, "disk model: %s= is there twice", keys[key].name);
-            return -EINVAL;
-        }
+        if (is_set[key])
+            return why_fail(why, -EINVAL, "disk model: %s= is there twice", keys[key].name);
         is_set[key] = true;
         is_cv_set = is_cv_set || keys[key].set == set_cv;
         text += length;
-        if (*text == ',' && *++text == '\0') {
-            snprintf(why, why_bytes, "disk model: nothing follows the last comma");
-            return -EINVAL;
-        }
+        if (*text == ',' && *++text == '\0')
+            return why_fail(why, -EINVAL, "disk model: nothing follows the last comma");
     }
-    if (check_whole(&config, is_cv_set, why, why_bytes) < 0)
-        return -EINVAL;
-    *out = config;
-    return 0;
+    int rc = check_whole(&config, is_cv_set, why);
+    if (rc == 0)
+        *out = config;
+    return rc;
 }

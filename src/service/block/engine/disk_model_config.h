@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/why.h"
+
 enum disk_model_distribution { DISK_MODEL_LOGNORMAL, DISK_MODEL_FIXED, DISK_MODEL_EXPONENTIAL };
 enum disk_model_data { DISK_MODEL_PATTERN, DISK_MODEL_IMAGE };
 
@@ -45,10 +47,9 @@ struct disk_model_config {
 };
 
 /*
- * Fills *out from text (NULL or "": all defaults). Errors: -EINVAL with one line for people in why:
+ * Fills *out from text (NULL or "": all defaults). Errors: -EINVAL with a line for people in why:
  * which word, what is wrong with it, what would be right.
  */
-int disk_model_config_parse(const char *text, struct disk_model_config *out, char *why,
-                            size_t why_bytes);
+int disk_model_config_parse(const char *text, struct disk_model_config *out, struct why *why);
 
 #endif

@@ -81,15 +81,13 @@ static enum disk_model_fate draw_fate(struct disk_model_law *law)
 
 static void pace_advance(struct pace *pace, uint64_t begin_ns, uint32_t units)
 {
-    uint64_t parts;
-
     if (pace->rate == 0)
         return;
     if (begin_ns > pace->at_ns)
         pace->remainder = 0; /* it was idle: the cap saves nothing up */
     pace->at_ns = begin_ns + units / pace->rate * NS_PER_SECOND;
     /* What is left of the units is below 2^32 and the remainder below 10^15: no overflow. */
-    parts = units % pace->rate * NS_PER_SECOND + pace->remainder;
+    uint64_t parts = units % pace->rate * NS_PER_SECOND + pace->remainder;
     pace->at_ns += parts / pace->rate;
     pace->remainder = parts % pace->rate;
 }
@@ -137,7 +135,7 @@ int disk_model_law_create(const struct disk_model_config *config, struct disk_mo
     uint64_t seeder = config->seed;
 
     *out = NULL;
-    if (!law)
+    if (law == NULL)
         return -ENOMEM;
     law->config = *config;
     law->sigma = sqrt(log1p(config->cv * config->cv));

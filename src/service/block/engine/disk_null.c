@@ -6,12 +6,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/container_of.h"
 #include "service/block/engine/disk.h"
 #include "service/block/engine/disk_pattern.h"
 #include "service/block/engine/disk_span.h"
@@ -26,18 +25,21 @@ struct disk_null {
     struct disk_io **last;
 };
 
+static struct disk_null *of_disk(struct disk *disk)
+{
+    return container_of(disk, struct disk_null, base);
+}
+
 static void null_complete(void *ctx, uint32_t revents)
 {
     struct disk_null *dn = ctx;
     struct disk_io *io = dn->first;
-
     (void)revents; /* each write to the eventfd is an edge: it needs no read */
     /* done may submit: that begins a new list, with an edge of its own */
     dn->first = NULL;
     dn->last = &dn->first;
-    while (io) {
+    while (io != NULL) {
         struct disk_io *next = io->next;
-
         io->done(io);
         io = next;
     }
@@ -45,15 +47,13 @@ static void null_complete(void *ctx, uint32_t revents)
 
 static void null_submit(struct disk *disk, struct disk_io *io)
 {
-    struct disk_null *dn = (struct disk_null *)disk;
-
+    struct disk_null *dn = of_disk(disk);
     io->expected_bytes = disk_span_expected_bytes(io);
     io->status = disk_span_status(io, io->length_bytes);
     disk_pattern_fill(io->buffer, io->offset_bytes, io->length_bytes);
     io->next = NULL;
-    if (!dn->first) {
+    if (dn->first == NULL) {
         int rc = eventfd_write(dn->event_fd, 1);
-
         assert(rc == 0); /* 2^64 - 2 lists fit */
         (void)rc;
     }
@@ -63,46 +63,35 @@ static void null_submit(struct disk *disk, struct disk_io *io)
 
 static void null_destroy(struct disk *disk)
 {
-    struct disk_null *dn = (struct disk_null *)disk;
-
-    if (!dn)
+    if (disk == NULL)
         return;
-    assert(!dn->first);
+    struct disk_null *dn = of_disk(disk);
+    assert(dn->first == NULL);
     poller_remove(dn->poller, dn->watch);
     if (dn->event_fd >= 0)
         close(dn->event_fd);
     free(dn);
 }
 
-static int null_create(const struct disk_config *config, struct disk **out, char *why,
-                       size_t why_bytes)
+static int null_create(const struct disk_config *config, struct disk **out, struct why *why)
 {
-    struct disk_null *dn = calloc(1, sizeof(*dn));
-    int err;
-
     *out = NULL;
-    if (!dn) {
-        snprintf(why, why_bytes, "null disk: out of memory");
-        return -ENOMEM;
-    }
+    struct disk_null *dn = calloc(1, sizeof(*dn));
+    if (dn == NULL)
+        return why_fail(why, -ENOMEM, "null disk: out of memory");
     dn->base.ops = &disk_null_ops;
     dn->poller = config->poller;
     dn->last = &dn->first;
     dn->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (dn->event_fd < 0) {
-        err = -errno;
-        goto fail;
+    int rc = dn->event_fd < 0
+                 ? -errno
+                 : poller_add(dn->poller, dn->event_fd, POLLIN, null_complete, dn, &dn->watch);
+    if (rc < 0) {
+        null_destroy(&dn->base);
+        return why_fail_errno(why, rc, "null disk: can't make an eventfd");
     }
-    err = poller_add(dn->poller, dn->event_fd, POLLIN, null_complete, dn, &dn->watch);
-    if (err)
-        goto fail;
     *out = &dn->base;
     return 0;
-
-fail:
-    snprintf(why, why_bytes, "null disk: can't make an eventfd: %s", strerror(-err));
-    null_destroy(&dn->base);
-    return err;
 }
 
 const struct disk_ops disk_null_ops = {

@@ -11,12 +11,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/container_of.h"
 #include "base/thread.h"
 #include "service/block/engine/disk.h"
 #include "service/block/engine/disk_span.h"
@@ -46,6 +45,11 @@ struct disk_threads {
     pthread_t threads[THREADS_MAX];
 };
 
+static struct disk_threads *of_disk(struct disk *disk)
+{
+    return container_of(disk, struct disk_threads, base);
+}
+
 static void list_clear(struct io_list *list)
 {
     list->first = NULL;
@@ -56,7 +60,6 @@ static void list_clear(struct io_list *list)
 static bool list_append(struct io_list *list, struct disk_io *io)
 {
     bool was_empty = list->first == NULL;
-
     io->next = NULL;
     *list->last = io;
     list->last = &io->next;
@@ -66,9 +69,8 @@ static bool list_append(struct io_list *list, struct disk_io *io)
 static struct disk_io *list_take_first(struct io_list *list)
 {
     struct disk_io *io = list->first;
-
     list->first = io->next;
-    if (!list->first)
+    if (list->first == NULL)
         list->last = &list->first;
     return io;
 }
@@ -77,7 +79,6 @@ static struct disk_io *list_take_first(struct io_list *list)
 static void read_image(struct disk_io *io)
 {
     ssize_t got;
-
     do
         got = pread(io->image->fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
     while (got < 0 && errno == EINTR);
@@ -87,16 +88,13 @@ static void read_image(struct disk_io *io)
 static void *reader_main(void *arg)
 {
     struct disk_threads *dt = arg;
-
     pthread_mutex_lock(&dt->mutex);
     for (;;) {
-        struct disk_io *io;
-
-        while (!dt->waiting.first && !dt->is_stopping)
+        while (dt->waiting.first == NULL && !dt->is_stopping)
             pthread_cond_wait(&dt->work, &dt->mutex);
-        if (!dt->waiting.first)
+        if (dt->waiting.first == NULL)
             break;
-        io = list_take_first(&dt->waiting);
+        struct disk_io *io = list_take_first(&dt->waiting);
         pthread_mutex_unlock(&dt->mutex);
 
         read_image(io);
@@ -104,7 +102,6 @@ static void *reader_main(void *arg)
         pthread_mutex_lock(&dt->mutex);
         if (list_append(&dt->finished, io)) {
             int rc = eventfd_write(dt->event_fd, 1);
-
             assert(rc == 0); /* 2^64 - 2 lists fit */
             (void)rc;
         }
@@ -116,16 +113,13 @@ static void *reader_main(void *arg)
 static void threads_complete(void *ctx, uint32_t revents)
 {
     struct disk_threads *dt = ctx;
-    struct disk_io *io;
-
     (void)revents; /* each write to the eventfd is an edge: it needs no read */
     pthread_mutex_lock(&dt->mutex);
-    io = dt->finished.first;
+    struct disk_io *io = dt->finished.first;
     list_clear(&dt->finished);
     pthread_mutex_unlock(&dt->mutex);
-    while (io) {
+    while (io != NULL) {
         struct disk_io *next = io->next; /* done may submit it again */
-
         io->done(io);
         io = next;
     }
@@ -133,8 +127,7 @@ static void threads_complete(void *ctx, uint32_t revents)
 
 static void threads_submit(struct disk *disk, struct disk_io *io)
 {
-    struct disk_threads *dt = (struct disk_threads *)disk;
-
+    struct disk_threads *dt = of_disk(disk);
     io->expected_bytes = disk_span_expected_bytes(io);
     pthread_mutex_lock(&dt->mutex);
     list_append(&dt->waiting, io);
@@ -144,17 +137,16 @@ static void threads_submit(struct disk *disk, struct disk_io *io)
 
 static void threads_destroy(struct disk *disk)
 {
-    struct disk_threads *dt = (struct disk_threads *)disk;
-
-    if (!dt)
+    if (disk == NULL)
         return;
+    struct disk_threads *dt = of_disk(disk);
     pthread_mutex_lock(&dt->mutex);
     dt->is_stopping = true;
     pthread_mutex_unlock(&dt->mutex);
     pthread_cond_broadcast(&dt->work);
     for (uint32_t i = 0; i < dt->thread_count; i++)
         pthread_join(dt->threads[i], NULL);
-    assert(!dt->waiting.first && !dt->finished.first);
+    assert(dt->waiting.first == NULL && dt->finished.first == NULL);
     poller_remove(dt->poller, dt->watch);
     if (dt->event_fd >= 0)
         close(dt->event_fd);
@@ -174,44 +166,33 @@ static int start_threads(struct disk_threads *dt, uint32_t wanted)
     return rc;
 }
 
-static int threads_create(const struct disk_config *config, struct disk **out, char *why,
-                          size_t why_bytes)
+static int threads_create(const struct disk_config *config, struct disk **out, struct why *why)
 {
-    uint32_t wanted = config->depth < THREADS_MAX ? config->depth : THREADS_MAX;
-    struct disk_threads *dt = calloc(1, sizeof(*dt));
-    const char *what = "can't make an eventfd";
-    int err;
-
     *out = NULL;
-    if (!dt) {
-        snprintf(why, why_bytes, "threads disk: out of memory");
-        return -ENOMEM;
-    }
+    struct disk_threads *dt = calloc(1, sizeof(*dt));
+    if (dt == NULL)
+        return why_fail(why, -ENOMEM, "threads disk: out of memory");
     dt->base.ops = &disk_threads_ops;
     dt->poller = config->poller;
     list_clear(&dt->waiting);
     list_clear(&dt->finished);
     pthread_mutex_init(&dt->mutex, NULL); /* neither can fail with default attributes */
     pthread_cond_init(&dt->work, NULL);
+    const char *what = "can't make an eventfd";
     dt->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (dt->event_fd < 0) {
-        err = -errno;
-        goto fail;
+    int rc = dt->event_fd < 0
+                 ? -errno
+                 : poller_add(dt->poller, dt->event_fd, POLLIN, threads_complete, dt, &dt->watch);
+    if (rc == 0) {
+        what = "can't start its threads";
+        rc = start_threads(dt, config->depth < THREADS_MAX ? config->depth : THREADS_MAX);
     }
-    err = poller_add(dt->poller, dt->event_fd, POLLIN, threads_complete, dt, &dt->watch);
-    if (err)
-        goto fail;
-    what = "can't start its threads";
-    err = start_threads(dt, wanted);
-    if (err)
-        goto fail;
+    if (rc < 0) {
+        threads_destroy(&dt->base);
+        return why_fail_errno(why, rc, "threads disk: %s", what);
+    }
     *out = &dt->base;
     return 0;
-
-fail:
-    snprintf(why, why_bytes, "threads disk: %s: %s", what, strerror(-err));
-    threads_destroy(&dt->base);
-    return err;
 }
 
 const struct disk_ops disk_threads_ops = {

@@ -5,16 +5,17 @@
  * (RLIMIT_MEMLOCK), and there are REGISTERED_MAX places for files; then the reads go without.
  */
 #include <errno.h>
-#include <stdio.h>
 
 #include "service/block/engine/disk.h"
 
 #ifdef HAVE_LIBURING
 
+#include <assert.h>
 #include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container_of.h"
 #include "service/block/engine/disk_span.h"
 #include "service/block/engine/image.h"
 
@@ -26,21 +27,20 @@ struct disk_uring {
     struct io_uring *ring;
     bool has_registered_files; /* the table of them */
     bool has_registered_pool;
-    bool file_used[REGISTERED_MAX];
+    bool place_used[REGISTERED_MAX];
     /* Found no SQE because the kernel was out of memory; tried again by the next submit or kick. */
     struct disk_io *backlog;
     struct disk_io **backlog_last;
 };
 
-static struct disk_uring *uring_of(struct disk *disk)
+static struct disk_uring *of_disk(struct disk *disk)
 {
-    return (struct disk_uring *)disk;
+    return container_of(disk, struct disk_uring, base);
 }
 
 static void uring_complete(struct poller_op *op, int32_t result)
 {
-    struct disk_io *io = (struct disk_io *)((char *)op - offsetof(struct disk_io, op));
-
+    struct disk_io *io = container_of(op, struct disk_io, op);
     io->status = disk_span_status(io, result);
     io->done(io);
 }
@@ -49,7 +49,7 @@ static void uring_complete(struct poller_op *op, int32_t result)
 static bool enqueue(struct disk_uring *du, struct disk_io *io)
 {
     struct io_uring_sqe *sqe = poller_uring_sqe(du->poller, &io->op);
-    if (!sqe)
+    if (sqe == NULL)
         return false;
     /* image->registered is a place's number plus 1. */
     bool is_registered = io->image->registered != 0;
@@ -65,26 +65,24 @@ static bool enqueue(struct disk_uring *du, struct disk_io *io)
 
 static void work_off_backlog(struct disk_uring *du)
 {
-    while (du->backlog) {
+    while (du->backlog != NULL) {
         struct disk_io *io = du->backlog;
-
         if (!enqueue(du, io))
             return;
         du->backlog = io->next;
-        if (!du->backlog)
+        if (du->backlog == NULL)
             du->backlog_last = &du->backlog;
     }
 }
 
 static void uring_submit(struct disk *disk, struct disk_io *io)
 {
-    struct disk_uring *du = uring_of(disk);
-
+    struct disk_uring *du = of_disk(disk);
     io->expected_bytes = disk_span_expected_bytes(io);
     io->op.complete = uring_complete;
     io->next = NULL;
     work_off_backlog(du);
-    if (!du->backlog && enqueue(du, io))
+    if (du->backlog == NULL && enqueue(du, io))
         return;
     *du->backlog_last = io;
     du->backlog_last = &io->next;
@@ -92,8 +90,7 @@ static void uring_submit(struct disk *disk, struct disk_io *io)
 
 static void uring_kick(struct disk *disk)
 {
-    struct disk_uring *du = uring_of(disk);
-
+    struct disk_uring *du = of_disk(disk);
     work_off_backlog(du);
     /* What can't be given over now stays queued: the next poller_run tries again and reports. */
     (void)poller_uring_submit(du->poller);
@@ -102,37 +99,35 @@ static void uring_kick(struct disk *disk)
 /* An image that finds no place, or that the kernel does not take, is read by its descriptor. */
 static void uring_attach(struct disk *disk, struct image *image)
 {
-    struct disk_uring *du = uring_of(disk);
+    struct disk_uring *du = of_disk(disk);
     uint32_t place = 0;
-
     image->registered = 0;
-    while (place < REGISTERED_MAX && du->file_used[place])
+    while (place < REGISTERED_MAX && du->place_used[place])
         place++;
     if (place == REGISTERED_MAX ||
         io_uring_register_files_update(du->ring, place, &image->fd, 1) != 1)
         return;
-    du->file_used[place] = true;
+    du->place_used[place] = true;
     image->registered = place + 1;
 }
 
 static void uring_detach(struct disk *disk, struct image *image)
 {
-    struct disk_uring *du = uring_of(disk);
+    struct disk_uring *du = of_disk(disk);
     int no_file = -1;
-
     if (image->registered == 0)
         return;
+    assert(du->place_used[image->registered - 1]);
     (void)io_uring_register_files_update(du->ring, image->registered - 1, &no_file, 1);
-    du->file_used[image->registered - 1] = false;
+    du->place_used[image->registered - 1] = false;
     image->registered = 0;
 }
 
 static void uring_destroy(struct disk *disk)
 {
-    struct disk_uring *du = uring_of(disk);
-
-    if (!du)
+    if (disk == NULL)
         return;
+    struct disk_uring *du = of_disk(disk);
     if (du->has_registered_pool)
         io_uring_unregister_buffers(du->ring);
     if (du->has_registered_files)
@@ -148,54 +143,45 @@ static int register_pool(struct disk_uring *du, const struct disk_config *config
 {
     struct iovec pool = {.iov_base = config->pool, .iov_len = config->pool_bytes};
     int rc = io_uring_register_buffers(du->ring, &pool, 1);
-
-    if (rc == 0) {
-        du->has_registered_pool = true;
-        return 0;
-    }
+    du->has_registered_pool = rc == 0;
     return rc == -ENOMEM || rc == -EPERM || rc == -EOPNOTSUPP ? 0 : rc;
 }
 
-static int uring_create(const struct disk_config *config, struct disk **out, char *why,
-                        size_t why_bytes)
+static int register_places(struct disk_uring *du)
+{
+    int no_file[REGISTERED_MAX];
+    memset(no_file, -1, sizeof(no_file));
+    int rc = io_uring_register_files(du->ring, no_file, REGISTERED_MAX);
+    du->has_registered_files = rc == 0;
+    return rc;
+}
+
+static int uring_create(const struct disk_config *config, struct disk **out, struct why *why)
 {
     struct io_uring *ring = poller_uring(config->poller);
-    const char *what = "can't make a table of registered files";
-    struct disk_uring *du;
-    int err;
-
     *out = NULL;
-    if (!ring) {
-        snprintf(why, why_bytes, "uring disk: the poller has no io_uring; use the threads engine");
-        return -EINVAL;
-    }
-    du = calloc(1, sizeof(*du));
-    if (!du) {
-        snprintf(why, why_bytes, "uring disk: %s", strerror(ENOMEM));
-        return -ENOMEM;
-    }
+    if (ring == NULL)
+        return why_fail(why, -EINVAL,
+                        "uring disk: the poller has no io_uring; use the threads engine");
+    struct disk_uring *du = calloc(1, sizeof(*du));
+    if (du == NULL)
+        return why_fail(why, -ENOMEM, "uring disk: out of memory");
     du->base.ops = &disk_uring_ops;
     du->poller = config->poller;
     du->ring = ring;
     du->backlog_last = &du->backlog;
-
-    int no_file[REGISTERED_MAX];
-    memset(no_file, -1, sizeof(no_file));
-    err = io_uring_register_files(ring, no_file, REGISTERED_MAX);
-    if (err)
-        goto fail;
-    du->has_registered_files = true;
-    what = "can't register the buffers";
-    err = register_pool(du, config);
-    if (err)
-        goto fail;
+    const char *what = "can't make places for files";
+    int rc = register_places(du);
+    if (rc == 0) {
+        what = "can't register the buffers";
+        rc = register_pool(du, config);
+    }
+    if (rc < 0) {
+        uring_destroy(&du->base);
+        return why_fail_errno(why, rc, "uring disk: %s", what);
+    }
     *out = &du->base;
     return 0;
-
-fail:
-    snprintf(why, why_bytes, "uring disk: %s: %s", what, strerror(-err));
-    uring_destroy(&du->base);
-    return err;
 }
 
 const struct disk_ops disk_uring_ops = {
@@ -210,13 +196,11 @@ const struct disk_ops disk_uring_ops = {
 
 #else /* !HAVE_LIBURING */
 
-static int uring_create(const struct disk_config *config, struct disk **out, char *why,
-                        size_t why_bytes)
+static int uring_create(const struct disk_config *config, struct disk **out, struct why *why)
 {
     (void)config;
     *out = NULL;
-    snprintf(why, why_bytes, "uring disk: built without liburing; use the threads engine");
-    return -ENOSYS;
+    return why_fail(why, -ENOSYS, "uring disk: built without liburing; use the threads engine");
 }
 
 /* There is never a disk that these two could be called with. */

@@ -20,48 +20,46 @@
 
 #define BLOCK_BYTES_MAX 65536u /* ext4 and xfs with 64 KiB blocks */
 
-struct why {
+/* Where an image is refused: which one, and the line about it. */
+struct refusal {
     const char *path;
-    char *text;
-    size_t bytes;
+    struct why *why;
 };
 
-/* Writes "PATH: ..." and gives err back. */
-__attribute__((format(printf, 3, 4))) static int refuse(const struct why *why, int err,
+/* Writes "PATH: ..." and gives rc back. */
+__attribute__((format(printf, 3, 4))) static int refuse(const struct refusal *refusal, int rc,
                                                         const char *format, ...)
 {
+    char text[WHY_SIZE];
     va_list args;
-    int used = snprintf(why->text, why->bytes, "%s: ", why->path);
-
     va_start(args, format);
-    if (used >= 0 && (size_t)used < why->bytes)
-        vsnprintf(why->text + used, why->bytes - (size_t)used, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return err;
+    return why_fail(refusal->why, rc, "%s: %s", refusal->path, text);
 }
 
-static int refuse_errno(const struct why *why, int error)
+static int refuse_errno(const struct refusal *refusal, int error)
 {
     switch (error) {
     case ENOENT:
-        return refuse(why, -ENOENT, "no such file; make an image with ./disk1.img.sh");
+        return refuse(refusal, -ENOENT, "no such file; make an image with ./disk1.img.sh");
     case EACCES:
     case EPERM:
-        return refuse(why, -error,
+        return refuse(refusal, -error,
                       "permission denied; the user who starts the service must be able to read "
                       "the file and to search its directories");
     default:
-        return refuse(why, -error, "%s", strerror(error));
+        return refuse(refusal, -error, "%s", strerror(error));
     }
 }
 
-static int check_type(const struct why *why, mode_t mode)
+static int check_type(const struct refusal *refusal, mode_t mode)
 {
     if (S_ISREG(mode) || S_ISBLK(mode))
         return 0;
     if (S_ISDIR(mode))
-        return refuse(why, -EISDIR, "is a directory; name an image file or a block device");
-    return refuse(why, -EINVAL,
+        return refuse(refusal, -EISDIR, "is a directory; name an image file or a block device");
+    return refuse(refusal, -EINVAL,
                   "is neither a regular file nor a block device; make an image with "
                   "./disk1.img.sh");
 }
@@ -69,14 +67,12 @@ static int check_type(const struct why *why, mode_t mode)
 static bool is_block_device(int fd)
 {
     struct stat st;
-
     return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
 static int measure(int fd, uint64_t *size_bytes)
 {
     struct stat st;
-
     if (fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISBLK(st.st_mode))
@@ -86,21 +82,21 @@ static int measure(int fd, uint64_t *size_bytes)
     return 0;
 }
 
-static int check_size(const struct why *why, uint64_t size_bytes)
+static int check_size(const struct refusal *refusal, uint64_t size_bytes)
 {
     if (size_bytes == 0)
-        return refuse(why, -EINVAL, "is empty (0 bytes); make an image with ./disk1.img.sh");
+        return refuse(refusal, -EINVAL, "is empty (0 bytes); make an image with ./disk1.img.sh");
     if (size_bytes % BLOCK_SECTOR_BYTES != 0)
-        return refuse(why, -EINVAL,
+        return refuse(refusal, -EINVAL,
                       "its size, %llu bytes, is no multiple of the sector size, %d bytes; "
                       "make an image with ./disk1.img.sh or cut this one with truncate(1)",
                       (unsigned long long)size_bytes, BLOCK_SECTOR_BYTES);
     return 0;
 }
 
-static int refuse_no_direct(const struct why *why)
+static int refuse_no_direct(const struct refusal *refusal)
 {
-    return refuse(why, -ENOTSUP,
+    return refuse(refusal, -ENOTSUP,
                   "its file system has no direct I/O (O_DIRECT), as tmpfs has none; put the image "
                   "on a disk file system (ext4, xfs, btrfs, ...)");
 }
@@ -109,16 +105,15 @@ static int refuse_no_direct(const struct why *why)
  * tmpfs opens O_DIRECT files since Linux 6.6 and serves them from memory all the same. A read there
  * says nothing about a disk, and whoever measures should know.
  */
-static int check_file_system(const struct why *why, int fd)
+static int check_file_system(const struct refusal *refusal, int fd)
 {
     struct statfs fs;
-
     if (fstatfs(fd, &fs) < 0)
-        return refuse_errno(why, errno);
+        return refuse_errno(refusal, errno);
     if (is_block_device(fd)) /* its node lives in a tmpfs, its data don't */
         return 0;
     if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
-        return refuse_no_direct(why);
+        return refuse_no_direct(refusal);
     return 0;
 }
 
@@ -127,10 +122,9 @@ static int ask_alignment(int fd, uint32_t *block_bytes, uint32_t *memory_bytes)
 {
 #ifdef STATX_DIOALIGN
     struct statx stx;
-
     if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) < 0)
         return errno == ENOSYS || errno == EINVAL ? 1 : -errno;
-    if (!(stx.stx_mask & STATX_DIOALIGN))
+    if ((stx.stx_mask & STATX_DIOALIGN) == 0)
         return 1;
     if (stx.stx_dio_offset_align == 0)
         return -ENOTSUP;
@@ -150,26 +144,24 @@ static int probe_alignment(int fd, uint32_t *block_bytes, uint32_t *memory_bytes
 {
     static const uint32_t candidates[] = {512, 4096};
     char *memory = aligned_alloc(4096, 8192);
-    int err = -ENOTSUP;
-
-    if (!memory)
+    int rc = -ENOTSUP;
+    if (memory == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
         uint32_t align = candidates[i];
-
         /* memory + 512 is aligned to 512 and to nothing more, memory + 4096 to 4096 */
         if (pread(fd, memory + align, align, 0) >= 0) {
             *block_bytes = *memory_bytes = align;
-            err = 0;
+            rc = 0;
             break;
         }
         if (errno != EINVAL) {
-            err = -errno;
+            rc = -errno;
             break;
         }
     }
     free(memory);
-    return err;
+    return rc;
 }
 
 static bool is_power_of_two(uint32_t n)
@@ -177,12 +169,11 @@ static bool is_power_of_two(uint32_t n)
     return n != 0 && (n & (n - 1)) == 0;
 }
 
-static int find_alignment(const struct why *why, struct image *image)
+static int find_alignment(const struct refusal *refusal, struct image *image)
 {
     uint32_t block_bytes = 0, memory_bytes = 0;
     int logical_bytes = 0;
     int rc = ask_alignment(image->fd, &block_bytes, &memory_bytes);
-
     if (rc == 1 && ioctl(image->fd, BLKSSZGET, &logical_bytes) == 0) {
         block_bytes = memory_bytes = (uint32_t)logical_bytes;
         rc = 0;
@@ -190,9 +181,9 @@ static int find_alignment(const struct why *why, struct image *image)
         rc = probe_alignment(image->fd, &block_bytes, &memory_bytes);
     }
     if (rc == -ENOTSUP)
-        return refuse_no_direct(why);
+        return refuse_no_direct(refusal);
     if (rc < 0)
-        return refuse(why, rc, "can't find its alignment for direct I/O: %s", strerror(-rc));
+        return refuse(refusal, rc, "can't find its alignment for direct I/O: %s", strerror(-rc));
 
     /* Sectors are the unit above us; a pointer's alignment is what allocators can be asked for. */
     if (block_bytes < BLOCK_SECTOR_BYTES)
@@ -201,7 +192,7 @@ static int find_alignment(const struct why *why, struct image *image)
         memory_bytes = sizeof(void *);
     if (!is_power_of_two(block_bytes) || !is_power_of_two(memory_bytes) ||
         block_bytes > BLOCK_BYTES_MAX || memory_bytes > BLOCK_BYTES_MAX)
-        return refuse(why, -ENOTSUP,
+        return refuse(refusal, -ENOTSUP,
                       "wants direct I/O in blocks of %u bytes in memory aligned to %u; powers of "
                       "two up to %u are supported",
                       block_bytes, memory_bytes, BLOCK_BYTES_MAX);
@@ -211,44 +202,40 @@ static int find_alignment(const struct why *why, struct image *image)
 }
 
 /* The type is looked at first: opening a FIFO would block, and opening a device may do things. */
-static int open_direct(const struct why *why, int *fd)
+static int open_direct(const struct refusal *refusal, int *fd)
 {
     struct stat st;
-    int err;
-
-    if (stat(why->path, &st) < 0)
-        return refuse_errno(why, errno);
-    err = check_type(why, st.st_mode);
-    if (err)
-        return err;
-    *fd = open(why->path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY);
+    if (stat(refusal->path, &st) < 0)
+        return refuse_errno(refusal, errno);
+    int rc = check_type(refusal, st.st_mode);
+    if (rc < 0)
+        return rc;
+    *fd = open(refusal->path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY);
     if (*fd >= 0)
         return 0;
-    return errno == EINVAL ? refuse_no_direct(why) : refuse_errno(why, errno);
+    return errno == EINVAL ? refuse_no_direct(refusal) : refuse_errno(refusal, errno);
 }
 
-int image_open(const char *path, struct image *out, char *why_text, size_t why_bytes)
+int image_open(const char *path, struct image *out, struct why *why)
 {
-    const struct why why = {.path = path, .text = why_text, .bytes = why_bytes};
+    const struct refusal refusal = {.path = path, .why = why};
     struct image image = {.fd = -1};
-    int err;
-
     *out = image;
-    err = open_direct(&why, &image.fd);
-    if (err)
-        return err;
-    err = measure(image.fd, &image.size_bytes);
-    if (err)
-        err = refuse_errno(&why, -err);
-    if (!err)
-        err = check_file_system(&why, image.fd);
-    if (!err)
-        err = check_size(&why, image.size_bytes);
-    if (!err)
-        err = find_alignment(&why, &image);
-    if (err) {
+    int rc = open_direct(&refusal, &image.fd);
+    if (rc < 0)
+        return rc;
+    rc = measure(image.fd, &image.size_bytes);
+    if (rc < 0)
+        rc = refuse_errno(&refusal, -rc);
+    if (rc == 0)
+        rc = check_file_system(&refusal, image.fd);
+    if (rc == 0)
+        rc = check_size(&refusal, image.size_bytes);
+    if (rc == 0)
+        rc = find_alignment(&refusal, &image);
+    if (rc < 0) {
         image_close(&image);
-        return err;
+        return rc;
     }
     *out = image;
     return 0;
@@ -264,10 +251,9 @@ void image_close(struct image *image)
 int image_refresh(struct image *image)
 {
     uint64_t size_bytes;
-    int err = measure(image->fd, &size_bytes);
-
-    if (err)
-        return err;
+    int rc = measure(image->fd, &size_bytes);
+    if (rc < 0)
+        return rc;
     if (size_bytes == 0 || size_bytes % BLOCK_SECTOR_BYTES != 0)
         return -EINVAL;
     image->size_bytes = size_bytes;
@@ -280,7 +266,6 @@ void image_read_span(const struct image *image, uint64_t sector, uint32_t sector
     uint64_t block_mask = (uint64_t)image->block_size_bytes - 1;
     uint64_t first = sector * BLOCK_SECTOR_BYTES;
     uint64_t end = first + (uint64_t)sector_count * BLOCK_SECTOR_BYTES;
-
     assert(end <= image->size_bytes && end > first);
     *offset_bytes = first & ~block_mask;
     *length_bytes = (uint32_t)(((end + block_mask) & ~block_mask) - *offset_bytes);

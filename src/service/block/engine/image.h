@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/why.h"
+
 struct image {
     int fd;
     uint64_t size_bytes;         /* multiple of 512 */
@@ -23,7 +25,7 @@ struct image {
  * multiple of 512, a file system without O_DIRECT (tmpfs included: it has no device below).
  * Block devices are accepted. A last part block is served: see image_read_span.
  */
-int image_open(const char *path, struct image *out, char *why, size_t why_bytes);
+int image_open(const char *path, struct image *out, struct why *why);
 void image_close(struct image *image);
 
 /* Re-reads the size (resize). Errors: -EINVAL now no multiple of 512 or 0; the old size stays. */

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,12 +100,11 @@ static void each_device_has_a_depth_of_its_own(void **state)
     }
 }
 
-static int refuse(const struct disk_config *config, struct disk **out, char *why, size_t why_bytes)
+static int refuse(const struct disk_config *config, struct disk **out, struct why *why)
 {
     (void)config;
     (void)out;
-    snprintf(why, why_bytes, "no disk today");
-    return -ENODEV;
+    return why_fail(why, -ENODEV, "no disk today");
 }
 
 static void an_engine_that_refuses_is_passed_on(void **state)
@@ -115,11 +113,11 @@ static void an_engine_that_refuses_is_passed_on(void **state)
     const struct device_config config = {
         .engine = &refusing, .align_bytes = 512, .depth = 1, .depth_isolated = 1};
     struct device *device;
-    char why[128] = "";
+    struct why why = {0};
     (void)state;
-    assert_int_equal(device_create(&config, &device, why, sizeof(why)), -ENODEV);
+    assert_int_equal(device_create(&config, &device, &why), -ENODEV);
     assert_null(device);
-    assert_string_equal(why, "no disk today");
+    assert_string_equal(why.text, "no disk today");
     device_destroy(NULL);
 }
 

@@ -25,13 +25,11 @@ struct slow_disk {
 
 static struct slow_disk *the_disk; /* disk_ops.create has no context */
 
-static int slow_create(const struct disk_config *config, struct disk **out, char *why,
-                       size_t why_bytes)
+static int slow_create(const struct disk_config *config, struct disk **out, struct why *why)
 {
     extern const struct disk_ops slow_ops;
     (void)config;
     (void)why;
-    (void)why_bytes;
     the_disk = calloc(1, sizeof(*the_disk));
     if (the_disk == NULL)
         return -ENOMEM;
@@ -88,7 +86,7 @@ static void on_done(struct block_request *request, int status)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    char why[256];
+    struct why why;
     *state = running = f;
     assert_int_equal(tdf_source_manual(&f->source, 1000000000, START_NS, 0), 0);
     assert_int_equal(tdf_clock_init(&f->clock, &f->source, NULL, 0, (struct tdf){1, 1}), 0);
@@ -101,9 +99,9 @@ static int setup(void **state)
                                    .depth = DEPTH,
                                    .depth_isolated = DEPTH,
                                    .real_time = &f->real_time};
-    assert_int_equal(device_create(&device, &f->device, why, sizeof(why)), 0);
+    assert_int_equal(device_create(&device, &f->device, &why), 0);
     struct vdisk_config vdisk = {.device = f->device, .policy = cache_policy_find("lru")};
-    assert_int_equal(vdisk_create(&vdisk, &image, &f->vdisk, why, sizeof(why)), 0);
+    assert_int_equal(vdisk_create(&vdisk, &image, &f->vdisk, &why), 0);
     block_client_open(&f->client, f->vdisk);
     block_client_open(&f->other, f->vdisk);
     return 0;

@@ -44,8 +44,8 @@ static struct vdisk *make_vdisk(struct device *device, struct image image)
                                         .cache_bytes = SECTORS * BLOCK_SECTOR_BYTES,
                                         .policy = cache_policy_find("lru")};
     struct vdisk *vdisk;
-    char why[128];
-    assert_int_equal(vdisk_create(&config, &image, &vdisk, why, sizeof(why)), 0);
+    struct why why;
+    assert_int_equal(vdisk_create(&config, &image, &vdisk, &why), 0);
     return vdisk;
 }
 
@@ -54,9 +54,9 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     const struct device_config config = {
         .engine = &fake_disk_ops, .align_bytes = 4096, .depth = DEPTH, .depth_isolated = DEPTH};
-    char why[128];
+    struct why why;
     assert_non_null(f);
-    assert_int_equal(device_create(&config, &f->device, why, sizeof(why)), 0);
+    assert_int_equal(device_create(&config, &f->device, &why), 0);
     f->disk = fake_disk_current();
     for (int i = 0; i < VDISKS; i++) {
         f->vdisk[i] = make_vdisk(f->device, image_of(SECTORS * BLOCK_SECTOR_BYTES, 512));
@@ -115,13 +115,13 @@ static void larger_blocks_than_the_devices_are_refused(void **state)
     const struct vdisk_config config = {.device = f->device, .policy = cache_policy_find("lru")};
     struct image image = image_of(8192, 8192);
     struct vdisk *vdisk;
-    char why[128] = "";
-    assert_int_equal(vdisk_create(&config, &image, &vdisk, why, sizeof(why)), -ENOTSUP);
+    struct why why = {0};
+    assert_int_equal(vdisk_create(&config, &image, &vdisk, &why), -ENOTSUP);
     assert_null(vdisk);
-    assert_non_null(strstr(why, "8192"));
+    assert_non_null(strstr(why.text, "8192"));
     image = image_of(8192, 512);
     image.memory_align_bytes = 8192; /* the buffers would lie wrong */
-    assert_int_equal(vdisk_create(&config, &image, &vdisk, why, sizeof(why)), -ENOTSUP);
+    assert_int_equal(vdisk_create(&config, &image, &vdisk, &why), -ENOTSUP);
 }
 
 /* Neither cached sectors nor reads in flight are taken for those of another disk. */

@@ -101,14 +101,14 @@ static void the_model_counts_from_when_a_read_says_it_was_sent(void **state)
     (void)state;
     uint64_t now_ns = START_NS;
     uint8_t buffer[512];
-    char why[128];
+    struct why why;
     struct disk *disk;
     const struct image image = {.fd = -1, .size_bytes = 512 * 100, .block_size_bytes = 512};
     const struct disk_model_clock clock = {.now_ns = manual_ns, .ctx = &now_ns};
     const struct disk_config config = {
         .depth = 3, .model = "mean=1us,law=fixed,channels=4", .clock = &clock};
     struct disk_io io[3];
-    assert_int_equal(disk_model_ops.create(&config, &disk, why, sizeof(why)), 0);
+    assert_int_equal(disk_model_ops.create(&config, &disk, &why), 0);
     const uint64_t arrivals[3] = {START_NS - 300, START_NS - 500, 0};
     done_count = 0;
     for (int i = 0; i < 3; i++) {

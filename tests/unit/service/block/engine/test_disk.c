@@ -74,7 +74,7 @@ static void make_image(struct fixture *f)
     close(fd);
 }
 
-static int create_disk(struct fixture *f, struct disk **out, char *why, size_t why_bytes)
+static int create_disk(struct fixture *f, struct disk **out, struct why *why)
 {
     const struct disk_config config = {
         .poller = f->poller,
@@ -82,7 +82,7 @@ static int create_disk(struct fixture *f, struct disk **out, char *why, size_t w
         .pool_bytes = (size_t)DEPTH * BUFFER_BYTES,
         .depth = DEPTH,
     };
-    int rc = f->kind->ops->create(&config, out, why, why_bytes);
+    int rc = f->kind->ops->create(&config, out, why);
 
     if (rc == 0 && (*out)->ops->attach != NULL)
         (*out)->ops->attach(*out, &f->image);
@@ -93,7 +93,7 @@ static int create_disk(struct fixture *f, struct disk **out, char *why, size_t w
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    char why[256] = "";
+    struct why why = {0};
     int rc;
 
     assert_non_null(f);
@@ -110,14 +110,14 @@ static int setup(void **state)
         print_message("no such poller here: %s\n", strerror(-rc));
         return f->kind->poller_kind == POLLER_URING ? 0 : -1;
     }
-    rc = image_open(f->path, &f->image, why, sizeof(why));
+    rc = image_open(f->path, &f->image, &why);
     if (rc) {
-        print_message("%s\n", why);
+        print_message("%s\n", why.text);
         return rc == -ENOTSUP ? 0 : -1;
     }
-    rc = create_disk(f, &f->disk, why, sizeof(why));
+    rc = create_disk(f, &f->disk, &why);
     if (rc)
-        print_message("%s\n", why);
+        print_message("%s\n", why.text);
     return rc;
 }
 
@@ -331,12 +331,12 @@ static void an_idle_disk_wakes_nobody(void **state)
 static void a_disk_can_be_made_again_on_the_same_poller(void **state)
 {
     struct fixture *f = fixture_or_skip(state);
-    char why[256];
+    struct why why;
 
     for (int i = 0; i < 3; i++) {
         f->kind->ops->destroy(f->disk);
         f->disk = NULL;
-        assert_int_equal(create_disk(f, &f->disk, why, sizeof(why)), 0);
+        assert_int_equal(create_disk(f, &f->disk, &why), 0);
         f->done = 0;
         submit(f, 0, 4096, 4096);
         wait_for(f, 1);
@@ -348,7 +348,7 @@ static void a_disk_can_be_made_again_on_the_same_poller(void **state)
 static void the_devices_error_is_the_reads_status(void **state)
 {
     struct fixture *f = fixture_or_skip(state);
-    char why[256];
+    struct why why;
     int fd;
 
     f->kind->ops->destroy(f->disk);
@@ -357,7 +357,7 @@ static void the_devices_error_is_the_reads_status(void **state)
     assert_true(fd >= 0);
     assert_true(dup3(fd, f->image.fd, O_CLOEXEC) >= 0);
     close(fd);
-    assert_int_equal(create_disk(f, &f->disk, why, sizeof(why)), 0);
+    assert_int_equal(create_disk(f, &f->disk, &why), 0);
     submit(f, 0, 0, 4096);
     wait_for(f, 1);
     assert_int_equal(f->reads[0].io.status, -EBADF);
@@ -368,7 +368,8 @@ enum { IMAGES_MANY = 100, IMAGE_BYTES = 4096 };
 
 static void make_images(struct fixture *f, struct image *images, uint32_t count)
 {
-    char path[64], why[256] = "";
+    char path[64];
+    struct why why;
     unsigned char bytes[IMAGE_BYTES];
 
     for (uint32_t i = 0; i < count; i++) {
@@ -377,7 +378,7 @@ static void make_images(struct fixture *f, struct image *images, uint32_t count)
         memset(bytes, (int)i, sizeof(bytes));
         assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
         close(fd);
-        assert_int_equal(image_open(path, &images[i], why, sizeof(why)), 0);
+        assert_int_equal(image_open(path, &images[i], &why), 0);
         unlink(path);
         if (f->disk->ops->attach != NULL)
             f->disk->ops->attach(f->disk, &images[i]);
@@ -446,18 +447,18 @@ static void uring_needs_its_poller(void **state)
     struct fixture *f = *state;
     struct disk_config config = {.poller = f->poller, .depth = 1};
     struct disk *disk = (struct disk *)f;
-    char why[256] = "";
+    struct why why = {0};
 
-    assert_true(disk_uring_ops.create(&config, &disk, why, sizeof(why)) < 0);
+    assert_true(disk_uring_ops.create(&config, &disk, &why) < 0);
     assert_null(disk);
-    assert_non_null(strstr(why, "threads engine"));
+    assert_non_null(strstr(why.text, "threads engine"));
 }
 
 /* In a child, as somebody who may lock no memory. */
 static int read_without_locked_memory(struct fixture *f)
 {
     const struct rlimit none = {0, 0};
-    char why[256];
+    struct why why;
 
     if (geteuid() == 0 && setuid(65534) < 0)
         return 2;
@@ -467,7 +468,7 @@ static int read_without_locked_memory(struct fixture *f)
     /* newer kernels charge the ring itself, too: so only now */
     if (setrlimit(RLIMIT_MEMLOCK, &none) < 0)
         return 2;
-    if (create_disk(f, &f->disk, why, sizeof(why)))
+    if (create_disk(f, &f->disk, &why))
         return 3;
     submit(f, 0, 4096, 4096);
     f->disk->ops->kick(f->disk);

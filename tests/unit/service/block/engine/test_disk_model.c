@@ -81,9 +81,9 @@ static struct fixture *make(void **state, const char *model)
     struct fixture *f = *state;
     const struct disk_config config = config_of(f, model);
     const struct disk_model_clock clock = {.now_ns = manual_ns, .ctx = f};
-    char why[256];
+    struct why why;
 
-    assert_int_equal(disk_model_create(&config, &clock, &f->disk, why, sizeof(why)), 0);
+    assert_int_equal(disk_model_create(&config, &clock, &f->disk, &why), 0);
     return f;
 }
 
@@ -242,7 +242,8 @@ static void the_images_end_counts_in_pattern_mode(void **state)
 /* An image of 4 blocks and one sector with the byte i % 251 at i. */
 static int make_image(struct fixture *f)
 {
-    char path[] = "build/test_disk_model.XXXXXX", why[256];
+    char path[] = "build/test_disk_model.XXXXXX";
+    struct why why;
     unsigned char content[4 * BLOCK_BYTES + 512];
     int fd, rc;
 
@@ -253,10 +254,10 @@ static int make_image(struct fixture *f)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, content, sizeof(content)), sizeof(content));
     close(fd);
-    rc = image_open(path, &f->image, why, sizeof(why));
+    rc = image_open(path, &f->image, &why);
     unlink(path);
     if (rc)
-        print_message("%s\n", why);
+        print_message("%s\n", why.text);
     return rc;
 }
 
@@ -293,25 +294,25 @@ static void bad_parameters_are_refused_with_a_reason(void **state)
 {
     struct fixture *f = *state;
     const struct disk_config config = config_of(f, "mean=soon");
-    char why[256] = "";
+    struct why why = {0};
 
     f->disk = (struct disk *)f;
-    assert_int_equal(disk_model_ops.create(&config, &f->disk, why, sizeof(why)), -EINVAL);
+    assert_int_equal(disk_model_ops.create(&config, &f->disk, &why), -EINVAL);
     assert_null(f->disk);
-    assert_non_null(strstr(why, "mean=soon"));
+    assert_non_null(strstr(why.text, "mean=soon"));
 }
 
 static void runs_on_real_time(struct fixture *f, enum poller_kind kind)
 {
     struct disk_config config;
-    char why[256];
+    struct why why;
 
     if (poller_create(kind, &f->poller)) {
         print_message("no such poller here\n");
         skip();
     }
     config = config_of(f, "mean=100us,channels=2,seed=9");
-    assert_int_equal(disk_model_ops.create(&config, &f->disk, why, sizeof(why)), 0);
+    assert_int_equal(disk_model_ops.create(&config, &f->disk, &why), 0);
     for (int round = 1; round <= 5; round++) {
         for (uint32_t i = 0; i < DEPTH; i++)
             submit(f, i, i * BLOCK_BYTES);

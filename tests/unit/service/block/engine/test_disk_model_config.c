@@ -13,10 +13,10 @@
 static struct disk_model_config parse(const char *text)
 {
     struct disk_model_config config;
-    char why[256] = "";
+    struct why why = {0};
 
     memset(&config, 0xa5, sizeof(config));
-    if (disk_model_config_parse(text, &config, why, sizeof(why)) != 0)
+    if (disk_model_config_parse(text, &config, &why) != 0)
         fail_msg("\"%s\" was refused: %s", text ? text : "", why);
     return config;
 }
@@ -129,11 +129,11 @@ static void bad_text_is_refused_and_named(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct disk_model_config config = {.seed = 4711};
-        char why[256] = "";
+        struct why why = {0};
 
-        if (disk_model_config_parse(cases[i].text, &config, why, sizeof(why)) != -EINVAL)
+        if (disk_model_config_parse(cases[i].text, &config, &why) != -EINVAL)
             fail_msg("\"%s\" was taken", cases[i].text);
-        if (!strstr(why, cases[i].words))
+        if (!strstr(why.text, cases[i].words))
             fail_msg("\"%s\": \"%s\" lacks \"%s\"", cases[i].text, why, cases[i].words);
         assert_int_equal(config.seed, 4711);
     }

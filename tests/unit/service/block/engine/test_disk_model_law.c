@@ -17,9 +17,9 @@ static struct disk_model_law *make(const char *text)
 {
     struct disk_model_config config;
     struct disk_model_law *law;
-    char why[256];
+    struct why why;
 
-    assert_int_equal(disk_model_config_parse(text, &config, why, sizeof(why)), 0);
+    assert_int_equal(disk_model_config_parse(text, &config, &why), 0);
     assert_int_equal(disk_model_law_create(&config, &law), 0);
     return law;
 }
