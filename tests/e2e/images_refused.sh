@@ -8,6 +8,17 @@ if [ -n "$tmpfs" ] && [ "$(stat -f -c %T "$tmpfs")" = tmpfs ]; then
     image "$tmpfs/disk1.img" 1
     expect 1 "$tmpfs/disk1.img.*O_DIRECT" service start --image "$tmpfs/disk1.img"
 fi
+# The same behind an overlay, in a mount namespace of the service's own.
+on_overlay() {
+    unshare -m bash -c 'set -e; mkdir -p lower memory merged
+        mount -t tmpfs none memory; mkdir memory/u memory/w
+        mount -t overlay none -o lowerdir=lower,upperdir=memory/u,workdir=memory/w merged
+        cp disk1.img merged/; exec "$@"' sh "$@"
+}
+image disk1.img 1
+if on_overlay true 2>/dev/null; then
+    expect 1 'merged/disk1.img.*tmpfs' on_overlay "$BIN/service" start --image merged/disk1.img
+fi
 mkfifo pipe
 expect 1 'pipe' service start --image pipe
 expect 1 '/dev/null' service start --image /dev/null

@@ -5,17 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
+#include "service/block/engine/image_align.h"
+#include "service/block/engine/image_backing.h"
 #include "service/block/engine/sector.h"
 
 #define BLOCK_BYTES_MAX 65536u /* ext4 and xfs with 64 KiB blocks */
@@ -64,12 +62,6 @@ static int check_type(const struct refusal *refusal, mode_t mode)
                   "./disk1.img.sh");
 }
 
-static bool is_block_device(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
-}
-
 static int measure(int fd, uint64_t *size_bytes)
 {
     struct stat st;
@@ -94,74 +86,23 @@ static int check_size(const struct refusal *refusal, uint64_t size_bytes)
     return 0;
 }
 
+/* A file's last part block can be read, a device's can't: its last sectors would always fail. */
+static int check_whole_blocks(const struct refusal *refusal, const struct image *image,
+                              uint64_t size_bytes)
+{
+    if (image->is_device && size_bytes % image->block_size_bytes != 0)
+        return refuse(refusal, -EINVAL,
+                      "its size, %llu bytes, is no multiple of the device's block, %u bytes, so "
+                      "that its last sectors cannot be read; change either (losetup -b)",
+                      (unsigned long long)size_bytes, image->block_size_bytes);
+    return 0;
+}
+
 static int refuse_no_direct(const struct refusal *refusal)
 {
     return refuse(refusal, -ENOTSUP,
                   "its file system has no direct I/O (O_DIRECT), as tmpfs has none; put the image "
                   "on a disk file system (ext4, xfs, btrfs, ...)");
-}
-
-/*
- * tmpfs opens O_DIRECT files since Linux 6.6 and serves them from memory all the same. A read there
- * says nothing about a disk, and whoever measures should know.
- */
-static int check_file_system(const struct refusal *refusal, int fd)
-{
-    struct statfs fs;
-    if (fstatfs(fd, &fs) < 0)
-        return refuse_errno(refusal, errno);
-    if (is_block_device(fd)) /* its node lives in a tmpfs, its data don't */
-        return 0;
-    if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)
-        return refuse_no_direct(refusal);
-    return 0;
-}
-
-/* Returns 0 and both alignments, 1 if the kernel doesn't say, or -errno. */
-static int ask_alignment(int fd, uint32_t *block_bytes, uint32_t *memory_bytes)
-{
-#ifdef STATX_DIOALIGN
-    struct statx stx;
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) < 0)
-        return errno == ENOSYS || errno == EINVAL ? 1 : -errno;
-    if ((stx.stx_mask & STATX_DIOALIGN) == 0)
-        return 1;
-    if (stx.stx_dio_offset_align == 0)
-        return -ENOTSUP;
-    *block_bytes = stx.stx_dio_offset_align;
-    *memory_bytes = stx.stx_dio_mem_align;
-    return 0;
-#else
-    (void)fd;
-    (void)block_bytes;
-    (void)memory_bytes;
-    return 1;
-#endif
-}
-
-/* The smallest of 512 and 4096 with which a direct read works. */
-static int probe_alignment(int fd, uint32_t *block_bytes, uint32_t *memory_bytes)
-{
-    static const uint32_t candidates[] = {512, 4096};
-    char *memory = aligned_alloc(4096, 8192);
-    int rc = -ENOTSUP;
-    if (memory == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < sizeof(candidates) / sizeof(candidates[0]); i++) {
-        uint32_t align = candidates[i];
-        /* memory + 512 is aligned to 512 and to nothing more, memory + 4096 to 4096 */
-        if (pread(fd, memory + align, align, 0) >= 0) {
-            *block_bytes = *memory_bytes = align;
-            rc = 0;
-            break;
-        }
-        if (errno != EINVAL) {
-            rc = -errno;
-            break;
-        }
-    }
-    free(memory);
-    return rc;
 }
 
 static bool is_power_of_two(uint32_t n)
@@ -172,14 +113,7 @@ static bool is_power_of_two(uint32_t n)
 static int find_alignment(const struct refusal *refusal, struct image *image)
 {
     uint32_t block_bytes = 0, memory_bytes = 0;
-    int logical_bytes = 0;
-    int rc = ask_alignment(image->fd, &block_bytes, &memory_bytes);
-    if (rc == 1 && ioctl(image->fd, BLKSSZGET, &logical_bytes) == 0) {
-        block_bytes = memory_bytes = (uint32_t)logical_bytes;
-        rc = 0;
-    } else if (rc == 1) {
-        rc = probe_alignment(image->fd, &block_bytes, &memory_bytes);
-    }
+    int rc = image_align_find(image->fd, &block_bytes, &memory_bytes);
     if (rc == -ENOTSUP)
         return refuse_no_direct(refusal);
     if (rc < 0)
@@ -202,7 +136,7 @@ static int find_alignment(const struct refusal *refusal, struct image *image)
 }
 
 /* The type is looked at first: opening a FIFO would block, and opening a device may do things. */
-static int open_direct(const struct refusal *refusal, int *fd)
+static int open_direct(const struct refusal *refusal, struct image *image)
 {
     struct stat st;
     if (stat(refusal->path, &st) < 0)
@@ -210,10 +144,26 @@ static int open_direct(const struct refusal *refusal, int *fd)
     int rc = check_type(refusal, st.st_mode);
     if (rc < 0)
         return rc;
-    *fd = open(refusal->path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY);
-    if (*fd >= 0)
-        return 0;
-    return errno == EINVAL ? refuse_no_direct(refusal) : refuse_errno(refusal, errno);
+    image->fd = open(refusal->path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY);
+    if (image->fd < 0)
+        return errno == EINVAL ? refuse_no_direct(refusal) : refuse_errno(refusal, errno);
+    image->is_device = S_ISBLK(st.st_mode);
+    return 0;
+}
+
+static int check(const struct refusal *refusal, struct image *image)
+{
+    int rc = measure(image->fd, &image->size_bytes);
+    if (rc < 0)
+        return refuse_errno(refusal, -rc);
+    if (image_backing_is_memory(image->fd))
+        return refuse_no_direct(refusal);
+    rc = check_size(refusal, image->size_bytes);
+    if (rc == 0)
+        rc = find_alignment(refusal, image);
+    if (rc == 0)
+        rc = check_whole_blocks(refusal, image, image->size_bytes);
+    return rc;
 }
 
 int image_open(const char *path, struct image *out, struct why *why)
@@ -221,18 +171,9 @@ int image_open(const char *path, struct image *out, struct why *why)
     const struct refusal refusal = {.path = path, .why = why};
     struct image image = {.fd = -1};
     *out = image;
-    int rc = open_direct(&refusal, &image.fd);
-    if (rc < 0)
-        return rc;
-    rc = measure(image.fd, &image.size_bytes);
-    if (rc < 0)
-        rc = refuse_errno(&refusal, -rc);
+    int rc = open_direct(&refusal, &image);
     if (rc == 0)
-        rc = check_file_system(&refusal, image.fd);
-    if (rc == 0)
-        rc = check_size(&refusal, image.size_bytes);
-    if (rc == 0)
-        rc = find_alignment(&refusal, &image);
+        rc = check(&refusal, &image);
     if (rc < 0) {
         image_close(&image);
         return rc;

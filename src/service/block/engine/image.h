@@ -5,6 +5,7 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_IMAGE_H
 #define SPLITDOM_SERVICE_BLOCK_ENGINE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@
 
 struct image {
     int fd;
+    bool is_device;              /* a block device */
     uint64_t size_bytes;         /* multiple of 512 */
     uint32_t block_size_bytes;   /* alignment of offset and length: statx(STATX_DIOALIGN), >= 512 */
     uint32_t memory_align_bytes; /* alignment of buffers */
@@ -22,8 +24,9 @@ struct image {
  * Opens path read-only with O_DIRECT and fills *out. On failure returns -errno, leaves *out closed
  * (fd = -1) and writes one line for people into why: what is wrong with which file and what to do.
  * Refused: missing, a directory or other non-regular file, unreadable, 0 bytes, a size that is no
- * multiple of 512, a file system without O_DIRECT (tmpfs included: it has no device below).
- * Block devices are accepted. A last part block is served: see image_read_span.
+ * multiple of 512, a file system without O_DIRECT, a file in memory (image_backing.h), a block
+ * device whose size is no whole number of its blocks. A file's last part block is served: see
+ * image_read_span.
  */
 int image_open(const char *path, struct image *out, struct why *why);
 void image_close(struct image *image);
