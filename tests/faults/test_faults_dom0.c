@@ -30,7 +30,6 @@
 #include "service/cli/store_client.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_setup.h"
-#include "service/dom0/dom0_wakeups.h"
 #include "splitdom/blkfront.h"
 #include "xenstore/server/xs_local.h"
 
@@ -192,8 +191,9 @@ static void guest_make(struct guest *guest, int (*life)(void))
     guest->go_fd = fds[1];
     guest->pid_fd = pidfd_open(guest->pid, 0);
     assert_true(guest->pid_fd >= 0);
-    assert_int_equal(
-        poller_add(f->dom0->poller, guest->pid_fd, POLLIN, on_guest_end, guest, &guest->watch), 0);
+    assert_int_equal(poller_add(f->dom0->worker.poller, guest->pid_fd, POLLIN, on_guest_end, guest,
+                                &guest->watch),
+                     0);
 }
 
 static void guest_go(struct guest *guest)
@@ -206,7 +206,7 @@ static void guest_go(struct guest *guest)
 static int guest_bury(struct guest *guest)
 {
     int status;
-    poller_remove(f->dom0->poller, guest->watch);
+    poller_remove(f->dom0->worker.poller, guest->watch);
     close(guest->pid_fd);
     assert_int_equal(waitpid(guest->pid, &status, 0), guest->pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -217,16 +217,14 @@ static int guest_bury(struct guest *guest)
 
 static void sleep_a_while(void)
 {
-    bool is_near;
-    (void)dom0_wakeups_arm(f->dom0, &is_near);
-    (void)poller_run(f->dom0->poller, !is_near);
+    (void)worker_sleep(&f->dom0->worker);
 }
 
 /* Each looks again before it sleeps: what it waits for may have come with the turn. */
 static void serve_until_ended(const struct guest *guest)
 {
     while (!guest->ended) {
-        if (dom0_turn(f->dom0) && !guest->ended)
+        if (worker_turn(&f->dom0->worker) > 0 && !guest->ended)
             sleep_a_while();
     }
 }
@@ -234,15 +232,15 @@ static void serve_until_ended(const struct guest *guest)
 static void serve_until_domains_are(uint32_t count)
 {
     while (f->dom0->domain_count != count) {
-        if (dom0_turn(f->dom0) && f->dom0->domain_count != count)
+        if (worker_turn(&f->dom0->worker) > 0 && f->dom0->domain_count != count)
             sleep_a_while();
     }
 }
 
 static void serve_until_reads(void)
 {
-    while (f->dom0->requests == 0) {
-        if (dom0_turn(f->dom0) && f->dom0->requests == 0)
+    while (worker_stats(&f->dom0->worker).requests == 0) {
+        if (worker_turn(&f->dom0->worker) > 0 && worker_stats(&f->dom0->worker).requests == 0)
             sleep_a_while();
     }
 }
@@ -318,7 +316,7 @@ static bool settles(int64_t blocks, uint32_t descriptors, uint32_t segments)
 {
     const time_t begin_s = time(NULL);
     for (int i = 0; i % 100 != 0 || time(NULL) - begin_s <= SETTLE_S; i++) {
-        (void)dom0_turn(f->dom0);
+        (void)worker_turn(&f->dom0->worker);
         if (i % 100 == 0 && fault_live_blocks() == blocks &&
             fault_open_descriptors() == descriptors && fault_mapped_segments() == segments)
             return true;

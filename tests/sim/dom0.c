@@ -145,7 +145,7 @@ static void look_at_events(struct world *w)
     }
 }
 
-/* One piece after the other, as dom0_turn has them; rounds repeat while there was work. */
+/* One piece after the other, as worker_turn has them; rounds repeat while there was work. */
 void dom0_step(struct world *w)
 {
     w->dom0_asleep = false;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dom0_private: struct dom0, for the three files that make up Dom0's top: dom0.c (assembly and
- * loop), dom0_domains.c (the control socket's wishes) and dom0_status.c (what it tells of itself).
+ * dom0_private: struct dom0, the control plane: domains, store, sockets, settings, placement,
+ * status, end. For the files dom0*.c alone:
+ *   dom0.c           what the control plane does within the worker's turn; from start to end
+ *   dom0_setup.c     puts it together and takes it apart
+ *   dom0_wakeups.c   signals, the idle time-out, Dom0's own settings, clocks of domains
+ *   dom0_domains.c   what is asked for over the control socket
+ *   dom0_status.c    what Dom0 tells of itself
  */
 #ifndef SPLITDOM_SERVICE_DOM0_DOM0_PRIVATE_H
 #define SPLITDOM_SERVICE_DOM0_DOM0_PRIVATE_H
@@ -16,21 +21,13 @@
 #include "service/dom0/domain.h"
 #include "service/dom0/placement.h"
 #include "service/dom0/store_socket.h"
-#include "service/loop/pollables.h"
-#include "service/loop/work_gate.h"
-#include "tdf/timer.h"
-
-/* Work beside the rings, which has a share of the time. */
-struct gated_work {
-    struct work_gate gate;
-    struct timer opens; /* set while there is work that must not be done yet */
-};
+#include "service/loop/worker.h"
 
 struct dom0 {
     const struct dom0_options *options;
     const struct rundir *rundir;
     struct log *log;
-    struct poller *poller;
+    struct worker worker; /* the data plane: all rings are there */
     const char *engine_name;
     struct device *device; /* what the vdisk lies on */
     struct vdisk *vdisk;
@@ -38,7 +35,6 @@ struct dom0 {
     struct xs_server *store;
     struct store_socket *store_socket;
     struct control *control;
-    struct pollables pollables;
     struct placement placement;
     struct vbd_options disk;     /* what every new domain gets: this disk, */
     struct back_spec devices[1]; /* by this number */
@@ -61,27 +57,12 @@ struct dom0 {
 
     struct tdf_source real_time;
     struct tdf_source *time_source; /* mostly that one; all clocks are driven by it */
-    struct tdf tdf;
-    struct tdf_clock clock; /* Dom0's own */
-    uint64_t reanchored_ns; /* CLOCK_MONOTONIC */
-    struct timers timers;
-    struct timer_clock own_time;  /* Dom0's own clock in timers */
-    struct tdf_clock hold_clock;  /* CLOCK_MONOTONIC */
-    struct timer_clock hold_time; /* the same in timers: what disks hold back, watched closely */
-    struct timer_clock gate_time; /* the same in timers: gates, where late is no matter */
+    struct tdf tdf;                 /* of the worker's clock, which is Dom0's own */
     struct timer idle;
-    bool timer_failed; /* and was logged */
-    int timer_fd;
-    struct poller_watch *timer_watch;
     int signal_fd;
     struct poller_watch *signal_watch;
     struct xs_local_watch *refresh_watch;
 
-    uint64_t now_ns; /* CLOCK_MONOTONIC as of a few turns ago at most */
-    uint32_t turns_since_reading;
-    bool slept;                     /* since the last turn */
-    uint64_t requests;              /* taken off all rings, ever */
-    uint64_t last_request_ns;       /* Dom0's clock */
     struct vbd_ring_stats departed; /* of domains that have ended */
     uint64_t started_ns;            /* Dom0's clock */
     bool stopping;
@@ -89,10 +70,8 @@ struct dom0 {
 };
 
 /* dom0.c */
-/* One turn of the loop, without sleeping. True: nothing is left to be done, Dom0 may sleep. */
-bool dom0_turn(struct dom0 *d);
-/* Sleeps until there may be something to be done. */
-void dom0_sleep(struct dom0 *d);
+extern const struct worker_ops dom0_worker_ops; /* ctx: struct dom0 */
+extern const struct gated_work_ops dom0_store_work_ops, dom0_control_work_ops;
 
 /* dom0_domains.c */
 extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */

@@ -66,23 +66,34 @@ static const struct disk_ops *engine_ops(enum dom0_engine engine)
 static int create_device(struct dom0 *d, const struct disk_ops *engine, const struct image *image,
                          struct why *why)
 {
-    struct device_config config = {.poller = d->poller,
+    struct device_config config = {.poller = d->worker.poller,
                                    .engine = engine,
                                    .model = d->options->model,
                                    .align_bytes = image_align_bytes(image),
                                    .depth = d->options->depth,
                                    .depth_isolated = d->options->depth_isolated,
-                                   .real_time = &d->hold_time};
+                                   .real_time = &d->worker.hold_time};
     d->engine_name = engine->name;
     return device_create(&config, &d->device, why);
 }
 
+static int create_worker(struct dom0 *d, enum poller_kind kind)
+{
+    const struct worker_config config = {.poller = kind,
+                                         .no_spin = d->options->no_spin,
+                                         .tdf = d->tdf,
+                                         .time_source = d->time_source,
+                                         .ops = &dom0_worker_ops,
+                                         .ctx = d};
+    return worker_init(&d->worker, &config);
+}
+
 /* io_uring where the kernel lets us, else epoll and, for the disk, threads; the log says which. */
-static int create_poller_and_device(struct dom0 *d, const struct image *image, struct why *why)
+static int create_worker_and_device(struct dom0 *d, const struct image *image, struct why *why)
 {
     enum dom0_engine engine = d->options->engine;
     if (engine != DOM0_ENGINE_THREADS) {
-        int rc = poller_create(POLLER_URING, &d->poller);
+        int rc = create_worker(d, POLLER_URING);
         if (rc == 0)
             rc = create_device(d, engine_ops(engine), image, why);
         else
@@ -93,14 +104,13 @@ static int create_poller_and_device(struct dom0 *d, const struct image *image, s
         if (engine == DOM0_ENGINE_AUTO)
             log_line(d->log, "io_uring is not available (%s): the threads engine takes over",
                      strerror(-rc));
-        poller_destroy(d->poller);
-        d->poller = NULL;
+        worker_fini(&d->worker);
         if (engine == DOM0_ENGINE_AUTO)
             engine = DOM0_ENGINE_THREADS;
     }
-    int rc = poller_create(POLLER_EPOLL, &d->poller);
+    int rc = create_worker(d, POLLER_EPOLL);
     if (rc < 0)
-        return why_fail_errno(why, rc, "cannot create an epoll instance");
+        return why_fail_errno(why, rc, "cannot create an epoll instance or a timer");
     return create_device(d, engine_ops(engine), image, why);
 }
 
@@ -175,18 +185,17 @@ static void nodes_left(void *ctx, domid_t domid)
 
 static void fill_host(struct dom0 *d)
 {
-    d->pollables = (struct pollables){.cpu = HINTS_CPU_NONE, .no_spin = d->options->no_spin};
     d->disk = (struct vbd_options){.vdisk = d->vdisk,
                                    .params = d->options->image_path,
                                    .dev = "xvda",
                                    .max_ring_page_order = d->options->max_ring_page_order,
                                    .virtual_completion = d->options->engine == DOM0_ENGINE_MODEL};
     d->devices[0] = (struct back_spec){&vbd_class, XENBUS_VBD_XVDA, &d->disk};
-    d->host = (struct domain_host){.poller = d->poller,
+    d->host = (struct domain_host){.poller = d->worker.poller,
                                    .back = {.store = d->store,
                                             .log = d->log,
                                             .log_limit = &d->device_log_limit,
-                                            .pollables = &d->pollables},
+                                            .pollables = &d->worker.pollables},
                                    .time_source = d->time_source,
                                    .unmapper = d->unmapper,
                                    .max_pages = d->options->max_pages,
@@ -204,12 +213,14 @@ static void fill_host(struct dom0 *d)
 /* Sockets come last: whoever can connect can be served. */
 static int open_sockets(struct dom0 *d)
 {
-    int rc = store_socket_create(d->rundir->store_socket, d->poller, d->store, d->log,
+    int rc = store_socket_create(d->rundir->store_socket, d->worker.poller, d->store, d->log,
                                  STORE_CONNECTIONS_MAX, &d->store_socket);
     if (rc == 0)
-        rc = control_create(d->rundir->control_socket, d->poller, d->log,
+        rc = control_create(d->rundir->control_socket, d->worker.poller, d->log,
                             d->options->max_domains + SPARE_CONNECTIONS, &dom0_control_ops, d,
                             &d->control);
+    worker_add_work(&d->worker, &d->store_work, STORE_SHARE);
+    worker_add_work(&d->worker, &d->control_work, CONTROL_SHARE);
     return rc;
 }
 
@@ -220,7 +231,7 @@ static int create_vdisk(struct dom0 *d, struct image *image, struct why *why)
         return why_fail(why, rc,
                         "the cache may have at most 1 %% of the image: %llu bytes (--cache-bytes)",
                         (unsigned long long)d->cache_bytes);
-    rc = create_poller_and_device(d, image, why);
+    rc = create_worker_and_device(d, image, why);
     if (rc < 0)
         return rc;
     struct vdisk_config config = {.device = d->device,
@@ -255,7 +266,7 @@ static int assemble(struct dom0 *d, struct why *why)
     if (rc == 0)
         xs_server_set_log(d->store, store_log, d);
     if (rc == 0) {
-        step = "start the clock";
+        step = "wait for signals";
         rc = dom0_wakeups_create(d);
     }
     if (rc == 0) {
@@ -286,11 +297,12 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
     d->options = options;
     d->rundir = rundir;
     d->log = log;
-    d->time_source = time_source;
+    tdf_source_real(&d->real_time);
+    d->time_source = time_source != NULL ? time_source : &d->real_time;
     d->tdf = (struct tdf){.num = (uint32_t)options->tdf_num, .den = (uint32_t)options->tdf_den};
-    d->store_work.gate.share = STORE_SHARE;
-    d->control_work.gate.share = CONTROL_SHARE;
-    d->timer_fd = d->signal_fd = -1;
+    d->store_work.ops = &dom0_store_work_ops;
+    d->control_work.ops = &dom0_control_work_ops;
+    d->signal_fd = -1;
     d->domains_max_bytes =
         options->domains_max_bytes != 0
             ? options->domains_max_bytes
@@ -319,7 +331,7 @@ void dom0_teardown(struct dom0 *d)
     xs_server_destroy(d->store);
     vdisk_destroy(d->vdisk);
     device_destroy(d->device);
-    poller_destroy(d->poller);
+    worker_fini(&d->worker);
     unmapper_destroy(d->unmapper);
     if (d->domains != NULL)
         fault_guard_remove();

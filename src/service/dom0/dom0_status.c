@@ -74,7 +74,7 @@ static void print_totals(struct dom0 *d, FILE *out)
     const struct vdisk_stats *vdisk = &d->vdisk->stats;
     const struct device_stats *device = device_stats(d->device);
     struct vbd_ring_stats total = total_stats(d);
-    uint64_t up_ns = tdf_clock_now_ns(&d->clock) - d->started_ns;
+    uint64_t up_ns = tdf_clock_now_ns(&d->worker.clock) - d->started_ns;
     fprintf(out,
             "cache hit ratio: %.2f %% (%" PRIu64 " of %" PRIu64
             " requests; %u of %u sectors used)\n",
@@ -225,7 +225,7 @@ static void write_service(struct json *json, struct dom0 *d)
     json_u64(json, "block_size", d->vdisk->image.block_size_bytes);
     json_string(json, "engine", d->engine_name);
     json_string(json, "tdf", tdf);
-    json_u64(json, "up_ns", tdf_clock_now_ns(&d->clock) - d->started_ns);
+    json_u64(json, "up_ns", tdf_clock_now_ns(&d->worker.clock) - d->started_ns);
 }
 
 static void print_json(struct dom0 *d, FILE *out)
@@ -238,8 +238,9 @@ static void print_json(struct dom0 *d, FILE *out)
     write_cache(&json, d);
     write_disk(&json, d);
     json_object(&json, "loop");
-    json_u64(&json, "turns", d->pollables.turns);
-    json_u64(&json, "arms", d->pollables.arms);
+    const struct worker_stats worker = worker_stats(&d->worker);
+    json_u64(&json, "turns", worker.turns);
+    json_u64(&json, "arms", worker.arms);
     json_end(&json);
     json_object(&json, "total");
     write_stats(&json, &total);

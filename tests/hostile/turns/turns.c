@@ -57,14 +57,15 @@ static uint64_t more(uint64_t most, uint64_t now)
 static void take_turn(struct turns *t)
 {
     struct dom0 *d = t->machine.dom0;
-    uint64_t requests = d->requests, made = d->domains_created;
+    uint64_t requests = worker_stats(&d->worker).requests, made = d->domains_created;
     uint64_t begin_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    if (dom0_turn(d) && !t->over)
-        dom0_sleep(d); /* what came meanwhile is noted there, which is part of a turn */
+    if (worker_turn(&d->worker) > 0 && !t->over)
+        (void)worker_sleep(
+            &d->worker); /* what came meanwhile is noted there, which is part of a turn */
     uint64_t took_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
     t->count++;
     t->longest_ns = more(t->longest_ns, took_ns);
-    t->requests_most = more(t->requests_most, d->requests - requests);
+    t->requests_most = more(t->requests_most, worker_stats(&d->worker).requests - requests);
     t->domains_most = more(t->domains_most, d->domains_created - made);
 }
 
@@ -99,13 +100,13 @@ static int turn_beside(struct turns *t, pid_t child)
     int status, fd = pidfd_open(child, 0);
     t->over = false;
     if (fd < 0 ||
-        poller_add(t->machine.dom0->poller, fd, POLLIN, on_exit_of_front, t, &watch) < 0) {
+        poller_add(t->machine.dom0->worker.poller, fd, POLLIN, on_exit_of_front, t, &watch) < 0) {
         perror("turns: cannot watch a child");
         exit(2);
     }
     while (!t->over)
         take_turn(t);
-    poller_remove(t->machine.dom0->poller, watch);
+    poller_remove(t->machine.dom0->worker.poller, watch);
     close(fd);
     if (waitpid(child, &status, 0) < 0 || !WIFEXITED(status))
         return -1;
@@ -184,7 +185,7 @@ int main(int argc, char **argv)
     boot(&t);
     char *neighbour[] = {argv[2], "2", "1000000000000", "--no-record", NULL};
     pid_t client = start(&t, neighbour);
-    while (t.machine.dom0->requests == 0 || t.count < WARM_UP_TURNS)
+    while (worker_stats(&t.machine.dom0->worker).requests == 0 || t.count < WARM_UP_TURNS)
         take_turn(&t);
     printf("%-17s %8s %8s %9s %8s\n", "front end", "turns", "longest", "requests", "domains");
     bool good = argc == 3 && measure_all(&t, argv[1], milliseconds);

@@ -115,13 +115,13 @@ static void nobody_looks_at_memory_that_is_not_sealed(void **state)
     assert_int_equal(create(PAGES, &domain), 0);
     ask_the_store(domain);
     for (int i = 0; i < TURNS; i++)
-        (void)dom0_turn(machine.dom0);
+        (void)worker_turn(&machine.dom0->worker);
     assert_int_equal(domain->segment.store->req_cons, 0);
     int copy = dup(domain->segment_fd);
     assert_int_equal(dom0_control_ops.mapped(domain), 0);
     assert_int_equal(dom0_control_ops.mapped(domain), -EALREADY);
     for (int i = 0; i < TURNS; i++)
-        (void)dom0_turn(machine.dom0);
+        (void)worker_turn(&machine.dom0->worker);
     assert_int_equal(domain->segment.store->req_cons, sizeof(struct xsd_sockmsg) + 2);
     assert_true(domain->segment.store->rsp_prod > 0);
     assert_int_equal(fallocate(copy, HOLE, 0, DOMAIN_BYTES), -1);
@@ -140,7 +140,7 @@ static void a_domain_that_keeps_the_seal_off_is_not_looked_at(void **state)
     assert_int_equal(fcntl(domain->segment_fd, F_ADD_SEALS, F_SEAL_SEAL), 0);
     assert_int_equal(dom0_control_ops.mapped(domain), -EPERM);
     for (int i = 0; i < TURNS; i++)
-        (void)dom0_turn(machine.dom0);
+        (void)worker_turn(&machine.dom0->worker);
     assert_int_equal(domain->segment.store->req_cons, 0);
     end(domain);
 }

@@ -19,7 +19,6 @@
 #include "ring/barrier.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_setup.h"
-#include "service/dom0/dom0_wakeups.h"
 #include "splitdom/blkfront.h"
 
 enum { HANG_S = 60, READS = 3 };
@@ -89,8 +88,8 @@ static void start(void)
 static void pass(uint64_t ns)
 {
     tdf_source_advance_ns(&f->time, ns);
-    dom0_time_passed(f->dom0);
-    (void)dom0_turn(f->dom0);
+    worker_time_passed(&f->dom0->worker);
+    (void)worker_turn(&f->dom0->worker);
 }
 
 static void five_minutes_without_a_request_end_it(void **state)
@@ -162,7 +161,7 @@ static void read_once_more(struct client *client)
     uint32_t before = client->wanted;
     store_full_u32(&client->wanted, before + 1);
     while (load_full_u32(&client->done) == before)
-        (void)dom0_turn(f->dom0);
+        (void)worker_turn(&f->dom0->worker);
 }
 
 /* Every request begins the five minutes anew; being attached does not. */

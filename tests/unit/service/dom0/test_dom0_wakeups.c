@@ -41,7 +41,7 @@ static void ask_for_a_resize(void)
 {
     assert_int_equal(
         xs_local_write(machine.dom0->store, "/local/domain/0/splitdom/image/refresh", "1"), 0);
-    (void)dom0_turn(machine.dom0);
+    (void)worker_turn(&machine.dom0->worker);
 }
 
 static void a_resize_asked_for_in_a_loop_does_not_fill_the_log(void **state)
