@@ -50,8 +50,9 @@ static void make_ready(struct control_peer *peer)
 
 static void on_peer(void *ctx, uint32_t revents)
 {
-    (void)revents;
-    make_ready(ctx);
+    struct control_peer *peer = ctx;
+    peer->failed |= (revents & (POLLERR | POLLNVAL)) != 0;
+    make_ready(peer);
 }
 
 /* It had its turn, and would give way to one that had none. More may have come from it. */
@@ -68,6 +69,12 @@ static void serve_peer(struct control_peer *peer)
 {
     struct control_request request;
     ssize_t n = recv(peer->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+    if (n < 0 && errno == EAGAIN && peer->failed) {
+        log_limited(peer->owner->log, &peer->owner->log_limit,
+                    "dom0.sock: a connection cannot be watched any more: closed");
+        control_close_peer(peer);
+        return;
+    }
     if (n < 0 && errno == EAGAIN)
         return;
     if (n < 0 && errno == EINTR)
@@ -155,7 +162,8 @@ static void accept_some(struct control *control)
 static void on_listen(void *ctx, uint32_t revents)
 {
     struct control *control = ctx;
-    (void)revents;
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(control->poller, -EIO, "the listener of dom0.sock");
     control->listen_ready = true;
 }
 

@@ -83,7 +83,8 @@ static void on_timer(void *ctx, uint32_t revents)
 {
     struct control *control = ctx;
     uint64_t expirations;
-    (void)revents;
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(control->poller, -EIO, "the timer of dom0.sock");
     (void)!read(control->timer_fd, &expirations, sizeof(expirations));
     control->is_full = false;
 }

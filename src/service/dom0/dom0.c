@@ -120,17 +120,18 @@ static void farewell(struct dom0 *d)
 }
 
 /* Ends in the order in which a stopping client must see it: domains first, then the farewell. */
-static int serve(struct dom0 *d)
+static int serve(struct dom0 *d, const char **failed)
 {
     int rc = loop(d);
     if (rc < 0)
-        d->stop_reason = "it cannot wait for events any more";
+        d->stop_reason = "no event can be waited for any more";
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
     uint64_t deadline_ns = clock_monotonic_ns() + DRAIN_PATIENCE_NS;
     while (rc == 0 && device_in_flight(d->device) > 0 && clock_monotonic_ns() < deadline_ns)
         rc = worker_wait(&d->worker, deadline_ns);
     farewell(d);
+    *failed = poller_failure(d->worker.poller);
     return rc;
 }
 
@@ -142,9 +143,10 @@ int dom0_run(const struct dom0_options *options, const struct rundir *rundir, st
     if (rc < 0)
         return rc;
     ready(ready_ctx);
-    rc = serve(d);
+    const char *failed;
+    rc = serve(d, &failed);
     if (rc < 0)
-        why_fail_errno(why, rc, "Dom0 cannot wait for events");
+        why_fail_errno(why, rc, "Dom0 cannot wait for events: %s", failed);
     if (device_in_flight(d->device) > 0) {
         /* A disk that does not answer may still write into our buffers: they must stay. The end of
          * the process takes everything. */

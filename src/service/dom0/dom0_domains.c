@@ -122,11 +122,10 @@ void dom0_end_faulted(struct dom0 *d)
     d->any_lost = false;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         struct domain *domain = d->domains[domid];
-        if (domain == NULL || (!domain->lost && !fault_guard_hit(domain->fault_slot)))
+        if (domain == NULL || (domain->lost == NULL && !fault_guard_hit(domain->fault_slot)))
             continue;
         log_limited(d->log, &d->domain_log_limit, "domain %u %s: destroyed", domid,
-                    domain->lost ? "cannot be told that its disk is gone"
-                                 : "has lost pages of its memory");
+                    domain->lost != NULL ? domain->lost : "has lost pages of its memory");
         control_drop_domain(d->control, domain);
     }
 }

@@ -47,7 +47,8 @@ static void on_signal(void *ctx, uint32_t revents)
 {
     struct dom0 *d = ctx;
     struct signalfd_siginfo info;
-    (void)revents;
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(d->worker.poller, -EIO, "the descriptor of signals");
     while (read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         d->stopping = true;
         for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {

@@ -41,8 +41,15 @@ static void on_muted(void *ctx)
                 domain->domid);
 }
 
+static void on_doorbell_failed(void *ctx)
+{
+    struct domain *domain = ctx;
+    domain->lost = "has a doorbell that cannot be heard any more";
+    domain->host->domain_lost(domain->host->ctx);
+}
+
 static const struct doorbell_ops doorbell_ops = {
-    .rang = on_doorbell, .work = work_done, .muted = on_muted};
+    .rang = on_doorbell, .work = work_done, .muted = on_muted, .failed = on_doorbell_failed};
 
 static void on_store_ready(void *ctx)
 {

@@ -66,7 +66,7 @@ struct domain {
     uint64_t created_ns; /* CLOCK_MONOTONIC */
     struct xs_conn *store_conn;
     bool store_broken;           /* its ring indices made no sense: ignored from then on */
-    bool lost;                   /* to be destroyed: it can't be told what happened */
+    const char *lost;            /* to be destroyed: why, for the log; NULL: not so */
     struct list_node store_link; /* on the host's list of stores to pump */
     struct setting_watch setting_watch[DOMAIN_SETTINGS];
     struct poll_peer peer;               /* of its rings in Dom0's loop */

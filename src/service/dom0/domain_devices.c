@@ -49,7 +49,7 @@ static void drop(struct domain *domain, struct xenbus_back *back)
 static void on_lost(void *ctx)
 {
     struct domain *domain = ctx;
-    domain->lost = true;
+    domain->lost = "cannot be told that its disk is gone";
     domain->host->domain_lost(domain->host->ctx);
 }
 

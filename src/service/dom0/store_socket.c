@@ -25,7 +25,7 @@ struct store_peer {
     bool writable;         /* the socket took everything so far */
     bool ended;            /* nothing comes any more; what came is carried out and answered */
     bool deaf;             /* answers can't be sent any more, and are dropped */
-    bool dead;             /* it broke the protocol: to be closed at once */
+    bool dead;             /* broke the protocol, or can't be watched: to be closed at once */
     struct list_node link; /* of the owner */
 };
 
@@ -59,6 +59,11 @@ static void on_peer(void *ctx, uint32_t revents)
     peer->readable |= (revents & (POLLIN | POLLHUP | POLLERR)) != 0;
     peer->writable |= (revents & (POLLOUT | POLLERR)) != 0;
     peer->owner->pump_needed = peer->owner->news = true;
+    if ((revents & POLLNVAL) == 0)
+        return;
+    log_limited(peer->owner->log, &peer->owner->log_limit,
+                "xenstore.sock: a connection cannot be watched any more: closed");
+    peer->dead = true;
 }
 
 static void close_peer(struct store_peer *peer)
@@ -132,7 +137,8 @@ static void accept_some(struct store_socket *ss)
 static void on_listen(void *ctx, uint32_t revents)
 {
     struct store_socket *ss = ctx;
-    (void)revents;
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(ss->poller, -EIO, "the listener of xenstore.sock");
     ss->accept_needed = ss->news = ss->pump_needed = true;
 }
 

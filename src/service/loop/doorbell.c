@@ -27,11 +27,28 @@ static int set_timer(struct doorbell *bell, long period_ns)
     return timerfd_settime(bell->timer_fd, 0, &when, NULL) < 0 ? -errno : 0;
 }
 
+static void unwatch(struct doorbell *bell)
+{
+    poller_remove(bell->poller, bell->watch);
+    poller_remove(bell->poller, bell->timer_watch);
+    bell->watch = bell->timer_watch = NULL;
+}
+
+/* An eventfd has an error when its count is full, which no plain write does. */
+static void fail(struct doorbell *bell)
+{
+    unwatch(bell);
+    bell->ops->failed(bell->ctx);
+}
+
 static void on_timer(void *ctx, uint32_t revents)
 {
     struct doorbell *bell = ctx;
     uint64_t expirations;
-    (void)revents;
+    if ((revents & POLLER_BROKEN) != 0) {
+        fail(bell);
+        return;
+    }
     (void)!read(bell->timer_fd, &expirations, sizeof(expirations));
     if (bell->looks_left == 0)
         return;
@@ -64,7 +81,10 @@ static int start_timer(struct doorbell *bell)
 static void on_doorbell(void *ctx, uint32_t revents)
 {
     struct doorbell *bell = ctx;
-    (void)revents;
+    if ((revents & POLLER_BROKEN) != 0) {
+        fail(bell);
+        return;
+    }
     bell->ops->rang(bell->ctx);
     uint64_t mute_ns =
         storm_guard_ring(&bell->guard, clock_monotonic_ns(), bell->ops->work(bell->ctx));
@@ -85,10 +105,7 @@ int doorbell_watch(struct doorbell *bell)
 
 void doorbell_destroy(struct doorbell *bell)
 {
-    if (bell->watch != NULL)
-        poller_remove(bell->poller, bell->watch);
-    if (bell->timer_watch != NULL)
-        poller_remove(bell->poller, bell->timer_watch);
+    unwatch(bell);
     if (bell->timer_fd >= 0)
         close(bell->timer_fd);
     if (bell->fd >= 0)

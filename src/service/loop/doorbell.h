@@ -21,6 +21,9 @@ struct doorbell_ops {
     void (*rang)(void *ctx);     /* look at everything that the domain has */
     uint64_t (*work)(void *ctx); /* a count that grows with what the domain has had done */
     void (*muted)(void *ctx);    /* from now on rang is called by the timer; optional */
+    /* The doorbell or its timer cannot be watched any more: nothing is called from now on. The
+     * domain behind it must end, but not within the call. */
+    void (*failed)(void *ctx);
 };
 
 /* All zeros is a closed one, but for the descriptors: start with DOORBELL_CLOSED. */

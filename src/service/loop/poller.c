@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/loop/poller.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "service/loop/poller_private.h"
 
 /*
@@ -44,7 +47,47 @@ void poller_remove(struct poller *p, struct poller_watch *watch)
         p->ops->remove(p, watch);
 }
 
+static bool passes(int error)
+{
+    return error == -EINTR || error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
+}
+
+/* Neither ignored nor spun on. */
+static int run_failed(struct poller *p, int error)
+{
+    if (!passes(error) || p->retries == POLLER_RETRIES)
+        return poller_fail(p, error, p->ops->name);
+    const struct timespec pause = clock_timespec(POLLER_PAUSE_NS);
+    p->retries++;
+    (void)nanosleep(&pause, NULL); /* a signal may end it */
+    return 0;
+}
+
 int poller_run(struct poller *p, bool sleep)
 {
-    return p->ops->run(p, sleep);
+    if (p->error < 0)
+        return p->error;
+    int rc = p->ops->run(p, sleep);
+    if (p->error < 0) /* a callback said so */
+        return p->error;
+    if (rc < 0)
+        return run_failed(p, rc);
+    if (rc > 0 || sleep) /* else perhaps no call was made */
+        p->retries = 0;
+    return rc;
+}
+
+int poller_fail(struct poller *p, int error, const char *what)
+{
+    assert(error < 0);
+    if (p->error == 0) {
+        p->error = error;
+        p->failure = what;
+    }
+    return p->error;
+}
+
+const char *poller_failure(const struct poller *p)
+{
+    return p->failure;
 }

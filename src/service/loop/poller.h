@@ -16,6 +16,7 @@
 #ifndef SPLITDOM_SERVICE_LOOP_POLLER_H
 #define SPLITDOM_SERVICE_LOOP_POLLER_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,8 +27,15 @@ struct io_uring_sqe;
 
 enum poller_kind { POLLER_URING, POLLER_EPOLL };
 
-/* revents: POLLIN, POLLOUT, POLLHUP, POLLERR bits of poll(2). */
+/*
+ * revents: POLLIN, POLLOUT, POLLHUP, POLLERR, POLLNVAL bits of poll(2). POLLNVAL: the descriptor
+ * cannot be watched (any more), and this was the last call of fn; the watch is still to be removed.
+ */
 typedef void poller_fn(void *ctx, uint32_t revents);
+
+/* In revents of what has no other end (an eventfd, a timerfd, a signalfd): nothing comes from it
+ * any more. Whoever watches such a descriptor must look at this. */
+#define POLLER_BROKEN ((uint32_t)(POLLERR | POLLHUP | POLLNVAL))
 
 /* One operation on the io_uring of POLLER_URING; embed it in the object that waits for it. */
 struct poller_op {
@@ -45,7 +53,8 @@ void poller_destroy(struct poller *p); /* NULL allowed; fds stay open; watches a
 /*
  * events: POLLIN and/or POLLOUT. The fd must stay open until poller_remove; watch it only once
  * (epoll says -EEXIST). If it is ready already, that counts as an edge. Errors: -ENOMEM, ...;
- * POLLER_URING tells an fd that can't be polled by a callback with POLLERR.
+ * POLLER_URING tells an fd that can't be polled by a callback with POLLERR and POLLNVAL. A poll
+ * that the kernel ends for want of something is made again, a bounded number of times.
  */
 int poller_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, void *ctx,
                struct poller_watch **out);
@@ -57,8 +66,23 @@ void poller_remove(struct poller *p, struct poller_watch *watch);
  * until something has. Returns the number of callbacks run (0 is possible after a signal), or
  * -errno. Without sleep POLLER_URING makes no system call when there is nothing to submit and
  * nothing due; POLLER_EPOLL always makes one.
+ *
+ * What passes (EINTR, EAGAIN, EBUSY, ENOMEM) is tried again: 0 is returned, after a pause, for at
+ * most POLLER_RETRIES calls on end. Every other error is for good: each later call returns it, too,
+ * and poller_failure says what failed.
  */
 int poller_run(struct poller *p, bool sleep);
+
+enum { POLLER_RETRIES = 250, POLLER_PAUSE_NS = 1000000 };
+
+/*
+ * For whoever watches a descriptor without which nothing can go on (the engine's, a timer): the
+ * poller has failed with error (-errno), what says of what (static). The present and each later
+ * poller_run returns error; the first failure counts. Returns that error.
+ */
+int poller_fail(struct poller *p, int error, const char *what);
+/* What failed, NULL: nothing. */
+const char *poller_failure(const struct poller *p);
 
 /* POLLER_URING only (else NULL): the ring, for registering files and buffers. */
 struct io_uring *poller_uring(struct poller *p);

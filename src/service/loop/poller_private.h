@@ -10,6 +10,7 @@
 
 /* All required; the contracts are those of poller.h. */
 struct poller_ops {
+    const char *name;                  /* of the call that waits, for people */
     void (*destroy)(struct poller *p); /* never called with NULL */
     int (*add)(struct poller *p, int fd, uint32_t events, poller_fn *fn, void *ctx,
                struct poller_watch **out);
@@ -20,6 +21,9 @@ struct poller_ops {
 /* Every implementation starts with this. */
 struct poller {
     const struct poller_ops *ops;
+    int error; /* for good, or 0 */
+    const char *failure;
+    uint32_t retries; /* on end */
 };
 
 /*

@@ -40,12 +40,13 @@ struct poller_watch {
     void *ctx;
     int fd;
     uint32_t events;
-    bool is_armed;   /* a poll is, or is about to be, with the kernel: a last CQE will come */
-    bool is_removed; /* fn must not run any more */
-    bool is_called;  /* fn is running */
+    uint32_t failures; /* polls on end that the kernel ended without an event */
+    bool is_armed;     /* a poll is, or is about to be, with the kernel: a last CQE will come */
+    bool is_removed;   /* fn must not run any more */
+    bool is_called;    /* fn is running */
 };
 
-enum { EVENTS_PER_RUN = 16 };
+enum { EVENTS_PER_RUN = 16, WATCH_RETRIES = 16 };
 
 struct poller_uring {
     struct poller base;
@@ -171,6 +172,22 @@ static void uring_remove(struct poller *p, struct poller_watch *watch)
     /* else: whoever called fn, or the todo list, frees it */
 }
 
+/* Did the kernel end the poll for want of something, or with others (a cancellation by descriptor),
+ * so that another one may go well? */
+static bool may_try_again(struct poller_watch *watch, int32_t res)
+{
+    bool passes = res == -ECANCELED || res == -EAGAIN || res == -ENOMEM || res == -EBUSY;
+    return passes && ++watch->failures <= WATCH_RETRIES;
+}
+
+static void call_watch(struct poller_watch *watch, int32_t res)
+{
+    watch->is_called = true;
+    /* A poll that the kernel refuses (a closed fd) is an error of the fd. */
+    watch->fn(watch->ctx, res < 0 ? POLLERR | POLLNVAL : (uint32_t)res);
+    watch->is_called = false;
+}
+
 /* Returns 1 if fn was called. */
 static int watch_event(struct poller_uring *pu, struct poller_watch *watch,
                        const struct io_uring_cqe *cqe)
@@ -179,11 +196,14 @@ static int watch_event(struct poller_uring *pu, struct poller_watch *watch,
 
     if (!(cqe->flags & IORING_CQE_F_MORE))
         watch->is_armed = false;
+    if (cqe->res >= 0)
+        watch->failures = 0;
+    if (!watch->is_removed && !watch->is_armed && cqe->res < 0 && may_try_again(watch, cqe->res)) {
+        defer(pu, watch, WATCH_ARM); /* by the next run */
+        return 0;
+    }
     if (!watch->is_removed) {
-        watch->is_called = true;
-        /* A poll that the kernel refuses (a regular file, a closed fd) is an error of the fd. */
-        watch->fn(watch->ctx, cqe->res < 0 ? POLLERR : (uint32_t)cqe->res);
-        watch->is_called = false;
+        call_watch(watch, cqe->res);
         called = 1;
     }
     if (watch->is_armed || watch->todo != WATCH_IDLE)
@@ -281,6 +301,7 @@ static void uring_destroy(struct poller *p)
 }
 
 static const struct poller_ops uring_ops = {
+    .name = "io_uring_enter",
     .destroy = uring_destroy,
     .add = uring_add,
     .remove = uring_remove,

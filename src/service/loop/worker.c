@@ -17,11 +17,14 @@ enum {
     HOLD_LEAD_NS = 50000,  /* a host mostly wakes a sleeper this late: watched for that long */
 };
 
+#define TIMER "the timer of its loop" /* for people */
+
 static void on_timer(void *ctx, uint32_t revents)
 {
     struct worker *w = ctx;
     uint64_t expirations;
-    (void)revents;
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(w->poller, -EIO, TIMER);
     /* What is due runs with the turn. */
     (void)!read(w->timer_fd, &expirations, sizeof(expirations));
 }
@@ -207,7 +210,7 @@ int worker_sleep(struct worker *w)
         return 0; /* another turn, and another, until it is due */
     int rc = timers_arm(&w->timers, w->timer_fd);
     if (rc < 0)
-        return rc;
+        return poller_fail(w->poller, rc, TIMER);
     rc = poller_run(w->poller, true);
     return rc < 0 ? rc : 0;
 }
@@ -217,7 +220,7 @@ int worker_wait(struct worker *w, uint64_t deadline_ns)
     struct itimerspec when = {.it_value = clock_timespec(deadline_ns)};
     w->slept = true;
     if (timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0)
-        return -errno;
+        return poller_fail(w->poller, -errno, TIMER);
     w->timers.armed_ns = deadline_ns; /* the next sleep sets the timer anew */
     int rc = poller_run(w->poller, true);
     return rc < 0 ? rc : 0;

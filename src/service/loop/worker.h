@@ -116,7 +116,7 @@ void worker_fini(struct worker *w);
 void worker_add_work(struct worker *w, struct gated_work *work, uint32_t share);
 
 /* One turn, without sleeping. 1: nothing is left to be done, the worker may sleep. 0: another turn.
- * -errno of poller_run: no turn can be made any more. */
+ * -errno: the poller has failed for good (poller_failure), no turn can be made any more. */
 int worker_turn(struct worker *w);
 /* Sleeps until something happens or a timer is due; not at all shortly before hold_time's next one.
  * 0, or -errno as above. */

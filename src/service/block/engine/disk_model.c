@@ -150,7 +150,8 @@ uint32_t disk_model_expire(struct disk *disk)
 static void on_timer(void *ctx, uint32_t revents)
 {
     struct disk_model *dm = ctx;
-    (void)revents;
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(dm->poller, -EIO, "the timer of the model engine");
     dm->armed_ns = UINT64_MAX;
     disk_model_expire(&dm->base);
 }

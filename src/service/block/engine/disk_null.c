@@ -34,7 +34,9 @@ static void null_complete(void *ctx, uint32_t revents)
 {
     struct disk_null *dn = ctx;
     struct disk_io *io = dn->first;
-    (void)revents; /* each write to the eventfd is an edge: it needs no read */
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(dn->poller, -EIO, "the eventfd of the null engine");
+    /* Each write to the eventfd is an edge: it needs no read. */
     /* done may submit: that begins a new list, with an edge of its own */
     dn->first = NULL;
     dn->last = &dn->first;

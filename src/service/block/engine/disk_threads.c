@@ -113,7 +113,9 @@ static void *reader_main(void *arg)
 static void threads_complete(void *ctx, uint32_t revents)
 {
     struct disk_threads *dt = ctx;
-    (void)revents; /* each write to the eventfd is an edge: it needs no read */
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(dt->poller, -EIO, "the eventfd of the threads engine");
+    /* Each write to the eventfd is an edge: it needs no read. */
     pthread_mutex_lock(&dt->mutex);
     struct disk_io *io = dt->finished.first;
     list_clear(&dt->finished);

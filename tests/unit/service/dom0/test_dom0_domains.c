@@ -145,6 +145,21 @@ static void a_domain_that_keeps_the_seal_off_is_not_looked_at(void **state)
     end(domain);
 }
 
+static void a_doorbell_that_fails_ends_its_domain(void **state)
+{
+    (void)state;
+    struct domain *domain, *neighbour;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_int_equal(create(PAGES, &domain), 0);
+    assert_int_equal(create(PAGES, &neighbour), 0);
+    domain->doorbell.ops->failed(domain->doorbell.ctx);
+    assert_non_null(domain->lost);
+    assert_null(neighbour->lost);
+    assert_true(machine.dom0->any_lost); /* the turn that is going on ends those that are */
+    end(neighbour);
+    end(domain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +169,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_looks_at_memory_that_is_not_sealed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_that_keeps_the_seal_off_is_not_looked_at, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_doorbell_that_fails_ends_its_domain, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_bound_half_of_the_machine_is_theirs, setup,
                                         teardown),
     };

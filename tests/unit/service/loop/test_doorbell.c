@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +9,10 @@
 
 #include "ring/evtchn.h"
 #include "service/loop/doorbell.h"
+#include "service/loop/poller_private.h"
 
 struct listener {
-    uint32_t rang, muted;
+    uint32_t rang, muted, failed;
     uint64_t work, work_per_ring;
 };
 
@@ -31,7 +33,13 @@ static void muted(void *ctx)
     ((struct listener *)ctx)->muted++;
 }
 
-static const struct doorbell_ops ops = {.rang = rang, .work = work, .muted = muted};
+static void failed(void *ctx)
+{
+    ((struct listener *)ctx)->failed++;
+}
+
+static const struct doorbell_ops ops = {
+    .rang = rang, .work = work, .muted = muted, .failed = failed};
 
 static void honest_rings_are_never_muted(void **state)
 {
@@ -136,6 +144,79 @@ static void an_honest_doorbell_stays_watched(void **state)
     poller_destroy(poller);
 }
 
+/* ---- a poller that says what the test wants -----------------------------------------------------
+ */
+
+enum { WATCHES_MAX = 4 };
+
+struct poller_watch {
+    poller_fn *fn;
+    void *ctx;
+};
+
+struct teller {
+    struct poller base;
+    struct poller_watch watch[WATCHES_MAX]; /* in the order of poller_add; fn NULL: removed */
+    int added;
+};
+
+static int teller_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, void *ctx,
+                      struct poller_watch **out)
+{
+    struct teller *t = (struct teller *)p;
+    (void)fd;
+    (void)events;
+    assert_true(t->added < WATCHES_MAX);
+    *out = &t->watch[t->added++];
+    **out = (struct poller_watch){fn, ctx};
+    return 0;
+}
+
+static void teller_remove(struct poller *p, struct poller_watch *watch)
+{
+    (void)p;
+    watch->fn = NULL;
+}
+
+static const struct poller_ops teller_ops = {.add = teller_add, .remove = teller_remove};
+
+static void an_error_of_the_doorbell_is_told_once(void **state)
+{
+    const uint32_t errors[] = {POLLERR, POLLIN | POLLERR, POLLERR | POLLNVAL, POLLHUP};
+    (void)state;
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        struct teller t = {.base.ops = &teller_ops};
+        struct doorbell bell = DOORBELL_CLOSED;
+        struct listener l = {0};
+        assert_int_equal(doorbell_create(&bell, &t.base, &ops, &l), 0);
+        assert_int_equal(doorbell_watch(&bell), 0);
+        t.watch[0].fn(t.watch[0].ctx, errors[i]);
+        assert_int_equal(l.failed, 1);
+        assert_int_equal(l.rang, 0);
+        assert_null(t.watch[0].fn); /* nothing is heard from there again */
+        doorbell_destroy(&bell);
+    }
+}
+
+static void an_error_of_a_muted_doorbells_timer_is_told(void **state)
+{
+    struct teller t = {.base.ops = &teller_ops};
+    struct doorbell bell = DOORBELL_CLOSED;
+    struct listener l = {0};
+    (void)state;
+    assert_int_equal(doorbell_create(&bell, &t.base, &ops, &l), 0);
+    assert_int_equal(doorbell_watch(&bell), 0);
+    for (int i = 0; i < 1000 && l.muted == 0; i++)
+        t.watch[0].fn(t.watch[0].ctx, POLLIN);
+    assert_int_equal(l.muted, 1);
+    uint32_t before = l.rang;
+    t.watch[1].fn(t.watch[1].ctx, POLLERR | POLLNVAL);
+    assert_int_equal(l.failed, 1);
+    assert_int_equal(l.rang, before);
+    assert_null(t.watch[1].fn);
+    doorbell_destroy(&bell);
+}
+
 static enum poller_kind kinds[] = {POLLER_URING, POLLER_EPOLL};
 
 int main(void)
@@ -149,6 +230,8 @@ int main(void)
                                   &kinds[0]),
         cmocka_unit_test_prestate(a_muted_doorbell_is_looked_at_by_timer_and_watched_again,
                                   &kinds[1]),
+        cmocka_unit_test(an_error_of_the_doorbell_is_told_once),
+        cmocka_unit_test(an_error_of_a_muted_doorbells_timer_is_told),
         cmocka_unit_test_prestate(an_honest_doorbell_stays_watched, &kinds[0]),
         cmocka_unit_test_prestate(an_honest_doorbell_stays_watched, &kinds[1]),
     };

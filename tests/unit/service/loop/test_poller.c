@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -439,7 +440,170 @@ static void epoll_refuses_a_regular_file(void **state)
     fclose(file);
 }
 
+/* ---- errors of the waiting call itself ----------------------------------------------------------
+ */
+
+struct scripted {
+    struct poller base;
+    int result;
+    uint32_t runs, passing; /* the first so many fail in a way that passes */
+};
+
+static int scripted_run(struct poller *p, bool sleep)
+{
+    struct scripted *s = (struct scripted *)p;
+
+    (void)sleep;
+    return s->runs++ < s->passing ? -EAGAIN : s->result;
+}
+
+static const struct poller_ops scripted_ops = {.name = "scripted_wait", .run = scripted_run};
+
+static void an_error_for_good_is_returned_at_once_and_always(void **state)
+{
+    struct scripted s = {.base.ops = &scripted_ops, .result = -EBADF};
+
+    (void)state;
+    assert_null(poller_failure(&s.base));
+    assert_int_equal(poller_run(&s.base, false), -EBADF);
+    assert_string_equal(poller_failure(&s.base), "scripted_wait");
+    s.result = 1;
+    assert_int_equal(poller_run(&s.base, true), -EBADF);
+    assert_int_equal(s.runs, 1); /* the kernel is not asked again */
+}
+
+static void what_passes_is_tried_again(void **state)
+{
+    struct scripted s = {.base.ops = &scripted_ops, .result = 1, .passing = 20};
+
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(poller_run(&s.base, false), 0);
+    assert_int_equal(poller_run(&s.base, false), 1);
+    assert_null(poller_failure(&s.base));
+    assert_int_equal(s.base.retries, 0);
+}
+
+static void what_does_not_pass_ends_it(void **state)
+{
+    struct scripted s = {.base.ops = &scripted_ops, .passing = UINT32_MAX};
+
+    (void)state;
+    for (int i = 0; i < POLLER_RETRIES; i++)
+        assert_int_equal(poller_run(&s.base, true), 0);
+    assert_int_equal(poller_run(&s.base, true), -EAGAIN);
+    assert_non_null(poller_failure(&s.base));
+}
+
+static void fail_poller(void *ctx, uint32_t revents)
+{
+    (void)revents;
+    (void)poller_fail(((struct seen *)ctx)->poller, -EIO, "the engine");
+}
+
+static void a_callback_may_end_it(void **state)
+{
+    struct poller *p = poller_or_skip(state);
+    struct seen seen = {.poller = p, .fd = eventfd(1, EFD_CLOEXEC)};
+
+    assert_int_equal(poller_add(p, seen.fd, POLLIN, fail_poller, &seen, &seen.watch), 0);
+    assert_int_equal(poller_run(p, true), -EIO);
+    assert_int_equal(poller_run(p, false), -EIO);
+    assert_string_equal(poller_failure(p), "the engine");
+    assert_int_equal(poller_fail(p, -EPERM, "the next"), -EIO); /* the first counts */
+    close_seen(&seen);
+}
+
 #ifdef HAVE_LIBURING
+
+static void uring_tells_what_the_kernel_says_for_good(void **state)
+{
+    struct poller *p = poller_or_skip(state);
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int ring_fd = poller_uring(p)->ring_fd, kept = dup(ring_fd);
+    struct seen seen;
+
+    assert_true(null_fd >= 0 && kept >= 0);
+    open_seen(&seen, p); /* something to be submitted */
+    assert_int_equal(dup2(null_fd, ring_fd), ring_fd);
+    int rc = poller_run(p, false), again = poller_run(p, true);
+    assert_int_equal(dup2(kept, ring_fd), ring_fd);
+    assert_int_equal(rc, -EOPNOTSUPP); /* of io_uring_enter on what is none */
+    assert_int_equal(again, rc);
+    assert_string_equal(poller_failure(p), "io_uring_enter");
+    close_seen(&seen);
+    close(kept);
+    close(null_fd);
+}
+
+static void uring_tells_a_watch_that_has_ended(void **state)
+{
+    struct poller *p = poller_or_skip(state);
+    struct seen seen = {.poller = p, .fd = 1000}; /* not open */
+
+    assert_int_equal(poller_add(p, seen.fd, POLLIN, on_event, &seen, &seen.watch), 0);
+    assert_int_equal(poller_run(p, true), 1);
+    assert_int_equal(seen.revents, POLLERR | POLLNVAL);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(poller_run(p, false), 0);
+    poller_remove(p, seen.watch);
+}
+
+static void ignore(struct poller_op *op, int32_t res)
+{
+    (void)op;
+    (void)res;
+}
+
+/* Ends the polls of a descriptor behind the poller's back. */
+static void end_polls_of(struct poller *p, int fd)
+{
+    static struct poller_op op = {.complete = ignore};
+    struct io_uring_sqe *sqe = poller_uring_sqe(p, &op);
+
+    assert_non_null(sqe);
+    io_uring_prep_cancel_fd(sqe, fd, IORING_ASYNC_CANCEL_ALL);
+    assert_int_equal(poller_uring_submit(p), 0);
+    while (poller_run(p, false) > 0)
+        continue;
+}
+
+static void uring_makes_a_poll_again_that_the_kernel_has_ended(void **state)
+{
+    struct poller *p = poller_or_skip(state);
+    struct seen seen;
+
+    open_seen(&seen, p);
+    assert_int_equal(poller_run(p, false), 0);
+    for (int i = 1; i <= 40; i++) { /* each event begins the count anew */
+        end_polls_of(p, seen.fd);
+        assert_int_equal(seen.calls, i - 1);
+        ring_bell(&seen);
+        while (seen.calls < i)
+            assert_true(poller_run(p, true) >= 0);
+        assert_int_equal(seen.revents, POLLIN);
+        eventfd_t value;
+        assert_int_equal(eventfd_read(seen.fd, &value), 0); /* so that a new poll is no edge */
+    }
+    close_seen(&seen);
+}
+
+static void uring_does_not_make_a_poll_again_for_ever(void **state)
+{
+    struct poller *p = poller_or_skip(state);
+    struct seen seen;
+    int ends = 0;
+
+    open_seen(&seen, p);
+    assert_int_equal(poller_run(p, false), 0);
+    while (seen.calls == 0 && ends < 1000) {
+        end_polls_of(p, seen.fd);
+        ends++;
+    }
+    assert_in_range(ends, 2, 100);
+    assert_int_equal(seen.revents, POLLERR | POLLNVAL);
+    close_seen(&seen);
+}
 
 static void uring_tells_an_fd_that_cant_be_polled(void **state)
 {
@@ -607,19 +771,26 @@ static void an_idle_run_makes_no_system_call(void **state)
         with(a_callback_may_remove_its_own_watch), with(a_callback_may_remove_another_watch),      \
         with(a_callback_may_add_a_watch), with(watches_come_and_go_without_a_run),                 \
         with(destroy_frees_watches_and_leaves_fds_open), with(a_signal_ends_the_sleep),            \
-        with(a_removal_wakes_nobody)
+        with(a_removal_wakes_nobody), with(a_callback_may_end_it)
 
 int main(void)
 {
     const struct CMUnitTest epoll_tests[] = {
         ALL(WITH_EPOLL),
         cmocka_unit_test(refuses_an_unknown_kind),
+        cmocka_unit_test(an_error_for_good_is_returned_at_once_and_always),
+        cmocka_unit_test(what_passes_is_tried_again),
+        cmocka_unit_test(what_does_not_pass_ends_it),
         WITH_EPOLL(epoll_has_no_uring),
         WITH_EPOLL(epoll_refuses_a_regular_file),
     };
     const struct CMUnitTest uring_tests[] = {
         ALL(WITH_URING),
 #ifdef HAVE_LIBURING
+        WITH_URING(uring_tells_what_the_kernel_says_for_good),
+        WITH_URING(uring_tells_a_watch_that_has_ended),
+        WITH_URING(uring_makes_a_poll_again_that_the_kernel_has_ended),
+        WITH_URING(uring_does_not_make_a_poll_again_for_ever),
         WITH_URING(uring_tells_an_fd_that_cant_be_polled),
         WITH_URING(operations_of_others_complete_on_the_ring),
         WITH_URING(an_overflowing_completion_queue_loses_nothing),

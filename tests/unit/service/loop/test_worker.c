@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* worker: the order of a turn, its bounds, and when it sleeps. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -332,6 +333,21 @@ static void an_error_of_the_poller_is_returned_and_no_turn_is_made(void **state)
     assert_string_equal(f.calls, "");
 }
 
+static void an_error_of_its_timer_ends_it(void **state)
+{
+    (void)state;
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), kept = dup(f.worker.timer_fd);
+    assert_true(null_fd >= 0 && kept >= 0);
+    assert_int_equal(dup2(null_fd, f.worker.timer_fd), f.worker.timer_fd);
+    int wait = worker_wait(&f.worker, clock_monotonic_ns() + 1000000);
+    assert_int_equal(dup2(kept, f.worker.timer_fd), f.worker.timer_fd);
+    close(null_fd);
+    assert_int_equal(wait, -EINVAL);
+    assert_int_equal(worker_turn(&f.worker), -EINVAL);
+    assert_non_null(strstr(poller_failure(f.worker.poller), "timer"));
+    close(kept);
+}
+
 int main(void)
 {
 #define WORKER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -347,6 +363,7 @@ int main(void)
         WORKER_TEST(a_sleep_ends_with_a_timer_of_its_own_clock),
         WORKER_TEST(it_does_not_sleep_shortly_before_a_disk_is_to_answer),
         WORKER_TEST(a_wait_ends_at_its_deadline_and_visits_nobody),
+        WORKER_TEST(an_error_of_its_timer_ends_it),
         WORKER_TEST(an_error_of_the_poller_is_returned_and_no_turn_is_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
