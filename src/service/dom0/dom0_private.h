@@ -65,6 +65,7 @@ struct dom0 {
 
     struct vbd_ring_stats departed; /* of domains that have ended */
     uint64_t started_ns;            /* Dom0's clock */
+    uint64_t started_real_ns;       /* CLOCK_MONOTONIC */
     bool stopping;
     const char *stop_reason;
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/memory_file.h"
 #include "service/block/device.h"
@@ -69,6 +70,31 @@ static struct vbd_ring_stats total_stats(const struct dom0 *d)
     return total;
 }
 
+static uint64_t rate_since(uint64_t count, uint64_t elapsed_ns)
+{
+    return elapsed_ns == 0 ? 0 : (uint64_t)((double)count * 1e9 / (double)elapsed_ns);
+}
+
+/* Requests a second. By real time: a dilated clock would show another rate. */
+struct rates {
+    uint64_t now;         /* in the last complete second */
+    uint64_t since_start; /* of the domain or of Dom0 */
+};
+
+static struct rates domain_rates(const struct domain *domain)
+{
+    const struct poll_peer *peer = &domain->peer;
+    return (struct rates){rate_meter_read(&peer->rate, clock_monotonic_ns(), peer->requests),
+                          rate_since(peer->requests, domain_age_ns(domain))};
+}
+
+static struct rates all_rates(const struct dom0 *d)
+{
+    const struct worker_stats worker = worker_stats(&d->worker);
+    return (struct rates){worker.rate_now,
+                          rate_since(worker.requests, clock_monotonic_ns() - d->started_real_ns)};
+}
+
 static void print_totals(struct dom0 *d, FILE *out)
 {
     const struct vdisk_stats *vdisk = &d->vdisk->stats;
@@ -90,11 +116,6 @@ static void print_totals(struct dom0 *d, FILE *out)
             device->reads, device->bytes, device->errors, vdisk->shared, device->in_flight_peak);
     fprintf(out, "domains: %u now, %" PRIu64 " in all; up %.1f s of Dom0's clock\n",
             d->domain_count, d->domains_created, (double)up_ns / 1e9);
-}
-
-static uint64_t rate_since(uint64_t count, uint64_t elapsed_ns)
-{
-    return elapsed_ns == 0 ? 0 : (uint64_t)((double)count * 1e9 / (double)elapsed_ns);
 }
 
 /* All disks of a domain in one line. */
@@ -126,12 +147,13 @@ static void print_domain_row(const struct domain *domain, FILE *out)
 {
     const struct disks_line disks = disks_of(domain);
     const struct vbd_ring_stats *stats = &disks.stats;
+    const struct rates rates = domain_rates(domain);
     char tdf[TDF_TEXT_SIZE];
     tdf_format(domain->tdf, tdf, sizeof(tdf));
-    fprintf(out, "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %10" PRIu64 "\n",
+    fprintf(out, "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %9" PRIu64 " %11" PRIu64 "\n",
             domain->domid, disks.state, disks.ring_entries, tdf, domain->pauses > 0 ? "*" : " ",
-            stats->requests, stats->errors + stats->unsupported, disks.in_flight,
-            rate_since(stats->requests, domain_age_ns(domain)));
+            stats->requests, stats->errors + stats->unsupported, disks.in_flight, rates.now,
+            rates.since_start);
 }
 
 static void print_table(struct dom0 *d, FILE *out)
@@ -142,10 +164,15 @@ static void print_table(struct dom0 *d, FILE *out)
             d->rundir->name, (int)getpid(), d->options->image_path,
             d->vdisk->capabilities.sector_count, d->engine_name, tdf);
     print_totals(d, out);
+    const struct rates rates = all_rates(d);
+    fprintf(out,
+            "requests a second: %" PRIu64 " now (in the last full second), %" PRIu64
+            " since start\n",
+            rates.now, rates.since_start);
     if (d->domain_count == 0)
         return;
-    fprintf(out, "%5s  %-12s %5s %8s  %12s %8s %9s %10s\n", "domid", "state", "ring", "tdf",
-            "requests", "errors", "in flight", "req/s");
+    fprintf(out, "%5s  %-12s %5s %8s  %12s %8s %9s %9s %11s\n", "domid", "state", "ring", "tdf",
+            "requests", "errors", "in flight", "req/s now", "since start");
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)
             print_domain_row(d->domains[domid], out);
@@ -161,6 +188,12 @@ static void write_stats(struct json *json, const struct vbd_ring_stats *stats)
     json_u64(json, "unsupported", stats->unsupported);
     json_u64(json, "notifies", stats->notifies);
     json_u64(json, "wakes", stats->wakes);
+}
+
+static void write_rates(struct json *json, struct rates rates)
+{
+    json_u64(json, "rate_now", rates.now);
+    json_u64(json, "rate_since_start", rates.since_start);
 }
 
 static void write_domain(struct json *json, const struct domain *domain)
@@ -183,6 +216,7 @@ static void write_domain(struct json *json, const struct domain *domain)
     json_bool(json, "store_broken", domain->store_broken);
     json_u64(json, "doorbell_mutes", domain->doorbell.mutes);
     json_u64(json, "age_ns", domain_age_ns(domain));
+    write_rates(json, domain_rates(domain));
     write_stats(json, &disks.stats);
     json_end(json);
 }
@@ -244,6 +278,7 @@ static void print_json(struct dom0 *d, FILE *out)
     json_end(&json);
     json_object(&json, "total");
     write_stats(&json, &total);
+    write_rates(&json, all_rates(d));
     json_end(&json);
     json_u64(&json, "domains_created", d->domains_created);
     json_array(&json, "domains");

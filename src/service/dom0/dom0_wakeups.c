@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "service/dom0/idle.h"
@@ -31,6 +32,7 @@ static void on_idle(struct timer *timer, void *opaque)
 static void start_idle(struct dom0 *d)
 {
     d->started_ns = d->worker.last_request_ns;
+    d->started_real_ns = clock_monotonic_ns();
     uint64_t end_ns = idle_end_ns(d->started_ns, d->options->idle_timeout_ns);
     timer_init(&d->idle, &d->worker.own_time, on_idle, d);
     if (end_ns != IDLE_NEVER)

@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "ring/spin_budget.h"
+#include "service/loop/rate_meter.h"
 
 struct pollable;
 struct pollables;
@@ -42,6 +43,7 @@ struct poll_peer {
     struct list pollables;     /* private, like the next */
     uint32_t window;           /* the last one in which it had requests */
     uint64_t requests;         /* taken off all its rings so far */
+    struct rate_meter rate;    /* of requests */
 };
 
 /* Zeroed but for ops: on no loop. The owner sets ops, the rest is the loop's. */

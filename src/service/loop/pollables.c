@@ -140,6 +140,7 @@ static uint32_t visit(struct pollables *loop, struct pollable *p, uint64_t now_n
     if (p->idle_since_ns != 0)
         spin_budget_won(&p->budget, now_ns - p->idle_since_ns);
     p->idle_since_ns = 0;
+    rate_meter_note(&p->peer->rate, now_ns, p->peer->requests);
     p->peer->requests += (uint32_t)taken;
     publish_hints(loop, p->peer);
     return (uint32_t)taken;

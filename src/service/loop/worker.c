@@ -132,6 +132,7 @@ static uint32_t run_pollables(struct worker *w, uint64_t now_ns)
 {
     uint32_t taken = pollables_turn(&w->pollables, now_ns);
     if (taken > 0) {
+        rate_meter_note(&w->rate, now_ns, w->requests);
         w->requests += taken;
         for (struct gated_work *work = first_work(w); work != NULL; work = work_after(w, work))
             work_gate_ring_busy(&work->gate, now_ns);
@@ -228,6 +229,9 @@ int worker_wait(struct worker *w, uint64_t deadline_ns)
 
 struct worker_stats worker_stats(const struct worker *w)
 {
-    return (struct worker_stats){
-        .turns = w->pollables.turns, .arms = w->pollables.arms, .requests = w->requests};
+    return (struct worker_stats){.turns = w->pollables.turns,
+                                 .arms = w->pollables.arms,
+                                 .requests = w->requests,
+                                 .rate_now =
+                                     rate_meter_read(&w->rate, clock_monotonic_ns(), w->requests)};
 }

@@ -25,6 +25,7 @@
 #include "base/list.h"
 #include "service/loop/pollables.h"
 #include "service/loop/poller.h"
+#include "service/loop/rate_meter.h"
 #include "service/loop/work_gate.h"
 #include "splitdom/tdf.h"
 #include "tdf/timer.h"
@@ -69,6 +70,7 @@ struct worker_stats {
     uint64_t turns;    /* rounds of visits */
     uint64_t arms;     /* pollables that were armed again */
     uint64_t requests; /* taken off all pollables */
+    uint64_t rate_now; /* of them in the last complete second */
 };
 
 struct worker {
@@ -94,6 +96,7 @@ struct worker {
     bool slept; /* since the last turn */
     uint64_t reanchored_ns;
     uint64_t requests;
+    struct rate_meter rate;
 };
 
 struct worker_config {
