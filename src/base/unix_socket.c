@@ -99,15 +99,31 @@ int unix_socket_connect(const char *path, int type, unsigned limit_s)
     return fd;
 }
 
+static int peer_of(int fd, struct ucred *peer)
+{
+    socklen_t size = sizeof(*peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &size) < 0 ? -errno : 0;
+}
+
 int unix_socket_peer_uid(int fd, uid_t *uid)
 {
     struct ucred peer;
-    socklen_t size = sizeof(peer);
+    int rc = peer_of(fd, &peer);
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-        return -errno;
-    *uid = peer.uid;
-    return 0;
+    if (rc == 0)
+        *uid = peer.uid;
+    return rc;
+}
+
+int unix_socket_peer_pid(int fd, pid_t *pid)
+{
+    struct ucred peer;
+    int rc = peer_of(fd, &peer);
+
+    if (rc == 0)
+        *pid = peer.pid;
+    return rc;
 }
 
 int unix_socket_send(int fd, const void *bytes, size_t byte_count, const int *fds, size_t fd_count,

@@ -48,6 +48,8 @@ int unix_socket_connect(const char *path, int type, unsigned limit_s);
 
 /* The user at the other end, as of its connect or listen. Errors: getsockopt's -errno. */
 int unix_socket_peer_uid(int fd, uid_t *uid);
+/* The process there, likewise, as our PID namespace numbers it; 0: it is in none that we see. */
+int unix_socket_peer_pid(int fd, pid_t *pid);
 
 /*
  * Sends one packet, and with it copies of fd_count (0..UNIX_SOCKET_FDS_MAX) descriptors. wait: if

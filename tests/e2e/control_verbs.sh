@@ -9,19 +9,19 @@ busy=$!
 eventually 5 connected 1 || die "the client does not connect"
 status_shows() { service status --json | grep -q "$1"; }
 
-expect 0 '^ +1 +256 +1 +0 +4$' service list
+expect 0 '^ +1 +256 +1 +0 +4 +[0-9]+ +DomU-1$' service list
 expect 0 '' service set 1 weight 512
 eventually 5 status_shows '"weight":512,' || die "the weight is not 512"
 expect 0 '' service set 1 tdf 10
 eventually 5 status_shows '"weight":512,"tdf":"10",' || die "the TDF is not 10"
-expect 0 '^ +1 +512 +10 +0 +4$' service list
+expect 0 '^ +1 +512 +10 +0 +4 +[0-9]+ +DomU-1$' service list
 expect 0 '' service pause 1
 eventually 5 status_shows '"paused":true' || die "it is not paused"
 # Pauses count: who pauses twice lets it go on twice.
 expect 0 '' service pause 1
-expect 0 '^ +1 +512 +10 +2 +4$' service list
+expect 0 '^ +1 +512 +10 +2 +4 +[0-9]+ +DomU-1$' service list
 expect 0 '' service unpause 1
-expect 0 '^ +1 +512 +10 +1 +4$' service list
+expect 0 '^ +1 +512 +10 +1 +4 +[0-9]+ +DomU-1$' service list
 status_shows '"paused":true' || die "one unpause ended two pauses"
 expect 0 '' service unpause 1
 eventually 5 status_shows '"paused":false' || die "it is paused"
@@ -29,11 +29,11 @@ expect 1 'domain 1 is not paused' service unpause 1
 callers=()
 for _ in 1 2 3 4 5 6 7 8; do service pause 1 & callers+=($!); done
 wait "${callers[@]}"
-expect 0 '^ +1 +512 +10 +8 +4$' service list
+expect 0 '^ +1 +512 +10 +8 +4 +[0-9]+ +DomU-1$' service list
 callers=()
 for _ in 1 2 3 4 5 6 7 8; do service unpause 1 & callers+=($!); done
 wait "${callers[@]}"
-expect 0 '^ +1 +512 +10 +0 +4$' service list
+expect 0 '^ +1 +512 +10 +0 +4 +[0-9]+ +DomU-1$' service list
 expect 2 "weight" service set 1 weight 0
 expect 2 "tdf" service set 1 tdf 0
 expect 2 "" service set 1 colour 7
@@ -44,7 +44,7 @@ kill -0 $busy || die "the client has ended: $(cat err)"
 if command -v xenstore-write >/dev/null; then
     eval "$(service env)"
     xenstore-write /local/domain/1/device/vbd/51728/state 2
-    expect 0 '^ +1 +512 +10 +0 +4,2$' service list
+    expect 0 '^ +1 +512 +10 +0 +4,2 +[0-9]+ +DomU-1$' service list
     xenstore-rm /local/domain/1/device/vbd/51728
     xenstore-write /local/domain/1/sched/weight 100 /local/domain/1/tdf 1/2
     eventually 5 status_shows '"weight":100,"tdf":"1/2",' || die "the store's values have no effect"

@@ -59,11 +59,12 @@ static uint8_t take(struct input *in)
     return *in->data++;
 }
 
-static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
-                         int *segment_fd, struct why *why)
+static int create_domain(void *ctx, const struct control_request *request, pid_t pid,
+                         struct domain **out, int *segment_fd, struct why *why)
 {
     struct world *w = ctx;
     (void)request;
+    (void)pid;
     for (uint32_t i = 0; i < DOMAINS && !w->refuses; i++) {
         if (w->domains[i].lives)
             continue;

@@ -19,6 +19,26 @@ static const struct column columns[] = {
     {"paused", "pause"},
 };
 
+/* After the disks. */
+static const struct column last_columns[] = {
+    {"pid", "splitdom/pid"},
+    {"name", "name"},
+};
+
+enum {
+    COLUMNS = sizeof(columns) / sizeof(columns[0]),
+    LAST_COLUMNS = sizeof(last_columns) / sizeof(last_columns[0]),
+};
+
+/* Anybody who may write a node may write anything. */
+static void keep_on_line(char *value)
+{
+    for (; *value != '\0'; value++) {
+        if ((unsigned char)*value < ' ' || *value == 0x7f)
+            *value = '?';
+    }
+}
+
 /* Prints one field; a node that is not there is a dash. */
 static int print_field(struct store_client *client, const char *domid, const char *key)
 {
@@ -29,8 +49,19 @@ static int print_field(struct store_client *client, const char *domid, const cha
     rc = store_client_read(client, path, value);
     if (rc < 0 && rc != -ENOENT)
         return rc;
+    if (rc == 0)
+        keep_on_line(value);
     printf(" %8s", rc == 0 ? value : "-");
     return 0;
+}
+
+static int print_fields(struct store_client *client, const char *domid, const struct column *fields,
+                        size_t count)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = print_field(client, domid, fields[i].key);
+    return rc;
 }
 
 /* Prints the states of the front ends of all disks, by number: "4", or "4,2". */
@@ -61,22 +92,25 @@ static int print_disks(struct store_client *client, const char *domid)
 
 static int print_domains(struct store_client *client)
 {
-    size_t column_count = sizeof(columns) / sizeof(columns[0]);
     char *names;
     int rc = store_client_directory(client, "/local/domain", &names);
 
     if (rc < 0)
         return rc;
     printf("%6s", "domid");
-    for (size_t i = 0; i < column_count; i++)
+    for (size_t i = 0; i < COLUMNS; i++)
         printf(" %8s", columns[i].title);
-    printf(" %8s\n", "vbd");
+    printf(" %8s", "vbd");
+    for (size_t i = 0; i < LAST_COLUMNS; i++)
+        printf(" %8s", last_columns[i].title);
+    putchar('\n');
     for (const char *domid = names; rc == 0 && *domid != '\0'; domid += strlen(domid) + 1) {
         printf("%6s", domid);
-        for (size_t i = 0; rc == 0 && i < column_count; i++)
-            rc = print_field(client, domid, columns[i].key);
+        rc = print_fields(client, domid, columns, COLUMNS);
         if (rc == 0)
             rc = print_disks(client, domid);
+        if (rc == 0)
+            rc = print_fields(client, domid, last_columns, LAST_COLUMNS);
         putchar('\n');
     }
     free(names);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/log.h"
 #include "base/why.h"
@@ -20,10 +21,10 @@ struct domain;
 
 /* What the connections ask for. All Required; called on the poller's thread. */
 struct control_ops {
-    /* Returns 0 and the domain with its segment's descriptor (sent from here, it stays the
-     * domain's), or -errno with a reason. */
-    int (*create_domain)(void *ctx, const struct control_request *request, struct domain **out,
-                         int *segment_fd, struct why *why);
+    /* pid: the process that asks, 0 if it is not known. Returns 0 and the domain with its segment's
+     * descriptor (sent from here, it stays the domain's), or -errno with a reason. */
+    int (*create_domain)(void *ctx, const struct control_request *request, pid_t pid,
+                         struct domain **out, int *segment_fd, struct why *why);
     /* The domain has mapped its memory. 0; -EALREADY; -errno. */
     int (*mapped)(struct domain *domain);
     void (*end_domain)(void *ctx, struct domain *domain);

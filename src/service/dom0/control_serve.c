@@ -27,7 +27,10 @@ static int create_domain(struct control_peer *peer, const struct control_request
     int fds[2];
     if (peer->domain != NULL)
         return answer(peer, -EEXIST, 0, "this connection has a domain already");
-    reply.status = control->ops->create_domain(control->ctx, request, &peer->domain, &fds[0], &why);
+    pid_t pid = 0;
+    (void)unix_socket_peer_pid(peer->fd, &pid); /* for people alone */
+    reply.status =
+        control->ops->create_domain(control->ctx, request, pid, &peer->domain, &fds[0], &why);
     if (reply.status < 0)
         return answer(peer, reply.status, 0, why.text);
     fds[1] = control->ops->doorbell_fd(peer->domain);

@@ -27,8 +27,8 @@ static bool has_memory(const struct dom0 *d, uint32_t nr_pages)
     return used_bytes + ((uint64_t)nr_pages << XEN_PAGE_SHIFT) <= d->domains_max_bytes;
 }
 
-static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
-                         int *segment_fd, struct why *why)
+static int create_domain(void *ctx, const struct control_request *request, pid_t pid,
+                         struct domain **out, int *segment_fd, struct why *why)
 {
     struct dom0 *d = ctx;
     *out = NULL;
@@ -54,13 +54,16 @@ static int create_domain(void *ctx, const struct control_request *request, struc
         log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why->text);
         return rc;
     }
+    (*out)->pid = pid;
+    (void)toolstack_tell_pid(d->store, (domid_t)domid, pid); /* for people alone */
     *segment_fd = (*out)->segment_fd;
     d->domains[domid] = *out;
     d->domid_last = (domid_t)domid;
     d->domain_count++;
     d->domains_bytes += (uint64_t)(*out)->segment.nr_pages << XEN_PAGE_SHIFT;
     d->domains_created++;
-    log_limited(d->log, &d->domain_log_limit, "domain %d created: %u pages", domid, request->arg0);
+    log_limited(d->log, &d->domain_log_limit, "domain %d created: %u pages, for process %d", domid,
+                request->arg0, (int)pid);
     return 0;
 }
 

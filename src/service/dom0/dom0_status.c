@@ -13,6 +13,8 @@
 #include "service/dom0/domain_devices.h"
 #include "xenstore/xenbus_state.h"
 
+enum { NAME_SHOWN_MAX = 64 }; /* with its NUL; a longer one is not shown */
+
 /* Text into a file in memory. */
 struct text_file {
     int fd;
@@ -143,17 +145,32 @@ static struct disks_line disks_of(const struct domain *domain)
     return line;
 }
 
+/* As the store has it; empty without one. */
+static void domain_name(const struct domain *domain, char name[NAME_SHOWN_MAX])
+{
+    char path[XENBUS_PATH_MAX];
+    xenbus_home_path(path, domain->domid, "name");
+    if (xs_local_read(domain->host->back.store, path, name, NAME_SHOWN_MAX) < 0)
+        name[0] = '\0';
+}
+
 static void print_domain_row(const struct domain *domain, FILE *out)
 {
+    char name[NAME_SHOWN_MAX];
     const struct disks_line disks = disks_of(domain);
     const struct vbd_ring_stats *stats = &disks.stats;
     const struct rates rates = domain_rates(domain);
     char tdf[TDF_TEXT_SIZE];
+    domain_name(domain, name);
+    for (char *c = name; *c != '\0'; c++)
+        *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
     tdf_format(domain->tdf, tdf, sizeof(tdf));
-    fprintf(out, "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %9" PRIu64 " %11" PRIu64 "\n",
+    fprintf(out,
+            "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %9" PRIu64 " %11" PRIu64
+            " %8d  %s\n",
             domain->domid, disks.state, disks.ring_entries, tdf, domain->pauses > 0 ? "*" : " ",
             stats->requests, stats->errors + stats->unsupported, disks.in_flight, rates.now,
-            rates.since_start);
+            rates.since_start, (int)domain->pid, name);
 }
 
 static void print_table(struct dom0 *d, FILE *out)
@@ -171,8 +188,8 @@ static void print_table(struct dom0 *d, FILE *out)
             rates.now, rates.since_start);
     if (d->domain_count == 0)
         return;
-    fprintf(out, "%5s  %-12s %5s %8s  %12s %8s %9s %9s %11s\n", "domid", "state", "ring", "tdf",
-            "requests", "errors", "in flight", "req/s now", "since start");
+    fprintf(out, "%5s  %-12s %5s %8s  %12s %8s %9s %9s %11s %8s  %s\n", "domid", "state", "ring",
+            "tdf", "requests", "errors", "in flight", "req/s now", "since start", "pid", "name");
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)
             print_domain_row(d->domains[domid], out);
@@ -199,11 +216,14 @@ static void write_rates(struct json *json, struct rates rates)
 static void write_domain(struct json *json, const struct domain *domain)
 {
     const struct disks_line disks = disks_of(domain);
-    char tdf[TDF_TEXT_SIZE], scale[TDF_TEXT_SIZE];
+    char tdf[TDF_TEXT_SIZE], scale[TDF_TEXT_SIZE], name[NAME_SHOWN_MAX];
     tdf_format(domain->tdf, tdf, sizeof(tdf));
     tdf_format(domain->settings.disk_scale, scale, sizeof(scale));
+    domain_name(domain, name);
     json_object(json, NULL);
     json_u64(json, "domid", domain->domid);
+    json_string(json, "name", name);
+    json_u64(json, "client_pid", (uint64_t)domain->pid);
     json_string(json, "state", disks.state);
     json_u64(json, "ring_entries", disks.ring_entries);
     json_bool(json, "halted", disks.halted);

@@ -12,6 +12,7 @@
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "service/dom0/idle.h"
+#include "service/dom0/toolstack.h"
 
 #define REFRESH_NODE "/local/domain/0/splitdom/image/refresh"
 
@@ -111,7 +112,9 @@ static void on_refresh(void *ctx, const char *path)
 
 int dom0_settings_create(struct dom0 *d)
 {
-    int rc = xs_local_write(d->store, REFRESH_NODE, "0");
+    int rc = toolstack_tell_pid(d->store, DOM0_DOMID, getpid());
+    if (rc == 0)
+        rc = xs_local_write(d->store, REFRESH_NODE, "0");
     return rc < 0 ? rc : xs_local_watch(d->store, REFRESH_NODE, on_refresh, d, &d->refresh_watch);
 }
 

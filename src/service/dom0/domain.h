@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/list.h"
 #include "base/why.h"
@@ -52,6 +53,7 @@ struct domain_host {
 struct domain {
     const struct domain_host *host;
     domid_t domid;
+    pid_t pid; /* of the process that it was made for; 0: not known */
     struct segment segment;
     int segment_fd; /* until domain_mapped, then -1 */
     int fault_slot;

@@ -131,6 +131,16 @@ int toolstack_create_domain(struct xs_server *store, const struct toolstack_doma
     return w.error;
 }
 
+int toolstack_tell_pid(struct xs_server *store, domid_t domid, pid_t pid)
+{
+    struct node_writer w = {.store = store, .key = {.domid = domid}};
+    char number[16];
+    snprintf(number, sizeof(number), "%d", (int)pid);
+    put_home(&w, "splitdom", "", false);
+    put_home(&w, "splitdom/pid", number, false);
+    return w.error;
+}
+
 int toolstack_create_device(struct xs_server *store, domid_t domid, const struct back_spec *spec)
 {
     const struct back_class *class = spec->class;

@@ -6,6 +6,8 @@
 #ifndef SPLITDOM_SERVICE_DOM0_TOOLSTACK_H
 #define SPLITDOM_SERVICE_DOM0_TOOLSTACK_H
 
+#include <sys/types.h>
+
 #include "service/back/back_class.h"
 #include "splitdom/xen/shared_info.h"
 #include "xenstore/server/xs_server.h"
@@ -23,6 +25,9 @@ int toolstack_create_dom0(struct xs_server *store);
 
 /* Creates the domain's home. The domain has been introduced to the store. Errors: -errno. */
 int toolstack_create_domain(struct xs_server *store, const struct toolstack_domain *domain);
+
+/* Writes which process a domain (Dom0 included) is, splitdom/pid in its home. Errors: -errno. */
+int toolstack_tell_pid(struct xs_server *store, domid_t domid, pid_t pid);
 
 /* Creates both directories of a device (state 1, online 1), as its class describes them. The
  * domain's home is there. Errors: -errno; what was written stays. */

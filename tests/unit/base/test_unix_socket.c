@@ -102,6 +102,9 @@ static void listener_and_client_meet_at_a_path(void **state)
     assert_true(client >= 0);
     assert_true(fcntl(client, F_GETFD) & FD_CLOEXEC);
     assert_true(fcntl(listener.fd, F_GETFD) & FD_CLOEXEC);
+    pid_t pid = 0;
+    assert_int_equal(unix_socket_peer_pid(client, &pid), 0);
+    assert_int_equal(pid, getpid());
     assert_int_equal(unix_socket_peer_uid(client, &uid), 0);
     assert_int_equal(uid, geteuid());
     int peer = accept(listener.fd, NULL, NULL);

@@ -36,17 +36,19 @@ struct fixture {
     struct control *control;
     struct domain domains[16];
     uint32_t created, ended, stops, mapped;
+    pid_t pid;          /* of the last create_domain */
     int refuse;         /* create_domain fails with it */
     uint64_t status_ns; /* that a status takes */
     int client[16];
     int segment_fd;
 };
 
-static int create_domain(void *ctx, const struct control_request *request, struct domain **out,
-                         int *segment_fd, struct why *why)
+static int create_domain(void *ctx, const struct control_request *request, pid_t pid,
+                         struct domain **out, int *segment_fd, struct why *why)
 {
     struct fixture *f = ctx;
     (void)request;
+    f->pid = pid;
     if (f->refuse != 0)
         return why_fail(why, f->refuse, "because");
     *segment_fd = f->segment_fd;
@@ -230,6 +232,7 @@ static void a_domain_lives_as_long_as_its_connection(void **state)
     hang_up(f, fd);
     run(f);
     assert_int_equal(f->created, 1);
+    assert_int_equal(f->pid, getpid()); /* who asks is in this process */
     assert_int_equal(f->ended, 1);
 }
 

@@ -21,6 +21,7 @@
 
 enum {
     PAGES = 64,
+    PID = 4711, /* of nobody in particular */
     DOMAIN_BYTES = PAGES * XEN_PAGE_SIZE,
     TURNS = 8,
     HOLE = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -45,7 +46,7 @@ static int create(uint32_t pages, struct domain **out)
 {
     const struct control_request request = {.op = CONTROL_CREATE_DOMAIN, .arg0 = pages};
     int segment_fd;
-    return dom0_control_ops.create_domain(machine.dom0, &request, out, &segment_fd, &why);
+    return dom0_control_ops.create_domain(machine.dom0, &request, PID, out, &segment_fd, &why);
 }
 
 static void end(struct domain *domain)
@@ -145,6 +146,23 @@ static void a_domain_that_keeps_the_seal_off_is_not_looked_at(void **state)
     end(domain);
 }
 
+static void the_store_tells_which_process_a_domain_is(void **state)
+{
+    (void)state;
+    struct domain *domain;
+    char value[16];
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_int_equal(create(PAGES, &domain), 0);
+    assert_int_equal(domain->pid, PID);
+    assert_true(xs_local_read(machine.dom0->store, "/local/domain/1/splitdom/pid", value,
+                              sizeof(value)) > 0);
+    assert_string_equal(value, "4711");
+    end(domain);
+    assert_int_equal(
+        xs_local_read(machine.dom0->store, "/local/domain/1/splitdom/pid", value, sizeof(value)),
+        -ENOENT);
+}
+
 static void a_doorbell_that_fails_ends_its_domain(void **state)
 {
     (void)state;
@@ -169,6 +187,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nobody_looks_at_memory_that_is_not_sealed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_that_keeps_the_seal_off_is_not_looked_at, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_store_tells_which_process_a_domain_is, setup, teardown),
         cmocka_unit_test_setup_teardown(a_doorbell_that_fails_ends_its_domain, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_bound_half_of_the_machine_is_theirs, setup,
                                         teardown),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The status tells a rate of now, which ends when reading ends, beside the average of a lifetime.
+# The status tells a rate of now, which ends when reading ends, beside the average of a lifetime; and
+# which process a domain is.
 . "$(dirname "$0")/functions.sh"
 
 image disk1.img 1
@@ -7,6 +8,10 @@ start_service --engine null
 coproc disk { exec "$TEST_BIN/disk_session" 2>err; }
 read -r -t 10 answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
 [ "$(status_number rate_now)" = 0 ] || die "a rate without a read"
+# shellcheck disable=SC2154 # disk_PID comes from coproc
+[ "$(status_number client_pid)" = "$disk_PID" ] || die "another process than $disk_PID: $(service status)"
+service status | grep -qE " $disk_PID +DomU-1\$" || die "no process or name in the table: $(service status)"
+expect 0 "^ +1 .* $disk_PID +DomU-1\$" service list
 read_some() {
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         echo 'read 5' >&"${disk[1]}"
