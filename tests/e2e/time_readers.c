@@ -28,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "domu/blkfront/blkfront_parts.h"
+#include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 #include "splitdom/tdf.h"
 

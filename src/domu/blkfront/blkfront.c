@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "domu/blkfront/blkfront_parts.h"
+#include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 
 enum {

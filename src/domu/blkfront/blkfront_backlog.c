@@ -2,7 +2,7 @@
 #include <assert.h>
 
 #include "base/container_of.h"
-#include "domu/blkfront/blkfront_parts.h"
+#include "domu/blkfront/blkfront_private.h"
 
 bool blkfront_ask(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns)
 {

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "base/thread.h"
-#include "domu/blkfront/blkfront_parts.h"
+#include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/gnttab.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/container_of.h"
-#include "domu/blkfront/blkfront_parts.h"
+#include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/futex.h"

@@ -21,7 +21,7 @@
 #include <sched.h>
 #include <time.h>
 
-#include "domu/blkfront/blkfront_parts.h"
+#include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/futex.h"

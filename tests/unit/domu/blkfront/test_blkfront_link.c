@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "domu/blkfront/blkfront_parts.h"
+#include "domu/blkfront/blkfront_private.h"
 #include "fakes/fake_disk.h"
 #include "fakes/fake_dom0.h"
 #include "tdf/pvclock.h"

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blkfront_parts: struct blkfront, for the files that implement splitdom/blkfront.h:
+ * blkfront_private: struct blkfront, for the files that implement splitdom/blkfront.h:
  *   blkfront.c        connect, close, geometry, clock, statistics
  *   blkfront_link.c   domain, ring and device; the thread that follows the device's state
  *   blkfront_backlog.c  requests that wait for a slot of the ring
  *   blkfront_ring.c   requests onto the ring, responses off it
  *   blkfront_wait.c   how threads wait: spin, lead, sleep
- *   blkfront_read.c   the blocking and the asynchronous calls
+ *   blkfront_io.c     the blocking and the asynchronous calls
  */
-#ifndef SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PARTS_H
-#define SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PARTS_H
+#ifndef SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
+#define SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
 
 #include <pthread.h>
 #include <stdbool.h>

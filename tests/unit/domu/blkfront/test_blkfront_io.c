@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blkfront_read: asynchronous reads. Whatever ring the service grants, in whatever order reads are
+ * blkfront_io: asynchronous reads. Whatever ring the service grants, in whatever order reads are
  * submitted, answered and reaped, and however often Dom0 is replaced meanwhile: each one that was
  * taken comes back once, with its own data.
  */

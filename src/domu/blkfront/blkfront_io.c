@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "domu/blkfront/blkfront_parts.h"
+#include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 
 static bool in_range(struct blkfront *bf, uint64_t sector, uint32_t sector_count)
