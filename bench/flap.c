@@ -17,7 +17,7 @@
 #include "arguments.h"
 #include "base/clock.h"
 #include "base/rundir.h"
-#include "domu/domu.h"
+#include "domu/life.h"
 #include "placement.h"
 #include "ring/blkif_ring.h"
 #include "ring/gnttab.h"
@@ -26,10 +26,10 @@
 #define DEVICE "device/vbd/51712"
 
 /* A ring of one page that the back end may map. */
-static int offer_ring(struct domu *domu)
+static int offer_ring(struct life *domu)
 {
     const struct segment *segment = &domu->segment;
-    const int port = domu_alloc_port(domu, DOMU_VCPU_RING);
+    const int port = life_alloc_port(domu, LIFE_VCPU_DEVICES);
 
     if (port < 0)
         return port;
@@ -44,7 +44,7 @@ static int offer_ring(struct domu *domu)
 
 int main(int argc, char **argv)
 {
-    struct domu domu = {0};
+    struct life domu = {0};
     struct rundir rundir;
     char why[256] = "";
     uint64_t flaps = 0, start_ns, now_ns;
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
         errx(2, "usage: flap SECONDS");
     const double seconds = argument_seconds("SECONDS", argv[1]);
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) != 0 ||
-        domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){1, 1}, NULL, why,
+        life_create(&domu, &rundir, segment_pages_for(1), (struct tdf){1, 1}, NULL, why,
                     sizeof(why)) != 0)
         errx(1, "%s", why);
     int rc = offer_ring(&domu);
@@ -70,6 +70,6 @@ int main(int argc, char **argv)
     } while ((double)(now_ns - start_ns) < seconds * 1e9);
     printf("flaps=%" PRIu64 " per_second=%.0f\n", flaps,
            (double)flaps * 1e9 / (double)(now_ns - start_ns));
-    domu_destroy(&domu);
+    life_destroy(&domu);
     return 0;
 }

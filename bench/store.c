@@ -28,7 +28,7 @@
 #include "base/clock.h"
 #include "base/rundir.h"
 #include "base/unix_socket.h"
-#include "domu/domu.h"
+#include "domu/life.h"
 #include "placement.h"
 #include "splitdom/xen/xs_wire.h"
 
@@ -159,13 +159,13 @@ static void run_socket(const struct setup *setup, struct tally *tally)
 
 static void run_ring(const struct setup *setup, struct tally *tally)
 {
-    struct domu domu = {0};
+    struct life domu = {0};
     struct rundir rundir;
     char why[WHY_BYTES] = "", value[64];
     int rc = rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why));
 
     if (rc == 0)
-        rc = domu_create(&domu, &rundir, RING_PAGES, (struct tdf){1, 1}, NULL, why, sizeof(why));
+        rc = life_create(&domu, &rundir, RING_PAGES, (struct tdf){1, 1}, NULL, why, sizeof(why));
     if (rc != 0)
         errx(1, "%s", why);
     rc = xs_client_write(domu.store, 0, "data/bench", "1");
@@ -179,7 +179,7 @@ static void run_ring(const struct setup *setup, struct tally *tally)
     }
     if (rc < 0)
         errx(1, "the store refused a request: %s", strerror(-rc));
-    domu_destroy(&domu);
+    life_destroy(&domu);
 }
 
 int main(int argc, char **argv)

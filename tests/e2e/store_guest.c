@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "base/rundir.h"
-#include "domu/domu.h"
+#include "domu/life.h"
 #include "ring/segment.h"
 
 enum {
@@ -160,7 +160,7 @@ static const struct mode {
 int main(int argc, char **argv)
 {
     struct rundir rundir;
-    struct domu domu;
+    struct life domu;
     char why[512];
     const struct mode *mode = NULL;
     for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++)
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     if (mode == NULL || argc != 2 + mode->counts)
         errx(2, "usage: store_guest quotas | permissions | flap COUNT | look");
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) < 0 ||
-        domu_create(&domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, NULL, why,
+        life_create(&domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, NULL, why,
                     sizeof(why)) < 0)
         errx(1, "%s", why);
     mode->run(domu.store, mode->counts ? strtol(argv[2], NULL, 10) : 0);
@@ -179,6 +179,6 @@ int main(int argc, char **argv)
         while (getchar() != EOF)
             continue;
     }
-    domu_destroy(&domu);
+    life_destroy(&domu);
     return 0;
 }

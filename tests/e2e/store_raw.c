@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/rundir.h"
-#include "domu/domu.h"
+#include "domu/life.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/segment.h"
@@ -30,12 +30,12 @@ enum {
 
 #define WAIT_NS INT64_C(10000000000)
 
-static void create(struct domu *domu)
+static void create(struct life *domu)
 {
     struct rundir rundir;
     char why[512];
     if (rundir_resolve(NULL, NULL, false, &rundir, why, sizeof(why)) < 0 ||
-        domu_create(domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, NULL, why,
+        life_create(domu, &rundir, segment_pages_for(1), (struct tdf){0, 0}, NULL, why,
                     sizeof(why)) < 0)
         errx(1, "%s", why);
 }
@@ -46,12 +46,12 @@ static void ignore_port(void *ctx, evtchn_port_t port)
     (void)port;
 }
 
-static void wait_for_store(struct domu *domu)
+static void wait_for_store(struct life *domu)
 {
     struct shared_info *shared = domu->segment.shared_info;
-    if (evtchn_wait(shared, DOMU_VCPU_STORE, WAIT_NS) < 0)
+    if (evtchn_wait(shared, LIFE_VCPU_STORE, WAIT_NS) < 0)
         errx(1, "the store does not answer");
-    (void)evtchn_collect(shared, DOMU_VCPU_STORE, ignore_port, NULL);
+    (void)evtchn_collect(shared, LIFE_VCPU_STORE, ignore_port, NULL);
 }
 
 static void put(struct xs_link *link, uint32_t type, const char *payload, size_t len)
@@ -62,7 +62,7 @@ static void put(struct xs_link *link, uint32_t type, const char *payload, size_t
     link->out_sent = 0;
 }
 
-static void receive(struct domu *domu, struct xs_link *link)
+static void receive(struct life *domu, struct xs_link *link)
 {
     bool complete = false;
     while (!complete) {
@@ -76,7 +76,7 @@ static void receive(struct domu *domu, struct xs_link *link)
     }
 }
 
-static void ask(struct domu *domu, struct xs_link *link, uint32_t type, const char *payload,
+static void ask(struct life *domu, struct xs_link *link, uint32_t type, const char *payload,
                 size_t len)
 {
     put(link, type, payload, len);
@@ -141,7 +141,7 @@ static const struct question {
     {UINT32_MAX - 7, PAYLOAD("1"), "ENOSYS", NULL},
 };
 
-static void test_types(struct domu *domu, struct xs_link *link)
+static void test_types(struct life *domu, struct xs_link *link)
 {
     for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
         const struct question *q = &questions[i];
@@ -158,20 +158,20 @@ static void test_types(struct domu *domu, struct xs_link *link)
 /* A second domain asks often enough that the store has had its turns. */
 static void let_the_store_settle(void)
 {
-    struct domu other;
+    struct life other;
     char value[64];
     create(&other);
     for (int i = 0; i < OTHER_TRIPS; i++)
         if (xs_client_read(other.store, 0, "name", value, sizeof(value)) < 0)
             errx(1, "a second domain is not served");
-    domu_destroy(&other);
+    life_destroy(&other);
 }
 
 /*
  * Each answer is as long as the ring, so hardly one is in there; some wait in the store, which then
  * serves no more; OUTSTANDING requests may be there unserved; all others stay in our own ring.
  */
-static void test_outstanding(struct domu *domu, struct xs_link *link)
+static void test_outstanding(struct life *domu, struct xs_link *link)
 {
     static char node[] = "data/x", write[sizeof(node) + VALUE_BYTES];
     const uint32_t reply_bytes = sizeof(struct xsd_sockmsg) + VALUE_BYTES;
@@ -211,7 +211,7 @@ static void test_outstanding(struct domu *domu, struct xs_link *link)
 int main(int argc, char **argv)
 {
     static struct xs_link link;
-    struct domu domu;
+    struct life domu;
     bool types = argc == 2 && strcmp(argv[1], "types") == 0;
     if (!types && (argc != 2 || strcmp(argv[1], "outstanding") != 0))
         errx(2, "usage: store_raw types | outstanding");
@@ -221,6 +221,6 @@ int main(int argc, char **argv)
         test_types(&domu, &link);
     else
         test_outstanding(&domu, &link);
-    domu_destroy(&domu);
+    life_destroy(&domu);
     return 0;
 }

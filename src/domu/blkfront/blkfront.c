@@ -80,7 +80,7 @@ static int create(const struct blkfront_options *options, struct blkfront **out,
         return -ENOMEM;
     }
     *out = bf;
-    bf->domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    bf->domu = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     patience_init(&bf->patience);
     pthread_mutex_init(&bf->lock, NULL);
     pthread_cond_init(&bf->link_changed, NULL);

@@ -42,7 +42,7 @@ static uint32_t pages_wanted(const struct blkfront *bf)
  * they are in a later domain with a smaller ring: a segment of as many pages has its free ones in
  * the same place, which segment_attach has verified.
  */
-static int lay_out(const struct blkfront *bf, struct domu *domu, struct vbd_front *front)
+static int lay_out(const struct blkfront *bf, struct life *domu, struct vbd_front *front)
 {
     const grant_ref_t first_ref = GNTTAB_NR_RESERVED_ENTRIES;
     const struct segment *segment = &domu->segment;
@@ -62,17 +62,17 @@ static int lay_out(const struct blkfront *bf, struct domu *domu, struct vbd_fron
     return 0;
 }
 
-static const struct vcpu_time_info *clock_page(const struct domu *domu)
+static const struct vcpu_time_info *clock_page(const struct life *domu)
 {
     return &domu->segment.shared_info->vcpu_info[0].time;
 }
 
 /* Makes a domain and connects its disk. On failure *domu is destroyed again. born_ns: what its
  * clock shows by then. */
-static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *front,
+static int link_up(struct blkfront *bf, struct life *domu, struct vbd_front *front,
                    uint64_t *born_ns, char *why, size_t why_bytes)
 {
-    int rc = domu_create(domu, &bf->rundir, bf->nr_pages, bf->tdf, &bf->patience, why, why_bytes);
+    int rc = life_create(domu, &bf->rundir, bf->nr_pages, bf->tdf, &bf->patience, why, why_bytes);
     if (rc < 0)
         return rc;
     rc = vbd_front_prepare(front, domu, bf->page_order, why, why_bytes);
@@ -91,7 +91,7 @@ static int link_up(struct blkfront *bf, struct domu *domu, struct vbd_front *fro
                      strerror(-rc));
     }
     if (rc < 0)
-        domu_destroy(domu);
+        life_destroy(domu);
     return rc;
 }
 
@@ -129,13 +129,13 @@ static void link_failed(struct blkfront *bf, int error, const char *why)
 }
 
 /* Puts the fresh domain where the old one was; see the head of this file. */
-static int replace_domu(struct blkfront *bf, struct domu *fresh, struct vbd_front *front,
+static int replace_domu(struct blkfront *bf, struct life *fresh, struct vbd_front *front,
                         uint64_t born_ns)
 {
-    struct domu *old = &bf->domu;
+    struct life *old = &bf->domu;
     if (fresh->segment.nr_pages != old->segment.nr_pages)
         return -EPROTO; /* not the memory that we asked for: it would not fit */
-    int rc = domu_move(fresh, old);
+    int rc = life_move(fresh, old);
     if (rc < 0)
         return rc;
     bf->front = *front;
@@ -159,7 +159,7 @@ static int suspend_ring(struct blkfront *bf)
     int rc = bf->failed;
     bf->linking = rc == 0;
     while (bf->linking && bf->leader) {
-        evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
+        evtchn_raise_upcall(bf->domu.segment.shared_info, LIFE_VCPU_DEVICES);
         pthread_cond_wait(&bf->link_changed, &bf->lock);
     }
     pthread_mutex_unlock(&bf->lock);
@@ -188,14 +188,14 @@ static int relink(struct blkfront *bf, char *why, size_t why_bytes)
         return suspended;
     patience_give(&bf->patience, RELINK_PATIENCE_MS);
     do {
-        struct domu fresh;
+        struct life fresh;
         struct vbd_front front;
         uint64_t born_ns;
         int rc = link_up(bf, &fresh, &front, &born_ns, why, why_bytes);
         if (rc == 0) {
             rc = replace_domu(bf, &fresh, &front, born_ns);
             if (rc < 0) {
-                domu_destroy(&fresh);
+                life_destroy(&fresh);
                 snprintf(why, why_bytes, "the new service does not fit the old one: %s",
                          strerror(-rc));
                 return rc;
@@ -216,20 +216,20 @@ static int link_lost(struct blkfront *bf, int reason)
     char why[256] = "Dom0 is gone";
     if (load_full_u32(&bf->closing) != 0)
         return -ECANCELED;
-    if (domu_is_dead(&bf->domu)) /* nobody writes its pages any more */
-        domain_clock_orphan(&bf->clock, bf->domu.segment.shared_info, DOMU_NR_VCPUS);
+    if (life_is_dead(&bf->domu)) /* nobody writes its pages any more */
+        domain_clock_orphan(&bf->clock, bf->domu.segment.shared_info, LIFE_NR_CLOCKS);
     if (reason == -ESHUTDOWN) {
         link_failed(bf, -ENOTCONN, "Dom0 told this domain to shut down");
         return -ESHUTDOWN;
     }
-    if (bf->options.reconnect && domu_is_dead(&bf->domu)) {
+    if (bf->options.reconnect && life_is_dead(&bf->domu)) {
         if (relink(bf, why, sizeof(why)) == 0)
             return 0;
         link_failed(bf, -ENOTCONN, why);
         return -ENOTCONN;
     }
     link_failed(bf, -ENOTCONN,
-                domu_is_dead(&bf->domu) ? "Dom0 is gone: the service was stopped or has died"
+                life_is_dead(&bf->domu) ? "Dom0 is gone: the service was stopped or has died"
                                         : "Dom0 closed the disk (its log says why)");
     return -ENOTCONN;
 }
@@ -239,10 +239,10 @@ static void follow_clock(struct blkfront *bf)
 {
     char path[VBD_PATH_MAX + 32], token[32];
     int rc = 0;
-    while (rc >= 0 && !domu_is_dead(&bf->domu))
-        rc = domu_next_event(&bf->domu, path, sizeof(path), token, sizeof(token));
-    if (domu_is_dead(&bf->domu))
-        domain_clock_orphan(&bf->clock, bf->domu.segment.shared_info, DOMU_NR_VCPUS);
+    while (rc >= 0 && !life_is_dead(&bf->domu))
+        rc = life_next_event(&bf->domu, path, sizeof(path), token, sizeof(token));
+    if (life_is_dead(&bf->domu))
+        domain_clock_orphan(&bf->clock, bf->domu.segment.shared_info, LIFE_NR_CLOCKS);
 }
 
 /* Follows the device: size changes, closing, death. */
@@ -269,10 +269,10 @@ static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
 {
     uint64_t born_ns;
     int rc = link_up(bf, &bf->domu, &bf->front, &born_ns, why, why_bytes);
-    bool waits = bf->options.reconnect && domu_error_is_death(rc);
+    bool waits = bf->options.reconnect && life_error_is_death(rc);
     if (waits)
         patience_give(&bf->patience, RELINK_PATIENCE_MS);
-    while (waits && (domu_error_is_death(rc) || rc == -ENOENT) &&
+    while (waits && (life_error_is_death(rc) || rc == -ENOENT) &&
            patience_left_ms(&bf->patience, 1) > 0) {
         (void)pause_or_closing(bf);
         rc = link_up(bf, &bf->domu, &bf->front, &born_ns, why, why_bytes);
@@ -321,9 +321,9 @@ void blkfront_link_stop(struct blkfront *bf)
     patience_cut(&bf->patience, is_linking(bf) ? 0 : BLKFRONT_CLOSE_MS);
     store_full_u32(&bf->closing, 1);
     if (bf->link_runs) {
-        domu_interrupt(&bf->domu);
+        life_interrupt(&bf->domu);
         pthread_join(bf->link_thread, NULL);
         vbd_front_close(&bf->front);
     }
-    domu_destroy(&bf->domu);
+    life_destroy(&bf->domu);
 }

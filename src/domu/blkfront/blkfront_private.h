@@ -18,7 +18,7 @@
 #include "domu/blkfront/shadow.h"
 #include "domu/blkfront/vbd_front.h"
 #include "domu/domain_clock.h"
-#include "domu/domu.h"
+#include "domu/life.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/spin_budget.h"
 #include "splitdom/blkfront.h"
@@ -62,7 +62,7 @@ struct blkfront {
     struct rundir rundir;
     struct tdf tdf;
     struct patience patience; /* the link thread's: how long it waits for Dom0 */
-    struct domu domu;         /* its segment and doorbell keep their place when re-linked */
+    struct life domu;         /* its segment and doorbell keep their place when re-linked */
     struct vbd_front front;   /* once connected, of the link thread alone */
     /* Constant once connected: */
     uint32_t nr_pages;   /* of our memory */

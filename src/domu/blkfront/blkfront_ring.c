@@ -199,7 +199,7 @@ static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int3
     entry->is_held = true;
     heap_insert(&bf->held, &entry->held, stamp_ns);
     if (bf->leader && heap_first(&bf->held) == &entry->held) /* it sleeps for longer than that */
-        evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
+        evtchn_raise_upcall(bf->domu.segment.shared_info, LIFE_VCPU_DEVICES);
 }
 
 /* Returns 0, or -EPROTO: the answer fits nothing that Dom0 has been asked. */
@@ -271,5 +271,5 @@ void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_
     blkfront_nudge(bf, true, wakes);
     pthread_cond_broadcast(&bf->link_changed);
     /* The leader sleeps on the vCPU, and a Dom0 that lies need not send the event that ends it. */
-    evtchn_raise_upcall(bf->domu.segment.shared_info, DOMU_VCPU_RING);
+    evtchn_raise_upcall(bf->domu.segment.shared_info, LIFE_VCPU_DEVICES);
 }

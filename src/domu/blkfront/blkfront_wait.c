@@ -117,8 +117,8 @@ static void lead(struct blkfront *bf, struct wake_batch *wakes)
     bf->leader = true;
     publish_sleep_cpu(bf);
     blkfront_unlock(bf, wakes);
-    (void)evtchn_wait(si, DOMU_VCPU_RING, limit_ns);
-    (void)evtchn_collect(si, DOMU_VCPU_RING, ignore_port, NULL);
+    (void)evtchn_wait(si, LIFE_VCPU_DEVICES, limit_ns);
+    (void)evtchn_collect(si, LIFE_VCPU_DEVICES, ignore_port, NULL);
     pthread_mutex_lock(&bf->lock);
     bf->leader = false;
     bf->stats.upcalls++;

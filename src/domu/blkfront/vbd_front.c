@@ -90,7 +90,7 @@ static int write_state(struct vbd_front *front, uint32_t tx, enum xenbus_state s
     return xs_client_writef(front->domu->store, tx, DEVICE_DIR "/state", "%d", state);
 }
 
-int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wanted_order, char *why,
+int vbd_front_prepare(struct vbd_front *front, struct life *domu, uint32_t wanted_order, char *why,
                       size_t why_bytes)
 {
     uint32_t not_ready = 1u << XenbusStateUnknown | 1u << XenbusStateInitialising;
@@ -204,7 +204,7 @@ int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes)
     uint32_t settled = 1u << XenbusStateConnected | 1u << XenbusStateClosing |
                        1u << XenbusStateClosed | 1u << XenbusStateUnknown;
     const char *step = "get an event channel";
-    int rc = domu_alloc_port(front->domu, DOMU_VCPU_RING);
+    int rc = life_alloc_port(front->domu, LIFE_VCPU_DEVICES);
     if (rc >= 0) {
         front->port = (evtchn_port_t)rc;
         step = "offer the ring";
@@ -234,7 +234,7 @@ int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes)
 void vbd_front_close(struct vbd_front *front)
 {
     uint32_t closed = 1u << XenbusStateClosed | 1u << XenbusStateUnknown;
-    if (front->domu == NULL || domu_is_dead(front->domu))
+    if (front->domu == NULL || life_is_dead(front->domu))
         return;
     if (write_state(front, 0, XenbusStateClosing) < 0)
         return;
@@ -249,7 +249,7 @@ int vbd_front_wait_change(struct vbd_front *front)
 {
     struct xs_client *store = front->domu->store;
     char path[VBD_PATH_MAX + 32], token[32], value[32];
-    int rc = domu_next_event(front->domu, path, sizeof(path), token, sizeof(token));
+    int rc = life_next_event(front->domu, path, sizeof(path), token, sizeof(token));
     if (rc < 0)
         return rc;
     if (strcmp(token, shutdown_token) == 0) {

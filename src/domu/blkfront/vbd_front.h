@@ -10,14 +10,14 @@
 
 #include <stdint.h>
 
-#include "domu/domu.h"
+#include "domu/life.h"
 #include "ring/blkif_ring.h"
 #include "splitdom/xen/xenbus.h"
 
 enum { VBD_PATH_MAX = 256 };
 
 struct vbd_front {
-    struct domu *domu;
+    struct life *domu;
     char backend[VBD_PATH_MAX]; /* the back end's directory */
     uint32_t page_order;        /* of the ring, as negotiated */
     bool virtual_completion;    /* offered, see splitdom/xen/blkif.h; clear it to refuse */
@@ -34,7 +34,7 @@ struct vbd_front {
  * Reads how large a ring the back end allows and fixes page_order <= wanted_order. Blocks until the
  * back end waits for us. Errors: -errno, why.
  */
-int vbd_front_prepare(struct vbd_front *front, struct domu *domu, uint32_t wanted_order, char *why,
+int vbd_front_prepare(struct vbd_front *front, struct life *domu, uint32_t wanted_order, char *why,
                       size_t why_bytes);
 /*
  * Offers the ring (initialised, its pages granted as references ring_ref, ring_ref + 1, ... of

@@ -324,8 +324,8 @@ static void publish_clock(struct segment *segment)
                                   .version = 2};
     pvclock_set_rate(&line, tdf_rate_fp(life_tdf, 1, 1));
     life_page = segment->shared_info;
-    pvclock_publish_all_begin(life_page, DOMU_NR_VCPUS, 0);
-    pvclock_publish_all_end(life_page, DOMU_NR_VCPUS, &line);
+    pvclock_publish_all_begin(life_page, LIFE_NR_CLOCKS, 0);
+    pvclock_publish_all_end(life_page, LIFE_NR_CLOCKS, &line);
 }
 
 static uint64_t newest_ns;
@@ -367,7 +367,7 @@ static void time_never_steps_back_from_one_life_to_the_next(void **state)
     for (int life = 1; life <= NR_LIVES; life++) {
         await_link();
         if (life % 2 == 0)
-            pvclock_publish_all_begin(life_page, DOMU_NR_VCPUS, 2);
+            pvclock_publish_all_begin(life_page, LIFE_NR_CLOCKS, 2);
         die();
         life_tdf = rates[life % 4];
         life_begins_ns = 0;
@@ -392,7 +392,7 @@ static void a_death_in_an_update_loses_no_time(void **state)
     assert_int_equal(dial(true), 0);
     assert_int_equal(blkfront_clock_ns(bf, &last_ns), 0);
     assert_true(last_ns >= life_begins_ns);
-    pvclock_publish_all_begin(life_page, DOMU_NR_VCPUS, 2);
+    pvclock_publish_all_begin(life_page, LIFE_NR_CLOCKS, 2);
     assert_int_equal(blkfront_clock_ns(bf, &now_ns), -ETIMEDOUT);
     assert_true(now_ns >= last_ns);
     die();
@@ -411,7 +411,7 @@ static void a_death_in_an_update_loses_no_time(void **state)
 /* A Dom0 that stopped in the middle of setting up the clock gives no time to begin with. */
 static void never_set(struct segment *segment)
 {
-    pvclock_publish_all_begin(segment->shared_info, DOMU_NR_VCPUS, 0);
+    pvclock_publish_all_begin(segment->shared_info, LIFE_NR_CLOCKS, 0);
 }
 
 static void a_clock_that_is_never_set_is_no_domain(void **state)
@@ -457,7 +457,7 @@ static void without_a_disk_time_goes_on_too(void **state)
     assert_int_equal(dial(false), 0);
     assert_int_equal(blkfront_read(bf, 1, 1, bytes[0]), -ENOTCONN);
     assert_int_equal(blkfront_clock_ns(bf, &last_ns), 0);
-    pvclock_publish_all_begin(life_page, DOMU_NR_VCPUS, 2);
+    pvclock_publish_all_begin(life_page, LIFE_NR_CLOCKS, 2);
     die();
     while (blkfront_clock_ns(bf, &now_ns) != -ENOTCONN)
         sched_yield();

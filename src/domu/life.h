@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domu: this process as a domain: its memory, its doorbell, its line to Dom0, its store.
+ * life: this process as a domain of one Dom0: its memory, its doorbell, its line to Dom0, its
+ * store.
  *
  * vCPU 0 takes the store's events, vCPU 1 those of the disk's ring: each is a futex that a thread
  * of ours sleeps on. The control socket is silent after the start; a thread (the "lifeline") waits
  * for its end, which is how Dom0's death becomes known, and then raises the upcall of every vCPU.
  */
-#ifndef SPLITDOM_DOMU_DOMU_H
-#define SPLITDOM_DOMU_DOMU_H
+#ifndef SPLITDOM_DOMU_LIFE_H
+#define SPLITDOM_DOMU_LIFE_H
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -19,9 +20,9 @@
 #include "splitdom/tdf.h"
 #include "xenstore/xs_client.h"
 
-enum { DOMU_VCPU_STORE = 0, DOMU_VCPU_RING = 1, DOMU_NR_VCPUS = 2 };
+enum { LIFE_VCPU_STORE = 0, LIFE_VCPU_DEVICES = 1, LIFE_NR_CLOCKS = 2 };
 
-struct domu {
+struct life {
     int control_fd;
     int doorbell_fd;
     int stop_fd; /* eventfd that ends the lifeline thread */
@@ -29,7 +30,7 @@ struct domu {
     struct xs_client *store;
     const struct patience *patience; /* how long calls and waits may take; NULL: their own limits */
     uint32_t dead;                   /* atomic: Dom0 is gone */
-    uint32_t cancel;                 /* atomic: domu_next_event gives up */
+    uint32_t cancel;                 /* atomic: life_next_event gives up */
     pthread_t lifeline;
     bool lifeline_runs;
     bool idle; /* the link thread waits for events, nothing else: it may be interrupted */
@@ -41,31 +42,31 @@ struct domu {
  * the store (which fail with -ETIME); NULL: only those limits do. patience outlives the domain.
  * Errors: -ETIME; those of blkfront_connect, with one line for people in why.
  */
-int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
+int life_create(struct life *life, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
                 const struct patience *patience, char *why, size_t why_bytes);
-/* Ends the domain. Accepts half-built ones and those that a failed domu_create left. No thread may
+/* Ends the domain. Accepts half-built ones and those that a failed life_create left. No thread may
  * sleep in it any more. */
-void domu_destroy(struct domu *domu);
+void life_destroy(struct life *life);
 
 /* EVTCHNOP_alloc_unbound for Dom0 as the peer. Returns the port or -errno. Not from two threads. */
-int domu_alloc_port(struct domu *domu, uint32_t vcpu);
+int life_alloc_port(struct life *life, uint32_t vcpu);
 
-/* Waits for a watch event, for as long as it takes. Errors: -ECANCELED after domu_interrupt (for
+/* Waits for a watch event, for as long as it takes. Errors: -ECANCELED after life_interrupt (for
  * good); otherwise as xs_client_next_event. */
-int domu_next_event(struct domu *domu, char *path, size_t path_size, char *token,
+int life_next_event(struct life *life, char *path, size_t path_size, char *token,
                     size_t token_size);
-/* Makes domu_next_event give up; any thread. */
-void domu_interrupt(struct domu *domu);
+/* Makes life_next_event give up; any thread. */
+void life_interrupt(struct life *life);
 
 /*
  * Lets *fresh take the place of *old, a dead domain of the same size: its memory moves to the old
  * one's address, its doorbell gets the old one's number; *old becomes *fresh, and *fresh is zeroed.
  * Nobody sleeps in *old. Errors: -errno, then both are as they were or *fresh must be destroyed.
  */
-int domu_move(struct domu *fresh, struct domu *old);
+int life_move(struct life *fresh, struct life *old);
 
-bool domu_is_dead(const struct domu *domu);
-/* Does this error of domu_create, or of a wait on the store, say that Dom0 ended meanwhile? */
-bool domu_error_is_death(int error);
+bool life_is_dead(const struct life *life);
+/* Does this error of life_create, or of a wait on the store, say that Dom0 ended meanwhile? */
+bool life_error_is_death(int error);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "domu/domu.h"
+#include "domu/life.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static bool goes_on(const struct patience *patience, int slices)
 }
 
 /* Sends one request and takes its reply with fd_count descriptors, or none if it is refused. */
-static int call(struct domu *domu, struct control_request *request, struct control_reply *reply,
+static int call(struct life *life, struct control_request *request, struct control_reply *reply,
                 int *fds, size_t fd_count)
 {
     size_t count;
@@ -40,12 +40,12 @@ static int call(struct domu *domu, struct control_request *request, struct contr
     memset(reply, 0, sizeof(*reply));
     request->magic = CONTROL_MAGIC;
     request->version = CONTROL_VERSION;
-    int rc = unix_socket_send(domu->control_fd, request, sizeof(*request), NULL, 0, true);
+    int rc = unix_socket_send(life->control_fd, request, sizeof(*request), NULL, 0, true);
     if (rc < 0)
         return rc;
     do
-        n = unix_socket_receive(domu->control_fd, reply, sizeof(*reply), fds, fd_count, &count);
-    while (n == -ETIMEDOUT && goes_on(domu->patience, ++slices));
+        n = unix_socket_receive(life->control_fd, reply, sizeof(*reply), fds, fd_count, &count);
+    while (n == -ETIMEDOUT && goes_on(life->patience, ++slices));
     if (n <= 0)
         return n < 0 ? (int)n : -ENOTCONN;
     bool sound = n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
@@ -59,15 +59,15 @@ static int call(struct domu *domu, struct control_request *request, struct contr
     return reply->status;
 }
 
-static int connect_socket(struct domu *domu, const struct rundir *rundir, char *why,
+static int connect_socket(struct life *life, const struct rundir *rundir, char *why,
                           size_t why_bytes)
 {
     int rc, slices = 0;
     do
         rc = unix_socket_connect(rundir->control_socket, SOCK_SEQPACKET, CONTROL_SLICE_S);
-    while (rc == -ETIMEDOUT && goes_on(domu->patience, ++slices));
+    while (rc == -ETIMEDOUT && goes_on(life->patience, ++slices));
     if (rc >= 0) {
-        domu->control_fd = rc;
+        life->control_fd = rc;
         return 0;
     }
     if (rc == -ENOENT || rc == -ECONNREFUSED) {
@@ -79,20 +79,20 @@ static int connect_socket(struct domu *domu, const struct rundir *rundir, char *
     return rc;
 }
 
-bool domu_error_is_death(int error)
+bool life_error_is_death(int error)
 {
     return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
 }
 
 /* Of what the service sent, nothing is used before it is seen to be what it should be. */
-static int take_over(struct domu *domu, const int fds[2], uint32_t domid, char *why,
+static int take_over(struct life *life, const int fds[2], uint32_t domid, char *why,
                      size_t why_bytes)
 {
     const char *what = "the domain's memory is not sealed";
-    int rc = segment_attach(fds[0], &domu->segment);
+    int rc = segment_attach(fds[0], &life->segment);
     close(fds[0]);
-    domu->doorbell_fd = fds[1];
-    if (rc == 0 && domu->segment.domid != domid)
+    life->doorbell_fd = fds[1];
+    if (rc == 0 && life->segment.domid != domid)
         rc = -EPROTO;
     if (rc == 0) {
         what = "its doorbell is no eventfd";
@@ -120,12 +120,12 @@ static void explain_end(const struct rundir *rundir, char *why, size_t why_bytes
                  "wait than it can hold: try again");
 }
 
-static int tell_mapped(struct domu *domu, const struct rundir *rundir, char *why, size_t why_bytes)
+static int tell_mapped(struct life *life, const struct rundir *rundir, char *why, size_t why_bytes)
 {
     struct control_request request = {.op = CONTROL_MAPPED};
     struct control_reply reply;
-    int rc = call(domu, &request, &reply, NULL, 0);
-    if (domu_error_is_death(rc))
+    int rc = call(life, &request, &reply, NULL, 0);
+    if (life_error_is_death(rc))
         explain_end(rundir, why, why_bytes);
     else if (rc < 0)
         snprintf(why, why_bytes, "the service does not take the domain's memory: %s",
@@ -133,32 +133,32 @@ static int tell_mapped(struct domu *domu, const struct rundir *rundir, char *why
     return rc;
 }
 
-static int create_domain(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages,
+static int create_domain(struct life *life, const struct rundir *rundir, uint32_t nr_pages,
                          struct tdf tdf, char *why, size_t why_bytes)
 {
     struct control_request request = {
         .op = CONTROL_CREATE_DOMAIN, .arg0 = nr_pages, .tdf_num = tdf.num, .tdf_den = tdf.den};
     struct control_reply reply;
     int fds[2];
-    int rc = call(domu, &request, &reply, fds, 2);
+    int rc = call(life, &request, &reply, fds, 2);
     if (rc < 0) {
         bool told = rc == reply.status && reply.reason[0] != '\0';
-        if (domu_error_is_death(rc))
+        if (life_error_is_death(rc))
             explain_end(rundir, why, why_bytes);
         else
             snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
                      told ? reply.reason : strerror(-rc));
         return rc;
     }
-    rc = take_over(domu, fds, reply.arg0, why, why_bytes);
-    return rc < 0 ? rc : tell_mapped(domu, rundir, why, why_bytes);
+    rc = take_over(life, fds, reply.arg0, why, why_bytes);
+    return rc < 0 ? rc : tell_mapped(life, rundir, why, why_bytes);
 }
 
 static void *lifeline(void *arg)
 {
-    struct domu *domu = arg;
-    struct pollfd fds[2] = {{.fd = domu->control_fd, .events = POLLRDHUP},
-                            {.fd = domu->stop_fd, .events = POLLIN}};
+    struct life *life = arg;
+    struct pollfd fds[2] = {{.fd = life->control_fd, .events = POLLRDHUP},
+                            {.fd = life->stop_fd, .events = POLLIN}};
     for (;;) {
         if (poll(fds, 2, -1) < 0)
             continue; /* EINTR; nothing else can happen to these arguments */
@@ -167,27 +167,27 @@ static void *lifeline(void *arg)
         if (fds[0].revents != 0)
             break;
     }
-    store_full_u32(&domu->dead, 1);
-    evtchn_silence(domu->doorbell_fd);
-    for (uint32_t vcpu = 0; vcpu < DOMU_NR_VCPUS; vcpu++)
-        evtchn_raise_upcall(domu->segment.shared_info, vcpu);
+    store_full_u32(&life->dead, 1);
+    evtchn_silence(life->doorbell_fd);
+    for (uint32_t vcpu = 0; vcpu < LIFE_NR_CLOCKS; vcpu++)
+        evtchn_raise_upcall(life->segment.shared_info, vcpu);
     return NULL;
 }
 
-static int start_lifeline(struct domu *domu)
+static int start_lifeline(struct life *life)
 {
-    domu->stop_fd = eventfd(0, EFD_CLOEXEC);
-    if (domu->stop_fd < 0)
+    life->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (life->stop_fd < 0)
         return -errno;
-    int rc = thread_start(&domu->lifeline, lifeline, domu);
-    domu->lifeline_runs = rc == 0;
+    int rc = thread_start(&life->lifeline, lifeline, life);
+    life->lifeline_runs = rc == 0;
     return rc;
 }
 
 static void store_notify(void *ctx)
 {
-    struct domu *domu = ctx;
-    (void)evtchn_kick(domu->doorbell_fd);
+    struct life *life = ctx;
+    (void)evtchn_kick(life->doorbell_fd);
 }
 
 static void ignore_port(void *ctx, evtchn_port_t port)
@@ -197,14 +197,14 @@ static void ignore_port(void *ctx, evtchn_port_t port)
 }
 
 /* Sleeps until the store's upcall. Who waits for an answer looks up now and then, because patience
- * can be cut; who is idle is woken for that (domu_interrupt). */
-static int sleep_as_store(struct domu *domu, int timeout_ms)
+ * can be cut; who is idle is woken for that (life_interrupt). */
+static int sleep_as_store(struct life *life, int timeout_ms)
 {
     int left_ms;
-    while ((left_ms = patience_left_ms(domu->patience, timeout_ms)) > 0) {
-        int slice_ms = domu->idle || left_ms < PATIENCE_SLICE_MS ? left_ms : PATIENCE_SLICE_MS;
+    while ((left_ms = patience_left_ms(life->patience, timeout_ms)) > 0) {
+        int slice_ms = life->idle || left_ms < PATIENCE_SLICE_MS ? left_ms : PATIENCE_SLICE_MS;
         int rc =
-            evtchn_wait(domu->segment.shared_info, DOMU_VCPU_STORE, slice_ms * INT64_C(1000000));
+            evtchn_wait(life->segment.shared_info, LIFE_VCPU_STORE, slice_ms * INT64_C(1000000));
         if (rc != -ETIMEDOUT)
             return rc;
         timeout_ms -= slice_ms;
@@ -214,100 +214,100 @@ static int sleep_as_store(struct domu *domu, int timeout_ms)
 
 static int store_wait(void *ctx, int timeout_ms)
 {
-    struct domu *domu = ctx;
-    if (domu->idle && load_full_u32(&domu->cancel) != 0)
+    struct life *life = ctx;
+    if (life->idle && load_full_u32(&life->cancel) != 0)
         return -EINTR;
-    int rc = domu_is_dead(domu) ? 0 : sleep_as_store(domu, timeout_ms);
-    (void)evtchn_collect(domu->segment.shared_info, DOMU_VCPU_STORE, ignore_port, NULL);
+    int rc = life_is_dead(life) ? 0 : sleep_as_store(life, timeout_ms);
+    (void)evtchn_collect(life->segment.shared_info, LIFE_VCPU_STORE, ignore_port, NULL);
     /* Whoever raises the upcall stores its flag first: what we cleared just now is seen here. */
-    if (domu_is_dead(domu))
+    if (life_is_dead(life))
         return -ENOTCONN;
-    return domu->idle && load_full_u32(&domu->cancel) != 0 ? -EINTR : rc;
+    return life->idle && load_full_u32(&life->cancel) != 0 ? -EINTR : rc;
 }
 
 static const struct xs_client_ops store_ops = {.notify = store_notify, .wait = store_wait};
 
-int domu_create(struct domu *domu, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
+int life_create(struct life *life, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
                 const struct patience *patience, char *why, size_t why_bytes)
 {
-    *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1, .patience = patience};
-    int rc = connect_socket(domu, rundir, why, why_bytes);
+    *life = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1, .patience = patience};
+    int rc = connect_socket(life, rundir, why, why_bytes);
     if (rc == 0)
-        rc = create_domain(domu, rundir, nr_pages, tdf, why, why_bytes);
+        rc = create_domain(life, rundir, nr_pages, tdf, why, why_bytes);
     if (rc < 0) {
-        domu_destroy(domu);
+        life_destroy(life);
         return rc;
     }
-    rc = xs_client_create(domu->segment.store, &store_ops, domu, &domu->store);
+    rc = xs_client_create(life->segment.store, &store_ops, life, &life->store);
     if (rc == 0)
-        rc = start_lifeline(domu);
+        rc = start_lifeline(life);
     if (rc < 0) {
         snprintf(why, why_bytes, "cannot start as a domain: %s", strerror(-rc));
-        domu_destroy(domu);
+        life_destroy(life);
     }
     return rc;
 }
 
-static void stop_lifeline(struct domu *domu)
+static void stop_lifeline(struct life *life)
 {
-    if (domu->lifeline_runs) {
-        (void)evtchn_kick(domu->stop_fd);
-        pthread_join(domu->lifeline, NULL);
+    if (life->lifeline_runs) {
+        (void)evtchn_kick(life->stop_fd);
+        pthread_join(life->lifeline, NULL);
     }
-    domu->lifeline_runs = false;
-    if (domu->stop_fd >= 0)
-        close(domu->stop_fd);
-    domu->stop_fd = -1;
+    life->lifeline_runs = false;
+    if (life->stop_fd >= 0)
+        close(life->stop_fd);
+    life->stop_fd = -1;
 }
 
-void domu_destroy(struct domu *domu)
+void life_destroy(struct life *life)
 {
-    stop_lifeline(domu);
-    xs_client_destroy(domu->store);
-    segment_detach(&domu->segment);
-    if (domu->control_fd >= 0)
-        close(domu->control_fd);
-    if (domu->doorbell_fd >= 0)
-        close(domu->doorbell_fd);
-    *domu = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    stop_lifeline(life);
+    xs_client_destroy(life->store);
+    segment_detach(&life->segment);
+    if (life->control_fd >= 0)
+        close(life->control_fd);
+    if (life->doorbell_fd >= 0)
+        close(life->doorbell_fd);
+    *life = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
 }
 
-int domu_alloc_port(struct domu *domu, uint32_t vcpu)
+int life_alloc_port(struct life *life, uint32_t vcpu)
 {
     struct control_request request = {.op = CONTROL_EVTCHN_ALLOC_UNBOUND, .arg0 = vcpu};
     struct control_reply reply;
-    int rc = call(domu, &request, &reply, NULL, 0);
+    int rc = call(life, &request, &reply, NULL, 0);
     if (rc < 0)
         return rc;
     return reply.arg0 > 0 && reply.arg0 < EVTCHN_2L_NR_CHANNELS ? (int)reply.arg0 : -EPROTO;
 }
 
-void domu_interrupt(struct domu *domu)
+void life_interrupt(struct life *life)
 {
-    store_full_u32(&domu->cancel, 1);
-    evtchn_raise_upcall(domu->segment.shared_info, DOMU_VCPU_STORE);
+    store_full_u32(&life->cancel, 1);
+    evtchn_raise_upcall(life->segment.shared_info, LIFE_VCPU_STORE);
 }
 
-int domu_next_event(struct domu *domu, char *path, size_t path_size, char *token, size_t token_size)
+int life_next_event(struct life *life, char *path, size_t path_size, char *token, size_t token_size)
 {
     int rc;
-    domu->idle = true;
+    life->idle = true;
     do
-        rc = xs_client_next_event(domu->store, IDLE_TIMEOUT_MS, path, path_size, token, token_size);
+        rc = xs_client_next_event(life->store, IDLE_TIMEOUT_MS, path, path_size, token, token_size);
     while (rc == -ETIMEDOUT);
-    domu->idle = false;
+    life->idle = false;
     return rc == -EINTR ? -ECANCELED : rc;
 }
 
-bool domu_is_dead(const struct domu *domu)
+bool life_is_dead(const struct life *life)
 {
-    return load_full_u32(&domu->dead) != 0;
+    return load_full_u32(&life->dead) != 0;
 }
 
-int domu_move(struct domu *fresh, struct domu *old)
+int life_move(struct life *fresh, struct life *old)
 {
     size_t bytes = (size_t)old->segment.nr_pages << XEN_PAGE_SHIFT;
-    /* A lifeline thread knows its domu by address: it is made again. */
+    /* A lifeline thread knows its life by address: it is made again. */
     stop_lifeline(fresh);
     stop_lifeline(old);
     xs_client_destroy(old->store);
@@ -324,7 +324,7 @@ int domu_move(struct domu *fresh, struct domu *old)
     old->store = fresh->store;
     xs_client_move(old->store, old->segment.store, old);
     /* Nothing is left in fresh: what fails from here on must not be given back twice. */
-    *fresh = (struct domu){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    *fresh = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
     store_full_u32(&old->dead, 0);
     return start_lifeline(old);
 }
