@@ -32,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "splitdom/domu.h"
 #include "splitdom/version.h"
 
 #ifdef __cplusplus
@@ -50,20 +51,21 @@ enum {
  */
 struct blkfront_options {
     size_t size;        /* sizeof(struct blkfront_options), as the caller was compiled */
-    const char *rundir; /* NULL: SPLITDOM_RUNDIR, else the default of the user */
-    const char *name;   /* NULL: SPLITDOM_NAME, else "default" */
+    const char *rundir; /* the domain's, as in domu_options: NULL for blkfront_open */
+    const char *name;   /* the domain's */
     uint32_t depth;     /* asynchronous reads in flight; 0 = 32, at most 512. The ring is made large
                          * enough for them. A service may grant a smaller one (its
                          * --max-ring-page-order): then the depth is what that ring holds, see
                          * blkfront_stats.depth */
     uint32_t sectors_per_request; /* largest read that will be asked for; 0 = 8, at most 88 */
-    /* Outlive a Dom0 restart: re-connect, re-issue what is unanswered. To begin with a service must
-     * be there; one that ends while we connect counts. Where the next service grants a smaller
-     * ring, the requests that find no room in it wait here until there is some. */
+    /* The domain's: false for blkfront_open. After a Dom0 restart what is unanswered is asked
+     * again. Where the next service grants a smaller ring, the requests that find no room in it
+     * wait here until there is some. */
     bool reconnect;
     bool real_completion;      /* no completion in virtual time, also where Dom0 offers it */
     bool no_spin;              /* always sleep at once when an answer is not there yet */
-    uint64_t tdf_num, tdf_den; /* time dilation factor num/den for this domain; 0/0 = 1 */
+    uint64_t tdf_num, tdf_den; /* the domain's: 0 for blkfront_open */
+    uint32_t vdev; /* which disk, by Xen's number: 51712 is xvda, 51728 xvdb; 0 = xvda */
 };
 
 struct blkfront_error {
@@ -112,15 +114,27 @@ struct blkfront_stats {
     uint32_t busy_domains; /* how many have requests, this one included */
 };
 
+/* How many pages of its domain (domu_options.pages) a disk with these options takes, at most; 0 if
+ * they are out of range. */
+uint32_t blkfront_pages(const struct blkfront_options *options);
+
 /*
- * Creates a domain at the running service and connects its disk through xenstore and the xenbus
- * states. Blocks until connected. On success *out is owned by the caller (blkfront_close). On
- * failure *out is NULL, and why->text (why may be NULL) says what failed and what to do.
- * Errors: -ENOENT no service runs there; -EINVAL options out of range, or their size is not set;
- * -E2BIG options are set that this library is too old for; -EAGAIN or -ENOSPC a limit
- * of the service is reached; -EPROTO the service's answer or memory makes no sense; -EBADFD the
- * memory or the doorbell that it sent is not what it must be; -ETIMEDOUT;
+ * Connects a disk of a domain, through xenstore and the xenbus states. Blocks until connected; with
+ * .reconnect of the domain, also for a next Dom0. On success *out is owned by the caller
+ * (blkfront_close), who closes all devices of a domain before the domain. On failure *out is NULL,
+ * and why->text (why may be NULL) says what failed and what to do.
+ * Errors: -EINVAL options out of range, or their size is not set, or those of the domain are set;
+ * -E2BIG options are set that this library is too old for; -EBUSY the disk is open in this domain;
+ * -ENOSPC the domain has too little memory, or as many devices as it can have; -ENODEV it has no
+ * such disk; -ENOTCONN Dom0 is gone; -ECONNREFUSED Dom0 refused the ring; -EPROTO; -ETIMEDOUT;
  * others from the system.
+ */
+int blkfront_open(struct domu *domu, const struct blkfront_options *options, struct blkfront **out,
+                  struct blkfront_error *why);
+
+/*
+ * domu_open and blkfront_open in one: a domain with this disk alone, which ends with it.
+ * Errors: those of both. -ENOENT: no service runs there.
  */
 int blkfront_connect(const struct blkfront_options *options, struct blkfront **out,
                      struct blkfront_error *why);
@@ -155,29 +169,7 @@ int blkfront_kick(struct blkfront *bf);
  */
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min);
 
-/*
- * This domain's clock in nanoseconds, dilated by its TDF. It begins at CLOCK_MONOTONIC when the
- * domain is made, and at TDF 1 stays there as long as that Dom0 lives.
- *
- * It never steps back: whoever knows of a reading, of this thread or told by another one, of this
- * process or by way of another one, never reads less, whatever happens to Dom0: changes of rate,
- * pauses, death or a stop at any instruction, a new Dom0 with .reconnect. It may stand still for a
- * while and then catch up at once.
- *
- *   Dom0 lives                       the time that it publishes
- *   Dom0 was stopped, or died, while time stands still until it goes on or is known to be dead
- *   it replaced the published time
- *   Dom0 is dead                     time goes on at the last rate
- *   the next Dom0 has the domain     time goes on from there, at the rate of the options
- *
- * No lock, no system call (if the kernel does not keep its own time by the TSC: none that
- * clock_gettime does not make), no waiting for anybody: a look at a clock that stands still costs
- * what any other costs.
- *
- * blkfront_clock_ns stores the same time in *now_ns, always, and tells why it is not that of a
- * living Dom0: -ETIMEDOUT, it stands still in the middle of an update; -ENOTCONN, Dom0 is dead;
- * -EAGAIN, the clock is just being changed and stands for some microseconds.
- */
+/* The clock of the device's domain: domu_now_ns and domu_clock_ns (splitdom/domu.h). */
 uint64_t blkfront_now_ns(struct blkfront *bf);
 int blkfront_clock_ns(struct blkfront *bf, uint64_t *now_ns);
 
@@ -190,10 +182,11 @@ uint32_t blkfront_version(void);
 const char *blkfront_failure(struct blkfront *bf);
 
 /*
- * Closes the device and ends the domain. NULL is allowed. All memory and threads are released.
- * Reads that were submitted and not reaped are dropped; their buffers are the caller's again. Dom0
- * is told, and waited for, for BLKFRONT_CLOSE_MS at most, in real time: a Dom0 that is stopped or
- * hangs finds out by itself that the domain has ended.
+ * Closes the device; ends the domain too if blkfront_connect has made it. NULL is allowed. All that
+ * the device has is released. Reads that were submitted and not reaped are dropped; their buffers
+ * are the caller's again. Dom0 is told, and waited for. In a domain that ends with the device that
+ * takes BLKFRONT_CLOSE_MS at most, in real time: a Dom0 that is stopped or hangs finds out by
+ * itself that the domain has ended. In one that goes on Dom0 has as long as for any other step.
  */
 void blkfront_close(struct blkfront *bf);
 

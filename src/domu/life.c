@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "domu/life.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -169,7 +170,7 @@ static void *lifeline(void *arg)
     }
     store_full_u32(&life->dead, 1);
     evtchn_silence(life->doorbell_fd);
-    for (uint32_t vcpu = 0; vcpu < LIFE_NR_CLOCKS; vcpu++)
+    for (uint32_t vcpu = 0; vcpu < XEN_LEGACY_MAX_VCPUS; vcpu++)
         evtchn_raise_upcall(life->segment.shared_info, vcpu);
     return NULL;
 }
@@ -215,22 +216,28 @@ static int sleep_as_store(struct life *life, int timeout_ms)
 static int store_wait(void *ctx, int timeout_ms)
 {
     struct life *life = ctx;
-    if (life->idle && load_full_u32(&life->cancel) != 0)
+    if (life->idle && life_is_interrupted(life) && !life_is_dead(life))
         return -EINTR;
     int rc = life_is_dead(life) ? 0 : sleep_as_store(life, timeout_ms);
     (void)evtchn_collect(life->segment.shared_info, LIFE_VCPU_STORE, ignore_port, NULL);
     /* Whoever raises the upcall stores its flag first: what we cleared just now is seen here. */
     if (life_is_dead(life))
         return -ENOTCONN;
-    return life->idle && load_full_u32(&life->cancel) != 0 ? -EINTR : rc;
+    return life->idle && life_is_interrupted(life) ? -EINTR : rc;
 }
 
 static const struct xs_client_ops store_ops = {.notify = store_notify, .wait = store_wait};
 
+void life_init(struct life *life)
+{
+    *life = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+}
+
 int life_create(struct life *life, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
                 const struct patience *patience, char *why, size_t why_bytes)
 {
-    *life = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1, .patience = patience};
+    life_init(life);
+    life->patience = patience;
     int rc = connect_socket(life, rundir, why, why_bytes);
     if (rc == 0)
         rc = create_domain(life, rundir, nr_pages, tdf, why, why_bytes);
@@ -269,7 +276,7 @@ void life_destroy(struct life *life)
         close(life->control_fd);
     if (life->doorbell_fd >= 0)
         close(life->doorbell_fd);
-    *life = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    life_init(life);
 }
 
 int life_alloc_port(struct life *life, uint32_t vcpu)
@@ -282,10 +289,35 @@ int life_alloc_port(struct life *life, uint32_t vcpu)
     return reply.arg0 > 0 && reply.arg0 < EVTCHN_2L_NR_CHANNELS ? (int)reply.arg0 : -EPROTO;
 }
 
+int life_close_port(struct life *life, evtchn_port_t port)
+{
+    struct control_request request = {.op = CONTROL_EVTCHN_CLOSE, .arg0 = port};
+    struct control_reply reply;
+    return call(life, &request, &reply, NULL, 0);
+}
+
+static void count_interrupts(struct life *life, uint32_t by)
+{
+    uint32_t found = load_full_u32(&life->interrupts);
+    while (!compare_exchange_full_u32(&life->interrupts, &found, found + by))
+        ;
+}
+
 void life_interrupt(struct life *life)
 {
-    store_full_u32(&life->cancel, 1);
+    count_interrupts(life, 1);
     evtchn_raise_upcall(life->segment.shared_info, LIFE_VCPU_STORE);
+}
+
+void life_resume(struct life *life)
+{
+    assert(life_is_interrupted(life));
+    count_interrupts(life, UINT32_MAX);
+}
+
+bool life_is_interrupted(const struct life *life)
+{
+    return load_full_u32(&life->interrupts) != 0;
 }
 
 int life_next_event(struct life *life, char *path, size_t path_size, char *token, size_t token_size)
@@ -295,6 +327,17 @@ int life_next_event(struct life *life, char *path, size_t path_size, char *token
     do
         rc = xs_client_next_event(life->store, IDLE_TIMEOUT_MS, path, path_size, token, token_size);
     while (rc == -ETIMEDOUT);
+    life->idle = false;
+    return rc == -EINTR ? -ECANCELED : rc;
+}
+
+int life_idle(struct life *life)
+{
+    int rc;
+    life->idle = true;
+    do
+        rc = store_wait(life, IDLE_TIMEOUT_MS);
+    while (rc == 0 || rc == -ETIMEDOUT);
     life->idle = false;
     return rc == -EINTR ? -ECANCELED : rc;
 }
@@ -324,7 +367,7 @@ int life_move(struct life *fresh, struct life *old)
     old->store = fresh->store;
     xs_client_move(old->store, old->segment.store, old);
     /* Nothing is left in fresh: what fails from here on must not be given back twice. */
-    *fresh = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    life_init(fresh);
     store_full_u32(&old->dead, 0);
     return start_lifeline(old);
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * life: this process as a domain of one Dom0: its memory, its doorbell, its line to Dom0, its
- * store.
+ * life: this process as a domain of one Dom0: its memory, its doorbell, its line to that Dom0, its
+ * store. The handle (splitdom/domu.h) outlives its lives: after a restart of Dom0 it gets another.
  *
- * vCPU 0 takes the store's events, vCPU 1 those of the disk's ring: each is a futex that a thread
- * of ours sleeps on. The control socket is silent after the start; a thread (the "lifeline") waits
- * for its end, which is how Dom0's death becomes known, and then raises the upcall of every vCPU.
+ * vCPU 0 takes the store's events, the others those of devices (ports.h): each is a futex that a
+ * thread of ours sleeps on. The control socket is silent but for calls of ours; a thread (the
+ * "lifeline") waits for its end, which is how Dom0's death becomes known, and then raises the
+ * upcall of every vCPU.
+ *
+ * Threads: one at a time uses a life (domu_private.h: domu_claim), but for life_interrupt and
+ * life_is_dead.
  */
 #ifndef SPLITDOM_DOMU_LIFE_H
 #define SPLITDOM_DOMU_LIFE_H
@@ -20,7 +24,11 @@
 #include "splitdom/tdf.h"
 #include "xenstore/xs_client.h"
 
-enum { LIFE_VCPU_STORE = 0, LIFE_VCPU_DEVICES = 1, LIFE_NR_CLOCKS = 2 };
+enum {
+    LIFE_VCPU_STORE = 0,
+    LIFE_VCPU_DEVICES = 1, /* the first for devices */
+    LIFE_NR_CLOCKS = 2, /* vCPUs whose clock we read: the second saves a torn line of the first */
+};
 
 struct life {
     int control_fd;
@@ -30,17 +38,20 @@ struct life {
     struct xs_client *store;
     const struct patience *patience; /* how long calls and waits may take; NULL: their own limits */
     uint32_t dead;                   /* atomic: Dom0 is gone */
-    uint32_t cancel;                 /* atomic: life_next_event gives up */
+    uint32_t interrupts;             /* atomic: so many want life_next_event to give up */
     pthread_t lifeline;
     bool lifeline_runs;
-    bool idle; /* the link thread waits for events, nothing else: it may be interrupted */
+    bool idle; /* inside life_next_event or life_idle: may be interrupted */
 };
+
+/* What life_destroy accepts and life_create makes first. */
+void life_init(struct life *life);
 
 /*
  * Creates a domain of nr_pages, its clock running by tdf (0/0: 1), at the service of rundir.
  * patience bounds this call and, together with limits of their own, all later calls and waits on
- * the store (which fail with -ETIME); NULL: only those limits do. patience outlives the domain.
- * Errors: -ETIME; those of blkfront_connect, with one line for people in why.
+ * the store (which fail with -ETIME); NULL: only those limits do. patience outlives the life.
+ * Errors: -ETIME; those of domu_open, with one line for people in why.
  */
 int life_create(struct life *life, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
                 const struct patience *patience, char *why, size_t why_bytes);
@@ -48,20 +59,29 @@ int life_create(struct life *life, const struct rundir *rundir, uint32_t nr_page
  * sleep in it any more. */
 void life_destroy(struct life *life);
 
-/* EVTCHNOP_alloc_unbound for Dom0 as the peer. Returns the port or -errno. Not from two threads. */
+/* EVTCHNOP_alloc_unbound for Dom0 as the peer. Returns the port or -errno. */
 int life_alloc_port(struct life *life, uint32_t vcpu);
+/* EVTCHNOP_close. Errors: -errno; the port may still exist then. */
+int life_close_port(struct life *life, evtchn_port_t port);
 
-/* Waits for a watch event, for as long as it takes. Errors: -ECANCELED after life_interrupt (for
- * good); otherwise as xs_client_next_event. */
+/* Waits for a watch event, for as long as it takes. Errors: -ENOTCONN Dom0 is dead; -ECANCELED
+ * while somebody interrupts; otherwise as xs_client_next_event. */
 int life_next_event(struct life *life, char *path, size_t path_size, char *token,
                     size_t token_size);
-/* Makes life_next_event give up; any thread. */
+/* Waits without a look at the store, of which no more is expected: until Dom0 is dead (-ENOTCONN)
+ * or somebody interrupts (-ECANCELED). */
+int life_idle(struct life *life);
+/* Makes the thread in one of these two give up, and the next ones too; any thread. Each call is
+ * made up for by one of life_resume. */
 void life_interrupt(struct life *life);
+void life_resume(struct life *life);
+bool life_is_interrupted(const struct life *life);
 
 /*
  * Lets *fresh take the place of *old, a dead domain of the same size: its memory moves to the old
  * one's address, its doorbell gets the old one's number; *old becomes *fresh, and *fresh is zeroed.
- * Nobody sleeps in *old. Errors: -errno, then both are as they were or *fresh must be destroyed.
+ * Who interrupts *old still does. Nobody sleeps in *old. Errors: -errno, then both are as they were
+ * or *fresh must be destroyed.
  */
 int life_move(struct life *fresh, struct life *old);
 

@@ -205,7 +205,7 @@ static void open_domain(const char *text)
     if (blkfront_connect(&options, &bf, &why) < 0)
         errx(2, "%s", why.text);
     printf("clock %d %" PRIxPTR "\n", (int)getpid(),
-           (uintptr_t)&bf->domu.segment.shared_info->vcpu_info[0].time.version);
+           (uintptr_t)&bf->shared_info->vcpu_info[0].time.version);
     fflush(stdout);
 }
 

@@ -24,10 +24,19 @@
 #include "xenstore/server/xs_ring.h"
 #include "xenstore/xenbus_path.h"
 
-enum { DOMID = 3, FIRST_PORT = 2, PUMPS = 64 };
+enum { DOMID = 3, FIRST_PORT = 2, PUMPS = 64, VDEV_STEP = 16 };
 enum { RUNNING, FREEZING, FROZEN };
 
-static const struct xenbus_key key = {"vbd", DOMID, XENBUS_VBD_XVDA};
+/* The back half of one disk. */
+struct vbd {
+    struct fake_dom0 *dom0;
+    struct xenbus_key key;
+    struct xs_local_watch *watch;
+    int front_state;
+    bool connected, seen_request, seen_closing;
+    struct blkif_back_ring ring;
+    evtchn_port_t port;
+};
 
 struct fake_dom0 {
     struct fake_dom0_script script;
@@ -42,11 +51,10 @@ struct fake_dom0 {
     struct tdf_clock clock;
     struct xs_server *store;
     struct xs_conn *conn;
-    struct xs_local_watch *watch;
-    int front_state;
-    bool connected, seen_request;
-    struct blkif_back_ring ring;
-    evtchn_port_t next_port, port;
+    struct vbd vbd[FAKE_DOM0_DISKS_MAX];
+    struct vbd *at; /* the one that is being served */
+    evtchn_port_t next_port;
+    uint32_t closed_ports; /* atomic */
     uint32_t vcpu[EVTCHN_2L_NR_CHANNELS];
 };
 
@@ -57,12 +65,27 @@ void *fake_dom0_ctx(struct fake_dom0 *dom0)
 
 struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0)
 {
-    return &dom0->ring;
+    return &dom0->at->ring;
+}
+
+uint32_t fake_dom0_vdev(struct fake_dom0 *dom0)
+{
+    return dom0->at->key.devid;
+}
+
+static uint32_t disks(const struct fake_dom0 *dom0)
+{
+    return dom0->script.disks != 0 ? dom0->script.disks : 1;
 }
 
 uint32_t fake_dom0_domains(struct fake_dom0 *dom0)
 {
     return load_full_u32(&dom0->domains);
+}
+
+uint32_t fake_dom0_closed_ports(struct fake_dom0 *dom0)
+{
+    return load_full_u32(&dom0->closed_ports);
 }
 
 int fake_dom0_segment_fd(struct fake_dom0 *dom0)
@@ -104,7 +127,7 @@ void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req)
 
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status)
 {
-    blkif_put_response(&dom0->ring, id, operation, status);
+    blkif_put_response(&dom0->at->ring, id, operation, status);
 }
 
 static void notify(struct fake_dom0 *dom0, evtchn_port_t port, uint32_t vcpu)
@@ -124,8 +147,9 @@ void fake_dom0_storm(struct fake_dom0 *dom0, uint32_t count)
 
 void fake_dom0_flush(struct fake_dom0 *dom0)
 {
-    if (back_ring_push(&dom0->ring.half) && !(dom0->script.silent && dom0->seen_request))
-        notify(dom0, dom0->port, dom0->vcpu[dom0->port]);
+    struct vbd *vbd = dom0->at;
+    if (back_ring_push(&vbd->ring.half) && !(dom0->script.silent && vbd->seen_request))
+        notify(dom0, vbd->port, dom0->vcpu[vbd->port]);
 }
 
 void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req)
@@ -138,7 +162,7 @@ void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req)
 void fake_dom0_node(struct fake_dom0 *dom0, const char *node, const char *value)
 {
     char path[XENBUS_PATH_MAX];
-    xenbus_back_path(path, &key, node);
+    xenbus_back_path(path, &dom0->at->key, node);
     if (xs_local_write(dom0->store, path, value) < 0)
         abort();
 }
@@ -147,7 +171,7 @@ static uint64_t front_number(struct fake_dom0 *dom0, const char *node, uint64_t 
 {
     char path[XENBUS_PATH_MAX];
     uint64_t number;
-    xenbus_front_path(path, &key, node);
+    xenbus_front_path(path, &dom0->at->key, node);
     return xs_local_read_u64(dom0->store, path, UINT32_MAX, &number) < 0 ? fallback : number;
 }
 
@@ -156,8 +180,9 @@ static void connect_ring(struct fake_dom0 *dom0)
     char sectors[32];
     uint64_t order = front_number(dom0, "ring-page-order", 0);
     uint64_t ref = front_number(dom0, order == 0 ? "ring-ref" : "ring-ref0", 0);
-    dom0->port = (evtchn_port_t)front_number(dom0, "event-channel", 0);
-    back_ring_init(&dom0->ring.half, (void *)fake_dom0_page(dom0, (grant_ref_t)ref),
+    struct vbd *vbd = dom0->at;
+    vbd->port = (evtchn_port_t)front_number(dom0, "event-channel", 0);
+    back_ring_init(&vbd->ring.half, (void *)fake_dom0_page(dom0, (grant_ref_t)ref),
                    blkif_ring_entries((uint32_t)order), 0);
     snprintf(sectors, sizeof(sectors), "%llu",
              (unsigned long long)(dom0->script.sectors != 0 ? dom0->script.sectors : 1u << 20));
@@ -166,26 +191,41 @@ static void connect_ring(struct fake_dom0 *dom0)
     fake_dom0_node(dom0, "info", "4");
     if (dom0->script.change_nodes != NULL)
         dom0->script.change_nodes(dom0, dom0->store);
-    dom0->connected = true;
+    vbd->connected = true;
     fake_dom0_node(dom0, "state", "4");
+}
+
+/* Lets go of all pages, as a back end must before the front end uses them again. */
+static void close_vbd(struct fake_dom0 *dom0)
+{
+    dom0->at->connected = false;
+    dom0->at->seen_closing = true;
+    fake_dom0_node(dom0, "state", "6");
 }
 
 static void front_changed(void *ctx, const char *path)
 {
-    struct fake_dom0 *dom0 = ctx;
+    struct vbd *vbd = ctx;
+    struct fake_dom0 *dom0 = vbd->dom0;
+    struct vbd *before = dom0->at;
     (void)path;
+    dom0->at = vbd;
     int state = (int)front_number(dom0, "state", XenbusStateClosed);
-    if (state == dom0->front_state)
-        return;
-    dom0->front_state = state;
-    if (state == XenbusStateInitialised && dom0->script.refuse_ring)
+    bool same = state == vbd->front_state;
+    vbd->front_state = state;
+    if (same)
+        ;
+    else if (state == XenbusStateInitialised && dom0->script.refuse_ring)
         fake_dom0_node(dom0, "state", "5");
     else if (state == XenbusStateInitialised)
         connect_ring(dom0);
     else if (state == XenbusStateClosing)
         fake_dom0_node(dom0, "state", "5");
     else if (state == XenbusStateClosed)
-        fake_dom0_node(dom0, "state", "6");
+        close_vbd(dom0);
+    else if (state == XenbusStateInitialising && vbd->seen_closing)
+        fake_dom0_node(dom0, "state", "2");
+    dom0->at = before;
 }
 
 void fake_dom0_pump(struct fake_dom0 *dom0)
@@ -204,13 +244,14 @@ void fake_dom0_pump(struct fake_dom0 *dom0)
 
 static void serve_ring(struct fake_dom0 *dom0)
 {
+    struct vbd *vbd = dom0->at;
     do {
-        int waiting = back_ring_look(&dom0->ring.half);
+        int waiting = back_ring_look(&vbd->ring.half);
         for (; waiting > 0; waiting--) {
             struct blkif_request req;
             memset(&req, 0, sizeof(req));
-            blkif_take_request(&dom0->ring, &req);
-            dom0->seen_request = true;
+            blkif_take_request(&vbd->ring, &req);
+            vbd->seen_request = true;
             if (dom0->script.request != NULL)
                 dom0->script.request(dom0, &req);
             else
@@ -218,7 +259,17 @@ static void serve_ring(struct fake_dom0 *dom0)
         }
         if (dom0->script.idle != NULL)
             dom0->script.idle(dom0);
-    } while (back_ring_final_check(&dom0->ring.half));
+    } while (back_ring_final_check(&vbd->ring.half));
+}
+
+static void serve_rings(struct fake_dom0 *dom0)
+{
+    for (uint32_t i = 0; i < disks(dom0); i++) {
+        dom0->at = &dom0->vbd[i];
+        if (dom0->at->connected)
+            serve_ring(dom0);
+    }
+    dom0->at = &dom0->vbd[0];
 }
 
 static void send_reply(struct fake_dom0 *dom0, const struct control_reply *reply, const int *fds,
@@ -227,10 +278,30 @@ static void send_reply(struct fake_dom0 *dom0, const struct control_reply *reply
     (void)unix_socket_send(dom0->peer_fd, reply, sizeof(*reply), fds, (size_t)fd_count, true);
 }
 
+static void create_disk(struct fake_dom0 *dom0, uint32_t index)
+{
+    const char dev[] = {'x', 'v', 'd', (char)('a' + index), '\0'};
+    const struct vbd_options options = {.params = "fake", .dev = dev};
+    struct vbd *vbd = dom0->at = &dom0->vbd[index];
+    char path[XENBUS_PATH_MAX], order[16];
+    *vbd = (struct vbd){.dom0 = dom0, .key = {"vbd", DOMID, XENBUS_VBD_XVDA + index * VDEV_STEP}};
+    const struct back_spec disk = {&vbd_class, vbd->key.devid, &options};
+    if (toolstack_create_device(dom0->store, DOMID, &disk) < 0)
+        abort();
+    snprintf(order, sizeof(order), "%u", dom0->script.max_order);
+    fake_dom0_node(dom0, "max-ring-page-order", order);
+    if (dom0->script.virtual_completion)
+        fake_dom0_node(dom0, "feature-virtual-completion", "1");
+    fake_dom0_node(dom0, "state", dom0->script.skip_init_wait ? "4" : "2");
+    if (dom0->script.change_features != NULL)
+        dom0->script.change_features(dom0, dom0->store);
+    xenbus_front_path(path, &vbd->key, "state");
+    if (xs_local_watch(dom0->store, path, front_changed, vbd, &vbd->watch) < 0)
+        abort();
+}
+
 static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
 {
-    const struct vbd_options options = {.params = "fake", .dev = "xvda"};
-    const struct back_spec disk = {&vbd_class, key.devid, &options};
     struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = DOMID};
     int fds[2], fd_count = 2;
     if (segment_create(nr_pages, DOMID, &dom0->segment, &dom0->segment_fd) < 0)
@@ -243,20 +314,10 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
                        (struct tdf){1, 1}) < 0 ||
         xs_server_create(NULL, &dom0->store) < 0 || xs_server_introduce(dom0->store, DOMID) < 0 ||
         xs_conn_open(dom0->store, DOMID, false, NULL, NULL, &dom0->conn) < 0 ||
-        toolstack_create_domain(dom0->store, &(struct toolstack_domain){.domid = DOMID}) < 0 ||
-        toolstack_create_device(dom0->store, DOMID, &disk) < 0)
+        toolstack_create_domain(dom0->store, &(struct toolstack_domain){.domid = DOMID}) < 0)
         abort();
-    char path[XENBUS_PATH_MAX], order[16];
-    snprintf(order, sizeof(order), "%u", dom0->script.max_order);
-    fake_dom0_node(dom0, "max-ring-page-order", order);
-    if (dom0->script.virtual_completion)
-        fake_dom0_node(dom0, "feature-virtual-completion", "1");
-    fake_dom0_node(dom0, "state", dom0->script.skip_init_wait ? "4" : "2");
-    if (dom0->script.change_features != NULL)
-        dom0->script.change_features(dom0, dom0->store);
-    xenbus_front_path(path, &key, "state");
-    if (xs_local_watch(dom0->store, path, front_changed, dom0, &dom0->watch) < 0)
-        abort();
+    for (uint32_t i = disks(dom0); i-- > 0;)
+        create_disk(dom0, i);
     dom0->next_port = FIRST_PORT;
     if (dom0->script.change_segment != NULL)
         dom0->script.change_segment(&dom0->segment);
@@ -278,7 +339,8 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
 static void end_domain(struct fake_dom0 *dom0)
 {
     if (dom0->store != NULL) {
-        xs_local_unwatch(dom0->watch);
+        for (uint32_t i = 0; i < disks(dom0); i++)
+            xs_local_unwatch(dom0->vbd[i].watch);
         xs_conn_close(dom0->conn);
         xs_server_destroy(dom0->store);
         dom0->store = NULL;
@@ -287,8 +349,7 @@ static void end_domain(struct fake_dom0 *dom0)
         segment_detach(&dom0->segment);
     }
     dom0->doorbell_fd = dom0->segment_fd = -1;
-    dom0->connected = dom0->seen_request = false;
-    dom0->front_state = 0;
+    memset(dom0->vbd, 0, sizeof(dom0->vbd));
     if (dom0->peer_fd >= 0)
         close(dom0->peer_fd);
     dom0->peer_fd = -1;
@@ -310,6 +371,10 @@ static void on_control(struct fake_dom0 *dom0)
     } else if (request.op == CONTROL_MAPPED) {
         struct control_reply reply = {.magic = CONTROL_MAGIC,
                                       .status = segment_settle(dom0->segment_fd)};
+        send_reply(dom0, &reply, NULL, 0);
+    } else if (request.op == CONTROL_EVTCHN_CLOSE) {
+        struct control_reply reply = {.magic = CONTROL_MAGIC};
+        store_full_u32(&dom0->closed_ports, dom0->closed_ports + 1);
         send_reply(dom0, &reply, NULL, 0);
     } else {
         struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = dom0->next_port};
@@ -341,8 +406,7 @@ static void *run(void *arg)
             if (dom0->store == NULL)
                 continue;
             fake_dom0_pump(dom0);
-            if (dom0->connected)
-                serve_ring(dom0);
+            serve_rings(dom0);
         }
         if (fds[2].revents != 0)
             on_control(dom0);
@@ -366,6 +430,9 @@ struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_scrip
         return NULL;
     }
     dom0->script = *script;
+    dom0->at = &dom0->vbd[0];
+    if (disks(dom0) > FAKE_DOM0_DISKS_MAX)
+        abort();
     dom0->peer_fd = dom0->doorbell_fd = dom0->segment_fd = -1;
     dom0->stop_fd = eventfd(0, EFD_CLOEXEC);
     dom0->wake_fd = eventfd(0, EFD_CLOEXEC);

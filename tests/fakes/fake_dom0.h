@@ -19,6 +19,8 @@
 
 struct fake_dom0;
 
+enum { FAKE_DOM0_DISKS_MAX = 4 };
+
 struct fake_dom0_script {
     /* All optional. Changes the reply to CREATE_DOMAIN; fd_count: 0..2 of segment and doorbell. */
     void (*change_reply)(struct control_reply *reply, int *fd_count);
@@ -38,6 +40,7 @@ struct fake_dom0_script {
     void *ctx;
     uint64_t sectors;        /* of the disk; 0: 1 << 20 */
     uint32_t max_order;      /* of the ring's pages */
+    uint32_t disks;          /* of the domain: xvda, xvdb, ...; 0: 1 */
     bool empty_reply;        /* to CREATE_DOMAIN: a packet of nothing but descriptors */
     bool hangs_up;           /* closes the connection instead of a reply to CREATE_DOMAIN */
     bool refuse_ring;        /* Closing instead of Connected */
@@ -51,6 +54,8 @@ struct fake_dom0_script {
 struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_script *script);
 /* Dies: closes the connection as a killed process does, and gives everything back. */
 void fake_dom0_stop(struct fake_dom0 *dom0);
+/* How many event channels the client has closed (any thread). */
+uint32_t fake_dom0_closed_ports(struct fake_dom0 *dom0);
 /* How many domains were made and not ended by their client (any thread). */
 uint32_t fake_dom0_domains(struct fake_dom0 *dom0);
 
@@ -62,7 +67,9 @@ void fake_dom0_wake(struct fake_dom0 *dom0);
 
 /* On the fake's thread: */
 void *fake_dom0_ctx(struct fake_dom0 *dom0);
+/* Of the disk that is being served, which is what all of these calls are about. */
 struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0);
+uint32_t fake_dom0_vdev(struct fake_dom0 *dom0);
 /* Writes the data that a read asks for: each sector full of its own number. */
 void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req);
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status);

@@ -7,36 +7,8 @@
 #include <string.h>
 
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/options.h"
 #include "ring/barrier.h"
-
-enum {
-    OPTIONS_SIZE_FIRST =
-        offsetof(struct blkfront_options, tdf_den) + sizeof(uint64_t), /* what the first ones had */
-    OPTIONS_SIZE_MAX = 4096, /* more was never set on purpose */
-};
-
-/* Copies what we know of the caller's options, which may be shorter or longer than ours. */
-static int copy_options(const struct blkfront_options *given, struct blkfront_options *out,
-                        char *why, size_t why_bytes)
-{
-    const uint8_t *bytes = (const uint8_t *)given;
-    size_t size = given->size;
-    if (size < OPTIONS_SIZE_FIRST || size > OPTIONS_SIZE_MAX) {
-        snprintf(why, why_bytes,
-                 "the size of the options is %zu: set it to sizeof(struct blkfront_options)", size);
-        return -EINVAL;
-    }
-    for (size_t i = sizeof(*out); i < size; i++) {
-        if (bytes[i] != 0) {
-            snprintf(why, why_bytes, "options are set that splitdom %s does not know",
-                     SPLITDOM_VERSION);
-            return -E2BIG;
-        }
-    }
-    *out = (struct blkfront_options){.size = sizeof(*out)};
-    memcpy(out, given, size < sizeof(*out) ? size : sizeof(*out));
-    return 0;
-}
 
 static int check_options(struct blkfront_options *options, char *why, size_t why_bytes)
 {
@@ -44,6 +16,8 @@ static int check_options(struct blkfront_options *options, char *why, size_t why
         options->depth = BLKFRONT_DEPTH_DEFAULT;
     if (options->sectors_per_request == 0)
         options->sectors_per_request = BLKFRONT_SECTORS_DEFAULT;
+    if (options->vdev == 0)
+        options->vdev = XENBUS_VBD_XVDA;
     if (options->depth > BLKFRONT_DEPTH_MAX) {
         snprintf(why, why_bytes, "a ring holds at most %d requests, %u were asked for",
                  BLKFRONT_DEPTH_MAX, options->depth);
@@ -54,12 +28,23 @@ static int check_options(struct blkfront_options *options, char *why, size_t why
                  BLKIF_SECTORS_MAX, options->sectors_per_request);
         return -EINVAL;
     }
-    uint64_t num = options->tdf_num, den = options->tdf_den;
-    if ((num == 0) != (den == 0) || num > TDF_TERM_MAX || den > TDF_TERM_MAX) {
-        snprintf(why, why_bytes, "a time dilation factor is 1/%d to %d", TDF_LIMIT, TDF_LIMIT);
-        return -EINVAL;
-    }
     return 0;
+}
+
+/* What the options of the first release had. */
+static const size_t options_size_first =
+    offsetof(struct blkfront_options, tdf_den) + sizeof(uint64_t);
+
+static int copy_options(const struct blkfront_options *given, struct blkfront_options *out,
+                        char *why, size_t why_bytes)
+{
+    const struct options_shape shape = {"struct blkfront_options", options_size_first,
+                                        sizeof(*out)};
+    int rc = options_copy(out, given, &shape, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    out->size = sizeof(*out);
+    return check_options(out, why, why_bytes);
 }
 
 /* The smallest ring that holds depth requests. */
@@ -71,59 +56,115 @@ static uint32_t order_for(uint32_t depth)
     return order;
 }
 
-static int create(const struct blkfront_options *options, struct blkfront **out, char *why,
-                  size_t why_bytes)
+static uint32_t pages_for(uint32_t sectors_per_request)
+{
+    return (sectors_per_request + BLKIF_SECTORS_PER_PAGE - 1) / BLKIF_SECTORS_PER_PAGE;
+}
+
+uint32_t blkfront_pages(const struct blkfront_options *options)
+{
+    struct blkfront_options checked;
+    struct blkfront_error unwanted;
+    if (copy_options(options, &checked, unwanted.text, sizeof(unwanted.text)) < 0)
+        return 0;
+    uint32_t order = order_for(checked.depth);
+    return (1u << order) + blkif_ring_entries(order) * pages_for(checked.sectors_per_request);
+}
+
+static struct blkfront *create(struct blkfront **out, struct blkfront_error *why)
 {
     struct blkfront *bf = calloc(1, sizeof(*bf));
-    if (bf == NULL) {
-        snprintf(why, why_bytes, "out of memory");
-        return -ENOMEM;
-    }
-    *out = bf;
-    bf->domu = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
-    patience_init(&bf->patience);
+    *out = NULL;
+    snprintf(why->text, sizeof(why->text), "%s", bf != NULL ? "" : "out of memory");
+    if (bf == NULL)
+        return NULL;
     pthread_mutex_init(&bf->lock, NULL);
     pthread_cond_init(&bf->link_changed, NULL);
     spin_budget_init(&bf->spin);
-    int rc = copy_options(options, &bf->options, why, why_bytes);
-    if (rc == 0)
-        rc = check_options(&bf->options, why, why_bytes);
-    if (rc == 0)
-        rc = rundir_resolve(bf->options.rundir, bf->options.name, false, &bf->rundir, why,
-                            why_bytes);
+    return bf;
+}
+
+/* Hands out a handle that is open, or closes it. Returns rc. */
+static int conclude(struct blkfront *bf, int rc, struct blkfront **out)
+{
     if (rc < 0)
-        return rc;
-    bf->tdf =
-        (struct tdf){.num = (uint32_t)bf->options.tdf_num, .den = (uint32_t)bf->options.tdf_den};
+        blkfront_close(bf);
+    else
+        *out = bf;
+    return rc;
+}
+
+static int start(struct blkfront *bf, char *why, size_t why_bytes)
+{
     bf->page_order = order_for(bf->options.depth);
-    bf->pages_per_request =
-        (bf->options.sectors_per_request + BLKIF_SECTORS_PER_PAGE - 1) / BLKIF_SECTORS_PER_PAGE;
-    rc = blkfront_link_start(bf, why, why_bytes);
+    bf->pages_per_request = pages_for(bf->options.sectors_per_request);
+    return blkfront_link_start(bf, why, why_bytes);
+}
+
+static int open_in(struct blkfront *bf, struct domu *domu, const struct blkfront_options *given,
+                   char *why, size_t why_bytes)
+{
+    const struct blkfront_options *options = &bf->options;
+    int rc = copy_options(given, &bf->options, why, why_bytes);
     if (rc < 0)
         return rc;
-    bf->done = calloc(bf->depth, sizeof(*bf->done));
-    if (bf->done == NULL) {
-        snprintf(why, why_bytes, "out of memory");
-        return -ENOMEM;
+    if (options->rundir != NULL || options->name != NULL || options->reconnect ||
+        options->tdf_num != 0 || options->tdf_den != 0) {
+        snprintf(why, why_bytes,
+                 "service, clock and reconnect are the domain's: they are options "
+                 "of domu_open");
+        return -EINVAL;
     }
-    return 0;
+    bf->domu = domu;
+    return start(bf, why, why_bytes);
+}
+
+static int connect_alone(struct blkfront *bf, const struct blkfront_options *given, char *why,
+                         size_t why_bytes)
+{
+    const struct blkfront_options *options = &bf->options;
+    struct domu_error error;
+    int rc = copy_options(given, &bf->options, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    const struct domu_options domain = {.size = sizeof(domain),
+                                        .rundir = options->rundir,
+                                        .name = options->name,
+                                        .pages = blkfront_pages(options),
+                                        .reconnect = options->reconnect,
+                                        .tdf_num = options->tdf_num,
+                                        .tdf_den = options->tdf_den};
+    rc = domu_open(&domain, &bf->domu, &error);
+    if (rc < 0) {
+        snprintf(why, why_bytes, "%s", error.text);
+        return rc;
+    }
+    bf->owns_domu = true;
+    return start(bf, why, why_bytes);
+}
+
+int blkfront_open(struct domu *domu, const struct blkfront_options *options, struct blkfront **out,
+                  struct blkfront_error *why)
+{
+    struct blkfront_error unwanted;
+    if (why == NULL)
+        why = &unwanted;
+    struct blkfront *bf = create(out, why);
+    if (bf == NULL)
+        return -ENOMEM;
+    return conclude(bf, open_in(bf, domu, options, why->text, sizeof(why->text)), out);
 }
 
 int blkfront_connect(const struct blkfront_options *options, struct blkfront **out,
                      struct blkfront_error *why)
 {
     struct blkfront_error unwanted;
-    struct blkfront *bf = NULL;
     if (why == NULL)
         why = &unwanted;
-    why->text[0] = '\0';
-    *out = NULL;
-    int rc = create(options, &bf, why->text, sizeof(why->text));
-    if (rc < 0)
-        blkfront_close(bf);
-    else
-        *out = bf;
-    return rc;
+    struct blkfront *bf = create(out, why);
+    if (bf == NULL)
+        return -ENOMEM;
+    return conclude(bf, connect_alone(bf, options, why->text, sizeof(why->text)), out);
 }
 
 void blkfront_close(struct blkfront *bf)
@@ -161,13 +202,13 @@ uint32_t blkfront_version(void)
 uint64_t blkfront_now_ns(struct blkfront *bf)
 {
     uint64_t now_ns;
-    (void)domain_clock_read_ns(&bf->clock, &now_ns); /* an error says why it stands still */
+    (void)domain_clock_read_ns(bf->clock, &now_ns); /* an error says why it stands still */
     return now_ns;
 }
 
 int blkfront_clock_ns(struct blkfront *bf, uint64_t *now_ns)
 {
-    return domain_clock_read_ns(&bf->clock, now_ns);
+    return domain_clock_read_ns(bf->clock, now_ns);
 }
 
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
@@ -178,8 +219,8 @@ void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
         out->dom0_cpu = HINTS_CPU_NONE;
         out->busy_domains = 0;
     } else {
-        out->dom0_cpu = load_relaxed_u32(&bf->domu.segment.hints->dom0_cpu);
-        out->busy_domains = load_relaxed_u32(&bf->domu.segment.hints->busy_domains);
+        out->dom0_cpu = load_relaxed_u32(&bf->hints->dom0_cpu);
+        out->busy_domains = load_relaxed_u32(&bf->hints->busy_domains);
     }
     pthread_mutex_unlock(&bf->lock);
 }

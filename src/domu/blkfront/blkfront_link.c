@@ -1,98 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The link to Dom0: domain, ring, device; made once, followed by a thread of its own, and made
- * again after a Dom0 restart where the caller asked for that.
+ * The disk as a device of its domain: what it takes of the domain when it is opened, and what the
+ * domain's link thread does with it afterwards (vbd_front_class): size changes, closing, Dom0's
+ * death, the next life.
  *
- * Re-linking keeps addresses: the new segment is moved over the old one and the new doorbell takes
- * the old one's number, so that a thread which still looks at the ring or rings the doorbell does
- * nothing worse than look and ring once too often.
+ * Memory, doorbell and vCPU keep their place in all lives of the domain; see domu_link.c.
  */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/thread.h"
+#include "base/container_of.h"
 #include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
-#include "ring/gnttab.h"
-#include "tdf/pvclock.h"
+#include "xenstore/xenbus_state.h"
 
-enum {
-    RELINK_PAUSE_MS = 20, /* between attempts: nothing announces that a service has come up */
-    RELINK_PATIENCE_MS = 60000,
-};
-
-static uint32_t ring_pages(uint32_t page_order)
+static struct blkfront *blkfront_of(struct xenbus_front *front)
 {
-    return 1u << page_order;
-}
-
-/* Enough for the largest ring that we would take, whatever the service grants. */
-static uint32_t pages_wanted(const struct blkfront *bf)
-{
-    uint32_t entries = blkif_ring_entries(bf->page_order);
-    return segment_pages_for(ring_pages(bf->page_order) + entries * bf->pages_per_request);
-}
-
-/*
- * The data pages first, then those of the ring, all granted for good, in order. So both stay where
- * they are in a later domain with a smaller ring: a segment of as many pages has its free ones in
- * the same place, which segment_attach has verified.
- */
-static int lay_out(const struct blkfront *bf, struct life *domu, struct vbd_front *front)
-{
-    const grant_ref_t first_ref = GNTTAB_NR_RESERVED_ENTRIES;
-    const struct segment *segment = &domu->segment;
-    uint32_t nr_ring_pages = ring_pages(front->page_order);
-    uint32_t entries =
-        bf->shadow.nr_entries != 0 ? bf->shadow.nr_entries : blkif_ring_entries(front->page_order);
-    uint32_t nr_data_pages = entries * bf->pages_per_request;
-    if (nr_ring_pages + nr_data_pages > segment->nr_free_pages ||
-        first_ref + nr_ring_pages + nr_data_pages > segment->nr_grant_entries)
-        return -EPROTO;
-    front->ring_pfn = segment->free_pfn + nr_data_pages;
-    front->ring_ref = first_ref + nr_data_pages;
-    for (uint32_t i = 0; i < nr_ring_pages + nr_data_pages; i++)
-        gnttab_grant_access(segment->gnttab, first_ref + i, DOM0_DOMID, segment->free_pfn + i,
-                            false);
-    sring_init(segment_page(segment, front->ring_pfn), 0);
-    return 0;
-}
-
-static const struct vcpu_time_info *clock_page(const struct life *domu)
-{
-    return &domu->segment.shared_info->vcpu_info[0].time;
-}
-
-/* Makes a domain and connects its disk. On failure *domu is destroyed again. born_ns: what its
- * clock shows by then. */
-static int link_up(struct blkfront *bf, struct life *domu, struct vbd_front *front,
-                   uint64_t *born_ns, char *why, size_t why_bytes)
-{
-    int rc = life_create(domu, &bf->rundir, bf->nr_pages, bf->tdf, &bf->patience, why, why_bytes);
-    if (rc < 0)
-        return rc;
-    rc = vbd_front_prepare(front, domu, bf->page_order, why, why_bytes);
-    front->virtual_completion = front->virtual_completion && !bf->options.real_completion;
-    if (rc == 0) {
-        rc = lay_out(bf, domu, front);
-        if (rc < 0)
-            snprintf(why, why_bytes, "the domain's memory is too small for its ring");
-    }
-    if (rc == 0)
-        rc = vbd_front_connect(front, why, why_bytes);
-    if (rc == 0) {
-        rc = pvclock_read_ordered_ns(clock_page(domu), born_ns);
-        if (rc < 0)
-            snprintf(why, why_bytes, "Dom0 does not come to an end with setting the clock: %s",
-                     strerror(-rc));
-    }
-    if (rc < 0)
-        life_destroy(domu);
-    return rc;
+    return container_of(front, struct blkfront, front.xenbus);
 }
 
 static void take_geometry(struct blkfront *bf)
@@ -106,18 +34,21 @@ static void take_geometry(struct blkfront *bf)
 /* With the lock held. */
 static void start_ring(struct blkfront *bf)
 {
-    assert(bf->ring.half.sring == segment_page(&bf->domu.segment, bf->front.ring_pfn));
+    const struct segment *segment = &bf->domu->life.segment;
+    assert(bf->ring.half.sring == segment_page(segment, bf->ring_pfn));
+    assert(bf->front.page_order <= bf->page_order);
     front_ring_restart(&bf->ring.half, blkif_ring_entries(bf->front.page_order), 0);
     bf->stamped = bf->front.virtual_completion;
-    bf->stats.domid = bf->domu.segment.domid;
+    bf->stats.domid = segment->domid;
     bf->stats.ring_entries = bf->ring.half.nr_ents;
     bf->stats.depth = bf->depth;
     take_geometry(bf);
 }
 
 /* Fails the device unless we are closing it ourselves. */
-static void link_failed(struct blkfront *bf, int error, const char *why)
+static void vbd_lost(struct xenbus_front *front, int error, const char *why)
 {
+    struct blkfront *bf = blkfront_of(front);
     struct wake_batch wakes;
     wakes.count = 0;
     if (load_full_u32(&bf->closing) != 0)
@@ -128,46 +59,63 @@ static void link_failed(struct blkfront *bf, int error, const char *why)
     blkfront_unlock(bf, &wakes);
 }
 
-/* Puts the fresh domain where the old one was; see the head of this file. */
-static int replace_domu(struct blkfront *bf, struct life *fresh, struct vbd_front *front,
-                        uint64_t born_ns)
+static void vbd_changed(struct xenbus_front *front, int state)
 {
-    struct life *old = &bf->domu;
-    if (fresh->segment.nr_pages != old->segment.nr_pages)
-        return -EPROTO; /* not the memory that we asked for: it would not fit */
-    int rc = life_move(fresh, old);
-    if (rc < 0)
-        return rc;
-    bf->front = *front;
-    bf->front.domu = &bf->domu;
-    domain_clock_adopt(&bf->clock, clock_page(&bf->domu), born_ns);
-    return 0;
+    struct blkfront *bf = blkfront_of(front);
+    if (state == XenbusStateConnected && vbd_front_read_disk(&bf->front) == 0) {
+        take_geometry(bf);
+        return;
+    }
+    if (life_is_dead(front->life)) /* the link thread is about to see that */
+        return;
+    if (state < 0 || state == XenbusStateConnected ||
+        xenbus_state_is_closing((enum xenbus_state)state))
+        vbd_lost(front, -ENOTCONN, "Dom0 closed the disk (its log says why)");
 }
 
-static bool pause_or_closing(struct blkfront *bf)
+/* Takes the ring out of use. */
+static int vbd_suspend(struct xenbus_front *front)
 {
-    struct timespec pause = {.tv_nsec = RELINK_PAUSE_MS * 1000000L};
-    (void)nanosleep(&pause, NULL);
-    return load_full_u32(&bf->closing) != 0;
-}
-
-/* Takes the ring out of use: afterwards nobody sleeps in the old domain. Errors: a device that has
- * failed stays as it is. */
-static int suspend_ring(struct blkfront *bf)
-{
+    struct blkfront *bf = blkfront_of(front);
     pthread_mutex_lock(&bf->lock);
     int rc = bf->failed;
     bf->linking = rc == 0;
     while (bf->linking && bf->leader) {
-        evtchn_raise_upcall(bf->domu.segment.shared_info, LIFE_VCPU_DEVICES);
+        evtchn_raise_upcall(bf->shared_info, bf->vcpu);
         pthread_cond_wait(&bf->link_changed, &bf->lock);
     }
     pthread_mutex_unlock(&bf->lock);
     return rc;
 }
 
-static void resume_ring(struct blkfront *bf)
+/* Offers the ring, whose pages are granted, in the life of the front end. */
+static int connect_ring(struct blkfront *bf, char *why, size_t why_bytes)
 {
+    const struct segment *segment = &bf->front.xenbus.life->segment;
+    bf->front.ring_ref = bf->data_ref + (bf->ring_pfn - bf->first_pfn);
+    bf->front.port = ports_port(&bf->domu->ports, bf->vcpu, bf);
+    sring_init(segment_page(segment, bf->ring_pfn), 0);
+    return vbd_front_connect(&bf->front, why, why_bytes);
+}
+
+static int prepare(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    int rc = vbd_front_prepare(&bf->front, bf->page_order, why, why_bytes);
+    if (bf->options.real_completion)
+        bf->front.virtual_completion = false;
+    return rc;
+}
+
+static int vbd_link(struct xenbus_front *front, char *why, size_t why_bytes)
+{
+    struct blkfront *bf = blkfront_of(front);
+    int rc = prepare(bf, why, why_bytes);
+    return rc < 0 ? rc : connect_ring(bf, why, why_bytes);
+}
+
+static void vbd_resume(struct xenbus_front *front)
+{
+    struct blkfront *bf = blkfront_of(front);
     struct wake_batch wakes;
     wakes.count = 0;
     pthread_mutex_lock(&bf->lock);
@@ -180,130 +128,149 @@ static void resume_ring(struct blkfront *bf)
     blkfront_unlock(bf, &wakes);
 }
 
-/* Returns 0 when linked again, or -errno: given up, with the reason in why. */
-static int relink(struct blkfront *bf, char *why, size_t why_bytes)
-{
-    int suspended = suspend_ring(bf);
-    if (suspended < 0)
-        return suspended;
-    patience_give(&bf->patience, RELINK_PATIENCE_MS);
-    do {
-        struct life fresh;
-        struct vbd_front front;
-        uint64_t born_ns;
-        int rc = link_up(bf, &fresh, &front, &born_ns, why, why_bytes);
-        if (rc == 0) {
-            rc = replace_domu(bf, &fresh, &front, born_ns);
-            if (rc < 0) {
-                life_destroy(&fresh);
-                snprintf(why, why_bytes, "the new service does not fit the old one: %s",
-                         strerror(-rc));
-                return rc;
-            }
-            patience_give_for_ever(&bf->patience);
-            resume_ring(bf);
-            return 0;
-        }
-        if (pause_or_closing(bf))
-            return -ECANCELED;
-    } while (patience_left_ms(&bf->patience, 1) > 0);
-    return -ENOTCONN;
-}
+static const struct front_class vbd_front_class = {
+    .name = "vbd",
+    .changed = vbd_changed,
+    .suspend = vbd_suspend,
+    .link = vbd_link,
+    .resume = vbd_resume,
+    .lost = vbd_lost,
+};
 
-/* What the end of the link means. Returns 0 to go on following. */
-static int link_lost(struct blkfront *bf, int reason)
+/* Pages and references: the data first, then the ring, all granted for good. */
+static int take_pages(struct blkfront *bf, char *why, size_t why_bytes)
 {
-    char why[256] = "Dom0 is gone";
-    if (load_full_u32(&bf->closing) != 0)
-        return -ECANCELED;
-    if (life_is_dead(&bf->domu)) /* nobody writes its pages any more */
-        domain_clock_orphan(&bf->clock, bf->domu.segment.shared_info, LIFE_NR_CLOCKS);
-    if (reason == -ESHUTDOWN) {
-        link_failed(bf, -ENOTCONN, "Dom0 told this domain to shut down");
-        return -ESHUTDOWN;
+    struct domu *domu = bf->domu;
+    uint32_t entries = blkif_ring_entries(bf->front.page_order);
+    uint32_t nr_data_pages = entries * bf->pages_per_request;
+    uint32_t nr_pages = nr_data_pages + (1u << bf->front.page_order);
+    int rc = pages_take(&domu->pages, nr_pages, &bf->first_pfn);
+    if (rc == 0) {
+        rc = grants_offer(&domu->grants, bf->first_pfn, nr_pages, false, &bf->data_ref);
+        if (rc < 0)
+            pages_give(&domu->pages, bf->first_pfn, nr_pages);
     }
-    if (bf->options.reconnect && life_is_dead(&bf->domu)) {
-        if (relink(bf, why, sizeof(why)) == 0)
-            return 0;
-        link_failed(bf, -ENOTCONN, why);
-        return -ENOTCONN;
-    }
-    link_failed(bf, -ENOTCONN,
-                life_is_dead(&bf->domu) ? "Dom0 is gone: the service was stopped or has died"
-                                        : "Dom0 closed the disk (its log says why)");
-    return -ENOTCONN;
-}
-
-/* The disk is lost. The domain is not: its clock goes on, and outlives Dom0 too. */
-static void follow_clock(struct blkfront *bf)
-{
-    char path[VBD_PATH_MAX + 32], token[32];
-    int rc = 0;
-    while (rc >= 0 && !life_is_dead(&bf->domu))
-        rc = life_next_event(&bf->domu, path, sizeof(path), token, sizeof(token));
-    if (life_is_dead(&bf->domu))
-        domain_clock_orphan(&bf->clock, bf->domu.segment.shared_info, LIFE_NR_CLOCKS);
-}
-
-/* Follows the device: size changes, closing, death. */
-static void *follow(void *arg)
-{
-    struct blkfront *bf = arg;
-    for (;;) {
-        int state = vbd_front_wait_change(&bf->front);
-        if (state == XenbusStateConnected)
-            take_geometry(bf);
-        else if (state < 0 || state == XenbusStateClosing || state == XenbusStateClosed ||
-                 state == XenbusStateUnknown) {
-            if (link_lost(bf, state) < 0) {
-                follow_clock(bf);
-                return NULL;
-            }
-        }
-    }
-}
-
-/* The first time. A service that dies meanwhile was there: who wants to outlive it waits for the
- * next one; but there must be one to begin with. */
-static int link_first(struct blkfront *bf, char *why, size_t why_bytes)
-{
-    uint64_t born_ns;
-    int rc = link_up(bf, &bf->domu, &bf->front, &born_ns, why, why_bytes);
-    bool waits = bf->options.reconnect && life_error_is_death(rc);
-    if (waits)
-        patience_give(&bf->patience, RELINK_PATIENCE_MS);
-    while (waits && (life_error_is_death(rc) || rc == -ENOENT) &&
-           patience_left_ms(&bf->patience, 1) > 0) {
-        (void)pause_or_closing(bf);
-        rc = link_up(bf, &bf->domu, &bf->front, &born_ns, why, why_bytes);
-    }
-    patience_give_for_ever(&bf->patience);
-    if (rc == 0)
-        domain_clock_start(&bf->clock, clock_page(&bf->domu), born_ns);
-    return rc == -ETIME ? -ETIMEDOUT : rc;
-}
-
-int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
-{
-    bf->nr_pages = pages_wanted(bf);
-    int rc = link_first(bf, why, why_bytes);
-    if (rc < 0)
+    if (rc < 0) {
+        snprintf(why, why_bytes, "the domain has no %u pages for the disk (domu_options.pages): %s",
+                 nr_pages, strerror(-rc));
         return rc;
-    bf->page_order = bf->front.page_order;
-    bf->data_pfn = bf->domu.segment.free_pfn;
-    bf->data_ref = GNTTAB_NR_RESERVED_ENTRIES;
-    bf->ring.half.sring = segment_page(&bf->domu.segment, bf->front.ring_pfn);
-    rc = shadow_init(&bf->shadow, blkif_ring_entries(bf->page_order));
+    }
+    bf->nr_pages = nr_pages;
+    bf->ring_pfn = bf->first_pfn + nr_data_pages;
+    return 0;
+}
+
+static int take_port(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    int rc = ports_open(&bf->domu->ports, &bf->domu->life, bf);
+    if (rc < 0) {
+        snprintf(why, why_bytes, "cannot get an event channel: %s", strerror(-rc));
+        return rc;
+    }
+    bf->vcpu = (uint32_t)rc;
+    return 0;
+}
+
+/* What Dom0 still has mapped is of no use to anybody as long as the domain lives. */
+static void give_back(struct blkfront *bf)
+{
+    struct domu *domu = bf->domu;
+    if (bf->vcpu != 0)
+        ports_close(&domu->ports, &domu->life, bf->vcpu, bf);
+    if (bf->nr_pages != 0 &&
+        grants_end(&domu->grants, bf->data_ref, bf->nr_pages, life_is_dead(&domu->life)) == 0)
+        pages_give(&domu->pages, bf->first_pfn, bf->nr_pages);
+    bf->vcpu = bf->nr_pages = 0;
+}
+
+static int make_tables(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    int rc = shadow_init(&bf->shadow, blkif_ring_entries(bf->front.page_order));
     if (rc == 0) {
         /* The ring that counts is the one that was granted, not the one that we asked for. */
         bf->depth =
             bf->options.depth < bf->shadow.nr_entries ? bf->options.depth : bf->shadow.nr_entries;
-        start_ring(bf);
-        rc = thread_start(&bf->link_thread, follow, bf);
-        bf->link_runs = rc == 0;
+        bf->done = calloc(bf->depth, sizeof(*bf->done));
+        rc = bf->done != NULL ? 0 : -ENOMEM;
     }
     if (rc < 0)
-        snprintf(why, why_bytes, "cannot start the disk: %s", strerror(-rc));
+        snprintf(why, why_bytes, "out of memory");
+    return rc;
+}
+
+static int connect_device(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    struct domu *domu = bf->domu;
+    xenbus_front_init(&bf->front.xenbus, &vbd_front_class, &domu->fronts, &domu->life,
+                      bf->options.vdev);
+    int rc = prepare(bf, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    rc = take_pages(bf, why, why_bytes);
+    if (rc == 0)
+        rc = take_port(bf, why, why_bytes);
+    if (rc == 0)
+        rc = connect_ring(bf, why, why_bytes);
+    if (rc == 0)
+        rc = make_tables(bf, why, why_bytes);
+    if (rc == 0)
+        return 0;
+    if (!bf->owns_domu) /* else the domain ends with us */
+        xenbus_front_close(&bf->front.xenbus);
+    give_back(bf);
+    return rc;
+}
+
+static bool is_open(struct domu *domu, uint32_t devid)
+{
+    for (struct list_node *node = list_first(&domu->fronts.list); node != NULL;
+         node = list_next(&domu->fronts.list, node)) {
+        struct xenbus_front *front = container_of(node, struct xenbus_front, of_domain);
+        if (front->class == &vbd_front_class && front->devid == devid)
+            return true;
+    }
+    return false;
+}
+
+/* With the domain claimed. A Dom0 that dies meanwhile was there: who wants to outlive it waits for
+ * the next one. */
+static int open_claimed(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    struct domu *domu = bf->domu;
+    int rc;
+    do {
+        rc = domu_await_life(domu);
+        if (rc < 0) {
+            snprintf(why, why_bytes, "%s", domu->failure);
+            return rc;
+        }
+        if (is_open(domu, bf->options.vdev)) {
+            snprintf(why, why_bytes, "disk %u of this domain is open already", bf->options.vdev);
+            return -EBUSY;
+        }
+        rc = connect_device(bf, why, why_bytes);
+    } while (rc < 0 && life_is_dead(&domu->life) && domu->options.reconnect);
+    return rc;
+}
+
+int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
+{
+    struct domu *domu = bf->domu;
+    domu_claim(domu);
+    int rc = open_claimed(bf, why, why_bytes);
+    if (rc == 0) {
+        const struct segment *segment = &domu->life.segment;
+        bf->page_order = bf->front.page_order;
+        bf->ring.half.sring = segment_page(segment, bf->ring_pfn);
+        bf->data = segment_page(segment, bf->first_pfn);
+        bf->doorbell_fd = domu->life.doorbell_fd;
+        bf->hints = segment->hints;
+        bf->shared_info = segment->shared_info;
+        bf->clock = &domu->clock;
+        start_ring(bf);
+        list_push_back(&domu->fronts.list, &bf->front.xenbus.of_domain);
+    }
+    domu_release(domu);
     return rc;
 }
 
@@ -317,13 +284,19 @@ static bool is_linking(struct blkfront *bf)
 
 void blkfront_link_stop(struct blkfront *bf)
 {
-    /* From here on to the end; there is nothing to say to a Dom0 that we have not met yet. */
-    patience_cut(&bf->patience, is_linking(bf) ? 0 : BLKFRONT_CLOSE_MS);
+    struct domu *domu = bf->domu;
+    if (domu == NULL)
+        return;
     store_full_u32(&bf->closing, 1);
-    if (bf->link_runs) {
-        life_interrupt(&bf->domu);
-        pthread_join(bf->link_thread, NULL);
-        vbd_front_close(&bf->front);
+    if (bf->owns_domu) /* there is nothing to say to a Dom0 that we have not met yet */
+        domu_link_stop(domu, is_linking(bf) ? 0 : BLKFRONT_CLOSE_MS);
+    domu_claim(domu);
+    if (list_is_linked(&bf->front.xenbus.of_domain)) {
+        list_remove(&bf->front.xenbus.of_domain);
+        xenbus_front_close(&bf->front.xenbus);
     }
-    life_destroy(&bf->domu);
+    give_back(bf);
+    domu_release(domu);
+    if (bf->owns_domu)
+        domu_close(domu);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * blkfront_private: struct blkfront, for the files that implement splitdom/blkfront.h:
- *   blkfront.c        connect, close, geometry, clock, statistics
- *   blkfront_link.c   domain, ring and device; the thread that follows the device's state
+ *   blkfront.c        open, close, geometry, clock, statistics
+ *   blkfront_link.c   what the device has of its domain; what the domain's link thread calls
  *   blkfront_backlog.c  requests that wait for a slot of the ring
  *   blkfront_ring.c   requests onto the ring, responses off it
  *   blkfront_wait.c   how threads wait: spin, lead, sleep
@@ -17,8 +17,7 @@
 
 #include "domu/blkfront/shadow.h"
 #include "domu/blkfront/vbd_front.h"
-#include "domu/domain_clock.h"
-#include "domu/life.h"
+#include "domu/domu_private.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/spin_budget.h"
 #include "splitdom/blkfront.h"
@@ -59,17 +58,21 @@ struct wake_batch {
 
 struct blkfront {
     struct blkfront_options options;
-    struct rundir rundir;
-    struct tdf tdf;
-    struct patience patience; /* the link thread's: how long it waits for Dom0 */
-    struct life domu;         /* its segment and doorbell keep their place when re-linked */
-    struct vbd_front front;   /* once connected, of the link thread alone */
-    /* Constant once connected: */
-    uint32_t nr_pages;   /* of our memory */
+    struct domu *domu;
+    bool owns_domu;         /* made by blkfront_connect: the domain ends with the device */
+    struct vbd_front front; /* of whoever has claimed the domain */
+    /* Constant once connected; addresses and the doorbell are those of all lives of the domain: */
     uint32_t page_order; /* of the ring: no later one is larger */
     uint32_t pages_per_request;
-    uint32_t data_pfn; /* entry i of the shadow has pages_per_request pages from here on */
+    uint32_t first_pfn, nr_pages; /* what we have of the domain: data pages, then the ring */
+    uint32_t ring_pfn;
+    uint32_t vcpu; /* where our threads sleep; 0: none yet */
+    uint8_t *data; /* entry i of the shadow has pages_per_request pages from here on */
     grant_ref_t data_ref;
+    int doorbell_fd;
+    struct hints *hints;
+    struct shared_info *shared_info;
+    struct domain_clock *clock;
 
     pthread_mutex_t lock; /* for everything down to the next remark */
     struct blkif_front_ring
@@ -98,16 +101,13 @@ struct blkfront {
     uint64_t sectors;
     uint32_t sector_size, physical_sector_size, info;
     uint32_t closing;
-
-    struct domain_clock clock; /* the link thread's to change, anybody's to read */
-    pthread_t link_thread;
-    bool link_runs;
 };
 
 /* blkfront_link.c */
-/* Connects for the first time and starts the thread that follows the device. */
+/* Connects the device in bf->domu, which follows it from then on. Errors: -errno, why. */
 int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes);
-/* Ends that thread, closes the device, ends the domain. Accepts half-built ones. */
+/* Closes the device and gives back what it has of its domain; ends a domain that it owns. Accepts
+ * half-built ones. */
 void blkfront_link_stop(struct blkfront *bf);
 
 /* blkfront_backlog.c: with the lock held. The ring has as many slots as the shadow has entries,

@@ -13,7 +13,7 @@
 static uint8_t *entry_data(struct blkfront *bf, const struct shadow_entry *entry)
 {
     uint32_t index = shadow_index(&bf->shadow, entry);
-    return segment_page(&bf->domu.segment, bf->data_pfn + index * bf->pages_per_request);
+    return bf->data + ((size_t)(index * bf->pages_per_request) << XEN_PAGE_SHIFT);
 }
 
 void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns)
@@ -24,7 +24,7 @@ void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint6
     assert(front_ring_free(&bf->ring.half) > 0);
     memset(&req, 0, offsetof(struct blkif_request, seg));
     req.operation = BLKIF_OP_READ;
-    req.handle = (blkif_vdev_t)XENBUS_VBD_XVDA;
+    req.handle = (blkif_vdev_t)bf->options.vdev;
     req.id = shadow_id(&bf->shadow, entry);
     req.sector_number = entry->sector;
     while (left > 0) {
@@ -37,7 +37,7 @@ void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint6
     }
     blkif_put_request(&bf->ring, &req);
     if (bf->stamped && req.nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX)
-        blkif_put_request_stamp(&bf->ring, asked_ns - domain_clock_offset_ns(&bf->clock));
+        blkif_put_request_stamp(&bf->ring, asked_ns - domain_clock_offset_ns(bf->clock));
     bf->stats.requests++;
 }
 
@@ -188,7 +188,7 @@ static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int3
     uint64_t stamp_ns = bf->stamped ? blkif_take_response_stamp(&bf->ring) : 0;
     uint64_t now_ns = 0;
     if (stamp_ns != 0)
-        stamp_ns += domain_clock_offset_ns(&bf->clock);
+        stamp_ns += domain_clock_offset_ns(bf->clock);
     if (stamp_ns != 0 || entry->waiter == NULL)
         now_ns = blkfront_now_ns(bf);
     if (stamp_ns <= now_ns) {
@@ -199,7 +199,7 @@ static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int3
     entry->is_held = true;
     heap_insert(&bf->held, &entry->held, stamp_ns);
     if (bf->leader && heap_first(&bf->held) == &entry->held) /* it sleeps for longer than that */
-        evtchn_raise_upcall(bf->domu.segment.shared_info, LIFE_VCPU_DEVICES);
+        evtchn_raise_upcall(bf->shared_info, bf->vcpu);
 }
 
 /* Returns 0, or -EPROTO: the answer fits nothing that Dom0 has been asked. */
@@ -271,5 +271,5 @@ void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_
     blkfront_nudge(bf, true, wakes);
     pthread_cond_broadcast(&bf->link_changed);
     /* The leader sleeps on the vCPU, and a Dom0 that lies need not send the event that ends it. */
-    evtchn_raise_upcall(bf->domu.segment.shared_info, LIFE_VCPU_DEVICES);
+    evtchn_raise_upcall(bf->shared_info, bf->vcpu);
 }

@@ -62,7 +62,7 @@ void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
         store_release_u32(address, word);
     pthread_mutex_unlock(&bf->lock);
     if (kick)
-        (void)evtchn_kick(bf->domu.doorbell_fd); /* a dead Dom0 is the link thread's business */
+        (void)evtchn_kick(bf->doorbell_fd); /* a dead Dom0 is the link thread's business */
     if (address != NULL)
         (void)futex_wake(address, 1, FUTEX_SCOPE_PRIVATE);
     blkfront_wake(wakes);
@@ -101,7 +101,7 @@ static int64_t sleep_limit_ns(struct blkfront *bf)
 /* Tells Dom0 where it will wake us: the first answer comes alone if that is not its own CPU. */
 static void publish_sleep_cpu(struct blkfront *bf)
 {
-    uint32_t *hint = &bf->domu.segment.hints->domu_sleep_cpu;
+    uint32_t *hint = &bf->hints->domu_sleep_cpu;
     uint32_t cpu = (uint32_t)sched_getcpu();
     if (load_relaxed_u32(hint) != cpu)
         store_relaxed_u32(hint, cpu);
@@ -110,15 +110,15 @@ static void publish_sleep_cpu(struct blkfront *bf)
 /* Sleeps on the ring's vCPU for everybody. */
 static void lead(struct blkfront *bf, struct wake_batch *wakes)
 {
-    struct shared_info *si = bf->domu.segment.shared_info;
+    struct shared_info *si = bf->shared_info;
     if (front_ring_final_check(&bf->ring.half))
         return;
     int64_t limit_ns = sleep_limit_ns(bf);
     bf->leader = true;
     publish_sleep_cpu(bf);
     blkfront_unlock(bf, wakes);
-    (void)evtchn_wait(si, LIFE_VCPU_DEVICES, limit_ns);
-    (void)evtchn_collect(si, LIFE_VCPU_DEVICES, ignore_port, NULL);
+    (void)evtchn_wait(si, bf->vcpu, limit_ns);
+    (void)evtchn_collect(si, bf->vcpu, ignore_port, NULL);
     pthread_mutex_lock(&bf->lock);
     bf->leader = false;
     bf->stats.upcalls++;
@@ -146,7 +146,7 @@ static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struc
  * at our ring. */
 static void publish_cpu(struct blkfront *bf, uint32_t cpu)
 {
-    uint32_t *hint = &bf->domu.segment.hints->domu_cpu;
+    uint32_t *hint = &bf->hints->domu_cpu;
     if (load_relaxed_u32(hint) != cpu)
         store_relaxed_u32(hint, cpu);
 }
@@ -174,7 +174,7 @@ uint32_t blkfront_may_spin(struct blkfront *bf)
     if (bf->options.no_spin)
         return 0;
     uint32_t cpu = (uint32_t)sched_getcpu();
-    uint32_t dom0_cpu = load_relaxed_u32(&bf->domu.segment.hints->dom0_cpu);
+    uint32_t dom0_cpu = load_relaxed_u32(&bf->hints->dom0_cpu);
     uint32_t limit_ns =
         dom0_cpu == HINTS_CPU_NONE || dom0_cpu == cpu ? 0 : spin_budget_grant(&bf->spin);
     if (limit_ns > 0)

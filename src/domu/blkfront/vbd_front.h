@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vbd_front: the front end of the disk, control side: the xenbus dance and what it negotiates.
+ * vbd_front: the front end of a disk, control side: what is negotiated about blocks, on top of what
+ * all classes of devices have in common (domu/xenbus_front.h).
  *
  * Linux: drivers/block/xen-blkfront.c (talk_to_blkback, blkfront_connect). What the back end writes
  * is checked like anything else from the other side.
@@ -10,19 +11,14 @@
 
 #include <stdint.h>
 
-#include "domu/life.h"
+#include "domu/xenbus_front.h"
 #include "ring/blkif_ring.h"
-#include "splitdom/xen/xenbus.h"
-
-enum { VBD_PATH_MAX = 256 };
 
 struct vbd_front {
-    struct life *domu;
-    char backend[VBD_PATH_MAX]; /* the back end's directory */
-    uint32_t page_order;        /* of the ring, as negotiated */
-    bool virtual_completion;    /* offered, see splitdom/xen/blkif.h; clear it to refuse */
-    uint32_t ring_pfn;          /* first of its contiguous pages */
-    grant_ref_t ring_ref;       /* of that page; those of the next ones follow */
+    struct xenbus_front xenbus;
+    uint32_t page_order;     /* of the ring, as negotiated */
+    bool virtual_completion; /* offered, see splitdom/xen/blkif.h; clear it to refuse */
+    grant_ref_t ring_ref;    /* of the ring's first page; those of the next ones follow */
     evtchn_port_t port;
     uint64_t sectors; /* of the disk */
     uint32_t sector_size;
@@ -31,25 +27,17 @@ struct vbd_front {
 };
 
 /*
- * Reads how large a ring the back end allows and fixes page_order <= wanted_order. Blocks until the
- * back end waits for us. Errors: -errno, why.
+ * Finds the back end, reads how large a ring it allows and fixes page_order <= wanted_order. Blocks
+ * until the back end waits for us. Errors: -errno, why.
  */
-int vbd_front_prepare(struct vbd_front *front, struct life *domu, uint32_t wanted_order, char *why,
-                      size_t why_bytes);
+int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, char *why, size_t why_bytes);
 /*
  * Offers the ring (initialised, its pages granted as references ring_ref, ring_ref + 1, ... of
- * front) and waits until the back end is connected; then the disk's properties are known and we are
- * Connected.
+ * front, with port for its events) and waits until the back end is connected; then the disk's
+ * properties are known and we are Connected.
  */
 int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes);
-/* Closing, Closed, waiting for the peer at each step, as long as the domain's patience lasts. */
-void vbd_front_close(struct vbd_front *front);
-
-/*
- * Waits for something that concerns the device. Returns the back end's state (>= 0), after
- * re-reading `sectors` when it is Connected; or -ESHUTDOWN Dom0 wants this domain to end;
- * -ENOTCONN.
- */
-int vbd_front_wait_change(struct vbd_front *front);
+/* Reads the disk's properties again. Errors: -errno, and they are as they were. */
+int vbd_front_read_disk(struct vbd_front *front);
 
 #endif

@@ -134,10 +134,8 @@ int toolstack_create_domain(struct xs_server *store, const struct toolstack_doma
 int toolstack_tell_pid(struct xs_server *store, domid_t domid, pid_t pid)
 {
     struct node_writer w = {.store = store, .key = {.domid = domid}};
-    char number[16];
-    snprintf(number, sizeof(number), "%d", (int)pid);
-    put_home(&w, "splitdom", "", false);
-    put_home(&w, "splitdom/pid", number, false);
+    put_home(&w, "splitdom", "");
+    put_number(&w, "splitdom/pid", (uint64_t)pid);
     return w.error;
 }
 

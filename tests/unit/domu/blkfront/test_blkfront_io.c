@@ -100,7 +100,7 @@ static struct blkfront_stats meet(uint32_t max_order, uint32_t depth, bool recon
 {
     struct blkfront_error why;
     struct blkfront_stats stats;
-    struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+    struct blkfront_options options = {.size = sizeof(options),
                                        .rundir = base,
                                        .name = "fake",
                                        .depth = depth,

@@ -297,8 +297,8 @@ static void a_disabled_device_does_not_reconnect(void **state)
         assert_int_equal(done[i].status, -EPROTO);
     die();
     start(&(struct fake_dom0_script){0});
-    pthread_join(bf->link_thread, NULL); /* it has nothing left to follow */
-    bf->link_runs = false;
+    pthread_join(bf->domu->link_thread, NULL); /* it has nothing left to follow */
+    bf->domu->link_runs = false;
     blkfront_stats(bf, &stats);
     assert_int_equal(stats.reconnects, 0);
     assert_int_equal(fake_dom0_domains(dom0), 0);
@@ -481,8 +481,8 @@ static void live_by_the_fake_clock(uint64_t step_ns)
     static uint64_t kept_ns;
     kept_ns = step_ns;
     pthread_mutex_lock(&bf->lock); /* the link thread takes it before it becomes impatient */
-    bf->patience.now_ns = fake_clock;
-    bf->patience.ctx = &kept_ns;
+    bf->domu->patience.now_ns = fake_clock;
+    bf->domu->patience.ctx = &kept_ns;
     pthread_mutex_unlock(&bf->lock);
 }
 

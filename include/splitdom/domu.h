@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * domu: this process as a domain of a running service (Dom0). Its devices are opened on it:
+ * splitdom/blkfront.h: blkfront_open. A process may be several domains.
+ *
+ *     struct domu *domu;
+ *     struct domu_error why;
+ *     struct domu_options options = {.size = sizeof(options), .pages = 256};
+ *     if (domu_open(&options, &domu, &why) < 0)
+ *         errx(1, "%s", why.text);
+ *     ... blkfront_open(domu, ...), blkfront_close(...)
+ *     domu_close(domu);
+ *
+ * Functions return 0 (or what they say) or -errno and print nothing. Threads: any, at any time,
+ * but domu_close when no other call on the domain or one of its devices is running. domu_now_ns
+ * and domu_clock_ns may be called from signal handlers too. fork: the child must not use an
+ * inherited handle.
+ */
+#ifndef SPLITDOM_DOMU_H
+#define SPLITDOM_DOMU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct domu;
+
+enum {
+    DOMU_PAGES_DEFAULT = 256,
+};
+
+/*
+ * New members come at the end, and zero means what was before them. So a program works with a later
+ * library, and with an earlier one as long as it sets no member that this does not know.
+ */
+struct domu_options {
+    size_t size;        /* sizeof(struct domu_options), as the caller was compiled */
+    const char *rundir; /* NULL: SPLITDOM_RUNDIR, else the default of the user */
+    const char *name;   /* NULL: SPLITDOM_NAME, else "default" */
+    uint32_t pages;     /* memory for its devices, pages of 4096 bytes: the sum of blkfront_pages of
+                         * those that will be open at a time; 0 = DOMU_PAGES_DEFAULT */
+    /* Outlive a Dom0 restart: become a domain of the next Dom0, with all devices. To begin with a
+     * service must be there; one that ends while we connect counts. A domain all of whose devices
+     * have failed does not come back. */
+    bool reconnect;
+    uint64_t tdf_num, tdf_den; /* time dilation factor num/den of its clock; 0/0 = 1 */
+};
+
+struct domu_error {
+    char text[256]; /* one line: what failed, on what, what to do */
+};
+
+/*
+ * Creates a domain at the running service. Blocks until Dom0 has made it. On success *out is owned
+ * by the caller (domu_close). On failure *out is NULL, and why->text (why may be NULL) says what
+ * failed and what to do.
+ * Errors: -ENOENT no service runs there; -EINVAL options out of range, or their size is not
+ * set; -E2BIG options are set that this library is too old for; -EAGAIN or -ENOSPC a limit
+ * of the service is reached; -EPROTO the service's answer or memory makes no sense; -EBADFD the
+ * memory or the doorbell that it sent is not what it must be; -ETIMEDOUT; others from the system.
+ */
+int domu_open(const struct domu_options *options, struct domu **out, struct domu_error *why);
+
+/* Ends the domain. All of its devices have been closed. NULL is allowed. Does not wait for Dom0.
+ * All memory and threads are released. */
+void domu_close(struct domu *domu);
+
+/* Its number at Dom0; another one after a reconnect. Never blocks. */
+uint16_t domu_domid(struct domu *domu);
+
+/*
+ * The domain's clock in nanoseconds, dilated by its TDF. It begins at CLOCK_MONOTONIC when the
+ * domain is made, and at TDF 1 stays there as long as that Dom0 lives.
+ *
+ * It never steps back: whoever knows of a reading, of this thread or told by another one, of this
+ * process or by way of another one, never reads less, whatever happens to Dom0: changes of rate,
+ * pauses, death or a stop at any instruction, a new Dom0 with .reconnect. It may stand still for a
+ * while and then catch up at once.
+ *
+ *   Dom0 lives                       the time that it publishes
+ *   Dom0 was stopped, or died, while time stands still until it goes on or is known to be dead
+ *   it replaced the published time
+ *   Dom0 is dead                     time goes on at the last rate
+ *   the next Dom0 has the domain     time goes on from there, at the rate of the options
+ *
+ * No lock, no system call (if the kernel does not keep its own time by the TSC: none that
+ * clock_gettime does not make), no waiting for anybody: a look at a clock that stands still costs
+ * what any other costs.
+ *
+ * domu_clock_ns stores the same time in *now_ns, always, and tells why it is not that of a living
+ * Dom0: -ETIMEDOUT, it stands still in the middle of an update; -ENOTCONN, Dom0 is dead; -EAGAIN,
+ * the clock is just being changed and stands for some microseconds.
+ */
+uint64_t domu_now_ns(struct domu *domu);
+int domu_clock_ns(struct domu *domu, uint64_t *now_ns);
+
+/* Why the domain is of no use any more ("Dom0 is gone ..."); empty as long as it is. Never blocks.
+ * Valid until domu_close. */
+const char *domu_failure(struct domu *domu);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domu/domu_private.h"
+#include "domu/options.h"
+#include "ring/barrier.h"
+
+static int take_options(struct domu *domu, const struct domu_options *options, char *why,
+                        size_t why_bytes)
+{
+    const struct options_shape shape = {"struct domu_options", sizeof(domu->options),
+                                        sizeof(domu->options)};
+    int rc = options_copy(&domu->options, options, &shape, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    uint64_t num = domu->options.tdf_num, den = domu->options.tdf_den;
+    if (domu->options.pages == 0)
+        domu->options.pages = DOMU_PAGES_DEFAULT;
+    if (domu->options.pages > SEGMENT_PAGES_MAX) {
+        snprintf(why, why_bytes, "a domain has at most %d pages, %u were asked for",
+                 SEGMENT_PAGES_MAX, domu->options.pages);
+        return -EINVAL;
+    }
+    if ((num == 0) != (den == 0) || num > TDF_TERM_MAX || den > TDF_TERM_MAX) {
+        snprintf(why, why_bytes, "a time dilation factor is 1/%d to %d", TDF_LIMIT, TDF_LIMIT);
+        return -EINVAL;
+    }
+    domu->tdf = (struct tdf){.num = (uint32_t)num, .den = (uint32_t)den};
+    return rundir_resolve(domu->options.rundir, domu->options.name, false, &domu->rundir, why,
+                          why_bytes);
+}
+
+static int start(struct domu *domu, char *why, size_t why_bytes)
+{
+    int rc = domu_link_first(domu, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    rc = pages_init(&domu->pages, &domu->life.segment);
+    if (rc == 0)
+        rc = grants_init(&domu->grants, &domu->life.segment);
+    if (rc == 0)
+        rc = domu_link_start(domu);
+    if (rc < 0)
+        snprintf(why, why_bytes, "cannot start as a domain: %s", strerror(-rc));
+    return rc;
+}
+
+int domu_open(const struct domu_options *options, struct domu **out, struct domu_error *why)
+{
+    struct domu_error unwanted;
+    if (why == NULL)
+        why = &unwanted;
+    why->text[0] = '\0';
+    *out = NULL;
+    struct domu *domu = calloc(1, sizeof(*domu));
+    if (domu == NULL) {
+        snprintf(why->text, sizeof(why->text), "out of memory");
+        return -ENOMEM;
+    }
+    pthread_mutex_init(&domu->lock, NULL);
+    pthread_cond_init(&domu->life_changed, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&domu->claim_ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    patience_init(&domu->patience);
+    life_init(&domu->life);
+    int rc = take_options(domu, options, why->text, sizeof(why->text));
+    if (rc == 0)
+        rc = start(domu, why->text, sizeof(why->text));
+    if (rc < 0)
+        domu_close(domu);
+    else
+        *out = domu;
+    return rc;
+}
+
+void domu_close(struct domu *domu)
+{
+    if (domu == NULL)
+        return;
+    assert(list_is_empty(&domu->fronts.list));
+    domu_link_stop(domu, 0);
+    life_destroy(&domu->life);
+    grants_fini(&domu->grants);
+    pages_fini(&domu->pages);
+    pthread_cond_destroy(&domu->claim_ended);
+    pthread_cond_destroy(&domu->life_changed);
+    pthread_mutex_destroy(&domu->lock);
+    free(domu);
+}
+
+void domu_claim(struct domu *domu)
+{
+    life_interrupt(&domu->life);
+    pthread_mutex_lock(&domu->lock);
+}
+
+void domu_release(struct domu *domu)
+{
+    life_resume(&domu->life);
+    pthread_cond_signal(&domu->claim_ended);
+    pthread_mutex_unlock(&domu->lock);
+}
+
+int domu_await_life(struct domu *domu)
+{
+    while (load_acquire_u32(&domu->failed) == 0 && life_is_dead(&domu->life)) {
+        pthread_cond_signal(&domu->claim_ended);
+        pthread_cond_wait(&domu->life_changed, &domu->lock);
+    }
+    return (int)load_acquire_u32(&domu->failed);
+}
+
+uint16_t domu_domid(struct domu *domu)
+{
+    return (uint16_t)load_relaxed_u32(&domu->domid);
+}
+
+uint64_t domu_now_ns(struct domu *domu)
+{
+    uint64_t now_ns;
+    (void)domain_clock_read_ns(&domu->clock, &now_ns); /* an error says why it stands still */
+    return now_ns;
+}
+
+int domu_clock_ns(struct domu *domu, uint64_t *now_ns)
+{
+    return domain_clock_read_ns(&domu->clock, now_ns);
+}
+
+const char *domu_failure(struct domu *domu)
+{
+    return load_acquire_u32(&domu->failed) != 0 ? domu->failure : "";
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * domu: a domain with several disks, against a Dom0 that has a back end for each: what one device
+ * does is none of the other's business.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "domu/blkfront/blkfront_private.h"
+#include "fakes/fake_disk.h"
+#include "fakes/fake_dom0.h"
+#include "ring/barrier.h"
+
+enum { DEPTH = 8, XVDA = 51712, XVDB = 51728, HANG_S = 60, READS = 200 };
+
+static char base[64];
+static struct fake_dom0 *dom0;
+static struct domu *domu;
+static struct blkfront *disk[2];
+static struct domu_error domu_why;
+static struct blkfront_error why;
+static uint8_t bytes[2][DEPTH][512];
+
+static const struct blkfront_options options[2] = {
+    {.size = sizeof(struct blkfront_options),
+     .vdev = XVDA,
+     .depth = DEPTH,
+     .sectors_per_request = 1},
+    {.size = sizeof(struct blkfront_options),
+     .vdev = XVDB,
+     .depth = DEPTH,
+     .sectors_per_request = 1},
+};
+
+static int setup(void **state)
+{
+    (void)state;
+    alarm(HANG_S); /* a thread that waits for ever ends the test */
+    dom0 = NULL;
+    domu = NULL;
+    disk[0] = disk[1] = NULL;
+    snprintf(base, sizeof(base), "/tmp/splitdom-domu-XXXXXX");
+    return mkdtemp(base) != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    blkfront_close(disk[0]);
+    blkfront_close(disk[1]);
+    domu_close(domu);
+    fake_dom0_stop(dom0);
+    alarm(0);
+    return rmdir(base);
+}
+
+static void start(const struct fake_dom0_script *script)
+{
+    struct fake_dom0_script mine = *script;
+    mine.disks = 2;
+    dom0 = fake_dom0_start(base, &mine);
+    assert_non_null(dom0);
+}
+
+static void die(void)
+{
+    fake_dom0_stop(dom0);
+    dom0 = NULL;
+}
+
+static void open_domu(uint32_t pages, bool reconnect)
+{
+    const struct domu_options wanted = {.size = sizeof(wanted),
+                                        .rundir = base,
+                                        .name = "fake",
+                                        .pages = pages,
+                                        .reconnect = reconnect};
+    if (domu_open(&wanted, &domu, &domu_why) < 0)
+        fail_msg("%s", domu_why.text);
+}
+
+static void open_disk(uint32_t i)
+{
+    if (blkfront_open(domu, &options[i], &disk[i], &why) < 0)
+        fail_msg("%s", why.text);
+}
+
+static void open_all(bool reconnect)
+{
+    open_domu(blkfront_pages(&options[0]) + blkfront_pages(&options[1]), reconnect);
+    open_disk(0);
+    open_disk(1);
+}
+
+static void close_disk(uint32_t i)
+{
+    blkfront_close(disk[i]);
+    disk[i] = NULL;
+}
+
+static void assert_reads(uint32_t i, uint64_t sector)
+{
+    memset(bytes[i][0], 0, sizeof(bytes[i][0]));
+    assert_int_equal(blkfront_read(disk[i], sector, 1, bytes[i][0]), 0);
+    assert_true(fake_disk_holds(bytes[i][0], sector, 1));
+}
+
+/* xvdb's sectors are numbered from here on. */
+enum { OTHER = 1 << 16 };
+
+static void serve_by_disk(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    struct blkif_request other = *req;
+    bool sound = req->handle == (blkif_vdev_t)fake_dom0_vdev(d);
+    if (fake_dom0_vdev(d) == XVDB)
+        other.sector_number += OTHER;
+    fake_dom0_fill(d, &other);
+    fake_dom0_respond(d, req->id, req->operation, sound ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    fake_dom0_flush(d);
+}
+
+static void *read_on(void *arg)
+{
+    uint32_t i = *(const uint32_t *)arg;
+    for (uint64_t sector = 0; sector < READS; sector++) {
+        if (blkfront_read(disk[i], sector, 1, bytes[i][0]) != 0 ||
+            !fake_disk_holds(bytes[i][0], sector + (i == 1 ? OTHER : 0), 1))
+            return NULL;
+    }
+    return arg;
+}
+
+static void two_disks_of_a_domain_are_read_side_by_side(void **state)
+{
+    static const uint32_t which[2] = {0, 1};
+    (void)state;
+    pthread_t threads[2];
+    struct blkfront_stats stats[2];
+    start(&(struct fake_dom0_script){.request = serve_by_disk});
+    open_all(false);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_on, (void *)&which[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        void *result;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_ptr_equal(result, &which[i]);
+        blkfront_stats(disk[i], &stats[i]);
+        assert_int_equal(stats[i].responses, READS);
+        assert_int_equal(stats[i].domid, domu_domid(domu));
+    }
+}
+
+/* Each has pages, references and a vCPU of its own. */
+static void devices_share_nothing_of_their_domain(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_all(false);
+    assert_int_not_equal(disk[0]->vcpu, disk[1]->vcpu);
+    assert_true(disk[0]->first_pfn + disk[0]->nr_pages <= disk[1]->first_pfn);
+    assert_true(disk[0]->data_ref + disk[0]->nr_pages <= disk[1]->data_ref);
+    assert_int_not_equal(disk[0]->front.port, disk[1]->front.port);
+}
+
+static void a_device_that_is_open_is_not_opened_again(void **state)
+{
+    (void)state;
+    struct blkfront *again;
+    start(&(struct fake_dom0_script){0});
+    open_domu(0, false);
+    open_disk(0);
+    assert_int_equal(blkfront_open(domu, &options[0], &again, &why), -EBUSY);
+    assert_null(again);
+    assert_non_null(strstr(why.text, "51712"));
+    assert_reads(0, 5);
+}
+
+static void a_disk_that_the_domain_has_not_is_an_error(void **state)
+{
+    (void)state;
+    const struct blkfront_options third = {.size = sizeof(third), .vdev = 51744, .depth = DEPTH};
+    struct blkfront *none;
+    start(&(struct fake_dom0_script){0});
+    open_domu(0, false);
+    assert_int_equal(blkfront_open(domu, &third, &none, &why), -ENODEV);
+    assert_null(none);
+    open_disk(1);
+    assert_reads(1, 7);
+}
+
+static void a_domain_that_is_full_takes_no_more_devices(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_domu(blkfront_pages(&options[0]), false);
+    open_disk(0);
+    assert_int_equal(blkfront_open(domu, &options[1], &disk[1], &why), -ENOSPC);
+    assert_non_null(strstr(why.text, "pages"));
+    assert_reads(0, 5);
+    close_disk(0);
+    open_disk(1);
+    assert_reads(1, 5);
+}
+
+static void the_domains_options_are_not_the_devices(void **state)
+{
+    (void)state;
+    struct blkfront_options wrong[] = {options[0], options[0], options[0], options[0]};
+    wrong[0].rundir = base;
+    wrong[1].name = "fake";
+    wrong[2].reconnect = true;
+    wrong[3].tdf_num = wrong[3].tdf_den = 1;
+    start(&(struct fake_dom0_script){0});
+    open_domu(0, false);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(blkfront_open(domu, &wrong[i], &disk[0], &why), -EINVAL);
+}
+
+/* Again and again: all that a device has is given back, at Dom0 too. */
+static void a_closed_device_leaves_nothing(void **state)
+{
+    enum { TIMES = 50 };
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_all(false);
+    uint32_t pfn = disk[0]->first_pfn, vcpu = disk[0]->vcpu;
+    grant_ref_t ref = disk[0]->data_ref;
+    for (uint32_t i = 0; i < TIMES; i++) {
+        close_disk(0);
+        assert_int_equal(fake_dom0_closed_ports(dom0), i + 1);
+        open_disk(0);
+        assert_int_equal(disk[0]->first_pfn, pfn);
+        assert_int_equal(disk[0]->data_ref, ref);
+        assert_int_equal(disk[0]->vcpu, vcpu);
+        assert_reads(0, i);
+        assert_reads(1, i);
+    }
+}
+
+static void lie_about_xvdb(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    if (fake_dom0_vdev(d) == XVDB)
+        fake_dom0_respond(d, req->id + 1, req->operation, BLKIF_RSP_OKAY);
+    else
+        fake_dom0_serve(d, req);
+    fake_dom0_flush(d);
+}
+
+static void a_device_that_fails_leaves_the_other_alone(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){.request = lie_about_xvdb});
+    open_all(false);
+    assert_int_equal(blkfront_read(disk[1], 3, 1, bytes[1][0]), -EPROTO);
+    assert_reads(0, 3);
+    assert_string_equal(blkfront_failure(disk[0]), "");
+    assert_string_equal(domu_failure(domu), "");
+}
+
+static void close_xvdb(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    if (fake_dom0_vdev(d) == XVDB) {
+        fake_dom0_node(d, "state", "5");
+        fake_dom0_pump(d);
+    } else {
+        fake_dom0_serve(d, req);
+    }
+}
+
+static void an_event_reaches_its_device_alone(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){.request = close_xvdb});
+    open_all(false);
+    assert_int_equal(blkfront_read(disk[1], 3, 1, bytes[1][0]), -ENOTCONN);
+    assert_non_null(strstr(blkfront_failure(disk[1]), "closed the disk"));
+    assert_reads(0, 3);
+    assert_string_equal(blkfront_failure(disk[0]), "");
+}
+
+static void death_is_the_end_of_all_devices(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_all(false);
+    die();
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(blkfront_read(disk[i], 3, 1, bytes[i][0]), -ENOTCONN);
+        assert_non_null(strstr(blkfront_failure(disk[i]), "Dom0 is gone"));
+    }
+    assert_non_null(strstr(domu_failure(domu), "Dom0 is gone"));
+    close_disk(0);
+    assert_int_equal(blkfront_open(domu, &options[0], &disk[0], &why), -ENOTCONN);
+    assert_non_null(strstr(why.text, "Dom0 is gone"));
+}
+
+static void ignore(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    (void)d;
+    (void)req;
+}
+
+static void submit_all(uint32_t i)
+{
+    for (uint32_t n = 0; n < DEPTH; n++)
+        assert_int_equal(blkfront_submit(disk[i], 100 + n, 1, bytes[i][n], NULL), 0);
+    assert_int_equal(blkfront_kick(disk[i]), 0);
+}
+
+static void reap_all(uint32_t i)
+{
+    struct blkfront_completion done[DEPTH];
+    assert_int_equal(blkfront_reap(disk[i], done, DEPTH, DEPTH), DEPTH);
+    for (uint32_t n = 0; n < DEPTH; n++) {
+        assert_int_equal(done[n].status, 0);
+        assert_true(fake_disk_holds(done[n].buffer, done[n].sector, 1));
+    }
+}
+
+/* Three lives, with reads of both in flight at each death. */
+static void all_devices_come_back_with_the_next_dom0(void **state)
+{
+    (void)state;
+    struct blkfront_stats stats;
+    start(&(struct fake_dom0_script){.request = ignore});
+    open_all(true);
+    for (uint32_t life = 1; life <= 3; life++) {
+        submit_all(0);
+        submit_all(1);
+        die();
+        start(&(struct fake_dom0_script){0});
+        for (uint32_t i = 0; i < 2; i++) {
+            reap_all(i);
+            blkfront_stats(disk[i], &stats);
+            assert_int_equal(stats.reconnects, life);
+        }
+    }
+}
+
+/* What the gone device had is not offered to the next Dom0, and its place can be taken there. */
+static void a_device_may_be_closed_and_opened_between_lives(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_all(true);
+    die();
+    close_disk(0);
+    start(&(struct fake_dom0_script){0});
+    open_disk(0); /* waits for that Dom0 */
+    assert_reads(0, 9);
+    assert_reads(1, 9);
+}
+
+static void only_devices_that_have_not_failed_come_back(void **state)
+{
+    (void)state;
+    struct blkfront_stats stats;
+    start(&(struct fake_dom0_script){.request = lie_about_xvdb});
+    open_all(true);
+    assert_int_equal(blkfront_read(disk[1], 3, 1, bytes[1][0]), -EPROTO);
+    die();
+    start(&(struct fake_dom0_script){0});
+    assert_reads(0, 4);
+    assert_int_equal(blkfront_read(disk[1], 3, 1, bytes[1][0]), -EPROTO);
+    blkfront_stats(disk[1], &stats);
+    assert_int_equal(stats.reconnects, 0);
+    close_disk(1);
+    open_disk(1);
+    assert_reads(1, 4);
+}
+
+/* A handle without devices is a domain all the same. */
+static void a_domain_without_devices_comes_back(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_domu(0, true);
+    uint64_t before_ns = domu_now_ns(domu);
+    die();
+    start(&(struct fake_dom0_script){0});
+    open_disk(0);
+    assert_reads(0, 1);
+    assert_true(domu_now_ns(domu) >= before_ns);
+    assert_string_equal(domu_failure(domu), "");
+}
+
+static void a_domain_of_impossible_size_or_clock_is_refused(void **state)
+{
+    (void)state;
+    struct domu_options wrong = {
+        .size = sizeof(wrong), .rundir = base, .name = "fake", .pages = UINT32_MAX};
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(domu_open(&wrong, &domu, &domu_why), -EINVAL);
+    wrong.pages = 0;
+    wrong.tdf_num = 1;
+    assert_int_equal(domu_open(&wrong, &domu, NULL), -EINVAL);
+    assert_null(domu);
+    domu_close(NULL);
+}
+
+int main(void)
+{
+#define DOMU_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        DOMU_TEST(two_disks_of_a_domain_are_read_side_by_side),
+        DOMU_TEST(devices_share_nothing_of_their_domain),
+        DOMU_TEST(a_device_that_is_open_is_not_opened_again),
+        DOMU_TEST(a_disk_that_the_domain_has_not_is_an_error),
+        DOMU_TEST(a_domain_that_is_full_takes_no_more_devices),
+        DOMU_TEST(the_domains_options_are_not_the_devices),
+        DOMU_TEST(a_closed_device_leaves_nothing),
+        DOMU_TEST(a_device_that_fails_leaves_the_other_alone),
+        DOMU_TEST(an_event_reaches_its_device_alone),
+        DOMU_TEST(death_is_the_end_of_all_devices),
+        DOMU_TEST(all_devices_come_back_with_the_next_dom0),
+        DOMU_TEST(a_device_may_be_closed_and_opened_between_lives),
+        DOMU_TEST(only_devices_that_have_not_failed_come_back),
+        DOMU_TEST(a_domain_without_devices_comes_back),
+        DOMU_TEST(a_domain_of_impossible_size_or_clock_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xenbus_front: the states of a device, of a class that knows no ring, against a real store and the
+ * back end of a Dom0 that asks for none.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "domu/xenbus_front.h"
+#include "fakes/fake_dom0.h"
+#include "ring/gnttab.h"
+#include "ring/sring.h"
+#include "xenstore/server/xs_local.h"
+
+enum { XVDA = 51712, XVDB = 51728, RING_REF = GNTTAB_NR_RESERVED_ENTRIES };
+
+static char base[64], why[256];
+static struct fake_dom0 *dom0;
+static struct rundir rundir;
+static struct life life;
+static struct fronts fronts;
+static struct xenbus_front front, other;
+static const char *step;
+
+static const struct front_class class = {.name = "vbd"};
+
+static int setup(void **state)
+{
+    (void)state;
+    alarm(60);
+    fronts = (struct fronts){.shutdown = false};
+    life_init(&life);
+    snprintf(base, sizeof(base), "/tmp/splitdom-front-XXXXXX");
+    if (mkdtemp(base) == NULL)
+        return -1;
+    return rundir_resolve(base, "fake", true, &rundir, why, sizeof(why));
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    life_destroy(&life);
+    fake_dom0_stop(dom0);
+    alarm(0);
+    return rmdir(base);
+}
+
+static void meet(const struct fake_dom0_script *script)
+{
+    struct fake_dom0_script mine = *script;
+    mine.disks = 2;
+    dom0 = fake_dom0_start(base, &mine);
+    assert_non_null(dom0);
+    assert_int_equal(life_create(&life, &rundir, segment_pages_for(1), (struct tdf){0, 0}, NULL,
+                                 why, sizeof(why)),
+                     0);
+    xenbus_front_init(&front, &class, &fronts, &life, XVDA);
+    xenbus_front_init(&other, &class, &fronts, &life, XVDB);
+    list_push_back(&fronts.list, &front.of_domain);
+    list_push_back(&fronts.list, &other.of_domain);
+}
+
+/* A ring that stays empty. */
+static int write_ring(struct xenbus_front *xenbus, uint32_t tx)
+{
+    const struct segment *segment = &life.segment;
+    sring_init(segment_page(segment, segment->free_pfn), 0);
+    gnttab_grant_access(segment->gnttab, RING_REF, DOM0_DOMID, segment->free_pfn, false);
+    int rc = xenbus_front_put(xenbus, tx, "ring-ref", "%d", RING_REF);
+    return rc < 0 ? rc : xenbus_front_put(xenbus, tx, "event-channel", "%d", 1);
+}
+
+static void a_token_is_noted_for_its_device_alone(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){0});
+    fronts_note(&fronts, "vbd/51728");
+    assert_false(front.changed);
+    assert_true(other.changed);
+    assert_false(fronts.shutdown);
+    fronts_note(&fronts, "vbd/5172");
+    fronts_note(&fronts, "vif/51712");
+    assert_false(front.changed);
+    fronts_note(&fronts, fronts_shutdown_token);
+    assert_true(fronts.shutdown);
+}
+
+static void a_device_that_is_not_there_is_told(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){0});
+    struct xenbus_front none;
+    xenbus_front_init(&none, &class, &fronts, &life, 7);
+    assert_int_equal(xenbus_front_find_back(&none, &step), -ENODEV);
+    assert_non_null(strstr(step, "find"));
+}
+
+static void a_back_end_that_talks_to_another_is_refused(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){.skip_init_wait = true});
+    assert_int_equal(xenbus_front_find_back(&front, &step), -EPROTO);
+}
+
+static void a_refused_offer_is_told(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){.refuse_ring = true});
+    assert_int_equal(xenbus_front_find_back(&front, &step), 0);
+    assert_int_equal(xenbus_front_offer(&front, write_ring, &step), -ECONNREFUSED);
+}
+
+static int write_nothing(struct xenbus_front *xenbus, uint32_t tx)
+{
+    (void)xenbus_front_put(xenbus, tx, "ring-ref", "%d", 1);
+    return -EINVAL;
+}
+
+/* Not even what was written before the failure. */
+static void an_offer_that_fails_leaves_nothing(void **state)
+{
+    (void)state;
+    char value[16];
+    meet(&(struct fake_dom0_script){0});
+    assert_int_equal(xenbus_front_find_back(&front, &step), 0);
+    assert_int_equal(xenbus_front_offer(&front, write_nothing, &step), -EINVAL);
+    assert_int_equal(
+        xs_client_read(life.store, 0, "device/vbd/51712/ring-ref", value, sizeof(value)), -ENOENT);
+    assert_int_equal(xs_client_read(life.store, 0, "device/vbd/51712/state", value, sizeof(value)),
+                     1);
+    assert_string_equal(value, "1");
+}
+
+static void touch_the_other_disk(struct fake_dom0 *d, struct xs_server *store)
+{
+    (void)d;
+    if (xs_local_write(store, "/local/domain/0/backend/vbd/3/51728/state", "2") < 0)
+        abort();
+}
+
+static void an_event_of_another_device_is_not_lost(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){.change_nodes = touch_the_other_disk});
+    assert_int_equal(xenbus_front_find_back(&other, &step), 0);
+    assert_int_equal(xenbus_front_find_back(&front, &step), 0);
+    other.changed = false;
+    assert_int_equal(xenbus_front_offer(&front, write_ring, &step), 0);
+    while (!other.changed) { /* not noted during a wait: it still waits itself */
+        char path[XENBUS_FRONT_PATH_MAX], token[XENBUS_FRONT_NAME_MAX];
+        assert_int_equal(life_next_event(&life, path, sizeof(path), token, sizeof(token)), 0);
+        fronts_note(&fronts, token);
+    }
+}
+
+static void a_closed_device_is_opened_again(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){0});
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(xenbus_front_find_back(&front, &step), 0);
+        assert_int_equal(xenbus_front_offer(&front, write_ring, &step), 0);
+        assert_int_equal(xenbus_front_connected(&front), 0);
+        assert_int_equal(xenbus_front_back_state(&front), XenbusStateConnected);
+        xenbus_front_close(&front);
+        assert_int_equal(xenbus_front_back_state(&front), XenbusStateClosed);
+    }
+}
+
+int main(void)
+{
+#define FRONT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        FRONT_TEST(a_token_is_noted_for_its_device_alone),
+        FRONT_TEST(a_device_that_is_not_there_is_told),
+        FRONT_TEST(a_back_end_that_talks_to_another_is_refused),
+        FRONT_TEST(a_refused_offer_is_told),
+        FRONT_TEST(an_offer_that_fails_leaves_nothing),
+        FRONT_TEST(an_event_of_another_device_is_not_lost),
+        FRONT_TEST(a_closed_device_is_opened_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
