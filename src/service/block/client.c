@@ -41,6 +41,11 @@ uint32_t block_client_weight(const struct block_client *client)
     return client->entity.weight;
 }
 
+bool block_client_waits(const struct block_client *client, uint64_t now_ns)
+{
+    return sched_has_waited(&client->vdisk->device->sched, &client->entity, now_ns);
+}
+
 int block_scale_check(struct tdf scale)
 {
     int rc = tdf_check(scale);

@@ -15,6 +15,7 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_CLIENT_H
 #define SPLITDOM_SERVICE_BLOCK_CLIENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -41,6 +42,9 @@ void block_client_close(struct block_client *client);
 /* Share of the device while others want it, too. Errors: -EINVAL not in 1..SCHED_WEIGHT_MAX. */
 int block_client_set_weight(struct block_client *client, uint32_t weight);
 uint32_t block_client_weight(const struct block_client *client);
+/* Have requests of the client had to wait for turns within the last second? Where those of another
+ * client of the device have, too, the weights decide who gets how much. */
+bool block_client_waits(const struct block_client *client, uint64_t now_ns);
 
 /* Counts for what ends at the device from now on. Errors: as block_scale_check. */
 int block_client_set_scale(struct block_client *client, struct tdf scale);

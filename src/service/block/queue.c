@@ -329,6 +329,7 @@ uint32_t device_dispatch(struct device *device, uint64_t now_ns)
         answered_sectors += sectors;
         answered += sectors > 0;
     }
+    sched_turns_over(&device->sched);
     return answered + sent;
 }
 

@@ -174,6 +174,7 @@ void sched_enqueue(struct sched *s, struct sched_entity *e, uint64_t now_ns)
     if (!list_is_linked(&e->active))
         activate(s, e);
     if (e->queued++ == 0) {
+        e->overs_seen = s->overs;
         catch_up(s, e);
         queue_up(s, e);
     }
@@ -239,6 +240,9 @@ struct sched_entity *sched_pick(struct sched *s, uint64_t now_ns,
     if (e == NULL)
         return NULL;
 
+    if (e->overs_seen != s->overs)
+        e->waited_ns = now_ns;
+    e->overs_seen = s->overs;
     set_vtime(s, e->vtime);
     pay(e, cost_of(e));
     if (--e->queued > 0)
@@ -259,6 +263,18 @@ void sched_complete(struct sched *s, struct sched_entity *e, uint64_t now_ns)
     s->in_flight--;
     if (e->busy)
         s->busy_in_flight--;
+}
+
+void sched_turns_over(struct sched *s)
+{
+    if (heap_first(&s->light_turns) != NULL || heap_first(&s->busy_turns) != NULL)
+        s->overs++;
+}
+
+bool sched_has_waited(const struct sched *s, const struct sched_entity *e, uint64_t now_ns)
+{
+    bool waits = e->queued > 0 && e->overs_seen != s->overs;
+    return waits || (e->waited_ns != 0 && now_ns - e->waited_ns < SCHED_WAITED_NS);
 }
 
 void sched_cancel(struct sched *s, struct sched_entity *e)

@@ -51,6 +51,7 @@ enum {
     SCHED_COST_MAX = 65535, /* larger costs are charged as this, 0 as 1 */
     SCHED_LIGHT_DEMAND = 2, /* reads at once, up to which an entity is light */
     SCHED_WINDOW_NS = 20000000,
+    SCHED_WAITED_NS = 1000000000,
 };
 
 /* Embed in the domain. Zeroed, then sched_entity_init. Fields are sched's own. */
@@ -64,6 +65,8 @@ struct sched_entity {
     uint32_t demand_peak;   /* largest in_flight + queued + joined in the present window */
     uint32_t demand_before; /* the same, window before */
     bool busy;              /* its class; false while not active */
+    uint64_t overs_seen;    /* sched.overs when its backlog began, or at its last turn */
+    uint64_t waited_ns;     /* when it last had a turn for which it had to wait; 0: never */
     struct list_node active;
 };
 
@@ -75,6 +78,7 @@ struct sched {
     uint32_t busy_count;
     uint64_t vtime;      /* of the last turn; unit: a read at weight 1 is 2^32. Wraps. */
     uint64_t order_next; /* for ties */
+    uint64_t overs;      /* calls of sched_turns_over that left somebody waiting */
     uint64_t window_start_ns;
     uint32_t in_flight;
     uint32_t busy_in_flight; /* of them, busy entities' */
@@ -105,6 +109,11 @@ void sched_join(struct sched *s, struct sched_entity *e, uint64_t now_ns);
 void sched_leave(struct sched_entity *e);
 /* e, which is active, pays for a request that took no turn. Units as for sched_pick. */
 void sched_charge(struct sched *s, struct sched_entity *e, uint32_t cost);
+/* All turns that there are now have been taken: whoever still has reads waiting must wait, and its
+ * weight decides about its share. */
+void sched_turns_over(struct sched *s);
+/* Has e had to wait for turns within the last SCHED_WAITED_NS, or does it now? */
+bool sched_has_waited(const struct sched *s, const struct sched_entity *e, uint64_t now_ns);
 /* A waiting read of e was taken back without going to the disk (served otherwise, or e died). */
 void sched_cancel(struct sched *s, struct sched_entity *e);
 /* e goes. Its waiting reads were cancelled, its reads in flight completed, its joins left before.

@@ -125,6 +125,7 @@ struct disks_line {
     const char *state; /* of the first; without a disk: of one that was taken away */
     uint32_t ring_entries, in_flight;
     bool halted; /* one of them is */
+    bool waits;  /* for turns at the disk, one of them does */
     struct vbd_ring_stats stats;
 };
 
@@ -135,6 +136,7 @@ static struct disks_line disks_of(const struct domain *domain)
                                   xenbus_state_name(back != NULL ? back->state : XenbusStateClosed),
                               .stats = domain_vbd_stats(domain)};
     for (; back != NULL; back = domain_next_device(domain, &vbd_class, back)) {
+        line.waits |= block_client_waits(vbd_back_client(back), clock_monotonic_ns());
         const struct vbd_ring *ring = vbd_back_ring(back);
         if (ring == NULL)
             continue;
@@ -143,6 +145,15 @@ static struct disks_line disks_of(const struct domain *domain)
         line.halted |= ring->halted;
     }
     return line;
+}
+
+/* How many domains wait for turns. A weight decides nothing before a second one does. */
+static uint32_t domains_that_wait(const struct dom0 *d)
+{
+    uint32_t count = 0;
+    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++)
+        count += d->domains[domid] != NULL && disks_of(d->domains[domid]).waits;
+    return count;
 }
 
 /* As the store has it; empty without one. */
@@ -154,7 +165,7 @@ static void domain_name(const struct domain *domain, char name[NAME_SHOWN_MAX])
         name[0] = '\0';
 }
 
-static void print_domain_row(const struct domain *domain, FILE *out)
+static void print_domain_row(const struct domain *domain, bool contended, FILE *out)
 {
     char name[NAME_SHOWN_MAX];
     const struct disks_line disks = disks_of(domain);
@@ -166,11 +177,12 @@ static void print_domain_row(const struct domain *domain, FILE *out)
         *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
     tdf_format(domain->tdf, tdf, sizeof(tdf));
     fprintf(out,
-            "%5u  %-12s %5u %8s%s %12" PRIu64 " %8" PRIu64 " %9u %9" PRIu64 " %11" PRIu64
+            "%5u  %-12s %5u %8s%s %7u%s %12" PRIu64 " %8" PRIu64 " %9u %9" PRIu64 " %11" PRIu64
             " %8d  %s\n",
             domain->domid, disks.state, disks.ring_entries, tdf, domain->pauses > 0 ? "*" : " ",
-            stats->requests, stats->errors + stats->unsupported, disks.in_flight, rates.now,
-            rates.since_start, (int)domain->pid, name);
+            domain->settings.weight, contended && disks.waits ? "!" : " ", stats->requests,
+            stats->errors + stats->unsupported, disks.in_flight, rates.now, rates.since_start,
+            (int)domain->pid, name);
 }
 
 static void print_table(struct dom0 *d, FILE *out)
@@ -188,12 +200,16 @@ static void print_table(struct dom0 *d, FILE *out)
             rates.now, rates.since_start);
     if (d->domain_count == 0)
         return;
-    fprintf(out, "%5s  %-12s %5s %8s  %12s %8s %9s %9s %11s %8s  %s\n", "domid", "state", "ring",
-            "tdf", "requests", "errors", "in flight", "req/s now", "since start", "pid", "name");
+    fprintf(out, "%5s  %-12s %5s %8s  %7s  %12s %8s %9s %9s %11s %8s  %s\n", "domid", "state",
+            "ring", "tdf", "weight", "requests", "errors", "in flight", "req/s now", "since start",
+            "pid", "name");
+    const bool contended = domains_that_wait(d) > 1;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)
-            print_domain_row(d->domains[domid], out);
+            print_domain_row(d->domains[domid], contended, out);
     }
+    if (contended)
+        fprintf(out, "!: requests wait for turns at the disk, by this weight\n");
 }
 
 static void write_stats(struct json *json, const struct vbd_ring_stats *stats)
@@ -213,7 +229,7 @@ static void write_rates(struct json *json, struct rates rates)
     json_u64(json, "rate_since_start", rates.since_start);
 }
 
-static void write_domain(struct json *json, const struct domain *domain)
+static void write_domain(struct json *json, const struct domain *domain, bool contended)
 {
     const struct disks_line disks = disks_of(domain);
     char tdf[TDF_TEXT_SIZE], scale[TDF_TEXT_SIZE], name[NAME_SHOWN_MAX];
@@ -228,6 +244,7 @@ static void write_domain(struct json *json, const struct domain *domain)
     json_u64(json, "ring_entries", disks.ring_entries);
     json_bool(json, "halted", disks.halted);
     json_u64(json, "in_flight", disks.in_flight);
+    json_bool(json, "weight_binds", contended && disks.waits);
     json_u64(json, "weight", domain->settings.weight);
     json_string(json, "tdf", tdf);
     json_bool(json, "paused", domain->pauses > 0);
@@ -302,9 +319,10 @@ static void print_json(struct dom0 *d, FILE *out)
     json_end(&json);
     json_u64(&json, "domains_created", d->domains_created);
     json_array(&json, "domains");
+    const bool contended = domains_that_wait(d) > 1;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)
-            write_domain(&json, d->domains[domid]);
+            write_domain(&json, d->domains[domid], contended);
     }
     json_end(&json);
     json_end(&json);

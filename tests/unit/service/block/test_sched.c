@@ -446,6 +446,70 @@ static void joined_requests_are_demand(void **state)
     sched_entity_remove(&s, &joiner);
 }
 
+/* ---- who had to wait ----------------------------------------------------------------------------
+ */
+
+static void whoever_is_left_without_a_turn_waits(void **state)
+{
+    struct sched s;
+    struct sched_entity full, lucky;
+
+    (void)state;
+    sched_init(&s, 2, 2);
+    assert_int_equal(sched_entity_init(&full, 1), 0);
+    assert_int_equal(sched_entity_init(&lucky, 1), 0);
+    enqueue(&s, &lucky, 1, 1);
+    enqueue(&s, &full, 3, 1);
+    while (sched_pick(&s, 1, unit_cost) != NULL)
+        continue;
+    assert_false(sched_has_waited(&s, &full, 1)); /* the turn is not over */
+    sched_turns_over(&s);
+    assert_true(sched_has_waited(&s, &full, 1));
+    assert_false(sched_has_waited(&s, &lucky, 1));
+    enqueue(&s, &lucky, 1, 1); /* has just come */
+    assert_false(sched_has_waited(&s, &lucky, 1));
+}
+
+static void waiting_is_remembered_for_a_second(void **state)
+{
+    struct sched s;
+    struct sched_entity e;
+    const uint64_t t = 5 * (uint64_t)W;
+
+    (void)state;
+    sched_init(&s, 1, 1);
+    assert_int_equal(sched_entity_init(&e, 1), 0);
+    enqueue(&s, &e, 2, t);
+    assert_ptr_equal(sched_pick(&s, t, unit_cost), &e);
+    sched_turns_over(&s);
+    sched_complete(&s, &e, t);
+    assert_ptr_equal(sched_pick(&s, t, unit_cost), &e);
+    sched_turns_over(&s);
+    sched_complete(&s, &e, t);
+    assert_true(sched_has_waited(&s, &e, t + SCHED_WAITED_NS - 1));
+    assert_false(sched_has_waited(&s, &e, t + SCHED_WAITED_NS));
+}
+
+static void nobody_waits_where_there_are_turns_for_all(void **state)
+{
+    struct sched s;
+    struct sched_entity e[2];
+
+    (void)state;
+    sched_init(&s, 64, 64);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(sched_entity_init(&e[i], 1), 0);
+    for (uint64_t round = 1; round < 100; round++) {
+        enqueue(&s, &e[0], 16, round);
+        enqueue(&s, &e[1], 16, round);
+        for (struct sched_entity *who; (who = sched_pick(&s, round, unit_cost)) != NULL;)
+            sched_complete(&s, who, round);
+        sched_turns_over(&s);
+        assert_false(sched_has_waited(&s, &e[0], round));
+        assert_false(sched_has_waited(&s, &e[1], round));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +527,9 @@ int main(void)
         cmocka_unit_test(one_place_is_kept_for_the_light_one),
         cmocka_unit_test(protection_is_no_debt),
         cmocka_unit_test(nobody_starves_at_depth_one),
+        cmocka_unit_test(whoever_is_left_without_a_turn_waits),
+        cmocka_unit_test(waiting_is_remembered_for_a_second),
+        cmocka_unit_test(nobody_waits_where_there_are_turns_for_all),
         cmocka_unit_test(a_join_is_paid_like_a_turn),
         cmocka_unit_test(what_is_owed_is_bounded),
         cmocka_unit_test(joined_requests_are_demand),
