@@ -26,6 +26,7 @@
 #include "base/why.h"
 #include "fault.h"
 #include "faults_dom0.h"
+#include "service/block/device.h"
 #include "service/cli/control_client.h"
 #include "service/cli/store_client.h"
 #include "service/dom0/dom0_private.h"
@@ -338,6 +339,10 @@ static void neighbour_leaves(void)
     serve_until_ended(&f->neighbour);
     assert_int_equal(guest_bury(&f->neighbour), 128 + SIGKILL);
     serve_until_domains_are(0);
+    while (device_in_flight(f->dom0->device) > 0) { /* its reads end in Dom0's own buffers */
+        if (worker_turn(&f->dom0->worker) > 0)
+            sleep_a_while();
+    }
 }
 
 static void walk_life(enum fault_plan plan, uint64_t n, uint64_t step)

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/unix_socket.h"
+#include "fakes/fake_events.h"
 #include "fakes/valgrind.h"
 #include "service/dom0/control.h"
 #include "service/dom0/control_room.h"
@@ -234,6 +236,41 @@ static void a_domain_lives_as_long_as_its_connection(void **state)
     assert_int_equal(f->created, 1);
     assert_int_equal(f->pid, getpid()); /* who asks is in this process */
     assert_int_equal(f->ended, 1);
+}
+
+/* As a poll that the kernel has ended is told: no edge tells of anything any more. */
+static void a_connection_that_cannot_be_watched_ends_with_its_domain(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    struct event_tap tap;
+    int fd = dial(f);
+    assert_true(poller_run(f->poller, false) > 0);
+    event_tap_open(&tap, f->poller);
+    (void)control_run(f->control); /* takes the connection */
+    event_tap_close(&tap);
+    assert_int_equal(call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply), 2);
+    event_tap_tell(&tap, POLLERR | POLLNVAL);
+    run(f);
+    assert_int_equal(f->ended, 1);
+    assert_int_equal(reply_of(fd, &reply), -1);
+    hang_up(f, fd);
+}
+
+static void a_listener_that_cannot_be_watched_ends_the_poller(void **state)
+{
+    struct fixture *f = *state;
+    struct control *second;
+    struct event_tap tap;
+    char path[sizeof(f->socket) + 2];
+    snprintf(path, sizeof(path), "%s.2", f->socket);
+    event_tap_open(&tap, f->poller);
+    assert_int_equal(control_create(path, f->poller, f->log, PEERS_MAX, &ops, f, &second), 0);
+    event_tap_close(&tap);
+    event_tap_tell(&tap, POLLERR);
+    assert_int_equal(poller_run(f->poller, false), -EIO);
+    assert_non_null(strstr(poller_failure(f->poller), "dom0.sock"));
+    control_destroy(second);
 }
 
 static void a_refusal_carries_its_reason(void **state)
@@ -578,6 +615,8 @@ int main(void)
 #define CONTROL_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CONTROL_TEST(a_domain_lives_as_long_as_its_connection),
+        CONTROL_TEST(a_connection_that_cannot_be_watched_ends_with_its_domain),
+        CONTROL_TEST(a_listener_that_cannot_be_watched_ends_the_poller),
         CONTROL_TEST(a_refusal_carries_its_reason),
         CONTROL_TEST(hypercalls_are_for_domains),
         CONTROL_TEST(packets_that_make_no_sense_end_the_connection),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store_socket: the store over a stream socket, against clients that misbehave. */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/unix_socket.h"
+#include "fakes/fake_events.h"
 #include "fakes/valgrind.h"
 #include "service/dom0/store_socket.h"
 #include "splitdom/xen/xs_wire.h"
@@ -350,10 +352,30 @@ static void a_connection_that_found_no_descriptor_is_taken_later(void **state)
     close(fd);
 }
 
+static void a_connection_that_cannot_be_watched_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct event_tap tap;
+    char byte;
+    int fd = dial(f);
+    assert_true(poller_run(f->poller, false) > 0);
+    event_tap_open(&tap, f->poller);
+    (void)store_socket_pump(f->ss); /* takes the connection */
+    event_tap_close(&tap);
+    run(f);
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+    event_tap_tell(&tap, POLLERR | POLLNVAL);
+    run(f);
+    assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+    close(fd);
+}
+
 int main(void)
 {
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        STORE_TEST(a_connection_that_cannot_be_watched_is_closed),
         STORE_TEST(a_request_is_answered),
         STORE_TEST(a_request_may_come_byte_by_byte),
         STORE_TEST(what_came_before_the_end_is_carried_out_and_answered),

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "fakes/fake_events.h"
 #include "fakes/valgrind.h"
 #include "service/block/engine/disk.h"
 #include "service/block/engine/disk_pattern.h"
@@ -565,6 +567,23 @@ static void pattern_numbers_its_sectors(void **state)
     assert_int_equal(buffer[1024], 0xa5);
 }
 
+/* Nothing would ever tell of a completed read again. */
+static void a_completion_event_that_fails_ends_the_poller(void **state)
+{
+    struct fixture *f = fixture_or_skip(state);
+    struct event_tap tap;
+    struct disk *second;
+    struct why why;
+
+    event_tap_open(&tap, f->poller);
+    assert_int_equal(create_disk(f, &second, &why), 0);
+    event_tap_close(&tap);
+    event_tap_tell(&tap, POLLERR | POLLNVAL);
+    assert_int_equal(poller_run(f->poller, false), -EIO);
+    assert_non_null(strstr(poller_failure(f->poller), "engine"));
+    second->ops->destroy(second);
+}
+
 static const struct kind uring = {&disk_uring_ops, POLLER_URING, false};
 static const struct kind threads = {&disk_threads_ops, POLLER_EPOLL, false};
 static const struct kind threads_on_uring = {&disk_threads_ops, POLLER_URING, false};
@@ -596,6 +615,8 @@ int main(void)
         WITH(threads, uring_needs_its_poller),
         WITH(uring, uring_works_without_locked_memory),
         WITH(threads, threads_block_signals_and_are_joined),
+        WITH(threads, a_completion_event_that_fails_ends_the_poller),
+        WITH(null_disk, a_completion_event_that_fails_ends_the_poller),
         cmocka_unit_test(pattern_numbers_its_sectors),
     };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "fakes/fake_events.h"
 #include "service/block/engine/disk_model.h"
 #include "service/block/engine/disk_pattern.h"
 #include "service/block/engine/image.h"
@@ -338,6 +340,24 @@ static void runs_on_real_time_with_uring(void **state)
 
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* Nothing would ever tell that a read is due. */
+static void a_timer_that_fails_ends_the_poller(void **state)
+{
+    struct fixture *f = *state;
+    struct disk_config config;
+    struct event_tap tap;
+    struct why why;
+
+    assert_int_equal(poller_create(POLLER_EPOLL, &f->poller), 0);
+    config = config_of(f, "mean=100us,channels=2,seed=9");
+    event_tap_open(&tap, f->poller);
+    assert_int_equal(disk_model_ops.create(&config, &f->disk, &why), 0);
+    event_tap_close(&tap);
+    event_tap_tell(&tap, POLLERR | POLLNVAL);
+    assert_int_equal(poller_run(f->poller, false), -EIO);
+    assert_non_null(strstr(poller_failure(f->poller), "model"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +372,7 @@ int main(void)
         WITH_FIXTURE(data_image_reads_the_image),
         WITH_FIXTURE(the_images_errors_are_passed_on),
         WITH_FIXTURE(bad_parameters_are_refused_with_a_reason),
+        WITH_FIXTURE(a_timer_that_fails_ends_the_poller),
         WITH_FIXTURE(runs_on_real_time_with_epoll),
         WITH_FIXTURE(runs_on_real_time_with_uring),
     };
