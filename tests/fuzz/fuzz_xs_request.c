@@ -68,6 +68,8 @@ static const char *const paths[] = {
     "d",
     "e",
     "f",
+    "@releaseDomain/1",
+    "@nosuch",
 };
 
 static void require(bool condition)
@@ -119,7 +121,7 @@ static void check_output(struct world *w, int i, const char *bytes, size_t n)
         at += part;
         *used += part;
         if (*used == sizeof(*hdr)) {
-            require(hdr->len <= XENSTORE_PAYLOAD_MAX && hdr->type <= XS_DIRECTORY_PART);
+            require(hdr->len <= XENSTORE_PAYLOAD_MAX && hdr->type <= XS_SET_QUOTA);
             require(hdr->type != XS_WATCH_EVENT || (hdr->req_id == 0 && hdr->tx_id == 0));
         }
         if (*used >= sizeof(*hdr) && *used == sizeof(*hdr) + hdr->len)
@@ -159,7 +161,7 @@ static void feed(struct world *w, int i, const char *bytes, size_t n)
 static void op_request(struct world *w, int i, struct input *in)
 {
     char message[sizeof(struct xsd_sockmsg) + 512];
-    struct xsd_sockmsg hdr = {.type = take(in) % 24u, .req_id = take(in)};
+    struct xsd_sockmsg hdr = {.type = take(in) % 28u, .req_id = take(in)};
     hdr.tx_id = take(in) % 5u;
     char *payload = message + sizeof(hdr);
     uint8_t path = take(in);
