@@ -143,9 +143,9 @@ void xenbus_back_remove_nodes(struct xs_server *store, const struct xenbus_key *
 {
     char path[XENBUS_PATH_MAX];
     xenbus_front_path(path, key, "");
-    (void)xs_local_rm(store, path);
+    (void)xs_local_path_cleanup(store, path);
     xenbus_back_path(path, key, "");
-    (void)xs_local_rm(store, path);
+    (void)xs_local_path_cleanup(store, path);
 }
 
 /* The device is taken away for good: nobody listens to its front end any more. */

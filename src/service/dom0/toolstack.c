@@ -163,7 +163,7 @@ int toolstack_remove_domain(struct xs_server *store, domid_t domid)
     bool left = false;
     for (size_t i = 0; back_classes[i] != NULL; i++) {
         xenbus_backs_path(path, back_classes[i]->name, domid);
-        left |= xs_local_rm(store, path) == -ENOMEM;
+        left |= xs_local_path_cleanup(store, path) == -ENOMEM;
         xenbus_errors_path(path, back_classes[i]->name, domid);
         left |= xs_local_rm(store, path) == -ENOMEM;
     }

@@ -79,6 +79,22 @@ int xs_local_rm(struct xs_server *server, const char *path)
     return change(server, XS_OP_RM, path, NULL, NULL);
 }
 
+int xs_local_path_cleanup(struct xs_server *server, const char *path)
+{
+    char full[XS_PATH_SIZE];
+    struct xs_node *parent;
+    int rc = absolute(path, full);
+    if (rc == 0)
+        rc = xs_local_rm(server, full);
+    while (rc == 0) {
+        *strrchr(full, '/') = '\0';
+        if (full[0] == '\0' || get(server, full, &parent) < 0 || parent->children != NULL)
+            break;
+        rc = xs_local_rm(server, full);
+    }
+    return rc;
+}
+
 int xs_local_set_perms(struct xs_server *server, const char *path, const char *const *perms,
                        size_t count)
 {

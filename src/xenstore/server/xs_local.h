@@ -27,6 +27,9 @@ int xs_local_write(struct xs_server *server, const char *path, const char *value
 /* Removes path with all below it. A missing one is fine as long as its parent exists. */
 int xs_local_rm(struct xs_server *server, const char *path);
 
+/* The same, and then each ancestor that has no children left, as libxl__xs_path_cleanup does. */
+int xs_local_path_cleanup(struct xs_server *server, const char *path);
+
 /* perms: "n1", "r0", ...; the first names the owner. -EINVAL for one that makes no sense, -ENOENT
  * if there is no such owner. */
 int xs_local_set_perms(struct xs_server *server, const char *path, const char *const *perms,

@@ -61,6 +61,22 @@ static void test_rm_and_perms(void **state)
     assert_int_equal(xs_local_rm(server, "/d/e"), -ENOENT);
 }
 
+static void test_path_cleanup(void **state)
+{
+    (void)state;
+    char text[8];
+    assert_int_equal(xs_local_write(server, "/d/e/f/g", "1"), 0);
+    assert_int_equal(xs_local_write(server, "/d/x", "2"), 0);
+    assert_int_equal(xs_local_path_cleanup(server, "/d/e/f/g"), 0);
+    assert_int_equal(xs_local_read(server, "/d/e", text, sizeof(text)), -ENOENT);
+    assert_int_equal(xs_local_read(server, "/d/x", text, sizeof(text)), 1);
+    assert_int_equal(xs_local_path_cleanup(server, "/d/e/f/g"), -ENOENT);
+    assert_int_equal(xs_local_path_cleanup(server, "/d/x"), 0);
+    assert_int_equal(xs_local_read(server, "/d", text, sizeof(text)), -ENOENT);
+    assert_int_equal(xs_local_path_cleanup(server, "/"), -EINVAL);
+    assert_int_equal(xs_local_path_cleanup(server, "/d//"), -EINVAL);
+}
+
 struct heard {
     int calls;
     char path[64];
@@ -140,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_read_and_write, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rm_and_perms, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_path_cleanup, setup, teardown),
         cmocka_unit_test_setup_teardown(test_watch_is_called_from_run_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unwatch_from_the_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_special_watches, setup, teardown),
