@@ -31,11 +31,26 @@ ask 'read 6143'
 client 8 2000 >/dev/null || die "a new client fails"
 verify_all 2000
 
-# A size that is no multiple of 512 is refused, and the log says so.
+# A size that is no multiple of 512 is refused, and so is another file of that name; the log says so, too.
 printf x >>disk1.img
-service resize
-eventually 5 grep -q 'new size is refused' "$SPLITDOM_RUNDIR/default/dom0.log" || die "not refused"
+expect 1 'disk1.img.*3145729 bytes' service resize
+eventually 5 grep -q 'resize refused.*3145729 bytes' "$SPLITDOM_RUNDIR/default/dom0.log" || die "not in the log"
+truncate -s 3M disk1.img
+mv disk1.img old.img
+expect 1 'disk1.img.*not there any more' service resize
+image disk1.img 1
+expect 1 'disk1.img.*another file' service resize
+mv old.img disk1.img
+expect 0 '' service resize
 last_is 6143 || die "last sector $answer"
+
+# The same size, other bytes: what was cached is not given out any more.
+ask 'read 17'
+dd if=/dev/urandom of=disk1.img bs=512 seek=17 count=1 conv=notrunc,fsync status=none
+expect 0 '' service resize
+ask 'read 17'
+[ "$answer" = "$(dd if=disk1.img bs=512 skip=17 count=1 status=none | head -c 8 | od -An -tx1 | tr -d ' \n')" ] ||
+    die "sector 17 reads as before: $answer"
 
 # Smaller: the busy client asks for sectors that are gone, which is its own problem.
 kill -0 $busy || die "the busy client fails already: $(cat err)"

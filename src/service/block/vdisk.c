@@ -45,7 +45,7 @@ int vdisk_create(const struct vdisk_config *config, struct image *image, struct 
     if (device->engine->ops->attach != NULL)
         device->engine->ops->attach(device->engine, &vdisk->image);
     device->vdisk_count++;
-    image->fd = -1;
+    *image = (struct image){.fd = -1};
     *out = vdisk;
     return 0;
 }
@@ -79,6 +79,13 @@ void vdisk_image_changed(struct vdisk *vdisk)
         read->stale = true; /* also one that has ended and is still being copied */
     }
     vdisk->capabilities = capabilities_of(&vdisk->image);
+}
+
+int vdisk_refresh(struct vdisk *vdisk, struct why *why)
+{
+    int rc = image_refresh(&vdisk->image, why);
+    vdisk_image_changed(vdisk);
+    return rc;
 }
 
 void vdisk_expect(const struct vdisk *vdisk, uint64_t sector)

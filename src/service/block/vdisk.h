@@ -62,8 +62,14 @@ int vdisk_create(const struct vdisk_config *config, struct image *image, struct 
 /* No client is open and no read of it is in flight. Closes the image. NULL allowed. */
 void vdisk_destroy(struct vdisk *vdisk);
 
-/* The image has changed: what was read before, or is being read now, answers nobody who asks
- * later. */
+/*
+ * Looks at the image again, whose size or contents may have changed. In any case what was read
+ * before, or is being read now, answers nobody who asks later. Errors: those of image_refresh; the
+ * vdisk has the size that it had.
+ */
+int vdisk_refresh(struct vdisk *vdisk, struct why *why);
+/* The image has changed, and is measured: what was read before, or is being read now, answers
+ * nobody who asks later. */
 void vdisk_image_changed(struct vdisk *vdisk);
 
 /* A hint: a request for this sector (any number) will be submitted at once. */

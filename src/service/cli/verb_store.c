@@ -10,7 +10,10 @@
 #include "service/cli/store_client.h"
 #include "service/cli/verb.h"
 
-enum { PAUSE_TRIES = 100 }; /* each costs somebody else's success */
+enum {
+    PAUSE_TRIES = 100,    /* each costs somebody else's success */
+    RESIZE_LOOKS = 10000, /* each gives Dom0 time to answer */
+};
 
 struct node {
     char path[128];
@@ -120,6 +123,22 @@ static int change(struct store_client *client, const struct service_options *opt
     return change_pause(client, node->path, options->verb == SERVICE_PAUSE);
 }
 
+/* Dom0 answers in the node in which it was asked. */
+static int hear_of_resize(struct store_client *client, const char *path)
+{
+    char value[XENSTORE_PAYLOAD_MAX + 1] = "1";
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < RESIZE_LOOKS && strcmp(value, "1") == 0; i++)
+        rc = store_client_read(client, path, value);
+    if (rc < 0)
+        return complain("read", path, rc);
+    if (strcmp(value, "0") == 0)
+        return VERB_OK;
+    fprintf(stderr, "service: cannot resize: %s\n",
+            strcmp(value, "1") == 0 ? "Dom0 does not answer" : value);
+    return VERB_FAILED;
+}
+
 int verb_store(const struct rundir *rundir, const struct service_options *options)
 {
     const struct node node = choose_node(options);
@@ -141,6 +160,8 @@ int verb_store(const struct rundir *rundir, const struct service_options *option
             status = VERB_FAILED;
         } else if (rc < 0) {
             status = complain("write", node.path, rc);
+        } else if (options->verb == SERVICE_RESIZE) {
+            status = hear_of_resize(client, node.path);
         }
     }
     store_client_close(client);

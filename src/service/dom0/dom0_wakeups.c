@@ -85,25 +85,25 @@ int dom0_wakeups_create(struct dom0 *d)
     return watch_signals(d);
 }
 
+/* Answers in the same node: 0, or why not. */
 static void on_refresh(void *ctx, const char *path)
 {
     struct dom0 *d = ctx;
     uint64_t wanted;
+    struct why why;
     if (xs_local_read_u64(d->store, path, 1, &wanted) < 0 || wanted == 0)
         return;
-    uint64_t before = d->vdisk->image.size_bytes;
-    int rc = image_refresh(&d->vdisk->image);
-    (void)xs_local_write(d->store, path, "0");
+    uint64_t before = d->vdisk->capabilities.sector_count;
+    int rc = vdisk_refresh(d->vdisk, &why);
+    (void)xs_local_write(d->store, path, rc < 0 ? why.text : "0");
     if (rc < 0) {
-        log_limited(d->log, &d->image_log_limit, "the image's new size is refused: %s",
-                    strerror(-rc));
+        log_limited(d->log, &d->image_log_limit, "resize refused: %s", why.text);
         return;
     }
-    if (d->vdisk->image.size_bytes == before)
+    if (d->vdisk->capabilities.sector_count == before)
         return;
     log_limited(d->log, &d->image_log_limit, "the image has %llu bytes now",
                 (unsigned long long)d->vdisk->image.size_bytes);
-    vdisk_image_changed(d->vdisk);
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
         if (d->domains[domid] != NULL)
             domain_resize_devices(d->domains[domid]);

@@ -10,7 +10,8 @@ struct dom0;
 
 /* Starts the idle time-out, catches signals that end Dom0. There is a worker. Errors: -errno. */
 int dom0_wakeups_create(struct dom0 *d);
-/* Follows /local/domain/0/splitdom/image/refresh: 1 makes Dom0 look at the image's size again. */
+/* Follows /local/domain/0/splitdom/image/refresh: 1 makes Dom0 look at the image
+ * again; what it found stands there then: 0, or why that is refused. */
 int dom0_settings_create(struct dom0 *d);
 /* Accepts what the two left half-built. */
 void dom0_wakeups_destroy(struct dom0 *d);

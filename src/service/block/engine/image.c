@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -135,6 +137,14 @@ static int find_alignment(const struct refusal *refusal, struct image *image)
     return 0;
 }
 
+/* Which file it is, whatever its name. */
+static void identify(const struct stat *st, dev_t *device, ino_t *inode)
+{
+    bool is_device = S_ISBLK(st->st_mode); /* its node may be made anew */
+    *device = is_device ? st->st_rdev : st->st_dev;
+    *inode = is_device ? 0 : st->st_ino;
+}
+
 /* The type is looked at first: opening a FIFO would block, and opening a device may do things. */
 static int open_direct(const struct refusal *refusal, struct image *image)
 {
@@ -147,8 +157,12 @@ static int open_direct(const struct refusal *refusal, struct image *image)
     image->fd = open(refusal->path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY);
     if (image->fd < 0)
         return errno == EINVAL ? refuse_no_direct(refusal) : refuse_errno(refusal, errno);
+    if (fstat(image->fd, &st) < 0)
+        return refuse_errno(refusal, errno);
     image->is_device = S_ISBLK(st.st_mode);
-    return 0;
+    identify(&st, &image->device, &image->inode);
+    image->path = strdup(refusal->path);
+    return image->path != NULL ? 0 : refuse_errno(refusal, ENOMEM);
 }
 
 static int check(const struct refusal *refusal, struct image *image)
@@ -187,18 +201,45 @@ void image_close(struct image *image)
     if (image->fd >= 0)
         close(image->fd);
     image->fd = -1;
+    free(image->path);
+    image->path = NULL;
 }
 
-int image_refresh(struct image *image)
+static int check_same(const struct refusal *refusal, const struct image *image)
 {
+    struct stat st;
+    dev_t device;
+    ino_t inode;
+    if (stat(refusal->path, &st) < 0) {
+        if (errno != ENOENT)
+            return refuse_errno(refusal, errno);
+        return refuse(refusal, -ENOENT,
+                      "is not there any more; the file that was there is still served");
+    }
+    identify(&st, &device, &inode);
+    if (device != image->device || inode != image->inode)
+        return refuse(refusal, -ESTALE,
+                      "is another file than the one that is served, as after mv; write into the "
+                      "old one, or start the service anew");
+    return 0;
+}
+
+int image_refresh(struct image *image, struct why *why)
+{
+    const struct refusal refusal = {.path = image->path, .why = why};
     uint64_t size_bytes;
-    int rc = measure(image->fd, &size_bytes);
+    int rc = check_same(&refusal, image);
     if (rc < 0)
         return rc;
-    if (size_bytes == 0 || size_bytes % BLOCK_SECTOR_BYTES != 0)
-        return -EINVAL;
-    image->size_bytes = size_bytes;
-    return 0;
+    rc = measure(image->fd, &size_bytes);
+    if (rc < 0)
+        return refuse_errno(&refusal, -rc);
+    rc = check_size(&refusal, size_bytes);
+    if (rc == 0)
+        rc = check_whole_blocks(&refusal, image, size_bytes);
+    if (rc == 0)
+        image->size_bytes = size_bytes;
+    return rc;
 }
 
 void image_read_span(const struct image *image, uint64_t sector, uint32_t sector_count,

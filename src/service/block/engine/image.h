@@ -8,11 +8,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/why.h"
 
 struct image {
     int fd;
+    char *path;   /* as it was opened; the image's own copy */
+    dev_t device; /* which file that is; a block device's own number, and 0 */
+    ino_t inode;
     bool is_device;              /* a block device */
     uint64_t size_bytes;         /* multiple of 512 */
     uint32_t block_size_bytes;   /* alignment of offset and length: statx(STATX_DIOALIGN), >= 512 */
@@ -31,8 +35,13 @@ struct image {
 int image_open(const char *path, struct image *out, struct why *why);
 void image_close(struct image *image);
 
-/* Re-reads the size (resize). Errors: -EINVAL now no multiple of 512 or 0; the old size stays. */
-int image_refresh(struct image *image);
+/*
+ * Looks at the file again (resize). On failure the image stays as it was, and why says what is
+ * wrong: -ENOENT nothing has its name any more; -ESTALE something else has: it was replaced, not
+ * written; -EINVAL the size is none that image_open would take; others of stat(2) and of the
+ * device.
+ */
+int image_refresh(struct image *image, struct why *why);
 
 /* What offsets, lengths and buffers may all be aligned to. */
 static inline uint32_t image_align_bytes(const struct image *image)

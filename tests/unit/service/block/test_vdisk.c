@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -181,6 +183,55 @@ static void a_disk_goes_while_another_one_reads(void **state)
     assert_int_equal(a.status, 0);
 }
 
+/* A file that nobody reads: the fake disk has the bytes. */
+static void assert_truncated(const char *path, off_t size_bytes)
+{
+    assert_int_equal(truncate(path, size_bytes), 0);
+}
+
+static void a_refresh_empties_the_cache_whatever_it_finds(void **state)
+{
+    static const struct {
+        off_t size_bytes;
+        int rc;
+    } found[] = {{4096, 0}, {8192, 0}, {8195, -EINVAL}};
+    struct fixture *f = *state;
+    char path[] = "build/test_vdisk.XXXXXX";
+    struct image image;
+    struct why why;
+    struct ask a;
+    mkdir("build", 0777);
+    close(mkstemp(path));
+    assert_truncated(path, 4096);
+    if (image_open(path, &image, &why) < 0) {
+        unlink(path);
+        skip();
+    }
+    struct vdisk *vdisk = make_vdisk(f->device, image);
+    struct block_client client;
+    block_client_open(&client, vdisk);
+    for (size_t i = 0; i < 3; i++) {
+        submit(&client, &a, 5);
+        assert_int_equal(a.status, NOT_DONE); /* nothing is cached, and nothing to be joined */
+        device_dispatch(f->device, 0);
+        if (i == 2) { /* one that is under way counts as old, too */
+            assert_truncated(path, found[i].size_bytes);
+            assert_int_equal(vdisk_refresh(vdisk, &why), found[i].rc);
+        }
+        fake_disk_complete_all(f->disk, 0);
+        assert_int_equal(a.status, 0);
+        assert_int_equal(cache_used(vdisk->cache), i < 2);
+        assert_truncated(path, found[i].size_bytes);
+        assert_int_equal(vdisk_refresh(vdisk, &why), found[i].rc);
+        assert_int_equal(cache_used(vdisk->cache), 0);
+    }
+    assert_non_null(strstr(why.text, "8195"));
+    assert_int_equal(vdisk->capabilities.sector_count, 16); /* as it was before that */
+    block_client_close(&client);
+    vdisk_destroy(vdisk);
+    unlink(path);
+}
+
 int main(void)
 {
 #define VDISK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -190,6 +241,7 @@ int main(void)
         VDISK_TEST(equal_sectors_of_two_disks_are_two),
         VDISK_TEST(disks_of_one_device_take_turns),
         VDISK_TEST(a_disk_goes_while_another_one_reads),
+        VDISK_TEST(a_refresh_empties_the_cache_whatever_it_finds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

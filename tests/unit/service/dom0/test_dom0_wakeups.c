@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -60,9 +61,34 @@ static void a_resize_asked_for_in_a_loop_does_not_fill_the_log(void **state)
     assert_in_range(log_lines() - before, 1, LOG_LIMIT_LINES);
 }
 
+static const char *answer(void)
+{
+    static char value[1024];
+    assert_true(xs_local_read(machine.dom0->store, "/local/domain/0/splitdom/image/refresh", value,
+                              sizeof(value)) > 0);
+    return value;
+}
+
+static void what_a_resize_found_stands_in_its_node(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    ask_for_a_resize();
+    assert_string_equal(answer(), "0");
+    assert_int_equal(truncate(machine.image, 1000), 0);
+    ask_for_a_resize();
+    assert_non_null(strstr(answer(), machine.image));
+    assert_non_null(strstr(answer(), "1000 bytes"));
+    assert_int_equal(truncate(machine.image, 8192), 0);
+    ask_for_a_resize();
+    assert_string_equal(answer(), "0");
+    assert_int_equal(machine.dom0->vdisk->capabilities.sector_count, 16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_a_resize_found_stands_in_its_node, setup, teardown),
         cmocka_unit_test_setup_teardown(a_resize_asked_for_in_a_loop_does_not_fill_the_log, setup,
                                         teardown),
     };

@@ -360,11 +360,21 @@ static void refresh_follows_a_resize(void **state)
     assert_int_equal(open_it(f), 0);
     assert_int_equal(truncate(f->path, 8192), 0);
     assert_int_equal(f->image.size_bytes, 4096);
-    assert_int_equal(image_refresh(&f->image), 0);
+    assert_int_equal(image_refresh(&f->image, &f->why), 0);
     assert_int_equal(f->image.size_bytes, 8192);
     assert_int_equal(truncate(f->path, 512), 0);
-    assert_int_equal(image_refresh(&f->image), 0);
+    assert_int_equal(image_refresh(&f->image, &f->why), 0);
     assert_int_equal(f->image.size_bytes, 512);
+}
+
+/* Refused with this error and these words about this file; the image is as it was. */
+static void assert_not_refreshed(struct fixture *f, int rc, const char *words)
+{
+    assert_int_equal(image_refresh(&f->image, &f->why), rc);
+    assert_non_null(strstr(f->why.text, f->path));
+    assert_non_null(strstr(f->why.text, words));
+    assert_int_equal(f->image.size_bytes, 4096);
+    assert_true(f->image.fd >= 0);
 }
 
 static void refresh_refuses_bad_sizes_and_keeps_the_old(void **state)
@@ -375,10 +385,68 @@ static void refresh_refuses_bad_sizes_and_keeps_the_old(void **state)
     make_file(f->path, 4096);
     assert_int_equal(open_it(f), 0);
     assert_int_equal(truncate(f->path, 4097), 0);
-    assert_int_equal(image_refresh(&f->image), -EINVAL);
+    assert_not_refreshed(f, -EINVAL, "4097 bytes");
     assert_int_equal(truncate(f->path, 0), 0);
-    assert_int_equal(image_refresh(&f->image), -EINVAL);
-    assert_int_equal(f->image.size_bytes, 4096);
+    assert_not_refreshed(f, -EINVAL, "empty");
+}
+
+static void refresh_notices_that_the_file_is_another_one(void **state)
+{
+    struct fixture *f = *state;
+    char other[112];
+
+    skip_without_direct_io(f);
+    make_file(f->path, 4096);
+    assert_int_equal(open_it(f), 0);
+    snprintf(other, sizeof(other), "%s.new", f->path);
+    make_file(other, 8192);
+    assert_int_equal(rename(other, f->path), 0);
+    assert_not_refreshed(f, -ESTALE, "another file");
+    assert_int_equal(unlink(f->path), 0);
+    assert_not_refreshed(f, -ENOENT, "not there any more");
+}
+
+static void refresh_follows_a_link_as_open_does(void **state)
+{
+    struct fixture *f = *state;
+    char first[112], second[112];
+
+    skip_without_direct_io(f);
+    snprintf(first, sizeof(first), "%s.1", f->path);
+    snprintf(second, sizeof(second), "%s.2", f->path);
+    make_file(first, 4096);
+    make_file(second, 8192);
+    unlink(f->path);
+    assert_int_equal(symlink("disk.img.1", f->path), 0);
+    assert_int_equal(open_it(f), 0);
+    assert_int_equal(image_refresh(&f->image, &f->why), 0);
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(symlink("disk.img.2", f->path), 0);
+    assert_not_refreshed(f, -ESTALE, "another file");
+    unlink(first);
+    unlink(second);
+}
+
+/* Its node may be made anew: the device counts. */
+static void refresh_knows_a_device_by_its_number(void **state)
+{
+    struct fixture *f = *state;
+    char node[112];
+    struct stat st;
+
+    skip_without_direct_io(f);
+    make_file(f->path, 4096);
+    int device = make_loop(f, f->path, 512);
+    assert_int_equal(fstat(device, &st), 0);
+    snprintf(node, sizeof(node), "%s.node", f->path);
+    if (mknod(node, S_IFBLK | 0600, st.st_rdev) < 0)
+        skip();
+    assert_int_equal(image_open(node, &f->image, &f->why), 0);
+    assert_int_equal(unlink(node), 0);
+    assert_int_equal(mknod(node, S_IFBLK | 0600, st.st_rdev), 0);
+    assert_int_equal(image_refresh(&f->image, &f->why), 0);
+    unlink(node);
+    close(device);
 }
 
 static void read_span_is_aligned_and_covers(void **state)
@@ -440,6 +508,9 @@ int main(void)
         WITH_FILES(other_errors_are_named),
         WITH_FILES(refresh_follows_a_resize),
         WITH_FILES(refresh_refuses_bad_sizes_and_keeps_the_old),
+        WITH_FILES(refresh_notices_that_the_file_is_another_one),
+        WITH_FILES(refresh_follows_a_link_as_open_does),
+        WITH_FILES(refresh_knows_a_device_by_its_number),
         cmocka_unit_test(read_span_is_aligned_and_covers),
         cmocka_unit_test(read_span_reaches_beyond_4_gib),
     };
