@@ -13,14 +13,15 @@
  * Units: sectors of 512 bytes. Functions return 0 (or a count) or -errno and print nothing.
  * Threads: blkfront_read, blkfront_geometry, blkfront_now_ns, blkfront_clock_ns, blkfront_stats and
  * blkfront_failure may be called from any number of threads, the two clock calls from signal
- * handlers too; blkfront_submit and blkfront_reap from one thread at a time; blkfront_close when no
- * other call is running. fork: the child must not use an inherited handle.
+ * handlers too; blkfront_submit, blkfront_kick, blkfront_reap and blkfront_cancel from one thread
+ * at a time; blkfront_close when no other call is running. fork: the child must not use an
+ * inherited handle.
  *
  * Errors that any call on a handle can return:
  *
- *   -ENOTCONN   Dom0 is gone or closed the device. With .reconnect calls wait for the next Dom0,
- * and return this only when there was none for a minute. -EPROTO     Dom0 broke the protocol: the
- * device is disabled for good, with .reconnect too.
+ *   -ENOTCONN   Dom0 is gone or closed the device; with .reconnect calls wait for the next Dom0,
+ *               and return this only when there was none for a minute
+ *   -EPROTO     Dom0 broke the protocol: the device is disabled for good, with .reconnect too
  *
  * From the first of them on every call returns the same one. Asynchronous reads that were in flight
  * come back first, each once, with that error as their status (blkfront_reap).
@@ -66,6 +67,10 @@ struct blkfront_options {
     bool no_spin;              /* always sleep at once when an answer is not there yet */
     uint64_t tdf_num, tdf_den; /* the domain's: 0 for blkfront_open */
     uint32_t vdev; /* which disk, by Xen's number: 51712 is xvda, 51728 xvdb; 0 = xvda */
+    /* How long blkfront_read waits, in nanoseconds of real time (CLOCK_MONOTONIC), and not of the
+     * domain's clock, which Dom0 can stop; 0 = as long as it takes. Times that Dom0 is away for
+     * (.reconnect) count. */
+    uint64_t timeout_ns;
 };
 
 struct blkfront_error {
@@ -83,8 +88,9 @@ struct blkfront_geometry {
 struct blkfront_completion {
     uint64_t sector;
     uint32_t sector_count;
-    int32_t status;        /* 0; -EIO: the disk failed; -EOPNOTSUPP: Dom0 does not read; -ENOTCONN,
-                            * -EPROTO: the device died before the answer came */
+    int32_t status;        /* 0; -EIO: the disk failed; -EOPNOTSUPP: Dom0 does not read; -ECANCELED:
+                            * taken back by blkfront_cancel; -ENOTCONN, -EPROTO: the device died
+                            * before the answer came */
     void *buffer;          /* as given to blkfront_submit, the caller's again; filled when status is
                             * 0, else its contents are undefined */
     void *cookie;          /* as given to blkfront_submit */
@@ -145,15 +151,17 @@ int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out);
 /*
  * Reads sector_count sectors (1..sectors_per_request of the options) from sector on into buffer
  * (sector_count * 512 bytes). Blocks the calling thread only. Errors: -EINVAL out of range or
- * count; -EIO the disk failed.
+ * count; -EIO the disk failed; -ETIMEDOUT no answer within timeout_ns of the options. On an error
+ * nothing is written to buffer any more: it is the caller's, whatever Dom0 does later. A read that
+ * timed out keeps its slot of the ring until Dom0 answers it.
  */
 int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer);
 
 /*
  * Starts a read and returns at once; buffer belongs to the library until the read is reaped.
  * Several submits may share one doorbell: it is rung by blkfront_reap, or at once by blkfront_kick.
- * Errors: -EAGAIN as many as blkfront_stats.depth were submitted and not reaped, or blocking reads
- * have taken the rest of the ring: reap first; -EINVAL.
+ * Errors: -EAGAIN as many as blkfront_stats.depth were submitted and not reaped, or blocking reads,
+ * and reads that timed out or were cancelled, have taken the rest of the ring: reap first; -EINVAL.
  */
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
                     void *cookie);
@@ -163,11 +171,21 @@ int blkfront_kick(struct blkfront *bf);
 
 /*
  * Takes up to max finished reads into out, in order of completion; waits until there are at least
- * min (fewer only if fewer are in flight). Returns the number taken. When the device has died, the
- * reads that were in flight are finished, with its error as their status; once all are taken,
- * returns that -errno. So each read that was submitted is reaped exactly once.
+ * min (fewer only if fewer are in flight). Returns the number taken. If none is in flight because
+ * the last submit found no slot of the ring free, waits until one is (with min > 0), and returns 0.
+ * When the device has died, the reads that were in flight are finished, with its error as their
+ * status; once all are taken, returns that -errno. So each read that was submitted is reaped
+ * exactly once.
  */
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min);
+
+/*
+ * Takes back all asynchronous reads in flight that have this cookie: each comes back by
+ * blkfront_reap, once, with status -ECANCELED, and nothing is written to its buffer any more. Dom0
+ * may be at work on such a read: its slot of the ring is taken until Dom0 answers. Returns how many
+ * there were; 0: none is in flight (any more). Same thread as blkfront_submit.
+ */
+int blkfront_cancel(struct blkfront *bf, void *cookie);
 
 /* The clock of the device's domain: domu_now_ns and domu_clock_ns (splitdom/domu.h). */
 uint64_t blkfront_now_ns(struct blkfront *bf);

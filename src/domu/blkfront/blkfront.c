@@ -79,7 +79,11 @@ static struct blkfront *create(struct blkfront **out, struct blkfront_error *why
     if (bf == NULL)
         return NULL;
     pthread_mutex_init(&bf->lock, NULL);
-    pthread_cond_init(&bf->link_changed, NULL);
+    pthread_condattr_t monotonic; /* so are the deadlines of those who wait for it */
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&bf->link_changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     spin_budget_init(&bf->spin);
     return bf;
 }

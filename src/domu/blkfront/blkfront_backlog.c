@@ -31,7 +31,10 @@ void blkfront_ask_again(struct blkfront *bf)
     assert(bf->failed == 0);
     while ((entry = shadow_next(&bf->shadow, entry == NULL ? 0 : entry->sequence)) != NULL) {
         list_drop(&entry->backlog);
-        list_push_back(&bf->backlog, &entry->backlog);
+        if (entry->abandoned)
+            shadow_put(&bf->shadow, entry);
+        else
+            list_push_back(&bf->backlog, &entry->backlog);
     }
     blkfront_ask_waiting(bf);
 }

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "base/clock.h"
 #include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 
@@ -20,17 +21,31 @@ static void fill_entry(struct shadow_entry *entry, uint64_t sector, uint32_t sec
     entry->buffer = buffer;
 }
 
-/*
- * With the lock held: an entry of the shadow, waiting until one is free. NULL: the device failed.
- */
-static struct shadow_entry *take_entry(struct blkfront *bf, struct wake_batch *wakes)
+/* When a blocking read that begins now is too late. */
+static uint64_t deadline_ns(const struct blkfront *bf)
 {
-    struct read_waiter waiter = {.word = WAITER_AWAKE, .any = true};
+    uint64_t deadline;
+    if (bf->options.timeout_ns == 0)
+        return 0;
+    if (__builtin_add_overflow(clock_monotonic_ns(), bf->options.timeout_ns, &deadline))
+        return UINT64_MAX;
+    return deadline;
+}
+
+/*
+ * With the lock held: an entry of the shadow, waiting until one is free. NULL: the device failed,
+ * or the deadline of owner, which is in no list yet, has passed.
+ */
+static struct shadow_entry *take_entry(struct blkfront *bf, const struct read_waiter *owner,
+                                       struct wake_batch *wakes)
+{
+    struct read_waiter waiter = {
+        .word = WAITER_AWAKE, .any = true, .deadline_ns = owner->deadline_ns};
     struct shadow_entry *entry;
     for (;;) {
         (void)blkfront_reap_ring(bf, wakes);
         entry = bf->failed != 0 || bf->linking ? NULL : shadow_take(&bf->shadow);
-        if (entry != NULL || bf->failed != 0)
+        if (entry != NULL || bf->failed != 0 || blkfront_is_late(&waiter))
             break;
         (void)blkfront_wait_step(bf, &waiter, wakes); /* never DONE: it has no request */
     }
@@ -38,18 +53,27 @@ static struct shadow_entry *take_entry(struct blkfront *bf, struct wake_batch *w
     return entry;
 }
 
+/* With the lock held: the answer has not come in time. */
+static void give_up(struct blkfront *bf, struct shadow_entry *entry, struct read_waiter *waiter,
+                    struct wake_batch *wakes)
+{
+    blkfront_unlist(bf, waiter);
+    blkfront_abandon(bf, entry, wakes);
+    waiter->status = -ETIMEDOUT;
+}
+
 int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer)
 {
-    struct read_waiter waiter = {.word = WAITER_AWAKE};
+    struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline_ns(bf)};
     struct wake_batch wakes;
     wakes.count = 0;
     if (!in_range(bf, sector, sector_count))
         return -EINVAL;
 
     pthread_mutex_lock(&bf->lock);
-    struct shadow_entry *entry = take_entry(bf, &wakes);
+    struct shadow_entry *entry = take_entry(bf, &waiter, &wakes);
     if (entry == NULL) {
-        int rc = bf->failed;
+        int rc = bf->failed != 0 ? bf->failed : -ETIMEDOUT;
         blkfront_unlock(bf, &wakes);
         return rc;
     }
@@ -66,6 +90,10 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
         (void)blkfront_reap_ring(bf, &wakes);
     }
     while (load_acquire_u32(&waiter.word) != WAITER_DONE) {
+        if (blkfront_is_late(&waiter)) {
+            give_up(bf, entry, &waiter, &wakes);
+            break;
+        }
         if (blkfront_wait_step(bf, &waiter, &wakes))
             return waiter.status;
         (void)blkfront_reap_ring(bf, &wakes);
@@ -99,6 +127,7 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
     } else if (rc == 0) {
         rc = -EAGAIN;
     }
+    bf->starved = rc == -EAGAIN && !full;
     blkfront_unlock(bf, &wakes);
     return rc;
 }
@@ -126,6 +155,14 @@ static uint32_t take_done(struct blkfront *bf, struct blkfront_completion *out, 
     return count;
 }
 
+/* With the lock held: is there something to wait for, for one who wants min finished reads? If a
+ * submit was refused because others have all slots, then a free one. */
+static bool must_wait(const struct blkfront *bf, uint32_t min)
+{
+    bool starved = bf->starved && bf->shadow.free_count == 0;
+    return bf->done_count < min && bf->failed == 0 && (bf->async_pending > 0 || starved);
+}
+
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min)
 {
     struct read_waiter waiter = {.word = WAITER_AWAKE, .any = true};
@@ -137,14 +174,13 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     if (bf->failed == 0 && !bf->linking)
         blkfront_push(bf);
     (void)blkfront_reap_ring(bf, &wakes);
-    bool must_wait = bf->done_count < min && bf->async_pending > 0 && bf->failed == 0;
-    uint32_t spin_ns = must_wait ? blkfront_may_spin(bf) : 0;
+    uint32_t spin_ns = must_wait(bf, min) ? blkfront_may_spin(bf) : 0;
     if (spin_ns > 0) {
         uint32_t oldest = bf->ring.half.rsp_cons;
         blkfront_unlock(bf, &wakes);
         blkfront_spin(bf, &waiter, oldest, spin_ns, &wakes);
     }
-    while (bf->done_count < min && bf->async_pending > 0 && bf->failed == 0) {
+    while (must_wait(bf, min)) {
         (void)blkfront_wait_step(bf, &waiter, &wakes);
         (void)blkfront_reap_ring(bf, &wakes);
     }

@@ -7,6 +7,7 @@
  *   blkfront_ring.c   requests onto the ring, responses off it
  *   blkfront_wait.c   how threads wait: spin, lead, sleep
  *   blkfront_io.c     the blocking and the asynchronous calls
+ *   blkfront_abandon.c  reads that timed out or were cancelled
  */
 #ifndef SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
 #define SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
@@ -43,6 +44,7 @@ struct read_waiter {
     int status;
     bool any;    /* waits for no response of its own, but for a condition: nudged at progress */
     bool listed; /* on blkfront.sleepers, until it is answered or leaves */
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: it waits for ever */
     struct read_waiter *next, *prev;
 };
 
@@ -90,6 +92,7 @@ struct blkfront {
     uint32_t done_head, done_count;
     uint32_t depth; /* async_pending + done_count never exceeds it; constant once connected */
     uint32_t async_pending; /* asynchronous reads in flight */
+    bool starved;           /* the last submit was refused because no entry was free */
     struct blkfront_stats stats;
     struct spin_budget spin;
     int failed; /* 0, or the -errno that all calls return from now on */
@@ -123,6 +126,11 @@ void blkfront_ask_waiting(struct blkfront *bf);
  * not reached. */
 void blkfront_ask_again(struct blkfront *bf);
 
+/* blkfront_abandon.c: with the lock held */
+/* Nobody waits for entry any more: its answer is dropped, whenever it comes. Its waiter is in no
+ * list. */
+void blkfront_abandon(struct blkfront *bf, struct shadow_entry *entry, struct wake_batch *wakes);
+
 /* blkfront_ring.c: with the lock held, except blkfront_wake */
 /* Puts entry on the ring, where a slot is free. For blkfront_backlog.c. */
 void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
@@ -133,6 +141,10 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes);
 /* Makes all calls fail from now on; what is in flight is finished with the error. The first reason
  * stays. */
 void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_batch *wakes);
+/* An asynchronous read is finished: it waits on the done queue for blkfront_reap. The entry is the
+ * caller's to give back. */
+void blkfront_finish_async(struct blkfront *bf, const struct shadow_entry *entry, int32_t status,
+                           uint64_t completed_ns);
 /* Wakes the sleepers that wait for a condition (all of them: every sleeper). */
 void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes);
 void blkfront_unlist(struct blkfront *bf, struct read_waiter *waiter);
@@ -158,6 +170,8 @@ bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct 
  */
 void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
                    uint32_t limit_ns, struct wake_batch *wakes);
+/* Has this waiter's time run out? */
+bool blkfront_is_late(const struct read_waiter *waiter);
 /* With the lock held: for how long may this wait begin with a spin? 0: it must not. */
 uint32_t blkfront_may_spin(struct blkfront *bf);
 

@@ -130,9 +130,8 @@ static int32_t read_status(int16_t status)
     }
 }
 
-/* An asynchronous read is finished: it waits on the done queue for blkfront_reap. */
-static void finish_async(struct blkfront *bf, struct shadow_entry *entry, int32_t status,
-                         uint64_t completed_ns)
+void blkfront_finish_async(struct blkfront *bf, const struct shadow_entry *entry, int32_t status,
+                           uint64_t completed_ns)
 {
     /* Pairs with blkfront_submit, which admits no more than done[] has room for. */
     assert(bf->async_pending > 0 && bf->done_count < bf->depth);
@@ -156,8 +155,8 @@ static void finish(struct blkfront *bf, struct shadow_entry *entry, int32_t stat
     shadow_put(&bf->shadow, entry);
     if (entry->waiter != NULL)
         finish_waiter(bf, entry->waiter, status);
-    else
-        finish_async(bf, entry, status, completed_ns);
+    else if (!entry->abandoned)
+        blkfront_finish_async(bf, entry, status, completed_ns);
 }
 
 /* Takes the first entry that is held back off the heap. */
@@ -210,13 +209,17 @@ static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
         rsp->operation != BLKIF_OP_READ || rsp->status > BLKIF_RSP_OKAY)
         return -EPROTO;
     int32_t status = read_status(rsp->status);
+    bf->stats.responses++;
+    if (status < 0)
+        bf->stats.errors++;
+    if (entry->abandoned) {
+        shadow_put(&bf->shadow, entry);
+        return 0;
+    }
     /* Dom0 can go on writing to the page; what counts is the one copy taken here. */
     if (status == 0)
         memcpy(entry->buffer, entry_data(bf, entry),
                (size_t)entry->sector_count * BLKIF_SECTOR_SIZE);
-    else
-        bf->stats.errors++;
-    bf->stats.responses++;
     finish_stamped(bf, entry, status);
     return 0;
 }

@@ -19,8 +19,8 @@
  * answer held the lock and keeps the invariant when it releases it.
  */
 #include <sched.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
@@ -68,13 +68,6 @@ void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
     blkfront_wake(wakes);
 }
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 /*
  * How long to sleep at most: until the first answer that is held back is due. How fast our clock
  * runs is Dom0's affair and can change, so the rate is taken from the last two looks at it, and a
@@ -86,7 +79,7 @@ static int64_t sleep_limit_ns(struct blkfront *bf)
     const struct heap_node *first = heap_first(&bf->held);
     if (first == NULL)
         return -1;
-    uint64_t now_ns = blkfront_now_ns(bf), real_ns = monotonic_ns();
+    uint64_t now_ns = blkfront_now_ns(bf), real_ns = clock_monotonic_ns();
     uint64_t passed_ns = now_ns - bf->look_ns, real_passed_ns = real_ns - bf->look_real_ns;
     bf->look_ns = now_ns;
     bf->look_real_ns = real_ns;
@@ -107,13 +100,33 @@ static void publish_sleep_cpu(struct blkfront *bf)
         store_relaxed_u32(hint, cpu);
 }
 
-/* Sleeps on the ring's vCPU for everybody. */
-static void lead(struct blkfront *bf, struct wake_batch *wakes)
+/* How long this waiter may sleep. -1: for ever. */
+static int64_t left_ns(const struct read_waiter *waiter)
+{
+    if (waiter->deadline_ns == 0)
+        return -1;
+    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t left = waiter->deadline_ns > now_ns ? waiter->deadline_ns - now_ns : 0;
+    return left < INT64_MAX ? (int64_t)left : INT64_MAX;
+}
+
+bool blkfront_is_late(const struct read_waiter *waiter)
+{
+    return left_ns(waiter) == 0;
+}
+
+static int64_t sooner_ns(int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Sleeps on the ring's vCPU for everybody, until its own deadline. */
+static void lead(struct blkfront *bf, const struct read_waiter *waiter, struct wake_batch *wakes)
 {
     struct shared_info *si = bf->shared_info;
     if (front_ring_final_check(&bf->ring.half))
         return;
-    int64_t limit_ns = sleep_limit_ns(bf);
+    int64_t limit_ns = sooner_ns(sleep_limit_ns(bf), left_ns(waiter));
     bf->leader = true;
     publish_sleep_cpu(bf);
     blkfront_unlock(bf, wakes);
@@ -126,6 +139,15 @@ static void lead(struct blkfront *bf, struct wake_batch *wakes)
         pthread_cond_broadcast(&bf->link_changed);
 }
 
+/* With the lock held: a thread whose time ran out woke by itself, and takes its place on the list
+ * of the answered with it, if it is there. */
+static void wake_late(struct blkfront *bf, struct read_waiter *waiter)
+{
+    if (!waiter->listed)
+        waiter_list_remove(&bf->answered, waiter);
+    store_release_u32(&waiter->word, waiter->listed ? WAITER_AWAKE : WAITER_DONE);
+}
+
 static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
 {
     if (!waiter->listed)
@@ -133,9 +155,11 @@ static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struc
     waiter->listed = true;
     store_relaxed_u32(&waiter->word, WAITER_SLEEPING);
     blkfront_unlock(bf, wakes);
-    while (load_acquire_u32(&waiter->word) == WAITER_SLEEPING)
-        (void)futex_wait(&waiter->word, WAITER_SLEEPING, -1, FUTEX_SCOPE_PRIVATE);
+    while (load_acquire_u32(&waiter->word) == WAITER_SLEEPING && !blkfront_is_late(waiter))
+        (void)futex_wait(&waiter->word, WAITER_SLEEPING, left_ns(waiter), FUTEX_SCOPE_PRIVATE);
     pthread_mutex_lock(&bf->lock);
+    if (load_acquire_u32(&waiter->word) == WAITER_SLEEPING)
+        wake_late(bf, waiter);
     if (load_acquire_u32(&waiter->word) != WAITER_DONE)
         return false;
     blkfront_unlock(bf, wakes); /* wakes the next one that is answered */
@@ -151,17 +175,26 @@ static void publish_cpu(struct blkfront *bf, uint32_t cpu)
         store_relaxed_u32(hint, cpu);
 }
 
+static void wait_for_link(struct blkfront *bf, const struct read_waiter *waiter)
+{
+    struct timespec until = clock_timespec(waiter->deadline_ns);
+    if (waiter->deadline_ns == 0)
+        (void)pthread_cond_wait(&bf->link_changed, &bf->lock);
+    else
+        (void)pthread_cond_timedwait(&bf->link_changed, &bf->lock, &until);
+}
+
 bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
 {
     publish_cpu(bf, HINTS_CPU_NONE);
     if (bf->linking) {
         blkfront_wake(wakes);
-        pthread_cond_wait(&bf->link_changed, &bf->lock);
+        wait_for_link(bf, waiter);
     } else if (bf->leader) {
         return sleep_on_word(bf, waiter, wakes);
     } else {
         blkfront_unlist(bf, waiter);
-        lead(bf, wakes);
+        lead(bf, waiter, wakes);
     }
     if (load_acquire_u32(&waiter->word) != WAITER_DONE)
         return false;
@@ -202,7 +235,7 @@ void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t req
         if (seen || went_to_disk(sring, request_index))
             break;
         if (looks % LOOKS_PER_CLOCK_READ == 0) {
-            uint64_t now_ns = monotonic_ns();
+            uint64_t now_ns = clock_monotonic_ns();
             if (start_ns == 0)
                 start_ns = now_ns;
             elapsed_ns = now_ns - start_ns;

@@ -34,6 +34,7 @@ struct shadow_entry *shadow_take(struct shadow *shadow)
     shadow->free_head = entry->next_free;
     shadow->free_count--;
     entry->pending = true;
+    entry->abandoned = false;
     entry->generation++;
     entry->sequence = ++shadow->sequence;
     return entry;

@@ -27,6 +27,7 @@ struct shadow_entry {
     struct read_waiter *waiter; /* blocking read: its thread; asynchronous: NULL */
     void *cookie;
     uint64_t submitted_ns;
+    bool abandoned; /* nobody waits for the answer; until it comes, Dom0 may write to the page */
     struct list_node backlog; /* while it waits for a slot of the ring */
     struct heap_node held;    /* while held; key: when it is to be delivered */
     bool is_held;             /* answered, and too early by our clock */

@@ -38,6 +38,7 @@ static struct blkfront *bf;
 static struct keeper keeper; /* the thread of Dom0 outlives the test's function */
 static uint8_t bytes[DEPTH_MAX][512];
 static bool in_flight[DEPTH_MAX]; /* by buffer */
+static bool cancelled[DEPTH_MAX]; /* of those */
 
 static int setup(void **state)
 {
@@ -109,6 +110,7 @@ static struct blkfront_stats meet(uint32_t max_order, uint32_t depth, bool recon
     keeper.keep = 0;
     prng_init(&keeper.prng, max_order, depth);
     memset(in_flight, 0, sizeof(in_flight));
+    memset(cancelled, 0, sizeof(cancelled));
     start_dom0(max_order);
     if (blkfront_connect(&options, &bf, &why) < 0)
         fail_msg("%s", why.text);
@@ -123,7 +125,11 @@ static void check(const struct blkfront_completion *done)
     assert_true(slot < DEPTH_MAX && in_flight[slot]);
     in_flight[slot] = false;
     assert_ptr_equal(done->buffer, bytes[slot]);
-    assert_int_equal(done->status, done->sector % FAILING == 0 ? -EIO : 0);
+    if (cancelled[slot])
+        assert_int_equal(done->status, -ECANCELED);
+    else
+        assert_int_equal(done->status, done->sector % FAILING == 0 ? -EIO : 0);
+    cancelled[slot] = false;
     if (done->status == 0)
         assert_true(fake_disk_holds(bytes[slot], done->sector, 1));
 }
@@ -195,8 +201,16 @@ static void the_depth_is_what_the_granted_ring_holds(void **state)
     }
 }
 
+/* Cancels one, if it is not finished already. */
+static void cancel(uint32_t slot)
+{
+    int rc = blkfront_cancel(bf, bytes[slot]);
+    assert_true(rc == 0 || (rc == 1 && in_flight[slot] && !cancelled[slot]));
+    cancelled[slot] = cancelled[slot] || rc == 1;
+}
+
 /* One step of a random life, with count reads in flight. Returns how many there are afterwards. */
-static uint32_t step(struct prng *prng, uint32_t depth, uint32_t count)
+static uint32_t step(struct prng *prng, uint32_t depth, uint32_t count, bool cancels)
 {
     uint32_t max = (uint32_t)prng_below(prng, depth + 1);
     uint32_t min = (uint32_t)prng_below(prng, max + 1), taken;
@@ -204,6 +218,8 @@ static uint32_t step(struct prng *prng, uint32_t depth, uint32_t count)
         fake_dom0_stop(dom0);
         start_dom0((uint32_t)prng_below(prng, BLKIF_RING_PAGE_ORDER_MAX + 1));
     }
+    for (uint32_t i = 0; cancels && i < depth / 16; i++)
+        cancel((uint32_t)prng_below(prng, depth));
     switch (prng_below(prng, 5)) {
     case 0:
         assert_int_equal(blkfront_kick(bf), 0);
@@ -220,7 +236,9 @@ static uint32_t step(struct prng *prng, uint32_t depth, uint32_t count)
         return count - taken;
     default:
         taken = fill(prng_below(prng, 1000000), max);
-        assert_int_equal(taken, min_u32(max, depth - count));
+        /* What was cancelled has its slot until Dom0 answers. */
+        assert_true(taken <= min_u32(max, depth - count));
+        assert_true(cancels || taken == min_u32(max, depth - count));
         return count + taken;
     }
 }
@@ -240,7 +258,7 @@ static void each_read_comes_back_once_in_any_order_of_calls(void **state)
         uint32_t depth = meet(order, 1 + (uint32_t)prng_below(&prng, DEPTH_MAX), true).depth;
         uint32_t count = 0;
         for (uint32_t i = 0; i < STEPS; i++)
-            count = step(&prng, depth, count);
+            count = step(&prng, depth, count, life % 2 == 1);
         store_full_u32(&keeper.keep, 0);
         fake_dom0_wake(dom0);
         drain(count);

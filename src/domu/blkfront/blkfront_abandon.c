@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads for which nobody waits any more. Dom0 cannot be told, and may write to the entry's data
+ * page until it has answered: so the entry stays taken until then, and the answer is dropped. The
+ * caller's buffer is not affected, because data are copied there only for a caller who waits.
+ */
+#include <errno.h>
+
+#include "domu/blkfront/blkfront_private.h"
+
+void blkfront_abandon(struct blkfront *bf, struct shadow_entry *entry, struct wake_batch *wakes)
+{
+    entry->waiter = NULL;
+    entry->buffer = NULL;
+    if (list_is_linked(&entry->backlog)) { /* never asked */
+        list_remove(&entry->backlog);
+    } else if (entry->is_held) { /* answered already */
+        heap_remove(&bf->held, &entry->held);
+        entry->is_held = false;
+    } else {
+        entry->abandoned = true;
+        return;
+    }
+    shadow_put(&bf->shadow, entry);
+    blkfront_nudge(bf, false, wakes); /* an entry is free */
+}
+
+int blkfront_cancel(struct blkfront *bf, void *cookie)
+{
+    struct wake_batch wakes;
+    int count = 0;
+    wakes.count = 0;
+    uint64_t now_ns = blkfront_now_ns(bf);
+    pthread_mutex_lock(&bf->lock);
+    int rc = bf->failed;
+    (void)blkfront_reap_ring(bf, &wakes); /* what is answered is not cancelled any more */
+    for (uint32_t i = 0; i < bf->shadow.nr_entries && bf->async_pending > 0; i++) {
+        struct shadow_entry *entry = &bf->shadow.entry[i];
+        if (!entry->pending || entry->abandoned || entry->waiter != NULL || entry->cookie != cookie)
+            continue;
+        blkfront_finish_async(bf, entry, -ECANCELED, now_ns);
+        blkfront_abandon(bf, entry, &wakes);
+        count++;
+    }
+    blkfront_unlock(bf, &wakes);
+    return rc < 0 ? rc : count;
+}
