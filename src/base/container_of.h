@@ -3,8 +3,8 @@
  * container_of: from a member to the object that holds it. For links (base/list.h, base/heap.h) and
  * for callbacks that get a member of their object.
  *
- * These are macros because a type and a member's name are no arguments of a function. A pointer
- * that does not have the member's type is refused by the compiler. (Linux:
+ * These are macros because a function cannot take a type or a member's name as an argument. The
+ * compiler refuses a pointer that does not have the member's type. (Linux:
  * include/linux/container_of.h.)
  */
 #ifndef SPLITDOM_BASE_CONTAINER_OF_H
@@ -17,7 +17,7 @@
 #define container_of(pointer, type, member)                                                        \
     ((type *)container_at(1 ? (pointer) : &((type *)0)->member, offsetof(type, member)))
 
-/* The same, and NULL for NULL: for the first of a list that may be empty. */
+/* The same, but NULL for NULL: for the first node of a list that may be empty. */
 #define container_or_null(pointer, type, member)                                                   \
     ((type *)container_at_or_null(1 ? (pointer) : &((type *)0)->member, offsetof(type, member)))
 

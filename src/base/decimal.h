@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decimal: strict reading of decimal numbers without sign, as they stand in command lines and in
- * the values of xenstore. No blanks, no 0x, no inf or nan, nothing behind the number but where a
- * function says so.
+ * decimal: strict reading of decimal numbers without sign, in command lines and in the values of
+ * xenstore. Refused: blanks, 0x, inf, nan, and anything after the number unless a function says
+ * so.
  *
- * All return 0, or -EINVAL: the text is no such number (or NULL); or -ERANGE: the text is one, but
- * out of range. Results are written on success only.
+ * All return 0; -EINVAL: the text is NULL or no such number; -ERANGE: the number is out of range.
+ * Results are written on success only.
  */
 #ifndef SPLITDOM_BASE_DECIMAL_H
 #define SPLITDOM_BASE_DECIMAL_H
@@ -16,12 +16,12 @@
 /* Digits only, within min..max. */
 int decimal_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
-/* The same for `length` bytes, which need no NUL behind them. */
+/* The same for `length` bytes, which need no NUL at their end. */
 int decimal_parse_bytes(const char *bytes, size_t length, uint64_t min, uint64_t max,
                         uint64_t *out);
 
-/* A number as scanf reads it, and as Linux's xenbus_scanf reads nodes: blanks may stand before it
- * and anything behind it. */
+/* A number as scanf reads it, and as Linux's xenbus_scanf reads nodes: blanks before the number
+ * and any bytes after it are allowed. */
 int decimal_scan_bytes(const char *bytes, size_t length, uint64_t min, uint64_t max, uint64_t *out);
 
 /*
@@ -36,7 +36,7 @@ int decimal_parse_ratio(const char *text, uint64_t max, uint64_t *num, uint64_t 
 /* "12", "0.5" or "1e-3", within min..max. At least one digit stands on each side of the point. */
 int decimal_parse_real(const char *text, double min, double max, double *out);
 
-/* The same of any size, where something may follow: *end is set behind the number. */
+/* The same for a number of any size, which other text may follow: *end points behind the number. */
 int decimal_scan_real(const char *text, double *out, const char **end);
 
 #endif

@@ -34,7 +34,7 @@ static struct heap_node *merge_siblings(const struct heap *heap, struct heap_nod
         if (b != NULL)
             b->next = b->back = NULL;
         a = merge(heap, a, b);
-        a->next = pairs; /* a stack, so that the second pass goes backwards */
+        a->next = pairs; /* a stack: the second pass takes the last pair first */
         pairs = a;
     }
     while (pairs != NULL) {

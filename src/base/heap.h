@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap: a priority queue of nodes that live in their owners (a pairing heap): insertion never fails
- * and allocates nothing, any node can be taken out. container_of (base/container_of.h) leads from a
- * node to its owner; the owner knows whether the node is in.
+ * heap: a priority queue of nodes that are members of their owners (a pairing heap). Insertion
+ * allocates nothing and never fails; any node can be removed. container_of (base/container_of.h)
+ * leads from a node to its owner. The owner keeps track of whether its node is in the heap.
  *
  * Smallest key first; among equal keys the one inserted first, so that a run can be repeated.
  * Insert and look: O(1); remove: O(log n) amortised. One thread, or the owner's lock.
@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 struct heap_node {
-    uint64_t key;   /* not to be changed while the node is in a heap; stays when it has left */
-    uint64_t order; /* likewise */
+    uint64_t key;   /* constant while the node is in a heap; keeps its value after removal */
+    uint64_t order; /* the same */
     /* private */
     struct heap_node *child; /* the first of its children */
     struct heap_node *next;  /* the sibling after it */
@@ -27,8 +27,9 @@ struct heap_node {
 
 struct heap { /* all zero: empty */
     /*
-     * For keys that wrap, else 0: where the line of all keys begins. Smaller means nearer to the
-     * origin, going up. The owner moves it along with the keys; no key in the heap may be passed.
+     * For keys that wrap, otherwise 0: where the order of keys begins. The smallest key is the
+     * first at or above origin, counted upwards with wrap. The owner moves origin along with the
+     * keys, but never past a key in the heap.
      */
     uint64_t origin;
     /* private */
@@ -38,14 +39,15 @@ struct heap { /* all zero: empty */
 
 void heap_insert(struct heap *heap, struct heap_node *node, uint64_t key);
 
-/* For nodes that keep their place among equal keys when they move, also between heaps: the caller
- * numbers them, the smaller order is first. Such a heap takes no others. */
+/* For nodes that keep their place among equal keys when they move, also between heaps. The caller
+ * numbers the nodes; among equal keys the smaller order is first. All nodes of such a heap are
+ * inserted by this function. */
 void heap_insert_ordered(struct heap *heap, struct heap_node *node, uint64_t key, uint64_t order);
 
 /* node must be in this heap. */
 void heap_remove(struct heap *heap, struct heap_node *node);
 
-/* Takes the first out. NULL when empty. */
+/* Removes the first node and returns it. NULL when empty. */
 struct heap_node *heap_pop(struct heap *heap);
 
 /* NULL when empty. */

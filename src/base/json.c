@@ -73,8 +73,8 @@ static bool continues(unsigned char byte)
 }
 
 /*
- * Length of the UTF-8 sequence at text, which ends with a NUL; 0: there is none. Neither longer
- * forms than needed nor surrogates nor numbers above U+10FFFF are UTF-8 (RFC 3629).
+ * Length of the UTF-8 sequence at text, which ends with a NUL; 0: there is none. Overlong forms,
+ * surrogates and numbers above U+10FFFF are not UTF-8 (RFC 3629).
  */
 static size_t sequence_length(const unsigned char *text)
 {

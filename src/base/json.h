@@ -10,9 +10,9 @@
  *     json_end(&json);
  *     json_end(&json);                   {"pid":42,"names":["a\"b"]}
  *
- * The result is valid whatever the strings and numbers are. Names are the program's own text: they
- * are written as they stand. In an object each value has a name; in an array, and as the outermost
- * value, it has none (NULL). A failed write shows in ferror(out). One thread.
+ * The result is valid JSON whatever the strings and numbers are. Names are the program's own text
+ * and are written unchanged. A value in an object has a name; a value in an array, and the
+ * outermost value, has none (NULL). After a failed write ferror(out) is true. One thread.
  */
 #ifndef SPLITDOM_BASE_JSON_H
 #define SPLITDOM_BASE_JSON_H
@@ -33,7 +33,7 @@ struct json {
     FILE *out;
     enum json_layout layout;
     uint32_t depth;                /* objects and arrays that are open */
-    bool is_empty;                 /* nothing is in the innermost of them yet */
+    bool is_empty;                 /* the innermost of them has no member yet */
     bool is_array[JSON_DEPTH_MAX]; /* from the outermost on */
 };
 
@@ -50,7 +50,7 @@ void json_end(struct json *json);
  * each by U+FFFD. */
 void json_string(struct json *json, const char *name, const char *text);
 void json_u64(struct json *json, const char *name, uint64_t value);
-/* With so many digits behind the point. What is no number (an infinity, a NaN) becomes null. */
+/* With `digits` digits after the point. An infinity or a NaN becomes null. */
 void json_fixed(struct json *json, const char *name, double value, int digits);
 void json_bool(struct json *json, const char *name, bool value);
 

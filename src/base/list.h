@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * list: a doubly linked list of nodes that live in their owners: nothing is allocated, nothing
- * fails, and every operation takes constant time. container_of (base/container_of.h) leads from a
- * node to its owner.
+ * list: a doubly linked list of nodes that are members of their owners. Nothing is allocated,
+ * nothing fails, and every operation takes constant time. container_of (base/container_of.h) leads
+ * from a node to its owner.
  *
  *     for (struct list_node *node = list_first(&list); node != NULL; node = list_next(&list, node))
  * { struct peer *peer = container_of(node, struct peer, link);
  *
- * One who removes the node at hand takes its successor first. A node is in one list at a time; one
- * that is all zero is in none. A list that is not empty, and a node that is in a list, stay where
- * they are in memory. One thread, or the owner's lock.
+ * A loop that removes the current node reads the next one before. A node is in one list at a time;
+ * a node of all zeros is in no list. A list that is not empty, and a node that is in a list, must
+ * not move in memory. One thread, or the owner's lock.
  */
 #ifndef SPLITDOM_BASE_LIST_H
 #define SPLITDOM_BASE_LIST_H
@@ -24,8 +24,8 @@ struct list_node {
 
 /* All zero: empty. */
 struct list {
-    /* private: the list is a circle through this node, so that no end is a special case. The circle
-     * is closed by the first insertion. */
+    /* private: the list is a circle through this node, so that neither end is a special case. The
+     * first insertion closes the circle. */
     struct list_node end;
 };
 
@@ -65,7 +65,7 @@ static inline void list_push_front(struct list *list, struct list_node *node)
     list_link(&list->end, node, list->end.next);
 }
 
-/* Takes node out of the list that it is in. */
+/* Removes node from its list. */
 static inline void list_remove(struct list_node *node)
 {
     assert(list_is_linked(node));
@@ -120,7 +120,7 @@ static inline void list_move_all(struct list *to, struct list *from)
     from->end.next = from->end.prev = &from->end;
 }
 
-/* Takes the first node out. NULL: the list is empty. */
+/* Removes the first node and returns it. NULL: the list is empty. */
 static inline struct list_node *list_pop_front(struct list *list)
 {
     struct list_node *first = list_first(list);

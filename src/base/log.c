@@ -31,7 +31,7 @@ int log_open(const struct log_options *options, struct log **out)
     log->to_stderr = options->to_stderr;
     log->now_ns = options->now_ns != NULL ? options->now_ns : clock_monotonic_fn;
     log->clock = options->clock;
-    /* A log is kept; a device or a pipe that somebody named as one stays where it is. */
+    /* Only a regular file is renamed to PATH.old, not a device or a pipe. */
     struct stat before;
     if (lstat(options->path, &before) == 0 && S_ISREG(before.st_mode) &&
         snprintf(old, sizeof(old), "%s.old", options->path) < (int)sizeof(old))
@@ -73,7 +73,7 @@ static size_t stamp(char *line, size_t bytes)
     return length;
 }
 
-/* A failure is nobody's business: there is no other place to tell of it. */
+/* A failure is ignored: there is no other place to report it. */
 static void put(int fd, const char *bytes, size_t count)
 {
     while (write(fd, bytes, count) < 0 && errno == EINTR)

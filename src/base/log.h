@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log: lines with a time in front, in a file. A leaf: it knows nothing of what it is told.
+ * log: lines with a time in front, in a file. This module depends on no other room.
  *
  *     2026-01-31T12:00:00.000Z Dom0 serves disk1.img (204800 sectors)
  *
@@ -22,8 +22,8 @@ enum {
     LOG_LIMIT_PERIOD_MS = 10 * 1000, /* ... so much time of CLOCK_MONOTONIC */
 };
 
-/* The allowance of one source, for instance one domain: a hostile one must not fill the disk. All
- * zeros at first. */
+/* The allowance of one source, for instance one domain: a hostile domain must not fill the disk.
+ * Initially all zeros. */
 struct log_limit {
     uint64_t period_start_ns;
     uint32_t line_count;       /* in this period */
@@ -31,8 +31,8 @@ struct log_limit {
 };
 
 struct log_options {
-    const char *path;                /* appended to; what a previous run left goes to PATH.old */
-    bool to_stderr;                  /* each line there too, without the time */
+    const char *path;                /* a previous run's file is renamed to PATH.old */
+    bool to_stderr;                  /* each line goes to stderr too, without the time */
     uint64_t (*now_ns)(void *clock); /* for limits; NULL: CLOCK_MONOTONIC */
     void *clock;
 };
@@ -47,8 +47,8 @@ int log_fd(const struct log *log);
 /* One line; control characters in it are shown as '?'. */
 void log_line(struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* As log_line while the source has allowance left; the first line of its next period says how many
- * were dropped. */
+/* As log_line while the source has allowance left. The first line of its next period says how many
+ * lines were dropped. */
 void log_limited(struct log *log, struct log_limit *limit, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

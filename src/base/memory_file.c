@@ -39,8 +39,8 @@ int memory_file_check(int fd, int seals)
     int found = fcntl(fd, F_GET_SEALS);
     if (found < 0)
         return errno == EBADF ? -EBADF : -EBADFD;
-    /* Huge pages can be sealed, too, but are reserved by rules of their own: a mapping of them may
-     * find none. */
+    /* A file of huge pages can have seals too, but a mapping of it can fail for lack of reserved
+     * huge pages. */
     if ((found & seals) != seals || fstatfs(fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
         return -EBADFD;
     return 0;

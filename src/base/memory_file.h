@@ -2,9 +2,9 @@
 /*
  * memory_file: a file in memory that has no name and nobody can execute (memfd_create(2)).
  *
- * A seal is a promise of the kernel to all who hold the descriptor. A file that can neither grow
- * nor shrink (F_SEAL_GROW, F_SEAL_SHRINK) never takes a page away from under a mapping: whoever
- * maps such a file can be sent no SIGBUS by a peer that shares it.
+ * A seal is a guarantee of the kernel to all who hold the descriptor. A file that can neither grow
+ * nor shrink (F_SEAL_GROW, F_SEAL_SHRINK) never loses a page that is mapped: so a peer that shares
+ * the file cannot cause a SIGBUS.
  */
 #ifndef SPLITDOM_BASE_MEMORY_FILE_H
 #define SPLITDOM_BASE_MEMORY_FILE_H
@@ -16,13 +16,13 @@
  */
 int memory_file_create(const char *name);
 
-/* Adds seals (F_SEAL_*). Errors: -EPERM it was sealed against seals; -EBUSY; -EINVAL the system
+/* Adds seals (F_SEAL_*). Errors: -EPERM the file has F_SEAL_SEAL; -EBUSY; -EINVAL the system
  * does not know a seal, or fd is no such file; -EBADF. */
 int memory_file_seal(int fd, int seals);
 
 /*
- * Is fd a file in memory of ordinary pages that has all of these seals? Asks nothing else of fd, so
- * that a descriptor of a peer's can be tried first. Returns 0; -EBADFD it is not; -EBADF.
+ * Is fd a file in memory of ordinary pages that has all of these seals? Uses fd for nothing else,
+ * so it is safe on a descriptor that a peer sent. Returns 0; -EBADFD it is not; -EBADF.
  */
 int memory_file_check(int fd, int seals);
 

@@ -25,6 +25,6 @@ bool owned_path_is_there(const struct owned_path *owned, const char *path)
 void owned_path_remove(struct owned_path *owned, const char *path)
 {
     if (owned_path_is_there(owned, path))
-        (void)unlink(path); /* what can't be removed is stale, and whoever comes next clears it */
+        (void)unlink(path); /* a name that can't be removed is stale: the next start clears it */
     *owned = (struct owned_path){0};
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owned_path: the name of a file that this process has made. Names outlive their owners: a cleaner
- * of temporary files removes them, another process takes them. So whoever removes a name compares
- * first whether it still is the file that it made.
+ * owned_path: the name of a file that this process has created. Somebody else may remove that name
+ * meanwhile (a cleaner of temporary files) and use it for another file (a second process). So the
+ * owner removes the name only if the name still belongs to the file that the owner created.
  */
 #ifndef SPLITDOM_BASE_OWNED_PATH_H
 #define SPLITDOM_BASE_OWNED_PATH_H
@@ -18,9 +18,9 @@ struct owned_path {
 
 /* Remembers the file that path names now. 0 or -errno; then nothing is owned. */
 int owned_path_note(struct owned_path *owned, const char *path);
-/* Does path still name that file? */
+/* Is path still the name of that file? */
 bool owned_path_is_there(const struct owned_path *owned, const char *path);
-/* Removes the name if it still is that file's, and owns nothing from then on. */
+/* Removes path if it is still the name of that file. Nothing is owned from then on. */
 void owned_path_remove(struct owned_path *owned, const char *path);
 
 #endif

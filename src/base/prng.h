@@ -24,8 +24,8 @@ static inline uint64_t prng_splitmix64(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* Takes the state from where *seeder stands in splitmix64's sequence, and moves it on: several
- * generators from one seed. */
+/* Seeds the state from splitmix64's sequence at *seeder, and advances *seeder: several generators
+ * can be made from one seed. */
 static inline void prng_seed(struct prng *prng, uint64_t *seeder)
 {
     for (int i = 0; i < 4; i++)
@@ -35,8 +35,8 @@ static inline void prng_seed(struct prng *prng, uint64_t *seeder)
 /* A sequence of its own for each pair of numbers. */
 static inline void prng_init(struct prng *prng, uint64_t seed, uint64_t stream)
 {
-    /* The stream is mixed before it meets the seed: (1, 2) and (2, 1) must differ, and so must
-     * neighbours, whose plain sum or difference would be states one step apart. */
+    /* The stream number is mixed before it is combined with the seed: (1, 2) and (2, 1) must
+     * differ, and the plain sums or differences of neighbours would give states one step apart. */
     uint64_t mixed_seed = prng_splitmix64(&seed);
     uint64_t state = mixed_seed ^ (stream + 1) * UINT64_C(0xd1342543de82ef95);
 
@@ -63,9 +63,9 @@ static inline uint64_t prng_next(struct prng *prng)
     return result;
 }
 
-/* Uniform in 0..bound-1, without bias; bound >= 1. Multiplication instead of a remainder, and the
- * few low products that would make some results likelier are drawn again (Lemire, "Fast random
- * integer generation in an interval", ACM TOMACS 29(1), 2019). */
+/* Uniform in 0..bound-1, without bias; bound >= 1. Uses a multiplication instead of a remainder,
+ * and draws again for the few low products that would make some results likelier (Lemire, "Fast
+ * random integer generation in an interval", ACM TOMACS 29(1), 2019). */
 static inline uint64_t prng_below(struct prng *prng, uint64_t bound)
 {
     unsigned __int128 product = (unsigned __int128)prng_next(prng) * bound;

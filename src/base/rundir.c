@@ -100,7 +100,7 @@ static int fill_paths(const char *base, const char *name, struct rundir *out, ch
     return 0;
 }
 
-/* Opens the directory as itself and judges what was opened, so nothing can be swapped meanwhile. */
+/* Opens the directory and checks the descriptor, not the path: nobody can swap it in between. */
 static int check_directory(const char *path, mode_t forbidden, bool create, char *why,
                            size_t why_bytes)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rundir: where a service keeps its sockets, lock and log, for those who run it and those who look
- * for it.
+ * rundir: where a service keeps its sockets, lock and log, for the service and for its clients.
  *
  *     BASE/NAME/dom0.sock, xenstore.sock, lock, dom0.log
  *
@@ -9,8 +8,8 @@
  * names a directory), else /tmp/splitdom-UID. NAME: the argument, else SPLITDOM_NAME, else
  * "default".
  *
- * Whoever can write there can pose as Dom0, so both directories must be real ones (no symbolic
- * link) of this user; BASE must not be writable, and BASE/NAME not even readable, for others.
+ * A user who can write there can pretend to be Dom0. So both directories must be real ones (no
+ * symbolic links) of this user. Others must not be able to write to BASE, nor to read BASE/NAME.
  */
 #ifndef SPLITDOM_BASE_RUNDIR_H
 #define SPLITDOM_BASE_RUNDIR_H
@@ -39,15 +38,16 @@ struct rundir {
  * Errors, each with one line for people in why:
  *   -EINVAL NAME has other characters or is too long, or BASE is empty; -ENAMETOOLONG;
  *   -ENOENT a directory does not exist (*out is filled all the same);
- *   -EPERM of another user, -EACCES open to others, -ELOOP a symbolic link, -ENOTDIR;
+ *   -EPERM it belongs to another user, -EACCES it is open to others, -ELOOP it is a symbolic link,
+ *   -ENOTDIR;
  *   others from the system.
  */
 int rundir_resolve(const char *rundir, const char *name, bool create, struct rundir *out, char *why,
                    size_t why_bytes);
 
 /*
- * One line for people: no service of this name runs in this directory, and how to start it.
- * Programs that were installed are called splitdom-...: the line then names the installed service.
+ * Writes one line for people: no service of this name runs in this directory, and how to start it.
+ * Installed programs are called splitdom-...; for them the line names the installed service.
  */
 void rundir_explain_absence(const struct rundir *rundir, char *why, size_t why_bytes);
 

@@ -6,7 +6,7 @@
 
 void std_fds_fill(void)
 {
-    /* The lowest number that is free is given: those below fd are taken by now. */
+    /* open gives the lowest free number, and all numbers below fd are in use by now. */
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) < 0)
             (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* std_fds: standard input, output and errors of a program. */
+/* std_fds: standard input, standard output and standard error of a program. */
 #ifndef SPLITDOM_BASE_STD_FDS_H
 #define SPLITDOM_BASE_STD_FDS_H
 
 /*
- * The first thing a program does: opens a stand-in for each of the three descriptors that its
- * caller left closed. Without it the next file that is opened would get that number, and then our
- * messages. The stand-in is opened for the other direction, so that its use still fails: a result
- * that nobody gets is an error.
+ * A program calls this first. Opens a stand-in for each of the three descriptors that the caller
+ * left closed. Otherwise the next opened file would get that number, and our messages would be
+ * written into the file. The stand-in is open for the opposite direction, so using it still fails:
+ * a result that nobody receives is an error.
  */
 void std_fds_fill(void);
 

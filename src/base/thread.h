@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread: how all threads of ours start: on a stack of a fixed size, with all signals blocked.
+ * thread: starts a thread with a stack of a fixed size and all signals blocked.
  *
- * The system's default for a stack is RLIMIT_STACK at the program's start, which may be too little
- * for any thread (`ulimit -s 32`) or far too much for thousands. Signals are for the program's own
- * threads, or for the one that waits for them.
+ * The system's default size is RLIMIT_STACK at the program's start. That may be too small for any
+ * thread (`ulimit -s 32`), or far too large for thousands of threads. Signals are for the threads
+ * of the program that uses the library, or for the one thread that waits for them.
  */
 #ifndef SPLITDOM_BASE_THREAD_H
 #define SPLITDOM_BASE_THREAD_H
@@ -13,8 +13,8 @@
 
 enum { THREAD_STACK_BYTES = 256 * 1024 };
 
-/* Starts a thread that runs main(arg) and is to be joined. Errors: -EAGAIN, -ENOMEM: no more
- * threads. *out is undefined then. */
+/* Starts a thread that runs main(arg); the caller joins it. Errors: -EAGAIN, -ENOMEM: no more
+ * threads. Then *out is undefined. */
 int thread_start(pthread_t *out, void *(*main)(void *arg), void *arg);
 
 #endif

@@ -153,8 +153,8 @@ int unix_socket_send(int fd, const void *bytes, size_t byte_count, const int *fd
 }
 
 /*
- * Puts the packet's descriptors into got, which has room for all that fit into union rights: the
- * kernel drops those beyond, and says so by MSG_CTRUNC. False: there is something else.
+ * Copies the packet's descriptors to got, which has room for all that fit into union rights. The
+ * kernel drops more than that and sets MSG_CTRUNC. False: there is another control message.
  */
 static bool take_rights(struct msghdr *message, int got[UNIX_SOCKET_FDS_MAX], size_t *count)
 {
@@ -198,7 +198,7 @@ ssize_t unix_socket_receive(int fd, void *bytes, size_t size, int *fds, size_t f
 
     size_t count;
     bool sound = take_rights(&message, got, &count);
-    /* Nothing but descriptors is no end of the peer's, and no packet of ours. */
+    /* A packet of descriptors alone: neither the peer's end nor a packet of our protocol. */
     if (!sound || (message.msg_flags & MSG_TRUNC) != 0 || count > fd_max ||
         (received == 0 && count > 0)) {
         while (count > 0)

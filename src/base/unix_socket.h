@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unix_socket: local sockets by path, and packets that carry descriptors. Every descriptor that
- * comes from here is close-on-exec. No call raises SIGPIPE, none ends early because of a signal.
+ * unix_socket: local sockets by path, and packets that carry descriptors. Every descriptor made or
+ * received here is close-on-exec. No call raises SIGPIPE; no call ends early because of a signal.
  */
 #ifndef SPLITDOM_BASE_UNIX_SOCKET_H
 #define SPLITDOM_BASE_UNIX_SOCKET_H
@@ -29,13 +29,14 @@ struct unix_listener {
 #define UNIX_LISTENER_CLOSED ((struct unix_listener){.fd = -1})
 
 /*
- * Listens at path with a socket of a type: SOCK_STREAM or SOCK_SEQPACKET, and SOCK_NONBLOCK if that
- * is wanted. What had that name is removed. Errors: -ENAMETOOLONG, or -errno of the call that
- * failed; the listener is closed then.
+ * Listens at path. type is SOCK_STREAM or SOCK_SEQPACKET, possibly with SOCK_NONBLOCK. An existing
+ * file of that name is removed. Errors: -ENAMETOOLONG, or -errno of the call that failed; then the
+ * listener is closed.
  */
 int unix_listener_open(struct unix_listener *listener, const char *path, int type, int backlog);
 
-/* Stops listening and removes the name, if that still is this socket's. A closed one is allowed. */
+/* Stops listening, and removes the name if it is still this socket's. A closed listener is allowed.
+ */
 void unix_listener_close(struct unix_listener *listener);
 
 /*
@@ -46,28 +47,28 @@ void unix_listener_close(struct unix_listener *listener);
  */
 int unix_socket_connect(const char *path, int type, unsigned limit_s);
 
-/* The user at the other end, as of its connect or listen. Errors: getsockopt's -errno. */
+/* The user at the other end, at the time of its connect or listen. Errors: getsockopt's -errno. */
 int unix_socket_peer_uid(int fd, uid_t *uid);
 /* The process there, likewise, as our PID namespace numbers it; 0: it is in none that we see. */
 int unix_socket_peer_pid(int fd, pid_t *pid);
 
 /*
- * Sends one packet, and with it copies of fd_count (0..UNIX_SOCKET_FDS_MAX) descriptors. wait: if
- * there is no room, waits for it as long as the socket's limit allows.
- * Errors: -EAGAIN: no room, and not to wait; -ETIMEDOUT: none within the limit; -EPIPE: the peer is
- * gone; -EMSGSIZE: a part was sent (of a packet never); other -errno.
+ * Sends one packet with copies of fd_count (0..UNIX_SOCKET_FDS_MAX) descriptors. wait: waits for
+ * room, at most as long as the socket's limit allows.
+ * Errors: -EAGAIN: no room, and wait is false; -ETIMEDOUT: no room within the limit; -EPIPE: the
+ * peer is gone; -EMSGSIZE: only a part was sent (never of a packet); other -errno.
  */
 int unix_socket_send(int fd, const void *bytes, size_t byte_count, const int *fds, size_t fd_count,
                      bool wait);
 
 /*
- * Waits for a packet, as long as the socket's limit allows. Takes at most `size` bytes of it, and
- * exactly its descriptors: *fd_count, which may be less than fd_max (0..UNIX_SOCKET_FDS_MAX). They
- * are the caller's to close. Slots of fds without a descriptor are -1.
- * Returns the number of bytes; 0, without descriptors: the peer has closed (or has sent an empty
- * packet, which nobody does here). Errors, all without a descriptor left open: -ETIMEDOUT; -EPROTO:
- * the packet is longer than size, has more than fd_max descriptors, nothing but descriptors, or
- * brings something else than these; other -errno.
+ * Waits for a packet, at most as long as the socket's limit allows. Receives up to `size` bytes and
+ * up to fd_max (0..UNIX_SOCKET_FDS_MAX) descriptors; *fd_count says how many. The caller closes
+ * the descriptors. Slots of fds without a descriptor are -1.
+ * Returns the number of bytes. 0, without descriptors: the peer has closed (or has sent an empty
+ * packet, which nobody does here). Errors, none of which leaves a descriptor open: -ETIMEDOUT;
+ * -EPROTO: the packet is longer than size, has more than fd_max descriptors, has descriptors but
+ * no bytes, or has another control message; other -errno.
  */
 ssize_t unix_socket_receive(int fd, void *bytes, size_t size, int *fds, size_t fd_max,
                             size_t *fd_count);

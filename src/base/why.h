@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * why: one line for people about a failure: what failed, on what, and what to do about that. The
- * program that ends because of the failure prints the line behind its own name; libraries only
- * write it. Each function that takes a struct why fills it in whenever it fails, and leaves it
- * alone otherwise.
+ * why: one line for people about a failure: what failed, on what, and what to do about it. A
+ * library only writes the line. The program that ends because of the failure prints the line after
+ * its own name. A function that takes a struct why fills it in whenever the function fails, and
+ * does not change it otherwise.
  */
 #ifndef SPLITDOM_BASE_WHY_H
 #define SPLITDOM_BASE_WHY_H
@@ -19,7 +19,7 @@ struct why {
 int why_fail(struct why *why, int rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same with a colon and the system's text for the error -rc behind the line. */
+/* The same, followed by a colon and the system's text for the error -rc. */
 int why_fail_errno(struct why *why, int rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
