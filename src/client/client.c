@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client: a workload on a virtual disk, on top of the public API of blkfront and nothing below it.
- * Exit: 0 all done; 1 something failed; 2 wrong arguments; 128 + signal when ended by one.
+ * client: a workload on a virtual disk. Uses the public API of blkfront and nothing below it.
+ * Exit: 0 all done; 1 something failed; 2 wrong arguments; 128 + N when ended by signal N.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -263,7 +263,7 @@ static int close_outputs(struct client *client)
     return rc;
 }
 
-/* Whatever was printed is only there when the last of it could be written. */
+/* The output is complete only if its last write succeeded. */
 static int end_output(void)
 {
     if (fflush(stdout) == 0 && ferror(stdout) == 0)
@@ -283,8 +283,8 @@ static int print_report(struct client *client, const struct blkfront_stats *stat
     return end_output();
 }
 
-/* Was every read that the options ask for answered and recorded? Failed reads are answers too;
- * without a single success there is nothing to tell. */
+/* Was every read that the options ask for answered and recorded? A failed read counts as answered;
+ * without a single successful read there is no result. */
 static bool is_whole(const struct client *client)
 {
     const struct workload_result *result = &client->result;
@@ -305,7 +305,7 @@ static int work(struct client *client)
     wait_workload(client);
     blkfront_stats(client->bf, &stats);
     status = judge(client);
-    /* First the records: the result line says that they are all there. */
+    /* The records first: the result line promises that they are complete. */
     if (close_outputs(client) < 0)
         return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
     if (is_whole(client) && print_report(client, &stats) != EXIT_SUCCESS)

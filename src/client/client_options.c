@@ -11,7 +11,7 @@
 #include "base/decimal.h"
 #include "splitdom/tdf.h"
 
-/* Requests are counted in 64 bits and summed: half the range keeps every sum in it. */
+/* Requests are counted and added up in 64 bits: with half the range no sum overflows. */
 static const uint64_t REQUESTS_MAX = INT64_MAX;
 
 enum option_id {

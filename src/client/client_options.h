@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_options: the command line of `client`, checked. Prints nothing and touches no system state
- * but the random seed.
+ * client_options: the command line of `client`, checked. Prints nothing; of the system it uses only
+ * the source of random numbers.
  */
 #ifndef SPLITDOM_CLIENT_CLIENT_OPTIONS_H
 #define SPLITDOM_CLIENT_CLIENT_OPTIONS_H
@@ -35,13 +35,13 @@ enum client_progress {
 struct client_options {
     enum client_action action;
     uint32_t thread_count;
-    uint64_t request_count; /* of all threads together; with duration_ns the most there can be */
+    uint64_t request_count; /* of all threads together; with duration_ns the maximum */
     uint64_t duration_ns;   /* of the domain's clock; 0: until request_count */
     struct pattern_spec pattern;
     const char *pattern_text; /* as given, for reports */
     uint64_t seed;
     uint32_t sectors_per_request;
-    uint32_t depth; /* 0: blocking reads; else asynchronous with so many in flight */
+    uint32_t depth; /* 0: blocking reads; otherwise the number of asynchronous reads in flight */
     bool json;      /* at most one of these two */
     bool csv;
     bool record;

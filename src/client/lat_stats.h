@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lat_stats: statistics of latencies in bounded memory. Each thread keeps its own and merges them
- * at the end; what is merged is as if one had seen all values.
+ * lat_stats: statistics of latencies in bounded memory. Each thread keeps its own, and all are
+ * merged at the end. The merged statistics are those of all values together.
  *
  * Count, minimum and maximum are exact. Mean and deviation are kept by Welford's update (B. P.
  * Welford, Technometrics 4(3), 1962) and merged by the formula of Chan, Golub and LeVeque (1979):
- * no sum of squares, hence no cancellation when values are large and close. The deviation is the
- * population's, divided by the count: the values are all the requests of the run, not a sample of
- * them.
+ * there is no sum of squares, so nothing cancels when values are large and close to each other. The
+ * deviation is the population's (divided by the count), because the values are all the requests of
+ * the run, not a sample.
  *
  * Percentiles come from a log-linear histogram, as HdrHistogram's: values below LAT_STATS_LINEAR
  * have a bucket each, and every power of two above is cut into LAT_STATS_LINEAR / 2 equal buckets.
@@ -39,10 +39,10 @@ struct lat_stats {
 
 void lat_stats_init(struct lat_stats *stats);
 void lat_stats_add(struct lat_stats *stats, uint64_t latency_ns);
-/* from is left as it is. Merging into an initialised, empty one copies. */
+/* Does not change from. Merging into initialised, empty statistics copies from. */
 void lat_stats_merge(struct lat_stats *into, const struct lat_stats *from);
 
-/* All give 0 while there is no value. */
+/* All return 0 while there is no value. */
 uint64_t lat_stats_min(const struct lat_stats *stats);
 uint64_t lat_stats_max(const struct lat_stats *stats);
 double lat_stats_mean(const struct lat_stats *stats);

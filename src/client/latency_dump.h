@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * latency_dump: every latency of a run as text, one decimal number of nanoseconds a line. Threads
- * hand theirs over in batches, so the lines of one thread are in order, those of several are not.
+ * latency_dump: every latency of a run as text, one decimal number of nanoseconds a line. Each
+ * thread adds its latencies in batches: the lines of one thread are in order, but the batches of
+ * several threads are mixed.
  */
 #ifndef SPLITDOM_CLIENT_LATENCY_DUMP_H
 #define SPLITDOM_CLIENT_LATENCY_DUMP_H
@@ -19,8 +20,8 @@ struct latency_dump {
     int error; /* first failure, negative */
 };
 
-/* Creates or empties the file; path must outlive the dump. 0 or -errno; -EBUSY: another process
- * writes this file. */
+/* Creates or empties the file; path must outlive the dump. Returns 0 or -errno; -EBUSY: another
+ * process writes this file. */
 int latency_dump_open(struct latency_dump *dump, const char *path);
 
 /* Any thread. count is at most LATENCY_DUMP_BATCH. Errors: -errno of the first failed write. */

@@ -16,8 +16,8 @@ static bool is_file_of(const char *path, int fd)
 }
 
 /*
- * Locks and empties a regular file. -ESTALE: whoever held the lock has removed the file meanwhile.
- * A file system without locks (-ENOLCK, -EOPNOTSUPP) must do without.
+ * Locks and empties a regular file. -ESTALE: the previous holder of the lock has removed the file
+ * meanwhile. On a file system without locks (-ENOLCK, -EOPNOTSUPP) the file is not locked.
  */
 static int claim(const char *path, bool follow, int fd)
 {
@@ -56,5 +56,5 @@ int output_file_open(const char *path, bool follow)
 void output_file_remove(const char *path, int fd)
 {
     if (is_file_of(path, fd))
-        (void)unlink(path); /* what can't be removed stays, and is empty */
+        (void)unlink(path); /* if that fails, an empty file stays */
 }

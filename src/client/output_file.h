@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * output_file: a file that one process writes. Two clients can have one process number (in two PID
- * namespaces with one shared directory) or be given one name: the second one is refused, since what
- * both write would be a mixture that nobody notices.
+ * output_file: a file that only one process writes. Two clients can have the same process number
+ * (in two PID namespaces with one shared directory) or get the same file name. Then the second
+ * client is refused: otherwise the records of both would be mixed unnoticed.
  *
- * The lock is flock(2)'s: it ends with the process, so that a file that a crash left is written
- * anew.
+ * The lock is flock(2)'s. It ends with the process, so a file that a crash left can be written
+ * again.
  */
 #ifndef SPLITDOM_CLIENT_OUTPUT_FILE_H
 #define SPLITDOM_CLIENT_OUTPUT_FILE_H
@@ -13,13 +13,13 @@
 #include <stdbool.h>
 
 /*
- * Creates the file, or empties the one that is there. Other things than regular files (pipes,
- * terminals) are neither locked nor emptied. follow: path may be a symbolic link.
+ * Creates the file, or empties an existing one. Anything but a regular file (a pipe, a terminal) is
+ * neither locked nor emptied. follow: path may be a symbolic link.
  * Returns a descriptor (close-on-exec) or -errno; -EBUSY: another process writes this file.
  */
 int output_file_open(const char *path, bool follow);
 
-/* Removes path if that still is the file behind fd: what somebody put there since stays. */
+/* Removes path if it is still the name of the file behind fd. Another file of that name stays. */
 void output_file_remove(const char *path, int fd);
 
 #endif

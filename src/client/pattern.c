@@ -136,11 +136,11 @@ int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint6
 }
 
 /*
- * A fixed permutation of 0..start_count-1. Multiplying by an odd number and folding the upper half
- * into the lower one are both one-to-one on k bits; results beyond start_count go round again,
- * which leads back into the range and keeps it one-to-one (cycle walking, Black and Rogaway, CT-RSA
- * 2002). The range fills more than half of the 2^k numbers, so that takes fewer than two rounds on
- * average.
+ * A fixed permutation of 0..start_count-1. Multiplication by an odd number, and folding the upper
+ * half into the lower half, are both one-to-one on k bits. A result beyond start_count is permuted
+ * again until it is in the range, which keeps the mapping one-to-one (cycle walking, Black and
+ * Rogaway, CT-RSA 2002). The range has more than half of the 2^k numbers, so fewer than two rounds
+ * are needed on average.
  */
 static uint64_t permute(const struct pattern *pattern, uint64_t x)
 {
@@ -164,7 +164,7 @@ static uint64_t next_block(struct pattern *pattern)
     uint64_t offset = pattern->block_next * pattern->block_sectors;
 
     pattern->block_next = (pattern->block_next + pattern->block_step) % pattern->block_count;
-    /* The last block begins where it still fits. */
+    /* The last block begins early enough to fit into the range. */
     return offset < pattern->start_count ? offset : pattern->start_count - 1;
 }
 

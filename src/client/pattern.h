@@ -3,20 +3,21 @@
  * pattern: which sectors a thread reads.
  *
  * - uniform: every start sector equally likely.
- * - sequential: the disk in order, over and over: thread i of T reads blocks i, i + T, i + 2T ...
- * of sectors_per_request sectors, so that the threads together walk over the disk. The last block
- *   begins earlier when the range is no multiple of the block.
+ * - sequential: the disk in order, again and again. Thread i of T reads blocks i, i + T, i + 2T ...
+ *   of sectors_per_request sectors, so all threads together read the whole disk. The last block
+ *   begins earlier if the range is no multiple of the block.
  * - zipf:THETA: rank k with probability proportional to k^-THETA, THETA > 0.
  * - hotset:PCT[:SHARE]: PCT percent (0 < PCT <= 100) of the start sectors, at least one, get SHARE
- *   percent of the requests (0 < SHARE <= 100, 90 when not given), equally likely among themselves,
- *   and the others the rest. With SHARE 100 and a hot set that fits into the cache every request
- *   hits, once the cache is warm.
- * - trace:FILE: the sectors of a trace (sector_trace.h), over and over: thread i of T reads entries
- *   i, i + T, i + 2T ...
+ *   percent of the requests (0 < SHARE <= 100, 90 when not given); the other sectors get the rest.
+ *   Within each of the two sets all start sectors are equally likely. With SHARE 100 and a hot set
+ *   that fits into the cache, every request hits once the cache is warm.
+ * - trace:FILE: the sectors of a trace (sector_trace.h), again and again: thread i of T reads
+ *   entries i, i + T, i + 2T ...
  *
- * Ranks and the hot set are spread over the disk by a permutation that depends on the range alone:
- * all threads, clients and seeds agree on which sectors are hot, and neighbours in rank are not
- * neighbours on the disk. Apart from sequential, requests may start at any sector and so overlap.
+ * A permutation spreads the ranks and the hot set over the disk, so neighbours in rank are not
+ * neighbours on the disk. The permutation depends on the range alone: the same sectors are hot for
+ * all threads, clients and seeds. In all patterns but sequential a request may start at any sector,
+ * so requests may overlap.
  *
  * The same spec, range, seed and thread give the same sequence on every run.
  */
@@ -52,8 +53,8 @@ struct pattern {
     struct zipf zipf;
     uint64_t first_sector;
     uint64_t start_count;   /* start sectors there are */
-    uint64_t hot_count;     /* hotset: of them */
-    double hot_share;       /* hotset: share of the requests that goes there, above 0, at most 1 */
+    uint64_t hot_count;     /* hotset: how many of them are hot */
+    double hot_share;       /* hotset: share of the requests that they get, above 0, at most 1 */
     uint64_t permute_mask;  /* smallest 2^k - 1 that covers start_count - 1 */
     uint32_t permute_shift; /* half of k */
     uint32_t block_sectors; /* sequential */

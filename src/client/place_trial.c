@@ -9,21 +9,21 @@ enum {
     LEGS = 4,
     SETTLE_MS = 8,
     MEASURE_MS = 20,
-    HELD_UP_MS = 4 * MEASURE_MS, /* a measurement that took longer tells of something else */
+    HELD_UP_MS = 4 * MEASURE_MS, /* a measurement that took longer was disturbed */
     KEEP_MIN_MS = 500,
     KEEP_MAX_MS = 4000,
-    LOOK_MS = 100,  /* for others */
-    READS_MIN = 64, /* fewer tell nothing */
+    LOOK_MS = 100,  /* how often to check for other clients */
+    READS_MIN = 64, /* fewer are no measurement */
     EXTENSIONS_MAX = 8,
     FAST_READS_PER_MS = 400, /* faster than threads can switch: they must not share a CPU */
 };
 
-/* Anywhere must be better by more than this: the other place costs the whole machine less, of which
- * a client sees only its own part. */
+/* "Anywhere" must be better by more than this: the other place costs the whole machine less, but a
+ * client measures only its own part of that. */
 static const double MARGIN = 1.04;
 
-/* Dom0's processor time for a read of the disk, roughly and in both places: without it a client's
- * own few microseconds would count for too much. */
+/* About Dom0's processor time for a read of the disk, in both places. Without it the client's own
+ * few microseconds would have too much weight. */
 static const double DOM0_CPU_NS = 8000;
 
 const char *place_name(enum place place)
@@ -70,8 +70,8 @@ static void look_again(struct place_trial *trial, uint64_t now_ns)
         trial->due_ns = now_ns + LOOK_MS * MS;
 }
 
-/* Somebody else is served, too: two clients on Dom0's CPU would wait for each other, and so would
- * many threads of several clients on the few others. */
+/* Dom0 serves another client too: two clients on Dom0's CPU would wait for each other, and so would
+ * many threads of several clients on the other CPUs. */
 static bool give_way(struct place_trial *trial, uint64_t now_ns)
 {
     bool changed = trial->place != PLACE_ANYWHERE;

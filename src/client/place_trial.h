@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * place_trial: where should the threads of a client run, seen from Dom0's CPU? What is best depends
- * on the machine, the disk and who else runs, so it is tried, and tried again from time to time.
+ * place_trial: should the threads of a client run on Dom0's CPU, on the other CPUs, or anywhere?
+ * The best place depends on the machine, the disk and the other processes. So both places are
+ * measured, and measured again from time to time.
  *
  *   | anywhere       | the other      | anywhere       | the other      | the better one ...
  *   settle   measure   settle   measure   settle   measure   settle   measure
  *   0        8        28       36       56       64       84       92      112 ms
  *
- * The better one is kept for 0.5 s, then both are tried again, and so on after 1, 2, 4, 4 ... s. It
- * is the one with the higher score: reads a second, over the fourth root of the processor time of a
- * read. So an equal rate at less cost wins, and a rate that is lower by more than noise never does;
- * what is left to noise goes to the other place.
+ * The better place is kept for 0.5 s, then both are measured again, and so on after 1, 2, 4, 4 ...
+ * s. The score of a place is the reads per second, divided by the fourth root of the processor time
+ * of a read. So at an equal rate the cheaper place wins, and a place whose rate is lower by more
+ * than noise never wins. Within noise the other place wins.
  *
- * Of each place the better measurement counts: whatever disturbs one (a host that lets its guest
- * stand still for a part of each 100 ms, a neighbour) makes it worse and never better.
+ * The better of a place's two measurements counts: a disturbance (a host that stops its guest for a
+ * part of each 100 ms, a neighbour) makes a measurement worse and never better.
  *
- * All this is for a client that is alone. On Dom0's CPU there is room for one; and where the
- * threads of several crowd on the others, the system's scheduler shares out the CPUs, and with them
- * the disk, less evenly than when it may use all of them. One that is not alone goes back to
- * anywhere, within 0.1 s.
+ * Only a client that is alone is placed. Dom0's CPU has room for one client. If the threads of
+ * several clients share the other CPUs, the system's scheduler divides the CPUs, and with them the
+ * disk, less evenly than if it may use all CPUs. A client that is no longer alone returns to
+ * "anywhere" within 0.1 s.
  *
- * Pure arithmetic on what it is told. One thread.
+ * Pure arithmetic on the samples that the caller passes. One thread.
  */
 #ifndef SPLITDOM_CLIENT_PLACE_TRIAL_H
 #define SPLITDOM_CLIENT_PLACE_TRIAL_H
@@ -42,7 +43,7 @@ struct place_sample {
 };
 
 struct place_trial {
-    enum place other; /* what is tried against anywhere */
+    enum place other; /* what is compared with anywhere */
     enum place place; /* in force */
     enum { TRIAL_SETTLE, TRIAL_MEASURE, TRIAL_KEEP } phase;
     uint32_t leg; /* of the trial: odd ones are in the place that was not in force before it */

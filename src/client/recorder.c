@@ -47,7 +47,7 @@ struct recorder {
     int error;                   /* first failure, negative */
     enum recorder_file error_at; /* where */
     pthread_t writer;
-    char text[RECORDER_CHUNK * TEXT_SINK_LINE_MAX]; /* of who has set writing */
+    char text[RECORDER_CHUNK * TEXT_SINK_LINE_MAX]; /* of the thread that has set writing */
     uint32_t capacity; /* records, a multiple of RECORDER_CHUNK; constant */
     uint64_t *sectors; /* capacity of them */
     unsigned char (*data)[RECORDER_SECTOR_BYTES]; /* capacity of them */
@@ -75,8 +75,8 @@ static int write_chunk(struct recorder *r, uint32_t slot, uint32_t count, enum r
     return 0;
 }
 
-/* Lock held on entry and exit, released while writing. Writes the oldest chunk, or what there is of
- * it. Nobody else may be writing. */
+/* Lock held on entry and exit, released while writing. Writes the oldest chunk, which may be
+ * incomplete. Nobody else may be writing. */
 static void write_oldest(struct recorder *r)
 {
     uint64_t waiting = r->tail - r->head;
@@ -125,8 +125,8 @@ static bool has_room(const struct recorder *r, uint32_t sector_count)
     return r->tail - r->head + sector_count <= r->capacity;
 }
 
-/* Lock held on entry and exit. A full queue holds a whole chunk: if nobody writes it, this thread
- * does, so not all can end up waiting. */
+/* Lock held on entry and exit. A full queue holds a whole chunk. If nobody writes it, this thread
+ * does: so the threads can't all wait for each other. */
 static void wait_room(struct recorder *r, struct stopwatch *watch, uint32_t sector_count)
 {
     stopwatch_enter(watch);

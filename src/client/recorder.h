@@ -3,15 +3,17 @@
  * recorder: writes down what a client read, as sectors.PID (one decimal sector number a line) and
  * read.PID (the 512-byte sectors, raw), both in the order in which the reads completed.
  *
- * Records wait in a bounded queue (4 MiB, more if more are in flight at once) and go to the files
- * in chunks of RECORDER_CHUNK. Who writes: the thread whose record completes a chunk, after its own
- * read and so outside of every measured latency; or, with writer_thread, a thread of the recorder's
- * own, so that the one thread of an asynchronous client never leaves finished reads waiting.
- * While one writes, others go on adding; who finds the queue full waits. Both are told to the
- * stopwatch.
+ * Records wait in a bounded queue (4 MiB, more if more are in flight at once) and are written in
+ * chunks of RECORDER_CHUNK. The writer is
+ * - the thread whose record completes a chunk, after its own read, so outside of every measured
+ *   latency; or
+ * - with writer_thread, a thread of the recorder, so that the one thread of an asynchronous client
+ *   never leaves finished reads waiting.
+ * While one thread writes, others add records; a thread that finds the queue full waits. The
+ * stopwatch is told of writing and of waiting.
  *
- * The two files hold the same records whenever the client is gone, also after an error: a chunk
- * that could not be written whole is cut off again from both.
+ * After the client's end the two files hold the same records, also after an error: a chunk that
+ * could not be written completely is removed from both files.
  *
  * Threads: recorder_add, recorder_has_room and recorder_wait_room from any number of threads; open,
  * close and discard when no other call runs.
@@ -43,15 +45,15 @@ struct recorder_options {
 };
 
 /*
- * Creates both files, or empties them if they exist (a symbolic link is refused, and -EBUSY while
- * another process writes them). On failure no file that was created is left behind, and why says
- * what failed and what to do.
+ * Creates both files, or empties them if they exist. Refuses a symbolic link. -EBUSY: another
+ * process writes them. On failure every file created here is removed, and why says what failed and
+ * what to do.
  */
 int recorder_open(const struct recorder_options *options, struct recorder **out, struct why *why);
 
 /*
  * Adds sector_count (at most RECORDER_CHUNK) records: first_sector, first_sector + 1, ..., with
- * sector_count * 512 bytes of data. May write or wait; watch hears of it.
+ * sector_count * 512 bytes of data. May write or wait, and tells watch.
  * Errors: -errno of the first failed write; nothing is recorded from then on.
  */
 int recorder_add(struct recorder *recorder, struct stopwatch *watch, uint64_t first_sector,
@@ -60,7 +62,7 @@ int recorder_add(struct recorder *recorder, struct stopwatch *watch, uint64_t fi
 /* True if sector_count records fit in without waiting. */
 bool recorder_has_room(struct recorder *recorder, uint32_t sector_count);
 
-/* Waits for that. Needs the writer thread. Errors as recorder_add. */
+/* Waits until recorder_has_room. Needs the writer thread. Errors as recorder_add. */
 int recorder_wait_room(struct recorder *recorder, struct stopwatch *watch, uint32_t sector_count);
 
 /*

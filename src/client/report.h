@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* report: what the client says on stdout, the one line or everything as JSON. */
+/* report: the client's result on stdout: the one line, or all statistics as JSON or CSV. */
 #ifndef SPLITDOM_CLIENT_REPORT_H
 #define SPLITDOM_CLIENT_REPORT_H
 

@@ -17,7 +17,7 @@
 
 #include "base/thread.h"
 
-/* Without those that the caller had us ignore, as nohup does with SIGHUP. */
+/* All but those that were ignored when the program started, as nohup does with SIGHUP. */
 static sigset_t ending_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
@@ -47,7 +47,7 @@ static bool stop_workload(struct signal_watch *watch, int number)
     return stopped;
 }
 
-/* Ends the process as the signal would have without us. */
+/* Ends the process as the signal would have done without this watch. */
 static void die_of(int number)
 {
     sigset_t set;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signal_watch: SIGINT, SIGTERM and SIGHUP end a run early but orderly. While a workload is being
- * watched, the first of them stops it. Any other one ends the process as if nothing had been set
- * up: before the run and after it nothing may keep a user from stopping the client, whatever a
- * library call is waiting for.
+ * signal_watch: SIGINT, SIGTERM and SIGHUP end a run early but in order. While a workload is
+ * watched, the first signal stops the workload. A second signal, or one before or after the run,
+ * ends the process as without this watch: a user can always stop the client, whatever a library
+ * call is waiting for.
  *
- * Signals that were ignored when the program began stay so. A thread of its own waits for the
- * others; all other threads have them blocked.
+ * Signals that were ignored when the program started stay ignored. One thread waits for the others;
+ * in all other threads they are blocked.
  */
 #ifndef SPLITDOM_CLIENT_SIGNAL_WATCH_H
 #define SPLITDOM_CLIENT_SIGNAL_WATCH_H
@@ -27,7 +27,7 @@ struct signal_watch {
 /* Before any other thread is created: they inherit the mask. 0 or -errno. */
 int signal_watch_start(struct signal_watch *watch);
 
-/* From now on, and until now. The workload must live in between. */
+/* Begins and ends watching a workload, which must exist in between. */
 void signal_watch_set(struct signal_watch *watch, struct workload *workload);
 /* Returns the signal that stopped the workload, or 0. */
 int signal_watch_clear(struct signal_watch *watch);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stopwatch: how long a run of several threads took, without the time in which it stood still only
- * because its results were being written down.
+ * stopwatch: how long a run of several threads took, without the time in which no thread could read
+ * because all were recording results.
  *
  * A thread that records (writes a chunk of sectors.PID / read.PID, waits for room, writes the
- * latency dump) is "standing". Only while *every* live thread stands does the watch stop: as long
- * as one thread can still read, the disk may be at work for it, and leaving that time out would
- * flatter the rate. So the rate is never too high; with one thread it is exact.
+ * latency dump) is "standing". The watch stops only while *every* live thread stands. As long as
+ * one thread can read, the disk may work for that thread, and without that time the rate would be
+ * too high. So the rate is never too high; with one thread it is exact.
  *
- * Threads: every function may be called from any thread, but stopwatch_init and the result
- * functions only while no other call runs. The clock is given, so tests bring their own.
+ * Threads: stopwatch_init and the result functions only while no other call runs; all other
+ * functions from any thread. The clock is a parameter, for tests.
  */
 #ifndef SPLITDOM_CLIENT_STOPWATCH_H
 #define SPLITDOM_CLIENT_STOPWATCH_H
@@ -34,7 +34,7 @@ void stopwatch_destroy(struct stopwatch *watch);
 
 /* The run begins with thread_count threads. */
 void stopwatch_start(struct stopwatch *watch, uint32_t thread_count);
-/* The calling thread begins, or ends, to record. */
+/* The calling thread begins to record, or stops recording. */
 void stopwatch_enter(struct stopwatch *watch);
 void stopwatch_leave(struct stopwatch *watch);
 /* The calling thread has done its last read; the run ends with the last of them. */

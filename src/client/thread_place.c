@@ -37,7 +37,7 @@ uint64_t thread_place_due_ns(const struct thread_place *place)
     return place->trial.due_ns;
 }
 
-/* Where Dom0's CPU is not one of ours, neither with nor without it is a choice. */
+/* If this process may not use Dom0's CPU, there is nothing to choose. */
 static void make_set(const struct thread_place *place, uint32_t dom0_cpu, cpu_set_t *cpus)
 {
     *cpus = place->allowed;

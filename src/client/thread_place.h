@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_place: lets the reading threads of a client run where place_trial.h finds them best
- * served: anywhere, or (up to 4 threads) on the CPU that Dom0 runs on, or (5 and more) on all
- * others. What the process was started with (taskset) is never left; where that is one CPU, nothing
- * is done.
+ * thread_place: lets the reading threads of a client run where place_trial.h found the best place:
+ * anywhere, or (up to 4 threads) on Dom0's CPU, or (5 and more) on all other CPUs. Threads stay on
+ * the CPUs that the process was started with (taskset). If that is one CPU, nothing is done.
  *
  * The main thread calls thread_place_step when thread_place_due_ns has come; the reading threads
  * call thread_place_follow before each read and move themselves.
@@ -23,10 +22,10 @@ struct thread_place {
     uint32_t dom0_cpu;        /* the main thread's: what `cpus` was made with */
     pthread_mutex_t lock;     /* guards cpus */
     cpu_set_t cpus;           /* where the threads shall run */
-    uint32_t moves;           /* main thread writes: so often has cpus changed */
+    uint32_t moves;           /* main thread writes: how often cpus has changed */
 };
 
-/* free_choice: do nothing, ever. Threads that are about to start are where the caller is. */
+/* free_choice: never place threads. A thread starts on the CPUs that its caller may use. */
 void thread_place_init(struct thread_place *place, uint32_t thread_count, bool free_choice);
 void thread_place_fini(struct thread_place *place);
 

@@ -128,9 +128,10 @@ static void run_blocking(struct worker *worker)
 }
 
 /*
- * Starts reads while there are quota, idle buffers and room in the recorder for all that is in
- * flight. So answers never wait behind a full recorder: if it is full, the reads in flight come
- * home first, and only then does the thread wait. Returns false when the device is lost.
+ * Starts reads while there are quota, idle buffers and room in the recorder for all reads in
+ * flight. So an answer never waits for a full recorder: if it is full, the thread first takes the
+ * answers of all reads in flight, and waits for room after that. Returns false when the device is
+ * lost.
  */
 static bool submit_some(struct worker *worker, uint64_t *submitted_count, uint32_t *in_flight)
 {
@@ -209,11 +210,11 @@ static void run_asynchronous(struct worker *worker)
 }
 
 /*
- * Threads that are answered together wake each other in turn (blkfront_wait.c). If each one that
- * wakes takes the CPU from the one that woke it, or from Dom0, all of them have run before Dom0
- * gets to hand the first of their next requests to the disk, which idles until then. SCHED_BATCH
- * takes that right from a thread, and nothing else. A single thread must have it: it is all that
- * Dom0 could wait for. With many, the disk has enough to do anyway.
+ * Threads that are answered together wake each other in turn (blkfront_wait.c). If each woken
+ * thread preempts the thread that woke it, or Dom0, then all of them run before Dom0 can send the
+ * first of their next requests to the disk, and the disk idles until then. Under SCHED_BATCH a
+ * woken thread does not preempt; nothing else changes. A single thread must preempt: Dom0 can only
+ * wait for that thread. With many threads the disk has enough requests anyway.
  */
 static void yield_to_others(const struct worker *worker)
 {

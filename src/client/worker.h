@@ -22,7 +22,7 @@
 #include "client/thread_place.h"
 #include "splitdom/blkfront.h"
 
-/* What the threads of a run share. Constant while they run, but for stop and what has a lock. */
+/* What the threads of a run share. Constant while they run, except stop and what has a lock. */
 struct worker_shared {
     struct blkfront *bf;
     struct recorder *recorder; /* NULL: nothing is recorded */
@@ -30,7 +30,8 @@ struct worker_shared {
     uint32_t sectors_per_request;
     uint32_t depth;        /* 0: blocking */
     uint32_t thread_count; /* of the run */
-    uint64_t deadline_ns;  /* domain's clock: whoever sees it passed ends; UINT64_MAX: never */
+    uint64_t
+        deadline_ns; /* domain's clock: a thread that finds it passed ends; UINT64_MAX: never */
     struct stopwatch watch;
     struct read_failures failures;
     struct thread_place place;
@@ -58,7 +59,7 @@ struct worker {
 
 /* Allocates the buffers; the other inputs are set. -ENOMEM on failure. */
 int worker_init(struct worker *worker);
-/* After the device was closed: until then the library may own buffers. */
+/* Only after the device was closed: until then the library may use the buffers. */
 void worker_release(struct worker *worker);
 
 /* Runs until the quota or the deadline is reached, stop is set or something is lost; sets stop in

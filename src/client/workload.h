@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workload: the threads of a client and their shares of the requests. N requests over T threads:
- * N / T each, and one more for the first N % T; a thread without a share does not read. A run with
- * a duration ends earlier, when that has passed since the threads were let go: each ends after the
- * read in which the time ran out.
+ * workload: the threads of a client and their shares of the requests. Of N requests each of T
+ * threads gets N / T, and the first N % T threads get one more. A thread without a share does not
+ * read. A run with a duration may end earlier: each thread ends after the read in which the
+ * duration, counted from the start of all threads, ran out.
  *
  * One thread starts, stops and joins; the reading threads are the workload's own.
  */
@@ -53,15 +53,15 @@ struct workload_result {
 uint64_t workload_share(uint64_t request_count, uint32_t thread_count, uint32_t index);
 
 /*
- * Creates all threads, then lets them read. The plan is copied; what it points to must outlive the
- * workload, but for pattern. Errors: -EAGAIN or -ENOMEM when the system grants no more threads or
- * memory; -EINVAL a range too small for one request.
+ * Creates all threads, then lets them read. The plan is copied. What the plan points to, except
+ * pattern, must outlive the workload. Errors: -EAGAIN or -ENOMEM: no more threads or memory;
+ * -EINVAL: the range is too small for one request.
  */
 int workload_start(const struct workload_plan *plan, struct workload **out);
 
 /* When workload_place is to be called next: CLOCK_MONOTONIC in ns; UINT64_MAX: never. */
 uint64_t workload_place_due_ns(const struct workload *workload);
-/* Tries where the threads run best (thread_place.h). The thread that waits for them calls it. */
+/* Tries where the threads run best (thread_place.h). For the thread that waits for the others. */
 void workload_place(struct workload *workload);
 
 /* A descriptor that becomes readable when all threads are done. */

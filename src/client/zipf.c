@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The idea: let h(x) = x^-theta and H its integral. The strip of H between k - 1/2 and k + 1/2 is
- * at least as large as h(k), since h is convex. So draw a point u uniformly below H, invert it to
- * x, and round x to the rank k: k comes with the probability of its strip, and is accepted with
- * h(k) over that. Which part of the strip is accepted is free; the part at its right end needs one
- * comparison with H(k + 1/2) - h(k). The strip of rank 1 is cut to exactly h(1).
+ * Let h(x) = x^-theta and H its integral. The strip of H between k - 1/2 and k + 1/2 is at least as
+ * large as h(k), because h is convex. So draw a point u uniformly below H, invert it to x, and
+ * round x to the rank k. Then k is drawn with the probability of its strip, and is accepted with
+ * the probability h(k) / strip. Any part of the strip of that size may be accepted. The part at the
+ * right end needs only one comparison with H(k + 1/2) - h(k). The strip of rank 1 is cut to exactly
+ * h(1).
  */
 #include "client/zipf.h"
 
