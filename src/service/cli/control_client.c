@@ -11,7 +11,7 @@
 #include "base/memory_file.h"
 #include "base/unix_socket.h"
 
-/* Only this user's service is asked. */
+/* Refuses a service of another user. */
 static int open_socket(const char *path)
 {
     int fd = unix_socket_connect(path, SOCK_SEQPACKET, CONTROL_CLIENT_TIMEOUT_S);
@@ -51,7 +51,7 @@ static int read_file(int fd, char **text, size_t *text_bytes)
     size_t done = 0;
     char *bytes;
 
-    /* A file in memory: to read another one could take for ever. */
+    /* It must be a file in memory: reading any other file could take for ever. */
     if (memory_file_check(fd, 0) < 0)
         return -EPROTO;
     if (fstat(fd, &st) != 0)
@@ -91,7 +91,7 @@ static int ask(int socket_fd, enum control_op op, char **text, size_t *text_byte
         rc = why_fail(why, reply.status, "Dom0 refused: %s",
                       reply.reason[0] != '\0' ? reply.reason : strerror(-reply.status));
     } else if (rc == 0 && file_fd < 0 && op == CONTROL_STOP) {
-        *text = calloc(1, 1); /* Dom0 ends, but found no room for its farewell */
+        *text = calloc(1, 1); /* Dom0 ends, but had no memory for its totals */
         rc = *text == NULL ? -ENOMEM : 0;
     } else if (rc == 0) {
         rc = file_fd >= 0 ? read_file(file_fd, text, text_bytes) : -EPROTO;

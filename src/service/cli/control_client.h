@@ -15,12 +15,12 @@ enum {
 };
 
 /*
- * Asks op, which is answered with a file, and reads that. On success *text (owned by the caller:
- * free) has *text_bytes bytes and one NUL more; none where op is CONTROL_STOP and Dom0 could not
- * write its farewell down. Waits CONTROL_CLIENT_TIMEOUT_S at most for each
- * step. Errors: -ENOENT or -ECONNREFUSED nobody listens; -ETIMEDOUT; -EPROTO the answer makes no
- * sense; -EPERM another user listens; Dom0's own refusal, with its reason in why; others from the
- * system. why gets a line for people in any case.
+ * Sends op, whose answer is a file, and reads the file. On success *text (the caller frees it) has
+ * *text_bytes bytes and a NUL after them. *text_bytes is 0 if op is CONTROL_STOP and Dom0 could not
+ * write its totals. Each step waits CONTROL_CLIENT_TIMEOUT_S at most. Errors: -ENOENT or
+ * -ECONNREFUSED: nobody listens; -ETIMEDOUT; -EPROTO: the answer is invalid; -EPERM: another user
+ * listens; Dom0's own refusal, with its reason in why; others from the system. Every error comes
+ * with a line for people in why.
  */
 int control_client_ask(const char *socket_path, enum control_op op, char **text, size_t *text_bytes,
                        struct why *why);

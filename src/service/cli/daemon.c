@@ -42,8 +42,8 @@ static int wait_report(int fd, pid_t child, struct why *why)
     return why_fail(why, -ECHILD, "it ended with status %d while starting", WEXITSTATUS(status));
 }
 
-/* Only the pipe and the standard three stay: descriptors of the caller (a shell's lock files, a
- * build's job server) must not live as long as the daemon. */
+/* Only the pipe and the three standard descriptors stay open: inherited descriptors (a shell's lock
+ * files, a build's job server) must not stay open as long as the daemon runs. */
 static void close_inherited(int keep_fd)
 {
     if (keep_fd > STDERR_FILENO + 1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * daemon: leaves the terminal behind, but not before the caller knows how it went. The parent waits
- * on a pipe until the child reports that it is ready, or why it can't be, or dies.
+ * daemon: a process in the background whose start the caller can wait for. The parent waits on a
+ * pipe until the child reports that it is ready, reports why it failed, or dies.
  */
 #ifndef SPLITDOM_SERVICE_CLI_DAEMON_H
 #define SPLITDOM_SERVICE_CLI_DAEMON_H
@@ -19,8 +19,8 @@ enum daemon_side {
 
 /*
  * Forks; the process must have one thread. Returns an enum daemon_side, or in the parent -errno
- * with the reason in why: the system's, the child's own failure, or
- * -ECHILD when it died without a word. The child's standard descriptors are still the parent's.
+ * with the reason in why: the system's error, the failure that the child reported, or -ECHILD if
+ * the child died without a report. The child still has the parent's standard descriptors.
  */
 int daemon_detach(struct daemon *daemon, struct why *why);
 

@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Who asks holds the directory's lock for an instant: so often, and so long between, is tried. */
+/* A process that only asks holds the directory's lock for an instant. So taking the lock is tried
+ * this many times, with this pause. */
 enum { TRIES = 100, PAUSE_NS = 10 * 1000 * 1000 };
 
 static struct flock whole_file(void)
@@ -30,7 +31,7 @@ static int open_directory(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
-/* Who stands in the way of a record lock on fd: 0 nobody. */
+/* The process that holds the record lock on fd; 0: nobody. */
 static int ask(int fd, pid_t *holder)
 {
     struct flock lock = whole_file();
@@ -40,7 +41,7 @@ static int ask(int fd, pid_t *holder)
     return 0;
 }
 
-/* The holder by the file alone: 0 if there is none, or no file. */
+/* The holder of the file's record lock; 0: nobody, or there is no file. */
 static int ask_file(const char *path, pid_t *holder)
 {
     *holder = 0;
@@ -52,8 +53,8 @@ static int ask_file(const char *path, pid_t *holder)
     return rc;
 }
 
-/* The file with its record lock. The directory's lock is held, so nobody else makes it meanwhile.
- */
+/* Opens the file and takes its record lock. The caller holds the directory's lock, so nobody else
+ * creates the file meanwhile. */
 static int make_file(struct lock *lock)
 {
     struct flock record = whole_file();
@@ -69,8 +70,8 @@ static int make_file(struct lock *lock)
     return 0;
 }
 
-/* Waits while somebody only asks. -EAGAIN: it is held. A file system without flock on directories
- * (some network file systems) must do with the file's lock. */
+/* Waits while another process only asks. -EAGAIN: the lock is held. On a file system without flock
+ * on directories (some network file systems) only the file's lock is used. */
 static int lock_directory(const char *path, int directory_fd, pid_t *holder)
 {
     for (int i = 0; flock(directory_fd, LOCK_EX | LOCK_NB) != 0; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * service: starts Dom0, ends it, asks it. Exit: 0 done; 1 failed; 2 wrong arguments; 3 no service
- * is running.
+ * service: starts Dom0, ends it, and asks it for its state. Exit: 0 done; 1 failed; 2 wrong
+ * arguments; 3 no service is running.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* service_options: the command line of `service`, checked. Prints nothing, touches nothing. */
+/* service_options: the command line of `service`, checked. Prints nothing, changes nothing. */
 #ifndef SPLITDOM_SERVICE_CLI_SERVICE_OPTIONS_H
 #define SPLITDOM_SERVICE_CLI_SERVICE_OPTIONS_H
 

@@ -16,7 +16,7 @@
 
 enum {
     DIRECTORY_MAX_BYTES = 1 << 20,
-    DIRECTORY_RETRIES = 16, /* it changed between two parts: from the beginning */
+    DIRECTORY_RETRIES = 16, /* if it changed between two parts: again from the beginning */
 };
 
 struct store_client {
@@ -71,7 +71,7 @@ static int receive_all(int fd, void *out, size_t byte_count)
     return 0;
 }
 
-/* xenstore sends errors by name. */
+/* xenstore sends an error as the name of its errno. */
 static int error_by_name(const char *name)
 {
     static const int errors[] = {EINVAL,    EACCES, EEXIST, EISDIR, ENOENT, ENOMEM,  ENOSPC, EIO,
@@ -85,7 +85,7 @@ static int error_by_name(const char *name)
     return -EIO;
 }
 
-/* Asks with a payload of up to two parts; the reply's payload is in client->payload. */
+/* Sends a request whose payload has up to two parts. The reply's payload is in client->payload. */
 static int request(struct store_client *client, enum xsd_sockmsg_type type, const char *first,
                    size_t first_bytes, const char *second, size_t second_bytes)
 {
@@ -175,7 +175,7 @@ static int request_part(struct store_client *client, const char *path, size_t of
     return request(client, XS_DIRECTORY_PART, payload, (size_t)length + 1, "", 0);
 }
 
-/* Collects all parts. -EAGAIN: the directory changed on the way. */
+/* Collects all parts. -EAGAIN: the directory changed between two parts. */
 static int read_parts(struct store_client *client, const char *path, char **names)
 {
     char generation[32] = "";

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * store_client: a few synchronous requests to xenstore over its socket, for the verbs of `service`.
- * One thread. No watches. A peer that does not answer within
- * STORE_CLIENT_TIMEOUT_S, or answers with something else, ends the connection.
+ * One thread. No watches. If the store does not answer within STORE_CLIENT_TIMEOUT_S, or its answer
+ * is invalid, the connection is closed.
  *
- * Errors of all requests: -ENOENT, -EACCES, ... as xenstore replies by name (-EIO for a name not
- * known here); -ETIMEDOUT, -EPROTO, -ECONNRESET.
+ * Errors of all requests: -ENOENT, -EACCES, ... as the store answers (-EIO: an error unknown here);
+ * -ETIMEDOUT, -EPROTO, -ECONNRESET.
  */
 #ifndef SPLITDOM_SERVICE_CLI_STORE_CLIENT_H
 #define SPLITDOM_SERVICE_CLI_STORE_CLIENT_H
@@ -22,7 +22,7 @@ struct store_client;
 int store_client_open(const char *socket_path, struct store_client **out);
 void store_client_close(struct store_client *client); /* NULL allowed */
 
-/* Copies the node's value and a NUL. A value of more than XENSTORE_PAYLOAD_MAX can't exist. */
+/* Copies the node's value and a NUL. No value is longer than XENSTORE_PAYLOAD_MAX. */
 int store_client_read(struct store_client *client, const char *path,
                       char value[XENSTORE_PAYLOAD_MAX + 1]);
 

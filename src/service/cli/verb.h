@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verb: what `service` can be asked to do, one function each, all with the process to themselves.
- * They print: results on stdout, messages on stderr. They return the exit status.
+ * verb: what `service` can do, one function for each verb. A verb is the only work of its process.
+ * Verbs print results on stdout and messages on stderr, and return the exit status.
  */
 #ifndef SPLITDOM_SERVICE_CLI_VERB_H
 #define SPLITDOM_SERVICE_CLI_VERB_H
@@ -28,10 +28,10 @@ int verb_list(const struct rundir *rundir);
 /* set, pause, unpause, shutdown, resize: writes to xenstore. */
 int verb_store(const struct rundir *rundir, const struct service_options *options);
 
-/* Whatever was printed is only there when the last of it could be written: says if not. */
+/* The output is complete only if its last write succeeded. Prints a message if that failed. */
 int verb_end_output(void);
 
-/* Says that nothing runs there, and how to start it; returns VERB_NOT_RUNNING. */
+/* Says that no service runs there and how to start one; returns VERB_NOT_RUNNING. */
 int verb_not_running(const struct rundir *rundir);
 /* True if a service holds the lock. *holder may be NULL; otherwise its pid or LOCK_HOLDER_UNKNOWN.
  */

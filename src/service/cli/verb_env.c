@@ -4,7 +4,7 @@
 
 #include "service/cli/verb.h"
 
-/* In single quotes the shell takes everything as it is, but a single quote. */
+/* In single quotes the shell takes every character literally, except a single quote. */
 static void print_export(const char *variable, const char *value)
 {
     printf("export %s='", variable);

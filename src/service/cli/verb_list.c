@@ -82,7 +82,7 @@ static int print_disks(struct store_client *client, const char *domid)
         rc = store_client_read(client, path, value);
         if (rc == 0)
             snprintf(states + used, sizeof(states) - used, "%s%.8s", used > 0 ? "," : "", value);
-        else if (rc == -ENOENT) /* it goes just now */
+        else if (rc == -ENOENT) /* the domain is just ending */
             rc = 0;
     }
     printf(" %8s", *states != '\0' ? states : "-");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start: find the run directory, leave the terminal, take the lock, clear what a dead predecessor
- * left, run Dom0. The lock is taken by the process that will be Dom0, so its holder's pid is
- * Dom0's.
+ * start: finds the run directory, leaves the terminal, takes the lock, removes what a dead service
+ * left, and runs Dom0. The process that will be Dom0 takes the lock, so the holder's pid is Dom0's.
  */
 #include <errno.h>
 #include <limits.h>
@@ -64,7 +63,7 @@ static int run_locked(struct start *start)
     struct log *log;
     int rc;
 
-    /* With the lock in hand these are nobody's. */
+    /* This process holds the lock, so no other process uses these. */
     unlink(start->rundir.control_socket);
     unlink(start->rundir.store_socket);
     rc = log_open(&log_options, &log);
@@ -82,7 +81,7 @@ static int run_locked(struct start *start)
     return rc;
 }
 
-/* The process that is to be Dom0. */
+/* Runs in the process that becomes Dom0. */
 static int run(struct start *start)
 {
     struct lock lock;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* status: what Dom0 says about itself. Its answer is two texts: one for people, a NUL, JSON. */
+/* status: prints Dom0's state. Dom0 answers with two texts and a NUL between them: a table for
+ * people, then JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

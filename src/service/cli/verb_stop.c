@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stop: asks Dom0 to end, prints its farewell, and waits until its process is gone. One that does
- * not answer, or does not go, is killed.
+ * stop: asks Dom0 to end, prints its totals, and waits until its process is gone. A Dom0 that does
+ * not answer, or does not end, is killed.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,10 +27,10 @@ struct target {
 };
 
 /*
- * Finds the holder of the lock and, where the system offers it, a descriptor of its process. A pid
- * may be reused, so the holder is asked for again once the descriptor is there: if it is still the
- * same, the descriptor is the holder's. Without a descriptor (an old kernel, a container that
- * forbids the call) the lock tells whether it has ended. False: nobody holds the lock.
+ * Finds the holder of the lock and, where the system allows it, a descriptor of its process. A pid
+ * may be reused, so the holder is looked up again after the descriptor was opened: if it is still
+ * the same pid, the descriptor is the holder's. Without a descriptor (an old kernel, a container
+ * that forbids the call) the lock tells whether the holder has ended. False: nobody holds the lock.
  */
 static bool find_target(const struct rundir *rundir, struct target *target)
 {
@@ -53,7 +53,7 @@ static bool find_target(const struct rundir *rundir, struct target *target)
     return false;
 }
 
-/* By the lock: it goes with the process. Looked at every PAUSE_MS. */
+/* Waits for the end of the process by its lock, which ends with it. Checks every PAUSE_MS. */
 static bool wait_lock(const struct rundir *rundir, int timeout_ms)
 {
     enum { PAUSE_MS = 10 };
@@ -79,20 +79,20 @@ static bool wait_end(const struct target *target, int timeout_ms)
     return count > 0;
 }
 
-/* What a Dom0 that was killed could not take away itself. */
+/* Removes what a killed Dom0 could not remove itself. */
 static void remove_remains(const struct rundir *rundir)
 {
     struct lock lock;
     pid_t holder;
 
     if (lock_acquire(rundir->lock, &lock, &holder) < 0)
-        return; /* a new service has started, or nothing can be done here: it will clear up */
-    unlink(rundir->control_socket); /* with the lock in hand they are nobody's */
+        return; /* a new service has started and cleans up, or cleaning up is impossible here */
+    unlink(rundir->control_socket); /* we hold the lock, so nobody uses them */
     unlink(rundir->store_socket);
     lock_release(&lock);
 }
 
-/* A pid without a descriptor is only used while it is seen to hold the lock. */
+/* A pid without a descriptor is used only if it is still the holder of the lock. */
 static int send_kill(const struct target *target)
 {
     pid_t again;

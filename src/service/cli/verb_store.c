@@ -67,7 +67,7 @@ static int complain(const char *what, const char *path, int rc)
     return VERB_FAILED;
 }
 
-/* A write would create the directory of a domain that does not exist. */
+/* Without this check, a write for a domain that does not exist would create its directory. */
 static int check_domain(struct store_client *client, uint32_t domid)
 {
     char path[64], *names;
