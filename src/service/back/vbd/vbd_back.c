@@ -203,7 +203,7 @@ static int read_transport(struct xenbus_back *back, struct vbd_ring_config *ring
 /* The ring stays halted until it is disconnected. */
 static void ring_broken(void *ctx)
 {
-    xenbus_back_fail(ctx, -EPROTO, "the ring's request index makes no sense: halted");
+    xenbus_back_fail(ctx, -EPROTO, "the ring's request index is invalid: halted");
 }
 
 static void configure(struct xenbus_back *back)
