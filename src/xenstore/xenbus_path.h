@@ -21,7 +21,7 @@ struct xenbus_key {
 };
 
 /* Each writes an absolute path without a slash at its end. rest names a node below the directory;
- * "" gives the directory itself. rest is a name of our own and always fits. */
+ * "" gives the directory itself. rest is never a peer's text and always fits. */
 
 /* /local/domain/<domid> */
 void xenbus_home_path(char path[XENBUS_PATH_MAX], domid_t domid, const char *rest);
@@ -32,8 +32,8 @@ void xenbus_back_path(char path[XENBUS_PATH_MAX], const struct xenbus_key *key, 
 /* /local/domain/0/error/backend/<class>/<domid>/<devid>/error: why the back end gave up. */
 void xenbus_error_path(char path[XENBUS_PATH_MAX], const struct xenbus_key *key);
 
-/* What Dom0's part of the store has of all devices of one class and domain: the directories of the
- * back ends, and of their errors. */
+/* The directories of all devices of one class and domain in Dom0's part of the store: of the back
+ * ends, and of their errors. */
 void xenbus_backs_path(char path[XENBUS_PATH_MAX], const char *class_name, domid_t domid);
 void xenbus_errors_path(char path[XENBUS_PATH_MAX], const char *class_name, domid_t domid);
 

@@ -34,14 +34,14 @@ struct xs_client;
 struct xs_client_ops {
     /* Tells the store that an index has moved (event channel). Never blocks. */
     void (*notify)(void *ctx);
-    /* Sleeps until the store's event channel fires; one that fired since the last call counts
-     * (it latches, and is cleared before the return). Returns 0, -ETIMEDOUT, -ENOTCONN, -ETIME (do
-     * not wait any more, however much of timeout_ms is left) or, only under xs_client_next_event,
-     * -EINTR: somebody wants the thread to do something else. */
+    /* Sleeps until the store's event channel fires. An event since the last call counts: it is
+     * remembered, and cleared before the return. Returns 0, -ETIMEDOUT, -ENOTCONN, -ETIME (do not
+     * wait any more, even if timeout_ms has not passed) or, only under xs_client_next_event,
+     * -EINTR (another thread has work for this thread). */
     int (*wait)(void *ctx, int timeout_ms);
 };
 
-/* page: prepared by the store (xs_ring_init), used by nobody else on this side. ops must outlive
+/* page: prepared by the store (xs_ring_init); nobody else in this domain uses it. ops must outlive
  * the client. Returns 0 with *out owned by the caller, or -ENOMEM. */
 int xs_client_create(struct xenstore_domain_interface *page, const struct xs_client_ops *ops,
                      void *ctx, struct xs_client **out);
@@ -54,8 +54,8 @@ void xs_client_move(struct xs_client *client, struct xenstore_domain_interface *
  * with its NUL; -EINVAL: contains a NUL. */
 int xs_client_read(struct xs_client *client, uint32_t tx, const char *path, char *buf, size_t size);
 
-/* Reads a number as Linux's xenbus_scanf does: blanks may stand before it and anything behind it.
- * -EINVAL: there is none; -ERANGE: greater than max. */
+/* Reads a number as Linux's xenbus_scanf does: blanks before the number and any bytes after it are
+ * allowed. -EINVAL: no number; -ERANGE: greater than max. */
 int xs_client_read_u64(struct xs_client *client, uint32_t tx, const char *path, uint64_t max,
                        uint64_t *out);
 
@@ -66,16 +66,17 @@ int xs_client_rm(struct xs_client *client, uint32_t tx, const char *path);
 
 int xs_client_transaction_start(struct xs_client *client, uint32_t *tx);
 
-/* -EAGAIN: somebody else changed what was used: do it all again. The id is gone in any case. */
+/* -EAGAIN: somebody else has changed what the transaction used: start it again. The id is invalid
+ * in any case. */
 int xs_client_transaction_end(struct xs_client *client, uint32_t tx, bool commit);
 
-/* token names the watch in its events; it fires once at first. */
+/* token names the watch in its events. The watch fires once when it is set. */
 int xs_client_watch(struct xs_client *client, const char *path, const char *token);
 
 /*
- * Takes the next watch event, waiting up to timeout_ms for one (0: only looks). Equal events that
- * wait are one. Returns 0, -ETIMEDOUT or -EINTR (the connection stays usable), -E2BIG (a buffer is
- * too small; the event is gone), or one of the above.
+ * Takes the next watch event; waits up to timeout_ms for one (0: does not wait). Equal events that
+ * wait are merged. Returns 0, -ETIMEDOUT or -EINTR (the connection stays usable), -E2BIG (a buffer
+ * is too small; the event is lost), or one of the above.
  */
 int xs_client_next_event(struct xs_client *client, int timeout_ms, char *path, size_t path_size,
                          char *token, size_t token_size);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_hash: a hash table of links that are part of whatever is looked up.
+ * xs_hash: a hash table of links that are members of the objects to be looked up.
  *
- * The table grows with what is in it, so a look-up costs the same beside one link and beside ten
- * thousand. Links of one hash are found newest first; whoever looks up compares the rest.
+ * The table grows with its contents, so a look-up costs the same among ten thousand links as among
+ * a few. Links with the same hash are found newest first; the caller compares the objects.
  */
 #ifndef SPLITDOM_XENSTORE_XS_HASH_H
 #define SPLITDOM_XENSTORE_XS_HASH_H
@@ -27,7 +27,7 @@ struct xs_hash {
 void xs_hash_init(struct xs_hash *table);
 void xs_hash_clear(struct xs_hash *table); /* no link is left in it */
 
-/* Never fails: without memory the table stays as it is and is merely slower. */
+/* Never fails: without memory the table does not grow, and look-ups take longer. */
 void xs_hash_add(struct xs_hash *table, struct xs_hash_link *link, uint32_t hash);
 void xs_hash_remove(struct xs_hash *table, struct xs_hash_link *link);
 
@@ -35,8 +35,9 @@ void xs_hash_remove(struct xs_hash *table, struct xs_hash_link *link);
 struct xs_hash_link *xs_hash_first(const struct xs_hash *table, uint32_t hash);
 struct xs_hash_link *xs_hash_next(const struct xs_hash_link *link);
 
-/* FNV-1a from seed on (of the first bytes of a text, of all of them): seeds make collisions hard to
- * aim at. The hash of a text is that of its beginning, continued. */
+/* FNV-1a that starts with seed, of the first bytes of a text, or of the whole text. A secret seed
+ * makes collisions hard to construct. The hash of the beginning of a text, as the seed for the
+ * rest, gives the hash of the text. */
 static inline uint32_t xs_hash_byte(uint32_t hash, char c)
 {
     return (hash ^ (uint8_t)c) * 16777619u;

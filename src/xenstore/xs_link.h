@@ -2,8 +2,9 @@
 /*
  * xs_link: the domain's half of its store page: whole messages over the two byte rings.
  *
- * The store is not trusted: each of its indices is read once per look and checked, lengths too, and
- * bytes are copied before they are interpreted. Our own indices are kept here and never read back.
+ * The store is not trusted. Each call reads an index of the store once and checks it; lengths are
+ * checked, and bytes are copied before they are interpreted. This side keeps its own indices
+ * privately and never reads them back.
  */
 #ifndef SPLITDOM_XENSTORE_XS_LINK_H
 #define SPLITDOM_XENSTORE_XS_LINK_H

@@ -3,8 +3,9 @@
  * xs_perms: who may do what with a node.
  *
  * A list of (letter, domid): n none, r read, w write, b both. The first entry names the owner, who
- * may always do everything; its letter holds for every domain that no other entry names. Lists are
- * immutable and counted, because nodes share them: children inherit their parent's list.
+ * may always do everything. The first entry's letter holds for every domain without an entry of its
+ * own. Nodes share lists, because children inherit their parent's list; so lists are immutable and
+ * counted.
  */
 #ifndef SPLITDOM_XENSTORE_XS_PERMS_H
 #define SPLITDOM_XENSTORE_XS_PERMS_H
@@ -27,9 +28,9 @@ enum {
 };
 
 /*
- * Numbers of domains are used again: an entry is for that domain alone which had the number when
- * the entry was made. life tells it from others; an entry for a number that no domain had is kept
- * and means nobody (XS_LIFE_NONE).
+ * Numbers of domains are reused. An entry is valid only for the domain that had the number when the
+ * entry was made; life identifies this domain. An entry for a number that no domain had is kept but
+ * gives rights to nobody (XS_LIFE_NONE).
  */
 struct xs_perm {
     int32_t domid;
@@ -43,12 +44,12 @@ struct xs_perms {
     struct xs_perm entry[];
 };
 
-/* Whoever asks for something: a domain, or a program of Dom0's own. */
+/* The sender of a request: a domain, or a program of Dom0. */
 struct xs_actor {
     domid_t domid;
     bool privileged;
     uint32_t life;
-    domid_t target; /* another domain for which it acts, too: what that may do, it may do */
+    domid_t target; /* another domain: the actor may also do what this domain may do */
     uint32_t target_life;
 };
 
@@ -57,8 +58,8 @@ struct xs_perms *xs_perms_new(uint32_t count);
 struct xs_perms *xs_perms_ref(struct xs_perms *perms);
 void xs_perms_unref(struct xs_perms *perms); /* NULL is allowed */
 
-/* Parses one entry such as "r12"; the number as strtol takes it, so "r0x10" and "r-1" are entries,
- * too. life is XS_LIFE_NONE. Returns 0 or -EINVAL. */
+/* Parses one entry such as "r12". The number is read as strtol reads it, so "r0x10" and "r-1" are
+ * valid, too. life is XS_LIFE_NONE. Returns 0 or -EINVAL. */
 int xs_perm_parse(const char *text, struct xs_perm *out);
 
 /* Writes one entry with its NUL into out; returns the length without NUL. */
@@ -74,8 +75,9 @@ static inline domid_t xs_perms_owner(const struct xs_perms *perms)
 }
 
 /*
- * The list that a node gets which the actor creates below one with the list parent: a reference to
- * it, or a copy with the actor as the owner if the actor is not privileged. NULL without memory.
+ * The list of a new node that the actor creates below a node with the list parent: a reference to
+ * that list, or, if the actor is not privileged, a copy with the actor as the owner. NULL without
+ * memory.
  */
 struct xs_perms *xs_perms_inherit(struct xs_perms *parent, struct xs_actor actor);
 

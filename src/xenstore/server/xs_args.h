@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_args: a request as its handlers see it, and the arguments in its payload, read as C xenstored
- * reads them: leniently, where that does no harm.
+ * xs_args: a request as its handlers see it, and the arguments in its payload. Arguments are read
+ * as C xenstored reads them: leniently where that is harmless.
  */
 #ifndef SPLITDOM_XENSTORE_SERVER_XS_ARGS_H
 #define SPLITDOM_XENSTORE_SERVER_XS_ARGS_H
@@ -26,19 +26,19 @@ int xs_args_reply(struct xs_args *args, const char *text);
 int xs_args_done(struct xs_args *args, int rc);
 
 /*
- * Finds the strings in the payload: whatever ends with NUL; bytes after the last NUL count for
- * nothing. Stores the first max of them and returns how many there are.
+ * Finds the strings in the payload, each of which ends with NUL. Bytes after the last NUL are
+ * ignored. Stores the first max strings and returns how many there are.
  */
 int xs_args_strings(const struct xs_args *args, const char *arg[], int max);
 
 /* The payload as exactly one string, or NULL. */
 const char *xs_args_one(const struct xs_args *args);
 
-/* A number as atoi reads it: what is no number is 0, and what follows a number is ignored. */
+/* A number as atoi reads it: a text that is no number is 0; text after a number is ignored. */
 int xs_args_number(const char *text);
 
-/* Makes a path absolute for the session, within its limits; *skip gets the length of what was put
- * in front. 0 or -EINVAL. */
+/* Makes a path absolute for the session, within its limits. *skip gets the length of the prefix
+ * that was added. Returns 0 or -EINVAL. */
 int xs_args_absolute(const struct xs_args *args, const char *path, char out[XS_PATH_SIZE],
                      size_t *skip);
 

@@ -2,10 +2,11 @@
 /*
  * xs_conn: one connection to the store, as bytes in and bytes out.
  *
- * The transport moves bytes: into the connection while xs_conn_input_room says so, out of it while
- * xs_conn_output has some. Requests are carried out in order, by xs_server_run only. A request
- * waits as long as the output has no room for the largest possible reply, so a peer that does not
- * read is not served, and one that is not served is not read: both buffers are bounded.
+ * The transport moves bytes: into the connection while xs_conn_input_room allows it, out of the
+ * connection while xs_conn_output has bytes. Requests are carried out in order, by xs_server_run
+ * only. A request waits until the output has room for the largest possible reply. So a peer that
+ * does not read its replies is not served, and no more of its requests are taken: both buffers are
+ * bounded.
  */
 #ifndef SPLITDOM_XENSTORE_SERVER_XS_CONN_H
 #define SPLITDOM_XENSTORE_SERVER_XS_CONN_H
@@ -17,8 +18,8 @@
 #include "xenstore/server/xs_server.h"
 
 /*
- * Both are optional and called from within functions of this library: they only take note, and may
- * call xs_conn_output, xs_conn_output_done and nothing else. ctx is the one given to xs_conn_open.
+ * Both are optional and are called from within functions of this library. They may call
+ * xs_conn_output and xs_conn_output_done, and nothing else of it. ctx comes from xs_conn_open.
  */
 struct xs_conn_ops {
     void (*output_ready)(void *ctx); /* there was nothing to send, now there is */
@@ -26,8 +27,9 @@ struct xs_conn_ops {
 };
 
 /*
- * Opens a connection of domid; privileged: a program of Dom0's, which may do everything and has no
- * limits. ops (may be NULL) must outlive it. Returns 0 with *out owned by the caller, or -ENOMEM.
+ * Opens a connection of domid. privileged: a program of Dom0, which may do everything and has no
+ * limits. ops (may be NULL) must outlive the connection. Returns 0 with *out owned by the caller,
+ * or -ENOMEM.
  */
 int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
                  const struct xs_conn_ops *ops, void *ctx, struct xs_conn **out);
@@ -35,18 +37,18 @@ int xs_conn_open(struct xs_server *server, domid_t domid, bool privileged,
 /* Drops its watches, its transactions and everything queued. NULL is allowed. */
 void xs_conn_close(struct xs_conn *conn);
 
-/* Back to what it was when it was opened: drops the same. The bytes of the next request begin. */
+/* Makes it as new: drops the same as xs_conn_close. The next byte is the first of a request. */
 void xs_conn_reset(struct xs_conn *conn);
 
 /*
- * Bytes that it takes now. 0: as many requests wait as may; again after xs_server_run. For an
- * unprivileged connection this is never more than the rest of one request, so that exactly as many
- * requests wait as the quota allows.
+ * How many bytes it takes now. 0: the maximum number of requests wait; ask again after
+ * xs_server_run. For an unprivileged connection this is never more than the rest of one request, so
+ * exactly as many requests wait as the quota allows.
  */
 size_t xs_conn_input_room(const struct xs_conn *conn);
 
 /* Takes n bytes, n <= xs_conn_input_room. Returns 0, or -EPROTO if the peer broke the protocol (a
- * payload longer than XENSTORE_PAYLOAD_MAX): close it, nothing more is taken. */
+ * payload longer than XENSTORE_PAYLOAD_MAX): then it takes nothing more and is to be closed. */
 int xs_conn_input(struct xs_conn *conn, const void *bytes, size_t n);
 
 /* Whether complete requests wait to be carried out. */

@@ -4,12 +4,12 @@
  * sends them. The commands and their answers are those of C xenstored.
  *
  *     check                  verifies the store's invariants: "OK" or the error EIO
- *     log on|off             tells of requests in the server's log (xs_trace.h)
- *     memreport              tells in the log how much the store holds
+ *     log on|off             writes requests to the server's log, or stops that (xs_trace.h)
+ *     memreport              writes to the log how much the store holds
  *     print STRING           a line in the log
  *     quota                  the limits
  *     quota DOMID            what a domain uses
- *     quota set NAME VALUE   changes a limit for all domains that have none of their own
+ *     quota set NAME VALUE   changes a limit of all domains without limits of their own
  *     help                   the list of commands
  */
 #ifndef SPLITDOM_XENSTORE_SERVER_XS_CONTROL_H

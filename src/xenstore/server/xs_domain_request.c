@@ -50,7 +50,7 @@ int xs_do_release(struct xs_args *args)
     return xs_args_done(args, rc);
 }
 
-/* Nothing is to be done: a domain that is shut down ends, and is not started again. */
+/* RESUME does nothing: a domain that was shut down ends, and is not started again. */
 int xs_do_resume(struct xs_args *args)
 {
     domid_t domid;
@@ -92,7 +92,7 @@ static int reply_number(struct xs_args *args, uint32_t number)
     return snprintf(args->out, XENSTORE_PAYLOAD_MAX, "%" PRIu32, number) + 1;
 }
 
-/* A domain by its number, and nothing else, as these later requests read it. */
+/* Reads a domain's number and nothing else: these newer requests are strict. */
 static int strict_domain(const struct xs_args *args, const char *text, domid_t *out)
 {
     uint64_t domid;

@@ -3,8 +3,8 @@
  * xs_domain_request: the requests about domains: handlers as in xs_request.c, which return the
  * length of the reply's payload or -errno.
  *
- * Domains come and go with their processes. So INTRODUCE makes none: for one that is there it drops
- * watches and transactions, as in Xen; and a domain that RELEASE cut off can't come back.
+ * Domains come and go with their processes. So INTRODUCE creates no domain; for an existing domain
+ * it drops watches and transactions, as in Xen. A domain that RELEASE cut off can't come back.
  */
 #ifndef SPLITDOM_XENSTORE_SERVER_XS_DOMAIN_REQUEST_H
 #define SPLITDOM_XENSTORE_SERVER_XS_DOMAIN_REQUEST_H

@@ -48,8 +48,8 @@ static int do_directory(struct xs_args *args)
 }
 
 /*
- * The directory's generation, then names from a byte offset on; after the last name one NUL more.
- * A client that sees another generation than with the first part starts again.
+ * The directory's generation, then names from a byte offset on; one more NUL after the last name.
+ * A client whose parts have different generations starts again.
  */
 static int do_directory_part(struct xs_args *args)
 {

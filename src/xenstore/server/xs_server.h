@@ -18,7 +18,7 @@
 struct xs_server;
 struct xs_conn;
 
-/* What it can do, as in server_features of a ring's page. */
+/* The store's features, as in server_features of a ring's page. */
 enum {
     XS_SERVER_FEATURES = XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR |
                          XENSTORE_SERVER_FEATURE_WATCHDEPTH | XENSTORE_SERVER_FEATURE_DOMID_ANY,
@@ -40,25 +40,25 @@ void xs_server_destroy(struct xs_server *server);
 int xs_server_introduce(struct xs_server *server, domid_t domid);
 
 /*
- * The domain is gone: deletes /local/domain/<domid> and every node that it owns, ends what
- * permission lists give it, makes its connections deaf (they still have to be closed), and fires
- * @releaseDomain. Not for Dom0. Does nothing for a domain that does not exist.
+ * The domain has ended. Removes /local/domain/<domid>, every node that the domain owns, and its
+ * rights from permission lists. Its connections are served no more (they still have to be closed).
+ * Fires @releaseDomain. Not for Dom0. Does nothing for a domain that does not exist.
  */
 void xs_server_release(struct xs_server *server, domid_t domid);
 
-/* The same for a domain that lives on without a store: what Dom0 has in /local/domain/<domid> is
- * kept. It can't come back. */
+/* The same for a domain that lives on without a store: nodes in /local/domain/<domid> that Dom0
+ * owns are kept. The domain can't come back to the store. */
 void xs_server_disconnect(struct xs_server *server, domid_t domid);
 
-/* Where lines go that tools ask for (CONTROL `print`, `log on`); ctx outlives the server. line is
- * called from xs_server_run and must not use this library. */
+/* line gets the lines that tools ask for (CONTROL `print`, `log on`), from xs_server_run. It must
+ * not call this library. ctx outlives the server. */
 void xs_server_set_log(struct xs_server *server, void (*line)(void *ctx, const char *text),
                        void *ctx);
 
 /*
- * Works on what waits, one request of one connection after the other in turn, at most budget steps
- * (a request, a batch of events of one connection, or a call of a local watch). Returns whether
- * work is left. Not from within a callback of this library.
+ * Does at most budget steps of the work that waits, each connection in turn. A step is a request, a
+ * batch of events of one connection, or a call of a local watch. Returns whether work is left. Not
+ * from within a callback of this library.
  */
 bool xs_server_run(struct xs_server *server, unsigned budget);
 
@@ -68,7 +68,8 @@ bool xs_server_idle(const struct xs_server *server);
 /* Verifies the store's invariants, for tests. 0 or -EIO. */
 int xs_server_check(const struct xs_server *server);
 
-/* Nodes that a domain owns; and paths known of such outside its home, for tests. */
+/* For tests: the number of nodes that a domain owns; the number of known paths of such nodes
+ * outside its home. */
 uint32_t xs_server_nodes(const struct xs_server *server, domid_t domid);
 size_t xs_server_strays(const struct xs_server *server, domid_t domid);
 

@@ -21,8 +21,8 @@ struct xs_server {
     struct xs_trace trace;
 };
 
-/* The turn of a connection that has been taken off the ready list: does one step of each kind and
- * puts it back if there is more. Returns the steps done. */
+/* One turn of a connection that was taken off the ready list. Does one step of each kind, and puts
+ * the connection back on the list if it has more work. Returns the steps done. */
 unsigned xs_conn_turn(struct xs_conn *conn);
 
 /* Takes the first connection off the ready list; NULL: none. */
@@ -31,13 +31,13 @@ struct xs_conn *xs_conn_next_ready(struct xs_server *server);
 /* Closes all connections. */
 void xs_conn_close_all(struct xs_server *server);
 
-/* Drops what the connections of a dead domain hold; they take and give nothing from now on. */
+/* Drops what the connections of a dead domain hold. They take no input and send nothing more. */
 void xs_conn_deafen(struct xs_server *server, domid_t domid);
 
 /* Drops watches and transactions of a domain's connections. */
 void xs_conn_reset_sessions(struct xs_server *server, domid_t domid);
 
-/* Lets the connections of a domain act as another does, too. */
+/* The connections of a domain may also do what another domain may do. */
 void xs_conn_set_target(struct xs_server *server, domid_t domid, domid_t target);
 
 /* What the connections of a domain hold. */
@@ -46,7 +46,7 @@ struct xs_conn_usage {
 };
 struct xs_conn_usage xs_conn_usage(const struct xs_server *server, domid_t domid);
 
-/* Connections that there are, of whomever. */
+/* The number of all connections. */
 uint32_t xs_conn_count(const struct xs_server *server);
 
 /* Calls the first local watch that is due; at least one is. */

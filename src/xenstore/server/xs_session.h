@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_session: what the store remembers of one connection, apart from its bytes: who it is, its
- * watches, its transactions and the events that wait for it.
+ * xs_session: what the store keeps of one connection apart from its bytes: its domain, its watches,
+ * its transactions and the events that wait for it.
  */
 #ifndef SPLITDOM_XENSTORE_SERVER_XS_SESSION_H
 #define SPLITDOM_XENSTORE_SERVER_XS_SESSION_H
@@ -43,8 +43,9 @@ static inline const struct xs_quota *xs_session_quota(const struct xs_session *s
 /* Drops watches, transactions and events. */
 void xs_session_reset(struct xs_session *session);
 
-/* path is absolute (its first skip bytes are hidden in events) or special. It fires once at once.
- * What is shown and token fit one payload. Returns 0, -EEXIST, -E2BIG (too many), -ENOMEM. */
+/* path is absolute (events leave out its first skip bytes) or special. The watch fires once when it
+ * is set. The path without these bytes and the token fit one payload. Returns 0, -EEXIST, -E2BIG
+ * (too many), -ENOMEM. */
 int xs_session_watch(struct xs_session *session, const char *path, size_t skip, const char *token,
                      uint32_t depth);
 /* Returns 0, -ENOSPC or -ENOMEM. */

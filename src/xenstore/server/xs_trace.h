@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_trace: what the store tells in its server's log: lines asked for by CONTROL, and, while the
+ * xs_trace: what the store writes to its server's log: lines that CONTROL asks for and, while the
  * trace is on, each request with its answer.
  *
- * A trace ends by itself after XS_TRACE_LINES: one that was forgotten must not fill the disk.
+ * A trace ends by itself after XS_TRACE_LINES: a trace that was left on must not fill the disk.
  */
 #ifndef SPLITDOM_XENSTORE_SERVER_XS_TRACE_H
 #define SPLITDOM_XENSTORE_SERVER_XS_TRACE_H
@@ -27,7 +27,7 @@ struct xs_trace {
 void xs_server_log(const struct xs_server *server, const char *text);
 void xs_trace_switch(struct xs_server *server, bool on);
 
-/* Tells of a request and its answer, whose payload is out, if the trace is on. */
+/* If the trace is on, writes a line about a request and its answer, whose payload is out. */
 void xs_trace_request(struct xs_server *server, struct xs_actor actor,
                       const struct xsd_sockmsg *hdr, const char *payload,
                       const struct xsd_sockmsg *reply, const char *out);

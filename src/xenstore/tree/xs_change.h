@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_change: what an operation changed, kept until it is certain to stay: then watches fire.
+ * xs_change: the changes of an operation. Watches fire when the operation has succeeded as a whole.
  */
 #ifndef SPLITDOM_XENSTORE_TREE_XS_CHANGE_H
 #define SPLITDOM_XENSTORE_TREE_XS_CHANGE_H
@@ -22,19 +22,19 @@ struct xs_changes {
     size_t count, capacity;
 };
 
-/* Notes a change of path before it is made, so that nothing can fail after it. 0 or -ENOMEM. The
- * other fields are empty; the caller fills them in the last item. */
+/* Notes a change of path before the change is made, so that nothing can fail afterwards. Returns 0
+ * or -ENOMEM. The caller fills in the other fields of the last item, which are empty. */
 int xs_changes_add(struct xs_changes *changes, const char *path);
 
-/* Takes the last one back: it did not happen. */
+/* Removes the last item: that change did not happen. */
 void xs_changes_drop_last(struct xs_changes *changes);
 
 void xs_changes_clear(struct xs_changes *changes);
 
 /*
- * Fires the watches for all of them and forgets them. A domain hears of a node if it may read the
- * node or its parent, or could before the change; watches on nodes below a removed one hear of
- * their own node. tree is the version after the changes.
+ * Fires the watches for all changes and drops the changes. A domain hears of a node if it may read
+ * the node or its parent, or could read one of them before the change. A watch on a node below a
+ * removed node reports its own node. tree is the version after the changes.
  */
 void xs_changes_announce(struct xs_changes *changes, const struct xs_tree *tree,
                          struct xs_watch_index *watches);

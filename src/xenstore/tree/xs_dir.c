@@ -73,7 +73,8 @@ static bool too_heavy(const struct xs_node *heavy, const struct xs_node *light)
 
 /*
  * Restores balance at *slot, which is owned, after one insertion or removal below it. A node that
- * can't be copied for want of memory stays where it is: the order holds, the balance waits.
+ * can't be copied for lack of memory stays where it is: the tree is still ordered, and is balanced
+ * by a later change.
  */
 static void balance(struct xs_node **slot)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_event: what has happened that one connection is still to be told of.
+ * xs_event: the changes that one connection has not been told of yet.
  *
- * An event is one change, for all watches of the connection that it concerns: they are looked up
- * when it is put out (xs_watcher.h), so that a change costs the same whether the connection has one
- * watch or ten thousand. Equal events that wait are one, until the first message of it has been
- * handed over. Their number is bounded: beyond the bound, or without memory, one event stands for
- * all that did not fit, and every watch reports the path that it watches. So nothing is ever lost:
- * whoever gets an event looks at the tree again, as with any event.
+ * An event is one change, for all watches of the connection that the change concerns. These watches
+ * are looked up when the messages are written (xs_watcher.h), so a change costs the same whether
+ * the connection has one watch or ten thousand.
+ *
+ * Equal events that wait are merged, until the first message of the event has been handed over. The
+ * number of events is bounded. Beyond the bound, or without memory, one event stands for all that
+ * did not fit, and every watch reports its own path. So nothing is lost: a client that gets an
+ * event reads the tree again, as with any event.
  */
 #ifndef SPLITDOM_XENSTORE_TREE_XS_EVENT_H
 #define SPLITDOM_XENSTORE_TREE_XS_EVENT_H
@@ -22,7 +24,7 @@
 
 enum xs_event_kind {
     XS_EVENT_CHANGE, /* of path */
-    XS_EVENT_FIRST,  /* what a watch says at once; part of the watch */
+    XS_EVENT_FIRST,  /* the one when a watch is set; part of the watch */
     XS_EVENT_ALL,    /* each watch reports its own path; part of the queue */
 };
 
@@ -57,10 +59,10 @@ void xs_events_clear(struct xs_event_queue *queue); /* for good */
 void xs_events_post(struct xs_event_queue *queue, const char *path, enum xs_match match,
                     uint64_t watch_end);
 
-/* Queues what a new watch says at once; event is zero-initialised and stays where it is. */
+/* Queues the first event of a new watch; event is zero-initialised and must not move. */
 void xs_events_post_first(struct xs_event_queue *queue, struct xs_event *event, const char *path);
 
-/* Takes out an event of xs_events_post_first; does nothing if it is not queued. */
+/* Removes an event of xs_events_post_first; does nothing if it is not queued. */
 void xs_events_forget_first(struct xs_event_queue *queue, struct xs_event *event);
 
 /* Notes that a message of next_out is in the output stream, which it makes end bytes long. */

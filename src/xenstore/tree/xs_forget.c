@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a dead domain leaves behind: its home, and the nodes that it owns elsewhere (xs_strays.h).
- * Its entries in permission lists end with its life (xs_perms.h).
+ * Removes what a dead domain leaves: its home, and the nodes that it owns elsewhere (xs_strays.h).
+ * Its entries in permission lists become invalid with the end of its life (xs_perms.h).
  */
 #include <errno.h>
 #include <stdio.h>

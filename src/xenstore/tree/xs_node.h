@@ -2,14 +2,14 @@
 /*
  * xs_node: one node of the store, counted, so that versions of the tree can share it.
  *
- * A version of the tree is a reference to a root. Whoever wants to change a node first makes it
- * his own (xs_node_own): alone, it is changed in place; shared with a snapshot, it is copied. A
- * transaction's snapshot therefore costs one reference, and later changes copy only the path that
- * they touch.
+ * A version of the tree is a reference to a root. Before a node is changed, it is made the
+ * version's own (xs_node_own): a node that is shared with a snapshot is copied, any other node is
+ * changed in place. So a transaction's snapshot costs one reference, and later changes copy only
+ * the path to what they change.
  *
  * The children of a node form a binary search tree by name through left and right (xs_dir.h);
- * counting references that are shared covers those links too. A list of their names keeps the order
- * in which they were created (xs_names.h).
+ * these links are counted references, too. A list of their names keeps the order in which they were
+ * created (xs_names.h).
  */
 #ifndef SPLITDOM_XENSTORE_TREE_XS_NODE_H
 #define SPLITDOM_XENSTORE_TREE_XS_NODE_H

@@ -2,11 +2,11 @@
 /*
  * xs_quota: what one domain may use of the store, and the count of what it uses.
  *
- * Limits bind unprivileged connections only, path_bytes apart; nodes are counted for every owner.
- * Defaults are those of C xenstored, and so is the sense of each limit: watches and transactions
- * are refused when more than so many are there. What exceeds a limit is refused with ENOSPC, except
- * that watches are E2BIG, that a path which is too long is EINVAL and that a connection with too
- * many outstanding requests is not read from any more. A limit of 0 is none.
+ * Limits hold for unprivileged connections only, except path_bytes. Nodes are counted for every
+ * owner. Defaults and meanings are those of C xenstored: a new watch or transaction is
+ * refused when more than the limit exist already. A request beyond a limit is refused with ENOSPC.
+ * Exceptions: watches with E2BIG, a path that is too long with EINVAL; a connection with too many
+ * outstanding requests is not read any further. A limit of 0 means no limit.
  */
 #ifndef SPLITDOM_XENSTORE_TREE_XS_QUOTA_H
 #define SPLITDOM_XENSTORE_TREE_XS_QUOTA_H
@@ -46,7 +46,7 @@ static inline uint64_t xs_quota_node_bytes(uint32_t perm_count, uint64_t value_b
     return 24 + 8 * (uint64_t)perm_count + value_bytes + name_bytes;
 }
 
-/* Whether so many (after the change) are too many. */
+/* Whether the number after the change is beyond the limit. */
 static inline bool xs_quota_exceeded(uint32_t limit, uint64_t count)
 {
     return limit != 0 && count > limit;

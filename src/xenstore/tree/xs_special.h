@@ -3,9 +3,10 @@
  * xs_special: the names of events that are no changes of nodes: "@introduceDomain" when a domain
  * comes, "@releaseDomain" when one goes.
  *
- * Any name that begins with '@' may be watched; only these two ever fire. Each has permissions, and
- * a domain hears of the event if it may read the name. A watch without a depth gets the name alone;
- * one of depth 1, or one on "@releaseDomain/5", gets the name with the domain's number.
+ * Any name that begins with '@' may be watched, but events come for these two only. Each has
+ * permissions: a domain hears of the event if it may read the name. A watch without a depth gets
+ * the name alone. A watch of depth 1, or on "@releaseDomain/5", gets the name with the domain's
+ * number.
  */
 #ifndef SPLITDOM_XENSTORE_TREE_XS_SPECIAL_H
 #define SPLITDOM_XENSTORE_TREE_XS_SPECIAL_H

@@ -44,12 +44,12 @@ void xs_store_clear(struct xs_store *store);
 
 bool xs_store_is_introduced(const struct xs_store *store, domid_t domid);
 
-/* What distinguishes the domain of that number from earlier and later ones; XS_LIFE_NONE: there is
- * none. */
+/* The life of the domain that has that number now: earlier and later domains of the number have
+ * other lives. XS_LIFE_NONE: there is no such domain. */
 uint32_t xs_store_life(const struct xs_store *store, domid_t domid);
 
-/* Makes the entries of a list that has just been parsed those of the domains of now. Returns 0, or
- * -ENOENT if there is no domain that could be the owner. */
+/* Binds the entries of a list that has just been parsed to the domains that exist now. Returns 0,
+ * or -ENOENT if the owner does not exist. */
 int xs_store_resolve(const struct xs_store *store, struct xs_perms *perms);
 
 /*
@@ -74,10 +74,10 @@ int xs_store_do(struct xs_store *store, struct xs_actor actor, const struct xs_o
 void xs_store_introduce(struct xs_store *store, domid_t domid);
 
 /*
- * Forgets a domain: no entry in any permission list is for it any more; removes what it owns, and
- * /local/domain/<domid> unless keep_home; watches fire. Costs what is removed (and a look at the
- * home), whatever else is there. Returns 0, or -ENOMEM with the work done in part (it may be called
- * again).
+ * Forgets a domain: no entry of any permission list is valid for it any more. Removes the nodes
+ * that it owns, and /local/domain/<domid> unless keep_home; watches fire. The cost depends on what
+ * is removed (and on the home), not on the rest of the store. Returns 0, or -ENOMEM with a part of
+ * the work done; it may be called again.
  */
 int xs_store_forget(struct xs_store *store, domid_t domid, bool keep_home);
 

@@ -62,7 +62,7 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Drops the paths that are none any more, and those that are there twice. */
+/* Drops the paths that are no strays any more, and duplicates. */
 static void tidy(struct stray_list *list, const struct xs_tree *tree)
 {
     size_t kept = 0;
@@ -78,8 +78,8 @@ static void tidy(struct stray_list *list, const struct xs_tree *tree)
     list->count = kept;
 }
 
-/* Makes room for one path more. A list that is full is tidied first, and grows only if it is more
- * than half full then: so the work is shared out over many paths. */
+/* Makes room for one more path. A full list is tidied first, and grows only if it is still more
+ * than half full: so the cost of tidying is spread over many paths. */
 static bool make_room(struct stray_list *list, const struct xs_tree *tree)
 {
     if (list->count < list->capacity)

@@ -136,7 +136,7 @@ static int touch(struct xs_transaction *tx, const char *path, struct xs_access *
     return 0;
 }
 
-/* Whoever gets no answer from a node gets one from its nearest ancestor. */
+/* For a missing or forbidden node the answer comes from its nearest ancestor. */
 static int touch_ancestors(struct xs_transaction *tx, const char *path)
 {
     char above[XS_PATH_SIZE];

@@ -51,7 +51,7 @@ int xs_tree_set_value(struct xs_tree *tree, const char *path, struct xs_value *v
 int xs_tree_set_perms(struct xs_tree *tree, const char *path, struct xs_perms *perms,
                       uint64_t *generation);
 
-/* Takes out a node other than "/" that exists, with all below it; *out gets the reference. */
+/* Removes a node other than "/" that exists, with all below it; *out gets the reference. */
 int xs_tree_remove(struct xs_tree *tree, const char *path, uint64_t *generation,
                    struct xs_node **out);
 

@@ -255,7 +255,7 @@ bool xs_watcher_next(struct xs_watcher *watcher, struct xs_watch_message *messag
         event->from = watch->number + 1;
         message->token = watch->token;
         message->path = event->kind == XS_EVENT_ALL ? watch->point->path : event->path;
-        /* What is too long for a message is told of as the watched path: that always fits. */
+        /* If the path is too long for a message, the watched path is sent: that always fits. */
         if (strlen(message->path + watch->skip) + strlen(watch->token) + 2 > XENSTORE_PAYLOAD_MAX)
             message->path = watch->point->path;
         message->path += watch->skip;

@@ -2,8 +2,8 @@
 /*
  * xs_watcher: the watches of one connection and the events that wait for it.
  *
- * All watches on one path are one entry in the store's index. An event is put out as one message
- * for each watch that it concerns, in the order in which the watches were set.
+ * All watches of the connection on one path are one entry in the store's index. An event becomes
+ * one message for each watch that it concerns, in the order in which the watches were set.
  */
 #ifndef SPLITDOM_XENSTORE_TREE_XS_WATCHER_H
 #define SPLITDOM_XENSTORE_TREE_XS_WATCHER_H
@@ -29,7 +29,7 @@ struct xs_watcher {
     uint64_t cursor_of;       /* its id */
 };
 
-/* A message that is to be put out; the texts are valid until the next call. */
+/* A message to be sent; the texts are valid until the next call. */
 struct xs_watch_message {
     const char *path; /* as the watch sees it */
     const char *token;
@@ -43,8 +43,8 @@ void xs_watcher_clear(struct xs_watcher *watcher); /* for good */
 
 bool xs_watcher_has(const struct xs_watcher *watcher, const char *path, const char *token);
 
-/* path is absolute (its first skip bytes are hidden in messages) or special. It fires once at once.
- * Returns 0, -EEXIST or -ENOMEM. */
+/* path is absolute (messages leave out its first skip bytes) or special. The watch fires once when
+ * it is set. Returns 0, -EEXIST or -ENOMEM. */
 int xs_watcher_add(struct xs_watcher *watcher, const char *path, size_t skip, const char *token,
                    uint32_t depth);
 /* Returns 0 or -ENOENT. */
@@ -58,8 +58,8 @@ static inline bool xs_watcher_has_events(const struct xs_watcher *watcher)
     return watcher->events.next_out != NULL;
 }
 
-/* The next message of those that wait; false: there is none. It must be put out: then
- * xs_events_put notes where it ends. */
+/* The next message that waits; false: there is none. The caller must send it, and then calls
+ * xs_events_put to note where it ends. */
 bool xs_watcher_next(struct xs_watcher *watcher, struct xs_watch_message *message);
 
 #endif
