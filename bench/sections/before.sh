@@ -27,6 +27,13 @@ before_serve() {
     before_pid[hot.$1]=$SERVICE_PID
 }
 
+# Each by the program that started it: the two may not speak the same protocol.
+before_stop() { # before|after BIN
+    local BIN=$2
+    service_stop "cold.$1"
+    service_stop "hot.$1"
+}
+
 # before_take LOAD before|after BIN
 before_take() {
     local words kind=${1%-*} place=()
@@ -55,7 +62,8 @@ declare -A before_pid
 before_serve after "$BIN"
 before_serve before "$BEFORE/bin"
 rounds "$ROUNDS" before_round
-for name in cold.after hot.after cold.before hot.before; do service_stop $name; done
+before_stop after "$BIN"
+before_stop before "$BEFORE/bin"
 note "before is $(git -C "$BEFORE" describe --always --dirty 2>/dev/null || echo unknown)"
 for load in "${before_loads[@]}"; do
     goal_ratio "$load: rate over before" rps "$load after" "$load before" '>=' 0.97 1
