@@ -4,7 +4,8 @@
 # loads in turn; who goes first changes from round to round. Not part of a run without arguments.
 begin_section before 'This revision over another one'
 
-before_loads=(cold-1 cold-8 cold-64 cold-d8 cold-d32 hot-1 hot-64 hot-d32)
+# BEFORE_LOADS: only these.
+read -ra before_loads <<<"${BEFORE_LOADS:-cold-1 cold-8 cold-64 cold-d8 cold-d32 hot-1 hot-64 hot-d32}"
 
 # before_client LOAD: the client's words.
 before_client() {

@@ -83,6 +83,7 @@ struct blkfront {
     struct shadow shadow;
     struct list backlog; /* entries that wait for a slot, oldest first (shadow_entry.backlog) */
     struct heap held;    /* answers that came before their time (shadow_entry.held) */
+    uint64_t batch_ns;   /* our clock when the present answers were taken; 0: unread */
     uint64_t look_ns, look_real_ns;   /* our clock and CLOCK_MONOTONIC, when last waiting for one */
     bool kick_owed;                   /* pushed, and Dom0 asked for the doorbell */
     bool leader;                      /* a thread sleeps on the ring's vCPU on behalf of all */

@@ -181,6 +181,15 @@ static uint32_t deliver(struct blkfront *bf, uint64_t now_ns)
     return count;
 }
 
+/* One reading for all answers that are taken off together: they were all there when the first was
+ * taken, and the next requests wait for the lock. */
+static uint64_t batch_now_ns(struct blkfront *bf)
+{
+    if (bf->batch_ns == 0)
+        bf->batch_ns = blkfront_now_ns(bf);
+    return bf->batch_ns;
+}
+
 /* Delivers an answer at its stamp: now, if our clock has reached that. */
 static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int32_t status)
 {
@@ -189,7 +198,7 @@ static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int3
     if (stamp_ns != 0)
         stamp_ns += domain_clock_offset_ns(bf->clock);
     if (stamp_ns != 0 || entry->waiter == NULL)
-        now_ns = blkfront_now_ns(bf);
+        now_ns = batch_now_ns(bf);
     if (stamp_ns <= now_ns) {
         finish(bf, entry, status, stamp_ns != 0 ? stamp_ns : now_ns);
         return;
@@ -231,6 +240,7 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
     int rc;
     if (bf->failed != 0 || bf->linking)
         return 0;
+    bf->batch_ns = 0;
     while ((rc = blkif_take_response(&bf->ring, &rsp)) > 0) {
         rc = take_answer(bf, &rsp);
         if (rc < 0)
