@@ -60,7 +60,7 @@ struct domu_error {
  * failed and what to do.
  * Errors: -ENOENT no service runs there; -EINVAL options out of range, or their size is not
  * set; -E2BIG options are set that this library is too old for; -EAGAIN or -ENOSPC a limit
- * of the service is reached; -EPROTO the service's answer or memory makes no sense; -EBADFD the
+ * of the service is reached; -EPROTO the service's answer or memory is invalid; -EBADFD the
  * memory or the doorbell that it sent is not what it must be; -ETIMEDOUT; others from the system.
  */
 int domu_open(const struct domu_options *options, struct domu **out, struct domu_error *why);

@@ -61,7 +61,7 @@ int segment_settle(int fd);
  * Domain: maps the segment behind fd (the caller keeps and closes fd) after checking magic,
  * version, sizes and every area of start_info. Takes all of the memory now, on the domain's account
  * and in its time, so that a lack of it is an error here and not a SIGBUS later. Errors: -EBADFD fd
- * is not a file in memory that is sealed at its size; -EPROTO the contents make no sense or come
+ * is not a file in memory that is sealed at its size; -EPROTO the contents are invalid or come
  * from another version; -ENOSPC, -ENOMEM there is no memory; others from the system.
  */
 int segment_attach(int fd, struct segment *out);
