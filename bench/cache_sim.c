@@ -298,12 +298,10 @@ static int run_min(const struct sim *sim, double *percent)
 
 static uint32_t list_policies(const struct cache_policy *policies[POLICIES_MAX])
 {
-    char names[256], *rest = names;
     uint32_t count = 0;
 
-    snprintf(names, sizeof(names), "%s", cache_policy_names());
-    for (char *name; (name = strsep(&rest, " ")) && count < POLICIES_MAX;)
-        policies[count++] = cache_policy_find(name);
+    while (count < POLICIES_MAX && (policies[count] = cache_policy_at(count)) != NULL)
+        count++;
     return count;
 }
 

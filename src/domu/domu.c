@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* domu: opening and closing a domain, and its list of devices. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>

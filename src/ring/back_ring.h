@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * back_ring: the back end's private half of a ring of any device.
+ * back_ring: the back end's half of a ring of any device: takes requests, publishes responses.
  *
  * The algorithm is Xen's (io/ring.h: RING_COPY_REQUEST, RING_PUSH_RESPONSES_AND_CHECK_NOTIFY,
  * RING_FINAL_CHECK_FOR_REQUESTS), with the strict check of the index that back_ring_look describes.

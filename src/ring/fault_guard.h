@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault_guard: surviving a page of a domain's memory that is gone.
+ * fault_guard: surviving a page of a domain's memory that is gone (SIGBUS).
  *
  * Nobody can truncate a segment (segment.h), but the kernel may have no memory to bring a page back
  * that was swapped out or thrown away. It then sends SIGBUS to whoever touches the page. The

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * front_ring: the front end's private half of a ring of any device.
+ * front_ring: the front end's half of a ring of any device: publishes requests, takes responses.
  *
  * The algorithm is Xen's (io/ring.h: RING_PUSH_REQUESTS_AND_CHECK_NOTIFY,
  * RING_FINAL_CHECK_FOR_RESPONSES, RING_COPY_RESPONSE), with two additions: values that we wrote are

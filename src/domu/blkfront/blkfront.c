@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* blkfront: opening and closing a disk of a domain, its geometry, clock and statistics. */
 #include "splitdom/blkfront.h"
 
 #include <errno.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * blkfront_backlog: requests that wait for room on the ring, and those that the next Dom0 is
+ * asked again.
+ */
 #include <assert.h>
 
 #include "base/container_of.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * blkfront_io: the calls that read: blocking, and asynchronous by submit, kick and reap. Checks
+ * the range.
+ */
 #include <assert.h>
 #include <errno.h>
 

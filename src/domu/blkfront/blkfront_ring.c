@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * blkfront_ring: requests onto the ring, responses off it, and what a failure of the disk means
+ * for both.
+ */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>

@@ -225,6 +225,17 @@ static int apply_limit(int id, const char *text, struct dom0_options *d, struct 
     }
 }
 
+static int refuse_policy(const char *text, struct why *why)
+{
+    const struct cache_policy *policy;
+    char names[256] = "";
+
+    for (uint32_t i = 0; (policy = cache_policy_at(i)) != NULL; i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i > 0 ? " " : "",
+                 policy->name);
+    return why_fail(why, -EINVAL, "--cache-policy must be one of: %s; not '%s'", names, text);
+}
+
 static int apply_start(int id, const char *text, struct service_options *o, struct why *why)
 {
     struct dom0_options *d = &o->dom0;
@@ -245,10 +256,7 @@ static int apply_start(int id, const char *text, struct service_options *o, stru
         return number(why, "--cache-bytes", text, 0, INT64_MAX, &d->cache_bytes);
     case OPTION_CACHE_POLICY:
         d->cache_policy = text;
-        if (cache_policy_find(text) == NULL)
-            return why_fail(why, -EINVAL, "--cache-policy must be one of: %s; not '%s'",
-                            cache_policy_names(), text);
-        return 0;
+        return cache_policy_find(text) != NULL ? 0 : refuse_policy(text, why);
     case OPTION_IDLE_TIMEOUT:
         return idle_timeout(why, text, &d->idle_timeout_ns);
     case OPTION_TDF:

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * back_classes: the classes of devices that Dom0 has back ends for. A new class is registered here,
- * and nowhere else.
+ * back_classes: where a class of back ends is registered: the table of all that Dom0 has.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_BACK_CLASSES_H
 #define SPLITDOM_SERVICE_DOM0_BACK_CLASSES_H

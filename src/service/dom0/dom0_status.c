@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * dom0_status: what Dom0 tells of itself, for people and as JSON: the status and the totals at
+ * its end.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_event: the changes that one connection has not been told of yet.
+ * xs_event: the queue of watch events of one connection: changes that it has not been told of yet.
  *
  * An event is one change, for all watches of the connection that the change concerns. These watches
  * are looked up when the messages are written (xs_watcher.h), so a change costs the same whether

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * xs_watcher: the watches of one connection and the events that wait for it.
+ * xs_watcher: the watches of one connection, and which of them an event concerns.
  *
  * All watches of the connection on one path are one entry in the store's index. An event becomes
  * one message for each watch that it concerns, in the order in which the watches were set.

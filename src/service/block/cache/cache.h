@@ -40,9 +40,10 @@ struct cache_policy {
     void (*reset)(void *state);
 };
 
-/* Looks a policy up by name ("lru", ...). NULL when unknown; cache_policy_names() lists them. */
+/* The policies in the order of their list, from index 0 on. NULL: there are no more. */
+const struct cache_policy *cache_policy_at(uint32_t index);
+/* Looks a policy up by name ("lru", ...). NULL when unknown. */
 const struct cache_policy *cache_policy_find(const char *name);
-const char *cache_policy_names(void); /* "lru clock ..." */
 
 /*
  * data_bytes: bound for the sectors' data, rounded down to whole sectors; 0 gives a cache that

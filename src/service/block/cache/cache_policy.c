@@ -3,22 +3,23 @@
 
 #include <string.h>
 
+/* The one list: messages, tests and the simulation go through it. */
 static const struct cache_policy *const policies[] = {
     &cache_policy_lru,    &cache_policy_clock, &cache_policy_sieve,
     &cache_policy_s3fifo, &cache_policy_arc,
 };
 
-const struct cache_policy *cache_policy_find(const char *name)
+const struct cache_policy *cache_policy_at(uint32_t index)
 {
-    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
-        if (strcmp(policies[i]->name, name) == 0)
-            return policies[i];
-    return NULL;
+    return index < sizeof(policies) / sizeof(policies[0]) ? policies[index] : NULL;
 }
 
-/* Spelled out, since a string put together at run time would need a place to live; the test of
- * this file holds the two lists together. */
-const char *cache_policy_names(void)
+const struct cache_policy *cache_policy_find(const char *name)
 {
-    return "lru clock sieve s3fifo arc";
+    const struct cache_policy *policy;
+    for (uint32_t i = 0; (policy = cache_policy_at(i)) != NULL; i++) {
+        if (strcmp(policy->name, name) == 0)
+            return policy;
+    }
+    return NULL;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_policy: the replacement policies there are, one file each. */
+/*
+ * cache_policy: the replacement policies that exist, one file each. A new policy is a file
+ * cache_NAME.c, its declaration here, and a line in the list of cache_policy.c.
+ */
 #ifndef SPLITDOM_SERVICE_BLOCK_CACHE_CACHE_POLICY_H
 #define SPLITDOM_SERVICE_BLOCK_CACHE_CACHE_POLICY_H
 
