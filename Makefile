@@ -142,6 +142,7 @@ link_all = $(CC) $(LDFLAGS) $(1) -o $@ $(firstword $(filter %.o,$^)) -Wl,--start
 $(OUT)/tests/%.o: CPPFLAGS += -Itests -I. $(if $(CMOCKA),,-Itests/aarch64)
 
 # Calls of the library that a unit test takes over (__wrap_NAME).
+$(OUT)/tests/test_sector_index: WRAP := malloc
 $(OUT)/tests/test_segment: WRAP := memfd_create fcntl
 $(OUT)/tests/test_memory_file: WRAP := memfd_create
 $(OUT)/tests/test_xenbus_back: WRAP := xs_local_write

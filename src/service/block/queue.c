@@ -80,6 +80,7 @@ __attribute__((noinline)) static void submit_miss(struct block_client *client,
     struct vdisk *vdisk = client->vdisk;
     struct sched *sched = &vdisk->device->sched;
     assert(request->operation == BLOCK_READ);
+    assert(still_on_disk(vdisk, request)); /* what is cached is on it anyway */
     vdisk->stats.misses++;
     request->cache_state = vdisk->cache_state;
     request->client = client;
@@ -104,7 +105,6 @@ void block_submit(struct block_client *client, struct block_request *request, ui
     struct vdisk *vdisk = client->vdisk;
     assert(request->state == BLOCK_REQUEST_IDLE);
     assert(request->sector_count - 1 < BLOCK_REQUEST_SECTORS_MAX);
-    assert(still_on_disk(vdisk, request));
     request->due_ns = 0;
     if (!vdisk_serve(vdisk, request)) {
         submit_miss(client, request, now_ns);

@@ -33,7 +33,10 @@ int vdisk_create(const struct vdisk_config *config, struct image *image, struct 
         vdisk == NULL ? -ENOMEM : cache_create(config->cache_bytes, config->policy, &vdisk->cache);
     if (rc < 0) {
         free(vdisk);
-        return why_fail(why, rc, "out of memory for a cache of %zu bytes", config->cache_bytes);
+        return why_fail(why, rc,
+                        "out of memory for a cache of %zu bytes; --cache-percent or --cache-bytes "
+                        "make it smaller",
+                        config->cache_bytes);
     }
     vdisk->device = device;
     vdisk->image = *image;

@@ -5,16 +5,18 @@
  * A look-up costs one probe of the index (one cache line of it, nearly always), one comparison of
  * the sector and the policy's bookkeeping; nothing is copied, the caller reads the pool in place.
  * A miss, which is what a uniform load over a large disk sees 99 times of 100, is the probe alone.
- * Slots are taken in order until the cache is full, and change owner from then on.
+ * Slots are taken in order until the cache is full, and change owner from then on. So memory that
+ * is reserved for slots to come is not touched: a large cache costs what is in it.
  */
 #include "service/block/cache/cache.h"
-#include "service/block/cache/sector_index.h"
-#include "service/block/engine/sector.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "service/block/cache/sector_index.h"
+#include "service/block/engine/sector.h"
 
 enum {
     POOL_ALIGN = 64, /* a sector is eight whole cache lines */
@@ -29,35 +31,37 @@ struct cache {
     uint32_t used; /* slots 0..used-1 hold sectors */
 };
 
+/* For at least one sector. */
+static int create_slots(struct cache *cache)
+{
+    int rc = sector_index_init(&cache->index, cache->capacity);
+    if (rc < 0)
+        return rc;
+    cache->pool = aligned_alloc(POOL_ALIGN, (size_t)cache->capacity * BLOCK_SECTOR_BYTES);
+    if (cache->pool == NULL)
+        return -ENOMEM;
+    cache->policy_state = cache->policy->create(cache->capacity);
+    return cache->policy_state != NULL ? 0 : -ENOMEM;
+}
+
 int cache_create(size_t data_bytes, const struct cache_policy *policy, struct cache **out)
 {
     size_t capacity = data_bytes / BLOCK_SECTOR_BYTES;
-    struct cache *cache;
-
     *out = NULL;
     if (capacity >= SECTOR_INDEX_NONE)
         return -ENOMEM;
-    cache = calloc(1, sizeof(*cache));
+    struct cache *cache = calloc(1, sizeof(*cache));
     if (cache == NULL)
         return -ENOMEM;
     cache->policy = policy;
     cache->capacity = (uint32_t)capacity;
-    if (capacity > 0) {
-        if (sector_index_init(&cache->index, cache->capacity) < 0)
-            goto fail;
-        cache->pool = aligned_alloc(POOL_ALIGN, capacity * BLOCK_SECTOR_BYTES);
-        if (cache->pool == NULL)
-            goto fail;
-        cache->policy_state = policy->create(cache->capacity);
-        if (cache->policy_state == NULL)
-            goto fail;
+    int rc = capacity > 0 ? create_slots(cache) : 0;
+    if (rc < 0) {
+        cache_destroy(cache);
+        return rc;
     }
     *out = cache;
     return 0;
-
-fail:
-    cache_destroy(cache);
-    return -ENOMEM;
 }
 
 void cache_destroy(struct cache *cache)
@@ -99,21 +103,26 @@ const void *cache_peek(const struct cache *cache, uint64_t sector)
     return slot == SECTOR_INDEX_NONE ? NULL : slot_data(cache, slot);
 }
 
+/* A slot for a sector that is not there: one that was never used, or the policy's choice. */
+static uint32_t take_slot(struct cache *cache, uint64_t sector)
+{
+    if (cache->used < cache->capacity)
+        return cache->used++;
+    uint32_t slot = cache->policy->victim(cache->policy_state, sector);
+    assert(slot < cache->capacity);
+    sector_index_remove(&cache->index, slot);
+    return slot;
+}
+
 void cache_insert(struct cache *cache, uint64_t sector, const void *data)
 {
-    uint32_t slot;
-
     if (cache->capacity == 0)
         return;
-    slot = find_slot(cache, sector);
+    uint32_t slot = find_slot(cache, sector);
     if (slot == SECTOR_INDEX_NONE) {
-        if (cache->used < cache->capacity) {
-            slot = cache->used++;
-        } else {
-            slot = cache->policy->victim(cache->policy_state, sector);
-            assert(slot < cache->capacity);
-            sector_index_remove(&cache->index, slot);
-        }
+        if (!sector_index_reserve(&cache->index, sector))
+            return;
+        slot = take_slot(cache, sector);
         sector_index_put(&cache->index, sector, slot);
         cache->policy->insert(cache->policy_state, slot, sector);
     }
@@ -128,14 +137,11 @@ void cache_prefetch(const struct cache *cache, uint64_t sector)
 
 void cache_prefetch_victim(const struct cache *cache)
 {
-    const unsigned char *data;
-    uint32_t slot;
-
     if (cache->used < cache->capacity || cache->capacity == 0 || cache->policy->next_victim == NULL)
         return;
-    slot = cache->policy->next_victim(cache->policy_state);
+    uint32_t slot = cache->policy->next_victim(cache->policy_state);
     assert(slot < cache->capacity);
-    data = slot_data(cache, slot);
+    const unsigned char *data = slot_data(cache, slot);
     for (size_t i = 0; i < BLOCK_SECTOR_BYTES; i += POOL_ALIGN)
         __builtin_prefetch(data + i, 1);
     __builtin_prefetch(sector_index_begin(&cache->index, cache->index.sector_of[slot]));

@@ -2,9 +2,10 @@
 /*
  * cache: sectors of the image that Dom0 keeps in memory. Bounded, private to Dom0, read-only data.
  *
- * A table of `capacity` slots of 512 bytes, found by sector through a hash table that is sized at
- * creation: no allocation afterwards. Which slot is given up when the cache is full is the policy's
- * business (struct cache_policy): LRU is the default.
+ * A table of `capacity` slots of 512 bytes, found by sector through a hash table that grows with
+ * what is in (sector_index.h): a large cache costs as much memory as has been put into it. Which
+ * slot is given up when the cache is full is the policy's business (struct cache_policy): LRU is
+ * the default.
  *
  * Single-threaded: Dom0's loop owns it.
  */
@@ -55,10 +56,10 @@ void cache_destroy(struct cache *cache); /* NULL allowed */
 /* The 512 bytes of a cached sector, valid until the next cache_insert or cache_clear; else NULL.
  * Counts as a use. */
 const void *cache_lookup(struct cache *cache, uint64_t sector);
-/* As cache_lookup, but asks only: the policy does not hear of it. */
+/* As cache_lookup, but does not count as a use. */
 const void *cache_peek(const struct cache *cache, uint64_t sector);
-/* Copies 512 bytes in. Inserting a sector that is there already refreshes its data and is no use:
- * the policy does not hear of it. */
+/* Copies 512 bytes in, or forgets them where memory is lacking. Inserting a sector that is there
+ * already updates its data but does not count as a use. */
 void cache_insert(struct cache *cache, uint64_t sector, const void *data);
 /*
  * Hints that cost next to nothing: a cache of ten thousand sectors is larger than what the

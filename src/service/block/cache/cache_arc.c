@@ -29,6 +29,7 @@
 #include "service/block/cache/sector_index.h"
 #include "service/block/cache/slot_list.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -41,8 +42,9 @@ struct arc {
     uint8_t *list_of;       /* by slot and by c + ghost: enum arc_list */
     uint64_t *sector_of;    /* by slot: what its ghost will be called */
     struct sector_index ghosts;
-    uint32_t *free_ghost; /* stack of ghost numbers without a sector */
+    uint32_t *free_ghost; /* stack of ghost numbers that are without a sector again */
     uint32_t free_ghost_count;
+    uint32_t ghost_fill;        /* the numbers from here on never had one */
     uint32_t c;                 /* places in the cache */
     uint32_t p;                 /* target length of T1, 0..c */
     uint32_t count[LIST_COUNT]; /* members */
@@ -76,9 +78,8 @@ static void arc_reset(void *state)
         arc->count[list] = 0;
     }
     sector_index_clear(&arc->ghosts);
-    for (uint32_t i = 0; i < arc->c; i++)
-        arc->free_ghost[i] = i;
-    arc->free_ghost_count = arc->c;
+    arc->free_ghost_count = 0;
+    arc->ghost_fill = 0;
     arc->p = 0;
     arc->incoming = T1;
 }
@@ -115,10 +116,18 @@ static void *arc_create(uint32_t capacity)
     return arc;
 }
 
+static bool any_free_ghost(const struct arc *arc)
+{
+    return arc->free_ghost_count > 0 || arc->ghost_fill < arc->c;
+}
+
 static void ghost_add(struct arc *arc, enum arc_list list, uint64_t sector)
 {
-    uint32_t ghost = arc->free_ghost[--arc->free_ghost_count];
-
+    if (!sector_index_reserve(&arc->ghosts, sector))
+        return; /* a ghost is not worth more memory than there is */
+    uint32_t ghost =
+        arc->free_ghost_count > 0 ? arc->free_ghost[--arc->free_ghost_count] : arc->ghost_fill++;
+    assert(ghost < arc->c);
     sector_index_put(&arc->ghosts, sector, ghost);
     enter(arc, list, arc->c + ghost);
 }
@@ -180,7 +189,7 @@ static uint32_t victim_for_stranger(struct arc *arc)
         if (arc->count[T1] == arc->c)
             return give_up_oldest(arc, T1, false);
         ghost_drop_oldest(arc, B1);
-    } else if (arc->free_ghost_count == 0) {
+    } else if (!any_free_ghost(arc)) {
         ghost_drop_oldest(arc, B2);
     }
     return replace(arc, false);

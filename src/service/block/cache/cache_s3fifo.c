@@ -49,6 +49,7 @@ struct s3fifo {
     struct sector_index ghosts;
     bool *ghost_used;    /* ghost_capacity: the position of the ring holds a sector */
     uint32_t ghost_next; /* position that is written next: the oldest */
+    uint32_t ghost_fill; /* positions that were ever written: ghost_used is valid for these */
     uint32_t capacity;
     uint32_t ghost_capacity;
     uint32_t small_list, main_list; /* names of the lists */
@@ -65,8 +66,7 @@ static void s3fifo_reset(void *state)
     slot_list_init(s3->link, s3->main_list);
     s3->small_count = s3->main_count = 0;
     sector_index_clear(&s3->ghosts);
-    memset(s3->ghost_used, 0, s3->ghost_capacity * sizeof(s3->ghost_used[0]));
-    s3->ghost_next = 0;
+    s3->ghost_next = s3->ghost_fill = 0;
     s3->incoming_was_ghost = false;
 }
 
@@ -108,11 +108,14 @@ static void *s3fifo_create(uint32_t capacity)
 static void ghost_remember(struct s3fifo *s3, uint64_t sector)
 {
     uint32_t at = s3->ghost_next;
-
-    if (s3->ghost_used[at])
+    bool fresh = at == s3->ghost_fill;
+    if (!sector_index_reserve(&s3->ghosts, sector))
+        return; /* a ghost is not worth more memory than there is */
+    if (!fresh && s3->ghost_used[at])
         sector_index_remove(&s3->ghosts, at);
     sector_index_put(&s3->ghosts, sector, at);
     s3->ghost_used[at] = true;
+    s3->ghost_fill += fresh;
     s3->ghost_next = at + 1 == s3->ghost_capacity ? 0 : at + 1;
 }
 

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -39,6 +41,7 @@ static void index_survives_clusters(void **state)
 
             if (sector_index_find(&index, sector) != SECTOR_INDEX_NONE)
                 continue;
+            assert_true(sector_index_reserve(&index, sector));
             sector_index_put(&index, sector, slot);
             sector_of[slot] = sector;
             used[slot] = 1;
@@ -47,6 +50,103 @@ static void index_survives_clusters(void **state)
             if (used[s])
                 assert_int_equal(sector_index_find(&index, sector_of[s]), s);
     }
+    sector_index_free(&index);
+}
+
+static uint64_t positions_of(const struct sector_index *index)
+{
+    uint64_t positions = 0;
+    for (uint32_t i = 0; i < index->part_count; i++)
+        positions += index->parts[i].mask != 0 ? index->parts[i].mask + 1 : 0;
+    return positions;
+}
+
+static void put(struct sector_index *index, uint64_t sector, uint32_t slot)
+{
+    assert_true(sector_index_reserve(index, sector));
+    sector_index_put(index, sector, slot);
+}
+
+/* Its tables are sized by what is in, not by what could be. */
+static void memory_follows_what_is_in(void **state)
+{
+    enum { CAPACITY = 1 << 22, USED = 200000 };
+    struct sector_index index;
+
+    (void)state;
+    assert_int_equal(sector_index_init(&index, CAPACITY), 0);
+    assert_int_equal(positions_of(&index), 0);
+    put(&index, 17, 0);
+    assert_int_equal(positions_of(&index), 64);
+    for (uint32_t slot = 1; slot < USED; slot++)
+        put(&index, 1000 + 3 * (uint64_t)slot, slot);
+    assert_in_range(positions_of(&index), 2 * USED, 8 * USED);
+    for (uint32_t slot = 1; slot < USED; slot++) {
+        assert_int_equal(sector_index_find(&index, 1000 + 3 * (uint64_t)slot), slot);
+        assert_int_equal(sector_index_find(&index, 1001 + 3 * (uint64_t)slot), SECTOR_INDEX_NONE);
+    }
+    sector_index_clear(&index);
+    assert_int_equal(positions_of(&index), 0);
+    assert_int_equal(sector_index_find(&index, 17), SECTOR_INDEX_NONE);
+    put(&index, 17, 1);
+    assert_int_equal(sector_index_find(&index, 17), 1);
+    sector_index_free(&index);
+}
+
+/* No single step moves more than a table of a few thousand entries. */
+static void tables_stay_small_when_all_slots_are_in(void **state)
+{
+    enum { CAPACITY = 300000 };
+    struct sector_index index;
+
+    (void)state;
+    assert_int_equal(sector_index_init(&index, CAPACITY), 0);
+    for (uint32_t slot = 0; slot < CAPACITY; slot++)
+        put(&index, (uint64_t)slot * slot, slot);
+    for (uint32_t i = 0; i < index.part_count; i++) {
+        assert_in_range(index.parts[i].mask + 1, 64, 4096);
+        assert_in_range(index.parts[i].count, 1, (index.parts[i].mask + 1) / 2);
+    }
+    for (uint32_t slot = 0; slot < CAPACITY; slot++)
+        sector_index_remove(&index, slot);
+    for (uint32_t i = 0; i < index.part_count; i++)
+        assert_int_equal(index.parts[i].count, 0);
+    sector_index_free(&index);
+}
+
+/* Memory may be lacking (linked in place of malloc). */
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+static bool no_memory;
+
+void *__wrap_malloc(size_t size)
+{
+    return no_memory ? NULL : __real_malloc(size);
+}
+
+/* A table becomes fuller then, and when it is full to one position, no more is taken. */
+static void without_memory_tables_fill_up(void **state)
+{
+    enum { CAPACITY = 4096, POSITIONS = 64 };
+    struct sector_index index;
+    uint32_t count = 0;
+
+    (void)state;
+    assert_int_equal(sector_index_init(&index, CAPACITY), 0);
+    index.key[0] = 0;
+    index.key[1] = 1; /* all in one part */
+    put(&index, 0, 0);
+    no_memory = true;
+    for (count = 1; sector_index_reserve(&index, count); count++)
+        sector_index_put(&index, count, count);
+    no_memory = false;
+    assert_int_equal(count, POSITIONS - 1);
+    assert_int_equal(index.parts[0].count, POSITIONS - 1);
+    for (uint32_t slot = 0; slot < count; slot++)
+        assert_int_equal(sector_index_find(&index, slot), slot);
+    assert_int_equal(sector_index_find(&index, count), SECTOR_INDEX_NONE); /* and look-ups end */
+    put(&index, count, count);
+    assert_int_equal(sector_index_find(&index, count), count);
     sector_index_free(&index);
 }
 
@@ -75,6 +175,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(index_survives_clusters),
+        cmocka_unit_test(memory_follows_what_is_in),
+        cmocka_unit_test(tables_stay_small_when_all_slots_are_in),
+        cmocka_unit_test(without_memory_tables_fill_up),
         cmocka_unit_test(keys_differ_from_index_to_index),
         cmocka_unit_test(absurd_capacities_are_refused),
     };
