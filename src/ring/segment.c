@@ -60,10 +60,8 @@ static void describe(uint32_t nr_pages, domid_t domid, struct start_info *si)
 
 static void start_hints(struct hints *hints)
 {
-    *hints = (struct hints){.version = HINTS_VERSION,
-                            .dom0_cpu = HINTS_CPU_NONE,
-                            .domu_cpu = HINTS_CPU_NONE,
-                            .domu_sleep_cpu = HINTS_CPU_NONE};
+    *hints = (struct hints){
+        .version = HINTS_VERSION, .dom0_cpu = HINTS_CPU_NONE, .domu_cpu = HINTS_CPU_NONE};
 }
 
 static int map(int fd, const struct start_info *si, struct segment *out)

@@ -91,15 +91,6 @@ static int64_t sleep_limit_ns(struct blkfront *bf)
     return limit < HELD_SLEEP_MAX_NS ? (int64_t)limit + 1 : HELD_SLEEP_MAX_NS;
 }
 
-/* Tells Dom0 where it will wake us: the first answer comes alone if that is not its own CPU. */
-static void publish_sleep_cpu(struct blkfront *bf)
-{
-    uint32_t *hint = &bf->hints->domu_sleep_cpu;
-    uint32_t cpu = (uint32_t)sched_getcpu();
-    if (load_relaxed_u32(hint) != cpu)
-        store_relaxed_u32(hint, cpu);
-}
-
 /* How long this waiter may sleep. -1: for ever. */
 static int64_t left_ns(const struct read_waiter *waiter)
 {
@@ -128,7 +119,6 @@ static void lead(struct blkfront *bf, const struct read_waiter *waiter, struct w
         return;
     int64_t limit_ns = sooner_ns(sleep_limit_ns(bf), left_ns(waiter));
     bf->leader = true;
-    publish_sleep_cpu(bf);
     blkfront_unlock(bf, wakes);
     (void)evtchn_wait(si, bf->vcpu, limit_ns);
     (void)evtchn_collect(si, bf->vcpu, ignore_port, NULL);

@@ -36,14 +36,13 @@ struct pollable_ops {
  * wrong one costs time, nothing else.
  */
 struct poll_peer {
-    const uint32_t *spin_cpu;  /* the domain writes: where one of its threads spins, else NONE */
-    const uint32_t *sleep_cpu; /* the domain writes: where one last slept, else NONE */
-    uint32_t *loop_cpu;        /* we write: where we run */
-    uint32_t *busy_peers;      /* we write: how many domains have requests, this one included */
-    struct list pollables;     /* private, like the next */
-    uint32_t window;           /* the last one in which it had requests */
-    uint64_t requests;         /* taken off all its rings so far */
-    struct rate_meter rate;    /* of requests */
+    const uint32_t *spin_cpu; /* the domain writes: where one of its threads spins, else NONE */
+    uint32_t *loop_cpu;       /* we write: where we run */
+    uint32_t *busy_peers;     /* we write: how many domains have requests, this one included */
+    struct list pollables;    /* private, like the next */
+    uint32_t window;          /* the last one in which it had requests */
+    uint64_t requests;        /* taken off all its rings so far */
+    struct rate_meter rate;   /* of requests */
 };
 
 /* Zeroed but for ops: on no loop. The owner sets ops, the rest is the loop's. */
@@ -54,7 +53,6 @@ struct pollable {
     struct list_node of_peer; /* in peer->pollables */
     struct list_node active;  /* in loop->active, or armed */
     bool answered;            /* the last thing that happened was a response */
-    bool early;               /* an answer was shown before the visit, see pollables_answered */
     uint32_t limit_ns;        /* of the present spin */
     uint64_t idle_since_ns;   /* 0: the last visit found work */
     struct spin_budget budget;

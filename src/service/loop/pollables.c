@@ -44,7 +44,6 @@ static void wake(struct pollable *p)
 void poll_peer_init(struct poll_peer *peer, struct hints *hints)
 {
     *peer = (struct poll_peer){.spin_cpu = &hints->domu_cpu,
-                               .sleep_cpu = &hints->domu_sleep_cpu,
                                .loop_cpu = &hints->dom0_cpu,
                                .busy_peers = &hints->busy_domains};
 }
@@ -86,22 +85,10 @@ void pollables_wake(struct pollables *loop, struct poll_peer *peer)
     }
 }
 
-/*
- * Waking another CPU takes as long as it takes to answer a lot of reads. So the sleeper is woken by
- * the first of them and finds the others there, or coming. On our own CPU it can't run before we
- * sleep, and waking it early would only make it take the CPU from us.
- */
 void pollables_answered(struct pollable *p)
 {
-    if (p->loop == NULL)
-        return;
-    wake(p);
-    if (p->early)
-        return;
-    p->early = true;
-    uint32_t cpu = load_relaxed_u32(p->peer->sleep_cpu);
-    if (cpu != HINTS_CPU_NONE && cpu != p->loop->cpu)
-        p->ops->flush(p);
+    if (p->loop != NULL)
+        wake(p);
 }
 
 static void turn_window(struct pollables *loop, uint64_t now_ns)
@@ -129,7 +116,6 @@ static void publish_hints(struct pollables *loop, struct poll_peer *peer)
 
 static uint32_t visit(struct pollables *loop, struct pollable *p, uint64_t now_ns)
 {
-    p->early = false;
     int taken = p->ops->consume(p, now_ns);
     if (taken < 0) {
         p->ops->broken(p, taken);

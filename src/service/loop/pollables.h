@@ -43,9 +43,8 @@ void pollables_add(struct pollables *loop, struct poll_peer *peer, struct pollab
 void pollables_remove(struct pollable *p);
 /* The domain's doorbell rang: all that it has is visited. */
 void pollables_wake(struct pollables *loop, struct poll_peer *peer);
-/* p has an answer that came from elsewhere than its own visit: it will be visited. The first one
- * since the last visit is shown at once to a domain that sleeps on another CPU. One that is on no
- * loop is left alone. */
+/* p has an answer that came from elsewhere than its own visit: it will be visited, which shows the
+ * answer together with the others of the turn. One that is on no loop is left alone. */
 void pollables_answered(struct pollable *p);
 
 /* Visits every active one once. Returns the number of requests taken. */

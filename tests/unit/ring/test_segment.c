@@ -264,7 +264,6 @@ static void a_fresh_segment_tells_the_truth(void **state)
     assert_int_equal(f->segment.hints->version, HINTS_VERSION);
     assert_true(f->segment.hints->dom0_cpu == HINTS_CPU_NONE);
     assert_true(f->segment.hints->domu_cpu == HINTS_CPU_NONE);
-    assert_true(f->segment.hints->domu_sleep_cpu == HINTS_CPU_NONE);
 }
 
 static void only_the_store_page_is_granted_at_birth(void **state)
@@ -343,7 +342,6 @@ static void attach_ignores_the_hints(void **state)
     struct segment other;
     f->segment.hints->dom0_cpu = 3;
     f->segment.hints->domu_cpu = 0x12345678;
-    f->segment.hints->domu_sleep_cpu = 7;
     assert_int_equal(segment_attach(f->fd, &other), 0);
     segment_detach(&other);
 }

@@ -33,7 +33,7 @@ struct fake {
 
 /* A domain: the words that it shares with Dom0, and one ring or two. */
 struct peer {
-    uint32_t spin_cpu, sleep_cpu, loop_cpu, busy_peers;
+    uint32_t spin_cpu, loop_cpu, busy_peers;
     struct poll_peer poll;
     struct fake ring, second;
 };
@@ -101,9 +101,8 @@ static int setup(void **state)
         return -1;
     for (int i = 0; i < PEERS; i++) {
         struct peer *peer = &f->peer[i];
-        peer->spin_cpu = peer->sleep_cpu = peer->loop_cpu = HINTS_CPU_NONE;
+        peer->spin_cpu = peer->loop_cpu = HINTS_CPU_NONE;
         peer->poll = (struct poll_peer){.spin_cpu = &peer->spin_cpu,
-                                        .sleep_cpu = &peer->sleep_cpu,
                                         .loop_cpu = &peer->loop_cpu,
                                         .busy_peers = &peer->busy_peers};
         peer->ring.pollable.ops = peer->second.pollable.ops = &ops;
@@ -209,41 +208,25 @@ static void arming_looks_once_more(void **state)
     assert_int_equal(pollables_turn(&f->loop, 2), 1);
 }
 
-/* How many of three answers that come together a domain sees before its ring is visited. */
-static uint32_t shown_early(struct peer *peer, uint32_t sleep_cpu)
-{
-    struct fake *ring = &peer->ring;
-    store_relaxed_u32(&peer->sleep_cpu, sleep_cpu);
-    if (ring->pollable.loop == NULL)
-        add(peer);
-    pollables_wake(&f->loop, &peer->poll);
-    (void)ask(ring, 3);
-    ring->shown = 0;
-    assert_int_equal(pollables_turn(&f->loop, 1), 3);
-    f->loop.cpu = HERE;
-    for (int i = 0; i < 3; i++)
-        answer(ring);
-    uint32_t count = ring->shown;
-    assert_int_equal(pollables_turn(&f->loop, 2), 0);
-    assert_int_equal(ring->shown, 3);
-    return count;
-}
-
-static void the_first_answer_wakes_who_sleeps_elsewhere(void **state)
+static void answers_that_come_together_are_shown_together(void **state)
 {
     (void)state;
-    for (int again = 0; again < 3; again++) {
-        assert_int_equal(shown_early(&f->peer[0], ELSEWHERE), 1);
-        assert_int_equal(shown_early(&f->peer[1], HERE), 0);
-        assert_int_equal(shown_early(&f->peer[2], HINTS_CPU_NONE), 0);
-    }
+    struct peer *peer = &f->peer[0];
+    struct fake *ring = &peer->ring;
+    add(peer);
+    (void)ask(ring, 3);
+    assert_int_equal(pollables_turn(&f->loop, 1), 3);
+    for (int i = 0; i < 3; i++)
+        answer(ring);
+    assert_int_equal(ring->shown, 0);
+    assert_int_equal(pollables_turn(&f->loop, 2), 0);
+    assert_int_equal(ring->shown, 3);
 }
 
 static void who_is_on_no_loop_is_left_alone(void **state)
 {
     (void)state;
     struct fake *ring = &f->peer[0].ring;
-    f->peer[0].sleep_cpu = ELSEWHERE;
     ring->at_disk = 1;
     answer(ring);
     assert_int_equal(ring->shown, 0);
@@ -499,7 +482,7 @@ int main(void)
         LOOP_TEST(requests_from_before_the_connection_are_found),
         LOOP_TEST(an_armed_ring_is_left_alone_until_its_doorbell),
         LOOP_TEST(arming_looks_once_more),
-        LOOP_TEST(the_first_answer_wakes_who_sleeps_elsewhere),
+        LOOP_TEST(answers_that_come_together_are_shown_together),
         LOOP_TEST(who_is_on_no_loop_is_left_alone),
         LOOP_TEST(a_domain_that_spins_elsewhere_is_looked_at_for_a_moment),
         LOOP_TEST(a_domain_that_sleeps_is_looked_at_while_that_pays),

@@ -140,7 +140,7 @@ static int setup(void **state)
         .poller = POLLER_EPOLL, .tdf = {1, 1}, .time_source = &f.time, .ops = &ops, .ctx = &f};
     if (worker_init(&f.worker, &config) < 0)
         return -1;
-    f.hints.domu_cpu = f.hints.domu_sleep_cpu = HINTS_CPU_NONE;
+    f.hints.domu_cpu = HINTS_CPU_NONE;
     f.work.ops = &work_ops;
     worker_add_work(&f.worker, &f.work, 10);
     f.ring.ops = &ring_ops;
