@@ -17,6 +17,18 @@ client 1 10 --no-record >/dev/null || die "does not serve without the lock's fil
 expect 0 'of 10 requests' service stop
 gone "$dom0" || die "stop left the service running"
 
+# All names, one after the other: each is there again, and serves.
+start_service
+for name in lock dom0.sock xenstore.sock; do
+    rm "$rundir/$name"
+    eventually 10 test -e "$rundir/$name" || die "$name does not come back"
+done
+expect 0 '2048 sectors' service status
+expect 0 'domid' service list
+client 1 10 --no-record >/dev/null || die "does not serve after its names were removed"
+[ "$(grep -c 'are there again' "$rundir/dom0.log")" = 3 ] || die "the log does not tell: $(tail -n 5 "$rundir/dom0.log")"
+expect 0 'of 10 requests' service stop
+
 # The whole directory goes, and a second service makes it again.
 start_service
 first=$(dom0_pid)

@@ -67,7 +67,8 @@ pid_t faults_dom0_fork(const struct faults_place *place)
         alarm(0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(fds[0]);
-        int rc = dom0_run(&place->options, &place->rundir, place->log, tell_ready, &fds[1], &why);
+        const struct dom0_caller caller = {.ready = tell_ready, .ctx = &fds[1]};
+        int rc = dom0_run(&place->options, &place->rundir, place->log, &caller, &why);
         if (rc < 0)
             fprintf(stderr, "%s\n", why.text);
         _exit(rc < 0 ? 1 : 0);

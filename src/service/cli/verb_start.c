@@ -22,6 +22,7 @@ struct start {
     struct rundir rundir;
     bool foreground;
     struct daemon daemon;
+    struct lock lock;
     struct why why;
 };
 
@@ -56,10 +57,18 @@ static void report_ready(void *argument)
         daemon_ready(&start->daemon);
 }
 
+static int restore_lock(void *argument)
+{
+    struct start *start = argument;
+    return lock_restore(&start->lock);
+}
+
 static int run_locked(struct start *start)
 {
     const struct log_options log_options = {.path = start->rundir.log,
                                             .to_stderr = start->foreground};
+    const struct dom0_caller caller = {
+        .ready = report_ready, .restore_lock = restore_lock, .ctx = start};
     struct log *log;
     int rc;
 
@@ -74,7 +83,7 @@ static int run_locked(struct start *start)
     if (rc < 0)
         why_fail_errno(&start->why, rc, "cannot redirect output to the log");
     else
-        rc = dom0_run(&start->options, &start->rundir, log, report_ready, start, &start->why);
+        rc = dom0_run(&start->options, &start->rundir, log, &caller, &start->why);
     if (rc < 0)
         log_line(log, "cannot go on: %s", start->why.text);
     log_close(log);
@@ -84,10 +93,9 @@ static int run_locked(struct start *start)
 /* Runs in the process that becomes Dom0. */
 static int run(struct start *start)
 {
-    struct lock lock;
     pid_t holder;
     char who[32] = "";
-    int rc = lock_acquire(start->rundir.lock, &lock, &holder);
+    int rc = lock_acquire(start->rundir.lock, &start->lock, &holder);
 
     if (rc == -EAGAIN) {
         if (holder > 0)
@@ -100,7 +108,7 @@ static int run(struct start *start)
     if (rc < 0)
         return why_fail_errno(&start->why, rc, "cannot take the lock %s", start->rundir.lock);
     rc = run_locked(start);
-    lock_release(&lock);
+    lock_release(&start->lock);
     return rc;
 }
 

@@ -201,6 +201,19 @@ static int listen_at(struct control *control, const char *path)
                       &control->watch);
 }
 
+int control_listen_again(struct control *control)
+{
+    char path[UNIX_SOCKET_PATH_SIZE];
+    if (control->listener.fd < 0 ||
+        owned_path_is_there(&control->listener.owned, control->listener.path))
+        return 0;
+    memcpy(path, control->listener.path, sizeof(path));
+    poller_remove(control->poller, control->watch);
+    control->watch = NULL;
+    unix_listener_close(&control->listener);
+    return listen_at(control, path);
+}
+
 int control_create(const char *path, struct poller *poller, struct log *log,
                    uint32_t connections_max, const struct control_ops *ops, void *ctx,
                    struct control **out)

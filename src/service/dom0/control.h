@@ -69,4 +69,8 @@ void control_farewell(struct control *control, int text_fd, uint32_t bytes);
 /* Closes everything and removes the socket. NULL allowed. */
 void control_destroy(struct control *control);
 
+/* Somebody has removed the socket's name: makes it again, with a new socket behind it. Connections
+ * stay. Nothing if it is there. Errors: -errno; then nobody can connect any more. */
+int control_listen_again(struct control *control);
+
 #endif

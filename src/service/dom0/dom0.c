@@ -10,6 +10,7 @@
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_setup.h"
 #include "service/dom0/dom0_wakeups.h"
+#include "service/dom0/rundir_watch.h"
 
 enum {
     STORE_BUDGET = 4, /* store requests a round: the data path must not feel the store */
@@ -135,16 +136,85 @@ static int serve(struct dom0 *d, const char **failed)
     return rc;
 }
 
+enum { NAMES_PAUSE_NS = 300 * 1000 * 1000 };
+
+/* Who keeps Dom0's names in the run directory. */
+struct keeper {
+    struct dom0 *dom0;
+    const struct dom0_caller *caller;
+    struct timer timer; /* set while a name is missing */
+};
+
+/* Makes the names again that are missing. */
+static void restore_names(struct timer *timer, void *ctx)
+{
+    struct keeper *keeper = ctx;
+    struct dom0 *d = keeper->dom0;
+    (void)timer;
+    if (d->stopping)
+        return;
+    int rc = control_listen_again(d->control);
+    if (rc == 0)
+        rc = store_socket_listen_again(d->store_socket);
+    if (rc == 0 && keeper->caller->restore_lock != NULL)
+        rc = keeper->caller->restore_lock(keeper->caller->ctx);
+    if (rc == 0)
+        log_limited(d->log, &d->device_log_limit, "the names in %s are there again",
+                    d->rundir->dir);
+    else
+        log_limited(d->log, &d->device_log_limit,
+                    "the names in %s cannot be made again: %s; end this service with SIGTERM",
+                    d->rundir->dir, strerror(-rc));
+}
+
+/* Not at once: whoever removes all names and then the directory shall get done. */
+static void name_lost(void *ctx, const char *name)
+{
+    struct keeper *keeper = ctx;
+    struct dom0 *d = keeper->dom0;
+    bool ours = strcmp(name, "dom0.sock") == 0 || strcmp(name, "xenstore.sock") == 0 ||
+                strcmp(name, "lock") == 0;
+    if (!ours || d->stopping || keeper->timer.state != TIMER_STOPPED)
+        return;
+    log_limited(d->log, &d->device_log_limit, "somebody removed %s/%s", d->rundir->dir, name);
+    timer_set(&keeper->timer, tdf_clock_now_ns(&d->worker.hold_clock) + NAMES_PAUSE_NS);
+}
+
+static void rundir_gone(void *ctx)
+{
+    struct keeper *keeper = ctx;
+    log_line(keeper->dom0->log,
+             "somebody removed %s: this service cannot be reached any more; end it with SIGTERM",
+             keeper->dom0->rundir->dir);
+}
+
+static int serve_and_keep_names(struct dom0 *d, const struct dom0_caller *caller,
+                                const char **failed)
+{
+    static const struct rundir_watch_ops ops = {.lost = name_lost, .gone = rundir_gone};
+    struct keeper keeper = {.dom0 = d, .caller = caller};
+    struct rundir_watch *watch;
+    timer_init(&keeper.timer, &d->worker.gate_time, restore_names, &keeper);
+    int rc = rundir_watch_create(d->rundir->dir, d->worker.poller, &ops, &keeper, &watch);
+    if (rc < 0)
+        log_line(d->log, "a name that somebody removes from %s will not be noticed: %s",
+                 d->rundir->dir, strerror(-rc));
+    rc = serve(d, failed);
+    timer_stop(&keeper.timer);
+    rundir_watch_destroy(watch);
+    return rc;
+}
+
 int dom0_run(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
-             void (*ready)(void *ctx), void *ready_ctx, struct why *why)
+             const struct dom0_caller *caller, struct why *why)
 {
     struct dom0 *d;
     int rc = dom0_setup(options, rundir, log, NULL, &d, why);
     if (rc < 0)
         return rc;
-    ready(ready_ctx);
+    caller->ready(caller->ctx);
     const char *failed;
-    rc = serve(d, &failed);
+    rc = serve_and_keep_names(d, caller, &failed);
     if (rc < 0)
         why_fail_errno(why, rc, "Dom0 cannot wait for events: %s", failed);
     if (device_in_flight(d->device) > 0) {

@@ -12,12 +12,20 @@
 
 struct dom0;
 
+/* What Dom0 asks of the program that runs it. */
+struct dom0_caller {
+    void (*ready)(void *ctx); /* called once Dom0 serves */
+    int (*restore_lock)(
+        void *ctx); /* the lock's file is gone: makes it again, 0 or -errno; or NULL */
+    void *ctx;
+};
+
 /*
- * Runs Dom0 until it is told to stop or idles out. Calls ready(ready_ctx) once it serves. The
- * caller holds the lock of rundir, and no socket is left there. Returns 0, or -errno with a line
- * for people in why when it could not start.
+ * Runs Dom0 until it is told to stop or idles out. The caller holds the lock of rundir, and no
+ * socket is left there. A name of Dom0's that somebody removes from rundir is made again. Returns
+ * 0, or -errno with a line for people in why when it could not start.
  */
 int dom0_run(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
-             void (*ready)(void *ctx), void *ready_ctx, struct why *why);
+             const struct dom0_caller *caller, struct why *why);
 
 #endif

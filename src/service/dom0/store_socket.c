@@ -225,6 +225,18 @@ static int listen_at(struct store_socket *ss, const char *path)
     return poller_add(ss->poller, ss->listener.fd, POLLIN, on_listen, ss, &ss->watch);
 }
 
+int store_socket_listen_again(struct store_socket *ss)
+{
+    char path[UNIX_SOCKET_PATH_SIZE];
+    if (ss->listener.fd < 0 || owned_path_is_there(&ss->listener.owned, ss->listener.path))
+        return 0;
+    memcpy(path, ss->listener.path, sizeof(path));
+    poller_remove(ss->poller, ss->watch);
+    ss->watch = NULL;
+    unix_listener_close(&ss->listener);
+    return listen_at(ss, path);
+}
+
 int store_socket_create(const char *path, struct poller *poller, struct xs_server *store,
                         struct log *log, uint32_t connections_max, struct store_socket **out)
 {

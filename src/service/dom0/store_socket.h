@@ -37,4 +37,8 @@ bool store_socket_has_news(const struct store_socket *ss);
  * does not read its replies waits without keeping anybody awake. */
 bool store_socket_pump(struct store_socket *ss);
 
+/* Somebody has removed the socket's name: makes it again, with a new socket behind it. Connections
+ * stay. Nothing if it is there. Errors: -errno; then nobody can connect any more. */
+int store_socket_listen_again(struct store_socket *ss);
+
 #endif
