@@ -14,8 +14,9 @@ socket=' (send|recv)[a-z]*\([0-9]+<(UNIX|socket)'
 allowed='write\([0-9]+<anon_inode:\[?eventfd[^>]*>, "[^"]*"(\.\.\.)?, 8( <unfinished|\) += 8)'
 allowed+='|read\([0-9]+<anon_inode:\[?eventfd|read\([0-9]+<[^>]*/lib[a-z_]*\.so[.0-9]*>|write\(1<'
 
-# trace NAME ALLOWED ARGUMENT...: the window opens with the last message on the control socket, which
-# makes the ring's event channel, and lasts to the end of the process.
+# trace NAME ALLOWED ARGUMENT...: the window opens with the message on the control socket that makes the
+# ring's event channel and ends with the next one, which closes that channel: the longest stretch without a
+# message.
 trace() {
     local name=$1 may=$2 rest
     shift 2
@@ -23,8 +24,11 @@ trace() {
         die "client $* fails under strace: $(cat err)"
     messages=$(grep -cE "$socket" "$name")
     awk -v socket="$socket" '{ text[NR] = $0 }
-         $0 ~ socket { last = NR }
-         END { for (i = last + 1; i <= NR; i++) print text[i] }' "$name" >"$name.window"
+         $0 ~ socket { if (NR - last > longest) { longest = NR - last; from = last } last = NR }
+         END {
+             if (NR + 1 - last > longest) { longest = NR + 1 - last; from = last }
+             for (i = from + 1; i < from + longest; i++) print text[i]
+         }' "$name" >"$name.window"
     doorbells=$(grep -cE 'write\([0-9]+<anon_inode:\[?eventfd' "$name.window")
     rest=$(grep -E "$moving" "$name.window" | grep -vE "$may")
     [ -z "$rest" ] || die "bytes move: $(head -n 20 <<<"$rest")"
