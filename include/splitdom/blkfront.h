@@ -13,9 +13,9 @@
  * Units: sectors of 512 bytes. Functions return 0 (or a count) or -errno and print nothing.
  * Threads: blkfront_read, blkfront_geometry, blkfront_now_ns, blkfront_clock_ns, blkfront_stats and
  * blkfront_failure may be called from any number of threads, the two clock calls from signal
- * handlers too; blkfront_submit, blkfront_kick, blkfront_reap and blkfront_cancel from one thread
- * at a time; blkfront_close when no other call is running. fork: the child must not use an
- * inherited handle.
+ * handlers too; blkfront_submit, blkfront_kick, blkfront_reap, blkfront_cancel and blkfront_fd from
+ * one thread at a time; blkfront_close when no other call is running. fork: the child must not use
+ * an inherited handle.
  *
  * Errors that any call on a handle can return:
  *
@@ -186,6 +186,24 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
  * there were; 0: none is in flight (any more). Same thread as blkfront_submit.
  */
 int blkfront_cancel(struct blkfront *bf, void *cookie);
+
+/*
+ * A descriptor for poll, select or epoll: readable while blkfront_reap has something to tell
+ * without waiting: finished reads, the death of the device, or a free slot of the ring after a
+ * submit was refused for want of one. Only to be polled, not read, written or closed; the same one
+ * at each call, until blkfront_close. From the first call on a thread of the library waits for
+ * answers.
+ *
+ *     struct pollfd ready = {.fd = blkfront_fd(bf), .events = POLLIN};
+ *     blkfront_submit(bf, ...);
+ *     blkfront_kick(bf);                                // poll does not show requests to Dom0
+ *     poll(&ready, 1, -1);
+ *     int count = blkfront_reap(bf, done, max, 0);      // takes what there is, and does not wait
+ *
+ * Same thread as blkfront_submit. Errors: -EMFILE, -ENFILE, -ENOMEM, -EAGAIN no descriptor or no
+ * thread is to be had.
+ */
+int blkfront_fd(struct blkfront *bf);
 
 /* The clock of the device's domain: domu_now_ns and domu_clock_ns (splitdom/domu.h). */
 uint64_t blkfront_now_ns(struct blkfront *bf);

@@ -86,6 +86,7 @@ static struct blkfront *create(struct blkfront **out, struct blkfront_error *why
     pthread_cond_init(&bf->link_changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     spin_budget_init(&bf->spin);
+    bf->ready_fd = -1;
     return bf;
 }
 
@@ -176,6 +177,7 @@ void blkfront_close(struct blkfront *bf)
 {
     if (bf == NULL)
         return;
+    blkfront_fd_stop(bf);
     blkfront_link_stop(bf);
     shadow_fini(&bf->shadow);
     free(bf->done);

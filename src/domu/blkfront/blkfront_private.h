@@ -8,6 +8,7 @@
  *   blkfront_wait.c   how threads wait: spin, lead, sleep
  *   blkfront_io.c     the blocking and the asynchronous calls
  *   blkfront_abandon.c  reads that timed out or were cancelled
+ *   blkfront_fd.c     the descriptor to poll
  */
 #ifndef SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
 #define SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
@@ -100,11 +101,16 @@ struct blkfront {
     char failure[256];
     bool linking; /* being re-linked: the ring is not to be used */
     pthread_cond_t link_changed;
+    int ready_fd;     /* to poll; -1: nobody has asked for it */
+    bool ready_shown; /* it is readable */
+    bool watch_ends;  /* the thread that waits for it is to end */
 
     /* Atomic, without the lock: */
     uint64_t sectors;
     uint32_t sector_size, physical_sector_size, info;
     uint32_t closing;
+
+    pthread_t watch_thread; /* runs if ready_fd is open */
 };
 
 /* blkfront_link.c */
@@ -131,6 +137,12 @@ void blkfront_ask_again(struct blkfront *bf);
 /* Nobody waits for entry any more: its answer is dropped, whenever it comes. Its waiter is in no
  * list. */
 void blkfront_abandon(struct blkfront *bf, struct shadow_entry *entry, struct wake_batch *wakes);
+
+/* blkfront_fd.c */
+/* With the lock held, ready_fd open: makes it readable or not, as there is something to reap. */
+void blkfront_show_ready(struct blkfront *bf);
+/* Ends the thread and closes the descriptor. Accepts one that nobody has asked for. */
+void blkfront_fd_stop(struct blkfront *bf);
 
 /* blkfront_ring.c: with the lock held, except blkfront_wake */
 /* Puts entry on the ring, where a slot is free. For blkfront_backlog.c. */

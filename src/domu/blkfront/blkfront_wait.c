@@ -55,6 +55,8 @@ void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
     uint32_t *address = waiter != NULL ? &waiter->word : NULL;
     bool kick = bf->kick_owed;
     bf->kick_owed = false;
+    if (bf->ready_fd >= 0)
+        blkfront_show_ready(bf);
     if (kick)
         bf->stats.kicks++;
     /* With the lock held: a nudged thread must not be answered between our look and this store. */
