@@ -37,6 +37,7 @@ static void wait_for_read(struct block_request *request, struct device_read *rea
                           enum block_request_state state)
 {
     struct timer_clock *real_time = read->device->real_time;
+    assert(request->read == NULL);
     request->state = state;
     request->read = read;
     /* Also where it is not scaled: it can be by the time that the read ends. */
@@ -188,6 +189,7 @@ static void read_done(struct disk_io *io)
     struct device_read *read = container_of(io, struct device_read, io);
     struct device *device = read->device;
 
+    assert(read->under_way && device->in_flight > 0);
     device_read_prefetch(read);
     device->freed_ns = io->due_ns;
     if (!read->stale)
@@ -298,6 +300,7 @@ static uint32_t take_turn(struct device *device, struct block_client *client, ui
     struct vdisk *vdisk = client->vdisk;
     struct block_request *request = request_of_link(list_pop_front(&client->queue));
     uint32_t sector_count = request->sector_count;
+    assert(request->state == BLOCK_REQUEST_QUEUED);
     bool exists = still_on_disk(vdisk, request);
     /* Somebody else's read may have brought it meanwhile. */
     if (!exists || (request->cache_state != vdisk->cache_state && vdisk_serve(vdisk, request))) {
@@ -368,6 +371,7 @@ void block_cancel(struct block_request *request)
         timer_stop(&request->hold);
         break;
     }
+    assert(client->tokens > 0);
     client->tokens--;
     request->state = BLOCK_REQUEST_IDLE;
     scale_admit(client);

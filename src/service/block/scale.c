@@ -20,6 +20,7 @@ void scale_admit(struct block_client *client)
     struct list_node *link;
     while ((link = list_first(&client->gated)) != NULL && scale_has_token(client)) {
         struct block_request *request = request_of_link(link);
+        assert(request->state == BLOCK_REQUEST_GATED);
         list_remove(link);
         request->state = BLOCK_REQUEST_QUEUED;
         request->turn = device->turn - 1; /* it has waited */

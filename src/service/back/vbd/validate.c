@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/back/vbd/validate.h"
 
+#include <assert.h>
+
 static int16_t check_operation(uint8_t operation)
 {
     switch (operation) {
@@ -33,6 +35,8 @@ int16_t validate_request(const struct blkif_request *req, uint64_t disk_sectors,
     /* total is small and disk_sectors - total does not wrap once total <= disk_sectors. */
     if (total > disk_sectors || req->sector_number > disk_sectors - total)
         return BLKIF_RSP_ERROR;
+    /* What the block layer relies on, and asserts in its turn (block_submit). */
+    assert(total > 0 && total <= BLKIF_SECTORS_MAX);
     *sector_count = total;
     return BLKIF_RSP_OKAY;
 }

@@ -131,6 +131,7 @@ static void request_done(struct block_request *request, int status)
 {
     struct pending *p = container_of(request, struct pending, request);
     struct vbd_ring *vr = p->ring;
+    assert(!block_request_is_active(request));
     unmap_segments(vr, p, request->segment_count);
     if (status == 0) {
         vr->stats.reads_done++;
@@ -232,6 +233,7 @@ static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
     uint32_t sector_count;
     int16_t status = validate_request(req, vr->vdisk->capabilities.sector_count, &sector_count);
     struct pending *p = vr->free;
+    assert(p != NULL); /* there are as many as the ring has slots */
     if (status == BLKIF_RSP_OKAY && map_segments(vr, req, p) < 0)
         status = BLKIF_RSP_ERROR;
     if (status != BLKIF_RSP_OKAY) {

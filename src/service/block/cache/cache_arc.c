@@ -207,6 +207,7 @@ static void arc_insert(void *state, uint32_t slot, uint64_t sector)
 {
     struct arc *arc = state;
 
+    assert(slot < arc->c && arc->count[T1] + arc->count[T2] < arc->c);
     arc->sector_of[slot] = sector;
     enter(arc, arc->incoming, slot);
     arc->incoming = T1;

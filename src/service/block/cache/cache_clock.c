@@ -15,6 +15,7 @@
  */
 #include "service/block/cache/cache_policy.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -51,6 +52,7 @@ static void clock_insert(void *state, uint32_t slot, uint64_t sector)
 {
     struct clock *clock = state;
 
+    assert(slot < clock->capacity);
     (void)sector;
     clock->used[slot] = false;
 }

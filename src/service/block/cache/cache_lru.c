@@ -13,6 +13,7 @@
 #include "service/block/cache/cache_policy.h"
 #include "service/block/cache/slot_list.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct lru {
@@ -42,6 +43,7 @@ static void lru_hit(void *state, uint32_t slot)
 {
     struct lru *lru = state;
 
+    assert(slot < lru->list);
     if (slot_list_head(lru->link, lru->list) == slot)
         return;
     slot_list_unlink(lru->link, slot);
@@ -52,6 +54,7 @@ static void lru_insert(void *state, uint32_t slot, uint64_t sector)
 {
     struct lru *lru = state;
 
+    assert(slot < lru->list);
     (void)sector;
     slot_list_push_head(lru->link, lru->list, slot);
 }

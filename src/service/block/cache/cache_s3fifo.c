@@ -28,6 +28,7 @@
 #include "service/block/cache/sector_index.h"
 #include "service/block/cache/slot_list.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,7 @@ static void s3fifo_insert(void *state, uint32_t slot, uint64_t sector)
 {
     struct s3fifo *s3 = state;
 
+    assert(slot < s3->capacity && s3->small_count + s3->main_count < s3->capacity);
     s3->slot[slot].sector = sector;
     s3->slot[slot].use_count = 0;
     if (s3->incoming_was_ghost)

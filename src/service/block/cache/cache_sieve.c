@@ -19,6 +19,7 @@
 #include "service/block/cache/cache_policy.h"
 #include "service/block/cache/slot_list.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -74,6 +75,7 @@ static void sieve_insert(void *state, uint32_t slot, uint64_t sector)
 {
     struct sieve *sieve = state;
 
+    assert(slot < sieve->capacity);
     (void)sector;
     sieve->used[slot] = false;
     slot_list_push_head(sieve->link, sieve->capacity, slot);

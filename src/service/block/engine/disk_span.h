@@ -9,17 +9,21 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_DISK_SPAN_H
 #define SPLITDOM_SERVICE_BLOCK_ENGINE_DISK_SPAN_H
 
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 
 #include "service/block/engine/disk.h"
 #include "service/block/engine/image.h"
 
-/* 0 if the read begins beyond the end. */
+/* At submission, once. 0 if the read begins beyond the end. */
 static inline uint32_t disk_span_expected_bytes(const struct disk_io *io)
 {
     uint64_t size_bytes = io->image->size_bytes;
+    uint32_t in_block = io->image->block_size_bytes - 1;
 
+    /* Whoever submits has aligned it: image_read_span. */
+    assert(io->length_bytes > 0 && ((io->offset_bytes | io->length_bytes) & in_block) == 0);
     if (io->offset_bytes >= size_bytes)
         return 0;
     uint64_t left = size_bytes - io->offset_bytes;
