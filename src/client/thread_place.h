@@ -4,9 +4,9 @@
  *
  *   the client ...                             its threads run ...
  *   is not alone, or Dom0's CPU is unknown     anywhere: the system's scheduler divides the CPUs
- *   reads asynchronously (--depth)             anywhere: its one thread is woken once for many reads
- *   has 5 or more threads                      on all CPUs but Dom0's: Dom0 need not wait for them
- *   has up to 4, and the disk answers          on Dom0's CPU: a wake-up interrupts no other CPU
+ *   reads asynchronously (--depth)             anywhere: its one thread is woken once for many
+ * reads has 5 or more threads                      on all CPUs but Dom0's: Dom0 need not wait for
+ * them has up to 4, and the disk answers          on Dom0's CPU: a wake-up interrupts no other CPU
  *   has up to 4, and the cache answers         on all but Dom0's: both sides spin, each on its CPU
  *
  * Why a rule and no trial of both places: the rates of the places differ by no more than noise, so
