@@ -1,69 +1,83 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/thread_place.h"
 
+#include "base/clock.h"
+
 enum {
-    FEW_THREADS_MAX = 4,      /* more would wait for Dom0's CPU */
-    LOOK_NS = 20 * 1000000,   /* how soon a client gives way to another one */
-    LOOKS_WITH_DOM0 = 10,     /* then one apart from Dom0 */
-    NS_PER_DISK_READ = 25000, /* few threads: a disk takes longer, the cache much less */
+    WITH_THREADS_MAX = 4, /* more would wait for that CPU */
+    DOM0_CPU_UNKNOWN = -1,
 };
 
-const char *place_name(enum place place)
+static enum place alternative(uint32_t thread_count)
 {
-    switch (place) {
-    case PLACE_WITH_DOM0:
-        return "with dom0";
-    case PLACE_WITHOUT_DOM0:
-        return "without dom0";
-    case PLACE_ANYWHERE:
-        break;
+    return thread_count <= WITH_THREADS_MAX ? PLACE_WITH_DOM0 : PLACE_WITHOUT_DOM0;
+}
+
+void thread_place_init(struct thread_place *place, uint32_t thread_count, bool free_choice)
+{
+    CPU_ZERO(&place->allowed);
+    bool one_cpu = sched_getaffinity(0, sizeof(place->allowed), &place->allowed) < 0 ||
+                   CPU_COUNT(&place->allowed) < 2;
+    place_trial_init(&place->trial,
+                     one_cpu || free_choice ? PLACE_ANYWHERE : alternative(thread_count),
+                     clock_monotonic_ns());
+    place->dom0_cpu = (uint32_t)DOM0_CPU_UNKNOWN;
+    place->cpus = place->allowed;
+    pthread_mutex_init(&place->lock, NULL);
+    place->moves = 0;
+}
+
+void thread_place_fini(struct thread_place *place)
+{
+    pthread_mutex_destroy(&place->lock);
+}
+
+uint64_t thread_place_due_ns(const struct thread_place *place)
+{
+    return place->trial.due_ns;
+}
+
+/* If this process may not use Dom0's CPU, there is nothing to choose. */
+static void make_set(const struct thread_place *place, uint32_t dom0_cpu, cpu_set_t *cpus)
+{
+    *cpus = place->allowed;
+    if (dom0_cpu >= CPU_SETSIZE || !CPU_ISSET(dom0_cpu, &place->allowed))
+        return;
+    if (place->trial.place == PLACE_WITH_DOM0) {
+        CPU_ZERO(cpus);
+        CPU_SET(dom0_cpu, cpus);
+    } else if (place->trial.place == PLACE_WITHOUT_DOM0) {
+        CPU_CLR(dom0_cpu, cpus);
     }
-    return "anywhere";
 }
 
-void thread_place_init(struct thread_place *place, uint32_t thread_count, bool any_cpu,
-                       uint64_t now_ns)
+void thread_place_step(struct thread_place *place, uint64_t answered_count, uint32_t dom0_cpu,
+                       bool alone)
 {
-    *place = (struct thread_place){.place = PLACE_ANYWHERE,
-                                   .few_threads = thread_count <= FEW_THREADS_MAX,
-                                   .looked_ns = now_ns,
-                                   .due_ns = now_ns + LOOK_NS};
-    if (any_cpu || sched_getaffinity(0, sizeof(place->allowed), &place->allowed) < 0 ||
-        CPU_COUNT(&place->allowed) < 2)
-        place->due_ns = UINT64_MAX;
-    place->cpus = place->allowed;
+    struct place_sample sample = {.now_ns = clock_monotonic_ns(),
+                                  .answered_count = answered_count,
+                                  .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
+                                  .alone = alone};
+    bool changed = place_trial_step(&place->trial, &sample);
+    if (!changed && dom0_cpu == place->dom0_cpu)
+        return;
+    cpu_set_t cpus;
+    make_set(place, dom0_cpu, &cpus);
+    place->dom0_cpu = dom0_cpu;
+    if (CPU_EQUAL(&cpus, &place->cpus))
+        return;
+    pthread_mutex_lock(&place->lock);
+    place->cpus = cpus;
+    store_relaxed_u32(&place->moves,
+                      place->moves + 1); /* the lock orders it: only a hint without */
+    pthread_mutex_unlock(&place->lock);
 }
 
-static enum place choose(const struct thread_place *place, const struct place_sample *sample)
+void thread_place_follow(struct thread_place *place, uint32_t *seen)
 {
-    uint64_t reads = sample->answered_count - place->answered_count;
-
-    if (!sample->alone || sample->dom0_cpu >= CPU_SETSIZE ||
-        !CPU_ISSET(sample->dom0_cpu, &place->allowed))
-        return PLACE_ANYWHERE;
-    if (!place->few_threads || place->place == PLACE_ANYWHERE)
-        return PLACE_WITHOUT_DOM0;
-    if (place->place == PLACE_WITH_DOM0)
-        return place->looks_with_dom0 < LOOKS_WITH_DOM0 ? PLACE_WITH_DOM0 : PLACE_WITHOUT_DOM0;
-    bool from_disk = reads <= (sample->now_ns - place->looked_ns) / NS_PER_DISK_READ;
-    return from_disk ? PLACE_WITH_DOM0 : PLACE_WITHOUT_DOM0;
-}
-
-bool thread_place_step(struct thread_place *place, const struct place_sample *sample)
-{
-    cpu_set_t before = place->cpus;
-
-    place->place = choose(place, sample);
-    place->looks_with_dom0 = place->place == PLACE_WITH_DOM0 ? place->looks_with_dom0 + 1 : 0;
-    place->cpus = place->allowed;
-    if (place->place == PLACE_WITH_DOM0)
-        CPU_ZERO(&place->cpus);
-    if (place->place == PLACE_WITH_DOM0)
-        CPU_SET(sample->dom0_cpu, &place->cpus);
-    if (place->place == PLACE_WITHOUT_DOM0)
-        CPU_CLR(sample->dom0_cpu, &place->cpus);
-    place->answered_count = sample->answered_count;
-    place->looked_ns = sample->now_ns;
-    place->due_ns = sample->now_ns + LOOK_NS;
-    return !CPU_EQUAL(&before, &place->cpus);
+    pthread_mutex_lock(&place->lock);
+    *seen = place->moves;
+    cpu_set_t cpus = place->cpus;
+    pthread_mutex_unlock(&place->lock);
+    (void)sched_setaffinity(0, sizeof(cpus), &cpus); /* a matter of speed */
 }

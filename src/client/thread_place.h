@@ -1,64 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread_place: on which CPUs the reading threads of a client run.
+ * thread_place: lets the reading threads of a client run where place_trial.h found the best place:
+ * anywhere, or (up to 4 threads) on Dom0's CPU, or (5 and more) on all other CPUs. Threads stay on
+ * the CPUs that the process was started with (taskset). If that is one CPU, nothing is done.
  *
- *   the client ...                             its threads run ...
- *   is not alone, or Dom0's CPU is unknown     anywhere: the system's scheduler divides the CPUs
- *   reads asynchronously (--depth)             anywhere: its one thread is woken once for many
- * reads has 5 or more threads                      on all CPUs but Dom0's: Dom0 need not wait for
- * them has up to 4, and the disk answers          on Dom0's CPU: a wake-up interrupts no other CPU
- *   has up to 4, and the cache answers         on all but Dom0's: both sides spin, each on its CPU
- *
- * Why a rule and no trial of both places: the rates of the places differ by no more than noise, so
- * a trial measures noise. What the rule saves is processor time, which Dom0 spends for the most
- * part, so a client can't measure the gain. Only hits differ much: there, the common CPU would be
- * many times slower. The rate tells hits from reads of a disk, but only apart from Dom0: so few
- * threads are apart for the first 20 ms, and for 20 ms after each 200 ms on Dom0's CPU.
- *
- * Threads stay on the CPUs that the process was started with (taskset). If that is one CPU, or does
- * not contain Dom0's, the threads run anywhere on them.
- *
- * Pure arithmetic on what the caller passes; the caller moves the threads. One thread.
+ * The main thread calls thread_place_step when thread_place_due_ns has come; the reading threads
+ * call thread_place_follow before each read and move themselves.
  */
 #ifndef SPLITDOM_CLIENT_THREAD_PLACE_H
 #define SPLITDOM_CLIENT_THREAD_PLACE_H
 
+#include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
-#include <stdint.h>
 
-enum place {
-    PLACE_ANYWHERE,
-    PLACE_WITH_DOM0,    /* on Dom0's CPU */
-    PLACE_WITHOUT_DOM0, /* on any but Dom0's */
-};
-
-/* All but the time are hints of Dom0: any value is safe. */
-struct place_sample {
-    uint64_t now_ns;         /* CLOCK_MONOTONIC */
-    uint64_t answered_count; /* reads so far */
-    uint32_t dom0_cpu;       /* on which Dom0 served this domain; UINT32_MAX: unknown */
-    bool alone;              /* no other domain has requests */
-};
+#include "client/place_trial.h"
+#include "ring/barrier.h"
 
 struct thread_place {
-    cpu_set_t allowed;                  /* constant: of the process */
-    cpu_set_t cpus;                     /* where the threads shall run; at first the allowed ones */
-    enum place place;                   /* the same as a name */
-    uint32_t looks_with_dom0;           /* in a row */
-    bool few_threads;                   /* constant: up to 4 */
-    uint64_t answered_count, looked_ns; /* at the last step */
-    uint64_t due_ns;                    /* CLOCK_MONOTONIC: of the next step; UINT64_MAX: never */
+    struct place_trial trial; /* the main thread's */
+    cpu_set_t allowed;        /* constant: of the process */
+    uint32_t dom0_cpu;        /* the main thread's: what `cpus` was made with */
+    pthread_mutex_t lock;     /* guards cpus */
+    cpu_set_t cpus;           /* where the threads shall run */
+    uint32_t moves;           /* main thread writes: how often cpus has changed */
 };
 
-/* "anywhere", "with dom0", "without dom0". */
-const char *place_name(enum place place);
+/* free_choice: never place threads. A thread starts on the CPUs that its caller may use. */
+void thread_place_init(struct thread_place *place, uint32_t thread_count, bool free_choice);
+void thread_place_fini(struct thread_place *place);
 
-/* any_cpu: the threads are never placed. */
-void thread_place_init(struct thread_place *place, uint32_t thread_count, bool any_cpu,
-                       uint64_t now_ns);
+/* CLOCK_MONOTONIC; UINT64_MAX: never. */
+uint64_t thread_place_due_ns(const struct thread_place *place);
 
-/* At due_ns or later; sets due_ns. Returns whether place->cpus changed. */
-bool thread_place_step(struct thread_place *place, const struct place_sample *sample);
+/* answered_count: reads so far; alone: no other domain has requests; both hints come from
+ * blkfront_stats, where a hostile Dom0 may have made them up. */
+void thread_place_step(struct thread_place *place, uint64_t answered_count, uint32_t dom0_cpu,
+                       bool alone);
+
+/* Moves the calling thread; *seen is its own and begins with 0. */
+static inline bool thread_place_moved(struct thread_place *place, uint32_t seen)
+{
+    return load_relaxed_u32(&place->moves) != seen;
+}
+void thread_place_follow(struct thread_place *place, uint32_t *seen);
 
 #endif

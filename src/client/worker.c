@@ -39,6 +39,13 @@ static bool stopped(const struct worker *worker)
     return worker->time_is_up || atomic_load(&worker->shared->stop);
 }
 
+/* Before each read: see thread_place.h. */
+static inline void follow_place(struct worker *worker)
+{
+    if (thread_place_moved(&worker->shared->place, worker->moves_seen))
+        thread_place_follow(&worker->shared->place, &worker->moves_seen);
+}
+
 static void lose_device(struct worker *worker, int error)
 {
     worker->device_error = error;
@@ -104,6 +111,7 @@ static void run_blocking(struct worker *worker)
     struct worker_shared *shared = worker->shared;
 
     while (worker->answered_count < worker->request_quota && !stopped(worker)) {
+        follow_place(worker);
         uint64_t sector = pattern_next(&worker->pattern);
         uint64_t start_ns = blkfront_now_ns(shared->bf);
         int rc = blkfront_read(shared->bf, sector, shared->sectors_per_request, worker->buffers);
@@ -190,6 +198,7 @@ static void run_asynchronous(struct worker *worker)
                 lose_record(worker, rc);
             continue;
         }
+        follow_place(worker);
         int count = blkfront_reap(shared->bf, done, REAP_MAX, 1);
         if (count < 0) {
             lose_device(worker, count);

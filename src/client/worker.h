@@ -19,6 +19,7 @@
 #include "client/read_failures.h"
 #include "client/recorder.h"
 #include "client/stopwatch.h"
+#include "client/thread_place.h"
 #include "splitdom/blkfront.h"
 
 /* What the threads of a run share. Constant while they run, except stop and what has a lock. */
@@ -33,6 +34,7 @@ struct worker_shared {
         deadline_ns; /* domain's clock: a thread that finds it passed ends; UINT64_MAX: never */
     struct stopwatch watch;
     struct read_failures failures;
+    struct thread_place place;
     atomic_bool stop; /* set by anybody: no thread starts another read */
 };
 
@@ -41,6 +43,7 @@ struct worker {
     struct pattern pattern;
     uint64_t request_quota;
     bool time_is_up; /* an answer came at or after the deadline */
+    uint32_t moves_seen;
 
     /* Results, the thread's own until it has been joined. */
     struct lat_stats latency; /* of the reads that succeeded */

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -24,7 +23,6 @@ struct workload {
     pthread_t *threads;
     uint32_t thread_count;
     uint64_t duration_ns;
-    struct thread_place place; /* of the thread that joins */
     int done_fd;
     pthread_mutex_t lock; /* guards gate, running_count, ended_ns */
     pthread_cond_t gate_moved;
@@ -161,8 +159,7 @@ int workload_start(const struct workload_plan *plan, struct workload **out)
     workload->duration_ns = plan->duration_ns;
     stopwatch_init(&workload->shared.watch, domain_now_ns, plan->bf);
     read_failures_init(&workload->shared.failures);
-    thread_place_init(&workload->place, plan->thread_count, plan->any_cpu || plan->depth > 0,
-                      clock_monotonic_ns());
+    thread_place_init(&workload->shared.place, plan->thread_count, plan->any_cpu);
     atomic_init(&workload->shared.stop, false);
     pthread_mutex_init(&workload->lock, NULL);
     pthread_cond_init(&workload->gate_moved, NULL);
@@ -192,7 +189,7 @@ int workload_done_fd(const struct workload *workload)
 
 uint64_t workload_place_due_ns(const struct workload *workload)
 {
-    return workload->place.due_ns;
+    return thread_place_due_ns(&workload->shared.place);
 }
 
 void workload_place(struct workload *workload)
@@ -200,17 +197,8 @@ void workload_place(struct workload *workload)
     struct blkfront_stats stats;
 
     blkfront_stats(workload->shared.bf, &stats);
-    struct place_sample sample = {.now_ns = clock_monotonic_ns(),
-                                  .answered_count = stats.responses,
-                                  .dom0_cpu = stats.dom0_cpu,
-                                  .alone = stats.busy_domains <= 1};
-    struct thread_place *place = &workload->place;
-    if (!thread_place_step(place, &sample))
-        return;
-    for (uint32_t i = 0; i < workload->thread_count; i++)
-        (void)pthread_setaffinity_np(workload->threads[i], sizeof(place->cpus), &place->cpus);
-    /* The C library takes the caller for a thread that has ended and is not joined. */
-    (void)sched_setaffinity(0, sizeof(place->allowed), &place->allowed);
+    thread_place_step(&workload->shared.place, stats.responses, stats.dom0_cpu,
+                      stats.busy_domains <= 1);
 }
 
 void workload_stop(struct workload *workload)
@@ -233,7 +221,7 @@ void workload_join(struct workload *workload, struct workload_result *result)
         if (result->record_error == 0)
             result->record_error = worker->record_error;
     }
-    result->place = workload->place.place;
+    result->place = workload->shared.place.trial.place;
     result->failed_count = workload->shared.failures.count;
     result->running_ns = stopwatch_running_ns(&workload->shared.watch);
     result->standstill_ns = stopwatch_standstill_ns(&workload->shared.watch);
@@ -252,6 +240,7 @@ void workload_free(struct workload *workload)
         close(workload->done_fd);
     pthread_cond_destroy(&workload->gate_moved);
     pthread_mutex_destroy(&workload->lock);
+    thread_place_fini(&workload->shared.place);
     read_failures_destroy(&workload->shared.failures);
     stopwatch_destroy(&workload->shared.watch);
     free(workload);

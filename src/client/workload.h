@@ -16,8 +16,8 @@
 #include "client/lat_stats.h"
 #include "client/latency_dump.h"
 #include "client/pattern.h"
+#include "client/place_trial.h"
 #include "client/recorder.h"
-#include "client/thread_place.h"
 #include "splitdom/blkfront.h"
 
 struct workload;
@@ -31,7 +31,7 @@ struct workload_plan {
     uint64_t duration_ns; /* domain's clock: nobody starts a read later; 0: no limit */
     uint32_t sectors_per_request;
     uint32_t depth; /* 0: blocking; else thread_count is 1 */
-    bool any_cpu;   /* threads run where the system puts them: they are not placed */
+    bool any_cpu;   /* threads run where the system puts them: no placement is tried */
     const struct pattern_spec *pattern;
     uint64_t seed;
     uint64_t first_sector, last_sector;
@@ -61,7 +61,7 @@ int workload_start(const struct workload_plan *plan, struct workload **out);
 
 /* When workload_place is to be called next: CLOCK_MONOTONIC in ns; UINT64_MAX: never. */
 uint64_t workload_place_due_ns(const struct workload *workload);
-/* Moves the threads where thread_place.h wants them. For the thread that joins them, before. */
+/* Tries where the threads run best (thread_place.h). For the thread that waits for the others. */
 void workload_place(struct workload *workload);
 
 /* A descriptor that becomes readable when all threads are done. */
