@@ -36,6 +36,13 @@ rm -rf "$SPLITDOM_RUNDIR"
 start_service
 second=$(dom0_pid)
 [ "$first" != "$second" ] || die "no second service"
+# For a while both live: the first one leaves the second one's names alone.
+second_sockets=$(stat -c %i "$rundir/dom0.sock" "$rundir/xenstore.sock")
+for _ in $(seq 40); do
+    [ "$(stat -c %i "$rundir/dom0.sock" "$rundir/xenstore.sock" 2>/dev/null)" = "$second_sockets" ] ||
+        die "the first service took the second one's sockets"
+    sleep 0.02
+done
 kill -TERM "$first"
 eventually 10 gone "$first" || die "the first service does not end"
 for name in lock dom0.sock xenstore.sock; do

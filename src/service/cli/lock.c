@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -112,11 +114,27 @@ int lock_acquire(const char *path, struct lock *lock, pid_t *holder)
     return rc;
 }
 
+/* Does the path still lead into the directory that is locked? */
+static bool is_current(const struct lock *lock)
+{
+    struct stat locked, named;
+    int named_fd = open_directory(lock->path);
+    if (named_fd < 0)
+        return false;
+    bool same = fstat(named_fd, &named) == 0 && fstat(lock->directory_fd, &locked) == 0 &&
+                named.st_dev == locked.st_dev && named.st_ino == locked.st_ino;
+    close(named_fd);
+    return same;
+}
+
 int lock_restore(struct lock *lock)
 {
+    if (!is_current(lock))
+        return -ESTALE;
     if (owned_path_is_there(&lock->file, lock->path))
         return 0;
-    close(lock->file_fd);
+    if (lock->file_fd >= 0)
+        close(lock->file_fd);
     lock->file_fd = -1;
     return make_file(lock);
 }

@@ -34,7 +34,10 @@ struct lock {
  */
 int lock_acquire(const char *path, struct lock *lock, pid_t *holder);
 
-/* Makes the file again if it is no longer there. 0 or -errno. For the holder. */
+/*
+ * For the holder: makes the file again if it is no longer there. Errors: -ESTALE the path leads
+ * into another directory now, or into none: nothing there is the holder's; -errno.
+ */
 int lock_restore(struct lock *lock);
 
 /* Releases the lock. Removes the file if it is still the file that this lock created. */

@@ -17,7 +17,7 @@
 #include "service/cli/lock.h"
 #include "service/cli/verb.h"
 
-enum { STOP_TIMEOUT_MS = 10 * 1000 };
+enum { STOP_TIMEOUT_MS = 10 * 1000, TERM_TIMEOUT_MS = 3 * 1000 };
 
 /* The process that is to end. */
 struct target {
@@ -93,17 +93,17 @@ static void remove_remains(const struct rundir *rundir)
 }
 
 /* A pid without a descriptor is used only if it is still the holder of the lock. */
-static int send_kill(const struct target *target)
+static int send_signal(const struct target *target, int number)
 {
     pid_t again;
 
     if (target->fd >= 0)
-        return pidfd_send_signal(target->fd, SIGKILL, NULL, 0) != 0 ? -errno : 0;
+        return pidfd_send_signal(target->fd, number, NULL, 0) != 0 ? -errno : 0;
     if (!verb_is_running(target->rundir, &again))
         return -ESRCH;
     if (again != target->pid || again <= 0)
         return -EPERM;
-    return kill(again, SIGKILL) != 0 ? -errno : 0;
+    return kill(again, number) != 0 ? -errno : 0;
 }
 
 static int kill_target(const struct target *target)
@@ -115,7 +115,13 @@ static int kill_target(const struct target *target)
                 target->rundir->lock);
         return VERB_FAILED;
     }
-    int rc = send_kill(target);
+    /* One whose socket is gone still hears a signal, and ends in order. */
+    if (send_signal(target, SIGTERM) == 0 && wait_end(target, TERM_TIMEOUT_MS)) {
+        fprintf(stderr, "service: the process %ld ended at SIGTERM; its totals are in %s\n",
+                (long)target->pid, target->rundir->log);
+        return VERB_FAILED;
+    }
+    int rc = send_signal(target, SIGKILL);
     if (rc < 0 && rc != -ESRCH) {
         fprintf(stderr, "service: cannot kill the process %ld: %s\n", (long)target->pid,
                 strerror(-rc));

@@ -203,15 +203,25 @@ static int listen_at(struct control *control, const char *path)
 
 int control_listen_again(struct control *control)
 {
-    char path[UNIX_SOCKET_PATH_SIZE];
-    if (control->listener.fd < 0 ||
+    struct unix_listener fresh;
+    struct poller_watch *watch;
+    if (control->watch == NULL ||
         owned_path_is_there(&control->listener.owned, control->listener.path))
         return 0;
-    memcpy(path, control->listener.path, sizeof(path));
+    int rc = unix_listener_open(&fresh, control->listener.path, SOCK_SEQPACKET | SOCK_NONBLOCK,
+                                LISTEN_BACKLOG);
+    if (rc == 0)
+        rc = poller_add(control->poller, fresh.fd, POLLIN, on_listen, control, &watch);
+    if (rc < 0) {
+        unix_listener_close(&fresh); /* the old one goes on for those that wait in its queue */
+        return rc;
+    }
     poller_remove(control->poller, control->watch);
-    control->watch = NULL;
     unix_listener_close(&control->listener);
-    return listen_at(control, path);
+    control->listener = fresh;
+    control->watch = watch;
+    control->listen_ready = true; /* somebody may have come before we watched */
+    return 0;
 }
 
 int control_create(const char *path, struct poller *poller, struct log *log,

@@ -138,33 +138,56 @@ static int serve(struct dom0 *d, const char **failed)
 
 enum { NAMES_PAUSE_NS = 300 * 1000 * 1000 };
 
+#define NAMES_RETRY_NS (UINT64_C(10) * 1000 * 1000 * 1000)
+
 /* Who keeps Dom0's names in the run directory. */
 struct keeper {
     struct dom0 *dom0;
     const struct dom0_caller *caller;
     struct timer timer; /* set while a name is missing */
+    bool gone;          /* the directory is not ours any more */
 };
 
-/* Makes the names again that are missing. */
+/* The directory's names belong to somebody else from now on, or to nobody. */
+static void rundir_gone(void *ctx)
+{
+    struct keeper *keeper = ctx;
+    if (!keeper->gone)
+        log_line(keeper->dom0->log,
+                 "somebody removed %s: this service cannot be reached any more; end it with "
+                 "SIGTERM",
+                 keeper->dom0->rundir->dir);
+    keeper->gone = true;
+}
+
+/* Makes the names again that are missing, each for itself; what fails is tried again later. */
 static void restore_names(struct timer *timer, void *ctx)
 {
     struct keeper *keeper = ctx;
     struct dom0 *d = keeper->dom0;
-    (void)timer;
     if (d->stopping)
         return;
-    int rc = control_listen_again(d->control);
+    int rc = keeper->caller->restore_lock != NULL
+                 ? keeper->caller->restore_lock(keeper->caller->ctx)
+                 : 0;
+    if (rc == -ESTALE) {
+        rundir_gone(keeper);
+        return;
+    }
+    int socket_rc = control_listen_again(d->control);
     if (rc == 0)
-        rc = store_socket_listen_again(d->store_socket);
-    if (rc == 0 && keeper->caller->restore_lock != NULL)
-        rc = keeper->caller->restore_lock(keeper->caller->ctx);
+        rc = socket_rc;
+    socket_rc = store_socket_listen_again(d->store_socket);
     if (rc == 0)
+        rc = socket_rc;
+    if (rc == 0) {
         log_limited(d->log, &d->device_log_limit, "the names in %s are there again",
                     d->rundir->dir);
-    else
-        log_limited(d->log, &d->device_log_limit,
-                    "the names in %s cannot be made again: %s; end this service with SIGTERM",
-                    d->rundir->dir, strerror(-rc));
+        return;
+    }
+    log_limited(d->log, &d->device_log_limit, "a name in %s cannot be made again: %s",
+                d->rundir->dir, strerror(-rc));
+    timer_set(timer, tdf_clock_now_ns(&d->worker.hold_clock) + NAMES_RETRY_NS);
 }
 
 /* Not at once: whoever removes all names and then the directory shall get done. */
@@ -172,20 +195,13 @@ static void name_lost(void *ctx, const char *name)
 {
     struct keeper *keeper = ctx;
     struct dom0 *d = keeper->dom0;
-    bool ours = strcmp(name, "dom0.sock") == 0 || strcmp(name, "xenstore.sock") == 0 ||
-                strcmp(name, "lock") == 0;
-    if (!ours || d->stopping || keeper->timer.state != TIMER_STOPPED)
+    bool ours = name == NULL || strcmp(name, "dom0.sock") == 0 ||
+                strcmp(name, "xenstore.sock") == 0 || strcmp(name, "lock") == 0;
+    if (!ours || d->stopping || keeper->gone || keeper->timer.state != TIMER_STOPPED)
         return;
-    log_limited(d->log, &d->device_log_limit, "somebody removed %s/%s", d->rundir->dir, name);
+    log_limited(d->log, &d->device_log_limit, "somebody removed %s/%s", d->rundir->dir,
+                name != NULL ? name : "names");
     timer_set(&keeper->timer, tdf_clock_now_ns(&d->worker.hold_clock) + NAMES_PAUSE_NS);
-}
-
-static void rundir_gone(void *ctx)
-{
-    struct keeper *keeper = ctx;
-    log_line(keeper->dom0->log,
-             "somebody removed %s: this service cannot be reached any more; end it with SIGTERM",
-             keeper->dom0->rundir->dir);
 }
 
 static int serve_and_keep_names(struct dom0 *d, const struct dom0_caller *caller,

@@ -15,8 +15,10 @@ struct dom0;
 /* What Dom0 asks of the program that runs it. */
 struct dom0_caller {
     void (*ready)(void *ctx); /* called once Dom0 serves */
-    int (*restore_lock)(
-        void *ctx); /* the lock's file is gone: makes it again, 0 or -errno; or NULL */
+    /* Names are missing: makes the lock's file again if it is one of them. 0, or -errno; -ESTALE:
+     * the run directory is no longer the one that is locked, and its names are not Dom0's. Or NULL.
+     */
+    int (*restore_lock)(void *ctx);
     void *ctx;
 };
 

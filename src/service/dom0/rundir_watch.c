@@ -25,6 +25,8 @@ static void tell(struct rundir_watch *watch, const struct inotify_event *event)
         if (!watch->gone)
             watch->ops->gone(watch->ctx);
         watch->gone = true;
+    } else if ((event->mask & IN_Q_OVERFLOW) != 0) {
+        watch->ops->lost(watch->ctx, NULL);
     } else if (event->len > 0) {
         watch->ops->lost(watch->ctx, event->name);
     }

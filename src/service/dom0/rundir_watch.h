@@ -12,8 +12,10 @@ struct rundir_watch;
 
 /* Called from poller_run. */
 struct rundir_watch_ops {
-    void (*lost)(void *ctx, const char *name); /* it is no longer there, or was for a moment not */
-    void (*gone)(void *ctx);                   /* the directory itself was removed or renamed */
+    /* It is no longer there, or was for a moment not. NULL: any name may be lost, the kernel has
+     * dropped what it had to tell. */
+    void (*lost)(void *ctx, const char *name);
+    void (*gone)(void *ctx); /* the directory itself was removed or renamed */
 };
 
 /* Watches the directory dir. Errors: -errno (-ENOSYS, -EMFILE, ...: then nothing is noticed). */

@@ -227,14 +227,24 @@ static int listen_at(struct store_socket *ss, const char *path)
 
 int store_socket_listen_again(struct store_socket *ss)
 {
-    char path[UNIX_SOCKET_PATH_SIZE];
-    if (ss->listener.fd < 0 || owned_path_is_there(&ss->listener.owned, ss->listener.path))
+    struct unix_listener fresh;
+    struct poller_watch *watch;
+    if (ss->watch == NULL || owned_path_is_there(&ss->listener.owned, ss->listener.path))
         return 0;
-    memcpy(path, ss->listener.path, sizeof(path));
+    int rc =
+        unix_listener_open(&fresh, ss->listener.path, SOCK_STREAM | SOCK_NONBLOCK, LISTEN_BACKLOG);
+    if (rc == 0)
+        rc = poller_add(ss->poller, fresh.fd, POLLIN, on_listen, ss, &watch);
+    if (rc < 0) {
+        unix_listener_close(&fresh); /* the old one goes on for those that wait in its queue */
+        return rc;
+    }
     poller_remove(ss->poller, ss->watch);
-    ss->watch = NULL;
     unix_listener_close(&ss->listener);
-    return listen_at(ss, path);
+    ss->listener = fresh;
+    ss->watch = watch;
+    ss->accept_needed = true; /* somebody may have come before we watched */
+    return 0;
 }
 
 int store_socket_create(const char *path, struct poller *poller, struct xs_server *store,

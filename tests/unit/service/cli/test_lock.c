@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -192,6 +193,26 @@ static void the_holder_makes_a_removed_file_anew(void **state)
     assert_int_equal(access(f->path, F_OK), -1);
 }
 
+static void a_directory_that_took_the_name_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct lock lock;
+    char moved[96];
+    pid_t pid;
+
+    snprintf(moved, sizeof(moved), "%s.moved", f->directory);
+    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
+    assert_int_equal(rename(f->directory, moved), 0);
+    assert_int_equal(lock_restore(&lock), -ESTALE);
+    assert_int_equal(mkdir(f->directory, 0700), 0);
+    assert_int_equal(lock_restore(&lock), -ESTALE);
+    assert_int_equal(access(f->path, F_OK), -1);
+    assert_int_equal(rmdir(f->directory), 0);
+    assert_int_equal(rename(moved, f->directory), 0);
+    assert_int_equal(lock_restore(&lock), 0);
+    lock_release(&lock);
+}
+
 static void release_spares_a_file_of_somebody_else(void **state)
 {
     struct fixture *f = *state;
@@ -261,6 +282,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_a_symbolic_link, setup, teardown),
         cmocka_unit_test_setup_teardown(a_removed_file_frees_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(the_holder_makes_a_removed_file_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_directory_that_took_the_name_is_left_alone, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(release_spares_a_file_of_somebody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(two_never_hold_it, setup, teardown),
     };
