@@ -45,7 +45,7 @@ static int read_lines(struct sector_trace *trace, FILE *file, const char *path, 
             rc = why_fail(why, -ENOMEM, "%s: no memory for more than %" PRIu64 " sectors", path,
                           trace->count);
     }
-    if (rc == 0 && ferror(file) != 0)
+    if (rc == 0 && feof(file) == 0) /* an error, or no memory for a line */
         rc = why_fail(why, errno != 0 ? -errno : -EIO, "cannot read %s: %s", path,
                       strerror(errno != 0 ? errno : EIO));
     free(line);

@@ -55,7 +55,8 @@ static void die_of(int number)
     sigemptyset(&set);
     sigaddset(&set, number);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    raise(number); /* does not return */
+    raise(number);
+    _exit(128 + number); /* the first process of a PID namespace outlives a signal of its own */
 }
 
 static void *watch_main(void *argument)

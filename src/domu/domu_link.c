@@ -129,10 +129,17 @@ static int link_all(struct domu *domu, struct life *fresh, char *why, size_t why
 static void set_life(struct domu *domu, struct life *life)
 {
     struct xenbus_front *front = NULL;
-    while ((front = next_front(domu, front)) != NULL) {
+    while ((front = next_front(domu, front)) != NULL)
         front->life = life;
+}
+
+/* What the last life has told of its devices is over. What the next one tells of a device, while
+ * others are still being linked, is not. */
+static void forget_changes(struct domu *domu)
+{
+    struct xenbus_front *front = NULL;
+    while ((front = next_front(domu, front)) != NULL)
         front->changed = false;
-    }
 }
 
 /* One attempt. Errors: -errno, to be tried again; -EXDEV the next Dom0's memory does not fit ours.
@@ -145,6 +152,7 @@ static int try_relink(struct domu *domu, char *why, size_t why_bytes)
     if (rc < 0)
         return rc;
     set_life(domu, &fresh);
+    forget_changes(domu);
     rc = link_all(domu, &fresh, why, why_bytes);
     if (rc == 0)
         rc = read_clock(&fresh, &born_ns, why, why_bytes);

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "domu/blkfront/blkfront_private.h"
+#include "ring/evtchn.h"
 
 void blkfront_abandon(struct blkfront *bf, struct shadow_entry *entry, struct wake_batch *wakes)
 {
@@ -23,6 +24,8 @@ void blkfront_abandon(struct blkfront *bf, struct shadow_entry *entry, struct wa
     }
     shadow_put(&bf->shadow, entry);
     blkfront_nudge(bf, false, wakes); /* an entry is free */
+    if (bf->leader) /* it may be one who waits for that, and no response will come to wake it */
+        evtchn_raise_upcall(bf->shared_info, bf->vcpu);
 }
 
 int blkfront_cancel(struct blkfront *bf, void *cookie)
