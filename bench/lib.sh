@@ -33,8 +33,10 @@ children=()
 
 # ---- the end ------------------------------------------------------------------------------------
 
+# Not in a child: bash runs these traps in a process that a signal meets between fork and exec.
 clean_up() {
-    local status=$? name pid
+    local status=$? name pid self=$BASHPID
+    [ "$self" = "$$" ] || return
     trap - EXIT
     for pid in ${children[@]+"${children[@]}"}; do
         kill "$pid" 2>/dev/null

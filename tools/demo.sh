@@ -18,8 +18,10 @@ fail() {
     printf '\ndemo: %s\n' "$*" >&2
     exit 1
 }
+# Not in a child: bash runs these traps in a process that a signal meets between fork and exec.
 clean_up() {
-    local pid
+    local pid self=$BASHPID
+    [ "$self" = "$$" ] || return
     for pid in "${clients[@]}"; do kill "$pid" 2>/dev/null; done
     wait
     [ -n "$started" ] && ./bin/service stop >/dev/null 2>&1

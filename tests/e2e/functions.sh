@@ -42,8 +42,10 @@ cleanup_fn() {
     cleanups=("$(printf '%q ' "$@")" ${cleanups[@]+"${cleanups[@]}"})
 }
 
+# Not in a child: bash runs these traps in a process that a signal meets between fork and exec.
 run_cleanups() {
-    local status=$? command
+    local status=$? command self=$BASHPID
+    [ "$self" = "$$" ] || return
     trap - EXIT
     jobs -p | xargs -r kill -9 2>/dev/null
     for command in ${cleanups[@]+"${cleanups[@]}"}; do
