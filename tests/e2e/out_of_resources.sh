@@ -3,8 +3,9 @@
 # told, those who are there go on, and once there is room again the next one is served.
 . "$(dirname "$0")/functions.sh"
 
+# By SIGKILL: a child of bash that has not come to its exec yet would lose SIGTERM.
 end_clients() {
-    for pid in "${clients[@]}"; do kill "$pid" 2>/dev/null; done
+    for pid in "${clients[@]}"; do kill -9 "$pid" 2>/dev/null; done
     for pid in "${clients[@]}"; do wait "$pid" 2>/dev/null; done
     clients=()
 }
@@ -34,7 +35,7 @@ log_tells() { grep -qiE 'too many open files|descriptors' "$SPLITDOM_RUNDIR/defa
 eventually 10 log_tells || die "nobody tells that descriptors have run out"
 first=${clients[0]}
 gone "$first" && die "the first client has ended: $(cat err1)"
-for pid in "${clients[@]:1}"; do kill "$pid" 2>/dev/null; done
+for pid in "${clients[@]:1}"; do kill -9 "$pid" 2>/dev/null; done
 for pid in "${clients[@]:1}"; do wait "$pid" 2>/dev/null; done
 clients=("$first")
 eventually 10 domains_are 1 || die "ended clients' domains are left"

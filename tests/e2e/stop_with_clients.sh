@@ -13,6 +13,8 @@ done
 pids+=($!)
 eventually 5 connected 4 || die "the clients do not connect"
 eventually 5 requests_exceed 5000 || die "the clients do not read"
+all_have_read() { ! service status --json | grep -qE '"requests":[0-9]{1,2}[,}]'; }
+eventually 10 all_have_read || die "some client hardly reads: $(service status --json)"
 pid=$(dom0_pid)
 
 begin=$(now_ms)

@@ -17,7 +17,7 @@ static struct disk_model_config parse(const char *text)
 
     memset(&config, 0xa5, sizeof(config));
     if (disk_model_config_parse(text, &config, &why) != 0)
-        fail_msg("\"%s\" was refused: %s", text ? text : "", why);
+        fail_msg("\"%s\" was refused: %s", text ? text : "", why.text);
     return config;
 }
 
@@ -134,7 +134,7 @@ static void bad_text_is_refused_and_named(void **state)
         if (disk_model_config_parse(cases[i].text, &config, &why) != -EINVAL)
             fail_msg("\"%s\" was taken", cases[i].text);
         if (!strstr(why.text, cases[i].words))
-            fail_msg("\"%s\": \"%s\" lacks \"%s\"", cases[i].text, why, cases[i].words);
+            fail_msg("\"%s\": \"%s\" lacks \"%s\"", cases[i].text, why.text, cases[i].words);
         assert_int_equal(config.seed, 4711);
     }
 }
