@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A process that only asks holds the directory's lock for an instant. So taking the lock is tried
+/* A process that only asks holds the directory's lock for an instant, and one that was killed until
+ * its last thread has ended. So taking the lock is tried
  * this many times, with this pause. */
 enum { TRIES = 100, PAUSE_NS = 10 * 1000 * 1000 };
 
@@ -55,6 +56,26 @@ static int ask_file(const char *path, pid_t *holder)
     return rc;
 }
 
+/* Has the process been killed, and some of its threads have not ended yet? It holds what it had
+ * until they have. */
+static bool is_ending(pid_t pid)
+{
+    char path[64], line[256];
+    bool ending = false;
+    if (pid <= 0)
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return errno == ENOENT;
+    if (fgets(line, sizeof(line), file) != NULL) {
+        const char *state = strrchr(line, ')'); /* the name before it may contain anything */
+        ending = state != NULL && (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0);
+    }
+    fclose(file);
+    return ending;
+}
+
 /* Opens the file and takes its record lock. The caller holds the directory's lock, so nobody else
  * creates the file meanwhile. */
 static int make_file(struct lock *lock)
@@ -87,8 +108,9 @@ static int lock_directory(const char *path, int directory_fd, pid_t *holder)
             return rc;
         if (*holder == 0 && i == TRIES)
             *holder = LOCK_HOLDER_UNKNOWN;
-        if (*holder != 0)
+        if (*holder != 0 && (i == TRIES || !is_ending(*holder)))
             return -EAGAIN;
+        *holder = 0;
         (void)nanosleep(&pause, NULL);
     }
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,8 +9,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -149,6 +152,53 @@ static void a_killed_holder_leaves_a_lock_that_is_free(void **state)
     lock_release(&lock);
 }
 
+/* The process goes on for a while without its first thread: its state is that of a zombie. */
+static void *end_slowly(void *arg)
+{
+    const struct timespec while_it_ends = {.tv_nsec = 200 * 1000 * 1000};
+    (void)arg;
+    nanosleep(&while_it_ends, NULL);
+    _exit(0);
+}
+
+static void hold_while_ending(const char *path, int ready_fd)
+{
+    struct lock lock;
+    pthread_t thread;
+    pid_t other;
+    if (lock_acquire(path, &lock, &other) < 0 ||
+        pthread_create(&thread, NULL, end_slowly, NULL) != 0 || write(ready_fd, "x", 1) != 1)
+        _exit(1);
+    pthread_exit(NULL);
+}
+
+static void a_holder_that_is_ending_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    struct lock lock;
+    pid_t other;
+    int ready[2], status;
+    char byte, stat[64], line[256] = "";
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        hold_while_ending(f->path, ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    snprintf(stat, sizeof(stat), "/proc/%d/stat", (int)pid);
+    while (strstr(line, ") Z") == NULL) {
+        FILE *file = fopen(stat, "r");
+        assert_non_null(file);
+        assert_non_null(fgets(line, sizeof(line), file));
+        fclose(file);
+    }
+    assert_int_equal(lock_acquire(f->path, &lock, &other), 0);
+    lock_release(&lock);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 static void refuses_a_symbolic_link(void **state)
 {
     struct fixture *f = *state;
@@ -279,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(release_removes_the_file, setup, teardown),
         cmocka_unit_test_setup_teardown(a_killed_holder_leaves_a_lock_that_is_free, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_holder_that_is_ending_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_symbolic_link, setup, teardown),
         cmocka_unit_test_setup_teardown(a_removed_file_frees_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(the_holder_makes_a_removed_file_anew, setup, teardown),
