@@ -11,6 +11,13 @@ void block_client_open(struct block_client *client, struct vdisk *vdisk)
     *client = (struct block_client){.vdisk = vdisk, .scale = {1, 1}};
     (void)sched_entity_init(&client->entity, SCHED_WEIGHT_DEFAULT);
     vdisk->client_count++;
+    list_push_back(&vdisk->clients, &client->of_vdisk);
+}
+
+void block_client_on_change(struct block_client *client, void (*changed)(void *ctx), void *ctx)
+{
+    client->changed = changed;
+    client->changed_ctx = ctx;
 }
 
 void block_client_close(struct block_client *client)
@@ -28,6 +35,7 @@ void block_client_close(struct block_client *client)
     sched_entity_remove(&device->sched, &client->entity);
     assert(client->vdisk->client_count > 0);
     client->vdisk->client_count--;
+    list_remove(&client->of_vdisk);
     client->vdisk = NULL;
 }
 

@@ -31,6 +31,9 @@ struct block_client {
     struct list gated; /* scaled only: requests that wait for a token */
     uint32_t tokens;   /* requests queued, at the device or held */
     struct tdf scale;
+    struct list_node of_vdisk;
+    void (*changed)(void *ctx); /* see block_client_on_change; or NULL */
+    void *changed_ctx;
 };
 
 /* With the default weight and a scale of 1. The vdisk outlives the client. */
@@ -38,6 +41,11 @@ void block_client_open(struct block_client *client, struct vdisk *vdisk);
 /* Its requests are all done or cancelled. Reads in flight go on without it. A client that is all
  * zero was never open: nothing happens. */
 void block_client_close(struct block_client *client);
+
+/* changed is called when the vdisk's flush or discard has turned false: from inside of
+ * device_dispatch or of the poller, before the request that made it so is answered. It must not
+ * close clients. NULL: nobody wants to know, as at first. */
+void block_client_on_change(struct block_client *client, void (*changed)(void *ctx), void *ctx);
 
 /* Share of the device while others want it, too. Errors: -EINVAL not in 1..SCHED_WEIGHT_MAX. */
 int block_client_set_weight(struct block_client *client, uint32_t weight);

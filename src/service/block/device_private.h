@@ -67,6 +67,12 @@ static inline struct block_request *request_of_link(struct list_node *link)
     return container_or_null(link, struct block_request, link);
 }
 
+/* Of a read or write that goes through a buffer. */
+static inline uint32_t sectors_of(const struct block_request *request)
+{
+    return (uint32_t)request->sector_count;
+}
+
 /* vdisk.c */
 /* Answers the request from the cache if all of its sectors are there. */
 bool vdisk_serve(struct vdisk *vdisk, const struct block_request *request);

@@ -30,7 +30,7 @@ static bool still_on_disk(const struct vdisk *vdisk, const struct block_request 
 
 static uint32_t cost_of_request(const struct block_request *request)
 {
-    return 1 + request->sector_count / COST_SECTORS;
+    return 1 + sectors_of(request) / COST_SECTORS;
 }
 
 static void wait_for_read(struct block_request *request, struct device_read *read,
@@ -59,15 +59,15 @@ static bool join_read(struct block_client *client, struct block_request *request
     struct vdisk *vdisk = client->vdisk;
     uint64_t offset;
     uint32_t bytes;
-    image_read_span(&vdisk->image, request->sector, request->sector_count, &offset, &bytes);
+    image_read_span(&vdisk->image, request->sector, sectors_of(request), &offset, &bytes);
     struct inflight_read *flight =
         inflight_find(&vdisk->inflight, offset / BLOCK_SECTOR_BYTES, bytes / BLOCK_SECTOR_BYTES);
     if (flight == NULL)
         return false;
     struct device_read *read = container_of(flight, struct device_read, flight);
-    if (read->joined_sectors + request->sector_count > JOINED_SECTORS_MAX)
+    if (read->joined_sectors + sectors_of(request) > JOINED_SECTORS_MAX)
         return false;
-    read->joined_sectors += request->sector_count;
+    read->joined_sectors += sectors_of(request);
     wait_for_read(request, read, BLOCK_REQUEST_JOINED);
     sched_join(&vdisk->device->sched, &client->entity, now_ns);
     vdisk->stats.shared++;
@@ -80,7 +80,6 @@ __attribute__((noinline)) static void submit_miss(struct block_client *client,
 {
     struct vdisk *vdisk = client->vdisk;
     struct sched *sched = &vdisk->device->sched;
-    assert(request->operation == BLOCK_READ);
     assert(still_on_disk(vdisk, request)); /* what is cached is on it anyway */
     vdisk->stats.misses++;
     request->cache_state = vdisk->cache_state;
@@ -101,12 +100,22 @@ __attribute__((noinline)) static void submit_miss(struct block_client *client,
     sched_enqueue(sched, &client->entity, now_ns);
 }
 
+/* What is no small read. */
+__attribute__((noinline)) static void submit_other(struct block_request *request)
+{
+    request->done(request, -EOPNOTSUPP);
+}
+
 void block_submit(struct block_client *client, struct block_request *request, uint64_t now_ns)
 {
     struct vdisk *vdisk = client->vdisk;
     assert(request->state == BLOCK_REQUEST_IDLE);
-    assert(request->sector_count - 1 < BLOCK_REQUEST_SECTORS_MAX);
     request->due_ns = 0;
+    if (request->operation != BLOCK_READ || request->sector_count > BLOCK_REQUEST_SECTORS_MAX) {
+        submit_other(request);
+        return;
+    }
+    assert(request->sector_count > 0);
     if (!vdisk_serve(vdisk, request)) {
         submit_miss(client, request, now_ns);
         return;
@@ -137,7 +146,7 @@ static uint32_t answer_some(struct device_read *read)
     uint32_t answered = 0;
     while ((request = request_of_link(list_first(&read->waiting))) != NULL &&
            request->sector_count <= device->copies_left) {
-        device->copies_left -= request->sector_count;
+        device->copies_left -= sectors_of(request);
         answer_next(read);
         answered++;
     }
@@ -251,7 +260,7 @@ static void send_to_disk(struct device *device, struct block_client *client,
     assert(read !=
            NULL); /* in_flight is below depth, and copying_count at most what is beside it */
     device->free_reads = read->next_free;
-    image_read_span(&vdisk->image, request->sector, request->sector_count, &read->io.offset_bytes,
+    image_read_span(&vdisk->image, request->sector, sectors_of(request), &read->io.offset_bytes,
                     &read->io.length_bytes);
     read->io.image = &vdisk->image;
     read->io.buffer = read->buffer;
@@ -299,7 +308,7 @@ static uint32_t take_turn(struct device *device, struct block_client *client, ui
 {
     struct vdisk *vdisk = client->vdisk;
     struct block_request *request = request_of_link(list_pop_front(&client->queue));
-    uint32_t sector_count = request->sector_count;
+    uint32_t sector_count = sectors_of(request);
     assert(request->state == BLOCK_REQUEST_QUEUED);
     bool exists = still_on_disk(vdisk, request);
     /* Somebody else's read may have brought it meanwhile. */
@@ -349,16 +358,16 @@ static void drop_from_read(struct block_request *request)
     }
 }
 
-void block_cancel(struct block_request *request)
+bool block_cancel(struct block_request *request)
 {
     struct block_client *client = request->client;
     switch (request->state) {
     case BLOCK_REQUEST_IDLE:
-        return;
+        return true;
     case BLOCK_REQUEST_GATED: /* it has no token */
         list_remove(&request->link);
         request->state = BLOCK_REQUEST_IDLE;
-        return;
+        return true;
     case BLOCK_REQUEST_QUEUED:
         list_remove(&request->link);
         sched_cancel(&client->vdisk->device->sched, &client->entity);
@@ -375,4 +384,5 @@ void block_cancel(struct block_request *request)
     client->tokens--;
     request->state = BLOCK_REQUEST_IDLE;
     scale_admit(client);
+    return true;
 }

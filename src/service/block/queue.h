@@ -13,6 +13,7 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_QUEUE_H
 #define SPLITDOM_SERVICE_BLOCK_QUEUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "service/block/client.h"
@@ -21,12 +22,21 @@
 
 /*
  * Takes a request whose sectors lie within the client's vdisk (its capabilities). done is called
- * once: from inside (a hit), from device_dispatch, from the poller or from a timer. done may submit
- * and cancel requests; the client stays open until done returns.
+ * once: from inside (a hit, what is refused), from device_dispatch, from the poller or from a
+ * timer. done may submit and cancel requests; the client stays open until done returns.
+ *
+ * A write or discard of a vdisk that is not writable ends with -EROFS, a flush or discard that it
+ * can't do with -EOPNOTSUPP. The order in which requests are carried out is open: who wants one
+ * after another submits that one when the other was answered.
  */
 void block_submit(struct block_client *client, struct block_request *request, uint64_t now_ns);
-/* Takes a request back: done will not be called for it. Nothing happens to an idle one. */
-void block_cancel(struct block_request *request);
+/*
+ * Takes a request back. true: done will not be called for it, and what its segments name is left
+ * alone; a write may be carried out or not. false: the device is at work on the segments' memory,
+ * which stays as it is until done is called; nothing new is begun for the request. An idle request:
+ * true, and nothing happens.
+ */
+bool block_cancel(struct block_request *request);
 /* Whether the block layer has the request. */
 static inline bool block_request_is_active(const struct block_request *request)
 {

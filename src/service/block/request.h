@@ -16,11 +16,28 @@
 #include "tdf/timer.h"
 
 enum {
-    /* Of one request; a device's buffers are made for so many. */
+    /* Of one read or write that goes through a device's buffers, which are made for so many. */
     BLOCK_REQUEST_SECTORS_MAX = 88,
+    /* Of one read or write at all. A larger one than the above goes straight between the device and
+     * the segments' memory, where alignment allows that. */
+    BLOCK_REQUEST_SECTORS_LIMIT = 32768,
+    BLOCK_REQUEST_SEGMENTS_LIMIT = 4096,
 };
 
-enum block_operation { BLOCK_READ };
+/*
+ *   READ, WRITE  sector_count sectors from sector on; the segments' sectors sum up to them
+ *   FLUSH        all writes and discards of the vdisk that were answered before it was submitted
+ *                are on stable storage when it is answered; sector_count and segment_count are 0
+ *   DISCARD      the contents of sector_count sectors from sector on are not needed any more; no
+ *                segments; any count within the disk. What of it makes whole blocks may read as
+ *                zeros from then on; the rest stays.
+ *
+ * A write is answered when the device has it, which may still hold it in a volatile cache of its
+ * own. Whoever reads after a write was answered reads what was written. Of writes, discards and
+ * reads that are under way at the same time each sector of the later ones' is as it was before or
+ * after any of the others; of overlapping writes each sector ends as one of them.
+ */
+enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
 
 enum block_request_state {
     BLOCK_REQUEST_IDLE,    /* its owner's */
@@ -33,17 +50,23 @@ enum block_request_state {
 };
 
 struct block_segment {
-    uint8_t *address; /* may be another process's memory: written, never read */
+    /* May be another process's memory, that it changes at any time. READ: written, never read; of a
+     * WRITE that goes through the device's buffers each byte is read once. */
+    uint8_t *address;
     uint32_t sector_count;
 };
 
 /* In the order of use: what every request needs lies together. */
 struct block_request {
     /* The owner's, to be set before block_submit. */
-    void (*done)(struct block_request *request, int status); /* 0: the data is there; -errno */
+    /* status: 0, or -EIO, -ENOSPC, -EOPNOTSUPP the vdisk or what is below can't do that, -EROFS a
+     * write or discard of a vdisk that is read-only, -EINVAL the disk has shrunk. After a
+     * block_cancel that returned false also -ECANCELED. */
+    void (*done)(struct block_request *request, int status);
     uint64_t sector;
-    uint32_t sector_count; /* 1..BLOCK_REQUEST_SECTORS_MAX: the sum of the segments' */
-    uint32_t segment_count;
+    uint64_t
+        sector_count; /* READ, WRITE: 1..BLOCK_REQUEST_SECTORS_LIMIT, the sum of the segments' */
+    uint32_t segment_count;               /* up to BLOCK_REQUEST_SEGMENTS_LIMIT */
     const struct block_segment *segments; /* stay as they are until done */
     enum block_operation operation;
     uint64_t asked_ns; /* CLOCK_MONOTONIC: when the request was made, if not only now; 0: now */

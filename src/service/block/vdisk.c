@@ -15,8 +15,13 @@ static struct vdisk_capabilities capabilities_of(const struct image *image)
 {
     bool whole = image->size_bytes % image->block_size_bytes == 0;
     return (struct vdisk_capabilities){.sector_count = image->size_bytes / BLOCK_SECTOR_BYTES,
+                                       .logical_sector_bytes = BLOCK_SECTOR_BYTES,
                                        .physical_sector_bytes =
-                                           whole ? image->block_size_bytes : BLOCK_SECTOR_BYTES};
+                                           whole ? image->block_size_bytes : BLOCK_SECTOR_BYTES,
+                                       .writable = image->writable,
+                                       .flush = image->writable,
+                                       .discard = image->writable,
+                                       .discard_granularity_bytes = image->block_size_bytes};
 }
 
 int vdisk_create(const struct vdisk_config *config, struct image *image, struct vdisk **out,
@@ -161,7 +166,7 @@ void device_read_keep(struct device_read *read, const struct block_request *requ
         request->sector + request->sector_count <= read->kept_sector + read->kept_count)
         return;
     read->kept_sector = request->sector;
-    read->kept_count = request->sector_count;
+    read->kept_count = sectors_of(request);
     const uint8_t *data = data_of(read, request);
     struct vdisk *vdisk = read->vdisk;
     vdisk->cache_state++;

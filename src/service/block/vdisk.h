@@ -9,9 +9,11 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_VDISK_H
 #define SPLITDOM_SERVICE_BLOCK_VDISK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "base/why.h"
 #include "service/block/cache/cache.h"
 #include "service/block/engine/image.h"
@@ -21,9 +23,20 @@ struct device;
 
 struct vdisk_capabilities {
     uint64_t sector_count;
-    /* Any sector can be read: Dom0 reads the block around it. A disk whose size is no whole number
-     * of blocks does not claim blocks: this is a sector then. */
+    /* What a front end has to keep to: any sector can be read and written, for Dom0 reads and
+     * writes the block around it. So this is 512 whatever the disk below. */
+    uint32_t logical_sector_bytes;
+    /* What is quick. A disk whose size is no whole number of blocks does not claim blocks: this is
+     * a sector then. */
     uint32_t physical_sector_bytes;
+    bool writable; /* as the image was opened */
+    /* These two turn false for good when the disk below answers that it can't
+     * (block_client_on_change). */
+    bool flush;
+    bool discard;
+    /* Of discards: what is not a whole block of this size, counted from the alignment on, stays. */
+    uint32_t discard_granularity_bytes;
+    uint32_t discard_alignment_bytes;
 };
 
 /* Of requests. */
@@ -44,6 +57,7 @@ struct vdisk {
     struct inflight inflight;
     uint32_t cache_state; /* changes when something is put into the cache */
     uint32_t client_count;
+    struct list clients;
 };
 
 struct vdisk_config {

@@ -243,7 +243,7 @@ static int create_vdisk(struct dom0 *d, struct image *image, struct why *why)
 static int create_disk(struct dom0 *d, struct why *why)
 {
     struct image image;
-    int rc = image_open(d->options->image_path, &image, why);
+    int rc = image_open(d->options->image_path, false, &image, why);
     if (rc == 0)
         rc = create_vdisk(d, &image, why);
     image_close(&image); /* unless the vdisk took it */

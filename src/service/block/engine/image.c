@@ -24,6 +24,7 @@
 struct refusal {
     const char *path;
     struct why *why;
+    bool writable; /* it is to be written */
 };
 
 /* Writes "PATH: ..." and gives rc back. */
@@ -46,8 +47,9 @@ static int refuse_errno(const struct refusal *refusal, int error)
     case EACCES:
     case EPERM:
         return refuse(refusal, -error,
-                      "permission denied; the user who starts the service must be able to read "
-                      "the file and to search its directories");
+                      "permission denied; the user who starts the service must be able to %s the "
+                      "file and to search its directories",
+                      refusal->writable ? "write" : "read");
     default:
         return refuse(refusal, -error, "%s", strerror(error));
     }
@@ -88,7 +90,8 @@ static int check_size(const struct refusal *refusal, uint64_t size_bytes)
     return 0;
 }
 
-/* A file's last part block can be read, a device's can't: its last sectors would always fail. */
+/* A file's last part block can be read, a device's can't: its last sectors would always fail. Nor
+ * can any be written: the file would grow by it. */
 static int check_whole_blocks(const struct refusal *refusal, const struct image *image,
                               uint64_t size_bytes)
 {
@@ -97,6 +100,13 @@ static int check_whole_blocks(const struct refusal *refusal, const struct image 
                       "its size, %llu bytes, is no multiple of the device's block, %u bytes, so "
                       "that its last sectors cannot be read; change either (losetup -b)",
                       (unsigned long long)size_bytes, image->block_size_bytes);
+    if (image->writable && size_bytes % image->block_size_bytes != 0)
+        return refuse(
+            refusal, -EINVAL,
+            "its size, %llu bytes, is no multiple of the file system's block, %u bytes, so "
+            "that its last sectors cannot be written; change it with truncate(1), or have "
+            "the disk read-only",
+            (unsigned long long)size_bytes, image->block_size_bytes);
     return 0;
 }
 
@@ -154,7 +164,9 @@ static int open_direct(const struct refusal *refusal, struct image *image)
     int rc = check_type(refusal, st.st_mode);
     if (rc < 0)
         return rc;
-    image->fd = open(refusal->path, O_RDONLY | O_DIRECT | O_CLOEXEC | O_NOCTTY);
+    image->writable = refusal->writable;
+    image->fd = open(refusal->path,
+                     (refusal->writable ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC | O_NOCTTY);
     if (image->fd < 0)
         return errno == EINVAL ? refuse_no_direct(refusal) : refuse_errno(refusal, errno);
     if (fstat(image->fd, &st) < 0)
@@ -180,9 +192,9 @@ static int check(const struct refusal *refusal, struct image *image)
     return rc;
 }
 
-int image_open(const char *path, struct image *out, struct why *why)
+int image_open(const char *path, bool writable, struct image *out, struct why *why)
 {
-    const struct refusal refusal = {.path = path, .why = why};
+    const struct refusal refusal = {.path = path, .why = why, .writable = writable};
     struct image image = {.fd = -1};
     *out = image;
     int rc = open_direct(&refusal, &image);
@@ -226,7 +238,7 @@ static int check_same(const struct refusal *refusal, const struct image *image)
 
 int image_refresh(struct image *image, struct why *why)
 {
-    const struct refusal refusal = {.path = image->path, .why = why};
+    const struct refusal refusal = {.path = image->path, .why = why, .writable = image->writable};
     uint64_t size_bytes;
     int rc = check_same(&refusal, image);
     if (rc < 0)

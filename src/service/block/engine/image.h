@@ -18,6 +18,7 @@ struct image {
     dev_t device; /* which file that is; a block device's own number, and 0 */
     ino_t inode;
     bool is_device;              /* a block device */
+    bool writable;               /* as it was opened */
     uint64_t size_bytes;         /* multiple of 512 */
     uint32_t block_size_bytes;   /* alignment of offset and length: statx(STATX_DIOALIGN), >= 512 */
     uint32_t memory_align_bytes; /* alignment of buffers */
@@ -25,14 +26,15 @@ struct image {
 };
 
 /*
- * Opens path read-only with O_DIRECT and fills *out. On failure returns -errno, leaves *out closed
- * (fd = -1) and writes one line for people into why: what is wrong with which file and what to do.
- * Refused: missing, a directory or other non-regular file, unreadable, 0 bytes, a size that is no
- * multiple of 512, a file system without O_DIRECT, a file in memory (image_backing.h), a block
- * device whose size is no whole number of its blocks. A file's last part block is served: see
+ * Opens path with O_DIRECT, for reading alone or for writing too, and fills *out. On failure
+ * returns -errno, leaves *out closed (fd = -1) and writes one line for people into why: what is
+ * wrong with which file and what to do. Refused: missing, a directory or other non-regular file,
+ * unreadable, 0 bytes, a size that is no multiple of 512, a file system without O_DIRECT, a file in
+ * memory (image_backing.h), a block device whose size is no whole number of its blocks, and such a
+ * file if it is to be written. The last part block of a file that is only read is served: see
  * image_read_span.
  */
-int image_open(const char *path, struct image *out, struct why *why);
+int image_open(const char *path, bool writable, struct image *out, struct why *why);
 void image_close(struct image *image);
 
 /*

@@ -89,7 +89,7 @@ static struct ask *read_one(uint32_t client, uint32_t n, uint64_t sector, uint32
 static bool is_served(const struct ask *a)
 {
     return a->done_count == 1 && a->status == 0 &&
-           fake_disk_holds(a->bytes, a->request.sector, a->request.sector_count);
+           fake_disk_holds(a->bytes, a->request.sector, (uint32_t)a->request.sector_count);
 }
 
 static int setup_with(uint32_t block_size)

@@ -60,7 +60,7 @@ static void on_done(struct block_request *request, int status)
     a->answered = true;
     a->f->now_ns += (uint64_t)request->sector_count * SECTOR_NS;
     if (a != &a->f->neighbour_ask) {
-        a->f->answered_sectors += request->sector_count;
+        a->f->answered_sectors += (uint32_t)request->sector_count;
         a->f->answered_total++;
     }
 }

@@ -203,7 +203,7 @@ static void a_refresh_empties_the_cache_whatever_it_finds(void **state)
     mkdir("build", 0777);
     close(mkstemp(path));
     assert_truncated(path, 4096);
-    if (image_open(path, &image, &why) < 0) {
+    if (image_open(path, false, &image, &why) < 0) {
         unlink(path);
         skip();
     }

@@ -112,7 +112,7 @@ static int setup(void **state)
         print_message("no such poller here: %s\n", strerror(-rc));
         return f->kind->poller_kind == POLLER_URING ? 0 : -1;
     }
-    rc = image_open(f->path, &f->image, &why);
+    rc = image_open(f->path, false, &f->image, &why);
     if (rc) {
         print_message("%s\n", why.text);
         return rc == -ENOTSUP ? 0 : -1;
@@ -380,7 +380,7 @@ static void make_images(struct fixture *f, struct image *images, uint32_t count)
         memset(bytes, (int)i, sizeof(bytes));
         assert_int_equal(write(fd, bytes, sizeof(bytes)), sizeof(bytes));
         close(fd);
-        assert_int_equal(image_open(path, &images[i], &why), 0);
+        assert_int_equal(image_open(path, false, &images[i], &why), 0);
         unlink(path);
         if (f->disk->ops->attach != NULL)
             f->disk->ops->attach(f->disk, &images[i]);

@@ -256,7 +256,7 @@ static int make_image(struct fixture *f)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, content, sizeof(content)), sizeof(content));
     close(fd);
-    rc = image_open(path, &f->image, &why);
+    rc = image_open(path, false, &f->image, &why);
     unlink(path);
     if (rc)
         print_message("%s\n", why.text);

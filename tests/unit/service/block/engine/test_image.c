@@ -73,7 +73,7 @@ static void make_file(const char *path, off_t size_bytes)
 
 static int open_it(struct fixture *f)
 {
-    return image_open(f->path, &f->image, &f->why);
+    return image_open(f->path, false, &f->image, &f->why);
 }
 
 /* Refused with this error, closed, and with a message that names the file and says `words`. */
@@ -186,7 +186,7 @@ static void refuses_an_unreadable_file(void **state)
     if (pid == 0) {
         if (chdir(f->dir) < 0 || (geteuid() == 0 && setuid(65534) < 0))
             _exit(2);
-        if (image_open("disk.img", &f->image, &f->why) != -EACCES)
+        if (image_open("disk.img", false, &f->image, &f->why) != -EACCES)
             _exit(3);
         _exit(strstr(f->why.text, "disk.img: permission denied") ? 0 : 4);
     }
@@ -232,12 +232,12 @@ static int open_on_overlay(struct fixture *f, bool upper_in_memory)
     int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
     if (fd < 0 || ftruncate(fd, 4096) < 0 || close(fd) < 0)
         return 2;
-    int rc = image_open(path, &f->image, &f->why);
+    int rc = image_open(path, false, &f->image, &f->why);
     if (upper_in_memory)
         return rc == -ENOTSUP && strstr(f->why.text, "tmpfs") != NULL ? 0 : 3;
     /* what is in the lower layer and not in the upper one is on its own file system, too */
     snprintf(path, sizeof(path), "%s/below.img", merged);
-    return rc == 0 && image_open(path, &f->image, &f->why) == 0 ? 0 : 4;
+    return rc == 0 && image_open(path, false, &f->image, &f->why) == 0 ? 0 : 4;
 }
 
 static void assert_on_overlay(struct fixture *f, bool upper_in_memory)
@@ -305,18 +305,18 @@ static void a_device_of_whole_blocks_only(void **state)
     skip_without_direct_io(f);
     make_file(f->path, 8 * 4096 + 512);
     int device = make_loop(f, f->path, 4096);
-    assert_int_equal(image_open(f->device, &f->image, &f->why), -EINVAL);
+    assert_int_equal(image_open(f->device, false, &f->image, &f->why), -EINVAL);
     assert_non_null(strstr(f->why.text, f->device));
     assert_non_null(strstr(f->why.text, "losetup"));
     close(device);
     device = make_loop(f, f->path, 512);
-    assert_int_equal(image_open(f->device, &f->image, &f->why), 0);
+    assert_int_equal(image_open(f->device, false, &f->image, &f->why), 0);
     assert_int_equal(f->image.size_bytes, 8 * 4096 + 512);
     image_close(&f->image);
     close(device);
     assert_int_equal(truncate(f->path, 8 * 4096), 0);
     device = make_loop(f, f->path, 4096);
-    assert_int_equal(image_open(f->device, &f->image, &f->why), 0);
+    assert_int_equal(image_open(f->device, false, &f->image, &f->why), 0);
     assert_int_equal(f->image.block_size_bytes, 4096);
     close(device);
 }
@@ -330,7 +330,7 @@ static void a_loop_device_in_memory_is_refused_as_tmpfs_is(void **state)
     snprintf(f->path, sizeof(f->path), "/dev/shm/test_image.%d", (int)getpid());
     make_file(f->path, 4096);
     int device = make_loop(f, f->path, 512);
-    assert_int_equal(image_open(f->device, &f->image, &f->why), -ENOTSUP);
+    assert_int_equal(image_open(f->device, false, &f->image, &f->why), -ENOTSUP);
     assert_non_null(strstr(f->why.text, "tmpfs"));
     close(device);
 }
@@ -441,7 +441,7 @@ static void refresh_knows_a_device_by_its_number(void **state)
     snprintf(node, sizeof(node), "%s.node", f->path);
     if (mknod(node, S_IFBLK | 0600, st.st_rdev) < 0)
         skip();
-    assert_int_equal(image_open(node, &f->image, &f->why), 0);
+    assert_int_equal(image_open(node, false, &f->image, &f->why), 0);
     assert_int_equal(unlink(node), 0);
     assert_int_equal(mknod(node, S_IFBLK | 0600, st.st_rdev), 0);
     assert_int_equal(image_refresh(&f->image, &f->why), 0);
