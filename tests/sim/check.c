@@ -171,6 +171,12 @@ static uint32_t checked_victim(void *state, uint64_t incoming)
     return victim;
 }
 
+static void checked_remove(void *state, uint32_t slot)
+{
+    take_out(state, slot);
+    real_lru()->remove(((struct checked *)state)->real, slot);
+}
+
 static void checked_reset(void *state)
 {
     struct checked *c = state;
@@ -184,4 +190,5 @@ const struct cache_policy checked_lru = {.name = "checked lru",
                                          .hit = checked_hit,
                                          .insert = checked_insert,
                                          .victim = checked_victim,
+                                         .remove = checked_remove,
                                          .reset = checked_reset};

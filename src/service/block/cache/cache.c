@@ -6,7 +6,8 @@
  * the sector and the policy's bookkeeping; nothing is copied, the caller reads the pool in place.
  * A miss, which is what a uniform load over a large disk sees 99 times of 100, is the probe alone.
  * Slots are taken in order until the cache is full, and change owner from then on. So memory that
- * is reserved for slots to come is not touched: a large cache costs what is in it.
+ * is reserved for slots to come is not touched: a large cache costs what is in it. Slots whose
+ * sectors were removed are taken first; they are chained through the first bytes of their data.
  */
 #include "service/block/cache/cache.h"
 
@@ -28,7 +29,9 @@ struct cache {
     void *policy_state;
     unsigned char *pool; /* capacity sectors */
     uint32_t capacity;
-    uint32_t used; /* slots 0..used-1 hold sectors */
+    uint32_t used;      /* slots that hold a sector */
+    uint32_t touched;   /* slots from here on never did */
+    uint32_t free_slot; /* the first of those that did, or SECTOR_INDEX_NONE */
 };
 
 /* For at least one sector. */
@@ -55,6 +58,7 @@ int cache_create(size_t data_bytes, const struct cache_policy *policy, struct ca
         return -ENOMEM;
     cache->policy = policy;
     cache->capacity = (uint32_t)capacity;
+    cache->free_slot = SECTOR_INDEX_NONE;
     int rc = capacity > 0 ? create_slots(cache) : 0;
     if (rc < 0) {
         cache_destroy(cache);
@@ -103,11 +107,21 @@ const void *cache_peek(const struct cache *cache, uint64_t sector)
     return slot == SECTOR_INDEX_NONE ? NULL : slot_data(cache, slot);
 }
 
-/* A slot for a sector that is not there: one that was never used, or the policy's choice. */
+static uint32_t take_room(struct cache *cache)
+{
+    uint32_t slot = cache->free_slot;
+    cache->used++;
+    if (slot == SECTOR_INDEX_NONE)
+        return cache->touched++;
+    memcpy(&cache->free_slot, slot_data(cache, slot), sizeof(cache->free_slot));
+    return slot;
+}
+
+/* A slot for a sector that is not there: one without a sector, or the policy's choice. */
 static uint32_t take_slot(struct cache *cache, uint64_t sector)
 {
     if (cache->used < cache->capacity)
-        return cache->used++;
+        return take_room(cache);
     uint32_t slot = cache->policy->victim(cache->policy_state, sector);
     assert(slot < cache->capacity);
     sector_index_remove(&cache->index, slot);
@@ -127,6 +141,35 @@ void cache_insert(struct cache *cache, uint64_t sector, const void *data)
         cache->policy->insert(cache->policy_state, slot, sector);
     }
     memcpy(slot_data(cache, slot), data, BLOCK_SECTOR_BYTES);
+}
+
+static void remove_slot(struct cache *cache, uint32_t slot)
+{
+    sector_index_remove(&cache->index, slot);
+    cache->policy->remove(cache->policy_state, slot);
+    memcpy(slot_data(cache, slot), &cache->free_slot, sizeof(cache->free_slot));
+    cache->free_slot = slot;
+    cache->used--;
+}
+
+void cache_remove(struct cache *cache, uint64_t sector, uint64_t sector_count)
+{
+    assert(sector + sector_count >= sector);
+    if (sector_count <= cache->used) {
+        for (uint64_t i = 0; i < sector_count; i++) {
+            uint32_t slot = find_slot(cache, sector + i);
+            if (slot != SECTOR_INDEX_NONE)
+                remove_slot(cache, slot);
+        }
+        return;
+    }
+    /* Each slot that may hold a sector of them. What a free one held is remembered, and must not be
+     * taken for what it holds. */
+    for (uint32_t slot = 0; slot < cache->touched; slot++) {
+        uint64_t held = cache->index.sector_of[slot];
+        if (held - sector < sector_count && find_slot(cache, held) == slot)
+            remove_slot(cache, slot);
+    }
 }
 
 void cache_prefetch(const struct cache *cache, uint64_t sector)
@@ -149,11 +192,12 @@ void cache_prefetch_victim(const struct cache *cache)
 
 void cache_clear(struct cache *cache)
 {
-    if (cache->used == 0)
+    if (cache->touched == 0)
         return;
     sector_index_clear(&cache->index);
     cache->policy->reset(cache->policy_state);
-    cache->used = 0;
+    cache->used = cache->touched = 0;
+    cache->free_slot = SECTOR_INDEX_NONE;
 }
 
 uint32_t cache_capacity(const struct cache *cache)

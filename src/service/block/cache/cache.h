@@ -19,8 +19,9 @@ struct cache;
 
 /*
  * A policy sees slot numbers 0..capacity-1 and sectors, never data. Its state belongs to one cache.
- * While the cache fills, insert comes alone, with slots that were never used; once it is full, each
- * insert follows a victim call for the same sector and reuses the slot that it named.
+ * While the cache has room, insert comes alone, with slots that were never used or have been
+ * removed; while it is full, each insert follows a victim call for the same sector and reuses the
+ * slot that it named.
  */
 struct cache_policy {
     const char *name;
@@ -30,13 +31,16 @@ struct cache_policy {
     void (*destroy)(void *state);
     /* Required. The slot was found by a look-up. */
     void (*hit)(void *state, uint32_t slot);
-    /* Required. A new sector now lives in slot, which was never used or came from victim. */
+    /* Required. A new sector now lives in slot, which was never used, was removed or came from
+     * victim. */
     void (*insert)(void *state, uint32_t slot, uint64_t sector);
     /* Required. All slots are in use: name the one to give up; the policy forgets it. */
     uint32_t (*victim)(void *state, uint64_t incoming_sector);
     /* Optional. All slots are in use: the one that victim would name now, or what is likely to be;
      * nothing changes. */
     uint32_t (*next_victim)(const void *state);
+    /* Required. The sector in slot is to be forgotten; the slot is not in use any more. */
+    void (*remove)(void *state, uint32_t slot);
     /* Required. Back to the state after create: all slots empty, no history. */
     void (*reset)(void *state);
 };
@@ -53,7 +57,8 @@ const struct cache_policy *cache_policy_find(const char *name);
 int cache_create(size_t data_bytes, const struct cache_policy *policy, struct cache **out);
 void cache_destroy(struct cache *cache); /* NULL allowed */
 
-/* The 512 bytes of a cached sector, valid until the next cache_insert or cache_clear; else NULL.
+/* The 512 bytes of a cached sector, valid until the next cache_insert, cache_remove or cache_clear;
+ * else NULL.
  * Counts as a use. */
 const void *cache_lookup(struct cache *cache, uint64_t sector);
 /* As cache_lookup, but does not count as a use. */
@@ -61,6 +66,9 @@ const void *cache_peek(const struct cache *cache, uint64_t sector);
 /* Copies 512 bytes in, or forgets them where memory is lacking. Inserting a sector that is there
  * already updates its data but does not count as a use. */
 void cache_insert(struct cache *cache, uint64_t sector, const void *data);
+/* Forgets what there is of sector_count sectors from sector on; they must not wrap. Costs as much
+ * as the smaller number, of those sectors or of those in the cache. */
+void cache_remove(struct cache *cache, uint64_t sector, uint64_t sector_count);
 /*
  * Hints that cost next to nothing: a cache of ten thousand sectors is larger than what the
  * processor keeps near while the kernel works in between, so its lines come from far, and better

@@ -22,8 +22,9 @@
  *
  * Source: Megiddo and Modha, "ARC: a self-tuning, low overhead replacement cache", FAST 2003,
  * figure 4; the names are theirs. The seam splits their procedure in two: victim does the
- * adaptation and REPLACE, insert places the sector. While the cache fills there are no ghosts and
- * nothing to adapt.
+ * adaptation and REPLACE, insert places the sector. While the cache fills for the first time there
+ * are no ghosts and nothing to adapt. Where sectors were removed, insert comes without victim, and
+ * keeps to the bounds by itself; it adapts nothing.
  */
 #include "service/block/cache/cache_policy.h"
 #include "service/block/cache/sector_index.h"
@@ -49,6 +50,7 @@ struct arc {
     uint32_t p;                 /* target length of T1, 0..c */
     uint32_t count[LIST_COUNT]; /* members */
     enum arc_list incoming;     /* where the next insert goes: T1, or T2 for a returning ghost */
+    bool victim_named;          /* since the last insert */
 };
 
 static uint32_t list_end(const struct arc *arc, enum arc_list list)
@@ -82,6 +84,7 @@ static void arc_reset(void *state)
     arc->ghost_fill = 0;
     arc->p = 0;
     arc->incoming = T1;
+    arc->victim_named = false;
 }
 
 static void arc_destroy(void *state)
@@ -203,10 +206,26 @@ static void arc_hit(void *state, uint32_t slot)
     enter(arc, T2, slot);
 }
 
+/* A sector comes into the room that a removed one has left. */
+static void make_way(struct arc *arc, uint64_t incoming_sector)
+{
+    uint32_t ghost = sector_index_find(&arc->ghosts, incoming_sector);
+
+    if (ghost != SECTOR_INDEX_NONE) {
+        ghost_drop(arc, ghost);
+        arc->incoming = T2;
+    } else if (arc->count[T1] + arc->count[B1] == arc->c && arc->count[B1] > 0) {
+        ghost_drop_oldest(arc, B1);
+    }
+}
+
 static void arc_insert(void *state, uint32_t slot, uint64_t sector)
 {
     struct arc *arc = state;
 
+    if (!arc->victim_named)
+        make_way(arc, sector);
+    arc->victim_named = false;
     assert(slot < arc->c && arc->count[T1] + arc->count[T2] < arc->c);
     arc->sector_of[slot] = sector;
     enter(arc, arc->incoming, slot);
@@ -218,9 +237,15 @@ static uint32_t arc_victim(void *state, uint64_t incoming_sector)
     struct arc *arc = state;
     uint32_t ghost = sector_index_find(&arc->ghosts, incoming_sector);
 
+    arc->victim_named = true;
     if (ghost != SECTOR_INDEX_NONE)
         return victim_for_ghost(arc, ghost);
     return victim_for_stranger(arc);
+}
+
+static void arc_remove(void *state, uint32_t slot)
+{
+    leave(state, slot);
 }
 
 const struct cache_policy cache_policy_arc = {
@@ -230,5 +255,6 @@ const struct cache_policy cache_policy_arc = {
     .hit = arc_hit,
     .insert = arc_insert,
     .victim = arc_victim,
+    .remove = arc_remove,
     .reset = arc_reset,
 };

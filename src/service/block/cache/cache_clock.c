@@ -73,6 +73,15 @@ static uint32_t clock_victim(void *state, uint64_t incoming_sector)
     return slot;
 }
 
+/* The hand does not move before all slots are in use again. */
+static void clock_remove(void *state, uint32_t slot)
+{
+    struct clock *clock = state;
+
+    assert(slot < clock->capacity);
+    clock->used[slot] = false;
+}
+
 const struct cache_policy cache_policy_clock = {
     .name = "clock",
     .create = clock_create,
@@ -80,5 +89,6 @@ const struct cache_policy cache_policy_clock = {
     .hit = clock_hit,
     .insert = clock_insert,
     .victim = clock_victim,
+    .remove = clock_remove,
     .reset = clock_reset,
 };

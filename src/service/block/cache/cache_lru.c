@@ -76,6 +76,14 @@ static uint32_t lru_next_victim(const void *state)
     return slot_list_tail(lru->link, lru->list);
 }
 
+static void lru_remove(void *state, uint32_t slot)
+{
+    struct lru *lru = state;
+
+    assert(slot < lru->list);
+    slot_list_unlink(lru->link, slot);
+}
+
 const struct cache_policy cache_policy_lru = {
     .name = "lru",
     .create = lru_create,
@@ -84,5 +92,6 @@ const struct cache_policy cache_policy_lru = {
     .insert = lru_insert,
     .victim = lru_victim,
     .next_victim = lru_next_victim,
+    .remove = lru_remove,
     .reset = lru_reset,
 };

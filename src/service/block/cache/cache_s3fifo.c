@@ -42,6 +42,7 @@ enum {
 struct s3fifo_slot {
     uint64_t sector;
     uint8_t use_count;
+    bool in_main;
 };
 
 struct s3fifo {
@@ -57,6 +58,7 @@ struct s3fifo {
     uint32_t small_count, main_count;
     uint32_t small_target, main_target;
     bool incoming_was_ghost; /* from victim to the insert that follows */
+    bool victim_named;       /* likewise */
 };
 
 static void s3fifo_reset(void *state)
@@ -68,7 +70,7 @@ static void s3fifo_reset(void *state)
     s3->small_count = s3->main_count = 0;
     sector_index_clear(&s3->ghosts);
     s3->ghost_next = s3->ghost_fill = 0;
-    s3->incoming_was_ghost = false;
+    s3->incoming_was_ghost = s3->victim_named = false;
 }
 
 static void s3fifo_destroy(void *state)
@@ -135,12 +137,14 @@ static bool ghost_forget(struct s3fifo *s3, uint64_t sector)
 static void enter_main(struct s3fifo *s3, uint32_t slot)
 {
     s3->main_count++;
+    s3->slot[slot].in_main = true;
     slot_list_push_head(s3->link, s3->main_list, slot);
 }
 
 static void enter_small(struct s3fifo *s3, uint32_t slot)
 {
     s3->small_count++;
+    s3->slot[slot].in_main = false;
     slot_list_push_head(s3->link, s3->small_list, slot);
 }
 
@@ -205,11 +209,13 @@ static void s3fifo_insert(void *state, uint32_t slot, uint64_t sector)
     assert(slot < s3->capacity && s3->small_count + s3->main_count < s3->capacity);
     s3->slot[slot].sector = sector;
     s3->slot[slot].use_count = 0;
+    if (!s3->victim_named)
+        s3->incoming_was_ghost = ghost_forget(s3, sector);
     if (s3->incoming_was_ghost)
         enter_main(s3, slot);
     else
         enter_small(s3, slot);
-    s3->incoming_was_ghost = false;
+    s3->incoming_was_ghost = s3->victim_named = false;
 }
 
 static uint32_t s3fifo_victim(void *state, uint64_t incoming_sector)
@@ -218,9 +224,21 @@ static uint32_t s3fifo_victim(void *state, uint64_t incoming_sector)
 
     /* Before the victim is remembered, which may push the incoming sector out of the ring. */
     s3->incoming_was_ghost = ghost_forget(s3, incoming_sector);
+    s3->victim_named = true;
     if (s3->small_count >= s3->small_target)
         return victim_of_small(s3);
     return victim_of_main(s3);
+}
+
+static void s3fifo_remove(void *state, uint32_t slot)
+{
+    struct s3fifo *s3 = state;
+
+    slot_list_unlink(s3->link, slot);
+    if (s3->slot[slot].in_main)
+        s3->main_count--;
+    else
+        s3->small_count--;
 }
 
 const struct cache_policy cache_policy_s3fifo = {
@@ -230,5 +248,6 @@ const struct cache_policy cache_policy_s3fifo = {
     .hit = s3fifo_hit,
     .insert = s3fifo_insert,
     .victim = s3fifo_victim,
+    .remove = s3fifo_remove,
     .reset = s3fifo_reset,
 };

@@ -100,6 +100,15 @@ static uint32_t sieve_victim(void *state, uint64_t incoming_sector)
     return slot;
 }
 
+static void sieve_remove(void *state, uint32_t slot)
+{
+    struct sieve *sieve = state;
+
+    if (sieve->hand == slot)
+        sieve->hand = sieve->link[slot].newer;
+    slot_list_unlink(sieve->link, slot);
+}
+
 const struct cache_policy cache_policy_sieve = {
     .name = "sieve",
     .create = sieve_create,
@@ -107,5 +116,6 @@ const struct cache_policy cache_policy_sieve = {
     .hit = sieve_hit,
     .insert = sieve_insert,
     .victim = sieve_victim,
+    .remove = sieve_remove,
     .reset = sieve_reset,
 };

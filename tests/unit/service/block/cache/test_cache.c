@@ -51,6 +51,17 @@ static void model_insert(struct model *m, uint64_t sector, uint32_t version)
     model_to_front(m, m->used - 1, sector, version);
 }
 
+static void model_remove(struct model *m, uint64_t sector)
+{
+    int at = model_find(m, sector);
+
+    if (at < 0)
+        return;
+    m->used--;
+    memmove(&m->sector[at], &m->sector[at + 1], (m->used - (uint32_t)at) * sizeof(m->sector[0]));
+    memmove(&m->version[at], &m->version[at + 1], (m->used - (uint32_t)at) * sizeof(m->version[0]));
+}
+
 /* Contents that tell sector, version and byte position apart. */
 static void fill(unsigned char data[SECTOR_BYTES], uint64_t sector, uint32_t version)
 {
@@ -96,6 +107,15 @@ static void run_trace(uint32_t capacity, uint64_t sector_range, uint64_t seed)
         if (op == 0 && step % 7 == 0) {
             cache_clear(cache);
             m.used = 0;
+        } else if (op < 4) {
+            cache_remove(cache, sector, op);
+            for (uint64_t i = 0; i < op; i++)
+                model_remove(&m, sector + i);
+        } else if (op == 4) { /* more sectors than there are in any cache */
+            cache_remove(cache, sector, UINT64_C(1) << 33);
+            for (uint32_t i = m.used; i-- > 0;)
+                if (m.sector[i] - sector < UINT64_C(1) << 33)
+                    model_remove(&m, m.sector[i]);
         } else if (op < 30) {
             const void *got = cache_lookup(cache, sector);
 
@@ -174,6 +194,54 @@ static void every_policy_holds_what_it_says_and_no_more(void **state)
     }
 }
 
+/* Sectors that are removed are gone, also from a policy's memory; their slots are used again, and
+ * what else there is stays. */
+static void every_policy_forgets_what_is_removed(void **state)
+{
+    enum { CAPACITY = 50, RANGE = 200 };
+    const struct cache_policy *policy;
+    unsigned char data[SECTOR_BYTES];
+
+    (void)state;
+    for (uint32_t i = 0; (policy = cache_policy_at(i)) != NULL; i++) {
+        struct cache *cache;
+        uint64_t seed = 11;
+
+        assert_int_equal(cache_create(CAPACITY * SECTOR_BYTES, policy, &cache), 0);
+        for (uint32_t step = 0; step < 40000; step++) {
+            uint64_t sector = prng_splitmix64(&seed) % RANGE;
+            uint64_t count = prng_splitmix64(&seed) % 16;
+            uint32_t held = 0;
+
+            if (step == 20000)
+                cache_clear(cache);
+            if (prng_splitmix64(&seed) % 4 == 0)
+                sector /= 8;
+            if (step % 8 == 0) {
+                uint32_t before = cache_used(cache);
+                for (uint64_t s = sector; s < sector + count; s++)
+                    held += cache_peek(cache, s) != NULL;
+                cache_remove(cache, sector, count);
+                assert_int_equal(cache_used(cache), before - held);
+                for (uint64_t s = sector; s < sector + count; s++)
+                    assert_null(cache_peek(cache, s));
+                continue;
+            }
+            fill(data, sector, 0);
+            const void *got = cache_lookup(cache, sector);
+            if (got != NULL)
+                assert_memory_equal(got, data, SECTOR_BYTES);
+            else
+                cache_insert(cache, sector, data);
+            assert_non_null(cache_peek(cache, sector));
+            assert_true(cache_used(cache) <= CAPACITY);
+        }
+        cache_remove(cache, 0, UINT64_MAX);
+        assert_int_equal(cache_used(cache), 0);
+        cache_destroy(cache);
+    }
+}
+
 static void cache_of_nothing_always_misses(void **state)
 {
     unsigned char data[SECTOR_BYTES] = {1};
@@ -188,6 +256,7 @@ static void cache_of_nothing_always_misses(void **state)
         cache_prefetch(cache, 5);
         cache_prefetch_victim(cache);
         cache_insert(cache, 5, data);
+        cache_remove(cache, 5, 1);
         assert_null(cache_lookup(cache, 5));
         assert_null(cache_peek(cache, 5));
         cache_clear(cache);
@@ -266,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lru_agrees_with_the_naive_model),
         cmocka_unit_test(every_policy_holds_what_it_says_and_no_more),
+        cmocka_unit_test(every_policy_forgets_what_is_removed),
         cmocka_unit_test(cache_of_nothing_always_misses),
         cmocka_unit_test(data_lies_on_cache_lines),
         cmocka_unit_test(peek_is_no_use),
