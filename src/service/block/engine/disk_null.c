@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * disk_null: no disk at all. Every read is answered with disk_pattern's sectors in the next
- * poller_run: what is left is the cost of everything above the disk, the ceiling for a service.
+ * poller_run, whatever was written; all else is accepted, and nothing comes of it. What is left is
+ * the cost of everything above the disk, the ceiling for a service.
  */
 #include <assert.h>
 #include <errno.h>
@@ -47,12 +48,22 @@ static void null_complete(void *ctx, uint32_t revents)
     }
 }
 
+static void answer_read(struct disk_io *io)
+{
+    io->expected_bytes = disk_span_expected_bytes(io);
+    io->status = disk_span_status(io, io->length_bytes);
+    if (io->iov_count == 0)
+        disk_pattern_fill(io->buffer, io->offset_bytes, io->length_bytes);
+    else
+        disk_pattern_answer(io);
+}
+
 static void null_submit(struct disk *disk, struct disk_io *io)
 {
     struct disk_null *dn = of_disk(disk);
-    io->expected_bytes = disk_span_expected_bytes(io);
-    io->status = disk_span_status(io, io->length_bytes);
-    disk_pattern_fill(io->buffer, io->offset_bytes, io->length_bytes);
+    io->status = 0;
+    if (io->operation == DISK_READ)
+        answer_read(io);
     io->next = NULL;
     if (dn->first == NULL) {
         int rc = eventfd_write(dn->event_fd, 1);

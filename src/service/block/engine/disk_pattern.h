@@ -9,7 +9,11 @@
 
 #include <stdint.h>
 
+struct disk_io;
+
 /* offset_bytes: multiple of 512, the place on the disk. A part sector at the end is filled, too. */
 void disk_pattern_fill(void *buffer, uint64_t offset_bytes, uint32_t length_bytes);
+/* All of a read's memory. */
+void disk_pattern_answer(const struct disk_io *io);
 
 #endif

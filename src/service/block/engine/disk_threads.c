@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk_threads: a pool of threads that pread, for places where io_uring is forbidden.
+ * disk_threads: a pool of threads that pread and pwrite, for places where io_uring is forbidden.
+ * Discards are holes punched by fallocate(2), as in disk_uring.c.
  *
- * Threads: submit, complete and destroy run on the poller's thread; reader_main on the pool's.
- * One mutex guards both lists. A read belongs to the poller's thread again once it is in the
+ * Threads: submit, complete and destroy run on the poller's thread; pool_main on the pool's.
+ * One mutex guards both lists. An operation belongs to the poller's thread again once it is in the
  * `finished` list; an eventfd tells the poller when that list stops being empty.
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -75,17 +78,52 @@ static struct disk_io *list_take_first(struct io_list *list)
     return io;
 }
 
-/* Of the image only what never changes: its size is the poller's thread's. */
-static void read_image(struct disk_io *io)
+static ssize_t read_image(const struct disk_io *io)
 {
-    ssize_t got;
-    do
-        got = pread(io->image->fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
-    while (got < 0 && errno == EINTR);
-    io->status = disk_span_status(io, got < 0 ? -errno : got);
+    int fd = io->image->fd;
+    off_t offset = (off_t)io->offset_bytes;
+    return io->iov_count > 0 ? preadv(fd, io->iov, (int)io->iov_count, offset)
+                             : pread(fd, io->buffer, io->length_bytes, offset);
 }
 
-static void *reader_main(void *arg)
+/* What is left of it. */
+static ssize_t write_image(const struct disk_io *io)
+{
+    int fd = io->image->fd;
+    off_t offset = (off_t)(io->offset_bytes + io->ended_bytes);
+    return io->iov_count > 0 ? pwritev(fd, io->iov, (int)io->iov_count, offset)
+                             : pwrite(fd, (const char *)io->buffer + io->ended_bytes,
+                                      io->length_bytes - io->ended_bytes, offset);
+}
+
+static ssize_t try_once(const struct disk_io *io)
+{
+    switch (io->operation) {
+    case DISK_READ:
+        return read_image(io);
+    case DISK_WRITE:
+        return write_image(io);
+    case DISK_FLUSH:
+        return fdatasync(io->image->fd);
+    case DISK_DISCARD:
+        return fallocate(io->image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                         (off_t)io->offset_bytes, io->length_bytes);
+    }
+    abort(); /* there is no other operation */
+}
+
+/* Of the image only what never changes: its size is the poller's thread's. */
+static void carry_out(struct disk_io *io)
+{
+    ssize_t got;
+    do {
+        do
+            got = try_once(io);
+        while (got < 0 && errno == EINTR);
+    } while (!disk_span_result(io, got < 0 ? -errno : got));
+}
+
+static void *pool_main(void *arg)
 {
     struct disk_threads *dt = arg;
     pthread_mutex_lock(&dt->mutex);
@@ -97,7 +135,7 @@ static void *reader_main(void *arg)
         struct disk_io *io = list_take_first(&dt->waiting);
         pthread_mutex_unlock(&dt->mutex);
 
-        read_image(io);
+        carry_out(io);
 
         pthread_mutex_lock(&dt->mutex);
         if (list_append(&dt->finished, io)) {
@@ -130,7 +168,7 @@ static void threads_complete(void *ctx, uint32_t revents)
 static void threads_submit(struct disk *disk, struct disk_io *io)
 {
     struct disk_threads *dt = of_disk(disk);
-    io->expected_bytes = disk_span_expected_bytes(io);
+    disk_span_begin(io);
     pthread_mutex_lock(&dt->mutex);
     list_append(&dt->waiting, io);
     pthread_mutex_unlock(&dt->mutex);
@@ -161,7 +199,7 @@ static int start_threads(struct disk_threads *dt, uint32_t wanted)
 {
     int rc = 0;
     while (rc == 0 && dt->thread_count < wanted) {
-        rc = thread_start(&dt->threads[dt->thread_count], reader_main, dt);
+        rc = thread_start(&dt->threads[dt->thread_count], pool_main, dt);
         if (rc == 0)
             dt->thread_count++;
     }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * disk_uring: reads on the poller's io_uring. Images are registered files and the pool one
- * registered buffer: that saves a quarter of the CPU time of a read. Locked memory may be limited
- * (RLIMIT_MEMLOCK), and there are REGISTERED_MAX places for files; then the reads go without.
+ * disk_uring: the poller's io_uring. Images are registered files and the pool one registered
+ * buffer: that saves a quarter of the CPU time of a read. Locked memory may be limited
+ * (RLIMIT_MEMLOCK), and there are REGISTERED_MAX places for files; then it goes without. Discards
+ * are holes punched by fallocate(2), also on block devices, where the kernel makes them discards
+ * that read as zeros.
  */
 #include <errno.h>
 
@@ -12,6 +14,7 @@
 
 #include <assert.h>
 #include <liburing.h>
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,14 +41,33 @@ static struct disk_uring *of_disk(struct disk *disk)
     return container_of(disk, struct disk_uring, base);
 }
 
-static void uring_complete(struct poller_op *op, int32_t result)
+static void prepare_read(const struct disk_uring *du, struct io_uring_sqe *sqe, int fd,
+                         const struct disk_io *io)
 {
-    struct disk_io *io = container_of(op, struct disk_io, op);
-    io->status = disk_span_status(io, result);
-    io->done(io);
+    if (io->iov_count > 0)
+        io_uring_prep_readv(sqe, fd, io->iov, io->iov_count, io->offset_bytes);
+    else if (du->has_registered_pool)
+        io_uring_prep_read_fixed(sqe, fd, io->buffer, io->length_bytes, io->offset_bytes, 0);
+    else
+        io_uring_prep_read(sqe, fd, io->buffer, io->length_bytes, io->offset_bytes);
 }
 
-/* Puts the read on the ring. False: no room. */
+/* What is left of it. */
+static void prepare_write(const struct disk_uring *du, struct io_uring_sqe *sqe, int fd,
+                          const struct disk_io *io)
+{
+    const char *from = (const char *)io->buffer + io->ended_bytes;
+    uint32_t bytes = io->length_bytes - io->ended_bytes;
+    uint64_t offset_bytes = io->offset_bytes + io->ended_bytes;
+    if (io->iov_count > 0)
+        io_uring_prep_writev(sqe, fd, io->iov, io->iov_count, offset_bytes);
+    else if (du->has_registered_pool)
+        io_uring_prep_write_fixed(sqe, fd, from, bytes, offset_bytes, 0);
+    else
+        io_uring_prep_write(sqe, fd, from, bytes, offset_bytes);
+}
+
+/* Puts the operation on the ring. False: no room. */
 static bool enqueue(struct disk_uring *du, struct disk_io *io)
 {
     struct io_uring_sqe *sqe = poller_uring_sqe(du->poller, &io->op);
@@ -54,10 +76,21 @@ static bool enqueue(struct disk_uring *du, struct disk_io *io)
     /* image->registered is a place's number plus 1. */
     bool is_registered = io->image->registered != 0;
     int fd = is_registered ? (int)io->image->registered - 1 : io->image->fd;
-    if (du->has_registered_pool)
-        io_uring_prep_read_fixed(sqe, fd, io->buffer, io->length_bytes, io->offset_bytes, 0);
-    else
-        io_uring_prep_read(sqe, fd, io->buffer, io->length_bytes, io->offset_bytes);
+    switch (io->operation) {
+    case DISK_READ:
+        prepare_read(du, sqe, fd, io);
+        break;
+    case DISK_WRITE:
+        prepare_write(du, sqe, fd, io);
+        break;
+    case DISK_FLUSH:
+        io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+        break;
+    case DISK_DISCARD:
+        io_uring_prep_fallocate(sqe, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                (off_t)io->offset_bytes, io->length_bytes);
+        break;
+    }
     if (is_registered)
         sqe->flags |= IOSQE_FIXED_FILE;
     return true;
@@ -75,17 +108,32 @@ static void work_off_backlog(struct disk_uring *du)
     }
 }
 
-static void uring_submit(struct disk *disk, struct disk_io *io)
+/* After all that waits. */
+static void give(struct disk_uring *du, struct disk_io *io)
 {
-    struct disk_uring *du = of_disk(disk);
-    io->expected_bytes = disk_span_expected_bytes(io);
-    io->op.complete = uring_complete;
     io->next = NULL;
     work_off_backlog(du);
     if (du->backlog == NULL && enqueue(du, io))
         return;
     *du->backlog_last = io;
     du->backlog_last = &io->next;
+}
+
+static void uring_complete(struct poller_op *op, int32_t result)
+{
+    struct disk_io *io = container_of(op, struct disk_io, op);
+    if (disk_span_result(io, result))
+        io->done(io);
+    else
+        give(of_disk(io->disk), io);
+}
+
+static void uring_submit(struct disk *disk, struct disk_io *io)
+{
+    disk_span_begin(io);
+    io->disk = disk;
+    io->op.complete = uring_complete;
+    give(of_disk(disk), io);
 }
 
 static void uring_kick(struct disk *disk)
