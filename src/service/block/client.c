@@ -20,13 +20,26 @@ void block_client_on_change(struct block_client *client, void (*changed)(void *c
     client->changed_ctx = ctx;
 }
 
+void vdisk_cannot(struct vdisk *vdisk, bool *capability)
+{
+    if (!*capability)
+        return;
+    *capability = false;
+    for (struct list_node *node = list_first(&vdisk->clients); node != NULL;
+         node = list_next(&vdisk->clients, node)) {
+        struct block_client *client = container_of(node, struct block_client, of_vdisk);
+        if (client->changed != NULL)
+            client->changed(client->changed_ctx);
+    }
+}
+
 void block_client_close(struct block_client *client)
 {
     if (client->vdisk == NULL)
         return;
     assert(client->tokens == 0 && list_is_empty(&client->queue) && list_is_empty(&client->gated));
     struct device *device = client->vdisk->device;
-    for (struct device_read *read = device->reads; client->entity.in_flight != 0; read++) {
+    for (struct device_job *read = device->jobs; client->entity.in_flight != 0; read++) {
         if (read->client == client) {
             read->client = NULL;
             sched_complete(&device->sched, &client->entity, device->now_ns);

@@ -21,21 +21,21 @@ static size_t buffer_bytes(uint32_t align_bytes)
     return round_up(round_up(bytes, align_bytes), BUFFER_ALIGN);
 }
 
-static int create_reads(struct device *device, size_t each_bytes)
+static int create_jobs(struct device *device, size_t each_bytes)
 {
     size_t align = device->align_bytes > BUFFER_ALIGN ? device->align_bytes : BUFFER_ALIGN;
-    int rc = posix_memalign(&device->pool, align, each_bytes * device->read_count);
+    int rc = posix_memalign(&device->pool, align, each_bytes * device->job_count);
     if (rc != 0)
         return -rc;
-    device->reads = calloc(device->read_count, sizeof(*device->reads));
-    if (device->reads == NULL)
+    device->jobs = calloc(device->job_count, sizeof(*device->jobs));
+    if (device->jobs == NULL)
         return -ENOMEM;
-    for (uint32_t i = 0; i < device->read_count; i++) {
-        struct device_read *read = &device->reads[i];
-        read->device = device;
-        read->buffer = (uint8_t *)device->pool + i * each_bytes;
-        read->next_free = device->free_reads;
-        device->free_reads = read;
+    for (uint32_t i = 0; i < device->job_count; i++) {
+        struct device_job *job = &device->jobs[i];
+        job->device = device;
+        job->buffer = (uint8_t *)device->pool + i * each_bytes;
+        job->next_free = device->free_jobs;
+        device->free_jobs = job;
     }
     return 0;
 }
@@ -50,18 +50,18 @@ int device_create(const struct device_config *config, struct device **out, struc
         return why_fail(why, -ENOMEM, "out of memory for the disk's queue");
     device->align_bytes = config->align_bytes;
     device->depth = config->depth;
-    device->read_count = config->depth + DEVICE_READS_SPARE;
+    device->job_count = config->depth + DEVICE_JOBS_SPARE;
     device->real_time = config->real_time;
     sched_init(&device->sched, config->depth, config->depth_isolated);
 
     size_t each_bytes = buffer_bytes(config->align_bytes);
-    int rc = create_reads(device, each_bytes);
+    int rc = create_jobs(device, each_bytes);
     if (rc < 0) {
-        (void)why_fail(why, rc, "out of memory for %u read buffers", device->read_count);
+        (void)why_fail(why, rc, "out of memory for %u read buffers", device->job_count);
     } else {
         struct disk_config engine = {.poller = config->poller,
                                      .pool = device->pool,
-                                     .pool_bytes = each_bytes * device->read_count,
+                                     .pool_bytes = each_bytes * device->job_count,
                                      .depth = config->depth,
                                      .model = config->model,
                                      .clock = config->model_clock};
@@ -82,7 +82,7 @@ void device_destroy(struct device *device)
     assert(device->vdisk_count == 0);
     if (device->engine != NULL)
         device->engine->ops->destroy(device->engine);
-    free(device->reads);
+    free(device->jobs);
     free(device->pool);
     free(device);
 }

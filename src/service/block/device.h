@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * device: one disk below any number of vdisks: the engine that reads it, whose turn it is there,
- * and how many reads it has at once.
+ * device: one disk below any number of vdisks: the engine that reads and writes it, whose turn it
+ * is there, and how many operations it has at once.
  *
  * Who creates a device per disk gives each disk its own turns: clients of vdisks on one device
  * share it by their weights, clients of different devices don't meet.
@@ -22,7 +22,11 @@ struct device;
 
 struct device_stats {
     uint64_t reads; /* sent to the engine */
-    uint64_t bytes;
+    uint64_t bytes; /* of them */
+    uint64_t writes;
+    uint64_t bytes_written;
+    uint64_t flushes;
+    uint64_t discards;
     uint64_t errors;
     uint32_t in_flight_peak;
 };
@@ -33,7 +37,7 @@ struct device_config {
     const char *model;       /* parameters of the model engine, else NULL */
     uint32_t align_bytes;    /* a power of two: at least what any of its images wants of offsets,
                                 lengths and memory */
-    uint32_t depth;          /* reads in flight at most */
+    uint32_t depth;          /* operations in flight at most */
     uint32_t depth_isolated; /* see sched.h */
     const struct disk_model_clock *model_clock; /* see disk_config.clock; NULL: real time */
     struct timer_clock *real_time; /* CLOCK_MONOTONIC (a clock of TDF 1), in a loop before the first
@@ -46,7 +50,7 @@ int device_create(const struct device_config *config, struct device **out, struc
 void device_destroy(struct device *device);
 
 const struct device_stats *device_stats(const struct device *device);
-/* Reads at the engine now. */
+/* Operations at the engine now. */
 uint32_t device_in_flight(const struct device *device);
 /* For who owns the engine's time (disk_model.h). */
 struct disk *device_engine(struct device *device);

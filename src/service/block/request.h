@@ -9,6 +9,7 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_REQUEST_H
 #define SPLITDOM_SERVICE_BLOCK_REQUEST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -46,7 +47,9 @@ enum block_request_state {
     BLOCK_REQUEST_READING, /* waits for a read of the device's, for which it took its client's turn
                             */
     BLOCK_REQUEST_JOINED,  /* waits for one that somebody else's turn brought */
-    BLOCK_REQUEST_HELD,    /* read, and held back until hold fires */
+    BLOCK_REQUEST_BLOCKED, /* waits for a write or discard of the same blocks to end */
+    BLOCK_REQUEST_WORKING, /* all of it is at the engine, or no more of it will be */
+    BLOCK_REQUEST_HELD,    /* done, and held back until hold fires */
 };
 
 struct block_segment {
@@ -54,6 +57,12 @@ struct block_segment {
      * WRITE that goes through the device's buffers each byte is read once. */
     uint8_t *address;
     uint32_t sector_count;
+};
+
+/* A place in the segments of a request. */
+struct segment_place {
+    uint32_t segment;
+    uint32_t skipped_sectors; /* of it */
 };
 
 /* In the order of use: what every request needs lies together. */
@@ -77,13 +86,19 @@ struct block_request {
     /* The block layer's; zeroed before the first block_submit. */
     enum block_request_state state;
     uint32_t cache_state;  /* the vdisk's when the cache was asked in vain */
-    struct list_node link; /* in the client's queue or gated, or among those who wait for a read */
+    struct list_node link; /* in the client's queue or gated, or among those who wait for a job */
     struct block_client *client;
-    struct device_read *read; /* while READING or JOINED */
-    uint64_t turn;            /* while QUEUED: since which of the device's */
-    uint64_t sent_ns;         /* the same: since when; CLOCK_MONOTONIC */
-    struct timer hold;        /* while HELD */
-    int status;               /* while HELD: what will be answered */
+    struct device_job *job; /* while READING, JOINED or BLOCKED */
+    uint64_t turn;          /* while QUEUED: since which of the device's */
+    uint64_t sent_ns;       /* the same: since when; CLOCK_MONOTONIC */
+    struct timer hold;      /* while HELD */
+    int status;             /* what will be answered; of pieces the first error */
+    /* Of what goes to the engine in pieces. */
+    uint64_t begun;            /* sectors that were sent */
+    uint32_t job_count;        /* pieces at the engine */
+    struct segment_place next; /* where the next piece's data begins */
+    bool is_direct;            /* straight to and from the segments' memory */
+    bool is_abandoned;         /* block_cancel has returned false */
 };
 
 #endif

@@ -64,8 +64,8 @@ void vdisk_destroy(struct vdisk *vdisk)
         return;
     assert(vdisk->client_count == 0);
     struct device *device = vdisk->device;
-    for (uint32_t i = 0; i < device->read_count; i++)
-        assert(!device->reads[i].under_way || device->reads[i].vdisk != vdisk);
+    for (uint32_t i = 0; i < device->job_count; i++)
+        assert(!device->jobs[i].under_way || device->jobs[i].vdisk != vdisk);
     if (device->engine->ops->detach != NULL)
         device->engine->ops->detach(device->engine, &vdisk->image);
     device->vdisk_count--;
@@ -74,19 +74,36 @@ void vdisk_destroy(struct vdisk *vdisk)
     free(vdisk);
 }
 
-void vdisk_image_changed(struct vdisk *vdisk)
+void vdisk_outdate(struct vdisk *vdisk, uint64_t offset_bytes, uint64_t length_bytes)
 {
     struct device *device = vdisk->device;
-    cache_clear(vdisk->cache);
-    for (uint32_t i = 0; i < device->read_count; i++) {
-        struct device_read *read = &device->reads[i];
-        if (read->vdisk != vdisk)
+    if (vdisk->inflight.count == 0 && device->copying_count == 0)
+        return;
+    for (uint32_t i = 0; i < device->job_count; i++) {
+        struct device_job *read = &device->jobs[i];
+        if (read->vdisk != vdisk || read->stale ||
+            read->io.offset_bytes >= offset_bytes + length_bytes ||
+            offset_bytes >= read->io.offset_bytes + read->io.length_bytes)
             continue;
-        if (read->under_way && !read->stale)
+        if (read->under_way)
             inflight_remove(&vdisk->inflight, &read->flight);
         read->stale = true; /* also one that has ended and is still being copied */
     }
+}
+
+void vdisk_image_changed(struct vdisk *vdisk)
+{
+    struct device *device = vdisk->device;
+    bool flush = vdisk->capabilities.flush, discard = vdisk->capabilities.discard;
+    cache_clear(vdisk->cache);
+    vdisk_outdate(vdisk, 0, UINT64_MAX);
+    for (uint32_t i = 0; i < device->job_count; i++) {
+        if (device->jobs[i].vdisk == vdisk)
+            device->jobs[i].fills_cache = false;
+    }
     vdisk->capabilities = capabilities_of(&vdisk->image);
+    vdisk->capabilities.flush = vdisk->capabilities.flush && flush;
+    vdisk->capabilities.discard = vdisk->capabilities.discard && discard;
 }
 
 int vdisk_refresh(struct vdisk *vdisk, struct why *why)
@@ -129,14 +146,14 @@ bool vdisk_serve(struct vdisk *vdisk, const struct block_request *request)
     return true;
 }
 
-static const uint8_t *data_of(const struct device_read *read, const struct block_request *request)
+static const uint8_t *data_of(const struct device_job *read, const struct block_request *request)
 {
     return read->buffer + (request->sector - read->first_sector) * BLOCK_SECTOR_BYTES;
 }
 
 /* The data comes from where the device put it, far from this CPU, and so does what the cache needs
  * to take it in: all of that is fetched side by side. */
-void device_read_prefetch(const struct device_read *read)
+void device_read_prefetch(const struct device_job *read)
 {
     const struct block_request *request = request_of_link(list_first(&read->waiting));
     if (request == NULL || read->stale)
@@ -148,7 +165,7 @@ void device_read_prefetch(const struct device_read *read)
     cache_prefetch_victim(read->vdisk->cache);
 }
 
-void device_read_copy(const struct device_read *read, const struct block_request *request)
+void device_read_copy(const struct device_job *read, const struct block_request *request)
 {
     const uint8_t *data = data_of(read, request);
     for (uint32_t i = 0; i < request->segment_count; i++) {
@@ -160,7 +177,7 @@ void device_read_copy(const struct device_read *read, const struct block_request
 }
 
 /* Mostly those who wait for a read want the same sectors of it. */
-void device_read_keep(struct device_read *read, const struct block_request *request)
+void device_read_keep(struct device_job *read, const struct block_request *request)
 {
     if (request->sector - read->kept_sector < read->kept_count &&
         request->sector + request->sector_count <= read->kept_sector + read->kept_count)

@@ -44,6 +44,9 @@ struct vdisk_stats {
     uint64_t hits;   /* answered from the cache */
     uint64_t misses; /* needed the device */
     uint64_t shared; /* of the misses: joined a read that was in flight already */
+    uint64_t writes;
+    uint64_t flushes;
+    uint64_t discards;
 };
 
 struct vdisk {
@@ -58,6 +61,7 @@ struct vdisk {
     uint32_t cache_state; /* changes when something is put into the cache */
     uint32_t client_count;
     struct list clients;
+    struct list changes; /* writes and discards at the engine */
 };
 
 struct vdisk_config {

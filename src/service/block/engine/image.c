@@ -253,14 +253,3 @@ int image_refresh(struct image *image, struct why *why)
         image->size_bytes = size_bytes;
     return rc;
 }
-
-void image_read_span(const struct image *image, uint64_t sector, uint32_t sector_count,
-                     uint64_t *offset_bytes, uint32_t *length_bytes)
-{
-    uint64_t block_mask = (uint64_t)image->block_size_bytes - 1;
-    uint64_t first = sector * BLOCK_SECTOR_BYTES;
-    uint64_t end = first + (uint64_t)sector_count * BLOCK_SECTOR_BYTES;
-    assert(end <= image->size_bytes && end > first);
-    *offset_bytes = first & ~block_mask;
-    *length_bytes = (uint32_t)(((end + block_mask) & ~block_mask) - *offset_bytes);
-}

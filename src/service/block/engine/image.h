@@ -5,12 +5,14 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_IMAGE_H
 #define SPLITDOM_SERVICE_BLOCK_ENGINE_IMAGE_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/why.h"
+#include "service/block/engine/sector.h"
 
 struct image {
     int fd;
@@ -56,7 +58,16 @@ static inline uint32_t image_align_bytes(const struct image *image)
  * The aligned span to read for sector_count sectors from sector on: both outputs are multiples of
  * block_size_bytes. The image must hold the sectors (caller's check).
  */
-void image_read_span(const struct image *image, uint64_t sector, uint32_t sector_count,
-                     uint64_t *offset_bytes, uint32_t *length_bytes);
+static inline void image_read_span(const struct image *image, uint64_t sector,
+                                   uint32_t sector_count, uint64_t *offset_bytes,
+                                   uint32_t *length_bytes)
+{
+    uint64_t block_mask = (uint64_t)image->block_size_bytes - 1;
+    uint64_t first = sector * BLOCK_SECTOR_BYTES;
+    uint64_t end = first + (uint64_t)sector_count * BLOCK_SECTOR_BYTES;
+    assert(end <= image->size_bytes && end > first);
+    *offset_bytes = first & ~block_mask;
+    *length_bytes = (uint32_t)(((end + block_mask) & ~block_mask) - *offset_bytes);
+}
 
 #endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * change: what a write or discard under way means for others.
+ *
+ * From when it is sent until it has ended nobody can know what its sectors hold. So
+ *   - they leave the cache when it is sent, and what it has written enters there when it has ended;
+ *   - a read that the device has not answered by then, or is sent meanwhile, may bring what was
+ *     there before: it answers those who asked already, is joined by nobody and kept by nobody;
+ *   - another write or discard of the same blocks waits until it has ended. Each sector ends as the
+ *     later one says, and who writes parts of blocks reads the rest as it is.
+ * It is answered after that: whoever asks then finds what it has left.
+ */
+#include "service/block/device_private.h"
+
+static bool overlaps(const struct disk_io *io, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    return io->offset_bytes < offset_bytes + length_bytes &&
+           offset_bytes < io->offset_bytes + io->length_bytes;
+}
+
+struct device_job *change_find(const struct vdisk *vdisk, uint64_t offset_bytes,
+                               uint64_t length_bytes)
+{
+    for (struct list_node *node = list_first(&vdisk->changes); node != NULL;
+         node = list_next(&vdisk->changes, node)) {
+        struct device_job *job = container_of(node, struct device_job, changing);
+        if (overlaps(&job->io, offset_bytes, length_bytes))
+            return job;
+    }
+    return NULL;
+}
+
+void change_begin(struct device_job *job)
+{
+    struct vdisk *vdisk = job->vdisk;
+    assert(change_find(vdisk, job->io.offset_bytes, job->io.length_bytes) == NULL);
+    list_push_back(&vdisk->changes, &job->changing);
+    cache_remove(vdisk->cache, job->sector, job->sector_count);
+    vdisk_outdate(vdisk, job->io.offset_bytes, job->io.length_bytes);
+}
+
+/* Its data is that of whole sectors, in a buffer that no domain can reach. */
+static void keep_written(const struct device_job *job)
+{
+    struct vdisk *vdisk = job->vdisk;
+    const uint8_t *data = job->buffer + (job->sector * BLOCK_SECTOR_BYTES - job->io.offset_bytes);
+    vdisk->cache_state++;
+    for (uint32_t i = 0; i < job->sector_count; i++)
+        cache_insert(vdisk->cache, job->sector + i, data + (size_t)i * BLOCK_SECTOR_BYTES);
+}
+
+void change_end(struct device_job *job)
+{
+    list_remove(&job->changing);
+    if (job->io.status == 0 && job->fills_cache)
+        keep_written(job);
+    job_put_back(job);
+}
