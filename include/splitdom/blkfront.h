@@ -71,6 +71,8 @@ struct blkfront_options {
      * domain's clock, which Dom0 can stop; 0 = as long as it takes. Times that Dom0 is away for
      * (.reconnect) count. */
     uint64_t timeout_ns;
+    /* Every read goes to Dom0, also where the disk's cache is shared (splitdom/shared_cache.h). */
+    bool no_shared_cache;
 };
 
 struct blkfront_error {

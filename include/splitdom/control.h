@@ -33,6 +33,11 @@ enum control_op {
      * pages and doorbell from now on. Once a domain; -EALREADY after that. -EPERM the domain itself
      * has sealed the file so that this is not possible any more. */
     CONTROL_MAPPED = 4,
+    /* arg0: virtual-device of a disk of the domain's, which has negotiated feature-shared-cache.
+     * Reply: one descriptor, Dom0's cache of the disk, to be mapped read-only
+     * (splitdom/shared_cache.h). -ENODEV no such disk, or not connected; -EOPNOTSUPP not
+     * negotiated. */
+    CONTROL_SHARED_CACHE = 5,
     /* Reply: one descriptor, a file with the state of the service, arg0 = its length: two texts, a
      * table for people and JSON for programs, with a NUL between them. */
     CONTROL_STATUS = 16,

@@ -296,6 +296,15 @@ int life_close_port(struct life *life, evtchn_port_t port)
     return call(life, &request, &reply, NULL, 0);
 }
 
+int life_shared_cache(struct life *life, uint32_t devid)
+{
+    struct control_request request = {.op = CONTROL_SHARED_CACHE, .arg0 = devid};
+    struct control_reply reply;
+    int fd = -1;
+    int rc = call(life, &request, &reply, &fd, 1);
+    return rc < 0 ? rc : fd;
+}
+
 static void count_interrupts(struct life *life, uint32_t by)
 {
     uint32_t found = load_full_u32(&life->interrupts);

@@ -58,6 +58,11 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free to
     {                                                                                              \
         return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                                        \
     }                                                                                              \
+    /* Orders nothing: for counts. */                                                              \
+    static inline type fetch_add_relaxed_##suffix(type *p, type v)                                 \
+    {                                                                                              \
+        return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);                                         \
+    }                                                                                              \
     static inline type fetch_or_full_##suffix(type *p, type v)                                     \
     {                                                                                              \
         return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);                                          \
@@ -78,6 +83,16 @@ BARRIER_ACCESSORS(u16, uint16_t)
 BARRIER_ACCESSORS(u32, uint32_t)
 BARRIER_ACCESSORS(u64, uint64_t)
 #undef BARRIER_ACCESSORS
+
+static inline void *load_acquire_ptr(void *const *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void *exchange_full_ptr(void **p, void *v)
+{
+    return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);
+}
 
 /* In a spin loop: tells the core that nothing happens until another core writes. */
 static inline void cpu_relax(void)

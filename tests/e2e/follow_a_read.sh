@@ -40,7 +40,7 @@ under_gdb() {
 image disk1.img 4
 printf '5\n5\n' >trace
 cleanup_fn stop_leftover
-under_gdb dom0 service start --foreground --no-spin &
+under_gdb dom0 service start --foreground --no-spin --shared-cache off &
 dom0=$!
 serves() { "$BIN/service" status >/dev/null 2>&1; }
 eventually 200 serves || die "Dom0 does not serve under gdb: $(cat errors.dom0)"

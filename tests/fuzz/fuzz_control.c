@@ -103,6 +103,12 @@ static int alloc_port(struct domain *domain, uint32_t vcpu)
     return vcpu < 2 ? 7 : -EINVAL;
 }
 
+static int shared_cache(struct domain *domain, uint32_t devid)
+{
+    require(domain->lives);
+    return devid < 2 ? DOORBELL_FD : -ENODEV;
+}
+
 static int mapped(struct domain *domain)
 {
     require(domain->lives);
@@ -135,6 +141,7 @@ static const struct control_ops ops = {.create_domain = create_domain,
                                        .domid = domid,
                                        .alloc_port = alloc_port,
                                        .close_port = close_port,
+                                       .shared_cache = shared_cache,
                                        .status = status,
                                        .stop = stop};
 
@@ -210,14 +217,10 @@ static void tell(struct world *w, int peer, const void *bytes, size_t byte_count
 
 static struct control_request good_request(struct input *in)
 {
-    static const uint32_t op[] = {CONTROL_CREATE_DOMAIN,
-                                  CONTROL_EVTCHN_ALLOC_UNBOUND,
-                                  CONTROL_EVTCHN_CLOSE,
-                                  CONTROL_STATUS,
-                                  CONTROL_STOP,
-                                  CONTROL_MAPPED,
-                                  0,
-                                  UINT32_MAX};
+    static const uint32_t op[] = {CONTROL_CREATE_DOMAIN, CONTROL_EVTCHN_ALLOC_UNBOUND,
+                                  CONTROL_EVTCHN_CLOSE,  CONTROL_STATUS,
+                                  CONTROL_STOP,          CONTROL_MAPPED,
+                                  CONTROL_SHARED_CACHE,  UINT32_MAX};
     struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
     request.op = op[take(in) % 8];
     request.arg0 = take(in);

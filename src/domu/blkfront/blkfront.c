@@ -69,7 +69,9 @@ uint32_t blkfront_pages(const struct blkfront_options *options)
     if (copy_options(options, &checked, unwanted.text, sizeof(unwanted.text)) < 0)
         return 0;
     uint32_t order = order_for(checked.depth);
-    return (1u << order) + blkif_ring_entries(order) * pages_for(checked.sectors_per_request);
+    uint32_t nr_claims = checked.no_shared_cache ? 0 : 1;
+    return (1u << order) + blkif_ring_entries(order) * pages_for(checked.sectors_per_request) +
+           nr_claims;
 }
 
 static struct blkfront *create(struct blkfront **out, struct blkfront_error *why)
@@ -178,6 +180,7 @@ void blkfront_close(struct blkfront *bf)
     if (bf == NULL)
         return;
     blkfront_fd_stop(bf);
+    blkfront_view_free(bf);
     blkfront_link_stop(bf);
     shadow_fini(&bf->shadow);
     free(bf->done);

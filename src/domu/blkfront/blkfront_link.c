@@ -80,6 +80,7 @@ static int vbd_suspend(struct xenbus_front *front)
     pthread_mutex_lock(&bf->lock);
     int rc = bf->failed;
     bf->linking = rc == 0;
+    blkfront_view_stop(bf);
     while (bf->linking && bf->leader) {
         evtchn_raise_upcall(bf->shared_info, bf->vcpu);
         pthread_cond_wait(&bf->link_changed, &bf->lock);
@@ -93,6 +94,7 @@ static int connect_ring(struct blkfront *bf, char *why, size_t why_bytes)
 {
     const struct segment *segment = &bf->front.xenbus.life->segment;
     bf->front.ring_ref = bf->data_ref + (bf->ring_pfn - bf->first_pfn);
+    bf->front.claims_ref = bf->data_ref + bf->nr_pages - 1;
     bf->front.port = ports_port(&bf->domu->ports, bf->vcpu, bf);
     sring_init(segment_page(segment, bf->ring_pfn), 0);
     return vbd_front_connect(&bf->front, why, why_bytes);
@@ -103,6 +105,9 @@ static int prepare(struct blkfront *bf, char *why, size_t why_bytes)
     int rc = vbd_front_prepare(&bf->front, bf->page_order, why, why_bytes);
     if (bf->options.real_completion)
         bf->front.virtual_completion = false;
+    /* What a device has of its domain it takes when it is opened. */
+    if (bf->options.no_shared_cache || (bf->nr_pages != 0 && bf->claims == NULL))
+        bf->front.shared_cache = false;
     return rc;
 }
 
@@ -110,7 +115,11 @@ static int vbd_link(struct xenbus_front *front, char *why, size_t why_bytes)
 {
     struct blkfront *bf = blkfront_of(front);
     int rc = prepare(bf, why, why_bytes);
-    return rc < 0 ? rc : connect_ring(bf, why, why_bytes);
+    if (rc == 0)
+        rc = connect_ring(bf, why, why_bytes);
+    if (rc == 0)
+        blkfront_view_start(bf);
+    return rc;
 }
 
 static void vbd_resume(struct xenbus_front *front)
@@ -143,7 +152,8 @@ static int take_pages(struct blkfront *bf, char *why, size_t why_bytes)
     struct domu *domu = bf->domu;
     uint32_t entries = blkif_ring_entries(bf->front.page_order);
     uint32_t nr_data_pages = entries * bf->pages_per_request;
-    uint32_t nr_pages = nr_data_pages + (1u << bf->front.page_order);
+    uint32_t nr_ring_pages = 1u << bf->front.page_order;
+    uint32_t nr_pages = nr_data_pages + nr_ring_pages + (bf->front.shared_cache ? 1 : 0);
     int rc = pages_take(&domu->pages, nr_pages, &bf->first_pfn);
     if (rc == 0) {
         rc = grants_offer(&domu->grants, bf->first_pfn, nr_pages, false, &bf->data_ref);
@@ -157,6 +167,8 @@ static int take_pages(struct blkfront *bf, char *why, size_t why_bytes)
     }
     bf->nr_pages = nr_pages;
     bf->ring_pfn = bf->first_pfn + nr_data_pages;
+    if (bf->front.shared_cache)
+        bf->claims = segment_page(&domu->life.segment, bf->ring_pfn + nr_ring_pages);
     return 0;
 }
 
@@ -181,6 +193,7 @@ static void give_back(struct blkfront *bf)
         grants_end(&domu->grants, bf->data_ref, bf->nr_pages, life_is_dead(&domu->life)) == 0)
         pages_give(&domu->pages, bf->first_pfn, bf->nr_pages);
     bf->vcpu = bf->nr_pages = 0;
+    bf->claims = NULL;
 }
 
 static int make_tables(struct blkfront *bf, char *why, size_t why_bytes)
@@ -268,6 +281,7 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
         bf->shared_info = segment->shared_info;
         bf->clock = &domu->clock;
         start_ring(bf);
+        blkfront_view_start(bf);
         list_push_back(&domu->fronts.list, &bf->front.xenbus.of_domain);
     }
     domu_release(domu);

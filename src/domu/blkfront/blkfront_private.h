@@ -9,6 +9,7 @@
  *   blkfront_io.c     the blocking and the asynchronous calls
  *   blkfront_abandon.c  reads that timed out or were cancelled
  *   blkfront_fd.c     the descriptor to poll
+ *   blkfront_view.c   hits without a hand-over
  */
 #ifndef SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
 #define SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
@@ -17,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "domu/blkfront/cache_view.h"
 #include "domu/blkfront/shadow.h"
 #include "domu/blkfront/vbd_front.h"
 #include "domu/domu_private.h"
@@ -76,6 +78,7 @@ struct blkfront {
     struct hints *hints;
     struct shared_info *shared_info;
     struct domain_clock *clock;
+    struct shared_cache_claims *claims; /* where hits in the view are noted */
 
     pthread_mutex_t lock; /* for everything down to the next remark */
     struct blkif_front_ring
@@ -101,14 +104,16 @@ struct blkfront {
     char failure[256];
     bool linking; /* being re-linked: the ring is not to be used */
     pthread_cond_t link_changed;
-    int ready_fd;     /* to poll; -1: nobody has asked for it */
-    bool ready_shown; /* it is readable */
-    bool watch_ends;  /* the thread that waits for it is to end */
+    int ready_fd;                 /* to poll; -1: nobody has asked for it */
+    bool ready_shown;             /* it is readable */
+    bool watch_ends;              /* the thread that waits for it is to end */
+    struct cache_view *old_views; /* somebody may still be in them */
 
     /* Atomic, without the lock: */
     uint64_t sectors;
     uint32_t sector_size, physical_sector_size, info;
     uint32_t closing;
+    void *view; /* struct cache_view: where hits come from; NULL: from Dom0 only */
 
     pthread_t watch_thread; /* runs if ready_fd is open */
 };
@@ -119,6 +124,18 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes);
 /* Closes the device and gives back what it has of its domain; ends a domain that it owns. Accepts
  * half-built ones. */
 void blkfront_link_stop(struct blkfront *bf);
+
+/* blkfront_view.c */
+/* By whoever has claimed the domain; the device is connected: maps the disk's cache, where that was
+ * agreed on. Where it can't, all reads go to Dom0. */
+void blkfront_view_start(struct blkfront *bf);
+/* With the lock held: no read that begins now is served from the view, if there is one. */
+void blkfront_view_stop(struct blkfront *bf);
+/* Frees all views. No other call runs. */
+void blkfront_view_free(struct blkfront *bf);
+/* Reads from the view, if there is one, all sectors are there and Dom0 is not known to be dead. Any
+ * thread, without the lock. */
+bool blkfront_view_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer);
 
 /* blkfront_backlog.c: with the lock held. The ring has as many slots as the shadow has entries,
  * until we are re-linked and the next service grants a smaller one. */

@@ -283,6 +283,7 @@ void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_
     if (bf->failed != 0)
         return;
     bf->failed = error;
+    blkfront_view_stop(bf);
     snprintf(bf->failure, sizeof(bf->failure), "%s", why);
     fail_pending(bf, error);
     blkfront_nudge(bf, true, wakes);

@@ -16,7 +16,7 @@ static int fail(int rc, const char *step, char *why, size_t why_bytes)
 
 int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, char *why, size_t why_bytes)
 {
-    uint64_t max_order, stamped;
+    uint64_t max_order, stamped, shared;
     const char *step;
     int rc = xenbus_front_find_back(&front->xenbus, &step);
     if (rc < 0)
@@ -24,8 +24,11 @@ int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, char *why,
     rc = xenbus_front_number(&front->xenbus, "max-ring-page-order", UINT32_MAX, 0, &max_order);
     if (rc == 0)
         rc = xenbus_front_number(&front->xenbus, "feature-virtual-completion", 1, 0, &stamped);
+    if (rc == 0)
+        rc = xenbus_front_number(&front->xenbus, "feature-shared-cache", 1, 0, &shared);
     if (rc < 0)
         return fail(rc, "read the back end's features", why, why_bytes);
+    front->shared_cache = shared == 1;
     front->virtual_completion = stamped == 1;
     front->page_order = wanted_order <= max_order ? wanted_order : (uint32_t)max_order;
     return 0;
@@ -48,6 +51,19 @@ static int write_ring(struct vbd_front *front, uint32_t tx)
     return rc;
 }
 
+/* The shared cache's nodes are there, or not: a device that was opened before may have had them. */
+static int write_shared_cache(struct vbd_front *front, uint32_t tx)
+{
+    struct xenbus_front *xenbus = &front->xenbus;
+    if (front->shared_cache) {
+        int rc = xenbus_front_put(xenbus, tx, "feature-shared-cache", "1");
+        return rc < 0 ? rc
+                      : xenbus_front_put(xenbus, tx, "shared-cache-ref", "%u", front->claims_ref);
+    }
+    int rc = xenbus_front_remove(xenbus, tx, "feature-shared-cache");
+    return rc < 0 ? rc : xenbus_front_remove(xenbus, tx, "shared-cache-ref");
+}
+
 static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
 {
     struct vbd_front *front = container_of(xenbus, struct vbd_front, xenbus);
@@ -62,7 +78,7 @@ static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
         rc = xenbus_front_put(xenbus, tx, "feature-virtual-completion", "1");
     else if (rc >= 0)
         rc = xenbus_front_remove(xenbus, tx, "feature-virtual-completion");
-    return rc;
+    return rc < 0 ? rc : write_shared_cache(front, tx);
 }
 
 int vbd_front_read_disk(struct vbd_front *front)

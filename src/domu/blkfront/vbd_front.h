@@ -18,6 +18,8 @@ struct vbd_front {
     struct xenbus_front xenbus;
     uint32_t page_order;     /* of the ring, as negotiated */
     bool virtual_completion; /* offered, see splitdom/xen/blkif.h; clear it to refuse */
+    bool shared_cache;       /* offered, see splitdom/shared_cache.h; clear it to refuse */
+    grant_ref_t claims_ref;  /* of the page for it */
     grant_ref_t ring_ref;    /* of the ring's first page; those of the next ones follow */
     evtchn_port_t port;
     uint64_t sectors; /* of the disk */

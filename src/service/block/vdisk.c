@@ -43,6 +43,8 @@ int vdisk_create(const struct vdisk_config *config, struct image *image, struct 
                         "make it smaller",
                         config->cache_bytes);
     }
+    if (config->shared_cache)
+        (void)cache_share(vdisk->cache); /* else domains ask us for everything, as ever */
     vdisk->device = device;
     vdisk->image = *image;
     vdisk->capabilities = capabilities_of(image);
@@ -111,6 +113,11 @@ int vdisk_refresh(struct vdisk *vdisk, struct why *why)
     int rc = image_refresh(&vdisk->image, why);
     vdisk_image_changed(vdisk);
     return rc;
+}
+
+uint64_t vdisk_claimed_reads(struct vdisk *vdisk)
+{
+    return cache_claims_count(&vdisk->claims, vdisk->cache);
 }
 
 void vdisk_expect(const struct vdisk *vdisk, uint64_t sector)
@@ -187,6 +194,7 @@ void device_read_keep(struct device_job *read, const struct block_request *reque
     const uint8_t *data = data_of(read, request);
     struct vdisk *vdisk = read->vdisk;
     vdisk->cache_state++;
+    cache_claims_hear(&vdisk->claims, vdisk->cache);
     for (uint32_t i = 0; i < request->sector_count; i++)
         cache_insert(vdisk->cache, request->sector + i, data + (size_t)i * BLOCK_SECTOR_BYTES);
 }

@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "base/why.h"
 #include "service/block/cache/cache.h"
+#include "service/block/cache/cache_claims.h"
 #include "service/block/engine/image.h"
 #include "service/block/inflight.h"
 
@@ -53,6 +54,7 @@ struct vdisk {
     struct device *device;
     struct image image;
     struct cache *cache;
+    struct cache_claims claims; /* of domains that read the cache by themselves */
     struct vdisk_capabilities capabilities;
     struct vdisk_stats stats;
 
@@ -68,6 +70,7 @@ struct vdisk_config {
     struct device *device; /* outlives the vdisk */
     size_t cache_bytes;
     const struct cache_policy *policy;
+    bool shared_cache; /* domains may map the cache, if the system has what that takes */
 };
 
 /*
@@ -89,6 +92,9 @@ int vdisk_refresh(struct vdisk *vdisk, struct why *why);
 /* The image has changed, and is measured: what was read before, or is being read now, answers
  * nobody who asks later. */
 void vdisk_image_changed(struct vdisk *vdisk);
+
+/* Reads that domains say they found in the shared cache, all told. */
+uint64_t vdisk_claimed_reads(struct vdisk *vdisk);
 
 /* A hint: a request for this sector (any number) will be submitted at once. */
 void vdisk_expect(const struct vdisk *vdisk, uint64_t sector);

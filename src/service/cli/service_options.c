@@ -57,6 +57,7 @@ enum option_id {
     OPTION_MAX_DOMAINS,
     OPTION_MAX_PAGES,
     OPTION_MAX_RING_PAGE_ORDER,
+    OPTION_SHARED_CACHE,
     OPTION_NO_SPIN,
     OPTION_FOREGROUND,
 };
@@ -82,6 +83,7 @@ static const struct option long_options[] = {
     {"max-domains", required_argument, NULL, OPTION_MAX_DOMAINS},
     {"max-pages", required_argument, NULL, OPTION_MAX_PAGES},
     {"max-ring-page-order", required_argument, NULL, OPTION_MAX_RING_PAGE_ORDER},
+    {"shared-cache", required_argument, NULL, OPTION_SHARED_CACHE},
     {"no-spin", no_argument, NULL, OPTION_NO_SPIN},
     {"foreground", no_argument, NULL, OPTION_FOREGROUND},
     {NULL, 0, NULL, 0},
@@ -97,6 +99,7 @@ const char *service_options_usage(void)
            "    --cache-percent P     share of the image, 0..1 (default 1; 0: no cache)\n"
            "    --cache-bytes N       the same in bytes; at most 1 % of the image\n"
            "    --cache-policy NAME   default lru\n"
+           "    --shared-cache on|off  domains read hits by themselves (default on)\n"
            "    --idle-timeout S      end after S s without a request (default 300; 0: never)\n"
            "    --tdf K               time dilation of Dom0's clock: 10, 2.5, 1/100\n"
            "    --disk-scale S        domains' disks S times as slow, from 1 (default)\n"
@@ -236,6 +239,14 @@ static int refuse_policy(const char *text, struct why *why)
     return why_fail(why, -EINVAL, "--cache-policy must be one of: %s; not '%s'", names, text);
 }
 
+static int on_off(struct why *why, const char *what, const char *text, bool *out)
+{
+    *out = strcmp(text, "on") == 0;
+    if (*out || strcmp(text, "off") == 0)
+        return 0;
+    return why_fail(why, -EINVAL, "%s must be on or off, not '%s'", what, text);
+}
+
 static int apply_start(int id, const char *text, struct service_options *o, struct why *why)
 {
     struct dom0_options *d = &o->dom0;
@@ -263,6 +274,8 @@ static int apply_start(int id, const char *text, struct service_options *o, stru
         return ratio(why, "--tdf", text, &d->tdf_num, &d->tdf_den);
     case OPTION_DISK_SCALE:
         return disk_scale(why, "--disk-scale", text, &d->scale_num, &d->scale_den);
+    case OPTION_SHARED_CACHE:
+        return on_off(why, "--shared-cache", text, &d->shared_cache);
     case OPTION_NO_SPIN:
         d->no_spin = true;
         return 0;

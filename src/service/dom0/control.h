@@ -33,6 +33,9 @@ struct control_ops {
     /* EVTCHNOP_alloc_unbound: the port or -errno. EVTCHNOP_close: 0 or -errno. */
     int (*alloc_port)(struct domain *domain, uint32_t vcpu);
     int (*close_port)(struct domain *domain, uint32_t port);
+    /* The file of the cache of the domain's disk with this number, which stays Dom0's; -ENODEV,
+     * -EOPNOTSUPP. */
+    int (*shared_cache)(struct domain *domain, uint32_t devid);
     /* Returns a descriptor with the state of the service as text, *bytes long, or -errno. */
     int (*status)(void *ctx, uint32_t *bytes);
     /* Begins to stop; control_farewell answers later. */

@@ -52,6 +52,15 @@ static int send_status(struct control_peer *peer)
     return rc;
 }
 
+static int send_shared_cache(struct control_peer *peer, uint32_t devid)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC};
+    int fd = peer->owner->ops->shared_cache(peer->domain, devid);
+    if (fd < 0)
+        return answer(peer, fd, 0, "no such disk, or its cache is not shared");
+    return control_send_reply(peer->fd, &reply, &fd, 1);
+}
+
 static int hypercall(struct control_peer *peer, const struct control_request *request)
 {
     const struct control_ops *ops = peer->owner->ops;
@@ -61,6 +70,8 @@ static int hypercall(struct control_peer *peer, const struct control_request *re
         int rc = ops->mapped(peer->domain);
         return answer(peer, rc, 0, rc < 0 ? "its memory cannot be sealed, or is already" : "");
     }
+    if (request->op == CONTROL_SHARED_CACHE)
+        return send_shared_cache(peer, request->arg0);
     int rc = request->op == CONTROL_EVTCHN_ALLOC_UNBOUND
                  ? ops->alloc_port(peer->domain, request->arg0)
                  : ops->close_port(peer->domain, request->arg0);
@@ -81,6 +92,7 @@ int control_serve(struct control_peer *peer, const struct control_request *reque
     case CONTROL_EVTCHN_ALLOC_UNBOUND:
     case CONTROL_EVTCHN_CLOSE:
     case CONTROL_MAPPED:
+    case CONTROL_SHARED_CACHE:
         return hypercall(peer, request);
     case CONTROL_STATUS:
         return send_status(peer);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "ring/fault_guard.h"
+#include "service/back/vbd/vbd_back.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "service/dom0/toolstack.h"
@@ -102,6 +103,12 @@ static int close_port(struct domain *domain, uint32_t port)
     return evtchn_table_close(&domain->evtchn, port);
 }
 
+static int shared_cache(struct domain *domain, uint32_t devid)
+{
+    const struct xenbus_back *back = domain_find_device(domain, &vbd_class, devid);
+    return back != NULL ? vbd_back_shared_cache(back) : -ENODEV;
+}
+
 static void stop(void *ctx)
 {
     struct dom0 *d = ctx;
@@ -117,6 +124,7 @@ const struct control_ops dom0_control_ops = {
     .domid = domid_of,
     .alloc_port = alloc_port,
     .close_port = close_port,
+    .shared_cache = shared_cache,
     .status = dom0_status_text,
     .stop = stop,
 };

@@ -24,6 +24,7 @@ struct dom0_options dom0_options_default(void)
         .max_domains = 1024,
         .max_pages = 8192,
         .max_ring_page_order = DOM0_RING_PAGE_ORDER_MAX,
+        .shared_cache = true,
     };
 }
 

@@ -44,7 +44,8 @@ struct dom0_options {
     uint32_t max_pages;         /* of one domain's memory */
     uint64_t domains_max_bytes; /* of all domains' memory; 0: half of the machine's */
     uint32_t max_ring_page_order;
-    bool no_spin; /* sleep at once when nothing is to be done */
+    bool shared_cache; /* domains may map the cache read-only */
+    bool no_spin;      /* sleep at once when nothing is to be done */
 };
 
 /* What a `service start` without options uses. */

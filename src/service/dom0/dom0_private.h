@@ -59,6 +59,7 @@ struct dom0 {
     struct tdf_source *time_source; /* mostly that one; all clocks are driven by it */
     struct tdf tdf;                 /* of the worker's clock, which is Dom0's own */
     struct timer idle;
+    uint64_t claimed_reads; /* as the idle timer has seen them */
     int signal_fd;
     struct poller_watch *signal_watch;
     struct xs_local_watch *refresh_watch;

@@ -236,7 +236,8 @@ static int create_vdisk(struct dom0 *d, struct image *image, struct why *why)
         return rc;
     struct vdisk_config config = {.device = d->device,
                                   .cache_bytes = (size_t)d->cache_bytes,
-                                  .policy = cache_policy_find(d->options->cache_policy)};
+                                  .policy = cache_policy_find(d->options->cache_policy),
+                                  .shared_cache = d->options->shared_cache};
     return vdisk_create(&config, image, &d->vdisk, why);
 }
 

@@ -57,10 +57,19 @@ static int text_finish(struct text_file *text, uint32_t *bytes)
     return text->fd;
 }
 
-static double hit_percent(const struct vdisk_stats *stats)
+/* Hits on the ring, and those that domains say they read by themselves. */
+struct hits {
+    uint64_t on_ring, reported, all, requests;
+    double percent;
+};
+
+static struct hits count_hits(const struct dom0 *d)
 {
-    uint64_t all = stats->hits + stats->misses;
-    return all == 0 ? 0.0 : 100.0 * (double)stats->hits / (double)all;
+    struct hits hits = {.on_ring = d->vdisk->stats.hits, .reported = vdisk_claimed_reads(d->vdisk)};
+    hits.all = hits.on_ring + hits.reported;
+    hits.requests = hits.all + d->vdisk->stats.misses;
+    hits.percent = hits.requests == 0 ? 0.0 : 100.0 * (double)hits.all / (double)hits.requests;
+    return hits;
 }
 
 /* All domains, those that have ended included. */
@@ -107,11 +116,16 @@ static void print_totals(struct dom0 *d, FILE *out)
     const struct device_stats *device = device_stats(d->device);
     struct vbd_ring_stats total = total_stats(d);
     uint64_t up_ns = tdf_clock_now_ns(&d->worker.clock) - d->started_ns;
+    const struct hits hits = count_hits(d);
+    char reported[64] = "";
+    if (hits.reported > 0)
+        snprintf(reported, sizeof(reported), ", %" PRIu64 " of them as domains report",
+                 hits.reported);
     fprintf(out,
             "cache hit ratio: %.2f %% (%" PRIu64 " of %" PRIu64
-            " requests; %u of %u sectors used)\n",
-            hit_percent(vdisk), vdisk->hits, vdisk->hits + vdisk->misses,
-            cache_used(d->vdisk->cache), cache_capacity(d->vdisk->cache));
+            " requests%s; %u of %u sectors used)\n",
+            hits.percent, hits.all, hits.requests, reported, cache_used(d->vdisk->cache),
+            cache_capacity(d->vdisk->cache));
     fprintf(out,
             "requests: %" PRIu64 " read, %" PRIu64 " failed, %" PRIu64 " not supported; "
             "sectors: %" PRIu64 "\n",
@@ -266,14 +280,16 @@ static void write_cache(struct json *json, const struct dom0 *d)
 {
     const struct vdisk_stats *vdisk = &d->vdisk->stats;
     const struct cache *cache = d->vdisk->cache;
+    const struct hits hits = count_hits(d);
     json_object(json, "cache");
     json_string(json, "policy", d->options->cache_policy);
     json_u64(json, "capacity_sectors", cache_capacity(cache));
     json_u64(json, "used_sectors", cache_used(cache));
-    json_u64(json, "hits", vdisk->hits);
+    json_u64(json, "hits", hits.on_ring);
+    json_u64(json, "reported_hits", hits.reported);
     json_u64(json, "misses", vdisk->misses);
     json_u64(json, "shared", vdisk->shared);
-    json_fixed(json, "hit_ratio", hit_percent(vdisk) / 100.0, 6);
+    json_fixed(json, "hit_ratio", hits.percent / 100.0, 6);
     json_end(json);
 }
 
@@ -354,10 +370,9 @@ int dom0_farewell_text(struct dom0 *d, uint32_t *bytes)
     if (rc < 0)
         return rc;
     print_totals(d, text.out);
-    const struct vdisk_stats *vdisk = &d->vdisk->stats;
     const struct device_stats *device = device_stats(d->device);
     struct vbd_ring_stats total = total_stats(d);
     log_line(d->log, "cache hit ratio %.2f %%, %" PRIu64 " requests, %" PRIu64 " disk reads",
-             hit_percent(vdisk), total.requests, device->reads);
+             count_hits(d).percent, total.requests, device->reads);
     return text_finish(&text, bytes);
 }

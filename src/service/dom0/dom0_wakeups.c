@@ -21,8 +21,14 @@
 static void on_idle(struct timer *timer, void *opaque)
 {
     struct dom0 *d = opaque;
+    uint64_t now_ns = tdf_clock_now_ns(&d->worker.clock);
+    uint64_t claimed_reads = vdisk_claimed_reads(d->vdisk);
+    if (claimed_reads != d->claimed_reads) { /* some time since the last look */
+        d->claimed_reads = claimed_reads;
+        d->worker.last_request_ns = now_ns;
+    }
     uint64_t end_ns = idle_end_ns(d->worker.last_request_ns, d->options->idle_timeout_ns);
-    if (tdf_clock_now_ns(&d->worker.clock) < end_ns) {
+    if (now_ns < end_ns) {
         timer_set(timer, end_ns);
     } else {
         d->stopping = true;

@@ -10,6 +10,7 @@
 
 #include "base/container_of.h"
 #include "service/back/evtchn_table.h"
+#include "service/back/vbd/vbd_claims.h"
 
 #define NATIVE_PROTOCOL "x86_64-abi"
 
@@ -20,6 +21,7 @@ struct vbd {
     struct vbd_options options;
     struct block_client client;
     struct vbd_ring *ring;        /* while connected */
+    struct vbd_claims claims;     /* open while connected, if negotiated */
     struct vbd_ring_stats before; /* of connections that have ended */
 };
 
@@ -97,6 +99,8 @@ static int publish(struct xenbus_back *back)
         rc = xenbus_back_put(back, "feature-persistent", "1");
     if (rc == 0 && options->virtual_completion)
         rc = xenbus_back_put(back, "feature-virtual-completion", "1");
+    if (rc == 0 && cache_shared_fd(options->vdisk->cache) >= 0)
+        rc = xenbus_back_put(back, "feature-shared-cache", "1");
     return rc;
 }
 
@@ -200,6 +204,24 @@ static int read_transport(struct xenbus_back *back, struct vbd_ring_config *ring
     return 0;
 }
 
+/* A front end that wants the shared cache grants a page for its notes. */
+static int open_claims(struct xenbus_back *back, const char **what)
+{
+    struct vbd *vbd = of_back(back);
+    uint64_t wanted, ref;
+    *what = "feature-shared-cache is too large a number";
+    int rc = xenbus_back_front_number(back, "feature-shared-cache", UINT32_MAX, 0, &wanted);
+    if (rc < 0 || wanted == 0 || cache_shared_fd(vbd->options.vdisk->cache) < 0)
+        return rc;
+    *what = "shared-cache-ref is missing or out of range";
+    rc = xenbus_back_front_number(back, "shared-cache-ref", UINT32_MAX, -1, &ref);
+    if (rc < 0)
+        return rc;
+    *what = "the page of shared-cache-ref cannot be mapped";
+    return vbd_claims_open(&vbd->claims, back->domain->segment, (grant_ref_t)ref,
+                           vbd->options.vdisk);
+}
+
 /* The ring stays halted until it is disconnected. */
 static void ring_broken(void *ctx)
 {
@@ -230,10 +252,15 @@ static int connect(struct xenbus_back *back, const char **what)
     rc = publish_disk(back);
     if (rc < 0)
         return rc;
-    *what = "the ring's pages cannot be mapped";
-    rc = vbd_ring_create(&ring, &vbd->ring);
+    rc = open_claims(back, what);
     if (rc < 0)
         return rc;
+    *what = "the ring's pages cannot be mapped";
+    rc = vbd_ring_create(&ring, &vbd->ring);
+    if (rc < 0) {
+        vbd_claims_close(&vbd->claims);
+        return rc;
+    }
     pollables_add(back->host->pollables, domain->peer, &vbd->ring->pollable);
     return 0;
 }
@@ -245,6 +272,7 @@ static void disconnect(struct xenbus_back *back)
     vbd_ring_stats_add(&vbd->before, &vbd->ring->stats);
     pollables_remove(&vbd->ring->pollable);
     vbd_ring_destroy(vbd->ring);
+    vbd_claims_close(&vbd->claims);
     vbd->ring = NULL;
 }
 
@@ -262,6 +290,19 @@ const struct back_class vbd_class = {.name = "vbd",
 struct vbd_ring *vbd_back_ring(const struct xenbus_back *back)
 {
     return of_back(back)->ring;
+}
+
+int vbd_back_shared_cache(const struct xenbus_back *back)
+{
+    const struct vbd *vbd = of_back(back);
+    if (vbd->ring == NULL)
+        return -ENODEV;
+    return vbd->claims.vdisk != NULL ? cache_shared_fd(vbd->options.vdisk->cache) : -EOPNOTSUPP;
+}
+
+uint64_t vbd_back_claimed_reads(const struct xenbus_back *back)
+{
+    return of_back(back)->claims.reads;
 }
 
 const struct block_client *vbd_back_client(const struct xenbus_back *back)

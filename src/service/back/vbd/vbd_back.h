@@ -22,6 +22,11 @@ struct vbd_options {
 
 /* Of a back end whose class is vbd_class; NULL while it is not connected. */
 struct vbd_ring *vbd_back_ring(const struct xenbus_back *back);
+/* The file of its disk's cache, for a domain that has negotiated feature-shared-cache; -ENODEV not
+ * connected, -EOPNOTSUPP not negotiated. */
+int vbd_back_shared_cache(const struct xenbus_back *back);
+/* Reads that the domain says it found there, through all connections, as heard so far. */
+uint64_t vbd_back_claimed_reads(const struct xenbus_back *back);
 /* The back end as a client of its vdisk, from its creation to its end. */
 const struct block_client *vbd_back_client(const struct xenbus_back *back);
 /* Counters over all connections of this device so far. */

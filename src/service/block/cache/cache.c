@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "service/block/cache/sector_index.h"
+#include "service/block/cache/shared_cache.h"
 #include "service/block/engine/sector.h"
 
 enum {
@@ -27,7 +28,9 @@ struct cache {
     struct sector_index index;
     const struct cache_policy *policy;
     void *policy_state;
-    unsigned char *pool; /* capacity sectors */
+    const unsigned char *data;   /* capacity sectors: those of pool or of shared */
+    unsigned char *pool;         /* NULL: they are shared */
+    struct shared_cache *shared; /* NULL: nobody but Dom0 sees them */
     uint32_t capacity;
     uint32_t used;      /* slots that hold a sector */
     uint32_t touched;   /* slots from here on never did */
@@ -43,6 +46,7 @@ static int create_slots(struct cache *cache)
     cache->pool = aligned_alloc(POOL_ALIGN, (size_t)cache->capacity * BLOCK_SECTOR_BYTES);
     if (cache->pool == NULL)
         return -ENOMEM;
+    cache->data = cache->pool;
     cache->policy_state = cache->policy->create(cache->capacity);
     return cache->policy_state != NULL ? 0 : -ENOMEM;
 }
@@ -75,13 +79,41 @@ void cache_destroy(struct cache *cache)
     if (cache->policy_state != NULL)
         cache->policy->destroy(cache->policy_state);
     free(cache->pool);
+    shared_cache_destroy(cache->shared);
     sector_index_free(&cache->index);
     free(cache);
 }
 
-static unsigned char *slot_data(const struct cache *cache, uint32_t slot)
+int cache_share(struct cache *cache)
 {
-    return cache->pool + (size_t)slot * BLOCK_SECTOR_BYTES;
+    assert(cache->used == 0);
+    if (cache->capacity == 0)
+        return -ENOTSUP;
+    int rc = shared_cache_create(cache->capacity, &cache->shared);
+    if (rc < 0)
+        return rc;
+    free(cache->pool);
+    cache->pool = NULL;
+    cache->data = shared_cache_data(cache->shared);
+    return 0;
+}
+
+int cache_shared_fd(const struct cache *cache)
+{
+    return cache->shared != NULL ? shared_cache_fd(cache->shared) : -ENOTSUP;
+}
+
+static const unsigned char *slot_data(const struct cache *cache, uint32_t slot)
+{
+    return cache->data + (size_t)slot * BLOCK_SECTOR_BYTES;
+}
+
+static void fill_slot(struct cache *cache, uint32_t slot, uint64_t sector, const void *data)
+{
+    if (cache->shared != NULL)
+        shared_cache_put(cache->shared, slot, sector, data);
+    else
+        memcpy(cache->pool + (size_t)slot * BLOCK_SECTOR_BYTES, data, BLOCK_SECTOR_BYTES);
 }
 
 static uint32_t find_slot(const struct cache *cache, uint64_t sector)
@@ -113,7 +145,7 @@ static uint32_t take_room(struct cache *cache)
     cache->used++;
     if (slot == SECTOR_INDEX_NONE)
         return cache->touched++;
-    memcpy(&cache->free_slot, slot_data(cache, slot), sizeof(cache->free_slot));
+    cache->free_slot = (uint32_t)cache->index.sector_of[slot];
     return slot;
 }
 
@@ -140,14 +172,22 @@ void cache_insert(struct cache *cache, uint64_t sector, const void *data)
         sector_index_put(&cache->index, sector, slot);
         cache->policy->insert(cache->policy_state, slot, sector);
     }
-    memcpy(slot_data(cache, slot), data, BLOCK_SECTOR_BYTES);
+    fill_slot(cache, slot, sector, data);
+}
+
+void cache_use_slot(struct cache *cache, uint32_t slot)
+{
+    if (slot < cache->touched && find_slot(cache, cache->index.sector_of[slot]) == slot)
+        cache->policy->hit(cache->policy_state, slot);
 }
 
 static void remove_slot(struct cache *cache, uint32_t slot)
 {
     sector_index_remove(&cache->index, slot);
     cache->policy->remove(cache->policy_state, slot);
-    memcpy(slot_data(cache, slot), &cache->free_slot, sizeof(cache->free_slot));
+    if (cache->shared != NULL)
+        shared_cache_drop(cache->shared, slot);
+    cache->index.sector_of[slot] = cache->free_slot;
     cache->free_slot = slot;
     cache->used--;
 }
@@ -163,8 +203,7 @@ void cache_remove(struct cache *cache, uint64_t sector, uint64_t sector_count)
         }
         return;
     }
-    /* Each slot that may hold a sector of them. What a free one held is remembered, and must not be
-     * taken for what it holds. */
+    /* Each slot that may hold a sector of them. What stands there of a free one is no sector. */
     for (uint32_t slot = 0; slot < cache->touched; slot++) {
         uint64_t held = cache->index.sector_of[slot];
         if (held - sector < sector_count && find_slot(cache, held) == slot)
@@ -195,6 +234,8 @@ void cache_clear(struct cache *cache)
     if (cache->touched == 0)
         return;
     sector_index_clear(&cache->index);
+    if (cache->shared != NULL)
+        shared_cache_clear(cache->shared);
     cache->policy->reset(cache->policy_state);
     cache->used = cache->touched = 0;
     cache->free_slot = SECTOR_INDEX_NONE;

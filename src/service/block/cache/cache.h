@@ -57,6 +57,16 @@ const struct cache_policy *cache_policy_find(const char *name);
 int cache_create(size_t data_bytes, const struct cache_policy *policy, struct cache **out);
 void cache_destroy(struct cache *cache); /* NULL allowed */
 
+/*
+ * Puts the data where domains can read them (splitdom/shared_cache.h). The cache is empty. Errors:
+ * -ENOTSUP it has no room; those of shared_cache_create; then it stays as it was.
+ */
+int cache_share(struct cache *cache);
+/* The file that domains map, which stays the cache's; -ENOTSUP it is not shared. */
+int cache_shared_fd(const struct cache *cache);
+/* A domain says that it read the sector in this slot (any number): counts as a use. */
+void cache_use_slot(struct cache *cache, uint32_t slot);
+
 /* The 512 bytes of a cached sector, valid until the next cache_insert, cache_remove or cache_clear;
  * else NULL.
  * Counts as a use. */

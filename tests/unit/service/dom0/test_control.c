@@ -90,6 +90,12 @@ static int alloc_port(struct domain *domain, uint32_t vcpu)
     return vcpu < 2 ? 7 : -EINVAL;
 }
 
+static int shared_cache(struct domain *domain, uint32_t devid)
+{
+    (void)domain;
+    return devid == 51712 ? STDIN_FILENO : -ENODEV;
+}
+
 static int close_port(struct domain *domain, uint32_t port)
 {
     (void)domain;
@@ -120,6 +126,7 @@ static const struct control_ops ops = {.create_domain = create_domain,
                                        .domid = domid,
                                        .alloc_port = alloc_port,
                                        .close_port = close_port,
+                                       .shared_cache = shared_cache,
                                        .status = status,
                                        .stop = stop};
 

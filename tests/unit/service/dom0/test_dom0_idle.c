@@ -139,8 +139,11 @@ static void *run_client(void *arg)
 {
     struct client *client = arg;
     const struct timespec pause = {.tv_nsec = 1000000};
-    struct blkfront_options options = {
-        .size = sizeof(struct blkfront_options), .rundir = f->base, .name = "idle", .depth = 1};
+    struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                       .rundir = f->base,
+                                       .name = "idle",
+                                       .depth = 1,
+                                       .no_shared_cache = true};
     struct blkfront *bf;
     uint8_t bytes[512];
     client->rc = blkfront_connect(&options, &bf, NULL);

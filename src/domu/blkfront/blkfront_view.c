@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blkfront_view: hits without a hand-over: the view of Dom0's cache from the device's connection to
+ * its failure, through all lives of the domain.
+ */
+#include <unistd.h>
+
+#include "domu/blkfront/blkfront_private.h"
+#include "ring/barrier.h"
+
+void blkfront_view_start(struct blkfront *bf)
+{
+    struct cache_view *view;
+    if (!bf->front.shared_cache)
+        return;
+    int fd = life_shared_cache(bf->front.xenbus.life, bf->options.vdev);
+    if (fd < 0)
+        return;
+    if (cache_view_open(fd, bf->claims, &view) == 0) {
+        pthread_mutex_lock(&bf->lock);
+        blkfront_view_stop(bf);
+        if (bf->failed == 0)
+            (void)exchange_full_ptr(&bf->view, view);
+        else
+            cache_view_retire(view, &bf->old_views);
+        pthread_mutex_unlock(&bf->lock);
+    }
+    close(fd);
+}
+
+void blkfront_view_stop(struct blkfront *bf)
+{
+    struct cache_view *view = exchange_full_ptr(&bf->view, NULL);
+    if (view != NULL)
+        cache_view_retire(view, &bf->old_views);
+}
+
+void blkfront_view_free(struct blkfront *bf)
+{
+    pthread_mutex_lock(&bf->lock);
+    blkfront_view_stop(bf);
+    pthread_mutex_unlock(&bf->lock);
+    cache_view_free_all(&bf->old_views);
+}
+
+bool blkfront_view_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer)
+{
+    struct cache_view *view = load_acquire_ptr(&bf->view);
+    return view != NULL && cache_view_read(view, sector, sector_count, buffer) &&
+           !life_is_dead(&bf->domu->life);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/cache/shared_cache.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory_file.h"
+#include "ring/barrier.h"
+#include "splitdom/shared_cache.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+enum {
+    /* On the average of a full cache: 1 of 250 buckets then wants a ninth entry (Poisson). */
+    SLOTS_PER_BUCKET_MAX = 3,
+    WORDS_PER_SECTOR = SHARED_CACHE_SECTOR_BYTES / sizeof(uint64_t),
+};
+
+struct shared_cache {
+    int fd;
+    size_t bytes;
+    uint32_t slot_count;
+    uint32_t bucket_count, bucket_limit;
+    uint32_t in_use; /* slots that are not empty */
+    uint32_t epoch;
+    uint64_t seed[2];
+    struct shared_cache_header *header; /* the mapping begins here */
+    struct shared_cache_bucket *buckets;
+    struct shared_cache_slot *slots;
+    uint8_t *data;
+};
+
+static size_t whole_pages(size_t bytes)
+{
+    return (bytes + SHARED_CACHE_PAGE_BYTES - 1) & ~(size_t)(SHARED_CACHE_PAGE_BYTES - 1);
+}
+
+/* Not secret from domains, but other in each cache: nobody can choose sectors beforehand that share
+ * a bucket. */
+static void draw_seed(uint64_t seed[2])
+{
+    if (getrandom(seed, 2 * sizeof(seed[0]), GRND_NONBLOCK) != 2 * sizeof(seed[0]))
+        seed[0] = seed[1] = clock_monotonic_ns() * UINT64_C(0x9e3779b97f4a7c15);
+    seed[1] |= 1; /* never a multiplication by zero */
+}
+
+static struct shared_cache_header plan(uint32_t slot_count)
+{
+    struct shared_cache_header plan = {.magic = SHARED_CACHE_MAGIC,
+                                       .version = SHARED_CACHE_VERSION,
+                                       .sector_bytes = SHARED_CACHE_SECTOR_BYTES,
+                                       .slot_count = slot_count,
+                                       .bucket_count = slot_count / SLOTS_PER_BUCKET_MAX + 1,
+                                       .epoch = 1,
+                                       .bucket_limit = 1};
+    draw_seed(plan.seed);
+    plan.buckets_offset = SHARED_CACHE_PAGE_BYTES;
+    plan.slots_offset = plan.buckets_offset +
+                        whole_pages((size_t)plan.bucket_count * sizeof(struct shared_cache_bucket));
+    plan.data_offset =
+        plan.slots_offset + whole_pages((size_t)slot_count * sizeof(struct shared_cache_slot));
+    plan.bytes = plan.data_offset + whole_pages((size_t)slot_count * SHARED_CACHE_SECTOR_BYTES);
+    return plan;
+}
+
+static int map_file(struct shared_cache *shared, const struct shared_cache_header *header)
+{
+    if (ftruncate(shared->fd, (off_t)header->bytes) < 0)
+        return -errno;
+    void *base = mmap(NULL, header->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared->fd, 0);
+    if (base == MAP_FAILED)
+        return -errno;
+    shared->header = base;
+    shared->bytes = header->bytes;
+    shared->buckets = (void *)((uint8_t *)base + header->buckets_offset);
+    shared->slots = (void *)((uint8_t *)base + header->slots_offset);
+    shared->data = (uint8_t *)base + header->data_offset;
+    return memory_file_seal(shared->fd,
+                            F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
+}
+
+int shared_cache_create(uint32_t slot_count, struct shared_cache **out)
+{
+    assert(slot_count > 0);
+    *out = NULL;
+    if (slot_count > SHARED_CACHE_SLOTS_MAX)
+        return -ENOMEM;
+    struct shared_cache *shared = calloc(1, sizeof(*shared));
+    if (shared == NULL)
+        return -ENOMEM;
+    const struct shared_cache_header header = plan(slot_count);
+    int rc = shared->fd = memory_file_create("splitdom-cache");
+    if (rc >= 0)
+        rc = map_file(shared, &header);
+    if (rc < 0) {
+        shared_cache_destroy(shared);
+        return rc;
+    }
+    shared->slot_count = slot_count;
+    shared->bucket_count = header.bucket_count;
+    shared->bucket_limit = header.bucket_limit;
+    shared->epoch = header.epoch;
+    shared->seed[0] = header.seed[0];
+    shared->seed[1] = header.seed[1];
+    *shared->header = header;
+    *out = shared;
+    return 0;
+}
+
+void shared_cache_destroy(struct shared_cache *shared)
+{
+    if (shared == NULL)
+        return;
+    if (shared->header != NULL)
+        munmap(shared->header, shared->bytes);
+    if (shared->fd >= 0)
+        close(shared->fd);
+    free(shared);
+}
+
+int shared_cache_fd(const struct shared_cache *shared)
+{
+    return shared->fd;
+}
+
+static uint8_t *slot_data(const struct shared_cache *shared, uint32_t slot)
+{
+    assert(slot < shared->slot_count);
+    return shared->data + (size_t)slot * SHARED_CACHE_SECTOR_BYTES;
+}
+
+const void *shared_cache_data(const struct shared_cache *shared)
+{
+    return shared->data;
+}
+
+static bool is_empty(const struct shared_cache *shared, const struct shared_cache_slot *slot)
+{
+    return slot->epoch != shared->epoch || slot->sector == SHARED_CACHE_NO_SECTOR;
+}
+
+/* Entries of a bucket are ours alone: what we read there is what we wrote. One whose slot was
+ * emptied (shared_cache_clear) is as good as free. */
+static bool is_free(const struct shared_cache *shared, uint64_t entry)
+{
+    uint32_t slot = (uint32_t)entry - 1;
+    return (uint32_t)entry == 0 || is_empty(shared, &shared->slots[slot]);
+}
+
+static struct shared_cache_bucket *bucket_of(const struct shared_cache *shared, uint64_t hash)
+{
+    return &shared->buckets[shared_cache_bucket_of(hash, shared->bucket_limit)];
+}
+
+static uint64_t hash_of_slot(const struct shared_cache *shared, uint32_t slot)
+{
+    return shared_cache_hash(shared->seed, shared->slots[slot].sector);
+}
+
+/* One more bucket is in use: the entries that belong there move. Who looks for one of them just now
+ * may miss it, and asks on the ring. */
+static void split_bucket(struct shared_cache *shared)
+{
+    uint32_t fresh = shared->bucket_limit++;
+    struct shared_cache_bucket *to = &shared->buckets[fresh];
+    int count = 0;
+    memset(to, 0, sizeof(*to)); /* nobody looks there yet */
+    uint32_t half = UINT32_C(1) << (31 - __builtin_clz(fresh));
+    struct shared_cache_bucket *from = &shared->buckets[fresh - half];
+    for (int way = 0; way < SHARED_CACHE_WAYS; way++) {
+        uint64_t entry = from->entry[way];
+        if (is_free(shared, entry))
+            continue;
+        uint64_t hash = hash_of_slot(shared, (uint32_t)entry - 1);
+        if (shared_cache_bucket_of(hash, shared->bucket_limit) != fresh)
+            continue;
+        to->entry[count++] = entry;
+        store_release_u64(&from->entry[way], 0);
+    }
+    store_release_u32(&shared->header->bucket_limit, shared->bucket_limit);
+}
+
+static void index_add(struct shared_cache *shared, uint64_t sector, uint32_t slot)
+{
+    uint64_t hash = shared_cache_hash(shared->seed, sector);
+    struct shared_cache_bucket *bucket = bucket_of(shared, hash);
+    for (int way = 0; way < SHARED_CACHE_WAYS; way++) {
+        if (is_free(shared, bucket->entry[way])) {
+            store_release_u64(&bucket->entry[way], shared_cache_entry(hash, slot));
+            return;
+        }
+    }
+}
+
+static void index_remove(struct shared_cache *shared, uint64_t sector, uint32_t slot)
+{
+    uint64_t hash = shared_cache_hash(shared->seed, sector);
+    struct shared_cache_bucket *bucket = bucket_of(shared, hash);
+    for (int way = 0; way < SHARED_CACHE_WAYS; way++) {
+        if (bucket->entry[way] == shared_cache_entry(hash, slot))
+            store_release_u64(&bucket->entry[way], 0);
+    }
+}
+
+/* 512 bytes, word by word: a reader may look at any moment. Pairs with copy_sector in cache_view.c.
+ */
+static void write_sector(uint8_t *to, const void *from)
+{
+    uint64_t word[WORDS_PER_SECTOR];
+    memcpy(word, from, sizeof(word));
+    for (size_t i = 0; i < WORDS_PER_SECTOR; i++)
+        store_release_u64((uint64_t *)(void *)to + i, word[i]);
+}
+
+void shared_cache_put(struct shared_cache *shared, uint32_t slot, uint64_t sector, const void *data)
+{
+    struct shared_cache_slot *at = &shared->slots[slot];
+    uint32_t version = at->version;
+    uint8_t *to = slot_data(shared, slot);
+    bool was_empty = is_empty(shared, at);
+    bool moves = was_empty || at->sector != sector;
+    assert((version & 1) == 0 && sector != SHARED_CACHE_NO_SECTOR);
+    store_relaxed_u32(&at->version, version + 1);
+    if (moves && at->epoch != 0) /* 0: the slot was never used */
+        index_remove(shared, at->sector, slot);
+    store_release_u64(&at->sector, sector);
+    store_release_u32(&at->epoch, shared->epoch);
+    write_sector(to, data);
+    store_release_u32(&at->version, version + 2);
+    shared->in_use += was_empty;
+    if (shared->in_use > (uint64_t)SLOTS_PER_BUCKET_MAX * shared->bucket_limit &&
+        shared->bucket_limit < shared->bucket_count)
+        split_bucket(shared);
+    if (moves)
+        index_add(shared, sector, slot);
+}
+
+void shared_cache_drop(struct shared_cache *shared, uint32_t slot)
+{
+    struct shared_cache_slot *at = &shared->slots[slot];
+    uint32_t version = at->version;
+    assert(slot < shared->slot_count && (version & 1) == 0);
+    if (is_empty(shared, at))
+        return;
+    index_remove(shared, at->sector, slot);
+    shared->in_use--;
+    store_relaxed_u32(&at->version, version + 1);
+    store_release_u64(&at->sector, SHARED_CACHE_NO_SECTOR);
+    store_full_u32(&at->version, version + 2);
+}
+
+void shared_cache_clear(struct shared_cache *shared)
+{
+    shared->in_use = 0;
+    /* After 2^32 times an old slot would look filled again: forget them for good. */
+    if (++shared->epoch == 0) {
+        shared->epoch = 1;
+        for (uint32_t i = 0; i < shared->slot_count; i++)
+            store_release_u64(&shared->slots[i].sector, SHARED_CACHE_NO_SECTOR);
+    }
+    store_full_u32(&shared->header->epoch, shared->epoch);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shared_cache: the memory of a cache that domains read by themselves: Dom0's side of
+ * splitdom/shared_cache.h.
+ *
+ * It stores what the cache (cache.h) decides: which sector is in which slot. One thread writes;
+ * readers, in any number of processes, never hold it up.
+ */
+#ifndef SPLITDOM_SERVICE_BLOCK_CACHE_SHARED_CACHE_H
+#define SPLITDOM_SERVICE_BLOCK_CACHE_SHARED_CACHE_H
+
+#include <stdint.h>
+
+struct shared_cache;
+
+/*
+ * Memory for slot_count >= 1 slots, all empty, that costs what is put into it. Errors: -ENOMEM;
+ * those of memory_file_create; -EINVAL the kernel does not know F_SEAL_FUTURE_WRITE (before
+ * Linux 5.1).
+ */
+int shared_cache_create(uint32_t slot_count, struct shared_cache **out);
+void shared_cache_destroy(struct shared_cache *shared); /* NULL allowed */
+
+/* The file for domains; stays ours. */
+int shared_cache_fd(const struct shared_cache *shared);
+
+/* The sectors of all slots, for reading: slot N's at 512 * N. */
+const void *shared_cache_data(const struct shared_cache *shared);
+/* The slot holds sector from now on, with these 512 bytes, whatever it held before. No other slot
+ * holds the sector. */
+void shared_cache_put(struct shared_cache *shared, uint32_t slot, uint64_t sector,
+                      const void *data);
+/* The slot is empty: on return no reader that begins finds its sector. */
+void shared_cache_drop(struct shared_cache *shared, uint32_t slot);
+/* All slots are empty: the same. */
+void shared_cache_clear(struct shared_cache *shared);
+
+#endif

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# Hits that domains read by themselves: right data, counted, none where that is switched off, none once
+# Dom0 is dead, and a foreign front end sees nothing of it.
+. "$(dirname "$0")/functions.sh"
+
+image disk1.img 4
+hits_of() { service status --json | tr ",{" "\n\n" | sed -n "s/^\"$1\"://p"; }
+
+start_service
+"$BIN/client" 4 20000 --pattern hotset:0.5:100 >out 2>err || die "client: $(cat err)"
+verify_all 20000
+reported=$(hits_of reported_hits)
+misses=$(hits_of misses)
+hits=$(hits_of hits)
+[ "$reported" -gt 10000 ] || die "only $reported of 20000 reads were hits without a hand-over"
+[ $((reported + misses + hits)) = 20000 ] || die "$reported reported, $hits hits and $misses misses are not 20000 reads"
+service stop >farewell
+grep -q "of 20000 requests, $reported of them as domains report" farewell || die "$(cat farewell)"
+
+start_service --shared-cache off
+rm -f sectors.* read.*
+"$BIN/client" 4 20000 --pattern hotset:0.5:100 >out 2>err || die "client: $(cat err)"
+verify_all 20000
+[ "$(hits_of reported_hits)" = 0 ] || die "hits are reported though nothing is shared"
+service stop >/dev/null
+
+# A client that has all in the cache ends when its Dom0 dies, and not when it pleases.
+start_service
+"$BIN/client" 2 2000000000 --pattern hotset:0.1:100 --no-record >out 2>err &
+client=$!
+some_hits() { [ "$(hits_of reported_hits)" -gt 1000 ]; }
+eventually 10 some_hits || die "no hits"
+kill -9 "$(dom0_pid)"
+reap 5000 $client
+[ $status != 0 ] || die "the client does not notice that Dom0 is dead"

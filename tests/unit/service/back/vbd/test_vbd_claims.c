@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* vbd_claims: what a domain notes of its hits counts as use, whatever else it writes there. */
+#include "service/back/vbd/vbd_claims.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fakes/fake_vdisk.h"
+#include "ring/gnttab.h"
+
+enum { NR_PAGES = 64, DOMID = 5, REF = 20, CACHE_SECTORS = 4 };
+
+struct fixture {
+    struct segment segment;
+    int fd;
+    struct fake_vdisk fake;
+    struct cache *cache;
+    struct vbd_claims claims;
+    struct shared_cache_claims *page; /* the domain's */
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    if (f == NULL || segment_create(NR_PAGES, DOMID, &f->segment, &f->fd) < 0)
+        return -1;
+    fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = 1000,
+                                                            .cache_sectors = CACHE_SECTORS,
+                                                            .depth = 4});
+    f->cache = f->fake.vdisk->cache;
+    f->page = segment_page(&f->segment, f->segment.free_pfn);
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, f->segment.free_pfn, true);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    vbd_claims_close(&f->claims);
+    fake_vdisk_destroy(&f->fake);
+    segment_detach(&f->segment);
+    close(f->fd);
+    free(f);
+    return 0;
+}
+
+static void open_claims(struct fixture *f)
+{
+    assert_int_equal(vbd_claims_open(&f->claims, &f->segment, REF, f->fake.vdisk), 0);
+}
+
+static void fill(struct fixture *f)
+{
+    uint8_t data[512] = {0};
+    for (uint64_t sector = 0; sector < CACHE_SECTORS; sector++)
+        cache_insert(f->cache, sector, data);
+}
+
+/* As cache_view.c does. */
+static void note(struct fixture *f, int shard, uint32_t slot)
+{
+    struct shared_cache_shard *at = &f->page->shard[shard];
+    at->reads++;
+    at->slot[at->noted++ % SHARED_CACHE_SHARD_SLOTS] = slot;
+}
+
+static void a_sector_that_was_claimed_stays(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t data[512] = {0};
+    open_claims(f);
+    fill(f);
+    note(f, 3, 0); /* sector 0, the oldest, is in slot 0 */
+    assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 1);
+    cache_insert(f->cache, 100, data);
+    assert_non_null(cache_peek(f->cache, 0));
+    assert_null(cache_peek(f->cache, 1));
+}
+
+static void each_read_counts_once(void **state)
+{
+    struct fixture *f = *state;
+    open_claims(f);
+    for (int i = 0; i < 1000; i++)
+        note(f, i % SHARED_CACHE_SHARDS, 0);
+    assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 1000);
+    assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 1000);
+    note(f, 0, 0);
+    vbd_claims_close(&f->claims); /* what nobody has heard yet counts */
+    assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 1001);
+    assert_int_equal(f->claims.reads, 1001);
+}
+
+static void what_stood_there_before_counts_for_nothing(void **state)
+{
+    struct fixture *f = *state;
+    note(f, 1, 2);
+    open_claims(f);
+    assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 0);
+}
+
+static void garbage_harms_nobody(void **state)
+{
+    struct fixture *f = *state;
+    open_claims(f);
+    memset(f->page, 0xff, sizeof(*f->page));
+    (void)vdisk_claimed_reads(f->fake.vdisk); /* the cache is empty: no slot exists */
+    fill(f);
+    memset(f->page, 0xa5, sizeof(*f->page));
+    (void)vdisk_claimed_reads(f->fake.vdisk);
+    for (uint64_t sector = 0; sector < CACHE_SECTORS; sector++)
+        assert_non_null(cache_peek(f->cache, sector));
+}
+
+static void a_page_that_is_not_granted_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(vbd_claims_open(&f->claims, &f->segment, REF + 1, f->fake.vdisk), -EBADF);
+    assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_sector_that_was_claimed_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_read_counts_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_stood_there_before_counts_for_nothing, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(garbage_harms_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_page_that_is_not_granted_is_refused, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
