@@ -23,7 +23,24 @@ static inline void blkif_put_request(struct blkif_front_ring *ring, const struct
     memcpy(front_ring_put(&ring->half, sizeof(union blkif_sring_entry)), req, bytes);
 }
 
-/* Stamps the request filled last, of at most BLKIF_STAMPED_SEGMENTS_MAX segments. */
+/* The same for the other kinds. */
+static inline void blkif_put_discard(struct blkif_front_ring *ring,
+                                     const struct blkif_request_discard *req)
+{
+    assert(req->operation == BLKIF_OP_DISCARD);
+    memcpy(front_ring_put(&ring->half, sizeof(union blkif_sring_entry)), req, sizeof(*req));
+}
+
+static inline void blkif_put_indirect(struct blkif_front_ring *ring,
+                                      const struct blkif_request_indirect *req)
+{
+    assert(req->operation == BLKIF_OP_INDIRECT);
+    assert(req->nr_segments <= BLKIF_MAX_INDIRECT_SEGMENTS);
+    memcpy(front_ring_put(&ring->half, sizeof(union blkif_sring_entry)), req, sizeof(*req));
+}
+
+/* Stamps the request filled last: a discard, an indirect one, or one of at most
+ * BLKIF_STAMPED_SEGMENTS_MAX segments. */
 static inline void blkif_put_request_stamp(struct blkif_front_ring *ring, uint64_t stamp_ns)
 {
     const struct front_ring *half = &ring->half;

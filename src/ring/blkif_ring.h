@@ -20,6 +20,8 @@ union blkif_sring_entry {
 enum { BLKIF_RING_PAGE_ORDER_MAX = 4, BLKIF_RING_ENTRIES_MAX = 512 };
 
 _Static_assert(sizeof(union blkif_sring_entry) == 112, "slot is 112 bytes");
+_Static_assert(sizeof(struct blkif_request_indirect) <= BLKIF_REQUEST_STAMP_BYTE,
+               "no request but one of eleven segments lies where its stamp does");
 
 static inline uint32_t blkif_ring_entries(uint32_t page_order)
 {

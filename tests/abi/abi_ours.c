@@ -19,6 +19,7 @@ enum {
     ABI_BLKIF_SLOTS = offsetof(struct sring, slots),
     ABI_NETIF_TX_SLOTS = ABI_BLKIF_SLOTS,
     ABI_NETIF_RX_SLOTS = ABI_BLKIF_SLOTS,
+    ABI_SEGMENTS_PER_INDIRECT_PAGE = BLKIF_SEGMENTS_PER_INDIRECT_PAGE,
 };
 
 /* clang-format off */

@@ -11,6 +11,8 @@ enum {
     ABI_BLKIF_SLOTS = offsetof(struct blkif_sring, ring),
     ABI_NETIF_TX_SLOTS = offsetof(struct netif_tx_sring, ring),
     ABI_NETIF_RX_SLOTS = offsetof(struct netif_rx_sring, ring),
+    /* Xen's header does not name this either: a page full of segments. */
+    ABI_SEGMENTS_PER_INDIRECT_PAGE = (1 << XEN_PAGE_SHIFT) / sizeof(struct blkif_request_segment),
 };
 
 /* clang-format off */

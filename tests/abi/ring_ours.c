@@ -35,7 +35,14 @@ static void front_put_request(void *half, const uint8_t request[REQUEST_BYTES])
 {
     struct blkif_request req;
     memcpy(&req, request, sizeof(req));
-    blkif_put_request(half, &req);
+    const struct blkif_request_discard discard = blkif_as_discard(&req);
+    const struct blkif_request_indirect indirect = blkif_as_indirect(&req);
+    if (req.operation == BLKIF_OP_DISCARD)
+        blkif_put_discard(half, &discard);
+    else if (req.operation == BLKIF_OP_INDIRECT)
+        blkif_put_indirect(half, &indirect);
+    else
+        blkif_put_request(half, &req);
 }
 
 static bool front_push(void *half)

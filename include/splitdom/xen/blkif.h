@@ -45,10 +45,20 @@ enum {
     BLKIF_SECTOR_SIZE = 512,
     BLKIF_SECTORS_PER_PAGE = XEN_PAGE_SIZE / BLKIF_SECTOR_SIZE,
     BLKIF_SECTORS_MAX = BLKIF_MAX_SEGMENTS_PER_REQUEST * BLKIF_SECTORS_PER_PAGE,
+
+    /* Of an indirect request: pages that name its segments, and segments by that. */
+    BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST = 8,
+    BLKIF_SEGMENTS_PER_INDIRECT_PAGE = XEN_PAGE_SIZE / 8,
+    BLKIF_MAX_INDIRECT_SEGMENTS =
+        BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST * BLKIF_SEGMENTS_PER_INDIRECT_PAGE,
+    BLKIF_INDIRECT_SECTORS_MAX = BLKIF_MAX_INDIRECT_SEGMENTS * BLKIF_SECTORS_PER_PAGE,
 };
 
+/* Of the flag of a discard: what is discarded must not be there any more, on no medium. */
+enum { BLKIF_DISCARD_SECURE = 1 };
+
 struct blkif_request_segment {
-    grant_ref_t gref;   /* the page; writable for a READ from disk */
+    grant_ref_t gref;   /* the page; writable for a READ from disk, readable for a WRITE */
     uint8_t first_sect; /* first and last 512-byte sector inside the page, inclusive, 0..7 */
     uint8_t last_sect;
 };
@@ -62,9 +72,33 @@ struct blkif_request {
     struct blkif_request_segment seg[BLKIF_MAX_SEGMENTS_PER_REQUEST];
 };
 
+/* BLKIF_OP_DISCARD: the front end does not need these sectors any more. */
+struct blkif_request_discard {
+    uint8_t operation;
+    uint8_t flag; /* BLKIF_DISCARD_SECURE or 0 */
+    blkif_vdev_t handle;
+    uint64_t id;
+    blkif_sector_t sector_number;
+    uint64_t nr_sectors;
+};
+
+/*
+ * BLKIF_OP_INDIRECT: a read or write whose segments are named in pages of their own, as arrays of
+ * struct blkif_request_segment. Of nr_segments / 512 pages, rounded up, the grants are here.
+ */
+struct blkif_request_indirect {
+    uint8_t operation;
+    uint8_t indirect_op; /* BLKIF_OP_READ or BLKIF_OP_WRITE; the operation of the answer */
+    uint16_t nr_segments;
+    uint64_t id;
+    blkif_sector_t sector_number;
+    blkif_vdev_t handle;
+    grant_ref_t indirect_grefs[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
+};
+
 struct blkif_response {
     uint64_t id;
-    uint8_t operation;
+    uint8_t operation; /* the request's; of an indirect one its indirect_op */
     int16_t status;
 };
 
@@ -73,7 +107,7 @@ struct blkif_response {
  * feature-virtual-completion = 1, a slot also carries a time of the domain's clock (u64, ns), in
  * bytes that neither structure uses.
  *   request   when it was asked for: in the place of the eleventh segment, so only in requests of
- *             up to BLKIF_STAMPED_SEGMENTS_MAX segments
+ *             up to BLKIF_STAMPED_SEGMENTS_MAX segments, and in all discards and indirect ones
  *   response  when it is to be seen as complete; 0: when it is taken off the ring
  */
 enum {
@@ -87,6 +121,11 @@ _Static_assert(sizeof(struct blkif_request) == 112, "request is 112 bytes on the
 _Static_assert(offsetof(struct blkif_request, id) == 8, "request.id");
 _Static_assert(offsetof(struct blkif_request, sector_number) == 16, "request.sector_number");
 _Static_assert(offsetof(struct blkif_request, seg) == 24, "request.seg");
+_Static_assert(sizeof(struct blkif_request_discard) == 32, "discard is 32 bytes on the wire");
+_Static_assert(offsetof(struct blkif_request_discard, nr_sectors) == 24, "discard.nr_sectors");
+_Static_assert(sizeof(struct blkif_request_indirect) == 64, "indirect is 64 bytes on the wire");
+_Static_assert(offsetof(struct blkif_request_indirect, handle) == 24, "indirect.handle");
+_Static_assert(offsetof(struct blkif_request_indirect, indirect_grefs) == 28, "indirect.grefs");
 _Static_assert(sizeof(struct blkif_response) == 16, "response is 16 bytes on the wire");
 _Static_assert(offsetof(struct blkif_response, status) == 10, "response.status");
 

@@ -137,6 +137,60 @@ static void unused_segments_are_not_read(void **state)
     assert_int_equal(req.seg[2].gref, 0x5a5a5a5a);
 }
 
+/* Discards and indirect requests: byte 1 counts no segments there, and each word is read once. */
+static void other_kinds_are_taken_whole(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned int byte1 = 0; byte1 <= UINT8_MAX; byte1++) {
+        struct blkif_request req;
+        memset(&req, 0x5a, sizeof(req));
+        start_at(f, 0);
+        for (int i = 0; i < 2; i++) {
+            union blkif_sring_entry *slot = blkif_ring_slot(f->sring, NR_ENTS, f->sring->req_prod);
+            for (size_t b = 0; b < sizeof(*slot); b++)
+                ((uint8_t *)slot)[b] = (uint8_t)b;
+            slot->req.operation = i == 0 ? BLKIF_OP_DISCARD : BLKIF_OP_INDIRECT;
+            slot->req.nr_segments = (uint8_t)byte1;
+            f->sring->req_prod++;
+        }
+        assert_int_equal(back_ring_look(&f->back.half), 2);
+        assert_false(blkif_take_request(&f->back, &req));
+        struct blkif_request_discard discard = blkif_as_discard(&req);
+        assert_int_equal(discard.flag, byte1);
+        assert_int_equal(discard.id, 0x0f0e0d0c0b0a0908);
+        assert_int_equal(discard.sector_number, 0x1716151413121110);
+        assert_int_equal(discard.nr_sectors, 0x1f1e1d1c1b1a1918);
+        assert_int_equal(req.seg[1].gref, 0x5a5a5a5a); /* and not a word more */
+        assert_false(blkif_take_request(&f->back, &req));
+        memset(blkif_ring_slot(f->sring, NR_ENTS, 1), 0xff, sizeof(union blkif_sring_entry));
+        struct blkif_request_indirect indirect = blkif_as_indirect(&req);
+        assert_int_equal(indirect.indirect_op, byte1);
+        assert_int_equal(indirect.nr_segments, 0x0302);
+        assert_int_equal(indirect.handle, 0x1918);
+        assert_int_equal(indirect.indirect_grefs[0], 0x1f1e1d1c);
+        assert_int_equal(indirect.indirect_grefs[7], 0x3b3a3938);
+        assert_int_equal(req.seg[5].gref, 0x5a5a5a5a);
+    }
+}
+
+static void of_unknown_operations_the_head_is_taken(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t unknown[] = {7, 100, 255};
+    for (size_t i = 0; i < sizeof(unknown); i++) {
+        struct blkif_request req;
+        memset(&req, 0x5a, sizeof(req));
+        start_at(f, 0);
+        request(f, 77, 5);
+        blkif_ring_slot(f->sring, NR_ENTS, 0)->req.operation = unknown[i];
+        assert_int_equal(back_ring_look(&f->back.half), 1);
+        assert_false(blkif_take_request(&f->back, &req));
+        assert_int_equal(req.operation, unknown[i]);
+        assert_int_equal(req.id, 77);
+        assert_int_equal(req.seg[0].gref, 0x5a5a5a5a);
+    }
+}
+
 static void responses_are_complete_and_padding_is_zero(void **state)
 {
     struct fixture *f = *state;
@@ -166,6 +220,8 @@ int main(void)
         cmocka_unit_test(request_is_a_private_copy),
         cmocka_unit_test(too_many_segments_fill_no_more_than_the_array),
         cmocka_unit_test(unused_segments_are_not_read),
+        cmocka_unit_test(other_kinds_are_taken_whole),
+        cmocka_unit_test(of_unknown_operations_the_head_is_taken),
         cmocka_unit_test(responses_are_complete_and_padding_is_zero),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -93,6 +93,32 @@ static void put_writes_only_the_used_segments(void **state)
         assert_int_equal(slot[i], 0x5a);
 }
 
+static void other_kinds_fill_their_part_of_a_slot(void **state)
+{
+    struct fixture *f = *state;
+    struct blkif_request_discard discard;
+    struct blkif_request_indirect indirect;
+    start_at(f, 0);
+    memset(&discard, 0x11, sizeof(discard));
+    memset(&indirect, 0x22, sizeof(indirect));
+    memset(f->sring->slots, 0x5a, 2 * sizeof(union blkif_sring_entry));
+    discard.operation = BLKIF_OP_DISCARD;
+    indirect.operation = BLKIF_OP_INDIRECT;
+    indirect.nr_segments = BLKIF_MAX_INDIRECT_SEGMENTS;
+    blkif_put_discard(&f->front, &discard);
+    blkif_put_request_stamp(&f->front, 0x3333333333333333);
+    blkif_put_indirect(&f->front, &indirect);
+    blkif_put_request_stamp(&f->front, 0x4444444444444444);
+    const uint8_t *slot = (const uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, 0);
+    assert_memory_equal(slot, &discard, sizeof(discard));
+    assert_int_equal(slot[sizeof(discard)], 0x5a);
+    assert_int_equal(slot[BLKIF_REQUEST_STAMP_BYTE], 0x33);
+    slot = (const uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, 1);
+    assert_memory_equal(slot, &indirect, sizeof(indirect));
+    assert_int_equal(slot[sizeof(indirect)], 0x5a);
+    assert_int_equal(slot[BLKIF_REQUEST_STAMP_BYTE], 0x44);
+}
+
 static void responses_come_in_order_of_the_ring(void **state)
 {
     struct fixture *f = *state;
@@ -173,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_land_in_consecutive_slots),
         cmocka_unit_test(put_writes_only_the_used_segments),
+        cmocka_unit_test(other_kinds_fill_their_part_of_a_slot),
         cmocka_unit_test(responses_come_in_order_of_the_ring),
         cmocka_unit_test(response_is_a_private_copy),
         cmocka_unit_test(stamps_go_with_their_slots),
