@@ -31,13 +31,19 @@ static struct vbd *of_back(const struct xenbus_back *back)
     return container_of(back, struct vbd, back);
 }
 
+static const char *device_type(const struct vbd_options *options)
+{
+    return options->cdrom ? "cdrom" : "disk";
+}
+
 static void front_nodes(const struct back_spec *spec, back_node_fn *put, void *ctx)
 {
+    const struct vbd_options *options = spec->options;
     char device[16];
     snprintf(device, sizeof(device), "%u", spec->devid);
     put(ctx, "virtual-device", device);
-    put(ctx, "device-type", "disk");
-    put(ctx, "trusted", "1");
+    put(ctx, "device-type", device_type(options));
+    put(ctx, "trusted", options->untrusted ? "0" : "1");
     put(ctx, "protocol", NATIVE_PROTOCOL);
 }
 
@@ -49,14 +55,14 @@ static void back_nodes(const struct back_spec *spec, domid_t domid, back_node_fn
     put(ctx, "params", options->params);
     put(ctx, "frontend-id", number);
     put(ctx, "online", "1");
-    put(ctx, "removable", "0");
+    put(ctx, "removable", options->removable ? "1" : "0");
     put(ctx, "bootable", "1");
     put(ctx, "state", "1");
     put(ctx, "dev", options->dev);
-    put(ctx, "type", "file");
-    put(ctx, "mode", "r");
-    put(ctx, "device-type", "disk");
-    put(ctx, "discard-enable", "0");
+    put(ctx, "type", options->type != NULL ? options->type : "file");
+    put(ctx, "mode", options->writable ? "w" : "r");
+    put(ctx, "device-type", device_type(options));
+    put(ctx, "discard-enable", options->writable && !options->no_discard ? "1" : "0");
     put(ctx, "specification", "xen");
 }
 
@@ -104,16 +110,20 @@ static int publish(struct xenbus_back *back)
     return rc;
 }
 
-/* What the disk is. */
+/* What the disk is. VDISK_REMOVABLE tells of a device below that can be taken out, as in Linux: the
+ * node `removable` is the toolstack's. */
 static int publish_disk(struct xenbus_back *back)
 {
-    const struct vdisk_capabilities *can = &of_back(back)->options.vdisk->capabilities;
+    const struct vbd_options *options = &of_back(back)->options;
+    const struct vdisk_capabilities *can = &options->vdisk->capabilities;
+    const int info = (options->cdrom ? VDISK_CDROM : 0) | (options->writable ? 0 : VDISK_READONLY);
     int rc = xenbus_back_put(back, "sectors", "%" PRIu64, can->sector_count);
     if (rc == 0)
-        rc = xenbus_back_put(back, "sector-size", "%d", BLKIF_SECTOR_SIZE);
+        rc = xenbus_back_put(back, "info", "%d", info);
     if (rc == 0)
-        rc = xenbus_back_put(back, "physical-sector-size", "%u", can->physical_sector_bytes);
-    return rc < 0 ? rc : xenbus_back_put(back, "info", "%d", VDISK_READONLY);
+        rc = xenbus_back_put(back, "sector-size", "%u", can->logical_sector_bytes);
+    return rc < 0 ? rc
+                  : xenbus_back_put(back, "physical-sector-size", "%u", can->physical_sector_bytes);
 }
 
 #define BLANKS " \t\n\v\f\r"

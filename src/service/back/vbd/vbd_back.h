@@ -11,11 +11,17 @@
 
 extern const struct back_class vbd_class;
 
-/* The options of vbd_class. */
+/* The options of vbd_class. What is zero is a read-only disk of a file, as a guest may see it. */
 struct vbd_options {
     struct vdisk *vdisk; /* outlives the device */
-    const char *params;  /* the nodes of these names: the image's path, */
-    const char *dev;     /* and "xvda" */
+    /* The nodes of these names: what the image is called, "xvda", and "file" (NULL) or libxl's word
+     * for what it is. */
+    const char *params, *dev, *type;
+    bool writable; /* mode: `w`; the vdisk is writable, too */
+    bool cdrom;    /* device-type */
+    bool removable;
+    bool no_discard; /* discard-enable 0 though it is writable */
+    bool untrusted;  /* trusted 0: the front end is told to keep its data from the back end */
     uint32_t max_ring_page_order;
     bool virtual_completion; /* offered: the disk is the model */
 };

@@ -239,6 +239,62 @@ static void it_describes_the_disk(void **state)
     assert_false(ring()->config.persistent_grants);
 }
 
+static void collect(void *ctx, const char *node, const char *value)
+{
+    char *text = ctx;
+    size_t used = strlen(text);
+    snprintf(text + used, 512 - used, "%s=%s ", node, value);
+}
+
+/* In libxl's order, with its values. */
+static void the_toolstack_tells_what_kind_of_disk_it_is(void **state)
+{
+    (void)state;
+    struct vbd_options options = {.params = "/dev/loop5", .dev = "xvde", .type = "phy"};
+    const struct back_spec spec = {&vbd_class, 51776, &options};
+    char text[512] = "";
+    options.cdrom = options.removable = true;
+    vbd_class.back_nodes(&spec, 2, collect, text);
+    assert_string_equal(text, "params=/dev/loop5 frontend-id=2 online=1 removable=1 bootable=1 "
+                              "state=1 dev=xvde type=phy mode=r device-type=cdrom "
+                              "discard-enable=0 specification=xen ");
+    text[0] = '\0';
+    vbd_class.front_nodes(&spec, collect, text);
+    assert_string_equal(text,
+                        "virtual-device=51776 device-type=cdrom trusted=1 protocol=x86_64-abi ");
+    options =
+        (struct vbd_options){.params = "i", .dev = "xvda", .writable = true, .untrusted = true};
+    text[0] = '\0';
+    vbd_class.back_nodes(&spec, 2, collect, text);
+    assert_string_equal(text, "params=i frontend-id=2 online=1 removable=0 bootable=1 state=1 "
+                              "dev=xvda type=file mode=w device-type=disk discard-enable=1 "
+                              "specification=xen ");
+    text[0] = '\0';
+    vbd_class.front_nodes(&spec, collect, text);
+    assert_string_equal(text,
+                        "virtual-device=51776 device-type=disk trusted=0 protocol=x86_64-abi ");
+    options.no_discard = true;
+    text[0] = '\0';
+    vbd_class.back_nodes(&spec, 2, collect, text);
+    assert_non_null(strstr(text, "discard-enable=0"));
+}
+
+static void info_tells_mode_and_kind(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        static const char *const infos[] = {"4", "0", "5", "1"};
+        xenbus_back_destroy(f->back);
+        f->options.writable = (kind & 1) != 0;
+        f->options.cdrom = (kind & 2) != 0;
+        f->options.removable = f->options.cdrom; /* not what VDISK_REMOVABLE is about */
+        create();
+        offer();
+        go("3", XenbusStateConnected);
+        assert_string_equal(back_node("info"), infos[kind]);
+    }
+}
+
 static void persistent_grants_are_the_front_ends_choice(void **state)
 {
     (void)state;
@@ -458,6 +514,8 @@ int main(void)
         BACK_TEST(it_says_what_it_can_do),
         BACK_TEST(only_a_model_completes_in_virtual_time),
         BACK_TEST(it_describes_the_disk),
+        BACK_TEST(the_toolstack_tells_what_kind_of_disk_it_is),
+        BACK_TEST(info_tells_mode_and_kind),
         BACK_TEST(persistent_grants_are_the_front_ends_choice),
         BACK_TEST(a_ring_of_several_pages_connects),
         BACK_TEST(the_ring_is_served_until_the_front_end_has_closed),
