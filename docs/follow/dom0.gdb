@@ -42,7 +42,7 @@ commands
   stage_end
 end
 
-break validate_request
+break validate_read
 disable $bpnum
 commands
   silent
@@ -92,7 +92,7 @@ commands
 end
 
 # The data is in the domain's page by now. The id belongs to the ring's part of the request.
-break request_done
+break vbd_ring_read_done
 disable $bpnum
 commands
   silent

@@ -13,30 +13,44 @@ struct blkif_back_ring {
     struct back_ring half;
 };
 
+/* How much of a request there is beyond its head, the 24 bytes that all kinds have. */
+static inline size_t blkif_segment_bytes(const struct blkif_request *req)
+{
+    size_t segments = req->nr_segments;
+    if (segments > BLKIF_MAX_SEGMENTS_PER_REQUEST)
+        segments = BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    return segments * sizeof(req->seg[0]);
+}
+
+static inline size_t blkif_body_bytes(const struct blkif_request *req)
+{
+    const size_t head = offsetof(struct blkif_request, seg);
+    switch (req->operation) {
+    case BLKIF_OP_DISCARD:
+        return sizeof(struct blkif_request_discard) - head;
+    case BLKIF_OP_INDIRECT:
+        return sizeof(struct blkif_request_indirect) - head;
+    default:
+        return req->operation < BLKIF_OP_DISCARD ? blkif_segment_bytes(req) : 0;
+    }
+}
+
 /*
  * Takes the next request out (back_ring_look said that there is one). The copy is the only version
- * to be checked and used; each word of the slot is read once. true: a request with its segments in
- * it, of which only the first min(nr_segments, 11) are filled in; nr_segments itself is as the
- * front end wrote it. false: the operation is DISCARD or INDIRECT, to be looked at with
- * blkif_as_discard or blkif_as_indirect, or one beyond those, with nothing but operation and id.
+ * to be checked and used; each word of the slot is read once. Of segments only the first
+ * min(nr_segments, 11) are filled in; nr_segments itself is as the front end wrote it. Of an
+ * operation that there is not, the head alone is filled in. true: a READ; false: another one, which
+ * blkif_as_discard and blkif_as_indirect show as what it is.
  */
 static inline bool blkif_take_request(struct blkif_back_ring *ring, struct blkif_request *req)
 {
     const union blkif_sring_entry *slot = back_ring_take(&ring->half, sizeof(*slot));
     sring_copy_words(req, &slot->req, offsetof(struct blkif_request, seg), sizeof(uint64_t));
-    if (__builtin_expect(req->operation >= BLKIF_OP_DISCARD, false)) {
-        size_t bytes = req->operation == BLKIF_OP_DISCARD    ? sizeof(struct blkif_request_discard)
-                       : req->operation == BLKIF_OP_INDIRECT ? sizeof(struct blkif_request_indirect)
-                                                             : offsetof(struct blkif_request, seg);
-        sring_copy_words(req->seg, slot->req.seg, bytes - offsetof(struct blkif_request, seg),
-                         sizeof(uint64_t));
-        return false;
-    }
-    size_t segments = req->nr_segments;
-    if (segments > BLKIF_MAX_SEGMENTS_PER_REQUEST)
-        segments = BLKIF_MAX_SEGMENTS_PER_REQUEST;
-    sring_copy_words(req->seg, slot->req.seg, segments * sizeof(req->seg[0]), sizeof(uint64_t));
-    return true;
+    bool is_read = req->operation == BLKIF_OP_READ;
+    size_t bytes =
+        __builtin_expect(is_read, true) ? blkif_segment_bytes(req) : blkif_body_bytes(req);
+    sring_copy_words(req->seg, slot->req.seg, bytes, sizeof(uint64_t));
+    return is_read;
 }
 
 /* A private copy of that kind, as what it is. */

@@ -123,3 +123,13 @@ void grant_map_put(struct grant_map *map, grant_ref_t ref)
     if (--map->pins[ref].pins == 0)
         release(map, ref);
 }
+
+void grant_map_end_persistence(struct grant_map *map)
+{
+    for (grant_ref_t ref = 0; ref < map->nr_entries; ref++) {
+        if (!map->pins[ref].persistent)
+            continue;
+        map->pins[ref].persistent = false;
+        grant_map_put(map, ref);
+    }
+}

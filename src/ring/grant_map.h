@@ -37,14 +37,18 @@ void grant_map_fini(struct grant_map *map);
 /*
  * Maps ref, if it is not mapped yet, and adds a pin. *page is XEN_PAGE_SIZE bytes inside the
  * segment. persistent: the first such call for a reference adds one more pin, which only
- * grant_map_fini drops; from then on a call is a table look-up. Errors: -EBADF ref out of range,
- * not granted or not to us; -EACCES writable access to a read-only grant; -EFAULT the frame is
- * outside the domain's memory; -EAGAIN the entry does not hold still; -EMFILE too many pins.
+ * grant_map_fini and grant_map_end_persistence drop; from then on a call is a table look-up.
+ * Errors: -EBADF ref out of range, not granted or not to us; -EACCES writable access to a read-only
+ * grant; -EFAULT the frame is outside the domain's memory; -EAGAIN the entry does not hold still;
+ * -EMFILE too many pins.
  */
 int grant_map_get(struct grant_map *map, grant_ref_t ref, bool writable, bool persistent,
                   void **page);
 
 /* Drops one pin that grant_map_get added. */
 void grant_map_put(struct grant_map *map, grant_ref_t ref);
+
+/* Drops the pins that were added for the sake of persistence. */
+void grant_map_end_persistence(struct grant_map *map);
 
 #endif

@@ -353,7 +353,8 @@ static void drain(struct world *w)
         check(w);
     }
     const struct vbd_ring_stats *stats = &w->vr->stats;
-    require(stats->requests == stats->reads_done + stats->errors + stats->unsupported);
+    require(stats->requests ==
+            stats->reads_done + stats->others_done + stats->errors + stats->unsupported);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -18,6 +18,7 @@
 #include "splitdom/xen/grant_table.h"
 
 struct evtchn_table;
+struct memory_hold;
 struct poll_peer;
 struct segment;
 struct tdf_clock;
@@ -30,10 +31,11 @@ struct back_settings {
         disk_scale; /* how many times slower its disks are than the real ones, 1..TDF_LIMIT */
 };
 
-/* A domain as back ends see it. All of it outlives them. */
+/* A domain as back ends see it. All of it outlives them; segment also what the hold is held for. */
 struct back_domain {
     domid_t domid;
     const struct segment *segment;
+    struct memory_hold *memory;        /* of the segment; NULL: nobody needs to hold it */
     int fault_slot;                    /* of the segment, see fault_guard.h */
     const struct evtchn_table *evtchn; /* its ports */
     struct tdf_clock *clock;

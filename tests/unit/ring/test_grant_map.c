@@ -196,6 +196,25 @@ static void a_persistent_grant_stays_mapped(void **state)
     assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), 0);
 }
 
+static void persistence_ends_but_not_for_who_has_a_pin(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    for (grant_ref_t ref = REF; ref < REF + 3; ref++) {
+        gnttab_grant_access(f->segment.gnttab, ref, DOM0_DOMID, 30, false);
+        assert_int_equal(grant_map_get(&f->map, ref, true, ref != REF + 2, &page), 0);
+    }
+    grant_map_put(&f->map, REF);
+    grant_map_end_persistence(&f->map);
+    assert_int_equal(f->map.mapped_count, 2);
+    assert_int_equal(flags_of(f, REF), GTF_permit_access);
+    assert_int_equal(flags_of(f, REF + 1), GTF_permit_access | IN_USE);
+    grant_map_end_persistence(&f->map); /* once is enough */
+    grant_map_put(&f->map, REF + 1);
+    grant_map_put(&f->map, REF + 2);
+    assert_int_equal(f->map.mapped_count, 0);
+}
+
 static void fini_clears_every_in_use_bit(void **state)
 {
     struct fixture *f = *state;
@@ -363,6 +382,7 @@ int main(void)
         MAP_TEST(a_mapped_page_stays_where_it_is),
         MAP_TEST(end_access_is_busy_until_the_last_pin),
         MAP_TEST(a_persistent_grant_stays_mapped),
+        MAP_TEST(persistence_ends_but_not_for_who_has_a_pin),
         MAP_TEST(fini_clears_every_in_use_bit),
         MAP_TEST(pins_are_bounded),
         MAP_TEST(put_after_the_owner_wiped_the_entry),

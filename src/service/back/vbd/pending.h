@@ -16,22 +16,49 @@
 
 struct vbd_ring;
 
-/* In the order of use. */
+/* What is done in turn for one request of a front end. */
+enum pending_step {
+    PENDING_DRAIN, /* all earlier requests of the ring are answered first */
+    PENDING_FLUSH_BEFORE,
+    PENDING_TRANSFER,
+    PENDING_FLUSH_AFTER,
+};
+
+/* The segments of an indirect request. In the same piece of memory: its grants, and the copy of
+ * what the front end's pages say. */
+struct pending_indirect {
+    grant_ref_t *gref;
+    struct blkif_request_segment *named;
+    struct block_segment segment[];
+};
+
+/* In the order of use. What follows the times is set for what is no plain read. */
 struct pending {
     struct vbd_ring *ring;
     struct pending *next_free;
     uint64_t id; /* echoed, as is the operation */
     uint8_t operation;
-    uint64_t
-        stamp_ns; /* completion in virtual time: when it was asked for, by the domain's clock */
     struct block_request request;
     struct block_segment segment[BLKIF_MAX_SEGMENTS_PER_REQUEST];
     grant_ref_t gref[BLKIF_MAX_SEGMENTS_PER_REQUEST]; /* of the segments */
+    /* Completion in virtual time: when it was asked for, by the domain's clock, and the same as
+     * request.asked_ns of its first step. */
+    uint64_t stamp_ns, asked_ns;
+
+    enum pending_step step, last_step; /* the one under way, and the one after which it is done */
+    enum block_operation transfer;     /* of PENDING_TRANSFER, like the next two */
+    uint32_t segment_count;
+    uint64_t sector_count;
+    uint32_t gref_count;               /* pages that are mapped for it */
+    struct pending_indirect *indirect; /* or NULL: the segments and grants are those above */
 };
 
-/* What validate_request lets through is what the block layer takes. */
+/* What validate.h lets through is what the block layer takes. */
 _Static_assert((int)BLKIF_SECTORS_MAX <= (int)BLOCK_REQUEST_SECTORS_MAX,
                "a ring's largest request");
+_Static_assert((int)BLKIF_INDIRECT_SECTORS_MAX <= (int)BLOCK_REQUEST_SECTORS_LIMIT &&
+                   (int)BLKIF_MAX_INDIRECT_SEGMENTS <= (int)BLOCK_REQUEST_SEGMENTS_LIMIT,
+               "an indirect request's largest");
 _Static_assert((int)BLKIF_SECTOR_SIZE == (int)BLOCK_SECTOR_BYTES, "both count in sectors");
 
 #endif

@@ -248,8 +248,11 @@ static int connect(struct xenbus_back *back, const char **what)
     struct vbd *vbd = of_back(back);
     const struct back_domain *domain = back->domain;
     struct vbd_ring_config ring = {.segment = domain->segment,
+                                   .memory = domain->memory,
                                    .fault_slot = domain->fault_slot,
                                    .client = &vbd->client,
+                                   .writable = vbd->options.writable,
+                                   .discard = !vbd->options.no_discard,
                                    .clock = domain->clock,
                                    .tdf = domain->tdf,
                                    .broken = ring_broken,

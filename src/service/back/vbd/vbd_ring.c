@@ -9,7 +9,8 @@
 #include "base/container_of.h"
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
-#include "service/back/vbd/validate.h"
+#include "service/back/vbd/operations.h"
+#include "service/back/vbd/vbd_ring_private.h"
 #include "service/block/queue.h"
 
 enum {
@@ -92,55 +93,33 @@ static void broken(struct pollable *p, int error)
 static const struct pollable_ops pollable_ops = {
     .consume = consume, .flush = flush, .arm = arm, .broken = broken};
 
-/* Responses share slots with requests, so filling one here is always possible: it takes the place
- * of a request that was consumed. */
-static void respond(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status,
-                    uint64_t stamp_ns)
-{
-    if (status == BLKIF_RSP_EOPNOTSUPP)
-        vr->stats.unsupported++;
-    else if (status != BLKIF_RSP_OKAY)
-        vr->stats.errors++;
-    blkif_put_response(&vr->ring, id, operation, status);
-    if (vr->config.virtual_completion)
-        blkif_put_response_stamp(&vr->ring, stamp_ns);
-    vr->unpushed = true;
-}
-
-static void unmap_segments(struct vbd_ring *vr, const struct pending *p, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        grant_map_put(&vr->grants, p->gref[i]);
-}
-
 /* When the domain is to see p as complete: what the model took, on the domain's clock, after the
  * domain asked. 0: when it gets to see it. */
-static uint64_t completion_stamp(const struct vbd_ring *vr, const struct pending *p)
+void vbd_ring_stamp_response(struct vbd_ring *vr, const struct pending *p)
 {
-    uint64_t due_ns = p->request.due_ns, asked_ns = p->request.asked_ns;
-    if (!vr->config.virtual_completion || due_ns == 0)
-        return 0;
-    struct tdf scale = block_client_scale(vr->config.client);
-    uint64_t took_ns = due_ns > asked_ns ? due_ns - asked_ns : 0;
-    return p->stamp_ns + tdf_virtual_ns(*vr->config.tdf, tdf_real_ns(scale, took_ns));
+    uint64_t due_ns = p != NULL ? p->request.due_ns : 0, stamp_ns = 0;
+    if (due_ns != 0) {
+        struct tdf scale = block_client_scale(vr->config.client);
+        uint64_t took_ns = due_ns > p->asked_ns ? due_ns - p->asked_ns : 0;
+        stamp_ns = p->stamp_ns + tdf_virtual_ns(*vr->config.tdf, tdf_real_ns(scale, took_ns));
+    }
+    blkif_put_response_stamp(&vr->ring, stamp_ns);
 }
 
 /* The answer of the block layer. Responses to what came from the disk are shown by the loop's next
  * visit, several at once: a wake-up is expensive. */
-static void request_done(struct block_request *request, int status)
+void vbd_ring_read_done(struct block_request *request, int status)
 {
     struct pending *p = container_of(request, struct pending, request);
     struct vbd_ring *vr = p->ring;
     assert(!block_request_is_active(request));
-    unmap_segments(vr, p, request->segment_count);
+    vbd_ring_unmap(vr, p->gref, request->segment_count);
     if (status == 0) {
         vr->stats.reads_done++;
         vr->stats.sectors += request->sector_count;
     }
-    respond(vr, p->id, p->operation, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR,
-            completion_stamp(vr, p));
-    p->next_free = vr->free;
-    vr->free = p;
+    vbd_ring_respond(vr, p->id, BLKIF_OP_READ, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR, p);
+    vbd_ring_free_pending(vr, p);
     if (!vr->consuming)
         pollables_answered(&vr->pollable);
 }
@@ -154,6 +133,7 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
     if (vr == NULL)
         return -ENOMEM;
     vr->config = *config;
+    memory_hold_get(config->memory);
     vr->vdisk = config->client->vdisk;
     vr->pollable.ops = &pollable_ops;
     vr->alias_fault_slot = -1;
@@ -168,12 +148,13 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
         vbd_ring_destroy(vr);
         return rc;
     }
+    vr->rights.block_sectors = vr->vdisk->capabilities.logical_sector_bytes / BLOCK_SECTOR_BYTES;
     for (uint32_t i = 0; i < vr->ring.half.nr_ents; i++) {
         struct pending *p = &vr->pool[i];
         p->ring = vr;
         p->request.operation = BLOCK_READ;
         p->request.segments = p->segment;
-        p->request.done = request_done;
+        p->request.done = vbd_ring_read_done;
         p->next_free = vr->free;
         vr->free = p;
     }
@@ -181,72 +162,101 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
     return 0;
 }
 
+static void free_ring(struct vbd_ring *vr)
+{
+    struct memory_hold *memory = vr->config.memory;
+    grant_map_fini(&vr->grants);
+    free(vr->pool);
+    free(vr);
+    memory_hold_put(memory);
+}
+
+static void let_go_of_pages(struct vbd_ring *vr, struct pending *p)
+{
+    if (p->request.done == vbd_ring_read_done)
+        vbd_ring_unmap(vr, p->gref, p->request.segment_count);
+    else
+        operations_unmap(vr, p);
+}
+
+/* The device is done with the pages of a request whose ring has ended. */
+static void lingering_done(struct block_request *request, int status)
+{
+    struct pending *p = container_of(request, struct pending, request);
+    struct vbd_ring *vr = p->ring;
+    (void)status;
+    operations_unmap(vr, p);
+    assert(vr->lingering > 0);
+    if (--vr->lingering == 0)
+        free_ring(vr);
+}
+
+static void cancel_all(struct vbd_ring *vr)
+{
+    for (uint32_t i = 0; vr->pool != NULL && i < vr->ring.half.nr_ents; i++) {
+        struct pending *p = &vr->pool[i];
+        if (!block_request_is_active(&p->request) && p != vr->barrier)
+            continue;
+        if (block_cancel(&p->request)) {
+            let_go_of_pages(vr, p);
+            continue;
+        }
+        if (p->request.done == vbd_ring_read_done)
+            p->gref_count = p->request.segment_count; /* as operations_unmap wants it */
+        p->request.done = lingering_done;
+        vr->lingering++;
+    }
+}
+
 void vbd_ring_destroy(struct vbd_ring *vr)
 {
     if (vr == NULL)
         return;
     assert(vr->pollable.loop == NULL);
-    for (uint32_t i = 0; vr->pool != NULL && i < vr->ring.half.nr_ents; i++)
-        block_cancel(&vr->pool[i].request);
+    cancel_all(vr);
     fault_guard_drop(vr->alias_fault_slot);
     if (vr->alias != NULL)
         munmap(vr->alias, (size_t)XEN_PAGE_SIZE << vr->config.page_order);
-    grant_map_fini(&vr->grants);
-    free(vr->pool);
-    free(vr);
-}
-
-static int map_segments(struct vbd_ring *vr, const struct blkif_request *req, struct pending *p)
-{
-    for (uint32_t i = 0; i < req->nr_segments; i++) {
-        void *page;
-        const struct blkif_request_segment *seg = &req->seg[i];
-        int rc = grant_map_get(&vr->grants, seg->gref, true, vr->config.persistent_grants, &page);
-        if (rc < 0) {
-            unmap_segments(vr, p, i);
-            return rc;
-        }
-        p->gref[i] = seg->gref;
-        p->segment[i] = (struct block_segment){
-            .address = (uint8_t *)page + (size_t)seg->first_sect * BLKIF_SECTOR_SIZE,
-            .sector_count = (uint32_t)(seg->last_sect - seg->first_sect) + 1};
-    }
-    return 0;
-}
-
-/* Notes when a request was asked for. The domain may say anything: a time to come counts as now,
- * beyond what two looks at one clock can differ by; one long past makes its own disk look wrong. */
-static void stamp_request(struct vbd_ring *vr, struct pending *p)
-{
-    p->stamp_ns = p->request.asked_ns = 0;
-    if (!vr->config.virtual_completion)
+    if (vr->lingering == 0) {
+        free_ring(vr);
         return;
+    }
+    /* The front end may have all pages back but those that the device is at work on. */
+    grant_map_end_persistence(&vr->grants);
+    vbd_ring_unmap(vr, vr->config.ring_ref, 1u << vr->config.page_order);
+}
+
+/* The domain may say anything: a time to come counts as now, beyond what two looks at one clock can
+ * differ by; one long past makes its own disk look wrong. */
+void vbd_ring_stamp_request(struct vbd_ring *vr, struct pending *p, const uint64_t *stamp_ns)
+{
     uint64_t now_ns = tdf_clock_now_ns(vr->config.clock);
-    p->stamp_ns = p->request.segment_count <= BLKIF_STAMPED_SEGMENTS_MAX ? vr->stamp_ns : now_ns;
+    p->stamp_ns = stamp_ns != NULL ? *stamp_ns : now_ns;
     if (p->stamp_ns > now_ns + tdf_virtual_ns(*vr->config.tdf, STAMP_AHEAD_NS))
         p->stamp_ns = now_ns;
-    p->request.asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
+    p->asked_ns = p->request.asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
 }
 
-static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
+static void start_read(struct vbd_ring *vr, const struct blkif_request *req,
+                       const uint64_t *stamp_ns)
 {
-    uint32_t sector_count;
-    int16_t status = validate_request(req, vr->vdisk->capabilities.sector_count, &sector_count);
     struct pending *p = vr->free;
     assert(p != NULL); /* there are as many as the ring has slots */
-    if (status == BLKIF_RSP_OKAY && map_segments(vr, req, p) < 0)
-        status = BLKIF_RSP_ERROR;
-    if (status != BLKIF_RSP_OKAY) {
-        respond(vr, req->id, req->operation, status, 0);
+    int sectors = validate_read(req, &vr->rights);
+    if (sectors >= 0 && vbd_ring_map_direct(vr, req, true, p) < 0)
+        sectors = BLKIF_RSP_ERROR;
+    if (sectors < 0) {
+        vbd_ring_respond(vr, req->id, BLKIF_OP_READ, (int16_t)sectors, NULL);
         return;
     }
     vr->free = p->next_free;
-    p->operation = req->operation;
     p->id = req->id;
     p->request.segment_count = req->nr_segments;
-    p->request.sector_count = sector_count;
+    p->request.sector_count = (uint64_t)sectors;
     p->request.sector = req->sector_number;
-    stamp_request(vr, p);
+    if (vr->config.virtual_completion)
+        vbd_ring_stamp_request(vr, p,
+                               req->nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX ? stamp_ns : NULL);
     block_submit(vr->config.client, &p->request, vr->now_ns);
 }
 
@@ -255,27 +265,43 @@ static void start_request(struct vbd_ring *vr, const struct blkif_request *req)
 static int consume_some(struct vbd_ring *vr, int waiting)
 {
     struct blkif_request req[FLUSH_EVERY];
-    uint64_t stamp_ns[FLUSH_EVERY] = {0};
+    uint64_t stamp_ns[FLUSH_EVERY]; /* with completion in virtual time only */
     int count = 0, most = waiting < FLUSH_EVERY ? waiting : FLUSH_EVERY;
     for (int segments = 0; count < most && segments < FLUSH_EVERY_SEGMENTS; count++) {
-        blkif_take_request(&vr->ring, &req[count]);
+        if (__builtin_expect(!blkif_take_request(&vr->ring, &req[count]), false))
+            most = operations_end_batch(&req[count]) ? count + 1 : most;
         if (vr->config.virtual_completion)
             stamp_ns[count] = blkif_take_request_stamp(&vr->ring);
         vdisk_expect(vr->vdisk, req[count].sector_number);
         segments += req[count].nr_segments;
     }
     for (int i = 0; i < count; i++) {
-        vr->stamp_ns = stamp_ns[i];
-        start_request(vr, &req[i]);
+        if (__builtin_expect(req[i].operation == BLKIF_OP_READ, true))
+            start_read(vr, &req[i], &stamp_ns[i]);
+        else
+            operations_start(vr, &req[i], &stamp_ns[i]);
     }
     vbd_ring_flush(vr);
     return count;
 }
 
+/* Nothing is taken off the ring now. */
+static bool is_held(struct vbd_ring *vr)
+{
+    return vr->halted || (vr->barrier != NULL && !operations_barrier_over(vr));
+}
+
+/* What hits and others have copied. */
+static uint64_t work_done(const struct vbd_ring *vr)
+{
+    return vr->stats.sectors + vr->work;
+}
+
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
 {
     vbd_ring_flush(vr); /* what has come from the disk: the front end is woken before we look */
-    if (vr->halted)
+    vr->now_ns = now_ns;
+    if (is_held(vr))
         return 0;
     int waiting = back_ring_look(&vr->ring.half);
     if (waiting < 0) {
@@ -283,11 +309,12 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
         return waiting;
     }
     int count = waiting < VBD_RING_CONSUME_BATCH ? waiting : VBD_RING_CONSUME_BATCH;
-    vr->now_ns = now_ns;
+    vr->rights.sector_count = vr->vdisk->capabilities.sector_count;
     vr->consuming = true;
-    uint64_t sectors = vr->stats.sectors; /* grows by hits only, here */
+    uint64_t before = work_done(vr);
     int taken = 0;
-    while (taken < count && vr->stats.sectors - sectors < VBD_RING_CONSUME_SECTORS)
+    while (taken < count && work_done(vr) - before < VBD_RING_CONSUME_SECTORS &&
+           vr->barrier == NULL)
         taken += consume_some(vr, count - taken);
     vr->consuming = false;
     vr->stats.requests += (uint64_t)taken;
@@ -315,5 +342,5 @@ bool vbd_ring_arm(struct vbd_ring *vr)
     /* Dispatch may have answered from the cache since the last look, and nobody looks again soon.
      */
     vbd_ring_flush(vr);
-    return back_ring_final_check(&vr->ring.half) && !vr->halted;
+    return back_ring_final_check(&vr->ring.half) && !vr->halted && vr->barrier == NULL;
 }

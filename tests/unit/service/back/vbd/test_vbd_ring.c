@@ -224,7 +224,7 @@ static void bad_requests_get_their_status_and_the_ring_goes_on(void **state)
     }
     bad[0].req.nr_segments = 0;
     bad[1].req.operation = BLKIF_OP_WRITE;
-    bad[2].req.operation = BLKIF_OP_INDIRECT;
+    bad[2].req.operation = BLKIF_OP_FLUSH_DISKCACHE;
     bad[2].status = BLKIF_RSP_EOPNOTSUPP;
     bad[3].req.operation = 255;
     bad[3].status = BLKIF_RSP_EOPNOTSUPP;
