@@ -23,7 +23,7 @@
 #define START_INFO_MAGIC "splitdom-1"
 
 enum {
-    START_INFO_ABI_VERSION = 2,
+    START_INFO_ABI_VERSION = 3,
 };
 
 struct start_info {

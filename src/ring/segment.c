@@ -25,10 +25,10 @@ enum {
     SETTLED_SEALS = F_SEAL_FUTURE_WRITE | F_SEAL_SEAL,
 };
 
-/* Enough entries to grant every page once, besides the reserved ones. */
+/* Enough entries to grant every page twice, read-write and read-only, besides the reserved ones. */
 static uint32_t gnttab_frames_for(uint32_t nr_pages)
 {
-    return (nr_pages + GNTTAB_NR_RESERVED_ENTRIES + GNTTAB_ENTRIES_PER_FRAME - 1) /
+    return (2 * nr_pages + GNTTAB_NR_RESERVED_ENTRIES + GNTTAB_ENTRIES_PER_FRAME - 1) /
            GNTTAB_ENTRIES_PER_FRAME;
 }
 

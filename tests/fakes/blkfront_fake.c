@@ -7,6 +7,7 @@
  *   FAKE_IMAGE       the image; unset: connecting fails as if no service ran
  *   FAKE_DIE_AFTER   every call fails with -ENOTCONN after so many answers, reads in flight too
  *   FAKE_EIO_EVERY   every so-manieth answer is -EIO
+ *   FAKE_LOSE_EVERY  every so-manieth write is answered and not done
  */
 #include <assert.h>
 #include <errno.h>
@@ -24,8 +25,10 @@ enum { DEPTH_MAX = 512 };
 
 struct blkfront {
     int fd;
+    bool read_only; /* as the image is */
     uint64_t last_sector;
-    uint64_t die_after, eio_every; /* 0: never */
+    uint64_t die_after, eio_every, lose_every; /* 0: never */
+    uint64_t writes;
     pthread_mutex_t lock;
     struct blkfront_stats stats;
     struct blkfront_completion waiting[DEPTH_MAX]; /* submitted, not reaped */
@@ -48,7 +51,10 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
 
     *out = NULL;
     assert(options->depth <= DEPTH_MAX);
-    if (bf == NULL || image == NULL || (bf->fd = open(image, O_RDONLY | O_CLOEXEC)) < 0 ||
+    if (bf != NULL && image != NULL && (bf->fd = open(image, O_RDWR | O_CLOEXEC)) < 0)
+        bf->read_only = true;
+    if (bf == NULL || image == NULL ||
+        (bf->read_only && (bf->fd = open(image, O_RDONLY | O_CLOEXEC)) < 0) ||
         fstat(bf->fd, &st) != 0) {
         snprintf(why->text, sizeof(why->text), "no service here: start it with service start");
         free(bf);
@@ -57,6 +63,7 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
     bf->last_sector = (uint64_t)st.st_size / 512 - 1;
     bf->die_after = number_from("FAKE_DIE_AFTER");
     bf->eio_every = number_from("FAKE_EIO_EVERY");
+    bf->lose_every = number_from("FAKE_LOSE_EVERY");
     bf->stats.ring_entries = DEPTH_MAX;
     bf->stats.depth = options->depth;
     pthread_mutex_init(&bf->lock, NULL);
@@ -66,8 +73,11 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
 
 int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
 {
-    *out = (struct blkfront_geometry){
-        .last_sector = bf->last_sector, .sector_size = 512, .physical_sector_size = 4096};
+    *out = (struct blkfront_geometry){.last_sector = bf->last_sector,
+                                      .sector_size = 512,
+                                      .physical_sector_size = 4096,
+                                      .read_only = bf->read_only,
+                                      .flush = true};
     return 0;
 }
 
@@ -99,27 +109,61 @@ int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, v
     return rc;
 }
 
-int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
-                    void *cookie)
+int blkfront_write(struct blkfront *bf, uint64_t sector, uint32_t sector_count, const void *buffer)
+{
+    const size_t bytes = (size_t)sector_count * 512;
+    const int rc = bf->read_only ? -EROFS : answer(bf);
+
+    if (rc < 0 || (bf->lose_every > 0 && ++bf->writes % bf->lose_every == 0))
+        return rc;
+    return pwrite(bf->fd, buffer, bytes, (off_t)(sector * 512)) == (ssize_t)bytes ? 0 : -EINVAL;
+}
+
+int blkfront_flush(struct blkfront *bf)
+{
+    return answer(bf);
+}
+
+int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *io)
 {
     if (is_dead(bf))
         return -ENOTCONN;
     if (bf->waiting_count == DEPTH_MAX)
         return -EAGAIN;
     bf->waiting[bf->waiting_count++] = (struct blkfront_completion){
-        .sector = sector,
-        .sector_count = sector_count,
-        .buffer = buffer,
-        .cookie = cookie,
+        .sector = io->sector,
+        .sector_count = io->sector_count,
+        .operation = io->operation,
+        .buffer = io->buffer,
+        .cookie = io->cookie,
         .submitted_ns = blkfront_now_ns(bf),
     };
     return 0;
+}
+
+int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
+                    void *cookie)
+{
+    return blkfront_submit_io(bf, &(struct blkfront_io){.operation = BLKFRONT_READ,
+                                                        .sector = sector,
+                                                        .sector_count = sector_count,
+                                                        .buffer = buffer,
+                                                        .cookie = cookie});
 }
 
 int blkfront_kick(struct blkfront *bf)
 {
     (void)bf;
     return 0;
+}
+
+static int perform(struct blkfront *bf, const struct blkfront_completion *io)
+{
+    if (io->operation == BLKFRONT_FLUSH)
+        return blkfront_flush(bf);
+    if (io->operation == BLKFRONT_WRITE)
+        return blkfront_write(bf, io->sector, (uint32_t)io->sector_count, io->buffer);
+    return blkfront_read(bf, io->sector, (uint32_t)io->sector_count, io->buffer);
 }
 
 /* The latest first: answers come in any order. */
@@ -132,7 +176,7 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
         return -ENOTCONN;
     while (count < max && bf->waiting_count > 0) {
         struct blkfront_completion *done = &bf->waiting[--bf->waiting_count];
-        done->status = blkfront_read(bf, done->sector, done->sector_count, done->buffer);
+        done->status = perform(bf, done);
         done->completed_ns = blkfront_now_ns(bf);
         out[count++] = *done;
     }

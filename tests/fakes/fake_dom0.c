@@ -55,6 +55,7 @@ struct fake_dom0 {
     struct vbd *at; /* the one that is being served */
     evtchn_port_t next_port;
     uint32_t closed_ports; /* atomic */
+    uint32_t flushes;      /* atomic */
     uint32_t vcpu[EVTCHN_2L_NR_CHANNELS];
 };
 
@@ -113,16 +114,114 @@ uint8_t *fake_dom0_page(struct fake_dom0 *dom0, grant_ref_t ref)
     return segment_page(&dom0->segment, load_full_u32(&dom0->segment.gnttab[ref].frame));
 }
 
+static uint64_t sector_count(const struct fake_dom0 *dom0)
+{
+    return dom0->script.sectors != 0 ? dom0->script.sectors : 1u << 20;
+}
+
+static void read_sector(struct fake_dom0 *dom0, uint64_t sector, uint8_t *to)
+{
+    if (dom0->script.disk != NULL) {
+        memcpy(to, dom0->script.disk + sector * BLKIF_SECTOR_SIZE, BLKIF_SECTOR_SIZE);
+        return;
+    }
+    for (uint32_t w = 0; w < 64; w++)
+        memcpy(to + w * sizeof(sector), &sector, sizeof(sector));
+}
+
+/* Data between the disk and one page. */
+static void move(struct fake_dom0 *dom0, uint8_t operation, uint64_t *sector,
+                 const struct blkif_request_segment *seg)
+{
+    uint8_t *page = fake_dom0_page(dom0, seg->gref);
+    for (uint32_t s = seg->first_sect; s <= seg->last_sect; s++, ++*sector) {
+        uint8_t *at = page + s * BLKIF_SECTOR_SIZE;
+        if (operation == BLKIF_OP_READ)
+            read_sector(dom0, *sector, at);
+        else
+            memcpy(dom0->script.disk + *sector * BLKIF_SECTOR_SIZE, at, BLKIF_SECTOR_SIZE);
+    }
+}
+
 void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req)
 {
     uint64_t sector = req->sector_number;
-    for (uint32_t i = 0; i < req->nr_segments; i++) {
-        uint64_t *page = (uint64_t *)(void *)fake_dom0_page(dom0, req->seg[i].gref);
-        for (uint32_t s = req->seg[i].first_sect; s <= req->seg[i].last_sect; s++, sector++) {
-            for (uint32_t w = 0; w < 64; w++)
-                page[s * 64 + w] = sector;
-        }
+    for (uint32_t i = 0; i < req->nr_segments; i++)
+        move(dom0, BLKIF_OP_READ, &sector, &req->seg[i]);
+}
+
+static bool is_granted(struct fake_dom0 *dom0, grant_ref_t ref, bool readonly)
+{
+    if (ref >= dom0->segment.nr_grant_entries)
+        return false;
+    uint16_t flags = dom0->segment.gnttab[ref].flags;
+    return (flags & GTF_type_mask) == GTF_permit_access &&
+           ((flags & GTF_readonly) != 0) == readonly;
+}
+
+static int16_t move_all(struct fake_dom0 *dom0, uint8_t operation, uint64_t sector,
+                        const struct blkif_request_segment *seg, uint32_t nr_segments)
+{
+    uint64_t end = sector;
+    if (operation > BLKIF_OP_WRITE || nr_segments == 0 ||
+        (operation == BLKIF_OP_WRITE && dom0->script.disk == NULL))
+        return BLKIF_RSP_ERROR;
+    for (uint32_t i = 0; i < nr_segments; i++) {
+        end += seg[i].last_sect - seg[i].first_sect + 1u;
+        if (seg[i].last_sect >= BLKIF_SECTORS_PER_PAGE || end > sector_count(dom0) ||
+            !is_granted(dom0, seg[i].gref, operation == BLKIF_OP_WRITE))
+            return BLKIF_RSP_ERROR;
     }
+    for (uint32_t i = 0; i < nr_segments; i++)
+        move(dom0, operation, &sector, &seg[i]);
+    return BLKIF_RSP_OKAY;
+}
+
+static int16_t do_indirect(struct fake_dom0 *dom0, const struct blkif_request *req)
+{
+    struct blkif_request_indirect indirect = blkif_as_indirect(req);
+    if (indirect.nr_segments > dom0->script.indirect_segments ||
+        indirect.handle != dom0->at->key.devid ||
+        !is_granted(dom0, indirect.indirect_grefs[0], true))
+        return BLKIF_RSP_ERROR;
+    const void *segments = fake_dom0_page(dom0, indirect.indirect_grefs[0]);
+    return move_all(dom0, indirect.indirect_op, indirect.sector_number, segments,
+                    indirect.nr_segments);
+}
+
+static int16_t do_discard(struct fake_dom0 *dom0, const struct blkif_request *req)
+{
+    struct blkif_request_discard discard = blkif_as_discard(req);
+    if (dom0->script.disk == NULL || discard.flag != 0 || discard.nr_sectors == 0 ||
+        discard.sector_number + discard.nr_sectors > sector_count(dom0))
+        return BLKIF_RSP_ERROR;
+    memset(dom0->script.disk + discard.sector_number * BLKIF_SECTOR_SIZE, 0,
+           discard.nr_sectors * BLKIF_SECTOR_SIZE);
+    return BLKIF_RSP_OKAY;
+}
+
+int16_t fake_dom0_do(struct fake_dom0 *dom0, const struct blkif_request *req)
+{
+    if (req->operation == BLKIF_OP_INDIRECT)
+        return do_indirect(dom0, req);
+    if (req->operation == BLKIF_OP_DISCARD)
+        return do_discard(dom0, req);
+    if (req->operation == BLKIF_OP_FLUSH_DISKCACHE && req->nr_segments == 0) {
+        store_full_u32(&dom0->flushes, dom0->flushes + 1);
+        return BLKIF_RSP_OKAY;
+    }
+    return move_all(dom0, req->operation, req->sector_number, req->seg, req->nr_segments);
+}
+
+uint8_t fake_dom0_operation(const struct blkif_request *req)
+{
+    return req->operation == BLKIF_OP_INDIRECT ? blkif_as_indirect(req).indirect_op
+                                               : req->operation;
+}
+
+uint32_t fake_dom0_flushes(struct fake_dom0 *dom0)
+{
+    return load_full_u32(&dom0->flushes);
 }
 
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status)
@@ -154,8 +253,8 @@ void fake_dom0_flush(struct fake_dom0 *dom0)
 
 void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req)
 {
-    fake_dom0_fill(dom0, req);
-    fake_dom0_respond(dom0, req->id, req->operation, BLKIF_RSP_OKAY);
+    int16_t status = fake_dom0_do(dom0, req);
+    fake_dom0_respond(dom0, req->id, fake_dom0_operation(req), status);
     fake_dom0_flush(dom0);
 }
 
@@ -184,11 +283,16 @@ static void connect_ring(struct fake_dom0 *dom0)
     vbd->port = (evtchn_port_t)front_number(dom0, "event-channel", 0);
     back_ring_init(&vbd->ring.half, (void *)fake_dom0_page(dom0, (grant_ref_t)ref),
                    blkif_ring_entries((uint32_t)order), 0);
-    snprintf(sectors, sizeof(sectors), "%llu",
-             (unsigned long long)(dom0->script.sectors != 0 ? dom0->script.sectors : 1u << 20));
+    snprintf(sectors, sizeof(sectors), "%llu", (unsigned long long)sector_count(dom0));
     fake_dom0_node(dom0, "sectors", sectors);
     fake_dom0_node(dom0, "sector-size", "512");
-    fake_dom0_node(dom0, "info", "4");
+    fake_dom0_node(dom0, "info", dom0->script.disk != NULL ? "0" : "4");
+    if (dom0->script.disk != NULL) {
+        fake_dom0_node(dom0, "feature-flush-cache", "1");
+        fake_dom0_node(dom0, "feature-discard", "1");
+        fake_dom0_node(dom0, "discard-granularity", "4096");
+        fake_dom0_node(dom0, "discard-alignment", "512");
+    }
     if (dom0->script.change_nodes != NULL)
         dom0->script.change_nodes(dom0, dom0->store);
     vbd->connected = true;
@@ -290,6 +394,11 @@ static void create_disk(struct fake_dom0 *dom0, uint32_t index)
         abort();
     snprintf(order, sizeof(order), "%u", dom0->script.max_order);
     fake_dom0_node(dom0, "max-ring-page-order", order);
+    if (dom0->script.indirect_segments > 0) {
+        char segments[16];
+        snprintf(segments, sizeof(segments), "%u", dom0->script.indirect_segments);
+        fake_dom0_node(dom0, "feature-max-indirect-segments", segments);
+    }
     if (dom0->script.virtual_completion)
         fake_dom0_node(dom0, "feature-virtual-completion", "1");
     fake_dom0_node(dom0, "state", dom0->script.skip_init_wait ? "4" : "2");

@@ -38,15 +38,19 @@ struct fake_dom0_script {
     /* The ring is empty: answer what was kept. */
     void (*idle)(struct fake_dom0 *dom0);
     void *ctx;
-    uint64_t sectors;        /* of the disk; 0: 1 << 20 */
-    uint32_t max_order;      /* of the ring's pages */
-    uint32_t disks;          /* of the domain: xvda, xvdb, ...; 0: 1 */
-    bool empty_reply;        /* to CREATE_DOMAIN: a packet of nothing but descriptors */
-    bool hangs_up;           /* closes the connection instead of a reply to CREATE_DOMAIN */
-    bool refuse_ring;        /* Closing instead of Connected */
-    bool silent;             /* no events once the first request has come */
-    bool skip_init_wait;     /* Connected from the beginning */
-    bool virtual_completion; /* offers it; the script stamps its responses */
+    uint64_t sectors; /* of the disk; 0: 1 << 20 */
+    /* Its contents, the test's: it can be written, flushed and discarded (which zeroes it). NULL:
+     * it can only be read, and each sector is full of its own number. */
+    uint8_t *disk;
+    uint32_t indirect_segments; /* feature-max-indirect-segments; 0: absent */
+    uint32_t max_order;         /* of the ring's pages */
+    uint32_t disks;             /* of the domain: xvda, xvdb, ...; 0: 1 */
+    bool empty_reply;           /* to CREATE_DOMAIN: a packet of nothing but descriptors */
+    bool hangs_up;              /* closes the connection instead of a reply to CREATE_DOMAIN */
+    bool refuse_ring;           /* Closing instead of Connected */
+    bool silent;                /* no events once the first request has come */
+    bool skip_init_wait;        /* Connected from the beginning */
+    bool virtual_completion;    /* offers it; the script stamps its responses */
 };
 
 /* Listens as service "fake" below the directory base, which must exist (mode 0700). NULL: failed.
@@ -70,12 +74,22 @@ void *fake_dom0_ctx(struct fake_dom0 *dom0);
 /* Of the disk that is being served, which is what all of these calls are about. */
 struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0);
 uint32_t fake_dom0_vdev(struct fake_dom0 *dom0);
-/* Writes the data that a read asks for: each sector full of its own number. */
+/* Writes the data that a read asks for, which is none of the indirect ones. */
 void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req);
+/*
+ * Does what any request asks for, without answering. Returns the status of the answer: ERROR if
+ * what is asked is out of range, not offered, or if a page is granted otherwise than it should be:
+ * those that are only read by Dom0 read-only, the others not.
+ */
+int16_t fake_dom0_do(struct fake_dom0 *dom0, const struct blkif_request *req);
+/* The operation of the answer: that of an indirect request is the one inside. */
+uint8_t fake_dom0_operation(const struct blkif_request *req);
+/* How many flushes were done (any thread). */
+uint32_t fake_dom0_flushes(struct fake_dom0 *dom0);
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status);
 /* Shows the responses and notifies the client. */
 void fake_dom0_flush(struct fake_dom0 *dom0);
-/* What a good Dom0 does with a read. */
+/* What a good Dom0 does with any request. */
 void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req);
 /* The client's memory, as a file. */
 int fake_dom0_segment_fd(struct fake_dom0 *dom0);

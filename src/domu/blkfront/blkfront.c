@@ -13,10 +13,10 @@
 
 static int check_options(struct blkfront_options *options, char *why, size_t why_bytes)
 {
-    if (options->depth == 0)
-        options->depth = BLKFRONT_DEPTH_DEFAULT;
     if (options->sectors_per_request == 0)
         options->sectors_per_request = BLKFRONT_SECTORS_DEFAULT;
+    if (options->depth == 0)
+        options->depth = blkfront_default_depth(options->sectors_per_request);
     if (options->vdev == 0)
         options->vdev = XENBUS_VBD_XVDA;
     if (options->depth > BLKFRONT_DEPTH_MAX) {
@@ -24,9 +24,9 @@ static int check_options(struct blkfront_options *options, char *why, size_t why
                  BLKFRONT_DEPTH_MAX, options->depth);
         return -EINVAL;
     }
-    if (options->sectors_per_request > BLKIF_SECTORS_MAX) {
-        snprintf(why, why_bytes, "a request reads at most %d sectors, %u were asked for",
-                 BLKIF_SECTORS_MAX, options->sectors_per_request);
+    if (options->sectors_per_request > BLKFRONT_SECTORS_PER_REQUEST_MAX) {
+        snprintf(why, why_bytes, "a request has at most %d sectors, %u were asked for",
+                 BLKFRONT_SECTORS_PER_REQUEST_MAX, options->sectors_per_request);
         return -EINVAL;
     }
     return 0;
@@ -57,11 +57,6 @@ static uint32_t order_for(uint32_t depth)
     return order;
 }
 
-static uint32_t pages_for(uint32_t sectors_per_request)
-{
-    return (sectors_per_request + BLKIF_SECTORS_PER_PAGE - 1) / BLKIF_SECTORS_PER_PAGE;
-}
-
 uint32_t blkfront_pages(const struct blkfront_options *options)
 {
     struct blkfront_options checked;
@@ -70,8 +65,9 @@ uint32_t blkfront_pages(const struct blkfront_options *options)
         return 0;
     uint32_t order = order_for(checked.depth);
     uint32_t nr_claims = checked.no_shared_cache ? 0 : 1;
-    return (1u << order) + blkif_ring_entries(order) * pages_for(checked.sectors_per_request) +
-           nr_claims;
+    return (1u << order) + nr_claims +
+           blkfront_entries(&checked, blkif_ring_entries(order)) *
+               blkfront_pages_per_entry(checked.sectors_per_request);
 }
 
 static struct blkfront *create(struct blkfront **out, struct blkfront_error *why)
@@ -105,7 +101,7 @@ static int conclude(struct blkfront *bf, int rc, struct blkfront **out)
 static int start(struct blkfront *bf, char *why, size_t why_bytes)
 {
     bf->page_order = order_for(bf->options.depth);
-    bf->pages_per_request = pages_for(bf->options.sectors_per_request);
+    bf->pages_per_entry = blkfront_pages_per_entry(bf->options.sectors_per_request);
     return blkfront_link_start(bf, why, why_bytes);
 }
 
@@ -184,6 +180,7 @@ void blkfront_close(struct blkfront *bf)
     blkfront_link_stop(bf);
     shadow_fini(&bf->shadow);
     free(bf->done);
+    free(bf->transfers);
     pthread_cond_destroy(&bf->link_changed);
     pthread_mutex_destroy(&bf->lock);
     free(bf);
@@ -191,14 +188,19 @@ void blkfront_close(struct blkfront *bf)
 
 int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
 {
+    pthread_mutex_lock(&bf->lock);
     *out = (struct blkfront_geometry){
         .first_sector = 0,
-        .last_sector = load_relaxed_u64(&bf->sectors) - 1,
-        .sector_size = load_relaxed_u32(&bf->sector_size),
-        .physical_sector_size = load_relaxed_u32(&bf->physical_sector_size),
-        .read_only = (load_relaxed_u32(&bf->info) & VDISK_READONLY) != 0,
+        .last_sector = bf->sectors - 1,
+        .sector_size = bf->sector_size,
+        .physical_sector_size = bf->physical_sector_size,
+        .read_only = (bf->features & BLKFRONT_CAN_WRITE) == 0,
+        .flush = (bf->features & BLKFRONT_CAN_FLUSH) != 0,
+        .discard = (bf->features & BLKFRONT_CAN_DISCARD) != 0,
+        .discard_granularity = bf->discard_granularity,
+        .discard_alignment = bf->discard_alignment,
+        .sectors_per_request = bf->request_sectors,
     };
-    pthread_mutex_lock(&bf->lock);
     int rc = bf->failed;
     pthread_mutex_unlock(&bf->lock);
     return rc;

@@ -7,6 +7,7 @@
 
 #include "base/container_of.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/transfer.h"
 
 bool blkfront_ask(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns)
 {
@@ -41,4 +42,5 @@ void blkfront_ask_again(struct blkfront *bf)
             list_push_back(&bf->backlog, &entry->backlog);
     }
     blkfront_ask_waiting(bf);
+    transfer_ask(bf);
 }

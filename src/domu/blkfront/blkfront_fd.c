@@ -17,8 +17,7 @@
 
 void blkfront_show_ready(struct blkfront *bf)
 {
-    bool room = bf->starved && bf->shadow.free_count > 0;
-    bool ready = bf->done_count > 0 || bf->failed != 0 || room;
+    bool ready = bf->done_count > 0 || bf->failed != 0;
     eventfd_t count;
     if (ready == bf->ready_shown)
         return;

@@ -1,158 +1,87 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * blkfront_io: the calls that read: blocking, and asynchronous by submit, kick and reap. Checks
- * the range.
- */
+/* blkfront_io: the asynchronous calls: submit, kick, reap. */
 #include <assert.h>
 #include <errno.h>
 
-#include "base/clock.h"
 #include "domu/blkfront/blkfront_private.h"
-#include "ring/barrier.h"
+#include "domu/blkfront/iov.h"
+#include "domu/blkfront/transfer.h"
 
-static bool in_range(struct blkfront *bf, uint64_t sector, uint32_t sector_count)
+static int check_io(struct blkfront *bf, const struct blkfront_io *io)
 {
-    uint64_t sectors = load_relaxed_u64(&bf->sectors);
-    return sector_count >= 1 && sector_count <= bf->options.sectors_per_request &&
-           sector_count <= sectors && sector <= sectors - sector_count;
+    uint64_t bytes, wanted;
+    int rc = blkfront_check(bf, io->operation, io->sector, io->sector_count);
+    if (rc < 0 || io->iov_count == 0 || !blkfront_has_data(io->operation))
+        return rc;
+    rc = iov_bytes(io->iov, io->iov_count, &bytes);
+    if (rc == 0 && __builtin_mul_overflow(io->sector_count, (uint64_t)BLKIF_SECTOR_SIZE, &wanted))
+        rc = -EINVAL;
+    return rc == 0 && bytes != wanted ? -EINVAL : rc;
 }
 
-static void fill_entry(struct shadow_entry *entry, uint64_t sector, uint32_t sector_count,
-                       void *buffer)
+/* With the lock held; there is room for one more. */
+static void start(struct blkfront *bf, const struct blkfront_io *io, uint64_t now_ns)
 {
-    entry->sector = sector;
-    entry->sector_count = sector_count;
-    entry->buffer = buffer;
-}
-
-/* When a blocking read that begins now is too late. */
-static uint64_t deadline_ns(const struct blkfront *bf)
-{
-    uint64_t deadline;
-    if (bf->options.timeout_ns == 0)
-        return 0;
-    if (__builtin_add_overflow(clock_monotonic_ns(), bf->options.timeout_ns, &deadline))
-        return UINT64_MAX;
-    return deadline;
-}
-
-/*
- * With the lock held: an entry of the shadow, waiting until one is free. NULL: the device failed,
- * or the deadline of owner, which is in no list yet, has passed.
- */
-static struct shadow_entry *take_entry(struct blkfront *bf, const struct read_waiter *owner,
-                                       struct wake_batch *wakes)
-{
-    struct read_waiter waiter = {
-        .word = WAITER_AWAKE, .any = true, .deadline_ns = owner->deadline_ns};
-    struct shadow_entry *entry;
-    for (;;) {
-        (void)blkfront_reap_ring(bf, wakes);
-        entry = bf->failed != 0 || bf->linking ? NULL : shadow_take(&bf->shadow);
-        if (entry != NULL || bf->failed != 0 || blkfront_is_late(&waiter))
-            break;
-        (void)blkfront_wait_step(bf, &waiter, wakes); /* never DONE: it has no request */
+    bf->async_pending++;
+    /* Each request that is admitted has a place in done[]; pairs with finish_async. */
+    assert(bf->async_pending + bf->done_count <= bf->depth);
+    if (blkfront_hits_view(bf, io)) { /* it needs no slot of the ring, and is finished at once */
+        blkfront_finish_async(bf,
+                              &(struct blkfront_completion){.sector = io->sector,
+                                                            .sector_count = io->sector_count,
+                                                            .operation = io->operation,
+                                                            .buffer = io->buffer,
+                                                            .cookie = io->cookie,
+                                                            .submitted_ns = now_ns,
+                                                            .completed_ns = blkfront_now_ns(bf)});
+        return;
     }
-    blkfront_unlist(bf, &waiter);
-    return entry;
+    bool whole = io->iov_count == 0 && blkfront_fits(bf, io->operation, io->sector_count);
+    struct shadow_entry *entry = whole ? shadow_take(&bf->shadow) : NULL;
+    if (entry == NULL) {
+        transfer_start(bf, transfer_find_free(bf), io, NULL, now_ns);
+        return;
+    }
+    blkfront_fill_entry(entry, io->operation, io->sector, io->sector_count, io->buffer);
+    entry->transfer = NULL;
+    entry->waiter = NULL;
+    entry->cookie = io->cookie;
+    entry->submitted_ns = now_ns;
+    (void)blkfront_ask(bf, entry, now_ns);
 }
 
-/* With the lock held: the answer has not come in time. */
-static void give_up(struct blkfront *bf, struct shadow_entry *entry, struct read_waiter *waiter,
-                    struct wake_batch *wakes)
+int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *given)
 {
-    blkfront_unlist(bf, waiter);
-    blkfront_abandon(bf, entry, wakes);
-    waiter->status = -ETIMEDOUT;
-}
-
-int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer)
-{
-    struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline_ns(bf)};
+    struct blkfront_io io = *given;
     struct wake_batch wakes;
     wakes.count = 0;
-    if (!in_range(bf, sector, sector_count))
-        return -EINVAL;
-    if (blkfront_view_read(bf, sector, sector_count, buffer))
-        return 0;
-
-    pthread_mutex_lock(&bf->lock);
-    struct shadow_entry *entry = take_entry(bf, &waiter, &wakes);
-    if (entry == NULL) {
-        int rc = bf->failed != 0 ? bf->failed : -ETIMEDOUT;
-        blkfront_unlock(bf, &wakes);
+    if (!blkfront_has_data(io.operation))
+        io.iov_count = 0;
+    if (io.operation == BLKFRONT_FLUSH)
+        io.sector = io.sector_count = 0;
+    int rc = check_io(bf, &io);
+    if (rc < 0)
         return rc;
-    }
-    fill_entry(entry, sector, sector_count, buffer);
-    entry->waiter = &waiter;
-    uint32_t request_index = bf->ring.half.req_prod_pvt;
-    bool asked = blkfront_ask(bf, entry, bf->stamped ? blkfront_now_ns(bf) : 0);
-    blkfront_push(bf);
-    uint32_t spin_ns = asked ? blkfront_may_spin(bf) : 0;
-    if (spin_ns > 0) {
-        blkfront_unlock(bf, &wakes);
-        blkfront_spin(bf, &waiter, request_index, spin_ns, &wakes);
-    } else {
-        (void)blkfront_reap_ring(bf, &wakes);
-    }
-    while (load_acquire_u32(&waiter.word) != WAITER_DONE) {
-        if (blkfront_is_late(&waiter)) {
-            give_up(bf, entry, &waiter, &wakes);
-            break;
-        }
-        if (blkfront_wait_step(bf, &waiter, &wakes))
-            return waiter.status;
-        (void)blkfront_reap_ring(bf, &wakes);
-    }
+    uint64_t now_ns = blkfront_now_ns(bf);
+    pthread_mutex_lock(&bf->lock);
+    rc = bf->failed;
+    /* What is finished and not reaped yet counts: the queue of the finished has depth places. */
+    if (rc == 0 && bf->async_pending + bf->done_count >= bf->depth)
+        rc = -EAGAIN;
+    if (rc == 0)
+        start(bf, &io, now_ns);
     blkfront_unlock(bf, &wakes);
-    return waiter.status;
-}
-
-/* With the lock held: a read that needs no slot of the ring is finished at once. */
-static bool finish_from_view(struct blkfront *bf, const struct shadow_entry *read)
-{
-    if (!blkfront_view_read(bf, read->sector, read->sector_count, read->buffer))
-        return false;
-    bf->async_pending++;
-    blkfront_finish_async(bf, read, 0, blkfront_now_ns(bf));
-    return true;
+    return rc;
 }
 
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
                     void *cookie)
 {
-    struct wake_batch wakes;
-    wakes.count = 0;
-    if (!in_range(bf, sector, sector_count))
-        return -EINVAL;
-    uint64_t now_ns = blkfront_now_ns(bf);
-    pthread_mutex_lock(&bf->lock);
-    int rc = bf->failed;
-    /* What is finished and not reaped yet counts: the queue of the finished has depth places. */
-    bool full = bf->async_pending + bf->done_count >= bf->depth;
-    struct shadow_entry read = {.cookie = cookie, .submitted_ns = now_ns};
-    fill_entry(&read, sector, sector_count, buffer);
-    if (rc == 0 && !full && finish_from_view(bf, &read)) {
-        bf->starved = false;
-        blkfront_unlock(bf, &wakes);
-        return 0;
-    }
-    struct shadow_entry *entry = rc < 0 || full ? NULL : shadow_take(&bf->shadow);
-    if (entry != NULL) {
-        fill_entry(entry, sector, sector_count, buffer);
-        entry->waiter = NULL;
-        entry->cookie = cookie;
-        entry->submitted_ns = now_ns;
-        bf->async_pending++;
-        /* Each read that is admitted has a place in done[]; pairs with finish_async. */
-        assert(bf->async_pending + bf->done_count <= bf->depth);
-        (void)blkfront_ask(bf, entry, now_ns);
-    } else if (rc == 0) {
-        rc = -EAGAIN;
-    }
-    bf->starved = rc == -EAGAIN && !full;
-    blkfront_unlock(bf, &wakes);
-    return rc;
+    return blkfront_submit_io(bf, &(struct blkfront_io){.operation = BLKFRONT_READ,
+                                                        .sector = sector,
+                                                        .sector_count = sector_count,
+                                                        .buffer = buffer,
+                                                        .cookie = cookie});
 }
 
 int blkfront_kick(struct blkfront *bf)
@@ -178,12 +107,10 @@ static uint32_t take_done(struct blkfront *bf, struct blkfront_completion *out, 
     return count;
 }
 
-/* With the lock held: is there something to wait for, for one who wants min finished reads? If a
- * submit was refused because others have all slots, then a free one. */
+/* With the lock held: is there something to wait for, for one who wants min finished requests? */
 static bool must_wait(const struct blkfront *bf, uint32_t min)
 {
-    bool starved = bf->starved && bf->shadow.free_count == 0;
-    return bf->done_count < min && bf->failed == 0 && (bf->async_pending > 0 || starved);
+    return bf->done_count < min && bf->failed == 0 && bf->async_pending > 0;
 }
 
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min)

@@ -14,6 +14,7 @@
 
 #include "base/container_of.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/transfer.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "xenstore/xenbus_state.h"
@@ -21,14 +22,6 @@
 static struct blkfront *blkfront_of(struct xenbus_front *front)
 {
     return container_of(front, struct blkfront, front.xenbus);
-}
-
-static void take_geometry(struct blkfront *bf)
-{
-    store_relaxed_u32(&bf->sector_size, bf->front.sector_size);
-    store_relaxed_u32(&bf->physical_sector_size, bf->front.physical_sector_size);
-    store_relaxed_u32(&bf->info, bf->front.info);
-    store_relaxed_u64(&bf->sectors, bf->front.sectors);
 }
 
 /* With the lock held. */
@@ -42,7 +35,7 @@ static void start_ring(struct blkfront *bf)
     bf->stats.domid = segment->domid;
     bf->stats.ring_entries = bf->ring.half.nr_ents;
     bf->stats.depth = bf->depth;
-    take_geometry(bf);
+    blkfront_take_limits(bf);
 }
 
 /* Fails the device unless we are closing it ourselves. */
@@ -63,7 +56,9 @@ static void vbd_changed(struct xenbus_front *front, int state)
 {
     struct blkfront *bf = blkfront_of(front);
     if (state == XenbusStateConnected && vbd_front_read_disk(&bf->front) == 0) {
-        take_geometry(bf);
+        pthread_mutex_lock(&bf->lock);
+        blkfront_take_limits(bf);
+        pthread_mutex_unlock(&bf->lock);
         return;
     }
     if (life_is_dead(front->life)) /* the link thread is about to see that */
@@ -146,17 +141,29 @@ static const struct front_class vbd_front_class = {
     .lost = vbd_lost,
 };
 
+/* All of our pages to be written by Dom0, and the data once more to be read only. */
+static int grant_pages(struct blkfront *bf, uint32_t nr_pages, uint32_t nr_data_pages)
+{
+    struct domu *domu = bf->domu;
+    int rc = grants_offer(&domu->grants, bf->first_pfn, nr_pages, false, &bf->data_ref);
+    if (rc < 0)
+        return rc;
+    rc = grants_offer(&domu->grants, bf->first_pfn, nr_data_pages, true, &bf->ro_ref);
+    if (rc < 0) /* Dom0 has not been told of them: it has none mapped */
+        (void)grants_end(&domu->grants, bf->data_ref, nr_pages, true);
+    return rc;
+}
+
 /* Pages and references: the data first, then the ring, all granted for good. */
 static int take_pages(struct blkfront *bf, char *why, size_t why_bytes)
 {
     struct domu *domu = bf->domu;
-    uint32_t entries = blkif_ring_entries(bf->front.page_order);
-    uint32_t nr_data_pages = entries * bf->pages_per_request;
+    uint32_t nr_data_pages = bf->nr_entries * bf->pages_per_entry;
     uint32_t nr_ring_pages = 1u << bf->front.page_order;
     uint32_t nr_pages = nr_data_pages + nr_ring_pages + (bf->front.shared_cache ? 1 : 0);
     int rc = pages_take(&domu->pages, nr_pages, &bf->first_pfn);
     if (rc == 0) {
-        rc = grants_offer(&domu->grants, bf->first_pfn, nr_pages, false, &bf->data_ref);
+        rc = grant_pages(bf, nr_pages, nr_data_pages);
         if (rc < 0)
             pages_give(&domu->pages, bf->first_pfn, nr_pages);
     }
@@ -189,22 +196,27 @@ static void give_back(struct blkfront *bf)
     struct domu *domu = bf->domu;
     if (bf->vcpu != 0)
         ports_close(&domu->ports, &domu->life, bf->vcpu, bf);
-    if (bf->nr_pages != 0 &&
-        grants_end(&domu->grants, bf->data_ref, bf->nr_pages, life_is_dead(&domu->life)) == 0)
-        pages_give(&domu->pages, bf->first_pfn, bf->nr_pages);
+    if (bf->nr_pages != 0) {
+        bool dead = life_is_dead(&domu->life);
+        uint32_t nr_data_pages = bf->ring_pfn - bf->first_pfn;
+        int rc = grants_end(&domu->grants, bf->data_ref, bf->nr_pages, dead);
+        int ro_rc = grants_end(&domu->grants, bf->ro_ref, nr_data_pages, dead);
+        if (rc == 0 && ro_rc == 0)
+            pages_give(&domu->pages, bf->first_pfn, bf->nr_pages);
+    }
     bf->vcpu = bf->nr_pages = 0;
     bf->claims = NULL;
 }
 
 static int make_tables(struct blkfront *bf, char *why, size_t why_bytes)
 {
-    int rc = shadow_init(&bf->shadow, blkif_ring_entries(bf->front.page_order));
+    int rc = shadow_init(&bf->shadow, bf->nr_entries);
     if (rc == 0) {
         /* The ring that counts is the one that was granted, not the one that we asked for. */
-        bf->depth =
-            bf->options.depth < bf->shadow.nr_entries ? bf->options.depth : bf->shadow.nr_entries;
+        bf->depth = bf->options.depth < bf->nr_entries ? bf->options.depth : bf->nr_entries;
         bf->done = calloc(bf->depth, sizeof(*bf->done));
-        rc = bf->done != NULL ? 0 : -ENOMEM;
+        bf->transfers = calloc(bf->depth, sizeof(*bf->transfers));
+        rc = bf->done != NULL && bf->transfers != NULL ? 0 : -ENOMEM;
     }
     if (rc < 0)
         snprintf(why, why_bytes, "out of memory");
@@ -219,6 +231,7 @@ static int connect_device(struct blkfront *bf, char *why, size_t why_bytes)
     int rc = prepare(bf, why, why_bytes);
     if (rc < 0)
         return rc;
+    bf->nr_entries = blkfront_entries(&bf->options, blkif_ring_entries(bf->front.page_order));
     rc = take_pages(bf, why, why_bytes);
     if (rc == 0)
         rc = take_port(bf, why, why_bytes);

@@ -4,10 +4,13 @@
  *   blkfront.c        open, close, geometry, clock, statistics
  *   blkfront_link.c   what the device has of its domain; what the domain's link thread calls
  *   blkfront_backlog.c  requests that wait for a slot of the ring
- *   blkfront_ring.c   requests onto the ring, responses off it
+ *   blkfront_limits.c  what the disk can do, and what may be asked of it
+ *   blkfront_request.c  an entry as a request on the ring, and its data
+ *   blkfront_ring.c   responses off the ring
  *   blkfront_wait.c   how threads wait: spin, lead, sleep
- *   blkfront_io.c     the blocking and the asynchronous calls
- *   blkfront_abandon.c  reads that timed out or were cancelled
+ *   blkfront_call.c   the calls that block
+ *   blkfront_io.c     the asynchronous calls
+ *   blkfront_abandon.c  requests that timed out or were cancelled
  *   blkfront_fd.c     the descriptor to poll
  *   blkfront_view.c   hits without a hand-over
  */
@@ -31,7 +34,11 @@ enum {
     BLKFRONT_DEPTH_MAX = BLKIF_RING_ENTRIES_MAX,
     BLKFRONT_SECTORS_DEFAULT = BLKIF_SECTORS_PER_PAGE,
     BLKFRONT_WAKES_MAX = 64,
+    BLKFRONT_LARGE_PAGES = 4096, /* of large requests, by default */
 };
+
+/* What Dom0 lets us do with the disk; bits of blkfront.features. */
+enum { BLKFRONT_CAN_WRITE = 1, BLKFRONT_CAN_FLUSH = 2, BLKFRONT_CAN_DISCARD = 4 };
 
 /* Values of read_waiter.word, a futex. SLEEPING is stored with the lock held; whoever stores
  * another value over it owes a futex_wake. DONE is final. */
@@ -51,6 +58,8 @@ struct read_waiter {
     struct read_waiter *next, *prev;
 };
 
+struct transfer;
+
 struct waiter_list {
     struct read_waiter *head, *tail;
 };
@@ -67,13 +76,15 @@ struct blkfront {
     bool owns_domu;         /* made by blkfront_connect: the domain ends with the device */
     struct vbd_front front; /* of whoever has claimed the domain */
     /* Constant once connected; addresses and the doorbell are those of all lives of the domain: */
-    uint32_t page_order; /* of the ring: no later one is larger */
-    uint32_t pages_per_request;
+    uint32_t page_order;          /* of the ring: no later one is larger */
+    uint32_t nr_entries;          /* of the shadow: not more than the first ring's */
+    uint32_t pages_per_entry;     /* data, and if it has more than fit a direct request, segments */
     uint32_t first_pfn, nr_pages; /* what we have of the domain: data pages, then the ring */
     uint32_t ring_pfn;
-    uint32_t vcpu; /* where our threads sleep; 0: none yet */
-    uint8_t *data; /* entry i of the shadow has pages_per_request pages from here on */
-    grant_ref_t data_ref;
+    uint32_t vcpu;        /* where our threads sleep; 0: none yet */
+    uint8_t *data;        /* entry i of the shadow has pages_per_entry pages from here on */
+    grant_ref_t data_ref; /* of the first page, read-write; those of the next ones follow */
+    grant_ref_t ro_ref;   /* the same pages, read-only */
     int doorbell_fd;
     struct hints *hints;
     struct shared_info *shared_info;
@@ -85,6 +96,7 @@ struct blkfront {
         ring;     /* a spinning thread looks without the lock: front_ring_has_hint */
     bool stamped; /* completion in virtual time: answers have a time */
     struct shadow shadow;
+    struct list unasked; /* transfers that wait for entries of the shadow, in turn */
     struct list backlog; /* entries that wait for a slot, oldest first (shadow_entry.backlog) */
     struct heap held;    /* answers that came before their time (shadow_entry.held) */
     uint64_t batch_ns;   /* our clock when the present answers were taken; 0: unread */
@@ -93,11 +105,11 @@ struct blkfront {
     bool leader;                      /* a thread sleeps on the ring's vCPU on behalf of all */
     struct waiter_list sleepers;      /* threads that sleep, or have just been nudged */
     struct waiter_list answered;      /* asleep though their answer has come: the next to wake */
-    struct blkfront_completion *done; /* finished asynchronous reads: a circular queue of depth */
+    struct transfer *transfers;       /* depth of them, for asynchronous requests */
+    struct blkfront_completion *done; /* finished asynchronous ones: a circular queue of depth */
     uint32_t done_head, done_count;
     uint32_t depth; /* async_pending + done_count never exceeds it; constant once connected */
-    uint32_t async_pending; /* asynchronous reads in flight */
-    bool starved;           /* the last submit was refused because no entry was free */
+    uint32_t async_pending; /* asynchronous requests in flight */
     struct blkfront_stats stats;
     struct spin_budget spin;
     int failed; /* 0, or the -errno that all calls return from now on */
@@ -109,9 +121,14 @@ struct blkfront {
     bool watch_ends;              /* the thread that waits for it is to end */
     struct cache_view *old_views; /* somebody may still be in them */
 
-    /* Atomic, without the lock: */
+    /* Atomic, without the lock; written with it: */
     uint64_t sectors;
-    uint32_t sector_size, physical_sector_size, info;
+    uint32_t sector_size, physical_sector_size;
+    uint32_t features; /* BLKFRONT_CAN_* */
+    uint32_t discard_granularity, discard_alignment;
+    uint32_t request_sectors; /* of the largest read or write on the ring to this Dom0 */
+
+    /* Atomic: */
     uint32_t closing;
     void *view; /* struct cache_view: where hits come from; NULL: from Dom0 only */
 
@@ -144,10 +161,18 @@ bool blkfront_view_read(struct blkfront *bf, uint64_t sector, uint32_t sector_co
 bool blkfront_ask(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
 /* Slots have become free: as many of the backlog as there is room for, shown to Dom0. */
 void blkfront_ask_waiting(struct blkfront *bf);
-/* On a new ring: all that was asked and not answered, in the order in which it was asked. Reads can
- * be repeated, and each one is completed once: by the ring that we listen to now. An answer that
- * came before its time has been held back and still is: nobody is told a time that our clock has
- * not reached. */
+/*
+ * On a new ring: all that was asked and not answered, in the order in which it was asked. All of it
+ * can be repeated, and each request is completed once: by the ring that we listen to now.
+ *   write    the data are taken from the caller's memory again: nobody has been told that it may
+ *            change. A write of ours that Dom0 had done and not answered is done twice, with the
+ *            same data; between the two nobody has been told of any later one to these sectors.
+ *   flush    covers the writes answered before it. They are at the device, which outlived that
+ *            Dom0, and a flush of the next one covers all that the device has, whoever wrote it.
+ *   discard  like a write
+ * What nobody waits for any more is not asked again. An answer that came before its time has been
+ * held back and still is: nobody is told a time that our clock has not reached.
+ */
 void blkfront_ask_again(struct blkfront *bf);
 
 /* blkfront_abandon.c: with the lock held */
@@ -161,9 +186,60 @@ void blkfront_show_ready(struct blkfront *bf);
 /* Ends the thread and closes the descriptor. Accepts one that nobody has asked for. */
 void blkfront_fd_stop(struct blkfront *bf);
 
-/* blkfront_ring.c: with the lock held, except blkfront_wake */
-/* Puts entry on the ring, where a slot is free. For blkfront_backlog.c. */
+/* blkfront_limits.c */
+/* Of the options, checked: how many entries the shadow has if the ring has so many, and the pages
+ * of each. */
+uint32_t blkfront_default_depth(uint32_t sectors_per_request);
+uint32_t blkfront_entries(const struct blkfront_options *options, uint32_t ring_entries);
+uint32_t blkfront_pages_per_entry(uint32_t sectors_per_request);
+/* What Dom0 has told of the disk is what counts from now on. With the lock held. */
+void blkfront_take_limits(struct blkfront *bf);
+/* May this be asked? Without the lock. Errors: -EINVAL, -EROFS, -EOPNOTSUPP. */
+int blkfront_check(struct blkfront *bf, enum blkfront_operation operation, uint64_t sector,
+                   uint64_t sector_count);
+/* Dom0 has answered that it does not do this. */
+void blkfront_cannot(struct blkfront *bf, uint8_t operation);
+
+static inline bool blkfront_has_data(enum blkfront_operation operation)
+{
+    return operation <= BLKFRONT_WRITE;
+}
+
+/* Does it fit one request on the ring? With the lock held. */
+static inline bool blkfront_fits(const struct blkfront *bf, enum blkfront_operation operation,
+                                 uint64_t sector_count)
+{
+    return sector_count <= bf->request_sectors || !blkfront_has_data(operation);
+}
+
+/* Is it a read of what Dom0's cache has, and done by that? Large requests leave the cache alone. */
+static inline bool blkfront_hits_view(struct blkfront *bf, const struct blkfront_io *io)
+{
+    return io->operation == BLKFRONT_READ && io->iov_count == 0 &&
+           io->sector_count <= BLKIF_SECTORS_MAX &&
+           blkfront_view_read(bf, io->sector, (uint32_t)io->sector_count, io->buffer);
+}
+
+/* blkfront_request.c: with the lock held */
+/* Puts entry on the ring, where a slot is free: as much as fits one request of what is not done
+ * yet. For blkfront_backlog.c. */
 void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
+/* Copies what Dom0 has read for the entry to the caller. */
+void blkfront_take_data(struct blkfront *bf, const struct shadow_entry *entry);
+
+/* What is asked with an entry. Its owner (waiter, transfer, cookie) is set by whoever took it. */
+static inline void blkfront_fill_entry(struct shadow_entry *entry,
+                                       enum blkfront_operation operation, uint64_t sector,
+                                       uint64_t sector_count, void *buffer)
+{
+    entry->operation = (uint8_t)operation;
+    entry->sector = sector;
+    entry->sector_count = sector_count;
+    entry->done_count = 0;
+    entry->buffer = buffer;
+}
+
+/* blkfront_ring.c: with the lock held, except blkfront_wake */
 /* Shows requests to Dom0; remembers when the doorbell must be rung. */
 void blkfront_push(struct blkfront *bf);
 /* Takes all responses that are there. Returns how many. */
@@ -171,10 +247,13 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes);
 /* Makes all calls fail from now on; what is in flight is finished with the error. The first reason
  * stays. */
 void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_batch *wakes);
-/* An asynchronous read is finished: it waits on the done queue for blkfront_reap. The entry is the
- * caller's to give back. */
-void blkfront_finish_async(struct blkfront *bf, const struct shadow_entry *entry, int32_t status,
+/* An asynchronous request is finished: it waits on the done queue for blkfront_reap. */
+void blkfront_finish_async(struct blkfront *bf, const struct blkfront_completion *done);
+/* The same of one that is an entry, which is the caller's to give back. */
+void blkfront_finish_entry(struct blkfront *bf, const struct shadow_entry *entry, int32_t status,
                            uint64_t completed_ns);
+/* The thread's answer is there: from here on it may return, unless it sleeps. */
+void blkfront_finish_waiter(struct blkfront *bf, struct read_waiter *waiter, int status);
 /* Wakes the sleepers that wait for a condition (all of them: every sleeper). */
 void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes);
 void blkfront_unlist(struct blkfront *bf, struct read_waiter *waiter);

@@ -10,40 +10,10 @@
 
 #include "base/container_of.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/transfer.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/futex.h"
-
-static uint8_t *entry_data(struct blkfront *bf, const struct shadow_entry *entry)
-{
-    uint32_t index = shadow_index(&bf->shadow, entry);
-    return bf->data + ((size_t)(index * bf->pages_per_request) << XEN_PAGE_SHIFT);
-}
-
-void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns)
-{
-    struct blkif_request req;
-    grant_ref_t ref = bf->data_ref + shadow_index(&bf->shadow, entry) * bf->pages_per_request;
-    uint32_t left = entry->sector_count;
-    assert(front_ring_free(&bf->ring.half) > 0);
-    memset(&req, 0, offsetof(struct blkif_request, seg));
-    req.operation = BLKIF_OP_READ;
-    req.handle = (blkif_vdev_t)bf->options.vdev;
-    req.id = shadow_id(&bf->shadow, entry);
-    req.sector_number = entry->sector;
-    while (left > 0) {
-        uint32_t count = left < BLKIF_SECTORS_PER_PAGE ? left : BLKIF_SECTORS_PER_PAGE;
-        memset(&req.seg[req.nr_segments], 0, sizeof(req.seg[0]));
-        req.seg[req.nr_segments].gref = ref + req.nr_segments;
-        req.seg[req.nr_segments].last_sect = (uint8_t)(count - 1);
-        req.nr_segments++;
-        left -= count;
-    }
-    blkif_put_request(&bf->ring, &req);
-    if (bf->stamped && req.nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX)
-        blkif_put_request_stamp(&bf->ring, asked_ns - domain_clock_offset_ns(bf->clock));
-    bf->stats.requests++;
-}
 
 void blkfront_push(struct blkfront *bf)
 {
@@ -107,12 +77,9 @@ void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes)
     }
 }
 
-/*
- * The thread's answer is there. One that sleeps is woken by blkfront_unlock, in turn; until then
- * its word stays SLEEPING, so that it cannot leave by itself and take its place on the list with
- * it.
- */
-static void finish_waiter(struct blkfront *bf, struct read_waiter *waiter, int status)
+/* One that sleeps is woken by blkfront_unlock, in turn; until then its word stays SLEEPING, so that
+ * it cannot leave by itself and take its place on the list with it. */
+void blkfront_finish_waiter(struct blkfront *bf, struct read_waiter *waiter, int status)
 {
     blkfront_unlist(bf, waiter);
     waiter->status = status;
@@ -122,7 +89,7 @@ static void finish_waiter(struct blkfront *bf, struct read_waiter *waiter, int s
         store_release_u32(&waiter->word, WAITER_DONE);
 }
 
-static int32_t read_status(int16_t status)
+static int32_t errno_of(int16_t status)
 {
     switch (status) {
     case BLKIF_RSP_OKAY:
@@ -134,23 +101,29 @@ static int32_t read_status(int16_t status)
     }
 }
 
-void blkfront_finish_async(struct blkfront *bf, const struct shadow_entry *entry, int32_t status,
-                           uint64_t completed_ns)
+void blkfront_finish_async(struct blkfront *bf, const struct blkfront_completion *done)
 {
-    /* Pairs with blkfront_submit, which admits no more than done[] has room for. */
+    /* Pairs with blkfront_submit_io, which admits no more than done[] has room for. */
     assert(bf->async_pending > 0 && bf->done_count < bf->depth);
     uint32_t slot = (bf->done_head + bf->done_count) % bf->depth;
-    if (completed_ns < entry->submitted_ns) /* Dom0's stamp says so; a latency is not negative */
-        completed_ns = entry->submitted_ns;
-    bf->done[slot] = (struct blkfront_completion){.sector = entry->sector,
-                                                  .sector_count = entry->sector_count,
-                                                  .status = status,
-                                                  .buffer = entry->buffer,
-                                                  .cookie = entry->cookie,
-                                                  .submitted_ns = entry->submitted_ns,
-                                                  .completed_ns = completed_ns};
+    bf->done[slot] = *done;
+    if (done->completed_ns < done->submitted_ns) /* Dom0's stamp says so; no latency is negative */
+        bf->done[slot].completed_ns = done->submitted_ns;
     bf->done_count++;
     bf->async_pending--;
+}
+
+void blkfront_finish_entry(struct blkfront *bf, const struct shadow_entry *entry, int32_t status,
+                           uint64_t completed_ns)
+{
+    blkfront_finish_async(bf, &(struct blkfront_completion){.sector = entry->sector,
+                                                            .sector_count = entry->sector_count,
+                                                            .operation = entry->operation,
+                                                            .status = status,
+                                                            .buffer = entry->buffer,
+                                                            .cookie = entry->cookie,
+                                                            .submitted_ns = entry->submitted_ns,
+                                                            .completed_ns = completed_ns});
 }
 
 static void finish(struct blkfront *bf, struct shadow_entry *entry, int32_t status,
@@ -158,9 +131,11 @@ static void finish(struct blkfront *bf, struct shadow_entry *entry, int32_t stat
 {
     shadow_put(&bf->shadow, entry);
     if (entry->waiter != NULL)
-        finish_waiter(bf, entry->waiter, status);
+        blkfront_finish_waiter(bf, entry->waiter, status);
+    else if (entry->transfer != NULL)
+        transfer_part_done(bf, entry->transfer, status, completed_ns);
     else if (!entry->abandoned)
-        blkfront_finish_async(bf, entry, status, completed_ns);
+        blkfront_finish_entry(bf, entry, status, completed_ns);
 }
 
 /* Takes the first entry that is held back off the heap. */
@@ -219,9 +194,9 @@ static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
 {
     struct shadow_entry *entry = shadow_find(&bf->shadow, rsp->id);
     if (entry == NULL || entry->is_held || list_is_linked(&entry->backlog) ||
-        rsp->operation != BLKIF_OP_READ || rsp->status > BLKIF_RSP_OKAY)
+        rsp->operation != entry->operation || rsp->status > BLKIF_RSP_OKAY)
         return -EPROTO;
-    int32_t status = read_status(rsp->status);
+    int32_t status = errno_of(rsp->status);
     bf->stats.responses++;
     if (status < 0)
         bf->stats.errors++;
@@ -230,9 +205,15 @@ static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
         return 0;
     }
     /* Dom0 can go on writing to the page; what counts is the one copy taken here. */
-    if (status == 0)
-        memcpy(entry->buffer, entry_data(bf, entry),
-               (size_t)entry->sector_count * BLKIF_SECTOR_SIZE);
+    if (status == 0 && entry->operation == BLKIF_OP_READ)
+        blkfront_take_data(bf, entry);
+    entry->done_count += entry->asked_count;
+    if (status == 0 && entry->done_count < entry->sector_count) {
+        list_push_back(&bf->backlog, &entry->backlog);
+        return 0;
+    }
+    if (status == -EOPNOTSUPP)
+        blkfront_cannot(bf, entry->operation);
     finish_stamped(bf, entry, status);
     return 0;
 }
@@ -255,6 +236,8 @@ uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
         blkfront_ask_waiting(bf);
     if (heap_first(&bf->held) != NULL)
         count += deliver(bf, blkfront_now_ns(bf));
+    if (count > 0)
+        transfer_ask(bf);
     if (rc < 0)
         blkfront_fail(bf, -EPROTO, "Dom0 broke the ring protocol: the disk is disabled", wakes);
     else if (count > 0 && bf->sleepers.head != NULL)
@@ -271,6 +254,7 @@ static void fail_pending(struct blkfront *bf, int error)
     struct heap_node *node;
     while ((node = heap_first(&bf->held)) != NULL)
         unhold(bf, node);
+    transfer_fail_unasked(bf, error, now_ns);
     while ((entry = shadow_next(&bf->shadow, 0)) != NULL) {
         list_drop(&entry->backlog);
         finish(bf, entry, error, now_ns);

@@ -16,15 +16,21 @@
 #include "base/list.h"
 
 struct read_waiter;
+struct transfer;
 
 struct shadow_entry {
-    bool pending; /* asked, not answered */
+    bool pending;      /* asked, not answered */
+    uint8_t operation; /* BLKIF_OP_READ, _WRITE, _FLUSH_DISKCACHE or _DISCARD */
     uint32_t generation;
-    uint32_t sector_count;
-    uint64_t sector;
+    uint64_t sector, sector_count;
+    /* Of a read or write that is larger than the present Dom0 takes: it is asked for piece by
+     * piece. */
+    uint64_t done_count;        /* sectors that are answered */
+    uint64_t asked_count;       /* sectors after those that Dom0 is asked for now */
     uint64_t sequence;          /* order of submission, for re-issue */
-    void *buffer;               /* where the data shall go */
-    struct read_waiter *waiter; /* blocking read: its thread; asynchronous: NULL */
+    void *buffer;               /* where the data shall go, or come from */
+    struct transfer *transfer;  /* whose part it is; NULL: it is all of a request */
+    struct read_waiter *waiter; /* blocking call: its thread; asynchronous, or a part: NULL */
     void *cookie;
     uint64_t submitted_ns;
     bool abandoned; /* nobody waits for the answer; until it comes, Dom0 may write to the page */

@@ -81,31 +81,67 @@ static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
     return rc < 0 ? rc : write_shared_cache(front, tx);
 }
 
-int vbd_front_read_disk(struct vbd_front *front)
+static int read_number(struct vbd_front *front, const char *node, uint32_t fallback, uint32_t *out)
 {
-    struct xenbus_front *xenbus = &front->xenbus;
-    uint64_t sectors, sector_size, physical, info;
-    int rc = xenbus_front_number(xenbus, "sectors", UINT64_MAX / BLKIF_SECTOR_SIZE, 0, &sectors);
+    uint64_t number;
+    int rc = xenbus_front_number(&front->xenbus, node, UINT32_MAX, fallback, &number);
     if (rc == 0)
-        rc =
-            xenbus_front_number(xenbus, "sector-size", UINT32_MAX, BLKIF_SECTOR_SIZE, &sector_size);
+        *out = (uint32_t)number;
+    return rc;
+}
+
+static int read_geometry(struct vbd_front *front, struct vbd_disk *disk)
+{
+    int rc = xenbus_front_number(&front->xenbus, "sectors", UINT64_MAX / BLKIF_SECTOR_SIZE, 0,
+                                 &disk->sectors);
     if (rc == 0)
-        rc =
-            xenbus_front_number(xenbus, "physical-sector-size", UINT32_MAX, sector_size, &physical);
+        rc = read_number(front, "sector-size", BLKIF_SECTOR_SIZE, &disk->sector_size);
     if (rc == 0)
-        rc = xenbus_front_number(xenbus, "info", UINT32_MAX, 0, &info);
+        rc = read_number(front, "physical-sector-size", disk->sector_size,
+                         &disk->physical_sector_size);
+    if (rc == 0)
+        rc = read_number(front, "info", 0, &disk->info);
     if (rc < 0)
         return rc;
-    bool sound = sectors > 0 && sector_size >= BLKIF_SECTOR_SIZE &&
-                 (sector_size & (sector_size - 1)) == 0 && physical >= sector_size &&
-                 (physical & (physical - 1)) == 0;
-    if (!sound)
-        return -EPROTO;
-    front->sectors = sectors;
-    front->sector_size = (uint32_t)sector_size;
-    front->physical_sector_size = (uint32_t)physical;
-    front->info = (uint32_t)info;
+    bool sound = disk->sectors > 0 && disk->sector_size >= BLKIF_SECTOR_SIZE &&
+                 (disk->sector_size & (disk->sector_size - 1)) == 0 &&
+                 disk->physical_sector_size >= disk->sector_size &&
+                 (disk->physical_sector_size & (disk->physical_sector_size - 1)) == 0;
+    return sound ? 0 : -EPROTO;
+}
+
+/* What a back end need not have. */
+static int read_features(struct vbd_front *front, struct vbd_disk *disk)
+{
+    uint32_t flush = 0, discard = 0;
+    int rc = read_number(front, "feature-flush-cache", 0, &flush);
+    if (rc == 0)
+        rc = read_number(front, "feature-discard", 0, &discard);
+    if (rc == 0)
+        rc = read_number(front, "discard-granularity", disk->sector_size,
+                         &disk->discard_granularity);
+    if (rc == 0)
+        rc = read_number(front, "discard-alignment", 0, &disk->discard_alignment);
+    if (rc == 0)
+        rc = read_number(front, "feature-max-indirect-segments", 0, &disk->max_indirect_segments);
+    if (rc < 0)
+        return rc;
+    disk->flush = flush != 0;
+    disk->discard = discard != 0;
+    if (!disk->discard)
+        disk->discard_granularity = disk->discard_alignment = 0;
     return 0;
+}
+
+int vbd_front_read_disk(struct vbd_front *front)
+{
+    struct vbd_disk disk;
+    int rc = read_geometry(front, &disk);
+    if (rc == 0)
+        rc = read_features(front, &disk);
+    if (rc == 0)
+        front->disk = disk;
+    return rc;
 }
 
 int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes)

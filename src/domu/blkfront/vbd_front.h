@@ -14,6 +14,17 @@
 #include "domu/xenbus_front.h"
 #include "ring/blkif_ring.h"
 
+/* What the back end tells of the disk. */
+struct vbd_disk {
+    uint64_t sectors;
+    uint32_t sector_size;
+    uint32_t physical_sector_size;
+    uint32_t info;                  /* VDISK_* */
+    uint32_t max_indirect_segments; /* 0: it takes no indirect requests */
+    bool flush, discard;
+    uint32_t discard_granularity, discard_alignment; /* bytes; 0, 0 without discard */
+};
+
 struct vbd_front {
     struct xenbus_front xenbus;
     uint32_t page_order;     /* of the ring, as negotiated */
@@ -22,10 +33,7 @@ struct vbd_front {
     grant_ref_t claims_ref;  /* of the page for it */
     grant_ref_t ring_ref;    /* of the ring's first page; those of the next ones follow */
     evtchn_port_t port;
-    uint64_t sectors; /* of the disk */
-    uint32_t sector_size;
-    uint32_t physical_sector_size;
-    uint32_t info; /* VDISK_* */
+    struct vbd_disk disk;
 };
 
 /*

@@ -236,9 +236,7 @@ static uint32_t step(struct prng *prng, uint32_t depth, uint32_t count, bool can
         return count - taken;
     default:
         taken = fill(prng_below(prng, 1000000), max);
-        /* What was cancelled has its slot until Dom0 answers. */
-        assert_true(taken <= min_u32(max, depth - count));
-        assert_true(cancels || taken == min_u32(max, depth - count));
+        assert_int_equal(taken, min_u32(max, depth - count));
         return count + taken;
     }
 }

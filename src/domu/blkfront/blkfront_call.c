@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* blkfront_call: the calls that block: read, write, flush, discard. */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/iov.h"
+#include "domu/blkfront/transfer.h"
+#include "ring/barrier.h"
+
+/* When a call that begins now is too late. */
+static uint64_t deadline_ns(const struct blkfront *bf)
+{
+    uint64_t deadline;
+    if (bf->options.timeout_ns == 0)
+        return 0;
+    if (__builtin_add_overflow(clock_monotonic_ns(), bf->options.timeout_ns, &deadline))
+        return UINT64_MAX;
+    return deadline;
+}
+
+/* What a thread waits for: one of both. */
+struct pending {
+    struct shadow_entry *entry;
+    struct transfer *transfer;
+};
+
+/* With the lock held: the answer has not come in time. */
+static void give_up(struct blkfront *bf, const struct pending *pending, struct read_waiter *waiter,
+                    struct wake_batch *wakes)
+{
+    blkfront_unlist(bf, waiter);
+    if (pending->transfer != NULL)
+        transfer_abandon(bf, pending->transfer, wakes);
+    else
+        blkfront_abandon(bf, pending->entry, wakes);
+    waiter->status = -ETIMEDOUT;
+}
+
+/* With the lock held, which is released: waits for the answer, and returns its status. */
+static int await(struct blkfront *bf, const struct pending *pending, struct read_waiter *waiter,
+                 struct wake_batch *wakes)
+{
+    while (load_acquire_u32(&waiter->word) != WAITER_DONE) {
+        if (blkfront_is_late(waiter)) {
+            give_up(bf, pending, waiter, wakes);
+            break;
+        }
+        if (blkfront_wait_step(bf, waiter, wakes))
+            return waiter->status;
+        (void)blkfront_reap_ring(bf, wakes);
+    }
+    blkfront_unlock(bf, wakes);
+    return waiter->status;
+}
+
+/* With the lock held, which is released. */
+static int call_entry(struct blkfront *bf, struct shadow_entry *entry, struct read_waiter *waiter,
+                      struct wake_batch *wakes)
+{
+    entry->transfer = NULL;
+    entry->waiter = waiter;
+    uint32_t request_index = bf->ring.half.req_prod_pvt;
+    bool asked = blkfront_ask(bf, entry, bf->stamped ? blkfront_now_ns(bf) : 0);
+    if (!bf->linking)
+        blkfront_push(bf);
+    /* Whatever is not read goes to the disk, which takes longer than any spin. */
+    bool may_spin = asked && entry->operation == BLKIF_OP_READ;
+    uint32_t spin_ns = may_spin ? blkfront_may_spin(bf) : 0;
+    if (spin_ns > 0) {
+        blkfront_unlock(bf, wakes);
+        blkfront_spin(bf, waiter, request_index, spin_ns, wakes);
+    } else {
+        (void)blkfront_reap_ring(bf, wakes);
+    }
+    return await(bf, &(struct pending){.entry = entry}, waiter, wakes);
+}
+
+/* With the lock held, which is released. */
+static int call_transfer(struct blkfront *bf, const struct blkfront_io *io,
+                         struct read_waiter *waiter, struct wake_batch *wakes)
+{
+    struct transfer transfer;
+    transfer_start(bf, &transfer, io, waiter, 0);
+    if (!bf->linking)
+        blkfront_push(bf); /* what holds the entries that it waits for may not be pushed yet */
+    return await(bf, &(struct pending){.transfer = &transfer}, waiter, wakes);
+}
+
+static int call(struct blkfront *bf, const struct blkfront_io *io)
+{
+    struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline_ns(bf)};
+    struct wake_batch wakes;
+    wakes.count = 0;
+    int rc = blkfront_check(bf, io->operation, io->sector, io->sector_count);
+    if (rc < 0)
+        return rc;
+    if (blkfront_hits_view(bf, io))
+        return 0;
+    pthread_mutex_lock(&bf->lock);
+    (void)blkfront_reap_ring(bf, &wakes);
+    if (bf->failed != 0) {
+        rc = bf->failed;
+        blkfront_unlock(bf, &wakes);
+        return rc;
+    }
+    bool whole = io->iov_count == 0 && blkfront_fits(bf, io->operation, io->sector_count);
+    struct shadow_entry *entry = whole ? shadow_take(&bf->shadow) : NULL;
+    if (entry == NULL)
+        return call_transfer(bf, io, &waiter, &wakes);
+    blkfront_fill_entry(entry, io->operation, io->sector, io->sector_count, io->buffer);
+    return call_entry(bf, entry, &waiter, &wakes);
+}
+
+static int call_vector(struct blkfront *bf, enum blkfront_operation operation, uint64_t sector,
+                       const struct iovec *iov, uint32_t iov_count)
+{
+    uint64_t bytes;
+    int rc = iov_bytes(iov, iov_count, &bytes);
+    if (rc < 0 || bytes % BLKIF_SECTOR_SIZE != 0)
+        return -EINVAL;
+    return call(bf, &(struct blkfront_io){.operation = operation,
+                                          .sector = sector,
+                                          .sector_count = bytes / BLKIF_SECTOR_SIZE,
+                                          .iov = iov,
+                                          .iov_count = iov_count});
+}
+
+int blkfront_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer)
+{
+    return call(bf, &(struct blkfront_io){.operation = BLKFRONT_READ,
+                                          .sector = sector,
+                                          .sector_count = sector_count,
+                                          .buffer = buffer});
+}
+
+int blkfront_write(struct blkfront *bf, uint64_t sector, uint32_t sector_count, const void *buffer)
+{
+    return call(bf, &(struct blkfront_io){.operation = BLKFRONT_WRITE,
+                                          .sector = sector,
+                                          .sector_count = sector_count,
+                                          .buffer = (void *)(uintptr_t)buffer});
+}
+
+int blkfront_readv(struct blkfront *bf, uint64_t sector, const struct iovec *iov,
+                   uint32_t iov_count)
+{
+    return call_vector(bf, BLKFRONT_READ, sector, iov, iov_count);
+}
+
+int blkfront_writev(struct blkfront *bf, uint64_t sector, const struct iovec *iov,
+                    uint32_t iov_count)
+{
+    return call_vector(bf, BLKFRONT_WRITE, sector, iov, iov_count);
+}
+
+int blkfront_flush(struct blkfront *bf)
+{
+    return call(bf, &(struct blkfront_io){.operation = BLKFRONT_FLUSH});
+}
+
+int blkfront_discard(struct blkfront *bf, uint64_t sector, uint64_t sector_count)
+{
+    return call(bf, &(struct blkfront_io){.operation = BLKFRONT_DISCARD,
+                                          .sector = sector,
+                                          .sector_count = sector_count});
+}
