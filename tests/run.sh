@@ -290,7 +290,7 @@ stage_hostile() {
 }
 
 stage_model() {
-    run_one model ring_sleep 300 bash tests/model/run.sh
+    run_one model protocols 300 bash tests/model/run.sh
 }
 
 stage_install() {
