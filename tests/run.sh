@@ -13,8 +13,9 @@
 #   TEST_SAN       empty, or the sanitizers that BIN is built with: time limits must then be lax
 #   TEST_LONG      not empty: take the long variants (make check-long)
 #   TEST_LOG       base name for files that should outlive the test
-# and runs in TOP. A script may raise its time limit (seconds) with a line "# timeout: N". Whatever
-# process it leaves behind makes it fail, and is ended.
+# and runs in TOP. A script may raise its time limit of 120 seconds with a line "# timeout: N"; twice that
+# passes before it is ended, five times that under a sanitizer. Whatever process it leaves behind makes it
+# fail, and is ended.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL SAN VARIANT OUT BIN V CC
@@ -185,14 +186,14 @@ run_sanitized_programs() { # STAGE SECONDS VARS WRAPPER PROGRAM...
 stage_unit() {
     build unit all unit-programs
     mapfile -t list < <(unit_programs build/plain)
-    run_programs unit 60 "" "${list[@]}"
+    run_programs unit 180 "" "${list[@]}"
 }
 
 # tests/tests.mk names the programs of abi and stress in variables; list-abi and list-stress print them.
 stage_abi() {
     build abi abi-programs
     mapfile -t list < <(programs list-abi)
-    run_programs abi 60 "" "${list[@]}"
+    run_programs abi 180 "" "${list[@]}"
 }
 
 # The ring's stress programs take the number of requests and the size of the ring.
@@ -227,7 +228,7 @@ stage_stress() {
 }
 
 e2e_scripts() { # STAGE BIN FACTOR RUNNER
-    local stage=$1 factor=$3 runner=$4 script limit
+    local stage=$1 factor=$3 runner=$4 script limit # of time, in seconds
     export BIN=$2 TEST_BIN=$TOP/build/plain/tests/e2e
     case $2 in */build/*) TEST_BIN=${2%/bin}/tests/e2e ;; esac
     if [ ! -x "$BIN/service" ] || [ ! -x "$BIN/client" ]; then
@@ -272,7 +273,7 @@ stage_faults() {
 
 stage_e2e() {
     build e2e all e2e-programs
-    TEST_SAN='' e2e_scripts e2e "$TOP/bin" 1 run_one
+    TEST_SAN='' e2e_scripts e2e "$TOP/bin" 2 run_one
 }
 
 # The neighbour's rate is measured for so short a time, and on so busy a machine, that only a collapse
@@ -281,7 +282,7 @@ hostile_peers() { # STAGE BIN RATIO-MIN P99-MAX RUNNER
     build "$1" hostile-programs
     CASE_MS=${CASE_MS:-100} RATIO_MIN=${RATIO_MIN:-$3} FLOOD_RATIO_MIN=${FLOOD_RATIO_MIN:-$3} \
         FLOOD_P99_MAX=${FLOOD_P99_MAX:-$4} BIN=$2 TEST_BIN=$TOP/build/plain/tests \
-        "$5" "$1" hostile 600 bash tests/hostile/run.sh
+        "$5" "$1" hostile 1200 bash tests/hostile/run.sh
 }
 
 stage_hostile() {
@@ -295,7 +296,7 @@ stage_model() {
 
 stage_install() {
     build install all lib
-    run_one install install 120 bash tests/run-install.sh
+    run_one install install 300 bash tests/run-install.sh
 }
 
 # The stages with sanitizers: name, sanitizers, what runs under them.
@@ -319,11 +320,11 @@ stage_sanitized() { # STAGE SANITIZERS unit|e2e|hostile
     unit)
         build "$stage" "$vars" unit-programs
         mapfile -t list < <(unit_programs "$out")
-        run_sanitized_programs "$stage" 180 "$vars" "$wrapper" "${list[@]}"
+        run_sanitized_programs "$stage" 400 "$vars" "$wrapper" "${list[@]}"
         ;;
     e2e)
         build "$stage" "$vars" all e2e-programs
-        TEST_SAN=$san e2e_scripts "$stage" "$TOP/$out/bin" 3 run_wrapped
+        TEST_SAN=$san e2e_scripts "$stage" "$TOP/$out/bin" 5 run_wrapped
         ;;
     hostile)
         build "$stage" "$vars" all
@@ -357,7 +358,7 @@ stage_aarch64() {
         note aarch64 build 0 "everything cross-compiles for aarch64 without a warning"
         check=true
     }
-    run_one aarch64 barriers 60 bash tests/aarch64/barriers.sh
+    run_one aarch64 barriers 180 bash tests/aarch64/barriers.sh
     if ! command -v qemu-aarch64 >/dev/null; then
         note aarch64 unit 77 "needs qemu-aarch64 (Debian: qemu-user)"
         return

@@ -72,12 +72,7 @@ fi
 # The service ends: the client says so at once, without a result, and its files match.
 "$client" 8 1000000000 >stdout 2>stderr &
 pid=$!
-tries=500
-until [ -s "sectors.$pid" ]; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || die "the client records nothing"
-    sleep 0.02
-done
+eventually 10 test -s "sectors.$pid" || die "the client records nothing"
 "$BIN/service" stop >/dev/null || die "stop with a client attached"
 status=0
 wait $pid || status=$?

@@ -6,14 +6,12 @@ image disk1.img 4
 start_service
 
 # Waits until the client has recorded something.
+has_begun() {
+    gone "$1" && die "the client ended early: $(cat stderr)"
+    [ -s "sectors.$1" ]
+}
 started() { # PID
-    local tries=500
-    until [ -s "sectors.$1" ]; do
-        kill -0 "$1" 2>/dev/null || die "the client ended early: $(cat stderr)"
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || die "the client records nothing"
-        sleep 0.02
-    done
+    eventually 10 has_begun "$1" || die "the client records nothing"
 }
 
 for signal in INT:130 TERM:143 HUP:129; do
@@ -34,7 +32,7 @@ for signal in INT:130 TERM:143 HUP:129; do
 done
 
 # A full queue of signals (RLIMIT_SIGPENDING) keeps no client from ending.
-few_signals() { (ulimit -i 0 && exec timeout -k 2 20 "$BIN/client" 2 50 --no-record); }
+few_signals() { (ulimit -i 0 && exec timeout -k 2 $((20 * slack)) "$BIN/client" 2 50 --no-record); }
 few_signals >stdout 2>stderr || die "exit $? with a full queue of signals: $(cat stderr)"
 
 # One that was ignored from the beginning stays so.
@@ -46,13 +44,11 @@ pid=$!
 started $pid
 kill -s HUP $pid
 size=$(stat -c %s "sectors.$pid")
-tries=500
-until [ "$(stat -c %s "sectors.$pid")" -gt "$size" ]; do
-    kill -0 $pid 2>/dev/null || die "ended by a signal that was to be ignored"
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || die "the client records nothing more"
-    sleep 0.02
-done
+has_more() {
+    gone $pid && die "ended by a signal that was to be ignored"
+    [ "$(stat -c %s "sectors.$pid")" -gt "$size" ]
+}
+eventually 10 has_more || die "the client records nothing more"
 kill -s TERM $pid
 status=0
 wait $pid || status=$?

@@ -7,7 +7,7 @@ image disk1.img 1
 start_service
 coproc disk { exec "$TEST_BIN/disk_session" 2>err; }
 pid=$!
-read -r -t 10 line <&"${disk[0]}" && [ "$line" = connected ] || die "no connection: $(cat err)"
+read -r -t $((10 * slack)) line <&"${disk[0]}" && [ "$line" = connected ] || die "no connection: $(cat err)"
 dom0=$(dom0_pid)
 cleanup_fn kill -CONT "$dom0"
 kill -STOP "$dom0"

@@ -12,7 +12,7 @@ rss_kib() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$dom0/status"; }
 cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%d", ($12 + $13) * 1000 / hz }' "/proc/$dom0/stat"; }
 
 client 4 3000 >alone || die "the service does not serve"
-timeout -k 2 30 "$TEST_BIN/store_guest" flap 100 || die "flapping"
+timeout -k 2 $((30 * slack)) "$TEST_BIN/store_guest" flap 100 || die "flapping"
 eventually 5 domains_are 0 || die "domains are left"
 rss=$(rss_kib) fds=$(fds "$dom0") cpu=$(cpu_ms)
 timeout -k 2 $((60 * slack)) "$TEST_BIN/store_guest" flap 10000 || die "flapping alone"

@@ -13,16 +13,15 @@ image disk1.img 4
 
 total_calls() { awk '$NF == "total" { n = $4 } END { print n + 0 }' "$1"; }
 
+serves() { "$BIN/service" status >/dev/null 2>&1; }
+
 # Leaves in client_calls and dom0_calls what a run of so many requests takes, connection included.
 count_calls() { # REQUESTS CLIENT-OPTIONS...
-    local requests=$1 server tries=500
+    local requests=$1 server
     shift
     strace -f -c -o dom0.calls "$BIN/service" start --foreground --engine null --no-spin >server.out 2>&1 &
     server=$!
-    until "$BIN/service" status >/dev/null 2>&1; do
-        [ $((tries -= 1)) -gt 0 ] || die "the service does not start: $(cat server.out)"
-        sleep 0.02
-    done
+    eventually 20 serves || die "the service does not start: $(cat server.out)"
     strace -f -c -o client.calls "$BIN/client" 1 "$requests" --seed 1 --no-record --no-spin "$@" >client.out ||
         die "client failed: $*"
     "$BIN/service" stop >stop.out 2>&1 || die "stop: $(cat stop.out)"
@@ -48,7 +47,7 @@ compare() { # NAME NOW
 workload() { # NAME OPTIONS...
     local name=$1 try client_less dom0_less client_least=1000000 dom0_least=1000000 now
     shift
-    for try in 1 2 3 4 5; do
+    for try in 1 2 3 4 5 6 7 8 9 10; do
         count_calls 1000 "$@"
         client_less=$client_calls dom0_less=$dom0_calls
         count_calls 5000 "$@"

@@ -9,7 +9,7 @@ refused_and_replaced() {
     expect 1 'io_uring is not available here.*--engine threads' "$@" "$BIN/service" start --engine uring
     expect 3 'no service' service status
     cleanup_fn stop_leftover
-    timeout -k 2 20 "$@" "$BIN/service" start >out 2>err || die "no start without io_uring: $(cat err)"
+    timeout -k 2 $((20 * slack)) "$@" "$BIN/service" start >out 2>err || die "no start without io_uring: $(cat err)"
     service status --json | grep -q '"engine":"threads"' || die "another engine: $(service status)"
     cat err "$log" | grep -q 'io_uring is not available.*threads engine takes over' ||
         die "nobody says so: $(cat err "$log")"

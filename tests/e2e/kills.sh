@@ -111,7 +111,8 @@ for pid in "${survivors[@]}"; do
     wait "$pid" || die "a survivor failed: $(cat blocking/failed asynchronous/failed 2>/dev/null)"
 done
 eventually 5 domains_are 0 || die "domains are left"
-[ "$(fds "$(dom0_pid)")" = "$fds_before" ] || die "descriptors of Dom0: $(fds "$(dom0_pid)") instead of $fds_before"
+as_before() { [ "$(fds "$(dom0_pid)")" = "$fds_before" ]; }
+eventually 5 as_before || die "descriptors of Dom0: $(fds "$(dom0_pid)") instead of $fds_before"
 service stop >/dev/null || die "stop"
 [ -z "$(find "$SPLITDOM_RUNDIR" -type s)" ] || die "sockets are left: $(find "$SPLITDOM_RUNDIR" -type s)"
 echo "$client_kills clients and $dom0_kills times Dom0 killed; records verified:" \

@@ -56,11 +56,11 @@ for arguments in '2 10 --no-record' '2 10 --no-record --json' --help --version; 
     # shellcheck disable=SC2086 # several arguments
     {
         status=0
-        timeout -k 2 20 "$BIN/client" $arguments >&- 2>err || status=$?
+        timeout -k 2 $((20 * slack)) "$BIN/client" $arguments >&- 2>err || status=$?
         [ $status = 1 ] || die "client $arguments, stdout closed: exit $status"
         grep -q 'cannot write to stdout: Bad file descriptor' err || die "message: $(cat err)"
         status=0
-        timeout -k 2 20 "$BIN/client" $arguments >/dev/full 2>err || status=$?
+        timeout -k 2 $((20 * slack)) "$BIN/client" $arguments >/dev/full 2>err || status=$?
         [ $status = 1 ] || die "client $arguments, stdout full: exit $status"
     }
 done
@@ -86,7 +86,7 @@ if unshare --pid --fork true 2>/dev/null; then
     (cd shared && exec unshare --pid --fork "$BIN/client" 1 1000000000 --name default) 2>err &
     first=$!
     eventually 10 test -s shared/sectors.1 || die "no records: $(cat err)"
-    second() { (cd shared && timeout -k 2 20 unshare --pid --fork "$BIN/client" 1 10); }
+    second() { (cd shared && timeout -k 2 $((20 * slack)) unshare --pid --fork "$BIN/client" 1 10); }
     expect 1 'cannot create ./sectors.1: Device or resource busy: a client with the same process number' second
     pkill -TERM -P "$first"
     wait "$first" || :
@@ -99,7 +99,7 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid 12345 --regid 12345 --clear-groups true
     foreign_run=$(mktemp -d /tmp/e2e.XXXXXX)
     cleanup_fn rm -rf "$foreign_run"
     chown 12345 "$foreign_run"
-    other() { timeout -k 2 20 setpriv --reuid 12345 --regid 12345 --clear-groups "$@"; }
+    other() { timeout -k 2 $((20 * slack)) setpriv --reuid 12345 --regid 12345 --clear-groups "$@"; }
     cp "$BIN/client" "$BIN/service" disk1.img "$foreign_run" && chmod -R a+rX "$foreign_run"
     in_foreign() { (cd / && other "$foreign_run/client" "$@" --rundir "$foreign_run/run"); }
     expect 1 'cannot create ./sectors\.[0-9]+: Permission denied' in_foreign 1 1

@@ -12,7 +12,7 @@ image disk1.img 2
 start_service
 coproc disk { exec "$TEST_BIN/disk_session"; }
 disk_process=$disk_PID
-read -r -t 10 answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
+read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
 "$BIN/client" 16 100000000 --no-record >/dev/null 2>err &
 busy=$!
 eventually 5 connected 2 || die "the clients do not connect"

@@ -20,7 +20,7 @@ allowed+='|read\([0-9]+<anon_inode:\[?eventfd|read\([0-9]+<[^>]*/lib[a-z_]*\.so[
 trace() {
     local name=$1 may=$2 rest
     shift 2
-    timeout -k 2 60 strace -f -yy -s 16 -o "$name" "$BIN/client" "$@" >line 2>err ||
+    timeout -k 2 $((60 * slack)) strace -f -yy -s 16 -o "$name" "$BIN/client" "$@" >line 2>err ||
         die "client $* fails under strace: $(cat err)"
     messages=$(grep -cE "$socket" "$name")
     awk -v socket="$socket" '{ text[NR] = $0 }

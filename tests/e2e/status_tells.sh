@@ -6,7 +6,7 @@
 image disk1.img 1
 start_service --engine null
 coproc disk { exec "$TEST_BIN/disk_session" 2>err; }
-read -r -t 10 answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
+read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
 [ "$(status_number rate_now)" = 0 ] || die "a rate without a read"
 # shellcheck disable=SC2154 # disk_PID comes from coproc
 [ "$(status_number client_pid)" = "$disk_PID" ] || die "another process than $disk_PID: $(service status)"
@@ -15,7 +15,7 @@ expect 0 "^ +1 .* $disk_PID +DomU-1\$" service list
 read_some() {
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         echo 'read 5' >&"${disk[1]}"
-        read -r -t 10 answer <&"${disk[0]}" && [ "${answer%%:*}" != error ] || die "no answer"
+        read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "${answer%%:*}" != error ] || die "no answer"
     done
     [ "$(status_number rate_now)" -gt 0 ]
 }

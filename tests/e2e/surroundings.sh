@@ -10,7 +10,7 @@
 
 [ -z "${TEST_SAN:-}" ] || skip "limits of memory and minimal roots are not for sanitizers"
 cells=0 works=0 refuses=0 findings=()
-limit=20 # s; nothing here takes one
+limit=60 # s; nothing here takes one
 
 image disk1.img 1
 mkdir here

@@ -43,12 +43,6 @@ cut() {
     esac
 }
 
-# ended PID: all its threads have, and with the last of them its lock is free.
-ended() {
-    local tasks=("/proc/$1/task"/*)
-    gone "$1" && [ ${#tasks[@]} -le 1 ]
-}
-
 # end_dom0 N: in one of five ways
 end_dom0() {
     case $(($1 % 5)) in
@@ -71,7 +65,7 @@ end_dom0() {
         service stop >/dev/null || die "stop"
         ;;
     esac
-    eventually 10 ended "$dom0" || die "Dom0 survives"
+    eventually 10 gone "$dom0" || die "Dom0 survives"
 }
 
 requires nm

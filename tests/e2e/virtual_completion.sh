@@ -32,16 +32,18 @@ expect 0 '' "$BIN/service" stop
 
 # Blocking reads complete, also while their clock is stopped and goes on.
 start_service --engine model --model mean=20ms,law=fixed --cache-bytes 0
-"$client" 2 20 --no-record >stdout 2>stderr &
+"$client" 2 1000000 --no-record >stdout 2>stderr &
 pid=$!
 cleanup_fn end_client
-domid=
-for _ in $(seq 100); do
+shows() {
     domid=$("$BIN/service" list | awk '$1 > 0 && $5 == 4 { print $1 }')
-    [ -z "$domid" ] || break
-    sleep 0.02
-done
-[ -n "$domid" ] || die "the client's domain does not show"
+    [ -n "$domid" ]
+}
+eventually 10 shows || die "the client's domain does not show: $(cat stderr)"
 "$BIN/service" pause "$domid" || die "pause"
 "$BIN/service" unpause "$domid" || die "unpause"
-wait $pid || die "the client failed: $(cat stderr)"
+before=$(status_number 'total":{"requests')
+eventually 10 requests_exceed $((before + 10)) || die "no read completes any more: $(cat stderr)"
+kill -TERM $pid
+reap 5000 $pid
+[ $status = 143 ] || die "the client failed: exit $status: $(cat stderr)"

@@ -21,7 +21,7 @@ FRONT=${TEST_BIN:-$TOP/build/plain/tests}/hostile/hostile_front
 FRONT=${FRONT/\/e2e\//\/}
 RSS_SLACK_KB=${RSS_SLACK_KB:-4096}
 LOG_BYTES_MAX=100000
-PIPE_S=20 # the most that one case may take
+PIPE_S=60 # the most that one case may take
 BACK_S=240 # the same for one with many variants
 BACK=${FRONT%front}back
 TURNS=$(dirname "$FRONT")/turns/turns
@@ -65,14 +65,8 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'
 less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }'; }
 
 # settled: Dom0 has as many descriptors as at first, now or soon.
-settled() {
-    local tries=50
-    while [ "$(fds "$dom0")" != "$base_fds" ]; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
-        sleep 0.02
-    done
-}
+has_base_fds() { [ "$(fds "$dom0")" = "$base_fds" ]; }
+settled() { eventually 5 has_base_fds; }
 
 image disk1.img 16
 start_service --image disk1.img --max-domains 16 --idle-timeout 0

@@ -138,7 +138,7 @@ static void a_look_at_a_clock_that_stands_is_cheap(void **state)
     for (int i = 0; i < 1000; i++)
         (void)read_with(-ETIMEDOUT);
     /* Generous, for a busy machine; to wait for each would take 100 s. */
-    assert_true(clock_monotonic_ns() - begin_ns < 5 * (uint64_t)PVCLOCK_PATIENCE_NS);
+    assert_true(clock_monotonic_ns() - begin_ns < 50 * (uint64_t)PVCLOCK_PATIENCE_NS);
 }
 
 /* Of 100 looks, the quickest. */

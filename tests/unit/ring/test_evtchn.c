@@ -26,7 +26,7 @@
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 
-enum { WAIT_LIMIT_MS = 5000, NR_PORTS_MAX = 64 };
+enum { WAIT_LIMIT_MS = 30000, NR_PORTS_MAX = 64 };
 static const int64_t WAIT_LIMIT_NS = WAIT_LIMIT_MS * 1000000ll;
 
 struct seen {
@@ -201,7 +201,7 @@ static void *wake_for_nothing(void *arg)
 {
     struct waker *waker = arg;
     const struct timespec pause = {.tv_nsec = 500000};
-    for (int i = 0; i < 8000 && load_full_u32(&waker->stop) == 0; i++) {
+    for (int i = 0; i < 40000 && load_full_u32(&waker->stop) == 0; i++) {
         (void)evtchn_wake(waker->si, 0);
         nanosleep(&pause, NULL);
     }
@@ -218,7 +218,7 @@ static void wake_ups_for_nothing_do_not_lengthen_the_wait(void **state)
     uint64_t took_ns = clock_monotonic_ns() - begin_ns;
     store_full_u32(&waker.stop, 1);
     pthread_join(thread, NULL);
-    assert_true(took_ns < 3 * CLOCK_NS_PER_SEC);
+    assert_true(took_ns < 10 * CLOCK_NS_PER_SEC);
 }
 
 /* Whatever lies beside the flag in the futex word must neither wake nor block. */

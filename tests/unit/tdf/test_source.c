@@ -114,7 +114,7 @@ static void test_monotonic_is_clock_monotonic(void **state)
 
 /* The measured rate predicts CLOCK_MONOTONIC. The bound is far above what calibration achieves and
  * far below what a wrong unit or a wrong rate would give. */
-static void predicts_clock_monotonic(struct tdf_source *source)
+static bool predicts_once(struct tdf_source *source)
 {
     struct tdf_sample first, second;
 
@@ -128,7 +128,16 @@ static void predicts_clock_monotonic(struct tdf_source *source)
         (uint64_t)((double)(second.counter - first.counter) * (double)rate_ns / (double)rate_ticks);
     int64_t error_ns = (int64_t)(predicted_ns - elapsed_ns);
     int64_t bound_ns = (int64_t)(elapsed_ns / 1000);
-    assert_in_range(error_ns + bound_ns, 0, 2 * bound_ns);
+    return error_ns >= -bound_ns && error_ns <= bound_ns;
+}
+
+/* A sample that was interrupted is worse: a few tries. */
+static void predicts_clock_monotonic(struct tdf_source *source)
+{
+    bool right = false;
+    for (int i = 0; i < 10 && !right; i++)
+        right = predicts_once(source);
+    assert_true(right);
 }
 
 /* Whatever counter was chosen. */

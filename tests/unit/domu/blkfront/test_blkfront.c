@@ -645,7 +645,7 @@ static void dom0s_death_wakes_everybody_soon(void **state)
     join_readers(readers, READERS, -ENOTCONN);
     clock_gettime(CLOCK_MONOTONIC, &end);
     int64_t took_ms = (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000;
-    assert_true(took_ms < 1000);
+    assert_true(took_ms < 5000);
     assert_non_null(strstr(blkfront_failure(bf), "Dom0 is gone"));
     uint8_t bytes[512];
     assert_int_equal(blkfront_read(bf, 0, 1, bytes), -ENOTCONN);
