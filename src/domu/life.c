@@ -31,22 +31,39 @@ static bool goes_on(const struct patience *patience, int slices)
     return slices < CONTROL_SLICES && patience_left_ms(patience, 1) > 0;
 }
 
+/* Replies come in the order of the requests: those to calls that have given up come first, and are
+ * nobody's any more. */
+static ssize_t receive_reply(struct life *life, struct control_reply *reply, int *fds,
+                             size_t fd_max, size_t *fd_count)
+{
+    int slices = 0;
+    for (;;) {
+        ssize_t n =
+            unix_socket_receive(life->control_fd, reply, sizeof(*reply), fds, fd_max, fd_count);
+        if (n == -ETIMEDOUT && goes_on(life->patience, ++slices))
+            continue;
+        if (n <= 0 || life->replies_owed == 0)
+            return n;
+        life->replies_owed--;
+        while (*fd_count > 0)
+            close(fds[--*fd_count]);
+    }
+}
+
 /* Sends one request and takes its reply with fd_count descriptors, or none if it is refused. */
 static int call(struct life *life, struct control_request *request, struct control_reply *reply,
                 int *fds, size_t fd_count)
 {
-    size_t count;
-    ssize_t n;
-    int slices = 0;
     memset(reply, 0, sizeof(*reply));
     request->magic = CONTROL_MAGIC;
     request->version = CONTROL_VERSION;
     int rc = unix_socket_send(life->control_fd, request, sizeof(*request), NULL, 0, true);
     if (rc < 0)
         return rc;
-    do
-        n = unix_socket_receive(life->control_fd, reply, sizeof(*reply), fds, fd_count, &count);
-    while (n == -ETIMEDOUT && goes_on(life->patience, ++slices));
+    size_t count;
+    ssize_t n = receive_reply(life, reply, fds, fd_count, &count);
+    if (n == -ETIMEDOUT)
+        life->replies_owed++;
     if (n <= 0)
         return n < 0 ? (int)n : -ENOTCONN;
     bool sound = n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
@@ -372,6 +389,7 @@ int life_move(struct life *fresh, struct life *old)
     close(fresh->doorbell_fd);
     close(old->control_fd);
     old->control_fd = fresh->control_fd;
+    old->replies_owed = fresh->replies_owed;
     old->segment.domid = fresh->segment.domid;
     old->store = fresh->store;
     xs_client_move(old->store, old->segment.store, old);

@@ -32,6 +32,7 @@ enum {
 
 struct life {
     int control_fd;
+    uint32_t replies_owed; /* on it: to calls that gave up before theirs came */
     int doorbell_fd;
     int stop_fd; /* eventfd that ends the lifeline thread */
     struct segment segment;
