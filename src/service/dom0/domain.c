@@ -205,7 +205,8 @@ int domain_mapped(struct domain *domain)
         return rc;
     close(domain->segment_fd);
     domain->segment_fd = -1;
-    domain->host->store_ready(domain->host->ctx, domain); /* so does what was written */
+    domain_settings_apply(domain);                        /* as is what was set */
+    domain->host->store_ready(domain->host->ctx, domain); /* and what was written */
     return 0;
 }
 

@@ -39,13 +39,21 @@ static void show_weight(const struct domain *domain, char text[SETTING_VALUE_MAX
     snprintf(text, SETTING_VALUE_MAX, "%u", domain->settings.weight);
 }
 
+/* Once the domain is mapped: its clock lies in its memory (domain_mapped). */
 static void apply_tdf(struct domain *domain)
 {
     struct tdf tdf = domain->pauses > 0 ? (struct tdf){0, 1} : domain->tdf;
+    if (!domain_is_mapped(domain))
+        return;
     int rc = tdf_clock_set_tdf(&domain->clock, tdf);
     if (rc < 0)
         log_limited(domain->host->back.log, &domain->log_limit,
                     "domain %u: cannot change its clock: %s", domain->domid, strerror(-rc));
+}
+
+void domain_settings_apply(struct domain *domain)
+{
+    apply_tdf(domain);
 }
 
 static int take_tdf(struct domain *domain, const char *text)

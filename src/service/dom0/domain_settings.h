@@ -28,6 +28,8 @@ struct setting_watch {
 
 /* Writes the nodes as they hold now and follows changes. Errors: -errno. */
 int domain_settings_watch(struct domain *domain);
+/* The domain's memory is sealed: what was set before takes effect there. */
+void domain_settings_apply(struct domain *domain);
 void domain_settings_unwatch(struct domain *domain);
 
 #endif

@@ -77,7 +77,7 @@ static int setup(void **state)
                              .devices = &f->spec,
                              .device_count = 1,
                              .store_ready = store_ready};
-    return create((struct tdf){1, 1});
+    return create((struct tdf){1, 1}) < 0 ? -1 : domain_mapped(f->domain);
 }
 
 static int teardown(void **state)
@@ -180,6 +180,26 @@ static void a_pause_stops_the_clock_and_forgets_nothing(void **state)
     assert_string_equal(get("tdf"), "5");
     set("pause", "0");
     assert_in_range(passes(10 * SECOND_NS), 2 * SECOND_NS - 1000, 2 * SECOND_NS + 1000);
+}
+
+/* Its clock lies in its memory: nothing is written there while it may still make holes in it. */
+static void what_is_set_before_the_memory_is_sealed_waits(void **state)
+{
+    (void)state;
+    domain_destroy(f->domain);
+    assert_int_equal(create((struct tdf){1, 1}), 0);
+    set("tdf", "10");
+    assert_string_equal(get("tdf"), "10");
+    assert_in_range(passes(SECOND_NS), SECOND_NS - 1000, SECOND_NS + 1000);
+    assert_int_equal(domain_mapped(f->domain), 0);
+    assert_in_range(passes(10 * SECOND_NS), SECOND_NS - 1000, SECOND_NS + 1000);
+
+    domain_destroy(f->domain);
+    assert_int_equal(create((struct tdf){1, 1}), 0);
+    set("pause", "1");
+    assert_in_range(passes(SECOND_NS), SECOND_NS - 1000, SECOND_NS + 1000);
+    assert_int_equal(domain_mapped(f->domain), 0);
+    assert_int_equal(passes(SECOND_NS), 0);
 }
 
 /* As in Xen: whoever pauses must let it go on, too. */
@@ -314,6 +334,7 @@ int main(void)
         SETTINGS_TEST(nonsense_does_not_fill_the_log),
         SETTINGS_TEST(a_tdf_changes_the_rate),
         SETTINGS_TEST(a_pause_stops_the_clock_and_forgets_nothing),
+        SETTINGS_TEST(what_is_set_before_the_memory_is_sealed_waits),
         SETTINGS_TEST(pauses_count),
         SETTINGS_TEST(nonsense_is_set_back_to_what_holds),
         SETTINGS_TEST(a_removed_node_comes_back),
