@@ -256,7 +256,12 @@ static int close_outputs(struct client *client)
     }
     if (recorder_close(client->recorder, &record_count, &why) < 0) {
         fprintf(stderr, "client: %s\n", why.text);
-        fprintf(stderr, "client: both files end after %" PRIu64 " whole records\n", record_count);
+        if (record_count == RECORDER_COUNT_UNKNOWN)
+            fprintf(stderr,
+                    "client: the ends of the two files may differ: compare their lengths\n");
+        else
+            fprintf(stderr, "client: both files end after %" PRIu64 " whole records\n",
+                    record_count);
         rc = -1;
     }
     client->recorder = NULL;

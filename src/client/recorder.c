@@ -209,14 +209,15 @@ static int explain(const struct output *output, int error, const char *verb, str
                     advice);
 }
 
-/* After a failure: cuts both files back to the chunks that are whole in both. */
-static void cut_back(struct recorder *r)
+/* After a failure: cuts both files back to the chunks that are whole in both. Could it? */
+static bool cut_back(struct recorder *r)
 {
+    bool done = true;
     for (int i = 0; i < FILE_COUNT; i++) {
         const struct output *output = &r->outputs[i];
-        if (ftruncate(output->fd, (off_t)output->good_bytes) != 0 && r->error == 0)
-            r->error = -errno;
+        done &= ftruncate(output->fd, (off_t)output->good_bytes) == 0;
     }
+    return done;
 }
 
 static void release(struct recorder *r)
@@ -327,13 +328,15 @@ int recorder_close(struct recorder *r, uint64_t *record_count, struct why *why)
     while (r->error == 0 && r->head != r->tail)
         write_oldest(r);
     pthread_mutex_unlock(&r->lock);
-    if (r->error != 0)
-        cut_back(r);
+    bool ends_known = r->error == 0 || cut_back(r);
     for (int i = 0; i < FILE_COUNT; i++) {
         /* Some file systems report a failed write only here. */
         int closed = close(r->outputs[i].fd);
         r->outputs[i].fd = -1;
-        if (closed != 0 && r->error == 0) {
+        if (closed == 0)
+            continue;
+        ends_known = false;
+        if (r->error == 0) {
             r->error = -errno;
             r->error_at = (enum recorder_file)i;
         }
@@ -341,7 +344,7 @@ int recorder_close(struct recorder *r, uint64_t *record_count, struct why *why)
     rc = r->error;
     if (rc < 0)
         explain(&r->outputs[r->error_at], rc, "write", why);
-    *record_count = r->head;
+    *record_count = ends_known ? r->head : RECORDER_COUNT_UNKNOWN;
     release(r);
     return rc;
 }

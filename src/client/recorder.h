@@ -35,6 +35,8 @@ enum {
     RECORDER_CAPACITY_MIN = 8 * RECORDER_CHUNK,
 };
 
+#define RECORDER_COUNT_UNKNOWN UINT64_MAX
+
 struct recorder;
 
 struct recorder_options {
@@ -67,8 +69,9 @@ int recorder_wait_room(struct recorder *recorder, struct stopwatch *watch, uint3
 
 /*
  * Writes what is left, closes the files, frees the recorder (NULL allowed).
- * *record_count gets the number of records in both files. Errors: -errno of the first failed write,
- * with why as in recorder_open.
+ * *record_count gets the number of records in both files; RECORDER_COUNT_UNKNOWN after a failure
+ * that left the files' ends in doubt: they may differ, and end within a record. Errors: -errno of
+ * the first failed write, with why as in recorder_open.
  */
 int recorder_close(struct recorder *recorder, uint64_t *record_count, struct why *why);
 

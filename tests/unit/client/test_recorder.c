@@ -245,6 +245,74 @@ static void a_full_disk_cuts_both_files_to_the_same_records(void **state)
     }
 }
 
+/* The calls of recorder_close that a test lets fail. */
+static bool cuts_fail, closes_fail;
+
+int __real_ftruncate(int fd, off_t length);
+int __wrap_ftruncate(int fd, off_t length);
+int __wrap_ftruncate(int fd, off_t length)
+{
+    if (!cuts_fail)
+        return __real_ftruncate(fd, length);
+    errno = EIO;
+    return -1;
+}
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+    int rc = __real_close(fd);
+    if (!closes_fail)
+        return rc;
+    errno = EDQUOT;
+    return -1;
+}
+
+/* A child's; what recorder_close says of the length. */
+static int close_after_a_full_disk(struct fixture *f)
+{
+    const rlim_t limit_bytes = RECORDER_CHUNK * RECORDER_SECTOR_BYTES;
+    unsigned char data[RECORDER_SECTOR_BYTES] = {0};
+    uint64_t count = 0;
+    if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){limit_bytes, limit_bytes}) != 0 ||
+        open_recorder(f, false) != 0)
+        return 1;
+    while (recorder_add(f->recorder, &f->watch, 5, 1, data) == 0)
+        continue;
+    cuts_fail = true;
+    if (recorder_close(f->recorder, &count, &f->why) != -EFBIG)
+        return 2;
+    return count == RECORDER_COUNT_UNKNOWN ? 0 : 3;
+}
+
+static void files_that_cannot_be_cut_are_of_unknown_length(void **state)
+{
+    const pid_t child = fork();
+    int status;
+    if (child == 0)
+        _exit(close_after_a_full_disk(*state));
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void a_failed_close_is_a_failed_write(void **state)
+{
+    struct fixture *f = *state;
+    unsigned char data[RECORDER_SECTOR_BYTES] = {0};
+    uint64_t count;
+    assert_int_equal(open_recorder(f, false), 0);
+    assert_int_equal(recorder_add(f->recorder, &f->watch, 5, 1, data), 0);
+    closes_fail = true;
+    int rc = recorder_close(f->recorder, &count, &f->why);
+    closes_fail = false;
+    assert_int_equal(rc, -EDQUOT);
+    assert_true(count == RECORDER_COUNT_UNKNOWN);
+    assert_non_null(strstr(f->why.text, "sectors.1234"));
+}
+
 static void room_is_what_was_asked_for(void **state)
 {
     struct fixture *f = *state;
@@ -300,6 +368,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(threads_lose_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_cuts_both_files_to_the_same_records, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(files_that_cannot_be_cut_are_of_unknown_length, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_failed_close_is_a_failed_write, setup, teardown),
         cmocka_unit_test_setup_teardown(room_is_what_was_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_open_leaves_no_file, setup, teardown),
