@@ -45,6 +45,27 @@ end_clients
 rm -f sectors.* read.*
 service stop >/dev/null || die "stop"
 
+# ---- descriptors that come back without an event ---------------------------------------------------
+if command -v prlimit >/dev/null; then
+    start_service
+    dom0=$(dom0_pid)
+    prlimit --pid "$dom0" --nofile="$(fds "$dom0"):" || die "cannot limit Dom0's descriptors"
+    service status >stdout 2>stderr &
+    asks=$!
+    told() { grep -q 'accept: Too many open files' "$SPLITDOM_RUNDIR/default/dom0.log"; }
+    eventually 10 told || die "nobody tells that descriptors have run out"
+    eval "$(service env)"
+    if command -v xenstore-read >/dev/null; then
+        xenstore-read /local/domain/0/name >name 2>&1 &
+        reads=$!
+    fi
+    prlimit --pid "$dom0" --nofile=1024: || die "cannot give Dom0 its descriptors back"
+    reap 10000 $asks
+    [ $status = 0 ] || die "a status that waited for a descriptor: exit $status: $(cat stderr)"
+    [ -z "${reads:-}" ] || reap 10000 "$reads"
+    service stop >/dev/null || die "stop"
+fi
+
 # ---- memory: Dom0 may have only a little more than it has ------------------------------------------
 [ -z "${TEST_SAN:-}" ] || skip "descriptors ran out as they should; sanitizers map terabytes"
 command -v prlimit >/dev/null || skip "descriptors ran out as they should; memory needs prlimit"

@@ -185,9 +185,14 @@ bool control_run(struct control *control)
     return control_has_news(control);
 }
 
+bool control_accept_failed(const struct control *control)
+{
+    return control->accept_failed && control->listener.fd >= 0;
+}
+
 void control_accept_again(struct control *control)
 {
-    if (control->accept_failed && control->listener.fd >= 0)
+    if (control_accept_failed(control))
         control->listen_ready = true;
 }
 

@@ -60,6 +60,8 @@ bool control_run(struct control *control);
 /* Has control_run try again for connections that found no descriptor or memory. Call it whenever
  * something may have been closed; costs nothing when none waits. */
 void control_accept_again(struct control *control);
+/* Does a connection wait for that? */
+bool control_accept_failed(const struct control *control);
 
 /* Ends a domain's connection from our side, and with it the domain (end_domain is called). */
 void control_drop_domain(struct control *control, struct domain *domain);

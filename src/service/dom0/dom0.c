@@ -17,6 +17,8 @@ enum {
     DRAIN_PATIENCE_NS = 2000000000, /* for reads at the disk, when stopping */
 };
 
+#define ACCEPT_RETRY_NS (UINT64_C(1000) * 1000 * 1000)
+
 static struct dom0 *of_store_work(struct gated_work *work)
 {
     return container_of(work, struct dom0, store_work);
@@ -75,10 +77,28 @@ static void begin_turn(void *ctx)
         dom0_clear_away(d);
 }
 
+/* What was short may have been anybody's (ENFILE, ENOMEM): no event tells us that it is there
+ * again. The turn that the timer begins looks. */
+static void look_again(struct timer *timer, void *ctx)
+{
+    (void)timer;
+    (void)ctx;
+}
+
+static void look_again_at_accepts(struct dom0 *d)
+{
+    if (d->accepts.state != TIMER_STOPPED ||
+        !(control_accept_failed(d->control) || store_socket_accept_failed(d->store_socket)))
+        return;
+    timer_init(&d->accepts, &d->worker.gate_time, look_again, d);
+    timer_set(&d->accepts, tdf_clock_now_ns(&d->worker.hold_clock) + ACCEPT_RETRY_NS);
+}
+
 /* Asked after everything that touches the domains' memory. */
 static bool end_turn(void *ctx)
 {
     struct dom0 *d = ctx;
+    look_again_at_accepts(d);
     if (!fault_guard_any() && !d->any_lost)
         return false;
     dom0_end_faulted(d);

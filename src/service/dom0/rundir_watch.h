@@ -15,7 +15,9 @@ struct rundir_watch_ops {
     /* It is no longer there, or was for a moment not. NULL: any name may be lost, the kernel has
      * dropped what it had to tell. */
     void (*lost)(void *ctx, const char *name);
-    void (*gone)(void *ctx); /* the directory itself was removed or renamed */
+    /* The directory itself was renamed, or removed and nobody holds it open. Where somebody does,
+     * as the lock does, only the loss of its names is told: a directory is empty when it goes. */
+    void (*gone)(void *ctx);
 };
 
 /* Watches the directory dir. Errors: -errno (-ENOSYS, -EMFILE, ...: then nothing is noticed). */

@@ -148,6 +148,11 @@ void store_socket_accept_again(struct store_socket *ss)
         ss->accept_needed = ss->news = ss->pump_needed = true;
 }
 
+bool store_socket_accept_failed(const struct store_socket *ss)
+{
+    return ss->accept_failed;
+}
+
 static void pump_input(struct store_peer *peer)
 {
     char chunk[READ_CHUNK];

@@ -27,6 +27,8 @@ void store_socket_destroy(struct store_socket *ss);
 /* Lets store_socket_pump try again to take connections that had to wait because descriptors or
  * memory had run out. Call it whenever something may have been closed; free when none waits. */
 void store_socket_accept_again(struct store_socket *ss);
+/* Does a connection wait for that? */
+bool store_socket_accept_failed(const struct store_socket *ss);
 
 /* Has a peer sent something, or made room, or gone, since store_socket_pump? */
 bool store_socket_has_news(const struct store_socket *ss);
