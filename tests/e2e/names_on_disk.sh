@@ -43,6 +43,10 @@ for _ in $(seq 40); do
         die "the first service took the second one's sockets"
     sleep 0.02
 done
+# Its log has gone with the directory; it is still open.
+its_log=$(find "/proc/$first/fd" -lname "*dom0.log*" | head -n 1)
+tells() { grep -q 'cannot be reached any more' "$its_log"; }
+eventually 10 tells || die "the first service does not tell that its directory is gone: $(cat "$its_log")"
 kill -TERM "$first"
 eventually 10 gone "$first" || die "the first service does not end"
 for name in lock dom0.sock xenstore.sock; do
