@@ -8,22 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/container_of.h"
+#include "service/block/engine/disk_memory.h"
 #include "service/block/engine/disk_model_config.h"
 #include "service/block/engine/disk_model_law.h"
 #include "service/block/engine/disk_pattern.h"
 #include "service/block/engine/disk_span.h"
 #include "service/block/engine/image.h"
+#include "service/block/engine/sector.h"
 
 struct disk_model {
     struct disk base;
     enum disk_model_data data;
     struct disk_model_clock clock;
     struct disk_model_law *law;
-    struct heap due;       /* reads that end at known times */
+    struct disk_memory *memory;
+    struct heap due;       /* what ends at known times */
     uint64_t arrived_ns;   /* the last one */
     struct disk_io *stuck; /* for destroy only */
     bool is_expiring;      /* the timer is set when all of the round are done */
@@ -72,45 +76,81 @@ static void arm_timer(struct disk_model *dm)
     (void)rc;
 }
 
-static int64_t read_image(const struct disk_io *io)
+/* Reads a part of the image. Returns 0 or -errno; what is beyond the end stays as it is. */
+static int32_t read_image(const struct disk_io *io, uint64_t offset_bytes, void *to, size_t bytes)
 {
     ssize_t got;
     do
-        got = pread(io->image->fd, io->buffer, io->length_bytes, (off_t)io->offset_bytes);
+        got = pread(io->image->fd, to, bytes, (off_t)offset_bytes);
     while (got < 0 && errno == EINTR);
-    return got < 0 ? -errno : got;
+    if (got < 0)
+        return -errno;
+    uint64_t end_bytes = io->offset_bytes + io->expected_bytes;
+    size_t wanted = end_bytes < offset_bytes           ? 0
+                    : end_bytes - offset_bytes < bytes ? (size_t)(end_bytes - offset_bytes)
+                                                       : bytes;
+    return (size_t)got >= wanted ? 0 : -EIO;
 }
 
-/* Puts the first length_bytes of the read into the buffer, as the data= parameter says. */
-static int32_t deliver(const struct disk_model *dm, struct disk_io *io)
+/* Carries out a part of a read or write that lies in one piece of memory. */
+static int32_t move(const struct disk_model *dm, const struct disk_io *io, uint64_t offset_bytes,
+                    void *data, size_t bytes)
 {
-    int64_t got = io->length_bytes;
+    int32_t rc = 0;
+    if (io->operation == DISK_WRITE)
+        return disk_memory_write(dm->memory, io->image, offset_bytes, data, bytes);
     if (dm->data == DISK_MODEL_IMAGE)
-        got = read_image(io);
+        rc = read_image(io, offset_bytes, data, bytes);
     else
-        disk_pattern_fill(io->buffer, io->offset_bytes, io->length_bytes);
-    return disk_span_status(io, got);
+        disk_pattern_fill(data, offset_bytes, (uint32_t)bytes);
+    if (rc == 0)
+        disk_memory_read(dm->memory, io->image, offset_bytes, data, bytes);
+    return rc;
 }
 
-/* A short read leaves the rest of the buffer to chance: here to a value that nobody takes for data.
- */
-static int32_t deliver_half(const struct disk_model *dm, struct disk_io *io)
+/* The first bytes of the operation. */
+static int32_t carry_out(const struct disk_model *dm, const struct disk_io *io, uint32_t bytes)
 {
-    uint32_t half_bytes = io->length_bytes / 2;
-    (void)deliver(dm, io);
-    memset((char *)io->buffer + half_bytes, 0xdb, io->length_bytes - half_bytes);
+    uint64_t offset_bytes = io->offset_bytes;
+    int32_t rc = 0;
+    if (io->operation == DISK_FLUSH)
+        return 0;
+    if (io->expected_bytes == 0)
+        return -EIO; /* beyond the end */
+    if (io->operation == DISK_DISCARD)
+        return disk_memory_discard(dm->memory, io->image, offset_bytes, bytes);
+    if (io->iov_count == 0)
+        return move(dm, io, offset_bytes, io->buffer, bytes);
+    for (uint32_t i = 0; i < io->iov_count && bytes > 0 && rc == 0; i++) {
+        uint32_t part = io->iov[i].iov_len < bytes ? (uint32_t)io->iov[i].iov_len : bytes;
+        rc = move(dm, io, offset_bytes, io->iov[i].iov_base, part);
+        offset_bytes += part;
+        bytes -= part;
+    }
+    return rc;
+}
+
+/* In whole sectors. A short read leaves the rest of its memory to chance: here, where that is a
+ * buffer, to a value that nobody takes for data. */
+static int32_t carry_out_half(const struct disk_model *dm, const struct disk_io *io)
+{
+    uint32_t half_bytes = io->length_bytes / 2 & ~(BLOCK_SECTOR_BYTES - 1u);
+    if (half_bytes > 0)
+        (void)carry_out(dm, io, half_bytes);
+    if (io->operation == DISK_READ && io->iov_count == 0)
+        memset((char *)io->buffer + half_bytes, 0xdb, io->length_bytes - half_bytes);
     return -EIO;
 }
 
-/* Until a read is over its status holds its fate. */
+/* Until an operation is over its status holds its fate. */
 static void finish(const struct disk_model *dm, struct disk_io *io)
 {
     switch ((enum disk_model_fate)io->status) {
     case DISK_MODEL_SERVED:
-        io->status = deliver(dm, io);
+        io->status = carry_out(dm, io, io->length_bytes);
         break;
     case DISK_MODEL_SHORT:
-        io->status = deliver_half(dm, io);
+        io->status = carry_out_half(dm, io);
         break;
     case DISK_MODEL_ERROR:
     case DISK_MODEL_STUCK: /* not in the due queue */
@@ -165,8 +205,9 @@ static void model_submit(struct disk *disk, struct disk_io *io)
     if (now_ns > dm->arrived_ns)
         dm->arrived_ns = now_ns;
     struct disk_model_outcome outcome =
-        disk_model_law_arrive(dm->law, dm->arrived_ns, io->length_bytes);
-    io->expected_bytes = disk_span_expected_bytes(io);
+        disk_model_law_arrive(dm->law, dm->arrived_ns, io->operation,
+                              io->operation == DISK_DISCARD ? 0 : io->length_bytes);
+    disk_span_begin(io);
     io->due_ns = outcome.due_ns;
     io->status = (int32_t)outcome.fate;
     if (outcome.fate == DISK_MODEL_STUCK) {
@@ -204,6 +245,7 @@ static void model_destroy(struct disk *disk)
         cancel(io);
     }
     disk_model_law_destroy(dm->law);
+    disk_memory_destroy(dm->memory);
     free(dm);
 }
 
@@ -224,6 +266,8 @@ int disk_model_create(const struct disk_config *config, const struct disk_model_
     dm->timer_fd = -1;
     dm->armed_ns = UINT64_MAX;
     rc = disk_model_law_create(&model, &dm->law);
+    if (rc == 0)
+        rc = disk_memory_create(&dm->memory);
     if (rc < 0) {
         model_destroy(&dm->base);
         return why_fail_errno(why, rc, "model disk");
@@ -250,9 +294,15 @@ static int model_create(const struct disk_config *config, struct disk **out, str
     return why_fail_errno(why, rc, "model disk: can't make its timer");
 }
 
+static void model_detach(struct disk *disk, struct image *image)
+{
+    disk_memory_forget(of_disk(disk)->memory, image);
+}
+
 const struct disk_ops disk_model_ops = {
     .name = "model",
     .create = model_create,
     .submit = model_submit,
+    .detach = model_detach,
     .destroy = model_destroy,
 };

@@ -10,12 +10,17 @@
  *
  * Unlike what disk.h asks of the other engines, destroy may be called with reads in flight, because
  * stuck ones can't be waited for: it calls their done with status -ECANCELED, and done must then
- * not submit. A read that is short or fails has status -EIO; only the first half of a short one's
- * buffer holds data, that of a failed one is untouched.
+ * not submit. What is short or fails has status -EIO; only the first half of a short read's memory
+ * holds data, that of a failed one is untouched. A short write has written its first half, a failed
+ * one nothing.
  *
- * A read arrives when its arrival_ns says, but not before the read that was submitted before it.
+ * What is written stays in memory (disk_memory.h), also with data=image: the image itself is never
+ * changed. An operation has its effect when it is due.
  *
- * In done, due_ns of the read is the time for which the model had computed its end: what an
+ * An operation arrives when its arrival_ns says, but not before the one that was submitted before
+ * it.
+ *
+ * In done, due_ns of the operation is the time for which the model had computed its end: what an
  * observer on the same clock should see, whatever the delivery was delayed by. In stuck and
  * cancelled ones it is meaningless.
  */
@@ -43,7 +48,7 @@ int disk_model_create(const struct disk_config *config, const struct disk_model_
 /* When the next completion is due; UINT64_MAX if none is (stuck reads never are). */
 uint64_t disk_model_next_due_ns(const struct disk *disk);
 
-/* Calls done of every read that is due by now, in order. Returns how many. */
+/* Calls done of everything that is due by now, in order. Returns how many. */
 uint32_t disk_model_expire(struct disk *disk);
 
 #endif

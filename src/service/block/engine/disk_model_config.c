@@ -10,6 +10,7 @@
 
 #define WORD_BYTES  64
 #define TIME_MAX_NS 1e12
+#define NOT_SET     (-1.0)
 
 static bool parse_probability(const char *text, double *out)
 {
@@ -46,6 +47,16 @@ static int find_name(const char *text, const char *const *names)
 static bool set_mean(struct disk_model_config *config, const char *value)
 {
     return parse_time(value, &config->mean_ns);
+}
+
+static bool set_write(struct disk_model_config *config, const char *value)
+{
+    return parse_time(value, &config->write_ns);
+}
+
+static bool set_flush(struct disk_model_config *config, const char *value)
+{
+    return parse_time(value, &config->flush_ns);
 }
 
 static bool set_cv(struct disk_model_config *config, const char *value)
@@ -138,6 +149,8 @@ static const struct key {
     const char *wanted;
 } keys[] = {
     {"mean", set_mean, "a time like 200us (ns, us, ms, s), at most 1000s"},
+    {"write", set_write, "a time like 200us (ns, us, ms, s), at most 1000s"},
+    {"flush", set_flush, "a time like 200us (ns, us, ms, s), at most 1000s"},
     {"cv", set_cv, "a number from 0 to 100"},
     {"law", set_law, "lognormal, fixed or exponential"},
     {"channels", set_channels, "a whole number from 1 to 1024"},
@@ -168,10 +181,11 @@ static int parse_word(char *word, struct disk_model_config *config, struct why *
                             keys[i].wanted);
         }
     }
-    return why_fail(why, -EINVAL,
-                    "disk model: \"%s\" is none of mean= cv= law= channels= iops= mbps= error= "
-                    "short= stuck= slow= seed= data=",
-                    word);
+    return why_fail(
+        why, -EINVAL,
+        "disk model: \"%s\" is none of mean= write= flush= cv= law= channels= iops= mbps= error= "
+        "short= stuck= slow= seed= data=",
+        word);
 }
 
 static int check_whole(const struct disk_model_config *config, bool is_cv_set, struct why *why)
@@ -186,7 +200,12 @@ static int check_whole(const struct disk_model_config *config, bool is_cv_set, s
 
 int disk_model_config_parse(const char *text, struct disk_model_config *out, struct why *why)
 {
-    struct disk_model_config config = {.mean_ns = 200e3, .cv = 0.25, .channels = 1, .seed = 1};
+    struct disk_model_config config = {.mean_ns = 200e3,
+                                       .write_ns = NOT_SET,
+                                       .flush_ns = NOT_SET,
+                                       .cv = 0.25,
+                                       .channels = 1,
+                                       .seed = 1};
     bool is_set[KEY_COUNT] = {false};
     bool is_cv_set = false;
     while (text != NULL && *text != '\0') {
@@ -207,6 +226,10 @@ int disk_model_config_parse(const char *text, struct disk_model_config *out, str
         if (*text == ',' && *++text == '\0')
             return why_fail(why, -EINVAL, "disk model: nothing follows the last comma");
     }
+    if (config.write_ns == NOT_SET)
+        config.write_ns = config.mean_ns;
+    if (config.flush_ns == NOT_SET)
+        config.flush_ns = config.mean_ns;
     int rc = check_whole(&config, is_cv_set, why);
     if (rc == 0)
         *out = config;

@@ -4,18 +4,21 @@
  *
  * Text: key=value, separated by commas, each key at most once, any order, none needed:
  *
- *   mean=200us            mean service time (ns, us, ms or s; default 200us)
+ *   mean=200us            mean service time of a read (ns, us, ms or s; default 200us)
+ *   write=400us           that of a write or discard (default: mean's)
+ *   flush=2ms             that of a flush (default: mean's)
  *   law=lognormal         lognormal (default) | fixed | exponential
  *   cv=0.25               coefficient of variation, lognormal only (default 0.25)
  *   channels=1            requests served at the same time (default 1, at most 1024)
  *   iops=N                at most so many requests begin per second (default: no cap)
  *   mbps=N                at most so many million bytes per second (default: no cap)
- *   error=P               probability of a failing read (default 0, as the next three)
- *   short=P               probability of a read that delivers only half of its bytes
- *   stuck=P               probability of a read that is never answered
- *   slow=P:10ms           probability of a slow read, and what it takes longer
+ *   error=P               probability of a failing request (default 0, as the next three)
+ *   short=P               probability of one that delivers or takes only half of its bytes
+ *   stuck=P               probability of one that is never answered
+ *   slow=P:10ms           probability of a slow one, and what it takes longer
  *   seed=N                of all that is random (default 1)
- *   data=pattern          pattern (default: see disk_pattern.h) | image: also read the image
+ *   data=pattern          what is read where nothing was written: pattern (default:
+ *                         see disk_pattern.h) | image: the image's bytes
  */
 #ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_DISK_MODEL_CONFIG_H
 #define SPLITDOM_SERVICE_BLOCK_ENGINE_DISK_MODEL_CONFIG_H
@@ -31,8 +34,10 @@ enum disk_model_data { DISK_MODEL_PATTERN, DISK_MODEL_IMAGE };
 #define DISK_MODEL_CHANNELS_MAX 1024u
 
 struct disk_model_config {
-    double mean_ns; /* 0 .. 1e12 */
-    double cv;      /* 0 .. 100; lognormal only */
+    double mean_ns; /* 0 .. 1e12, as the next two */
+    double write_ns;
+    double flush_ns;
+    double cv; /* 0 .. 100; lognormal only */
     enum disk_model_distribution law;
     uint32_t channels;            /* 1 .. DISK_MODEL_CHANNELS_MAX */
     uint64_t requests_per_second; /* 0: no cap; at most 1e9 */

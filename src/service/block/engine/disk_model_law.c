@@ -43,7 +43,21 @@ static bool random_hits(double unit, double p)
     return unit <= p && p > 0;
 }
 
-static double draw_service_ns(struct disk_model_law *law)
+static double mean_of(const struct disk_model_law *law, enum disk_operation operation)
+{
+    switch (operation) {
+    case DISK_READ:
+        return law->config.mean_ns;
+    case DISK_WRITE:
+    case DISK_DISCARD:
+        return law->config.write_ns;
+    case DISK_FLUSH:
+        return law->config.flush_ns;
+    }
+    abort(); /* there is no other operation */
+}
+
+static double draw_service_ns(struct disk_model_law *law, double mean_ns)
 {
     double u = random_unit(&law->service_stream);
     double v = random_unit(&law->service_stream);
@@ -51,13 +65,13 @@ static double draw_service_ns(struct disk_model_law *law)
 
     switch (law->config.law) {
     case DISK_MODEL_FIXED:
-        return law->config.mean_ns;
+        return mean_ns;
     case DISK_MODEL_EXPONENTIAL:
-        return law->config.mean_ns * -log(u);
+        return mean_ns * -log(u);
     case DISK_MODEL_LOGNORMAL:
         normal = sqrt(-2 * log(u)) * cos(2 * M_PI * v);
         /* exp(mu + sigma z) with mu = ln(mean) - sigma^2/2, which makes the mean the mean */
-        return law->config.mean_ns * exp(law->sigma * normal - law->sigma * law->sigma / 2);
+        return mean_ns * exp(law->sigma * normal - law->sigma * law->sigma / 2);
     }
     abort(); /* there is no other law */
 }
@@ -108,10 +122,11 @@ static uint64_t later(uint64_t a, uint64_t b)
 }
 
 struct disk_model_outcome disk_model_law_arrive(struct disk_model_law *law, uint64_t now_ns,
+                                                enum disk_operation operation,
                                                 uint32_t length_bytes)
 {
     uint32_t channel = first_free_channel(law);
-    double service_ns = draw_service_ns(law);
+    double service_ns = draw_service_ns(law, mean_of(law, operation));
     struct disk_model_outcome outcome = {.fate = draw_fate(law)};
 
     if (random_hits(random_unit(&law->fault_stream), law->config.slow_probability))

@@ -23,11 +23,12 @@
 #include <stdint.h>
 
 #include "service/block/engine/disk_model_config.h"
+#include "service/block/engine/disk_operation.h"
 
 enum disk_model_fate {
     DISK_MODEL_SERVED,
     DISK_MODEL_ERROR, /* fails when it is due */
-    DISK_MODEL_SHORT, /* delivers half of its bytes when it is due */
+    DISK_MODEL_SHORT, /* delivers, or takes, half of its bytes when it is due */
     DISK_MODEL_STUCK, /* is never answered; its server is free again when it would have been due */
 };
 
@@ -43,8 +44,10 @@ struct disk_model_law;
 int disk_model_law_create(const struct disk_model_config *config, struct disk_model_law **out);
 void disk_model_law_destroy(struct disk_model_law *law); /* NULL allowed */
 
-/* A request of length_bytes arrives at now_ns, which never decreases from call to call. */
+/* A request that moves length_bytes (0: none) arrives at now_ns, which never decreases from call to
+ * call. */
 struct disk_model_outcome disk_model_law_arrive(struct disk_model_law *law, uint64_t now_ns,
+                                                enum disk_operation operation,
                                                 uint32_t length_bytes);
 
 #endif

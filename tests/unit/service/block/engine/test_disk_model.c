@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -242,6 +243,93 @@ static void the_images_end_counts_in_pattern_mode(void **state)
 }
 
 /* An image of 4 blocks and one sector with the byte i % 251 at i. */
+/* Sends what slot 0 is prepared for, and waits for it. */
+static int32_t carry_out(struct fixture *f, enum disk_operation operation, uint64_t offset_bytes,
+                         uint32_t length_bytes, int fill)
+{
+    struct disk_io *io = &f->reads[0].io;
+    f->reads[0] = (struct read){.f = f};
+    *io = (struct disk_io){.image = &f->image,
+                           .operation = operation,
+                           .offset_bytes = offset_bytes,
+                           .length_bytes = length_bytes,
+                           .buffer = f->pool,
+                           .done = on_done};
+    memset(f->pool, fill, BLOCK_BYTES);
+    disk_model_ops.submit(f->disk, io);
+    f->now_ns += 1000000;
+    assert_int_equal(disk_model_expire(f->disk), 1);
+    return io->status;
+}
+
+static void assert_filled(const struct fixture *f, size_t from, size_t end, int fill)
+{
+    for (size_t i = from; i < end; i++)
+        assert_int_equal(f->pool[i], fill);
+}
+
+static void what_was_written_is_read_back(void **state)
+{
+    struct fixture *f = make(state, "mean=1us");
+    assert_int_equal(carry_out(f, DISK_WRITE, 8192, 1024, 0x5a), 0);
+    assert_int_equal(carry_out(f, DISK_FLUSH, 0, 0, 0), 0);
+    assert_int_equal(carry_out(f, DISK_READ, 8192, BLOCK_BYTES, 0), 0);
+    assert_filled(f, 0, 1024, 0x5a);
+    memmove(f->pool, f->pool + 1024, 1024);
+    f->reads[0].io.offset_bytes = 8192 + 1024;
+    assert_pattern(f, 0, 1024); /* the rest as ever */
+    assert_int_equal(carry_out(f, DISK_DISCARD, 8192 + 512, 1024, 0), 0);
+    assert_int_equal(carry_out(f, DISK_READ, 8192, BLOCK_BYTES, 1), 0);
+    assert_filled(f, 0, 512, 0x5a);
+    assert_filled(f, 512, 1536, 0);
+    disk_model_ops.detach(f->disk, &f->image);
+    assert_int_equal(carry_out(f, DISK_READ, 8192, BLOCK_BYTES, 1), 0);
+    assert_pattern(f, 0, BLOCK_BYTES);
+}
+
+static void parts_of_memory_are_written_and_read(void **state)
+{
+    struct fixture *f = make(state, "mean=1us");
+    struct iovec iov[2] = {{f->pool + 2048, 1024}, {f->pool, 2048}};
+    struct disk_io io = {.image = &f->image,
+                         .operation = DISK_WRITE,
+                         .length_bytes = 3072,
+                         .iov = iov,
+                         .iov_count = 2,
+                         .done = on_done};
+    f->reads[1] = (struct read){.f = f, .io = io};
+    memset(f->pool, 1, 2048);
+    memset(f->pool + 2048, 2, 1024);
+    disk_model_ops.submit(f->disk, &f->reads[1].io);
+    f->now_ns += 1000000;
+    assert_int_equal(disk_model_expire(f->disk), 1);
+    assert_int_equal(f->reads[1].io.status, 0);
+    assert_int_equal(carry_out(f, DISK_READ, 0, BLOCK_BYTES, 0), 0);
+    assert_filled(f, 0, 1024, 2);
+    assert_filled(f, 1024, 3072, 1);
+    f->reads[1].io.operation = DISK_READ;
+    memset(f->pool, 0, 3072);
+    disk_model_ops.submit(f->disk, &f->reads[1].io);
+    f->now_ns += 1000000;
+    assert_int_equal(disk_model_expire(f->disk), 1);
+    assert_filled(f, 0, 2048, 1);
+    assert_filled(f, 2048, 3072, 2);
+}
+
+static void failed_writes_write_nothing_or_half(void **state)
+{
+    struct fixture *f = make(state, "mean=1us,error=1");
+    assert_int_equal(carry_out(f, DISK_WRITE, 0, BLOCK_BYTES, 0x5a), -EIO);
+    disk_model_ops.destroy(f->disk);
+    (void)make(state, "mean=1us,short=1");
+    assert_int_equal(carry_out(f, DISK_WRITE, 0, BLOCK_BYTES, 0x5a), -EIO);
+    assert_int_equal(carry_out(f, DISK_READ, 0, BLOCK_BYTES, 0), -EIO);
+    assert_filled(f, 0, BLOCK_BYTES / 2, 0x5a);
+    assert_int_equal(carry_out(f, DISK_WRITE, 8192, 512, 0x77), -EIO); /* half of a sector: none */
+    assert_int_equal(carry_out(f, DISK_READ, 8192, 1024, 0), -EIO);
+    assert_pattern(f, 0, 512);
+}
+
 static int make_image(struct fixture *f)
 {
     char path[] = "build/test_disk_model.XXXXXX";
@@ -369,6 +457,9 @@ int main(void)
         WITH_FIXTURE(a_stuck_read_ends_with_destroy),
         WITH_FIXTURE(destroy_cancels_what_is_in_flight),
         WITH_FIXTURE(the_images_end_counts_in_pattern_mode),
+        WITH_FIXTURE(what_was_written_is_read_back),
+        WITH_FIXTURE(parts_of_memory_are_written_and_read),
+        WITH_FIXTURE(failed_writes_write_nothing_or_half),
         WITH_FIXTURE(data_image_reads_the_image),
         WITH_FIXTURE(the_images_errors_are_passed_on),
         WITH_FIXTURE(bad_parameters_are_refused_with_a_reason),

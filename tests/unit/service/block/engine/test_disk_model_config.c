@@ -30,6 +30,7 @@ static void nothing_means_the_defaults(void **state)
         struct disk_model_config config = parse(texts[i]);
 
         assert_true(config.mean_ns == 200e3 && config.cv == 0.25);
+        assert_true(config.write_ns == 200e3 && config.flush_ns == 200e3);
         assert_int_equal(config.law, DISK_MODEL_LOGNORMAL);
         assert_int_equal(config.channels, 1);
         assert_int_equal(config.requests_per_second, 0);
@@ -45,11 +46,14 @@ static void nothing_means_the_defaults(void **state)
 static void every_key_is_taken(void **state)
 {
     struct disk_model_config config =
-        parse("mean=1.5ms,cv=0.5,law=lognormal,channels=8,iops=90000,mbps=2.5,error=0.01,"
+        parse("mean=1.5ms,write=2ms,flush=0,cv=0.5,law=lognormal,channels=8,iops=90000,mbps=2.5,"
+              "error=0.01,"
               "short=0.002,stuck=1e-3,slow=0.25:10ms,seed=18446744073709551615,data=image");
 
     (void)state;
     assert_true(config.mean_ns == 1.5e6 && config.cv == 0.5);
+    assert_true(config.write_ns == 2e6 && config.flush_ns == 0);
+    assert_true(parse("mean=7us").write_ns == 7e3);
     assert_int_equal(config.law, DISK_MODEL_LOGNORMAL);
     assert_int_equal(config.channels, 8);
     assert_int_equal(config.requests_per_second, 90000);

@@ -46,7 +46,7 @@ static struct moments measure(const char *text)
 
     assert_non_null(service_ns);
     for (int i = 0; i < DRAWS; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, now_ns, 512);
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, now_ns, DISK_READ, 512);
 
         assert_true(outcome.begin_ns == now_ns && outcome.due_ns >= now_ns);
         assert_int_equal(outcome.fate, DISK_MODEL_SERVED);
@@ -125,12 +125,12 @@ static void one_channel_serves_in_turn(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 5; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, 1000, 512);
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, 1000, DISK_READ, 512);
 
         assert_int_equal(outcome.begin_ns, 1000 + i * 10000);
         assert_int_equal(outcome.due_ns, 11000 + i * 10000);
     }
-    assert_int_equal(disk_model_law_arrive(law, 1000000, 512).due_ns, 1010000);
+    assert_int_equal(disk_model_law_arrive(law, 1000000, DISK_READ, 512).due_ns, 1010000);
     disk_model_law_destroy(law);
 }
 
@@ -141,7 +141,7 @@ static void channels_serve_side_by_side(void **state)
 
     (void)state;
     for (size_t i = 0; i < 7; i++)
-        assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, due_ns[i]);
+        assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, due_ns[i]);
     disk_model_law_destroy(law);
 }
 
@@ -154,7 +154,7 @@ static void nobody_overtakes_in_the_queue(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 10000; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * 11000, 512);
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * 11000, DISK_READ, 512);
 
         assert_true(outcome.begin_ns >= before_ns && outcome.begin_ns >= i * 11000);
         before_ns = outcome.begin_ns;
@@ -169,7 +169,7 @@ static void iops_cap_is_exact_on_average(void **state)
 
     (void)state;
     for (int i = 0; i <= 70001; i++)
-        due_ns = disk_model_law_arrive(law, 0, 512).due_ns;
+        due_ns = disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns;
     assert_int_equal(due_ns, 1000000000); /* the 70,002nd begins after one second */
     disk_model_law_destroy(law);
 }
@@ -179,10 +179,10 @@ static void iops_cap_saves_nothing_up(void **state)
     struct disk_model_law *law = make("mean=0,law=fixed,iops=1000");
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 0);
-    assert_int_equal(disk_model_law_arrive(law, 50000000, 512).due_ns, 50000000);
-    assert_int_equal(disk_model_law_arrive(law, 50000000, 512).due_ns, 51000000);
-    assert_int_equal(disk_model_law_arrive(law, 50000000, 512).due_ns, 52000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 512).due_ns, 50000000);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 512).due_ns, 51000000);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 512).due_ns, 52000000);
     disk_model_law_destroy(law);
 }
 
@@ -192,11 +192,11 @@ static void iops_cap_begins_anew_after_a_pause(void **state)
     struct disk_model_law *law = make("mean=0,law=fixed,iops=3");
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 0);
-    assert_int_equal(disk_model_law_arrive(law, 1000000000, 512).due_ns, 1000000000);
-    assert_int_equal(disk_model_law_arrive(law, 1000000000, 512).due_ns, 1333333333);
-    assert_int_equal(disk_model_law_arrive(law, 1000000000, 512).due_ns, 1666666666);
-    assert_int_equal(disk_model_law_arrive(law, 1000000000, 512).due_ns, 2000000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 512).due_ns, 1000000000);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 512).due_ns, 1333333333);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 512).due_ns, 1666666666);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 512).due_ns, 2000000000);
     disk_model_law_destroy(law);
 }
 
@@ -206,12 +206,12 @@ static void bandwidth_cap_counts_bytes(void **state)
     uint64_t due_ns = 0;
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, 3000).due_ns, 0);
-    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 1000000);
-    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 1170666);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 3000).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 1000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 1170666);
     for (int i = 0; i < 1500; i++) /* 1,500 x 2,000 bytes: a second, exactly */
-        due_ns = disk_model_law_arrive(law, 0, 2000).due_ns;
-    due_ns = disk_model_law_arrive(law, 0, 1).due_ns;
+        due_ns = disk_model_law_arrive(law, 0, DISK_READ, 2000).due_ns;
+    due_ns = disk_model_law_arrive(law, 0, DISK_READ, 1).due_ns;
     assert_int_equal(due_ns, 1001341333);
     disk_model_law_destroy(law);
 }
@@ -221,12 +221,12 @@ static void caps_take_the_largest_sizes(void **state)
     struct disk_model_law *law = make("mean=0,law=fixed,mbps=0.001");
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, UINT32_MAX).due_ns, 0);
-    assert_true(disk_model_law_arrive(law, 0, 512).due_ns == UINT64_C(4294967295000000));
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, UINT32_MAX).due_ns, 0);
+    assert_true(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns == UINT64_C(4294967295000000));
     disk_model_law_destroy(law);
     law = make("mean=0,law=fixed,mbps=1000000000");
-    assert_int_equal(disk_model_law_arrive(law, 0, UINT32_MAX).due_ns, 0);
-    assert_int_equal(disk_model_law_arrive(law, 0, 512).due_ns, 4294);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, UINT32_MAX).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 4294);
     disk_model_law_destroy(law);
 }
 
@@ -238,7 +238,7 @@ static void a_tail_beyond_all_measure_is_cut(void **state)
 
     (void)state;
     for (int i = 0; i < DRAWS; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, 0, 512);
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, 0, DISK_READ, 512);
 
         if (outcome.due_ns - outcome.begin_ns > longest_ns)
             longest_ns = outcome.due_ns - outcome.begin_ns;
@@ -254,7 +254,8 @@ static uint64_t hash_trace(const char *text, uint64_t step_ns)
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
     for (uint64_t i = 0; i < 10000; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * step_ns, 4096);
+        struct disk_model_outcome outcome =
+            disk_model_law_arrive(law, i * step_ns, DISK_READ, 4096);
         uint64_t words[3] = {outcome.begin_ns, outcome.due_ns, outcome.fate};
         const unsigned char *bytes = (const unsigned char *)words;
 
@@ -291,8 +292,20 @@ static void the_generator_is_xoshiro256starstar(void **state)
     }
     first = s[1] * 5;
     first = ((first << 7) | (first >> 57)) * 9;
-    assert_near((double)disk_model_law_arrive(law, 0, 512).due_ns,
+    assert_near((double)disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns,
                 -log((double)((first >> 11) + 1) / 9007199254740992.0) * 1e12, 1e-9);
+    disk_model_law_destroy(law);
+}
+
+static void each_operation_has_its_time(void **state)
+{
+    struct disk_model_law *law = make("law=fixed,mean=10us,write=30us,flush=2ms,channels=4");
+
+    (void)state;
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 10000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_WRITE, 512).due_ns, 30000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_FLUSH, 0).due_ns, 2000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_DISCARD, 0).due_ns, 30000);
     disk_model_law_destroy(law);
 }
 
@@ -304,8 +317,8 @@ static void scaling_the_mean_scales_the_trace(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 10000; i++) {
-        uint64_t a = disk_model_law_arrive(one, i * 60000, 512).due_ns;
-        uint64_t b = disk_model_law_arrive(ten, i * 600000, 512).due_ns;
+        uint64_t a = disk_model_law_arrive(one, i * 60000, DISK_READ, 512).due_ns;
+        uint64_t b = disk_model_law_arrive(ten, i * 600000, DISK_READ, 512).due_ns;
 
         /* rounding to whole ns, summed up over the requests of a busy period */
         assert_true(llabs((int64_t)(a * 10 - b)) <= 10 * 10000);
@@ -321,8 +334,8 @@ static void faults_change_no_service_times(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 10000; i++)
-        assert_true(disk_model_law_arrive(good, i * 100, 512).due_ns ==
-                    disk_model_law_arrive(bad, i * 100, 512).due_ns);
+        assert_true(disk_model_law_arrive(good, i * 100, DISK_READ, 512).due_ns ==
+                    disk_model_law_arrive(bad, i * 100, DISK_READ, 512).due_ns);
     disk_model_law_destroy(good);
     disk_model_law_destroy(bad);
 }
@@ -335,7 +348,7 @@ static void fates_come_with_their_probabilities(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < DRAWS; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * 2000000, 512);
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * 2000000, DISK_READ, 512);
         uint64_t service_ns = outcome.due_ns - outcome.begin_ns;
 
         count[outcome.fate]++;
@@ -358,7 +371,7 @@ static void certain_fates_are_certain(void **state)
         struct disk_model_law *law = make(texts[fate]);
 
         for (int i = 0; i < 1000; i++)
-            assert_int_equal(disk_model_law_arrive(law, 0, 512).fate, fate);
+            assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).fate, fate);
         disk_model_law_destroy(law);
     }
 }
@@ -381,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_tail_beyond_all_measure_is_cut),
         cmocka_unit_test(the_same_seed_gives_the_same_trace),
         cmocka_unit_test(the_generator_is_xoshiro256starstar),
+        cmocka_unit_test(each_operation_has_its_time),
         cmocka_unit_test(scaling_the_mean_scales_the_trace),
         cmocka_unit_test(faults_change_no_service_times),
         cmocka_unit_test(fates_come_with_their_probabilities),
