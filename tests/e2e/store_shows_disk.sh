@@ -43,6 +43,12 @@ shows $back/physical-sector-size '[0-9]+' $theirs
 shows $back/info '[0-9]+' $theirs
 shows $back/max-ring-page-order '[0-4]' $theirs
 shows $back/feature-persistent 1 $theirs
+shows $back/feature-max-indirect-segments 256 $theirs
+shows $back/multi-queue-max-queues '[1-8]' $theirs
+shows $back/feature-flush-cache 0 $theirs
+shows $back/feature-barrier 0 $theirs
+shows $back/discard-enable 0 $theirs
+grep -q "^$back/feature-discard\|^$back/discard-[gas]" during && die "a read-only disk has nodes about discards"
 
 kill -TERM $busy
 reap 2000 $busy

@@ -18,7 +18,7 @@
 #include "splitdom/xen/grant_table.h"
 
 struct evtchn_table;
-struct memory_hold;
+struct hold;
 struct poll_peer;
 struct segment;
 struct tdf_clock;
@@ -35,7 +35,7 @@ struct back_settings {
 struct back_domain {
     domid_t domid;
     const struct segment *segment;
-    struct memory_hold *memory;        /* of the segment; NULL: nobody needs to hold it */
+    struct hold *memory;               /* of the segment; NULL: nobody needs to hold it */
     int fault_slot;                    /* of the segment, see fault_guard.h */
     const struct evtchn_table *evtchn; /* its ports */
     struct tdf_clock *clock;

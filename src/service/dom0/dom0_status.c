@@ -155,12 +155,12 @@ static struct disks_line disks_of(const struct domain *domain)
                               .stats = domain_vbd_stats(domain)};
     for (; back != NULL; back = domain_next_device(domain, &vbd_class, back)) {
         line.waits |= block_client_waits(vbd_back_client(back), clock_monotonic_ns());
-        const struct vbd_ring *ring = vbd_back_ring(back);
-        if (ring == NULL)
-            continue;
-        line.ring_entries += ring->ring.half.nr_ents;
-        line.in_flight += vbd_ring_in_flight(ring);
-        line.halted |= ring->halted;
+        const struct vbd_ring *ring;
+        for (uint32_t i = 0; (ring = vbd_back_queue(back, i)) != NULL; i++) {
+            line.ring_entries += ring->ring.half.nr_ents;
+            line.in_flight += vbd_ring_in_flight(ring);
+            line.halted |= ring->halted;
+        }
     }
     return line;
 }

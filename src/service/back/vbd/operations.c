@@ -168,7 +168,6 @@ static void start_write(struct vbd_ring *vr, const struct blkif_request *req,
         refuse(vr, p, sectors);
         return;
     }
-    vr->work += (uint64_t)sectors; /* the data is copied */
     p->transfer = BLOCK_WRITE;
     p->segment_count = p->gref_count = req->nr_segments;
     start(vr, p, req->sector_number, (uint64_t)sectors, stamp_ns);

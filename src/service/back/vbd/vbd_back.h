@@ -7,6 +7,7 @@
 #define SPLITDOM_SERVICE_BACK_VBD_VBD_BACK_H
 
 #include "service/back/vbd/vbd_ring.h"
+#include "service/back/vbd/vbd_transport.h"
 #include "service/back/xenbus_back.h"
 
 extern const struct back_class vbd_class;
@@ -23,11 +24,15 @@ struct vbd_options {
     bool no_discard; /* discard-enable 0 though it is writable */
     bool untrusted;  /* trusted 0: the front end is told to keep its data from the back end */
     uint32_t max_ring_page_order;
+    uint32_t
+        max_queues; /* 1..VBD_QUEUES_MAX; 0: as many as there are CPUs, if not more than that */
     bool virtual_completion; /* offered: the disk is the model */
 };
 
-/* Of a back end whose class is vbd_class; NULL while it is not connected. */
+/* Of a back end whose class is vbd_class; NULL while it is not connected: its first ring, or the
+ * one of a queue, NULL beyond the last. */
 struct vbd_ring *vbd_back_ring(const struct xenbus_back *back);
+struct vbd_ring *vbd_back_queue(const struct xenbus_back *back, uint32_t queue);
 /* The file of its disk's cache, for a domain that has negotiated feature-shared-cache; -ENODEV not
  * connected, -EOPNOTSUPP not negotiated. */
 int vbd_back_shared_cache(const struct xenbus_back *back);

@@ -133,7 +133,8 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
     if (vr == NULL)
         return -ENOMEM;
     vr->config = *config;
-    memory_hold_get(config->memory);
+    hold_get(config->memory);
+    hold_get(config->client_hold);
     vr->vdisk = config->client->vdisk;
     vr->pollable.ops = &pollable_ops;
     vr->alias_fault_slot = -1;
@@ -164,11 +165,12 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
 
 static void free_ring(struct vbd_ring *vr)
 {
-    struct memory_hold *memory = vr->config.memory;
+    struct hold *memory = vr->config.memory, *client = vr->config.client_hold;
     grant_map_fini(&vr->grants);
     free(vr->pool);
     free(vr);
-    memory_hold_put(memory);
+    hold_put(client);
+    hold_put(memory);
 }
 
 static void let_go_of_pages(struct vbd_ring *vr, struct pending *p)

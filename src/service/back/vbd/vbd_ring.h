@@ -19,7 +19,7 @@
 
 #include "ring/blkif_back_ring.h"
 #include "ring/grant_map.h"
-#include "service/back/memory_hold.h"
+#include "service/back/hold.h"
 #include "service/back/vbd/pending.h"
 #include "service/back/vbd/validate.h"
 #include "service/block/client.h"
@@ -41,9 +41,10 @@ enum {
 
 struct vbd_ring_config {
     const struct segment *segment; /* the domain's memory */
-    struct memory_hold *memory;    /* holds it; NULL: it outlives the ring */
+    struct hold *memory;           /* holds it; NULL: it outlives the ring */
     int fault_slot;                /* of the segment, see fault_guard.h */
-    struct block_client *client;   /* of the vdisk; outlives the ring */
+    struct block_client *client;   /* of the vdisk */
+    struct hold *client_hold;      /* holds it; NULL: it outlives the ring */
     uint32_t page_order;           /* 0..BLKIF_RING_PAGE_ORDER_MAX */
     grant_ref_t ring_ref[1 << BLKIF_RING_PAGE_ORDER_MAX];
     evtchn_port_t port; /* the domain's port to notify, and the vCPU that it is bound to */
@@ -131,9 +132,9 @@ struct vbd_ring {
 int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out);
 /*
  * Requests in flight are forgotten: their reads end in Dom0's own buffers. What the device does
- * straight in the domain's memory goes on, and until then those pages stay in use and the memory
- * held; the ring frees itself afterwards. The loop has let go of the ring (pollables_remove). The
- * client may be closed next. NULL allowed.
+ * straight in the domain's memory goes on, and until then those pages stay in use, memory and
+ * client held; the ring frees itself afterwards. The loop has let go of the ring
+ * (pollables_remove). NULL allowed.
  */
 void vbd_ring_destroy(struct vbd_ring *vr);
 

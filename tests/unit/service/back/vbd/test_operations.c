@@ -45,7 +45,7 @@ struct fixture {
     struct pollables loop;
     struct poll_peer peer;
     uint32_t pfn; /* of the first granted page */
-    struct memory_hold hold;
+    struct hold hold;
     bool let_go;
     /* The block layer. */
     struct block_request *waiting[WAITING_MAX];
@@ -109,7 +109,7 @@ static void end(uint32_t which, int status)
         vbd_ring_flush(f->ring);
 }
 
-static void on_let_go(struct memory_hold *hold)
+static void on_let_go(struct hold *hold)
 {
     assert_ptr_equal(hold, &f->hold);
     f->let_go = true;
@@ -133,7 +133,7 @@ static int setup(void **state)
         gnttab_grant_access(f->segment.gnttab, PAGE_REF + READ_ONLY + i, DOM0_DOMID, f->pfn + i,
                             true);
     }
-    f->hold = (struct memory_hold){.holders = 1, .let_go = on_let_go};
+    f->hold = (struct hold){.holders = 1, .let_go = on_let_go};
     f->config = (struct vbd_ring_config){.segment = &f->segment,
                                          .memory = &f->hold,
                                          .fault_slot = -1,
@@ -356,8 +356,7 @@ static void reads_and_others_take_turns(void **state)
                 one_page(i % 2 == round % 2 ? BLKIF_OP_READ : BLKIF_OP_WRITE, i, i * 8);
             put(&req);
         }
-        consume(16); /* a look takes so many sectors of writes, */
-        consume(16); /* and the next one the rest */
+        consume(32);
         for (uint32_t i = 0; i < 32; i++) {
             bool reads = i % 2 == round % 2;
             expect_waiting(0, reads ? BLOCK_READ : BLOCK_WRITE, 8);
@@ -892,7 +891,7 @@ static void the_last_who_lets_go_gives_the_memory_back(void **state)
     consume(1);
     f->at_work = true;
     disconnect();
-    memory_hold_put(&f->hold); /* the domain has ended, too */
+    hold_put(&f->hold); /* the domain has ended, too */
     assert_false(f->let_go);
     end(0, 0);
     assert_true(f->let_go);

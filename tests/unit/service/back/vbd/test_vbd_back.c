@@ -14,13 +14,22 @@
 
 #include <cmocka.h>
 
+#include "base/container_of.h"
 #include "fakes/fake_vdisk.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/vbd_back.h"
 
-enum { NR_PAGES = 64, DOMID = 3, RING_REF = 8, MAX_ORDER = 2, IMAGE_SECTORS = 2048 };
+enum {
+    NR_PAGES = 64,
+    DOMID = 3,
+    RING_REF = 8, /* 16 pages */
+    RING_REFS = 16,
+    MAX_ORDER = 2,
+    MAX_QUEUES = 4,
+    IMAGE_SECTORS = 2048,
+};
 
 static const struct xenbus_key key = {"vbd", DOMID, XENBUS_VBD_XVDA};
 
@@ -91,14 +100,17 @@ static bool has_error_node(void)
     return xs_local_read(f->store, path, value, sizeof(value)) > 0;
 }
 
-/* The ring that the loop serves. */
+/* The first of those that the loop serves. */
 static struct vbd_ring *ring(void)
 {
-    struct vbd_ring *up = vbd_back_ring(f->back);
-    assert_int_equal(list_is_empty(&f->peer.pollables), up == NULL);
-    if (up != NULL)
-        assert_ptr_equal(list_first(&f->peer.pollables), &up->pollable.of_peer);
-    return up;
+    struct list_node *node = list_first(&f->peer.pollables);
+    struct vbd_ring *up;
+    for (uint32_t i = 0; (up = vbd_back_queue(f->back, i)) != NULL; i++) {
+        assert_ptr_equal(node, &up->pollable.of_peer);
+        node = list_next(&f->peer.pollables, node);
+    }
+    assert_null(node);
+    return vbd_back_ring(f->back);
 }
 
 static void go(const char *state, enum xenbus_state expected)
@@ -135,8 +147,11 @@ static void make_disk(void)
     fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = IMAGE_SECTORS,
                                                             .block_size_bytes = 4096,
                                                             .depth = 4});
-    f->options = (struct vbd_options){
-        .vdisk = f->fake.vdisk, .params = "image", .dev = "xvda", .max_ring_page_order = MAX_ORDER};
+    f->options = (struct vbd_options){.vdisk = f->fake.vdisk,
+                                      .params = "image",
+                                      .dev = "xvda",
+                                      .max_ring_page_order = MAX_ORDER,
+                                      .max_queues = MAX_QUEUES};
 }
 
 static int make_domain(void)
@@ -148,10 +163,11 @@ static int make_domain(void)
     f->fault_slot = fault_guard_add(f->segment.base, (size_t)NR_PAGES << XEN_PAGE_SHIFT, -1);
     evtchn_table_reserve(&f->evtchn, SEGMENT_STORE_EVTCHN, 0);
     f->port = evtchn_table_alloc(&f->evtchn, 1);
-    for (uint32_t i = 0; i < 1u << MAX_ORDER; i++)
+    for (uint32_t i = 0; i < RING_REFS; i++) {
         gnttab_grant_access(f->segment.gnttab, RING_REF + i, DOM0_DOMID, f->segment.free_pfn + i,
                             false);
-    sring_init(segment_page(&f->segment, f->segment.free_pfn), 0);
+        sring_init(segment_page(&f->segment, f->segment.free_pfn + i), 0);
+    }
     poll_peer_init(&f->peer, f->segment.hints);
     f->tdf = (struct tdf){1, 1};
     f->settings = (struct back_settings){.weight = SCHED_WEIGHT_DEFAULT, .disk_scale = {1, 1}};
@@ -203,8 +219,9 @@ static void it_says_what_it_can_do(void **state)
     (void)state;
     assert_int_equal(f->back->state, XenbusStateInitWait);
     assert_string_equal(back_node("max-ring-page-order"), "2");
-    assert_string_equal(back_node("multi-queue-max-queues"), "1");
-    assert_string_equal(back_node("feature-persistent"), "1");
+    assert_string_equal(back_node("multi-queue-max-queues"), "4");
+    assert_string_equal(back_node("feature-max-indirect-segments"), "256");
+    assert_string_equal(back_node("feature-persistent"), "(none)"); /* only when it connects */
     assert_string_equal(back_node("feature-virtual-completion"), "(none)");
 }
 
@@ -293,6 +310,240 @@ static void info_tells_mode_and_kind(void **state)
         go("3", XenbusStateConnected);
         assert_string_equal(back_node("info"), infos[kind]);
     }
+}
+
+/* A disk that can do all, as for whoever may write it. */
+static void make_writable(void)
+{
+    struct vdisk_capabilities *can = &f->fake.vdisk->capabilities;
+    can->writable = can->flush = can->discard = true;
+    can->discard_granularity_bytes = 4096;
+    can->discard_alignment_bytes = 512;
+    xenbus_back_destroy(f->back);
+    f->options.writable = true;
+    create();
+}
+
+struct expected_node {
+    const char *node, *value;
+};
+
+static void expect_nodes(const struct expected_node *nodes)
+{
+    for (; nodes->node != NULL; nodes++)
+        assert_string_equal(back_node(nodes->node), nodes->value);
+}
+
+static void a_writable_disk_tells_all_that_linux_tells(void **state)
+{
+    (void)state;
+    make_writable();
+    assert_string_equal(back_node("feature-flush-cache"), "(none)"); /* only when it connects */
+    offer();
+    go("3", XenbusStateConnected);
+    expect_nodes((const struct expected_node[]){{"feature-flush-cache", "1"},
+                                                {"discard-granularity", "4096"},
+                                                {"discard-alignment", "512"},
+                                                {"discard-secure", "0"},
+                                                {"feature-discard", "1"},
+                                                {"feature-barrier", "1"},
+                                                {"feature-persistent", "1"},
+                                                {"sectors", "2048"},
+                                                {"info", "0"},
+                                                {"sector-size", "512"},
+                                                {"physical-sector-size", "4096"},
+                                                {NULL, NULL}});
+    assert_true(ring()->config.writable);
+    assert_true(ring()->config.discard);
+}
+
+static const struct expected_node no_discard[] = {{"discard-granularity", "(none)"},
+                                                  {"discard-alignment", "(none)"},
+                                                  {"discard-secure", "(none)"},
+                                                  {"feature-discard", "(none)"},
+                                                  {NULL, NULL}};
+
+static void a_read_only_disk_offers_no_changes(void **state)
+{
+    (void)state;
+    make_writable();
+    xenbus_back_destroy(f->back);
+    f->options.writable = false; /* for this domain; others may write it */
+    create();
+    offer();
+    go("3", XenbusStateConnected);
+    assert_string_equal(back_node("feature-flush-cache"), "0");
+    assert_string_equal(back_node("feature-barrier"), "0");
+    expect_nodes(no_discard);
+    assert_false(ring()->config.writable);
+}
+
+static void set_back(const char *node, const char *value)
+{
+    char path[XENBUS_PATH_MAX];
+    xenbus_back_path(path, &key, node);
+    assert_int_equal(xs_local_write(f->store, path, value), 0);
+}
+
+/* discard-enable is the administrator's, until a front end connects. */
+static void discards_can_be_forbidden(void **state)
+{
+    (void)state;
+    make_writable();
+    set_back("discard-enable", "0");
+    offer();
+    go("3", XenbusStateConnected);
+    expect_nodes(no_discard);
+    assert_false(ring()->config.discard);
+    assert_string_equal(back_node("feature-flush-cache"), "1");
+    go("6", XenbusStateClosed);
+    set_back("discard-enable", "1");
+    go("1", XenbusStateInitWait);
+    go("3", XenbusStateConnected);
+    assert_string_equal(back_node("feature-discard"), "1");
+    assert_true(ring()->config.discard);
+}
+
+/* A file system that can't punch holes shows only when it is asked to. */
+static void what_the_disk_turns_out_not_to_do_is_taken_back(void **state)
+{
+    (void)state;
+    struct vdisk *vdisk = NULL;
+    for (int connected = 0; connected < 2; connected++) {
+        make_writable();
+        vdisk = f->fake.vdisk;
+        offer();
+        if (connected == 1)
+            go("3", XenbusStateConnected);
+        struct block_client *client =
+            container_of(list_first(&vdisk->clients), struct block_client, of_vdisk);
+        vdisk->capabilities.discard = false;
+        client->changed(client->changed_ctx);
+        if (connected == 0) { /* nobody has been told anything yet */
+            assert_string_equal(back_node("feature-discard"), "(none)");
+            go("3", XenbusStateConnected);
+        }
+        assert_string_equal(back_node("feature-discard"), "0");
+        assert_string_equal(back_node("feature-flush-cache"), "1");
+        vdisk->capabilities.flush = false;
+        client->changed(client->changed_ctx);
+        assert_string_equal(back_node("feature-flush-cache"), "0");
+        assert_string_equal(back_node("feature-barrier"), "0");
+        assert_int_equal(f->back->state, XenbusStateConnected);
+        go("6", XenbusStateClosed);
+        go("1", XenbusStateInitWait);
+    }
+}
+
+static void offer_queues(uint32_t count, uint32_t order)
+{
+    char node[64], value[16];
+    uint32_t ref = RING_REF;
+    snprintf(value, sizeof(value), "%u", count);
+    set_front("multi-queue-num-queues", value);
+    if (order > 0) {
+        snprintf(value, sizeof(value), "%u", order);
+        set_front("ring-page-order", value);
+    }
+    for (uint32_t queue = 0; queue < count; queue++) {
+        snprintf(value, sizeof(value), "%d", f->port);
+        snprintf(node, sizeof(node), "queue-%u/event-channel", queue);
+        set_front(node, value);
+        for (uint32_t i = 0; i < 1u << order; i++) {
+            snprintf(value, sizeof(value), "%u", ref++);
+            if (order == 0)
+                snprintf(node, sizeof(node), "queue-%u/ring-ref", queue);
+            else
+                snprintf(node, sizeof(node), "queue-%u/ring-ref%u", queue, i);
+            set_front(node, value);
+        }
+    }
+}
+
+static uint32_t rings_in_use(void)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < RING_REFS; i++)
+        count += (f->segment.gnttab[RING_REF + i].flags & (GTF_reading | GTF_writing)) != 0;
+    return count;
+}
+
+static void several_queues_have_a_ring_each(void **state)
+{
+    (void)state;
+    for (uint32_t order = 0; order <= MAX_ORDER; order += MAX_ORDER) {
+        for (uint32_t count = 2; count <= MAX_QUEUES; count++) {
+            offer_queues(count, order);
+            go("3", XenbusStateConnected);
+            assert_non_null(ring()); /* and the loop serves all of them */
+            for (uint32_t i = 0; i < count; i++) {
+                struct vbd_ring *queue = vbd_back_queue(f->back, i);
+                assert_int_equal(queue->config.ring_ref[0], RING_REF + (i << order));
+                assert_int_equal(queue->ring.half.nr_ents, 32u << order);
+                queue->stats.requests += 10;
+            }
+            assert_null(vbd_back_queue(f->back, count));
+            assert_int_equal(rings_in_use(), count << order);
+            go("6", XenbusStateClosed);
+            assert_null(ring());
+            assert_int_equal(rings_in_use(), 0);
+            go("1", XenbusStateInitWait);
+        }
+    }
+    assert_int_equal(vbd_back_stats(f->back).requests, 2 * (20 + 30 + 40));
+}
+
+static void queues_that_make_no_sense_leave_nothing(void **state)
+{
+    (void)state;
+    static const struct expected_node bad[] = {
+        {"multi-queue-num-queues", "5"},
+        {"multi-queue-num-queues", "0"},
+        {"multi-queue-num-queues", "4294967297"},
+        {"queue-2/ring-ref", NULL},
+        {"queue-2/ring-ref", "7"}, /* not granted */
+        {"queue-2/event-channel", NULL},
+        {"queue-1/event-channel", "0"},
+        {"ring-page-order", "0"}, /* then it is ring-ref0 */
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        offer(); /* at the top, where nobody looks for it */
+        offer_queues(3, 0);
+        set_front(bad[i].node, bad[i].value);
+        go("3", XenbusStateClosing);
+        assert_null(ring());
+        assert_int_equal(rings_in_use(), 0);
+        if (strcmp(bad[i].node, "ring-page-order") == 0)
+            set_front("ring-page-order", NULL);
+        go("6", XenbusStateClosed);
+        go("1", XenbusStateInitWait);
+    }
+}
+
+/* One queue: its nodes are where they always were. */
+static void one_queue_has_no_directory(void **state)
+{
+    (void)state;
+    offer();
+    set_front("multi-queue-num-queues", "1");
+    set_front("queue-0/ring-ref", "7");
+    go("3", XenbusStateConnected);
+    assert_int_equal(ring()->config.ring_ref[0], RING_REF);
+}
+
+static void as_many_queues_as_cpus_but_for_a_few_are_offered(void **state)
+{
+    (void)state;
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    xenbus_back_destroy(f->back);
+    f->options.max_queues = 0;
+    create();
+    assert_int_equal(atoi(back_node("multi-queue-max-queues")),
+                     cpus < VBD_QUEUES_MAX ? cpus : VBD_QUEUES_MAX);
+    xenbus_back_destroy(f->back);
+    f->options.max_queues = 100;
+    create();
+    assert_int_equal(atoi(back_node("multi-queue-max-queues")), VBD_QUEUES_MAX);
 }
 
 static void persistent_grants_are_the_front_ends_choice(void **state)
@@ -394,7 +645,7 @@ static void bad_offers_get_an_error_and_closing(void **state)
         {"ring-ref", "-1"},
         {"ring-ref", "4294967296"},
         {"ring-ref", "4294967295"},
-        {"ring-ref", "12"}, /* not granted */
+        {"ring-ref", "30"}, /* not granted */
         {"ring-ref", "99999999999999999999999"},
         {"event-channel", NULL},
         {"event-channel", "0"},
@@ -408,7 +659,7 @@ static void bad_offers_get_an_error_and_closing(void **state)
         {"ring-page-order", "18446744073709551615"},
         {"ring-page-order", "9223372036854775807"}, /* what stands for "no such node" inside */
         {"multi-queue-num-queues", "0"},
-        {"multi-queue-num-queues", "2"},
+        {"multi-queue-num-queues", "2"}, /* there is no queue-0 */
         {"feature-persistent", "4294967296"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -516,6 +767,14 @@ int main(void)
         BACK_TEST(it_describes_the_disk),
         BACK_TEST(the_toolstack_tells_what_kind_of_disk_it_is),
         BACK_TEST(info_tells_mode_and_kind),
+        BACK_TEST(a_writable_disk_tells_all_that_linux_tells),
+        BACK_TEST(a_read_only_disk_offers_no_changes),
+        BACK_TEST(discards_can_be_forbidden),
+        BACK_TEST(what_the_disk_turns_out_not_to_do_is_taken_back),
+        BACK_TEST(several_queues_have_a_ring_each),
+        BACK_TEST(queues_that_make_no_sense_leave_nothing),
+        BACK_TEST(one_queue_has_no_directory),
+        BACK_TEST(as_many_queues_as_cpus_but_for_a_few_are_offered),
         BACK_TEST(persistent_grants_are_the_front_ends_choice),
         BACK_TEST(a_ring_of_several_pages_connects),
         BACK_TEST(the_ring_is_served_until_the_front_end_has_closed),
