@@ -38,7 +38,8 @@ struct block_client {
 
 /* With the default weight and a scale of 1. The vdisk outlives the client. */
 void block_client_open(struct block_client *client, struct vdisk *vdisk);
-/* Its requests are all done or cancelled. Reads in flight go on without it. A client that is all
+/* Its requests are all done or cancelled; where block_cancel returned false, done was called: from
+ * inside of that the client may be closed. Reads in flight go on without it. A client that is all
  * zero was never open: nothing happens. */
 void block_client_close(struct block_client *client);
 

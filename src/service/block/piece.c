@@ -121,11 +121,22 @@ static void note_incapable(struct device_job *job)
         vdisk_cannot(job->vdisk, &can->flush);
 }
 
+/* Its owner waits for its memory, nobody for the answer. done may close the client. */
+static void answer_abandoned(struct block_request *request)
+{
+    struct block_client *client = request->client;
+    assert(client->tokens > 0);
+    client->tokens--;
+    request->state = BLOCK_REQUEST_IDLE;
+    scale_admit(client);
+    request->done(request, request->status);
+}
+
 static void answer(struct block_request *request)
 {
     assert(request->job_count == 0 && request->state == BLOCK_REQUEST_WORKING);
-    if (request->is_abandoned) /* its owner waits for its memory, nobody for the answer */
-        scale_answer(request, request->status);
+    if (request->is_abandoned)
+        answer_abandoned(request);
     else
         scale_answer_late(request, request->status, 0);
 }

@@ -16,10 +16,12 @@
 
 #include "base/container_of.h"
 #include "fakes/fake_vdisk.h"
+#include "ring/blkif_front_ring.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/vbd_back.h"
+#include "service/block/queue.h"
 
 enum {
     NR_PAGES = 64,
@@ -744,6 +746,45 @@ static void the_share_outlives_connections(void **state)
     assert_int_equal(f->fake.vdisk->client_count, 1);
 }
 
+/* The vbd ends while the device writes into the domain's pages: the use of the vdisk, the memory
+ * and those pages stay until that is over. */
+static void a_vbd_may_end_while_the_device_is_at_work(void **state)
+{
+    enum { PAGES = 16, NAMES_REF = RING_REF + RING_REFS, DATA_REF };
+    (void)state;
+    struct hold memory = {.holders = 1};
+    struct blkif_front_ring front;
+    const uint32_t names_pfn = f->segment.free_pfn + RING_REFS;
+    struct blkif_request_segment *named = segment_page(&f->segment, names_pfn);
+    struct blkif_request_indirect req = {
+        .operation = BLKIF_OP_INDIRECT, .nr_segments = PAGES, .indirect_grefs = {NAMES_REF}};
+    f->domain.memory = &memory;
+    gnttab_grant_access(f->segment.gnttab, NAMES_REF, DOM0_DOMID, names_pfn, true);
+    for (uint32_t i = 0; i < PAGES; i++) {
+        named[i] = (struct blkif_request_segment){.gref = DATA_REF + i, .last_sect = 7};
+        gnttab_grant_access(f->segment.gnttab, DATA_REF + i, DOM0_DOMID, names_pfn + 1 + i, false);
+    }
+    offer();
+    go("3", XenbusStateConnected);
+    sring_init(segment_page(&f->segment, f->segment.free_pfn), 0);
+    front_ring_init(&front.half, segment_page(&f->segment, f->segment.free_pfn), 32, 0);
+    blkif_put_indirect(&front, &req);
+    (void)front_ring_push(&front.half);
+    assert_int_equal(vbd_ring_consume(ring(), 0), 1);
+    assert_true(device_dispatch(f->fake.device, 0) > 0);
+    assert_int_equal(f->fake.disk->waiting_count, 1);
+    xenbus_back_destroy(f->back);
+    f->back = NULL;
+    assert_int_equal(memory.holders, 2);
+    assert_int_equal(f->fake.vdisk->client_count, 1);
+    assert_int_equal(rings_in_use(), 0);
+    assert_true(f->segment.gnttab[DATA_REF].flags & GTF_writing);
+    fake_disk_complete(f->fake.disk, 0, -EIO);
+    assert_int_equal(memory.holders, 1);
+    assert_int_equal(f->fake.vdisk->client_count, 0);
+    assert_false(f->segment.gnttab[DATA_REF].flags & GTF_writing);
+}
+
 static void counters_outlive_connections(void **state)
 {
     (void)state;
@@ -784,6 +825,7 @@ int main(void)
         BACK_TEST(a_broken_ring_closes_the_device),
         BACK_TEST(a_new_size_is_published_while_connected),
         BACK_TEST(the_share_outlives_connections),
+        BACK_TEST(a_vbd_may_end_while_the_device_is_at_work),
         BACK_TEST(counters_outlive_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
