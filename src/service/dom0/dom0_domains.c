@@ -62,7 +62,6 @@ static int create_domain(void *ctx, const struct control_request *request, pid_t
     d->domains[domid] = *out;
     d->domid_last = (domid_t)domid;
     d->domain_count++;
-    d->domains_bytes += (uint64_t)(*out)->segment.nr_pages << XEN_PAGE_SHIFT;
     d->domains_created++;
     log_limited(d->log, &d->domain_log_limit, "domain %d created: %u pages, for process %d", domid,
                 request->arg0, (int)pid);
@@ -79,7 +78,6 @@ static void end_domain(void *ctx, struct domain *domain)
                 (unsigned long long)stats.requests);
     d->domains[domain->domid] = NULL;
     d->domain_count--;
-    d->domains_bytes -= (uint64_t)domain->segment.nr_pages << XEN_PAGE_SHIFT;
     domain_destroy(domain);
 }
 

@@ -198,6 +198,7 @@ static void fill_host(struct dom0 *d)
                                             .pollables = &d->worker.pollables},
                                    .time_source = d->time_source,
                                    .unmapper = d->unmapper,
+                                   .memory_bytes = &d->domains_bytes,
                                    .max_pages = d->options->max_pages,
                                    .settings = {.weight = SCHED_WEIGHT_DEFAULT,
                                                 .disk_scale = {(uint32_t)d->options->scale_num,

@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "ring/evtchn.h"
-#include "ring/fault_guard.h"
 #include "service/dom0/domain_devices.h"
 #include "service/dom0/toolstack.h"
 #include "xenstore/server/xs_ring.h"
@@ -79,14 +78,14 @@ void domain_pump_store(struct domain *domain)
 
 static int create_memory(struct domain *domain, uint32_t nr_pages)
 {
-    int rc = segment_create(nr_pages, domain->domid, &domain->segment, &domain->segment_fd);
+    const struct domain_host *host = domain->host;
+    int rc = domain_memory_create(nr_pages, domain->domid, host->unmapper, host->memory_bytes,
+                                  &domain->memory, &domain->segment_fd);
     if (rc < 0)
         return rc;
+    domain->segment = domain->memory->segment;
+    domain->fault_slot = domain->memory->fault_slot;
     poll_peer_init(&domain->peer, domain->segment.hints);
-    domain->fault_slot =
-        fault_guard_add(domain->segment.base, (size_t)nr_pages << XEN_PAGE_SHIFT, -1);
-    if (domain->fault_slot < 0)
-        return domain->fault_slot;
     rc = doorbell_create(&domain->doorbell, domain->host->poller, &doorbell_ops, domain);
     if (rc < 0)
         return rc;
@@ -125,7 +124,8 @@ static int create_devices(struct domain *domain)
     const struct domain_host *host = domain->host;
     int rc = 0;
     domain->seen = (struct back_domain){.domid = domain->domid,
-                                        .segment = &domain->segment,
+                                        .segment = &domain->memory->segment,
+                                        .memory = &domain->memory->hold,
                                         .fault_slot = domain->fault_slot,
                                         .evtchn = &domain->evtchn,
                                         .clock = &domain->clock,
@@ -222,9 +222,9 @@ void domain_destroy(struct domain *domain)
     if (toolstack_remove_domain(host->back.store, domain->domid) < 0)
         host->nodes_left(host->ctx, domain->domid);
     xs_server_release(host->back.store, domain->domid);
-    fault_guard_drop(domain->fault_slot);
     if (domain->segment_fd >= 0)
         close(domain->segment_fd);
-    unmapper_take(host->unmapper, &domain->segment);
+    if (domain->memory != NULL)
+        hold_put(&domain->memory->hold);
     free(domain);
 }

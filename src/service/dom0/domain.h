@@ -18,6 +18,7 @@
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/vbd_ring.h"
 #include "service/back/xenbus_back.h"
+#include "service/dom0/domain_memory.h"
 #include "service/dom0/domain_settings.h"
 #include "service/dom0/unmapper.h"
 #include "service/loop/doorbell.h"
@@ -34,6 +35,8 @@ struct domain_host {
     struct back_host back; /* store, log and loop: of domains and of their back ends */
     struct tdf_source *time_source;
     struct unmapper *unmapper; /* NULL: memory is given back by who ends a domain */
+    uint64_t *memory_bytes;    /* counts what domains have, ended ones' included that devices are
+                                  at work on; NULL: nobody wants to know */
     uint32_t max_pages;
     /* What every new domain gets. */
     struct back_settings settings;
@@ -54,8 +57,9 @@ struct domain {
     const struct domain_host *host;
     domid_t domid;
     pid_t pid; /* of the process that it was made for; 0: not known */
-    struct segment segment;
-    int segment_fd; /* until domain_mapped, then -1 */
+    struct domain_memory *memory;
+    struct segment segment; /* the same as memory->segment */
+    int segment_fd;         /* until domain_mapped, then -1 */
     int fault_slot;
     struct doorbell doorbell;
     uint64_t store_moves; /* times that bytes went through its store ring */
