@@ -20,6 +20,7 @@ src/service/block/engine|what really reads
 src/service/back|back ends of any class
 src/service/back/vbd|the back end of a disk
 src/service/dom0|domains and their administration
+src/service/dom0/disks|what disks are called, and those that Dom0 has
 src/service/cli|the verbs of `service`
 src/domu|the library: a process as a domain
 src/domu/blkfront|the front end of a disk

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/dom0/disks/disk_spec.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What has been seen so far: each parameter may come once, and an empty one is replaced. */
+struct reader {
+    const char *text; /* all of it, for messages */
+    struct disk_spec *spec;
+    struct why *why;
+    char vdev[VDEV_NAME_SIZE];
+    bool has_target, has_format, has_vdev, has_access; /* which places are taken */
+};
+
+enum { TOKEN_SIZE = PATH_MAX };
+
+static int refuse(const struct reader *r, const char *what, const char *near)
+{
+    return why_fail(r->why, -EINVAL,
+                    "config parsing error in disk specification: %s: near `%s' in `%s'", what, near,
+                    r->text);
+}
+
+static int refuse_all(const struct reader *r, const char *what)
+{
+    return why_fail(r->why, -EINVAL, "config parsing error in disk specification: %s in `%s'", what,
+                    r->text);
+}
+
+/* Where the grammar is kept to and Dom0 can't do what is asked. */
+static int cannot(const struct reader *r, const char *what, const char *instead)
+{
+    return why_fail(r->why, -EINVAL, "`%s': %s is not served here; %s", r->text, what, instead);
+}
+
+static int set_target(struct reader *r, const char *value)
+{
+    if (r->spec->target[0] != '\0')
+        return refuse(r, "target respecified", value);
+    if (strlen(value) >= sizeof(r->spec->target))
+        return why_fail(r->why, -E2BIG, "the disk's target is longer than a path can be");
+    strcpy(r->spec->target, value);
+    r->has_target = true;
+    return 0;
+}
+
+static int set_format(struct reader *r, const char *value)
+{
+    static const char *const known[] = {"qcow", "qcow2", "vhd", "qed"};
+    r->has_format = true;
+    if (value[0] == '\0' || strcmp(value, "raw") == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(value, known[i]) == 0)
+            return cannot(r, value, "convert the image: qemu-img convert -O raw");
+    }
+    return refuse(r, "unknown value for format", value);
+}
+
+static int set_vdev(struct reader *r, const char *value)
+{
+    if (r->vdev[0] != '\0')
+        return refuse(r, "vdev respecified", value);
+    if (strlen(value) >= sizeof(r->vdev))
+        return refuse(r, "Invalid or unsupported virtual disk identifier", value);
+    strcpy(r->vdev, value);
+    r->has_vdev = true;
+    return 0;
+}
+
+static int set_access(struct reader *r, const char *value)
+{
+    r->has_access = true;
+    if (strcmp(value, "rw") == 0 || strcmp(value, "w") == 0 || value[0] == '\0')
+        r->spec->access = DISK_WRITE;
+    else if (strcmp(value, "w!") == 0)
+        r->spec->access = DISK_WRITE_SHARED;
+    else if (strcmp(value, "ro") == 0 || strcmp(value, "r") == 0)
+        r->spec->access = DISK_READ;
+    else
+        return refuse(r, "unknown value for access", value);
+    return 0;
+}
+
+static int set_devtype(struct reader *r, const char *value)
+{
+    if (strcmp(value, "cdrom") != 0 && strcmp(value, "disk") != 0)
+        return refuse(r, "unknown value for type", value);
+    r->spec->cdrom = value[0] == 'c';
+    return 0;
+}
+
+static int set_backend(struct reader *r, const char *value)
+{
+    if (value[0] == '\0' || strcmp(value, "0") == 0 || strcmp(value, "Domain-0") == 0)
+        return 0;
+    return cannot(r, "a back end in another domain", "leave backend= out");
+}
+
+static int set_backendtype(struct reader *r, const char *value)
+{
+    if (value[0] == '\0' || strcmp(value, "phy") == 0)
+        return 0;
+    if (strcmp(value, "qdisk") == 0 || strcmp(value, "standalone") == 0 ||
+        strcmp(value, "tap") == 0)
+        return cannot(r, value, "leave backendtype= out");
+    return refuse(r, "unknown value for backendtype", value);
+}
+
+static int set_specification(struct reader *r, const char *value)
+{
+    if (value[0] == '\0' || strcmp(value, "xen") == 0)
+        return 0;
+    if (strcmp(value, "virtio") == 0)
+        return cannot(r, value, "leave specification= out");
+    return refuse(r, "unknown value for specification", value);
+}
+
+static int set_script(struct reader *r, const char *value)
+{
+    return value[0] == '\0' ? 0 : cannot(r, "a block script", "name a file or a block device");
+}
+
+static int set_colo(struct reader *r, const char *value)
+{
+    (void)value;
+    return cannot(r, "COLO", "leave its parameters out");
+}
+
+static const struct {
+    const char *name;
+    int (*set)(struct reader *r, const char *value);
+} parameters[] = {
+    {"target", set_target},
+    {"format", set_format},
+    {"vdev", set_vdev},
+    {"access", set_access},
+    {"devtype", set_devtype},
+    {"backend", set_backend},
+    {"backendtype", set_backendtype},
+    {"specification", set_specification},
+    {"script", set_script},
+    {"colo-host", set_colo},
+    {"colo-port", set_colo},
+    {"colo-export", set_colo},
+    {"active-disk", set_colo},
+    {"hidden-disk", set_colo},
+};
+
+static int named(struct reader *r, char *token, char *equals)
+{
+    *equals = '\0';
+    for (size_t i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++) {
+        if (strcmp(token, parameters[i].name) == 0)
+            return parameters[i].set(r, equals + 1);
+    }
+    *equals = '=';
+    return refuse(r, "unknown parameter", token);
+}
+
+/* Words without a value. 1: it is none of them. */
+static int flag(struct reader *r, const char *token)
+{
+    if (strcmp(token, "cdrom") == 0)
+        r->spec->cdrom = true;
+    else if (strcmp(token, "discard") == 0 || strcmp(token, "no-discard") == 0)
+        r->spec->discard = token[0] == 'd';
+    else if (strcmp(token, "trusted") == 0 || strcmp(token, "untrusted") == 0)
+        r->spec->trusted = token[0] == 't';
+    else if (strcmp(token, "colo") == 0)
+        return set_colo(r, "");
+    else if (strcmp(token, "direct-io-safe") != 0) /* O_DIRECT is never given up here */
+        return 1;
+    return 0;
+}
+
+/* "hdc:cdrom" is an old way to say devtype=cdrom. */
+static int place_vdev(struct reader *r, char *token)
+{
+    char *colon = strrchr(token, ':');
+    if (colon != NULL) {
+        *colon = '\0';
+        int rc = set_devtype(r, colon + 1);
+        if (rc < 0)
+            return rc;
+    }
+    return set_vdev(r, token);
+}
+
+static int positional(struct reader *r, char *token)
+{
+    if (!r->has_target)
+        return set_target(r, token);
+    if (!r->has_format)
+        return set_format(r, token);
+    if (!r->has_vdev)
+        return place_vdev(r, token);
+    if (!r->has_access)
+        return set_access(r, token);
+    return refuse(r, "too many positional parameters", token);
+}
+
+/* What xend wanted in front of a target. After one of them there is no place for a format. Returns
+ * the text behind all of them, or NULL: refused. */
+static const char *skip_prefixes(struct reader *r, const char *at)
+{
+    static const char *const ignored[] = {
+        "tapdisk:", "tap2:", "tap:", "aio:", "ioemu:", "file:", "phy:"};
+    static const char *const formats[] = {"raw:", "qcow2:", "qcow:", "vhd:"};
+    static const char *const scripts[] = {"iscsi:", "enbd:", "nbd:", "drbd:"};
+    const char *before;
+    do {
+        before = at;
+        for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
+            if (strncmp(at, ignored[i], strlen(ignored[i])) == 0)
+                at += strlen(ignored[i]);
+        }
+        for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+            size_t length = strlen(formats[i]);
+            char format[8];
+            if (strncmp(at, formats[i], length) != 0)
+                continue;
+            snprintf(format, sizeof(format), "%.*s", (int)length - 1, at);
+            if (set_format(r, format) < 0)
+                return NULL;
+            at += length;
+        }
+        for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+            if (strncmp(at, scripts[i], strlen(scripts[i])) == 0) {
+                (void)set_script(r, at);
+                return NULL;
+            }
+        }
+        r->has_format |= at != before;
+    } while (at != before);
+    return at;
+}
+
+/* Takes the text up to a comma or, of a target, all the rest. */
+static int take(struct reader *r, const char **at)
+{
+    char token[TOKEN_SIZE];
+    *at += strspn(*at, " \t\n");
+    if (!r->has_target) {
+        *at = skip_prefixes(r, *at);
+        if (*at == NULL)
+            return -EINVAL;
+    }
+    if (strncmp(*at, "target=", strlen("target=")) == 0) {
+        const char *target = *at + strlen("target=");
+        *at += strlen(*at);
+        return set_target(r, target);
+    }
+    size_t length = strcspn(*at, ",");
+    if (length >= sizeof(token))
+        return why_fail(r->why, -E2BIG, "the disk's target is longer than a path can be");
+    memcpy(token, *at, length);
+    token[length] = '\0';
+    *at += length + ((*at)[length] == ',');
+    char *equals = strchr(token, '=');
+    if (equals != NULL)
+        return named(r, token, equals);
+    int rc = flag(r, token);
+    return rc == 1 ? positional(r, token) : rc;
+}
+
+static int check(struct reader *r)
+{
+    struct disk_spec *spec = r->spec;
+    if (r->vdev[0] == '\0')
+        return refuse_all(r, "no vdev specified");
+    if (spec->target[0] == '\0' && !spec->cdrom)
+        return refuse_all(r, "no target specified (and device not removable)");
+    if (spec->target[0] == '\0')
+        return cannot(r, "an empty drive", "name its image: target=FILE");
+    if (vdev_parse(r->vdev, &spec->devid) < 0)
+        return why_fail(r->why, -EINVAL, "Invalid or unsupported virtual disk identifier %s",
+                        r->vdev);
+    if (spec->cdrom)
+        spec->access = DISK_READ;
+    return 0;
+}
+
+int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why)
+{
+    *out = (struct disk_spec){.access = DISK_WRITE, .discard = true, .trusted = true};
+    struct reader r = {.text = text, .spec = out, .why = why};
+    const char *at = text;
+    int rc = 0;
+    while (rc == 0 && *at != '\0')
+        rc = take(&r, &at);
+    return rc < 0 ? rc : check(&r);
+}
+
+int disk_spec_resolve(struct disk_spec *spec, const char *directory)
+{
+    char path[PATH_MAX];
+    if (spec->target[0] == '/')
+        return 0;
+    int length = snprintf(path, sizeof(path), "%s/%s", directory, spec->target);
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return -ENAMETOOLONG;
+    strcpy(spec->target, path);
+    return 0;
+}
+
+const char *disk_access_name(enum disk_access access)
+{
+    switch (access) {
+    case DISK_READ:
+        return "r";
+    case DISK_WRITE:
+        return "w";
+    case DISK_WRITE_SHARED:
+        return "w!";
+    }
+    return "?";
+}

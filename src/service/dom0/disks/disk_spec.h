@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * disk_spec: a disk in words, as xl-disk-configuration(5) has them, for one that is attached to a
+ * domain: `F,raw,xvdb,rw` or `vdev=xvdb,access=r,target=F`.
+ *
+ * Beyond xl: access `w!` forces what the rules of sharing refuse. What xl takes and Dom0 can't do
+ * (other formats, back ends, scripts, COLO, an empty drive) is refused with the reason.
+ */
+#ifndef SPLITDOM_SERVICE_DOM0_DISKS_DISK_SPEC_H
+#define SPLITDOM_SERVICE_DOM0_DISKS_DISK_SPEC_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/why.h"
+#include "service/dom0/disks/vdev.h"
+
+enum { DISK_SPEC_TEXT_MAX = PATH_MAX + 512 }; /* without its NUL */
+
+enum disk_access {
+    DISK_READ,         /* r: beside others that read */
+    DISK_WRITE,        /* w: no other domain has the image */
+    DISK_WRITE_SHARED, /* w!: whatever others have */
+};
+
+struct disk_spec {
+    char target[PATH_MAX]; /* as given, which may be relative to who gave it */
+    uint32_t devid;        /* the vdev's number */
+    enum disk_access access;
+    bool cdrom;   /* devtype=cdrom: removable, and access r */
+    bool discard; /* offer it, where the disk can */
+    bool trusted; /* what the front end is told of Dom0 */
+};
+
+/* Errors: -EINVAL with a line for people in why, in xl's words where it has some; -E2BIG a target
+ * that is no path any more. */
+int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why);
+
+/* Puts the directory in front of a relative target. Errors: -ENAMETOOLONG. */
+int disk_spec_resolve(struct disk_spec *spec, const char *directory);
+
+/* "r", "w" or "w!" */
+const char *disk_access_name(enum disk_access access);
+
+#endif
