@@ -3,9 +3,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "service/block/device_private.h"
 
@@ -60,20 +62,49 @@ int vdisk_create(const struct vdisk_config *config, struct image *image, struct 
     return 0;
 }
 
+bool vdisk_is_idle(const struct vdisk *vdisk)
+{
+    const struct device *device = vdisk->device;
+    bool idle = vdisk->client_count == 0;
+    for (uint32_t i = 0; idle && i < device->job_count; i++)
+        idle = !device->jobs[i].under_way || device->jobs[i].vdisk != vdisk;
+    return idle;
+}
+
 void vdisk_destroy(struct vdisk *vdisk)
 {
     if (vdisk == NULL)
         return;
-    assert(vdisk->client_count == 0);
+    assert(vdisk_is_idle(vdisk));
     struct device *device = vdisk->device;
-    for (uint32_t i = 0; i < device->job_count; i++)
-        assert(!device->jobs[i].under_way || device->jobs[i].vdisk != vdisk);
     if (device->engine->ops->detach != NULL)
         device->engine->ops->detach(device->engine, &vdisk->image);
     device->vdisk_count--;
     cache_destroy(vdisk->cache);
     image_close(&vdisk->image);
     free(vdisk);
+}
+
+int vdisk_reopen(struct vdisk *vdisk, struct image *image, struct why *why)
+{
+    struct disk *engine = vdisk->device->engine;
+    struct image *ours = &vdisk->image;
+    assert(image->device == ours->device && image->inode == ours->inode);
+    /* The number stays, for reads that are still to be sent; what was sent holds the old file. */
+    if (dup3(image->fd, ours->fd, O_CLOEXEC) < 0)
+        return why_fail_errno(why, -errno, "%s: cannot be opened anew", image->path);
+    if (engine->ops->detach != NULL)
+        engine->ops->detach(engine, ours);
+    close(image->fd);
+    free(ours->path);
+    image->fd = ours->fd;
+    image->size_bytes = ours->size_bytes;
+    *ours = *image;
+    *image = (struct image){.fd = -1};
+    if (engine->ops->attach != NULL)
+        engine->ops->attach(engine, ours);
+    vdisk->capabilities = capabilities_of(ours);
+    return 0;
 }
 
 void vdisk_outdate(struct vdisk *vdisk, uint64_t offset_bytes, uint64_t length_bytes)

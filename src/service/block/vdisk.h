@@ -80,8 +80,17 @@ struct vdisk_config {
  */
 int vdisk_create(const struct vdisk_config *config, struct image *image, struct vdisk **out,
                  struct why *why);
-/* No client is open and no read of it is in flight. Closes the image. NULL allowed. */
+/* Whether it may be destroyed: no client is open and nothing of it is at the device. */
+bool vdisk_is_idle(const struct vdisk *vdisk);
+/* It is idle. Closes the image. NULL allowed. */
 void vdisk_destroy(struct vdisk *vdisk);
+
+/*
+ * Goes on with another descriptor of the same file, opened to be written as well, whatever is under
+ * way. The size stays the one that is known. On success *image is closed here. Errors: -errno with
+ * a line for people in why; the vdisk is what it was.
+ */
+int vdisk_reopen(struct vdisk *vdisk, struct image *image, struct why *why);
 
 /*
  * Looks at the image again, whose size or contents may have changed. In any case what was read

@@ -2,9 +2,9 @@
 /*
  * disk_uring: the poller's io_uring. Images are registered files and the pool one registered
  * buffer: that saves a quarter of the CPU time of a read. Locked memory may be limited
- * (RLIMIT_MEMLOCK), and there are REGISTERED_MAX places for files; then it goes without. Discards
- * are holes punched by fallocate(2), also on block devices, where the kernel makes them discards
- * that read as zeros.
+ * (RLIMIT_MEMLOCK), there are REGISTERED_MAX places for files, and a ring has one such table, which
+ * is its first engine's; then it goes without. Discards are holes punched by fallocate(2), also on
+ * block devices, where the kernel makes them discards that read as zeros.
  */
 #include <errno.h>
 
@@ -152,7 +152,7 @@ static void uring_attach(struct disk *disk, struct image *image)
     image->registered = 0;
     while (place < REGISTERED_MAX && du->place_used[place])
         place++;
-    if (place == REGISTERED_MAX ||
+    if (!du->has_registered_files || place == REGISTERED_MAX ||
         io_uring_register_files_update(du->ring, place, &image->fd, 1) != 1)
         return;
     du->place_used[place] = true;
@@ -192,7 +192,7 @@ static int register_pool(struct disk_uring *du, const struct disk_config *config
     struct iovec pool = {.iov_base = config->pool, .iov_len = config->pool_bytes};
     int rc = io_uring_register_buffers(du->ring, &pool, 1);
     du->has_registered_pool = rc == 0;
-    return rc == -ENOMEM || rc == -EPERM || rc == -EOPNOTSUPP ? 0 : rc;
+    return rc == -ENOMEM || rc == -EPERM || rc == -EOPNOTSUPP || rc == -EBUSY ? 0 : rc;
 }
 
 static int register_places(struct disk_uring *du)
@@ -201,7 +201,7 @@ static int register_places(struct disk_uring *du)
     memset(no_file, -1, sizeof(no_file));
     int rc = io_uring_register_files(du->ring, no_file, REGISTERED_MAX);
     du->has_registered_files = rc == 0;
-    return rc;
+    return rc == -EBUSY ? 0 : rc;
 }
 
 static int uring_create(const struct disk_config *config, struct disk **out, struct why *why)
