@@ -5,7 +5,8 @@
  * SOCK_SEQPACKET: one message, one packet. A connection starts with CONTROL_CREATE_DOMAIN (it is
  * then the domain: its end is the domain's end) or with a verb of `service`. A domain maps its
  * memory, says so (CONTROL_MAPPED), and may then use the store page and ring the doorbell. Every
- * request gets one reply; a packet of another size, magic or version ends the connection.
+ * request gets one reply; a packet of another size, magic or version ends the connection. The
+ * reason of a refusal that is longer than the reply's field comes as a file in a descriptor, too.
  *
  * No sector and no block request ever travels here: after the handshake a domain is quiet on it.
  */
@@ -45,6 +46,21 @@ enum control_op {
      * a connection of its own may ask. Reply when all is closed: one descriptor, the farewell text;
      * none where Dom0 could not write that down. */
     CONTROL_STOP = 17,
+    /* Disks of running domains. Not for a domain (-EPERM). Text follows the request. */
+    /* arg0: domid; text: a specification as xl has it, its target an absolute path. */
+    CONTROL_BLOCK_ATTACH = 18,
+    /* arg0: domid; text: the vdev. Reply when the front end has closed the disk; -ETIMEDOUT when
+     * that took more than 10 s: the disk then goes whenever that is done. A connection that asks
+     * for more before its reply is closed. */
+    CONTROL_BLOCK_DETACH = 19,
+    /* The same at once, whatever the front end does. */
+    CONTROL_BLOCK_DESTROY = 20,
+    /* text: which images are to be looked at again, a vdev or a path. */
+    CONTROL_RESIZE = 21,
+};
+
+enum {
+    CONTROL_TEXT_MAX = 8192, /* of the text behind a request, with its NUL, which ends it */
 };
 
 struct control_request {

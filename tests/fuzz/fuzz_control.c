@@ -7,7 +7,8 @@
  * One step: a byte (low 3 bits: what, high 5 bits: which peer), then what that needs:
  *   0 connect   1 hang up   2 a good request: op, arg0   3 a packet of raw bytes: length, bytes
  *   4 a good header, then raw bytes   5 create_domain fails from now on, or not any more
- *   6 a good request with descriptors   7 Dom0 drops the peer's domain
+ *   6 a good request with descriptors   7 Dom0 drops the peer's domain, and who waits for a disk to
+ *     go is answered
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ struct world {
     struct control *control;
     struct domain domains[DOMAINS];
     uint32_t created, ended, stops;
+    struct control_peer *waiting[PEERS]; /* for a disk to go */
     bool refuses;
     int peer[PEERS];
 };
@@ -134,6 +136,51 @@ static void stop(void *ctx)
     w->stops++;
 }
 
+static int attach_disk(void *ctx, uint32_t domid, const char *spec, struct why *why)
+{
+    (void)ctx;
+    require(strlen(spec) < CONTROL_TEXT_MAX);
+    return domid % 2 == 0 ? 0 : why_fail(why, -EINVAL, "%200s%s", "no ", spec);
+}
+
+static int resize(void *ctx, const char *which, struct why *why)
+{
+    return attach_disk(ctx, 0, which, why);
+}
+
+static int detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
+                       struct control_peer *asker, struct why *why)
+{
+    struct world *w = ctx;
+    int place = 0;
+    require(strlen(vdev) < CONTROL_TEXT_MAX);
+    if (force || domid % 2 == 0)
+        return attach_disk(ctx, domid, vdev, why);
+    while (w->waiting[place] != NULL)
+        require(++place < PEERS);
+    w->waiting[place] = asker;
+    return -EINPROGRESS;
+}
+
+static void forget(void *ctx, struct control_peer *asker)
+{
+    struct world *w = ctx;
+    int place = 0;
+    while (w->waiting[place] != asker)
+        require(++place < PEERS);
+    w->waiting[place] = NULL;
+}
+
+static void answer_all(struct world *w)
+{
+    for (int i = 0; i < PEERS; i++) {
+        struct control_peer *asker = w->waiting[i];
+        w->waiting[i] = NULL;
+        if (asker != NULL)
+            control_answer(asker, 0, "");
+    }
+}
+
 static const struct control_ops ops = {.create_domain = create_domain,
                                        .mapped = mapped,
                                        .end_domain = end_domain,
@@ -143,7 +190,11 @@ static const struct control_ops ops = {.create_domain = create_domain,
                                        .close_port = close_port,
                                        .shared_cache = shared_cache,
                                        .status = status,
-                                       .stop = stop};
+                                       .stop = stop,
+                                       .attach_disk = attach_disk,
+                                       .detach_disk = detach_disk,
+                                       .forget = forget,
+                                       .resize = resize};
 
 /* Reads the replies of all peers: each is whole, and what it carries is closed. */
 static void read_replies(struct world *w)
@@ -165,7 +216,7 @@ static void read_replies(struct world *w)
             require(n == (ssize_t)sizeof(reply) && reply.magic == CONTROL_MAGIC);
             require(memchr(reply.reason, '\0', sizeof(reply.reason)) != NULL);
             struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-            require(header == NULL || reply.status == 0);
+            require(header == NULL || reply.status == 0 || reply.arg0 >= sizeof(reply.reason));
             for (size_t k = 0; header != NULL && k < (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
                  k++) {
                 int fd;
@@ -220,9 +271,11 @@ static struct control_request good_request(struct input *in)
     static const uint32_t op[] = {CONTROL_CREATE_DOMAIN, CONTROL_EVTCHN_ALLOC_UNBOUND,
                                   CONTROL_EVTCHN_CLOSE,  CONTROL_STATUS,
                                   CONTROL_STOP,          CONTROL_MAPPED,
-                                  CONTROL_SHARED_CACHE,  UINT32_MAX};
+                                  CONTROL_SHARED_CACHE,  UINT32_MAX,
+                                  CONTROL_BLOCK_ATTACH,  CONTROL_BLOCK_DETACH,
+                                  CONTROL_BLOCK_DESTROY, CONTROL_RESIZE};
     struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
-    request.op = op[take(in) % 8];
+    request.op = op[take(in) % (sizeof(op) / sizeof(op[0]))];
     request.arg0 = take(in);
     return request;
 }
@@ -235,6 +288,22 @@ static void raw(struct world *w, struct input *in, int peer, bool header)
     memcpy(bytes, &good, used);
     for (size_t i = 0; i < count; i++)
         bytes[used++] = take(in);
+    tell(w, peer, bytes, used, -1);
+}
+
+/* A verb about disks has text, mostly with the NUL that it needs. */
+static void tell_with_text(struct world *w, struct input *in, int peer,
+                           const struct control_request *request)
+{
+    uint8_t bytes[sizeof(*request) + RAW_MAX];
+    size_t used = sizeof(*request);
+    memcpy(bytes, request, sizeof(*request));
+    if (request->op >= CONTROL_BLOCK_ATTACH && request->op <= CONTROL_RESIZE) {
+        for (size_t count = take(in) % 8; count > 0; count--)
+            bytes[used++] = take(in);
+        if (take(in) % 8 != 0)
+            bytes[used++] = 0;
+    }
     tell(w, peer, bytes, used, -1);
 }
 
@@ -259,7 +328,7 @@ static void step(struct world *w, struct input *in)
         break;
     case 2:
         request = good_request(in);
-        tell(w, peer, &request, sizeof(request), -1);
+        tell_with_text(w, in, peer, &request);
         break;
     case 3:
     case 4:
@@ -273,6 +342,7 @@ static void step(struct world *w, struct input *in)
         tell(w, peer, &request, sizeof(request), 0);
         break;
     default:
+        answer_all(w);
         drop_one(w, what >> 3);
         break;
     }

@@ -167,6 +167,20 @@ static void frontend_closed(struct xenbus_back *back)
         unplug(back);
 }
 
+bool xenbus_back_unplug(struct xenbus_back *back, bool force)
+{
+    /* Side by side, so that nobody sees one without the other. */
+    (void)xenbus_back_put(back, "online", "0");
+    if (back->state != XenbusStateClosed)
+        (void)xenbus_back_put(back, "state", "%d", XenbusStateClosing);
+    if (back->connected && !force)
+        return false;
+    disconnect(back);
+    (void)switch_state(back, XenbusStateClosed);
+    unplug(back);
+    return true;
+}
+
 /* A front end may start over once both halves are closed. At any other time it is not heard, as in
  * Linux: it must close first, so that nothing of its old ring is left. */
 static void frontend_starts(struct xenbus_back *back)

@@ -50,7 +50,8 @@ struct xenbus_back {
     const struct back_domain *domain;
     struct xenbus_key key;
     enum xenbus_state state;    /* ours, as written to the store */
-    struct list_node of_domain; /* its owner's */
+    struct list_node of_domain; /* its owner's, */
+    void *lease;                /* and so is this */
     /* Private. */
     struct back_owner owner;
     struct xs_local_watch *watch;
@@ -67,6 +68,11 @@ void xenbus_back_destroy(struct xenbus_back *back);
 
 /* Removes the directories of both halves. There is no back end for them, or it has closed. */
 void xenbus_back_remove_nodes(struct xs_server *store, const struct xenbus_key *key);
+
+/* Takes the device away, as libxl does: `online` 0, our state 5. true: it is gone, and owner.gone
+ * was called; so it is at once if it is forced, or if no front end is connected. false: that comes
+ * when the front end has closed it. */
+bool xenbus_back_unplug(struct xenbus_back *back, bool force);
 
 /* The device's size changed: if it is connected, writes it and touches `state`, so that the front
  * end re-reads. */

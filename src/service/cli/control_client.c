@@ -12,9 +12,9 @@
 #include "base/unix_socket.h"
 
 /* Refuses a service of another user. */
-static int open_socket(const char *path)
+static int open_socket(const char *path, unsigned timeout_s)
 {
-    int fd = unix_socket_connect(path, SOCK_SEQPACKET, CONTROL_CLIENT_TIMEOUT_S);
+    int fd = unix_socket_connect(path, SOCK_SEQPACKET, timeout_s);
     uid_t uid;
 
     if (fd < 0)
@@ -104,13 +104,65 @@ static int ask(int socket_fd, enum control_op op, char **text, size_t *text_byte
 int control_client_ask(const char *socket_path, enum control_op op, char **text, size_t *text_bytes,
                        struct why *why)
 {
-    int socket_fd = open_socket(socket_path);
+    int socket_fd = open_socket(socket_path, CONTROL_CLIENT_TIMEOUT_S);
     int rc;
 
     *text = NULL;
     *text_bytes = 0;
     why->text[0] = '\0';
     rc = socket_fd < 0 ? socket_fd : ask(socket_fd, op, text, text_bytes, why);
+    if (socket_fd >= 0)
+        close(socket_fd);
+    if (rc < 0 && why->text[0] == '\0')
+        why_fail_errno(why, rc, "no answer from Dom0 on %s", socket_path);
+    return rc;
+}
+
+/* Dom0's whole line: in the file, or else in the reply. */
+static int take_refusal(const struct control_reply *reply, int file_fd, struct why *why)
+{
+    char *text = NULL;
+    size_t text_bytes;
+    const char *reason = reply->reason[0] != '\0' ? reply->reason : strerror(-reply->status);
+    if (file_fd >= 0 && read_file(file_fd, &text, &text_bytes) == 0)
+        reason = text;
+    why_fail(why, reply->status, "%s", reason);
+    free(text);
+    return reply->status;
+}
+
+static int tell(int socket_fd, enum control_op op, uint32_t domid, const char *text,
+                struct why *why)
+{
+    struct {
+        struct control_request request;
+        char text[CONTROL_TEXT_MAX];
+    } packet = {
+        {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = (uint32_t)op, .arg0 = domid},
+        ""};
+    struct control_reply reply;
+    int file_fd;
+    size_t bytes = strlen(text) + 1;
+    if (bytes > sizeof(packet.text))
+        return -E2BIG;
+    memcpy(packet.text, text, bytes);
+    int rc = unix_socket_send(socket_fd, &packet, sizeof(packet.request) + bytes, NULL, 0, true);
+    if (rc < 0)
+        return rc;
+    rc = receive(socket_fd, &reply, &file_fd);
+    if (rc == 0 && reply.status != 0)
+        rc = take_refusal(&reply, file_fd, why);
+    if (file_fd >= 0)
+        close(file_fd);
+    return rc;
+}
+
+int control_client_tell(const char *socket_path, enum control_op op, uint32_t domid,
+                        const char *text, unsigned timeout_s, struct why *why)
+{
+    int socket_fd = open_socket(socket_path, timeout_s);
+    why->text[0] = '\0';
+    int rc = socket_fd < 0 ? socket_fd : tell(socket_fd, op, domid, text, why);
     if (socket_fd >= 0)
         close(socket_fd);
     if (rc < 0 && why->text[0] == '\0')

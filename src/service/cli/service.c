@@ -37,7 +37,14 @@ static int run_verb(const struct service_options *options)
     case SERVICE_ENV:
         return verb_env(&rundir);
     case SERVICE_LIST:
-        return verb_list(&rundir);
+        return verb_list(&rundir, options);
+    case SERVICE_BLOCK_ATTACH:
+    case SERVICE_BLOCK_DETACH:
+        return verb_block(&rundir, options);
+    case SERVICE_BLOCK_LIST:
+        return verb_block_list(&rundir, options);
+    case SERVICE_RESIZE:
+        return options->value != NULL ? verb_block(&rundir, options) : verb_store(&rundir, options);
     default:
         return verb_store(&rundir, options);
     }

@@ -21,6 +21,9 @@ enum service_verb {
     SERVICE_UNPAUSE,
     SERVICE_SHUTDOWN,
     SERVICE_RESIZE,
+    SERVICE_BLOCK_ATTACH,
+    SERVICE_BLOCK_DETACH,
+    SERVICE_BLOCK_LIST,
     SERVICE_HELP,
     SERVICE_VERSION,
 };
@@ -33,14 +36,19 @@ enum service_key {
 
 struct service_options {
     enum service_verb verb;
-    const char *rundir;       /* NULL: the default, see rundir.h */
-    const char *name;         /* NULL: the default */
-    bool foreground;          /* start: stay in the foreground, log to stderr too */
-    bool json;                /* status */
-    struct dom0_options dom0; /* start; image_path as given */
-    uint32_t domid;           /* set, pause, unpause, shutdown */
-    enum service_key key;     /* set */
-    const char *value;        /* set: checked text */
+    const char *rundir;                /* NULL: the default, see rundir.h */
+    const char *name;                  /* NULL: the default */
+    bool foreground;                   /* start: stay in the foreground, log to stderr too */
+    bool json;                         /* status */
+    bool has_image;                    /* start: --image was given */
+    bool force;                        /* block-detach */
+    bool details;                      /* list */
+    struct dom0_options dom0;          /* start; image_path as given, disks not filled in */
+    const char *disks[DOM0_DISKS_MAX]; /* start: of --disk, checked; as many as dom0.disk_count */
+    uint32_t domid;                    /* of the verbs that take one */
+    enum service_key key;              /* set */
+    const char
+        *value; /* set, block-attach: checked text; block-detach, resize (or NULL): as given */
 };
 
 /*

@@ -24,8 +24,11 @@ int verb_start(const struct service_options *options);
 int verb_stop(const struct rundir *rundir);
 int verb_status(const struct rundir *rundir, const struct service_options *options);
 int verb_env(const struct rundir *rundir);
-int verb_list(const struct rundir *rundir);
-/* set, pause, unpause, shutdown, resize: writes to xenstore. */
+int verb_list(const struct rundir *rundir, const struct service_options *options);
+/* block-attach, block-detach, resize of a certain image: asked of Dom0. */
+int verb_block(const struct rundir *rundir, const struct service_options *options);
+int verb_block_list(const struct rundir *rundir, const struct service_options *options);
+/* set, pause, unpause, shutdown, resize of all: writes to xenstore. */
 int verb_store(const struct rundir *rundir, const struct service_options *options);
 
 /* The output is complete only if its last write succeeded. Prints a message if that failed. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* list: the domains as xenstore has them, one a line. */
+/* list: the domains as xenstore has them, one a line, or all as JSON. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "service/cli/list_json.h"
 #include "service/cli/store_client.h"
 #include "service/cli/verb.h"
 
@@ -117,7 +118,7 @@ static int print_domains(struct store_client *client)
     return rc;
 }
 
-int verb_list(const struct rundir *rundir)
+int verb_list(const struct rundir *rundir, const struct service_options *options)
 {
     struct store_client *client;
     int rc;
@@ -126,7 +127,7 @@ int verb_list(const struct rundir *rundir)
         return verb_not_running(rundir);
     rc = store_client_open(rundir->store_socket, &client);
     if (rc == 0) {
-        rc = print_domains(client);
+        rc = options->details ? list_json_print(client) : print_domains(client);
         store_client_close(client);
     }
     if (rc == 0)

@@ -15,6 +15,7 @@
 #include "service/cli/daemon.h"
 #include "service/cli/lock.h"
 #include "service/cli/verb.h"
+#include "service/dom0/disks/disk_spec.h"
 #include "service/dom0/dom0.h"
 
 struct start {
@@ -30,7 +31,7 @@ struct start {
 static int resolve_image(struct start *start, char **path)
 {
     *path = NULL;
-    if (start->options.image_path[0] == '/')
+    if (start->options.image_path == NULL || start->options.image_path[0] == '/')
         return 0;
     char *directory = getcwd(NULL, 0);
     int rc = directory == NULL ? -errno : 0;
@@ -46,6 +47,31 @@ static int resolve_image(struct start *start, char **path)
     }
     start->options.image_path = *path;
     return 0;
+}
+
+/* The same of the targets of disks. Free *disks. */
+static int resolve_disks(struct start *start, const struct service_options *options,
+                         struct disk_spec **disks)
+{
+    uint32_t count = options->dom0.disk_count;
+    char *directory = getcwd(NULL, 0);
+    int rc = directory == NULL ? -errno : 0;
+    if (rc < 0)
+        why_fail_errno(&start->why, rc, "cannot find the current directory");
+    *disks = calloc(count + 1, sizeof(**disks));
+    if (*disks == NULL)
+        rc = why_fail(&start->why, -ENOMEM, "out of memory for disks");
+    for (uint32_t i = 0; rc == 0 && i < count; i++) {
+        struct disk_spec *disk = &(*disks)[i];
+        rc = disk_spec_parse(options->disks[i], disk, &start->why);
+        if (rc == 0 && disk_spec_resolve(disk, directory) < 0)
+            rc = why_fail(&start->why, -ENAMETOOLONG, "%s: the path is too long", disk->target);
+    }
+    free(directory);
+    start->options.disks = *disks;
+    if (rc < 0)
+        fprintf(stderr, "service: cannot start: %s\n", start->why.text);
+    return rc;
 }
 
 /* Dom0 serves: what dom0_run calls. */
@@ -146,11 +172,13 @@ static int start(struct start *start, const struct service_options *options)
 int verb_start(const struct service_options *options)
 {
     struct start wanted = {.options = options->dom0, .foreground = options->foreground};
+    struct disk_spec *disks = NULL;
     char *image_path;
     int status = VERB_FAILED;
 
-    if (resolve_image(&wanted, &image_path) == 0)
+    if (resolve_image(&wanted, &image_path) == 0 && resolve_disks(&wanted, options, &disks) == 0)
         status = start(&wanted, options);
     free(image_path);
+    free(disks);
     return status;
 }

@@ -30,6 +30,9 @@ struct control_peer *control_next_peer(struct control_peer *peer)
 void control_close_peer(struct control_peer *peer)
 {
     struct control *control = peer->owner;
+    if (peer->waits)
+        control->ops->forget(control->ctx, peer);
+    peer->waits = false;
     if (peer->domain != NULL)
         control->ops->end_domain(control->ctx, peer->domain);
     if (peer->watch != NULL)
@@ -63,12 +66,20 @@ static void answered(struct control_peer *peer)
     make_ready(peer);
 }
 
+void control_answer(struct control_peer *asker, int status, const char *reason)
+{
+    asker->waits = false;
+    /* Closed in its turn: somebody may be going through all connections. */
+    asker->failed |= control_reply_text(asker, status, reason) < 0;
+    answered(asker);
+}
+
 /* Serves one packet of a peer that has been taken off the list. The peer stays in turn until there
  * is nothing left: no edge tells again. */
 static void serve_peer(struct control_peer *peer)
 {
-    struct control_request request;
-    ssize_t n = recv(peer->fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+    struct control_packet packet;
+    ssize_t n = recv(peer->fd, &packet, sizeof(packet), MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0 && errno == EAGAIN && peer->failed) {
         log_limited(peer->owner->log, &peer->owner->log_limit,
                     "dom0.sock: a connection cannot be watched any more: closed");
@@ -79,10 +90,12 @@ static void serve_peer(struct control_peer *peer)
         return;
     if (n < 0 && errno == EINTR)
         make_ready(peer);
-    else if (n != (ssize_t)sizeof(request) || control_serve(peer, &request) < 0)
+    else if (n < 0 || n > (ssize_t)sizeof(packet) || control_serve(peer, &packet, (size_t)n) < 0)
         control_close_peer(peer);
-    else
+    else if (!peer->waits)
         answered(peer);
+    else
+        make_ready(peer); /* its end may have come, too */
 }
 
 static bool same_user(int fd)

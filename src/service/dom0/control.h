@@ -17,6 +17,7 @@
 #include "splitdom/control.h"
 
 struct control;
+struct control_peer;
 struct domain;
 
 /* What the connections ask for. All Required; called on the poller's thread. */
@@ -40,7 +41,18 @@ struct control_ops {
     int (*status)(void *ctx, uint32_t *bytes);
     /* Begins to stop; control_farewell answers later. */
     void (*stop)(void *ctx);
+    /* Disks of running domains (dom0_attach.c). Errors: -errno with a reason. */
+    int (*attach_disk)(void *ctx, uint32_t domid, const char *spec, struct why *why);
+    /* -EINPROGRESS: asker is answered later (control_answer), unless it goes away (forget). */
+    int (*detach_disk)(void *ctx, uint32_t domid, const char *vdev, bool force,
+                       struct control_peer *asker, struct why *why);
+    void (*forget)(void *ctx, struct control_peer *asker);
+    int (*resize)(void *ctx, const char *which, struct why *why);
 };
+
+/* Answers who was left waiting: 0, or -errno with a reason. Once, and not from within the op that
+ * it is the answer to. */
+void control_answer(struct control_peer *asker, int status, const char *reason);
 
 /* Binds path (a stale socket there is replaced: the caller holds the lock). Of connections_max
  * connections one without a domain gives way to a new one (control_room.h). Errors: -errno. */

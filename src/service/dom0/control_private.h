@@ -20,6 +20,7 @@ struct control_peer {
     struct poller_watch *watch;
     struct domain *domain;
     bool wants_farewell;
+    bool waits;  /* for control_answer */
     bool failed; /* its connection had an error: no edge tells of anything any more */
     bool had_answer;
     uint64_t since_ns;      /* CLOCK_MONOTONIC, when it was accepted */
@@ -53,8 +54,16 @@ struct control_peer *control_next_peer(struct control_peer *peer);
 void control_close_peer(struct control_peer *peer);
 
 /* control_serve.c */
-/* Serves one request. Returns 0, or -errno: the connection is to be closed. */
-int control_serve(struct control_peer *peer, const struct control_request *request);
+/* A request as it arrives, with the text that some have. */
+struct control_packet {
+    struct control_request request;
+    char text[CONTROL_TEXT_MAX];
+};
+
+/* Serves one packet of so many bytes. Returns 0, or -errno: the connection is to be closed. */
+int control_serve(struct control_peer *peer, const struct control_packet *packet, size_t bytes);
+/* 0, or -errno with a reason of any length. Errors: as control_send_reply. */
+int control_reply_text(struct control_peer *peer, int status, const char *reason);
 /* Never blocks. Errors: -errno, the peer does not read its replies or is gone: drop it. */
 int control_send_reply(int fd, const struct control_reply *reply, const int *fds, size_t fd_count);
 

@@ -34,7 +34,7 @@ static struct choice look_around(struct control *control, uint64_t now_ns)
     struct choice choice = {.any = false};
     for (struct control_peer *peer = control_first_peer(control); peer != NULL && !choice.idle;
          peer = control_next_peer(peer)) {
-        if (peer->domain != NULL || peer->wants_farewell)
+        if (peer->domain != NULL || peer->wants_farewell || peer->waits)
             continue;
         choice.any = true;
         bool is_young = now_ns - peer->since_ns < CONTROL_SILENCE_NS;

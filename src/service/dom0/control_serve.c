@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory_file.h"
 #include "service/dom0/control_private.h"
 
 int control_send_reply(int fd, const struct control_reply *reply, const int *fds, size_t fd_count)
@@ -17,6 +18,30 @@ static int answer(struct control_peer *peer, int status, uint32_t arg0, const ch
     struct control_reply reply = {.magic = CONTROL_MAGIC, .status = status, .arg0 = arg0};
     snprintf(reply.reason, sizeof(reply.reason), "%s", why);
     return control_send_reply(peer->fd, &reply, NULL, 0);
+}
+
+/* Text as a file, or -errno. */
+static int file_of(const char *text)
+{
+    size_t bytes = strlen(text);
+    int fd = memory_file_create("splitdom-reason");
+    if (fd >= 0 && write(fd, text, bytes) != (ssize_t)bytes) {
+        close(fd);
+        return -EIO;
+    }
+    return fd;
+}
+
+int control_reply_text(struct control_peer *peer, int status, const char *reason)
+{
+    struct control_reply reply = {.magic = CONTROL_MAGIC, .status = status};
+    int length = snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
+    int fd = (size_t)length < sizeof(reply.reason) ? -1 : file_of(reason);
+    reply.arg0 = fd >= 0 ? (uint32_t)length : 0;
+    int rc = control_send_reply(peer->fd, &reply, &fd, fd >= 0 ? 1 : 0);
+    if (fd >= 0)
+        close(fd);
+    return rc;
 }
 
 static int create_domain(struct control_peer *peer, const struct control_request *request)
@@ -80,8 +105,50 @@ static int hypercall(struct control_peer *peer, const struct control_request *re
     return answer(peer, 0, (uint32_t)rc, "");
 }
 
-int control_serve(struct control_peer *peer, const struct control_request *request)
+/* Requests with text: about disks of running domains. */
+static int serve_text(struct control_peer *peer, const struct control_packet *packet)
 {
+    const struct control_request *request = &packet->request;
+    const struct control_ops *ops = peer->owner->ops;
+    void *ctx = peer->owner->ctx;
+    bool force = request->op == CONTROL_BLOCK_DESTROY;
+    struct why why = {""};
+    int rc;
+    if (peer->domain != NULL)
+        return answer(peer, -EPERM, 0, "a domain cannot change the disks of domains");
+    if (request->op == CONTROL_BLOCK_ATTACH)
+        rc = ops->attach_disk(ctx, request->arg0, packet->text, &why);
+    else if (request->op == CONTROL_RESIZE)
+        rc = ops->resize(ctx, packet->text, &why);
+    else
+        rc = ops->detach_disk(ctx, request->arg0, packet->text, force, peer, &why);
+    peer->waits = rc == -EINPROGRESS;
+    return peer->waits ? 0 : control_reply_text(peer, rc, rc < 0 ? why.text : "");
+}
+
+static bool has_text(uint32_t op)
+{
+    return op == CONTROL_BLOCK_ATTACH || op == CONTROL_BLOCK_DETACH ||
+           op == CONTROL_BLOCK_DESTROY || op == CONTROL_RESIZE;
+}
+
+/* As much as there is to be: the text ends with the packet. */
+static bool is_whole(const struct control_packet *packet, size_t bytes)
+{
+    if (bytes < sizeof(packet->request))
+        return false;
+    size_t text_bytes = bytes - sizeof(packet->request);
+    if (!has_text(packet->request.op))
+        return text_bytes == 0;
+    return text_bytes > 0 &&
+           memchr(packet->text, '\0', text_bytes) == packet->text + text_bytes - 1;
+}
+
+int control_serve(struct control_peer *peer, const struct control_packet *packet, size_t bytes)
+{
+    const struct control_request *request = &packet->request;
+    if (peer->waits || !is_whole(packet, bytes)) /* who does not wait for answers gets none */
+        return -EPROTO;
     if (request->magic != CONTROL_MAGIC || request->version != CONTROL_VERSION) {
         (void)answer(peer, -EPROTO, 0, "another version of the control protocol");
         return -EPROTO;
@@ -96,6 +163,11 @@ int control_serve(struct control_peer *peer, const struct control_request *reque
         return hypercall(peer, request);
     case CONTROL_STATUS:
         return send_status(peer);
+    case CONTROL_BLOCK_ATTACH:
+    case CONTROL_BLOCK_DETACH:
+    case CONTROL_BLOCK_DESTROY:
+    case CONTROL_RESIZE:
+        return serve_text(peer, packet);
     case CONTROL_STOP:
         if (peer->domain != NULL)
             return answer(peer, -EPERM, 0, "a domain cannot end the service");

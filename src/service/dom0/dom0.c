@@ -65,7 +65,7 @@ const struct gated_work_ops dom0_control_work_ops = {.waits = control_waits,
 static uint32_t dispatch(void *ctx, uint64_t now_ns)
 {
     struct dom0 *d = ctx;
-    return device_dispatch(d->device, now_ns);
+    return vdisks_dispatch(&d->vdisks, now_ns);
 }
 
 static void begin_turn(void *ctx)
@@ -75,6 +75,7 @@ static void begin_turn(void *ctx)
     store_socket_accept_again(d->store_socket);
     if (d->nodes_left_count > 0)
         dom0_clear_away(d);
+    vdisks_sweep(&d->vdisks);
 }
 
 /* What was short may have been anybody's (ENFILE, ENOMEM): no event tells us that it is there
@@ -108,9 +109,9 @@ static bool end_turn(void *ctx)
 static void time_read(void *ctx, uint64_t now_ns)
 {
     struct dom0 *d = ctx;
-    const struct vdisk_stats *disk = &d->vdisk->stats;
-    placement_review(&d->placement, now_ns, disk->hits + disk->misses,
-                     device_stats(d->device)->reads);
+    const struct vdisks_totals totals = vdisks_totals(&d->vdisks);
+    placement_review(&d->placement, now_ns, totals.vdisk.hits + totals.vdisk.misses,
+                     totals.device.reads);
 }
 
 const struct worker_ops dom0_worker_ops = {.dispatch = dispatch,
@@ -149,7 +150,7 @@ static int serve(struct dom0 *d, const char **failed)
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
     uint64_t deadline_ns = clock_monotonic_ns() + DRAIN_PATIENCE_NS;
-    while (rc == 0 && device_in_flight(d->device) > 0 && clock_monotonic_ns() < deadline_ns)
+    while (rc == 0 && vdisks_in_flight(&d->vdisks) > 0 && clock_monotonic_ns() < deadline_ns)
         rc = worker_wait(&d->worker, deadline_ns);
     farewell(d);
     *failed = poller_failure(d->worker.poller);
@@ -253,10 +254,10 @@ int dom0_run(const struct dom0_options *options, const struct rundir *rundir, st
     rc = serve_and_keep_names(d, caller, &failed);
     if (rc < 0)
         why_fail_errno(why, rc, "Dom0 cannot wait for events: %s", failed);
-    if (device_in_flight(d->device) > 0) {
+    if (vdisks_in_flight(&d->vdisks) > 0) {
         /* A disk that does not answer may still write into our buffers: they must stay. The end of
          * the process takes everything. */
-        log_line(log, "%u reads never came back from the disk", device_in_flight(d->device));
+        log_line(log, "%u reads never came back from the disk", vdisks_in_flight(&d->vdisks));
         dom0_abandon(d);
         return rc;
     }

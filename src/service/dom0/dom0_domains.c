@@ -81,6 +81,16 @@ static void end_domain(void *ctx, struct domain *domain)
     domain_destroy(domain);
 }
 
+struct domain *dom0_find_domain(const struct dom0 *d, uint32_t domid)
+{
+    return domid <= d->options->max_domains ? d->domains[domid] : NULL;
+}
+
+static int resize(void *ctx, const char *which, struct why *why)
+{
+    return dom0_disks_resize(ctx, which, why);
+}
+
 static int doorbell_fd(const struct domain *domain)
 {
     return domain->doorbell.fd;
@@ -125,6 +135,10 @@ const struct control_ops dom0_control_ops = {
     .shared_cache = shared_cache,
     .status = dom0_status_text,
     .stop = stop,
+    .attach_disk = dom0_attach_disk,
+    .detach_disk = dom0_detach_disk,
+    .forget = dom0_forget_asker,
+    .resize = resize,
 };
 
 void dom0_end_faulted(struct dom0 *d)

@@ -22,13 +22,18 @@ enum {
     DOM0_PAGES_MIN = 64,
     DOM0_PAGES_MAX = 16384,
     DOM0_RING_PAGE_ORDER_MAX = 4,
+    DOM0_DISKS_MAX = 64, /* that a new domain gets */
 };
 
 /* cache_bytes when the cache is given as a share of the image. */
 #define DOM0_CACHE_BYTES_UNSET UINT64_MAX
 
+struct disk_spec;
+
 struct dom0_options {
-    const char *image_path; /* absolute */
+    const char *image_path; /* absolute: xvda of every new domain, read-only; NULL: there is none */
+    const struct disk_spec *disks; /* more disks of every new domain, targets absolute */
+    uint32_t disk_count;
     enum dom0_engine engine;
     const char *model;             /* parameters of the model engine, or NULL */
     uint64_t cache_bytes;          /* 0: no cache; DOM0_CACHE_BYTES_UNSET: cache_ppm counts */

@@ -6,6 +6,8 @@
  *   dom0_setup.c     puts it together and takes it apart
  *   dom0_wakeups.c   signals, the idle time-out, Dom0's own settings, clocks of domains
  *   dom0_domains.c   what is asked for over the control socket
+ *   dom0_disks.c     its vdisks, and what disks every new domain gets
+ *   dom0_attach.c    disks that come and go while a domain runs
  *   dom0_status.c    what Dom0 tells of itself
  */
 #ifndef SPLITDOM_SERVICE_DOM0_DOM0_PRIVATE_H
@@ -17,11 +19,20 @@
 #include "base/list.h"
 #include "service/back/vbd/vbd_back.h"
 #include "service/dom0/control.h"
+#include "service/dom0/disks/vdisks.h"
 #include "service/dom0/dom0.h"
 #include "service/dom0/domain.h"
 #include "service/dom0/placement.h"
 #include "service/dom0/store_socket.h"
 #include "service/loop/worker.h"
+
+/* A disk that a domain is to get. */
+struct dom0_disk {
+    struct disk_spec spec;
+    char dev[VDEV_NAME_SIZE];
+    struct vdisks_item *item;
+    struct vbd_options options;
+};
 
 struct dom0 {
     const struct dom0_options *options;
@@ -29,15 +40,15 @@ struct dom0 {
     struct log *log;
     struct worker worker; /* the data plane: all rings are there */
     const char *engine_name;
-    struct device *device; /* what the vdisk lies on */
-    struct vdisk *vdisk;
-    uint64_t cache_bytes;
+    struct vdisks vdisks;
     struct xs_server *store;
     struct store_socket *store_socket;
     struct control *control;
     struct placement placement;
-    struct vbd_options disk;     /* what every new domain gets: this disk, */
-    struct back_spec devices[1]; /* by this number */
+    struct dom0_disk *disks;   /* what every new domain gets, at least one */
+    struct back_spec *devices; /* the same as the devices that they are */
+    uint32_t disk_count;
+    struct list detaches; /* dom0_attach.c */
     struct domain_host host;
 
     struct domain **domains; /* by domid; domid 0 is ourselves */
@@ -82,6 +93,37 @@ extern const struct control_ops dom0_control_ops; /* ctx: struct dom0 */
 void dom0_end_faulted(struct dom0 *d);
 /* Tries again to remove nodes of domains that have ended (domain_host.nodes_left). */
 void dom0_clear_away(struct dom0 *d);
+
+/* The domain; NULL: there is none of that number. */
+struct domain *dom0_find_domain(const struct dom0 *d, uint32_t domid);
+
+/* dom0_disks.c */
+/* Opens the images of what every new domain gets, the first one by the engine that the options name
+ * or, of several, the first that works. A worker is made for it. Errors: -errno with a line in why.
+ */
+int dom0_disks_create(struct dom0 *d, struct why *why);
+/* Accepts what dom0_disks_create has left behind when it failed. */
+void dom0_disks_destroy(struct dom0 *d);
+/* Makes a disk of a specification whose target is an absolute path. disk stays where it is until it
+ * was attached. Errors: -errno with a line in why. */
+int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, struct dom0_disk *disk,
+                   struct why *why);
+/* admit and released of struct domain_host. */
+int dom0_disk_admit(void *ctx, const struct domain *domain, const struct back_spec *spec,
+                    void **lease, struct why *why);
+void dom0_disk_released(void *ctx, void *lease);
+/* Looks at images again, whose size or contents have changed: of the disks with that vdev, or that
+ * image; NULL: all. Tells the domains. Errors: -ENODEV nothing is meant by that; those of
+ * vdisk_refresh; with a line in why. */
+int dom0_disks_resize(struct dom0 *d, const char *which, struct why *why);
+
+/* dom0_attach.c: the functions of these names in struct control_ops. */
+int dom0_attach_disk(void *ctx, uint32_t domid, const char *spec, struct why *why);
+int dom0_detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
+                     struct control_peer *asker, struct why *why);
+void dom0_forget_asker(void *ctx, struct control_peer *asker);
+/* A domain's disk is gone: whoever waits for that is answered. */
+void dom0_disk_is_gone(struct dom0 *d, domid_t domid, uint32_t devid);
 
 /* dom0_status.c: each returns a descriptor with text, or -errno. */
 int dom0_status_text(void *ctx, uint32_t *bytes);

@@ -40,78 +40,13 @@ static int place(struct dom0 *d)
     int cpu = d->options->cpu;
     if (cpu == PLACEMENT_AUTO && strcmp(d->engine_name, disk_uring_ops.name) != 0)
         cpu = PLACEMENT_ANY;
-    int rc = placement_init(&d->placement, cpu, &d->vdisk->image);
+    int rc = placement_init(&d->placement, cpu, &d->disks[0].item->vdisk->image);
     if (d->placement.home >= 0)
         log_line(d->log,
                  "reads complete on CPU %d (interrupt %u): Dom0 stays there while it waits for "
                  "the disk",
                  d->placement.home, d->placement.irq);
     return rc;
-}
-
-static const struct disk_ops *engine_ops(enum dom0_engine engine)
-{
-    switch (engine) {
-    case DOM0_ENGINE_NULL:
-        return &disk_null_ops;
-    case DOM0_ENGINE_MODEL:
-        return &disk_model_ops;
-    case DOM0_ENGINE_THREADS:
-        return &disk_threads_ops;
-    default:
-        return &disk_uring_ops;
-    }
-}
-
-static int create_device(struct dom0 *d, const struct disk_ops *engine, const struct image *image,
-                         struct why *why)
-{
-    struct device_config config = {.poller = d->worker.poller,
-                                   .engine = engine,
-                                   .model = d->options->model,
-                                   .align_bytes = image_align_bytes(image),
-                                   .depth = d->options->depth,
-                                   .depth_isolated = d->options->depth_isolated,
-                                   .real_time = &d->worker.hold_time};
-    d->engine_name = engine->name;
-    return device_create(&config, &d->device, why);
-}
-
-static int create_worker(struct dom0 *d, enum poller_kind kind)
-{
-    const struct worker_config config = {.poller = kind,
-                                         .no_spin = d->options->no_spin,
-                                         .tdf = d->tdf,
-                                         .time_source = d->time_source,
-                                         .ops = &dom0_worker_ops,
-                                         .ctx = d};
-    return worker_init(&d->worker, &config);
-}
-
-/* io_uring where the kernel lets us, else epoll and, for the disk, threads; the log says which. */
-static int create_worker_and_device(struct dom0 *d, const struct image *image, struct why *why)
-{
-    enum dom0_engine engine = d->options->engine;
-    if (engine != DOM0_ENGINE_THREADS) {
-        int rc = create_worker(d, POLLER_URING);
-        if (rc == 0)
-            rc = create_device(d, engine_ops(engine), image, why);
-        else
-            (void)why_fail(why, rc, "io_uring is not available here (%s); try --engine threads",
-                           strerror(-rc));
-        if (rc == 0 || engine == DOM0_ENGINE_URING)
-            return rc;
-        if (engine == DOM0_ENGINE_AUTO)
-            log_line(d->log, "io_uring is not available (%s): the threads engine takes over",
-                     strerror(-rc));
-        worker_fini(&d->worker);
-        if (engine == DOM0_ENGINE_AUTO)
-            engine = DOM0_ENGINE_THREADS;
-    }
-    int rc = create_worker(d, POLLER_EPOLL);
-    if (rc < 0)
-        return why_fail_errno(why, rc, "cannot create an epoll instance or a timer");
-    return create_device(d, engine_ops(engine), image, why);
 }
 
 static int create_domains(struct dom0 *d)
@@ -185,12 +120,6 @@ static void nodes_left(void *ctx, domid_t domid)
 
 static void fill_host(struct dom0 *d)
 {
-    d->disk = (struct vbd_options){.vdisk = d->vdisk,
-                                   .params = d->options->image_path,
-                                   .dev = "xvda",
-                                   .max_ring_page_order = d->options->max_ring_page_order,
-                                   .virtual_completion = d->options->engine == DOM0_ENGINE_MODEL};
-    d->devices[0] = (struct back_spec){&vbd_class, XENBUS_VBD_XVDA, &d->disk};
     d->host = (struct domain_host){.poller = d->worker.poller,
                                    .back = {.store = d->store,
                                             .log = d->log,
@@ -204,10 +133,12 @@ static void fill_host(struct dom0 *d)
                                                 .disk_scale = {(uint32_t)d->options->scale_num,
                                                                (uint32_t)d->options->scale_den}},
                                    .devices = d->devices,
-                                   .device_count = sizeof(d->devices) / sizeof(d->devices[0]),
+                                   .device_count = d->disk_count,
                                    .store_ready = store_ready,
                                    .domain_lost = domain_lost,
                                    .nodes_left = nodes_left,
+                                   .admit = dom0_disk_admit,
+                                   .released = dom0_disk_released,
                                    .ctx = d};
 }
 
@@ -225,36 +156,9 @@ static int open_sockets(struct dom0 *d)
     return rc;
 }
 
-static int create_vdisk(struct dom0 *d, struct image *image, struct why *why)
-{
-    int rc = dom0_options_cache_bytes(d->options, image->size_bytes, &d->cache_bytes);
-    if (rc < 0)
-        return why_fail(why, rc,
-                        "the cache may have at most 1 %% of the image: %llu bytes (--cache-bytes)",
-                        (unsigned long long)d->cache_bytes);
-    rc = create_worker_and_device(d, image, why);
-    if (rc < 0)
-        return rc;
-    struct vdisk_config config = {.device = d->device,
-                                  .cache_bytes = (size_t)d->cache_bytes,
-                                  .policy = cache_policy_find(d->options->cache_policy),
-                                  .shared_cache = d->options->shared_cache};
-    return vdisk_create(&config, image, &d->vdisk, why);
-}
-
-static int create_disk(struct dom0 *d, struct why *why)
-{
-    struct image image;
-    int rc = image_open(d->options->image_path, false, &image, why);
-    if (rc == 0)
-        rc = create_vdisk(d, &image, why);
-    image_close(&image); /* unless the vdisk took it */
-    return rc;
-}
-
 static int assemble(struct dom0 *d, struct why *why)
 {
-    int rc = create_disk(d, why);
+    int rc = dom0_disks_create(d, why);
     if (rc < 0)
         return rc;
     const char *step = "pin Dom0 to its CPU";
@@ -316,9 +220,13 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
         dom0_teardown(d);
         return rc;
     }
-    log_line(log, "serving %s: %llu sectors, engine %s, cache %llu bytes (%s)", options->image_path,
-             (unsigned long long)d->vdisk->capabilities.sector_count, d->engine_name,
-             (unsigned long long)d->cache_bytes, options->cache_policy);
+    for (uint32_t i = 0; i < d->disk_count; i++) {
+        const struct vdisk *vdisk = d->disks[i].item->vdisk;
+        log_line(log, "serving %s: %llu sectors, engine %s, cache %u sectors (%s), %s for %s",
+                 d->disks[i].spec.target, (unsigned long long)vdisk->capabilities.sector_count,
+                 d->engine_name, cache_capacity(vdisk->cache), options->cache_policy,
+                 disk_access_name(d->disks[i].spec.access), d->disks[i].dev);
+    }
     *out = d;
     return 0;
 }
@@ -331,8 +239,7 @@ void dom0_teardown(struct dom0 *d)
     store_socket_destroy(d->store_socket);
     dom0_wakeups_destroy(d);
     xs_server_destroy(d->store);
-    vdisk_destroy(d->vdisk);
-    device_destroy(d->device);
+    dom0_disks_destroy(d);
     worker_fini(&d->worker);
     unmapper_destroy(d->unmapper);
     if (d->domains != NULL)

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/memory_file.h"
 #include "service/block/device.h"
+#include "service/dom0/disks/vdisks_report.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "xenstore/xenbus_state.h"
@@ -57,21 +58,6 @@ static int text_finish(struct text_file *text, uint32_t *bytes)
     return text->fd;
 }
 
-/* Hits on the ring, and those that domains say they read by themselves. */
-struct hits {
-    uint64_t on_ring, reported, all, requests;
-    double percent;
-};
-
-static struct hits count_hits(const struct dom0 *d)
-{
-    struct hits hits = {.on_ring = d->vdisk->stats.hits, .reported = vdisk_claimed_reads(d->vdisk)};
-    hits.all = hits.on_ring + hits.reported;
-    hits.requests = hits.all + d->vdisk->stats.misses;
-    hits.percent = hits.requests == 0 ? 0.0 : 100.0 * (double)hits.all / (double)hits.requests;
-    return hits;
-}
-
 /* All domains, those that have ended included. */
 static struct vbd_ring_stats total_stats(const struct dom0 *d)
 {
@@ -110,22 +96,29 @@ static struct rates all_rates(const struct dom0 *d)
                           rate_since(worker.requests, clock_monotonic_ns() - d->started_real_ns)};
 }
 
+/* What `service start` was told first; there always is one. */
+static const struct vdisk *main_vdisk(const struct dom0 *d)
+{
+    return d->disks[0].item->vdisk;
+}
+
 static void print_totals(struct dom0 *d, FILE *out)
 {
-    const struct vdisk_stats *vdisk = &d->vdisk->stats;
-    const struct device_stats *device = device_stats(d->device);
+    const struct vdisks_totals totals = vdisks_totals(&d->vdisks);
+    const struct vdisk_stats *vdisk = &totals.vdisk;
+    const struct device_stats *device = &totals.device;
     struct vbd_ring_stats total = total_stats(d);
     uint64_t up_ns = tdf_clock_now_ns(&d->worker.clock) - d->started_ns;
-    const struct hits hits = count_hits(d);
+    const struct vdisks_hits hits = vdisks_report_hits(&d->vdisks);
     char reported[64] = "";
     if (hits.reported > 0)
         snprintf(reported, sizeof(reported), ", %" PRIu64 " of them as domains report",
                  hits.reported);
     fprintf(out,
-            "cache hit ratio: %.2f %% (%" PRIu64 " of %" PRIu64
-            " requests%s; %u of %u sectors used)\n",
-            hits.percent, hits.all, hits.requests, reported, cache_used(d->vdisk->cache),
-            cache_capacity(d->vdisk->cache));
+            "cache hit ratio: %.2f %% (%" PRIu64 " of %" PRIu64 " requests%s; %" PRIu64
+            " of %" PRIu64 " sectors used)\n",
+            hits.percent, hits.all, hits.requests, reported, vdisks_report_cache_used(&d->vdisks),
+            vdisks_report_cache_capacity(&d->vdisks));
     fprintf(out,
             "requests: %" PRIu64 " read, %" PRIu64 " failed, %" PRIu64 " not supported; "
             "sectors: %" PRIu64 "\n",
@@ -203,19 +196,30 @@ static void print_domain_row(const struct domain *domain, bool contended, FILE *
             (int)domain->pid, name);
 }
 
+/* One disk is in the domain's own line; several have a line each. */
+static void print_disk_rows(const struct domain *domain, FILE *out)
+{
+    struct xenbus_back *back = domain_next_device(domain, &vbd_class, NULL);
+    if (back == NULL || domain_next_device(domain, &vbd_class, back) == NULL)
+        return;
+    for (; back != NULL; back = domain_next_device(domain, &vbd_class, back))
+        vdisks_report_print_use(back->lease, xenbus_state_name(back->state), out);
+}
+
 static void print_table(struct dom0 *d, FILE *out)
 {
     char tdf[TDF_TEXT_SIZE];
     tdf_format(d->tdf, tdf, sizeof(tdf));
     fprintf(out, "service \"%s\" (pid %d): %s, %" PRIu64 " sectors, engine %s, TDF %s\n",
-            d->rundir->name, (int)getpid(), d->options->image_path,
-            d->vdisk->capabilities.sector_count, d->engine_name, tdf);
+            d->rundir->name, (int)getpid(), d->disks[0].spec.target,
+            main_vdisk(d)->capabilities.sector_count, d->engine_name, tdf);
     print_totals(d, out);
     const struct rates rates = all_rates(d);
     fprintf(out,
             "requests a second: %" PRIu64 " now (in the last full second), %" PRIu64
             " since start\n",
             rates.now, rates.since_start);
+    vdisks_report_print(&d->vdisks, out);
     if (d->domain_count == 0)
         return;
     fprintf(out, "%5s  %-12s %5s %8s  %7s  %12s %8s %9s %9s %11s %8s  %s\n", "domid", "state",
@@ -223,8 +227,10 @@ static void print_table(struct dom0 *d, FILE *out)
             "pid", "name");
     const bool contended = domains_that_wait(d) > 1;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
-        if (d->domains[domid] != NULL)
-            print_domain_row(d->domains[domid], contended, out);
+        if (d->domains[domid] == NULL)
+            continue;
+        print_domain_row(d->domains[domid], contended, out);
+        print_disk_rows(d->domains[domid], out);
     }
     if (contended)
         fprintf(out, "!: requests wait for turns at the disk, by this weight\n");
@@ -273,18 +279,23 @@ static void write_domain(struct json *json, const struct domain *domain, bool co
     json_u64(json, "age_ns", domain_age_ns(domain));
     write_rates(json, domain_rates(domain));
     write_stats(json, &disks.stats);
+    json_array(json, "vbds");
+    for (struct xenbus_back *back = domain_next_device(domain, &vbd_class, NULL); back != NULL;
+         back = domain_next_device(domain, &vbd_class, back))
+        vdisks_report_write_use(back->lease, xenbus_state_name(back->state), json);
+    json_end(json);
     json_end(json);
 }
 
 static void write_cache(struct json *json, const struct dom0 *d)
 {
-    const struct vdisk_stats *vdisk = &d->vdisk->stats;
-    const struct cache *cache = d->vdisk->cache;
-    const struct hits hits = count_hits(d);
+    const struct vdisks_totals totals = vdisks_totals(&d->vdisks);
+    const struct vdisk_stats *vdisk = &totals.vdisk;
+    const struct vdisks_hits hits = vdisks_report_hits(&d->vdisks);
     json_object(json, "cache");
     json_string(json, "policy", d->options->cache_policy);
-    json_u64(json, "capacity_sectors", cache_capacity(cache));
-    json_u64(json, "used_sectors", cache_used(cache));
+    json_u64(json, "capacity_sectors", vdisks_report_cache_capacity(&d->vdisks));
+    json_u64(json, "used_sectors", vdisks_report_cache_used(&d->vdisks));
     json_u64(json, "hits", hits.on_ring);
     json_u64(json, "reported_hits", hits.reported);
     json_u64(json, "misses", vdisk->misses);
@@ -295,12 +306,13 @@ static void write_cache(struct json *json, const struct dom0 *d)
 
 static void write_disk(struct json *json, const struct dom0 *d)
 {
-    const struct device_stats *device = device_stats(d->device);
+    const struct vdisks_totals totals = vdisks_totals(&d->vdisks);
+    const struct device_stats *device = &totals.device;
     json_object(json, "disk");
     json_u64(json, "reads", device->reads);
     json_u64(json, "bytes", device->bytes);
     json_u64(json, "errors", device->errors);
-    json_u64(json, "in_flight", device_in_flight(d->device));
+    json_u64(json, "in_flight", vdisks_in_flight(&d->vdisks));
     json_u64(json, "in_flight_peak", device->in_flight_peak);
     json_end(json);
 }
@@ -311,9 +323,9 @@ static void write_service(struct json *json, struct dom0 *d)
     tdf_format(d->tdf, tdf, sizeof(tdf));
     json_string(json, "name", d->rundir->name);
     json_u64(json, "pid", (uint64_t)getpid());
-    json_string(json, "image", d->options->image_path);
-    json_u64(json, "sectors", d->vdisk->capabilities.sector_count);
-    json_u64(json, "block_size", d->vdisk->image.block_size_bytes);
+    json_string(json, "image", d->disks[0].spec.target);
+    json_u64(json, "sectors", main_vdisk(d)->capabilities.sector_count);
+    json_u64(json, "block_size", main_vdisk(d)->image.block_size_bytes);
     json_string(json, "engine", d->engine_name);
     json_string(json, "tdf", tdf);
     json_u64(json, "up_ns", tdf_clock_now_ns(&d->worker.clock) - d->started_ns);
@@ -326,6 +338,7 @@ static void print_json(struct dom0 *d, FILE *out)
     json_start(&json, out, JSON_COMPACT);
     json_object(&json, NULL);
     write_service(&json, d);
+    vdisks_report_write(&d->vdisks, &json);
     write_cache(&json, d);
     write_disk(&json, d);
     json_object(&json, "loop");
@@ -370,9 +383,9 @@ int dom0_farewell_text(struct dom0 *d, uint32_t *bytes)
     if (rc < 0)
         return rc;
     print_totals(d, text.out);
-    const struct device_stats *device = device_stats(d->device);
+    const struct vdisks_totals totals = vdisks_totals(&d->vdisks);
     struct vbd_ring_stats total = total_stats(d);
     log_line(d->log, "cache hit ratio %.2f %%, %" PRIu64 " requests, %" PRIu64 " disk reads",
-             count_hits(d).percent, total.requests, device->reads);
+             vdisks_report_hits(&d->vdisks).percent, total.requests, totals.device.reads);
     return text_finish(&text, bytes);
 }

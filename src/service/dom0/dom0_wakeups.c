@@ -22,7 +22,7 @@ static void on_idle(struct timer *timer, void *opaque)
 {
     struct dom0 *d = opaque;
     uint64_t now_ns = tdf_clock_now_ns(&d->worker.clock);
-    uint64_t claimed_reads = vdisk_claimed_reads(d->vdisk);
+    uint64_t claimed_reads = vdisks_claimed_reads(&d->vdisks);
     if (claimed_reads != d->claimed_reads) { /* some time since the last look */
         d->claimed_reads = claimed_reads;
         d->worker.last_request_ns = now_ns;
@@ -99,21 +99,8 @@ static void on_refresh(void *ctx, const char *path)
     struct why why;
     if (xs_local_read_u64(d->store, path, 1, &wanted) < 0 || wanted == 0)
         return;
-    uint64_t before = d->vdisk->capabilities.sector_count;
-    int rc = vdisk_refresh(d->vdisk, &why);
+    int rc = dom0_disks_resize(d, NULL, &why);
     (void)xs_local_write(d->store, path, rc < 0 ? why.text : "0");
-    if (rc < 0) {
-        log_limited(d->log, &d->image_log_limit, "resize refused: %s", why.text);
-        return;
-    }
-    if (d->vdisk->capabilities.sector_count == before)
-        return;
-    log_limited(d->log, &d->image_log_limit, "the image has %llu bytes now",
-                (unsigned long long)d->vdisk->image.size_bytes);
-    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
-        if (d->domains[domid] != NULL)
-            domain_resize_devices(d->domains[domid]);
-    }
 }
 
 int dom0_settings_create(struct dom0 *d)

@@ -119,7 +119,7 @@ static int create_store(struct domain *domain)
     return rc;
 }
 
-static int create_devices(struct domain *domain)
+static int create_devices(struct domain *domain, struct why *why)
 {
     const struct domain_host *host = domain->host;
     int rc = 0;
@@ -133,7 +133,7 @@ static int create_devices(struct domain *domain)
                                         .peer = &domain->peer,
                                         .settings = &domain->settings};
     for (uint32_t i = 0; rc == 0 && i < host->device_count; i++)
-        rc = domain_attach(domain, &host->devices[i]);
+        rc = domain_attach(domain, &host->devices[i], why);
     return rc;
 }
 
@@ -174,15 +174,14 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
         rc = create_store(domain);
     }
     if (rc == 0) {
-        step = "its disk";
-        rc = create_devices(domain);
-    }
-    if (rc == 0) {
         step = "its settings";
         rc = domain_settings_watch(domain);
     }
-    if (rc < 0) {
+    if (rc < 0)
         why_fail_errno(why, rc, "Dom0 cannot make a domain: %s", step);
+    else
+        rc = create_devices(domain, why);
+    if (rc < 0) {
         domain_destroy(domain);
         return rc;
     }

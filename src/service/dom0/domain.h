@@ -50,6 +50,12 @@ struct domain_host {
     /* There was no memory to remove what the store has of a domain that ends: its number must not
      * be given out before toolstack_remove_domain has done that. */
     void (*nodes_left)(void *ctx, domid_t domid);
+    /* Asked before a device is made: what it takes of Dom0, which *lease stands for. -errno with a
+     * line for people in why: it is not to be made. NULL: a device takes nothing. */
+    int (*admit)(void *ctx, const struct domain *domain, const struct back_spec *spec, void **lease,
+                 struct why *why);
+    /* A device that was admitted is gone, or was not made. */
+    void (*released)(void *ctx, void *lease);
     void *ctx;
 };
 

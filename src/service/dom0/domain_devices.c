@@ -36,14 +36,31 @@ struct xenbus_back *domain_find_device(const struct domain *domain, const struct
     return back;
 }
 
+static int admit(const struct domain *domain, const struct back_spec *spec, void **lease,
+                 struct why *why)
+{
+    const struct domain_host *host = domain->host;
+    *lease = NULL;
+    return host->admit != NULL ? host->admit(host->ctx, domain, spec, lease, why) : 0;
+}
+
+static void release(const struct domain_host *host, void *lease)
+{
+    if (host->released != NULL)
+        host->released(host->ctx, lease);
+}
+
 static void drop(struct domain *domain, struct xenbus_back *back)
 {
+    const struct domain_host *host = domain->host;
+    void *lease = back->lease;
     if (back->class == &vbd_class) {
         struct vbd_ring_stats stats = vbd_back_stats(back);
         vbd_ring_stats_add(&domain->departed_vbds, &stats);
     }
     list_remove(&back->of_domain);
     xenbus_back_destroy(back);
+    release(host, lease);
 }
 
 static void on_lost(void *ctx)
@@ -58,21 +75,40 @@ static void on_gone(void *ctx, struct xenbus_back *back)
     drop(ctx, back);
 }
 
-int domain_attach(struct domain *domain, const struct back_spec *spec)
+static int create(struct domain *domain, const struct back_spec *spec, struct xenbus_back **out)
 {
     const struct back_host *host = &domain->host->back;
     const struct back_owner owner = {.lost = on_lost, .gone = on_gone, .ctx = domain};
-    struct xenbus_back *back;
-    if (domain_find_device(domain, spec->class, spec->devid) != NULL)
-        return -EEXIST;
     int rc = toolstack_create_device(host->store, domain->domid, spec);
     if (rc == 0)
-        rc = xenbus_back_create(host, &domain->seen, spec, &owner, &back);
+        rc = xenbus_back_create(host, &domain->seen, spec, &owner, out);
     if (rc < 0) {
         const struct xenbus_key key = {spec->class->name, domain->domid, spec->devid};
         xenbus_back_remove_nodes(host->store, &key);
-        return rc;
     }
+    return rc;
+}
+
+int domain_attach(struct domain *domain, const struct back_spec *spec, struct why *why)
+{
+    const struct domain_host *host = domain->host;
+    struct xenbus_back *back;
+    void *lease;
+    if (domain_find_device(domain, spec->class, spec->devid) != NULL)
+        return why_fail(why, -EEXIST,
+                        "Domain %u:device already exists in xenstore; detach it first, or choose "
+                        "another vdev",
+                        domain->domid);
+    int rc = admit(domain, spec, &lease, why);
+    if (rc < 0)
+        return rc;
+    rc = create(domain, spec, &back);
+    if (rc < 0) {
+        release(host, lease);
+        return why_fail_errno(why, rc, "Domain %u:unable to add %s with id %u", domain->domid,
+                              spec->class->name, spec->devid);
+    }
+    back->lease = lease;
     list_push_back(&domain->devices, &back->of_domain);
     return 0;
 }
@@ -89,10 +125,13 @@ void domain_configure_devices(struct domain *domain)
         xenbus_back_configure(back);
 }
 
-void domain_resize_devices(struct domain *domain)
+void domain_resize_disks(struct domain *domain, const struct vdisk *vdisk)
 {
-    for (struct xenbus_back *back = first(domain); back != NULL; back = next(domain, back))
-        xenbus_back_resize(back);
+    for (struct xenbus_back *back = domain_next_device(domain, &vbd_class, NULL); back != NULL;
+         back = domain_next_device(domain, &vbd_class, back)) {
+        if (vbd_back_client(back)->vdisk == vdisk)
+            xenbus_back_resize(back);
+    }
 }
 
 struct vbd_ring_stats domain_vbd_stats(const struct domain *domain)

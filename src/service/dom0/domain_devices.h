@@ -8,9 +8,10 @@
 
 #include "service/dom0/domain.h"
 
-/* Gives the domain a device: writes the nodes of both halves and starts the back end. Errors:
- * -EEXIST it has one of that class and number; -errno. No node of the device is left then. */
-int domain_attach(struct domain *domain, const struct back_spec *spec);
+/* Gives the domain a device: writes the nodes of both halves and starts the back end. Errors, with
+ * a line for people in why: -EEXIST it has one of that class and number; those of the host's admit;
+ * -errno. No node of the device is left then. */
+int domain_attach(struct domain *domain, const struct back_spec *spec, struct why *why);
 /* Ends all back ends at once; nodes stay. */
 void domain_drop_devices(struct domain *domain);
 
@@ -24,8 +25,8 @@ struct xenbus_back *domain_next_device(const struct domain *domain, const struct
 
 /* The domain's settings changed. */
 void domain_configure_devices(struct domain *domain);
-/* A disk below changed its size. */
-void domain_resize_devices(struct domain *domain);
+/* A vdisk changed its size. */
+void domain_resize_disks(struct domain *domain, const struct vdisk *vdisk);
 
 /* Counters of all its disks, those that were taken away included. */
 struct vbd_ring_stats domain_vbd_stats(const struct domain *domain);

@@ -74,11 +74,11 @@ static int set_access(struct reader *r, const char *value)
 {
     r->has_access = true;
     if (strcmp(value, "rw") == 0 || strcmp(value, "w") == 0 || value[0] == '\0')
-        r->spec->access = DISK_WRITE;
+        r->spec->access = ACCESS_WRITE;
     else if (strcmp(value, "w!") == 0)
-        r->spec->access = DISK_WRITE_SHARED;
+        r->spec->access = ACCESS_WRITE_SHARED;
     else if (strcmp(value, "ro") == 0 || strcmp(value, "r") == 0)
-        r->spec->access = DISK_READ;
+        r->spec->access = ACCESS_READ;
     else
         return refuse(r, "unknown value for access", value);
     return 0;
@@ -279,13 +279,13 @@ static int check(struct reader *r)
         return why_fail(r->why, -EINVAL, "Invalid or unsupported virtual disk identifier %s",
                         r->vdev);
     if (spec->cdrom)
-        spec->access = DISK_READ;
+        spec->access = ACCESS_READ;
     return 0;
 }
 
 int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why)
 {
-    *out = (struct disk_spec){.access = DISK_WRITE, .discard = true, .trusted = true};
+    *out = (struct disk_spec){.access = ACCESS_WRITE, .discard = true, .trusted = true};
     struct reader r = {.text = text, .spec = out, .why = why};
     const char *at = text;
     int rc = 0;
@@ -309,11 +309,11 @@ int disk_spec_resolve(struct disk_spec *spec, const char *directory)
 const char *disk_access_name(enum disk_access access)
 {
     switch (access) {
-    case DISK_READ:
+    case ACCESS_READ:
         return "r";
-    case DISK_WRITE:
+    case ACCESS_WRITE:
         return "w";
-    case DISK_WRITE_SHARED:
+    case ACCESS_WRITE_SHARED:
         return "w!";
     }
     return "?";

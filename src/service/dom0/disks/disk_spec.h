@@ -19,9 +19,9 @@
 enum { DISK_SPEC_TEXT_MAX = PATH_MAX + 512 }; /* without its NUL */
 
 enum disk_access {
-    DISK_READ,         /* r: beside others that read */
-    DISK_WRITE,        /* w: no other domain has the image */
-    DISK_WRITE_SHARED, /* w!: whatever others have */
+    ACCESS_READ,         /* r: beside others that read */
+    ACCESS_WRITE,        /* w: no other domain has the image */
+    ACCESS_WRITE_SHARED, /* w!: whatever others have */
 };
 
 struct disk_spec {

@@ -110,6 +110,20 @@ static void start_takes_all_its_options(void **state)
     assert_int_equal(o.dom0.cache_ppm, 0);
 }
 
+static void disks_come_beside_an_image_or_instead_of_it(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(parse("start --disk F,,xvda,r --disk G,,xvdb", &o), 0);
+    assert_null(o.dom0.image_path);
+    assert_int_equal(o.dom0.disk_count, 2);
+    assert_string_equal(o.disks[1], "G,,xvdb");
+    assert_int_equal(parse("start --disk F,,xvdb,r --image I", &o), 0);
+    assert_string_equal(o.dom0.image_path, "I");
+    assert_int_equal(o.dom0.disk_count, 1);
+}
+
 static void engines_have_names(void **state)
 {
     struct service_options o;
@@ -150,6 +164,26 @@ static void the_other_verbs(void **state)
     assert_int_equal(parse("unpause 4", &o), 0);
     assert_int_equal(parse("shutdown 32751", &o), 0);
     assert_int_equal(o.domid, 32751);
+    assert_int_equal(parse("resize xvdb", &o), 0);
+    assert_string_equal(o.value, "xvdb");
+    assert_int_equal(parse("list -l", &o), 0);
+    assert_true(o.details);
+    assert_int_equal(parse("list --long", &o), 0);
+    assert_true(o.details);
+    assert_int_equal(parse("block-attach 7 F,raw,xvdb,w", &o), 0);
+    assert_int_equal(o.verb, SERVICE_BLOCK_ATTACH);
+    assert_int_equal(o.domid, 7);
+    assert_string_equal(o.value, "F,raw,xvdb,w");
+    assert_int_equal(parse("block-detach 7 xvdb", &o), 0);
+    assert_int_equal(o.verb, SERVICE_BLOCK_DETACH);
+    assert_string_equal(o.value, "xvdb");
+    assert_false(o.force);
+    assert_int_equal(parse("block-detach -f 7 xvdb", &o), 0);
+    assert_true(o.force);
+    assert_int_equal(parse("block-detach 7 xvdb --force", &o), 0);
+    assert_true(o.force);
+    assert_int_equal(parse("block-list 7", &o), 0);
+    assert_int_equal(o.verb, SERVICE_BLOCK_LIST);
     assert_int_equal(parse("--help", &o), 0);
     assert_int_equal(o.verb, SERVICE_HELP);
     assert_int_equal(parse("start --help", &o), 0);
@@ -199,6 +233,16 @@ static void refuses_wrong_options(void **state)
     assert_refused("start --no-spin=1", "takes no value");
     assert_refused("start --json", "status");
     assert_refused("stop --image F", "--image");
+    assert_refused("stop --disk F,,xvda", "--disk");
+    assert_refused("start --disk F", "no vdev specified");
+    assert_refused("block-attach 1 F,,xvdb,x", "unknown value for access: near `x'");
+    assert_refused("block-attach 1", "DOMID SPEC");
+    assert_refused("block-attach nosuch F,,xvdb", "DOMID");
+    assert_refused("block-detach 1", "DOMID VDEV");
+    assert_refused("block-list", "DOMID");
+    assert_refused("resize xvda xvdb", "VDEV or IMAGE");
+    assert_refused("block-attach 1 F,,xvdb --force", "block-detach");
+    assert_refused("status -l", "list");
     assert_refused("status -v", "-v");
 }
 
@@ -208,6 +252,7 @@ int main(void)
         cmocka_unit_test(start_has_defaults),
         cmocka_unit_test(the_usage_tells_the_defaults),
         cmocka_unit_test(start_takes_all_its_options),
+        cmocka_unit_test(disks_come_beside_an_image_or_instead_of_it),
         cmocka_unit_test(engines_have_names),
         cmocka_unit_test(the_other_verbs),
         cmocka_unit_test(refuses_wrong_verbs_and_operands),

@@ -43,6 +43,9 @@ struct fixture {
     uint64_t status_ns; /* that a status takes */
     int client[16];
     int segment_fd;
+    struct control_peer *waiting; /* for a disk to go */
+    uint32_t forgotten;
+    char asked[64]; /* of the last verb about disks */
 };
 
 static int create_domain(void *ctx, const struct control_request *request, pid_t pid,
@@ -119,6 +122,40 @@ static void stop(void *ctx)
     f->stops++;
 }
 
+static int attach_disk(void *ctx, uint32_t domid, const char *spec, struct why *why)
+{
+    struct fixture *f = ctx;
+    snprintf(f->asked, sizeof(f->asked), "attach %u %.40s", domid, spec);
+    return f->refuse == 0 ? 0 : why_fail(why, f->refuse, "%0150d", 7);
+}
+
+static int detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
+                       struct control_peer *asker, struct why *why)
+{
+    struct fixture *f = ctx;
+    (void)why;
+    snprintf(f->asked, sizeof(f->asked), "%s %u %.40s", force ? "destroy" : "detach", domid, vdev);
+    if (force)
+        return 0;
+    f->waiting = asker;
+    return -EINPROGRESS;
+}
+
+static void forget(void *ctx, struct control_peer *asker)
+{
+    struct fixture *f = ctx;
+    assert_ptr_equal(asker, f->waiting);
+    f->forgotten++;
+}
+
+static int resize(void *ctx, const char *which, struct why *why)
+{
+    struct fixture *f = ctx;
+    (void)why;
+    snprintf(f->asked, sizeof(f->asked), "resize %.40s", which);
+    return 0;
+}
+
 static const struct control_ops ops = {.create_domain = create_domain,
                                        .mapped = mapped,
                                        .end_domain = end_domain,
@@ -128,7 +165,11 @@ static const struct control_ops ops = {.create_domain = create_domain,
                                        .close_port = close_port,
                                        .shared_cache = shared_cache,
                                        .status = status,
-                                       .stop = stop};
+                                       .stop = stop,
+                                       .attach_disk = attach_disk,
+                                       .detach_disk = detach_disk,
+                                       .forget = forget,
+                                       .resize = resize};
 
 static int setup(void **state)
 {
@@ -319,6 +360,132 @@ static void hypercalls_are_for_domains(void **state)
     assert_int_equal(reply.status, -EINVAL);
     (void)call(f, fd, 99, 0, &reply);
     assert_int_equal(reply.status, -ENOSYS);
+}
+
+/* text_bytes: of the text, as far as it is sent. */
+static void ask_with_text(int fd, uint32_t op, uint32_t arg0, const char *text, size_t text_bytes)
+{
+    char packet[sizeof(struct control_request) + CONTROL_TEXT_MAX + 1];
+    const struct control_request request = {
+        .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = op, .arg0 = arg0};
+    memcpy(packet, &request, sizeof(request));
+    memcpy(packet + sizeof(request), text, text_bytes);
+    assert_int_equal(send(fd, packet, sizeof(request) + text_bytes, MSG_NOSIGNAL),
+                     sizeof(request) + text_bytes);
+}
+
+static void verbs_about_disks_carry_their_text(void **state)
+{
+    static const struct {
+        uint32_t op;
+        const char *asked;
+    } rows[] = {{CONTROL_BLOCK_ATTACH, "attach 3 text"},
+                {CONTROL_BLOCK_DESTROY, "destroy 3 text"},
+                {CONTROL_RESIZE, "resize text"}};
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ask_with_text(fd, rows[i].op, 3, "text", 5);
+        run(f);
+        assert_int_equal(reply_of(fd, &reply), 0);
+        assert_int_equal(reply.status, 0);
+        assert_string_equal(f->asked, rows[i].asked);
+    }
+}
+
+static void a_long_reason_comes_as_a_file(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    f->refuse = -EBUSY;
+    ask_with_text(fd, CONTROL_BLOCK_ATTACH, 3, "text", 5);
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 1);
+    assert_int_equal(reply.status, -EBUSY);
+    assert_int_equal(reply.arg0, 150);
+    assert_int_equal(strlen(reply.reason), sizeof(reply.reason) - 1);
+}
+
+static void text_ends_with_its_packet(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    static char most[CONTROL_TEXT_MAX + 1];
+    static const struct {
+        const char *text;
+        size_t bytes;
+    } wrong[] = {{"", 0}, {"text", 4}, {"te\0xt", 6}, {most, CONTROL_TEXT_MAX + 1}};
+    memset(most, 'x', CONTROL_TEXT_MAX - 1);
+    int fd = dial(f);
+    ask_with_text(fd, CONTROL_RESIZE, 0, most, CONTROL_TEXT_MAX);
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        fd = dial(f);
+        ask_with_text(fd, CONTROL_RESIZE, 0, wrong[i].text, wrong[i].bytes);
+        run(f);
+        assert_int_equal(reply_of(fd, &reply), -1);
+        hang_up(f, fd);
+    }
+}
+
+static void a_domain_cannot_change_disks(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    ask_with_text(fd, CONTROL_BLOCK_ATTACH, 3, "text", 5);
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -EPERM);
+    assert_string_equal(f->asked, "");
+}
+
+static bool nothing_has_come(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static void a_detach_is_answered_when_it_is_over(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    ask_with_text(fd, CONTROL_BLOCK_DETACH, 3, "xvdb", 5);
+    run(f);
+    assert_string_equal(f->asked, "detach 3 xvdb");
+    assert_true(nothing_has_come(fd));
+    control_answer(f->waiting, -ETIMEDOUT, "too long");
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -ETIMEDOUT);
+    assert_string_equal(reply.reason, "too long");
+    assert_int_equal(call(f, fd, CONTROL_STATUS, 0, &reply), 1); /* and goes on */
+    hang_up(f, fd);
+    run(f);
+    assert_int_equal(f->forgotten, 0);
+}
+
+static void who_waits_and_goes_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    ask_with_text(fd, CONTROL_BLOCK_DETACH, 3, "xvdb", 5);
+    run(f);
+    hang_up(f, fd);
+    run(f);
+    assert_int_equal(f->forgotten, 1);
+    fd = dial(f);
+    ask_with_text(fd, CONTROL_BLOCK_DETACH, 3, "xvdb", 5);
+    run(f);
+    ask(fd, CONTROL_STATUS, 0); /* one question at a time */
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), -1);
+    assert_int_equal(f->forgotten, 2);
 }
 
 static void packets_that_make_no_sense_end_the_connection(void **state)
@@ -626,6 +793,12 @@ int main(void)
         CONTROL_TEST(a_listener_that_cannot_be_watched_ends_the_poller),
         CONTROL_TEST(a_refusal_carries_its_reason),
         CONTROL_TEST(hypercalls_are_for_domains),
+        CONTROL_TEST(verbs_about_disks_carry_their_text),
+        CONTROL_TEST(a_long_reason_comes_as_a_file),
+        CONTROL_TEST(text_ends_with_its_packet),
+        CONTROL_TEST(a_domain_cannot_change_disks),
+        CONTROL_TEST(a_detach_is_answered_when_it_is_over),
+        CONTROL_TEST(who_waits_and_goes_is_forgotten),
         CONTROL_TEST(packets_that_make_no_sense_end_the_connection),
         CONTROL_TEST(a_peer_that_does_not_read_is_dropped),
         CONTROL_TEST(descriptors_that_come_do_not_stay_open),

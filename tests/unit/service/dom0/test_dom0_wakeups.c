@@ -57,7 +57,7 @@ static void a_resize_asked_for_in_a_loop_does_not_fill_the_log(void **state)
         assert_int_equal(truncate(machine.image, (i + 1) * 4096), 0);
         ask_for_a_resize();
     }
-    assert_int_equal(machine.dom0->vdisk->image.size_bytes, 500 * 4096);
+    assert_int_equal(machine.dom0->disks[0].item->vdisk->image.size_bytes, 500 * 4096);
     assert_in_range(log_lines() - before, 1, LOG_LIMIT_LINES);
 }
 
@@ -82,7 +82,7 @@ static void what_a_resize_found_stands_in_its_node(void **state)
     assert_int_equal(truncate(machine.image, 8192), 0);
     ask_for_a_resize();
     assert_string_equal(answer(), "0");
-    assert_int_equal(machine.dom0->vdisk->capabilities.sector_count, 16);
+    assert_int_equal(machine.dom0->disks[0].item->vdisk->capabilities.sector_count, 16);
 }
 
 int main(void)

@@ -37,6 +37,9 @@ struct fixture {
     struct back_spec spec[2]; /* xvda, xvdb */
     struct domain_host host;
     struct domain *domain;
+    struct why why;
+    uint32_t leases; /* of devices that were admitted and are not gone */
+    bool refuses;
 };
 
 /* The front end of one disk: two pages of its domain, the ring and the data. */
@@ -59,6 +62,26 @@ static void domain_lost(void *ctx)
 {
     (void)ctx;
     fail_msg("the domain was given up");
+}
+
+static int admit(void *ctx, const struct domain *domain, const struct back_spec *spec, void **lease,
+                 struct why *why)
+{
+    struct fixture *fixture = ctx;
+    assert_int_equal(domain->domid, DOMID);
+    assert_non_null(spec->class);
+    if (fixture->refuses)
+        return why_fail(why, -EBUSY, "taken");
+    *lease = &fixture->leases;
+    fixture->leases++;
+    return 0;
+}
+
+static void released(void *ctx, void *lease)
+{
+    struct fixture *fixture = ctx;
+    assert_ptr_equal(lease, &fixture->leases);
+    fixture->leases--;
 }
 
 static void make_disk(void)
@@ -92,7 +115,10 @@ static int setup(void **state)
                              .devices = f->spec,
                              .device_count = 2,
                              .store_ready = store_ready,
-                             .domain_lost = domain_lost};
+                             .domain_lost = domain_lost,
+                             .admit = admit,
+                             .released = released,
+                             .ctx = f};
     int rc = domain_create(&f->host, DOMID, 32, (struct tdf){1, 1}, &f->domain, &why);
     return rc < 0 ? rc : domain_mapped(f->domain);
 }
@@ -101,6 +127,7 @@ static int teardown(void **state)
 {
     (void)state;
     domain_destroy(f->domain);
+    assert_int_equal(f->leases, 0);
     assert_int_equal(xs_server_check(f->store), 0);
     assert_int_equal(f->loop.active_count, 0);
     fake_vdisk_destroy(&f->fake);
@@ -249,7 +276,7 @@ static void a_disk_may_come_and_go_again_and_again(void **state)
     for (uint32_t life = 1; life <= 30; life++) {
         take_away(&b);
         assert_null(device(XVDB));
-        assert_int_equal(domain_attach(f->domain, &f->spec[1]), 0);
+        assert_int_equal(domain_attach(f->domain, &f->spec[1], &f->why), 0);
         step();
         connect(&b, XVDB, 1);
         read_from(&b, 10 * life);
@@ -263,7 +290,9 @@ static void a_disk_may_come_and_go_again_and_again(void **state)
 static void a_number_is_given_once(void **state)
 {
     (void)state;
-    assert_int_equal(domain_attach(f->domain, &f->spec[0]), -EEXIST);
+    assert_int_equal(domain_attach(f->domain, &f->spec[0], &f->why), -EEXIST);
+    assert_string_equal(f->why.text, "Domain 5:device already exists in xenstore; detach it first, "
+                                     "or choose another vdev");
     assert_string_equal(back_node(XVDA, "state"), "2"); /* and nothing happened to it */
 }
 
@@ -295,9 +324,63 @@ static void a_device_that_cannot_be_made_leaves_no_nodes(void **state)
     (void)state;
     const struct back_class fails = {
         .name = "vbd", .front_nodes = no_front, .back_nodes = only_online, .create = create_fails};
-    assert_int_equal(domain_attach(f->domain, &(struct back_spec){&fails, 51744, NULL}), -ENOMEM);
+    assert_int_equal(domain_attach(f->domain, &(struct back_spec){&fails, 51744, NULL}, &f->why),
+                     -ENOMEM);
+    assert_string_equal(f->why.text,
+                        "Domain 5:unable to add vbd with id 51744: Cannot allocate memory");
+    assert_int_equal(f->leases, 2); /* what was admitted is given back */
     assert_string_equal(back_node(51744, "online"), "(none)");
     assert_null(domain_find_device(f->domain, &fails, 51744));
+}
+
+static void a_device_that_is_not_admitted_is_not_made(void **state)
+{
+    (void)state;
+    struct front b;
+    connect(&b, XVDB, 1);
+    take_away(&b);
+    assert_int_equal(f->leases, 1);
+    f->refuses = true;
+    assert_int_equal(domain_attach(f->domain, &f->spec[1], &f->why), -EBUSY);
+    assert_string_equal(f->why.text, "taken");
+    assert_string_equal(back_node(XVDB, "state"), "(none)");
+    assert_null(device(XVDB));
+}
+
+static void a_disk_that_nobody_opened_goes_at_once(void **state)
+{
+    (void)state;
+    assert_true(xenbus_back_unplug(device(XVDB), false));
+    assert_null(device(XVDB));
+    assert_string_equal(back_node(XVDB, "state"), "(none)");
+    step();
+}
+
+static void a_disk_in_use_goes_when_its_front_end_has_closed(void **state)
+{
+    (void)state;
+    struct front b;
+    connect(&b, XVDB, 1);
+    assert_false(xenbus_back_unplug(device(XVDB), false));
+    step();
+    assert_string_equal(back_node(XVDB, "online"), "0");
+    assert_string_equal(back_node(XVDB, "state"), "5");
+    read_from(&b, 3); /* served until then */
+    set_front(&b, "state", XenbusStateClosed);
+    step();
+    assert_null(device(XVDB));
+    assert_string_equal(back_node(XVDB, "state"), "(none)");
+}
+
+static void a_disk_goes_by_force_whatever_its_front_end_does(void **state)
+{
+    (void)state;
+    struct front b;
+    connect(&b, XVDB, 1);
+    assert_true(xenbus_back_unplug(device(XVDB), true));
+    assert_null(device(XVDB));
+    assert_string_equal(back_node(XVDB, "state"), "(none)");
+    step();
 }
 
 static void settings_reach_every_disk(void **state)
@@ -323,7 +406,7 @@ static void a_new_size_reaches_every_disk(void **state)
     connect(&b, XVDB, 1);
     f->fake.vdisk->image.size_bytes = 4096;
     vdisk_image_changed(f->fake.vdisk);
-    domain_resize_devices(f->domain);
+    domain_resize_disks(f->domain, f->fake.vdisk);
     assert_string_equal(back_node(XVDA, "sectors"), "8");
     assert_string_equal(back_node(XVDB, "sectors"), "8");
 }
@@ -338,6 +421,10 @@ int main(void)
         DEVICES_TEST(a_disk_may_come_and_go_again_and_again),
         DEVICES_TEST(a_number_is_given_once),
         DEVICES_TEST(a_device_that_cannot_be_made_leaves_no_nodes),
+        DEVICES_TEST(a_device_that_is_not_admitted_is_not_made),
+        DEVICES_TEST(a_disk_that_nobody_opened_goes_at_once),
+        DEVICES_TEST(a_disk_in_use_goes_when_its_front_end_has_closed),
+        DEVICES_TEST(a_disk_goes_by_force_whatever_its_front_end_does),
         DEVICES_TEST(settings_reach_every_disk),
         DEVICES_TEST(a_new_size_reaches_every_disk),
     };

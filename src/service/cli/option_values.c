@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/cli/option_values.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "service/block/cache/cache.h"
+#include "splitdom/tdf.h"
+
+enum { IDLE_TIMEOUT_S_MAX = 1000000000 };
+
+int option_number(struct why *why, const char *what, const char *text, uint64_t min, uint64_t max,
+                  uint64_t *out)
+{
+    if (decimal_parse(text, min, max, out) == 0)
+        return 0;
+    return why_fail(why, -EINVAL,
+                    "%s must be a decimal number within %" PRIu64 "..%" PRIu64 ", not '%s'", what,
+                    min, max, text);
+}
+
+int option_number_u32(struct why *why, const char *what, const char *text, uint32_t min,
+                      uint32_t max, uint32_t *out)
+{
+    uint64_t value;
+    int rc = option_number(why, what, text, min, max, &value);
+
+    if (rc == 0)
+        *out = (uint32_t)value;
+    return rc;
+}
+
+int option_ratio(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den)
+{
+    if (decimal_parse_ratio(text, TDF_TERM_MAX, num, den) == 0 && *num > 0)
+        return 0;
+    return why_fail(why, -EINVAL, "%s must be a positive number such as 10, 2.5 or 1/100, not '%s'",
+                    what, text);
+}
+
+int option_disk_scale(struct why *why, const char *what, const char *text, uint64_t *num,
+                      uint64_t *den)
+{
+    struct tdf scale;
+
+    if (tdf_parse(text, &scale) < 0 || scale.num < scale.den)
+        return why_fail(why, -EINVAL, "%s must be within 1..%d, not '%s'", what, TDF_LIMIT, text);
+    *num = scale.num;
+    *den = scale.den;
+    return 0;
+}
+
+int option_engine(struct why *why, const char *text, enum dom0_engine *out)
+{
+    for (int i = DOM0_ENGINE_AUTO; i <= DOM0_ENGINE_MODEL; i++) {
+        if (strcmp(text, dom0_engine_name((enum dom0_engine)i)) == 0) {
+            *out = (enum dom0_engine)i;
+            return 0;
+        }
+    }
+    return why_fail(why, -EINVAL, "--engine must be auto, uring, threads, null or model, not '%s'",
+                    text);
+}
+
+int option_cache_percent(struct why *why, const char *text, uint32_t *ppm)
+{
+    uint64_t value;
+
+    if (decimal_parse_scaled(text, 4, DOM0_CACHE_PPM_MAX, &value) < 0)
+        return why_fail(
+            why, -EINVAL,
+            "--cache-percent must be within 0..1, with at most four decimals: the cache "
+            "holds at most 1 %% of the image; not '%s'",
+            text);
+    *ppm = (uint32_t)value;
+    return 0;
+}
+
+int option_idle_timeout(struct why *why, const char *text, uint64_t *out_ns)
+{
+    uint64_t second_ns = 1000000000;
+
+    if (decimal_parse_scaled(text, 9, IDLE_TIMEOUT_S_MAX * second_ns, out_ns) == 0)
+        return 0;
+    return why_fail(why, -EINVAL, "--idle-timeout must be seconds within 0..%d, not '%s'",
+                    IDLE_TIMEOUT_S_MAX, text);
+}
+
+int option_refuse_policy(const char *text, struct why *why)
+{
+    const struct cache_policy *policy;
+    char names[256] = "";
+
+    for (uint32_t i = 0; (policy = cache_policy_at(i)) != NULL; i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", i > 0 ? " " : "",
+                 policy->name);
+    return why_fail(why, -EINVAL, "--cache-policy must be one of: %s; not '%s'", names, text);
+}
+
+int option_on_off(struct why *why, const char *what, const char *text, bool *out)
+{
+    *out = strcmp(text, "on") == 0;
+    if (*out || strcmp(text, "off") == 0)
+        return 0;
+    return why_fail(why, -EINVAL, "%s must be on or off, not '%s'", what, text);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * option_values: values of options and operands, from text. Each returns 0, or -EINVAL with a line
+ * for people in why, which begins with what: the option's name.
+ */
+#ifndef SPLITDOM_SERVICE_CLI_OPTION_VALUES_H
+#define SPLITDOM_SERVICE_CLI_OPTION_VALUES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/why.h"
+#include "service/dom0/dom0_options.h"
+
+int option_number(struct why *why, const char *what, const char *text, uint64_t min, uint64_t max,
+                  uint64_t *out);
+int option_number_u32(struct why *why, const char *what, const char *text, uint32_t min,
+                      uint32_t max, uint32_t *out);
+/* A positive ratio: 10, 2.5, 1/100. */
+int option_ratio(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den);
+int option_disk_scale(struct why *why, const char *what, const char *text, uint64_t *num,
+                      uint64_t *den);
+int option_engine(struct why *why, const char *text, enum dom0_engine *out);
+int option_cache_percent(struct why *why, const char *text, uint32_t *ppm);
+int option_idle_timeout(struct why *why, const char *text, uint64_t *out_ns);
+int option_on_off(struct why *why, const char *what, const char *text, bool *out);
+/* For a name that no cache policy has. */
+int option_refuse_policy(const char *text, struct why *why);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* verb_block_list: the disks of one domain, a line each, in the columns of `xl block-list`. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "service/cli/store_client.h"
+#include "service/cli/verb.h"
+
+enum { PATH_SIZE = 128 };
+
+/* A number in a node that the domain may have written; -1: there is none. */
+static int64_t number_at(struct store_client *client, const char *directory, const char *node)
+{
+    char path[PATH_SIZE], value[XENSTORE_PAYLOAD_MAX + 1];
+    uint64_t number;
+    snprintf(path, sizeof(path), "%s/%s", directory, node);
+    if (store_client_read(client, path, value) < 0 ||
+        decimal_parse(value, 0, UINT32_MAX, &number) < 0)
+        return -1;
+    return (int64_t)number;
+}
+
+static void print_disk(struct store_client *client, uint32_t domid, const char *devid)
+{
+    char front[PATH_SIZE];
+    snprintf(front, sizeof(front), "/local/domain/%" PRIu32 "/device/vbd/%.16s", domid, devid);
+    printf("%-5s %-3d %-6" PRIu32 " %-5" PRId64 " %-6" PRId64 " %-8" PRId64
+           " /local/domain/0/backend/vbd/%" PRIu32 "/%s\n",
+           devid, 0, domid, number_at(client, front, "state"),
+           number_at(client, front, "event-channel"), number_at(client, front, "ring-ref"), domid,
+           devid);
+}
+
+static int print_disks(struct store_client *client, uint32_t domid)
+{
+    char path[PATH_SIZE], *names;
+    snprintf(path, sizeof(path), "/local/domain/%" PRIu32, domid);
+    int rc = store_client_directory(client, path, &names);
+    if (rc < 0)
+        return rc;
+    free(names);
+    printf("%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch",
+           "ring-ref", "BE-path");
+    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%" PRIu32, domid);
+    rc = store_client_directory(client, path, &names);
+    if (rc == -ENOENT)
+        return 0;
+    for (const char *name = names; rc == 0 && *name != '\0'; name += strlen(name) + 1)
+        print_disk(client, domid, name);
+    free(names);
+    return rc;
+}
+
+int verb_block_list(const struct rundir *rundir, const struct service_options *options)
+{
+    struct store_client *client;
+    if (!verb_is_running(rundir, NULL))
+        return verb_not_running(rundir);
+    int rc = store_client_open(rundir->store_socket, &client);
+    if (rc == 0) {
+        rc = print_disks(client, options->domid);
+        store_client_close(client);
+    }
+    if (rc == 0)
+        return verb_end_output();
+    if (rc == -ENOENT)
+        fprintf(stderr, "service: there is no domain %" PRIu32 ": see 'service list'\n",
+                options->domid);
+    else
+        fprintf(stderr, "service: cannot list the disks by %s: %s\n", rundir->store_socket,
+                strerror(-rc));
+    return VERB_FAILED;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vdisks: the vdisks that Dom0 has: each image once, however many disks of domains are made of it.
+ *
+ * An image is known by what it is (device and inode), not by its name. Vdisks whose images lie on
+ * one disk share a device, with its turns, engine and depth: files by the file system that they
+ * lie on (st_dev), block devices each by themselves (st_rdev). What lies below these, as one disk
+ * under two partitions, is not looked for.
+ *
+ * All of it belongs to Dom0's loop thread.
+ */
+#ifndef SPLITDOM_SERVICE_DOM0_DISKS_VDISKS_H
+#define SPLITDOM_SERVICE_DOM0_DISKS_VDISKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/why.h"
+#include "service/block/device.h"
+#include "service/block/vdisk.h"
+#include "service/dom0/disks/disk_spec.h"
+#include "splitdom/xen/grant_table.h"
+
+struct vdisks_device;
+
+/* One image. Only read by others. */
+struct vdisks_item {
+    struct vdisk *vdisk;
+    struct vdisks_device *device;
+    struct list uses;
+    bool is_kept; /* also while nobody uses it */
+    struct list_node link;
+};
+
+/* One disk of a domain. */
+struct vdisks_use {
+    struct vdisks_item *item;
+    domid_t domid;
+    uint32_t devid;
+    enum disk_access access;
+    struct list_node link;
+};
+
+/* What has been done so far, also by vdisks and devices that are gone. */
+struct vdisks_totals {
+    struct vdisk_stats vdisk;
+    struct device_stats device; /* in_flight_peak: the greatest of one device */
+};
+
+struct vdisks {
+    struct device_config config;      /* of each device, except for align_bytes */
+    struct vdisk_config vdisk_config; /* of each vdisk, device and cache_bytes left out */
+    struct list items, devices;
+    struct vdisks_totals departed;
+    uint64_t departed_claims;
+    bool any_unused; /* vdisks_sweep has something to look at */
+};
+
+/* What config points at outlives the vdisks. */
+void vdisks_init(struct vdisks *vdisks, const struct device_config *config,
+                 const struct vdisk_config *vdisk_config);
+/* Nobody uses any, and nothing is at a device. Accepts a zeroed one. */
+void vdisks_fini(struct vdisks *vdisks);
+
+/* The item of an image that is open already, by another name perhaps. NULL: there is none. */
+struct vdisks_item *vdisks_find(const struct vdisks *vdisks, const struct image *image);
+/* Makes a vdisk of an open image, which is not there yet; on success *image is closed here. Errors:
+ * -errno with a line for people in why. */
+int vdisks_add(struct vdisks *vdisks, struct image *image, size_t cache_bytes,
+               struct vdisks_item **out, struct why *why);
+/*
+ * A domain gets a disk of the item. As in Xen, access w is exclusive and r shared among domains; w!
+ * is not asked. Within one domain anything goes. To be written, the image is open to be written.
+ * Errors: -EBUSY with xl's words in why; -ENOMEM.
+ */
+int vdisks_use(struct vdisks_item *item, domid_t domid, uint32_t devid, enum disk_access access,
+               struct vdisks_use **out, struct why *why);
+/* Whether a disk of this number is made of the item. */
+bool vdisks_is_used_as(const struct vdisks_item *item, uint32_t devid);
+/* The disk is gone. An item that nobody uses and that is not kept is closed by a later sweep. */
+void vdisks_leave(struct vdisks *vdisks, struct vdisks_use *use);
+/* Closes what nobody uses, once nothing of it is at its device. Cheap if there is nothing. */
+void vdisks_sweep(struct vdisks *vdisks);
+
+/* The first item, and the one behind it; NULL: no more. In order of their opening. */
+struct vdisks_item *vdisks_first(const struct vdisks *vdisks);
+struct vdisks_item *vdisks_next(const struct vdisks *vdisks, const struct vdisks_item *item);
+
+/* device_dispatch (block/queue.h) of all devices. */
+uint32_t vdisks_dispatch(struct vdisks *vdisks, uint64_t now_ns);
+/* What is at the devices now. */
+uint32_t vdisks_in_flight(const struct vdisks *vdisks);
+/* vdisk_claimed_reads of all vdisks, those that are gone included. */
+uint64_t vdisks_claimed_reads(const struct vdisks *vdisks);
+struct vdisks_totals vdisks_totals(const struct vdisks *vdisks);
+
+#endif
