@@ -102,6 +102,13 @@ int domu_clock_ns(struct domu *domu, uint64_t *now_ns);
  * Valid until domu_close. */
 const char *domu_failure(struct domu *domu);
 
+/*
+ * A descriptor for poll, select or epoll that becomes readable when the domain is of no use any
+ * more (domu_failure), and stays so. Only to be polled, not read, written or closed; the same one
+ * at each call, until domu_close. Errors: -EMFILE, -ENFILE, -ENOMEM no descriptor is to be had.
+ */
+int domu_fd(struct domu *domu);
+
 #ifdef __cplusplus
 }
 #endif

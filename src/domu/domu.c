@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "domu/domu_private.h"
 #include "domu/options.h"
@@ -69,6 +71,7 @@ int domu_open(const struct domu_options *options, struct domu **out, struct domu
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&domu->claim_ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    domu->failure_fd = -1;
     patience_init(&domu->patience);
     life_init(&domu->life);
     int rc = take_options(domu, options, why->text, sizeof(why->text));
@@ -90,6 +93,8 @@ void domu_close(struct domu *domu)
     life_destroy(&domu->life);
     grants_fini(&domu->grants);
     pages_fini(&domu->pages);
+    if (domu->failure_fd >= 0)
+        close(domu->failure_fd);
     pthread_cond_destroy(&domu->claim_ended);
     pthread_cond_destroy(&domu->life_changed);
     pthread_mutex_destroy(&domu->lock);
@@ -138,4 +143,23 @@ int domu_clock_ns(struct domu *domu, uint64_t *now_ns)
 const char *domu_failure(struct domu *domu)
 {
     return load_acquire_u32(&domu->failed) != 0 ? domu->failure : "";
+}
+
+void domu_show_failure(struct domu *domu)
+{
+    if (domu->failure_fd >= 0 && load_acquire_u32(&domu->failed) != 0)
+        (void)eventfd_write(domu->failure_fd, 1);
+}
+
+int domu_fd(struct domu *domu)
+{
+    domu_claim(domu);
+    if (domu->failure_fd < 0) {
+        domu->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        domu->failure_fd = domu->failure_fd < 0 ? -errno : domu->failure_fd;
+        domu_show_failure(domu);
+    }
+    int fd = domu->failure_fd;
+    domu_release(domu);
+    return fd;
 }

@@ -75,6 +75,7 @@ static void fail(struct domu *domu, const char *why)
     if (domu->failed == 0) {
         snprintf(domu->failure, sizeof(domu->failure), "%s", why);
         store_release_u32(&domu->failed, (uint32_t)-ENOTCONN);
+        domu_show_failure(domu);
     }
     while ((front = next_front(domu, front)) != NULL)
         front->class->lost(front, -ENOTCONN, domu->failure);

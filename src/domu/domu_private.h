@@ -39,6 +39,7 @@ struct domu {
     struct grants grants;
     struct ports ports;
     struct fronts fronts;
+    int failure_fd; /* eventfd, written once the domain has failed; -1: nobody has asked for it */
 
     /* Atomic, without the lock: */
     uint32_t domid;
@@ -61,6 +62,9 @@ void domu_release(struct domu *domu);
  * -errno); the claim is given up meanwhile. A Dom0 that dies afterwards makes the next call fail.
  */
 int domu_await_life(struct domu *domu);
+/* With the domain claimed, or on the link thread: makes failure_fd readable if the domain has
+ * failed and somebody has asked for it. */
+void domu_show_failure(struct domu *domu);
 
 /* domu_link.c */
 /* Makes the first life and its clock. *out's options, rundir and tdf are set. */

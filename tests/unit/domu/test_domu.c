@@ -4,6 +4,7 @@
  * does is none of the other's business.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -304,6 +305,35 @@ static void death_is_the_end_of_all_devices(void **state)
     assert_non_null(strstr(why.text, "Dom0 is gone"));
 }
 
+static int poll_failure(int timeout_ms)
+{
+    struct pollfd wait = {.fd = domu_fd(domu), .events = POLLIN};
+    assert_true(wait.fd >= 0);
+    return poll(&wait, 1, timeout_ms);
+}
+
+static void the_descriptor_tells_of_the_domains_end(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_all(false);
+    assert_int_equal(poll_failure(0), 0);
+    die();
+    assert_int_equal(poll_failure(HANG_S * 1000), 1);
+    assert_string_not_equal(domu_failure(domu), "");
+    assert_int_equal(poll_failure(0), 1); /* and stays so */
+}
+
+static void a_descriptor_asked_for_late_tells_too(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_all(false);
+    die();
+    assert_int_equal(blkfront_read(disk[0], 3, 1, bytes[0][0]), -ENOTCONN);
+    assert_int_equal(poll_failure(0), 1);
+}
+
 static uint32_t ignores; /* atomic: reads stay in flight */
 
 static void serve_or_ignore(struct fake_dom0 *d, const struct blkif_request *req)
@@ -427,6 +457,8 @@ int main(void)
         DOMU_TEST(a_device_that_fails_leaves_the_other_alone),
         DOMU_TEST(an_event_reaches_its_device_alone),
         DOMU_TEST(death_is_the_end_of_all_devices),
+        DOMU_TEST(the_descriptor_tells_of_the_domains_end),
+        DOMU_TEST(a_descriptor_asked_for_late_tells_too),
         DOMU_TEST(all_devices_come_back_with_the_next_dom0),
         DOMU_TEST(a_device_may_be_closed_and_opened_between_lives),
         DOMU_TEST(only_devices_that_have_not_failed_come_back),
