@@ -33,6 +33,7 @@ CMOCKA     ?= -lcmocka
 OBJCOPY    ?= objcopy
 PKG_CONFIG ?= pkg-config
 HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists liburing 2>/dev/null && echo 1)
+HAVE_NBDKIT   := $(shell $(PKG_CONFIG) --exists nbdkit 2>/dev/null && echo 1)
 
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 OPT     ?= -O2 -g
@@ -65,9 +66,11 @@ say = @printf '  %-5s %s\n'
 endif
 
 # One archive per layer; the programs' main files stay outside the archives.
-MAINS    := src/service/cli/service.c src/client/client.c
-SRC_DIRS := base ring tdf xenstore service domu client
-SOURCES  := $(sort $(shell find src -name '*.c'))
+MAINS    := src/service/cli/service.c src/client/client.c src/run/domu.c
+# What is loaded into a foreign program is compiled apart, where that program's headers are.
+SRC_DIRS := base ring tdf xenstore service domu client bridge run
+FOREIGN  := src/bridge/nbdkit/% src/bridge/fio/%
+SOURCES  := $(sort $(filter-out $(FOREIGN),$(shell find src -name '*.c')))
 srcs_of   = $(filter-out $(MAINS),$(filter src/$(1)/%,$(SOURCES)))
 LIBS     := $(foreach d,$(SRC_DIRS),$(OUT)/lib$(d).a)
 LIBS_BASE := $(foreach d,xenstore tdf ring base,$(OUT)/lib$(d).a)
@@ -102,11 +105,13 @@ endif
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-.PHONY: all
-all: $(BIN)/service $(BIN)/client $(BIN)/tool_for_integrity $(BIN)/integrity
-ifneq ($(HAVE_LIBURING),1)
-	@echo "note: built without liburing (make deps installs it): Dom0 has only the threads engine"
-endif
+# What was left out for want of a library, said once. Sanitized builds have no plugin: nbdkit is not.
+PLUGIN := $(if $(HAVE_NBDKIT),$(if $(SAN),,$(BIN)/nbdkit-splitdom-plugin.so))
+.PHONY: all notes
+all: $(BIN)/service $(BIN)/client $(BIN)/domu $(BIN)/tool_for_integrity $(BIN)/integrity $(PLUGIN) notes
+notes:
+	$(if $(HAVE_LIBURING),,@echo "note: built without liburing (make deps installs it): Dom0 has only the threads engine")
+	$(if $(HAVE_NBDKIT),,@echo "note: built without nbdkit's header (make deps installs it): domu nbd has no plugin")
 
 $(OUT)/%.o: %.c $(OUT)/flags
 	$(say) CC $<
@@ -122,8 +127,9 @@ $(foreach d,$(SRC_DIRS),$(eval $(call layer_archive,$(d))))
 
 $(BIN)/service: $(OUT)/src/service/cli/service.o $(OUT)/libservice.a $(LIBS_BASE)
 $(BIN)/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)/libdomu.a $(LIBS_BASE)
+$(BIN)/domu: $(OUT)/src/run/domu.o $(OUT)/librun.a $(OUT)/libbridge.a $(OUT)/libdomu.a $(LIBS_BASE)
 $(BIN)/tool_for_integrity: $(patsubst %.c,$(OUT)/%.o,$(wildcard tools/integrity/*.c))
-$(BIN)/service $(BIN)/client $(BIN)/tool_for_integrity:
+$(BIN)/service $(BIN)/client $(BIN)/domu $(BIN)/tool_for_integrity:
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -190,12 +196,17 @@ $(OUT)/tests/e2e/%: $(OUT)/tests/e2e/%.o $(LIBS)
 	$(say) LD $@
 	$(Q)$(call link_all,,$(if $(findstring libxenstore,$@),-lxenstore))
 
+$(OUT)/tests/workloads/%: $(OUT)/tests/workloads/%.o $(LIBS)
+	$(say) LD $@
+	$(Q)$(call link_all)
+
 ##@ Build
-.PHONY: unit-programs e2e-programs abi-programs stress-programs bench-programs fuzz-programs list-abi list-stress lib
-all: ## the programs: bin/service, bin/client, bin/tool_for_integrity
+.PHONY: unit-programs workload-programs e2e-programs abi-programs stress-programs bench-programs fuzz-programs list-abi list-stress lib
+all: ## the programs: bin/service, bin/client, bin/domu, bin/tool_for_integrity
 lib: $(OUT)/libsplitdom.a $(OUT)/$(SONAME) ## the library, as an archive and to be loaded
 unit-programs: $(UNIT)
 abi-programs: $(ABI_TESTS)
+workload-programs: $(patsubst tests/workloads/%.c,$(OUT)/tests/workloads/%,$(wildcard tests/workloads/*.c)) $(OUT)/bench/vub
 stress-programs: $(STRESS_TESTS)
 e2e-programs: $(E2E) $(if $(wildcard tests/abi/xen_front.c),$(OUT)/tests/abi/xen_front)
 list-abi: ; @$(if $(ABI_TESTS),printf '%s\n' $(ABI_TESTS),:)
@@ -223,6 +234,15 @@ $(OUT)/$(SONAME): $(LIBRARY_SOURCES:%.c=$(OUT)/pic/%.o) $(PUBLIC_HEADERS) tools/
 	$(Q)tools/public_names.sh --map >$(OUT)/public_names.map
 	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(OUT)/public_names.map \
 		$(LDFLAGS) -o $@ $(filter %.o,$^)
+
+# What a foreign program loads: the library's layers and the bridge's own files in one object that shows
+# the one name which that program looks for. Nothing in it can clash with a name of the program.
+PLUGIN_SOURCES := $(LIBRARY_SOURCES) src/bridge/exports.c src/bridge/vdev.c src/bridge/nbdkit/plugin.c
+$(OUT)/pic/src/bridge/nbdkit/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags nbdkit 2>/dev/null)
+$(BIN)/nbdkit-splitdom-plugin.so: $(PLUGIN_SOURCES:%.c=$(OUT)/pic/%.o)
+	$(say) LD $@
+	$(Q)echo '{ global: plugin_init; local: *; };' >$(OUT)/plugin.map
+	$(Q)$(CC) -shared -Wl,--version-script=$(OUT)/plugin.map $(LDFLAGS) -o $@ $(filter %.o,$^)
 
 PREFIX  ?= /usr/local
 DESTDIR ?=

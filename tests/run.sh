@@ -227,19 +227,24 @@ stage_stress() {
     stress_programs stress-tsan SAN=thread $((${STRESS_REQUESTS:-300000} / 3)) run_sanitized $wrapper
 }
 
-e2e_scripts() { # STAGE BIN FACTOR RUNNER
-    local stage=$1 factor=$3 runner=$4 script limit # of time, in seconds
+e2e_scripts() { # STAGE BIN FACTOR RUNNER [DIRECTORY]
+    local stage=$1 factor=$3 runner=$4 dir=${5:-tests/e2e} script limit # of time, in seconds
     export BIN=$2 TEST_BIN=$TOP/build/plain/tests/e2e
     case $2 in */build/*) TEST_BIN=${2%/bin}/tests/e2e ;; esac
     if [ ! -x "$BIN/service" ] || [ ! -x "$BIN/client" ]; then
         note "$stage" programs 1 "no $BIN/service or client: nothing to test end to end"
         return
     fi
-    for script in tests/e2e/*.sh; do
+    for script in "$dir"/*.sh; do
         case $script in */functions.sh | *'*'*) continue ;; esac
         limit=$(sed -n 's/^# timeout: *\([0-9][0-9]*\).*/\1/p' "$script" | head -n 1)
         "$runner" "$stage" "$(basename "$script" .sh)" $((${limit:-120} * factor)) bash "$script"
     done
+}
+
+stage_workloads() {
+    build workloads all workload-programs
+    TEST_SAN='' e2e_scripts workloads "$TOP/bin" 1 run_one tests/workloads
 }
 
 # A fixed set of seeds under the address sanitizer, and fresh ones for SIM_SECONDS (30). Then a million
@@ -443,6 +448,7 @@ hostile       front and back ends that lie, flood and die
 faults        every call that can fail does, one after the other
 sim           both halves, store, disk and clocks on a seeded scheduler
 model         the sleep protocol proven, its broken twins refuted
+workloads     software that knows nothing of it works on its disks
 install       an installed tree and a program that knows nothing else
 asan          unit tests, memory and undefined behaviour
 asan-e2e      end to end, memory and undefined behaviour

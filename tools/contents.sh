@@ -25,6 +25,9 @@ src/service/cli|the verbs of `service`
 src/domu|the library: a process as a domain
 src/domu/blkfront|the front end of a disk
 src/client|the workload program
+src/bridge|disks of a domain for software that knows nothing of them
+src/bridge/nbdkit|as NBD exports
+src/run|the verbs of `domu`
 tools/integrity|the judge of what was read'
 
 # first_sentence FILE: of the first comment behind the licence line, without "noun:" in front.

@@ -22,11 +22,12 @@ installed() { # NAME: is this need met?
     xen-headers) includes stdint.h string.h xenstore.h xen/xen.h xen/io/ring.h ;;
     compiler-rt) have clang && fuzzes ;;
     aarch64-libc) cross ;;
+    nbdkit-header) pkg-config --exists nbdkit 2>/dev/null ;;
     *) have "$1" ;;
     esac
 }
 
-# need:Debian package:what for. The last three serve the benchmarks alone.
+# need:Debian package:what for. The last serves the benchmarks alone.
 needs='gcc:gcc:building
 libc:libc6-dev:building
 make:make:building
@@ -47,7 +48,14 @@ spin:spin:the model of the sleep protocol
 valgrind:valgrind:make check-long
 gdb:gdb:following a read
 fio:fio:benchmarks and tests
-nbdkit:nbdkit:benchmarks
+nbdkit:nbdkit:domu nbd, tests and benchmarks
+nbdkit-header:nbdkit-plugin-dev:domu nbd
+nbdcopy:libnbd-bin:tests of domu nbd
+qemu-img:qemu-utils:tests of domu nbd
+jq:jq:tests of domu nbd
+fusermount3:fuse3:tests with file systems
+mkfs.ext4:e2fsprogs:tests with file systems
+sqlite3:sqlite3:tests with databases
 gnuplot:gnuplot-nox:benchmarks'
 
 missing() {

@@ -50,7 +50,7 @@ FNR == 1 { is_file[FILENAME] = 1 }
     quoted = ($0 ~ /include[ \t]*"/)
     if (!quoted && name ~ /^xen/ && FILENAME !~ /^tests\//)
         complain(FILENAME, FNR, "<" name ">: only tests may use libxen's headers")
-    if (!quoted && name !~ /^(splitdom|base|ring|tdf|xenstore|service|domu|client)\//) next
+    if (!quoted && name !~ /^(splitdom|base|ring|tdf|xenstore|service|domu|client|bridge|run)\//) next
     i = ++include_count[FILENAME]
     include_name[FILENAME, i] = name
     include_line[FILENAME, i] = FNR

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/exports.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "bridge/vdev.h"
+
+struct export
+{
+    struct blkfront *bf; /* NULL: it has no users */
+    uint32_t users;
+    char name[VDEV_NAME_SIZE];
+    struct blkfront_options options;
+};
+
+struct exports {
+    pthread_mutex_t lock;  /* for users and bf of all */
+    pthread_cond_t unused; /* a disk has lost its last user; CLOCK_MONOTONIC */
+    struct domu *domu;
+    uint32_t count;
+    struct export list[EXPORTS_MAX];
+};
+
+static void name_all(struct exports *exports, const struct exports_options *options)
+{
+    static const uint32_t xvda = VDEV_XVDA;
+    const uint32_t *disks = options->disk_count == 0 ? &xvda : options->disks;
+
+    exports->count = options->disk_count == 0 ? 1 : options->disk_count;
+    assert(exports->count <= EXPORTS_MAX);
+    for (uint32_t i = 0; i < exports->count; i++) {
+        vdev_name(disks[i], exports->list[i].name);
+        exports->list[i].options = (struct blkfront_options){
+            .size = sizeof(struct blkfront_options),
+            .depth = options->depth == 0 ? EXPORTS_DEPTH : options->depth,
+            .sectors_per_request = EXPORTS_REQUEST_SECTORS,
+            .vdev = disks[i],
+        };
+    }
+}
+
+static int refuse_twins(const struct exports *exports, struct why *why)
+{
+    for (uint32_t i = 0; i < exports->count; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (strcmp(exports->list[i].name, exports->list[j].name) == 0)
+                return why_fail(why, -EEXIST, "the disk %s is named twice", exports->list[i].name);
+    return 0;
+}
+
+static int become_domain(struct exports *exports, const struct exports_options *options,
+                         struct why *why)
+{
+    struct domu_options domain = {.size = sizeof(domain),
+                                  .rundir = options->rundir,
+                                  .name = options->name,
+                                  .reconnect = options->reconnect,
+                                  .tdf_num = options->tdf_num,
+                                  .tdf_den = options->tdf_den};
+    struct domu_error error;
+
+    for (uint32_t i = 0; i < exports->count; i++)
+        domain.pages += blkfront_pages(&exports->list[i].options);
+    int rc = domu_open(&domain, &exports->domu, &error);
+    return rc < 0 ? why_fail(why, rc, "%s", error.text) : 0;
+}
+
+static bool is_used(const struct exports *exports)
+{
+    for (uint32_t i = 0; i < exports->count; i++)
+        if (exports->list[i].users > 0)
+            return true;
+    return false;
+}
+
+static int try_all(struct exports *exports, struct why *why)
+{
+    struct blkfront *bf;
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < exports->count; i++) {
+        rc = exports_acquire(exports, exports->list[i].name, &bf, why);
+        if (rc == 0)
+            exports_release(exports, bf);
+    }
+    return rc;
+}
+
+int exports_open(const struct exports_options *options, struct exports **out, struct why *why)
+{
+    struct exports *exports = calloc(1, sizeof(*exports));
+
+    *out = NULL;
+    if (exports == NULL)
+        return why_fail(why, -ENOMEM, "out of memory");
+    pthread_mutex_init(&exports->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&exports->unused, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    name_all(exports, options);
+    int rc = refuse_twins(exports, why);
+    if (rc == 0)
+        rc = become_domain(exports, options, why);
+    if (rc == 0)
+        rc = try_all(exports, why);
+    if (rc < 0)
+        exports_close(exports);
+    else
+        *out = exports;
+    return rc;
+}
+
+void exports_close(struct exports *exports)
+{
+    if (exports == NULL)
+        return;
+    assert(!is_used(exports));
+    domu_close(exports->domu);
+    pthread_cond_destroy(&exports->unused);
+    pthread_mutex_destroy(&exports->lock);
+    free(exports);
+}
+
+bool exports_await_unused(struct exports *exports, uint32_t ms)
+{
+    uint64_t until_ns = clock_monotonic_ns() + (uint64_t)ms * 1000000;
+    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                             .tv_nsec = (long)(until_ns % 1000000000)};
+    int rc = 0;
+
+    pthread_mutex_lock(&exports->lock);
+    while (is_used(exports) && rc == 0)
+        rc = pthread_cond_timedwait(&exports->unused, &exports->lock, &until);
+    bool unused = !is_used(exports);
+    pthread_mutex_unlock(&exports->lock);
+    return unused;
+}
+
+uint32_t exports_count(const struct exports *exports)
+{
+    return exports->count;
+}
+
+const char *exports_name(const struct exports *exports, uint32_t index)
+{
+    assert(index < exports->count);
+    return exports->list[index].name;
+}
+
+static struct export *find(struct exports *exports, const char *name)
+{
+    if (name[0] == '\0')
+        return &exports->list[0];
+    for (uint32_t i = 0; i < exports->count; i++)
+        if (strcmp(exports->list[i].name, name) == 0)
+            return &exports->list[i];
+    return NULL;
+}
+
+int exports_acquire(struct exports *exports, const char *name, struct blkfront **out,
+                    struct why *why)
+{
+    struct export *export = find(exports, name);
+    struct blkfront_error error;
+    int rc = 0;
+
+    if (export == NULL)
+        return why_fail(why, -ENOENT, "there is no export %s", name);
+    pthread_mutex_lock(&exports->lock);
+    if (export->users == 0)
+        rc = blkfront_open(exports->domu, &export->options, &export->bf, &error);
+    if (rc == 0) {
+        export->users++;
+        *out = export->bf;
+    }
+    pthread_mutex_unlock(&exports->lock);
+    return rc < 0 ? why_fail(why, rc, "%s: %s", export->name, error.text) : 0;
+}
+
+void exports_release(struct exports *exports, struct blkfront *bf)
+{
+    pthread_mutex_lock(&exports->lock);
+    for (uint32_t i = 0; i < exports->count; i++) {
+        struct export *export = &exports->list[i];
+        if (export->bf != bf)
+            continue;
+        assert(export->users > 0);
+        if (--export->users == 0) {
+            blkfront_close(export->bf);
+            export->bf = NULL;
+            pthread_cond_broadcast(&exports->unused);
+        }
+    }
+    pthread_mutex_unlock(&exports->lock);
+}
+
+int exports_failure_fd(struct exports *exports)
+{
+    return domu_fd(exports->domu);
+}
+
+const char *exports_failure(struct exports *exports)
+{
+    return domu_failure(exports->domu);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exports: a domain and its disks, as a server of disks hands them out by name: an export is a
+ * disk, its name the disk's (vdev.h), and "" the first. One domain for the whole process;
+ * connections to the same export share its disk, so that a flush of one covers the writes of all.
+ *
+ * A disk is open while it has users. All functions from any thread but exports_close.
+ */
+#ifndef SPLITDOM_BRIDGE_EXPORTS_H
+#define SPLITDOM_BRIDGE_EXPORTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/why.h"
+#include "splitdom/blkfront.h"
+
+enum {
+    EXPORTS_MAX = 16,
+    EXPORTS_DEPTH = 64,
+    EXPORTS_REQUEST_SECTORS = 256, /* 128 KiB on the ring: 8 MiB of memory for a disk */
+};
+
+struct exports_options {
+    const char *rundir, *name; /* of the service, as in splitdom/domu.h */
+    uint64_t tdf_num, tdf_den; /* of the domain's clock; 0/0: 1 */
+    bool reconnect;            /* outlive a restart of Dom0 */
+    uint32_t depth;            /* requests at a time of each disk; 0: EXPORTS_DEPTH */
+    uint32_t disk_count;       /* 0: xvda alone */
+    uint32_t disks[EXPORTS_MAX];
+};
+
+struct exports;
+
+/*
+ * Becomes a domain, and opens each disk once, so that what is missing is known at once. On success
+ * *out is the caller's (exports_close). Errors: those of domu_open and blkfront_open, with the line
+ * in why; -EEXIST a disk is named twice.
+ */
+int exports_open(const struct exports_options *options, struct exports **out, struct why *why);
+/* Ends the domain; no disk has users any more. NULL is allowed. */
+void exports_close(struct exports *exports);
+
+/* Waits until no disk has users, but not longer than that. Returns whether none has. */
+bool exports_await_unused(struct exports *exports, uint32_t ms);
+
+uint32_t exports_count(const struct exports *exports);
+/* The name of an export, 0..count - 1; valid until exports_close. */
+const char *exports_name(const struct exports *exports, uint32_t index);
+
+/*
+ * Opens the export of that name, or shares its disk with those who have it. Each success is made up
+ * for by one exports_release. Errors: -ENOENT there is none of that name; those of blkfront_open.
+ */
+int exports_acquire(struct exports *exports, const char *name, struct blkfront **out,
+                    struct why *why);
+void exports_release(struct exports *exports, struct blkfront *bf);
+
+/* A descriptor that is readable once the domain is of no use any more (domu_fd), and the reason. */
+int exports_failure_fd(struct exports *exports);
+const char *exports_failure(struct exports *exports);
+
+#endif

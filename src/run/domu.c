@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * domu: starts what lives in a domain. Uses the public API of the library and nothing below it.
+ * Exit: that of the verb; 2 wrong arguments.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/std_fds.h"
+#include "run/verb.h"
+#include "splitdom/version.h"
+
+static const struct domu_verb *const verbs[] = {&verb_nbd};
+
+static int end_output(void)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+        return DOMU_OK;
+    fprintf(stderr, "domu: cannot write to stdout: %s\n", strerror(errno));
+    return DOMU_FAILED;
+}
+
+static int print_help(void)
+{
+    printf("usage: %s VERB ...\n", program_invocation_short_name);
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        printf("\n%s %s\n%s", verbs[i]->name, verbs[i]->arguments, verbs[i]->help);
+    puts("\n--help, --version");
+    return end_output();
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    std_fds_fill();
+    signal(SIGPIPE, SIG_IGN); /* a write then says EPIPE */
+    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0)
+        return print_help();
+    if (strcmp(name, "--version") == 0) {
+        puts("domu (splitdom) " SPLITDOM_VERSION);
+        return end_output();
+    }
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+        if (strcmp(name, verbs[i]->name) == 0)
+            return verbs[i]->main(argc - 1, argv + 1);
+    fprintf(stderr, "domu: %s%s\nusage: domu VERB ...; see '%s --help'\n",
+            argc > 1 ? "unknown verb " : "what?", name, program_invocation_short_name);
+    return DOMU_USAGE;
+}

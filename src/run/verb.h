@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verb: what `domu` can do, one function for each verb, in a file of its own. argv[0] is the verb.
+ * A verb is the only work of its process: it prints results on stdout and messages on stderr, and
+ * returns the exit status.
+ */
+#ifndef SPLITDOM_RUN_VERB_H
+#define SPLITDOM_RUN_VERB_H
+
+enum domu_status {
+    DOMU_OK = 0,
+    DOMU_FAILED = 1,
+    DOMU_USAGE = 2,
+};
+
+struct domu_verb {
+    const char *name;
+    const char *arguments; /* for the usage text */
+    const char *help;      /* lines, each indented by 4 blanks */
+    int (*main)(int argc, char **argv);
+};
+
+extern const struct domu_verb verb_nbd;
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nbd: disks of a domain as NBD exports. Starts nbdkit with our plugin in a child; the plugin is
+ * the domain. This process listens, hands the socket over (socket activation: a client may connect
+ * at once, and waits until nbdkit serves), and removes the name at the end.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bridge/vdev.h"
+#include "run/disk_options.h"
+#include "run/plugin_path.h"
+#include "run/socket_name.h"
+#include "run/verb.h"
+
+enum {
+    ACTIVATION_FD = 3, /* sd_listen_fds(3): the first descriptor that is passed */
+    OWN_ARGUMENTS_MAX = 8 + EXPORTS_MAX,
+    ARGUMENT_SIZE = 64,
+    EXIT_SIGNAL = 128,
+};
+
+struct nbd {
+    const char *socket_path;
+    struct exports_options options;
+    char **foreign; /* nbdkit's arguments */
+    int foreign_count;
+    char plugin[PLUGIN_PATH_SIZE];
+    struct unix_listener listener;
+};
+
+/* nbdkit's own begin at the first argument that is not one of ours. */
+static int parse(int argc, char **argv, struct nbd *nbd, struct why *why)
+{
+    int at = 1, rc = 1;
+
+    while (at < argc && rc > 0) {
+        if (argv[at][0] != '-' && nbd->socket_path == NULL)
+            nbd->socket_path = argv[at++];
+        else
+            rc = disk_options_take(&nbd->options, argc, argv, &at, why);
+    }
+    if (rc < 0)
+        return rc;
+    if (nbd->socket_path == NULL)
+        return why_fail(why, -EINVAL, "which socket is to be served?");
+    nbd->foreign = argv + at;
+    nbd->foreign_count = argc - at;
+    return 0;
+}
+
+static int usage(const struct why *why)
+{
+    fprintf(stderr, "domu: %s\nusage: domu nbd %s; see '%s --help'\n", why->text,
+            verb_nbd.arguments, program_invocation_short_name);
+    return DOMU_USAGE;
+}
+
+/* ---- nbdkit's command line ----------------------------------------------------------------------
+ */
+
+struct command {
+    char texts[OWN_ARGUMENTS_MAX][ARGUMENT_SIZE];
+    int text_count;
+    char **argv; /* calloc'ed */
+    int argc;
+};
+
+__attribute__((format(printf, 2, 3))) static void add_text(struct command *command,
+                                                           const char *format, ...)
+{
+    char *text = command->texts[command->text_count++];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, ARGUMENT_SIZE, format, arguments);
+    va_end(arguments);
+    command->argv[command->argc++] = text;
+}
+
+static void add_options(struct command *command, const struct exports_options *options)
+{
+    char name[VDEV_NAME_SIZE];
+
+    for (uint32_t i = 0; i < options->disk_count; i++) {
+        vdev_name(options->disks[i], name);
+        add_text(command, "disk=%s", name);
+    }
+    if (options->tdf_num != 0)
+        add_text(command, "tdf=%" PRIu64 "/%" PRIu64, options->tdf_num, options->tdf_den);
+    if (options->depth != 0)
+        add_text(command, "depth=%" PRIu32, options->depth);
+    if (options->reconnect)
+        add_text(command, "reconnect=true");
+}
+
+/* The service is named in the environment, which has room for any path. */
+static int set_environment(const struct exports_options *options)
+{
+    if (options->name != NULL && setenv("SPLITDOM_NAME", options->name, 1) < 0)
+        return -errno;
+    if (options->rundir != NULL && setenv("SPLITDOM_RUNDIR", options->rundir, 1) < 0)
+        return -errno;
+    return 0;
+}
+
+static int make_command(struct nbd *nbd, struct command *command)
+{
+    const int most = 4 + OWN_ARGUMENTS_MAX + nbd->foreign_count;
+
+    *command = (struct command){.argv = calloc((size_t)most, sizeof(char *))};
+    if (command->argv == NULL)
+        return -ENOMEM;
+    command->argv[command->argc++] = (char *)"nbdkit";
+    command->argv[command->argc++] = (char *)"--foreground";
+    command->argv[command->argc++] = nbd->plugin;
+    add_options(command, &nbd->options);
+    for (int i = 0; i < nbd->foreign_count; i++)
+        command->argv[command->argc++] = nbd->foreign[i];
+    return set_environment(&nbd->options);
+}
+
+/* ---- the child ----------------------------------------------------------------------------------
+ */
+
+static _Noreturn void become_nbdkit(const struct nbd *nbd, const struct command *command,
+                                    pid_t parent, const sigset_t *mask)
+{
+    char pid[24];
+
+    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(DOMU_FAILED);
+    /* A descriptor that has its number already keeps its close-on-exec flag. */
+    int fd = nbd->listener.fd == ACTIVATION_FD ? dup(nbd->listener.fd) : nbd->listener.fd;
+    if (fd < 0 || dup2(fd, ACTIVATION_FD) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
+        setenv("LISTEN_PID", pid, 1) < 0) {
+        fprintf(stderr, "domu: cannot hand the socket over: %s\n", strerror(errno));
+        _exit(DOMU_FAILED);
+    }
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    execvp(command->argv[0], command->argv);
+    fprintf(stderr, "domu: cannot run nbdkit: %s%s\n", strerror(errno),
+            errno == ENOENT ? ": install it (Debian: nbdkit)" : "");
+    _exit(DOMU_FAILED);
+}
+
+/* Ends with the child; a signal that is to end us is passed on, and waits for that end, too. */
+static int await_end(pid_t child, const sigset_t *watched)
+{
+    int status, signo;
+
+    for (;;) {
+        if (sigwait(watched, &signo) != 0)
+            continue;
+        if (signo != SIGCHLD) {
+            (void)kill(child, SIGTERM);
+            continue;
+        }
+        if (waitpid(child, &status, WNOHANG) == child)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+    }
+}
+
+static int serve(struct nbd *nbd, const struct command *command)
+{
+    sigset_t watched, former;
+    pid_t parent = getpid();
+
+    sigemptyset(&watched);
+    sigaddset(&watched, SIGCHLD);
+    sigaddset(&watched, SIGTERM);
+    sigaddset(&watched, SIGINT);
+    sigaddset(&watched, SIGHUP);
+    sigprocmask(SIG_BLOCK, &watched, &former);
+    pid_t child = fork();
+    if (child == 0)
+        become_nbdkit(nbd, command, parent, &former);
+    if (child < 0) {
+        fprintf(stderr, "domu: cannot start nbdkit: %s\n", strerror(errno));
+        return DOMU_FAILED;
+    }
+    return await_end(child, &watched);
+}
+
+static int nbd_main(int argc, char **argv)
+{
+    struct nbd nbd = {.listener = UNIX_LISTENER_CLOSED};
+    struct command command;
+    struct why why;
+    int status = DOMU_FAILED;
+
+    if (parse(argc, argv, &nbd, &why) < 0)
+        return usage(&why);
+    if (plugin_path_find(nbd.plugin, &why) < 0) {
+        fprintf(stderr, "domu: %s\n", why.text);
+        return DOMU_FAILED;
+    }
+    int rc = make_command(&nbd, &command);
+    if (rc < 0)
+        fprintf(stderr, "domu: cannot start nbdkit: %s\n", strerror(-rc));
+    if (rc == 0 && socket_name_listen(&nbd.listener, nbd.socket_path, &why) < 0)
+        fprintf(stderr, "domu: %s\n", why.text);
+    else if (rc == 0)
+        status = serve(&nbd, &command);
+    unix_listener_close(&nbd.listener);
+    free(command.argv);
+    return status;
+}
+
+const struct domu_verb verb_nbd = {
+    .name = "nbd",
+    .arguments = "SOCKET [--disk VDEV]... [--tdf K] [nbdkit's arguments]",
+    .help =
+        "    serves disks of a domain as NBD exports, by nbdkit\n" DISK_OPTIONS_HELP
+        "    What comes after these is nbdkit's: --filter=cow, --readonly, delay-read=5ms ...\n",
+    .main = nbd_main,
+};

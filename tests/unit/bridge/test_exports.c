@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* exports, against a Dom0 that has two disks. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bridge/exports.h"
+#include "bridge/vdev.h"
+#include "fakes/fake_disk.h"
+#include "fakes/fake_dom0.h"
+
+enum { XVDB = 51728, HANG_S = 60 };
+
+static char base[64];
+static struct fake_dom0 *dom0;
+static struct exports *exports;
+static struct exports_options options;
+static struct why why;
+
+static int setup(void **state)
+{
+    (void)state;
+    alarm(HANG_S);
+    exports = NULL;
+    snprintf(base, sizeof(base), "/tmp/splitdom-exports-XXXXXX");
+    if (mkdtemp(base) == NULL)
+        return -1;
+    struct fake_dom0_script script = {.disks = 2};
+    dom0 = fake_dom0_start(base, &script);
+    options = (struct exports_options){
+        .rundir = base, .name = "fake", .depth = 8, .disk_count = 2, .disks = {VDEV_XVDA, XVDB}};
+    return dom0 != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    exports_close(exports);
+    fake_dom0_stop(dom0);
+    alarm(0);
+    return rmdir(base);
+}
+
+static void open_exports(void)
+{
+    if (exports_open(&options, &exports, &why) < 0)
+        fail_msg("%s", why.text);
+}
+
+static void disks_are_exports_by_name_and_the_first_is_the_default(void **state)
+{
+    struct blkfront *first, *same, *other;
+    uint8_t sector[512];
+
+    (void)state;
+    open_exports();
+    assert_int_equal(exports_count(exports), 2);
+    assert_string_equal(exports_name(exports, 1), "xvdb");
+    assert_int_equal(exports_acquire(exports, "", &first, &why), 0);
+    assert_int_equal(exports_acquire(exports, "xvda", &same, &why), 0);
+    assert_int_equal(exports_acquire(exports, "xvdb", &other, &why), 0);
+    assert_ptr_equal(first, same);
+    assert_ptr_not_equal(first, other);
+    assert_int_equal(exports_acquire(exports, "xvdc", &other, &why), -ENOENT);
+    exports_release(exports, first);
+    assert_int_equal(blkfront_read(same, 3, 1, sector), 0); /* it has a user left */
+    assert_true(fake_disk_holds(sector, 3, 1));
+    exports_release(exports, same);
+    exports_release(exports, other);
+}
+
+static void a_disk_can_be_opened_again(void **state)
+{
+    struct blkfront *bf;
+    uint8_t sector[512];
+
+    (void)state;
+    open_exports();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(exports_acquire(exports, "xvdb", &bf, &why), 0);
+        assert_int_equal(blkfront_read(bf, 5, 1, sector), 0);
+        exports_release(exports, bf);
+    }
+}
+
+static struct blkfront *borrowed;
+
+static void *release_borrowed(void *arg)
+{
+    exports_release(exports, borrowed);
+    return arg;
+}
+
+static void the_last_user_can_be_waited_for(void **state)
+{
+    pthread_t thread;
+
+    (void)state;
+    open_exports();
+    assert_true(exports_await_unused(exports, 0));
+    assert_int_equal(exports_acquire(exports, "", &borrowed, &why), 0);
+    assert_false(exports_await_unused(exports, 1));
+    assert_int_equal(pthread_create(&thread, NULL, release_borrowed, NULL), 0);
+    assert_true(exports_await_unused(exports, HANG_S * 1000));
+    pthread_join(thread, NULL);
+}
+
+static void what_is_missing_is_known_at_once(void **state)
+{
+    (void)state;
+    options.disks[1] = 51744;
+    assert_int_equal(exports_open(&options, &exports, &why), -ENODEV);
+    assert_non_null(strstr(why.text, "xvdc"));
+    assert_null(exports);
+    options.disks[1] = VDEV_XVDA;
+    assert_int_equal(exports_open(&options, &exports, &why), -EEXIST);
+}
+
+static void the_end_of_the_domain_can_be_waited_for(void **state)
+{
+    (void)state;
+    open_exports();
+    struct pollfd wait = {.fd = exports_failure_fd(exports), .events = POLLIN};
+    assert_int_equal(poll(&wait, 1, 0), 0);
+    fake_dom0_stop(dom0);
+    dom0 = NULL;
+    assert_int_equal(poll(&wait, 1, HANG_S * 1000), 1);
+    assert_non_null(strstr(exports_failure(exports), "Dom0 is gone"));
+}
+
+int main(void)
+{
+#define EXPORTS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        EXPORTS_TEST(disks_are_exports_by_name_and_the_first_is_the_default),
+        EXPORTS_TEST(a_disk_can_be_opened_again),
+        EXPORTS_TEST(the_last_user_can_be_waited_for),
+        EXPORTS_TEST(what_is_missing_is_known_at_once),
+        EXPORTS_TEST(the_end_of_the_domain_can_be_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# domu nbd from its start to its end: it says what is wrong, takes no name from anybody, ends with Dom0, or outlives
+# it with --reconnect.
+. "$(dirname "$0")/functions.sh"
+requires nbdcopy
+no_domain() { domains_are 0; }
+not_running() { ! service status >/dev/null 2>&1; }
+
+expect 2 'which socket' "$BIN/domu" nbd
+expect 2 'xvda, xvdb' "$BIN/domu" nbd s --disk sda1
+expect 2 'unknown verb' "$BIN/domu" nothing
+[ -e "$BIN/nbdkit-splitdom-plugin.so" ] || skip "needs nbdkit-plugin-dev when the programs are built"
+expect 1 "no service 'default' is running" "$BIN/domu" nbd "$SOCKET"
+[ ! -e "$SOCKET" ] || die "a socket was left"
+
+image disk1.img 8
+start_service --image disk1.img
+expect 1 'no such disk|has no|xvdq' "$BIN/domu" nbd "$SOCKET" --disk xvdq
+touch file
+expect 1 'is no socket' "$BIN/domu" nbd file
+[ -e file ] || die "a file was removed"
+
+start_nbd --name default --tdf 2
+service list | grep -q DomU- || die "no domain: $(service list)"
+expect 1 'somebody listens' "$BIN/domu" nbd "$SOCKET"
+service stop >/dev/null || die "stop"
+reap 10000 "$NBD"
+NBD=
+grep -q 'Dom0 is gone' nbd.log || die "domu does not say why it ended: $(cat nbd.log)"
+[ ! -e "$SOCKET" ] || die "domu nbd has left its socket"
+
+# A killed one leaves a name that the next one takes.
+start_service --image disk1.img
+start_nbd
+kill -9 $NBD
+wait $NBD 2>/dev/null
+NBD=
+eventually 10 no_domain || die "the domain of a killed domu goes on"
+start_nbd --reconnect
+nbdcopy "$URI" - | cmp - disk1.img || die "read before the restart"
+kill -9 "$(dom0_pid)"
+eventually 10 not_running || die "Dom0 does not die"
+service start --image disk1.img || die "restart"
+nbdcopy "$URI" - | cmp - disk1.img || die "read after the restart"
+end_nbd

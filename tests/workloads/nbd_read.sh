@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A disk as an NBD export, read by libnbd's tools, qemu-img, fio and through nbdkit's filters.
+. "$(dirname "$0")/functions.sh"
+requires nbdcopy jq
+
+image disk1.img 16
+start_service --image disk1.img
+start_nbd
+
+nbdinfo --json "$URI" >info.json || die "nbdinfo"
+[ "$(jq '.exports[0]."export-size"' info.json)" = $((16 << 20)) ] || die "another size: $(cat info.json)"
+[ "$(jq '.exports[0].can_multi_conn' info.json)" = true ] || die "one connection alone: $(cat info.json)"
+nbdinfo --map "$URI" >map || die "nbdinfo --map"
+[ "$(nbdinfo --json --list "$URI" | jq -r '.exports[]."export-name"')" = xvda ] || die "other exports"
+nbdinfo "nbd+unix:///xvdb?socket=$SOCKET" >/dev/null 2>&1 && die "an export that is not there"
+nbdcopy "$URI" - | cmp - disk1.img || die "nbdcopy read something else"
+nbdcopy --connections=4 --request-size=1048576 "$URI" copy.img && cmp copy.img disk1.img || die "nbdcopy, 4 connections"
+
+if command -v qemu-img >/dev/null; then
+    qemu-img compare -q -f raw -F raw "$URI" disk1.img || die "qemu-img compare"
+fi
+if command -v fio >/dev/null && fio --enghelp 2>/dev/null | grep -qw nbd; then
+    fio --name=r --ioengine=nbd --uri="$URI" --rw=randread --bs=4k --iodepth=8 --size=16M >fio.log || die "fio: $(cat fio.log)"
+fi
+end_nbd
+[ "$status" = 0 ] || die "domu nbd ended with $status: $(cat nbd.log)"
+
+# A filter, and its parameters; the disk under it is not written.
+sum=$(md5sum <disk1.img)
+start_nbd --filter=cow --filter=stats statsfile="$PWD/stats"
+dd if=/dev/zero bs=64k count=4 status=none | nbdcopy - "$URI" 2>/dev/null || die "nbdcopy onto cow"
+nbdcopy "$URI" - | head -c 262144 | cmp - <(head -c 262144 /dev/zero) || die "cow does not hold what was written"
+end_nbd
+[ "$status" = 0 ] || die "domu nbd with filters ended with $status: $(cat nbd.log)"
+[ -s stats ] || die "the stats filter wrote nothing"
+[ "$(md5sum <disk1.img)" = "$sum" ] || die "the image changed"
