@@ -168,10 +168,10 @@ $(OUT)/bench/%: $(OUT)/bench/%.o $(LIBS)
 	$(Q)$(call link_all)
 
 $(OUT)/fuzz/fuzz_integrity: $(patsubst %,$(OUT)/tools/integrity/%.o,compare input)
-$(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(LIBS)
+$(OUT)/fuzz/%: $(OUT)/tests/fuzz/%.o $(OUT)/libfakes.a $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(call link_all,-fsanitize=fuzzer $(filter-out $<,$(filter %.o,$^)))
+	$(Q)$(call link_all,-fsanitize=fuzzer $(filter-out $<,$(filter %.o,$^)),,$(OUT)/libfakes.a)
 
 # A harness is called by libFuzzer, which declares nothing.
 $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes

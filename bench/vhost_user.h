@@ -20,62 +20,7 @@
 #include <unistd.h>
 
 #include "base/unix_socket.h"
-
-enum {
-    VHOST_USER_GET_FEATURES = 1,
-    VHOST_USER_SET_FEATURES = 2,
-    VHOST_USER_SET_OWNER = 3,
-    VHOST_USER_SET_MEM_TABLE = 5,
-    VHOST_USER_SET_VRING_NUM = 8,
-    VHOST_USER_SET_VRING_ADDR = 9,
-    VHOST_USER_SET_VRING_BASE = 10,
-    VHOST_USER_SET_VRING_KICK = 12,
-    VHOST_USER_SET_VRING_CALL = 13,
-    VHOST_USER_GET_PROTOCOL_FEATURES = 15,
-    VHOST_USER_SET_PROTOCOL_FEATURES = 16,
-    VHOST_USER_SET_VRING_ENABLE = 18,
-    VHOST_USER_GET_CONFIG = 24,
-};
-
-enum {
-    VHOST_USER_VERSION = 1,
-    VHOST_USER_REPLY = 1 << 2, /* flag of an answer */
-    VHOST_USER_HEADER_BYTES = 12,
-    VHOST_USER_F_PROTOCOL_FEATURES = 30, /* a feature bit */
-    VHOST_USER_PROTOCOL_F_MQ = 0,
-    VHOST_USER_PROTOCOL_F_CONFIG = 9,
-};
-
-struct vhost_user_vring_state {
-    uint32_t index, value;
-};
-
-/* Addresses of the front end's own mapping, which SET_MEM_TABLE lets the back end translate. */
-struct vhost_user_vring_addr {
-    uint32_t index, flags;
-    uint64_t descriptors, used, available, log;
-};
-
-struct vhost_user_memory {
-    uint32_t region_count, padding;
-    uint64_t guest_address, bytes, user_address, mmap_offset;
-};
-
-struct vhost_user_config {
-    uint32_t offset, bytes, flags;
-    unsigned char region[60];
-};
-
-struct vhost_user_message {
-    uint32_t request, flags, bytes;
-    union {
-        uint64_t u64;
-        struct vhost_user_vring_state state;
-        struct vhost_user_vring_addr addr;
-        struct vhost_user_memory memory;
-        struct vhost_user_config config;
-    } payload;
-} __attribute__((packed));
+#include "bridge/vhost/vhost_user.h"
 
 static inline int vhost_user_connect(const char *path)
 {
@@ -87,12 +32,12 @@ static inline int vhost_user_send(int socket_fd, uint32_t request, const void *p
                                   uint32_t bytes, int fd)
 {
     struct vhost_user_message message = {
-        .request = request, .flags = VHOST_USER_VERSION, .bytes = bytes};
+        .header = {.request = request, .flags = VHOST_USER_VERSION, .bytes = bytes}};
 
     if (bytes > 0)
-        memcpy(&message.payload, payload, bytes);
-    return unix_socket_send(socket_fd, &message, VHOST_USER_HEADER_BYTES + (size_t)bytes, &fd,
-                            fd >= 0, true);
+        memcpy((char *)&message + sizeof(message.header), payload, bytes);
+    return unix_socket_send(socket_fd, &message, sizeof(message.header) + bytes, &fd, fd >= 0,
+                            true);
 }
 
 static inline int vhost_user_receive_bytes(int socket_fd, void *to, size_t bytes)
@@ -107,13 +52,13 @@ static inline int vhost_user_receive_bytes(int socket_fd, void *to, size_t bytes
 /* Waits for the answer to request, whose payload must have bytes bytes. */
 static inline int vhost_user_receive(int socket_fd, uint32_t request, void *payload, uint32_t bytes)
 {
-    struct vhost_user_message message;
-    int rc = vhost_user_receive_bytes(socket_fd, &message, VHOST_USER_HEADER_BYTES);
+    struct vhost_user_header header;
+    int rc = vhost_user_receive_bytes(socket_fd, &header, sizeof(header));
 
     if (rc < 0)
         return rc;
-    if (message.request != request || (message.flags & VHOST_USER_REPLY) == 0 ||
-        message.bytes != bytes)
+    if (header.request != request || (header.flags & VHOST_USER_REPLY) == 0 ||
+        header.bytes != bytes)
         return -EPROTO;
     return vhost_user_receive_bytes(socket_fd, payload, bytes);
 }

@@ -189,8 +189,9 @@ static void *share_memory(const struct run *run, int socket_fd, size_t bytes)
     if (memory == MAP_FAILED)
         err(1, "memory of %zu bytes", bytes);
     const struct vhost_user_memory table = {
-        .region_count = 1, .bytes = bytes, .user_address = (uintptr_t)memory};
-    must(vhost_user_send(socket_fd, VHOST_USER_SET_MEM_TABLE, &table, sizeof(table), fd), run,
+        .region_count = 1, .regions = {{.bytes = bytes, .user_address = (uintptr_t)memory}}};
+    const uint32_t table_bytes = (uint32_t)offsetof(struct vhost_user_memory, regions[1]);
+    must(vhost_user_send(socket_fd, VHOST_USER_SET_MEM_TABLE, &table, table_bytes, fd), run,
          "SET_MEM_TABLE");
     close(fd);
     return memory;

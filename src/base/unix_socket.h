@@ -16,7 +16,7 @@
 
 enum {
     UNIX_SOCKET_PATH_SIZE = sizeof(((struct sockaddr_un *)0)->sun_path), /* with its NUL */
-    UNIX_SOCKET_FDS_MAX = 4,                                             /* in a packet */
+    UNIX_SOCKET_FDS_MAX = 8,                                             /* in a packet */
 };
 
 /* A socket that listens, and its name in the file system. */

@@ -12,7 +12,7 @@
 #include "run/verb.h"
 #include "splitdom/version.h"
 
-static const struct domu_verb *const verbs[] = {&verb_nbd};
+static const struct domu_verb *const verbs[] = {&verb_nbd, &verb_vhost};
 
 static int end_output(void)
 {

@@ -21,5 +21,6 @@ struct domu_verb {
 };
 
 extern const struct domu_verb verb_nbd;
+extern const struct domu_verb verb_vhost; /* vhost-user-blk */
 
 #endif

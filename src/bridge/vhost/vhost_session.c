@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/vhost/vhost_session.h"
+
+#include <errno.h>
+#include <linux/virtio_ring.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "bridge/vhost/vhost_session_private.h"
+
+enum {
+    DONE_MAX = 64,
+    TAKE_MAX = 32, /* requests of a queue, before the next one's turn */
+};
+
+void vhost_session_open(struct vhost_session *session, int fd, struct blk_device *device,
+                        int stop_fd)
+{
+    *session = (struct vhost_session){.device = device, .stop_fd = stop_fd};
+    vhost_link_open(&session->link, fd);
+    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++)
+        session->queues[i].kick_fd = session->queues[i].call_fd = -1;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void vhost_session_close(struct vhost_session *session)
+{
+    vhost_session_drain(session);
+    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++) {
+        session->queues[i].runs = false;
+        close_fd(&session->queues[i].kick_fd);
+        close_fd(&session->queues[i].call_fd);
+    }
+    guest_memory_unmap(&session->memory);
+    vhost_link_close(&session->link);
+}
+
+/* ---- requests -----------------------------------------------------------------------------------
+ */
+
+static void give_back(struct vhost_session *session, struct blk_slot *slot)
+{
+    struct vhost_queue *queue = &session->queues[slot->queue];
+
+    if (queue->runs)
+        split_queue_give(&queue->ring, slot->request.chain.head, slot->request.written);
+    blk_device_put(session->device, slot);
+}
+
+/* The driver may have its eventfd full, or be gone: then it knows without us. */
+static void call_all(struct vhost_session *session)
+{
+    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++) {
+        struct vhost_queue *queue = &session->queues[i];
+        if (queue->runs && split_queue_wants_call(&queue->ring) && queue->call_fd >= 0)
+            (void)eventfd_write(queue->call_fd, 1);
+    }
+}
+
+/* Returns how many were given back, or those of blkfront_reap. */
+static int give_back_all(struct vhost_session *session)
+{
+    struct blk_slot *done[DONE_MAX];
+    int count = blk_device_reap(session->device, done, DONE_MAX);
+
+    for (int i = 0; i < count; i++)
+        give_back(session, done[i]);
+    return count;
+}
+
+void vhost_session_drain(struct vhost_session *session)
+{
+    struct pollfd fds[] = {{.fd = blkfront_fd(session->device->bf), .events = POLLIN},
+                           {.fd = session->stop_fd, .events = POLLIN}};
+
+    while (session->device->in_flight > 0) {
+        if (give_back_all(session) != 0) /* an error: the next look finds it finished */
+            continue;
+        (void)poll(fds, 2, -1);
+        if ((fds[1].revents & POLLIN) != 0)
+            blk_device_cancel(session->device);
+    }
+    call_all(session);
+}
+
+/* Takes requests of a queue as long as there are slots. Returns how many. */
+static int take_all(struct vhost_session *session, uint32_t index)
+{
+    struct vhost_queue *queue = &session->queues[index];
+    int count = 0;
+
+    while (count < TAKE_MAX) {
+        struct blk_slot *slot = blk_device_get(session->device);
+        if (slot == NULL)
+            return count;
+        slot->queue = index;
+        int rc = split_queue_take(&queue->ring, &session->memory, &slot->request.chain);
+        if (rc <= 0) {
+            blk_device_put(session->device, slot);
+            return rc < 0 ? rc : count;
+        }
+        rc = blk_device_start(session->device, slot);
+        if (rc < 0)
+            blk_device_put(session->device, slot);
+        if (rc < 0)
+            return rc;
+        if (rc > 0)
+            give_back(session, slot);
+        count++;
+    }
+    return count;
+}
+
+/* Asks for kicks of all queues. Returns whether one has requests already. */
+static bool arm_all(struct vhost_session *session)
+{
+    bool any = false;
+
+    if (session->device->free == NULL)
+        return false;
+    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++)
+        any |= session->queues[i].runs && split_queue_arm(&session->queues[i].ring);
+    return any;
+}
+
+int vhost_session_move(struct vhost_session *session, struct why *why)
+{
+    bool moved = false;
+
+    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++) {
+        int rc = session->queues[i].runs ? take_all(session, i) : 0;
+        if (rc == -EPROTO)
+            return why_fail(why, rc, "the guest broke the rules of queue %u", i);
+        if (rc < 0)
+            return why_fail(why, rc, "the disk: %s", blkfront_failure(session->device->bf));
+        moved |= rc > 0;
+    }
+    int rc = give_back_all(session);
+    if (rc < 0)
+        return why_fail(why, rc, "the disk: %s", blkfront_failure(session->device->bf));
+    moved |= rc > 0;
+    call_all(session);
+    if (guest_memory_is_lost(&session->memory))
+        return why_fail(why, -EFAULT, "the guest's memory is gone");
+    return moved || arm_all(session);
+}
+
+uint32_t vhost_session_kicks(const struct vhost_session *session, int *fds)
+{
+    uint32_t count = 0;
+
+    if (session->device->free == NULL)
+        return 0;
+    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++)
+        if (session->queues[i].runs)
+            fds[count++] = session->queues[i].kick_fd;
+    return count;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* vhost-user-blk: a disk of a domain as a vhost-user device, for QEMU, UML and others. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "bridge/vhost/vhost_server.h"
+#include "run/disk_options.h"
+#include "run/socket_name.h"
+#include "run/verb.h"
+
+static int parse(int argc, char **argv, struct exports_options *options, const char **path,
+                 struct why *why)
+{
+    int at = 1;
+
+    *path = NULL;
+    while (at < argc) {
+        int rc = disk_options_take(options, argc, argv, &at, why);
+        if (rc < 0)
+            return rc;
+        if (rc > 0)
+            continue;
+        if (argv[at][0] == '-' || *path != NULL)
+            return why_fail(why, -EINVAL, "unknown argument %s", argv[at]);
+        *path = argv[at++];
+    }
+    if (*path == NULL)
+        return why_fail(why, -EINVAL, "which socket is to be served?");
+    if (options->disk_count > 1)
+        return why_fail(why, -EINVAL, "one disk for one socket");
+    return 0;
+}
+
+static void tell(const char *line)
+{
+    fprintf(stderr, "domu: %s\n", line);
+}
+
+static int open_stop_fd(struct why *why)
+{
+    sigset_t watched;
+
+    sigemptyset(&watched);
+    sigaddset(&watched, SIGTERM);
+    sigaddset(&watched, SIGINT);
+    sigaddset(&watched, SIGHUP);
+    sigprocmask(SIG_BLOCK, &watched, NULL);
+    int fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? why_fail_errno(why, -errno, "signalfd") : fd;
+}
+
+static int serve(struct exports *exports, int listen_fd, int stop_fd, struct why *why)
+{
+    struct vhost_server_options server = {.listen_fd = listen_fd, .stop_fd = stop_fd, .tell = tell};
+    int rc = exports_acquire(exports, "", &server.bf, why);
+
+    if (rc < 0)
+        return rc;
+    server.failure_fd = exports_failure_fd(exports);
+    rc = server.failure_fd < 0 ? why_fail_errno(why, server.failure_fd, "cannot watch the domain")
+                               : vhost_server_run(&server, why);
+    if (rc == -ENOTCONN)
+        why_fail(why, rc, "%s", exports_failure(exports));
+    exports_release(exports, server.bf);
+    return rc;
+}
+
+static int run(const struct exports_options *options, const char *path, struct why *why)
+{
+    struct unix_listener listener = UNIX_LISTENER_CLOSED;
+    struct exports *exports = NULL;
+    int stop_fd = open_stop_fd(why);
+    int rc = stop_fd < 0 ? stop_fd : exports_open(options, &exports, why);
+
+    if (rc == 0)
+        rc = socket_name_listen(&listener, path, why);
+    if (rc == 0)
+        rc = serve(exports, listener.fd, stop_fd, why);
+    unix_listener_close(&listener);
+    exports_close(exports);
+    if (stop_fd >= 0)
+        close(stop_fd);
+    return rc;
+}
+
+static int vhost_main(int argc, char **argv)
+{
+    struct exports_options options = {0};
+    const char *path;
+    struct why why = {""};
+
+    if (parse(argc, argv, &options, &path, &why) < 0) {
+        fprintf(stderr, "domu: %s\nusage: domu vhost-user-blk %s; see '%s --help'\n", why.text,
+                verb_vhost.arguments, program_invocation_short_name);
+        return DOMU_USAGE;
+    }
+    if (run(&options, path, &why) < 0) {
+        fprintf(stderr, "domu: %s\n", why.text);
+        return DOMU_FAILED;
+    }
+    return DOMU_OK;
+}
+
+const struct domu_verb verb_vhost = {
+    .name = "vhost-user-blk",
+    .arguments = "SOCKET [--disk VDEV] [--tdf K]",
+    .help = "    serves a disk of a domain as a vhost-user-blk device, for QEMU, UML and "
+            "others\n" DISK_OPTIONS_HELP,
+    .main = vhost_main,
+};

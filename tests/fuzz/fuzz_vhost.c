@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libFuzzer harness for a vhost-user-blk device: a front end sends anything, and its guest writes
+ * anything into the rings. The input is a row of steps: byte 0 says what, the others are its
+ * operand.
+ *
+ *   0..99     message of that number: 1 byte length (mod 64) and so many bytes; the memory's
+ *             descriptor with SET_MEM_TABLE, an eventfd with KICK and CALL
+ *   100..149  all that makes a queue run
+ *   150..219  2 bytes offset (in 16s), 1 byte length (mod 32), so many bytes: into the memory
+ *   220..239  an ordinary request: 1 byte type, 1 byte sector, 2 bytes length
+ *   240..254  let requests move
+ *   255       the memory shrinks
+ *
+ * The device may drop the front end, and no more: it must touch nothing outside the guest's memory
+ * (the address sanitizer sees that), and end with nothing in flight.
+ */
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bridge/vhost/vhost_session.h"
+#include "fakes/fake_guest.h"
+#include "fakes/memory_disk.c"
+#include "ring/fault_guard.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct input {
+    const uint8_t *data;
+    size_t left;
+};
+
+static uint8_t take_byte(struct input *input)
+{
+    if (input->left == 0)
+        return 0;
+    input->left--;
+    return *input->data++;
+}
+
+static size_t take_bytes(struct input *input, void *to, size_t bytes)
+{
+    size_t count = bytes < input->left ? bytes : input->left;
+
+    memcpy(to, input->data, count);
+    input->data += count;
+    input->left -= count;
+    return count;
+}
+
+static int fd_for(const struct fake_guest *guest, uint8_t request)
+{
+    if (request == VHOST_USER_SET_MEM_TABLE)
+        return guest->memory_fd;
+    if (request == VHOST_USER_SET_VRING_KICK)
+        return guest->kick_fd;
+    return request == VHOST_USER_SET_VRING_CALL ? guest->call_fd : -1;
+}
+
+static void send_message(struct fake_guest *guest, struct input *input, uint8_t request)
+{
+    uint8_t payload[64] = {0};
+    size_t bytes = take_byte(input) % sizeof(payload);
+
+    take_bytes(input, payload, bytes);
+    fake_guest_send(guest, request, payload, (uint32_t)bytes, fd_for(guest, request));
+}
+
+static void scribble(struct fake_guest *guest, struct input *input)
+{
+    size_t offset = (size_t)(take_byte(input) | take_byte(input) << 8) * 16;
+    size_t bytes = take_byte(input) % 32;
+
+    take_bytes(input, guest->memory + offset, bytes);
+}
+
+static void request(struct fake_guest *guest, struct input *input)
+{
+    uint8_t type = take_byte(input), sector = take_byte(input);
+    uint32_t bytes = (uint32_t)(take_byte(input) | take_byte(input) << 8);
+
+    fake_guest_request(guest, type, sector, bytes);
+}
+
+/* Returns less than 0 when the front end is dropped. */
+static int step(struct vhost_session *session, struct fake_guest *guest, struct input *input,
+                bool *shrunk)
+{
+    struct why why;
+    uint8_t what = take_byte(input);
+
+    if (what < 100)
+        send_message(guest, input, what);
+    else if (what < 150)
+        fake_guest_start(guest, 1ULL << VIRTIO_F_VERSION_1 | 1ULL << 30 |
+                                    (uint64_t)(what & 1) << VIRTIO_RING_F_EVENT_IDX |
+                                    (uint64_t)(what >> 1 & 1) << VIRTIO_BLK_F_FLUSH);
+    else if (what < 220 && !*shrunk)
+        scribble(guest, input);
+    else if (what < 240 && !*shrunk)
+        request(guest, input);
+    else if (what < 255)
+        return vhost_session_move(session, &why);
+    else
+        *shrunk = ftruncate(guest->memory_fd, 0) == 0;
+    return what < 150 ? vhost_session_hear(session, &why) : 0;
+}
+
+static void drain_answers(struct fake_guest *guest)
+{
+    char bytes[1024];
+
+    while (recv(guest->socket, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+        continue;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = {.data = data, .left = size};
+    struct fake_guest guest;
+    struct blk_device device;
+    struct vhost_session session;
+    bool shrunk = false;
+    int stop_fd = eventfd(1, EFD_CLOEXEC), rc = 0; /* nothing is waited for */
+
+    memory_disk_reset();
+    if (stop_fd < 0 || !fake_guest_open(&guest) || blk_device_open(&device, &memory_disk) < 0 ||
+        fault_guard_install(VHOST_USER_REGIONS_MAX) < 0)
+        abort();
+    vhost_session_open(&session, guest.peer, &device, stop_fd);
+    while (input.left > 0 && rc >= 0) {
+        rc = step(&session, &guest, &input, &shrunk);
+        drain_answers(&guest);
+    }
+    vhost_session_close(&session);
+    if (device.in_flight != 0)
+        abort();
+    blk_device_close(&device);
+    fault_guard_remove();
+    fake_guest_close(&guest);
+    close(stop_fd);
+    return 0;
+}

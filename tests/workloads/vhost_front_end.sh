@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A disk as a vhost-user-blk device: a front end reads through one queue and several, each sector compared; then
+# another comes; one that is killed in the middle harms nobody; the device ends with Dom0.
+. "$(dirname "$0")/functions.sh"
+vub() { timeout 30 "$TOP/build/plain/bench/vub" "$@"; }
+
+requires python3
+image disk1.img 16
+expect 2 'which socket' "$BIN/domu" vhost-user-blk
+expect 2 'unknown argument' "$BIN/domu" vhost-user-blk s --filter=cow
+expect 1 "no service 'default' is running" "$BIN/domu" vhost-user-blk "$SOCKET"
+start_service --image disk1.img
+"$BIN/domu" vhost-user-blk "$SOCKET" 2>vhost.log &
+device=$!
+eventually 10 test -S "$SOCKET" || die "no socket: $(cat vhost.log)"
+vub "$SOCKET" --seconds 0.3 --verify disk1.img || die "one queue"
+vub "$SOCKET" --seconds 0.3 --threads 4 --depth 16 --verify disk1.img || die "four queues"
+"$TOP/build/plain/bench/vub" "$SOCKET" --seconds 20 --depth 32 >/dev/null 2>&1 &
+front_end=$!
+eventually 10 requests_exceed 1000 || die "the front end does not read"
+kill -9 $front_end
+wait $front_end 2>/dev/null
+python3 - "$SOCKET" <<'END' || die "cannot send garbage"
+import socket, sys
+for junk in (b"x", b"\xff" * 4096, b"\x05\0\0\0\x01\0\0\0\x10\0\0\0" + b"\xff" * 16, b"\x0c\0\0\0\x01\0\0\0\x08\0\0\0" + b"\0" * 8):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    try:
+        s.sendall(junk)
+    except OSError:
+        pass
+    s.close()
+END
+vub "$SOCKET" --seconds 0.2 --verify disk1.img || die "a front end after those: $(cat vhost.log)"
+service stop >/dev/null || die "stop"
+reap 10000 $device
+[ "$status" = 1 ] || die "exit $status when Dom0 is gone"
+grep -q 'Dom0 is gone' vhost.log || die "it does not say why it ended: $(cat vhost.log)"
+[ ! -e "$SOCKET" ] || die "it has left its socket"
+
+start_service --image disk1.img
+"$BIN/domu" vhost-user-blk "$SOCKET" --reconnect 2>vhost.log &
+device=$!
+eventually 10 test -S "$SOCKET" || die "no socket: $(cat vhost.log)"
+kill $device
+reap 10000 $device
+[ "$status" = 0 ] || die "exit $status at SIGTERM"
+[ ! -e "$SOCKET" ] || die "it has left its socket after SIGTERM"
