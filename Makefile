@@ -244,6 +244,16 @@ $(BIN)/nbdkit-splitdom-plugin.so: $(PLUGIN_SOURCES:%.c=$(OUT)/pic/%.o)
 	$(Q)echo '{ global: plugin_init; local: *; };' >$(OUT)/plugin.map
 	$(Q)$(CC) -shared -Wl,--version-script=$(OUT)/plugin.map $(LDFLAGS) -o $@ $(filter %.o,$^)
 
+# fio's engine: against the source of the fio that is installed (tools/fio_source.sh), which is looked for
+# by this target alone. fio's macros convert signs.
+FIO_ENGINE_SOURCES := $(LIBRARY_SOURCES) src/bridge/vdev.c
+.PHONY: fio-engine
+fio-engine: $(FIO_ENGINE_SOURCES:%.c=$(OUT)/pic/%.o) ## bin/fio-splitdom.so: an external engine for the installed fio
+	$(say) FIO $(BIN)/fio-splitdom.so
+	$(Q)mkdir -p $(BIN) && echo '{ global: ioengine; local: *; };' >$(OUT)/fio.map
+	$(Q)source=$$(tools/fio_source.sh) && $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-sign-conversion -fPIC -shared -isystem "$$source" \
+		-Wl,--version-script=$(OUT)/fio.map $(LDFLAGS) -o $(BIN)/fio-splitdom.so src/bridge/fio/engine.c $(filter %.o,$^)
+
 PREFIX  ?= /usr/local
 DESTDIR ?=
 .PHONY: install deps clean help

@@ -244,6 +244,8 @@ e2e_scripts() { # STAGE BIN FACTOR RUNNER [DIRECTORY]
 
 stage_workloads() {
     build workloads all workload-programs
+    # Without fio's source its test is skipped.
+    timeout 120 make --no-print-directory fio-engine >"$LOGS/workloads/fio-engine.log" 2>&1
     TEST_SAN='' e2e_scripts workloads "$TOP/bin" 1 run_one tests/workloads
 }
 

@@ -27,6 +27,7 @@ src/domu/blkfront|the front end of a disk
 src/client|the workload program
 src/bridge|disks of a domain for software that knows nothing of them
 src/bridge/nbdkit|as NBD exports
+src/bridge/fio|as an engine of fio
 src/bridge/vhost|as a vhost-user-blk device
 src/run|the verbs of `domu`
 tools/integrity|the judge of what was read'

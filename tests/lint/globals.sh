@@ -17,7 +17,7 @@ findings=$(
             object=$tmp/x.o
             gcc -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -pthread -w -c -o "$object" "$source" 2>"$tmp/err" || {
                 # Not installed here: what is built against it is not, either.
-                grep -q 'nbdkit-plugin.h: No such file' "$tmp/err" && continue
+                grep -q '\(nbdkit-plugin\|config-host\).h: No such file' "$tmp/err" && continue
                 echo "$source:1: does not compile: $(head -n 1 "$tmp/err")"
                 continue
             }

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# fio with our own engine: reads at depth, several jobs as several domains, and what it refuses.
+. "$(dirname "$0")/functions.sh"
+requires fio jq
+engine=$BIN/fio-splitdom.so
+[ -e "$engine" ] || skip "needs the source of the installed fio: make fio-engine"
+run_fio() { timeout 60 fio --ioengine=external:"$engine" --group_reporting --output-format=json "$@"; }
+
+image disk1.img 8
+run_fio --name=x --rw=read >fio.json 2>fio.err && die "no service, and no error"
+grep -q "no service 'default' is running" fio.err fio.json || die "another error: $(cat fio.err)"
+start_service --image disk1.img
+
+run_fio --name=r --rw=randread --bs=4k --iodepth=32 --size=8M >fio.json || die "randread: $(cat fio.json)"
+[ "$(jq '.jobs[0].read.total_ios' fio.json)" = 2048 ] || die "another number of reads: $(jq .jobs[0].read fio.json)"
+run_fio --name=r --rw=read --bs=1M --iodepth=2 --size=8M --numjobs=2 --tdf=2 >fio.json || die "two jobs: $(cat fio.json)"
+[ "$(jq '.jobs[0].read.io_bytes' fio.json)" = $((16 << 20)) ] || die "another number of bytes"
+eventually 5 domains_are 0 || die "a job's domain goes on"
+run_fio --name=r --rw=read --disk=xvdq >fio.json 2>fio.err && die "a disk that is not there"
+run_fio --name=r --rw=read --iodepth=513 >fio.json 2>fio.err && die "too deep"
+run_fio --name=r --rw=write --bs=4k --size=64k >fio.json 2>fio.err && die "written to a read-only disk"
+true
