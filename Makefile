@@ -242,7 +242,7 @@ $(OUT)/pic/src/bridge/nbdkit/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags nbd
 $(BIN)/nbdkit-splitdom-plugin.so: $(PLUGIN_SOURCES:%.c=$(OUT)/pic/%.o)
 	$(say) LD $@
 	$(Q)echo '{ global: plugin_init; local: *; };' >$(OUT)/plugin.map
-	$(Q)$(CC) -shared -Wl,--version-script=$(OUT)/plugin.map $(LDFLAGS) -o $@ $(filter %.o,$^)
+	$(Q)$(CC) -shared -Wl,-z,nodelete -Wl,--version-script=$(OUT)/plugin.map $(LDFLAGS) -o $@ $(filter %.o,$^)
 
 # fio's engine: against the source of the fio that is installed (tools/fio_source.sh), which is looked for
 # by this target alone. fio's macros convert signs.

@@ -6,9 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "bridge/vdev.h"
 
 struct export
@@ -20,8 +18,7 @@ struct export
 };
 
 struct exports {
-    pthread_mutex_t lock;  /* for users and bf of all */
-    pthread_cond_t unused; /* a disk has lost its last user; CLOCK_MONOTONIC */
+    pthread_mutex_t lock; /* for users and bf of all */
     struct domu *domu;
     uint32_t count;
     struct export list[EXPORTS_MAX];
@@ -100,11 +97,6 @@ int exports_open(const struct exports_options *options, struct exports **out, st
     if (exports == NULL)
         return why_fail(why, -ENOMEM, "out of memory");
     pthread_mutex_init(&exports->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&exports->unused, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     name_all(exports, options);
     int rc = refuse_twins(exports, why);
     if (rc == 0)
@@ -124,24 +116,16 @@ void exports_close(struct exports *exports)
         return;
     assert(!is_used(exports));
     domu_close(exports->domu);
-    pthread_cond_destroy(&exports->unused);
     pthread_mutex_destroy(&exports->lock);
     free(exports);
 }
 
-bool exports_await_unused(struct exports *exports, uint32_t ms)
+bool exports_are_used(struct exports *exports)
 {
-    uint64_t until_ns = clock_monotonic_ns() + (uint64_t)ms * 1000000;
-    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
-                             .tv_nsec = (long)(until_ns % 1000000000)};
-    int rc = 0;
-
     pthread_mutex_lock(&exports->lock);
-    while (is_used(exports) && rc == 0)
-        rc = pthread_cond_timedwait(&exports->unused, &exports->lock, &until);
-    bool unused = !is_used(exports);
+    bool used = is_used(exports);
     pthread_mutex_unlock(&exports->lock);
-    return unused;
+    return used;
 }
 
 uint32_t exports_count(const struct exports *exports)
@@ -196,7 +180,6 @@ void exports_release(struct exports *exports, struct blkfront *bf)
         if (--export->users == 0) {
             blkfront_close(export->bf);
             export->bf = NULL;
-            pthread_cond_broadcast(&exports->unused);
         }
     }
     pthread_mutex_unlock(&exports->lock);

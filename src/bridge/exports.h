@@ -41,8 +41,8 @@ int exports_open(const struct exports_options *options, struct exports **out, st
 /* Ends the domain; no disk has users any more. NULL is allowed. */
 void exports_close(struct exports *exports);
 
-/* Waits until no disk has users, but not longer than that. Returns whether none has. */
-bool exports_await_unused(struct exports *exports, uint32_t ms);
+/* Has any disk users? */
+bool exports_are_used(struct exports *exports);
 
 uint32_t exports_count(const struct exports *exports);
 /* The name of an export, 0..count - 1; valid until exports_close. */

@@ -28,7 +28,6 @@
 enum {
     SECTOR_BYTES = 512,
     PREFERRED_BYTES = 4096,
-    PATIENCE_MS = 5000,
     LARGEST_BYTES = 32 << 20, /* of a request; what NBD clients expect to be allowed */
 };
 
@@ -175,8 +174,10 @@ static void plugin_cleanup(void)
     }
     if (state.stop_fd >= 0)
         close(state.stop_fd);
-    /* nbdkit may be here before the last connection's thread is through with its close. */
-    if (state.exports == NULL || exports_await_unused(state.exports, PATIENCE_MS))
+    /* Told to quit, nbdkit does not close its last connections. Their disks, and with them the
+     * domain, then end with the process; the threads of the library go on until there (so the
+     * plugin must not be unloaded: it is linked with nodelete). */
+    if (state.exports == NULL || !exports_are_used(state.exports))
         exports_close(state.exports);
 }
 

@@ -2,7 +2,6 @@
 /* exports, against a Dom0 that has two disks. */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,26 +92,17 @@ static void a_disk_can_be_opened_again(void **state)
     }
 }
 
-static struct blkfront *borrowed;
-
-static void *release_borrowed(void *arg)
+static void it_is_known_whether_disks_have_users(void **state)
 {
-    exports_release(exports, borrowed);
-    return arg;
-}
-
-static void the_last_user_can_be_waited_for(void **state)
-{
-    pthread_t thread;
+    struct blkfront *bf;
 
     (void)state;
     open_exports();
-    assert_true(exports_await_unused(exports, 0));
-    assert_int_equal(exports_acquire(exports, "", &borrowed, &why), 0);
-    assert_false(exports_await_unused(exports, 1));
-    assert_int_equal(pthread_create(&thread, NULL, release_borrowed, NULL), 0);
-    assert_true(exports_await_unused(exports, HANG_S * 1000));
-    pthread_join(thread, NULL);
+    assert_false(exports_are_used(exports));
+    assert_int_equal(exports_acquire(exports, "xvdb", &bf, &why), 0);
+    assert_true(exports_are_used(exports));
+    exports_release(exports, bf);
+    assert_false(exports_are_used(exports));
 }
 
 static void what_is_missing_is_known_at_once(void **state)
@@ -144,7 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EXPORTS_TEST(disks_are_exports_by_name_and_the_first_is_the_default),
         EXPORTS_TEST(a_disk_can_be_opened_again),
-        EXPORTS_TEST(the_last_user_can_be_waited_for),
+        EXPORTS_TEST(it_is_known_whether_disks_have_users),
         EXPORTS_TEST(what_is_missing_is_known_at_once),
         EXPORTS_TEST(the_end_of_the_domain_can_be_waited_for),
     };
