@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/mediate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "ring/barrier.h"
+#include "run/session.h"
+#include "splitdom/xen/shared_info.h"
+#include "tdf/counter.h"
+
+enum { MEASURE_NS = 20000000, FD_SEARCH_TOP = 1024 };
+
+struct mediate {
+    struct session *session;
+    int session_fd, clock_fd, shim_fd;
+    off_t clock_offset_bytes;
+};
+
+__attribute__((format(printf, 3, 4))) static int fail(struct mediate_why *why, int rc,
+                                                      const char *format, ...)
+{
+    va_list list;
+
+    if (why != NULL) {
+        va_start(list, format);
+        vsnprintf(why->text, sizeof(why->text), format, list);
+        va_end(list);
+    }
+    return rc;
+}
+
+static uint64_t packed(struct tdf tdf)
+{
+    return (uint64_t)tdf.num << 32 | tdf.den;
+}
+
+static int64_t ahead_ns(clockid_t id, clockid_t of)
+{
+    return (int64_t)(clock_ns(id) - clock_ns(of));
+}
+
+static int64_t tai_ahead_ns(void)
+{
+    struct timex timex = {0};
+
+    return adjtimex(&timex) < 0 ? 0 : (int64_t)timex.tai * (int64_t)CLOCK_NS_PER_SEC;
+}
+
+/* Real nanoseconds per tick of the TSC, 32 bits behind the point. */
+static uint64_t measure_tick(void)
+{
+    struct timespec pause = clock_timespec(MEASURE_NS);
+    uint64_t ns = clock_monotonic_ns(), ticks = counter_tsc_ordered();
+
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    ns = clock_monotonic_ns() - ns;
+    ticks = counter_tsc_ordered() - ticks;
+    return ticks == 0 ? 0 : (ns << 32) / ticks;
+}
+
+static int open_clock(struct mediate *m, const struct mediate_config *config,
+                      struct mediate_why *why)
+{
+    char path[64];
+
+    if (config->clock_offset_bytes < 0 || config->clock_offset_bytes % SESSION_PAGE_BYTES != 0)
+        return fail(why, -EINVAL, "the clock lies at no page of its memory");
+    m->clock_offset_bytes = config->clock_offset_bytes;
+    /* Opened anew, because the programs shall not write the domain's memory. */
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", config->clock_fd);
+    m->clock_fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (m->clock_fd < 0)
+        return fail(why, -errno, "%s can't be opened for reading: %s", path, strerror(errno));
+    return 0;
+}
+
+static int read_counter_kind(struct mediate *m, struct mediate_why *why)
+{
+    const struct shared_info *info = mmap(NULL, SESSION_PAGE_BYTES, PROT_READ, MAP_SHARED,
+                                          m->clock_fd, m->clock_offset_bytes);
+
+    if (info == MAP_FAILED)
+        return fail(why, -errno, "the domain's clock can't be mapped: %s", strerror(errno));
+    m->session->counter = load_acquire_u8(&info->vcpu_info[0].time.pad1[0]);
+    munmap((void *)(uintptr_t)info, SESSION_PAGE_BYTES);
+    m->session->tick_ns_fp =
+        m->session->counter == PVCLOCK_COUNTER_TSC ? measure_tick() : UINT64_C(1) << 32;
+    return 0;
+}
+
+static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *why)
+{
+    m->session_fd = memfd_create("splitdom-session", MFD_CLOEXEC);
+    if (m->session_fd < 0 || ftruncate(m->session_fd, sizeof(*m->session)) < 0)
+        return fail(why, -errno, "no memory for the session: %s", strerror(errno));
+    m->session = mmap(NULL, sizeof(*m->session), PROT_READ | PROT_WRITE, MAP_SHARED, m->session_fd,
+                      0);
+    if (m->session == MAP_FAILED) {
+        m->session = NULL;
+        return fail(why, -errno, "the session can't be mapped: %s", strerror(errno));
+    }
+    m->session->magic = SESSION_MAGIC;
+    m->session->tdf = packed(tdf);
+    m->session->tdf_running = tdf.num != 0 ? packed(tdf) : packed((struct tdf){1, 1});
+    m->session->boottime_ahead_ns = ahead_ns(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
+    m->session->raw_ahead_ns = ahead_ns(CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC);
+    m->session->tai_ahead_ns = tai_ahead_ns();
+    return 0;
+}
+
+int mediate_prepare(const struct mediate_config *config, struct mediate **out,
+                    struct mediate_why *why)
+{
+    int rc;
+
+    *out = NULL;
+#if !defined(__x86_64__)
+    return fail(why, -ENOTSUP, "programs can be run on a domain's clock on x86-64 only");
+#endif
+    struct mediate *m = calloc(1, sizeof(*m));
+    if (m == NULL)
+        return fail(why, -ENOMEM, "no memory");
+    *m = (struct mediate){.session_fd = -1, .clock_fd = -1, .shim_fd = -1};
+    rc = open_clock(m, config, why);
+    if (rc == 0)
+        rc = make_session(m, config->tdf, why);
+    if (rc == 0)
+        rc = read_counter_kind(m, why);
+    if (rc == 0) {
+        m->shim_fd = open(config->shim_path, O_RDONLY | O_CLOEXEC);
+        if (m->shim_fd < 0)
+            rc = fail(why, -errno, "%s: %s; is the installation complete?", config->shim_path,
+                      strerror(errno));
+    }
+    if (rc < 0) {
+        mediate_close(m);
+        return rc;
+    }
+    *out = m;
+    return 0;
+}
+
+void mediate_close(struct mediate *m)
+{
+    if (m == NULL)
+        return;
+    if (m->session != NULL)
+        munmap(m->session, sizeof(*m->session));
+    if (m->session_fd >= 0)
+        close(m->session_fd);
+    if (m->clock_fd >= 0)
+        close(m->clock_fd);
+    if (m->shim_fd >= 0)
+        close(m->shim_fd);
+    free(m);
+}
+
+/* The first of SESSION_FDS successive free numbers, as high as the limit allows; -EMFILE. */
+static int place_for_fds(void)
+{
+    struct rlimit limit = {.rlim_cur = FD_SEARCH_TOP};
+    int run = 0;
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    int top = limit.rlim_cur < FD_SEARCH_TOP ? (int)limit.rlim_cur : FD_SEARCH_TOP;
+    for (int fd = top - 1; fd > STDERR_FILENO; fd--) {
+        run = fcntl(fd, F_GETFD) < 0 ? run + 1 : 0;
+        if (run == SESSION_FDS)
+            return fd;
+    }
+    return -EMFILE;
+}
+
+/* As execvp finds it. 0, or -errno of the last that was tried. */
+static int find_program(const char *program, char path[PATH_MAX])
+{
+    const char *list = getenv("PATH");
+    int rc = -ENOENT;
+
+    if (strchr(program, '/') != NULL || *program == '\0') {
+        snprintf(path, PATH_MAX, "%s", program);
+        return *program == '\0' ? -ENOENT : 0;
+    }
+    if (list == NULL)
+        list = "/bin:/usr/bin";
+    for (const char *end; list != NULL; list = end == NULL ? NULL : end + 1) {
+        end = strchr(list, ':');
+        int length = end == NULL ? (int)strlen(list) : (int)(end - list);
+        snprintf(path, PATH_MAX, "%.*s%s%s", length, list, length == 0 ? "" : "/", program);
+        if (access(path, X_OK) == 0)
+            return 0;
+        if (errno == EACCES)
+            rc = -EACCES;
+    }
+    return rc;
+}
+
+static int give_up(const char *what, int rc)
+{
+    fprintf(stderr, "domu run: %s: %s\n", what, strerror(-rc));
+    return rc == -ENOENT ? 127 : 126;
+}
+
+int mediate_exec(const struct mediate *m, const char *program, char *const argv[],
+                 char *const envp[])
+{
+    char path[PATH_MAX], how[64];
+    size_t argc = 0;
+    sigset_t sigsys;
+
+    int rc = find_program(program, path);
+    if (rc < 0)
+        return give_up(program, rc);
+    int fd = place_for_fds();
+    if (fd < 0)
+        return give_up("descriptors", fd);
+    if (dup2(m->session_fd, fd) < 0 || dup2(m->clock_fd, fd + 1) < 0 ||
+        dup2(m->shim_fd, fd + 2) < 0)
+        return give_up("descriptors", -errno);
+    while (argv[argc] != NULL)
+        argc++;
+    const char **all = calloc(argc + 3, sizeof(*all));
+    if (all == NULL)
+        return give_up(program, -ENOMEM);
+    /* How the shim begins: its descriptors, the clock's place, no program opened yet. */
+    snprintf(how, sizeof(how), "domu:%d:%jd:-1", fd, (intmax_t)m->clock_offset_bytes);
+    all[0] = how;
+    all[1] = path;
+    memcpy(&all[2], argv, argc * sizeof(*all));
+    sigemptyset(&sigsys);
+    sigaddset(&sigsys, SIGSYS);
+    sigprocmask(SIG_BLOCK, &sigsys, NULL);
+    syscall(SYS_execveat, fd + 2, "", all, envp, AT_EMPTY_PATH);
+    rc = -errno;
+    free(all);
+    return give_up("the shim", rc);
+}
+
+/* Sends a kick. -ESRCH: nobody is there any more. */
+static int kick(pid_t tgid, pid_t tid)
+{
+    siginfo_t info = {.si_signo = SIGSYS, .si_code = SI_QUEUE};
+    long rc;
+
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = SESSION_KICK;
+    if (tid != 0)
+        rc = syscall(SYS_rt_tgsigqueueinfo, tgid, tid, SIGSYS, &info);
+    else
+        rc = syscall(SYS_rt_sigqueueinfo, tgid, SIGSYS, &info);
+    return rc < 0 ? -errno : 0;
+}
+
+void mediate_changed(struct mediate *m, struct tdf tdf)
+{
+    struct session *session = m->session;
+
+    if (tdf.num != 0)
+        store_full_u64(&session->tdf_running, packed(tdf));
+    store_full_u64(&session->tdf, packed(tdf));
+    store_full_u32(&session->generation, session->generation + 1);
+    for (unsigned i = 0; i < SESSION_WAITERS; i++) {
+        uint64_t waiter = load_full_u64(&session->waiters[i]);
+        if (waiter == 0)
+            continue;
+        if (kick((pid_t)(waiter >> 32), (pid_t)(uint32_t)waiter) == -ESRCH)
+            compare_exchange_full_u64(&session->waiters[i], &waiter, 0);
+    }
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mediate: a program, unmodified, and all its descendants on a domain's clock (x86-64).
+ *
+ *     struct mediate *m;
+ *     mediate_prepare(&(struct mediate_config){.clock_fd = fd, .clock_offset_bytes = 0,
+ *                         .shim_path = path, .tdf = tdf}, &m, &why)
+ *     pid = fork();
+ *     if (pid == 0)
+ *         _exit(mediate_exec(m, argv[0], argv, environ));  // comes back only if it failed
+ *     ... after each change of the domain's rate, a pause or a resume:
+ *     mediate_changed(m, tdf);
+ *     mediate_close(m);
+ *
+ * How: in place of the program its child executes the shim (src/run/shim/), a static program at a
+ * fixed address, which sets a seccomp filter, catches SIGSYS, redirects the vDSO, then loads the
+ * program as the kernel would have and leaves. The filter is inherited for ever; at each execve of a
+ * descendant the shim is executed again. So it makes no difference whether a program is static or
+ * dynamic, in which language it is written, or which environment it passes on.
+ *
+ * The programs keep three descriptors open: at the top of what RLIMIT_NOFILE allows,
+ * and closing them fails.
+ *
+ * Threads: one thread calls these; mediate_exec is for a child of one thread right after fork.
+ */
+#ifndef SPLITDOM_RUN_MEDIATE_H
+#define SPLITDOM_RUN_MEDIATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "splitdom/tdf.h"
+
+struct mediate;
+
+struct mediate_config {
+    int clock_fd;             /* of memory; stays the caller's, may be closed after the call */
+    off_t clock_offset_bytes; /* where in there the domain's shared_info lies; whole pages */
+    const char *shim_path;    /* the program bin/domu-shim */
+    struct tdf tdf;           /* in force now; num 0: paused */
+};
+
+struct mediate_why {
+    char text[256]; /* one line: what failed, on what, what to do */
+};
+
+/*
+ * Makes the session's memory and opens the shim. Takes about 20 ms (the counter's rate is measured,
+ * asleep). *out is the caller's (mediate_close). why may be NULL.
+ * -EINVAL: the offset is no whole page; -ENOTSUP: not on this machine; -ENOENT: no shim there;
+ * others from the system.
+ */
+int mediate_prepare(const struct mediate_config *config, struct mediate **out,
+                    struct mediate_why *why);
+
+/* NULL is allowed. Programs go on as they are. */
+void mediate_close(struct mediate *m);
+
+/*
+ * In the child, in the place of execvpe: replaces the process by the program, looked up in PATH if
+ * its name has no slash. Signal dispositions, mask, terminal, descriptors are the caller's matter,
+ * but SIGSYS. Returns only when it failed: 127 (not found) or 126, as a shell's exit code; the reason
+ * has been printed to standard error. Later failures (a setuid program, one of another
+ * architecture) end the process with the same codes.
+ */
+int mediate_exec(const struct mediate *m, const char *program, char *const argv[],
+                 char *const envp[]);
+
+/*
+ * The domain's clock has another rate now: wakes every wait and every timer of its programs, which
+ * take the new rate then. Call it as soon as the page shows the new line, from the process that
+ * called mediate_prepare; takes some microseconds a sleeping thread. tdf: as config.tdf.
+ */
+void mediate_changed(struct mediate *m, struct tdf tdf);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session: the memory that the supervisor of a domain's programs shares with the shim in each of
+ * them. Two mappings at fixed addresses in every program: the domain's shared_info, read-only, and
+ * this page group, which all of them write.
+ *
+ * A change of rate reaches who sleeps like this:
+ *
+ *     supervisor                                  a thread in a mediated wait
+ *     1. Dom0 has published the new line          1. its slot in waiters = itself  (full)
+ *     2. tdf = the new rate                       2. g = generation                (full)
+ *     3. generation += 1              (full)      3. time-out by the line of now
+ *     4. for each waiter     (full): SIGSYS       4. sleeps unless generation != g
+ *
+ * Either the supervisor finds the slot, or the thread finds the new generation; and a signal that
+ * comes between the last look and the system call takes the thread out of it (shim/stub.S).
+ */
+#ifndef SPLITDOM_RUN_SESSION_H
+#define SPLITDOM_RUN_SESSION_H
+
+#include <stdint.h>
+
+#define SESSION_MAGIC UINT64_C(0x31656d6974666c61)
+
+/* Where the shim's program, the clock's page and the session lie in every program: below all that
+ * the kernel places by itself, inside what the sanitizers leave to the application. */
+#define SESSION_SHIM_ADDRESS UINT64_C(0x7e9000000000)
+#define SESSION_CLOCK_ADDRESS UINT64_C(0x7e9010000000)
+#define SESSION_ADDRESS UINT64_C(0x7e9010100000)
+
+/* The value of a kick's siginfo, which tells it from a SIGSYS that a program sends. */
+#define SESSION_KICK 0x6b63696b
+
+enum {
+    SESSION_PAGE_BYTES = 4096,
+    SESSION_WAITERS = 4096,
+    SESSION_FDS = 3, /* that a program keeps: session, clock, shim; successive numbers */
+};
+
+struct session {
+    uint64_t magic;
+    uint32_t generation; /* supervisor: one more after each change of rate, pause or resume */
+    uint32_t counter;    /* supervisor, once: enum pvclock_counter of the clock's page */
+    uint64_t tdf;        /* supervisor: num << 32 | den; num 0 while paused */
+    uint64_t tdf_running; /* supervisor: the last one that was no pause */
+    /* supervisor, once: real nanoseconds per tick of the counter, 32 bits behind the point */
+    uint64_t tick_ns_fp;
+    /* supervisor, once: what these clocks were ahead of CLOCK_MONOTONIC; they stay that far ahead
+     * of the domain's clock */
+    int64_t boottime_ahead_ns;
+    int64_t raw_ahead_ns;
+    int64_t tai_ahead_ns; /* of CLOCK_REALTIME, which is shared_info's wall clock */
+    uint64_t pad[8];
+    /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
+     * thread of the process, which has armed timers. 0: free. The supervisor frees the slots of
+     * the dead. */
+    uint64_t waiters[SESSION_WAITERS];
+};
+
+_Static_assert(sizeof(struct session) == 128 + 8 * SESSION_WAITERS, "struct session is an ABI");
+
+#endif
