@@ -65,8 +65,15 @@ Q := @
 say = @printf '  %-5s %s\n'
 endif
 
+# The shim that runs programs on a domain's clock is x86-64 code on no libc. What of it is pure is compiled
+# once more, for its tests.
+MACHINE    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+SHIM       := $(if $(filter x86_64,$(MACHINE)),$(BIN)/domu-shim)
+SHIM_PURE  := $(if $(SHIM),$(patsubst %,src/run/shim/%.c,core/filter loader_parse))
+SHIM_PARTS := $(sort $(shell find src/run/shim -name '*.[cS]'))
+
 # One archive per layer; the programs' main files stay outside the archives.
-MAINS    := src/service/cli/service.c src/client/client.c src/run/domu.c
+MAINS    := src/service/cli/service.c src/client/client.c src/run/domu.c $(filter-out $(SHIM_PURE),$(SHIM_PARTS))
 # What is loaded into a foreign program is compiled apart, where that program's headers are.
 SRC_DIRS := base ring tdf xenstore service domu client bridge run
 FOREIGN  := src/bridge/nbdkit/% src/bridge/fio/%
@@ -81,7 +88,7 @@ LIBRARY_SOURCES := $(filter-out src/xenstore/server/% src/xenstore/tree/%,$(fore
 SONAME          := libsplitdom.so.1
 PUBLIC_HEADERS  := $(wildcard include/splitdom/blkfront.h include/splitdom/domu.h include/splitdom/version.h)
 
-UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c'))
+UNIT_SOURCES := $(filter-out $(if $(SHIM),,tests/unit/run/shim/%),$(sort $(shell find tests/unit -name 'test_*.c')))
 UNIT     := $(patsubst %.c,$(OUT)/tests/%,$(notdir $(UNIT_SOURCES)))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(OUT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH    := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
@@ -108,7 +115,7 @@ endif
 # What was left out for want of a library, said once. Sanitized builds have no plugin: nbdkit is not.
 PLUGIN := $(if $(HAVE_NBDKIT),$(if $(SAN),,$(BIN)/nbdkit-splitdom-plugin.so))
 .PHONY: all notes
-all: $(BIN)/service $(BIN)/client $(BIN)/domu $(BIN)/tool_for_integrity $(BIN)/integrity $(PLUGIN) notes
+all: $(BIN)/service $(BIN)/client $(BIN)/domu $(BIN)/tool_for_integrity $(BIN)/integrity $(SHIM) $(PLUGIN) notes
 notes:
 	$(if $(HAVE_LIBURING),,@echo "note: built without liburing (make deps installs it): Dom0 has only the threads engine")
 	$(if $(HAVE_NBDKIT),,@echo "note: built without nbdkit's header (make deps installs it): domu nbd has no plugin")
@@ -136,6 +143,21 @@ $(BIN)/service $(BIN)/client $(BIN)/domu $(BIN)/tool_for_integrity:
 
 $(BIN)/integrity: $(BIN)/tool_for_integrity
 	$(Q)ln -sf tool_for_integrity $@
+
+# At a fixed address, and never instrumented: the shim lives in processes whose libc is another or none, on
+# whatever stack they have, and leaves the vector registers alone. Relaxing would not reach that far.
+SHIM_FLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fpie -fno-stack-protector -fcf-protection=none \
+	-mgeneral-regs-only -fvisibility=hidden -fno-asynchronous-unwind-tables
+SHIM_LINK  := -nostdlib -static -Wl,-Ttext-segment=0x7e9000000000 -Wl,-z,noexecstack -Wl,--build-id=none \
+	-Wl,--no-relax
+$(OUT)/shim/%.o: % $(OUT)/flags
+	$(say) CC $< '(shim)'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -Iinclude -Isrc $(SHIM_FLAGS) -MMD -MP -c -o $@ $<
+$(BIN)/domu-shim: $(SHIM_PARTS:%=$(OUT)/shim/%.o)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SHIM_LINK) -o $@ $^
 
 # Stand-ins that several tests share: only what a test uses is linked into it.
 $(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $(OUT)/lists

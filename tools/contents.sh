@@ -24,6 +24,10 @@ src/service/dom0/disks|what disks are called, and those that Dom0 has
 src/service/cli|the verbs of `service`
 src/domu|the library: a process as a domain
 src/domu/blkfront|the front end of a disk
+src/run|unmodified programs on the clock of a domain
+src/run/shim|inside of such a program, on no libc: how it begins
+src/run/shim/call|the mediated system calls
+src/run/shim/core|what the calls stand on
 src/client|the workload program
 src/bridge|disks of a domain for software that knows nothing of them
 src/bridge/nbdkit|as NBD exports

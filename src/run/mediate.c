@@ -89,8 +89,8 @@ static int open_clock(struct mediate *m, const struct mediate_config *config,
 
 static int read_counter_kind(struct mediate *m, struct mediate_why *why)
 {
-    const struct shared_info *info = mmap(NULL, SESSION_PAGE_BYTES, PROT_READ, MAP_SHARED,
-                                          m->clock_fd, m->clock_offset_bytes);
+    const struct shared_info *info =
+        mmap(NULL, SESSION_PAGE_BYTES, PROT_READ, MAP_SHARED, m->clock_fd, m->clock_offset_bytes);
 
     if (info == MAP_FAILED)
         return fail(why, -errno, "the domain's clock can't be mapped: %s", strerror(errno));
@@ -106,8 +106,8 @@ static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *w
     m->session_fd = memfd_create("splitdom-session", MFD_CLOEXEC);
     if (m->session_fd < 0 || ftruncate(m->session_fd, sizeof(*m->session)) < 0)
         return fail(why, -errno, "no memory for the session: %s", strerror(errno));
-    m->session = mmap(NULL, sizeof(*m->session), PROT_READ | PROT_WRITE, MAP_SHARED, m->session_fd,
-                      0);
+    m->session =
+        mmap(NULL, sizeof(*m->session), PROT_READ | PROT_WRITE, MAP_SHARED, m->session_fd, 0);
     if (m->session == MAP_FAILED) {
         m->session = NULL;
         return fail(why, -errno, "the session can't be mapped: %s", strerror(errno));

@@ -14,8 +14,8 @@
  *
  * How: in place of the program its child executes the shim (src/run/shim/), a static program at a
  * fixed address, which sets a seccomp filter, catches SIGSYS, redirects the vDSO, then loads the
- * program as the kernel would have and leaves. The filter is inherited for ever; at each execve of a
- * descendant the shim is executed again. So it makes no difference whether a program is static or
+ * program as the kernel would have and leaves. The filter is inherited for ever; at each execve of
+ * a descendant the shim is executed again. So it makes no difference whether a program is static or
  * dynamic, in which language it is written, or which environment it passes on.
  *
  * The programs keep three descriptors open: at the top of what RLIMIT_NOFILE allows,
@@ -60,8 +60,8 @@ void mediate_close(struct mediate *m);
 /*
  * In the child, in the place of execvpe: replaces the process by the program, looked up in PATH if
  * its name has no slash. Signal dispositions, mask, terminal, descriptors are the caller's matter,
- * but SIGSYS. Returns only when it failed: 127 (not found) or 126, as a shell's exit code; the reason
- * has been printed to standard error. Later failures (a setuid program, one of another
+ * but SIGSYS. Returns only when it failed: 127 (not found) or 126, as a shell's exit code; the
+ * reason has been printed to standard error. Later failures (a setuid program, one of another
  * architecture) end the process with the same codes.
  */
 int mediate_exec(const struct mediate *m, const char *program, char *const argv[],

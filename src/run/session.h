@@ -13,7 +13,7 @@
  *     4. for each waiter     (full): SIGSYS       4. sleeps unless generation != g
  *
  * Either the supervisor finds the slot, or the thread finds the new generation; and a signal that
- * comes between the last look and the system call takes the thread out of it (shim/stub.S).
+ * comes between the last look and the system call takes the thread out of it (shim/core/stub.S).
  */
 #ifndef SPLITDOM_RUN_SESSION_H
 #define SPLITDOM_RUN_SESSION_H
@@ -24,9 +24,9 @@
 
 /* Where the shim's program, the clock's page and the session lie in every program: below all that
  * the kernel places by itself, inside what the sanitizers leave to the application. */
-#define SESSION_SHIM_ADDRESS UINT64_C(0x7e9000000000)
+#define SESSION_SHIM_ADDRESS  UINT64_C(0x7e9000000000)
 #define SESSION_CLOCK_ADDRESS UINT64_C(0x7e9010000000)
-#define SESSION_ADDRESS UINT64_C(0x7e9010100000)
+#define SESSION_ADDRESS       UINT64_C(0x7e9010100000)
 
 /* The value of a kick's siginfo, which tells it from a SIGSYS that a program sends. */
 #define SESSION_KICK 0x6b63696b
@@ -39,9 +39,9 @@ enum {
 
 struct session {
     uint64_t magic;
-    uint32_t generation; /* supervisor: one more after each change of rate, pause or resume */
-    uint32_t counter;    /* supervisor, once: enum pvclock_counter of the clock's page */
-    uint64_t tdf;        /* supervisor: num << 32 | den; num 0 while paused */
+    uint32_t generation;  /* supervisor: one more after each change of rate, pause or resume */
+    uint32_t counter;     /* supervisor, once: enum pvclock_counter of the clock's page */
+    uint64_t tdf;         /* supervisor: num << 32 | den; num 0 while paused */
     uint64_t tdf_running; /* supervisor: the last one that was no pause */
     /* supervisor, once: real nanoseconds per tick of the counter, 32 bits behind the point */
     uint64_t tick_ns_fp;

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * poll: poll, select, epoll_wait and their relatives.
+ *
+ * A mask that the program passes never blocks SIGSYS: a trapped call in one of its handlers would
+ * end the program.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+
+#include "run/shim/call/calls.h"
+#include "run/shim/call/signals.h"
+#include "run/shim/core/scale.h"
+#include "run/shim/core/user.h"
+#include "run/shim/core/vclock.h"
+#include "run/shim/core/wait.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* A call whose time-out is optional. */
+static long bounded(long nr, unsigned time_index, bool timed, uint64_t deadline_ns,
+                    struct stub_call *call)
+{
+    struct wait wait = {.deadline_ns = deadline_ns, .nr = nr, .time_index = time_index};
+
+    if (timed)
+        return wait_for(&wait, call);
+    call->args[time_index] = 0;
+    return wait_unbounded(nr, call);
+}
+
+/* The mask at *address becomes a private copy without SIGSYS. */
+static int take_mask(long *address, uint64_t *copy)
+{
+    if (*address == 0)
+        return 0;
+    if (user_read(copy, *address, sizeof(*copy)) < 0)
+        return -EFAULT;
+    *copy &= ~SIGNALS_SIGSYS;
+    *address = (long)copy;
+    return 0;
+}
+
+static int take_timespec(long address, bool *timed, uint64_t *deadline_ns)
+{
+    struct timespec ts;
+    uint64_t span_ns;
+
+    *timed = address != 0;
+    *deadline_ns = 0;
+    if (address == 0)
+        return 0;
+    if (user_read(&ts, address, sizeof(ts)) < 0)
+        return -EFAULT;
+    if (!scale_from_timespec(&ts, &span_ns))
+        return -EINVAL;
+    *deadline_ns = span_ns == 0 ? 0 : wait_until_ns(span_ns);
+    return 0;
+}
+
+long call_poll(struct trap *trap)
+{
+    struct stub_call call = {.args = {trap->args[0], (long)(unsigned)trap->args[1], 0, 0, 8}};
+    uint64_t span_ns = (uint64_t)(int)trap->args[2] * NS_PER_MS;
+
+    return bounded(SYS_ppoll, 2, true, wait_until_ns(span_ns), &call);
+}
+
+/* The kernel stores what is left, whatever the outcome, and no failure to store it counts. */
+static void store_rest(long address, uint64_t deadline_ns)
+{
+    struct timespec rest = scale_timespec(deadline_ns == 0 ? 0 : wait_rest_ns(deadline_ns));
+
+    if (address != 0)
+        user_write(address, &rest, sizeof(rest));
+}
+
+long call_ppoll(struct trap *trap)
+{
+    struct stub_call call = {.args = {trap->args[0], trap->args[1], 0, trap->args[3], 8}};
+    uint64_t mask, deadline_ns;
+    bool timed;
+
+    if (trap->args[3] != 0 && trap->args[4] != 8)
+        return -EINVAL;
+    int rc = take_timespec(trap->args[2], &timed, &deadline_ns);
+    if (rc == 0)
+        rc = take_mask(&call.args[3], &mask);
+    if (rc < 0)
+        return rc;
+    long result = bounded(SYS_ppoll, 2, timed, deadline_ns, &call);
+    store_rest(trap->args[2], deadline_ns);
+    return result;
+}
+
+long call_select(struct trap *trap)
+{
+    struct stub_call call = {
+        .args = {trap->args[0], trap->args[1], trap->args[2], trap->args[3], 0, 0}};
+    struct timeval tv;
+
+    if (user_read(&tv, trap->args[4], sizeof(tv)) < 0)
+        return -EFAULT;
+    if (tv.tv_sec < 0 || tv.tv_usec < 0)
+        return -EINVAL;
+    uint64_t span_ns = scale_capped((scale_u128)(uint64_t)tv.tv_sec * SCALE_NS_PER_SEC +
+                                    (scale_u128)(uint64_t)tv.tv_usec * 1000);
+    uint64_t deadline_ns = span_ns == 0 ? 0 : wait_until_ns(span_ns);
+    long rc = bounded(SYS_pselect6, 4, true, deadline_ns, &call);
+    uint64_t rest_ns = deadline_ns == 0 ? 0 : wait_rest_ns(deadline_ns);
+    tv.tv_sec = (time_t)(rest_ns / SCALE_NS_PER_SEC);
+    tv.tv_usec = (suseconds_t)(rest_ns % SCALE_NS_PER_SEC / 1000);
+    user_write(trap->args[4], &tv, sizeof(tv));
+    return rc;
+}
+
+long call_pselect6(struct trap *trap)
+{
+    struct {
+        long mask;
+        size_t size;
+    } sixth = {0};
+    struct stub_call call = {.args = {trap->args[0], trap->args[1], trap->args[2], trap->args[3]}};
+    uint64_t mask, deadline_ns;
+    bool timed;
+
+    int rc = take_timespec(trap->args[4], &timed, &deadline_ns);
+    if (rc == 0 && trap->args[5] != 0) {
+        rc = user_read(&sixth, trap->args[5], sizeof(sixth));
+        if (rc == 0 && sixth.mask != 0 && sixth.size != 8)
+            rc = -EINVAL;
+        if (rc == 0)
+            rc = take_mask(&sixth.mask, &mask);
+        call.args[5] = (long)&sixth;
+    }
+    if (rc < 0)
+        return rc;
+    long result = bounded(SYS_pselect6, 4, timed, deadline_ns, &call);
+    store_rest(trap->args[4], deadline_ns);
+    return result;
+}
+
+static long epoll(const struct trap *trap, bool timed, uint64_t deadline_ns, long mask_address,
+                  long mask_size)
+{
+    struct stub_call call = {
+        .args = {trap->args[0], trap->args[1], trap->args[2], 0, mask_address, 8}};
+    uint64_t mask;
+
+    if (mask_address != 0 && mask_size != 8)
+        return -EINVAL;
+    int rc = take_mask(&call.args[4], &mask);
+    if (rc < 0)
+        return rc;
+    return bounded(SYS_epoll_pwait2, 3, timed, deadline_ns, &call);
+}
+
+static long epoll_ms(const struct trap *trap, long mask_address, long mask_size)
+{
+    int ms = (int)trap->args[3];
+    uint64_t deadline_ns = ms > 0 ? wait_until_ns((uint64_t)ms * NS_PER_MS) : 0;
+
+    return epoll(trap, ms >= 0, deadline_ns, mask_address, mask_size);
+}
+
+long call_epoll_wait(struct trap *trap)
+{
+    return epoll_ms(trap, 0, 0);
+}
+
+long call_epoll_pwait(struct trap *trap)
+{
+    return epoll_ms(trap, trap->args[4], trap->args[5]);
+}
+
+long call_epoll_pwait2(struct trap *trap)
+{
+    uint64_t deadline_ns;
+    bool timed;
+
+    int rc = take_timespec(trap->args[3], &timed, &deadline_ns);
+    if (rc < 0)
+        return rc;
+    return epoll(trap, timed, deadline_ns, trap->args[4], trap->args[5]);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/shim/call/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "run/shim/call/calls.h"
+#include "run/shim/core/process.h"
+#include "run/shim/core/stub.h"
+#include "run/shim/core/user.h"
+#include "run/shim/core/wait.h"
+
+static long own_action(long act, long old)
+{
+    struct trap_action before = process.sigsys;
+
+    if (act != 0 && user_read(&process.sigsys, act, sizeof(process.sigsys)) < 0)
+        return -EFAULT;
+    return old == 0 ? 0 : user_write(old, &before, sizeof(before));
+}
+
+long call_rt_sigaction(struct trap *trap)
+{
+    struct trap_action action;
+
+    if (trap->args[3] != SIGNALS_MASK_BYTES)
+        return -EINVAL;
+    if ((int)trap->args[0] == SIGSYS)
+        return own_action(trap->args[1], trap->args[2]);
+    if (user_read(&action, trap->args[1], sizeof(action)) < 0)
+        return -EFAULT;
+    action.mask &= ~SIGNALS_SIGSYS;
+    return SYS4(SYS_rt_sigaction, trap->args[0], &action, trap->args[2], SIGNALS_MASK_BYTES);
+}
+
+/* The program's mask is the one in the frame: it comes into force when the handler returns. */
+long call_rt_sigprocmask(struct trap *trap)
+{
+    uint64_t *mask = (uint64_t *)(void *)&trap->context->uc_sigmask;
+    uint64_t before = *mask, set;
+
+    if (trap->args[3] != SIGNALS_MASK_BYTES)
+        return -EINVAL;
+    if (user_read(&set, trap->args[1], sizeof(set)) < 0)
+        return -EFAULT;
+    switch ((int)trap->args[0]) {
+    case SIG_BLOCK:
+        set |= before;
+        break;
+    case SIG_UNBLOCK:
+        set = before & ~set;
+        break;
+    case SIG_SETMASK:
+        break;
+    default:
+        return -EINVAL;
+    }
+    if (trap->args[2] != 0 && user_write(trap->args[2], &before, sizeof(before)) < 0)
+        return -EFAULT;
+    const uint64_t never = UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1);
+    *mask = set & ~SIGNALS_SIGSYS & ~never;
+    return 0;
+}
+
+long call_rt_sigsuspend(struct trap *trap)
+{
+    struct stub_call call = {.args = {0, SIGNALS_MASK_BYTES}};
+    uint64_t mask;
+
+    if (trap->args[1] != SIGNALS_MASK_BYTES)
+        return -EINVAL;
+    if (user_read(&mask, trap->args[0], sizeof(mask)) < 0)
+        return -EFAULT;
+    mask &= ~SIGNALS_SIGSYS;
+    call.args[0] = (long)&mask;
+    return wait_unbounded(SYS_rt_sigsuspend, &call);
+}

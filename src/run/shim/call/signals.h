@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signals: SIGSYS is the shim's. No mask that a program sets blocks it, since a trapped system call
+ * under a blocked SIGSYS ends the process; the program's own action for it is kept, shown and used
+ * for the signals that are not ours.
+ */
+#ifndef SPLITDOM_RUN_SHIM_CALL_SIGNALS_H
+#define SPLITDOM_RUN_SHIM_CALL_SIGNALS_H
+
+#include <stdint.h>
+
+#define SIGNALS_SIGSYS (UINT64_C(1) << 30) /* signal 31 in a mask */
+
+enum { SIGNALS_MASK_BYTES = 8 };
+
+#endif

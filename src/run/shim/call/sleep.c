@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sleep: nanosleep and clock_nanosleep.
+ */
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "run/shim/call/calls.h"
+#include "run/shim/call/cputime.h"
+#include "run/shim/core/scale.h"
+#include "run/shim/core/user.h"
+#include "run/shim/core/vclock.h"
+#include "run/shim/core/wait.h"
+
+static long sleep_until(uint64_t deadline_ns, long rest_address)
+{
+    struct wait wait = {.deadline_ns = deadline_ns, .nr = SYS_clock_nanosleep, .time_index = 2};
+    struct stub_call call = {.args = {CLOCK_MONOTONIC, 0, 0, 0}};
+
+    wait.timed_out = 0;
+    long rc = wait_for(&wait, &call);
+    if (rc == -EINTR && rest_address != 0) {
+        struct timespec rest = scale_timespec(wait_rest_ns(deadline_ns));
+        if (user_write(rest_address, &rest, sizeof(rest)) < 0)
+            return -EFAULT;
+    }
+    return rc;
+}
+
+long call_nanosleep(struct trap *trap)
+{
+    struct timespec ts;
+    uint64_t span_ns;
+
+    if (user_read(&ts, trap->args[0], sizeof(ts)) < 0)
+        return -EFAULT;
+    if (!scale_from_timespec(&ts, &span_ns))
+        return -EINVAL;
+    return sleep_until(wait_until_ns(span_ns), trap->args[1]);
+}
+
+/* By a CPU-time clock: the span, or the time, in real CPU time. */
+static long sleep_by_cpu(const struct trap *trap, uint64_t ns)
+{
+    struct timespec ts = scale_timespec(cputime_to_real_ns(ns));
+
+    return SYS4(SYS_clock_nanosleep, trap->args[0], trap->args[1], &ts, 0);
+}
+
+long call_clock_nanosleep(struct trap *trap)
+{
+    struct timespec ts;
+    uint64_t ns, ahead_ns;
+
+    if (user_read(&ts, trap->args[2], sizeof(ts)) < 0)
+        return -EFAULT;
+    if (!scale_from_timespec(&ts, &ns))
+        return -EINVAL;
+    if (!vclock_ahead_ns(trap->args[0], &ahead_ns) || trap->args[0] == CLOCK_MONOTONIC_RAW ||
+        trap->args[0] == CLOCK_MONOTONIC_COARSE || trap->args[0] == CLOCK_REALTIME_COARSE)
+        return sleep_by_cpu(trap, ns); /* the kernel refuses those that can't be slept by */
+    if (trap->args[1] & TIMER_ABSTIME)
+        return sleep_until(wait_until_abs_ns(ahead_ns, ns), 0);
+    return sleep_until(wait_until_ns(ns), trap->args[3]);
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/shim/call/timers.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "ring/barrier.h"
+#include "run/shim/core/scale.h"
+#include "run/shim/core/stub.h"
+#include "run/shim/core/vclock.h"
+#include "run/shim/core/wait.h"
+
+enum {
+    RECORDS = 512,
+    /* A timer that is not within this of what we armed was armed by somebody else since. */
+    FOREIGN_NS = 2000000,
+    /* linux/timerfd.h: sets the count of expiries that are not read yet. */
+    IOC_SET_TICKS = 0x40085400,
+};
+
+static struct timers_record records[RECORDS];
+
+static uint64_t key_of(enum timers_kind kind, int number)
+{
+    return (uint64_t)kind << 32 | (uint32_t)number;
+}
+
+static bool try_take(struct timers_record *record)
+{
+    uint32_t idle = 0;
+
+    return compare_exchange_full_u32(&record->busy, &idle, 1);
+}
+
+/* A record that another process had before a fork is none of ours; but a timerfd's clock is. */
+static void inherit(struct timers_record *record, int32_t pid)
+{
+    if (record->pid == pid)
+        return;
+    record->pid = pid;
+    record->armed = false;
+}
+
+static struct timers_record *find(uint64_t key)
+{
+    for (unsigned i = 0; i < RECORDS; i++)
+        if (load_acquire_u64(&records[i].key) == key)
+            return &records[i];
+    return NULL;
+}
+
+static struct timers_record *make(uint64_t key)
+{
+    for (unsigned i = 0; i < RECORDS; i++) {
+        uint64_t none = 0;
+        if (load_relaxed_u64(&records[i].key) == 0 &&
+            compare_exchange_full_u64(&records[i].key, &none, key)) {
+            records[i].clock_id = -1;
+            records[i].armed = false;
+            return &records[i];
+        }
+    }
+    return NULL;
+}
+
+struct timers_record *timers_take(enum timers_kind kind, int number, bool create)
+{
+    uint64_t key = key_of(kind, number);
+    int32_t pid = (int32_t)SYS0(SYS_getpid);
+    struct timers_record *record = find(key);
+
+    if (record == NULL && create)
+        record = make(key);
+    if (record == NULL)
+        return NULL;
+    /* Another thread has it for some microseconds; a handler of this one's does not wait. */
+    for (unsigned i = 0; !try_take(record); i++) {
+        if (i > 10000)
+            return NULL;
+        SYS0(SYS_sched_yield);
+    }
+    inherit(record, pid);
+    return record;
+}
+
+static long set_kernel(const struct timers_record *record, long flags,
+                       const struct itimerspec *spec)
+{
+    int number = (int)(uint32_t)record->key;
+    struct itimerval val;
+
+    switch (record->key >> 32) {
+    case TIMERS_FD:
+        return SYS4(SYS_timerfd_settime, number, flags, spec, 0);
+    case TIMERS_POSIX:
+        return SYS4(SYS_timer_settime, number, flags, spec, 0);
+    default:
+        val.it_value.tv_sec = spec->it_value.tv_sec;
+        val.it_value.tv_usec = (spec->it_value.tv_nsec + 999) / 1000;
+        val.it_interval.tv_sec = spec->it_interval.tv_sec;
+        val.it_interval.tv_usec = (spec->it_interval.tv_nsec + 999) / 1000;
+        for (struct timeval *tv = &val.it_value; tv->tv_usec >= 1000000;) {
+            tv->tv_usec -= 1000000;
+            tv->tv_sec++;
+        }
+        for (struct timeval *tv = &val.it_interval; tv->tv_usec >= 1000000;) {
+            tv->tv_usec -= 1000000;
+            tv->tv_sec++;
+        }
+        return SYS3(SYS_setitimer, number, &val, 0);
+    }
+}
+
+static long get_kernel(const struct timers_record *record, struct itimerspec *spec)
+{
+    int number = (int)(uint32_t)record->key;
+    struct itimerval val;
+    long rc;
+
+    switch (record->key >> 32) {
+    case TIMERS_FD:
+        return SYS2(SYS_timerfd_gettime, number, spec);
+    case TIMERS_POSIX:
+        return SYS2(SYS_timer_gettime, number, spec);
+    default:
+        rc = SYS2(SYS_getitimer, number, &val);
+        spec->it_value = (struct timespec){val.it_value.tv_sec, val.it_value.tv_usec * 1000};
+        spec->it_interval =
+            (struct timespec){val.it_interval.tv_sec, val.it_interval.tv_usec * 1000};
+        return rc;
+    }
+}
+
+static uint64_t at_least_one(uint64_t ns)
+{
+    return ns > 0 ? ns : 1; /* 0 would disarm it */
+}
+
+long timers_arm(struct timers_record *record, long flags)
+{
+    const uint32_t *generation = &vclock_session()->generation;
+    uint64_t *slot;
+    bool own;
+    long rc;
+
+    wait_register((uint64_t)(uint32_t)record->pid << 32, &slot, &own);
+    do {
+        record->generation = load_full_u32(generation);
+        uint64_t tdf = vclock_tdf();
+        uint64_t left = at_least_one(scale_to_real_ns(tdf, wait_rest_ns(record->deadline_ns)));
+        record->real_interval_ns = scale_to_real_ns(tdf, record->interval_ns);
+        record->real_deadline_ns = vclock_real_ns(CLOCK_MONOTONIC) + left;
+        struct itimerspec spec = {.it_value = scale_timespec(left),
+                                  .it_interval = scale_timespec(record->real_interval_ns)};
+        rc = set_kernel(record, flags & ~TIMER_ABSTIME, &spec);
+        record->armed = rc == 0;
+    } while (rc == 0 && load_full_u32(generation) != record->generation);
+    return rc;
+}
+
+/* Moves deadline_ns past now. */
+static void advance(struct timers_record *record)
+{
+    uint64_t now_ns = vclock_now_ns();
+
+    if (record->interval_ns == 0 || record->deadline_ns > now_ns)
+        return;
+    uint64_t missed = (now_ns - record->deadline_ns) / record->interval_ns + 1;
+    record->deadline_ns += missed * record->interval_ns;
+}
+
+struct itimerspec timers_left(struct timers_record *record)
+{
+    struct itimerspec spec = {0};
+
+    if (!record->armed)
+        return spec;
+    advance(record);
+    uint64_t rest_ns = wait_rest_ns(record->deadline_ns);
+    if (rest_ns == 0 && record->interval_ns == 0 && get_kernel(record, &spec) == 0 &&
+        spec.it_value.tv_sec == 0 && spec.it_value.tv_nsec == 0)
+        return spec; /* it is over */
+    spec.it_value = scale_timespec(at_least_one(rest_ns));
+    spec.it_interval = scale_timespec(record->interval_ns);
+    return spec;
+}
+
+/* False: it has ended, or was armed by somebody else. */
+static bool still_ours(const struct timers_record *record)
+{
+    struct itimerspec spec = {0};
+    uint64_t left;
+
+    if (get_kernel(record, &spec) != 0 || !scale_from_timespec(&spec.it_value, &left) || left == 0)
+        return false;
+    int64_t off = (int64_t)(vclock_real_ns(CLOCK_MONOTONIC) + left - record->real_deadline_ns);
+    if (record->real_interval_ns != 0 && off > 0) {
+        off %= (int64_t)record->real_interval_ns;
+        if (off > (int64_t)record->real_interval_ns / 2)
+            off -= (int64_t)record->real_interval_ns;
+    }
+    return off < FOREIGN_NS && off > -FOREIGN_NS;
+}
+
+/* Expiries of a timerfd that nobody has read yet would be lost when it is armed. */
+static uint64_t take_ticks(int fd)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    uint64_t ticks = 0;
+
+    if (SYS3(SYS_poll, &pollfd, 1, 0) == 1 && (pollfd.revents & POLLIN) &&
+        SYS3(SYS_read, fd, &ticks, sizeof(ticks)) == sizeof(ticks))
+        return ticks;
+    return 0;
+}
+
+static void rearm(struct timers_record *record)
+{
+    uint64_t ticks = 0;
+    int number = (int)(uint32_t)record->key;
+
+    if (!still_ours(record)) {
+        record->armed = false;
+        return;
+    }
+    if (record->key >> 32 == TIMERS_FD)
+        ticks = take_ticks(number);
+    advance(record);
+    timers_arm(record, 0);
+    if (ticks != 0)
+        SYS3(SYS_ioctl, number, IOC_SET_TICKS, &ticks);
+}
+
+void timers_rearm(void)
+{
+    uint32_t generation = load_full_u32(&vclock_session()->generation);
+    int32_t pid = (int32_t)SYS0(SYS_getpid);
+
+    for (unsigned i = 0; i < RECORDS; i++) {
+        struct timers_record *record = &records[i];
+        if (load_acquire_u64(&record->key) == 0 || !record->armed || record->pid != pid ||
+            record->generation == generation || !try_take(record))
+            continue;
+        rearm(record);
+        timers_release(record);
+    }
+}
+
+void timers_release(struct timers_record *record)
+{
+    const uint32_t *generation = &vclock_session()->generation;
+
+    for (;;) {
+        store_full_u32(&record->busy, 0);
+        /* A kick may have found it busy. */
+        if (!record->armed || load_full_u32(generation) == record->generation || !try_take(record))
+            return;
+        if (record->armed)
+            rearm(record);
+    }
+}
+
+void timers_forget(struct timers_record *record)
+{
+    record->armed = false;
+    store_full_u32(&record->busy, 0);
+    store_release_u64(&record->key, 0);
+}
+
+void timers_adopt_itimer(void)
+{
+    struct itimerval val = {0};
+    uint64_t tdf = vclock_tdf();
+
+    if (SYS2(SYS_getitimer, ITIMER_REAL, &val) != 0 ||
+        (val.it_value.tv_sec == 0 && val.it_value.tv_usec == 0))
+        return;
+    struct timers_record *record = timers_take(TIMERS_ITIMER, ITIMER_REAL, true);
+    if (record == NULL)
+        return;
+    uint64_t left =
+        ((uint64_t)val.it_value.tv_sec * 1000000 + (uint64_t)val.it_value.tv_usec) * 1000;
+    uint64_t interval =
+        ((uint64_t)val.it_interval.tv_sec * 1000000 + (uint64_t)val.it_interval.tv_usec) * 1000;
+    record->deadline_ns = wait_until_ns(scale_to_virtual_ns(tdf, left, true));
+    record->interval_ns = scale_to_virtual_ns(tdf, interval, true);
+    timers_arm(record, 0);
+    timers_release(record);
+}

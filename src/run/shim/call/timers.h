@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers: the kernel timers that this process has armed, with the time of the domain's clock at
+ * which each is due, so that they can be armed anew when the rate changes.
+ *
+ * A record is used by one thread at a time (busy). A kick that finds one busy leaves it: who has it
+ * looks at the generation again when he lets it go.
+ */
+#ifndef SPLITDOM_RUN_SHIM_CALL_TIMERS_H
+#define SPLITDOM_RUN_SHIM_CALL_TIMERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+enum timers_kind {
+    TIMERS_NONE,
+    TIMERS_FD,     /* number: the descriptor; survives fork, but a copy must not be armed anew */
+    TIMERS_POSIX,  /* number: the kernel's timer id */
+    TIMERS_ITIMER, /* number: ITIMER_REAL */
+};
+
+struct timers_record {
+    uint64_t key; /* kind << 32 | number; 0: free */
+    uint32_t busy;
+    int32_t pid;
+    int32_t clock_id;
+    uint32_t generation; /* by which it is armed */
+    bool armed;
+    uint64_t deadline_ns;      /* CLOCK_MONOTONIC of the domain; the first that has not passed */
+    uint64_t interval_ns;      /* the domain's; 0: once */
+    uint64_t real_deadline_ns; /* the kernel's CLOCK_MONOTONIC, of the first expiry */
+    uint64_t real_interval_ns;
+};
+
+/* The record of a timer, taken for the caller until timers_release. create: one is made where there
+ * is none. NULL: none there, or no room. */
+struct timers_record *timers_take(enum timers_kind kind, int number, bool create);
+void timers_release(struct timers_record *record);
+void timers_forget(struct timers_record *record);
+
+/* Arms it, interval and all, for record->deadline_ns; until the generation is the one armed by.
+ * flags: of the kernel's call but for TIMER_ABSTIME, which is dropped. 0 or -errno. */
+long timers_arm(struct timers_record *record, long flags);
+
+/* What is left, in the domain's time; zero if it is not armed. */
+struct itimerspec timers_left(struct timers_record *record);
+
+/* After a kick: each armed timer of this process by the rate of now. */
+void timers_rearm(void);
+
+/* Makes room for what the kernel keeps through an exec. */
+void timers_adopt_itimer(void);
+
+#endif

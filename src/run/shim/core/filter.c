@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/shim/core/filter.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "run/session.h"
+#include "run/shim/core/stub.h"
+
+enum {
+    NR_FUTEX_WAITV = 449,
+    NR_FUTEX_WAIT = 455,
+    X32_BIT = 0x40000000,
+    PAGE_SHIFT = 12,
+    SOL_FIRST = SO_RCVTIMEO, /* SO_RCVTIMEO, SO_SNDTIMEO as 64-bit programs know them */
+};
+
+enum condition {
+    ALWAYS,
+    IS_SET,       /* the argument is not 0 */
+    POSITIVE,     /* as an int */
+    SIGNAL,       /* rt_sigaction: IS_SET 1, and not what FOREIGN_STUBS says */
+    MASK,         /* rt_sigprocmask: IS_SET 1, and not SIG_UNBLOCK */
+    FUTEX,        /* IS_SET 3, and an operation that waits */
+    TIME_OPTION,  /* level SOL_SOCKET, option SO_RCVTIMEO or SO_SNDTIMEO */
+    OUR_FD,       /* one of the descriptors that the shim needs */
+    SECCOMP_MODE, /* prctl: PR_SET_SECCOMP */
+};
+
+struct rule {
+    uint16_t nr;
+    uint8_t condition;
+    uint8_t argument;
+};
+
+/* The most frequent first. */
+static const struct rule rules[] = {
+    {SYS_futex, FUTEX, 3},
+    {SYS_close, OUR_FD, 0},
+    {SYS_poll, POSITIVE, 2},
+    {SYS_epoll_wait, POSITIVE, 3},
+    {SYS_rt_sigprocmask, MASK, 1},
+    {SYS_rt_sigaction, SIGNAL, 1},
+    {SYS_clock_gettime, ALWAYS, 0},
+    {SYS_gettimeofday, ALWAYS, 0},
+    {SYS_time, ALWAYS, 0},
+    {SYS_clock_nanosleep, ALWAYS, 0},
+    {SYS_nanosleep, ALWAYS, 0},
+    {SYS_ppoll, IS_SET, 2},
+    {SYS_ppoll, IS_SET, 3},
+    {SYS_select, IS_SET, 4},
+    {SYS_pselect6, ALWAYS, 0},
+    {SYS_epoll_pwait, POSITIVE, 3},
+    {SYS_epoll_pwait, IS_SET, 4},
+    {SYS_epoll_pwait2, IS_SET, 3},
+    {SYS_epoll_pwait2, IS_SET, 4},
+    {NR_FUTEX_WAITV, IS_SET, 3},
+    {NR_FUTEX_WAIT, IS_SET, 4},
+    {SYS_mq_timedsend, IS_SET, 4},
+    {SYS_mq_timedreceive, IS_SET, 4},
+    {SYS_rt_sigtimedwait, ALWAYS, 0},
+    {SYS_semtimedop, IS_SET, 3},
+    {SYS_io_getevents, IS_SET, 4},
+    {SYS_io_pgetevents, IS_SET, 4},
+    {SYS_recvmmsg, IS_SET, 4},
+    {SYS_rt_sigsuspend, ALWAYS, 0},
+    {SYS_timerfd_create, ALWAYS, 0},
+    {SYS_timerfd_settime, ALWAYS, 0},
+    {SYS_timerfd_gettime, ALWAYS, 0},
+    {SYS_timer_create, ALWAYS, 0},
+    {SYS_timer_settime, ALWAYS, 0},
+    {SYS_timer_gettime, ALWAYS, 0},
+    {SYS_timer_delete, ALWAYS, 0},
+    {SYS_setitimer, ALWAYS, 0},
+    {SYS_getitimer, ALWAYS, 0},
+    {SYS_alarm, ALWAYS, 0},
+    {SYS_clock_settime, ALWAYS, 0},
+    {SYS_settimeofday, ALWAYS, 0},
+    {SYS_adjtimex, ALWAYS, 0},
+    {SYS_clock_adjtime, ALWAYS, 0},
+    {SYS_sysinfo, ALWAYS, 0},
+    {SYS_times, ALWAYS, 0},
+    {SYS_getrusage, ALWAYS, 0},
+    {SYS_wait4, IS_SET, 3},
+    {SYS_waitid, IS_SET, 4},
+    {SYS_setsockopt, TIME_OPTION, 0},
+    {SYS_getsockopt, TIME_OPTION, 0},
+    {SYS_execve, ALWAYS, 0},
+    {SYS_execveat, ALWAYS, 0},
+    {SYS_seccomp, ALWAYS, 0},
+    {SYS_prctl, SECCOMP_MODE, 0},
+    {SYS_io_uring_setup, ALWAYS, 0},
+    {SYS_close_range, ALWAYS, 0},
+    {SYS_dup2, OUR_FD, 1},
+    {SYS_dup3, OUR_FD, 1},
+};
+
+static const struct rule receive_rules[] = {
+    {SYS_recvfrom, ALWAYS, 0},
+    {SYS_recvmsg, ALWAYS, 0},
+    {SYS_accept, ALWAYS, 0},
+    {SYS_accept4, ALWAYS, 0},
+};
+
+static void emit(struct filter *filter, uint16_t code, uint32_t k, unsigned jt, unsigned jf)
+{
+    if (filter->count < FILTER_CODE_MAX)
+        filter->code[filter->count++] =
+            (struct sock_filter){.code = code, .jt = (uint8_t)jt, .jf = (uint8_t)jf, .k = k};
+}
+
+static void load(struct filter *filter, size_t offset)
+{
+    emit(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+static size_t low_half(unsigned argument)
+{
+    return offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t);
+}
+
+static void jump_equal(struct filter *filter, uint32_t k, unsigned jt, unsigned jf)
+{
+    emit(filter, BPF_JMP | BPF_JEQ | BPF_K, k, jt, jf);
+}
+
+/* Each of these falls through where the call may have to be caught, and goes to the marker NO where
+ * not; emit_rule turns that into the distance to the end of the rule. */
+enum { NO = 255 };
+
+static void emit_is_set(struct filter *filter, unsigned argument)
+{
+    load(filter, low_half(argument));
+    jump_equal(filter, 0, 0, 2);
+    load(filter, low_half(argument) + 4);
+    jump_equal(filter, 0, NO, 0);
+}
+
+static void emit_futex(struct filter *filter)
+{
+    static const uint8_t waits[] = {FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET,
+                                    FUTEX_WAIT_REQUEUE_PI, 13 /* FUTEX_LOCK_PI2 */};
+    const unsigned count = sizeof(waits);
+
+    load(filter, low_half(1));
+    emit(filter, BPF_ALU | BPF_AND | BPF_K, 127, 0, 0);
+    for (unsigned i = 0; i < count; i++)
+        jump_equal(filter, waits[i], count - 1 - i, i + 1 == count ? NO : 0);
+    emit_is_set(filter, 3);
+}
+
+static void emit_signal(struct filter *filter)
+{
+    /* FOREIGN_STUBS: User-mode Linux sets these three in the ptraced children that run its guest's
+     * programs, where a caught call would be a signal that it does not expect. */
+    static const uint8_t spared[] = {SIGSEGV, SIGTERM, SIGWINCH};
+
+    load(filter, low_half(0));
+    for (unsigned i = 0; i < sizeof(spared); i++)
+        jump_equal(filter, spared[i], NO, 0);
+    emit_is_set(filter, 1);
+}
+
+static void emit_condition(struct filter *filter, const struct rule *rule, int fds)
+{
+    switch (rule->condition) {
+    case IS_SET:
+        emit_is_set(filter, rule->argument);
+        break;
+    case POSITIVE: /* 1 to INT_MAX */
+        load(filter, low_half(rule->argument));
+        jump_equal(filter, 0, NO, 0);
+        emit(filter, BPF_JMP | BPF_JGE | BPF_K, 0x80000000u, NO, 0);
+        break;
+    case SIGNAL:
+        emit_signal(filter);
+        break;
+    case MASK:
+        load(filter, low_half(0));
+        jump_equal(filter, SIG_UNBLOCK, NO, 0);
+        emit_is_set(filter, 1);
+        break;
+    case FUTEX:
+        emit_futex(filter);
+        break;
+    case TIME_OPTION:
+        load(filter, low_half(1));
+        jump_equal(filter, SOL_SOCKET, 0, NO);
+        load(filter, low_half(2));
+        jump_equal(filter, SO_RCVTIMEO, 1, 0);
+        jump_equal(filter, SO_SNDTIMEO, 0, NO);
+        break;
+    case OUR_FD:
+        load(filter, low_half(rule->argument));
+        emit(filter, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)fds, 0, NO);
+        emit(filter, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)(fds + SESSION_FDS), NO, 0);
+        break;
+    case SECCOMP_MODE:
+        load(filter, low_half(0));
+        jump_equal(filter, PR_SET_SECCOMP, 0, NO);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The number again for the rules that follow, as a rule may have loaded something else. */
+static void emit_rule(struct filter *filter, const struct rule *rule, uint64_t stub, int fds)
+{
+    load(filter, offsetof(struct seccomp_data, nr));
+    unsigned head = filter->count;
+    jump_equal(filter, rule->nr, 0, NO);
+    emit_condition(filter, rule, fds);
+    load(filter, offsetof(struct seccomp_data, instruction_pointer) + 4);
+    jump_equal(filter, (uint32_t)(stub >> 32), 0, 3);
+    load(filter, offsetof(struct seccomp_data, instruction_pointer));
+    emit(filter, BPF_ALU | BPF_RSH | BPF_K, PAGE_SHIFT, 0, 0);
+    jump_equal(filter, (uint32_t)stub >> PAGE_SHIFT, NO, 0);
+    emit(filter, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
+    for (unsigned i = head; i < filter->count; i++) {
+        struct sock_filter *at = &filter->code[i];
+        if (BPF_CLASS(at->code) != BPF_JMP)
+            continue;
+        if (at->jt == NO)
+            at->jt = (uint8_t)(filter->count - i - 1);
+        if (at->jf == NO)
+            at->jf = (uint8_t)(filter->count - i - 1);
+    }
+}
+
+static void build(struct filter *filter, const struct rule *list, unsigned count, uint64_t stub,
+                  int fds)
+{
+    filter->count = 0;
+    load(filter, offsetof(struct seccomp_data, arch));
+    jump_equal(filter, AUDIT_ARCH_X86_64, 1, 0);
+    /* Calls of 32-bit programs have other numbers: not there, rather than in real time. */
+    emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
+    load(filter, offsetof(struct seccomp_data, nr));
+    emit(filter, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+    emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
+    for (unsigned i = 0; i < count; i++)
+        emit_rule(filter, &list[i], stub, fds);
+    emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+}
+
+void filter_build(struct filter *filter, uint64_t stub, int fds)
+{
+    build(filter, rules, sizeof(rules) / sizeof(rules[0]), stub, fds);
+}
+
+void filter_build_receive(struct filter *filter, uint64_t stub)
+{
+    build(filter, receive_rules, sizeof(receive_rules) / sizeof(receive_rules[0]), stub, 0);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stub: system calls that the filter lets through. They return -errno and touch no errno. See
+ * stub.S.
+ */
+#ifndef SPLITDOM_RUN_SHIM_CORE_STUB_H
+#define SPLITDOM_RUN_SHIM_CORE_STUB_H
+
+#include <stdint.h>
+
+/* What stub_wait returns when a kick has ended the call, or the generation was another one before
+ * it began: the caller computes its time-out anew. No errno of the kernel's. */
+enum { STUB_KICKED = -4095 };
+
+struct stub_call {
+    long args[6];
+    uint32_t generation; /* must be the session's, or the call is not begun */
+};
+
+long stub_syscall(long nr, long a, long b, long c, long d, long e, long f);
+long stub_wait(long nr, const struct stub_call *call, const uint32_t *generation);
+_Noreturn void stub_enter(void *stack, uint64_t entry);
+void stub_restore(void); /* rt_sigreturn, for the kernel only */
+
+extern const char stub_begin[], stub_end[];
+extern const char stub_wait_check[], stub_wait_after[], stub_wait_cancel[];
+
+#define SYS0(nr)             stub_syscall(nr, 0, 0, 0, 0, 0, 0)
+#define SYS1(nr, a)          stub_syscall(nr, (long)(a), 0, 0, 0, 0, 0)
+#define SYS2(nr, a, b)       stub_syscall(nr, (long)(a), (long)(b), 0, 0, 0, 0)
+#define SYS3(nr, a, b, c)    stub_syscall(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define SYS4(nr, a, b, c, d) stub_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define SYS6(nr, a, b, c, d, e, f)                                                                 \
+    stub_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+#endif

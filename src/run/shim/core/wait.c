@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/shim/core/wait.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+
+#include "ring/barrier.h"
+#include "run/shim/core/scale.h"
+#include "run/shim/core/vclock.h"
+
+enum {
+    PROBES = 64,
+    /* Without a slot a thread looks at the generation that often. */
+    UNREGISTERED_NS = 1000000,
+    /* The kernel's clock and the page's line agree but for some nanoseconds. */
+    SPIN_NS = 50000,
+};
+
+uint64_t wait_until_ns(uint64_t span_ns)
+{
+    if (span_ns >= SCALE_FOREVER_NS)
+        return SCALE_FOREVER_NS;
+    return scale_capped((scale_u128)vclock_now_ns() + span_ns);
+}
+
+uint64_t wait_until_abs_ns(uint64_t ahead_ns, uint64_t time_ns)
+{
+    if (time_ns >= SCALE_FOREVER_NS)
+        return SCALE_FOREVER_NS;
+    /* A clock can be behind CLOCK_MONOTONIC, too. */
+    int64_t at_ns = (int64_t)(time_ns - ahead_ns);
+    return at_ns < 0 ? 0 : (uint64_t)at_ns;
+}
+
+uint64_t wait_rest_ns(uint64_t deadline_ns)
+{
+    uint64_t now_ns = vclock_now_ns();
+
+    return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+}
+
+bool wait_register(uint64_t who, uint64_t **slot, bool *own)
+{
+    struct session *session = vclock_session();
+    uint32_t start = (uint32_t)who * UINT32_C(2654435761) >> 16;
+
+    for (unsigned i = 0; i < PROBES; i++) {
+        uint64_t *at = &session->waiters[(start + i) % SESSION_WAITERS];
+        uint64_t found = load_relaxed_u64(at);
+        /* A wait in a signal handler that interrupts a wait, or one that was left by longjmp. */
+        *own = found != who;
+        *slot = at;
+        if (found == who || (found == 0 && compare_exchange_full_u64(at, &found, who)))
+            return true;
+    }
+    *slot = NULL;
+    *own = false;
+    return false;
+}
+
+static void enter(struct wait *wait)
+{
+    uint64_t tgid = (uint64_t)SYS0(SYS_getpid), tid = (uint64_t)SYS0(SYS_gettid);
+
+    wait_register(tgid << 32 | tid, &wait->slot, &wait->own_slot);
+}
+
+static void leave(struct wait *wait)
+{
+    if (wait->own_slot)
+        store_release_u64(wait->slot, 0);
+}
+
+/* The real time that is left; reads the generation first: a change after that ends the call. */
+static uint64_t left_ns(struct wait *wait)
+{
+    wait->generation = load_full_u32(&vclock_session()->generation);
+    uint64_t left = SCALE_FOREVER_NS;
+    if (wait->deadline_ns < SCALE_FOREVER_NS)
+        left = scale_to_real_ns(vclock_tdf(), wait_rest_ns(wait->deadline_ns));
+    if (wait->slot == NULL && left > UNREGISTERED_NS)
+        left = UNREGISTERED_NS;
+    return left;
+}
+
+static struct timespec time_out(const struct wait *wait, uint64_t left)
+{
+    if (wait->form == WAIT_ABSOLUTE_MONOTONIC)
+        left = scale_capped((scale_u128)vclock_real_ns(CLOCK_MONOTONIC) + left);
+    else if (wait->form == WAIT_ABSOLUTE_REALTIME)
+        left = scale_capped((scale_u128)vclock_real_ns(CLOCK_REALTIME) + left);
+    return scale_timespec(left);
+}
+
+/* After the kernel's time-out: is the deadline over? What little may be missing is waited for here,
+ * as a second call would find its sets of descriptors empty. */
+static bool is_over(const struct wait *wait)
+{
+    uint64_t rest_ns = wait_rest_ns(wait->deadline_ns);
+
+    if (scale_to_real_ns(vclock_tdf(), rest_ns) > SPIN_NS)
+        return false;
+    while (wait_rest_ns(wait->deadline_ns) > 0) {
+        if (load_full_u32(&vclock_session()->generation) != wait->generation)
+            return false;
+        cpu_relax();
+    }
+    return true;
+}
+
+long wait_for(struct wait *wait, struct stub_call *call)
+{
+    struct timespec ts;
+    long rc;
+
+    enter(wait);
+    for (;;) {
+        uint64_t left = left_ns(wait);
+        ts = time_out(wait, left);
+        call->args[wait->time_index] = (long)&ts;
+        call->generation = wait->generation;
+        rc = stub_wait(wait->nr, call, &vclock_session()->generation);
+        if (rc == STUB_KICKED)
+            continue;
+        if (rc != wait->timed_out || left == 0 || is_over(wait))
+            break;
+    }
+    leave(wait);
+    return rc;
+}
+
+long wait_unbounded(long nr, struct stub_call *call)
+{
+    const uint32_t *generation = &vclock_session()->generation;
+    long rc;
+
+    do {
+        call->generation = load_full_u32(generation);
+        rc = stub_wait(nr, call, generation);
+    } while (rc == STUB_KICKED);
+    return rc;
+}

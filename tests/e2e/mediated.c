@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mediated: runs a program on a clock made by hand, without a service.
+ *
+ *     mediated SHIM TDF [-c MS:TDF]... PROGRAM ARGUMENTS...
+ *
+ * -c: so many real milliseconds later (after the one before) the rate becomes TDF, 0 for a pause.
+ * The program's exit code; 128 and its signal's number if one has ended it.
+ */
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "run/mediate.h"
+#include "tdf/clock.h"
+
+extern char **environ;
+
+enum { CHANGES_MAX = 4096, TICK_NS = 200000 };
+
+struct change {
+    uint64_t at_ns;
+    struct tdf tdf;
+};
+
+static struct tdf parse(const char *text)
+{
+    struct tdf tdf;
+
+    if (tdf_parse(text, &tdf) < 0)
+        errx(2, "no TDF: %s", text);
+    return tdf;
+}
+
+static int wait_for(pid_t pid, struct tdf_clock *clock, struct mediate *m,
+                    const struct change *changes, int count)
+{
+    uint64_t start_ns = clock_monotonic_ns(), anchored_ns = start_ns;
+    int status, done = 0;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        struct timespec tick = clock_timespec(TICK_NS);
+        uint64_t now_ns = clock_monotonic_ns();
+        if (done < count && now_ns - start_ns >= changes[done].at_ns) {
+            tdf_clock_set_tdf(clock, changes[done].tdf);
+            mediate_changed(m, changes[done++].tdf);
+        } else if (now_ns - anchored_ns > TDF_REANCHOR_NS / 2) {
+            tdf_clock_reanchor(clock);
+            anchored_ns = now_ns;
+        }
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &tick, NULL);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(int argc, char *argv[])
+{
+    static struct change changes[CHANGES_MAX];
+    static struct tdf_source source;
+    static struct tdf_clock clock;
+    struct mediate_why why;
+    struct mediate *m;
+    int at = 3, count = 0;
+    uint64_t at_ns = 0;
+
+    if (argc < 4)
+        errx(2, "usage: mediated SHIM TDF [-c MS:TDF]... PROGRAM ARGUMENTS...");
+    for (; at + 1 < argc && strcmp(argv[at], "-c") == 0 && count < CHANGES_MAX; at += 2) {
+        char *colon = strchr(argv[at + 1], ':');
+        if (colon == NULL)
+            errx(2, "no change: %s", argv[at + 1]);
+        at_ns += strtoull(argv[at + 1], NULL, 10) * 1000000;
+        changes[count++] = (struct change){.at_ns = at_ns, .tdf = parse(colon + 1)};
+    }
+    if (at == argc)
+        errx(2, "no program");
+    int fd = memfd_create("clock", MFD_CLOEXEC);
+    if (fd < 0 || ftruncate(fd, 4096) < 0)
+        err(1, "clock");
+    struct shared_info *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED)
+        err(1, "clock");
+    struct tdf tdf = parse(argv[2]);
+    tdf_source_real(&source);
+    if (tdf_clock_init(&clock, &source, page, 2, tdf) < 0)
+        errx(1, "no clock");
+    struct mediate_config config = {.clock_fd = fd, .shim_path = argv[1], .tdf = tdf};
+    if (mediate_prepare(&config, &m, &why) < 0)
+        errx(1, "%s", why.text);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(mediate_exec(m, argv[at], &argv[at], environ));
+    int code = pid < 0 ? 1 : wait_for(pid, &clock, m, changes, count);
+    mediate_close(m);
+    return code;
+}
