@@ -132,8 +132,8 @@ static void jump_equal(struct filter *filter, uint32_t k, unsigned jt, unsigned 
 }
 
 /* Each of these falls through where the call may have to be caught, and goes to the marker NO where
- * not; emit_rule turns that into the distance to the end of the rule. */
-enum { NO = 255 };
+ * not; OTHER stands for the rule of another number. See resolve. */
+enum { NO = 255, OTHER = 254 };
 
 static void emit_is_set(struct filter *filter, unsigned argument)
 {
@@ -211,12 +211,28 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
     }
 }
 
-/* The number again for the rules that follow, as a rule may have loaded something else. */
-static void emit_rule(struct filter *filter, const struct rule *rule, uint64_t stub, int fds)
+/* Replaces the marker by the distance to the instruction `to`. */
+static void resolve(struct filter *filter, unsigned from, unsigned marker, unsigned to)
+{
+    for (unsigned i = from; i < filter->count; i++) {
+        struct sock_filter *at = &filter->code[i];
+        if (BPF_CLASS(at->code) != BPF_JMP)
+            continue;
+        if (at->jt == marker)
+            at->jt = (uint8_t)(to - i - 1);
+        if (at->jf == marker)
+            at->jf = (uint8_t)(to - i - 1);
+    }
+}
+
+/* last: of the rules for its number. The number is loaded again each time, as the rule before may
+ * have loaded something else. */
+static void emit_rule(struct filter *filter, const struct rule *rule, bool last, uint64_t stub,
+                      int fds)
 {
     load(filter, offsetof(struct seccomp_data, nr));
-    unsigned head = filter->count;
-    jump_equal(filter, rule->nr, 0, NO);
+    const unsigned head = filter->count;
+    jump_equal(filter, rule->nr, 0, OTHER);
     emit_condition(filter, rule, fds);
     load(filter, offsetof(struct seccomp_data, instruction_pointer) + 4);
     jump_equal(filter, (uint32_t)(stub >> 32), 0, 3);
@@ -224,15 +240,11 @@ static void emit_rule(struct filter *filter, const struct rule *rule, uint64_t s
     emit(filter, BPF_ALU | BPF_RSH | BPF_K, PAGE_SHIFT, 0, 0);
     jump_equal(filter, (uint32_t)stub >> PAGE_SHIFT, NO, 0);
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_TRAP, 0, 0);
-    for (unsigned i = head; i < filter->count; i++) {
-        struct sock_filter *at = &filter->code[i];
-        if (BPF_CLASS(at->code) != BPF_JMP)
-            continue;
-        if (at->jt == NO)
-            at->jt = (uint8_t)(filter->count - i - 1);
-        if (at->jf == NO)
-            at->jf = (uint8_t)(filter->count - i - 1);
-    }
+    const unsigned allowed = filter->count;
+    if (last)
+        emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+    resolve(filter, head, NO, allowed);
+    resolve(filter, head, OTHER, filter->count);
 }
 
 static void build(struct filter *filter, const struct rule *list, unsigned count, uint64_t stub,
@@ -247,7 +259,7 @@ static void build(struct filter *filter, const struct rule *list, unsigned count
     emit(filter, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
     for (unsigned i = 0; i < count; i++)
-        emit_rule(filter, &list[i], stub, fds);
+        emit_rule(filter, &list[i], i + 1 == count || list[i + 1].nr != list[i].nr, stub, fds);
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 }
 
