@@ -87,7 +87,7 @@ static int open_clock(struct mediate *m, const struct mediate_config *config,
     return 0;
 }
 
-static int read_counter_kind(struct mediate *m, struct mediate_why *why)
+static int read_counter_kind(struct mediate *m, bool tsc, struct mediate_why *why)
 {
     const struct shared_info *info =
         mmap(NULL, SESSION_PAGE_BYTES, PROT_READ, MAP_SHARED, m->clock_fd, m->clock_offset_bytes);
@@ -98,6 +98,11 @@ static int read_counter_kind(struct mediate *m, struct mediate_why *why)
     munmap((void *)(uintptr_t)info, SESSION_PAGE_BYTES);
     m->session->tick_ns_fp =
         m->session->counter == PVCLOCK_COUNTER_TSC ? measure_tick() : UINT64_C(1) << 32;
+    if (!tsc)
+        return 0;
+    if (m->session->counter != PVCLOCK_COUNTER_TSC || m->session->tick_ns_fp == 0)
+        return fail(why, -ENOTSUP, "the TSC can't be dilated: the domain's clock runs by another");
+    m->session->tsc_per_ns_fp = UINT64_MAX / m->session->tick_ns_fp;
     return 0;
 }
 
@@ -138,7 +143,7 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
     if (rc == 0)
         rc = make_session(m, config->tdf, why);
     if (rc == 0)
-        rc = read_counter_kind(m, why);
+        rc = read_counter_kind(m, config->tsc, why);
     if (rc == 0) {
         m->shim_fd = open(config->shim_path, O_RDONLY | O_CLOEXEC);
         if (m->shim_fd < 0)

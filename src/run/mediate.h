@@ -39,6 +39,9 @@ struct mediate_config {
     off_t clock_offset_bytes; /* where in there the domain's shared_info lies; whole pages */
     const char *shim_path;    /* the program bin/domu-shim */
     struct tdf tdf;           /* in force now; num 0: paused */
+    /* rdtsc and rdtscp are dilated, too: each of them, and each reading of a clock, takes some ten
+     * microseconds then. Else programs read the real TSC. */
+    bool tsc;
 };
 
 struct mediate_why {
@@ -48,7 +51,8 @@ struct mediate_why {
 /*
  * Makes the session's memory and opens the shim. Takes about 20 ms (the counter's rate is measured,
  * asleep). *out is the caller's (mediate_close). why may be NULL.
- * -EINVAL: the offset is no whole page; -ENOTSUP: not on this machine; -ENOENT: no shim there;
+ * -EINVAL: the offset is no whole page; -ENOTSUP: not on this machine, or .tsc where the domain's
+ * clock does not run by the TSC; -ENOENT: no shim there;
  * others from the system.
  */
 int mediate_prepare(const struct mediate_config *config, struct mediate **out,

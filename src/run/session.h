@@ -50,7 +50,10 @@ struct session {
     int64_t boottime_ahead_ns;
     int64_t raw_ahead_ns;
     int64_t tai_ahead_ns; /* of CLOCK_REALTIME, which is shared_info's wall clock */
-    uint64_t pad[8];
+    /* supervisor, once: ticks of the TSC per real nanosecond, 32 bits behind the point; 0: programs
+     * read the real TSC */
+    uint64_t tsc_per_ns_fp;
+    uint64_t pad[7];
     /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
      * thread of the process, which has armed timers. 0: free. The supervisor frees the slots of
      * the dead. */

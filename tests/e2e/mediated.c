@@ -2,10 +2,11 @@
 /*
  * mediated: runs a program on a clock made by hand, without a service.
  *
- *     mediated SHIM TDF [-c MS:TDF]... PROGRAM ARGUMENTS...
+ *     mediated SHIM TDF [-t] [-c MS:TDF]... PROGRAM ARGUMENTS...
  *
- * -c: so many real milliseconds later (after the one before) the rate becomes TDF, 0 for a pause.
- * The program's exit code; 128 and its signal's number if one has ended it.
+ * -t: rdtsc is dilated, too. -c: so many real milliseconds later (after the one before) the rate
+ * becomes TDF, 0 for a pause. The program's exit code; 128 and its signal's number if one has ended
+ * it.
  */
 #include <err.h>
 #include <stdio.h>
@@ -69,7 +70,9 @@ int main(int argc, char *argv[])
     uint64_t at_ns = 0;
 
     if (argc < 4)
-        errx(2, "usage: mediated SHIM TDF [-c MS:TDF]... PROGRAM ARGUMENTS...");
+        errx(2, "usage: mediated SHIM TDF [-t] [-c MS:TDF]... PROGRAM ARGUMENTS...");
+    bool tsc = at < argc && strcmp(argv[at], "-t") == 0;
+    at += tsc;
     for (; at + 1 < argc && strcmp(argv[at], "-c") == 0 && count < CHANGES_MAX; at += 2) {
         char *colon = strchr(argv[at + 1], ':');
         if (colon == NULL)
@@ -89,7 +92,7 @@ int main(int argc, char *argv[])
     tdf_source_real(&source);
     if (tdf_clock_init(&clock, &source, page, 2, tdf) < 0)
         errx(1, "no clock");
-    struct mediate_config config = {.clock_fd = fd, .shim_path = argv[1], .tdf = tdf};
+    struct mediate_config config = {.clock_fd = fd, .shim_path = argv[1], .tdf = tdf, .tsc = tsc};
     if (mediate_prepare(&config, &m, &why) < 0)
         errx(1, "%s", why.text);
     pid_t pid = fork();

@@ -51,6 +51,12 @@ rc=0
 mediated 2 ./nosuch 2>err || rc=$?
 [ $rc = 127 ] && grep -q 'nosuch: no such program' err || die "a program that is not there: $rc $(cat err)"
 
+# Where another user runs it, /proc/self/exe is the shim for the kernel, but not for who reads the link.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && chmod 755 . ..; then
+    exe=$(setpriv --reuid 65534 --regid 65534 --clear-groups "$TEST_BIN/mediated" "$shim" 2 readlink /proc/self/exe) &&
+        [ "$exe" = "$(readlink -f "$(command -v readlink)")" ] || die "/proc/self/exe of another user: $exe"
+fi
+
 # The shim's descriptors stay, whatever the program closes.
 took 200 30000 mediated 2 bash -c 'for fd in /proc/self/fd/*; do fd=${fd##*/}; [ $fd -le 2 ] || eval "exec $fd>&-"; done 2>/dev/null; exec sleep 0.1'
 

@@ -18,8 +18,6 @@
 #define SYS_SECCOMP 1
 #endif
 
-enum { RESTORER_FLAG = 0x04000000 };
-
 static void answer(ucontext_t *context)
 {
     greg_t *gregs = context->uc_mcontext.gregs;
@@ -63,7 +61,7 @@ static void pass_on(int signal, siginfo_t *info, void *context)
         handler(signal, info, context);
         return;
     }
-    action = (struct trap_action){.restorer = stub_restore, .flags = RESTORER_FLAG};
+    action = (struct trap_action){.restorer = stub_restore, .flags = SIGNALS_RESTORER};
     SYS4(SYS_rt_sigaction, SIGSYS, &action, 0, SIGNALS_MASK_BYTES);
     SYS3(SYS_tgkill, SYS0(SYS_getpid), SYS0(SYS_gettid), SIGSYS);
 }
@@ -82,7 +80,7 @@ void catch_install(void)
 {
     struct trap_action action = {
         .handler = (void *)(uintptr_t)caught,
-        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | RESTORER_FLAG,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | SIGNALS_RESTORER,
         .restorer = stub_restore,
     };
     uint64_t sigsys = SIGNALS_SIGSYS;

@@ -26,6 +26,7 @@
 #include "run/shim/core/text.h"
 #include "run/shim/core/vclock.h"
 #include "run/shim/loader.h"
+#include "run/shim/tsc.h"
 #include "run/shim/vdso.h"
 
 enum {
@@ -104,7 +105,7 @@ static _Noreturn void begin_mediation(struct life *life)
 {
     static struct filter filter; /* too large for a stack; used once */
 
-    filter_build(&filter, (uint64_t)stub_begin, process.fds);
+    filter_build(&filter, (uint64_t)stub_begin, process.fds, vclock_session()->tsc_per_ns_fp != 0);
     long rc = filter_install(&filter, false);
     if (rc < 0)
         give_up(life->path, "no seccomp filter can be set here", EXIT_NOT_RUN);
@@ -191,8 +192,17 @@ static void leave_file(struct life *life)
     }
 }
 
+/* The program's path, for who reads /proc/self/exe (call/files.c). */
+static void remember_path(const struct life *life)
+{
+    char fd_path[64];
+
+    text_append_number(text_append(fd_path, "/proc/self/fd/"), (uint64_t)life->program_fd);
+    SYS3(SYS_readlink, fd_path, process.exe, sizeof(process.exe) - 1);
+}
+
 /* What /proc says of the process, and where its heap begins. Without CAP_CHECKPOINT_RESTORE its exe
- * stays the shim. */
+ * stays the shim, but for readlink. */
 static void name_process(struct life *life)
 {
     const struct loader_image *program = &life->program;
@@ -231,10 +241,11 @@ _Noreturn void start(uint64_t *stack)
 {
     struct life life = {0};
 
+    tsc_begin();
     find_parts(&life, stack);
+    map_session(&life);
     if (life.program_fd < 0)
         begin_mediation(&life);
-    map_session(&life);
     process.cpu_tdf = vclock_tdf_running();
     catch_install();
     leave_file(&life);
@@ -242,9 +253,12 @@ _Noreturn void start(uint64_t *stack)
     if (vdso != NULL && !vdso_redirect(vdso->a_un.a_val))
         vdso->a_type = AT_IGNORE;
     load(&life);
+    remember_path(&life);
     name_process(&life);
     SYS1(SYS_close, life.program_fd);
     timers_adopt_itimer();
+    if (vclock_session()->tsc_per_ns_fp != 0)
+        tsc_trap();
     uint64_t *top = stack + EXEC_ARGUMENTS;
     *top = stack[0] - EXEC_ARGUMENTS;
     const struct loader_image *first =

@@ -58,6 +58,9 @@ long call_setsockopt(struct trap *trap);
 long call_getsockopt(struct trap *trap);
 long call_receive(struct trap *trap);
 
+/* readlink of /proc/self/exe. */
+long call_readlink(struct trap *trap);
+
 long call_execve(struct trap *trap);
 long call_execveat(struct trap *trap);
 

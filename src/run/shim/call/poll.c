@@ -38,7 +38,7 @@ static int take_mask(long *address, uint64_t *copy)
         return 0;
     if (user_read(copy, *address, sizeof(*copy)) < 0)
         return -EFAULT;
-    *copy &= ~SIGNALS_SIGSYS;
+    *copy &= ~signals_never_blocked();
     *address = (long)copy;
     return 0;
 }

@@ -11,13 +11,33 @@
 #include "run/shim/core/user.h"
 #include "run/shim/core/wait.h"
 
-static long own_action(long act, long old)
+uint64_t signals_never_blocked(void)
 {
-    struct trap_action before = process.sigsys;
+    return SIGNALS_SIGSYS | (process.tsc ? UINT64_C(1) << (SIGSEGV - 1) : 0);
+}
 
-    if (act != 0 && user_read(&process.sigsys, act, sizeof(process.sigsys)) < 0)
+static long own_action(struct trap_action *own, long act, long old)
+{
+    struct trap_action before = *own;
+
+    if (act != 0 && user_read(own, act, sizeof(*own)) < 0)
         return -EFAULT;
     return old == 0 ? 0 : user_write(old, &before, sizeof(before));
+}
+
+/* Ours stays, with the flags and the mask of the program's, as it runs the program's (tsc.c). */
+static long segv_action(long act, long old)
+{
+    struct trap_action ours;
+    long rc = own_action(&process.sigsegv, act, old);
+
+    if (rc < 0 || act == 0)
+        return rc;
+    SYS4(SYS_rt_sigaction, SIGSEGV, 0, &ours, SIGNALS_MASK_BYTES);
+    ours.flags = process.sigsegv.flags | SA_SIGINFO | SIGNALS_RESTORER;
+    ours.flags &= ~(unsigned long)(unsigned)SA_RESETHAND;
+    ours.mask = process.sigsegv.mask & ~SIGNALS_SIGSYS;
+    return SYS4(SYS_rt_sigaction, SIGSEGV, &ours, 0, SIGNALS_MASK_BYTES);
 }
 
 long call_rt_sigaction(struct trap *trap)
@@ -27,10 +47,12 @@ long call_rt_sigaction(struct trap *trap)
     if (trap->args[3] != SIGNALS_MASK_BYTES)
         return -EINVAL;
     if ((int)trap->args[0] == SIGSYS)
-        return own_action(trap->args[1], trap->args[2]);
+        return own_action(&process.sigsys, trap->args[1], trap->args[2]);
+    if ((int)trap->args[0] == SIGSEGV && process.tsc)
+        return segv_action(trap->args[1], trap->args[2]);
     if (user_read(&action, trap->args[1], sizeof(action)) < 0)
         return -EFAULT;
-    action.mask &= ~SIGNALS_SIGSYS;
+    action.mask &= ~signals_never_blocked();
     return SYS4(SYS_rt_sigaction, trap->args[0], &action, trap->args[2], SIGNALS_MASK_BYTES);
 }
 
@@ -59,7 +81,7 @@ long call_rt_sigprocmask(struct trap *trap)
     if (trap->args[2] != 0 && user_write(trap->args[2], &before, sizeof(before)) < 0)
         return -EFAULT;
     const uint64_t never = UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1);
-    *mask = set & ~SIGNALS_SIGSYS & ~never;
+    *mask = set & ~signals_never_blocked() & ~never;
     return 0;
 }
 
@@ -72,7 +94,7 @@ long call_rt_sigsuspend(struct trap *trap)
         return -EINVAL;
     if (user_read(&mask, trap->args[0], sizeof(mask)) < 0)
         return -EFAULT;
-    mask &= ~SIGNALS_SIGSYS;
+    mask &= ~signals_never_blocked();
     call.args[0] = (long)&mask;
     return wait_unbounded(SYS_rt_sigsuspend, &call);
 }

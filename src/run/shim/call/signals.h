@@ -11,6 +11,12 @@
 
 #define SIGNALS_SIGSYS (UINT64_C(1) << 30) /* signal 31 in a mask */
 
-enum { SIGNALS_MASK_BYTES = 8 };
+enum {
+    SIGNALS_MASK_BYTES = 8,
+    SIGNALS_RESTORER = 0x04000000, /* a flag of the kernel's sigaction: restorer is set */
+};
+
+/* What no mask of the program's may block. */
+uint64_t signals_never_blocked(void);
 
 #endif

@@ -27,6 +27,7 @@ enum condition {
     IS_SET,       /* the argument is not 0 */
     POSITIVE,     /* as an int */
     SIGNAL,       /* rt_sigaction: IS_SET 1, and not what FOREIGN_STUBS says */
+    SIGNAL_TSC,   /* the same, but SIGSEGV is caught */
     MASK,         /* rt_sigprocmask: IS_SET 1, and not SIG_UNBLOCK */
     FUTEX,        /* IS_SET 3, and an operation that waits */
     TIME_OPTION,  /* level SOL_SOCKET, option SO_RCVTIMEO or SO_SNDTIMEO */
@@ -90,6 +91,8 @@ static const struct rule rules[] = {
     {SYS_getrusage, ALWAYS, 0},
     {SYS_wait4, IS_SET, 3},
     {SYS_waitid, IS_SET, 4},
+    {SYS_readlink, ALWAYS, 0},
+    {SYS_readlinkat, ALWAYS, 0},
     {SYS_setsockopt, TIME_OPTION, 0},
     {SYS_getsockopt, TIME_OPTION, 0},
     {SYS_execve, ALWAYS, 0},
@@ -156,14 +159,15 @@ static void emit_futex(struct filter *filter)
     emit_is_set(filter, 3);
 }
 
-static void emit_signal(struct filter *filter)
+static void emit_signal(struct filter *filter, bool tsc)
 {
     /* FOREIGN_STUBS: User-mode Linux sets these three in the ptraced children that run its guest's
      * programs, where a caught call would be a signal that it does not expect. */
-    static const uint8_t spared[] = {SIGSEGV, SIGTERM, SIGWINCH};
+    static const uint8_t spared[] = {SIGTERM, SIGWINCH, SIGSEGV};
+    const unsigned count = sizeof(spared) - (tsc ? 1 : 0);
 
     load(filter, low_half(0));
-    for (unsigned i = 0; i < sizeof(spared); i++)
+    for (unsigned i = 0; i < count; i++)
         jump_equal(filter, spared[i], NO, 0);
     emit_is_set(filter, 1);
 }
@@ -180,7 +184,10 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         emit(filter, BPF_JMP | BPF_JGE | BPF_K, 0x80000000u, NO, 0);
         break;
     case SIGNAL:
-        emit_signal(filter);
+        emit_signal(filter, false);
+        break;
+    case SIGNAL_TSC:
+        emit_signal(filter, true);
         break;
     case MASK:
         load(filter, low_half(0));
@@ -263,9 +270,16 @@ static void build(struct filter *filter, const struct rule *list, unsigned count
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 }
 
-void filter_build(struct filter *filter, uint64_t stub, int fds)
+void filter_build(struct filter *filter, uint64_t stub, int fds, bool tsc)
 {
-    build(filter, rules, sizeof(rules) / sizeof(rules[0]), stub, fds);
+    struct rule list[sizeof(rules) / sizeof(rules[0])];
+
+    for (unsigned i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        list[i] = rules[i];
+        if (tsc && list[i].condition == SIGNAL)
+            list[i].condition = SIGNAL_TSC;
+    }
+    build(filter, list, sizeof(rules) / sizeof(rules[0]), stub, fds);
 }
 
 void filter_build_receive(struct filter *filter, uint64_t stub)

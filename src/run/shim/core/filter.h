@@ -22,8 +22,8 @@ struct filter {
 };
 
 /* stub: the address of the page that is let through. fds: the first of SESSION_FDS descriptors that
- * a program can't close. */
-void filter_build(struct filter *filter, uint64_t stub, int fds);
+ * a program can't close. tsc: rdtsc traps as SIGSEGV, so that signal's handler is mediated. */
+void filter_build(struct filter *filter, uint64_t stub, int fds, bool tsc);
 
 /* What is caught beside that in a process that has set SO_RCVTIMEO. */
 void filter_build_receive(struct filter *filter, uint64_t stub);

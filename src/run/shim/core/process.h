@@ -5,15 +5,21 @@
 #ifndef SPLITDOM_RUN_SHIM_CORE_PROCESS_H
 #define SPLITDOM_RUN_SHIM_CORE_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "run/shim/core/trap.h"
 
+enum { PROCESS_PATH_BYTES = 4096 };
+
 struct process {
     int fds; /* the first of SESSION_FDS numbers: session, clock, shim */
     uint64_t clock_offset_bytes;
-    uint64_t cpu_tdf;          /* packed: by what CPU times are divided, from exec to exec */
-    struct trap_action sigsys; /* the program's own; written by rt_sigaction only */
+    uint64_t cpu_tdf;             /* packed: by what CPU times are divided, from exec to exec */
+    bool tsc;                     /* rdtsc traps */
+    struct trap_action sigsys;    /* the program's own; written by rt_sigaction only */
+    struct trap_action sigsegv;   /* the same, where rdtsc traps */
+    char exe[PROCESS_PATH_BYTES]; /* the program's path */
 };
 
 extern struct process process;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/shim/core/vclock.h"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -36,6 +37,16 @@ static inline uint64_t ns_at(const struct vcpu_time_info *line, uint64_t counter
     return line->system_time + (uint64_t)((scale_u128)delta * line->tsc_to_system_mul >> 32);
 }
 
+/* Where the TSC is trapped it is let be read for once. A signal handler that does the same in
+ * between leaves it trapped; then the trap sees that the shim is the reader (tsc.c). */
+static __attribute__((noinline)) uint64_t trapped_tsc(void)
+{
+    SYS2(SYS_prctl, PR_SET_TSC, PR_TSC_ENABLE);
+    uint64_t counter = counter_tsc();
+    SYS2(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV);
+    return counter;
+}
+
 /* One look, as tdf/pvclock.c takes it: the second load of version depends on the counter. */
 static inline bool look(const struct vcpu_time_info *ti, uint32_t version, uint64_t *out_ns)
 {
@@ -48,7 +59,8 @@ static inline bool look(const struct vcpu_time_info *ti, uint32_t version, uint6
     line.tsc_shift = (int8_t)load_acquire_u8((const uint8_t *)&ti->tsc_shift);
     switch (load_acquire_u8(&ti->pad1[0])) {
     case PVCLOCK_COUNTER_TSC:
-        counter = counter_tsc();
+        counter = __builtin_expect(vclock_session()->tsc_per_ns_fp == 0, 1) ? counter_tsc()
+                                                                            : trapped_tsc();
         break;
     case PVCLOCK_COUNTER_MONOTONIC:
         counter = vclock_real_ns(CLOCK_MONOTONIC);

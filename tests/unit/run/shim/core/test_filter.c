@@ -25,7 +25,7 @@ static struct filter filter;
 static int build(void **state)
 {
     (void)state;
-    filter_build(&filter, STUB, FDS);
+    filter_build(&filter, STUB, FDS, false);
     return 0;
 }
 
@@ -124,10 +124,14 @@ static void test_signals_are_caught_where_they_are_set(void **state)
     CAUGHT(SYS_rt_sigaction, SIGALRM, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigaction, SIGALRM, 0, 0x10, 8, 0);
     PASSED(SYS_rt_sigaction, SIGSEGV, 0x10, 0, 8, 0);
+    PASSED(SYS_rt_sigaction, SIGTERM, 0x10, 0, 8, 0);
     CAUGHT(SYS_rt_sigprocmask, SIG_BLOCK, 0x10, 0, 8, 0);
     CAUGHT(SYS_rt_sigprocmask, SIG_SETMASK, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigprocmask, SIG_UNBLOCK, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigprocmask, SIG_BLOCK, 0, 0x10, 8, 0);
+    filter_build(&filter, STUB, FDS, true);
+    CAUGHT(SYS_rt_sigaction, SIGSEGV, 0x10, 0, 8, 0);
+    PASSED(SYS_rt_sigaction, SIGTERM, 0x10, 0, 8, 0);
 }
 
 static void test_our_descriptors_are_kept(void **state)
