@@ -52,8 +52,9 @@ mediated 2 ./nosuch 2>err || rc=$?
 [ $rc = 127 ] && grep -q 'nosuch: no such program' err || die "a program that is not there: $rc $(cat err)"
 
 # Where another user runs it, /proc/self/exe is the shim for the kernel, but not for who reads the link.
-if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && chmod 755 . ..; then
-    exe=$(setpriv --reuid 65534 --regid 65534 --clear-groups "$TEST_BIN/mediated" "$shim" 2 readlink /proc/self/exe) &&
+nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+if [ "$(id -u)" = 0 ] && "${nobody[@]}" test -r "$shim" -a -x "$TEST_BIN/mediated" 2>/dev/null; then
+    exe=$("${nobody[@]}" "$TEST_BIN/mediated" "$shim" 2 readlink /proc/self/exe) &&
         [ "$exe" = "$(readlink -f "$(command -v readlink)")" ] || die "/proc/self/exe of another user: $exe"
 fi
 
