@@ -27,7 +27,7 @@ took 300 30000 mediated 3 bash -c 'read -t 0.1 <> <(:); true'
 # lets them go on.
 took 100 30000 mediated 1 -c 100:1/1000 sleep 200
 took 100 30000 mediated 1000 -c 100:1/1000 bash -c 'sleep 100 & sleep 100 & wait'
-took 400 30000 mediated 1 -c 100:0 -c 300:1 sleep 0.1
+took 400 30000 mediated 1 -c 100:0 -c 300:1/100 sleep 5
 took 400 30000 mediated 0 -c 400:1/10 sleep 1
 
 # What the program finds is what exec would have made: arguments, environment, name, exit code, signals.
