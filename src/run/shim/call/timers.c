@@ -16,14 +16,18 @@
 #include "run/shim/core/wait.h"
 
 enum {
-    RECORDS = 512,
+    GROUPS = 128,
+    GROUP_RECORDS = 64,
+    GROUPS_TRIED = 4, /* for one key */
     /* A timer that is not within this of what we armed was armed by somebody else since. */
     FOREIGN_NS = 2000000,
     /* linux/timerfd.h: sets the count of expiries that are not read yet. */
     IOC_SET_TICKS = 0x40085400,
 };
 
-static struct timers_record records[RECORDS];
+static struct timers_record records[GROUPS][GROUP_RECORDS];
+static uint8_t
+    group_used[GROUPS]; /* a kick looks at no other; and most of them are never touched */
 
 static uint64_t key_of(enum timers_kind kind, int number)
 {
@@ -46,26 +50,47 @@ static void inherit(struct timers_record *record, int32_t pid)
     record->armed = false;
 }
 
+static unsigned group_of(uint64_t key, unsigned nth)
+{
+    return ((uint32_t)(key ^ key >> 32) * UINT32_C(2654435761) >> 16) % GROUPS + nth;
+}
+
 static struct timers_record *find(uint64_t key)
 {
-    for (unsigned i = 0; i < RECORDS; i++)
-        if (load_acquire_u64(&records[i].key) == key)
-            return &records[i];
+    for (unsigned nth = 0; nth < GROUPS_TRIED; nth++) {
+        const unsigned group = group_of(key, nth) % GROUPS;
+        if (!load_acquire_u8(&group_used[group]))
+            continue;
+        for (unsigned i = 0; i < GROUP_RECORDS; i++)
+            if (load_acquire_u64(&records[group][i].key) == key)
+                return &records[group][i];
+    }
+    return NULL;
+}
+
+static struct timers_record *make_in(unsigned group, uint64_t key)
+{
+    store_full_u8(&group_used[group], 1);
+    for (unsigned i = 0; i < GROUP_RECORDS; i++) {
+        struct timers_record *record = &records[group][i];
+        uint64_t none = 0;
+        if (load_relaxed_u64(&record->key) == 0 &&
+            compare_exchange_full_u64(&record->key, &none, key)) {
+            record->clock_id = -1;
+            record->armed = false;
+            return record;
+        }
+    }
     return NULL;
 }
 
 static struct timers_record *make(uint64_t key)
 {
-    for (unsigned i = 0; i < RECORDS; i++) {
-        uint64_t none = 0;
-        if (load_relaxed_u64(&records[i].key) == 0 &&
-            compare_exchange_full_u64(&records[i].key, &none, key)) {
-            records[i].clock_id = -1;
-            records[i].armed = false;
-            return &records[i];
-        }
-    }
-    return NULL;
+    struct timers_record *record = NULL;
+
+    for (unsigned nth = 0; nth < GROUPS_TRIED && record == NULL; nth++)
+        record = make_in(group_of(key, nth) % GROUPS, key);
+    return record;
 }
 
 struct timers_record *timers_take(enum timers_kind kind, int number, bool create)
@@ -236,19 +261,26 @@ static void rearm(struct timers_record *record)
         SYS3(SYS_ioctl, number, IOC_SET_TICKS, &ticks);
 }
 
-void timers_rearm(void)
+static void rearm_group(struct timers_record *group, uint32_t generation, int32_t pid)
 {
-    uint32_t generation = load_full_u32(&vclock_session()->generation);
-    int32_t pid = (int32_t)SYS0(SYS_getpid);
-
-    for (unsigned i = 0; i < RECORDS; i++) {
-        struct timers_record *record = &records[i];
+    for (unsigned i = 0; i < GROUP_RECORDS; i++) {
+        struct timers_record *record = &group[i];
         if (load_acquire_u64(&record->key) == 0 || !record->armed || record->pid != pid ||
             record->generation == generation || !try_take(record))
             continue;
         rearm(record);
         timers_release(record);
     }
+}
+
+void timers_rearm(void)
+{
+    const uint32_t generation = load_full_u32(&vclock_session()->generation);
+    const int32_t pid = (int32_t)SYS0(SYS_getpid);
+
+    for (unsigned i = 0; i < GROUPS; i++)
+        if (load_acquire_u8(&group_used[i]))
+            rearm_group(records[i], generation, pid);
 }
 
 void timers_release(struct timers_record *record)
