@@ -259,7 +259,7 @@ $(OUT)/$(SONAME): $(LIBRARY_SOURCES:%.c=$(OUT)/pic/%.o) $(PUBLIC_HEADERS) tools/
 
 # What a foreign program loads: the library's layers and the bridge's own files in one object that shows
 # the one name which that program looks for. Nothing in it can clash with a name of the program.
-PLUGIN_SOURCES := $(LIBRARY_SOURCES) src/bridge/exports.c src/bridge/vdev.c src/bridge/nbdkit/plugin.c
+PLUGIN_SOURCES := $(LIBRARY_SOURCES) src/bridge/exports.c src/bridge/nbdkit/plugin.c
 $(OUT)/pic/src/bridge/nbdkit/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags nbdkit 2>/dev/null)
 $(BIN)/nbdkit-splitdom-plugin.so: $(PLUGIN_SOURCES:%.c=$(OUT)/pic/%.o)
 	$(say) LD $@
@@ -268,7 +268,7 @@ $(BIN)/nbdkit-splitdom-plugin.so: $(PLUGIN_SOURCES:%.c=$(OUT)/pic/%.o)
 
 # fio's engine: against the source of the fio that is installed (tools/fio_source.sh), which is looked for
 # by this target alone. fio's macros convert signs.
-FIO_ENGINE_SOURCES := $(LIBRARY_SOURCES) src/bridge/vdev.c
+FIO_ENGINE_SOURCES := $(LIBRARY_SOURCES)
 .PHONY: fio-engine
 fio-engine: $(FIO_ENGINE_SOURCES:%.c=$(OUT)/pic/%.o) ## bin/fio-splitdom.so: an external engine for the installed fio
 	$(say) FIO $(BIN)/fio-splitdom.so

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 rooms='include/splitdom|between the two halves, and the library for programs
 include/splitdom/xen|the layouts of Xen
-src/base|what several rooms need; nothing of Xen
+src/base|what several rooms need; nothing of Xen but the names of disks
 src/ring|shared memory between two that do not trust each other
 src/tdf|clocks that run at another rate
 src/xenstore|the store: what both ends share, and the end of the domain

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridge/vdev.h"
+#include "base/vdev.h"
 
 struct export
 {
@@ -32,7 +32,7 @@ static void name_all(struct exports *exports, const struct exports_options *opti
     exports->count = options->disk_count == 0 ? 1 : options->disk_count;
     assert(exports->count <= EXPORTS_MAX);
     for (uint32_t i = 0; i < exports->count; i++) {
-        vdev_name(disks[i], exports->list[i].name);
+        vdev_format(disks[i], exports->list[i].name);
         exports->list[i].options = (struct blkfront_options){
             .size = sizeof(struct blkfront_options),
             .depth = options->depth == 0 ? EXPORTS_DEPTH : options->depth,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
-#include "bridge/vdev.h"
+#include "base/vdev.h"
 #include "splitdom/tdf.h"
 
 enum { DEPTH_MAX = 512 };

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bridge/vdev.h"
+#include "base/vdev.h"
 #include "run/disk_options.h"
 #include "run/plugin_path.h"
 #include "run/socket_name.h"
@@ -91,7 +91,7 @@ static void add_options(struct command *command, const struct exports_options *o
     char name[VDEV_NAME_SIZE];
 
     for (uint32_t i = 0; i < options->disk_count; i++) {
-        vdev_name(options->disks[i], name);
+        vdev_format(options->disks[i], name);
         add_text(command, "disk=%s", name);
     }
     if (options->tdf_num != 0)

@@ -14,7 +14,7 @@
 #include <optgroup.h>
 
 #include "base/decimal.h"
-#include "bridge/vdev.h"
+#include "base/vdev.h"
 #include "splitdom/blkfront.h"
 #include "splitdom/tdf.h"
 

@@ -16,8 +16,8 @@
 
 #include "base/decimal.h"
 #include "base/thread.h"
+#include "base/vdev.h"
 #include "bridge/exports.h"
-#include "bridge/vdev.h"
 #include "splitdom/tdf.h"
 
 #define NBDKIT_API_VERSION 2

@@ -10,8 +10,8 @@
 #include "run/session.h"
 #include "run/shim/call/signals.h"
 #include "run/shim/core/process.h"
-#include "run/shim/core/scale.h"
 #include "run/shim/core/stub.h"
+#include "run/shim/core/time_scale.h"
 #include "run/shim/core/user.h"
 #include "run/shim/core/vclock.h"
 

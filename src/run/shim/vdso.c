@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "run/shim/call/reads.h"
-#include "run/shim/core/scale.h"
 #include "run/shim/core/stub.h"
+#include "run/shim/core/time_scale.h"
 #include "run/shim/core/vclock.h"
 
 enum { JUMP_BYTES = 12, PAGE = 4096 };

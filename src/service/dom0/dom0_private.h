@@ -71,7 +71,7 @@ struct dom0 {
     struct tdf tdf;                 /* of the worker's clock, which is Dom0's own */
     struct timer idle;
     uint64_t claimed_reads; /* as the idle timer has seen them */
-    struct timer accepts; /* set while a connection waits for a descriptor or memory */
+    struct timer accepts;   /* set while a connection waits for a descriptor or memory */
     int signal_fd;
     struct poller_watch *signal_watch;
     struct xs_local_watch *refresh_watch;

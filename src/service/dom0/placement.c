@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/decimal.h"
-#include "service/dom0/irq_count.h"
+#include "base/irq_count.h"
 
 enum {
     PROBE_READS = 8,

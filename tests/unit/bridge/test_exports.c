@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
+#include "base/vdev.h"
 #include "bridge/exports.h"
-#include "bridge/vdev.h"
 #include "fakes/fake_disk.h"
 #include "fakes/fake_dom0.h"
 

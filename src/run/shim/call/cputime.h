@@ -11,7 +11,7 @@
 #include <sys/time.h>
 
 #include "run/shim/core/process.h"
-#include "run/shim/core/scale.h"
+#include "run/shim/core/time_scale.h"
 
 static inline uint64_t cputime_to_real_ns(uint64_t ns)
 {

@@ -9,7 +9,7 @@
 
 #include "run/shim/call/calls.h"
 #include "run/shim/call/signals.h"
-#include "run/shim/core/scale.h"
+#include "run/shim/core/time_scale.h"
 #include "run/shim/core/user.h"
 #include "run/shim/core/vclock.h"
 #include "run/shim/core/wait.h"

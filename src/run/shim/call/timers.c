@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "ring/barrier.h"
-#include "run/shim/core/scale.h"
 #include "run/shim/core/stub.h"
+#include "run/shim/core/time_scale.h"
 #include "run/shim/core/vclock.h"
 #include "run/shim/core/wait.h"
 

@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "ring/barrier.h"
-#include "run/shim/core/scale.h"
 #include "run/shim/core/stub.h"
+#include "run/shim/core/time_scale.h"
 #include "splitdom/xen/shared_info.h"
 #include "tdf/counter.h"
 

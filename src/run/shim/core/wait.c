@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 
 #include "ring/barrier.h"
-#include "run/shim/core/scale.h"
+#include "run/shim/core/time_scale.h"
 #include "run/shim/core/vclock.h"
 
 enum {

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/vdev.h"
 #include "base/why.h"
-#include "service/dom0/disks/vdev.h"
 
 enum { DISK_SPEC_TEXT_MAX = PATH_MAX + 512 }; /* without its NUL */
 

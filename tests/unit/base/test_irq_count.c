@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "service/dom0/irq_count.h"
+#include "base/irq_count.h"
 
 static int read_text(const char *text, struct irq_count *out)
 {

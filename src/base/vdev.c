@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/dom0/disks/vdev.h"
+#include "base/vdev.h"
 
 #include <errno.h>
 #include <inttypes.h>

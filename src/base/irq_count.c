@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/dom0/irq_count.h"
+#include "base/irq_count.h"
 
 #include <ctype.h>
 #include <errno.h>

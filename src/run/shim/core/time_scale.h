@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scale: between a program's spans of time and real ones, by a packed TDF (num << 32 | den).
+ * time_scale: between a program's spans of time and real ones, by a packed TDF (num << 32 | den).
  *
  * Pure; saturating. A span of SCALE_FOREVER_NS or more never ends.
  */
-#ifndef SPLITDOM_RUN_SHIM_CORE_SCALE_H
-#define SPLITDOM_RUN_SHIM_CORE_SCALE_H
+#ifndef SPLITDOM_RUN_SHIM_CORE_TIME_SCALE_H
+#define SPLITDOM_RUN_SHIM_CORE_TIME_SCALE_H
 
 #include <stdbool.h>
 #include <stdint.h>

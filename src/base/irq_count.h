@@ -2,8 +2,8 @@
 /*
  * irq_count: how often each interrupt came to each CPU, from /proc/interrupts (proc(5)).
  */
-#ifndef SPLITDOM_SERVICE_DOM0_IRQ_COUNT_H
-#define SPLITDOM_SERVICE_DOM0_IRQ_COUNT_H
+#ifndef SPLITDOM_BASE_IRQ_COUNT_H
+#define SPLITDOM_BASE_IRQ_COUNT_H
 
 #include <stdint.h>
 #include <stdio.h>

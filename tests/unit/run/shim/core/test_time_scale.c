@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "run/shim/core/scale.h"
+#include "run/shim/core/time_scale.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "service/dom0/disks/vdev.h"
+#include "base/vdev.h"
 
 static const struct {
     const char *name;

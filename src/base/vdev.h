@@ -5,12 +5,15 @@
  *
  * The number is the device's in the store; names are for people.
  */
-#ifndef SPLITDOM_SERVICE_DOM0_DISKS_VDEV_H
-#define SPLITDOM_SERVICE_DOM0_DISKS_VDEV_H
+#ifndef SPLITDOM_BASE_VDEV_H
+#define SPLITDOM_BASE_VDEV_H
 
 #include <stdint.h>
 
-enum { VDEV_NAME_SIZE = 32 }; /* with the NUL */
+enum {
+    VDEV_XVDA = 51712,
+    VDEV_NAME_SIZE = 32, /* with the NUL */
+};
 
 /* Takes xvda, xvda1, xvdaa, hda, sda1, d0, d0p1, and a number, decimal or hexadecimal (0x). Errors:
  * -EINVAL it is none of these. */
