@@ -75,7 +75,7 @@ commands
   stage_end
 end
 
-break send_to_disk
+break read_send
 disable $bpnum
 commands
   silent

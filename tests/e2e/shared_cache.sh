@@ -4,7 +4,7 @@
 . "$(dirname "$0")/functions.sh"
 
 image disk1.img 4
-hits_of() { service status --json | tr ",{" "\n\n" | sed -n "s/^\"$1\"://p"; }
+hits_of() { service status --json | tr ",{" "\n\n" | sed -n "s/^\"$1\"://p" | head -n 1; }
 
 start_service
 "$BIN/client" 4 20000 --pattern hotset:0.5:100 >out 2>err || die "client: $(cat err)"
