@@ -116,6 +116,7 @@ static int connect_disk(struct client *client)
         .no_spin = o->no_spin,
         .tdf_num = o->tdf_num,
         .tdf_den = o->tdf_den,
+        .vdev = o->vdev,
     };
     const struct blkfront_geometry *g = &client->geometry;
     struct blkfront_error why = {""};
@@ -129,6 +130,15 @@ static int connect_disk(struct client *client)
     if (rc < 0) {
         fprintf(stderr, "client: cannot learn the size of the disk: %s\n",
                 blkfront_failure(client->bf));
+        return -1;
+    }
+    if (o->write_percent > 0 && g->read_only) {
+        fprintf(stderr, "client: the disk is read-only: choose another one with --disk, or have "
+                        "the service offer it for writing\n");
+        return -1;
+    }
+    if (o->flush_every > 0 && !g->flush) {
+        fprintf(stderr, "client: the disk has no flush: leave --flush-every out\n");
         return -1;
     }
     if (g->last_sector - g->first_sector + 1 < o->sectors_per_request) {
@@ -155,6 +165,12 @@ static int start_workload(struct client *client)
         .sectors_per_request = o->sectors_per_request,
         .depth = o->depth,
         .any_cpu = o->any_cpu,
+        .write_percent = o->write_percent,
+        .flush_every = o->flush_every,
+        .verify = o->verify,
+        .rate = o->rate,
+        .tdf_num = o->tdf_num,
+        .tdf_den = o->tdf_den,
         .pattern = &o->pattern,
         .seed = o->seed,
         .first_sector = client->geometry.first_sector,
@@ -227,9 +243,14 @@ static int judge(const struct client *client)
                 failure[0] != '\0' ? failure : strerror(-result->device_error));
         status = EXIT_FAILURE;
     }
+    if (result->verify_error != 0) {
+        fprintf(stderr, "client: sector %" PRIu64 " does not hold what was written: %s\n",
+                result->mismatch.sector, result->mismatch.text);
+        status = EXIT_FAILURE;
+    }
     if (result->failed_count > 0) {
-        fprintf(stderr, "client: %" PRIu64 " of %" PRIu64 " reads failed\n", result->failed_count,
-                result->answered_count);
+        fprintf(stderr, "client: %" PRIu64 " of %" PRIu64 " %s failed\n", result->failed_count,
+                result->answered_count, client->options.write_percent > 0 ? "requests" : "reads");
         status = EXIT_FAILURE;
     }
     if (client->signal != 0) {
@@ -296,7 +317,8 @@ static bool is_whole(const struct client *client)
     bool timed_out = client->options.duration_ns > 0 && client->signal == 0;
 
     return (result->answered_count == client->options.request_count || timed_out) &&
-           result->latency.count > 0 && result->device_error == 0 && result->record_error == 0;
+           result->latency.count > 0 && result->device_error == 0 && result->record_error == 0 &&
+           result->verify_error == 0;
 }
 
 /* A connected client does its work. Returns the exit status. */

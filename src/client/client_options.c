@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "base/decimal.h"
+#include "client/disk_name.h"
 #include "splitdom/tdf.h"
 
 /* Requests are counted and added up in 64 bits: with half the range no sum overflows. */
@@ -20,6 +21,11 @@ enum option_id {
     OPTION_SECTORS_PER_REQUEST,
     OPTION_DEPTH,
     OPTION_DURATION,
+    OPTION_WRITE,
+    OPTION_FLUSH_EVERY,
+    OPTION_VERIFY,
+    OPTION_RATE,
+    OPTION_DISK,
     OPTION_JSON,
     OPTION_CSV,
     OPTION_NO_RECORD,
@@ -42,6 +48,11 @@ static const struct option long_options[] = {
     {"sectors-per-request", required_argument, NULL, OPTION_SECTORS_PER_REQUEST},
     {"depth", required_argument, NULL, OPTION_DEPTH},
     {"duration", required_argument, NULL, OPTION_DURATION},
+    {"write", required_argument, NULL, OPTION_WRITE},
+    {"flush-every", required_argument, NULL, OPTION_FLUSH_EVERY},
+    {"verify", no_argument, NULL, OPTION_VERIFY},
+    {"rate", required_argument, NULL, OPTION_RATE},
+    {"disk", required_argument, NULL, OPTION_DISK},
     {"json", no_argument, NULL, OPTION_JSON},
     {"csv", no_argument, NULL, OPTION_CSV},
     {"no-record", no_argument, NULL, OPTION_NO_RECORD},
@@ -69,8 +80,16 @@ const char *client_options_usage(void)
            "                          hotset:PCT[:SHARE] (percent; default SHARE 90),\n"
            "                          trace:FILE (one sector a line, as sectors.PID)\n"
            "  --seed N                of the pattern; default: random, see --json\n"
-           "  --sectors-per-request N 1 (default) .. 88\n"
+           "  --sectors-per-request N 1 (default) .. 2048; from 1025 on with --no-record\n"
            "  --depth D               asynchronous reads, 1..512 in flight; THREADS must be 1\n"
+           "  --write PCT             so many percent of the requests write: the disk's contents\n"
+           "                          are lost\n"
+           "  --flush-every N         each thread flushes after N writes\n"
+           "  --verify                each write has contents of its own, which reads and a last\n"
+           "                          pass find again, or the run fails\n"
+           "  --rate N                N requests per second of this domain's clock, whether they\n"
+           "                          are answered or not; latencies count from when they are due\n"
+           "  --disk VDEV             xvda (default), xvdb, 51728, ...\n"
            "  --duration S            end after S s of this domain's clock, e.g. 2.5, or after\n"
            "                          REQUESTS, whichever is first\n"
            "  --json                  all statistics on stdout instead of the one line\n"
@@ -125,6 +144,16 @@ static int parse_duration(const char *text, uint64_t *out_ns, struct why *why)
     return 0;
 }
 
+static int parse_percent(const char *text, uint32_t *out, struct why *why)
+{
+    uint64_t percent;
+    int rc = parse_number("--write", text, 0, 100, &percent, why);
+
+    if (rc == 0)
+        *out = (uint32_t)percent;
+    return rc;
+}
+
 static int parse_cpu(const char *text, struct client_options *o, struct why *why)
 {
     o->any_cpu = strcmp(text, "any") == 0;
@@ -133,6 +162,31 @@ static int parse_cpu(const char *text, struct client_options *o, struct why *why
                         "--cpu must be auto or any, not '%s' (taskset chooses a CPU of yours)",
                         text);
     return 0;
+}
+
+/* Options about writing, and the rest. */
+static int apply_writing(int id, const char *value, struct client_options *o, struct why *why)
+{
+    switch (id) {
+    case OPTION_WRITE:
+        return parse_percent(value, &o->write_percent, why);
+    case OPTION_FLUSH_EVERY:
+        return parse_number("--flush-every", value, 1, REQUESTS_MAX, &o->flush_every, why);
+    case OPTION_VERIFY:
+        o->verify = true;
+        return 0;
+    case OPTION_RATE:
+        return parse_number("--rate", value, 1, CLIENT_RATE_MAX, &o->rate, why);
+    case OPTION_DISK:
+        if (disk_name_parse(value, &o->vdev) < 0)
+            return why_fail(why, -EINVAL,
+                            "--disk must be a name such as xvdb or a number such as "
+                            "51728, not '%s'",
+                            value);
+        return 0;
+    default:
+        return why_fail(why, -EINVAL, "unknown option");
+    }
 }
 
 static int apply(int id, const char *value, struct client_options *o, bool *seeded, struct why *why)
@@ -196,7 +250,7 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
         o->no_spin = true;
         return 0;
     default:
-        return why_fail(why, -EINVAL, "unknown option");
+        return apply_writing(id, value, o, why);
     }
 }
 
@@ -235,6 +289,11 @@ static int parse_positional(int argc, char **argv, struct client_options *o, str
                         o->thread_count);
     if (rc == 0 && o->json && o->csv)
         return why_fail(why, -EINVAL, "--json and --csv exclude each other");
+    if (rc == 0 && o->record && o->sectors_per_request > CLIENT_SECTORS_RECORDED_MAX)
+        return why_fail(why, -EINVAL, "--sectors-per-request above %d needs --no-record",
+                        CLIENT_SECTORS_RECORDED_MAX);
+    if (rc == 0 && o->write_percent == 0 && (o->verify || o->flush_every > 0))
+        return why_fail(why, -EINVAL, "--verify and --flush-every need --write");
     return rc;
 }
 
@@ -274,7 +333,11 @@ int client_options_parse(int argc, char **argv, struct client_options *options, 
 
 uint32_t client_options_ring_depth(const struct client_options *options)
 {
+    enum { PAGE_SECTORS = 8, DIRECT_SECTORS_MAX = 88 };
     uint32_t wanted = options->depth > 0 ? options->depth : options->thread_count;
+    uint32_t fit = CLIENT_LARGE_PAGES * PAGE_SECTORS / options->sectors_per_request;
 
+    if (options->depth == 0 && options->sectors_per_request > DIRECT_SECTORS_MAX && wanted > fit)
+        wanted = fit;
     return wanted < CLIENT_DEPTH_MAX ? wanted : CLIENT_DEPTH_MAX;
 }

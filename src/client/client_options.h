@@ -16,7 +16,10 @@
 enum {
     CLIENT_THREADS_MAX = 4096,
     CLIENT_DEPTH_MAX = 512,
-    CLIENT_SECTORS_PER_REQUEST_MAX = 88,
+    CLIENT_SECTORS_PER_REQUEST_MAX = 2048,
+    CLIENT_SECTORS_RECORDED_MAX = 1024, /* of a request: the recorder's chunk */
+    CLIENT_LARGE_PAGES = 4096,
+    CLIENT_RATE_MAX = 1000000000,
     CLIENT_DURATION_S_MAX = 1000000000,
 };
 
@@ -42,7 +45,12 @@ struct client_options {
     uint64_t seed;
     uint32_t sectors_per_request;
     uint32_t depth; /* 0: blocking reads; otherwise the number of asynchronous reads in flight */
-    bool json;      /* at most one of these two */
+    uint32_t write_percent;
+    uint64_t flush_every; /* writes of a thread; 0: never */
+    bool verify;
+    uint64_t rate; /* requests per second of the domain's clock; 0: as fast as they are answered */
+    uint32_t vdev; /* the disk's number; 0: the library's default */
+    bool json;     /* at most one of these two */
     bool csv;
     bool record;
     bool reconnect;
@@ -62,7 +70,8 @@ struct client_options {
  */
 int client_options_parse(int argc, char **argv, struct client_options *options, struct why *why);
 
-/* Requests that the ring must hold: one per thread, or the depth; 512 at most. */
+/* Requests that the ring must hold: one per thread, or the depth; 512 at most. Of large ones there
+ * are as many as need CLIENT_LARGE_PAGES of memory: threads wait for each other. */
 uint32_t client_options_ring_depth(const struct client_options *options);
 
 /* The usage, lines of at most 80 columns. */

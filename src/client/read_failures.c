@@ -18,8 +18,13 @@ void read_failures_destroy(struct read_failures *failures)
     pthread_mutex_destroy(&failures->lock);
 }
 
-void read_failures_add(struct read_failures *failures, uint64_t sector, uint32_t sector_count,
-                       int error)
+static const char *doing(enum blkfront_operation operation)
+{
+    return operation == BLKFRONT_READ ? "reading" : "writing";
+}
+
+void read_failures_add(struct read_failures *failures, enum blkfront_operation operation,
+                       uint64_t sector, uint32_t sector_count, int error)
 {
     uint64_t now_ns = clock_monotonic_ns();
     uint64_t untold = 0;
@@ -34,9 +39,12 @@ void read_failures_add(struct read_failures *failures, uint64_t sector, uint32_t
     pthread_mutex_unlock(&failures->lock);
     if (untold == 0)
         return;
-    fprintf(stderr, "client: reading sector %" PRIu64 " (%" PRIu32 " in all) failed: %s", sector,
-            sector_count, strerror(-error));
+    if (operation == BLKFRONT_FLUSH)
+        fprintf(stderr, "client: a flush failed: %s", strerror(-error));
+    else
+        fprintf(stderr, "client: %s sector %" PRIu64 " (%" PRIu32 " in all) failed: %s",
+                doing(operation), sector, sector_count, strerror(-error));
     if (untold > 1)
-        fprintf(stderr, "; %" PRIu64 " failed reads since the last message", untold);
+        fprintf(stderr, "; %" PRIu64 " failures since the last message", untold);
     fputc('\n', stderr);
 }

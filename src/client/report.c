@@ -93,7 +93,7 @@ static void write_setup(struct json *json, const struct client_options *options,
     json_end(json);
 }
 
-static void write_latency(struct json *json, const struct lat_stats *latency)
+static void write_latency(struct json *json, const char *name, const struct lat_stats *latency)
 {
     static const struct {
         const char *name;
@@ -103,15 +103,28 @@ static void write_latency(struct json *json, const struct lat_stats *latency)
         {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99},
     };
 
-    json_object(json, "latency_ns");
+    json_object(json, name);
     json_u64(json, "count", latency->count);
-    json_u64(json, "min", latency->min_ns);
-    json_u64(json, "max", latency->max_ns);
+    json_u64(json, "min", lat_stats_min(latency));
+    json_u64(json, "max", lat_stats_max(latency));
     json_fixed(json, "mean", lat_stats_mean(latency), 3);
     json_fixed(json, "stddev", lat_stats_stddev(latency), 3);
     for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
         json_u64(json, points[i].name, lat_stats_percentile(latency, points[i].percent));
     json_end(json);
+}
+
+/* Of a run that writes. */
+static void write_operations(struct json *json, const struct client_options *options,
+                             const struct workload_result *result)
+{
+    json_u64(json, "write_percent", options->write_percent);
+    json_u64(json, "flush_every", options->flush_every);
+    write_latency(json, "read_latency_ns", &result->counts.read);
+    write_latency(json, "write_latency_ns", &result->counts.write);
+    write_latency(json, "flush_latency_ns", &result->counts.flush);
+    json_bool(json, "verified", options->verify);
+    json_u64(json, "verified_sectors", result->verified_count);
 }
 
 static void write_result(struct json *json, const struct client_options *options,
@@ -122,7 +135,11 @@ static void write_result(struct json *json, const struct client_options *options
     json_u64(json, "duration_ns", options->duration_ns);
     json_u64(json, "answered", result->answered_count);
     json_u64(json, "failed", result->failed_count);
-    write_latency(json, &result->latency);
+    write_latency(json, "latency_ns", &result->latency);
+    if (options->write_percent > 0)
+        write_operations(json, options, result);
+    if (options->rate > 0)
+        json_u64(json, "rate", options->rate);
     json_fixed(json, "requests_per_second", rate, 1);
     json_fixed(json, "bytes_per_second",
                rate * RECORDER_SECTOR_BYTES * options->sectors_per_request, 0);

@@ -11,6 +11,8 @@
 #include "base/thread.h"
 #include "client/worker.h"
 
+enum { VERIFY_RUN_SECTORS = 64 };
+
 enum gate {
     GATE_CLOSED,
     GATE_OPEN,
@@ -74,6 +76,7 @@ static void move_gate(struct workload *workload, enum gate gate)
     workload->gate = gate;
     workload->started_ns = clock_monotonic_ns();
     set_deadline(workload);
+    workload->shared.pace.start_ns = domain_now_ns(workload->shared.bf);
     stopwatch_start(&workload->shared.watch, workload->thread_count);
     pthread_cond_broadcast(&workload->gate_moved);
     pthread_mutex_unlock(&workload->lock);
@@ -135,6 +138,8 @@ static int init_worker(struct workload *workload, uint32_t index, const struct w
     int rc;
 
     worker->shared = &workload->shared;
+    worker->index = index;
+    prng_init(&worker->choice, ~plan->seed, index); /* of its own: the sectors stay the same */
     worker->request_quota = workload_share(plan->request_count, plan->thread_count, index);
     rc = pattern_init(&worker->pattern, plan->pattern, plan->first_sector, plan->last_sector,
                       plan->sectors_per_request, plan->seed, index, plan->thread_count);
@@ -155,6 +160,10 @@ int workload_start(const struct workload_plan *plan, struct workload **out)
     workload->shared.sectors_per_request = plan->sectors_per_request;
     workload->shared.depth = plan->depth;
     workload->shared.thread_count = plan->thread_count;
+    workload->shared.write_percent = plan->write_percent;
+    workload->shared.flush_every = plan->flush_every;
+    workload->shared.pace =
+        (struct pace){.rate = plan->rate, .real_num = plan->tdf_num, .real_den = plan->tdf_den};
     workload->thread_count = plan->thread_count;
     workload->duration_ns = plan->duration_ns;
     stopwatch_init(&workload->shared.watch, domain_now_ns, plan->bf);
@@ -170,6 +179,8 @@ int workload_start(const struct workload_plan *plan, struct workload **out)
         rc = -errno;
     else if (workload->workers == NULL || workload->threads == NULL)
         rc = -ENOMEM;
+    if (rc == 0 && plan->verify)
+        rc = verifier_create(plan->last_sector, plan->seed, &workload->shared.verifier);
     for (uint32_t i = 0; rc == 0 && i < plan->thread_count; i++)
         rc = init_worker(workload, i, plan);
     if (rc == 0)
@@ -206,26 +217,77 @@ void workload_stop(struct workload *workload)
     atomic_store(&workload->shared.stop, true);
 }
 
+static void merge_worker(struct workload_result *result, const struct worker *worker)
+{
+    lat_stats_merge(&result->latency, &worker->latency);
+    if (worker->counts != NULL) {
+        lat_stats_merge(&result->counts.read, &worker->counts->read);
+        lat_stats_merge(&result->counts.write, &worker->counts->write);
+        lat_stats_merge(&result->counts.flush, &worker->counts->flush);
+    }
+    result->answered_count += worker->answered_count;
+    if (result->device_error == 0)
+        result->device_error = worker->device_error;
+    if (result->record_error == 0)
+        result->record_error = worker->record_error;
+    if (result->verify_error == 0 && worker->verify_error != 0) {
+        result->verify_error = worker->verify_error;
+        result->mismatch = worker->mismatch;
+    }
+}
+
+/* Reads once more what was written, and judges it. */
+static int verify_run(struct workload *workload, uint64_t sector, uint32_t count,
+                      struct workload_result *result)
+{
+    uint64_t floors[VERIFY_RUN_SECTORS];
+    unsigned char data[VERIFY_RUN_SECTORS * RECORDER_SECTOR_BYTES];
+    struct verifier *verifier = workload->shared.verifier;
+
+    verifier_begin_read(verifier, sector, count, floors);
+    int rc = blkfront_read(workload->shared.bf, sector, count, data);
+    return rc < 0 ? rc
+                  : verifier_end_read(verifier, sector, count, floors, data, &result->mismatch);
+}
+
+static void verify_all(struct workload *workload, struct workload_result *result)
+{
+    uint64_t sector = 0, first;
+    uint32_t count;
+
+    while ((count = verifier_written(workload->shared.verifier, sector, VERIFY_RUN_SECTORS,
+                                     &first)) > 0) {
+        int rc = verify_run(workload, first, count, result);
+        if (rc == -EILSEQ)
+            result->verify_error = rc;
+        else if (rc < 0)
+            result->device_error = rc;
+        if (rc < 0)
+            return;
+        result->verified_count += count;
+        sector = first + count;
+    }
+}
+
 void workload_join(struct workload *workload, struct workload_result *result)
 {
     *result = (struct workload_result){.answered_count = 0};
     lat_stats_init(&result->latency);
+    lat_stats_init(&result->counts.read);
+    lat_stats_init(&result->counts.write);
+    lat_stats_init(&result->counts.flush);
     for (uint32_t i = 0; i < workload->thread_count; i++) {
-        struct worker *worker = &workload->workers[i];
-
         pthread_join(workload->threads[i], NULL);
-        lat_stats_merge(&result->latency, &worker->latency);
-        result->answered_count += worker->answered_count;
-        if (result->device_error == 0)
-            result->device_error = worker->device_error;
-        if (result->record_error == 0)
-            result->record_error = worker->record_error;
+        merge_worker(result, &workload->workers[i]);
     }
     result->place = workload->shared.place.trial.place;
     result->failed_count = workload->shared.failures.count;
     result->running_ns = stopwatch_running_ns(&workload->shared.watch);
     result->standstill_ns = stopwatch_standstill_ns(&workload->shared.watch);
     result->real_ns = workload->ended_ns - workload->started_ns;
+    if (workload->shared.verifier != NULL && result->verify_error == 0 &&
+        result->device_error == 0 && result->record_error == 0)
+        verify_all(workload, result);
 }
 
 void workload_free(struct workload *workload)
@@ -236,6 +298,7 @@ void workload_free(struct workload *workload)
         worker_release(&workload->workers[i]);
     free(workload->workers);
     free(workload->threads);
+    verifier_free(workload->shared.verifier);
     if (workload->done_fd >= 0)
         close(workload->done_fd);
     pthread_cond_destroy(&workload->gate_moved);

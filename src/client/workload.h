@@ -18,6 +18,7 @@
 #include "client/pattern.h"
 #include "client/place_trial.h"
 #include "client/recorder.h"
+#include "client/worker.h"
 #include "splitdom/blkfront.h"
 
 struct workload;
@@ -32,21 +33,30 @@ struct workload_plan {
     uint32_t sectors_per_request;
     uint32_t depth; /* 0: blocking; else thread_count is 1 */
     bool any_cpu;   /* threads run where the system puts them: no placement is tried */
+    uint32_t write_percent;
+    uint64_t flush_every; /* writes of a thread; 0: never */
+    bool verify;
+    uint64_t rate; /* requests per second of the domain's clock, all threads'; 0: none */
+    uint64_t tdf_num, tdf_den; /* of the domain, as far as is known; with a rate */
     const struct pattern_spec *pattern;
     uint64_t seed;
     uint64_t first_sector, last_sector;
 };
 
 struct workload_result {
-    struct lat_stats latency; /* of the reads that succeeded, in the domain's clock */
-    uint64_t answered_count;  /* reads with an answer */
-    uint64_t failed_count;    /* of these, answered with an error */
-    uint64_t running_ns;      /* domain's clock, first to last read, see stopwatch.h */
-    uint64_t standstill_ns;   /* domain's clock, left out of running_ns: all threads recorded */
-    uint64_t real_ns;         /* CLOCK_MONOTONIC, both together */
-    enum place place;         /* where the threads were in the end */
-    int device_error;         /* 0, or -errno: the device was lost */
-    int record_error;         /* 0, or -errno: the recorder or the dump failed */
+    struct lat_stats latency;    /* of the reads and writes that succeeded, in the domain's clock */
+    struct worker_counts counts; /* by operation; only if there were writes */
+    uint64_t answered_count;     /* reads and writes with an answer */
+    uint64_t failed_count;       /* of these and of the flushes, answered with an error */
+    uint64_t verified_count;     /* sectors that were read again at the end, and are right */
+    uint64_t running_ns;         /* domain's clock, first to last request, see stopwatch.h */
+    uint64_t standstill_ns;      /* domain's clock, left out of running_ns: all threads recorded */
+    uint64_t real_ns;            /* CLOCK_MONOTONIC, both together */
+    enum place place;            /* where the threads were in the end */
+    int device_error;            /* 0, or -errno: the device was lost */
+    int record_error;            /* 0, or -errno: the recorder or the dump failed */
+    int verify_error;            /* 0, or -EILSEQ: the disk does not hold what was written */
+    struct verifier_mismatch mismatch;
 };
 
 /* The share of thread index. */
@@ -70,7 +80,8 @@ int workload_done_fd(const struct workload *workload);
 /* Asks the threads to end after the read that they are in. */
 void workload_stop(struct workload *workload);
 
-/* Waits for the threads. Once. */
+/* Waits for the threads. Once. With verify, and if nothing went wrong so far, all sectors that were
+ * written are read again then. */
 void workload_join(struct workload *workload, struct workload_result *result);
 
 /* After workload_join and blkfront_close. NULL allowed. */

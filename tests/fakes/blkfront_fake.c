@@ -7,6 +7,8 @@
  *   FAKE_IMAGE       the image; unset: connecting fails as if no service ran
  *   FAKE_DIE_AFTER   every call fails with -ENOTCONN after so many answers, reads in flight too
  *   FAKE_EIO_EVERY   every so-manieth answer is -EIO
+ *   FAKE_READ_ONLY   set: the disk is
+ *   FAKE_DELAY_NS    how long an answer takes
  *   FAKE_LOSE_EVERY  every so-manieth write is answered and not done
  */
 #include <assert.h>
@@ -15,6 +17,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +31,8 @@ struct blkfront {
     bool read_only; /* as the image is */
     uint64_t last_sector;
     uint64_t die_after, eio_every, lose_every; /* 0: never */
+    uint64_t delay_ns;
+    int ready_fd; /* always readable */
     uint64_t writes;
     pthread_mutex_t lock;
     struct blkfront_stats stats;
@@ -51,10 +56,10 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
 
     *out = NULL;
     assert(options->depth <= DEPTH_MAX);
-    if (bf != NULL && image != NULL && (bf->fd = open(image, O_RDWR | O_CLOEXEC)) < 0)
-        bf->read_only = true;
+    if (bf != NULL)
+        bf->read_only = getenv("FAKE_READ_ONLY") != NULL;
     if (bf == NULL || image == NULL ||
-        (bf->read_only && (bf->fd = open(image, O_RDONLY | O_CLOEXEC)) < 0) ||
+        (bf->fd = open(image, (bf->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC)) < 0 ||
         fstat(bf->fd, &st) != 0) {
         snprintf(why->text, sizeof(why->text), "no service here: start it with service start");
         free(bf);
@@ -63,6 +68,8 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
     bf->last_sector = (uint64_t)st.st_size / 512 - 1;
     bf->die_after = number_from("FAKE_DIE_AFTER");
     bf->eio_every = number_from("FAKE_EIO_EVERY");
+    bf->delay_ns = number_from("FAKE_DELAY_NS");
+    bf->ready_fd = eventfd(1, EFD_CLOEXEC);
     bf->lose_every = number_from("FAKE_LOSE_EVERY");
     bf->stats.ring_entries = DEPTH_MAX;
     bf->stats.depth = options->depth;
@@ -88,7 +95,11 @@ static bool is_dead(const struct blkfront *bf)
 
 static int answer(struct blkfront *bf)
 {
+    const struct timespec delay = clock_timespec(bf->delay_ns);
     int rc = 0;
+
+    if (bf->delay_ns > 0)
+        nanosleep(&delay, NULL);
 
     pthread_mutex_lock(&bf->lock);
     if (is_dead(bf))
@@ -151,6 +162,11 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
                                                         .cookie = cookie});
 }
 
+int blkfront_fd(struct blkfront *bf)
+{
+    return bf->ready_fd;
+}
+
 int blkfront_kick(struct blkfront *bf)
 {
     (void)bf;
@@ -207,6 +223,7 @@ void blkfront_close(struct blkfront *bf)
     if (bf == NULL)
         return;
     close(bf->fd);
+    close(bf->ready_fd);
     pthread_mutex_destroy(&bf->lock);
     free(bf);
 }

@@ -93,7 +93,15 @@ static void every_option_arrives(void **state)
     assert_true(o.reconnect && o.no_spin && o.any_cpu);
     assert_int_equal(o.tdf_num, 1);
     assert_int_equal(o.tdf_den, 100);
+    assert_int_equal(parse("2 3 --write 30 --flush-every 7 --verify --rate 100 --disk xvdb", &o),
+                     0);
+    assert_int_equal(o.write_percent, 30);
+    assert_int_equal(o.flush_every, 7);
+    assert_true(o.verify);
+    assert_int_equal(o.rate, 100);
+    assert_int_equal(o.vdev, 51728);
     assert_int_equal(parse("2 3 --cpu any --cpu auto", &o), 0);
+    assert_true(o.write_percent == 0 && !o.verify && o.rate == 0 && o.vdev == 0);
     assert_false(o.any_cpu);
     assert_int_equal(parse("2 3 --pattern hotset:0.5:100 --duration 2.5", &o), 0);
     assert_true(o.pattern.hot_share_percent == 100);
@@ -126,7 +134,18 @@ static void refuses_wrong_options(void **state)
     assert_refused("1 1 --pattern random", "--pattern");
     assert_refused("1 1 --seed x", "--seed");
     assert_refused("1 1 --sectors-per-request 0", "--sectors-per-request");
-    assert_refused("1 1 --sectors-per-request 89", "--sectors-per-request");
+    assert_refused("1 1 --sectors-per-request 2049 --no-record", "--sectors-per-request");
+    assert_refused("1 1 --sectors-per-request 1025", "--no-record");
+    assert_refused("1 1 --write 101", "--write");
+    assert_refused("1 1 --write 5%", "--write");
+    assert_refused("1 1 --write 5 --flush-every 0", "--flush-every");
+    assert_refused("1 1 --flush-every 1", "need --write");
+    assert_refused("1 1 --verify", "need --write");
+    assert_refused("1 1 --write 0 --verify", "need --write");
+    assert_refused("1 1 --rate 0", "--rate");
+    assert_refused("1 1 --rate 1000000001", "--rate");
+    assert_refused("1 1 --disk hda", "--disk");
+    assert_refused("1 1 --disk xvd", "--disk");
     assert_refused("1 1 --cpu 1", "taskset");
     assert_refused("1 1 --depth 0", "--depth");
     assert_refused("1 1 --depth 513", "--depth");

@@ -39,6 +39,9 @@ static int setup(void **state)
     setenv("FAKE_IMAGE", f->image, 1);
     unsetenv("FAKE_DIE_AFTER");
     unsetenv("FAKE_EIO_EVERY");
+    unsetenv("FAKE_LOSE_EVERY");
+    unsetenv("FAKE_DELAY_NS");
+    unsetenv("FAKE_READ_ONLY");
     *state = f;
     return 0;
 }
@@ -54,8 +57,7 @@ static int teardown(void **state)
 }
 
 /* Runs to the end, like the client does. */
-static void run_for(struct fixture *f, uint32_t threads, uint64_t requests, uint64_t duration_ns,
-                    uint32_t depth, struct latency_dump *dump, struct workload_result *result)
+static void run_plan(struct fixture *f, struct workload_plan plan, struct workload_result *result)
 {
     const struct blkfront_options options = {.size = sizeof(struct blkfront_options), .depth = 1};
     struct pattern_spec pattern;
@@ -64,24 +66,30 @@ static void run_for(struct fixture *f, uint32_t threads, uint64_t requests, uint
 
     assert_int_equal(pattern_parse("uniform", &pattern), 0);
     assert_int_equal(blkfront_connect(&options, &f->bf, &why), 0);
-    const struct workload_plan plan = {
-        .bf = f->bf,
-        .dump = dump,
-        .thread_count = threads,
-        .request_count = requests,
-        .duration_ns = duration_ns,
-        .sectors_per_request = 2,
-        .depth = depth,
-        .pattern = &pattern,
-        .seed = 1,
-        .last_sector = f->bf->last_sector,
-    };
+    plan.bf = f->bf;
+    plan.sectors_per_request = 2;
+    plan.pattern = &pattern;
+    plan.seed = 1;
+    plan.last_sector = f->bf->last_sector;
+    plan.tdf_num = plan.tdf_den = 1;
     assert_int_equal(workload_start(&plan, &workload), 0);
     struct pollfd done = {.fd = workload_done_fd(workload), .events = POLLIN};
     assert_int_equal(poll(&done, 1, -1), 1);
     workload_join(workload, result);
     blkfront_close(f->bf);
     workload_free(workload);
+}
+
+static void run_for(struct fixture *f, uint32_t threads, uint64_t requests, uint64_t duration_ns,
+                    uint32_t depth, struct latency_dump *dump, struct workload_result *result)
+{
+    run_plan(f,
+             (struct workload_plan){.dump = dump,
+                                    .thread_count = threads,
+                                    .request_count = requests,
+                                    .duration_ns = duration_ns,
+                                    .depth = depth},
+             result);
 }
 
 static void run(struct fixture *f, uint32_t threads, uint64_t requests, uint32_t depth,
@@ -220,6 +228,102 @@ static void a_dump_that_cannot_be_written_ends_the_run(void **state)
     assert_int_equal(latency_dump_close(&dump), -ENOSPC);
 }
 
+/* ---- writing ---- */
+
+/* In both modes, with a disk that does what it says. */
+static void what_is_written_is_verified(void **state)
+{
+    static struct workload_result result;
+    for (uint32_t depth = 0; depth <= 8; depth += 8) {
+        run_plan(*state,
+                 (struct workload_plan){.thread_count = depth > 0 ? 1 : 4,
+                                        .request_count = 2000,
+                                        .depth = depth,
+                                        .write_percent = 40,
+                                        .flush_every = 10,
+                                        .verify = true},
+                 &result);
+        assert_int_equal(result.answered_count, 2000);
+        assert_int_equal(result.failed_count, 0);
+        assert_int_equal(result.verify_error, 0);
+        assert_in_range(result.counts.write.count, 700, 900);
+        assert_int_equal(result.counts.read.count + result.counts.write.count, 2000);
+        assert_int_equal(result.latency.count, 2000);
+        assert_in_range(result.counts.flush.count, result.counts.write.count / 10 - 4,
+                        result.counts.write.count / 10);
+        assert_in_range(result.verified_count, 500, IMAGE_SECTORS);
+    }
+}
+
+/* A disk that answers a write and does not do it. The last pass finds those that no read has. */
+static void a_write_that_is_lost_is_found(void **state)
+{
+    static struct workload_result result;
+    setenv("FAKE_LOSE_EVERY", "50", 1);
+    for (uint32_t depth = 0; depth <= 8; depth += 8) {
+        for (uint32_t percent = 50; percent <= 100; percent += 50) {
+            run_plan(*state,
+                     (struct workload_plan){.thread_count = 1,
+                                            .request_count = 100000,
+                                            .depth = depth,
+                                            .write_percent = percent,
+                                            .verify = true},
+                     &result);
+            assert_int_equal(result.verify_error, -EILSEQ);
+            assert_true(strlen(result.mismatch.text) > 0);
+            if (percent < 100)
+                assert_true(result.answered_count < 100000);
+            else
+                assert_int_equal(result.answered_count, 100000);
+        }
+    }
+}
+
+static void a_read_only_disk_fails_writes(void **state)
+{
+    static struct workload_result result;
+    setenv("FAKE_READ_ONLY", "", 1);
+    run_plan(*state,
+             (struct workload_plan){
+                 .thread_count = 1, .request_count = 10, .write_percent = 100, .verify = true},
+             &result);
+    assert_int_equal(result.failed_count, 10);
+    assert_int_equal(result.verify_error, 0);
+}
+
+/* ---- an open loop ---- */
+
+static void a_rate_is_kept_where_answers_are_fast(void **state)
+{
+    static struct workload_result result;
+    for (uint32_t depth = 0; depth <= 8; depth += 8) {
+        run_plan(*state,
+                 (struct workload_plan){.thread_count = depth > 0 ? 1 : 3,
+                                        .request_count = 60,
+                                        .depth = depth,
+                                        .rate = 1000},
+                 &result);
+        assert_int_equal(result.answered_count, 60);
+        assert_true(result.real_ns >= 59 * UINT64_C(1000000));
+    }
+}
+
+/* A request each ms, an answer each 3 ms: the last of 20 is 40 ms late. In a closed loop no latency
+ * would be more than the answer takes. */
+static void latencies_count_from_when_requests_are_due(void **state)
+{
+    static struct workload_result result;
+    setenv("FAKE_DELAY_NS", "3000000", 1);
+    for (uint32_t depth = 0; depth <= 1; depth++) {
+        run_plan(*state,
+                 (struct workload_plan){
+                     .thread_count = 1, .request_count = 20, .depth = depth, .rate = 1000},
+                 &result);
+        assert_true(lat_stats_max(&result.latency) >= 40 * UINT64_C(1000000));
+        assert_true(lat_stats_min(&result.latency) >= 3 * UINT64_C(1000000));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +338,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_device_stops_all_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(the_dump_has_a_line_for_every_request, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dump_that_cannot_be_written_ends_the_run, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_is_written_is_verified, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_write_that_is_lost_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_read_only_disk_fails_writes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_rate_is_kept_where_answers_are_fast, setup, teardown),
+        cmocka_unit_test_setup_teardown(latencies_count_from_when_requests_are_due, setup,
                                         teardown),
     };
 

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* verifier: what a read may find after which writes. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "client/verifier.h"
+
+enum { LAST = 9999, SEED = 42, BYTES = VERIFIER_SECTOR_BYTES };
+
+static struct verifier *verifier;
+static uint8_t first[2 * BYTES], second[2 * BYTES], third[2 * BYTES];
+static struct verifier_mismatch mismatch;
+
+static int setup(void **state)
+{
+    (void)state;
+    mismatch = (struct verifier_mismatch){.sector = 0};
+    return verifier_create(LAST, SEED, &verifier);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    verifier_free(verifier);
+    return 0;
+}
+
+static void begin_write(uint64_t sector, uint32_t count, void *data)
+{
+    assert_int_equal(verifier_begin_write(verifier, sector, count, data), 0);
+}
+
+static void write_done(uint64_t sector, uint32_t count, void *data)
+{
+    begin_write(sector, count, data);
+    verifier_end_write(verifier, sector, count, true);
+}
+
+/* A read that begins now and finds data. */
+static int finds(uint64_t sector, const void *data)
+{
+    uint64_t floor;
+    verifier_begin_read(verifier, sector, 1, &floor);
+    return verifier_end_read(verifier, sector, 1, &floor, data, &mismatch);
+}
+
+static void assert_wrong(uint64_t sector, const void *data, const char *text)
+{
+    assert_int_equal(finds(sector, data), -EILSEQ);
+    assert_int_equal(mismatch.sector, sector);
+    if (strstr(mismatch.text, text) == NULL)
+        fail_msg("'%s' does not say '%s'", mismatch.text, text);
+}
+
+static void the_last_write_is_what_must_be_there(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[BYTES];
+    write_done(7, 2, first);
+    assert_int_equal(finds(7, first), 0);
+    assert_int_equal(finds(8, first + BYTES), 0);
+    write_done(7, 1, second);
+    assert_int_equal(finds(7, second), 0);
+    assert_wrong(7, first, "an older write");
+    assert_wrong(7, zeros, "no pattern");
+    assert_int_equal(finds(8, first + BYTES), 0);
+}
+
+static void a_sector_of_another_place_is_recognised(void **state)
+{
+    (void)state;
+    write_done(7, 2, first);
+    assert_wrong(7, first + BYTES, "another sector");
+    assert_wrong(100, first, "another sector"); /* of which nothing else is known */
+}
+
+static void any_byte_that_is_wrong_is_noticed(void **state)
+{
+    (void)state;
+    write_done(7, 1, first);
+    for (uint32_t i = 0; i < BYTES; i++) {
+        first[i] ^= 0x10;
+        assert_int_equal(finds(7, first), -EILSEQ);
+        first[i] ^= 0x10;
+    }
+    write_done(7, 1, second);
+    memcpy(first + BYTES / 2, second + BYTES / 2, BYTES / 2);
+    assert_wrong(7, first, "torn");
+}
+
+static void while_a_write_is_under_way_old_and_new_are_right(void **state)
+{
+    (void)state;
+    write_done(7, 1, first);
+    begin_write(7, 1, second);
+    assert_int_equal(finds(7, first), 0);
+    assert_int_equal(finds(7, second), 0);
+    verifier_end_write(verifier, 7, 1, true);
+    assert_int_equal(finds(7, second), 0);
+    assert_int_equal(finds(7, first), -EILSEQ);
+}
+
+/* What counts is what was answered when the read began. */
+static void a_read_that_began_before_may_find_what_was_there_then(void **state)
+{
+    (void)state;
+    uint64_t floor;
+    write_done(7, 1, first);
+    verifier_begin_read(verifier, 7, 1, &floor);
+    write_done(7, 1, second);
+    assert_int_equal(verifier_end_read(verifier, 7, 1, &floor, first, &mismatch), 0);
+    assert_int_equal(verifier_end_read(verifier, 7, 1, &floor, second, &mismatch), 0);
+}
+
+static void of_writes_under_way_together_any_may_be_the_last(void **state)
+{
+    (void)state;
+    write_done(7, 1, first);
+    begin_write(7, 1, second);
+    begin_write(7, 1, third);
+    verifier_end_write(verifier, 7, 1, true);
+    assert_int_equal(finds(7, first), 0); /* the other one is not answered: which is it? */
+    verifier_end_write(verifier, 7, 1, true);
+    assert_int_equal(finds(7, second), 0);
+    assert_int_equal(finds(7, third), 0);
+    assert_wrong(7, first, "an older write");
+    write_done(7, 1, first);
+    assert_int_equal(finds(7, third), -EILSEQ);
+}
+
+static void a_write_that_failed_may_be_there_or_not(void **state)
+{
+    (void)state;
+    write_done(7, 1, first);
+    begin_write(7, 1, second);
+    verifier_end_write(verifier, 7, 1, false);
+    assert_int_equal(finds(7, first), 0);
+    assert_int_equal(finds(7, second), 0);
+    write_done(7, 1, third);
+    assert_int_equal(finds(7, second), -EILSEQ);
+}
+
+static void what_another_run_has_left_is_not_ours(void **state)
+{
+    (void)state;
+    struct verifier *other;
+    assert_int_equal(verifier_create(LAST, SEED + 1, &other), 0);
+    assert_int_equal(verifier_begin_write(other, 7, 1, first), 0);
+    verifier_free(other);
+    assert_int_equal(finds(7, first), 0); /* before we write there */
+    write_done(7, 1, second);
+    assert_wrong(7, first, "another run");
+}
+
+static void the_sectors_written_can_be_listed(void **state)
+{
+    (void)state;
+    uint64_t at = 0;
+    assert_int_equal(verifier_written(verifier, 0, 64, &at), 0);
+    write_done(10, 2, first);
+    write_done(12, 1, first);
+    write_done(LAST, 1, first);
+    assert_int_equal(verifier_written(verifier, 0, 64, &at), 3);
+    assert_int_equal(at, 10);
+    assert_int_equal(verifier_written(verifier, 0, 2, &at), 2);
+    assert_int_equal(verifier_written(verifier, 11, 64, &at), 2);
+    assert_int_equal(at, 11);
+    assert_int_equal(verifier_written(verifier, 13, 64, &at), 1);
+    assert_int_equal(at, LAST);
+    assert_int_equal(verifier_written(verifier, LAST + 1, 64, &at), 0);
+}
+
+int main(void)
+{
+#define VERIFIER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        VERIFIER_TEST(the_last_write_is_what_must_be_there),
+        VERIFIER_TEST(a_sector_of_another_place_is_recognised),
+        VERIFIER_TEST(any_byte_that_is_wrong_is_noticed),
+        VERIFIER_TEST(while_a_write_is_under_way_old_and_new_are_right),
+        VERIFIER_TEST(a_read_that_began_before_may_find_what_was_there_then),
+        VERIFIER_TEST(of_writes_under_way_together_any_may_be_the_last),
+        VERIFIER_TEST(a_write_that_failed_may_be_there_or_not),
+        VERIFIER_TEST(what_another_run_has_left_is_not_ours),
+        VERIFIER_TEST(the_sectors_written_can_be_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
