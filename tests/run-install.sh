@@ -22,7 +22,7 @@ mkdir -m 700 "$SPLITDOM_RUNDIR"
 make --no-print-directory install PREFIX="$usr"
 for f in bin/splitdom-{service,client,integrity} lib/libsplitdom.{a,so} lib/libsplitdom.so.1 \
     include/splitdom/{blkfront,version}.h lib/pkgconfig/{libsplitdom,blkfront}.pc \
-    share/man/man1/splitdom-{service,client,integrity}.1; do
+    share/man/man1/splitdom-{service,client,integrity}.1 share/man/man3/{blkfront,domu,blkfront_read,domu_open}.3; do
     [ -s "$usr/$f" ] || die "$f was not installed"
 done
 
@@ -31,13 +31,18 @@ tools/public_names.sh >"$scratch/wanted"
 nm -g --defined-only "$usr/lib/libsplitdom.a" | awk 'NF == 3 { print $3 }' | sort -u >"$scratch/static"
 nm -D --defined-only "$usr/lib/libsplitdom.so" | awk '$2 ~ /[TDBR]/ { sub(/@.*/, "", $3); print $3 }' | sort -u >"$scratch/shared"
 cmp "$scratch/wanted" "$scratch/static" || die "libsplitdom.a shows other names: $(diff "$scratch/wanted" "$scratch/static")"
+# Each has a page, and the page is one that there is.
+while read -r name; do
+    [ "$(cat "$usr/share/man/man3/$name.3")" = ".so man3/${name%%_*}.3" ] || die "no page of $name"
+    [ -s "$usr/share/man/man3/${name%%_*}.3" ] || die "$name leads to no page"
+done <"$scratch/wanted"
 cmp "$scratch/wanted" "$scratch/shared" || die "libsplitdom.so shows other names: $(diff "$scratch/wanted" "$scratch/shared")"
 
 # One version, and pages and messages with the names that the programs have here.
 version=$(sed -n 's/^#define SPLITDOM_VERSION "\(.*\)"$/\1/p' include/splitdom/version.h)
 [ "$(PKG_CONFIG_PATH=$usr/lib/pkgconfig pkg-config --modversion libsplitdom)" = "$version" ] || die "another version in the .pc"
 "$usr/bin/splitdom-client" --version | grep -qF "$version" || die "another version of the client"
-! grep -nE '\./bin/|^\.TH (SERVICE|CLIENT|TOOL)|^\.BR? (service|client|tool_for_integrity) ' "$usr"/share/man/man1/* ||
+! grep -nE '\./bin/|^\.TH (SERVICE|CLIENT|TOOL)|^\.BR? (service|client|tool_for_integrity) ' "$usr"/share/man/man[13]/* ||
     die "a page names a program of the tree"
 "$usr/bin/splitdom-client" 1 1 2>&1 | grep -q "start it with 'splitdom-service start'" || die "the client names a program of the tree"
 "$usr/bin/splitdom-client" 1 2>&1 | grep -q "see 'splitdom-client --help'" || die "a usage error names a program of the tree"

@@ -7,7 +7,8 @@ set -eu
 dest=$1$2 prefix=$2 bin=$3 out=$4 soname=$5
 version=$(sed -n 's/^#define SPLITDOM_VERSION "\(.*\)"$/\1/p' include/splitdom/version.h)
 
-install -d "$dest/bin" "$dest/lib/pkgconfig" "$dest/include/splitdom" "$dest/share/man/man1"
+install -d "$dest/bin" "$dest/lib/pkgconfig" "$dest/include/splitdom" "$dest/share/man/man1" \
+    "$dest/share/man/man3"
 install -m 755 "$bin/service" "$dest/bin/splitdom-service"
 install -m 755 "$bin/client" "$dest/bin/splitdom-client"
 install -m 755 "$bin/tool_for_integrity" "$dest/bin/splitdom-integrity"
@@ -32,6 +33,15 @@ for page in service client; do
 done
 installed_names docs/man/tool_for_integrity.1 >"$dest/share/man/man1/splitdom-integrity.1"
 chmod 644 "$dest"/share/man/man1/splitdom-*.1
+# The library: a page for each header, and for each function one that leads there.
+for page in blkfront domu; do
+    installed_names "docs/man/$page.3" >"$dest/share/man/man3/$page.3"
+    chmod 644 "$dest/share/man/man3/$page.3"
+done
+tools/public_names.sh | while read -r name; do
+    echo ".so man3/${name%%_*}.3" >"$dest/share/man/man3/$name.3"
+    chmod 644 "$dest/share/man/man3/$name.3"
+done
 
 for name in libsplitdom blkfront; do # the second is the name that it had first
     cat >"$dest/lib/pkgconfig/$name.pc" <<END
@@ -48,4 +58,4 @@ Cflags: -I\${includedir}
 END
     chmod 644 "$dest/lib/pkgconfig/$name.pc"
 done
-echo "installed to $dest: bin/splitdom-{service,client,integrity} lib/libsplitdom.{a,so} include/splitdom/ share/man/man1/"
+echo "installed to $dest: bin/splitdom-{service,client,integrity} lib/libsplitdom.{a,so} include/splitdom/ share/man/"

@@ -72,7 +72,7 @@ expect() {
 }
 
 fresh
-for rule in blanks docs format globals headers layers limits rooms shell spdx words; do
+for rule in blanks docs format globals headers layers limits man rooms shell spdx words; do
     out=$(run_rule $rule)
     status=$?
     if [ $status != 0 ] && [ $status != 77 ]; then
@@ -126,6 +126,11 @@ expect limits tools/bad.c:3
 c include/splitdom/bad.h '#ifndef SPLITDOM_BAD_H' '#define SPLITDOM_BAD_H' 'uint8_t f(void);' '#endif'
 expect headers include/splitdom/bad.h:4
 c src/ring/bad.h '#ifndef BAD_H' '#define BAD_H' '#endif';           expect headers src/ring/bad.h:1
+
+put docs/man/good.3 <<<'int good_prev(void);';                       expect man docs/man/good.3:1
+put docs/man/good.3 <<<'uint32_t good_next(uint32_t value);'
+run_rule man >/dev/null || { echo "man does not find what is there"; failures=$((failures + 1)); }
+fresh
 
 c src/ring/bad.c 'int counter;';                                     expect globals src/ring/bad.c:2
 c src/ring/bad.c 'int f(void)' '{ static int n; return n++; }';      expect globals src/ring/bad.c:3
