@@ -130,7 +130,7 @@ void fake_disk_complete(struct fake_disk *disk, uint32_t index, int32_t status)
     disk->clock++;
     if (io->operation == DISK_WRITE || io->operation == DISK_DISCARD)
         disk->write_ended = disk->clock;
-    if (io->operation == DISK_FLUSH && status == 0)
+    if (io->operation == DISK_FLUSH && status == 0 && io->arrival_ns > disk->flush_covered)
         disk->flush_covered = io->arrival_ns;
     io->status = status;
     io->done(io);

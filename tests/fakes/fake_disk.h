@@ -29,7 +29,7 @@ struct fake_disk {
     struct prng *chance;
     uint64_t clock;         /* counts submissions and ends */
     uint64_t write_ended;   /* when the last write or discard did */
-    uint64_t flush_covered; /* when the last flush that succeeded was submitted */
+    uint64_t flush_covered; /* when the latest flush that has succeeded was submitted */
 };
 
 extern const struct disk_ops fake_disk_ops;

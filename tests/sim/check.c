@@ -39,7 +39,7 @@ static void check_indices(struct front *f)
                    back->half.req_cons, req, front->half.req_prod_pvt);
     uint32_t pending = f->shadow.nr_entries - f->shadow.free_count;
     if (front->half.req_prod_pvt - front->half.rsp_cons != pending)
-        world_fail(f->world, "domain %u: %u slots in use, %u reads pending", f->domid,
+        world_fail(f->world, "domain %u: %u slots in use, %u requests pending", f->domid,
                    front->half.req_prod_pvt - front->half.rsp_cons, pending);
 }
 
@@ -73,7 +73,7 @@ static void check_sleepers(struct world *w)
         if (f->phase == FRONT_CONNECTED && !front_has_reason(f) &&
             f->shadow.free_count < f->shadow.nr_entries &&
             f->ring.half.req_prod == f->ring.half.req_prod_pvt)
-            world_fail(w, "domain %u sleeps with %u reads pending, and so does Dom0", f->domid,
+            world_fail(w, "domain %u sleeps with %u requests pending, and so does Dom0", f->domid,
                        f->shadow.nr_entries - f->shadow.free_count);
     }
 }
@@ -92,9 +92,21 @@ void world_check(struct world *w)
     if (w->disk_ready > fake_disk_current()->waiting_count ||
         device_in_flight(w->disk.device) != fake_disk_current()->waiting_count ||
         fake_disk_current()->waiting_count > w->depth)
-        world_fail(w, "%u reads at the disk, %u counted, %u allowed",
+        world_fail(w, "%u operations at the disk, %u counted, %u allowed",
                    fake_disk_current()->waiting_count, device_in_flight(w->disk.device), w->depth);
     check_sleepers(w);
+}
+
+void world_check_disk(struct world *w)
+{
+    for (uint64_t s = 0; s < SIM_IMAGE_SECTORS; s++) {
+        const uint8_t *bytes = w->content + s * BLOCK_SECTOR_BYTES;
+        const void *cached = w->dom0_lives ? cache_peek(w->disk.vdisk->cache, s) : NULL;
+        if (!oracle_allows(&w->oracle, s, bytes))
+            world_fail(w, "sector %llu holds what nobody left there", (unsigned long long)s);
+        if (cached != NULL && memcmp(cached, bytes, BLOCK_SECTOR_BYTES) != 0)
+            world_fail(w, "sector %llu: the cache holds something else", (unsigned long long)s);
+    }
 }
 
 /* ---- the cache's policy, beside a naive list of its own ---- */

@@ -30,10 +30,14 @@ void dom0_birth(struct world *w)
                                              .cache_sectors = world_pick(w, 2) * SIM_CACHE_SECTORS,
                                              .policy = &checked_lru,
                                              .depth = w->depth,
+                                             .writable = true,
                                              .depth_isolated = 1 + world_pick(w, w->depth)};
     if (xs_server_create(NULL, &w->store) < 0)
         abort();
     fake_vdisk_create(&w->disk, &config);
+    w->disk.disk->content = w->content;
+    w->disk.disk->chance = &w->random;
+    w->changes_answered = 0;
     w->loop = (struct pollables){.no_spin = world_pick(w, 2)};
     w->host = (struct back_host){
         .store = w->store, .log = w->log, .log_limit = &w->log_limit, .pollables = &w->loop};
@@ -61,6 +65,7 @@ void domain_birth(struct front *f)
     const struct vbd_options options = {.vdisk = w->disk.vdisk,
                                         .params = "image",
                                         .dev = "xvda",
+                                        .writable = true,
                                         .max_ring_page_order = SIM_ORDER_MAX};
     const struct back_spec disk = {&vbd_class, XENBUS_VBD_XVDA, &options};
     const uint32_t entries = blkif_ring_entries(f->page_order);

@@ -49,9 +49,33 @@ void front_birth(struct front *f)
                             false);
 }
 
+static struct ask *ask_of(struct front *f, const struct shadow_entry *entry)
+{
+    return &f->ask[shadow_index(&f->shadow, entry)];
+}
+
+static bool is_change(const struct shadow_entry *entry)
+{
+    return entry->operation == BLKIF_OP_WRITE || entry->operation == BLKIF_OP_DISCARD;
+}
+
+/* Whatever Dom0 has begun for it ends as it may: nobody hears of that. */
+static void forget(struct front *f)
+{
+    struct shadow_entry *entry = NULL;
+    while ((entry = shadow_next(&f->shadow, entry == NULL ? 0 : entry->sequence)) != NULL) {
+        struct ask *ask = ask_of(f, entry);
+        if (is_change(entry))
+            oracle_end_change(&f->world->oracle, &ask->change, false);
+        else if (entry->operation == BLKIF_OP_READ)
+            (void)oracle_end_read(&f->world->oracle, &ask->read, NULL);
+    }
+}
+
 void front_death(struct front *f)
 {
     domain_death(f);
+    forget(f);
     shadow_fini(&f->shadow);
     f->page_order = world_pick(f->world, SIM_ORDER_MAX + 1);
     if (shadow_init(&f->shadow, blkif_ring_entries(f->page_order)) < 0)
@@ -67,14 +91,75 @@ static void push(struct front *f)
 
 static void put(struct front *f, struct shadow_entry *entry)
 {
-    const struct blkif_request req = {
-        .operation = BLKIF_OP_READ,
-        .nr_segments = 1,
-        .id = shadow_id(&f->shadow, entry),
-        .sector_number = entry->sector,
-        .seg = {{.gref = data_ref(f, entry), .last_sect = (uint8_t)(entry->sector_count - 1)}}};
-    memset(data_page(f, entry), 0xaa, XEN_PAGE_SIZE);
+    struct ask *ask = ask_of(f, entry);
+    uint64_t id = shadow_id(&f->shadow, entry);
+    if (entry->operation == BLKIF_OP_DISCARD) {
+        blkif_put_discard(&f->ring,
+                          &(struct blkif_request_discard){.operation = BLKIF_OP_DISCARD,
+                                                          .id = id,
+                                                          .sector_number = entry->sector,
+                                                          .nr_sectors = entry->sector_count});
+        return;
+    }
+    struct blkif_request req = {
+        .operation = entry->operation, .id = id, .sector_number = entry->sector};
+    if (entry->operation == BLKIF_OP_FLUSH_DISKCACHE) {
+        ask->answered = f->world->changes_answered;
+    } else {
+        req.nr_segments = 1;
+        req.seg[0].gref = data_ref(f, entry);
+        req.seg[0].last_sect = (uint8_t)(entry->sector_count - 1);
+        memset(data_page(f, entry), 0xaa, XEN_PAGE_SIZE);
+    }
+    if (entry->operation == BLKIF_OP_WRITE)
+        oracle_fill(data_page(f, entry), ask->change.number, entry->sector, entry->sector_count);
     blkif_put_request(&f->ring, &req);
+}
+
+static void choose_span(struct front *f, struct shadow_entry *entry, uint32_t sectors_max)
+{
+    uint32_t count = 1 + world_pick(f->world, sectors_max);
+    uint32_t range = world_pick(f->world, 3) == 0 ? SIM_IMAGE_SECTORS : 2 * SIM_CACHE_SECTORS;
+    entry->sector_count = count;
+    entry->sector = world_pick(f->world, range - count + 1);
+}
+
+/* A new request, as the oracle is to know it. */
+static void choose(struct front *f, struct shadow_entry *entry)
+{
+    static const uint8_t operations[] = {BLKIF_OP_READ,    BLKIF_OP_READ,           BLKIF_OP_READ,
+                                         BLKIF_OP_READ,    BLKIF_OP_WRITE,          BLKIF_OP_WRITE,
+                                         BLKIF_OP_DISCARD, BLKIF_OP_FLUSH_DISKCACHE};
+    struct world *w = f->world;
+    struct ask *ask = ask_of(f, entry);
+    uint64_t block_sectors = w->block_size_bytes / BLOCK_SECTOR_BYTES;
+    entry->operation = operations[world_pick(w, 8)];
+    entry->sector = entry->sector_count = 0;
+    switch (entry->operation) {
+    case BLKIF_OP_READ:
+        choose_span(f, entry, SIM_SECTORS_MAX);
+        ask->read = (struct oracle_read){
+            .first = entry->sector, .end = entry->sector + entry->sector_count, .was = ask->was};
+        oracle_begin_read(&w->oracle, &ask->read);
+        break;
+    case BLKIF_OP_WRITE:
+        choose_span(f, entry, SIM_SECTORS_MAX);
+        ask->change = (struct oracle_change){.first = entry->sector,
+                                             .end = entry->sector + entry->sector_count,
+                                             .number = w->next_number++};
+        oracle_begin_change(&w->oracle, &ask->change);
+        break;
+    case BLKIF_OP_DISCARD: /* whole blocks */
+        choose_span(f, entry, SIM_DISCARD_SECTORS_MAX);
+        ask->change = (struct oracle_change){
+            .first = (entry->sector + block_sectors - 1) / block_sectors * block_sectors,
+            .end = (entry->sector + entry->sector_count) / block_sectors * block_sectors,
+            .number = ORACLE_ZEROS};
+        oracle_begin_change(&w->oracle, &ask->change);
+        break;
+    default:
+        break;
+    }
 }
 
 static void submit(struct front *f)
@@ -83,14 +168,31 @@ static void submit(struct front *f)
         struct shadow_entry *entry = shadow_take(&f->shadow);
         if (entry == NULL)
             break;
-        entry->sector_count = 1 + world_pick(f->world, SIM_SECTORS_MAX);
-        uint32_t range = world_pick(f->world, 3) == 0 ? SIM_IMAGE_SECTORS : 2 * SIM_CACHE_SECTORS;
-        entry->sector = world_pick(f->world, range - entry->sector_count + 1);
+        choose(f, entry);
         put(f, entry);
         f->asked++;
     }
     if (world_pick(f->world, 4) != 0) /* else several submits share a push */
         push(f);
+}
+
+/* What an answer says is what the oracle allows. */
+static void judge(struct front *f, const struct shadow_entry *entry, bool succeeded)
+{
+    struct world *w = f->world;
+    struct ask *ask = ask_of(f, entry);
+    if (is_change(entry)) {
+        oracle_end_change(&w->oracle, &ask->change, succeeded);
+        w->changes_answered = w->disk.disk->clock;
+    } else if (entry->operation == BLKIF_OP_READ) {
+        uint64_t wrong =
+            oracle_end_read(&w->oracle, &ask->read, succeeded ? data_page(f, entry) : NULL);
+        if (wrong != UINT64_MAX)
+            world_fail(w, "domain %u: wrong data in sector %llu", f->domid,
+                       (unsigned long long)wrong);
+    } else if (succeeded && w->disk.disk->flush_covered <= ask->answered) {
+        world_fail(w, "domain %u: a flush is answered and the disk was not told", f->domid);
+    }
 }
 
 static void reap(struct front *f)
@@ -99,15 +201,12 @@ static void reap(struct front *f)
     int rc;
     while ((rc = blkif_take_response(&f->ring, &rsp)) > 0) {
         struct shadow_entry *entry = shadow_find(&f->shadow, rsp.id);
-        if (entry == NULL || rsp.operation != BLKIF_OP_READ) {
+        if (entry == NULL || rsp.operation != entry->operation) {
             world_fail(f->world, "domain %u: an answer to nothing: id %llx", f->domid,
                        (unsigned long long)rsp.id);
             return;
         }
-        if (rsp.status == BLKIF_RSP_OKAY &&
-            !fake_disk_holds(data_page(f, entry), entry->sector, entry->sector_count))
-            world_fail(f->world, "domain %u: wrong data for sector %llu + %u", f->domid,
-                       (unsigned long long)entry->sector, entry->sector_count);
+        judge(f, entry, rsp.status == BLKIF_RSP_OKAY);
         if (rsp.status != BLKIF_RSP_OKAY && f->world->disk_errors == 0)
             world_fail(f->world, "domain %u: error %d, and the disk had none", f->domid,
                        rsp.status);

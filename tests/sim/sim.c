@@ -147,9 +147,9 @@ static void check_end(struct world *w)
         if (f->phase != FRONT_CONNECTED)
             world_fail(w, "domain %u rests in phase %d", f->domid, f->phase);
         if (f->asked != f->answered || f->shadow.free_count != f->shadow.nr_entries)
-            world_fail(w,
-                       "domain %u: %" PRIu64 " reads, %" PRIu64 " answers, %u of %u entries free",
-                       f->domid, f->asked, f->answered, f->shadow.free_count, f->shadow.nr_entries);
+            world_fail(
+                w, "domain %u: %" PRIu64 " requests, %" PRIu64 " answers, %u of %u entries free",
+                f->domid, f->asked, f->answered, f->shadow.free_count, f->shadow.nr_entries);
     }
 }
 
@@ -182,10 +182,13 @@ static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *lo
     w->verbose = verbose;
     w->log = log;
     w->now_ns = 1000000000;
+    w->next_number = ORACLE_ZEROS + 1;
     w->block_size_bytes = seed % 2 == 0 ? 512 : 4096;
     prng_init(&w->random, seed, 0);
     if (tdf_source_manual(&w->source, 1000000000, w->now_ns, 0) < 0)
         abort();
+    oracle_init(&w->oracle, SIM_IMAGE_SECTORS, w->next_number);
+    oracle_fill(w->content, w->next_number++, 0, SIM_IMAGE_SECTORS);
     for (int i = 0; i < SIM_FRONTS; i++) {
         w->front[i] = (struct front){.world = w, .domid = (domid_t)(i + 1)};
         front_death(&w->front[i]);
@@ -197,6 +200,8 @@ static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *lo
         drain(w);
     if (w->why[0] == '\0')
         check_end(w);
+    if (w->why[0] == '\0')
+        world_check_disk(w);
     bool good = w->why[0] == '\0';
     if (!good)
         printf("seed %" PRIu64 ", step %" PRIu64 ": %s\n", seed, w->steps, w->why);
@@ -210,6 +215,7 @@ static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *lo
         shadow_fini(&w->front[i].shadow);
     }
     dom0_death(w);
+    oracle_fini(&w->oracle);
     free(w);
     return good;
 }
@@ -232,9 +238,9 @@ static int run(uint64_t first, uint64_t count, time_t seconds, uint64_t steps, b
         printf("again: %s --steps %" PRIu64 " --seed %" PRIu64 " --verbose\n",
                program_invocation_name, steps, first + done - 1);
     else
-        printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " steps, %" PRIu64 " reads, %" PRIu64
-               " connections, Dom0 died %" PRIu64 " times, front ends %" PRIu64
-               "; all invariants hold\n",
+        printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " steps, %" PRIu64
+               " requests, %" PRIu64 " connections, Dom0 died %" PRIu64
+               " times, front ends %" PRIu64 "; all invariants hold\n",
                done, first, totals.steps, totals.answers, totals.connections, totals.dom0_deaths,
                totals.front_deaths);
     fault_guard_remove();

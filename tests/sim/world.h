@@ -3,9 +3,10 @@
  * world: Dom0 and its domains in one thread, made of the product's own parts, moved step by step by
  * sim.c. Nothing sleeps: who would is marked as asleep, and wakes only by what would wake it.
  *
- *   Dom0     store, toolstack, back ends, ring loop, disk queue, cache; a disk whose reads end when
- *            the scheduler says so, in any order, with errors. Its loop is cut into pieces, so that
- *            front ends act between any two of them.
+ *   Dom0     store, toolstack, back ends, ring loop, disk queue, cache; a disk whose operations end
+ *            when the scheduler says so, in any order, with errors. Its loop is cut into pieces, so
+ *            that front ends act between any two of them.
+ *   disk     outlives Dom0. An oracle knows what each sector may hold, and judges every read.
  *   front    the front end's half: xenbus states, front_ring, shadow, grants, event channels
  *   time     moved by hand; every domain has a clock whose rate changes
  */
@@ -18,6 +19,7 @@
 #include "base/log.h"
 #include "base/prng.h"
 #include "domu/blkfront/shadow.h"
+#include "fakes/fake_oracle.h"
 #include "fakes/fake_vdisk.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/segment.h"
@@ -33,7 +35,9 @@ enum {
     SIM_ORDER_MAX = 1,
     SIM_IMAGE_SECTORS = 4096,
     SIM_CACHE_SECTORS = 40,
-    SIM_SECTORS_MAX = 8, /* of a read: one page */
+    SIM_SECTORS_MAX = 8, /* of a read or write: one page */
+    SIM_DISCARD_SECTORS_MAX = 40,
+    SIM_ENTRIES_MAX = 64, /* of a ring */
     SIM_WHY_MAX = 200,
 };
 
@@ -48,6 +52,14 @@ enum front_phase {
 
 struct world;
 
+/* A front end's request, as the oracle knows it; by its entry of the shadow. */
+struct ask {
+    struct oracle_change change; /* a write or discard */
+    struct oracle_read read;
+    struct oracle_sector was[SIM_SECTORS_MAX];
+    uint64_t answered; /* a flush: by the disk's clock, when the last change before it was */
+};
+
 struct front {
     struct world *world;
     domid_t domid;
@@ -55,6 +67,7 @@ struct front {
     uint32_t page_order;
     /* The front end's own. The shadow outlives the domain, as with --reconnect. */
     struct shadow shadow;
+    struct ask ask[SIM_ENTRIES_MAX];
     struct blkif_front_ring ring;
     evtchn_port_t port;
     bool asleep;
@@ -87,11 +100,15 @@ struct world {
     uint32_t work; /* of this round */
     struct xs_server *store;
     struct fake_vdisk disk;
+    uint8_t content[SIM_IMAGE_SECTORS * BLOCK_SECTOR_BYTES]; /* of the disk */
+    struct oracle oracle;
+    uint64_t next_number;      /* of a write */
+    uint64_t changes_answered; /* when by the disk's clock the last one was */
     struct pollables loop;
     struct log_limit log_limit;
     struct back_host host;
     uint32_t depth, block_size_bytes;
-    uint32_t disk_ready; /* reads that the disk has done and Dom0 has not heard of */
+    uint32_t disk_ready; /* operations that the disk has done and Dom0 has not heard of */
     /* what happened */
     uint64_t steps, dom0_deaths, front_deaths, connections, disk_errors;
     bool verbose;
@@ -109,7 +126,7 @@ void dom0_birth(struct world *w);
 void dom0_death(struct world *w);            /* kill -9: all domains end with it */
 bool dom0_has_reason(const struct world *w); /* to run */
 void dom0_step(struct world *w);             /* the next piece of its loop */
-void disk_step(struct world *w);             /* one read ends; Dom0 hears of it in its loop */
+void disk_step(struct world *w);             /* one operation ends; Dom0 hears of it in its loop */
 void domain_birth(struct front *f);
 void domain_death(struct front *f);
 
@@ -117,11 +134,13 @@ void domain_death(struct front *f);
 void front_birth(struct front *f);
 void front_death(struct front *f); /* kill -9: what it asked for goes with it */
 bool front_has_reason(const struct front *f);
-void front_step(struct front *f, bool asks); /* whatever it may do next; new reads only if asks */
+void front_step(struct front *f,
+                bool asks); /* whatever it may do next; new requests only if asks */
 void front_turn_clock(struct front *f);
 
-/* check.c: after every step. */
+/* check.c: after every step; and when nothing is under way any more. */
 void world_check(struct world *w);
+void world_check_disk(struct world *w);
 extern const struct cache_policy checked_lru; /* the product's, beside a naive one */
 
 #endif

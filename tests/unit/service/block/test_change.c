@@ -16,6 +16,7 @@
 
 #include "base/container_of.h"
 #include "base/prng.h"
+#include "fakes/fake_oracle.h"
 #include "fakes/fake_vdisk.h"
 #include "service/block/queue.h"
 
@@ -27,25 +28,10 @@ enum {
     ASKS = 24,
     ASK_SECTORS_MAX = 120, /* some do not go through a buffer */
     SEGMENTS_MAX = 32,
-    VALUES_MAX = 64,
-    WORDS = BLOCK_SECTOR_BYTES / sizeof(uint64_t),
     NOT_DONE = 4711,
-    ZEROS = 0, /* what a discard leaves */
 };
 
-#define FOREVER UINT64_MAX
-#define POISON  0xeeeeeeeeeeeeeeee
-
-/* What a sector may hold, and since and until when it was being put there. */
-struct value {
-    uint64_t number;
-    uint64_t begun, ended;
-};
-
-struct sector {
-    struct value value[VALUES_MAX];
-    uint32_t count;
-};
+#define POISON UINT64_C(0xeeeeeeeeeeee)
 
 /* A request of the test. */
 struct ask {
@@ -53,11 +39,10 @@ struct ask {
     struct block_segment segment[SEGMENTS_MAX];
     uint64_t *words; /* its memory: as many sectors as it has at most */
     int status;
-    uint64_t number; /* what it writes */
-    uint64_t begun;
     bool active, abandoned;
-    /* A read: what its sectors held, or were about to hold, when it began. */
-    struct sector *was;
+    struct oracle_change change; /* of a write or discard */
+    struct oracle_read read;
+    uint64_t answered; /* a flush: by the disk's clock, when the last change was answered */
 };
 
 struct fixture {
@@ -67,10 +52,9 @@ struct fixture {
     struct fake_disk *disk;
     struct block_client client[CLIENTS];
     struct ask ask[ASKS];
-    struct sector sector[SECTORS];
+    struct oracle oracle;
     uint8_t *content;
     struct prng prng;
-    uint64_t now;
     uint64_t next_number;
     uint64_t changes_answered; /* by the disk's clock: when the last change was answered */
     uint32_t ended[4];         /* requests that succeeded, by operation */
@@ -78,45 +62,6 @@ struct fixture {
 };
 
 static struct fixture *f;
-
-static void fill_words(uint64_t *words, uint64_t number, uint64_t sectors)
-{
-    for (uint64_t i = 0; i < sectors * WORDS; i++)
-        words[i] = number;
-}
-
-/* What a whole sector of the same words says; a torn one is none. */
-static uint64_t number_of(const uint64_t *words)
-{
-    for (uint32_t i = 1; i < WORDS; i++)
-        assert_int_equal(words[i], words[0]);
-    return words[0];
-}
-
-static void add_value(struct sector *sector, uint64_t number, uint64_t begun, uint64_t ended)
-{
-    assert_true(sector->count < VALUES_MAX);
-    sector->value[sector->count++] =
-        (struct value){.number = number, .begun = begun, .ended = ended};
-}
-
-static struct value *find_value(struct sector *sector, uint64_t number)
-{
-    for (uint32_t i = sector->count; i-- > 0;)
-        if (sector->value[i].number == number)
-            return &sector->value[i];
-    return NULL;
-}
-
-/* Something that began at this time is there now: what had ended before can't be any more. */
-static void overwrite(struct sector *sector, uint64_t begun)
-{
-    uint32_t left = 0;
-    for (uint32_t i = 0; i < sector->count; i++)
-        if (sector->value[i].ended >= begun)
-            sector->value[left++] = sector->value[i];
-    sector->count = left;
-}
 
 static bool is_change(const struct ask *a)
 {
@@ -135,44 +80,6 @@ static void changed_span(const struct ask *a, uint64_t *first, uint64_t *end)
     }
 }
 
-/* A change has begun (ended is FOREVER), or is over. */
-static void note_change(const struct ask *a, bool began, bool succeeded)
-{
-    uint64_t first, end;
-    changed_span(a, &first, &end);
-    for (uint64_t s = first; s < end; s++) {
-        struct sector *sector = &f->sector[s];
-        if (began) {
-            add_value(sector, a->number, a->begun, FOREVER);
-            for (uint32_t i = 0; i < ASKS; i++) { /* reads under way may see it */
-                struct ask *r = &f->ask[i];
-                if (r->active && r->request.operation == BLOCK_READ &&
-                    s - r->request.sector < r->request.sector_count)
-                    add_value(&r->was[s - r->request.sector], a->number, a->begun, FOREVER);
-            }
-            continue;
-        }
-        for (uint32_t i = 0; i < sector->count; i++) {
-            struct value *value = &sector->value[i];
-            if (value->number == a->number && value->begun == a->begun)
-                value->ended = f->now;
-        }
-        if (succeeded)
-            overwrite(sector, a->begun);
-    }
-}
-
-static void check_read(struct ask *a)
-{
-    for (uint64_t i = 0; i < a->request.sector_count; i++) {
-        uint64_t number = number_of(a->words + i * WORDS);
-        assert_non_null(find_value(&a->was[i], number));
-        struct value *value = find_value(&f->sector[a->request.sector + i], number);
-        if (value != NULL && number != ZEROS)
-            overwrite(&f->sector[a->request.sector + i], value->begun);
-    }
-}
-
 static void on_done(struct block_request *request, int status)
 {
     struct ask *a = container_of(request, struct ask, request);
@@ -180,10 +87,14 @@ static void on_done(struct block_request *request, int status)
     assert_false(block_request_is_active(request));
     a->active = false;
     a->status = status;
-    f->now++;
     if (is_change(a)) {
-        note_change(a, false, status == 0 && !a->abandoned);
+        oracle_end_change(&f->oracle, &a->change, status == 0 && !a->abandoned);
         f->changes_answered = f->disk->clock;
+    }
+    if (request->operation == BLOCK_READ) {
+        bool brought = status == 0 && !a->abandoned;
+        uint64_t wrong = oracle_end_read(&f->oracle, &a->read, brought ? a->words : NULL);
+        assert_int_equal(wrong, UINT64_MAX);
     }
     if (a->abandoned)
         return;
@@ -191,11 +102,9 @@ static void on_done(struct block_request *request, int status)
         f->failed++;
     else
         f->ended[request->operation]++;
-    if (status == 0 && request->operation == BLOCK_READ)
-        check_read(a);
     /* All that was answered before it was asked had ended before the disk was asked. */
     if (status == 0 && request->operation == BLOCK_FLUSH)
-        assert_true(f->disk->flush_covered > a->number);
+        assert_true(f->disk->flush_covered > a->answered);
 }
 
 /* Its memory in parts that follow each other or do not, aligned or not as skew says. */
@@ -205,7 +114,7 @@ static void make_segments(struct ask *a, uint64_t sector_count, uint32_t segment
     for (uint64_t at = 0; at < sector_count; at += segment_sectors) {
         uint64_t left = sector_count - at;
         a->segment[a->request.segment_count++] = (struct block_segment){
-            .address = (uint8_t *)(a->words + at * WORDS),
+            .address = (uint8_t *)(a->words + at * ORACLE_WORDS),
             .sector_count = (uint32_t)(left < segment_sectors ? left : segment_sectors)};
     }
     a->request.segments = a->segment;
@@ -221,26 +130,30 @@ static struct ask *ask(uint32_t n, uint32_t client, enum block_operation operati
     a->status = NOT_DONE;
     a->active = true;
     a->abandoned = false;
-    a->begun = ++f->now;
-    a->number = operation == BLOCK_WRITE   ? f->next_number++
-                : operation == BLOCK_FLUSH ? f->changes_answered
-                                           : ZEROS;
+    a->answered = f->changes_answered;
     if (operation == BLOCK_READ || operation == BLOCK_WRITE) {
         uint32_t least = (uint32_t)(sector_count + SEGMENTS_MAX - 1) / SEGMENTS_MAX;
         make_segments(a, sector_count, least + (uint32_t)prng_below(&f->prng, 8));
-        fill_words(a->words, operation == BLOCK_WRITE ? a->number : POISON, sector_count);
+        oracle_fill(a->words, operation == BLOCK_WRITE ? f->next_number : POISON, sector,
+                    sector_count);
     }
-    for (uint64_t i = 0; operation == BLOCK_READ && i < sector_count; i++)
-        a->was[i] = f->sector[sector + i];
-    if (is_change(a))
-        note_change(a, true, false);
+    if (operation == BLOCK_READ) {
+        a->read.first = sector;
+        a->read.end = sector + sector_count;
+        oracle_begin_read(&f->oracle, &a->read);
+    }
+    if (is_change(a)) {
+        a->change.number = operation == BLOCK_WRITE ? f->next_number++ : ORACLE_ZEROS;
+        changed_span(a, &a->change.first, &a->change.end);
+        oracle_begin_change(&f->oracle, &a->change);
+    }
     block_submit(&f->client[client], &a->request, 0);
     return a;
 }
 
 static void dispatch(void)
 {
-    while (device_dispatch(f->device, f->now) > 0)
+    while (device_dispatch(f->device, 0) > 0)
         continue;
 }
 
@@ -271,13 +184,12 @@ static int setup_with(uint32_t block_bytes, uint32_t cache_sectors)
     f->disk->content = f->content;
     f->next_number = 1;
     prng_init(&f->prng, 1, 0);
-    for (uint64_t s = 0; s < SECTORS; s++)
-        add_value(&f->sector[s], ZEROS, 0, 0);
+    oracle_init(&f->oracle, SECTORS, ORACLE_ZEROS);
     for (int i = 0; i < CLIENTS; i++)
         block_client_open(&f->client[i], f->vdisk);
     for (int i = 0; i < ASKS; i++) {
         f->ask[i].words = aligned_alloc(4096, (ASK_SECTORS_MAX / 8 + 1) * 4096);
-        f->ask[i].was = calloc(ASK_SECTORS_MAX, sizeof(struct sector));
+        f->ask[i].read.was = calloc(ASK_SECTORS_MAX, sizeof(struct oracle_sector));
     }
     return 0;
 }
@@ -302,14 +214,20 @@ static int teardown(void **state)
     for (int i = 0; i < ASKS; i++) {
         assert_false(f->ask[i].active);
         free(f->ask[i].words);
-        free(f->ask[i].was);
+        free(f->ask[i].read.was);
     }
     for (int i = 0; i < CLIENTS; i++)
         block_client_close(&f->client[i]);
     fake_vdisk_destroy(&f->fake);
+    oracle_fini(&f->oracle);
     free(f->content);
     free(f);
     return 0;
+}
+
+static uint64_t word_of(const struct ask *write, uint64_t sector)
+{
+    return oracle_word(write->change.number, sector);
 }
 
 static uint64_t read_now(uint32_t n, uint32_t client, uint64_t sector)
@@ -327,8 +245,8 @@ static void what_was_written_is_read_from_the_cache_by_all(void **state)
     finish_all();
     assert_int_equal(w->status, 0);
     uint32_t submitted = f->disk->submitted;
-    assert_int_equal(ask(1, 1, BLOCK_READ, 11, 1)->words[0], w->number);
-    assert_int_equal(ask(2, 2, BLOCK_READ, 10, 3)->words[WORDS], w->number);
+    assert_int_equal(ask(1, 1, BLOCK_READ, 11, 1)->words[0], word_of(w, 11));
+    assert_int_equal(ask(2, 2, BLOCK_READ, 10, 3)->words[ORACLE_WORDS], word_of(w, 11));
     assert_int_equal(f->disk->submitted, submitted);
 }
 
@@ -346,13 +264,13 @@ static void an_old_read_in_flight_is_neither_kept_nor_joined(void **state)
     assert_int_equal(w->status, 0);
     struct ask *later = ask(3, 2, BLOCK_READ, 20, 1); /* a hit: it does not meet the old read */
     assert_int_equal(later->status, 0);
-    assert_int_equal(later->words[0], w->number);
+    assert_int_equal(later->words[0], word_of(w, 20));
     memset(f->content + 20 * BLOCK_SECTOR_BYTES, 0, BLOCK_SECTOR_BYTES); /* as it was read then */
     fake_disk_complete(f->disk, 0, 0);
-    assert_int_equal(old->words[0], ZEROS);
-    assert_int_equal(joined->words[0], ZEROS);
-    assert_int_equal(ask(4, 3, BLOCK_READ, 20, 1)->words[0], w->number);
-    fill_words((uint64_t *)(void *)(f->content + 20 * BLOCK_SECTOR_BYTES), w->number, 1);
+    assert_int_equal(old->words[0], ORACLE_ZEROS);
+    assert_int_equal(joined->words[0], ORACLE_ZEROS);
+    assert_int_equal(ask(4, 3, BLOCK_READ, 20, 1)->words[0], word_of(w, 20));
+    oracle_fill(f->content + 20 * BLOCK_SECTOR_BYTES, w->change.number, 20, 1);
 }
 
 static void without_a_cache_an_old_read_answers_nobody_who_asks_later(void **state)
@@ -368,7 +286,7 @@ static void without_a_cache_an_old_read_answers_nobody_who_asks_later(void **sta
     dispatch();
     assert_int_equal(f->disk->waiting_count, 2); /* it has not joined the old one */
     finish_all();
-    assert_int_equal(later->words[0], w->number);
+    assert_int_equal(later->words[0], word_of(w, 20));
     assert_int_equal(old->status, 0);
 }
 
@@ -389,31 +307,31 @@ static void an_old_read_that_is_still_copied_is_not_kept_any_more(void **state)
     assert_true(f->ask[READERS - 1].active);
     dispatch();
     assert_false(f->ask[READERS - 1].active);
-    assert_int_equal(read_now(READERS + 1, 1, 146), w->number);
+    assert_int_equal(read_now(READERS + 1, 1, 146), word_of(w, 146));
 }
 
 static void a_read_beside_a_write_is_not_kept(void **state)
 {
     (void)state;
-    assert_int_equal(read_now(0, 0, 30), ZEROS); /* cached */
+    assert_int_equal(read_now(0, 0, 30), ORACLE_ZEROS); /* cached */
     struct ask *w = ask(1, 0, BLOCK_WRITE, 30, 1);
     dispatch();
     struct ask *beside = ask(2, 1, BLOCK_READ, 30, 1), *second = ask(3, 2, BLOCK_READ, 30, 1);
     dispatch();
     assert_int_equal(f->disk->waiting_count, 3); /* not from the cache, and not shared */
     fake_disk_complete(f->disk, 1, 0);
-    assert_int_equal(beside->words[0], ZEROS);
+    assert_int_equal(beside->words[0], ORACLE_ZEROS);
     assert_null(cache_peek(f->vdisk->cache, 30));
     finish_all();
     assert_int_equal(second->status, 0);
-    assert_int_equal(read_now(4, 3, 30), w->number);
+    assert_int_equal(read_now(4, 3, 30), word_of(w, 30));
 }
 
 /* Nobody knows what a failed write has left. */
 static void a_failed_write_leaves_nothing_in_the_cache(void **state)
 {
     (void)state;
-    assert_int_equal(read_now(0, 0, 40), ZEROS);
+    assert_int_equal(read_now(0, 0, 40), ORACLE_ZEROS);
     struct ask *w = ask(1, 0, BLOCK_WRITE, 40, 2);
     dispatch();
     fake_disk_complete(f->disk, 0, -EIO);
@@ -434,7 +352,7 @@ static void writes_of_the_same_sectors_wait_for_each_other(void **state)
     finish_all();
     assert_int_equal(other->status, 0);
     assert_int_equal(second->status, 0);
-    assert_int_equal(read_now(3, 2, 53), second->number);
+    assert_int_equal(read_now(3, 2, 53), word_of(second, 53));
 }
 
 static void one_that_waits_for_a_write_can_be_taken_back(void **state)
@@ -444,11 +362,11 @@ static void one_that_waits_for_a_write_can_be_taken_back(void **state)
     dispatch();
     assert_true(block_cancel(&second->request));
     second->active = false;
-    note_change(second, false, false);
+    oracle_end_change(&f->oracle, &second->change, false);
     finish_all();
     assert_int_equal(first->status, 0);
     assert_int_equal(second->status, NOT_DONE);
-    assert_int_equal(read_now(2, 0, 50), first->number);
+    assert_int_equal(read_now(2, 0, 50), word_of(first, 50));
 }
 
 static void a_discard_takes_its_sectors_out_of_the_cache(void **state)
@@ -460,7 +378,7 @@ static void a_discard_takes_its_sectors_out_of_the_cache(void **state)
     finish_all();
     assert_int_equal(w->status, 0);
     assert_int_equal(d->status, 0);
-    assert_int_equal(read_now(2, 2, 66), ZEROS);
+    assert_int_equal(read_now(2, 2, 66), ORACLE_ZEROS);
 }
 
 /* The neighbours' sectors of the block are read, and nobody writes them meanwhile. */
@@ -474,7 +392,7 @@ static void parts_of_a_block_that_are_written_at_once_all_last(void **state)
     cache_clear(f->vdisk->cache);
     for (uint32_t i = 0; i < 8; i++) {
         assert_int_equal(w[i]->status, 0);
-        assert_int_equal(read_now(8, 0, 72 + i), w[i]->number);
+        assert_int_equal(read_now(8, 0, 72 + i), word_of(w[i], 72 + i));
     }
 }
 
@@ -497,10 +415,11 @@ static void take_back(struct ask *a)
         return;
     }
     a->active = false;
-    f->now++;
     if (is_change(a))
-        note_change(a, false, false);
-    fill_words(a->words, POISON, ASK_SECTORS_MAX);
+        oracle_end_change(&f->oracle, &a->change, false);
+    if (a->request.operation == BLOCK_READ)
+        (void)oracle_end_read(&f->oracle, &a->read, NULL);
+    oracle_fill(a->words, POISON, 0, ASK_SECTORS_MAX);
 }
 
 static void begin_any(uint32_t n)
@@ -534,7 +453,7 @@ static void step(void)
     } else if (what == 8 && prng_below(&f->prng, 16) == 0) {
         vdisk_image_changed(f->vdisk);
     } else if (what < 12) {
-        (void)device_dispatch(f->device, f->now);
+        (void)device_dispatch(f->device, 0);
     } else if (f->disk->waiting_count > 0) {
         static const int statuses[] = {-EIO, -ENOSPC, -ENOMEM};
         uint32_t at = (uint32_t)prng_below(&f->prng, f->disk->waiting_count);
@@ -547,13 +466,12 @@ static void check_at_rest(void)
 {
     finish_all();
     for (uint64_t s = 0; s < SECTORS; s++) {
-        const uint64_t *words =
-            (const uint64_t *)(const void *)(f->content + s * BLOCK_SECTOR_BYTES);
+        const uint8_t *bytes = f->content + s * BLOCK_SECTOR_BYTES;
         const void *cached = cache_peek(f->vdisk->cache, s);
-        if (find_value(&f->sector[s], number_of(words)) == NULL)
+        if (!oracle_allows(&f->oracle, s, bytes))
             fail_msg("sector %d", (int)s);
         if (cached != NULL)
-            assert_memory_equal(cached, words, BLOCK_SECTOR_BYTES);
+            assert_memory_equal(cached, bytes, BLOCK_SECTOR_BYTES);
     }
 }
 
