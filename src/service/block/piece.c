@@ -57,6 +57,7 @@ int piece_check(const struct block_client *client, struct block_request *request
     request->job_count = 0;
     request->next = (struct segment_place){0};
     request->status = 0;
+    request->sent_ns = 0;
     request->is_abandoned = false;
     request->is_direct = has_data && request->sector_count > BLOCK_REQUEST_SECTORS_MAX &&
                          segments_fit(request, &vdisk->image);
@@ -137,6 +138,8 @@ static void answer(struct block_request *request)
     assert(request->job_count == 0 && request->state == BLOCK_REQUEST_WORKING);
     if (request->is_abandoned)
         answer_abandoned(request);
+    else if (request->sent_ns == 0) /* the device had nothing to do: no time is to be scaled */
+        scale_answer(request, request->status);
     else
         scale_answer_late(request, request->status, 0);
 }
@@ -344,7 +347,7 @@ bool piece_take_turn(struct device *device, struct block_client *client,
     }
     job->client = client;
     job->owner = request;
-    if (request->begun == 0)
+    if (request->sent_ns == 0)
         job_note_sent(device, request);
     count(device, vdisk, request, job->io.length_bytes);
     if (job->io.operation == DISK_WRITE && !request->is_direct)

@@ -92,8 +92,11 @@ static int setup(void **state)
     assert_int_equal(tdf_clock_init(&f->clock, &f->source, NULL, 0, (struct tdf){1, 1}), 0);
     timers_init(&f->timers);
     timers_add_clock(&f->timers, &f->real_time, &f->clock);
-    struct image image = {
-        .fd = -1, .size_bytes = SECTORS * 512, .block_size_bytes = 512, .memory_align_bytes = 512};
+    struct image image = {.fd = -1,
+                          .writable = true,
+                          .size_bytes = SECTORS * 512,
+                          .block_size_bytes = 512,
+                          .memory_align_bytes = 512};
     struct device_config device = {.engine = &slow_ops,
                                    .align_bytes = 512,
                                    .depth = DEPTH,
@@ -124,11 +127,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static void ask(struct fixture *f, struct block_client *client, uint32_t index, uint64_t sector)
+static void ask_for(struct fixture *f, struct block_client *client, uint32_t index,
+                    enum block_operation operation, uint64_t sector)
 {
     struct ask *a = &f->ask[index];
     a->segment = (struct block_segment){.address = a->data, .sector_count = 1};
-    a->request = (struct block_request){.sector = sector,
+    a->request = (struct block_request){.operation = operation,
+                                        .sector = sector,
                                         .sector_count = 1,
                                         .segment_count = 1,
                                         .segments = &a->segment,
@@ -136,6 +141,11 @@ static void ask(struct fixture *f, struct block_client *client, uint32_t index, 
     a->answered_ns = 0;
     block_submit(client, &a->request, tdf_clock_now_ns(&f->clock));
     device_dispatch(f->device, tdf_clock_now_ns(&f->clock));
+}
+
+static void ask(struct fixture *f, struct block_client *client, uint32_t index, uint64_t sector)
+{
+    ask_for(f, client, index, BLOCK_READ, sector);
 }
 
 /* So much later, the oldest read at the disk ends. */
@@ -171,6 +181,34 @@ static void a_scaled_read_takes_scale_times_as_long(void **state)
     assert_int_equal(f->ask[0].status, 0);
     assert_int_equal(f->ask[0].data[0], 0x77);
     assert_int_equal(timers_next_deadline(&f->timers), UINT64_MAX);
+}
+
+static void a_scaled_write_takes_scale_times_as_long(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(block_client_set_scale(&f->client, (struct tdf){3, 1}), 0);
+    ask_for(f, &f->client, 0, BLOCK_WRITE, 7);
+    end_oldest(f, 1000, 0);
+    assert_int_equal(f->ask[0].answered_ns, 0);
+    sleep_once(f);
+    assert_int_equal(f->ask[0].answered_ns, START_NS + 3000);
+    assert_int_equal(f->ask[0].status, 0);
+}
+
+/* The disk has shrunk while it waited for its turn. */
+static void what_the_device_never_saw_is_answered_at_once(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(block_client_set_scale(&f->client, (struct tdf){3, 1}), 0);
+    ask(f, &f->other, 1, 1);
+    ask(f, &f->other, 2, 2); /* the device has its fill */
+    ask_for(f, &f->client, 0, BLOCK_WRITE, SECTORS - 1);
+    f->vdisk->image.size_bytes /= 2;
+    vdisk_image_changed(f->vdisk);
+    end_oldest(f, 1000, 0);
+    device_dispatch(f->device, tdf_clock_now_ns(&f->clock));
+    assert_int_equal(f->ask[0].answered_ns, START_NS + 1000);
+    assert_int_equal(f->ask[0].status, -EINVAL);
 }
 
 static void a_scale_of_one_delays_nothing(void **state)
@@ -301,6 +339,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_scaled_read_takes_scale_times_as_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_scaled_write_takes_scale_times_as_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_device_never_saw_is_answered_at_once, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_scale_of_one_delays_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_read_is_as_late_as_a_good_one, setup, teardown),
         cmocka_unit_test_setup_teardown(held_reads_are_answered_in_the_order_of_their_times, setup,
