@@ -82,7 +82,7 @@ static void finish(struct pending *p, int status)
 static bool still_on_disk(const struct pending *p)
 {
     uint64_t sectors = p->ring->vdisk->capabilities.sector_count;
-    return p->sector_count <= sectors && p->request.sector <= sectors - p->sector_count;
+    return p->sector_count <= sectors && p->sector <= sectors - p->sector_count;
 }
 
 static void submit_step(struct pending *p)
@@ -95,6 +95,7 @@ static void submit_step(struct pending *p)
         return;
     }
     request->operation = transfers ? p->transfer : BLOCK_FLUSH;
+    request->sector = transfers ? p->sector : 0;
     request->sector_count = transfers ? p->sector_count : 0;
     request->segment_count = transfers ? p->segment_count : 0;
     block_submit(p->ring->config.client, request, p->ring->now_ns);
@@ -116,9 +117,9 @@ static void step_done(struct block_request *request, int status)
 static void start(struct vbd_ring *vr, struct pending *p, uint64_t sector, uint64_t sector_count,
                   const uint64_t *stamp_ns)
 {
-    p->request.sector = sector;
     p->request.segments = p->indirect != NULL ? p->indirect->segment : p->segment;
     p->request.done = step_done;
+    p->sector = sector;
     p->sector_count = sector_count;
     bool stamped = p->indirect != NULL || p->gref_count <= BLKIF_STAMPED_SEGMENTS_MAX;
     if (vr->config.virtual_completion)

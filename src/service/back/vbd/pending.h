@@ -46,9 +46,9 @@ struct pending {
     uint64_t stamp_ns, asked_ns;
 
     enum pending_step step, last_step; /* the one under way, and the one after which it is done */
-    enum block_operation transfer;     /* of PENDING_TRANSFER, like the next two */
+    enum block_operation transfer;     /* of PENDING_TRANSFER, like the next three */
     uint32_t segment_count;
-    uint64_t sector_count;
+    uint64_t sector, sector_count;
     uint32_t gref_count;               /* pages that are mapped for it */
     struct pending_indirect *indirect; /* or NULL: the segments and grants are those above */
 };

@@ -301,9 +301,10 @@ static uint64_t work_done(const struct vbd_ring *vr)
 
 int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
 {
-    vbd_ring_flush(vr); /* what has come from the disk: the front end is woken before we look */
     vr->now_ns = now_ns;
-    if (is_held(vr))
+    bool held = is_held(vr);
+    vbd_ring_flush(vr); /* what has come from the disk: the front end is woken before we look */
+    if (held)
         return 0;
     int waiting = back_ring_look(&vr->ring.half);
     if (waiting < 0) {

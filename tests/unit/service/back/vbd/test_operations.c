@@ -288,6 +288,7 @@ static void expect_waiting(uint32_t which, enum block_operation operation, uint6
     const struct block_request *request = f->waiting[which];
     assert_int_equal(request->operation, operation);
     assert_int_equal(request->sector_count, sector_count);
+    assert_true(request->sector + sector_count <= f->fake.vdisk->capabilities.sector_count);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < request->segment_count; i++)
         sum += request->segments[i].sector_count;
