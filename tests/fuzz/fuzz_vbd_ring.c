@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libFuzzer harness for Dom0's side of a ring: bytes for ring pages, grant table and indices, steps
- * of Dom0's loop, and completions of an in-test disk in any order, some of them failed.
+ * libFuzzer harness for Dom0's side of a ring: bytes for ring pages, pages that name segments,
+ * grant table and indices, requests of all kinds, steps of Dom0's loop, and completions of an
+ * in-test disk in any order, some of them failed.
  *
  * The domain's memory lies between unreadable pages. After each step the ring's indices are in
- * order, and every response answers a request that was taken and not answered before. In the end
- * every request taken has its one response.
+ * order, and every response answers a request that was taken and not answered before. The disk is
+ * asked for nothing beyond its end, and a read-only one for nothing but reads. In the end every
+ * request taken has its one response, or the ring has ended with some at the disk, and then nothing
+ * of the domain is held once those are over.
  *
- * Byte 0: ring order (bits 0..1), persistent grants (bit 2), scattered pages (bit 3), no cache (4).
+ * Byte 0: ring order (bits 0..1), persistent grants (bit 2), scattered pages (bit 3), no cache (4),
+ * ends with requests in flight (5), writable (6).
  * Then operations: a byte (its low 3 bits: what), then what that needs.
  */
 #include <errno.h>
@@ -15,7 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
+#include "base/container_of.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
 #include "service/back/vbd/vbd_ring.h"
@@ -32,7 +38,8 @@ enum {
     RING_REF = 8,
     DATA_REF = RING_REF + RING_PAGES_MAX,
     DATA_REFS = 8,
-    DISK_SECTORS = 1000, /* not a whole number of blocks */
+    DISK_SECTORS = 1000,          /* not a whole number of blocks */
+    WRITABLE_DISK_SECTORS = 1024, /* that has to be one */
     BLOCK_BYTES = 4096,
     DEPTH = 8,
     OPS_MAX = 400,
@@ -55,6 +62,10 @@ struct world {
     uint64_t asked[BLKIF_RING_ENTRIES_MAX]; /* ids of requests taken and not answered */
     uint32_t asked_count;
     uint32_t rsp_seen;
+    struct hold memory;
+    bool let_go;
+    uint64_t disk_sectors;
+    bool writable;
     bool wild; /* data may be read over ring and grants: ids can't be told any more */
 };
 
@@ -101,10 +112,33 @@ static void test_submit(struct disk *disk, struct disk_io *io)
     (void)disk;
     require(w->io_count < DEPTH);
     require(io->image == &w->vdisk->image);
+    require(w->writable || io->operation == DISK_READ);
     require(io->offset_bytes % BLOCK_BYTES == 0);
-    require(io->length_bytes % BLOCK_BYTES == 0 && io->length_bytes > 0);
-    require(io->offset_bytes < DISK_SECTORS * BLOCK_SECTOR_BYTES);
+    require(io->length_bytes % BLOCK_BYTES == 0);
+    require((io->length_bytes == 0) == (io->operation == DISK_FLUSH));
+    uint64_t size_bytes =
+        (w->disk_sectors * BLOCK_SECTOR_BYTES + BLOCK_BYTES - 1) & ~(uint64_t)(BLOCK_BYTES - 1);
+    require(io->offset_bytes + io->length_bytes <= size_bytes);
     w->io[w->io_count++] = io;
+}
+
+/* The device reads all that it was given to write, and fills all that it was given to read into. */
+static void transfer(const struct disk_io *io)
+{
+    static volatile uint8_t sink;
+    const struct iovec whole = {.iov_base = io->buffer, .iov_len = io->length_bytes};
+    const struct iovec *parts = io->iov_count > 0 ? io->iov : &whole;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < (io->iov_count > 0 ? io->iov_count : 1); i++) {
+        const uint8_t *from = parts[i].iov_base;
+        if (io->operation == DISK_READ)
+            memset(parts[i].iov_base, 0x5a, parts[i].iov_len);
+        for (size_t b = 0; io->operation == DISK_WRITE && b < parts[i].iov_len; b += 64)
+            sink = from[b];
+        bytes += parts[i].iov_len;
+    }
+    (void)sink;
+    require(bytes == io->length_bytes);
 }
 
 static void test_destroy(struct disk *disk)
@@ -122,7 +156,8 @@ static void complete(struct world *w, uint32_t which, int32_t status)
     which %= w->io_count;
     struct disk_io *io = w->io[which];
     w->io[which] = w->io[--w->io_count];
-    memset(io->buffer, 0x5a, io->length_bytes);
+    if (io->operation == DISK_READ || io->operation == DISK_WRITE)
+        transfer(io);
     io->status = status;
     io->done(io);
     if (w->vr != NULL)
@@ -157,12 +192,18 @@ static void make_segment(struct world *w)
     w->segment.gnttab = segment_page(&w->segment, GNTTAB_PFN);
 }
 
+static void on_let_go(struct hold *hold)
+{
+    container_of(hold, struct world, memory)->let_go = true;
+}
+
 static void open_disk(struct world *w, bool with_cache)
 {
     struct device_config device = {
         .engine = &test_ops, .align_bytes = BLOCK_BYTES, .depth = DEPTH, .depth_isolated = DEPTH};
     struct image image = {.fd = -1,
-                          .size_bytes = DISK_SECTORS * BLOCK_SECTOR_BYTES,
+                          .size_bytes = w->disk_sectors * BLOCK_SECTOR_BYTES,
+                          .writable = w->writable,
                           .block_size_bytes = BLOCK_BYTES,
                           .memory_align_bytes = BLOCK_BYTES};
     struct why why;
@@ -177,12 +218,18 @@ static void open_disk(struct world *w, bool with_cache)
 static void open_world(struct world *w, uint8_t flags)
 {
     struct vbd_ring_config config = {.segment = &w->segment,
+                                     .memory = &w->memory,
+                                     .writable = true, /* where the vdisk is */
+                                     .discard = true,
                                      .fault_slot = -1,
                                      .client = &w->client,
                                      .page_order = flags & 3u,
                                      .port = 5,
                                      .vcpu = 1,
                                      .persistent_grants = (flags & 4) != 0};
+    w->writable = (flags & 64) != 0;
+    w->disk_sectors = w->writable ? WRITABLE_DISK_SECTORS : DISK_SECTORS;
+    w->memory = (struct hold){.holders = 1, .let_go = on_let_go};
     make_segment(w);
     open_disk(w, (flags & 16) == 0);
     if (config.page_order == 3)
@@ -203,8 +250,10 @@ static void close_world(struct world *w)
 {
     vbd_ring_destroy(w->vr);
     w->vr = NULL;
+    hold_put(&w->memory);
     while (w->io_count > 0)
         complete(w, 0, 0);
+    require(w->let_go);
     block_client_close(&w->client);
     vdisk_destroy(w->vdisk);
     device_destroy(w->device);
@@ -287,6 +336,55 @@ static void put_request(struct world *w, struct input *in)
     ring->half.sring->req_prod = prod + 1;
 }
 
+/* Any kind, nearly right. */
+static void put_any(struct world *w, struct input *in)
+{
+    struct blkif_back_ring *ring = &w->vr->ring;
+    uint32_t prod = ring->half.sring->req_prod;
+    union blkif_sring_entry *slot = slot_of(ring, prod);
+    uint8_t operation = take(in) % 8;
+    memset(slot, 0, sizeof(*slot));
+    if (operation == BLKIF_OP_DISCARD) {
+        const struct blkif_request_discard req = {.operation = operation,
+                                                  .flag = take(in) % 4,
+                                                  .id = take(in),
+                                                  .sector_number = (uint64_t)take(in) * 4,
+                                                  .nr_sectors = (uint64_t)take(in) * 4};
+        memcpy(slot, &req, sizeof(req));
+    } else if (operation == BLKIF_OP_INDIRECT) {
+        struct blkif_request_indirect req = {.operation = operation,
+                                             .indirect_op = take(in) % 3,
+                                             .id = take(in),
+                                             .sector_number = (uint64_t)take(in) * 4};
+        req.nr_segments = (uint16_t)(take(in) | (take(in) & 31) << 8);
+        for (uint32_t i = 0; i < BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST; i++)
+            req.indirect_grefs[i] = DATA_REF + (take(in) + i) % (DATA_REFS + 1);
+        memcpy(slot, &req, sizeof(req));
+    } else {
+        const uint8_t count = take(in) % 12;
+        struct blkif_request req = {.operation = operation,
+                                    .nr_segments = count,
+                                    .id = take(in),
+                                    .sector_number = (uint64_t)take(in) * 4};
+        for (uint32_t i = 0; i < count && i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
+            req.seg[i] = (struct blkif_request_segment){.gref = DATA_REF + take(in) % DATA_REFS,
+                                                        .last_sect = take(in) % 9};
+        memcpy(slot, &req, sizeof(req));
+    }
+    ring->half.sring->req_prod = prod + 1;
+}
+
+/* A page full of segments, of pages in turn. */
+static void name_segments(struct world *w, struct input *in)
+{
+    struct blkif_request_segment *named =
+        segment_page(&w->segment, DATA_PFN + take(in) % DATA_REFS);
+    uint8_t first = take(in), step = take(in), last = take(in) % 9;
+    for (uint32_t i = 0; i < BLKIF_SEGMENTS_PER_INDIRECT_PAGE; i++)
+        named[i] = (struct blkif_request_segment){.gref = DATA_REF + (first + i * step) % DATA_REFS,
+                                                  .last_sect = last};
+}
+
 /* Good ones, for the disk: a way to a full ring. */
 static void put_reads(struct world *w, struct input *in)
 {
@@ -311,7 +409,10 @@ static void step(struct world *w, struct input *in)
     uint8_t what = take(in);
     switch (what & 7) {
     case 0:
-        scribble_ring(w, in);
+        if ((what & 8) != 0)
+            name_segments(w, in);
+        else
+            scribble_ring(w, in);
         break;
     case 1:
         scribble_grant(w, in);
@@ -324,7 +425,7 @@ static void step(struct world *w, struct input *in)
         consume(w);
         break;
     case 4:
-        complete(w, take(in), (what & 8) != 0 ? -EIO : 0);
+        complete(w, take(in), (what & 8) == 0 ? 0 : (what & 16) != 0 ? -EOPNOTSUPP : -EIO);
         break;
     case 5:
         dispatch(w);
@@ -334,7 +435,9 @@ static void step(struct world *w, struct input *in)
         (void)vbd_ring_arm(w->vr);
         break;
     default:
-        if ((what & 8) != 0)
+        if ((what & 16) != 0)
+            put_any(w, in);
+        else if ((what & 8) != 0)
             put_reads(w, in);
         else
             put_request(w, in);
@@ -347,9 +450,11 @@ static void drain(struct world *w)
 {
     uint32_t rounds = 0;
     while (back_ring_in_flight(&w->vr->ring.half) > 0) {
-        require(rounds++ < 4 * BLKIF_RING_ENTRIES_MAX);
+        require(rounds++ < 64 * BLKIF_RING_ENTRIES_MAX);
         dispatch(w);
         complete(w, 0, 0);
+        if (w->vr->barrier != NULL)
+            consume(w); /* it goes on when the loop looks */
         check(w);
     }
     const struct vbd_ring_stats *stats = &w->vr->stats;
