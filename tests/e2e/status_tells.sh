@@ -25,5 +25,7 @@ service status | grep -q 'requests a second: [1-9][0-9]* now (in the last full s
 eventually 5 eval '[ "$(status_number rate_now)" = 0 ]' || die "no read any more, and a rate"
 requests=$(status_number 'total":{"requests')
 [ "$(status_number rate_since_start)" -le "$requests" ] || die "more a second than in all"
+[ "$(status_number rd_req)" = "$requests" ] && [ "$(status_number wr_req)" = 0 ] ||
+    die "not all requests were reads: $(service status --json)"
 [ "$requests" -lt 100 ] || [ "$(status_number rate_since_start)" -gt 0 ] || die "no average"
 eval "exec ${disk[1]}>&-"

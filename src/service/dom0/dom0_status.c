@@ -243,6 +243,14 @@ static void write_stats(struct json *json, const struct vbd_ring_stats *stats)
     json_u64(json, "sectors", stats->sectors);
     json_u64(json, "errors", stats->errors);
     json_u64(json, "unsupported", stats->unsupported);
+    /* As Linux's back end counts them, by the names that it has for them. */
+    json_u64(json, "rd_req", vbd_ring_stats_reads(stats));
+    json_u64(json, "wr_req", stats->writes);
+    json_u64(json, "f_req", stats->flushes);
+    json_u64(json, "ds_req", stats->discards);
+    json_u64(json, "oo_req", stats->out_of_room);
+    json_u64(json, "rd_sect", stats->sectors);
+    json_u64(json, "wr_sect", stats->written_sectors);
     json_u64(json, "notifies", stats->notifies);
     json_u64(json, "wakes", stats->wakes);
 }
