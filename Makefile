@@ -230,7 +230,7 @@ unit-programs: $(UNIT)
 abi-programs: $(ABI_TESTS)
 workload-programs: $(patsubst tests/workloads/%.c,$(OUT)/tests/workloads/%,$(wildcard tests/workloads/*.c)) $(OUT)/bench/vub
 stress-programs: $(STRESS_TESTS)
-e2e-programs: $(E2E) $(if $(wildcard tests/abi/xen_front.c),$(OUT)/tests/abi/xen_front)
+e2e-programs: $(E2E) $(if $(wildcard tests/abi/xen_front.c),$(XEN_FRONTS))
 list-abi: ; @$(if $(ABI_TESTS),printf '%s\n' $(ABI_TESTS),:)
 list-stress: ; @$(if $(STRESS_TESTS),printf '%s\n' $(STRESS_TESTS),:)
 bench-programs: $(BENCH)

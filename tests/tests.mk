@@ -5,7 +5,7 @@
 # Xen's names are ours: a file sees either Xen's headers or include/splitdom, never both. Xen's
 # macros were not written for -Wconversion, nor for ThreadSanitizer (stand-alone fences); the tests
 # with them have one thread.
-XEN_FILES := abi_xen ring_xen xen_front xen_vbd xen_store xen_events
+XEN_FILES := abi_xen ring_xen xen_front xen_writer xen_vbd xen_store xen_events
 $(patsubst %,$(OUT)/tests/abi/%.o,$(XEN_FILES)): CPPFLAGS += -D__XEN_INTERFACE_VERSION__=0x00040e00
 $(patsubst %,$(OUT)/tests/abi/%.o,$(XEN_FILES)): CFLAGS += \
 	-Wno-conversion -Wno-sign-conversion -Wno-unknown-warning-option -Wno-tsan
@@ -21,14 +21,14 @@ $(ABI_TESTS):
 abi: ## layouts and rings against libxen's headers
 	$(Q)tests/run.sh abi
 
-# A front end that knows only Xen's headers; needs a running service.
-XEN_FRONT := xen_front xen_vbd xen_store xen_events domain
-$(OUT)/tests/abi/xen_front: $(patsubst %,$(OUT)/tests/abi/%.o,$(XEN_FRONT))
+# Front ends that know only Xen's headers, one that reads and one that writes; they need a running service.
+XEN_FRONTS := $(OUT)/tests/abi/xen_front $(OUT)/tests/abi/xen_writer
+$(XEN_FRONTS): $(OUT)/tests/abi/%: $(OUT)/tests/abi/%.o $(patsubst %,$(OUT)/tests/abi/%.o,xen_vbd xen_store xen_events domain)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: xen_front
-xen_front: $(OUT)/tests/abi/xen_front ## a front end that knows only Xen's headers
+xen_front: $(XEN_FRONTS) ## front ends that know only Xen's headers
 
 # Both ring halves at full speed, across the wrap, for STRESS_SECONDS.
 STRESS_TESTS := $(OUT)/tests/stress/ring_threads $(OUT)/tests/stress/ring_procs

@@ -119,6 +119,26 @@ static int find_back(struct xen_vbd *vbd, uint16_t domid)
     return xen_store_watch(vbd->store, path);
 }
 
+static int read_offer(struct xen_vbd *vbd, const char *leaf, uint64_t *value)
+{
+    int rc = read_number(vbd, leaf, value);
+    if (rc == -ENOENT)
+        *value = 0;
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int read_offers(struct xen_vbd *vbd)
+{
+    int rc = read_offer(vbd, "feature-flush-cache", &vbd->flush);
+    if (rc == 0)
+        rc = read_offer(vbd, "feature-barrier", &vbd->barrier);
+    if (rc == 0)
+        rc = read_offer(vbd, "feature-discard", &vbd->discard);
+    if (rc == 0)
+        rc = read_offer(vbd, "feature-max-indirect-segments", &vbd->indirect_segments);
+    return rc;
+}
+
 static int read_geometry(struct xen_vbd *vbd)
 {
     uint64_t sector_size;
@@ -127,6 +147,8 @@ static int read_geometry(struct xen_vbd *vbd)
         rc = read_number(vbd, "sector-size", &sector_size);
     if (rc == 0)
         vbd->sector_size = (uint32_t)sector_size;
+    if (rc == 0)
+        rc = read_offers(vbd);
     if (rc == 0 && vbd->persistent) {
         uint64_t offered;
         rc = read_number(vbd, "feature-persistent", &offered);

@@ -23,6 +23,8 @@ struct xen_vbd {
     char doing[256];
     uint64_t sectors; /* of 512 bytes */
     uint32_t sector_size;
+    /* What the back end offers; 0: not. */
+    uint64_t flush, barrier, discard, indirect_segments;
 };
 
 int xen_vbd_connect(struct xen_vbd *vbd, uint16_t domid, uint32_t ring_ref, uint32_t port);
