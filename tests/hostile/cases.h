@@ -25,6 +25,8 @@ case_fn case_prod_ahead, case_prod_back, case_prod_moving, case_slot_rewritten, 
 /* cases_request.c */
 case_fn case_operation, case_segments, case_sectors_of_page, case_grants, case_store_page,
     case_range, case_write;
+/* cases_change.c */
+case_fn case_indirect_lies, case_leaves;
 /* cases_store.c */
 case_fn case_bogus_nodes, case_refs_change, case_state_jumps, case_flapping, case_node_quota,
     case_store_ring, case_store_flood;
