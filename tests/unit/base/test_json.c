@@ -114,8 +114,8 @@ static void strings_keep_to_their_quotes(void **state)
 {
     struct fixture *f = *state;
 
-    json_string(&f->json, NULL, "a\"b\\c/\n\t\x01\x1f\x7f");
-    expect(f, "\"a\\\"b\\\\c/\\u000a\\u0009\\u0001\\u001f\x7f\"");
+    json_string(&f->json, NULL, "a \"b\\c/\n\t\x01\x1f\x7f");
+    expect(f, "\"a \\\"b\\\\c/\\u000a\\u0009\\u0001\\u001f\x7f\"");
 }
 
 static void utf_8_stays_and_everything_else_is_replaced(void **state)

@@ -150,6 +150,7 @@ static void refuses_wrong_options(void **state)
     assert_refused("1 1 --depth 0", "--depth");
     assert_refused("1 1 --depth 513", "--depth");
     assert_refused("2 1 --depth 2", "THREADS to be 1");
+    assert_refused("2 1 --depth 1", "THREADS to be 1");
     assert_refused("1 1 --duration 0", "--duration");
     assert_refused("1 1 --duration 0.0", "--duration");
     assert_refused("1 1 --duration -1", "--duration");
@@ -172,6 +173,8 @@ static void takes_the_limits(void **state)
     assert_int_equal(options.request_count, INT64_MAX);
     assert_int_equal(parse("1 1 --seed 18446744073709551615", &options), 0);
     assert_true(options.seed == UINT64_MAX);
+    assert_int_equal(parse("1 1 --seed 0", &options), 0);
+    assert_int_equal(options.seed, 0);
 }
 
 static void draws_a_seed(void **state)

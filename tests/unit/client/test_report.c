@@ -83,6 +83,43 @@ static void json_agrees_with_the_line(void **state)
     assert_contains(text, "\"kicks\": 11");
     assert_contains(text, "\"ring_entries\": 32");
     assert_contains(text, "\"last_sector\": 2047");
+    assert_contains(text, "\"requests\": 8,\n  \"sectors_per_request\": 3");
+    free(text);
+}
+
+static void each_percentile_is_its_own(void **state)
+{
+    struct workload_result result = {.answered_count = 10000};
+    const struct client_options options = {.pattern_text = "uniform"};
+    char *text;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    (void)state;
+    lat_stats_init(&result.latency);
+    double ns_of_rank = 1000;
+    for (int percent = 1; percent <= 100; percent++, ns_of_rank *= 1.2) {
+        for (int i = 0; i < 100; i++)
+            lat_stats_add(&result.latency, (uint64_t)ns_of_rank);
+    }
+    report_json(out, &options, &result, &(struct blkfront_stats){0},
+                &(struct blkfront_geometry){0});
+    fclose(out);
+    static const struct {
+        const char *name;
+        double percent;
+    } points[] = {{"p1", 1},   {"p10", 10}, {"p25", 25}, {"p50", 50},     {"p75", 75},
+                  {"p90", 90}, {"p95", 95}, {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99}};
+    uint64_t last = 0;
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        char expected[64];
+        uint64_t ns = lat_stats_percentile(&result.latency, points[i].percent);
+        snprintf(expected, sizeof(expected), "\"%s\": %llu", points[i].name,
+                 (unsigned long long)ns);
+        assert_contains(text, expected);
+        assert_true(ns > last || points[i].percent > 99); /* so that none stands for another */
+        last = ns;
+    }
     free(text);
 }
 
@@ -92,6 +129,7 @@ int main(void)
         cmocka_unit_test(the_line_has_the_agreed_form),
         cmocka_unit_test(a_run_without_time_has_no_rate),
         cmocka_unit_test(json_agrees_with_the_line),
+        cmocka_unit_test(each_percentile_is_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fakes/xs_peer.h"
+#include "xenstore/server/xs_server_private.h"
 
 static struct xs_server *server;
 
@@ -141,6 +142,45 @@ static void test_turns(void **state)
     assert_false(xs_peer_take(&greedy));
 }
 
+static void test_what_a_domain_has_is_counted(void **state)
+{
+    (void)state;
+    struct xs_peer mine, other;
+    xs_peer_open(&mine, server, 1);
+    xs_peer_open(&other, server, 0);
+    xs_peer_ask(&other, XS_WATCH, 0, "/v\0t");
+    xs_peer_ask(&mine, XS_WATCH, 0, "/w\0t");
+    xs_peer_ask(&mine, XS_WATCH, 0, "/w\0u");
+    (void)xs_peer_begin(&mine);
+    xs_peer_send(&mine, XS_READ, 0, "/tool", 6);
+    struct xs_conn_usage usage = xs_conn_usage(server, 1);
+    assert_int_equal(usage.watches, 2);
+    assert_int_equal(usage.transactions, 1);
+    assert_int_equal(usage.outstanding, 1);
+    usage = xs_conn_usage(server, 2);
+    assert_int_equal(usage.watches + usage.transactions + usage.outstanding, 0);
+}
+
+/* Nothing more is taken from a domain while as many requests wait as it may have. */
+static void test_a_domain_with_many_requests_has_no_room(void **state)
+{
+    (void)state;
+    struct xs_peer one;
+    const struct xsd_sockmsg hdr = {XS_READ, 77, 0, 2};
+    char bytes[sizeof(hdr) + 2] = {0};
+    uint32_t sent = 0;
+    xs_peer_open(&one, server, 1);
+    memcpy(bytes, &hdr, sizeof(hdr));
+    bytes[sizeof(hdr)] = '/';
+    while (xs_conn_input_room(one.conn) > 0) {
+        assert_true(sent < 1000);
+        xs_peer_put(&one, bytes, sizeof(bytes));
+        sent++;
+    }
+    assert_int_equal(xs_conn_usage(server, 1).outstanding, sent);
+    assert_int_equal(sent, 20);
+}
+
 static void test_close_with_everything_open(void **state)
 {
     (void)state;
@@ -191,6 +231,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_largest_frame_fits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slow_reader_is_not_served, setup, teardown),
         cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_domain_has_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_domain_with_many_requests_has_no_room, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_close_with_everything_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_event_under_way_is_not_doubled, setup, teardown),
     };

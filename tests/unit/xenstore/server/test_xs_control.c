@@ -82,6 +82,8 @@ static void test_print_and_memreport(void **state)
 {
     struct fixture *f = *state;
     EXPECT(&f->dom0, "print\0hello", "OK");
+    assert_int_equal(f->dom0.hdr.type, XS_CONTROL);
+    assert_int_equal(f->dom0.hdr.len, sizeof("OK"));
     assert_string_equal(f->log, "hello\n");
     EXPECT(&f->dom0, "print", "EINVAL");
     f->log[0] = '\0';

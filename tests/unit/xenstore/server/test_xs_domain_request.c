@@ -57,6 +57,9 @@ static void test_domain_questions(void **state)
     assert_string_equal(f->dom0.payload, "F");
     xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "-1");
     assert_string_equal(f->dom0.payload, "F");
+    EXPECT(&f->one, XS_GET_DOMAIN_PATH, "1\0002", "EINVAL");
+    xs_peer_call(&f->one, XS_GET_DOMAIN_PATH, 0, "1", 1); /* without its NUL */
+    xs_peer_expect_error(&f->one, "EINVAL");
     xs_peer_ask(&f->dom0, XS_GET_DOMAIN_PATH, 0, "nosuch"); /* what is no number is 0 */
     assert_string_equal(f->dom0.payload, "/local/domain/0");
     xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "x");

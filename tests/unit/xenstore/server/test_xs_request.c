@@ -224,6 +224,12 @@ static void test_malformed_payloads(void **state)
     xs_peer_expect_error(&f->dom0, "EINVAL");
     xs_peer_ask(&f->dom0, XS_WRITE, 0, "/@name");
     xs_peer_expect_ok(&f->dom0, XS_WRITE); /* an '@' elsewhere is a letter like others */
+    /* Only two names may begin with it. */
+    xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "@nosuch");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    uint32_t tx = xs_peer_begin(&f->dom0);
+    xs_peer_ask(&f->dom0, XS_TRANSACTION_START, tx, "");
+    xs_peer_expect_error(&f->dom0, "EBUSY");
     /* What follows the last NUL counts for nothing. */
     xs_peer_call(&f->dom0, XS_SET_PERMS, 0, "/@name\0n0\0r1", 12);
     xs_peer_expect_ok(&f->dom0, XS_SET_PERMS);

@@ -128,6 +128,23 @@ static void test_watches_hear_of_the_end(void **state)
     xs_peer_expect_event(&dom0, "/local/domain/1/device/vbd/51712/state", "t");
 }
 
+static void test_watchers_of_domains_are_told(void **state)
+{
+    (void)state;
+    struct xs_peer dom0;
+    xs_peer_open(&dom0, server, 0);
+    xs_peer_ask(&dom0, XS_WATCH, 0, "@introduceDomain\0in");
+    xs_peer_expect_event(&dom0, "@introduceDomain", "in");
+    xs_peer_ask(&dom0, XS_WATCH, 0, "@releaseDomain\0out");
+    xs_peer_expect_event(&dom0, "@releaseDomain", "out");
+    assert_int_equal(xs_server_introduce(server, 9), 0);
+    xs_peer_expect_event(&dom0, "@introduceDomain", "in");
+    xs_server_release(server, 9);
+    xs_peer_expect_event(&dom0, "@releaseDomain", "out");
+    xs_peer_run(server);
+    assert_false(xs_peer_take(&dom0));
+}
+
 static uint64_t cpu_ns(void)
 {
     struct timespec ts;
@@ -212,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_connections_of_a_dead_domain_are_deaf, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_watches_hear_of_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watchers_of_domains_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_end_does_not_walk_the_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_root_survives, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dom0_and_unknown_domains_cannot_be_released, setup,

@@ -77,6 +77,26 @@ static void test_order_and_balance(void **state)
     node->name[0] = 'b';
 }
 
+/* In order, and all counts right. */
+static void test_a_line_is_no_tree(void **state)
+{
+    (void)state;
+    struct xs_node *root = xs_tree_find(&tree, "/"), *a = xs_tree_find(&tree, "/a"),
+                   *b = xs_tree_find(&tree, "/b"), *c = xs_tree_find(&tree, "/c");
+    assert_true(root->children == b && b->left == a && b->right == c);
+    root->children = c;
+    c->left = b;
+    c->siblings = 3;
+    b->right = NULL;
+    b->siblings = 2;
+    expect_fault();
+    b->right = c;
+    b->siblings = 3;
+    c->left = NULL;
+    c->siblings = 1;
+    root->children = b;
+}
+
 static void test_list_of_names(void **state)
 {
     (void)state;
@@ -96,6 +116,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nodes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_order_and_balance, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_line_is_no_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list_of_names, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,17 @@ static void expect(const char *const *expected)
 #define EXPECT(...)   expect((const char *const[]){__VA_ARGS__, NULL})
 #define EXPECT_NONE() expect((const char *const[]){NULL})
 
+static void test_whoever_adds_is_told_of_the_first_event(void **state)
+{
+    (void)state;
+    add("/a", "t", XS_WATCH_DEPTH_ANY);
+    assert_int_equal(posted, 1);
+    EXPECT("/a t");
+    fire("/a", XS_MATCH_SUBTREE);
+    assert_int_equal(posted, 2);
+    EXPECT("/a t");
+}
+
 static void test_order_of_registration(void **state)
 {
     (void)state;
@@ -219,6 +230,8 @@ static void test_relative_and_oversize_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_whoever_adds_is_told_of_the_first_event, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_order_of_registration, setup, teardown),
         cmocka_unit_test_setup_teardown(test_which_watches_are_meant, setup, teardown),
         cmocka_unit_test_setup_teardown(test_special_paths, setup, teardown),
