@@ -286,6 +286,7 @@ static void connect_ring(struct fake_dom0 *dom0)
     snprintf(sectors, sizeof(sectors), "%llu", (unsigned long long)sector_count(dom0));
     fake_dom0_node(dom0, "sectors", sectors);
     fake_dom0_node(dom0, "sector-size", "512");
+    fake_dom0_node(dom0, "physical-sector-size", "4096");
     fake_dom0_node(dom0, "info", dom0->script.disk != NULL ? "0" : "4");
     if (dom0->script.disk != NULL) {
         fake_dom0_node(dom0, "feature-flush-cache", "1");

@@ -95,6 +95,32 @@ static void a_line_has_the_time_in_front(void **state)
     assert_true(year >= 2024);
 }
 
+static void a_program_in_the_foreground_sees_the_lines_too(void **state)
+{
+    struct fixture *f = *state;
+    char seen[64] = "";
+    int ends[2], kept = dup(STDERR_FILENO);
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    for (int to_stderr = 0; to_stderr < 2; to_stderr++) {
+        const struct log_options options = {.path = f->path,
+                                            .to_stderr = to_stderr == 1,
+                                            .now_ns = read_clock,
+                                            .clock = &f->now_ns};
+        log_close(f->log);
+        assert_int_equal(log_open(&options, &f->log), 0);
+        assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+        log_line(f->log, "line %d", to_stderr);
+        assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    }
+    ssize_t count = read(ends[0], seen, sizeof(seen) - 1);
+    assert_true(count > 0);
+    assert_string_equal(seen, "line 1\n"); /* without the time, and not the first */
+    close(ends[0]);
+    close(ends[1]);
+    close(kept);
+}
+
 static void control_characters_cannot_forge_lines(void **state)
 {
     struct fixture *f = *state;
@@ -196,6 +222,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_line_has_the_time_in_front, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_program_in_the_foreground_sees_the_lines_too, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(control_characters_cannot_forge_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_line_is_cut_but_stays_a_line, setup, teardown),
         cmocka_unit_test_setup_teardown(a_source_has_an_allowance, setup, teardown),

@@ -436,6 +436,7 @@ static void a_domain_of_impossible_size_or_clock_is_refused(void **state)
         .size = sizeof(wrong), .rundir = base, .name = "fake", .pages = UINT32_MAX};
     start(&(struct fake_dom0_script){0});
     assert_int_equal(domu_open(&wrong, &domu, &domu_why), -EINVAL);
+    assert_non_null(strstr(domu_why.text, "4294967295 were asked for"));
     wrong.pages = 0;
     wrong.tdf_num = 1;
     assert_int_equal(domu_open(&wrong, &domu, NULL), -EINVAL);

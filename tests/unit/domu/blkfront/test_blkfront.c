@@ -98,7 +98,9 @@ static void options_out_of_range_are_refused(void **state)
     struct blkfront_options wide = {
         .size = sizeof(struct blkfront_options), .rundir = base, .sectors_per_request = 2049};
     assert_int_equal(blkfront_connect(&deep, &bf, &why), -EINVAL);
+    assert_string_equal(why.text, "a ring holds at most 512 requests, 513 were asked for");
     assert_int_equal(blkfront_connect(&wide, &bf, &why), -EINVAL);
+    assert_string_equal(why.text, "a request has at most 2048 sectors, 2049 were asked for");
 }
 
 /* As they would be of a library that is later than ours. */
@@ -350,6 +352,8 @@ static void reads_bring_the_sectors_asked_for(void **state)
     struct blkfront_geometry geometry;
     assert_int_equal(blkfront_geometry(bf, &geometry), 0);
     assert_int_equal(geometry.last_sector, 999);
+    assert_int_equal(geometry.sector_size, 512);
+    assert_int_equal(geometry.physical_sector_size, 4096);
     for (uint32_t count = 1; count <= 88; count += 3) {
         assert_int_equal(blkfront_read(bf, 1000 - count, count, bytes), 0);
         assert_true(fake_disk_holds(bytes, 1000 - count, count));

@@ -112,6 +112,9 @@ static void answers_come_in_the_order_of_their_stamps(void **state)
     submit(DEPTH);
     for (uint32_t i = 0; i < DEPTH; i++) {
         assert_int_equal(blkfront_reap(bf, &done, 1, 1), 1);
+        assert_int_equal(holder.kept[i].handle, 51712);
+        assert_int_equal(holder.kept[i].operation, BLKIF_OP_READ);
+        assert_int_equal(holder.kept[i].nr_segments, 1);
         assert_true(blkfront_now_ns(bf) >= done.completed_ns);
         assert_int_equal(done.sector, 100 + i);
         assert_int_equal(done.completed_ns - done.submitted_ns, (i + 1) * holder.step_ns);

@@ -491,10 +491,27 @@ static void a_new_size_is_told_to_who_is_connected(void **state)
     xenbus_back_resize(&f->disk->back);
     assert_string_equal(back_node(key, "size"), "1");
     expect_state(f->disk, XenbusStateConnected);
+    /* A front end looks when the state is written again, as Linux' does. */
+    step();
+    set_back(key, "state", "rubbish");
+    xenbus_back_resize(&f->disk->back);
+    expect_state(f->disk, XenbusStateConnected);
     store_is_full = true;
     xenbus_back_resize(&f->disk->back);
     store_is_full = false;
     assert_int_equal(f->disk->back.state, XenbusStateClosing);
+    assert_int_equal(f->losses, 1);
+}
+
+static void a_device_that_cannot_offer_itself_again_fails(void **state)
+{
+    (void)state;
+    go(f->disk, "4", XenbusStateConnected);
+    go(f->disk, "6", XenbusStateClosed);
+    set_front(&f->disk->back.key, "state", "1");
+    store_is_full = true;
+    step();
+    store_is_full = false;
     assert_int_equal(f->losses, 1);
 }
 
@@ -645,6 +662,7 @@ int main(void)
         BACK_TEST(flapping_between_looks_is_not_seen),
         BACK_TEST(flapping_does_not_fill_the_log),
         BACK_TEST(a_new_size_is_told_to_who_is_connected),
+        BACK_TEST(a_device_that_cannot_offer_itself_again_fails),
         BACK_TEST(a_setting_is_told_at_once),
         BACK_TEST(a_store_without_room_makes_no_device),
         BACK_TEST(what_is_taken_away_goes_when_the_front_end_has_closed_it),

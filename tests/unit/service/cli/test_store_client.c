@@ -257,6 +257,8 @@ static void nonsense_is_refused(void **state)
         {{XS_READ, BYTES("/a\0"), XS_WRITE, BYTES("1"), 0, 0}},
     };
     static const char large[XENSTORE_PAYLOAD_MAX + 1];
+    static const struct exchange longest[] = {
+        {XS_READ, BYTES("/a\0"), XS_READ, large, XENSTORE_PAYLOAD_MAX, 0, 0}};
     static const struct exchange too_long[] = {
         {XS_READ, BYTES("/a\0"), XS_READ, large, sizeof(large), 0, 0}};
     struct fixture *f = *state;
@@ -267,6 +269,9 @@ static void nonsense_is_refused(void **state)
         assert_int_equal(store_client_read(f->client, "/a", value), -EPROTO);
         end(f);
     }
+    begin(f, longest, 1);
+    assert_int_equal(store_client_read(f->client, "/a", value), 0);
+    end(f);
     begin(f, too_long, 1);
     assert_int_equal(store_client_read(f->client, "/a", value), -EPROTO);
     end(f);

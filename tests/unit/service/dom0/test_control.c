@@ -354,6 +354,7 @@ static void hypercalls_are_for_domains(void **state)
     assert_int_equal(reply.arg0, 7);
     (void)call(f, fd, CONTROL_EVTCHN_ALLOC_UNBOUND, 2, &reply);
     assert_int_equal(reply.status, -EINVAL);
+    assert_int_equal(reply.arg0, 0);
     (void)call(f, fd, CONTROL_EVTCHN_CLOSE, 7, &reply);
     assert_int_equal(reply.status, 0);
     (void)call(f, fd, CONTROL_EVTCHN_CLOSE, 0xffffffff, &reply);
