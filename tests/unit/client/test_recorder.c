@@ -320,6 +320,10 @@ static void room_is_what_was_asked_for(void **state)
         .directory = f->directory, .pid = PID, .room = 45056, .writer_thread = true};
     uint64_t count;
 
+    assert_int_equal(open_recorder(f, false), 0); /* for one sector at a time: the least there is */
+    assert_true(recorder_has_room(f->recorder, RECORDER_CAPACITY_MIN));
+    assert_false(recorder_has_room(f->recorder, RECORDER_CAPACITY_MIN + 1));
+    recorder_close(f->recorder, &count, &f->why);
     assert_int_equal(recorder_open(&options, &f->recorder, &f->why), 0);
     assert_true(recorder_has_room(f->recorder, 45056));
     assert_int_equal(recorder_wait_room(f->recorder, &f->watch, 88), 0);

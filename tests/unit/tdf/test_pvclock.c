@@ -135,6 +135,10 @@ static void test_ticks_until_says_never(void **state)
     assert_int_equal(pvclock_ticks_until(&paused, 0), 0);
     assert_true(pvclock_ticks_until(&paused, 1) == UINT64_MAX);
     assert_true(pvclock_ticks_until(&slow, UINT64_MAX) == UINT64_MAX);
+    /* What is too much before the shift is too much, also where the shift makes it small. */
+    const struct vcpu_time_info half = {.tsc_to_system_mul = UINT32_C(1) << 31, .tsc_shift = 1};
+    assert_true(pvclock_ticks_until(&half, UINT64_C(1) << 62) == UINT64_MAX);
+    assert_true(pvclock_ticks_until(&half, (UINT64_C(1) << 62) - 1) < UINT64_MAX);
 }
 
 static void test_published_line_is_read_back(void **state)

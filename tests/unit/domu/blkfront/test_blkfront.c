@@ -483,9 +483,8 @@ static void asynchronous_and_blocking_reads_mix(void **state)
 
 static void answer_error(struct fake_dom0 *d, const struct blkif_request *req)
 {
-    bool unsupported = req->sector_number == 1;
-    fake_dom0_respond(d, req->id, req->operation,
-                      unsupported ? BLKIF_RSP_EOPNOTSUPP : BLKIF_RSP_ERROR);
+    const int16_t status[] = {BLKIF_RSP_ERROR, BLKIF_RSP_EOPNOTSUPP, BLKIF_RSP_OKAY};
+    fake_dom0_respond(d, req->id, req->operation, status[req->sector_number]);
     fake_dom0_flush(d);
 }
 
@@ -497,6 +496,11 @@ static void errors_are_told_and_the_disk_lives_on(void **state)
     for (int i = 0; i < 100; i++)
         assert_int_equal(blkfront_read(bf, 0, 1, bytes), -EIO);
     assert_int_equal(blkfront_read(bf, 1, 1, bytes), -EOPNOTSUPP);
+    assert_int_equal(blkfront_read(bf, 2, 1, bytes), 0);
+    struct blkfront_stats stats;
+    blkfront_stats(bf, &stats);
+    assert_int_equal(stats.responses, 102);
+    assert_int_equal(stats.errors, 101);
     assert_string_equal(blkfront_failure(bf), "");
 }
 

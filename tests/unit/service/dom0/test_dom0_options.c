@@ -23,6 +23,17 @@ static void the_default_is_one_percent(void **state)
     assert_true(bytes == UINT64_MAX / 100);
 }
 
+/* As service(1) has them. */
+static void the_defaults_are_those_of_the_manual(void **state)
+{
+    const struct dom0_options options = dom0_options_default();
+
+    (void)state;
+    assert_int_equal(options.depth, 64);
+    assert_int_equal(options.max_domains, 1024);
+    assert_int_equal(options.idle_timeout_ns, UINT64_C(300) * 1000000000);
+}
+
 static void a_share_is_taken_of_the_image(void **state)
 {
     struct dom0_options options = dom0_options_default();
@@ -57,6 +68,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_is_one_percent),
+        cmocka_unit_test(the_defaults_are_those_of_the_manual),
         cmocka_unit_test(a_share_is_taken_of_the_image),
         cmocka_unit_test(bytes_are_bounded_by_one_percent),
     };

@@ -161,6 +161,22 @@ static void test_what_a_domain_has_is_counted(void **state)
     assert_int_equal(usage.watches + usage.transactions + usage.outstanding, 0);
 }
 
+static void test_the_deaf_hear_nothing(void **state)
+{
+    (void)state;
+    struct xs_peer mine, other;
+    const void *bytes;
+    xs_peer_open(&mine, server, 1);
+    xs_peer_open(&other, server, 0);
+    xs_peer_ask(&mine, XS_WATCH, 0, "/w\0t");
+    xs_conn_deafen(server, 1);
+    assert_int_equal(xs_conn_input_room(mine.conn), 0);
+    xs_peer_write(&other, 0, "/w", "");
+    xs_peer_expect_ok(&other, XS_WRITE);
+    assert_int_equal(xs_conn_output(mine.conn, &bytes), 0);
+    assert_int_equal(xs_conn_usage(server, 1).watches, 0);
+}
+
 /* Nothing more is taken from a domain while as many requests wait as it may have. */
 static void test_a_domain_with_many_requests_has_no_room(void **state)
 {
@@ -232,6 +248,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_slow_reader_is_not_served, setup, teardown),
         cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_a_domain_has_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_deaf_hear_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_domain_with_many_requests_has_no_room, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_close_with_everything_open, setup, teardown),

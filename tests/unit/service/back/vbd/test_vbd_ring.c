@@ -578,6 +578,16 @@ static void the_front_end_is_notified_when_it_asked(void **state)
     expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
     assert_int_equal(evtchn_collect(f->segment.shared_info, VCPU, notify_only, &port), 0);
     assert_int_equal(f->ring->stats.notifies, 1);
+    assert_int_equal(f->ring->stats.wakes, 1);
+    /* It has not taken the event yet: a second one is told, and wakes nobody. */
+    for (int i = 0; i < 2; i++) {
+        assert_false(front_ring_final_check(&f->front.half));
+        put(&req);
+        consume(1);
+        expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+    }
+    assert_int_equal(f->ring->stats.notifies, 3);
+    assert_int_equal(f->ring->stats.wakes, 2);
 }
 
 int main(void)
