@@ -8,6 +8,7 @@
 #   FUZZ_SECONDS=30 SIM_SECONDS=30   how long each fuzzer and the simulation's fresh seeds take
 #   STRESS_REQUESTS=300000           how many requests the stress tests carry
 #   JOBS=2 TEST_LONG=1               tests at a time; the long variants of tests
+#   SEED=20261129 N=500              which mutants, and how many
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -103,7 +104,7 @@ $$(shell mkdir -p $(dir $(1)))
 $$(file >$(1),$$($(2)))
 endif
 endef
-BUILDS := $(filter-out clean help deps format lint check check-long coverage fuzz demo,$(or $(MAKECMDGOALS),all))
+BUILDS := $(filter-out clean help deps format lint check check-long coverage fuzz mutants demo,$(or $(MAKECMDGOALS),all))
 ifneq ($(BUILDS),)
 $(eval $(call remember,$(OUT)/flags,FLAGS_TEXT))
 $(eval $(call remember,$(OUT)/lists,LISTS_TEXT))
@@ -296,7 +297,9 @@ bench: all bench-programs ## the benchmarks of bench/, tables and plots
 	$(Q)if [ -x bench/run.sh ]; then bench/run.sh; else echo "bench/run.sh is not there" >&2; exit 1; fi
 
 ##@ Test
-.PHONY: check check-long unit lint format coverage fuzz
+.PHONY: check check-long unit lint format coverage fuzz mutants
+SEED ?= 20261129
+N    ?= 500
 check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 30 s of fuzzing each, lint
 	$(Q)tools/deps.sh || echo "going on with what is there"
 	$(Q)tests/run.sh
@@ -309,6 +312,8 @@ fuzz: ## the fuzzers alone (FUZZ_SECONDS=30)
 	$(Q)tests/run.sh fuzz
 coverage: ## lines of src/ that unit and end-to-end tests execute, per file
 	$(Q)tests/run-coverage.sh
+mutants: ## changes N=500 places of the sources, drawn by SEED: does the file's unit test notice?
+	$(Q)tools/mutants.py --seed $(SEED) --count $(N)
 lint: ## layers, limits, headers, globals, formatting, words
 	$(Q)tests/run.sh lint
 format: ## clang-format over the tree
