@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -269,6 +270,62 @@ int __wrap_close(int fd)
     return -1;
 }
 
+/* The disk stands still until it is opened. */
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool closed;
+} disk = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+ssize_t __real_write(int fd, const void *bytes, size_t count);
+ssize_t __wrap_write(int fd, const void *bytes, size_t count);
+ssize_t __wrap_write(int fd, const void *bytes, size_t count)
+{
+    pthread_mutex_lock(&disk.lock);
+    while (disk.closed)
+        pthread_cond_wait(&disk.changed, &disk.lock);
+    pthread_mutex_unlock(&disk.lock);
+    return __real_write(fd, bytes, count);
+}
+
+static void set_disk(bool closed)
+{
+    pthread_mutex_lock(&disk.lock);
+    disk.closed = closed;
+    pthread_cond_broadcast(&disk.changed);
+    pthread_mutex_unlock(&disk.lock);
+}
+
+/* Late enough to be missed by who does not wait. */
+static void *open_disk(void *arg)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    nanosleep(&pause, NULL);
+    set_disk(false);
+    return arg;
+}
+
+static void whoever_waits_for_room_has_room(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t opener;
+    uint64_t count, added = 0;
+
+    assert_int_equal(open_recorder(f, true), 0);
+    set_disk(true);
+    while (recorder_has_room(f->recorder, 1))
+        assert_int_equal(add(f, added++, 1), 0);
+    assert_int_equal(added, RECORDER_CAPACITY_MIN);
+    assert_int_equal(pthread_create(&opener, NULL, open_disk, NULL), 0);
+    int rc = recorder_wait_room(f->recorder, &f->watch, 88);
+    bool has_room = recorder_has_room(f->recorder, 88);
+    pthread_join(opener, NULL);
+    assert_int_equal(rc, 0);
+    assert_true(has_room);
+    assert_int_equal(recorder_close(f->recorder, &count, &f->why), 0);
+    assert_int_equal(count, added);
+}
+
 /* A child's; what recorder_close says of the length. */
 static int close_after_a_full_disk(struct fixture *f)
 {
@@ -375,6 +432,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_that_cannot_be_cut_are_of_unknown_length, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_failed_close_is_a_failed_write, setup, teardown),
+        cmocka_unit_test_setup_teardown(whoever_waits_for_room_has_room, setup, teardown),
         cmocka_unit_test_setup_teardown(room_is_what_was_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_open_leaves_no_file, setup, teardown),

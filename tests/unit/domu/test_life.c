@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -134,6 +135,23 @@ static void replies_that_make_no_sense_are_refused(void **state)
     close(next);
 }
 
+static void each_interrupt_is_made_up_for(void **state)
+{
+    struct fixture *f = *state;
+    struct shared_info *si = aligned_alloc(XEN_PAGE_SIZE, XEN_PAGE_SIZE);
+    memset(si, 0, XEN_PAGE_SIZE);
+    f->life.segment.shared_info = si;
+    assert_false(life_is_interrupted(&f->life));
+    life_interrupt(&f->life);
+    life_interrupt(&f->life);
+    life_resume(&f->life);
+    assert_true(life_is_interrupted(&f->life));
+    life_resume(&f->life);
+    assert_false(life_is_interrupted(&f->life));
+    f->life.segment.shared_info = NULL;
+    free(si);
+}
+
 static void the_end_of_dom0_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -151,6 +169,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ports_that_there_are_not_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_reply_is_nobodys, setup, teardown),
         cmocka_unit_test_setup_teardown(replies_that_make_no_sense_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_interrupt_is_made_up_for, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_dom0_is_told, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

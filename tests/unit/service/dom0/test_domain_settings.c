@@ -277,6 +277,17 @@ static uint32_t log_lines(void)
     return lines;
 }
 
+static void only_what_is_refused_is_told(void **state)
+{
+    (void)state;
+    uint32_t before = log_lines();
+    set("tdf", "10");
+    set("sched/weight", "300");
+    assert_int_equal(log_lines(), before);
+    set("tdf", "nonsense");
+    assert_int_equal(log_lines(), before + 1);
+}
+
 static void nonsense_does_not_fill_the_log(void **state)
 {
     (void)state;
@@ -331,6 +342,7 @@ int main(void)
         SETTINGS_TEST(a_weight_is_taken),
         SETTINGS_TEST(a_disk_scale_is_taken),
         SETTINGS_TEST(a_node_below_a_setting_is_none),
+        SETTINGS_TEST(only_what_is_refused_is_told),
         SETTINGS_TEST(nonsense_does_not_fill_the_log),
         SETTINGS_TEST(a_tdf_changes_the_rate),
         SETTINGS_TEST(a_pause_stops_the_clock_and_forgets_nothing),
