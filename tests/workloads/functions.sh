@@ -9,13 +9,12 @@ SOCKET=${SPLITDOM_RUNDIR%/run}/s
 # shellcheck disable=SC2034 # for the scripts
 URI="nbd+unix:///?socket=$SOCKET"
 
-# start_nbd ARGUMENT...: domu nbd in the background, until it answers; its end with the script.
+# start_nbd ARGUMENT...: domu nbd in the background, until it answers; ended with the script.
 start_nbd() {
     requires nbdkit nbdinfo
     [ -e "$BIN/nbdkit-splitdom-plugin.so" ] || skip "needs nbdkit-plugin-dev when the programs are built"
     "$BIN/domu" nbd "$SOCKET" "$@" 2>nbd.log &
     NBD=$!
-    cleanup_fn end_nbd
     eventually 10 serves_or_ended || die "domu nbd does not serve: $(cat nbd.log)"
     kill -0 $NBD 2>/dev/null || die "domu nbd ended: $(cat nbd.log)"
 }
@@ -32,3 +31,36 @@ end_nbd() {
 
 # is_writable: does this service take writes at all, and does the plugin offer them?
 is_writable() { [ "$(nbdinfo --json "$URI" | jq -r '.exports[0].is_read_only')" = false ]; }
+
+# start_writable FILE OPTION...: a service whose domains write that image.
+start_writable() {
+    local file=$1
+    shift
+    service --help | grep -q -- '--disk SPEC' || skip "this service has no writable disks"
+    start_service --disk "$PWD/$file,raw,xvda,w" "$@"
+}
+
+# mount_disk: the export as a block device with a file system on it, at ./mnt; needs root. Unmounted by unmount_disk,
+# at the latest with the script.
+show_disk() { # through nbdfuse, as a loop device
+    mkdir -p fuse mnt
+    nbdfuse fuse/disk "$URI" 2>fuse.log &
+    FUSE=$!
+    cleanup_fn hide_disk
+    eventually 10 test -s fuse/disk || skip "nbdfuse does not run here: $(tail -n 1 fuse.log)"
+    LOOP=$(losetup --find --show fuse/disk) || skip "no loop device here"
+}
+mount_disk() { mount "$LOOP" mnt; }
+hide_disk() {
+    mountpoint -q mnt && umount mnt
+    [ -z "${LOOP:-}" ] || losetup -d "$LOOP"
+    LOOP=
+    [ -z "${FUSE:-}" ] || fusermount3 -u fuse 2>/dev/null || umount fuse 2>/dev/null
+    [ -z "${FUSE:-}" ] || wait "$FUSE" 2>/dev/null
+    FUSE=
+}
+requires_mounts() {
+    requires nbdfuse fusermount3 losetup mkfs.ext4 fsck.ext4
+    [ "$(id -u)" = 0 ] || skip "needs root, for mount"
+    [ -r /dev/fuse ] && [ -e /dev/loop-control ] || skip "needs /dev/fuse and loop devices"
+}
