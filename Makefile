@@ -280,7 +280,7 @@ fio-engine: $(FIO_ENGINE_SOURCES:%.c=$(OUT)/pic/%.o) ## bin/fio-splitdom.so: an 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 .PHONY: install deps clean help
-install: all lib ## programs, library, headers and man pages to PREFIX (/usr/local)
+install: all lib ## programs, plugins, library, headers, man pages, completion to PREFIX (/usr/local)
 	$(Q)tools/install.sh "$(DESTDIR)" "$(PREFIX)" "$(BIN)" "$(OUT)" $(SONAME)
 deps: ## what tests and benchmarks need, from the distribution
 	$(Q)tools/deps.sh

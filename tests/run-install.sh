@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 usr=$scratch/usr
 clean_up() {
+    jobs -p | xargs -r kill 2>/dev/null || :
     "$usr/bin/splitdom-service" stop >/dev/null 2>&1 || :
     rm -rf "$scratch"
 }
@@ -20,9 +21,10 @@ export SPLITDOM_RUNDIR=$scratch/run SPLITDOM_NAME=default
 mkdir -m 700 "$SPLITDOM_RUNDIR"
 
 make --no-print-directory install PREFIX="$usr"
-for f in bin/splitdom-{service,client,integrity} lib/libsplitdom.{a,so} lib/libsplitdom.so.1 \
+for f in bin/splitdom-{service,client,domu,integrity} lib/libsplitdom.{a,so} lib/libsplitdom.so.1 \
     include/splitdom/{blkfront,version}.h lib/pkgconfig/{libsplitdom,blkfront}.pc \
-    share/man/man1/splitdom-{service,client,integrity}.1 share/man/man3/{blkfront,domu,blkfront_read,domu_open}.3; do
+    share/man/man1/splitdom-{service,client,domu,integrity}.1 share/man/man3/{blkfront,domu,blkfront_read,domu_open}.3 \
+    share/bash-completion/completions/splitdom-{service,client,domu}; do
     [ -s "$usr/$f" ] || die "$f was not installed"
 done
 
@@ -42,10 +44,20 @@ cmp "$scratch/wanted" "$scratch/shared" || die "libsplitdom.so shows other names
 version=$(sed -n 's/^#define SPLITDOM_VERSION "\(.*\)"$/\1/p' include/splitdom/version.h)
 [ "$(PKG_CONFIG_PATH=$usr/lib/pkgconfig pkg-config --modversion libsplitdom)" = "$version" ] || die "another version in the .pc"
 "$usr/bin/splitdom-client" --version | grep -qF "$version" || die "another version of the client"
-! grep -nE '\./bin/|^\.TH (SERVICE|CLIENT|TOOL)|^\.BR? (service|client|tool_for_integrity) ' "$usr"/share/man/man[13]/* ||
+! grep -nE '\./bin/|^\.TH (SERVICE|CLIENT|DOMU|TOOL)|^\.BR? (service|client|domu|tool_for_integrity) ' "$usr"/share/man/man[13]/* ||
     die "a page names a program of the tree"
 "$usr/bin/splitdom-client" 1 1 2>&1 | grep -q "start it with 'splitdom-service start'" || die "the client names a program of the tree"
 "$usr/bin/splitdom-client" 1 2>&1 | grep -q "see 'splitdom-client --help'" || die "a usage error names a program of the tree"
+
+# Each public name has a page, which man can show.
+while read -r name; do
+    [ -s "$usr/share/man/man3/$name.3" ] || die "no page for $name"
+done <"$scratch/wanted"
+if command -v man >/dev/null; then
+    MANPATH=$usr/share/man MANPAGER=cat man --warnings 3 blkfront_read >"$scratch/page" 2>"$scratch/warnings" || die "no page for man"
+    grep -q 'int blkfront_read(' "$scratch/page" || die "the page does not declare blkfront_read"
+    [ ! -s "$scratch/warnings" ] || die "the page has errors: $(cat "$scratch/warnings")"
+fi
 
 cat >"$scratch/prog.c" <<'END'
 #include <splitdom/blkfront.h>
@@ -120,4 +132,19 @@ for program in "${programs[@]}"; do
     $program >"$scratch/out" || die "$program does not read: $(cat "$scratch/out")"
     grep -q "^0 $wanted" "$scratch/out" || die "$program read $(cat "$scratch/out"), not $wanted"
 done
+
+# The example of the documents, as a reader compiles it.
+# shellcheck disable=SC2086 # a list
+gcc -Wall -Wextra -Werror -o "$scratch/example" docs/example.c $shared
+[ "$("$scratch/example" 3)" = "$wanted" ] || die "the example reads $("$scratch/example" 3), not $wanted"
+
+# nbdkit finds the installed plugin through the installed program.
+if [ -e "$usr/lib/nbdkit/plugins/nbdkit-splitdom-plugin.so" ] && command -v nbdkit nbdinfo >/dev/null; then
+    "$usr/bin/splitdom-domu" nbd "$scratch/s" &
+    domu=$!
+    until [ -S "$scratch/s" ] || ! kill -0 $domu 2>/dev/null; do sleep 0.02; done
+    [ "$(nbdinfo --size "nbd+unix:///?socket=$scratch/s")" = 4096 ] || die "splitdom-domu nbd does not serve the disk"
+    kill $domu
+    wait $domu || die "splitdom-domu nbd ended with $?"
+fi
 echo "install works: ${#programs[@]} programs"

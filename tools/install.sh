@@ -7,11 +7,20 @@ set -eu
 dest=$1$2 prefix=$2 bin=$3 out=$4 soname=$5
 version=$(sed -n 's/^#define SPLITDOM_VERSION "\(.*\)"$/\1/p' include/splitdom/version.h)
 
-install -d "$dest/bin" "$dest/lib/pkgconfig" "$dest/include/splitdom" "$dest/share/man/man1" \
-    "$dest/share/man/man3"
+install -d "$dest/bin" "$dest/lib/pkgconfig" "$dest/include/splitdom" "$dest"/share/man/man{1,3} "$dest/share/bash-completion/completions"
 install -m 755 "$bin/service" "$dest/bin/splitdom-service"
 install -m 755 "$bin/client" "$dest/bin/splitdom-client"
 install -m 755 "$bin/tool_for_integrity" "$dest/bin/splitdom-integrity"
+install -m 755 "$bin/domu" "$dest/bin/splitdom-domu"
+# What others load, where it was built: nbdkit's plugin is found by splitdom-domu, fio's engine by its path.
+if [ -e "$bin/nbdkit-splitdom-plugin.so" ]; then
+    install -d "$dest/lib/nbdkit/plugins"
+    install -m 755 "$bin/nbdkit-splitdom-plugin.so" "$dest/lib/nbdkit/plugins/"
+fi
+if [ -e "$bin/fio-splitdom.so" ]; then
+    install -d "$dest/lib/fio"
+    install -m 755 "$bin/fio-splitdom.so" "$dest/lib/fio/"
+fi
 install -m 644 "$out/libsplitdom.a" "$dest/lib/libsplitdom.a"
 install -m 755 "$out/$soname" "$dest/lib/$soname"
 ln -sf "$soname" "$dest/lib/libsplitdom.so"
@@ -22,13 +31,13 @@ done
 
 # installed_names PAGE: the page with the names that the programs have here.
 installed_names() {
-    sed -E -e 's,\./bin/(service|client),splitdom-\1,g; s,\./bin/(tool_for_integrity|integrity),splitdom-integrity,g' \
-        -e 's,^\.TH (SERVICE|CLIENT),.TH SPLITDOM-\1,; s,^\.TH TOOL_FOR_INTEGRITY,.TH SPLITDOM-INTEGRITY,' \
-        -e 's,^(\.BR?) (service|client)( |$),\1 splitdom\\-\2\3,' \
+    sed -E -e 's,\./bin/(service|client|domu),splitdom-\1,g; s,\./bin/(tool_for_integrity|integrity),splitdom-integrity,g' \
+        -e 's,^\.TH (SERVICE|CLIENT|DOMU),.TH SPLITDOM-\1,; s,^\.TH TOOL_FOR_INTEGRITY,.TH SPLITDOM-INTEGRITY,' \
+        -e 's,^(\.BR?) (service|client|domu)( |$),\1 splitdom\\-\2\3,' \
         -e 's,^(\.BR?) tool_for_integrity( |$),\1 splitdom\\-integrity\2,' \
-        -e 's,^(service|client) (\\-|[a-z0-9]),splitdom\\-\1 \2,; s,^tool_for_integrity ,splitdom\\-integrity ,' "$1"
+        -e 's,^(service|client|domu) (\\-|[a-z0-9]),splitdom\\-\1 \2,; s,^tool_for_integrity ,splitdom\\-integrity ,' "$1"
 }
-for page in service client; do
+for page in service client domu; do
     installed_names "docs/man/$page.1" >"$dest/share/man/man1/splitdom-$page.1"
 done
 installed_names docs/man/tool_for_integrity.1 >"$dest/share/man/man1/splitdom-integrity.1"
@@ -41,6 +50,12 @@ done
 tools/public_names.sh | while read -r name; do
     echo ".so man3/${name%%_*}.3" >"$dest/share/man/man3/$name.3"
     chmod 644 "$dest/share/man/man3/$name.3"
+done
+
+completions=$dest/share/bash-completion/completions
+install -m 644 tools/completion.bash "$completions/splitdom-service"
+for program in client domu; do
+    ln -sf splitdom-service "$completions/splitdom-$program"
 done
 
 for name in libsplitdom blkfront; do # the second is the name that it had first
@@ -58,4 +73,4 @@ Cflags: -I\${includedir}
 END
     chmod 644 "$dest/lib/pkgconfig/$name.pc"
 done
-echo "installed to $dest: bin/splitdom-{service,client,integrity} lib/libsplitdom.{a,so} include/splitdom/ share/man/"
+echo "installed to $dest: bin/splitdom-{service,client,domu,integrity} lib/libsplitdom.{a,so} include/splitdom/ share/man/man{1,3}/"
