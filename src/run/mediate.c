@@ -20,11 +20,13 @@
 #include "run/session.h"
 #include "splitdom/xen/shared_info.h"
 #include "tdf/counter.h"
+#include "tdf/pvclock.h"
 
 enum { MEASURE_NS = 20000000, FD_SEARCH_TOP = 1024 };
 
 struct mediate {
     struct session *session;
+    const struct shared_info *page;
     int session_fd, clock_fd, shim_fd;
     off_t clock_offset_bytes;
 };
@@ -94,8 +96,8 @@ static int read_counter_kind(struct mediate *m, bool tsc, struct mediate_why *wh
 
     if (info == MAP_FAILED)
         return fail(why, -errno, "the domain's clock can't be mapped: %s", strerror(errno));
+    m->page = info;
     m->session->counter = load_acquire_u8(&info->vcpu_info[0].time.pad1[0]);
-    munmap((void *)(uintptr_t)info, SESSION_PAGE_BYTES);
     m->session->tick_ns_fp =
         m->session->counter == PVCLOCK_COUNTER_TSC ? measure_tick() : UINT64_C(1) << 32;
     if (!tsc)
@@ -121,9 +123,27 @@ static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *w
     m->session->tdf = packed(tdf);
     m->session->tdf_running = tdf.num != 0 ? packed(tdf) : packed((struct tdf){1, 1});
     m->session->boottime_ahead_ns = ahead_ns(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
+    m->session->realtime_ahead_ns = ahead_ns(CLOCK_REALTIME, CLOCK_MONOTONIC);
     m->session->raw_ahead_ns = ahead_ns(CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC);
     m->session->tai_ahead_ns = tai_ahead_ns();
     return 0;
+}
+
+/* From now on the clock runs by this rate. A clock that can't be read, because its Dom0 is dead,
+ * goes on by what was known of it. */
+static void add_span(struct mediate *m, struct tdf tdf)
+{
+    struct session *session = m->session;
+    const uint32_t count = session->span_count;
+    uint64_t virtual_ns;
+
+    if (pvclock_read_ordered_ns(&m->page->vcpu_info[0].time, &virtual_ns) < 0)
+        return;
+    struct session_span *span = &session->spans[count % SESSION_SPANS];
+    store_relaxed_u64(&span->virtual_ns, virtual_ns);
+    store_relaxed_u64(&span->real_ns, clock_monotonic_ns());
+    store_relaxed_u64(&span->tdf, packed(tdf));
+    store_release_u32(&session->span_count, count + 1);
 }
 
 int mediate_prepare(const struct mediate_config *config, struct mediate **out,
@@ -144,6 +164,8 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
         rc = make_session(m, config->tdf, why);
     if (rc == 0)
         rc = read_counter_kind(m, config->tsc, why);
+    if (rc == 0)
+        add_span(m, config->tdf);
     if (rc == 0) {
         m->shim_fd = open(config->shim_path, O_RDONLY | O_CLOEXEC);
         if (m->shim_fd < 0)
@@ -164,6 +186,8 @@ void mediate_close(struct mediate *m)
         return;
     if (m->session != NULL)
         munmap(m->session, sizeof(*m->session));
+    if (m->page != NULL)
+        munmap((void *)(uintptr_t)m->page, SESSION_PAGE_BYTES);
     if (m->session_fd >= 0)
         close(m->session_fd);
     if (m->clock_fd >= 0)
@@ -274,6 +298,7 @@ void mediate_changed(struct mediate *m, struct tdf tdf)
 {
     struct session *session = m->session;
 
+    add_span(m, tdf);
     if (tdf.num != 0)
         store_full_u64(&session->tdf_running, packed(tdf));
     store_full_u64(&session->tdf, packed(tdf));

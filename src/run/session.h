@@ -34,7 +34,16 @@
 enum {
     SESSION_PAGE_BYTES = 4096,
     SESSION_WAITERS = 4096,
+    SESSION_SPANS = 128,
     SESSION_FDS = 3, /* that a program keeps: session, clock, shim; successive numbers */
+};
+
+/* From an instant on, until the next one: what the clock showed, and its rate. */
+struct session_span {
+    uint64_t real_ns; /* the kernel's CLOCK_MONOTONIC */
+    uint64_t virtual_ns;
+    uint64_t tdf; /* packed; num 0: paused */
+    uint64_t pad;
 };
 
 struct session {
@@ -53,13 +62,21 @@ struct session {
     /* supervisor, once: ticks of the TSC per real nanosecond, 32 bits behind the point; 0: programs
      * read the real TSC */
     uint64_t tsc_per_ns_fp;
-    uint64_t pad[7];
+    int64_t
+        realtime_ahead_ns; /* supervisor, once: the kernel's CLOCK_REALTIME of CLOCK_MONOTONIC */
+    uint32_t span_count;   /* supervisor: of all; the last SESSION_SPANS are kept */
+    uint32_t pad0;
+    uint64_t pad[5];
     /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
      * thread of the process, which has armed timers. 0: free. The supervisor frees the slots of
      * the dead. */
     uint64_t waiters[SESSION_WAITERS];
+    /* Supervisor: by which the stamps that the kernel makes are understood; n at n % SESSION_SPANS.
+     */
+    struct session_span spans[SESSION_SPANS];
 };
 
-_Static_assert(sizeof(struct session) == 128 + 8 * SESSION_WAITERS, "struct session is an ABI");
+_Static_assert(sizeof(struct session) == 128 + 8 * SESSION_WAITERS + 32 * SESSION_SPANS,
+               "struct session is an ABI");
 
 #endif

@@ -54,6 +54,12 @@ long call_rt_sigaction(struct trap *trap);
 long call_rt_sigprocmask(struct trap *trap);
 long call_rt_sigsuspend(struct trap *trap);
 
+long call_stat(struct trap *trap);
+long call_statx(struct trap *trap);
+long call_utimensat(struct trap *trap);
+long call_utimes(struct trap *trap);
+long call_utime(struct trap *trap);
+
 long call_setsockopt(struct trap *trap);
 long call_getsockopt(struct trap *trap);
 long call_receive(struct trap *trap);

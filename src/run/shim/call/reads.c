@@ -112,7 +112,8 @@ long call_sysinfo(struct trap *trap)
     if (rc < 0)
         return rc;
     vclock_ahead_ns(CLOCK_BOOTTIME, &ahead_ns);
-    info.uptime = (long)((vclock_now_ns() + ahead_ns) / SCALE_NS_PER_SEC);
+    /* Rounded up, as the kernel does. */
+    info.uptime = (long)((vclock_now_ns() + ahead_ns + SCALE_NS_PER_SEC - 1) / SCALE_NS_PER_SEC);
     return user_write(trap->args[0], &info, sizeof(info));
 }
 

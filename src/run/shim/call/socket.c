@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,6 +16,7 @@
 
 #include "ring/barrier.h"
 #include "run/shim/call/calls.h"
+#include "run/shim/call/receive.h"
 #include "run/shim/core/filter.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/time_scale.h"
@@ -34,7 +36,7 @@ struct receive_time {
 static struct receive_time receive_times[TIME_OUTS];
 static uint32_t receive_caught;
 
-static void catch_receiving(void)
+void receive_catch(void)
 {
     static struct filter filter;
     uint32_t no = 0;
@@ -68,6 +70,8 @@ long call_setsockopt(struct trap *trap)
     const int fd = (int)trap->args[0], option = (int)trap->args[2];
     struct timeval tv;
 
+    if (option != SO_RCVTIMEO && option != SO_SNDTIMEO)
+        return packet_times_ask(trap);
     if ((int)trap->args[4] < (int)sizeof(tv))
         return trap_pass(trap);
     if (user_read(&tv, trap->args[3], sizeof(tv)) < 0)
@@ -85,7 +89,7 @@ long call_setsockopt(struct trap *trap)
     entry->span_ns = span_ns;
     get_option(fd, option, &entry->kernel);
     if (span_ns != 0)
-        catch_receiving();
+        receive_catch();
     return rc;
 }
 
@@ -109,6 +113,10 @@ long call_getsockopt(struct trap *trap)
     struct timeval tv;
     int size;
 
+    if ((int)trap->args[1] == IPPROTO_TCP)
+        return packet_times_tcp_info(trap);
+    if (option != SO_RCVTIMEO && option != SO_SNDTIMEO)
+        return trap_pass(trap);
     if (user_read(&size, trap->args[4], sizeof(size)) < 0)
         return -EFAULT;
     if (size < (int)sizeof(tv))
@@ -137,7 +145,7 @@ static long try_receive(struct trap *trap)
     return trap_pass(&now);
 }
 
-long call_receive(struct trap *trap)
+static long receive(struct trap *trap)
 {
     const int fd = (int)trap->args[0];
     const long flags = trap->nr == SYS_recvfrom  ? trap->args[3]
@@ -159,4 +167,13 @@ long call_receive(struct trap *trap)
         if (rc != -EAGAIN)
             return rc;
     }
+}
+
+long call_receive(struct trap *trap)
+{
+    long rc = receive(trap);
+
+    if (rc >= 0 && trap->nr == SYS_recvmsg)
+        packet_times_show(trap->args[1]);
+    return rc;
 }

@@ -5,6 +5,8 @@
 #include <linux/audit.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -19,7 +21,6 @@ enum {
     NR_FUTEX_WAIT = 455,
     X32_BIT = 0x40000000,
     PAGE_SHIFT = 12,
-    SOL_FIRST = SO_RCVTIMEO, /* SO_RCVTIMEO, SO_SNDTIMEO as 64-bit programs know them */
 };
 
 enum condition {
@@ -30,7 +31,8 @@ enum condition {
     SIGNAL_TSC,   /* the same, but SIGSEGV is caught */
     MASK,         /* rt_sigprocmask: IS_SET 1, and not SIG_UNBLOCK */
     FUTEX,        /* IS_SET 3, and an operation that waits */
-    TIME_OPTION,  /* level SOL_SOCKET, option SO_RCVTIMEO or SO_SNDTIMEO */
+    TIME_OPTION,  /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
+    CONNECTION,   /* TCP_INFO */
     OUR_FD,       /* one of the descriptors that the shim needs */
     SECCOMP_MODE, /* prctl: PR_SET_SECCOMP */
 };
@@ -91,10 +93,20 @@ static const struct rule rules[] = {
     {SYS_getrusage, ALWAYS, 0},
     {SYS_wait4, IS_SET, 3},
     {SYS_waitid, IS_SET, 4},
+    {SYS_newfstatat, ALWAYS, 0},
+    {SYS_stat, ALWAYS, 0},
+    {SYS_fstat, ALWAYS, 0},
+    {SYS_lstat, ALWAYS, 0},
+    {SYS_statx, ALWAYS, 0},
+    {SYS_utimensat, IS_SET, 2},
+    {SYS_utimes, IS_SET, 1},
+    {SYS_futimesat, IS_SET, 2},
+    {SYS_utime, IS_SET, 1},
     {SYS_readlink, ALWAYS, 0},
     {SYS_readlinkat, ALWAYS, 0},
     {SYS_setsockopt, TIME_OPTION, 0},
     {SYS_getsockopt, TIME_OPTION, 0},
+    {SYS_getsockopt, CONNECTION, 0},
     {SYS_execve, ALWAYS, 0},
     {SYS_execveat, ALWAYS, 0},
     {SYS_seccomp, ALWAYS, 0},
@@ -172,6 +184,16 @@ static void emit_signal(struct filter *filter, bool tsc)
     emit_is_set(filter, 1);
 }
 
+static void emit_options(struct filter *filter)
+{
+    static const uint8_t options[] = {SO_RCVTIMEO,     SO_SNDTIMEO, SO_TIMESTAMP, SO_TIMESTAMPNS,
+                                      SO_TIMESTAMPING, 63,          64,           65};
+    const unsigned count = sizeof(options);
+
+    for (unsigned i = 0; i < count; i++)
+        jump_equal(filter, options[i], count - 1 - i, i + 1 == count ? NO : 0);
+}
+
 static void emit_condition(struct filter *filter, const struct rule *rule, int fds)
 {
     switch (rule->condition) {
@@ -201,8 +223,13 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         load(filter, low_half(1));
         jump_equal(filter, SOL_SOCKET, 0, NO);
         load(filter, low_half(2));
-        jump_equal(filter, SO_RCVTIMEO, 1, 0);
-        jump_equal(filter, SO_SNDTIMEO, 0, NO);
+        emit_options(filter);
+        break;
+    case CONNECTION:
+        load(filter, low_half(1));
+        jump_equal(filter, IPPROTO_TCP, 0, NO);
+        load(filter, low_half(2));
+        jump_equal(filter, TCP_INFO, 0, NO);
         break;
     case OUR_FD:
         load(filter, low_half(rule->argument));

@@ -152,7 +152,10 @@ static void test_options_and_modes_are_caught_by_their_numbers(void **state)
     CAUGHT(SYS_setsockopt, 3, SOL_SOCKET, SO_RCVTIMEO, 0x10, 16);
     CAUGHT(SYS_getsockopt, 3, SOL_SOCKET, SO_SNDTIMEO, 0x10, 16);
     PASSED(SYS_setsockopt, 3, SOL_SOCKET, SO_RCVBUF, 0x10, 4);
+    CAUGHT(SYS_setsockopt, 3, SOL_SOCKET, SO_TIMESTAMPNS, 0x10, 4);
     PASSED(SYS_setsockopt, 3, 6, SO_RCVTIMEO, 0x10, 4);
+    CAUGHT(SYS_getsockopt, 3, 6, 11, 0x10, 4); /* TCP_INFO */
+    PASSED(SYS_getsockopt, 3, 6, 1, 0x10, 4);
     CAUGHT(SYS_prctl, PR_SET_SECCOMP, 2, 0x10, 0, 0);
     PASSED(SYS_prctl, PR_SET_NAME, 0x10, 0, 0, 0);
 }
