@@ -22,7 +22,7 @@
 
 extern char **environ;
 
-enum { CHANGES_MAX = 4096, TICK_NS = 200000 };
+enum { CHANGES_MAX = 4096, TICK_NS = 200000, IDLE_TICK_NS = 5000000 };
 
 struct change {
     uint64_t at_ns;
@@ -45,7 +45,7 @@ static int wait_for(pid_t pid, struct tdf_clock *clock, struct mediate *m,
     int status, done = 0;
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        struct timespec tick = clock_timespec(TICK_NS);
+        struct timespec tick = clock_timespec(done < count ? TICK_NS : IDLE_TICK_NS);
         uint64_t now_ns = clock_monotonic_ns();
         if (done < count && now_ns - start_ns >= changes[done].at_ns) {
             tdf_clock_set_tdf(clock, changes[done].tdf);

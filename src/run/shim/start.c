@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <stddef.h>
 #include <string.h>
@@ -100,12 +101,32 @@ static void set_aux(struct life *life, uint64_t type, uint64_t value)
         at->a_un.a_val = value;
 }
 
+/* May this process tell the kernel which program it is? Then its descendants may, but for those
+ * that lose the right on the way. */
+static bool may_name_program(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+
+    if (SYS2(SYS_capget, &header, data) < 0)
+        return false;
+    return (data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN)) != 0 ||
+           (data[CAP_TO_INDEX(CAP_CHECKPOINT_RESTORE)].effective &
+            CAP_TO_MASK(CAP_CHECKPOINT_RESTORE)) != 0;
+}
+
 /* The first of all: from here on the process is mediated. */
 static _Noreturn void begin_mediation(struct life *life)
 {
     static struct filter filter; /* too large for a stack; used once */
 
-    filter_build(&filter, (uint64_t)stub_begin, process.fds, vclock_session()->tsc_per_ns_fp != 0);
+    const struct filter_options options = {
+        .stub = (uint64_t)stub_begin,
+        .fds = process.fds,
+        .tsc = vclock_session()->tsc_per_ns_fp != 0,
+        .links = !may_name_program(),
+    };
+    filter_build(&filter, &options);
     long rc = filter_install(&filter, false);
     if (rc < 0)
         give_up(life->path, "no seccomp filter can be set here", EXIT_NOT_RUN);
@@ -164,7 +185,7 @@ static void load(struct life *life)
              PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
 }
 
-/* The shim's segments as private memory instead of pages of its file: the kernel names another
+/* The shim's segments, as far as they are in its file, as memory instead: the kernel names another
  * program only in a process that no longer maps the first one. */
 static void leave_file(struct life *life)
 {
@@ -178,7 +199,7 @@ static void leave_file(struct life *life)
             continue;
         const uint64_t start = program[i].p_vaddr & ~(uint64_t)(PAGE - 1);
         const uint64_t end =
-            (program[i].p_vaddr + program[i].p_memsz + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+            (program[i].p_vaddr + program[i].p_filesz + PAGE - 1) & ~(uint64_t)(PAGE - 1);
         const int protection = (program[i].p_flags & PF_R ? PROT_READ : 0) |
                                (program[i].p_flags & PF_W ? PROT_WRITE : 0) |
                                (program[i].p_flags & PF_X ? PROT_EXEC : 0);

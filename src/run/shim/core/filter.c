@@ -297,16 +297,22 @@ static void build(struct filter *filter, const struct rule *list, unsigned count
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 }
 
-void filter_build(struct filter *filter, uint64_t stub, int fds, bool tsc)
+void filter_build(struct filter *filter, const struct filter_options *options)
 {
+    const unsigned all = sizeof(rules) / sizeof(rules[0]);
     struct rule list[sizeof(rules) / sizeof(rules[0])];
+    unsigned count = 0;
 
-    for (unsigned i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        list[i] = rules[i];
-        if (tsc && list[i].condition == SIGNAL)
-            list[i].condition = SIGNAL_TSC;
+    for (unsigned i = 0; i < all; i++) {
+        const bool link = rules[i].nr == SYS_readlink || rules[i].nr == SYS_readlinkat;
+        if (link && !options->links)
+            continue;
+        list[count] = rules[i];
+        if (options->tsc && list[count].condition == SIGNAL)
+            list[count].condition = SIGNAL_TSC;
+        count++;
     }
-    build(filter, list, sizeof(rules) / sizeof(rules[0]), stub, fds);
+    build(filter, list, count, options->stub, options->fds);
 }
 
 void filter_build_receive(struct filter *filter, uint64_t stub)

@@ -21,9 +21,14 @@ struct filter {
     unsigned count;
 };
 
-/* stub: the address of the page that is let through. fds: the first of SESSION_FDS descriptors that
- * a program can't close. tsc: rdtsc traps as SIGSEGV, so that signal's handler is mediated. */
-void filter_build(struct filter *filter, uint64_t stub, int fds, bool tsc);
+struct filter_options {
+    uint64_t stub; /* the address of the page that is let through */
+    int fds;       /* the first of SESSION_FDS descriptors that a program can't close */
+    bool tsc;      /* rdtsc traps as SIGSEGV, so that signal's handler is mediated */
+    bool links;    /* the kernel can't be told which program this is: readlink is mediated */
+};
+
+void filter_build(struct filter *filter, const struct filter_options *options);
 
 /* What is caught beside that in a process that has set SO_RCVTIMEO. */
 void filter_build_receive(struct filter *filter, uint64_t stub);

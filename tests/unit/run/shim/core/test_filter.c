@@ -25,7 +25,7 @@ static struct filter filter;
 static int build(void **state)
 {
     (void)state;
-    filter_build(&filter, STUB, FDS, false);
+    filter_build(&filter, &(struct filter_options){.stub = STUB, .fds = FDS});
     return 0;
 }
 
@@ -129,7 +129,7 @@ static void test_signals_are_caught_where_they_are_set(void **state)
     CAUGHT(SYS_rt_sigprocmask, SIG_SETMASK, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigprocmask, SIG_UNBLOCK, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigprocmask, SIG_BLOCK, 0, 0x10, 8, 0);
-    filter_build(&filter, STUB, FDS, true);
+    filter_build(&filter, &(struct filter_options){.stub = STUB, .fds = FDS, .tsc = true});
     CAUGHT(SYS_rt_sigaction, SIGSEGV, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigaction, SIGTERM, 0x10, 0, 8, 0);
 }
@@ -158,6 +158,15 @@ static void test_options_and_modes_are_caught_by_their_numbers(void **state)
     PASSED(SYS_getsockopt, 3, 6, 1, 0x10, 4);
     CAUGHT(SYS_prctl, PR_SET_SECCOMP, 2, 0x10, 0, 0);
     PASSED(SYS_prctl, PR_SET_NAME, 0x10, 0, 0, 0);
+}
+
+static void test_links_are_caught_only_where_needed(void **state)
+{
+    (void)state;
+    PASSED(SYS_readlink, 0x10, 0x10, 64, 0, 0);
+    filter_build(&filter, &(struct filter_options){.stub = STUB, .fds = FDS, .links = true});
+    CAUGHT(SYS_readlink, 0x10, 0x10, 64, 0, 0);
+    CAUGHT(SYS_readlinkat, 3, 0x10, 0x10, 64, 0);
 }
 
 static void test_everything_else_is_decided_by_its_number(void **state)
@@ -192,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup(test_signals_are_caught_where_they_are_set, build),
         cmocka_unit_test_setup(test_our_descriptors_are_kept, build),
         cmocka_unit_test_setup(test_options_and_modes_are_caught_by_their_numbers, build),
+        cmocka_unit_test_setup(test_links_are_caught_only_where_needed, build),
         cmocka_unit_test_setup(test_everything_else_is_decided_by_its_number, build),
         cmocka_unit_test_setup(test_other_abis_have_no_calls, build),
     };
