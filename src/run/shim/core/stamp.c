@@ -2,7 +2,7 @@
 #include "run/shim/core/stamp.h"
 
 #include "ring/barrier.h"
-#include "run/shim/core/scale.h"
+#include "run/shim/core/time_scale.h"
 #include "run/shim/core/vclock.h"
 
 /* The span in force at a time, by either clock; the first one for what was before. */
