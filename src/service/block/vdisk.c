@@ -93,6 +93,8 @@ int vdisk_reopen(struct vdisk *vdisk, struct image *image, struct why *why)
     /* The number stays, for reads that are still to be sent; what was sent holds the old file. */
     if (dup3(image->fd, ours->fd, O_CLOEXEC) < 0)
         return why_fail_errno(why, -errno, "%s: cannot be opened anew", image->path);
+    if (engine->ops->kick != NULL)
+        engine->ops->kick(engine); /* what names the file by its place at the engine */
     if (engine->ops->detach != NULL)
         engine->ops->detach(engine, ours);
     close(image->fd);
