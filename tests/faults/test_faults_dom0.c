@@ -262,7 +262,7 @@ static uint64_t walk_start(enum dom0_engine engine, enum fault_plan plan)
             dom0_setup(&f->place.options, &f->place.rundir, f->place.log, NULL, &f->dom0, &why);
         where = fault_disarm();
         if ((rc < 0) != (f->dom0 == NULL) || (rc < 0 && why.text[0] == '\0'))
-            fail_msg("call %d, %s: %d, '%s'", (int)n, where, rc, why);
+            fail_msg("call %d, %s: %d, '%s'", (int)n, where, rc, why.text);
         if (where == NULL)
             assert_int_equal(rc, 0);
         dom0_teardown(f->dom0);
@@ -339,7 +339,7 @@ static void neighbour_leaves(void)
     serve_until_ended(&f->neighbour);
     assert_int_equal(guest_bury(&f->neighbour), 128 + SIGKILL);
     serve_until_domains_are(0);
-    while (device_in_flight(f->dom0->device) > 0) { /* its reads end in Dom0's own buffers */
+    while (vdisks_in_flight(&f->dom0->vdisks) > 0) { /* its reads end in Dom0's own buffers */
         if (worker_turn(&f->dom0->worker) > 0)
             sleep_a_while();
     }

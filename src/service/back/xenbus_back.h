@@ -66,7 +66,9 @@ int xenbus_back_create(const struct back_host *host, const struct back_domain *d
 /* Disconnects at once and forgets; nodes stay. NULL allowed. */
 void xenbus_back_destroy(struct xenbus_back *back);
 
-/* Removes the directories of both halves. There is no back end for them, or it has closed. */
+/* Removes the directories of both halves. There is no back end for them, or it has closed. Where
+ * there is no memory for that, something stays until the next device of that number is made, or the
+ * domain ends. */
 void xenbus_back_remove_nodes(struct xs_server *store, const struct xenbus_key *key);
 
 /* Takes the device away, as libxl does: `online` 0, our state 5. true: it is gone, and owner.gone

@@ -100,11 +100,9 @@ static int look_at_target(const struct disk_spec *spec, struct why *why)
 /* A symbolic link is resolved here and never again. */
 static int open_image(const struct disk_spec *spec, struct image *image, struct why *why)
 {
-    char *path = realpath(spec->target, NULL);
-    int rc =
-        image_open(path != NULL ? path : spec->target, spec->access != ACCESS_READ, image, why);
-    free(path);
-    return rc;
+    char resolved[PATH_MAX];
+    const char *path = realpath(spec->target, resolved) != NULL ? resolved : spec->target;
+    return image_open(path, spec->access != ACCESS_READ, image, why);
 }
 
 static struct vbd_options vbd_options(const struct dom0 *d, const struct dom0_disk *disk)

@@ -193,7 +193,7 @@ int main(int argc, char **argv)
         good = measure(&t, argv[1], argv[i], milliseconds) && (i == 3 || good);
     kill(client, SIGKILL);
     (void)turn_beside(&t, client);
-    while (t.machine.dom0->domain_count > 0 || device_in_flight(t.machine.dom0->device) > 0)
+    while (t.machine.dom0->domain_count > 0 || vdisks_in_flight(&t.machine.dom0->vdisks) > 0)
         take_turn(&t);
     return fake_machine_destroy(&t.machine) == 0 && good ? 0 : 1;
 }
