@@ -6,7 +6,8 @@
  * then the domain: its end is the domain's end) or with a verb of `service`. A domain maps its
  * memory, says so (CONTROL_MAPPED), and may then use the store page and ring the doorbell. Every
  * request gets one reply; a packet of another size, magic or version ends the connection. The
- * reason of a refusal that is longer than the reply's field comes as a file in a descriptor, too.
+ * reason why a request with text is refused comes as a file in a descriptor, too, if the reply's
+ * field is too short for it; arg0 is its length.
  *
  * No sector and no block request ever travels here: after the handshake a domain is quiet on it.
  */

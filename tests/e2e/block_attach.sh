@@ -44,6 +44,8 @@ expect 2 'unknown value for access: near .x. in' "$BIN/service" start --disk b.i
 expect 1 'Disk vdev=xvdb failed to stat: .*/nosuch: No such file or directory' "$BIN/service" start --image a.img \
     --disk nosuch,raw,xvdb,r
 expect 2 'qcow2 is not served here' "$BIN/service" start --disk b.img,qcow2,xvdb
+expect 1 'two disks are xvda .--image gives xvda.: .*/a.img and .*/b.img' "$BIN/service" start --image a.img \
+    --disk b.img,raw,xvda,r
 start_service --image a.img --disk b.img,raw,xvdb,r
 pid=$(dom0_pid)
 session one
@@ -58,7 +60,8 @@ tell one "read $XVDA 7" && is "$(sector_of a.img 7)"
 tell one "read $XVDB 7" && is "$(sector_of b.img 7)"
 tell one "write $XVDB 7 aa"
 [ "${answer%%:*}" = error ] || die "a read-only disk was written: $answer"
-expect 0 "^$XVDB +0 +1 +4 +[0-9]+ +[0-9]+ +/local/domain/0/backend/vbd/1/$XVDB\$" service block-list 1
+listed() { service block-list 1 | grep -qE "^$XVDB +0 +1 +4 +[0-9]+ +[0-9]+ +/local/domain/0/backend/vbd/1/$XVDB\$"; }
+eventually 5 listed || die "block-list: $(service block-list 1)"
 
 # A disk comes, is written, and goes.
 expect 0 '' service block-attach 1 c.img,raw,xvdc,w
@@ -162,4 +165,18 @@ tell three "open $XVDB" && is ok
 tell three "read $XVDB 3" && is "$(sector_of b.img 3)"
 expect 0 '' service block-attach 3 c.img,raw,xvdc,w
 hang_up three
+wait
+
+# A block device is a disk of its own: a second engine on Dom0's ring.
+loop=$(losetup -f --show --direct-io=on d.img 2>/dev/null) || exit 0
+cleanup_fn losetup -d "$loop"
+session four
+expect 0 '' service block-attach 4 "phy:$loop,xvdd,w"
+tell four "open 51760" && is ok
+tell four "write 51760 5 77" && is ok
+tell four "read 51760 5" && is 7777777777777777
+tell four "read 51760 6" && is "$(sector_of d.img 6)"
+tell four "close 51760" && is ok
+expect 0 '' service block-detach 4 xvdd
+hang_up four
 wait

@@ -176,6 +176,22 @@ static int open_first(struct dom0 *d, struct why *why)
     return rc;
 }
 
+/* Each number once: else no domain could ever be made. */
+static int check_names(const struct dom0 *d, struct why *why)
+{
+    char dev[VDEV_NAME_SIZE];
+    for (uint32_t i = 0; i < d->disk_count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (d->disks[i].spec.devid != d->disks[k].spec.devid)
+                continue;
+            vdev_format(d->disks[i].spec.devid, dev);
+            return why_fail(why, -EEXIST, "two disks are %s (--image gives xvda): %s and %s", dev,
+                            d->disks[k].spec.target, d->disks[i].spec.target);
+        }
+    }
+    return 0;
+}
+
 /* Which disks those are. */
 static int list_disks(struct dom0 *d, struct why *why)
 {
@@ -195,7 +211,7 @@ static int list_disks(struct dom0 *d, struct why *why)
     }
     for (uint32_t i = 0; i < options->disk_count; i++)
         d->disks[d->disk_count++].spec = options->disks[i];
-    return 0;
+    return check_names(d, why);
 }
 
 int dom0_disks_create(struct dom0 *d, struct why *why)
