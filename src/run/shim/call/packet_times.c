@@ -12,9 +12,9 @@
 
 #include "run/shim/call/calls.h"
 #include "run/shim/call/receive.h"
-#include "run/shim/core/time_scale.h"
 #include "run/shim/core/stamp.h"
 #include "run/shim/core/stub.h"
+#include "run/shim/core/time_scale.h"
 #include "run/shim/core/user.h"
 #include "run/shim/core/vclock.h"
 
