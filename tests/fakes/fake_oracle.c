@@ -81,19 +81,58 @@ void oracle_begin_change(struct oracle *oracle, struct oracle_change *change)
     }
 }
 
-void oracle_end_change(struct oracle *oracle, const struct oracle_change *change, bool succeeded)
+/* The change can have no effect from now on. */
+static void note_end(struct oracle *oracle, const struct oracle_change *change, bool answered)
 {
     oracle->now++;
     for (uint64_t s = change->first; s < change->end; s++) {
         struct oracle_sector *sector = &oracle->sector[s];
         for (uint32_t i = 0; i < sector->count; i++) {
             struct oracle_value *value = &sector->value[i];
-            if (value->number == change->number && value->begun == change->begun)
-                value->ended = oracle->now;
+            if (value->number != change->number || value->begun != change->begun)
+                continue;
+            value->ended = oracle->now;
+            value->answered = answered;
         }
-        if (succeeded)
-            overwrite(sector, change->begun);
     }
+}
+
+void oracle_end_change(struct oracle *oracle, const struct oracle_change *change, bool succeeded)
+{
+    note_end(oracle, change, false);
+    for (uint64_t s = change->first; succeeded && s < change->end; s++)
+        overwrite(&oracle->sector[s], change->begun);
+}
+
+void oracle_answer_change(struct oracle *oracle, const struct oracle_change *change)
+{
+    note_end(oracle, change, true);
+}
+
+void oracle_flush(struct oracle *oracle, uint64_t then)
+{
+    oracle->now++;
+    for (uint64_t s = 0; s < oracle->sector_count; s++) {
+        struct oracle_sector *sector = &oracle->sector[s];
+        uint64_t begun = 0;
+        for (uint32_t i = 0; i < sector->count; i++) {
+            const struct oracle_value *value = &sector->value[i];
+            if (value->answered && value->ended <= then && value->begun > begun)
+                begun = value->begun;
+        }
+        overwrite(sector, begun);
+    }
+}
+
+bool oracle_settle(struct oracle *oracle, uint64_t sector, const void *bytes)
+{
+    const struct oracle_value *found = find(&oracle->sector[sector], sector, bytes);
+    if (found == NULL)
+        return false;
+    oracle->sector[sector].value[0] =
+        (struct oracle_value){.number = found->number, .begun = found->begun, .ended = oracle->now};
+    oracle->sector[sector].count = 1;
+    return true;
 }
 
 void oracle_begin_read(struct oracle *oracle, struct oracle_read *read)

@@ -26,6 +26,7 @@ enum {
 struct oracle_value {
     uint64_t number;
     uint64_t begun, ended; /* UINT64_MAX: it has not */
+    bool answered;         /* without an error; it may still be lost */
 };
 
 struct oracle_sector {
@@ -68,6 +69,13 @@ void oracle_fill(void *bytes, uint64_t number, uint64_t sector, uint64_t sector_
 void oracle_begin_change(struct oracle *oracle, struct oracle_change *change);
 /* It can't any more. Not succeeded: it may or may not have had it, for each sector. */
 void oracle_end_change(struct oracle *oracle, const struct oracle_change *change, bool succeeded);
+/* Of a disk that may lose power: the change was answered, and may be lost before a flush. */
+void oracle_answer_change(struct oracle *oracle, const struct oracle_change *change);
+/* A flush was answered: what was by then (oracle.now when it was asked for) lasts. */
+void oracle_flush(struct oracle *oracle, uint64_t then);
+/* Power was lost, and nothing is under way: that is what the sector holds. Returns whether it may.
+ */
+bool oracle_settle(struct oracle *oracle, uint64_t sector, const void *bytes);
 /* first, end and was of the read are set. */
 void oracle_begin_read(struct oracle *oracle, struct oracle_read *read);
 /* bytes: what it brought; NULL: nothing. Returns the first sector that is wrong or torn, or

@@ -55,6 +55,7 @@ struct disk_io {
     uint64_t due_ns;         /* disk_model: when it was over; valid in done */
     uint32_t expected_bytes; /* engine's private use: how much of length_bytes exists */
     uint32_t ended_bytes;    /* engine's private use: how much of a write has ended */
+    uint64_t covers;         /* engine's private use: how much of what was written a flush covers */
     struct disk *disk;       /* engine's private use */
     struct poller_op op;     /* engine's private use */
 };

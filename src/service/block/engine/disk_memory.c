@@ -217,6 +217,36 @@ void disk_memory_read(const struct disk_memory *memory, const struct image *imag
     }
 }
 
+static int copy_page(struct disk_memory *to, const struct page *page)
+{
+    struct page *copy = find_or_make(to, page->image, page->number);
+    if (copy == NULL)
+        return -ENOSPC;
+    copy->held = page->held;
+    if (page->data == NULL)
+        return 0;
+    copy->data = malloc(PAGE_BYTES);
+    if (copy->data == NULL)
+        return -ENOSPC;
+    memcpy(copy->data, page->data, PAGE_BYTES);
+    return 0;
+}
+
+int disk_memory_copy(const struct disk_memory *memory, struct disk_memory **out)
+{
+    struct disk_memory *copy;
+    int rc = disk_memory_create(&copy) < 0 ? -ENOSPC : 0;
+    *out = NULL;
+    for (size_t i = 0; rc == 0 && i < memory->bucket_count; i++)
+        for (struct page *page = memory->bucket[i]; rc == 0 && page != NULL; page = page->next)
+            rc = copy_page(copy, page);
+    if (rc < 0)
+        disk_memory_destroy(copy);
+    else
+        *out = copy;
+    return rc;
+}
+
 void disk_memory_forget(struct disk_memory *memory, const struct image *image)
 {
     for (size_t i = 0; i < memory->bucket_count; i++) {

@@ -27,6 +27,8 @@ int disk_memory_discard(struct disk_memory *memory, const struct image *image,
 /* Lays what was written or discarded over data, which is what the span held before that. */
 void disk_memory_read(const struct disk_memory *memory, const struct image *image,
                       uint64_t offset_bytes, void *data, size_t bytes);
+/* Another one with the same contents. Errors: -ENOSPC. */
+int disk_memory_copy(const struct disk_memory *memory, struct disk_memory **out);
 /* The image goes: what was written to it is forgotten. */
 void disk_memory_forget(struct disk_memory *memory, const struct image *image);
 

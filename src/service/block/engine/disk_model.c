@@ -13,7 +13,8 @@
 
 #include "base/clock.h"
 #include "base/container_of.h"
-#include "service/block/engine/disk_memory.h"
+#include "base/prng.h"
+#include "service/block/engine/disk_contents.h"
 #include "service/block/engine/disk_model_config.h"
 #include "service/block/engine/disk_model_law.h"
 #include "service/block/engine/disk_pattern.h"
@@ -26,7 +27,7 @@ struct disk_model {
     enum disk_model_data data;
     struct disk_model_clock clock;
     struct disk_model_law *law;
-    struct disk_memory *memory;
+    struct disk_contents *contents;
     struct heap due;       /* what ends at known times */
     uint64_t arrived_ns;   /* the last one */
     struct disk_io *stuck; /* for destroy only */
@@ -98,13 +99,13 @@ static int32_t move(const struct disk_model *dm, const struct disk_io *io, uint6
 {
     int32_t rc = 0;
     if (io->operation == DISK_WRITE)
-        return disk_memory_write(dm->memory, io->image, offset_bytes, data, bytes);
+        return disk_contents_write(dm->contents, io->image, offset_bytes, data, bytes);
     if (dm->data == DISK_MODEL_IMAGE)
         rc = read_image(io, offset_bytes, data, bytes);
     else
         disk_pattern_fill(data, offset_bytes, (uint32_t)bytes);
     if (rc == 0)
-        disk_memory_read(dm->memory, io->image, offset_bytes, data, bytes);
+        disk_contents_read(dm->contents, io->image, offset_bytes, data, bytes);
     return rc;
 }
 
@@ -114,11 +115,11 @@ static int32_t carry_out(const struct disk_model *dm, const struct disk_io *io, 
     uint64_t offset_bytes = io->offset_bytes;
     int32_t rc = 0;
     if (io->operation == DISK_FLUSH)
-        return 0;
+        return disk_contents_flush(dm->contents, io->image, io->covers);
     if (io->expected_bytes == 0)
         return -EIO; /* beyond the end */
     if (io->operation == DISK_DISCARD)
-        return disk_memory_discard(dm->memory, io->image, offset_bytes, bytes);
+        return disk_contents_write(dm->contents, io->image, offset_bytes, NULL, bytes);
     if (io->iov_count == 0)
         return move(dm, io, offset_bytes, io->buffer, bytes);
     for (uint32_t i = 0; i < io->iov_count && bytes > 0 && rc == 0; i++) {
@@ -208,6 +209,7 @@ static void model_submit(struct disk *disk, struct disk_io *io)
         disk_model_law_arrive(dm->law, dm->arrived_ns, io->operation,
                               io->operation == DISK_DISCARD ? 0 : io->length_bytes);
     disk_span_begin(io);
+    io->covers = disk_contents_changes(dm->contents);
     io->due_ns = outcome.due_ns;
     io->status = (int32_t)outcome.fate;
     if (outcome.fate == DISK_MODEL_STUCK) {
@@ -220,10 +222,60 @@ static void model_submit(struct disk *disk, struct disk_io *io)
         arm_timer(dm);
 }
 
-static void cancel(struct disk_io *io)
+static void cancel(struct disk_io *io, int32_t status)
 {
-    io->status = -ECANCELED;
+    io->status = status;
     io->done(io);
+}
+
+/* Takes out one that is at the disk; NULL: none is. */
+static struct disk_io *take_any(struct disk_model *dm)
+{
+    struct disk_io *io = first_due(dm);
+    if (io != NULL) {
+        heap_remove(&dm->due, &io->due);
+    } else if (dm->stuck != NULL) {
+        io = dm->stuck;
+        dm->stuck = io->next;
+    }
+    return io;
+}
+
+int disk_model_add_volatile_cache(struct disk *disk)
+{
+    struct disk_model *dm = of_disk(disk);
+    struct disk_contents *contents;
+    int rc = disk_contents_create(true, &contents);
+    if (rc < 0)
+        return rc;
+    assert(disk_contents_changes(dm->contents) == 0);
+    disk_contents_destroy(dm->contents);
+    dm->contents = contents;
+    return 0;
+}
+
+int disk_model_lose_power(struct disk *disk, uint64_t seed)
+{
+    struct disk_model *dm = of_disk(disk);
+    struct prng prng;
+    struct disk_io *lost = NULL, *io;
+    int rc = 0;
+    prng_init(&prng, seed, 0);
+    while ((io = take_any(dm)) != NULL) {
+        uint32_t sectors = io->length_bytes / BLOCK_SECTOR_BYTES;
+        uint32_t bytes = (uint32_t)prng_below(&prng, sectors + 1) * BLOCK_SECTOR_BYTES;
+        if (io->operation == DISK_WRITE && bytes > 0 && io->status != DISK_MODEL_STUCK)
+            (void)carry_out(dm, io, bytes);
+        io->next = lost;
+        lost = io;
+    }
+    rc = disk_contents_lose_power(dm->contents, &prng);
+    while ((io = lost) != NULL) {
+        lost = io->next;
+        cancel(io, -EIO);
+    }
+    arm_timer(dm);
+    return rc;
 }
 
 static void model_destroy(struct disk *disk)
@@ -236,16 +288,10 @@ static void model_destroy(struct disk *disk)
     if (dm->timer_fd >= 0)
         close(dm->timer_fd);
     struct disk_io *io;
-    while ((io = first_due(dm)) != NULL) {
-        heap_remove(&dm->due, &io->due);
-        cancel(io);
-    }
-    while ((io = dm->stuck) != NULL) {
-        dm->stuck = io->next;
-        cancel(io);
-    }
+    while ((io = take_any(dm)) != NULL)
+        cancel(io, -ECANCELED);
     disk_model_law_destroy(dm->law);
-    disk_memory_destroy(dm->memory);
+    disk_contents_destroy(dm->contents);
     free(dm);
 }
 
@@ -267,7 +313,7 @@ int disk_model_create(const struct disk_config *config, const struct disk_model_
     dm->armed_ns = UINT64_MAX;
     rc = disk_model_law_create(&model, &dm->law);
     if (rc == 0)
-        rc = disk_memory_create(&dm->memory);
+        rc = disk_contents_create(false, &dm->contents);
     if (rc < 0) {
         model_destroy(&dm->base);
         return why_fail_errno(why, rc, "model disk");
@@ -296,7 +342,7 @@ static int model_create(const struct disk_config *config, struct disk **out, str
 
 static void model_detach(struct disk *disk, struct image *image)
 {
-    disk_memory_forget(of_disk(disk)->memory, image);
+    disk_contents_forget(of_disk(disk)->contents, image);
 }
 
 const struct disk_ops disk_model_ops = {

@@ -14,8 +14,8 @@
  * holds data, that of a failed one is untouched. A short write has written its first half, a failed
  * one nothing.
  *
- * What is written stays in memory (disk_memory.h), also with data=image: the image itself is never
- * changed. An operation has its effect when it is due.
+ * What is written stays in memory (disk_contents.h), also with data=image: the image itself is
+ * never changed. An operation has its effect when it is due.
  *
  * An operation arrives when its arrival_ns says, but not before the one that was submitted before
  * it.
@@ -47,6 +47,16 @@ int disk_model_create(const struct disk_config *config, const struct disk_model_
 
 /* When the next completion is due; UINT64_MAX if none is (stuck reads never are). */
 uint64_t disk_model_next_due_ns(const struct disk *disk);
+
+/* From now on, as nothing has been written so far, the disk has a volatile write cache. Errors:
+ * -ENOMEM. */
+int disk_model_add_volatile_cache(struct disk *disk);
+/*
+ * Power is lost, and comes back: what of the changes in the volatile cache has lasted is drawn from
+ * seed, and of each write at the disk some sectors. All that is at the disk ends with -EIO, and
+ * done must not submit. Errors: -ENOSPC no memory is left.
+ */
+int disk_model_lose_power(struct disk *disk, uint64_t seed);
 
 /* Calls done of everything that is due by now, in order. Returns how many. */
 uint32_t disk_model_expire(struct disk *disk);

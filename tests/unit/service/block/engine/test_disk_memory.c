@@ -63,7 +63,11 @@ static void agrees_with_an_array(void **state)
         if (step % 50 == 0)
             assert_contents(memory, images);
     }
+    struct disk_memory *copy;
+    assert_int_equal(disk_memory_copy(memory, &copy), 0);
     disk_memory_destroy(memory);
+    assert_contents(copy, images);
+    disk_memory_destroy(copy);
     disk_memory_destroy(NULL);
 }
 
