@@ -14,6 +14,7 @@
 
 #include "base/why.h"
 #include "fakes/fake_vdisk.h"
+#include "fakes/xs_peer.h"
 #include "ring/fault_guard.h"
 #include "service/back/vbd/vbd_back.h"
 #include "service/dom0/domain.h"
@@ -138,6 +139,23 @@ static void the_nodes_say_what_holds(void **state)
     assert_string_equal(get("tdf"), "1");
     assert_string_equal(get("pause"), "0");
     assert_string_equal(get("disk-scale"), "1");
+}
+
+/* Only Dom0 writes them; the domain reads. */
+static void the_nodes_are_the_domains_to_read(void **state)
+{
+    (void)state;
+    static const char *const nodes[] = {"sched/weight", "tdf", "pause", "disk-scale"};
+    struct xs_peer domain;
+    xs_peer_open(&domain, f->store, DOMID);
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/local/domain/5/%s", nodes[i]);
+        xs_peer_call(&domain, XS_GET_PERMS, 0, path, strlen(path) + 1);
+        assert_int_equal(domain.hdr.len, 6);
+        assert_memory_equal(domain.payload, "n0\0r5", 6);
+    }
+    xs_conn_close(domain.conn);
 }
 
 static void a_weight_is_taken(void **state)
@@ -339,6 +357,7 @@ int main(void)
 #define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         SETTINGS_TEST(the_nodes_say_what_holds),
+        SETTINGS_TEST(the_nodes_are_the_domains_to_read),
         SETTINGS_TEST(a_weight_is_taken),
         SETTINGS_TEST(a_disk_scale_is_taken),
         SETTINGS_TEST(a_node_below_a_setting_is_none),

@@ -352,6 +352,37 @@ static void a_connection_that_found_no_descriptor_is_taken_later(void **state)
     close(fd);
 }
 
+static int next_descriptor(void)
+{
+    int fd = dup(STDIN_FILENO);
+    close(fd);
+    return fd;
+}
+
+/* Who is connected stays so, who comes finds the new name, and nothing of the old one is left open.
+ */
+static void a_name_that_was_removed_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    int old = dial(f);
+    run(f);
+    assert_int_equal(store_socket_listen_again(f->ss), 0); /* it is there: nothing to do */
+    int before = next_descriptor();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(unlink(f->socket), 0);
+        assert_int_equal(store_socket_listen_again(f->ss), 0);
+        int fd = dial(f);
+        run(f);
+        assert_false(is_closed(fd));
+        close(fd);
+        run(f);
+    }
+    assert_true(next_descriptor() <= before);
+    assert_false(is_closed(old));
+    close(old);
+    run(f);
+}
+
 static void a_connection_that_cannot_be_watched_is_closed(void **state)
 {
     struct fixture *f = *state;
@@ -386,6 +417,7 @@ int main(void)
         STORE_TEST(a_peer_that_does_not_read_keeps_nobody_awake),
         STORE_TEST(a_flood_of_connections_is_taken_in_turn),
         STORE_TEST(a_connection_that_found_no_descriptor_is_taken_later),
+        STORE_TEST(a_name_that_was_removed_is_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/timerfd.h>
 
 #include <cmocka.h>
 
@@ -115,6 +116,9 @@ static void a_muted_doorbell_is_looked_at_by_timer_and_watched_again(void **stat
     while (bell.watch == NULL)
         assert_true(poller_run(poller, true) >= 0);
     assert_int_equal(l.rang - before, STORM_MUTE_MIN_NS / DOORBELL_LOOK_NS);
+    struct itimerspec rest;
+    assert_int_equal(timerfd_gettime(bell.timer_fd, &rest), 0);
+    assert_int_equal(rest.it_value.tv_sec + rest.it_value.tv_nsec, 0);
     /* What was rung before the watch began counts as one ring; then a new one is heard. */
     assert_true(poller_run(poller, true) >= 0);
     before = l.rang;
