@@ -239,6 +239,8 @@ static void test_malformed_payloads(void **state)
     xs_peer_expect_ok(&f->dom0, XS_WATCH);
     xs_peer_ask(&f->dom0, XS_UNWATCH, 0, "/@name\0token\0more");
     xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/@name\0deep\0002"); /* and a depth */
+    xs_peer_expect_ok(&f->dom0, XS_WATCH);
     xs_peer_ask(&f->dom0, XS_UNWATCH, 0, "//\0token"); /* nobody can watch that */
     xs_peer_expect_error(&f->dom0, "ENOENT");
 }
