@@ -495,6 +495,40 @@ static void several_queues_have_a_ring_each(void **state)
     assert_int_equal(vbd_back_stats(f->back).requests, 2 * (20 + 30 + 40));
 }
 
+/* Each ring is served by itself, and one that breaks halts alone. */
+static void each_queue_is_served(void **state)
+{
+    (void)state;
+    struct blkif_front_ring front[MAX_QUEUES];
+    struct blkif_response rsp;
+    for (uint32_t i = 0; i < MAX_QUEUES; i++) {
+        struct sring *sring = segment_page(&f->segment, f->segment.free_pfn + i);
+        sring_init(sring, 0);
+        front_ring_init(&front[i].half, sring, 32, 0);
+    }
+    offer_queues(MAX_QUEUES, 0);
+    go("4", XenbusStateConnected);
+    front[1].half.sring->req_prod = 5000;
+    for (uint32_t i = 0; i < MAX_QUEUES; i++) {
+        const struct blkif_request req = {.operation = 255, .id = 100 + i};
+        if (i == 1)
+            continue;
+        blkif_put_request(&front[i], &req);
+        (void)front_ring_push(&front[i].half);
+    }
+    assert_int_equal(pollables_turn(&f->loop, 1), MAX_QUEUES - 1);
+    for (uint32_t i = 0; i < MAX_QUEUES; i++) {
+        assert_int_equal(vbd_back_queue(f->back, i)->halted, i == 1);
+        assert_int_equal(blkif_take_response(&front[i], &rsp), i != 1);
+        if (i != 1)
+            assert_int_equal(rsp.id, 100 + i);
+    }
+    step();
+    assert_int_equal(f->back->state, XenbusStateClosing);
+    go("6", XenbusStateClosed);
+    assert_int_equal(vbd_back_stats(f->back).unsupported, MAX_QUEUES - 1);
+}
+
 static void queues_that_make_no_sense_leave_nothing(void **state)
 {
     (void)state;
@@ -813,6 +847,7 @@ int main(void)
         BACK_TEST(discards_can_be_forbidden),
         BACK_TEST(what_the_disk_turns_out_not_to_do_is_taken_back),
         BACK_TEST(several_queues_have_a_ring_each),
+        BACK_TEST(each_queue_is_served),
         BACK_TEST(queues_that_make_no_sense_leave_nothing),
         BACK_TEST(one_queue_has_no_directory),
         BACK_TEST(as_many_queues_as_cpus_but_for_a_few_are_offered),
