@@ -64,7 +64,8 @@ long call_setsockopt(struct trap *trap);
 long call_getsockopt(struct trap *trap);
 long call_receive(struct trap *trap);
 
-/* readlink of /proc/self/exe. */
+/* Opening /proc/uptime, readlink of /proc/self/exe. */
+long call_open(struct trap *trap);
 long call_readlink(struct trap *trap);
 
 long call_execve(struct trap *trap);

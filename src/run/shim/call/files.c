@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * files: the link /proc/self/exe, which names the shim where the kernel does not let the process
- * have another program.
+ * files: what /proc tells of time and of the shim: uptime; and the link exe, where the kernel does
+ * not let the process have another program.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "run/shim/call/calls.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/text.h"
+#include "run/shim/core/time_scale.h"
 #include "run/shim/core/user.h"
+#include "run/shim/core/vclock.h"
 
 enum { LINK_BYTES = 40, PAGE = 4096 };
 
@@ -32,6 +36,58 @@ static bool is_own_exe(long address)
         return false;
     text_append(text_append_number(text_append(own, "/proc/"), (uint64_t)SYS0(SYS_getpid)), "/exe");
     return same(path, "/proc/self/exe") || same(path, "/proc/thread-self/exe") || same(path, own);
+}
+
+/* "SECONDS.HUNDREDTHS" */
+static char *append_seconds(char *at, uint64_t ns)
+{
+    const uint64_t hundredths = ns / (SCALE_NS_PER_SEC / 100);
+
+    at = text_append_number(at, hundredths / 100);
+    at = text_append(at, hundredths % 100 < 10 ? ".0" : ".");
+    return text_append_number(at, hundredths % 100);
+}
+
+/* The second number in /proc/uptime: for how long the processors had nothing to do. */
+static uint64_t idle_ns(long fd)
+{
+    char line[LINK_BYTES * 2] = {0};
+    const char *at = line;
+
+    SYS4(SYS_pread64, fd, line, sizeof(line) - 1, 0);
+    while (*at != '\0' && *at++ != ' ')
+        ;
+    return (uint64_t)text_number(&at) * SCALE_NS_PER_SEC;
+}
+
+/* The text of now, in memory: who keeps it open reads the same again. */
+static long open_uptime(long real_fd, long flags)
+{
+    char line[LINK_BYTES * 2];
+    uint64_t ahead_ns = 0;
+
+    long fd = SYS2(SYS_memfd_create, "uptime", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+    if (fd < 0)
+        return fd;
+    vclock_ahead_ns(CLOCK_BOOTTIME, &ahead_ns);
+    char *end = text_append(append_seconds(line, vclock_now_ns() + ahead_ns), " ");
+    end = append_seconds(end, scale_to_virtual_ns(vclock_tdf_running(), idle_ns(real_fd), false));
+    end = text_append(end, "\n");
+    SYS4(SYS_pwrite64, fd, line, end - line, 0);
+    return fd;
+}
+
+/* open, openat. */
+long call_open(struct trap *trap)
+{
+    static const char uptime[] = "/proc/uptime";
+    const unsigned first = trap->nr == SYS_open ? 0 : 1;
+    long fd = trap_pass(trap);
+    if (fd < 0 || !same((const char *)trap->args[first], uptime)) /* opened, so it can be read */
+        return fd;
+    long shown = open_uptime(fd, trap->args[first + 1]);
+    SYS1(SYS_close, fd);
+    return shown;
 }
 
 /* readlink, readlinkat. */

@@ -2,6 +2,7 @@
 #include "run/shim/core/filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
@@ -33,6 +34,7 @@ enum condition {
     FUTEX,        /* IS_SET 3, and an operation that waits */
     TIME_OPTION,  /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
     CONNECTION,   /* TCP_INFO */
+    READING,      /* an open's flags: to read, and nothing else but O_CLOEXEC */
     OUR_FD,       /* one of the descriptors that the shim needs */
     SECCOMP_MODE, /* prctl: PR_SET_SECCOMP */
 };
@@ -93,6 +95,8 @@ static const struct rule rules[] = {
     {SYS_getrusage, ALWAYS, 0},
     {SYS_wait4, IS_SET, 3},
     {SYS_waitid, IS_SET, 4},
+    {SYS_openat, READING, 2},
+    {SYS_open, READING, 1},
     {SYS_newfstatat, ALWAYS, 0},
     {SYS_stat, ALWAYS, 0},
     {SYS_fstat, ALWAYS, 0},
@@ -230,6 +234,11 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         jump_equal(filter, IPPROTO_TCP, 0, NO);
         load(filter, low_half(2));
         jump_equal(filter, TCP_INFO, 0, NO);
+        break;
+    case READING:
+        load(filter, low_half(rule->argument));
+        emit(filter, BPF_ALU | BPF_AND | BPF_K, ~(uint32_t)O_CLOEXEC, 0, 0);
+        jump_equal(filter, O_RDONLY, 0, NO);
         break;
     case OUR_FD:
         load(filter, low_half(rule->argument));

@@ -2,6 +2,7 @@
 #include "run/shim/core/filter.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
@@ -160,6 +161,16 @@ static void test_options_and_modes_are_caught_by_their_numbers(void **state)
     PASSED(SYS_prctl, PR_SET_NAME, 0x10, 0, 0, 0);
 }
 
+static void test_only_opening_to_read_is_caught(void **state)
+{
+    (void)state;
+    CAUGHT(SYS_openat, 3, 0x10, O_RDONLY, 0, 0);
+    CAUGHT(SYS_open, 0x10, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+    PASSED(SYS_openat, 3, 0x10, O_RDONLY | O_NOCTTY, 0, 0);
+    PASSED(SYS_openat, 3, 0x10, O_RDWR, 0, 0);
+    PASSED(SYS_open, 0x10, O_WRONLY | O_CREAT, 0, 0, 0);
+}
+
 static void test_links_are_caught_only_where_needed(void **state)
 {
     (void)state;
@@ -171,8 +182,8 @@ static void test_links_are_caught_only_where_needed(void **state)
 
 static void test_everything_else_is_decided_by_its_number(void **state)
 {
-    static const int others[] = {SYS_read,       SYS_write,    SYS_openat, SYS_mmap, SYS_clone,
-                                 SYS_exit_group, SYS_recvfrom, SYS_ioctl,  450,      999};
+    static const int others[] = {SYS_read,     SYS_write, SYS_mmap, SYS_clone, SYS_exit_group,
+                                 SYS_recvfrom, SYS_ioctl, 450,      999};
 
     (void)state;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -180,6 +191,15 @@ static void test_everything_else_is_decided_by_its_number(void **state)
     filter_build_receive(&filter, STUB);
     CAUGHT(SYS_recvfrom, 1, 1, 1, 1, 1);
     PASSED(SYS_nanosleep, 1, 1, 1, 1, 1);
+}
+
+static void test_the_program_has_room(void **state)
+{
+    (void)state;
+    filter_build(&filter,
+                 &(struct filter_options){.stub = STUB, .fds = FDS, .tsc = true, .links = true});
+    assert_true(filter.count < FILTER_CODE_MAX);
+    assert_int_equal(filter.code[filter.count - 1].code, BPF_RET | BPF_K);
 }
 
 static void test_other_abis_have_no_calls(void **state)
@@ -201,8 +221,10 @@ int main(void)
         cmocka_unit_test_setup(test_signals_are_caught_where_they_are_set, build),
         cmocka_unit_test_setup(test_our_descriptors_are_kept, build),
         cmocka_unit_test_setup(test_options_and_modes_are_caught_by_their_numbers, build),
+        cmocka_unit_test_setup(test_only_opening_to_read_is_caught, build),
         cmocka_unit_test_setup(test_links_are_caught_only_where_needed, build),
         cmocka_unit_test_setup(test_everything_else_is_decided_by_its_number, build),
+        cmocka_unit_test_setup(test_the_program_has_room, build),
         cmocka_unit_test_setup(test_other_abis_have_no_calls, build),
     };
 
