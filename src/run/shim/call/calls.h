@@ -60,6 +60,8 @@ long call_utimensat(struct trap *trap);
 long call_utimes(struct trap *trap);
 long call_utime(struct trap *trap);
 
+long call_ipc_control(struct trap *trap);
+
 long call_setsockopt(struct trap *trap);
 long call_getsockopt(struct trap *trap);
 long call_receive(struct trap *trap);
