@@ -22,9 +22,15 @@ long call_seccomp(struct trap *trap)
     return trap_pass(trap);
 }
 
+/* And without the TSC the shim could not read the clock. */
 long call_prctl(struct trap *trap)
 {
-    return trap->args[0] == PR_SET_SECCOMP ? -EINVAL : trap_pass(trap);
+    if (trap->args[0] == PR_SET_SECCOMP)
+        return -EINVAL;
+    if (trap->args[0] == PR_SET_TSC && trap->args[1] != PR_TSC_ENABLE)
+        return -EINVAL;
+    /* Where rdtsc is dilated it stays trapped. */
+    return trap->args[0] == PR_SET_TSC && process.tsc ? 0 : trap_pass(trap);
 }
 
 /* Its time-outs lie in memory that the kernel reads by itself: as on a kernel without io_uring. */

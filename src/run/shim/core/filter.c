@@ -26,17 +26,17 @@ enum {
 
 enum condition {
     ALWAYS,
-    IS_SET,       /* the argument is not 0 */
-    POSITIVE,     /* as an int */
-    SIGNAL,       /* rt_sigaction: IS_SET 1, and not what FOREIGN_STUBS says */
-    SIGNAL_TSC,   /* the same, but SIGSEGV is caught */
-    MASK,         /* rt_sigprocmask: IS_SET 1, and not SIG_UNBLOCK */
-    FUTEX,        /* IS_SET 3, and an operation that waits */
-    TIME_OPTION,  /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
-    CONNECTION,   /* TCP_INFO */
-    READING,      /* an open's flags: to read, and nothing else but O_CLOEXEC */
-    OUR_FD,       /* one of the descriptors that the shim needs */
-    SECCOMP_MODE, /* prctl: PR_SET_SECCOMP */
+    IS_SET,      /* the argument is not 0 */
+    POSITIVE,    /* as an int */
+    SIGNAL,      /* rt_sigaction: IS_SET 1, and not what FOREIGN_STUBS says */
+    SIGNAL_TSC,  /* the same, but SIGSEGV is caught */
+    MASK,        /* rt_sigprocmask: IS_SET 1, and not SIG_UNBLOCK */
+    FUTEX,       /* IS_SET 3, and an operation that waits */
+    TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
+    CONNECTION,  /* TCP_INFO */
+    READING,     /* an open's flags: to read, and nothing else but O_CLOEXEC */
+    OUR_FD,      /* one of the descriptors that the shim needs */
+    MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC */
 };
 
 struct rule {
@@ -117,7 +117,7 @@ static const struct rule rules[] = {
     {SYS_execve, ALWAYS, 0},
     {SYS_execveat, ALWAYS, 0},
     {SYS_seccomp, ALWAYS, 0},
-    {SYS_prctl, SECCOMP_MODE, 0},
+    {SYS_prctl, MODE, 0},
     {SYS_io_uring_setup, ALWAYS, 0},
     {SYS_close_range, ALWAYS, 0},
     {SYS_dup2, OUR_FD, 1},
@@ -248,9 +248,10 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         emit(filter, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)fds, 0, NO);
         emit(filter, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)(fds + SESSION_FDS), NO, 0);
         break;
-    case SECCOMP_MODE:
+    case MODE:
         load(filter, low_half(0));
-        jump_equal(filter, PR_SET_SECCOMP, 0, NO);
+        jump_equal(filter, PR_SET_SECCOMP, 1, 0);
+        jump_equal(filter, PR_SET_TSC, 0, NO);
         break;
     default:
         break;
