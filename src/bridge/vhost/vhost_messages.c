@@ -11,9 +11,9 @@
 #include "bridge/vhost/blk_config.h"
 #include "bridge/vhost/vhost_session_private.h"
 
-static const uint64_t own_protocol_features = 1ULL << VHOST_USER_PROTOCOL_F_MQ |
-                                              1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-                                              1ULL << VHOST_USER_PROTOCOL_F_CONFIG;
+static const uint64_t own_protocol_features =
+    1ULL << VHOST_USER_PROTOCOL_F_MQ | 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
+    1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ | 1ULL << VHOST_USER_PROTOCOL_F_CONFIG;
 
 static uint64_t own_features(const struct vhost_session *session)
 {
@@ -255,6 +255,16 @@ static int get_config(struct vhost_session *session)
     return vhost_link_answer(&session->link, &answer, (uint32_t)head + answer.bytes);
 }
 
+/* A line for requests of ours, of which we have none. User Mode Linux finds no interrupt for its
+ * queues unless it is offered. */
+static int set_back_fd(struct vhost_session *session)
+{
+    if (session->back_fd >= 0)
+        close(session->back_fd);
+    session->back_fd = vhost_link_take_fd(&session->link);
+    return session->back_fd < 0 ? -EPROTO : 0;
+}
+
 static int do_nothing(struct vhost_session *session)
 {
     (void)session;
@@ -286,6 +296,7 @@ static const struct handler handlers[] = {
     [VHOST_USER_SET_PROTOCOL_FEATURES] = {set_protocol_features, U64, false},
     [VHOST_USER_GET_QUEUE_NUM] = {get_queue_count, 0, true},
     [VHOST_USER_SET_VRING_ENABLE] = {enable_queue, STATE, false},
+    [VHOST_USER_SET_BACKEND_REQ_FD] = {set_back_fd, 0, false},
     [VHOST_USER_GET_CONFIG] = {get_config, offsetof(struct vhost_user_config, region), true},
     [VHOST_USER_SET_CONFIG] = {do_nothing, 0, false}, /* nothing in it can be changed */
 };

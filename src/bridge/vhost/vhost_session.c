@@ -17,7 +17,7 @@ enum {
 void vhost_session_open(struct vhost_session *session, int fd, struct blk_device *device,
                         int stop_fd)
 {
-    *session = (struct vhost_session){.device = device, .stop_fd = stop_fd};
+    *session = (struct vhost_session){.device = device, .stop_fd = stop_fd, .back_fd = -1};
     vhost_link_open(&session->link, fd);
     for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++)
         session->queues[i].kick_fd = session->queues[i].call_fd = -1;
@@ -38,6 +38,7 @@ void vhost_session_close(struct vhost_session *session)
         close_fd(&session->queues[i].kick_fd);
         close_fd(&session->queues[i].call_fd);
     }
+    close_fd(&session->back_fd);
     guest_memory_unmap(&session->memory);
     vhost_link_close(&session->link);
 }

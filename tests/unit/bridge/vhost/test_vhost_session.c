@@ -378,6 +378,19 @@ static void without_protocol_features_a_queue_runs_from_its_kick_on(void **state
     assert_int_equal(fake_guest_take(&guest, NULL), -1);
 }
 
+/* User Mode Linux does not come up without it. */
+static void a_line_for_requests_of_ours_is_taken(void **state)
+{
+    (void)state;
+    assert_true((ask_u64(VHOST_USER_GET_PROTOCOL_FEATURES) &
+                 1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ) != 0);
+    fake_guest_send(&guest, VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, guest.call_fd);
+    assert_int_equal(hear(), 0);
+    assert_true(session.back_fd >= 0);
+    fake_guest_send(&guest, VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, -1);
+    assert_int_equal(hear(), -EPROTO);
+}
+
 static void a_message_may_come_in_pieces(void **state)
 {
     const struct vhost_user_header header = {.request = VHOST_USER_GET_FEATURES, .flags = 1};
@@ -583,6 +596,7 @@ int main(void)
         SESSION_TEST(a_queue_that_is_stopped_tells_where_it_was),
         SESSION_TEST(a_stop_waits_for_what_is_in_flight),
         SESSION_TEST(without_protocol_features_a_queue_runs_from_its_kick_on),
+        SESSION_TEST(a_line_for_requests_of_ours_is_taken),
         SESSION_TEST(a_message_may_come_in_pieces),
         SESSION_TEST(the_end_of_the_front_end_is_noticed),
         SESSION_TEST(memory_that_is_not_there_is_refused),
