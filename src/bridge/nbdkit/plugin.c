@@ -388,4 +388,5 @@ static struct nbdkit_plugin plugin = {
     .trim = plugin_trim,
 };
 
+struct nbdkit_plugin *plugin_init(void); /* nbdkit finds it by its name */
 NBDKIT_REGISTER_PLUGIN(plugin)
