@@ -9,7 +9,7 @@
 #include <sys/random.h>
 
 #include "base/decimal.h"
-#include "client/disk_name.h"
+#include "base/vdev.h"
 #include "splitdom/tdf.h"
 
 /* Requests are counted and added up in 64 bits: with half the range no sum overflows. */
@@ -178,7 +178,7 @@ static int apply_writing(int id, const char *value, struct client_options *o, st
     case OPTION_RATE:
         return parse_number("--rate", value, 1, CLIENT_RATE_MAX, &o->rate, why);
     case OPTION_DISK:
-        if (disk_name_parse(value, &o->vdev) < 0)
+        if (vdev_parse(value, &o->vdev) < 0)
             return why_fail(why, -EINVAL,
                             "--disk must be a name such as xvdb or a number such as "
                             "51728, not '%s'",
