@@ -56,6 +56,7 @@ struct fake_dom0 {
     evtchn_port_t next_port;
     uint32_t closed_ports; /* atomic */
     uint32_t flushes;      /* atomic */
+    uint32_t asked, done;  /* atomic: see fake_dom0_sync */
     uint32_t vcpu[EVTCHN_2L_NR_CHANNELS];
 };
 
@@ -200,7 +201,13 @@ static int16_t do_discard(struct fake_dom0 *dom0, const struct blkif_request *re
     return BLKIF_RSP_OKAY;
 }
 
-int16_t fake_dom0_do(struct fake_dom0 *dom0, const struct blkif_request *req)
+void fake_dom0_sync(struct fake_dom0 *dom0)
+{
+    (void)load_full_u32(&dom0->done);
+    store_full_u32(&dom0->asked, dom0->asked + 1);
+}
+
+static int16_t do_request(struct fake_dom0 *dom0, const struct blkif_request *req)
 {
     if (req->operation == BLKIF_OP_INDIRECT)
         return do_indirect(dom0, req);
@@ -211,6 +218,14 @@ int16_t fake_dom0_do(struct fake_dom0 *dom0, const struct blkif_request *req)
         return BLKIF_RSP_OKAY;
     }
     return move_all(dom0, req->operation, req->sector_number, req->seg, req->nr_segments);
+}
+
+int16_t fake_dom0_do(struct fake_dom0 *dom0, const struct blkif_request *req)
+{
+    (void)load_full_u32(&dom0->asked);
+    int16_t status = do_request(dom0, req);
+    store_full_u32(&dom0->done, dom0->done + 1);
+    return status;
 }
 
 uint8_t fake_dom0_operation(const struct blkif_request *req)

@@ -84,6 +84,10 @@ void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req);
 int16_t fake_dom0_do(struct fake_dom0 *dom0, const struct blkif_request *req);
 /* The operation of the answer: that of an indirect request is the one inside. */
 uint8_t fake_dom0_operation(const struct blkif_request *req);
+/* The test's thread, after an answer and before it looks at the disk, or after it has changed the
+ * disk and before it asks: tells what the order is. (It is the rings' and that of the two mappings
+ * of their memory, which ThreadSanitizer takes for two memories.) */
+void fake_dom0_sync(struct fake_dom0 *dom0);
 /* How many flushes were done (any thread). */
 uint32_t fake_dom0_flushes(struct fake_dom0 *dom0);
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status);

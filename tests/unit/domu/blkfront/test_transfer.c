@@ -282,6 +282,7 @@ static void each_request_comes_back_once_and_the_disk_is_right(void **state)
         while (count > 0)
             count -= reap(3, 1);
         assert_int_equal(reap(PLACES, 1), 0);
+        fake_dom0_sync(dom0);
         assert_memory_equal(disk, model, sizeof(disk));
         assert_int_equal(bf->shadow.free_count, bf->shadow.nr_entries);
         part();
@@ -336,6 +337,7 @@ static void unanswered_writes_and_flushes_are_asked_again(void **state)
     assert_int_equal(reap(3, 3), 3);
     assert_int_equal(load_full_u32(&keeper.writes), 1);
     assert_int_equal(fake_dom0_flushes(dom0), 1);
+    fake_dom0_sync(dom0);
     assert_memory_equal(disk, model, sizeof(disk));
 }
 
@@ -354,6 +356,7 @@ static void what_was_one_request_is_asked_in_pieces_of_a_dom0_that_takes_less(vo
     start_dom0(0);
     answer_all();
     assert_int_equal(reap(2, 2), 2);
+    fake_dom0_sync(dom0);
     assert_memory_equal(disk, model, sizeof(disk));
     assert_int_equal(blkfront_geometry(bf, &geometry), 0);
     assert_int_equal(geometry.sectors_per_request, 88);
@@ -428,6 +431,7 @@ static void what_waits_for_a_slot_is_asked_of_the_next_dom0(void **state)
     start_dom0(0);
     answer_all();
     assert_int_equal(reap(1, 1), 1);
+    fake_dom0_sync(dom0);
     assert_memory_equal(disk + PLACE_SECTORS * 512, place[1].buffer, 1024);
 }
 
