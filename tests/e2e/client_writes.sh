@@ -4,7 +4,6 @@
 . "$(dirname "$0")/functions.sh"
 
 client=$BIN/client
-"$BIN/service" --help | grep -q -- '--disk SPEC' || skip "this service offers no disk for writing"
 image disk1.img 4
 truncate -s 16M second.img
 start_disks() { start_service --image disk1.img --disk "$PWD/second.img,raw,xvdb,w"; }
@@ -49,7 +48,8 @@ client 1 40 --rate 100 --no-record >/dev/null || die "--rate"
 # reads all that it has written once more.
 "$client" 4 100000000 --disk xvdb --write 60 --verify --flush-every 50 --reconnect --no-record >out1 2>err1 &
 threads=$!
-progress() { connected 1 && requests_exceed 100; }
+writes() { service status --json | grep -q '"vdev":"xvdb",[^}]*"backend_state":"Connected"'; }
+progress() { writes && requests_exceed 100; }
 for i in 1 2 3 4; do
     eventually 20 progress || die "round $i: it does not write: $(cat err1)"
     [ $i -lt 4 ] || break
