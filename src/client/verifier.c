@@ -154,12 +154,23 @@ static struct sector_state state_of(const struct verifier *verifier, uint64_t se
     return chunk != NULL ? chunk->state[sector % CHUNK_SECTORS] : (struct sector_state){0};
 }
 
+static struct verifier_before before_of(const struct verifier *verifier, uint64_t sector)
+{
+    const struct sector_state state = state_of(verifier, sector);
+    const struct chunk *chunk = chunk_of(verifier, sector);
+
+    return (struct verifier_before){.floor = state.floor,
+                                    .newest = state.newest,
+                                    .busy = chunk != NULL &&
+                                            chunk->group[sector % CHUNK_SECTORS].in_flight > 0};
+}
+
 void verifier_begin_read(struct verifier *verifier, uint64_t sector, uint32_t sector_count,
-                         uint64_t *floors)
+                         struct verifier_before *before)
 {
     pthread_mutex_lock(&verifier->lock);
     for (uint32_t i = 0; i < sector_count; i++)
-        floors[i] = state_of(verifier, sector + i).floor;
+        before[i] = before_of(verifier, sector + i);
     pthread_mutex_unlock(&verifier->lock);
 }
 
@@ -187,7 +198,8 @@ static const char *judge(const struct verifier *verifier, uint64_t sector,
 }
 
 int verifier_end_read(struct verifier *verifier, uint64_t sector, uint32_t sector_count,
-                      const uint64_t *floors, const void *data, struct verifier_mismatch *mismatch)
+                      const struct verifier_before *before, const void *data,
+                      struct verifier_mismatch *mismatch)
 {
     for (uint32_t i = 0; i < sector_count; i++) {
         uint64_t found[WORDS];
@@ -195,14 +207,16 @@ int verifier_end_read(struct verifier *verifier, uint64_t sector, uint32_t secto
         pthread_mutex_lock(&verifier->lock);
         struct sector_state state = state_of(verifier, sector + i);
         pthread_mutex_unlock(&verifier->lock);
-        const char *wrong = judge(verifier, sector + i, found, floors[i], state.newest);
+        if (before[i].busy || state.newest != before[i].newest)
+            continue;
+        const char *wrong = judge(verifier, sector + i, found, before[i].floor, state.newest);
         if (wrong == NULL)
             continue;
         mismatch->sector = sector + i;
         snprintf(mismatch->text, sizeof(mismatch->text),
                  "%s (sector %" PRIu64 ", write %" PRIu64 "); expected write %" PRIu64 "..%" PRIu64,
                  wrong, found[0] == magic ? found[2] : 0, found[0] == magic ? found[3] : 0,
-                 floors[i], state.newest);
+                 before[i].floor, state.newest);
         return -EILSEQ;
     }
     return 0;

@@ -6,8 +6,9 @@
  * own place on the disk, the number of the write, and 480 bytes that follow from these three: a
  * sector of another place, of an older write or torn in the middle is recognised.
  *
- * What a read may find: of the writes to a sector that were answered before the read began, the
- * last one, or any later one that has begun when the read ends. Of writes to a sector that were
+ * What a read finds: of the writes to a sector that were answered before the read began, the last
+ * one. A read beside which a write of the sector was under way is not judged: a disk may give it a
+ * part of both (splitdom/blkfront.h: order). Of writes to a sector that were
  * under way together any may be the last. A write that failed may be there or not. Of a sector that
  * was never written nothing is known, except that no pattern is torn or misplaced.
  *
@@ -40,12 +41,19 @@ int verifier_begin_write(struct verifier *verifier, uint64_t sector, uint32_t se
 void verifier_end_write(struct verifier *verifier, uint64_t sector, uint32_t sector_count,
                         bool done);
 
-/* Before a read: notes in floors, sector_count numbers, what it has to find at least. */
+/* What is known of a sector when a read begins. */
+struct verifier_before {
+    uint64_t floor, newest; /* numbers of writes: the oldest that may be there, the last begun */
+    bool busy;              /* one is under way */
+};
+
+/* Before a read: notes what it has to find, for each of the sectors. */
 void verifier_begin_read(struct verifier *verifier, uint64_t sector, uint32_t sector_count,
-                         uint64_t *floors);
+                         struct verifier_before *before);
 /* After it. Errors: -EILSEQ, and *mismatch says of the first sector what is wrong with it. */
 int verifier_end_read(struct verifier *verifier, uint64_t sector, uint32_t sector_count,
-                      const uint64_t *floors, const void *data, struct verifier_mismatch *mismatch);
+                      const struct verifier_before *before, const void *data,
+                      struct verifier_mismatch *mismatch);
 
 /* The next run of sectors that were written, at or after sector, of at most max. Returns how many;
  * 0: there is none. */

@@ -52,15 +52,15 @@ int worker_init(struct worker *worker)
     worker->buffers = aligned_alloc(RECORDER_SECTOR_BYTES, count * request_bytes(worker));
     worker->idle = calloc(count, sizeof(*worker->idle));
     worker->requests = calloc(count, sizeof(*worker->requests));
-    worker->floors = verifies ? calloc((size_t)count * sectors, sizeof(uint64_t)) : NULL;
+    worker->before = verifies ? calloc((size_t)count * sectors, sizeof(*worker->before)) : NULL;
     if (worker->buffers == NULL || worker->idle == NULL || worker->requests == NULL ||
-        (verifies && worker->floors == NULL) || init_counts(worker) < 0) {
+        (verifies && worker->before == NULL) || init_counts(worker) < 0) {
         worker_release(worker);
         return -ENOMEM;
     }
     for (uint32_t i = 0; i < count; i++) {
         worker->requests[i].data = worker->buffers + i * request_bytes(worker);
-        worker->requests[i].floors = verifies ? worker->floors + (size_t)i * sectors : NULL;
+        worker->requests[i].before = verifies ? worker->before + (size_t)i * sectors : NULL;
     }
     return 0;
 }
@@ -70,12 +70,12 @@ void worker_release(struct worker *worker)
     free(worker->buffers);
     free(worker->idle);
     free(worker->requests);
-    free(worker->floors);
+    free(worker->before);
     free(worker->counts);
     worker->buffers = NULL;
     worker->idle = NULL;
     worker->requests = NULL;
-    worker->floors = NULL;
+    worker->before = NULL;
     worker->counts = NULL;
 }
 

@@ -53,7 +53,7 @@ struct worker_request {
     uint64_t sector;
     uint64_t due_ns; /* domain's clock; 0: it counts from when it begins */
     unsigned char *data;
-    uint64_t *floors; /* of verifier_begin_read */
+    struct verifier_before *before; /* of verifier_begin_read */
 };
 
 /* What was done, by operation. */
@@ -82,7 +82,7 @@ struct worker {
     uint64_t chosen_count;    /* requests */
     uint64_t unflushed_count; /* writes since the last flush was asked for */
     unsigned char *buffers;   /* one request's worth of bytes for each in flight */
-    uint64_t *floors;
+    struct verifier_before *before;
     struct worker_request *requests; /* one for each in flight */
     uint32_t *idle; /* asynchronous: stack of the requests that are not in flight */
     uint32_t dump_count;

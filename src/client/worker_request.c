@@ -46,7 +46,7 @@ static void take_data(struct worker *worker, const struct worker_request *reques
     int rc = 0;
 
     if (shared->verifier != NULL &&
-        verifier_end_read(shared->verifier, request->sector, sectors, request->floors,
+        verifier_end_read(shared->verifier, request->sector, sectors, request->before,
                           request->data, &worker->mismatch) < 0)
         lose_verify(worker);
     if (shared->recorder != NULL)
@@ -154,7 +154,7 @@ void worker_choose(struct worker *worker, struct worker_request *request)
         return;
     if (request->operation == BLKFRONT_READ)
         verifier_begin_read(shared->verifier, request->sector, shared->sectors_per_request,
-                            request->floors);
+                            request->before);
     else if (verifier_begin_write(shared->verifier, request->sector, shared->sectors_per_request,
                                   request->data) < 0)
         worker_lose_record(worker, -ENOMEM);

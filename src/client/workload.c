@@ -240,14 +240,14 @@ static void merge_worker(struct workload_result *result, const struct worker *wo
 static int verify_run(struct workload *workload, uint64_t sector, uint32_t count,
                       struct workload_result *result)
 {
-    uint64_t floors[VERIFY_RUN_SECTORS];
+    struct verifier_before before[VERIFY_RUN_SECTORS];
     unsigned char data[VERIFY_RUN_SECTORS * RECORDER_SECTOR_BYTES];
     struct verifier *verifier = workload->shared.verifier;
 
-    verifier_begin_read(verifier, sector, count, floors);
+    verifier_begin_read(verifier, sector, count, before);
     int rc = blkfront_read(workload->shared.bf, sector, count, data);
     return rc < 0 ? rc
-                  : verifier_end_read(verifier, sector, count, floors, data, &result->mismatch);
+                  : verifier_end_read(verifier, sector, count, before, data, &result->mismatch);
 }
 
 static void verify_all(struct workload *workload, struct workload_result *result)
