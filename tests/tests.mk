@@ -126,3 +126,28 @@ fault-programs: $(FAULT_TESTS) $(FAULT_PROGRAMS)
 list-faults: ; @printf '%s\n' $(FAULT_TESTS)
 faults: ## every call that can fail does, one after the other
 	$(Q)tests/run.sh faults
+
+# Every kind of reading, wait and timer, for what dilates unmodified programs; dynamic, static, and
+# with musl where that is there. The judge is the dynamic one.
+WAITS_SOURCES := $(wildcard tests/waits/*.c)
+WAITS := $(OUT)/tests/waits/waits
+ifeq ($(VARIANT),plain)
+WAITS += $(OUT)/tests/waits/waits_static
+WAITS += $(if $(shell command -v musl-gcc),$(OUT)/tests/waits/waits_musl)
+endif
+$(OUT)/tests/waits/waits: $(WAITS_SOURCES:%.c=$(OUT)/%.o)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lrt
+$(OUT)/tests/waits/waits_static: $(WAITS_SOURCES:%.c=$(OUT)/%.o)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -static -o $@ $^ -lrt
+# The kernel's headers are where the other C library has its own: behind them.
+$(OUT)/tests/waits/waits_musl: $(WAITS_SOURCES) $(wildcard tests/waits/*.h) $(OUT)/flags
+	$(say) CC $@
+	$(Q)mkdir -p $(@D)
+	$(Q)musl-gcc -std=gnu11 -O2 -D_GNU_SOURCE -I. -static -pthread -Wall -o $@ $(WAITS_SOURCES) \
+		-idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
+.PHONY: waits-programs
+waits-programs: $(WAITS)
+e2e-programs: $(WAITS)

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/* Readings of clocks: by the C library, by system calls of every kind, by the counter. */
+#include <elf.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include "tests/waits/waits.h"
+
+/* Reads before and after what the judge lets pass. */
+static void difference(int64_t (*read)(void))
+{
+    int64_t from = read();
+    begin();
+    go();
+    end(read() - from);
+}
+
+static long inline_call(long number, long a, long b, long c, long d, long e, long f)
+{
+#if defined(__x86_64__)
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+#else
+    return syscall(number, a, b, c, d, e, f);
+#endif
+}
+
+static int64_t realtime(void)
+{
+    return clock_ns(CLOCK_REALTIME);
+}
+static int64_t monotonic(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+static int64_t raw(void)
+{
+    return clock_ns(CLOCK_MONOTONIC_RAW);
+}
+static int64_t boottime(void)
+{
+    return clock_ns(CLOCK_BOOTTIME);
+}
+static int64_t tai(void)
+{
+    return clock_ns(CLOCK_TAI);
+}
+static int64_t realtime_coarse(void)
+{
+    return clock_ns(CLOCK_REALTIME_COARSE);
+}
+static int64_t monotonic_coarse(void)
+{
+    return clock_ns(CLOCK_MONOTONIC_COARSE);
+}
+
+/* Not every machine has these. */
+static int64_t alarm_clock(clockid_t clock)
+{
+    struct timespec at;
+    if (clock_gettime(clock, &at) < 0)
+        absent("no such clock");
+    return timespec_ns(at);
+}
+
+static int64_t realtime_alarm(void)
+{
+    return alarm_clock(CLOCK_REALTIME_ALARM);
+}
+static int64_t boottime_alarm(void)
+{
+    return alarm_clock(CLOCK_BOOTTIME_ALARM);
+}
+
+static int64_t day(void)
+{
+    struct timeval at;
+    gettimeofday(&at, NULL);
+    return (int64_t)at.tv_sec * 1000000000 + at.tv_usec * 1000;
+}
+
+static int64_t c11(void)
+{
+    struct timespec at;
+    timespec_get(&at, TIME_UTC);
+    return timespec_ns(at);
+}
+
+static int64_t by_syscall(void)
+{
+    struct timespec at;
+    must(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &at), "syscall");
+    return timespec_ns(at);
+}
+
+static int64_t by_inline(void)
+{
+    struct timespec at;
+    inline_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&at, 0, 0, 0, 0);
+    return timespec_ns(at);
+}
+
+static int64_t day_by_inline(void)
+{
+    struct timeval at;
+    inline_call(SYS_gettimeofday, (long)&at, 0, 0, 0, 0, 0);
+    return (int64_t)at.tv_sec * 1000000000 + at.tv_usec * 1000;
+}
+
+static int64_t by_adjtimex(void)
+{
+    struct timex timex = {.modes = 0};
+    must(adjtimex(&timex), "adjtimex");
+    return (int64_t)timex.time.tv_sec * 1000000000 +
+           timex.time.tv_usec * ((timex.status & STA_NANO) ? 1 : 1000);
+}
+
+static int64_t by_clock_adjtime(void)
+{
+    struct timex timex = {.modes = 0};
+    must(clock_adjtime(CLOCK_REALTIME, &timex), "clock_adjtime");
+    return (int64_t)timex.time.tv_sec * 1000000000 +
+           timex.time.tv_usec * ((timex.status & STA_NANO) ? 1 : 1000);
+}
+
+static int64_t by_times(void)
+{
+    struct tms unused;
+    return (int64_t)times(&unused) * (1000000000 / sysconf(_SC_CLK_TCK));
+}
+
+static int64_t proc_uptime(void)
+{
+    char text[64] = "";
+    int fd = open("/proc/uptime", O_RDONLY);
+    must(fd, "/proc/uptime");
+    must(read(fd, text, sizeof(text) - 1), "/proc/uptime");
+    close(fd);
+    return (int64_t)(strtod(text, NULL) * 1e9);
+}
+
+static int64_t proc_uptime_stdio(void)
+{
+    double seconds = 0;
+    FILE *file = fopen("/proc/uptime", "r");
+    if (file == NULL || fscanf(file, "%lf", &seconds) != 1)
+        broken("/proc/uptime");
+    fclose(file);
+    return (int64_t)(seconds * 1e9);
+}
+
+typedef int clock_function(clockid_t, struct timespec *);
+
+/* The function that the kernel offers, as a program finds it that knows no C library. */
+static clock_function *find_in_vdso(const char *wanted)
+{
+    const char *base = (const char *)getauxval(AT_SYSINFO_EHDR);
+    if (base == NULL)
+        return NULL;
+    const Elf64_Ehdr *head = (const void *)base;
+    const Elf64_Shdr *sections = (const void *)(base + head->e_shoff);
+    for (int i = 0; head->e_shoff != 0 && i < head->e_shnum; i++) {
+        if (sections[i].sh_type != SHT_DYNSYM)
+            continue;
+        const Elf64_Sym *symbols = (const void *)(base + sections[i].sh_offset);
+        const char *names = base + sections[sections[i].sh_link].sh_offset;
+        for (size_t j = 0; j < sections[i].sh_size / sizeof(*symbols); j++) {
+            if (strcmp(names + symbols[j].st_name, wanted) == 0)
+                return (clock_function *)(uintptr_t)(base + symbols[j].st_value);
+        }
+    }
+    return NULL;
+}
+
+static int64_t by_vdso(void)
+{
+    struct timespec at;
+    clock_function *function = find_in_vdso("__vdso_clock_gettime");
+    if (function == NULL)
+        absent("no vDSO");
+    function(CLOCK_MONOTONIC, &at);
+    return timespec_ns(at);
+}
+
+static int64_t tsc(void)
+{
+#if defined(__x86_64__)
+    return (int64_t)__builtin_ia32_rdtsc();
+#else
+    absent("no TSC");
+    return 0;
+#endif
+}
+
+static int64_t tscp(void)
+{
+#if defined(__x86_64__)
+    unsigned cpu;
+    return (int64_t)__builtin_ia32_rdtscp(&cpu);
+#else
+    absent("no TSC");
+    return 0;
+#endif
+}
+
+static void *read_in_thread(void *read)
+{
+    difference((int64_t(*)(void))(uintptr_t)read);
+    return NULL;
+}
+
+static void in_thread(int64_t (*read)(void))
+{
+    pthread_t thread;
+    must(-pthread_create(&thread, NULL, read_in_thread, (void *)(uintptr_t)read), "thread");
+    pthread_join(thread, NULL);
+}
+
+static void read_realtime(void)
+{
+    difference(realtime);
+}
+static void read_monotonic(void)
+{
+    difference(monotonic);
+}
+static void read_raw(void)
+{
+    difference(raw);
+}
+static void read_boottime(void)
+{
+    difference(boottime);
+}
+static void read_tai(void)
+{
+    difference(tai);
+}
+static void read_realtime_coarse(void)
+{
+    difference(realtime_coarse);
+}
+static void read_monotonic_coarse(void)
+{
+    difference(monotonic_coarse);
+}
+static void read_realtime_alarm(void)
+{
+    difference(realtime_alarm);
+}
+static void read_boottime_alarm(void)
+{
+    difference(boottime_alarm);
+}
+static void read_day(void)
+{
+    difference(day);
+}
+static void read_c11(void)
+{
+    difference(c11);
+}
+static void read_syscall(void)
+{
+    difference(by_syscall);
+}
+static void read_inline(void)
+{
+    difference(by_inline);
+}
+static void read_day_inline(void)
+{
+    difference(day_by_inline);
+}
+static void read_adjtimex(void)
+{
+    difference(by_adjtimex);
+}
+static void read_clock_adjtime(void)
+{
+    difference(by_clock_adjtime);
+}
+static void read_times(void)
+{
+    difference(by_times);
+}
+static void read_proc_uptime(void)
+{
+    difference(proc_uptime);
+}
+static void read_proc_uptime_stdio(void)
+{
+    difference(proc_uptime_stdio);
+}
+static void read_vdso(void)
+{
+    difference(by_vdso);
+}
+static void read_tsc(void)
+{
+    difference(tsc);
+}
+static void read_tscp(void)
+{
+    difference(tscp);
+}
+static void read_monotonic_thread(void)
+{
+    in_thread(monotonic);
+}
+static void read_syscall_thread(void)
+{
+    in_thread(by_syscall);
+}
+
+/* Clocks of whole seconds agree with CLOCK_REALTIME, whatever that is. */
+static void equal_time(void)
+{
+    begin();
+    end((int64_t)time(NULL) * 1000000000 - clock_ns(CLOCK_REALTIME) + 500000000);
+}
+
+static void equal_time_inline(void)
+{
+    begin();
+    end((int64_t)inline_call(SYS_time, 0, 0, 0, 0, 0, 0) * 1000000000 - clock_ns(CLOCK_REALTIME) +
+        500000000);
+}
+
+static void equal_sysinfo(void)
+{
+    struct sysinfo info;
+    begin();
+    must(sysinfo(&info), "sysinfo");
+    end((int64_t)info.uptime * 1000000000 - clock_ns(CLOCK_BOOTTIME)); /* the kernel rounds up */
+}
+
+static void equal_uptime(void)
+{
+    begin();
+    end(proc_uptime() - clock_ns(CLOCK_BOOTTIME));
+}
+
+static void equal_syscall(void)
+{
+    begin();
+    end(by_syscall() - monotonic());
+}
+
+static void equal_vdso(void)
+{
+    begin();
+    end(by_vdso() - monotonic());
+}
+
+/* The resolution is no time: it stays. */
+static void equal_getres(void)
+{
+    struct timespec at;
+    begin();
+    must(clock_getres(CLOCK_MONOTONIC, &at), "clock_getres");
+    end(timespec_ns(at) == 1 ? 0 : 1000000000);
+}
+
+/* A hundred thousand readings of three kinds, none before the one before. */
+static void monotone(void)
+{
+    int64_t last = 0;
+    begin();
+    for (int i = 0; i < 20000; i++) {
+        int64_t now = i % 64 == 0 ? by_inline() : i % 2 == 0 ? monotonic() : by_vdso();
+        if (now < last)
+            end(1000000000);
+        last = now;
+    }
+    end(0);
+}
+
+enum { MS = 1000000 };
+
+const struct wait_case cases_read[] = {
+    {"clock_gettime REALTIME", KIND_READ, read_realtime, 0, 0, 0, 0, 0},
+    {"clock_gettime MONOTONIC", KIND_READ, read_monotonic, 0, 0, 0, 0, 0},
+    {"clock_gettime MONOTONIC_RAW", KIND_READ, read_raw, 0, 0, 0, 0, 0},
+    {"clock_gettime BOOTTIME", KIND_READ, read_boottime, 0, 0, 0, 0, 0},
+    {"clock_gettime TAI", KIND_READ, read_tai, 0, 0, 0, 0, 0},
+    {"clock_gettime REALTIME_COARSE", KIND_READ, read_realtime_coarse, 0, 8 * MS, 0, 0, 0},
+    {"clock_gettime MONOTONIC_COARSE", KIND_READ, read_monotonic_coarse, 0, 8 * MS, 0, 0, 0},
+    {"clock_gettime REALTIME_ALARM", KIND_READ, read_realtime_alarm, 0, 0, 0, 0, 0},
+    {"clock_gettime BOOTTIME_ALARM", KIND_READ, read_boottime_alarm, 0, 0, 0, 0, 0},
+    {"gettimeofday", KIND_READ, read_day, 0, 0, 0, 0, 0},
+    {"timespec_get", KIND_READ, read_c11, 0, 0, 0, 0, 0},
+    {"syscall(clock_gettime)", KIND_READ, read_syscall, 0, 0, 0, 0, 0},
+    {"inline clock_gettime", KIND_READ, read_inline, 0, 0, 0, 0, 0},
+    {"inline gettimeofday", KIND_READ, read_day_inline, 0, 0, 0, 0, 0},
+    {"vDSO clock_gettime", KIND_READ, read_vdso, 0, 0, 0, 0, 0},
+    {"adjtimex", KIND_READ, read_adjtimex, 0, 0, 0, 0, 0},
+    {"clock_adjtime", KIND_READ, read_clock_adjtime, 0, 0, 0, 0, 0},
+    {"times", KIND_READ, read_times, 10 * MS, 0, 0, 0, 0},
+    {"/proc/uptime", KIND_READ, read_proc_uptime, 10 * MS, 0, 0, 0, 0},
+    {"/proc/uptime by stdio", KIND_READ, read_proc_uptime_stdio, 10 * MS, 0, 0, 0, 0},
+    {"clock_gettime in a thread", KIND_READ, read_monotonic_thread, 0, 0, 0, 0, 0},
+    {"syscall(clock_gettime) in a thread", KIND_READ, read_syscall_thread, 0, 0, 0, 0, 0},
+    {"rdtsc", KIND_TICKS, read_tsc, 0, 0, 0, 0, 0},
+    {"rdtscp", KIND_TICKS, read_tscp, 0, 0, 0, 0, 0},
+    {"time and CLOCK_REALTIME", KIND_EQUAL, equal_time, 520 * MS, 0, 0, 0, 0},
+    {"inline time and CLOCK_REALTIME", KIND_EQUAL, equal_time_inline, 520 * MS, 0, 0, 0, 0},
+    {"sysinfo and CLOCK_BOOTTIME", KIND_EQUAL, equal_sysinfo, 1020 * MS, 0, 0, 0, 0},
+    {"/proc/uptime and CLOCK_BOOTTIME", KIND_EQUAL, equal_uptime, 10 * MS, 0, 0, 0, 0},
+    {"syscall and library", KIND_EQUAL, equal_syscall, 0, 0, 0, 0, 0},
+    {"vDSO and library", KIND_EQUAL, equal_vdso, 0, 0, 0, 0, 0},
+    {"clock_getres stays", KIND_EQUAL, equal_getres, 0, 0, 0, 0, 0},
+    {"readings of three kinds are monotone", KIND_EQUAL, monotone, 0, 0, 0, 0, 0},
+    {.name = NULL},
+};
