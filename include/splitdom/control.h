@@ -40,6 +40,12 @@ enum control_op {
      * (splitdom/shared_cache.h). -ENODEV no such disk, or not connected; -EOPNOTSUPP not
      * negotiated. */
     CONTROL_SHARED_CACHE = 5,
+    /* How people see the domain, and what can be changed for it. tdf_num / tdf_den: its share of
+     * the CPU, above 0 and at most 1: the domain applies what the node cpu-share says; 0 / 0: it
+     * does not, and has no such node. Text follows the request: its name, up to 63 letters, digits
+     * or "_-.+:@"; empty: as it is. Once a domain, else -EALREADY. -EEXIST another domain has that
+     * name; -EINVAL the name or the share is not allowed. */
+    CONTROL_DESCRIBE = 6,
     /* Reply: one descriptor, a file with the state of the service, arg0 = its length: two texts, a
      * table for people and JSON for programs, with a NUL between them. */
     CONTROL_STATUS = 16,
@@ -58,10 +64,15 @@ enum control_op {
     CONTROL_BLOCK_DESTROY = 20,
     /* text: which images are to be looked at again, a vdev or a path. */
     CONTROL_RESIZE = 21,
+    /* arg0: domid. Ends that domain, whether it listens or not: it gets a reply that it has not
+     * asked for, with the status -ESHUTDOWN, and then the end of its connection. Not for a domain,
+     * which gets -EPERM. -ENOENT there is no such domain. */
+    CONTROL_DESTROY = 32,
 };
 
 enum {
     CONTROL_TEXT_MAX = 8192, /* of the text behind a request, with its NUL, which ends it */
+    CONTROL_NAME_SIZE = 64,  /* of a domain's name, likewise */
 };
 
 struct control_request {

@@ -117,6 +117,21 @@ static int mapped(struct domain *domain)
     return 0;
 }
 
+static int describe(void *ctx, struct domain *domain, const char *name, struct tdf share,
+                    struct why *why)
+{
+    (void)ctx;
+    (void)share;
+    require(domain->lives && strlen(name) < CONTROL_TEXT_MAX);
+    return name[0] == 'x' ? why_fail(why, -EEXIST, "no") : 0;
+}
+
+static struct domain *find(void *ctx, uint32_t domid)
+{
+    struct world *w = ctx;
+    return domid < DOMAINS && w->domains[domid].lives ? &w->domains[domid] : NULL;
+}
+
 static int close_port(struct domain *domain, uint32_t port)
 {
     require(domain->lives);
@@ -194,7 +209,10 @@ static const struct control_ops ops = {.create_domain = create_domain,
                                        .attach_disk = attach_disk,
                                        .detach_disk = detach_disk,
                                        .forget = forget,
-                                       .resize = resize};
+                                       .resize = resize,
+
+                                       .describe = describe,
+                                       .find = find};
 
 /* Reads the replies of all peers: each is whole, and what it carries is closed. */
 static void read_replies(struct world *w)
@@ -273,7 +291,8 @@ static struct control_request good_request(struct input *in)
                                   CONTROL_STOP,          CONTROL_MAPPED,
                                   CONTROL_SHARED_CACHE,  UINT32_MAX,
                                   CONTROL_BLOCK_ATTACH,  CONTROL_BLOCK_DETACH,
-                                  CONTROL_BLOCK_DESTROY, CONTROL_RESIZE};
+                                  CONTROL_BLOCK_DESTROY, CONTROL_RESIZE,
+                                  CONTROL_DESTROY};
     struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
     request.op = op[take(in) % (sizeof(op) / sizeof(op[0]))];
     request.arg0 = take(in);
@@ -282,9 +301,12 @@ static struct control_request good_request(struct input *in)
 
 static void raw(struct world *w, struct input *in, int peer, bool header)
 {
-    uint8_t bytes[sizeof(struct control_request) + RAW_MAX];
-    const struct control_request good = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
+    uint8_t bytes[sizeof(struct control_request) + RAW_MAX]; /* the text, too */
+    const struct control_request good = {
+        .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = CONTROL_DESCRIBE};
     size_t used = header ? 2 * sizeof(uint32_t) : 0, count = take(in);
+    if (header && count % 2 != 0)
+        used = sizeof(good); /* a text follows */
     memcpy(bytes, &good, used);
     for (size_t i = 0; i < count; i++)
         bytes[used++] = take(in);

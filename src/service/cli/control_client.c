@@ -142,10 +142,11 @@ static int tell(int socket_fd, enum control_op op, uint32_t domid, const char *t
         ""};
     struct control_reply reply;
     int file_fd;
-    size_t bytes = strlen(text) + 1;
+    size_t bytes = text == NULL ? 0 : strlen(text) + 1;
     if (bytes > sizeof(packet.text))
         return -E2BIG;
-    memcpy(packet.text, text, bytes);
+    if (text != NULL)
+        memcpy(packet.text, text, bytes);
     int rc = unix_socket_send(socket_fd, &packet, sizeof(packet.request) + bytes, NULL, 0, true);
     if (rc < 0)
         return rc;

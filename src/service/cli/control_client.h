@@ -27,8 +27,8 @@ int control_client_ask(const char *socket_path, enum control_op op, char **text,
 
 /*
  * Sends op, which is answered by yes or no, for a domain (domid; where op has none: 0) with a text
- * of less than CONTROL_TEXT_MAX bytes. Waits up to timeout_s for the answer. Errors: as
- * control_client_ask; a refusal has Dom0's whole line in why, and nothing of ours.
+ * of less than CONTROL_TEXT_MAX bytes; NULL: op has none. Waits up to timeout_s for the answer.
+ * Errors: as control_client_ask; a refusal has Dom0's whole line in why, and nothing of ours.
  */
 int control_client_tell(const char *socket_path, enum control_op op, uint32_t domid,
                         const char *text, unsigned timeout_s, struct why *why);

@@ -53,6 +53,19 @@ int option_disk_scale(struct why *why, const char *what, const char *text, uint6
     return 0;
 }
 
+int option_share(struct why *why, const char *what, const char **text, char out[SHARE_TEXT_SIZE])
+{
+    uint64_t num, den;
+
+    if (share_parse(*text, &num, &den) < 0)
+        return why_fail(why, -EINVAL,
+                        "%s must be from 1/%d to 1, such as 1/10, 0.1 or 10%%, not '%s'", what,
+                        SHARE_LEAST_DEN, *text);
+    share_format(num, den, out);
+    *text = out;
+    return 0;
+}
+
 int option_engine(struct why *why, const char *text, enum dom0_engine *out)
 {
     for (int i = DOM0_ENGINE_AUTO; i <= DOM0_ENGINE_MODEL; i++) {

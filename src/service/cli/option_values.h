@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/share.h"
 #include "base/why.h"
 #include "service/dom0/dom0_options.h"
 
@@ -20,6 +21,8 @@ int option_number_u32(struct why *why, const char *what, const char *text, uint3
 int option_ratio(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den);
 int option_disk_scale(struct why *why, const char *what, const char *text, uint64_t *num,
                       uint64_t *den);
+/* A part of one CPU: written to out as the store has it, which *text is then. */
+int option_share(struct why *why, const char *what, const char **text, char out[SHARE_TEXT_SIZE]);
 int option_engine(struct why *why, const char *text, enum dom0_engine *out);
 int option_cache_percent(struct why *why, const char *text, uint32_t *ppm);
 int option_idle_timeout(struct why *why, const char *text, uint64_t *out_ns);

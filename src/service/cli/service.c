@@ -41,6 +41,8 @@ static int run_verb(const struct service_options *options)
     case SERVICE_BLOCK_ATTACH:
     case SERVICE_BLOCK_DETACH:
         return verb_block(&rundir, options);
+    case SERVICE_DESTROY:
+        return verb_destroy(&rundir, options);
     case SERVICE_BLOCK_LIST:
         return verb_block_list(&rundir, options);
     case SERVICE_RESIZE:

@@ -31,6 +31,7 @@ static const struct {
     {"pause", SERVICE_PAUSE, 1, 1, "one argument: DOMID"},
     {"unpause", SERVICE_UNPAUSE, 1, 1, "one argument: DOMID"},
     {"shutdown", SERVICE_SHUTDOWN, 1, 1, "one argument: DOMID"},
+    {"destroy", SERVICE_DESTROY, 1, 1, "one argument: DOMID"},
     {"resize", SERVICE_RESIZE, 0, 1, "at most one argument: VDEV or IMAGE"},
     {"block-attach", SERVICE_BLOCK_ATTACH, 2, 2, "two arguments: DOMID SPEC"},
     {"block-detach", SERVICE_BLOCK_DETACH, 2, 2, "two arguments: DOMID VDEV"},
@@ -235,7 +236,11 @@ static int apply_set(char **operands, struct service_options *o, struct why *why
     o->key = SERVICE_KEY_DISK_SCALE;
     if (strcmp(operands[1], "disk-scale") == 0)
         return option_disk_scale(why, "disk-scale", o->value, &num, &den);
-    return why_fail(why, -EINVAL, "set knows weight, tdf and disk-scale, not '%s'", operands[1]);
+    o->key = SERVICE_KEY_CPU_SHARE;
+    if (strcmp(operands[1], "cpu-share") == 0)
+        return option_share(why, "cpu-share", &o->value, o->share);
+    return why_fail(why, -EINVAL, "set knows weight, tdf, disk-scale and cpu-share, not '%s'",
+                    operands[1]);
 }
 
 /* What follows the verb, operands[0] being the first, if there is one. */

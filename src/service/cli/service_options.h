@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/share.h"
 #include "base/why.h"
 #include "service/dom0/dom0_options.h"
 
@@ -20,6 +21,7 @@ enum service_verb {
     SERVICE_PAUSE,
     SERVICE_UNPAUSE,
     SERVICE_SHUTDOWN,
+    SERVICE_DESTROY,
     SERVICE_RESIZE,
     SERVICE_BLOCK_ATTACH,
     SERVICE_BLOCK_DETACH,
@@ -32,6 +34,7 @@ enum service_key {
     SERVICE_KEY_WEIGHT,
     SERVICE_KEY_TDF,
     SERVICE_KEY_DISK_SCALE,
+    SERVICE_KEY_CPU_SHARE,
 };
 
 struct service_options {
@@ -49,6 +52,7 @@ struct service_options {
     enum service_key key;              /* set */
     const char
         *value; /* set, block-attach: checked text; block-detach, resize (or NULL): as given */
+    char share[SHARE_TEXT_SIZE]; /* set cpu-share: what value points to, as the store has it */
 };
 
 /*

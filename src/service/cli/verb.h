@@ -31,6 +31,8 @@ int verb_block_list(const struct rundir *rundir, const struct service_options *o
 /* set, pause, unpause, shutdown, resize of all: writes to xenstore. */
 int verb_store(const struct rundir *rundir, const struct service_options *options);
 
+int verb_destroy(const struct rundir *rundir, const struct service_options *options);
+
 /* The output is complete only if its last write succeeded. Prints a message if that failed. */
 int verb_end_output(void);
 

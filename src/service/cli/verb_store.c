@@ -30,6 +30,8 @@ static const char *key_node(enum service_key key)
         return "tdf";
     case SERVICE_KEY_DISK_SCALE:
         return "disk-scale";
+    case SERVICE_KEY_CPU_SHARE:
+        return "cpu-share";
     }
     return "";
 }
@@ -115,9 +117,19 @@ static int change_pause(struct store_client *client, const char *path, bool more
     return -EAGAIN;
 }
 
+/* The node is there where somebody applies what it says. */
+static int change_share(struct store_client *client, const struct node *node)
+{
+    char value[XENSTORE_PAYLOAD_MAX + 1];
+    int rc = store_client_read(client, node->path, value);
+    return rc < 0 ? rc : store_client_write(client, node->path, node->value);
+}
+
 static int change(struct store_client *client, const struct service_options *options,
                   const struct node *node)
 {
+    if (options->verb == SERVICE_SET && options->key == SERVICE_KEY_CPU_SHARE)
+        return change_share(client, node);
     if (options->verb != SERVICE_PAUSE && options->verb != SERVICE_UNPAUSE)
         return store_client_write(client, node->path, node->value);
     return change_pause(client, node->path, options->verb == SERVICE_PAUSE);
@@ -157,6 +169,13 @@ int verb_store(const struct rundir *rundir, const struct service_options *option
         rc = change(client, options, &node);
         if (rc == -ENODATA) {
             fprintf(stderr, "service: domain %" PRIu32 " is not paused\n", options->domid);
+            status = VERB_FAILED;
+        } else if (rc == -ENOENT && options->key == SERVICE_KEY_CPU_SHARE) {
+            fprintf(stderr,
+                    "service: domain %" PRIu32
+                    " keeps to no share of the CPU: it is no 'domu run', "
+                    "or had no control group to write\n",
+                    options->domid);
             status = VERB_FAILED;
         } else if (rc < 0) {
             status = complain("write", node.path, rc);

@@ -267,15 +267,30 @@ int control_create(const char *path, struct poller *poller, struct log *log,
     return 0;
 }
 
+static struct control_peer *find_peer(struct control *control, const struct domain *domain)
+{
+    struct control_peer *peer = control_first_peer(control);
+    while (peer != NULL && peer->domain != domain)
+        peer = control_next_peer(peer);
+    return peer;
+}
+
 void control_drop_domain(struct control *control, struct domain *domain)
 {
-    for (struct control_peer *peer = control_first_peer(control); peer != NULL;
-         peer = control_next_peer(peer)) {
-        if (peer->domain == domain) {
-            control_close_peer(peer);
-            return;
-        }
-    }
+    struct control_peer *peer = find_peer(control, domain);
+    if (peer != NULL)
+        control_close_peer(peer);
+}
+
+void control_destroy_domain(struct control *control, struct domain *domain)
+{
+    struct control_reply reply = {
+        .magic = CONTROL_MAGIC, .status = -ESHUTDOWN, .reason = "the domain is destroyed"};
+    struct control_peer *peer = find_peer(control, domain);
+    if (peer == NULL)
+        return;
+    (void)control_send_reply(peer->fd, &reply, NULL, 0);
+    control_close_peer(peer);
 }
 
 static void close_listener(struct control *control)

@@ -15,6 +15,7 @@
 #include "base/why.h"
 #include "service/loop/poller.h"
 #include "splitdom/control.h"
+#include "splitdom/tdf.h"
 
 struct control;
 struct control_peer;
@@ -37,6 +38,11 @@ struct control_ops {
     /* The file of the cache of the domain's disk with this number, which stays Dom0's; -ENODEV,
      * -EOPNOTSUPP. */
     int (*shared_cache)(struct domain *domain, uint32_t devid);
+    /* CONTROL_DESCRIBE: 0, or -errno with a reason. share: num 0 for none. */
+    int (*describe)(void *ctx, struct domain *domain, const char *name, struct tdf share,
+                    struct why *why);
+    /* The domain of that number, or NULL. */
+    struct domain *(*find)(void *ctx, uint32_t domid);
     /* Returns a descriptor with the state of the service as text, *bytes long, or -errno. */
     int (*status)(void *ctx, uint32_t *bytes);
     /* Begins to stop; control_farewell answers later. */
@@ -77,6 +83,8 @@ bool control_accept_failed(const struct control *control);
 
 /* Ends a domain's connection from our side, and with it the domain (end_domain is called). */
 void control_drop_domain(struct control *control, struct domain *domain);
+/* The same, and tells the domain that somebody wanted that. */
+void control_destroy_domain(struct control *control, struct domain *domain);
 
 /* Takes no new connections, ends all domains. Those who asked to stop go on waiting. */
 void control_quiesce(struct control *control);

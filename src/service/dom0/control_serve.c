@@ -105,6 +105,29 @@ static int hypercall(struct control_peer *peer, const struct control_request *re
     return answer(peer, 0, (uint32_t)rc, "");
 }
 
+static int destroy(struct control_peer *peer, uint32_t domid)
+{
+    struct control *control = peer->owner;
+    struct domain *domain = control->ops->find(control->ctx, domid);
+    if (peer->domain != NULL)
+        return answer(peer, -EPERM, 0, "a domain cannot end another one");
+    if (domain == NULL)
+        return answer(peer, -ENOENT, 0, "there is no such domain");
+    control_destroy_domain(control, domain);
+    return answer(peer, 0, 0, "");
+}
+
+static int describe(struct control_peer *peer, const struct control_packet *packet)
+{
+    const struct control_request *request = &packet->request;
+    const struct tdf share = {request->tdf_num, request->tdf_den};
+    struct why why = {""};
+    if (peer->domain == NULL)
+        return answer(peer, -ENODEV, 0, "only a domain can ask for that");
+    int rc = peer->owner->ops->describe(peer->owner->ctx, peer->domain, packet->text, share, &why);
+    return answer(peer, rc, 0, why.text);
+}
+
 /* Requests with text: about disks of running domains. */
 static int serve_text(struct control_peer *peer, const struct control_packet *packet)
 {
@@ -129,7 +152,7 @@ static int serve_text(struct control_peer *peer, const struct control_packet *pa
 static bool has_text(uint32_t op)
 {
     return op == CONTROL_BLOCK_ATTACH || op == CONTROL_BLOCK_DETACH ||
-           op == CONTROL_BLOCK_DESTROY || op == CONTROL_RESIZE;
+           op == CONTROL_BLOCK_DESTROY || op == CONTROL_RESIZE || op == CONTROL_DESCRIBE;
 }
 
 /* As much as there is to be: the text ends with the packet. */
@@ -174,6 +197,10 @@ int control_serve(struct control_peer *peer, const struct control_packet *packet
         peer->wants_farewell = true;
         peer->owner->ops->stop(peer->owner->ctx);
         return 0;
+    case CONTROL_DESCRIBE:
+        return describe(peer, packet);
+    case CONTROL_DESTROY:
+        return destroy(peer, request->arg0);
     default:
         return answer(peer, -ENOSYS, 0, "unknown operation");
     }

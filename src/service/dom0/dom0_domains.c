@@ -2,12 +2,15 @@
 /* dom0_domains: what is asked over the control socket: domains are made, change and end. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ring/fault_guard.h"
 #include "service/back/vbd/vbd_back.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "service/dom0/toolstack.h"
+#include "xenstore/server/xs_local.h"
+#include "xenstore/xenbus_path.h"
 
 /* The next free domid after the last one given out: an old number comes back as late as possible.
  */
@@ -117,6 +120,55 @@ static int shared_cache(struct domain *domain, uint32_t devid)
     return back != NULL ? vbd_back_shared_cache(back) : -ENODEV;
 }
 
+static struct domain *find(void *ctx, uint32_t domid)
+{
+    struct dom0 *d = ctx;
+    return domid <= d->options->max_domains ? d->domains[domid] : NULL;
+}
+
+/* A name is for people and for scripts: nothing that a shell or a path would understand. */
+static bool is_name(const char *name)
+{
+    size_t length =
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@");
+    return length > 0 && length < CONTROL_NAME_SIZE && name[length] == '\0';
+}
+
+static bool is_taken(const struct dom0 *d, const char *name)
+{
+    char path[XENBUS_PATH_MAX], other[CONTROL_NAME_SIZE];
+    for (uint32_t domid = 0; domid <= d->options->max_domains; domid++) {
+        if (domid > 0 && d->domains[domid] == NULL)
+            continue;
+        xenbus_home_path(path, (domid_t)domid, "name");
+        if (xs_local_read(d->store, path, other, sizeof(other)) >= 0 && strcmp(name, other) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int describe(void *ctx, struct domain *domain, const char *name, struct tdf share,
+                    struct why *why)
+{
+    struct dom0 *d = ctx;
+    bool named = name[0] != '\0';
+    if (domain->described)
+        return why_fail(why, -EALREADY, "the domain has been described already");
+    if (named && !is_name(name))
+        return why_fail(why, -EINVAL, "a name has up to 63 letters, digits or _-.+:@");
+    if (named && is_taken(d, name))
+        return why_fail(why, -EEXIST, "a domain with name \"%s\" already exists", name);
+    if ((share.num == 0) != (share.den == 0) || share.num > share.den)
+        return why_fail(why, -EINVAL, "a share of the CPU is above 0 and at most 1");
+    int rc = named ? toolstack_tell_name(d->store, domain->domid, name) : 0;
+    if (rc == 0 && share.num != 0)
+        rc = domain_settings_offer_share(domain, share);
+    if (rc < 0)
+        return why_fail_errno(why, rc, "Dom0 cannot write its nodes");
+    domain->described = true;
+    return 0;
+}
+
 static void stop(void *ctx)
 {
     struct dom0 *d = ctx;
@@ -133,6 +185,8 @@ const struct control_ops dom0_control_ops = {
     .alloc_port = alloc_port,
     .close_port = close_port,
     .shared_cache = shared_cache,
+    .describe = describe,
+    .find = find,
     .status = dom0_status_text,
     .stop = stop,
     .attach_disk = dom0_attach_disk,

@@ -73,6 +73,8 @@ struct domain {
     struct tdf_clock clock;
     struct tdf tdf; /* as asked for; the clock itself is at 0 while paused */
     uint32_t pauses;
+    struct tdf cpu_share; /* num 0: the domain applies none, and has no such node */
+    bool described;       /* CONTROL_DESCRIBE came */
     struct log_limit log_limit;
     struct back_settings settings;
     uint64_t created_ns; /* CLOCK_MONOTONIC */

@@ -39,13 +39,39 @@ static void show_weight(const struct domain *domain, char text[SETTING_VALUE_MAX
     snprintf(text, SETTING_VALUE_MAX, "%u", domain->settings.weight);
 }
 
+/* Dom0 alone may write such a node; the domain may read it. */
+static int write_node(const struct domain *domain, const char *path, const char *value)
+{
+    struct xs_server *store = domain->host->back.store;
+    char reader[16];
+    const char *perms[2] = {"n0", reader};
+    snprintf(reader, sizeof(reader), "r%u", domain->domid);
+    int rc = xs_local_write(store, path, value);
+    return rc < 0 ? rc : xs_local_set_perms(store, path, perms, 2);
+}
+
+static struct tdf tdf_in_force(const struct domain *domain)
+{
+    return domain->pauses > 0 ? (struct tdf){0, 1} : domain->tdf;
+}
+
+/* After the clock: a domain that reads the node looks at the clock next. */
+static int show_in_force(const struct domain *domain)
+{
+    char path[XENBUS_PATH_MAX], text[SETTING_VALUE_MAX];
+    tdf_format(tdf_in_force(domain), text, sizeof(text));
+    xenbus_home_path(path, domain->domid, "splitdom/tdf-in-force");
+    return write_node(domain, path, text);
+}
+
 /* Once the domain is mapped: its clock lies in its memory (domain_mapped). */
 static void apply_tdf(struct domain *domain)
 {
-    struct tdf tdf = domain->pauses > 0 ? (struct tdf){0, 1} : domain->tdf;
     if (!domain_is_mapped(domain))
         return;
-    int rc = tdf_clock_set_tdf(&domain->clock, tdf);
+    int rc = tdf_clock_set_tdf(&domain->clock, tdf_in_force(domain));
+    if (rc == 0)
+        rc = show_in_force(domain);
     if (rc < 0)
         log_limited(domain->host->back.log, &domain->log_limit,
                     "domain %u: cannot change its clock: %s", domain->domid, strerror(-rc));
@@ -112,11 +138,29 @@ static void show_disk_scale(const struct domain *domain, char text[SETTING_VALUE
     tdf_format(domain->settings.disk_scale, text, SETTING_VALUE_MAX);
 }
 
+static int take_cpu_share(struct domain *domain, const char *text)
+{
+    struct tdf share;
+    int rc = tdf_parse(text, &share);
+    if (rc < 0)
+        return rc;
+    if (share.num == 0 || share.num > share.den)
+        return -ERANGE;
+    domain->cpu_share = share; /* the domain watches the node */
+    return 0;
+}
+
+static void show_cpu_share(const struct domain *domain, char text[SETTING_VALUE_MAX])
+{
+    tdf_format(domain->cpu_share, text, SETTING_VALUE_MAX);
+}
+
 static const struct setting table[DOMAIN_SETTINGS] = {
     {"sched/weight", "weight must be 1..65535", take_weight, show_weight},
     {"tdf", "tdf must be a factor from 1/1000 to 1000", take_tdf, show_tdf},
     {"pause", "pause must be a number of pauses, at most 1000000000", take_pause, show_pause},
     {"disk-scale", "disk-scale must be within 1..1000", take_disk_scale, show_disk_scale},
+    {"cpu-share", "cpu-share must be from 1/1000 to 1", take_cpu_share, show_cpu_share},
 };
 
 _Static_assert(SCHED_WEIGHT_MAX == 65535 && TDF_LIMIT == 1000, "the rules name these limits");
@@ -146,34 +190,45 @@ static void on_change(void *ctx, const char *changed)
                     path, strerror(-rc));
 }
 
-/* Only Dom0 may set these; the domain may read them. One that the toolstack has written stays. */
+/* One that the toolstack has written stays. */
 static int create_node(const struct domain *domain, const char *path, const struct setting *setting)
 {
-    struct xs_server *store = domain->host->back.store;
-    char value[SETTING_VALUE_MAX], reader[16];
-    const char *perms[2] = {"n0", reader};
-    if (xs_local_read(store, path, value, sizeof(value)) >= 0)
+    char value[SETTING_VALUE_MAX];
+    if (xs_local_read(domain->host->back.store, path, value, sizeof(value)) >= 0)
         return 0;
-    snprintf(reader, sizeof(reader), "r%u", domain->domid);
     setting->show(domain, value);
-    int rc = xs_local_write(store, path, value);
-    return rc < 0 ? rc : xs_local_set_perms(store, path, perms, 2);
+    return write_node(domain, path, value);
+}
+
+static int follow(struct domain *domain, int number)
+{
+    char path[XENBUS_PATH_MAX];
+    struct setting_watch *watch = &domain->setting_watch[number];
+    xenbus_home_path(path, domain->domid, table[number].node);
+    *watch = (struct setting_watch){.domain = domain, .setting = &table[number]};
+    return xs_local_watch(domain->host->back.store, path, on_change, watch, &watch->watch);
 }
 
 int domain_settings_watch(struct domain *domain)
 {
-    char path[DOMAIN_SETTINGS][XENBUS_PATH_MAX];
-    int rc = 0;
-    for (int i = 0; rc == 0 && i < DOMAIN_SETTINGS; i++) {
-        xenbus_home_path(path[i], domain->domid, table[i].node);
-        rc = create_node(domain, path[i], &table[i]);
+    char path[XENBUS_PATH_MAX];
+    int rc = show_in_force(domain);
+    for (int i = 0; rc == 0 && i < DOMAIN_SETTINGS_OF_ALL; i++) {
+        xenbus_home_path(path, domain->domid, table[i].node);
+        rc = create_node(domain, path, &table[i]);
     }
-    for (int i = 0; rc == 0 && i < DOMAIN_SETTINGS; i++) {
-        struct setting_watch *watch = &domain->setting_watch[i];
-        *watch = (struct setting_watch){.domain = domain, .setting = &table[i]};
-        rc = xs_local_watch(domain->host->back.store, path[i], on_change, watch, &watch->watch);
-    }
+    for (int i = 0; rc == 0 && i < DOMAIN_SETTINGS_OF_ALL; i++)
+        rc = follow(domain, i);
     return rc;
+}
+
+int domain_settings_offer_share(struct domain *domain, struct tdf share)
+{
+    char path[XENBUS_PATH_MAX];
+    domain->cpu_share = share;
+    xenbus_home_path(path, domain->domid, table[DOMAIN_SETTINGS_OF_ALL].node);
+    int rc = create_node(domain, path, &table[DOMAIN_SETTINGS_OF_ALL]);
+    return rc < 0 ? rc : follow(domain, DOMAIN_SETTINGS_OF_ALL);
 }
 
 void domain_settings_unwatch(struct domain *domain)

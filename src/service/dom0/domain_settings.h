@@ -6,6 +6,12 @@
  *   /local/domain/<domid>/tdf            time dilation factor: "10", "1/100", "2.5"
  *   /local/domain/<domid>/pause          pauses; above 0 the domain's time stands still
  *   /local/domain/<domid>/disk-scale     how many times slower its disks are, 1..1000
+ *   /local/domain/<domid>/cpu-share      what it may have of each CPU: "1/10", "1"; of domains
+ * alone that apply that themselves
+ *
+ * And what holds now, for the domain: Dom0 writes that when its clock shows it already.
+ *
+ *   /local/domain/<domid>/splitdom/tdf-in-force   as tdf; "0" while paused
  *
  * A value that is invalid changes nothing; the node is set back to what holds, so that whoever
  * wrote it sees that it was refused.
@@ -13,11 +19,13 @@
 #ifndef SPLITDOM_SERVICE_DOM0_DOMAIN_SETTINGS_H
 #define SPLITDOM_SERVICE_DOM0_DOMAIN_SETTINGS_H
 
+#include "splitdom/tdf.h"
+
 struct domain;
 struct setting;
 struct xs_local_watch;
 
-enum { DOMAIN_SETTINGS = 4 };
+enum { DOMAIN_SETTINGS = 5, DOMAIN_SETTINGS_OF_ALL = 4 };
 
 /* One followed node. Zeroed: none. */
 struct setting_watch {
@@ -31,5 +39,7 @@ int domain_settings_watch(struct domain *domain);
 /* The domain's memory is sealed: what was set before takes effect there. */
 void domain_settings_apply(struct domain *domain);
 void domain_settings_unwatch(struct domain *domain);
+/* The domain applies a share of the CPU, from this one on. Errors: -errno. */
+int domain_settings_offer_share(struct domain *domain, struct tdf share);
 
 #endif

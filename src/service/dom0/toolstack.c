@@ -139,6 +139,13 @@ int toolstack_tell_pid(struct xs_server *store, domid_t domid, pid_t pid)
     return w.error;
 }
 
+int toolstack_tell_name(struct xs_server *store, domid_t domid, const char *name)
+{
+    struct node_writer w = {.store = store, .key = {.domid = domid}};
+    put_home(&w, "name", name);
+    return w.error;
+}
+
 int toolstack_create_device(struct xs_server *store, domid_t domid, const struct back_spec *spec)
 {
     const struct back_class *class = spec->class;

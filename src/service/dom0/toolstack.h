@@ -29,6 +29,9 @@ int toolstack_create_domain(struct xs_server *store, const struct toolstack_doma
 /* Writes which process a domain (Dom0 included) is, splitdom/pid in its home. Errors: -errno. */
 int toolstack_tell_pid(struct xs_server *store, domid_t domid, pid_t pid);
 
+/* Gives the domain another name. Errors: -errno. */
+int toolstack_tell_name(struct xs_server *store, domid_t domid, const char *name);
+
 /* Creates both directories of a device (state 1, online 1), as its class describes them. The
  * domain's home is there. Errors: -errno; what was written stays. */
 int toolstack_create_device(struct xs_server *store, domid_t domid, const struct back_spec *spec);

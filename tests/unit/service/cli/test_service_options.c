@@ -164,6 +164,14 @@ static void the_other_verbs(void **state)
     assert_int_equal(parse("unpause 4", &o), 0);
     assert_int_equal(parse("shutdown 32751", &o), 0);
     assert_int_equal(o.domid, 32751);
+    assert_int_equal(parse("destroy 3", &o), 0);
+    assert_int_equal(o.verb, SERVICE_DESTROY);
+    assert_int_equal(o.domid, 3);
+    assert_int_equal(parse("set 3 cpu-share 25%", &o), 0);
+    assert_int_equal(o.key, SERVICE_KEY_CPU_SHARE);
+    assert_string_equal(o.value, "1/4");
+    assert_int_equal(parse("set 3 cpu-share 1", &o), 0);
+    assert_string_equal(o.value, "1");
     assert_int_equal(parse("resize xvdb", &o), 0);
     assert_string_equal(o.value, "xvdb");
     assert_int_equal(parse("list -l", &o), 0);
@@ -207,6 +215,9 @@ static void refuses_wrong_verbs_and_operands(void **state)
     assert_refused("pause x", "DOMID");
     assert_refused("pause 32752", "DOMID");
     assert_refused("shutdown 1 2", "DOMID");
+    assert_refused("destroy", "DOMID");
+    assert_refused("set 1 cpu-share 0", "cpu-share");
+    assert_refused("set 1 cpu-share 101%", "cpu-share");
 }
 
 static void refuses_wrong_options(void **state)

@@ -46,6 +46,7 @@ struct fixture {
     struct control_peer *waiting; /* for a disk to go */
     uint32_t forgotten;
     char asked[64]; /* of the last verb about disks */
+    char name[96];  /* of the last describe */
 };
 
 static int create_domain(void *ctx, const struct control_request *request, pid_t pid,
@@ -156,6 +157,24 @@ static int resize(void *ctx, const char *which, struct why *why)
     return 0;
 }
 
+static int describe(void *ctx, struct domain *domain, const char *name, struct tdf share,
+                    struct why *why)
+{
+    struct fixture *f = ctx;
+    snprintf(f->name, sizeof(f->name), "%u %s %u/%u", domain->domid, name, share.num, share.den);
+    return strcmp(name, "taken") == 0 ? why_fail(why, -EEXIST, "somebody has it") : 0;
+}
+
+static struct domain *find(void *ctx, uint32_t domid)
+{
+    struct fixture *f = ctx;
+    for (size_t i = 0; domid != 0 && i < sizeof(f->domains) / sizeof(f->domains[0]); i++) {
+        if (f->domains[i].domid == domid)
+            return &f->domains[i];
+    }
+    return NULL;
+}
+
 static const struct control_ops ops = {.create_domain = create_domain,
                                        .mapped = mapped,
                                        .end_domain = end_domain,
@@ -169,7 +188,10 @@ static const struct control_ops ops = {.create_domain = create_domain,
                                        .attach_disk = attach_disk,
                                        .detach_disk = detach_disk,
                                        .forget = forget,
-                                       .resize = resize};
+                                       .resize = resize,
+
+                                       .describe = describe,
+                                       .find = find};
 
 static int setup(void **state)
 {
@@ -565,6 +587,83 @@ static void descriptors_that_come_do_not_stay_open(void **state)
     }
 }
 
+static void tell_name(int fd, const char *name, size_t bytes)
+{
+    struct {
+        struct control_request request;
+        char name[CONTROL_TEXT_MAX];
+    } packet = {{.magic = CONTROL_MAGIC,
+                 .version = CONTROL_VERSION,
+                 .op = CONTROL_DESCRIBE,
+                 .tdf_num = 1,
+                 .tdf_den = 4},
+                ""};
+    memcpy(packet.name, name, bytes);
+    bytes += sizeof(packet.request);
+    assert_int_equal(send(fd, &packet, bytes, MSG_NOSIGNAL), bytes);
+}
+
+static void a_domain_tells_its_name(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    tell_name(fd, "early", sizeof("early"));
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -ENODEV);
+    (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    tell_name(fd, "mine", sizeof("mine"));
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, 0);
+    assert_string_equal(f->name, "1 mine 1/4");
+    tell_name(fd, "taken", sizeof("taken"));
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -EEXIST);
+    assert_string_equal(reply.reason, "somebody has it");
+}
+
+/* One NUL, at its end: what follows would be read by nobody, or by everybody. */
+static void a_text_ends_where_its_packet_does(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    static const struct {
+        const char *bytes;
+        size_t count;
+    } bad[] = {{"", 0}, {"abc", 3}, {"a\0c", 4}, {"a\0", 3}};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        int fd = dial(f);
+        (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+        tell_name(fd, bad[i].bytes, bad[i].count);
+        run(f);
+        assert_int_equal(reply_of(fd, &reply), -1);
+        hang_up(f, fd);
+    }
+    assert_string_equal(f->name, "");
+}
+
+static void who_is_destroyed_hears_it(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int domain = dial(f), other = dial(f);
+    (void)call(f, domain, CONTROL_CREATE_DOMAIN, 16, &reply);
+    (void)call(f, other, CONTROL_DESTROY, 9, &reply);
+    assert_int_equal(reply.status, -ENOENT);
+    (void)call(f, domain, CONTROL_DESTROY, 1, &reply);
+    assert_int_equal(reply.status, -EPERM);
+    assert_int_equal(f->ended, 0);
+    (void)call(f, other, CONTROL_DESTROY, 1, &reply);
+    assert_int_equal(reply.status, 0);
+    assert_int_equal(f->ended, 1);
+    assert_int_equal(reply_of(domain, &reply), 0);
+    assert_int_equal(reply.status, -ESHUTDOWN);
+    assert_int_equal(reply_of(domain, &reply), -1);
+}
+
 static void connections_are_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -804,6 +903,9 @@ int main(void)
         CONTROL_TEST(a_peer_that_does_not_read_is_dropped),
         CONTROL_TEST(descriptors_that_come_do_not_stay_open),
         CONTROL_TEST(connections_are_bounded),
+        CONTROL_TEST(a_domain_tells_its_name),
+        CONTROL_TEST(a_text_ends_where_its_packet_does),
+        CONTROL_TEST(who_is_destroyed_hears_it),
         CONTROL_TEST(each_gets_an_answer_before_it_gives_way),
         CONTROL_TEST(one_who_had_an_answer_gives_way_the_idle_first),
         CONTROL_TEST(those_who_ask_on_and_on_keep_nobody_out),

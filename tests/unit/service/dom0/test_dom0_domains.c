@@ -17,7 +17,10 @@
 #include "fakes/fake_machine.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
+#include "service/dom0/domain.h"
 #include "splitdom/xen/xs_wire.h"
+#include "xenstore/server/xs_local.h"
+#include "xenstore/xenbus_path.h"
 
 enum {
     PAGES = 64,
@@ -87,6 +90,55 @@ static void a_size_that_no_domain_may_have_is_told_as_such(void **state)
     assert_non_null(strstr(why.text, "a domain has 8 to 128 pages"));
     assert_int_equal(create(UINT32_MAX, &domain), -EINVAL);
     assert_int_equal(machine.dom0->domains_bytes, 0);
+}
+
+static int describe(struct domain *domain, const char *name, struct tdf share)
+{
+    return dom0_control_ops.describe(machine.dom0, domain, name, share, &why);
+}
+
+static const char *node(struct domain *domain, const char *name)
+{
+    static char path[XENBUS_PATH_MAX], value[128];
+    xenbus_home_path(path, domain->domid, name);
+    return xs_local_read(machine.dom0->store, path, value, sizeof(value)) < 0 ? "(none)" : value;
+}
+
+static void names_are_of_one_domain_alone(void **state)
+{
+    (void)state;
+    const struct tdf none = {0, 0};
+    struct domain *first, *second;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_int_equal(create(PAGES, &first), 0);
+    assert_int_equal(create(PAGES, &second), 0);
+    assert_int_equal(describe(first, "web-1.a_b+c:d@e", none), 0);
+    assert_string_equal(node(first, "name"), "web-1.a_b+c:d@e");
+    assert_string_equal(node(first, "cpu-share"), "(none)");
+    assert_int_equal(describe(first, "again", none), -EALREADY);
+    assert_int_equal(describe(second, "web-1.a_b+c:d@e", none), -EEXIST);
+    assert_string_equal(why.text, "a domain with name \"web-1.a_b+c:d@e\" already exists");
+    assert_int_equal(describe(second, "Domain-0", none), -EEXIST);
+    assert_int_equal(describe(second, "a b", none), -EINVAL);
+    assert_int_equal(describe(second, "a/b", none), -EINVAL);
+    assert_int_equal(describe(second, "x\n", none), -EINVAL);
+    end(first);
+    assert_int_equal(describe(second, "web-1.a_b+c:d@e", none), 0); /* free again */
+    end(second);
+}
+
+static void a_share_of_the_cpu_is_for_who_applies_it(void **state)
+{
+    (void)state;
+    struct domain *domain;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_int_equal(create(PAGES, &domain), 0);
+    assert_int_equal(describe(domain, "", (struct tdf){2, 1}), -EINVAL);
+    assert_int_equal(describe(domain, "", (struct tdf){1, 0}), -EINVAL);
+    assert_int_equal(describe(domain, "", (struct tdf){1, 4}), 0);
+    assert_string_equal(node(domain, "cpu-share"), "1/4");
+    assert_string_equal(node(domain, "name"), "DomU-1");
+    end(domain);
 }
 
 static void without_a_bound_half_of_the_machine_is_theirs(void **state)
@@ -189,6 +241,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(the_store_tells_which_process_a_domain_is, setup, teardown),
         cmocka_unit_test_setup_teardown(a_doorbell_that_fails_ends_its_domain, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_are_of_one_domain_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_share_of_the_cpu_is_for_who_applies_it, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_bound_half_of_the_machine_is_theirs, setup,
                                         teardown),
     };

@@ -352,10 +352,46 @@ static void the_end_of_the_domain_ends_it(void **state)
     assert_int_equal(xs_local_rm(f->store, "/local/domain/5"), 0);
 }
 
+/* Written when the clock shows it already, so that whoever reads the node may look at the
+ * clock. */
+static void the_rate_in_force_is_told(void **state)
+{
+    (void)state;
+    step();
+    assert_string_equal(get("splitdom/tdf-in-force"), "1");
+    set("tdf", "2.5");
+    assert_string_equal(get("splitdom/tdf-in-force"), "2.5");
+    set("pause", "2");
+    assert_string_equal(get("splitdom/tdf-in-force"), "0");
+    set("tdf", "4"); /* holds when it goes on */
+    assert_string_equal(get("splitdom/tdf-in-force"), "0");
+    set("pause", "0");
+    assert_string_equal(get("splitdom/tdf-in-force"), "4");
+}
+
+static void a_share_of_the_cpu_is_kept_within_bounds(void **state)
+{
+    (void)state;
+    step();
+    set("cpu-share", "7"); /* nobody's node: nobody sets it back */
+    assert_string_equal(get("cpu-share"), "7");
+    assert_int_equal(domain_settings_offer_share(f->domain, (struct tdf){1, 2}), 0);
+    step();
+    assert_string_equal(get("cpu-share"), "1/2");
+    set("cpu-share", "1/10");
+    assert_string_equal(get("cpu-share"), "1/10");
+    set("cpu-share", "0");
+    assert_string_equal(get("cpu-share"), "1/10");
+    set("cpu-share", "1.5");
+    assert_string_equal(get("cpu-share"), "1/10");
+}
+
 int main(void)
 {
 #define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        SETTINGS_TEST(the_rate_in_force_is_told),
+        SETTINGS_TEST(a_share_of_the_cpu_is_kept_within_bounds),
         SETTINGS_TEST(the_nodes_say_what_holds),
         SETTINGS_TEST(the_nodes_are_the_domains_to_read),
         SETTINGS_TEST(a_weight_is_taken),
