@@ -48,6 +48,16 @@ struct domu_options {
      * have failed does not come back. */
     bool reconnect;
     uint64_t tdf_num, tdf_den; /* time dilation factor num/den of its clock; 0/0 = 1 */
+    /* The program takes events (domu_take_events). Then a request to shut down is an event, too,
+     * and not the domain's end; a program that does not take events ends its domain at such a
+     * request: all calls fail. */
+    bool events;
+    /* The domain's name at Dom0, up to 63 letters, digits or _-.+:@ of ASCII; NULL: "DomU-" and its
+     * number. No two domains have the same. */
+    const char *domain_name;
+    /* The program itself keeps to a share of the CPU, and begins with num/den: 1/1000 to 1. People
+     * can change the share then, which is an event. 0/0: it does not. Needs events. */
+    uint64_t cpu_share_num, cpu_share_den;
 };
 
 struct domu_error {
@@ -59,9 +69,10 @@ struct domu_error {
  * by the caller (domu_close). On failure *out is NULL, and why->text (why may be NULL) says what
  * failed and what to do.
  * Errors: -ENOENT no service runs there; -EINVAL options out of range, or their size is not
- * set; -E2BIG options are set that this library is too old for; -EAGAIN or -ENOSPC a limit
- * of the service is reached; -EPROTO the service's answer or memory is invalid; -EBADFD the
- * memory or the doorbell that it sent is not what it must be; -ETIMEDOUT; others from the system.
+ * set; -EEXIST another domain has that name; -E2BIG options are set that this library is too old
+ * for; -EAGAIN or -ENOSPC a limit of the service is reached; -EPROTO the service's answer or memory
+ * is invalid; -EBADFD the memory or the doorbell that it sent is not what it must be; -ETIMEDOUT;
+ * others from the system.
  */
 int domu_open(const struct domu_options *options, struct domu **out, struct domu_error *why);
 
@@ -97,6 +108,43 @@ uint16_t domu_domid(struct domu *domu);
  */
 uint64_t domu_now_ns(struct domu *domu);
 int domu_clock_ns(struct domu *domu, uint64_t *now_ns);
+
+/* What has happened to a domain; several may have. */
+enum domu_event {
+    DOMU_EVENT_CLOCK = 1 << 0,     /* its clock has another rate, or is paused, or goes on */
+    DOMU_EVENT_SHUTDOWN = 1 << 1,  /* it is asked to end */
+    DOMU_EVENT_CPU_SHARE = 1 << 2, /* it is to keep to another share of the CPU */
+    DOMU_EVENT_DESTROYED = 1 << 3, /* somebody has ended it: what lives in it is to end now */
+};
+
+/* New members come at the end. */
+struct domu_events {
+    size_t size;               /* sizeof(struct domu_events), as the caller was compiled */
+    uint32_t happened;         /* enum domu_event, since the last call */
+    uint64_t tdf_num, tdf_den; /* in force; num 0: paused. The clock shows it already */
+    uint64_t cpu_share_num, cpu_share_den;
+    char shutdown[16]; /* the last request: "poweroff", "reboot", "halt"; others that Xen knows */
+};
+
+/*
+ * A descriptor for poll, select or epoll that is readable while there are events to be taken. Only
+ * to be polled, not read, written or closed; the same one until domu_close. -EINVAL: the domain was
+ * opened without .events.
+ */
+int domu_event_fd(struct domu *domu);
+
+/* What has happened since the last call, and what holds now. Never blocks for long. out->size is
+ * set by the caller. Errors: -EINVAL no size, or the domain was opened without .events. */
+int domu_take_events(struct domu *domu, struct domu_events *out);
+
+/*
+ * The memory of the domain's clock, for other processes to read: a descriptor that can be mapped,
+ * but not for writing, and where in there the page lies that is Xen's shared_info. A reader follows
+ * the version protocol of struct vcpu_time_info; after Dom0's death the page stays as it is, and so
+ * time goes on at the last rate. After a reconnect the memory is another one.
+ * The caller closes *fd. Errors: -errno of opening it.
+ */
+int domu_clock_memory(struct domu *domu, int *fd, uint64_t *offset_bytes);
 
 /* Why the domain is of no use any more ("Dom0 is gone ..."); empty as long as it is. Never blocks.
  * Valid until domu_close. */

@@ -2,6 +2,7 @@
 /* domu: opening and closing a domain, and its list of devices. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,13 @@
 #include "domu/domu_private.h"
 #include "domu/options.h"
 #include "ring/barrier.h"
+#include "splitdom/control.h"
 
 static int take_options(struct domu *domu, const struct domu_options *options, char *why,
                         size_t why_bytes)
 {
-    const struct options_shape shape = {"struct domu_options", sizeof(domu->options),
-                                        sizeof(domu->options)};
+    const struct options_shape shape = {
+        "struct domu_options", offsetof(struct domu_options, events), sizeof(domu->options)};
     int rc = options_copy(&domu->options, options, &shape, why, why_bytes);
     if (rc < 0)
         return rc;
@@ -30,6 +32,18 @@ static int take_options(struct domu *domu, const struct domu_options *options, c
     }
     if ((num == 0) != (den == 0) || num > TDF_TERM_MAX || den > TDF_TERM_MAX) {
         snprintf(why, why_bytes, "a time dilation factor is 1/%d to %d", TDF_LIMIT, TDF_LIMIT);
+        return -EINVAL;
+    }
+    uint64_t share_num = domu->options.cpu_share_num, share_den = domu->options.cpu_share_den;
+    if ((share_num == 0) != (share_den == 0) || share_num > share_den || share_den > TDF_TERM_MAX ||
+        share_num * TDF_LIMIT < share_den || (share_num != 0 && !domu->options.events)) {
+        snprintf(why, why_bytes, "a share of the CPU is 1/%d to 1, and comes with events",
+                 TDF_LIMIT);
+        return -EINVAL;
+    }
+    if (domu->options.domain_name != NULL &&
+        strlen(domu->options.domain_name) >= CONTROL_NAME_SIZE) {
+        snprintf(why, why_bytes, "a domain's name has at most %d bytes", CONTROL_NAME_SIZE - 1);
         return -EINVAL;
     }
     domu->tdf = (struct tdf){.num = (uint32_t)num, .den = (uint32_t)den};
@@ -74,7 +88,10 @@ int domu_open(const struct domu_options *options, struct domu **out, struct domu
     domu->failure_fd = -1;
     patience_init(&domu->patience);
     life_init(&domu->life);
+    domu->events.fd = -1;
     int rc = take_options(domu, options, why->text, sizeof(why->text));
+    if (rc == 0)
+        rc = domu_events_init(&domu->events, &domu->options);
     if (rc == 0)
         rc = start(domu, why->text, sizeof(why->text));
     if (rc < 0)
@@ -95,6 +112,7 @@ void domu_close(struct domu *domu)
     pages_fini(&domu->pages);
     if (domu->failure_fd >= 0)
         close(domu->failure_fd);
+    domu_events_fini(&domu->events);
     pthread_cond_destroy(&domu->claim_ended);
     pthread_cond_destroy(&domu->life_changed);
     pthread_mutex_destroy(&domu->lock);
@@ -138,6 +156,30 @@ uint64_t domu_now_ns(struct domu *domu)
 int domu_clock_ns(struct domu *domu, uint64_t *now_ns)
 {
     return domain_clock_read_ns(&domu->clock, now_ns);
+}
+
+int domu_event_fd(struct domu *domu)
+{
+    return domu_events_wanted(&domu->events) ? domu->events.fd : -EINVAL;
+}
+
+int domu_take_events(struct domu *domu, struct domu_events *out)
+{
+    return domu_events_take(&domu->events, out);
+}
+
+/* Opened anew, each time: whoever gets it has an offset of his own. */
+int domu_clock_memory(struct domu *domu, int *fd, uint64_t *offset_bytes)
+{
+    char path[32];
+    domu_claim(domu);
+    const struct segment *segment = &domu->life.segment;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", domu->life.memory_fd);
+    *offset_bytes = (uint64_t)((const uint8_t *)segment->shared_info - segment->base);
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = *fd < 0 ? -errno : 0;
+    domu_release(domu);
+    return rc;
 }
 
 const char *domu_failure(struct domu *domu)

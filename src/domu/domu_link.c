@@ -32,6 +32,17 @@ static const struct vcpu_time_info *clock_page(const struct life *life)
     return &life->segment.shared_info->vcpu_info[0].time;
 }
 
+static int watch_settings(struct domu *domu, struct life *life)
+{
+    int rc = xs_client_watch(life->store, "control/shutdown", fronts_shutdown_token);
+    if (rc < 0 || !domu_events_wanted(&domu->events))
+        return rc;
+    rc = xs_client_watch(life->store, "splitdom/tdf-in-force", fronts_clock_token);
+    if (rc == 0 && domu->options.cpu_share_num != 0)
+        rc = xs_client_watch(life->store, "cpu-share", fronts_share_token);
+    return rc;
+}
+
 /* Makes a life without devices. On failure *life is destroyed again. */
 static int begin_life(struct domu *domu, struct life *life, char *why, size_t why_bytes)
 {
@@ -39,13 +50,19 @@ static int begin_life(struct domu *domu, struct life *life, char *why, size_t wh
     int rc = life_create(life, &domu->rundir, nr_pages, domu->tdf, &domu->patience, why, why_bytes);
     if (rc < 0)
         return rc;
-    rc = life->segment.nr_pages == nr_pages ? 0 : -EPROTO;
-    if (rc == 0)
-        rc = xs_client_watch(life->store, "control/shutdown", fronts_shutdown_token);
-    if (rc < 0) {
-        snprintf(why, why_bytes, "cannot begin as a domain: %s", strerror(-rc));
-        life_destroy(life);
+    const struct domu_options *o = &domu->options;
+    const struct tdf share = {(uint32_t)o->cpu_share_num, (uint32_t)o->cpu_share_den};
+    if (o->domain_name != NULL || share.num != 0)
+        rc = life_describe(life, o->domain_name, share, why, why_bytes);
+    if (rc == 0) {
+        rc = life->segment.nr_pages == nr_pages ? 0 : -EPROTO;
+        if (rc == 0)
+            rc = watch_settings(domu, life);
+        if (rc < 0)
+            snprintf(why, why_bytes, "cannot begin as a domain: %s", strerror(-rc));
     }
+    if (rc < 0)
+        life_destroy(life);
     return rc;
 }
 
@@ -211,6 +228,12 @@ static int link_lost(struct domu *domu, int reason)
     }
     /* Nobody writes its pages any more. */
     domain_clock_orphan(&domu->clock, domu->life.segment.shared_info, LIFE_NR_CLOCKS);
+    if (life_is_destroyed(&domu->life)) {
+        snprintf(why, sizeof(why), "Dom0 has destroyed this domain");
+        domu_events_note_destroyed(&domu->events);
+        fail(domu, why);
+        return -ENOTCONN;
+    }
     if (domu->failed == 0 && domu->options.reconnect && relink(domu, why, sizeof(why)) == 0)
         return 0;
     fail(domu, why);
@@ -226,15 +249,37 @@ static int look_at_shutdown(struct domu *domu)
     if (rc > 0) {
         /* Acknowledge, as guests do: the request is taken. */
         (void)xs_client_write(store, 0, "control/shutdown", "");
-        return -ESHUTDOWN;
+        if (!domu_events_wanted(&domu->events))
+            return -ESHUTDOWN;
+        domu_events_note_shutdown(&domu->events, value);
+        return 0;
     }
     return rc == -ENOENT ? 0 : rc;
+}
+
+/* What the domain itself is told. */
+static int look_at_settings(struct domu *domu)
+{
+    struct fronts *fronts = &domu->fronts;
+    int rc = 0;
+    if (fronts->clock) {
+        fronts->clock = false;
+        rc = domu_events_read_clock(&domu->events, domu->life.store);
+    }
+    if (rc == 0 && fronts->share) {
+        fronts->share = false;
+        rc = domu_events_read_share(&domu->events, domu->life.store);
+    }
+    return rc;
 }
 
 /* Acts on all that the watches have told. */
 static int look_at_changes(struct domu *domu)
 {
     struct xenbus_front *front = NULL;
+    int settled = look_at_settings(domu);
+    if (settled < 0)
+        return settled;
     if (domu->fronts.shutdown) {
         domu->fronts.shutdown = false;
         int rc = look_at_shutdown(domu);

@@ -14,6 +14,7 @@
 
 #include "base/rundir.h"
 #include "domu/domain_clock.h"
+#include "domu/domu_events.h"
 #include "domu/grants.h"
 #include "domu/life.h"
 #include "domu/pages.h"
@@ -39,6 +40,7 @@ struct domu {
     struct grants grants;
     struct ports ports;
     struct fronts fronts;
+    struct domu_events_queue events; /* has a lock of its own */
     int failure_fd; /* eventfd, written once the domain has failed; -1: nobody has asked for it */
 
     /* Atomic, without the lock: */

@@ -14,67 +14,23 @@
 
 #include "base/thread.h"
 #include "base/unix_socket.h"
+#include "domu/control_call.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "splitdom/control.h"
 
 enum {
-    CONTROL_SLICE_S = 1, /* a wait on the control socket, which is made again, up to */
-    CONTROL_SLICES = 10,
     PROBE_TIMEOUT_S = 1,
     IDLE_TIMEOUT_MS = 3600 * 1000,
 };
 
-/* After a wait of one slice: another one? */
-static bool goes_on(const struct patience *patience, int slices)
-{
-    return slices < CONTROL_SLICES && patience_left_ms(patience, 1) > 0;
-}
-
-/* Replies come in the order of the requests: those to calls that have given up come first, and are
- * nobody's any more. */
-static ssize_t receive_reply(struct life *life, struct control_reply *reply, int *fds,
-                             size_t fd_max, size_t *fd_count)
-{
-    int slices = 0;
-    for (;;) {
-        ssize_t n =
-            unix_socket_receive(life->control_fd, reply, sizeof(*reply), fds, fd_max, fd_count);
-        if (n == -ETIMEDOUT && goes_on(life->patience, ++slices))
-            continue;
-        if (n <= 0 || life->replies_owed == 0)
-            return n;
-        life->replies_owed--;
-        while (*fd_count > 0)
-            close(fds[--*fd_count]);
-    }
-}
-
-/* Sends one request and takes its reply with fd_count descriptors, or none if it is refused. */
 static int call(struct life *life, struct control_request *request, struct control_reply *reply,
                 int *fds, size_t fd_count)
 {
-    memset(reply, 0, sizeof(*reply));
     request->magic = CONTROL_MAGIC;
     request->version = CONTROL_VERSION;
-    int rc = unix_socket_send(life->control_fd, request, sizeof(*request), NULL, 0, true);
-    if (rc < 0)
-        return rc;
-    size_t count;
-    ssize_t n = receive_reply(life, reply, fds, fd_count, &count);
-    if (n == -ETIMEDOUT)
-        life->replies_owed++;
-    if (n <= 0)
-        return n < 0 ? (int)n : -ENOTCONN;
-    bool sound = n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
-                 (reply->status < 0 ? count == 0 : count == fd_count) && reply->status <= 0;
-    if (!sound) {
-        while (count > 0)
-            close(fds[--count]);
-        return -EPROTO;
-    }
-    reply->reason[sizeof(reply->reason) - 1] = '\0';
-    return reply->status;
+    return control_call(life->control_fd, life->patience, &life->replies_owed, request,
+                        sizeof(*request), reply, fds, fd_count);
 }
 
 static int connect_socket(struct life *life, const struct rundir *rundir, char *why,
@@ -82,8 +38,8 @@ static int connect_socket(struct life *life, const struct rundir *rundir, char *
 {
     int rc, slices = 0;
     do
-        rc = unix_socket_connect(rundir->control_socket, SOCK_SEQPACKET, CONTROL_SLICE_S);
-    while (rc == -ETIMEDOUT && goes_on(life->patience, ++slices));
+        rc = unix_socket_connect(rundir->control_socket, SOCK_SEQPACKET, CONTROL_CALL_SLICE_S);
+    while (rc == -ETIMEDOUT && control_call_goes_on(life->patience, ++slices));
     if (rc >= 0) {
         life->control_fd = rc;
         return 0;
@@ -107,7 +63,10 @@ static int take_over(struct life *life, const int fds[2], uint32_t domid, char *
                      size_t why_bytes)
 {
     const char *what = "the domain's memory is not sealed";
+    char path[32];
     int rc = segment_attach(fds[0], &life->segment);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[0]);
+    life->memory_fd = open(path, O_RDONLY | O_CLOEXEC); /* without /proc there is none */
     close(fds[0]);
     life->doorbell_fd = fds[1];
     if (rc == 0 && life->segment.domid != domid)
@@ -172,6 +131,15 @@ static int create_domain(struct life *life, const struct rundir *rundir, uint32_
     return rc < 0 ? rc : tell_mapped(life, rundir, why, why_bytes);
 }
 
+/* The line has ended. By whose will? */
+static void hear_last_word(struct life *life)
+{
+    struct control_reply reply;
+    if (recv(life->control_fd, &reply, sizeof(reply), MSG_DONTWAIT) == (ssize_t)sizeof(reply) &&
+        reply.magic == CONTROL_MAGIC && reply.status == -ESHUTDOWN)
+        store_full_u32(&life->destroyed, 1);
+}
+
 static void *lifeline(void *arg)
 {
     struct life *life = arg;
@@ -185,6 +153,7 @@ static void *lifeline(void *arg)
         if (fds[0].revents != 0)
             break;
     }
+    hear_last_word(life);
     store_full_u32(&life->dead, 1);
     evtchn_silence(life->doorbell_fd);
     for (uint32_t vcpu = 0; vcpu < XEN_LEGACY_MAX_VCPUS; vcpu++)
@@ -247,7 +216,7 @@ static const struct xs_client_ops store_ops = {.notify = store_notify, .wait = s
 
 void life_init(struct life *life)
 {
-    *life = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1};
+    *life = (struct life){.control_fd = -1, .doorbell_fd = -1, .stop_fd = -1, .memory_fd = -1};
 }
 
 int life_create(struct life *life, const struct rundir *rundir, uint32_t nr_pages, struct tdf tdf,
@@ -293,7 +262,29 @@ void life_destroy(struct life *life)
         close(life->control_fd);
     if (life->doorbell_fd >= 0)
         close(life->doorbell_fd);
+    if (life->memory_fd >= 0)
+        close(life->memory_fd);
     life_init(life);
+}
+
+int life_describe(struct life *life, const char *name, struct tdf share, char *why,
+                  size_t why_bytes)
+{
+    const struct control_request request = {CONTROL_MAGIC, CONTROL_VERSION, CONTROL_DESCRIBE, 0,
+                                            share.num,     share.den};
+    struct {
+        struct control_request request;
+        char name[CONTROL_NAME_SIZE];
+    } packet = {request, ""};
+    struct control_reply reply;
+    snprintf(packet.name, sizeof(packet.name), "%s", name != NULL ? name : "");
+    size_t bytes = sizeof(packet.request) + strlen(packet.name) + 1;
+    int rc = control_call(life->control_fd, life->patience, &life->replies_owed, &packet, bytes,
+                          &reply, NULL, 0);
+    if (rc < 0)
+        snprintf(why, why_bytes, "the service does not take the domain's name: %s",
+                 rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));
+    return rc;
 }
 
 int life_alloc_port(struct life *life, uint32_t vcpu)
@@ -368,6 +359,11 @@ int life_idle(struct life *life)
     return rc == -EINTR ? -ECANCELED : rc;
 }
 
+bool life_is_destroyed(const struct life *life)
+{
+    return load_full_u32(&life->destroyed) != 0;
+}
+
 bool life_is_dead(const struct life *life)
 {
     return load_full_u32(&life->dead) != 0;
@@ -388,6 +384,9 @@ int life_move(struct life *fresh, struct life *old)
         return -errno;
     close(fresh->doorbell_fd);
     close(old->control_fd);
+    if (old->memory_fd >= 0)
+        close(old->memory_fd);
+    old->memory_fd = fresh->memory_fd;
     old->control_fd = fresh->control_fd;
     old->replies_owed = fresh->replies_owed;
     old->segment.domid = fresh->segment.domid;

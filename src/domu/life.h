@@ -39,6 +39,8 @@ struct life {
     struct xs_client *store;
     const struct patience *patience; /* how long calls and waits may take; NULL: their own limits */
     uint32_t dead;                   /* atomic: Dom0 is gone */
+    uint32_t destroyed;              /* atomic, set before dead: Dom0 has ended this domain */
+    int memory_fd;                   /* the segment's file, read-only; -1: not to be had */
     uint32_t interrupts;             /* atomic: so many want life_next_event to give up */
     pthread_t lifeline;
     bool lifeline_runs;
@@ -59,6 +61,11 @@ int life_create(struct life *life, const struct rundir *rundir, uint32_t nr_page
 /* Ends the domain. Accepts half-built ones and those that a failed life_create left. No thread may
  * sleep in it any more. */
 void life_destroy(struct life *life);
+
+/* CONTROL_DESCRIBE: its name (NULL: as it is), and the share of the CPU that it keeps to (0/0:
+ * none). Errors: -EEXIST, -EINVAL, others of the service, with one line for people in why. */
+int life_describe(struct life *life, const char *name, struct tdf share, char *why,
+                  size_t why_bytes);
 
 /* EVTCHNOP_alloc_unbound for Dom0 as the peer. Returns the port or -errno. */
 int life_alloc_port(struct life *life, uint32_t vcpu);
@@ -91,6 +98,8 @@ bool life_is_interrupted(const struct life *life);
 int life_move(struct life *fresh, struct life *old);
 
 bool life_is_dead(const struct life *life);
+/* Dom0 may live, but has ended this domain because somebody wanted that. */
+bool life_is_destroyed(const struct life *life);
 /* Does this error of life_create, or of a wait on the store, say that Dom0 ended meanwhile? */
 bool life_error_is_death(int error);
 

@@ -20,12 +20,18 @@ enum {
 };
 
 const char fronts_shutdown_token[] = "shutdown";
+const char fronts_clock_token[] = "clock";
+const char fronts_share_token[] = "share";
 
 void fronts_note(struct fronts *fronts, const char *token)
 {
     struct list_node *node = list_first(&fronts->list);
     if (strcmp(token, fronts_shutdown_token) == 0)
         fronts->shutdown = true;
+    if (strcmp(token, fronts_clock_token) == 0)
+        fronts->clock = true;
+    if (strcmp(token, fronts_share_token) == 0)
+        fronts->share = true;
     for (; node != NULL; node = list_next(&fronts->list, node)) {
         struct xenbus_front *front = container_of(node, struct xenbus_front, of_domain);
         if (strcmp(token, front->name) == 0)

@@ -43,6 +43,8 @@ struct front_class {
 struct fronts {
     struct list list; /* of those that are connected */
     bool shutdown;    /* control/shutdown was touched */
+    bool clock;       /* splitdom/tdf-in-force was */
+    bool share;       /* cpu-share was */
 };
 
 enum {
@@ -65,7 +67,7 @@ struct xenbus_front {
 };
 
 /* For a domain's own watch: */
-extern const char fronts_shutdown_token[];
+extern const char fronts_shutdown_token[], fronts_clock_token[], fronts_share_token[];
 /* Takes note of an event of any watch of the domain's. */
 void fronts_note(struct fronts *fronts, const char *token);
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "domu/control_call.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/unix_socket.h"
+
+enum { SLICES_MAX = 10 };
+
+bool control_call_goes_on(const struct patience *patience, int slices)
+{
+    return slices < SLICES_MAX && patience_left_ms(patience, 1) > 0;
+}
+
+/* Replies come in the order of the requests: those to calls that have given up come first, and are
+ * nobody's any more. */
+static ssize_t receive_reply(int fd, const struct patience *patience, uint32_t *replies_owed,
+                             struct control_reply *reply, int *fds, size_t fd_max, size_t *fd_count)
+{
+    int slices = 0;
+    for (;;) {
+        ssize_t n = unix_socket_receive(fd, reply, sizeof(*reply), fds, fd_max, fd_count);
+        if (n == -ETIMEDOUT && control_call_goes_on(patience, ++slices))
+            continue;
+        if (n <= 0 || *replies_owed == 0)
+            return n;
+        --*replies_owed;
+        while (*fd_count > 0)
+            close(fds[--*fd_count]);
+    }
+}
+
+int control_call(int fd, const struct patience *patience, uint32_t *replies_owed,
+                 const void *packet, size_t bytes, struct control_reply *reply, int *fds,
+                 size_t fd_count)
+{
+    size_t count;
+    memset(reply, 0, sizeof(*reply));
+    int rc = unix_socket_send(fd, packet, bytes, NULL, 0, true);
+    if (rc < 0)
+        return rc;
+    ssize_t n = receive_reply(fd, patience, replies_owed, reply, fds, fd_count, &count);
+    if (n == -ETIMEDOUT)
+        ++*replies_owed;
+    if (n <= 0)
+        return n < 0 ? (int)n : -ENOTCONN;
+    bool sound = n == (ssize_t)sizeof(*reply) && reply->magic == CONTROL_MAGIC &&
+                 (reply->status < 0 ? count == 0 : count == fd_count) && reply->status <= 0;
+    if (!sound) {
+        while (count > 0)
+            close(fds[--count]);
+        return -EPROTO;
+    }
+    reply->reason[sizeof(reply->reason) - 1] = '\0';
+    return reply->status;
+}
