@@ -4,7 +4,6 @@
  * Exit: that of the verb; 2 wrong arguments.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@
 #include "run/verb.h"
 #include "splitdom/version.h"
 
-static const struct domu_verb *const verbs[] = {&verb_nbd, &verb_vhost};
+static const struct domu_verb *const verbs[] = {&verb_run, &verb_nbd, &verb_vhost};
 
 static int end_output(void)
 {
@@ -36,7 +35,6 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
 
     std_fds_fill();
-    signal(SIGPIPE, SIG_IGN); /* a write then says EPIPE */
     if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0)
         return print_help();
     if (strcmp(name, "--version") == 0) {

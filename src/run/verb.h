@@ -22,5 +22,6 @@ struct domu_verb {
 
 extern const struct domu_verb verb_nbd;
 extern const struct domu_verb verb_vhost; /* vhost-user-blk */
+extern const struct domu_verb verb_run;
 
 #endif

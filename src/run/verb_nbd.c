@@ -199,6 +199,7 @@ static int nbd_main(int argc, char **argv)
     struct why why;
     int status = DOMU_FAILED;
 
+    signal(SIGPIPE, SIG_IGN); /* a write then says EPIPE */
     if (parse(argc, argv, &nbd, &why) < 0)
         return usage(&why);
     if (plugin_path_find(nbd.plugin, &why) < 0) {

@@ -93,6 +93,7 @@ static int vhost_main(int argc, char **argv)
     const char *path;
     struct why why = {""};
 
+    signal(SIGPIPE, SIG_IGN); /* a write then says EPIPE */
     if (parse(argc, argv, &options, &path, &why) < 0) {
         fprintf(stderr, "domu: %s\nusage: domu vhost-user-blk %s; see '%s --help'\n", why.text,
                 verb_vhost.arguments, program_invocation_short_name);

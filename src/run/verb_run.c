@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run: any program, unmodified, in a domain of its own: its clock is the domain's, and that of all
+ * its descendants. The exit status is the program's.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run/cpu_limit.h"
+#include "run/mediate.h"
+#include "run/run_options.h"
+#include "run/supervisor.h"
+#include "run/verb.h"
+#include "splitdom/domu.h"
+
+enum { NO_DEVICES_PAGES = 8 };
+
+struct run {
+    struct run_options options;
+    struct cpu_limit limit;
+    struct domu *domu;
+    struct mediate *mediate;
+    struct supervisor supervisor;
+};
+
+static int complain(const char *text)
+{
+    fprintf(stderr, "domu: %s\n", text);
+    return DOMU_FAILED;
+}
+
+/* Without the option the group is for those who change the share later, and dispensable. */
+static int make_limit(struct run *run)
+{
+    struct why why;
+    const struct run_options *o = &run->options;
+    int rc = cpu_limit_create(&run->limit, &why);
+    if (rc == 0 && o->share_num != 0)
+        rc = cpu_limit_set(&run->limit, o->share_num, o->share_den, &why);
+    if (rc == 0 || o->share_num == 0)
+        return DOMU_OK;
+    fprintf(stderr, "domu: --cpu-share: %s\n", why.text);
+    return DOMU_FAILED;
+}
+
+static int make_domain(struct run *run)
+{
+    const struct run_options *o = &run->options;
+    bool limited = run->limit.path[0] != '\0';
+    const struct domu_options options = {
+        .size = sizeof(options),
+        .rundir = o->rundir,
+        .name = o->service,
+        .pages = NO_DEVICES_PAGES,
+        .tdf_num = o->tdf.num,
+        .tdf_den = o->tdf.den,
+        .events = true,
+        .domain_name = o->name,
+        .cpu_share_num = !limited            ? 0
+                         : o->share_num != 0 ? o->share_num
+                                             : 1,
+        .cpu_share_den = !limited            ? 0
+                         : o->share_num != 0 ? o->share_den
+                                             : 1,
+    };
+    struct domu_error why;
+    return domu_open(&options, &run->domu, &why) < 0 ? complain(why.text) : DOMU_OK;
+}
+
+/* The shim lies beside us: "domu-shim" of "domu". */
+static int make_mediation(struct run *run)
+{
+    char shim[PATH_MAX + sizeof("-shim")];
+    struct mediate_why why = {""};
+    uint64_t offset_bytes;
+    int fd;
+    ssize_t length = readlink("/proc/self/exe", shim, PATH_MAX);
+    if (length < 0)
+        return complain("cannot find out where this program lies: /proc is needed");
+    memcpy(shim + length, "-shim", sizeof("-shim"));
+    int rc = domu_clock_memory(run->domu, &fd, &offset_bytes);
+    if (rc < 0) {
+        fprintf(stderr, "domu: cannot open the domain's clock: %s\n", strerror(-rc));
+        return DOMU_FAILED;
+    }
+    const struct mediate_config config = {.clock_fd = fd,
+                                          .clock_offset_bytes = (off_t)offset_bytes,
+                                          .shim_path = shim,
+                                          .tdf = run->options.tdf,
+                                          .tsc = run->options.tsc};
+    rc = mediate_prepare(&config, &run->mediate, &why);
+    close(fd);
+    return rc < 0 ? complain(why.text) : DOMU_OK;
+}
+
+static int run_program(struct run *run)
+{
+    run->supervisor = (struct supervisor){
+        .domu = run->domu, .mediate = run->mediate, .limit = &run->limit, .signal_fd = -1};
+    int rc = supervisor_start(&run->supervisor, run->options.program);
+    if (rc < 0)
+        fprintf(stderr, "domu: cannot start a program: %s\n", strerror(-rc));
+    int status = rc < 0 ? DOMU_FAILED : supervisor_follow(&run->supervisor);
+    supervisor_end(&run->supervisor);
+    return status;
+}
+
+static int run_main(int argc, char **argv)
+{
+    struct run run = {.domu = NULL};
+    struct why why;
+
+    if (run_options_parse(argc, argv, &run.options, &why) < 0) {
+        fprintf(stderr, "domu: %s\nusage: domu run %s; see '%s --help'\n", why.text,
+                verb_run.arguments, program_invocation_short_name);
+        return DOMU_USAGE;
+    }
+    int status = make_limit(&run);
+    if (status == DOMU_OK)
+        status = make_domain(&run);
+    if (status == DOMU_OK)
+        status = make_mediation(&run);
+    if (status == DOMU_OK)
+        status = run_program(&run);
+    mediate_close(run.mediate);
+    domu_close(run.domu);
+    cpu_limit_destroy(&run.limit);
+    return status;
+}
+
+const struct domu_verb verb_run = {
+    .name = "run",
+    .arguments = "[options] [--] PROGRAM [ARGUMENT]...",
+    .help = "    runs any program, unmodified, in a domain of its own\n" RUN_OPTIONS_HELP,
+    .main = run_main,
+};

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+# Programs of other languages, whichever are installed: each waits 0.2 s in some way of its own, and says what it
+# saw pass. At TDF 10 that is two real seconds, and 0.2 s to them. Lax bounds: the machine may be busy.
+# timeout: 300
+. "$(dirname "$0")/functions.sh"
+
+[ -x "$BIN/domu-shim" ] || skip "programs run in domains on x86-64 only"
+[ -z "${TEST_SAN:-}" ] || skip "the times of a sanitized build say little"
+image disk1.img 4
+start_service --idle-timeout 0
+tried=
+
+# check NAME COMMAND...: it prints the milliseconds that it saw pass.
+check() {
+    local name=$1 begin took saw
+    shift
+    begin=$(now_ms)
+    saw=$(timeout -k 2 100 "$BIN/domu" run --tdf 10 -- "$@") || die "$name: exit $?"
+    took=$(($(now_ms) - begin))
+    saw=${saw%%.*}
+    [ "$took" -ge 1990 ] || die "$name: $took ms of real time for 0.2 s at TDF 10"
+    [ "$saw" -ge 199 ] && [ "$saw" -le $((took / 10 + 10)) ] || die "$name saw $saw ms, of $took real ones"
+    tried="$tried $name"
+}
+runs() { "$@" >/dev/null 2>&1; }
+
+runs python3 -c 'import threading' && check python python3 -c '
+import threading, time
+t = time.monotonic(); threading.Event().wait(0.2); print(int((time.monotonic() - t) * 1000))'
+runs perl -e 'use Time::HiRes' && check perl perl -e '
+use Time::HiRes qw(time sleep); $t = time; select undef, undef, undef, 0.2; print int((time - $t) * 1000)'
+cat >cv.cpp <<'END'
+#include <chrono>
+#include <condition_variable>
+#include <iostream>
+int main()
+{
+    using namespace std::chrono;
+    std::mutex m;
+    std::condition_variable cv;
+    std::unique_lock<std::mutex> lock(m);
+    auto t = steady_clock::now();
+    while (cv.wait_until(lock, t + milliseconds(200)) != std::cv_status::timeout)
+        ;
+    std::cout << duration_cast<milliseconds>(steady_clock::now() - t).count() << "\n";
+}
+END
+runs g++ -O1 -pthread -o cv cv.cpp && check c++ ./cv
+runs g++ -O1 -pthread -static -o cv_static cv.cpp && check c++-static ./cv_static
+cat >W.java <<'END'
+public class W {
+    public static void main(String[] a) throws Exception {
+        long t = System.nanoTime();
+        synchronized (W.class) { while (System.nanoTime() - t < 200_000_000L) W.class.wait(200); }
+        System.out.println((System.nanoTime() - t) / 1000000);
+    }
+}
+END
+if runs javac W.java && runs java -cp . W; then check java java -cp . W; fi
+cat >t.go <<'END'
+package main
+
+import (
+    "fmt"
+    "sync"
+    "time"
+)
+
+func main() {
+    t := time.Now()
+    var all sync.WaitGroup
+    for i := 0; i < 20; i++ {
+        all.Add(1)
+        go func() {
+            tick := time.NewTicker(50 * time.Millisecond)
+            for j := 0; j < 4; j++ {
+                <-tick.C
+            }
+            all.Done()
+        }()
+    }
+    all.Wait()
+    fmt.Println(time.Since(t).Milliseconds())
+}
+END
+if runs env HOME="$SCRATCH" GOFLAGS=-mod=mod CGO_ENABLED=0 go build -o t t.go; then check go ./t; fi
+[ -n "$tried" ] || skip "no other language is installed"
+echo "right:$tried"
