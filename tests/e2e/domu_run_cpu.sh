@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# A share of the CPU: what a program may use, how that changes, and what is left of its control group.
+. "$(dirname "$0")/functions.sh"
+
+[ -x "$BIN/domu-shim" ] || skip "programs run in domains on x86-64 only"
+image disk1.img 4
+start_service --idle-timeout 0
+domid() { service list | awk -v name="$1" '$NF == name { print $1 }'; }
+
+"$BIN/client" 1 100000000 >out 2>err &
+client=$!
+eventually 10 connected 1 || die "the client does not connect"
+expect 1 'keeps to no share of the CPU' service set 1 cpu-share 1/2
+kill $client
+reap 5000 $client
+if ! "$BIN/domu" run --cpu-share 1/2 true 2>why; then
+    grep -q '^domu: --cpu-share: .*control group' why || die "no reason: $(cat why)"
+    "$BIN/domu" run true || die "without the option it is refused, too"
+    skip "no control group may be made here: $(cat why)"
+fi
+
+# cpu_ms PID: of CPU time, the kernel's ticks of 10 ms. One that spins for a while, by the real clock.
+cpu_ms() { awk '{ print ($14 + $15) * 10 }' "/proc/$1/stat"; }
+used_in_a_while() { # PID
+    local from
+    from=$(cpu_ms "$1")
+    timeout 2 tail -f /dev/null
+    echo $(($(cpu_ms "$1") - from))
+}
+"$BIN/domu" run --cpu-share 10% --name busy -- sh -c 'echo $$ >pid; while :; do :; done' &
+busy=$!
+eventually 10 test -s pid || die "it does not begin"
+used=$(used_in_a_while "$(cat pid)")
+[ "$used" -le 400 ] || die "$used ms of CPU in 2 s, with a tenth"
+expect 0 '' service set "$(domid busy)" cpu-share 1/1000
+used=$(used_in_a_while "$(cat pid)")
+[ "$used" -le 100 ] || die "$used ms of CPU in 2 s, with a thousandth"
+group=$(sed -n 's/^[0-9]*:[^:]*:\(.*splitdom-run-.*\)/\1/p' "/proc/$(cat pid)/cgroup" | head -n 1)
+[ -n "$group" ] || die "it is in no group of its own: $(cat "/proc/$(cat pid)/cgroup")"
+left() { find /sys/fs/cgroup -name "$(basename "$group")" -type d 2>/dev/null | grep -q .; }
+left || die "where is its group?"
+
+# Killed with its program, nobody is there to remove the group; the next one does.
+kill -9 $busy "$(cat pid)"
+reap 5000 $busy
+eventually 5 gone "$(cat pid)" || die "the program does not end"
+"$BIN/domu" run --cpu-share 1/2 true || die "the next one fails"
+left && die "the group of a killed one is left"
+exit 0
