@@ -5,7 +5,7 @@
 begin_section before 'This revision over another one'
 
 # BEFORE_LOADS: only these.
-read -ra before_loads <<<"${BEFORE_LOADS:-cold-1 cold-8 cold-64 cold-d8 cold-d32 hot-1 hot-64 hot-d32}"
+read -ra before_loads <<<"${BEFORE_LOADS:-cold-1 cold-8 cold-64 cold-d8 cold-d32 hot-1 hot-64 hot-d32 ring-1 ring-64 ring-d32}"
 
 # before_client LOAD: the client's words.
 before_client() {
@@ -14,18 +14,22 @@ before_client() {
     *-d*) words+=(--depth "${1##*-d}") ;;
     *) words[0]=${1##*-} ;;
     esac
-    case $1 in hot-*) words+=(--pattern "$HOT") ;; esac
+    case $1 in hot-* | ring-*) words+=(--pattern "$HOT") ;; esac
     echo "${words[*]}"
 }
 
 # before_serve before|after BIN: hits are measured with a CPU for each side, or their rate would tell mostly
 # of where the scheduler puts both.
 before_serve() {
-    local BIN=$2
+    local BIN=$2 ring
     service_start "cold.$1"
     before_pid[cold.$1]=$SERVICE_PID
     service_start "hot.$1" --cpu 1
     before_pid[hot.$1]=$SERVICE_PID
+    # A hand-over each, where it can be told to.
+    if "$BIN/service" --help | grep -q -e --shared-cache; then ring=(--shared-cache off); else ring=(); fi
+    service_start "ring.$1" --cpu 1 "${ring[@]}"
+    before_pid[ring.$1]=$SERVICE_PID
 }
 
 # Each by the program that started it: the two may not speak the same protocol.
@@ -33,6 +37,7 @@ before_stop() { # before|after BIN
     local BIN=$2
     service_stop "cold.$1"
     service_stop "hot.$1"
+    service_stop "ring.$1"
 }
 
 # before_take LOAD before|after BIN

@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # Reads that all hit the cache, against what a round trip costs at least, the page cache, and
 # nbdkit's memory plugin. "own cores": Dom0 on CPU 1, the client on CPU 0; "one core": both on CPU 0;
-# "defaults": nothing pinned. The page cache twice: a bare loop of pread, and fio, which takes times.
+# "defaults": nothing pinned. "shared": the client reads hits by itself (--shared-cache); in all other rows each hit
+# is a hand-over to Dom0. The page cache twice: a bare loop of pread, and fio, which takes times.
 begin_section cached 'Cached reads against the limits of the machine'
 
 hot_client() { # ROW SERVICE COMMAND...: with the service's process as SERVICE_PID
@@ -40,6 +41,9 @@ cached_round() {
         hot_client "D=$d own cores" own taskset -c 0 "$BIN/client" 1 $MANY --depth $d
     done
     hot_client 'D=32 defaults' plain "$BIN/client" 1 $MANY --depth 32
+    hot_client 'T=1 shared' shared taskset -c 0 "$BIN/client" 1 $MANY
+    hot_client 'T=64 shared' shared "$BIN/client" 64 $MANY
+    hot_client 'D=32 shared' shared "$BIN/client" 1 $MANY --depth 32
     if [ -n "$cached_nbd" ]; then
         fio_nbd 'nbdkit memory T=1' "$cached_nbd" --iodepth=1
         fio_nbd 'nbdkit memory D=32' "$cached_nbd" --iodepth=32
@@ -57,25 +61,32 @@ else
     else
         note 'nbdkit or the nbd engine of fio is not installed: no row for it'
     fi
-    service_start own --cpu 1
+    service_start own --cpu 1 --shared-cache off
     cached_pid[own]=$SERVICE_PID
-    service_start nospin --cpu 1 --no-spin
+    service_start nospin --cpu 1 --no-spin --shared-cache off
     cached_pid[nospin]=$SERVICE_PID
-    service_start onecore --cpu 0 --no-spin
+    service_start onecore --cpu 0 --no-spin --shared-cache off
     cached_pid[onecore]=$SERVICE_PID
-    service_start plain
+    service_start plain --shared-cache off
     cached_pid[plain]=$SERVICE_PID
-    for name in own nospin onecore plain; do # 15 times the hot set: all of it is in the cache then
+    service_start shared --cpu 1
+    cached_pid[shared]=$SERVICE_PID
+    for name in own nospin onecore plain shared; do # 15 times the hot set: all of it is in the cache then
         "$BIN/client" 1 80000 --depth 32 --name $name --no-record --pattern $HOT >/dev/null || die "no warm cache"
     done
     rounds "$ROUNDS" cached_round
-    for name in own nospin onecore plain; do service_stop $name; done
+    for name in own nospin onecore plain shared; do service_stop $name; done
     [ -z "$cached_nbd" ] || server_stop "$cached_server"
     goal_ratio 'cached, T=1: round trip over spin ping-pong with 512 bytes' mean_ns 'T=1 own cores' 'spin ping-pong with 512 bytes' '<=' 6 3
     goal_ratio 'cached, T=1, no spinning: round trip over futex ping-pong' mean_ns 'T=1 own cores no spinning' 'futex ping-pong' '<=' 1.2 1.05
     goal_ratio 'the same on one core' mean_ns 'T=1 one core no spinning' 'futex ping-pong one core' '<=' 1.2 1.05
     goal_ratio 'cached, T=64: rate over page cache' rps 'T=64 own cores' 'page cache T=64' '>=' 2 3
     goal_ratio 'the same over fio on the page cache' rps 'T=64 own cores' 'page cache T=64 by fio' '>=' 2 3
+    goal_ratio 'shared, T=1: a hit over spin ping-pong with 512 bytes' mean_ns 'T=1 shared' 'spin ping-pong with 512 bytes' '<=' 0.6 0.3
+    goal_value 'shared, T=1: nanoseconds a hit, two readings of the clock included' mean_ns 'T=1 shared' '<=' 130 80
+    goal_ratio 'shared, T=64: rate over page cache' rps 'T=64 shared' 'page cache T=64' '>=' 6 10
+    goal_ratio 'shared, T=64: rate over a hand-over' rps 'T=64 shared' 'T=64 own cores' '>=' 3 6
+    goal_ratio 'shared, depth 32: rate over a hand-over' rps 'D=32 shared' 'D=32 own cores' '>=' 1 6
     goal_value 'cached, depth 32: sectors per second' rps 'D=32 own cores' '>=' 8e6 10e6
 fi
 finish_section rps mean_ns p50_ns p99_ns p99_9_ns cpu_us

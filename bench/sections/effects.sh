@@ -31,13 +31,13 @@ effects_build() {
     make -s -C "$tree" all >"$TMP/build.log" 2>&1 || die "$1 does not build: $(tail -n 5 "$TMP/build.log")"
 }
 
-# effects_serve with|without BIN: hits are measured with a CPU for each side, or their rate would tell
+# effects_serve with|without BIN: hits are hand-overs (--shared-cache off), measured with a CPU for each side, or their rate would tell
 # mostly of where the scheduler puts both.
 effects_serve() {
     local BIN=$2
     service_start "cold.$1"
     echo "$SERVICE_PID" >"$TMP/effects.cold.$1"
-    service_start "hot.$1" --cpu 1
+    service_start "hot.$1" --cpu 1 --shared-cache off
     echo "$SERVICE_PID" >"$TMP/effects.hot.$1"
 }
 
