@@ -58,8 +58,9 @@ class Shell:
 
 def main():
     shell = Shell()
-    # ^C ends the program, and with it the job.
-    shell.run(DOMU + " run sh -c 'echo be\"\"gun; sleep 1000'", "\nbegun")
+    # ^C ends the program, and with it the job. (One process: a shell that is just starting another program can
+    # lose the signal, also without a domain.)
+    shell.run(DOMU + " run perl -e '$| = 1; print \"be\", \"gun\\n\"; sleep 1000'", "\nbegun")
     shell.type("\x03")
     shell.expect(r"PROMPT% ")
     shell.run("echo after $?", r"\nafter 130")

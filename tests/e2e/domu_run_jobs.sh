@@ -3,7 +3,7 @@
 . "$(dirname "$0")/functions.sh"
 
 [ -x "$BIN/domu-shim" ] || skip "programs run in domains on x86-64 only"
-requires python3
+requires python3 perl
 image disk1.img 4
 start_service --idle-timeout 0
 timeout -k 2 $((100 * slack)) python3 "$TOP/tests/e2e/domu_run_jobs.py" "$BIN/domu" || die "see above"
