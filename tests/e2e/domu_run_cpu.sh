@@ -2,6 +2,7 @@
 # A share of the CPU: what a program may use, how that changes, and what is left of its control group.
 . "$(dirname "$0")/functions.sh"
 
+[ -z "${TEST_SAN:-}" ] || skip "what runs in programs is not sanitized; domu_run.sh has the rest"
 [ -x "$BIN/domu-shim" ] || skip "programs run in domains on x86-64 only"
 image disk1.img 4
 start_service --idle-timeout 0

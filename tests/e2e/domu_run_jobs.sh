@@ -2,6 +2,7 @@
 # On a terminal a program in a domain is a job like any other: ^C, ^Z, bg, fg, and its size.
 . "$(dirname "$0")/functions.sh"
 
+[ -z "${TEST_SAN:-}" ] || skip "what runs in programs is not sanitized; domu_run.sh has the rest"
 [ -x "$BIN/domu-shim" ] || skip "programs run in domains on x86-64 only"
 requires python3 perl
 image disk1.img 4
