@@ -8,9 +8,18 @@
 #include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 
+/* One of a Dom0 that has died before it was ours: the next one need not share its cache. */
+static void drop_earlier(struct blkfront *bf)
+{
+    pthread_mutex_lock(&bf->lock);
+    blkfront_view_stop(bf);
+    pthread_mutex_unlock(&bf->lock);
+}
+
 void blkfront_view_start(struct blkfront *bf)
 {
     struct cache_view *view;
+    drop_earlier(bf);
     if (!bf->front.shared_cache)
         return;
     int fd = life_shared_cache(bf->front.xenbus.life, bf->options.vdev);
@@ -18,7 +27,6 @@ void blkfront_view_start(struct blkfront *bf)
         return;
     if (cache_view_open(fd, bf->claims, &view) == 0) {
         pthread_mutex_lock(&bf->lock);
-        blkfront_view_stop(bf);
         if (bf->failed == 0)
             (void)exchange_full_ptr(&bf->view, view);
         else

@@ -18,6 +18,7 @@
 #include "domu/blkfront/blkfront_private.h"
 #include "fakes/fake_disk.h"
 #include "fakes/fake_dom0.h"
+#include "service/block/cache/shared_cache.h"
 #include "tdf/pvclock.h"
 
 enum { DEPTH = 8, HANG_S = 60 };
@@ -135,6 +136,36 @@ static void reads_asked_while_dom0_is_away_are_answered_by_the_next(void **state
     assert_int_equal(stats.reconnects, 1);
     submit(0, DEPTH);
     reap_all(DEPTH);
+}
+
+/* The link has got as far as the second Dom0's cache when that one dies. The third shares none, and
+ * its disk has been written to. */
+static void the_cache_of_a_dom0_that_never_was_ours_is_forgotten(void **state)
+{
+    (void)state;
+    struct shared_cache *shared;
+    struct shared_cache_claims claims = {0};
+    struct cache_view *view;
+    assert_int_equal(shared_cache_create(1, &shared), 0);
+    memset(bytes[0], 0x5a, sizeof(bytes[0]));
+    shared_cache_put(shared, 0, 1000, bytes[0]);
+    assert_int_equal(cache_view_open(shared_cache_fd(shared), &claims, &view), 0);
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(dial(true), 0);
+    die();
+    while (!is_linking())
+        sched_yield();
+    pthread_mutex_lock(&bf->lock);
+    bf->view = view;
+    pthread_mutex_unlock(&bf->lock);
+    start(&(struct fake_dom0_script){0});
+    while (is_linking())
+        sched_yield();
+    assert_int_equal(blkfront_read(bf, 1000, 1, bytes[0]), 0);
+    assert_true(fake_disk_holds(bytes[0], 1000, 1));
+    blkfront_close(bf);
+    bf = NULL;
+    shared_cache_destroy(shared);
 }
 
 static void *read_one(void *arg)
@@ -603,6 +634,7 @@ int main(void)
 #define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         LINK_TEST(reads_asked_while_dom0_is_away_are_answered_by_the_next),
+        LINK_TEST(the_cache_of_a_dom0_that_never_was_ours_is_forgotten),
         LINK_TEST(a_thread_that_asks_while_dom0_is_away_waits_for_the_next),
         LINK_TEST(a_thread_spins_while_dom0_is_replaced),
         LINK_TEST(closing_does_not_wait_for_the_next),
