@@ -120,8 +120,10 @@ void shared_cache_destroy(struct shared_cache *shared)
 {
     if (shared == NULL)
         return;
-    if (shared->header != NULL)
+    if (shared->header != NULL) {
+        shared_cache_clear(shared);
         munmap(shared->header, shared->bytes);
+    }
     if (shared->fd >= 0)
         close(shared->fd);
     free(shared);

@@ -19,6 +19,7 @@ struct shared_cache;
  * Linux 5.1).
  */
 int shared_cache_create(uint32_t slot_count, struct shared_cache **out);
+/* Who has the file mapped still finds no sector there from then on. */
 void shared_cache_destroy(struct shared_cache *shared); /* NULL allowed */
 
 /* The file for domains; stays ours. */

@@ -91,6 +91,18 @@ static void several_sectors_are_read_when_all_are_there(void **state)
     }
 }
 
+/* A domain whose disk was taken away by force may look once more before it knows. */
+static void a_cache_that_is_gone_gives_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seen[SECTOR_BYTES / 8];
+    put(f, 3, 77, 1);
+    assert_true(cache_view_read(f->view, 77, 1, seen));
+    shared_cache_destroy(f->shared);
+    f->shared = NULL;
+    assert_false(cache_view_read(f->view, 77, 1, seen));
+}
+
 /* Random changes against an array: sector by slot, version by sector. A sector that is there may be
  * missed, where its bucket is full, but seldom. */
 static void what_is_read_is_what_a_model_has(void **state)
@@ -444,6 +456,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_sector_that_was_put_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(several_sectors_are_read_when_all_are_there, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_cache_that_is_gone_gives_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_read_is_what_a_model_has, setup, teardown),
         cmocka_unit_test(a_view_has_what_the_cache_has),
         cmocka_unit_test_setup_teardown(hits_are_noted_for_dom0, setup, teardown),
