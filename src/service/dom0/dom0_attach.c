@@ -58,7 +58,7 @@ int dom0_attach_disk(void *ctx, uint32_t domid, const char *text, struct why *wh
     if (rc == 0 && spec.target[0] != '/')
         rc = why_fail(why, -EINVAL, "%s: name the image by a path from / on", spec.target);
     if (rc == 0)
-        rc = dom0_disk_open(d, &spec, &disk, why);
+        rc = dom0_disk_open(d, &spec, 0, &disk, why);
     if (rc == 0) {
         const struct back_spec device = {&vbd_class, spec.devid, &disk.options};
         rc = domain_attach(domain, &device, why);

@@ -7,8 +7,14 @@
 #include <sys/stat.h>
 
 #include "base/container_of.h"
+#include "service/block/engine/image_lock.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
+
+enum {
+    /* For the writes of a service that was killed to end. */
+    START_PATIENCE_MS = 5000,
+};
 
 static const struct disk_ops *engine_ops(enum dom0_engine engine)
 {
@@ -128,21 +134,24 @@ static void describe(const struct dom0 *d, struct dom0_disk *disk)
 }
 
 /* The item of an image; takes the image in any case. */
-static int take_image(struct dom0 *d, struct image *image, struct vdisks_item **out,
-                      struct why *why)
+static int take_image(struct dom0 *d, uint32_t patience_ms, struct image *image,
+                      struct vdisks_item **out, struct why *why)
 {
     int rc = 0;
     *out = vdisks_find(&d->vdisks, image);
-    if (*out == NULL)
+    bool is_ours = *out != NULL && (*out)->vdisk->image.writable; /* and so is its lock */
+    if (!is_ours)
+        rc = image_lock(image, patience_ms, why);
+    if (rc == 0 && *out == NULL)
         rc = vdisks_add(&d->vdisks, image, cache_bytes(d, image), out, why);
-    else if (image->writable && !(*out)->vdisk->image.writable)
+    else if (rc == 0 && image->writable && !is_ours)
         rc = vdisk_reopen((*out)->vdisk, image, why);
     image_close(image); /* unless a vdisk took it */
     return rc;
 }
 
-int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, struct dom0_disk *disk,
-                   struct why *why)
+int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, uint32_t patience_ms,
+                   struct dom0_disk *disk, struct why *why)
 {
     struct image image;
     if (spec != &disk->spec)
@@ -151,7 +160,7 @@ int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, struct dom0_dis
     if (rc == 0)
         rc = open_image(spec, &image, why);
     if (rc == 0)
-        rc = take_image(d, &image, &disk->item, why);
+        rc = take_image(d, patience_ms, &image, &disk->item, why);
     if (rc == 0)
         describe(d, disk);
     return rc;
@@ -171,6 +180,8 @@ static int open_first(struct dom0 *d, struct why *why)
                       "the cache may have at most 1 %% of the image: %llu bytes (--cache-bytes)",
                       (unsigned long long)bytes);
     else
+        rc = image_lock(&image, START_PATIENCE_MS, why);
+    if (rc == 0)
         rc = create_worker_and_first(d, &image, why);
     image_close(&image);
     return rc;
@@ -222,7 +233,7 @@ int dom0_disks_create(struct dom0 *d, struct why *why)
     for (uint32_t i = 0; rc == 0 && i < d->disk_count; i++) {
         struct dom0_disk *disk = &d->disks[i];
         if (i > 0)
-            rc = dom0_disk_open(d, &disk->spec, disk, why);
+            rc = dom0_disk_open(d, &disk->spec, START_PATIENCE_MS, disk, why);
         else
             describe(d, disk);
         if (rc == 0) {

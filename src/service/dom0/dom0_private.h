@@ -105,9 +105,10 @@ int dom0_disks_create(struct dom0 *d, struct why *why);
 /* Accepts what dom0_disks_create has left behind when it failed. */
 void dom0_disks_destroy(struct dom0 *d);
 /* Makes a disk of a specification whose target is an absolute path. disk stays where it is until it
- * was attached. Errors: -errno with a line in why. */
-int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, struct dom0_disk *disk,
-                   struct why *why);
+ * was attached. Waits up to patience_ms for another service to let go of an image that is to be
+ * written. Errors: -errno with a line in why. */
+int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, uint32_t patience_ms,
+                   struct dom0_disk *disk, struct why *why);
 /* admit and released of struct domain_host. */
 int dom0_disk_admit(void *ctx, const struct domain *domain, const struct back_spec *spec,
                     void **lease, struct why *why);

@@ -16,6 +16,7 @@
 
 #include "service/block/engine/image_align.h"
 #include "service/block/engine/image_backing.h"
+#include "service/block/engine/image_lock.h"
 #include "service/block/engine/sector.h"
 
 #define BLOCK_BYTES_MAX 65536u /* ext4 and xfs with 64 KiB blocks */
@@ -210,8 +211,10 @@ int image_open(const char *path, bool writable, struct image *out, struct why *w
 
 void image_close(struct image *image)
 {
-    if (image->fd >= 0)
+    if (image->fd >= 0) {
+        image_unlock(image);
         close(image->fd);
+    }
     image->fd = -1;
     free(image->path);
     image->path = NULL;

@@ -37,6 +37,7 @@ struct image {
  * image_read_span.
  */
 int image_open(const char *path, bool writable, struct image *out, struct why *why);
+/* No operation on it is under way. Gives its lock back (image_lock.h). */
 void image_close(struct image *image);
 
 /*
