@@ -8,6 +8,7 @@ unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL
 export SPLITDOM_NAME=demo-$$
 clients=()
 started=
+second=build/demo-$$.img
 
 step() { printf '\n# %s\n' "$*"; }
 run() {
@@ -26,7 +27,7 @@ clean_up() {
     wait
     [ -n "$started" ] && ./bin/service stop >/dev/null 2>&1
     for pid in "${clients[@]}"; do rm -f "sectors.$pid" "read.$pid"; done
-    rm -f build/demo.[0-9]*
+    rm -f build/demo.[0-9]* "$second"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
@@ -51,12 +52,13 @@ else
     run ./disk1.img.sh 100 disk1.img || fail "no image"
 fi
 
-step "Dom0 goes to the background; start returns once it is ready to serve"
-run ./bin/service start --image disk1.img || fail "the service did not start"
+step "Dom0 goes to the background, with a second disk that may be written; start returns once it is ready to serve"
+mkdir -p build
+run truncate -s 64M "$second" || fail "no second image"
+run ./bin/service start --image disk1.img --disk "$second,raw,xvdb,w!" || fail "the service did not start"
 started=1
 
 step "Three domains at once, 8 to 64 threads each, read random sectors through shared rings"
-mkdir -p build
 client 8 20000
 client 64 20000
 client 16 20000 --pattern zipf:0.99
@@ -68,6 +70,9 @@ for i in "${!clients[@]}"; do
     cat "build/demo.$i"
     rm -f "build/demo.$i"
 done
+
+step "A domain writes to the second disk, flushes after every 50 writes, and finds again all that it wrote"
+run ./bin/client 4 10000 --disk xvdb --write 50 --flush-every 50 --verify --no-record || fail "the second disk is wrong"
 
 step "What Dom0 has done so far"
 run ./bin/service status || fail "no status"
@@ -81,4 +86,4 @@ step "Stop: Dom0 says how many reads its cache answered"
 started=
 run ./bin/service stop || fail "the service did not stop cleanly"
 
-printf '\n# All reads were right. Next: README.md, docs/architecture.md, ./bin/client --help\n'
+printf '\n# All reads and writes were right. Next: README.md, docs/architecture.md, ./bin/client --help\n'
