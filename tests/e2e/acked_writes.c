@@ -53,6 +53,7 @@ struct writer {
     struct request requests[DEPTH];
     uint32_t in_flight;
     bool flushing;
+    bool dead; /* the device is, for good */
 };
 
 static volatile sig_atomic_t ended;
@@ -153,12 +154,11 @@ static void ask(struct writer *w, struct request *request)
                                                              .sector_count = request->count,
                                                              .buffer = request->data,
                                                              .cookie = request});
-    if (rc == -ENOTCONN)
-        exit(3);
-    if (rc < 0)
+    if (rc < 0 && rc != -ENOTCONN)
         errx(1, "submit: %s", strerror(-rc));
-    request->busy = true;
-    w->in_flight++;
+    request->busy = rc == 0;
+    w->in_flight += rc == 0;
+    w->dead |= rc < 0;
 }
 
 static void check_read(const struct writer *w, const struct request *request)
@@ -203,18 +203,17 @@ static void write_for_ever(struct writer *w)
 {
     struct blkfront_completion done[DEPTH];
     do {
-        for (uint32_t i = 0; i < DEPTH && ended == 0; i++) {
+        for (uint32_t i = 0; i < DEPTH && ended == 0 && w->dead == false; i++) {
             if (w->requests[i].busy == false)
                 ask(w, &w->requests[i]);
         }
         int count = blkfront_reap(w->bf, done, DEPTH, 1);
-        if (count == -ENOTCONN)
-            exit(3);
-        if (count < 0)
+        if (count < 0 && count != -ENOTCONN)
             errx(1, "reap: %s", strerror(-count));
+        w->dead |= count < 0;
         for (int i = 0; i < count; i++)
             answered(w, &done[i]);
-    } while (w->in_flight > 0 || ended == 0);
+    } while (w->in_flight > 0 || (ended == 0 && w->dead == false));
 }
 
 /* The word that is among the arguments from the sixth on. */
@@ -256,7 +255,12 @@ static int write_main(char **argv)
     }
     write_for_ever(&w);
     blkfront_close(w.bf);
-    return 0;
+    for (int i = 0; i < DEPTH; i++) {
+        free(w.requests[i].data);
+        free(w.requests[i].covered);
+    }
+    free(w.busy);
+    return w.dead ? 3 : 0;
 }
 
 static int check_main(char **argv)

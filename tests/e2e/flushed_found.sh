@@ -2,7 +2,7 @@
 # Nothing flushed is lost: Dom0's image has a volatile write cache (volatile_disk.c, in Dom0's memory), so that
 # kill -9 is a loss of power. After each loss the image holds all writes that were answered before a flush that was.
 # TEST_LONG: two hundred losses.
-# timeout: 120
+# timeout: 300
 . "$(dirname "$0")/functions.sh"
 [ -z "${TEST_SAN:-}" ] || skip "a sanitizer wants to be the first library that is loaded"
 requires gcc

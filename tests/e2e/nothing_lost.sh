@@ -2,7 +2,7 @@
 # Nothing acknowledged is lost: kill -9 of Dom0 at random moments under two writers that reconnect and two that
 # begin anew, on one image. What each of them was told is kept outside; after each kill the image file is read.
 # TEST_LONG: a thousand kills.
-# timeout: 120
+# timeout: 600
 . "$(dirname "$0")/functions.sh"
 
 kills=10

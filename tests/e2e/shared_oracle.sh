@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Four domains read, write, discard and flush the same sectors of one disk: each read finds what a byte array allows.
 # Engines uring and threads, the shared cache on and off. TEST_LONG: ten minutes in all.
-# timeout: 120
+# timeout: 900
 . "$(dirname "$0")/functions.sh"
 
 seconds=2
