@@ -22,7 +22,7 @@ unset MAKEFLAGS MAKEOVERRIDES MFLAGS MAKELEVEL SAN VARIANT OUT BIN V CC
 TOP=$PWD
 JOBS=${JOBS:-$(nproc)}
 [ "$JOBS" -gt 4 ] && JOBS=4
-FUZZ_SECONDS=${FUZZ_SECONDS:-30}
+FUZZ_SECONDS=${FUZZ_SECONDS:-10}
 export TOP IMAGE_DIR=$TOP/build/images
 LOGS=build/logs
 mkdir -p "$IMAGE_DIR"
@@ -216,7 +216,7 @@ stress_programs() { # STAGE MAKE-VARIABLES REQUESTS RUNNER...
 
 stage_stress() {
     local wrapper
-    stress_programs stress "" "${STRESS_REQUESTS:-300000}" run_one
+    stress_programs stress "" "${STRESS_REQUESTS:-150000}" run_one
     run_one stress barriers 300 bash tests/stress/barriers.sh
     begin_stage stress-tsan
     wrapper=$(tsan_wrapper) || {
@@ -224,7 +224,7 @@ stage_stress() {
         return
     }
     # shellcheck disable=SC2086
-    stress_programs stress-tsan SAN=thread $((${STRESS_REQUESTS:-300000} / 3)) run_sanitized $wrapper
+    stress_programs stress-tsan SAN=thread $((${STRESS_REQUESTS:-150000} / 3)) run_sanitized $wrapper
 }
 
 e2e_scripts() { # STAGE BIN FACTOR RUNNER [DIRECTORY]
@@ -235,11 +235,24 @@ e2e_scripts() { # STAGE BIN FACTOR RUNNER [DIRECTORY]
         note "$stage" programs 1 "no $BIN/service or client: nothing to test end to end"
         return
     fi
+    # Two at a time, for most of them wait most of the time; then those that want to be alone.
     for script in "$dir"/*.sh; do
         case $script in */functions.sh | *'*'*) continue ;; esac
-        limit=$(sed -n 's/^# timeout: *\([0-9][0-9]*\).*/\1/p' "$script" | head -n 1)
-        "$runner" "$stage" "$(basename "$script" .sh)" $((${limit:-120} * factor)) bash "$script"
+        grep -q '^# alone' "$script" && continue
+        while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+        e2e_script "$script" &
     done
+    wait
+    for script in "$dir"/*.sh; do
+        if grep -q '^# alone' "$script"; then e2e_script "$script"; fi
+    done
+}
+
+# Of e2e_scripts, with its variables.
+e2e_script() { # SCRIPT
+    limit=$(sed -n 's/^# timeout: *\([0-9][0-9]*\).*/\1/p' "$1" | head -n 1)
+    # shellcheck disable=SC2154 # they are e2e_scripts'
+    "$runner" "$stage" "$(basename "$1" .sh)" $((${limit:-120} * factor)) bash "$1"
 }
 
 stage_workloads() {
@@ -249,16 +262,16 @@ stage_workloads() {
     TEST_SAN='' e2e_scripts workloads "$TOP/bin" 1 run_one tests/workloads
 }
 
-# A fixed set of seeds under the address sanitizer, and fresh ones for SIM_SECONDS (30). Then a million
+# A fixed set of seeds under the address sanitizer, and fresh ones for SIM_SECONDS (10). Then a million
 # lives of a domain's clock.
 stage_sim() {
     local sim=tests/sim/sim lives=build/plain/tests/sim/time/lives vars=SAN=address,undefined
     build sim sim-programs
     build sim $vars sim-programs
     is_built sim "$vars" "build/san-address-undefined/$sim" &&
-        run_sanitized sim fixed_seeds 300 "build/san-address-undefined/$sim" --seeds 1:5000
+        run_sanitized sim fixed_seeds 300 "build/san-address-undefined/$sim" --seeds "1:${SIM_SEEDS:-2000}"
     is_built sim "" "build/plain/$sim" &&
-        run_one sim fresh_seeds $((${SIM_SECONDS:-30} + 120)) "build/plain/$sim" --seconds "${SIM_SECONDS:-30}"
+        run_one sim fresh_seeds $((${SIM_SECONDS:-10} + 120)) "build/plain/$sim" --seconds "${SIM_SECONDS:-10}"
     is_built sim "" "$lives" && {
         run_one sim time_lives 300 "$lives"
         run_one sim time_lives_unsaved 300 "$lives" --unsaved --lives 200000
@@ -274,7 +287,7 @@ stage_faults() {
     mapfile -t list < <(programs $vars list-faults)
     for program in "${list[@]}"; do
         is_built faults "$vars" "$program" &&
-            TEST_SAN=${vars#SAN=} run_sanitized faults "$(basename "$program")" 400 "$program"
+            TEST_SAN=${vars#SAN=} run_sanitized faults "$(basename "$program")" 900 "$program"
     done
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # A disk scaled apart from time: --disk-scale, its node, and `service set DOMID disk-scale`.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 client=$BIN/client

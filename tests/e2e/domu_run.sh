@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Programs in domains: their time, what they exit with, and the verbs that reach them.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -x "$BIN/domu-shim" ] || skip "programs run in domains on x86-64 only"

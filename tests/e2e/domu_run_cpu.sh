@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # A share of the CPU: what a program may use, how that changes, and what is left of its control group.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN:-}" ] || skip "what runs in programs is not sanitized; domu_run.sh has the rest"

@@ -2,6 +2,7 @@
 # Programs of other languages, whichever are installed: each waits 0.2 s in some way of its own, and says what it
 # saw pass. At TDF 10 that is two real seconds, and 0.2 s to them. Lax bounds: the machine may be busy.
 # timeout: 300
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN:-}" ] || skip "what runs in programs is not sanitized; domu_run.sh has the rest"

@@ -2,6 +2,7 @@
 # Every kind of reading, wait and timer under domu run (tests/waits), dynamic and static: with bounds that a busy
 # machine keeps. What docs/time.md says is real time is left out. tests/waits/run.sh has the strict bounds.
 # timeout: 300
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN:-}" ] || skip "what runs in programs is not sanitized; domu_run.sh has the rest"

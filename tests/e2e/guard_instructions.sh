@@ -4,6 +4,7 @@
 # the front end's ring through Dom0 and back, against the committed figure (guard.figures), 5 % up or
 # down; 15 % for misses, whose hash tables have a new secret key in each run and chains of another
 # length with it. Counting instructions, not time, gives the same result on a busy machine.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN-}" ] || skip "instrumented builds have other figures"

@@ -3,6 +3,7 @@
 # A guard against needless system calls: calls per request of the client and of Dom0 for fixed
 # workloads, which must not exceed the committed figures (guard.figures) by more than 10 %. Neither
 # side spins, so that the machine's load has the least say in how often they sleep.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN-}" ] || skip "instrumented builds make calls of their own"

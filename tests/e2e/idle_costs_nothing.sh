@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # With clients attached that are silent, Dom0 sleeps: no processor time, no wake-ups. Nor do they.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 [ "${TEST_SAN:-}" != thread ] || skip "the thread sanitizer has a thread of its own that wakes up"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Unmodified programs on a domain's clock, by the shim alone (the clock is made by hand, without a service): what
 # they see of time, that they are started as by exec, and what is refused.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ "$(uname -m)" = x86_64 ] || skip "the shim is for x86-64"

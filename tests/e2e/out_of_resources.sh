@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Dom0 without descriptors, and without memory for another domain: whoever comes then waits or is
 # told, those who are there go on, and once there is room again the next one is served.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 # By SIGKILL: a child of bash that has not come to its exec yet would lose SIGTERM.

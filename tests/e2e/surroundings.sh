@@ -6,6 +6,7 @@
 # hang, a signal, a wrong record, a silent loss, or harm to a neighbour.
 #
 # SURROUNDINGS=PATTERN: only the cells whose names match. TEST_LONG: all 1,455. The last line counts the cells.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN:-}" ] || skip "limits of memory and minimal roots are not for sanitizers"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion in virtual time: with the model disk, what a domain sees of a read is what the model
 # computed, to the nanosecond, whatever the wake-ups of this machine add.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 client=$BIN/client

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Weights decide while requests wait for turns in Dom0, and the status says whether they do: the
 # recipe of service(1), with a disk that serves eight reads at once.
+# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 image disk1.img 8
