@@ -80,40 +80,4 @@ void vbd_ring_read_done(struct block_request *request, int status);
 /* operations.c: lets go of the pages of a request that was started there. */
 void operations_unmap(struct vbd_ring *vr, struct pending *p);
 
-/* vbd_ring.c: done of plain reads, which every pending that is free has. */
-void vbd_ring_read_done(struct block_request *request, int status);
-
-/* operations.c: lets go of the pages of a request that was started there. */
-void operations_unmap(struct vbd_ring *vr, struct pending *p);
-
-/* vbd_ring.c: with completion in virtual time, the next two. */
-void vbd_ring_stamp_virtual(struct vbd_ring *vr, struct pending *p, bool stamped);
-uint64_t vbd_ring_completion_virtual(const struct vbd_ring *vr, const struct pending *p,
-                                     uint64_t asked_ns);
-
-/* Notes in p when it was asked for. stamped: its slot has room to say so. */
-static inline void vbd_ring_stamp(struct vbd_ring *vr, struct pending *p, bool stamped)
-{
-    p->stamp_ns = p->request.asked_ns = 0;
-    if (vr->config.virtual_completion)
-        vbd_ring_stamp_virtual(vr, p, stamped);
-}
-
-/* When the domain is to see p, asked for at asked_ns, as complete. 0: when it gets to see it. */
-static inline uint64_t vbd_ring_completion(const struct vbd_ring *vr, const struct pending *p,
-                                           uint64_t asked_ns)
-{
-    return vr->config.virtual_completion ? vbd_ring_completion_virtual(vr, p, asked_ns) : 0;
-}
-
-/* vbd_ring.c: done of plain reads, which every pending that is free has. */
-void vbd_ring_read_done(struct block_request *request, int status);
-
-/* operations.c: lets go of the pages of a request that was started there. */
-void operations_unmap(struct vbd_ring *vr, struct pending *p);
-
-/* Notes in p when it was asked for, of a request whose slot says so or not. */
-void vbd_ring_stamp(struct vbd_ring *vr, struct pending *p, bool stamped);
-/* When the domain is to see p, asked for at asked_ns, as complete. */
-uint64_t vbd_ring_completion(const struct vbd_ring *vr, const struct pending *p, uint64_t asked_ns);
 #endif
