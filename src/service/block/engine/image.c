@@ -111,6 +111,18 @@ static int check_whole_blocks(const struct refusal *refusal, const struct image 
     return 0;
 }
 
+/* Such a device lets itself be opened for writing, and fails each write. */
+static int check_writes(const struct refusal *refusal, const struct image *image)
+{
+    int read_only = 0;
+    if (!image->writable || !image->is_device || ioctl(image->fd, BLKROGET, &read_only) < 0 ||
+        read_only == 0)
+        return 0;
+    return refuse(refusal, -EROFS,
+                  "is a read-only device; have the disk read-only, or change the device "
+                  "(blockdev --setrw, losetup without -r)");
+}
+
 static int refuse_no_direct(const struct refusal *refusal)
 {
     return refuse(refusal, -ENOTSUP,
@@ -185,7 +197,9 @@ static int check(const struct refusal *refusal, struct image *image)
         return refuse_errno(refusal, -rc);
     if (image_backing_is_memory(image->fd))
         return refuse_no_direct(refusal);
-    rc = check_size(refusal, image->size_bytes);
+    rc = check_writes(refusal, image);
+    if (rc == 0)
+        rc = check_size(refusal, image->size_bytes);
     if (rc == 0)
         rc = find_alignment(refusal, image);
     if (rc == 0)

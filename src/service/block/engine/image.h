@@ -32,9 +32,9 @@ struct image {
  * returns -errno, leaves *out closed (fd = -1) and writes one line for people into why: what is
  * wrong with which file and what to do. Refused: missing, a directory or other non-regular file,
  * unreadable, 0 bytes, a size that is no multiple of 512, a file system without O_DIRECT, a file in
- * memory (image_backing.h), a block device whose size is no whole number of its blocks, and such a
- * file if it is to be written. The last part block of a file that is only read is served: see
- * image_read_span.
+ * memory (image_backing.h), a block device whose size is no whole number of its blocks, and, if it
+ * is to be written, such a file or a read-only device. The last part block of a file that is only
+ * read is served: see image_read_span.
  */
 int image_open(const char *path, bool writable, struct image *out, struct why *why);
 /* No operation on it is under way. Gives its lock back (image_lock.h). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <linux/magic.h>
 #include <sched.h>
@@ -356,6 +357,20 @@ static void a_device_of_whole_blocks_only(void **state)
     close(device);
 }
 
+static void a_read_only_device_is_only_read(void **state)
+{
+    struct fixture *f = *state;
+    int read_only = 1;
+    skip_without_direct_io(f);
+    make_file(f->path, 8 * 4096);
+    int device = make_loop(f, f->path, 512);
+    assert_int_equal(ioctl(device, BLKROSET, &read_only), 0);
+    assert_int_equal(image_open(f->device, true, &f->image, &f->why), -EROFS);
+    assert_non_null(strstr(f->why.text, f->device));
+    assert_int_equal(image_open(f->device, false, &f->image, &f->why), 0);
+    close(device);
+}
+
 static void a_loop_device_in_memory_is_refused_as_tmpfs_is(void **state)
 {
     struct fixture *f = *state;
@@ -540,6 +555,7 @@ int main(void)
         WITH_FILES(an_overlay_on_a_disk_is_a_disk),
         WITH_FILES(an_overlay_in_memory_is_refused_as_tmpfs_is),
         WITH_FILES(a_device_of_whole_blocks_only),
+        WITH_FILES(a_read_only_device_is_only_read),
         WITH_FILES(a_loop_device_in_memory_is_refused_as_tmpfs_is),
         WITH_FILES(refuses_a_file_system_without_direct_io),
         WITH_FILES(other_errors_are_named),
