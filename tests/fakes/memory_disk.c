@@ -22,8 +22,9 @@ struct blkfront {
     uint32_t room; /* submits until -EAGAIN; refilled by a reap */
     bool holds;    /* a reap finds nothing */
     uint32_t flushes, discards;
-    int failure;    /* of every call; 0: none */
-    uint32_t count; /* submitted */
+    int failure;      /* of every call; 0: none */
+    uint32_t count;   /* submitted */
+    uint32_t unshown; /* of them: since the doorbell was rung */
     struct blkfront_io waiting[MEMORY_DISK_DEPTH];
 };
 
@@ -74,6 +75,7 @@ int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *io)
     if (bf->room == 0 || bf->count == MEMORY_DISK_DEPTH)
         return -EAGAIN;
     bf->room--;
+    bf->unshown++;
     bf->waiting[bf->count++] = *io;
     return 0;
 }
@@ -103,6 +105,7 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     uint32_t count = 0;
 
     (void)min;
+    bf->unshown = 0;
     while (count < max && bf->count > 0 && !bf->holds) {
         const struct blkfront_io io = bf->waiting[--bf->count];
         out[count++] = (struct blkfront_completion){
@@ -114,6 +117,12 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     if (count > 0)
         bf->room = UINT32_MAX;
     return count == 0 && bf->failure != 0 ? bf->failure : (int)count;
+}
+
+int blkfront_kick(struct blkfront *bf)
+{
+    bf->unshown = 0;
+    return bf->failure;
 }
 
 int blkfront_cancel(struct blkfront *bf, void *cookie)

@@ -73,10 +73,18 @@ static void wait_for_room(struct blk_device *device, struct blk_slot *slot)
     device->waiting_end = &slot->next;
 }
 
+static int submit_now(struct blk_device *device, const struct blk_slot *slot)
+{
+    int rc = blkfront_submit_io(device->bf, &slot->request.io);
+
+    device->unshown |= rc == 0;
+    return rc;
+}
+
 /* Behind those that wait already. Errors: those of blkfront_submit_io but -EAGAIN. */
 static int submit(struct blk_device *device, struct blk_slot *slot)
 {
-    int rc = device->waiting != NULL ? -EAGAIN : blkfront_submit_io(device->bf, &slot->request.io);
+    int rc = device->waiting != NULL ? -EAGAIN : submit_now(device, slot);
 
     if (rc == -EAGAIN)
         wait_for_room(device, slot);
@@ -168,7 +176,7 @@ static int submit_waiting(struct blk_device *device)
 {
     while (device->waiting != NULL) {
         struct blk_slot *slot = device->waiting;
-        int rc = blkfront_submit_io(device->bf, &slot->request.io);
+        int rc = submit_now(device, slot);
         if (rc < 0)
             return rc == -EAGAIN ? 0 : rc;
         device->waiting = slot->next;
@@ -199,12 +207,15 @@ int blk_device_reap(struct blk_device *device, struct blk_slot **done, uint32_t 
 {
     struct blkfront_completion completions[REAP_MAX];
     uint32_t most = max < REAP_MAX ? max : REAP_MAX, count = 0;
+    device->unshown = false; /* reaping rings */
     int rc = blkfront_reap(device->bf, completions, most, 0);
 
     for (int i = 0; i < rc; i++)
         if (finish(device, &completions[i]))
             done[count++] = completions[i].cookie;
     int failed = rc < 0 ? rc : submit_waiting(device);
+    if (device->unshown) /* the caller may sleep now */
+        (void)blkfront_kick(device->bf);
     if (failed < 0 && count == 0)
         count = (uint32_t)fail_waiting(device, done, max);
     return failed < 0 && count == 0 ? failed : (int)count;

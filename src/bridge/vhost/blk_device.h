@@ -25,6 +25,7 @@ struct blk_device {
     struct blkfront_geometry geometry; /* as the front end was told */
     bool write_through;             /* the driver knows no flush: each write is followed by one */
     uint32_t slot_count, in_flight; /* in_flight: with blkfront, or waiting */
+    bool unshown;                   /* something was submitted since the doorbell was rung */
     struct blk_slot *slots, *free;
     struct blk_slot *waiting, **waiting_end; /* blkfront had no room */
     void *zeros;                             /* read-only */

@@ -72,13 +72,14 @@ static void start(uint64_t features)
     assert_int_equal(hear(), 0);
 }
 
-/* Until nothing moves. */
+/* Until nothing moves. Whoever sleeps then waits for what Dom0 has been shown. */
 static int move(void)
 {
     int rc;
 
     while ((rc = vhost_session_move(&session, &why)) > 0)
         continue;
+    assert_int_equal(memory_disk.unshown, 0);
     return rc;
 }
 
@@ -122,6 +123,19 @@ static void a_driver_without_flush_gets_one_after_each_write(void **state)
     (void)state;
     start(negotiated & ~(1ULL << VIRTIO_BLK_F_FLUSH));
     fake_guest_request(&guest, VIRTIO_BLK_T_OUT, 1, 512);
+    assert_answer(1, VIRTIO_BLK_S_OK);
+    assert_int_equal(memory_disk.flushes, 1);
+}
+
+static void the_flush_after_a_write_that_took_a_while_is_shown(void **state)
+{
+    (void)state;
+    start(negotiated & ~(1ULL << VIRTIO_BLK_F_FLUSH));
+    fake_guest_request(&guest, VIRTIO_BLK_T_OUT, 1, 512);
+    memory_disk.holds = true;
+    assert_int_equal(move(), 0);
+    memory_disk.holds = false;
+    assert_int_equal(move(), 0);
     assert_answer(1, VIRTIO_BLK_S_OK);
     assert_int_equal(memory_disk.flushes, 1);
 }
@@ -582,6 +596,7 @@ int main(void)
         SESSION_TEST(a_read_fills_the_guests_memory),
         SESSION_TEST(a_write_reaches_the_disk_and_a_flush_follows_when_asked_for),
         SESSION_TEST(a_driver_without_flush_gets_one_after_each_write),
+        SESSION_TEST(the_flush_after_a_write_that_took_a_while_is_shown),
         SESSION_TEST(ranges_are_discarded_or_zeroed),
         SESSION_TEST(the_disk_has_a_name),
         SESSION_TEST(pieces_may_be_cut_anywhere),
