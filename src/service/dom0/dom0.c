@@ -255,9 +255,9 @@ int dom0_run(const struct dom0_options *options, const struct rundir *rundir, st
     if (rc < 0)
         why_fail_errno(why, rc, "Dom0 cannot wait for events: %s", failed);
     if (vdisks_in_flight(&d->vdisks) > 0) {
-        /* A disk that does not answer may still write into our buffers: they must stay. The end of
+        /* A disk that does not answer may still use our buffers: they must stay. The end of
          * the process takes everything. */
-        log_line(log, "%u reads never came back from the disk", vdisks_in_flight(&d->vdisks));
+        log_line(log, "%u requests never came back from the disk", vdisks_in_flight(&d->vdisks));
         dom0_abandon(d);
         return rc;
     }
