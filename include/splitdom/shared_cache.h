@@ -25,6 +25,7 @@
  * Buckets are taken into use as the cache fills (linear hashing: Litwin, VLDB 1980), so that a
  * large cache costs what is in it. A bucket is a hint. Dom0 may leave a sector out, where its
  * bucket is full; an entry may be out of date. What counts is the slot.
+ * At the end of each hit a domain looks at owner of the header, too.
  *
  * In the other direction, each domain notes its hits in a page of its own, granted to Dom0 (struct
  * shared_cache_claims): that is how Dom0 learns what is in use. Notes may be lost.
@@ -49,7 +50,7 @@ enum {
 /* sector of a slot that holds none. */
 #define SHARED_CACHE_NO_SECTOR UINT64_MAX
 
-/* Constant once a domain can see the file, except for epoch and bucket_limit. */
+/* Constant once a domain can see the file, except for epoch, bucket_limit and owner. */
 struct shared_cache_header {
     uint32_t magic;
     uint32_t version;
@@ -58,7 +59,10 @@ struct shared_cache_header {
     uint32_t bucket_count;
     uint32_t epoch;        /* Dom0 counts it up when everything is to be forgotten; never 0 */
     uint32_t bucket_limit; /* buckets in use: 1..bucket_count */
-    uint32_t pad;
+    /* A robust futex (linux/futex.h) that Dom0 holds. FUTEX_OWNER_DIED: Dom0 has ended; the kernel
+     * writes that before a next Dom0 can begin, and what is in the file is out of date from then
+     * on. 0: the kernel knows none. */
+    uint32_t owner;
     uint64_t seed[2]; /* of shared_cache_hash */
     uint64_t buckets_offset, slots_offset, data_offset;
     uint64_t bytes; /* of the file */

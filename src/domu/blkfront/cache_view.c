@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,7 +29,7 @@ struct cache_view {
     uint32_t slot_count;
     uint32_t bucket_count;
     uint64_t seed[2];
-    const uint32_t *epoch, *bucket_limit; /* in the header */
+    const uint32_t *epoch, *bucket_limit, *owner; /* in the header */
     const struct shared_cache_bucket *buckets;
     const struct shared_cache_slot *slots;
     const uint8_t *data;
@@ -86,6 +87,7 @@ static int map_view(struct cache_view *view, int fd)
     const struct shared_cache_header *shown = base;
     view->epoch = &shown->epoch;
     view->bucket_limit = &shown->bucket_limit;
+    view->owner = &shown->owner;
     view->buckets = (const void *)(view->base + header.buckets_offset);
     view->slots = (const void *)(view->base + header.slots_offset);
     view->data = view->base + header.data_offset;
@@ -230,7 +232,8 @@ bool cache_view_read(struct cache_view *view, uint64_t sector, uint32_t sector_c
         if (i < NOTED_MAX)
             slot[i] = found;
     }
-    if (load_acquire_u32(&view->retired) != 0)
+    if (load_acquire_u32(&view->retired) != 0 ||
+        (load_acquire_u32(view->owner) & FUTEX_OWNER_DIED) != 0)
         return false;
     note(view, slot, sector_count < NOTED_MAX ? sector_count : NOTED_MAX);
     return true;

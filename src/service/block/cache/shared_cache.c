@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/memory_file.h"
 #include "ring/barrier.h"
+#include "service/block/cache/owner_mark.h"
 #include "splitdom/shared_cache.h"
 
 #ifndef F_SEAL_FUTURE_WRITE
@@ -33,6 +35,7 @@ struct shared_cache {
     uint32_t in_use; /* slots that are not empty */
     uint32_t epoch;
     uint64_t seed[2];
+    struct owner_mark *mark;            /* a private page, right before the file's mapping */
     struct shared_cache_header *header; /* the mapping begins here */
     struct shared_cache_bucket *buckets;
     struct shared_cache_slot *slots;
@@ -76,9 +79,18 @@ static int map_file(struct shared_cache *shared, const struct shared_cache_heade
 {
     if (ftruncate(shared->fd, (off_t)header->bytes) < 0)
         return -errno;
-    void *base = mmap(NULL, header->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared->fd, 0);
-    if (base == MAP_FAILED)
+    void *mark = mmap(NULL, OWNER_MARK_DISTANCE + header->bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mark == MAP_FAILED)
         return -errno;
+    void *base = mmap((uint8_t *)mark + OWNER_MARK_DISTANCE, header->bytes, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_FIXED, shared->fd, 0);
+    if (base == MAP_FAILED) {
+        int rc = -errno;
+        munmap(mark, OWNER_MARK_DISTANCE + header->bytes);
+        return rc;
+    }
+    shared->mark = mark;
     shared->header = base;
     shared->bytes = header->bytes;
     shared->buckets = (void *)((uint8_t *)base + header->buckets_offset);
@@ -112,6 +124,7 @@ int shared_cache_create(uint32_t slot_count, struct shared_cache **out)
     shared->seed[0] = header.seed[0];
     shared->seed[1] = header.seed[1];
     *shared->header = header;
+    owner_mark_set(shared->mark, offsetof(struct shared_cache_header, owner));
     *out = shared;
     return 0;
 }
@@ -122,7 +135,8 @@ void shared_cache_destroy(struct shared_cache *shared)
         return;
     if (shared->header != NULL) {
         shared_cache_clear(shared);
-        munmap(shared->header, shared->bytes);
+        owner_mark_clear(shared->mark, offsetof(struct shared_cache_header, owner));
+        munmap(shared->mark, OWNER_MARK_DISTANCE + shared->bytes);
     }
     if (shared->fd >= 0)
         close(shared->fd);

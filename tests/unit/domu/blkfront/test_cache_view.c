@@ -7,11 +7,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -101,6 +104,48 @@ static void a_cache_that_is_gone_gives_nothing(void **state)
     shared_cache_destroy(f->shared);
     f->shared = NULL;
     assert_false(cache_view_read(f->view, 77, 1, seen));
+}
+
+/* The child is Dom0: makes a cache, puts a sector, tells the descriptor and waits to be killed. */
+static void be_dom0(int tell)
+{
+    struct shared_cache *shared;
+    uint64_t word[SECTOR_BYTES / 8] = {1};
+    if (shared_cache_create(SLOTS, &shared) < 0)
+        _exit(1);
+    shared_cache_put(shared, 0, 77, word);
+    int fd = shared_cache_fd(shared);
+    if (write(tell, &fd, sizeof(fd)) != sizeof(fd))
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+/* Nobody need have noticed yet: a thread that goes on after a pause may look there first. */
+static void a_killed_dom0s_cache_gives_nothing(void **state)
+{
+    struct fixture *f = *state;
+    int pipe_fds[2], fd;
+    char path[64];
+    uint64_t seen[SECTOR_BYTES / 8];
+    struct cache_view *view;
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid_t child = fork();
+    if (child == 0)
+        be_dom0(pipe_fds[1]);
+    assert_int_equal(read(pipe_fds[0], &fd, sizeof(fd)), sizeof(fd));
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)child, fd);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(cache_view_open(fd, &f->claims, &view), 0);
+    assert_true(cache_view_read(view, 77, 1, seen));
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_false(cache_view_read(view, 77, 1, seen));
+    cache_view_retire(view, &f->retired);
+    close(fd);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
 }
 
 /* Random changes against an array: sector by slot, version by sector. A sector that is there may be
@@ -457,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_sectors_are_read_when_all_are_there, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_cache_that_is_gone_gives_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_killed_dom0s_cache_gives_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_read_is_what_a_model_has, setup, teardown),
         cmocka_unit_test(a_view_has_what_the_cache_has),
         cmocka_unit_test_setup_teardown(hits_are_noted_for_dom0, setup, teardown),
