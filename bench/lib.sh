@@ -348,19 +348,20 @@ fio_run() {
     record "$row" cpu_us "$cpu"
 }
 
-# The members "read" and the job's own, of fio's JSON, which has one member a line.
+# fio_figures FILE [read|write]: that member and the job's own, of fio's JSON, which has one member a line.
 fio_figures() {
-    awk '
+    awk -v wanted="${2:-read}" '
         { key = $1; gsub(/[",:]/, "", key); value = $NF; gsub(/[",]/, "", value) }
         key == "read" { part = "read" }
         key == "write" { part = "write" }
+        key == "trim" { part = "trim" }
         key ~ /^(slat|clat|lat)_ns$/ { sub_part = key }
-        part == "read" && key == "iops" { rps = value }
-        part == "read" && key == "total_ios" { count = value }
-        part == "read" && sub_part == "lat_ns" && key == "mean" && mean == "" { mean = value }
-        part == "read" && sub_part == "clat_ns" && key == "50.000000" { p50 = value }
-        part == "read" && sub_part == "clat_ns" && key == "99.000000" { p99 = value }
-        part == "read" && sub_part == "clat_ns" && key == "99.900000" { p999 = value }
+        part == wanted && key == "iops" { rps = value }
+        part == wanted && key == "total_ios" { count = value }
+        part == wanted && sub_part == "lat_ns" && key == "mean" && mean == "" { mean = value }
+        part == wanted && sub_part == "clat_ns" && key == "50.000000" { p50 = value }
+        part == wanted && sub_part == "clat_ns" && key == "99.000000" { p99 = value }
+        part == wanted && sub_part == "clat_ns" && key == "99.900000" { p999 = value }
         key == "job_runtime" { runtime_ms = value }
         key == "usr_cpu" { usr = value }
         key == "sys_cpu" { sys = value }
