@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Nothing acknowledged is lost: kill -9 of Dom0 at random moments under two writers that reconnect and two that
 # begin anew, on one image. What each of them was told is kept outside; after each kill the image file is read.
-# TEST_LONG: a thousand kills.
+# TEST_LONG: a thousand kills, a hundred with sanitizers.
 # timeout: 600
 . "$(dirname "$0")/functions.sh"
 
 kills=10
 [ -z "${TEST_LONG:-}" ] || kills=${KILLS:-1000}
+[ -z "${TEST_SAN:-}" ] || [ $kills -le 100 ] || kills=100
 sectors=2048 # of each writer: few, so that each is written again and again
 read -ra engines <<<"${ENGINES:-uring threads}"
 truncate -s 8M disk1.img
