@@ -115,25 +115,29 @@ static uint64_t idle_run(const struct writer *w, uint64_t sector, uint64_t limit
     return n;
 }
 
-static void choose(struct writer *w, struct request *request)
+/* false: no sectors without a request were found; there are some once another one is answered. */
+static bool choose(struct writer *w, struct request *request)
 {
     uint64_t dice = random_below(w, 100);
     request->operation = dice < 70 ? BLKFRONT_WRITE : BLKFRONT_READ;
     if (dice >= 97 && w->flushing == false) {
         request->operation = BLKFRONT_FLUSH;
         request->sector = request->count = 0;
-        return;
+        return true;
     }
-    do {
+    request->count = 0;
+    for (int tries = 0; tries < 100 && request->count == 0; tries++) {
         request->sector = w->first + random_below(w, w->count);
         request->count = idle_run(w, request->sector,
                                   1 + random_below(w, random_below(w, 40) == 0 ? SECTORS_MAX : 16));
-    } while (request->count == 0);
+    }
+    return request->count > 0;
 }
 
 static void ask(struct writer *w, struct request *request)
 {
-    choose(w, request);
+    if (!choose(w, request))
+        return;
     for (uint64_t i = 0; i < request->count; i++) {
         uint64_t sector = request->sector + i;
         w->busy[sector - w->first] = true;
@@ -178,8 +182,10 @@ static void answered(struct writer *w, const struct blkfront_completion *done)
     struct request *request = done->cookie;
     request->busy = false;
     w->in_flight--;
-    if (done->status == -ENOTCONN)
-        return; /* as if it had never been answered */
+    if (done->status == -ENOTCONN) {
+        w->dead = true; /* and this as if it had never been answered */
+        return;
+    }
     if (done->status < 0)
         errx(1, "request for sector %" PRIu64 ": %s", request->sector, strerror(-done->status));
     if (request->operation == BLKFRONT_READ)
