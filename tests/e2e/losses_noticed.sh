@@ -24,7 +24,7 @@ must_fail() {
         die "$2 holds with twin $1: it would not notice"
     fi
     grep -q "$3" log || die "$2 fails otherwise with twin $1: $(cat log)"
-    echo "twin $1 is noticed: $(head -n 1 log)"
+    echo "twin $1 is noticed: $(grep -m 1 FAILED log)"
 }
 
 # The answer goes out, then the write is made, from a copy. Nobody can tell, as long as Dom0 lives: what comes
