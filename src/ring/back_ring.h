@@ -64,6 +64,14 @@ static inline int back_ring_look(struct back_ring *ring)
     return (int)(prod - ring->req_cons);
 }
 
+/* Requests that are there and not taken, for people: takes no note of them. 0 when the index is
+ * invalid. */
+static inline uint32_t back_ring_waiting(const struct back_ring *ring)
+{
+    uint32_t waiting = load_acquire_u32(&ring->sring->req_prod) - ring->req_cons;
+    return waiting <= ring->nr_ents - back_ring_in_flight(ring) ? waiting : 0;
+}
+
 /* The slot of the next request (back_ring_look said that there is one). The front end can change
  * the slot at any time: the caller copies it out once, and checks and uses the copy only. */
 static inline const void *back_ring_take(struct back_ring *ring, size_t slot_bytes)

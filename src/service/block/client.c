@@ -67,6 +67,16 @@ bool block_client_waits(const struct block_client *client, uint64_t now_ns)
     return sched_has_waited(&client->vdisk->device->sched, &client->entity, now_ns);
 }
 
+struct block_client_load block_client_load(const struct block_client *client)
+{
+    const struct sched_entity *entity = &client->entity;
+    struct block_client_load load = {entity->queued, entity->in_flight + entity->joined};
+    for (const struct list_node *node = list_first(&client->gated); node != NULL;
+         node = list_next(&client->gated, node))
+        load.turn++;
+    return load;
+}
+
 int block_scale_check(struct tdf scale)
 {
     int rc = tdf_check(scale);

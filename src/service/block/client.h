@@ -55,6 +55,15 @@ uint32_t block_client_weight(const struct block_client *client);
  * client of the device have, too, the weights decide who gets how much. */
 bool block_client_waits(const struct block_client *client, uint64_t now_ns);
 
+/* What waits where. */
+struct block_client_load {
+    uint32_t turn;   /* requests that wait for a turn */
+    uint32_t device; /* its reads at the device, and requests that wait for somebody's read there */
+};
+
+/* For people: counts the requests of a scaled client that wait, one by one. */
+struct block_client_load block_client_load(const struct block_client *client);
+
 /* Counts for what ends at the device from now on. Errors: as block_scale_check. */
 int block_client_set_scale(struct block_client *client, struct tdf scale);
 struct tdf block_client_scale(const struct block_client *client);

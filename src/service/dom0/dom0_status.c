@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/memory_file.h"
 #include "service/block/device.h"
+#include "service/dom0/disks/vbd_report.h"
 #include "service/dom0/disks/vdisks_report.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
@@ -134,9 +135,7 @@ static void print_totals(struct dom0 *d, FILE *out)
 /* All disks of a domain in one line. */
 struct disks_line {
     const char *state; /* of the first; without a disk: of one that was taken away */
-    uint32_t ring_entries, in_flight;
-    bool halted; /* one of them is */
-    bool waits;  /* for turns at the disk, one of them does */
+    struct vbd_report now;
     struct vbd_ring_stats stats;
 };
 
@@ -146,15 +145,8 @@ static struct disks_line disks_of(const struct domain *domain)
     struct disks_line line = {.state =
                                   xenbus_state_name(back != NULL ? back->state : XenbusStateClosed),
                               .stats = domain_vbd_stats(domain)};
-    for (; back != NULL; back = domain_next_device(domain, &vbd_class, back)) {
-        line.waits |= block_client_waits(vbd_back_client(back), clock_monotonic_ns());
-        const struct vbd_ring *ring;
-        for (uint32_t i = 0; (ring = vbd_back_queue(back, i)) != NULL; i++) {
-            line.ring_entries += ring->ring.half.nr_ents;
-            line.in_flight += vbd_ring_in_flight(ring);
-            line.halted |= ring->halted;
-        }
-    }
+    for (; back != NULL; back = domain_next_device(domain, &vbd_class, back))
+        vbd_report_add(&line.now, back);
     return line;
 }
 
@@ -163,7 +155,7 @@ static uint32_t domains_that_wait(const struct dom0 *d)
 {
     uint32_t count = 0;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++)
-        count += d->domains[domid] != NULL && disks_of(d->domains[domid]).waits;
+        count += d->domains[domid] != NULL && disks_of(d->domains[domid]).now.waits;
     return count;
 }
 
@@ -190,9 +182,9 @@ static void print_domain_row(const struct domain *domain, bool contended, FILE *
     fprintf(out,
             "%5u  %-12s %5u %8s%s %7u%s %12" PRIu64 " %8" PRIu64 " %9u %9" PRIu64 " %11" PRIu64
             " %8d  %s\n",
-            domain->domid, disks.state, disks.ring_entries, tdf, domain->pauses > 0 ? "*" : " ",
-            domain->settings.weight, contended && disks.waits ? "!" : " ", stats->requests,
-            stats->errors + stats->unsupported, disks.in_flight, rates.now, rates.since_start,
+            domain->domid, disks.state, disks.now.ring_entries, tdf, domain->pauses > 0 ? "*" : " ",
+            domain->settings.weight, contended && disks.now.waits ? "!" : " ", stats->requests,
+            stats->errors + stats->unsupported, disks.now.in_flight, rates.now, rates.since_start,
             (int)domain->pid, name);
 }
 
@@ -236,25 +228,6 @@ static void print_table(struct dom0 *d, FILE *out)
         fprintf(out, "!: requests wait for turns at the disk, by this weight\n");
 }
 
-static void write_stats(struct json *json, const struct vbd_ring_stats *stats)
-{
-    json_u64(json, "requests", stats->requests);
-    json_u64(json, "reads", stats->reads_done);
-    json_u64(json, "sectors", stats->sectors);
-    json_u64(json, "errors", stats->errors);
-    json_u64(json, "unsupported", stats->unsupported);
-    /* As Linux's back end counts them, by the names that it has for them. */
-    json_u64(json, "rd_req", vbd_ring_stats_reads(stats));
-    json_u64(json, "wr_req", stats->writes);
-    json_u64(json, "f_req", stats->flushes);
-    json_u64(json, "ds_req", stats->discards);
-    json_u64(json, "oo_req", stats->out_of_room);
-    json_u64(json, "rd_sect", stats->sectors);
-    json_u64(json, "wr_sect", stats->written_sectors);
-    json_u64(json, "notifies", stats->notifies);
-    json_u64(json, "wakes", stats->wakes);
-}
-
 static void write_rates(struct json *json, struct rates rates)
 {
     json_u64(json, "rate_now", rates.now);
@@ -273,10 +246,8 @@ static void write_domain(struct json *json, const struct domain *domain, bool co
     json_string(json, "name", name);
     json_u64(json, "client_pid", (uint64_t)domain->pid);
     json_string(json, "state", disks.state);
-    json_u64(json, "ring_entries", disks.ring_entries);
-    json_bool(json, "halted", disks.halted);
-    json_u64(json, "in_flight", disks.in_flight);
-    json_bool(json, "weight_binds", contended && disks.waits);
+    vbd_report_write_load(json, &disks.now);
+    json_bool(json, "weight_binds", contended && disks.now.waits);
     json_u64(json, "weight", domain->settings.weight);
     json_string(json, "tdf", tdf);
     json_bool(json, "paused", domain->pauses > 0);
@@ -286,11 +257,11 @@ static void write_domain(struct json *json, const struct domain *domain, bool co
     json_u64(json, "doorbell_mutes", domain->doorbell.mutes);
     json_u64(json, "age_ns", domain_age_ns(domain));
     write_rates(json, domain_rates(domain));
-    write_stats(json, &disks.stats);
+    vbd_report_write_stats(json, &disks.stats);
     json_array(json, "vbds");
     for (struct xenbus_back *back = domain_next_device(domain, &vbd_class, NULL); back != NULL;
          back = domain_next_device(domain, &vbd_class, back))
-        vdisks_report_write_use(back->lease, xenbus_state_name(back->state), json);
+        vbd_report_write(json, back);
     json_end(json);
     json_end(json);
 }
@@ -337,6 +308,7 @@ static void write_service(struct json *json, struct dom0 *d)
     json_string(json, "engine", d->engine_name);
     json_string(json, "tdf", tdf);
     json_u64(json, "up_ns", tdf_clock_now_ns(&d->worker.clock) - d->started_ns);
+    json_u64(json, "age_ns", clock_monotonic_ns() - d->started_real_ns);
 }
 
 static void print_json(struct dom0 *d, FILE *out)
@@ -355,7 +327,7 @@ static void print_json(struct dom0 *d, FILE *out)
     json_u64(&json, "arms", worker.arms);
     json_end(&json);
     json_object(&json, "total");
-    write_stats(&json, &total);
+    vbd_report_write_stats(&json, &total);
     write_rates(&json, all_rates(d));
     json_end(&json);
     json_u64(&json, "domains_created", d->domains_created);

@@ -124,6 +124,7 @@ static void look_believes_only_free_slots(void **state)
                 int expected = claim;
                 if (claim < 0 || claim > (int32_t)(NR_ENTS - taken))
                     expected = -EPROTO;
+                assert_int_equal(back_ring_waiting(&f->back), expected < 0 ? 0 : expected);
                 if (back_ring_look(&f->back) != expected)
                     fail_msg("start %u taken %u claim %d: not %d", STARTS[i], taken, claim,
                              expected);

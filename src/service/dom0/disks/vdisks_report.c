@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-static double hit_ratio(struct vdisk *vdisk)
+double vdisks_report_hit_ratio(struct vdisk *vdisk)
 {
     uint64_t hits = vdisk->stats.hits + vdisk_claimed_reads(vdisk);
     uint64_t all = hits + vdisk->stats.misses;
@@ -32,7 +32,7 @@ void vdisks_report_print(const struct vdisks *vdisks, FILE *out)
     fprintf(out, "%10s  %4s %6s %6s  %s\n", "sectors", "open", "disks", "hits", "image");
     for (; item != NULL; item = vdisks_next(vdisks, item))
         fprintf(out, "%10" PRIu64 "  %4s %6u %5.1f%%  %s\n", item->vdisk->capabilities.sector_count,
-                mode(item->vdisk), use_count(item), 100.0 * hit_ratio(item->vdisk),
+                mode(item->vdisk), use_count(item), 100.0 * vdisks_report_hit_ratio(item->vdisk),
                 item->vdisk->image.path);
 }
 
@@ -51,7 +51,7 @@ static void write_image(const struct vdisks_item *item, struct json *json)
     json_u64(json, "hits", vdisk->stats.hits);
     json_u64(json, "reported_hits", vdisk_claimed_reads(vdisk));
     json_u64(json, "misses", vdisk->stats.misses);
-    json_fixed(json, "hit_ratio", hit_ratio(vdisk), 6);
+    json_fixed(json, "hit_ratio", vdisks_report_hit_ratio(vdisk), 6);
     json_end(json);
 }
 
@@ -70,19 +70,6 @@ void vdisks_report_print_use(const struct vdisks_use *use, const char *state, FI
     vdev_format(use->devid, vdev);
     fprintf(out, "%5s  %-12s %-6s %-2s  %s\n", "", state, vdev, disk_access_name(use->access),
             use->item->vdisk->image.path);
-}
-
-void vdisks_report_write_use(const struct vdisks_use *use, const char *state, struct json *json)
-{
-    char vdev[VDEV_NAME_SIZE];
-    vdev_format(use->devid, vdev);
-    json_object(json, NULL);
-    json_string(json, "vdev", vdev);
-    json_u64(json, "devid", use->devid);
-    json_string(json, "backend_state", state);
-    json_string(json, "access", disk_access_name(use->access));
-    json_string(json, "image", use->item->vdisk->image.path);
-    json_end(json);
 }
 
 struct vdisks_hits vdisks_report_hits(const struct vdisks *vdisks)

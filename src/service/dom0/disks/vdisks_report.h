@@ -13,9 +13,10 @@ void vdisks_report_print(const struct vdisks *vdisks, FILE *out);
 /* The member "images". */
 void vdisks_report_write(const struct vdisks *vdisks, struct json *json);
 
-/* One disk of a domain, in the state that is named: a line; a member of an array. */
+/* One disk of a domain, in the state that is named: a line. */
 void vdisks_report_print_use(const struct vdisks_use *use, const char *state, FILE *out);
-void vdisks_report_write_use(const struct vdisks_use *use, const char *state, struct json *json);
+/* Of an image's cache, domains' own hits included; 0 before the first read. */
+double vdisks_report_hit_ratio(struct vdisk *vdisk);
 
 /* Reads that the caches have answered. */
 struct vdisks_hits {
