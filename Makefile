@@ -3,7 +3,7 @@
 #   V=1                              shows every command
 #   SAN=address,undefined | thread   an instrumented build beside the plain one, under build/san-*/
 #   VARIANT=name CC=... OPT=...      any other build of its own, under build/name/
-#   VARIANT=aarch64                  cross-compiled by Debian's compiler, without liburing
+#   VARIANT=aarch64                  cross-compiled by Debian's compiler, without liburing and ncurses
 #   PREFIX=/usr/local DESTDIR=       where `make install` puts things
 #   FUZZ_SECONDS=10 SIM_SECONDS=10   how long each fuzzer and the simulation's fresh seeds take
 #   STRESS_REQUESTS=150000           how many requests the stress tests carry
@@ -34,6 +34,7 @@ CMOCKA     ?= -lcmocka
 OBJCOPY    ?= objcopy
 PKG_CONFIG ?= pkg-config
 HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists liburing 2>/dev/null && echo 1)
+HAVE_NCURSES  := $(shell $(PKG_CONFIG) --exists ncurses 2>/dev/null && echo 1)
 HAVE_NBDKIT   := $(shell $(PKG_CONFIG) --exists nbdkit 2>/dev/null && echo 1)
 
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
@@ -56,6 +57,10 @@ endif
 ifeq ($(HAVE_LIBURING),1)
 CPPFLAGS += -DHAVE_LIBURING=1 $(shell $(PKG_CONFIG) --cflags liburing)
 LDLIBS   += $(shell $(PKG_CONFIG) --libs liburing)
+endif
+ifeq ($(HAVE_NCURSES),1)
+CPPFLAGS += -DHAVE_NCURSES=1 $(shell $(PKG_CONFIG) --cflags-only-I ncurses)
+LDLIBS_SCREEN := $(shell $(PKG_CONFIG) --libs ncurses)
 endif
 
 ifeq ($(V),1)
@@ -119,6 +124,7 @@ PLUGIN := $(if $(HAVE_NBDKIT),$(if $(SAN),,$(BIN)/nbdkit-splitdom-plugin.so))
 all: $(BIN)/service $(BIN)/client $(BIN)/domu $(BIN)/tool_for_integrity $(BIN)/integrity $(SHIM) $(PLUGIN) notes
 notes:
 	$(if $(HAVE_LIBURING),,@echo "note: built without liburing (make deps installs it): Dom0 has only the threads engine")
+	$(if $(HAVE_NCURSES),,@echo "note: built without ncurses (make deps installs it): service top has only -b")
 	$(if $(HAVE_NBDKIT),,@echo "note: built without nbdkit's header (make deps installs it): domu nbd has no plugin")
 
 $(OUT)/%.o: %.c $(OUT)/flags
@@ -140,7 +146,7 @@ $(BIN)/tool_for_integrity: $(patsubst %.c,$(OUT)/%.o,$(wildcard tools/integrity/
 $(BIN)/service $(BIN)/client $(BIN)/domu $(BIN)/tool_for_integrity:
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(if $(filter %/service,$@),$(LDLIBS_SCREEN))
 
 $(BIN)/integrity: $(BIN)/tool_for_integrity
 	$(Q)ln -sf tool_for_integrity $@

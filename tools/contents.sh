@@ -22,6 +22,7 @@ src/service/back/vbd|the back end of a disk
 src/service/dom0|domains and their administration
 src/service/dom0/disks|what disks are called, and those that Dom0 has
 src/service/cli|the verbs of `service`
+src/service/cli/top|`service top`: what is shown, and how
 src/domu|the library: a process as a domain
 src/domu/blkfront|the front end of a disk
 src/run|unmodified programs on the clock of a domain

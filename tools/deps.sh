@@ -22,6 +22,7 @@ installed() { # NAME: is this need met?
     xen-headers) includes stdint.h string.h xenstore.h xen/xen.h xen/io/ring.h ;;
     compiler-rt) have clang && fuzzes ;;
     aarch64-libc) cross ;;
+    ncurses) pkg-config --exists ncurses 2>/dev/null ;;
     nbdkit-header) pkg-config --exists nbdkit 2>/dev/null ;;
     *) have "$1" ;;
     esac
@@ -33,6 +34,8 @@ libc:libc6-dev:building
 make:make:building
 pkg-config:pkg-config:building
 liburing:liburing-dev:the uring engine
+ncurses:libncurses-dev:service top, live
+tmux:tmux:tests of service top
 cmocka:libcmocka-dev:unit tests
 xen-headers:libxen-dev:conformance tests
 xenstore-ls:xenstore-utils:store tests with real clients

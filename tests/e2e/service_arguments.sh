@@ -16,7 +16,8 @@ expect 2 '--tdf' "$service" start --tdf 0
 expect 2 "not 'a/b'" "$service" start --name a/b
 expect 0 'usage: service' "$service" --help
 expect 0 'splitdom' "$service" --version
-for verb in stop status list 'set 1 weight 5' 'pause 1' 'unpause 1' 'shutdown 1' resize; do
+for verb in stop status list 'set 1 weight 5' 'pause 1' 'unpause 1' 'shutdown 1' resize uptime 'domid a' 'domname 1' \
+    'rename 1 a' 'top -b'; do
     # shellcheck disable=SC2086 # several arguments
     expect 3 "no service 'default' is running" "$service" $verb
 done

@@ -8,6 +8,7 @@
 
 #include "base/decimal.h"
 #include "service/block/cache/cache.h"
+#include "splitdom/control.h"
 #include "splitdom/tdf.h"
 
 enum { IDLE_TIMEOUT_S_MAX = 1000000000 };
@@ -119,4 +120,25 @@ int option_on_off(struct why *why, const char *what, const char *text, bool *out
     if (*out || strcmp(text, "off") == 0)
         return 0;
     return why_fail(why, -EINVAL, "%s must be on or off, not '%s'", what, text);
+}
+
+int option_delay(struct why *why, const char *text, uint64_t *out_ms)
+{
+    enum { LEAST_MS = 50, MOST_MS = 3600 * 1000 };
+    uint64_t ms;
+    if (decimal_parse_scaled(text, 3, MOST_MS, &ms) < 0 || ms < LEAST_MS)
+        return why_fail(why, -EINVAL, "--delay must be from 0.05 to 3600 seconds, not '%s'", text);
+    *out_ms = ms;
+    return 0;
+}
+
+int option_domain_name(struct why *why, const char *text)
+{
+    enum { MOST = CONTROL_NAME_SIZE - 1 };
+    size_t length =
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+:@");
+    if (length == 0 || length > MOST || text[length] != '\0')
+        return why_fail(why, -EINVAL, "a name has up to %d letters, digits or _-.+:@, not '%s'",
+                        MOST, text);
+    return 0;
 }

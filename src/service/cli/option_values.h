@@ -27,6 +27,10 @@ int option_engine(struct why *why, const char *text, enum dom0_engine *out);
 int option_cache_percent(struct why *why, const char *text, uint32_t *ppm);
 int option_idle_timeout(struct why *why, const char *text, uint64_t *out_ns);
 int option_on_off(struct why *why, const char *what, const char *text, bool *out);
+/* A pause between two looks: seconds, with up to three digits behind the point. */
+int option_delay(struct why *why, const char *text, uint64_t *out_ms);
+/* What people may call a domain. */
+int option_domain_name(struct why *why, const char *text);
 /* For a name that no cache policy has. */
 int option_refuse_policy(const char *text, struct why *why);
 

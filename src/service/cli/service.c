@@ -45,6 +45,14 @@ static int run_verb(const struct service_options *options)
         return verb_destroy(&rundir, options);
     case SERVICE_BLOCK_LIST:
         return verb_block_list(&rundir, options);
+    case SERVICE_TOP:
+        return verb_top(&rundir, options);
+    case SERVICE_UPTIME:
+        return verb_uptime(&rundir, options);
+    case SERVICE_DOMID:
+    case SERVICE_DOMNAME:
+    case SERVICE_RENAME:
+        return verb_name(&rundir, options);
     case SERVICE_RESIZE:
         return options->value != NULL ? verb_block(&rundir, options) : verb_store(&rundir, options);
     default:

@@ -36,6 +36,11 @@ static const struct {
     {"block-attach", SERVICE_BLOCK_ATTACH, 2, 2, "two arguments: DOMID SPEC"},
     {"block-detach", SERVICE_BLOCK_DETACH, 2, 2, "two arguments: DOMID VDEV"},
     {"block-list", SERVICE_BLOCK_LIST, 1, 1, "one argument: DOMID"},
+    {"top", SERVICE_TOP, 0, 0, "no arguments"},
+    {"uptime", SERVICE_UPTIME, 0, 1, "at most one argument: DOMID"},
+    {"domid", SERVICE_DOMID, 1, 1, "one argument: NAME"},
+    {"domname", SERVICE_DOMNAME, 1, 1, "one argument: DOMID"},
+    {"rename", SERVICE_RENAME, 2, 2, "two arguments: DOMID NAME"},
 };
 
 enum option_id {
@@ -46,6 +51,10 @@ enum option_id {
     OPTION_JSON,  /* of status */
     OPTION_LONG,  /* of list */
     OPTION_FORCE, /* of block-detach */
+    OPTION_BATCH, /* of top */
+    OPTION_ITERATIONS,
+    OPTION_DELAY,
+    OPTION_VBDS,
     OPTION_IMAGE, /* of start, from here on */
     OPTION_DISK,
     OPTION_ENGINE,
@@ -75,6 +84,10 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"long", no_argument, NULL, OPTION_LONG},
     {"force", no_argument, NULL, OPTION_FORCE},
+    {"batch", no_argument, NULL, OPTION_BATCH},
+    {"iterations", required_argument, NULL, OPTION_ITERATIONS},
+    {"delay", required_argument, NULL, OPTION_DELAY},
+    {"vbds", no_argument, NULL, OPTION_VBDS},
     {"image", required_argument, NULL, OPTION_IMAGE},
     {"disk", required_argument, NULL, OPTION_DISK},
     {"engine", required_argument, NULL, OPTION_ENGINE},
@@ -176,6 +189,25 @@ static int apply_start(int id, const char *text, struct service_options *o, stru
     }
 }
 
+static int apply_top(int id, const char *text, struct service_options *o, struct why *why)
+{
+    if (o->verb != SERVICE_TOP)
+        return why_fail(why, -EINVAL, "option '--%s' belongs to top",
+                        long_options[id - OPTION_NAME].name);
+    switch (id) {
+    case OPTION_BATCH:
+        o->batch = true;
+        return 0;
+    case OPTION_ITERATIONS:
+        return option_number(why, "--iterations", text, 1, UINT32_MAX, &o->iterations);
+    case OPTION_DELAY:
+        return option_delay(why, text, &o->delay_ms);
+    default:
+        o->details = true;
+        return 0;
+    }
+}
+
 static int apply(int id, const char *text, struct service_options *o, struct why *why)
 {
     switch (id) {
@@ -200,12 +232,31 @@ static int apply(int id, const char *text, struct service_options *o, struct why
             return why_fail(why, -EINVAL, "--force belongs to block-detach");
         o->force = true;
         return 0;
+    case OPTION_BATCH:
+    case OPTION_ITERATIONS:
+    case OPTION_DELAY:
+    case OPTION_VBDS:
+        return apply_top(id, text, o, why);
     default:
         if (o->verb != SERVICE_START)
             return why_fail(why, -EINVAL, "option '--%s' belongs to start",
                             long_options[id - OPTION_NAME].name);
         return apply_start(id, text, o, why);
     }
+}
+
+/* The long option that a letter stands for; any other id unchanged. */
+static int long_id(int id)
+{
+    static const struct {
+        int letter, id;
+    } letters[] = {{'l', OPTION_LONG},       {'f', OPTION_FORCE}, {'b', OPTION_BATCH},
+                   {'i', OPTION_ITERATIONS}, {'d', OPTION_DELAY}, {'x', OPTION_VBDS}};
+    for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+        if (letters[i].letter == id)
+            return letters[i].id;
+    }
+    return id;
 }
 
 static int refuse_option(int id, char **argv, struct why *why)
@@ -248,16 +299,22 @@ static int apply_operands(char **operands, struct service_options *o, struct why
 {
     struct disk_spec spec;
 
-    if (o->verb == SERVICE_RESIZE) {
+    if (o->verb == SERVICE_RESIZE || o->verb == SERVICE_DOMID) {
         o->value = operands[0];
         return 0;
     }
-    int rc = option_number_u32(why, "DOMID", operands[0], 1, DOMID_MAX, &o->domid);
+    o->has_domid = operands[0] != NULL;
+    if (o->verb == SERVICE_UPTIME && !o->has_domid)
+        return 0;
+    uint32_t least = o->verb == SERVICE_UPTIME || o->verb == SERVICE_DOMNAME ? 0 : 1;
+    int rc = option_number_u32(why, "DOMID", operands[0], least, DOMID_MAX, &o->domid);
     if (rc < 0)
         return rc;
     if (o->verb == SERVICE_SET)
         return apply_set(operands, o, why);
     o->value = operands[1]; /* NULL where there is no second one */
+    if (o->verb == SERVICE_RENAME)
+        return option_domain_name(why, o->value);
     return o->verb == SERVICE_BLOCK_ATTACH ? disk_spec_parse(o->value, &spec, why) : 0;
 }
 
@@ -284,7 +341,7 @@ int service_options_parse(int argc, char **argv, struct service_options *options
 {
     int id, index, rc = 0;
 
-    *options = (struct service_options){.dom0 = dom0_options_default()};
+    *options = (struct service_options){.dom0 = dom0_options_default(), .delay_ms = 3000};
     if (argc < 2)
         return why_fail(why, -EINVAL, "the verb is missing");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) {
@@ -297,13 +354,13 @@ int service_options_parse(int argc, char **argv, struct service_options *options
     options->verb = verbs[index].verb;
     optind = 0; /* GNU getopt: start afresh, with the verb in the place of the program */
     opterr = 0;
-    while (rc == 0 && (id = getopt_long(argc - 1, argv + 1, ":lf", long_options, NULL)) != -1) {
+    while (rc == 0 &&
+           (id = getopt_long(argc - 1, argv + 1, ":lfbi:d:x", long_options, NULL)) != -1) {
         if (id == OPTION_HELP || id == OPTION_VERSION) {
             options->verb = id == OPTION_HELP ? SERVICE_HELP : SERVICE_VERSION;
             return 0;
         }
-        if (id == 'l' || id == 'f')
-            id = id == 'l' ? OPTION_LONG : OPTION_FORCE;
+        id = long_id(id);
         if (id == '?' || id == ':')
             return refuse_option(id, argv + 1, why);
         rc = apply(id, optarg, options, why);

@@ -26,6 +26,11 @@ enum service_verb {
     SERVICE_BLOCK_ATTACH,
     SERVICE_BLOCK_DETACH,
     SERVICE_BLOCK_LIST,
+    SERVICE_TOP,
+    SERVICE_UPTIME,
+    SERVICE_DOMID,
+    SERVICE_DOMNAME,
+    SERVICE_RENAME,
     SERVICE_HELP,
     SERVICE_VERSION,
 };
@@ -45,13 +50,17 @@ struct service_options {
     bool json;                         /* status */
     bool has_image;                    /* start: --image was given */
     bool force;                        /* block-detach */
-    bool details;                      /* list */
+    bool details;                      /* list; top: a line for each disk */
+    bool batch;                        /* top */
+    uint64_t iterations;               /* top; 0: for ever */
+    uint64_t delay_ms;                 /* top */
     struct dom0_options dom0;          /* start; image_path as given, disks not filled in */
     const char *disks[DOM0_DISKS_MAX]; /* start: of --disk, checked; as many as dom0.disk_count */
+    bool has_domid;                    /* uptime */
     uint32_t domid;                    /* of the verbs that take one */
     enum service_key key;              /* set */
-    const char
-        *value; /* set, block-attach: checked text; block-detach, resize (or NULL): as given */
+    /* set, block-attach, rename: checked text; block-detach, domid, resize (or NULL): as given */
+    const char *value;
     char share[SHARE_TEXT_SIZE]; /* set cpu-share: what value points to, as the store has it */
 };
 

@@ -28,6 +28,10 @@ int verb_list(const struct rundir *rundir, const struct service_options *options
 /* block-attach, block-detach, resize of a certain image: asked of Dom0. */
 int verb_block(const struct rundir *rundir, const struct service_options *options);
 int verb_block_list(const struct rundir *rundir, const struct service_options *options);
+int verb_top(const struct rundir *rundir, const struct service_options *options);
+int verb_uptime(const struct rundir *rundir, const struct service_options *options);
+/* domid, domname, rename. */
+int verb_name(const struct rundir *rundir, const struct service_options *options);
 /* set, pause, unpause, shutdown, resize of all: writes to xenstore. */
 int verb_store(const struct rundir *rundir, const struct service_options *options);
 

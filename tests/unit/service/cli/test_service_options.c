@@ -200,6 +200,46 @@ static void the_other_verbs(void **state)
     assert_int_equal(o.verb, SERVICE_VERSION);
 }
 
+static void top_and_names(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(parse("top", &o), 0);
+    assert_int_equal(o.verb, SERVICE_TOP);
+    assert_false(o.batch || o.details);
+    assert_int_equal(o.iterations, 0);
+    assert_int_equal(o.delay_ms, 3000);
+    assert_int_equal(parse("top -b -i 7 -d 0.25 -x", &o), 0);
+    assert_true(o.batch && o.details);
+    assert_int_equal(o.iterations, 7);
+    assert_int_equal(o.delay_ms, 250);
+    assert_int_equal(parse("top --batch --iterations 2 --delay 1 --vbds", &o), 0);
+    assert_true(o.batch && o.details && o.iterations == 2 && o.delay_ms == 1000);
+    assert_refused("top -d 0.01", "--delay");
+    assert_refused("top -d 1h", "--delay");
+    assert_refused("top -i 0", "--iterations");
+    assert_refused("top 1", "no arguments");
+    assert_refused("status -b", "--batch");
+    assert_refused("list -d 1", "belongs to top");
+    assert_int_equal(parse("uptime", &o), 0);
+    assert_false(o.has_domid);
+    assert_int_equal(parse("uptime 0", &o), 0);
+    assert_true(o.has_domid && o.domid == 0);
+    assert_int_equal(parse("domname 7", &o), 0);
+    assert_true(o.verb == SERVICE_DOMNAME && o.domid == 7);
+    assert_int_equal(parse("domid web", &o), 0);
+    assert_string_equal(o.value, "web");
+    assert_int_equal(parse("rename 7 web.1", &o), 0);
+    assert_true(o.verb == SERVICE_RENAME && o.domid == 7);
+    assert_string_equal(o.value, "web.1");
+    assert_refused("rename 0 web", "DOMID");
+    assert_refused("rename 7", "DOMID NAME");
+    assert_refused("rename 7 a/b", "a name");
+    assert_refused("domname web", "DOMID");
+    assert_refused("domid", "NAME");
+}
+
 static void refuses_wrong_verbs_and_operands(void **state)
 {
     (void)state;
@@ -266,6 +306,7 @@ int main(void)
         cmocka_unit_test(disks_come_beside_an_image_or_instead_of_it),
         cmocka_unit_test(engines_have_names),
         cmocka_unit_test(the_other_verbs),
+        cmocka_unit_test(top_and_names),
         cmocka_unit_test(refuses_wrong_verbs_and_operands),
         cmocka_unit_test(refuses_wrong_options),
     };

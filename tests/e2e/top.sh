@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+# `service top`: text for scripts tells exactly what clients have done; the small verbs about domains.
+. "$(dirname "$0")/functions.sh"
+
+image disk1.img 4
+"$BIN/service" top -b >out 2>err
+[ $? = 3 ] && grep -q "no service 'default' is running" err || die "no service, and: $(cat out err)"
+# Hits that domains find by themselves are no requests.
+start_service --shared-cache off
+
+# column TITLE: of the domain's row of the last table in `out`
+column() {
+    awk -v title="$1" '$1 == "NAME" { for (i = 1; i <= NF; i++) if ($i == title) at = i; next }
+        $1 != "Domain-0" && $1 != "VBD" { value = $at }
+        END { print value }' out
+}
+# Blanks in "no limit" are Domain-0's alone.
+coproc disk { exec "$TEST_BIN/disk_session" 2>err; }
+read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
+one_read() {
+    echo "read $1" >&"${disk[1]}"
+    read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "${answer%%:*}" != error ] || die "no answer"
+}
+expect 0 '^      NAME  STATE   CPU\(sec\) .* VBD_WSECT SSID DOMID' service top -b -i 1
+cp stdout out
+[ "$(wc -l <out)" = 3 ] || die "not three lines: $(cat out)"
+before=$(column VBD_RSECT)
+for sector in 1 2 3 2 1; do one_read $sector; done
+expect 0 '' service top -b -i 1 -x
+cp stdout out
+[ $(($(column VBD_RSECT) - before)) = 5 ] || die "5 sectors were read: $(cat out)"
+[ "$(column NAME)" = DomU-1 ] && [ "$(column VBDS)" = 1 ] && [ "$(column TDF)" = 1 ] || die "$(cat out)"
+grep -qE "^VBD BlkBack 51712 \[ca: 0\]  OO: +0   RD: +$(column VBD_RD)   WR: +0   RSECT: .* xvda /.*disk1.img\$" out ||
+    die "no line for the disk: $(cat out)"
+
+# The verbs about names.
+expect 0 '^1$' service domid DomU-1
+expect 0 '^0$' service domid Domain-0
+expect 0 '^DomU-1$' service domname 1
+expect 0 '' service rename 1 web
+expect 0 '^web$' service domname 1
+expect 0 '^1$' service domid web
+expect 0 '' service rename 1 web
+expect 1 'already exists' service rename 1 Domain-0
+expect 1 'no domain 7' service rename 7 other
+expect 1 "maybe this domain does not exist" service domid DomU-1
+expect 1 "maybe this domain does not exist" service domname 7
+expect 0 '^web +1 +0:[0-9][0-9]:[0-9][0-9]$' service uptime
+grep -qE '^Domain-0 +0 +0:' stdout || die "no Domain-0: $(cat stdout)"
+expect 0 '^web +1 ' service uptime 1
+[ "$(wc -l <stdout)" = 2 ] || die "more than one domain: $(cat stdout)"
+expect 1 'no domain 7' service uptime 7
+eval "exec ${disk[1]}>&-"
+# shellcheck disable=SC2154 # disk_PID comes from coproc
+reap 5000 "$disk_PID"
+
+# Beside a client: all tables have columns, the last one has what the client says that it read.
+eventually 5 domains_are 0 || die "the domain stays"
+"$BIN/client" 4 20000 --no-record >client.out 2>err &
+busy=$!
+service top -b -i 5 -d 0.05 -x >tables 2>err || die "exit $?: $(cat err)"
+[ "$(grep -c '^ *NAME  STATE' tables)" = 5 ] || die "not five tables: $(cat tables)"
+reap 20000 $busy
+[ "$status" = 0 ] || die "the client failed: $(cat err)"
+sectors=$(status_number 'total":{"requests":[0-9]*,"reads":[0-9]*,"sectors')
+[ "$sectors" = 20005 ] || die "$sectors sectors instead of 20005"
+
+# No terminal: says what to do. Output that fails.
+expect 1 'no terminal|built without ncurses' service top </dev/null
+if [ -e /dev/full ]; then
+    "$BIN/service" top -b -i 1 >/dev/full 2>err
+    [ $? = 1 ] && grep -q 'cannot write to stdout' err || die "a full disk: $(cat err)"
+fi
+
+# Dom0 that ends.
+"$BIN/service" top -b -d 0.1 >tables 2>err &
+top=$!
+eventually 5 eval '[ $(grep -c NAME tables) -ge 2 ]' || die "no tables"
+service stop >/dev/null || die "no stop"
+reap 5000 $top
+[ "$status" = 3 ] && [ "$(cat err)" = "service: Dom0 has ended" ] || die "exit $status: $(cat err)"
