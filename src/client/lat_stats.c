@@ -25,16 +25,27 @@ static uint32_t bucket_of(uint64_t value)
     return shift * HALF + (uint32_t)(value >> shift);
 }
 
-static uint64_t bucket_middle(uint32_t bucket)
+/* How many of a value's low bits its bucket does not tell. */
+static uint32_t bucket_shift(uint32_t bucket)
 {
-    uint32_t shift;
-    uint64_t low;
+    return bucket < LAT_STATS_LINEAR ? 0 : bucket / HALF - 1;
+}
 
+uint64_t lat_stats_bucket_first(uint32_t bucket)
+{
     if (bucket < LAT_STATS_LINEAR)
         return bucket;
-    shift = bucket / HALF - 1;
-    low = (uint64_t)(bucket % HALF + HALF) << shift;
-    return low + (UINT64_C(1) << (shift - 1));
+    return (uint64_t)(bucket % HALF + HALF) << bucket_shift(bucket);
+}
+
+uint64_t lat_stats_bucket_last(uint32_t bucket)
+{
+    return lat_stats_bucket_first(bucket) + ((UINT64_C(1) << bucket_shift(bucket)) - 1);
+}
+
+static uint64_t bucket_middle(uint32_t bucket)
+{
+    return lat_stats_bucket_first(bucket) + (UINT64_C(1) << bucket_shift(bucket)) / 2;
 }
 
 void lat_stats_init(struct lat_stats *stats)

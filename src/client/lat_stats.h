@@ -53,4 +53,12 @@ double lat_stats_stddev(const struct lat_stats *stats);
  */
 uint64_t lat_stats_percentile(const struct lat_stats *stats, double percent);
 
+/*
+ * The bounds of a bucket, below LAT_STATS_BUCKETS: it counts the values first..last. Buckets lie
+ * side by side from 0 to UINT64_MAX and are the same in every run, so histograms are merged by
+ * adding the counts of equal buckets.
+ */
+uint64_t lat_stats_bucket_first(uint32_t bucket);
+uint64_t lat_stats_bucket_last(uint32_t bucket);
+
 #endif

@@ -93,6 +93,22 @@ static void write_setup(struct json *json, const struct client_options *options,
     json_end(json);
 }
 
+/* [first, last, count] of each bucket that has a count, in ascending order. */
+static void write_histogram(struct json *json, const struct lat_stats *latency)
+{
+    json_array(json, "histogram");
+    for (uint32_t bucket = 0; bucket < LAT_STATS_BUCKETS; bucket++) {
+        if (latency->bucket[bucket] == 0)
+            continue;
+        json_array(json, NULL);
+        json_u64(json, NULL, lat_stats_bucket_first(bucket));
+        json_u64(json, NULL, lat_stats_bucket_last(bucket));
+        json_u64(json, NULL, latency->bucket[bucket]);
+        json_end(json);
+    }
+    json_end(json);
+}
+
 static void write_latency(struct json *json, const char *name, const struct lat_stats *latency)
 {
     static const struct {
@@ -111,6 +127,7 @@ static void write_latency(struct json *json, const char *name, const struct lat_
     json_fixed(json, "stddev", lat_stats_stddev(latency), 3);
     for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
         json_u64(json, points[i].name, lat_stats_percentile(latency, points[i].percent));
+    write_histogram(json, latency);
     json_end(json);
 }
 

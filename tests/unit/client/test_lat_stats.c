@@ -195,6 +195,30 @@ static void merging_nothing_changes_nothing(void **state)
     free(copy);
 }
 
+static void buckets_lie_side_by_side(void **state)
+{
+    (void)state;
+    assert_int_equal(lat_stats_bucket_first(0), 0);
+    for (uint32_t bucket = 0; bucket + 1 < LAT_STATS_BUCKETS; bucket++) {
+        assert_true(lat_stats_bucket_first(bucket) <= lat_stats_bucket_last(bucket));
+        assert_true(lat_stats_bucket_last(bucket) + 1 == lat_stats_bucket_first(bucket + 1));
+    }
+    assert_true(lat_stats_bucket_last(LAT_STATS_BUCKETS - 1) == UINT64_MAX);
+}
+
+static void a_bucket_counts_its_bounds(void **state)
+{
+    (void)state;
+    for (uint32_t bucket = 0; bucket < LAT_STATS_BUCKETS; bucket++) {
+        struct lat_stats *stats = new_stats();
+
+        lat_stats_add(stats, lat_stats_bucket_first(bucket));
+        lat_stats_add(stats, lat_stats_bucket_last(bucket));
+        assert_int_equal(stats->bucket[bucket], 2);
+        free(stats);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +230,8 @@ int main(void)
         cmocka_unit_test(percentiles_are_within_one_percent),
         cmocka_unit_test(merged_parts_equal_the_whole),
         cmocka_unit_test(merging_nothing_changes_nothing),
+        cmocka_unit_test(buckets_lie_side_by_side),
+        cmocka_unit_test(a_bucket_counts_its_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,123 @@ static void each_percentile_is_its_own(void **state)
     free(text);
 }
 
+static char *json_of(const struct client_options *options, const struct workload_result *result)
+{
+    char *text;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+
+    report_json(out, options, result, &(struct blkfront_stats){0}, &(struct blkfront_geometry){0});
+    fclose(out);
+    return text;
+}
+
+struct histogram {
+    size_t count;
+    unsigned long long bucket[64][3]; /* first, last, count */
+};
+
+/* Of the member's object, as a reader of the documented form takes it. */
+static struct histogram read_histogram(const char *json, const char *member)
+{
+    struct histogram histogram = {0};
+    const char *at = strstr(json, member);
+
+    assert_non_null(at);
+    at = strstr(at, "\"histogram\": [");
+    assert_non_null(at);
+    at += strlen("\"histogram\": [");
+    for (int length; *at != ']'; at += length + (at[length] == ',' ? 2 : 0)) {
+        unsigned long long *bucket = histogram.bucket[histogram.count++];
+
+        assert_true(histogram.count < 64);
+        length = 0;
+        sscanf(at, "[%llu, %llu, %llu]%n", &bucket[0], &bucket[1], &bucket[2], &length);
+        assert_true(length > 0);
+    }
+    return histogram;
+}
+
+static void add_histogram(struct histogram *into, const struct histogram *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        size_t at = 0;
+
+        while (at < into->count && into->bucket[at][0] < from->bucket[i][0])
+            at++;
+        if (at < into->count && into->bucket[at][0] == from->bucket[i][0]) {
+            into->bucket[at][2] += from->bucket[i][2];
+            continue;
+        }
+        memmove(into->bucket[at + 1], into->bucket[at],
+                (into->count - at) * sizeof(into->bucket[0]));
+        memcpy(into->bucket[at], from->bucket[i], sizeof(into->bucket[0]));
+        into->count++;
+    }
+}
+
+static void merged_histograms_are_that_of_the_union(void **state)
+{
+    static const uint64_t values[] = {0,    127,      128,        129,  5000,
+                                      5001, 1u << 20, UINT64_MAX, 5000, 131};
+    const struct client_options options = {.pattern_text = "uniform"};
+    struct workload_result run[2] = {0}, both = {0};
+    struct histogram merged, whole, other;
+    char *text[3];
+
+    (void)state;
+    lat_stats_init(&run[0].latency);
+    lat_stats_init(&run[1].latency);
+    lat_stats_init(&both.latency);
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        lat_stats_add(&run[i % 2].latency, values[i]);
+        lat_stats_add(&both.latency, values[i]);
+    }
+    text[0] = json_of(&options, &run[0]);
+    text[1] = json_of(&options, &run[1]);
+    text[2] = json_of(&options, &both);
+    merged = read_histogram(text[0], "\"latency_ns\"");
+    other = read_histogram(text[1], "\"latency_ns\"");
+    whole = read_histogram(text[2], "\"latency_ns\"");
+    assert_int_not_equal(merged.count, whole.count);
+    add_histogram(&merged, &other);
+    assert_int_equal(merged.count, whole.count);
+    assert_memory_equal(merged.bucket, whole.bucket, whole.count * sizeof(whole.bucket[0]));
+    for (int i = 0; i < 3; i++)
+        free(text[i]);
+}
+
+static void reads_and_writes_have_histograms_of_their_own(void **state)
+{
+    const struct client_options options = {.pattern_text = "uniform", .write_percent = 50};
+    struct workload_result result = {0};
+    struct histogram reads, writes, all;
+    char *text;
+
+    (void)state;
+    lat_stats_init(&result.latency);
+    lat_stats_init(&result.counts.read);
+    lat_stats_init(&result.counts.write);
+    lat_stats_init(&result.counts.flush);
+    lat_stats_add(&result.counts.read, 10);
+    lat_stats_add(&result.counts.write, 256);
+    lat_stats_merge(&result.latency, &result.counts.read);
+    lat_stats_merge(&result.latency, &result.counts.write);
+    text = json_of(&options, &result);
+    all = read_histogram(text, "\"latency_ns\"");
+    reads = read_histogram(text, "\"read_latency_ns\"");
+    writes = read_histogram(text, "\"write_latency_ns\"");
+    assert_int_equal(read_histogram(text, "\"flush_latency_ns\"").count, 0);
+    assert_int_equal(all.count, 2);
+    assert_int_equal(reads.count, 1);
+    assert_int_equal(writes.count, 1);
+    assert_int_equal(reads.bucket[0][0], 10);
+    assert_int_equal(reads.bucket[0][1], 10);
+    assert_int_equal(writes.bucket[0][0], 256);
+    assert_int_equal(writes.bucket[0][1], 259);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +247,8 @@ int main(void)
         cmocka_unit_test(a_run_without_time_has_no_rate),
         cmocka_unit_test(json_agrees_with_the_line),
         cmocka_unit_test(each_percentile_is_its_own),
+        cmocka_unit_test(merged_histograms_are_that_of_the_union),
+        cmocka_unit_test(reads_and_writes_have_histograms_of_their_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
