@@ -28,7 +28,7 @@ installed() { # NAME: is this need met?
     esac
 }
 
-# need:Debian package:what for. The last serves the benchmarks alone.
+# need:Debian package:what for.
 needs='gcc:gcc:building
 libc:libc6-dev:building
 make:make:building
@@ -59,7 +59,8 @@ jq:jq:tests of domu nbd
 fusermount3:fuse3:tests with file systems
 mkfs.ext4:e2fsprogs:tests with file systems
 sqlite3:sqlite3:tests with databases
-gnuplot:gnuplot-nox:benchmarks'
+gnuplot:gnuplot-nox:plots
+python3:python3:plots, experiments'
 
 missing() {
     while IFS=: read -r need package use; do
