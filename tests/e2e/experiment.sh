@@ -131,7 +131,7 @@ expect 1 'client nonsense.* was not there long enough to get its weight' "$exper
 # The examples are experiments; the long test runs them.
 for example in "$TOP"/tools/experiments/*.json; do
     expect 0 '^round001-00-.*-again$' "$experiment" "$example" --list
-    [ -z "${TEST_LONG:-}" ] || expect 0 '^All is in' "$experiment" "$example" --out "$(basename "$example" .json)"
+    [ -z "${TEST_LONG:-}" ] || expect 0 '^All is in' "$experiment" "$example" --out "example-$(basename "$example" .json)"
 done
 
 # What is no experiment is refused before anything runs.
