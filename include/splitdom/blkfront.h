@@ -108,6 +108,8 @@ struct blkfront_options {
     uint64_t timeout_ns;
     /* Every read goes to Dom0, also where the disk's cache is shared (splitdom/shared_cache.h). */
     bool no_shared_cache;
+    const char *domain_name; /* the domain's: NULL for blkfront_open */
+    uint64_t weight;         /* the domain's: 0 for blkfront_open */
 };
 
 struct blkfront_error {

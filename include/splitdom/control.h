@@ -42,9 +42,10 @@ enum control_op {
     CONTROL_SHARED_CACHE = 5,
     /* How people see the domain, and what can be changed for it. tdf_num / tdf_den: its share of
      * the CPU, above 0 and at most 1: the domain applies what the node cpu-share says; 0 / 0: it
-     * does not, and has no such node. Text follows the request: its name, up to 63 letters, digits
+     * does not, and has no such node. arg0: its weight (the node sched/weight), 1 to
+     * CONTROL_WEIGHT_MAX; 0: as it is. Text follows the request: its name, up to 63 letters, digits
      * or "_-.+:@"; empty: as it is. Once a domain, else -EALREADY. -EEXIST another domain has that
-     * name; -EINVAL the name or the share is not allowed. */
+     * name; -EINVAL the name, the share or the weight is not allowed; then nothing has changed. */
     CONTROL_DESCRIBE = 6,
     /* Reply: one descriptor, a file with the state of the service, arg0 = its length: two texts, a
      * table for people and JSON for programs, with a NUL between them. */
@@ -73,6 +74,7 @@ enum control_op {
 enum {
     CONTROL_TEXT_MAX = 8192, /* of the text behind a request, with its NUL, which ends it */
     CONTROL_NAME_SIZE = 64,  /* of a domain's name, likewise */
+    CONTROL_WEIGHT_MAX = 65535,
 };
 
 struct control_request {

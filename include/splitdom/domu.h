@@ -31,6 +31,7 @@ struct domu;
 
 enum {
     DOMU_PAGES_DEFAULT = 256,
+    DOMU_WEIGHT_MAX = 65535,
 };
 
 /*
@@ -58,6 +59,10 @@ struct domu_options {
     /* The program itself keeps to a share of the CPU, and begins with num/den: 1/1000 to 1. People
      * can change the share then, which is an event. 0/0: it does not. Needs events. */
     uint64_t cpu_share_num, cpu_share_den;
+    /* Its share of the disks while others want them too, 1 to DOMU_WEIGHT_MAX; 0: the service's
+     * default, 256. People can change the weight later (service set); after a reconnect the domain
+     * has this one again. */
+    uint64_t weight;
 };
 
 struct domu_error {

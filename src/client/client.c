@@ -117,11 +117,12 @@ static int connect_disk(struct client *client)
         .tdf_num = o->tdf_num,
         .tdf_den = o->tdf_den,
         .vdev = o->vdev,
+        .domain_name = o->domain_name,
+        .weight = o->weight,
     };
     const struct blkfront_geometry *g = &client->geometry;
     struct blkfront_error why = {""};
     int rc = blkfront_connect(&wanted, &client->bf, &why);
-
     if (rc < 0) {
         fprintf(stderr, "client: %s\n", why.text);
         return -1;

@@ -10,6 +10,7 @@
 
 #include "base/decimal.h"
 #include "base/vdev.h"
+#include "splitdom/domu.h"
 #include "splitdom/tdf.h"
 
 /* Requests are counted and added up in 64 bits: with half the range no sum overflows. */
@@ -36,6 +37,8 @@ enum option_id {
     OPTION_NO_SPIN,
     OPTION_CPU,
     OPTION_TDF,
+    OPTION_WEIGHT,
+    OPTION_DOMAIN_NAME,
     OPTION_NAME,
     OPTION_RUNDIR,
     OPTION_HELP,
@@ -63,6 +66,8 @@ static const struct option long_options[] = {
     {"no-spin", no_argument, NULL, OPTION_NO_SPIN},
     {"cpu", required_argument, NULL, OPTION_CPU},
     {"tdf", required_argument, NULL, OPTION_TDF},
+    {"weight", required_argument, NULL, OPTION_WEIGHT},
+    {"domain-name", required_argument, NULL, OPTION_DOMAIN_NAME},
     {"name", required_argument, NULL, OPTION_NAME},
     {"rundir", required_argument, NULL, OPTION_RUNDIR},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -104,6 +109,9 @@ const char *client_options_usage(void)
            "                          CPU, or off it, and keep to that; any: leave it to the "
            "system\n"
            "  --tdf K                 time dilation factor: 10, 2.5, 1/100\n"
+           "  --weight W              share of the disk while others want it too, 1..65535\n"
+           "                          (default 256)\n"
+           "  --domain-name S         the domain's name, which no other domain has\n"
            "  --name NAME, --rundir DIR  which service: see service(1)\n"
            "  --help, --version\n"
            "stdout: max|average|minimum|std. dev.|requests_per_second (ns; requests per s)\n";
@@ -164,6 +172,22 @@ static int parse_cpu(const char *text, struct client_options *o, struct why *why
     return 0;
 }
 
+/* Those of the domain, which Dom0 is told. */
+static int apply_domain(int id, const char *value, struct client_options *o, struct why *why)
+{
+    switch (id) {
+    case OPTION_WEIGHT:
+        return parse_number("--weight", value, 1, DOMU_WEIGHT_MAX, &o->weight, why);
+    case OPTION_DOMAIN_NAME:
+        if (value[0] == '\0')
+            return why_fail(why, -EINVAL, "--domain-name must not be empty");
+        o->domain_name = value;
+        return 0;
+    default:
+        return why_fail(why, -EINVAL, "unknown option");
+    }
+}
+
 /* Options about writing, and the rest. */
 static int apply_writing(int id, const char *value, struct client_options *o, struct why *why)
 {
@@ -185,7 +209,7 @@ static int apply_writing(int id, const char *value, struct client_options *o, st
                             value);
         return 0;
     default:
-        return why_fail(why, -EINVAL, "unknown option");
+        return apply_domain(id, value, o, why);
     }
 }
 

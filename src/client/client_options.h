@@ -61,6 +61,8 @@ struct client_options {
     const char *name;      /* NULL: the library's default */
     const char *rundir;    /* NULL: the library's default */
     uint64_t tdf_num, tdf_den;
+    const char *domain_name; /* NULL: as Dom0 calls it */
+    uint64_t weight;         /* 0: Dom0's default */
 };
 
 /*

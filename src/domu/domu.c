@@ -14,6 +14,8 @@
 #include "ring/barrier.h"
 #include "splitdom/control.h"
 
+_Static_assert(DOMU_WEIGHT_MAX == (int)CONTROL_WEIGHT_MAX, "Dom0 takes what the options may be");
+
 static int take_options(struct domu *domu, const struct domu_options *options, char *why,
                         size_t why_bytes)
 {
@@ -44,6 +46,10 @@ static int take_options(struct domu *domu, const struct domu_options *options, c
     if (domu->options.domain_name != NULL &&
         strlen(domu->options.domain_name) >= CONTROL_NAME_SIZE) {
         snprintf(why, why_bytes, "a domain's name has at most %d bytes", CONTROL_NAME_SIZE - 1);
+        return -EINVAL;
+    }
+    if (domu->options.weight > DOMU_WEIGHT_MAX) {
+        snprintf(why, why_bytes, "a weight is 1..%d", DOMU_WEIGHT_MAX);
         return -EINVAL;
     }
     domu->tdf = (struct tdf){.num = (uint32_t)num, .den = (uint32_t)den};

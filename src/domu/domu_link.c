@@ -51,9 +51,12 @@ static int begin_life(struct domu *domu, struct life *life, char *why, size_t wh
     if (rc < 0)
         return rc;
     const struct domu_options *o = &domu->options;
-    const struct tdf share = {(uint32_t)o->cpu_share_num, (uint32_t)o->cpu_share_den};
-    if (o->domain_name != NULL || share.num != 0)
-        rc = life_describe(life, o->domain_name, share, why, why_bytes);
+    const struct life_description description = {
+        .name = o->domain_name,
+        .share = {(uint32_t)o->cpu_share_num, (uint32_t)o->cpu_share_den},
+        .weight = (uint32_t)o->weight};
+    if (description.name != NULL || description.share.num != 0 || description.weight != 0)
+        rc = life_describe(life, &description, why, why_bytes);
     if (rc == 0) {
         rc = life->segment.nr_pages == nr_pages ? 0 : -EPROTO;
         if (rc == 0)

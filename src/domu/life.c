@@ -267,22 +267,23 @@ void life_destroy(struct life *life)
     life_init(life);
 }
 
-int life_describe(struct life *life, const char *name, struct tdf share, char *why,
+int life_describe(struct life *life, const struct life_description *description, char *why,
                   size_t why_bytes)
 {
-    const struct control_request request = {CONTROL_MAGIC, CONTROL_VERSION, CONTROL_DESCRIBE, 0,
-                                            share.num,     share.den};
+    const struct life_description *d = description;
     struct {
         struct control_request request;
         char name[CONTROL_NAME_SIZE];
-    } packet = {request, ""};
+    } packet = {
+        {CONTROL_MAGIC, CONTROL_VERSION, CONTROL_DESCRIBE, d->weight, d->share.num, d->share.den},
+        ""};
     struct control_reply reply;
-    snprintf(packet.name, sizeof(packet.name), "%s", name != NULL ? name : "");
+    snprintf(packet.name, sizeof(packet.name), "%s", d->name != NULL ? d->name : "");
     size_t bytes = sizeof(packet.request) + strlen(packet.name) + 1;
     int rc = control_call(life->control_fd, life->patience, &life->replies_owed, &packet, bytes,
                           &reply, NULL, 0);
     if (rc < 0)
-        snprintf(why, why_bytes, "the service does not take the domain's name: %s",
+        snprintf(why, why_bytes, "the service does not take the domain as described: %s",
                  rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));
     return rc;
 }

@@ -47,6 +47,13 @@ struct life {
     bool idle; /* inside life_next_event or life_idle: may be interrupted */
 };
 
+/* What the domain says of itself at Dom0. */
+struct life_description {
+    const char *name; /* shorter than CONTROL_NAME_SIZE; NULL: as it is */
+    struct tdf share; /* of the CPU, which it keeps to; 0/0: none */
+    uint32_t weight;  /* 0: as it is */
+};
+
 /* What life_destroy accepts and life_create makes first. */
 void life_init(struct life *life);
 
@@ -62,9 +69,9 @@ int life_create(struct life *life, const struct rundir *rundir, uint32_t nr_page
  * sleep in it any more. */
 void life_destroy(struct life *life);
 
-/* CONTROL_DESCRIBE: its name (NULL: as it is), and the share of the CPU that it keeps to (0/0:
- * none). Errors: -EEXIST, -EINVAL, others of the service, with one line for people in why. */
-int life_describe(struct life *life, const char *name, struct tdf share, char *why,
+/* CONTROL_DESCRIBE. Errors: -EEXIST, -EINVAL, others of the service, with one line for people in
+ * why. */
+int life_describe(struct life *life, const struct life_description *description, char *why,
                   size_t why_bytes);
 
 /* EVTCHNOP_alloc_unbound for Dom0 as the peer. Returns the port or -errno. */

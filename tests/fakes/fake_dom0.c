@@ -55,8 +55,10 @@ struct fake_dom0 {
     struct vbd *at; /* the one that is being served */
     evtchn_port_t next_port;
     uint32_t closed_ports; /* atomic */
-    uint32_t flushes;      /* atomic */
-    uint32_t asked, done;  /* atomic: see fake_dom0_sync */
+    char described_name[CONTROL_NAME_SIZE];
+    uint32_t described_weight; /* atomic, after the name */
+    uint32_t flushes;          /* atomic */
+    uint32_t asked, done;      /* atomic: see fake_dom0_sync */
     uint32_t vcpu[EVTCHN_2L_NR_CHANNELS];
 };
 
@@ -83,6 +85,12 @@ static uint32_t disks(const struct fake_dom0 *dom0)
 uint32_t fake_dom0_domains(struct fake_dom0 *dom0)
 {
     return load_full_u32(&dom0->domains);
+}
+
+uint32_t fake_dom0_described(struct fake_dom0 *dom0, const char **name)
+{
+    *name = dom0->described_name;
+    return load_full_u32(&dom0->described_weight);
 }
 
 uint32_t fake_dom0_closed_ports(struct fake_dom0 *dom0)
@@ -481,11 +489,28 @@ static void end_domain(struct fake_dom0 *dom0)
     store_full_u32(&dom0->domains, 0);
 }
 
+/* Returns one without magic at the connection's end. */
+static struct control_request take_packet(struct fake_dom0 *dom0)
+{
+    struct {
+        struct control_request request;
+        char name[CONTROL_NAME_SIZE];
+    } packet = {0};
+    ssize_t n = recv(dom0->peer_fd, &packet, sizeof(packet), MSG_DONTWAIT);
+    bool describes = packet.request.op == CONTROL_DESCRIBE;
+    if (describes ? n <= (ssize_t)sizeof(packet.request) : n != (ssize_t)sizeof(packet.request))
+        return (struct control_request){0};
+    if (describes) {
+        memcpy(dom0->described_name, packet.name, sizeof(packet.name));
+        store_full_u32(&dom0->described_weight, packet.request.arg0);
+    }
+    return packet.request;
+}
+
 static void on_control(struct fake_dom0 *dom0)
 {
-    struct control_request request;
-    ssize_t n = recv(dom0->peer_fd, &request, sizeof(request), MSG_DONTWAIT);
-    if (n != (ssize_t)sizeof(request)) {
+    const struct control_request request = take_packet(dom0);
+    if (request.magic == 0) {
         end_domain(dom0);
         return;
     }
@@ -496,6 +521,9 @@ static void on_control(struct fake_dom0 *dom0)
     } else if (request.op == CONTROL_MAPPED) {
         struct control_reply reply = {.magic = CONTROL_MAGIC,
                                       .status = segment_settle(dom0->segment_fd)};
+        send_reply(dom0, &reply, NULL, 0);
+    } else if (request.op == CONTROL_DESCRIBE) {
+        struct control_reply reply = {.magic = CONTROL_MAGIC};
         send_reply(dom0, &reply, NULL, 0);
     } else if (request.op == CONTROL_EVTCHN_CLOSE) {
         struct control_reply reply = {.magic = CONTROL_MAGIC};
@@ -556,6 +584,7 @@ struct fake_dom0 *fake_dom0_start(const char *base, const struct fake_dom0_scrip
     }
     dom0->script = *script;
     dom0->at = &dom0->vbd[0];
+    dom0->described_weight = UINT32_MAX;
     if (disks(dom0) > FAKE_DOM0_DISKS_MAX)
         abort();
     dom0->peer_fd = dom0->doorbell_fd = dom0->segment_fd = -1;

@@ -62,6 +62,9 @@ void fake_dom0_stop(struct fake_dom0 *dom0);
 uint32_t fake_dom0_closed_ports(struct fake_dom0 *dom0);
 /* How many domains were made and not ended by their client (any thread). */
 uint32_t fake_dom0_domains(struct fake_dom0 *dom0);
+/* The last CONTROL_DESCRIBE: returns its weight, UINT32_MAX for none; *name is what it said, as
+ * long as no other one comes. */
+uint32_t fake_dom0_described(struct fake_dom0 *dom0, const char **name);
 
 /* Stops it, as SIGSTOP does: it holds all that it has and answers nothing, until fake_dom0_stop
  * (any thread). Returns when it stands still. */

@@ -117,13 +117,12 @@ static int mapped(struct domain *domain)
     return 0;
 }
 
-static int describe(void *ctx, struct domain *domain, const char *name, struct tdf share,
+static int describe(void *ctx, struct domain *domain, const struct control_description *wanted,
                     struct why *why)
 {
     (void)ctx;
-    (void)share;
-    require(domain->lives && strlen(name) < CONTROL_TEXT_MAX);
-    return name[0] == 'x' ? why_fail(why, -EEXIST, "no") : 0;
+    require(domain->lives && strlen(wanted->name) < CONTROL_TEXT_MAX);
+    return wanted->name[0] == 'x' ? why_fail(why, -EEXIST, "no") : 0;
 }
 
 static struct domain *find(void *ctx, uint32_t domid)

@@ -113,10 +113,11 @@ static int open_in(struct blkfront *bf, struct domu *domu, const struct blkfront
     if (rc < 0)
         return rc;
     if (options->rundir != NULL || options->name != NULL || options->reconnect ||
-        options->tdf_num != 0 || options->tdf_den != 0) {
+        options->tdf_num != 0 || options->tdf_den != 0 || options->domain_name != NULL ||
+        options->weight != 0) {
         snprintf(why, why_bytes,
-                 "service, clock and reconnect are the domain's: they are options "
-                 "of domu_open");
+                 "service, clock, reconnect, domain_name and weight are the domain's: they are "
+                 "options of domu_open");
         return -EINVAL;
     }
     bf->domu = domu;
@@ -137,7 +138,9 @@ static int connect_alone(struct blkfront *bf, const struct blkfront_options *giv
                                         .pages = blkfront_pages(options),
                                         .reconnect = options->reconnect,
                                         .tdf_num = options->tdf_num,
-                                        .tdf_den = options->tdf_den};
+                                        .tdf_den = options->tdf_den,
+                                        .domain_name = options->domain_name,
+                                        .weight = options->weight};
     rc = domu_open(&domain, &bf->domu, &error);
     if (rc < 0) {
         snprintf(why, why_bytes, "%s", error.text);

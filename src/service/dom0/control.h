@@ -21,6 +21,13 @@ struct control;
 struct control_peer;
 struct domain;
 
+/* CONTROL_DESCRIBE. */
+struct control_description {
+    const char *name; /* empty: as it is */
+    struct tdf share; /* num 0: none */
+    uint32_t weight;  /* 0: as it is */
+};
+
 /* What the connections ask for. All Required; called on the poller's thread. */
 struct control_ops {
     /* pid: the process that asks, 0 if it is not known. Returns 0 and the domain with its segment's
@@ -38,8 +45,8 @@ struct control_ops {
     /* The file of the cache of the domain's disk with this number, which stays Dom0's; -ENODEV,
      * -EOPNOTSUPP. */
     int (*shared_cache)(struct domain *domain, uint32_t devid);
-    /* CONTROL_DESCRIBE: 0, or -errno with a reason. share: num 0 for none. */
-    int (*describe)(void *ctx, struct domain *domain, const char *name, struct tdf share,
+    /* 0, or -errno with a reason. */
+    int (*describe)(void *ctx, struct domain *domain, const struct control_description *wanted,
                     struct why *why);
     /* The domain of that number, or NULL. */
     struct domain *(*find)(void *ctx, uint32_t domid);

@@ -120,11 +120,13 @@ static int destroy(struct control_peer *peer, uint32_t domid)
 static int describe(struct control_peer *peer, const struct control_packet *packet)
 {
     const struct control_request *request = &packet->request;
-    const struct tdf share = {request->tdf_num, request->tdf_den};
+    const struct control_description wanted = {.name = packet->text,
+                                               .share = {request->tdf_num, request->tdf_den},
+                                               .weight = request->arg0};
     struct why why = {""};
     if (peer->domain == NULL)
         return answer(peer, -ENODEV, 0, "only a domain can ask for that");
-    int rc = peer->owner->ops->describe(peer->owner->ctx, peer->domain, packet->text, share, &why);
+    int rc = peer->owner->ops->describe(peer->owner->ctx, peer->domain, &wanted, &why);
     return answer(peer, rc, 0, why.text);
 }
 

@@ -147,10 +147,12 @@ static bool is_taken(const struct dom0 *d, const char *name)
     return false;
 }
 
-static int describe(void *ctx, struct domain *domain, const char *name, struct tdf share,
+static int describe(void *ctx, struct domain *domain, const struct control_description *wanted,
                     struct why *why)
 {
     struct dom0 *d = ctx;
+    const char *name = wanted->name;
+    const struct tdf share = wanted->share;
     bool named = name[0] != '\0';
     if (domain->described)
         return why_fail(why, -EALREADY, "the domain has been described already");
@@ -160,9 +162,14 @@ static int describe(void *ctx, struct domain *domain, const char *name, struct t
         return why_fail(why, -EEXIST, "a domain with name \"%s\" already exists", name);
     if ((share.num == 0) != (share.den == 0) || share.num > share.den)
         return why_fail(why, -EINVAL, "a share of the CPU is above 0 and at most 1");
+    if (wanted->weight > CONTROL_WEIGHT_MAX)
+        return why_fail(why, -EINVAL, "a weight is 1..%d, not %u", CONTROL_WEIGHT_MAX,
+                        wanted->weight);
     int rc = named ? toolstack_tell_name(d->store, domain->domid, name) : 0;
     if (rc == 0 && share.num != 0)
         rc = domain_settings_offer_share(domain, share);
+    if (rc == 0 && wanted->weight != 0)
+        rc = domain_settings_begin_weight(domain, wanted->weight);
     if (rc < 0)
         return why_fail_errno(why, rc, "Dom0 cannot write its nodes");
     domain->described = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/dom0/domain_settings.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "service/block/client.h"
 #include "service/dom0/domain.h"
 #include "service/dom0/domain_devices.h"
+#include "splitdom/control.h"
 #include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
 
@@ -163,6 +165,7 @@ static const struct setting table[DOMAIN_SETTINGS] = {
     {"cpu-share", "cpu-share must be from 1/1000 to 1", take_cpu_share, show_cpu_share},
 };
 
+_Static_assert(CONTROL_WEIGHT_MAX == (int)SCHED_WEIGHT_MAX, "a domain may ask for any weight");
 _Static_assert(SCHED_WEIGHT_MAX == 65535 && TDF_LIMIT == 1000, "the rules name these limits");
 
 static void on_change(void *ctx, const char *changed)
@@ -229,6 +232,16 @@ int domain_settings_offer_share(struct domain *domain, struct tdf share)
     xenbus_home_path(path, domain->domid, table[DOMAIN_SETTINGS_OF_ALL].node);
     int rc = create_node(domain, path, &table[DOMAIN_SETTINGS_OF_ALL]);
     return rc < 0 ? rc : follow(domain, DOMAIN_SETTINGS_OF_ALL);
+}
+
+int domain_settings_begin_weight(struct domain *domain, uint32_t weight)
+{
+    char path[XENBUS_PATH_MAX], value[SETTING_VALUE_MAX];
+    assert(weight >= 1 && weight <= SCHED_WEIGHT_MAX);
+    xenbus_home_path(path, domain->domid, "sched/weight");
+    snprintf(value, sizeof(value), "%u", weight);
+    int rc = xs_local_write(domain->host->back.store, path, value); /* the owner stays Dom0 */
+    return rc < 0 ? rc : take_weight(domain, value);
 }
 
 void domain_settings_unwatch(struct domain *domain)

@@ -41,5 +41,8 @@ void domain_settings_apply(struct domain *domain);
 void domain_settings_unwatch(struct domain *domain);
 /* The domain applies a share of the CPU, from this one on. Errors: -errno. */
 int domain_settings_offer_share(struct domain *domain, struct tdf share);
+/* The domain begins with this weight, 1..SCHED_WEIGHT_MAX, which its node shows. Errors: -errno;
+ * then it has the one that it had. */
+int domain_settings_begin_weight(struct domain *domain, uint32_t weight);
 
 #endif

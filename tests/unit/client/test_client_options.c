@@ -100,7 +100,11 @@ static void every_option_arrives(void **state)
     assert_true(o.verify);
     assert_int_equal(o.rate, 100);
     assert_int_equal(o.vdev, 51728);
+    assert_int_equal(parse("2 3 --weight 65535 --domain-name web-1", &o), 0);
+    assert_int_equal(o.weight, 65535);
+    assert_string_equal(o.domain_name, "web-1");
     assert_int_equal(parse("2 3 --cpu any --cpu auto", &o), 0);
+    assert_true(o.weight == 0 && o.domain_name == NULL);
     assert_true(o.write_percent == 0 && !o.verify && o.rate == 0 && o.vdev == 0);
     assert_false(o.any_cpu);
     assert_int_equal(parse("2 3 --pattern hotset:0.5:100 --duration 2.5", &o), 0);
@@ -218,7 +222,8 @@ static void the_usage_names_every_option(void **state)
         "--dump-latencies", "--progress",  "--no-spin",
         "--no-progress",    "--reconnect", "--tdf",
         "--name",           "--rundir",    "--help",
-        "--version",        "--cpu",
+        "--version",        "--cpu",       "--weight",
+        "--domain-name",
     };
 
     (void)state;

@@ -216,14 +216,17 @@ static void a_domain_that_is_full_takes_no_more_devices(void **state)
 static void the_domains_options_are_not_the_devices(void **state)
 {
     (void)state;
-    struct blkfront_options wrong[] = {options[0], options[0], options[0], options[0]};
+    struct blkfront_options wrong[] = {options[0], options[0], options[0],
+                                       options[0], options[0], options[0]};
     wrong[0].rundir = base;
     wrong[1].name = "fake";
     wrong[2].reconnect = true;
     wrong[3].tdf_num = wrong[3].tdf_den = 1;
+    wrong[4].domain_name = "web";
+    wrong[5].weight = 1;
     start(&(struct fake_dom0_script){0});
     open_domu(0, false);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 6; i++)
         assert_int_equal(blkfront_open(domu, &wrong[i], &disk[0], &why), -EINVAL);
 }
 
@@ -444,6 +447,66 @@ static void a_domain_of_impossible_size_or_clock_is_refused(void **state)
     domu_close(NULL);
 }
 
+static void assert_described(const char *name, uint32_t weight)
+{
+    const char *told;
+    assert_int_equal(fake_dom0_described(dom0, &told), weight);
+    assert_string_equal(told, name);
+}
+
+static void dom0_is_told_the_name_and_the_weight(void **state)
+{
+    (void)state;
+    struct domu_options wanted = {
+        .size = sizeof(wanted), .rundir = base, .name = "fake", .reconnect = true};
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(domu_open(&wanted, &domu, &domu_why), 0);
+    assert_described("", UINT32_MAX); /* nothing to tell */
+    domu_close(domu);
+    wanted.weight = DOMU_WEIGHT_MAX;
+    assert_int_equal(domu_open(&wanted, &domu, &domu_why), 0);
+    assert_described("", DOMU_WEIGHT_MAX);
+    domu_close(domu);
+    wanted.domain_name = "web";
+    wanted.weight = 0;
+    assert_int_equal(domu_open(&wanted, &domu, &domu_why), 0);
+    assert_described("web", 0);
+    die();
+    start(&(struct fake_dom0_script){0});
+    open_disk(0); /* in the next life, which is told as well */
+    assert_described("web", 0);
+}
+
+static void a_disk_alone_tells_of_its_domain(void **state)
+{
+    (void)state;
+    struct blkfront_options wanted = {
+        .size = sizeof(wanted), .rundir = base, .name = "fake", .domain_name = "db", .weight = 512};
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(blkfront_connect(&wanted, &disk[0], &why), 0);
+    assert_described("db", 512);
+}
+
+static void an_impossible_weight_or_name_is_refused(void **state)
+{
+    (void)state;
+    char name[CONTROL_NAME_SIZE + 1] = "";
+    struct domu_options wrong = {
+        .size = sizeof(wrong), .rundir = base, .name = "fake", .weight = DOMU_WEIGHT_MAX + 1};
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(domu_open(&wrong, &domu, &domu_why), -EINVAL);
+    assert_string_equal(domu_why.text, "a weight is 1..65535");
+    wrong.weight = (UINT64_C(1) << 32) + 1;
+    assert_int_equal(domu_open(&wrong, &domu, NULL), -EINVAL);
+    wrong.weight = 0;
+    wrong.domain_name = memset(name, 'x', CONTROL_NAME_SIZE);
+    assert_int_equal(domu_open(&wrong, &domu, &domu_why), -EINVAL);
+    assert_string_equal(domu_why.text, "a domain's name has at most 63 bytes");
+    name[CONTROL_NAME_SIZE - 1] = '\0';
+    assert_int_equal(domu_open(&wrong, &domu, &domu_why), 0);
+    assert_described(name, 0);
+}
+
 int main(void)
 {
 #define DOMU_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -465,6 +528,9 @@ int main(void)
         DOMU_TEST(only_devices_that_have_not_failed_come_back),
         DOMU_TEST(a_domain_without_devices_comes_back),
         DOMU_TEST(a_domain_of_impossible_size_or_clock_is_refused),
+        DOMU_TEST(dom0_is_told_the_name_and_the_weight),
+        DOMU_TEST(a_disk_alone_tells_of_its_domain),
+        DOMU_TEST(an_impossible_weight_or_name_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

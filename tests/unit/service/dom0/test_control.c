@@ -157,12 +157,13 @@ static int resize(void *ctx, const char *which, struct why *why)
     return 0;
 }
 
-static int describe(void *ctx, struct domain *domain, const char *name, struct tdf share,
+static int describe(void *ctx, struct domain *domain, const struct control_description *wanted,
                     struct why *why)
 {
     struct fixture *f = ctx;
-    snprintf(f->name, sizeof(f->name), "%u %s %u/%u", domain->domid, name, share.num, share.den);
-    return strcmp(name, "taken") == 0 ? why_fail(why, -EEXIST, "somebody has it") : 0;
+    snprintf(f->name, sizeof(f->name), "%u %s %u/%u %u", domain->domid, wanted->name,
+             wanted->share.num, wanted->share.den, wanted->weight);
+    return strcmp(wanted->name, "taken") == 0 ? why_fail(why, -EEXIST, "somebody has it") : 0;
 }
 
 static struct domain *find(void *ctx, uint32_t domid)
@@ -595,6 +596,7 @@ static void tell_name(int fd, const char *name, size_t bytes)
     } packet = {{.magic = CONTROL_MAGIC,
                  .version = CONTROL_VERSION,
                  .op = CONTROL_DESCRIBE,
+                 .arg0 = 512,
                  .tdf_num = 1,
                  .tdf_den = 4},
                 ""};
@@ -617,7 +619,7 @@ static void a_domain_tells_its_name(void **state)
     run(f);
     assert_int_equal(reply_of(fd, &reply), 0);
     assert_int_equal(reply.status, 0);
-    assert_string_equal(f->name, "1 mine 1/4");
+    assert_string_equal(f->name, "1 mine 1/4 512");
     tell_name(fd, "taken", sizeof("taken"));
     run(f);
     assert_int_equal(reply_of(fd, &reply), 0);

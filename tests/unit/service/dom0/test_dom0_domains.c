@@ -94,7 +94,14 @@ static void a_size_that_no_domain_may_have_is_told_as_such(void **state)
 
 static int describe(struct domain *domain, const char *name, struct tdf share)
 {
-    return dom0_control_ops.describe(machine.dom0, domain, name, share, &why);
+    const struct control_description wanted = {.name = name, .share = share};
+    return dom0_control_ops.describe(machine.dom0, domain, &wanted, &why);
+}
+
+static int describe_weight(struct domain *domain, const char *name, uint32_t weight)
+{
+    const struct control_description wanted = {.name = name, .weight = weight};
+    return dom0_control_ops.describe(machine.dom0, domain, &wanted, &why);
 }
 
 static const char *node(struct domain *domain, const char *name)
@@ -138,6 +145,28 @@ static void a_share_of_the_cpu_is_for_who_applies_it(void **state)
     assert_int_equal(describe(domain, "", (struct tdf){1, 4}), 0);
     assert_string_equal(node(domain, "cpu-share"), "1/4");
     assert_string_equal(node(domain, "name"), "DomU-1");
+    end(domain);
+}
+
+static void a_domain_begins_with_the_weight_that_it_asks_for(void **state)
+{
+    (void)state;
+    struct domain *domain, *other;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_int_equal(create(PAGES, &domain), 0);
+    assert_int_equal(create(PAGES, &other), 0);
+    assert_int_equal(describe_weight(domain, "mine", CONTROL_WEIGHT_MAX + 1), -EINVAL);
+    assert_string_equal(why.text, "a weight is 1..65535, not 65536");
+    assert_string_equal(node(domain, "name"), "DomU-1"); /* nothing has changed */
+    assert_string_equal(node(domain, "sched/weight"), "256");
+    assert_int_equal(describe_weight(domain, "mine", CONTROL_WEIGHT_MAX), 0);
+    assert_string_equal(node(domain, "sched/weight"), "65535");
+    assert_int_equal(domain->settings.weight, CONTROL_WEIGHT_MAX);
+    assert_int_equal(describe_weight(other, "other", 0), 0);
+    assert_string_equal(node(other, "sched/weight"), "256");
+    assert_int_equal(other->settings.weight, 256);
+    assert_int_equal(describe_weight(domain, "", 1), -EALREADY);
+    end(other);
     end(domain);
 }
 
@@ -243,6 +272,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_doorbell_that_fails_ends_its_domain, setup, teardown),
         cmocka_unit_test_setup_teardown(names_are_of_one_domain_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_share_of_the_cpu_is_for_who_applies_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_domain_begins_with_the_weight_that_it_asks_for, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(without_a_bound_half_of_the_machine_is_theirs, setup,
                                         teardown),
     };
