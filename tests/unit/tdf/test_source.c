@@ -162,6 +162,22 @@ static void test_tsc_predicts_clock_monotonic(void **state)
     predicts_clock_monotonic(&source);
 }
 
+/* What the rate is measured over begins with the calibration, and ends when it has grown long. */
+static void test_tsc_measures_from_its_first_sample(void **state)
+{
+    struct tdf_source source;
+
+    (void)state;
+    uint64_t before_ns = clock_monotonic_ns();
+    if (tdf_source_tsc(&source) == -ENOTSUP)
+        skip();
+    assert_in_range(source.older.monotonic_ns, before_ns, clock_monotonic_ns());
+    if (clock_monotonic_ns() - before_ns > 1000000000)
+        skip(); /* the machine stood still */
+    assert_int_equal(source.newer.monotonic_ns, source.older.monotonic_ns);
+    assert_int_equal(source.newer.counter, source.older.counter);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_monotonic_is_clock_monotonic),
         cmocka_unit_test(test_real_predicts_clock_monotonic),
         cmocka_unit_test(test_tsc_predicts_clock_monotonic),
+        cmocka_unit_test(test_tsc_measures_from_its_first_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -317,6 +317,25 @@ static void test_large_delay_is_caught_up_at_once(void **state)
     assert_int_equal(tdf_clock_now_ns(&f->clock), START_NS + 2 * NS_PER_SEC);
 }
 
+static void test_an_instant_of_the_clock_is_one_of_real_time(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < NR_FACTORS; i++) {
+        uint64_t real_ns = NS_PER_SEC / 1000 * 7, virtual_ns = tdf_virtual_ns(factors[i], real_ns);
+        tdf_source_set_ns(&f->source, START_NS);
+        start(f, factors[i]);
+        assert_true(tdf_clock_to_monotonic_ns(&f->clock, START_NS) == START_NS);
+        assert_true(tdf_clock_to_monotonic_ns(&f->clock, 0) == START_NS); /* long past */
+        uint64_t at_ns = tdf_clock_to_monotonic_ns(&f->clock, START_NS + virtual_ns);
+        assert_within(at_ns, START_NS + real_ns, 2000);
+        tdf_source_set_ns(&f->source, at_ns); /* not too early */
+        assert_true(tdf_clock_now_ns(&f->clock) >= START_NS + virtual_ns);
+    }
+    start(f, (struct tdf){0, 1});
+    assert_true(tdf_clock_to_monotonic_ns(&f->clock, UINT64_MAX) == UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +359,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_wrong_rate_is_worked_off, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_delay_is_caught_up_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_instant_of_the_clock_is_one_of_real_time, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vhost_session: a front end and its guest in this thread, a disk in memory. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <setjmp.h>
@@ -560,6 +561,21 @@ static void a_table_within_a_table_breaks_the_queue(void **state)
     assert_broken();
 }
 
+static void the_descriptors_of_a_session_end_with_it(void **state)
+{
+    (void)state;
+    start(negotiated);
+    int kick_fd = session.queues[0].kick_fd, call_fd = session.queues[0].call_fd;
+    assert_true(fcntl(kick_fd, F_GETFD) >= 0 && fcntl(call_fd, F_GETFD) >= 0);
+    vhost_session_close(&session);
+    assert_int_equal(fcntl(kick_fd, F_GETFD), -1);
+    assert_int_equal(fcntl(call_fd, F_GETFD), -1);
+    blk_device_close(&device);
+    fake_guest_close(&guest);
+    assert_true(fake_guest_open(&guest));
+    begin();
+}
+
 static void memory_that_shrinks_ends_the_session(void **state)
 {
     (void)state;
@@ -625,6 +641,7 @@ int main(void)
         SESSION_TEST(a_chain_without_status_breaks_the_queue),
         SESSION_TEST(data_to_read_behind_data_to_write_breaks_the_queue),
         SESSION_TEST(a_table_within_a_table_breaks_the_queue),
+        SESSION_TEST(the_descriptors_of_a_session_end_with_it),
         SESSION_TEST(memory_that_shrinks_ends_the_session),
         SESSION_TEST(messages_without_sense_are_refused),
     };

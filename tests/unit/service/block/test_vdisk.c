@@ -183,6 +183,52 @@ static void a_disk_goes_while_another_one_reads(void **state)
     assert_int_equal(a.status, 0);
 }
 
+static void a_disk_is_busy_until_the_device_has_let_go_of_it(void **state)
+{
+    struct fixture *f = *state;
+    struct vdisk *third = make_vdisk(f->device, image_of(4096, 512));
+    struct block_client client;
+    struct ask a;
+    block_client_open(&client, third);
+    assert_false(vdisk_is_idle(third));
+    submit(&client, &a, 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
+    assert_true(block_cancel(&a.request));
+    block_client_close(&client);
+    assert_false(vdisk_is_idle(third)); /* its read is still under way */
+    fake_disk_complete(f->disk, 0, 0);
+    assert_true(vdisk_is_idle(third));
+    vdisk_destroy(third);
+}
+
+/* The pieces of memory are filled one after the other. */
+static void a_read_may_have_several_segments(void **state)
+{
+    enum { PIECES = 3, PIECE_SECTORS = 2, FIRST = 5 };
+    struct fixture *f = *state;
+    static uint8_t page[PIECES][PIECE_SECTORS * BLOCK_SECTOR_BYTES];
+    struct block_segment segment[PIECES];
+    struct ask a = {.status = NOT_DONE};
+    for (int i = 0; i < PIECES; i++) /* the last page first */
+        segment[i] =
+            (struct block_segment){.address = page[PIECES - 1 - i], .sector_count = PIECE_SECTORS};
+    for (int round = 0; round < 2; round++) { /* from the device, then from the cache */
+        memset(page, 0, sizeof(page));
+        a.request = (struct block_request){.done = on_done,
+                                           .sector = FIRST,
+                                           .sector_count = PIECES * PIECE_SECTORS,
+                                           .segments = segment,
+                                           .segment_count = PIECES};
+        block_submit(&f->client[0], &a.request, 0);
+        (void)device_dispatch(f->device, 0);
+        fake_disk_complete_all(f->disk, 0);
+        assert_int_equal(a.status, 0);
+        for (uint64_t i = 0; i < PIECES; i++)
+            assert_true(
+                fake_disk_holds(page[PIECES - 1 - i], FIRST + i * PIECE_SECTORS, PIECE_SECTORS));
+    }
+}
+
 /* A file that nobody reads: the fake disk has the bytes. */
 static void assert_truncated(const char *path, off_t size_bytes)
 {
@@ -241,6 +287,8 @@ int main(void)
         VDISK_TEST(equal_sectors_of_two_disks_are_two),
         VDISK_TEST(disks_of_one_device_take_turns),
         VDISK_TEST(a_disk_goes_while_another_one_reads),
+        VDISK_TEST(a_disk_is_busy_until_the_device_has_let_go_of_it),
+        VDISK_TEST(a_read_may_have_several_segments),
         VDISK_TEST(a_refresh_empties_the_cache_whatever_it_finds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,17 @@ static void refuses_a_symbolic_link(void **state)
     assert_int_equal(lock_holder(f->path, &pid), -ELOOP);
 }
 
+static void nobody_holds_the_lock_of_a_directory_that_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    pid_t pid = 7;
+
+    snprintf(path, sizeof(path), "%s/none/lock", f->directory);
+    assert_int_equal(lock_holder(path, &pid), 0);
+    assert_int_equal(pid, 0);
+}
+
 /* A cleaner of temporary files removes the file of a holder that lives. */
 static void a_removed_file_frees_nothing(void **state)
 {
@@ -331,6 +342,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_holder_that_is_ending_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_symbolic_link, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_holds_the_lock_of_a_directory_that_is_not_there,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_removed_file_frees_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(the_holder_makes_a_removed_file_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_that_took_the_name_is_left_alone, setup,

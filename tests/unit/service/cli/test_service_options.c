@@ -152,6 +152,8 @@ static void the_other_verbs(void **state)
     assert_int_equal(parse("list", &o), 0);
     assert_int_equal(parse("resize", &o), 0);
     assert_int_equal(o.domid, 0);
+    assert_int_equal(parse("set 3 weight 1", &o), 0);
+    assert_int_equal(parse("set 3 weight 65535", &o), 0);
     assert_int_equal(parse("set 3 weight 512", &o), 0);
     assert_int_equal(o.domid, 3);
     assert_int_equal(o.key, SERVICE_KEY_WEIGHT);

@@ -351,6 +351,31 @@ static void destroy_frees_watches_and_leaves_fds_open(void **state)
     close(seen.fd);
 }
 
+static int lowest_free_fd(void)
+{
+    int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
+
+    close(fd);
+    return fd;
+}
+
+static void destroy_closes_what_it_has_opened(void **state)
+{
+    static const enum poller_kind kinds[] = {POLLER_EPOLL, POLLER_URING};
+
+    (void)poller_or_skip(state);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        int before = lowest_free_fd();
+        struct poller *mine;
+
+        if (poller_create(kinds[i], &mine) < 0)
+            continue;
+        assert_true(lowest_free_fd() > before);
+        poller_destroy(mine);
+        assert_int_equal(lowest_free_fd(), before);
+    }
+}
+
 static volatile sig_atomic_t alarms;
 
 static void on_alarm(int signal_number)
@@ -770,8 +795,8 @@ static void an_idle_run_makes_no_system_call(void **state)
         with(a_removed_watch_is_not_called_for_a_queued_edge),                                     \
         with(a_callback_may_remove_its_own_watch), with(a_callback_may_remove_another_watch),      \
         with(a_callback_may_add_a_watch), with(watches_come_and_go_without_a_run),                 \
-        with(destroy_frees_watches_and_leaves_fds_open), with(a_signal_ends_the_sleep),            \
-        with(a_removal_wakes_nobody), with(a_callback_may_end_it)
+        with(destroy_frees_watches_and_leaves_fds_open), with(destroy_closes_what_it_has_opened),  \
+        with(a_signal_ends_the_sleep), with(a_removal_wakes_nobody), with(a_callback_may_end_it)
 
 int main(void)
 {

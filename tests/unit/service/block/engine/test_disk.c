@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -249,6 +250,23 @@ static void many_reads_in_flight_do_not_mix(void **state)
         for (uint32_t i = 0; i < DEPTH; i++)
             assert_content(f, i);
     }
+}
+
+/* The buffer's second block is filled first. */
+static void a_read_may_go_to_several_places(void **state)
+{
+    struct fixture *f = fixture_or_skip(state);
+    uint32_t block_bytes = f->image.block_size_bytes;
+    struct read *r = &f->reads[0];
+    struct iovec places[] = {{f->pool + block_bytes, block_bytes}, {f->pool, block_bytes}};
+
+    r->io.iov = places;
+    r->io.iov_count = 2;
+    submit(f, 0, block_bytes, 2 * block_bytes);
+    wait_for(f, 1);
+    assert_int_equal(r->io.status, 0);
+    assert_memory_equal(f->pool + block_bytes, f->content + block_bytes, block_bytes);
+    assert_memory_equal(f->pool, f->content + (size_t)2 * block_bytes, block_bytes);
 }
 
 static void the_part_block_at_the_end_is_served(void **state)
@@ -605,6 +623,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ALL(reads_every_block),
         ALL(many_reads_in_flight_do_not_mix),
+        READERS(a_read_may_go_to_several_places),
         ALL(the_part_block_at_the_end_is_served),
         ALL(a_read_beyond_the_end_is_an_error),
         READERS(a_short_read_is_an_error_of_that_read_only),

@@ -104,6 +104,27 @@ static void a_flush_covers_what_came_before_and_its_image(void **state)
     assert_true(lost > 0);
 }
 
+/* What was flushed is stable, and is not written over what came later. */
+static void a_flushed_write_is_out_of_the_cache(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct disk_contents *contents;
+        struct prng prng;
+        prng_init(&prng, seed, 0);
+        assert_int_equal(disk_contents_create(true, &contents), 0);
+        for (int fill = 2; fill <= 4; fill++) {
+            write_all(contents, &images[0], fill);
+            uint64_t changes = disk_contents_changes(contents);
+            assert_int_equal(disk_contents_flush(contents, &images[0], changes), 0);
+        }
+        assert_int_equal(disk_contents_lose_power(contents, &prng), 0);
+        for (uint32_t s = 0; s < SPAN_SECTORS; s++)
+            assert_int_equal(read_sector(contents, &images[0], s), 4);
+        disk_contents_destroy(contents);
+    }
+}
+
 /* The oldest go to stable storage when there is no room for more. */
 static void the_cache_is_bounded(void **state)
 {
@@ -127,6 +148,7 @@ int main(void)
         cmocka_unit_test(without_a_cache_nothing_is_lost),
         cmocka_unit_test(what_is_in_the_cache_may_be_lost),
         cmocka_unit_test(a_flush_covers_what_came_before_and_its_image),
+        cmocka_unit_test(a_flushed_write_is_out_of_the_cache),
         cmocka_unit_test(the_cache_is_bounded),
     };
 
