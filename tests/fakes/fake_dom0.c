@@ -54,6 +54,7 @@ struct fake_dom0 {
     struct vbd vbd[FAKE_DOM0_DISKS_MAX];
     struct vbd *at; /* the one that is being served */
     evtchn_port_t next_port;
+    bool has_hung_up;
     uint32_t closed_ports; /* atomic */
     char described_name[CONTROL_NAME_SIZE];
     uint32_t described_weight; /* atomic, after the name */
@@ -85,6 +86,15 @@ static uint32_t disks(const struct fake_dom0 *dom0)
 uint32_t fake_dom0_domains(struct fake_dom0 *dom0)
 {
     return load_full_u32(&dom0->domains);
+}
+
+void fake_dom0_destroy_domain(struct fake_dom0 *dom0)
+{
+    const struct control_reply reply = {.magic = CONTROL_MAGIC, .status = -ESHUTDOWN};
+    if (load_full_u32(&dom0->domains) == 0 ||
+        unix_socket_send(dom0->peer_fd, &reply, sizeof(reply), NULL, 0, true) < 0 ||
+        shutdown(dom0->peer_fd, SHUT_RDWR) < 0)
+        abort();
 }
 
 uint32_t fake_dom0_described(struct fake_dom0 *dom0, const char **name)
@@ -514,7 +524,9 @@ static void on_control(struct fake_dom0 *dom0)
         end_domain(dom0);
         return;
     }
-    if (request.op == CONTROL_CREATE_DOMAIN && dom0->script.hangs_up) {
+    bool hangs_up = dom0->script.hangs_up || (dom0->script.hangs_up_once && !dom0->has_hung_up);
+    if (request.op == CONTROL_CREATE_DOMAIN && hangs_up) {
+        dom0->has_hung_up = true;
         end_domain(dom0);
     } else if (request.op == CONTROL_CREATE_DOMAIN) {
         create_domain(dom0, request.arg0);

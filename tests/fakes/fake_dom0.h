@@ -47,6 +47,7 @@ struct fake_dom0_script {
     uint32_t disks;             /* of the domain: xvda, xvdb, ...; 0: 1 */
     bool empty_reply;           /* to CREATE_DOMAIN: a packet of nothing but descriptors */
     bool hangs_up;              /* closes the connection instead of a reply to CREATE_DOMAIN */
+    bool hangs_up_once;         /* the first time alone */
     bool refuse_ring;           /* Closing instead of Connected */
     bool silent;                /* no events once the first request has come */
     bool skip_init_wait;        /* Connected from the beginning */
@@ -62,6 +63,8 @@ void fake_dom0_stop(struct fake_dom0 *dom0);
 uint32_t fake_dom0_closed_ports(struct fake_dom0 *dom0);
 /* How many domains were made and not ended by their client (any thread). */
 uint32_t fake_dom0_domains(struct fake_dom0 *dom0);
+/* Ends the domain, and tells it that somebody wanted that. */
+void fake_dom0_destroy_domain(struct fake_dom0 *dom0);
 /* The last CONTROL_DESCRIBE: returns its weight, UINT32_MAX for none; *name is what it said, as
  * long as no other one comes. */
 uint32_t fake_dom0_described(struct fake_dom0 *dom0, const char **name);

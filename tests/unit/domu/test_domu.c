@@ -447,6 +447,33 @@ static void a_domain_of_impossible_size_or_clock_is_refused(void **state)
     domu_close(NULL);
 }
 
+/* It was there, so there will be one again. */
+static void a_service_that_goes_while_we_connect_is_waited_for(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){.hangs_up_once = true});
+    const struct domu_options impatient = {
+        .size = sizeof(impatient), .rundir = base, .name = "fake"};
+    assert_true(domu_open(&impatient, &domu, &domu_why) < 0);
+    die();
+    start(&(struct fake_dom0_script){.hangs_up_once = true});
+    open_domu(0, true);
+    open_disk(0);
+    assert_reads(0, 1);
+}
+
+static void a_domain_that_is_destroyed_is_told_so(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_domu(0, true); /* no other life for it */
+    struct pollfd ended = {.fd = domu_fd(domu), .events = POLLIN};
+    fake_dom0_destroy_domain(dom0);
+    assert_int_equal(poll(&ended, 1, HANG_S * 1000), 1);
+    assert_string_equal(domu_failure(domu), "Dom0 has destroyed this domain");
+    assert_int_equal(blkfront_open(domu, &options[0], &disk[0], &why), -ENOTCONN);
+}
+
 static void assert_described(const char *name, uint32_t weight)
 {
     const char *told;
@@ -528,6 +555,8 @@ int main(void)
         DOMU_TEST(only_devices_that_have_not_failed_come_back),
         DOMU_TEST(a_domain_without_devices_comes_back),
         DOMU_TEST(a_domain_of_impossible_size_or_clock_is_refused),
+        DOMU_TEST(a_service_that_goes_while_we_connect_is_waited_for),
+        DOMU_TEST(a_domain_that_is_destroyed_is_told_so),
         DOMU_TEST(dom0_is_told_the_name_and_the_weight),
         DOMU_TEST(a_disk_alone_tells_of_its_domain),
         DOMU_TEST(an_impossible_weight_or_name_is_refused),

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -116,11 +117,29 @@ static void who_has_not_asked_gets_none(void **state)
     domu_events_fini(&none);
 }
 
+/* As in a program that was started without a standard input. */
+static void any_descriptor_will_do(void **state)
+{
+    (void)state;
+    const struct domu_options options = {.size = sizeof(options), .events = true};
+    struct domu_events_queue lowest;
+    int input = dup(0);
+    assert_true(input > 0);
+    close(0);
+    int rc = domu_events_init(&lowest, &options), fd = lowest.fd;
+    domu_events_fini(&lowest);
+    assert_int_equal(dup2(input, 0), 0);
+    close(input);
+    assert_int_equal(rc, 0);
+    assert_int_equal(fd, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_has_happened_at_first, setup, teardown),
         cmocka_unit_test_setup_teardown(events_are_told_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(any_descriptor_will_do, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reason_of_any_length_fits, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_of_other_versions, setup, teardown),
         cmocka_unit_test(who_has_not_asked_gets_none),

@@ -2,6 +2,7 @@
 /* blkfront: the client library against a Dom0 that is played by a thread of this test. */
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -354,6 +355,7 @@ static void reads_bring_the_sectors_asked_for(void **state)
     assert_int_equal(geometry.last_sector, 999);
     assert_int_equal(geometry.sector_size, 512);
     assert_int_equal(geometry.physical_sector_size, 4096);
+    assert_true(geometry.read_only && !geometry.flush && !geometry.discard);
     for (uint32_t count = 1; count <= 88; count += 3) {
         assert_int_equal(blkfront_read(bf, 1000 - count, count, bytes), 0);
         assert_true(fake_disk_holds(bytes, 1000 - count, count));
@@ -687,6 +689,70 @@ static void reads_that_nobody_reaps_do_not_hinder_closing(void **state)
     wait_until_seen(&counter, 4);
 }
 
+static bool is_ready(int fd, int wait_ms)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    return poll(&ready, 1, wait_ms) == 1;
+}
+
+static void the_descriptor_is_readable_while_there_is_something_to_reap(void **state)
+{
+    (void)state;
+    static uint8_t bytes[512];
+    struct blkfront_completion done;
+    connect_to(&(struct fake_dom0_script){0}, (struct blkfront_options){.depth = 1});
+    int fd = blkfront_fd(bf);
+    assert_true(fd >= 0);
+    for (uint64_t sector = 0; sector < 3; sector++) {
+        assert_false(is_ready(fd, 0));
+        assert_int_equal(blkfront_submit(bf, sector, 1, bytes, bytes), 0);
+        assert_int_equal(blkfront_kick(bf), 0);
+        assert_true(is_ready(fd, HANG_S * 1000));
+        assert_int_equal(blkfront_reap(bf, &done, 1, 1), 1);
+    }
+    assert_false(is_ready(fd, 0));
+}
+
+/* By operation: when the last request of it was asked. */
+static void note_stamp(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    uint64_t *asked_ns = fake_dom0_ctx(d), stamp_ns = blkif_take_request_stamp(fake_dom0_ring(d));
+    asked_ns[req->operation] = stamp_ns;
+    fake_dom0_respond(d, req->id, req->operation, fake_dom0_do(d, req));
+    blkif_put_response_stamp(fake_dom0_ring(d), stamp_ns + 1);
+    fake_dom0_flush(d);
+}
+
+static void requests_tell_when_they_were_asked(void **state)
+{
+    (void)state;
+    static uint8_t disk[64 * 512], bytes[512];
+    static uint64_t asked_ns[256]; /* the thread of Dom0 outlives this function */
+    connect_to(&(struct fake_dom0_script){.disk = disk,
+                                          .sectors = 64,
+                                          .request = note_stamp,
+                                          .virtual_completion = true,
+                                          .ctx = asked_ns},
+               (struct blkfront_options){.depth = 1});
+    struct blkfront_geometry geometry;
+    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    assert_true(!geometry.read_only && geometry.flush && geometry.discard);
+    const uint8_t operations[] = {BLKIF_OP_READ, BLKIF_OP_WRITE, BLKIF_OP_FLUSH_DISKCACHE,
+                                  BLKIF_OP_DISCARD};
+    for (size_t i = 0; i < sizeof(operations); i++) {
+        uint64_t before_ns = blkfront_now_ns(bf);
+        const struct blkfront_io io = {.operation = (enum blkfront_operation)operations[i],
+                                       .sector = 3,
+                                       .sector_count = 1,
+                                       .buffer = bytes};
+        struct blkfront_completion done;
+        assert_int_equal(blkfront_submit_io(bf, &io), 0);
+        assert_int_equal(blkfront_reap(bf, &done, 1, 1), 1);
+        assert_int_equal(done.status, 0);
+        assert_in_range(asked_ns[operations[i]], before_ns, blkfront_now_ns(bf));
+    }
+}
+
 int main(void)
 {
 #define FRONT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -710,6 +776,8 @@ int main(void)
         FRONT_TEST(every_lie_fails_all_waiters),
         FRONT_TEST(the_thread_that_sleeps_for_all_is_woken_by_a_failure),
         FRONT_TEST(dom0s_death_wakes_everybody_soon),
+        FRONT_TEST(the_descriptor_is_readable_while_there_is_something_to_reap),
+        FRONT_TEST(requests_tell_when_they_were_asked),
         FRONT_TEST(closing_ends_the_domain),
         FRONT_TEST(reads_that_nobody_reaps_do_not_hinder_closing),
     };

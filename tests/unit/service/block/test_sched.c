@@ -490,6 +490,25 @@ static void waiting_is_remembered_for_a_second(void **state)
     assert_false(sched_has_waited(&s, &e, t + SCHED_WAITED_NS));
 }
 
+static void whoever_gets_a_turn_has_waited_long_enough(void **state)
+{
+    struct sched s;
+    struct sched_entity e;
+    const uint64_t t = 5 * (uint64_t)W;
+
+    (void)state;
+    sched_init(&s, 1, 1);
+    assert_int_equal(sched_entity_init(&e, 1), 0);
+    enqueue(&s, &e, 3, t);
+    assert_ptr_equal(sched_pick(&s, t, unit_cost), &e);
+    sched_turns_over(&s);
+    sched_complete(&s, &e, t);
+    assert_ptr_equal(sched_pick(&s, t, unit_cost), &e);
+    assert_true(sched_has_waited(&s, &e, t));
+    /* One is left, but no turn has ended without it since. */
+    assert_false(sched_has_waited(&s, &e, t + SCHED_WAITED_NS));
+}
+
 static void nobody_waits_where_there_are_turns_for_all(void **state)
 {
     struct sched s;
@@ -529,6 +548,7 @@ int main(void)
         cmocka_unit_test(nobody_starves_at_depth_one),
         cmocka_unit_test(whoever_is_left_without_a_turn_waits),
         cmocka_unit_test(waiting_is_remembered_for_a_second),
+        cmocka_unit_test(whoever_gets_a_turn_has_waited_long_enough),
         cmocka_unit_test(nobody_waits_where_there_are_turns_for_all),
         cmocka_unit_test(a_join_is_paid_like_a_turn),
         cmocka_unit_test(what_is_owed_is_bounded),

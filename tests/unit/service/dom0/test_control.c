@@ -291,6 +291,24 @@ static int call(struct fixture *f, int fd, uint32_t op, uint32_t arg0, struct co
     return reply_of(fd, reply);
 }
 
+/* As of a service that was started without a standard input. */
+static void any_descriptor_may_hold_the_status(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    assert_int_equal(call(f, fd, CONTROL_STATUS, 0, &reply), 1); /* the connection is taken */
+    int input = dup(0);
+    ask(fd, CONTROL_STATUS, 0);
+    close(0);
+    run(f);
+    assert_int_equal(fcntl(0, F_GETFD), -1); /* that of the status was sent and closed */
+    assert_int_equal(dup2(input, 0), 0);
+    close(input);
+    assert_int_equal(reply_of(fd, &reply), 1);
+    assert_int_equal(reply.status, 0);
+}
+
 static void a_domain_lives_as_long_as_its_connection(void **state)
 {
     struct fixture *f = *state;
@@ -891,6 +909,7 @@ int main(void)
 #define CONTROL_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CONTROL_TEST(a_domain_lives_as_long_as_its_connection),
+        CONTROL_TEST(any_descriptor_may_hold_the_status),
         CONTROL_TEST(a_connection_that_cannot_be_watched_ends_with_its_domain),
         CONTROL_TEST(a_listener_that_cannot_be_watched_ends_the_poller),
         CONTROL_TEST(a_refusal_carries_its_reason),

@@ -170,6 +170,16 @@ static void a_domain_begins_with_the_weight_that_it_asks_for(void **state)
     end(domain);
 }
 
+static void who_asks_for_the_end_is_named_as_its_reason(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_false(machine.dom0->stopping);
+    dom0_control_ops.stop(machine.dom0);
+    assert_true(machine.dom0->stopping);
+    assert_string_equal(machine.dom0->stop_reason, "stop was asked for");
+}
+
 static void without_a_bound_half_of_the_machine_is_theirs(void **state)
 {
     (void)state;
@@ -273,6 +283,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_are_of_one_domain_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_share_of_the_cpu_is_for_who_applies_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_begins_with_the_weight_that_it_asks_for, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_asks_for_the_end_is_named_as_its_reason, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(without_a_bound_half_of_the_machine_is_theirs, setup,
                                         teardown),

@@ -810,6 +810,9 @@ static void a_vbd_may_end_while_the_device_is_at_work(void **state)
     xenbus_back_destroy(f->back);
     f->back = NULL;
     assert_int_equal(memory.holders, 2);
+    const struct block_client *client =
+        container_of(list_first(&f->fake.vdisk->clients), struct block_client, of_vdisk);
+    assert_null(client->changed); /* nobody is there to be told */
     assert_int_equal(f->fake.vdisk->client_count, 1);
     assert_int_equal(rings_in_use(), 0);
     assert_true(f->segment.gnttab[DATA_REF].flags & GTF_writing);

@@ -322,6 +322,32 @@ static void lru_knows_its_next_victim(void **state)
     policy->destroy(lru);
 }
 
+/* Where nothing is used twice, each slot gets its turn: what is new replaces all that is old. */
+static void a_stream_replaces_all_there_was(void **state)
+{
+    enum { CAPACITY = 16 };
+    static const char *const names[] = {"clock", "lru", "sieve"};
+    unsigned char data[SECTOR_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct cache_policy *policy = cache_policy_find(names[i]);
+        struct cache *cache;
+
+        if (policy == NULL)
+            fail_msg("no policy %s", names[i]);
+        assert_int_equal(cache_create(CAPACITY * SECTOR_BYTES, policy, &cache), 0);
+        for (uint64_t sector = 0; sector < UINT64_C(3) * CAPACITY; sector++) {
+            fill(data, sector, 0);
+            cache_insert(cache, sector, data);
+            if (sector >= CAPACITY)
+                assert_null(cache_peek(cache, sector - CAPACITY));
+        }
+        assert_int_equal(cache_used(cache), CAPACITY);
+        cache_destroy(cache);
+    }
+}
+
 static void unknown_policies_are_not_found(void **state)
 {
     (void)state;
@@ -340,6 +366,7 @@ int main(void)
         cmocka_unit_test(data_lies_on_cache_lines),
         cmocka_unit_test(peek_is_no_use),
         cmocka_unit_test(lru_knows_its_next_victim),
+        cmocka_unit_test(a_stream_replaces_all_there_was),
         cmocka_unit_test(unknown_policies_are_not_found),
     };
 

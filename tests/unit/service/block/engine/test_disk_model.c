@@ -330,6 +330,25 @@ static void failed_writes_write_nothing_or_half(void **state)
     assert_pattern(f, 0, 512);
 }
 
+static void a_volatile_cache_loses_what_was_not_flushed(void **state)
+{
+    uint32_t lost = 0;
+    struct fixture *f = make(state, "mean=1us");
+
+    assert_int_equal(disk_model_add_volatile_cache(f->disk), 0);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        assert_int_equal(carry_out(f, DISK_WRITE, 0, BLOCK_BYTES, 0x5a), 0);
+        assert_int_equal(carry_out(f, DISK_FLUSH, 0, 0, 0), 0);
+        assert_int_equal(carry_out(f, DISK_WRITE, 0, 512, 0x77), 0);
+        assert_int_equal(disk_model_lose_power(f->disk, seed), 0);
+        assert_int_equal(carry_out(f, DISK_READ, 0, BLOCK_BYTES, 0), 0);
+        lost += f->pool[0] == 0x5a;
+        assert_filled(f, 0, 512, f->pool[0] == 0x5a ? 0x5a : 0x77);
+        assert_filled(f, 512, BLOCK_BYTES, 0x5a);
+    }
+    assert_in_range(lost, 1, 19);
+}
+
 static int make_image(struct fixture *f)
 {
     char path[] = "build/test_disk_model.XXXXXX";
@@ -460,6 +479,7 @@ int main(void)
         WITH_FIXTURE(what_was_written_is_read_back),
         WITH_FIXTURE(parts_of_memory_are_written_and_read),
         WITH_FIXTURE(failed_writes_write_nothing_or_half),
+        WITH_FIXTURE(a_volatile_cache_loses_what_was_not_flushed),
         WITH_FIXTURE(data_image_reads_the_image),
         WITH_FIXTURE(the_images_errors_are_passed_on),
         WITH_FIXTURE(bad_parameters_are_refused_with_a_reason),

@@ -18,6 +18,7 @@
 #include "fakes/fake_disk.h"
 #include "service/block/queue.h"
 #include "service/dom0/disks/vdisks.h"
+#include "service/dom0/disks/vdisks_report.h"
 
 enum { XVDA = 51712, XVDB = 51728, IMAGE_BYTES = 64 * 512 };
 
@@ -222,6 +223,59 @@ static void an_image_stays_open_while_something_of_it_is_at_the_device(void **st
     assert_int_equal(vdisks_totals(&vdisks).vdisk.misses, 1);
 }
 
+static void ask(struct block_client *client, enum block_operation operation)
+{
+    static uint8_t page[4096];
+    static const struct block_segment segment = {page, 1};
+    struct block_request request = {.done = done, .operation = operation};
+    if (operation != BLOCK_FLUSH) {
+        request.sector = 3;
+        request.sector_count = 1;
+        request.segment_count = 1;
+        request.segments = &segment;
+    }
+    block_submit(client, &request, 1);
+    (void)vdisks_dispatch(&vdisks, 1);
+    fake_disk_complete_all(
+        container_of(device_engine(client->vdisk->device), struct fake_disk, base), 0);
+    assert_false(block_request_is_active(&request));
+}
+
+static void what_was_done_is_counted_by_its_kind(void **state)
+{
+    (void)state;
+    struct image image = image_of(1, 10, true);
+    struct block_client client;
+    struct vdisks_item *item;
+    assert_true(vdisks_report_hits(&vdisks).percent == 0.0); /* of nothing */
+    assert_int_equal(vdisks_add(&vdisks, &image, 64 * 512, &item, &why), 0);
+    block_client_open(&client, item->vdisk);
+    ask(&client, BLOCK_READ);
+    for (int i = 0; i < 3; i++)
+        ask(&client, BLOCK_READ); /* of the cache */
+    ask(&client, BLOCK_WRITE);
+    ask(&client, BLOCK_WRITE);
+    ask(&client, BLOCK_FLUSH);
+    block_client_close(&client);
+    struct vdisks_hits hits = vdisks_report_hits(&vdisks);
+    assert_int_equal(hits.on_ring, 3);
+    assert_int_equal(hits.requests, 4);
+    assert_true(hits.percent == 75.0);
+    for (int departed = 0; departed < 2; departed++) { /* and is known when the image has gone */
+        struct vdisks_totals totals = vdisks_totals(&vdisks);
+        assert_int_equal(totals.vdisk.hits, 3);
+        assert_int_equal(totals.vdisk.misses, 1);
+        assert_int_equal(totals.vdisk.writes, 2);
+        assert_int_equal(totals.vdisk.flushes, 1);
+        assert_int_equal(totals.device.reads, 1);
+        assert_int_equal(totals.device.writes, 2);
+        assert_int_equal(totals.device.flushes, 1);
+        assert_int_equal(totals.device.bytes_written, 1024);
+        vdisks_sweep(&vdisks);
+    }
+    assert_null(vdisks_first(&vdisks));
+}
+
 static void a_disk_is_found_by_its_number(void **state)
 {
     (void)state;
@@ -244,6 +298,7 @@ int main(void)
         VDISKS_TEST(a_refusal_has_the_words_of_xl),
         VDISKS_TEST(an_image_that_nobody_uses_is_closed_unless_it_is_kept),
         VDISKS_TEST(an_image_stays_open_while_something_of_it_is_at_the_device),
+        VDISKS_TEST(what_was_done_is_counted_by_its_kind),
         VDISKS_TEST(a_disk_is_found_by_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
