@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,6 +103,26 @@ static void options_out_of_range_are_refused(void **state)
     assert_string_equal(why.text, "a ring holds at most 512 requests, 513 were asked for");
     assert_int_equal(blkfront_connect(&wide, &bf, &why), -EINVAL);
     assert_string_equal(why.text, "a request has at most 2048 sectors, 2049 were asked for");
+}
+
+static uint32_t pages_of(uint32_t sectors_per_request, uint32_t depth)
+{
+    const struct blkfront_options options = {.size = sizeof(struct blkfront_options),
+                                             .depth = depth,
+                                             .sectors_per_request = sectors_per_request};
+    return blkfront_pages(&options);
+}
+
+/* 32 requests, or as many as 16 MiB hold. */
+static void the_default_depth_follows_from_the_size_of_requests(void **state)
+{
+    (void)state;
+    assert_int_equal(pages_of(1, 0), pages_of(1, 32));
+    assert_int_equal(pages_of(88, 0), pages_of(88, 32));
+    assert_int_equal(pages_of(89, 0), pages_of(89, 32));
+    assert_int_equal(pages_of(1024, 0), pages_of(1024, 32));
+    assert_int_equal(pages_of(2048, 0), pages_of(2048, 16));
+    assert_true(pages_of(2048, 16) < pages_of(2048, 32));
 }
 
 /* As they would be of a library that is later than ours. */
@@ -351,6 +372,9 @@ static void reads_bring_the_sectors_asked_for(void **state)
     connect_to(&(struct fake_dom0_script){.max_order = 4, .sectors = 1000},
                (struct blkfront_options){.depth = 1, .sectors_per_request = 88});
     struct blkfront_geometry geometry;
+    struct blkfront_stats stats;
+    blkfront_stats(bf, &stats);
+    assert_int_equal(stats.domid, 3); /* as the fake Dom0 numbers it */
     assert_int_equal(blkfront_geometry(bf, &geometry), 0);
     assert_int_equal(geometry.last_sector, 999);
     assert_int_equal(geometry.sector_size, 512);
@@ -445,6 +469,54 @@ static void more_threads_than_slots_all_get_their_data(void **state)
     blkfront_stats(bf, &stats);
     assert_int_equal(stats.requests, 48 * 40);
     assert_int_equal(stats.responses, 48 * 40);
+}
+
+/* Keeps the reads of two threads, and answers one of them when it is told to. */
+struct in_turn {
+    struct blkif_request kept[2]; /* by thread */
+    uint32_t count;               /* atomic */
+    uint32_t answers;             /* atomic: 1 + the thread that is next; 0: nobody */
+};
+
+static void keep_by_thread(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    struct in_turn *turn = fake_dom0_ctx(d);
+    turn->kept[req->sector_number / 10000] = *req;
+    store_full_u32(&turn->count, load_full_u32(&turn->count) + 1);
+}
+
+static void answer_next(struct fake_dom0 *d)
+{
+    struct in_turn *turn = fake_dom0_ctx(d);
+    uint32_t answers = load_full_u32(&turn->answers);
+    if (answers == 0)
+        return;
+    store_full_u32(&turn->answers, 0);
+    fake_dom0_serve(d, &turn->kept[answers - 1]);
+}
+
+/* One thread sleeps for both. When that one is answered, the other one sleeps for itself. */
+static void a_thread_that_is_left_alone_is_woken_all_the_same(void **state)
+{
+    (void)state;
+    static struct in_turn turn;
+    struct reader readers[2];
+    turn = (struct in_turn){.count = 0};
+    connect_to(
+        &(struct fake_dom0_script){.request = keep_by_thread, .idle = answer_next, .ctx = &turn},
+        (struct blkfront_options){.depth = 2, .sectors_per_request = 1, .no_spin = true});
+    for (uint32_t first = 0; first < 2; first++) {
+        store_full_u32(&turn.count, 0);
+        start_readers(readers, 2, 1);
+        while (load_full_u32(&turn.count) < 2)
+            sched_yield();
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t next = (first + i) % 2;
+            store_full_u32(&turn.answers, next + 1);
+            fake_dom0_wake(dom0);
+            join_readers(&readers[next], 1, 0);
+        }
+    }
 }
 
 static void asynchronous_and_blocking_reads_mix(void **state)
@@ -713,11 +785,11 @@ static void the_descriptor_is_readable_while_there_is_something_to_reap(void **s
     assert_false(is_ready(fd, 0));
 }
 
-/* By operation: when the last request of it was asked. */
+/* By operation: when the last request of it was asked. Atomic. */
 static void note_stamp(struct fake_dom0 *d, const struct blkif_request *req)
 {
     uint64_t *asked_ns = fake_dom0_ctx(d), stamp_ns = blkif_take_request_stamp(fake_dom0_ring(d));
-    asked_ns[req->operation] = stamp_ns;
+    store_relaxed_u64(&asked_ns[req->operation], stamp_ns);
     fake_dom0_respond(d, req->id, req->operation, fake_dom0_do(d, req));
     blkif_put_response_stamp(fake_dom0_ring(d), stamp_ns + 1);
     fake_dom0_flush(d);
@@ -749,7 +821,7 @@ static void requests_tell_when_they_were_asked(void **state)
         assert_int_equal(blkfront_submit_io(bf, &io), 0);
         assert_int_equal(blkfront_reap(bf, &done, 1, 1), 1);
         assert_int_equal(done.status, 0);
-        assert_in_range(asked_ns[operations[i]], before_ns, blkfront_now_ns(bf));
+        assert_in_range(load_relaxed_u64(&asked_ns[operations[i]]), before_ns, blkfront_now_ns(bf));
     }
 }
 
@@ -759,6 +831,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRONT_TEST(no_service_says_how_to_start_one),
         FRONT_TEST(options_out_of_range_are_refused),
+        FRONT_TEST(the_default_depth_follows_from_the_size_of_requests),
         FRONT_TEST(options_have_a_size),
         FRONT_TEST(the_version_is_one),
         FRONT_TEST(a_refusal_is_told_with_its_reason),
@@ -771,6 +844,7 @@ int main(void)
         FRONT_TEST(nodes_that_make_no_sense_are_refused),
         FRONT_TEST(reads_bring_the_sectors_asked_for),
         FRONT_TEST(more_threads_than_slots_all_get_their_data),
+        FRONT_TEST(a_thread_that_is_left_alone_is_woken_all_the_same),
         FRONT_TEST(asynchronous_and_blocking_reads_mix),
         FRONT_TEST(errors_are_told_and_the_disk_lives_on),
         FRONT_TEST(every_lie_fails_all_waiters),

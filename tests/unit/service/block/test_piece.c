@@ -316,6 +316,27 @@ static void a_large_read_goes_straight_to_memory_in_pieces(void **state)
     assert_int_equal(device_stats(f->device)->reads, 3);
 }
 
+/* As its owner does who keeps requests: nothing is left of what it was before. */
+static void a_request_may_be_used_again(void **state)
+{
+    (void)state;
+    for (uint64_t s = 0; s < 2 * LARGE; s++)
+        memset(on_disk(s), (int)(s % 251), BLOCK_SECTOR_BYTES);
+    struct ask *r = ask(0, BLOCK_READ, 0, LARGE);
+    finish_all();
+    for (int direct = 0; direct < 2; direct++) {
+        r->request.sector = direct ? LARGE : LARGE - 3; /* in blocks of 8 sectors, or through */
+        r->status = NOT_DONE;
+        memset(f->memory, 0xee, LARGE * BLOCK_SECTOR_BYTES);
+        block_submit(&f->client[0], &r->request, 0);
+        finish_all();
+        assert_int_equal(r->status, 0);
+        assert_memory_equal(f->memory, on_disk(r->request.sector), LARGE * BLOCK_SECTOR_BYTES);
+    }
+    assert_int_equal(r->done_count, 3);
+    r->done_count = 1; /* teardown knows one use of each */
+}
+
 static void a_large_write_leaves_nothing_in_the_cache(void **state)
 {
     (void)state;
@@ -524,6 +545,7 @@ int main(void)
         WITH(setup, errors_reach_exactly_their_requests),
         WITH(setup, a_flush_is_one_operation_without_a_span),
         WITH(setup_4k, a_large_read_goes_straight_to_memory_in_pieces),
+        WITH(setup, a_request_may_be_used_again),
         WITH(setup, a_large_write_leaves_nothing_in_the_cache),
         WITH(setup_4k, what_is_not_aligned_goes_through_buffers),
         WITH(setup_4k, memory_that_is_not_aligned_goes_through_buffers),

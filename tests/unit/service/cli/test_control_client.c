@@ -192,6 +192,30 @@ static void a_dom0_that_hangs_up_is_an_error(void **state)
     assert_int_equal(ask(*state, &answer), -ECONNRESET);
 }
 
+static int lowest_free_fd(void)
+{
+    int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
+
+    close(fd);
+    return fd;
+}
+
+static void a_verb_leaves_no_descriptor_open(void **state)
+{
+    struct fixture *f = *state;
+    struct answer answer = good_answer();
+    int before = lowest_free_fd(), status;
+
+    answer.op = CONTROL_DESTROY;
+    const pid_t child = fork();
+    if (child == 0)
+        answer_one(f->listener.fd, &answer);
+    assert_int_equal(control_client_tell(f->path, CONTROL_DESTROY, 3, NULL, 60, &f->why), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(lowest_free_fd(), before);
+}
+
 static void nobody_there_is_told_apart(void **state)
 {
     struct fixture *f = *state;
@@ -214,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_comes_with_its_reason, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dom0_that_hangs_up_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_verb_leaves_no_descriptor_open, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_there_is_told_apart, setup, teardown),
     };
 

@@ -99,6 +99,24 @@ static void each_read_counts_once(void **state)
     assert_int_equal(f->claims.reads, 1001);
 }
 
+/* What was heard before is not heard again. */
+static void each_claim_is_used_once(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t data[512] = {0};
+    open_claims(f);
+    fill(f);
+    note(f, 3, 0);
+    assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 1);
+    for (uint64_t sector = 1; sector < CACHE_SECTORS; sector++) /* sector 0 is the oldest again */
+        assert_non_null(cache_lookup(f->cache, sector));
+    note(f, 3, 1);
+    assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 2);
+    cache_insert(f->cache, 100, data);
+    assert_null(cache_peek(f->cache, 0));
+    assert_non_null(cache_peek(f->cache, 1));
+}
+
 static void what_stood_there_before_counts_for_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -132,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_sector_that_was_claimed_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(each_read_counts_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_claim_is_used_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_stood_there_before_counts_for_nothing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(garbage_harms_nobody, setup, teardown),
