@@ -570,6 +570,7 @@ static void the_descriptors_of_a_session_end_with_it(void **state)
     vhost_session_close(&session);
     assert_int_equal(fcntl(kick_fd, F_GETFD), -1);
     assert_int_equal(fcntl(call_fd, F_GETFD), -1);
+    assert_true(fcntl(0, F_GETFD) >= 0); /* no other one */
     blk_device_close(&device);
     fake_guest_close(&guest);
     assert_true(fake_guest_open(&guest));

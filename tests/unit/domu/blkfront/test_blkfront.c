@@ -390,6 +390,8 @@ static void reads_bring_the_sectors_asked_for(void **state)
     assert_int_equal(blkfront_read(bf, 0, 0, bytes), -EINVAL);
     assert_int_equal(blkfront_submit(bf, 999, 2, bytes, bytes), -EINVAL);
     assert_int_equal(blkfront_submit(bf, 0, 0, bytes, bytes), -EINVAL);
+    struct blkfront_completion none;
+    assert_int_equal(blkfront_reap(bf, &none, 0, 1), -EINVAL);
     assert_string_equal(blkfront_failure(bf), "");
 }
 

@@ -84,7 +84,7 @@ static void start(void)
     assert_non_null(dom0);
 }
 
-static void connect_to(uint64_t timeout_ns)
+static void connect_as(uint64_t timeout_ns, bool reconnect)
 {
     struct blkfront_error why;
     struct blkfront_options options = {.size = sizeof(options),
@@ -92,11 +92,16 @@ static void connect_to(uint64_t timeout_ns)
                                        .name = "fake",
                                        .depth = DEPTH,
                                        .sectors_per_request = 1,
-                                       .reconnect = true,
+                                       .reconnect = reconnect,
                                        .timeout_ns = timeout_ns};
     start();
     if (blkfront_connect(&options, &bf, &why) < 0)
         fail_msg("%s", why.text);
+}
+
+static void connect_to(uint64_t timeout_ns)
+{
+    connect_as(timeout_ns, true);
 }
 
 static void let_it_answer(void)
@@ -132,6 +137,44 @@ static void a_read_ends_when_its_time_is_up(void **state)
     assert_int_equal(blkfront_read(bf, 5, 1, bytes[0]), -ETIMEDOUT);
     assert_true(clock_monotonic_ns() - begin_ns >= 30 * MS);
     assert_string_equal(blkfront_failure(bf), "");
+}
+
+static void *read_in_vain(void *opaque)
+{
+    (void)opaque;
+    return (void *)(intptr_t)blkfront_read(bf, 5, 1, bytes[0]);
+}
+
+/* Neither an answer nor the end touches what a thread had on its stack, which is not there any
+ * more: one of this size is unmapped when its thread has ended. */
+static void nothing_is_left_of_who_gave_up(void **state)
+{
+    enum { STACK_BYTES = 64 << 20 };
+    pthread_attr_t large;
+    pthread_t reader;
+    void *rc;
+    (void)state;
+    connect_as(30 * MS, false);
+    assert_int_equal(pthread_attr_init(&large), 0);
+    assert_int_equal(pthread_attr_setstacksize(&large, STACK_BYTES), 0);
+    for (int round = 0; round < 2; round++) {
+        store_full_u32(&keeper.answers, 0);
+        assert_int_equal(pthread_create(&reader, &large, read_in_vain, NULL), 0);
+        pthread_join(reader, &rc);
+        assert_int_equal((int)(intptr_t)rc, -ETIMEDOUT);
+        if (round == 0) {
+            let_it_answer();
+            take_all_answers();
+        }
+    }
+    pthread_attr_destroy(&large);
+    fake_dom0_stop(dom0);
+    dom0 = NULL;
+    int end;
+    while ((end = blkfront_read(bf, 6, 1, bytes[1])) == -ETIMEDOUT)
+        continue;
+    assert_int_equal(end, -ENOTCONN);
+    assert_int_equal(bf->shadow.free_count, DEPTH);
 }
 
 /* The late answer is nobody's; the next read has its slot and its own data. */
@@ -382,6 +425,7 @@ int main(void)
 #define ABANDON_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         ABANDON_TEST(a_read_ends_when_its_time_is_up),
+        ABANDON_TEST(nothing_is_left_of_who_gave_up),
         ABANDON_TEST(what_comes_too_late_is_dropped),
         ABANDON_TEST(every_thread_that_waits_has_its_time_out),
         ABANDON_TEST(a_sleeper_has_a_time_of_its_own),

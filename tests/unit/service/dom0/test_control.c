@@ -554,6 +554,7 @@ static void packets_that_make_no_sense_end_the_connection(void **state)
     assert_int_equal(send(fd, &old, sizeof(old), MSG_NOSIGNAL), sizeof(old));
     run(f);
     assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.arg0, 0);
     assert_int_equal(reply.status, -EPROTO);
     assert_int_equal(reply_of(fd, &reply), -1);
 }
