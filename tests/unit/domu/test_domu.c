@@ -4,8 +4,10 @@
  * does is none of the other's business.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -474,6 +476,36 @@ static void a_domain_that_is_destroyed_is_told_so(void **state)
     assert_int_equal(blkfront_open(domu, &options[0], &disk[0], &why), -ENOTCONN);
 }
 
+static int lowest_free_fd(void)
+{
+    int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
+    close(fd);
+    return fd;
+}
+
+/* The next Dom0 refuses the disk: each attempt is a domain that goes again. */
+static void an_attempt_that_fails_leaves_nothing(void **state)
+{
+    (void)state;
+    int before = lowest_free_fd();
+    start(&(struct fake_dom0_script){0});
+    open_domu(blkfront_pages(&options[0]), true);
+    open_disk(0);
+    die();
+    start(&(struct fake_dom0_script){.refuse_ring = true});
+    for (uint32_t made = 1; made < 3; made++) {
+        while (fake_dom0_domains(dom0) == 0)
+            sched_yield();
+        while (fake_dom0_domains(dom0) != 0)
+            sched_yield();
+    }
+    die();
+    close_disk(0);
+    domu_close(domu);
+    domu = NULL;
+    assert_int_equal(lowest_free_fd(), before);
+}
+
 static void assert_described(const char *name, uint32_t weight)
 {
     const char *told;
@@ -557,6 +589,7 @@ int main(void)
         DOMU_TEST(a_domain_of_impossible_size_or_clock_is_refused),
         DOMU_TEST(a_service_that_goes_while_we_connect_is_waited_for),
         DOMU_TEST(a_domain_that_is_destroyed_is_told_so),
+        DOMU_TEST(an_attempt_that_fails_leaves_nothing),
         DOMU_TEST(dom0_is_told_the_name_and_the_weight),
         DOMU_TEST(a_disk_alone_tells_of_its_domain),
         DOMU_TEST(an_impossible_weight_or_name_is_refused),

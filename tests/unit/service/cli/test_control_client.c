@@ -157,6 +157,12 @@ static void a_refusal_comes_with_its_reason(void **state)
     snprintf(answer.reply.reason, sizeof(answer.reply.reason), "it is Sunday");
     assert_int_equal(ask(f, &answer), -EBUSY);
     assert_non_null(strstr(f->why.text, "it is Sunday"));
+    snprintf(answer.reply.reason, sizeof(answer.reply.reason), "?");
+    assert_int_equal(ask(f, &answer), -EBUSY);
+    assert_string_equal(f->why.text, "Dom0 refused: ?");
+    answer.reply.reason[0] = '\0';
+    assert_int_equal(ask(f, &answer), -EBUSY);
+    assert_non_null(strstr(f->why.text, strerror(EBUSY)));
 }
 
 static void nonsense_is_refused(void **state)

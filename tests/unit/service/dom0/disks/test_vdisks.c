@@ -271,6 +271,7 @@ static void what_was_done_is_counted_by_its_kind(void **state)
         assert_int_equal(totals.device.writes, 2);
         assert_int_equal(totals.device.flushes, 1);
         assert_int_equal(totals.device.bytes_written, 1024);
+        assert_int_equal(totals.device.in_flight_peak, 1);
         vdisks_sweep(&vdisks);
     }
     assert_null(vdisks_first(&vdisks));
