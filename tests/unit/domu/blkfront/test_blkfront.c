@@ -763,6 +763,29 @@ static void reads_that_nobody_reaps_do_not_hinder_closing(void **state)
     wait_until_seen(&counter, 4);
 }
 
+static void note_handle(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    uint32_t *handle = fake_dom0_ctx(d);
+    if (req->operation == BLKIF_OP_INDIRECT)
+        store_full_u32(handle, blkif_as_indirect(req).handle);
+    fake_dom0_serve(d, req);
+}
+
+static void a_large_request_names_its_disk(void **state)
+{
+    (void)state;
+    enum { SECTORS = 128 };
+    static uint8_t bytes[SECTORS * 512];
+    static uint32_t handle; /* the thread of Dom0 outlives this function */
+    connect_to(
+        &(struct fake_dom0_script){
+            .sectors = 1000, .indirect_segments = 256, .request = note_handle, .ctx = &handle},
+        (struct blkfront_options){.depth = 1, .sectors_per_request = SECTORS});
+    assert_int_equal(blkfront_read(bf, 7, SECTORS, bytes), 0);
+    assert_true(fake_disk_holds(bytes, 7, SECTORS));
+    assert_int_equal(load_full_u32(&handle), 51712);
+}
+
 static bool is_ready(int fd, int wait_ms)
 {
     struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -853,6 +876,7 @@ int main(void)
         FRONT_TEST(the_thread_that_sleeps_for_all_is_woken_by_a_failure),
         FRONT_TEST(dom0s_death_wakes_everybody_soon),
         FRONT_TEST(the_descriptor_is_readable_while_there_is_something_to_reap),
+        FRONT_TEST(a_large_request_names_its_disk),
         FRONT_TEST(requests_tell_when_they_were_asked),
         FRONT_TEST(closing_ends_the_domain),
         FRONT_TEST(reads_that_nobody_reaps_do_not_hinder_closing),
