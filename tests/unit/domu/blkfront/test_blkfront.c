@@ -379,6 +379,7 @@ static void reads_bring_the_sectors_asked_for(void **state)
     assert_int_equal(geometry.last_sector, 999);
     assert_int_equal(geometry.sector_size, 512);
     assert_int_equal(geometry.physical_sector_size, 4096);
+    assert_int_equal(geometry.sectors_per_request, 88);
     assert_true(geometry.read_only && !geometry.flush && !geometry.discard);
     for (uint32_t count = 1; count <= 88; count += 3) {
         assert_int_equal(blkfront_read(bf, 1000 - count, count, bytes), 0);

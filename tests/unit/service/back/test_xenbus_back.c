@@ -569,6 +569,31 @@ static void what_is_taken_away_goes_when_the_front_end_has_closed_it(void **stat
     expect_gone(&key);
 }
 
+/* The same by Dom0 itself, which says whether the device has gone already. */
+static void dom0_takes_a_device_away(void **state)
+{
+    (void)state;
+    const struct xenbus_key key = f->disk->back.key;
+    go(f->disk, "3", XenbusStateConnected);
+    assert_false(xenbus_back_unplug(&f->disk->back, false));
+    step();
+    assert_string_equal(back_node(&key, "online"), "0");
+    assert_int_equal(f->disk->disconnects, 0);
+    go(f->disk, "5", XenbusStateClosing);
+    set_front(&key, "state", "6");
+    step();
+    expect_gone(&key);
+}
+
+static void dom0_takes_a_device_away_by_force(void **state)
+{
+    (void)state;
+    const struct xenbus_key key = f->disk->back.key;
+    go(f->disk, "3", XenbusStateConnected);
+    assert_true(xenbus_back_unplug(&f->disk->back, true));
+    expect_gone(&key);
+}
+
 static void what_is_taken_away_is_not_offered_again(void **state)
 {
     (void)state;
@@ -666,6 +691,8 @@ int main(void)
         BACK_TEST(a_setting_is_told_at_once),
         BACK_TEST(a_store_without_room_makes_no_device),
         BACK_TEST(what_is_taken_away_goes_when_the_front_end_has_closed_it),
+        BACK_TEST(dom0_takes_a_device_away),
+        BACK_TEST(dom0_takes_a_device_away_by_force),
         BACK_TEST(what_is_taken_away_is_not_offered_again),
         BACK_TEST(what_is_torn_out_is_gone),
         BACK_TEST(two_devices_of_a_class_do_not_meet),
