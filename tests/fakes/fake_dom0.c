@@ -531,8 +531,9 @@ static void on_control(struct fake_dom0 *dom0)
     } else if (request.op == CONTROL_CREATE_DOMAIN) {
         create_domain(dom0, request.arg0);
     } else if (request.op == CONTROL_MAPPED) {
-        struct control_reply reply = {.magic = CONTROL_MAGIC,
-                                      .status = segment_settle(dom0->segment_fd)};
+        struct control_reply reply = {.magic = CONTROL_MAGIC, .status = dom0->script.mapped_status};
+        if (reply.status == 0)
+            reply.status = segment_settle(dom0->segment_fd);
         send_reply(dom0, &reply, NULL, 0);
     } else if (request.op == CONTROL_DESCRIBE) {
         struct control_reply reply = {.magic = CONTROL_MAGIC};

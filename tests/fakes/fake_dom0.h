@@ -48,6 +48,7 @@ struct fake_dom0_script {
     bool empty_reply;           /* to CREATE_DOMAIN: a packet of nothing but descriptors */
     bool hangs_up;              /* closes the connection instead of a reply to CREATE_DOMAIN */
     bool hangs_up_once;         /* the first time alone */
+    int32_t mapped_status;      /* instead of sealing the memory, in reply to MAPPED; 0: it seals */
     bool refuse_ring;           /* Closing instead of Connected */
     bool silent;                /* no events once the first request has come */
     bool skip_init_wait;        /* Connected from the beginning */

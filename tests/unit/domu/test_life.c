@@ -16,6 +16,7 @@
 
 #include "base/unix_socket.h"
 #include "domu/life.h"
+#include "fakes/fake_dom0.h"
 #include "splitdom/control.h"
 
 struct fixture {
@@ -162,6 +163,40 @@ static void the_end_of_dom0_is_told(void **state)
     assert_false(life_error_is_death(-ETIMEDOUT) || life_error_is_death(-EPROTO));
 }
 
+static int live(const struct fake_dom0_script *script, char why[256])
+{
+    char base[] = "/tmp/splitdom-life-XXXXXX";
+    struct patience patience;
+    struct rundir rundir;
+    struct life life;
+    assert_non_null(mkdtemp(base));
+    struct fake_dom0 *dom0 = fake_dom0_start(base, script);
+    assert_non_null(dom0);
+    patience_init(&patience);
+    why[0] = '\0';
+    assert_int_equal(rundir_resolve(base, "fake", false, &rundir, why, 256), 0);
+    int rc = life_create(&life, &rundir, 64, (struct tdf){0, 0}, &patience, why, 256);
+    if (rc == 0) {
+        assert_int_equal(life.segment.nr_pages, 64);
+        assert_false(life_is_dead(&life));
+        life_destroy(&life);
+    }
+    fake_dom0_stop(dom0);
+    assert_int_equal(rmdir(base), 0);
+    return rc;
+}
+
+static void a_life_begins_when_dom0_has_the_memory(void **state)
+{
+    char why[256];
+    (void)state;
+    assert_int_equal(live(&(struct fake_dom0_script){0}, why), 0);
+    assert_string_equal(why, "");
+    assert_int_equal(live(&(struct fake_dom0_script){.mapped_status = -EPERM}, why), -EPERM);
+    assert_string_equal(why, "the service does not take the domain's memory: "
+                             "Operation not permitted");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +206,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(replies_that_make_no_sense_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(each_interrupt_is_made_up_for, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_dom0_is_told, setup, teardown),
+        cmocka_unit_test(a_life_begins_when_dom0_has_the_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
