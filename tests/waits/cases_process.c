@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -355,6 +356,33 @@ static void cloned(void)
     _exit(0);
 }
 
+static int exec_true(void *unused)
+{
+    char *const arguments[] = {(char[]){"true"}, NULL};
+    (void)unused;
+    execve("/bin/true", arguments, environ);
+    _exit(1);
+}
+
+/* As musl's posix_spawn: a child in our memory, on 5 KiB where a signal's frame takes three. More
+ * often than a mediation has places to prepare for an exec. */
+static void exec_on_small_stack(void)
+{
+    const size_t size = getauxval(AT_MINSIGSTKSZ) + 1744, page = 4096;
+    const size_t all = (size + 2 * page - 1) / page * page;
+    char *memory = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || mprotect(memory, page, PROT_NONE) < 0)
+        broken("mmap");
+    char *guard = memory + page;
+    for (int i = 0; i < 20; i++) {
+        int status = -1;
+        pid_t pid = clone(exec_true, guard + size, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+        if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+            broken("a child on a small stack could not be executed");
+    }
+    sleep_and_end();
+}
+
 static void few_descriptors(void)
 {
     struct rlimit limit = {.rlim_cur = (rlim_t)mark_fd() + 3, .rlim_max = (rlim_t)mark_fd() + 3};
@@ -379,6 +407,7 @@ const struct wait_case cases_process[] = {
     {"close_range", KIND_WAIT, range_closed, 0, 0, 0, 0, 0},
     {"close_range and exec", KIND_WAIT, range_closed_exec, 0, 0, 0, 0, 0},
     {"few descriptors allowed, exec", KIND_WAIT, few_descriptors, 0, 0, 0, 0, 0},
+    {"exec on a small stack", KIND_WAIT, exec_on_small_stack, 0, 0, 0, 0, 0},
     {"a shell's sleep", KIND_WAIT, by_shell, 0, 20000000, 0, 0, 0},
     {"in a signal handler", KIND_WAIT, wait_in_handler, 0, 0, 0, 0, 0},
     {"on a signal stack", KIND_WAIT, wait_on_other_stack, 0, 0, 0, 0, 0},

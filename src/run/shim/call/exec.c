@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "run/shim/call/calls.h"
+#include "run/shim/call/exec_room.h"
 #include "run/shim/call/signals.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
@@ -19,21 +20,9 @@
 #include "run/shim/core/user.h"
 
 enum {
-    HEAD_BYTES = 256, /* of a script's first line, as the kernel */
-    SCRIPT_DEPTH = 5,
-    FEW_ARGUMENTS = 256, /* that have room on the stack */
     FD_PATH_BYTES = 32,
     NR_FACCESSAT2 = 439,
     NR_SHIM_FD = 2, /* among the descriptors: session, clock, shim */
-};
-
-/* What will be executed: a program opened, and what a chain of scripts put in front of the
- * arguments, first to last. */
-struct target {
-    int fd;
-    unsigned depth;
-    char lines[SCRIPT_DEPTH][HEAD_BYTES];
-    const char *interpreter[SCRIPT_DEPTH], *option[SCRIPT_DEPTH]; /* of each, the last one first */
 };
 
 /* Would it run with other rights than the process has? Under a filter nothing does. */
@@ -87,7 +76,7 @@ static bool is_blank(char c)
 }
 
 /* "#! INTERPRETER OPTION", parted in place. */
-static long parse_line(struct target *target, char *line, size_t size)
+static long parse_line(struct exec_target *target, char *line, size_t size)
 {
     char *at = line + 2, *end = line + 2;
 
@@ -124,14 +113,15 @@ static long check_elf(const char *path, const Elf64_Ehdr *head)
     return -ENOEXEC;
 }
 
-static long find_target(struct target *target, int directory, const char *path, int flags)
+static long find_target(struct exec_target *target, int directory, const char *path, int flags)
 {
     for (target->depth = 0;; target->depth++) {
-        char head[HEAD_BYTES] = {0};
+        char *head = target->lines[target->depth];
+        memset(head, 0, EXEC_HEAD_BYTES);
         long fd = open_program(directory, path, flags);
         if (fd < 0)
             return fd;
-        long size = SYS4(SYS_pread64, fd, head, sizeof(head), 0);
+        long size = SYS4(SYS_pread64, fd, head, EXEC_HEAD_BYTES, 0);
         long rc = -ENOEXEC;
         if (size >= (long)sizeof(Elf64_Ehdr) && text_begins(head, ELFMAG))
             rc = check_elf(path, (const Elf64_Ehdr *)(const void *)head);
@@ -144,10 +134,9 @@ static long find_target(struct target *target, int directory, const char *path, 
         SYS1(SYS_close, fd);
         if (rc < 0)
             return rc;
-        if (target->depth == SCRIPT_DEPTH)
+        if (target->depth == EXEC_SCRIPT_DEPTH)
             return -ELOOP;
-        memcpy(target->lines[target->depth], head, sizeof(head));
-        rc = parse_line(target, target->lines[target->depth], (size_t)size);
+        rc = parse_line(target, head, (size_t)size);
         if (rc < 0)
             return rc;
         path = target->interpreter[target->depth];
@@ -157,7 +146,7 @@ static long find_target(struct target *target, int directory, const char *path, 
 }
 
 /* The shim with the arguments all[]; returns only when it failed. */
-static long begin(const struct target *target, const char *const all[], char *const envp[])
+static long begin(const struct exec_target *target, const char *const all[], char *const envp[])
 {
     uint64_t sigsys = SIGNALS_SIGSYS;
 
@@ -169,8 +158,8 @@ static long begin(const struct target *target, const char *const all[], char *co
     return rc;
 }
 
-static void fill(const struct target *target, const char *path, char *const argv[], size_t argc,
-                 const char *how, const char **all)
+static void fill(const struct exec_target *target, const char *path, char *const argv[],
+                 size_t argc, const char *how, const char **all)
 {
     size_t count = 0, skip = 0;
 
@@ -190,15 +179,14 @@ static void fill(const struct target *target, const char *path, char *const argv
     all[count] = NULL;
 }
 
-long exec_program(int directory, const char *path, char *const argv[], char *const envp[],
-                  int flags)
+static long exec_in(struct exec_room *room, int directory, const char *path, char *const argv[],
+                    char *const envp[], int flags)
 {
-    struct target target;
+    struct exec_target *target = &room->target;
     char how[96], fd_path[FD_PATH_BYTES];
-    const char *few[FEW_ARGUMENTS], **all = few;
     size_t argc = 0;
 
-    long rc = find_target(&target, directory, path, flags);
+    long rc = find_target(target, directory, path, flags);
     if (rc < 0)
         return rc;
     if (*path == '\0') {
@@ -207,21 +195,40 @@ long exec_program(int directory, const char *path, char *const argv[], char *con
     }
     char *end = text_append_number(text_append(how, "domu:"), (uint64_t)process.fds);
     end = text_append_number(text_append(end, ":"), process.clock_offset_bytes);
-    text_append_number(text_append(end, ":"), (uint64_t)target.fd);
+    text_append_number(text_append(end, ":"), (uint64_t)target->fd);
     while (argv != NULL && argv[argc] != NULL)
         argc++;
-    const size_t room = argc + EXEC_ARGUMENTS + 2 * SCRIPT_DEPTH + 2;
-    if (room > FEW_ARGUMENTS) {
-        long memory = SYS6(SYS_mmap, 0, room * sizeof(*all), PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (memory < 0 && memory > -4096)
-            return memory;
-        all = (const char **)memory;
+    const char **all = exec_room_arguments(room, argc + EXEC_ARGUMENTS + 2 * EXEC_SCRIPT_DEPTH + 2);
+    if (all == NULL) {
+        SYS1(SYS_close, target->fd);
+        return -ENOMEM;
     }
-    fill(&target, path, argv, argc, how, all);
-    rc = begin(&target, all, envp);
-    if (all != few)
-        SYS2(SYS_munmap, all, room * sizeof(*all));
+    fill(target, path, argv, argc, how, all);
+    return begin(target, all, envp);
+}
+
+/* Where no room is free: on the stack, which is seldom small. */
+static __attribute__((noinline)) long
+exec_on_stack(int directory, const char *path, char *const argv[], char *const envp[], int flags)
+{
+    struct exec_room room;
+
+    room.more = NULL;
+    long rc = exec_in(&room, directory, path, argv, envp, flags);
+    if (room.more != NULL)
+        SYS2(SYS_munmap, room.more, room.more_bytes);
+    return rc;
+}
+
+long exec_program(int directory, const char *path, char *const argv[], char *const envp[],
+                  int flags)
+{
+    struct exec_room *room = exec_room_enter();
+
+    if (room == NULL)
+        return exec_on_stack(directory, path, argv, envp, flags);
+    long rc = exec_in(room, directory, path, argv, envp, flags);
+    exec_room_leave(room);
     return rc;
 }
 
