@@ -27,6 +27,7 @@ expect 126 'passwd' domu run /etc/passwd
 expect 0 '^a b\|c$' domu run -- printf '%s|%s\n' 'a b' c
 [ "$(printf 'to stdin' | domu run cat)" = 'to stdin' ] || die "stdin does not reach the program"
 expect 2 'which program' "$BIN/domu" run --tdf 2
+expect 1 "a program in a domain can't run another" domu run -- "$BIN/domu" run true
 expect 2 'tdf' "$BIN/domu" run --tdf 0 true
 
 # Ten real seconds are one: lax, the machine may be busy. What a program takes by its own clock is

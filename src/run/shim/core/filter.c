@@ -28,7 +28,7 @@ enum condition {
     ALWAYS,
     IS_SET,      /* the argument is not 0 */
     POSITIVE,    /* as an int */
-    SIGNAL,      /* rt_sigaction: IS_SET 1, and not what FOREIGN_STUBS says */
+    SIGNAL,      /* rt_sigaction: SIGSYS; IS_SET 1, and not what FOREIGN_STUBS says */
     SIGNAL_TSC,  /* the same, but SIGSEGV is caught */
     MASK,        /* rt_sigprocmask: IS_SET 1, and not SIG_UNBLOCK */
     FUTEX,       /* IS_SET 3, and an operation that waits */
@@ -157,6 +157,8 @@ static void jump_equal(struct filter *filter, uint32_t k, unsigned jt, unsigned 
  * not; OTHER stands for the rule of another number. See resolve. */
 enum { NO = 255, OTHER = 254 };
 
+enum { IS_SET_LENGTH = 4 };
+
 static void emit_is_set(struct filter *filter, unsigned argument)
 {
     load(filter, low_half(argument));
@@ -188,6 +190,8 @@ static void emit_signal(struct filter *filter, bool tsc)
     load(filter, low_half(0));
     for (unsigned i = 0; i < count; i++)
         jump_equal(filter, spared[i], NO, 0);
+    /* Who only asks for that of SIGSYS shall not be told ours. */
+    jump_equal(filter, SIGSYS, IS_SET_LENGTH, 0);
     emit_is_set(filter, 1);
 }
 
