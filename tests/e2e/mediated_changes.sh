@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# The rate changes at random, with pauses, while 32 threads wait in eight ways: no wait ends early, none is forgotten,
+# no clock steps back. How late they are says as much of the machine, so that is printed, beside what it is at one rate.
+# timeout: 240
+. "$(dirname "$0")/functions.sh"
+
+[ "$(uname -m)" = x86_64 ] || skip "the shim is for x86-64"
+changes=${TEST_LONG:+1000}
+changes=${changes:-100}
+RANDOM=20261130
+rates=(1 2 5 10 1/2 3 0 20)
+list=()
+for ((i = 0; i < changes; i++)); do
+    list+=(-c "$((3 + RANDOM % 10)):${rates[RANDOM % ${#rates[@]}]}")
+done
+list+=(-c 5:1)
+ticks=$("$TEST_BIN/waits_changes" tsc) || die "the TSC's rate"
+run() { timeout -k 2 $((60 * slack)) "$TEST_BIN/mediated" "$BIN/domu-shim" "$@" || die "exit code $? with $changes changes"; }
+echo "$changes changes: $(run 1 "${list[@]}" "$TEST_BIN/waits_changes" $((changes * 3)) "$ticks")"
+echo "one rate: $(run 1 "$TEST_BIN/waits_changes" 500 "$ticks")"
