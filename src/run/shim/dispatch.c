@@ -16,6 +16,7 @@ static const trap_fn answers[NRS] = {
     [SYS_ppoll] = call_ppoll,
     [SYS_select] = call_select,
     [SYS_pselect6] = call_pselect6,
+    [SYS_pause] = call_pause,
     [SYS_epoll_wait] = call_epoll_wait,
     [SYS_epoll_pwait] = call_epoll_pwait,
     [SYS_epoll_pwait2] = call_epoll_pwait2,

@@ -17,6 +17,7 @@ long call_poll(struct trap *trap);
 long call_ppoll(struct trap *trap);
 long call_select(struct trap *trap);
 long call_pselect6(struct trap *trap);
+long call_pause(struct trap *trap);
 long call_epoll_wait(struct trap *trap);
 long call_epoll_pwait(struct trap *trap);
 long call_epoll_pwait2(struct trap *trap);

@@ -63,9 +63,10 @@ static int take_timespec(long address, bool *timed, uint64_t *deadline_ns)
 long call_poll(struct trap *trap)
 {
     struct stub_call call = {.args = {trap->args[0], (long)(unsigned)trap->args[1], 0, 0, 8}};
-    uint64_t span_ns = (uint64_t)(int)trap->args[2] * NS_PER_MS;
+    const int ms = (int)trap->args[2];
+    uint64_t deadline_ns = ms > 0 ? wait_until_ns((uint64_t)ms * NS_PER_MS) : 0;
 
-    return bounded(SYS_ppoll, 2, true, wait_until_ns(span_ns), &call);
+    return bounded(SYS_ppoll, 2, ms >= 0, deadline_ns, &call);
 }
 
 /* The kernel stores what is left, whatever the outcome, and no failure to store it counts. */
@@ -101,6 +102,8 @@ long call_select(struct trap *trap)
         .args = {trap->args[0], trap->args[1], trap->args[2], trap->args[3], 0, 0}};
     struct timeval tv;
 
+    if (trap->args[4] == 0)
+        return bounded(SYS_pselect6, 4, false, 0, &call);
     if (user_read(&tv, trap->args[4], sizeof(tv)) < 0)
         return -EFAULT;
     if (tv.tv_sec < 0 || tv.tv_usec < 0)
@@ -184,4 +187,12 @@ long call_epoll_pwait2(struct trap *trap)
     if (rc < 0)
         return rc;
     return epoll(trap, timed, deadline_ns, trap->args[4], trap->args[5]);
+}
+
+long call_pause(struct trap *trap)
+{
+    struct stub_call call = {.args = {0}};
+
+    (void)trap;
+    return wait_unbounded(SYS_pause, &call);
 }

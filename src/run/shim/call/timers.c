@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ring/barrier.h"
+#include "run/shim/core/filter.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/time_scale.h"
 #include "run/shim/core/vclock.h"
@@ -28,6 +29,8 @@ enum {
 static struct timers_record records[GROUPS][GROUP_RECORDS];
 static uint8_t
     group_used[GROUPS]; /* a kick looks at no other; and most of them are never touched */
+
+static uint32_t endless_caught;
 
 static uint64_t key_of(enum timers_kind kind, int number)
 {
@@ -166,6 +169,18 @@ static uint64_t at_least_one(uint64_t ns)
     return ns > 0 ? ns : 1; /* 0 would disarm it */
 }
 
+/* A kick goes to any thread of the process. */
+static void catch_endless(void)
+{
+    static struct filter filter;
+    uint32_t no = 0;
+
+    if (load_acquire_u32(&endless_caught) || !compare_exchange_full_u32(&endless_caught, &no, 1))
+        return;
+    filter_build_endless(&filter, (uint64_t)stub_begin);
+    filter_install(&filter, true);
+}
+
 long timers_arm(struct timers_record *record, long flags)
 {
     const uint32_t *generation = &vclock_session()->generation;
@@ -173,6 +188,7 @@ long timers_arm(struct timers_record *record, long flags)
     bool own;
     long rc;
 
+    catch_endless();
     wait_register((uint64_t)(uint32_t)record->pid << 32, &slot, &own);
     do {
         record->generation = load_full_u32(generation);

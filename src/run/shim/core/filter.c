@@ -28,6 +28,8 @@ enum condition {
     ALWAYS,
     IS_SET,      /* the argument is not 0 */
     POSITIVE,    /* as an int */
+    NEGATIVE,    /* the same */
+    UNSET,       /* the argument is 0 */
     SIGNAL,      /* rt_sigaction: SIGSYS; IS_SET 1, and not what FOREIGN_STUBS says */
     SIGNAL_TSC,  /* the same, but SIGSEGV is caught */
     MASK,        /* rt_sigprocmask: IS_SET 1, and not SIG_UNBLOCK */
@@ -131,6 +133,12 @@ static const struct rule receive_rules[] = {
     {SYS_accept4, ALWAYS, 0},
 };
 
+static const struct rule endless_rules[] = {
+    {SYS_poll, NEGATIVE, 2},       {SYS_ppoll, UNSET, 2},          {SYS_select, UNSET, 4},
+    {SYS_epoll_wait, NEGATIVE, 3}, {SYS_epoll_pwait, NEGATIVE, 3}, {SYS_epoll_pwait2, UNSET, 3},
+    {SYS_pause, ALWAYS, 0},
+};
+
 static void emit(struct filter *filter, uint16_t code, uint32_t k, unsigned jt, unsigned jf)
 {
     if (filter->count < FILTER_CODE_MAX)
@@ -215,6 +223,16 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         load(filter, low_half(rule->argument));
         jump_equal(filter, 0, NO, 0);
         emit(filter, BPF_JMP | BPF_JGE | BPF_K, 0x80000000u, NO, 0);
+        break;
+    case NEGATIVE:
+        load(filter, low_half(rule->argument));
+        emit(filter, BPF_JMP | BPF_JGE | BPF_K, 0x80000000u, 0, NO);
+        break;
+    case UNSET:
+        load(filter, low_half(rule->argument));
+        jump_equal(filter, 0, 0, NO);
+        load(filter, low_half(rule->argument) + 4);
+        jump_equal(filter, 0, 0, NO);
         break;
     case SIGNAL:
         emit_signal(filter, false);
@@ -335,4 +353,9 @@ void filter_build(struct filter *filter, const struct filter_options *options)
 void filter_build_receive(struct filter *filter, uint64_t stub)
 {
     build(filter, receive_rules, sizeof(receive_rules) / sizeof(receive_rules[0]), stub, 0);
+}
+
+void filter_build_endless(struct filter *filter, uint64_t stub)
+{
+    build(filter, endless_rules, sizeof(endless_rules) / sizeof(endless_rules[0]), stub, 0);
 }

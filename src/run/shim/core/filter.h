@@ -33,6 +33,10 @@ void filter_build(struct filter *filter, const struct filter_options *options);
 /* What is caught beside that in a process that has set SO_RCVTIMEO. */
 void filter_build_receive(struct filter *filter, uint64_t stub);
 
+/* And in a process that has armed a timer: waits without a time-out, which the kernel does not
+ * begin again after the kick that the timer needs. */
+void filter_build_endless(struct filter *filter, uint64_t stub);
+
 /* Sets it; all_threads: of the process, now. 0 or -errno. */
 long filter_install(const struct filter *filter, bool all_threads);
 

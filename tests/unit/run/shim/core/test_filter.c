@@ -195,6 +195,25 @@ static void test_everything_else_is_decided_by_its_number(void **state)
     PASSED(SYS_nanosleep, 1, 1, 1, 1, 1);
 }
 
+static void test_waits_without_end_are_caught_beside_a_timer(void **state)
+{
+    (void)state;
+    PASSED(SYS_poll, 0x10, 1, (uint32_t)-1, 0, 0);
+    PASSED(SYS_pause, 0, 0, 0, 0, 0);
+    filter_build_endless(&filter, STUB);
+    CAUGHT(SYS_poll, 0x10, 1, (uint32_t)-1, 0, 0);
+    PASSED(SYS_poll, 0x10, 1, 0, 0, 0);
+    PASSED(SYS_poll, 0x10, 1, 5, 0, 0);
+    CAUGHT(SYS_epoll_wait, 3, 0x10, 1, (uint32_t)-1, 0);
+    PASSED(SYS_epoll_wait, 3, 0x10, 1, 0, 0);
+    CAUGHT(SYS_ppoll, 0x10, 1, 0, 0, 0);
+    PASSED(SYS_ppoll, 0x10, 1, 0x1000, 0, 0);
+    PASSED(SYS_ppoll, 0x10, 1, UINT64_C(0x100000000), 0, 0);
+    CAUGHT(SYS_select, 1, 0x10, 0, 0, 0);
+    PASSED(SYS_select, 1, 0x10, 0, 0, 0x1000);
+    CAUGHT(SYS_pause, 0, 0, 0, 0, 0);
+}
+
 static void test_the_program_has_room(void **state)
 {
     (void)state;
@@ -226,6 +245,7 @@ int main(void)
         cmocka_unit_test_setup(test_only_opening_to_read_is_caught, build),
         cmocka_unit_test_setup(test_links_are_caught_only_where_needed, build),
         cmocka_unit_test_setup(test_everything_else_is_decided_by_its_number, build),
+        cmocka_unit_test_setup(test_waits_without_end_are_caught_beside_a_timer, build),
         cmocka_unit_test_setup(test_the_program_has_room, build),
         cmocka_unit_test_setup(test_other_abis_have_no_calls, build),
     };
