@@ -22,6 +22,7 @@ enum {
     NR_FUTEX_WAIT = 455,
     X32_BIT = 0x40000000,
     PAGE_SHIFT = 12,
+    LARGE_FILE = 0x8000, /* O_LARGEFILE of the kernel, which musl sets; glibc's is 0 */
 };
 
 enum condition {
@@ -36,7 +37,7 @@ enum condition {
     FUTEX,       /* IS_SET 3, and an operation that waits */
     TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
     CONNECTION,  /* TCP_INFO */
-    READING,     /* an open's flags: to read, and nothing else but O_CLOEXEC */
+    READING,     /* an open's flags: to read, and nothing but O_CLOEXEC and O_LARGEFILE */
     OUR_FD,      /* one of the descriptors that the shim needs */
     MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC */
 };
@@ -262,7 +263,7 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         break;
     case READING:
         load(filter, low_half(rule->argument));
-        emit(filter, BPF_ALU | BPF_AND | BPF_K, ~(uint32_t)O_CLOEXEC, 0, 0);
+        emit(filter, BPF_ALU | BPF_AND | BPF_K, ~((uint32_t)O_CLOEXEC | LARGE_FILE), 0, 0);
         jump_equal(filter, O_RDONLY, 0, NO);
         break;
     case OUR_FD:
