@@ -170,6 +170,7 @@ wait
 # A block device is a disk of its own: a second engine on Dom0's ring.
 loop=$(losetup -f --show --direct-io=on d.img 2>/dev/null) || exit 0
 cleanup_fn losetup -d "$loop"
+blockdev --setrw "$loop" # a device that was read-only stays so
 session four
 expect 0 '' service block-attach 4 "phy:$loop,xvdd,w"
 tell four "open 51760" && is ok

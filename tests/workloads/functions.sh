@@ -49,6 +49,7 @@ show_disk() { # through nbdfuse, as a loop device
     cleanup_fn hide_disk
     eventually 10 test -s fuse/disk || skip "nbdfuse does not run here: $(tail -n 1 fuse.log)"
     LOOP=$(losetup --find --show fuse/disk) || skip "no loop device here"
+    blockdev --setrw "$LOOP" # a device that was read-only stays so
 }
 mount_disk() { mount "$LOOP" mnt; }
 hide_disk() {
