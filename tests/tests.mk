@@ -119,7 +119,7 @@ $(OUT)/tests/faults/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)
 FAULT_PROGRAMS := $(OUT)/tests/faults/service $(OUT)/tests/faults/client
 $(FAULT_PROGRAMS): $(OUT)/tests/faults/fault.o $(OUT)/tests/faults/fault_calls.o $(LIBS_BASE)
 	$(say) LD $@
-	$(Q)$(CC) $(LDFLAGS) $(FAULT_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(FAULT_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) $(LDLIBS_SCREEN)
 
 .PHONY: fault-programs list-faults faults
 fault-programs: $(FAULT_TESTS) $(FAULT_PROGRAMS)
