@@ -152,8 +152,11 @@ static void a_duration_ends_the_run(void **state)
         skip(); /* too slow for it */
     for (uint32_t depth = 0; depth <= 5; depth += 5) {
         struct workload_result result;
-        run_for(*state, depth > 0 ? 1 : 3, INT64_MAX, duration_ns, depth, NULL, &result);
-        assert_true(result.running_ns >= duration_ns);
+        int tries = 10; /* a busy machine may let no thread run for as long as that */
+        do {
+            run_for(*state, depth > 0 ? 1 : 3, INT64_MAX, duration_ns, depth, NULL, &result);
+            assert_true(result.running_ns >= duration_ns);
+        } while (result.latency.count <= 3 && --tries > 0);
         assert_true(result.latency.count > 3);
         assert_int_equal(result.answered_count, result.latency.count);
         assert_int_equal(result.device_error, 0);
