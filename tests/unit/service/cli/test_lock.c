@@ -175,7 +175,8 @@ static void hold_while_ending(const char *path, int ready_fd)
 static void a_holder_that_is_ending_is_waited_for(void **state)
 {
 #ifdef __SANITIZE_THREAD__
-    skip(); /* it allows no thread in a child of a process that has more than one, its own counted */
+    skip(); /* it allows no thread in a child of a process that has more than one, its own counted
+             */
 #endif
     struct fixture *f = *state;
     struct lock lock;
