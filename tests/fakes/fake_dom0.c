@@ -44,8 +44,9 @@ struct fake_dom0 {
     pthread_t thread;
     struct unix_listener listener;
     int stop_fd, wake_fd, peer_fd, doorbell_fd, segment_fd;
-    uint32_t domains; /* atomic */
-    uint32_t frozen;  /* atomic: RUNNING, FREEZING, FROZEN */
+    uint32_t destroys; /* atomic: the domain is to be destroyed */
+    uint32_t domains;  /* atomic */
+    uint32_t frozen;   /* atomic: RUNNING, FREEZING, FROZEN */
     struct segment segment;
     struct tdf_source source;
     struct tdf_clock clock;
@@ -88,13 +89,13 @@ uint32_t fake_dom0_domains(struct fake_dom0 *dom0)
     return load_full_u32(&dom0->domains);
 }
 
+/* By the thread that owns the connection. */
 void fake_dom0_destroy_domain(struct fake_dom0 *dom0)
 {
-    const struct control_reply reply = {.magic = CONTROL_MAGIC, .status = -ESHUTDOWN};
-    if (load_full_u32(&dom0->domains) == 0 ||
-        unix_socket_send(dom0->peer_fd, &reply, sizeof(reply), NULL, 0, true) < 0 ||
-        shutdown(dom0->peer_fd, SHUT_RDWR) < 0)
+    if (load_full_u32(&dom0->domains) == 0)
         abort();
+    store_full_u32(&dom0->destroys, 1);
+    (void)evtchn_kick(dom0->wake_fd);
 }
 
 uint32_t fake_dom0_described(struct fake_dom0 *dom0, const char **name)
@@ -549,6 +550,15 @@ static void on_control(struct fake_dom0 *dom0)
     }
 }
 
+static void destroy_domain(struct fake_dom0 *dom0)
+{
+    const struct control_reply reply = {.magic = CONTROL_MAGIC, .status = -ESHUTDOWN};
+    store_full_u32(&dom0->destroys, 0);
+    if (unix_socket_send(dom0->peer_fd, &reply, sizeof(reply), NULL, 0, true) < 0 ||
+        shutdown(dom0->peer_fd, SHUT_RDWR) < 0)
+        abort();
+}
+
 static void *run(void *arg)
 {
     struct fake_dom0 *dom0 = arg;
@@ -569,6 +579,8 @@ static void *run(void *arg)
             uint64_t count;
             (void)!read(fds[3].revents != 0 ? dom0->doorbell_fd : dom0->wake_fd, &count,
                         sizeof(count));
+            if (load_full_u32(&dom0->destroys) != 0)
+                destroy_domain(dom0);
             if (dom0->store == NULL)
                 continue;
             fake_dom0_pump(dom0);
