@@ -22,8 +22,9 @@
 #endif
 
 enum {
-    /* On the average of a full cache: 1 of 250 buckets then wants a ninth entry (Poisson). */
-    SLOTS_PER_BUCKET_MAX = 3,
+    /* On the average. Buckets that are not split yet have up to twice as many, and hardly ever want
+     * a ninth entry (Poisson: 1 of 4,000). */
+    SLOTS_PER_BUCKET_MAX = 1,
     WORDS_PER_SECTOR = SHARED_CACHE_SECTOR_BYTES / sizeof(uint64_t),
 };
 
