@@ -49,6 +49,21 @@ static size_t cache_bytes(const struct dom0 *d, const struct image *image)
     return (size_t)bytes;
 }
 
+/* A new vdisk, and what of it is not as it was asked for. */
+static int add_vdisk(struct dom0 *d, struct image *image, struct vdisks_item **out, struct why *why)
+{
+    int rc = vdisks_add(&d->vdisks, image, cache_bytes(d, image), out, why);
+    if (rc < 0 || !d->options->shared_cache)
+        return rc;
+    const struct vdisk *vdisk = (*out)->vdisk;
+    if (cache_capacity(vdisk->cache) > 0 && cache_shared_fd(vdisk->cache) < 0)
+        log_line(d->log,
+                 "%s: domains can't read its cache by themselves: there is no file in memory "
+                 "(memfd_create, F_SEAL_FUTURE_WRITE) to be had here",
+                 vdisk->image.path);
+    return rc;
+}
+
 static int add_first(struct dom0 *d, enum dom0_engine engine, struct image *image, struct why *why)
 {
     const struct disk_ops *ops = engine_ops(engine);
@@ -62,7 +77,7 @@ static int add_first(struct dom0 *d, enum dom0_engine engine, struct image *imag
     const struct vdisk_config vdisk = {.policy = cache_policy_find(d->options->cache_policy),
                                        .shared_cache = d->options->shared_cache};
     vdisks_init(&d->vdisks, &config, &vdisk);
-    return vdisks_add(&d->vdisks, image, cache_bytes(d, image), &d->disks[0].item, why);
+    return add_vdisk(d, image, &d->disks[0].item, why);
 }
 
 /* io_uring where the kernel lets us, else epoll and, for the disk, threads; the log says which. */
@@ -143,7 +158,7 @@ static int take_image(struct dom0 *d, uint32_t patience_ms, struct image *image,
     if (!is_ours)
         rc = image_lock(image, patience_ms, why);
     if (rc == 0 && *out == NULL)
-        rc = vdisks_add(&d->vdisks, image, cache_bytes(d, image), out, why);
+        rc = add_vdisk(d, image, out, why);
     else if (rc == 0 && image->writable && !is_ours)
         rc = vdisk_reopen((*out)->vdisk, image, why);
     image_close(image); /* unless a vdisk took it */
