@@ -2,6 +2,7 @@
 /* life: its calls on the control socket, with a Dom0 that answers when the test says so. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,6 +154,29 @@ static void each_interrupt_is_made_up_for(void **state)
     free(si);
 }
 
+/* As store_client has it: reads wait until Dom0 says something, or is gone. */
+static void whoever_waits_for_the_store_is_told_that_dom0_is_gone(void **state)
+{
+    (void)state;
+    char base[] = "/tmp/splitdom-life-XXXXXX", why[256], value[16];
+    struct patience patience;
+    struct rundir rundir;
+    struct life life;
+    assert_non_null(mkdtemp(base));
+    struct fake_dom0 *dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
+    assert_non_null(dom0);
+    patience_init(&patience);
+    assert_int_equal(rundir_resolve(base, "fake", false, &rundir, why, 256), 0);
+    assert_int_equal(life_create(&life, &rundir, 64, (struct tdf){0, 0}, &patience, why, 256), 0);
+    assert_int_equal(xs_client_read(life.store, 0, "domid", value, sizeof(value)), 1);
+    fake_dom0_stop(dom0);
+    while (!life_is_dead(&life))
+        sched_yield();
+    assert_int_equal(xs_client_read(life.store, 0, "domid", value, sizeof(value)), -ENOTCONN);
+    life_destroy(&life);
+    assert_int_equal(rmdir(base), 0);
+}
+
 static void the_end_of_dom0_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -207,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_interrupt_is_made_up_for, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_dom0_is_told, setup, teardown),
         cmocka_unit_test(a_life_begins_when_dom0_has_the_memory),
+        cmocka_unit_test(whoever_waits_for_the_store_is_told_that_dom0_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -446,6 +446,26 @@ static void joined_requests_are_demand(void **state)
     sched_entity_remove(&s, &joiner);
 }
 
+/* Who pays while it waits for nothing pays from now on, not out of what it did not use before. */
+static void what_is_paid_without_waiting_is_no_credit_used(void **state)
+{
+    struct sched s;
+    struct sched_entity late, other;
+
+    (void)state;
+    sched_init(&s, 1, 1);
+    sched_entity_init(&late, 256);
+    sched_entity_init(&other, 256);
+    sched_join(&s, &late, 0);
+    enqueue(&s, &other, 100, 0);
+    for (int i = 0; i < 50; i++)
+        assert_ptr_equal(serve(&s, 0), &other);
+    sched_charge(&s, &late, 10);
+    enqueue(&s, &late, 10, 0);
+    for (int i = 0; i < 9; i++)
+        assert_ptr_equal(serve(&s, 0), &other); /* as many turns as it paid for, and then equal */
+}
+
 /* ---- who had to wait ----------------------------------------------------------------------------
  */
 
@@ -553,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_join_is_paid_like_a_turn),
         cmocka_unit_test(what_is_owed_is_bounded),
         cmocka_unit_test(joined_requests_are_demand),
+        cmocka_unit_test(what_is_paid_without_waiting_is_no_credit_used),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

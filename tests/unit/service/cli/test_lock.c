@@ -336,6 +336,21 @@ static void two_never_hold_it(void **state)
     }
 }
 
+/* What is released after a refusal closes nothing of somebody else's. */
+static void a_refusal_holds_no_descriptor(void **state)
+{
+    struct fixture *f = *state;
+    struct lock lock;
+    pid_t pid;
+    char inside[128];
+
+    snprintf(inside, sizeof(inside), "%s/none/lock", f->directory);
+    assert_int_equal(lock_acquire(inside, &lock, &pid), -ENOENT);
+    assert_int_equal(lock.directory_fd, -1);
+    assert_int_equal(lock.file_fd, -1);
+    assert_int_equal(pid, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +368,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_that_took_the_name_is_left_alone, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(release_spares_a_file_of_somebody_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_holds_no_descriptor, setup, teardown),
         cmocka_unit_test_setup_teardown(two_never_hold_it, setup, teardown),
     };
 

@@ -226,6 +226,9 @@ static void whoever_detaches_waits_for_the_front_end(void **state)
     assert_int_equal(answers, 1);
     assert_int_equal(answer_status, 0);
     assert_true(list_is_empty(&machine.dom0->detaches));
+    tdf_source_advance_ns(&machine.time, UINT64_C(20000000000));
+    (void)worker_time_passed(&machine.dom0->worker); /* nobody's patience ends any more */
+    assert_int_equal(answers, 1);
 }
 
 static void whoever_detaches_is_told_when_that_takes_too_long(void **state)

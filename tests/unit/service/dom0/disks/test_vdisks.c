@@ -277,6 +277,27 @@ static void what_was_done_is_counted_by_its_kind(void **state)
     assert_null(vdisks_first(&vdisks));
 }
 
+static uint64_t claim_one(struct cache_source *source, struct cache *cache)
+{
+    (void)source;
+    (void)cache;
+    return 1;
+}
+
+/* What domains found by themselves are hits of the cache as well. */
+static void the_ratio_has_the_hits_of_domains(void **state)
+{
+    (void)state;
+    struct cache_source source = {.take = claim_one};
+    struct vdisk *vdisk = add_image(image_of(1, 1, false))->vdisk;
+    assert_true(vdisks_report_hit_ratio(vdisk) == 0.0);
+    vdisk->stats.hits = 2;
+    vdisk->stats.misses = 10;
+    cache_claims_add(&vdisk->claims, &source);
+    assert_true(vdisks_report_hit_ratio(vdisk) == 0.5);
+    cache_claims_remove(&vdisk->claims, vdisk->cache, &source);
+}
+
 static void a_disk_is_found_by_its_number(void **state)
 {
     (void)state;
@@ -300,6 +321,7 @@ int main(void)
         VDISKS_TEST(an_image_that_nobody_uses_is_closed_unless_it_is_kept),
         VDISKS_TEST(an_image_stays_open_while_something_of_it_is_at_the_device),
         VDISKS_TEST(what_was_done_is_counted_by_its_kind),
+        VDISKS_TEST(the_ratio_has_the_hits_of_domains),
         VDISKS_TEST(a_disk_is_found_by_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
