@@ -134,6 +134,27 @@ static void only_the_first_report_counts(void **state)
     assert_int_equal(in_child(only_the_first_report_counts_case), 0);
 }
 
+static int parent_reports_to_nobody_case(void)
+{
+    struct daemon daemon = {.report_fd = STDOUT_FILENO};
+    struct why why;
+    int pipe_fds[2];
+    char byte;
+    if (pipe2(pipe_fds, O_NONBLOCK) != 0 || dup2(pipe_fds[1], STDOUT_FILENO) < 0)
+        return 1;
+    if (daemon_detach(&daemon, &why) == DAEMON_CHILD)
+        _exit(0);
+    daemon_ready(&daemon);
+    return read(pipe_fds[0], &byte, 1) < 0 && errno == EAGAIN ? 0 : 2;
+}
+
+/* Neither does it close what happens to have that number. */
+static void the_parent_reports_to_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(parent_reports_to_nobody_case), 0);
+}
+
 static int redirect_case(void)
 {
     char text[64] = "";
@@ -161,6 +182,7 @@ int main(void)
         cmocka_unit_test(the_parent_learns_why_it_failed),
         cmocka_unit_test(the_parent_learns_that_it_died_without_a_word),
         cmocka_unit_test(only_the_first_report_counts),
+        cmocka_unit_test(the_parent_reports_to_nobody),
         cmocka_unit_test(standard_descriptors_go_to_the_log),
     };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dom0_wakeups: what Dom0 does because of its own nodes. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,9 +86,35 @@ static void what_a_resize_found_stands_in_its_node(void **state)
     assert_int_equal(machine.dom0->disks[0].item->vdisk->capabilities.sector_count, 16);
 }
 
+/* A signal that the caller has us ignore, as nohup does, ends nothing. */
+static void a_signal_ends_it_unless_it_is_ignored(void **state)
+{
+    (void)state;
+    struct dom0 *d = NULL;
+    struct sigaction before;
+    sigset_t mask, blocked;
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    assert_int_equal(sigaction(SIGHUP, &(struct sigaction){.sa_handler = SIG_IGN}, &before), 0);
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    d = machine.dom0;
+    sigprocmask(SIG_SETMASK, NULL, &blocked);
+    assert_false(sigismember(&blocked, SIGHUP));
+    raise(SIGHUP);
+    (void)worker_turn(&d->worker);
+    assert_false(d->stopping);
+    raise(SIGTERM); /* it is blocked, and read from a descriptor */
+    for (int i = 0; i < 8; i++)
+        (void)worker_turn(&d->worker);
+    assert_true(d->stopping);
+    assert_string_equal(d->stop_reason, "SIGTERM");
+    sigaction(SIGHUP, &before, NULL);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_signal_ends_it_unless_it_is_ignored, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_resize_found_stands_in_its_node, setup, teardown),
         cmocka_unit_test_setup_teardown(a_resize_asked_for_in_a_loop_does_not_fill_the_log, setup,
                                         teardown),

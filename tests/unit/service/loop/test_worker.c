@@ -223,6 +223,30 @@ static void each_event_is_a_reading_of_the_time(void **state)
     close(fd);
 }
 
+static void fired(struct timer *timer, void *opaque)
+{
+    (void)timer;
+    *(bool *)opaque = true;
+}
+
+/* Also after a sleep that was none, because a timer is near. */
+static void the_first_turn_after_a_sleep_reads_the_time(void **state)
+{
+    struct timer timer;
+    bool done = false;
+    (void)state;
+    (void)worker_turn(&f.worker);
+    timer_init(&timer, &f.worker.hold_time, fired, &done);
+    timer_set(&timer, tdf_clock_now_ns(&f.worker.hold_clock) + 1);
+    for (uint32_t i = 1; i <= 3; i++) {
+        assert_int_equal(worker_sleep(&f.worker), 0);
+        (void)worker_turn(&f.worker);
+        assert_int_equal(f.readings, 1 + i);
+        timer_set(&timer, tdf_clock_now_ns(&f.worker.hold_clock) + 1);
+    }
+    timer_stop(&timer);
+}
+
 static void a_request_moves_the_time_of_the_last_one(void **state)
 {
     (void)state;
@@ -259,12 +283,6 @@ static void requests_put_other_work_on_credit(void **state)
     assert_true(work_gate_rings_quiet(&f.work.gate, clock_monotonic_ns()));
     (void)worker_turn(&f.worker);
     assert_false(work_gate_rings_quiet(&f.work.gate, f.worker.now_ns));
-}
-
-static void fired(struct timer *timer, void *opaque)
-{
-    (void)timer;
-    *(bool *)opaque = true;
 }
 
 static void a_sleep_ends_with_a_timer_of_its_own_clock(void **state)
@@ -359,6 +377,7 @@ int main(void)
         WORKER_TEST(it_looks_again_when_its_owner_has_changed_something),
         WORKER_TEST(a_few_turns_share_a_reading_of_the_time),
         WORKER_TEST(each_event_is_a_reading_of_the_time),
+        WORKER_TEST(the_first_turn_after_a_sleep_reads_the_time),
         WORKER_TEST(a_request_moves_the_time_of_the_last_one),
         WORKER_TEST(work_in_debt_waits_for_its_gate_and_wakes_the_worker),
         WORKER_TEST(requests_put_other_work_on_credit),
