@@ -177,6 +177,36 @@ static void whoever_waits_for_the_store_is_told_that_dom0_is_gone(void **state)
     assert_int_equal(rmdir(base), 0);
 }
 
+/* Whoever asked the old one whether it is dead asks the next one now. */
+static void a_life_that_takes_the_place_of_a_dead_one_lives(void **state)
+{
+    (void)state;
+    char base[] = "/tmp/splitdom-life-XXXXXX", why[256], value[16];
+    struct patience patience;
+    struct rundir rundir;
+    struct life life, fresh;
+    assert_non_null(mkdtemp(base));
+    struct fake_dom0 *dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
+    assert_non_null(dom0);
+    patience_init(&patience);
+    assert_int_equal(rundir_resolve(base, "fake", false, &rundir, why, 256), 0);
+    assert_int_equal(life_create(&life, &rundir, 64, (struct tdf){0, 0}, &patience, why, 256), 0);
+    const void *memory = life.segment.base;
+    fake_dom0_stop(dom0);
+    while (!life_is_dead(&life))
+        sched_yield();
+    dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
+    assert_non_null(dom0);
+    assert_int_equal(life_create(&fresh, &rundir, 64, (struct tdf){0, 0}, &patience, why, 256), 0);
+    assert_int_equal(life_move(&fresh, &life), 0);
+    assert_false(life_is_dead(&life));
+    assert_ptr_equal(life.segment.base, memory);
+    assert_int_equal(xs_client_read(life.store, 0, "domid", value, sizeof(value)), 1);
+    life_destroy(&life);
+    fake_dom0_stop(dom0);
+    assert_int_equal(rmdir(base), 0);
+}
+
 static void the_end_of_dom0_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -231,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_interrupt_is_made_up_for, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_dom0_is_told, setup, teardown),
         cmocka_unit_test(a_life_begins_when_dom0_has_the_memory),
+        cmocka_unit_test(a_life_that_takes_the_place_of_a_dead_one_lives),
         cmocka_unit_test(whoever_waits_for_the_store_is_told_that_dom0_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
