@@ -17,6 +17,7 @@ src/service/loop|the one place that sleeps
 src/service/block|disks: no ring, no grant, no domain
 src/service/block/cache|which sectors stay in memory
 src/service/block/engine|what really reads
+src/service/net|the network inside Dom0: no ring, no grant, no domain
 src/service/back|back ends of any class
 src/service/back/vbd|the back end of a disk
 src/service/dom0|domains and their administration

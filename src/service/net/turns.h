@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * net_turns: whose turn it is to send into the network: deficit round robin by weight.
+ *
+ * A port whose owner has frames waiting is ready. In each round every ready port may hand in
+ * quantum * weight bytes; what a frame took beyond that is missing in the port's next turn. So over
+ * time the bytes of ports that always have something behave as their weights do, whatever the
+ * sizes of their frames, and a port with one frame waits for one turn of each other at most.
+ *
+ * Dom0's loop thread; nothing here blocks.
+ */
+#ifndef SPLITDOM_SERVICE_NET_TURNS_H
+#define SPLITDOM_SERVICE_NET_TURNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "service/net/port.h"
+
+enum {
+    NET_TURNS_QUANTUM_BYTES = 64, /* for each unit of weight: 16 KiB a turn at the default */
+    NET_TURNS_MAX_BYTES = 262144, /* of one net_turns_run */
+};
+
+struct net_turns {
+    struct list ready; /* of net_port.waiting, in the order of their turns */
+};
+
+/* The port takes part from now on; it has no turn until it is ready. */
+void net_turns_add(struct net_turns *turns, struct net_port *port);
+/* It doesn't any more. Allowed on a port that takes no part. */
+void net_turns_remove(struct net_port *port);
+
+/* The owner has frames to hand in: its tx ring has work. Nothing happens if the port is ready
+ * already, or takes no part. */
+void net_turns_ready(struct net_port *port);
+
+/* Gives turns until nothing is ready or NET_TURNS_MAX_BYTES are taken. Returns the bytes taken;
+ * with net_turns_waits true, there is more. Once a round of the loop. */
+uint32_t net_turns_run(struct net_turns *turns);
+bool net_turns_waits(const struct net_turns *turns);
+
+#endif
