@@ -14,6 +14,12 @@ void net_port_init(struct net_port *port, const struct net_port_ops *ops, const 
 
 void net_port_input(struct net_port *port, struct net_frame *frame)
 {
+    frame->source = port->id;
+    net_port_input_at(port, frame, frame->arrived_ns);
+}
+
+void net_port_input_at(struct net_port *port, struct net_frame *frame, uint64_t at_ns)
+{
     if (frame->length_bytes < NET_FRAME_HEADER_BYTES) {
         net_port_drop(port, NET_DROP_MALFORMED);
         return;
@@ -22,10 +28,9 @@ void net_port_input(struct net_port *port, struct net_frame *frame)
         net_port_drop(port, NET_DROP_DISCONNECTED);
         return;
     }
-    frame->source = port->id;
     port->in.frames++;
     port->in.bytes += frame->length_bytes;
-    port->up->put(port->up, port, frame, frame->arrived_ns);
+    port->up->put(port->up, port, frame, at_ns);
 }
 
 void net_port_output(struct net_port *port, struct net_frame *frame, uint64_t at_ns)
@@ -62,7 +67,8 @@ const char *net_drop_name(enum net_drop why)
 {
     static const char *const names[NET_DROPS] = {
         [NET_DROP_MALFORMED] = "malformed",   [NET_DROP_DISCONNECTED] = "disconnected",
-        [NET_DROP_SPOOFED] = "spoofed",       [NET_DROP_RULE] = "rule",
+        [NET_DROP_SPOOFED] = "spoofed",       [NET_DROP_LOCAL] = "local",
+        [NET_DROP_FLOOD] = "flood",           [NET_DROP_RULE] = "rule",
         [NET_DROP_NO_ROOM] = "no-room",       [NET_DROP_STALLED] = "stalled",
         [NET_DROP_LINK_LOSS] = "link-loss",   [NET_DROP_LINK_QUEUE] = "link-queue",
         [NET_DROP_LINK_EARLY] = "link-early", [NET_DROP_NO_MEMORY] = "no-memory",

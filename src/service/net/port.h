@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "service/net/frame.h"
 
+struct net_member;
 struct net_port;
 struct net_turns;
 
@@ -36,6 +37,8 @@ enum net_drop {
     NET_DROP_MALFORMED,    /* the owner's frame breaks the rules of its ring, or is no frame */
     NET_DROP_DISCONNECTED, /* the port is on no bridge */
     NET_DROP_SPOOFED,      /* the source address is not the port's */
+    NET_DROP_LOCAL,        /* for the very port that the frame came from, or for no other bridge */
+    NET_DROP_FLOOD,        /* to unknown ones or to all, and too often */
     NET_DROP_RULE,         /* a rule said so */
     NET_DROP_NO_ROOM,      /* the queue towards the owner was full */
     NET_DROP_STALLED,      /* the owner takes nothing off its full queue */
@@ -81,9 +84,9 @@ struct net_port {
     struct net_count in, out; /* what passed net_port_input, and what was delivered */
     uint64_t drops[NET_DROPS];
     /* Private: of the bridge and of links. */
-    struct net_sink *up;   /* NULL: on no network */
-    struct net_sink *down; /* NULL: frames for the owner go straight to deliver */
-    void *member;          /* the bridge's record of this port */
+    struct net_sink *up;       /* NULL: on no network */
+    struct net_sink *down;     /* NULL: frames for the owner go straight to deliver */
+    struct net_member *member; /* the bridge's record of this port */
     /* Private: of the turns (turns.h). */
     struct net_turns *turns;
     struct list_node waiting;
@@ -97,6 +100,10 @@ void net_port_init(struct net_port *port, const struct net_port_ops *ops, const 
 /* The owner's frame enters the network, at frame->arrived_ns; its source is set here. The caller
  * keeps its reference, and must not change the frame any more. */
 void net_port_input(struct net_port *port, struct net_frame *frame);
+
+/* The same for a port that joins two networks: the frame has a source already, and is there at
+ * at_ns. Does not change the frame. */
+void net_port_input_at(struct net_port *port, struct net_frame *frame, uint64_t at_ns);
 
 /* A frame goes to the owner: through what is down, or straight to it. */
 void net_port_output(struct net_port *port, struct net_frame *frame, uint64_t at_ns);

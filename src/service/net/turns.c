@@ -48,7 +48,8 @@ uint32_t net_turns_run(struct net_turns *turns)
 {
     uint32_t total = 0;
 
-    while (total < NET_TURNS_MAX_BYTES) {
+    for (uint32_t visits = 0; visits < NET_TURNS_MAX_VISITS && total < NET_TURNS_MAX_BYTES;
+         visits++) {
         struct list_node *first = list_first(&turns->ready);
 
         if (first == NULL)

@@ -20,7 +20,8 @@
 
 enum {
     NET_TURNS_QUANTUM_BYTES = 64, /* for each unit of weight: 16 KiB a turn at the default */
-    NET_TURNS_MAX_BYTES = 262144, /* of one net_turns_run */
+    NET_TURNS_MAX_BYTES = 262144, /* of one net_turns_run, */
+    NET_TURNS_MAX_VISITS = 4096,  /* also if ports wait for what they have overdrawn */
 };
 
 struct net_turns {
@@ -36,7 +37,7 @@ void net_turns_remove(struct net_port *port);
  * already, or takes no part. */
 void net_turns_ready(struct net_port *port);
 
-/* Gives turns until nothing is ready or NET_TURNS_MAX_BYTES are taken. Returns the bytes taken;
+/* Gives turns until nothing is ready or its bounds are reached. Returns the bytes taken;
  * with net_turns_waits true, there is more. Once a round of the loop. */
 uint32_t net_turns_run(struct net_turns *turns);
 bool net_turns_waits(const struct net_turns *turns);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/net/bridge.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "service/net/frame.h"
+#include "service/net/mac.h"
+#include "service/net/packet.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+
+bool net_bridge_name_is_valid(const char *name)
+{
+    size_t length = strlen(name);
+
+    if (length == 0 || length >= NET_BRIDGE_NAME_SIZE || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0)
+        return false;
+    for (const char *c = name; *c != '\0'; c++) {
+        if (*c == '/' || *c == ':' || *c == ',' || !isgraph((unsigned char)*c))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the way of a frame ---- */
+
+static void pass_on(struct net_count *count, struct net_port *to, struct net_frame *frame,
+                    uint64_t at_ns)
+{
+    count->frames++;
+    count->bytes += frame->length_bytes;
+    net_port_output(to, frame, at_ns);
+}
+
+/* May the port have so many copies made of its frame, now? */
+static bool take_flood_tokens(struct net_member *from, uint32_t copies, uint64_t at_ns)
+{
+    uint64_t passed_ns = at_ns > from->flood_at_ns ? at_ns - from->flood_at_ns : 0;
+    const uint64_t per_token_ns = NS_PER_S / NET_FLOOD_COPIES_PER_S;
+
+    if (passed_ns / per_token_ns >= NET_FLOOD_BURST_COPIES) {
+        from->flood_tokens = NET_FLOOD_BURST_COPIES;
+        from->flood_at_ns = at_ns;
+    } else {
+        from->flood_tokens += passed_ns / per_token_ns;
+        from->flood_at_ns += passed_ns / per_token_ns * per_token_ns;
+        if (from->flood_tokens > NET_FLOOD_BURST_COPIES)
+            from->flood_tokens = NET_FLOOD_BURST_COPIES;
+    }
+    if (from->flood_tokens < copies)
+        return false;
+    from->flood_tokens -= copies;
+    return true;
+}
+
+static void flood(struct net_bridge *bridge, struct net_member *from, struct net_frame *frame,
+                  uint64_t at_ns)
+{
+    uint32_t copies = bridge->port_count - 1;
+
+    if (!take_flood_tokens(from, copies, at_ns)) {
+        net_port_drop(from->port, NET_DROP_FLOOD);
+        return;
+    }
+    for (struct list_node *node = list_first(&bridge->members); node != NULL;
+         node = list_next(&bridge->members, node)) {
+        struct net_member *to = container_of(node, struct net_member, link);
+
+        if (to != from)
+            pass_on(&bridge->stats.flooded, to->port, frame, at_ns);
+    }
+    if (copies > 1)
+        from->port->deficit_bytes -= (int64_t)frame->length_bytes * (copies - 1);
+}
+
+/* Does the frame say the truth about where it is from? Its source address is learned then. */
+static bool accept_source(struct net_bridge *bridge, struct net_member *from,
+                          const struct net_packet *packet, uint64_t at_ns)
+{
+    const struct net_guard *guard = &from->config.guard;
+
+    if (packet->from == 0 || net_mac_is_group(packet->from)) {
+        net_port_drop(from->port, NET_DROP_MALFORMED);
+        return false;
+    }
+    if (!net_guard_passes(guard, packet) ||
+        (!net_fdb_learn(&bridge->fdb, from->port, &from->addresses, packet->from, at_ns) &&
+         packet->from != from->config.mac)) {
+        net_port_drop(from->port, NET_DROP_SPOOFED);
+        return false;
+    }
+    return true;
+}
+
+static void bridge_put(struct net_sink *sink, struct net_port *port, struct net_frame *frame,
+                       uint64_t at_ns)
+{
+    struct net_bridge *bridge = container_of(sink, struct net_bridge, sink);
+    struct net_member *from = port->member;
+    struct net_packet packet;
+
+    net_packet_read(frame, &packet);
+    if (!accept_source(bridge, from, &packet, at_ns))
+        return;
+    if (net_mac_is_link_local(packet.to)) {
+        net_port_drop(port, NET_DROP_LOCAL);
+        return;
+    }
+
+    struct net_port *to =
+        net_mac_is_group(packet.to) ? NULL : net_fdb_find(&bridge->fdb, packet.to, at_ns);
+
+    if (to == NULL && bridge->port_count > 1)
+        flood(bridge, from, frame, at_ns);
+    else if (to == NULL || to == port)
+        net_port_drop(port, NET_DROP_LOCAL);
+    else
+        pass_on(&bridge->stats.forwarded, to, frame, at_ns);
+}
+
+/* ---- ports ---- */
+
+int net_bridge_create(const char *name, uint64_t ageing_ns, uint64_t secret,
+                      struct net_bridge **out)
+{
+    if (!net_bridge_name_is_valid(name))
+        return -EINVAL;
+
+    struct net_bridge *bridge = calloc(1, sizeof(*bridge));
+
+    if (bridge == NULL)
+        return -ENOMEM;
+
+    int rc = net_fdb_init(&bridge->fdb, ageing_ns, secret);
+
+    if (rc < 0) {
+        free(bridge);
+        return rc;
+    }
+    (void)snprintf(bridge->name, sizeof bridge->name, "%s", name);
+    bridge->sink.put = bridge_put;
+    *out = bridge;
+    return 0;
+}
+
+void net_bridge_destroy(struct net_bridge *bridge)
+{
+    if (bridge == NULL)
+        return;
+    assert(list_is_empty(&bridge->members));
+    net_fdb_fini(&bridge->fdb);
+    free(bridge);
+}
+
+int net_bridge_connect(struct net_bridge *bridge, struct net_port *port,
+                       const struct net_port_config *config)
+{
+    if (port->member != NULL)
+        return -EBUSY;
+    if (bridge->port_count == NET_BRIDGE_PORTS_MAX)
+        return -ENOSPC;
+
+    struct net_member *member = calloc(1, sizeof(*member));
+
+    if (member == NULL)
+        return -ENOMEM;
+    *member = (struct net_member){
+        .port = port, .bridge = bridge, .config = *config, .flood_tokens = NET_FLOOD_BURST_COPIES};
+
+    int rc =
+        config->mac != 0 ? net_fdb_fix(&bridge->fdb, port, &member->addresses, config->mac) : 0;
+
+    if (rc < 0 && rc != -EEXIST) {
+        free(member);
+        return rc;
+    }
+    list_push_back(&bridge->members, &member->link);
+    bridge->port_count++;
+    port->member = member;
+    port->up = &bridge->sink;
+    return 0;
+}
+
+void net_bridge_disconnect(struct net_port *port)
+{
+    struct net_member *member = port->member;
+
+    if (member == NULL)
+        return;
+    port->up = NULL;
+    port->member = NULL;
+    net_fdb_drop(&member->bridge->fdb, &member->addresses);
+    list_remove(&member->link);
+    member->bridge->port_count--;
+    free(member);
+}
+
+struct net_bridge *net_port_bridge(const struct net_port *port)
+{
+    return port->member != NULL ? port->member->bridge : NULL;
+}
+
+struct net_port *net_bridge_next_port(const struct net_bridge *bridge, const struct net_port *port)
+{
+    struct list_node *node = port == NULL ? list_first(&bridge->members)
+                                          : list_next(&bridge->members, &port->member->link);
+
+    return node != NULL ? container_of(node, struct net_member, link)->port : NULL;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* guard: a vif speaks for itself alone. */
+#include "service/net/guard.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "service/net/frame.h"
+
+static struct net_packet of_mac(uint64_t from)
+{
+    return (struct net_packet){.from = from, .ethertype = 0x88b5, .inner_type = 0x88b5};
+}
+
+static struct net_packet of_ip(const char *source)
+{
+    struct net_packet packet = of_mac(7);
+    uint32_t bits;
+    int family = net_address_parse(source, &packet.source, &bits);
+    packet.family = (uint8_t)family;
+    packet.inner_type = family == 4 ? NET_ETHERTYPE_IPV4 : NET_ETHERTYPE_IPV6;
+    return packet;
+}
+
+static bool passes(const struct net_guard *guard, struct net_packet packet)
+{
+    return net_guard_passes(guard, &packet);
+}
+
+static void only_its_own_address_is_a_source(void **state)
+{
+    (void)state;
+    struct net_guard guard = {.mac_only = true, .mac = 7};
+    assert_true(passes(&guard, of_mac(7)));
+    assert_false(passes(&guard, of_mac(8)));
+    guard.mac_only = false;
+    assert_true(passes(&guard, of_mac(8)));
+}
+
+static void arp_must_name_the_same_sender(void **state)
+{
+    (void)state;
+    struct net_guard guard = {.mac_only = true, .mac = 7};
+    struct net_packet arp = of_mac(7);
+    arp.inner_type = NET_ETHERTYPE_ARP;
+    arp.is_arp = true;
+    arp.arp_mac = 8;
+    assert_false(passes(&guard, arp));
+    arp.arp_mac = 7;
+    assert_true(passes(&guard, arp));
+    assert_int_equal(net_guard_add(&guard, "10.0.0.1"), 0);
+    assert_true(passes(&guard, arp)); /* a probe, from 0.0.0.0 */
+    arp.source.bytes[0] = 10;
+    assert_false(passes(&guard, arp));
+    arp.source.bytes[3] = 1;
+    assert_true(passes(&guard, arp));
+}
+
+static void only_given_addresses_are_ip_sources(void **state)
+{
+    (void)state;
+    struct net_guard guard = {.mac = 7};
+    assert_true(passes(&guard, of_ip("1.2.3.4"))); /* none given: any */
+    assert_int_equal(net_guard_add(&guard, "10.0.0.1"), 0);
+    assert_int_equal(net_guard_add(&guard, "10.9.0.0/16"), 0);
+    assert_true(passes(&guard, of_ip("10.0.0.1")));
+    assert_true(passes(&guard, of_ip("10.9.7.7")));
+    assert_true(passes(&guard, of_ip("0.0.0.0")));
+    assert_false(passes(&guard, of_ip("10.0.0.2")));
+    assert_false(passes(&guard, of_ip("2001:db8::1")));
+    assert_true(passes(&guard, of_ip("fe80::7")));
+    assert_true(passes(&guard, of_ip("::")));
+    assert_true(passes(&guard, of_mac(7))); /* no IP at all */
+}
+
+static void what_claims_to_be_ip_and_is_not_whole_does_not_pass(void **state)
+{
+    (void)state;
+    struct net_guard guard = {.mac = 7};
+    assert_int_equal(net_guard_add(&guard, "10.0.0.1"), 0);
+    struct net_packet broken = of_mac(7);
+    broken.inner_type = NET_ETHERTYPE_IPV4;
+    assert_false(passes(&guard, broken));
+    broken.inner_type = NET_ETHERTYPE_VLAN; /* a third tag */
+    assert_false(passes(&guard, broken));
+}
+
+static void wrong_and_too_many_addresses_are_refused(void **state)
+{
+    (void)state;
+    struct net_guard guard = {.mac = 7};
+    assert_int_equal(net_guard_add(&guard, "10.0.0"), -EINVAL);
+    for (int i = 0; i < NET_GUARD_ADDRESSES_MAX; i++)
+        assert_int_equal(net_guard_add(&guard, "10.0.0.1"), 0);
+    assert_int_equal(net_guard_add(&guard, "10.0.0.1"), -ENOSPC);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_its_own_address_is_a_source),
+        cmocka_unit_test(arp_must_name_the_same_sender),
+        cmocka_unit_test(only_given_addresses_are_ip_sources),
+        cmocka_unit_test(what_claims_to_be_ip_and_is_not_whole_does_not_pass),
+        cmocka_unit_test(wrong_and_too_many_addresses_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

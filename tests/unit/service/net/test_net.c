@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* net: bridges by name, and ports that come and go. */
+#include "service/net/net.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net_fixture.h"
+
+static struct net net;
+
+static int begin(void **state)
+{
+    (void)state;
+    net_init(&net, 1);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    net_fini(&net);
+    return 0;
+}
+
+static void bridges_have_names_of_their_own(void **state)
+{
+    (void)state;
+    struct net_bridge *first, *second;
+    assert_int_equal(net_add_bridge(&net, "xenbr0", &first), 0);
+    assert_int_equal(net_add_bridge(&net, "xenbr1", &second), 0);
+    assert_int_equal(net_add_bridge(&net, "xenbr0", &first), -EEXIST);
+    assert_int_equal(net_add_bridge(&net, "x/y", &first), -EINVAL);
+    assert_ptr_equal(net_find_bridge(&net, "xenbr1"), second);
+    assert_null(net_find_bridge(&net, "nosuch"));
+    assert_ptr_equal(net_next_bridge(&net, NULL), first);
+    assert_ptr_equal(net_next_bridge(&net, first), second);
+    assert_null(net_next_bridge(&net, second));
+}
+
+static void bridges_are_bounded(void **state)
+{
+    (void)state;
+    struct net_bridge *bridge;
+    for (int i = 0; i < NET_BRIDGES_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "br%d", i);
+        assert_int_equal(net_add_bridge(&net, name, &bridge), 0);
+    }
+    assert_int_equal(net_add_bridge(&net, "onemore", &bridge), -ENOSPC);
+}
+
+static void a_connected_port_has_an_id_and_turns(void **state)
+{
+    (void)state;
+    struct net_bridge *bridge;
+    static struct fixture_port a, b;
+    const struct net_port_config config = {.mac = 0};
+    fixture_init(&a, "a", 1);
+    fixture_init(&b, "b", 1);
+    assert_int_equal(net_add_bridge(&net, "xenbr0", &bridge), 0);
+    assert_int_equal(net_connect(&net, &a.port, "nosuch", &config), -ENODEV);
+    assert_int_equal(net_connect(&net, &a.port, "xenbr0", &config), 0);
+    assert_int_equal(net_connect(&net, &b.port, "xenbr0", &config), 0);
+    assert_true(a.port.id != 0 && a.port.id != b.port.id);
+    uint32_t id = a.port.id;
+    net_turns_ready(&a.port);
+    assert_true(net_turns_waits(&net.turns));
+    net_disconnect(&a.port);
+    net_disconnect(&a.port); /* nothing more happens */
+    assert_false(net_turns_waits(&net.turns));
+    assert_int_equal(net_connect(&net, &a.port, "xenbr0", &config), 0);
+    assert_int_equal(a.port.id, id);
+    net_disconnect(&a.port);
+    net_disconnect(&b.port);
+}
+
+#define IN_NET(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_NET(bridges_have_names_of_their_own),
+        IN_NET(bridges_are_bounded),
+        IN_NET(a_connected_port_has_an_id_and_turns),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

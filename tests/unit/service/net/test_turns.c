@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* turns: shares by weight whatever the sizes of frames, and nothing saved up. */
+#include "service/net/turns.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net_fixture.h"
+
+static struct fixture_port ports[8];
+static struct net_turns turns;
+
+static void begin(uint32_t count)
+{
+    turns = (struct net_turns){{{NULL, NULL}}};
+    for (uint32_t i = 0; i < count; i++) {
+        fixture_init(&ports[i], "vif", 256);
+        net_turns_add(&turns, &ports[i].port);
+        ports[i].left = UINT64_MAX;
+    }
+}
+
+static void run_bytes(uint64_t bytes)
+{
+    for (uint64_t taken = 0; taken < bytes;)
+        taken += net_turns_run(&turns);
+}
+
+static void bytes_behave_as_weights_whatever_the_sizes(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {64, 1514, 65535, 9014};
+    static const uint32_t weights[] = {64, 128, 256, 1024};
+    begin(4);
+    uint64_t sum = 0;
+    for (int i = 0; i < 4; i++) {
+        ports[i].frame_bytes = sizes[i];
+        ports[i].port.weight = weights[i];
+        net_turns_ready(&ports[i].port);
+    }
+    run_bytes(UINT64_C(400000000));
+    for (int i = 0; i < 4; i++)
+        sum += ports[i].taken;
+    for (int i = 0; i < 4; i++) {
+        double share = (double)ports[i].taken / (double)sum;
+        double fair = weights[i] / 1472.0;
+        assert_true(share > fair * 0.995 && share < fair * 1.005);
+    }
+}
+
+static void equal_weights_are_fair_to_one_in_a_thousand(void **state)
+{
+    (void)state;
+    begin(8);
+    double sum = 0, squares = 0;
+    for (uint32_t i = 0; i < 8; i++) {
+        ports[i].frame_bytes = 60 + 1000 * i;
+        net_turns_ready(&ports[i].port);
+    }
+    run_bytes(UINT64_C(200000000));
+    for (int i = 0; i < 8; i++) {
+        sum += (double)ports[i].taken;
+        squares += (double)ports[i].taken * (double)ports[i].taken;
+    }
+    assert_true(sum * sum / (8 * squares) >= 0.9999);
+}
+
+static void who_was_idle_has_saved_nothing(void **state)
+{
+    (void)state;
+    begin(2);
+    ports[0].frame_bytes = ports[1].frame_bytes = 1000;
+    net_turns_ready(&ports[0].port);
+    ports[1].left = 0;
+    for (int i = 0; i < 100; i++) { /* looks, and has nothing */
+        net_turns_ready(&ports[1].port);
+        (void)net_turns_run(&turns);
+    }
+    ports[0].taken = 0;
+    ports[1].left = UINT64_MAX;
+    net_turns_ready(&ports[1].port);
+    run_bytes(2000000);
+    assert_true(ports[1].taken <= ports[0].taken + 64 * 256 + 1000);
+}
+
+static void a_small_sender_waits_for_one_turn_of_each(void **state)
+{
+    (void)state;
+    begin(8);
+    for (int i = 0; i < 7; i++) {
+        ports[i].frame_bytes = 1500;
+        net_turns_ready(&ports[i].port);
+    }
+    ports[7].frame_bytes = 64;
+    ports[7].left = 1;
+    net_turns_ready(&ports[7].port);
+    (void)net_turns_run(&turns); /* eight turns of 16 KiB fit in one run */
+    assert_int_equal(ports[7].taken, 64);
+}
+
+static void one_run_is_bounded(void **state)
+{
+    (void)state;
+    begin(1);
+    ports[0].frame_bytes = 1500;
+    net_turns_ready(&ports[0].port);
+    assert_true(net_turns_run(&turns) <= NET_TURNS_MAX_BYTES + 64 * 256 + 1500);
+    assert_true(net_turns_waits(&turns));
+    ports[0].port.weight = 1;
+    ports[0].port.deficit_bytes = -1000000000; /* as after frames flooded to a thousand ports */
+    uint32_t before = net_turns_run(&turns);
+    assert_int_equal(before, 0);
+    assert_true(net_turns_waits(&turns));
+}
+
+static void who_is_gone_has_no_turn(void **state)
+{
+    (void)state;
+    begin(2);
+    ports[0].frame_bytes = 100;
+    net_turns_ready(&ports[0].port);
+    net_turns_ready(&ports[0].port); /* twice is once */
+    net_turns_remove(&ports[0].port);
+    assert_false(net_turns_waits(&turns));
+    net_turns_ready(&ports[0].port);
+    assert_int_equal(net_turns_run(&turns), 0);
+    net_turns_remove(&ports[0].port);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bytes_behave_as_weights_whatever_the_sizes),
+        cmocka_unit_test(equal_weights_are_fair_to_one_in_a_thousand),
+        cmocka_unit_test(who_was_idle_has_saved_nothing),
+        cmocka_unit_test(a_small_sender_waits_for_one_turn_of_each),
+        cmocka_unit_test(one_run_is_bounded),
+        cmocka_unit_test(who_is_gone_has_no_turn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
