@@ -82,6 +82,10 @@ static inline bool sring_must_notify(uint32_t old_prod, uint32_t new_prod, uint3
     return (uint32_t)(new_prod - event) < (uint32_t)(new_prod - old_prod);
 }
 
+/* Words that a structure of any members is copied by. */
+typedef uint64_t __attribute__((may_alias)) sring_word64;
+typedef uint32_t __attribute__((may_alias)) sring_word32;
+
 /*
  * Copies out of shared memory. Each word is read exactly once: volatile keeps the compiler from
  * going back to the source when a field is needed again (the double fetch of XSA-155).
@@ -92,13 +96,13 @@ static inline void sring_copy_words(void *private_copy, const void *shared, size
                                     size_t word_bytes)
 {
     if (word_bytes == sizeof(uint64_t)) {
-        const volatile uint64_t *from = shared;
-        uint64_t *to = private_copy;
+        const volatile sring_word64 *from = shared;
+        sring_word64 *to = private_copy;
         for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
             to[i] = from[i];
     } else {
-        const volatile uint32_t *from = shared;
-        uint32_t *to = private_copy;
+        const volatile sring_word32 *from = shared;
+        sring_word32 *to = private_copy;
         for (size_t i = 0; i < bytes / sizeof(uint32_t); i++)
             to[i] = from[i];
     }
