@@ -3,8 +3,10 @@
 #include "abi.h"
 
 #include "ring/blkif_ring.h"
+#include "ring/netif_ring.h"
 #include "splitdom/xen/blkif.h"
 #include "splitdom/xen/grant_table.h"
+#include "splitdom/xen/netif.h"
 #include "splitdom/xen/shared_info.h"
 #include "splitdom/xen/xenbus.h"
 #include "splitdom/xen/xs_wire.h"
@@ -35,7 +37,8 @@ static uint32_t ring_entries(enum abi_ring ring, size_t bytes)
         order++;
     if (ring == ABI_RING_BLKIF)
         return blkif_ring_entries(order);
-    return sring_entries(order, ring == ABI_RING_NETIF_TX ? 12 : 8);
+    return sring_entries(order, ring == ABI_RING_NETIF_TX ? sizeof(union netif_tx_sring_entry)
+                                                          : sizeof(union netif_rx_sring_entry));
 }
 
 const struct abi abi_ours = {
