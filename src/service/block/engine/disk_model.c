@@ -206,7 +206,7 @@ static void model_submit(struct disk *disk, struct disk_io *io)
     if (now_ns > dm->arrived_ns)
         dm->arrived_ns = now_ns;
     struct disk_model_outcome outcome =
-        disk_model_law_arrive(dm->law, dm->arrived_ns, io->operation,
+        disk_model_law_arrive(dm->law, dm->arrived_ns, io->operation, io->offset_bytes,
                               io->operation == DISK_DISCARD ? 0 : io->length_bytes);
     disk_span_begin(io);
     io->covers = disk_contents_changes(dm->contents);

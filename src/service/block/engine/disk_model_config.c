@@ -77,6 +77,16 @@ static bool set_law(struct disk_model_config *config, const char *value)
     return found >= 0;
 }
 
+static bool set_drive(struct disk_model_config *config, const char *value)
+{
+    uint32_t index = 0;
+    while ((config->drive = disk_drive_at(index++)) != NULL) {
+        if (strcmp(value, config->drive->name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool set_channels(struct disk_model_config *config, const char *value)
 {
     uint64_t channels;
@@ -153,6 +163,7 @@ static const struct key {
     {"flush", set_flush, "a time like 200us (ns, us, ms, s), at most 1000s"},
     {"cv", set_cv, "a number from 0 to 100"},
     {"law", set_law, "lognormal, fixed or exponential"},
+    {"drive", set_drive, "hp97560"},
     {"channels", set_channels, "a whole number from 1 to 1024"},
     {"iops", set_iops, "a whole number from 1 to 1000000000"},
     {"mbps", set_mbps, "a number from 0.001 to 1000000000 (million bytes per second)"},
@@ -181,11 +192,29 @@ static int parse_word(char *word, struct disk_model_config *config, struct why *
                             keys[i].wanted);
         }
     }
-    return why_fail(
-        why, -EINVAL,
-        "disk model: \"%s\" is none of mean= write= flush= cv= law= channels= iops= mbps= error= "
-        "short= stuck= slow= seed= data=",
-        word);
+    return why_fail(why, -EINVAL,
+                    "disk model: \"%s\" is none of mean= write= flush= cv= law= drive= channels= "
+                    "iops= mbps= error= "
+                    "short= stuck= slow= seed= data=",
+                    word);
+}
+
+static bool is_law(const struct key *key)
+{
+    return key->set == set_mean || key->set == set_write || key->set == set_law ||
+           key->set == set_cv;
+}
+
+static int check_drive(const struct disk_model_config *config, const bool *is_set, struct why *why)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (is_set[i] && is_law(&keys[i]))
+            return why_fail(why, -EINVAL,
+                            "disk model: drive= has times of its own: no %s=", keys[i].name);
+    }
+    if (config->channels != 1)
+        return why_fail(why, -EINVAL, "disk model: a drive has one arm: channels=1 with drive=");
+    return 0;
 }
 
 static int check_whole(const struct disk_model_config *config, bool is_cv_set, struct why *why)
@@ -225,6 +254,13 @@ int disk_model_config_parse(const char *text, struct disk_model_config *out, str
         text += length;
         if (*text == ',' && *++text == '\0')
             return why_fail(why, -EINVAL, "disk model: nothing follows the last comma");
+    }
+    if (config.drive != NULL) {
+        int rc = check_drive(&config, is_set, why);
+        if (rc < 0)
+            return rc;
+        config.law = DISK_MODEL_FIXED;
+        config.mean_ns = 0;
     }
     if (config.write_ns == NOT_SET)
         config.write_ns = config.mean_ns;

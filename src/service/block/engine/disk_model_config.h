@@ -9,6 +9,8 @@
  *   flush=2ms             that of a flush (default: mean's)
  *   law=lognormal         lognormal (default) | fixed | exponential
  *   cv=0.25               coefficient of variation, lognormal only (default 0.25)
+ *   drive=hp97560         seek and rotation (disk_drive.h) instead of a law: no mean, write, law,
+ *                         cv; channels=1; flush's default is 0 then
  *   channels=1            requests served at the same time (default 1, at most 1024)
  *   iops=N                at most so many requests begin per second (default: no cap)
  *   mbps=N                at most so many million bytes per second (default: no cap)
@@ -27,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/why.h"
+#include "service/block/engine/disk_drive.h"
 
 enum disk_model_distribution { DISK_MODEL_LOGNORMAL, DISK_MODEL_FIXED, DISK_MODEL_EXPONENTIAL };
 enum disk_model_data { DISK_MODEL_PATTERN, DISK_MODEL_IMAGE };
@@ -39,10 +42,11 @@ struct disk_model_config {
     double flush_ns;
     double cv; /* 0 .. 100; lognormal only */
     enum disk_model_distribution law;
-    uint32_t channels;            /* 1 .. DISK_MODEL_CHANNELS_MAX */
-    uint64_t requests_per_second; /* 0: no cap; at most 1e9 */
-    uint64_t bytes_per_second;    /* 0: no cap; at most 1e15 */
-    double error_probability;     /* these three sum up to at most 1 */
+    const struct disk_drive_parameters *drive; /* or NULL */
+    uint32_t channels;                         /* 1 .. DISK_MODEL_CHANNELS_MAX */
+    uint64_t requests_per_second;              /* 0: no cap; at most 1e9 */
+    uint64_t bytes_per_second;                 /* 0: no cap; at most 1e15 */
+    double error_probability;                  /* these three sum up to at most 1 */
     double short_probability;
     double stuck_probability;
     double slow_probability;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/prng.h"
+#include "service/block/engine/sector.h"
 
 #define NS_PER_SECOND  UINT64_C(1000000000)
 #define SERVICE_MAX_NS 1e15 /* eleven days: where a very long tail is cut off */
@@ -27,6 +28,7 @@ struct disk_model_law {
     struct prng fault_stream;
     struct pace requests;
     struct pace bytes;
+    struct disk_drive drive;
     double sigma;       /* of the lognormal's logarithm */
     uint64_t free_ns[]; /* per channel: when it is free */
 };
@@ -123,9 +125,10 @@ static uint64_t later(uint64_t a, uint64_t b)
 
 struct disk_model_outcome disk_model_law_arrive(struct disk_model_law *law, uint64_t now_ns,
                                                 enum disk_operation operation,
-                                                uint32_t length_bytes)
+                                                uint64_t offset_bytes, uint32_t length_bytes)
 {
     uint32_t channel = first_free_channel(law);
+    bool drives = law->drive.parameters != NULL && operation != DISK_FLUSH;
     double service_ns = draw_service_ns(law, mean_of(law, operation));
     struct disk_model_outcome outcome = {.fate = draw_fate(law)};
 
@@ -135,7 +138,11 @@ struct disk_model_outcome disk_model_law_arrive(struct disk_model_law *law, uint
     outcome.begin_ns = later(now_ns, law->free_ns[channel]);
     outcome.begin_ns = later(outcome.begin_ns, law->requests.at_ns);
     outcome.begin_ns = later(outcome.begin_ns, law->bytes.at_ns);
-    outcome.due_ns = outcome.begin_ns + (uint64_t)llround(fmin(service_ns, SERVICE_MAX_NS));
+    uint64_t served_ns = outcome.begin_ns;
+    if (drives)
+        served_ns = disk_drive_serve(&law->drive, served_ns, offset_bytes / BLOCK_SECTOR_BYTES,
+                                     length_bytes / BLOCK_SECTOR_BYTES);
+    outcome.due_ns = served_ns + (uint64_t)llround(fmin(service_ns, SERVICE_MAX_NS));
 
     law->free_ns[channel] = outcome.due_ns;
     pace_advance(&law->requests, outcome.begin_ns, 1);
@@ -154,6 +161,7 @@ int disk_model_law_create(const struct disk_model_config *config, struct disk_mo
         return -ENOMEM;
     law->config = *config;
     law->sigma = sqrt(log1p(config->cv * config->cv));
+    law->drive.parameters = config->drive;
     law->requests.rate = config->requests_per_second;
     law->bytes.rate = config->bytes_per_second;
     prng_seed(&law->service_stream, &seeder);

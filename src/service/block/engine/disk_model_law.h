@@ -8,6 +8,9 @@
  * bytes keeps the next one from beginning for n/B. Then it takes its service time, drawn from the
  * configured law, plus, if it is a slow one, slow_ns.
  *
+ * With drive= a request takes what the drive takes for its sectors from its beginning on, discards
+ * and nothing else that moves no data the controller's time; the law is that of flushes alone.
+ *
  * Times are whatever the caller takes them to be (a real or a virtual clock's nanoseconds): a law
  * knows no other time than the arrivals it is told. Same configuration and same arrivals give the
  * same completions, bit for bit. Service times and faults come from separate streams, and a request
@@ -44,10 +47,10 @@ struct disk_model_law;
 int disk_model_law_create(const struct disk_model_config *config, struct disk_model_law **out);
 void disk_model_law_destroy(struct disk_model_law *law); /* NULL allowed */
 
-/* A request that moves length_bytes (0: none) arrives at now_ns, which never decreases from call to
- * call. */
+/* A request that moves length_bytes (0: none), which lie at offset_bytes, arrives at now_ns, which
+ * never decreases from call to call. */
 struct disk_model_outcome disk_model_law_arrive(struct disk_model_law *law, uint64_t now_ns,
                                                 enum disk_operation operation,
-                                                uint32_t length_bytes);
+                                                uint64_t offset_bytes, uint32_t length_bytes);
 
 #endif

@@ -73,6 +73,25 @@ static void names_are_taken(void **state)
     assert_int_equal(parse("data=pattern").data, DISK_MODEL_PATTERN);
 }
 
+static void a_drive_brings_its_own_times(void **state)
+{
+    static const char *const refused[] = {"drive=hp97561",
+                                          "drive=hp97560,mean=1ms",
+                                          "write=1ms,drive=hp97560",
+                                          "drive=hp97560,cv=0.25",
+                                          "law=fixed,drive=hp97560",
+                                          "drive=hp97560,channels=2",
+                                          "drive=hp97560,drive=hp97560"};
+    struct disk_model_config config = parse("drive=hp97560,slow=0.1:5ms");
+    struct why why;
+    (void)state;
+    assert_string_equal(config.drive->name, "hp97560");
+    assert_true(config.flush_ns == 0 && parse("flush=3ms,drive=hp97560").flush_ns == 3e6);
+    assert_null(parse("mean=1ms").drive);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(disk_model_config_parse(refused[i], &config, &why), -EINVAL);
+}
+
 static void times_have_units(void **state)
 {
     (void)state;
@@ -149,6 +168,7 @@ int main(void)
         cmocka_unit_test(nothing_means_the_defaults),
         cmocka_unit_test(every_key_is_taken),
         cmocka_unit_test(names_are_taken),
+        cmocka_unit_test(a_drive_brings_its_own_times),
         cmocka_unit_test(times_have_units),
         cmocka_unit_test(bad_text_is_refused_and_named),
     };

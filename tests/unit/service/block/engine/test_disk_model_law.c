@@ -46,7 +46,7 @@ static struct moments measure(const char *text)
 
     assert_non_null(service_ns);
     for (int i = 0; i < DRAWS; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, now_ns, DISK_READ, 512);
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, now_ns, DISK_READ, 0, 512);
 
         assert_true(outcome.begin_ns == now_ns && outcome.due_ns >= now_ns);
         assert_int_equal(outcome.fate, DISK_MODEL_SERVED);
@@ -125,12 +125,12 @@ static void one_channel_serves_in_turn(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 5; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, 1000, DISK_READ, 512);
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, 1000, DISK_READ, 0, 512);
 
         assert_int_equal(outcome.begin_ns, 1000 + i * 10000);
         assert_int_equal(outcome.due_ns, 11000 + i * 10000);
     }
-    assert_int_equal(disk_model_law_arrive(law, 1000000, DISK_READ, 512).due_ns, 1010000);
+    assert_int_equal(disk_model_law_arrive(law, 1000000, DISK_READ, 0, 512).due_ns, 1010000);
     disk_model_law_destroy(law);
 }
 
@@ -141,7 +141,7 @@ static void channels_serve_side_by_side(void **state)
 
     (void)state;
     for (size_t i = 0; i < 7; i++)
-        assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, due_ns[i]);
+        assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns, due_ns[i]);
     disk_model_law_destroy(law);
 }
 
@@ -154,7 +154,8 @@ static void nobody_overtakes_in_the_queue(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 10000; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * 11000, DISK_READ, 512);
+        struct disk_model_outcome outcome =
+            disk_model_law_arrive(law, i * 11000, DISK_READ, 0, 512);
 
         assert_true(outcome.begin_ns >= before_ns && outcome.begin_ns >= i * 11000);
         before_ns = outcome.begin_ns;
@@ -169,7 +170,7 @@ static void iops_cap_is_exact_on_average(void **state)
 
     (void)state;
     for (int i = 0; i <= 70001; i++)
-        due_ns = disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns;
+        due_ns = disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns;
     assert_int_equal(due_ns, 1000000000); /* the 70,002nd begins after one second */
     disk_model_law_destroy(law);
 }
@@ -179,10 +180,10 @@ static void iops_cap_saves_nothing_up(void **state)
     struct disk_model_law *law = make("mean=0,law=fixed,iops=1000");
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 0);
-    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 512).due_ns, 50000000);
-    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 512).due_ns, 51000000);
-    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 512).due_ns, 52000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 0, 512).due_ns, 50000000);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 0, 512).due_ns, 51000000);
+    assert_int_equal(disk_model_law_arrive(law, 50000000, DISK_READ, 0, 512).due_ns, 52000000);
     disk_model_law_destroy(law);
 }
 
@@ -192,11 +193,11 @@ static void iops_cap_begins_anew_after_a_pause(void **state)
     struct disk_model_law *law = make("mean=0,law=fixed,iops=3");
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 0);
-    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 512).due_ns, 1000000000);
-    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 512).due_ns, 1333333333);
-    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 512).due_ns, 1666666666);
-    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 512).due_ns, 2000000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 0, 512).due_ns, 1000000000);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 0, 512).due_ns, 1333333333);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 0, 512).due_ns, 1666666666);
+    assert_int_equal(disk_model_law_arrive(law, 1000000000, DISK_READ, 0, 512).due_ns, 2000000000);
     disk_model_law_destroy(law);
 }
 
@@ -206,12 +207,12 @@ static void bandwidth_cap_counts_bytes(void **state)
     uint64_t due_ns = 0;
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 3000).due_ns, 0);
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 1000000);
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 1170666);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 3000).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns, 1000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns, 1170666);
     for (int i = 0; i < 1500; i++) /* 1,500 x 2,000 bytes: a second, exactly */
-        due_ns = disk_model_law_arrive(law, 0, DISK_READ, 2000).due_ns;
-    due_ns = disk_model_law_arrive(law, 0, DISK_READ, 1).due_ns;
+        due_ns = disk_model_law_arrive(law, 0, DISK_READ, 0, 2000).due_ns;
+    due_ns = disk_model_law_arrive(law, 0, DISK_READ, 0, 1).due_ns;
     assert_int_equal(due_ns, 1001341333);
     disk_model_law_destroy(law);
 }
@@ -221,12 +222,13 @@ static void caps_take_the_largest_sizes(void **state)
     struct disk_model_law *law = make("mean=0,law=fixed,mbps=0.001");
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, UINT32_MAX).due_ns, 0);
-    assert_true(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns == UINT64_C(4294967295000000));
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, UINT32_MAX).due_ns, 0);
+    assert_true(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns ==
+                UINT64_C(4294967295000000));
     disk_model_law_destroy(law);
     law = make("mean=0,law=fixed,mbps=1000000000");
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, UINT32_MAX).due_ns, 0);
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 4294);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, UINT32_MAX).due_ns, 0);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns, 4294);
     disk_model_law_destroy(law);
 }
 
@@ -238,7 +240,7 @@ static void a_tail_beyond_all_measure_is_cut(void **state)
 
     (void)state;
     for (int i = 0; i < DRAWS; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, 0, DISK_READ, 512);
+        struct disk_model_outcome outcome = disk_model_law_arrive(law, 0, DISK_READ, 0, 512);
 
         if (outcome.due_ns - outcome.begin_ns > longest_ns)
             longest_ns = outcome.due_ns - outcome.begin_ns;
@@ -255,7 +257,7 @@ static uint64_t hash_trace(const char *text, uint64_t step_ns)
 
     for (uint64_t i = 0; i < 10000; i++) {
         struct disk_model_outcome outcome =
-            disk_model_law_arrive(law, i * step_ns, DISK_READ, 4096);
+            disk_model_law_arrive(law, i * step_ns, DISK_READ, 0, 4096);
         uint64_t words[3] = {outcome.begin_ns, outcome.due_ns, outcome.fate};
         const unsigned char *bytes = (const unsigned char *)words;
 
@@ -292,7 +294,7 @@ static void the_generator_is_xoshiro256starstar(void **state)
     }
     first = s[1] * 5;
     first = ((first << 7) | (first >> 57)) * 9;
-    assert_near((double)disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns,
+    assert_near((double)disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns,
                 -log((double)((first >> 11) + 1) / 9007199254740992.0) * 1e12, 1e-9);
     disk_model_law_destroy(law);
 }
@@ -302,10 +304,10 @@ static void each_operation_has_its_time(void **state)
     struct disk_model_law *law = make("law=fixed,mean=10us,write=30us,flush=2ms,channels=4");
 
     (void)state;
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).due_ns, 10000);
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_WRITE, 512).due_ns, 30000);
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_FLUSH, 0).due_ns, 2000000);
-    assert_int_equal(disk_model_law_arrive(law, 0, DISK_DISCARD, 0).due_ns, 30000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).due_ns, 10000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_WRITE, 0, 512).due_ns, 30000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_FLUSH, 0, 0).due_ns, 2000000);
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_DISCARD, 0, 0).due_ns, 30000);
     disk_model_law_destroy(law);
 }
 
@@ -317,8 +319,8 @@ static void scaling_the_mean_scales_the_trace(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 10000; i++) {
-        uint64_t a = disk_model_law_arrive(one, i * 60000, DISK_READ, 512).due_ns;
-        uint64_t b = disk_model_law_arrive(ten, i * 600000, DISK_READ, 512).due_ns;
+        uint64_t a = disk_model_law_arrive(one, i * 60000, DISK_READ, 0, 512).due_ns;
+        uint64_t b = disk_model_law_arrive(ten, i * 600000, DISK_READ, 0, 512).due_ns;
 
         /* rounding to whole ns, summed up over the requests of a busy period */
         assert_true(llabs((int64_t)(a * 10 - b)) <= 10 * 10000);
@@ -334,8 +336,8 @@ static void faults_change_no_service_times(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < 10000; i++)
-        assert_true(disk_model_law_arrive(good, i * 100, DISK_READ, 512).due_ns ==
-                    disk_model_law_arrive(bad, i * 100, DISK_READ, 512).due_ns);
+        assert_true(disk_model_law_arrive(good, i * 100, DISK_READ, 0, 512).due_ns ==
+                    disk_model_law_arrive(bad, i * 100, DISK_READ, 0, 512).due_ns);
     disk_model_law_destroy(good);
     disk_model_law_destroy(bad);
 }
@@ -348,7 +350,8 @@ static void fates_come_with_their_probabilities(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < DRAWS; i++) {
-        struct disk_model_outcome outcome = disk_model_law_arrive(law, i * 2000000, DISK_READ, 512);
+        struct disk_model_outcome outcome =
+            disk_model_law_arrive(law, i * 2000000, DISK_READ, 0, 512);
         uint64_t service_ns = outcome.due_ns - outcome.begin_ns;
 
         count[outcome.fate]++;
@@ -371,9 +374,24 @@ static void certain_fates_are_certain(void **state)
         struct disk_model_law *law = make(texts[fate]);
 
         for (int i = 0; i < 1000; i++)
-            assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 512).fate, fate);
+            assert_int_equal(disk_model_law_arrive(law, 0, DISK_READ, 0, 512).fate, fate);
         disk_model_law_destroy(law);
     }
+}
+
+/* By hand: test_disk_drive.c. */
+static void a_drive_serves_one_request_after_the_other(void **state)
+{
+    struct disk_model_law *law = make("drive=hp97560,flush=1ms");
+    (void)state;
+    assert_int_equal(disk_model_law_arrive(law, 0, DISK_WRITE, 0, 512).due_ns, 15200733);
+    /* From 17,400,733 on under way, and sector 20 begins at 19,157,088.122. */
+    struct disk_model_outcome outcome = disk_model_law_arrive(law, 5, DISK_READ, 20 * 512, 512);
+    assert_int_equal(outcome.begin_ns, 15200733);
+    assert_int_equal(outcome.due_ns, 19365318);
+    assert_int_equal(disk_model_law_arrive(law, 20000000, DISK_DISCARD, 0, 0).due_ns, 22200000);
+    assert_int_equal(disk_model_law_arrive(law, 30000000, DISK_FLUSH, 0, 0).due_ns, 31000000);
+    disk_model_law_destroy(law);
 }
 
 int main(void)
@@ -399,6 +417,7 @@ int main(void)
         cmocka_unit_test(faults_change_no_service_times),
         cmocka_unit_test(fates_come_with_their_probabilities),
         cmocka_unit_test(certain_fates_are_certain),
+        cmocka_unit_test(a_drive_serves_one_request_after_the_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * disk_drive: how long a disk with one arm and turning platters takes: seek, rotation, transfer.
+ *
+ * What a request costs depends on where the arm stands and which sector is under the heads when it
+ * gets there. No limit of a rate can stand for that: DieCast (Gupta et al., NSDI 2008) found that a
+ * disk is not scaled by scaling its throughput.
+ *
+ * Parameters of the HP 97560, a SCSI-II drive of 1.37 GB: C. Ruemmler, J. Wilkes: An Introduction
+ * to Disk Drive Modeling, IEEE Computer 27 (3), 1994, pages 17 to 28; with track switch and
+ * controller overhead as D. Kotz, S. B. Toh, S. Radhakrishnan: A Detailed Simulation Model of the
+ * HP 97560 Disk Drive, Dartmouth PCS-TR94-220, 1994, has them.
+ *
+ *   rotation             4002 rpm: 14.9925 ms a turn
+ *   a track              72 sectors of 512 bytes
+ *   a cylinder           19 tracks; 1962 cylinders
+ *   skew                 8 sectors from track to track, 18 from cylinder to cylinder
+ *   seek over d cylinders    3.24 ms + 0.4 ms * sqrt(d) up to 383, from there 8 ms + 0.008 ms * d
+ *   another track of the cylinder   1.6 ms
+ *   controller           2.2 ms a request, before the arm moves
+ *
+ * Not modelled: the drive's buffer of 128 KiB (what it reads ahead, and writes that it answers
+ * early), spare sectors, and what moving data over the SCSI bus takes, which overlaps the transfer.
+ * An image larger than the drive has more cylinders of the same kind.
+ *
+ * Exact: angles are whole numbers, with as many to a turn as makes both a nanosecond and a sector a
+ * whole number of them, and square roots are those of whole numbers. So the same arrivals have the
+ * same ends on each machine.
+ */
+#ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_DISK_DRIVE_H
+#define SPLITDOM_SERVICE_BLOCK_ENGINE_DISK_DRIVE_H
+
+#include <stdint.h>
+
+struct disk_drive_parameters {
+    const char *name;
+    uint32_t rpm;
+    uint32_t sectors_per_track, tracks_per_cylinder, cylinders;
+    uint32_t track_skew, cylinder_skew; /* sectors */
+    uint32_t controller_ns;             /* of a request */
+    uint32_t track_switch_ns;
+    /* Seek over distance cylinders, 1 or more: short_ns + short_root_ns * sqrt(distance) up to
+     * short_cylinders, then long_ns + long_step_ns * distance. */
+    uint32_t short_cylinders, short_ns, short_root_ns, long_ns, long_step_ns;
+};
+
+/* The drives that there are, from index 0 on; NULL: there are no more. */
+const struct disk_drive_parameters *disk_drive_at(uint32_t index);
+
+/* Zeroed but for parameters: its arm is at the first sector's track, and at time 0 that sector
+ * begins under the heads. */
+struct disk_drive {
+    const struct disk_drive_parameters *parameters;
+    uint64_t track; /* where the arm and the head are, counted from the first sector's */
+};
+
+/* The drive begins with sector_count sectors from sector on (0: nothing that moves the arm) at
+ * begin_ns, and is over with them at the time that is returned. */
+uint64_t disk_drive_serve(struct disk_drive *drive, uint64_t begin_ns, uint64_t sector,
+                          uint32_t sector_count);
+
+#endif
