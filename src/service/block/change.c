@@ -2,8 +2,9 @@
 /*
  * change: what a write or discard under way means for others.
  *
- * From when it is sent until it has ended nobody can know what its sectors hold. So
- *   - they leave the cache when it is sent, and what it has written enters there when it has ended;
+ * From when it begins until it has ended nobody can know what its sectors hold. So
+ *   - they leave the cache before it is sent, in steps if they are many, and what it has written
+ * enters there when it has ended;
  *   - a read that the device has not answered by then, or is sent meanwhile, may bring what was
  *     there before: it answers those who asked already, is joined by nobody and kept by nobody;
  *   - another write or discard of the same blocks waits until it has ended. Each sector ends as the
@@ -35,8 +36,40 @@ void change_begin(struct device_job *job)
     struct vdisk *vdisk = job->vdisk;
     assert(change_find(vdisk, job->io.offset_bytes, job->io.length_bytes) == NULL);
     list_push_back(&vdisk->changes, &job->changing);
-    cache_remove(vdisk->cache, job->sector, job->sector_count);
+    cache_remove_begin(vdisk->cache, &job->removal, job->sector, job->sector_count);
     vdisk_outdate(vdisk, job->io.offset_bytes, job->io.length_bytes);
+}
+
+/* Until all of its sectors have left the cache the job is not sent: what is still there is what the
+ * disk has. */
+static bool clear(struct device_job *job)
+{
+    return cache_remove_on(job->vdisk->cache, &job->removal, &job->device->looks_left);
+}
+
+void change_send(struct device_job *job, const struct block_request *request)
+{
+    job_begin(job, request);
+    if (clear(job))
+        job_submit(job);
+    else
+        list_push_back(&job->device->clearing, &job->clearing);
+}
+
+bool change_clear_on(struct device *device)
+{
+    struct list_node *node;
+    device->looks_left = device->looks;
+    bool any = !list_is_empty(&device->clearing);
+    while (device->looks_left > 0 && (node = list_pop_front(&device->clearing)) != NULL) {
+        struct device_job *job = container_of(node, struct device_job, clearing);
+        if (clear(job))
+            job_submit(job);
+        else
+            list_push_back(&device->clearing, &job->clearing);
+    }
+    device->looks_left = device->looks; /* those that begin now do not wait behind the others */
+    return any;
 }
 
 /* Its data is that of whole sectors, in a buffer that no domain can reach. */

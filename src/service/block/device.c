@@ -50,6 +50,7 @@ int device_create(const struct device_config *config, struct device **out, struc
         return why_fail(why, -ENOMEM, "out of memory for the disk's queue");
     device->align_bytes = config->align_bytes;
     device->depth = config->depth;
+    device->looks = device->looks_left = CLEARING_LOOKS;
     device->job_count = config->depth + DEVICE_JOBS_SPARE;
     device->real_time = config->real_time;
     sched_init(&device->sched, config->depth, config->depth_isolated);

@@ -27,6 +27,9 @@ enum {
     /* Cost of a read or write in turns: one, plus one for every further 16 KiB (the device's
      * transfer time). */
     COST_SECTORS = 32,
+    /* Looks at sectors of the cache in a turn, for changes that went on, and again for those that
+     * began. */
+    CLEARING_LOOKS = 2048,
 };
 
 /* One operation at the engine, and every request that waits for it. */
@@ -52,10 +55,12 @@ struct device_job {
     struct block_request *owner; /* NULL: it was taken back */
     uint64_t sector;             /* the piece */
     uint32_t sector_count;
-    struct segment_place place; /* where its data begins */
-    struct list_node changing;  /* in vdisk.changes: it writes or discards io's span */
-    bool merges;                /* reads the blocks around what it will write */
-    bool fills_cache;           /* what it wrote may be kept */
+    struct segment_place place;   /* where its data begins */
+    struct list_node changing;    /* in vdisk.changes: it writes or discards io's span */
+    struct cache_removal removal; /* then: how far its sectors have left the cache */
+    struct list_node clearing;    /* in device.clearing: that goes on, and the engine waits */
+    bool merges;                  /* reads the blocks around what it will write */
+    bool fills_cache;             /* what it wrote may be kept */
 };
 
 struct device {
@@ -65,6 +70,9 @@ struct device {
     struct device_job *free_jobs;
     struct list copying; /* reads that ended and have not reached all who wait for them */
     uint32_t copying_count;
+    struct list clearing; /* changes whose sectors still leave the cache, in turn */
+    uint32_t looks;       /* CLEARING_LOOKS; a test's own */
+    uint32_t looks_left;  /* at sectors, for that, in this turn */
     uint32_t copies_left; /* sectors that may still be copied for joined requests in this turn */
     struct device_job *jobs;
     void *pool;
@@ -121,8 +129,8 @@ static inline void job_release(struct device_job *job)
     device->free_jobs = job;
 }
 
-/* The engine gets it for the first time. Its io is filled but for arrival_ns. */
-static inline void job_send(struct device_job *job, const struct block_request *request)
+/* The engine has it to do. Its io is filled but for arrival_ns. */
+static inline void job_begin(struct device_job *job, const struct block_request *request)
 {
     struct device *device = job->device;
     bool waited = request->turn + 1 != device->turn;
@@ -135,7 +143,19 @@ static inline void job_send(struct device_job *job, const struct block_request *
     job->under_way = true;
     if (++device->in_flight > device->stats.in_flight_peak)
         device->stats.in_flight_peak = device->in_flight;
+}
+
+/* The engine gets it for the first time. */
+static inline void job_submit(struct device_job *job)
+{
+    struct device *device = job->device;
     device->engine->ops->submit(device->engine, &job->io);
+}
+
+static inline void job_send(struct device_job *job, const struct block_request *request)
+{
+    job_begin(job, request);
+    job_submit(job);
 }
 
 /* The engine has ended with it for good. */
@@ -210,6 +230,10 @@ struct device_job *change_find(const struct vdisk *vdisk, uint64_t offset_bytes,
                                uint64_t length_bytes);
 /* The job, whose io and sectors are set, is to change them. */
 void change_begin(struct device_job *job);
+/* To the engine, as soon as its sectors have left the cache. */
+void change_send(struct device_job *job, const struct block_request *request);
+/* Goes on with those whose sectors have not, a bounded part. Returns whether there were any. */
+bool change_clear_on(struct device *device);
 /* It has, or has failed. */
 void change_end(struct device_job *job);
 

@@ -352,10 +352,13 @@ bool piece_take_turn(struct device *device, struct block_client *client,
     count(device, vdisk, request, job->io.length_bytes);
     if (job->io.operation == DISK_WRITE && !request->is_direct)
         copy_data(job);
-    if (changes)
-        change_begin(job);
     request->job_count++;
-    job_send(job, request);
+    if (changes) {
+        change_begin(job);
+        change_send(job, request);
+    } else {
+        job_send(job, request);
+    }
     go_on(client, request, sectors);
     return true;
 }

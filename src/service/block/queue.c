@@ -147,6 +147,7 @@ uint32_t device_dispatch(struct device *device, uint64_t now_ns)
     device->turn++;
     device->copies_left = COPY_SECTORS;
     uint32_t answered = read_copy_on(device), answered_sectors = 0, sent = 0;
+    answered += change_clear_on(device);
     struct sched_entity *entity;
     /* sched counts the jobs of those that are there, in_flight also those of clients that left. */
     while (device->in_flight < device->depth && answered_sectors < COPY_SECTORS &&

@@ -150,8 +150,10 @@ static int serve(struct dom0 *d, const char **failed)
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
     uint64_t deadline_ns = clock_monotonic_ns() + DRAIN_PATIENCE_NS;
-    while (rc == 0 && vdisks_in_flight(&d->vdisks) > 0 && clock_monotonic_ns() < deadline_ns)
-        rc = worker_wait(&d->worker, deadline_ns);
+    while (rc == 0 && vdisks_in_flight(&d->vdisks) > 0 && clock_monotonic_ns() < deadline_ns) {
+        if (vdisks_dispatch(&d->vdisks, clock_monotonic_ns()) == 0)
+            rc = worker_wait(&d->worker, deadline_ns);
+    }
     farewell(d);
     *failed = poller_failure(d->worker.poller);
     return rc;

@@ -192,23 +192,41 @@ static void remove_slot(struct cache *cache, uint32_t slot)
     cache->used--;
 }
 
-void cache_remove(struct cache *cache, uint64_t sector, uint64_t sector_count)
+void cache_remove_begin(const struct cache *cache, struct cache_removal *removal, uint64_t sector,
+                        uint64_t sector_count)
 {
     assert(sector + sector_count >= sector);
-    if (sector_count <= cache->used) {
-        for (uint64_t i = 0; i < sector_count; i++) {
-            uint32_t slot = find_slot(cache, sector + i);
-            if (slot != SECTOR_INDEX_NONE)
-                remove_slot(cache, slot);
+    /* A slot that has never been used now will hold nothing of the range. */
+    bool by_slot = cache->touched < sector_count;
+    *removal = (struct cache_removal){.sector = sector,
+                                      .sector_count = sector_count,
+                                      .by_slot = by_slot,
+                                      .end = by_slot ? cache->touched : sector_count};
+}
+
+/* What stands there of a free slot is no sector. */
+static void remove_if_within(struct cache *cache, const struct cache_removal *removal,
+                             uint32_t slot)
+{
+    uint64_t held = cache->index.sector_of[slot];
+    if (held - removal->sector < removal->sector_count && find_slot(cache, held) == slot)
+        remove_slot(cache, slot);
+}
+
+bool cache_remove_on(struct cache *cache, struct cache_removal *removal, uint32_t *looks)
+{
+    if (cache->used == 0)
+        removal->done = removal->end;
+    for (; removal->done < removal->end && *looks != 0; removal->done++, --*looks) {
+        if (removal->by_slot) {
+            remove_if_within(cache, removal, (uint32_t)removal->done);
+            continue;
         }
-        return;
-    }
-    /* Each slot that may hold a sector of them. What stands there of a free one is no sector. */
-    for (uint32_t slot = 0; slot < cache->touched; slot++) {
-        uint64_t held = cache->index.sector_of[slot];
-        if (held - sector < sector_count && find_slot(cache, held) == slot)
+        uint32_t slot = find_slot(cache, removal->sector + removal->done);
+        if (slot != SECTOR_INDEX_NONE)
             remove_slot(cache, slot);
     }
+    return removal->done == removal->end;
 }
 
 void cache_prefetch(const struct cache *cache, uint64_t sector)

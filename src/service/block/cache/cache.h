@@ -12,6 +12,7 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_CACHE_CACHE_H
 #define SPLITDOM_SERVICE_BLOCK_CACHE_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,18 +68,31 @@ int cache_shared_fd(const struct cache *cache);
 /* A domain says that it read the sector in this slot (any number): counts as a use. */
 void cache_use_slot(struct cache *cache, uint32_t slot);
 
-/* The 512 bytes of a cached sector, valid until the next cache_insert, cache_remove or cache_clear;
- * else NULL.
- * Counts as a use. */
+/* The 512 bytes of a cached sector, valid until the next cache_insert, cache_remove_on or
+ * cache_clear; else NULL. Counts as a use. */
 const void *cache_lookup(struct cache *cache, uint64_t sector);
 /* As cache_lookup, but does not count as a use. */
 const void *cache_peek(const struct cache *cache, uint64_t sector);
 /* Copies 512 bytes in, or forgets them where memory is lacking. Inserting a sector that is there
  * already updates its data but does not count as a use. */
 void cache_insert(struct cache *cache, uint64_t sector, const void *data);
-/* Forgets what there is of sector_count sectors from sector on; they must not wrap. Costs as much
- * as the smaller number, of those sectors or of those in the cache. */
-void cache_remove(struct cache *cache, uint64_t sector, uint64_t sector_count);
+/* Forgetting what there is of a range of sectors, in as many steps as the caller likes. */
+struct cache_removal {
+    uint64_t sector, sector_count;
+    bool by_slot;       /* looks at the slots, which are fewer than the sectors */
+    uint64_t done, end; /* sectors, or slots, that were looked at, of all to be */
+};
+
+/* sector + sector_count must not wrap. */
+void cache_remove_begin(const struct cache *cache, struct cache_removal *removal, uint64_t sector,
+                        uint64_t sector_count);
+/*
+ * Goes on with at most *looks looks at a sector or slot, which become fewer by those that it took.
+ * Returns whether all are looked at: the cache has none of the range then, if the caller has
+ * inserted none since the beginning. As many looks as the smaller number, of the sectors or of the
+ * slots in use at the beginning, are enough.
+ */
+bool cache_remove_on(struct cache *cache, struct cache_removal *removal, uint32_t *looks);
 /*
  * Hints that cost next to nothing: a cache of ten thousand sectors is larger than what the
  * processor keeps near while the kernel works in between, so its lines come from far, and better

@@ -202,6 +202,8 @@ static void follow_cache(const struct cache_policy *policy)
     struct cache_view *view, *retired = NULL;
     struct cache *cache;
     struct prng prng;
+    struct cache_removal removal;
+    uint32_t looks;
     uint64_t word[SECTOR_BYTES / 8], seen[SECTOR_BYTES / 8];
     assert_int_equal(cache_create(SLOTS * SECTOR_BYTES, policy, &cache), 0);
     assert_int_equal(cache_share(cache), 0);
@@ -214,7 +216,9 @@ static void follow_cache(const struct cache_policy *policy)
             cache_clear(cache);
             break;
         case 1 ... 9:
-            cache_remove(cache, sector, prng_below(&prng, 2 * SLOTS));
+            cache_remove_begin(cache, &removal, sector, prng_below(&prng, 2 * SLOTS));
+            looks = UINT32_MAX;
+            assert_true(cache_remove_on(cache, &removal, &looks));
             break;
         case 10 ... 19:
             cache_use_slot(cache, (uint32_t)prng_below(&prng, 2 * SLOTS));

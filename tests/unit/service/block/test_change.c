@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "base/container_of.h"
 #include "base/prng.h"
 #include "fakes/fake_oracle.h"
 #include "fakes/fake_vdisk.h"
+#include "service/block/device_private.h"
 #include "service/block/queue.h"
 
 enum {
@@ -149,6 +149,12 @@ static struct ask *ask(uint32_t n, uint32_t client, enum block_operation operati
     }
     block_submit(&f->client[client], &a->request, 0);
     return a;
+}
+
+static void nobody(struct block_request *request, int status)
+{
+    (void)request;
+    assert_int_equal(status, 0);
 }
 
 static void dispatch(void)
@@ -475,11 +481,14 @@ static void check_at_rest(void)
     }
 }
 
-static void run(uint32_t block_bytes, uint32_t cache_sectors, uint64_t seed)
+/* looks: at sectors of the cache in a turn, for changes; 0: as ever. */
+static void run(uint32_t block_bytes, uint32_t cache_sectors, uint32_t looks, uint64_t seed)
 {
     enum { STEPS = 3000 };
     assert_int_equal(setup_with(block_bytes, cache_sectors), 0);
     struct prng chance;
+    if (looks != 0)
+        f->device->looks = looks;
     prng_init(&f->prng, seed, 1);
     prng_init(&chance, seed, 2);
     f->disk->chance = &chance;
@@ -500,11 +509,60 @@ static void random_ones_agree_with_the_oracle(void **state)
     (void)state;
     bool is_long = getenv("TEST_LONG") != NULL;
     for (uint64_t seed = 1; seed <= (is_long ? 2000 : 40); seed++) {
-        run(512, CACHE_SECTORS, seed);
-        run(4096, CACHE_SECTORS, seed);
-        run(512, 0, seed);
-        run(4096, SECTORS, seed);
+        run(512, CACHE_SECTORS, 0, seed);
+        run(4096, CACHE_SECTORS, 7, seed);
+        run(512, 0, 0, seed);
+        run(4096, SECTORS, 13, seed);
     }
+}
+
+/* As many sectors leave the cache in a turn as it allows; only then is the disk asked, and nothing
+ * of them has come back. */
+static void a_large_discard_leaves_the_cache_in_turns(void **state)
+{
+    enum { MANY = 32 * 1024, TURNS_MAX = MANY / CLEARING_LOOKS };
+    struct fake_vdisk fake;
+    struct block_client client;
+    uint8_t data[BLOCK_SECTOR_BYTES] = {1};
+    struct block_segment segment = {.address = data, .sector_count = 1};
+    struct block_request discard = {
+        .operation = BLOCK_DISCARD, .sector_count = MANY, .done = nobody};
+    struct block_request read = {.operation = BLOCK_READ,
+                                 .sector_count = 1,
+                                 .segments = &segment,
+                                 .segment_count = 1,
+                                 .done = nobody};
+    (void)state;
+    fake_vdisk_create(
+        &fake, &(struct fake_vdisk_config){
+                   .sector_count = MANY, .cache_sectors = MANY, .depth = 4, .writable = true});
+    block_client_open(&client, fake.vdisk);
+    for (uint64_t sector = 0; sector < MANY; sector++)
+        cache_insert(fake.vdisk->cache, sector, data);
+    block_submit(&client, &discard, 0);
+    uint32_t turns = 0, used = MANY;
+    while (fake.disk->submitted == 0 && turns <= TURNS_MAX) {
+        assert_true(device_dispatch(fake.device, 0) > 0);
+        assert_true(used - cache_used(fake.vdisk->cache) <= 2 * CLEARING_LOOKS);
+        used = cache_used(fake.vdisk->cache);
+        if (++turns != 1)
+            continue;
+        block_submit(&client, &read, 0); /* its sector has left already */
+        (void)device_dispatch(fake.device, 0);
+        assert_true(block_request_is_active(&read));
+        assert_int_equal(fake.disk->submitted, 1);
+        fake_disk_complete(fake.disk, 0, 0);
+        fake.disk->submitted = 0;
+        assert_null(cache_peek(fake.vdisk->cache, 0));
+        used = cache_used(fake.vdisk->cache);
+    }
+    assert_int_equal(fake.disk->submitted, 1);
+    assert_true(turns >= TURNS_MAX / 2 && turns <= TURNS_MAX);
+    assert_int_equal(cache_used(fake.vdisk->cache), 0);
+    fake_disk_complete(fake.disk, 0, 0);
+    assert_false(block_request_is_active(&discard));
+    block_client_close(&client);
+    fake_vdisk_destroy(&fake);
 }
 
 #define WITH(fixture, test) cmocka_unit_test_setup_teardown(test, fixture, teardown)
@@ -512,6 +570,7 @@ static void random_ones_agree_with_the_oracle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_large_discard_leaves_the_cache_in_turns),
         WITH(setup, what_was_written_is_read_from_the_cache_by_all),
         WITH(setup, an_old_read_in_flight_is_neither_kept_nor_joined),
         WITH(setup, without_a_cache_an_old_read_answers_nobody_who_asks_later),

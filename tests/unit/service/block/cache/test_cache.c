@@ -22,6 +22,17 @@ struct model {
     uint32_t used, capacity;
 };
 
+/* Here in steps of a few looks. */
+static void remove_all(struct cache *cache, uint64_t sector, uint64_t sector_count)
+{
+    struct cache_removal removal;
+    uint32_t looks;
+    cache_remove_begin(cache, &removal, sector, sector_count);
+    do
+        looks = 3;
+    while (!cache_remove_on(cache, &removal, &looks));
+}
+
 static int model_find(const struct model *m, uint64_t sector)
 {
     for (uint32_t i = 0; i < m->used; i++)
@@ -108,11 +119,11 @@ static void run_trace(uint32_t capacity, uint64_t sector_range, uint64_t seed)
             cache_clear(cache);
             m.used = 0;
         } else if (op < 4) {
-            cache_remove(cache, sector, op);
+            remove_all(cache, sector, op);
             for (uint64_t i = 0; i < op; i++)
                 model_remove(&m, sector + i);
         } else if (op == 4) { /* more sectors than there are in any cache */
-            cache_remove(cache, sector, UINT64_C(1) << 33);
+            remove_all(cache, sector, UINT64_C(1) << 33);
             for (uint32_t i = m.used; i-- > 0;)
                 if (m.sector[i] - sector < UINT64_C(1) << 33)
                     model_remove(&m, m.sector[i]);
@@ -221,7 +232,7 @@ static void every_policy_forgets_what_is_removed(void **state)
                 uint32_t before = cache_used(cache);
                 for (uint64_t s = sector; s < sector + count; s++)
                     held += cache_peek(cache, s) != NULL;
-                cache_remove(cache, sector, count);
+                remove_all(cache, sector, count);
                 assert_int_equal(cache_used(cache), before - held);
                 for (uint64_t s = sector; s < sector + count; s++)
                     assert_null(cache_peek(cache, s));
@@ -236,8 +247,37 @@ static void every_policy_forgets_what_is_removed(void **state)
             assert_non_null(cache_peek(cache, sector));
             assert_true(cache_used(cache) <= CAPACITY);
         }
-        cache_remove(cache, 0, UINT64_MAX);
+        remove_all(cache, 0, UINT64_MAX);
         assert_int_equal(cache_used(cache), 0);
+        cache_destroy(cache);
+    }
+}
+
+/* Never more looks than it may have, and as many as the smaller number are enough. */
+static void a_large_range_is_forgotten_in_steps(void **state)
+{
+    enum { SECTORS = 1000, STEP = 64 };
+    static const uint64_t ranges[] = {SECTORS / 2, UINT64_C(1) << 40};
+    unsigned char data[SECTOR_BYTES] = {1};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct cache *cache;
+        struct cache_removal removal;
+        uint32_t looks, steps = 0;
+        assert_int_equal(cache_create(SECTORS * SECTOR_BYTES, cache_policy_find("lru"), &cache), 0);
+        for (uint64_t sector = 0; sector < SECTORS; sector++)
+            cache_insert(cache, sector, data);
+        uint64_t most = ranges[i] < SECTORS ? ranges[i] : SECTORS;
+        cache_remove_begin(cache, &removal, 0, ranges[i]);
+        do {
+            looks = STEP;
+            uint32_t before = cache_used(cache);
+            steps++;
+            bool over = cache_remove_on(cache, &removal, &looks);
+            assert_true(before - cache_used(cache) <= STEP && (over || looks == 0));
+        } while (looks == 0);
+        assert_int_equal(steps, (most + STEP - 1) / STEP);
+        assert_int_equal(cache_used(cache), SECTORS - most);
         cache_destroy(cache);
     }
 }
@@ -256,7 +296,7 @@ static void cache_of_nothing_always_misses(void **state)
         cache_prefetch(cache, 5);
         cache_prefetch_victim(cache);
         cache_insert(cache, 5, data);
-        cache_remove(cache, 5, 1);
+        remove_all(cache, 5, 1);
         assert_null(cache_lookup(cache, 5));
         assert_null(cache_peek(cache, 5));
         cache_clear(cache);
@@ -362,6 +402,7 @@ int main(void)
         cmocka_unit_test(lru_agrees_with_the_naive_model),
         cmocka_unit_test(every_policy_holds_what_it_says_and_no_more),
         cmocka_unit_test(every_policy_forgets_what_is_removed),
+        cmocka_unit_test(a_large_range_is_forgotten_in_steps),
         cmocka_unit_test(cache_of_nothing_always_misses),
         cmocka_unit_test(data_lies_on_cache_lines),
         cmocka_unit_test(peek_is_no_use),
