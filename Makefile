@@ -156,7 +156,7 @@ $(BIN)/integrity: $(BIN)/tool_for_integrity
 SHIM_FLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fpie -fno-stack-protector -fcf-protection=none \
 	-mgeneral-regs-only -fvisibility=hidden -fno-asynchronous-unwind-tables
 SHIM_LINK  := -nostdlib -static -Wl,-Ttext-segment=0x7e9000000000 -Wl,-z,noexecstack -Wl,--build-id=none \
-	-Wl,--no-relax
+	-Wl,--no-relax -Wl,-z,noseparate-code -Wl,-z,norelro
 $(OUT)/shim/%.o: % $(OUT)/flags
 	$(say) CC $< '(shim)'
 	$(Q)mkdir -p $(@D)

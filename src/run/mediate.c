@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <unistd.h>
@@ -27,7 +29,7 @@ enum { MEASURE_NS = 20000000, FD_SEARCH_TOP = 1024 };
 struct mediate {
     struct session *session;
     const struct shared_info *page;
-    int session_fd, clock_fd, shim_fd;
+    int fds[SESSION_FDS]; /* by enum session_fd; -1: none */
     off_t clock_offset_bytes;
 };
 
@@ -83,16 +85,16 @@ static int open_clock(struct mediate *m, const struct mediate_config *config,
     m->clock_offset_bytes = config->clock_offset_bytes;
     /* Opened anew, because the programs shall not write the domain's memory. */
     snprintf(path, sizeof(path), "/proc/self/fd/%d", config->clock_fd);
-    m->clock_fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (m->clock_fd < 0)
+    m->fds[SESSION_FD_CLOCK] = open(path, O_RDONLY | O_CLOEXEC);
+    if (m->fds[SESSION_FD_CLOCK] < 0)
         return fail(why, -errno, "%s can't be opened for reading: %s", path, strerror(errno));
     return 0;
 }
 
 static int read_counter_kind(struct mediate *m, bool tsc, struct mediate_why *why)
 {
-    const struct shared_info *info =
-        mmap(NULL, SESSION_PAGE_BYTES, PROT_READ, MAP_SHARED, m->clock_fd, m->clock_offset_bytes);
+    const struct shared_info *info = mmap(NULL, SESSION_PAGE_BYTES, PROT_READ, MAP_SHARED,
+                                          m->fds[SESSION_FD_CLOCK], m->clock_offset_bytes);
 
     if (info == MAP_FAILED)
         return fail(why, -errno, "the domain's clock can't be mapped: %s", strerror(errno));
@@ -110,11 +112,12 @@ static int read_counter_kind(struct mediate *m, bool tsc, struct mediate_why *wh
 
 static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *why)
 {
-    m->session_fd = memfd_create("splitdom-session", MFD_CLOEXEC);
-    if (m->session_fd < 0 || ftruncate(m->session_fd, sizeof(*m->session)) < 0)
+    m->fds[SESSION_FD_MEMORY] = memfd_create("splitdom-session", MFD_CLOEXEC);
+    if (m->fds[SESSION_FD_MEMORY] < 0 ||
+        ftruncate(m->fds[SESSION_FD_MEMORY], sizeof(*m->session)) < 0)
         return fail(why, -errno, "no memory for the session: %s", strerror(errno));
-    m->session =
-        mmap(NULL, sizeof(*m->session), PROT_READ | PROT_WRITE, MAP_SHARED, m->session_fd, 0);
+    m->session = mmap(NULL, sizeof(*m->session), PROT_READ | PROT_WRITE, MAP_SHARED,
+                      m->fds[SESSION_FD_MEMORY], 0);
     if (m->session == MAP_FAILED) {
         m->session = NULL;
         return fail(why, -errno, "the session can't be mapped: %s", strerror(errno));
@@ -146,6 +149,34 @@ static void add_span(struct mediate *m, struct tdf tdf)
     store_release_u32(&session->span_count, count + 1);
 }
 
+/* The shim is executed from its file, and mapped from memory with the same bytes (shim/start.c);
+ * nobody can write these. */
+static int open_shim(struct mediate *m, const char *path, struct mediate_why *why)
+{
+    struct stat stat;
+    off_t at = 0;
+
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(why, -errno, "%s: %s; is the installation complete?", path, strerror(errno));
+    m->fds[SESSION_FD_SHIM] = fd;
+    int image = memfd_create("splitdom-shim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (image < 0)
+        return fail(why, -errno, "no memory for the shim: %s", strerror(errno));
+    m->fds[SESSION_FD_IMAGE] = image;
+    if (fstat(fd, &stat) < 0)
+        return fail(why, -errno, "%s: %s", path, strerror(errno));
+    while (at < stat.st_size) {
+        ssize_t n = sendfile(image, fd, &at, (size_t)(stat.st_size - at));
+        if (n <= 0)
+            return fail(why, n < 0 ? -errno : -EIO, "%s can't be read: %s", path,
+                        n < 0 ? strerror(errno) : "it ends early");
+    }
+    if (fcntl(image, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+        return fail(why, -errno, "the shim's memory can't be sealed: %s", strerror(errno));
+    return 0;
+}
+
 /* On the clock of another domain: the shim of that one lies where ours would. */
 static bool is_mediated(void)
 {
@@ -173,7 +204,8 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
     struct mediate *m = calloc(1, sizeof(*m));
     if (m == NULL)
         return fail(why, -ENOMEM, "no memory");
-    *m = (struct mediate){.session_fd = -1, .clock_fd = -1, .shim_fd = -1};
+    for (unsigned i = 0; i < SESSION_FDS; i++)
+        m->fds[i] = -1;
     rc = open_clock(m, config, why);
     if (rc == 0)
         rc = make_session(m, config->tdf, why);
@@ -181,12 +213,8 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
         rc = read_counter_kind(m, config->tsc, why);
     if (rc == 0)
         add_span(m, config->tdf);
-    if (rc == 0) {
-        m->shim_fd = open(config->shim_path, O_RDONLY | O_CLOEXEC);
-        if (m->shim_fd < 0)
-            rc = fail(why, -errno, "%s: %s; is the installation complete?", config->shim_path,
-                      strerror(errno));
-    }
+    if (rc == 0)
+        rc = open_shim(m, config->shim_path, why);
     if (rc < 0) {
         mediate_close(m);
         return rc;
@@ -203,12 +231,9 @@ void mediate_close(struct mediate *m)
         munmap(m->session, sizeof(*m->session));
     if (m->page != NULL)
         munmap((void *)(uintptr_t)m->page, SESSION_PAGE_BYTES);
-    if (m->session_fd >= 0)
-        close(m->session_fd);
-    if (m->clock_fd >= 0)
-        close(m->clock_fd);
-    if (m->shim_fd >= 0)
-        close(m->shim_fd);
+    for (unsigned i = 0; i < SESSION_FDS; i++)
+        if (m->fds[i] >= 0)
+            close(m->fds[i]);
     free(m);
 }
 
@@ -271,9 +296,9 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
     int fd = place_for_fds();
     if (fd < 0)
         return give_up("descriptors", fd);
-    if (dup2(m->session_fd, fd) < 0 || dup2(m->clock_fd, fd + 1) < 0 ||
-        dup2(m->shim_fd, fd + 2) < 0)
-        return give_up("descriptors", -errno);
+    for (int i = 0; i < SESSION_FDS; i++)
+        if (dup2(m->fds[i], fd + i) < 0)
+            return give_up("descriptors", -errno);
     while (argv[argc] != NULL)
         argc++;
     const char **all = calloc(argc + 3, sizeof(*all));
@@ -287,7 +312,7 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
     sigemptyset(&sigsys);
     sigaddset(&sigsys, SIGSYS);
     sigprocmask(SIG_BLOCK, &sigsys, NULL);
-    syscall(SYS_execveat, fd + 2, "", all, envp, AT_EMPTY_PATH);
+    syscall(SYS_execveat, fd + SESSION_FD_SHIM, "", all, envp, AT_EMPTY_PATH);
     rc = -errno;
     free(all);
     return give_up("the shim", rc);

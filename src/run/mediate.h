@@ -18,7 +18,7 @@
  * a descendant the shim is executed again. So it makes no difference whether a program is static or
  * dynamic, in which language it is written, or which environment it passes on.
  *
- * The programs keep three descriptors open: at the top of what RLIMIT_NOFILE allows,
+ * The programs keep four descriptors open: at the top of what RLIMIT_NOFILE allows,
  * and closing them fails.
  *
  * Threads: one thread calls these; mediate_exec is for a child of one thread right after fork.

@@ -35,7 +35,15 @@ enum {
     SESSION_PAGE_BYTES = 4096,
     SESSION_WAITERS = 4096,
     SESSION_SPANS = 128,
-    SESSION_FDS = 3, /* that a program keeps: session, clock, shim; successive numbers */
+};
+
+/* The descriptors that a program keeps, successive numbers. */
+enum session_fd {
+    SESSION_FD_MEMORY, /* this one */
+    SESSION_FD_CLOCK,
+    SESSION_FD_SHIM,  /* what is executed */
+    SESSION_FD_IMAGE, /* the same bytes in sealed memory: what is mapped (shim/start.c) */
+    SESSION_FDS,
 };
 
 /* From an instant on, until the next one: what the clock showed, and its rate. */

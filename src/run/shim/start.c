@@ -144,9 +144,10 @@ static void map_session(struct life *life)
     const size_t session_bytes = (sizeof(struct session) + PAGE - 1) & ~(size_t)(PAGE - 1);
 
     long session = SYS6(SYS_mmap, SESSION_ADDRESS, session_bytes, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
-    long clock = SYS6(SYS_mmap, SESSION_CLOCK_ADDRESS, PAGE, PROT_READ,
-                      MAP_SHARED | MAP_FIXED_NOREPLACE, fd + 1, process.clock_offset_bytes);
+                        MAP_SHARED | MAP_FIXED_NOREPLACE, fd + SESSION_FD_MEMORY, 0);
+    long clock =
+        SYS6(SYS_mmap, SESSION_CLOCK_ADDRESS, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE,
+             fd + SESSION_FD_CLOCK, process.clock_offset_bytes);
     if (session != (long)SESSION_ADDRESS || clock != (long)SESSION_CLOCK_ADDRESS ||
         vclock_session()->magic != SESSION_MAGIC)
         give_up(life->path, "the domain's clock can't be mapped", EXIT_NOT_RUN);
@@ -185,8 +186,21 @@ static void load(struct life *life)
              PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
 }
 
-/* The shim's segments, as far as they are in its file, as memory instead: the kernel names another
- * program only in a process that no longer maps the first one. */
+/* A segment that is being written, copied. */
+static void copy_segment(uint64_t start, uint64_t end)
+{
+    long copy =
+        SYS6(SYS_mmap, 0, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (copy < 0 && copy > -PAGE)
+        return;
+    memcpy((void *)copy, (const void *)start, end - start);
+    SYS6(SYS_mremap, copy, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, start, 0);
+}
+
+/* The shim's segments, as far as they are in its file, from the memory that has the same bytes: the
+ * kernel names another program only in a process that no longer maps the first one. That memory's
+ * pages are there already, and shared, so this costs little at each exec. */
 static void leave_file(struct life *life)
 {
     const Elf64_auxv_t *headers = aux_of(life, AT_PHDR), *count = aux_of(life, AT_PHNUM);
@@ -200,16 +214,13 @@ static void leave_file(struct life *life)
         const uint64_t start = program[i].p_vaddr & ~(uint64_t)(PAGE - 1);
         const uint64_t end =
             (program[i].p_vaddr + program[i].p_filesz + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-        const int protection = (program[i].p_flags & PF_R ? PROT_READ : 0) |
-                               (program[i].p_flags & PF_W ? PROT_WRITE : 0) |
-                               (program[i].p_flags & PF_X ? PROT_EXEC : 0);
-        long copy = SYS6(SYS_mmap, 0, end - start, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (copy < 0 && copy > -4096)
-            return;
-        memcpy((void *)copy, (const void *)start, end - start);
-        SYS3(SYS_mprotect, copy, end - start, protection);
-        SYS6(SYS_mremap, copy, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, start, 0);
+        if (program[i].p_flags & PF_W) {
+            copy_segment(start, end);
+            continue;
+        }
+        const int protection = PROT_READ | ((program[i].p_flags & PF_X) != 0 ? (int)PROT_EXEC : 0);
+        SYS6(SYS_mmap, start, end - start, protection, MAP_PRIVATE | MAP_FIXED | MAP_POPULATE,
+             process.fds + SESSION_FD_IMAGE, program[i].p_offset & ~(uint64_t)(PAGE - 1));
     }
 }
 

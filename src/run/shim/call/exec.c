@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "run/session.h"
 #include "run/shim/call/calls.h"
 #include "run/shim/call/exec_room.h"
 #include "run/shim/call/signals.h"
@@ -22,7 +23,6 @@
 enum {
     FD_PATH_BYTES = 32,
     NR_FACCESSAT2 = 439,
-    NR_SHIM_FD = 2, /* among the descriptors: session, clock, shim */
 };
 
 /* Would it run with other rights than the process has? Under a filter nothing does. */
@@ -152,7 +152,7 @@ static long begin(const struct exec_target *target, const char *const all[], cha
 
     /* A kick must wait until the shim has its handler again. */
     SYS4(SYS_rt_sigprocmask, SIG_BLOCK, &sigsys, 0, SIGNALS_MASK_BYTES);
-    long rc = SYS6(SYS_execveat, process.fds + NR_SHIM_FD, "", all, envp, AT_EMPTY_PATH, 0);
+    long rc = SYS6(SYS_execveat, process.fds + SESSION_FD_SHIM, "", all, envp, AT_EMPTY_PATH, 0);
     SYS4(SYS_rt_sigprocmask, SIG_UNBLOCK, &sigsys, 0, SIGNALS_MASK_BYTES);
     SYS1(SYS_close, target->fd);
     return rc;

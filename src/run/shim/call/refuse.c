@@ -40,7 +40,7 @@ long call_io_uring(struct trap *trap)
     return -ENOSYS;
 }
 
-/* The three descriptors that an exec needs: as if they were not there. */
+/* The descriptors that an exec needs: as if they were not there. */
 long call_close(struct trap *trap)
 {
     (void)trap;
@@ -52,7 +52,7 @@ long call_dup_onto(struct trap *trap)
     return trap->args[0] == trap->args[1] ? trap->args[1] : -EBADF;
 }
 
-/* All but the three; with CLOSE_RANGE_CLOEXEC, too. */
+/* All but these; with CLOSE_RANGE_CLOEXEC, too. */
 long call_close_range(struct trap *trap)
 {
     const unsigned first = (unsigned)trap->args[0], last = (unsigned)trap->args[1];

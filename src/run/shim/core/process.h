@@ -13,7 +13,7 @@
 enum { PROCESS_PATH_BYTES = 4096 };
 
 struct process {
-    int fds; /* the first of SESSION_FDS numbers: session, clock, shim */
+    int fds; /* the first of enum session_fd */
     uint64_t clock_offset_bytes;
     uint64_t cpu_tdf;             /* packed: by what CPU times are divided, from exec to exec */
     bool tsc;                     /* rdtsc traps */
