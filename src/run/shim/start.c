@@ -127,7 +127,7 @@ static _Noreturn void begin_mediation(struct life *life)
         .links = !may_name_program(),
     };
     filter_build(&filter, &options);
-    long rc = filter_install(&filter, false);
+    long rc = filter_install(&filter);
     if (rc < 0)
         give_up(life->path, "no seccomp filter can be set here", EXIT_NOT_RUN);
     rc = exec_program(AT_FDCWD, life->path, life->argv + EXEC_ARGUMENTS, life->envp, 0);

@@ -34,17 +34,10 @@ struct receive_time {
 };
 
 static struct receive_time receive_times[TIME_OUTS];
-static uint32_t receive_caught;
 
 void receive_catch(void)
 {
-    static struct filter filter;
-    uint32_t no = 0;
-
-    if (!compare_exchange_full_u32(&receive_caught, &no, 1))
-        return;
-    filter_build_receive(&filter, (uint64_t)stub_begin);
-    filter_install(&filter, true);
+    filter_install_more(FILTER_RECEIVE);
 }
 
 static long get_option(int fd, int option, struct timeval *tv)

@@ -30,8 +30,6 @@ static struct timers_record records[GROUPS][GROUP_RECORDS];
 static uint8_t
     group_used[GROUPS]; /* a kick looks at no other; and most of them are never touched */
 
-static uint32_t endless_caught;
-
 static uint64_t key_of(enum timers_kind kind, int number)
 {
     return (uint64_t)kind << 32 | (uint32_t)number;
@@ -169,18 +167,6 @@ static uint64_t at_least_one(uint64_t ns)
     return ns > 0 ? ns : 1; /* 0 would disarm it */
 }
 
-/* A kick goes to any thread of the process. */
-static void catch_endless(void)
-{
-    static struct filter filter;
-    uint32_t no = 0;
-
-    if (load_acquire_u32(&endless_caught) || !compare_exchange_full_u32(&endless_caught, &no, 1))
-        return;
-    filter_build_endless(&filter, (uint64_t)stub_begin);
-    filter_install(&filter, true);
-}
-
 long timers_arm(struct timers_record *record, long flags)
 {
     const uint32_t *generation = &vclock_session()->generation;
@@ -188,7 +174,7 @@ long timers_arm(struct timers_record *record, long flags)
     bool own;
     long rc;
 
-    catch_endless();
+    filter_install_more(FILTER_ENDLESS); /* a kick goes to any thread of the process */
     wait_register((uint64_t)(uint32_t)record->pid << 32, &slot, &own);
     do {
         record->generation = load_full_u32(generation);

@@ -317,8 +317,17 @@ static void emit_rule(struct filter *filter, const struct rule *rule, bool last,
     resolve(filter, head, OTHER, filter->count);
 }
 
-static void build(struct filter *filter, const struct rule *list, unsigned count, uint64_t stub,
-                  int fds)
+/* See FILTER_MARK. */
+static void emit_mark(struct filter *filter, uint32_t mark)
+{
+    load(filter, offsetof(struct seccomp_data, nr));
+    jump_equal(filter, SYS_prctl, 0, 3);
+    load(filter, low_half(0));
+    jump_equal(filter, mark, 0, 1);
+    emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EALREADY, 0, 0);
+}
+
+static void emit_head(struct filter *filter)
 {
     filter->count = 0;
     load(filter, offsetof(struct seccomp_data, arch));
@@ -328,6 +337,11 @@ static void build(struct filter *filter, const struct rule *list, unsigned count
     load(filter, offsetof(struct seccomp_data, nr));
     emit(filter, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
+}
+
+static void emit_rules(struct filter *filter, const struct rule *list, unsigned count,
+                       uint64_t stub, int fds)
+{
     for (unsigned i = 0; i < count; i++)
         emit_rule(filter, &list[i], i + 1 == count || list[i + 1].nr != list[i].nr, stub, fds);
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
@@ -348,15 +362,18 @@ void filter_build(struct filter *filter, const struct filter_options *options)
             list[count].condition = SIGNAL_TSC;
         count++;
     }
-    build(filter, list, count, options->stub, options->fds);
+    emit_head(filter);
+    emit_rules(filter, list, count, options->stub, options->fds);
 }
 
-void filter_build_receive(struct filter *filter, uint64_t stub)
+void filter_build_more(struct filter *filter, enum filter_more which, uint64_t stub)
 {
-    build(filter, receive_rules, sizeof(receive_rules) / sizeof(receive_rules[0]), stub, 0);
-}
-
-void filter_build_endless(struct filter *filter, uint64_t stub)
-{
-    build(filter, endless_rules, sizeof(endless_rules) / sizeof(endless_rules[0]), stub, 0);
+    emit_head(filter);
+    emit_mark(filter, FILTER_MARK + which);
+    if (which == FILTER_RECEIVE)
+        emit_rules(filter, receive_rules, sizeof(receive_rules) / sizeof(receive_rules[0]), stub,
+                   0);
+    else
+        emit_rules(filter, endless_rules, sizeof(endless_rules) / sizeof(endless_rules[0]), stub,
+                   0);
 }

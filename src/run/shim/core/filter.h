@@ -30,14 +30,26 @@ struct filter_options {
 
 void filter_build(struct filter *filter, const struct filter_options *options);
 
-/* What is caught beside that in a process that has set SO_RCVTIMEO. */
-void filter_build_receive(struct filter *filter, uint64_t stub);
+/* What is caught beside that in some processes. */
+enum filter_more {
+    FILTER_RECEIVE, /* has set SO_RCVTIMEO */
+    /* Has armed a timer: waits without a time-out, which the kernel does not begin again after the
+     * kick that the timer needs. */
+    FILTER_ENDLESS,
+    FILTER_MORE,
+};
 
-/* And in a process that has armed a timer: waits without a time-out, which the kernel does not
- * begin again after the kick that the timer needs. */
-void filter_build_endless(struct filter *filter, uint64_t stub);
+/* prctl(FILTER_MARK + which) answers -EALREADY where such a filter is set, -EINVAL elsewhere. */
+#define FILTER_MARK UINT32_C(0x646f6d75)
 
-/* Sets it; all_threads: of the process, now. 0 or -errno. */
-long filter_install(const struct filter *filter, bool all_threads);
+void filter_build_more(struct filter *filter, enum filter_more which, uint64_t stub);
+
+/* Sets it for the calling thread. 0 or -errno. */
+long filter_install(const struct filter *filter);
+
+/* Sets it for all threads of the process, unless it is there: an exec and a fork hand it on, and a
+ * second one would cost each call, for ever. The kernel is asked, since memory does not know: a
+ * child of vfork shares its parent's. */
+void filter_install_more(enum filter_more which);
 
 #endif

@@ -193,7 +193,7 @@ static void test_everything_else_is_decided_by_its_number(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         PASSED(others[i], 1, 1, 1, 1, 1);
-    filter_build_receive(&filter, STUB);
+    filter_build_more(&filter, FILTER_RECEIVE, STUB);
     CAUGHT(SYS_recvfrom, 1, 1, 1, 1, 1);
     PASSED(SYS_nanosleep, 1, 1, 1, 1, 1);
 }
@@ -203,7 +203,7 @@ static void test_waits_without_end_are_caught_beside_a_timer(void **state)
     (void)state;
     PASSED(SYS_poll, 0x10, 1, (uint32_t)-1, 0, 0);
     PASSED(SYS_pause, 0, 0, 0, 0, 0);
-    filter_build_endless(&filter, STUB);
+    filter_build_more(&filter, FILTER_ENDLESS, STUB);
     CAUGHT(SYS_poll, 0x10, 1, (uint32_t)-1, 0, 0);
     PASSED(SYS_poll, 0x10, 1, 0, 0, 0);
     PASSED(SYS_poll, 0x10, 1, 5, 0, 0);
@@ -215,6 +215,17 @@ static void test_waits_without_end_are_caught_beside_a_timer(void **state)
     CAUGHT(SYS_select, 1, 0x10, 0, 0, 0);
     PASSED(SYS_select, 1, 0x10, 0, 0, 0x1000);
     CAUGHT(SYS_pause, 0, 0, 0, 0, 0);
+}
+
+static void test_only_a_further_filter_tells_that_it_is_there(void **state)
+{
+    (void)state;
+    PASSED(SYS_prctl, FILTER_MARK + FILTER_ENDLESS, 0, 0, 0, 0);
+    filter_build_more(&filter, FILTER_ENDLESS, STUB);
+    assert_int_equal(from(STUB, SYS_prctl, FILTER_MARK + FILTER_ENDLESS, 0, 0, 0, 0),
+                     SECCOMP_RET_ERRNO | EALREADY);
+    PASSED(SYS_prctl, FILTER_MARK + FILTER_RECEIVE, 0, 0, 0, 0);
+    PASSED(SYS_getpid, FILTER_MARK + FILTER_ENDLESS, 0, 0, 0, 0);
 }
 
 static void test_the_program_has_room(void **state)
@@ -249,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup(test_links_are_caught_only_where_needed, build),
         cmocka_unit_test_setup(test_everything_else_is_decided_by_its_number, build),
         cmocka_unit_test_setup(test_waits_without_end_are_caught_beside_a_timer, build),
+        cmocka_unit_test_setup(test_only_a_further_filter_tells_that_it_is_there, build),
         cmocka_unit_test_setup(test_the_program_has_room, build),
         cmocka_unit_test_setup(test_other_abis_have_no_calls, build),
     };
