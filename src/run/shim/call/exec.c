@@ -21,6 +21,7 @@
 #include "run/shim/core/user.h"
 
 enum {
+    PAGE = 4096,
     FD_PATH_BYTES = 32,
     NR_FACCESSAT2 = 439,
 };
@@ -158,6 +159,23 @@ static long begin(const struct exec_target *target, const char *const all[], cha
     return rc;
 }
 
+/* How many there are; -EFAULT. Each page of the array is asked for before it is read. */
+static long count_arguments(char *const argv[])
+{
+    for (long i = 0;; i++) {
+        const long at = (long)&argv[i];
+        char *argument;
+        const bool enters_page =
+            ((at + (long)sizeof(argument) - 1) & (PAGE - 1)) < (long)sizeof(argument);
+        if (i > 0 && !enters_page)
+            argument = argv[i];
+        else if (user_read(&argument, at, sizeof(argument)) < 0)
+            return -EFAULT;
+        if (argument == NULL)
+            return i;
+    }
+}
+
 static void fill(const struct exec_target *target, const char *path, char *const argv[],
                  size_t argc, const char *how, const char **all)
 {
@@ -184,8 +202,15 @@ static long exec_in(struct exec_room *room, int directory, const char *path, cha
 {
     struct exec_target *target = &room->target;
     char how[96], fd_path[FD_PATH_BYTES];
-    size_t argc = 0;
+    static char *const no_arguments[] = {"", NULL}; /* no program begins without its name */
 
+    long argc = argv == NULL ? 0 : count_arguments(argv);
+    if (argc < 0)
+        return argc;
+    if (argc == 0) {
+        argv = no_arguments;
+        argc = 1;
+    }
     long rc = find_target(target, directory, path, flags);
     if (rc < 0)
         return rc;
@@ -196,14 +221,13 @@ static long exec_in(struct exec_room *room, int directory, const char *path, cha
     char *end = text_append_number(text_append(how, "domu:"), (uint64_t)process.fds);
     end = text_append_number(text_append(end, ":"), process.clock_offset_bytes);
     text_append_number(text_append(end, ":"), (uint64_t)target->fd);
-    while (argv != NULL && argv[argc] != NULL)
-        argc++;
-    const char **all = exec_room_arguments(room, argc + EXEC_ARGUMENTS + 2 * EXEC_SCRIPT_DEPTH + 2);
+    const char **all =
+        exec_room_arguments(room, (size_t)argc + EXEC_ARGUMENTS + 2 * EXEC_SCRIPT_DEPTH + 2);
     if (all == NULL) {
         SYS1(SYS_close, target->fd);
         return -ENOMEM;
     }
-    fill(target, path, argv, argc, how, all);
+    fill(target, path, argv, (size_t)argc, how, all);
     return begin(target, all, envp);
 }
 
