@@ -79,9 +79,9 @@ struct shared_cache_slot {
     uint64_t sector;
 };
 
-/* A thread notes hits in one shard, chosen so that threads seldom share one. reads: those that were
- * hits. noted: slots noted here, the last one at slot[(noted - 1) % SHARED_CACHE_SHARD_SLOTS]. The
- * domain writes all of it. */
+/* A thread notes hits in one shard, several at once: when it has had a dozen, and before it asks
+ * Dom0 for something that is not there. reads: those that were hits. noted: slots noted here, the
+ * last one at slot[(noted - 1) % SHARED_CACHE_SHARD_SLOTS]. The domain writes all of it. */
 struct shared_cache_shard {
     uint64_t reads;
     uint64_t noted;

@@ -24,6 +24,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* ThreadSanitizer can't follow what is not C. */
+#if defined(__SANITIZE_THREAD__)
+#define BARRIER_IS_WATCHED
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BARRIER_IS_WATCHED
+#endif
+#endif
+
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "32-bit atomics must be lock-free to be shared");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics must be lock-free to be shared");
 
@@ -83,6 +92,35 @@ BARRIER_ACCESSORS(u16, uint16_t)
 BARRIER_ACCESSORS(u32, uint32_t)
 BARRIER_ACCESSORS(u64, uint64_t)
 #undef BARRIER_ACCESSORS
+
+/*
+ * Copies count words, an even number, to memory of the caller's own, wherever that begins. As of
+ * load_acquire of each: no later load is older. The processor may take two words at a time, and
+ * half a word of one moment with half of another: what was copied counts only if a version says
+ * that nobody wrote meanwhile.
+ */
+static inline void copy_acquire_u64(void *to, const uint64_t *from, uint32_t count)
+{
+#if defined(__x86_64__) && !defined(BARRIER_IS_WATCHED)
+    /* Loads are done in order there, whatever their size. "memory": by the compiler, too. */
+    typedef long long pair __attribute__((vector_size(16), aligned(8), may_alias));
+    typedef long long loose_pair __attribute__((vector_size(16), aligned(1), may_alias));
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < count; i += 2) {
+        pair words;
+        __asm__ volatile("movdqu %1, %0"
+                         : "=x"(words)
+                         : "m"(*(const pair *)(const void *)(from + i))
+                         : "memory");
+        *(loose_pair *)(void *)((uint8_t *)to + i * sizeof(*from)) = words;
+    }
+#else
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word = load_acquire_u64(from + i);
+        __builtin_memcpy((uint8_t *)to + i * sizeof(word), &word, sizeof(word));
+    }
+#endif
+}
 
 static inline void *load_acquire_ptr(void *const *p)
 {

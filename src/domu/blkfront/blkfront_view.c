@@ -8,8 +8,7 @@
 #include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
 
-/* One of a Dom0 that has died before it was ours: the next one need not share its cache. */
-static void drop_earlier(struct blkfront *bf)
+static void drop(struct blkfront *bf)
 {
     pthread_mutex_lock(&bf->lock);
     blkfront_view_stop(bf);
@@ -19,7 +18,8 @@ static void drop_earlier(struct blkfront *bf)
 void blkfront_view_start(struct blkfront *bf)
 {
     struct cache_view *view;
-    drop_earlier(bf);
+    drop(
+        bf); /* of a Dom0 that has died before it was ours: the next one need not share its cache */
     if (!bf->front.shared_cache)
         return;
     int fd = life_shared_cache(bf->front.xenbus.life, bf->options.vdev);
@@ -45,9 +45,10 @@ void blkfront_view_stop(struct blkfront *bf)
 
 void blkfront_view_free(struct blkfront *bf)
 {
-    pthread_mutex_lock(&bf->lock);
-    blkfront_view_stop(bf);
-    pthread_mutex_unlock(&bf->lock);
+    struct cache_view *view = load_acquire_ptr(&bf->view);
+    if (view != NULL)
+        cache_view_tell_all(view);
+    drop(bf);
     cache_view_free_all(&bf->old_views);
 }
 

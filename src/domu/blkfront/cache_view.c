@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,9 +21,23 @@ enum {
     TRIES = 3, /* of one sector that Dom0 changes while we read it; then Dom0 is asked */
     WORDS_PER_SECTOR = SHARED_CACHE_SECTOR_BYTES / sizeof(uint64_t),
     NOTED_MAX = 8, /* sectors of one read whose use is told to Dom0 */
+    LANES = 128,
+    LANE_LOOKS = 8, /* at so many lanes a thread looks for its own */
+    LANE_SLOTS = 12,
 };
 
-/* All but retired is constant. */
+/*
+ * What a thread has hit and not told Dom0 yet, so that a hit writes to no memory that another
+ * thread writes to. The thread alone writes here; whoever ends the view reads what is left.
+ */
+struct lane {
+    uint32_t reads;
+    uint32_t count;
+    uint32_t slot[LANE_SLOTS];
+    uint64_t unused; /* a cache line for each */
+} __attribute__((aligned(SHARED_CACHE_LINE_BYTES)));
+
+/* All but retired, owners and lanes is constant. */
 struct cache_view {
     const uint8_t *base;
     size_t bytes;
@@ -36,6 +51,8 @@ struct cache_view {
     struct shared_cache_claims *claims;
     uint32_t retired; /* atomic */
     struct cache_view *next;
+    uint64_t lane_owner[LANES]; /* atomic: the thread's pthread_self; 0: nobody's. Set once */
+    struct lane lane[LANES];
 };
 
 /* Do count items of size bytes from offset on lie in the file, each where it may be read as what it
@@ -104,9 +121,10 @@ static void destroy(struct cache_view *view)
 int cache_view_open(int fd, struct shared_cache_claims *claims, struct cache_view **out)
 {
     *out = NULL;
-    struct cache_view *view = calloc(1, sizeof(*view));
+    struct cache_view *view = aligned_alloc(_Alignof(struct cache_view), sizeof(*view));
     if (view == NULL)
         return -ENOMEM;
+    memset(view, 0, sizeof(*view));
     view->claims = claims;
     int rc = map_view(view, fd);
     if (rc < 0) {
@@ -155,14 +173,9 @@ static uint32_t find(const struct cache_view *view, const struct shared_cache_bu
     return view->slot_count;
 }
 
-/* Pairs with write_sector in shared_cache.c: each load is an acquire, so that the version that is
- * looked at afterwards is not older than the data. */
-static void copy_sector(uint8_t *to, const uint8_t *from)
+static const uint64_t *data_of(const struct cache_view *view, uint32_t slot)
 {
-    uint64_t word[WORDS_PER_SECTOR];
-    for (size_t i = 0; i < WORDS_PER_SECTOR; i++)
-        word[i] = load_acquire_u64((const uint64_t *)(const void *)from + i);
-    memcpy(to, word, sizeof(word));
+    return (const void *)(view->data + (size_t)slot * SHARED_CACHE_SECTOR_BYTES);
 }
 
 enum outcome { HIT, MISS, CHANGING };
@@ -177,7 +190,9 @@ static enum outcome read_slot(const struct cache_view *view, uint32_t slot, uint
         return CHANGING;
     if (load_acquire_u64(&at->sector) != sector || load_acquire_u32(&at->epoch) != epoch)
         return MISS;
-    copy_sector(to, view->data + (size_t)slot * SHARED_CACHE_SECTOR_BYTES);
+    /* Pairs with write_sector in shared_cache.c: the version that is looked at afterwards is not
+     * older than the data. */
+    copy_acquire_u64(to, data_of(view, slot), WORDS_PER_SECTOR);
     if (load_acquire_u32(&at->version) != version || load_acquire_u32(view->epoch) != epoch)
         return CHANGING;
     return HIT;
@@ -208,38 +223,110 @@ static uint32_t read_sector(const struct cache_view *view, uint64_t sector, uint
     return view->slot_count;
 }
 
-/* Threads that run side by side have stacks far from each other, so they mostly choose different
- * shards. */
-static struct shared_cache_shard *my_shard(const struct cache_view *view)
-{
-    uint64_t place = (uint64_t)(uintptr_t)__builtin_frame_address(0) >> 16;
-    return &view->claims->shard[(place * UINT64_C(0x9e3779b97f4a7c15)) >> 61];
-}
-
 /* Another process reads this page, and nobody of us does. */
-static void note(const struct cache_view *view, const uint32_t *slot, uint32_t count)
+static void tell(const struct cache_view *view, uint32_t shard_index, uint64_t reads,
+                 const uint32_t *slot, uint32_t count)
 {
-    struct shared_cache_shard *shard = my_shard(view);
-    (void)fetch_add_relaxed_u64(&shard->reads, 1);
+    struct shared_cache_shard *shard = &view->claims->shard[shard_index % SHARED_CACHE_SHARDS];
+    (void)fetch_add_relaxed_u64(&shard->reads, reads);
     uint64_t at = fetch_add_relaxed_u64(&shard->noted, count);
     for (uint32_t i = 0; i < count; i++)
-        store_relaxed_u32(&shard->slot[(at + i) % SHARED_CACHE_SHARD_SLOTS], slot[i]);
+        store_relaxed_u32(&shard->slot[(at + i) % SHARED_CACHE_SHARD_SLOTS],
+                          load_relaxed_u32(&slot[i]));
 }
 
-bool cache_view_read(struct cache_view *view, uint64_t sector, uint32_t sector_count, void *buffer)
+static void tell_lane(struct cache_view *view, uint32_t index)
 {
-    uint32_t slot[NOTED_MAX];
+    struct lane *lane = &view->lane[index];
+    tell(view, index, load_relaxed_u32(&lane->reads), lane->slot, load_relaxed_u32(&lane->count));
+    store_relaxed_u32(&lane->reads, 0);
+    store_relaxed_u32(&lane->count, 0);
+}
+
+/* Where the calling thread begins to look for its lane. */
+static uint32_t first_lane(uint64_t self)
+{
+    return (uint32_t)((self * UINT64_C(0x9e3779b97f4a7c15)) >> 57);
+}
+
+/* The calling thread's lane, taken if it has none yet and take is set; LANES: there is none for it.
+ * Threads that have ended keep theirs for the next one of that number. */
+static uint32_t my_lane(struct cache_view *view, bool take)
+{
+    uint64_t self = (uint64_t)pthread_self(), owner;
+    for (uint32_t i = 0; i < LANE_LOOKS; i++) {
+        uint32_t index = (first_lane(self) + i) % LANES;
+        owner = load_relaxed_u64(&view->lane_owner[index]);
+        if (owner == self)
+            return index;
+        if (owner != 0)
+            continue;
+        if (!take)
+            break;
+        if (compare_exchange_full_u64(&view->lane_owner[index], &owner, self))
+            return index;
+    }
+    return LANES;
+}
+
+static void note(struct cache_view *view, const uint32_t *slot, uint32_t count)
+{
+    uint32_t index = my_lane(view, true);
+    if (index == LANES) {
+        tell(view, first_lane((uint64_t)pthread_self()), 1, slot, count);
+        return;
+    }
+    struct lane *lane = &view->lane[index];
+    uint32_t at = load_relaxed_u32(&lane->count);
+    if (at + count > LANE_SLOTS) {
+        tell_lane(view, index);
+        at = 0;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        store_relaxed_u32(&lane->slot[at + i], slot[i]);
+    store_relaxed_u32(&lane->count, at + count);
+    store_relaxed_u32(&lane->reads, load_relaxed_u32(&lane->reads) + 1);
+}
+
+/* Before Dom0 is asked for what is not there, it hears what was in use before that. */
+static void tell_mine(struct cache_view *view)
+{
+    uint32_t index = my_lane(view, false);
+    if (index < LANES && load_relaxed_u32(&view->lane[index].count) > 0)
+        tell_lane(view, index);
+}
+
+void cache_view_tell_all(struct cache_view *view)
+{
+    for (uint32_t i = 0; i < LANES; i++) {
+        if (load_relaxed_u32(&view->lane[i].count) > 0)
+            tell_lane(view, i);
+    }
+}
+
+/* Fills slot with where the first NOTED_MAX of them were. */
+static bool read_sectors(const struct cache_view *view, uint64_t sector, uint32_t sector_count,
+                         uint8_t *buffer, uint32_t *slot)
+{
     for (uint32_t i = 0; i < sector_count; i++) {
-        uint32_t found = read_sector(view, sector + i,
-                                     (uint8_t *)buffer + (size_t)i * SHARED_CACHE_SECTOR_BYTES);
+        uint32_t found =
+            read_sector(view, sector + i, buffer + (size_t)i * SHARED_CACHE_SECTOR_BYTES);
         if (found == view->slot_count)
             return false;
         if (i < NOTED_MAX)
             slot[i] = found;
     }
-    if (load_acquire_u32(&view->retired) != 0 ||
-        (load_acquire_u32(view->owner) & FUTEX_OWNER_DIED) != 0)
-        return false;
-    note(view, slot, sector_count < NOTED_MAX ? sector_count : NOTED_MAX);
-    return true;
+    return load_acquire_u32(&view->retired) == 0 &&
+           (load_acquire_u32(view->owner) & FUTEX_OWNER_DIED) == 0;
+}
+
+bool cache_view_read(struct cache_view *view, uint64_t sector, uint32_t sector_count, void *buffer)
+{
+    uint32_t slot[NOTED_MAX];
+    bool hit = read_sectors(view, sector, sector_count, buffer, slot);
+    if (hit)
+        note(view, slot, sector_count < NOTED_MAX ? sector_count : NOTED_MAX);
+    else
+        tell_mine(view);
+    return hit;
 }

@@ -24,6 +24,9 @@ struct cache_view;
  * header is invalid; -ENOMEM; others of mmap.
  */
 int cache_view_open(int fd, struct shared_cache_claims *claims, struct cache_view **out);
+/* Nobody is reading. Notes in claims what threads have hit and not told yet: a thread tells when it
+ * misses, and after some hits. */
+void cache_view_tell_all(struct cache_view *view);
 /* No reader is served any more, and the memory is given back. The view joins others that are
  * retired. */
 void cache_view_retire(struct cache_view *view, struct cache_view **retired);

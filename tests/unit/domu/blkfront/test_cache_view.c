@@ -269,6 +269,43 @@ static void hits_are_noted_for_dom0(void **state)
     assert_int_equal(noted, 2);
 }
 
+enum { THREADS = 200, HITS = 50 };
+
+static void *hit_and_end(void *arg)
+{
+    struct fixture *f = arg;
+    uint64_t seen[SECTOR_BYTES / 8];
+    for (int i = 0; i < HITS; i++) {
+        if (!cache_view_read(f->view, 100, 1, seen))
+            return NULL;
+    }
+    return f;
+}
+
+/* More threads than can have a lane, all at once: what each has hit is told once. */
+static void every_thread_has_its_hits_noted(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread[THREADS];
+    uint64_t reads = 0, noted = 0;
+    void *ended;
+    put(f, 7, 100, 1);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, hit_and_end, f), 0);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(thread[i], &ended), 0);
+        assert_non_null(ended);
+    }
+    cache_view_tell_all(f->view);
+    cache_view_tell_all(f->view); /* has nothing to tell */
+    for (int i = 0; i < SHARED_CACHE_SHARDS; i++) {
+        reads += f->claims.shard[i].reads;
+        noted += f->claims.shard[i].noted;
+    }
+    assert_int_equal(reads, THREADS * HITS);
+    assert_int_equal(noted, THREADS * HITS);
+}
+
 static void a_retired_view_serves_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -510,6 +547,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_read_is_what_a_model_has, setup, teardown),
         cmocka_unit_test(a_view_has_what_the_cache_has),
         cmocka_unit_test_setup_teardown(hits_are_noted_for_dom0, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_thread_has_its_hits_noted, setup, teardown),
         cmocka_unit_test_setup_teardown(a_retired_view_serves_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_can_neither_write_nor_cut_the_file, setup,
                                         teardown),
