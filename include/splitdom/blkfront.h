@@ -156,9 +156,10 @@ struct blkfront_completion {
     void *cookie;          /* as given with the request */
     uint64_t submitted_ns; /* this domain's clock */
     uint64_t completed_ns; /* this domain's clock: when the answer was taken off the ring, or, with
-                            * completion in virtual time, when the model disk had it done; or when
-                            * the device died. Never before submitted_ns, never later than the
-                            * clock shows by now */
+                            * completion in virtual time, when the model disk had it done; of a hit
+                            * in the shared cache, when the next request was submitted, or this one
+                            * first could be reaped; or when the device died. Never before
+                            * submitted_ns, never later than the clock shows by now */
 };
 
 struct blkfront_stats {

@@ -183,6 +183,7 @@ void blkfront_close(struct blkfront *bf)
     blkfront_link_stop(bf);
     shadow_fini(&bf->shadow);
     free(bf->done);
+    hit_queue_fini(&bf->hits);
     free(bf->transfers);
     pthread_cond_destroy(&bf->link_changed);
     pthread_mutex_destroy(&bf->lock);

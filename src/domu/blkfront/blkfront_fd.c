@@ -62,6 +62,7 @@ int blkfront_fd(struct blkfront *bf)
     }
     pthread_mutex_lock(&bf->lock);
     bf->ready_fd = fd;
+    blkfront_show_hits(bf); /* from now on all that is finished is in done[] */
     blkfront_unlock(bf, &wakes);
     return fd;
 }

@@ -19,23 +19,23 @@ static int check_io(struct blkfront *bf, const struct blkfront_io *io)
     return rc == 0 && bytes != wanted ? -EINVAL : rc;
 }
 
+void blkfront_show_hits(struct blkfront *bf)
+{
+    const struct blkfront_completion *hit;
+    hit_queue_tell(&bf->hits, blkfront_now_ns(bf));
+    while ((hit = hit_queue_first(&bf->hits)) != NULL) {
+        bf->async_pending++;
+        blkfront_finish_async(bf, hit);
+        hit_queue_drop_first(&bf->hits);
+    }
+}
+
 /* With the lock held; there is room for one more. */
 static void start(struct blkfront *bf, const struct blkfront_io *io, uint64_t now_ns)
 {
     bf->async_pending++;
     /* Each request that is admitted has a place in done[]; pairs with finish_async. */
     assert(bf->async_pending + bf->done_count <= bf->depth);
-    if (blkfront_hits_view(bf, io)) { /* it needs no slot of the ring, and is finished at once */
-        blkfront_finish_async(bf,
-                              &(struct blkfront_completion){.sector = io->sector,
-                                                            .sector_count = io->sector_count,
-                                                            .operation = io->operation,
-                                                            .buffer = io->buffer,
-                                                            .cookie = io->cookie,
-                                                            .submitted_ns = now_ns,
-                                                            .completed_ns = blkfront_now_ns(bf)});
-        return;
-    }
     bool whole = io->iov_count == 0 && blkfront_fits(bf, io->operation, io->sector_count);
     struct shadow_entry *entry = whole ? shadow_take(&bf->shadow) : NULL;
     if (entry == NULL) {
@@ -50,28 +50,55 @@ static void start(struct blkfront *bf, const struct blkfront_io *io, uint64_t no
     (void)blkfront_ask(bf, entry, now_ns);
 }
 
-int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *given)
+/* It needs no slot of the ring, and is finished at once. */
+static void take_hit(struct blkfront *bf, const struct blkfront_io *io, uint64_t now_ns)
 {
-    struct blkfront_io io = *given;
     struct wake_batch wakes;
     wakes.count = 0;
-    if (!blkfront_has_data(io.operation))
-        io.iov_count = 0;
-    if (io.operation == BLKFRONT_FLUSH)
-        io.sector = io.sector_count = 0;
-    int rc = check_io(bf, &io);
+    hit_queue_add(&bf->hits, io, now_ns);
+    bf->unreaped++;
+    if (bf->ready_fd < 0)
+        return;
+    pthread_mutex_lock(&bf->lock);
+    blkfront_show_hits(bf);
+    blkfront_unlock(bf, &wakes);
+}
+
+static int submit(struct blkfront *bf, const struct blkfront_io *io)
+{
+    struct wake_batch wakes;
+    wakes.count = 0;
+    int rc = check_io(bf, io);
     if (rc < 0)
         return rc;
     uint64_t now_ns = blkfront_now_ns(bf);
+    hit_queue_tell(&bf->hits, now_ns);
+    bool has_room = bf->unreaped < bf->depth;
+    if (has_room && blkfront_hits_view(bf, io)) {
+        take_hit(bf, io, now_ns);
+        return 0;
+    }
     pthread_mutex_lock(&bf->lock);
     rc = bf->failed;
-    /* What is finished and not reaped yet counts: the queue of the finished has depth places. */
-    if (rc == 0 && bf->async_pending + bf->done_count >= bf->depth)
+    if (rc == 0 && !has_room)
         rc = -EAGAIN;
-    if (rc == 0)
-        start(bf, &io, now_ns);
+    if (rc == 0) {
+        bf->unreaped++;
+        start(bf, io, now_ns);
+    }
     blkfront_unlock(bf, &wakes);
     return rc;
+}
+
+int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *given)
+{
+    if (blkfront_has_data(given->operation))
+        return submit(bf, given);
+    struct blkfront_io io = *given;
+    io.iov_count = 0;
+    if (io.operation == BLKFRONT_FLUSH)
+        io.sector = io.sector_count = 0;
+    return submit(bf, &io);
 }
 
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
@@ -96,21 +123,41 @@ int blkfront_kick(struct blkfront *bf)
     return rc;
 }
 
+static uint32_t take_hits(struct blkfront *bf, struct blkfront_completion *out, uint32_t max)
+{
+    uint32_t count = bf->hits.count < max ? bf->hits.count : max;
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = *hit_queue_first(&bf->hits);
+        hit_queue_drop_first(&bf->hits);
+    }
+    bf->unreaped -= count;
+    return count;
+}
+
+/* With the lock held: hits and those that Dom0 has answered, in order of completion. */
 static uint32_t take_done(struct blkfront *bf, struct blkfront_completion *out, uint32_t max)
 {
-    uint32_t count = bf->done_count < max ? bf->done_count : max;
-    for (uint32_t i = 0; i < count; i++) {
-        out[i] = bf->done[bf->done_head];
+    uint32_t count = 0, hits = 0;
+    while (count + hits < max && bf->done_count > 0) {
+        const struct blkfront_completion *done = &bf->done[bf->done_head];
+        const struct blkfront_completion *hit = hit_queue_first(&bf->hits);
+        if (hit != NULL && hit->completed_ns <= done->completed_ns) {
+            hits += take_hits(bf, &out[count + hits], 1);
+            continue;
+        }
+        out[count + hits] = *done;
         bf->done_head = (bf->done_head + 1) % bf->depth;
+        bf->done_count--;
+        count++;
     }
-    bf->done_count -= count;
-    return count;
+    bf->unreaped -= count;
+    return count + hits + take_hits(bf, &out[count + hits], max - count - hits);
 }
 
 /* With the lock held: is there something to wait for, for one who wants min finished requests? */
 static bool must_wait(const struct blkfront *bf, uint32_t min)
 {
-    return bf->done_count < min && bf->failed == 0 && bf->async_pending > 0;
+    return bf->done_count + bf->hits.count < min && bf->failed == 0 && bf->async_pending > 0;
 }
 
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min)
@@ -120,6 +167,10 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     wakes.count = 0;
     if (min > max)
         return -EINVAL;
+    if (bf->hits.is_open)
+        hit_queue_tell(&bf->hits, blkfront_now_ns(bf));
+    if (bf->hits.count > 0 && bf->hits.count == bf->unreaped) /* there are no others */
+        return (int)take_hits(bf, out, max);
     pthread_mutex_lock(&bf->lock);
     if (bf->failed == 0 && !bf->linking)
         blkfront_push(bf);

@@ -216,7 +216,8 @@ static int make_tables(struct blkfront *bf, char *why, size_t why_bytes)
         bf->depth = bf->options.depth < bf->nr_entries ? bf->options.depth : bf->nr_entries;
         bf->done = calloc(bf->depth, sizeof(*bf->done));
         bf->transfers = calloc(bf->depth, sizeof(*bf->transfers));
-        rc = bf->done != NULL && bf->transfers != NULL ? 0 : -ENOMEM;
+        rc = bf->done != NULL && bf->transfers != NULL ? hit_queue_init(&bf->hits, bf->depth)
+                                                       : -ENOMEM;
     }
     if (rc < 0)
         snprintf(why, why_bytes, "out of memory");

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "domu/blkfront/cache_view.h"
+#include "domu/blkfront/hit_queue.h"
 #include "domu/blkfront/shadow.h"
 #include "domu/blkfront/vbd_front.h"
 #include "domu/domu_private.h"
@@ -108,7 +109,7 @@ struct blkfront {
     struct transfer *transfers;       /* depth of them, for asynchronous requests */
     struct blkfront_completion *done; /* finished asynchronous ones: a circular queue of depth */
     uint32_t done_head, done_count;
-    uint32_t depth; /* async_pending + done_count never exceeds it; constant once connected */
+    uint32_t depth;         /* constant once connected */
     uint32_t async_pending; /* asynchronous requests in flight */
     struct blkfront_stats stats;
     struct spin_budget spin;
@@ -116,7 +117,8 @@ struct blkfront {
     char failure[256];
     bool linking; /* being re-linked: the ring is not to be used */
     pthread_cond_t link_changed;
-    int ready_fd;                 /* to poll; -1: nobody has asked for it */
+    int ready_fd;                 /* to poll; -1: nobody has asked for it. Opened, and read without
+                                   * the lock, by the thread that submits */
     bool ready_shown;             /* it is readable */
     bool watch_ends;              /* the thread that waits for it is to end */
     struct cache_view *old_views; /* somebody may still be in them */
@@ -131,6 +133,10 @@ struct blkfront {
     /* Atomic: */
     uint32_t closing;
     void *view; /* struct cache_view: where hits come from; NULL: from Dom0 only */
+
+    /* Without the lock, of the one thread that submits and reaps: */
+    struct hit_queue hits;
+    uint32_t unreaped; /* submitted and not reaped, hits included: never exceeds depth */
 
     pthread_t watch_thread; /* runs if ready_fd is open */
 };
@@ -174,6 +180,10 @@ void blkfront_ask_waiting(struct blkfront *bf);
  * held back and still is: nobody is told a time that our clock has not reached.
  */
 void blkfront_ask_again(struct blkfront *bf);
+
+/* blkfront_io.c: with the lock held, by the thread that submits */
+/* Moves hits to done[], where other threads see them. */
+void blkfront_show_hits(struct blkfront *bf);
 
 /* blkfront_abandon.c: with the lock held */
 /* Nobody waits for entry any more: its answer is dropped, whenever it comes. Its waiter is in no

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hit_queue: asynchronous reads that the shared cache has served at once, from their submission
+ * until they are reaped. Those are calls of one thread at a time, so the queue is that thread's own
+ * and needs no lock.
+ *
+ * When a hit was finished is told by the clock reading that its thread takes next, to submit
+ * another request or to reap: one reading for each hit instead of two. The data were there before
+ * that, and nobody could know earlier.
+ */
+#ifndef SPLITDOM_DOMU_BLKFRONT_HIT_QUEUE_H
+#define SPLITDOM_DOMU_BLKFRONT_HIT_QUEUE_H
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "splitdom/blkfront.h"
+
+struct hit_queue {
+    struct blkfront_completion *done; /* a circular queue of depth */
+    uint32_t depth, head, count;
+    bool is_open; /* the last one's completed_ns is to be told */
+};
+
+/* -ENOMEM. */
+static inline int hit_queue_init(struct hit_queue *queue, uint32_t depth)
+{
+    *queue = (struct hit_queue){.done = calloc(depth, sizeof(*queue->done)), .depth = depth};
+    return queue->done != NULL ? 0 : -ENOMEM;
+}
+
+/* Accepts one that was never made. */
+static inline void hit_queue_fini(struct hit_queue *queue)
+{
+    free(queue->done);
+    queue->done = NULL;
+}
+
+static inline struct blkfront_completion *hit_queue_at(const struct hit_queue *queue,
+                                                       uint32_t index)
+{
+    uint32_t slot = queue->head + index;
+    return &queue->done[slot < queue->depth ? slot : slot - queue->depth];
+}
+
+/* The clock shows now_ns. */
+static inline void hit_queue_tell(struct hit_queue *queue, uint64_t now_ns)
+{
+    if (queue->is_open)
+        hit_queue_at(queue, queue->count - 1)->completed_ns = now_ns;
+    queue->is_open = false;
+}
+
+/* There is room for it, and the last one's time has been told. */
+static inline void hit_queue_add(struct hit_queue *queue, const struct blkfront_io *io,
+                                 uint64_t submitted_ns)
+{
+    assert(queue->count < queue->depth && !queue->is_open);
+    struct blkfront_completion *hit = hit_queue_at(queue, queue->count);
+    hit->sector = io->sector;
+    hit->sector_count = io->sector_count;
+    hit->operation = io->operation;
+    hit->status = 0;
+    hit->buffer = io->buffer;
+    hit->cookie = io->cookie;
+    hit->submitted_ns = submitted_ns;
+    queue->count++;
+    queue->is_open = true;
+}
+
+/* The one that was finished first; NULL: there is none. */
+static inline const struct blkfront_completion *hit_queue_first(const struct hit_queue *queue)
+{
+    return queue->count > 0 ? hit_queue_at(queue, 0) : NULL;
+}
+
+/* The first one leaves; its time has been told. */
+static inline void hit_queue_drop_first(struct hit_queue *queue)
+{
+    assert(queue->count > (queue->is_open ? 1 : 0));
+    queue->head = queue->head + 1 < queue->depth ? queue->head + 1 : 0;
+    queue->count--;
+}
+
+#endif
