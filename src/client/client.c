@@ -244,7 +244,10 @@ static int judge(const struct client *client)
                 failure[0] != '\0' ? failure : strerror(-result->device_error));
         status = EXIT_FAILURE;
     }
-    if (result->verify_error != 0) {
+    if (result->verify_error == -ENOMEM) {
+        fprintf(stderr, "client: out of memory for what --verify has to remember\n");
+        status = EXIT_FAILURE;
+    } else if (result->verify_error != 0) {
         fprintf(stderr, "client: sector %" PRIu64 " does not hold what was written: %s\n",
                 result->mismatch.sector, result->mismatch.text);
         status = EXIT_FAILURE;

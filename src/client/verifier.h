@@ -34,7 +34,8 @@ struct verifier_mismatch {
 int verifier_create(uint64_t last_sector, uint64_t seed, struct verifier **out);
 void verifier_free(struct verifier *verifier); /* NULL allowed */
 
-/* Before a write of sector_count sectors: fills data. Errors: -ENOMEM. */
+/* Before a write of sector_count sectors: fills data. Errors: -ENOMEM, and nothing is noted: the
+ * write must not be done. */
 int verifier_begin_write(struct verifier *verifier, uint64_t sector, uint32_t sector_count,
                          void *data);
 /* After it: done tells whether it was answered as done. */

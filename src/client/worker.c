@@ -123,7 +123,8 @@ static void run_blocking(struct worker *worker)
         worker_follow_place(worker);
         if (paced && !worker_wait_due(worker))
             break;
-        worker_choose(worker, request);
+        if (worker_choose(worker, request) < 0)
+            break;
         do_one(worker, request);
         if (worker_must_flush(worker) && worker->device_error == 0) {
             worker_choose_flush(worker, request);

@@ -74,7 +74,7 @@ struct worker {
     uint64_t answered_count;      /* reads and writes with an answer, failed ones included */
     int device_error;             /* 0, or the -errno with which the device was lost */
     int record_error;             /* 0, or the -errno of the recorder or the dump */
-    int verify_error;             /* 0; -EILSEQ: the disk does not hold what was written */
+    int verify_error;             /* 0; -EILSEQ: the disk does not hold what was written; -ENOMEM */
     struct verifier_mismatch mismatch;
 
     struct prng choice;       /* read or write */

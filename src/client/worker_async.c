@@ -65,8 +65,8 @@ static void submit_some(struct worker *worker, struct flight *flight)
         struct worker_request *request = next_idle(worker, flight);
         if (worker_must_flush(worker))
             worker_choose_flush(worker, request);
-        else
-            worker_choose(worker, request);
+        else if (worker_choose(worker, request) < 0)
+            return;
         submit(worker, flight, request);
     }
 }

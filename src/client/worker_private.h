@@ -35,8 +35,9 @@ void worker_lose_record(struct worker *worker, int error);
 void worker_flush_dump(struct worker *worker);
 /* When the next request is due. 0: there is no rate. */
 uint64_t worker_next_due_ns(const struct worker *worker);
-/* Chooses the next request, and makes its data. */
-void worker_choose(struct worker *worker, struct worker_request *request);
+/* Chooses the next request, and makes its data. Errors: -ENOMEM to remember what is written: there
+ * is no request then, and the run ends. */
+int worker_choose(struct worker *worker, struct worker_request *request);
 /* Is it time for a flush? Then that is to be the next one. */
 bool worker_must_flush(const struct worker *worker);
 void worker_choose_flush(struct worker *worker, struct worker_request *request);

@@ -32,9 +32,9 @@ void worker_flush_dump(struct worker *worker)
         worker_lose_record(worker, rc);
 }
 
-static void lose_verify(struct worker *worker)
+static void lose_verify(struct worker *worker, int error)
 {
-    worker->verify_error = -EILSEQ;
+    worker->verify_error = error;
     atomic_store(&worker->shared->stop, true);
 }
 
@@ -48,7 +48,7 @@ static void take_data(struct worker *worker, const struct worker_request *reques
     if (shared->verifier != NULL &&
         verifier_end_read(shared->verifier, request->sector, sectors, request->before,
                           request->data, &worker->mismatch) < 0)
-        lose_verify(worker);
+        lose_verify(worker, -EILSEQ);
     if (shared->recorder != NULL)
         rc =
             recorder_add(shared->recorder, &shared->watch, request->sector, sectors, request->data);
@@ -136,9 +136,10 @@ static void stamp(const struct worker *worker, const struct worker_request *requ
     }
 }
 
-void worker_choose(struct worker *worker, struct worker_request *request)
+int worker_choose(struct worker *worker, struct worker_request *request)
 {
     struct worker_shared *shared = worker->shared;
+    int rc = 0;
 
     request->due_ns = worker_next_due_ns(worker);
     request->operation = BLKFRONT_READ;
@@ -151,13 +152,16 @@ void worker_choose(struct worker *worker, struct worker_request *request)
     if (shared->verifier == NULL && request->operation == BLKFRONT_WRITE)
         stamp(worker, request);
     if (shared->verifier == NULL)
-        return;
+        return 0;
     if (request->operation == BLKFRONT_READ)
         verifier_begin_read(shared->verifier, request->sector, shared->sectors_per_request,
                             request->before);
-    else if (verifier_begin_write(shared->verifier, request->sector, shared->sectors_per_request,
-                                  request->data) < 0)
-        worker_lose_record(worker, -ENOMEM);
+    else
+        rc = verifier_begin_write(shared->verifier, request->sector, shared->sectors_per_request,
+                                  request->data);
+    if (rc < 0)
+        lose_verify(worker, rc);
+    return rc;
 }
 
 bool worker_must_flush(const struct worker *worker)

@@ -55,7 +55,7 @@ struct workload_result {
     enum place place;            /* where the threads were in the end */
     int device_error;            /* 0, or -errno: the device was lost */
     int record_error;            /* 0, or -errno: the recorder or the dump failed */
-    int verify_error;            /* 0, or -EILSEQ: the disk does not hold what was written */
+    int verify_error;            /* 0; -EILSEQ: the disk does not hold what was written; -ENOMEM */
     struct verifier_mismatch mismatch;
 };
 
