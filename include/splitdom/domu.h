@@ -75,7 +75,8 @@ struct domu_error {
  * failed and what to do.
  * Errors: -ENOENT no service runs there; -EINVAL options out of range, or their size is not
  * set; -EEXIST another domain has that name; -E2BIG options are set that this library is too old
- * for; -EAGAIN or -ENOSPC a limit of the service is reached; -EPROTO the service's answer or memory
+ * for; -ENOTCONN Dom0 has ended, or given up this connection, before it had made the domain;
+ * -EAGAIN or -ENOSPC a limit of the service is reached; -EPROTO the service's answer or memory
  * is invalid; -EBADFD the memory or the doorbell that it sent is not what it must be; -ETIMEDOUT;
  * others from the system.
  */

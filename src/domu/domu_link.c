@@ -359,6 +359,8 @@ int domu_link_first(struct domu *domu, char *why, size_t why_bytes)
     patience_give_for_ever(&domu->patience);
     if (rc == 0)
         rc = read_clock(&domu->life, &born_ns, why, why_bytes);
+    if (life_error_is_death(rc))
+        return -ENOTCONN;
     if (rc < 0)
         return rc == -ETIME ? -ETIMEDOUT : rc;
     domain_clock_start(&domu->clock, clock_page(&domu->life), born_ns);

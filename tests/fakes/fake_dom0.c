@@ -520,12 +520,16 @@ static struct control_request take_packet(struct fake_dom0 *dom0)
 
 static void on_control(struct fake_dom0 *dom0)
 {
+    if (dom0->script.hangs_up) {
+        end_domain(dom0);
+        return;
+    }
     const struct control_request request = take_packet(dom0);
     if (request.magic == 0) {
         end_domain(dom0);
         return;
     }
-    bool hangs_up = dom0->script.hangs_up || (dom0->script.hangs_up_once && !dom0->has_hung_up);
+    bool hangs_up = dom0->script.hangs_up_once && !dom0->has_hung_up;
     if (request.op == CONTROL_CREATE_DOMAIN && hangs_up) {
         dom0->has_hung_up = true;
         end_domain(dom0);

@@ -46,13 +46,13 @@ struct fake_dom0_script {
     uint32_t max_order;         /* of the ring's pages */
     uint32_t disks;             /* of the domain: xvda, xvdb, ...; 0: 1 */
     bool empty_reply;           /* to CREATE_DOMAIN: a packet of nothing but descriptors */
-    bool hangs_up;              /* closes the connection instead of a reply to CREATE_DOMAIN */
-    bool hangs_up_once;         /* the first time alone */
-    int32_t mapped_status;      /* instead of sealing the memory, in reply to MAPPED; 0: it seals */
-    bool refuse_ring;           /* Closing instead of Connected */
-    bool silent;                /* no events once the first request has come */
-    bool skip_init_wait;        /* Connected from the beginning */
-    bool virtual_completion;    /* offers it; the script stamps its responses */
+    bool hangs_up;           /* closes the connection with CREATE_DOMAIN unread, as one that dies */
+    bool hangs_up_once;      /* closes it instead of a reply, the first time alone */
+    int32_t mapped_status;   /* instead of sealing the memory, in reply to MAPPED; 0: it seals */
+    bool refuse_ring;        /* Closing instead of Connected */
+    bool silent;             /* no events once the first request has come */
+    bool skip_init_wait;     /* Connected from the beginning */
+    bool virtual_completion; /* offers it; the script stamps its responses */
 };
 
 /* Listens as service "fake" below the directory base, which must exist (mode 0700). NULL: failed.
