@@ -232,6 +232,39 @@ static bool has_word(char **words, const char *word)
     return false;
 }
 
+/* What a writer does its work with. */
+static void open_writer(struct writer *w)
+{
+    w->busy = calloc(w->count, sizeof(*w->busy));
+    for (int i = 0; i < DEPTH; i++) {
+        w->requests[i].data = aligned_alloc(4096, (size_t)SECTORS_MAX * SECTOR_BYTES + 2048);
+        w->requests[i].covered = calloc(w->count, sizeof(uint64_t));
+        if (w->busy == NULL || w->requests[i].data == NULL || w->requests[i].covered == NULL)
+            err(2, "memory");
+    }
+}
+
+static void close_writer(struct writer *w)
+{
+    blkfront_close(w->bf);
+    for (int i = 0; i < DEPTH; i++) {
+        free(w->requests[i].data);
+        free(w->requests[i].covered);
+    }
+    free(w->busy);
+}
+
+/* A Dom0 that is killed while we connect has died like any other: the device is dead. */
+static int connect_writer(struct writer *w, const struct blkfront_options *options)
+{
+    struct blkfront_error why;
+    int rc = blkfront_connect(options, &w->bf, &why);
+    if (rc < 0)
+        warnx("%s (%s)", why.text, strerror(-rc));
+    w->dead = rc == -ENOTCONN || rc == -ENOENT;
+    return w->dead ? 0 : rc;
+}
+
 static int write_main(char **argv)
 {
     size_t bytes;
@@ -243,30 +276,15 @@ static int write_main(char **argv)
                                        .depth = DEPTH,
                                        .sectors_per_request = 256,
                                        .reconnect = has_word(argv + 6, "reconnect")};
-    struct blkfront_error why;
-    w.busy = calloc(w.count, sizeof(*w.busy));
-    for (int i = 0; i < DEPTH; i++) {
-        w.requests[i].data = aligned_alloc(4096, (size_t)SECTORS_MAX * SECTOR_BYTES + 2048);
-        w.requests[i].covered = calloc(w.count, sizeof(uint64_t));
-        if (w.busy == NULL || w.requests[i].data == NULL || w.requests[i].covered == NULL)
-            err(2, "memory");
-    }
+    open_writer(&w);
     for (uint64_t i = 0; has_word(argv + 6, "volatile") && i < w.count; i++)
         w.log[w.first + i].acked = w.log[w.first + i].flushed;
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_term}, NULL);
-    int rc = blkfront_connect(&options, &w.bf, &why);
-    if (rc < 0) {
-        warnx("%s", why.text);
-        return rc == -ENOTCONN || rc == -ENOENT ? 3 : 1;
-    }
-    write_for_ever(&w);
-    blkfront_close(w.bf);
-    for (int i = 0; i < DEPTH; i++) {
-        free(w.requests[i].data);
-        free(w.requests[i].covered);
-    }
-    free(w.busy);
-    return w.dead ? 3 : 0;
+    int rc = connect_writer(&w, &options);
+    if (w.bf != NULL)
+        write_for_ever(&w);
+    close_writer(&w);
+    return rc < 0 ? 1 : w.dead ? 3 : 0;
 }
 
 static int check_main(char **argv)
