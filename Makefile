@@ -207,6 +207,7 @@ $(OUT)/tests/fuzz/%.o: CFLAGS += -Wno-missing-prototypes
 
 # The programs of tests/abi and tests/stress are test_*.c, each linked with the directory's other files;
 # tests.mk may name others (in ABI_TESTS, STRESS_TESTS) and give them rules of their own.
+FAILED_EXIT := $(OUT)/tests/failed_exit.o
 -include tests/tests.mk
 parts_of = $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/$(1)/test_%.c,$(wildcard tests/$(1)/*.c)))
 tests_of = $(patsubst tests/$(1)/%.c,$(OUT)/tests/$(1)/%,$(wildcard tests/$(1)/test_*.c))
@@ -221,9 +222,9 @@ $(OUT)/tests/stress/%: $(OUT)/tests/stress/%.o $(call parts_of,stress) $(LIBS)
 
 # What end-to-end scripts need beside the programs; xs_libxenstore is a client by Debian's library.
 E2E     := $(patsubst tests/e2e/%.c,$(OUT)/tests/e2e/%,$(wildcard tests/e2e/*.c))
-$(OUT)/tests/e2e/%: $(OUT)/tests/e2e/%.o $(LIBS)
+$(OUT)/tests/e2e/%: $(OUT)/tests/e2e/%.o $(FAILED_EXIT) $(LIBS)
 	$(say) LD $@
-	$(Q)$(call link_all,,$(if $(findstring libxenstore,$@),-lxenstore))
+	$(Q)$(call link_all,,$(FAILED_EXIT) $(if $(findstring libxenstore,$@),-lxenstore))
 
 $(OUT)/tests/workloads/%: $(OUT)/tests/workloads/%.o $(LIBS)
 	$(say) LD $@

@@ -151,3 +151,6 @@ $(OUT)/tests/waits/waits_musl: $(WAITS_SOURCES) $(wildcard tests/waits/*.h) $(OU
 .PHONY: waits-programs
 waits-programs: $(WAITS)
 e2e-programs: $(WAITS)
+
+# Helper programs that fail say so by their status, whatever they still hold.
+$(XEN_FRONTS) $(STRESS_TESTS) $(OUT)/tests/stress/ring_litmus $(HOSTILE) $(SIM) $(LIVES): $(FAILED_EXIT)
