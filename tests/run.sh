@@ -282,13 +282,15 @@ stage_sim() {
 # Each walks through all calls that can fail; one at a time, because what one has left is counted.
 # Under the address sanitizer: what a failure leaves half-built is where memory is used wrongly.
 stage_faults() {
-    local program vars=SAN=address,undefined
-    build faults $vars fault-programs
+    local program vars=SAN=address,undefined out=$TOP/build/san-address-undefined
+    build faults $vars all fault-programs
     mapfile -t list < <(programs $vars list-faults)
     for program in "${list[@]}"; do
         is_built faults "$vars" "$program" &&
             TEST_SAN=${vars#SAN=} run_sanitized faults "$(basename "$program")" 900 "$program"
     done
+    BIN=$out/bin TEST_BIN=$out/tests/faults TEST_SAN=${vars#SAN=} \
+        run_sanitized faults programs 1500 bash tests/faults/programs.sh
 }
 
 stage_e2e() {

@@ -99,7 +99,7 @@ check-model: ## the sleep protocol, proven with spin; its broken twins fail
 	$(Q)tests/model/run.sh
 
 # Programs whose calls for memory, descriptors and the like can be made to fail, one after the other:
-# unit tests, and the two programs under tests/faults in $(OUT) for the scripts.
+# unit tests, and the programs under tests/faults in $(OUT) for programs.sh.
 FAULT_CALLS := malloc calloc realloc aligned_alloc posix_memalign strdup asprintf free mmap mremap \
 	open accept4 socket eventfd timerfd_create epoll_create1 signalfd memfd_create fchmod pipe2 dup \
 	dup2 dup3 pidfd_open epoll_ctl fopen fdopen ftruncate mkdir fork posix_fallocate pthread_create \
@@ -116,7 +116,8 @@ $(FAULT_TESTS): $(OUT)/tests/faults/%: $(OUT)/tests/faults/%.o $(FAULT_PARTS) $(
 
 $(OUT)/tests/faults/service: $(OUT)/src/service/cli/service.o $(OUT)/libservice.a
 $(OUT)/tests/faults/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)/libdomu.a
-FAULT_PROGRAMS := $(OUT)/tests/faults/service $(OUT)/tests/faults/client
+$(OUT)/tests/faults/domu: $(OUT)/src/run/domu.o $(OUT)/librun.a $(OUT)/libbridge.a $(OUT)/libdomu.a
+FAULT_PROGRAMS := $(OUT)/tests/faults/service $(OUT)/tests/faults/client $(OUT)/tests/faults/domu
 $(FAULT_PROGRAMS): $(OUT)/tests/faults/fault.o $(OUT)/tests/faults/fault_calls.o $(LIBS_BASE)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) $(FAULT_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) $(LDLIBS_SCREEN)
