@@ -120,4 +120,14 @@ static inline bool back_ring_final_check(struct back_ring *ring)
     return load_full_u32(&ring->sring->req_prod) != ring->req_cons;
 }
 
+/*
+ * The same for a ring that is not drained, because what waits is not enough: asks for the doorbell
+ * at the request after those that back_ring_look has seen. True: there are more already.
+ */
+static inline bool back_ring_ask_for_more(struct back_ring *ring)
+{
+    store_full_u32(&ring->sring->req_event, ring->req_prod + 1);
+    return load_full_u32(&ring->sring->req_prod) != ring->req_prod;
+}
+
 #endif

@@ -196,6 +196,14 @@ uint64_t tdf_clock_when_ns(const struct tdf_clock *clock, uint64_t virtual_ns)
     return clock->origin_monotonic_ns + tdf_real_ns(clock->tdf, virtual_ns - origin_ns);
 }
 
+uint64_t tdf_clock_at_ns(const struct tdf_clock *clock, uint64_t monotonic_ns)
+{
+    if (monotonic_ns <= clock->origin_monotonic_ns)
+        return fp_to_ns(clock->origin_virtual);
+    return fp_to_ns(clock->origin_virtual +
+                    tdf_virtual_fp(clock->tdf, monotonic_ns - clock->origin_monotonic_ns));
+}
+
 void tdf_clock_set_wall(struct tdf_clock *clock, uint64_t utc_ns)
 {
     clock->wall_base_ns = utc_ns - tdf_clock_now_ns(clock);

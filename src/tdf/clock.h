@@ -84,6 +84,11 @@ uint64_t tdf_clock_to_monotonic_ns(struct tdf_clock *clock, uint64_t virtual_ns)
  */
 uint64_t tdf_clock_when_ns(const struct tdf_clock *clock, uint64_t virtual_ns);
 
+/* What the clock shows, showed or will show at a CLOCK_MONOTONIC time, by the same line: the
+ * inverse of tdf_clock_when_ns, rounded down. A time before the last change of rate is clamped to
+ * that change. */
+uint64_t tdf_clock_at_ns(const struct tdf_clock *clock, uint64_t monotonic_ns);
+
 /* Sets UTC on the domain's clock: steps the domain's wall clock, and nothing else. */
 void tdf_clock_set_wall(struct tdf_clock *clock, uint64_t utc_ns);
 

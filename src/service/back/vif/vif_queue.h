@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vif_queue: one pair of rings of a connected network interface, seen from Dom0.
+ *
+ * Life: vif_queue_create maps both ring pages. Whoever gives the port its turns lets
+ * vif_queue_take read frames off the tx ring into the port; what is delivered to the port waits in
+ * a bounded queue (vif_queue_deliver) until the front end has posted pages for the whole frame. All
+ * data are copied, both ways: no page of the domain stays in use beyond a call, but for the rings.
+ * Dom0's loop looks at both rings through the pollable. (Linux: struct xenvif_queue.)
+ *
+ * Queues of frames: what does not fit is dropped. A front end that has posted too few pages for
+ * VIF_STALL_NS of its own time counts as stalled: what waits is dropped, and so is what comes,
+ * until it posts again. (Linux: xenvif_rx_queue_stalled; XSA-392.)
+ *
+ * A front end that breaks the protocol has its queue halted: nothing more is taken from it or
+ * delivered to it until it is destroyed.
+ *
+ *   vif_tx.c   from the tx ring to the port
+ *   vif_rx.c   from the queue to the rx ring
+ */
+#ifndef SPLITDOM_SERVICE_BACK_VIF_VIF_QUEUE_H
+#define SPLITDOM_SERVICE_BACK_VIF_VIF_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ring/grant_map.h"
+#include "ring/netif_back_ring.h"
+#include "service/back/vif/vif_stats.h"
+#include "service/loop/pollables.h"
+#include "service/net/port.h"
+#include "splitdom/xen/shared_info.h"
+#include "tdf/clock.h"
+
+enum {
+    /* Of one call: frames. Their bytes are bounded by the caller, or by the queue. */
+    VIF_TX_FRAMES_MAX = 64,
+    VIF_RX_FRAMES_MAX = 64,
+    /* What waits for the front end: a ring's worth of half its pages, as in Linux. */
+    VIF_RX_QUEUE_FRAMES = 1024, /* a power of two */
+    VIF_RX_QUEUE_BYTES = NETIF_RING_ENTRIES / 2 * XEN_PAGE_SIZE,
+};
+
+/* As in Linux (rx_stall_timeout_msecs, rx_drain_timeout_msecs): time of the domain. */
+#define VIF_STALL_NS  UINT64_C(60000000000)
+#define VIF_EXPIRE_NS UINT64_C(10000000000)
+
+/* What the front end has said that it takes. */
+struct vif_features {
+    bool sg;                   /* frames in several slots */
+    bool gso_tcpv4, gso_tcpv6; /* large ones */
+    bool csum_ipv4, csum_ipv6; /* checksums left to it */
+    bool stamps;               /* agreed on by both, see splitdom/xen/netif.h */
+};
+
+struct vif_event {
+    evtchn_port_t port; /* the domain's, and the vCPU that it is bound to */
+    uint32_t vcpu;
+};
+
+struct vif_queue_config {
+    const struct segment *segment; /* the domain's memory */
+    grant_ref_t tx_ring_ref, rx_ring_ref;
+    struct vif_event tx_event, rx_event; /* may be the same */
+    struct vif_features features;
+    struct net_port *port;
+    struct tdf_clock *clock;           /* the domain's */
+    const struct tdf *tdf;             /* its rate, also while it is paused */
+    uint64_t (*now_ns)(void *now_ctx); /* CLOCK_MONOTONIC */
+    void *now_ctx;
+    /* Dom0's loop found the queue halted, just now; why is a line for people. The queue must not be
+     * destroyed within. */
+    void (*broken)(void *ctx, const char *why);
+    void *ctx;
+};
+
+/* A frame that waits for the front end, one reference. */
+struct vif_waiting {
+    struct net_frame *frame;
+    uint64_t at_ns;
+    bool part; /* of a frame that was cut here: the port has counted the whole one */
+};
+
+struct vif_queue {
+    struct pollable pollable;
+    struct vif_queue_config config;
+    struct grant_map grants;
+    struct vif_stats stats;
+    struct netif_tx_back_ring tx;
+    struct netif_rx_back_ring rx;
+    const char *fault; /* what halted the queue; NULL: nothing did */
+    bool told;         /* config.broken knows */
+    bool tx_unpushed, rx_unpushed;
+    uint32_t taken;       /* slots, since the loop's last visit */
+    uint64_t tx_stamp_ns; /* when the last frame with a stamp left, CLOCK_MONOTONIC */
+
+    struct vif_waiting *waiting; /* VIF_RX_QUEUE_FRAMES of them, a ring */
+    uint32_t waiting_head, waiting_count;
+    uint32_t waiting_bytes;
+    uint64_t rx_progress_ns; /* when there were enough pages last, or none were needed */
+    bool stalled;
+};
+
+/* Maps the rings and makes them ready. Errors: those of grant_map_get; -ENOMEM. On failure nothing
+ * stays mapped. */
+int vif_queue_create(const struct vif_queue_config *config, struct vif_queue **out);
+/* Frames that wait are dropped, and counted by the port; *total gets what the queue has counted.
+ * The loop has let go of the pollable (pollables_remove). q NULL allowed, and total. */
+void vif_queue_destroy(struct vif_queue *q, struct vif_stats *total);
+
+/* Hands frames off the tx ring to the port: see net_port_ops.take. 0: the ring is empty and the
+ * front end will ring the doorbell, or the queue is halted. */
+uint32_t vif_queue_take(struct vif_queue *q, uint32_t budget_bytes);
+/* A frame for the front end: see net_port_ops.deliver. */
+void vif_queue_deliver(struct vif_queue *q, struct net_frame *frame, uint64_t at_ns);
+
+/* ---- vif_queue.c, vif_tx.c and vif_rx.c for each other ---- */
+
+/* Nothing is taken or delivered any more. */
+void vif_queue_halt(struct vif_queue *q, const char *fault);
+/* Raises an event. */
+void vif_queue_notify(struct vif_queue *q, const struct vif_event *event);
+
+/* Shows filled responses. */
+void vif_tx_flush(struct vif_queue *q);
+
+/* Puts frames that wait on the ring, as far as there are pages, and shows them. Returns how many
+ * frames, or -EPROTO: the index is invalid. */
+int vif_rx_serve(struct vif_queue *q, uint64_t now_ns);
+/* Asks for the doorbell if frames wait for pages, or the front end is stalled. True: pages have
+ * come meanwhile. */
+bool vif_rx_arm(struct vif_queue *q);
+/* counter: which one of q->stats. */
+void vif_rx_drop_all(struct vif_queue *q, enum net_drop why, uint64_t *counter);
+
+#endif
