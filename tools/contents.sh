@@ -20,6 +20,7 @@ src/service/block/engine|what really reads
 src/service/net|the network inside Dom0: no ring, no grant, no domain
 src/service/back|back ends of any class
 src/service/back/vbd|the back end of a disk
+src/service/back/vif|the back end of a network interface
 src/service/dom0|domains and their administration
 src/service/dom0/disks|what disks are called, and those that Dom0 has
 src/service/cli|the verbs of `service`

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* vif_tx: frames from a front end's tx ring to the port: what arrives, what is answered, what is
+ * bounded. Which slots make a frame: test_tx_chain. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fakes/fake_vif.h"
+#include "ring/evtchn.h"
+#include "ring/gnttab.h"
+
+static struct fake_vif *v;
+static uint8_t bytes[FAKE_NETFRONT_FRAME_MAX];
+
+static int setup(void **state)
+{
+    (void)state;
+    v = calloc(1, sizeof(*v));
+    return v == NULL ? -1 : fake_vif_open(v, UINT32_MAX - 100);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fake_vif_close(v);
+    free(v);
+    return 0;
+}
+
+static void connect_with(bool stamps)
+{
+    v->config.features.stamps = stamps;
+    assert_int_equal(fake_vif_connect(v), 0);
+    fake_vif_turn(v);
+}
+
+static void send_frame(uint32_t length_bytes, uint32_t seed, const struct fake_tx *how)
+{
+    bool notify;
+    fake_network_fill(bytes, length_bytes, seed);
+    assert_true(fake_netfront_send(&v->front, bytes, length_bytes, how, &notify) > 0);
+    fake_vif_ring(v, notify);
+}
+
+static void expect_status(int16_t status)
+{
+    struct netif_tx_response rsp;
+    assert_int_equal(netif_tx_take_response(&v->front.tx, &rsp), 1);
+    assert_int_equal(rsp.status, status);
+}
+
+static void expect_no_answer(void)
+{
+    struct netif_tx_response rsp;
+    assert_int_equal(netif_tx_take_response(&v->front.tx, &rsp), 0);
+}
+
+static const struct net_frame *arrived(uint32_t which)
+{
+    assert_true(which < v->net.count);
+    return v->net.frame[which];
+}
+
+static void a_frame_arrives_and_is_answered(void **state)
+{
+    (void)state;
+    connect_with(false);
+    send_frame(60, 1, NULL);
+    assert_int_equal(v->net.count, 1);
+    assert_int_equal(arrived(0)->length_bytes, 60);
+    assert_true(fake_network_is_frame(arrived(0)->data, 60, 1));
+    assert_int_equal(arrived(0)->arrived_ns, fake_vif_now_ns(v));
+    assert_int_equal(arrived(0)->stamp_ns, -1);
+    assert_false(arrived(0)->checksum_blank);
+    assert_false(arrived(0)->data_validated);
+    expect_status(NETIF_RSP_OKAY);
+    expect_no_answer();
+    assert_int_equal(v->port.in.frames, 1);
+    assert_int_equal(v->q->stats.tx_frames, 1);
+    assert_int_equal(v->q->stats.tx_bytes, 60);
+    assert_int_equal(v->q->grants.mapped_count, 2); /* the rings alone */
+}
+
+static void frames_of_all_sizes_arrive_whole(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {14,   60,   1500,  4095,  4096,  4097,
+                                     8192, 9000, 16384, 40000, 65535, 65534};
+    connect_with(false);
+    for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        send_frame(sizes[i], i, NULL);
+        assert_int_equal(v->net.count, i + 1);
+        assert_int_equal(arrived(i)->length_bytes, sizes[i]);
+        assert_true(fake_network_is_frame(arrived(i)->data, sizes[i], i));
+        for (uint32_t slot = 0; slot < (sizes[i] + XEN_PAGE_SIZE - 1) / XEN_PAGE_SIZE; slot++)
+            expect_status(NETIF_RSP_OKAY);
+        expect_no_answer();
+    }
+    send_frame(18 * 1000, 99, &(struct fake_tx){.piece_bytes = 1000});
+    assert_true(fake_network_is_frame(arrived(12)->data, 18000, 99));
+}
+
+static void what_the_slots_say_of_a_frame_comes_along(void **state)
+{
+    (void)state;
+    connect_with(false);
+    send_frame(5000, 1,
+               &(struct fake_tx){.flags = NETTXF_csum_blank | NETTXF_data_validated,
+                                 .gso_type = XEN_NETIF_GSO_TYPE_TCPV4,
+                                 .gso_size = 1448});
+    assert_true(arrived(0)->checksum_blank);
+    assert_true(arrived(0)->data_validated);
+    assert_int_equal(arrived(0)->gso_type, NET_GSO_TCPV4);
+    assert_int_equal(arrived(0)->gso_size_bytes, 1448);
+    expect_status(NETIF_RSP_OKAY);
+    expect_status(NETIF_RSP_NULL);
+    expect_status(NETIF_RSP_OKAY);
+    send_frame(60, 2, &(struct fake_tx){.flags = NETTXF_data_validated});
+    assert_false(arrived(1)->checksum_blank);
+    assert_true(arrived(1)->data_validated);
+    send_frame(60, 3, &(struct fake_tx){.flags = NETTXF_csum_blank});
+    assert_true(arrived(2)->checksum_blank);
+}
+
+static void the_front_end_is_told_by_an_event(void **state)
+{
+    (void)state;
+    connect_with(false);
+    send_frame(60, 1, NULL);
+    const struct shared_info *si = v->front.segment.shared_info;
+    assert_int_equal(si->evtchn_pending[0], 1ull << FAKE_VIF_PORT);
+    assert_int_equal(v->q->stats.notifies, 1);
+    send_frame(60, 2, NULL); /* it has not asked for another one */
+    assert_int_equal(v->q->stats.notifies, 1);
+}
+
+/* Each frame's error is its own, and the ring goes on. */
+static void a_page_that_is_not_granted_spoils_its_frame(void **state)
+{
+    (void)state;
+    connect_with(false);
+    struct grant_entry_v1 *table = v->front.segment.gnttab;
+    uint32_t slot = v->front.tx.half.req_prod_pvt % NETIF_RING_ENTRIES;
+    table[FAKE_NETFRONT_TX_REF + slot + 1].flags = GTF_invalid;
+    send_frame(9000, 1, NULL);
+    for (int i = 0; i < 3; i++)
+        expect_status(NETIF_RSP_ERROR);
+    assert_int_equal(v->net.count, 0);
+    assert_int_equal(v->q->stats.tx_errors, 1);
+    assert_int_equal(v->port.drops[NET_DROP_MALFORMED], 1);
+    assert_int_equal(v->q->grants.mapped_count, 2);
+    send_frame(60, 2, NULL);
+    expect_status(NETIF_RSP_OKAY);
+}
+
+static void a_short_frame_is_an_error(void **state)
+{
+    (void)state;
+    connect_with(false);
+    send_frame(13, 1, NULL);
+    expect_status(NETIF_RSP_ERROR);
+    assert_int_equal(v->net.count, 0);
+    assert_int_equal(fake_vif_drops(v), 1);
+}
+
+static void a_broken_chain_halts_the_queue(void **state)
+{
+    (void)state;
+    connect_with(false);
+    netif_tx_put_request(&v->front.tx, &(struct netif_tx_request){.size = 100, .offset = 4095});
+    (void)front_ring_push(&v->front.tx.half);
+    fake_vif_ring(v, true);
+    assert_non_null(v->broken);
+    send_frame(60, 1, NULL);
+    fake_vif_ring(v, true);
+    expect_no_answer();
+    assert_int_equal(v->net.count, 0);
+    fake_vif_deliver(v, 60, 1);
+    assert_int_equal(v->port.drops[NET_DROP_DISCONNECTED], 1);
+}
+
+static void wild_indices_halt_the_queue(void **state)
+{
+    (void)state;
+    static const uint32_t wild[] = {UINT32_MAX - 100 + 257, 0x7fffffff, UINT32_MAX - 101};
+    for (size_t i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
+        connect_with(false);
+        v->broken = NULL;
+        v->front.tx.half.sring->req_prod = wild[i];
+        fake_vif_ring(v, true);
+        assert_non_null(v->broken);
+        fake_vif_disconnect(v, NULL);
+        v->front.tx.half.sring->req_prod = UINT32_MAX - 100;
+    }
+}
+
+/* A turn's budget is bytes; the last frame may go beyond. */
+static void a_turn_is_bounded_in_bytes_and_in_frames(void **state)
+{
+    (void)state;
+    connect_with(false);
+    fake_network_fill(bytes, 1000, 0);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(fake_netfront_send(&v->front, bytes, i < 10 ? 1000 : 14, NULL, NULL), 1);
+    assert_int_equal(vif_queue_take(v->q, 2500), 3000);
+    assert_int_equal(v->net.count, 3);
+    assert_int_equal(vif_queue_take(v->q, 1), 1000);
+    assert_int_equal(vif_queue_take(v->q, UINT32_MAX), 6 * 1000 + (VIF_TX_FRAMES_MAX - 6) * 14);
+    assert_int_equal(v->net.count, 4 + VIF_TX_FRAMES_MAX);
+    while (vif_queue_take(v->q, UINT32_MAX) > 0) {
+    }
+    assert_int_equal(v->net.count, 200);
+}
+
+/* Frames that are refused cost turns, too. */
+static void refused_frames_use_up_the_budget(void **state)
+{
+    (void)state;
+    connect_with(false);
+    for (int i = 0; i < 5; i++)
+        netif_tx_put_request(&v->front.tx, &(struct netif_tx_request){.size = 0});
+    (void)front_ring_push(&v->front.tx.half);
+    assert_int_equal(vif_queue_take(v->q, 3), 3);
+    assert_int_equal(vif_queue_take(v->q, 3), 2);
+    assert_int_equal(vif_queue_take(v->q, 3), 0);
+}
+
+/* The last take has asked for the doorbell. */
+static void the_doorbell_is_asked_for_when_the_ring_is_empty(void **state)
+{
+    (void)state;
+    connect_with(false);
+    bool notify;
+    fake_network_fill(bytes, 60, 0);
+    (void)fake_netfront_send(&v->front, bytes, 60, NULL, &notify);
+    assert_true(notify);
+    assert_int_equal(vif_queue_take(v->q, 1), 60);
+    (void)fake_netfront_send(&v->front, bytes, 60, NULL, &notify);
+    assert_false(notify); /* it is the port's turn still */
+    assert_int_equal(vif_queue_take(v->q, 1), 60);
+    assert_int_equal(vif_queue_take(v->q, 1), 0);
+    (void)fake_netfront_send(&v->front, bytes, 60, NULL, &notify);
+    assert_true(notify);
+}
+
+static void without_a_network_frames_are_dropped(void **state)
+{
+    (void)state;
+    connect_with(false);
+    fake_network_leave(&v->port);
+    send_frame(60, 1, NULL);
+    expect_status(NETIF_RSP_OKAY);
+    assert_int_equal(v->port.drops[NET_DROP_DISCONNECTED], 1);
+}
+
+static void a_stamp_says_when_the_frame_left(void **state)
+{
+    (void)state;
+    connect_with(true);
+    tdf_source_advance_ns(&v->time, 1000000);
+    uint64_t now_ns = fake_vif_now_ns(v), virtual_ns = tdf_clock_now_ns(&v->clock);
+    send_frame(60, 1, &(struct fake_tx){.has_stamp = true, .stamp_ns = virtual_ns - 5000});
+    assert_int_equal(arrived(0)->stamp_ns, virtual_ns - 5000);
+    assert_int_equal(arrived(0)->arrived_ns, now_ns - 5000);
+    expect_status(NETIF_RSP_OKAY);
+    expect_status(NETIF_RSP_NULL);
+    send_frame(60, 1, NULL);
+    assert_int_equal(arrived(1)->stamp_ns, -1);
+    assert_int_equal(arrived(1)->arrived_ns, now_ns);
+}
+
+/* In a domain at TDF 10 a microsecond of its own is ten. */
+static void a_stamp_is_of_the_domains_clock(void **state)
+{
+    (void)state;
+    v->tdf = (struct tdf){10, 1};
+    assert_int_equal(tdf_clock_set_tdf(&v->clock, v->tdf), 0);
+    connect_with(true);
+    tdf_source_advance_ns(&v->time, 1000000);
+    uint64_t virtual_ns = tdf_clock_now_ns(&v->clock);
+    send_frame(60, 1, &(struct fake_tx){.has_stamp = true, .stamp_ns = virtual_ns - 1000});
+    assert_int_equal(arrived(0)->arrived_ns, fake_vif_now_ns(v) - 10000);
+}
+
+static void a_stamp_that_lies_counts_for_little(void **state)
+{
+    (void)state;
+    connect_with(true);
+    tdf_source_advance_ns(&v->time, 1000000000);
+    uint64_t now_ns = fake_vif_now_ns(v), virtual_ns = tdf_clock_now_ns(&v->clock);
+    struct fake_tx how = {.has_stamp = true, .stamp_ns = virtual_ns - 500000000};
+    send_frame(60, 1, &how); /* longer ago than Dom0 is ever late */
+    assert_int_equal(arrived(0)->arrived_ns, now_ns - 100000000);
+    assert_int_equal(arrived(0)->stamp_ns, virtual_ns - 100000000);
+    how.stamp_ns = virtual_ns + 1000000; /* to come */
+    send_frame(60, 1, &how);
+    assert_int_equal(arrived(1)->arrived_ns, now_ns);
+    assert_int_equal(arrived(1)->stamp_ns, virtual_ns);
+    how.stamp_ns = virtual_ns - 1000; /* before the one before */
+    send_frame(60, 1, &how);
+    assert_int_equal(arrived(2)->arrived_ns, now_ns);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_frame_arrives_and_is_answered),
+        TEST(frames_of_all_sizes_arrive_whole),
+        TEST(what_the_slots_say_of_a_frame_comes_along),
+        TEST(the_front_end_is_told_by_an_event),
+        TEST(a_page_that_is_not_granted_spoils_its_frame),
+        TEST(a_short_frame_is_an_error),
+        TEST(a_broken_chain_halts_the_queue),
+        TEST(wild_indices_halt_the_queue),
+        TEST(a_turn_is_bounded_in_bytes_and_in_frames),
+        TEST(refused_frames_use_up_the_budget),
+        TEST(the_doorbell_is_asked_for_when_the_ring_is_empty),
+        TEST(without_a_network_frames_are_dropped),
+        TEST(a_stamp_says_when_the_frame_left),
+        TEST(a_stamp_is_of_the_domains_clock),
+        TEST(a_stamp_that_lies_counts_for_little),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
