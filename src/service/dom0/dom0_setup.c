@@ -12,7 +12,7 @@
 #include "service/block/device.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/dom0_wakeups.h"
-#include "service/dom0/memory_limit.h"
+#include "service/dom0/memory/memory_limit.h"
 #include "service/dom0/toolstack.h"
 
 enum {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/dom0/domain_memory.h"
+#include "service/dom0/memory/domain_memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "base/container_of.h"
 #include "ring/fault_guard.h"
-#include "service/dom0/unmapper.h"
+#include "service/dom0/memory/unmapper.h"
 
 static uint64_t bytes_of(const struct segment *segment)
 {

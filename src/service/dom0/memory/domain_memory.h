@@ -5,8 +5,8 @@
  *
  * All of it belongs to Dom0's loop thread.
  */
-#ifndef SPLITDOM_SERVICE_DOM0_DOMAIN_MEMORY_H
-#define SPLITDOM_SERVICE_DOM0_DOMAIN_MEMORY_H
+#ifndef SPLITDOM_SERVICE_DOM0_MEMORY_DOMAIN_MEMORY_H
+#define SPLITDOM_SERVICE_DOM0_MEMORY_DOMAIN_MEMORY_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/dom0/unmapper.h"
+#include "service/dom0/memory/unmapper.h"
 
 #include <errno.h>
 #include <pthread.h>

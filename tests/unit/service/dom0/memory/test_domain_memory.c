@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "ring/fault_guard.h"
-#include "service/dom0/domain_memory.h"
+#include "service/dom0/memory/domain_memory.h"
 
 enum { NR_PAGES = 16, DOMID = 3, GUARDS = 2 };
 

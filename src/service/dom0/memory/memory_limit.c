@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "service/dom0/memory_limit.h"
+#include "service/dom0/memory/memory_limit.h"
 
 #include <stdio.h>
 #include <string.h>

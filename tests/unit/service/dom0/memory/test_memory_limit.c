@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "service/dom0/memory_limit.h"
+#include "service/dom0/memory/memory_limit.h"
 
 enum { MACHINE_BYTES = 1000000 };
 

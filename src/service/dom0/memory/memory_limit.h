@@ -5,8 +5,8 @@
  * Files in memory have no limit of their own, as /dev/shm has: without one, domains without end
  * would have the kernel end Dom0 for want of memory, and all domains with it.
  */
-#ifndef SPLITDOM_SERVICE_DOM0_MEMORY_LIMIT_H
-#define SPLITDOM_SERVICE_DOM0_MEMORY_LIMIT_H
+#ifndef SPLITDOM_SERVICE_DOM0_MEMORY_MEMORY_LIMIT_H
+#define SPLITDOM_SERVICE_DOM0_MEMORY_MEMORY_LIMIT_H
 
 #include <stdint.h>
 

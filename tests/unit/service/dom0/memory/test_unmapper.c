@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "service/dom0/unmapper.h"
+#include "service/dom0/memory/unmapper.h"
 
 enum { NR_PAGES = 64, MANY = 100, HANG_S = 30 };
 

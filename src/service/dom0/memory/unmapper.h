@@ -5,8 +5,8 @@
  * Whoever lets go of a segment last gives its pages back, and that takes milliseconds for a large
  * one: longer than Dom0's loop may be away from the rings. Sleeps while there is nothing to do.
  */
-#ifndef SPLITDOM_SERVICE_DOM0_UNMAPPER_H
-#define SPLITDOM_SERVICE_DOM0_UNMAPPER_H
+#ifndef SPLITDOM_SERVICE_DOM0_MEMORY_UNMAPPER_H
+#define SPLITDOM_SERVICE_DOM0_MEMORY_UNMAPPER_H
 
 #include <stdint.h>
 
