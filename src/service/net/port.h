@@ -21,7 +21,9 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "service/net/credit.h"
 #include "service/net/frame.h"
+#include "tdf/timer.h"
 
 struct net_member;
 struct net_port;
@@ -91,6 +93,9 @@ struct net_port {
     struct net_turns *turns;
     struct list_node waiting;
     int64_t deficit_bytes;
+    struct net_credit credit;
+    struct timer_clock *credit_time; /* NULL: no limit */
+    struct timer refill;             /* set: the port waits for credit */
 };
 
 /* A port on no network. port is zeroed memory of the owner. */

@@ -7,6 +7,9 @@
  * time the bytes of ports that always have something behave as their weights do, whatever the
  * sizes of their frames, and a port with one frame waits for one turn of each other at most.
  *
+ * A port with a rate has no turn while its credit is used up (credit.h): its frames wait on the
+ * owner's ring, and the owner need not look after them.
+ *
  * Dom0's loop thread; nothing here blocks.
  */
 #ifndef SPLITDOM_SERVICE_NET_TURNS_H
@@ -30,11 +33,15 @@ struct net_turns {
 
 /* The port takes part from now on; it has no turn until it is ready. */
 void net_turns_add(struct net_turns *turns, struct net_port *port);
+/* From now on the port hands in so many bytes in each interval of that clock; 0: as many as it
+ * likes. time outlives the port's part in turns. */
+void net_turns_limit(struct net_port *port, uint64_t bytes, uint64_t interval_ns,
+                     struct timer_clock *time);
 /* It doesn't any more. Allowed on a port that takes no part. */
 void net_turns_remove(struct net_port *port);
 
 /* The owner has frames to hand in: its tx ring has work. Nothing happens if the port is ready
- * already, or takes no part. */
+ * already, waits for credit, or takes no part. */
 void net_turns_ready(struct net_port *port);
 
 /* Gives turns until nothing is ready or its bounds are reached. Returns the bytes taken;

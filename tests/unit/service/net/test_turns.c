@@ -133,6 +133,78 @@ static void who_is_gone_has_no_turn(void **state)
     net_turns_remove(&ports[0].port);
 }
 
+/* A clock at TDF 10 on a time that is moved by hand. */
+static struct tdf_source source;
+static struct tdf_clock clock_of_domain;
+static struct timers timers;
+static struct timer_clock time_of_domain;
+
+static void begin_time(void)
+{
+    const struct tdf ten = {10, 1};
+    assert_int_equal(tdf_source_manual(&source, 1000000000, 1000000, 0), 0);
+    assert_int_equal(tdf_clock_init(&clock_of_domain, &source, NULL, 0, ten), 0);
+    timers_init(&timers);
+    timers_add_clock(&timers, &time_of_domain, &clock_of_domain);
+}
+
+static void a_rate_counts_in_the_clock_that_it_is_given(void **state)
+{
+    (void)state;
+    begin(1);
+    begin_time();
+    ports[0].frame_bytes = 1000;
+    net_turns_limit(&ports[0].port, 10000, 1000, &time_of_domain);
+    net_turns_ready(&ports[0].port);
+    for (int us = 0; us < 1000; us++) { /* of real time: 100 intervals of the domain's */
+        (void)net_turns_run(&turns);
+        assert_false(net_turns_waits(&turns)); /* who waits for credit keeps nobody awake */
+        tdf_source_advance_ns(&source, 1000);
+        (void)timers_run(&timers);
+    }
+    assert_int_equal(ports[0].taken, 10000 * 100);
+    net_turns_remove(&ports[0].port);
+    timers_drop_clock(&timers, &time_of_domain);
+}
+
+static void a_limit_that_is_lifted_lets_the_port_go_on(void **state)
+{
+    (void)state;
+    begin(1);
+    begin_time();
+    ports[0].frame_bytes = 1000;
+    net_turns_limit(&ports[0].port, 1000, 1000000000, &time_of_domain);
+    net_turns_ready(&ports[0].port);
+    (void)net_turns_run(&turns);
+    (void)net_turns_run(&turns);
+    assert_int_equal(ports[0].taken, 1000);
+    net_turns_ready(&ports[0].port); /* the doorbell changes nothing */
+    assert_false(net_turns_waits(&turns));
+    net_turns_limit(&ports[0].port, 0, 0, NULL);
+    assert_true(net_turns_waits(&turns));
+    net_turns_remove(&ports[0].port);
+    timers_drop_clock(&timers, &time_of_domain);
+}
+
+static void who_waits_for_credit_saves_no_turns_up(void **state)
+{
+    (void)state;
+    begin(1);
+    begin_time();
+    ports[0].frame_bytes = 100;
+    net_turns_limit(&ports[0].port, 100, 1000, &time_of_domain);
+    net_turns_ready(&ports[0].port);
+    for (int i = 0; i < 100; i++) {
+        (void)net_turns_run(&turns);
+        tdf_source_advance_ns(&source, 10000);
+        (void)timers_run(&timers);
+    }
+    assert_int_equal(ports[0].taken, 100 * 100);
+    assert_true(ports[0].port.deficit_bytes <= 0);
+    net_turns_remove(&ports[0].port);
+    timers_drop_clock(&timers, &time_of_domain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +214,9 @@ int main(void)
         cmocka_unit_test(a_small_sender_waits_for_one_turn_of_each),
         cmocka_unit_test(one_run_is_bounded),
         cmocka_unit_test(who_is_gone_has_no_turn),
+        cmocka_unit_test(a_rate_counts_in_the_clock_that_it_is_given),
+        cmocka_unit_test(a_limit_that_is_lifted_lets_the_port_go_on),
+        cmocka_unit_test(who_waits_for_credit_saves_no_turns_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
