@@ -24,6 +24,7 @@ src/service/back/vif|the back end of a network interface
 src/service/dom0|domains and their administration
 src/service/dom0/disks|what disks are called, and those that Dom0 has
 src/service/dom0/memory|the memory of domains, and how much there may be
+src/service/dom0/vifs|what network interfaces are called, and the network that Dom0 has
 src/service/cli|the verbs of `service`
 src/service/cli/top|`service top`: what is shown, and how
 src/domu|the library: a process as a domain
