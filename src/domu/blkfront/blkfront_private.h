@@ -26,6 +26,7 @@
 #include "domu/blkfront/shadow.h"
 #include "domu/blkfront/vbd_front.h"
 #include "domu/domu_private.h"
+#include "domu/due.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/spin_budget.h"
 #include "splitdom/blkfront.h"
@@ -97,13 +98,13 @@ struct blkfront {
         ring;     /* a spinning thread looks without the lock: front_ring_has_hint */
     bool stamped; /* completion in virtual time: answers have a time */
     struct shadow shadow;
-    struct list unasked; /* transfers that wait for entries of the shadow, in turn */
-    struct list backlog; /* entries that wait for a slot, oldest first (shadow_entry.backlog) */
-    struct heap held;    /* answers that came before their time (shadow_entry.held) */
-    uint64_t batch_ns;   /* our clock when the present answers were taken; 0: unread */
-    uint64_t look_ns, look_real_ns;   /* our clock and CLOCK_MONOTONIC, when last waiting for one */
-    bool kick_owed;                   /* pushed, and Dom0 asked for the doorbell */
-    bool leader;                      /* a thread sleeps on the ring's vCPU on behalf of all */
+    struct list unasked;    /* transfers that wait for entries of the shadow, in turn */
+    struct list backlog;    /* entries that wait for a slot, oldest first (shadow_entry.backlog) */
+    struct heap held;       /* answers that came before their time (shadow_entry.held) */
+    uint64_t batch_ns;      /* our clock when the present answers were taken; 0: unread */
+    struct due_looks looks; /* at our clock, when last waiting for one */
+    bool kick_owed;         /* pushed, and Dom0 asked for the doorbell */
+    bool leader;            /* a thread sleeps on the ring's vCPU on behalf of all */
     struct waiter_list sleepers;      /* threads that sleep, or have just been nudged */
     struct waiter_list answered;      /* asleep though their answer has come: the next to wake */
     struct transfer *transfers;       /* depth of them, for asynchronous requests */

@@ -70,27 +70,11 @@ void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
     blkfront_wake(wakes);
 }
 
-/*
- * How long to sleep at most: until the first answer that is held back is due. How fast our clock
- * runs is Dom0's affair and can change, so the rate is taken from the last two looks at it, and a
- * sleep is short: a clock that has been paused or made faster is noticed within HELD_SLEEP_MAX_NS.
- */
+/* How long to sleep at most: until the first answer that is held back is due. */
 static int64_t sleep_limit_ns(struct blkfront *bf)
 {
-    enum { HELD_SLEEP_MAX_NS = 1000000 };
     const struct heap_node *first = heap_first(&bf->held);
-    if (first == NULL)
-        return -1;
-    uint64_t now_ns = blkfront_now_ns(bf), real_ns = clock_monotonic_ns();
-    uint64_t passed_ns = now_ns - bf->look_ns, real_passed_ns = real_ns - bf->look_real_ns;
-    bf->look_ns = now_ns;
-    bf->look_real_ns = real_ns;
-    if (now_ns >= first->key)
-        return 0;
-    if (passed_ns == 0)
-        return HELD_SLEEP_MAX_NS;
-    double limit = (double)(first->key - now_ns) * (double)real_passed_ns / (double)passed_ns;
-    return limit < HELD_SLEEP_MAX_NS ? (int64_t)limit + 1 : HELD_SLEEP_MAX_NS;
+    return first == NULL ? -1 : due_left_ns(&bf->looks, bf->clock, first->key);
 }
 
 /* How long this waiter may sleep. -1: for ever. */
