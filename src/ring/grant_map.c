@@ -28,11 +28,20 @@ int grant_map_init(struct grant_map *map, const struct segment *segment, domid_t
     return map->pins == NULL ? -ENOMEM : 0;
 }
 
+/* This map needs the page no more; as long as others do the entry says so. */
 static void release(struct grant_map *map, grant_ref_t ref)
 {
     uint16_t *flags = &map->segment->gnttab[ref].flags;
-    fetch_and_full_u16(flags, (uint16_t) ~(GTF_reading | GTF_writing));
-    assert(map->mapped_count > 0);
+    struct grant_use *use = &map->segment->uses[ref];
+    uint16_t over = 0;
+    assert(map->mapped_count > 0 && use->maps > 0);
+    if (map->pins[ref].writable && --use->writers == 0)
+        over |= GTF_writing;
+    if (--use->maps == 0)
+        over |= GTF_reading;
+    assert(use->writers <= use->maps);
+    if (over != 0)
+        fetch_and_full_u16(flags, (uint16_t)~over);
     map->pins[ref] = (struct grant_pin){0};
     map->mapped_count--;
 }
@@ -80,6 +89,9 @@ static int map_first(struct grant_map *map, grant_ref_t ref, bool writable)
     if (rc < 0)
         return rc;
     map->mapped_count++;
+    assert(map->segment->uses[ref].maps < UINT16_MAX); /* a domain has fewer rings */
+    map->segment->uses[ref].maps++;
+    map->segment->uses[ref].writers += writable;
     map->pins[ref] = (struct grant_pin){.frame = frame, .writable = writable};
     if (frame >= map->segment->nr_pages) {
         release(map, ref);
@@ -104,6 +116,7 @@ int grant_map_get(struct grant_map *map, grant_ref_t ref, bool writable, bool pe
         if (rc < 0)
             return rc;
         pin->writable = true;
+        map->segment->uses[ref].writers++;
     }
     if (pin->pins >= PINS_MAX - 1)
         return -EMFILE;

@@ -8,7 +8,10 @@
  * mapping fails. A page stays in use while pins hold it: its owner can't take it back under running
  * I/O. Dom0 has the whole segment mapped, so "mapping" costs only the checks.
  *
- * Threads: one for each map. Nothing here blocks.
+ * Each ring has a map of its own, and a domain may name one reference on several: the in-use bits
+ * are those of all maps together (segment.uses).
+ *
+ * Threads: one for all maps of a segment. Nothing here blocks.
  */
 #ifndef SPLITDOM_RING_GRANT_MAP_H
 #define SPLITDOM_RING_GRANT_MAP_H
@@ -31,7 +34,8 @@ struct grant_map {
 /* segment must outlive the map. Errors: -ENOMEM. */
 int grant_map_init(struct grant_map *map, const struct segment *segment, domid_t mapper);
 
-/* Drops all pins and clears the in-use bits of their entries. A zeroed map is allowed. */
+/* Drops all pins, and clears the in-use bits of entries that no other map has pins on. A zeroed map
+ * is allowed. */
 void grant_map_fini(struct grant_map *map);
 
 /*

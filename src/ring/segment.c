@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -130,7 +131,12 @@ int segment_create(uint32_t nr_pages, domid_t domid, struct segment *out, int *f
         rc = missing(memory_file_seal(file, SEGMENT_SEALS));
     if (rc == 0)
         rc = map(file, &si, out);
+    if (rc == 0) {
+        out->uses = calloc(out->nr_grant_entries, sizeof(*out->uses));
+        rc = out->uses == NULL ? -ENOMEM : 0;
+    }
     if (rc < 0) {
+        segment_detach(out);
         close(file);
         return rc;
     }
@@ -187,5 +193,6 @@ void segment_detach(struct segment *segment)
 {
     if (segment->base != NULL)
         munmap(segment->base, (size_t)segment->nr_pages << XEN_PAGE_SHIFT);
+    free(segment->uses);
     memset(segment, 0, sizeof(*segment));
 }

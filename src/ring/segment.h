@@ -37,6 +37,12 @@ struct segment {
     struct shared_info *shared_info;
     struct xenstore_domain_interface *store;
     struct grant_entry_v1 *gnttab;
+    struct grant_use *uses; /* Dom0's: of each reference (grant_map.h); in the domain NULL */
+};
+
+/* How many of Dom0's maps (rings, other pages) have a reference mapped, and to write. */
+struct grant_use {
+    uint16_t maps, writers;
 };
 
 enum { SEGMENT_STORE_EVTCHN = 1 };

@@ -52,6 +52,7 @@ struct input {
 
 struct world {
     struct segment segment;
+    struct grant_use uses[GNTTAB_ENTRIES_PER_FRAME];
     uint8_t *region; /* segment with a guard page on each side */
     struct device *device;
     struct vdisk *vdisk;
@@ -184,7 +185,8 @@ static void make_segment(struct world *w)
                                   .domid = 1,
                                   .nr_grant_entries = GNTTAB_ENTRIES_PER_FRAME,
                                   .free_pfn = RING_PFN,
-                                  .nr_free_pages = PAGES - RING_PFN};
+                                  .nr_free_pages = PAGES - RING_PFN,
+                                  .uses = w->uses};
     w->segment.start_info = segment_page(&w->segment, 0);
     w->segment.hints = (struct hints *)(void *)(base + HINTS_OFFSET);
     w->segment.shared_info = segment_page(&w->segment, 1);

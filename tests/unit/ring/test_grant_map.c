@@ -368,6 +368,29 @@ static void a_flipping_entry_maps_inside_the_segment_or_not_at_all(void **state)
     assert_true(mapped > 0 && refused > 0);
 }
 
+/* As two rings of a disk do: what is in use on one of them stays in use when the other is done. */
+static void a_page_is_in_use_as_long_as_any_map_has_it(void **state)
+{
+    struct fixture *f = *state;
+    struct grant_map other;
+    void *page;
+    assert_int_equal(grant_map_init(&other, &f->segment, DOM0_DOMID), 0);
+    gnttab_grant_access(f->segment.gnttab, REF, DOM0_DOMID, 3, false);
+    assert_int_equal(grant_map_get(&f->map, REF, false, false, &page), 0);
+    assert_int_equal(grant_map_get(&other, REF, true, false, &page), 0);
+    assert_int_equal(flags_of(f, REF) & IN_USE, IN_USE);
+    grant_map_put(&other, REF); /* the one that wrote */
+    assert_int_equal(flags_of(f, REF) & IN_USE, GTF_reading);
+    assert_int_equal(grant_map_get(&f->map, REF, true, true, &page), 0);
+    assert_int_equal(grant_map_get(&other, REF, false, false, &page), 0);
+    grant_map_fini(&f->map);
+    assert_int_equal(flags_of(f, REF) & IN_USE, GTF_reading);
+    assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), -EBUSY);
+    grant_map_fini(&other);
+    assert_int_equal(flags_of(f, REF) & IN_USE, 0);
+    assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), 0);
+}
+
 int main(void)
 {
 #define MAP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -388,6 +411,7 @@ int main(void)
         MAP_TEST(put_after_the_owner_wiped_the_entry),
         MAP_TEST(a_page_is_never_revoked_while_it_is_mapped),
         MAP_TEST(a_flipping_entry_maps_inside_the_segment_or_not_at_all),
+        MAP_TEST(a_page_is_in_use_as_long_as_any_map_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
