@@ -11,6 +11,13 @@
 #include "run/shim/core/user.h"
 #include "run/shim/core/wait.h"
 
+enum {
+    PERSONA_SIGSYS = 0x10000000,
+    PERSONA_SIGSEGV = 0x20000000, /* where rdtsc traps */
+};
+
+#define PERSONA_READ 0xffffffffu
+
 uint64_t signals_never_blocked(void)
 {
     return SIGNALS_SIGSYS | (process.tsc ? UINT64_C(1) << (SIGSEGV - 1) : 0);
@@ -56,32 +63,67 @@ long call_rt_sigaction(struct trap *trap)
     return SYS4(SYS_rt_sigaction, trap->args[0], &action, trap->args[2], SIGNALS_MASK_BYTES);
 }
 
-/* The program's mask is the one in the frame: it comes into force when the handler returns. */
-long call_rt_sigprocmask(struct trap *trap)
+/* Has this thread blocked what is never blocked? Kept in bits of its personality that mean nothing,
+ * since the kernel hands those on as it does a mask: to threads, children, and what is executed. */
+static uint64_t claimed_blocked(long persona)
 {
-    uint64_t *mask = (uint64_t *)(void *)&trap->context->uc_sigmask;
-    uint64_t before = *mask, set;
+    return (persona & PERSONA_SIGSYS ? SIGNALS_SIGSYS : 0) |
+           (process.tsc && persona & PERSONA_SIGSEGV ? signals_never_blocked() & ~SIGNALS_SIGSYS
+                                                     : 0);
+}
 
-    if (trap->args[3] != SIGNALS_MASK_BYTES)
-        return -EINVAL;
-    if (user_read(&set, trap->args[1], sizeof(set)) < 0)
-        return -EFAULT;
-    switch ((int)trap->args[0]) {
+static void claim_blocked(long persona, uint64_t mask)
+{
+    long wanted = persona & ~(long)(PERSONA_SIGSYS | PERSONA_SIGSEGV);
+
+    if (mask & SIGNALS_SIGSYS)
+        wanted |= PERSONA_SIGSYS;
+    if (process.tsc && mask & ~SIGNALS_SIGSYS)
+        wanted |= PERSONA_SIGSEGV;
+    if (wanted != persona)
+        SYS1(SYS_personality, wanted);
+}
+
+/* What the program asks for, of its mask until now. */
+static int change_mask(int how, uint64_t set, uint64_t *mask)
+{
+    switch (how) {
     case SIG_BLOCK:
-        set |= before;
-        break;
+        *mask |= set;
+        return 0;
     case SIG_UNBLOCK:
-        set = before & ~set;
-        break;
+        *mask &= ~set;
+        return 0;
     case SIG_SETMASK:
-        break;
+        *mask = set;
+        return 0;
     default:
         return -EINVAL;
     }
+}
+
+/* The program's mask is the one in the frame: it comes into force when the handler returns. */
+long call_rt_sigprocmask(struct trap *trap)
+{
+    const uint64_t unblockable = UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1);
+    const uint64_t never = signals_never_blocked();
+    uint64_t *in_force = (uint64_t *)(void *)&trap->context->uc_sigmask;
+    const long persona = SYS1(SYS_personality, PERSONA_READ);
+    const uint64_t before = *in_force | claimed_blocked(persona);
+    uint64_t set, mask = before;
+
+    if (trap->args[3] != SIGNALS_MASK_BYTES)
+        return -EINVAL;
+    if (trap->args[1] != 0) {
+        if (user_read(&set, trap->args[1], sizeof(set)) < 0)
+            return -EFAULT;
+        if (change_mask((int)trap->args[0], set, &mask) < 0)
+            return -EINVAL;
+    }
     if (trap->args[2] != 0 && user_write(trap->args[2], &before, sizeof(before)) < 0)
         return -EFAULT;
-    const uint64_t never = UINT64_C(1) << (SIGKILL - 1) | UINT64_C(1) << (SIGSTOP - 1);
-    *mask = set & ~signals_never_blocked() & ~never;
+    *in_force = mask & ~never & ~unblockable;
+    claim_blocked(persona, mask & never);
     return 0;
 }
 

@@ -33,7 +33,6 @@ enum condition {
     UNSET,       /* the argument is 0 */
     SIGNAL,      /* rt_sigaction: SIGSYS; IS_SET 1, and not what FOREIGN_STUBS says */
     SIGNAL_TSC,  /* the same, but SIGSEGV is caught */
-    MASK,        /* rt_sigprocmask: IS_SET 1, and not SIG_UNBLOCK */
     FUTEX,       /* IS_SET 3, and an operation that waits */
     TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
     CONNECTION,  /* TCP_INFO */
@@ -54,7 +53,7 @@ static const struct rule rules[] = {
     {SYS_close, OUR_FD, 0},
     {SYS_poll, POSITIVE, 2},
     {SYS_epoll_wait, POSITIVE, 3},
-    {SYS_rt_sigprocmask, MASK, 1},
+    {SYS_rt_sigprocmask, ALWAYS, 0},
     {SYS_rt_sigaction, SIGNAL, 1},
     {SYS_clock_gettime, ALWAYS, 0},
     {SYS_gettimeofday, ALWAYS, 0},
@@ -240,11 +239,6 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         break;
     case SIGNAL_TSC:
         emit_signal(filter, true);
-        break;
-    case MASK:
-        load(filter, low_half(0));
-        jump_equal(filter, SIG_UNBLOCK, NO, 0);
-        emit_is_set(filter, 1);
         break;
     case FUTEX:
         emit_futex(filter);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* SIGSYS and seccomp, which a mediation may need for itself: what the program sees of its own. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/waits/waits.h"
+
+static volatile sig_atomic_t came;
+
+static void sleep_and_end(void)
+{
+    struct timespec span = wait_timespec();
+    begin();
+    while (nanosleep(&span, &span) < 0 && errno == EINTR)
+        ;
+    end(0);
+}
+
+static int is_blocked(int number)
+{
+    sigset_t now;
+    must(sigprocmask(SIG_BLOCK, NULL, &now), "sigprocmask");
+    return sigismember(&now, number);
+}
+
+static void change(int how, int number)
+{
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, number);
+    must(sigprocmask(how, &one, NULL), "sigprocmask");
+}
+
+static void *look(void *out)
+{
+    *(int *)out = is_blocked(SIGSYS);
+    return NULL;
+}
+
+static int in_thread(void)
+{
+    pthread_t thread;
+    int blocked = 0;
+    must(-pthread_create(&thread, NULL, look, &blocked), "thread");
+    pthread_join(thread, NULL);
+    return blocked;
+}
+
+static int in_child(void)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(is_blocked(SIGSYS));
+    waitpid(pid, &status, 0);
+    return WEXITSTATUS(status);
+}
+
+/* Blocked or not, as it was set, in threads and children too; and a wait goes on. */
+static void sigsys_in_the_mask(void)
+{
+    sigset_t all, old;
+    if (is_blocked(SIGSYS) || in_thread() || in_child())
+        broken("SIGSYS is blocked from the beginning");
+    change(SIG_BLOCK, SIGSYS);
+    if (!is_blocked(SIGSYS) || !in_thread() || !in_child())
+        broken("SIGSYS is not blocked");
+    sigfillset(&all);
+    sigdelset(&all, SIGSYS);
+    must(sigprocmask(SIG_SETMASK, &all, &old), "sigprocmask");
+    if (!sigismember(&old, SIGSYS) || is_blocked(SIGSYS))
+        broken("SIGSYS is not let through again");
+    must(sigprocmask(SIG_SETMASK, &old, NULL), "sigprocmask");
+    if (!is_blocked(SIGSYS))
+        broken("SIGSYS is not blocked again");
+    change(SIG_UNBLOCK, SIGUSR1);
+    change(SIG_UNBLOCK, SIGSYS);
+    if (is_blocked(SIGSYS))
+        broken("SIGSYS can't be unblocked");
+    change(SIG_BLOCK, SIGSYS);
+    sleep_and_end();
+}
+
+static void sigsys_blocked_exec(void)
+{
+    change(SIG_BLOCK, SIGSYS);
+    waits_exec_case("SIGSYS after exec", (char *[]){"WAITS_BLOCKED=1", NULL});
+}
+
+/* Also a case of its own, then it is not. */
+static void sigsys_after_exec(void)
+{
+    if (is_blocked(SIGSYS) != (getenv("WAITS_BLOCKED") != NULL))
+        broken("SIGSYS is not in the mask as it was before exec");
+    sleep_and_end();
+}
+
+static void note(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    came = number == SIGSYS && info->si_pid == getpid();
+}
+
+/* A handler of the program's own is shown, and called for what others send. */
+static void sigsys_handler(void)
+{
+    struct sigaction action = {.sa_sigaction = note, .sa_flags = SA_SIGINFO}, now;
+    must(sigaction(SIGSYS, NULL, &now), "sigaction");
+    if (now.sa_handler != SIG_DFL)
+        broken("somebody else's handler is shown");
+    must(sigaction(SIGSYS, &action, NULL), "sigaction");
+    must(sigaction(SIGSYS, NULL, &now), "sigaction");
+    if (now.sa_sigaction != note || !(now.sa_flags & SA_SIGINFO))
+        broken("the own handler is not shown");
+    must(kill(getpid(), SIGSYS), "kill");
+    if (!came)
+        broken("the own handler was not called");
+    sleep_and_end();
+}
+
+/* By default it ends a process; ignored, it does nothing. */
+static void sigsys_default(void)
+{
+    int status = 0;
+    signal(SIGSYS, SIG_IGN);
+    must(kill(getpid(), SIGSYS), "kill");
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        signal(SIGSYS, SIG_DFL);
+        kill(getpid(), SIGSYS);
+        _exit(0);
+    }
+    must(waitpid(pid, &status, 0), "waitpid");
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+        broken("SIGSYS does not end a process");
+    sleep_and_end();
+}
+
+/* A filter of the program's own: set, or refused as where there are none. */
+static void own_filter(void)
+{
+    struct sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog filter = {.len = 1, .filter = allow};
+    must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0 && errno != EINVAL)
+        broken("prctl is refused in another way");
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0 && errno != EINVAL)
+        broken("seccomp is refused in another way");
+    sleep_and_end();
+}
+
+static void tsc_mode(void)
+{
+#ifdef PR_SET_TSC
+    int mode = 0;
+    must(prctl(PR_GET_TSC, &mode), "PR_GET_TSC");
+    if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0)
+        must(prctl(PR_SET_TSC, PR_TSC_ENABLE), "PR_SET_TSC");
+    else if (errno != EINVAL)
+        broken("PR_SET_TSC is refused in another way");
+    sleep_and_end();
+#else
+    absent("no PR_SET_TSC");
+#endif
+}
+
+const struct wait_case cases_signal[] = {
+    {"SIGSYS in the mask", KIND_WAIT, sigsys_in_the_mask, 0, 0, 0, 0, 0},
+    {"SIGSYS after exec", KIND_WAIT, sigsys_after_exec, 0, 0, 0, 0, 0},
+    {"SIGSYS is blocked, exec", KIND_WAIT, sigsys_blocked_exec, 0, 0, 0, 0, 0},
+    {"a handler for SIGSYS", KIND_WAIT, sigsys_handler, 0, 0, 0, 0, 0},
+    {"SIGSYS ignored and by default", KIND_WAIT, sigsys_default, 0, 0, 0, 0, 0},
+    {"a seccomp filter", KIND_WAIT, own_filter, 0, 0, 0, 0, 0},
+    {"PR_SET_TSC", KIND_WAIT, tsc_mode, 0, 0, 0, 0, 0},
+    {.name = NULL},
+};
