@@ -4,6 +4,7 @@
 #include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
@@ -100,8 +101,8 @@ static void loopback_pair(int type, int fds[2])
     must(connect(fds[1], (struct sockaddr *)&address, length), "connect");
 }
 
-/* The time of arrival of one datagram. */
-static int64_t arrival(int fds[2])
+/* The time of arrival of one datagram; 0: it has none. */
+static int64_t arrival_of_one(int fds[2])
 {
     char byte, control[256];
     struct iovec part = {&byte, 1};
@@ -119,6 +120,18 @@ static int64_t arrival(int fds[2])
         return c->cmsg_type == SO_TIMESTAMP ? (int64_t)tv.tv_sec * 1000000000 + tv.tv_usec * 1000
                                             : timespec_ns(ts);
     }
+    return 0;
+}
+
+/* The kernel begins to stamp some time after it was asked to. */
+static int64_t arrival(int fds[2])
+{
+    for (int i = 0; i < 1000; i++) {
+        int64_t at = arrival_of_one(fds);
+        if (at != 0)
+            return at;
+        sched_yield();
+    }
     broken("no time stamp");
     return 0;
 }
@@ -129,9 +142,6 @@ static void stamp_packet(int option, int value)
     loopback_pair(SOCK_DGRAM, fds);
     must(setsockopt(fds[0], SOL_SOCKET, option, &value, sizeof(value)), "setsockopt");
     int64_t from = arrival(fds);
-    /* The kernel begins to take stamps a little after it was asked. */
-    for (int i = 0; i < 100 && from == 0; i++)
-        from = arrival(fds);
     begin();
     go();
     end(arrival(fds) - from);
