@@ -7,6 +7,8 @@
 enum {
     HALF_BITS = LAT_STATS_LINEAR_BITS - 1, /* bits below the leading one that tell buckets apart */
     HALF = 1 << HALF_BITS,
+    BLOCK = 64,             /* values of a block: their squares fit together into 64 bits, if */
+    DISTANCE_MAX = 1 << 29, /* each of them is less than this from the first one */
 };
 
 /*
@@ -54,14 +56,52 @@ void lat_stats_init(struct lat_stats *stats)
     stats->min_ns = UINT64_MAX;
 }
 
+static void merge_moments(struct lat_moments *into, const struct lat_moments *from)
+{
+    double distance = from->mean_ns - into->mean_ns;
+    double count = into->count + from->count;
+
+    if (from->count == 0)
+        return;
+    into->mean_ns += distance * (from->count / count);
+    into->square_sum +=
+        from->square_sum + distance * distance * into->count * (from->count / count);
+    into->count = count;
+}
+
+static struct lat_moments moments_of(const struct lat_stats *stats)
+{
+    const struct lat_block *block = &stats->block;
+    struct lat_moments moments = stats->moments, last = {.count = block->count};
+
+    if (block->count == 0)
+        return moments;
+    double mean = (double)block->sum / last.count;
+    last.mean_ns = (double)block->base_ns + mean;
+    last.square_sum = (double)block->square_sum - mean * (double)block->sum;
+    if (last.square_sum < 0) /* where all values are equal, but for rounding */
+        last.square_sum = 0;
+    merge_moments(&moments, &last);
+    return moments;
+}
+
 void lat_stats_add(struct lat_stats *stats, uint64_t latency_ns)
 {
-    double value = (double)latency_ns;
-    double distance = value - stats->mean_ns;
+    struct lat_block *block = &stats->block;
+    int64_t distance = (int64_t)(latency_ns - block->base_ns);
 
+    uint64_t apart =
+        latency_ns > block->base_ns ? latency_ns - block->base_ns : block->base_ns - latency_ns;
+
+    if (block->count == BLOCK || apart >= DISTANCE_MAX) {
+        stats->moments = moments_of(stats);
+        *block = (struct lat_block){.base_ns = latency_ns};
+        distance = 0;
+    }
+    block->count++;
+    block->sum += distance;
+    block->square_sum += (uint64_t)(distance * distance);
     stats->count++;
-    stats->mean_ns += distance / (double)stats->count;
-    stats->square_sum += distance * (value - stats->mean_ns);
     if (latency_ns < stats->min_ns)
         stats->min_ns = latency_ns;
     if (latency_ns > stats->max_ns)
@@ -71,15 +111,17 @@ void lat_stats_add(struct lat_stats *stats, uint64_t latency_ns)
 
 void lat_stats_merge(struct lat_stats *into, const struct lat_stats *from)
 {
-    double distance = from->mean_ns - into->mean_ns;
-    double count, share;
+    struct lat_moments both = moments_of(into), other = moments_of(from);
 
     if (from->count == 0)
         return;
-    count = (double)into->count + (double)from->count;
-    share = (double)from->count / count;
-    into->mean_ns += distance * share;
-    into->square_sum += from->square_sum + distance * distance * (double)into->count * share;
+    if (into->count == 0) {
+        *into = *from;
+        return;
+    }
+    merge_moments(&both, &other);
+    into->moments = both;
+    into->block = (struct lat_block){0};
     into->count += from->count;
     if (from->min_ns < into->min_ns)
         into->min_ns = from->min_ns;
@@ -101,12 +143,14 @@ uint64_t lat_stats_max(const struct lat_stats *stats)
 
 double lat_stats_mean(const struct lat_stats *stats)
 {
-    return stats->mean_ns;
+    return moments_of(stats).mean_ns;
 }
 
 double lat_stats_stddev(const struct lat_stats *stats)
 {
-    return stats->count > 0 ? sqrt(stats->square_sum / (double)stats->count) : 0;
+    const struct lat_moments moments = moments_of(stats);
+
+    return stats->count > 0 ? sqrt(moments.square_sum / moments.count) : 0;
 }
 
 /* How many values, in ascending order, make percent of all; 1..count. */

@@ -5,9 +5,10 @@
  *
  * Count, minimum and maximum are exact. Mean and deviation are kept by Welford's update (B. P.
  * Welford, Technometrics 4(3), 1962) and merged by the formula of Chan, Golub and LeVeque (1979):
- * there is no sum of squares, so nothing cancels when values are large and close to each other. The
- * deviation is the population's (divided by the count), because the values are all the requests of
- * the run, not a sample.
+ * there is no sum of squares, so nothing cancels when values are large and close to each other. A
+ * few values at a time are summed up exactly, as distances to the first of them, and merged by the
+ * same formula: a value costs no division. The deviation is the population's (divided by the
+ * count), because the values are all the requests of the run, not a sample.
  *
  * Percentiles come from a log-linear histogram, as HdrHistogram's: values below LAT_STATS_LINEAR
  * have a bucket each, and every power of two above is cut into LAT_STATS_LINEAR / 2 equal buckets.
@@ -28,12 +29,26 @@ enum {
     LAT_STATS_BUCKETS = LAT_STATS_LINEAR + (64 - LAT_STATS_LINEAR_BITS) * (LAT_STATS_LINEAR / 2),
 };
 
+struct lat_moments {
+    double count;
+    double mean_ns;
+    double square_sum; /* of the distances to the mean, ns^2 */
+};
+
+/* The last few values, as distances to base_ns. */
+struct lat_block {
+    uint64_t base_ns;
+    int64_t sum;
+    uint64_t square_sum;
+    uint32_t count;
+};
+
 struct lat_stats {
     uint64_t count;
     uint64_t min_ns; /* UINT64_MAX while there is no value */
     uint64_t max_ns;
-    double mean_ns;
-    double square_sum; /* of the distances to the mean, ns^2 */
+    struct lat_moments moments; /* of all values but those in block */
+    struct lat_block block;
     uint64_t bucket[LAT_STATS_BUCKETS];
 };
 

@@ -105,6 +105,35 @@ static void deviation_survives_a_large_mean(void **state)
     free(stats);
 }
 
+/* Of every magnitude and in every order, so that blocks of all lengths are merged, and one is open
+ * at the end: against long double, in two passes. */
+static void mean_and_deviation_are_those_of_all_values(void **state)
+{
+    enum { VALUES = 10007 };
+    uint64_t *values = calloc(VALUES, sizeof(*values)), seed = 11;
+
+    (void)state;
+    assert_non_null(values);
+    for (int bits = 1; bits < 60; bits += 7) {
+        struct lat_stats *stats = new_stats();
+        long double sum = 0, squares = 0;
+
+        for (int i = 0; i < VALUES; i++) {
+            values[i] = prng_splitmix64(&seed) >> (64 - bits);
+            lat_stats_add(stats, values[i]);
+            sum += (long double)values[i];
+        }
+        for (int i = 0; i < VALUES; i++) {
+            long double distance = (long double)values[i] - sum / VALUES;
+            squares += distance * distance;
+        }
+        assert_close(lat_stats_mean(stats), (double)(sum / VALUES), 1e-12);
+        assert_close(lat_stats_stddev(stats), (double)sqrtl(squares / VALUES), 1e-9);
+        free(stats);
+    }
+    free(values);
+}
+
 static void ranks_are_exact_where_buckets_are(void **state)
 {
     struct lat_stats *stats = new_stats();
@@ -226,6 +255,7 @@ int main(void)
         cmocka_unit_test(known_values),
         cmocka_unit_test(one_value_is_everything),
         cmocka_unit_test(deviation_survives_a_large_mean),
+        cmocka_unit_test(mean_and_deviation_are_those_of_all_values),
         cmocka_unit_test(ranks_are_exact_where_buckets_are),
         cmocka_unit_test(percentiles_are_within_one_percent),
         cmocka_unit_test(merged_parts_equal_the_whole),
