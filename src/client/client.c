@@ -237,7 +237,6 @@ static int judge(const struct client *client)
 {
     const struct workload_result *result = &client->result;
     int status = EXIT_SUCCESS;
-
     if (result->device_error != 0) {
         const char *failure = blkfront_failure(client->bf);
         fprintf(stderr, "client: %s\n",

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* vif_rx: what waits for the front end, and how it is put into the pages that it gave
+ * (vif_queue.h). */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* vif_tx: what the front end sends, taken off its ring and judged (vif_queue.h). */
 #include <assert.h>
 #include <string.h>
 
