@@ -25,10 +25,7 @@
 #include "splitdom/blkfront.h"
 #include "splitdom/version.h"
 
-enum {
-    EXIT_USAGE = 2,
-    EXIT_SIGNAL = 128,
-};
+enum { EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
 struct client {
     struct client_options options;
@@ -213,7 +210,6 @@ static void wait_workload(struct client *client)
     struct pollfd done = {.fd = workload_done_fd(client->workload), .events = POLLIN};
     struct progress progress;
     uint64_t shown_ns = start_ns;
-
     progress_init(&progress, stderr, terminal, client->options.request_count);
     signal_watch_set(&client->signals, client->workload);
     while (poll(&done, 1, wait_ms(client, show)) <= 0) {
