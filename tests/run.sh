@@ -26,82 +26,7 @@ FUZZ_SECONDS=${FUZZ_SECONDS:-10}
 export TOP IMAGE_DIR=$TOP/build/images
 LOGS=build/logs
 mkdir -p "$IMAGE_DIR"
-san_env=()
-
-say() { printf '%s\n' "$*"; }
-
-# ---- one test -----------------------------------------------------------------------------------
-
-# Processes that carry this test's mark, the runner's own shells apart.
-left_behind() { # MARK
-    local p
-    for p in /proc/[0-9]*; do
-        grep -qzx "TEST_MARK=$1" "$p/environ" 2>/dev/null && printf '%s ' "${p#/proc/}"
-    done
-}
-
-# run_one STAGE NAME SECONDS COMMAND...: leaves NAME.log and NAME.result (status seconds).
-run_one() {
-    local stage=$1 name=$2 limit=$3 log=$LOGS/$1/$2.log begin=$SECONDS status mark left tries=20
-    shift 3
-    mark=$$-$stage-$name
-    env "${san_env[@]}" TEST_LOG="$TOP/$LOGS/$stage/$name" TEST_MARK="$mark" \
-        timeout -k 5 "$limit" "$@" >"$log" 2>&1 </dev/null
-    status=$?
-    [ $status = 124 ] || [ $status = 137 ] && say "timed out after $limit s (or killed)" >>"$log"
-    left=$(left_behind "$mark")
-    while [ -n "$left" ] && [ $tries -gt 0 ]; do # one that is just ending may finish
-        sleep 0.1
-        tries=$((tries - 1))
-        left=$(left_behind "$mark")
-    done
-    if [ -n "$left" ]; then
-        for p in $left; do
-            say "left behind: process $p $(tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null)" >>"$log"
-            kill -9 "$p" 2>/dev/null
-        done
-        [ $status = 0 ] && status=1
-    fi
-    # Sanitizers write their reports to files, because a daemon has no terminal.
-    for p in "$LOGS/$stage/$name".report.*; do
-        [ -e "$p" ] || continue
-        cat "$p" >>"$log"
-        [ $status = 0 ] && status=1
-    done
-    say "$status $((SECONDS - begin))" >"$LOGS/$stage/$name.result"
-    report "$stage" "$name"
-}
-
-report() { # STAGE NAME
-    local status secs
-    read -r status secs <"$LOGS/$1/$2.result"
-    case $status in
-    0) say "  ok    $1/$2 (${secs} s)" ;;
-    77) say "  skip  $1/$2: $(grep -v '^ *$' "$LOGS/$1/$2.log" | tail -n 1)" ;;
-    *)
-        say "  FAIL  $1/$2 (exit $status, ${secs} s), end of $LOGS/$1/$2.log:"
-        # Of a parallel build the lines that matter are somewhere in the middle.
-        if [ "$2" = build ]; then
-            grep -E 'error|warning|undefined|\*\*\*' "$LOGS/$1/$2.log" | head -n 25
-        else
-            tail -n 25 "$LOGS/$1/$2.log"
-        fi | sed 's/^/        /'
-        ;;
-    esac
-}
-
-# note STAGE NAME STATUS TEXT: a result without a program, e.g. a build that fails or a missing tool
-note() {
-    say "$4" >>"$LOGS/$1/$2.log"
-    say "$3 0" >"$LOGS/$1/$2.result"
-    report "$1" "$2"
-}
-
-begin_stage() {
-    rm -rf "${LOGS:?}/$1"
-    mkdir -p "$LOGS/$1"
-    say "== $1${2:+ ($2)}"
-}
+. tests/runner.sh
 
 # ---- building -----------------------------------------------------------------------------------
 
@@ -225,34 +150,6 @@ stage_stress() {
     }
     # shellcheck disable=SC2086
     stress_programs stress-tsan SAN=thread $((${STRESS_REQUESTS:-150000} / 3)) run_sanitized $wrapper
-}
-
-e2e_scripts() { # STAGE BIN FACTOR RUNNER [DIRECTORY]
-    local stage=$1 factor=$3 runner=$4 dir=${5:-tests/e2e} script limit # of time, in seconds
-    export BIN=$2 TEST_BIN=$TOP/build/plain/tests/e2e
-    case $2 in */build/*) TEST_BIN=${2%/bin}/tests/e2e ;; esac
-    if [ ! -x "$BIN/service" ] || [ ! -x "$BIN/client" ]; then
-        note "$stage" programs 1 "no $BIN/service or client: nothing to test end to end"
-        return
-    fi
-    # Two at a time, for most of them wait most of the time; then those that want to be alone.
-    for script in "$dir"/*.sh; do
-        case $script in */functions.sh | *'*'*) continue ;; esac
-        grep -q '^# alone' "$script" && continue
-        while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
-        e2e_script "$script" &
-    done
-    wait
-    for script in "$dir"/*.sh; do
-        if grep -q '^# alone' "$script"; then e2e_script "$script"; fi
-    done
-}
-
-# Of e2e_scripts, with its variables.
-e2e_script() { # SCRIPT
-    limit=$(sed -n 's/^# timeout: *\([0-9][0-9]*\).*/\1/p' "$1" | head -n 1)
-    # shellcheck disable=SC2154 # they are e2e_scripts'
-    "$runner" "$stage" "$(basename "$1" .sh)" $((${limit:-120} * factor)) bash "$1"
 }
 
 stage_workloads() {
@@ -513,7 +410,6 @@ for s in "${stages[@]}"; do
 done
 
 # On one page: per stage how many and how long, then what went wrong and what was left out.
-total_pass=0 total_fail=0 total_skip=0
 say ""
 printf '%-14s %8s %8s %8s %8s\n' stage passed failed skipped seconds
 for dir in "$LOGS"/*/; do
@@ -529,18 +425,6 @@ for dir in "$LOGS"/*/; do
     done
     name=$(basename "$dir")
     printf '%-14s %8d %8d %8d %8s\n' "$name" $pass $fail $skip "${stage_seconds[$name]:--}"
-    total_pass=$((total_pass + pass)) total_fail=$((total_fail + fail)) total_skip=$((total_skip + skip))
 done
 say "total: $SECONDS s"
-for r in "$LOGS"/*/*.result; do
-    [ -e "$r" ] || continue
-    read -r status _ <"$r"
-    log=${r%.result}.log
-    case $status in
-    0) ;;
-    77) say "skipped: ${log#"$LOGS"/}: $(grep -v '^ *$' "$log" | tail -n 1)" ;;
-    *) say "FAILED:  $log" ;;
-    esac
-done
-say "$total_pass passed, $total_fail failed, $total_skip skipped"
-[ $total_fail = 0 ]
+summary
