@@ -31,10 +31,17 @@ mkdir -p "$IMAGE_DIR"
 # ---- building -----------------------------------------------------------------------------------
 
 # build STAGE TARGETS AND VARIABLES...: keeps going, so that one broken program costs only itself.
+# One make at a time in a variant's directory. Where nothing is broken no program needs to be looked at.
+broken= # something of this stage does not build
 build() {
-    local stage=$1
+    local stage=$1 word variant=plain
     shift
-    make --no-print-directory -k -j"$JOBS" "$@" >"$LOGS/$stage/build.log" 2>&1 && return 0
+    for word in "$@"; do
+        case $word in SAN=* | VARIANT=*) variant=${word#*=} ;; esac
+    done
+    with_others flock -o "build/lock-$variant" make --no-print-directory -k -j"$JOBS" "$@" \
+        >"$LOGS/$stage/build.log" 2>&1 && return 0
+    broken=yes
     note "$stage" build 1 "does not build: make $*"
     return 1
 }
@@ -44,7 +51,7 @@ up_to_date() { make --no-print-directory -q "$@" >/dev/null 2>&1; }
 # is_built STAGE VARS PROGRAM: one that was not built is a test that failed.
 is_built() {
     # shellcheck disable=SC2086 # vars is a list
-    [ -x "$3" ] && up_to_date $2 "$3" && return 0
+    [ -x "$3" ] && { [ -z "$broken" ] || up_to_date $2 "$3"; } && return 0
     note "$1" "$(basename "$3")" 1 "not built, see $LOGS/$1/build.log"
     return 1
 }
@@ -83,15 +90,17 @@ run_sanitized() { # STAGE NAME...: run_one with report files
 
 # Thread sanitizer needs a memory map that some kernels' randomisation breaks; setarch -R mends it.
 tsan_wrapper() {
-    local probe=build/tsan-probe
-    echo 'int main(void) { return 0; }' | gcc -fsanitize=thread -x c -o $probe - 2>/dev/null || return 1
-    if $probe 2>/dev/null; then
+    local probe=build/tsan-probe.$BASHPID
+    echo 'int main(void) { return 0; }' | gcc -fsanitize=thread -x c -o "$probe" - 2>/dev/null || return 1
+    if "$probe" 2>/dev/null; then
         echo env
-    elif setarch -R $probe 2>/dev/null; then
+    elif setarch -R "$probe" 2>/dev/null; then
         echo setarch -R
     else
+        rm -f "$probe"
         return 1
     fi
+    rm -f "$probe"
 }
 
 run_sanitized_programs() { # STAGE SECONDS VARS WRAPPER PROGRAM...
@@ -142,7 +151,7 @@ stress_programs() { # STAGE MAKE-VARIABLES REQUESTS RUNNER...
 stage_stress() {
     local wrapper
     stress_programs stress "" "${STRESS_REQUESTS:-150000}" run_one
-    run_one stress barriers 300 bash tests/stress/barriers.sh
+    placed=by_itself run_one stress barriers 300 bash tests/stress/barriers.sh
     begin_stage stress-tsan
     wrapper=$(tsan_wrapper) || {
         note stress-tsan all 77 "the thread sanitizer does not run on this system"
@@ -343,7 +352,7 @@ stage_valgrind() {
 stage_lint() {
     local rule
     # globals.sh looks at objects; what does not build, it compiles and reports itself.
-    make --no-print-directory -k -j"$JOBS" all >"$LOGS/lint/build.log" 2>&1
+    flock -o build/lock-plain make --no-print-directory -k -j"$JOBS" all >"$LOGS/lint/build.log" 2>&1
     for rule in tests/lint/*.sh; do
         case $rule in */files.sh) continue ;; esac
         run_one lint "$(basename "$rule" .sh)" 300 bash "$rule"
@@ -376,6 +385,9 @@ fuzz          libFuzzer on all that a peer can write
 lint          layers, limits, layout, words'
 all=$(awk '{ print $1 }' <<<"$stages_and_words")
 
+# These measure no time: they run beside the others, where there is more than one processor.
+in_side_lane='asan tsan abi faults sim model lint clang aarch64 fuzz valgrind'
+
 # run_stage NAME: by the table of sanitizers, or by a function of its own
 run_stage() {
     local row
@@ -398,20 +410,62 @@ done
 
 rm -rf "$LOGS"
 mkdir -p "$LOGS"
-declare -A stage_seconds=()
-number=0
+
+# Sets cpu_now: seconds of processor time that the children of this shell have taken, daemons apart.
+cpu_now=0
+count_cpu() {
+    local file=$LOGS/times.$BASHPID
+    times >"$file"
+    cpu_now=$(awk 'NR == 2 { split($1, u, "[ms]"); split($2, s, "[ms]")
+                             printf "%d", u[1] * 60 + u[2] + s[1] * 60 + s[2] }' "$file")
+    rm -f "$file"
+}
+
+# run_stages STAGE...: one after the other; leaves their seconds.
+run_stages() {
+    local s begin cpu
+    for s in "$@"; do
+        begin=$SECONDS cpu=$cpu_now
+        begin_stage "$s" "$(awk -v s="$s" '$1 == s { $1 = ""; print substr($0, 2) }' <<<"$stages_and_words")"
+        broken=
+        run_stage "$s"
+        count_cpu
+        say "$((SECONDS - begin)) $((cpu_now - cpu))" >"$LOGS/$s/took"
+        say "   $s took $((SECONDS - begin)) s, $((cpu_now - cpu)) s of processor time; $SECONDS s in all"
+    done
+}
+
+# The side lane says what it has to say of a stage when that has ended, and leaves the processors to the main lane.
+run_side_lane() { # STAGE...
+    local s
+    side_lane=yes
+    renice -n 5 -p "$BASHPID" >/dev/null 2>&1
+    for s in "$@"; do
+        run_stages "$s" >"$LOGS/side.out" 2>&1
+        say "$(<"$LOGS/side.out")"
+    done
+}
+
+main_lane=() side_stages=()
 for s in "${stages[@]}"; do
-    begin=$SECONDS
-    number=$((number + 1))
-    begin_stage "$s" "$number of ${#stages[@]}: $(awk -v s="$s" '$1 == s { $1 = ""; print substr($0, 2) }' <<<"$stages_and_words")"
-    run_stage "$s"
-    stage_seconds[$s]=$((SECONDS - begin))
-    say "   $s took $((SECONDS - begin)) s, $SECONDS s in all"
+    case " ${in_side_lane//$'\n'/ } " in
+    *" $s "*) side_stages+=("$s") ;;
+    *) main_lane+=("$s") ;;
+    esac
 done
+if [ "$JOBS" = 1 ] || [ ${#main_lane[@]} = 0 ] || [ ${#side_stages[@]} = 0 ]; then
+    run_stages "${stages[@]}"
+else
+    say "== in two lanes; beside the others: ${side_stages[*]}"
+    run_side_lane "${side_stages[@]}" &
+    side=$!
+    (run_stages "${main_lane[@]}") # a shell of its own has no job but its tests
+    wait $side
+fi
 
 # On one page: per stage how many and how long, then what went wrong and what was left out.
 say ""
-printf '%-14s %8s %8s %8s %8s\n' stage passed failed skipped seconds
+printf '%-14s %8s %8s %8s %8s %8s\n' stage passed failed skipped seconds CPU
 for dir in "$LOGS"/*/; do
     pass=0 fail=0 skip=0
     for r in "$dir"*.result; do
@@ -423,8 +477,9 @@ for dir in "$LOGS"/*/; do
         *) fail=$((fail + 1)) ;;
         esac
     done
-    name=$(basename "$dir")
-    printf '%-14s %8d %8d %8d %8s\n' "$name" $pass $fail $skip "${stage_seconds[$name]:--}"
+    seconds=- cpu=-
+    [ ! -e "$dir/took" ] || read -r seconds cpu <"$dir/took"
+    printf '%-14s %8d %8d %8d %8s %8s\n' "$(basename "$dir")" $pass $fail $skip "$seconds" "$cpu"
 done
 say "total: $SECONDS s"
 summary
