@@ -267,6 +267,23 @@ static void final_check_does_not_sleep_on_a_broken_index(void **state)
     assert_int_equal(back_ring_look(&f->back), -EPROTO);
 }
 
+/* What is there is not enough: the event is for what comes after that. */
+static void asking_for_more_arms_behind_what_was_seen(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < NR_STARTS; i++) {
+        start_at(f, STARTS[i]);
+        for (uint32_t n = 0; n < 3; n++)
+            request(f, n);
+        assert_int_equal(back_ring_look(&f->back), 3);
+        take(f, 1);
+        assert_false(back_ring_ask_for_more(&f->back));
+        assert_int_equal(f->sring->req_event, (uint32_t)(STARTS[i] + 4));
+        request(f, 3);
+        assert_true(back_ring_ask_for_more(&f->back));
+    }
+}
+
 static void take_one(void *arg)
 {
     take(arg, 1);
@@ -316,6 +333,7 @@ int main(void)
         cmocka_unit_test(push_notifies_when_the_event_is_passed),
         cmocka_unit_test(push_uses_its_own_copy_of_the_index),
         cmocka_unit_test(final_check_arms_one_ahead),
+        cmocka_unit_test(asking_for_more_arms_behind_what_was_seen),
         cmocka_unit_test(final_check_does_not_sleep_on_a_broken_index),
         cmocka_unit_test(a_take_beyond_the_look_ends_the_program),
         cmocka_unit_test(a_response_to_nothing_ends_the_program),

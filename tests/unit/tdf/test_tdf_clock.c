@@ -336,6 +336,28 @@ static void test_an_instant_of_the_clock_is_one_of_real_time(void **state)
     assert_true(tdf_clock_to_monotonic_ns(&f->clock, UINT64_MAX) == UINT64_MAX);
 }
 
+/* Both ways by one line; a time before the last change of rate is that change. */
+static void test_what_the_clock_showed_at_a_real_time(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < NR_FACTORS; i++) {
+        tdf_source_set_ns(&f->source, START_NS);
+        start(f, factors[i]);
+        assert_true(tdf_clock_at_ns(&f->clock, 0) == START_NS);
+        tdf_source_advance_ns(&f->source, 123456789);
+        uint64_t virtual_ns = tdf_clock_now_ns(&f->clock);
+        assert_within(tdf_clock_at_ns(&f->clock, START_NS + 123456789), virtual_ns, 1);
+        for (uint64_t back_ns = 0; back_ns < 100000; back_ns += 12345) {
+            uint64_t when_ns = tdf_clock_when_ns(&f->clock, virtual_ns - back_ns);
+            assert_true(tdf_clock_at_ns(&f->clock, when_ns) >= virtual_ns - back_ns);
+            assert_true(tdf_clock_at_ns(&f->clock, when_ns - 1) <= virtual_ns - back_ns);
+        }
+    }
+    start(f, (struct tdf){0, 1});
+    assert_true(tdf_clock_at_ns(&f->clock, UINT64_MAX) == tdf_clock_now_ns(&f->clock));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_large_delay_is_caught_up_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_instant_of_the_clock_is_one_of_real_time, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_what_the_clock_showed_at_a_real_time, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
