@@ -7,6 +7,8 @@
 
 #include "base/container_of.h"
 #include "ring/evtchn.h"
+#include "service/back/vif/vif_rx.h"
+#include "service/back/vif/vif_tx.h"
 #include "service/net/turns.h"
 
 static struct vif_queue *of_pollable(struct pollable *p)

@@ -14,9 +14,6 @@
  *
  * A front end that breaks the protocol has its queue halted: nothing more is taken from it or
  * delivered to it until it is destroyed.
- *
- *   vif_tx.c   from the tx ring to the port
- *   vif_rx.c   from the queue to the rx ring
  */
 #ifndef SPLITDOM_SERVICE_BACK_VIF_VIF_QUEUE_H
 #define SPLITDOM_SERVICE_BACK_VIF_VIF_QUEUE_H
@@ -114,23 +111,11 @@ uint32_t vif_queue_take(struct vif_queue *q, uint32_t budget_bytes);
 /* A frame for the front end: see net_port_ops.deliver. */
 void vif_queue_deliver(struct vif_queue *q, struct net_frame *frame, uint64_t at_ns);
 
-/* ---- vif_queue.c, vif_tx.c and vif_rx.c for each other ---- */
+/* ---- for vif_tx.c and vif_rx.c ---- */
 
 /* Nothing is taken or delivered any more. */
 void vif_queue_halt(struct vif_queue *q, const char *fault);
 /* Raises an event. */
 void vif_queue_notify(struct vif_queue *q, const struct vif_event *event);
-
-/* Shows filled responses. */
-void vif_tx_flush(struct vif_queue *q);
-
-/* Puts frames that wait on the ring, as far as there are pages, and shows them. Returns how many
- * frames, or -EPROTO: the index is invalid. */
-int vif_rx_serve(struct vif_queue *q, uint64_t now_ns);
-/* Asks for the doorbell if frames wait for pages, or the front end is stalled. True: pages have
- * come meanwhile. */
-bool vif_rx_arm(struct vif_queue *q);
-/* counter: which one of q->stats. */
-void vif_rx_drop_all(struct vif_queue *q, enum net_drop why, uint64_t *counter);
 
 #endif

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* vif_rx: what waits for the front end, and how it is put into the pages that it gave
- * (vif_queue.h). */
+#include "service/back/vif/vif_rx.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "service/back/vif/offload.h"
-#include "service/back/vif/vif_queue.h"
 #include "service/net/frame.h"
 #include "tdf/rational.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* vif_tx: what the front end sends, taken off its ring and judged (vif_queue.h). */
+#include "service/back/vif/vif_tx.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "service/back/vif/tx_chain.h"
-#include "service/back/vif/vif_queue.h"
 #include "service/net/frame.h"
 
 enum {
