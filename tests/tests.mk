@@ -5,7 +5,7 @@
 # Xen's names are ours: a file sees either Xen's headers or include/splitdom, never both. Xen's
 # macros were not written for -Wconversion, nor for ThreadSanitizer (stand-alone fences); the tests
 # with them have one thread.
-XEN_FILES := abi_xen ring_xen xen_front xen_writer xen_vbd xen_store xen_events
+XEN_FILES := abi_xen ring_xen xen_front xen_writer xen_vbd xen_store xen_events xen_net
 $(patsubst %,$(OUT)/tests/abi/%.o,$(XEN_FILES)): CPPFLAGS += -D__XEN_INTERFACE_VERSION__=0x00040e00
 $(patsubst %,$(OUT)/tests/abi/%.o,$(XEN_FILES)): CFLAGS += \
 	-Wno-conversion -Wno-sign-conversion -Wno-unknown-warning-option -Wno-tsan
@@ -16,6 +16,13 @@ $(OUT)/tests/abi/test_ring_pairs: $(patsubst %,$(OUT)/tests/abi/%.o,test_ring_pa
 $(ABI_TESTS):
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+# A front end by Xen's macros against our back end, both in one program.
+NETIF_PAIR := $(OUT)/tests/abi/test_netif_pair
+$(NETIF_PAIR): $(patsubst %,$(OUT)/tests/abi/%.o,test_netif_pair xen_net) $(OUT)/libfakes.a $(LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LDLIBS)
+ABI_TESTS += $(NETIF_PAIR)
 
 .PHONY: abi
 abi: ## layouts and rings against libxen's headers
