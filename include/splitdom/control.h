@@ -69,6 +69,14 @@ enum control_op {
      * asked for, with the status -ESHUTDOWN, and then the end of its connection. Not for a domain,
      * which gets -EPERM. -ENOENT there is no such domain. */
     CONTROL_DESTROY = 32,
+    /* The network. Not for a domain (-EPERM). Text follows the request; the answer may be text, as
+     * a reason is: arg0 is its length if there is a descriptor. */
+    /* arg0: domid; text: a specification as xl has it. */
+    CONTROL_NETWORK_ATTACH = 48,
+    /* arg0: domid; text: the device's number or its address. Replies as of CONTROL_BLOCK_DETACH. */
+    CONTROL_NETWORK_DETACH = 49,
+    /* The same at once, whatever the front end does. */
+    CONTROL_NETWORK_DESTROY = 50,
 };
 
 enum {

@@ -8,6 +8,7 @@
 
 #include "base/decimal.h"
 #include "service/block/cache/cache.h"
+#include "service/net/net.h"
 #include "splitdom/control.h"
 #include "splitdom/tdf.h"
 
@@ -140,5 +141,44 @@ int option_domain_name(struct why *why, const char *text)
     if (length == 0 || length > MOST || text[length] != '\0')
         return why_fail(why, -EINVAL, "a name has up to %d letters, digits or _-.+:@, not '%s'",
                         MOST, text);
+    return 0;
+}
+
+int option_vif(struct why *why, const char *text, struct vif_spec vifs[DOM0_VIFS_MAX],
+               uint32_t *count)
+{
+    if (*count == DOM0_VIFS_MAX)
+        return why_fail(why, -EINVAL, "--vif may come %d times", DOM0_VIFS_MAX);
+    return vif_spec_parse(text, &vifs[(*count)++], why);
+}
+
+int option_bridge(struct why *why, const char *text, const char *bridges[DOM0_BRIDGES_MAX],
+                  uint32_t *count)
+{
+    if (!net_bridge_name_is_valid(text))
+        return why_fail(why, -EINVAL, "a bridge's name has up to 15 letters, not '%s'", text);
+    for (uint32_t i = 0; i < *count; i++) {
+        if (strcmp(bridges[i], text) == 0)
+            return why_fail(why, -EINVAL, "two bridges have the name %s", text);
+    }
+    if (*count == DOM0_BRIDGES_MAX)
+        return why_fail(why, -EINVAL, "--bridge may come %d times", DOM0_BRIDGES_MAX);
+    bridges[(*count)++] = text;
+    return 0;
+}
+
+int option_check_vifs(struct why *why, const struct dom0_options *options)
+{
+    for (uint32_t i = 0; i < options->vif_count; i++) {
+        const char *wanted = options->vifs[i].bridge;
+        bool found = wanted[0] == '\0' ||
+                     (options->bridge_count == 0 && strcmp(wanted, NET_BRIDGE_DEFAULT) == 0);
+
+        for (uint32_t k = 0; !found && k < options->bridge_count; k++)
+            found = strcmp(options->bridges[k], wanted) == 0;
+        if (!found)
+            return why_fail(why, -EINVAL, "Could not find bridge device %s (--bridge makes one)",
+                            wanted);
+    }
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/share.h"
 #include "base/why.h"
 #include "service/dom0/dom0_options.h"
+#include "service/dom0/vifs/vif_spec.h"
 
 int option_number(struct why *why, const char *what, const char *text, uint64_t min, uint64_t max,
                   uint64_t *out);
@@ -31,6 +32,13 @@ int option_on_off(struct why *why, const char *what, const char *text, bool *out
 int option_delay(struct why *why, const char *text, uint64_t *out_ms);
 /* What people may call a domain. */
 int option_domain_name(struct why *why, const char *text);
+/* One more network interface, bridge. */
+int option_vif(struct why *why, const char *text, struct vif_spec vifs[DOM0_VIFS_MAX],
+               uint32_t *count);
+int option_bridge(struct why *why, const char *text, const char *bridges[DOM0_BRIDGES_MAX],
+                  uint32_t *count);
+/* Is there each bridge that the network interfaces name? */
+int option_check_vifs(struct why *why, const struct dom0_options *options);
 /* For a name that no cache policy has. */
 int option_refuse_policy(const char *text, struct why *why);
 

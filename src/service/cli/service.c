@@ -45,6 +45,10 @@ static int run_verb(const struct service_options *options)
         return verb_destroy(&rundir, options);
     case SERVICE_BLOCK_LIST:
         return verb_block_list(&rundir, options);
+    case SERVICE_NETWORK_ATTACH:
+    case SERVICE_NETWORK_DETACH:
+    case SERVICE_NETWORK_LIST:
+        return verb_network(&rundir, options);
     case SERVICE_TOP:
         return verb_top(&rundir, options);
     case SERVICE_UPTIME:

@@ -36,6 +36,9 @@ static const struct {
     {"block-attach", SERVICE_BLOCK_ATTACH, 2, 2, "two arguments: DOMID SPEC"},
     {"block-detach", SERVICE_BLOCK_DETACH, 2, 2, "two arguments: DOMID VDEV"},
     {"block-list", SERVICE_BLOCK_LIST, 1, 1, "one argument: DOMID"},
+    {"network-attach", SERVICE_NETWORK_ATTACH, 1, 32, "DOMID and a specification"},
+    {"network-detach", SERVICE_NETWORK_DETACH, 2, 2, "two arguments: DOMID DEVID|MAC"},
+    {"network-list", SERVICE_NETWORK_LIST, 1, 1, "one argument: DOMID"},
     {"top", SERVICE_TOP, 0, 0, "no arguments"},
     {"uptime", SERVICE_UPTIME, 0, 1, "at most one argument: DOMID"},
     {"domid", SERVICE_DOMID, 1, 1, "one argument: NAME"},
@@ -50,13 +53,15 @@ enum option_id {
     OPTION_VERSION,
     OPTION_JSON,  /* of status */
     OPTION_LONG,  /* of list */
-    OPTION_FORCE, /* of block-detach */
+    OPTION_FORCE, /* of block-detach, network-detach */
     OPTION_BATCH, /* of top */
     OPTION_ITERATIONS,
     OPTION_DELAY,
     OPTION_VBDS,
     OPTION_IMAGE, /* of start, from here on */
     OPTION_DISK,
+    OPTION_VIF,
+    OPTION_BRIDGE,
     OPTION_ENGINE,
     OPTION_MODEL,
     OPTION_CACHE_PERCENT,
@@ -90,6 +95,8 @@ static const struct option long_options[] = {
     {"vbds", no_argument, NULL, OPTION_VBDS},
     {"image", required_argument, NULL, OPTION_IMAGE},
     {"disk", required_argument, NULL, OPTION_DISK},
+    {"vif", required_argument, NULL, OPTION_VIF},
+    {"bridge", required_argument, NULL, OPTION_BRIDGE},
     {"engine", required_argument, NULL, OPTION_ENGINE},
     {"model", required_argument, NULL, OPTION_MODEL},
     {"cache-percent", required_argument, NULL, OPTION_CACHE_PERCENT},
@@ -157,6 +164,12 @@ static int apply_start(int id, const char *text, struct service_options *o, stru
         return 0;
     case OPTION_DISK:
         return add_disk(text, o, why);
+    case OPTION_VIF:
+        d->vifs = o->vifs;
+        return option_vif(why, text, o->vifs, &d->vif_count);
+    case OPTION_BRIDGE:
+        d->bridges = o->bridges;
+        return option_bridge(why, text, o->bridges, &d->bridge_count);
     case OPTION_ENGINE:
         return option_engine(why, text, &d->engine);
     case OPTION_MODEL:
@@ -228,8 +241,8 @@ static int apply(int id, const char *text, struct service_options *o, struct why
         o->details = true;
         return 0;
     case OPTION_FORCE:
-        if (o->verb != SERVICE_BLOCK_DETACH)
-            return why_fail(why, -EINVAL, "--force belongs to block-detach");
+        if (o->verb != SERVICE_BLOCK_DETACH && o->verb != SERVICE_NETWORK_DETACH)
+            return why_fail(why, -EINVAL, "--force belongs to block-detach and network-detach");
         o->force = true;
         return 0;
     case OPTION_BATCH:
@@ -312,6 +325,7 @@ static int apply_operands(char **operands, struct service_options *o, struct why
         return rc;
     if (o->verb == SERVICE_SET)
         return apply_set(operands, o, why);
+    o->words = operands + 1;
     o->value = operands[1]; /* NULL where there is no second one */
     if (o->verb == SERVICE_RENAME)
         return option_domain_name(why, o->value);
@@ -332,6 +346,8 @@ static int check_together(struct service_options *o, struct why *why)
 {
     if (o->dom0.disk_count > 0 && !o->has_image)
         o->dom0.image_path = NULL;
+    if (option_check_vifs(why, &o->dom0) < 0)
+        return -EINVAL;
     if (o->dom0.model != NULL && o->dom0.engine != DOM0_ENGINE_MODEL)
         return why_fail(why, -EINVAL, "--model needs --engine model");
     return 0;

@@ -10,6 +10,7 @@
 #include "base/share.h"
 #include "base/why.h"
 #include "service/dom0/dom0_options.h"
+#include "service/dom0/vifs/vif_spec.h"
 
 enum service_verb {
     SERVICE_START,
@@ -26,6 +27,9 @@ enum service_verb {
     SERVICE_BLOCK_ATTACH,
     SERVICE_BLOCK_DETACH,
     SERVICE_BLOCK_LIST,
+    SERVICE_NETWORK_ATTACH,
+    SERVICE_NETWORK_DETACH,
+    SERVICE_NETWORK_LIST,
     SERVICE_TOP,
     SERVICE_UPTIME,
     SERVICE_DOMID,
@@ -44,22 +48,26 @@ enum service_key {
 
 struct service_options {
     enum service_verb verb;
-    const char *rundir;                /* NULL: the default, see rundir.h */
-    const char *name;                  /* NULL: the default */
-    bool foreground;                   /* start: stay in the foreground, log to stderr too */
-    bool json;                         /* status */
-    bool has_image;                    /* start: --image was given */
-    bool force;                        /* block-detach */
-    bool details;                      /* list; top: a line for each disk */
-    bool batch;                        /* top */
-    uint64_t iterations;               /* top; 0: for ever */
-    uint64_t delay_ms;                 /* top */
-    struct dom0_options dom0;          /* start; image_path as given, disks not filled in */
-    const char *disks[DOM0_DISKS_MAX]; /* start: of --disk, checked; as many as dom0.disk_count */
-    bool has_domid;                    /* uptime */
-    uint32_t domid;                    /* of the verbs that take one */
-    enum service_key key;              /* set */
-    /* set, block-attach, rename: checked text; block-detach, domid, resize (or NULL): as given */
+    const char *rundir;                  /* NULL: the default, see rundir.h */
+    const char *name;                    /* NULL: the default */
+    bool foreground;                     /* start: stay in the foreground, log to stderr too */
+    bool json;                           /* status */
+    bool has_image;                      /* start: --image was given */
+    bool force;                          /* block-detach, network-detach */
+    bool details;                        /* list; top: a line for each disk */
+    bool batch;                          /* top */
+    uint64_t iterations;                 /* top; 0: for ever */
+    uint64_t delay_ms;                   /* top */
+    struct dom0_options dom0;            /* start; image_path as given, disks not filled in */
+    const char *disks[DOM0_DISKS_MAX];   /* start: of --disk, checked; as many as dom0.disk_count */
+    struct vif_spec vifs[DOM0_VIFS_MAX]; /* start: of --vif; what dom0.vifs points to */
+    const char *bridges[DOM0_BRIDGES_MAX]; /* start: of --bridge, likewise */
+    char *const *words;   /* network-attach: what follows the domain, with a NULL at the end */
+    bool has_domid;       /* uptime */
+    uint32_t domid;       /* of the verbs that take one */
+    enum service_key key; /* set */
+    /* set, block-attach, rename: checked text; block-detach, network-detach, domid, resize (or
+     * NULL): as given */
     const char *value;
     char share[SHARE_TEXT_SIZE]; /* set cpu-share: what value points to, as the store has it */
 };

@@ -28,7 +28,7 @@ struct control_description {
     uint32_t weight;  /* 0: as it is */
 };
 
-/* What the connections ask for. All Required; called on the poller's thread. */
+/* What the connections ask for. All required; called on the poller's thread. */
 struct control_ops {
     /* pid: the process that asks, 0 if it is not known. Returns 0 and the domain with its segment's
      * descriptor (sent from here, it stays the domain's), or -errno with a reason. */
@@ -61,6 +61,10 @@ struct control_ops {
                        struct control_peer *asker, struct why *why);
     void (*forget)(void *ctx, struct control_peer *asker);
     int (*resize)(void *ctx, const char *which, struct why *why);
+    /* One of CONTROL_NETWORK_ATTACH and its successors. *answer: text for who asked, to be freed;
+     * NULL: none. Errors as of attach_disk and detach_disk. */
+    int (*network)(void *ctx, const struct control_request *request, const char *text,
+                   struct control_peer *asker, char **answer, struct why *why);
 };
 
 /* Answers who was left waiting: 0, or -errno with a reason. Once, and not from within the op that

@@ -2,6 +2,7 @@
 /* What one request on dom0.sock does, and its reply. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -151,10 +152,32 @@ static int serve_text(struct control_peer *peer, const struct control_packet *pa
     return peer->waits ? 0 : control_reply_text(peer, rc, rc < 0 ? why.text : "");
 }
 
+static int serve_network(struct control_peer *peer, const struct control_packet *packet)
+{
+    struct control *control = peer->owner;
+    struct why why = {""};
+    char *text = NULL;
+    if (peer->domain != NULL)
+        return answer(peer, -EPERM, 0, "a domain cannot change the network");
+    int rc = control->ops->network(control->ctx, &packet->request, packet->text, peer, &text, &why);
+    peer->waits = rc == -EINPROGRESS;
+    if (!peer->waits)
+        rc = control_reply_text(peer, rc, rc < 0 ? why.text : text != NULL ? text : "");
+    free(text);
+    return peer->waits ? 0 : rc;
+}
+
+static bool is_about_network(uint32_t op)
+{
+    return op == CONTROL_NETWORK_ATTACH || op == CONTROL_NETWORK_DETACH ||
+           op == CONTROL_NETWORK_DESTROY;
+}
+
 static bool has_text(uint32_t op)
 {
     return op == CONTROL_BLOCK_ATTACH || op == CONTROL_BLOCK_DETACH ||
-           op == CONTROL_BLOCK_DESTROY || op == CONTROL_RESIZE || op == CONTROL_DESCRIBE;
+           op == CONTROL_BLOCK_DESTROY || op == CONTROL_RESIZE || op == CONTROL_DESCRIBE ||
+           is_about_network(op);
 }
 
 /* As much as there is to be: the text ends with the packet. */
@@ -193,6 +216,10 @@ int control_serve(struct control_peer *peer, const struct control_packet *packet
     case CONTROL_BLOCK_DESTROY:
     case CONTROL_RESIZE:
         return serve_text(peer, packet);
+    case CONTROL_NETWORK_ATTACH:
+    case CONTROL_NETWORK_DETACH:
+    case CONTROL_NETWORK_DESTROY:
+        return serve_network(peer, packet);
     case CONTROL_STOP:
         if (peer->domain != NULL)
             return answer(peer, -EPERM, 0, "a domain cannot end the service");

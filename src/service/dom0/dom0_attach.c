@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dom0_attach: disks that come and go while a domain runs. */
+/* dom0_attach: disks that come and go while a domain runs; who waits for a device to go. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +11,10 @@
 /* As long as libxl waits for a front end (LIBXL_DESTROY_TIMEOUT). */
 #define DETACH_PATIENCE_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 
-/* Somebody waits for a disk to go. */
+/* Somebody waits for a device to go. */
 struct detach {
     struct dom0 *dom0;
+    const struct back_class *class;
     domid_t domid;
     uint32_t devid;
     struct control_peer *asker;
@@ -38,7 +39,7 @@ static void drop(struct detach *detach)
     free(detach);
 }
 
-static int find_domain(const struct dom0 *d, uint32_t domid, struct domain **out, struct why *why)
+int dom0_need_domain(const struct dom0 *d, uint32_t domid, struct domain **out, struct why *why)
 {
     *out = dom0_find_domain(d, domid);
     if (*out == NULL)
@@ -52,7 +53,7 @@ int dom0_attach_disk(void *ctx, uint32_t domid, const char *text, struct why *wh
     struct domain *domain;
     struct dom0_disk disk;
     struct disk_spec spec;
-    int rc = find_domain(d, domid, &domain, why);
+    int rc = dom0_need_domain(d, domid, &domain, why);
     if (rc == 0)
         rc = disk_spec_parse(text, &spec, why);
     if (rc == 0 && spec.target[0] != '/')
@@ -76,7 +77,7 @@ int dom0_attach_disk(void *ctx, uint32_t domid, const char *text, struct why *wh
 static void on_timeout(struct timer *timer, void *opaque)
 {
     struct detach *detach = opaque;
-    const struct xenbus_key key = {vbd_class.name, detach->domid, detach->devid};
+    const struct xenbus_key key = {detach->class->name, detach->domid, detach->devid};
     char path[XENBUS_PATH_MAX];
     struct why why;
     (void)timer;
@@ -94,13 +95,26 @@ static int wait_for_end(struct dom0 *d, const struct xenbus_back *back, struct c
 {
     struct detach *detach = calloc(1, sizeof(*detach));
     if (detach == NULL)
-        return why_fail(why, -ENOMEM, "Dom0 is out of memory; the disk goes when it is closed");
-    *detach = (struct detach){
-        .dom0 = d, .domid = back->key.domid, .devid = back->key.devid, .asker = asker};
+        return why_fail(why, -ENOMEM, "Dom0 is out of memory; the device goes when it is closed");
+    *detach = (struct detach){.dom0 = d,
+                              .class = back->class,
+                              .domid = back->key.domid,
+                              .devid = back->key.devid,
+                              .asker = asker};
     timer_init(&detach->timer, &d->worker.gate_time, on_timeout, detach);
     timer_set(&detach->timer, tdf_clock_now_ns(&d->worker.hold_clock) + DETACH_PATIENCE_NS);
     list_push_back(&d->detaches, &detach->link);
     return -EINPROGRESS;
+}
+
+int dom0_detach_device(struct dom0 *d, struct xenbus_back *back, bool force,
+                       struct control_peer *asker, struct why *why)
+{
+    log_limited(d->log, &d->device_log_limit, "domain %u: %s %u is to be detached%s",
+                back->key.domid, back->class->name, back->key.devid, force ? " by force" : "");
+    if (xenbus_back_unplug(back, force))
+        return 0;
+    return wait_for_end(d, back, asker, why);
 }
 
 int dom0_detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
@@ -110,18 +124,14 @@ int dom0_detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
     struct domain *domain;
     struct xenbus_back *back = NULL;
     uint32_t devid;
-    int rc = find_domain(d, domid, &domain, why);
+    int rc = dom0_need_domain(d, domid, &domain, why);
     if (rc < 0)
         return rc;
     if (vdev_parse(vdev, &devid) == 0)
         back = domain_find_device(domain, &vbd_class, devid);
     if (back == NULL)
         return why_fail(why, -ENODEV, "Device %s not connected.", vdev);
-    log_limited(d->log, &d->device_log_limit, "domain %u: vbd %u is to be detached%s", domid, devid,
-                force ? " by force" : "");
-    if (xenbus_back_unplug(back, force))
-        return 0;
-    return wait_for_end(d, back, asker, why);
+    return dom0_detach_device(d, back, force, asker, why);
 }
 
 void dom0_forget_asker(void *ctx, struct control_peer *asker)
@@ -135,12 +145,13 @@ void dom0_forget_asker(void *ctx, struct control_peer *asker)
     }
 }
 
-void dom0_disk_is_gone(struct dom0 *d, domid_t domid, uint32_t devid)
+void dom0_device_is_gone(struct dom0 *d, const struct back_class *class, domid_t domid,
+                         uint32_t devid)
 {
     struct detach *next;
     for (struct detach *detach = first_detach(d); detach != NULL; detach = next) {
         next = next_detach(d, detach);
-        if (detach->domid != domid || detach->devid != devid)
+        if (detach->class != class || detach->domid != domid || detach->devid != devid)
             continue;
         control_answer(detach->asker, 0, "");
         drop(detach);

@@ -266,13 +266,9 @@ void dom0_disks_destroy(struct dom0 *d)
     free(d->devices);
 }
 
-int dom0_disk_admit(void *ctx, const struct domain *domain, const struct back_spec *spec,
-                    void **lease, struct why *why)
+int dom0_disk_admit(const struct domain *domain, const struct back_spec *spec, void **lease,
+                    struct why *why)
 {
-    (void)ctx;
-    *lease = NULL;
-    if (spec->class != &vbd_class)
-        return 0;
     const struct dom0_disk *disk =
         container_of((const struct vbd_options *)spec->options, const struct dom0_disk, options);
     struct vdisks_use *use;
@@ -282,16 +278,12 @@ int dom0_disk_admit(void *ctx, const struct domain *domain, const struct back_sp
     return rc;
 }
 
-void dom0_disk_released(void *ctx, void *lease)
+void dom0_disk_released(struct dom0 *d, struct vdisks_use *use)
 {
-    struct dom0 *d = ctx;
-    struct vdisks_use *use = lease;
-    if (use == NULL)
-        return;
     domid_t domid = use->domid;
     uint32_t devid = use->devid;
     vdisks_leave(&d->vdisks, use);
-    dom0_disk_is_gone(d, domid, devid);
+    dom0_device_is_gone(d, &vbd_class, domid, devid);
 }
 
 /* A vdev, or an image by any of its names. */

@@ -200,6 +200,7 @@ const struct control_ops dom0_control_ops = {
     .detach_disk = dom0_detach_disk,
     .forget = dom0_forget_asker,
     .resize = resize,
+    .network = dom0_network,
 };
 
 void dom0_end_faulted(struct dom0 *d)

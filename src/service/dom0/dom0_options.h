@@ -23,17 +23,24 @@ enum {
     DOM0_PAGES_MAX = 16384,
     DOM0_RING_PAGE_ORDER_MAX = 4,
     DOM0_DISKS_MAX = 64, /* that a new domain gets */
+    DOM0_VIFS_MAX = 16,  /* likewise */
+    DOM0_BRIDGES_MAX = 64,
 };
 
 /* cache_bytes when the cache is given as a share of the image. */
 #define DOM0_CACHE_BYTES_UNSET UINT64_MAX
 
 struct disk_spec;
+struct vif_spec;
 
 struct dom0_options {
     const char *image_path; /* absolute: xvda of every new domain, read-only; NULL: there is none */
     const struct disk_spec *disks; /* more disks of every new domain, targets absolute */
     uint32_t disk_count;
+    const struct vif_spec *vifs; /* network interfaces of every new domain */
+    uint32_t vif_count;
+    const char *const *bridges; /* their names, all different; none: NET_BRIDGE_DEFAULT */
+    uint32_t bridge_count;
     enum dom0_engine engine;
     const char *model;             /* parameters of the model engine, or NULL */
     uint64_t cache_bytes;          /* 0: no cache; DOM0_CACHE_BYTES_UNSET: cache_ppm counts */

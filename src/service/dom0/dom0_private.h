@@ -7,7 +7,8 @@
  *   dom0_wakeups.c   signals, the idle time-out, Dom0's own settings, clocks of domains
  *   dom0_domains.c   what is asked for over the control socket
  *   dom0_disks.c     its vdisks, and what disks every new domain gets
- *   dom0_attach.c    disks that come and go while a domain runs
+ *   dom0_attach.c    disks that come and go while a domain runs; waiting for a device to go
+ *   dom0_network.c   bridges, network interfaces, and what is asked for about them
  *   dom0_status.c    what Dom0 tells of itself
  */
 #ifndef SPLITDOM_SERVICE_DOM0_DOM0_PRIVATE_H
@@ -24,6 +25,7 @@
 #include "service/dom0/domain.h"
 #include "service/dom0/placement.h"
 #include "service/dom0/store_socket.h"
+#include "service/dom0/vifs/vifs.h"
 #include "service/loop/worker.h"
 
 /* A disk that a domain is to get. */
@@ -49,6 +51,7 @@ struct dom0 {
     struct back_spec *devices; /* the same as the devices that they are */
     uint32_t disk_count;
     struct list detaches; /* dom0_attach.c */
+    struct vifs vifs;
     struct domain_host host;
 
     struct domain **domains; /* by domid; domid 0 is ourselves */
@@ -109,10 +112,10 @@ void dom0_disks_destroy(struct dom0 *d);
  * written. Errors: -errno with a line in why. */
 int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, uint32_t patience_ms,
                    struct dom0_disk *disk, struct why *why);
-/* admit and released of struct domain_host. */
-int dom0_disk_admit(void *ctx, const struct domain *domain, const struct back_spec *spec,
-                    void **lease, struct why *why);
-void dom0_disk_released(void *ctx, void *lease);
+/* What admit and released of struct domain_host do for disks. */
+int dom0_disk_admit(const struct domain *domain, const struct back_spec *spec, void **lease,
+                    struct why *why);
+void dom0_disk_released(struct dom0 *d, struct vdisks_use *use);
 /* Looks at images again, whose size or contents have changed: of the disks with that vdev, or that
  * image; NULL: all. Tells the domains. Errors: -ENODEV nothing is meant by that; those of
  * vdisk_refresh; with a line in why. */
@@ -123,8 +126,27 @@ int dom0_attach_disk(void *ctx, uint32_t domid, const char *spec, struct why *wh
 int dom0_detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
                      struct control_peer *asker, struct why *why);
 void dom0_forget_asker(void *ctx, struct control_peer *asker);
-/* A domain's disk is gone: whoever waits for that is answered. */
-void dom0_disk_is_gone(struct dom0 *d, domid_t domid, uint32_t devid);
+/* -ESRCH with a line for people in why: there is no such domain. */
+int dom0_need_domain(const struct dom0 *d, uint32_t domid, struct domain **out, struct why *why);
+/* Takes a device away: 0; -EINPROGRESS: asker is answered later; -errno with a line in why. */
+int dom0_detach_device(struct dom0 *d, struct xenbus_back *back, bool force,
+                       struct control_peer *asker, struct why *why);
+/* A domain's device is gone: whoever waits for that is answered. */
+void dom0_device_is_gone(struct dom0 *d, const struct back_class *class, domid_t domid,
+                         uint32_t devid);
+
+/* dom0_network.c */
+/* The bridges that the options name; the worker is there. Errors: -errno with a line in why. */
+int dom0_network_create(struct dom0 *d, struct why *why);
+/* Accepts what was never created. */
+void dom0_network_destroy(struct dom0 *d);
+/* Gives senders their turns, once a round. Returns whether there was or is anything to do. */
+uint32_t dom0_network_run(struct dom0 *d);
+/* attach_more of struct domain_host: the vifs that every new domain gets. */
+int dom0_network_attach_more(void *ctx, struct domain *domain, struct why *why);
+/* network of struct control_ops. */
+int dom0_network(void *ctx, const struct control_request *request, const char *text,
+                 struct control_peer *asker, char **answer, struct why *why);
 
 /* dom0_status.c: each returns a descriptor with text, or -errno. */
 int dom0_status_text(void *ctx, uint32_t *bytes);

@@ -118,6 +118,30 @@ static void nodes_left(void *ctx, domid_t domid)
     d->nodes_left[domid] = true;
 }
 
+static int admit(void *ctx, const struct domain *domain, const struct back_spec *spec, void **lease,
+                 struct why *why)
+{
+    (void)ctx;
+    if (spec->class == &vbd_class)
+        return dom0_disk_admit(domain, spec, lease, why);
+    *lease = ((const struct vif_options *)spec->options)->network_ctx;
+    return 0;
+}
+
+static void released(void *ctx, const struct back_class *class, void *lease)
+{
+    struct dom0 *d = ctx;
+    if (class == &vbd_class) {
+        dom0_disk_released(d, lease);
+        return;
+    }
+    const struct vifs_use *use = lease;
+    domid_t domid = use->domid;
+    uint32_t devid = use->devid;
+    vifs_release(lease);
+    dom0_device_is_gone(d, class, domid, devid);
+}
+
 static void fill_host(struct dom0 *d)
 {
     d->host = (struct domain_host){.poller = d->worker.poller,
@@ -137,8 +161,9 @@ static void fill_host(struct dom0 *d)
                                    .store_ready = store_ready,
                                    .domain_lost = domain_lost,
                                    .nodes_left = nodes_left,
-                                   .admit = dom0_disk_admit,
-                                   .released = dom0_disk_released,
+                                   .attach_more = dom0_network_attach_more,
+                                   .admit = admit,
+                                   .released = released,
                                    .ctx = d};
 }
 
@@ -159,6 +184,9 @@ static int open_sockets(struct dom0 *d)
 static int assemble(struct dom0 *d, struct why *why)
 {
     int rc = dom0_disks_create(d, why);
+    if (rc < 0)
+        return rc;
+    rc = dom0_network_create(d, why);
     if (rc < 0)
         return rc;
     const char *step = "pin Dom0 to its CPU";
@@ -240,6 +268,7 @@ void dom0_teardown(struct dom0 *d)
     dom0_wakeups_destroy(d);
     xs_server_destroy(d->store);
     dom0_disks_destroy(d);
+    dom0_network_destroy(d);
     worker_fini(&d->worker);
     unmapper_destroy(d->unmapper);
     if (d->domains != NULL)

@@ -17,6 +17,7 @@
 #include "service/dom0/disks/vdisks_report.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
+#include "service/dom0/vifs/vifs_report.h"
 #include "xenstore/xenbus_state.h"
 
 enum { NAME_SHOWN_MAX = 64 }; /* with its NUL; a longer one is not shown */
@@ -212,6 +213,7 @@ static void print_table(struct dom0 *d, FILE *out)
             " since start\n",
             rates.now, rates.since_start);
     vdisks_report_print(&d->vdisks, out);
+    vifs_report_print(&d->vifs, out);
     if (d->domain_count == 0)
         return;
     fprintf(out, "%5s  %-12s %5s %8s  %7s  %12s %8s %9s %9s %11s %8s  %s\n", "domid", "state",
@@ -262,6 +264,11 @@ static void write_domain(struct json *json, const struct domain *domain, bool co
     for (struct xenbus_back *back = domain_next_device(domain, &vbd_class, NULL); back != NULL;
          back = domain_next_device(domain, &vbd_class, back))
         vbd_report_write(json, back);
+    json_end(json);
+    json_array(json, "vifs");
+    for (struct xenbus_back *back = domain_next_device(domain, &vif_class, NULL); back != NULL;
+         back = domain_next_device(domain, &vif_class, back))
+        vifs_report_write(json, back);
     json_end(json);
     json_end(json);
 }
@@ -319,6 +326,7 @@ static void print_json(struct dom0 *d, FILE *out)
     json_object(&json, NULL);
     write_service(&json, d);
     vdisks_report_write(&d->vdisks, &json);
+    vifs_report_write_bridges(&d->vifs, &json);
     write_cache(&json, d);
     write_disk(&json, d);
     json_object(&json, "loop");

@@ -134,6 +134,8 @@ static int create_devices(struct domain *domain, struct why *why)
                                         .settings = &domain->settings};
     for (uint32_t i = 0; rc == 0 && i < host->device_count; i++)
         rc = domain_attach(domain, &host->devices[i], why);
+    if (rc == 0 && host->attach_more != NULL)
+        rc = host->attach_more(host->ctx, domain, why);
     return rc;
 }
 

@@ -42,6 +42,9 @@ struct domain_host {
     struct back_settings settings;
     const struct back_spec *devices;
     uint32_t device_count;
+    /* Attaches what each new domain gets of its own beyond that. -errno with a line for people in
+     * why. NULL: nothing. */
+    int (*attach_more)(void *ctx, struct domain *domain, struct why *why);
     /* Bytes wait between the domain's store ring and its store connection: call domain_pump_store
      * soon. */
     void (*store_ready)(void *ctx, struct domain *domain);
@@ -55,7 +58,7 @@ struct domain_host {
     int (*admit)(void *ctx, const struct domain *domain, const struct back_spec *spec, void **lease,
                  struct why *why);
     /* A device that was admitted is gone, or was not made. */
-    void (*released)(void *ctx, void *lease);
+    void (*released)(void *ctx, const struct back_class *class, void *lease);
     void *ctx;
 };
 

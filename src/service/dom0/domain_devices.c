@@ -44,29 +44,30 @@ static int admit(const struct domain *domain, const struct back_spec *spec, void
     return host->admit != NULL ? host->admit(host->ctx, domain, spec, lease, why) : 0;
 }
 
-static void release(const struct domain_host *host, void *lease)
+static void release(const struct domain_host *host, const struct back_class *class, void *lease)
 {
     if (host->released != NULL)
-        host->released(host->ctx, lease);
+        host->released(host->ctx, class, lease);
 }
 
 static void drop(struct domain *domain, struct xenbus_back *back)
 {
     const struct domain_host *host = domain->host;
+    const struct back_class *class = back->class;
     void *lease = back->lease;
-    if (back->class == &vbd_class) {
+    if (class == &vbd_class) {
         struct vbd_ring_stats stats = vbd_back_stats(back);
         vbd_ring_stats_add(&domain->departed_vbds, &stats);
     }
     list_remove(&back->of_domain);
     xenbus_back_destroy(back);
-    release(host, lease);
+    release(host, class, lease);
 }
 
 static void on_lost(void *ctx)
 {
     struct domain *domain = ctx;
-    domain->lost = "cannot be told that its disk is gone";
+    domain->lost = "cannot be told that its device is gone";
     domain->host->domain_lost(domain->host->ctx);
 }
 
@@ -104,7 +105,7 @@ int domain_attach(struct domain *domain, const struct back_spec *spec, struct wh
         return rc;
     rc = create(domain, spec, &back);
     if (rc < 0) {
-        release(host, lease);
+        release(host, spec->class, lease);
         return why_fail_errno(why, rc, "Domain %u:unable to add %s with id %u", domain->domid,
                               spec->class->name, spec->devid);
     }

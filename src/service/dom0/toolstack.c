@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "service/block/sched.h"
 #include "service/dom0/back_classes.h"
@@ -69,8 +70,9 @@ static void put_front(void *writer, const char *rest, const char *value)
 {
     struct node_writer *w = writer;
     char path[XENBUS_PATH_MAX];
+    bool kept = strcmp(rest, "mtu") == 0; /* libxl keeps this one of a vif for itself */
     xenbus_front_path(path, &w->key, rest);
-    put(w, path, value, DOMAIN_OWNS_DOM0_READS);
+    put(w, path, value, kept ? DOM0_OWNS_DOMAIN_READS : DOMAIN_OWNS_DOM0_READS);
 }
 
 static void put_back(void *writer, const char *rest, const char *value)

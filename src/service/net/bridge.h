@@ -23,7 +23,7 @@
 #include "service/net/guard.h"
 #include "service/net/port.h"
 
-struct tdf_clock;
+struct timer_clock;
 
 enum {
     NET_BRIDGE_NAME_SIZE = 16,   /* as a network device's, with the NUL */
@@ -55,8 +55,8 @@ struct net_bridge {
 struct net_port_config {
     struct net_guard guard;
     uint64_t mac; /* the owner's own address, which is fixed at this port; 0: none (a trunk) */
-    struct tdf_clock *clock; /* the owner's, for links in its time; outlives the connection. NULL:
-                                it has none */
+    struct timer_clock *time; /* the owner's clock, for links in its time; outlives the connection.
+                                 NULL: it has none */
 };
 
 /* A port of a bridge. */

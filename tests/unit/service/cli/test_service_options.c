@@ -194,6 +194,27 @@ static void the_other_verbs(void **state)
     assert_true(o.force);
     assert_int_equal(parse("block-list 7", &o), 0);
     assert_int_equal(o.verb, SERVICE_BLOCK_LIST);
+    assert_int_equal(parse("network-attach 7 mac=00:16:3e:00:00:01 bridge=b", &o), 0);
+    assert_int_equal(o.verb, SERVICE_NETWORK_ATTACH);
+    assert_int_equal(o.domid, 7);
+    assert_string_equal(o.words[0], "mac=00:16:3e:00:00:01");
+    assert_string_equal(o.words[1], "bridge=b");
+    assert_null(o.words[2]);
+    assert_int_equal(parse("network-attach 7", &o), 0);
+    assert_null(o.words[0]);
+    assert_int_equal(parse("network-detach -f 7 00:16:3e:00:00:01", &o), 0);
+    assert_int_equal(o.verb, SERVICE_NETWORK_DETACH);
+    assert_string_equal(o.value, "00:16:3e:00:00:01");
+    assert_true(o.force);
+    assert_int_equal(parse("network-list 7", &o), 0);
+    assert_int_equal(o.verb, SERVICE_NETWORK_LIST);
+    assert_int_equal(
+        parse("start --bridge a --vif bridge=b,rate=1Mb/s --bridge b --vif mtu=9000", &o), 0);
+    assert_int_equal(o.dom0.bridge_count, 2);
+    assert_string_equal(o.dom0.bridges[1], "b");
+    assert_int_equal(o.dom0.vif_count, 2);
+    assert_string_equal(o.dom0.vifs[0].bridge, "b");
+    assert_int_equal(o.dom0.vifs[1].mtu, 9000);
     assert_int_equal(parse("--help", &o), 0);
     assert_int_equal(o.verb, SERVICE_HELP);
     assert_int_equal(parse("start --help", &o), 0);
@@ -295,6 +316,15 @@ static void refuses_wrong_options(void **state)
     assert_refused("block-list", "DOMID");
     assert_refused("resize xvda xvdb", "VDEV or IMAGE");
     assert_refused("block-attach 1 F,,xvdb --force", "block-detach");
+    assert_refused("network-attach", "DOMID");
+    assert_refused("network-detach 1", "DEVID|MAC");
+    assert_refused("network-list 1 2", "DOMID");
+    assert_refused("start --vif rate=fast", "invalid rate in `fast'");
+    assert_refused("start --vif bridge=nosuch", "Could not find bridge device nosuch");
+    assert_refused("start --bridge a --vif bridge=xenbr0", "Could not find bridge device xenbr0");
+    assert_refused("start --bridge a --bridge a", "two bridges");
+    assert_refused("start --bridge a/b", "a/b");
+    assert_refused("stop --vif mtu=9000", "--vif");
     assert_refused("status -l", "list");
     assert_refused("status -v", "-v");
 }

@@ -157,6 +157,21 @@ static int resize(void *ctx, const char *which, struct why *why)
     return 0;
 }
 
+/* Answers with the text that it was given, a detach later. */
+static int network(void *ctx, const struct control_request *request, const char *text,
+                   struct control_peer *asker, char **answer, struct why *why)
+{
+    struct fixture *f = ctx;
+    (void)why;
+    snprintf(f->asked, sizeof(f->asked), "network %u %u %.40s", request->op, request->arg0, text);
+    if (request->op == CONTROL_NETWORK_DETACH) {
+        f->waiting = asker;
+        return -EINPROGRESS;
+    }
+    *answer = strdup(text);
+    return f->refuse == 0 ? 0 : why_fail(why, f->refuse, "refused");
+}
+
 static int describe(void *ctx, struct domain *domain, const struct control_description *wanted,
                     struct why *why)
 {
@@ -190,7 +205,7 @@ static const struct control_ops ops = {.create_domain = create_domain,
                                        .detach_disk = detach_disk,
                                        .forget = forget,
                                        .resize = resize,
-
+                                       .network = network,
                                        .describe = describe,
                                        .find = find};
 
@@ -480,6 +495,44 @@ static void a_domain_cannot_change_disks(void **state)
     int fd = dial(f);
     (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
     ask_with_text(fd, CONTROL_BLOCK_ATTACH, 3, "text", 5);
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -EPERM);
+    assert_string_equal(f->asked, "");
+}
+
+static void verbs_about_the_network_may_be_answered_by_text(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    static char most[CONTROL_TEXT_MAX];
+    int fd = dial(f);
+    ask_with_text(fd, CONTROL_NETWORK_ATTACH, 3, "text", 5);
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, 0);
+    assert_string_equal(reply.reason, "text");
+    assert_string_equal(f->asked, "network 48 3 text");
+    memset(most, 'x', sizeof(most) - 1);
+    ask_with_text(fd, CONTROL_NETWORK_ATTACH, 3, most, sizeof(most));
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 1);
+    assert_int_equal(reply.arg0, sizeof(most) - 1);
+    f->refuse = -ENODEV; /* then the reason is the answer */
+    ask_with_text(fd, CONTROL_NETWORK_ATTACH, 3, "text", 5);
+    run(f);
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -ENODEV);
+    assert_string_equal(reply.reason, "refused");
+}
+
+static void a_domain_cannot_change_the_network(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    ask_with_text(fd, CONTROL_NETWORK_ATTACH, 3, "text", 5);
     run(f);
     assert_int_equal(reply_of(fd, &reply), 0);
     assert_int_equal(reply.status, -EPERM);
@@ -919,6 +972,8 @@ int main(void)
         CONTROL_TEST(a_long_reason_comes_as_a_file),
         CONTROL_TEST(text_ends_with_its_packet),
         CONTROL_TEST(a_domain_cannot_change_disks),
+        CONTROL_TEST(verbs_about_the_network_may_be_answered_by_text),
+        CONTROL_TEST(a_domain_cannot_change_the_network),
         CONTROL_TEST(a_detach_is_answered_when_it_is_over),
         CONTROL_TEST(who_waits_and_goes_is_forgotten),
         CONTROL_TEST(packets_that_make_no_sense_end_the_connection),

@@ -77,8 +77,9 @@ static int admit(void *ctx, const struct domain *domain, const struct back_spec 
     return 0;
 }
 
-static void released(void *ctx, void *lease)
+static void released(void *ctx, const struct back_class *class, void *lease)
 {
+    (void)class;
     struct fixture *fixture = ctx;
     assert_ptr_equal(lease, &fixture->leases);
     fixture->leases--;

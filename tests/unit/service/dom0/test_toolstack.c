@@ -4,6 +4,7 @@
 
 #include "fakes/xs_peer.h"
 #include "service/back/vbd/vbd_back.h"
+#include "service/back/vif/vif_back.h"
 #include "service/dom0/toolstack.h"
 #include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
@@ -234,6 +235,51 @@ static void nodes_are_those_of_libxl(void **state)
     xs_conn_close(peer.conn);
 }
 
+#define VIF_FRONT HOME "/device/vif/1"
+#define VIF_BACK  "/local/domain/0/backend/vif/7/1"
+
+/* As libxl 4.17 attaches a network interface; without its script, which Dom0 does not run. */
+static const struct node vif_nodes[] = {
+    {VIF_FRONT, "", "n7,r0"},
+    {VIF_FRONT "/backend", VIF_BACK, "n7,r0"},
+    {VIF_FRONT "/backend-id", "0", "n7,r0"},
+    {VIF_FRONT "/state", "1", "n7,r0"},
+    {VIF_FRONT "/handle", "1", "n7,r0"},
+    {VIF_FRONT "/mac", "00:16:3e:00:00:02", "n7,r0"},
+    {VIF_FRONT "/trusted", "1", "n7,r0"},
+    {VIF_FRONT "/mtu", "1500", "n0,r7"},
+    {VIF_BACK, "", "n0,r7"},
+    {VIF_BACK "/frontend", VIF_FRONT, "n0,r7"},
+    {VIF_BACK "/frontend-id", "7", "n0,r7"},
+    {VIF_BACK "/online", "1", "n0,r7"},
+    {VIF_BACK "/state", "1", "n0,r7"},
+    {VIF_BACK "/mac", "00:16:3e:00:00:02", "n0,r7"},
+    {VIF_BACK "/rate", "62500,50000", "n0,r7"},
+    {VIF_BACK "/bridge", "xenbr0", "n0,r7"},
+    {VIF_BACK "/handle", "1", "n0,r7"},
+    {VIF_BACK "/type", "vif", "n0,r7"},
+    {VIF_BACK "/hotplug-status", "", "n0,r7"},
+};
+
+static void nodes_of_a_vif_are_those_of_libxl(void **state)
+{
+    (void)state;
+    struct xs_peer peer;
+    const struct vif_options options = {.mac = {0, 0x16, 0x3e, 0, 0, 2},
+                                        .bridge = "xenbr0",
+                                        .rate_bytes = 62500,
+                                        .rate_interval_us = 50000,
+                                        .mtu = 1500};
+    xs_peer_open(&peer, store, DOM0_DOMID);
+    assert_int_equal(xs_peer_call(&peer, XS_WATCH, 0, "/local/domain\0t", 16), XS_WATCH);
+    assert_int_equal(
+        toolstack_create_device(store, DOMID, &(struct back_spec){&vif_class, 1, &options}), 0);
+    expect_changes(&peer, "/local/domain", vif_nodes, sizeof(vif_nodes) / sizeof(vif_nodes[0]));
+    for (size_t i = 0; i < sizeof(vif_nodes) / sizeof(vif_nodes[0]); i++)
+        expect_node(&peer, &vif_nodes[i]);
+    xs_conn_close(peer.conn);
+}
+
 static void dom0_says_who_it_is(void **state)
 {
     (void)state;
@@ -279,6 +325,7 @@ int main(void)
         TOOLSTACK_TEST(the_domain_owns_its_half_and_reads_the_other),
         TOOLSTACK_TEST(another_domain_sees_nothing),
         TOOLSTACK_TEST(nodes_are_those_of_libxl),
+        TOOLSTACK_TEST(nodes_of_a_vif_are_those_of_libxl),
         TOOLSTACK_TEST(dom0_says_who_it_is),
         TOOLSTACK_TEST(removal_leaves_nothing),
     };

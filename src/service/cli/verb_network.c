@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * verb_network: network interfaces of running domains: network-attach, network-detach, and
+ * network-list in the columns of `xl network-list`.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "service/cli/control_client.h"
+#include "service/cli/store_client.h"
+#include "service/cli/verb.h"
+
+enum {
+    DETACH_TIMEOUT_S = 30, /* Dom0 waits for a front end for 10 s */
+    PATH_SIZE = 128,
+    MAC_SHOWN_MAX = 17,
+};
+
+/* All words as one specification: xl takes them one by one, its configuration files together. */
+static int join_words(char *const *words, char text[CONTROL_TEXT_MAX], struct why *why)
+{
+    size_t at = 0;
+    text[0] = '\0';
+    for (; *words != NULL; words++) {
+        size_t length = strlen(*words);
+        if (at + length + 2 > CONTROL_TEXT_MAX)
+            return why_fail(why, -E2BIG, "the specification is too long");
+        if (at > 0)
+            text[at++] = ',';
+        memcpy(text + at, *words, length + 1);
+        at += length;
+    }
+    return 0;
+}
+
+static int attach(const struct rundir *rundir, const struct service_options *options,
+                  struct why *why)
+{
+    char text[CONTROL_TEXT_MAX];
+    int rc = join_words(options->words, text, why);
+    return rc < 0 ? rc
+                  : control_client_tell(rundir->control_socket, CONTROL_NETWORK_ATTACH,
+                                        options->domid, text, CONTROL_CLIENT_TIMEOUT_S, why);
+}
+
+static int detach(const struct rundir *rundir, const struct service_options *options,
+                  struct why *why)
+{
+    enum control_op op = options->force ? CONTROL_NETWORK_DESTROY : CONTROL_NETWORK_DETACH;
+    return control_client_tell(rundir->control_socket, op, options->domid, options->value,
+                               DETACH_TIMEOUT_S, why);
+}
+
+/* ---- network-list ---- */
+
+static int read_node(struct store_client *client, const char *directory, const char *node,
+                     char value[XENSTORE_PAYLOAD_MAX + 1])
+{
+    char path[PATH_SIZE + 32];
+    snprintf(path, sizeof(path), "%s/%s", directory, node);
+    return store_client_read(client, path, value);
+}
+
+/* A number in a node that the domain may have written; -1: there is none. */
+static int64_t number_at(struct store_client *client, const char *directory, const char *node)
+{
+    char value[XENSTORE_PAYLOAD_MAX + 1];
+    uint64_t number;
+    if (read_node(client, directory, node, value) < 0 ||
+        decimal_parse(value, 0, UINT32_MAX, &number) < 0)
+        return -1;
+    return (int64_t)number;
+}
+
+/* What Dom0 has written itself: the domain's own node may say anything. */
+static void print_vif(struct store_client *client, uint32_t domid, const char *devid)
+{
+    char front[PATH_SIZE], back[PATH_SIZE], mac[XENSTORE_PAYLOAD_MAX + 1];
+    snprintf(front, sizeof(front), "/local/domain/%" PRIu32 "/device/vif/%.16s", domid, devid);
+    snprintf(back, sizeof(back), "/local/domain/0/backend/vif/%" PRIu32 "/%.16s", domid, devid);
+    if (read_node(client, back, "mac", mac) < 0)
+        strcpy(mac, "-");
+    printf("%-3s %-2d %-17.*s %6" PRId64 " %5" PRId64 " %6" PRId64 " %5" PRId64 "/%-11" PRId64
+           " %-30s\n",
+           devid, 0, MAC_SHOWN_MAX, mac, number_at(client, back, "handle"),
+           number_at(client, back, "state"), number_at(client, front, "event-channel"),
+           number_at(client, front, "tx-ring-ref"), number_at(client, front, "rx-ring-ref"), back);
+}
+
+static int print_vifs(struct store_client *client, uint32_t domid)
+{
+    char path[PATH_SIZE], *names;
+    snprintf(path, sizeof(path), "/local/domain/%" PRIu32, domid);
+    int rc = store_client_directory(client, path, &names);
+    if (rc < 0)
+        return rc;
+    free(names);
+    printf("%-3s %-2s %-17s %-6s %-5s %-6s %5s/%-11s %-30s\n", "Idx", "BE", "Mac Addr.", "handle",
+           "state", "evt-ch", "tx-", "rx-ring-ref", "BE-path");
+    snprintf(path, sizeof(path), "/local/domain/0/backend/vif/%" PRIu32, domid);
+    rc = store_client_directory(client, path, &names);
+    if (rc == -ENOENT)
+        return 0;
+    for (const char *name = names; rc == 0 && *name != '\0'; name += strlen(name) + 1)
+        print_vif(client, domid, name);
+    free(names);
+    return rc;
+}
+
+static int list(const struct rundir *rundir, const struct service_options *options, struct why *why)
+{
+    struct store_client *client;
+    int rc = store_client_open(rundir->store_socket, &client);
+    if (rc == 0) {
+        rc = print_vifs(client, options->domid);
+        store_client_close(client);
+    }
+    if (rc == -ENOENT)
+        return why_fail(why, rc, "there is no domain %" PRIu32 ": see 'service list'",
+                        options->domid);
+    return rc < 0 ? why_fail(why, rc, "cannot list the network interfaces by %s: %s",
+                             rundir->store_socket, strerror(-rc))
+                  : 0;
+}
+
+int verb_network(const struct rundir *rundir, const struct service_options *options)
+{
+    struct why why;
+    int rc;
+
+    if (!verb_is_running(rundir, NULL))
+        return verb_not_running(rundir);
+    if (options->verb == SERVICE_NETWORK_ATTACH)
+        rc = attach(rundir, options, &why);
+    else if (options->verb == SERVICE_NETWORK_DETACH)
+        rc = detach(rundir, options, &why);
+    else
+        rc = list(rundir, options, &why);
+    if (rc < 0)
+        fprintf(stderr, "service: %s\n", why.text);
+    return rc < 0 ? VERB_FAILED : verb_end_output();
+}

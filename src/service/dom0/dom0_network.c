@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* dom0_network: the network of Dom0, and network interfaces that come and go. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "service/dom0/dom0_private.h"
+#include "service/dom0/domain_devices.h"
+
+enum {
+    LINK_WATCH_NS = 50000, /* a host mostly wakes a sleeper this late: watched for that long */
+};
+
+int dom0_network_create(struct dom0 *d, struct why *why)
+{
+    const struct dom0_options *options = d->options;
+    struct vifs_config config = {
+        .timers = &d->worker.timers, .close_watch_ns = LINK_WATCH_NS, .seed = clock_monotonic_ns()};
+    struct net_bridge *bridge;
+    (void)!getrandom(&config.seed, sizeof(config.seed), GRND_NONBLOCK); /* else the time it is */
+    vifs_init(&d->vifs, &config);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < options->bridge_count; i++)
+        rc = net_add_bridge(&d->vifs.net, options->bridges[i], &bridge);
+    if (options->bridge_count == 0)
+        rc = net_add_bridge(&d->vifs.net, NET_BRIDGE_DEFAULT, &bridge);
+    return rc < 0 ? why_fail_errno(why, rc, "cannot make the bridges") : 0;
+}
+
+void dom0_network_destroy(struct dom0 *d)
+{
+    vifs_fini(&d->vifs);
+}
+
+uint32_t dom0_network_run(struct dom0 *d)
+{
+    return net_turns_run(&d->vifs.net.turns) > 0 || net_turns_waits(&d->vifs.net.turns) ? 1 : 0;
+}
+
+/* soft: what another vif has already is replaced, and not refused. */
+static int attach(struct dom0 *d, struct domain *domain, const struct vif_spec *spec, bool soft,
+                  struct vifs_use **out, struct why *why)
+{
+    uint32_t devid =
+        spec->devid >= 0 ? (uint32_t)spec->devid : vifs_next_devid(&d->vifs, domain->domid);
+    if (domain_find_device(domain, &vif_class, devid) != NULL)
+        return why_fail(why, -EEXIST,
+                        "Domain %u:device already exists in xenstore; detach it first, or choose "
+                        "another devid",
+                        domain->domid);
+    int rc = vifs_prepare(&d->vifs, domain->domid, devid, spec, soft, &domain->clock, out, why);
+    if (rc < 0)
+        return rc;
+    const struct back_spec device = {&vif_class, devid, &(*out)->options};
+    return domain_attach(domain, &device, why); /* which releases the vif if that fails */
+}
+
+int dom0_network_attach_more(void *ctx, struct domain *domain, struct why *why)
+{
+    struct dom0 *d = ctx;
+    struct vifs_use *use;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < d->options->vif_count; i++)
+        rc = attach(d, domain, &d->options->vifs[i], true, &use, why);
+    return rc;
+}
+
+static int attach_text(struct dom0 *d, struct domain *domain, const char *text, struct why *why)
+{
+    struct vif_spec spec;
+    struct vifs_use *use;
+    int rc = vif_spec_parse(text, &spec, why);
+    if (rc == 0)
+        rc = attach(d, domain, &spec, false, &use, why);
+    if (rc < 0)
+        log_limited(d->log, &d->device_log_limit, "domain %u: a vif refused: %s", domain->domid,
+                    why->text);
+    else
+        log_limited(d->log, &d->device_log_limit, "domain %u: vif %u attached to %s", domain->domid,
+                    use->devid, use->options.bridge);
+    return rc;
+}
+
+static int detach(struct dom0 *d, struct domain *domain, const char *which, bool force,
+                  struct control_peer *asker, struct why *why)
+{
+    const struct vifs_use *use = vifs_find(&d->vifs, domain->domid, which);
+    if (use == NULL)
+        return why_fail(why, -ENODEV, "Unknown device %s.", which);
+    return dom0_detach_device(d, domain_find_device(domain, &vif_class, use->devid), force, asker,
+                              why);
+}
+
+int dom0_network(void *ctx, const struct control_request *request, const char *text,
+                 struct control_peer *asker, char **answer, struct why *why)
+{
+    struct dom0 *d = ctx;
+    struct domain *domain;
+    *answer = NULL;
+    int rc = dom0_need_domain(d, request->arg0, &domain, why);
+    if (rc < 0)
+        return rc;
+    if (request->op == CONTROL_NETWORK_ATTACH)
+        return attach_text(d, domain, text, why);
+    return detach(d, domain, text, request->op == CONTROL_NETWORK_DESTROY, asker, why);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vifs: the network that Dom0 has, and the network interfaces of domains on it: which are there,
+ * what they are called, whose address is whose.
+ *
+ * A vif is made in two steps, as a disk is: vifs_prepare checks its words, gives it what they leave
+ * open (an address, a name, a bridge) and returns the options of its device class; when the device
+ * is gone, or was not made, vifs_release forgets all of that.
+ *
+ * Dom0's loop thread.
+ */
+#ifndef SPLITDOM_SERVICE_DOM0_VIFS_VIFS_H
+#define SPLITDOM_SERVICE_DOM0_VIFS_VIFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/prng.h"
+#include "base/why.h"
+#include "service/back/vif/vif_back.h"
+#include "service/dom0/vifs/vif_spec.h"
+#include "service/net/net.h"
+#include "splitdom/xen/grant_table.h"
+#include "tdf/timer.h"
+
+struct vifs_config {
+    struct timers *timers;   /* of the loop */
+    uint64_t close_watch_ns; /* how long before its time a link's frame is watched for */
+    uint64_t seed;           /* of addresses, and of what domains must not guess */
+};
+
+struct vifs {
+    struct net net;
+    struct list uses; /* of vifs_use.link, in the order in which they were made */
+    struct prng prng;
+    struct vifs_config config;
+};
+
+/* One vif of a domain, from vifs_prepare to vifs_release. Only read by others. */
+struct vifs_use {
+    struct vifs *vifs;
+    domid_t domid;
+    uint32_t devid;
+    struct vif_spec spec;
+    char name[NET_PORT_NAME_SIZE]; /* of the port */
+    struct vif_options options;
+    struct net_port *port; /* NULL: its front end is not connected */
+    struct list_node link;
+    struct timer_clock link_time; /* the domain's clock, watched closely, and the same not so */
+    struct timer_clock credit_time;
+};
+
+/* What config points at outlives the vifs. */
+void vifs_init(struct vifs *vifs, const struct vifs_config *config);
+/* All were released. A zeroed one is allowed. */
+void vifs_fini(struct vifs *vifs);
+
+/*
+ * Makes a vif of the domain, whose clock outlives it, with that number. An address that is given is
+ * refused if another vif has it; or, where soft is true, replaced. Errors, with a line for people
+ * in why, xl's where it has one: -ENODEV no such bridge; -EEXIST an address or a name that another
+ * has; -ENOMEM.
+ */
+int vifs_prepare(struct vifs *vifs, domid_t domid, uint32_t devid, const struct vif_spec *spec,
+                 bool soft, struct tdf_clock *clock, struct vifs_use **out, struct why *why);
+/* Its device is not there any more. NULL allowed. */
+void vifs_release(struct vifs_use *use);
+
+/* The number of a new vif of the domain, as libxl counts: the greatest and one. */
+uint32_t vifs_next_devid(const struct vifs *vifs, domid_t domid);
+/* By "3" or "00:16:3e:00:00:03". NULL: the domain has none such. */
+struct vifs_use *vifs_find(const struct vifs *vifs, domid_t domid, const char *which);
+/* By the name of its port, whether it is connected or not. NULL: there is none. */
+struct vifs_use *vifs_find_name(const struct vifs *vifs, const char *name);
+/* After NULL the first one, NULL after the last one. */
+struct vifs_use *vifs_next(const struct vifs *vifs, const struct vifs_use *use);
+
+#endif
