@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/net/link.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/container_of.h"
+
+/* Waits for what is due next. */
+static void await(struct net_link_way *way)
+{
+    uint64_t next_ns = net_pipe_next_ns(&way->pipe);
+
+    if (next_ns == UINT64_MAX)
+        timer_stop(&way->timer);
+    else if (way->timer.state != TIMER_WAITING || way->timer.node.key != next_ns)
+        timer_set(&way->timer, next_ns > 0 ? next_ns : 1);
+}
+
+static void on_due(struct timer *timer, void *opaque)
+{
+    struct net_link_way *way = opaque;
+
+    (void)timer;
+    (void)net_pipe_advance(&way->pipe, tdf_clock_now_ns(way->link->time->clock),
+                           NET_LINK_FRAMES_AT_ONCE);
+    await(way);
+}
+
+/* By the wall: when a frame is there that is due at due_ns. */
+static uint64_t wall_ns(const struct net_link_way *way, uint64_t due_ns)
+{
+    return tdf_clock_when_ns(way->link->time->clock, due_ns);
+}
+
+static struct net_link_way *of_pipe(struct net_pipe *pipe)
+{
+    return container_of(pipe, struct net_link_way, pipe);
+}
+
+static void put(struct net_sink *sink, struct net_port *port, struct net_frame *frame,
+                uint64_t at_ns)
+{
+    struct net_link_way *way = container_of(sink, struct net_link_way, sink);
+    struct tdf_clock *clock = way->link->time->clock;
+
+    net_pipe_put(&way->pipe, port, frame, tdf_clock_at_ns(clock, at_ns));
+    if (net_pipe_next_ns(&way->pipe) <= tdf_clock_now_ns(clock))
+        on_due(&way->timer, way);
+    else
+        await(way);
+}
+
+/* ---- of a vif ---- */
+
+static void out_up(struct net_pipe *pipe, struct net_port *port, struct net_frame *frame,
+                   uint64_t due_ns)
+{
+    struct net_link_way *way = of_pipe(pipe);
+
+    way->link->bridge->put(way->link->bridge, port, frame, wall_ns(way, due_ns));
+}
+
+static void out_down(struct net_pipe *pipe, struct net_port *port, struct net_frame *frame,
+                     uint64_t due_ns)
+{
+    net_port_deliver(port, frame, wall_ns(of_pipe(pipe), due_ns));
+}
+
+/* ---- of two bridges ---- */
+
+static void out_trunk(struct net_pipe *pipe, struct net_port *port, struct net_frame *frame,
+                      uint64_t due_ns)
+{
+    struct net_link_way *way = of_pipe(pipe);
+    struct net_link *link = way->link;
+    struct net_port *other = &link->ends[way == &link->way[NET_WAY_UP] ? NET_WAY_DOWN : NET_WAY_UP];
+
+    (void)port;
+    net_port_input_at(other, frame, wall_ns(way, due_ns));
+}
+
+/* What a bridge hands to its end of the trunk goes into the pipe. */
+static void trunk_deliver(struct net_port *port, struct net_frame *frame, uint64_t at_ns)
+{
+    struct net_link_way *way = port->owner;
+
+    put(&way->sink, port, frame, at_ns);
+}
+
+/* A trunk has no turns. */
+static uint32_t trunk_take(struct net_port *port, uint32_t budget_bytes)
+{
+    (void)port, (void)budget_bytes;
+    return 0;
+}
+
+static const struct net_port_ops trunk_ops = {.deliver = trunk_deliver, .take = trunk_take};
+
+/* ---- */
+
+void net_link_init(struct net_link *link, const struct net_pipe_config config[NET_WAYS])
+{
+    *link = (struct net_link){.time = NULL};
+    for (int i = 0; i < NET_WAYS; i++) {
+        link->way[i].link = link;
+        link->way[i].sink.put = put;
+        net_pipe_init(&link->way[i].pipe, &config[i], i == NET_WAY_UP ? out_up : out_down);
+    }
+}
+
+void net_link_configure(struct net_link *link, enum net_way way,
+                        const struct net_pipe_config *config)
+{
+    net_pipe_configure(&link->way[way].pipe, config);
+    if (link->time != NULL)
+        await(&link->way[way]);
+}
+
+static void begin(struct net_link *link, struct timer_clock *time)
+{
+    assert(link->time == NULL);
+    link->time = time;
+    for (int i = 0; i < NET_WAYS; i++)
+        timer_init(&link->way[i].timer, time, on_due, &link->way[i]);
+}
+
+void net_link_insert(struct net_link *link, struct net_port *port, struct timer_clock *time)
+{
+    assert(port->up != NULL && port->down == NULL);
+    begin(link, time);
+    link->port = port;
+    link->bridge = port->up;
+    port->up = &link->way[NET_WAY_UP].sink;
+    port->down = &link->way[NET_WAY_DOWN].sink;
+}
+
+int net_link_join(struct net_link *link, struct net_bridge *first, struct net_bridge *second,
+                  struct timer_clock *time)
+{
+    struct net_bridge *bridges[NET_WAYS] = {first, second};
+    const struct net_port_config config = {.time = time};
+    int rc = 0;
+
+    begin(link, time);
+    link->is_trunk = true;
+    for (int i = 0; rc == 0 && i < NET_WAYS; i++) {
+        char name[NET_PORT_NAME_SIZE];
+
+        link->way[i].pipe.out = out_trunk;
+        (void)snprintf(name, sizeof name, "to-%s", bridges[1 - i]->name);
+        net_port_init(&link->ends[i], &trunk_ops, name, 1);
+        link->ends[i].owner = &link->way[i];
+        rc = net_bridge_connect(bridges[i], &link->ends[i], &config);
+    }
+    if (rc < 0)
+        net_link_take_out(link);
+    return rc;
+}
+
+void net_link_take_out(struct net_link *link)
+{
+    if (link->time == NULL)
+        return;
+    for (int i = 0; i < NET_WAYS; i++) {
+        timer_stop(&link->way[i].timer);
+        net_pipe_clear(&link->way[i].pipe, NET_DROP_DISCONNECTED);
+    }
+    if (link->is_trunk) {
+        net_bridge_disconnect(&link->ends[NET_WAY_UP]);
+        net_bridge_disconnect(&link->ends[NET_WAY_DOWN]);
+    } else {
+        link->port->up = link->bridge;
+        link->port->down = NULL;
+        link->port = NULL;
+    }
+    link->time = NULL;
+}
+
+struct net_bridge *net_link_beyond(const struct net_port *port)
+{
+    if (port->ops != &trunk_ops)
+        return NULL;
+
+    const struct net_link_way *way = port->owner;
+    const struct net_link *link = way->link;
+
+    return net_port_bridge(&link->ends[port == &link->ends[0] ? 1 : 0]);
+}
