@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * files: what /proc tells of time and of the shim: uptime; and the link exe, where the kernel does
- * not let the process have another program.
+ * files: what /proc tells of time and of the shim: uptime, processes' times; and the link exe,
+ * where the kernel does not let the process have another program.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "run/shim/call/calls.h"
+#include "run/shim/call/proc_stat.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/text.h"
@@ -60,20 +61,38 @@ static uint64_t idle_ns(long fd)
     return (uint64_t)text_number(&at) * SCALE_NS_PER_SEC;
 }
 
-/* The text of now, in memory: who keeps it open reads the same again. */
-static long open_uptime(long real_fd, long flags)
+static size_t show_uptime(long real_fd, char *line)
 {
-    char line[LINK_BYTES * 2];
     uint64_t ahead_ns = 0;
 
-    long fd = SYS2(SYS_memfd_create, "uptime", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
-    if (fd < 0)
-        return fd;
     vclock_ahead_ns(CLOCK_BOOTTIME, &ahead_ns);
     char *end = text_append(append_seconds(line, vclock_now_ns() + ahead_ns), " ");
     end = append_seconds(end, scale_to_virtual_ns(vclock_tdf_running(), idle_ns(real_fd), false));
     end = text_append(end, "\n");
-    SYS4(SYS_pwrite64, fd, line, end - line, 0);
+    return (size_t)(end - line);
+}
+
+/* The text of now, in memory: who keeps it open reads the same again. */
+static long open_text(const char *line, size_t length, long flags)
+{
+    long fd = SYS2(SYS_memfd_create, "proc", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+
+    if (fd >= 0)
+        SYS4(SYS_pwrite64, fd, line, length, 0);
+    return fd;
+}
+
+/* Apart, because it needs room on the stack. */
+static __attribute__((noinline)) long open_shown(long real_fd, const char *path, long flags)
+{
+    char line[PROC_STAT_BYTES];
+    const size_t length =
+        proc_stat_is_path(path) ? proc_stat_show(real_fd, line) : show_uptime(real_fd, line);
+
+    if (length == 0)
+        return real_fd;
+    long fd = open_text(line, length, flags);
+    SYS1(SYS_close, real_fd);
     return fd;
 }
 
@@ -83,11 +102,10 @@ long call_open(struct trap *trap)
     static const char uptime[] = "/proc/uptime";
     const unsigned first = trap->nr == SYS_open ? 0 : 1;
     long fd = trap_pass(trap);
-    if (fd < 0 || !same((const char *)trap->args[first], uptime)) /* opened, so it can be read */
+    const char *path = (const char *)trap->args[first];
+    if (fd < 0 || !(same(path, uptime) || proc_stat_is_path(path))) /* opened: it can be read */
         return fd;
-    long shown = open_uptime(fd, trap->args[first + 1]);
-    SYS1(SYS_close, fd);
-    return shown;
+    return open_shown(fd, path, trap->args[first + 1]);
 }
 
 /* readlink, readlinkat. */

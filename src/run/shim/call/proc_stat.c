@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/shim/call/proc_stat.h"
+
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "run/shim/core/process.h"
+#include "run/shim/core/stamp.h"
+#include "run/shim/core/stub.h"
+#include "run/shim/core/text.h"
+#include "run/shim/core/time_scale.h"
+#include "run/shim/core/vclock.h"
+
+enum {
+    NS_PER_TICK = 10000000,
+    NUMBER_BYTES = 24,
+    /* Fields, counted from 1 as in proc(5); the second is the name, in brackets. */
+    AFTER_NAME = 3,
+    USER_TIME = 14,
+    CHILDREN_SYSTEM_TIME = 17,
+    START_TIME = 22,
+};
+
+/* Past a name of one directory's; NULL: it is another one. */
+static const char *past_process(const char *path)
+{
+    const char *at = path;
+
+    if (text_begins(path, "self/"))
+        return path + sizeof("self/") - 1;
+    if (text_begins(path, "thread-self/"))
+        return path + sizeof("thread-self/") - 1;
+    while (*at >= '0' && *at <= '9')
+        at++;
+    return at > path && *at == '/' ? at + 1 : NULL;
+}
+
+bool proc_stat_is_path(const char *path)
+{
+    if (!text_begins(path, "/proc/"))
+        return false;
+    path = past_process(path + sizeof("/proc/") - 1);
+    if (path != NULL && text_begins(path, "task/"))
+        path = past_process(path + sizeof("task/") - 1);
+    return path != NULL && text_begins(path, "stat") && path[sizeof("stat") - 1] == '\0';
+}
+
+/* A process began at so many ticks of the kernel's CLOCK_BOOTTIME: at which of the domain's? */
+static uint64_t shown_start(uint64_t ticks)
+{
+    const struct session *session = vclock_session();
+    const int64_t real_ns = (int64_t)(ticks * NS_PER_TICK) - session->boottime_ahead_ns;
+    uint64_t boottime_ahead_ns = 0, wall_ahead_ns = 0;
+
+    vclock_ahead_ns(CLOCK_BOOTTIME, &boottime_ahead_ns);
+    vclock_ahead_ns(CLOCK_REALTIME, &wall_ahead_ns);
+    const int64_t wall_ns = stamp_to_virtual_ns(real_ns + session->realtime_ahead_ns);
+    const int64_t boot_ns = wall_ns - (int64_t)wall_ahead_ns + (int64_t)boottime_ahead_ns;
+    return boot_ns < 0 ? 0 : (uint64_t)boot_ns / NS_PER_TICK;
+}
+
+static uint64_t shown(unsigned field, uint64_t number)
+{
+    if (field >= USER_TIME && field <= CHILDREN_SYSTEM_TIME)
+        return scale_to_virtual_ns(process.cpu_tdf, number, false);
+    return field == START_TIME ? shown_start(number) : number;
+}
+
+static bool is_shown(unsigned field)
+{
+    return (field >= USER_TIME && field <= CHILDREN_SYSTEM_TIME) || field == START_TIME;
+}
+
+/* The name may have spaces and brackets: its end is the last bracket. */
+static const char *past_name(const char *text)
+{
+    const char *end = NULL;
+
+    for (; *text != '\0'; text++)
+        if (*text == ')')
+            end = text;
+    return end == NULL || end[1] != ' ' ? NULL : end + 2;
+}
+
+size_t proc_stat_show(long fd, char line[PROC_STAT_BYTES])
+{
+    char text[PROC_STAT_BYTES - 5 * NUMBER_BYTES];
+    char *out = line;
+    unsigned field = AFTER_NAME;
+
+    long size = SYS4(SYS_pread64, fd, text, sizeof(text) - 1, 0);
+    if (size <= 0 || size == (long)sizeof(text) - 1)
+        return 0;
+    text[size] = '\0';
+    const char *rest = past_name(text);
+    if (rest == NULL)
+        return 0;
+    for (const char *at = text; at < rest; at++)
+        *out++ = *at;
+    while (*rest != '\0') {
+        if (is_shown(field)) {
+            uint64_t number = 0;
+            for (; *rest >= '0' && *rest <= '9'; rest++)
+                number = number * 10 + (uint64_t)(*rest - '0');
+            out = text_append_number(out, shown(field, number));
+        }
+        while (*rest != '\0' && *rest != ' ')
+            *out++ = *rest++;
+        if (*rest == ' ')
+            *out++ = *rest++;
+        field++;
+    }
+    return (size_t)(out - line);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proc_stat: /proc/PID/stat, where ps and its like find when a process began and what CPU time it
+ * has used, in the domain's time.
+ */
+#ifndef SPLITDOM_RUN_SHIM_CALL_PROC_STAT_H
+#define SPLITDOM_RUN_SHIM_CALL_PROC_STAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { PROC_STAT_BYTES = 1024 }; /* more than such a line has */
+
+/* "/proc/PID/stat", "/proc/PID/task/TID/stat"; self and thread-self, too. */
+bool proc_stat_is_path(const char *path);
+
+/* The line that such a descriptor shows, as text; 0: it shows none. */
+size_t proc_stat_show(long fd, char line[PROC_STAT_BYTES]);
+
+#endif
