@@ -66,8 +66,10 @@ long call_ipc_control(struct trap *trap);
 long call_setsockopt(struct trap *trap);
 long call_getsockopt(struct trap *trap);
 long call_receive(struct trap *trap);
+long call_receive_many(struct trap *trap);
+long call_ioctl(struct trap *trap);
 
-/* Opening /proc/uptime, readlink of /proc/self/exe. */
+/* Opening /proc/uptime, /proc/PID/stat; readlink of /proc/self/exe. */
 long call_open(struct trap *trap);
 long call_readlink(struct trap *trap);
 

@@ -4,6 +4,7 @@
  * memory.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -13,6 +14,9 @@
 
 #include "run/shim/call/calls.h"
 #include "run/shim/core/stamp.h"
+
+/* What anybody may ask for, too: linux/msg.h, sem.h, shm.h. */
+enum { MSG_STAT_OF_ANY = 13, SEM_STAT_OF_ANY = 20, SHM_STAT_OF_ANY = 15 };
 
 static void show(time_t *seconds)
 {
@@ -24,6 +28,11 @@ static void show(time_t *seconds)
     *seconds = ts.tv_sec;
 }
 
+static bool is_stat(int command, int by_index, int of_any)
+{
+    return command == IPC_STAT || command == by_index || command == of_any;
+}
+
 /* msgctl, semctl, shmctl. The kernel has just written there, so we may. */
 long call_ipc_control(struct trap *trap)
 {
@@ -33,16 +42,16 @@ long call_ipc_control(struct trap *trap)
 
     if (rc < 0)
         return rc;
-    if (trap->nr == SYS_msgctl && (command == IPC_STAT || command == MSG_STAT)) {
+    if (trap->nr == SYS_msgctl && is_stat(command, MSG_STAT, MSG_STAT_OF_ANY)) {
         struct msqid_ds *queue = (struct msqid_ds *)address;
         show(&queue->msg_stime);
         show(&queue->msg_rtime);
         show(&queue->msg_ctime);
-    } else if (trap->nr == SYS_semctl && (command == IPC_STAT || command == SEM_STAT)) {
+    } else if (trap->nr == SYS_semctl && is_stat(command, SEM_STAT, SEM_STAT_OF_ANY)) {
         struct semid_ds *semaphores = (struct semid_ds *)address;
         show(&semaphores->sem_otime);
         show(&semaphores->sem_ctime);
-    } else if (trap->nr == SYS_shmctl && (command == IPC_STAT || command == SHM_STAT)) {
+    } else if (trap->nr == SYS_shmctl && is_stat(command, SHM_STAT, SHM_STAT_OF_ANY)) {
         struct shmid_ds *memory = (struct shmid_ds *)address;
         show(&memory->shm_atime);
         show(&memory->shm_dtime);

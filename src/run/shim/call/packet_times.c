@@ -12,6 +12,7 @@
 
 #include "run/shim/call/calls.h"
 #include "run/shim/call/receive.h"
+#include "run/shim/core/filter.h"
 #include "run/shim/core/stamp.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/time_scale.h"
@@ -67,6 +68,28 @@ void packet_times_show(long message_address)
                  head.cmsg_type == SO_TIMESTAMP || head.cmsg_type == 63);
         at += CMSG_ALIGN(head.cmsg_len);
     }
+}
+
+/* SIOCGSTAMP and its relatives: the stamp of the last packet that was received. */
+long call_ioctl(struct trap *trap)
+{
+    const uint32_t request = (uint32_t)trap->args[1];
+    long rc = trap_pass(trap);
+
+    if (rc == 0)
+        show(trap->args[2], sizeof(struct timespec),
+             request == FILTER_STAMP_OLD || request == FILTER_STAMP_NEW);
+    return rc;
+}
+
+/* recvmmsg: of each message that has come. */
+long call_receive_many(struct trap *trap)
+{
+    long rc = trap->args[4] != 0 ? call_recvmmsg(trap) : trap_pass(trap);
+
+    for (long i = 0; i < rc; i++)
+        packet_times_show(trap->args[1] + i * (long)sizeof(struct mmsghdr));
+    return rc;
 }
 
 /* setsockopt of SO_TIMESTAMP and its relatives. */

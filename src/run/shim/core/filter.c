@@ -36,6 +36,7 @@ enum condition {
     FUTEX,       /* IS_SET 3, and an operation that waits */
     TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
     CONNECTION,  /* TCP_INFO */
+    PACKET,      /* ioctl: SIOCGSTAMP and its relatives */
     READING,     /* an open's flags: to read, and nothing but O_CLOEXEC and O_LARGEFILE */
     OUR_FD,      /* one of the descriptors that the shim needs */
     MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC */
@@ -116,6 +117,7 @@ static const struct rule rules[] = {
     {SYS_setsockopt, TIME_OPTION, 0},
     {SYS_getsockopt, TIME_OPTION, 0},
     {SYS_getsockopt, CONNECTION, 0},
+    {SYS_ioctl, PACKET, 0},
     {SYS_execve, ALWAYS, 0},
     {SYS_execveat, ALWAYS, 0},
     {SYS_seccomp, ALWAYS, 0},
@@ -127,10 +129,8 @@ static const struct rule rules[] = {
 };
 
 static const struct rule receive_rules[] = {
-    {SYS_recvfrom, ALWAYS, 0},
-    {SYS_recvmsg, ALWAYS, 0},
-    {SYS_accept, ALWAYS, 0},
-    {SYS_accept4, ALWAYS, 0},
+    {SYS_recvfrom, ALWAYS, 0}, {SYS_recvmsg, ALWAYS, 0}, {SYS_recvmmsg, ALWAYS, 0},
+    {SYS_accept, ALWAYS, 0},   {SYS_accept4, ALWAYS, 0},
 };
 
 static const struct rule endless_rules[] = {
@@ -213,6 +213,16 @@ static void emit_options(struct filter *filter)
         jump_equal(filter, options[i], count - 1 - i, i + 1 == count ? NO : 0);
 }
 
+static void emit_packet(struct filter *filter)
+{
+    static const uint32_t requests[] = {FILTER_STAMP_OLD, FILTER_STAMPNS_OLD, FILTER_STAMP_NEW,
+                                        FILTER_STAMPNS_NEW};
+    const unsigned count = sizeof(requests) / sizeof(requests[0]);
+
+    for (unsigned i = 0; i < count; i++)
+        jump_equal(filter, requests[i], count - 1 - i, i + 1 == count ? NO : 0);
+}
+
 static void emit_condition(struct filter *filter, const struct rule *rule, int fds)
 {
     switch (rule->condition) {
@@ -254,6 +264,10 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         jump_equal(filter, IPPROTO_TCP, 0, NO);
         load(filter, low_half(2));
         jump_equal(filter, TCP_INFO, 0, NO);
+        break;
+    case PACKET:
+        load(filter, low_half(1));
+        emit_packet(filter);
         break;
     case READING:
         load(filter, low_half(rule->argument));

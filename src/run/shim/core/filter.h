@@ -16,6 +16,15 @@
 
 enum { FILTER_CODE_MAX = 1024 };
 
+/* SIOCGSTAMP and SIOCGSTAMPNS: linux/sockios.h has the older forms, and the newer ones where a C
+ * library has not taken their names. */
+enum {
+    FILTER_STAMP_OLD = 0x8906,
+    FILTER_STAMPNS_OLD = 0x8907,
+};
+#define FILTER_STAMP_NEW   UINT32_C(0x80108906)
+#define FILTER_STAMPNS_NEW UINT32_C(0x80108907)
+
 struct filter {
     struct sock_filter code[FILTER_CODE_MAX];
     unsigned count;

@@ -160,6 +160,9 @@ static void test_options_and_modes_are_caught_by_their_numbers(void **state)
     PASSED(SYS_setsockopt, 3, 6, SO_RCVTIMEO, 0x10, 4);
     CAUGHT(SYS_getsockopt, 3, 6, 11, 0x10, 4); /* TCP_INFO */
     PASSED(SYS_getsockopt, 3, 6, 1, 0x10, 4);
+    CAUGHT(SYS_ioctl, 3, 0x8906, 0x10, 0, 0); /* SIOCGSTAMP */
+    CAUGHT(SYS_ioctl, 3, 0x80108907, 0x10, 0, 0);
+    PASSED(SYS_ioctl, 3, 0x5401, 0x10, 0, 0);
     CAUGHT(SYS_prctl, PR_SET_SECCOMP, 2, 0x10, 0, 0);
     CAUGHT(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
     PASSED(SYS_prctl, PR_SET_NAME, 0x10, 0, 0, 0);
