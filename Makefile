@@ -184,6 +184,7 @@ $(OUT)/tests/test_memory_file: WRAP := memfd_create
 $(OUT)/tests/test_xenbus_back: WRAP := xs_local_write
 $(OUT)/tests/test_operations: WRAP := block_submit block_cancel
 $(OUT)/tests/test_dom0_attach: WRAP := control_answer
+$(OUT)/tests/test_cpu_limit_unified: WRAP := fopen access rmdir
 
 # tests/unit mirrors src; the programs lie side by side, so their names are unique.
 $(foreach t,$(UNIT_SOURCES),$(eval $(OUT)/tests/$(basename $(notdir $(t))): $(OUT)/$(t:.c=.o)))
