@@ -33,6 +33,7 @@ enum condition {
     UNSET,       /* the argument is 0 */
     SIGNAL,      /* rt_sigaction: SIGSYS; IS_SET 1, and not what FOREIGN_STUBS says */
     SIGNAL_TSC,  /* the same, but SIGSEGV is caught */
+    MASK,        /* rt_sigprocmask: not SIG_UNBLOCK; see emit_signal_mask */
     FUTEX,       /* IS_SET 3, and an operation that waits */
     TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
     CONNECTION,  /* TCP_INFO */
@@ -54,7 +55,7 @@ static const struct rule rules[] = {
     {SYS_close, OUR_FD, 0},
     {SYS_poll, POSITIVE, 2},
     {SYS_epoll_wait, POSITIVE, 3},
-    {SYS_rt_sigprocmask, ALWAYS, 0},
+    {SYS_rt_sigprocmask, MASK, 0},
     {SYS_rt_sigaction, SIGNAL, 1},
     {SYS_clock_gettime, ALWAYS, 0},
     {SYS_gettimeofday, ALWAYS, 0},
@@ -203,6 +204,18 @@ static void emit_signal(struct filter *filter, bool tsc)
     emit_is_set(filter, 1);
 }
 
+/* Unblocking is let through: handlers of the spared signals do that first, where SIGSYS may be
+ * blocked and a caught call would end the process. Without a set SIG_UNBLOCK only reads. */
+static void emit_signal_mask(struct filter *filter)
+{
+    load(filter, low_half(0));
+    jump_equal(filter, SIG_UNBLOCK, 0, 4);
+    load(filter, low_half(1));
+    jump_equal(filter, 0, 0, NO);
+    load(filter, low_half(1) + 4);
+    jump_equal(filter, 0, 0, NO);
+}
+
 static void emit_options(struct filter *filter)
 {
     static const uint8_t options[] = {SO_RCVTIMEO,     SO_SNDTIMEO, SO_TIMESTAMP, SO_TIMESTAMPNS,
@@ -249,6 +262,9 @@ static void emit_condition(struct filter *filter, const struct rule *rule, int f
         break;
     case SIGNAL_TSC:
         emit_signal(filter, true);
+        break;
+    case MASK:
+        emit_signal_mask(filter);
         break;
     case FUTEX:
         emit_futex(filter);
