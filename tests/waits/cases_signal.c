@@ -4,11 +4,14 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/waits/waits.h"
@@ -178,6 +181,36 @@ static void own_filter(void)
     sleep_and_end();
 }
 
+#ifdef __GLIBC__ /* others read into memory of their own */
+static sigjmp_buf back;
+static void *volatile fault;
+
+static void note_fault(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    fault = info->si_addr;
+    siglongjmp(back, 1);
+}
+
+/* A reading that goes nowhere fails, or ends in a fault that tells where. */
+static void bad_address(void)
+{
+    struct sigaction action = {.sa_sigaction = note_fault, .sa_flags = SA_SIGINFO};
+    void *const nowhere = (void *)8;
+    must(sigaction(SIGSEGV, &action, NULL), "sigaction");
+    fault = nowhere;
+    if (sigsetjmp(back, 1) == 0)
+        (void)gettimeofday(nowhere, NULL);
+    void *const of_day = fault;
+    if (sigsetjmp(back, 1) == 0)
+        (void)clock_gettime(CLOCK_MONOTONIC, nowhere);
+    if (of_day != nowhere || fault != nowhere)
+        broken("the fault is said to be elsewhere");
+    sleep_and_end();
+}
+#endif
+
 static void tsc_mode(void)
 {
 #ifdef PR_SET_TSC
@@ -201,6 +234,9 @@ const struct wait_case cases_signal[] = {
     {"a handler for SIGSYS", KIND_WAIT, sigsys_handler, 0, 0, 0, 0, 0},
     {"SIGSYS ignored and by default", KIND_WAIT, sigsys_default, 0, 0, 0, 0, 0},
     {"a seccomp filter", KIND_WAIT, own_filter, 0, 0, 0, 0, 0},
+#ifdef __GLIBC__
+    {"a bad address", KIND_WAIT, bad_address, 0, 0, 0, 0, 0},
+#endif
     {"PR_SET_TSC", KIND_WAIT, tsc_mode, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

@@ -32,11 +32,14 @@ static long read_cpu(long clock_id, struct timespec *ts)
 
 long reads_clock(long clock_id, struct timespec *ts)
 {
+    volatile struct timespec *out = ts;
     uint64_t ahead_ns;
 
     if (!vclock_ahead_ns(clock_id, &ahead_ns))
         return read_cpu(clock_id, ts);
-    *ts = scale_timespec(vclock_now_ns() + ahead_ns);
+    const struct timespec now = scale_timespec(vclock_now_ns() + ahead_ns);
+    out->tv_sec = now.tv_sec; /* in this order: a bad address is told by its first word */
+    out->tv_nsec = now.tv_nsec;
     return 0;
 }
 
