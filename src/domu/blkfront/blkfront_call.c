@@ -60,7 +60,10 @@ static int call_entry(struct blkfront *bf, struct shadow_entry *entry, struct re
 {
     entry->transfer = NULL;
     entry->waiter = waiter;
-    uint32_t request_index = bf->ring.half.req_prod_pvt;
+    const struct spin_target target = {.request_index = bf->ring.half.req_prod_pvt,
+                                       .data = blkfront_data_of(bf, entry),
+                                       .data_bytes =
+                                           (uint32_t)entry->sector_count * BLKIF_SECTOR_SIZE};
     bool asked = blkfront_ask(bf, entry, bf->stamped ? blkfront_now_ns(bf) : 0);
     if (!bf->linking)
         blkfront_push(bf);
@@ -69,7 +72,7 @@ static int call_entry(struct blkfront *bf, struct shadow_entry *entry, struct re
     uint32_t spin_ns = may_spin ? blkfront_may_spin(bf) : 0;
     if (spin_ns > 0) {
         blkfront_unlock(bf, wakes);
-        blkfront_spin(bf, waiter, request_index, spin_ns, wakes);
+        blkfront_spin(bf, waiter, &target, spin_ns, wakes);
     } else {
         (void)blkfront_reap_ring(bf, wakes);
     }

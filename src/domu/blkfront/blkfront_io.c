@@ -177,9 +177,9 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     (void)blkfront_reap_ring(bf, &wakes);
     uint32_t spin_ns = must_wait(bf, min) ? blkfront_may_spin(bf) : 0;
     if (spin_ns > 0) {
-        uint32_t oldest = bf->ring.half.rsp_cons;
+        const struct spin_target oldest = {.request_index = bf->ring.half.rsp_cons};
         blkfront_unlock(bf, &wakes);
-        blkfront_spin(bf, &waiter, oldest, spin_ns, &wakes);
+        blkfront_spin(bf, &waiter, &oldest, spin_ns, &wakes);
     }
     while (must_wait(bf, min)) {
         (void)blkfront_wait_step(bf, &waiter, &wakes);

@@ -235,6 +235,8 @@ static inline bool blkfront_hits_view(struct blkfront *bf, const struct blkfront
 /* Puts entry on the ring, where a slot is free: as much as fits one request of what is not done
  * yet. For blkfront_backlog.c. */
 void blkfront_put_request(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns);
+/* Where Dom0 puts what it reads for the entry. */
+const uint8_t *blkfront_data_of(const struct blkfront *bf, const struct shadow_entry *entry);
 /* Copies what Dom0 has read for the entry to the caller. */
 void blkfront_take_data(struct blkfront *bf, const struct shadow_entry *entry);
 
@@ -284,12 +286,19 @@ void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes);
  * (the lock is NOT held), else false with the lock held: reap and look again.
  */
 bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes);
+/* What a thread that spins waits for. */
+struct spin_target {
+    uint32_t request_index; /* position of the request on the ring */
+    const uint8_t *data;    /* where Dom0 puts what was read; NULL: in several places */
+    uint32_t data_bytes;
+};
+
 /*
  * Looks at the ring for a while instead of sleeping. Called without the lock, returns with it and
- * with the ring reaped. request_index: position of our request on the ring.
+ * with the ring reaped.
  */
-void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter, uint32_t request_index,
-                   uint32_t limit_ns, struct wake_batch *wakes);
+void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter,
+                   const struct spin_target *target, uint32_t limit_ns, struct wake_batch *wakes);
 /* Has this waiter's time run out? */
 bool blkfront_is_late(const struct read_waiter *waiter);
 /* With the lock held: for how long may this wait begin with a spin? 0: it must not. */

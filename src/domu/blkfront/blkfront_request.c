@@ -41,9 +41,14 @@ static uint8_t *asked_buffer(const struct shadow_entry *entry)
     return (uint8_t *)entry->buffer + entry->done_count * BLKIF_SECTOR_SIZE;
 }
 
+const uint8_t *blkfront_data_of(const struct blkfront *bf, const struct shadow_entry *entry)
+{
+    return page_address(bf, first_page(bf, entry));
+}
+
 void blkfront_take_data(struct blkfront *bf, const struct shadow_entry *entry)
 {
-    const uint8_t *from = page_address(bf, first_page(bf, entry));
+    const uint8_t *from = blkfront_data_of(bf, entry);
     if (entry->buffer != NULL)
         memcpy(asked_buffer(entry), from, asked_bytes(entry));
     else

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/prefetch.h"
 #include "service/block/device_private.h"
 
 enum { CACHE_LINE_BYTES = 64 };
@@ -163,10 +164,12 @@ bool vdisk_serve(struct vdisk *vdisk, const struct block_request *request)
     struct cache *cache = vdisk->cache;
     uint64_t sector = request->sector;
     if (request->sector_count == 1) {
+        const struct block_segment *segment = &request->segments[0];
+        /* Who asked has read there last: its lines come over while we look for the data. */
+        prefetch_to_write(segment->address, BLOCK_SECTOR_BYTES);
         const void *data = cache_lookup(cache, sector);
         if (data == NULL)
             return false;
-        const struct block_segment *segment = &request->segments[0];
         /* Its length, which is a sector: what compilers make of a constant one is slower than the
          * C library's copy. */
         memcpy(segment->address, data, (size_t)segment->sector_count * BLOCK_SECTOR_BYTES);

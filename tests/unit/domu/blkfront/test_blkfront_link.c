@@ -208,7 +208,7 @@ static void *spin(void *started)
     struct wake_batch wakes;
     wakes.count = 0;
     store_full_u32(started, 1);
-    blkfront_spin(bf, &waiter, 0, UINT32_MAX, &wakes);
+    blkfront_spin(bf, &waiter, &(struct spin_target){0}, UINT32_MAX, &wakes);
     blkfront_unlock(bf, &wakes);
     return NULL;
 }
