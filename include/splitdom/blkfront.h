@@ -14,11 +14,11 @@
  *
  * Units: sectors of 512 bytes. Functions return 0 (or a count) or -errno and print nothing.
  * Threads: blkfront_read, _readv, _write, _writev, _flush, _discard, blkfront_geometry,
- * blkfront_now_ns, blkfront_clock_ns, blkfront_stats and blkfront_failure may be called from any
- * number of threads, the two clock calls from signal handlers too; blkfront_submit,
- * blkfront_submit_io, blkfront_kick, blkfront_reap, blkfront_cancel and blkfront_fd from one thread
- * at a time; blkfront_close when no other call is running. fork: the child must not use an
- * inherited handle.
+ * blkfront_now_ns, blkfront_clock_ns, blkfront_begin_ns, blkfront_stats and blkfront_failure may be
+ * called from any number of threads, the three clock calls from signal handlers too;
+ * blkfront_submit, blkfront_submit_io, blkfront_kick, blkfront_reap, blkfront_cancel and
+ * blkfront_fd from one thread at a time; blkfront_close when no other call is running. fork: the
+ * child must not use an inherited handle.
  *
  * Order: requests that are in flight together may be done in any order, and parts of one in any
  * order among those of others. Who writes a sector while another request for it is in flight does
@@ -154,7 +154,7 @@ struct blkfront_completion {
     void *buffer;          /* as given with the request, the caller's again; that of a read is
                             * filled when status is 0, else its contents are undefined */
     void *cookie;          /* as given with the request */
-    uint64_t submitted_ns; /* this domain's clock */
+    uint64_t submitted_ns; /* this domain's clock, as blkfront_begin_ns shows it */
     uint64_t completed_ns; /* this domain's clock: when the answer was taken off the ring, or, with
                             * completion in virtual time, when the model disk had it done; of a hit
                             * in the shared cache, when the next request was submitted, or this one
@@ -303,6 +303,13 @@ int blkfront_fd(struct blkfront *bf);
 /* The clock of the device's domain: domu_now_ns and domu_clock_ns (splitdom/domu.h). */
 uint64_t blkfront_now_ns(struct blkfront *bf);
 int blkfront_clock_ns(struct blkfront *bf, uint64_t *now_ns);
+/*
+ * The clock for the beginning of what is to be timed, where it counts: half the price of
+ * blkfront_now_ns. It may be early by what the processor reorders, some tens of nanoseconds, and so
+ * below what another thread has read; never late. What ends is timed by blkfront_now_ns, which
+ * never shows less.
+ */
+uint64_t blkfront_begin_ns(struct blkfront *bf);
 
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out);
 

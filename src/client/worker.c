@@ -106,7 +106,7 @@ bool worker_wait_due(struct worker *worker)
 static void do_one(struct worker *worker, struct worker_request *request)
 {
     struct worker_shared *shared = worker->shared;
-    uint64_t start_ns = request->due_ns != 0 ? request->due_ns : blkfront_now_ns(shared->bf);
+    uint64_t start_ns = request->due_ns != 0 ? request->due_ns : blkfront_begin_ns(shared->bf);
     int rc = perform(worker, request);
     uint64_t end_ns = blkfront_now_ns(shared->bf);
 

@@ -53,7 +53,7 @@ static const struct vcpu_time_info *line_in_force(const struct domain_clock *clo
     return (const struct vcpu_time_info *)(uintptr_t)load_acquire_u64(&clock->line);
 }
 
-int domain_clock_read_ns(struct domain_clock *clock, uint64_t *out_ns)
+static inline int read_clock(struct domain_clock *clock, bool ordered, uint64_t *out_ns)
 {
     struct pvclock_look look;
     int rc = -EAGAIN;
@@ -66,7 +66,7 @@ int domain_clock_read_ns(struct domain_clock *clock, uint64_t *out_ns)
         }
         const struct vcpu_time_info *line = line_in_force(clock);
         uint64_t offset_ns = load_acquire_u64(&clock->offset_ns);
-        rc = pvclock_look(line, &look);
+        rc = pvclock_look(line, ordered, &look);
         if (rc == 0) {
             uint64_t now_ns = look.now_ns + offset_ns;
             uint64_t floor_ns = load_full_u64(&clock->floor_ns);
@@ -92,6 +92,19 @@ int domain_clock_read_ns(struct domain_clock *clock, uint64_t *out_ns)
         store_relaxed_u32(&clock->held_version, look.line.version);
     *out_ns = stand_still(clock);
     return rc == -EBUSY ? -ETIMEDOUT : -EAGAIN;
+}
+
+int domain_clock_read_ns(struct domain_clock *clock, uint64_t *out_ns)
+{
+    return read_clock(clock, true, out_ns);
+}
+
+uint64_t domain_clock_begin_ns(struct domain_clock *clock)
+{
+    uint64_t begin_ns;
+
+    (void)read_clock(clock, false, &begin_ns);
+    return begin_ns;
 }
 
 uint64_t domain_clock_offset_ns(const struct domain_clock *clock)
@@ -149,7 +162,7 @@ void domain_clock_adopt(struct domain_clock *clock, const struct vcpu_time_info 
     change_begin(clock);
     /* The time that has passed since the last reading counts too. And whoever is about to raise the
      * ceiling has read the counter before us. */
-    if (pvclock_look(line_in_force(clock), &look) == 0)
+    if (pvclock_look(line_in_force(clock), true, &look) == 0)
         raise_to(&clock->ceiling_ns, look.now_ns + clock->offset_ns);
     store_release_u64(&clock->offset_ns, stand_still(clock) - page_ns);
     change_end(clock, page);

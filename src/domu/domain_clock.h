@@ -4,7 +4,8 @@
  *
  * Each Dom0 publishes a line in a page of its own (tdf/pvclock.h), and can be stopped or killed at
  * any instruction. This noun makes one time of the pages: whoever knows of a reading, in this
- * thread or told by another one, in this process or by way of another one, never reads less. Time
+ * thread or told by another one, in this process or by way of another one, never reads less by
+ * domain_clock_read_ns. Time
  * may stand still for a while; then it goes on from there or catches up at once.
  *
  * How: no reading above ceiling_ns is ever returned; a reader that gets further raises the ceiling
@@ -68,6 +69,13 @@ void domain_clock_adopt(struct domain_clock *clock, const struct vcpu_time_info 
  * -ENOTCONN   Dom0 is dead: time goes on at its last rate
  */
 int domain_clock_read_ns(struct domain_clock *clock, uint64_t *out_ns);
+
+/*
+ * The time for the beginning of what is to be measured: never later than domain_clock_read_ns would
+ * say, and earlier by what the processor reorders (some tens of ns); not below what this thread has
+ * read before. It does not wait for earlier loads, and costs half as much.
+ */
+uint64_t domain_clock_begin_ns(struct domain_clock *clock);
 
 /* The domain's time minus what Dom0's page shows. The owner's, or with the owner held off. */
 uint64_t domain_clock_offset_ns(const struct domain_clock *clock);

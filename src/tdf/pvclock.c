@@ -179,14 +179,14 @@ int pvclock_read_ordered_ns(const struct vcpu_time_info *ti, uint64_t *out_ns)
     return read_slowly(ti, true, out_ns);
 }
 
-int pvclock_look(const struct vcpu_time_info *ti, struct pvclock_look *look)
+int pvclock_look(const struct vcpu_time_info *ti, bool ordered, struct pvclock_look *look)
 {
     uint32_t version = load_acquire_u32(&ti->version);
 
     look->line.version = version;
     if (version & 1)
         return -EBUSY;
-    return try_read(ti, version, true, &look->line, &look->now_ns) ? 0 : -EAGAIN;
+    return try_read(ti, version, ordered, &look->line, &look->now_ns) ? 0 : -EAGAIN;
 }
 
 int pvclock_salvage(const struct shared_info *shared, uint32_t nr_vcpus,

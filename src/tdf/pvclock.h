@@ -16,6 +16,8 @@
 #ifndef SPLITDOM_TDF_PVCLOCK_H
 #define SPLITDOM_TDF_PVCLOCK_H
 
+#include <stdbool.h>
+
 #include "splitdom/xen/shared_info.h"
 #include "tdf/rational.h"
 
@@ -50,11 +52,11 @@ struct pvclock_look {
 };
 
 /*
- * One look, ordered as pvclock_read_ordered_ns and without any waiting: for who has a better use of
- * a failure than to try again. -EBUSY: the version is odd, an update is under way or will never
- * end. -EAGAIN: the page changed meanwhile. No system call with PVCLOCK_COUNTER_TSC.
+ * One look, ordered as pvclock_read_ordered_ns or not, and without any waiting: for who has a
+ * better use of a failure than to try again. -EBUSY: the version is odd, an update is under way or
+ * will never end. -EAGAIN: the page changed meanwhile. No system call with PVCLOCK_COUNTER_TSC.
  */
-int pvclock_look(const struct vcpu_time_info *ti, struct pvclock_look *look);
+int pvclock_look(const struct vcpu_time_info *ti, bool ordered, struct pvclock_look *look);
 
 /*
  * The line in force in a page whose writer is dead, at whatever instruction it died; *line gets an

@@ -205,6 +205,12 @@ uint64_t blkfront_now_ns(struct blkfront *bf)
     return clock_monotonic_ns();
 }
 
+uint64_t blkfront_begin_ns(struct blkfront *bf)
+{
+    (void)bf;
+    return clock_monotonic_ns();
+}
+
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
 {
     pthread_mutex_lock(&bf->lock);

@@ -227,6 +227,11 @@ int blkfront_clock_ns(struct blkfront *bf, uint64_t *now_ns)
     return domain_clock_read_ns(bf->clock, now_ns);
 }
 
+uint64_t blkfront_begin_ns(struct blkfront *bf)
+{
+    return domain_clock_begin_ns(bf->clock);
+}
+
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
 {
     pthread_mutex_lock(&bf->lock);

@@ -64,6 +64,16 @@ static void take_hit(struct blkfront *bf, const struct blkfront_io *io, uint64_t
     blkfront_unlock(bf, &wakes);
 }
 
+/* When a request is submitted. It tells of the last hit's end, too, if that is to be told. */
+static uint64_t submission_ns(struct blkfront *bf)
+{
+    if (!bf->hits.is_open)
+        return blkfront_begin_ns(bf);
+    uint64_t now_ns = blkfront_now_ns(bf);
+    hit_queue_tell(&bf->hits, now_ns);
+    return now_ns;
+}
+
 static int submit(struct blkfront *bf, const struct blkfront_io *io)
 {
     struct wake_batch wakes;
@@ -71,8 +81,7 @@ static int submit(struct blkfront *bf, const struct blkfront_io *io)
     int rc = check_io(bf, io);
     if (rc < 0)
         return rc;
-    uint64_t now_ns = blkfront_now_ns(bf);
-    hit_queue_tell(&bf->hits, now_ns);
+    uint64_t now_ns = submission_ns(bf);
     bool has_room = bf->unreaped < bf->depth;
     if (has_room && blkfront_hits_view(bf, io)) {
         take_hit(bf, io, now_ns);
@@ -84,7 +93,8 @@ static int submit(struct blkfront *bf, const struct blkfront_io *io)
         rc = -EAGAIN;
     if (rc == 0) {
         bf->unreaped++;
-        start(bf, io, now_ns);
+        /* Dom0 reckons with a stamp, so that must not precede what we have been told of. */
+        start(bf, io, bf->stamped ? blkfront_now_ns(bf) : now_ns);
     }
     blkfront_unlock(bf, &wakes);
     return rc;

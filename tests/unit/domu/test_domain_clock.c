@@ -90,6 +90,27 @@ static void the_first_life_shows_the_page(void **state)
     assert_int_equal(domain_clock_offset_ns(&clock_), 0);
 }
 
+/* Also where time stands still, and whoever else has read the clock meanwhile. */
+static void a_beginning_lies_between_this_threads_readings(void **state)
+{
+    (void)state;
+    show(&first, 5000);
+    assert_int_equal(domain_clock_begin_ns(&clock_), 5000);
+    assert_int_equal(read_with(0), 5000);
+    update_begin(&first);
+    assert_int_equal(domain_clock_begin_ns(&clock_), 5000);
+    first.line.system_time = 9000;
+    update_end(&first);
+    run_at(&first, 9000, (struct tdf){1, 1});
+    uint64_t before_ns = read_with(0);
+    for (int i = 0; i < 10000; i++) {
+        uint64_t begin_ns = domain_clock_begin_ns(&clock_);
+        uint64_t after_ns = read_with(0);
+        assert_true(before_ns <= begin_ns && begin_ns <= after_ns);
+        before_ns = after_ns;
+    }
+}
+
 static void time_stands_while_an_update_does_not_end(void **state)
 {
     (void)state;
@@ -412,6 +433,7 @@ int main(void)
 #define CLOCK_TEST(name) cmocka_unit_test_setup(name, setup)
     const struct CMUnitTest tests[] = {
         CLOCK_TEST(the_first_life_shows_the_page),
+        CLOCK_TEST(a_beginning_lies_between_this_threads_readings),
         CLOCK_TEST(time_stands_while_an_update_does_not_end),
         CLOCK_TEST(an_update_that_never_ended_before_the_first_reading_is_no_zero),
         CLOCK_TEST(after_a_standstill_a_slower_line_is_waited_for),

@@ -106,7 +106,7 @@ static int count_new(void)
 
     for (int i = 0; i < NR_VCPUS; i++) {
         struct pvclock_look look;
-        int rc = pvclock_look(&page->vcpu_info[i].time, &look);
+        int rc = pvclock_look(&page->vcpu_info[i].time, true, &look);
         bool is_old = rc == 0 && same_line(&look.line, &old_line);
         bool is_new = rc == 0 && same_line(&look.line, &new_line);
         if (rc == 0 ? !is_old && !is_new : rc != -EBUSY)
