@@ -37,13 +37,14 @@
 
 enum {
     SHARED_CACHE_MAGIC = 0x53444d43, /* "SDMC" */
-    SHARED_CACHE_VERSION = 1,
+    SHARED_CACHE_VERSION = 2,
     SHARED_CACHE_SECTOR_BYTES = 512,
     SHARED_CACHE_WAYS = 8, /* entries of a bucket: one cache line */
     SHARED_CACHE_LINE_BYTES = 64,
     SHARED_CACHE_PAGE_BYTES = 4096,
     SHARED_CACHE_SHARDS = 8,
-    SHARED_CACHE_SHARD_SLOTS = 124,
+    SHARED_CACHE_SHARD_SLOTS = 56,
+    SHARED_CACHE_USED_WORDS = 256,
     SHARED_CACHE_SLOTS_MAX = 1 << 30,
 };
 
@@ -79,17 +80,26 @@ struct shared_cache_slot {
     uint64_t sector;
 };
 
-/* A thread notes hits in one shard, several at once: when it has had a dozen, and before it asks
- * Dom0 for something that is not there. reads: those that were hits. noted: slots noted here, the
- * last one at slot[(noted - 1) % SHARED_CACHE_SHARD_SLOTS]. The domain writes all of it. */
+/*
+ * A thread notes hits in a shard, several at once: when it has had a dozen, and before it asks Dom0
+ * for something that is not there. reads: those that were hits. noted: slots noted here, the last
+ * one at slot[(noted - 1) % SHARED_CACHE_SHARD_SLOTS]. heard: what Dom0 has seen of noted. What is
+ * overwritten and was not heard is marked in used, and counted in spilled. Dom0 writes heard; the
+ * domain writes the rest.
+ */
 struct shared_cache_shard {
     uint64_t reads;
     uint64_t noted;
+    uint64_t heard;
+    uint64_t spilled;
     uint32_t slot[SHARED_CACHE_SHARD_SLOTS];
 };
 
+/* used: a bit for each of the first slots. The domain sets bits, Dom0 clears them, both by atomic
+ * read-modify-write. */
 struct shared_cache_claims {
     struct shared_cache_shard shard[SHARED_CACHE_SHARDS];
+    uint64_t used[SHARED_CACHE_USED_WORDS];
 };
 
 _Static_assert(sizeof(struct shared_cache_header) == 80, "header is 80 bytes");

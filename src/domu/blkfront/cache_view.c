@@ -34,7 +34,7 @@ struct lane {
     uint32_t reads;
     uint32_t count;
     uint32_t slot[LANE_SLOTS];
-    uint64_t unused; /* a cache line for each */
+    uint64_t turns; /* how often the thread has told Dom0 */
 } __attribute__((aligned(SHARED_CACHE_LINE_BYTES)));
 
 /* All but retired, owners and lanes is constant. */
@@ -223,22 +223,42 @@ static uint32_t read_sector(const struct cache_view *view, uint64_t sector, uint
     return view->slot_count;
 }
 
+/* Dom0 has not heard of this note, and will not: a mark tells at least that the slot was used. */
+static void spill(const struct cache_view *view, struct shared_cache_shard *shard, uint32_t slot)
+{
+    if (slot >= SHARED_CACHE_USED_WORDS * 64)
+        return;
+    uint64_t *word = &view->claims->used[slot / 64], bit = UINT64_C(1) << slot % 64;
+    if ((load_relaxed_u64(word) & bit) != 0)
+        return;
+    (void)fetch_or_full_u64(word, bit);
+    (void)fetch_add_relaxed_u64(&shard->spilled, 1);
+}
+
 /* Another process reads this page, and nobody of us does. */
-static void tell(const struct cache_view *view, uint32_t shard_index, uint64_t reads,
+static void tell(const struct cache_view *view, uint64_t shard_index, uint64_t reads,
                  const uint32_t *slot, uint32_t count)
 {
     struct shared_cache_shard *shard = &view->claims->shard[shard_index % SHARED_CACHE_SHARDS];
     (void)fetch_add_relaxed_u64(&shard->reads, reads);
     uint64_t at = fetch_add_relaxed_u64(&shard->noted, count);
-    for (uint32_t i = 0; i < count; i++)
-        store_relaxed_u32(&shard->slot[(at + i) % SHARED_CACHE_SHARD_SLOTS],
-                          load_relaxed_u32(&slot[i]));
+    uint64_t heard = load_relaxed_u64(&shard->heard);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t *place = &shard->slot[(at + i) % SHARED_CACHE_SHARD_SLOTS];
+        if (at + i - heard >= SHARED_CACHE_SHARD_SLOTS)
+            spill(view, shard, load_relaxed_u32(place));
+        store_relaxed_u32(place, load_relaxed_u32(&slot[i]));
+    }
 }
 
+/* A thread takes the shards in turn: together they hold more than one of them. */
 static void tell_lane(struct cache_view *view, uint32_t index)
 {
     struct lane *lane = &view->lane[index];
-    tell(view, index, load_relaxed_u32(&lane->reads), lane->slot, load_relaxed_u32(&lane->count));
+    uint64_t turn = load_relaxed_u64(&lane->turns);
+    tell(view, index + turn, load_relaxed_u32(&lane->reads), lane->slot,
+         load_relaxed_u32(&lane->count));
+    store_relaxed_u64(&lane->turns, turn + 1);
     store_relaxed_u32(&lane->reads, 0);
     store_relaxed_u32(&lane->count, 0);
 }

@@ -12,17 +12,21 @@
 #include "service/block/vdisk.h"
 #include "splitdom/shared_cache.h"
 
+/* Of the slots marked as used, so many count at one look. */
+enum { VBD_CLAIMS_MARKS_MAX = 128 };
+
 /* All zero: not open. */
 struct vbd_claims {
     struct cache_source source;
     struct vdisk *vdisk; /* NULL: not open */
     struct grant_map grants;
-    const struct shared_cache_claims *page;
+    struct shared_cache_claims *page;
     struct {
-        uint64_t reads, noted;
+        uint64_t reads, noted, spilled;
     } seen[SHARED_CACHE_SHARDS];
     uint32_t next_shard;
-    uint64_t reads; /* claimed through all openings */
+    uint32_t next_word, words_left; /* of used: to be looked at */
+    uint64_t reads;                 /* claimed through all openings */
 };
 
 /* Maps the page that the domain has granted as ref, and listens to it on behalf of the vdisk's

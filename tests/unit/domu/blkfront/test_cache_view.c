@@ -269,6 +269,56 @@ static void hits_are_noted_for_dom0(void **state)
     assert_int_equal(noted, 2);
 }
 
+static bool is_marked(const struct fixture *f, uint32_t slot)
+{
+    return (f->claims.used[slot / 64] >> slot % 64 & 1) != 0;
+}
+
+static bool is_noted(const struct fixture *f, uint32_t slot)
+{
+    for (int i = 0; i < SHARED_CACHE_SHARDS; i++) {
+        const struct shared_cache_shard *shard = &f->claims.shard[i];
+        for (uint64_t at = 0; at < shard->noted && at < SHARED_CACHE_SHARD_SLOTS; at++) {
+            if (shard->slot[at] == slot)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Slot 7 is hit first, and never again. */
+static void what_dom0_did_not_hear_in_time_is_marked(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seen[SECTOR_BYTES / 8];
+    put(f, 7, 100, 1);
+    put(f, 8, 101, 1);
+    assert_true(cache_view_read(f->view, 100, 1, seen));
+    for (int i = 0; i < SHARED_CACHE_SHARDS * SHARED_CACHE_SHARD_SLOTS / 2; i++)
+        assert_true(cache_view_read(f->view, 101, 1, seen));
+    cache_view_tell_all(f->view);
+    assert_true(is_noted(f, 7) && !is_marked(f, 7));
+    for (int i = 0; i < SHARED_CACHE_SHARDS * SHARED_CACHE_SHARD_SLOTS; i++)
+        assert_true(cache_view_read(f->view, 101, 1, seen));
+    cache_view_tell_all(f->view);
+    assert_true(!is_noted(f, 7) && is_marked(f, 7));
+}
+
+static void what_dom0_has_heard_is_not_marked(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seen[SECTOR_BYTES / 8];
+    put(f, 7, 100, 1);
+    for (int i = 0; i < 100 * SHARED_CACHE_SHARD_SLOTS; i++) {
+        assert_true(cache_view_read(f->view, 100, 1, seen));
+        for (int k = 0; k < SHARED_CACHE_SHARDS; k++)
+            f->claims.shard[k].heard = f->claims.shard[k].noted;
+    }
+    assert_false(is_marked(f, 7));
+    for (int i = 0; i < SHARED_CACHE_SHARDS; i++)
+        assert_int_equal(f->claims.shard[i].spilled, 0);
+}
+
 enum { THREADS = 200, HITS = 50 };
 
 static void *hit_and_end(void *arg)
@@ -414,7 +464,7 @@ static void an_invalid_header_is_refused(void **state)
         uint64_t value;
     } lies[] = {
         HEADER_FIELD(magic, 0),
-        HEADER_FIELD(version, 2),
+        HEADER_FIELD(version, SHARED_CACHE_VERSION + 1),
         HEADER_FIELD(sector_bytes, 4096),
         HEADER_FIELD(slot_count, 0),
         HEADER_FIELD(slot_count, 4096),
@@ -547,6 +597,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_read_is_what_a_model_has, setup, teardown),
         cmocka_unit_test(a_view_has_what_the_cache_has),
         cmocka_unit_test_setup_teardown(hits_are_noted_for_dom0, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_dom0_did_not_hear_in_time_is_marked, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_dom0_has_heard_is_not_marked, setup, teardown),
         cmocka_unit_test_setup_teardown(every_thread_has_its_hits_noted, setup, teardown),
         cmocka_unit_test_setup_teardown(a_retired_view_serves_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_can_neither_write_nor_cut_the_file, setup,
