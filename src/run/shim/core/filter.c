@@ -376,7 +376,6 @@ void filter_build(struct filter *filter, const struct filter_options *options)
     const unsigned all = sizeof(rules) / sizeof(rules[0]);
     struct rule list[sizeof(rules) / sizeof(rules[0])];
     unsigned count = 0;
-
     for (unsigned i = 0; i < all; i++) {
         const bool link = rules[i].nr == SYS_readlink || rules[i].nr == SYS_readlinkat;
         if (link && !options->links)
@@ -394,10 +393,8 @@ void filter_build_more(struct filter *filter, enum filter_more which, uint64_t s
 {
     emit_head(filter);
     emit_mark(filter, FILTER_MARK + which);
-    if (which == FILTER_RECEIVE)
-        emit_rules(filter, receive_rules, sizeof(receive_rules) / sizeof(receive_rules[0]), stub,
-                   0);
-    else
-        emit_rules(filter, endless_rules, sizeof(endless_rules) / sizeof(endless_rules[0]), stub,
-                   0);
+    emit_rules(filter, which == FILTER_RECEIVE ? receive_rules : endless_rules,
+               which == FILTER_RECEIVE ? sizeof(receive_rules) / sizeof(receive_rules[0])
+                                       : sizeof(endless_rules) / sizeof(endless_rules[0]),
+               stub, 0);
 }
