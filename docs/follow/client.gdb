@@ -62,7 +62,7 @@ break blkfront_wait_step
 disable $bpnum
 commands
   silent
-  printf "client  6 waits: rsp_cons %u\n", bf->ring.half.rsp_cons
+  printf "client  6 waits: rsp_cons %u\n", queue->ring.half.rsp_cons
   stage_end
 end
 
@@ -70,7 +70,7 @@ break take_answer
 disable $bpnum
 commands
   silent
-  printf "client 15 response: id %lx status %d rsp_cons %u\n", rsp->id, rsp->status, bf->ring.half.rsp_cons
+  printf "client 15 response: id %lx status %d rsp_cons %u\n", rsp->id, rsp->status, queue->ring.half.rsp_cons
   stage_end
 end
 

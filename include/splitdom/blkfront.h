@@ -14,11 +14,11 @@
  *
  * Units: sectors of 512 bytes. Functions return 0 (or a count) or -errno and print nothing.
  * Threads: blkfront_read, _readv, _write, _writev, _flush, _discard, blkfront_geometry,
- * blkfront_now_ns, blkfront_clock_ns, blkfront_begin_ns, blkfront_stats and blkfront_failure may be
- * called from any number of threads, the three clock calls from signal handlers too;
- * blkfront_submit, blkfront_submit_io, blkfront_kick, blkfront_reap, blkfront_cancel and
- * blkfront_fd from one thread at a time; blkfront_close when no other call is running. fork: the
- * child must not use an inherited handle.
+ * blkfront_now_ns, blkfront_clock_ns, blkfront_begin_ns, blkfront_stats, blkfront_queues and
+ * blkfront_failure may be called from any number of threads, the three clock calls from signal
+ * handlers too; blkfront_submit, blkfront_submit_io, blkfront_kick, blkfront_reap, blkfront_cancel
+ * and blkfront_fd from one thread at a time; blkfront_close when no other call is running. fork:
+ * the child must not use an inherited handle.
  *
  * Order: requests that are in flight together may be done in any order, and parts of one in any
  * order among those of others. Who writes a sector while another request for it is in flight does
@@ -64,6 +64,7 @@ struct blkfront;
 enum {
     BLKFRONT_CLOSE_MS = 1000,                /* how long blkfront_close waits for Dom0, in all */
     BLKFRONT_SECTORS_PER_REQUEST_MAX = 2048, /* 1 MiB: 256 pages, as Xen's back ends allow */
+    BLKFRONT_QUEUES_MAX = 8,
 };
 
 /* What is asked of a disk, by Xen's numbers (BLKIF_OP_*). */
@@ -92,11 +93,11 @@ struct blkfront_options {
      * depth 0 = as many of 32 as take 16 MiB. */
     uint32_t sectors_per_request;
     /* The domain's: false for blkfront_open. After a Dom0 restart what is unanswered is asked again
-     * of the next Dom0, in the order in which it was asked: reads, writes, flushes and discards can
-     * all be repeated as long as nobody has been told that they are done. What was answered is
-     * not asked again, and need not be: the writes are at the device, where a flush of the next
-     * Dom0 finds them. Where the next service grants a smaller ring, or smaller requests, those
-     * that find no room in it wait here until there is some. */
+     * of the next Dom0, in each queue in the order in which it was asked: reads, writes, flushes
+     * and discards can all be repeated as long as nobody has been told that they are done. What was
+     * answered is not asked again, and need not be: the writes are at the device, where a flush of
+     * the next Dom0 finds them. Where the next service grants a smaller ring, or smaller requests,
+     * those that find no room in it wait here until there is some. */
     bool reconnect;
     bool real_completion;      /* no completion in virtual time, also where Dom0 offers it */
     bool no_spin;              /* always sleep at once when an answer is not there yet */
@@ -110,6 +111,15 @@ struct blkfront_options {
     bool no_shared_cache;
     const char *domain_name; /* the domain's: NULL for blkfront_open */
     uint64_t weight;         /* the domain's: 0 for blkfront_open */
+    /*
+     * Rings to Dom0: 0 = 1, at most BLKFRONT_QUEUES_MAX; no more than Dom0 offers are used
+     * (blkfront_queues). Threads that block are spread over them, in the order in which they come
+     * to the disk, and stay where they are: threads of different queues do not wait for each
+     * other's locks, nor wake each other. Asynchronous requests all are on the first one. Each ring
+     * has as many entries and as much memory as the only one would have. Where the next Dom0 takes
+     * fewer (.reconnect), the threads are spread over those.
+     */
+    uint32_t queues;
 };
 
 struct blkfront_error {
@@ -172,7 +182,7 @@ struct blkfront_stats {
     uint64_t spins_lost; /* waits that spun, and went on without spinning */
     uint64_t reconnects;
     uint16_t domid;
-    uint32_t ring_entries; /* requests that the ring holds: less after a reconnect to a service that
+    uint32_t ring_entries; /* requests that a ring holds: less after a reconnect to a service that
                             * grants less */
     uint32_t depth;        /* asynchronous requests that may be submitted and not reaped:
                             * options.depth or the first ring's entries, whichever is smaller; never
@@ -312,6 +322,9 @@ int blkfront_clock_ns(struct blkfront *bf, uint64_t *now_ns);
 uint64_t blkfront_begin_ns(struct blkfront *bf);
 
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out);
+
+/* How many rings it has: options.queues, or what the first service offered if that was less. */
+uint32_t blkfront_queues(struct blkfront *bf);
 
 /* The library's SPLITDOM_VERSION_NUMBER, which may be another one than the header's. */
 uint32_t blkfront_version(void);

@@ -89,8 +89,8 @@ static int load_trace(struct client *client)
 static void fit_depth(struct client *client)
 {
     struct blkfront_stats stats;
-
     blkfront_stats(client->bf, &stats);
+    client->options.queues = blkfront_queues(client->bf); /* those that the service takes */
     if (client->options.depth <= stats.depth)
         return;
     fprintf(stderr,
@@ -116,6 +116,7 @@ static int connect_disk(struct client *client)
         .vdev = o->vdev,
         .domain_name = o->domain_name,
         .weight = o->weight,
+        .queues = o->queues,
     };
     const struct blkfront_geometry *g = &client->geometry;
     struct blkfront_error why = {""};
@@ -175,7 +176,6 @@ static int start_workload(struct client *client)
         .last_sector = client->geometry.last_sector,
     };
     int rc = workload_start(&plan, &client->workload);
-
     if (rc == -ERANGE)
         fprintf(stderr,
                 "client: %s reads sector %" PRIu64 ", the disk ends at sector %" PRIu64

@@ -10,6 +10,7 @@
 
 #include "base/decimal.h"
 #include "base/vdev.h"
+#include "splitdom/blkfront.h"
 #include "splitdom/domu.h"
 #include "splitdom/tdf.h"
 
@@ -21,6 +22,7 @@ enum option_id {
     OPTION_SEED,
     OPTION_SECTORS_PER_REQUEST,
     OPTION_DEPTH,
+    OPTION_QUEUES,
     OPTION_DURATION,
     OPTION_WRITE,
     OPTION_FLUSH_EVERY,
@@ -50,6 +52,7 @@ static const struct option long_options[] = {
     {"seed", required_argument, NULL, OPTION_SEED},
     {"sectors-per-request", required_argument, NULL, OPTION_SECTORS_PER_REQUEST},
     {"depth", required_argument, NULL, OPTION_DEPTH},
+    {"queues", required_argument, NULL, OPTION_QUEUES},
     {"duration", required_argument, NULL, OPTION_DURATION},
     {"write", required_argument, NULL, OPTION_WRITE},
     {"flush-every", required_argument, NULL, OPTION_FLUSH_EVERY},
@@ -87,6 +90,8 @@ const char *client_options_usage(void)
            "  --seed N                of the pattern; default: random, see --json\n"
            "  --sectors-per-request N 1 (default) .. 2048; from 1025 on with --no-record\n"
            "  --depth D               asynchronous reads, 1..512 in flight; THREADS must be 1\n"
+           "  --queues N              1 (default) .. 8 rings, over which THREADS are spread;\n"
+           "                          not with --depth\n"
            "  --write PCT             so many percent of the requests write: the disk's contents\n"
            "                          are lost\n"
            "  --flush-every N         each thread flushes after N writes\n"
@@ -232,6 +237,8 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
                          &o->sectors_per_request, why);
     case OPTION_DEPTH:
         return parse_u32("--depth", value, CLIENT_DEPTH_MAX, &o->depth, why);
+    case OPTION_QUEUES:
+        return parse_u32("--queues", value, BLKFRONT_QUEUES_MAX, &o->queues, why);
     case OPTION_DURATION:
         return parse_duration(value, &o->duration_ns, why);
     case OPTION_TDF:
@@ -311,6 +318,8 @@ static int parse_positional(int argc, char **argv, struct client_options *o, str
     if (rc == 0 && o->depth > 0 && o->thread_count != 1)
         return why_fail(why, -EINVAL, "--depth needs THREADS to be 1, not %" PRIu32,
                         o->thread_count);
+    if (rc == 0 && o->depth > 0 && o->queues > 1)
+        return why_fail(why, -EINVAL, "--queues spreads threads: not with --depth");
     if (rc == 0 && o->json && o->csv)
         return why_fail(why, -EINVAL, "--json and --csv exclude each other");
     if (rc == 0 && o->record && o->sectors_per_request > CLIENT_SECTORS_RECORDED_MAX)
@@ -329,6 +338,7 @@ int client_options_parse(int argc, char **argv, struct client_options *options, 
     *options = (struct client_options){
         .pattern_text = "uniform",
         .sectors_per_request = 1,
+        .queues = 1,
         .record = true,
         .tdf_num = 1,
         .tdf_den = 1,
@@ -358,7 +368,8 @@ int client_options_parse(int argc, char **argv, struct client_options *options, 
 uint32_t client_options_ring_depth(const struct client_options *options)
 {
     enum { PAGE_SECTORS = 8, DIRECT_SECTORS_MAX = 88 };
-    uint32_t wanted = options->depth > 0 ? options->depth : options->thread_count;
+    uint32_t each = (options->thread_count + options->queues - 1) / options->queues;
+    uint32_t wanted = options->depth > 0 ? options->depth : each;
     uint32_t fit = CLIENT_LARGE_PAGES * PAGE_SECTORS / options->sectors_per_request;
 
     if (options->depth == 0 && options->sectors_per_request > DIRECT_SECTORS_MAX && wanted > fit)

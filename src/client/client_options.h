@@ -44,7 +44,8 @@ struct client_options {
     const char *pattern_text; /* as given, for reports */
     uint64_t seed;
     uint32_t sectors_per_request;
-    uint32_t depth; /* 0: blocking reads; otherwise the number of asynchronous reads in flight */
+    uint32_t depth;  /* 0: blocking reads; otherwise the number of asynchronous reads in flight */
+    uint32_t queues; /* rings, over which the threads are spread */
     uint32_t write_percent;
     uint64_t flush_every; /* writes of a thread; 0: never */
     bool verify;
@@ -72,8 +73,8 @@ struct client_options {
  */
 int client_options_parse(int argc, char **argv, struct client_options *options, struct why *why);
 
-/* Requests that the ring must hold: one per thread, or the depth; 512 at most. Of large ones there
- * are as many as need CLIENT_LARGE_PAGES of memory: threads wait for each other. */
+/* Requests that a ring must hold: one for each of its threads, or the depth; 512 at most. Of large
+ * ones there are as many as need CLIENT_LARGE_PAGES of memory: threads wait for each other. */
 uint32_t client_options_ring_depth(const struct client_options *options);
 
 /* The usage, lines of at most 80 columns. */

@@ -78,6 +78,7 @@ static void write_setup(struct json *json, const struct client_options *options,
     json_u64(json, "sectors_per_request", options->sectors_per_request);
     json_string(json, "mode", options->depth > 0 ? "asynchronous" : "blocking");
     json_u64(json, "depth", options->depth > 0 ? options->depth : options->thread_count);
+    json_u64(json, "queues", options->queues);
     json_string(json, "pattern", options->pattern_text);
     json_u64(json, "seed", options->seed);
     json_bool(json, "recorded", options->record);

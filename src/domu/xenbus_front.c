@@ -115,6 +115,14 @@ int xenbus_front_remove(struct xenbus_front *front, uint32_t tx, const char *nod
     return rc == -ENOENT ? 0 : rc;
 }
 
+int xenbus_front_has(struct xenbus_front *front, uint32_t tx, const char *node)
+{
+    char path[XENBUS_FRONT_PATH_MAX], value[32];
+    own_path(front, path, node);
+    int rc = xs_client_read(front->life->store, tx, path, value, sizeof(value));
+    return rc == -ENOENT ? 0 : rc < 0 && rc != -E2BIG ? rc : 1;
+}
+
 static int put_state(struct xenbus_front *front, uint32_t tx, enum xenbus_state state)
 {
     return xenbus_front_put(front, tx, "state", "%d", (int)state);

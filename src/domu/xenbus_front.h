@@ -105,5 +105,7 @@ int xenbus_front_put(struct xenbus_front *front, uint32_t tx, const char *node, 
                      ...) __attribute__((format(printf, 4, 5)));
 /* Removes one, if it is there: of a device that was opened before. */
 int xenbus_front_remove(struct xenbus_front *front, uint32_t tx, const char *node);
+/* Whether it is there: 0 or 1. Errors: those of xs_client. */
+int xenbus_front_has(struct xenbus_front *front, uint32_t tx, const char *node);
 
 #endif

@@ -34,8 +34,11 @@ struct vbd {
     struct xs_local_watch *watch;
     int front_state;
     bool connected, seen_request, seen_closing;
-    struct blkif_back_ring ring;
-    evtchn_port_t port;
+    struct queue {
+        struct blkif_back_ring ring;
+        evtchn_port_t port;
+    } queue[FAKE_DOM0_QUEUES_MAX];
+    uint32_t queue_count, serving;
 };
 
 struct fake_dom0 {
@@ -69,9 +72,19 @@ void *fake_dom0_ctx(struct fake_dom0 *dom0)
     return dom0->script.ctx;
 }
 
+static struct queue *at_queue(struct fake_dom0 *dom0)
+{
+    return &dom0->at->queue[dom0->at->serving];
+}
+
 struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0)
 {
-    return &dom0->at->ring;
+    return &at_queue(dom0)->ring;
+}
+
+uint32_t fake_dom0_queue(struct fake_dom0 *dom0)
+{
+    return dom0->at->serving;
 }
 
 uint32_t fake_dom0_vdev(struct fake_dom0 *dom0)
@@ -260,7 +273,7 @@ uint32_t fake_dom0_flushes(struct fake_dom0 *dom0)
 
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status)
 {
-    blkif_put_response(&dom0->at->ring, id, operation, status);
+    blkif_put_response(&at_queue(dom0)->ring, id, operation, status);
 }
 
 static void notify(struct fake_dom0 *dom0, evtchn_port_t port, uint32_t vcpu)
@@ -280,9 +293,9 @@ void fake_dom0_storm(struct fake_dom0 *dom0, uint32_t count)
 
 void fake_dom0_flush(struct fake_dom0 *dom0)
 {
-    struct vbd *vbd = dom0->at;
-    if (back_ring_push(&vbd->ring.half) && !(dom0->script.silent && vbd->seen_request))
-        notify(dom0, vbd->port, dom0->vcpu[vbd->port]);
+    struct queue *queue = at_queue(dom0);
+    if (back_ring_push(&queue->ring.half) && !(dom0->script.silent && dom0->at->seen_request))
+        notify(dom0, queue->port, dom0->vcpu[queue->port]);
 }
 
 void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req)
@@ -308,15 +321,37 @@ static uint64_t front_number(struct fake_dom0 *dom0, const char *node, uint64_t 
     return xs_local_read_u64(dom0->store, path, UINT32_MAX, &number) < 0 ? fallback : number;
 }
 
-static void connect_ring(struct fake_dom0 *dom0)
+static void connect_queue(struct fake_dom0 *dom0, struct queue *queue, const char *directory)
+{
+    uint64_t order = front_number(dom0, "ring-page-order", 0);
+    char node[48];
+    snprintf(node, sizeof(node), "%s%s", directory, order == 0 ? "ring-ref" : "ring-ref0");
+    uint64_t ref = front_number(dom0, node, 0);
+    snprintf(node, sizeof(node), "%sevent-channel", directory);
+    queue->port = (evtchn_port_t)front_number(dom0, node, 0);
+    back_ring_init(&queue->ring.half, (void *)fake_dom0_page(dom0, (grant_ref_t)ref),
+                   blkif_ring_entries((uint32_t)order), 0);
+}
+
+static void connect_queues(struct fake_dom0 *dom0)
+{
+    struct vbd *vbd = dom0->at;
+    vbd->queue_count = (uint32_t)front_number(dom0, "multi-queue-num-queues", 1);
+    if (vbd->queue_count > (dom0->script.queues > 1 ? dom0->script.queues : 1))
+        abort(); /* more than was offered */
+    for (uint32_t i = 0; i < vbd->queue_count; i++) {
+        char directory[24] = "";
+        if (vbd->queue_count > 1)
+            snprintf(directory, sizeof(directory), "queue-%u/", i);
+        connect_queue(dom0, &vbd->queue[i], directory);
+    }
+}
+
+static void connect_rings(struct fake_dom0 *dom0)
 {
     char sectors[32];
-    uint64_t order = front_number(dom0, "ring-page-order", 0);
-    uint64_t ref = front_number(dom0, order == 0 ? "ring-ref" : "ring-ref0", 0);
     struct vbd *vbd = dom0->at;
-    vbd->port = (evtchn_port_t)front_number(dom0, "event-channel", 0);
-    back_ring_init(&vbd->ring.half, (void *)fake_dom0_page(dom0, (grant_ref_t)ref),
-                   blkif_ring_entries((uint32_t)order), 0);
+    connect_queues(dom0);
     snprintf(sectors, sizeof(sectors), "%llu", (unsigned long long)sector_count(dom0));
     fake_dom0_node(dom0, "sectors", sectors);
     fake_dom0_node(dom0, "sector-size", "512");
@@ -357,7 +392,7 @@ static void front_changed(void *ctx, const char *path)
     else if (state == XenbusStateInitialised && dom0->script.refuse_ring)
         fake_dom0_node(dom0, "state", "5");
     else if (state == XenbusStateInitialised)
-        connect_ring(dom0);
+        connect_rings(dom0);
     else if (state == XenbusStateClosing)
         fake_dom0_node(dom0, "state", "5");
     else if (state == XenbusStateClosed)
@@ -384,12 +419,13 @@ void fake_dom0_pump(struct fake_dom0 *dom0)
 static void serve_ring(struct fake_dom0 *dom0)
 {
     struct vbd *vbd = dom0->at;
+    struct queue *queue = at_queue(dom0);
     do {
-        int waiting = back_ring_look(&vbd->ring.half);
+        int waiting = back_ring_look(&queue->ring.half);
         for (; waiting > 0; waiting--) {
             struct blkif_request req;
             memset(&req, 0, sizeof(req));
-            blkif_take_request(&vbd->ring, &req);
+            blkif_take_request(&queue->ring, &req);
             vbd->seen_request = true;
             if (dom0->script.request != NULL)
                 dom0->script.request(dom0, &req);
@@ -398,15 +434,18 @@ static void serve_ring(struct fake_dom0 *dom0)
         }
         if (dom0->script.idle != NULL)
             dom0->script.idle(dom0);
-    } while (back_ring_final_check(&vbd->ring.half));
+    } while (back_ring_final_check(&queue->ring.half));
 }
 
 static void serve_rings(struct fake_dom0 *dom0)
 {
     for (uint32_t i = 0; i < disks(dom0); i++) {
-        dom0->at = &dom0->vbd[i];
-        if (dom0->at->connected)
+        struct vbd *vbd = dom0->at = &dom0->vbd[i];
+        for (uint32_t k = 0; vbd->connected && k < vbd->queue_count; k++) {
+            vbd->serving = k;
             serve_ring(dom0);
+        }
+        vbd->serving = 0;
     }
     dom0->at = &dom0->vbd[0];
 }
@@ -429,6 +468,11 @@ static void create_disk(struct fake_dom0 *dom0, uint32_t index)
         abort();
     snprintf(order, sizeof(order), "%u", dom0->script.max_order);
     fake_dom0_node(dom0, "max-ring-page-order", order);
+    if (dom0->script.queues > 0) {
+        char queues[16];
+        snprintf(queues, sizeof(queues), "%u", dom0->script.queues);
+        fake_dom0_node(dom0, "multi-queue-max-queues", queues);
+    }
     if (dom0->script.indirect_segments > 0) {
         char segments[16];
         snprintf(segments, sizeof(segments), "%u", dom0->script.indirect_segments);

@@ -19,7 +19,7 @@
 
 struct fake_dom0;
 
-enum { FAKE_DOM0_DISKS_MAX = 4 };
+enum { FAKE_DOM0_DISKS_MAX = 4, FAKE_DOM0_QUEUES_MAX = 8 };
 
 struct fake_dom0_script {
     /* All optional. Changes the reply to CREATE_DOMAIN; fd_count: 0..2 of segment and doorbell. */
@@ -43,11 +43,12 @@ struct fake_dom0_script {
      * it can only be read, and each sector is full of its own number. */
     uint8_t *disk;
     uint32_t indirect_segments; /* feature-max-indirect-segments; 0: absent */
-    uint32_t max_order;         /* of the ring's pages */
-    uint32_t disks;             /* of the domain: xvda, xvdb, ...; 0: 1 */
-    bool empty_reply;           /* to CREATE_DOMAIN: a packet of nothing but descriptors */
-    bool hangs_up;           /* closes the connection with CREATE_DOMAIN unread, as one that dies */
-    bool hangs_up_once;      /* closes it instead of a reply, the first time alone */
+    uint32_t max_order;         /* of a ring's pages */
+    uint32_t queues;         /* multi-queue-max-queues, at most FAKE_DOM0_QUEUES_MAX; 0: absent */
+    uint32_t disks;          /* of the domain: xvda, xvdb, ...; 0: 1 */
+    bool empty_reply;        /* to CREATE_DOMAIN: a packet of nothing but descriptors */
+    bool hangs_up;           /* closes the connection instead of a reply to CREATE_DOMAIN */
+    bool hangs_up_once;      /* the first time alone */
     int32_t mapped_status;   /* instead of sealing the memory, in reply to MAPPED; 0: it seals */
     bool refuse_ring;        /* Closing instead of Connected */
     bool silent;             /* no events once the first request has come */
@@ -78,9 +79,12 @@ void fake_dom0_wake(struct fake_dom0 *dom0);
 
 /* On the fake's thread: */
 void *fake_dom0_ctx(struct fake_dom0 *dom0);
-/* Of the disk that is being served, which is what all of these calls are about. */
+/* Of the disk that is being served, and of its ring that is, which is what all of these calls are
+ * about. */
 struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0);
 uint32_t fake_dom0_vdev(struct fake_dom0 *dom0);
+/* Which of its rings is being served. */
+uint32_t fake_dom0_queue(struct fake_dom0 *dom0);
 /* Writes the data that a read asks for, which is none of the indirect ones. */
 void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req);
 /*

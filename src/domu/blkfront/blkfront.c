@@ -17,11 +17,18 @@ static int check_options(struct blkfront_options *options, char *why, size_t why
         options->sectors_per_request = BLKFRONT_SECTORS_DEFAULT;
     if (options->depth == 0)
         options->depth = blkfront_default_depth(options->sectors_per_request);
+    if (options->queues == 0)
+        options->queues = 1;
     if (options->vdev == 0)
         options->vdev = XENBUS_VBD_XVDA;
     if (options->depth > BLKFRONT_DEPTH_MAX) {
         snprintf(why, why_bytes, "a ring holds at most %d requests, %u were asked for",
                  BLKFRONT_DEPTH_MAX, options->depth);
+        return -EINVAL;
+    }
+    if (options->queues > BLKFRONT_QUEUES_MAX) {
+        snprintf(why, why_bytes, "a disk has at most %d queues, %u were asked for",
+                 BLKFRONT_QUEUES_MAX, options->queues);
         return -EINVAL;
     }
     if (options->sectors_per_request > BLKFRONT_SECTORS_PER_REQUEST_MAX) {
@@ -65,9 +72,9 @@ uint32_t blkfront_pages(const struct blkfront_options *options)
         return 0;
     uint32_t order = order_for(checked.depth);
     uint32_t nr_claims = checked.no_shared_cache ? 0 : 1;
-    return (1u << order) + nr_claims +
-           blkfront_entries(&checked, blkif_ring_entries(order)) *
-               blkfront_pages_per_entry(checked.sectors_per_request);
+    uint32_t each = (1u << order) + blkfront_entries(&checked, blkif_ring_entries(order)) *
+                                        blkfront_pages_per_entry(checked.sectors_per_request);
+    return checked.queues * each + nr_claims;
 }
 
 static struct blkfront *create(struct blkfront **out, struct blkfront_error *why)
@@ -78,13 +85,7 @@ static struct blkfront *create(struct blkfront **out, struct blkfront_error *why
     if (bf == NULL)
         return NULL;
     pthread_mutex_init(&bf->lock, NULL);
-    pthread_condattr_t monotonic; /* so are the deadlines of those who wait for it */
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&bf->link_changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    spin_budget_init(&bf->spin);
-    bf->ready_fd = -1;
+    blkfront_queues_init(bf);
     return bf;
 }
 
@@ -181,11 +182,8 @@ void blkfront_close(struct blkfront *bf)
     blkfront_fd_stop(bf);
     blkfront_view_free(bf);
     blkfront_link_stop(bf);
-    shadow_fini(&bf->shadow);
-    free(bf->done);
+    blkfront_queues_fini(bf);
     hit_queue_fini(&bf->hits);
-    free(bf->transfers);
-    pthread_cond_destroy(&bf->link_changed);
     pthread_mutex_destroy(&bf->lock);
     free(bf);
 }
@@ -232,18 +230,41 @@ uint64_t blkfront_begin_ns(struct blkfront *bf)
     return domain_clock_begin_ns(bf->clock);
 }
 
+uint32_t blkfront_queues(struct blkfront *bf)
+{
+    return bf->nr_queues;
+}
+
+/* What is counted in each queue. */
+static void add_stats(struct blkfront_stats *sum, struct blkfront_queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    const struct blkfront_stats *stats = &queue->stats;
+    sum->requests += stats->requests;
+    sum->responses += stats->responses;
+    sum->errors += stats->errors;
+    sum->kicks += stats->kicks;
+    sum->upcalls += stats->upcalls;
+    sum->spins_won += stats->spins_won;
+    sum->spins_lost += stats->spins_lost;
+    pthread_mutex_unlock(&queue->lock);
+}
+
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
 {
-    pthread_mutex_lock(&bf->lock);
-    *out = bf->stats;
-    if (bf->linking) { /* the segment is being replaced */
+    struct blkfront_queue *first = &bf->queue[0];
+    pthread_mutex_lock(&first->lock);
+    *out = first->stats;
+    if (first->linking) { /* the segment is being replaced */
         out->dom0_cpu = HINTS_CPU_NONE;
         out->busy_domains = 0;
     } else {
         out->dom0_cpu = load_relaxed_u32(&bf->hints->dom0_cpu);
         out->busy_domains = load_relaxed_u32(&bf->hints->busy_domains);
     }
-    pthread_mutex_unlock(&bf->lock);
+    pthread_mutex_unlock(&first->lock);
+    for (uint32_t i = 1; i < bf->nr_queues; i++)
+        add_stats(out, &bf->queue[i]);
 }
 
 const char *blkfront_failure(struct blkfront *bf)

@@ -11,7 +11,8 @@
 #include "domu/blkfront/transfer.h"
 #include "ring/evtchn.h"
 
-void blkfront_abandon(struct blkfront *bf, struct shadow_entry *entry, struct wake_batch *wakes)
+void blkfront_abandon(struct blkfront_queue *queue, struct shadow_entry *entry,
+                      struct wake_batch *wakes)
 {
     entry->waiter = NULL;
     entry->transfer = NULL;
@@ -19,17 +20,17 @@ void blkfront_abandon(struct blkfront *bf, struct shadow_entry *entry, struct wa
     if (list_is_linked(&entry->backlog)) { /* never asked */
         list_remove(&entry->backlog);
     } else if (entry->is_held) { /* answered already */
-        heap_remove(&bf->held, &entry->held);
+        heap_remove(&queue->held, &entry->held);
         entry->is_held = false;
     } else {
         entry->abandoned = true;
         return;
     }
-    shadow_put(&bf->shadow, entry);
-    blkfront_nudge(bf, false, wakes); /* an entry is free */
-    if (bf->leader) /* it may be one who waits for that, and no response will come to wake it */
-        evtchn_raise_upcall(bf->shared_info, bf->vcpu);
-    transfer_ask(bf);
+    shadow_put(&queue->shadow, entry);
+    blkfront_nudge(queue, false, wakes); /* an entry is free */
+    if (queue->leader) /* it may be one who waits for that, and no response will come to wake it */
+        evtchn_raise_upcall(queue->bf->shared_info, queue->vcpu);
+    transfer_ask(queue);
 }
 
 static bool is_to_cancel(const struct shadow_entry *entry, const void *cookie)
@@ -38,31 +39,31 @@ static bool is_to_cancel(const struct shadow_entry *entry, const void *cookie)
            entry->transfer == NULL && entry->cookie == cookie;
 }
 
-static int cancel_entries(struct blkfront *bf, const void *cookie, uint64_t now_ns,
+static int cancel_entries(struct blkfront_queue *queue, const void *cookie, uint64_t now_ns,
                           struct wake_batch *wakes)
 {
     int count = 0;
-    for (uint32_t i = 0; i < bf->shadow.nr_entries && bf->async_pending > 0; i++) {
-        struct shadow_entry *entry = &bf->shadow.entry[i];
+    for (uint32_t i = 0; i < queue->shadow.nr_entries && queue->async_pending > 0; i++) {
+        struct shadow_entry *entry = &queue->shadow.entry[i];
         if (!is_to_cancel(entry, cookie))
             continue;
-        blkfront_finish_entry(bf, entry, -ECANCELED, now_ns);
-        blkfront_abandon(bf, entry, wakes);
+        blkfront_finish_entry(queue, entry, -ECANCELED, now_ns);
+        blkfront_abandon(queue, entry, wakes);
         count++;
     }
     return count;
 }
 
-static int cancel_transfers(struct blkfront *bf, const void *cookie, uint64_t now_ns,
+static int cancel_transfers(struct blkfront_queue *queue, const void *cookie, uint64_t now_ns,
                             struct wake_batch *wakes)
 {
     int count = 0;
-    for (uint32_t i = 0; i < bf->depth && bf->async_pending > 0; i++) {
-        struct transfer *transfer = &bf->transfers[i];
+    for (uint32_t i = 0; i < queue->depth && queue->async_pending > 0; i++) {
+        struct transfer *transfer = &queue->transfers[i];
         if (!transfer->pending || transfer->io.cookie != cookie)
             continue;
-        transfer_finish_async(bf, transfer, -ECANCELED, now_ns);
-        transfer_abandon(bf, transfer, wakes);
+        transfer_finish_async(queue, transfer, -ECANCELED, now_ns);
+        transfer_abandon(queue, transfer, wakes);
         count++;
     }
     return count;
@@ -70,14 +71,15 @@ static int cancel_transfers(struct blkfront *bf, const void *cookie, uint64_t no
 
 int blkfront_cancel(struct blkfront *bf, void *cookie)
 {
+    struct blkfront_queue *queue = &bf->queue[0];
     struct wake_batch wakes;
     wakes.count = 0;
-    uint64_t now_ns = blkfront_now_ns(bf);
-    pthread_mutex_lock(&bf->lock);
-    int rc = bf->failed;
-    (void)blkfront_reap_ring(bf, &wakes); /* what is answered is not cancelled any more */
-    int count = cancel_entries(bf, cookie, now_ns, &wakes);
-    count += cancel_transfers(bf, cookie, now_ns, &wakes);
-    blkfront_unlock(bf, &wakes);
+    uint64_t now_ns = blkfront_now_ns(queue->bf);
+    pthread_mutex_lock(&queue->lock);
+    int rc = queue->failed;
+    (void)blkfront_reap_ring(queue, &wakes); /* what is answered is not cancelled any more */
+    int count = cancel_entries(queue, cookie, now_ns, &wakes);
+    count += cancel_transfers(queue, cookie, now_ns, &wakes);
+    blkfront_unlock(queue, &wakes);
     return rc < 0 ? rc : count;
 }

@@ -9,38 +9,39 @@
 #include "domu/blkfront/blkfront_private.h"
 #include "domu/blkfront/transfer.h"
 
-bool blkfront_ask(struct blkfront *bf, struct shadow_entry *entry, uint64_t asked_ns)
+bool blkfront_ask(struct blkfront_queue *queue, struct shadow_entry *entry, uint64_t asked_ns)
 {
-    bool room = !bf->linking && front_ring_free(&bf->ring.half) > 0;
-    if (room && list_is_empty(&bf->backlog)) {
-        blkfront_put_request(bf, entry, asked_ns);
+    bool room = !queue->linking && front_ring_free(&queue->ring.half) > 0;
+    if (room && list_is_empty(&queue->backlog)) {
+        blkfront_put_request(queue, entry, asked_ns);
         return true;
     }
-    list_push_back(&bf->backlog, &entry->backlog);
+    list_push_back(&queue->backlog, &entry->backlog);
     return false;
 }
 
-void blkfront_ask_waiting(struct blkfront *bf)
+void blkfront_ask_waiting(struct blkfront_queue *queue)
 {
     struct list_node *node;
-    while (front_ring_free(&bf->ring.half) > 0 && (node = list_pop_front(&bf->backlog)) != NULL) {
+    while (front_ring_free(&queue->ring.half) > 0 &&
+           (node = list_pop_front(&queue->backlog)) != NULL) {
         struct shadow_entry *entry = container_of(node, struct shadow_entry, backlog);
-        blkfront_put_request(bf, entry, bf->stamped ? blkfront_now_ns(bf) : 0);
+        blkfront_put_request(queue, entry, queue->stamped ? blkfront_now_ns(queue->bf) : 0);
     }
-    blkfront_push(bf);
+    blkfront_push(queue);
 }
 
-void blkfront_ask_again(struct blkfront *bf)
+void blkfront_ask_again(struct blkfront_queue *queue)
 {
     struct shadow_entry *entry = NULL;
-    assert(bf->failed == 0);
-    while ((entry = shadow_next(&bf->shadow, entry == NULL ? 0 : entry->sequence)) != NULL) {
+    assert(queue->failed == 0);
+    while ((entry = shadow_next(&queue->shadow, entry == NULL ? 0 : entry->sequence)) != NULL) {
         list_drop(&entry->backlog);
         if (entry->abandoned)
-            shadow_put(&bf->shadow, entry);
+            shadow_put(&queue->shadow, entry);
         else
-            list_push_back(&bf->backlog, &entry->backlog);
+            list_push_back(&queue->backlog, &entry->backlog);
     }
-    blkfront_ask_waiting(bf);
-    transfer_ask(bf);
+    blkfront_ask_waiting(queue);
+    transfer_ask(queue);
 }

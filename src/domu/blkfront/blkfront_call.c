@@ -26,93 +26,102 @@ struct pending {
 };
 
 /* With the lock held: the answer has not come in time. */
-static void give_up(struct blkfront *bf, const struct pending *pending, struct read_waiter *waiter,
-                    struct wake_batch *wakes)
+static void give_up(struct blkfront_queue *queue, const struct pending *pending,
+                    struct read_waiter *waiter, struct wake_batch *wakes)
 {
-    blkfront_unlist(bf, waiter);
+    blkfront_unlist(queue, waiter);
     if (pending->transfer != NULL)
-        transfer_abandon(bf, pending->transfer, wakes);
+        transfer_abandon(queue, pending->transfer, wakes);
     else
-        blkfront_abandon(bf, pending->entry, wakes);
+        blkfront_abandon(queue, pending->entry, wakes);
     waiter->status = -ETIMEDOUT;
 }
 
 /* With the lock held, which is released: waits for the answer, and returns its status. */
-static int await(struct blkfront *bf, const struct pending *pending, struct read_waiter *waiter,
-                 struct wake_batch *wakes)
+static int await(struct blkfront_queue *queue, const struct pending *pending,
+                 struct read_waiter *waiter, struct wake_batch *wakes)
 {
     while (load_acquire_u32(&waiter->word) != WAITER_DONE) {
         if (blkfront_is_late(waiter)) {
-            give_up(bf, pending, waiter, wakes);
+            give_up(queue, pending, waiter, wakes);
             break;
         }
-        if (blkfront_wait_step(bf, waiter, wakes))
+        if (blkfront_wait_step(queue, waiter, wakes))
             return waiter->status;
-        (void)blkfront_reap_ring(bf, wakes);
+        (void)blkfront_reap_ring(queue, wakes);
     }
-    blkfront_unlock(bf, wakes);
+    blkfront_unlock(queue, wakes);
     return waiter->status;
 }
 
 /* With the lock held, which is released. */
-static int call_entry(struct blkfront *bf, struct shadow_entry *entry, struct read_waiter *waiter,
-                      struct wake_batch *wakes)
+static int call_entry(struct blkfront_queue *queue, struct shadow_entry *entry,
+                      struct read_waiter *waiter, struct wake_batch *wakes)
 {
     entry->transfer = NULL;
     entry->waiter = waiter;
-    const struct spin_target target = {.request_index = bf->ring.half.req_prod_pvt,
-                                       .data = blkfront_data_of(bf, entry),
+    const struct spin_target target = {.request_index = queue->ring.half.req_prod_pvt,
+                                       .data = blkfront_data_of(queue, entry),
                                        .data_bytes =
                                            (uint32_t)entry->sector_count * BLKIF_SECTOR_SIZE};
-    bool asked = blkfront_ask(bf, entry, bf->stamped ? blkfront_now_ns(bf) : 0);
-    if (!bf->linking)
-        blkfront_push(bf);
+    bool asked = blkfront_ask(queue, entry, queue->stamped ? blkfront_now_ns(queue->bf) : 0);
+    if (!queue->linking)
+        blkfront_push(queue);
     /* Whatever is not read goes to the disk, which takes longer than any spin. */
     bool may_spin = asked && entry->operation == BLKIF_OP_READ;
-    uint32_t spin_ns = may_spin ? blkfront_may_spin(bf) : 0;
+    uint32_t spin_ns = may_spin ? blkfront_may_spin(queue) : 0;
     if (spin_ns > 0) {
-        blkfront_unlock(bf, wakes);
-        blkfront_spin(bf, waiter, &target, spin_ns, wakes);
+        blkfront_unlock(queue, wakes);
+        blkfront_spin(queue, waiter, &target, spin_ns, wakes);
     } else {
-        (void)blkfront_reap_ring(bf, wakes);
+        (void)blkfront_reap_ring(queue, wakes);
     }
-    return await(bf, &(struct pending){.entry = entry}, waiter, wakes);
+    return await(queue, &(struct pending){.entry = entry}, waiter, wakes);
 }
 
 /* With the lock held, which is released. */
-static int call_transfer(struct blkfront *bf, const struct blkfront_io *io,
+static int call_transfer(struct blkfront_queue *queue, const struct blkfront_io *io,
                          struct read_waiter *waiter, struct wake_batch *wakes)
 {
     struct transfer transfer;
-    transfer_start(bf, &transfer, io, waiter, 0);
-    if (!bf->linking)
-        blkfront_push(bf); /* what holds the entries that it waits for may not be pushed yet */
-    return await(bf, &(struct pending){.transfer = &transfer}, waiter, wakes);
+    transfer_start(queue, &transfer, io, waiter, 0);
+    if (!queue->linking)
+        blkfront_push(queue); /* what holds the entries that it waits for may not be pushed yet */
+    return await(queue, &(struct pending){.transfer = &transfer}, waiter, wakes);
+}
+
+static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t deadline)
+{
+    struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline};
+    struct wake_batch wakes;
+    wakes.count = 0;
+    pthread_mutex_lock(&queue->lock);
+    (void)blkfront_reap_ring(queue, &wakes);
+    if (queue->failed != 0 || queue->without_ring) {
+        int rc = queue->failed != 0 ? queue->failed : BLKFRONT_ASK_ELSEWHERE;
+        blkfront_unlock(queue, &wakes);
+        return rc;
+    }
+    bool whole = io->iov_count == 0 && blkfront_fits(queue->bf, io->operation, io->sector_count);
+    struct shadow_entry *entry = whole ? shadow_take(&queue->shadow) : NULL;
+    if (entry == NULL)
+        return call_transfer(queue, io, &waiter, &wakes);
+    blkfront_fill_entry(entry, io->operation, io->sector, io->sector_count, io->buffer);
+    return call_entry(queue, entry, &waiter, &wakes);
 }
 
 static int call(struct blkfront *bf, const struct blkfront_io *io)
 {
-    struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline_ns(bf)};
-    struct wake_batch wakes;
-    wakes.count = 0;
     int rc = blkfront_check(bf, io->operation, io->sector, io->sector_count);
     if (rc < 0)
         return rc;
     if (blkfront_hits_view(bf, io))
         return 0;
-    pthread_mutex_lock(&bf->lock);
-    (void)blkfront_reap_ring(bf, &wakes);
-    if (bf->failed != 0) {
-        rc = bf->failed;
-        blkfront_unlock(bf, &wakes);
-        return rc;
-    }
-    bool whole = io->iov_count == 0 && blkfront_fits(bf, io->operation, io->sector_count);
-    struct shadow_entry *entry = whole ? shadow_take(&bf->shadow) : NULL;
-    if (entry == NULL)
-        return call_transfer(bf, io, &waiter, &wakes);
-    blkfront_fill_entry(entry, io->operation, io->sector, io->sector_count, io->buffer);
-    return call_entry(bf, entry, &waiter, &wakes);
+    uint64_t deadline = deadline_ns(bf);
+    do
+        rc = call_on(blkfront_queue_here(bf), io, deadline);
+    while (rc == BLKFRONT_ASK_ELSEWHERE);
+    return rc;
 }
 
 static int call_vector(struct blkfront *bf, enum blkfront_operation operation, uint64_t sector,

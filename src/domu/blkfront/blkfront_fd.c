@@ -15,71 +15,73 @@
 #include "domu/blkfront/blkfront_private.h"
 #include "ring/evtchn.h"
 
-void blkfront_show_ready(struct blkfront *bf)
+void blkfront_show_ready(struct blkfront_queue *queue)
 {
-    bool ready = bf->done_count > 0 || bf->failed != 0;
+    bool ready = queue->done_count > 0 || queue->failed != 0;
     eventfd_t count;
-    if (ready == bf->ready_shown)
+    if (ready == queue->ready_shown)
         return;
-    bf->ready_shown = ready;
+    queue->ready_shown = ready;
     if (ready)
-        (void)eventfd_write(bf->ready_fd, 1);
+        (void)eventfd_write(queue->ready_fd, 1);
     else
-        (void)eventfd_read(bf->ready_fd, &count);
+        (void)eventfd_read(queue->ready_fd, &count);
 }
 
 static void *watch(void *arg)
 {
-    struct blkfront *bf = arg;
+    struct blkfront_queue *queue = arg;
     struct read_waiter waiter = {.word = WAITER_AWAKE, .any = true};
     struct wake_batch wakes;
     wakes.count = 0;
-    pthread_mutex_lock(&bf->lock);
+    pthread_mutex_lock(&queue->lock);
     for (;;) {
-        (void)blkfront_reap_ring(bf, &wakes);
-        if (bf->watch_ends || bf->failed != 0) /* then there is nothing to come */
+        (void)blkfront_reap_ring(queue, &wakes);
+        if (queue->watch_ends || queue->failed != 0) /* then there is nothing to come */
             break;
-        (void)blkfront_wait_step(bf, &waiter, &wakes); /* never DONE: it has no request */
+        (void)blkfront_wait_step(queue, &waiter, &wakes); /* never DONE: it has no request */
     }
-    blkfront_unlist(bf, &waiter);
-    blkfront_unlock(bf, &wakes);
+    blkfront_unlist(queue, &waiter);
+    blkfront_unlock(queue, &wakes);
     return NULL;
 }
 
 int blkfront_fd(struct blkfront *bf)
 {
+    struct blkfront_queue *queue = &bf->queue[0];
     struct wake_batch wakes;
     wakes.count = 0;
-    if (bf->ready_fd >= 0)
-        return bf->ready_fd;
+    if (queue->ready_fd >= 0)
+        return queue->ready_fd;
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
         return -errno;
-    int rc = thread_start(&bf->watch_thread, watch, bf);
+    int rc = thread_start(&queue->bf->watch_thread, watch, queue);
     if (rc < 0) {
         close(fd);
         return rc;
     }
-    pthread_mutex_lock(&bf->lock);
-    bf->ready_fd = fd;
-    blkfront_show_hits(bf); /* from now on all that is finished is in done[] */
-    blkfront_unlock(bf, &wakes);
+    pthread_mutex_lock(&queue->lock);
+    queue->ready_fd = fd;
+    blkfront_show_hits(queue); /* from now on all that is finished is in done[] */
+    blkfront_unlock(queue, &wakes);
     return fd;
 }
 
 void blkfront_fd_stop(struct blkfront *bf)
 {
+    struct blkfront_queue *queue = &bf->queue[0];
     struct wake_batch wakes;
     wakes.count = 0;
-    if (bf->ready_fd < 0)
+    if (queue->ready_fd < 0)
         return;
-    pthread_mutex_lock(&bf->lock);
-    bf->watch_ends = true;
+    pthread_mutex_lock(&queue->lock);
+    queue->watch_ends = true;
     /* No other call is running: so it leads or is about to, or waits for a next Dom0. */
-    pthread_cond_broadcast(&bf->link_changed);
-    evtchn_raise_upcall(bf->shared_info, bf->vcpu);
-    blkfront_unlock(bf, &wakes);
-    pthread_join(bf->watch_thread, NULL);
-    close(bf->ready_fd);
-    bf->ready_fd = -1;
+    pthread_cond_broadcast(&queue->link_changed);
+    evtchn_raise_upcall(queue->bf->shared_info, queue->vcpu);
+    blkfront_unlock(queue, &wakes);
+    pthread_join(queue->bf->watch_thread, NULL);
+    close(queue->ready_fd);
+    queue->ready_fd = -1;
 }

@@ -19,27 +19,27 @@ static int check_io(struct blkfront *bf, const struct blkfront_io *io)
     return rc == 0 && bytes != wanted ? -EINVAL : rc;
 }
 
-void blkfront_show_hits(struct blkfront *bf)
+void blkfront_show_hits(struct blkfront_queue *queue)
 {
     const struct blkfront_completion *hit;
-    hit_queue_tell(&bf->hits, blkfront_now_ns(bf));
-    while ((hit = hit_queue_first(&bf->hits)) != NULL) {
-        bf->async_pending++;
-        blkfront_finish_async(bf, hit);
-        hit_queue_drop_first(&bf->hits);
+    hit_queue_tell(&queue->bf->hits, blkfront_now_ns(queue->bf));
+    while ((hit = hit_queue_first(&queue->bf->hits)) != NULL) {
+        queue->async_pending++;
+        blkfront_finish_async(queue, hit);
+        hit_queue_drop_first(&queue->bf->hits);
     }
 }
 
 /* With the lock held; there is room for one more. */
-static void start(struct blkfront *bf, const struct blkfront_io *io, uint64_t now_ns)
+static void start(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t now_ns)
 {
-    bf->async_pending++;
+    queue->async_pending++;
     /* Each request that is admitted has a place in done[]; pairs with finish_async. */
-    assert(bf->async_pending + bf->done_count <= bf->depth);
-    bool whole = io->iov_count == 0 && blkfront_fits(bf, io->operation, io->sector_count);
-    struct shadow_entry *entry = whole ? shadow_take(&bf->shadow) : NULL;
+    assert(queue->async_pending + queue->done_count <= queue->depth);
+    bool whole = io->iov_count == 0 && blkfront_fits(queue->bf, io->operation, io->sector_count);
+    struct shadow_entry *entry = whole ? shadow_take(&queue->shadow) : NULL;
     if (entry == NULL) {
-        transfer_start(bf, transfer_find_free(bf), io, NULL, now_ns);
+        transfer_start(queue, transfer_find_free(queue), io, NULL, now_ns);
         return;
     }
     blkfront_fill_entry(entry, io->operation, io->sector, io->sector_count, io->buffer);
@@ -47,68 +47,69 @@ static void start(struct blkfront *bf, const struct blkfront_io *io, uint64_t no
     entry->waiter = NULL;
     entry->cookie = io->cookie;
     entry->submitted_ns = now_ns;
-    (void)blkfront_ask(bf, entry, now_ns);
+    (void)blkfront_ask(queue, entry, now_ns);
 }
 
 /* It needs no slot of the ring, and is finished at once. */
-static void take_hit(struct blkfront *bf, const struct blkfront_io *io, uint64_t now_ns)
+static void take_hit(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t now_ns)
 {
     struct wake_batch wakes;
     wakes.count = 0;
-    hit_queue_add(&bf->hits, io, now_ns);
-    bf->unreaped++;
-    if (bf->ready_fd < 0)
+    hit_queue_add(&queue->bf->hits, io, now_ns);
+    queue->bf->unreaped++;
+    if (queue->ready_fd < 0)
         return;
-    pthread_mutex_lock(&bf->lock);
-    blkfront_show_hits(bf);
-    blkfront_unlock(bf, &wakes);
+    pthread_mutex_lock(&queue->lock);
+    blkfront_show_hits(queue);
+    blkfront_unlock(queue, &wakes);
 }
 
 /* When a request is submitted. It tells of the last hit's end, too, if that is to be told. */
-static uint64_t submission_ns(struct blkfront *bf)
+static uint64_t submission_ns(struct blkfront_queue *queue)
 {
-    if (!bf->hits.is_open)
-        return blkfront_begin_ns(bf);
-    uint64_t now_ns = blkfront_now_ns(bf);
-    hit_queue_tell(&bf->hits, now_ns);
+    if (!queue->bf->hits.is_open)
+        return blkfront_begin_ns(queue->bf);
+    uint64_t now_ns = blkfront_now_ns(queue->bf);
+    hit_queue_tell(&queue->bf->hits, now_ns);
     return now_ns;
 }
 
-static int submit(struct blkfront *bf, const struct blkfront_io *io)
+static int submit(struct blkfront_queue *queue, const struct blkfront_io *io)
 {
     struct wake_batch wakes;
     wakes.count = 0;
-    int rc = check_io(bf, io);
+    int rc = check_io(queue->bf, io);
     if (rc < 0)
         return rc;
-    uint64_t now_ns = submission_ns(bf);
-    bool has_room = bf->unreaped < bf->depth;
-    if (has_room && blkfront_hits_view(bf, io)) {
-        take_hit(bf, io, now_ns);
+    uint64_t now_ns = submission_ns(queue);
+    bool has_room = queue->bf->unreaped < queue->depth;
+    if (has_room && blkfront_hits_view(queue->bf, io)) {
+        take_hit(queue, io, now_ns);
         return 0;
     }
-    pthread_mutex_lock(&bf->lock);
-    rc = bf->failed;
+    pthread_mutex_lock(&queue->lock);
+    rc = queue->failed;
     if (rc == 0 && !has_room)
         rc = -EAGAIN;
     if (rc == 0) {
-        bf->unreaped++;
+        queue->bf->unreaped++;
         /* Dom0 reckons with a stamp, so that must not precede what we have been told of. */
-        start(bf, io, bf->stamped ? blkfront_now_ns(bf) : now_ns);
+        start(queue, io, queue->stamped ? blkfront_now_ns(queue->bf) : now_ns);
     }
-    blkfront_unlock(bf, &wakes);
+    blkfront_unlock(queue, &wakes);
     return rc;
 }
 
 int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *given)
 {
+    struct blkfront_queue *queue = &bf->queue[0];
     if (blkfront_has_data(given->operation))
-        return submit(bf, given);
+        return submit(queue, given);
     struct blkfront_io io = *given;
     io.iov_count = 0;
     if (io.operation == BLKFRONT_FLUSH)
         io.sector = io.sector_count = 0;
-    return submit(bf, &io);
+    return submit(queue, &io);
 }
 
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
@@ -123,82 +124,88 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
 
 int blkfront_kick(struct blkfront *bf)
 {
+    struct blkfront_queue *queue = &bf->queue[0];
     struct wake_batch wakes;
     wakes.count = 0;
-    pthread_mutex_lock(&bf->lock);
-    int rc = bf->failed;
-    if (rc == 0 && !bf->linking)
-        blkfront_push(bf);
-    blkfront_unlock(bf, &wakes);
+    pthread_mutex_lock(&queue->lock);
+    int rc = queue->failed;
+    if (rc == 0 && !queue->linking)
+        blkfront_push(queue);
+    blkfront_unlock(queue, &wakes);
     return rc;
 }
 
-static uint32_t take_hits(struct blkfront *bf, struct blkfront_completion *out, uint32_t max)
+static uint32_t take_hits(struct blkfront_queue *queue, struct blkfront_completion *out,
+                          uint32_t max)
 {
-    uint32_t count = bf->hits.count < max ? bf->hits.count : max;
+    uint32_t count = queue->bf->hits.count < max ? queue->bf->hits.count : max;
     for (uint32_t i = 0; i < count; i++) {
-        out[i] = *hit_queue_first(&bf->hits);
-        hit_queue_drop_first(&bf->hits);
+        out[i] = *hit_queue_first(&queue->bf->hits);
+        hit_queue_drop_first(&queue->bf->hits);
     }
-    bf->unreaped -= count;
+    queue->bf->unreaped -= count;
     return count;
 }
 
 /* With the lock held: hits and those that Dom0 has answered, in order of completion. */
-static uint32_t take_done(struct blkfront *bf, struct blkfront_completion *out, uint32_t max)
+static uint32_t take_done(struct blkfront_queue *queue, struct blkfront_completion *out,
+                          uint32_t max)
 {
     uint32_t count = 0, hits = 0;
-    while (count + hits < max && bf->done_count > 0) {
-        const struct blkfront_completion *done = &bf->done[bf->done_head];
-        const struct blkfront_completion *hit = hit_queue_first(&bf->hits);
+    while (count + hits < max && queue->done_count > 0) {
+        const struct blkfront_completion *done = &queue->done[queue->done_head];
+        const struct blkfront_completion *hit = hit_queue_first(&queue->bf->hits);
         if (hit != NULL && hit->completed_ns <= done->completed_ns) {
-            hits += take_hits(bf, &out[count + hits], 1);
+            hits += take_hits(queue, &out[count + hits], 1);
             continue;
         }
         out[count + hits] = *done;
-        bf->done_head = (bf->done_head + 1) % bf->depth;
-        bf->done_count--;
+        queue->done_head = (queue->done_head + 1) % queue->depth;
+        queue->done_count--;
         count++;
     }
-    bf->unreaped -= count;
-    return count + hits + take_hits(bf, &out[count + hits], max - count - hits);
+    queue->bf->unreaped -= count;
+    return count + hits + take_hits(queue, &out[count + hits], max - count - hits);
 }
 
 /* With the lock held: is there something to wait for, for one who wants min finished requests? */
-static bool must_wait(const struct blkfront *bf, uint32_t min)
+static bool must_wait(const struct blkfront_queue *queue, uint32_t min)
 {
-    return bf->done_count + bf->hits.count < min && bf->failed == 0 && bf->async_pending > 0;
+    return queue->done_count + queue->bf->hits.count < min && queue->failed == 0 &&
+           queue->async_pending > 0;
 }
 
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min)
 {
+    struct blkfront_queue *queue = &bf->queue[0];
     struct read_waiter waiter = {.word = WAITER_AWAKE, .any = true};
     struct wake_batch wakes;
     wakes.count = 0;
     if (min > max)
         return -EINVAL;
-    if (bf->hits.is_open)
-        hit_queue_tell(&bf->hits, blkfront_now_ns(bf));
-    if (bf->hits.count > 0 && bf->hits.count == bf->unreaped) /* there are no others */
-        return (int)take_hits(bf, out, max);
-    pthread_mutex_lock(&bf->lock);
-    if (bf->failed == 0 && !bf->linking)
-        blkfront_push(bf);
-    (void)blkfront_reap_ring(bf, &wakes);
-    uint32_t spin_ns = must_wait(bf, min) ? blkfront_may_spin(bf) : 0;
+    if (queue->bf->hits.is_open)
+        hit_queue_tell(&queue->bf->hits, blkfront_now_ns(queue->bf));
+    if (queue->bf->hits.count > 0 &&
+        queue->bf->hits.count == queue->bf->unreaped) /* there are no others */
+        return (int)take_hits(queue, out, max);
+    pthread_mutex_lock(&queue->lock);
+    if (queue->failed == 0 && !queue->linking)
+        blkfront_push(queue);
+    (void)blkfront_reap_ring(queue, &wakes);
+    uint32_t spin_ns = must_wait(queue, min) ? blkfront_may_spin(queue) : 0;
     if (spin_ns > 0) {
-        const struct spin_target oldest = {.request_index = bf->ring.half.rsp_cons};
-        blkfront_unlock(bf, &wakes);
-        blkfront_spin(bf, &waiter, &oldest, spin_ns, &wakes);
+        const struct spin_target oldest = {.request_index = queue->ring.half.rsp_cons};
+        blkfront_unlock(queue, &wakes);
+        blkfront_spin(queue, &waiter, &oldest, spin_ns, &wakes);
     }
-    while (must_wait(bf, min)) {
-        (void)blkfront_wait_step(bf, &waiter, &wakes);
-        (void)blkfront_reap_ring(bf, &wakes);
+    while (must_wait(queue, min)) {
+        (void)blkfront_wait_step(queue, &waiter, &wakes);
+        (void)blkfront_reap_ring(queue, &wakes);
     }
-    blkfront_unlist(bf, &waiter);
-    int count = (int)take_done(bf, out, max);
-    if (count == 0 && bf->failed != 0)
-        count = bf->failed;
-    blkfront_unlock(bf, &wakes);
+    blkfront_unlist(queue, &waiter);
+    int count = (int)take_done(queue, out, max);
+    if (count == 0 && queue->failed != 0)
+        count = queue->failed;
+    blkfront_unlock(queue, &wakes);
     return count;
 }

@@ -55,6 +55,7 @@ void blkfront_take_limits(struct blkfront *bf)
         limit -= limit % unit;
     else if (unit <= BLKIF_SECTORS_PER_PAGE) /* a page is what the smallest entry has */
         limit = unit;
+    pthread_mutex_lock(&bf->lock);
     store_relaxed_u32(&bf->request_sectors, limit);
     store_relaxed_u32(&bf->sector_size, disk->sector_size);
     store_relaxed_u32(&bf->physical_sector_size, disk->physical_sector_size);
@@ -62,6 +63,7 @@ void blkfront_take_limits(struct blkfront *bf)
     store_relaxed_u32(&bf->discard_alignment, disk->discard_alignment);
     store_relaxed_u32(&bf->features, features);
     store_relaxed_u64(&bf->sectors, disk->sectors);
+    pthread_mutex_unlock(&bf->lock);
 }
 
 static int check_feature(struct blkfront *bf, enum blkfront_operation operation)
@@ -95,10 +97,12 @@ int blkfront_check(struct blkfront *bf, enum blkfront_operation operation, uint6
 
 void blkfront_cannot(struct blkfront *bf, uint8_t operation)
 {
-    uint32_t features = bf->features; /* written with the lock held alone */
+    pthread_mutex_lock(&bf->lock);
+    uint32_t features = bf->features;
     if (operation == BLKIF_OP_FLUSH_DISKCACHE)
         features &= ~(uint32_t)BLKFRONT_CAN_FLUSH;
     else if (operation == BLKIF_OP_DISCARD)
         features &= ~(uint32_t)BLKFRONT_CAN_DISCARD;
     store_relaxed_u32(&bf->features, features);
+    pthread_mutex_unlock(&bf->lock);
 }

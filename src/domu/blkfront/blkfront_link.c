@@ -24,41 +24,43 @@ static struct blkfront *blkfront_of(struct xenbus_front *front)
     return container_of(front, struct blkfront, front.xenbus);
 }
 
-/* With the lock held. */
-static void start_ring(struct blkfront *bf)
+/* With its lock held: it has a ring to the present Dom0. */
+static void start_ring(struct blkfront_queue *queue)
 {
+    struct blkfront *bf = queue->bf;
     const struct segment *segment = &bf->domu->life.segment;
-    assert(bf->ring.half.sring == segment_page(segment, bf->ring_pfn));
+    assert(queue->ring.half.sring == segment_page(segment, queue->ring_pfn));
     assert(bf->front.page_order <= bf->page_order);
-    front_ring_restart(&bf->ring.half, blkif_ring_entries(bf->front.page_order), 0);
-    bf->stamped = bf->front.virtual_completion;
-    bf->stats.domid = segment->domid;
-    bf->stats.ring_entries = bf->ring.half.nr_ents;
-    bf->stats.depth = bf->depth;
-    blkfront_take_limits(bf);
+    front_ring_restart(&queue->ring.half, blkif_ring_entries(bf->front.page_order), 0);
+    queue->stamped = bf->front.virtual_completion;
+    queue->without_ring = false;
+    queue->stats.domid = segment->domid;
+    queue->stats.ring_entries = queue->ring.half.nr_ents;
+    queue->stats.depth = bf->queue[0].depth;
 }
 
 /* Fails the device unless we are closing it ourselves. */
 static void vbd_lost(struct xenbus_front *front, int error, const char *why)
 {
     struct blkfront *bf = blkfront_of(front);
-    struct wake_batch wakes;
-    wakes.count = 0;
     if (load_full_u32(&bf->closing) != 0)
         return;
-    pthread_mutex_lock(&bf->lock);
-    blkfront_fail(bf, error, why, &wakes);
-    bf->linking = false;
-    blkfront_unlock(bf, &wakes);
+    for (uint32_t i = 0; i < bf->nr_queues; i++) {
+        struct blkfront_queue *queue = &bf->queue[i];
+        struct wake_batch wakes;
+        wakes.count = 0;
+        pthread_mutex_lock(&queue->lock);
+        blkfront_fail(queue, error, why, &wakes);
+        queue->linking = false;
+        blkfront_unlock(queue, &wakes);
+    }
 }
 
 static void vbd_changed(struct xenbus_front *front, int state)
 {
     struct blkfront *bf = blkfront_of(front);
     if (state == XenbusStateConnected && vbd_front_read_disk(&bf->front) == 0) {
-        pthread_mutex_lock(&bf->lock);
         blkfront_take_limits(bf);
-        pthread_mutex_unlock(&bf->lock);
         return;
     }
     if (life_is_dead(front->life)) /* the link thread is about to see that */
@@ -68,40 +70,55 @@ static void vbd_changed(struct xenbus_front *front, int state)
         vbd_lost(front, -ENOTCONN, "Dom0 closed the disk (its log says why)");
 }
 
-/* Takes the ring out of use. */
-static int vbd_suspend(struct xenbus_front *front)
+/* Takes a ring out of use. */
+static int suspend_queue(struct blkfront_queue *queue)
 {
-    struct blkfront *bf = blkfront_of(front);
-    pthread_mutex_lock(&bf->lock);
-    int rc = bf->failed;
-    bf->linking = rc == 0;
-    blkfront_view_stop(bf);
-    while (bf->linking && bf->leader) {
-        evtchn_raise_upcall(bf->shared_info, bf->vcpu);
-        pthread_cond_wait(&bf->link_changed, &bf->lock);
+    pthread_mutex_lock(&queue->lock);
+    int rc = queue->failed;
+    queue->linking = rc == 0;
+    while (queue->linking && queue->leader) {
+        evtchn_raise_upcall(queue->bf->shared_info, queue->vcpu);
+        pthread_cond_wait(&queue->link_changed, &queue->lock);
     }
-    pthread_mutex_unlock(&bf->lock);
+    pthread_mutex_unlock(&queue->lock);
     return rc;
 }
 
-/* Offers the ring, whose pages are granted, in the life of the front end. */
-static int connect_ring(struct blkfront *bf, char *why, size_t why_bytes)
+static int vbd_suspend(struct xenbus_front *front)
+{
+    struct blkfront *bf = blkfront_of(front);
+    int rc = 0;
+    pthread_mutex_lock(&bf->lock);
+    blkfront_view_stop(bf);
+    pthread_mutex_unlock(&bf->lock);
+    for (uint32_t i = 0; i < bf->nr_queues && rc == 0; i++)
+        rc = suspend_queue(&bf->queue[i]);
+    return rc;
+}
+
+/* Offers the rings, whose pages are granted, in the life of the front end. */
+static int connect_rings(struct blkfront *bf, char *why, size_t why_bytes)
 {
     const struct segment *segment = &bf->front.xenbus.life->segment;
-    bf->front.ring_ref = bf->data_ref + (bf->ring_pfn - bf->first_pfn);
+    for (uint32_t i = 0; i < bf->front.queue_count; i++) {
+        struct blkfront_queue *queue = &bf->queue[i];
+        bf->front.queue[i].ring_ref = bf->data_ref + (queue->ring_pfn - bf->first_pfn);
+        bf->front.queue[i].port = ports_port(&bf->domu->ports, queue->vcpu, queue);
+        sring_init(segment_page(segment, queue->ring_pfn), 0);
+    }
     bf->front.claims_ref = bf->data_ref + bf->nr_pages - 1;
-    bf->front.port = ports_port(&bf->domu->ports, bf->vcpu, bf);
-    sring_init(segment_page(segment, bf->ring_pfn), 0);
     return vbd_front_connect(&bf->front, why, why_bytes);
 }
 
 static int prepare(struct blkfront *bf, char *why, size_t why_bytes)
 {
-    int rc = vbd_front_prepare(&bf->front, bf->page_order, why, why_bytes);
+    bool first = bf->nr_pages == 0;
+    int rc = vbd_front_prepare(&bf->front, bf->page_order,
+                               first ? bf->options.queues : bf->nr_queues, why, why_bytes);
     if (bf->options.real_completion)
         bf->front.virtual_completion = false;
     /* What a device has of its domain it takes when it is opened. */
-    if (bf->options.no_shared_cache || (bf->nr_pages != 0 && bf->claims == NULL))
+    if (bf->options.no_shared_cache || (!first && bf->claims == NULL))
         bf->front.shared_cache = false;
     return rc;
 }
@@ -111,25 +128,37 @@ static int vbd_link(struct xenbus_front *front, char *why, size_t why_bytes)
     struct blkfront *bf = blkfront_of(front);
     int rc = prepare(bf, why, why_bytes);
     if (rc == 0)
-        rc = connect_ring(bf, why, why_bytes);
+        rc = connect_rings(bf, why, why_bytes);
     if (rc == 0)
         blkfront_view_start(bf);
     return rc;
 }
 
+static void resume_queue(struct blkfront_queue *queue, bool has_ring)
+{
+    struct wake_batch wakes;
+    wakes.count = 0;
+    pthread_mutex_lock(&queue->lock);
+    queue->linking = false;
+    queue->stats.reconnects++;
+    if (has_ring) {
+        start_ring(queue);
+        blkfront_ask_again(queue);
+        blkfront_nudge(queue, true, &wakes);
+    } else {
+        blkfront_leave_ring(queue, &wakes);
+    }
+    pthread_cond_broadcast(&queue->link_changed);
+    blkfront_unlock(queue, &wakes);
+}
+
 static void vbd_resume(struct xenbus_front *front)
 {
     struct blkfront *bf = blkfront_of(front);
-    struct wake_batch wakes;
-    wakes.count = 0;
-    pthread_mutex_lock(&bf->lock);
-    start_ring(bf);
-    bf->linking = false;
-    bf->stats.reconnects++;
-    blkfront_ask_again(bf);
-    blkfront_nudge(bf, true, &wakes);
-    pthread_cond_broadcast(&bf->link_changed);
-    blkfront_unlock(bf, &wakes);
+    blkfront_take_limits(bf);
+    store_relaxed_u32(&bf->queues_in_use, bf->front.queue_count);
+    for (uint32_t i = 0; i < bf->nr_queues; i++)
+        resume_queue(&bf->queue[i], i < bf->front.queue_count);
 }
 
 static const struct front_class vbd_front_class = {
@@ -154,12 +183,14 @@ static int grant_pages(struct blkfront *bf, uint32_t nr_pages, uint32_t nr_data_
     return rc;
 }
 
-/* Pages and references: the data first, then the ring, all granted for good. */
+/* Pages and references: the data of all queues first, then their rings, all granted for good. */
 static int take_pages(struct blkfront *bf, char *why, size_t why_bytes)
 {
     struct domu *domu = bf->domu;
-    uint32_t nr_data_pages = bf->nr_entries * bf->pages_per_entry;
-    uint32_t nr_ring_pages = 1u << bf->front.page_order;
+    uint32_t each_data = bf->nr_entries * bf->pages_per_entry;
+    uint32_t each_ring = 1u << bf->front.page_order;
+    uint32_t nr_data_pages = bf->nr_queues * each_data;
+    uint32_t nr_ring_pages = bf->nr_queues * each_ring;
     uint32_t nr_pages = nr_data_pages + nr_ring_pages + (bf->front.shared_cache ? 1 : 0);
     int rc = pages_take(&domu->pages, nr_pages, &bf->first_pfn);
     if (rc == 0) {
@@ -173,20 +204,28 @@ static int take_pages(struct blkfront *bf, char *why, size_t why_bytes)
         return rc;
     }
     bf->nr_pages = nr_pages;
-    bf->ring_pfn = bf->first_pfn + nr_data_pages;
+    bf->nr_data_pages = nr_data_pages;
+    uint32_t ring_pfn = bf->first_pfn + nr_data_pages;
+    for (uint32_t i = 0; i < bf->nr_queues; i++) {
+        bf->queue[i].first_page = i * each_data;
+        bf->queue[i].ring_pfn = ring_pfn + i * each_ring;
+    }
     if (bf->front.shared_cache)
-        bf->claims = segment_page(&domu->life.segment, bf->ring_pfn + nr_ring_pages);
+        bf->claims = segment_page(&domu->life.segment, ring_pfn + nr_ring_pages);
     return 0;
 }
 
-static int take_port(struct blkfront *bf, char *why, size_t why_bytes)
+static int take_ports(struct blkfront *bf, char *why, size_t why_bytes)
 {
-    int rc = ports_open(&bf->domu->ports, &bf->domu->life, bf);
-    if (rc < 0) {
-        snprintf(why, why_bytes, "cannot get an event channel: %s", strerror(-rc));
-        return rc;
+    for (uint32_t i = 0; i < bf->nr_queues; i++) {
+        struct blkfront_queue *queue = &bf->queue[i];
+        int rc = ports_open(&bf->domu->ports, &bf->domu->life, queue);
+        if (rc < 0) {
+            snprintf(why, why_bytes, "cannot get an event channel: %s", strerror(-rc));
+            return rc;
+        }
+        queue->vcpu = (uint32_t)rc;
     }
-    bf->vcpu = (uint32_t)rc;
     return 0;
 }
 
@@ -194,34 +233,21 @@ static int take_port(struct blkfront *bf, char *why, size_t why_bytes)
 static void give_back(struct blkfront *bf)
 {
     struct domu *domu = bf->domu;
-    if (bf->vcpu != 0)
-        ports_close(&domu->ports, &domu->life, bf->vcpu, bf);
+    for (uint32_t i = 0; i < bf->nr_queues; i++) {
+        struct blkfront_queue *queue = &bf->queue[i];
+        if (queue->vcpu != 0)
+            ports_close(&domu->ports, &domu->life, queue->vcpu, queue);
+        queue->vcpu = 0;
+    }
     if (bf->nr_pages != 0) {
         bool dead = life_is_dead(&domu->life);
-        uint32_t nr_data_pages = bf->ring_pfn - bf->first_pfn;
         int rc = grants_end(&domu->grants, bf->data_ref, bf->nr_pages, dead);
-        int ro_rc = grants_end(&domu->grants, bf->ro_ref, nr_data_pages, dead);
+        int ro_rc = grants_end(&domu->grants, bf->ro_ref, bf->nr_data_pages, dead);
         if (rc == 0 && ro_rc == 0)
             pages_give(&domu->pages, bf->first_pfn, bf->nr_pages);
     }
-    bf->vcpu = bf->nr_pages = 0;
+    bf->nr_pages = 0;
     bf->claims = NULL;
-}
-
-static int make_tables(struct blkfront *bf, char *why, size_t why_bytes)
-{
-    int rc = shadow_init(&bf->shadow, bf->nr_entries);
-    if (rc == 0) {
-        /* The ring that counts is the one that was granted, not the one that we asked for. */
-        bf->depth = bf->options.depth < bf->nr_entries ? bf->options.depth : bf->nr_entries;
-        bf->done = calloc(bf->depth, sizeof(*bf->done));
-        bf->transfers = calloc(bf->depth, sizeof(*bf->transfers));
-        rc = bf->done != NULL && bf->transfers != NULL ? hit_queue_init(&bf->hits, bf->depth)
-                                                       : -ENOMEM;
-    }
-    if (rc < 0)
-        snprintf(why, why_bytes, "out of memory");
-    return rc;
 }
 
 static int connect_device(struct blkfront *bf, char *why, size_t why_bytes)
@@ -232,14 +258,15 @@ static int connect_device(struct blkfront *bf, char *why, size_t why_bytes)
     int rc = prepare(bf, why, why_bytes);
     if (rc < 0)
         return rc;
+    bf->nr_queues = bf->front.queue_count;
     bf->nr_entries = blkfront_entries(&bf->options, blkif_ring_entries(bf->front.page_order));
     rc = take_pages(bf, why, why_bytes);
     if (rc == 0)
-        rc = take_port(bf, why, why_bytes);
+        rc = take_ports(bf, why, why_bytes);
     if (rc == 0)
-        rc = connect_ring(bf, why, why_bytes);
+        rc = connect_rings(bf, why, why_bytes);
     if (rc == 0)
-        rc = make_tables(bf, why, why_bytes);
+        rc = blkfront_queues_make(bf, why, why_bytes);
     if (rc == 0)
         return 0;
     if (!bf->owns_domu) /* else the domain ends with us */
@@ -280,6 +307,18 @@ static int open_claimed(struct blkfront *bf, char *why, size_t why_bytes)
     return rc;
 }
 
+static void start_queues(struct blkfront *bf)
+{
+    const struct segment *segment = &bf->domu->life.segment;
+    blkfront_take_limits(bf);
+    store_relaxed_u32(&bf->queues_in_use, bf->nr_queues);
+    for (uint32_t i = 0; i < bf->nr_queues; i++) {
+        struct blkfront_queue *queue = &bf->queue[i];
+        queue->ring.half.sring = segment_page(segment, queue->ring_pfn);
+        start_ring(queue);
+    }
+}
+
 int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
 {
     struct domu *domu = bf->domu;
@@ -288,13 +327,12 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
     if (rc == 0) {
         const struct segment *segment = &domu->life.segment;
         bf->page_order = bf->front.page_order;
-        bf->ring.half.sring = segment_page(segment, bf->ring_pfn);
         bf->data = segment_page(segment, bf->first_pfn);
         bf->doorbell_fd = domu->life.doorbell_fd;
         bf->hints = segment->hints;
         bf->shared_info = segment->shared_info;
         bf->clock = &domu->clock;
-        start_ring(bf);
+        start_queues(bf);
         blkfront_view_start(bf);
         list_push_back(&domu->fronts.list, &bf->front.xenbus.of_domain);
     }
@@ -304,9 +342,10 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
 
 static bool is_linking(struct blkfront *bf)
 {
-    pthread_mutex_lock(&bf->lock);
-    bool linking = bf->linking;
-    pthread_mutex_unlock(&bf->lock);
+    struct blkfront_queue *queue = &bf->queue[0];
+    pthread_mutex_lock(&queue->lock);
+    bool linking = queue->linking;
+    pthread_mutex_unlock(&queue->lock);
     return linking;
 }
 

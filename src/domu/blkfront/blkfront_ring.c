@@ -15,10 +15,10 @@
 #include "ring/evtchn.h"
 #include "ring/futex.h"
 
-void blkfront_push(struct blkfront *bf)
+void blkfront_push(struct blkfront_queue *queue)
 {
-    if (front_ring_push(&bf->ring.half))
-        bf->kick_owed = true;
+    if (front_ring_push(&queue->ring.half))
+        queue->kick_owed = true;
 }
 
 void waiter_list_append(struct waiter_list *list, struct read_waiter *waiter)
@@ -44,10 +44,10 @@ void waiter_list_remove(struct waiter_list *list, struct read_waiter *waiter)
         list->tail = waiter->prev;
 }
 
-void blkfront_unlist(struct blkfront *bf, struct read_waiter *waiter)
+void blkfront_unlist(struct blkfront_queue *queue, struct read_waiter *waiter)
 {
     if (waiter->listed)
-        waiter_list_remove(&bf->sleepers, waiter);
+        waiter_list_remove(&queue->sleepers, waiter);
     waiter->listed = false;
 }
 
@@ -69,9 +69,9 @@ static void set_word(struct read_waiter *waiter, uint32_t word, struct wake_batc
     wakes->word[wakes->count++] = address;
 }
 
-void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes)
+void blkfront_nudge(struct blkfront_queue *queue, bool all, struct wake_batch *wakes)
 {
-    for (struct read_waiter *waiter = bf->sleepers.head; waiter != NULL; waiter = waiter->next) {
+    for (struct read_waiter *waiter = queue->sleepers.head; waiter != NULL; waiter = waiter->next) {
         if (all || waiter->any)
             set_word(waiter, WAITER_AWAKE, wakes);
     }
@@ -79,12 +79,12 @@ void blkfront_nudge(struct blkfront *bf, bool all, struct wake_batch *wakes)
 
 /* One that sleeps is woken by blkfront_unlock, in turn; until then its word stays SLEEPING, so that
  * it cannot leave by itself and take its place on the list with it. */
-void blkfront_finish_waiter(struct blkfront *bf, struct read_waiter *waiter, int status)
+void blkfront_finish_waiter(struct blkfront_queue *queue, struct read_waiter *waiter, int status)
 {
-    blkfront_unlist(bf, waiter);
+    blkfront_unlist(queue, waiter);
     waiter->status = status;
     if (load_relaxed_u32(&waiter->word) == WAITER_SLEEPING)
-        waiter_list_append(&bf->answered, waiter);
+        waiter_list_append(&queue->answered, waiter);
     else
         store_release_u32(&waiter->word, WAITER_DONE);
 }
@@ -101,60 +101,60 @@ static int32_t errno_of(int16_t status)
     }
 }
 
-void blkfront_finish_async(struct blkfront *bf, const struct blkfront_completion *done)
+void blkfront_finish_async(struct blkfront_queue *queue, const struct blkfront_completion *done)
 {
     /* Pairs with blkfront_submit_io, which admits no more than done[] has room for. */
-    assert(bf->async_pending > 0 && bf->done_count < bf->depth);
-    uint32_t slot = (bf->done_head + bf->done_count) % bf->depth;
-    bf->done[slot] = *done;
+    assert(queue->async_pending > 0 && queue->done_count < queue->depth);
+    uint32_t slot = (queue->done_head + queue->done_count) % queue->depth;
+    queue->done[slot] = *done;
     if (done->completed_ns < done->submitted_ns) /* Dom0's stamp says so; no latency is negative */
-        bf->done[slot].completed_ns = done->submitted_ns;
-    bf->done_count++;
-    bf->async_pending--;
+        queue->done[slot].completed_ns = done->submitted_ns;
+    queue->done_count++;
+    queue->async_pending--;
 }
 
-void blkfront_finish_entry(struct blkfront *bf, const struct shadow_entry *entry, int32_t status,
-                           uint64_t completed_ns)
+void blkfront_finish_entry(struct blkfront_queue *queue, const struct shadow_entry *entry,
+                           int32_t status, uint64_t completed_ns)
 {
-    blkfront_finish_async(bf, &(struct blkfront_completion){.sector = entry->sector,
-                                                            .sector_count = entry->sector_count,
-                                                            .operation = entry->operation,
-                                                            .status = status,
-                                                            .buffer = entry->buffer,
-                                                            .cookie = entry->cookie,
-                                                            .submitted_ns = entry->submitted_ns,
-                                                            .completed_ns = completed_ns});
+    blkfront_finish_async(queue, &(struct blkfront_completion){.sector = entry->sector,
+                                                               .sector_count = entry->sector_count,
+                                                               .operation = entry->operation,
+                                                               .status = status,
+                                                               .buffer = entry->buffer,
+                                                               .cookie = entry->cookie,
+                                                               .submitted_ns = entry->submitted_ns,
+                                                               .completed_ns = completed_ns});
 }
 
-static void finish(struct blkfront *bf, struct shadow_entry *entry, int32_t status,
+static void finish(struct blkfront_queue *queue, struct shadow_entry *entry, int32_t status,
                    uint64_t completed_ns)
 {
-    shadow_put(&bf->shadow, entry);
+    shadow_put(&queue->shadow, entry);
     if (entry->waiter != NULL)
-        blkfront_finish_waiter(bf, entry->waiter, status);
+        blkfront_finish_waiter(queue, entry->waiter, status);
     else if (entry->transfer != NULL)
-        transfer_part_done(bf, entry->transfer, status, completed_ns);
+        transfer_part_done(queue, entry->transfer, status, completed_ns);
     else if (!entry->abandoned)
-        blkfront_finish_entry(bf, entry, status, completed_ns);
+        blkfront_finish_entry(queue, entry, status, completed_ns);
 }
 
 /* Takes the first entry that is held back off the heap. */
-static struct shadow_entry *unhold(struct blkfront *bf, struct heap_node *node)
+static struct shadow_entry *unhold(struct blkfront_queue *queue, struct heap_node *node)
 {
     struct shadow_entry *entry = container_of(node, struct shadow_entry, held);
-    heap_remove(&bf->held, node);
+    heap_remove(&queue->held, node);
     entry->is_held = false;
     return entry;
 }
 
 /* Delivers answers that were held back: those that are due by now_ns. Returns how many. */
-static uint32_t deliver(struct blkfront *bf, uint64_t now_ns)
+static uint32_t deliver(struct blkfront_queue *queue, uint64_t now_ns)
 {
     struct heap_node *node;
     uint32_t count = 0;
-    while ((node = heap_first(&bf->held)) != NULL && node->key <= now_ns) {
-        struct shadow_entry *entry = unhold(bf, node);
-        finish(bf, entry, entry->status, node->key);
+    while ((node = heap_first(&queue->held)) != NULL && node->key <= now_ns) {
+        struct shadow_entry *entry = unhold(queue, node);
+        finish(queue, entry, entry->status, node->key);
         count++;
     }
     return count;
@@ -162,116 +162,155 @@ static uint32_t deliver(struct blkfront *bf, uint64_t now_ns)
 
 /* One reading for all answers that are taken off together: they were all there when the first was
  * taken, and the next requests wait for the lock. */
-static uint64_t batch_now_ns(struct blkfront *bf)
+static uint64_t batch_now_ns(struct blkfront_queue *queue)
 {
-    if (bf->batch_ns == 0)
-        bf->batch_ns = blkfront_now_ns(bf);
-    return bf->batch_ns;
+    if (queue->batch_ns == 0)
+        queue->batch_ns = blkfront_now_ns(queue->bf);
+    return queue->batch_ns;
 }
 
 /* Delivers an answer at its stamp: now, if our clock has reached that. */
-static void finish_stamped(struct blkfront *bf, struct shadow_entry *entry, int32_t status)
+static void finish_stamped(struct blkfront_queue *queue, struct shadow_entry *entry, int32_t status)
 {
-    uint64_t stamp_ns = bf->stamped ? blkif_take_response_stamp(&bf->ring) : 0;
+    uint64_t stamp_ns = queue->stamped ? blkif_take_response_stamp(&queue->ring) : 0;
     uint64_t now_ns = 0;
     if (stamp_ns != 0)
-        stamp_ns += domain_clock_offset_ns(bf->clock);
+        stamp_ns += domain_clock_offset_ns(queue->bf->clock);
     if (stamp_ns != 0 || entry->waiter == NULL)
-        now_ns = batch_now_ns(bf);
+        now_ns = batch_now_ns(queue);
     if (stamp_ns <= now_ns) {
-        finish(bf, entry, status, stamp_ns != 0 ? stamp_ns : now_ns);
+        finish(queue, entry, status, stamp_ns != 0 ? stamp_ns : now_ns);
         return;
     }
     entry->status = status;
     entry->is_held = true;
-    heap_insert(&bf->held, &entry->held, stamp_ns);
-    if (bf->leader && heap_first(&bf->held) == &entry->held) /* it sleeps for longer than that */
-        evtchn_raise_upcall(bf->shared_info, bf->vcpu);
+    heap_insert(&queue->held, &entry->held, stamp_ns);
+    if (queue->leader &&
+        heap_first(&queue->held) == &entry->held) /* it sleeps for longer than that */
+        evtchn_raise_upcall(queue->bf->shared_info, queue->vcpu);
 }
 
 /* Returns 0, or -EPROTO: the answer fits nothing that Dom0 has been asked. */
-static int take_answer(struct blkfront *bf, const struct blkif_response *rsp)
+static int take_answer(struct blkfront_queue *queue, const struct blkif_response *rsp)
 {
-    struct shadow_entry *entry = shadow_find(&bf->shadow, rsp->id);
+    struct shadow_entry *entry = shadow_find(&queue->shadow, rsp->id);
     if (entry == NULL || entry->is_held || list_is_linked(&entry->backlog) ||
         rsp->operation != entry->operation || rsp->status > BLKIF_RSP_OKAY)
         return -EPROTO;
     int32_t status = errno_of(rsp->status);
-    bf->stats.responses++;
+    queue->stats.responses++;
     if (status < 0)
-        bf->stats.errors++;
+        queue->stats.errors++;
     if (entry->abandoned) {
-        shadow_put(&bf->shadow, entry);
+        shadow_put(&queue->shadow, entry);
         return 0;
     }
     /* Dom0 can go on writing to the page; what counts is the one copy taken here. */
     if (status == 0 && entry->operation == BLKIF_OP_READ)
-        blkfront_take_data(bf, entry);
+        blkfront_take_data(queue, entry);
     entry->done_count += entry->asked_count;
     if (status == 0 && entry->done_count < entry->sector_count) {
-        list_push_back(&bf->backlog, &entry->backlog);
+        list_push_back(&queue->backlog, &entry->backlog);
         return 0;
     }
     if (status == -EOPNOTSUPP)
-        blkfront_cannot(bf, entry->operation);
-    finish_stamped(bf, entry, status);
+        blkfront_cannot(queue->bf, entry->operation);
+    finish_stamped(queue, entry, status);
     return 0;
 }
 
-uint32_t blkfront_reap_ring(struct blkfront *bf, struct wake_batch *wakes)
+uint32_t blkfront_reap_ring(struct blkfront_queue *queue, struct wake_batch *wakes)
 {
     struct blkif_response rsp;
     uint32_t count = 0;
     int rc;
-    if (bf->failed != 0 || bf->linking)
+    if (queue->failed != 0 || queue->linking)
         return 0;
-    bf->batch_ns = 0;
-    while ((rc = blkif_take_response(&bf->ring, &rsp)) > 0) {
-        rc = take_answer(bf, &rsp);
+    queue->batch_ns = 0;
+    while ((rc = blkif_take_response(&queue->ring, &rsp)) > 0) {
+        rc = take_answer(queue, &rsp);
         if (rc < 0)
             break;
         count++;
     }
-    if (count > 0 && !list_is_empty(&bf->backlog))
-        blkfront_ask_waiting(bf);
-    if (heap_first(&bf->held) != NULL)
-        count += deliver(bf, blkfront_now_ns(bf));
+    if (count > 0 && !list_is_empty(&queue->backlog))
+        blkfront_ask_waiting(queue);
+    if (heap_first(&queue->held) != NULL)
+        count += deliver(queue, blkfront_now_ns(queue->bf));
     if (count > 0)
-        transfer_ask(bf);
+        transfer_ask(queue);
     if (rc < 0)
-        blkfront_fail(bf, -EPROTO, "Dom0 broke the ring protocol: the disk is disabled", wakes);
-    else if (count > 0 && bf->sleepers.head != NULL)
-        blkfront_nudge(bf, false, wakes);
+        blkfront_fail(queue, -EPROTO, "Dom0 broke the ring protocol: the disk is disabled", wakes);
+    else if (count > 0 && queue->sleepers.head != NULL)
+        blkfront_nudge(queue, false, wakes);
     return count;
 }
 
 /* All that was asked and not delivered comes back with the error, oldest first. Nothing is left to
  * be asked again: pairs with the assertion in blkfront_ask_again. */
-static void fail_pending(struct blkfront *bf, int error)
+static void fail_pending(struct blkfront_queue *queue, int error)
 {
-    uint64_t now_ns = blkfront_now_ns(bf);
+    uint64_t now_ns = blkfront_now_ns(queue->bf);
     struct shadow_entry *entry;
     struct heap_node *node;
-    while ((node = heap_first(&bf->held)) != NULL)
-        unhold(bf, node);
-    transfer_fail_unasked(bf, error, now_ns);
-    while ((entry = shadow_next(&bf->shadow, 0)) != NULL) {
+    while ((node = heap_first(&queue->held)) != NULL)
+        unhold(queue, node);
+    transfer_fail_unasked(queue, error, now_ns);
+    while ((entry = shadow_next(&queue->shadow, 0)) != NULL) {
         list_drop(&entry->backlog);
-        finish(bf, entry, error, now_ns);
+        finish(queue, entry, error, now_ns);
     }
-    assert(bf->async_pending == 0 && bf->shadow.free_count == bf->shadow.nr_entries);
+    assert(queue->async_pending == 0 && queue->shadow.free_count == queue->shadow.nr_entries);
 }
 
-void blkfront_fail(struct blkfront *bf, int error, const char *why, struct wake_batch *wakes)
+/* The first failure of a disk is that of all its queues. Returns its error. */
+static int note_failure(struct blkfront_queue *queue, int error, const char *why)
 {
-    if (bf->failed != 0)
+    struct blkfront *bf = queue->bf;
+    pthread_mutex_lock(&bf->lock);
+    if (bf->failed == 0) {
+        bf->failed = error;
+        blkfront_view_stop(bf);
+        snprintf(bf->failure, sizeof(bf->failure), "%s", why);
+        queue->tell_others = true;
+    }
+    error = bf->failed;
+    pthread_mutex_unlock(&bf->lock);
+    return error;
+}
+
+void blkfront_fail(struct blkfront_queue *queue, int error, const char *why,
+                   struct wake_batch *wakes)
+{
+    if (queue->failed != 0)
         return;
-    bf->failed = error;
-    blkfront_view_stop(bf);
-    snprintf(bf->failure, sizeof(bf->failure), "%s", why);
-    fail_pending(bf, error);
-    blkfront_nudge(bf, true, wakes);
-    pthread_cond_broadcast(&bf->link_changed);
+    queue->failed = note_failure(queue, error, why);
+    fail_pending(queue, queue->failed);
+    blkfront_nudge(queue, true, wakes);
+    pthread_cond_broadcast(&queue->link_changed);
     /* The leader sleeps on the vCPU, and a Dom0 that lies need not send the event that ends it. */
-    evtchn_raise_upcall(bf->shared_info, bf->vcpu);
+    evtchn_raise_upcall(queue->bf->shared_info, queue->vcpu);
+}
+
+void blkfront_fail_others(struct blkfront_queue *queue)
+{
+    struct blkfront *bf = queue->bf;
+    for (uint32_t i = 0; i < bf->nr_queues; i++) {
+        struct blkfront_queue *other = &bf->queue[i];
+        struct wake_batch wakes;
+        wakes.count = 0;
+        if (other == queue)
+            continue;
+        pthread_mutex_lock(&other->lock);
+        blkfront_fail(other, -ENOTCONN, "", &wakes); /* with the reason that is noted */
+        blkfront_unlock(other, &wakes);
+    }
+}
+
+/* Whoever waits asks again on another queue: nobody has been told of an answer. */
+void blkfront_leave_ring(struct blkfront_queue *queue, struct wake_batch *wakes)
+{
+    queue->without_ring = true;
+    fail_pending(queue, BLKFRONT_ASK_ELSEWHERE);
+    blkfront_nudge(queue, true, wakes);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How threads of one domain wait for responses on the one ring that they share.
+ * How threads of one domain wait for responses on a ring that they share: that of their queue.
  *
  * There is one vCPU for the ring, and Dom0 wakes one sleeper on it. So one waiting thread, the
  * leader, sleeps there (with rsp_event armed) on behalf of all; the others sleep on words of their
@@ -33,48 +33,50 @@ static void ignore_port(void *ctx, evtchn_port_t port)
 }
 
 /* The thread that is to be woken next, taken off its list; NULL when there is no need. */
-static struct read_waiter *next_to_wake(struct blkfront *bf, uint32_t *word)
+static struct read_waiter *next_to_wake(struct blkfront_queue *queue, uint32_t *word)
 {
-    struct read_waiter *waiter = bf->answered.head;
+    struct read_waiter *waiter = queue->answered.head;
     if (waiter != NULL) {
-        waiter_list_remove(&bf->answered, waiter);
+        waiter_list_remove(&queue->answered, waiter);
         *word = WAITER_DONE;
         return waiter;
     }
-    waiter = bf->sleepers.head;
-    if (bf->leader || waiter == NULL || load_relaxed_u32(&waiter->word) != WAITER_SLEEPING)
+    waiter = queue->sleepers.head;
+    if (queue->leader || waiter == NULL || load_relaxed_u32(&waiter->word) != WAITER_SLEEPING)
         return NULL; /* led, nobody to lead for, or nudged already */
     *word = WAITER_AWAKE;
     return waiter;
 }
 
-void blkfront_unlock(struct blkfront *bf, struct wake_batch *wakes)
+void blkfront_unlock(struct blkfront_queue *queue, struct wake_batch *wakes)
 {
     uint32_t word = WAITER_AWAKE;
-    struct read_waiter *waiter = next_to_wake(bf, &word);
+    struct read_waiter *waiter = next_to_wake(queue, &word);
     uint32_t *address = waiter != NULL ? &waiter->word : NULL;
-    bool kick = bf->kick_owed;
-    bf->kick_owed = false;
-    if (bf->ready_fd >= 0)
-        blkfront_show_ready(bf);
+    bool kick = queue->kick_owed, tell_others = queue->tell_others;
+    queue->kick_owed = queue->tell_others = false;
+    if (queue->ready_fd >= 0)
+        blkfront_show_ready(queue);
     if (kick)
-        bf->stats.kicks++;
+        queue->stats.kicks++;
     /* With the lock held: a nudged thread must not be answered between our look and this store. */
     if (address != NULL)
         store_release_u32(address, word);
-    pthread_mutex_unlock(&bf->lock);
+    pthread_mutex_unlock(&queue->lock);
     if (kick)
-        (void)evtchn_kick(bf->doorbell_fd); /* a dead Dom0 is the link thread's business */
+        (void)evtchn_kick(queue->bf->doorbell_fd); /* a dead Dom0 is the link thread's business */
     if (address != NULL)
         (void)futex_wake(address, 1, FUTEX_SCOPE_PRIVATE);
     blkfront_wake(wakes);
+    if (tell_others)
+        blkfront_fail_others(queue);
 }
 
 /* How long to sleep at most: until the first answer that is held back is due. */
-static int64_t sleep_limit_ns(struct blkfront *bf)
+static int64_t sleep_limit_ns(struct blkfront_queue *queue)
 {
-    const struct heap_node *first = heap_first(&bf->held);
-    return first == NULL ? -1 : due_left_ns(&bf->looks, bf->clock, first->key);
+    const struct heap_node *first = heap_first(&queue->held);
+    return first == NULL ? -1 : due_left_ns(&queue->looks, queue->bf->clock, first->key);
 }
 
 /* How long this waiter may sleep. -1: for ever. */
@@ -98,96 +100,99 @@ static int64_t sooner_ns(int64_t a, int64_t b)
 }
 
 /* Sleeps on the ring's vCPU for everybody, until its own deadline. */
-static void lead(struct blkfront *bf, const struct read_waiter *waiter, struct wake_batch *wakes)
+static void lead(struct blkfront_queue *queue, const struct read_waiter *waiter,
+                 struct wake_batch *wakes)
 {
-    struct shared_info *si = bf->shared_info;
-    if (front_ring_final_check(&bf->ring.half))
+    struct shared_info *si = queue->bf->shared_info;
+    if (front_ring_final_check(&queue->ring.half))
         return;
-    int64_t limit_ns = sooner_ns(sleep_limit_ns(bf), left_ns(waiter));
-    bf->leader = true;
-    blkfront_unlock(bf, wakes);
-    (void)evtchn_wait(si, bf->vcpu, limit_ns);
-    (void)evtchn_collect(si, bf->vcpu, ignore_port, NULL);
-    pthread_mutex_lock(&bf->lock);
-    bf->leader = false;
-    bf->stats.upcalls++;
-    if (bf->linking || bf->failed != 0)
-        pthread_cond_broadcast(&bf->link_changed);
+    int64_t limit_ns = sooner_ns(sleep_limit_ns(queue), left_ns(waiter));
+    queue->leader = true;
+    blkfront_unlock(queue, wakes);
+    (void)evtchn_wait(si, queue->vcpu, limit_ns);
+    (void)evtchn_collect(si, queue->vcpu, ignore_port, NULL);
+    pthread_mutex_lock(&queue->lock);
+    queue->leader = false;
+    queue->stats.upcalls++;
+    if (queue->linking || queue->failed != 0)
+        pthread_cond_broadcast(&queue->link_changed);
 }
 
 /* With the lock held: a thread whose time ran out woke by itself, and takes its place on the list
  * of the answered with it, if it is there. */
-static void wake_late(struct blkfront *bf, struct read_waiter *waiter)
+static void wake_late(struct blkfront_queue *queue, struct read_waiter *waiter)
 {
     if (!waiter->listed)
-        waiter_list_remove(&bf->answered, waiter);
+        waiter_list_remove(&queue->answered, waiter);
     store_release_u32(&waiter->word, waiter->listed ? WAITER_AWAKE : WAITER_DONE);
 }
 
-static bool sleep_on_word(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
+static bool sleep_on_word(struct blkfront_queue *queue, struct read_waiter *waiter,
+                          struct wake_batch *wakes)
 {
     if (!waiter->listed)
-        waiter_list_append(&bf->sleepers, waiter);
+        waiter_list_append(&queue->sleepers, waiter);
     waiter->listed = true;
     store_relaxed_u32(&waiter->word, WAITER_SLEEPING);
-    blkfront_unlock(bf, wakes);
+    blkfront_unlock(queue, wakes);
     while (load_acquire_u32(&waiter->word) == WAITER_SLEEPING && !blkfront_is_late(waiter))
         (void)futex_wait(&waiter->word, WAITER_SLEEPING, left_ns(waiter), FUTEX_SCOPE_PRIVATE);
-    pthread_mutex_lock(&bf->lock);
+    pthread_mutex_lock(&queue->lock);
     if (load_acquire_u32(&waiter->word) == WAITER_SLEEPING)
-        wake_late(bf, waiter);
+        wake_late(queue, waiter);
     if (load_acquire_u32(&waiter->word) != WAITER_DONE)
         return false;
-    blkfront_unlock(bf, wakes); /* wakes the next one that is answered */
+    blkfront_unlock(queue, wakes); /* wakes the next one that is answered */
     return true;
 }
 
 /* Tells Dom0 whether a thread of ours spins, and where: then it is worth its while to go on looking
  * at our ring. */
-static void publish_cpu(struct blkfront *bf, uint32_t cpu)
+static void publish_cpu(struct blkfront_queue *queue, uint32_t cpu)
 {
-    uint32_t *hint = &bf->hints->domu_cpu;
+    uint32_t *hint = &queue->bf->hints->domu_cpu;
     if (load_relaxed_u32(hint) != cpu)
         store_relaxed_u32(hint, cpu);
 }
 
-static void wait_for_link(struct blkfront *bf, const struct read_waiter *waiter)
+static void wait_for_link(struct blkfront_queue *queue, const struct read_waiter *waiter)
 {
     struct timespec until = clock_timespec(waiter->deadline_ns);
     if (waiter->deadline_ns == 0)
-        (void)pthread_cond_wait(&bf->link_changed, &bf->lock);
+        (void)pthread_cond_wait(&queue->link_changed, &queue->lock);
     else
-        (void)pthread_cond_timedwait(&bf->link_changed, &bf->lock, &until);
+        (void)pthread_cond_timedwait(&queue->link_changed, &queue->lock, &until);
 }
 
-bool blkfront_wait_step(struct blkfront *bf, struct read_waiter *waiter, struct wake_batch *wakes)
+bool blkfront_wait_step(struct blkfront_queue *queue, struct read_waiter *waiter,
+                        struct wake_batch *wakes)
 {
-    publish_cpu(bf, HINTS_CPU_NONE);
-    if (bf->linking) {
+    publish_cpu(queue, HINTS_CPU_NONE);
+    if (queue->linking) {
         blkfront_wake(wakes);
-        wait_for_link(bf, waiter);
-    } else if (bf->leader) {
-        return sleep_on_word(bf, waiter, wakes);
+        wait_for_link(queue, waiter);
+    } else if (queue->leader) {
+        return sleep_on_word(queue, waiter, wakes);
     } else {
-        blkfront_unlist(bf, waiter);
-        lead(bf, waiter, wakes);
+        blkfront_unlist(queue, waiter);
+        lead(queue, waiter, wakes);
     }
     if (load_acquire_u32(&waiter->word) != WAITER_DONE)
         return false;
-    blkfront_unlock(bf, wakes);
+    blkfront_unlock(queue, wakes);
     return true;
 }
 
-uint32_t blkfront_may_spin(struct blkfront *bf)
+uint32_t blkfront_may_spin(struct blkfront_queue *queue)
 {
-    if (bf->options.no_spin)
+    if (queue->bf->options.no_spin)
         return 0;
     uint32_t cpu = (uint32_t)sched_getcpu();
-    uint32_t dom0_cpu = load_relaxed_u32(&bf->hints->dom0_cpu);
+    uint32_t dom0_cpu = load_relaxed_u32(&queue->bf->hints->dom0_cpu);
     uint32_t limit_ns =
-        dom0_cpu == HINTS_CPU_NONE || dom0_cpu == cpu ? 0 : spin_budget_grant(&bf->spin);
+        dom0_cpu == HINTS_CPU_NONE || dom0_cpu == cpu ? 0 : spin_budget_grant(&queue->spin);
     if (limit_ns > 0)
-        publish_cpu(bf, cpu);
+        publish_cpu(queue, cpu);
     return limit_ns;
 }
 
@@ -206,16 +211,16 @@ static void fetch_data(const struct spin_target *target)
         __builtin_prefetch(target->data + at);
 }
 
-void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter,
+void blkfront_spin(struct blkfront_queue *queue, struct read_waiter *waiter,
                    const struct spin_target *target, uint32_t limit_ns, struct wake_batch *wakes)
 {
     enum { LOOKS_PER_CLOCK_READ = 32 }; /* a hit is answered within the first of them */
-    const struct sring *sring = bf->ring.half.sring; /* at this address as long as we live */
+    const struct sring *sring = queue->ring.half.sring; /* at this address as long as we live */
     uint64_t start_ns = 0, elapsed_ns = 0;
     bool seen = false;
     for (uint32_t looks = 1; elapsed_ns < limit_ns; looks++) {
-        seen =
-            load_acquire_u32(&waiter->word) == WAITER_DONE || front_ring_has_hint(&bf->ring.half);
+        seen = load_acquire_u32(&waiter->word) == WAITER_DONE ||
+               front_ring_has_hint(&queue->ring.half);
         if (seen || went_to_disk(sring, target->request_index))
             break;
         if (looks % LOOKS_PER_CLOCK_READ == 0) {
@@ -228,17 +233,17 @@ void blkfront_spin(struct blkfront *bf, struct read_waiter *waiter,
     }
     if (seen)
         fetch_data(target);
-    pthread_mutex_lock(&bf->lock);
-    uint32_t taken = blkfront_reap_ring(bf, wakes);
+    pthread_mutex_lock(&queue->lock);
+    uint32_t taken = blkfront_reap_ring(queue, wakes);
     bool answered = waiter->any ? taken > 0 : load_acquire_u32(&waiter->word) == WAITER_DONE;
     if (answered)
-        spin_budget_won(&bf->spin, elapsed_ns);
+        spin_budget_won(&queue->spin, elapsed_ns);
     else if (seen)
-        spin_budget_beside(&bf->spin, elapsed_ns);
+        spin_budget_beside(&queue->spin, elapsed_ns);
     else
-        spin_budget_lost(&bf->spin);
+        spin_budget_lost(&queue->spin);
     if (answered)
-        bf->stats.spins_won++;
+        queue->stats.spins_won++;
     else
-        bf->stats.spins_lost++;
+        queue->stats.spins_lost++;
 }

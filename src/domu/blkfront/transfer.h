@@ -19,7 +19,7 @@
 #include "base/list.h"
 #include "splitdom/blkfront.h"
 
-struct blkfront;
+struct blkfront_queue;
 struct read_waiter;
 struct wake_batch;
 
@@ -39,25 +39,26 @@ struct transfer {
 /* The device has not failed. io is copied; its data and iov stay until the end. Whom that is told:
  * waiter, or the caller of blkfront_reap if that is NULL. What is asked at once is not shown to
  * Dom0: that takes blkfront_push. */
-void transfer_start(struct blkfront *bf, struct transfer *transfer, const struct blkfront_io *io,
-                    struct read_waiter *waiter, uint64_t now_ns);
+void transfer_start(struct blkfront_queue *queue, struct transfer *transfer,
+                    const struct blkfront_io *io, struct read_waiter *waiter, uint64_t now_ns);
 /* Hands free entries to the transfers that want some, and shows Dom0 what is asked. To be called
  * when entries have become free: with the lock released, none is free while a transfer wants one.
  */
-void transfer_ask(struct blkfront *bf);
+void transfer_ask(struct blkfront_queue *queue);
 /* A part was answered, and its entry is given back already. */
-void transfer_part_done(struct blkfront *bf, struct transfer *transfer, int32_t status,
+void transfer_part_done(struct blkfront_queue *queue, struct transfer *transfer, int32_t status,
                         uint64_t completed_ns);
 /* Puts the end of an asynchronous one on the queue of the finished. */
-void transfer_finish_async(struct blkfront *bf, const struct transfer *transfer, int32_t status,
-                           uint64_t completed_ns);
+void transfer_finish_async(struct blkfront_queue *queue, const struct transfer *transfer,
+                           int32_t status, uint64_t completed_ns);
 /* Nobody waits for it any more, and nobody is told: it ends here. Its entries are abandoned. */
-void transfer_abandon(struct blkfront *bf, struct transfer *transfer, struct wake_batch *wakes);
+void transfer_abandon(struct blkfront_queue *queue, struct transfer *transfer,
+                      struct wake_batch *wakes);
 /* The device has failed: those without entries end with the error, the others when their entries
  * do. */
-void transfer_fail_unasked(struct blkfront *bf, int error, uint64_t now_ns);
+void transfer_fail_unasked(struct blkfront_queue *queue, int error, uint64_t now_ns);
 
 /* One of blkfront.transfers that is not pending: there are as many as asynchronous requests. */
-struct transfer *transfer_find_free(struct blkfront *bf);
+struct transfer *transfer_find_free(struct blkfront_queue *queue);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "base/container_of.h"
 
+enum { NODE_MAX = 40 };
+
 /* Writes why, and returns rc. */
 static int fail(int rc, const char *step, char *why, size_t why_bytes)
 {
@@ -14,14 +16,18 @@ static int fail(int rc, const char *step, char *why, size_t why_bytes)
     return rc;
 }
 
-int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, char *why, size_t why_bytes)
+int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, uint32_t wanted_queues,
+                      char *why, size_t why_bytes)
 {
-    uint64_t max_order, stamped, shared;
+    uint64_t max_order, max_queues, stamped, shared;
     const char *step;
     int rc = xenbus_front_find_back(&front->xenbus, &step);
     if (rc < 0)
         return fail(rc, step, why, why_bytes);
     rc = xenbus_front_number(&front->xenbus, "max-ring-page-order", UINT32_MAX, 0, &max_order);
+    if (rc == 0)
+        rc = xenbus_front_number(&front->xenbus, "multi-queue-max-queues", UINT32_MAX, 1,
+                                 &max_queues);
     if (rc == 0)
         rc = xenbus_front_number(&front->xenbus, "feature-virtual-completion", 1, 0, &stamped);
     if (rc == 0)
@@ -30,23 +36,71 @@ int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, char *why,
         return fail(rc, "read the back end's features", why, why_bytes);
     front->shared_cache = shared == 1;
     front->virtual_completion = stamped == 1;
+    if (max_queues == 0)
+        max_queues = 1;
+    front->queue_count = wanted_queues <= max_queues ? wanted_queues : (uint32_t)max_queues;
     front->page_order = wanted_order <= max_order ? wanted_order : (uint32_t)max_order;
     return 0;
 }
 
-/* One of the two forms; a device that was opened before may have written the other one. */
-static int write_ring(struct vbd_front *front, uint32_t tx)
+/* The nodes of one ring, in the device's directory or in a queue's. */
+static int write_ring(struct vbd_front *front, uint32_t tx, uint32_t queue, const char *directory)
 {
     struct xenbus_front *xenbus = &front->xenbus;
+    uint32_t ref = front->queue[queue].ring_ref;
+    char node[NODE_MAX];
+    int rc = 0;
     if (front->page_order == 0) {
-        int rc = xenbus_front_remove(xenbus, tx, "ring-page-order");
-        return rc < 0 ? rc : xenbus_front_put(xenbus, tx, "ring-ref", "%u", front->ring_ref);
+        snprintf(node, sizeof(node), "%sring-ref", directory);
+        rc = xenbus_front_put(xenbus, tx, node, "%u", ref);
     }
-    int rc = xenbus_front_put(xenbus, tx, "ring-page-order", "%u", front->page_order);
-    for (uint32_t i = 0; rc >= 0 && i < 1u << front->page_order; i++) {
-        char node[32];
-        snprintf(node, sizeof(node), "ring-ref%u", i);
-        rc = xenbus_front_put(xenbus, tx, node, "%u", front->ring_ref + i);
+    for (uint32_t i = 0; front->page_order > 0 && rc >= 0 && i < 1u << front->page_order; i++) {
+        snprintf(node, sizeof(node), "%sring-ref%u", directory, i);
+        rc = xenbus_front_put(xenbus, tx, node, "%u", ref + i);
+    }
+    snprintf(node, sizeof(node), "%sevent-channel", directory);
+    return rc < 0 ? rc : xenbus_front_put(xenbus, tx, node, "%u", front->queue[queue].port);
+}
+
+/* What a device that was opened before, with other rings, may have written. */
+static int remove_rings(struct vbd_front *front, uint32_t tx)
+{
+    static const char *const of_one[] = {"ring-ref", "event-channel"};
+    struct xenbus_front *xenbus = &front->xenbus;
+    int rc = 0;
+    if (front->page_order == 0)
+        rc = xenbus_front_remove(xenbus, tx, "ring-page-order");
+    for (size_t i = 0; rc >= 0 && front->queue_count > 1 && i < 2; i++)
+        rc = xenbus_front_remove(xenbus, tx, of_one[i]);
+    if (rc >= 0)
+        rc = xenbus_front_has(xenbus, tx, "multi-queue-num-queues");
+    if (rc <= 0)
+        return rc;
+    rc = xenbus_front_remove(xenbus, tx, "multi-queue-num-queues");
+    for (uint32_t i = 0; rc >= 0 && i < BLKFRONT_QUEUES_MAX; i++) {
+        char node[NODE_MAX];
+        snprintf(node, sizeof(node), "queue-%u", i);
+        rc = xenbus_front_remove(xenbus, tx, node);
+    }
+    return rc;
+}
+
+/* One ring has its nodes in the device's directory, of several each has a directory of its own;
+ * their size is that of all. */
+static int write_rings(struct vbd_front *front, uint32_t tx)
+{
+    struct xenbus_front *xenbus = &front->xenbus;
+    int rc = remove_rings(front, tx);
+    if (rc >= 0 && front->page_order > 0)
+        rc = xenbus_front_put(xenbus, tx, "ring-page-order", "%u", front->page_order);
+    if (front->queue_count == 1)
+        return rc < 0 ? rc : write_ring(front, tx, 0, "");
+    if (rc >= 0)
+        rc = xenbus_front_put(xenbus, tx, "multi-queue-num-queues", "%u", front->queue_count);
+    for (uint32_t i = 0; rc >= 0 && i < front->queue_count; i++) {
+        char directory[NODE_MAX / 2];
+        snprintf(directory, sizeof(directory), "queue-%u/", i);
+        rc = write_ring(front, tx, i, directory);
     }
     return rc;
 }
@@ -67,9 +121,7 @@ static int write_shared_cache(struct vbd_front *front, uint32_t tx)
 static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
 {
     struct vbd_front *front = container_of(xenbus, struct vbd_front, xenbus);
-    int rc = write_ring(front, tx);
-    if (rc >= 0)
-        rc = xenbus_front_put(xenbus, tx, "event-channel", "%u", front->port);
+    int rc = write_rings(front, tx);
     if (rc >= 0)
         rc = xenbus_front_put(xenbus, tx, "protocol", "x86_64-abi");
     if (rc >= 0)

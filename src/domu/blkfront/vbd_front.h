@@ -13,6 +13,7 @@
 
 #include "domu/xenbus_front.h"
 #include "ring/blkif_ring.h"
+#include "splitdom/blkfront.h"
 
 /* What the back end tells of the disk. */
 struct vbd_disk {
@@ -27,23 +28,28 @@ struct vbd_disk {
 
 struct vbd_front {
     struct xenbus_front xenbus;
-    uint32_t page_order;     /* of the ring, as negotiated */
+    uint32_t page_order;     /* of each ring, as negotiated */
+    uint32_t queue_count;    /* rings, as negotiated */
     bool virtual_completion; /* offered, see splitdom/xen/blkif.h; clear it to refuse */
     bool shared_cache;       /* offered, see splitdom/shared_cache.h; clear it to refuse */
     grant_ref_t claims_ref;  /* of the page for it */
-    grant_ref_t ring_ref;    /* of the ring's first page; those of the next ones follow */
-    evtchn_port_t port;
+    struct {
+        grant_ref_t ring_ref; /* of the ring's first page; those of the next ones follow */
+        evtchn_port_t port;
+    } queue[BLKFRONT_QUEUES_MAX];
     struct vbd_disk disk;
 };
 
 /*
- * Finds the back end, reads how large a ring it allows and fixes page_order <= wanted_order. Blocks
- * until the back end waits for us. Errors: -errno, why.
+ * Finds the back end, reads how large rings and how many it allows and fixes page_order <=
+ * wanted_order and queue_count <= wanted_queues. Blocks until the back end waits for us. Errors:
+ * -errno, why.
  */
-int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, char *why, size_t why_bytes);
+int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, uint32_t wanted_queues,
+                      char *why, size_t why_bytes);
 /*
- * Offers the ring (initialised, its pages granted as references ring_ref, ring_ref + 1, ... of
- * front, with port for its events) and waits until the back end is connected; then the disk's
+ * Offers the rings (initialised, their pages granted as references ring_ref, ring_ref + 1, ... of
+ * each queue, with port for its events) and waits until the back end is connected; then the disk's
  * properties are known and we are Connected.
  */
 int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes);

@@ -51,6 +51,7 @@ static void defaults(void **state)
     assert_int_equal(options.pattern.kind, PATTERN_UNIFORM);
     assert_int_equal(options.sectors_per_request, 1);
     assert_int_equal(options.depth, 0);
+    assert_int_equal(options.queues, 1);
     assert_int_equal(options.duration_ns, 0);
     assert_true(options.record);
     assert_false(options.json || options.reconnect || options.no_spin || options.any_cpu);
@@ -152,6 +153,9 @@ static void refuses_wrong_options(void **state)
     assert_refused("1 1 --cpu 1", "taskset");
     assert_refused("1 1 --depth 0", "--depth");
     assert_refused("1 1 --depth 513", "--depth");
+    assert_refused("2 1 --queues 0", "--queues");
+    assert_refused("2 1 --queues 9", "--queues");
+    assert_refused("1 1 --depth 2 --queues 2", "not with --depth");
     assert_refused("2 1 --depth 2", "THREADS to be 1");
     assert_refused("2 1 --depth 1", "THREADS to be 1");
     assert_refused("1 1 --duration 0", "--duration");
@@ -210,6 +214,9 @@ static void the_ring_holds_all_that_is_in_flight(void **state)
     assert_int_equal(client_options_ring_depth(&options), 9);
     assert_int_equal(parse("600 1", &options), 0);
     assert_int_equal(client_options_ring_depth(&options), 512);
+    assert_int_equal(parse("9 1 --queues 2", &options), 0);
+    assert_int_equal(options.queues, 2);
+    assert_int_equal(client_options_ring_depth(&options), 5);
     assert_int_equal(parse("1 1 --depth 33", &options), 0);
     assert_int_equal(client_options_ring_depth(&options), 33);
 }
@@ -217,13 +224,13 @@ static void the_ring_holds_all_that_is_in_flight(void **state)
 static void the_usage_names_every_option(void **state)
 {
     static const char *const names[] = {
-        "--pattern",        "--seed",      "--sectors-per-request",
-        "--depth",          "--json",      "--no-record",
-        "--dump-latencies", "--progress",  "--no-spin",
-        "--no-progress",    "--reconnect", "--tdf",
-        "--name",           "--rundir",    "--help",
-        "--version",        "--cpu",       "--weight",
-        "--domain-name",
+        "--pattern",   "--seed",           "--sectors-per-request",
+        "--depth",     "--queues",         "--json",
+        "--no-record", "--dump-latencies", "--progress",
+        "--no-spin",   "--no-progress",    "--reconnect",
+        "--tdf",       "--name",           "--rundir",
+        "--help",      "--version",        "--cpu",
+        "--weight",    "--domain-name",
     };
 
     (void)state;

@@ -169,10 +169,10 @@ static void devices_share_nothing_of_their_domain(void **state)
     (void)state;
     start(&(struct fake_dom0_script){0});
     open_all(false);
-    assert_int_not_equal(disk[0]->vcpu, disk[1]->vcpu);
+    assert_int_not_equal(disk[0]->queue[0].vcpu, disk[1]->queue[0].vcpu);
     assert_true(disk[0]->first_pfn + disk[0]->nr_pages <= disk[1]->first_pfn);
     assert_true(disk[0]->data_ref + disk[0]->nr_pages <= disk[1]->data_ref);
-    assert_int_not_equal(disk[0]->front.port, disk[1]->front.port);
+    assert_int_not_equal(disk[0]->front.queue[0].port, disk[1]->front.queue[0].port);
 }
 
 static void a_device_that_is_open_is_not_opened_again(void **state)
@@ -239,7 +239,7 @@ static void a_closed_device_leaves_nothing(void **state)
     (void)state;
     start(&(struct fake_dom0_script){0});
     open_all(false);
-    uint32_t pfn = disk[0]->first_pfn, vcpu = disk[0]->vcpu;
+    uint32_t pfn = disk[0]->first_pfn, vcpu = disk[0]->queue[0].vcpu;
     grant_ref_t ref = disk[0]->data_ref;
     for (uint32_t i = 0; i < TIMES; i++) {
         close_disk(0);
@@ -247,7 +247,7 @@ static void a_closed_device_leaves_nothing(void **state)
         open_disk(0);
         assert_int_equal(disk[0]->first_pfn, pfn);
         assert_int_equal(disk[0]->data_ref, ref);
-        assert_int_equal(disk[0]->vcpu, vcpu);
+        assert_int_equal(disk[0]->queue[0].vcpu, vcpu);
         assert_reads(0, i);
         assert_reads(1, i);
     }

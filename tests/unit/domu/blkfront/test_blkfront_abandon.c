@@ -114,7 +114,7 @@ static void let_it_answer(void)
 static void take_all_answers(void)
 {
     struct blkfront_completion none;
-    while (bf->shadow.free_count < DEPTH)
+    while (bf->queue[0].shadow.free_count < DEPTH)
         assert_int_equal(blkfront_reap(bf, &none, 0, 0), 0);
 }
 
@@ -174,7 +174,7 @@ static void nothing_is_left_of_who_gave_up(void **state)
     while ((end = blkfront_read(bf, 6, 1, bytes[1])) == -ETIMEDOUT)
         continue;
     assert_int_equal(end, -ENOTCONN);
-    assert_int_equal(bf->shadow.free_count, DEPTH);
+    assert_int_equal(bf->queue[0].shadow.free_count, DEPTH);
 }
 
 /* The late answer is nobody's; the next read has its slot and its own data. */
@@ -219,9 +219,9 @@ static void every_thread_that_waits_has_its_time_out(void **state)
     read_by_all(threads);
     for (uint32_t i = 0; i < READERS; i++)
         assert_int_equal(statuses[i], -ETIMEDOUT);
-    assert_int_equal(bf->shadow.free_count, 0);
-    assert_null(bf->sleepers.head);
-    assert_null(bf->answered.head);
+    assert_int_equal(bf->queue[0].shadow.free_count, 0);
+    assert_null(bf->queue[0].sleepers.head);
+    assert_null(bf->queue[0].answered.head);
     let_it_answer();
     while (blkfront_read(bf, 7, 1, bytes[0]) == -ETIMEDOUT)
         continue;
@@ -249,9 +249,9 @@ static void a_sleeper_has_a_time_of_its_own(void **state)
     assert_int_equal(pthread_create(&leader, NULL, wait_for_ever, NULL), 0);
     do {
         sched_yield();
-        pthread_mutex_lock(&bf->lock);
-        leads = bf->leader;
-        pthread_mutex_unlock(&bf->lock);
+        pthread_mutex_lock(&bf->queue[0].lock);
+        leads = bf->queue[0].leader;
+        pthread_mutex_unlock(&bf->queue[0].lock);
     } while (!leads);
     assert_int_equal(blkfront_read(bf, 6, 1, bytes[1]), -ETIMEDOUT);
     let_it_answer();
@@ -283,8 +283,8 @@ static void an_answer_and_the_end_of_time_may_meet(void **state)
     for (uint32_t round = 0; round < 200; round++) {
         memset(bytes, UNTOUCHED, sizeof(bytes));
         read_by_all(threads);
-        assert_null(bf->sleepers.head);
-        assert_null(bf->answered.head);
+        assert_null(bf->queue[0].sleepers.head);
+        assert_null(bf->queue[0].answered.head);
         for (uint32_t i = 0; i < READERS; i++) {
             if (statuses[i] == 0)
                 assert_true(fake_disk_holds(bytes[i], i, 1));
@@ -311,7 +311,8 @@ static void time_runs_while_dom0_is_away(void **state)
     assert_int_equal(rc, 0);
     assert_true(fake_disk_holds(bytes[1], 6, 1));
     assert_true(is_untouched(bytes[0]));
-    assert_int_equal(bf->shadow.free_count, DEPTH); /* the next Dom0 was not asked for the first */
+    assert_int_equal(bf->queue[0].shadow.free_count,
+                     DEPTH); /* the next Dom0 was not asked for the first */
 }
 
 /* ---- cancelled reads ---- */
@@ -368,7 +369,7 @@ static void what_is_answered_is_not_cancelled(void **state)
     let_it_answer();
     submit(2);
     assert_int_equal(blkfront_reap(bf, done, 1, 1), 1);
-    while (bf->stats.responses < 2)
+    while (bf->queue[0].stats.responses < 2)
         assert_int_equal(blkfront_reap(bf, done, 0, 0), 0);
     assert_int_equal(blkfront_submit(bf, 2, 1, bytes[2], bytes[2]), 0);
     assert_int_equal(blkfront_kick(bf), 0);
@@ -398,7 +399,7 @@ static void what_was_cancelled_is_not_asked_of_the_next_dom0(void **state)
     assert_int_equal(blkfront_reap(bf, done, DEPTH, 4), 4);
     assert_int_equal(done[0].status, -ECANCELED);
     assert_int_equal(done[1].status, -ECANCELED);
-    assert_int_equal(bf->stats.requests, 7);
+    assert_int_equal(bf->queue[0].stats.requests, 7);
     take_all_answers();
 }
 

@@ -441,9 +441,9 @@ static void a_large_request_ends_when_its_time_is_up(void **state)
     meet_keeper(30 * MS);
     memset(back, 0x77, sizeof(back));
     assert_int_equal(blkfront_read(bf, 0, 100, back), -ETIMEDOUT);
-    assert_true(list_is_empty(&bf->unasked));
+    assert_true(list_is_empty(&bf->queue[0].unasked));
     assert_int_equal(blkfront_write(bf, 200, 1, data), -ETIMEDOUT); /* no entry is free */
-    assert_true(list_is_empty(&bf->unasked));
+    assert_true(list_is_empty(&bf->queue[0].unasked));
     let_it_answer();
     int rc;
     while ((rc = blkfront_write(bf, 300, 100, data)) == -ETIMEDOUT) /* on a slow machine */
@@ -479,10 +479,11 @@ static void start_call(struct caller *caller, uint32_t sector, uint32_t count)
 static uint32_t waiting_calls(void)
 {
     uint32_t count = 0;
-    pthread_mutex_lock(&bf->lock);
-    for (struct list_node *n = list_first(&bf->unasked); n != NULL; n = list_next(&bf->unasked, n))
+    pthread_mutex_lock(&bf->queue[0].lock);
+    for (struct list_node *n = list_first(&bf->queue[0].unasked); n != NULL;
+         n = list_next(&bf->queue[0].unasked, n))
         count++;
-    pthread_mutex_unlock(&bf->lock);
+    pthread_mutex_unlock(&bf->queue[0].lock);
     return count;
 }
 
@@ -538,8 +539,8 @@ static void many_threads_write_and_read_their_own(void **state)
         pthread_join(callers[i].thread, NULL);
         assert_int_equal(callers[i].rc, 0);
     }
-    assert_true(list_is_empty(&bf->unasked));
-    assert_int_equal(bf->shadow.free_count, bf->shadow.nr_entries);
+    assert_true(list_is_empty(&bf->queue[0].unasked));
+    assert_int_equal(bf->queue[0].shadow.free_count, bf->queue[0].shadow.nr_entries);
 }
 
 /* Of both kinds: on the ring, and waiting for an entry. */

@@ -77,9 +77,9 @@ static void die(void)
 
 static bool is_linking(void)
 {
-    pthread_mutex_lock(&bf->lock);
-    bool linking = bf->linking;
-    pthread_mutex_unlock(&bf->lock);
+    pthread_mutex_lock(&bf->queue[0].lock);
+    bool linking = bf->queue[0].linking;
+    pthread_mutex_unlock(&bf->queue[0].lock);
     return linking;
 }
 
@@ -208,8 +208,8 @@ static void *spin(void *started)
     struct wake_batch wakes;
     wakes.count = 0;
     store_full_u32(started, 1);
-    blkfront_spin(bf, &waiter, &(struct spin_target){0}, UINT32_MAX, &wakes);
-    blkfront_unlock(bf, &wakes);
+    blkfront_spin(&bf->queue[0], &waiter, &(struct spin_target){0}, UINT32_MAX, &wakes);
+    blkfront_unlock(&bf->queue[0], &wakes);
     return NULL;
 }
 
@@ -335,7 +335,7 @@ static void a_disabled_device_does_not_reconnect(void **state)
     assert_int_equal(fake_dom0_domains(dom0), 0);
     assert_int_equal(blkfront_reap(bf, done, DEPTH, 1), -EPROTO);
     assert_int_equal(blkfront_submit(bf, 9, 1, bytes[0], NULL), -EPROTO);
-    assert_int_equal(bf->async_pending, 0);
+    assert_int_equal(bf->queue[0].async_pending, 0);
 }
 
 /* ---- time ---- */
@@ -511,10 +511,11 @@ static void live_by_the_fake_clock(uint64_t step_ns)
 {
     static uint64_t kept_ns;
     kept_ns = step_ns;
-    pthread_mutex_lock(&bf->lock); /* the link thread takes it before it becomes impatient */
+    pthread_mutex_lock(
+        &bf->queue[0].lock); /* the link thread takes it before it becomes impatient */
     bf->domu->patience.now_ns = fake_clock;
     bf->domu->patience.ctx = &kept_ns;
-    pthread_mutex_unlock(&bf->lock);
+    pthread_mutex_unlock(&bf->queue[0].lock);
 }
 
 static uint32_t attempts; /* atomic */

@@ -284,7 +284,7 @@ static void each_request_comes_back_once_and_the_disk_is_right(void **state)
         assert_int_equal(reap(PLACES, 1), 0);
         fake_dom0_sync(dom0);
         assert_memory_equal(disk, model, sizeof(disk));
-        assert_int_equal(bf->shadow.free_count, bf->shadow.nr_entries);
+        assert_int_equal(bf->queue[0].shadow.free_count, bf->queue[0].shadow.nr_entries);
         part();
     }
 }
@@ -383,7 +383,7 @@ static void a_large_request_is_cancelled_as_one(void **state)
     for (uint32_t i = 0; i < sizeof(place[0].buffer); i++)
         assert_int_equal(place[0].buffer[i], 0x11);
     assert_int_equal(blkfront_reap(bf, &done, 1, 1), 0);
-    while (bf->shadow.free_count < bf->shadow.nr_entries)
+    while (bf->queue[0].shadow.free_count < bf->queue[0].shadow.nr_entries)
         assert_int_equal(blkfront_reap(bf, &done, 0, 0), 0);
 }
 
