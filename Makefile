@@ -34,6 +34,7 @@ CMOCKA     ?= -lcmocka
 OBJCOPY    ?= objcopy
 PKG_CONFIG ?= pkg-config
 HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists liburing 2>/dev/null && echo 1)
+HAVE_LIBNBD   := $(shell $(PKG_CONFIG) --exists libnbd 2>/dev/null && echo 1)
 HAVE_NCURSES  := $(shell $(PKG_CONFIG) --exists ncurses 2>/dev/null && echo 1)
 HAVE_NBDKIT   := $(shell $(PKG_CONFIG) --exists nbdkit 2>/dev/null && echo 1)
 
@@ -57,6 +58,11 @@ endif
 ifeq ($(HAVE_LIBURING),1)
 CPPFLAGS += -DHAVE_LIBURING=1 $(shell $(PKG_CONFIG) --cflags liburing)
 LDLIBS   += $(shell $(PKG_CONFIG) --libs liburing)
+endif
+# Only what uses it is linked with it.
+ifeq ($(HAVE_LIBNBD),1)
+CPPFLAGS += -DHAVE_LIBNBD=1 $(shell $(PKG_CONFIG) --cflags libnbd)
+LDLIBS   += -Wl,--push-state,--as-needed $(shell $(PKG_CONFIG) --libs libnbd) -Wl,--pop-state
 endif
 ifeq ($(HAVE_NCURSES),1)
 CPPFLAGS += -DHAVE_NCURSES=1 $(shell $(PKG_CONFIG) --cflags-only-I ncurses)
@@ -124,6 +130,7 @@ PLUGIN := $(if $(HAVE_NBDKIT),$(if $(SAN),,$(BIN)/nbdkit-splitdom-plugin.so))
 all: $(BIN)/service $(BIN)/client $(BIN)/domu $(BIN)/tool_for_integrity $(BIN)/integrity $(SHIM) $(PLUGIN) notes
 notes:
 	$(if $(HAVE_LIBURING),,@echo "note: built without liburing (make deps installs it): Dom0 has only the threads engine")
+	$(if $(HAVE_LIBNBD),,@echo "note: built without libnbd (make deps installs it): no image is an nbd:// URI")
 	$(if $(HAVE_NCURSES),,@echo "note: built without ncurses (make deps installs it): service top has only -b")
 	$(if $(HAVE_NBDKIT),,@echo "note: built without nbdkit's header (make deps installs it): domu nbd has no plugin")
 

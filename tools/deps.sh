@@ -22,6 +22,7 @@ installed() { # NAME: is this need met?
     xen-headers) includes stdint.h string.h xenstore.h xen/xen.h xen/io/ring.h ;;
     compiler-rt) have clang && fuzzes ;;
     aarch64-libc) cross ;;
+    libnbd) pkg-config --exists libnbd 2>/dev/null ;;
     ncurses) pkg-config --exists ncurses 2>/dev/null ;;
     nbdkit-header) pkg-config --exists nbdkit 2>/dev/null ;;
     *) have "$1" ;;
@@ -34,6 +35,7 @@ libc:libc6-dev:building
 make:make:building
 pkg-config:pkg-config:building
 liburing:liburing-dev:the uring engine
+libnbd:libnbd-dev:images that are NBD exports
 ncurses:libncurses-dev:service top, live
 tmux:tmux:tests of service top
 cmocka:libcmocka-dev:unit tests

@@ -73,7 +73,7 @@ static void stop(void)
 static int attach(void)
 {
     why.text[0] = '\0';
-    return dom0_control_ops.attach_disk(dom0, domain->domid, spec, &why);
+    return dom0_control_ops.attach_disk(dom0, domain->domid, spec, NULL, &why);
 }
 
 /* By force: nobody waits. */

@@ -150,16 +150,24 @@ static void stop(void *ctx)
     w->stops++;
 }
 
-static int attach_disk(void *ctx, uint32_t domid, const char *spec, struct why *why)
+static int judge(uint32_t domid, const char *spec, struct why *why)
 {
-    (void)ctx;
     require(strlen(spec) < CONTROL_TEXT_MAX);
     return domid % 2 == 0 ? 0 : why_fail(why, -EINVAL, "%200s%s", "no ", spec);
 }
 
+static int attach_disk(void *ctx, uint32_t domid, const char *spec, struct control_peer *asker,
+                       struct why *why)
+{
+    (void)ctx;
+    (void)asker;
+    return judge(domid, spec, why);
+}
+
 static int resize(void *ctx, const char *which, struct why *why)
 {
-    return attach_disk(ctx, 0, which, why);
+    (void)ctx;
+    return judge(0, which, why);
 }
 
 static int detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
@@ -169,7 +177,7 @@ static int detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
     int place = 0;
     require(strlen(vdev) < CONTROL_TEXT_MAX);
     if (force || domid % 2 == 0)
-        return attach_disk(ctx, domid, vdev, why);
+        return judge(domid, vdev, why);
     while (w->waiting[place] != NULL)
         require(++place < PEERS);
     w->waiting[place] = asker;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "service/block/engine/image_nbd.h"
 #include "service/cli/control_client.h"
 #include "service/cli/verb.h"
 #include "service/dom0/disks/disk_spec.h"
@@ -21,7 +22,7 @@ enum {
 static int absolute(const char *path, char out[PATH_MAX], struct why *why)
 {
     char *directory = NULL;
-    if (path[0] != '/') {
+    if (path[0] != '/' && !image_nbd_is_uri(path)) {
         directory = getcwd(NULL, 0);
         if (directory == NULL)
             return why_fail_errno(why, -errno, "cannot find %s from the current directory", path);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "service/block/engine/image_nbd.h"
 #include "service/cli/daemon.h"
 #include "service/cli/lock.h"
 #include "service/cli/verb.h"
@@ -31,7 +32,8 @@ struct start {
 static int resolve_image(struct start *start, char **path)
 {
     *path = NULL;
-    if (start->options.image_path == NULL || start->options.image_path[0] == '/')
+    if (start->options.image_path == NULL || start->options.image_path[0] == '/' ||
+        image_nbd_is_uri(start->options.image_path))
         return 0;
     char *directory = getcwd(NULL, 0);
     int rc = directory == NULL ? -errno : 0;

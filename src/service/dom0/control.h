@@ -55,8 +55,10 @@ struct control_ops {
     /* Begins to stop; control_farewell answers later. */
     void (*stop)(void *ctx);
     /* Disks of running domains (dom0_attach.c). Errors: -errno with a reason. */
-    int (*attach_disk)(void *ctx, uint32_t domid, const char *spec, struct why *why);
-    /* -EINPROGRESS: asker is answered later (control_answer), unless it goes away (forget). */
+    /* -EINPROGRESS, of both: asker is answered later (control_answer), unless it goes away
+     * (forget). */
+    int (*attach_disk)(void *ctx, uint32_t domid, const char *spec, struct control_peer *asker,
+                       struct why *why);
     int (*detach_disk)(void *ctx, uint32_t domid, const char *vdev, bool force,
                        struct control_peer *asker, struct why *why);
     void (*forget)(void *ctx, struct control_peer *asker);

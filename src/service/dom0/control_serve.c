@@ -143,7 +143,7 @@ static int serve_text(struct control_peer *peer, const struct control_packet *pa
     if (peer->domain != NULL)
         return answer(peer, -EPERM, 0, "a domain cannot change the disks of domains");
     if (request->op == CONTROL_BLOCK_ATTACH)
-        rc = ops->attach_disk(ctx, request->arg0, packet->text, &why);
+        rc = ops->attach_disk(ctx, request->arg0, packet->text, peer, &why);
     else if (request->op == CONTROL_RESIZE)
         rc = ops->resize(ctx, packet->text, &why);
     else

@@ -5,11 +5,15 @@
 #include <stdlib.h>
 
 #include "base/container_of.h"
+#include "service/block/engine/image_nbd.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 
 /* As long as libxl waits for a front end (LIBXL_DESTROY_TIMEOUT). */
 #define DETACH_PATIENCE_NS (UINT64_C(10) * 1000 * 1000 * 1000)
+
+/* For the server of an NBD export. */
+enum { ATTACH_PATIENCE_S = 10 };
 
 /* Somebody waits for a device to go. */
 struct detach {
@@ -18,6 +22,18 @@ struct detach {
     domid_t domid;
     uint32_t devid;
     struct control_peer *asker;
+    struct timer timer;
+    struct list_node link;
+};
+
+/* An image is being opened for a disk. */
+struct attach {
+    struct dom0 *dom0;
+    domid_t domid;
+    struct dom0_disk disk; /* its spec; the rest when it is open */
+    struct control_peer *asker;
+    struct image_opener *opener;
+    struct poller_watch *watch; /* of its end */
     struct timer timer;
     struct list_node link;
 };
@@ -47,31 +63,131 @@ int dom0_need_domain(const struct dom0 *d, uint32_t domid, struct domain **out, 
     return 0;
 }
 
-int dom0_attach_disk(void *ctx, uint32_t domid, const char *text, struct why *why)
+static int log_attach(struct dom0 *d, uint32_t domid, const struct disk_spec *spec, int rc,
+                      const struct why *why)
 {
-    struct dom0 *d = ctx;
-    struct domain *domain;
-    struct dom0_disk disk;
-    struct disk_spec spec;
-    int rc = dom0_need_domain(d, domid, &domain, why);
-    if (rc == 0)
-        rc = disk_spec_parse(text, &spec, why);
-    if (rc == 0 && spec.target[0] != '/')
-        rc = why_fail(why, -EINVAL, "%s: name the image by a path from / on", spec.target);
-    if (rc == 0)
-        rc = dom0_disk_open(d, &spec, 0, &disk, why);
-    if (rc == 0) {
-        const struct back_spec device = {&vbd_class, spec.devid, &disk.options};
-        rc = domain_attach(domain, &device, why);
-        vdisks_sweep(&d->vdisks); /* an image that was opened in vain */
-    }
     if (rc < 0)
         log_limited(d->log, &d->device_log_limit, "domain %u: a disk refused: %s", domid,
                     why->text);
     else
         log_limited(d->log, &d->device_log_limit, "domain %u: vbd %u attached: %s (%s)", domid,
-                    spec.devid, spec.target, disk_access_name(spec.access));
+                    spec->devid, spec->target, disk_access_name(spec->access));
     return rc;
+}
+
+static int attach_disk(struct dom0 *d, struct domain *domain, struct dom0_disk *disk,
+                       struct why *why)
+{
+    const struct back_spec device = {&vbd_class, disk->spec.devid, &disk->options};
+    int rc = domain_attach(domain, &device, why);
+    vdisks_sweep(&d->vdisks); /* an image that was opened in vain */
+    return rc;
+}
+
+static int attach_file(struct dom0 *d, struct domain *domain, const struct disk_spec *spec,
+                       struct why *why)
+{
+    struct dom0_disk disk;
+    if (spec->target[0] != '/')
+        return why_fail(why, -EINVAL, "%s: name the image by a path from / on", spec->target);
+    int rc = dom0_disk_open(d, spec, 0, &disk, why);
+    return rc == 0 ? attach_disk(d, domain, &disk, why) : rc;
+}
+
+static void drop_attach(struct attach *attach)
+{
+    timer_stop(&attach->timer);
+    if (attach->watch != NULL)
+        poller_remove(attach->dom0->worker.poller, attach->watch);
+    image_opener_drop(attach->opener);
+    list_remove(&attach->link);
+    free(attach);
+}
+
+static void answer_attach(struct attach *attach, int rc, const struct why *why)
+{
+    (void)log_attach(attach->dom0, attach->domid, &attach->disk.spec, rc, why);
+    control_answer(attach->asker, rc, rc < 0 ? why->text : "");
+    drop_attach(attach);
+}
+
+/* The domain may have ended meanwhile. */
+static void on_opened(void *ctx, uint32_t revents)
+{
+    struct attach *attach = ctx;
+    struct dom0 *d = attach->dom0;
+    struct domain *domain;
+    struct image image;
+    struct why why = {""};
+    (void)revents;
+    poller_remove(d->worker.poller, attach->watch); /* what it watches is the opener's */
+    attach->watch = NULL;
+    int rc = image_opener_finish(attach->opener, &image, &why);
+    attach->opener = NULL;
+    if (rc == 0)
+        rc = dom0_disk_take(d, 0, &image, &attach->disk, &why);
+    if (rc == 0)
+        rc = dom0_need_domain(d, attach->domid, &domain, &why);
+    if (rc == 0)
+        rc = attach_disk(d, domain, &attach->disk, &why);
+    else
+        vdisks_sweep(&d->vdisks);
+    answer_attach(attach, rc, &why);
+}
+
+static void on_attach_timeout(struct timer *timer, void *opaque)
+{
+    struct attach *attach = opaque;
+    struct why why;
+    (void)timer;
+    int rc = why_fail(&why, -ETIMEDOUT, "%s: its server has not answered for %d s",
+                      attach->disk.spec.target, ATTACH_PATIENCE_S);
+    answer_attach(attach, rc, &why);
+}
+
+/* Its server may take its time: Dom0 goes on meanwhile. */
+static int attach_export(struct dom0 *d, uint32_t domid, const struct disk_spec *spec,
+                         struct control_peer *asker, struct why *why)
+{
+    struct attach *attach = calloc(1, sizeof(*attach));
+    if (attach == NULL)
+        return why_fail(why, -ENOMEM, "Dom0 is out of memory");
+    attach->dom0 = d;
+    attach->domid = (domid_t)domid; /* there is such a domain */
+    attach->disk.spec = *spec;
+    attach->asker = asker;
+    timer_init(&attach->timer, &d->worker.gate_time, on_attach_timeout, attach);
+    list_push_back(&d->attaches, &attach->link);
+    int rc = image_opener_start(spec->target, spec->access != ACCESS_READ, &attach->opener, why);
+    if (rc == 0) {
+        rc = poller_add(d->worker.poller, image_opener_fd(attach->opener), POLLIN, on_opened,
+                        attach, &attach->watch);
+        if (rc < 0)
+            (void)why_fail_errno(why, rc, "%s: cannot wait for its server", spec->target);
+    }
+    if (rc < 0) {
+        drop_attach(attach);
+        return rc;
+    }
+    timer_set(&attach->timer, tdf_clock_now_ns(&d->worker.hold_clock) +
+                                  (uint64_t)ATTACH_PATIENCE_S * 1000 * 1000 * 1000);
+    return -EINPROGRESS;
+}
+
+int dom0_attach_disk(void *ctx, uint32_t domid, const char *text, struct control_peer *asker,
+                     struct why *why)
+{
+    struct dom0 *d = ctx;
+    struct domain *domain;
+    struct disk_spec spec;
+    int rc = dom0_need_domain(d, domid, &domain, why);
+    if (rc == 0)
+        rc = disk_spec_parse(text, &spec, why);
+    if (rc == 0 && image_nbd_is_uri(spec.target))
+        rc = attach_export(d, domid, &spec, asker, why);
+    else if (rc == 0)
+        rc = attach_file(d, domain, &spec, why);
+    return rc == -EINPROGRESS ? rc : log_attach(d, domid, &spec, rc, why);
 }
 
 static void on_timeout(struct timer *timer, void *opaque)
@@ -142,6 +258,13 @@ void dom0_forget_asker(void *ctx, struct control_peer *asker)
         next = next_detach(d, detach);
         if (detach->asker == asker)
             drop(detach);
+    }
+    struct list_node *node, *after;
+    for (node = list_first(&d->attaches); node != NULL; node = after) {
+        struct attach *attach = container_of(node, struct attach, link);
+        after = list_next(&d->attaches, node);
+        if (attach->asker == asker)
+            drop_attach(attach);
     }
 }
 

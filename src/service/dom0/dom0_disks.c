@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/container_of.h"
+#include "service/block/engine/disk_nbd.h"
 #include "service/block/engine/image_lock.h"
+#include "service/block/engine/image_nbd.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 
@@ -73,7 +75,7 @@ static int add_first(struct dom0 *d, enum dom0_engine engine, struct image *imag
                                          .depth = d->options->depth,
                                          .depth_isolated = d->options->depth_isolated,
                                          .real_time = &d->worker.hold_time};
-    d->engine_name = ops->name;
+    d->engine_name = image->nbd != NULL ? disk_nbd_ops.name : ops->name;
     const struct vdisk_config vdisk = {.policy = cache_policy_find(d->options->cache_policy),
                                        .shared_cache = d->options->shared_cache};
     vdisks_init(&d->vdisks, &config, &vdisk);
@@ -111,7 +113,7 @@ static int look_at_target(const struct disk_spec *spec, struct why *why)
 {
     char dev[VDEV_NAME_SIZE];
     struct stat st;
-    if (stat(spec->target, &st) == 0)
+    if (image_nbd_is_uri(spec->target) || stat(spec->target, &st) == 0)
         return 0;
     int rc = -errno;
     vdev_format(spec->devid, dev);
@@ -122,8 +124,15 @@ static int look_at_target(const struct disk_spec *spec, struct why *why)
 static int open_image(const struct disk_spec *spec, struct image *image, struct why *why)
 {
     char resolved[PATH_MAX];
-    const char *path = realpath(spec->target, resolved) != NULL ? resolved : spec->target;
+    bool is_uri = image_nbd_is_uri(spec->target);
+    const char *path =
+        !is_uri && realpath(spec->target, resolved) != NULL ? resolved : spec->target;
     return image_open(path, spec->access != ACCESS_READ, image, why);
+}
+
+static const char *type_of(const struct image *image)
+{
+    return image->is_device ? "phy" : image->nbd != NULL ? "nbd" : "file";
 }
 
 static struct vbd_options vbd_options(const struct dom0 *d, const struct dom0_disk *disk)
@@ -132,7 +141,7 @@ static struct vbd_options vbd_options(const struct dom0 *d, const struct dom0_di
     return (struct vbd_options){.vdisk = disk->item->vdisk,
                                 .params = spec->target,
                                 .dev = disk->dev,
-                                .type = disk->item->vdisk->image.is_device ? "phy" : "file",
+                                .type = type_of(&disk->item->vdisk->image),
                                 .writable = spec->access != ACCESS_READ,
                                 .cdrom = spec->cdrom,
                                 .removable = spec->cdrom,
@@ -175,7 +184,14 @@ int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, uint32_t patien
     if (rc == 0)
         rc = open_image(spec, &image, why);
     if (rc == 0)
-        rc = take_image(d, patience_ms, &image, &disk->item, why);
+        rc = dom0_disk_take(d, patience_ms, &image, disk, why);
+    return rc;
+}
+
+int dom0_disk_take(struct dom0 *d, uint32_t patience_ms, struct image *image,
+                   struct dom0_disk *disk, struct why *why)
+{
+    int rc = take_image(d, patience_ms, image, &disk->item, why);
     if (rc == 0)
         describe(d, disk);
     return rc;

@@ -50,7 +50,7 @@ struct dom0 {
     struct dom0_disk *disks;   /* what every new domain gets, at least one */
     struct back_spec *devices; /* the same as the devices that they are */
     uint32_t disk_count;
-    struct list detaches; /* dom0_attach.c */
+    struct list attaches, detaches; /* dom0_attach.c: for whom somebody waits */
     struct vifs vifs;
     struct domain_host host;
 
@@ -112,6 +112,9 @@ void dom0_disks_destroy(struct dom0 *d);
  * written. Errors: -errno with a line in why. */
 int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, uint32_t patience_ms,
                    struct dom0_disk *disk, struct why *why);
+/* The same with an image that is open, of disk->spec; it is taken in any case. */
+int dom0_disk_take(struct dom0 *d, uint32_t patience_ms, struct image *image,
+                   struct dom0_disk *disk, struct why *why);
 /* What admit and released of struct domain_host do for disks. */
 int dom0_disk_admit(const struct domain *domain, const struct back_spec *spec, void **lease,
                     struct why *why);
@@ -122,7 +125,8 @@ void dom0_disk_released(struct dom0 *d, struct vdisks_use *use);
 int dom0_disks_resize(struct dom0 *d, const char *which, struct why *why);
 
 /* dom0_attach.c: the functions of these names in struct control_ops. */
-int dom0_attach_disk(void *ctx, uint32_t domid, const char *spec, struct why *why);
+int dom0_attach_disk(void *ctx, uint32_t domid, const char *spec, struct control_peer *asker,
+                     struct why *why);
 int dom0_detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,
                      struct control_peer *asker, struct why *why);
 void dom0_forget_asker(void *ctx, struct control_peer *asker);

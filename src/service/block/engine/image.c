@@ -17,6 +17,7 @@
 #include "service/block/engine/image_align.h"
 #include "service/block/engine/image_backing.h"
 #include "service/block/engine/image_lock.h"
+#include "service/block/engine/image_nbd.h"
 #include "service/block/engine/sector.h"
 
 #define BLOCK_BYTES_MAX 65536u /* ext4 and xfs with 64 KiB blocks */
@@ -211,6 +212,8 @@ int image_open(const char *path, bool writable, struct image *out, struct why *w
 {
     const struct refusal refusal = {.path = path, .why = why, .writable = writable};
     struct image image = {.fd = -1};
+    if (image_nbd_is_uri(path))
+        return image_nbd_open(path, writable, out, why);
     *out = image;
     int rc = open_direct(&refusal, &image);
     if (rc == 0)
@@ -229,6 +232,8 @@ void image_close(struct image *image)
         image_unlock(image);
         close(image->fd);
     }
+    image_nbd_close(image->nbd);
+    image->nbd = NULL;
     image->fd = -1;
     free(image->path);
     image->path = NULL;
@@ -257,6 +262,8 @@ int image_refresh(struct image *image, struct why *why)
 {
     const struct refusal refusal = {.path = image->path, .why = why, .writable = image->writable};
     uint64_t size_bytes;
+    if (image->nbd != NULL) /* the protocol tells no change of it */
+        return 0;
     int rc = check_same(&refusal, image);
     if (rc < 0)
         return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * image: the virtual disk's file, opened O_DIRECT and measured.
+ * image: the virtual disk's file, opened O_DIRECT and measured; or the export of an NBD server
+ * (image_nbd.h), which is no file.
  */
 #ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_IMAGE_H
 #define SPLITDOM_SERVICE_BLOCK_ENGINE_IMAGE_H
@@ -15,9 +16,10 @@
 #include "service/block/engine/sector.h"
 
 struct image {
-    int fd;
-    char *path;   /* as it was opened; the image's own copy */
-    dev_t device; /* which file that is; a block device's own number, and 0 */
+    int fd;                 /* -1: closed, or an NBD export */
+    struct nbd_handle *nbd; /* its connection; NULL: a file */
+    char *path;             /* as it was opened; the image's own copy */
+    dev_t device;           /* which file that is; a block device's own number, and 0 */
     ino_t inode;
     bool is_device;              /* a block device */
     bool writable;               /* as it was opened */
@@ -28,13 +30,13 @@ struct image {
 };
 
 /*
- * Opens path with O_DIRECT, for reading alone or for writing too, and fills *out. On failure
- * returns -errno, leaves *out closed (fd = -1) and writes one line for people into why: what is
- * wrong with which file and what to do. Refused: missing, a directory or other non-regular file,
- * unreadable, 0 bytes, a size that is no multiple of 512, a file system without O_DIRECT, a file in
- * memory (image_backing.h), a block device whose size is no whole number of its blocks, and, if it
- * is to be written, such a file or a read-only device. The last part block of a file that is only
- * read is served: see image_read_span.
+ * Opens path, or connects to an NBD URI (image_nbd_open). A file with O_DIRECT, for reading alone
+ * or for writing too, and fills *out. On failure returns -errno, leaves *out closed (fd = -1) and
+ * writes one line for people into why: what is wrong with which file and what to do. Refused:
+ * missing, a directory or other non-regular file, unreadable, 0 bytes, a size that is no multiple
+ * of 512, a file system without O_DIRECT, a file in memory (image_backing.h), a block device whose
+ * size is no whole number of its blocks, and, if it is to be written, such a file or a read-only
+ * device. The last part block of a file that is only read is served: see image_read_span.
  */
 int image_open(const char *path, bool writable, struct image *out, struct why *why);
 /* No operation on it is under way. Gives its lock back (image_lock.h). */

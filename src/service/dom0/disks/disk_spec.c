@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "service/block/engine/image_nbd.h"
+
 /* What has been seen so far: each parameter may come once, and an empty one is replaced. */
 struct reader {
     const char *text; /* all of it, for messages */
@@ -259,7 +261,8 @@ static int take(struct reader *r, const char **at)
     memcpy(token, *at, length);
     token[length] = '\0';
     *at += length + ((*at)[length] == ',');
-    char *equals = strchr(token, '=');
+    bool is_uri = !r->has_target && image_nbd_is_uri(token); /* which may have a = of its own */
+    char *equals = is_uri ? NULL : strchr(token, '=');
     if (equals != NULL)
         return named(r, token, equals);
     int rc = flag(r, token);
@@ -297,7 +300,7 @@ int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why)
 int disk_spec_resolve(struct disk_spec *spec, const char *directory)
 {
     char path[PATH_MAX];
-    if (spec->target[0] == '/')
+    if (spec->target[0] == '/' || image_nbd_is_uri(spec->target))
         return 0;
     int length = snprintf(path, sizeof(path), "%s/%s", directory, spec->target);
     if (length < 0 || (size_t)length >= sizeof(path))

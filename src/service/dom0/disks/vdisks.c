@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/container_of.h"
+#include "service/block/engine/disk_nbd.h"
 #include "service/block/queue.h"
 
 enum {
@@ -16,6 +18,7 @@ enum {
 /* One disk below the vdisks. */
 struct vdisks_device {
     struct device *device;
+    bool is_nbd;   /* the export of an NBD server, alone */
     bool is_block; /* what the number is of: a block device or a file system */
     dev_t number;
     uint32_t align_bytes;
@@ -61,6 +64,29 @@ void vdisks_init(struct vdisks *vdisks, const struct device_config *config,
     *vdisks = (struct vdisks){.config = *config, .vdisk_config = *vdisk_config};
 }
 
+/* That of a file which is there already; NULL: there is none. */
+static struct vdisks_device *fitting_device(const struct vdisks *vdisks, const struct image *image,
+                                            uint32_t align_bytes)
+{
+    struct vdisks_device *at = first_device(vdisks);
+    while (at != NULL && (at->is_nbd || at->number != image->device ||
+                          at->is_block != image->is_device || at->align_bytes < align_bytes))
+        at = next_device(vdisks, at);
+    return at;
+}
+
+/* Engines that play a disk do so for files. */
+static int choose_engine(const struct image *image, struct device_config *config, struct why *why)
+{
+    if (image->nbd == NULL)
+        return 0;
+    if (config->engine == &disk_null_ops || config->engine == &disk_model_ops)
+        return why_fail(why, -EINVAL, "%s: the %s engine serves files alone", image->path,
+                        config->engine->name);
+    config->engine = &disk_nbd_ops;
+    return 0;
+}
+
 /* One that is there, or a new one. An image that wants larger blocks than the disk's first ones is
  * alone on a device. */
 static int find_device(struct vdisks *vdisks, const struct image *image, struct vdisks_device **out,
@@ -69,24 +95,22 @@ static int find_device(struct vdisks *vdisks, const struct image *image, struct 
     uint32_t align_bytes = image_align_bytes(image);
     if (align_bytes < DEVICE_ALIGN_BYTES)
         align_bytes = DEVICE_ALIGN_BYTES;
-    for (struct vdisks_device *at = first_device(vdisks); at != NULL;
-         at = next_device(vdisks, at)) {
-        if (at->number == image->device && at->is_block == image->is_device &&
-            at->align_bytes >= align_bytes) {
-            *out = at;
-            return 0;
-        }
-    }
+    *out = image->nbd == NULL ? fitting_device(vdisks, image, align_bytes) : NULL;
+    if (*out != NULL)
+        return 0;
     struct vdisks_device *fresh = calloc(1, sizeof(*fresh));
     if (fresh == NULL)
         return why_fail(why, -ENOMEM, "out of memory for a disk");
     struct device_config config = vdisks->config;
     config.align_bytes = align_bytes;
-    int rc = device_create(&config, &fresh->device, why);
+    int rc = choose_engine(image, &config, why);
+    if (rc == 0)
+        rc = device_create(&config, &fresh->device, why);
     if (rc < 0) {
         free(fresh);
         return rc;
     }
+    fresh->is_nbd = image->nbd != NULL;
     fresh->number = image->device;
     fresh->is_block = image->is_device;
     fresh->align_bytes = align_bytes;
@@ -154,12 +178,20 @@ static void destroy_vdisk(struct vdisks *vdisks, struct vdisk *vdisk, struct vdi
     drop_unused_device(vdisks, device);
 }
 
+static bool is_same(const struct vdisks_item *item, const struct image *image)
+{
+    const struct image *ours = &item->vdisk->image;
+    if (ours->nbd != NULL || image->nbd != NULL)
+        return ours->nbd != NULL && image->nbd != NULL && strcmp(ours->path, image->path) == 0 &&
+               !disk_nbd_is_dead(device_engine(item->device->device));
+    return ours->device == image->device && ours->inode == image->inode &&
+           ours->is_device == image->is_device;
+}
+
 struct vdisks_item *vdisks_find(const struct vdisks *vdisks, const struct image *image)
 {
     struct vdisks_item *item = vdisks_first(vdisks);
-    while (item != NULL && (item->vdisk->image.device != image->device ||
-                            item->vdisk->image.inode != image->inode ||
-                            item->vdisk->image.is_device != image->is_device))
+    while (item != NULL && !is_same(item, image))
         item = vdisks_next(vdisks, item);
     return item;
 }
@@ -203,8 +235,10 @@ int vdisks_use(struct vdisks_item *item, domid_t domid, uint32_t devid, enum dis
         return why_fail(why, -EBUSY,
                         "%s %s is mounted %sin a guest domain, and so cannot be mounted %snow "
                         "(domain %u; access w! forces it)",
-                        image->is_device ? "Device" : "File", image->path,
-                        access == ACCESS_READ ? "read-write " : "",
+                        image->is_device     ? "Device"
+                        : image->nbd != NULL ? "Export"
+                                             : "File",
+                        image->path, access == ACCESS_READ ? "read-write " : "",
                         access == ACCESS_READ ? "read-only " : "", other->domid);
     struct vdisks_use *use = calloc(1, sizeof(*use));
     if (use == NULL)

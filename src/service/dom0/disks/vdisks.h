@@ -2,10 +2,11 @@
 /*
  * vdisks: the vdisks that Dom0 has: each image once, however many disks of domains are made of it.
  *
- * An image is known by what it is (device and inode), not by its name. Vdisks whose images lie on
- * one disk share a device, with its turns, engine and depth: files by the file system that they
- * lie on (st_dev), block devices each by themselves (st_rdev). What lies below these, as one disk
- * under two partitions, is not looked for.
+ * An image is known by what it is (device and inode), not by its name; an NBD export by its URI as
+ * it is written, and only as long as its server is there. Vdisks whose images lie on one disk share
+ * a device, with its turns, engine and depth: files by the file system that they lie on (st_dev),
+ * block devices each by themselves (st_rdev), exports each on a device with the engine nbd. What
+ * lies below these, as one disk under two partitions, is not looked for.
  *
  * All of it belongs to Dom0's loop thread.
  */

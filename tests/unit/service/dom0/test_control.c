@@ -123,8 +123,10 @@ static void stop(void *ctx)
     f->stops++;
 }
 
-static int attach_disk(void *ctx, uint32_t domid, const char *spec, struct why *why)
+static int attach_disk(void *ctx, uint32_t domid, const char *spec, struct control_peer *asker,
+                       struct why *why)
 {
+    (void)asker;
     struct fixture *f = ctx;
     snprintf(f->asked, sizeof(f->asked), "attach %u %.40s", domid, spec);
     return f->refuse == 0 ? 0 : why_fail(why, f->refuse, "%0150d", 7);

@@ -86,7 +86,7 @@ static int attach(uint32_t domid, const char *words)
 {
     char spec[2 * PATH_MAX];
     snprintf(spec, sizeof(spec), "%s,target=%s", words, other);
-    return dom0_control_ops.attach_disk(machine.dom0, domid, spec, &why);
+    return dom0_control_ops.attach_disk(machine.dom0, domid, spec, asker, &why);
 }
 
 static int detach(uint32_t domid, const char *vdev, bool force)
@@ -181,10 +181,11 @@ static void what_cannot_be_leaves_nothing(void **state)
                                   "choose another vdev");
     assert_int_equal(attach(1, "vdev=foo"), -EINVAL);
     assert_int_equal(
-        dom0_control_ops.attach_disk(machine.dom0, 1, "vdev=xvdb,target=/nosuch", &why), -ENOENT);
+        dom0_control_ops.attach_disk(machine.dom0, 1, "vdev=xvdb,target=/nosuch", asker, &why),
+        -ENOENT);
     assert_string_equal(why.text,
                         "Disk vdev=xvdb failed to stat: /nosuch: No such file or directory");
-    assert_int_equal(dom0_control_ops.attach_disk(machine.dom0, 1, "disk1.img,,xvdb", &why),
+    assert_int_equal(dom0_control_ops.attach_disk(machine.dom0, 1, "disk1.img,,xvdb", asker, &why),
                      -EINVAL);
     assert_int_equal(attach(1, "vdev=xvdb,access=w"), 0);
     assert_int_equal(attach(2, "vdev=xvdb,access=w"), -EBUSY);
