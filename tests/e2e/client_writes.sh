@@ -62,3 +62,7 @@ kill -TERM $threads
 reap 60000 $threads
 [ $status = 143 ] || die "the writer: exit $status: $(cat err1)"
 [ "$(cat err1)" = 'client: ended by SIGTERM' ] || die "$(cat err1)"
+service stop >totals || die "stop"
+grep -qE '^requests: [0-9]+ read, [1-9][0-9]* written, [1-9][0-9]* flushed, 0 discarded, 0 failed, .* read, [1-9][0-9]* written$' totals &&
+    grep -qE '^disk: [0-9]+ reads, [0-9]+ bytes, [1-9][0-9]* writes, [1-9][0-9]* bytes, [1-9][0-9]* flushes, ' totals ||
+    die "the totals do not tell of writes: $(cat totals)"

@@ -104,6 +104,35 @@ static const struct vdisk *main_vdisk(const struct dom0 *d)
     return d->disks[0].item->vdisk;
 }
 
+/* What changes disks is told when there was any. */
+static void print_requests(const struct vbd_ring_stats *total, const struct vdisk_stats *vdisk,
+                           FILE *out)
+{
+    bool changes = total->others_done > 0;
+    fprintf(out, "requests: %" PRIu64 " read, ", total->reads_done);
+    if (changes)
+        fprintf(out, "%" PRIu64 " written, %" PRIu64 " flushed, %" PRIu64 " discarded, ",
+                vdisk->writes, vdisk->flushes, vdisk->discards);
+    fprintf(out, "%" PRIu64 " failed, %" PRIu64 " not supported; sectors: %" PRIu64, total->errors,
+            total->unsupported, total->sectors);
+    if (changes)
+        fprintf(out, " read, %" PRIu64 " written", total->written_sectors);
+    putc('\n', out);
+}
+
+static void print_device(const struct device_stats *device, const struct vdisk_stats *vdisk,
+                         FILE *out)
+{
+    fprintf(out, "disk: %" PRIu64 " reads, %" PRIu64 " bytes, ", device->reads, device->bytes);
+    if (device->writes + device->flushes + device->discards > 0)
+        fprintf(out,
+                "%" PRIu64 " writes, %" PRIu64 " bytes, %" PRIu64 " flushes, %" PRIu64
+                " discards, ",
+                device->writes, device->bytes_written, device->flushes, device->discards);
+    fprintf(out, "%" PRIu64 " errors, %" PRIu64 " misses shared a read, at most %u in flight\n",
+            device->errors, vdisk->shared, device->in_flight_peak);
+}
+
 static void print_totals(struct dom0 *d, FILE *out)
 {
     const struct vdisks_totals totals = vdisks_totals(&d->vdisks);
@@ -121,14 +150,8 @@ static void print_totals(struct dom0 *d, FILE *out)
             " of %" PRIu64 " sectors used)\n",
             hits.percent, hits.all, hits.requests, reported, vdisks_report_cache_used(&d->vdisks),
             vdisks_report_cache_capacity(&d->vdisks));
-    fprintf(out,
-            "requests: %" PRIu64 " read, %" PRIu64 " failed, %" PRIu64 " not supported; "
-            "sectors: %" PRIu64 "\n",
-            total.reads_done, total.errors, total.unsupported, total.sectors);
-    fprintf(out,
-            "disk: %" PRIu64 " reads, %" PRIu64 " bytes, %" PRIu64 " errors, "
-            "%" PRIu64 " misses shared a read, at most %u in flight\n",
-            device->reads, device->bytes, device->errors, vdisk->shared, device->in_flight_peak);
+    print_requests(&total, vdisk, out);
+    print_device(device, vdisk, out);
     fprintf(out, "domains: %u now, %" PRIu64 " in all; up %.1f s of Dom0's clock\n",
             d->domain_count, d->domains_created, (double)up_ns / 1e9);
 }
