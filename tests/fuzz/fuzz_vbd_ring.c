@@ -10,8 +10,11 @@
  * request taken has its one response, or the ring has ended with some at the disk, and then nothing
  * of the domain is held once those are over.
  *
+ * The cache may be shared: bytes for the page of the domain's notes too, and reads by the library's
+ * view of the cache, which shows what the cache holds and nothing else.
+ *
  * Byte 0: ring order (bits 0..1), persistent grants (bit 2), scattered pages (bit 3), no cache (4),
- * ends with requests in flight (5), writable (6).
+ * ends with requests in flight (5), writable (6), a shared cache (7).
  * Then operations: a byte (its low 3 bits: what), then what that needs.
  */
 #include <errno.h>
@@ -22,8 +25,10 @@
 #include <sys/uio.h>
 
 #include "base/container_of.h"
+#include "domu/blkfront/cache_view.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
+#include "service/back/vbd/vbd_claims.h"
 #include "service/back/vbd/vbd_ring.h"
 #include "service/block/queue.h"
 
@@ -38,8 +43,10 @@ enum {
     RING_REF = 8,
     DATA_REF = RING_REF + RING_PAGES_MAX,
     DATA_REFS = 8,
-    DISK_SECTORS = 1000,          /* not a whole number of blocks */
-    WRITABLE_DISK_SECTORS = 1024, /* that has to be one */
+    CLAIMS_PFN = DATA_PFN + DATA_REFS,
+    CLAIMS_REF = DATA_REF + 2 * DATA_REFS + 1, /* out of scribble_grant's reach */
+    DISK_SECTORS = 1000,                       /* not a whole number of blocks */
+    WRITABLE_DISK_SECTORS = 1024,              /* that has to be one */
     BLOCK_BYTES = 4096,
     DEPTH = 8,
     OPS_MAX = 400,
@@ -58,7 +65,9 @@ struct world {
     struct vdisk *vdisk;
     struct block_client client;
     struct vbd_ring *vr;
-    struct disk_io *io[DEPTH]; /* at the disk */
+    struct vbd_claims claims;
+    struct cache_view *view, *retired; /* NULL: the cache is not shared */
+    struct disk_io *io[DEPTH];         /* at the disk */
     uint32_t io_count;
     uint64_t asked[BLKIF_RING_ENTRIES_MAX]; /* ids of requests taken and not answered */
     uint32_t asked_count;
@@ -217,6 +226,15 @@ static void open_disk(struct world *w, bool with_cache)
     block_client_open(&w->client, w->vdisk);
 }
 
+static void share_cache(struct world *w)
+{
+    gnttab_grant_access(w->segment.gnttab, CLAIMS_REF, DOM0_DOMID, CLAIMS_PFN, false);
+    require(cache_share(w->vdisk->cache) == 0);
+    require(vbd_claims_open(&w->claims, &w->segment, CLAIMS_REF, w->vdisk) == 0);
+    require(cache_view_open(cache_shared_fd(w->vdisk->cache), segment_page(&w->segment, CLAIMS_PFN),
+                            &w->view) == 0);
+}
+
 static void open_world(struct world *w, uint8_t flags)
 {
     struct vbd_ring_config config = {.segment = &w->segment,
@@ -244,6 +262,8 @@ static void open_world(struct world *w, uint8_t flags)
     }
     for (uint32_t i = 0; i < DATA_REFS; i++)
         gnttab_grant_access(w->segment.gnttab, DATA_REF + i, DOM0_DOMID, DATA_PFN + i, false);
+    if ((flags & (16 | 128)) == 128)
+        share_cache(w);
     require(vbd_ring_create(&config, &w->vr) == 0);
     memset(w->vr->ring.half.sring, 0, offsetof(struct sring, slots));
 }
@@ -256,6 +276,10 @@ static void close_world(struct world *w)
     while (w->io_count > 0)
         complete(w, 0, 0);
     require(w->let_go);
+    if (w->view != NULL)
+        cache_view_retire(w->view, &w->retired);
+    cache_view_free_all(&w->retired);
+    vbd_claims_close(&w->claims);
     block_client_close(&w->client);
     vdisk_destroy(w->vdisk);
     device_destroy(w->device);
@@ -320,6 +344,37 @@ static void scribble_grant(struct world *w, struct input *in)
     entry->frame = take_u32(in);
     if (entry->frame < DATA_PFN)
         w->wild = true;
+}
+
+static void scribble_claims(struct world *w, struct input *in)
+{
+    uint8_t *bytes = segment_page(&w->segment, CLAIMS_PFN);
+    uint32_t at = take_u32(in) % XEN_PAGE_SIZE;
+    for (uint8_t n = take(in) % 32; n > 0 && at < XEN_PAGE_SIZE; n--)
+        bytes[at++] = take(in);
+}
+
+/* The view shows what the cache holds, whatever the domain has noted. */
+static void read_shared(struct world *w, struct input *in)
+{
+    uint8_t seen[BLOCK_SECTOR_BYTES];
+    uint64_t sector = (uint64_t)take(in) * 4 + take(in) % 4;
+    if (!cache_view_read(w->view, sector, 1, seen))
+        return;
+    const void *held = cache_peek(w->vdisk->cache, sector);
+    require(held != NULL && memcmp(held, seen, sizeof(seen)) == 0);
+}
+
+static void use_shared_cache(struct world *w, uint8_t what, struct input *in)
+{
+    if (w->view == NULL)
+        return;
+    if ((what & 16) == 0)
+        scribble_claims(w, in);
+    else if ((what & 32) == 0)
+        read_shared(w, in);
+    else
+        cache_claims_hear(&w->vdisk->claims, w->vdisk->cache);
 }
 
 static void put_request(struct world *w, struct input *in)
@@ -433,6 +488,10 @@ static void step(struct world *w, struct input *in)
         dispatch(w);
         break;
     case 6:
+        if ((what & 8) != 0) {
+            use_shared_cache(w, what, in);
+            break;
+        }
         sring->rsp_event = take_u32(in);
         (void)vbd_ring_arm(w->vr);
         break;
