@@ -282,6 +282,9 @@ stage_aarch64() {
     while read -r t; do
         programs+=("$out/$(basename "$t" .c)")
     done < <(find tests/unit/{ring,tdf,xenstore} -name 'test_*.c' | sort)
+    for t in cache_view hit_queue blkfront_view vbd_claims; do # both sides of the shared cache
+        programs+=("$out/test_$t")
+    done
     build aarch64 $vars all lib stress-programs bench-programs sim-programs "${programs[@]}" && {
         note aarch64 build 0 "everything cross-compiles for aarch64 without a warning"
         check=true
