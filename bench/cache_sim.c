@@ -183,21 +183,36 @@ static int run_policy(const struct sim *sim, const struct cache_policy *policy, 
     return 0;
 }
 
+/* Was it a hit? If not, the sector is in the cache now. */
+static bool read_shared(struct shared_reader *reader, uint64_t sector)
+{
+    static const unsigned char data[SECTOR_BYTES];
+    unsigned char seen[SECTOR_BYTES];
+    struct vdisk *vdisk = reader->vdisk;
+
+    if (shared_reader_hits(reader, sector, seen) || cache_lookup(vdisk->cache, sector) != NULL)
+        return true;
+    cache_claims_hear(&vdisk->claims, vdisk->cache);
+    cache_insert(vdisk->cache, sector, data);
+    return false;
+}
+
 static int run_shared(const struct sim *sim, const struct cache_policy *policy, double *percent)
 {
     struct shared_reader reader = {0};
-    struct cache *cache;
+    struct vdisk vdisk = {0}; /* its cache and its claims, and nothing else */
     uint64_t hits = 0;
-    int err = cache_create((size_t)sim->capacity * SECTOR_BYTES, policy, &cache);
+    int err = cache_create((size_t)sim->capacity * SECTOR_BYTES, policy, &vdisk.cache);
 
-    if (err < 0)
-        return err;
-    err = shared_reader_open(&reader, cache);
+    if (err == 0)
+        err = cache_share(vdisk.cache);
+    if (err == 0)
+        err = shared_reader_open(&reader, &vdisk);
     for (uint32_t i = 0; err == 0 && i < sim->request_count; i++)
-        hits += shared_reader_read(&reader, sim->trace[i]) && i >= measured_from(sim);
+        hits += read_shared(&reader, sim->trace[i]) && i >= measured_from(sim);
     if (err == 0)
         shared_reader_close(&reader);
-    cache_destroy(cache);
+    cache_destroy(vdisk.cache);
     *percent = percent_of_measured(sim, hits);
     return err;
 }

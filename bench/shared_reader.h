@@ -20,7 +20,7 @@ enum { SHARED_READER_PAGES = 64, SHARED_READER_DOMID = 1, SHARED_READER_REF = 20
 /* Starts all zero. */
 struct shared_reader {
     struct segment segment; /* the domain's memory; one page of it for its notes */
-    struct vdisk vdisk;     /* its cache and its claims, and nothing else */
+    struct vdisk *vdisk;
     struct vbd_claims claims;
     struct cache_view *view, *retired;
     bool has_segment;
@@ -36,8 +36,8 @@ static inline void shared_reader_close(struct shared_reader *reader)
         segment_detach(&reader->segment);
 }
 
-/* The cache is the caller's. Errors: -errno; the reader is closed in any case. */
-static inline int shared_reader_open(struct shared_reader *reader, struct cache *cache)
+/* The vdisk outlives the reader; its cache is shared. Errors: -errno; then the reader is closed. */
+static inline int shared_reader_open(struct shared_reader *reader, struct vdisk *vdisk)
 {
     int fd;
     int rc = segment_create(SHARED_READER_PAGES, SHARED_READER_DOMID, &reader->segment, &fd);
@@ -46,32 +46,22 @@ static inline int shared_reader_open(struct shared_reader *reader, struct cache 
         return rc;
     close(fd);
     reader->has_segment = true;
-    reader->vdisk.cache = cache;
+    reader->vdisk = vdisk;
     uint32_t pfn = reader->segment.free_pfn;
     gnttab_grant_access(reader->segment.gnttab, SHARED_READER_REF, DOM0_DOMID, pfn, false);
-    rc = cache_share(cache);
+    rc = vbd_claims_open(&reader->claims, &reader->segment, SHARED_READER_REF, vdisk);
     if (rc == 0)
-        rc = vbd_claims_open(&reader->claims, &reader->segment, SHARED_READER_REF, &reader->vdisk);
-    if (rc == 0)
-        rc = cache_view_open(cache_shared_fd(cache), segment_page(&reader->segment, pfn),
+        rc = cache_view_open(cache_shared_fd(vdisk->cache), segment_page(&reader->segment, pfn),
                              &reader->view);
     if (rc < 0)
         shared_reader_close(reader);
     return rc;
 }
 
-/* Was it a hit? If not, the sector is in the cache now. */
-static inline bool shared_reader_read(struct shared_reader *reader, uint64_t sector)
+/* Does the domain read it by itself? */
+static inline bool shared_reader_hits(struct shared_reader *reader, uint64_t sector, void *data)
 {
-    static const unsigned char data[SHARED_CACHE_SECTOR_BYTES];
-    unsigned char seen[SHARED_CACHE_SECTOR_BYTES];
-
-    if (cache_view_read(reader->view, sector, 1, seen) ||
-        cache_lookup(reader->vdisk.cache, sector) != NULL)
-        return true;
-    cache_claims_hear(&reader->vdisk.claims, reader->vdisk.cache);
-    cache_insert(reader->vdisk.cache, sector, data);
-    return false;
+    return cache_view_read(reader->view, sector, 1, data);
 }
 
 #endif

@@ -34,7 +34,7 @@ struct lane {
     uint32_t reads;
     uint32_t count;
     uint32_t slot[LANE_SLOTS];
-    uint64_t turns; /* how often the thread has told Dom0 */
+    uint64_t turn; /* which shard is next */
 } __attribute__((aligned(SHARED_CACHE_LINE_BYTES)));
 
 /* All but retired, owners and lanes is constant. */
@@ -52,6 +52,7 @@ struct cache_view {
     uint32_t retired; /* atomic */
     struct cache_view *next;
     uint64_t lane_owner[LANES]; /* atomic: the thread's pthread_self; 0: nobody's. Set once */
+    uint64_t lane_count;        /* atomic: that have an owner */
     struct lane lane[LANES];
 };
 
@@ -255,10 +256,9 @@ static void tell(const struct cache_view *view, uint64_t shard_index, uint64_t r
 static void tell_lane(struct cache_view *view, uint32_t index)
 {
     struct lane *lane = &view->lane[index];
-    uint64_t turn = load_relaxed_u64(&lane->turns);
-    tell(view, index + turn, load_relaxed_u32(&lane->reads), lane->slot,
-         load_relaxed_u32(&lane->count));
-    store_relaxed_u64(&lane->turns, turn + 1);
+    uint64_t turn = load_relaxed_u64(&lane->turn);
+    tell(view, turn, load_relaxed_u32(&lane->reads), lane->slot, load_relaxed_u32(&lane->count));
+    store_relaxed_u64(&lane->turn, turn + 1);
     store_relaxed_u32(&lane->reads, 0);
     store_relaxed_u32(&lane->count, 0);
 }
@@ -283,8 +283,11 @@ static uint32_t my_lane(struct cache_view *view, bool take)
             continue;
         if (!take)
             break;
-        if (compare_exchange_full_u64(&view->lane_owner[index], &owner, self))
-            return index;
+        if (!compare_exchange_full_u64(&view->lane_owner[index], &owner, self))
+            continue;
+        /* Threads begin at shards of their own; one thread always at the first. */
+        store_relaxed_u64(&view->lane[index].turn, fetch_add_relaxed_u64(&view->lane_count, 1));
+        return index;
     }
     return LANES;
 }

@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/memory_file.h"
 #include "ring/barrier.h"
 #include "service/block/cache/owner_mark.h"
@@ -48,14 +46,10 @@ static size_t whole_pages(size_t bytes)
     return (bytes + SHARED_CACHE_PAGE_BYTES - 1) & ~(size_t)(SHARED_CACHE_PAGE_BYTES - 1);
 }
 
-/* Not secret from domains, but other in each cache: nobody can choose sectors beforehand that share
- * a bucket. */
-static void draw_seed(uint64_t seed[2])
-{
-    if (getrandom(seed, 2 * sizeof(seed[0]), GRND_NONBLOCK) != 2 * sizeof(seed[0]))
-        seed[0] = seed[1] = clock_monotonic_ns() * UINT64_C(0x9e3779b97f4a7c15);
-    seed[1] |= 1; /* never a multiplication by zero */
-}
+/* Odd, with as many ones as zeros (of wyhash). No secret: domains read the seed, so a random one
+ * would keep none of them from choosing sectors that share a bucket. And what is found where is
+ * the same in each run. */
+static const uint64_t hash_seed[2] = {UINT64_C(0xa0761d6478bd642f), UINT64_C(0xe7037ed1a0b428db)};
 
 static struct shared_cache_header plan(uint32_t slot_count)
 {
@@ -66,7 +60,7 @@ static struct shared_cache_header plan(uint32_t slot_count)
                                        .bucket_count = slot_count / SLOTS_PER_BUCKET_MAX + 1,
                                        .epoch = 1,
                                        .bucket_limit = 1};
-    draw_seed(plan.seed);
+    memcpy(plan.seed, hash_seed, sizeof(plan.seed));
     plan.buckets_offset = SHARED_CACHE_PAGE_BYTES;
     plan.slots_offset = plan.buckets_offset +
                         whole_pages((size_t)plan.bucket_count * sizeof(struct shared_cache_bucket));
@@ -228,7 +222,8 @@ static void index_remove(struct shared_cache *shared, uint64_t sector, uint32_t 
     }
 }
 
-/* 512 bytes, word by word: a reader may look at any moment. Pairs with copy_sector in cache_view.c.
+/* 512 bytes, word by word: a reader may look at any moment. Pairs with copy_acquire_u64 in
+ * cache_view.c.
  */
 static void write_sector(uint8_t *to, const void *from)
 {
