@@ -30,6 +30,16 @@ start_service
 client=$!
 some_hits() { [ "$(hits_of reported_hits)" -gt 1000 ]; }
 eventually 10 some_hits || die "no hits"
+# What it costs a domain: the file once, read-only, no page of it copied; the file: the data, and 80 bytes of
+# index for each sector.
+awk '/^[0-9a-f]+-/ { on = /splitdom-cache/; maps += on; bad += on && $2 !~ /^r--s/ }
+    on && $1 == "Size:" { size += $2 }
+    on && $1 == "Anonymous:" { own += $2 }
+    END { print maps + 0, bad + 0, size + 0, own + 0 }' /proc/$client/smaps >maps
+read -r maps bad size own <maps
+sectors=$((4 * 2048 / 100))
+[ "$maps $bad $own" = "1 0 0" ] || die "a domain has $maps mappings of the cache, $bad of them not read-only, $own kB its own"
+[ "$size" -le $((sectors * (512 + 80) / 1024 + 4 * 4 + 4)) ] || die "$size kB are mapped for $sectors sectors"
 kill -9 "$(dom0_pid)"
 reap 5000 $client
 [ $status != 0 ] || die "the client does not notice that Dom0 is dead"
