@@ -5,7 +5,11 @@
  * time: front_ring, vbd_ring (validation, grants), queue, cache, sched, the null engine and the
  * epoll poller. For a tool that counts instructions.
  *
- *   request_path hit|miss REQUESTS      hit: 64 sectors over and over; miss: never the same twice
+ *   request_path hit|miss|shared REQUESTS
+ *
+ *   hit     64 sectors over and over
+ *   miss    never the same twice
+ *   shared  the sectors of hit, read by the domain: through the library's view of Dom0's cache
  *
  * Exit: 0 all were answered; 1 not.
  */
@@ -16,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/shared_reader.h"
 #include "ring/blkif_front_ring.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
@@ -135,6 +140,30 @@ static void turn(struct path *path, uint32_t range)
     take_answers(path);
 }
 
+/* Returns 0 if all were hits. */
+static int read_shared(struct path *path, uint64_t count)
+{
+    static const unsigned char data[SHARED_CACHE_SECTOR_BYTES];
+    unsigned char seen[SHARED_CACHE_SECTOR_BYTES];
+    struct shared_reader reader = {0};
+    uint64_t hits = 0;
+
+    make_disk(path);
+    check(cache_share(path->vdisk->cache), "shared cache");
+    for (uint64_t sector = 0; sector < HOT_SECTORS; sector++)
+        cache_insert(path->vdisk->cache, sector, data);
+    check(shared_reader_open(&reader, path->vdisk), "reader");
+    for (uint64_t i = 0; i < count; i++)
+        hits += shared_reader_hits(&reader, i * 7 % HOT_SECTORS, seen);
+    printf("hits=%llu\n", (unsigned long long)hits);
+    shared_reader_close(&reader);
+    block_client_close(&path->client);
+    vdisk_destroy(path->vdisk);
+    device_destroy(path->device);
+    poller_destroy(path->poller);
+    return hits == count ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = argc == 3 ? argv[1] : "";
@@ -142,8 +171,10 @@ int main(int argc, char **argv)
     const uint32_t range = strcmp(mode, "hit") == 0 ? HOT_SECTORS : DISK_SECTORS;
     struct path path = {0};
 
+    if (strcmp(mode, "shared") == 0 && count > 0)
+        return read_shared(&path, count);
     if ((strcmp(mode, "hit") != 0 && strcmp(mode, "miss") != 0) || count == 0)
-        errx(2, "usage: request_path hit|miss REQUESTS");
+        errx(2, "usage: request_path hit|miss|shared REQUESTS");
     make_disk(&path);
     make_ring(&path);
     while (path.sent < count)
