@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of bash: each verb that is offered is one that the program knows, each option of a usage text is offered
 # with its verb, and nothing else is.
+# sanitizers: long: it asks for words that --help has, which service_arguments and client_arguments ask for
 . "$(dirname "$0")/functions.sh"
 # shellcheck source=tools/completion.bash
 . "$TOP/tools/completion.bash"

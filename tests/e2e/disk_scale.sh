@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A disk scaled apart from time: --disk-scale, its node, and `service set DOMID disk-scale`.
 # alone: what it measures depends on who else runs
+# sanitizers: long: it measures time; the scale is in unit
 . "$(dirname "$0")/functions.sh"
 
 client=$BIN/client

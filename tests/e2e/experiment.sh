@@ -2,6 +2,7 @@
 # tools/experiment end to end: all runs in turn, one value a line, medians and what differs; it goes on where it was
 # interrupted, and a run that fails is told.
 # timeout: 300
+# sanitizers: long: what it tests is a script that starts programs which the other scripts start, too
 . "$(dirname "$0")/functions.sh"
 requires python3
 

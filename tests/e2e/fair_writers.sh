@@ -4,6 +4,7 @@
 # nobody starves; TEST_LONG: the disk itself, with bounds.
 # timeout: 300
 # alone: what it measures depends on who else runs
+# sanitizers: long: it measures shares; fair scheduling is in unit, writers in client_writes and nothing_lost
 . "$(dirname "$0")/functions.sh"
 
 requires python3

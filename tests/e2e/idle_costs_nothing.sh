@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # With clients attached that are silent, Dom0 sleeps: no processor time, no wake-ups. Nor do they.
 # alone: what it measures depends on who else runs
+# sanitizers: long: it measures wake-ups; a sanitizer has its own
 . "$(dirname "$0")/functions.sh"
 [ "${TEST_SAN:-}" != thread ] || skip "the thread sanitizer has a thread of its own that wakes up"
 

@@ -2,6 +2,7 @@
 # Dom0 ends by itself after 300 s of its own clock without a request, also while a silent client is
 # attached; a request postpones that. Its clock runs 100 times as fast here.
 # alone: what it measures depends on who else runs
+# sanitizers: long: it measures time; the timer is in unit, ends are in every other script
 . "$(dirname "$0")/functions.sh"
 
 image disk1.img 1

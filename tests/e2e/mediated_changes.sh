@@ -2,6 +2,7 @@
 # The rate changes at random, with pauses, while 32 threads wait in eight ways: no wait ends early, none is forgotten,
 # no clock steps back. How late they are says as much of the machine, so that is printed, beside what it is at one rate.
 # timeout: 240
+# sanitizers: long: what runs in programs is not sanitized; domu_run has the rest
 . "$(dirname "$0")/functions.sh"
 
 [ "$(uname -m)" = x86_64 ] || skip "the shim is for x86-64"

@@ -2,6 +2,7 @@
 # Unmodified programs on a domain's clock, by the shim alone (the clock is made by hand, without a service): what
 # they see of time, that they are started as by exec, and what is refused.
 # alone: what it measures depends on who else runs
+# sanitizers: long: what runs in programs is not sanitized; domu_run has the rest
 . "$(dirname "$0")/functions.sh"
 
 [ "$(uname -m)" = x86_64 ] || skip "the shim is for x86-64"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # tools/plot draws runs of clients: names, units, both clocks. The histograms that it adds are those of all latencies.
+# sanitizers: long: what it tests is no program of ours that a sanitizer is built into
 . "$(dirname "$0")/functions.sh"
 requires python3
 

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/functions.sh"
 
 seconds=2
+[ -z "${TEST_SAN:-}" ] || seconds=1
 [ -z "${TEST_LONG:-}" ] || seconds=${ORACLE_SECONDS:-150}
 for setting in 'uring on' 'uring off' 'threads on' 'threads off'; do
     read -r engine shared <<<"$setting"

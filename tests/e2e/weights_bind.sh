@@ -2,6 +2,7 @@
 # Weights decide while requests wait for turns in Dom0, and the status says whether they do: the
 # recipe of service(1), with a disk that serves eight reads at once. A client may tell its weight and its name itself.
 # alone: what it measures depends on who else runs
+# sanitizers: long: it measures shares; fair scheduling is in unit, many clients in clients_killed and kills
 . "$(dirname "$0")/functions.sh"
 
 image disk1.img 8
