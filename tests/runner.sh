@@ -146,8 +146,8 @@ e2e_scripts() {
         return
     fi
     left_out=()
-    # Two at a time, for most of them wait most of the time; then those that want to be alone.
-    for script in "$dir"/*.sh; do
+    # Two at a time, for most of them wait most of the time, the longest first; then those that want to be alone.
+    for script in $(longest_first "$dir"); do
         is_due "$script" || continue
         grep -q '^# alone' "$script" && continue
         while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
@@ -159,6 +159,13 @@ e2e_scripts() {
     done
     try_again
     [ ${#left_out[@]} = 0 ] || say "   left to make check-long: ${left_out[*]}"
+}
+
+longest_first() { # DIRECTORY: by their limits of time
+    local script
+    for script in "$1"/*.sh; do
+        say "$(sed -n 's/^# timeout: *\([0-9][0-9]*\).*/\1/p' "$script" | head -n 1) $script"
+    done | sort -s -k1,1 -rn | sed 's/^[^ ]* //'
 }
 
 # Of e2e_scripts, with its variables. "# sanitizers: long": the short run has it plain alone.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Dom0 ends by itself after 300 s of its own clock without a request, also while a silent client is
 # attached; a request postpones that. Its clock runs 100 times as fast here.
-# alone: what it measures depends on who else runs
 # sanitizers: long: it measures time; the timer is in unit, ends are in every other script
 . "$(dirname "$0")/functions.sh"
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # timeout: 60
 # Four busy clients at once, then 256: all reads of all of them are right, and Dom0 stays small.
-# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 all_end_well() { # PID...

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 # Services of different names have nothing to do with each other; messages say which is meant.
-# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 stop_both() {

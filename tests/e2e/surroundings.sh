@@ -7,7 +7,6 @@
 #
 # SURROUNDINGS=PATTERN: only the cells whose names match. TEST_LONG: all 1,455; else a third of those of the short
 # run, another one each time (PHASE=0, 1, 2: this one). The last line counts the cells.
-# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN:-}" ] || skip "limits of memory and minimal roots are not for sanitizers"

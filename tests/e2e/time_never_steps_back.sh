@@ -4,7 +4,6 @@
 # that are told by another process; while rates change and the clock is paused, Dom0 is stopped, ended
 # and killed, at any moment and in the middle of an update, and started again. 10 restarts at each of
 # four rates, 50 with TEST_LONG.
-# alone: what it measures depends on who else runs
 # sanitizers: long: it judges clocks; their code is under sanitizers in unit, sim and fuzz
 . "$(dirname "$0")/functions.sh"
 
