@@ -16,14 +16,12 @@
 
 #include "fakes/fake_vdisk.h"
 #include "fakes/valgrind.h"
-#include "ring/blkif_front_ring.h"
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
-#include "ring/gnttab.h"
-#include "service/back/vbd/vbd_ring.h"
 #include "service/block/queue.h"
 #include "tdf/clock.h"
 #include "tdf/source.h"
+#include "unit/service/back/vbd/ring_ends.h"
 
 enum {
     NR_PAGES = 160,
@@ -45,12 +43,8 @@ struct fixture {
     struct device *device; /* the fake's, as the next one */
     struct fake_disk *disk;
     struct block_client client;
-    struct vbd_ring_config config;
-    struct vbd_ring *ring;
-    struct blkif_front_ring front;
+    struct ring_ends ends; /* armed: nobody looks at the ring until he is told to */
     uint32_t data_pfn;
-    struct pollables loop; /* the ring is armed: nobody looks at it until it is told to */
-    struct poll_peer peer;
 };
 
 static struct fixture *f;
@@ -72,21 +66,18 @@ static int setup(void **state)
     f->data_pfn = f->segment.free_pfn + 32;
     for (uint32_t i = 0; i < DATA_PAGES; i++)
         gnttab_grant_access(f->segment.gnttab, DATA_REF + i, DOM0_DOMID, f->data_pfn + i, false);
-    f->config = (struct vbd_ring_config){.segment = &f->segment,
-                                         .fault_slot = f->fault_slot,
-                                         .client = &f->client,
-                                         .port = PORT,
-                                         .vcpu = VCPU};
-    poll_peer_init(&f->peer, f->segment.hints);
+    f->ends.config = (struct vbd_ring_config){.segment = &f->segment,
+                                              .fault_slot = f->fault_slot,
+                                              .client = &f->client,
+                                              .port = PORT,
+                                              .vcpu = VCPU};
+    poll_peer_init(&f->ends.peer, f->segment.hints);
     return 0;
 }
 
 static void disconnect_ring(void)
 {
-    if (f->ring != NULL)
-        pollables_remove(&f->ring->pollable);
-    vbd_ring_destroy(f->ring);
-    f->ring = NULL;
+    ring_ends_disconnect(&f->ends);
 }
 
 static int teardown(void **state)
@@ -98,30 +89,18 @@ static int teardown(void **state)
     fake_vdisk_destroy(&f->fake);
     fault_guard_drop(f->fault_slot);
     fault_guard_remove();
-    /* Dom0 holds nothing of the domain any more. */
-    for (uint32_t ref = 8; ref < f->segment.nr_grant_entries; ref++)
-        assert_int_equal(f->segment.gnttab[ref].flags & (GTF_reading | GTF_writing), 0);
+    ring_ends_hold_nothing(&f->segment);
     segment_detach(&f->segment);
     close(f->fd);
     free(f);
     return 0;
 }
 
-/* Grants 2^order ring pages, step pages apart, and connects both halves. */
+/* A ring of 2^order pages, step pages apart. */
 static void connect_ring(uint32_t order, uint32_t step, uint32_t index)
 {
-    f->config.page_order = order;
-    for (uint32_t i = 0; i < 1u << order; i++) {
-        f->config.ring_ref[i] = RING_REF + i;
-        gnttab_grant_access(f->segment.gnttab, RING_REF + i, DOM0_DOMID,
-                            f->segment.free_pfn + i * step, false);
-    }
-    struct sring *sring = segment_page(&f->segment, f->segment.free_pfn);
-    sring_init(sring, index);
-    front_ring_init(&f->front.half, sring, blkif_ring_entries(order), index);
-    assert_int_equal(vbd_ring_create(&f->config, &f->ring), 0);
-    pollables_add(&f->loop, &f->peer, &f->ring->pollable);
-    assert_true(pollables_settle(&f->loop, 0));
+    ring_ends_connect(&f->ends, RING_REF, order, step, index);
+    assert_true(pollables_settle(&f->ends.loop, 0));
 }
 
 static struct blkif_request read_request(uint64_t id, uint64_t sector)
@@ -135,43 +114,36 @@ static struct blkif_request read_request(uint64_t id, uint64_t sector)
 
 static void put(const struct blkif_request *req)
 {
-    blkif_put_request(&f->front, req);
-    (void)front_ring_push(&f->front.half);
+    ring_ends_put(&f->ends, req);
 }
 
 static void consume(int expected)
 {
-    assert_int_equal(vbd_ring_consume(f->ring, 0), expected);
+    assert_int_equal(vbd_ring_consume(f->ends.ring, 0), expected);
     (void)device_dispatch(f->device, 0);
 }
 
-/* The next response must be this one. */
 static void expect(uint64_t id, uint8_t operation, int16_t status)
 {
-    struct blkif_response rsp;
-    assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
-    assert_int_equal(rsp.id, id);
-    assert_int_equal(rsp.operation, operation);
-    assert_int_equal(rsp.status, status);
+    ring_ends_expect(&f->ends, id, operation, status);
 }
 
 static void expect_none(void)
 {
-    struct blkif_response rsp;
-    assert_int_equal(blkif_take_response(&f->front, &rsp), 0);
+    ring_ends_expect_none(&f->ends);
 }
 
 /* A read ends, and Dom0's loop looks at the ring. */
 static void disk_ends(uint32_t which, int status)
 {
     fake_disk_complete(f->disk, which, status);
-    vbd_ring_flush(f->ring);
+    vbd_ring_flush(f->ends.ring);
 }
 
 static void disk_ends_all(int status)
 {
     fake_disk_complete_all(f->disk, status);
-    vbd_ring_flush(f->ring);
+    vbd_ring_flush(f->ends.ring);
 }
 
 static void *data_page(uint32_t i)
@@ -191,23 +163,23 @@ static void a_read_is_answered_with_its_data(void **state)
     put(&req);
     consume(1);
     expect_none();
-    assert_int_equal(vbd_ring_in_flight(f->ring), 1);
+    assert_int_equal(vbd_ring_in_flight(f->ends.ring), 1);
     disk_ends(0, 0);
     expect(7, BLKIF_OP_READ, BLKIF_RSP_OKAY);
     expect_none();
-    assert_int_equal(f->loop.active_count, 1);
-    assert_true(f->ring->pollable.answered); /* its next request may follow */
-    f->loop.no_spin = true;
-    assert_true(pollables_settle(&f->loop, 0));
+    assert_int_equal(f->ends.loop.active_count, 1);
+    assert_true(f->ends.ring->pollable.answered); /* its next request may follow */
+    f->ends.loop.no_spin = true;
+    assert_true(pollables_settle(&f->ends.loop, 0));
     assert_int_equal(((uint8_t *)data_page(0))[2 * 512 - 1], 0xaa);
     assert_true(fake_disk_holds((uint8_t *)data_page(0) + 2 * 512, 100, 6));
     assert_true(fake_disk_holds(data_page(1), 106, 1));
     put(&req); /* cached now: answered at once, and nobody needs to look again for it */
     consume(1);
     expect(7, BLKIF_OP_READ, BLKIF_RSP_OKAY);
-    assert_int_equal(f->loop.active_count, 0);
-    assert_int_equal(f->ring->stats.reads_done, 2);
-    assert_int_equal(f->ring->stats.sectors, 14);
+    assert_int_equal(f->ends.loop.active_count, 0);
+    assert_int_equal(f->ends.ring->stats.reads_done, 2);
+    assert_int_equal(f->ends.ring->stats.sectors, 14);
 }
 
 static void bad_requests_get_their_status_and_the_ring_goes_on(void **state)
@@ -243,10 +215,10 @@ static void bad_requests_get_their_status_and_the_ring_goes_on(void **state)
     consume(12);
     for (uint64_t i = 0; i < 12; i++)
         expect(i, bad[i].req.operation, bad[i].status);
-    assert_int_equal(f->ring->stats.errors, 10);
-    assert_int_equal(f->ring->stats.unsupported, 2);
+    assert_int_equal(f->ends.ring->stats.errors, 10);
+    assert_int_equal(f->ends.ring->stats.unsupported, 2);
     assert_int_equal(f->disk->submitted, 0);
-    assert_int_equal(f->ring->grants.mapped_count, 1); /* the ring's own page */
+    assert_int_equal(f->ends.ring->grants.mapped_count, 1); /* the ring's own page */
     struct blkif_request good = read_request(50, 3);
     put(&good);
     consume(1);
@@ -262,11 +234,11 @@ static void too_many_segments_are_an_error(void **state)
     connect_ring(0, 1, 0);
     for (uint32_t i = 0; i < 4; i++) {
         struct blkif_request req = read_request(i, 1);
-        uint32_t index = f->front.half.req_prod_pvt;
-        blkif_put_request(&f->front, &req);
-        blkif_ring_slot(f->front.half.sring, f->front.half.nr_ents, index)->req.nr_segments =
-            counts[i];
-        (void)front_ring_push(&f->front.half);
+        uint32_t index = f->ends.front.half.req_prod_pvt;
+        blkif_put_request(&f->ends.front, &req);
+        blkif_ring_slot(f->ends.front.half.sring, f->ends.front.half.nr_ents, index)
+            ->req.nr_segments = counts[i];
+        (void)front_ring_push(&f->ends.front.half);
     }
     consume(4);
     for (uint64_t i = 0; i < 4; i++)
@@ -288,8 +260,8 @@ static void a_disk_error_is_an_error_of_that_request(void **state)
     expect(1, BLKIF_OP_READ, BLKIF_RSP_ERROR);
     expect(2, BLKIF_OP_READ, BLKIF_RSP_OKAY);
     expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
-    assert_int_equal(f->ring->stats.errors, 1);
-    assert_int_equal(f->ring->stats.reads_done, 2);
+    assert_int_equal(f->ends.ring->stats.errors, 1);
+    assert_int_equal(f->ends.ring->stats.reads_done, 2);
 }
 
 /* Ids are echoed and nothing else: a hundred times the same one is answered a hundred times. */
@@ -301,10 +273,10 @@ static void equal_ids_are_answered_each(void **state)
         struct blkif_request req = read_request(UINT64_MAX, (uint64_t)i * 20);
         put(&req);
     }
-    assert_int_equal(front_ring_free(&f->front.half), 0);
+    assert_int_equal(front_ring_free(&f->ends.front.half), 0);
     consume(32);
-    assert_int_equal(vbd_ring_in_flight(f->ring), 32);
-    assert_null(f->ring->free);
+    assert_int_equal(vbd_ring_in_flight(f->ends.ring), 32);
+    assert_null(f->ends.ring->free);
     disk_ends_all(0);
     for (int i = 0; i < 32; i++)
         expect(UINT64_MAX, BLKIF_OP_READ, BLKIF_RSP_OKAY);
@@ -324,20 +296,20 @@ static void an_index_that_makes_no_sense_halts_the_ring(void **state)
             }
             consume(20);
             disk_ends(0, 0);
-            uint32_t cons = f->ring->ring.half.req_cons;
-            uint32_t wrong = way == 0   ? cons + 32 - vbd_ring_in_flight(f->ring) + 1
+            uint32_t cons = f->ends.ring->ring.half.req_cons;
+            uint32_t wrong = way == 0   ? cons + 32 - vbd_ring_in_flight(f->ends.ring) + 1
                              : way == 1 ? cons - 5 /* back, among those in flight */
                                         : cons + (1u << 31);
-            store_full_u32(&f->front.half.sring->req_prod, wrong);
-            assert_int_equal(vbd_ring_consume(f->ring, 0), -EPROTO);
-            assert_true(f->ring->halted);
+            store_full_u32(&f->ends.front.half.sring->req_prod, wrong);
+            assert_int_equal(vbd_ring_consume(f->ends.ring, 0), -EPROTO);
+            assert_true(f->ends.ring->halted);
             /* For good, and without keeping anybody awake. */
-            store_full_u32(&f->front.half.sring->req_prod, cons + 1);
-            assert_int_equal(vbd_ring_consume(f->ring, 0), 0);
-            assert_false(vbd_ring_arm(f->ring));
-            assert_int_equal(f->ring->ring.half.req_cons, cons);
+            store_full_u32(&f->ends.front.half.sring->req_prod, cons + 1);
+            assert_int_equal(vbd_ring_consume(f->ends.ring, 0), 0);
+            assert_false(vbd_ring_arm(f->ends.ring));
+            assert_int_equal(f->ends.ring->ring.half.req_cons, cons);
             disk_ends_all(0); /* what was taken is still answered */
-            assert_int_equal(vbd_ring_in_flight(f->ring), 0);
+            assert_int_equal(vbd_ring_in_flight(f->ends.ring), 0);
             disconnect_ring();
             vdisk_image_changed(f->fake.vdisk); /* nothing is cached for the next one */
         }
@@ -353,9 +325,9 @@ static void one_look_takes_a_bounded_batch(void **state)
         put(&req);
     }
     consume(VBD_RING_CONSUME_BATCH);
-    assert_true(vbd_ring_arm(f->ring));
+    assert_true(vbd_ring_arm(f->ends.ring));
     consume(100 - VBD_RING_CONSUME_BATCH);
-    assert_false(vbd_ring_arm(f->ring));
+    assert_false(vbd_ring_arm(f->ends.ring));
     disk_ends_all(0);
     for (uint64_t i = 0; i < 100; i++)
         expect(i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
@@ -378,10 +350,10 @@ static void one_look_copies_a_bounded_number_of_sectors(void **state)
     for (req.id = 0; req.id < HITS; req.id++)
         put(&req);
     for (int left = HITS; left > 0;) {
-        int taken = vbd_ring_consume(f->ring, 0);
+        int taken = vbd_ring_consume(f->ends.ring, 0);
         assert_in_range(taken, 1, 2 * VBD_RING_CONSUME_SECTORS / SECTORS);
         left -= taken;
-        assert_int_equal(vbd_ring_arm(f->ring), left > 0); /* the rest with the next look */
+        assert_int_equal(vbd_ring_arm(f->ends.ring), left > 0); /* the rest with the next look */
     }
     for (uint64_t id = 0; id < HITS; id++)
         expect(id, BLKIF_OP_READ, BLKIF_RSP_OKAY);
@@ -389,8 +361,8 @@ static void one_look_copies_a_bounded_number_of_sectors(void **state)
 
 static uint64_t stamp_of(uint64_t id)
 {
-    for (uint32_t i = 0; i < f->ring->ring.half.nr_ents; i++) {
-        const struct pending *p = &f->ring->pool[i];
+    for (uint32_t i = 0; i < f->ends.ring->ring.half.nr_ents; i++) {
+        const struct pending *p = &f->ends.ring->pool[i];
         if (block_request_is_active(&p->request) && p->id == id)
             return p->stamp_ns;
     }
@@ -407,16 +379,16 @@ static void requests_of_one_look_keep_their_stamps(void **state)
     (void)state;
     assert_int_equal(tdf_source_manual(&source, 1000000000, START_NS, 0), 0);
     assert_int_equal(tdf_clock_init(&clock, &source, NULL, 0, one), 0);
-    f->config.virtual_completion = true;
-    f->config.clock = &clock;
-    f->config.tdf = &one;
+    f->ends.config.virtual_completion = true;
+    f->ends.config.clock = &clock;
+    f->ends.config.tdf = &one;
     connect_ring(0, 1, 0);
     for (uint64_t i = 0; i < COUNT; i++) {
         struct blkif_request req = read_request(i, i * 20);
-        blkif_put_request(&f->front, &req);
-        blkif_put_request_stamp(&f->front, START_NS - 500 + i);
+        blkif_put_request(&f->ends.front, &req);
+        blkif_put_request_stamp(&f->ends.front, START_NS - 500 + i);
     }
-    (void)front_ring_push(&f->front.half);
+    (void)front_ring_push(&f->ends.front.half);
     consume(COUNT);
     for (uint64_t i = 0; i < COUNT; i++)
         assert_int_equal(stamp_of(i), START_NS - 500 + i);
@@ -430,48 +402,50 @@ static void scattered_ring_pages_work_across_page_ends(void **state)
     if (under_valgrind())
         skip(); /* it cannot map memory twice by mremap */
     connect_ring(2, 3, 0);
-    assert_non_null(f->ring->alias);
-    uint8_t *view = f->ring->alias;
+    assert_non_null(f->ends.ring->alias);
+    uint8_t *view = f->ends.ring->alias;
     for (uint32_t i = 0; i < 4; i++) {
         volatile uint8_t *page = segment_page(&f->segment, f->segment.free_pfn + i * 3);
         page[XEN_PAGE_SIZE - 1] = (uint8_t)(0x40 + i);
         assert_int_equal(((volatile uint8_t *)view)[(i + 1) * XEN_PAGE_SIZE - 1], 0x40 + i);
     }
-    f->front.half.sring = f->ring->alias; /* as a front end that maps its pages in order */
+    f->ends.front.half.sring =
+        f->ends.ring->alias; /* as a front end that maps its pages in order */
     for (int round = 0; round < 3; round++) {
         for (uint64_t i = 0; i < 100; i++) {
             struct blkif_request req = read_request(i, i);
             put(&req);
         }
         for (int turn = 0; turn < 4; turn++) {
-            assert_true(vbd_ring_consume(f->ring, 0) >= 0);
+            assert_true(vbd_ring_consume(f->ends.ring, 0) >= 0);
             (void)device_dispatch(f->device, 0);
         }
         disk_ends_all(0);
         struct blkif_response rsp;
         for (uint64_t i = 0; i < 100; i++)
-            assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
+            assert_int_equal(blkif_take_response(&f->ends.front, &rsp), 1);
     }
-    assert_int_equal(f->ring->stats.reads_done, 300);
+    assert_int_equal(f->ends.ring->stats.reads_done, 300);
 }
 
 static void rings_that_cannot_be_mapped_leave_nothing(void **state)
 {
     (void)state;
-    f->config.page_order = 2;
+    f->ends.config.page_order = 2;
     for (uint32_t i = 0; i < 4; i++) {
-        f->config.ring_ref[i] = RING_REF + i;
+        f->ends.config.ring_ref[i] = RING_REF + i;
         gnttab_grant_access(f->segment.gnttab, RING_REF + i, DOM0_DOMID, f->segment.free_pfn + i,
                             i == 3);
     }
-    assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EACCES); /* the last is read-only */
-    assert_null(f->ring);
-    f->config.ring_ref[2] = UINT32_MAX;
-    assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EBADF);
+    assert_int_equal(vbd_ring_create(&f->ends.config, &f->ends.ring),
+                     -EACCES); /* the last is read-only */
+    assert_null(f->ends.ring);
+    f->ends.config.ring_ref[2] = UINT32_MAX;
+    assert_int_equal(vbd_ring_create(&f->ends.config, &f->ends.ring), -EBADF);
     f->segment.gnttab[RING_REF + 1].frame = NR_PAGES;
-    assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EFAULT);
-    f->config.page_order = BLKIF_RING_PAGE_ORDER_MAX + 1;
-    assert_int_equal(vbd_ring_create(&f->config, &f->ring), -EINVAL);
+    assert_int_equal(vbd_ring_create(&f->ends.config, &f->ends.ring), -EFAULT);
+    f->ends.config.page_order = BLKIF_RING_PAGE_ORDER_MAX + 1;
+    assert_int_equal(vbd_ring_create(&f->ends.config, &f->ends.ring), -EINVAL);
 }
 
 /* XSA-396: once a front end can see the response, the page is its own again. */
@@ -487,7 +461,7 @@ static void grants_are_let_go_before_the_response_shows(void **state)
         fake_disk_complete(f->disk, 0, status);
         expect_none();
         assert_int_equal(f->segment.gnttab[DATA_REF].flags & (GTF_reading | GTF_writing), 0);
-        vbd_ring_flush(f->ring);
+        vbd_ring_flush(f->ends.ring);
         expect(0, BLKIF_OP_READ, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
         vdisk_image_changed(f->fake.vdisk); /* the next one must go to the disk again */
     }
@@ -502,18 +476,18 @@ static void arming_shows_what_was_answered(void **state)
     struct blkif_request req = read_request(0, 5);
     put(&req);
     consume(1);
-    assert_false(front_ring_final_check(&f->front.half)); /* it sleeps */
+    assert_false(front_ring_final_check(&f->ends.front.half)); /* it sleeps */
     fake_disk_complete(f->disk, 0, 0);
     expect_none();
-    assert_false(vbd_ring_arm(f->ring));
+    assert_false(vbd_ring_arm(f->ends.ring));
     expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
-    assert_int_equal(f->ring->stats.notifies, 1);
+    assert_int_equal(f->ends.ring->stats.notifies, 1);
 }
 
 static void persistent_grants_stay_until_the_end(void **state)
 {
     (void)state;
-    f->config.persistent_grants = true;
+    f->ends.config.persistent_grants = true;
     connect_ring(0, 1, 0);
     for (int i = 0; i < 3; i++) {
         struct blkif_request req = read_request(0, (uint64_t)(20 * i));
@@ -523,7 +497,7 @@ static void persistent_grants_stay_until_the_end(void **state)
         expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
         assert_int_equal(gnttab_end_access(f->segment.gnttab, DATA_REF), -EBUSY);
     }
-    assert_int_equal(f->ring->grants.mapped_count, 2);
+    assert_int_equal(f->ends.ring->grants.mapped_count, 2);
     disconnect_ring();
     assert_int_equal(gnttab_end_access(f->segment.gnttab, DATA_REF), 0);
 }
@@ -536,12 +510,12 @@ static void a_ring_may_end_with_requests_in_flight(void **state)
         struct blkif_request req = read_request(i, i * 20);
         put(&req);
     }
-    assert_int_equal(vbd_ring_consume(f->ring, 0), 10);
+    assert_int_equal(vbd_ring_consume(f->ends.ring, 0), 10);
     disk_ends_all(0);
     (void)device_dispatch(f->device, 0); /* all at the disk */
     struct blkif_request queued = read_request(11, 3000);
     put(&queued);
-    assert_int_equal(vbd_ring_consume(f->ring, 0), 1); /* this one waits for its turn */
+    assert_int_equal(vbd_ring_consume(f->ends.ring, 0), 1); /* this one waits for its turn */
     disconnect_ring();
     memset(data_page(0), 0x77, XEN_PAGE_SIZE);
     fake_disk_complete_all(f->disk, 0);
@@ -565,7 +539,7 @@ static void the_front_end_is_notified_when_it_asked(void **state)
     evtchn_port_t port = 0;
     connect_ring(0, 1, 0);
     struct blkif_request req = read_request(0, 5);
-    assert_false(front_ring_final_check(&f->front.half));
+    assert_false(front_ring_final_check(&f->ends.front.half));
     put(&req);
     consume(1);
     assert_int_equal(evtchn_collect(f->segment.shared_info, VCPU, notify_only, &port), 0);
@@ -577,17 +551,17 @@ static void the_front_end_is_notified_when_it_asked(void **state)
     consume(1);
     expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
     assert_int_equal(evtchn_collect(f->segment.shared_info, VCPU, notify_only, &port), 0);
-    assert_int_equal(f->ring->stats.notifies, 1);
-    assert_int_equal(f->ring->stats.wakes, 1);
+    assert_int_equal(f->ends.ring->stats.notifies, 1);
+    assert_int_equal(f->ends.ring->stats.wakes, 1);
     /* It has not taken the event yet: a second one is told, and wakes nobody. */
     for (int i = 0; i < 2; i++) {
-        assert_false(front_ring_final_check(&f->front.half));
+        assert_false(front_ring_final_check(&f->ends.front.half));
         put(&req);
         consume(1);
         expect(0, BLKIF_OP_READ, BLKIF_RSP_OKAY);
     }
-    assert_int_equal(f->ring->stats.notifies, 3);
-    assert_int_equal(f->ring->stats.wakes, 2);
+    assert_int_equal(f->ends.ring->stats.notifies, 3);
+    assert_int_equal(f->ends.ring->stats.wakes, 2);
 }
 
 int main(void)
