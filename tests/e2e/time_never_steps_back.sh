@@ -76,6 +76,7 @@ image disk1.img 1
 for tdf in 1/10 1 10 1000; do
     start_service
     mkfifo input
+    rm -f out # what the last one wrote is not this one's
     "$TEST_BIN/time_readers" $tdf <input >out 2>err &
     readers=$!
     exec 3>input
