@@ -1,36 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "fakes/xs_peer.h"
-
-struct fixture {
-    struct xs_server *server;
-    struct xs_peer dom0, one, two; /* Dom0, domain 1, domain 2 */
-};
+#include "fakes/xs_three.h"
 
 static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    *state = f;
-    assert_int_equal(xs_server_create(NULL, &f->server), 0);
-    assert_int_equal(xs_server_introduce(f->server, 1), 0);
-    assert_int_equal(xs_server_introduce(f->server, 2), 0);
-    xs_peer_open(&f->dom0, f->server, 0);
-    xs_peer_open(&f->one, f->server, 1);
-    xs_peer_open(&f->two, f->server, 2);
+    (void)xs_three_setup(state);
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/local/domain/1/data");
     xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/local/domain/1\0n0\0r1");
     xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/local/domain/1/data\0n1");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(xs_server_check(f->server), 0);
-    xs_server_destroy(f->server);
-    free(f);
     return 0;
 }
 
@@ -44,7 +23,7 @@ static void expect(struct xs_peer *peer, uint32_t type, const char *payload, siz
 
 static void test_domain_questions(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->one, XS_GET_DOMAIN_PATH, 0, "12");
     assert_string_equal(f->one.payload, "/local/domain/12");
     xs_peer_ask(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "1");
@@ -68,7 +47,7 @@ static void test_domain_questions(void **state)
 
 static void test_errors_of_the_toolstacks_requests(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     EXPECT(&f->dom0, XS_INTRODUCE, "77\0001\0001", "EINVAL"); /* nobody can bring it in */
     EXPECT(&f->dom0, XS_INTRODUCE, "1\0001\0000", "EINVAL");  /* no port */
     EXPECT(&f->dom0, XS_INTRODUCE, "1\0001", "EINVAL");
@@ -87,7 +66,7 @@ static void test_errors_of_the_toolstacks_requests(void **state)
 /* For a domain that is there, INTRODUCE drops watches and transactions. */
 static void test_introducing_again(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->one, XS_WATCH, 0, "data\0t");
     xs_peer_expect_event(&f->one, "data", "t");
     uint32_t tx = xs_peer_begin(&f->one);
@@ -101,7 +80,7 @@ static void test_introducing_again(void **state)
 /* A domain that is released lives on without a store; what Dom0 has in its home stays. */
 static void test_release(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_WATCH, 0, "@releaseDomain\0r\0001");
     xs_peer_expect_event(&f->dom0, "@releaseDomain", "r");
     xs_peer_write(&f->one, 0, "data/x", "");
@@ -121,7 +100,7 @@ static void test_release(void **state)
 
 static void test_target(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->two, 0, "/local/domain/1/data/x", "");
     xs_peer_expect_error(&f->two, "EACCES");
     xs_peer_ask(&f->two, XS_WATCH, 0, "/local/domain/1\0t");
@@ -142,7 +121,7 @@ static void test_target(void **state)
 
 static void test_features(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_call(&f->dom0, XS_GET_FEATURE, 0, "", 0);
     assert_string_equal(f->dom0.payload, "15");
     xs_peer_call(&f->one, XS_GET_FEATURE, 0, "", 0);
@@ -160,7 +139,7 @@ static void test_features(void **state)
 
 static void test_quotas(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_call(&f->dom0, XS_GET_QUOTA, 0, "", 0);
     assert_string_equal(f->dom0.payload, "nodes watches transactions outstanding "
                                          "transaction-nodes node-size path-max permissions");
@@ -184,7 +163,7 @@ static void test_quotas(void **state)
 /* Each limit by its name, for one domain: what it does, and that 0 is none. */
 static void test_quotas_bind(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     EXPECT(&f->dom0, XS_SET_QUOTA, "1\0permissions\0001", "OK");
     EXPECT(&f->one, XS_SET_PERMS, "data\0n1\0r2", "ENOSPC");
     EXPECT(&f->dom0, XS_SET_QUOTA, "1\0permissions\0000", "OK");
@@ -221,14 +200,15 @@ static void test_quotas_bind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_domain_questions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errors_of_the_toolstacks_requests, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_introducing_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_release, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_target, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_features, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_quotas, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_quotas_bind, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_domain_questions, setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_errors_of_the_toolstacks_requests, setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_introducing_again, setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_release, setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_target, setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_features, setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_quotas, setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_quotas_bind, setup, xs_three_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,41 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "fakes/xs_peer.h"
-
-struct fixture {
-    struct xs_server *server;
-    struct xs_peer dom0, one, two; /* Dom0, domain 1, domain 2 */
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    *state = f;
-    assert_int_equal(xs_server_create(NULL, &f->server), 0);
-    assert_int_equal(xs_server_introduce(f->server, 1), 0);
-    assert_int_equal(xs_server_introduce(f->server, 2), 0);
-    xs_peer_open(&f->dom0, f->server, 0);
-    xs_peer_open(&f->one, f->server, 1);
-    xs_peer_open(&f->two, f->server, 2);
-    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/local/domain/1");
-    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/local/domain/1\0n1");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(xs_server_check(f->server), 0);
-    xs_server_destroy(f->server);
-    free(f);
-    return 0;
-}
+#include "fakes/xs_three.h"
 
 static void test_values_are_bytes(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_call(&f->dom0, XS_WRITE, 0, "/t\0a\0b\xff", 7);
     xs_peer_expect_ok(&f->dom0, XS_WRITE);
     xs_peer_ask(&f->dom0, XS_READ, 0, "/t");
@@ -45,7 +15,7 @@ static void test_values_are_bytes(void **state)
 
 static void test_missing_or_forbidden(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_read(&f->dom0, 0, "/none");
     xs_peer_expect_error(&f->dom0, "ENOENT");
     xs_peer_read(&f->one, 0, "none"); /* below its own home */
@@ -60,7 +30,7 @@ static void test_missing_or_forbidden(void **state)
 
 static void test_created_nodes_inherit(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/shared");
     xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/shared\0n0\0b1");
     xs_peer_write(&f->one, 0, "/shared/a/b", "v");
@@ -75,7 +45,7 @@ static void test_created_nodes_inherit(void **state)
 
 static void test_only_the_owner_sets_permissions(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->one, 0, "p", "");
     xs_peer_ask(&f->one, XS_SET_PERMS, 0, "p\0n1\0b2\0r9"); /* domain 9 does not exist */
     xs_peer_expect_ok(&f->one, XS_SET_PERMS);
@@ -94,7 +64,7 @@ static void test_only_the_owner_sets_permissions(void **state)
 
 static void test_owners_exist(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     static const char *const nobody[] = {"n9", "n70000", "n-1", "n32757"};
     xs_peer_write(&f->dom0, 0, "/p", "");
     for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++) {
@@ -119,7 +89,7 @@ static void test_owners_exist(void **state)
 
 static void test_rm(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->dom0, 0, "/r/a/b", "");
     xs_peer_ask(&f->dom0, XS_RM, 0, "/r/a");
     xs_peer_expect_ok(&f->dom0, XS_RM);
@@ -137,7 +107,7 @@ static void test_rm(void **state)
 
 static void test_directories(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     char path[32];
     xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/d");
     xs_peer_ask(&f->dom0, XS_DIRECTORY, 0, "/d");
@@ -176,7 +146,7 @@ static void test_offsets_in_a_directory(void **state)
         {"5", "\0", 2},       {"6", "", 1},        {"7", "", 1},      {"-1", "", 1},
         {"x", "abc\0d\0", 7}, {"", "abc\0d\0", 7}, {"4x", "d\0", 3},
     };
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/d/abc");
     xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/d/d");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -191,7 +161,7 @@ static void test_offsets_in_a_directory(void **state)
 
 static void test_types_without_a_meaning(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     static const uint32_t none[] = {XS_WATCH_EVENT, XS_ERROR, 20, 27, 1000, UINT32_MAX};
     for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
         xs_peer_ask(&f->dom0, none[i], 0, "/");
@@ -209,7 +179,7 @@ static void test_types_without_a_meaning(void **state)
 
 static void test_malformed_payloads(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     for (uint32_t type = 1; type <= XS_DIRECTORY_PART; type++) {
         xs_peer_call(&f->dom0, type, 0, "/unterminated", 13); /* the NUL is missing */
         if (type == XS_RESET_WATCHES || type == XS_TRANSACTION_START)
@@ -248,16 +218,21 @@ static void test_malformed_payloads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_values_are_bytes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_missing_or_forbidden, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_created_nodes_inherit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_only_the_owner_sets_permissions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_owners_exist, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_rm, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_directories, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_offsets_in_a_directory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_types_without_a_meaning, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_malformed_payloads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_values_are_bytes, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_missing_or_forbidden, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_created_nodes_inherit, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_only_the_owner_sets_permissions, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_owners_exist, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_rm, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_directories, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_offsets_in_a_directory, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_types_without_a_meaning, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_malformed_payloads, xs_three_setup, xs_three_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,37 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "fakes/xs_peer.h"
-
-struct fixture {
-    struct xs_server *server;
-    struct xs_peer dom0, one, two; /* Dom0, domain 1, domain 2 */
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    *state = f;
-    assert_int_equal(xs_server_create(NULL, &f->server), 0);
-    assert_int_equal(xs_server_introduce(f->server, 1), 0);
-    assert_int_equal(xs_server_introduce(f->server, 2), 0);
-    xs_peer_open(&f->dom0, f->server, 0);
-    xs_peer_open(&f->one, f->server, 1);
-    xs_peer_open(&f->two, f->server, 2);
-    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/local/domain/1");
-    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/local/domain/1\0n1");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(xs_server_check(f->server), 0);
-    xs_server_destroy(f->server);
-    free(f);
-    return 0;
-}
+#include "fakes/xs_three.h"
 
 static uint32_t end(struct xs_peer *peer, uint32_t tx, const char *how)
 {
@@ -40,7 +10,7 @@ static uint32_t end(struct xs_peer *peer, uint32_t tx, const char *how)
 
 static void test_private_until_commit(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     uint32_t tx = xs_peer_begin(&f->one);
     xs_peer_write(&f->one, tx, "k", "v");
     xs_peer_expect_value(&f->one, tx, "k", "v");
@@ -53,7 +23,7 @@ static void test_private_until_commit(void **state)
 
 static void test_snapshot(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->one, 0, "k", "old");
     uint32_t tx = xs_peer_begin(&f->one);
     xs_peer_write(&f->dom0, 0, "/local/domain/1/k", "new");
@@ -94,7 +64,7 @@ static void test_conflicts(void **state)
         {XS_RM, "a/x", "a", NULL, true},
         {XS_RM, "a/none", "a/none", NULL, true},
     };
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->one, 0, "b/c", "");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char path[64];
@@ -125,7 +95,7 @@ static void test_conflicts(void **state)
 /* A front end writes its state while the back end removes the directory: it stays removed. */
 static void test_what_was_removed_meanwhile_stays_removed(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->one, 0, "dev/state", "4");
     uint32_t tx = xs_peer_begin(&f->one);
     xs_peer_write(&f->one, tx, "dev/online", "0");
@@ -138,7 +108,7 @@ static void test_what_was_removed_meanwhile_stays_removed(void **state)
 
 static void test_failed_commit_changes_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/shared/a");
     xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/shared/a\0n0\0b1");
     uint32_t tx = xs_peer_begin(&f->one);
@@ -155,7 +125,7 @@ static void test_failed_commit_changes_nothing(void **state)
 
 static void test_abort_and_ids(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     uint32_t tx = xs_peer_begin(&f->one);
     xs_peer_write(&f->one, tx, "k", "v");
     xs_peer_ask(&f->one, XS_TRANSACTION_START, tx, "");
@@ -179,7 +149,7 @@ static void test_abort_and_ids(void **state)
 
 static void test_events_at_commit_only(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_WATCH, 0, "/local/domain/1\0t");
     xs_peer_expect_event(&f->dom0, "/local/domain/1", "t");
     uint32_t tx = xs_peer_begin(&f->one);
@@ -196,7 +166,7 @@ static void test_events_at_commit_only(void **state)
  * made and removed was never there. */
 static void test_order_of_events(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->one, 0, "state", "4");
     xs_peer_write(&f->one, 0, "tree/a/b", "");
     xs_peer_write(&f->one, 0, "tree/c", "");
@@ -225,7 +195,7 @@ static void test_order_of_events(void **state)
 /* What was refused for want of room is missing: the rest must not become public without it. */
 static void test_no_commit_after_a_refusal_for_want_of_room(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     char value[3000];
     memset(value, 'v', sizeof(value) - 1);
     value[sizeof(value) - 1] = '\0';
@@ -242,7 +212,7 @@ static void test_no_commit_after_a_refusal_for_want_of_room(void **state)
 /* A domain hears of a node that a transaction removed if it could read it before. */
 static void test_events_of_removed_nodes_keep_secrets(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->one, 0, "open", "");
     xs_peer_ask(&f->one, XS_SET_PERMS, 0, "open\0n1\0r2");
     xs_peer_write(&f->one, 0, "secret", "");
@@ -259,7 +229,7 @@ static void test_events_of_removed_nodes_keep_secrets(void **state)
 /* A write in place of an earlier one must not move across a removal. */
 static void test_order_of_changes_is_kept(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     uint32_t tx = xs_peer_begin(&f->one);
     xs_peer_write(&f->one, tx, "d/k", "1");
     xs_peer_ask(&f->one, XS_RM, tx, "d");
@@ -276,7 +246,7 @@ static void test_order_of_changes_is_kept(void **state)
 
 static void test_rewriting_one_node_is_bounded(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     char value[2000];
     memset(value, 'v', sizeof(value) - 1);
     value[sizeof(value) - 1] = '\0';
@@ -299,20 +269,26 @@ static void test_rewriting_one_node_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_private_until_commit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_conflicts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failed_commit_changes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_abort_and_ids, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_events_at_commit_only, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_was_removed_meanwhile_stays_removed, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_order_of_events, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_commit_after_a_refusal_for_want_of_room, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_events_of_removed_nodes_keep_secrets, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_order_of_changes_is_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_rewriting_one_node_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_private_until_commit, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_snapshot, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_conflicts, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_failed_commit_changes_nothing, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_abort_and_ids, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_events_at_commit_only, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_removed_meanwhile_stays_removed,
+                                        xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_order_of_events, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_no_commit_after_a_refusal_for_want_of_room,
+                                        xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_events_of_removed_nodes_keep_secrets, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_order_of_changes_is_kept, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_rewriting_one_node_is_bounded, xs_three_setup,
+                                        xs_three_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,37 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "fakes/xs_peer.h"
-
-struct fixture {
-    struct xs_server *server;
-    struct xs_peer dom0, one, two; /* Dom0, domain 1, domain 2 */
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    *state = f;
-    assert_int_equal(xs_server_create(NULL, &f->server), 0);
-    assert_int_equal(xs_server_introduce(f->server, 1), 0);
-    assert_int_equal(xs_server_introduce(f->server, 2), 0);
-    xs_peer_open(&f->dom0, f->server, 0);
-    xs_peer_open(&f->one, f->server, 1);
-    xs_peer_open(&f->two, f->server, 2);
-    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/local/domain/1");
-    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/local/domain/1\0n1");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    assert_int_equal(xs_server_check(f->server), 0);
-    xs_server_destroy(f->server);
-    free(f);
-    return 0;
-}
+#include "fakes/xs_three.h"
 
 static void watch(struct xs_peer *peer, const char *path, const char *token)
 {
@@ -44,7 +14,7 @@ static void watch(struct xs_peer *peer, const char *path, const char *token)
 
 static void test_fires_at_once_and_below(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     watch(&f->dom0, "/w", "t");
     xs_peer_write(&f->dom0, 0, "/w/a/b", "");
     xs_peer_expect_event(&f->dom0, "/w/a/b", "t");
@@ -57,7 +27,7 @@ static void test_fires_at_once_and_below(void **state)
 
 static void test_relative_watch_sees_relative_paths(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     watch(&f->one, "device", "t");
     xs_peer_write(&f->dom0, 0, "/local/domain/1/device/vbd", "");
     xs_peer_expect_event(&f->one, "device/vbd", "t");
@@ -72,7 +42,7 @@ static void test_relative_watch_sees_relative_paths(void **state)
 
 static void test_duplicates_and_unwatch(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     watch(&f->one, "a", "t");
     xs_peer_ask(&f->one, XS_WATCH, 0, "a\0t");
     xs_peer_expect_error(&f->one, "EEXIST");
@@ -89,7 +59,7 @@ static void test_duplicates_and_unwatch(void **state)
 /* What was under way for a watch that is gone does not swallow the events of a new one. */
 static void test_watch_again_with_events_under_way(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     const void *bytes;
     for (int i = 0; i < 100; i++) {
         xs_peer_send(&f->one, XS_WATCH, 0, "a\0t", 4);
@@ -108,7 +78,7 @@ static void test_watch_again_with_events_under_way(void **state)
 
 static void test_one_pending_event_per_path(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     watch(&f->dom0, "/w", "t");
     for (int i = 0; i < 10000; i++)
         xs_peer_write(&f->one, 0, "x", "");
@@ -126,7 +96,7 @@ static void test_one_pending_event_per_path(void **state)
 
 static void test_removal_of_an_ancestor(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->dom0, 0, "/a/b/c", "");
     watch(&f->dom0, "/a/b/c", "t");
     watch(&f->dom0, "/a/b/none", "none");
@@ -138,7 +108,7 @@ static void test_removal_of_an_ancestor(void **state)
 /* What goes with a removed node is told of before the node itself, the deepest first. */
 static void test_removal_from_below(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_write(&f->dom0, 0, "/a/c/d", "");
     xs_peer_write(&f->dom0, 0, "/a/b", "");
     watch(&f->dom0, "/a", "top");
@@ -155,7 +125,7 @@ static void test_removal_from_below(void **state)
 
 static void test_depth(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0t\0001");
     xs_peer_expect_event(&f->dom0, "/w", "t");
     xs_peer_write(&f->dom0, 0, "/w/a", "");
@@ -176,7 +146,7 @@ static void test_depth(void **state)
 
 static void test_secrets_are_kept(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     watch(&f->two, "/local/domain/1", "t");
     watch(&f->two, "/", "root");
     xs_peer_write(&f->one, 0, "secret", "");
@@ -195,7 +165,7 @@ static void test_secrets_are_kept(void **state)
 
 static void test_special_watches(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     watch(&f->dom0, "@introduceDomain", "i");
     watch(&f->dom0, "@releaseDomain", "r");
     watch(&f->dom0, "@nosuch", "n");
@@ -218,7 +188,7 @@ static void test_special_watches(void **state)
 
 static void test_special_watches_with_a_domain(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_WATCH, 0, "@releaseDomain\0one\0001");
     xs_peer_expect_event(&f->dom0, "@releaseDomain", "one");
     xs_peer_ask(&f->dom0, XS_WATCH, 0, "@releaseDomain\0none\0000");
@@ -239,7 +209,7 @@ static void test_special_watches_with_a_domain(void **state)
 
 static void test_special_permissions(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "@introduceDomain");
     assert_memory_equal(f->dom0.payload, "n0", 3);
     xs_peer_ask(&f->one, XS_GET_PERMS, 0, "@releaseDomain");
@@ -268,7 +238,7 @@ static void test_special_permissions(void **state)
 /* A token may be as long as a request allows; an event that is longer tells of the watched path. */
 static void test_long_tokens(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     char payload[XENSTORE_PAYLOAD_MAX];
     memset(payload, 't', sizeof(payload));
     memcpy(payload, "/w", 3);
@@ -286,7 +256,7 @@ static void test_long_tokens(void **state)
  */
 static void test_numbers_of_transactions_are_ignored(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     xs_peer_ask(&f->dom0, XS_WATCH, 4711, "/w\0t");
     xs_peer_expect_ok(&f->dom0, XS_WATCH);
     xs_peer_expect_event(&f->dom0, "/w", "t");
@@ -300,7 +270,7 @@ static void test_numbers_of_transactions_are_ignored(void **state)
 /* More different paths than may wait: the watched path stands for what does not fit. */
 static void test_overflow_falls_back_to_the_watched_path(void **state)
 {
-    struct fixture *f = *state;
+    struct xs_three *f = *state;
     char path[32];
     watch(&f->two, "/flood", "t");
     for (int i = 0; i < 1500; i++) {
@@ -323,22 +293,31 @@ static void test_overflow_falls_back_to_the_watched_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fires_at_once_and_below, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_relative_watch_sees_relative_paths, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_duplicates_and_unwatch, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_watch_again_with_events_under_way, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_one_pending_event_per_path, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_removal_of_an_ancestor, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_removal_from_below, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_secrets_are_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_special_watches, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_special_watches_with_a_domain, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_special_permissions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_long_tokens, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_numbers_of_transactions_are_ignored, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_overflow_falls_back_to_the_watched_path, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_fires_at_once_and_below, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_relative_watch_sees_relative_paths, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_duplicates_and_unwatch, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_watch_again_with_events_under_way, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_one_pending_event_per_path, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_removal_of_an_ancestor, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_removal_from_below, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_depth, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_secrets_are_kept, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_special_watches, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_special_watches_with_a_domain, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_special_permissions, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_long_tokens, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_numbers_of_transactions_are_ignored, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_overflow_falls_back_to_the_watched_path,
+                                        xs_three_setup, xs_three_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
