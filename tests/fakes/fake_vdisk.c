@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "service/block/engine/sector.h"
+#include "service/block/queue.h"
 
 void fake_vdisk_create(struct fake_vdisk *fake, const struct fake_vdisk_config *config)
 {
@@ -36,4 +37,19 @@ void fake_vdisk_destroy(struct fake_vdisk *fake)
     fake_disk_complete_all(fake->disk, 0);
     vdisk_destroy(fake->vdisk);
     device_destroy(fake->device);
+}
+
+void fake_vdisk_dispatch(const struct fake_vdisk *fake)
+{
+    while (device_dispatch(fake->device, 0) > 0)
+        continue;
+}
+
+void fake_vdisk_finish(const struct fake_vdisk *fake)
+{
+    fake_vdisk_dispatch(fake);
+    while (fake->disk->waiting_count > 0) {
+        fake_disk_complete(fake->disk, 0, 0);
+        fake_vdisk_dispatch(fake);
+    }
 }

@@ -28,6 +28,10 @@ struct fake_vdisk_config {
 
 /* Aborts when out of memory. */
 void fake_vdisk_create(struct fake_vdisk *fake, const struct fake_vdisk_config *config);
+/* Hands to the disk what may go there. */
+void fake_vdisk_dispatch(const struct fake_vdisk *fake);
+/* The same, and lets all that is at the disk succeed, until nothing is. */
+void fake_vdisk_finish(const struct fake_vdisk *fake);
 /* Clients are closed. Ends what is at the disk. */
 void fake_vdisk_destroy(struct fake_vdisk *fake);
 

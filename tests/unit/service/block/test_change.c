@@ -159,17 +159,7 @@ static void nobody(struct block_request *request, int status)
 
 static void dispatch(void)
 {
-    while (device_dispatch(f->device, 0) > 0)
-        continue;
-}
-
-static void finish_all(void)
-{
-    dispatch();
-    while (f->disk->waiting_count > 0) {
-        fake_disk_complete(f->disk, 0, 0);
-        dispatch();
-    }
+    fake_vdisk_dispatch(&f->fake);
 }
 
 static int setup_with(uint32_t block_bytes, uint32_t cache_sectors)
@@ -216,7 +206,7 @@ static int teardown(void **state)
 {
     (void)state;
     f->disk->chance = NULL;
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     for (int i = 0; i < ASKS; i++) {
         assert_false(f->ask[i].active);
         free(f->ask[i].words);
@@ -239,7 +229,7 @@ static uint64_t word_of(const struct ask *write, uint64_t sector)
 static uint64_t read_now(uint32_t n, uint32_t client, uint64_t sector)
 {
     struct ask *a = ask(n, client, BLOCK_READ, sector, 1);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(a->status, 0);
     return a->words[0];
 }
@@ -248,7 +238,7 @@ static void what_was_written_is_read_from_the_cache_by_all(void **state)
 {
     (void)state;
     struct ask *w = ask(0, 0, BLOCK_WRITE, 10, 3);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->status, 0);
     uint32_t submitted = f->disk->submitted;
     assert_int_equal(ask(1, 1, BLOCK_READ, 11, 1)->words[0], word_of(w, 11));
@@ -291,7 +281,7 @@ static void without_a_cache_an_old_read_answers_nobody_who_asks_later(void **sta
     struct ask *later = ask(2, 1, BLOCK_READ, 20, 1);
     dispatch();
     assert_int_equal(f->disk->waiting_count, 2); /* it has not joined the old one */
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(later->words[0], word_of(w, 20));
     assert_int_equal(old->status, 0);
 }
@@ -328,7 +318,7 @@ static void a_read_beside_a_write_is_not_kept(void **state)
     fake_disk_complete(f->disk, 1, 0);
     assert_int_equal(beside->words[0], ORACLE_ZEROS);
     assert_null(cache_peek(f->vdisk->cache, 30));
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(second->status, 0);
     assert_int_equal(read_now(4, 3, 30), word_of(w, 30));
 }
@@ -355,7 +345,7 @@ static void writes_of_the_same_sectors_wait_for_each_other(void **state)
     assert_int_equal(f->disk->waiting_count, 2);
     fake_disk_complete(f->disk, 0, 0);
     assert_int_equal(first->status, 0);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(other->status, 0);
     assert_int_equal(second->status, 0);
     assert_int_equal(read_now(3, 2, 53), word_of(second, 53));
@@ -369,7 +359,7 @@ static void one_that_waits_for_a_write_can_be_taken_back(void **state)
     assert_true(block_cancel(&second->request));
     second->active = false;
     oracle_end_change(&f->oracle, &second->change, false);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(first->status, 0);
     assert_int_equal(second->status, NOT_DONE);
     assert_int_equal(read_now(2, 0, 50), word_of(first, 50));
@@ -379,9 +369,9 @@ static void a_discard_takes_its_sectors_out_of_the_cache(void **state)
 {
     (void)state;
     struct ask *w = ask(0, 0, BLOCK_WRITE, 64, 8);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     struct ask *d = ask(1, 1, BLOCK_DISCARD, 0, SECTORS);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->status, 0);
     assert_int_equal(d->status, 0);
     assert_int_equal(read_now(2, 2, 66), ORACLE_ZEROS);
@@ -394,7 +384,7 @@ static void parts_of_a_block_that_are_written_at_once_all_last(void **state)
     struct ask *w[8];
     for (uint32_t i = 0; i < 8; i++)
         w[i] = ask(i, i % CLIENTS, BLOCK_WRITE, 72 + i, 1);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     cache_clear(f->vdisk->cache);
     for (uint32_t i = 0; i < 8; i++) {
         assert_int_equal(w[i]->status, 0);
@@ -409,7 +399,7 @@ static void a_write_across_a_refresh_is_not_kept(void **state)
     struct ask *w = ask(0, 0, BLOCK_WRITE, 80, 1);
     dispatch();
     vdisk_image_changed(f->vdisk);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->status, 0);
     assert_null(cache_peek(f->vdisk->cache, 80));
 }
@@ -470,7 +460,7 @@ static void step(void)
 
 static void check_at_rest(void)
 {
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     for (uint64_t s = 0; s < SECTORS; s++) {
         const uint8_t *bytes = f->content + s * BLOCK_SECTOR_BYTES;
         const void *cached = cache_peek(f->vdisk->cache, s);

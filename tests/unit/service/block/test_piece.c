@@ -95,17 +95,7 @@ static struct ask *ask(uint32_t n, enum block_operation operation, uint64_t sect
 
 static void dispatch(void)
 {
-    while (device_dispatch(f->device, 0) > 0)
-        continue;
-}
-
-static void finish_all(void)
-{
-    dispatch();
-    while (f->disk->waiting_count > 0) {
-        fake_disk_complete(f->disk, 0, 0);
-        dispatch();
-    }
+    fake_vdisk_dispatch(&f->fake);
 }
 
 static const struct disk_io *waiting(uint32_t at)
@@ -157,7 +147,7 @@ static int setup_read_only(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     for (int i = 0; i < ASKS; i++)
         assert_true(f->ask[i].done_count <= 1);
     for (int i = 0; i < CLIENTS; i++)
@@ -234,7 +224,7 @@ static void blocks_that_cannot_be_read_are_not_written(void **state)
     fake_disk_complete(f->disk, 0, -EIO);
     assert_int_equal(w->status, -EIO);
     assert_int_equal(f->disk->waiting_count, 0);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(f->disk->submitted, 1);
 }
 
@@ -244,7 +234,7 @@ static void a_write_taken_back_before_it_is_merged_writes_nothing(void **state)
     struct ask *w = ask(0, BLOCK_WRITE, 6, 3);
     dispatch();
     assert_true(block_cancel(&w->request));
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->done_count, 0);
     assert_int_equal(f->disk->submitted, 1);
 }
@@ -257,7 +247,7 @@ static void a_small_write_taken_back_needs_its_memory_no_more(void **state)
     dispatch();
     assert_true(block_cancel(&w->request));
     memset(f->memory, 0xff, 4096);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->done_count, 0);
     assert_int_equal(*on_disk(16), 1);
 }
@@ -323,13 +313,13 @@ static void a_request_may_be_used_again(void **state)
     for (uint64_t s = 0; s < 2 * LARGE; s++)
         memset(on_disk(s), (int)(s % 251), BLOCK_SECTOR_BYTES);
     struct ask *r = ask(0, BLOCK_READ, 0, LARGE);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     for (int direct = 0; direct < 2; direct++) {
         r->request.sector = direct ? LARGE : LARGE - 3; /* in blocks of 8 sectors, or through */
         r->status = NOT_DONE;
         memset(f->memory, 0xee, LARGE * BLOCK_SECTOR_BYTES);
         block_submit(&f->client[0], &r->request, 0);
-        finish_all();
+        fake_vdisk_finish(&f->fake);
         assert_int_equal(r->status, 0);
         assert_memory_equal(f->memory, on_disk(r->request.sector), LARGE * BLOCK_SECTOR_BYTES);
     }
@@ -341,12 +331,12 @@ static void a_large_write_leaves_nothing_in_the_cache(void **state)
 {
     (void)state;
     struct ask *r = ask(0, BLOCK_READ, 1000, 8);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(r->status, 0);
     assert_non_null(cache_peek(f->vdisk->cache, 1003));
     memset(f->memory, 0x5a, LARGE * BLOCK_SECTOR_BYTES);
     struct ask *w = ask(1, BLOCK_WRITE, 1000, LARGE);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->status, 0);
     assert_memory_equal(f->memory, on_disk(1000), LARGE * BLOCK_SECTOR_BYTES);
     assert_int_equal(cache_used(f->vdisk->cache), 0);
@@ -366,14 +356,14 @@ static void what_is_not_aligned_goes_through_buffers(void **state)
     assert_int_equal(waiting(1)->operation, DISK_WRITE);
     assert_int_equal(waiting(2)->operation, DISK_READ);
     assert_int_equal(f->disk->waiting_count, 3);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->status, 0);
     assert_memory_equal(f->memory, on_disk(FIRST), COUNT * BLOCK_SECTOR_BYTES);
     assert_int_equal(*on_disk(FIRST - 1), 0x77);
     assert_int_equal(*on_disk(FIRST + COUNT), 0x77);
     memset(f->memory, 0, COUNT * BLOCK_SECTOR_BYTES);
     struct ask *r = ask(1, BLOCK_READ, FIRST, COUNT);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(r->status, 0);
     assert_memory_equal(f->memory, on_disk(FIRST), COUNT * BLOCK_SECTOR_BYTES);
 }
@@ -385,7 +375,7 @@ static void memory_that_is_not_aligned_goes_through_buffers(void **state)
     block_submit(&f->client[0], &w->request, 0);
     dispatch();
     assert_int_equal(waiting(0)->iov_count, 0);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->status, 0);
     assert_memory_equal(f->memory + BLOCK_SECTOR_BYTES, on_disk(1000), 160 * BLOCK_SECTOR_BYTES);
 }
@@ -408,7 +398,7 @@ static void a_large_request_that_the_device_works_on_cannot_be_taken_back(void *
     dispatch();
     assert_int_equal(f->disk->waiting_count, DEPTH - 1);
     assert_int_equal(r->done_count, 0);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(r->done_count, 1);
     assert_int_equal(r->status, -ECANCELED);
     for (uint32_t i = 0; i < DEPTH - 1; i++)
@@ -420,7 +410,7 @@ static void a_large_request_that_waits_can_be_taken_back(void **state)
     (void)state;
     struct ask *r = ask(0, BLOCK_READ, 1000, LARGE);
     assert_true(block_cancel(&r->request));
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(r->done_count, 0);
     assert_int_equal(f->disk->submitted, 0);
 }
@@ -441,7 +431,7 @@ static void a_piece_that_fails_ends_the_request(void **state)
     assert_int_equal(f->disk->waiting_count, DEPTH - 1); /* the third is not sent */
     fake_disk_complete(f->disk, DEPTH - 2, -EIO);
     assert_int_equal(w->status, -ENOSPC); /* the first one */
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(reads[0]->status, 0);
 }
 
@@ -460,7 +450,7 @@ static void others_go_between_the_pieces(void **state)
     dispatch();
     assert_int_equal(f->disk->waiting_count, DEPTH);
     assert_true(waiting(DEPTH - 1)->iov_count == 0 || waiting(DEPTH - 2)->iov_count == 0);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(small->status, 0);
 }
 
@@ -473,7 +463,7 @@ static void a_discard_goes_in_pieces_of_whole_blocks(void **state)
     assert_int_equal(f->disk->waiting_count, 2);
     assert_int_equal(waiting(0)->operation, DISK_DISCARD);
     assert_int_equal(waiting(0)->offset_bytes, 4096);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(d->status, 0);
     assert_int_equal(*on_disk(7), 0x77);
     assert_int_equal(*on_disk(8), 0);
@@ -486,7 +476,7 @@ static void a_discard_without_a_whole_block_does_nothing(void **state)
 {
     (void)state;
     struct ask *d = ask(0, BLOCK_DISCARD, 3, 10);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(d->status, 0);
     assert_int_equal(f->disk->submitted, 0);
 }
@@ -526,7 +516,7 @@ static void a_write_to_what_is_not_there_any_more_is_refused(void **state)
     struct ask *w = ask(0, BLOCK_WRITE, SECTORS - 8, 8);
     f->vdisk->image.size_bytes /= 2;
     vdisk_image_changed(f->vdisk);
-    finish_all();
+    fake_vdisk_finish(&f->fake);
     assert_int_equal(w->status, -EINVAL);
     assert_int_equal(f->disk->submitted, 0);
 }
