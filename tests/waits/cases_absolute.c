@@ -151,19 +151,22 @@ static void in_thread(void *(*function)(void *), void *argument)
     pthread_join(thread, NULL);
 }
 
-/* The writer itself gets EDEADLK: another thread asks. */
-static void rwlock_timedrd(void)
+/* For what its holder keeps waiting. The writer itself gets EDEADLK: another thread asks. */
+static void beside_holder(int (*hold)(pthread_rwlock_t *), void *(*wait)(void *))
 {
     pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-    pthread_rwlock_wrlock(&lock);
-    in_thread(wait_for_lock, &lock);
+    hold(&lock);
+    in_thread(wait, &lock);
+}
+
+static void rwlock_timedrd(void)
+{
+    beside_holder(pthread_rwlock_wrlock, wait_for_lock);
 }
 
 static void rwlock_timedwr(void)
 {
-    pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-    pthread_rwlock_rdlock(&lock);
-    in_thread(wait_for_write, &lock);
+    beside_holder(pthread_rwlock_rdlock, wait_for_write);
 }
 
 static void sem_timed(void)
@@ -322,16 +325,12 @@ static void *wait_for_clock_read(void *lock)
 
 static void rwlock_clockwr(void)
 {
-    pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-    pthread_rwlock_rdlock(&lock);
-    in_thread(wait_for_clock_write, &lock);
+    beside_holder(pthread_rwlock_rdlock, wait_for_clock_write);
 }
 
 static void rwlock_clockrd(void)
 {
-    pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-    pthread_rwlock_wrlock(&lock);
-    in_thread(wait_for_clock_read, &lock);
+    beside_holder(pthread_rwlock_wrlock, wait_for_clock_read);
 }
 
 static void sem_clock(void)
