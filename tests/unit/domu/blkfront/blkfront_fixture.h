@@ -10,43 +10,23 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fakes/fake_disk.h"
-#include "fakes/fake_dom0.h"
 #include "ring/barrier.h"
-#include "splitdom/blkfront.h"
+#include "unit/domu/blkfront/scene.h"
 #include "xenstore/server/xs_local.h"
 
 enum { READERS = 12, HANG_S = 60 };
 
-static char base[64];
-static struct fake_dom0 *dom0;
-static struct blkfront *bf;
 static struct blkfront_error why;
 
 static inline int setup(void **state)
 {
     (void)state;
-    alarm(HANG_S); /* a thread that waits for ever ends the test */
-    bf = NULL;
-    dom0 = NULL;
-    snprintf(base, sizeof(base), "/tmp/splitdom-blkfront-XXXXXX");
-    return mkdtemp(base) != NULL ? 0 : -1;
-}
-
-static inline int teardown(void **state)
-{
-    (void)state;
-    blkfront_close(bf);
-    fake_dom0_stop(dom0);
-    alarm(0);
-    return rmdir(base);
+    return scene_open(HANG_S);
 }
 
 static inline int dial(const struct fake_dom0_script *script, struct blkfront_options options)

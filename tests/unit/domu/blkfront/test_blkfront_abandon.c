@@ -7,16 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "domu/blkfront/blkfront_private.h"
 #include "fakes/fake_disk.h"
-#include "fakes/fake_dom0.h"
+#include "unit/domu/blkfront/scene.h"
 
 #define MS UINT64_C(1000000)
 
@@ -30,31 +27,15 @@ struct keeper {
     uint32_t answered; /* atomic: how many */
 };
 
-static char base[64];
-static struct fake_dom0 *dom0;
-static struct blkfront *bf;
 static struct keeper keeper; /* the thread of Dom0 outlives the test's function */
 static uint8_t bytes[READERS][512];
 
 static int setup(void **state)
 {
     (void)state;
-    alarm(HANG_S); /* a thread that waits for ever ends the test */
-    bf = NULL;
-    dom0 = NULL;
     keeper = (struct keeper){.count = 0};
     memset(bytes, UNTOUCHED, sizeof(bytes));
-    snprintf(base, sizeof(base), "/tmp/splitdom-abandon-XXXXXX");
-    return mkdtemp(base) != NULL ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    blkfront_close(bf);
-    fake_dom0_stop(dom0);
-    alarm(0);
-    return rmdir(base);
+    return scene_open(HANG_S);
 }
 
 static void keep(struct fake_dom0 *d, const struct blkif_request *req)

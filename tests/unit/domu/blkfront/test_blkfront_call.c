@@ -8,53 +8,27 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/prng.h"
 #include "domu/blkfront/blkfront_private.h"
-#include "fakes/fake_dom0.h"
+#include "unit/domu/blkfront/scene.h"
 
 #define MS UINT64_C(1000000)
 
 enum { SECTORS = 8192, BYTES = SECTORS * 512, HANG_S = 120, KEPT_MAX = 64 };
 
-static char base[64];
-static struct fake_dom0 *dom0;
-static struct blkfront *bf;
 static uint8_t disk[BYTES], data[BYTES], back[BYTES];
 
 static int setup(void **state)
 {
     (void)state;
-    alarm(HANG_S);
-    bf = NULL;
-    dom0 = NULL;
     memset(disk, 0, sizeof(disk));
     for (uint32_t i = 0; i < BYTES; i++)
         data[i] = (uint8_t)(i * 2654435761u >> 13);
-    snprintf(base, sizeof(base), "/tmp/splitdom-call-XXXXXX");
-    return mkdtemp(base) != NULL ? 0 : -1;
-}
-
-static void part(void)
-{
-    blkfront_close(bf);
-    fake_dom0_stop(dom0);
-    bf = NULL;
-    dom0 = NULL;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    part();
-    alarm(0);
-    return rmdir(base);
+    return scene_open(HANG_S);
 }
 
 static void meet(struct fake_dom0_script script, struct blkfront_options options)

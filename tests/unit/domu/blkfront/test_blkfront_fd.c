@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -18,7 +16,7 @@
 
 #include "domu/blkfront/blkfront_private.h"
 #include "fakes/fake_disk.h"
-#include "fakes/fake_dom0.h"
+#include "unit/domu/blkfront/scene.h"
 
 #define MS UINT64_C(1000000)
 
@@ -33,9 +31,6 @@ struct keeper {
     bool stamps;      /* each answer is due AHEAD_MS after its read was asked */
 };
 
-static char base[64];
-static struct fake_dom0 *dom0;
-static struct blkfront *bf;
 static int ready_fd;
 static struct keeper keeper; /* the thread of Dom0 outlives the test's function */
 static uint8_t bytes[DEPTH][512];
@@ -43,21 +38,8 @@ static uint8_t bytes[DEPTH][512];
 static int setup(void **state)
 {
     (void)state;
-    alarm(HANG_S); /* a thread that waits for ever ends the test */
-    bf = NULL;
-    dom0 = NULL;
     keeper = (struct keeper){.count = 0};
-    snprintf(base, sizeof(base), "/tmp/splitdom-fd-XXXXXX");
-    return mkdtemp(base) != NULL ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    blkfront_close(bf);
-    fake_dom0_stop(dom0);
-    alarm(0);
-    return rmdir(base);
+    return scene_open(HANG_S);
 }
 
 static void keep(struct fake_dom0 *d, const struct blkif_request *req)

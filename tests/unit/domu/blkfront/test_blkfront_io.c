@@ -9,18 +9,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/prng.h"
 #include "fakes/fake_disk.h"
-#include "fakes/fake_dom0.h"
 #include "ring/barrier.h"
-#include "splitdom/blkfront.h"
+#include "unit/domu/blkfront/scene.h"
 
 enum { DEPTH_MAX = BLKIF_RING_ENTRIES_MAX, HANG_S = 120, FAILING = 17 };
 
@@ -32,9 +28,6 @@ struct keeper {
     struct prng prng;
 };
 
-static char base[64];
-static struct fake_dom0 *dom0;
-static struct blkfront *bf;
 static struct keeper keeper; /* the thread of Dom0 outlives the test's function */
 static uint8_t bytes[DEPTH_MAX][512];
 static bool in_flight[DEPTH_MAX]; /* by buffer */
@@ -43,27 +36,7 @@ static bool cancelled[DEPTH_MAX]; /* of those */
 static int setup(void **state)
 {
     (void)state;
-    alarm(HANG_S); /* a read that is lost ends the test */
-    bf = NULL;
-    dom0 = NULL;
-    snprintf(base, sizeof(base), "/tmp/splitdom-read-XXXXXX");
-    return mkdtemp(base) != NULL ? 0 : -1;
-}
-
-static void part(void)
-{
-    blkfront_close(bf);
-    fake_dom0_stop(dom0);
-    bf = NULL;
-    dom0 = NULL;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    part();
-    alarm(0);
-    return rmdir(base);
+    return scene_open(HANG_S);
 }
 
 static void keep(struct fake_dom0 *d, const struct blkif_request *req)

@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +17,7 @@
 #include "base/prng.h"
 #include "domu/blkfront/blkfront_private.h"
 #include "domu/blkfront/transfer.h"
-#include "fakes/fake_dom0.h"
+#include "unit/domu/blkfront/scene.h"
 
 enum {
     PLACES = 16,         /* of the disk, with at most one request in flight each */
@@ -54,9 +52,6 @@ struct place {
     uint8_t buffer[PLACE_SECTORS * 512];
 };
 
-static char base[64];
-static struct fake_dom0 *dom0;
-static struct blkfront *bf;
 static struct keeper keeper; /* the thread of Dom0 outlives the test's function */
 static struct place place[PLACES];
 static uint8_t disk[SECTORS * 512], model[SECTORS * 512];
@@ -64,30 +59,10 @@ static uint8_t disk[SECTORS * 512], model[SECTORS * 512];
 static int setup(void **state)
 {
     (void)state;
-    alarm(HANG_S); /* a request that is lost ends the test */
-    bf = NULL;
-    dom0 = NULL;
     memset(disk, 0, sizeof(disk));
     memset(model, 0, sizeof(model));
     memset(place, 0, sizeof(place));
-    snprintf(base, sizeof(base), "/tmp/splitdom-transfer-XXXXXX");
-    return mkdtemp(base) != NULL ? 0 : -1;
-}
-
-static void part(void)
-{
-    blkfront_close(bf);
-    fake_dom0_stop(dom0);
-    bf = NULL;
-    dom0 = NULL;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    part();
-    alarm(0);
-    return rmdir(base);
+    return scene_open(HANG_S);
 }
 
 static void keep(struct fake_dom0 *d, const struct blkif_request *req)
