@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/unix_socket.h"
 #include "fakes/fake_events.h"
+#include "fakes/no_descriptors.h"
 #include "fakes/valgrind.h"
 #include "service/dom0/store_socket.h"
 #include "splitdom/xen/xs_wire.h"
@@ -315,18 +315,6 @@ static void a_flood_of_connections_is_taken_in_turn(void **state)
     run(f);
     assert_false(is_closed(fd));
     close(fd);
-}
-
-static struct rlimit take_descriptors_away(void)
-{
-    struct rlimit before, none;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    int next = dup(0);
-    assert_true(next >= 0);
-    close(next);
-    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    return before;
 }
 
 static void a_connection_that_found_no_descriptor_is_taken_later(void **state)
