@@ -151,7 +151,7 @@ stress_programs() { # STAGE MAKE-VARIABLES REQUESTS RUNNER...
 stage_stress() {
     local wrapper
     stress_programs stress "" "${STRESS_REQUESTS:-150000}" run_one
-    placed=by_itself run_one stress barriers 300 bash tests/stress/barriers.sh
+    by_itself run_one stress barriers 300 bash tests/stress/barriers.sh
     begin_stage stress-tsan
     wrapper=$(tsan_wrapper) || {
         note stress-tsan all 77 "the thread sanitizer does not run on this system"

@@ -11,8 +11,8 @@ say() { printf '%s\n' "$*"; }
 
 # ---- who runs beside whom -----------------------------------------------------------------------
 
-# With two lanes of stages (run.sh) the side lane keeps still while a test of the main lane has the machine for
-# itself: that test holds "turn", so that nobody new begins, and waits for "machine", which all others share.
+# With two lanes of stages (run.sh) the side lane keeps still while tests of the main lane have the machine for
+# themselves: these hold "turn", so that nobody new begins, and wait for "machine", which all others share.
 side_lane=
 with_others() { # COMMAND...
     [ -n "$side_lane" ] || {
@@ -22,10 +22,13 @@ with_others() { # COMMAND...
     flock "$LOGS/turn" true
     flock -s -o "$LOGS/machine" "$@"
 }
-by_itself() { # COMMAND...
-    flock -o "$LOGS/turn" flock -o "$LOGS/machine" "$@"
+by_itself() { # FUNCTION ARGUMENT...: in a shell of its own
+    (
+        exec 8>"$LOGS/turn" 9>"$LOGS/machine"
+        flock 8 && flock 9
+        "$@" 8>&- 9>&-
+    )
 }
-placed=with_others # how run_one starts a test: with_others or by_itself
 
 # ---- one test -----------------------------------------------------------------------------------
 
@@ -40,7 +43,7 @@ run_one() {
     local stage=$1 name=$2 limit=$3 log=$LOGS/$1/$2.log begin=$SECONDS status mark left tries=20 p
     shift 3
     mark=$$-$stage-$name
-    $placed env "${san_env[@]}" TEST_LOG="$TOP/$LOGS/$stage/$name" TEST_MARK="$mark" \
+    with_others env "${san_env[@]}" TEST_LOG="$TOP/$LOGS/$stage/$name" TEST_MARK="$mark" \
         timeout -k 5 "$limit" "$@" >"$log" 2>&1 </dev/null
     status=$?
     [ $status = 124 ] || [ $status = 137 ] && say "timed out after $limit s (or killed)" >>"$log"
@@ -154,10 +157,7 @@ e2e_scripts() {
         first_try=yes e2e_script "$script" &
     done
     wait
-    for script in "$dir"/*.sh; do
-        is_due "$script" && grep -q '^# alone' "$script" && placed=by_itself e2e_script "$script"
-    done
-    try_again
+    by_itself run_alone
     [ ${#left_out[@]} = 0 ] || say "   left to make check-long: ${left_out[*]}"
 }
 
@@ -186,6 +186,14 @@ e2e_script() { # SCRIPT
     "$runner" "$stage" "$(basename "$1" .sh)" $((${limit:-120} * factor)) bash "$1"
 }
 
+# Of e2e_scripts, with its variables.
+run_alone() {
+    for script in "$dir"/*.sh; do
+        is_due "$script" && grep -q '^# alone' "$script" && e2e_script "$script"
+    done
+    try_again
+}
+
 # Of e2e_scripts, with its variables: who failed while others ran beside it, and not by a finding, is run once more,
 # alone.
 try_again() {
@@ -202,7 +210,7 @@ try_again() {
     for script in ${list[@]+"${list[@]}"}; do
         name=$(basename "$script" .sh)
         mv "$LOGS/$stage/$name.log" "$LOGS/$stage/$name.first.log"
-        again=again placed=by_itself e2e_script "$script"
+        again=again e2e_script "$script"
     done
 }
 
