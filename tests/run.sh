@@ -172,12 +172,15 @@ stage_workloads() {
 # lives of a domain's clock.
 stage_sim() {
     local sim=tests/sim/sim lives=build/plain/tests/sim/time/lives vars=SAN=address,undefined
+    local frames=build/plain/tests/sim/net/frames
     build sim sim-programs
     build sim $vars sim-programs
     is_built sim "$vars" "build/san-address-undefined/$sim" &&
         run_sanitized sim fixed_seeds 300 "build/san-address-undefined/$sim" --seeds "1:${SIM_SEEDS:-2000}"
     is_built sim "" "build/plain/$sim" &&
         run_one sim fresh_seeds $((${SIM_SECONDS:-10} + 120)) "build/plain/$sim" --seconds "${SIM_SECONDS:-10}"
+    is_built sim "" "$frames" &&
+        run_one sim net_frames 300 "$frames" --seeds "1:$((${SIM_SEEDS:-2000} / 10))"
     is_built sim "" "$lives" && {
         run_one sim time_lives 300 "$lives"
         run_one sim time_lives_unsaved 300 "$lives" --unsaved --lives 200000

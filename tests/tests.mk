@@ -95,10 +95,17 @@ $(LIVES): $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/time/*.c)) $(LIVES_PROD
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
+# Two network interfaces on a seeded scheduler.
+FRAMES := $(OUT)/tests/sim/net/frames
+$(FRAMES): $(FRAMES).o $(OUT)/libfakes.a $(LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
 .PHONY: sim-programs check-sim
-sim-programs: $(SIM) $(LIVES)
-check-sim: $(SIM) ## 100,000 seeds of the simulation, ten minutes or so
+sim-programs: $(SIM) $(LIVES) $(FRAMES)
+check-sim: $(SIM) $(FRAMES) ## 100,000 seeds of the simulations, half an hour or so
 	$(Q)$(SIM) --seeds 1:100000
+	$(Q)$(FRAMES) --seeds 1:100000
 
 # The sleep protocol as a model, and twins of it that must fail.
 .PHONY: check-model

@@ -26,12 +26,18 @@ int fake_netfront_open(struct fake_netfront *nf, domid_t domid, uint32_t index)
         gnttab_grant_access(table, FAKE_NETFRONT_TX_REF + i, DOM0_DOMID, nf->tx_pfn + i, true);
         gnttab_grant_access(table, FAKE_NETFRONT_RX_REF + i, DOM0_DOMID, nf->rx_pfn + i, false);
     }
-    struct sring *tx = segment_page(&nf->segment, pfn), *rx = segment_page(&nf->segment, pfn + 1);
+    fake_netfront_restart(nf, index);
+    return 0;
+}
+
+void fake_netfront_restart(struct fake_netfront *nf, uint32_t index)
+{
+    struct sring *tx = segment_page(&nf->segment, nf->segment.free_pfn);
+    struct sring *rx = segment_page(&nf->segment, nf->segment.free_pfn + 1);
     sring_init(tx, index);
     sring_init(rx, index);
     front_ring_init(&nf->tx.half, tx, NETIF_RING_ENTRIES, index);
     front_ring_init(&nf->rx.half, rx, NETIF_RING_ENTRIES, index);
-    return 0;
 }
 
 void fake_netfront_close(struct fake_netfront *nf)

@@ -54,6 +54,8 @@ struct fake_rx {
 /* Both rings start at index. 0 or -errno. */
 int fake_netfront_open(struct fake_netfront *nf, domid_t domid, uint32_t index);
 void fake_netfront_close(struct fake_netfront *nf);
+/* Empty rings, from index on. No back end has them. */
+void fake_netfront_restart(struct fake_netfront *nf, uint32_t index);
 
 /* Fills slots for one frame and shows them. Returns how many slots; 0: there is no room for them.
  * *notify (may be NULL): the doorbell is to be rung. */

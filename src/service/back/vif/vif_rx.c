@@ -96,6 +96,7 @@ static void enqueue_made(void *ctx, struct net_frame *frame, bool part)
 {
     const struct made *made = ctx;
     assert(offload_fits(&made->q->config.features, frame));
+    made->q->stats.rx_parts += part;
     enqueue(made->q, &(struct vif_waiting){.frame = frame, .at_ns = made->at_ns, .part = part});
 }
 
@@ -109,7 +110,7 @@ static void enqueue_unfit(struct vif_queue *q, const struct vif_waiting *waiting
     else if (rc < 0)
         drop(q, waiting, NET_DROP_NO_MEMORY, &q->stats.rx_unfit);
     else if (waiting->frame->gso_type != NET_GSO_NONE)
-        q->stats.rx_segmented++;
+        q->stats.rx_segmented++; /* for offload_apply, whose parts are counted one by one */
 }
 
 void vif_queue_deliver(struct vif_queue *q, struct net_frame *frame, uint64_t at_ns)

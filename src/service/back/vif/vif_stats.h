@@ -22,10 +22,20 @@ struct vif_stats {
     uint64_t rx_stalls;           /* times that the front end was found to take nothing */
     uint64_t rx_stalled;          /* frames dropped for that */
     uint64_t rx_left;             /* frames that waited when it disconnected, or came halted */
-    uint64_t rx_segmented;        /* large frames that were cut here, as the front end takes none */
-    uint64_t notifies;            /* events sent to the domain */
-    uint64_t wakes;               /* of these: the vCPU may have slept */
+    uint64_t rx_segmented; /* large frames that were cut here, as the front end takes none, */
+    uint64_t rx_parts;     /* and what they were cut into: the above count these */
+    uint64_t notifies;     /* events sent to the domain */
+    uint64_t wakes;        /* of these: the vCPU may have slept */
 };
+
+/* What has become of all frames that were delivered, and of the parts that some were cut into. With
+ * what waits in queues it is their number: none is lost, none is counted twice. */
+static inline uint64_t vif_stats_delivered(const struct vif_stats *stats)
+{
+    return stats->rx_frames + stats->rx_errors + stats->rx_unfit + stats->rx_no_room +
+           stats->rx_expired + stats->rx_stalled + stats->rx_left + stats->rx_segmented -
+           stats->rx_parts;
+}
 
 static inline void vif_stats_add(struct vif_stats *to, const struct vif_stats *from)
 {
@@ -45,6 +55,7 @@ static inline void vif_stats_add(struct vif_stats *to, const struct vif_stats *f
     to->rx_stalled += from->rx_stalled;
     to->rx_left += from->rx_left;
     to->rx_segmented += from->rx_segmented;
+    to->rx_parts += from->rx_parts;
     to->notifies += from->notifies;
     to->wakes += from->wakes;
 }
