@@ -214,6 +214,8 @@ hostile_peers() { # STAGE BIN RATIO-MIN P99-MAX RUNNER
     CASE_MS=${CASE_MS:-100} RATIO_MIN=${RATIO_MIN:-$3} FLOOD_RATIO_MIN=${FLOOD_RATIO_MIN:-$3} \
         FLOOD_P99_MAX=${FLOOD_P99_MAX:-$4} BIN=$2 TEST_BIN=$TOP/build/plain/tests \
         "$5" "$1" hostile 1200 bash tests/hostile/run.sh
+    CASE_MS=${CASE_MS:-100} BIN=$2 TEST_BIN=$TOP/build/plain/tests \
+        "$5" "$1" hostile_net 600 bash tests/hostile/net/run.sh
 }
 
 stage_hostile() {

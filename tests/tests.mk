@@ -63,7 +63,8 @@ $(OUT)/tests/aarch64/test_cmocka: $(OUT)/tests/aarch64/test_cmocka.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
 # Front ends that misbehave, each beside an honest client, and back ends; needs the programs.
-HOSTILE := $(OUT)/tests/hostile/hostile_front $(OUT)/tests/hostile/hostile_back $(OUT)/tests/hostile/turns/turns
+HOSTILE := $(OUT)/tests/hostile/hostile_front $(OUT)/tests/hostile/hostile_back $(OUT)/tests/hostile/turns/turns $(OUT)/tests/hostile/net/hostile_net
+$(OUT)/tests/hostile/net/hostile_net: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/net/*.c)) $(OUT)/tests/hostile/peer.o $(LIBS)
 $(OUT)/tests/hostile/turns/turns: $(OUT)/tests/hostile/turns/turns.o $(OUT)/libfakes.a $(LIBS)
 $(OUT)/tests/hostile/hostile_front: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/*.c)) $(LIBS)
 $(OUT)/tests/hostile/hostile_back: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/hostile/back/*.c)) $(OUT)/libfakes.a $(LIBS)
@@ -75,6 +76,7 @@ $(HOSTILE):
 hostile-programs: $(HOSTILE)
 check-hostile: all hostile-programs ## front ends and back ends that lie, flood and die
 	$(Q)TEST_BIN=$(abspath $(OUT))/tests BIN=$(abspath $(BIN)) tests/hostile/run.sh
+	$(Q)TEST_BIN=$(abspath $(OUT))/tests BIN=$(abspath $(BIN)) CASE_MS=1000 tests/hostile/net/run.sh
 
 # Both halves, store, disk and clocks in one thread, on a seeded scheduler.
 SIM := $(OUT)/tests/sim/sim
