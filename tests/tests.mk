@@ -5,7 +5,7 @@
 # Xen's names are ours: a file sees either Xen's headers or include/splitdom, never both. Xen's
 # macros were not written for -Wconversion, nor for ThreadSanitizer (stand-alone fences); the tests
 # with them have one thread.
-XEN_FILES := abi_xen ring_xen xen_front xen_writer xen_vbd xen_store xen_events xen_net
+XEN_FILES := abi_xen ring_xen xen_front xen_writer xen_vbd xen_store xen_events xen_net xen_vif xen_netfront
 $(patsubst %,$(OUT)/tests/abi/%.o,$(XEN_FILES)): CPPFLAGS += -D__XEN_INTERFACE_VERSION__=0x00040e00
 $(patsubst %,$(OUT)/tests/abi/%.o,$(XEN_FILES)): CFLAGS += \
 	-Wno-conversion -Wno-sign-conversion -Wno-unknown-warning-option -Wno-tsan
@@ -33,6 +33,12 @@ XEN_FRONTS := $(OUT)/tests/abi/xen_front $(OUT)/tests/abi/xen_writer
 $(XEN_FRONTS): $(OUT)/tests/abi/%: $(OUT)/tests/abi/%.o $(patsubst %,$(OUT)/tests/abi/%.o,xen_vbd xen_store xen_events domain)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+XEN_NETFRONT := $(OUT)/tests/abi/xen_netfront
+$(XEN_NETFRONT): $(patsubst %,$(OUT)/tests/abi/%.o,xen_netfront xen_net xen_vif xen_store xen_events domain)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+XEN_FRONTS += $(XEN_NETFRONT)
 
 .PHONY: xen_front
 xen_front: $(XEN_FRONTS) ## front ends that know only Xen's headers
@@ -170,4 +176,4 @@ waits-programs: $(WAITS)
 e2e-programs: $(WAITS)
 
 # Helper programs that fail say so by their status, whatever they still hold.
-$(XEN_FRONTS) $(STRESS_TESTS) $(OUT)/tests/stress/ring_litmus $(HOSTILE) $(SIM) $(LIVES): $(FAILED_EXIT)
+$(XEN_FRONTS) $(STRESS_TESTS) $(OUT)/tests/stress/ring_litmus $(HOSTILE) $(SIM) $(LIVES) $(FRAMES): $(FAILED_EXIT)
