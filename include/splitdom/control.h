@@ -77,6 +77,8 @@ enum control_op {
     CONTROL_NETWORK_DETACH = 49,
     /* The same at once, whatever the front end does. */
     CONTROL_NETWORK_DESTROY = 50,
+    /* text: the words of `service net-link`, with blanks between them. */
+    CONTROL_NET_LINK = 51,
 };
 
 enum {

@@ -131,7 +131,17 @@ static int take_refusal(const struct control_reply *reply, int file_fd, struct w
     return reply->status;
 }
 
-static int tell(int socket_fd, enum control_op op, uint32_t domid, const char *text,
+/* Text as a file, or else in the reply. */
+static int take_answer(const struct control_reply *reply, int file_fd, char **answer)
+{
+    size_t text_bytes;
+    if (file_fd >= 0)
+        return read_file(file_fd, answer, &text_bytes);
+    *answer = strdup(reply->reason);
+    return *answer != NULL ? 0 : -ENOMEM;
+}
+
+static int tell(int socket_fd, enum control_op op, uint32_t domid, const char *text, char **answer,
                 struct why *why)
 {
     struct {
@@ -153,20 +163,28 @@ static int tell(int socket_fd, enum control_op op, uint32_t domid, const char *t
     rc = receive(socket_fd, &reply, &file_fd);
     if (rc == 0 && reply.status != 0)
         rc = take_refusal(&reply, file_fd, why);
+    else if (rc == 0 && answer != NULL)
+        rc = take_answer(&reply, file_fd, answer);
     if (file_fd >= 0)
         close(file_fd);
+    return rc;
+}
+
+int control_client_command(const char *socket_path, enum control_op op, uint32_t domid,
+                           const char *text, unsigned timeout_s, char **answer, struct why *why)
+{
+    int socket_fd = open_socket(socket_path, timeout_s);
+    why->text[0] = '\0';
+    int rc = socket_fd < 0 ? socket_fd : tell(socket_fd, op, domid, text, answer, why);
+    if (socket_fd >= 0)
+        close(socket_fd);
+    if (rc < 0 && why->text[0] == '\0')
+        why_fail_errno(why, rc, "no answer from Dom0 on %s", socket_path);
     return rc;
 }
 
 int control_client_tell(const char *socket_path, enum control_op op, uint32_t domid,
                         const char *text, unsigned timeout_s, struct why *why)
 {
-    int socket_fd = open_socket(socket_path, timeout_s);
-    why->text[0] = '\0';
-    int rc = socket_fd < 0 ? socket_fd : tell(socket_fd, op, domid, text, why);
-    if (socket_fd >= 0)
-        close(socket_fd);
-    if (rc < 0 && why->text[0] == '\0')
-        why_fail_errno(why, rc, "no answer from Dom0 on %s", socket_path);
-    return rc;
+    return control_client_command(socket_path, op, domid, text, timeout_s, NULL, why);
 }

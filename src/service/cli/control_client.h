@@ -32,5 +32,9 @@ int control_client_ask(const char *socket_path, enum control_op op, char **text,
  */
 int control_client_tell(const char *socket_path, enum control_op op, uint32_t domid,
                         const char *text, unsigned timeout_s, struct why *why);
+/* The same of an op that may be answered by text: *answer, which the caller frees, is never NULL on
+ * success. */
+int control_client_command(const char *socket_path, enum control_op op, uint32_t domid,
+                           const char *text, unsigned timeout_s, char **answer, struct why *why);
 
 #endif

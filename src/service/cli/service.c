@@ -48,6 +48,7 @@ static int run_verb(const struct service_options *options)
     case SERVICE_NETWORK_ATTACH:
     case SERVICE_NETWORK_DETACH:
     case SERVICE_NETWORK_LIST:
+    case SERVICE_NET_LINK:
         return verb_network(&rundir, options);
     case SERVICE_TOP:
         return verb_top(&rundir, options);

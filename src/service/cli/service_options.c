@@ -39,6 +39,7 @@ static const struct {
     {"network-attach", SERVICE_NETWORK_ATTACH, 1, 32, "DOMID and a specification"},
     {"network-detach", SERVICE_NETWORK_DETACH, 2, 2, "two arguments: DOMID DEVID|MAC"},
     {"network-list", SERVICE_NETWORK_LIST, 1, 1, "one argument: DOMID"},
+    {"net-link", SERVICE_NET_LINK, 0, 64, "a vif or two bridges, and words"},
     {"top", SERVICE_TOP, 0, 0, "no arguments"},
     {"uptime", SERVICE_UPTIME, 0, 1, "at most one argument: DOMID"},
     {"domid", SERVICE_DOMID, 1, 1, "one argument: NAME"},
@@ -316,6 +317,9 @@ static int apply_operands(char **operands, struct service_options *o, struct why
         o->value = operands[0];
         return 0;
     }
+    o->words = operands;
+    if (o->verb == SERVICE_NET_LINK)
+        return 0;
     o->has_domid = operands[0] != NULL;
     if (o->verb == SERVICE_UPTIME && !o->has_domid)
         return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verb_network: network interfaces of running domains: network-attach, network-detach, and
- * network-list in the columns of `xl network-list`.
+ * verb_network: the network: network-attach, network-detach, network-list in the columns of `xl
+ * network-list`, net-link.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,17 +20,19 @@ enum {
     MAC_SHOWN_MAX = 17,
 };
 
-/* All words as one specification: xl takes them one by one, its configuration files together. */
-static int join_words(char *const *words, char text[CONTROL_TEXT_MAX], struct why *why)
+/* All words as one text: a specification, which xl takes word by word and its files together, or
+ * words for Dom0 to read. */
+static int join_words(char *const *words, char between, char text[CONTROL_TEXT_MAX],
+                      struct why *why)
 {
     size_t at = 0;
     text[0] = '\0';
     for (; *words != NULL; words++) {
         size_t length = strlen(*words);
         if (at + length + 2 > CONTROL_TEXT_MAX)
-            return why_fail(why, -E2BIG, "the specification is too long");
+            return why_fail(why, -E2BIG, "there are too many words");
         if (at > 0)
-            text[at++] = ',';
+            text[at++] = between;
         memcpy(text + at, *words, length + 1);
         at += length;
     }
@@ -41,7 +43,7 @@ static int attach(const struct rundir *rundir, const struct service_options *opt
                   struct why *why)
 {
     char text[CONTROL_TEXT_MAX];
-    int rc = join_words(options->words, text, why);
+    int rc = join_words(options->words, ',', text, why);
     return rc < 0 ? rc
                   : control_client_tell(rundir->control_socket, CONTROL_NETWORK_ATTACH,
                                         options->domid, text, CONTROL_CLIENT_TIMEOUT_S, why);
@@ -53,6 +55,21 @@ static int detach(const struct rundir *rundir, const struct service_options *opt
     enum control_op op = options->force ? CONTROL_NETWORK_DESTROY : CONTROL_NETWORK_DETACH;
     return control_client_tell(rundir->control_socket, op, options->domid, options->value,
                                DETACH_TIMEOUT_S, why);
+}
+
+/* What Dom0 does with words, and what it answers. */
+static int command(const struct rundir *rundir, enum control_op op,
+                   const struct service_options *options, struct why *why)
+{
+    char text[CONTROL_TEXT_MAX], *answer = NULL;
+    int rc = join_words(options->words, ' ', text, why);
+    if (rc == 0)
+        rc = control_client_command(rundir->control_socket, op, 0, text, CONTROL_CLIENT_TIMEOUT_S,
+                                    &answer, why);
+    if (rc == 0)
+        fputs(answer, stdout);
+    free(answer);
+    return rc;
 }
 
 /* ---- network-list ---- */
@@ -138,6 +155,8 @@ int verb_network(const struct rundir *rundir, const struct service_options *opti
         rc = attach(rundir, options, &why);
     else if (options->verb == SERVICE_NETWORK_DETACH)
         rc = detach(rundir, options, &why);
+    else if (options->verb == SERVICE_NET_LINK)
+        rc = command(rundir, CONTROL_NET_LINK, options, &why);
     else
         rc = list(rundir, options, &why);
     if (rc < 0)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
+#include "service/dom0/vifs/vif_links.h"
 
 enum {
     LINK_WATCH_NS = 50000, /* a host mostly wakes a sleeper this late: watched for that long */
@@ -99,6 +100,8 @@ int dom0_network(void *ctx, const struct control_request *request, const char *t
     struct dom0 *d = ctx;
     struct domain *domain;
     *answer = NULL;
+    if (request->op == CONTROL_NET_LINK)
+        return vif_links_command(&d->vifs, text, answer, why);
     int rc = dom0_need_domain(d, request->arg0, &domain, why);
     if (rc < 0)
         return rc;

@@ -20,18 +20,37 @@ void vifs_init(struct vifs *vifs, const struct vifs_config *config)
     net_init(&vifs->net, config->seed);
 }
 
+void vifs_drop_link(struct vifs_use *use)
+{
+    if (use->link != NULL)
+        net_link_take_out(&use->link->net);
+    free(use->link);
+    use->link = NULL;
+}
+
+void vifs_drop_trunk(struct vifs_trunk *trunk)
+{
+    net_link_take_out(&trunk->net.net);
+    list_remove(&trunk->link);
+    free(trunk);
+}
+
 void vifs_fini(struct vifs *vifs)
 {
+    struct list_node *node;
+
     assert(list_is_empty(&vifs->uses));
+    while ((node = list_first(&vifs->trunks)) != NULL)
+        vifs_drop_trunk(container_of(node, struct vifs_trunk, link));
     net_fini(&vifs->net);
 }
 
 struct vifs_use *vifs_next(const struct vifs *vifs, const struct vifs_use *use)
 {
     struct list_node *node =
-        use == NULL ? list_first(&vifs->uses) : list_next(&vifs->uses, &use->link);
+        use == NULL ? list_first(&vifs->uses) : list_next(&vifs->uses, &use->of_vifs);
 
-    return container_or_null(node, struct vifs_use, link);
+    return container_or_null(node, struct vifs_use, of_vifs);
 }
 
 /* ---- the network behind a device ---- */
@@ -55,6 +74,9 @@ static int join(void *ctx, struct net_port *port, const struct back_domain *doma
     net_turns_limit(port, options->rate_bytes, options->rate_interval_us * NS_PER_US,
                     &use->credit_time);
     use->port = port;
+    if (use->link != NULL)
+        net_link_insert(&use->link->net, port,
+                        use->link->spec.is_real ? use->vifs->config.real_time : &use->link_time);
     return 0;
 }
 
@@ -63,6 +85,8 @@ static void leave(void *ctx, struct net_port *port)
     struct vifs_use *use = ctx;
 
     assert(use->port == port);
+    if (use->link != NULL)
+        net_link_take_out(&use->link->net);
     net_disconnect(port);
     use->port = NULL;
 }
@@ -176,7 +200,7 @@ int vifs_prepare(struct vifs *vifs, domid_t domid, uint32_t devid, const struct 
     timers_add_clock(vifs->config.timers, &use->link_time, clock);
     timer_clock_set_lead(&use->link_time, vifs->config.close_watch_ns);
     timers_add_clock(vifs->config.timers, &use->credit_time, clock);
-    list_push_back(&vifs->uses, &use->link);
+    list_push_back(&vifs->uses, &use->of_vifs);
     *out = use;
     return 0;
 }
@@ -186,7 +210,8 @@ void vifs_release(struct vifs_use *use)
     if (use == NULL)
         return;
     assert(use->port == NULL); /* its device has left */
-    list_remove(&use->link);
+    vifs_drop_link(use);
+    list_remove(&use->of_vifs);
     timers_drop_clock(use->vifs->config.timers, &use->link_time);
     timers_drop_clock(use->vifs->config.timers, &use->credit_time);
     free(use);

@@ -20,21 +20,37 @@
 #include "base/why.h"
 #include "service/back/vif/vif_back.h"
 #include "service/dom0/vifs/vif_spec.h"
+#include "service/net/link_spec.h"
 #include "service/net/net.h"
 #include "splitdom/xen/grant_table.h"
 #include "tdf/timer.h"
 
 struct vifs_config {
-    struct timers *timers;   /* of the loop */
-    uint64_t close_watch_ns; /* how long before its time a link's frame is watched for */
-    uint64_t seed;           /* of addresses, and of what domains must not guess */
+    struct timers *timers;         /* of the loop */
+    struct timer_clock *real_time; /* in timers: CLOCK_MONOTONIC, watched closely */
+    uint64_t close_watch_ns;       /* how long before its time a link's frame is watched for */
+    uint64_t seed;                 /* of addresses, and of what domains must not guess */
 };
 
 struct vifs {
     struct net net;
-    struct list uses; /* of vifs_use.link, in the order in which they were made */
+    struct list uses;   /* of vifs_use.of_vifs, in the order in which they were made */
+    struct list trunks; /* of vifs_trunk.link, likewise */
     struct prng prng;
     struct vifs_config config;
+};
+
+/* A link, and how it was asked for (vif_links.h). */
+struct vifs_link {
+    struct net_link_spec spec;
+    struct net_link net;
+};
+
+/* Two bridges that are joined. */
+struct vifs_trunk {
+    struct vifs_link net;
+    struct net_bridge *bridge[NET_WAYS];
+    struct list_node link;
 };
 
 /* One vif of a domain, from vifs_prepare to vifs_release. Only read by others. */
@@ -45,8 +61,9 @@ struct vifs_use {
     struct vif_spec spec;
     char name[NET_PORT_NAME_SIZE]; /* of the port */
     struct vif_options options;
-    struct net_port *port; /* NULL: its front end is not connected */
-    struct list_node link;
+    struct net_port *port;  /* NULL: its front end is not connected */
+    struct vifs_link *link; /* NULL: it has none */
+    struct list_node of_vifs;
     struct timer_clock link_time; /* the domain's clock, watched closely, and the same not so */
     struct timer_clock credit_time;
 };
@@ -66,6 +83,11 @@ int vifs_prepare(struct vifs *vifs, domid_t domid, uint32_t devid, const struct 
                  bool soft, struct tdf_clock *clock, struct vifs_use **out, struct why *why);
 /* Its device is not there any more. NULL allowed. */
 void vifs_release(struct vifs_use *use);
+
+/* Frames go straight again: the vif has no link any more; the bridges are not joined any more. What
+ * was under way is dropped. */
+void vifs_drop_link(struct vifs_use *use);
+void vifs_drop_trunk(struct vifs_trunk *trunk);
 
 /* The number of a new vif of the domain, as libxl counts: the greatest and one. */
 uint32_t vifs_next_devid(const struct vifs *vifs, domid_t domid);

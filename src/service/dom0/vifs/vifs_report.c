@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "service/dom0/vifs/vif_links.h"
 #include "xenstore/xenbus_state.h"
 
 static uint64_t dropped(const struct net_port *port)
@@ -116,5 +117,6 @@ void vifs_report_write(struct json *json, struct xenbus_back *back)
     json_u64(json, "weight", port->weight);
     write_port(json, port);
     write_ring(json, &stats);
+    vif_links_write(json, options->network_ctx);
     json_end(json);
 }

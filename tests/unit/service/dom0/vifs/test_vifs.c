@@ -18,6 +18,8 @@
 static struct tdf_source source;
 static struct tdf_clock clock_of_domain;
 static struct timers timers;
+static struct tdf_clock real_clock;
+static struct timer_clock real_time;
 static struct vifs vifs;
 static struct why why;
 
@@ -28,9 +30,13 @@ static int begin(void **state)
     struct net_bridge *bridge;
     timers_init(&timers);
     if (tdf_source_manual(&source, 1000000000, 1000000, 0) < 0 ||
-        tdf_clock_init(&clock_of_domain, &source, NULL, 0, one) < 0)
+        tdf_clock_init(&clock_of_domain, &source, NULL, 0, one) < 0 ||
+        tdf_clock_init(&real_clock, &source, NULL, 0, one) < 0)
         return -1;
-    vifs_init(&vifs, &(struct vifs_config){.timers = &timers, .close_watch_ns = 50000, .seed = 7});
+    timers_add_clock(&timers, &real_time, &real_clock);
+    vifs_init(&vifs,
+              &(struct vifs_config){
+                  .timers = &timers, .real_time = &real_time, .close_watch_ns = 50000, .seed = 7});
     if (net_add_bridge(&vifs.net, "xenbr0", &bridge) < 0 ||
         net_add_bridge(&vifs.net, "xenbr1", &bridge) < 0)
         return -1;

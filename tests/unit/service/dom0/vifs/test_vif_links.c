@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* vif_links: links by name, made, changed, listed and removed. */
+#include "service/dom0/vifs/vif_links.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct tdf_source source;
+static struct tdf_clock domain_clock, real_clock;
+static struct timers timers;
+static struct timer_clock real_time;
+static struct vifs vifs;
+static struct vifs_use *use;
+static struct net_port port;
+static struct why why;
+static char *answer;
+
+static void deliver(struct net_port *p, struct net_frame *frame, uint64_t at_ns)
+{
+    (void)p;
+    (void)frame;
+    (void)at_ns;
+}
+
+static uint32_t take(struct net_port *p, uint32_t budget_bytes)
+{
+    (void)p;
+    (void)budget_bytes;
+    return 0;
+}
+
+static const struct net_port_ops ops = {deliver, take};
+
+static void join(void)
+{
+    const char *what = "";
+    net_port_init(&port, &ops, use->name, 1);
+    assert_int_equal(use->options.network->join(use, &port, NULL, &use->options, &what), 0);
+}
+
+static void leave(void)
+{
+    use->options.network->leave(use, &port);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    const struct tdf one = {1, 1};
+    struct vif_spec spec;
+    struct net_bridge *bridge;
+    timers_init(&timers);
+    if (tdf_source_manual(&source, 1000000000, 1000000, 0) < 0 ||
+        tdf_clock_init(&domain_clock, &source, NULL, 0, one) < 0 ||
+        tdf_clock_init(&real_clock, &source, NULL, 0, one) < 0)
+        return -1;
+    timers_add_clock(&timers, &real_time, &real_clock);
+    vifs_init(&vifs, &(struct vifs_config){.timers = &timers, .real_time = &real_time, .seed = 7});
+    for (int i = 0; i < 3; i++) {
+        char name[] = "xenbr0";
+        name[5] = (char)('0' + i);
+        if (net_add_bridge(&vifs.net, name, &bridge) < 0)
+            return -1;
+    }
+    answer = NULL;
+    return vif_spec_parse("", &spec, &why) == 0
+               ? vifs_prepare(&vifs, 1, 0, &spec, false, &domain_clock, &use, &why)
+               : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    if (use->port != NULL)
+        leave();
+    vifs_release(use);
+    vifs_fini(&vifs);
+    free(answer);
+    return 0;
+}
+
+static int command(const char *text)
+{
+    free(answer);
+    return vif_links_command(&vifs, text, &answer, &why);
+}
+
+static const struct net_pipe *pipe_of(enum net_way way)
+{
+    return &use->link->net.way[way].pipe;
+}
+
+static void a_vif_gets_a_link_and_keeps_it(void **state)
+{
+    (void)state;
+    assert_int_equal(command("vif1.0 rate=10Mbit delay=10ms"), 0);
+    assert_null(answer);
+    assert_null(use->link->net.time); /* nothing is connected */
+    join();
+    assert_ptr_equal(use->link->net.time, &use->link_time);
+    assert_ptr_equal(use->link->net.port, &port);
+    leave();
+    assert_null(use->link->net.time);
+    join(); /* another front end finds the same link */
+    assert_int_equal(pipe_of(NET_WAY_UP)->config.rate_bps, 10000000);
+}
+
+static void a_link_changes_while_it_is_used(void **state)
+{
+    (void)state;
+    join();
+    assert_int_equal(command("vif1.0 rate=10Mbit delay=10ms"), 0);
+    assert_int_equal(command("vif1.0 delay=20ms way=down rate=1Mbit"), 0);
+    assert_int_equal(pipe_of(NET_WAY_UP)->config.rate_bps, 10000000);
+    assert_int_equal(pipe_of(NET_WAY_DOWN)->config.rate_bps, 1000000);
+    assert_int_equal(pipe_of(NET_WAY_UP)->config.delay_ns, 20000000);
+    assert_int_equal(command("vif1.0 frame=real"), 0);
+    assert_ptr_equal(use->link->net.time, &real_time);
+    assert_int_equal(pipe_of(NET_WAY_UP)->config.delay_ns, 20000000);
+}
+
+static void links_are_listed_as_they_were_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(command(""), 0);
+    assert_string_equal(answer, "");
+    assert_int_equal(command("vif1.0 rate=8Mbit"), 0);
+    assert_int_equal(command("xenbr0 xenbr1 delay=1ms"), 0);
+    assert_int_equal(command(""), 0);
+    assert_non_null(strstr(answer, "vif1.0 frame=domain\n  up   rate=8000000bit queue=1000\n"));
+    assert_non_null(
+        strstr(answer, "xenbr0 xenbr1 frame=real\n  up   delay=1000000ns queue=1000\n"));
+    assert_int_equal(command("vif1.0"), 0);
+    assert_non_null(strstr(answer, "vif1.0"));
+    assert_null(strstr(answer, "xenbr0"));
+}
+
+static void a_link_is_removed(void **state)
+{
+    (void)state;
+    join();
+    assert_int_equal(command("vif1.0 rate=8Mbit"), 0);
+    assert_int_equal(command("vif1.0 remove"), 0);
+    assert_null(use->link);
+    assert_null(port.down);
+    assert_int_equal(command("vif1.0 remove"), -ENOENT);
+    assert_int_equal(command("xenbr0 xenbr1"), 0); /* a link that does nothing joins all the same */
+    assert_int_equal(command("xenbr0 xenbr1 remove"), 0);
+    assert_int_equal(net_find_bridge(&vifs.net, "xenbr0")->port_count, 1);
+}
+
+static void circles_of_bridges_are_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(command("xenbr0 xenbr1 delay=1ms"), 0);
+    assert_int_equal(command("xenbr1 xenbr2 delay=1ms"), 0);
+    assert_int_equal(command("xenbr0 xenbr2 delay=1ms"), -ELOOP);
+    assert_int_equal(command("xenbr1 xenbr0 delay=1ms"), -ELOOP);
+    assert_int_equal(command("xenbr0 xenbr0 delay=1ms"), -ELOOP);
+    assert_int_equal(command("xenbr1 xenbr2 remove"), 0);
+    assert_int_equal(command("xenbr0 xenbr2 delay=1ms"), 0);
+}
+
+static void what_is_wrong_is_said(void **state)
+{
+    (void)state;
+    assert_int_equal(command("vif9.0 delay=1ms"), -ENODEV);
+    assert_int_equal(command("xenbr0 delay=1ms"), -ENODEV);
+    assert_int_equal(command("xenbr0"), -EINVAL);
+    assert_int_equal(command("vif1.0 delay=soon"), -EINVAL);
+    assert_string_equal(why.text, "invalid value in `delay=soon'");
+    assert_null(use->link);
+}
+
+#define WITH_LINKS(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_LINKS(a_vif_gets_a_link_and_keeps_it),
+        WITH_LINKS(a_link_changes_while_it_is_used),
+        WITH_LINKS(links_are_listed_as_they_were_asked_for),
+        WITH_LINKS(a_link_is_removed),
+        WITH_LINKS(circles_of_bridges_are_refused),
+        WITH_LINKS(what_is_wrong_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
