@@ -79,6 +79,8 @@ enum control_op {
     CONTROL_NETWORK_DESTROY = 50,
     /* text: the words of `service net-link`, with blanks between them. */
     CONTROL_NET_LINK = 51,
+    /* The same of `service rule`. */
+    CONTROL_RULE = 52,
 };
 
 enum {

@@ -49,6 +49,7 @@ static int run_verb(const struct service_options *options)
     case SERVICE_NETWORK_DETACH:
     case SERVICE_NETWORK_LIST:
     case SERVICE_NET_LINK:
+    case SERVICE_RULE:
         return verb_network(&rundir, options);
     case SERVICE_TOP:
         return verb_top(&rundir, options);

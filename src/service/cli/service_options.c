@@ -40,6 +40,7 @@ static const struct {
     {"network-detach", SERVICE_NETWORK_DETACH, 2, 2, "two arguments: DOMID DEVID|MAC"},
     {"network-list", SERVICE_NETWORK_LIST, 1, 1, "one argument: DOMID"},
     {"net-link", SERVICE_NET_LINK, 0, 64, "a vif or two bridges, and words"},
+    {"rule", SERVICE_RULE, 1, 64, "add, list, delete or flush, and words"},
     {"top", SERVICE_TOP, 0, 0, "no arguments"},
     {"uptime", SERVICE_UPTIME, 0, 1, "at most one argument: DOMID"},
     {"domid", SERVICE_DOMID, 1, 1, "one argument: NAME"},
@@ -318,7 +319,7 @@ static int apply_operands(char **operands, struct service_options *o, struct why
         return 0;
     }
     o->words = operands;
-    if (o->verb == SERVICE_NET_LINK)
+    if (o->verb == SERVICE_NET_LINK || o->verb == SERVICE_RULE)
         return 0;
     o->has_domid = operands[0] != NULL;
     if (o->verb == SERVICE_UPTIME && !o->has_domid)

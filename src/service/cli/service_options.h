@@ -31,6 +31,7 @@ enum service_verb {
     SERVICE_NETWORK_DETACH,
     SERVICE_NETWORK_LIST,
     SERVICE_NET_LINK,
+    SERVICE_RULE,
     SERVICE_TOP,
     SERVICE_UPTIME,
     SERVICE_DOMID,
@@ -63,7 +64,7 @@ struct service_options {
     const char *disks[DOM0_DISKS_MAX];   /* start: of --disk, checked; as many as dom0.disk_count */
     struct vif_spec vifs[DOM0_VIFS_MAX]; /* start: of --vif; what dom0.vifs points to */
     const char *bridges[DOM0_BRIDGES_MAX]; /* start: of --bridge, likewise */
-    char *const *words;   /* network-attach: what follows the domain; net-link: all;
+    char *const *words;   /* network-attach: what follows the domain; net-link, rule: all;
                            a NULL at the end */
     bool has_domid;       /* uptime */
     uint32_t domid;       /* of the verbs that take one */

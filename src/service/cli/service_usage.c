@@ -55,6 +55,7 @@ const char *service_options_usage(void)
            "  network-detach DOMID DEVID|MAC [-f, --force]  take it away; -f: don't wait\n"
            "  network-list DOMID      its network interfaces\n"
            "  net-link [VIF|BRIDGE BRIDGE [WORD...|remove]]  links: rate=10Mbit delay=10ms\n"
+           "  rule add WORD..., rule list, rule delete ID, rule flush  the firewall inside Dom0\n"
            "options of every verb:\n"
            "  --name NAME             which service (SPLITDOM_NAME; default \"default\")\n"
            "  --rundir DIR            where its sockets are (SPLITDOM_RUNDIR)\n"

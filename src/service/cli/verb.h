@@ -28,7 +28,7 @@ int verb_list(const struct rundir *rundir, const struct service_options *options
 /* block-attach, block-detach, resize of a certain image: asked of Dom0. */
 int verb_block(const struct rundir *rundir, const struct service_options *options);
 int verb_block_list(const struct rundir *rundir, const struct service_options *options);
-/* network-attach, network-detach, network-list, net-link. */
+/* network-attach, network-detach, network-list, net-link, rule. */
 int verb_network(const struct rundir *rundir, const struct service_options *options);
 int verb_top(const struct rundir *rundir, const struct service_options *options);
 int verb_uptime(const struct rundir *rundir, const struct service_options *options);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * verb_network: the network: network-attach, network-detach, network-list in the columns of `xl
- * network-list`, net-link.
+ * network-list`, net-link, rule.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -157,6 +157,8 @@ int verb_network(const struct rundir *rundir, const struct service_options *opti
         rc = detach(rundir, options, &why);
     else if (options->verb == SERVICE_NET_LINK)
         rc = command(rundir, CONTROL_NET_LINK, options, &why);
+    else if (options->verb == SERVICE_RULE)
+        rc = command(rundir, CONTROL_RULE, options, &why);
     else
         rc = list(rundir, options, &why);
     if (rc < 0)

@@ -170,7 +170,7 @@ static int serve_network(struct control_peer *peer, const struct control_packet 
 static bool is_about_network(uint32_t op)
 {
     return op == CONTROL_NETWORK_ATTACH || op == CONTROL_NETWORK_DETACH ||
-           op == CONTROL_NETWORK_DESTROY || op == CONTROL_NET_LINK;
+           op == CONTROL_NETWORK_DESTROY || op == CONTROL_NET_LINK || op == CONTROL_RULE;
 }
 
 static bool has_text(uint32_t op)
@@ -220,6 +220,7 @@ int control_serve(struct control_peer *peer, const struct control_packet *packet
     case CONTROL_NETWORK_DETACH:
     case CONTROL_NETWORK_DESTROY:
     case CONTROL_NET_LINK:
+    case CONTROL_RULE:
         return serve_network(peer, packet);
     case CONTROL_STOP:
         if (peer->domain != NULL)

@@ -9,6 +9,7 @@
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
 #include "service/dom0/vifs/vif_links.h"
+#include "service/dom0/vifs/vif_rules.h"
 
 enum {
     LINK_WATCH_NS = 50000, /* a host mostly wakes a sleeper this late: watched for that long */
@@ -21,11 +22,10 @@ int dom0_network_create(struct dom0 *d, struct why *why)
         .timers = &d->worker.timers, .close_watch_ns = LINK_WATCH_NS, .seed = clock_monotonic_ns()};
     struct net_bridge *bridge;
     (void)!getrandom(&config.seed, sizeof(config.seed), GRND_NONBLOCK); /* else the time it is */
-    vifs_init(&d->vifs, &config);
-    int rc = 0;
+    int rc = vifs_init(&d->vifs, &config);
     for (uint32_t i = 0; rc == 0 && i < options->bridge_count; i++)
         rc = net_add_bridge(&d->vifs.net, options->bridges[i], &bridge);
-    if (options->bridge_count == 0)
+    if (rc == 0 && options->bridge_count == 0)
         rc = net_add_bridge(&d->vifs.net, NET_BRIDGE_DEFAULT, &bridge);
     return rc < 0 ? why_fail_errno(why, rc, "cannot make the bridges") : 0;
 }
@@ -102,6 +102,8 @@ int dom0_network(void *ctx, const struct control_request *request, const char *t
     *answer = NULL;
     if (request->op == CONTROL_NET_LINK)
         return vif_links_command(&d->vifs, text, answer, why);
+    if (request->op == CONTROL_RULE)
+        return vif_rules_command(&d->vifs.net.rules, text, answer, why);
     int rc = dom0_need_domain(d, request->arg0, &domain, why);
     if (rc < 0)
         return rc;

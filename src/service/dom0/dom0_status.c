@@ -349,7 +349,7 @@ static void print_json(struct dom0 *d, FILE *out)
     json_object(&json, NULL);
     write_service(&json, d);
     vdisks_report_write(&d->vdisks, &json);
-    vifs_report_write_bridges(&d->vifs, &json);
+    vifs_report_write_network(&d->vifs, &json);
     write_cache(&json, d);
     write_disk(&json, d);
     json_object(&json, "loop");

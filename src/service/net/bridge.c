@@ -39,6 +39,17 @@ static void pass_on(struct net_count *count, struct net_port *to, struct net_fra
     net_port_output(to, frame, at_ns);
 }
 
+/* Asks the rules, unless there are none. */
+static bool may_pass(struct net_bridge *bridge, const struct net_passage *passage,
+                     struct net_port *out)
+{
+    if (bridge->rules == NULL || bridge->rules->count == 0 ||
+        net_rules_pass(bridge->rules, passage, out))
+        return true;
+    net_port_drop(passage->in, NET_DROP_RULE);
+    return false;
+}
+
 /* May the port have so many copies made of its frame, now? */
 static bool take_flood_tokens(struct net_member *from, uint32_t copies, uint64_t at_ns)
 {
@@ -60,9 +71,12 @@ static bool take_flood_tokens(struct net_member *from, uint32_t copies, uint64_t
     return true;
 }
 
-static void flood(struct net_bridge *bridge, struct net_member *from, struct net_frame *frame,
-                  uint64_t at_ns)
+static void flood(struct net_bridge *bridge, struct net_member *from,
+                  const struct net_passage *passage)
 {
+    struct net_frame *frame = passage->frame;
+    uint64_t at_ns = passage->at_ns;
+
     uint32_t copies = bridge->port_count - 1;
 
     if (!take_flood_tokens(from, copies, at_ns)) {
@@ -73,7 +87,7 @@ static void flood(struct net_bridge *bridge, struct net_member *from, struct net
          node = list_next(&bridge->members, node)) {
         struct net_member *to = container_of(node, struct net_member, link);
 
-        if (to != from)
+        if (to != from && may_pass(bridge, passage, to->port))
             pass_on(&bridge->stats.flooded, to->port, frame, at_ns);
     }
     if (copies > 1)
@@ -114,14 +128,24 @@ static void bridge_put(struct net_sink *sink, struct net_port *port, struct net_
         return;
     }
 
+    struct net_passage passage = {.bridge = bridge->name,
+                                  .in = port,
+                                  .flows = &from->flows,
+                                  .frame = frame,
+                                  .packet = &packet,
+                                  .at_ns = at_ns};
+
+    if (bridge->rules != NULL && bridge->rules->count > 0)
+        net_rules_begin(bridge->rules, &passage);
+
     struct net_port *to =
         net_mac_is_group(packet.to) ? NULL : net_fdb_find(&bridge->fdb, packet.to, at_ns);
 
     if (to == NULL && bridge->port_count > 1)
-        flood(bridge, from, frame, at_ns);
+        flood(bridge, from, &passage);
     else if (to == NULL || to == port)
         net_port_drop(port, NET_DROP_LOCAL);
-    else
+    else if (may_pass(bridge, &passage, to))
         pass_on(&bridge->stats.forwarded, to, frame, at_ns);
 }
 
@@ -197,6 +221,8 @@ void net_bridge_disconnect(struct net_port *port)
     port->up = NULL;
     port->member = NULL;
     net_fdb_drop(&member->bridge->fdb, &member->addresses);
+    if (member->bridge->rules != NULL)
+        net_flows_drop(&member->bridge->rules->flows, &member->flows);
     list_remove(&member->link);
     member->bridge->port_count--;
     free(member);

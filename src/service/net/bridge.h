@@ -22,6 +22,7 @@
 #include "service/net/fdb.h"
 #include "service/net/guard.h"
 #include "service/net/port.h"
+#include "service/net/rules.h"
 
 struct timer_clock;
 
@@ -45,7 +46,8 @@ struct net_bridge {
     struct net_fdb fdb;
     struct net_bridge_stats stats;
     uint32_t port_count;
-    struct list_node link; /* its owner's */
+    struct list_node link;   /* its owner's */
+    struct net_rules *rules; /* its owner's, set before there are ports; NULL: there are none */
     /* Private. */
     struct net_sink sink;
     struct list members; /* of net_member.link, in the order of their connection */
@@ -66,6 +68,7 @@ struct net_member {
     struct net_port_config config;
     struct list_node link;
     struct net_fdb_share addresses;
+    struct net_flow_share flows;
     uint64_t flood_tokens, flood_at_ns;
 };
 

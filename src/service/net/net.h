@@ -24,10 +24,11 @@ struct net {
     uint32_t bridge_count;
     uint32_t last_port_id;
     struct prng secrets;
+    struct net_rules rules; /* of all bridges */
 };
 
-/* A network without bridges. */
-void net_init(struct net *net, uint64_t seed);
+/* A network without bridges and rules. Errors: -ENOMEM. */
+int net_init(struct net *net, uint64_t seed);
 /* No port is connected any more. A zeroed one is allowed. */
 void net_fini(struct net *net);
 
@@ -42,6 +43,8 @@ struct net_bridge *net_next_bridge(const struct net *net, const struct net_bridg
  * Errors: -ENODEV there is no such bridge; those of net_bridge_connect. */
 int net_connect(struct net *net, struct net_port *port, const char *bridge_name,
                 const struct net_port_config *config);
+/* The port of that name on any bridge; NULL: there is none. */
+struct net_port *net_find_port(const struct net *net, const char *name);
 /* Takes the port off. Allowed on a port that is on no bridge. Not from within take or deliver. */
 void net_disconnect(struct net_port *port);
 

@@ -36,6 +36,7 @@ static bool holds(const struct net_frame *frame, uint32_t byte, uint32_t bytes)
 static void read_transport(const struct net_frame *frame, uint32_t byte, struct net_packet *packet)
 {
     packet->has_protocol = true;
+    packet->transport_byte = byte;
     switch (packet->protocol) {
     case NET_PROTOCOL_TCP:
         if (holds(frame, byte, TCP_HEADER_BYTES))

@@ -36,16 +36,17 @@ struct net_address {
 };
 
 struct net_packet {
-    uint64_t to, from;            /* mac.h */
-    uint16_t ethertype;           /* as the frame has it: of the outermost tag, if there is one */
-    uint16_t inner_type;          /* behind up to two VLAN tags */
-    uint32_t network_byte;        /* where what inner_type names begins */
-    uint8_t family;               /* 4 or 6: a whole header of that kind is there; else 0 */
-    bool is_later_fragment;       /* of an IP packet: it has no ports */
-    bool has_protocol;            /* protocol is known */
-    bool has_ports;               /* source_port, target_port are (TCP, UDP), in the host's order */
-    uint8_t protocol;             /* behind IPv6's extension headers */
-    uint8_t tcp_flags;            /* 0 unless it is TCP with a whole header */
+    uint64_t to, from;       /* mac.h */
+    uint16_t ethertype;      /* as the frame has it: of the outermost tag, if there is one */
+    uint16_t inner_type;     /* behind up to two VLAN tags */
+    uint32_t network_byte;   /* where what inner_type names begins */
+    uint32_t transport_byte; /* where the protocol's header begins, unless it is a later fragment */
+    uint8_t family;          /* 4 or 6: a whole header of that kind is there; else 0 */
+    bool is_later_fragment;  /* of an IP packet: it has no ports */
+    bool has_protocol;       /* protocol is known */
+    bool has_ports;          /* source_port, target_port are (TCP, UDP), in the host's order */
+    uint8_t protocol;        /* behind IPv6's extension headers */
+    uint8_t tcp_flags;       /* 0 unless it is TCP with a whole header */
     uint8_t icmp_type, icmp_code; /* with protocol ICMP or ICMPv6 and has_icmp */
     bool has_icmp;
     uint16_t icmp_id; /* of an echo */

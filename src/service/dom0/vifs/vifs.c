@@ -13,11 +13,11 @@
 
 #define NS_PER_US UINT64_C(1000)
 
-void vifs_init(struct vifs *vifs, const struct vifs_config *config)
+int vifs_init(struct vifs *vifs, const struct vifs_config *config)
 {
     *vifs = (struct vifs){.config = *config};
     prng_init(&vifs->prng, config->seed, 1);
-    net_init(&vifs->net, config->seed);
+    return net_init(&vifs->net, config->seed);
 }
 
 void vifs_drop_link(struct vifs_use *use)

@@ -68,8 +68,8 @@ struct vifs_use {
     struct timer_clock credit_time;
 };
 
-/* What config points at outlives the vifs. */
-void vifs_init(struct vifs *vifs, const struct vifs_config *config);
+/* What config points at outlives the vifs. Errors: -ENOMEM. */
+int vifs_init(struct vifs *vifs, const struct vifs_config *config);
 /* All were released. A zeroed one is allowed. */
 void vifs_fini(struct vifs *vifs);
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "service/dom0/vifs/vif_links.h"
+#include "service/dom0/vifs/vif_rules.h"
 #include "xenstore/xenbus_state.h"
 
 static uint64_t dropped(const struct net_port *port)
@@ -68,7 +69,7 @@ static void write_port(struct json *json, const struct net_port *port)
     json_end(json);
 }
 
-void vifs_report_write_bridges(const struct vifs *vifs, struct json *json)
+void vifs_report_write_network(const struct vifs *vifs, struct json *json)
 {
     json_array(json, "bridges");
     for (const struct net_bridge *bridge = net_next_bridge(&vifs->net, NULL); bridge != NULL;
@@ -84,6 +85,8 @@ void vifs_report_write_bridges(const struct vifs *vifs, struct json *json)
         json_end(json);
     }
     json_end(json);
+    json_u64(json, "connections", vifs->net.rules.flows.count);
+    vif_rules_write(json, &vifs->net.rules);
 }
 
 static void write_ring(struct json *json, const struct vif_stats *stats)

@@ -11,8 +11,8 @@
 
 /* A line for each bridge that has or had a port, with its ports below. */
 void vifs_report_print(const struct vifs *vifs, FILE *out);
-/* An array "bridges". */
-void vifs_report_write_bridges(const struct vifs *vifs, struct json *json);
+/* Members "bridges", "connections", "rules". */
+void vifs_report_write_network(const struct vifs *vifs, struct json *json);
 /* An object for one network interface; back is of vif_class. */
 void vifs_report_write(struct json *json, struct xenbus_back *back);
 

@@ -19,8 +19,7 @@ static struct net net;
 static int begin(void **state)
 {
     (void)state;
-    net_init(&net, 1);
-    return 0;
+    return net_init(&net, 1);
 }
 
 static int end(void **state)

@@ -63,7 +63,9 @@ static int begin(void **state)
         tdf_clock_init(&real_clock, &source, NULL, 0, one) < 0)
         return -1;
     timers_add_clock(&timers, &real_time, &real_clock);
-    vifs_init(&vifs, &(struct vifs_config){.timers = &timers, .real_time = &real_time, .seed = 7});
+    if (vifs_init(&vifs,
+                  &(struct vifs_config){.timers = &timers, .real_time = &real_time, .seed = 7}) < 0)
+        return -1;
     for (int i = 0; i < 3; i++) {
         char name[] = "xenbr0";
         name[5] = (char)('0' + i);

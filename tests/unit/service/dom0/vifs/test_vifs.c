@@ -34,9 +34,11 @@ static int begin(void **state)
         tdf_clock_init(&real_clock, &source, NULL, 0, one) < 0)
         return -1;
     timers_add_clock(&timers, &real_time, &real_clock);
-    vifs_init(&vifs,
-              &(struct vifs_config){
-                  .timers = &timers, .real_time = &real_time, .close_watch_ns = 50000, .seed = 7});
+    if (vifs_init(&vifs, &(struct vifs_config){.timers = &timers,
+                                               .real_time = &real_time,
+                                               .close_watch_ns = 50000,
+                                               .seed = 7}) < 0)
+        return -1;
     if (net_add_bridge(&vifs.net, "xenbr0", &bridge) < 0 ||
         net_add_bridge(&vifs.net, "xenbr1", &bridge) < 0)
         return -1;
