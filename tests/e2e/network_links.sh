@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Links before an interface, with frames in them: a delay in the domain's time at two dilations, losses and full queues
+# that are counted, a rule, and two bridges that are joined.
+. "$(dirname "$0")/functions.sh"
+requires jq
+"$BIN/domu" --help | grep -q 'traffic' || skip "this domu sends no frames"
+
+image disk1.img 1
+start_service --bridge xenbr0 --bridge xenbr1 --vif bridge=xenbr0
+domu() { timeout -k 2 $((30 * slack)) "$BIN/domu" "$@"; }
+vif() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
+connected_vif() { [ "$(vif "$1" .state)" = Connected ]; }
+begin_echo() { # NAME ARGUMENT...
+    local name=$1
+    shift
+    "$BIN/domu" traffic --echo --domain-name "$name" "$@" >"$name.out" 2>"$name.err" &
+    eventually 10 connected_vif "$name" || die "no domain $name: $(cat "$name.err")"
+    mac=$(vif "$name" .mac)
+    link=$(vif "$name" .name)
+}
+send() { # COUNT ARGUMENT...
+    local count=$1
+    shift
+    domu traffic --to "$mac" --count "$count" --rate 1000 --size 200 --linger 1 --json "$@" >sent || die "the sender fails"
+}
+
+# 2 ms there and back of the domain's own time, whatever its clock: the smallest of a hundred round trips.
+for tdf in 1 10; do
+    begin_echo echo$tdf --tdf $tdf
+    service net-link "$link" delay=1ms || die "no link"
+    near() {
+        send 100 --tdf $tdf
+        jq -e '.returned.unique == 100 and .round_trip_ns.min >= 2000000 and .round_trip_ns.min < 2500000' sent >/dev/null
+    }
+    eventually 5 near || die "not 2 ms at TDF $tdf: $(cat sent)"
+done
+
+# Losses and a full queue: nothing is missing that no counter has.
+service net-link "$link" loss=20% rate=1Mbit queue=5 delay=0 || die "no change"
+send 300
+drained() { service status --json | jq -e '.domains[0].vifs[0].link | .up.waiting_frames + .down.waiting_frames + .up.under_way_frames + .down.under_way_frames == 0' >/dev/null; }
+eventually 10 drained || die "frames stay in the link"
+counts() { vif echo10 ".link.$1 | .in_frames + .duplicated == .out_frames + .lost + .queue_full + .early"; }
+[ "$(counts up) $(counts down)" = "true true" ] || die "not counted: $(vif echo10 .link)"
+[ "$(vif echo10 '.link.down | .lost > 20 and .queue_full > 20')" = true ] || die "nothing was dropped: $(vif echo10 .link)"
+[ "$(vif echo10 '.dropped["link-loss"] == .link.up.lost + .link.down.lost')" = true ] || die "drops: $(vif echo10 .)"
+
+# A rule drops what comes back; without it all is as before.
+service net-link "$link" remove
+service rule add in="$link" drop >/dev/null
+send 20
+[ "$(jq .returned.unique sent)" = 0 ] || die "the rule drops nothing: $(cat sent)"
+service rule flush
+send 20
+[ "$(jq .returned.unique sent)" = 20 ] || die "not as before: $(cat sent)"
+
