@@ -132,6 +132,21 @@ static void note(int number, siginfo_t *info, void *context)
     came = number == SIGSYS && info->si_pid == getpid();
 }
 
+/* It is shown as it was set when another handler takes its place. */
+static void handlers_mask(void)
+{
+    struct sigaction full = {.sa_handler = SIG_IGN}, none = {.sa_handler = SIG_DFL}, old;
+    sigfillset(&full.sa_mask);
+    must(sigaction(SIGUSR1, &full, NULL), "sigaction");
+    must(sigaction(SIGUSR1, &none, &old), "sigaction");
+    if (!sigismember(&old.sa_mask, SIGSYS) || !sigismember(&old.sa_mask, SIGUSR2))
+        broken("the handler's mask is not shown as it was set");
+    must(sigaction(SIGUSR1, &full, &old), "sigaction");
+    if (sigismember(&old.sa_mask, SIGSYS))
+        broken("a mask that was never set is shown");
+    sleep_and_end();
+}
+
 /* A handler of the program's own is shown, and called for what others send. */
 static void sigsys_handler(void)
 {
@@ -232,6 +247,7 @@ const struct wait_case cases_signal[] = {
     {"SIGSYS after exec", KIND_WAIT, sigsys_after_exec, 0, 0, 0, 0, 0},
     {"SIGSYS is blocked, exec", KIND_WAIT, sigsys_blocked_exec, 0, 0, 0, 0, 0},
     {"a handler for SIGSYS", KIND_WAIT, sigsys_handler, 0, 0, 0, 0, 0},
+    {"a handler's mask", KIND_WAIT, handlers_mask, 0, 0, 0, 0, 0},
     {"SIGSYS ignored and by default", KIND_WAIT, sigsys_default, 0, 0, 0, 0, 0},
     {"a seccomp filter", KIND_WAIT, own_filter, 0, 0, 0, 0, 0},
 #ifdef __GLIBC__

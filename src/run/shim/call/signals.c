@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
 
+#include "ring/barrier.h"
 #include "run/shim/call/calls.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
@@ -47,9 +49,21 @@ static long segv_action(long act, long old)
     return SYS4(SYS_rt_sigaction, SIGSEGV, &ours, 0, SIGNALS_MASK_BYTES);
 }
 
+/* Returns what it was before. */
+static bool set_masked(int number, bool masked)
+{
+    const uint64_t bit = UINT64_C(1) << (number - 1);
+    uint64_t before = load_relaxed_u64(&process.masked);
+
+    while (
+        !compare_exchange_full_u64(&process.masked, &before, masked ? before | bit : before & ~bit))
+        ;
+    return (before & bit) != 0;
+}
+
 long call_rt_sigaction(struct trap *trap)
 {
-    struct trap_action action;
+    struct trap_action action, old;
 
     if (trap->args[3] != SIGNALS_MASK_BYTES)
         return -EINVAL;
@@ -59,8 +73,14 @@ long call_rt_sigaction(struct trap *trap)
         return segv_action(trap->args[1], trap->args[2]);
     if (user_read(&action, trap->args[1], sizeof(action)) < 0)
         return -EFAULT;
+    const bool masked = (action.mask & SIGNALS_SIGSYS) != 0;
     action.mask &= ~signals_never_blocked();
-    return SYS4(SYS_rt_sigaction, trap->args[0], &action, trap->args[2], SIGNALS_MASK_BYTES);
+    long rc = SYS4(SYS_rt_sigaction, trap->args[0], &action, &old, SIGNALS_MASK_BYTES);
+    if (rc < 0)
+        return rc;
+    if (set_masked((int)trap->args[0], masked))
+        old.mask |= SIGNALS_SIGSYS;
+    return trap->args[2] == 0 ? 0 : user_write(trap->args[2], &old, sizeof(old));
 }
 
 /* Has this thread blocked what is never blocked? Kept in bits of its personality that mean nothing,
