@@ -130,6 +130,36 @@ echo end
 poweroff -f
 END
 chmod +x init.sh
+# A server that answers for another one, which accepts and says nothing: "504" after half a second.
+mkdir -p proxy/logs
+cat >proxy/nginx.conf <<'END'
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    server {
+        listen 127.0.0.1:6391;
+        location / {
+            proxy_pass http://127.0.0.1:6392;
+            proxy_read_timeout 500ms;
+        }
+    }
+}
+END
+cat >proxy.sh <<'END'
+perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:6392") or die; sleep 100' &
+silent=$!
+"$1" -p "$PWD/proxy" -c "$PWD/proxy/nginx.conf" 2>proxy/log &
+server=$!
+until curl -s -o /dev/null --max-time 0.05 http://127.0.0.1:6391/; [ $? = 28 ]; do sleep 0.02; done
+echo begin
+curl -s -o /dev/null -w '%{http_code}\n' http://127.0.0.1:6391/
+echo end
+kill $server $silent
+END
 {
     gcc -O1 -o hertz hertz.c
     gcc -O1 -o ticks ticks.c
@@ -143,10 +173,12 @@ chmod +x init.sh
 hertz=$(./hertz)
 sqlite3 locked.db 'create table t(a);' 2>/dev/null
 
+limit=20 # real seconds, beside twice what a second takes, before a program counts as hanging
+
 # between COMMAND...: real milliseconds between the lines "begin" and "end" of what it prints; "hang".
 between() {
     local line from=''
-    while read -r -t $((2 * TDF + 21)) line; do
+    while read -r -t $((2 * TDF + limit + 1)) line; do
         case $line in
         begin*) from=${EPOCHREALTIME/./} ;;
         end*)
@@ -154,7 +186,7 @@ between() {
             return
             ;;
         esac
-    done < <(timeout -s KILL $((2 * TDF + 20)) "$@" 2>/dev/null </dev/null)
+    done < <(timeout -s KILL $((2 * TDF + limit)) "$@" 2>/dev/null </dev/null)
     echo hang
 }
 
@@ -168,6 +200,18 @@ verdict() {
     fi
 }
 
+# best OWN_MS COMMAND...: of up to three runs that are late, since others may have the machine; of those, one verdict.
+best() {
+    local own=$1 real verdict=
+    shift
+    for _ in 1 2 3; do
+        real=$(between "$@")
+        verdict=$(verdict "$own" "$real")
+        [ "$verdict" != right ] && [ "$real" != hang ] && [ "$real" -gt $((own * TDF)) ] || break
+    done
+    echo "$verdict"
+}
+
 # program NAME OWN_MS NEEDED COMMAND...: a row.
 options=()
 program() {
@@ -177,11 +221,11 @@ program() {
         echo "| $name | not there | | |"
         return
     fi
-    ours=$(verdict "$own" "$(between "$BIN/domu" run "${options[@]}" --tdf "$TDF" -- "$@")")
+    ours=$(best "$own" "$BIN/domu" run "${options[@]}" --tdf "$TDF" -- "$@")
     [ "$ours" = right ] || status=1
     printf '| %s | %s | %s | %s |\n' "$name" "$ours" \
-        "$(command -v faketime >/dev/null && verdict "$own" "$(between faketime -f "+0 x$(awk -v k="$TDF" 'BEGIN { print 1 / k }')" "$@")")" \
-        "$(verdict "$own" "$(between unshare --time "$@")")"
+        "$(command -v faketime >/dev/null && best "$own" faketime -f "+0 x$(awk -v k="$TDF" 'BEGIN { print 1 / k }')" "$@")" \
+        "$(best "$own" unshare --time "$@")"
 }
 
 # marked NAME OWN_MS NEEDED COMMAND: of a shell, between marks.
@@ -204,15 +248,33 @@ program 'C++, `condition_variable`' 500 ./condition ./condition
 marked 'busybox, static, `sleep`' 500 busybox 'busybox sleep 0.5'
 marked 'openssl speed' 1000 openssl 'openssl speed -seconds 1 -bytes 8192 sha256 2>&1'
 marked 'stress-ng, timers' 1000 stress-ng 'stress-ng --timer 1 -t 1s'
+marked 'stress-ng: futexes, clocks, signals' 1000 stress-ng 'stress-ng --futex 1 --clock 1 --sigq 1 -t 1s'
 program 'sqlite3, a locked database' 500 sqlite3 sqlite3 locked.db 'begin exclusive;' \
     '.shell echo begin; sqlite3 -cmd ".timeout 500" locked.db "insert into t values(1)"; echo end'
 marked 'ping, two echoes' 1000 ping 'ping -q -c 2 127.0.0.1'
-marked 'iperf3 on loopback' 1000 iperf3 'iperf3 -s -1 & sleep 0.05; iperf3 -c 127.0.0.1 -t 1'
+marked 'iperf3 on loopback' 1050 iperf3 'iperf3 -s -1 & sleep 0.05; iperf3 -c 127.0.0.1 -t 1'
 marked 'redis, a blocking read' 500 redis-server \
     'redis-server --port 6390 --save "" >redis.log & sleep 0.2; echo begin; redis-cli -p 6390 blpop nothing 0.5; kill $!'
+program 'cron-like: a sleeper that looks at the clock' 500 perl perl -e '$| = 1; use Time::HiRes qw(time sleep);
+    my $until = time + 0.5; print "begin\n"; while (time < $until) { sleep 0.05 } print "end\n"'
+program 'nginx and curl, an upstream that is silent' 500 nginx sh ./proxy.sh "$(command -v nginx)"
 options=(--tsc)
 program 'rdtsc in a loop (`--tsc`)' 500 ./ticks ./ticks "$hertz"
 options=()
 program 'User-mode Linux, `sleep` in the guest' 500 linux.uml linux.uml mem=96M "uml_dir=$scratch/uml" root=none \
     rootfstype=hostfs rootflags=/ rw "init=$scratch/init.sh" con=null con0=fd:0,fd:1 quiet
+if kernel=$(find "${GUEST_ROOT:-}/boot" -name 'vmlinuz-*-cloud-amd64' 2>/dev/null | sort | tail -n 1) && [ -n "$kernel" ]; then
+    mkdir -p root/bin root/sbin
+    cp "$(command -v busybox)" root/bin/
+    ln -s busybox root/bin/sh && ln -s busybox root/bin/sleep && ln -s ../bin/busybox root/sbin/poweroff
+    cp init.sh root/init
+    (cd root && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >initrd
+    limit=100 # an emulated machine starts slowly
+    # Its own console comes before the mark, on the same line.
+    program 'QEMU, `sleep` in the guest' 500 qemu-system-x86_64 sh -c 'qemu-system-x86_64 "$@" | sed -u "s/.*begin/begin/"' - \
+        -machine q35 -accel tcg -m 256 -nographic -nodefaults -serial stdio -no-reboot -kernel "$kernel" -initrd initrd \
+        -append 'console=ttyS0 tsc=unstable clocksource=hpet quiet panic=1'
+else
+    echo '| QEMU, `sleep` in the guest | not there | | |'
+fi
 exit $status

@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# cost.sh [ROUNDS]: what a domain at TDF 1 costs programs: the CPU time of each under domu run over that without, in pairs,
+# one after the other, ROUNDS times (7). Prints the least of either, and how much more that is; exit 1 if it is above 1 %.
+# The least, because neighbours on the machine only ever add.
+set -u
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
+BIN=${BIN:-$TOP/bin}
+rounds=${1:-7}
+scratch=$(mktemp -d) || exit 1
+export SPLITDOM_RUNDIR=$scratch/run CCACHE_DISABLE=1
+trap '"$BIN/service" stop >/dev/null 2>&1; rm -rf "$scratch"' EXIT
+cd "$TOP" || exit 1
+dd if=/dev/urandom of="$scratch/disk1.img" bs=1M count=4 status=none
+"$BIN/service" start --image "$scratch/disk1.img" --idle-timeout 0 || exit 1
+status=0
+TIMEFORMAT='%U %S'
+
+cat >"$scratch/build.sh" <<'END'
+for file in src/tdf/*.c src/run/*.c; do
+    "${CC:-gcc}" -O2 -g -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -Iinclude -Isrc -c -o "$0.o" "$file" || exit 1
+done
+END
+cat >"$scratch/rows.sql" <<'END'
+pragma synchronous = off;
+create table t(a integer primary key, b text);
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 400000) insert into t select i, hex(i) from n;
+select count(*), sum(length(b)) from t where b like '%3%';
+END
+
+# cpu COMMAND...: seconds of CPU time.
+cpu() {
+    { time "$@" >/dev/null 2>&1; } 2>&1 | awk '{ print $1 + $2 }'
+}
+
+# cost NAME COMMAND...: a row.
+cost() {
+    local name=$1 i
+    shift
+    : >"$scratch/seconds"
+    for ((i = 0; i < rounds; i++)); do
+        rm -f "$scratch/t.db"
+        without=$(cpu "$@")
+        rm -f "$scratch/t.db"
+        with=$(cpu "$BIN/domu" run -- "$@")
+        echo "$without $with" >>"$scratch/seconds"
+    done
+    awk -v name="$name" 'NR == 1 || $1 < a { a = $1 } NR == 1 || $2 < b { b = $2 }
+        END { more = (b / a - 1) * 100; printf "| %s | %.3f s | %.3f s | %.1f %% |\n", name, a, b, more; exit more > 1 }' \
+        "$scratch/seconds" || status=1
+}
+
+echo '| CPU time | without | at TDF 1 | more |'
+echo '|---|---|---|---|'
+cost 'a build of 20 files' sh "$scratch/build.sh"
+command -v openssl >/dev/null && cost 'openssl, 16 MiB hashed 40 times' sh -c 'head -c 16777216 /dev/zero >"$0"; for i in 1 2 3 4 5 6 7 8 9 10; do
+    openssl dgst -sha256 "$0" "$0" "$0" "$0"; done' "$scratch/zeroes"
+command -v sqlite3 >/dev/null && cost 'sqlite3, 400,000 rows' sh -c 'sqlite3 "$0/t.db" <"$0/rows.sql"' "$scratch"
+exit $status
