@@ -98,7 +98,7 @@ LIBS_BASE := $(foreach d,xenstore tdf ring base,$(OUT)/lib$(d).a)
 LIBRARY_DIRS    := base ring tdf xenstore domu
 LIBRARY_SOURCES := $(filter-out src/xenstore/server/% src/xenstore/tree/%,$(foreach d,$(LIBRARY_DIRS),$(call srcs_of,$(d))))
 SONAME          := libsplitdom.so.1
-PUBLIC_HEADERS  := $(wildcard include/splitdom/blkfront.h include/splitdom/domu.h include/splitdom/version.h)
+PUBLIC_HEADERS  := $(wildcard $(patsubst %,include/splitdom/%.h,blkfront domu netfront version))
 
 UNIT_SOURCES := $(filter-out $(if $(SHIM),,tests/unit/run/shim/%),$(sort $(shell find tests/unit -name 'test_*.c')))
 UNIT     := $(patsubst %.c,$(OUT)/tests/%,$(notdir $(UNIT_SOURCES)))

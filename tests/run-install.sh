@@ -22,8 +22,8 @@ mkdir -m 700 "$SPLITDOM_RUNDIR"
 
 make --no-print-directory install PREFIX="$usr"
 for f in bin/splitdom-{service,client,domu,integrity} lib/libsplitdom.{a,so} lib/libsplitdom.so.1 \
-    include/splitdom/{blkfront,version}.h lib/pkgconfig/{libsplitdom,blkfront}.pc \
-    share/man/man1/splitdom-{service,client,domu,integrity}.1 share/man/man3/{blkfront,domu,blkfront_read,domu_open}.3 \
+    include/splitdom/{blkfront,netfront,version}.h lib/pkgconfig/{libsplitdom,blkfront}.pc \
+    share/man/man1/splitdom-{service,client,domu,integrity}.1 share/man/man3/{blkfront,domu,netfront,blkfront_read,domu_open,netfront_send}.3 \
     share/bash-completion/completions/splitdom-{service,client,domu}; do
     [ -s "$usr/$f" ] || die "$f was not installed"
 done

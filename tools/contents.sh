@@ -29,6 +29,7 @@ src/service/cli|the verbs of `service`
 src/service/cli/top|`service top`: what is shown, and how
 src/domu|the library: a process as a domain
 src/domu/blkfront|the front end of a disk
+src/domu/netfront|the front end of a network interface
 src/run|unmodified programs on the clock of a domain
 src/run/shim|inside of such a program, on no libc: how it begins
 src/run/shim/call|the mediated system calls

@@ -24,7 +24,7 @@ fi
 install -m 644 "$out/libsplitdom.a" "$dest/lib/libsplitdom.a"
 install -m 755 "$out/$soname" "$dest/lib/$soname"
 ln -sf "$soname" "$dest/lib/libsplitdom.so"
-for header in blkfront domu version; do
+for header in blkfront domu netfront version; do
     [ ! -e "include/splitdom/$header.h" ] ||
         install -m 644 "include/splitdom/$header.h" "$dest/include/splitdom/$header.h"
 done
@@ -43,7 +43,7 @@ done
 installed_names docs/man/tool_for_integrity.1 >"$dest/share/man/man1/splitdom-integrity.1"
 chmod 644 "$dest"/share/man/man1/splitdom-*.1
 # The library: a page for each header, and for each function one that leads there.
-for page in blkfront domu; do
+for page in blkfront domu netfront; do
     installed_names "docs/man/$page.3" >"$dest/share/man/man3/$page.3"
     chmod 644 "$dest/share/man/man3/$page.3"
 done
@@ -65,7 +65,7 @@ libdir=\${prefix}/lib
 includedir=\${prefix}/include
 
 Name: $name
-Description: a process as a domain with a virtual disk, from splitdom
+Description: a process as a domain with virtual disks and networks, from splitdom
 Version: $version
 Libs: -L\${libdir} -lsplitdom
 Libs.private: -pthread

@@ -6,9 +6,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 headers=(include/splitdom/blkfront.h)
-[ ! -e include/splitdom/domu.h ] || headers+=(include/splitdom/domu.h)
+for noun in domu netfront; do
+    [ ! -e "include/splitdom/$noun.h" ] || headers+=("include/splitdom/$noun.h")
+done
 names=$(gcc -E -P -Iinclude "${headers[@]}" 2>/dev/null || sed 's,/\*.*\*/,,' "${headers[@]}")
-names=$(grep -oE '\b(blkfront|domu)_[a-z0-9_]+ *\(' <<<"$names" | tr -d ' (' | sort -u)
+names=$(grep -oE '\b(blkfront|domu|netfront)_[a-z0-9_]+ *\(' <<<"$names" | tr -d ' (' | sort -u)
 if [ "${1:-}" = --map ]; then
     echo 'SPLITDOM_1 {'
     echo '    global:'

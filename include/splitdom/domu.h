@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * domu: this process as a domain of a running service (Dom0). Its devices are opened on it:
- * splitdom/blkfront.h: blkfront_open. A process may be several domains.
+ * splitdom/blkfront.h: blkfront_open, splitdom/netfront.h: netfront_open. A process may be several
+ * domains.
  *
  *     struct domu *domu;
  *     struct domu_error why;
@@ -42,8 +43,9 @@ struct domu_options {
     size_t size;        /* sizeof(struct domu_options), as the caller was compiled */
     const char *rundir; /* NULL: SPLITDOM_RUNDIR, else the default of the user */
     const char *name;   /* NULL: SPLITDOM_NAME, else "default" */
-    uint32_t pages;     /* memory for its devices, pages of 4096 bytes: the sum of blkfront_pages of
-                         * those that will be open at a time; 0 = DOMU_PAGES_DEFAULT */
+    uint32_t pages;     /* memory for its devices, pages of 4096 bytes: the sum of blkfront_pages,
+                         * netfront_pages of those that will be open at a time; 0 =
+                         * DOMU_PAGES_DEFAULT */
     /* Outlive a Dom0 restart: become a domain of the next Dom0, with all devices. To begin with a
      * service must be there; one that ends while we connect counts. A domain all of whose devices
      * have failed does not come back. */

@@ -107,6 +107,13 @@ int xenbus_front_put(struct xenbus_front *front, uint32_t tx, const char *node, 
     return xs_client_write(front->life->store, tx, path, value);
 }
 
+int xenbus_front_own(struct xenbus_front *front, const char *node, char *value, size_t value_bytes)
+{
+    char path[XENBUS_FRONT_PATH_MAX];
+    own_path(front, path, node);
+    return xs_client_read(front->life->store, 0, path, value, value_bytes);
+}
+
 int xenbus_front_remove(struct xenbus_front *front, uint32_t tx, const char *node)
 {
     char path[XENBUS_FRONT_PATH_MAX];
@@ -165,10 +172,10 @@ static bool has_closed(enum xenbus_state back)
     return back == XenbusStateClosed || back == XenbusStateUnknown;
 }
 
-static int watch_state(struct xenbus_front *front)
+int xenbus_front_watch_back(struct xenbus_front *front, const char *node)
 {
     char path[XENBUS_FRONT_PATH_MAX + NODE_MAX];
-    back_path(front, path, "state");
+    back_path(front, path, node);
     int rc = xs_client_watch(front->life->store, path, front->name);
     return rc == -EEXIST ? 0 : rc; /* of the last time that the device was opened */
 }
@@ -201,7 +208,7 @@ int xenbus_front_find_back(struct xenbus_front *front, const char **step)
     if (rc < 0)
         return rc == -ENOENT ? -ENODEV : rc;
     *step = "watch the back end";
-    rc = watch_state(front);
+    rc = xenbus_front_watch_back(front, "state");
     if (rc < 0)
         return rc;
     *step = "wait for the back end";

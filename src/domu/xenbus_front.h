@@ -100,6 +100,10 @@ int xenbus_front_back_state(struct xenbus_front *front);
 /* A number that the back end publishes, 0..max; absent gives fallback. */
 int xenbus_front_number(struct xenbus_front *front, const char *node, uint64_t max,
                         uint64_t fallback, uint64_t *out);
+/* One more node of the back end whose changes class->changed is to be told of. */
+int xenbus_front_watch_back(struct xenbus_front *front, const char *node);
+/* Reads a text of our own directory, which the toolstack may have written, as xs_client_read. */
+int xenbus_front_own(struct xenbus_front *front, const char *node, char *value, size_t value_bytes);
 /* Writes a node of our own directory. */
 int xenbus_front_put(struct xenbus_front *front, uint32_t tx, const char *node, const char *format,
                      ...) __attribute__((format(printf, 4, 5)));

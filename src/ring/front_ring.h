@@ -123,4 +123,14 @@ static inline bool front_ring_final_check(struct front_ring *ring)
     return load_full_u32(&ring->sring->rsp_prod) != ring->rsp_cons;
 }
 
+/*
+ * The same for who waits for several: asks to be notified once count more responses are there,
+ * 1 to as many as are in flight. True: they are, or the back end lies; don't sleep.
+ */
+static inline bool front_ring_await(struct front_ring *ring, uint32_t count)
+{
+    store_full_u32(&ring->sring->rsp_event, ring->rsp_cons + count);
+    return (uint32_t)(load_full_u32(&ring->sring->rsp_prod) - ring->rsp_cons) >= count;
+}
+
 #endif

@@ -77,6 +77,17 @@ static struct queue *at_queue(struct fake_dom0 *dom0)
     return &dom0->at->queue[dom0->at->serving];
 }
 
+void *fake_dom0_devices(struct fake_dom0 *dom0)
+{
+    return dom0->script.devices;
+}
+
+domid_t fake_dom0_domid(struct fake_dom0 *dom0)
+{
+    (void)dom0;
+    return DOMID;
+}
+
 struct blkif_back_ring *fake_dom0_ring(struct fake_dom0 *dom0)
 {
     return &at_queue(dom0)->ring;
@@ -183,7 +194,7 @@ void fake_dom0_fill(struct fake_dom0 *dom0, const struct blkif_request *req)
         move(dom0, BLKIF_OP_READ, &sector, &req->seg[i]);
 }
 
-static bool is_granted(struct fake_dom0 *dom0, grant_ref_t ref, bool readonly)
+bool fake_dom0_is_granted(struct fake_dom0 *dom0, grant_ref_t ref, bool readonly)
 {
     if (ref >= dom0->segment.nr_grant_entries)
         return false;
@@ -202,7 +213,7 @@ static int16_t move_all(struct fake_dom0 *dom0, uint8_t operation, uint64_t sect
     for (uint32_t i = 0; i < nr_segments; i++) {
         end += seg[i].last_sect - seg[i].first_sect + 1u;
         if (seg[i].last_sect >= BLKIF_SECTORS_PER_PAGE || end > sector_count(dom0) ||
-            !is_granted(dom0, seg[i].gref, operation == BLKIF_OP_WRITE))
+            !fake_dom0_is_granted(dom0, seg[i].gref, operation == BLKIF_OP_WRITE))
             return BLKIF_RSP_ERROR;
     }
     for (uint32_t i = 0; i < nr_segments; i++)
@@ -215,7 +226,7 @@ static int16_t do_indirect(struct fake_dom0 *dom0, const struct blkif_request *r
     struct blkif_request_indirect indirect = blkif_as_indirect(req);
     if (indirect.nr_segments > dom0->script.indirect_segments ||
         indirect.handle != dom0->at->key.devid ||
-        !is_granted(dom0, indirect.indirect_grefs[0], true))
+        !fake_dom0_is_granted(dom0, indirect.indirect_grefs[0], true))
         return BLKIF_RSP_ERROR;
     const void *segments = fake_dom0_page(dom0, indirect.indirect_grefs[0]);
     return move_all(dom0, indirect.indirect_op, indirect.sector_number, segments,
@@ -280,6 +291,11 @@ static void notify(struct fake_dom0 *dom0, evtchn_port_t port, uint32_t vcpu)
 {
     if (evtchn_set_pending(dom0->segment.shared_info, port, vcpu))
         (void)evtchn_wake(dom0->segment.shared_info, vcpu);
+}
+
+void fake_dom0_notify(struct fake_dom0 *dom0, evtchn_port_t port)
+{
+    notify(dom0, port, dom0->vcpu[port]);
 }
 
 void fake_dom0_storm(struct fake_dom0 *dom0, uint32_t count)
@@ -448,6 +464,8 @@ static void serve_rings(struct fake_dom0 *dom0)
         vbd->serving = 0;
     }
     dom0->at = &dom0->vbd[0];
+    if (dom0->script.serve_devices != NULL)
+        dom0->script.serve_devices(dom0);
 }
 
 static void send_reply(struct fake_dom0 *dom0, const struct control_reply *reply, const int *fds,
@@ -506,6 +524,8 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
         abort();
     for (uint32_t i = disks(dom0); i-- > 0;)
         create_disk(dom0, i);
+    if (dom0->script.make_devices != NULL)
+        dom0->script.make_devices(dom0, dom0->store);
     dom0->next_port = FIRST_PORT;
     if (dom0->script.change_segment != NULL)
         dom0->script.change_segment(&dom0->segment);
@@ -527,6 +547,8 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
 static void end_domain(struct fake_dom0 *dom0)
 {
     if (dom0->store != NULL) {
+        if (dom0->script.end_devices != NULL)
+            dom0->script.end_devices(dom0);
         for (uint32_t i = 0; i < disks(dom0); i++)
             xs_local_unwatch(dom0->vbd[i].watch);
         xs_conn_close(dom0->conn);

@@ -37,6 +37,12 @@ struct fake_dom0_script {
     void (*request)(struct fake_dom0 *dom0, const struct blkif_request *req);
     /* The ring is empty: answer what was kept. */
     void (*idle)(struct fake_dom0 *dom0);
+    /* Devices of other classes, on the fake's thread: made with the domain, looked at when the
+     * doorbell rings, ended before the store is. */
+    void (*make_devices)(struct fake_dom0 *dom0, struct xs_server *store);
+    void (*serve_devices)(struct fake_dom0 *dom0);
+    void (*end_devices)(struct fake_dom0 *dom0);
+    void *devices;
     void *ctx;
     uint64_t sectors; /* of the disk; 0: 1 << 20 */
     /* Its contents, the test's: it can be written, flushed and discarded (which zeroes it). NULL:
@@ -108,6 +114,12 @@ void fake_dom0_flush(struct fake_dom0 *dom0);
 void fake_dom0_serve(struct fake_dom0 *dom0, const struct blkif_request *req);
 /* The client's memory, as a file. */
 int fake_dom0_segment_fd(struct fake_dom0 *dom0);
+void *fake_dom0_devices(struct fake_dom0 *dom0);
+domid_t fake_dom0_domid(struct fake_dom0 *dom0);
+/* An event on a port of the client's. */
+void fake_dom0_notify(struct fake_dom0 *dom0, evtchn_port_t port);
+/* Is the page granted to us, read-only or not? */
+bool fake_dom0_is_granted(struct fake_dom0 *dom0, grant_ref_t ref, bool readonly);
 /* The page behind a grant. */
 uint8_t *fake_dom0_page(struct fake_dom0 *dom0, grant_ref_t ref);
 /* So many events on every port, without a cause. */

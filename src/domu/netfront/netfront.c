@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* netfront: opening and closing an interface of a domain, information, statistics. */
+#include "splitdom/netfront.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "domu/netfront/netfront_private.h"
+#include "domu/options.h"
+
+enum { RING_PAGES = 2 };
+
+_Static_assert(NETFRONT_SLOTS_MAX == (int)NETIF_RING_ENTRIES, "a page for each slot");
+_Static_assert(NETFRONT_FRAME_MAX == (int)XEN_NETIF_MAX_TX_SIZE, "Xen's limit is ours");
+_Static_assert(NETFRONT_MAC_BYTES == (int)VIF_MAC_BYTES, "an address is an address");
+_Static_assert(NETFRONT_SLOTS_MIN >= (int)XEN_NETIF_NR_SLOTS_MIN, "any frame fits");
+
+/* What the options of the first release had. */
+static const size_t options_size_first = offsetof(struct netfront_options, no_spin) + sizeof(bool);
+
+static bool are_slots(uint32_t count)
+{
+    return count >= NETFRONT_SLOTS_MIN && count <= NETFRONT_SLOTS_MAX && (count & (count - 1)) == 0;
+}
+
+static int copy_options(const struct netfront_options *given, struct netfront_options *out,
+                        char *why, size_t why_bytes)
+{
+    const struct options_shape shape = {"struct netfront_options", options_size_first,
+                                        sizeof(*out)};
+    int rc = options_copy(out, given, &shape, why, why_bytes);
+    if (rc < 0)
+        return rc;
+    out->size = sizeof(*out);
+    if (out->tx_slots == 0)
+        out->tx_slots = NETFRONT_SLOTS_MAX;
+    if (out->rx_slots == 0)
+        out->rx_slots = NETFRONT_SLOTS_MAX;
+    if (!are_slots(out->tx_slots) || !are_slots(out->rx_slots)) {
+        snprintf(why, why_bytes, "an interface has %d to %d slots each way, a power of two",
+                 NETFRONT_SLOTS_MIN, NETFRONT_SLOTS_MAX);
+        return -EINVAL;
+    }
+    if (out->devid > NETFRONT_DEVID_MAX) {
+        snprintf(why, why_bytes, "an interface has a number up to %d, %u was asked for",
+                 NETFRONT_DEVID_MAX, out->devid);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+uint32_t netfront_pages(const struct netfront_options *options)
+{
+    struct netfront_options checked;
+    struct netfront_error unwanted;
+    if (copy_options(options, &checked, unwanted.text, sizeof(unwanted.text)) < 0)
+        return 0;
+    return checked.tx_slots + checked.rx_slots + RING_PAGES;
+}
+
+static struct netfront *create(void)
+{
+    struct netfront *nf = calloc(1, sizeof(*nf));
+    if (nf == NULL)
+        return NULL;
+    netfront_side_init(&nf->tx);
+    netfront_side_init(&nf->rx);
+    pthread_cond_init(&nf->undelivered, NULL);
+    pthread_mutex_init(&nf->state_lock, NULL);
+    nf->ready_fd = -1;
+    return nf;
+}
+
+int netfront_open(struct domu *domu, const struct netfront_options *options, struct netfront **out,
+                  struct netfront_error *why)
+{
+    struct netfront_error unwanted;
+    if (why == NULL)
+        why = &unwanted;
+    *out = NULL;
+    struct netfront *nf = create();
+    snprintf(why->text, sizeof(why->text), "%s", nf != NULL ? "" : "out of memory");
+    if (nf == NULL)
+        return -ENOMEM;
+    int rc = copy_options(options, &nf->options, why->text, sizeof(why->text));
+    if (rc == 0) {
+        nf->domu = domu;
+        rc = netfront_link_start(nf, why->text, sizeof(why->text));
+    }
+    if (rc < 0)
+        netfront_close(nf);
+    else
+        *out = nf;
+    return rc;
+}
+
+void netfront_close(struct netfront *nf)
+{
+    if (nf == NULL)
+        return;
+    netfront_fd_stop(nf);
+    netfront_link_stop(nf);
+    pthread_mutex_destroy(&nf->state_lock);
+    pthread_cond_destroy(&nf->undelivered);
+    netfront_side_fini(&nf->rx);
+    netfront_side_fini(&nf->tx);
+    free(nf);
+}
+
+void netfront_info(struct netfront *nf, struct netfront_info *out)
+{
+    pthread_mutex_lock(&nf->state_lock);
+    *out = (struct netfront_info){
+        .mtu_bytes = nf->link.mtu_bytes,
+        .link_up = nf->link.carrier,
+        .scatter_gather = nf->scatter_gather,
+        .gso_tcpv4 = nf->gso_tcpv4,
+        .gso_tcpv6 = nf->gso_tcpv6,
+        .ipv6_checksum = nf->ipv6_checksum,
+        .stamps = nf->stamps,
+        .domid = nf->domid,
+        .devid = nf->options.devid,
+    };
+    memcpy(out->mac, nf->link.mac, sizeof(out->mac));
+    pthread_mutex_unlock(&nf->state_lock);
+}
+
+static void add_side(const struct netfront_side *side, struct netfront_statistics *out)
+{
+    out->kicks += side->kicks;
+    out->upcalls += side->upcalls;
+    out->spins_won += side->spins_won;
+    out->spins_lost += side->spins_lost;
+}
+
+void netfront_statistics(struct netfront *nf, struct netfront_statistics *out)
+{
+    *out = (struct netfront_statistics){0};
+    pthread_mutex_lock(&nf->tx.lock);
+    out->tx_frames = nf->tx_count.frames;
+    out->tx_bytes = nf->tx_count.bytes;
+    out->tx_errors = nf->tx_count.errors;
+    out->tx_dropped = nf->tx_count.dropped;
+    out->tx_lost = nf->tx_count.lost;
+    out->tx_waits = nf->tx_count.waits;
+    out->reconnects = nf->reconnects;
+    add_side(&nf->tx, out);
+    pthread_mutex_unlock(&nf->tx.lock);
+    pthread_mutex_lock(&nf->rx.lock);
+    out->rx_frames = nf->rx_count.frames;
+    out->rx_bytes = nf->rx_count.bytes;
+    out->rx_errors = nf->rx_count.errors;
+    out->rx_truncated = nf->rx_count.truncated;
+    out->rx_slots = nf->rx_count.slots;
+    add_side(&nf->rx, out);
+    pthread_mutex_unlock(&nf->rx.lock);
+}
+
+const char *netfront_failure(struct netfront *nf)
+{
+    return netfront_failed(nf) != 0 ? nf->failure : ""; /* written once, before */
+}

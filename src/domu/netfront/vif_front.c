@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "domu/netfront/vif_front.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/container_of.h"
+#include "base/decimal.h"
+
+enum { MAC_TEXT_LENGTH = 3 * VIF_MAC_BYTES - 1 };
+
+/* Writes why, and returns rc. */
+static int fail(int rc, const char *step, char *why, size_t why_bytes)
+{
+    snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
+    return rc;
+}
+
+static int read_flag(struct vif_front *front, const char *node, bool *out)
+{
+    uint64_t number;
+    int rc = xenbus_front_number(&front->xenbus, node, 1, 0, &number);
+    if (rc == 0)
+        *out = number == 1;
+    return rc;
+}
+
+int vif_front_prepare(struct vif_front *front, char *why, size_t why_bytes)
+{
+    bool split = false, copies = false;
+    const char *step;
+    int rc = xenbus_front_find_back(&front->xenbus, &step);
+    if (rc < 0)
+        return fail(rc, step, why, why_bytes);
+    const struct {
+        const char *node;
+        bool *out;
+    } flags[] = {{"feature-split-event-channels", &split},
+                 {"feature-rx-copy", &copies},
+                 {"feature-sg", &front->scatter_gather},
+                 {"feature-gso-tcpv4", &front->gso_tcpv4},
+                 {"feature-gso-tcpv6", &front->gso_tcpv6},
+                 {"feature-ipv6-csum-offload", &front->ipv6_checksum},
+                 {"feature-splitdom-stamp", &front->stamps}};
+    for (size_t i = 0; rc == 0 && i < sizeof(flags) / sizeof(flags[0]); i++)
+        rc = read_flag(front, flags[i].node, flags[i].out);
+    if (rc < 0)
+        return fail(rc, "read the back end's features", why, why_bytes);
+    if (!split || !copies) {
+        snprintf(why, why_bytes, "Dom0's back end has no feature-%s, which is needed",
+                 split ? "rx-copy" : "split-event-channels");
+        return -EOPNOTSUPP;
+    }
+    return 0;
+}
+
+static int write_features(struct vif_front *front, uint32_t tx)
+{
+    static const char *const ours[] = {"request-rx-copy",   "feature-rx-notify",
+                                       "feature-sg",        "feature-gso-tcpv4",
+                                       "feature-gso-tcpv6", "feature-ipv6-csum-offload"};
+    struct xenbus_front *xenbus = &front->xenbus;
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < sizeof(ours) / sizeof(ours[0]); i++)
+        rc = xenbus_front_put(xenbus, tx, ours[i], "1");
+    if (rc < 0)
+        return rc;
+    /* An interface that was opened before may have had them. */
+    return front->stamps ? xenbus_front_put(xenbus, tx, "feature-splitdom-stamp", "1")
+                         : xenbus_front_remove(xenbus, tx, "feature-splitdom-stamp");
+}
+
+static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
+{
+    struct vif_front *front = container_of(xenbus, struct vif_front, xenbus);
+    int rc = xenbus_front_put(xenbus, tx, "tx-ring-ref", "%u", front->tx_ring_ref);
+    if (rc >= 0)
+        rc = xenbus_front_put(xenbus, tx, "rx-ring-ref", "%u", front->rx_ring_ref);
+    if (rc >= 0)
+        rc = xenbus_front_put(xenbus, tx, "event-channel-tx", "%u", front->tx_port);
+    if (rc >= 0)
+        rc = xenbus_front_put(xenbus, tx, "event-channel-rx", "%u", front->rx_port);
+    return rc < 0 ? rc : write_features(front, tx);
+}
+
+/* "00:16:3e:00:00:01" */
+static int parse_mac(const char *text, uint8_t mac[VIF_MAC_BYTES])
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    for (size_t i = 0; i < VIF_MAC_BYTES; i++) {
+        unsigned int byte = 0;
+        for (size_t d = 0; d < 2; d++) {
+            const char c = text[3 * i + d];
+            const char *digit = c != '\0' ? strchr(digits, c) : NULL;
+            if (digit == NULL)
+                return -EPROTO;
+            byte = byte << 4 | ((unsigned int)(digit - digits) & 15);
+        }
+        if (text[3 * i + 2] != (i + 1 < VIF_MAC_BYTES ? ':' : '\0'))
+            return -EPROTO;
+        mac[i] = (uint8_t)byte;
+    }
+    return 0;
+}
+
+static int read_mac(struct vif_front *front, uint8_t mac[VIF_MAC_BYTES])
+{
+    char text[MAC_TEXT_LENGTH + 1];
+    int rc = xenbus_front_own(&front->xenbus, "mac", text, sizeof(text));
+    return rc < 0 ? rc : parse_mac(text, mac);
+}
+
+/* A toolstack's advice: nonsense is as good as none. */
+static int read_mtu(struct vif_front *front, uint32_t *mtu_bytes)
+{
+    char text[16];
+    uint64_t number;
+    int rc = xenbus_front_own(&front->xenbus, "mtu", text, sizeof(text));
+    *mtu_bytes = VIF_MTU_DEFAULT;
+    if (rc == -ENOENT || rc == -EACCES || rc == -E2BIG)
+        return 0;
+    if (rc >= 0 && decimal_parse(text, VIF_MTU_MIN, VIF_MTU_MAX, &number) == 0)
+        *mtu_bytes = (uint32_t)number;
+    return rc < 0 ? rc : 0;
+}
+
+int vif_front_read_link(struct vif_front *front)
+{
+    struct vif_link link;
+    uint64_t carrier;
+    int rc = read_mac(front, link.mac);
+    if (rc == 0)
+        rc = read_mtu(front, &link.mtu_bytes);
+    if (rc == 0)
+        rc = xenbus_front_number(&front->xenbus, "carrier", 1, 1, &carrier);
+    if (rc < 0)
+        return rc;
+    link.carrier = carrier == 1;
+    front->link = link;
+    return 0;
+}
+
+int vif_front_connect(struct vif_front *front, char *why, size_t why_bytes)
+{
+    const char *step;
+    int rc = xenbus_front_offer(&front->xenbus, write_transport, &step);
+    if (rc >= 0) {
+        step = "watch the link";
+        rc = xenbus_front_watch_back(&front->xenbus, "carrier");
+    }
+    if (rc >= 0) {
+        step = "read the interface's address";
+        rc = vif_front_read_link(front);
+    }
+    if (rc >= 0) {
+        step = "say that we are connected";
+        rc = xenbus_front_connected(&front->xenbus);
+    }
+    return rc < 0 ? fail(rc, step, why, why_bytes) : 0;
+}

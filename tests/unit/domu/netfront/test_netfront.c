@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* netfront: options, opening and closing, what it knows of the interface. */
+#include <errno.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fakes/netfront_rig.h"
+
+static struct netfront_rig rig;
+static struct netfront_options options;
+static struct netfront_info info;
+
+static int setup(void **state)
+{
+    (void)state;
+    options = (struct netfront_options){.size = sizeof(options)};
+    return rig_setup(&rig);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return rig_teardown(&rig);
+}
+
+static void an_interface_needs_a_page_for_each_slot_and_ring(void **state)
+{
+    (void)state;
+    assert_int_equal(netfront_pages(&options), 514);
+    options.tx_slots = 32;
+    options.rx_slots = 64;
+    assert_int_equal(netfront_pages(&options), 98);
+    options.rx_slots = 16;
+    assert_int_equal(netfront_pages(&options), 0);
+    options.rx_slots = 512;
+    assert_int_equal(netfront_pages(&options), 0);
+    options.rx_slots = 48;
+    assert_int_equal(netfront_pages(&options), 0);
+    options = (struct netfront_options){.size = 0};
+    assert_int_equal(netfront_pages(&options), 0);
+}
+
+static void what_the_toolstack_says_is_known(void **state)
+{
+    (void)state;
+    rig.vif.mac = "00:16:3E:00:aF:01";
+    rig.vif.mtu = "9000";
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    netfront_info(rig.nf, &info);
+    assert_memory_equal(info.mac, "\x00\x16\x3e\x00\xaf\x01", 6);
+    assert_int_equal(info.mtu_bytes, 9000);
+    assert_true(info.link_up);
+    assert_true(info.scatter_gather && info.gso_tcpv4 && info.gso_tcpv6 && info.ipv6_checksum);
+    assert_false(info.stamps);
+    assert_int_equal(info.domid, domu_domid(rig.domu));
+    assert_string_equal(netfront_failure(rig.nf), "");
+}
+
+static void without_a_word_frames_carry_1500_bytes(void **state)
+{
+    (void)state;
+    rig.vif.mtu = "nonsense";
+    rig.vif.no_sg = rig.vif.no_gso = rig.vif.stamps = true;
+    rig.vif.carrier = "0";
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    netfront_info(rig.nf, &info);
+    assert_int_equal(info.mtu_bytes, 1500);
+    assert_false(info.link_up);
+    assert_false(info.scatter_gather || info.gso_tcpv4 || info.gso_tcpv6 || info.ipv6_checksum);
+    assert_true(info.stamps);
+}
+
+static void stamps_can_be_refused(void **state)
+{
+    (void)state;
+    rig.vif.stamps = true;
+    options.no_stamps = true;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    netfront_info(rig.nf, &info);
+    assert_false(info.stamps);
+}
+
+static void carry_nothing(struct fake_netback *vif)
+{
+    fake_netback_node(vif, "carrier", "0");
+    fake_dom0_pump(vif->dom0);
+}
+
+static void the_link_goes_down_when_dom0_says_so(void **state)
+{
+    (void)state;
+    rig.vif.carrier = "1";
+    rig.vif.idle = carry_nothing;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    fake_dom0_wake(rig.dom0);
+    do {
+        netfront_info(rig.nf, &info);
+        sched_yield();
+    } while (info.link_up);
+}
+
+static void an_address_that_is_none_is_refused(void **state)
+{
+    static const char *const wrong[] = {"", "00:16:3e:00:00", "00:16:3e:00:00:0g",
+                                        "00-16-3e-00-00-01", "00:16:3e:00:00:01:02"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        rig.vif.mac = wrong[i];
+        rig_start(&rig);
+        assert_true(rig_open(&rig, &options, false) < 0);
+        assert_non_null(strstr(rig.why.text, "address"));
+        domu_close(rig.domu);
+        rig.domu = NULL;
+        rig_die(&rig);
+    }
+}
+
+static void a_back_end_without_a_channel_each_way_is_refused(void **state)
+{
+    (void)state;
+    rig.vif.no_split = true;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), -EOPNOTSUPP);
+    assert_non_null(strstr(rig.why.text, "feature-split-event-channels"));
+    assert_null(rig.nf);
+}
+
+static void refused_rings_are_told(void **state)
+{
+    (void)state;
+    rig.vif.refuse = true;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), -ECONNREFUSED);
+    assert_int_equal(fake_dom0_closed_ports(rig.dom0), 2);
+}
+
+static void an_interface_that_is_not_there_is_told(void **state)
+{
+    (void)state;
+    options.devid = 1;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), -ENODEV);
+    options.devid = NETFRONT_DEVID_MAX + 1;
+    assert_int_equal(netfront_open(rig.domu, &options, &rig.nf, &rig.why), -EINVAL);
+}
+
+static void an_interface_is_open_once_at_a_time(void **state)
+{
+    struct netfront *second;
+    (void)state;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    assert_int_equal(netfront_open(rig.domu, &options, &second, NULL), -EBUSY);
+    assert_null(second);
+    for (int i = 0; i < 3; i++) { /* all of its pages, references and ports come back */
+        netfront_close(rig.nf);
+        assert_int_equal(netfront_open(rig.domu, &options, &rig.nf, &rig.why), 0);
+    }
+}
+
+static void a_domain_that_is_too_small_is_told(void **state)
+{
+    const struct domu_options domain = {
+        .size = sizeof(domain), .rundir = rig.base, .name = "fake", .pages = 513};
+    (void)state;
+    rig_start(&rig);
+    assert_int_equal(domu_open(&domain, &rig.domu, NULL), 0);
+    assert_int_equal(netfront_open(rig.domu, &options, &rig.nf, &rig.why), -ENOSPC);
+    assert_non_null(strstr(rig.why.text, "514 pages"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_interface_needs_a_page_for_each_slot_and_ring, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_the_toolstack_says_is_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_word_frames_carry_1500_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(stamps_can_be_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_link_goes_down_when_dom0_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_that_is_none_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_back_end_without_a_channel_each_way_is_refused, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(refused_rings_are_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_interface_that_is_not_there_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_interface_is_open_once_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_domain_that_is_too_small_is_told, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
