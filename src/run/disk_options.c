@@ -2,12 +2,10 @@
 #include "run/disk_options.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
-#include "base/decimal.h"
 #include "base/vdev.h"
-#include "splitdom/tdf.h"
+#include "run/verb_option.h"
 
 enum { DEPTH_MAX = 512 };
 
@@ -24,21 +22,17 @@ static int take_disk(struct exports_options *options, const char *value, struct 
 
 static int take_tdf(struct exports_options *options, const char *value, struct why *why)
 {
-    if (decimal_parse_ratio(value, TDF_TERM_MAX, &options->tdf_num, &options->tdf_den) < 0 ||
-        options->tdf_num > options->tdf_den * TDF_LIMIT ||
-        options->tdf_den > options->tdf_num * TDF_LIMIT)
-        return why_fail(why, -EINVAL, "--tdf %s: 1/%d to %d", value, TDF_LIMIT, TDF_LIMIT);
-    return 0;
+    return verb_option_tdf(value, &options->tdf_num, &options->tdf_den, why);
 }
 
 static int take_depth(struct exports_options *options, const char *value, struct why *why)
 {
     uint64_t depth;
+    int rc = verb_option_number("--depth", value, 1, DEPTH_MAX, &depth, why);
 
-    if (decimal_parse(value, 1, DEPTH_MAX, &depth) < 0)
-        return why_fail(why, -EINVAL, "--depth %s: 1..%d", value, DEPTH_MAX);
-    options->depth = (uint32_t)depth;
-    return 0;
+    if (rc == 0)
+        options->depth = (uint32_t)depth;
+    return rc;
 }
 
 static int take_name(struct exports_options *options, const char *value, struct why *why)
@@ -66,19 +60,6 @@ static const struct taker takers[] = {{"--disk", take_disk},
                                       {"--name", take_name},
                                       {"--rundir", take_rundir}};
 
-/* The value of argument, if it is that option: behind "=", or the next argument. */
-static bool is_option(const char *argument, const char *option, const char **value)
-{
-    size_t length = strlen(option);
-
-    if (strncmp(argument, option, length) != 0)
-        return false;
-    if (argument[length] != '\0' && argument[length] != '=')
-        return false;
-    *value = argument[length] == '=' ? argument + length + 1 : NULL;
-    return true;
-}
-
 int disk_options_take(struct exports_options *options, int argc, char **argv, int *at,
                       struct why *why)
 {
@@ -90,15 +71,11 @@ int disk_options_take(struct exports_options *options, int argc, char **argv, in
         return 1;
     }
     for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
-        if (!is_option(argv[*at], takers[i].option, &value))
-            continue;
-        if (value == NULL && *at + 1 == argc)
-            return why_fail(why, -EINVAL, "%s needs a value", takers[i].option);
-        if (value == NULL)
-            value = argv[++*at];
-        (*at)++;
-        int rc = takers[i].take(options, value, why);
-        return rc < 0 ? rc : 1;
+        int rc = verb_option_take(takers[i].option, argc, argv, at, &value, why);
+        if (rc == 1)
+            rc = takers[i].take(options, value, why) < 0 ? -EINVAL : 1;
+        if (rc != 0)
+            return rc;
     }
     return 0;
 }

@@ -4,12 +4,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "bridge/vhost/vhost_server.h"
 #include "run/disk_options.h"
 #include "run/socket_name.h"
+#include "run/stop_fd.h"
 #include "run/verb.h"
 
 static int parse(int argc, char **argv, struct exports_options *options, const char **path,
@@ -40,19 +40,6 @@ static void tell(const char *line)
     fprintf(stderr, "domu: %s\n", line);
 }
 
-static int open_stop_fd(struct why *why)
-{
-    sigset_t watched;
-
-    sigemptyset(&watched);
-    sigaddset(&watched, SIGTERM);
-    sigaddset(&watched, SIGINT);
-    sigaddset(&watched, SIGHUP);
-    sigprocmask(SIG_BLOCK, &watched, NULL);
-    int fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
-    return fd < 0 ? why_fail_errno(why, -errno, "signalfd") : fd;
-}
-
 static int serve(struct exports *exports, int listen_fd, int stop_fd, struct why *why)
 {
     struct vhost_server_options server = {.listen_fd = listen_fd, .stop_fd = stop_fd, .tell = tell};
@@ -73,7 +60,7 @@ static int run(const struct exports_options *options, const char *path, struct w
 {
     struct unix_listener listener = UNIX_LISTENER_CLOSED;
     struct exports *exports = NULL;
-    int stop_fd = open_stop_fd(why);
+    int stop_fd = stop_fd_open(why);
     int rc = stop_fd < 0 ? stop_fd : exports_open(options, &exports, why);
 
     if (rc == 0)
