@@ -35,10 +35,11 @@ src/run/shim|inside of such a program, on no libc: how it begins
 src/run/shim/call|the mediated system calls
 src/run/shim/core|what the calls stand on
 src/client|the workload program
-src/bridge|disks of a domain for software that knows nothing of them
+src/bridge|disks and networks of a domain for software that knows nothing of them
 src/bridge/nbdkit|as NBD exports
 src/bridge/fio|as an engine of fio
 src/bridge/vhost|as a vhost-user-blk device
+src/bridge/net|network interfaces as tap devices and captures
 src/run|the verbs of `domu`
 tools/integrity|the judge of what was read'
 

@@ -23,5 +23,7 @@ struct domu_verb {
 extern const struct domu_verb verb_nbd;
 extern const struct domu_verb verb_vhost; /* vhost-user-blk */
 extern const struct domu_verb verb_run;
+extern const struct domu_verb verb_tap;
+extern const struct domu_verb verb_pcap;
 
 #endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tap: a network interface of the kernel whose other end is a descriptor, in the present network
+ * namespace. Each message on the descriptor is a struct virtio_net_hdr and a frame.
+ */
+#ifndef SPLITDOM_BRIDGE_NET_TAP_H
+#define SPLITDOM_BRIDGE_NET_TAP_H
+
+#include <stdint.h>
+
+#include "base/why.h"
+#include "splitdom/netfront.h"
+
+enum { TAP_NAME_SIZE = 16 };
+
+struct tap {
+    int fd; /* non-blocking; -1: closed */
+    char name[TAP_NAME_SIZE];
+};
+
+/*
+ * Makes or takes over the interface called name, with the address, the MTU and the abilities of
+ * info, and sets it up. It goes when it is closed, unless somebody had made it persistent. Errors,
+ * with the line in why: -EINVAL that is no name; -EPERM, -EACCES not allowed here; -ENOENT the
+ * system has no tap devices; -EBUSY it is in use; others from the system.
+ */
+int tap_open(struct tap *tap, const char *name, const struct netfront_info *info, struct why *why);
+
+/* Sets a line of the form A.B.C.D/PREFIX as its IPv4 address. Errors: -EINVAL it is none. */
+int tap_set_address(const struct tap *tap, const char *address, struct why *why);
+
+/* Sets the loopback interface of the present namespace up. */
+int tap_set_loopback_up(struct why *why);
+
+void tap_close(struct tap *tap); /* closed: allowed */
+
+#endif

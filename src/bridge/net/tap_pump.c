@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "bridge/net/tap_pump.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/thread.h"
+#include "bridge/net/vnet_header.h"
+
+enum {
+    BATCH = 32,
+    HEADER_BYTES = sizeof(struct virtio_net_hdr),
+    SEND_SLICE_NS = 100000000, /* a full ring is waited for in pieces: the pump may be stopped */
+};
+
+/* A message of the tap device. */
+struct message {
+    struct virtio_net_hdr header;
+    uint8_t data[NETFRONT_FRAME_MAX];
+};
+
+struct direction {
+    pthread_t thread;
+    bool runs;
+    struct message *messages; /* BATCH of them */
+};
+
+struct tap_pump {
+    struct netfront *nf;
+    int tap_fd, stop_fd, ended_fd;
+    struct direction to_tap, from_tap;
+    pthread_mutex_t lock; /* for what follows */
+    bool stops;
+    int error;
+    bool of_tap;
+    struct tap_pump_counts counts;
+};
+
+static bool stops(struct tap_pump *pump)
+{
+    pthread_mutex_lock(&pump->lock);
+    bool result = pump->stops;
+    pthread_mutex_unlock(&pump->lock);
+    return result;
+}
+
+/* The first reason stays. */
+static void fail(struct tap_pump *pump, int error, bool of_tap)
+{
+    pthread_mutex_lock(&pump->lock);
+    if (pump->error == 0 && !pump->stops) {
+        pump->error = error;
+        pump->of_tap = of_tap;
+        (void)eventfd_write(pump->ended_fd, 1);
+    }
+    pthread_mutex_unlock(&pump->lock);
+}
+
+static void add_counts(struct tap_pump *pump, const struct tap_pump_counts *counts)
+{
+    pthread_mutex_lock(&pump->lock);
+    pump->counts.to_tap += counts->to_tap;
+    pump->counts.from_tap += counts->from_tap;
+    pump->counts.tap_refused += counts->tap_refused;
+    pump->counts.not_understood += counts->not_understood;
+    pump->counts.vif_refused += counts->vif_refused;
+    pthread_mutex_unlock(&pump->lock);
+}
+
+/* ---- from the interface to the tap device -------------------------------------------------------
+ */
+
+/* Errors: of a device that is gone. */
+static int write_message(struct tap_pump *pump, struct message *message,
+                         const struct netfront_frame *frame, struct tap_pump_counts *counts)
+{
+    if (vnet_header_of_frame(frame, &message->header) < 0) {
+        counts->not_understood++;
+        return 0;
+    }
+    ssize_t n = write(pump->tap_fd, message, HEADER_BYTES + frame->length_bytes);
+    if (n >= 0) {
+        counts->to_tap++;
+        return 0;
+    }
+    if (errno == EBADFD || errno == EBADF)
+        return -errno;
+    counts->tap_refused++; /* as a network card drops what it has no room for */
+    return 0;
+}
+
+static void *carry_to_tap(void *arg)
+{
+    struct tap_pump *pump = arg;
+    struct message *messages = pump->to_tap.messages;
+    struct netfront_frame frames[BATCH];
+    int rc = 0;
+    memset(frames, 0, sizeof(frames));
+    while (!stops(pump) && rc >= 0) {
+        struct tap_pump_counts counts = {0};
+        for (uint32_t i = 0; i < BATCH; i++) {
+            frames[i].data = messages[i].data;
+            frames[i].room_bytes = sizeof(messages[i].data);
+        }
+        int count = netfront_receive(pump->nf, frames, BATCH, -1);
+        if (count == -ECANCELED)
+            continue;
+        if (count < 0) {
+            fail(pump, count, false);
+            break;
+        }
+        for (int i = 0; i < count && rc >= 0; i++)
+            rc = write_message(pump, &messages[i], &frames[i], &counts);
+        add_counts(pump, &counts);
+    }
+    if (rc < 0)
+        fail(pump, rc, true);
+    return NULL;
+}
+
+/* ---- from the tap device to the interface -------------------------------------------------------
+ */
+
+/* As many messages as there are. Returns the number of frames; errors: of the device. */
+static int read_messages(struct tap_pump *pump, const struct netfront_info *info,
+                         struct netfront_frame *frames, struct tap_pump_counts *counts)
+{
+    struct message *messages = pump->from_tap.messages;
+    int count = 0;
+    while (count < BATCH) {
+        struct message *message = &messages[count];
+        struct netfront_frame *frame = &frames[count];
+        ssize_t n = read(pump->tap_fd, message, sizeof(*message));
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            break;
+        if (n < 0)
+            return -errno;
+        if (n < HEADER_BYTES + NETFRONT_FRAME_MIN)
+            continue;
+        *frame = (struct netfront_frame){.data = message->data,
+                                         .length_bytes = (uint32_t)n - HEADER_BYTES};
+        if (vnet_header_to_frame(&message->header, info, message->data, frame) < 0)
+            counts->not_understood++;
+        else
+            count++;
+    }
+    return count;
+}
+
+/* Sends all of them, in turn. Errors: of the interface. */
+static int send_all(struct tap_pump *pump, const struct netfront_frame *frames, int count,
+                    struct tap_pump_counts *counts)
+{
+    for (int sent = 0; sent < count && !stops(pump);) {
+        int rc = netfront_send(pump->nf, frames + sent, (uint32_t)(count - sent), SEND_SLICE_NS);
+        if (rc == -ENOTCONN || rc == -EPROTO)
+            return rc;
+        if (rc == -EAGAIN)
+            continue;
+        if (rc < 0) { /* a new Dom0 may take less than the last one */
+            counts->vif_refused++;
+            sent++;
+        } else {
+            counts->from_tap += (uint64_t)rc;
+            sent += rc;
+        }
+    }
+    return 0;
+}
+
+static void *carry_from_tap(void *arg)
+{
+    struct tap_pump *pump = arg;
+    struct netfront_frame frames[BATCH];
+    struct pollfd fds[2] = {{.fd = pump->tap_fd, .events = POLLIN},
+                            {.fd = pump->stop_fd, .events = POLLIN}};
+    int count = 0, rc = 0;
+    while (!stops(pump) && count >= 0 && rc == 0) {
+        struct tap_pump_counts counts = {0};
+        struct netfront_info info;
+        if (poll(fds, 2, -1) < 0 || (fds[1].revents & POLLIN) != 0)
+            continue;
+        netfront_info(pump->nf, &info);
+        count = read_messages(pump, &info, frames, &counts);
+        if (count > 0)
+            rc = send_all(pump, frames, count, &counts);
+        if (count == 0 && (fds[0].revents & (POLLERR | POLLNVAL)) != 0)
+            count = -ENODEV;
+        add_counts(pump, &counts);
+    }
+    if (count < 0)
+        fail(pump, count, true);
+    else if (rc < 0)
+        fail(pump, rc, false);
+    return NULL;
+}
+
+/* ---- both ---------------------------------------------------------------------------------------
+ */
+
+static int start_direction(struct direction *direction, void *(*carry)(void *), void *pump)
+{
+    direction->messages = calloc(BATCH, sizeof(*direction->messages));
+    if (direction->messages == NULL)
+        return -ENOMEM;
+    int rc = thread_start(&direction->thread, carry, pump);
+    direction->runs = rc == 0;
+    return rc;
+}
+
+static void stop_direction(struct direction *direction)
+{
+    if (direction->runs)
+        pthread_join(direction->thread, NULL);
+    free(direction->messages);
+}
+
+int tap_pump_start(struct netfront *nf, const struct tap *tap, struct tap_pump **out)
+{
+    struct tap_pump *pump = calloc(1, sizeof(*pump));
+    if (pump == NULL)
+        return -ENOMEM;
+    pthread_mutex_init(&pump->lock, NULL);
+    pump->nf = nf;
+    pump->tap_fd = tap->fd;
+    pump->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pump->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc = pump->stop_fd < 0 || pump->ended_fd < 0 ? -errno : 0;
+    if (rc == 0)
+        rc = start_direction(&pump->to_tap, carry_to_tap, pump);
+    if (rc == 0)
+        rc = start_direction(&pump->from_tap, carry_from_tap, pump);
+    if (rc < 0)
+        tap_pump_stop(pump);
+    else
+        *out = pump;
+    return rc;
+}
+
+int tap_pump_fd(const struct tap_pump *pump)
+{
+    return pump->ended_fd;
+}
+
+int tap_pump_error(struct tap_pump *pump, bool *of_tap)
+{
+    pthread_mutex_lock(&pump->lock);
+    int error = pump->error;
+    *of_tap = pump->of_tap;
+    pthread_mutex_unlock(&pump->lock);
+    return error;
+}
+
+void tap_pump_counts(struct tap_pump *pump, struct tap_pump_counts *out)
+{
+    pthread_mutex_lock(&pump->lock);
+    *out = pump->counts;
+    pthread_mutex_unlock(&pump->lock);
+}
+
+void tap_pump_stop(struct tap_pump *pump)
+{
+    if (pump == NULL)
+        return;
+    pthread_mutex_lock(&pump->lock);
+    pump->stops = true;
+    pthread_mutex_unlock(&pump->lock);
+    if (pump->stop_fd >= 0)
+        (void)eventfd_write(pump->stop_fd, 1);
+    netfront_interrupt(pump->nf);
+    stop_direction(&pump->to_tap);
+    stop_direction(&pump->from_tap);
+    if (pump->stop_fd >= 0)
+        close(pump->stop_fd);
+    if (pump->ended_fd >= 0)
+        close(pump->ended_fd);
+    pthread_mutex_destroy(&pump->lock);
+    free(pump);
+}

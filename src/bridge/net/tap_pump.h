@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tap_pump: carries frames between an interface of a domain and a tap device, both ways, on a
+ * thread each.
+ */
+#ifndef SPLITDOM_BRIDGE_NET_TAP_PUMP_H
+#define SPLITDOM_BRIDGE_NET_TAP_PUMP_H
+
+#include <stdint.h>
+
+#include "bridge/net/tap.h"
+#include "splitdom/netfront.h"
+
+struct tap_pump;
+
+struct tap_pump_counts {
+    uint64_t to_tap, from_tap; /* frames */
+    uint64_t tap_refused;      /* the tap device was down, or full */
+    uint64_t not_understood;   /* nobody could tell where the checksum is, or no such segments */
+    uint64_t vif_refused;      /* netfront_send did */
+};
+
+/* Both outlive the pump. Errors: -ENOMEM, -EAGAIN, -EMFILE, -ENFILE. */
+int tap_pump_start(struct netfront *nf, const struct tap *tap, struct tap_pump **out);
+
+/* A descriptor to poll, readable once the pump has ended by itself: not to be read or closed. */
+int tap_pump_fd(const struct tap_pump *pump);
+/* Why it has: -errno of the interface or of the tap device (*of_tap); 0: it runs. */
+int tap_pump_error(struct tap_pump *pump, bool *of_tap);
+
+void tap_pump_counts(struct tap_pump *pump, struct tap_pump_counts *out);
+
+/* Ends the threads and frees the pump. What Dom0 has not taken yet it may still take. NULL is
+ * allowed. */
+void tap_pump_stop(struct tap_pump *pump);
+
+#endif

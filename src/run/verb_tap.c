@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tap: an interface of a domain as one of the kernel, in the network namespace of the caller: the
+ * way for programs that know nothing of splitdom.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bridge/net/tap_pump.h"
+#include "run/verb.h"
+#include "run/verb_option.h"
+#include "run/vif_session.h"
+
+struct tap_verb {
+    struct vif_options options;
+    const char *name;
+    const char *address; /* NULL: none */
+};
+
+static int parse(int argc, char **argv, struct tap_verb *verb, struct why *why)
+{
+    int at = 1;
+
+    while (at < argc) {
+        int rc = vif_options_take(&verb->options, argc, argv, &at, why);
+        if (rc == 0)
+            rc = verb_option_take("--address", argc, argv, &at, &verb->address, why);
+        if (rc < 0)
+            return rc;
+        if (rc > 0)
+            continue;
+        if (argv[at][0] == '-' || verb->name != NULL)
+            return why_fail(why, -EINVAL, "unknown argument %s", argv[at]);
+        verb->name = argv[at++];
+    }
+    return verb->name == NULL ? why_fail(why, -EINVAL, "what is the interface to be called?") : 0;
+}
+
+/* Until a signal comes, or the pump ends. */
+static int follow(struct vif_session *session, struct tap_pump *pump, struct why *why)
+{
+    struct pollfd fds[2] = {{.fd = session->stop_fd, .events = POLLIN},
+                            {.fd = tap_pump_fd(pump), .events = POLLIN}};
+    bool of_tap;
+
+    while (poll(fds, 2, -1) < 1)
+        continue;
+    int rc = tap_pump_error(pump, &of_tap);
+    if (rc == 0 || fds[0].revents != 0)
+        return 0;
+    if (of_tap)
+        return why_fail(why, rc, "the tap device is gone: %s", strerror(-rc));
+    return why_fail(why, rc, "%s", netfront_failure(session->nf));
+}
+
+static int carry(const struct tap_verb *verb, struct vif_session *session, struct why *why)
+{
+    struct tap_pump *pump = NULL;
+    struct netfront_info info;
+    struct tap tap;
+
+    netfront_info(session->nf, &info);
+    int rc = tap_open(&tap, verb->name, &info, why);
+    if (rc == 0 && verb->address != NULL)
+        rc = tap_set_address(&tap, verb->address, why);
+    if (rc == 0) {
+        rc = tap_pump_start(session->nf, &tap, &pump);
+        if (rc < 0)
+            why_fail_errno(why, rc, "cannot carry frames");
+    }
+    if (rc == 0)
+        rc = follow(session, pump, why);
+    tap_pump_stop(pump);
+    tap_close(&tap);
+    return rc;
+}
+
+static int tap_main(int argc, char **argv)
+{
+    struct tap_verb verb = {.name = NULL};
+    struct vif_session session;
+    struct why why = {""};
+
+    if (parse(argc, argv, &verb, &why) < 0) {
+        fprintf(stderr, "domu: %s\nusage: domu tap %s; see '%s --help'\n", why.text,
+                verb_tap.arguments, program_invocation_short_name);
+        return DOMU_USAGE;
+    }
+    int rc = vif_session_open(&session, &verb.options, &why);
+    if (rc == 0) {
+        rc = carry(&verb, &session, &why);
+        vif_session_close(&session);
+    }
+    if (rc < 0)
+        fprintf(stderr, "domu: %s\n", why.text);
+    return rc < 0 ? DOMU_FAILED : DOMU_OK;
+}
+
+const struct domu_verb verb_tap = {
+    .name = "tap",
+    .arguments = "IFNAME [--address A.B.C.D/P] " VIF_OPTIONS_ARGUMENTS,
+    .help = "    makes a network interface of a domain one of this network namespace\n"
+            "    --address A.B.C.D/P   its IPv4 address, else none\n" VIF_OPTIONS_HELP,
+    .main = tap_main,
+};

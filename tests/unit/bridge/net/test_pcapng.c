@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bridge/net/pcapng.h"
+
+static struct pcapng_interface interface = {.name = "vif7.0", .mac = {0, 0x16, 0x3e, 0, 0, 1}};
+static char *text;
+static size_t size;
+static FILE *out;
+
+static int setup(void **state)
+{
+    (void)state;
+    interface.domain_time = false;
+    out = open_memstream(&text, &size);
+    return out != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    fclose(out);
+    free(text);
+    return 0;
+}
+
+static uint32_t word(size_t at)
+{
+    uint32_t value;
+    assert_true(at + sizeof(value) <= size);
+    memcpy(&value, text + at, sizeof(value));
+    return value;
+}
+
+/* Where the next block begins; its length stands at both ends, and is a multiple of four. */
+static size_t next_block(size_t at)
+{
+    uint32_t length = word(at + 4);
+    assert_int_equal(length % 4, 0);
+    assert_int_equal(word(at + length - 4), length);
+    return at + length;
+}
+
+static bool contains(size_t from, size_t to, const char *what)
+{
+    return memmem(text + from, to - from, what, strlen(what)) != NULL;
+}
+
+static void a_file_begins_with_a_section_and_an_interface(void **state)
+{
+    (void)state;
+    pcapng_begin(out, &interface);
+    fflush(out);
+    assert_int_equal(word(0), 0x0A0D0D0A);
+    assert_int_equal(word(8), 0x1A2B3C4D);
+    size_t at = next_block(0);
+    assert_int_equal(word(at), 1);
+    assert_int_equal(word(at + 8), 1); /* Ethernet */
+    assert_true(contains(at, size, "vif7.0"));
+    assert_true(contains(at, size, "the real clock; in comments"));
+    const uint32_t resolution[2] = {0x00010009, 9};
+    assert_non_null(memmem(text + at, size - at, resolution, sizeof(resolution)));
+    assert_int_equal(next_block(at), size);
+}
+
+static void a_frame_has_both_times(void **state)
+{
+    const struct pcapng_frame frame = {.data = "abcdefghijklmn!",
+                                       .captured_bytes = 15,
+                                       .length_bytes = 9000,
+                                       .real_ns = UINT64_C(1800000000123456789),
+                                       .domain_ns = UINT64_C(5000000042)};
+    (void)state;
+    pcapng_put(out, &interface, &frame);
+    fflush(out);
+    assert_int_equal(word(0), 6);
+    assert_int_equal((uint64_t)word(12) << 32 | word(16), frame.real_ns);
+    assert_int_equal(word(20), 15);
+    assert_int_equal(word(24), 9000);
+    assert_memory_equal(text + 28, "abcdefghijklmn!", 16);
+    assert_true(contains(44, size, "domain 5.000000042"));
+    assert_int_equal(next_block(0), size);
+    interface.domain_time = true;
+    pcapng_put(out, &interface, &frame);
+    fflush(out);
+    size_t at = next_block(0);
+    assert_int_equal((uint64_t)word(at + 12) << 32 | word(at + 16), frame.domain_ns);
+    assert_true(contains(at, size, "real 1800000000.123456789"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_file_begins_with_a_section_and_an_interface, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_frame_has_both_times, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* tap_pump between an interface whose back end sends all back, and a socket in the place of a tap
+ * device: one message a frame. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "bridge/net/tap_pump.h"
+#include "bridge/net/vnet_header.h"
+#include "fakes/netfront_rig.h"
+
+enum { HANG_MS = 30000, HEADER = sizeof(struct virtio_net_hdr) };
+
+static struct netfront_rig rig;
+static struct tap_pump *pump;
+static struct tap tap;
+static int kernel; /* the other end of the tap device */
+static uint8_t message[HEADER + NETFRONT_FRAME_MAX];
+
+static int setup(void **state)
+{
+    int fds[2];
+    (void)state;
+    pump = NULL;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds) < 0)
+        return -1;
+    tap.fd = fds[0];
+    kernel = fds[1];
+    return rig_setup(&rig);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    tap_pump_stop(pump);
+    close(tap.fd);
+    if (kernel >= 0)
+        close(kernel);
+    return rig_teardown(&rig);
+}
+
+static void start(void)
+{
+    const struct netfront_options options = {.size = sizeof(options)};
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    assert_int_equal(tap_pump_start(rig.nf, &tap, &pump), 0);
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    return poll(&ready, 1, HANG_MS) == 1;
+}
+
+static ssize_t echo(const struct virtio_net_hdr *header, uint32_t length_bytes, uint32_t seed)
+{
+    memcpy(message, header, HEADER);
+    rig_fill(message + HEADER, length_bytes, seed);
+    if (header->flags != 0) { /* IPv4, TCP */
+        memcpy(message + HEADER + 12, "\x08\x00\x45", 3);
+        message[HEADER + 14 + 9] = 6;
+    }
+    assert_int_equal(send(kernel, message, HEADER + length_bytes, 0), HEADER + length_bytes);
+    memset(message, 0, sizeof(message));
+    assert_true(is_readable(kernel));
+    return recv(kernel, message, sizeof(message), 0);
+}
+
+static void frames_go_both_ways_as_they_are(void **state)
+{
+    const struct virtio_net_hdr plain = {.flags = 0};
+    (void)state;
+    start();
+    for (uint32_t i = 0; i < 50; i++) {
+        assert_int_equal(echo(&plain, 60 + 10 * i, i), HEADER + 60 + 10 * i);
+        assert_true(rig_holds(message + HEADER, 60 + 10 * i, i));
+    }
+    struct tap_pump_counts counts;
+    do
+        tap_pump_counts(pump, &counts);
+    while (counts.to_tap < 50);
+    assert_int_equal(counts.from_tap, 50);
+    assert_int_equal(counts.tap_refused + counts.not_understood + counts.vif_refused, 0);
+}
+
+static void segments_and_missing_checksums_stay_so(void **state)
+{
+    const struct virtio_net_hdr large = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+                                         .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+                                         .gso_size = 1448,
+                                         .csum_start = 34,
+                                         .csum_offset = 16};
+    struct virtio_net_hdr header;
+    (void)state;
+    start();
+    assert_int_equal(echo(&large, 40000, 1), HEADER + 40000);
+    memcpy(&header, message, HEADER);
+    assert_int_equal(header.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+    assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+    assert_int_equal(header.gso_size, 1448);
+    assert_int_equal(header.csum_start, 34);
+    assert_int_equal(header.csum_offset, 16);
+}
+
+static void dom0s_death_ends_it(void **state)
+{
+    bool of_tap;
+    (void)state;
+    start();
+    assert_int_equal(tap_pump_error(pump, &of_tap), 0);
+    rig_die(&rig);
+    assert_true(is_readable(tap_pump_fd(pump)));
+    assert_int_equal(tap_pump_error(pump, &of_tap), -ENOTCONN);
+    assert_false(of_tap);
+}
+
+static void a_pump_that_is_idle_can_be_stopped(void **state)
+{
+    bool of_tap;
+    (void)state;
+    start();
+    assert_int_equal(tap_pump_error(pump, &of_tap), 0);
+    tap_pump_stop(pump);
+    pump = NULL;
+    assert_string_equal(netfront_failure(rig.nf), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(frames_go_both_ways_as_they_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(segments_and_missing_checksums_stay_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(dom0s_death_ends_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pump_that_is_idle_can_be_stopped, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
