@@ -31,6 +31,7 @@ src/domu|the library: a process as a domain
 src/domu/blkfront|the front end of a disk
 src/domu/netfront|the front end of a network interface
 src/run|unmodified programs on the clock of a domain
+src/run/traffic|frames at a rate, and what became of them
 src/run/shim|inside of such a program, on no libc: how it begins
 src/run/shim/call|the mediated system calls
 src/run/shim/core|what the calls stand on

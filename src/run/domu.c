@@ -11,8 +11,8 @@
 #include "run/verb.h"
 #include "splitdom/version.h"
 
-static const struct domu_verb *const verbs[] = {&verb_run, &verb_tap, &verb_pcap, &verb_nbd,
-                                                &verb_vhost};
+static const struct domu_verb *const verbs[] = {&verb_run,     &verb_tap, &verb_pcap,
+                                                &verb_traffic, &verb_nbd, &verb_vhost};
 
 static int end_output(void)
 {

@@ -25,5 +25,6 @@ extern const struct domu_verb verb_vhost; /* vhost-user-blk */
 extern const struct domu_verb verb_run;
 extern const struct domu_verb verb_tap;
 extern const struct domu_verb verb_pcap;
+extern const struct domu_verb verb_traffic;
 
 #endif

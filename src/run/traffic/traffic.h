@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * traffic: frames out of an interface of a domain, and a look at those that come in: the network's
+ * workload and its judge.
+ */
+#ifndef SPLITDOM_RUN_TRAFFIC_TRAFFIC_H
+#define SPLITDOM_RUN_TRAFFIC_TRAFFIC_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "run/traffic/traffic_options.h"
+#include "run/traffic/traffic_stream.h"
+#include "run/traffic/traffic_times.h"
+#include "run/vif_session.h"
+
+enum { TRAFFIC_STREAMS_MAX = 64 };
+
+struct traffic {
+    const struct traffic_options *options;
+    struct vif_session *session;
+    uint8_t mac[TRAFFIC_MAC_BYTES];
+    uint32_t stream;           /* ours */
+    uint64_t begin_ns, end_ns; /* of the sending, or receiving: the domain's clock */
+    uint64_t sent_frames, sent_bytes;
+
+    pthread_mutex_t lock;                                /* the receiver's and the report's: */
+    struct traffic_stream *streams[TRAFFIC_STREAMS_MAX]; /* of those who send to us */
+    uint32_t stream_count, ended_count;
+    struct traffic_stream *returned; /* our own, as it came back */
+    struct traffic_times *round_trips;
+    uint64_t received_frames, received_bytes, corrupt, foreign;
+    uint64_t unheard; /* of more streams than there is room for */
+    uint64_t not_echoed;
+    int error; /* of the interface */
+    bool stops;
+    int changed_fd; /* eventfd: an end came, or an error */
+};
+
+/* Errors: -errno, with the line in why. */
+int traffic_init(struct traffic *traffic, const struct traffic_options *options,
+                 struct vif_session *session, struct why *why);
+void traffic_fini(struct traffic *traffic);
+
+/* traffic_send.c: sends what is asked for. Returns 0, also after a signal; errors: of the
+ * interface.
+ */
+int traffic_send(struct traffic *traffic);
+/* The thread that receives, until traffic_fini. arg: struct traffic. */
+void *traffic_receive(void *arg);
+
+/* traffic_report.c */
+void traffic_report(struct traffic *traffic);
+
+#endif

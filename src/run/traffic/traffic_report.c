@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* traffic_report: what was sent, what came, and what did not, for people or as JSON. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/json.h"
+#include "run/traffic/traffic.h"
+
+enum { MAC_TEXT_SIZE = 18 };
+
+#define NS_PER_S 1e9
+
+static void format_mac(const uint8_t *mac, char text[MAC_TEXT_SIZE])
+{
+    snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+             mac[4], mac[5]);
+}
+
+static double seconds(const struct traffic *traffic)
+{
+    return traffic->end_ns > traffic->begin_ns
+               ? (double)(traffic->end_ns - traffic->begin_ns) / NS_PER_S
+               : 0;
+}
+
+/* All streams that came to us as one. */
+static struct traffic_stream total_of(const struct traffic *traffic, uint64_t *expected)
+{
+    struct traffic_stream total = {.id = 0};
+    *expected = 0;
+    for (uint32_t i = 0; i < traffic->stream_count; i++) {
+        const struct traffic_stream *stream = traffic->streams[i];
+        *expected += traffic_stream_expected(stream);
+        total.unique += stream->unique;
+        total.duplicates += stream->duplicates;
+        total.reordered += stream->reordered;
+        total.too_late += stream->too_late;
+    }
+    return total;
+}
+
+static void stream_json(struct json *json, const char *name, const struct traffic_stream *stream,
+                        uint64_t expected)
+{
+    json_object(json, name);
+    json_u64(json, "expected", expected);
+    json_u64(json, "unique", stream->unique);
+    json_u64(json, "lost", expected - stream->unique);
+    json_u64(json, "duplicates", stream->duplicates);
+    json_u64(json, "reordered", stream->reordered);
+    json_u64(json, "too_late", stream->too_late);
+    json_end(json);
+}
+
+static void times_json(struct json *json, const struct traffic_times *times)
+{
+    json_object(json, "round_trip_ns");
+    json_u64(json, "count", times->count);
+    json_u64(json, "min", times->least_ns);
+    json_fixed(json, "mean", times->count == 0 ? 0 : times->sum_ns / (double)times->count, 1);
+    json_u64(json, "p50", traffic_times_quantile(times, 0.5));
+    json_u64(json, "p90", traffic_times_quantile(times, 0.9));
+    json_u64(json, "p99", traffic_times_quantile(times, 0.99));
+    json_u64(json, "p999", traffic_times_quantile(times, 0.999));
+    json_u64(json, "max", times->most_ns);
+    json_end(json);
+}
+
+static void interface_json(struct json *json, const struct netfront_statistics *s)
+{
+    json_object(json, "interface");
+    json_u64(json, "tx_errors", s->tx_errors);
+    json_u64(json, "tx_dropped", s->tx_dropped);
+    json_u64(json, "tx_lost", s->tx_lost);
+    json_u64(json, "tx_waits", s->tx_waits);
+    json_u64(json, "rx_errors", s->rx_errors);
+    json_u64(json, "kicks", s->kicks);
+    json_u64(json, "upcalls", s->upcalls);
+    json_u64(json, "reconnects", s->reconnects);
+    json_end(json);
+}
+
+static void report_json(const struct traffic *traffic, const struct netfront_statistics *statistics)
+{
+    struct json json;
+    char mac[MAC_TEXT_SIZE];
+    uint64_t expected;
+    const struct traffic_stream total = total_of(traffic, &expected);
+    format_mac(traffic->mac, mac);
+    json_start(&json, stdout, JSON_LINES);
+    json_object(&json, NULL);
+    json_string(&json, "mac", mac);
+    json_fixed(&json, "seconds", seconds(traffic), 9);
+    json_u64(&json, "sent_frames", traffic->sent_frames);
+    json_u64(&json, "sent_bytes", traffic->sent_bytes);
+    json_u64(&json, "received_frames", traffic->received_frames);
+    json_u64(&json, "received_bytes", traffic->received_bytes);
+    json_u64(&json, "corrupt", traffic->corrupt);
+    json_u64(&json, "foreign", traffic->foreign);
+    json_u64(&json, "not_echoed", traffic->not_echoed);
+    json_u64(&json, "streams", traffic->stream_count);
+    json_u64(&json, "streams_ended", traffic->ended_count);
+    stream_json(&json, "incoming", &total, expected);
+    stream_json(&json, "returned", traffic->returned, traffic_stream_expected(traffic->returned));
+    times_json(&json, traffic->round_trips);
+    interface_json(&json, statistics);
+    json_end(&json);
+}
+
+static void print_stream(const char *name, const struct traffic_stream *stream, uint64_t expected)
+{
+    printf("%s: %" PRIu64 " of %" PRIu64 " frames, %" PRIu64 " lost, %" PRIu64 " twice, %" PRIu64
+           " out of order, %" PRIu64 " too late\n",
+           name, stream->unique, expected, expected - stream->unique, stream->duplicates,
+           stream->reordered, stream->too_late);
+}
+
+static void print_rate(const struct traffic *traffic, const char *what, uint64_t frames,
+                       uint64_t bytes)
+{
+    const double s = seconds(traffic);
+    printf("%s: %" PRIu64 " frames, %" PRIu64 " bytes in %.3f s of the domain's time", what, frames,
+           bytes, s);
+    if (s > 0)
+        printf(": %.0f frames/s, %.3f Mbit/s", (double)frames / s, 8e-6 * (double)bytes / s);
+    putchar('\n');
+}
+
+static void report_text(const struct traffic *traffic, const struct netfront_statistics *statistics)
+{
+    const struct traffic_times *times = traffic->round_trips;
+    uint64_t expected;
+    const struct traffic_stream total = total_of(traffic, &expected);
+    if (traffic->options->sends)
+        print_rate(traffic, "sent", traffic->sent_frames, traffic->sent_bytes);
+    else
+        print_rate(traffic, "received", traffic->received_frames, traffic->received_bytes);
+    if (traffic->stream_count > 0)
+        print_stream("incoming", &total, expected);
+    if (traffic->returned->unique > 0)
+        print_stream("returned", traffic->returned, traffic_stream_expected(traffic->returned));
+    if (times->count > 0)
+        printf("round trip: min %.1f, mean %.1f, p50 %.1f, p99 %.1f, max %.1f us\n",
+               (double)times->least_ns / 1e3, times->sum_ns / (double)times->count / 1e3,
+               (double)traffic_times_quantile(times, 0.5) / 1e3,
+               (double)traffic_times_quantile(times, 0.99) / 1e3, (double)times->most_ns / 1e3);
+    printf("corrupt: %" PRIu64 "; foreign: %" PRIu64 "; dropped by Dom0: %" PRIu64
+           "; lost with a Dom0: %" PRIu64 "\n",
+           traffic->corrupt, traffic->foreign, statistics->tx_dropped, statistics->tx_lost);
+}
+
+void traffic_report(struct traffic *traffic)
+{
+    struct netfront_statistics statistics;
+    netfront_statistics(traffic->session->nf, &statistics);
+    pthread_mutex_lock(&traffic->lock);
+    if (traffic->options->json)
+        report_json(traffic, &statistics);
+    else
+        report_text(traffic, &statistics);
+    pthread_mutex_unlock(&traffic->lock);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* traffic_send: frames out, in batches, at a rate of the domain's clock. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/prng.h"
+#include "run/traffic/traffic.h"
+
+enum {
+    BATCH = 32,
+    END_FRAMES = 3, /* one of them may be lost */
+    END_PAUSE_NS = 10000000,
+    SLICE_NS = 100000000,
+    NS_PER_S = 1000000000,
+    PAUSE_NS = 50000, /* shorter ones are spun */
+};
+
+struct sender {
+    struct traffic *traffic;
+    struct netfront_frame frames[BATCH];
+    uint8_t *data; /* BATCH buffers */
+    struct prng sizes;
+};
+
+static bool is_stopped(struct traffic *traffic)
+{
+    struct pollfd stop = {.fd = traffic->session->stop_fd, .events = POLLIN};
+    return poll(&stop, 1, 0) == 1;
+}
+
+static uint64_t now_ns(const struct traffic *traffic)
+{
+    return domu_now_ns(traffic->session->domu);
+}
+
+/* How many frames may be sent by now, at most a batch; 0: wait. */
+static uint64_t due_count(const struct traffic *traffic)
+{
+    const struct traffic_options *o = traffic->options;
+    uint64_t most = BATCH;
+    if (o->count != 0 && o->count - traffic->sent_frames < most)
+        most = o->count - traffic->sent_frames;
+    if (o->rate == 0)
+        return most;
+    const uint64_t passed_ns = now_ns(traffic) - traffic->begin_ns;
+    const uint64_t due =
+        (uint64_t)((unsigned __int128)passed_ns * o->rate / NS_PER_S) + 1 - traffic->sent_frames;
+    return due < most ? due : most;
+}
+
+/* Until the next frame is due, or a little before. */
+static void pause_for_rate(const struct traffic *traffic)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    const uint64_t interval_ns = NS_PER_S / traffic->options->rate;
+    if (interval_ns > 2 * PAUSE_NS) /* else it is due sooner than a sleep ends */
+        (void)nanosleep(&pause, NULL);
+}
+
+static uint32_t next_size(struct sender *sender)
+{
+    const struct traffic_options *o = sender->traffic->options;
+    return o->size_min +
+           (o->size_min == o->size_max
+                ? 0
+                : (uint32_t)prng_below(&sender->sizes, o->size_max - o->size_min + 1));
+}
+
+static void fill(struct sender *sender, uint32_t slot, uint64_t number, uint8_t flags)
+{
+    struct traffic *traffic = sender->traffic;
+    struct netfront_frame *frame = &sender->frames[slot];
+    const uint16_t gso_size = traffic->options->gso_size;
+    frame->length_bytes = next_size(sender);
+    frame->gso_type = gso_size != 0 ? NETFRONT_GSO_TCPV4 : NETFRONT_GSO_NONE;
+    frame->gso_size_bytes = gso_size;
+    frame->checksum_blank = gso_size != 0;
+    const struct traffic_header header = {
+        .flags = flags, .stream = traffic->stream, .number = number, .sent_ns = now_ns(traffic)};
+    traffic_frame_set(frame->data, frame->length_bytes, &header);
+}
+
+/* All of count frames. Errors: of the interface; -EINTR: a signal came. */
+static int send_batch(struct sender *sender, uint32_t count)
+{
+    struct traffic *traffic = sender->traffic;
+    for (uint32_t sent = 0; sent < count;) {
+        int rc = netfront_send(traffic->session->nf, sender->frames + sent, count - sent, SLICE_NS);
+        if (rc == -EAGAIN && is_stopped(traffic))
+            return -EINTR;
+        if (rc < 0 && rc != -EAGAIN)
+            return rc;
+        for (int i = 0; i < rc; i++) {
+            traffic->sent_frames++;
+            traffic->sent_bytes += sender->frames[sent++].length_bytes;
+        }
+    }
+    return 0;
+}
+
+static bool is_done(const struct traffic *traffic)
+{
+    const struct traffic_options *o = traffic->options;
+    return (o->count != 0 && traffic->sent_frames >= o->count) ||
+           (o->time_ns != 0 && now_ns(traffic) - traffic->begin_ns >= o->time_ns);
+}
+
+static int send_all(struct sender *sender)
+{
+    struct traffic *traffic = sender->traffic;
+    int rc = 0;
+    while (rc == 0 && !is_done(traffic) && !is_stopped(traffic)) {
+        const uint64_t count = due_count(traffic);
+        for (uint32_t i = 0; i < count; i++)
+            fill(sender, i, traffic->sent_frames + i, 0);
+        rc = send_batch(sender, (uint32_t)count);
+        if (count == 0)
+            pause_for_rate(traffic);
+    }
+    return rc == -EINTR ? 0 : rc;
+}
+
+/* Says that there is no more, when who receives has had time to make room; these frames are not
+ * counted. */
+static int send_end(struct sender *sender)
+{
+    const struct timespec pause = {.tv_nsec = END_PAUSE_NS};
+    struct traffic *traffic = sender->traffic;
+    const uint64_t frames = traffic->sent_frames, bytes = traffic->sent_bytes;
+    int rc = 0;
+    for (uint32_t i = 0; i < END_FRAMES && rc == 0; i++) {
+        (void)nanosleep(&pause, NULL);
+        fill(sender, 0, frames, TRAFFIC_END);
+        rc = send_batch(sender, 1);
+    }
+    traffic->sent_frames = frames;
+    traffic->sent_bytes = bytes;
+    return rc == -EINTR ? 0 : rc;
+}
+
+static void prepare(struct sender *sender)
+{
+    const struct traffic *traffic = sender->traffic;
+    struct traffic_address address;
+    prng_init(&sender->sizes, traffic->stream, 1);
+    for (uint32_t i = 0; i < TRAFFIC_MAC_BYTES; i++) {
+        address.to[i] = traffic->options->to[i];
+        address.from[i] = traffic->mac[i];
+    }
+    for (uint32_t i = 0; i < BATCH; i++) {
+        uint8_t *data = sender->data + (size_t)i * TRAFFIC_FRAME_MAX;
+        sender->frames[i] = (struct netfront_frame){.data = data};
+        traffic_frame_prepare(data, traffic->options->size_max, &address, traffic->stream,
+                              traffic->options->gso_size != 0);
+    }
+}
+
+int traffic_send(struct traffic *traffic)
+{
+    struct sender sender = {.traffic = traffic, .data = malloc((size_t)BATCH * TRAFFIC_FRAME_MAX)};
+    if (sender.data == NULL)
+        return -ENOMEM;
+    prepare(&sender);
+    traffic->begin_ns = now_ns(traffic);
+    int rc = send_all(&sender);
+    traffic->end_ns = now_ns(traffic);
+    if (rc == 0)
+        rc = netfront_drain(traffic->session->nf, (int64_t)10 * NS_PER_S);
+    if (rc == 0 || rc == -EAGAIN)
+        rc = send_end(&sender);
+    free(sender.data);
+    return rc;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * traffic: sends frames out of an interface of a domain at a rate, receives, judges, sends back:
+ * the network's workload.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "base/thread.h"
+#include "run/traffic/traffic.h"
+#include "run/verb.h"
+
+enum { LOOK_MS = 10 };
+
+/* Has all come that is to come? */
+static bool is_complete(struct traffic *traffic)
+{
+    const struct traffic_options *o = traffic->options;
+    pthread_mutex_lock(&traffic->lock);
+    const struct traffic_stream *returned = traffic->returned;
+    bool complete = o->sends ? returned->ended && traffic_stream_lost(returned) == 0
+                             : o->streams != 0 && traffic->ended_count >= o->streams;
+    complete = complete || traffic->error != 0;
+    pthread_mutex_unlock(&traffic->lock);
+    return complete;
+}
+
+/* Until a signal, the deadline of the domain's clock (0: none), or the end of what was waited for.
+ * Returns whether a signal came. */
+static bool wait_for_end(struct traffic *traffic, uint64_t deadline_ns, bool for_complete)
+{
+    struct pollfd fds[2] = {{.fd = traffic->session->stop_fd, .events = POLLIN},
+                            {.fd = traffic->changed_fd, .events = POLLIN}};
+    eventfd_t count;
+    for (;;) {
+        if (for_complete && is_complete(traffic))
+            return false;
+        if (deadline_ns != 0 && domu_now_ns(traffic->session->domu) >= deadline_ns)
+            return false;
+        if (poll(fds, 2, deadline_ns != 0 ? LOOK_MS : -1) > 0 && fds[0].revents != 0)
+            return true;
+        (void)eventfd_read(traffic->changed_fd, &count);
+    }
+}
+
+static uint64_t later_ns(const struct traffic *traffic, uint64_t ns)
+{
+    return domu_now_ns(traffic->session->domu) + ns;
+}
+
+static int work(struct traffic *traffic)
+{
+    const struct traffic_options *o = traffic->options;
+    if (o->sends) {
+        int rc = traffic_send(traffic);
+        if (rc == 0)
+            wait_for_end(traffic, later_ns(traffic, o->linger_ns), true);
+        return rc;
+    }
+    bool stopped = wait_for_end(traffic, o->time_ns != 0 ? later_ns(traffic, o->time_ns) : 0, true);
+    if (!stopped && o->time_ns == 0)
+        wait_for_end(traffic, later_ns(traffic, o->linger_ns), false);
+    return 0;
+}
+
+static int run_traffic(struct traffic *traffic, struct why *why)
+{
+    pthread_t receiver;
+    int rc = thread_start(&receiver, traffic_receive, traffic);
+    if (rc < 0)
+        return why_fail_errno(why, rc, "cannot start a thread");
+    rc = work(traffic);
+    pthread_mutex_lock(&traffic->lock);
+    traffic->stops = true;
+    pthread_mutex_unlock(&traffic->lock);
+    netfront_interrupt(traffic->session->nf);
+    pthread_join(receiver, NULL);
+    if (rc == 0)
+        rc = traffic->error;
+    traffic_report(traffic);
+    if (rc == -ENOTCONN || rc == -EPROTO)
+        return why_fail(why, rc, "%s", netfront_failure(traffic->session->nf));
+    return rc < 0 ? why_fail_errno(why, rc, "cannot send") : 0;
+}
+
+static int run(const struct traffic_options *options, struct why *why)
+{
+    struct vif_session session;
+    struct traffic traffic;
+    int rc = vif_session_open(&session, &options->vif, why);
+    if (rc < 0)
+        return rc;
+    rc = traffic_init(&traffic, options, &session, why);
+    if (rc == 0) {
+        rc = run_traffic(&traffic, why);
+        traffic_fini(&traffic);
+    }
+    vif_session_close(&session);
+    if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        rc = why_fail(why, -EIO, "cannot write to stdout");
+    return rc;
+}
+
+static int traffic_main(int argc, char **argv)
+{
+    struct traffic_options options;
+    struct why why = {""};
+
+    if (traffic_options_parse(argc, argv, &options, &why) < 0) {
+        fprintf(stderr, "domu: %s\nusage: domu traffic %s; see '%s --help'\n", why.text,
+                verb_traffic.arguments, program_invocation_short_name);
+        return DOMU_USAGE;
+    }
+    if (run(&options, &why) < 0) {
+        fprintf(stderr, "domu: %s\n", why.text);
+        return DOMU_FAILED;
+    }
+    return DOMU_OK;
+}
+
+const struct domu_verb verb_traffic = {
+    .name = "traffic",
+    .arguments = TRAFFIC_ARGUMENTS,
+    .help =
+        "    sends and receives numbered frames, and reports what became of them\n" TRAFFIC_HELP,
+    .main = traffic_main,
+};

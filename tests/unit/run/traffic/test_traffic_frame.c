@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "run/traffic/traffic_frame.h"
+
+static const struct traffic_address address = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
+static const struct traffic_header sent = {.stream = 7, .number = 99, .sent_ns = 123456789};
+static uint8_t frame[2048];
+static struct traffic_header got;
+
+static void make(uint32_t length_bytes, bool segments)
+{
+    traffic_frame_prepare(frame, length_bytes, &address, 7, segments);
+    traffic_frame_set(frame, length_bytes, &sent);
+}
+
+static void a_frame_is_read_as_it_was_written(void **state)
+{
+    (void)state;
+    for (int segments = 0; segments <= 1; segments++)
+        for (uint32_t length = TRAFFIC_SEGMENTS_MIN; length < 220; length++) {
+            make(length, segments == 1);
+            assert_int_equal(traffic_frame_judge(frame, length, &got), TRAFFIC_SOUND);
+            assert_int_equal(got.number, 99);
+            assert_int_equal(got.stream, 7);
+            assert_int_equal(got.sent_ns, 123456789);
+            assert_int_equal(got.flags, 0);
+        }
+    make(TRAFFIC_FRAME_MIN, false);
+    assert_int_equal(traffic_frame_judge(frame, TRAFFIC_FRAME_MIN, &got), TRAFFIC_SOUND);
+}
+
+/* Of any byte behind the Ethernet header and what IP may change on the way. */
+static void a_changed_byte_is_seen(void **state)
+{
+    (void)state;
+    for (uint32_t at = 14; at < 300; at++) {
+        make(300, false);
+        frame[at] ^= 0x40;
+        assert_int_equal(traffic_frame_judge(frame, 300, &got), TRAFFIC_CORRUPT);
+    }
+    make(300, false);
+    assert_int_equal(traffic_frame_judge(frame, 299, &got), TRAFFIC_CORRUPT); /* cut off */
+}
+
+static void a_frame_can_be_sent_back(void **state)
+{
+    const uint8_t own[TRAFFIC_MAC_BYTES] = {2, 0, 0, 0, 0, 1};
+    (void)state;
+    for (int segments = 0; segments <= 1; segments++) {
+        make(300, segments == 1);
+        traffic_frame_return(frame, own);
+        assert_memory_equal(frame, address.from, 6);
+        assert_memory_equal(frame + 6, own, 6);
+        assert_int_equal(traffic_frame_judge(frame, 300, &got), TRAFFIC_SOUND);
+        assert_int_equal(got.flags, TRAFFIC_RETURNED);
+    }
+}
+
+static void other_frames_are_foreign(void **state)
+{
+    (void)state;
+    make(300, false);
+    frame[12] = 0x08;
+    frame[13] = 0x06;
+    assert_int_equal(traffic_frame_judge(frame, 300, &got), TRAFFIC_FOREIGN);
+    make(300, true);
+    assert_int_equal(traffic_frame_judge(frame, 80, &got), TRAFFIC_FOREIGN);
+    frame[54] ^= 1; /* some other TCP */
+    assert_int_equal(traffic_frame_judge(frame, 300, &got), TRAFFIC_FOREIGN);
+    assert_int_equal(traffic_frame_judge(frame, 14, &got), TRAFFIC_FOREIGN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_frame_is_read_as_it_was_written),
+        cmocka_unit_test(a_changed_byte_is_seen),
+        cmocka_unit_test(a_frame_can_be_sent_back),
+        cmocka_unit_test(other_frames_are_foreign),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
