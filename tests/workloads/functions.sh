@@ -65,3 +65,40 @@ requires_mounts() {
     [ "$(id -u)" = 0 ] || skip "needs root, for mount"
     [ -r /dev/fuse ] && [ -e /dev/loop-control ] || skip "needs /dev/fuse and loop devices"
 }
+
+# Network namespaces, as the user or as root. namespace NAME: makes one, which lives as long as the script; in_ns NAME
+# COMMAND...: in there.
+declare -A NETNS
+namespace() {
+    if [ -z "${UNSHARE:-}" ]; then
+        [ -r /dev/net/tun ] && [ -w /dev/net/tun ] || skip "needs /dev/net/tun"
+        if unshare -n true 2>/dev/null; then UNSHARE=-n; else UNSHARE=-rn; fi
+        unshare "$UNSHARE" true 2>/dev/null || skip "no network namespaces are permitted here"
+    fi
+    unshare "$UNSHARE" sleep infinity &
+    NETNS[$1]=$!
+    eventually 10 has_own_net "${NETNS[$1]}" || die "no namespace $1"
+    in_ns "$1" ip link set lo up || die "no loopback interface in $1"
+}
+has_own_net() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
+in_ns() { (in_ns_exec "$@"); }
+# The same in the place of this shell, for the background: then $! is the command's process.
+in_ns_exec() {
+    local user=()
+    [ "$UNSHARE" = -n ] || user=(-U --preserve-credentials)
+    exec nsenter -t "${NETNS[$1]}" -n ${user[@]+"${user[@]}"} "${@:2}"
+}
+
+# tap NAMESPACE IFNAME OPTION...: an interface of a new domain in that namespace, called IFNAME; TAP is its process.
+tap() {
+    in_ns_exec "$1" "$BIN/domu" tap "$2" "${@:3}" 2>"$2.log" &
+    TAP=$!
+    eventually 10 has_link_or_ended "$1" "$2" || die "no $2 in $1: $(cat "$2.log")"
+    if ! kill -0 $TAP 2>/dev/null; then
+        ! grep -q "no tap devices" "$2.log" || skip "no tap devices here"
+        die "domu tap ended: $(cat "$2.log")"
+    fi
+}
+has_link_or_ended() {
+    in_ns "$1" ip -o link show "$2" 2>/dev/null | grep -q LOWER_UP || ! kill -0 $TAP 2>/dev/null
+}
