@@ -18,8 +18,10 @@ enum {
 int dom0_network_create(struct dom0 *d, struct why *why)
 {
     const struct dom0_options *options = d->options;
-    struct vifs_config config = {
-        .timers = &d->worker.timers, .close_watch_ns = LINK_WATCH_NS, .seed = clock_monotonic_ns()};
+    struct vifs_config config = {.timers = &d->worker.timers,
+                                 .real_time = &d->worker.hold_time,
+                                 .close_watch_ns = LINK_WATCH_NS,
+                                 .seed = clock_monotonic_ns()};
     struct net_bridge *bridge;
     (void)!getrandom(&config.seed, sizeof(config.seed), GRND_NONBLOCK); /* else the time it is */
     int rc = vifs_init(&d->vifs, &config);
