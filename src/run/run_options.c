@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/share.h"
 
 static int take_tdf(struct run_options *options, const char *value, struct why *why)
@@ -25,6 +26,17 @@ static int take_share(struct run_options *options, const char *value, struct why
                     SHARE_LEAST_DEN, value);
 }
 
+static int take_vif(struct run_options *options, const char *value, struct why *why)
+{
+    uint64_t devid;
+    if (decimal_parse(value, 0, NETFRONT_DEVID_MAX, &devid) < 0)
+        return why_fail(why, -EINVAL, "--vif must be a number up to %d, not '%s'",
+                        NETFRONT_DEVID_MAX, value);
+    options->vif.wanted = true;
+    options->vif.devid = (uint32_t)devid;
+    return 0;
+}
+
 static int take_text(const char **out, const char *name, const char *value, struct why *why)
 {
     if (*value == '\0')
@@ -39,6 +51,10 @@ static int apply(struct run_options *options, const char *name, const char *valu
         return take_tdf(options, value, why);
     if (strcmp(name, "--cpu-share") == 0)
         return take_share(options, value, why);
+    if (strcmp(name, "--vif") == 0)
+        return take_vif(options, value, why);
+    if (strcmp(name, "--address") == 0)
+        return take_text(&options->vif.address, name, value, why);
     if (strcmp(name, "--name") == 0)
         return take_text(&options->name, name, value, why);
     if (strcmp(name, "--service-name") == 0)
@@ -49,8 +65,8 @@ static int apply(struct run_options *options, const char *name, const char *valu
 /* The option that the argument names: "--tdf" of "--tdf=10". NULL: none of ours. */
 static const char *find(const char *argument)
 {
-    static const char *const names[] = {"--tdf", "--cpu-share", "--name", "--service-name",
-                                        "--rundir"};
+    static const char *const names[] = {"--tdf",  "--cpu-share",    "--vif",   "--address",
+                                        "--name", "--service-name", "--rundir"};
     size_t length = strcspn(argument, "=");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strlen(names[i]) == length && strncmp(argument, names[i], length) == 0)
@@ -81,6 +97,8 @@ int run_options_parse(int argc, char **argv, struct run_options *options, struct
     at += at < argc && strcmp(argv[at], "--") == 0;
     if (at >= argc)
         return why_fail(why, -EINVAL, "which program is to run?");
+    if (options->vif.address != NULL && !options->vif.wanted)
+        return why_fail(why, -EINVAL, "--address is one of an interface: --vif N");
     options->program = argv + at;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/why.h"
+#include "run/run_vif.h"
 #include "splitdom/tdf.h"
 
 struct run_options {
@@ -15,6 +16,7 @@ struct run_options {
     struct tdf tdf;
     uint64_t share_num, share_den; /* 0/0: no limit was asked for */
     bool tsc;                      /* rdtsc is dilated, too */
+    struct run_vif_options vif;    /* a network of its own */
     char **program;                /* with its arguments, up to a NULL */
 };
 
@@ -24,6 +26,9 @@ struct run_options {
     "limit)\n"                                                                                     \
     "    --tsc                 dilate rdtsc, too: it and each reading of a clock take 10 us "      \
     "then\n"                                                                                       \
+    "    --vif N               a network namespace of its own, with the domain's interface N "     \
+    "(0, 1, ...) as eth0\n"                                                                        \
+    "    --address A.B.C.D/P   the IPv4 address of eth0 (none)\n"                                  \
     "    --name N              the domain's name in 'service list' (DomU-DOMID)\n"                 \
     "    --service-name NAME   which service (SPLITDOM_NAME, or default)\n"                        \
     "    --rundir DIR          where it runs (SPLITDOM_RUNDIR)\n"

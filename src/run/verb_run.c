@@ -12,6 +12,7 @@
 #include "run/cpu_limit.h"
 #include "run/mediate.h"
 #include "run/run_options.h"
+#include "run/run_vif.h"
 #include "run/supervisor.h"
 #include "run/verb.h"
 #include "splitdom/domu.h"
@@ -22,6 +23,7 @@ struct run {
     struct run_options options;
     struct cpu_limit limit;
     struct domu *domu;
+    struct run_vif vif;
     struct mediate *mediate;
     struct supervisor supervisor;
 };
@@ -54,7 +56,7 @@ static int make_domain(struct run *run)
         .size = sizeof(options),
         .rundir = o->rundir,
         .name = o->service,
-        .pages = NO_DEVICES_PAGES,
+        .pages = NO_DEVICES_PAGES + (o->vif.wanted ? run_vif_pages(&o->vif) : 0),
         .tdf_num = o->tdf.num,
         .tdf_den = o->tdf.den,
         .events = true,
@@ -68,6 +70,24 @@ static int make_domain(struct run *run)
     };
     struct domu_error why;
     return domu_open(&options, &run->domu, &why) < 0 ? complain(why.text) : DOMU_OK;
+}
+
+/* Before there are threads. */
+static int enter_network(struct run *run)
+{
+    struct why why;
+    if (!run->options.vif.wanted || run_vif_enter(&why) == 0)
+        return DOMU_OK;
+    return complain(why.text);
+}
+
+static int make_network(struct run *run)
+{
+    struct why why;
+    if (!run->options.vif.wanted ||
+        run_vif_open(&run->vif, run->domu, &run->options.vif, &why) == 0)
+        return DOMU_OK;
+    return complain(why.text);
 }
 
 /* The shim lies beside us: "domu-shim" of "domu". */
@@ -120,12 +140,17 @@ static int run_main(int argc, char **argv)
     }
     int status = make_limit(&run);
     if (status == DOMU_OK)
+        status = enter_network(&run);
+    if (status == DOMU_OK)
         status = make_domain(&run);
+    if (status == DOMU_OK)
+        status = make_network(&run);
     if (status == DOMU_OK)
         status = make_mediation(&run);
     if (status == DOMU_OK)
         status = run_program(&run);
     mediate_close(run.mediate);
+    run_vif_close(&run.vif);
     domu_close(run.domu);
     cpu_limit_destroy(&run.limit);
     return status;

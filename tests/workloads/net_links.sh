@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Links between interfaces and their bridge, as ping sees them from two namespaces: delays add up, those of a domain
-# with a time dilation factor are in its time, and a lossy link counts what it loses.
+# with a time dilation factor are in its time, and a lossy link counts what it loses. A
+# program in a domain sees the link as its clock does.
 . "$(dirname "$0")/functions.sh"
 requires ip nsenter ping
 service --help | grep -q net-link || skip "this service has no links"
@@ -62,3 +63,18 @@ received=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' ping.log)
 service net-link >links
 lost=$(grep -oE ' lost [0-9]+' links | awk '{ sum += $2 } END { print sum }')
 [ "$lost" -ge $((100 - received)) ] || die "only $lost frames are counted as lost of $((100 - received)): $(cat links)"
+
+# An unmodified program at TDF 10, with a network of its own: 3 ms each way, by its own clock.
+[ -x "$BIN/domu-shim" ] || exit 0
+timeout $((60 * slack)) "$BIN/domu" run --name inside --tdf 10 --vif 0 --address 10.9.0.3/24 -- \
+    sh -c 'until [ -e go ]; do sleep 0.01; done; ping -c 4 -i 0.05 10.9.0.1; exit 7' >inside.log 2>&1 &
+inside=$!
+is_there() { vif=vif$(service domid inside 2>/dev/null).0 && service net-link "$vif" delay=3ms 2>/dev/null; }
+eventually 10 is_there || die "no domain inside: $(cat inside.log)"
+touch go
+status=0
+wait $inside || status=$?
+[ $status = 7 ] || die "domu run ends with $status: $(cat inside.log)"
+us=$(sed -n 's,^rtt [^=]*= \([0-9]*\)\.\([0-9]*\)/.*,\1\2,p' inside.log)
+[ "$us" -ge 6000 ] && [ "$us" -le 30000 ] || die "it saw round trips of $us us, instead of 6000: $(cat inside.log)"
+expect 1 'no interface|find the device' "$BIN/domu" run --vif 9 true

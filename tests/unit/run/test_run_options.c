@@ -35,6 +35,21 @@ static void assert_refused(const char *text, const char *word)
         fail_msg("no '%s' in: %s", word, why.text);
 }
 
+static void a_network_is_an_interface_with_or_without_an_address(void **state)
+{
+    (void)state;
+    struct run_options o;
+    assert_int_equal(parse("ls", &o), 0);
+    assert_false(o.vif.wanted);
+    assert_int_equal(parse("--vif 3 --address=10.0.0.1/24 ls", &o), 0);
+    assert_true(o.vif.wanted);
+    assert_int_equal(o.vif.devid, 3);
+    assert_string_equal(o.vif.address, "10.0.0.1/24");
+    assert_refused("--vif x ls", "--vif");
+    assert_refused("--vif 65536 ls", "65535");
+    assert_refused("--address 10.0.0.1/24 ls", "--vif N");
+}
+
 static void options_end_where_the_program_begins(void **state)
 {
     (void)state;
@@ -90,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_end_where_the_program_begins),
+        cmocka_unit_test(a_network_is_an_interface_with_or_without_an_address),
         cmocka_unit_test(each_option_is_read),
         cmocka_unit_test(nonsense_is_refused),
     };
