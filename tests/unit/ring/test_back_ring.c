@@ -3,46 +3,11 @@
  * back_ring: the back end's half, against a front end that is played by writing the shared page.
  * Every test runs with slots of several sizes; a slot holds a number in its first four bytes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "fakes/dies.h"
-#include "ring/back_ring.h"
-
-enum { NR_ENTS = 32 };
-
-static const uint32_t STARTS[] = {0, 7, 0x7ffffff8, UINT32_MAX - 3, UINT32_MAX};
-enum { NR_STARTS = sizeof(STARTS) / sizeof(STARTS[0]) };
+#include "unit/ring/ring_page.h"
 
 /* netif's receive ring has 8 bytes, its transmit ring 12, blkif 112. */
 static size_t slot_bytes;
-
-struct fixture {
-    struct sring *sring;
-    struct back_ring back;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    if (f == NULL || (f->sring = calloc(1, XEN_PAGE_SIZE)) == NULL)
-        return -1;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    free(f->sring);
-    free(f);
-    return 0;
-}
 
 static void start_at(struct fixture *f, uint32_t index)
 {

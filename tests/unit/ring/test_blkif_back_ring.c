@@ -1,48 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* blkif_back_ring: what is in the slots of a block back end's ring. The ring itself:
  * test_back_ring. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include "ring/blkif_back_ring.h"
-
-enum { NR_ENTS = 32 };
-
-static const uint32_t STARTS[] = {0, 7, 0x7ffffff8, UINT32_MAX - 3, UINT32_MAX};
-enum { NR_STARTS = sizeof(STARTS) / sizeof(STARTS[0]) };
-
-struct fixture {
-    struct sring *sring;
-    struct blkif_back_ring back;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    if (f == NULL || (f->sring = calloc(1, XEN_PAGE_SIZE)) == NULL)
-        return -1;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    free(f->sring);
-    free(f);
-    return 0;
-}
+#include "unit/ring/ring_page.h"
 
 static void start_at(struct fixture *f, uint32_t index)
 {
     memset(f->sring, 0, XEN_PAGE_SIZE);
     sring_init(f->sring, index);
-    back_ring_init(&f->back.half, f->sring, NR_ENTS, index);
+    back_ring_init(&f->blkif_back.half, f->sring, NR_ENTS, index);
 }
 
 /* What an honest front end does, one request at a time. */
@@ -61,7 +26,7 @@ static void take(struct fixture *f, uint32_t count)
 {
     struct blkif_request req;
     while (count-- > 0)
-        blkif_take_request(&f->back, &req);
+        blkif_take_request(&f->blkif_back, &req);
 }
 
 static void requests_are_taken_in_order(void **state)
@@ -71,10 +36,10 @@ static void requests_are_taken_in_order(void **state)
         start_at(f, STARTS[i]);
         for (uint32_t n = 0; n < NR_ENTS; n++)
             request(f, n, (uint8_t)(n % 12));
-        assert_int_equal(back_ring_look(&f->back.half), NR_ENTS);
+        assert_int_equal(back_ring_look(&f->blkif_back.half), NR_ENTS);
         for (uint32_t n = 0; n < NR_ENTS; n++) {
             struct blkif_request req;
-            blkif_take_request(&f->back, &req);
+            blkif_take_request(&f->blkif_back, &req);
             assert_int_equal(req.operation, BLKIF_OP_READ);
             assert_int_equal(req.handle, 5);
             assert_int_equal(req.id, n);
@@ -84,9 +49,9 @@ static void requests_are_taken_in_order(void **state)
                 assert_int_equal(req.seg[s].gref, 100 + s);
                 assert_int_equal(req.seg[s].last_sect, s);
             }
-            assert_int_equal(back_ring_in_flight(&f->back.half), n + 1);
+            assert_int_equal(back_ring_in_flight(&f->blkif_back.half), n + 1);
         }
-        assert_int_equal(back_ring_look(&f->back.half), 0);
+        assert_int_equal(back_ring_look(&f->blkif_back.half), 0);
     }
 }
 
@@ -96,8 +61,8 @@ static void request_is_a_private_copy(void **state)
     struct blkif_request req;
     start_at(f, 0);
     request(f, 9, 3);
-    assert_int_equal(back_ring_look(&f->back.half), 1);
-    blkif_take_request(&f->back, &req);
+    assert_int_equal(back_ring_look(&f->blkif_back.half), 1);
+    blkif_take_request(&f->blkif_back, &req);
     memset(blkif_ring_slot(f->sring, NR_ENTS, 0), 0xff, sizeof(union blkif_sring_entry));
     assert_int_equal(req.id, 9);
     assert_int_equal(req.nr_segments, 3);
@@ -115,8 +80,8 @@ static void too_many_segments_fill_no_more_than_the_array(void **state)
         memset(&private_copy, 0x5a, sizeof(private_copy));
         start_at(f, 0);
         request(f, 1, (uint8_t)nr);
-        assert_int_equal(back_ring_look(&f->back.half), 1);
-        blkif_take_request(&f->back, &private_copy.req);
+        assert_int_equal(back_ring_look(&f->blkif_back.half), 1);
+        blkif_take_request(&f->blkif_back, &private_copy.req);
         assert_int_equal(private_copy.req.nr_segments, nr); /* for the validator to refuse */
         assert_int_equal(private_copy.req.seg[10].gref, 110);
         for (size_t i = 0; i < 32; i++)
@@ -131,8 +96,8 @@ static void unused_segments_are_not_read(void **state)
     memset(&req, 0x5a, sizeof(req));
     start_at(f, 0);
     request(f, 1, 2);
-    assert_int_equal(back_ring_look(&f->back.half), 1);
-    blkif_take_request(&f->back, &req);
+    assert_int_equal(back_ring_look(&f->blkif_back.half), 1);
+    blkif_take_request(&f->blkif_back, &req);
     assert_int_equal(req.seg[1].gref, 101);
     assert_int_equal(req.seg[2].gref, 0x5a5a5a5a);
 }
@@ -153,15 +118,15 @@ static void other_kinds_are_taken_whole(void **state)
             slot->req.nr_segments = (uint8_t)byte1;
             f->sring->req_prod++;
         }
-        assert_int_equal(back_ring_look(&f->back.half), 2);
-        assert_false(blkif_take_request(&f->back, &req));
+        assert_int_equal(back_ring_look(&f->blkif_back.half), 2);
+        assert_false(blkif_take_request(&f->blkif_back, &req));
         struct blkif_request_discard discard = blkif_as_discard(&req);
         assert_int_equal(discard.flag, byte1);
         assert_int_equal(discard.id, 0x0f0e0d0c0b0a0908);
         assert_int_equal(discard.sector_number, 0x1716151413121110);
         assert_int_equal(discard.nr_sectors, 0x1f1e1d1c1b1a1918);
         assert_int_equal(req.seg[1].gref, 0x5a5a5a5a); /* and not a word more */
-        assert_false(blkif_take_request(&f->back, &req));
+        assert_false(blkif_take_request(&f->blkif_back, &req));
         memset(blkif_ring_slot(f->sring, NR_ENTS, 1), 0xff, sizeof(union blkif_sring_entry));
         struct blkif_request_indirect indirect = blkif_as_indirect(&req);
         assert_int_equal(indirect.indirect_op, byte1);
@@ -183,8 +148,8 @@ static void of_unknown_operations_the_head_is_taken(void **state)
         start_at(f, 0);
         request(f, 77, 5);
         blkif_ring_slot(f->sring, NR_ENTS, 0)->req.operation = unknown[i];
-        assert_int_equal(back_ring_look(&f->back.half), 1);
-        assert_false(blkif_take_request(&f->back, &req));
+        assert_int_equal(back_ring_look(&f->blkif_back.half), 1);
+        assert_false(blkif_take_request(&f->blkif_back, &req));
         assert_int_equal(req.operation, unknown[i]);
         assert_int_equal(req.id, 77);
         assert_int_equal(req.seg[0].gref, 0x5a5a5a5a);
@@ -198,10 +163,10 @@ static void responses_are_complete_and_padding_is_zero(void **state)
         start_at(f, STARTS[i]);
         memset(f->sring->slots, 0xff, NR_ENTS * sizeof(union blkif_sring_entry));
         f->sring->req_prod += 3;
-        assert_int_equal(back_ring_look(&f->back.half), 3);
+        assert_int_equal(back_ring_look(&f->blkif_back.half), 3);
         take(f, 3);
         for (uint32_t n = 0; n < 3; n++) {
-            blkif_put_response(&f->back, 0x1122334455667788u + n, BLKIF_OP_WRITE,
+            blkif_put_response(&f->blkif_back, 0x1122334455667788u + n, BLKIF_OP_WRITE,
                                BLKIF_RSP_EOPNOTSUPP);
             const uint8_t *slot =
                 (const uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, STARTS[i] + n);

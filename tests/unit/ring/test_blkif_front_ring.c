@@ -2,49 +2,14 @@
 /* blkif_front_ring: what is in the slots of a block front end's ring. The ring itself:
  * test_front_ring.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
 #include "fakes/dies.h"
-#include "ring/blkif_front_ring.h"
-
-enum { NR_ENTS = 32 };
-
-static const uint32_t STARTS[] = {0, 7, 0x7ffffff8, UINT32_MAX - 3, UINT32_MAX};
-enum { NR_STARTS = sizeof(STARTS) / sizeof(STARTS[0]) };
-
-struct fixture {
-    struct sring *sring;
-    struct blkif_front_ring front;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    if (f == NULL || (f->sring = calloc(1, XEN_PAGE_SIZE)) == NULL)
-        return -1;
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    free(f->sring);
-    free(f);
-    return 0;
-}
+#include "unit/ring/ring_page.h"
 
 static void start_at(struct fixture *f, uint32_t index)
 {
     memset(f->sring, 0, XEN_PAGE_SIZE);
     sring_init(f->sring, index);
-    front_ring_init(&f->front.half, f->sring, NR_ENTS, index);
+    front_ring_init(&f->blkif_front.half, f->sring, NR_ENTS, index);
 }
 
 static void put(struct fixture *f, uint64_t id, uint8_t nr_segments)
@@ -53,7 +18,7 @@ static void put(struct fixture *f, uint64_t id, uint8_t nr_segments)
         .operation = BLKIF_OP_READ, .nr_segments = nr_segments, .id = id, .sector_number = id * 8};
     for (uint32_t i = 0; i < nr_segments; i++)
         req.seg[i] = (struct blkif_request_segment){.gref = 100 + i, .last_sect = 7};
-    blkif_put_request(&f->front, &req);
+    blkif_put_request(&f->blkif_front, &req);
 }
 
 /* What an honest back end does: the response goes to the slot of rsp_prod. */
@@ -105,10 +70,10 @@ static void other_kinds_fill_their_part_of_a_slot(void **state)
     discard.operation = BLKIF_OP_DISCARD;
     indirect.operation = BLKIF_OP_INDIRECT;
     indirect.nr_segments = BLKIF_MAX_INDIRECT_SEGMENTS;
-    blkif_put_discard(&f->front, &discard);
-    blkif_put_request_stamp(&f->front, 0x3333333333333333);
-    blkif_put_indirect(&f->front, &indirect);
-    blkif_put_request_stamp(&f->front, 0x4444444444444444);
+    blkif_put_discard(&f->blkif_front, &discard);
+    blkif_put_request_stamp(&f->blkif_front, 0x3333333333333333);
+    blkif_put_indirect(&f->blkif_front, &indirect);
+    blkif_put_request_stamp(&f->blkif_front, 0x4444444444444444);
     const uint8_t *slot = (const uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, 0);
     assert_memory_equal(slot, &discard, sizeof(discard));
     assert_int_equal(slot[sizeof(discard)], 0x5a);
@@ -127,16 +92,16 @@ static void responses_come_in_order_of_the_ring(void **state)
         start_at(f, STARTS[i]);
         for (uint32_t n = 0; n < 8; n++)
             put(f, n, 1);
-        (void)front_ring_push(&f->front.half);
+        (void)front_ring_push(&f->blkif_front.half);
         for (uint64_t id = 8; id-- > 0;)
             respond(f, id);
         for (uint64_t id = 8; id-- > 0;) {
-            assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
+            assert_int_equal(blkif_take_response(&f->blkif_front, &rsp), 1);
             assert_int_equal(rsp.id, id);
             assert_int_equal(rsp.operation, BLKIF_OP_READ);
             assert_int_equal(rsp.status, BLKIF_RSP_OKAY);
         }
-        assert_int_equal(blkif_take_response(&f->front, &rsp), 0);
+        assert_int_equal(blkif_take_response(&f->blkif_front, &rsp), 0);
     }
 }
 
@@ -146,9 +111,9 @@ static void response_is_a_private_copy(void **state)
     struct blkif_response rsp;
     start_at(f, 0);
     put(f, 42, 1);
-    (void)front_ring_push(&f->front.half);
+    (void)front_ring_push(&f->blkif_front.half);
     respond(f, 42);
-    assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
+    assert_int_equal(blkif_take_response(&f->blkif_front, &rsp), 1);
     blkif_ring_slot(f->sring, NR_ENTS, 0)->rsp.id = 43;
     blkif_ring_slot(f->sring, NR_ENTS, 0)->rsp.status = BLKIF_RSP_ERROR;
     assert_int_equal(rsp.id, 42);
@@ -162,20 +127,20 @@ static void stamps_go_with_their_slots(void **state)
     start_at(f, UINT32_MAX);
     for (uint64_t n = 1; n <= 2; n++) {
         put(f, n, BLKIF_STAMPED_SEGMENTS_MAX);
-        blkif_put_request_stamp(&f->front, n << 40 | 3);
+        blkif_put_request_stamp(&f->blkif_front, n << 40 | 3);
         const uint8_t *slot =
             (const uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, UINT32_MAX + (uint32_t)n - 1);
         uint64_t expected = n << 40 | 3;
         assert_memory_equal(slot + BLKIF_REQUEST_STAMP_BYTE, &expected, sizeof(expected));
     }
-    (void)front_ring_push(&f->front.half);
+    (void)front_ring_push(&f->blkif_front.half);
     for (uint64_t n = 1; n <= 2; n++) {
         uint64_t stamp = n << 41 | 5;
         uint8_t *slot = (uint8_t *)blkif_ring_slot(f->sring, NR_ENTS, f->sring->rsp_prod);
         respond(f, n);
         memcpy(slot + BLKIF_RESPONSE_STAMP_BYTE, &stamp, sizeof(stamp));
-        assert_int_equal(blkif_take_response(&f->front, &rsp), 1);
-        assert_int_equal(blkif_take_response_stamp(&f->front), stamp);
+        assert_int_equal(blkif_take_response(&f->blkif_front, &rsp), 1);
+        assert_int_equal(blkif_take_response_stamp(&f->blkif_front), stamp);
     }
 }
 
@@ -183,7 +148,7 @@ static void put_twelve_segments(void *arg)
 {
     struct fixture *f = arg;
     struct blkif_request req[2] = {{.nr_segments = BLKIF_MAX_SEGMENTS_PER_REQUEST + 1}};
-    blkif_put_request(&f->front, req);
+    blkif_put_request(&f->blkif_front, req);
 }
 
 /* They would be written over the next slot: our own mistake, so it ends the program. */

@@ -1,49 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "tdf/clock.h"
-#include "tdf/pvclock.h"
-
-#define NS_PER_SEC UINT64_C(1000000000)
-#define START_NS   (1000 * NS_PER_SEC)
-#define WALL_NS    (UINT64_C(1700000000) * NS_PER_SEC)
-
-static const struct tdf factors[] = {{1, 1000}, {1, 7}, {1, 1}, {5, 2}, {10, 1}, {1000, 1}};
-enum { NR_FACTORS = sizeof(factors) / sizeof(factors[0]) };
-
-struct fixture {
-    struct tdf_source source;
-    struct tdf_clock clock;
-    struct shared_info shared;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    if (f == NULL)
-        return -1;
-    *state = f;
-    return tdf_source_manual(&f->source, NS_PER_SEC, START_NS, WALL_NS);
-}
-
-static int teardown(void **state)
-{
-    free(*state);
-    return 0;
-}
-
-static void start(struct fixture *f, struct tdf tdf)
-{
-    assert_int_equal(tdf_clock_init(&f->clock, &f->source, &f->shared, 1, tdf), 0);
-}
+#include "unit/tdf/clock_fixture.h"
 
 /* The deadline's instant is the first at which the clock shows it: there, and not 1 ns before. */
 static void test_deadlines_become_the_first_instant_that_shows_them(void **state)
