@@ -447,7 +447,7 @@ run_stages() {
 run_side_lane() { # STAGE...
     local s
     side_lane=yes
-    renice -n 5 -p "$BASHPID" >/dev/null 2>&1
+    renice -n 2 -p "$BASHPID" >/dev/null 2>&1
     for s in "$@"; do
         run_stages "$s" >"$LOGS/side.out" 2>&1
         say "$(<"$LOGS/side.out")"

@@ -42,6 +42,7 @@ left_behind() { # MARK
 run_one() {
     local stage=$1 name=$2 limit=$3 log=$LOGS/$1/$2.log begin=$SECONDS status mark left tries=20 p
     shift 3
+    [ -z "$side_lane" ] || limit=$((limit * 3)) # the main lane goes first
     mark=$$-$stage-$name
     with_others env "${san_env[@]}" TEST_LOG="$TOP/$LOGS/$stage/$name" TEST_MARK="$mark" \
         timeout -k 5 "$limit" "$@" >"$log" 2>&1 </dev/null
