@@ -77,7 +77,7 @@ eventually 5 connected 1 || die "the client does not connect: $(cat err)"
 xenstore-exists $front/ring-ref || die "no ring-ref"
 xenstore-exists $front/ring-page-order && die "more than one page, of one"
 service status --json | grep -q '"ring_entries":32' || die "not 32 entries"
-grep -q 'hold 32 requests: --depth is 32 instead of 200' err || die "no word of it: $(cat err)"
+eventually 5 grep -q 'hold 32 requests: --depth is 32 instead of 200' err || die "no word of it: $(cat err)"
 eventually 5 requests_exceed 1000 || die "it does not read: $(cat err)"
 kill -TERM $busy
 reap 2000 $busy
