@@ -30,9 +30,7 @@
 #include "tdf/clock.h"
 
 enum {
-    /* Of one call: frames. Their bytes are bounded by the caller, or by the queue. */
-    VIF_TX_FRAMES_MAX = 64,
-    VIF_RX_FRAMES_MAX = 64,
+    VIF_RX_FRAMES_MAX = 64, /* of one look */
     /* What waits for the front end: a ring's worth of half its pages, as in Linux. */
     VIF_RX_QUEUE_FRAMES = 1024, /* a power of two */
     VIF_RX_QUEUE_BYTES = NETIF_RING_ENTRIES / 2 * XEN_PAGE_SIZE,
@@ -106,7 +104,7 @@ int vif_queue_create(const struct vif_queue_config *config, struct vif_queue **o
 void vif_queue_destroy(struct vif_queue *q, struct vif_stats *total);
 
 /* Hands frames off the tx ring to the port: see net_port_ops.take. 0: the ring is empty and the
- * front end will ring the doorbell, or the queue is halted. */
+ * front end will ring the doorbell, or the queue is halted. At most a ring's worth of slots. */
 uint32_t vif_queue_take(struct vif_queue *q, uint32_t budget_bytes);
 /* A frame for the front end: see net_port_ops.deliver. */
 void vif_queue_deliver(struct vif_queue *q, struct net_frame *frame, uint64_t at_ns);

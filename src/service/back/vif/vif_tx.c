@@ -10,6 +10,7 @@
 enum {
     STAMP_AHEAD_NS = 10000,      /* real: what two CPUs' unordered looks at a clock can differ by */
     STAMP_BEHIND_NS = 100000000, /* real: what Dom0 may be late by when it takes a frame */
+    REFUSED_COST_BYTES = 64,
 };
 
 /* The page is readable for as long as the copy takes. */
@@ -91,7 +92,8 @@ static int16_t take_frame(struct vif_queue *q, const struct tx_chain *chain)
     return NETIF_RSP_OKAY;
 }
 
-/* Returns the bytes of what was taken, at least 1. */
+/* Returns the bytes of what was taken; a frame that is refused costs as much as the smallest on a
+ * wire. */
 static uint32_t take_chain(struct vif_queue *q)
 {
     struct tx_chain chain;
@@ -102,7 +104,7 @@ static uint32_t take_chain(struct vif_queue *q)
     if (verdict == TX_BROKEN) {
         net_port_drop(q->config.port, NET_DROP_MALFORMED);
         vif_queue_halt(q, chain.fault);
-        return 1;
+        return REFUSED_COST_BYTES;
     }
     int16_t status = verdict == TX_FRAME ? take_frame(q, &chain) : NETIF_RSP_ERROR;
     if (status == NETIF_RSP_ERROR) {
@@ -111,7 +113,8 @@ static uint32_t take_chain(struct vif_queue *q)
     }
     tx_chain_answer(&chain, &q->tx, status);
     q->tx_unpushed = true;
-    return chain.length_bytes > 0 ? chain.length_bytes : 1;
+    return status == NETIF_RSP_OKAY || chain.length_bytes > REFUSED_COST_BYTES ? chain.length_bytes
+                                                                               : REFUSED_COST_BYTES;
 }
 
 static int look(struct vif_queue *q)
@@ -134,10 +137,15 @@ static bool any_waits(struct vif_queue *q)
     return waiting > 0;
 }
 
+/* What was there at the look, and no more: a front end on another processor can't keep us here, and
+ * an honest one can't have more there before it sees our answers. */
 uint32_t vif_queue_take(struct vif_queue *q, uint32_t budget_bytes)
 {
+    const struct back_ring *half = &q->tx.half;
     uint32_t bytes = 0;
-    for (uint32_t i = 0; i < VIF_TX_FRAMES_MAX && bytes < budget_bytes && any_waits(q); i++)
+    if (!any_waits(q))
+        return 0;
+    while (q->fault == NULL && half->req_cons != half->req_prod && bytes < budget_bytes)
         bytes += take_chain(q);
     vif_tx_flush(q);
     return bytes;
