@@ -137,6 +137,8 @@ static int add_to_vif(struct vifs_use *use, const struct net_link_spec *spec, st
         return why_fail(why, -ENOMEM, "Dom0 is out of memory");
     use->link->spec = *spec;
     net_link_init(&use->link->net, spec->way);
+    timers_add_clock(use->vifs->config.timers, &use->link_time, use->clock);
+    timer_clock_set_lead(&use->link_time, use->vifs->config.close_watch_ns);
     insert(use);
     return 0;
 }

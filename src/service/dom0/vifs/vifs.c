@@ -26,6 +26,7 @@ void vifs_drop_link(struct vifs_use *use)
         net_link_take_out(&use->link->net);
     free(use->link);
     use->link = NULL;
+    timers_drop_clock(use->vifs->config.timers, &use->link_time);
 }
 
 void vifs_drop_trunk(struct vifs_trunk *trunk)
@@ -197,9 +198,9 @@ int vifs_prepare(struct vifs *vifs, domid_t domid, uint32_t devid, const struct 
         free(use);
         return rc;
     }
-    timers_add_clock(vifs->config.timers, &use->link_time, clock);
-    timer_clock_set_lead(&use->link_time, vifs->config.close_watch_ns);
-    timers_add_clock(vifs->config.timers, &use->credit_time, clock);
+    use->clock = clock;
+    if (spec->rate_bytes != 0)
+        timers_add_clock(vifs->config.timers, &use->credit_time, clock);
     list_push_back(&vifs->uses, &use->of_vifs);
     *out = use;
     return 0;
@@ -212,7 +213,6 @@ void vifs_release(struct vifs_use *use)
     assert(use->port == NULL); /* its device has left */
     vifs_drop_link(use);
     list_remove(&use->of_vifs);
-    timers_drop_clock(use->vifs->config.timers, &use->link_time);
     timers_drop_clock(use->vifs->config.timers, &use->credit_time);
     free(use);
 }

@@ -64,8 +64,10 @@ struct vifs_use {
     struct net_port *port;  /* NULL: its front end is not connected */
     struct vifs_link *link; /* NULL: it has none */
     struct list_node of_vifs;
-    struct timer_clock link_time; /* the domain's clock, watched closely, and the same not so */
-    struct timer_clock credit_time;
+    struct tdf_clock *clock; /* the domain's */
+    /* That clock in the loop's timers: watched closely, while there is a link in the domain's time;
+     * and not so, where there is a rate. The loop looks at all clocks that it has. */
+    struct timer_clock link_time, credit_time;
 };
 
 /* What config points at outlives the vifs. Errors: -ENOMEM. */

@@ -171,6 +171,29 @@ static void circles_of_bridges_are_refused(void **state)
     assert_int_equal(command("xenbr0 xenbr2 delay=1ms"), 0);
 }
 
+static uint32_t clocks(void)
+{
+    uint32_t count = 0;
+    for (struct list_node *node = list_first(&timers.clocks); node != NULL;
+         node = list_next(&timers.clocks, node))
+        count++;
+    return count;
+}
+
+/* Each turn of the loop looks at all of its clocks, and there may be a thousand vifs. */
+static void a_vif_without_link_and_rate_has_no_clock_in_the_loop(void **state)
+{
+    (void)state;
+    join();
+    assert_int_equal(clocks(), 1); /* real time */
+    assert_int_equal(command("vif1.0 rate=8Mbit"), 0);
+    assert_int_equal(clocks(), 2);
+    assert_int_equal(command("vif1.0 remove"), 0);
+    assert_int_equal(clocks(), 1);
+    assert_int_equal(command("vif1.0 rate=8Mbit"), 0);
+    assert_int_equal(clocks(), 2);
+}
+
 static void what_is_wrong_is_said(void **state)
 {
     (void)state;
@@ -192,6 +215,7 @@ int main(void)
         WITH_LINKS(links_are_listed_as_they_were_asked_for),
         WITH_LINKS(a_link_is_removed),
         WITH_LINKS(circles_of_bridges_are_refused),
+        WITH_LINKS(a_vif_without_link_and_rate_has_no_clock_in_the_loop),
         WITH_LINKS(what_is_wrong_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
