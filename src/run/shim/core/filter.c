@@ -15,129 +15,13 @@
 #include <sys/syscall.h>
 
 #include "run/session.h"
+#include "run/shim/core/filter_rules.h"
 #include "run/shim/core/stub.h"
 
 enum {
-    NR_FUTEX_WAITV = 449,
-    NR_FUTEX_WAIT = 455,
     X32_BIT = 0x40000000,
     PAGE_SHIFT = 12,
-    LARGE_FILE = 0x8000, /* O_LARGEFILE of the kernel, which musl sets; glibc's is 0 */
-};
-
-enum condition {
-    ALWAYS,
-    IS_SET,      /* the argument is not 0 */
-    POSITIVE,    /* as an int */
-    NEGATIVE,    /* the same */
-    UNSET,       /* the argument is 0 */
-    SIGNAL,      /* rt_sigaction: SIGSYS; IS_SET 1, and not what FOREIGN_STUBS says */
-    SIGNAL_TSC,  /* the same, but SIGSEGV is caught */
-    MASK,        /* rt_sigprocmask: not SIG_UNBLOCK; see emit_signal_mask */
-    FUTEX,       /* IS_SET 3, and an operation that waits */
-    TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
-    CONNECTION,  /* TCP_INFO */
-    PACKET,      /* ioctl: SIOCGSTAMP and its relatives */
-    READING,     /* an open's flags: to read, and nothing but O_CLOEXEC and O_LARGEFILE */
-    OUR_FD,      /* one of the descriptors that the shim needs */
-    MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC */
-};
-
-struct rule {
-    uint16_t nr;
-    uint8_t condition;
-    uint8_t argument;
-};
-
-/* The most frequent first. */
-static const struct rule rules[] = {
-    {SYS_futex, FUTEX, 3},
-    {SYS_close, OUR_FD, 0},
-    {SYS_poll, POSITIVE, 2},
-    {SYS_epoll_wait, POSITIVE, 3},
-    {SYS_rt_sigprocmask, MASK, 0},
-    {SYS_rt_sigaction, SIGNAL, 1},
-    {SYS_clock_gettime, ALWAYS, 0},
-    {SYS_gettimeofday, ALWAYS, 0},
-    {SYS_time, ALWAYS, 0},
-    {SYS_clock_nanosleep, ALWAYS, 0},
-    {SYS_nanosleep, ALWAYS, 0},
-    {SYS_ppoll, IS_SET, 2},
-    {SYS_ppoll, IS_SET, 3},
-    {SYS_select, IS_SET, 4},
-    {SYS_pselect6, ALWAYS, 0},
-    {SYS_epoll_pwait, POSITIVE, 3},
-    {SYS_epoll_pwait, IS_SET, 4},
-    {SYS_epoll_pwait2, IS_SET, 3},
-    {SYS_epoll_pwait2, IS_SET, 4},
-    {NR_FUTEX_WAITV, IS_SET, 3},
-    {NR_FUTEX_WAIT, IS_SET, 4},
-    {SYS_mq_timedsend, IS_SET, 4},
-    {SYS_mq_timedreceive, IS_SET, 4},
-    {SYS_rt_sigtimedwait, ALWAYS, 0},
-    {SYS_semtimedop, IS_SET, 3},
-    {SYS_io_getevents, IS_SET, 4},
-    {SYS_io_pgetevents, IS_SET, 4},
-    {SYS_recvmmsg, IS_SET, 4},
-    {SYS_rt_sigsuspend, ALWAYS, 0},
-    {SYS_timerfd_create, ALWAYS, 0},
-    {SYS_timerfd_settime, ALWAYS, 0},
-    {SYS_timerfd_gettime, ALWAYS, 0},
-    {SYS_timer_create, ALWAYS, 0},
-    {SYS_timer_settime, ALWAYS, 0},
-    {SYS_timer_gettime, ALWAYS, 0},
-    {SYS_timer_delete, ALWAYS, 0},
-    {SYS_setitimer, ALWAYS, 0},
-    {SYS_getitimer, ALWAYS, 0},
-    {SYS_alarm, ALWAYS, 0},
-    {SYS_clock_settime, ALWAYS, 0},
-    {SYS_settimeofday, ALWAYS, 0},
-    {SYS_adjtimex, ALWAYS, 0},
-    {SYS_clock_adjtime, ALWAYS, 0},
-    {SYS_sysinfo, ALWAYS, 0},
-    {SYS_times, ALWAYS, 0},
-    {SYS_getrusage, ALWAYS, 0},
-    {SYS_wait4, IS_SET, 3},
-    {SYS_waitid, IS_SET, 4},
-    {SYS_openat, READING, 2},
-    {SYS_open, READING, 1},
-    {SYS_newfstatat, ALWAYS, 0},
-    {SYS_stat, ALWAYS, 0},
-    {SYS_fstat, ALWAYS, 0},
-    {SYS_lstat, ALWAYS, 0},
-    {SYS_statx, ALWAYS, 0},
-    {SYS_utimensat, IS_SET, 2},
-    {SYS_utimes, IS_SET, 1},
-    {SYS_futimesat, IS_SET, 2},
-    {SYS_utime, IS_SET, 1},
-    {SYS_msgctl, ALWAYS, 0},
-    {SYS_semctl, ALWAYS, 0},
-    {SYS_shmctl, ALWAYS, 0},
-    {SYS_readlink, ALWAYS, 0},
-    {SYS_readlinkat, ALWAYS, 0},
-    {SYS_setsockopt, TIME_OPTION, 0},
-    {SYS_getsockopt, TIME_OPTION, 0},
-    {SYS_getsockopt, CONNECTION, 0},
-    {SYS_ioctl, PACKET, 0},
-    {SYS_execve, ALWAYS, 0},
-    {SYS_execveat, ALWAYS, 0},
-    {SYS_seccomp, ALWAYS, 0},
-    {SYS_prctl, MODE, 0},
-    {SYS_io_uring_setup, ALWAYS, 0},
-    {SYS_close_range, ALWAYS, 0},
-    {SYS_dup2, OUR_FD, 1},
-    {SYS_dup3, OUR_FD, 1},
-};
-
-static const struct rule receive_rules[] = {
-    {SYS_recvfrom, ALWAYS, 0}, {SYS_recvmsg, ALWAYS, 0}, {SYS_recvmmsg, ALWAYS, 0},
-    {SYS_accept, ALWAYS, 0},   {SYS_accept4, ALWAYS, 0},
-};
-
-static const struct rule endless_rules[] = {
-    {SYS_poll, NEGATIVE, 2},       {SYS_ppoll, UNSET, 2},          {SYS_select, UNSET, 4},
-    {SYS_epoll_wait, NEGATIVE, 3}, {SYS_epoll_pwait, NEGATIVE, 3}, {SYS_epoll_pwait2, UNSET, 3},
-    {SYS_pause, ALWAYS, 0},
+    LARGE_FILE = 0x8000 /* O_LARGEFILE of the kernel, which musl sets; glibc's is 0 */
 };
 
 static void emit(struct filter *filter, uint16_t code, uint32_t k, unsigned jt, unsigned jf)
@@ -166,6 +50,15 @@ static void jump_equal(struct filter *filter, uint32_t k, unsigned jt, unsigned 
  * not; OTHER stands for the rule of another number. See resolve. */
 enum { NO = 255, OTHER = 254 };
 
+/* What was loaded is one of these. */
+static void emit_one_of(struct filter *filter, const uint32_t *list, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        jump_equal(filter, list[i], count - 1 - i, i + 1 == count ? NO : 0);
+}
+
+#define COUNT(list) ((unsigned)(sizeof(list) / sizeof((list)[0])))
+
 enum { IS_SET_LENGTH = 4 };
 
 static void emit_is_set(struct filter *filter, unsigned argument)
@@ -178,14 +71,12 @@ static void emit_is_set(struct filter *filter, unsigned argument)
 
 static void emit_futex(struct filter *filter)
 {
-    static const uint8_t waits[] = {FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET,
-                                    FUTEX_WAIT_REQUEUE_PI, 13 /* FUTEX_LOCK_PI2 */};
-    const unsigned count = sizeof(waits);
+    static const uint32_t waits[] = {FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET,
+                                     FUTEX_WAIT_REQUEUE_PI, 13 /* FUTEX_LOCK_PI2 */};
 
     load(filter, low_half(1));
     emit(filter, BPF_ALU | BPF_AND | BPF_K, 127, 0, 0);
-    for (unsigned i = 0; i < count; i++)
-        jump_equal(filter, waits[i], count - 1 - i, i + 1 == count ? NO : 0);
+    emit_one_of(filter, waits, COUNT(waits));
     emit_is_set(filter, 3);
 }
 
@@ -218,25 +109,21 @@ static void emit_signal_mask(struct filter *filter)
 
 static void emit_options(struct filter *filter)
 {
-    static const uint8_t options[] = {SO_RCVTIMEO,     SO_SNDTIMEO, SO_TIMESTAMP, SO_TIMESTAMPNS,
-                                      SO_TIMESTAMPING, 63,          64,           65};
-    const unsigned count = sizeof(options);
+    static const uint32_t options[] = {SO_RCVTIMEO,     SO_SNDTIMEO, SO_TIMESTAMP, SO_TIMESTAMPNS,
+                                       SO_TIMESTAMPING, 63,          64,           65};
 
-    for (unsigned i = 0; i < count; i++)
-        jump_equal(filter, options[i], count - 1 - i, i + 1 == count ? NO : 0);
+    emit_one_of(filter, options, COUNT(options));
 }
 
 static void emit_packet(struct filter *filter)
 {
     static const uint32_t requests[] = {FILTER_STAMP_OLD, FILTER_STAMPNS_OLD, FILTER_STAMP_NEW,
                                         FILTER_STAMPNS_NEW};
-    const unsigned count = sizeof(requests) / sizeof(requests[0]);
 
-    for (unsigned i = 0; i < count; i++)
-        jump_equal(filter, requests[i], count - 1 - i, i + 1 == count ? NO : 0);
+    emit_one_of(filter, requests, COUNT(requests));
 }
 
-static void emit_condition(struct filter *filter, const struct rule *rule, int fds)
+static void emit_condition(struct filter *filter, const struct filter_rule *rule, int fds)
 {
     switch (rule->condition) {
     case IS_SET:
@@ -321,8 +208,8 @@ static void resolve(struct filter *filter, unsigned from, unsigned marker, unsig
 
 /* last: of the rules for its number. The number is loaded again each time, as the rule before may
  * have loaded something else. */
-static void emit_rule(struct filter *filter, const struct rule *rule, bool last, uint64_t stub,
-                      int fds)
+static void emit_rule(struct filter *filter, const struct filter_rule *rule, bool last,
+                      uint64_t stub, int fds)
 {
     load(filter, offsetof(struct seccomp_data, nr));
     const unsigned head = filter->count;
@@ -363,7 +250,7 @@ static void emit_head(struct filter *filter)
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
 }
 
-static void emit_rules(struct filter *filter, const struct rule *list, unsigned count,
+static void emit_rules(struct filter *filter, const struct filter_rule *list, unsigned count,
                        uint64_t stub, int fds)
 {
     for (unsigned i = 0; i < count; i++)
@@ -373,14 +260,15 @@ static void emit_rules(struct filter *filter, const struct rule *list, unsigned 
 
 void filter_build(struct filter *filter, const struct filter_options *options)
 {
-    const unsigned all = sizeof(rules) / sizeof(rules[0]);
-    struct rule list[sizeof(rules) / sizeof(rules[0])];
+    struct filter_rule list[FILTER_RULES_MAX];
     unsigned count = 0;
-    for (unsigned i = 0; i < all; i++) {
-        const bool link = rules[i].nr == SYS_readlink || rules[i].nr == SYS_readlinkat;
+
+    for (unsigned i = 0; i < filter_rules_count && count < FILTER_RULES_MAX; i++) {
+        const bool link =
+            filter_rules[i].nr == SYS_readlink || filter_rules[i].nr == SYS_readlinkat;
         if (link && !options->links)
             continue;
-        list[count] = rules[i];
+        list[count] = filter_rules[i];
         if (options->tsc && list[count].condition == SIGNAL)
             list[count].condition = SIGNAL_TSC;
         count++;
@@ -393,8 +281,8 @@ void filter_build_more(struct filter *filter, enum filter_more which, uint64_t s
 {
     emit_head(filter);
     emit_mark(filter, FILTER_MARK + which);
-    emit_rules(filter, which == FILTER_RECEIVE ? receive_rules : endless_rules,
-               which == FILTER_RECEIVE ? sizeof(receive_rules) / sizeof(receive_rules[0])
-                                       : sizeof(endless_rules) / sizeof(endless_rules[0]),
-               stub, 0);
+    if (which == FILTER_RECEIVE)
+        emit_rules(filter, filter_receive_rules, filter_receive_rules_count, stub, 0);
+    else
+        emit_rules(filter, filter_endless_rules, filter_endless_rules_count, stub, 0);
 }

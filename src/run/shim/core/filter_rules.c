@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/shim/core/filter_rules.h"
+
+#include <sys/syscall.h>
+
+enum { NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
+
+/* The most frequent first. */
+const struct filter_rule filter_rules[] = {
+    {SYS_futex, FUTEX, 3},
+    {SYS_close, OUR_FD, 0},
+    {SYS_poll, POSITIVE, 2},
+    {SYS_epoll_wait, POSITIVE, 3},
+    {SYS_rt_sigprocmask, MASK, 0},
+    {SYS_rt_sigaction, SIGNAL, 1},
+    {SYS_clock_gettime, ALWAYS, 0},
+    {SYS_gettimeofday, ALWAYS, 0},
+    {SYS_time, ALWAYS, 0},
+    {SYS_clock_nanosleep, ALWAYS, 0},
+    {SYS_nanosleep, ALWAYS, 0},
+    {SYS_ppoll, IS_SET, 2},
+    {SYS_ppoll, IS_SET, 3},
+    {SYS_select, IS_SET, 4},
+    {SYS_pselect6, ALWAYS, 0},
+    {SYS_epoll_pwait, POSITIVE, 3},
+    {SYS_epoll_pwait, IS_SET, 4},
+    {SYS_epoll_pwait2, IS_SET, 3},
+    {SYS_epoll_pwait2, IS_SET, 4},
+    {NR_FUTEX_WAITV, IS_SET, 3},
+    {NR_FUTEX_WAIT, IS_SET, 4},
+    {SYS_mq_timedsend, IS_SET, 4},
+    {SYS_mq_timedreceive, IS_SET, 4},
+    {SYS_rt_sigtimedwait, ALWAYS, 0},
+    {SYS_semtimedop, IS_SET, 3},
+    {SYS_io_getevents, IS_SET, 4},
+    {SYS_io_pgetevents, IS_SET, 4},
+    {SYS_recvmmsg, IS_SET, 4},
+    {SYS_rt_sigsuspend, ALWAYS, 0},
+    {SYS_timerfd_create, ALWAYS, 0},
+    {SYS_timerfd_settime, ALWAYS, 0},
+    {SYS_timerfd_gettime, ALWAYS, 0},
+    {SYS_timer_create, ALWAYS, 0},
+    {SYS_timer_settime, ALWAYS, 0},
+    {SYS_timer_gettime, ALWAYS, 0},
+    {SYS_timer_delete, ALWAYS, 0},
+    {SYS_setitimer, ALWAYS, 0},
+    {SYS_getitimer, ALWAYS, 0},
+    {SYS_alarm, ALWAYS, 0},
+    {SYS_clock_settime, ALWAYS, 0},
+    {SYS_settimeofday, ALWAYS, 0},
+    {SYS_adjtimex, ALWAYS, 0},
+    {SYS_clock_adjtime, ALWAYS, 0},
+    {SYS_sysinfo, ALWAYS, 0},
+    {SYS_times, ALWAYS, 0},
+    {SYS_getrusage, ALWAYS, 0},
+    {SYS_wait4, IS_SET, 3},
+    {SYS_waitid, IS_SET, 4},
+    {SYS_openat, READING, 2},
+    {SYS_open, READING, 1},
+    {SYS_newfstatat, ALWAYS, 0},
+    {SYS_stat, ALWAYS, 0},
+    {SYS_fstat, ALWAYS, 0},
+    {SYS_lstat, ALWAYS, 0},
+    {SYS_statx, ALWAYS, 0},
+    {SYS_utimensat, IS_SET, 2},
+    {SYS_utimes, IS_SET, 1},
+    {SYS_futimesat, IS_SET, 2},
+    {SYS_utime, IS_SET, 1},
+    {SYS_msgctl, ALWAYS, 0},
+    {SYS_semctl, ALWAYS, 0},
+    {SYS_shmctl, ALWAYS, 0},
+    {SYS_readlink, ALWAYS, 0},
+    {SYS_readlinkat, ALWAYS, 0},
+    {SYS_setsockopt, TIME_OPTION, 0},
+    {SYS_getsockopt, TIME_OPTION, 0},
+    {SYS_getsockopt, CONNECTION, 0},
+    {SYS_ioctl, PACKET, 0},
+    {SYS_execve, ALWAYS, 0},
+    {SYS_execveat, ALWAYS, 0},
+    {SYS_seccomp, ALWAYS, 0},
+    {SYS_prctl, MODE, 0},
+    {SYS_io_uring_setup, ALWAYS, 0},
+    {SYS_close_range, ALWAYS, 0},
+    {SYS_dup2, OUR_FD, 1},
+    {SYS_dup3, OUR_FD, 1},
+};
+
+/* FILTER_RECEIVE, FILTER_ENDLESS. */
+const struct filter_rule filter_receive_rules[] = {
+    {SYS_recvfrom, ALWAYS, 0}, {SYS_recvmsg, ALWAYS, 0}, {SYS_recvmmsg, ALWAYS, 0},
+    {SYS_accept, ALWAYS, 0},   {SYS_accept4, ALWAYS, 0},
+};
+
+const struct filter_rule filter_endless_rules[] = {
+    {SYS_poll, NEGATIVE, 2},       {SYS_ppoll, UNSET, 2},          {SYS_select, UNSET, 4},
+    {SYS_epoll_wait, NEGATIVE, 3}, {SYS_epoll_pwait, NEGATIVE, 3}, {SYS_epoll_pwait2, UNSET, 3},
+    {SYS_pause, ALWAYS, 0},
+};
+
+#define COUNT(list) ((unsigned)(sizeof(list) / sizeof((list)[0])))
+
+const unsigned filter_rules_count = COUNT(filter_rules);
+const unsigned filter_receive_rules_count = COUNT(filter_receive_rules);
+const unsigned filter_endless_rules_count = COUNT(filter_endless_rules);
+
+_Static_assert(COUNT(filter_rules) <= FILTER_RULES_MAX, "room for all of them");
