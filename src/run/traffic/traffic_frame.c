@@ -15,6 +15,7 @@ enum {
     TYPE_IPV4 = 0x0800,
     MAGIC = 0x52544453, /* "SDTR" */
     HEADER_BYTES = sizeof(struct traffic_header),
+    LANES = 4,
     FLAGS_AT = offsetof(struct traffic_header, flags),
 };
 
@@ -37,20 +38,25 @@ static uint32_t header_at(const uint8_t *frame)
     return type_of(frame) == TYPE_OURS ? ETHERNET_BYTES : ETHERNET_BYTES + IPV4_BYTES + TCP_BYTES;
 }
 
-/* Sums eight bytes at a time: fast, and no change of a byte or of the order goes unseen. */
+static uint64_t mix(uint64_t sum, uint64_t word)
+{
+    sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return sum ^ sum >> 29;
+}
+
+/* Four lanes of eight bytes, which do not wait for each other; no change of a byte or of the order
+ * goes unseen. */
 static uint32_t checksum(const uint8_t *bytes, uint32_t size)
 {
-    const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t sum = size, word = 0;
-    for (; size >= sizeof(word); bytes += sizeof(word), size -= (uint32_t)sizeof(word)) {
-        memcpy(&word, bytes, sizeof(word));
-        sum = (sum ^ word) * factor;
-        sum ^= sum >> 29;
-    }
-    word = 0;
-    memcpy(&word, bytes, size);
-    sum = (sum ^ word) * factor;
-    return (uint32_t)(sum >> 32);
+    uint64_t sum[LANES] = {size, 1, 2, 3}, word;
+    for (; size >= sizeof(sum); bytes += sizeof(sum), size -= (uint32_t)sizeof(sum))
+        for (uint32_t lane = 0; lane < LANES; lane++) {
+            memcpy(&word, bytes + lane * sizeof(word), sizeof(word));
+            sum[lane] = mix(sum[lane], word);
+        }
+    for (; size > 0; bytes++, size--)
+        sum[0] = mix(sum[0], *bytes);
+    return (uint32_t)(mix(mix(mix(sum[0], sum[1]), sum[2]), sum[3]) >> 32);
 }
 
 static uint32_t checksum_of(const uint8_t *frame, uint32_t length_bytes,
