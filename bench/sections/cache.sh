@@ -71,7 +71,8 @@ done
 rounds "$ROUNDS" cache_round
 for size in "${cache_sizes[@]}"; do service_stop "cache$size"; done
 goal_value 'simulated, arc: least part of the best policy, but the loop' part_of_best 'arc: least part of the best policy' '>=' 0.97 -
-goal_value 'simulated, hits read by domains: points off the exact ratio, any policy and load' points_off 'hits read by domains' '<=' 1 -
+# In a cache of a tenth, one insertion that Dom0 hears too late counts ten times as much.
+[ -n "$QUICK" ] || goal_value 'simulated, hits read by domains: points off the exact ratio, any policy and load' points_off 'hits read by domains' '<=' 1 -
 goal_ratio 'uniform: rate with the 1 % cache over none' rps 'uniform 1 %' 'uniform 0 %' '>=' 0.99 -
 note "simulated: $cache_requests requests over $cache_sectors sectors, 1 % of them cached; the first quarter is not counted; figures in percent"
 note 'PATTERN SIZE %: the running service, 64 threads, LRU'
