@@ -313,7 +313,7 @@ bench: all bench-programs ## the benchmarks of bench/, tables and plots
 	$(Q)if [ -x bench/run.sh ]; then bench/run.sh; else echo "bench/run.sh is not there" >&2; exit 1; fi
 
 ##@ Test
-.PHONY: check check-long unit lint format coverage fuzz mutants
+.PHONY: check check-long unit lint format coverage fuzz mutants profile
 SEED ?= 20261129
 N    ?= 500
 check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 10 s of fuzzing each, lint
@@ -330,6 +330,8 @@ coverage: ## lines of src/ that unit and end-to-end tests execute, per file
 	$(Q)tests/run-coverage.sh
 mutants: ## changes N=500 places of the sources, drawn by SEED: does the file's unit test notice?
 	$(Q)tools/mutants.py --seed $(SEED) --count $(N)
+profile: all ## where both processes' CPU goes, a table and a flame graph: WORKLOAD=hits, misses, found, async
+	$(Q)BIN=$(abspath $(BIN)) tools/profile $(or $(WORKLOAD),hits)
 lint: ## layers, limits, headers, globals, formatting, words
 	$(Q)tests/run.sh lint
 format: ## clang-format over the tree
