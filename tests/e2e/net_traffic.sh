@@ -45,16 +45,17 @@ reap 10000 $sink
 [ "$(value sink '.incoming.duplicates + .incoming.reordered + .incoming.too_late + .corrupt')" = 0 ] || die "damage: $(cat sink.out)"
 [ "$(value source '.interface | .tx_errors + .tx_dropped + .tx_lost')" = 0 ] || die "errors: $(cat source.out)"
 
-# At a rate, sent back: all of them, of all sizes, and as segments. The clock runs ten times as fast as the real one.
+# At a rate, sent back: all of them, of all sizes, and as segments. The clock runs ten times as fast as the real one. So
+# few that the rings hold all of them, whoever is late.
 begin echo traffic --echo
-domu traffic --to "$mac" --count 300 --rate 1000 --size 60-9000 --tdf 1/10 --linger 300 --json >source.out || die "the sender fails"
-[ "$(value source .returned.unique)" = 300 ] || die "not all came back: $(cat source.out)"
+domu traffic --to "$mac" --count 40 --rate 100 --size 60-9000 --tdf 1/10 --linger 300 --json >source.out || die "the sender fails"
+[ "$(value source .returned.unique)" = 40 ] || die "not all came back: $(cat source.out)"
 [ "$(value source '.returned.lost + .returned.duplicates + .returned.reordered + .corrupt')" = 0 ] || die "damage: $(cat source.out)"
-[ "$(value source '.seconds >= 0.29')" = true ] || die "too fast: $(cat source.out)"
-[ "$(value source '.round_trip_ns | .count == 300 and .min > 0 and .min <= .p50 and .p50 <= .p99 and .p99 <= .max')" = true ] ||
+[ "$(value source '.seconds >= 0.38')" = true ] || die "too fast: $(cat source.out)"
+[ "$(value source '.round_trip_ns | .count == 40 and .min > 0 and .min <= .p50 and .p50 <= .p99 and .p99 <= .max')" = true ] ||
     die "times: $(cat source.out)"
-domu traffic --to "$mac" --count 20 --rate 1000 --size 65000 --gso 1448 --linger 60 >source.out || die "the sender fails"
-grep -q '^returned: 20 of 20 frames, 0 lost' source.out || die "segments: $(cat source.out)"
+domu traffic --to "$mac" --count 8 --rate 1000 --size 65000 --gso 1448 --linger 60 >source.out || die "the sender fails"
+grep -q '^returned: 8 of 8 frames, 0 lost' source.out || die "segments: $(cat source.out)"
 
 # A capture: what goes to all comes to it, too.
 begin watcher pcap capture.pcapng --count 50
