@@ -10,8 +10,8 @@ start_service --bridge xenbr0 --bridge xenbr1 --vif bridge=xenbr1,mac=00:16:3e:0
 "$BIN/client" 1 1000000000 --rate 10 --no-record >client.out 2>&1 &
 eventually 10 connected 1 || die "no domain: $(cat client.out)"
 
-cat >list <<'LIST'
-Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       
+sed 's/|$//' >list <<'LIST'
+Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       |
 0   0  00:16:3e:00:00:01      0     2     -1    -1/-1          /local/domain/0/backend/vif/1/0
 1   0  00:16:3e:00:00:02      1     2     -1    -1/-1          /local/domain/0/backend/vif/1/1
 LIST

@@ -120,24 +120,10 @@ static void print_requests(const struct vbd_ring_stats *total, const struct vdis
     putc('\n', out);
 }
 
-static void print_device(const struct device_stats *device, const struct vdisk_stats *vdisk,
-                         FILE *out)
-{
-    fprintf(out, "disk: %" PRIu64 " reads, %" PRIu64 " bytes, ", device->reads, device->bytes);
-    if (device->writes + device->flushes + device->discards > 0)
-        fprintf(out,
-                "%" PRIu64 " writes, %" PRIu64 " bytes, %" PRIu64 " flushes, %" PRIu64
-                " discards, ",
-                device->writes, device->bytes_written, device->flushes, device->discards);
-    fprintf(out, "%" PRIu64 " errors, %" PRIu64 " misses shared a read, at most %u in flight\n",
-            device->errors, vdisk->shared, device->in_flight_peak);
-}
-
 static void print_totals(struct dom0 *d, FILE *out)
 {
     const struct vdisks_totals totals = vdisks_totals(&d->vdisks);
     const struct vdisk_stats *vdisk = &totals.vdisk;
-    const struct device_stats *device = &totals.device;
     struct vbd_ring_stats total = total_stats(d);
     uint64_t up_ns = tdf_clock_now_ns(&d->worker.clock) - d->started_ns;
     const struct vdisks_hits hits = vdisks_report_hits(&d->vdisks);
@@ -151,7 +137,7 @@ static void print_totals(struct dom0 *d, FILE *out)
             hits.percent, hits.all, hits.requests, reported, vdisks_report_cache_used(&d->vdisks),
             vdisks_report_cache_capacity(&d->vdisks));
     print_requests(&total, vdisk, out);
-    print_device(device, vdisk, out);
+    vdisks_report_print_devices(&totals, out);
     fprintf(out, "domains: %u now, %" PRIu64 " in all; up %.1f s of Dom0's clock\n",
             d->domain_count, d->domains_created, (double)up_ns / 1e9);
 }

@@ -97,3 +97,16 @@ uint64_t vdisks_report_cache_capacity(const struct vdisks *vdisks)
         capacity += cache_capacity(at->vdisk->cache);
     return capacity;
 }
+
+void vdisks_report_print_devices(const struct vdisks_totals *totals, FILE *out)
+{
+    const struct device_stats *device = &totals->device;
+    fprintf(out, "disk: %" PRIu64 " reads, %" PRIu64 " bytes, ", device->reads, device->bytes);
+    if (device->writes + device->flushes + device->discards > 0)
+        fprintf(out,
+                "%" PRIu64 " writes, %" PRIu64 " bytes, %" PRIu64 " flushes, %" PRIu64
+                " discards, ",
+                device->writes, device->bytes_written, device->flushes, device->discards);
+    fprintf(out, "%" PRIu64 " errors, %" PRIu64 " misses shared a read, at most %u in flight\n",
+            device->errors, totals->vdisk.shared, device->in_flight_peak);
+}

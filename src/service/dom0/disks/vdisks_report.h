@@ -31,4 +31,7 @@ struct vdisks_hits vdisks_report_hits(const struct vdisks *vdisks);
 uint64_t vdisks_report_cache_used(const struct vdisks *vdisks);
 uint64_t vdisks_report_cache_capacity(const struct vdisks *vdisks);
 
+/* What the devices have done, in a line; what changes disks is told when there was any. */
+void vdisks_report_print_devices(const struct vdisks_totals *totals, FILE *out);
+
 #endif
