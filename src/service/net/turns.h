@@ -22,7 +22,8 @@
 #include "service/net/port.h"
 
 enum {
-    NET_TURNS_QUANTUM_BYTES = 64, /* for each unit of weight: 16 KiB a turn at the default */
+    NET_TURNS_QUANTUM_BYTES = 8,  /* for each unit of weight: 2 KiB a turn at the default; a ring of
+                                   * the shortest frames, 15 KiB, so is more than seven times that */
     NET_TURNS_MAX_BYTES = 262144, /* of one net_turns_run, */
     NET_TURNS_MAX_VISITS = 4096,  /* also if ports wait for what they have overdrawn */
 };
