@@ -36,6 +36,7 @@ PKG_CONFIG ?= pkg-config
 HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists liburing 2>/dev/null && echo 1)
 HAVE_LIBNBD   := $(shell $(PKG_CONFIG) --exists libnbd 2>/dev/null && echo 1)
 HAVE_NCURSES  := $(shell $(PKG_CONFIG) --exists ncurses 2>/dev/null && echo 1)
+HAVE_SDT      := $(shell echo '\#include <sys/sdt.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo 1)
 HAVE_NBDKIT   := $(shell $(PKG_CONFIG) --exists nbdkit 2>/dev/null && echo 1)
 
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
@@ -69,6 +70,10 @@ CPPFLAGS += -DHAVE_NCURSES=1 $(shell $(PKG_CONFIG) --cflags-only-I ncurses)
 LDLIBS_SCREEN := $(shell $(PKG_CONFIG) --libs ncurses)
 endif
 
+ifeq ($(HAVE_SDT),1)
+CPPFLAGS += -DHAVE_SDT=1
+endif
+
 ifeq ($(V),1)
 Q :=
 say = @:
@@ -87,15 +92,15 @@ SHIM_PARTS := $(sort $(shell find src/run/shim -name '*.[cS]'))
 # One archive per layer; the programs' main files stay outside the archives.
 MAINS    := src/service/cli/service.c src/client/client.c src/run/domu.c $(filter-out $(SHIM_PURE),$(SHIM_PARTS))
 # What is loaded into a foreign program is compiled apart, where that program's headers are.
-SRC_DIRS := base ring tdf xenstore service domu client bridge run
+SRC_DIRS := base ring trace tdf xenstore service domu client bridge run
 FOREIGN  := src/bridge/nbdkit/% src/bridge/fio/%
 SOURCES  := $(sort $(filter-out $(FOREIGN),$(shell find src -name '*.c')))
 srcs_of   = $(filter-out $(MAINS),$(filter src/$(1)/%,$(SOURCES)))
 LIBS     := $(foreach d,$(SRC_DIRS),$(OUT)/lib$(d).a)
-LIBS_BASE := $(foreach d,xenstore tdf ring base,$(OUT)/lib$(d).a)
+LIBS_BASE := $(foreach d,xenstore tdf trace ring base,$(OUT)/lib$(d).a)
 
 # What the library is made of, see below.
-LIBRARY_DIRS    := base ring tdf xenstore domu
+LIBRARY_DIRS    := base ring trace tdf xenstore domu
 LIBRARY_SOURCES := $(filter-out src/xenstore/server/% src/xenstore/tree/%,$(foreach d,$(LIBRARY_DIRS),$(call srcs_of,$(d))))
 SONAME          := libsplitdom.so.1
 PUBLIC_HEADERS  := $(wildcard $(patsubst %,include/splitdom/%.h,blkfront domu netfront version))

@@ -38,7 +38,7 @@ _splitdom_usage() {
 _splitdom() {
     local program=$1 word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]} words
     case $previous in
-    --image | --dump-latencies | --disk)
+    --image | --dump-latencies | --trace | --disk)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;

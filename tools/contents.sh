@@ -9,6 +9,7 @@ rooms='include/splitdom|between the two halves, and the library for programs
 include/splitdom/xen|the layouts of Xen
 src/base|what several rooms need; nothing of Xen but the names of disks
 src/ring|shared memory between two that do not trust each other
+src/trace|the lives of requests: written down by both halves, read by both programs
 src/tdf|clocks that run at another rate
 src/xenstore|the store: what both ends share, and the end of the domain
 src/xenstore/tree|the store: nodes, watches, transactions
@@ -25,6 +26,7 @@ src/service/dom0|domains and their administration
 src/service/dom0/disks|what disks are called, and those that Dom0 has
 src/service/dom0/memory|the memory of domains, and how much there may be
 src/service/dom0/vifs|what network interfaces are called, and the network that Dom0 has
+src/service/dom0/tracing|who traces, and the memory that it takes
 src/service/cli|the verbs of `service`
 src/service/cli/top|`service top`: what is shown, and how
 src/domu|the library: a process as a domain

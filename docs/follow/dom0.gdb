@@ -98,7 +98,7 @@ commands
   silent
   set $pending = (struct pending *)((char *)request - (unsigned long)&((struct pending *)0)->request)
   set $data = request->segments[0].address
-  printf "dom0   14 answer: id %lx sector %lu status %d data %02x%02x%02x%02x\n", $pending->id, request->sector, status, $data[0], $data[1], $data[2], $data[3]
+  printf "dom0   14 answer: id %lx sector %lu status %d data %02x%02x%02x%02x\n", request->id, request->sector, status, $data[0], $data[1], $data[2], $data[3]
   stage_end
 end
 

@@ -47,6 +47,9 @@ enum control_op {
      * or "_-.+:@"; empty: as it is. Once a domain, else -EALREADY. -EEXIST another domain has that
      * name; -EINVAL the name, the share or the weight is not allowed; then nothing has changed. */
     CONTROL_DESCRIBE = 6,
+    /* A domain whose node splitdom/trace is above 0: reply: one descriptor, its trace memory, to be
+     * mapped and written to (splitdom/trace.h). -EAGAIN nobody traces it. */
+    CONTROL_TRACE_MEMORY = 7,
     /* Reply: one descriptor, a file with the state of the service, arg0 = its length: two texts, a
      * table for people and JSON for programs, with a NUL between them. */
     CONTROL_STATUS = 16,
@@ -65,6 +68,15 @@ enum control_op {
     CONTROL_BLOCK_DESTROY = 20,
     /* text: which images are to be looked at again, a vdev or a path. */
     CONTROL_RESIZE = 21,
+    /* Not for a domain (-EPERM). Traces requests, one of tdf_num (1: all of them), of domain arg0
+     * or, where that is 0, of all domains, for as long as the connection lasts. Reply: one
+     * descriptor, Dom0's trace memory, to be mapped read-only. -EALREADY this connection does so;
+     * -ENOENT there is no such domain. */
+    CONTROL_TRACE = 22,
+    /* Then, as often as wanted: the trace memory of a domain that has fetched one and that this
+     * connection has not been given. Reply: one descriptor, arg0: the domid; arg1: 1 if all that is
+     * in it was written since the connection began. -EAGAIN there is none at present. */
+    CONTROL_TRACE_NEXT = 23,
     /* arg0: domid. Ends that domain, whether it listens or not: it gets a reply that it has not
      * asked for, with the status -ESHUTDOWN, and then the end of its connection. Not for a domain,
      * which gets -EPERM. -ENOENT there is no such domain. */
@@ -102,7 +114,7 @@ struct control_reply {
     uint32_t magic;
     int32_t status; /* 0 or -errno */
     uint32_t arg0;
-    uint32_t pad;
+    uint32_t arg1;    /* 0 where nothing else is said */
     char reason[112]; /* NUL-terminated text for people, empty when status is 0 */
 };
 

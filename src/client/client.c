@@ -16,6 +16,7 @@
 #include "base/std_fds.h"
 #include "base/why.h"
 #include "client/client_options.h"
+#include "client/client_trace.h"
 #include "client/latency_dump.h"
 #include "client/progress.h"
 #include "client/recorder.h"
@@ -45,8 +46,6 @@ static int open_outputs(struct client *client)
 {
     const struct client_options *o = &client->options;
     struct why why;
-    int rc;
-
     if (o->record) {
         const struct recorder_options recorder = {
             .directory = ".",
@@ -60,7 +59,7 @@ static int open_outputs(struct client *client)
         }
     }
     if (o->dump_path != NULL) {
-        rc = latency_dump_open(&client->dump_file, o->dump_path);
+        int rc = latency_dump_open(&client->dump_file, o->dump_path);
         if (rc < 0) {
             fprintf(stderr, "client: cannot create %s: %s\n", o->dump_path, strerror(-rc));
             return -1;
@@ -74,7 +73,6 @@ static int load_trace(struct client *client)
 {
     struct pattern_spec *pattern = &client->options.pattern;
     struct why why;
-
     if (pattern->kind != PATTERN_TRACE)
         return 0;
     if (sector_trace_load(&client->trace, pattern->trace_path, &why) < 0) {
@@ -192,7 +190,6 @@ static int wait_ms(const struct client *client, bool show)
 {
     uint64_t due_ns = workload_place_due_ns(client->workload), now_ns = clock_monotonic_ns();
     uint64_t ms = due_ns <= now_ns ? 0 : (due_ns - now_ns + 999999) / 1000000;
-
     if (due_ns == UINT64_MAX)
         return show ? PROGRESS_PERIOD_MS : -1;
     if (show && ms > PROGRESS_PERIOD_MS)
@@ -265,7 +262,6 @@ static int close_outputs(struct client *client)
     uint64_t record_count;
     struct why why;
     int rc = 0;
-
     if (client->dump != NULL) {
         int error = latency_dump_close(client->dump);
         if (error != 0) {
@@ -314,7 +310,6 @@ static bool is_whole(const struct client *client)
 {
     const struct workload_result *result = &client->result;
     bool timed_out = client->options.duration_ns > 0 && client->signal == 0;
-
     return (result->answered_count == client->options.request_count || timed_out) &&
            result->latency.count > 0 && result->device_error == 0 && result->record_error == 0 &&
            result->verify_error == 0;
@@ -324,13 +319,26 @@ static bool is_whole(const struct client *client)
 static int work(struct client *client)
 {
     struct blkfront_stats stats;
-    int status;
-
-    if (start_workload(client) < 0)
-        return EXIT_FAILURE;
-    wait_workload(client);
+    struct client_trace *trace = NULL;
+    struct why why;
     blkfront_stats(client->bf, &stats);
-    status = judge(client);
+    if (client->options.trace_path != NULL &&
+        client_trace_start(&client->options, stats.domid, &trace, &why) < 0) {
+        fprintf(stderr, "client: %s\n", why.text);
+        return EXIT_FAILURE;
+    }
+    int rc = start_workload(client);
+    if (rc == 0)
+        wait_workload(client);
+    int trace_rc = client_trace_end(trace, &why);
+    if (trace_rc < 0)
+        fprintf(stderr, "client: %s\n", why.text);
+    if (rc < 0)
+        return EXIT_FAILURE;
+    blkfront_stats(client->bf, &stats);
+    int status = judge(client);
+    if (trace_rc < 0 && status == EXIT_SUCCESS)
+        status = EXIT_FAILURE;
     /* The records first: the result line promises that they are complete. */
     if (close_outputs(client) < 0)
         return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
@@ -343,7 +351,6 @@ static int run(struct client *client)
 {
     int status = EXIT_FAILURE;
     int rc = signal_watch_start(&client->signals);
-
     if (rc < 0) {
         fprintf(stderr, "client: cannot start a thread: %s\n", strerror(-rc));
         return EXIT_FAILURE;
@@ -363,7 +370,6 @@ static int run(struct client *client)
 static int take_arguments(struct client *client, int argc, char **argv)
 {
     struct why why;
-
     if (client_options_parse(argc, argv, &client->options, &why) < 0) {
         fprintf(stderr, "client: %s\nusage: client THREADS REQUESTS [options]; see '%s --help'\n",
                 why.text, program_invocation_short_name);
@@ -388,11 +394,9 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit: write says EFBIG */
     signal(SIGPIPE, SIG_IGN); /* stdout closed: write says EPIPE */
     struct client *client = calloc(1, sizeof(*client)); /* too large for a small stack */
-    if (client == NULL) {
+    if (client == NULL)
         fprintf(stderr, "client: out of memory\n");
-        return EXIT_FAILURE;
-    }
-    int status = take_arguments(client, argc, argv);
+    int status = client != NULL ? take_arguments(client, argc, argv) : EXIT_FAILURE;
     free(client);
     return status;
 }

@@ -33,6 +33,7 @@ enum option_id {
     OPTION_CSV,
     OPTION_NO_RECORD,
     OPTION_DUMP_LATENCIES,
+    OPTION_TRACE,
     OPTION_PROGRESS,
     OPTION_NO_PROGRESS,
     OPTION_RECONNECT,
@@ -63,6 +64,7 @@ static const struct option long_options[] = {
     {"csv", no_argument, NULL, OPTION_CSV},
     {"no-record", no_argument, NULL, OPTION_NO_RECORD},
     {"dump-latencies", required_argument, NULL, OPTION_DUMP_LATENCIES},
+    {"trace", required_argument, NULL, OPTION_TRACE},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
     {"reconnect", no_argument, NULL, OPTION_RECONNECT},
@@ -106,6 +108,9 @@ const char *client_options_usage(void)
            "  --csv                   the main ones as a line of names and a line of values\n"
            "  --no-record             do not write sectors.PID and read.PID\n"
            "  --dump-latencies FILE   every latency in ns, one a line\n"
+           "  --trace FILE            a Chrome trace of all requests, and a table on stderr of "
+           "where\n"
+           "                          their time went\n"
            "  --progress, --no-progress  progress on stderr (default: when it is a terminal)\n"
            "  --reconnect             outlive a restart of the service\n"
            "  --no-spin               sleep at once when an answer is not there yet\n"
@@ -250,6 +255,9 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
         return 0;
     case OPTION_DUMP_LATENCIES:
         o->dump_path = value;
+        return 0;
+    case OPTION_TRACE:
+        o->trace_path = value;
         return 0;
     case OPTION_NAME:
         o->name = value;

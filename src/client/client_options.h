@@ -58,9 +58,10 @@ struct client_options {
     bool no_spin;
     bool any_cpu; /* the threads are not placed */
     enum client_progress progress;
-    const char *dump_path; /* NULL: no dump */
-    const char *name;      /* NULL: the library's default */
-    const char *rundir;    /* NULL: the library's default */
+    const char *dump_path;  /* NULL: no dump */
+    const char *trace_path; /* NULL: no trace */
+    const char *name;       /* NULL: the library's default */
+    const char *rundir;     /* NULL: the library's default */
     uint64_t tdf_num, tdf_den;
     const char *domain_name; /* NULL: as Dom0 calls it */
     uint64_t weight;         /* 0: Dom0's default */

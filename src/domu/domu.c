@@ -116,6 +116,7 @@ void domu_close(struct domu *domu)
     life_destroy(&domu->life);
     grants_fini(&domu->grants);
     pages_fini(&domu->pages);
+    domu_trace_fini(&domu->trace);
     if (domu->failure_fd >= 0)
         close(domu->failure_fd);
     domu_events_fini(&domu->events);

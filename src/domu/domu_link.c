@@ -35,6 +35,8 @@ static const struct vcpu_time_info *clock_page(const struct life *life)
 static int watch_settings(struct domu *domu, struct life *life)
 {
     int rc = xs_client_watch(life->store, "control/shutdown", fronts_shutdown_token);
+    if (rc == 0)
+        rc = xs_client_watch(life->store, domu_trace_node, fronts_trace_token);
     if (rc < 0 || !domu_events_wanted(&domu->events))
         return rc;
     rc = xs_client_watch(life->store, "splitdom/tdf-in-force", fronts_clock_token);
@@ -58,9 +60,7 @@ static int begin_life(struct domu *domu, struct life *life, char *why, size_t wh
     if (description.name != NULL || description.share.num != 0 || description.weight != 0)
         rc = life_describe(life, &description, why, why_bytes);
     if (rc == 0) {
-        rc = life->segment.nr_pages == nr_pages ? 0 : -EPROTO;
-        if (rc == 0)
-            rc = watch_settings(domu, life);
+        rc = life->segment.nr_pages == nr_pages ? watch_settings(domu, life) : -EPROTO;
         if (rc < 0)
             snprintf(why, why_bytes, "cannot begin as a domain: %s", strerror(-rc));
     }
@@ -106,8 +106,7 @@ static void fail(struct domu *domu, const char *why)
 static bool pause_or_closing(struct domu *domu)
 {
     uint64_t until_ns = clock_monotonic_ns() + (uint64_t)RELINK_PAUSE_MS * NS_PER_MS;
-    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
-                             .tv_nsec = (long)(until_ns % 1000000000)};
+    struct timespec until = clock_timespec(until_ns);
     int rc = 0;
     while (load_full_u32(&domu->closing) == 0 && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&domu->claim_ended, &domu->lock, &until);
@@ -198,6 +197,8 @@ static int relink(struct domu *domu, char *why, size_t why_bytes)
     struct xenbus_front *front = NULL;
     if (!suspend_all(domu))
         return -ENOTCONN;
+    if (domu_trace_stop(&domu->trace))
+        fronts_trace(&domu->fronts);
     patience_give(&domu->patience, RELINK_PATIENCE_MS);
     int rc = try_relink(domu, why, why_bytes);
     while (rc < 0 && rc != -EXDEV && is_patient(domu) && !pause_or_closing(domu))
@@ -273,7 +274,13 @@ static int look_at_settings(struct domu *domu)
         fronts->share = false;
         rc = domu_events_read_share(&domu->events, domu->life.store);
     }
-    return rc;
+    if (rc == 0 && fronts->trace) {
+        fronts->trace = false;
+        rc = domu_trace_read(&domu->trace, &domu->life);
+        if (rc > 0)
+            fronts_trace(&domu->fronts);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 /* Acts on all that the watches have told. */

@@ -15,6 +15,7 @@
 #include "base/rundir.h"
 #include "domu/domain_clock.h"
 #include "domu/domu_events.h"
+#include "domu/domu_trace.h"
 #include "domu/grants.h"
 #include "domu/life.h"
 #include "domu/pages.h"
@@ -40,6 +41,7 @@ struct domu {
     struct grants grants;
     struct ports ports;
     struct fronts fronts;
+    struct domu_trace trace;
     struct domu_events_queue events; /* has a lock of its own */
     int failure_fd; /* eventfd, written once the domain has failed; -1: nobody has asked for it */
 

@@ -305,9 +305,9 @@ int life_close_port(struct life *life, evtchn_port_t port)
     return call(life, &request, &reply, NULL, 0);
 }
 
-int life_shared_cache(struct life *life, uint32_t devid)
+int life_fetch(struct life *life, uint32_t op, uint32_t arg0)
 {
-    struct control_request request = {.op = CONTROL_SHARED_CACHE, .arg0 = devid};
+    struct control_request request = {.op = op, .arg0 = arg0};
     struct control_reply reply;
     int fd = -1;
     int rc = call(life, &request, &reply, &fd, 1);

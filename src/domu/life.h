@@ -79,9 +79,9 @@ int life_alloc_port(struct life *life, uint32_t vcpu);
 /* EVTCHNOP_close. Errors: -errno; the port may still exist then. */
 int life_close_port(struct life *life, evtchn_port_t port);
 
-/* The file of the cache of our disk devid, which is connected and has negotiated
- * feature-shared-cache. Returns the descriptor, the caller's, or -errno. */
-int life_shared_cache(struct life *life, uint32_t devid);
+/* What Dom0 answers with a file: CONTROL_SHARED_CACHE of our disk arg0, CONTROL_TRACE_MEMORY.
+ * Returns the descriptor, the caller's, or -errno. */
+int life_fetch(struct life *life, uint32_t op, uint32_t arg0);
 
 /* Waits for a watch event, for as long as it takes. Errors: -ENOTCONN Dom0 is dead; -ECANCELED
  * while somebody interrupts; otherwise as xs_client_next_event. */

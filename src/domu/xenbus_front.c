@@ -22,6 +22,7 @@ enum {
 const char fronts_shutdown_token[] = "shutdown";
 const char fronts_clock_token[] = "clock";
 const char fronts_share_token[] = "share";
+const char fronts_trace_token[] = "trace";
 
 void fronts_note(struct fronts *fronts, const char *token)
 {
@@ -32,10 +33,22 @@ void fronts_note(struct fronts *fronts, const char *token)
         fronts->clock = true;
     if (strcmp(token, fronts_share_token) == 0)
         fronts->share = true;
+    if (strcmp(token, fronts_trace_token) == 0)
+        fronts->trace = true;
     for (; node != NULL; node = list_next(&fronts->list, node)) {
         struct xenbus_front *front = container_of(node, struct xenbus_front, of_domain);
         if (strcmp(token, front->name) == 0)
             front->changed = true;
+    }
+}
+
+void fronts_trace(struct fronts *fronts)
+{
+    for (struct list_node *node = list_first(&fronts->list); node != NULL;
+         node = list_next(&fronts->list, node)) {
+        struct xenbus_front *front = container_of(node, struct xenbus_front, of_domain);
+        if (front->class->trace != NULL)
+            front->class->trace(front);
     }
 }
 

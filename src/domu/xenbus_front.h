@@ -37,6 +37,8 @@ struct front_class {
     void (*resume)(struct xenbus_front *front);
     /* The device is lost with its domain: all calls fail with error from now on. */
     void (*lost)(struct xenbus_front *front, int error, const char *why);
+    /* How requests are to be traced has changed. NULL: the class has none to trace. */
+    void (*trace)(struct xenbus_front *front);
 };
 
 /* All front ends of a domain, and what their watches have told. */
@@ -45,6 +47,7 @@ struct fronts {
     bool shutdown;    /* control/shutdown was touched */
     bool clock;       /* splitdom/tdf-in-force was */
     bool share;       /* cpu-share was */
+    bool trace;       /* splitdom/trace was */
 };
 
 enum {
@@ -67,9 +70,12 @@ struct xenbus_front {
 };
 
 /* For a domain's own watch: */
-extern const char fronts_shutdown_token[], fronts_clock_token[], fronts_share_token[];
+extern const char fronts_shutdown_token[], fronts_clock_token[], fronts_share_token[],
+    fronts_trace_token[];
 /* Takes note of an event of any watch of the domain's. */
 void fronts_note(struct fronts *fronts, const char *token);
+/* How requests are to be traced has changed: tells all devices. */
+void fronts_trace(struct fronts *fronts);
 
 void xenbus_front_init(struct xenbus_front *front, const struct front_class *class,
                        struct fronts *fronts, struct life *life, uint32_t devid);

@@ -203,6 +203,35 @@ static void answer_all(struct world *w)
     }
 }
 
+static int trace(void *ctx, struct control_peer *asker, uint32_t domid, uint32_t sample)
+{
+    (void)ctx;
+    (void)asker;
+    return domid == 0 && sample > 0 ? STDIN_FILENO : -ENOENT;
+}
+
+static int trace_next(void *ctx, struct control_peer *asker, uint32_t *domid, bool *fresh)
+{
+    (void)ctx;
+    (void)asker;
+    *domid = 3;
+    *fresh = true;
+    return STDIN_FILENO;
+}
+
+static int trace_memory(void *ctx, struct domain *domain)
+{
+    (void)ctx;
+    (void)domain;
+    return STDIN_FILENO;
+}
+
+static void trace_end(void *ctx, struct control_peer *asker)
+{
+    (void)ctx;
+    (void)asker;
+}
+
 static const struct control_ops ops = {.create_domain = create_domain,
                                        .mapped = mapped,
                                        .end_domain = end_domain,
@@ -216,6 +245,10 @@ static const struct control_ops ops = {.create_domain = create_domain,
                                        .attach_disk = attach_disk,
                                        .detach_disk = detach_disk,
                                        .forget = forget,
+                                       .trace = trace,
+                                       .trace_next = trace_next,
+                                       .trace_memory = trace_memory,
+                                       .trace_end = trace_end,
                                        .resize = resize,
 
                                        .describe = describe,

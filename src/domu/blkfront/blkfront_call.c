@@ -7,6 +7,7 @@
 #include "domu/blkfront/iov.h"
 #include "domu/blkfront/transfer.h"
 #include "ring/barrier.h"
+#include "trace/trace_probe.h"
 
 /* When a call that begins now is too late. */
 static uint64_t deadline_ns(const struct blkfront *bf)
@@ -90,10 +91,13 @@ static int call_transfer(struct blkfront_queue *queue, const struct blkfront_io 
     return await(queue, &(struct pending){.transfer = &transfer}, waiter, wakes);
 }
 
-static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t deadline)
+static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t deadline,
+                   uint64_t submitted_ns)
 {
-    struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline};
+    struct trace_record life;
+    struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline, .life = &life};
     struct wake_batch wakes;
+    life.kind = TRACE_NOTHING;
     wakes.count = 0;
     pthread_mutex_lock(&queue->lock);
     (void)blkfront_reap_ring(queue, &wakes);
@@ -107,19 +111,30 @@ static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, u
     if (entry == NULL)
         return call_transfer(queue, io, &waiter, &wakes);
     blkfront_fill_entry(entry, io->operation, io->sector, io->sector_count, io->buffer);
-    return call_entry(queue, entry, &waiter, &wakes);
+    if (queue->trace != NULL)
+        blkfront_trace_submitted(queue, entry, submitted_ns);
+    uint64_t id = shadow_id(&queue->shadow, entry);
+    int rc = call_entry(queue, entry, &waiter, &wakes);
+    blkfront_trace_return(queue, &life);
+    TRACE_PROBE(returned, load_relaxed_u32(&queue->bf->domu->domid), id, io->sector);
+    (void)id;
+    return rc;
 }
 
 static int call(struct blkfront *bf, const struct blkfront_io *io)
 {
+    uint64_t submitted_ns = blkfront_trace_now_ns(bf);
     int rc = blkfront_check(bf, io->operation, io->sector, io->sector_count);
     if (rc < 0)
         return rc;
-    if (blkfront_hits_view(bf, io))
+    if (blkfront_hits_view(bf, io)) {
+        if (submitted_ns != 0)
+            blkfront_trace_found(bf, io->sector, io->sector_count, submitted_ns);
         return 0;
+    }
     uint64_t deadline = deadline_ns(bf);
     do
-        rc = call_on(blkfront_queue_here(bf), io, deadline);
+        rc = call_on(blkfront_queue_here(bf), io, deadline, submitted_ns);
     while (rc == BLKFRONT_ASK_ELSEWHERE);
     return rc;
 }

@@ -31,7 +31,8 @@ void blkfront_show_hits(struct blkfront_queue *queue)
 }
 
 /* With the lock held; there is room for one more. */
-static void start(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t now_ns)
+static void start(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t now_ns,
+                  uint64_t submitted_ns)
 {
     queue->async_pending++;
     /* Each request that is admitted has a place in done[]; pairs with finish_async. */
@@ -47,6 +48,8 @@ static void start(struct blkfront_queue *queue, const struct blkfront_io *io, ui
     entry->waiter = NULL;
     entry->cookie = io->cookie;
     entry->submitted_ns = now_ns;
+    if (queue->trace != NULL)
+        blkfront_trace_submitted(queue, entry, submitted_ns);
     (void)blkfront_ask(queue, entry, now_ns);
 }
 
@@ -82,8 +85,11 @@ static int submit(struct blkfront_queue *queue, const struct blkfront_io *io)
     if (rc < 0)
         return rc;
     uint64_t now_ns = submission_ns(queue);
+    uint64_t submitted_ns = blkfront_trace_now_ns(queue->bf);
     bool has_room = queue->bf->unreaped < queue->depth;
     if (has_room && blkfront_hits_view(queue->bf, io)) {
+        if (submitted_ns != 0)
+            blkfront_trace_found(queue->bf, io->sector, io->sector_count, submitted_ns);
         take_hit(queue, io, now_ns);
         return 0;
     }
@@ -94,7 +100,7 @@ static int submit(struct blkfront_queue *queue, const struct blkfront_io *io)
     if (rc == 0) {
         queue->bf->unreaped++;
         /* Dom0 reckons with a stamp, so that must not precede what we have been told of. */
-        start(queue, io, queue->stamped ? blkfront_now_ns(queue->bf) : now_ns);
+        start(queue, io, queue->stamped ? blkfront_now_ns(queue->bf) : now_ns, submitted_ns);
     }
     blkfront_unlock(queue, &wakes);
     return rc;

@@ -161,6 +161,16 @@ static void vbd_resume(struct xenbus_front *front)
         resume_queue(&bf->queue[i], i < bf->front.queue_count);
 }
 
+static void vbd_trace(struct xenbus_front *front)
+{
+    struct blkfront *bf = blkfront_of(front);
+    for (uint32_t i = 0; i < bf->nr_queues; i++) {
+        pthread_mutex_lock(&bf->queue[i].lock);
+        blkfront_trace_set(&bf->queue[i], &bf->domu->trace);
+        pthread_mutex_unlock(&bf->queue[i].lock);
+    }
+}
+
 static const struct front_class vbd_front_class = {
     .name = "vbd",
     .changed = vbd_changed,
@@ -168,6 +178,7 @@ static const struct front_class vbd_front_class = {
     .link = vbd_link,
     .resume = vbd_resume,
     .lost = vbd_lost,
+    .trace = vbd_trace,
 };
 
 /* All of our pages to be written by Dom0, and the data once more to be read only. */
@@ -334,6 +345,9 @@ int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
         bf->clock = &domu->clock;
         start_queues(bf);
         blkfront_view_start(bf);
+        /* Not first when the domain's thread gets to it: no request is to be missed. */
+        (void)domu_trace_read(&domu->trace, &domu->life);
+        vbd_trace(&bf->front.xenbus);
         list_push_back(&domu->fronts.list, &bf->front.xenbus.of_domain);
     }
     domu_release(domu);

@@ -14,6 +14,7 @@
  *   blkfront_abandon.c  requests that timed out or were cancelled
  *   blkfront_fd.c     the descriptor to poll
  *   blkfront_view.c   hits without a hand-over
+ *   blkfront_trace.c  the domain's half of the lives of its requests
  */
 #ifndef SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
 #define SPLITDOM_DOMU_BLKFRONT_BLKFRONT_PRIVATE_H
@@ -23,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "domu/blkfront/blkfront_trace.h"
 #include "domu/blkfront/cache_view.h"
 #include "domu/blkfront/hit_queue.h"
 #include "domu/blkfront/shadow.h"
@@ -61,7 +63,8 @@ struct read_waiter {
     int status;
     bool any;    /* waits for no response of its own, but for a condition: nudged at progress */
     bool listed; /* on blkfront.sleepers, until it is answered or leaves */
-    uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: it waits for ever */
+    uint64_t deadline_ns;      /* CLOCK_MONOTONIC; 0: it waits for ever */
+    struct trace_record *life; /* of its request, while that is traced; NULL: of none */
     struct read_waiter *next, *prev;
 };
 
@@ -119,6 +122,9 @@ struct blkfront_queue {
                        * by the thread that submits */
     bool ready_shown; /* it is readable */
     bool watch_ends;  /* the thread that waits for it is to end */
+
+    void *trace; /* atomic: struct blkfront_trace; written with the lock; NULL: nobody traces */
+    struct blkfront_trace *trace_memory; /* what trace was, or will be */
 };
 
 struct blkfront {

@@ -36,6 +36,7 @@ void blkfront_queues_fini(struct blkfront *bf)
 {
     for (uint32_t i = 0; i < BLKFRONT_QUEUES_MAX; i++) {
         struct blkfront_queue *queue = &bf->queue[i];
+        blkfront_trace_free(queue);
         shadow_fini(&queue->shadow);
         free(queue->done);
         free(queue->transfers);
@@ -78,6 +79,7 @@ int blkfront_queues_make(struct blkfront *bf, char *why, size_t why_bytes)
     for (uint32_t i = 0; i < bf->nr_queues && rc == 0; i++) {
         shadow_fini(&bf->queue[i].shadow); /* of an attempt that failed */
         rc = shadow_init(&bf->queue[i].shadow, bf->nr_entries);
+        bf->queue[i].shadow.first_id = i * bf->nr_entries;
     }
     if (rc == 0)
         rc = make_async(bf);

@@ -13,6 +13,8 @@
 #include "domu/blkfront/blkfront_private.h"
 #include "domu/blkfront/iov.h"
 #include "domu/blkfront/transfer.h"
+#include "ring/barrier.h"
+#include "trace/trace_probe.h"
 
 static uint32_t first_page(const struct blkfront_queue *queue, const struct shadow_entry *entry)
 {
@@ -150,5 +152,9 @@ void blkfront_put_request(struct blkfront_queue *queue, struct shadow_entry *ent
         put_direct(queue, entry, stamp_ns);
     else
         put_indirect(queue, entry, stamp_ns);
+    if (queue->trace != NULL)
+        blkfront_trace_put(queue, entry);
+    TRACE_PROBE(submitted, load_relaxed_u32(&queue->bf->domu->domid),
+                shadow_id(&queue->shadow, entry), entry->sector);
     queue->stats.requests++;
 }

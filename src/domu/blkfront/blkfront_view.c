@@ -7,6 +7,7 @@
 
 #include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
+#include "splitdom/control.h"
 
 static void drop(struct blkfront *bf)
 {
@@ -22,7 +23,7 @@ void blkfront_view_start(struct blkfront *bf)
         bf); /* of a Dom0 that has died before it was ours: the next one need not share its cache */
     if (!bf->front.shared_cache)
         return;
-    int fd = life_shared_cache(bf->front.xenbus.life, bf->options.vdev);
+    int fd = life_fetch(bf->front.xenbus.life, CONTROL_SHARED_CACHE, bf->options.vdev);
     if (fd < 0)
         return;
     if (cache_view_open(fd, bf->claims, &view) == 0) {

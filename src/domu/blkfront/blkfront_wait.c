@@ -25,6 +25,7 @@
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/futex.h"
+#include "trace/trace_probe.h"
 
 static void ignore_port(void *ctx, evtchn_port_t port)
 {
@@ -48,6 +49,16 @@ static struct read_waiter *next_to_wake(struct blkfront_queue *queue, uint32_t *
     return waiter;
 }
 
+/* The doorbell is rung next. */
+static void note_kick(struct blkfront_queue *queue)
+{
+    queue->stats.kicks++;
+    if (queue->trace != NULL)
+        blkfront_trace_kick(queue);
+    TRACE_PROBE(doorbell, load_relaxed_u32(&queue->bf->domu->domid), queue->ring.half.req_prod_pvt,
+                0);
+}
+
 void blkfront_unlock(struct blkfront_queue *queue, struct wake_batch *wakes)
 {
     uint32_t word = WAITER_AWAKE;
@@ -58,7 +69,7 @@ void blkfront_unlock(struct blkfront_queue *queue, struct wake_batch *wakes)
     if (queue->ready_fd >= 0)
         blkfront_show_ready(queue);
     if (kick)
-        queue->stats.kicks++;
+        note_kick(queue);
     /* With the lock held: a nudged thread must not be answered between our look and this store. */
     if (address != NULL)
         store_release_u32(address, word);
@@ -111,7 +122,11 @@ static void lead(struct blkfront_queue *queue, const struct read_waiter *waiter,
     blkfront_unlock(queue, wakes);
     (void)evtchn_wait(si, queue->vcpu, limit_ns);
     (void)evtchn_collect(si, queue->vcpu, ignore_port, NULL);
+    uint64_t woken_ns = blkfront_trace_now_ns(queue->bf);
+    TRACE_PROBE(woken, load_relaxed_u32(&queue->bf->domu->domid), 0, 0);
     pthread_mutex_lock(&queue->lock);
+    if (queue->trace != NULL)
+        ((struct blkfront_trace *)queue->trace)->woken_ns = woken_ns;
     queue->leader = false;
     queue->stats.upcalls++;
     if (queue->linking || queue->failed != 0)

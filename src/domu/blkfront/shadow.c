@@ -56,12 +56,12 @@ uint32_t shadow_index(const struct shadow *shadow, const struct shadow_entry *en
 
 uint64_t shadow_id(const struct shadow *shadow, const struct shadow_entry *entry)
 {
-    return (uint64_t)entry->generation << 32 | shadow_index(shadow, entry);
+    return (uint64_t)entry->generation << 32 | (shadow->first_id + shadow_index(shadow, entry));
 }
 
 struct shadow_entry *shadow_find(struct shadow *shadow, uint64_t id)
 {
-    uint32_t index = (uint32_t)id;
+    uint32_t index = (uint32_t)id - shadow->first_id; /* a lower one wraps: too large */
     if (index >= shadow->nr_entries)
         return NULL;
     struct shadow_entry *entry = &shadow->entry[index];

@@ -47,6 +47,7 @@ struct shadow {
     uint32_t free_head; /* SHADOW_NONE when all are taken */
     uint32_t free_count;
     uint64_t sequence;
+    uint32_t first_id; /* of the ids: those of a disk's queues differ. 0 after shadow_init */
 };
 
 enum { SHADOW_NONE = UINT32_MAX };

@@ -45,6 +45,8 @@ static bool ask_part(struct blkfront_queue *queue, struct transfer *transfer)
                         io->iov_count > 0 ? NULL : (uint8_t *)io->buffer + offset);
     entry->transfer = transfer;
     entry->waiter = NULL;
+    if (queue->trace != NULL)
+        blkfront_trace_submitted(queue, entry, 0);
     transfer->asked_count += count;
     transfer->parts++;
     (void)blkfront_ask(queue, entry, queue->stamped ? blkfront_now_ns(queue->bf) : 0);

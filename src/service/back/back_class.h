@@ -24,11 +24,20 @@ struct segment;
 struct tdf_clock;
 struct xenbus_back;
 
+struct trace_writer;
+
+/* Whether the lives of requests are written down, and where to (splitdom/trace.h). */
+struct back_trace {
+    uint32_t threshold;                /* of trace_wants; 0: they are not */
+    const struct trace_writer *writer; /* outlives all devices */
+};
+
 /* What its administrator has set for all devices of a domain. */
 struct back_settings {
     uint32_t weight; /* share of what domains compete for, 1..SCHED_WEIGHT_MAX */
     struct tdf
         disk_scale; /* how many times slower its disks are than the real ones, 1..TDF_LIMIT */
+    struct back_trace trace;
 };
 
 /* A domain as back ends see it. All of it outlives them; segment also what the hold is held for. */

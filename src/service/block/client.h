@@ -30,6 +30,7 @@ struct block_client {
     struct list queue; /* requests that wait for a turn */
     struct list gated; /* scaled only: requests that wait for a token */
     uint32_t tokens;   /* requests queued, at the device or held */
+    uint32_t owner;    /* whoever opened it may set it: the domain's number, for people who trace */
     struct tdf scale;
     struct list_node of_vdisk;
     void (*changed)(void *ctx); /* see block_client_on_change; or NULL */

@@ -19,6 +19,7 @@
 
 #include "base/container_of.h"
 #include "service/block/queue.h"
+#include "service/block/trace.h"
 
 enum {
     /* Buffers beside those of the device's depth, for reads that have ended and are still copied.
@@ -140,6 +141,8 @@ static inline void job_begin(struct device_job *job, const struct block_request 
     job->io.arrival_ns = request->asked_ns != 0 && waited && device->freed_ns > request->asked_ns
                              ? device->freed_ns
                              : request->asked_ns;
+    BLOCK_PROBE(sent, job->client, request);
+    block_trace(request, TRACE_SENT);
     job->under_way = true;
     if (++device->in_flight > device->stats.in_flight_peak)
         device->stats.in_flight_peak = device->in_flight;

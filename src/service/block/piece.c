@@ -14,6 +14,7 @@
 
 #include "service/block/device_private.h"
 #include "service/block/segments.h"
+#include "service/block/trace.h"
 
 enum {
     DIRECT_SECTORS = 2048,    /* of a piece: 1 MiB */
@@ -168,6 +169,8 @@ static void fail(struct block_request *request, int status)
 static void tell_owner(const struct device_job *job, struct block_request *request)
 {
     int status = status_of(job);
+    BLOCK_PROBE(completed, request->client, request);
+    block_trace(request, TRACE_COMPLETED);
     request->job_count--;
     if (job->io.due_ns > request->due_ns)
         request->due_ns = job->io.due_ns;

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "service/block/device_private.h"
+#include "service/block/trace.h"
 
 enum {
     /* A device that works serially idles while a long plug of submissions is prepared: hand reads
@@ -36,6 +37,15 @@ static bool is_admitted(struct block_client *client, struct block_request *reque
     return false;
 }
 
+/* Apart from enqueue, which need not save registers for it. */
+static inline void trace_queued(const struct block_client *client,
+                                const struct block_request *request)
+{
+    BLOCK_PROBE(queued, client, request);
+    block_trace(request, TRACE_QUEUED);
+    (void)client;
+}
+
 static void enqueue(struct block_client *client, struct block_request *request, uint64_t now_ns)
 {
     struct device *device = client->vdisk->device;
@@ -55,20 +65,24 @@ __attribute__((noinline)) static void submit_miss(struct block_client *client,
     request->cache_state = vdisk->cache_state;
     if (!is_admitted(client, request))
         return;
-    if (read_join(client, request, now_ns))
+    if (read_join(client, request, now_ns)) {
         sched_charge(&vdisk->device->sched, &client->entity, cost_of_request(request));
-    else
-        enqueue(client, request, now_ns);
+        return;
+    }
+    trace_queued(client, request);
+    enqueue(client, request, now_ns);
 }
 
 __attribute__((noinline)) static void submit_pieces(struct block_client *client,
                                                     struct block_request *request, uint64_t now_ns)
 {
     int rc = piece_check(client, request);
-    if (rc < 0)
+    if (rc < 0) {
         request->done(request, rc);
-    else if (is_admitted(client, request))
+    } else if (is_admitted(client, request)) {
+        trace_queued(client, request);
         enqueue(client, request, now_ns);
+    }
 }
 
 void block_submit(struct block_client *client, struct block_request *request, uint64_t now_ns)
@@ -118,6 +132,8 @@ static uint32_t take_turn(struct device *device, struct block_client *client, ui
     struct vdisk *vdisk = client->vdisk;
     struct block_request *request = request_of_link(list_pop_front(&client->queue));
     assert(request->state == BLOCK_REQUEST_QUEUED);
+    BLOCK_PROBE(picked, client, request);
+    block_trace(request, TRACE_PICKED);
     if (!is_shared_read(request)) {
         if (!piece_take_turn(device, client, request))
             return TURN_SECTORS;

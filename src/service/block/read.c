@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* read: reads that the cache and other requests can share. */
 #include "service/block/device_private.h"
+#include "service/block/trace.h"
 
 enum {
     /* Any number of clients may ask for the same sectors at once, and each wants a copy. What joins
@@ -37,6 +38,8 @@ static void answer_next(struct device_job *read)
 {
     struct block_request *request = request_of_link(list_pop_front(&read->waiting));
     job_leave(request);
+    BLOCK_PROBE(completed, request->client, request);
+    block_trace(request, TRACE_COMPLETED);
     request->due_ns = read->io.due_ns;
     if (read->io.status == 0) {
         device_read_copy(read, request);

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "service/block/device_private.h"
+#include "service/block/trace.h"
 
 static bool is_scaled(const struct block_client *client)
 {
@@ -24,6 +25,8 @@ void scale_admit(struct block_client *client)
         list_remove(link);
         request->state = BLOCK_REQUEST_QUEUED;
         request->turn = device->turn - 1; /* it has waited */
+        BLOCK_PROBE(queued, client, request);
+        block_trace(request, TRACE_QUEUED);
         list_push_back(&client->queue, link);
         client->tokens++;
         sched_enqueue(&device->sched, &client->entity, device->now_ns);

@@ -123,6 +123,16 @@ int option_on_off(struct why *why, const char *what, const char *text, bool *out
     return why_fail(why, -EINVAL, "%s must be on or off, not '%s'", what, text);
 }
 
+int option_seconds(struct why *why, const char *what, const char *text, uint64_t *out_ms)
+{
+    uint64_t ms;
+    if (decimal_parse_scaled(text, 3, 3600 * 1000, &ms) < 0 || ms == 0)
+        return why_fail(why, -EINVAL, "%s must be from 0.001 to 3600 seconds, not '%s'", what,
+                        text);
+    *out_ms = ms;
+    return 0;
+}
+
 int option_delay(struct why *why, const char *text, uint64_t *out_ms)
 {
     enum { LEAST_MS = 50, MOST_MS = 3600 * 1000 };

@@ -30,6 +30,8 @@ int option_idle_timeout(struct why *why, const char *text, uint64_t *out_ns);
 int option_on_off(struct why *why, const char *what, const char *text, bool *out);
 /* A pause between two looks: seconds, with up to three digits behind the point. */
 int option_delay(struct why *why, const char *text, uint64_t *out_ms);
+/* How long something goes on, likewise. */
+int option_seconds(struct why *why, const char *what, const char *text, uint64_t *out_ms);
 /* What people may call a domain. */
 int option_domain_name(struct why *why, const char *text);
 /* One more network interface, bridge. */

@@ -53,6 +53,8 @@ static int run_verb(const struct service_options *options)
         return verb_network(&rundir, options);
     case SERVICE_TOP:
         return verb_top(&rundir, options);
+    case SERVICE_TRACE:
+        return verb_trace(&rundir, options);
     case SERVICE_UPTIME:
         return verb_uptime(&rundir, options);
     case SERVICE_DOMID:

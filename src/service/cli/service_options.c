@@ -42,6 +42,7 @@ static const struct {
     {"net-link", SERVICE_NET_LINK, 0, 64, "a vif or two bridges, and words"},
     {"rule", SERVICE_RULE, 1, 64, "add, list, delete or flush, and words"},
     {"top", SERVICE_TOP, 0, 0, "no arguments"},
+    {"trace", SERVICE_TRACE, 0, 1, "at most one argument: FILE"},
     {"uptime", SERVICE_UPTIME, 0, 1, "at most one argument: DOMID"},
     {"domid", SERVICE_DOMID, 1, 1, "one argument: NAME"},
     {"domname", SERVICE_DOMNAME, 1, 1, "one argument: DOMID"},
@@ -60,6 +61,9 @@ enum option_id {
     OPTION_ITERATIONS,
     OPTION_DELAY,
     OPTION_VBDS,
+    OPTION_SECONDS, /* of trace */
+    OPTION_SAMPLE,
+    OPTION_DOMAIN,
     OPTION_IMAGE, /* of start, from here on */
     OPTION_DISK,
     OPTION_VIF,
@@ -95,6 +99,9 @@ static const struct option long_options[] = {
     {"iterations", required_argument, NULL, OPTION_ITERATIONS},
     {"delay", required_argument, NULL, OPTION_DELAY},
     {"vbds", no_argument, NULL, OPTION_VBDS},
+    {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"sample", required_argument, NULL, OPTION_SAMPLE},
+    {"domain", required_argument, NULL, OPTION_DOMAIN},
     {"image", required_argument, NULL, OPTION_IMAGE},
     {"disk", required_argument, NULL, OPTION_DISK},
     {"vif", required_argument, NULL, OPTION_VIF},
@@ -148,7 +155,6 @@ static int apply_limit(int id, const char *text, struct dom0_options *d, struct 
 static int add_disk(const char *text, struct service_options *o, struct why *why)
 {
     struct disk_spec spec;
-
     if (o->dom0.disk_count == DOM0_DISKS_MAX)
         return why_fail(why, -EINVAL, "--disk may come %d times", DOM0_DISKS_MAX);
     o->disks[o->dom0.disk_count++] = text;
@@ -158,7 +164,6 @@ static int add_disk(const char *text, struct service_options *o, struct why *why
 static int apply_start(int id, const char *text, struct service_options *o, struct why *why)
 {
     struct dom0_options *d = &o->dom0;
-
     switch (id) {
     case OPTION_IMAGE:
         o->has_image = true;
@@ -204,12 +209,19 @@ static int apply_start(int id, const char *text, struct service_options *o, stru
     }
 }
 
-static int apply_top(int id, const char *text, struct service_options *o, struct why *why)
+static int apply_view(int id, const char *text, struct service_options *o, struct why *why)
 {
-    if (o->verb != SERVICE_TOP)
-        return why_fail(why, -EINVAL, "option '--%s' belongs to top",
-                        long_options[id - OPTION_NAME].name);
+    bool of_trace = id >= OPTION_SECONDS && id <= OPTION_DOMAIN;
+    if (o->verb != (of_trace ? SERVICE_TRACE : SERVICE_TOP))
+        return why_fail(why, -EINVAL, "option '--%s' belongs to %s",
+                        long_options[id - OPTION_NAME].name, of_trace ? "trace" : "top");
     switch (id) {
+    case OPTION_SECONDS:
+        return option_seconds(why, "--seconds", text, &o->seconds_ms);
+    case OPTION_SAMPLE:
+        return option_number_u32(why, "--sample", text, 1, 1000000, &o->sample);
+    case OPTION_DOMAIN:
+        return option_number_u32(why, "--domain", text, 1, DOMID_MAX, &o->domid);
     case OPTION_BATCH:
         o->batch = true;
         return 0;
@@ -247,11 +259,8 @@ static int apply(int id, const char *text, struct service_options *o, struct why
             return why_fail(why, -EINVAL, "--force belongs to block-detach and network-detach");
         o->force = true;
         return 0;
-    case OPTION_BATCH:
-    case OPTION_ITERATIONS:
-    case OPTION_DELAY:
-    case OPTION_VBDS:
-        return apply_top(id, text, o, why);
+    case OPTION_BATCH ... OPTION_DOMAIN:
+        return apply_view(id, text, o, why);
     default:
         if (o->verb != SERVICE_START)
             return why_fail(why, -EINVAL, "option '--%s' belongs to start",
@@ -277,7 +286,6 @@ static int long_id(int id)
 static int refuse_option(int id, char **argv, struct why *why)
 {
     const char *text = argv[optind - 1];
-
     if (id == '?' && optopt > 0 && optopt < OPTION_NAME)
         return why_fail(why, -EINVAL, "unknown option '-%c'", optopt);
     if (id == ':')
@@ -313,8 +321,7 @@ static int apply_set(char **operands, struct service_options *o, struct why *why
 static int apply_operands(char **operands, struct service_options *o, struct why *why)
 {
     struct disk_spec spec;
-
-    if (o->verb == SERVICE_RESIZE || o->verb == SERVICE_DOMID) {
+    if (o->verb == SERVICE_RESIZE || o->verb == SERVICE_DOMID || o->verb == SERVICE_TRACE) {
         o->value = operands[0];
         return 0;
     }
@@ -361,8 +368,8 @@ static int check_together(struct service_options *o, struct why *why)
 int service_options_parse(int argc, char **argv, struct service_options *options, struct why *why)
 {
     int id, index, rc = 0;
-
-    *options = (struct service_options){.dom0 = dom0_options_default(), .delay_ms = 3000};
+    *options = (struct service_options){
+        .dom0 = dom0_options_default(), .delay_ms = 3000, .seconds_ms = 5000, .sample = 1};
     if (argc < 2)
         return why_fail(why, -EINVAL, "the verb is missing");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) {

@@ -33,6 +33,7 @@ enum service_verb {
     SERVICE_NET_LINK,
     SERVICE_RULE,
     SERVICE_TOP,
+    SERVICE_TRACE,
     SERVICE_UPTIME,
     SERVICE_DOMID,
     SERVICE_DOMNAME,
@@ -60,6 +61,8 @@ struct service_options {
     bool batch;                          /* top */
     uint64_t iterations;                 /* top; 0: for ever */
     uint64_t delay_ms;                   /* top */
+    uint64_t seconds_ms;                 /* trace: how long */
+    uint32_t sample;                     /* trace: one of so many requests */
     struct dom0_options dom0;            /* start; image_path as given, disks not filled in */
     const char *disks[DOM0_DISKS_MAX];   /* start: of --disk, checked; as many as dom0.disk_count */
     struct vif_spec vifs[DOM0_VIFS_MAX]; /* start: of --vif; what dom0.vifs points to */
@@ -69,8 +72,8 @@ struct service_options {
     bool has_domid;       /* uptime */
     uint32_t domid;       /* of the verbs that take one */
     enum service_key key; /* set */
-    /* set, block-attach, rename: checked text; block-detach, network-detach, domid, resize (or
-     * NULL): as given */
+    /* trace: the file; set, block-attach, rename: checked text; block-detach, network-detach,
+     * domid, resize (or NULL): as given */
     const char *value;
     char share[SHARE_TEXT_SIZE]; /* set cpu-share: what value points to, as the store has it */
 };

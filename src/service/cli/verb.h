@@ -31,6 +31,7 @@ int verb_block_list(const struct rundir *rundir, const struct service_options *o
 /* network-attach, network-detach, network-list, net-link, rule. */
 int verb_network(const struct rundir *rundir, const struct service_options *options);
 int verb_top(const struct rundir *rundir, const struct service_options *options);
+int verb_trace(const struct rundir *rundir, const struct service_options *options);
 int verb_uptime(const struct rundir *rundir, const struct service_options *options);
 /* domid, domname, rename. */
 int verb_name(const struct rundir *rundir, const struct service_options *options);

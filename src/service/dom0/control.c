@@ -33,6 +33,8 @@ void control_close_peer(struct control_peer *peer)
     if (peer->waits)
         control->ops->forget(control->ctx, peer);
     peer->waits = false;
+    if (peer->traces)
+        control->ops->trace_end(control->ctx, peer);
     if (peer->domain != NULL)
         control->ops->end_domain(control->ctx, peer->domain);
     if (peer->watch != NULL)

@@ -67,6 +67,13 @@ struct control_ops {
      * NULL: none. Errors as of attach_disk and detach_disk. */
     int (*network)(void *ctx, const struct control_request *request, const char *text,
                    struct control_peer *asker, char **answer, struct why *why);
+    /* asker traces, until trace_end, one of `sample` requests of a domain, or of all if domid is 0.
+     * Each returns a descriptor, which stays Dom0's: Dom0's trace memory; that of a domain which
+     * asker has not been given, with *domid; the domain's own. Errors: see splitdom/control.h. */
+    int (*trace)(void *ctx, struct control_peer *asker, uint32_t domid, uint32_t sample);
+    int (*trace_next)(void *ctx, struct control_peer *asker, uint32_t *domid, bool *fresh);
+    int (*trace_memory)(void *ctx, struct domain *domain);
+    void (*trace_end)(void *ctx, struct control_peer *asker);
 };
 
 /* Answers who was left waiting: 0, or -errno with a reason. Once, and not from within the op that

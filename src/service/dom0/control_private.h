@@ -20,7 +20,8 @@ struct control_peer {
     struct poller_watch *watch;
     struct domain *domain;
     bool wants_farewell;
-    bool waits;  /* for control_answer */
+    bool waits; /* for control_answer */
+    bool traces;
     bool failed; /* its connection had an error: no edge tells of anything any more */
     bool had_answer;
     uint64_t since_ns;      /* CLOCK_MONOTONIC, when it was accepted */

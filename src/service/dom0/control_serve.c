@@ -78,13 +78,31 @@ static int send_status(struct control_peer *peer)
     return rc;
 }
 
-static int send_shared_cache(struct control_peer *peer, uint32_t devid)
+/* fd: a descriptor to be sent, which stays ours, or -errno. */
+static int answer_file(struct control_peer *peer, int fd, uint32_t arg0, uint32_t arg1,
+                       const char *why)
 {
-    struct control_reply reply = {.magic = CONTROL_MAGIC};
-    int fd = peer->owner->ops->shared_cache(peer->domain, devid);
-    if (fd < 0)
-        return answer(peer, fd, 0, "no such disk, or its cache is not shared");
-    return control_send_reply(peer->fd, &reply, &fd, 1);
+    struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = arg0, .arg1 = arg1};
+    return fd < 0 ? answer(peer, fd, 0, why) : control_send_reply(peer->fd, &reply, &fd, 1);
+}
+
+static int serve_trace(struct control_peer *peer, const struct control_request *request)
+{
+    const struct control_ops *ops = peer->owner->ops;
+    void *ctx = peer->owner->ctx;
+    uint32_t domid = 0;
+    int fd;
+    if (peer->domain != NULL)
+        return answer(peer, -EPERM, 0, "a domain cannot trace domains");
+    if (request->op == CONTROL_TRACE_NEXT) {
+        bool fresh = false;
+        fd = ops->trace_next(ctx, peer, &domid, &fresh);
+        return answer_file(peer, fd, domid, fresh, "there is none at present");
+    }
+    fd = ops->trace(ctx, peer, request->arg0, request->tdf_num);
+    peer->traces = peer->traces || fd >= 0;
+    return answer_file(peer, fd, 0, 0,
+                       fd == -ENOENT ? "there is no such domain" : "Dom0 cannot begin to trace");
 }
 
 static int hypercall(struct control_peer *peer, const struct control_request *request)
@@ -97,7 +115,11 @@ static int hypercall(struct control_peer *peer, const struct control_request *re
         return answer(peer, rc, 0, rc < 0 ? "its memory cannot be sealed, or is already" : "");
     }
     if (request->op == CONTROL_SHARED_CACHE)
-        return send_shared_cache(peer, request->arg0);
+        return answer_file(peer, ops->shared_cache(peer->domain, request->arg0), 0, 0,
+                           "no such disk, or its cache is not shared");
+    if (request->op == CONTROL_TRACE_MEMORY)
+        return answer_file(peer, ops->trace_memory(peer->owner->ctx, peer->domain), 0, 0,
+                           "nobody traces this domain, or Dom0 is out of memory");
     int rc = request->op == CONTROL_EVTCHN_ALLOC_UNBOUND
                  ? ops->alloc_port(peer->domain, request->arg0)
                  : ops->close_port(peer->domain, request->arg0);
@@ -208,7 +230,11 @@ int control_serve(struct control_peer *peer, const struct control_packet *packet
     case CONTROL_EVTCHN_CLOSE:
     case CONTROL_MAPPED:
     case CONTROL_SHARED_CACHE:
+    case CONTROL_TRACE_MEMORY:
         return hypercall(peer, request);
+    case CONTROL_TRACE:
+    case CONTROL_TRACE_NEXT:
+        return serve_trace(peer, request);
     case CONTROL_STATUS:
         return send_status(peer);
     case CONTROL_BLOCK_ATTACH:

@@ -176,6 +176,51 @@ static int describe(void *ctx, struct domain *domain, const struct control_descr
     return 0;
 }
 
+/* Who traces has changed. */
+static void trace_all(struct dom0 *d)
+{
+    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
+        if (d->domains[domid] != NULL)
+            domain_settings_trace(d->domains[domid]);
+    }
+}
+
+static int trace(void *ctx, struct control_peer *asker, uint32_t domid, uint32_t sample)
+{
+    struct dom0 *d = ctx;
+    if (domid != 0 && dom0_find_domain(d, domid) == NULL)
+        return -ENOENT;
+    int fd = tracer_begin(&d->tracer, asker, domid, sample);
+    if (fd >= 0)
+        trace_all(d);
+    return fd;
+}
+
+static int trace_next(void *ctx, struct control_peer *asker, uint32_t *domid, bool *fresh)
+{
+    struct dom0 *d = ctx;
+    /* Who has begun to read needs to know each clock, also that of a domain which was traced
+     * before. */
+    for (uint32_t i = 1; i <= d->options->max_domains; i++) {
+        if (d->domains[i] != NULL)
+            domain_settings_trace_clock(d->domains[i]);
+    }
+    return tracer_next(&d->tracer, asker, domid, fresh);
+}
+
+static int trace_memory(void *ctx, struct domain *domain)
+{
+    struct dom0 *d = ctx;
+    return tracer_fetch(&d->tracer, &domain->trace);
+}
+
+static void trace_end(void *ctx, struct control_peer *asker)
+{
+    struct dom0 *d = ctx;
+    if (tracer_end(&d->tracer, asker))
+        trace_all(d);
+}
+
 static void stop(void *ctx)
 {
     struct dom0 *d = ctx;
@@ -201,6 +246,10 @@ const struct control_ops dom0_control_ops = {
     .forget = dom0_forget_asker,
     .resize = resize,
     .network = dom0_network,
+    .trace = trace,
+    .trace_next = trace_next,
+    .trace_memory = trace_memory,
+    .trace_end = trace_end,
 };
 
 void dom0_end_faulted(struct dom0 *d)

@@ -53,6 +53,7 @@ struct dom0 {
     struct list attaches, detaches; /* dom0_attach.c: for whom somebody waits */
     struct vifs vifs;
     struct domain_host host;
+    struct tracer tracer;
 
     struct domain **domains; /* by domid; domid 0 is ourselves */
     uint32_t domain_count;

@@ -152,6 +152,7 @@ static void fill_host(struct dom0 *d)
                                    .time_source = d->time_source,
                                    .unmapper = d->unmapper,
                                    .memory_bytes = &d->domains_bytes,
+                                   .tracer = &d->tracer,
                                    .max_pages = d->options->max_pages,
                                    .settings = {.weight = SCHED_WEIGHT_DEFAULT,
                                                 .disk_scale = {(uint32_t)d->options->scale_num,
@@ -237,6 +238,7 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
     d->store_work.ops = &dom0_store_work_ops;
     d->control_work.ops = &dom0_control_work_ops;
     d->signal_fd = -1;
+    tracer_init(&d->tracer);
     d->domains_max_bytes =
         options->domains_max_bytes != 0
             ? options->domains_max_bytes
@@ -264,6 +266,7 @@ void dom0_teardown(struct dom0 *d)
     if (d == NULL)
         return;
     control_destroy(d->control); /* ends the domains, too */
+    tracer_fini(&d->tracer);
     store_socket_destroy(d->store_socket);
     dom0_wakeups_destroy(d);
     xs_server_destroy(d->store);

@@ -124,7 +124,9 @@ void dom0_reanchor_domains(void *ctx)
 {
     struct dom0 *d = ctx;
     for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
-        if (d->domains[domid] != NULL && domain_is_mapped(d->domains[domid]))
-            tdf_clock_reanchor(&d->domains[domid]->clock);
+        if (d->domains[domid] == NULL || !domain_is_mapped(d->domains[domid]))
+            continue;
+        tdf_clock_reanchor(&d->domains[domid]->clock);
+        domain_settings_trace_clock(d->domains[domid]);
     }
 }

@@ -168,6 +168,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
     domain->fault_slot = domain->segment_fd = -1;
     domain->tdf = tdf;
     domain->settings = host->settings;
+    tracer_domain_init(&domain->trace, domid);
     domain->created_ns = clock_monotonic_ns();
     int rc = create_memory(domain, nr_pages);
     const char *step = memory_hint(rc);
@@ -179,6 +180,8 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
         step = "its settings";
         rc = domain_settings_watch(domain);
     }
+    if (rc == 0)
+        domain_settings_trace(domain);
     if (rc < 0)
         why_fail_errno(why, rc, "Dom0 cannot make a domain: %s", step);
     else
@@ -223,6 +226,7 @@ void domain_destroy(struct domain *domain)
     if (toolstack_remove_domain(host->back.store, domain->domid) < 0)
         host->nodes_left(host->ctx, domain->domid);
     xs_server_release(host->back.store, domain->domid);
+    tracer_domain_fini(&domain->trace);
     if (domain->segment_fd >= 0)
         close(domain->segment_fd);
     if (domain->memory != NULL)

@@ -21,6 +21,7 @@
 #include "service/dom0/domain_settings.h"
 #include "service/dom0/memory/domain_memory.h"
 #include "service/dom0/memory/unmapper.h"
+#include "service/dom0/tracing/tracer.h"
 #include "service/loop/doorbell.h"
 #include "service/loop/pollables.h"
 #include "service/loop/poller.h"
@@ -37,6 +38,7 @@ struct domain_host {
     struct unmapper *unmapper; /* NULL: memory is given back by who ends a domain */
     uint64_t *memory_bytes;    /* counts what domains have, ended ones' included that devices are
                                   at work on; NULL: nobody wants to know */
+    struct tracer *tracer;     /* who traces; NULL: nobody can */
     uint32_t max_pages;
     /* What every new domain gets. */
     struct back_settings settings;
@@ -90,6 +92,7 @@ struct domain {
     struct back_domain seen;             /* what its back ends see of it */
     struct list devices;                 /* domain_devices.h */
     struct vbd_ring_stats departed_vbds; /* counters of disks that were taken away */
+    struct tracer_domain trace;
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/decimal.h"
 #include "service/block/client.h"
 #include "service/dom0/domain.h"
@@ -72,11 +73,45 @@ static void apply_tdf(struct domain *domain)
     if (!domain_is_mapped(domain))
         return;
     int rc = tdf_clock_set_tdf(&domain->clock, tdf_in_force(domain));
+    domain_settings_trace_clock(domain);
     if (rc == 0)
         rc = show_in_force(domain);
     if (rc < 0)
         log_limited(domain->host->back.log, &domain->log_limit,
                     "domain %u: cannot change its clock: %s", domain->domid, strerror(-rc));
+}
+
+void domain_settings_trace_clock(struct domain *domain)
+{
+    struct tdf tdf = tdf_in_force(domain);
+    struct trace_record record = {.kind = TRACE_CLOCK, .domid = domain->domid};
+    if (domain->trace.threshold == 0)
+        return;
+    record.at_ns[1] = tdf_clock_now_ns(&domain->clock);
+    record.at_ns[0] = clock_monotonic_ns();
+    record.at_ns[2] = tdf.num;
+    record.at_ns[3] = tdf.den;
+    trace_writer_put(&domain->host->tracer->writer, &record);
+}
+
+void domain_settings_trace(struct domain *domain)
+{
+    struct tracer *tracer = domain->host->tracer;
+    char path[XENBUS_PATH_MAX], text[SETTING_VALUE_MAX];
+    uint32_t wanted = tracer != NULL ? tracer_wanted(tracer, domain->domid) : 0;
+    if (wanted == domain->trace.threshold)
+        return;
+    domain->trace.threshold = wanted;
+    domain->settings.trace =
+        (struct back_trace){.threshold = wanted, .writer = tracer != NULL ? &tracer->writer : NULL};
+    domain_settings_trace_clock(domain);
+    domain_configure_devices(domain);
+    snprintf(text, sizeof(text), "%u", wanted);
+    xenbus_home_path(path, domain->domid, "splitdom/trace");
+    int rc = write_node(domain, path, text);
+    if (rc < 0)
+        log_limited(domain->host->back.log, &domain->log_limit,
+                    "domain %u: cannot ask it to trace: %s", domain->domid, strerror(-rc));
 }
 
 void domain_settings_apply(struct domain *domain)

@@ -45,4 +45,9 @@ int domain_settings_offer_share(struct domain *domain, struct tdf share);
  * then it has the one that it had. */
 int domain_settings_begin_weight(struct domain *domain, uint32_t weight);
 
+/* Traces the domain as is wanted now (tracer.h): its devices do, and a node asks the domain to. */
+void domain_settings_trace(struct domain *domain);
+/* Writes down what the domain's clock shows, if the domain is traced. */
+void domain_settings_trace_clock(struct domain *domain);
+
 #endif

@@ -8,7 +8,9 @@
 #include "base/container_of.h"
 #include "service/back/vbd/indirect.h"
 #include "service/back/vbd/vbd_ring_private.h"
+#include "service/back/vbd/vbd_trace.h"
 #include "service/block/queue.h"
+#include "trace/trace_probe.h"
 
 static const struct vbd_rights *rights_now(struct vbd_ring *vr)
 {
@@ -60,6 +62,7 @@ static void give_back(struct vbd_ring *vr, struct pending *p)
     p->request.segments = p->segment;
     p->request.done = vbd_ring_read_done;
     p->request.asked_ns = 0;
+    p->request.at_ns = NULL;
     vbd_ring_free_pending(vr, p);
 }
 
@@ -70,7 +73,10 @@ static void finish(struct pending *p, int status)
     operations_unmap(vr, p); /* before anybody can see the answer */
     if (status == 0)
         count_done(vr, p);
-    vbd_ring_respond(vr, p->id, p->operation, status_of(p, status), p);
+    TRACE_PROBE(answered, vr->domid, p->request.id, p->sector);
+    if (vr->trace != NULL)
+        vbd_trace_answered(vr, p, status_of(p, status));
+    vbd_ring_respond(vr, p->request.id, p->operation, status_of(p, status), p);
     if (vr->barrier == p)
         vr->barrier = NULL;
     give_back(vr, p);
@@ -124,6 +130,9 @@ static void start(struct vbd_ring *vr, struct pending *p, uint64_t sector, uint6
     bool stamped = p->indirect != NULL || p->gref_count <= BLKIF_STAMPED_SEGMENTS_MAX;
     if (vr->config.virtual_completion)
         vbd_ring_stamp_request(vr, p, stamped ? stamp_ns : NULL);
+    TRACE_PROBE(judged, vr->domid, p->request.id, sector);
+    if (vr->trace != NULL)
+        vbd_trace_judged(vr, p, p->operation, sector, sector_count);
     if (p->step == PENDING_DRAIN) {
         vr->barrier = p;
         (void)operations_barrier_over(vr);
@@ -134,14 +143,16 @@ static void start(struct vbd_ring *vr, struct pending *p, uint64_t sector, uint6
 
 static void refuse(struct vbd_ring *vr, struct pending *p, int status)
 {
-    vbd_ring_respond(vr, p->id, p->operation, (int16_t)status, NULL);
+    if (vr->trace != NULL)
+        vbd_trace_refused(vr, p->request.id, p->operation, (int16_t)status);
+    vbd_ring_respond(vr, p->request.id, p->operation, (int16_t)status, NULL);
     give_back(vr, p);
 }
 
 static struct pending *take_pending(struct vbd_ring *vr, uint64_t id, uint8_t operation)
 {
     struct pending *p = vbd_ring_take_pending(vr);
-    p->id = id;
+    p->request.id = id;
     p->operation = operation;
     p->step = p->last_step = PENDING_TRANSFER;
     p->segment_count = p->gref_count = 0;
@@ -279,6 +290,8 @@ void operations_start(struct vbd_ring *vr, const struct blkif_request *req,
         break;
     default:
         vr->stats.unknown++;
+        if (vr->trace != NULL)
+            vbd_trace_refused(vr, req->id, req->operation, BLKIF_RSP_EOPNOTSUPP);
         vbd_ring_respond(vr, req->id, req->operation, BLKIF_RSP_EOPNOTSUPP, NULL);
         break;
     }

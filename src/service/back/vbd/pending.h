@@ -36,8 +36,7 @@ struct pending_indirect {
 struct pending {
     struct vbd_ring *ring;
     struct pending *next_free;
-    uint64_t id; /* echoed, as is the operation */
-    uint8_t operation;
+    uint8_t operation; /* echoed, as is request.id */
     struct block_request request;
     struct block_segment segment[BLKIF_MAX_SEGMENTS_PER_REQUEST];
     grant_ref_t gref[BLKIF_MAX_SEGMENTS_PER_REQUEST]; /* of the segments */

@@ -10,6 +10,7 @@
 #include "base/container_of.h"
 #include "service/back/vbd/vbd_claims.h"
 #include "service/back/vbd/vbd_nodes.h"
+#include "service/back/vbd/vbd_trace.h"
 
 /* The use of the vdisk. Requests that the device is at work on outlive the vbd, and need it. */
 struct vbd_client {
@@ -41,6 +42,8 @@ static void apply(struct vbd *vbd, const struct back_settings *settings)
     rc = block_client_set_scale(&vbd->use->client, settings->disk_scale);
     assert(rc == 0);
     (void)rc;
+    for (uint32_t i = 0; i < vbd->ring_count; i++)
+        (void)vbd_trace_set(vbd->ring[i], &settings->trace); /* no memory: no trace of it */
 }
 
 static void client_let_go(struct hold *hold)
@@ -85,6 +88,7 @@ static int create(const struct back_domain *domain, const void *options, struct 
         return -ENOMEM;
     }
     block_client_on_change(&vbd->use->client, on_change, vbd);
+    vbd->use->client.owner = domain->domid;
     apply(vbd, domain->settings);
     *out = &vbd->back;
     return 0;
@@ -173,6 +177,7 @@ static int create_rings(struct xenbus_back *back, const struct vbd_transport *tr
     struct vbd *vbd = of_back(back);
     const struct back_domain *domain = back->domain;
     struct vbd_ring_config config = {.segment = domain->segment,
+                                     .devid = back->key.devid,
                                      .memory = domain->memory,
                                      .fault_slot = domain->fault_slot,
                                      .client = &vbd->use->client,
@@ -195,6 +200,7 @@ static int create_rings(struct xenbus_back *back, const struct vbd_transport *tr
         int rc = vbd_ring_create(&config, &vbd->ring[i]);
         if (rc < 0)
             return rc;
+        (void)vbd_trace_set(vbd->ring[i], &domain->settings->trace);
         vbd->ring_count++;
         pollables_add(back->host->pollables, domain->peer, &vbd->ring[i]->pollable);
     }

@@ -11,7 +11,9 @@
 #include "ring/fault_guard.h"
 #include "service/back/vbd/operations.h"
 #include "service/back/vbd/vbd_ring_private.h"
+#include "service/back/vbd/vbd_trace.h"
 #include "service/block/queue.h"
+#include "trace/trace_probe.h"
 
 enum {
     FLUSH_EVERY = 8,           /* requests */
@@ -113,15 +115,26 @@ void vbd_ring_read_done(struct block_request *request, int status)
     struct pending *p = container_of(request, struct pending, request);
     struct vbd_ring *vr = p->ring;
     assert(!block_request_is_active(request));
+    TRACE_PROBE(answered, vr->domid, request->id, request->sector);
     vbd_ring_unmap(vr, p->gref, request->segment_count);
     if (status == 0) {
         vr->stats.reads_done++;
         vr->stats.sectors += request->sector_count;
     }
-    vbd_ring_respond(vr, p->id, BLKIF_OP_READ, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR, p);
+    vbd_ring_respond(vr, request->id, BLKIF_OP_READ, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR,
+                     p);
     vbd_ring_free_pending(vr, p);
     if (!vr->consuming)
         pollables_answered(&vr->pollable);
+}
+
+void vbd_ring_traced_read_done(struct block_request *request, int status)
+{
+    struct pending *p = container_of(request, struct pending, request);
+    if (p->ring->trace != NULL)
+        vbd_trace_answered(p->ring, p, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    request->done = vbd_ring_read_done;
+    vbd_ring_read_done(request, status);
 }
 
 int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
@@ -136,6 +149,7 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
     hold_get(config->memory);
     hold_get(config->client_hold);
     vr->vdisk = config->client->vdisk;
+    vr->domid = config->segment->domid;
     vr->pollable.ops = &pollable_ops;
     vr->alias_fault_slot = -1;
     int rc = grant_map_init(&vr->grants, config->segment, DOM0_DOMID);
@@ -175,7 +189,7 @@ static void free_ring(struct vbd_ring *vr)
 
 static void let_go_of_pages(struct vbd_ring *vr, struct pending *p)
 {
-    if (p->request.done == vbd_ring_read_done)
+    if (vbd_ring_is_plain_read(p))
         vbd_ring_unmap(vr, p->gref, p->request.segment_count);
     else
         operations_unmap(vr, p);
@@ -203,7 +217,7 @@ static void cancel_all(struct vbd_ring *vr)
             let_go_of_pages(vr, p);
             continue;
         }
-        if (p->request.done == vbd_ring_read_done)
+        if (vbd_ring_is_plain_read(p))
             p->gref_count = p->request.segment_count; /* as operations_unmap wants it */
         p->request.done = lingering_done;
         vr->lingering++;
@@ -215,6 +229,8 @@ void vbd_ring_destroy(struct vbd_ring *vr)
     if (vr == NULL)
         return;
     assert(vr->pollable.loop == NULL);
+    if (vr->trace != NULL)
+        (void)vbd_trace_set(vr, &(struct back_trace){.threshold = 0});
     cancel_all(vr);
     fault_guard_drop(vr->alias_fault_slot);
     if (vr->alias != NULL)
@@ -239,8 +255,10 @@ void vbd_ring_stamp_request(struct vbd_ring *vr, struct pending *p, const uint64
     p->asked_ns = p->request.asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
 }
 
-static void start_read(struct vbd_ring *vr, const struct blkif_request *req,
-                       const uint64_t *stamp_ns)
+/* Compiled twice: without a trace there is nothing of it in here. */
+__attribute__((always_inline)) static inline void start_read(struct vbd_ring *vr,
+                                                             const struct blkif_request *req,
+                                                             const uint64_t *stamp_ns, bool traced)
 {
     struct pending *p = vr->free;
     assert(p != NULL); /* there are as many as the ring has slots */
@@ -248,18 +266,49 @@ static void start_read(struct vbd_ring *vr, const struct blkif_request *req,
     if (sectors >= 0 && vbd_ring_map_direct(vr, req, true, p) < 0)
         sectors = BLKIF_RSP_ERROR;
     if (sectors < 0) {
+        if (traced)
+            vbd_trace_refused(vr, req->id, BLKIF_OP_READ, (int16_t)sectors);
         vbd_ring_respond(vr, req->id, BLKIF_OP_READ, (int16_t)sectors, NULL);
         return;
     }
     vr->free = p->next_free;
-    p->id = req->id;
+    p->request.id = req->id;
     p->request.segment_count = req->nr_segments;
     p->request.sector_count = (uint64_t)sectors;
     p->request.sector = req->sector_number;
     if (vr->config.virtual_completion)
         vbd_ring_stamp_request(vr, p,
                                req->nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX ? stamp_ns : NULL);
+    TRACE_PROBE(judged, vr->domid, req->id, req->sector_number);
+    if (traced) {
+        p->request.done = vbd_ring_traced_read_done;
+        vbd_trace_judged(vr, p, BLKIF_OP_READ, req->sector_number, (uint64_t)sectors);
+    }
     block_submit(vr->config.client, &p->request, vr->now_ns);
+}
+
+__attribute__((cold, noinline)) static void start_traced(struct vbd_ring *vr,
+                                                         const struct blkif_request *req,
+                                                         const uint64_t *stamp_ns, int count)
+{
+    vbd_trace_taken(vr);
+    for (int i = 0; i < count; i++) {
+        if (req[i].operation == BLKIF_OP_READ)
+            start_read(vr, &req[i], &stamp_ns[i], true);
+        else
+            operations_start(vr, &req[i], &stamp_ns[i]);
+    }
+}
+
+static inline void start_some(struct vbd_ring *vr, const struct blkif_request *req,
+                              const uint64_t *stamp_ns, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (__builtin_expect(req[i].operation == BLKIF_OP_READ, true))
+            start_read(vr, &req[i], &stamp_ns[i], false);
+        else
+            operations_start(vr, &req[i], &stamp_ns[i]);
+    }
 }
 
 /* Takes a few of the requests that wait, and then starts them: what each one needs of the cache is
@@ -274,15 +323,14 @@ static int consume_some(struct vbd_ring *vr, int waiting)
             most = operations_end_batch(&req[count]) ? count + 1 : most;
         if (vr->config.virtual_completion)
             stamp_ns[count] = blkif_take_request_stamp(&vr->ring);
+        TRACE_PROBE(taken, vr->domid, req[count].id, req[count].sector_number);
         vdisk_expect(vr->vdisk, req[count].sector_number);
         segments += req[count].nr_segments;
     }
-    for (int i = 0; i < count; i++) {
-        if (__builtin_expect(req[i].operation == BLKIF_OP_READ, true))
-            start_read(vr, &req[i], &stamp_ns[i]);
-        else
-            operations_start(vr, &req[i], &stamp_ns[i]);
-    }
+    if (__builtin_expect(vr->trace == NULL, true))
+        start_some(vr, req, stamp_ns, count);
+    else
+        start_traced(vr, req, stamp_ns, count);
     vbd_ring_flush(vr);
     return count;
 }
@@ -329,6 +377,9 @@ void vbd_ring_flush(struct vbd_ring *vr)
     if (!vr->unpushed)
         return;
     vr->unpushed = false;
+    if (__builtin_expect(vr->trace != NULL, false))
+        vbd_trace_published(vr);
+    TRACE_PROBE(published, vr->domid, vr->ring.half.rsp_prod_pvt, 0);
     pollable_showed(&vr->pollable);
     if (!back_ring_push(&vr->ring.half))
         return;

@@ -19,6 +19,7 @@
 
 #include "ring/blkif_back_ring.h"
 #include "ring/grant_map.h"
+#include "service/back/back_class.h"
 #include "service/back/hold.h"
 #include "service/back/vbd/pending.h"
 #include "service/back/vbd/validate.h"
@@ -41,6 +42,7 @@ enum {
 
 struct vbd_ring_config {
     const struct segment *segment; /* the domain's memory */
+    uint32_t devid;                /* for people who trace */
     struct hold *memory;           /* holds it; NULL: it outlives the ring */
     int fault_slot;                /* of the segment, see fault_guard.h */
     struct block_client *client;   /* of the vdisk */
@@ -103,6 +105,8 @@ static inline void vbd_ring_stats_add(struct vbd_ring_stats *to, const struct vb
     to->out_of_room += from->out_of_room;
 }
 
+struct vbd_trace;
+
 struct vbd_ring {
     struct pollable pollable;
     struct blkif_back_ring ring;
@@ -122,6 +126,8 @@ struct vbd_ring {
     bool halted;                /* broke the protocol: nothing is taken from it any more */
     bool unpushed;              /* responses filled that the front end can't see yet */
     bool consuming;             /* vbd_ring_consume runs: it shows what is answered meanwhile */
+    struct vbd_trace *trace;    /* vbd_trace.h; NULL: nobody traces */
+    uint32_t domid;             /* of the segment, for probes */
     uint64_t now_ns;
 };
 

@@ -223,6 +223,30 @@ static void the_other_verbs(void **state)
     assert_int_equal(o.verb, SERVICE_VERSION);
 }
 
+static void a_trace_of_all_or_of_some(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(parse("trace", &o), 0);
+    assert_int_equal(o.verb, SERVICE_TRACE);
+    assert_int_equal(o.seconds_ms, 5000);
+    assert_int_equal(o.sample, 1);
+    assert_int_equal(o.domid, 0);
+    assert_null(o.value);
+    assert_int_equal(parse("trace --seconds 0.25 --sample 10 --domain 3 t.json", &o), 0);
+    assert_int_equal(o.seconds_ms, 250);
+    assert_int_equal(o.sample, 10);
+    assert_int_equal(o.domid, 3);
+    assert_string_equal(o.value, "t.json");
+    assert_refused("trace --seconds 0", "--seconds");
+    assert_refused("trace --sample 0", "--sample");
+    assert_refused("trace --domain 0", "--domain");
+    assert_refused("trace -b", "belongs to top");
+    assert_refused("top --sample 2", "belongs to trace");
+    assert_refused("trace a b", "at most one argument");
+}
+
 static void top_and_names(void **state)
 {
     struct service_options o;
@@ -339,6 +363,7 @@ int main(void)
         cmocka_unit_test(engines_have_names),
         cmocka_unit_test(the_other_verbs),
         cmocka_unit_test(top_and_names),
+        cmocka_unit_test(a_trace_of_all_or_of_some),
         cmocka_unit_test(refuses_wrong_verbs_and_operands),
         cmocka_unit_test(refuses_wrong_options),
     };

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace: the life of requests, written down by both sides of a ring while somebody traces.
+ *
+ * Each side writes a record for a request when its half of the life is over, with a time
+ * (CLOCK_MONOTONIC) for each stage that the request came through. The halves are joined by domain,
+ * device and request id by whoever reads. Nobody waits for a reader: a lane is a ring that goes
+ * round and round, and what has been written over before it was read is lost, and counted.
+ *
+ * Two kinds of memory, both made by Dom0 (memfd_create, sealed at their size), both for readers to
+ * be mapped read-only: Dom0's own, which only Dom0 can write to, and one for each domain that is
+ * traced, which that domain writes to. A reader takes a domain's bytes for what they are: anything.
+ * Nothing but the reader's picture depends on them.
+ *
+ *     memory   struct trace_head, lanes, records of lane 0, records of lane 1, ...
+ *
+ * A domain is traced while the node splitdom/trace of its home is a number above 0: the threshold
+ * of trace_wants. It fetches its memory by CONTROL_TRACE_MEMORY (splitdom/control.h).
+ */
+#ifndef SPLITDOM_TRACE_H
+#define SPLITDOM_TRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    TRACE_DOM0_LANES = 1, /* Dom0's loop is one thread */
+    TRACE_DOM0_RECORDS = 1 << 17,
+    TRACE_DOMAIN_LANES = 8,
+    TRACE_DOMAIN_RECORDS = 1 << 15, /* of each lane; powers of two */
+    /* Of the hits that a domain finds in Dom0's shared cache by itself, each one is counted and one
+     * of so many is written down: two looks at a clock are a good part of such a hit. */
+    TRACE_FOUND_SAMPLE = 16,
+};
+
+/* In the order of a life. Each time is taken before the others can see what it tells of, or after
+ * the side has seen what it tells of: so they never decrease along a life. */
+enum trace_stage {
+    TRACE_SUBMITTED, /* DomU: the program has called */
+    TRACE_ON_RING,   /* DomU: about to be shown to Dom0 */
+    TRACE_DOORBELL,  /* DomU: Dom0's doorbell is about to be rung for it; only if Dom0 asked */
+    TRACE_TAKEN,     /* Dom0: copied off the ring, with others */
+    TRACE_JUDGED,    /* Dom0: found valid, its pages are mapped */
+    TRACE_QUEUED,    /* Dom0: not in the cache; waits for its domain's turn */
+    TRACE_PICKED,    /* Dom0: has its turn */
+    TRACE_SENT,      /* Dom0: handed to the engine */
+    TRACE_COMPLETED, /* Dom0: the engine has given it back */
+    TRACE_ANSWERED,  /* Dom0: the response is written */
+    TRACE_PUBLISHED, /* Dom0: about to be shown to the domain, with others */
+    TRACE_WOKEN,     /* DomU: a thread that slept for the ring is awake; only if one slept */
+    TRACE_TAKEN_OFF, /* DomU: the response is taken, the data is copied next */
+    TRACE_RETURNED,  /* DomU: the call returns; asynchronous: ready to be reaped */
+    TRACE_STAGES,
+};
+
+enum trace_kind {
+    TRACE_NOTHING, /* no record */
+    TRACE_FRONT,   /* the domain's half of a life */
+    TRACE_BACK,    /* Dom0's half */
+    TRACE_FOUND,   /* the domain's half of a life that has no other: a hit in the shared cache */
+    /* Dom0: a domain's clock. at_ns[0] real time, at_ns[1] the domain's, and from there on at_ns[2]
+     * / at_ns[3] real nanoseconds a nanosecond of the domain's; at_ns[2] 0: it stands still. */
+    TRACE_CLOCK,
+};
+
+struct trace_record {
+    uint8_t kind;
+    uint8_t operation; /* BLKIF_OP_* */
+    uint16_t domid;
+    uint32_t devid;
+    uint64_t id; /* of the request, as on the ring */
+    uint64_t sector;
+    uint32_t sector_count;
+    int32_t status;               /* 0 or -errno; Dom0's half: a BLKIF_RSP_* */
+    uint64_t thread;              /* tells the threads of a domain apart */
+    uint64_t at_ns[TRACE_STAGES]; /* CLOCK_MONOTONIC; 0: it did not come through this stage */
+};
+
+struct trace_head {
+    uint32_t active; /* its writer: records are being written */
+    uint32_t pad0;
+    uint64_t lost; /* its writer: records for which no lane was free */
+    uint8_t pad1[48];
+};
+
+/* A lane has one writer at a time: a thread claims it by exchanging 1 into busy. */
+struct trace_lane {
+    uint64_t head; /* records written so far */
+    uint32_t busy;
+    uint32_t pad0;
+    uint64_t found; /* hits in the shared cache that were counted here */
+    uint8_t pad[40];
+};
+
+_Static_assert(sizeof(struct trace_record) == 152, "a record is 19 words");
+_Static_assert(sizeof(struct trace_head) == 64 && sizeof(struct trace_lane) == 64,
+               "head and lanes have cache lines of their own");
+
+static inline uint64_t trace_memory_bytes(uint32_t lanes, uint32_t records)
+{
+    return sizeof(struct trace_head) +
+           (uint64_t)lanes * (sizeof(struct trace_lane) + records * sizeof(struct trace_record));
+}
+
+/* For one of `sample` requests: 0 for none, UINT32_MAX for all. */
+static inline uint32_t trace_threshold(uint32_t sample)
+{
+    return sample == 0 ? 0 : UINT32_MAX / sample;
+}
+
+/* Both sides and every reader choose the same requests, by their ids alone. */
+static inline bool trace_wants(uint32_t threshold, uint64_t id)
+{
+    return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32) <= threshold;
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/client_trace.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/rundir.h"
+#include "base/thread.h"
+#include "trace/trace_json.h"
+#include "trace/trace_session.h"
+#include "trace/trace_table.h"
+
+enum { TAKE_EVERY_NS = 10000000, PATIENCE_S = 10 };
+
+struct client_trace {
+    const char *path;
+    FILE *out;
+    struct trace_session *session;
+    struct trace_set set;
+    pthread_t thread;
+    atomic_bool end;
+    int rc; /* of the thread */
+    struct why why;
+};
+
+static void pause_a_little(void)
+{
+    const struct timespec pause = {.tv_nsec = TAKE_EVERY_NS};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Dom0's end is the workload's business: what it wrote down stays. */
+static void *take(void *arg)
+{
+    struct client_trace *trace = arg;
+    while (trace->rc == 0 && !atomic_load(&trace->end)) {
+        pause_a_little();
+        trace->rc = trace_session_take(trace->session, &trace->why);
+    }
+    return NULL;
+}
+
+static int await_own_half(struct client_trace *trace, uint32_t domid, struct why *why)
+{
+    uint64_t limit_ns = clock_monotonic_ns() + PATIENCE_S * CLOCK_NS_PER_SEC;
+    int rc = 0;
+    while (rc == 0 && !trace_session_follows(trace->session, domid)) {
+        if (clock_monotonic_ns() > limit_ns)
+            return why_fail(why, -ETIMEDOUT, "Dom0 does not ask this domain to trace");
+        pause_a_little();
+        rc = trace_session_take(trace->session, why);
+    }
+    return rc;
+}
+
+static int begin(struct client_trace *trace, const struct client_options *options, uint32_t domid,
+                 struct why *why)
+{
+    struct rundir rundir;
+    int rc = rundir_resolve(options->rundir, options->name, false, &rundir, why->text,
+                            sizeof(why->text));
+    if (rc < 0)
+        return rc;
+    trace->out = fopen(trace->path, "we");
+    if (trace->out == NULL)
+        return why_fail_errno(why, -errno, "cannot create %s", trace->path);
+    rc = trace_session_open(rundir.control_socket, domid, 1, &trace->set, &trace->session, why);
+    if (rc == 0)
+        rc = await_own_half(trace, domid, why);
+    if (rc < 0)
+        return rc;
+    rc = thread_start(&trace->thread, take, trace);
+    return rc < 0 ? why_fail_errno(why, rc, "cannot start a thread") : 0;
+}
+
+static void free_trace(struct client_trace *trace)
+{
+    trace_session_drop(trace->session);
+    if (trace->out != NULL)
+        fclose(trace->out);
+    free(trace);
+}
+
+int client_trace_start(const struct client_options *options, uint32_t domid,
+                       struct client_trace **out, struct why *why)
+{
+    struct client_trace *trace = calloc(1, sizeof(*trace));
+    *out = NULL;
+    if (trace == NULL)
+        return why_fail_errno(why, -ENOMEM, "cannot trace");
+    trace->path = options->trace_path;
+    int rc = begin(trace, options, domid, why);
+    if (rc < 0) {
+        free_trace(trace);
+        return rc;
+    }
+    *out = trace;
+    return 0;
+}
+
+int client_trace_end(struct client_trace *trace, struct why *why)
+{
+    if (trace == NULL)
+        return 0;
+    atomic_store(&trace->end, true);
+    pthread_join(trace->thread, NULL);
+    trace_session_close(trace->session);
+    trace->session = NULL;
+    int rc = trace_table_write(stderr, &trace->set);
+    if (rc == 0)
+        rc = trace_json_write(trace->out, &trace->set);
+    if (rc == 0 && (fflush(trace->out) != 0 || ferror(trace->out) != 0))
+        rc = errno != 0 ? -errno : -EIO;
+    if (rc < 0)
+        (void)why_fail_errno(why, rc, "cannot write %s", trace->path);
+    trace_set_fini(&trace->set);
+    free_trace(trace);
+    return rc;
+}

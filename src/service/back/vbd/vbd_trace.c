@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/back/vbd/vbd_trace.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+static struct vbd_trace *make(const struct vbd_ring *vr)
+{
+    uint32_t entries = vr->ring.half.nr_ents;
+    struct vbd_trace *trace =
+        calloc(1, sizeof(*trace) + 2 * (size_t)entries * sizeof(trace->record[0]));
+    if (trace != NULL)
+        trace->unpublished = &trace->record[entries];
+    return trace;
+}
+
+/* What is under way goes on untraced. */
+static void end(struct vbd_ring *vr)
+{
+    for (uint32_t i = 0; i < vr->ring.half.nr_ents; i++)
+        vr->pool[i].request.at_ns = NULL;
+    free(vr->trace);
+    vr->trace = NULL;
+}
+
+int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to)
+{
+    if (to->threshold == 0) {
+        if (vr->trace != NULL)
+            end(vr);
+        return 0;
+    }
+    if (vr->trace == NULL)
+        vr->trace = make(vr);
+    if (vr->trace == NULL)
+        return -ENOMEM;
+    vr->trace->to = *to;
+    return 0;
+}
+
+void vbd_trace_taken(struct vbd_ring *vr)
+{
+    vr->trace->taken_ns = clock_monotonic_ns();
+}
+
+static struct trace_record record_of(const struct vbd_ring *vr, uint64_t id, uint8_t operation)
+{
+    return (struct trace_record){
+        .kind = TRACE_BACK,
+        .operation = operation,
+        .domid = vr->config.segment->domid,
+        .devid = vr->config.devid,
+        .id = id,
+        .at_ns = {[TRACE_TAKEN] = vr->trace->taken_ns, [TRACE_JUDGED] = clock_monotonic_ns()}};
+}
+
+void vbd_trace_judged(struct vbd_ring *vr, struct pending *p, uint8_t operation, uint64_t sector,
+                      uint64_t sector_count)
+{
+    if (!trace_wants(vr->trace->to.threshold, p->request.id))
+        return;
+    struct trace_record *record = &vr->trace->record[p - vr->pool];
+    *record = record_of(vr, p->request.id, operation);
+    record->sector = sector;
+    record->sector_count = (uint32_t)sector_count;
+    p->request.at_ns = record->at_ns;
+}
+
+/* There are no more responses than slots. */
+static void keep(struct vbd_ring *vr, const struct trace_record *record, int16_t status)
+{
+    struct vbd_trace *trace = vr->trace;
+    assert(trace->unpublished_count < vr->ring.half.nr_ents);
+    struct trace_record *kept = &trace->unpublished[trace->unpublished_count++];
+    *kept = *record;
+    kept->status = status;
+    kept->at_ns[TRACE_ANSWERED] = clock_monotonic_ns();
+}
+
+void vbd_trace_answered(struct vbd_ring *vr, struct pending *p, int16_t status)
+{
+    if (p->request.at_ns == NULL) /* it is older than the trace, or not of the sample */
+        return;
+    p->request.at_ns = NULL;
+    keep(vr, &vr->trace->record[p - vr->pool], status);
+}
+
+void vbd_trace_refused(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status)
+{
+    if (!trace_wants(vr->trace->to.threshold, id))
+        return;
+    struct trace_record record = record_of(vr, id, operation);
+    keep(vr, &record, status);
+}
+
+void vbd_trace_published(struct vbd_ring *vr)
+{
+    struct vbd_trace *trace = vr->trace;
+    uint64_t now_ns = trace->unpublished_count > 0 ? clock_monotonic_ns() : 0;
+    for (uint32_t i = 0; i < trace->unpublished_count; i++) {
+        trace->unpublished[i].at_ns[TRACE_PUBLISHED] = now_ns;
+        trace_writer_put(trace->to.writer, &trace->unpublished[i]);
+    }
+    trace->unpublished_count = 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vbd_trace: Dom0's half of the lives of a ring's requests (splitdom/trace.h), while somebody
+ * traces the domain. A ring that is not traced has none, and looks at that once a batch.
+ */
+#ifndef SPLITDOM_SERVICE_BACK_VBD_VBD_TRACE_H
+#define SPLITDOM_SERVICE_BACK_VBD_VBD_TRACE_H
+
+#include "service/back/vbd/vbd_ring.h"
+#include "trace/trace_writer.h"
+
+struct vbd_trace {
+    struct back_trace to;
+    uint64_t taken_ns; /* the present batch */
+    uint32_t unpublished_count;
+    struct trace_record *unpublished; /* of responses that the front end cannot see yet */
+    struct trace_record record[];     /* by the number of the request's struct pending */
+};
+
+/* Traces as `to` says, from the next request on; its threshold 0: not at all. Errors: -ENOMEM; then
+ * it is not traced. */
+int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to);
+
+/* All with vr->trace: */
+/* Some requests have been seen on the ring. */
+void vbd_trace_taken(struct vbd_ring *vr);
+/* p, whose request has its id, was judged and is submitted next. */
+void vbd_trace_judged(struct vbd_ring *vr, struct pending *p, uint8_t operation, uint64_t sector,
+                      uint64_t sector_count);
+/* It is answered with this BLKIF_RSP_* now. */
+void vbd_trace_answered(struct vbd_ring *vr, struct pending *p, int16_t status);
+/* A request was answered at once, without a pending. */
+void vbd_trace_refused(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status);
+/* What is answered is shown next. */
+void vbd_trace_published(struct vbd_ring *vr);
+
+#endif

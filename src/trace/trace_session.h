@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trace_session: a running Dom0 traces for us, and we take what it and its domains write down
+ * (splitdom/trace.h, CONTROL_TRACE). The session ends with the connection.
+ */
+#ifndef SPLITDOM_TRACE_TRACE_SESSION_H
+#define SPLITDOM_TRACE_TRACE_SESSION_H
+
+#include "base/why.h"
+#include "trace/trace_set.h"
+
+struct trace_session;
+
+/* Begins to trace one of `sample` requests of a domain (0: all) at the service that listens on
+ * control_socket. set is that of this session, not made yet. Errors, with a line in why: -errno. */
+int trace_session_open(const char *control_socket, uint32_t domid, uint32_t sample,
+                       struct trace_set *set, struct trace_session **out, struct why *why);
+/* Takes what there is: several times a second at least, or it is lost. Errors, with a line in why:
+ * -ESHUTDOWN Dom0 is gone; -errno. */
+int trace_session_take(struct trace_session *session, struct why *why);
+/* Instead: shows what Dom0 has written down since the last look, and keeps nothing of it. */
+void trace_session_look(struct trace_session *session,
+                        void (*see)(void *ctx, const struct trace_record *record), void *ctx);
+/* Whether that domain writes its half down. */
+bool trace_session_follows(const struct trace_session *session, uint32_t domid);
+/* Takes what is left, and ends the set and the session. */
+void trace_session_close(struct trace_session *session);
+/* The same of one of which nothing is wanted any more; the set is freed. NULL allowed. */
+void trace_session_drop(struct trace_session *session);
+
+#endif

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# timeout: 240
+# Traces: each request of the clients is in them, with both halves; the JSON holds what Chrome's format promises
+# (trace_check.py); the stages sum up to what the clients measure, in the domains' time, too; a domain that writes
+# nonsense into its trace memory harms nobody.
+. "$(dirname "$0")/functions.sh"
+requires python3
+check() { python3 "$TOP/tests/e2e/trace_check.py" "$@" || die "trace: $*"; }
+
+requests=1500
+[ -z "${TEST_LONG:-}" ] || requests=25000
+image disk1.img 4
+expect 3 'no service' service trace --seconds 0.01
+# A disk that takes its time: then what is measured beside the library is less than 1 %.
+start_service --engine model --model mean=300us,channels=4 --shared-cache off
+expect 2 'seconds' service trace --seconds 0
+expect 2 'belongs to trace' service status --sample 2
+expect 1 'no such domain' service trace --domain 77 --seconds 0.01
+
+# Each client its own trace, side by side, and `service trace` of all of them, at TDF 1 and 10.
+"$BIN/service" trace --seconds 600 all.json >all.table 2>all.err &
+all=$!
+eventually 10 grep -q 'tracing for' all.err || die "no trace: $(cat all.err)"
+for i in 1 2 3 4; do
+    tdf=$((i % 2 == 1 ? 1 : 10))
+    options=''
+    [ $i != 3 ] || options='--depth 8'
+    # shellcheck disable=SC2086 # options are words
+    "$BIN/client" $((i == 3 ? 1 : i)) $requests --no-record --json --tdf $tdf --seed $i $options \
+        --pattern hotset:1:50 --trace $i.json >$i.out 2>$i.err &
+    eval "client_$i=$!"
+done
+for i in 1 2 3 4; do
+    eval "reap $((100000 * slack)) \$client_$i"
+    [ "$status" = 0 ] || die "client $i: $(tail -n 3 $i.err)"
+    check $i.json $i.out
+    grep -q '^misses: ' $i.err || die "client $i has no table: $(cat $i.err)"
+done
+kill -TERM $all
+reap $((60000 * slack)) $all
+[ "$status" = 0 ] || die "service trace: $(cat all.err)"
+check all.json 1.out 2.out 3.out 4.out
+grep -q '^hits: [1-9]' all.table && grep -q '^  completed .* Dom0 ' all.table || die "no stages: $(cat all.table)"
+
+# A sample of one domain: every tenth or so. The others are not in it.
+"$BIN/client" 2 $((requests * 2)) --no-record --json --seed 5 >5.out 2>5.err &
+busy=$!
+"$BIN/client" 2 $((requests * 2)) --no-record --json --seed 6 >6.out 2>6.err &
+other=$!
+eventually 10 domains_are 2 || die "not two domains"
+domid=$(service list | awk '$1 ~ /^[1-9]/ { print $1; exit }')
+[ -n "$domid" ] || die "no domain: $(service list)"
+service trace --seconds 0.3 --sample 10 --domain "$domid" part.json >part.table 2>part.err || die "$(cat part.err)"
+reap $((100000 * slack)) $busy && reap $((100000 * slack)) $other
+python3 - "$domid" <<'END' || die "not a sample of one domain"
+import json, sys
+events = json.load(open("part.json"))["traceEvents"]
+pids = {e["pid"] for e in events if e.get("cat") == "request"}
+assert pids <= {int(sys.argv[1])}, pids
+END

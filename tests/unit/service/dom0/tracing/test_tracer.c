@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "service/dom0/tracing/tracer.h"
+
+static void test_the_most_is_wanted_of_each_domain(void **state)
+{
+    struct tracer tracer;
+    int a, b;
+    (void)state;
+    tracer_init(&tracer);
+    assert_int_equal(tracer_wanted(&tracer, 1), 0);
+    assert_true(tracer_begin(&tracer, &a, 0, 100) >= 0);
+    assert_true(tracer_begin(&tracer, &b, 2, 10) >= 0);
+    assert_int_equal(tracer_wanted(&tracer, 1), trace_threshold(100));
+    assert_int_equal(tracer_wanted(&tracer, 2), trace_threshold(10));
+    assert_true(tracer_end(&tracer, &b));
+    assert_int_equal(tracer_wanted(&tracer, 2), trace_threshold(100));
+    assert_true(tracer_end(&tracer, &a));
+    assert_false(tracer_end(&tracer, &a));
+    assert_int_equal(tracer_wanted(&tracer, 2), 0);
+    tracer_fini(&tracer);
+}
+
+static void test_one_trace_for_each_connection(void **state)
+{
+    struct tracer tracer;
+    int a;
+    (void)state;
+    tracer_init(&tracer);
+    assert_int_equal(tracer_begin(&tracer, &a, 0, 0), -EINVAL);
+    assert_true(tracer_begin(&tracer, &a, 0, 1) >= 0);
+    assert_int_equal(tracer_begin(&tracer, &a, 0, 1), -EALREADY);
+    (void)tracer_end(&tracer, &a);
+    tracer_fini(&tracer);
+}
+
+/* What Dom0 writes down is for its readers to read. */
+static void test_nobody_else_can_write_to_dom0s_memory(void **state)
+{
+    struct tracer tracer;
+    int a;
+    (void)state;
+    tracer_init(&tracer);
+    int fd = tracer_begin(&tracer, &a, 0, 1);
+    assert_true(fd >= 0);
+    assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    void *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(page, MAP_FAILED);
+    munmap(page, 4096);
+    assert_true(ftruncate(fd, 0) < 0);
+    (void)tracer_end(&tracer, &a);
+    tracer_fini(&tracer);
+}
+
+static void test_gives_each_memory_once_to_who_traces_it(void **state)
+{
+    struct tracer tracer;
+    struct tracer_domain one, two;
+    int all, second;
+    uint32_t domid = 0;
+    bool fresh = false;
+    (void)state;
+    tracer_init(&tracer);
+    tracer_domain_init(&one, 1);
+    tracer_domain_init(&two, 2);
+    assert_int_equal(tracer_fetch(&tracer, &one), -EAGAIN); /* nobody traces it */
+    assert_int_equal(tracer_next(&tracer, &all, &domid, &fresh), -ENOENT);
+    assert_true(tracer_begin(&tracer, &all, 0, 1) >= 0);
+    assert_true(tracer_begin(&tracer, &second, 2, 1) >= 0);
+    assert_int_equal(tracer_next(&tracer, &all, &domid, &fresh), -EAGAIN);
+    one.threshold = two.threshold = 1;
+    int fd = tracer_fetch(&tracer, &one);
+    assert_true(fd >= 0);
+    assert_int_equal(tracer_fetch(&tracer, &one), fd); /* the same again */
+    assert_int_equal(tracer_next(&tracer, &all, &domid, &fresh), fd);
+    assert_int_equal(domid, 1);
+    assert_true(fresh);
+    assert_int_equal(tracer_next(&tracer, &all, &domid, &fresh), -EAGAIN);
+    assert_int_equal(tracer_next(&tracer, &second, &domid, &fresh), -EAGAIN);
+    fd = tracer_fetch(&tracer, &two);
+    assert_int_equal(tracer_next(&tracer, &second, &domid, &fresh), fd);
+    int late;
+    assert_true(tracer_begin(&tracer, &late, 2, 1) >= 0);
+    assert_int_equal(tracer_next(&tracer, &late, &domid, &fresh), fd);
+    assert_false(fresh);
+    (void)tracer_end(&tracer, &late);
+    tracer_domain_fini(&two);
+    assert_int_equal(tracer_next(&tracer, &all, &domid, &fresh), -EAGAIN); /* it has ended */
+    tracer_domain_fini(&one);
+    (void)tracer_end(&tracer, &all);
+    (void)tracer_end(&tracer, &second);
+    tracer_fini(&tracer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_most_is_wanted_of_each_domain),
+        cmocka_unit_test(test_one_trace_for_each_connection),
+        cmocka_unit_test(test_nobody_else_can_write_to_dom0s_memory),
+        cmocka_unit_test(test_gives_each_memory_once_to_who_traces_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/prng.h"
+#include "trace/trace_json.h"
+#include "trace/trace_set.h"
+#include "trace/trace_table.h"
+
+enum { BEGIN_NS = 1000000, END_NS = 9000000, DOMID = 3, DEVID = 51712 };
+
+static int setup(void **state)
+{
+    struct trace_set *set = calloc(1, sizeof(*set));
+    assert_int_equal(trace_set_init(set, 0, 1, BEGIN_NS), 0);
+    trace_set_expect(set, DOMID);
+    *state = set;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    trace_set_fini(*state);
+    free(*state);
+    return 0;
+}
+
+static const uint64_t miss[TRACE_STAGES] = {100, 200, 210, 300, 400, 500, 600,
+                                            700, 800, 900, 950, 960, 970, 1000};
+
+static void add(struct trace_set *set, enum trace_kind kind, uint64_t id, const uint64_t *stages)
+{
+    struct trace_record record = {.kind = (uint8_t)kind,
+                                  .domid = DOMID,
+                                  .devid = DEVID,
+                                  .id = id,
+                                  .sector = 7 * id,
+                                  .sector_count = 1};
+    for (int i = 0; i < TRACE_STAGES; i++) {
+        if (stages[i] != 0 && trace_stage_is_front((enum trace_stage)i) == (kind == TRACE_FRONT))
+            record.at_ns[i] = BEGIN_NS + stages[i];
+    }
+    trace_set_add(set, kind == TRACE_FRONT ? DOMID : 0, &record);
+}
+
+static void test_halves_become_a_life(void **state)
+{
+    struct trace_set *set = *state;
+    add(set, TRACE_FRONT, 5, miss);
+    add(set, TRACE_BACK, 5, miss);
+    add(set, TRACE_BACK, 6, miss);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->by_state[TRACE_WHOLE], 1);
+    assert_int_equal(set->by_state[TRACE_HALF], 1);
+    const struct trace_life *life = &set->lives[0];
+    assert_int_equal(life->class, TRACE_CLASS_MISS);
+    assert_int_equal(life->sector, 35);
+    assert_int_equal(trace_life_last(life), TRACE_RETURNED);
+    assert_int_equal(trace_life_before(life, TRACE_TAKEN), TRACE_DOORBELL);
+}
+
+static enum trace_class class_without(struct trace_set *set, const int *absent, int count)
+{
+    uint64_t stages[TRACE_STAGES];
+    memcpy(stages, miss, sizeof(stages));
+    for (int i = 0; i < count; i++)
+        stages[absent[i]] = 0;
+    add(set, TRACE_FRONT, 1, stages);
+    add(set, TRACE_BACK, 1, stages);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->by_state[TRACE_WHOLE], 1);
+    return set->lives[0].class;
+}
+
+static void test_a_life_without_disk_is_a_hit(void **state)
+{
+    const int absent[] = {TRACE_QUEUED, TRACE_PICKED, TRACE_SENT, TRACE_COMPLETED};
+    assert_int_equal(class_without(*state, absent, 4), TRACE_CLASS_HIT);
+}
+
+static void test_whose_read_somebody_else_sent_has_joined(void **state)
+{
+    const int absent[] = {TRACE_QUEUED, TRACE_PICKED, TRACE_SENT};
+    assert_int_equal(class_without(*state, absent, 3), TRACE_CLASS_JOINED);
+}
+
+/* A doorbell that rang after Dom0 had taken the request, a thread that woke before. */
+static void test_what_was_no_stage_is_dropped(void **state)
+{
+    struct trace_set *set = *state;
+    uint64_t stages[TRACE_STAGES];
+    memcpy(stages, miss, sizeof(stages));
+    stages[TRACE_DOORBELL] = 350;
+    stages[TRACE_WOKEN] = 940;
+    add(set, TRACE_FRONT, 1, stages);
+    add(set, TRACE_BACK, 1, stages);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->by_state[TRACE_WHOLE], 1);
+    assert_int_equal(set->lives[0].at_ns[TRACE_DOORBELL], 0);
+    assert_int_equal(set->lives[0].at_ns[TRACE_WOKEN], 0);
+}
+
+static void test_times_out_of_order_are_left_out(void **state)
+{
+    struct trace_set *set = *state;
+    uint64_t stages[TRACE_STAGES];
+    memcpy(stages, miss, sizeof(stages));
+    stages[TRACE_TAKEN_OFF] = 500;
+    add(set, TRACE_FRONT, 1, stages);
+    add(set, TRACE_BACK, 1, stages);
+    memcpy(stages, miss, sizeof(stages));
+    stages[TRACE_RETURNED] = END_NS + 1; /* not yet */
+    add(set, TRACE_FRONT, 2, stages);
+    add(set, TRACE_BACK, 2, stages);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->by_state[TRACE_WRONG], 2);
+}
+
+static void test_a_domain_tells_of_itself_alone(void **state)
+{
+    struct trace_set *set = *state;
+    struct trace_record record = {
+        .kind = TRACE_FRONT, .domid = 9, .id = 1, .at_ns = {BEGIN_NS + 1}};
+    trace_set_add(set, DOMID, &record);
+    assert_int_equal(set->lives[0].domid, DOMID);
+    record.kind = TRACE_BACK;
+    trace_set_add(set, DOMID, &record);
+    record.kind = TRACE_CLOCK;
+    trace_set_add(set, DOMID, &record);
+    record.kind = 200;
+    trace_set_add(set, DOMID, &record);
+    assert_int_equal(set->nonsense, 3);
+    assert_int_equal(set->count, 1);
+    assert_int_equal(set->clock_count, 0);
+}
+
+static void test_an_id_has_one_life(void **state)
+{
+    struct trace_set *set = *state;
+    add(set, TRACE_BACK, 1, miss);
+    add(set, TRACE_BACK, 1, miss);
+    assert_int_equal(set->count, 1);
+    assert_int_equal(set->nonsense, 1);
+}
+
+static void test_of_a_foreign_front_end_half_is_all(void **state)
+{
+    struct trace_set *set = *state;
+    set->writes[DOMID] = false;
+    add(set, TRACE_BACK, 1, miss);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->by_state[TRACE_WHOLE], 1);
+    assert_int_equal(trace_life_first(&set->lives[0]), TRACE_TAKEN);
+}
+
+static void test_what_began_before_is_cut(void **state)
+{
+    struct trace_set *set = *state;
+    set->begin_ns = BEGIN_NS + 150;
+    add(set, TRACE_FRONT, 1, miss);
+    add(set, TRACE_BACK, 1, miss);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->by_state[TRACE_CUT], 1);
+}
+
+static void add_clock(struct trace_set *set, uint64_t real_ns, uint64_t domain_ns, uint64_t num)
+{
+    const struct trace_record record = {
+        .kind = TRACE_CLOCK, .domid = DOMID, .at_ns = {real_ns, domain_ns, num, 1}};
+    trace_set_add(set, 0, &record);
+}
+
+static void test_the_domains_time(void **state)
+{
+    struct trace_set *set = *state;
+    add_clock(set, 2000, 500, 0);
+    add_clock(set, 1000, 400, 10);
+    add_clock(set, 3000, 500, 2);
+    trace_set_end(set, END_NS);
+    assert_int_equal(trace_set_domain_ns(set, DOMID, 900),
+                     390); /* before the first: as from there */
+    assert_int_equal(trace_set_domain_ns(set, DOMID, 1500), 450);
+    assert_int_equal(trace_set_domain_ns(set, DOMID, 2900), 500); /* it stands still */
+    assert_int_equal(trace_set_domain_ns(set, DOMID, 3200), 600);
+    assert_int_equal(trace_set_domain_ns(set, DOMID + 1, 3200), 3200);
+}
+
+static void test_takes_the_sample_and_the_domain(void **state)
+{
+    struct trace_set set;
+    (void)state;
+    assert_int_equal(trace_set_init(&set, DOMID, 10, BEGIN_NS), 0);
+    for (uint64_t id = 0; id < 10000; id++)
+        add(&set, TRACE_BACK, id, miss);
+    assert_true(set.count > 800 && set.count < 1200);
+    size_t before = set.count;
+    set.domid = DOMID + 1;
+    for (uint64_t id = 10000; id < 20000; id++)
+        add(&set, TRACE_BACK, id, miss);
+    assert_int_equal(set.count, before);
+    trace_set_fini(&set);
+}
+
+static char *written(const struct trace_set *set, int (*write)(FILE *, const struct trace_set *))
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    assert_int_equal(write(out, set), 0);
+    fclose(out);
+    return text;
+}
+
+static void test_the_table_has_each_stage(void **state)
+{
+    struct trace_set *set = *state;
+    for (uint64_t id = 1; id <= 3; id++) {
+        add(set, TRACE_FRONT, id, miss);
+        add(set, TRACE_BACK, id, miss);
+    }
+    add_clock(set, BEGIN_NS, 0, 10);
+    trace_set_end(set, END_NS);
+    char *text = written(set, trace_table_write);
+    assert_non_null(strstr(text, "\nmisses: 3\n"));
+    assert_non_null(strstr(text, "  taken          Dom0         3       0.090       0.090       "
+                                 "0.090  10.00 %\n"));
+    assert_non_null(strstr(text, "  whole          real         3       0.900"));
+    assert_non_null(strstr(text, "  whole          DomU         3       0.090"));
+    free(text);
+}
+
+/* Whatever domains write: what is written of it is a trace. The strict judge of the format is
+ * tests/e2e/trace_check.py. */
+static void test_nonsense_makes_no_broken_trace(void **state)
+{
+    struct trace_set *set = *state;
+    struct prng prng;
+    prng_init(&prng, 11, 0);
+    for (int i = 0; i < 5000; i++) {
+        struct trace_record record;
+        uint8_t *bytes = (uint8_t *)&record;
+        for (size_t k = 0; k < sizeof(record); k++)
+            bytes[k] = (uint8_t)prng_next(&prng);
+        record.kind = (uint8_t)prng_below(&prng, 6);
+        record.id = prng_below(&prng, 64);
+        record.devid = DEVID;
+        for (int k = 0; k < TRACE_STAGES && i % 2 == 0; k++)
+            record.at_ns[k] = BEGIN_NS + (uint64_t)k * prng_below(&prng, 3);
+        trace_set_add(set, DOMID, &record);
+        add(set, TRACE_BACK, record.id, miss);
+    }
+    trace_set_end(set, END_NS);
+    char *text = written(set, trace_json_write);
+    size_t length = strlen(text);
+    assert_true(length > 2 && text[0] == '{' && text[length - 2] == '}');
+    assert_null(strstr(text, "nan"));
+    free(text);
+    free(written(set, trace_table_write));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_halves_become_a_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_life_without_disk_is_a_hit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whose_read_somebody_else_sent_has_joined, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_no_stage_is_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_times_out_of_order_are_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_domain_tells_of_itself_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_id_has_one_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_of_a_foreign_front_end_half_is_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_began_before_is_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_domains_time, setup, teardown),
+        cmocka_unit_test(test_takes_the_sample_and_the_domain),
+        cmocka_unit_test_setup_teardown(test_the_table_has_each_stage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nonsense_makes_no_broken_trace, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
