@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* verb_top: the domains and what they do, again and again: live in a terminal, or as text for
- * scripts. Asks Dom0 for its status each time, and nothing of it in between. */
+ * scripts. Asks Dom0 for its status each time, and has it time some requests in between. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "service/cli/top/top_latency.h"
 #include "service/cli/top/top_layout.h"
 #include "service/cli/top/top_screen.h"
 #include "service/cli/verb.h"
@@ -60,16 +61,31 @@ static int run_batch(const struct top_source *source, const struct top_wish *wis
     return rc;
 }
 
+struct looker {
+    struct rundir rundir;
+    struct top_latency latency;
+};
+
+static int take(void *ctx, struct top_sample *out, struct why *why)
+{
+    struct looker *looker = ctx;
+    int rc = verb_sample(&looker->rundir, out, why);
+    if (rc == 0)
+        top_latency_fill(&looker->latency, looker->rundir.control_socket, out);
+    return rc;
+}
+
 int verb_top(const struct rundir *rundir, const struct service_options *options)
 {
-    struct rundir asked = *rundir;
-    const struct top_source source = {verb_sample, &asked};
+    struct looker looker = {.rundir = *rundir};
+    const struct top_source source = {take, &looker};
     const struct top_wish wish = {options->delay_ms, options->iterations, options->details};
     struct why why;
     if (!verb_is_running(rundir, NULL))
         return verb_not_running(rundir);
     int rc =
         options->batch ? run_batch(&source, &wish, &why) : top_screen_run(&source, &wish, &why);
+    top_latency_end(&looker.latency);
     if (rc == 0)
         return VERB_OK;
     fprintf(stderr, "service: %s\n", why.text);

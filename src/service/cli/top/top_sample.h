@@ -36,7 +36,9 @@ struct top_disk {
 
 struct top_domain {
     uint64_t domid, pid, pages, weight, rate_now;
-    uint64_t age_ns;          /* real time */
+    uint64_t age_ns; /* real time */
+    /* Since the last sample, of some requests: how long they were in Dom0. The caller's to set. */
+    uint64_t timed, p50_ns, p99_ns;
     char name[TOP_NAME_SIZE]; /* printable, without blanks; never empty */
     char tdf[TOP_WORD_SIZE];
     bool paused, weight_binds;

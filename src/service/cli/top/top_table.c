@@ -105,6 +105,15 @@ static void put_load(struct top_row *row, const struct top_load *load)
     put_number(row, TOP_W_DISK, load->at_disk);
 }
 
+/* Of nothing there is none. */
+static void put_latency(struct top_row *row, enum top_column column, uint64_t timed, uint64_t ns)
+{
+    if (timed == 0)
+        put_text(row, column, "-");
+    else
+        put_tenths(row, column, (double)ns / 1e3);
+}
+
 /* Dom0 has the rest: its own memory, and what is not a domain's. */
 static void fill_dom0(struct top_row *row, const struct top_sample *now,
                       const struct top_sample *before)
@@ -121,6 +130,8 @@ static void fill_dom0(struct top_row *row, const struct top_sample *now,
     put_constants(row);
     put_number(row, TOP_VBDS, 0);
     put_load(row, &none);
+    put_latency(row, TOP_P50, 0, 0);
+    put_latency(row, TOP_P99, 0, 0);
     put_number(row, TOP_DOMID, 0);
     put_text(row, TOP_TDF, now->tdf);
     put_text(row, TOP_WEIGHT, "-");
@@ -141,6 +152,8 @@ static void fill_domain(struct top_row *row, const struct top_domain *domain,
     put_constants(row);
     put_number(row, TOP_VBDS, domain->disk_count);
     put_load(row, &domain->load);
+    put_latency(row, TOP_P50, domain->timed, domain->p50_ns);
+    put_latency(row, TOP_P99, domain->timed, domain->p99_ns);
     put_number(row, TOP_DOMID, domain->domid);
     put_text(row, TOP_TDF, domain->tdf);
     put_number(row, TOP_WEIGHT, domain->weight);

@@ -41,6 +41,8 @@ enum top_column {
     TOP_W_RING, /* requests that wait to be taken, */
     TOP_W_TURN, /* for a turn, */
     TOP_W_DISK, /* and for the disk */
+    TOP_P50,    /* us that requests were in Dom0, in the last interval */
+    TOP_P99,
     TOP_COLUMNS,
 };
 

@@ -50,7 +50,8 @@ static void scripts_get_xentops_columns_first(void **state)
     top_layout_head(&layout, line);
     assert_memory_equal(line, xentop_head, sizeof(xentop_head) - 1);
     assert_string_equal(line + sizeof(xentop_head) - 1,
-                        " DOMID    TDF WEIGHT RING FILL(%)    REQ/S     HITS W_RING W_TURN W_DISK");
+                        " DOMID    TDF WEIGHT RING FILL(%)    REQ/S     HITS W_RING W_TURN W_DISK  "
+                        " P50(us)   P99(us)");
     top_layout_row(&layout, &row, line);
     assert_memory_equal(line, xentop_row, sizeof(xentop_row) - 1);
 }

@@ -57,6 +57,20 @@ static const char *text(const struct pair *pair, size_t row, enum top_column col
     return pair->table.rows[row].cells[column].text;
 }
 
+static void latencies_are_there_where_requests_were_timed(void **state)
+{
+    struct pair *pair = *state;
+    pair->later[0].timed = 3;
+    pair->later[0].p50_ns = 12340;
+    pair->later[0].p99_ns = 98760;
+    assert_int_equal(top_table_make(&pair->table, &pair->now, &pair->before), 0);
+    assert_string_equal(text(pair, 0, TOP_P50), "-");
+    assert_string_equal(text(pair, 1, TOP_P50), "12.3");
+    assert_string_equal(text(pair, 1, TOP_P99), "98.8");
+    assert_string_equal(text(pair, 2, TOP_P99), "-");
+    top_table_free(&pair->table);
+}
+
 static void rates_are_of_the_time_between(void **state)
 {
     struct pair *pair = *state;
@@ -179,6 +193,7 @@ int main(void)
         cmocka_unit_test_setup(numbers_are_sorted_downwards_and_names_upwards, setup),
         cmocka_unit_test_setup(the_head_fits_and_tells_hits_of_now, setup),
         cmocka_unit_test_setup(domains_that_have_ended_are_named, setup),
+        cmocka_unit_test_setup(latencies_are_there_where_requests_were_timed, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
