@@ -58,6 +58,13 @@ grep -q 'real time' sum-cdf.svg && die "a second panel for one clock"
 expect 0 'plotted latency-time.svg' "$plot" more.dump
 drawn latency-time.svg 'more p50' 'answers, in their order'
 
+# A trace: a run for each domain, a curve for hits and one for misses; both clocks.
+client 2 500 --json --no-record --tdf 10 --pattern hotset:1:50 --trace life.json >life.out 2>life.err || die "client"
+expect 0 'plotted latency-time.svg' "$plot" life.json
+drawn latency-cdf.svg 'life misses, TDF 10' 'Latency of requests, in real time'
+echo '{"displayTimeUnit":"ns","traceEvents":[]}' >none.json
+expect 1 'has no requests' "$plot" none.json
+
 client 2 500 --json --no-record >reads.json || die "client"
 service stop >/dev/null
 start_service --engine model --model mean=100us,channels=4 --disk "$PWD/disk1.img,raw,xvda,w"

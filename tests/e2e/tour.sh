@@ -9,7 +9,7 @@ ln -s "$BIN" bin
 ln -s "$TOP/tools" tools
 ln -s "$TOP/disk1.img.sh" disk1.img.sh
 sed -n '/^```sh$/,/^```$/p' "$TOP/docs/tour.md" | grep -v '^```' >commands
-[ "$(wc -l <commands)" = 19 ] || die "other commands than the test knows: $(cat commands)"
+[ "$(wc -l <commands)" = 22 ] || die "other commands than the test knows: $(cat commands)"
 cleanup_fn stop_leftover
 
 front_connected() { [ "$(xenstore-read /local/domain/1/device/vbd/51712/state)" = 4 ]; }
@@ -24,6 +24,13 @@ while IFS= read -r -u 3 line; do
         ;;
     *state) shows '^4$' ;;
     *status) shows '^domains: 1 now' ;;
+    *'top -b'*) shows '^ +NAME +STATE ' && shows '^VBD BlkBack 51712 ' ;;
+    *trace.json)
+        case $line in
+        tools/*) grep -q 'trace misses' trace-cdf.svg trace-time.svg || die "not drawn" ;;
+        *) shows '^misses: [1-9]' && python3 "$TOP/tests/e2e/trace_check.py" trace.json || die "no trace" ;;
+        esac
+        ;;
     *'set 1 tdf 10') eventually 10 eval 'service list | grep -qE "^ +1 +256 +10 "' || die "no TDF: $(service list)" ;;
     *date) shows '[0-9]:[0-9][0-9]' ;;
     time*) shows '^real' ;;
