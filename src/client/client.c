@@ -26,7 +26,7 @@
 #include "splitdom/blkfront.h"
 #include "splitdom/version.h"
 
-enum { EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
+enum { EXIT_USAGE = 2 };
 
 struct client {
     struct client_options options;
@@ -225,37 +225,6 @@ static void wait_workload(struct client *client)
     workload_join(client->workload, &client->result);
 }
 
-/* Says why the run is not whole. Returns the exit status. */
-static int judge(const struct client *client)
-{
-    const struct workload_result *result = &client->result;
-    int status = EXIT_SUCCESS;
-    if (result->device_error != 0) {
-        const char *failure = blkfront_failure(client->bf);
-        fprintf(stderr, "client: %s\n",
-                failure[0] != '\0' ? failure : strerror(-result->device_error));
-        status = EXIT_FAILURE;
-    }
-    if (result->verify_error == -ENOMEM) {
-        fprintf(stderr, "client: out of memory for what --verify has to remember\n");
-        status = EXIT_FAILURE;
-    } else if (result->verify_error != 0) {
-        fprintf(stderr, "client: sector %" PRIu64 " does not hold what was written: %s\n",
-                result->mismatch.sector, result->mismatch.text);
-        status = EXIT_FAILURE;
-    }
-    if (result->failed_count > 0) {
-        fprintf(stderr, "client: %" PRIu64 " of %" PRIu64 " %s failed\n", result->failed_count,
-                result->answered_count, client->options.write_percent > 0 ? "requests" : "reads");
-        status = EXIT_FAILURE;
-    }
-    if (client->signal != 0) {
-        fprintf(stderr, "client: ended by SIG%s\n", sigabbrev_np(client->signal));
-        status = EXIT_SIGNAL + client->signal;
-    }
-    return status;
-}
-
 /* Writes the rest of the outputs. Returns 0, or -1 after a message. */
 static int close_outputs(struct client *client)
 {
@@ -336,7 +305,8 @@ static int work(struct client *client)
     if (rc < 0)
         return EXIT_FAILURE;
     blkfront_stats(client->bf, &stats);
-    int status = judge(client);
+    int status = report_failures(&client->result, blkfront_failure(client->bf),
+                                 client->options.write_percent > 0, client->signal);
     if (trace_rc < 0 && status == EXIT_SUCCESS)
         status = EXIT_FAILURE;
     /* The records first: the result line promises that they are complete. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/report.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -198,4 +200,35 @@ void report_json(FILE *out, const struct client_options *options,
     write_result(&json, options, result);
     write_frontend(&json, stats);
     json_end(&json);
+}
+
+enum { EXIT_SIGNAL = 128 };
+
+int report_failures(const struct workload_result *result, const char *failure, bool writes,
+                    int signal)
+{
+    int status = EXIT_SUCCESS;
+    if (result->device_error != 0) {
+        fprintf(stderr, "client: %s\n",
+                failure[0] != '\0' ? failure : strerror(-result->device_error));
+        status = EXIT_FAILURE;
+    }
+    if (result->verify_error == -ENOMEM) {
+        fprintf(stderr, "client: out of memory for what --verify has to remember\n");
+        status = EXIT_FAILURE;
+    } else if (result->verify_error != 0) {
+        fprintf(stderr, "client: sector %" PRIu64 " does not hold what was written: %s\n",
+                result->mismatch.sector, result->mismatch.text);
+        status = EXIT_FAILURE;
+    }
+    if (result->failed_count > 0) {
+        fprintf(stderr, "client: %" PRIu64 " of %" PRIu64 " %s failed\n", result->failed_count,
+                result->answered_count, writes ? "requests" : "reads");
+        status = EXIT_FAILURE;
+    }
+    if (signal != 0) {
+        fprintf(stderr, "client: ended by SIG%s\n", sigabbrev_np(signal));
+        status = EXIT_SIGNAL + signal;
+    }
+    return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* report: the client's result on stdout: the one line, or all statistics as JSON or CSV. */
+/* report: the client's result on stdout: the one line, or all statistics as JSON or CSV; and on
+ * stderr what went wrong. */
 #ifndef SPLITDOM_CLIENT_REPORT_H
 #define SPLITDOM_CLIENT_REPORT_H
 
@@ -26,5 +27,12 @@ void report_csv(FILE *out, const struct client_options *options,
 void report_json(FILE *out, const struct client_options *options,
                  const struct workload_result *result, const struct blkfront_stats *stats,
                  const struct blkfront_geometry *geometry);
+
+/* Says on stderr why the run is not whole. failure: the device's own words, or ""; writes: some
+ * requests were none; signal: that ended the run, or 0. Returns the exit status: 0, 1, 128 +
+ * signal.
+ */
+int report_failures(const struct workload_result *result, const char *failure, bool writes,
+                    int signal);
 
 #endif

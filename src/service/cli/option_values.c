@@ -8,6 +8,7 @@
 
 #include "base/decimal.h"
 #include "service/block/cache/cache.h"
+#include "service/dom0/disks/disk_spec.h"
 #include "service/net/net.h"
 #include "splitdom/control.h"
 #include "splitdom/tdf.h"
@@ -152,6 +153,16 @@ int option_domain_name(struct why *why, const char *text)
         return why_fail(why, -EINVAL, "a name has up to %d letters, digits or _-.+:@, not '%s'",
                         MOST, text);
     return 0;
+}
+
+int option_disk(struct why *why, const char *text, const char *disks[DOM0_DISKS_MAX],
+                uint32_t *count)
+{
+    struct disk_spec spec;
+    if (*count == DOM0_DISKS_MAX)
+        return why_fail(why, -EINVAL, "--disk may come %d times", DOM0_DISKS_MAX);
+    disks[(*count)++] = text;
+    return disk_spec_parse(text, &spec, why);
 }
 
 int option_vif(struct why *why, const char *text, struct vif_spec vifs[DOM0_VIFS_MAX],

@@ -34,7 +34,10 @@ int option_delay(struct why *why, const char *text, uint64_t *out_ms);
 int option_seconds(struct why *why, const char *what, const char *text, uint64_t *out_ms);
 /* What people may call a domain. */
 int option_domain_name(struct why *why, const char *text);
-/* One more network interface, bridge. */
+/* One more disk, network interface, bridge: checked here, so that what is wrong is told before
+ * there is a Dom0. */
+int option_disk(struct why *why, const char *text, const char *disks[DOM0_DISKS_MAX],
+                uint32_t *count);
 int option_vif(struct why *why, const char *text, struct vif_spec vifs[DOM0_VIFS_MAX],
                uint32_t *count);
 int option_bridge(struct why *why, const char *text, const char *bridges[DOM0_BRIDGES_MAX],

@@ -151,16 +151,6 @@ static int apply_limit(int id, const char *text, struct dom0_options *d, struct 
     }
 }
 
-/* Checked here, so that what is wrong is told before there is a Dom0. */
-static int add_disk(const char *text, struct service_options *o, struct why *why)
-{
-    struct disk_spec spec;
-    if (o->dom0.disk_count == DOM0_DISKS_MAX)
-        return why_fail(why, -EINVAL, "--disk may come %d times", DOM0_DISKS_MAX);
-    o->disks[o->dom0.disk_count++] = text;
-    return disk_spec_parse(text, &spec, why);
-}
-
 static int apply_start(int id, const char *text, struct service_options *o, struct why *why)
 {
     struct dom0_options *d = &o->dom0;
@@ -170,7 +160,7 @@ static int apply_start(int id, const char *text, struct service_options *o, stru
         d->image_path = text;
         return 0;
     case OPTION_DISK:
-        return add_disk(text, o, why);
+        return option_disk(why, text, o->disks, &o->dom0.disk_count);
     case OPTION_VIF:
         d->vifs = o->vifs;
         return option_vif(why, text, o->vifs, &d->vif_count);
