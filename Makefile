@@ -60,10 +60,9 @@ ifeq ($(HAVE_LIBURING),1)
 CPPFLAGS += -DHAVE_LIBURING=1 $(shell $(PKG_CONFIG) --cflags liburing)
 LDLIBS   += $(shell $(PKG_CONFIG) --libs liburing)
 endif
-# Only what uses it is linked with it.
 ifeq ($(HAVE_LIBNBD),1)
 CPPFLAGS += -DHAVE_LIBNBD=1 $(shell $(PKG_CONFIG) --cflags libnbd)
-LDLIBS   += -Wl,--push-state,--as-needed $(shell $(PKG_CONFIG) --libs libnbd) -Wl,--pop-state
+LDLIBS   += -ldl # what loads it: engine/libnbd_calls.c
 endif
 ifeq ($(HAVE_NCURSES),1)
 CPPFLAGS += -DHAVE_NCURSES=1 $(shell $(PKG_CONFIG) --cflags-only-I ncurses)

@@ -12,6 +12,7 @@
 
 #include "base/thread.h"
 #include "service/block/engine/image.h"
+#include "service/block/engine/libnbd_calls.h"
 
 enum { PATIENCE_MS = 10000, MEMORY_ALIGN_BYTES = 8, BLOCK_BYTES_MAX = 65536 };
 
@@ -84,6 +85,10 @@ static int look_at_export(struct image_opener *o)
 
 static int open_export(struct image_opener *o)
 {
+    struct why why;
+    int rc = libnbd_load(&why);
+    if (rc < 0)
+        return refuse(o, rc, why.text);
     o->image = (struct image){.fd = -1, .path = strdup(o->uri), .nbd = nbd_create()};
     if (o->image.path == NULL || o->image.nbd == NULL)
         return refuse(o, -ENOMEM, "out of memory");
@@ -215,12 +220,11 @@ void image_nbd_close(struct nbd_handle *nbd)
 
 int image_opener_start(const char *uri, bool writable, struct image_opener **out, struct why *why)
 {
+    struct why reason;
     (void)writable;
     *out = NULL;
-    return why_fail(why, -ENOTSUP,
-                    "%s: this service was built without libnbd; install that (make deps) and build "
-                    "it again",
-                    uri);
+    int rc = libnbd_load(&reason);
+    return why_fail(why, rc, "%s: %s", uri, reason.text);
 }
 
 int image_opener_fd(const struct image_opener *o)

@@ -20,9 +20,11 @@ static struct why why;
 static int parse(const char *line, struct service_options *options)
 {
     static char buffer[1024];
-    char *arguments[ARGUMENTS_MAX + 2] = {(char *)"service"};
+    static char *arguments[ARGUMENTS_MAX + 2]; /* the options point into both */
     int count = 1;
 
+    memset(arguments, 0, sizeof(arguments));
+    arguments[0] = (char *)"service";
     snprintf(buffer, sizeof(buffer), "%s", line);
     for (char *word = strtok(buffer, " "); word != NULL; word = strtok(NULL, " "))
         arguments[count++] = word;
