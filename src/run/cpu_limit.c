@@ -117,7 +117,6 @@ static bool find_own(bool unified, char out[CPU_LIMIT_PATH_SIZE])
 /* What callers that are gone have left in this directory. */
 static void clear_away(const char *parent)
 {
-    char path[2 * CPU_LIMIT_PATH_SIZE + NAME_MAX + 2];
     struct dirent *entry;
     uint64_t pid;
     DIR *directory = opendir(parent);
@@ -129,8 +128,8 @@ static void clear_away(const char *parent)
             continue;
         if (kill((pid_t)pid, 0) == 0 || errno != ESRCH)
             continue;
-        snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
-        (void)rmdir(path); /* not while somebody is in it */
+        /* not while somebody is in it */
+        (void)unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
     }
     closedir(directory);
 }
@@ -161,27 +160,40 @@ static int create_in(struct cpu_limit *limit, const char *parent, bool unified)
     return rc;
 }
 
+/* Where a group may be made: too large for a small stack. */
+struct place {
+    char mount[CPU_LIMIT_PATH_SIZE], own[CPU_LIMIT_PATH_SIZE], parent[2 * CPU_LIMIT_PATH_SIZE];
+};
+
 /* In our own group, or the nearest above it that allows one. The first reason is the one to tell.
  */
-static int create_somewhere(struct cpu_limit *limit, bool unified, struct why *why)
+static int create_at(struct place *place, struct cpu_limit *limit, bool unified, struct why *why)
 {
-    char mount[CPU_LIMIT_PATH_SIZE], own[CPU_LIMIT_PATH_SIZE], parent[2 * CPU_LIMIT_PATH_SIZE];
     int first = 0;
-    if (!find_mount(unified, mount) || !find_own(unified, own))
+    if (!find_mount(unified, place->mount) || !find_own(unified, place->own))
         return -ENOENT;
     for (;;) {
-        snprintf(parent, sizeof(parent), "%s%s", mount, own);
-        int rc = create_in(limit, parent, unified);
+        snprintf(place->parent, sizeof(place->parent), "%s%s", place->mount, place->own);
+        int rc = create_in(limit, place->parent, unified);
         if (rc == 0)
             return 0;
         if (first == 0)
             first = why_fail_errno(
-                why, rc, "no control group with a limit of CPU can be made in %s", parent);
-        char *slash = strrchr(own, '/');
+                why, rc, "no control group with a limit of CPU can be made in %s", place->parent);
+        char *slash = strrchr(place->own, '/');
         if (slash == NULL)
             return first;
         *slash = '\0';
     }
+}
+
+static int create_somewhere(struct cpu_limit *limit, bool unified, struct why *why)
+{
+    struct place *place = malloc(sizeof(*place));
+    int rc = place == NULL ? why_fail(why, -ENOMEM, "out of memory")
+                           : create_at(place, limit, unified, why);
+    free(place);
+    return rc;
 }
 
 int cpu_limit_create(struct cpu_limit *limit, struct why *why)

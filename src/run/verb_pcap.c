@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -59,11 +60,10 @@ static int parse(int argc, char **argv, struct pcap_verb *verb, struct why *why)
 }
 
 /* One frame, or none: *count goes up. Errors: of the interface, and of the file. */
-static int take_frame(struct vif_session *session, FILE *out,
+static int take_frame(struct vif_session *session, uint8_t data[NETFRONT_FRAME_MAX], FILE *out,
                       const struct pcapng_interface *interface, uint64_t *count, struct why *why)
 {
-    uint8_t data[NETFRONT_FRAME_MAX];
-    struct netfront_frame frame = {.data = data, .room_bytes = sizeof(data)};
+    struct netfront_frame frame = {.data = data, .room_bytes = NETFRONT_FRAME_MAX};
     int rc = netfront_receive(session->nf, &frame, 1, 0);
 
     if (rc == -EAGAIN) {
@@ -94,7 +94,6 @@ static int capture(const struct pcap_verb *verb, struct vif_session *session, FI
     struct netfront_info info;
     char name[32];
     uint64_t count = 0;
-    int rc = 0;
 
     if (fds[1].fd < 0)
         return why_fail_errno(why, fds[1].fd, "cannot wait for frames");
@@ -102,12 +101,15 @@ static int capture(const struct pcap_verb *verb, struct vif_session *session, FI
     snprintf(name, sizeof(name), "vif%u.%u", info.domid, info.devid);
     interface.name = name;
     memcpy(interface.mac, info.mac, sizeof(interface.mac));
+    uint8_t *data = malloc(NETFRONT_FRAME_MAX); /* too large for a small stack */
+    int rc = data == NULL ? why_fail(why, -ENOMEM, "out of memory") : 0;
     pcapng_begin(out, &interface);
     while (rc >= 0 && (verb->count == 0 || count < verb->count)) {
-        rc = take_frame(session, out, &interface, &count, why);
+        rc = take_frame(session, data, out, &interface, &count, why);
         if (rc == 0 && (poll(fds, 2, -1) < 0 || fds[0].revents != 0))
             break;
     }
+    free(data);
     return rc < 0 ? rc : 0;
 }
 

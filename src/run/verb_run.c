@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -128,31 +129,39 @@ static int run_program(struct run *run)
     return status;
 }
 
-static int run_main(int argc, char **argv)
+static int run(struct run *run, int argc, char **argv)
 {
-    struct run run = {.domu = NULL};
     struct why why;
-
-    if (run_options_parse(argc, argv, &run.options, &why) < 0) {
+    if (run_options_parse(argc, argv, &run->options, &why) < 0) {
         fprintf(stderr, "domu: %s\nusage: domu run %s; see '%s --help'\n", why.text,
                 verb_run.arguments, program_invocation_short_name);
         return DOMU_USAGE;
     }
-    int status = make_limit(&run);
+    int status = make_limit(run);
     if (status == DOMU_OK)
-        status = enter_network(&run);
+        status = enter_network(run);
     if (status == DOMU_OK)
-        status = make_domain(&run);
+        status = make_domain(run);
     if (status == DOMU_OK)
-        status = make_network(&run);
+        status = make_network(run);
     if (status == DOMU_OK)
-        status = make_mediation(&run);
+        status = make_mediation(run);
     if (status == DOMU_OK)
-        status = run_program(&run);
-    mediate_close(run.mediate);
-    run_vif_close(&run.vif);
-    domu_close(run.domu);
-    cpu_limit_destroy(&run.limit);
+        status = run_program(run);
+    mediate_close(run->mediate);
+    run_vif_close(&run->vif);
+    domu_close(run->domu);
+    cpu_limit_destroy(&run->limit);
+    return status;
+}
+
+static int run_main(int argc, char **argv)
+{
+    struct run *all = calloc(1, sizeof(*all)); /* too large for a small stack */
+    if (all == NULL)
+        fprintf(stderr, "domu: out of memory\n");
+    int status = all != NULL ? run(all, argc, argv) : DOMU_FAILED;
+    free(all);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/std_fds.h"
@@ -68,26 +69,34 @@ static int run_verb(const struct service_options *options)
     }
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv, struct service_options *options)
 {
-    struct service_options options;
     struct why why;
-
-    std_fds_fill();
-    signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
-    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit, a domain's memory too: EFBIG */
-    if (service_options_parse(argc, argv, &options, &why) < 0) {
+    if (service_options_parse(argc, argv, options, &why) < 0) {
         fprintf(stderr, "service: %s\nusage: service VERB [options]; see '%s --help'\n", why.text,
                 program_invocation_short_name);
         return VERB_USAGE;
     }
-    if (options.verb == SERVICE_HELP) {
+    if (options->verb == SERVICE_HELP) {
         fputs(service_options_usage(), stdout);
         return verb_end_output();
     }
-    if (options.verb == SERVICE_VERSION) {
+    if (options->verb == SERVICE_VERSION) {
         puts("service (splitdom) " SPLITDOM_VERSION);
         return verb_end_output();
     }
-    return run_verb(&options);
+    return run_verb(options);
+}
+
+int main(int argc, char **argv)
+{
+    std_fds_fill();
+    signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit, a domain's memory too: EFBIG */
+    struct service_options *options = malloc(sizeof(*options)); /* too large for a small stack */
+    if (options == NULL)
+        fprintf(stderr, "service: out of memory\n");
+    int status = options != NULL ? run(argc, argv, options) : EXIT_FAILURE;
+    free(options);
+    return status;
 }

@@ -39,14 +39,25 @@ static int join_words(char *const *words, char between, char text[CONTROL_TEXT_M
     return 0;
 }
 
+/* Memory for words: too large for a small stack. The caller frees it. NULL: none, why says so. */
+static char *words_of(const struct service_options *options, char between, int *rc, struct why *why)
+{
+    char *text = malloc(CONTROL_TEXT_MAX);
+    *rc = text == NULL ? why_fail(why, -ENOMEM, "out of memory")
+                       : join_words(options->words, between, text, why);
+    return text;
+}
+
 static int attach(const struct rundir *rundir, const struct service_options *options,
                   struct why *why)
 {
-    char text[CONTROL_TEXT_MAX];
-    int rc = join_words(options->words, ',', text, why);
-    return rc < 0 ? rc
-                  : control_client_tell(rundir->control_socket, CONTROL_NETWORK_ATTACH,
-                                        options->domid, text, CONTROL_CLIENT_TIMEOUT_S, why);
+    int rc;
+    char *text = words_of(options, ',', &rc, why);
+    if (rc == 0)
+        rc = control_client_tell(rundir->control_socket, CONTROL_NETWORK_ATTACH, options->domid,
+                                 text, CONTROL_CLIENT_TIMEOUT_S, why);
+    free(text);
+    return rc;
 }
 
 static int detach(const struct rundir *rundir, const struct service_options *options,
@@ -61,14 +72,16 @@ static int detach(const struct rundir *rundir, const struct service_options *opt
 static int command(const struct rundir *rundir, enum control_op op,
                    const struct service_options *options, struct why *why)
 {
-    char text[CONTROL_TEXT_MAX], *answer = NULL;
-    int rc = join_words(options->words, ' ', text, why);
+    char *answer = NULL;
+    int rc;
+    char *text = words_of(options, ' ', &rc, why);
     if (rc == 0)
         rc = control_client_command(rundir->control_socket, op, 0, text, CONTROL_CLIENT_TIMEOUT_S,
                                     &answer, why);
     if (rc == 0)
         fputs(answer, stdout);
     free(answer);
+    free(text);
     return rc;
 }
 
