@@ -32,7 +32,7 @@ src/service/cli/top|`service top`: what is shown, and how
 src/domu|the library: a process as a domain
 src/domu/blkfront|the front end of a disk
 src/domu/netfront|the front end of a network interface
-src/run|unmodified programs on the clock of a domain
+src/run|the verbs of `domu`; unmodified programs on the clock of a domain
 src/run/traffic|frames at a rate, and what became of them
 src/run/shim|inside of such a program, on no libc: how it begins
 src/run/shim/call|the mediated system calls
@@ -43,10 +43,10 @@ src/bridge/nbdkit|as NBD exports
 src/bridge/fio|as an engine of fio
 src/bridge/vhost|as a vhost-user-blk device
 src/bridge/net|network interfaces as tap devices and captures
-src/run|the verbs of `domu`
 tools/integrity|the judge of what was read'
 
-# first_sentence FILE: of the first comment behind the licence line, without "noun:" in front.
+# first_sentence FILE NOUN: of the first comment behind the licence line, without the noun in front, which may be
+# called as its functions are (net_rules), or as its verb (tap).
 first_sentence() {
     awk -v noun="$2" '
         FNR == 1 { next }
@@ -62,8 +62,11 @@ first_sentence() {
         END {
             gsub(/ +/, " ", text)
             sub(/^ /, "", text)
-            sub("^" noun "[a-z_{},. *]*: ", "", text)
+            short = noun
+            sub(/^(verb|link)_/, "", short)
+            sub("^(net_)?(" noun "|" short ")[a-z_{},. *]*: ", "", text)
             if (match(text, /[.:;] /)) text = substr(text, 1, RSTART - 1)
+            if (text ~ /\([^)]*$/) sub(/ *\([^)]*$/, "", text) # the cut was within parentheses
             sub(/[.:;]$/, "", text)
             gsub(/\|/, "\\|", text)
             print text
