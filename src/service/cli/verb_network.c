@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verb_network: the network: network-attach, network-detach, network-list in the columns of `xl
+ * verb_network: the verbs about the network: network-attach, -detach, -list in the columns of `xl
  * network-list`, net-link, rule.
  */
 #include <errno.h>
