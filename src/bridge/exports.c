@@ -14,6 +14,7 @@ struct export
     struct blkfront *bf; /* NULL: it has no users */
     uint32_t users;
     char name[VDEV_NAME_SIZE];
+    enum export_access access;
     struct blkfront_options options;
 };
 
@@ -26,18 +27,19 @@ struct exports {
 
 static void name_all(struct exports *exports, const struct exports_options *options)
 {
-    static const uint32_t xvda = VDEV_XVDA;
-    const uint32_t *disks = options->disk_count == 0 ? &xvda : options->disks;
+    static const struct export_spec xvda = {.vdev = VDEV_XVDA};
+    const struct export_spec *disks = options->disk_count == 0 ? &xvda : options->disks;
 
     exports->count = options->disk_count == 0 ? 1 : options->disk_count;
     assert(exports->count <= EXPORTS_MAX);
     for (uint32_t i = 0; i < exports->count; i++) {
-        vdev_format(disks[i], exports->list[i].name);
+        vdev_format(disks[i].vdev, exports->list[i].name);
+        exports->list[i].access = disks[i].access;
         exports->list[i].options = (struct blkfront_options){
             .size = sizeof(struct blkfront_options),
             .depth = options->depth == 0 ? EXPORTS_DEPTH : options->depth,
             .sectors_per_request = EXPORTS_REQUEST_SECTORS,
-            .vdev = disks[i],
+            .vdev = disks[i].vdev,
         };
     }
 }
@@ -149,24 +151,51 @@ static struct export *find(struct exports *exports, const char *name)
     return NULL;
 }
 
+static int refuse_read_only(const struct export *export, struct why *why)
+{
+    struct blkfront_geometry geometry;
+    int rc = blkfront_geometry(export->bf, &geometry);
+
+    if (rc < 0)
+        return why_fail_errno(why, rc, "%s", export->name);
+    if (geometry.read_only)
+        return why_fail(why, -EROFS, "%s is read-only in Dom0, access=w needs a writable disk",
+                        export->name);
+    return 0;
+}
+
+static int open_disk(struct exports *exports, struct export *export, struct why *why)
+{
+    struct blkfront_error error;
+    int rc = blkfront_open(exports->domu, &export->options, &export->bf, &error);
+
+    if (rc < 0)
+        return why_fail(why, rc, "%s: %s", export->name, error.text);
+    rc = export->access == EXPORT_WRITE ? refuse_read_only(export, why) : 0;
+    if (rc < 0) {
+        blkfront_close(export->bf);
+        export->bf = NULL;
+    }
+    return rc;
+}
+
 int exports_acquire(struct exports *exports, const char *name, struct blkfront **out,
                     struct why *why)
 {
     struct export *export = find(exports, name);
-    struct blkfront_error error;
     int rc = 0;
 
     if (export == NULL)
         return why_fail(why, -ENOENT, "there is no export %s", name);
     pthread_mutex_lock(&exports->lock);
     if (export->users == 0)
-        rc = blkfront_open(exports->domu, &export->options, &export->bf, &error);
+        rc = open_disk(exports, export, why);
     if (rc == 0) {
         export->users++;
         *out = export->bf;
     }
     pthread_mutex_unlock(&exports->lock);
-    return rc < 0 ? why_fail(why, rc, "%s: %s", export->name, error.text) : 0;
+    return rc;
 }
 
 void exports_release(struct exports *exports, struct blkfront *bf)
@@ -183,6 +212,22 @@ void exports_release(struct exports *exports, struct blkfront *bf)
         }
     }
     pthread_mutex_unlock(&exports->lock);
+}
+
+int exports_geometry(struct exports *exports, struct blkfront *bf, struct blkfront_geometry *out)
+{
+    int rc = blkfront_geometry(bf, out);
+
+    pthread_mutex_lock(&exports->lock);
+    for (uint32_t i = 0; rc == 0 && i < exports->count; i++) {
+        if (exports->list[i].bf == bf && exports->list[i].access == EXPORT_READ) {
+            out->read_only = true;
+            out->discard = false;
+            out->discard_granularity = 0;
+        }
+    }
+    pthread_mutex_unlock(&exports->lock);
+    return rc;
 }
 
 int exports_failure_fd(struct exports *exports)

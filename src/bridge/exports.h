@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/why.h"
+#include "bridge/export_spec.h"
 #include "splitdom/blkfront.h"
 
 enum {
@@ -27,7 +28,7 @@ struct exports_options {
     bool reconnect;            /* outlive a restart of Dom0 */
     uint32_t depth;            /* requests at a time of each disk; 0: EXPORTS_DEPTH */
     uint32_t disk_count;       /* 0: xvda alone */
-    uint32_t disks[EXPORTS_MAX];
+    struct export_spec disks[EXPORTS_MAX];
 };
 
 struct exports;
@@ -35,7 +36,7 @@ struct exports;
 /*
  * Becomes a domain, and opens each disk once, so that what is missing is known at once. On success
  * *out is the caller's (exports_close). Errors: those of domu_open and blkfront_open, with the line
- * in why; -EEXIST a disk is named twice.
+ * in why; -EEXIST a disk is named twice; -EROFS one is read-only that is to be written.
  */
 int exports_open(const struct exports_options *options, struct exports **out, struct why *why);
 /* Ends the domain; no disk has users any more. NULL is allowed. */
@@ -50,11 +51,16 @@ const char *exports_name(const struct exports *exports, uint32_t index);
 
 /*
  * Opens the export of that name, or shares its disk with those who have it. Each success is made up
- * for by one exports_release. Errors: -ENOENT there is none of that name; those of blkfront_open.
+ * for by one exports_release. Errors: -ENOENT there is none of that name; -EROFS the disk is
+ * read-only, and is to be written; those of blkfront_open.
  */
 int exports_acquire(struct exports *exports, const char *name, struct blkfront **out,
                     struct why *why);
 void exports_release(struct exports *exports, struct blkfront *bf);
+
+/* What clients are told of an acquired disk: blkfront_geometry, read-only where that was asked for.
+ * The bridge keeps to that: the disk itself takes writes. Errors: those of blkfront_geometry. */
+int exports_geometry(struct exports *exports, struct blkfront *bf, struct blkfront_geometry *out);
 
 /* A descriptor that is readable once the domain is of no use any more (domu_fd), and the reason. */
 int exports_failure_fd(struct exports *exports);

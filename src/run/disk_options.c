@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/vdev.h"
 #include "run/verb_option.h"
 
 enum { DEPTH_MAX = 512 };
@@ -13,9 +12,8 @@ static int take_disk(struct exports_options *options, const char *value, struct 
 {
     if (options->disk_count == EXPORTS_MAX)
         return why_fail(why, -EINVAL, "at most %d disks", EXPORTS_MAX);
-    if (vdev_parse(value, &options->disks[options->disk_count]) < 0)
-        return why_fail(why, -EINVAL, "--disk %s: xvda, xvdb, ... or Xen's number of a disk",
-                        value);
+    if (export_spec_parse(value, &options->disks[options->disk_count], why) < 0)
+        return -EINVAL;
     options->disk_count++;
     return 0;
 }

@@ -11,7 +11,7 @@
 
 /* For help texts, a line each. */
 #define DISK_OPTIONS_HELP                                                                          \
-    "    --disk VDEV           which disk: xvda, xvdb, ... (xvda)\n"                               \
+    "    --disk SPEC           which disk: xvda, xvdb, ... (xvda); xvda,access=r: read-only\n"     \
     "    --tdf K               time dilation factor of the domain's clock: 10, 2.5 or 1/10 (1)\n"  \
     "    --reconnect           outlive a restart of the service\n"                                 \
     "    --depth N             requests at a time, 1..512\n"                                       \

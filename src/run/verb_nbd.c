@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/vdev.h"
 #include "run/disk_options.h"
 #include "run/plugin_path.h"
 #include "run/socket_name.h"
@@ -88,11 +87,11 @@ __attribute__((format(printf, 2, 3))) static void add_text(struct command *comma
 
 static void add_options(struct command *command, const struct exports_options *options)
 {
-    char name[VDEV_NAME_SIZE];
+    char disk[EXPORT_SPEC_TEXT_SIZE];
 
     for (uint32_t i = 0; i < options->disk_count; i++) {
-        vdev_format(options->disks[i], name);
-        add_text(command, "disk=%s", name);
+        export_spec_format(&options->disks[i], disk);
+        add_text(command, "disk=%s", disk);
     }
     if (options->tdf_num != 0)
         add_text(command, "tdf=%" PRIu64 "/%" PRIu64, options->tdf_num, options->tdf_den);
@@ -220,7 +219,7 @@ static int nbd_main(int argc, char **argv)
 
 const struct domu_verb verb_nbd = {
     .name = "nbd",
-    .arguments = "SOCKET [--disk VDEV]... [--tdf K] [nbdkit's arguments]",
+    .arguments = "SOCKET [--disk SPEC]... [--tdf K] [nbdkit's arguments]",
     .help =
         "    serves disks of a domain as NBD exports, by nbdkit\n" DISK_OPTIONS_HELP
         "    What comes after these is nbdkit's: --filter=cow, --readonly, delay-read=5ms ...\n",

@@ -40,9 +40,11 @@ static void tell(const char *line)
     fprintf(stderr, "domu: %s\n", line);
 }
 
-static int serve(struct exports *exports, int listen_fd, int stop_fd, struct why *why)
+static int serve(struct exports *exports, bool read_only, int listen_fd, int stop_fd,
+                 struct why *why)
 {
-    struct vhost_server_options server = {.listen_fd = listen_fd, .stop_fd = stop_fd, .tell = tell};
+    struct vhost_server_options server = {
+        .listen_fd = listen_fd, .stop_fd = stop_fd, .read_only = read_only, .tell = tell};
     int rc = exports_acquire(exports, "", &server.bf, why);
 
     if (rc < 0)
@@ -66,7 +68,8 @@ static int run(const struct exports_options *options, const char *path, struct w
     if (rc == 0)
         rc = socket_name_listen(&listener, path, why);
     if (rc == 0)
-        rc = serve(exports, listener.fd, stop_fd, why);
+        rc = serve(exports, options->disk_count > 0 && options->disks[0].access == EXPORT_READ,
+                   listener.fd, stop_fd, why);
     unix_listener_close(&listener);
     exports_close(exports);
     if (stop_fd >= 0)
@@ -95,7 +98,7 @@ static int vhost_main(int argc, char **argv)
 
 const struct domu_verb verb_vhost = {
     .name = "vhost-user-blk",
-    .arguments = "SOCKET [--disk VDEV] [--tdf K]",
+    .arguments = "SOCKET [--disk SPEC] [--tdf K]",
     .help = "    serves a disk of a domain as a vhost-user-blk device, for QEMU, UML and "
             "others\n" DISK_OPTIONS_HELP,
     .main = vhost_main,

@@ -6,6 +6,8 @@ requires nbdcopy jq
 
 image disk1.img 16
 start_service --image disk1.img
+expect 2 "Dom0's decision" "$BIN/domu" nbd "$SOCKET" --disk vdev=xvda,target=disk1.img
+expect 1 'xvda is read-only' "$BIN/domu" nbd "$SOCKET" --disk xvda,access=w
 start_nbd
 
 nbdinfo --json "$URI" >info.json || die "nbdinfo"

@@ -34,6 +34,12 @@ fi
 end_nbd
 [ "$status" = 0 ] || die "domu nbd ended with $status: $(cat nbd.log)"
 
+# Read-only although the disk is not.
+start_nbd --disk vdev=xvda,access=r
+! is_writable || die "access=r: a writable export"
+nbdcopy "$URI" - | cmp - disk1.img || die "nbdcopy from a read-only export"
+end_nbd
+
 # Filters that know what must be: what is written is what was there before; a delay costs time and nothing else.
 cp disk1.img before.img
 start_nbd --filter=checkwrite

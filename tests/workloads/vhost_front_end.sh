@@ -9,8 +9,10 @@ requires python3
 image disk1.img 16
 expect 2 'which socket' "$BIN/domu" vhost-user-blk
 expect 2 'unknown argument' "$BIN/domu" vhost-user-blk s --filter=cow
+expect 2 "Dom0's decision" "$BIN/domu" vhost-user-blk s --disk xvda,format=raw
 expect 1 "no service 'default' is running" "$BIN/domu" vhost-user-blk "$SOCKET"
 start_service --image disk1.img
+expect 1 'xvda is read-only' "$BIN/domu" vhost-user-blk "$SOCKET" --disk xvda,w
 "$BIN/domu" vhost-user-blk "$SOCKET" 2>vhost.log &
 device=$!
 eventually 10 test -S "$SOCKET" || die "no socket: $(cat vhost.log)"

@@ -16,7 +16,6 @@
 
 #include "base/decimal.h"
 #include "base/thread.h"
-#include "base/vdev.h"
 #include "bridge/exports.h"
 #include "splitdom/tdf.h"
 
@@ -70,13 +69,14 @@ static int fail_why(int rc, const struct why *why)
 static int set_disk(const char *value)
 {
     struct exports_options *options = &state.options;
+    struct why why;
 
     if (options->disk_count == EXPORTS_MAX) {
         nbdkit_error("at most %d disks", EXPORTS_MAX);
         return -1;
     }
-    if (vdev_parse(value, &options->disks[options->disk_count]) < 0) {
-        nbdkit_error("%s is no disk: xvda, xvdb, ... or Xen's number of one", value);
+    if (export_spec_parse(value, &options->disks[options->disk_count], &why) < 0) {
+        nbdkit_error("%s", why.text);
         return -1;
     }
     options->disk_count++;
@@ -217,8 +217,8 @@ static void *plugin_open(int readonly)
         free(connection);
         return NULL;
     }
-    (void)blkfront_geometry(connection->bf,
-                            &connection->geometry); /* an error is the first read's */
+    (void)exports_geometry(state.exports, connection->bf,
+                           &connection->geometry); /* an error is the first read's */
     return connection;
 }
 
@@ -361,7 +361,8 @@ static struct nbdkit_plugin plugin = {
     .version = SPLITDOM_VERSION,
     .config = plugin_config,
     .config_help =
-        "disk=xvda            A disk to serve, as often as there are disks.\n"
+        "disk=xvda            A disk to serve, as often as there are disks; xvda,access=r: "
+        "read-only.\n"
         "name=NAME            Which service (default: $SPLITDOM_NAME, or \"default\").\n"
         "rundir=DIR           Where it runs (default: $SPLITDOM_RUNDIR, or the user's).\n"
         "tdf=K                Time dilation factor of the domain's clock (default: 1).\n"

@@ -42,6 +42,14 @@ int blk_device_open(struct blk_device *device, struct blkfront *bf)
     return 0;
 }
 
+void blk_device_forbid_writes(struct blk_device *device)
+{
+    assert(device->in_flight == 0);
+    device->geometry.read_only = true;
+    device->geometry.discard = false;
+    device->geometry.discard_granularity = 0;
+}
+
 void blk_device_close(struct blk_device *device)
 {
     assert(device->in_flight == 0);

@@ -34,6 +34,9 @@ struct blk_device {
 /* The disk stays the caller's, who leaves its asynchronous calls to the device until
  * blk_device_close. Errors: -ENOMEM; those of blkfront_geometry. */
 int blk_device_open(struct blk_device *device, struct blkfront *bf);
+/* From the first request on: a front end is told of a read-only disk, and gets errors for writes.
+ */
+void blk_device_forbid_writes(struct blk_device *device);
 /* Nothing is in flight. Accepts a zeroed or half-built one. */
 void blk_device_close(struct blk_device *device);
 

@@ -53,6 +53,8 @@ static int begin_session(struct server *server, struct why *why)
         close(fd);
         return why_fail_errno(why, rc, "cannot serve a front end");
     }
+    if (server->options->read_only)
+        blk_device_forbid_writes(&server->device);
     vhost_session_open(&server->session, fd, &server->device, server->options->stop_fd);
     server->has_session = true;
     return 0;

@@ -9,6 +9,8 @@
 #ifndef SPLITDOM_BRIDGE_VHOST_VHOST_SERVER_H
 #define SPLITDOM_BRIDGE_VHOST_VHOST_SERVER_H
 
+#include <stdbool.h>
+
 #include "base/why.h"
 #include "splitdom/blkfront.h"
 
@@ -17,6 +19,7 @@ struct vhost_server_options {
     int stop_fd;    /* readable: the server is to end */
     int failure_fd; /* readable: the domain is of no use any more */
     struct blkfront *bf;
+    bool read_only;                 /* take no writes, whatever the disk takes */
     void (*tell)(const char *line); /* why a front end was dropped, for people */
 };
 

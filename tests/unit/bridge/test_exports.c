@@ -36,8 +36,11 @@ static int setup(void **state)
         return -1;
     struct fake_dom0_script script = {.disks = 2};
     dom0 = fake_dom0_start(base, &script);
-    options = (struct exports_options){
-        .rundir = base, .name = "fake", .depth = 8, .disk_count = 2, .disks = {VDEV_XVDA, XVDB}};
+    options = (struct exports_options){.rundir = base,
+                                       .name = "fake",
+                                       .depth = 8,
+                                       .disk_count = 2,
+                                       .disks = {{.vdev = VDEV_XVDA}, {.vdev = XVDB}}};
     return dom0 != NULL ? 0 : -1;
 }
 
@@ -48,6 +51,19 @@ static int teardown(void **state)
     fake_dom0_stop(dom0);
     alarm(0);
     return rmdir(base);
+}
+
+static uint8_t writable[1 << 20];
+
+/* Another Dom0, whose disks can be written. */
+static void make_writable(void)
+{
+    struct fake_dom0_script script = {
+        .disks = 2, .sectors = sizeof(writable) / 512, .disk = writable};
+
+    fake_dom0_stop(dom0);
+    dom0 = fake_dom0_start(base, &script);
+    assert_non_null(dom0);
 }
 
 static void open_exports(void)
@@ -108,12 +124,42 @@ static void it_is_known_whether_disks_have_users(void **state)
 static void what_is_missing_is_known_at_once(void **state)
 {
     (void)state;
-    options.disks[1] = 51744;
+    options.disks[1].vdev = 51744;
     assert_int_equal(exports_open(&options, &exports, &why), -ENODEV);
     assert_non_null(strstr(why.text, "xvdc"));
     assert_null(exports);
-    options.disks[1] = VDEV_XVDA;
+    options.disks[1].vdev = VDEV_XVDA;
     assert_int_equal(exports_open(&options, &exports, &why), -EEXIST);
+}
+
+static void a_writable_disk_is_read_only_where_that_is_asked_for(void **state)
+{
+    struct blkfront_geometry geometry;
+    struct blkfront *first, *other;
+
+    (void)state;
+    make_writable();
+    options.disks[0].access = EXPORT_READ;
+    options.disks[1].access = EXPORT_WRITE;
+    open_exports();
+    assert_int_equal(exports_acquire(exports, "xvda", &first, &why), 0);
+    assert_int_equal(exports_acquire(exports, "xvdb", &other, &why), 0);
+    assert_int_equal(exports_geometry(exports, first, &geometry), 0);
+    assert_true(geometry.read_only);
+    assert_false(geometry.discard);
+    assert_int_equal(exports_geometry(exports, other, &geometry), 0);
+    assert_false(geometry.read_only);
+    exports_release(exports, first);
+    exports_release(exports, other);
+}
+
+static void a_read_only_disk_is_refused_where_it_is_to_be_written(void **state)
+{
+    (void)state;
+    options.disks[1].access = EXPORT_WRITE;
+    assert_int_equal(exports_open(&options, &exports, &why), -EROFS);
+    assert_non_null(strstr(why.text, "xvdb is read-only"));
+    assert_null(exports);
 }
 
 static void the_end_of_the_domain_can_be_waited_for(void **state)
@@ -136,6 +182,8 @@ int main(void)
         EXPORTS_TEST(a_disk_can_be_opened_again),
         EXPORTS_TEST(it_is_known_whether_disks_have_users),
         EXPORTS_TEST(what_is_missing_is_known_at_once),
+        EXPORTS_TEST(a_writable_disk_is_read_only_where_that_is_asked_for),
+        EXPORTS_TEST(a_read_only_disk_is_refused_where_it_is_to_be_written),
         EXPORTS_TEST(the_end_of_the_domain_can_be_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,8 @@ static void a_value_follows_or_stands_behind_an_equals_sign(void **state)
     assert_int_equal(take("--disk=xvda", "SOCKET", &at), 1);
     assert_int_equal(at, 1);
     assert_int_equal(options.disk_count, 2);
-    assert_int_equal(options.disks[0], 51728);
-    assert_int_equal(options.disks[1], 51712);
+    assert_int_equal(options.disks[0].vdev, 51728);
+    assert_int_equal(options.disks[1].vdev, 51712);
     assert_int_equal(take("--depth=7", NULL, &at), 1);
     assert_int_equal(options.depth, 7);
     assert_int_equal(take("--name", "x", &at), 1);
@@ -82,6 +82,8 @@ static void wrong_values_are_refused(void **state)
     (void)state;
     assert_int_equal(take("--disk", NULL, &at), -EINVAL);
     assert_int_equal(take("--disk", "floppy", &at), -EINVAL);
+    assert_int_equal(take("--disk", "disk.img,raw,xvdb,w", &at), -EINVAL);
+    assert_int_equal(options.disk_count, 0);
     assert_int_equal(take("--depth", "0", &at), -EINVAL);
     assert_int_equal(take("--depth", "513", &at), -EINVAL);
     for (int i = 0; i < EXPORTS_MAX; i++)

@@ -118,6 +118,17 @@ static void a_write_reaches_the_disk_and_a_flush_follows_when_asked_for(void **s
     assert_int_equal(memory_disk.flushes, 1);
 }
 
+static void a_device_without_writes_refuses_them(void **state)
+{
+    (void)state;
+    blk_device_forbid_writes(&device);
+    start(negotiated | 1ULL << VIRTIO_BLK_F_RO); /* refused unless the device offers it */
+    fake_guest_request(&guest, VIRTIO_BLK_T_OUT, 100, 1024);
+    assert_answer(1, VIRTIO_BLK_S_IOERR);
+    fake_guest_request(&guest, VIRTIO_BLK_T_IN, 100, 1024);
+    assert_answer(1024 + 1, VIRTIO_BLK_S_OK);
+}
+
 /* Such a driver takes an answered write for durable. */
 static void a_driver_without_flush_gets_one_after_each_write(void **state)
 {
@@ -612,6 +623,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SESSION_TEST(a_read_fills_the_guests_memory),
         SESSION_TEST(a_write_reaches_the_disk_and_a_flush_follows_when_asked_for),
+        SESSION_TEST(a_device_without_writes_refuses_them),
         SESSION_TEST(a_driver_without_flush_gets_one_after_each_write),
         SESSION_TEST(the_flush_after_a_write_that_took_a_while_is_shown),
         SESSION_TEST(ranges_are_discarded_or_zeroed),
