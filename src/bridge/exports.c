@@ -40,6 +40,7 @@ static void name_all(struct exports *exports, const struct exports_options *opti
             .depth = options->depth == 0 ? EXPORTS_DEPTH : options->depth,
             .sectors_per_request = EXPORTS_REQUEST_SECTORS,
             .vdev = disks[i].vdev,
+            .queues = options->queues,
         };
     }
 }

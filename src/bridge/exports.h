@@ -27,6 +27,7 @@ struct exports_options {
     uint64_t tdf_num, tdf_den; /* of the domain's clock; 0/0: 1 */
     bool reconnect;            /* outlive a restart of Dom0 */
     uint32_t depth;            /* requests at a time of each disk; 0: EXPORTS_DEPTH */
+    uint32_t queues;           /* rings of each disk, each of that depth; 0: 1 */
     uint32_t disk_count;       /* 0: xvda alone */
     struct export_spec disks[EXPORTS_MAX];
 };

@@ -19,6 +19,7 @@
 #include "run/plugin_path.h"
 #include "run/socket_name.h"
 #include "run/verb.h"
+#include "run/verb_option.h"
 
 enum {
     ACTIVATION_FD = 3, /* sd_listen_fds(3): the first descriptor that is passed */
@@ -36,15 +37,35 @@ struct nbd {
     struct unix_listener listener;
 };
 
+/* A disk's requests come from nbdkit's threads, which several rings can part. */
+static int take_queues(struct exports_options *options, int argc, char **argv, int *at,
+                       struct why *why)
+{
+    const char *value;
+    uint64_t queues;
+    int rc = verb_option_take("--queues", argc, argv, at, &value, why);
+
+    if (rc != 1)
+        return rc;
+    rc = verb_option_number("--queues", value, 1, BLKFRONT_QUEUES_MAX, &queues, why);
+    if (rc < 0)
+        return rc;
+    options->queues = (uint32_t)queues;
+    return 1;
+}
+
 /* nbdkit's own begin at the first argument that is not one of ours. */
 static int parse(int argc, char **argv, struct nbd *nbd, struct why *why)
 {
     int at = 1, rc = 1;
 
     while (at < argc && rc > 0) {
-        if (argv[at][0] != '-' && nbd->socket_path == NULL)
+        if (argv[at][0] != '-' && nbd->socket_path == NULL) {
             nbd->socket_path = argv[at++];
-        else
+            continue;
+        }
+        rc = take_queues(&nbd->options, argc, argv, &at, why);
+        if (rc == 0)
             rc = disk_options_take(&nbd->options, argc, argv, &at, why);
     }
     if (rc < 0)
@@ -97,6 +118,8 @@ static void add_options(struct command *command, const struct exports_options *o
         add_text(command, "tdf=%" PRIu64 "/%" PRIu64, options->tdf_num, options->tdf_den);
     if (options->depth != 0)
         add_text(command, "depth=%" PRIu32, options->depth);
+    if (options->queues != 0)
+        add_text(command, "queues=%" PRIu32, options->queues);
     if (options->reconnect)
         add_text(command, "reconnect=true");
 }
@@ -222,6 +245,8 @@ const struct domu_verb verb_nbd = {
     .arguments = "SOCKET [--disk SPEC]... [--tdf K] [nbdkit's arguments]",
     .help =
         "    serves disks of a domain as NBD exports, by nbdkit\n" DISK_OPTIONS_HELP
+        "    --queues N            rings of each disk, over which nbdkit's threads are spread: "
+        "1..8 (1)\n"
         "    What comes after these is nbdkit's: --filter=cow, --readonly, delay-read=5ms ...\n",
     .main = nbd_main,
 };

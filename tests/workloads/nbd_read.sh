@@ -28,6 +28,21 @@ fi
 end_nbd
 [ "$status" = 0 ] || die "domu nbd ended with $status: $(cat nbd.log)"
 
+# Several rings, over which nbdkit's threads are spread.
+expect 2 'queues' "$BIN/domu" nbd "$SOCKET" --queues 9
+start_nbd --queues 2
+nbdcopy --connections=4 --request-size=65536 "$URI" - | cmp - disk1.img || die "two rings: nbdcopy read something else"
+end_nbd
+[ "$status" = 0 ] || die "domu nbd with two rings ended with $status: $(cat nbd.log)"
+
+if command -v xenstore-ls >/dev/null && [ "$(nproc)" -ge 2 ]; then
+    start_nbd --queues 2 --filter=delay rdelay=100ms
+    nbdcopy --connections=1 --requests=1 "$URI" null: 2>/dev/null & # its disk is open as long
+    has_two_rings() { (eval "$(service env)" && xenstore-ls -f /local/domain) | grep -q '/multi-queue-num-queues = "2"'; }
+    eventually 20 has_two_rings || die "not two rings"
+    end_nbd
+fi
+
 # A filter, and its parameters; the disk under it is not written.
 sum=$(md5sum <disk1.img)
 start_nbd --filter=cow --filter=stats statsfile="$PWD/stats"

@@ -119,6 +119,8 @@ static int plugin_config(const char *key, const char *value)
         return set_flag(value, &options->reconnect);
     else if (strcmp(key, "depth") == 0)
         return nbdkit_parse_uint32_t("depth", value, &options->depth);
+    else if (strcmp(key, "queues") == 0)
+        return nbdkit_parse_uint32_t("queues", value, &options->queues);
     else {
         nbdkit_error("unknown parameter '%s'", key);
         return -1;
@@ -367,7 +369,8 @@ static struct nbdkit_plugin plugin = {
         "rundir=DIR           Where it runs (default: $SPLITDOM_RUNDIR, or the user's).\n"
         "tdf=K                Time dilation factor of the domain's clock (default: 1).\n"
         "reconnect=true       Outlive a restart of the service.\n"
-        "depth=64             Requests at a time of each disk.",
+        "depth=64             Requests at a time of each ring.\n"
+        "queues=1             Rings of each disk, over which nbdkit's threads are spread.",
     .after_fork = plugin_after_fork,
     .cleanup = plugin_cleanup,
     .list_exports = plugin_list_exports,

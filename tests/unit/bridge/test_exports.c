@@ -162,6 +162,25 @@ static void a_read_only_disk_is_refused_where_it_is_to_be_written(void **state)
     assert_null(exports);
 }
 
+static void a_disk_has_as_many_rings_as_are_asked_for(void **state)
+{
+    struct fake_dom0_script script = {.disks = 2, .queues = 4};
+    struct blkfront *bf;
+    uint8_t sector[512];
+
+    (void)state;
+    fake_dom0_stop(dom0);
+    dom0 = fake_dom0_start(base, &script);
+    assert_non_null(dom0);
+    options.queues = 3;
+    open_exports();
+    assert_int_equal(exports_acquire(exports, "xvdb", &bf, &why), 0);
+    assert_int_equal(blkfront_queues(bf), 3);
+    assert_int_equal(blkfront_read(bf, 3, 1, sector), 0);
+    assert_true(fake_disk_holds(sector, 3, 1));
+    exports_release(exports, bf);
+}
+
 static void the_end_of_the_domain_can_be_waited_for(void **state)
 {
     (void)state;
@@ -184,6 +203,7 @@ int main(void)
         EXPORTS_TEST(what_is_missing_is_known_at_once),
         EXPORTS_TEST(a_writable_disk_is_read_only_where_that_is_asked_for),
         EXPORTS_TEST(a_read_only_disk_is_refused_where_it_is_to_be_written),
+        EXPORTS_TEST(a_disk_has_as_many_rings_as_are_asked_for),
         EXPORTS_TEST(the_end_of_the_domain_can_be_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
