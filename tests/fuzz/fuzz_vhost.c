@@ -9,7 +9,10 @@
  *   100..149  all that makes a queue run
  *   150..219  2 bytes offset (in 16s), 1 byte length (mod 32), so many bytes: into the memory
  *   220..239  an ordinary request: 1 byte type, 1 byte sector, 2 bytes length
- *   240..254  let requests move
+ *   240..253  let requests move
+ *   254       1 byte: bit 0: the disk answers nothing until it is told otherwise or requests are
+ *             cancelled; bits 1..3: how many more requests it has room for, 7: any number; bit 7:
+ *             it is dead from now on
  *   255       the memory shrinks
  *
  * The device may drop the front end, and no more: it must touch nothing outside the guest's memory
@@ -88,6 +91,19 @@ static void request(struct fake_guest *guest, struct input *input)
     fake_guest_request(guest, type, sector, bytes);
 }
 
+/* As the library's: there is room for one whenever nothing is in flight; one that is dead stays so,
+ * and what was in flight comes back at once. */
+static void change_disk(struct input *input)
+{
+    uint8_t how = take_byte(input);
+    uint32_t room = how >> 1 & 7;
+
+    if ((how & 0x80) != 0)
+        memory_disk.failure = -ENOTCONN;
+    memory_disk.holds = (how & 1) != 0 && memory_disk.failure == 0;
+    memory_disk.room = room == 7 ? UINT32_MAX : 1 + room;
+}
+
 /* Returns less than 0 when the front end is dropped. */
 static int step(struct vhost_session *session, struct fake_guest *guest, struct input *input,
                 bool *shrunk)
@@ -105,8 +121,10 @@ static int step(struct vhost_session *session, struct fake_guest *guest, struct 
         scribble(guest, input);
     else if (what < 240 && !*shrunk)
         request(guest, input);
-    else if (what < 255)
+    else if (what < 254)
         return vhost_session_move(session, &why);
+    else if (what == 254)
+        change_disk(input);
     else
         *shrunk = ftruncate(guest->memory_fd, 0) == 0;
     return what < 150 ? vhost_session_hear(session, &why) : 0;
