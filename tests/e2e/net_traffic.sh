@@ -69,6 +69,19 @@ if command -v tcpdump >/dev/null; then
     [ "$(tcpdump -n -r capture.pcapng 2>/dev/null | grep -c 'ethertype .*88b5')" = 50 ] || die "tcpdump does not read it"
 fi
 
+# What top shows are these counts, as Dom0 sees them.
+begin idle traffic
+top_is_status() { # some frames may still be on their way
+    local line
+    service status --json >status && service top -b -i 1 -n >out || return 1
+    jq -r '.domains[] | .vifs[] | "^Net\(.devid) RX: +\(.tx_bytes)bytes +\(.tx_frames)pkts +\(.tx_errors)err +[0-9]+drop  TX: +\(.rx_bytes)bytes +\(.rx_frames)pkts +\(.rx_errors)err +[0-9]+drop  \(.name) \(.mac)$"' status >lines
+    [ "$(wc -l <lines)" = 2 ] || return 1
+    while read -r line; do grep -qE "$line" out || return 1; done <lines
+}
+eventually 10 top_is_status || die "not as the status has them: $(cat lines out)"
+awk '$1 == "NAME" { for (i = 1; i <= NF; i++) { if ($i == "NETS") nets = i; if ($i == "NETRX(k)") rx = i } }
+    $1 == "echo" { exit !($nets == 1 && $rx > 0) }' out || die "the columns: $(cat out)"
+
 # What is refused.
 expect 2 'such as 00:16' domu traffic --to nonsense
 expect 2 'unknown argument' domu traffic nonsense

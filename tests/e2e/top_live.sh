@@ -6,7 +6,7 @@ requires tmux
 [ -z "${TEST_SAN:-}" ] || skip "not under sanitizers: what draws is a library without them"
 [ -n "$(ldd "$BIN/service" 2>/dev/null | grep -E 'libncurses|libtinfo')" ] || skip "service was built without ncurses"
 image disk1.img 4
-start_service --shared-cache off
+start_service --shared-cache off --vif bridge=xenbr0
 
 tm() { tmux -S "$SPLITDOM_RUNDIR/t" -f /dev/null "$@"; }
 cleanup_fn tm kill-server
@@ -46,6 +46,10 @@ tm send-keys x
 shows '^ +xvda  oo 0  rd [0-9]+ '
 tm send-keys x
 lacks '^ +xvda '
+tm send-keys n
+shows '^ +vif1\.0  sent [0-9]+ frames, '
+tm send-keys n
+lacks '^ +vif1\.0 '
 tm send-keys Right Right Right
 shows '^      NAME     MEM\(k\) MEM\(%\)'
 tm send-keys Left Left Left

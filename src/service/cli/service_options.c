@@ -61,6 +61,7 @@ enum option_id {
     OPTION_ITERATIONS,
     OPTION_DELAY,
     OPTION_VBDS,
+    OPTION_NETWORKS,
     OPTION_SECONDS, /* of trace */
     OPTION_SAMPLE,
     OPTION_DOMAIN,
@@ -99,6 +100,7 @@ static const struct option long_options[] = {
     {"iterations", required_argument, NULL, OPTION_ITERATIONS},
     {"delay", required_argument, NULL, OPTION_DELAY},
     {"vbds", no_argument, NULL, OPTION_VBDS},
+    {"networks", no_argument, NULL, OPTION_NETWORKS},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"domain", required_argument, NULL, OPTION_DOMAIN},
@@ -219,6 +221,9 @@ static int apply_view(int id, const char *text, struct service_options *o, struc
         return option_number(why, "--iterations", text, 1, UINT32_MAX, &o->iterations);
     case OPTION_DELAY:
         return option_delay(why, text, &o->delay_ms);
+    case OPTION_NETWORKS:
+        o->networks = true;
+        return 0;
     default:
         o->details = true;
         return 0;
@@ -265,7 +270,8 @@ static int long_id(int id)
     static const struct {
         int letter, id;
     } letters[] = {{'l', OPTION_LONG},       {'f', OPTION_FORCE}, {'b', OPTION_BATCH},
-                   {'i', OPTION_ITERATIONS}, {'d', OPTION_DELAY}, {'x', OPTION_VBDS}};
+                   {'i', OPTION_ITERATIONS}, {'d', OPTION_DELAY}, {'x', OPTION_VBDS},
+                   {'n', OPTION_NETWORKS}};
     for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
         if (letters[i].letter == id)
             return letters[i].id;
@@ -373,7 +379,7 @@ int service_options_parse(int argc, char **argv, struct service_options *options
     optind = 0; /* GNU getopt: start afresh, with the verb in the place of the program */
     opterr = 0;
     while (rc == 0 &&
-           (id = getopt_long(argc - 1, argv + 1, ":lfbi:d:x", long_options, NULL)) != -1) {
+           (id = getopt_long(argc - 1, argv + 1, ":lfbi:d:xn", long_options, NULL)) != -1) {
         if (id == OPTION_HELP || id == OPTION_VERSION) {
             options->verb = id == OPTION_HELP ? SERVICE_HELP : SERVICE_VERSION;
             return 0;

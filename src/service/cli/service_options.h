@@ -58,6 +58,7 @@ struct service_options {
     bool has_image;                      /* start: --image was given */
     bool force;                          /* block-detach, network-detach */
     bool details;                        /* list; top: a line for each disk */
+    bool networks;                       /* top: a line for each interface */
     bool batch;                          /* top */
     uint64_t iterations;                 /* top; 0: for ever */
     uint64_t delay_ms;                   /* top */

@@ -35,6 +35,7 @@ const char *service_options_usage(void)
            "    -i, --iterations N    so many times (default: for ever)\n"
            "    -d, --delay S         seconds between two looks, from 0.05 (default 3)\n"
            "    -x, --vbds            a line for each disk, too\n"
+           "    -n, --networks        a line for each network interface, too\n"
            "  trace [FILE]            where requests spend their time; FILE: as a Chrome trace\n"
            "    --seconds S           how long, from 0.001 (default 5)\n"
            "    --sample N            one of N requests (default 1: all)\n"

@@ -13,8 +13,8 @@
 #include "service/cli/verb.h"
 #include "service/cli/verb_sample.h"
 
-static int print(const struct top_sample *now, const struct top_sample *before, bool disks,
-                 struct why *why)
+static int print(const struct top_sample *now, const struct top_sample *before,
+                 const struct top_wish *wish, struct why *why)
 {
     const struct top_layout layout = top_layout_scripts();
     struct top_table table;
@@ -28,7 +28,11 @@ static int print(const struct top_sample *now, const struct top_sample *before, 
     for (size_t i = 0; i < table.count; i++) {
         top_layout_row(&layout, &table.rows[i], line);
         puts(line);
-        for (size_t j = 0; disks && j < table.rows[i].disk_count; j++) {
+        for (size_t j = 0; wish->networks && j < table.rows[i].vif_count; j++) {
+            top_layout_vif(&layout, &table.rows[i].vifs[j], line);
+            puts(line);
+        }
+        for (size_t j = 0; wish->disks && j < table.rows[i].disk_count; j++) {
             top_layout_disk(&layout, &table.rows[i].disks[j], line);
             puts(line);
         }
@@ -53,7 +57,7 @@ static int run_batch(const struct top_source *source, const struct top_wish *wis
         rc = source->take(source->ctx, &now, why);
         if (rc < 0)
             break;
-        rc = print(&now, &before, wish->disks, why);
+        rc = print(&now, &before, wish, why);
         top_sample_free(&before);
         before = now;
     }
@@ -79,7 +83,8 @@ int verb_top(const struct rundir *rundir, const struct service_options *options)
 {
     struct looker looker = {.rundir = *rundir};
     const struct top_source source = {take, &looker};
-    const struct top_wish wish = {options->delay_ms, options->iterations, options->details};
+    const struct top_wish wish = {options->delay_ms, options->iterations, options->details,
+                                  options->networks};
     struct why why;
     if (!verb_is_running(rundir, NULL))
         return verb_not_running(rundir);

@@ -169,3 +169,24 @@ void top_layout_disk(const struct top_layout *layout, const struct top_disk *dis
     line[0] = '\0';
     append(layout, line, text);
 }
+
+void top_layout_vif(const struct top_layout *layout, const struct top_vif *vif,
+                    char line[TOP_LINE_SIZE])
+{
+    char text[TOP_LINE_SIZE];
+    if (layout->width == 0)
+        snprintf(
+            text, sizeof(text),
+            "Net%" PRIu64 " RX: %8" PRIu64 "bytes %8" PRIu64 "pkts %8" PRIu64 "err %8" PRIu64
+            "drop  TX: %8" PRIu64 "bytes %8" PRIu64 "pkts %8" PRIu64 "err %8" PRIu64 "drop  %s %s",
+            vif->devid, vif->rx_bytes, vif->rx_frames, vif->rx_errors, vif->rx_dropped,
+            vif->tx_bytes, vif->tx_frames, vif->tx_errors, vif->tx_dropped, vif->name, vif->mac);
+    else
+        snprintf(text, sizeof(text),
+                 "%12s  sent %" PRIu64 " frames, %" PRIu64 " bytes  got %" PRIu64
+                 " frames, %" PRIu64 " bytes  dropped %" PRIu64 "/%" PRIu64 "  %s",
+                 vif->name, vif->rx_frames, vif->rx_bytes, vif->tx_frames, vif->tx_bytes,
+                 vif->rx_dropped, vif->tx_dropped, vif->mac);
+    line[0] = '\0';
+    append(layout, line, text);
+}

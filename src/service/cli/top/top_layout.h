@@ -31,5 +31,8 @@ void top_layout_row(const struct top_layout *layout, const struct top_row *row,
 /* A disk's line: for scripts it begins as xentop's does. */
 void top_layout_disk(const struct top_layout *layout, const struct top_disk *disk,
                      char line[TOP_LINE_SIZE]);
+/* An interface's line, likewise. */
+void top_layout_vif(const struct top_layout *layout, const struct top_vif *vif,
+                    char line[TOP_LINE_SIZE]);
 
 #endif

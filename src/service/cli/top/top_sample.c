@@ -46,6 +46,20 @@ static const struct field disk_fields[] = {
     {NULL, KIND_U64, 0, 0},
 };
 
+/* Dom0's JSON names both ways as the domain does. */
+static const struct field vif_fields[] = {
+    FIELD(KIND_U64, "devid", struct top_vif, devid),
+    FIELD(KIND_TEXT, "name", struct top_vif, name),
+    FIELD(KIND_TEXT, "mac", struct top_vif, mac),
+    FIELD(KIND_U64, "tx_bytes", struct top_vif, rx_bytes),
+    FIELD(KIND_U64, "tx_frames", struct top_vif, rx_frames),
+    FIELD(KIND_U64, "tx_errors", struct top_vif, rx_errors),
+    FIELD(KIND_U64, "rx_bytes", struct top_vif, tx_bytes),
+    FIELD(KIND_U64, "rx_frames", struct top_vif, tx_frames),
+    FIELD(KIND_U64, "rx_errors", struct top_vif, tx_errors),
+    {NULL, KIND_U64, 0, 0},
+};
+
 static const struct field domain_fields[] = {
     FIELD(KIND_U64, "domid", struct top_domain, domid),
     FIELD(KIND_TEXT, "name", struct top_domain, name),
@@ -177,6 +191,41 @@ static int take_disk(void *ctx, struct json_reader *r)
     return rc;
 }
 
+/* Frames that waited for the domain's buffers are drops on the way there. All other reasons count
+ * with what came from the domain. */
+static int take_drops(void *ctx, const char *reason, struct json_reader *r)
+{
+    struct top_vif *vif = ctx;
+    bool is_tx = strcmp(reason, "no-room") == 0 || strcmp(reason, "stalled") == 0;
+    uint64_t count;
+    int rc = json_read_u64(r, &count);
+    if (rc == 0)
+        *(is_tx ? &vif->tx_dropped : &vif->rx_dropped) += count;
+    return rc;
+}
+
+static int take_vif_member(void *ctx, const char *name, struct json_reader *r)
+{
+    if (strcmp(name, "dropped") == 0)
+        return json_read_object(r, take_drops, ctx);
+    return take_member(&(struct object){vif_fields, ctx}, name, r);
+}
+
+static int take_vif(void *ctx, struct json_reader *r)
+{
+    struct top_sample *sample = ctx;
+    void *items = sample->vifs;
+    struct top_vif *vif =
+        grow(&items, &sample->vif_count, &sample->vif_room, sizeof(*sample->vifs));
+    sample->vifs = items;
+    int rc = vif == NULL ? -ENOMEM : json_read_object(r, take_vif_member, vif);
+    if (rc == 0) {
+        keep_word(vif->name);
+        keep_word(vif->mac);
+    }
+    return rc;
+}
+
 static int take_domain_member(void *ctx, const char *name, struct json_reader *r)
 {
     struct top_sample *sample = ctx;
@@ -185,6 +234,12 @@ static int take_domain_member(void *ctx, const char *name, struct json_reader *r
         domain->first_disk = sample->disk_count;
         int rc = json_read_array(r, take_disk, sample);
         domain->disk_count = sample->disk_count - domain->first_disk;
+        return rc;
+    }
+    if (strcmp(name, "vifs") == 0) {
+        domain->first_vif = sample->vif_count;
+        int rc = json_read_array(r, take_vif, sample);
+        domain->vif_count = sample->vif_count - domain->first_vif;
         return rc;
     }
     const struct field *field = find_field(domain_fields, name);
@@ -245,6 +300,7 @@ void top_sample_free(struct top_sample *sample)
 {
     free(sample->domains);
     free(sample->disks);
+    free(sample->vifs);
     *sample = (struct top_sample){0};
 }
 

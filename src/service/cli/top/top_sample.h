@@ -34,6 +34,14 @@ struct top_disk {
     struct top_load load;
 };
 
+/* One network interface, as Dom0 sees it and as xentop has it: rx is what came from the domain. */
+struct top_vif {
+    uint64_t devid;
+    char name[TOP_WORD_SIZE], mac[TOP_WORD_SIZE];
+    uint64_t rx_bytes, rx_frames, rx_errors, rx_dropped;
+    uint64_t tx_bytes, tx_frames, tx_errors, tx_dropped;
+};
+
 struct top_domain {
     uint64_t domid, pid, pages, weight, rate_now;
     uint64_t age_ns; /* real time */
@@ -44,6 +52,7 @@ struct top_domain {
     bool paused, weight_binds;
     struct top_load load;
     size_t first_disk, disk_count; /* in the sample's disks */
+    size_t first_vif, vif_count;   /* in its vifs */
     struct top_process process;
 };
 
@@ -60,6 +69,8 @@ struct top_sample {
     size_t domain_count, domain_room;
     struct top_disk *disks;
     size_t disk_count, disk_room;
+    struct top_vif *vifs;
+    size_t vif_count, vif_room;
 };
 
 /* Reads the JSON. *out is to be freed in any case. Processes are not looked at. Errors: -EPROTO no

@@ -28,7 +28,7 @@ enum {
 
 struct view {
     struct top_sample now, before;
-    bool has_before, disks, paused, ends;
+    bool has_before, disks, networks, paused, ends;
     enum top_column sort;
     int skip;          /* columns */
     size_t first_line; /* of the table's lines that is shown */
@@ -65,7 +65,8 @@ static void draw_foot(const struct view *view, size_t lines)
 {
     char text[TOP_LINE_SIZE];
     size_t room = LINES > TOP_HEAD_LINES + 2 ? (size_t)LINES - TOP_HEAD_LINES - 2 : 0;
-    snprintf(text, sizeof(text), "%s%.1f s  s sort  d delay  x disks  p pause  arrows move  q quit",
+    snprintf(text, sizeof(text),
+             "%s%.1f s  s sort  d delay  n nets  x disks  p pause  arrows  q quit",
              view->paused ? "PAUSED  " : "", (double)view->delay_ms / 1000);
     if (view->message[0] != '\0')
         snprintf(text, sizeof(text), "%s", view->message);
@@ -106,7 +107,9 @@ static int draw(struct view *view)
     if (rc < 0)
         return rc;
     top_table_sort(&table, view->sort);
-    size_t lines = table.count + (view->disks ? view->now.disk_count : 0), line = 0;
+    size_t lines = table.count + (view->disks ? view->now.disk_count : 0) +
+                   (view->networks ? view->now.vif_count : 0);
+    size_t line = 0;
     bound_first_line(view, lines);
     erase();
     draw_head(view);
@@ -114,6 +117,10 @@ static int draw(struct view *view)
     for (size_t i = 0; i < table.count; i++) {
         top_layout_row(&layout, &table.rows[i], text);
         put_line(view, line++, text);
+        for (size_t j = 0; view->networks && j < table.rows[i].vif_count; j++) {
+            top_layout_vif(&layout, &table.rows[i].vifs[j], text);
+            put_line(view, line++, text);
+        }
         for (size_t j = 0; view->disks && j < table.rows[i].disk_count; j++) {
             top_layout_disk(&layout, &table.rows[i].disks[j], text);
             put_line(view, line++, text);
@@ -186,6 +193,10 @@ static void take_key(struct view *view, int key)
     case 'x':
     case 'X':
         view->disks = !view->disks;
+        break;
+    case 'n':
+    case 'N':
+        view->networks = !view->networks;
         break;
     case 'p':
     case 'P':
@@ -295,7 +306,10 @@ static void drop_signals(int fd)
 
 int top_screen_run(const struct top_source *source, const struct top_wish *wish, struct why *why)
 {
-    struct view view = {.disks = wish->disks, .delay_ms = wish->delay_ms, .sort = TOP_CPU_PERCENT};
+    struct view view = {.disks = wish->disks,
+                        .networks = wish->networks,
+                        .delay_ms = wish->delay_ms,
+                        .sort = TOP_CPU_PERCENT};
     sigset_t former;
     if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0)
         return why_fail(why, -ENOTTY, "this is no terminal: 'service top -b' prints text");

@@ -17,9 +17,9 @@ struct top_source {
 };
 
 struct top_wish {
-    uint64_t delay_ms;   /* between two samples */
-    uint64_t iterations; /* samples; 0: for ever */
-    bool disks;          /* a line for each */
+    uint64_t delay_ms;    /* between two samples */
+    uint64_t iterations;  /* samples; 0: for ever */
+    bool disks, networks; /* a line for each */
 };
 
 /* Returns 0 when the user or the iterations end it. Errors, with a line in why: -ENOTSUP built

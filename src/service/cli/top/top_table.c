@@ -79,9 +79,21 @@ static void put_process(struct top_row *row, const struct top_process *now,
 static void put_constants(struct top_row *row)
 {
     put_number(row, TOP_VCPUS, 1);
-    for (enum top_column column = TOP_NETS; column <= TOP_NETRX; column++)
-        put_number(row, column, 0);
     put_number(row, TOP_SSID, 0);
+}
+
+static void put_networks(struct top_row *row, const struct top_vif *vifs, size_t count)
+{
+    uint64_t tx_bytes = 0, rx_bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        tx_bytes += vifs[i].tx_bytes;
+        rx_bytes += vifs[i].rx_bytes;
+    }
+    put_number(row, TOP_NETS, count);
+    put_number(row, TOP_NETTX, tx_bytes / 1024);
+    put_number(row, TOP_NETRX, rx_bytes / 1024);
+    row->vifs = vifs;
+    row->vif_count = count;
 }
 
 static uint64_t per_second(uint64_t count, uint64_t span_ns)
@@ -128,6 +140,7 @@ static void fill_dom0(struct top_row *row, const struct top_sample *now,
     put_text(row, TOP_MAXMEM, "no limit");
     put_text(row, TOP_MAXMEM_PERCENT, "n/a");
     put_constants(row);
+    put_networks(row, NULL, 0);
     put_number(row, TOP_VBDS, 0);
     put_load(row, &none);
     put_latency(row, TOP_P50, 0, 0);
@@ -179,6 +192,8 @@ int top_table_make(struct top_table *out, const struct top_sample *now,
         const struct top_domain *domain = &now->domains[i];
         struct top_row *row = &out->rows[i + 1];
         fill_domain(row, domain, before == NULL ? NULL : top_sample_find(before, domain), span_ns);
+        put_networks(row, domain->vif_count > 0 ? now->vifs + domain->first_vif : NULL,
+                     domain->vif_count);
         row->disk_count = domain->disk_count;
         row->disks = domain->disk_count > 0 ? now->disks + domain->first_disk : NULL;
     }

@@ -22,8 +22,8 @@ enum top_column {
     TOP_MAXMEM_PERCENT,
     TOP_VCPUS,
     TOP_NETS,
-    TOP_NETTX,
-    TOP_NETRX,
+    TOP_NETTX, /* KiB, as Dom0 sees it: to the domain, */
+    TOP_NETRX, /* and from the domain */
     TOP_VBDS,
     TOP_VBD_OO,
     TOP_VBD_RD,
@@ -57,6 +57,8 @@ struct top_row {
     uint64_t domid;
     const struct top_disk *disks; /* the sample's */
     size_t disk_count;
+    const struct top_vif *vifs; /* the sample's, too */
+    size_t vif_count;
 };
 
 struct top_table {

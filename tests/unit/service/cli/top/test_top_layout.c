@@ -22,6 +22,9 @@ static const char xentop_row[] =
 static const char xentop_disk[] = "VBD BlkBack 51712 [ca: 0]  OO:        0   RD:        3   WR:  "
                                   "      0   RSECT:         24   WSECT:          0";
 
+static const char xentop_vif[] = "Net0 RX:        0bytes        0pkts        0err        0drop  "
+                                 "TX:     1046bytes       13pkts        0err        1drop";
+
 static void put(struct top_row *row, enum top_column column, const char *text, double value)
 {
     struct top_cell *cell = &row->cells[column];
@@ -78,10 +81,26 @@ static void a_disks_line_begins_as_xentops(void **state)
     assert_memory_equal(line, xentop_disk, sizeof(xentop_disk) - 1);
 }
 
+static void an_interfaces_line_begins_as_xentops(void **state)
+{
+    const struct top_layout layout = top_layout_scripts();
+    const struct top_vif vif = {.tx_bytes = 1046,
+                                .tx_frames = 13,
+                                .tx_dropped = 1,
+                                .name = "vif1.0",
+                                .mac = "00:16:3e:00:00:01"};
+    char line[TOP_LINE_SIZE];
+    (void)state;
+    top_layout_vif(&layout, &vif, line);
+    assert_memory_equal(line, xentop_vif, sizeof(xentop_vif) - 1);
+    assert_string_equal(line + sizeof(xentop_vif) - 1, "  vif1.0 00:16:3e:00:00:01");
+}
+
 static void a_terminals_lines_fit(void **state)
 {
     const struct top_row row = xentops_row();
     const struct top_disk disk = {.devid = 51712, .vdev = "xvda", .image = "/a/rather/long/path"};
+    const struct top_vif vif = {.name = "vif4096.31", .mac = "00:16:3e:00:00:01"};
     char head[TOP_LINE_SIZE], line[TOP_LINE_SIZE];
     (void)state;
     for (int width = 0; width < TOP_LINE_SIZE + 10; width++) {
@@ -96,6 +115,8 @@ static void a_terminals_lines_fit(void **state)
             top_layout_row(&layout, &row, line);
             assert_int_equal(strlen(line), strlen(head));
             top_layout_disk(&layout, &disk, line);
+            assert_true((int)strlen(line) <= width);
+            top_layout_vif(&layout, &vif, line);
             assert_true((int)strlen(line) <= width);
         }
     }
@@ -171,6 +192,7 @@ int main(void)
         cmocka_unit_test(scripts_get_xentops_columns_first),
         cmocka_unit_test(scripts_get_every_digit),
         cmocka_unit_test(a_disks_line_begins_as_xentops),
+        cmocka_unit_test(an_interfaces_line_begins_as_xentops),
         cmocka_unit_test(a_terminals_lines_fit),
         cmocka_unit_test(the_important_ones_come_first),
         cmocka_unit_test(columns_can_be_left_out),

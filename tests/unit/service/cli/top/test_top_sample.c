@@ -23,7 +23,11 @@ static const char status[] =
     "\"halted\":true,\"reported_hits\":13,\"requests\":14,\"rd_req\":15,\"wr_req\":16,"
     "\"oo_req\":17,\"rd_sect\":18,\"wr_sect\":19,"
     "\"vbds\":[{\"vdev\":\"xvda\",\"devid\":51712,\"image\":\"/d\",\"image_hit_ratio\":0.25,"
-    "\"rd_req\":20},{\"vdev\":\"xvdb\",\"devid\":51728,\"wr_sect\":21}]},"
+    "\"rd_req\":20},{\"vdev\":\"xvdb\",\"devid\":51728,\"wr_sect\":21}],"
+    "\"vifs\":[{\"devid\":0,\"name\":\"vif2.0\",\"mac\":\"00:16:3e:00:00:01\","
+    "\"tx_frames\":22,\"tx_bytes\":23,\"rx_frames\":24,\"rx_bytes\":25,"
+    "\"dropped\":{\"spoofed\":1,\"rule\":2,\"no-room\":4,\"stalled\":8},"
+    "\"tx_errors\":26,\"rx_errors\":27,\"link\":{\"up\":{\"lost\":9}}},{\"devid\":3}]},"
     "{\"domid\":5,\"name\":\"\",\"vbds\":[{\"devid\":51744}]}]}";
 
 static void the_status_is_read(void **state)
@@ -77,6 +81,28 @@ static void disks_are_their_domains(void **state)
     assert_int_equal(s.disks[0].load.reads, 20);
     assert_int_equal(s.disks[1].load.written_sectors, 21);
     assert_int_equal(s.disks[2].devid, 51744);
+    top_sample_free(&s);
+}
+
+static void vifs_are_as_dom0_sees_them(void **state)
+{
+    struct top_sample s;
+    (void)state;
+    assert_int_equal(top_sample_read(&s, status, sizeof(status) - 1), 0);
+    assert_int_equal(s.vif_count, 2);
+    assert_int_equal(s.domains[0].first_vif, 0);
+    assert_int_equal(s.domains[0].vif_count, 2);
+    assert_int_equal(s.domains[1].vif_count, 0);
+    const struct top_vif *vif = &s.vifs[0];
+    assert_string_equal(vif->name, "vif2.0");
+    assert_string_equal(vif->mac, "00:16:3e:00:00:01");
+    assert_int_equal(vif->rx_frames * 100 + vif->rx_bytes, 2223);
+    assert_int_equal(vif->tx_frames * 100 + vif->tx_bytes, 2425);
+    assert_int_equal(vif->rx_errors * 100 + vif->tx_errors, 2627);
+    assert_int_equal(vif->rx_dropped, 3);
+    assert_int_equal(vif->tx_dropped, 12);
+    assert_int_equal(s.vifs[1].devid, 3);
+    assert_string_equal(s.vifs[1].name, "-");
     top_sample_free(&s);
 }
 
@@ -149,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_status_is_read),
         cmocka_unit_test(disks_are_their_domains),
+        cmocka_unit_test(vifs_are_as_dom0_sees_them),
         cmocka_unit_test(a_name_is_one_word),
         cmocka_unit_test(what_is_no_status_is_refused),
         cmocka_unit_test(many_domains_fit),

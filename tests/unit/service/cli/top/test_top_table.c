@@ -119,6 +119,28 @@ static void loads_are_shown(void **state)
     top_table_free(&pair->table);
 }
 
+static void networks_are_added_up(void **state)
+{
+    struct pair *pair = *state;
+    struct top_vif vifs[] = {{.tx_bytes = 1000, .rx_bytes = 3000},
+                             {.tx_bytes = 24, .rx_bytes = 1096},
+                             {.tx_bytes = 5 * 1024}};
+    pair->now.vifs = vifs;
+    pair->now.vif_count = 3;
+    pair->later[0].vif_count = 2;
+    pair->later[1].first_vif = 2;
+    pair->later[1].vif_count = 1;
+    assert_int_equal(top_table_make(&pair->table, &pair->now, NULL), 0);
+    assert_string_equal(text(pair, 0, TOP_NETS), "0");
+    assert_string_equal(text(pair, 1, TOP_NETS), "2");
+    assert_string_equal(text(pair, 1, TOP_NETTX), "1");
+    assert_string_equal(text(pair, 1, TOP_NETRX), "4");
+    assert_string_equal(text(pair, 2, TOP_NETTX), "5");
+    assert_ptr_equal(pair->table.rows[2].vifs, &vifs[2]);
+    assert_int_equal(pair->table.rows[1].vif_count, 2);
+    top_table_free(&pair->table);
+}
+
 static void states_are_xentops(void **state)
 {
     struct pair *pair = *state;
@@ -189,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup(the_first_time_has_dom0s_rate, setup),
         cmocka_unit_test_setup(a_new_domain_has_no_past, setup),
         cmocka_unit_test_setup(loads_are_shown, setup),
+        cmocka_unit_test_setup(networks_are_added_up, setup),
         cmocka_unit_test_setup(states_are_xentops, setup),
         cmocka_unit_test_setup(numbers_are_sorted_downwards_and_names_upwards, setup),
         cmocka_unit_test_setup(the_head_fits_and_tells_hits_of_now, setup),
