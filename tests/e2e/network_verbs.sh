@@ -47,6 +47,8 @@ expect 0 '' service net-link xenbr0 xenbr1 delay=1ms
 expect 0 'vif1.0 frame=domain' service net-link
 grep -q 'xenbr0 xenbr1 frame=real' stdout || die "no trunk: $(cat stdout)"
 [ "$(vif 0 .link.up.words)" = 'rate=10000000bit delay=10000000ns loss=0.1% queue=1000' ] || die "$(vif 0 .link)"
+service status --json | jq -e '.links | length == 1 and (.[0] | .from == "xenbr0" and .to == "xenbr1" and
+    .up.words == .down.words and .up.lost == 0 and .down.waiting_bytes == 0)' >/dev/null || die "the link is not in the status"
 expect 1 'a circle is refused' service net-link xenbr1 xenbr0 delay=1ms
 expect 1 'no vif and no bridge is called nosuch' service net-link nosuch delay=1ms
 expect 1 "invalid value in .delay=soon'" service net-link vif1.0 delay=soon

@@ -121,6 +121,23 @@ void vif_links_write(struct json *json, const struct vifs_use *use)
     json_end(json);
 }
 
+void vif_links_write_trunks(struct json *json, const struct vifs *vifs)
+{
+    json_array(json, "links");
+    for (struct list_node *node = list_first(&vifs->trunks); node != NULL;
+         node = list_next(&vifs->trunks, node)) {
+        const struct vifs_trunk *trunk = container_of(node, struct vifs_trunk, link);
+
+        json_object(json, NULL);
+        json_string(json, "from", trunk->bridge[0]->name);
+        json_string(json, "to", trunk->bridge[1]->name);
+        write_way(json, "up", &trunk->net.net.way[NET_WAY_UP].pipe);
+        write_way(json, "down", &trunk->net.net.way[NET_WAY_DOWN].pipe);
+        json_end(json);
+    }
+    json_end(json);
+}
+
 /* ---- a new one ---- */
 
 static void insert(struct vifs_use *use)

@@ -27,5 +27,7 @@ int vif_links_command(struct vifs *vifs, const char *text, char **answer, struct
 
 /* An object "link" of the vif, if it has one. */
 void vif_links_write(struct json *json, const struct vifs_use *use);
+/* An array "links" of those that join bridges. */
+void vif_links_write_trunks(struct json *json, const struct vifs *vifs);
 
 #endif

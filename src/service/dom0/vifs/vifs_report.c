@@ -85,6 +85,7 @@ void vifs_report_write_network(const struct vifs *vifs, struct json *json)
         json_end(json);
     }
     json_end(json);
+    vif_links_write_trunks(json, vifs);
     json_u64(json, "connections", vifs->net.rules.flows.count);
     vif_rules_write(json, &vifs->net.rules);
 }
