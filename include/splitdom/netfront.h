@@ -65,6 +65,7 @@ struct netfront_options {
                         * 4096 bytes */
     bool no_stamps;    /* no departure and arrival times, also where Dom0 offers them */
     bool no_spin;      /* always sleep at once when there is nothing */
+    bool no_offload;   /* what is received has its checksums, and never stands for many segments */
 };
 
 struct netfront_error {

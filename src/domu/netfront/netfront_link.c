@@ -103,6 +103,7 @@ static int vif_suspend(struct xenbus_front *front)
 static int prepare(struct netfront *nf, char *why, size_t why_bytes)
 {
     int rc = vif_front_prepare(&nf->front, why, why_bytes);
+    nf->front.no_offload = nf->options.no_offload;
     if (nf->options.no_stamps)
         nf->front.stamps = false;
     return rc;

@@ -57,13 +57,23 @@ int vif_front_prepare(struct vif_front *front, char *why, size_t why_bytes)
 
 static int write_features(struct vif_front *front, uint32_t tx)
 {
-    static const char *const ours[] = {"request-rx-copy",   "feature-rx-notify",
-                                       "feature-sg",        "feature-gso-tcpv4",
-                                       "feature-gso-tcpv6", "feature-ipv6-csum-offload"};
+    const struct {
+        const char *node;
+        bool has;
+    } ours[] = {{"request-rx-copy", true},
+                {"feature-rx-notify", true},
+                {"feature-sg", true},
+                {"feature-gso-tcpv4", !front->no_offload},
+                {"feature-gso-tcpv6", !front->no_offload},
+                {"feature-ipv6-csum-offload", !front->no_offload}};
     struct xenbus_front *xenbus = &front->xenbus;
     int rc = 0;
     for (size_t i = 0; rc >= 0 && i < sizeof(ours) / sizeof(ours[0]); i++)
-        rc = xenbus_front_put(xenbus, tx, ours[i], "1");
+        rc = xenbus_front_put(xenbus, tx, ours[i].node, ours[i].has ? "1" : "0");
+    if (rc >= 0 && front->no_offload)
+        rc = xenbus_front_put(xenbus, tx, "feature-no-csum-offload", "1");
+    else if (rc >= 0)
+        rc = xenbus_front_remove(xenbus, tx, "feature-no-csum-offload");
     if (rc < 0)
         return rc;
     /* An interface that was opened before may have had them. */

@@ -28,7 +28,8 @@ struct vif_link {
 struct vif_front {
     struct xenbus_front xenbus;
     bool scatter_gather, gso_tcpv4, gso_tcpv6, ipv6_checksum; /* the back end takes these */
-    bool stamps; /* offered, see splitdom/xen/netif.h; clear it to refuse */
+    bool stamps;     /* offered, see splitdom/xen/netif.h; clear it to refuse */
+    bool no_offload; /* the caller's: we take neither blank checksums nor segments */
     grant_ref_t tx_ring_ref, rx_ring_ref;
     evtchn_port_t tx_port, rx_port;
     struct vif_link link;

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,8 @@
 static struct netfront_rig rig;
 static struct netfront_options options;
 static struct netfront_info info;
+static char found[4][64]; /* nodes of the front end, once */
+static atomic_bool has_looked;
 
 static int setup(void **state)
 {
@@ -86,6 +89,45 @@ static void stamps_can_be_refused(void **state)
     assert_int_equal(rig_open(&rig, &options, false), 0);
     netfront_info(rig.nf, &info);
     assert_false(info.stamps);
+}
+
+static void keep_nodes(struct fake_netback *vif)
+{
+    static const char *const nodes[] = {"feature-no-csum-offload", "feature-gso-tcpv4",
+                                        "feature-gso-tcpv6", "feature-ipv6-csum-offload"};
+    if (!vif->connected || atomic_load(&has_looked))
+        return;
+    for (size_t i = 0; i < 4; i++)
+        fake_netback_front_node(vif, nodes[i], found[i]);
+    atomic_store(&has_looked, true);
+}
+
+static void check_nodes(const char *no_checksums, const char *others)
+{
+    atomic_store(&has_looked, false);
+    rig.vif.idle = keep_nodes;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    do {
+        fake_dom0_wake(rig.dom0);
+        sched_yield();
+    } while (!atomic_load(&has_looked));
+    assert_string_equal(found[0], no_checksums);
+    for (size_t i = 1; i < 4; i++)
+        assert_string_equal(found[i], others);
+}
+
+static void frames_may_come_unfinished(void **state)
+{
+    (void)state;
+    check_nodes("", "1");
+}
+
+static void finished_frames_can_be_asked_for(void **state)
+{
+    (void)state;
+    options.no_offload = true;
+    check_nodes("1", "0");
 }
 
 static void carry_nothing(struct fake_netback *vif)
@@ -186,6 +228,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_toolstack_says_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(without_a_word_frames_carry_1500_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(stamps_can_be_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(frames_may_come_unfinished, setup, teardown),
+        cmocka_unit_test_setup_teardown(finished_frames_can_be_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(the_link_goes_down_when_dom0_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_that_is_none_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_back_end_without_a_channel_each_way_is_refused, setup,
