@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tap: an interface of a domain as one of the kernel, in the network namespace of the caller: the
- * way for programs that know nothing of splitdom.
+ * tap: an interface of a domain as one of the kernel, in the network namespace of the caller, or as
+ * a socket that the caller has: the way for programs that know nothing of splitdom.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,18 +15,38 @@
 
 struct tap_verb {
     struct vif_options options;
-    const char *name;
+    const char *name;    /* NULL: a socket */
+    int fd;              /* that one */
     const char *address; /* NULL: none */
 };
 
+static int check(struct tap_verb *verb, const char *fd, struct why *why)
+{
+    uint64_t number = 0;
+
+    if (verb->name == NULL && fd == NULL)
+        return why_fail(why, -EINVAL, "what is the interface to be called?");
+    if (fd == NULL)
+        return 0;
+    if (verb->name != NULL || verb->address != NULL)
+        return why_fail(why, -EINVAL, "--fd goes with no interface of the kernel's");
+    int rc = verb_option_number("--fd", fd, 3, INT32_MAX, &number, why);
+    verb->fd = (int)number;
+    verb->options.no_offload = true;
+    return rc;
+}
+
 static int parse(int argc, char **argv, struct tap_verb *verb, struct why *why)
 {
+    const char *fd = NULL;
     int at = 1;
 
     while (at < argc) {
         int rc = vif_options_take(&verb->options, argc, argv, &at, why);
         if (rc == 0)
             rc = verb_option_take("--address", argc, argv, &at, &verb->address, why);
+        if (rc == 0)
+            rc = verb_option_take("--fd", argc, argv, &at, &fd, why);
         if (rc < 0)
             return rc;
         if (rc > 0)
@@ -35,11 +55,12 @@ static int parse(int argc, char **argv, struct tap_verb *verb, struct why *why)
             return why_fail(why, -EINVAL, "unknown argument %s", argv[at]);
         verb->name = argv[at++];
     }
-    return verb->name == NULL ? why_fail(why, -EINVAL, "what is the interface to be called?") : 0;
+    return check(verb, fd, why);
 }
 
 /* Until a signal comes, or the pump ends. */
-static int follow(struct vif_session *session, struct tap_pump *pump, struct why *why)
+static int follow(struct vif_session *session, struct tap_pump *pump, bool is_socket,
+                  struct why *why)
 {
     struct pollfd fds[2] = {{.fd = session->stop_fd, .events = POLLIN},
                             {.fd = tap_pump_fd(pump), .events = POLLIN}};
@@ -51,7 +72,8 @@ static int follow(struct vif_session *session, struct tap_pump *pump, struct why
     if (rc == 0 || fds[0].revents != 0)
         return 0;
     if (of_tap)
-        return why_fail(why, rc, "the tap device is gone: %s", strerror(-rc));
+        return why_fail(why, rc, "the %s is gone: %s", is_socket ? "socket" : "tap device",
+                        strerror(-rc));
     return why_fail(why, rc, "%s", netfront_failure(session->nf));
 }
 
@@ -62,7 +84,8 @@ static int carry(const struct tap_verb *verb, struct vif_session *session, struc
     struct tap tap;
 
     netfront_info(session->nf, &info);
-    int rc = tap_open(&tap, verb->name, &info, why);
+    int rc = verb->name == NULL ? tap_adopt(&tap, verb->fd, why)
+                                : tap_open(&tap, verb->name, &info, why);
     if (rc == 0 && verb->address != NULL)
         rc = tap_set_address(&tap, verb->address, why);
     if (rc == 0) {
@@ -71,7 +94,7 @@ static int carry(const struct tap_verb *verb, struct vif_session *session, struc
             why_fail_errno(why, rc, "cannot carry frames");
     }
     if (rc == 0)
-        rc = follow(session, pump, why);
+        rc = follow(session, pump, tap.is_socket, why);
     tap_pump_stop(pump);
     tap_close(&tap);
     return rc;
@@ -100,8 +123,10 @@ static int tap_main(int argc, char **argv)
 
 const struct domu_verb verb_tap = {
     .name = "tap",
-    .arguments = "IFNAME [--address A.B.C.D/P] " VIF_OPTIONS_ARGUMENTS,
+    .arguments = "IFNAME|--fd N [--address A.B.C.D/P] " VIF_OPTIONS_ARGUMENTS,
     .help = "    makes a network interface of a domain one of this network namespace\n"
-            "    --address A.B.C.D/P   its IPv4 address, else none\n" VIF_OPTIONS_HELP,
+            "    --address A.B.C.D/P   its IPv4 address, else none\n"
+            "    --fd N                or a socket that is open as N: one frame a "
+            "message\n" VIF_OPTIONS_HELP,
     .main = tap_main,
 };

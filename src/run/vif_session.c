@@ -106,7 +106,8 @@ static int open_interface(struct vif_session *session, const struct netfront_opt
 int vif_session_open(struct vif_session *session, const struct vif_options *options,
                      struct why *why)
 {
-    const struct netfront_options device = {.size = sizeof(device), .devid = options->devid};
+    const struct netfront_options device = {
+        .size = sizeof(device), .devid = options->devid, .no_offload = options->no_offload};
 
     *session = (struct vif_session){.stop_fd = stop_fd_open(why)};
     int rc = session->stop_fd < 0 ? session->stop_fd : 0;

@@ -28,6 +28,7 @@ struct vif_options {
     uint64_t tdf_num, tdf_den; /* 0/0: 1 */
     uint32_t devid;
     bool reconnect;
+    bool no_offload; /* the verb's: it takes finished frames alone */
 };
 
 struct vif_session {

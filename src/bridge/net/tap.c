@@ -108,7 +108,7 @@ static bool is_name(const char *name)
 
 int tap_open(struct tap *tap, const char *name, const struct netfront_info *info, struct why *why)
 {
-    tap->fd = -1;
+    *tap = (struct tap){.fd = -1};
     if (!is_name(name))
         return why_fail(why, -EINVAL, "'%s' is no name of an interface", name);
     int rc = 0;
@@ -128,6 +128,22 @@ int tap_open(struct tap *tap, const char *name, const struct netfront_info *info
     else if (fd >= 0)
         close(fd);
     return rc;
+}
+
+int tap_adopt(struct tap *tap, int fd, struct why *why)
+{
+    int type = 0;
+    socklen_t size = sizeof(type);
+    *tap = (struct tap){.fd = -1, .is_socket = true};
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+        return why_fail_errno(why, -errno, "descriptor %d cannot carry frames", fd);
+    if (type != SOCK_SEQPACKET && type != SOCK_DGRAM)
+        return why_fail(why, -EPROTOTYPE,
+                        "descriptor %d cannot carry frames: a stream does not keep them apart", fd);
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return why_fail_errno(why, -errno, "descriptor %d cannot carry frames", fd);
+    tap->fd = fd;
+    return 0;
 }
 
 /* "10.0.0.1/24" */

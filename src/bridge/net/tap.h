@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tap: a network interface of the kernel whose other end is a descriptor, in the present network
- * namespace. Each message on the descriptor is a struct virtio_net_hdr and a frame.
+ * namespace. Each message on the descriptor is a struct virtio_net_hdr and a frame. Or a socket in
+ * its place, whose messages are frames alone.
  */
 #ifndef SPLITDOM_BRIDGE_NET_TAP_H
 #define SPLITDOM_BRIDGE_NET_TAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/why.h"
@@ -16,6 +18,7 @@ enum { TAP_NAME_SIZE = 16 };
 struct tap {
     int fd; /* non-blocking; -1: closed */
     char name[TAP_NAME_SIZE];
+    bool is_socket; /* blocking or not; messages are frames alone */
 };
 
 /*
@@ -25,6 +28,10 @@ struct tap {
  * system has no tap devices; -EBUSY it is in use; others from the system.
  */
 int tap_open(struct tap *tap, const char *name, const struct netfront_info *info, struct why *why);
+
+/* Takes over a socket that the caller was given, of a kind that keeps messages apart. Errors, with
+ * the line in why: -EBADF, -ENOTSOCK; -EPROTOTYPE a stream. */
+int tap_adopt(struct tap *tap, int fd, struct why *why);
 
 /* Sets a line of the form A.B.C.D/PREFIX as its IPv4 address. Errors: -EINVAL it is none. */
 int tap_set_address(const struct tap *tap, const char *address, struct why *why);

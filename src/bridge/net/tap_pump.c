@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/thread.h"
@@ -33,6 +34,7 @@ struct direction {
 struct tap_pump {
     struct netfront *nf;
     int tap_fd, stop_fd, ended_fd;
+    bool is_socket;
     struct direction to_tap, from_tap;
     pthread_mutex_t lock; /* for what follows */
     bool stops;
@@ -75,20 +77,44 @@ static void add_counts(struct tap_pump *pump, const struct tap_pump_counts *coun
 /* ---- from the interface to the tap device -------------------------------------------------------
  */
 
+/* The header for it; -EINVAL: nobody on that side would understand the frame. */
+static int fill_header(const struct tap_pump *pump, const struct netfront_frame *frame,
+                       struct virtio_net_hdr *header)
+{
+    if (!pump->is_socket)
+        return vnet_header_of_frame(frame, header);
+    return frame->checksum_blank || frame->gso_type != NETFRONT_GSO_NONE ? -EINVAL : 0;
+}
+
+static ssize_t put_message(const struct tap_pump *pump, const struct message *message,
+                           uint32_t length_bytes)
+{
+    if (pump->is_socket)
+        return send(pump->tap_fd, message->data, length_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return write(pump->tap_fd, message, HEADER_BYTES + length_bytes);
+}
+
+/* Is it for good? A socket whose other end has gone says so in one of these ways. */
+static bool is_gone(int error)
+{
+    return error == EBADFD || error == EBADF || error == EPIPE || error == ECONNREFUSED ||
+           error == ECONNRESET || error == ENOTCONN;
+}
+
 /* Errors: of a device that is gone. */
 static int write_message(struct tap_pump *pump, struct message *message,
                          const struct netfront_frame *frame, struct tap_pump_counts *counts)
 {
-    if (vnet_header_of_frame(frame, &message->header) < 0) {
+    if (fill_header(pump, frame, &message->header) < 0) {
         counts->not_understood++;
         return 0;
     }
-    ssize_t n = write(pump->tap_fd, message, HEADER_BYTES + frame->length_bytes);
+    ssize_t n = put_message(pump, message, frame->length_bytes);
     if (n >= 0) {
         counts->to_tap++;
         return 0;
     }
-    if (errno == EBADFD || errno == EBADF)
+    if (is_gone(errno))
         return -errno;
     counts->tap_refused++; /* as a network card drops what it has no room for */
     return 0;
@@ -126,6 +152,16 @@ static void *carry_to_tap(void *arg)
 /* ---- from the tap device to the interface -------------------------------------------------------
  */
 
+/* The length with a header, whether the device has it or not; 0: nothing, or a socket's end. */
+static ssize_t get_message(const struct tap_pump *pump, struct message *message)
+{
+    if (!pump->is_socket)
+        return read(pump->tap_fd, message, sizeof(*message));
+    ssize_t n = recv(pump->tap_fd, message->data, sizeof(message->data), MSG_DONTWAIT);
+    message->header = (struct virtio_net_hdr){.flags = 0};
+    return n > 0 ? n + HEADER_BYTES : n;
+}
+
 /* As many messages as there are. Returns the number of frames; errors: of the device. */
 static int read_messages(struct tap_pump *pump, const struct netfront_info *info,
                          struct netfront_frame *frames, struct tap_pump_counts *counts)
@@ -135,8 +171,8 @@ static int read_messages(struct tap_pump *pump, const struct netfront_info *info
     while (count < BATCH) {
         struct message *message = &messages[count];
         struct netfront_frame *frame = &frames[count];
-        ssize_t n = read(pump->tap_fd, message, sizeof(*message));
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        ssize_t n = get_message(pump, message);
+        if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
             break;
         if (n < 0)
             return -errno;
@@ -189,7 +225,7 @@ static void *carry_from_tap(void *arg)
         count = read_messages(pump, &info, frames, &counts);
         if (count > 0)
             rc = send_all(pump, frames, count, &counts);
-        if (count == 0 && (fds[0].revents & (POLLERR | POLLNVAL)) != 0)
+        if (count == 0 && (fds[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0)
             count = -ENODEV;
         add_counts(pump, &counts);
     }
@@ -228,6 +264,7 @@ int tap_pump_start(struct netfront *nf, const struct tap *tap, struct tap_pump *
     pthread_mutex_init(&pump->lock, NULL);
     pump->nf = nf;
     pump->tap_fd = tap->fd;
+    pump->is_socket = tap->is_socket;
     pump->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pump->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = pump->stop_fd < 0 || pump->ended_fd < 0 ? -errno : 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tap_pump: carries frames between an interface of a domain and a tap device, both ways, on a
- * thread each.
+ * thread each. A socket in the device's place knows neither blank checksums nor segments: the
+ * interface was opened with no_offload.
  */
 #ifndef SPLITDOM_BRIDGE_NET_TAP_PUMP_H
 #define SPLITDOM_BRIDGE_NET_TAP_PUMP_H

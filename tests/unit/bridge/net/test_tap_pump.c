@@ -29,6 +29,7 @@ static int setup(void **state)
     int fds[2];
     (void)state;
     pump = NULL;
+    tap.is_socket = false;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds) < 0)
         return -1;
     tap.fd = fds[0];
@@ -110,6 +111,62 @@ static void segments_and_missing_checksums_stay_so(void **state)
     assert_int_equal(header.csum_offset, 16);
 }
 
+static void a_socket_carries_frames_alone(void **state)
+{
+    (void)state;
+    tap.is_socket = true;
+    start();
+    for (uint32_t i = 0; i < 50; i++) {
+        rig_fill(message, 60 + 100 * i, i);
+        assert_int_equal(send(kernel, message, 60 + 100 * i, 0), 60 + 100 * i);
+        memset(message, 0, sizeof(message));
+        assert_true(is_readable(kernel));
+        assert_int_equal(recv(kernel, message, sizeof(message), 0), 60 + 100 * i);
+        assert_true(rig_holds(message, 60 + 100 * i, i));
+    }
+}
+
+static void a_message_that_is_no_frame_is_left_out(void **state)
+{
+    (void)state;
+    tap.is_socket = true;
+    start();
+    rig_fill(message, 100, 1);
+    assert_int_equal(send(kernel, message, 13, 0), 13);
+    assert_int_equal(send(kernel, message, 100, 0), 100);
+    assert_true(is_readable(kernel));
+    assert_int_equal(recv(kernel, message, sizeof(message), 0), 100);
+}
+
+static void the_other_end_of_a_socket_ends_it(void **state)
+{
+    bool of_tap;
+    (void)state;
+    tap.is_socket = true;
+    start();
+    close(kernel);
+    kernel = -1;
+    assert_true(is_readable(tap_pump_fd(pump)));
+    assert_true(tap_pump_error(pump, &of_tap) < 0);
+    assert_true(of_tap);
+}
+
+static void what_keeps_no_messages_apart_is_refused(void **state)
+{
+    int fds[2];
+    struct tap other;
+    struct why why;
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(tap_adopt(&other, fds[0], &why), -EPROTOTYPE);
+    assert_int_equal(other.fd, -1);
+    close(fds[0]);
+    assert_int_equal(tap_adopt(&other, fds[0], &why), -EBADF);
+    close(fds[1]);
+    assert_int_equal(tap_adopt(&other, tap.fd, &why), 0);
+    assert_true(other.is_socket && other.fd == tap.fd);
+}
+
 static void dom0s_death_ends_it(void **state)
 {
     bool of_tap;
@@ -138,6 +195,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(frames_go_both_ways_as_they_are, setup, teardown),
         cmocka_unit_test_setup_teardown(segments_and_missing_checksums_stay_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_socket_carries_frames_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_message_that_is_no_frame_is_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_other_end_of_a_socket_ends_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_keeps_no_messages_apart_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(dom0s_death_ends_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pump_that_is_idle_can_be_stopped, setup, teardown),
     };
