@@ -4,6 +4,8 @@
 #include "service/net/pipe.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -345,6 +347,69 @@ static void an_endless_delay_is_bounded(void **state)
     net_frame_put(frame);
 }
 
+/* ---- figures: the rate over ten seconds of the link's own time (without TEST_LONG over as many
+ * frames as 1 Gbit/s has in 10 ms, or 10 Gbit/s), with a third more offered than it carries, and
+ * losses before the queue ---- */
+
+struct measured {
+    struct net_pipe pipe; /* first: out finds the rest */
+    uint64_t end_ns, bytes, offered;
+};
+
+static void measure(struct net_pipe *pipe, struct net_port *port, struct net_frame *frame,
+                    uint64_t due_ns)
+{
+    struct measured *measured = (struct measured *)pipe;
+    (void)port;
+    if (due_ns <= measured->end_ns)
+        measured->bytes += frame->length_bytes;
+}
+
+static void offer(struct measured *measured, uint64_t rate_bps)
+{
+    struct prng prng;
+    uint64_t at_ns = 0;
+    prng_init(&prng, 7, 0);
+    while (at_ns < measured->end_ns) {
+        uint32_t bytes = 60 + (uint32_t)prng_below(&prng, 1455);
+        put(&measured->pipe, 0, bytes, at_ns);
+        (void)net_pipe_advance(&measured->pipe, at_ns, UINT32_MAX);
+        measured->offered++;
+        at_ns += bytes * UINT64_C(6000000000) / rate_bps; /* 8 bits a byte, a third too many */
+    }
+    while (net_pipe_next_ns(&measured->pipe) != UINT64_MAX)
+        (void)net_pipe_advance(&measured->pipe, net_pipe_next_ns(&measured->pipe), UINT32_MAX);
+}
+
+static void rates_and_losses_hold_over_time(void **state)
+{
+    static const uint64_t rates[] = {1000000, 10000000, 100000000, 1000000000, 10000000000};
+    static struct measured m;
+    bool is_long = getenv("TEST_LONG") != NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        struct net_pipe_config c = {.rate_bps = rates[i], .seed = 1 + i};
+        assert_int_equal(net_loss_parse("2%", &c.loss), 0);
+        c.queue.limit_frames = 100;
+        begin();
+        m = (struct measured){.end_ns = UINT64_C(10000000000) / (is_long ? 1 : 1000)};
+        if (!is_long && rates[i] < 1000000000)
+            m.end_ns = UINT64_C(10000000000000000) / rates[i]; /* as many frames as at 1 Gbit/s */
+        net_pipe_init(&m.pipe, &c, measure);
+        offer(&m, rates[i]);
+        double seconds = (double)m.end_ns / 1e9, found = (double)m.bytes * 8 / seconds;
+        double expected = (double)m.offered * 0.02, sigma = sqrt(expected * 0.98);
+        double off = fabs(found / (double)rates[i] - 1);
+        print_message("%11.0f bit/s: %.6f %% off over %g s; %" PRIu64 " of %" PRIu64
+                      " frames lost, %.2f standard deviations off\n",
+                      (double)rates[i], 100 * off, seconds, m.pipe.stats.lost, m.offered,
+                      ((double)m.pipe.stats.lost - expected) / sigma);
+        assert_true(off < 0.001);
+        assert_true(fabs((double)m.pipe.stats.lost - expected) < 5 * sigma);
+        assert_true(m.pipe.stats.full > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +421,7 @@ int main(void)
         cmocka_unit_test(what_is_cleared_is_counted),
         cmocka_unit_test(a_change_counts_from_the_next_frame_on),
         cmocka_unit_test(an_endless_delay_is_bounded),
+        cmocka_unit_test(rates_and_losses_hold_over_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
