@@ -219,6 +219,14 @@ void vifs_release(struct vifs_use *use)
 
 /* ---- which is meant ---- */
 
+static const struct vifs_use *find_devid(const struct vifs *vifs, domid_t domid, uint32_t devid)
+{
+    const struct vifs_use *use = vifs_next(vifs, NULL);
+    while (use != NULL && (use->domid != domid || use->devid != devid))
+        use = vifs_next(vifs, use);
+    return use;
+}
+
 uint32_t vifs_next_devid(const struct vifs *vifs, domid_t domid)
 {
     uint32_t next = 0;
@@ -228,6 +236,10 @@ uint32_t vifs_next_devid(const struct vifs *vifs, domid_t domid)
         if (use->domid == domid && use->devid >= next)
             next = use->devid + 1;
     }
+    if (next <= VIF_DEVID_MAX)
+        return next;
+    for (next = 0; next < VIF_DEVID_MAX && find_devid(vifs, domid, next) != NULL;)
+        next++;
     return next;
 }
 

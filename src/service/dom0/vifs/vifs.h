@@ -91,7 +91,8 @@ void vifs_release(struct vifs_use *use);
 void vifs_drop_link(struct vifs_use *use);
 void vifs_drop_trunk(struct vifs_trunk *trunk);
 
-/* The number of a new vif of the domain, as libxl counts: the greatest and one. */
+/* The number of a new vif of the domain, as libxl counts: the greatest and one. Behind
+ * VIF_DEVID_MAX there is none, so then the least that is free (VIF_DEVID_MAX if none is). */
 uint32_t vifs_next_devid(const struct vifs *vifs, domid_t domid);
 /* By "3" or "00:16:3e:00:00:03". NULL: the domain has none such. */
 struct vifs_use *vifs_find(const struct vifs *vifs, domid_t domid, const char *which);

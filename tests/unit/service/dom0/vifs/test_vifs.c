@@ -129,6 +129,17 @@ static void numbers_count_on_from_the_greatest(void **state)
     assert_int_equal(vifs_next_devid(&vifs, 1), 6);
 }
 
+static void behind_the_last_number_comes_the_least_free_one(void **state)
+{
+    (void)state;
+    (void)made(1, 0, "");
+    (void)made(1, 2, "");
+    (void)made(1, VIF_DEVID_MAX, "");
+    assert_int_equal(vifs_next_devid(&vifs, 1), 1);
+    (void)made(1, 1, "");
+    assert_int_equal(vifs_next_devid(&vifs, 1), 3);
+}
+
 static void a_vif_is_found_by_number_address_and_name(void **state)
 {
     (void)state;
@@ -189,6 +200,7 @@ int main(void)
         WITH_VIFS(a_name_is_given_once),
         WITH_VIFS(the_first_bridge_is_the_default),
         WITH_VIFS(numbers_count_on_from_the_greatest),
+        WITH_VIFS(behind_the_last_number_comes_the_least_free_one),
         WITH_VIFS(a_vif_is_found_by_number_address_and_name),
         WITH_VIFS(joining_connects_guards_and_limits),
     };
