@@ -178,6 +178,13 @@ int tap_set_address(const struct tap *tap, const char *text, struct why *why)
     return configure(SIOCSIFNETMASK, &ifreq, "set the network mask", why);
 }
 
+int tap_change_mac(int fd, const uint8_t *mac)
+{
+    struct ifreq ifreq = {.ifr_hwaddr.sa_family = ARPHRD_ETHER};
+    memcpy(ifreq.ifr_hwaddr.sa_data, mac, NETFRONT_MAC_BYTES);
+    return ioctl(fd, SIOCSIFHWADDR, &ifreq) < 0 ? -errno : 0;
+}
+
 int tap_set_loopback_up(struct why *why)
 {
     return set_up("lo", why);

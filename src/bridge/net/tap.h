@@ -36,6 +36,10 @@ int tap_adopt(struct tap *tap, int fd, struct why *why);
 /* Sets a line of the form A.B.C.D/PREFIX as its IPv4 address. Errors: -EINVAL it is none. */
 int tap_set_address(const struct tap *tap, const char *address, struct why *why);
 
+/* Gives it another Ethernet address (NETFRONT_MAC_BYTES), as it is, up or down, and in whatever
+ * namespace: by its descriptor alone. Errors: from the system. */
+int tap_change_mac(int fd, const uint8_t *mac);
+
 /* Sets the loopback interface of the present namespace up. */
 int tap_set_loopback_up(struct why *why);
 

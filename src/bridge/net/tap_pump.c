@@ -41,6 +41,7 @@ struct tap_pump {
     int error;
     bool of_tap;
     struct tap_pump_counts counts;
+    uint8_t mac[NETFRONT_MAC_BYTES];
 };
 
 static bool stops(struct tap_pump *pump)
@@ -71,6 +72,20 @@ static void add_counts(struct tap_pump *pump, const struct tap_pump_counts *coun
     pump->counts.tap_refused += counts->tap_refused;
     pump->counts.not_understood += counts->not_understood;
     pump->counts.vif_refused += counts->vif_refused;
+    pthread_mutex_unlock(&pump->lock);
+}
+
+/* What the tap device sends from another address than the interface's is dropped by Dom0. If the
+ * address cannot be changed so be it: then that is counted there. */
+static void follow_address(struct tap_pump *pump, struct netfront_info *info)
+{
+    netfront_info(pump->nf, info);
+    pthread_mutex_lock(&pump->lock);
+    if (!pump->is_socket && memcmp(pump->mac, info->mac, sizeof(pump->mac)) != 0) {
+        memcpy(pump->mac, info->mac, sizeof(pump->mac));
+        pump->counts.addresses++;
+        (void)tap_change_mac(pump->tap_fd, pump->mac);
+    }
     pthread_mutex_unlock(&pump->lock);
 }
 
@@ -134,12 +149,14 @@ static void *carry_to_tap(void *arg)
             frames[i].room_bytes = sizeof(messages[i].data);
         }
         int count = netfront_receive(pump->nf, frames, BATCH, -1);
+        struct netfront_info info;
         if (count == -ECANCELED)
             continue;
         if (count < 0) {
             fail(pump, count, false);
             break;
         }
+        follow_address(pump, &info);
         for (int i = 0; i < count && rc >= 0; i++)
             rc = write_message(pump, &messages[i], &frames[i], &counts);
         add_counts(pump, &counts);
@@ -221,7 +238,7 @@ static void *carry_from_tap(void *arg)
         struct netfront_info info;
         if (poll(fds, 2, -1) < 0 || (fds[1].revents & POLLIN) != 0)
             continue;
-        netfront_info(pump->nf, &info);
+        follow_address(pump, &info);
         count = read_messages(pump, &info, frames, &counts);
         if (count > 0)
             rc = send_all(pump, frames, count, &counts);
@@ -259,12 +276,15 @@ static void stop_direction(struct direction *direction)
 int tap_pump_start(struct netfront *nf, const struct tap *tap, struct tap_pump **out)
 {
     struct tap_pump *pump = calloc(1, sizeof(*pump));
+    struct netfront_info info;
     if (pump == NULL)
         return -ENOMEM;
     pthread_mutex_init(&pump->lock, NULL);
     pump->nf = nf;
     pump->tap_fd = tap->fd;
     pump->is_socket = tap->is_socket;
+    netfront_info(nf, &info);
+    memcpy(pump->mac, info.mac, sizeof(pump->mac));
     pump->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pump->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = pump->stop_fd < 0 || pump->ended_fd < 0 ? -errno : 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tap_pump: carries frames between an interface of a domain and a tap device, both ways, on a
- * thread each. A socket in the device's place knows neither blank checksums nor segments: the
- * interface was opened with no_offload.
+ * thread each. The next Dom0 of a domain that reconnects may give the interface another address:
+ * then the tap device gets that, before the next frame. A socket in the device's place knows
+ * neither addresses, blank checksums nor segments: the interface was opened with no_offload.
  */
 #ifndef SPLITDOM_BRIDGE_NET_TAP_PUMP_H
 #define SPLITDOM_BRIDGE_NET_TAP_PUMP_H
@@ -19,6 +20,7 @@ struct tap_pump_counts {
     uint64_t tap_refused;      /* the tap device was down, or full */
     uint64_t not_understood;   /* nobody could tell where the checksum is, or no such segments */
     uint64_t vif_refused;      /* netfront_send did */
+    uint64_t addresses;        /* that were new to the tap device */
 };
 
 /* Both outlive the pump. Errors: -ENOMEM, -EAGAIN, -EMFILE, -ENFILE. */

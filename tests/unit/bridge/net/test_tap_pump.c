@@ -47,12 +47,17 @@ static int teardown(void **state)
     return rig_teardown(&rig);
 }
 
-static void start(void)
+static void start_with(bool reconnect)
 {
     const struct netfront_options options = {.size = sizeof(options)};
     rig_start(&rig);
-    assert_int_equal(rig_open(&rig, &options, false), 0);
+    assert_int_equal(rig_open(&rig, &options, reconnect), 0);
     assert_int_equal(tap_pump_start(rig.nf, &tap, &pump), 0);
+}
+
+static void start(void)
+{
+    start_with(false);
 }
 
 static bool is_readable(int fd)
@@ -179,6 +184,24 @@ static void dom0s_death_ends_it(void **state)
     assert_false(of_tap);
 }
 
+/* The socket takes no address: that it was to get one is counted. */
+static void the_next_dom0s_address_becomes_the_tap_devices(void **state)
+{
+    const struct virtio_net_hdr plain = {.flags = 0};
+    struct tap_pump_counts counts;
+    (void)state;
+    start_with(true);
+    assert_true(echo(&plain, 60, 1) > 0);
+    tap_pump_counts(pump, &counts);
+    assert_int_equal(counts.addresses, 0);
+    rig_die_noticed(&rig);
+    rig.vif.mac = "00:16:3e:00:00:02";
+    rig_start(&rig);
+    assert_true(echo(&plain, 60, 2) > 0);
+    tap_pump_counts(pump, &counts);
+    assert_int_equal(counts.addresses, 1);
+}
+
 static void a_pump_that_is_idle_can_be_stopped(void **state)
 {
     bool of_tap;
@@ -200,6 +223,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_other_end_of_a_socket_ends_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_keeps_no_messages_apart_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(dom0s_death_ends_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_next_dom0s_address_becomes_the_tap_devices, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_pump_that_is_idle_can_be_stopped, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
