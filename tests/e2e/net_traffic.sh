@@ -92,6 +92,17 @@ expect 1 'cannot write' domu pcap /nowhere/file
 expect 1 'is no name of an interface' domu tap a/b
 expect 1 '' domu traffic --name nowhere
 
+# A new Dom0, which gives another address: what is sent from then on comes from that one.
+begin roamer traffic --to ff:ff:ff:ff:ff:ff --rate 200 --reconnect
+roamer=$!
+service stop >/dev/null
+start_service --vif bridge=xenbr0
+goes_on() { [ "$(vif_of roamer '.tx_frames - .dropped.spoofed > 20')" = true ]; }
+eventually 30 goes_on || die "all is dropped after a restart: $(service status)"
+kill $roamer
+reap 10000 $roamer
+[ "$status" = 0 ] || die "the sender ends with $status: $(cat roamer.err)"
+
 # The service ends: so do all, and say why.
 begin last traffic
 last=$!

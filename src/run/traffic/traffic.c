@@ -11,10 +11,7 @@
 int traffic_init(struct traffic *traffic, const struct traffic_options *options,
                  struct vif_session *session, struct why *why)
 {
-    struct netfront_info info;
-    netfront_info(session->nf, &info);
     *traffic = (struct traffic){.options = options, .session = session};
-    memcpy(traffic->mac, info.mac, sizeof(traffic->mac));
     if (getrandom(&traffic->stream, sizeof(traffic->stream), 0) != sizeof(traffic->stream))
         traffic->stream = (uint32_t)getpid();
     pthread_mutex_init(&traffic->lock, NULL);
@@ -29,6 +26,13 @@ int traffic_init(struct traffic *traffic, const struct traffic_options *options,
         traffic_fini(traffic);
     }
     return rc;
+}
+
+void traffic_own_mac(const struct traffic *traffic, uint8_t mac[TRAFFIC_MAC_BYTES])
+{
+    struct netfront_info info;
+    netfront_info(traffic->session->nf, &info);
+    memcpy(mac, info.mac, TRAFFIC_MAC_BYTES);
 }
 
 void traffic_fini(struct traffic *traffic)

@@ -20,7 +20,6 @@ enum { TRAFFIC_STREAMS_MAX = 64 };
 struct traffic {
     const struct traffic_options *options;
     struct vif_session *session;
-    uint8_t mac[TRAFFIC_MAC_BYTES];
     uint32_t stream;           /* ours */
     uint64_t begin_ns, end_ns; /* of the sending, or receiving: the domain's clock */
     uint64_t sent_frames, sent_bytes;
@@ -42,6 +41,9 @@ struct traffic {
 int traffic_init(struct traffic *traffic, const struct traffic_options *options,
                  struct vif_session *session, struct why *why);
 void traffic_fini(struct traffic *traffic);
+
+/* The interface's present address: another Dom0 gives another one. */
+void traffic_own_mac(const struct traffic *traffic, uint8_t mac[TRAFFIC_MAC_BYTES]);
 
 /* traffic_send.c: sends what is asked for. Returns 0, also after a signal; errors: of the
  * interface.

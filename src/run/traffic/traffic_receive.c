@@ -81,8 +81,10 @@ static bool take(struct traffic *traffic, const struct netfront_frame *frame, ui
 /* Sends those back that are to be. */
 static void echo(struct traffic *traffic, struct netfront_frame *frames, uint32_t count)
 {
+    uint8_t mac[TRAFFIC_MAC_BYTES];
+    traffic_own_mac(traffic, mac);
     for (uint32_t i = 0; i < count; i++) {
-        traffic_frame_return(frames[i].data, traffic->mac);
+        traffic_frame_return(frames[i].data, mac);
         frames[i].stamp_ns = 0;
     }
     for (uint32_t sent = 0; sent < count;) {

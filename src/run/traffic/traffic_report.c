@@ -84,9 +84,11 @@ static void report_json(const struct traffic *traffic, const struct netfront_sta
 {
     struct json json;
     char mac[MAC_TEXT_SIZE];
+    uint8_t own[TRAFFIC_MAC_BYTES];
     uint64_t expected;
     const struct traffic_stream total = total_of(traffic, &expected);
-    format_mac(traffic->mac, mac);
+    traffic_own_mac(traffic, own);
+    format_mac(own, mac);
     json_start(&json, stdout, JSON_LINES);
     json_object(&json, NULL);
     json_string(&json, "mac", mac);

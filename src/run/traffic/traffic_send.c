@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/prng.h"
@@ -82,6 +83,17 @@ static void fill(struct sender *sender, uint32_t slot, uint64_t number, uint8_t 
     traffic_frame_set(frame->data, frame->length_bytes, &header);
 }
 
+/* The next Dom0 drops what comes from the last one's address. */
+static void follow_address(struct sender *sender)
+{
+    uint8_t mac[TRAFFIC_MAC_BYTES];
+    traffic_own_mac(sender->traffic, mac);
+    if (memcmp(sender->data + TRAFFIC_MAC_BYTES, mac, TRAFFIC_MAC_BYTES) == 0)
+        return;
+    for (uint32_t i = 0; i < BATCH; i++)
+        memcpy(sender->frames[i].data + TRAFFIC_MAC_BYTES, mac, TRAFFIC_MAC_BYTES);
+}
+
 /* All of count frames. Errors: of the interface; -EINTR: a signal came. */
 static int send_batch(struct sender *sender, uint32_t count)
 {
@@ -113,6 +125,7 @@ static int send_all(struct sender *sender)
     int rc = 0;
     while (rc == 0 && !is_done(traffic) && !is_stopped(traffic)) {
         const uint64_t count = due_count(traffic);
+        follow_address(sender);
         for (uint32_t i = 0; i < count; i++)
             fill(sender, i, traffic->sent_frames + i, 0);
         rc = send_batch(sender, (uint32_t)count);
@@ -132,6 +145,7 @@ static int send_end(struct sender *sender)
     int rc = 0;
     for (uint32_t i = 0; i < END_FRAMES && rc == 0; i++) {
         (void)nanosleep(&pause, NULL);
+        follow_address(sender);
         fill(sender, 0, frames, TRAFFIC_END);
         rc = send_batch(sender, 1);
     }
@@ -145,10 +159,8 @@ static void prepare(struct sender *sender)
     const struct traffic *traffic = sender->traffic;
     struct traffic_address address;
     prng_init(&sender->sizes, traffic->stream, 1);
-    for (uint32_t i = 0; i < TRAFFIC_MAC_BYTES; i++) {
-        address.to[i] = traffic->options->to[i];
-        address.from[i] = traffic->mac[i];
-    }
+    memcpy(address.to, traffic->options->to, TRAFFIC_MAC_BYTES);
+    traffic_own_mac(traffic, address.from);
     for (uint32_t i = 0; i < BATCH; i++) {
         uint8_t *data = sender->data + (size_t)i * TRAFFIC_FRAME_MAX;
         sender->frames[i] = (struct netfront_frame){.data = data};
