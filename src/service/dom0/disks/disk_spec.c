@@ -230,7 +230,7 @@ static const char *skip_prefixes(struct reader *r, const char *at)
             at += length;
         }
         for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-            if (strncmp(at, scripts[i], strlen(scripts[i])) == 0) {
+            if (strncmp(at, scripts[i], strlen(scripts[i])) == 0 && !image_nbd_is_uri(at)) {
                 (void)set_script(r, at);
                 return NULL;
             }

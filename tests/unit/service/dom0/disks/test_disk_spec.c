@@ -62,6 +62,9 @@ static const struct {
     {"tap:aio:f,xvda,r", "f", XVDA, ACCESS_READ, 0},
     {"tap2:tapdisk:ioemu:raw:f,xvda,r", "f", XVDA, ACCESS_READ, 0},
     {"vdev=xvda,target=phy:f", "phy:f", XVDA, ACCESS_WRITE, 0},
+    /* not in xl: an export; "nbd:" alone is a block script */
+    {"nbd://host:10809/f,raw,xvda,r", "nbd://host:10809/f", XVDA, ACCESS_READ, 0},
+    {"nbd+unix:///f?socket=s,raw,xvda,r", "nbd+unix:///f?socket=s", XVDA, ACCESS_READ, 0},
 };
 
 static uint32_t flags_of(const struct disk_spec *spec)
@@ -122,6 +125,8 @@ static const struct {
      "`f,,xvda,specification=virtio': virtio is not served here; leave specification= out"},
     {"drbd:f,xvda,w",
      "`drbd:f,xvda,w': a block script is not served here; name a file or a block device"},
+    {"nbd:host:10809,xvda,w",
+     "`nbd:host:10809,xvda,w': a block script is not served here; name a file or a block device"},
     {"f,,xvda,script=block-x",
      "`f,,xvda,script=block-x': a block script is not served here; name a file or a block device"},
     {"f,,xvda,colo", "`f,,xvda,colo': COLO is not served here; leave its parameters out"},
