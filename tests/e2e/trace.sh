@@ -16,6 +16,9 @@ start_service --engine model --model mean=300us,channels=4 --shared-cache off
 expect 2 'seconds' service trace --seconds 0
 expect 2 'belongs to trace' service status --sample 2
 expect 1 'no such domain' service trace --domain 77 --seconds 0.01
+expect 1 "cannot create 'nosuch/t.json'" service trace --seconds 600 nosuch/t.json # at once
+service trace --seconds 0.05 - >all.json 2>all.table || die "a trace on stdout: $(cat all.table)"
+python3 -c 'import json; json.load(open("all.json"))' || die "stdout is no JSON"
 
 # Each client its own trace, side by side, and `service trace` of all of them, at TDF 1 and 10.
 "$BIN/service" trace --seconds 600 all.json >all.table 2>all.err &
@@ -58,3 +61,14 @@ events = json.load(open("part.json"))["traceEvents"]
 pids = {e["pid"] for e in events if e.get("cat") == "request"}
 assert pids <= {int(sys.argv[1])}, pids
 END
+
+# Dom0 dies while somebody traces: what was written down is told, and that it is not all.
+service trace --seconds 600 dead.json >dead.table 2>dead.err &
+tracer=$!
+eventually 10 grep -q 'tracing for' dead.err || die "no trace: $(cat dead.err)"
+"$BIN/client" 1 20 --no-record >7.out 2>7.err || die "client: $(cat 7.err)"
+kill -KILL "$(dom0_pid)"
+reap $((60000 * slack)) $tracer
+[ "$status" = 1 ] && grep -q 'Dom0 ended meanwhile' dead.err || die "exit $status: $(cat dead.err)"
+grep -q '^misses: ' dead.table || grep -q '^hits: ' dead.table || die "nothing told: $(cat dead.table)"
+python3 -c 'import json; json.load(open("dead.json"))' || die "what was left is no JSON"

@@ -34,23 +34,37 @@ static int take(struct trace_session *session, const struct trace_set *set, uint
     while (rc == 0 && clock_monotonic_ns() < end_ns && set->beyond == 0 &&
            sigtimedwait(&ending, NULL, &pause) < 0)
         rc = trace_session_take(session, why);
-    return rc == -ESHUTDOWN ? 0 : rc;
+    return rc;
 }
 
-static int write_json(const char *path, const struct trace_set *set, struct why *why)
+/* path: "-" is stdout; NULL: nothing is wanted. Opened before there is anything to lose. */
+static int open_json(const char *path, FILE **out, struct why *why)
 {
-    FILE *out = fopen(path, "we");
+    *out = path == NULL ? NULL : strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+    return path != NULL && *out == NULL ? why_fail_errno(why, -errno, "cannot create '%s'", path)
+                                        : 0;
+}
+
+static int close_json(FILE *out)
+{
+    return out != NULL && out != stdout && fclose(out) != 0 ? -errno : 0;
+}
+
+static int write_out(const char *path, FILE *out, const struct trace_set *set, struct why *why)
+{
+    int rc = trace_table_write(out == stdout ? stderr : stdout, set);
+    if (rc < 0)
+        return why_fail_errno(why, rc, "cannot print the stages");
     if (out == NULL)
-        return why_fail_errno(why, -errno, "cannot create %s", path);
-    int rc = trace_json_write(out, set);
+        return 0;
+    rc = trace_json_write(out, set);
     if (rc == 0 && (fflush(out) != 0 || ferror(out) != 0))
         rc = errno != 0 ? -errno : -EIO;
-    fclose(out);
-    return rc < 0 ? why_fail_errno(why, rc, "cannot write %s", path) : 0;
+    return rc < 0 ? why_fail_errno(why, rc, "cannot write '%s'", path) : 0;
 }
 
-static int trace(const struct rundir *rundir, const struct service_options *options,
-                 struct why *why)
+static int trace_to(const struct rundir *rundir, const struct service_options *options, FILE *out,
+                    struct why *why)
 {
     struct trace_session *session;
     struct trace_set set;
@@ -62,18 +76,30 @@ static int trace(const struct rundir *rundir, const struct service_options *opti
     fprintf(stderr, "service: tracing for %g s; ctrl-C ends it sooner\n",
             (double)options->seconds_ms / 1e3);
     rc = take(session, &set, end_ns, why);
-    if (rc < 0) {
+    if (rc < 0 && rc != -ESHUTDOWN) {
         trace_session_drop(session);
         return rc;
     }
     trace_session_close(session);
-    rc = trace_table_write(stdout, &set);
-    if (rc < 0)
-        (void)why_fail_errno(why, rc, "cannot print the stages");
-    else if (options->value != NULL)
-        rc = write_json(options->value, &set, why);
+    int write_rc = write_out(options->value, out, &set, why);
     trace_set_fini(&set);
-    return rc;
+    return rc == -ESHUTDOWN && write_rc == 0
+               ? why_fail(why, rc, "Dom0 ended meanwhile: this is what was written down until then")
+               : write_rc;
+}
+
+static int trace(const struct rundir *rundir, const struct service_options *options,
+                 struct why *why)
+{
+    FILE *out;
+    int rc = open_json(options->value, &out, why);
+    if (rc < 0)
+        return rc;
+    rc = trace_to(rundir, options, out, why);
+    int close_rc = close_json(out);
+    return rc == 0 && close_rc < 0
+               ? why_fail_errno(why, close_rc, "cannot write '%s'", options->value)
+               : rc;
 }
 
 int verb_trace(const struct rundir *rundir, const struct service_options *options)
