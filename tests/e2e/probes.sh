@@ -30,7 +30,7 @@ usdt:$BIN/service:splitdom:sent { @sent[arg0] = count(); }
 usdt:$BIN/service:splitdom:answered { @answered[arg0] = count(); }
 BEGIN { printf("attached\n"); }
 END
-bpftrace count.bt >bpf.out 2>bpf.err &
+bpftrace -p "$(dom0_pid)" count.bt >bpf.out 2>bpf.err &
 tracer=$!
 attached_or_gone() { grep -q attached bpf.out || ! kill -0 $tracer 2>/dev/null; }
 eventually 30 attached_or_gone || skip "bpftrace does not get to attach in time here"
