@@ -7,8 +7,11 @@
 requires python3
 check() { python3 "$TOP/tests/e2e/trace_check.py" "$@" || die "trace: $*"; }
 
+# What a client measures beside the library is less than 1 % where it has a CPU: only the long run asks for that.
 requests=1500
-[ -z "${TEST_LONG:-}" ] || requests=25000
+export TRACE_SLACK=0.1
+[ -z "${TEST_LONG:-}" ] || requests=25000 TRACE_SLACK=0.01
+[ -z "${TEST_SAN:-}" ] || TRACE_SLACK=0.3
 image disk1.img 4
 expect 3 'no service' service trace --seconds 0.01
 # A disk that takes its time: then what is measured beside the library is less than 1 %.
