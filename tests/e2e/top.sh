@@ -77,9 +77,10 @@ if [ -e /dev/full ]; then
 fi
 
 # Dom0 that ends.
+rm tables
 "$BIN/service" top -b -d 0.1 >tables 2>err &
 top=$!
-eventually 5 eval '[ $(grep -c NAME tables) -ge 2 ]' || die "no tables"
+eventually 5 eval '[ -e tables ] && [ $(grep -c NAME tables) -ge 2 ]' || die "no tables"
 service stop >/dev/null || die "no stop"
 reap 5000 $top
 [ "$status" = 3 ] && [ "$(cat err)" = "service: Dom0 has ended" ] || die "exit $status: $(cat err)"
