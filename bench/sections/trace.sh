@@ -16,6 +16,7 @@ trace_pair() { # ROW THREADS OPTION...
 trace_round() {
     trace_pair 'cold T=1' 1
     trace_pair 'cold T=64' 64
+    "$BIN/client" 1 80000 --depth 32 --name trace --no-record --pattern $HOT >/dev/null || die "no warm cache"
     trace_pair 'hits T=1' 1 --pattern $HOT
     trace_pair 'hits T=64' 64 --pattern $HOT
     trace_pair 'hits D=32' 1 --depth 32 --pattern $HOT
