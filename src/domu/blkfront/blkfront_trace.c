@@ -18,6 +18,8 @@ static struct blkfront_trace *make(const struct blkfront_queue *queue)
         return NULL;
     }
     trace->slot_mask = slots - 1;
+    trace->writer = &queue->bf->domu->trace.writer;
+    trace->devid = queue->bf->options.vdev;
     return trace;
 }
 
@@ -48,10 +50,8 @@ void blkfront_trace_set(struct blkfront_queue *queue, const struct domu_trace *w
         for (uint32_t i = 0; i < queue->bf->nr_entries; i++)
             trace->record[i].kind = TRACE_NOTHING;
     }
-    trace->writer = &wanted->writer;
-    trace->threshold = wanted->threshold;
-    trace->domid = queue->bf->domu->life.segment.domid;
-    trace->devid = queue->bf->options.vdev;
+    store_relaxed_u32(&trace->threshold, wanted->threshold);
+    store_relaxed_u32(&trace->domid, queue->bf->domu->life.segment.domid);
     (void)exchange_full_ptr(&queue->trace, trace);
 }
 
@@ -71,12 +71,12 @@ void blkfront_trace_found(struct blkfront *bf, uint64_t sector, uint64_t sector_
 {
     const struct blkfront_trace *trace = load_acquire_ptr(&bf->queue[0].trace);
     if (trace == NULL || !trace_writer_count_found(trace->writer) ||
-        !trace_wants(trace->threshold, submitted_ns))
+        !trace_wants(load_relaxed_u32(&trace->threshold), submitted_ns))
         return;
     const struct trace_record record = {
         .kind = TRACE_FOUND,
         .operation = BLKIF_OP_READ,
-        .domid = trace->domid,
+        .domid = (uint16_t)load_relaxed_u32(&trace->domid),
         .devid = trace->devid,
         .sector = sector,
         .sector_count = (uint32_t)sector_count,
@@ -112,7 +112,7 @@ void blkfront_trace_submitted(struct blkfront_queue *queue, const struct shadow_
         return;
     record->kind = TRACE_FRONT;
     record->operation = entry->operation;
-    record->domid = trace->domid;
+    record->domid = (uint16_t)trace->domid;
     record->devid = trace->devid;
     record->id = id;
     record->sector = entry->sector;

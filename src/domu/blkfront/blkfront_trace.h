@@ -20,14 +20,13 @@ struct blkfront_queue;
 struct shadow_entry;
 
 struct blkfront_trace {
-    const struct trace_writer *writer;
-    uint32_t threshold;
-    uint16_t domid;
+    const struct trace_writer *writer; /* constant, as are devid and slot_mask */
     uint32_t devid;
     uint32_t slot_mask;
-    uint32_t *slot_entry;         /* by slot of the ring: the entry that was put there last */
-    uint32_t pushed, kicked;      /* ring indices up to which requests have been shown, rung for */
-    uint64_t woken_ns;            /* a thread woke, and has not looked at the ring since; or 0 */
+    uint32_t threshold, domid; /* atomic: written with the lock, read without by who found a hit */
+    uint32_t *slot_entry;      /* by slot of the ring: the entry that was put there last */
+    uint32_t pushed, kicked;   /* ring indices up to which requests have been shown, rung for */
+    uint64_t woken_ns;         /* a thread woke, and has not looked at the ring since; or 0 */
     struct trace_record record[]; /* by entry; kind TRACE_NOTHING: not of the sample */
 };
 
