@@ -33,6 +33,14 @@ uint32_t blkfront_entries(const struct blkfront_options *options, uint32_t ring_
     return few ? options->depth : ring_entries;
 }
 
+void blkfront_take_first_limits(struct blkfront *bf)
+{
+    pthread_mutex_lock(&bf->lock);
+    bf->learnt_absent = 0;
+    pthread_mutex_unlock(&bf->lock);
+    blkfront_take_limits(bf);
+}
+
 void blkfront_take_limits(struct blkfront *bf)
 {
     const struct vbd_disk *disk = &bf->front.disk;
@@ -61,7 +69,7 @@ void blkfront_take_limits(struct blkfront *bf)
     store_relaxed_u32(&bf->physical_sector_size, disk->physical_sector_size);
     store_relaxed_u32(&bf->discard_granularity, disk->discard_granularity);
     store_relaxed_u32(&bf->discard_alignment, disk->discard_alignment);
-    store_relaxed_u32(&bf->features, features);
+    store_relaxed_u32(&bf->features, features & ~bf->learnt_absent);
     store_relaxed_u64(&bf->sectors, disk->sectors);
     pthread_mutex_unlock(&bf->lock);
 }
@@ -98,11 +106,10 @@ int blkfront_check(struct blkfront *bf, enum blkfront_operation operation, uint6
 void blkfront_cannot(struct blkfront *bf, uint8_t operation)
 {
     pthread_mutex_lock(&bf->lock);
-    uint32_t features = bf->features;
     if (operation == BLKIF_OP_FLUSH_DISKCACHE)
-        features &= ~(uint32_t)BLKFRONT_CAN_FLUSH;
+        bf->learnt_absent |= BLKFRONT_CAN_FLUSH;
     else if (operation == BLKIF_OP_DISCARD)
-        features &= ~(uint32_t)BLKFRONT_CAN_DISCARD;
-    store_relaxed_u32(&bf->features, features);
+        bf->learnt_absent |= BLKFRONT_CAN_DISCARD;
+    store_relaxed_u32(&bf->features, bf->features & ~bf->learnt_absent);
     pthread_mutex_unlock(&bf->lock);
 }

@@ -155,7 +155,7 @@ static void resume_queue(struct blkfront_queue *queue, bool has_ring)
 static void vbd_resume(struct xenbus_front *front)
 {
     struct blkfront *bf = blkfront_of(front);
-    blkfront_take_limits(bf);
+    blkfront_take_first_limits(bf);
     store_relaxed_u32(&bf->queues_in_use, bf->front.queue_count);
     for (uint32_t i = 0; i < bf->nr_queues; i++)
         resume_queue(&bf->queue[i], i < bf->front.queue_count);
@@ -321,7 +321,7 @@ static int open_claimed(struct blkfront *bf, char *why, size_t why_bytes)
 static void start_queues(struct blkfront *bf)
 {
     const struct segment *segment = &bf->domu->life.segment;
-    blkfront_take_limits(bf);
+    blkfront_take_first_limits(bf);
     store_relaxed_u32(&bf->queues_in_use, bf->nr_queues);
     for (uint32_t i = 0; i < bf->nr_queues; i++) {
         struct blkfront_queue *queue = &bf->queue[i];

@@ -285,6 +285,36 @@ static void what_dom0_turns_out_not_to_do_is_not_asked_again(void **state)
     assert_int_equal(blkfront_write(bf, 0, 1, data), 0);
 }
 
+/* Tells of another size with the answer to a write. */
+static void only_reads_and_writes_and_grows(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    char size[24];
+    snprintf(size, sizeof(size), "%d", SECTORS + 8);
+    if (req->operation == BLKIF_OP_WRITE) {
+        fake_dom0_node(d, "sectors", size);
+        fake_dom0_node(d, "state", "4");
+    }
+    only_reads_and_writes(d, req);
+}
+
+static void nor_when_the_disk_has_another_size(void **state)
+{
+    (void)state;
+    struct blkfront_geometry geometry;
+    meet((struct fake_dom0_script){.disk = disk, .request = only_reads_and_writes_and_grows},
+         (struct blkfront_options){0});
+    assert_int_equal(blkfront_discard(bf, 0, 1), -EOPNOTSUPP);
+    assert_int_equal(blkfront_flush(bf), -EOPNOTSUPP);
+    assert_int_equal(blkfront_write(bf, 0, 1, data), 0);
+    do
+        assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    while (geometry.last_sector != SECTORS + 8 - 1);
+    assert_false(geometry.discard || geometry.flush);
+    assert_int_equal(blkfront_discard(bf, 0, 1), -EOPNOTSUPP);
+    assert_int_equal(blkfront_flush(bf), -EOPNOTSUPP);
+    assert_int_equal(requests(), 3);
+}
+
 static void sectors_beyond_the_end_are_refused(void **state)
 {
     (void)state;
@@ -552,6 +582,7 @@ int main(void)
         CALL_TEST(what_dom0_does_not_offer_is_refused_without_a_request),
         CALL_TEST(a_writable_disk_may_have_neither_flush_nor_discard),
         CALL_TEST(what_dom0_turns_out_not_to_do_is_not_asked_again),
+        CALL_TEST(nor_when_the_disk_has_another_size),
         CALL_TEST(sectors_beyond_the_end_are_refused),
         CALL_TEST(requests_are_aligned_to_the_sector_size_of_the_disk),
         CALL_TEST(an_error_of_a_part_is_the_error_of_the_whole),
