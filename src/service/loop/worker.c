@@ -141,6 +141,21 @@ static uint32_t run_pollables(struct worker *w, uint64_t now_ns)
     return taken;
 }
 
+/* What came when work had had its turn, e.g. from other work: no event will tell of it. */
+static bool gated_work_waits(struct worker *w, uint64_t now_ns)
+{
+    bool any = false;
+    for (struct gated_work *work = first_work(w); work != NULL; work = work_after(w, work)) {
+        if (!work->ops->waits(work))
+            continue;
+        if (work_gate_closed(&work->gate, now_ns))
+            wait_for_gate(w, work, now_ns);
+        else
+            any = true;
+    }
+    return any;
+}
+
 /* Returns how much work there was. */
 static uint32_t run_round(struct worker *w, uint64_t now_ns)
 {
@@ -201,7 +216,8 @@ int worker_turn(struct worker *w)
     for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++)
         work = run_round(w, now_ns);
     bool settled = work == 0 && pollables_settle(&w->pollables, now_ns);
-    return !w->ops->end_turn(w->ctx) && settled ? 1 : 0;
+    bool over = !w->ops->end_turn(w->ctx) && settled;
+    return over && !gated_work_waits(w, now_ns) ? 1 : 0;
 }
 
 int worker_sleep(struct worker *w)

@@ -34,6 +34,7 @@ struct fixture {
     int requests;    /* that the ring will give */
     uint32_t dispatched;
     bool work_waits, changed;
+    bool leaves_work; /* the end of a turn does */
     uint32_t readings;
 };
 
@@ -94,6 +95,8 @@ static bool end_turn(void *ctx)
 {
     (void)ctx;
     note('>');
+    f.work_waits = f.work_waits || f.leaves_work;
+    f.leaves_work = false;
     return f.changed;
 }
 
@@ -275,6 +278,32 @@ static void work_in_debt_waits_for_its_gate_and_wakes_the_worker(void **state)
     assert_true(strlen(f.calls) < 40); /* it slept meanwhile */
 }
 
+/* As an answer of dom0.sock leaves watch events for the store, whose turn it was before. */
+static void work_that_comes_after_its_turn_keeps_the_worker_awake(void **state)
+{
+    (void)state;
+    f.leaves_work = true;
+    assert_int_equal(worker_turn(&f.worker), 0);
+    assert_int_equal(worker_turn(&f.worker), 1);
+    assert_false(f.work_waits);
+}
+
+static void in_debt_it_wakes_the_worker_when_its_gate_opens(void **state)
+{
+    (void)state;
+    const uint64_t open_ns = clock_monotonic_ns() + 3000000;
+    f.leaves_work = true;
+    f.work.gate.closed_until_ns = open_ns;
+    do {
+        int rc = worker_turn(&f.worker);
+        assert_true(rc >= 0);
+        if (rc > 0 && f.work_waits)
+            assert_int_equal(worker_sleep(&f.worker), 0);
+    } while (f.work_waits);
+    assert_true(clock_monotonic_ns() >= open_ns);
+    assert_true(strlen(f.calls) < 40); /* it slept meanwhile */
+}
+
 static void requests_put_other_work_on_credit(void **state)
 {
     (void)state;
@@ -380,6 +409,8 @@ int main(void)
         WORKER_TEST(the_first_turn_after_a_sleep_reads_the_time),
         WORKER_TEST(a_request_moves_the_time_of_the_last_one),
         WORKER_TEST(work_in_debt_waits_for_its_gate_and_wakes_the_worker),
+        WORKER_TEST(work_that_comes_after_its_turn_keeps_the_worker_awake),
+        WORKER_TEST(in_debt_it_wakes_the_worker_when_its_gate_opens),
         WORKER_TEST(requests_put_other_work_on_credit),
         WORKER_TEST(a_sleep_ends_with_a_timer_of_its_own_clock),
         WORKER_TEST(it_does_not_sleep_shortly_before_a_disk_is_to_answer),
