@@ -251,8 +251,8 @@ struct blkfront_queue *blkfront_queue_here(struct blkfront *bf);
 uint32_t blkfront_default_depth(uint32_t sectors_per_request);
 uint32_t blkfront_entries(const struct blkfront_options *options, uint32_t ring_entries);
 uint32_t blkfront_pages_per_entry(uint32_t sectors_per_request);
-/* What Dom0 has told of the disk is what counts from now on; but what this Dom0 has turned out not to
- * do it still does not. The first limits are those of a Dom0 of which nothing is known. */
+/* What Dom0 has told of the disk is what counts from now on; but what this Dom0 has turned out not
+ * to do it still does not. The first limits are those of a Dom0 of which nothing is known. */
 void blkfront_take_limits(struct blkfront *bf);
 void blkfront_take_first_limits(struct blkfront *bf);
 /* May this be asked? Without the lock. Errors: -EINVAL, -EROFS, -EOPNOTSUPP. */
