@@ -5,7 +5,7 @@
 #include "cases.h"
 #include "ring/evtchn.h"
 
-enum { LARGEST_ORDER = 4, PART = 64 };
+enum { LARGEST_ORDER = 4, PART = 64, LATE_STORMS_MAX = 200 };
 
 int case_idle(struct attack *a)
 {
@@ -29,16 +29,25 @@ int case_busy(struct attack *a)
     return rc;
 }
 
+static void kick(struct peer *peer, uint64_t *kicks)
+{
+    for (int i = 0; i < 1000; i++, (*kicks)++)
+        (void)evtchn_kick(peer->doorbell_fd);
+}
+
 int case_kick_storm(struct attack *a)
 {
     struct peer peer;
     uint64_t kicks = 0;
+    int64_t mutes = 0;
     int rc = peer_open(&peer, &a->rundir);
-    while (rc == 0 && peer_now_ms() < a->deadline_ms) {
-        for (int i = 0; i < 1000; i++, kicks++)
-            (void)evtchn_kick(peer.doorbell_fd);
+    while (rc == 0 && peer_now_ms() < a->deadline_ms)
+        kick(&peer, &kicks);
+    /* On a busy machine it is we who were late. */
+    for (int i = 0; rc == 0 && mutes == 0 && i < LATE_STORMS_MAX; i++) {
+        kick(&peer, &kicks);
+        mutes = peer_status(&a->rundir, peer.segment.domid, "doorbell_mutes");
     }
-    int64_t mutes = rc == 0 ? peer_status(&a->rundir, peer.segment.domid, "doorbell_mutes") : rc;
     /* It gets its requests served all the same, if not at once. */
     struct blkif_request req = peer_read_request(&peer, 1, 1);
     int status = rc == 0 ? peer_request(&peer, &req) : rc;
