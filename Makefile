@@ -321,7 +321,7 @@ bench: all bench-programs ## the benchmarks of bench/, tables and plots
 .PHONY: check check-long unit lint format coverage fuzz mutants profile
 SEED ?= 20261129
 N    ?= 500
-check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 10 s of fuzzing each, lint
+check: ## dependencies, builds by gcc and clang, all tests, sanitizers, 6 s of fuzzing each, lint
 	$(Q)tools/deps.sh || echo "going on with what is there"
 	$(Q)tests/run.sh
 check-long: ## check with valgrind, longer stress, 10 minutes of fuzzing each, an hour of simulation

@@ -22,8 +22,12 @@ with_others() { # COMMAND...
     flock "$LOGS/turn" true
     flock -s -o "$LOGS/machine" "$@"
 }
-by_itself() { # FUNCTION ARGUMENT...: in a shell of its own
+by_itself() { # FUNCTION ARGUMENT...: in a shell of its own. The side lane has no such hour.
     (
+        [ -z "$side_lane" ] || {
+            "$@"
+            return
+        }
         exec 8>"$LOGS/turn" 9>"$LOGS/machine"
         flock 8 && flock 9
         "$@" 8>&- 9>&-
@@ -118,7 +122,7 @@ begin_stage() {
     say "== $1${2:+ ($2)}"
 }
 
-# ---- scripts, two beside each other --------------------------------------------------------------
+# ---- a second try ---------------------------------------------------------------------------------
 
 # What no second try may hide: a sanitizer's report, a program's death by a signal, wrong or lost data.
 findings='Sanitizer|runtime error:|Segmentation|Aborted|[Aa]ssert|smashing|Bus error|exit 13[4-9]'
@@ -139,6 +143,42 @@ failed() { # STAGE NAME
     [ -e "$LOGS/$1/$2.result" ] && read -r status _ <"$LOGS/$1/$2.result"
     [ "$status" != 0 ] && [ "$status" != 77 ]
 }
+
+# try_again STAGE FUNCTION TEST...: who failed, and not by a finding, is run once more, alone, by FUNCTION TEST. Shared
+# machines stand still now and then, also for a test that has them for itself.
+try_again() {
+    local stage=$1 function=$2 test name list=()
+    shift 2
+    for test in "$@"; do
+        name=$(basename "$test" .sh)
+        failed "$stage" "$name" && may_try_again "$stage" "$name" && list+=("$test")
+    done
+    if [ ${#list[@]} -gt $TRIES_AGAIN_MAX ]; then
+        for test in "${list[@]}"; do report "$stage" "$(basename "$test" .sh)"; done
+        return
+    fi
+    for test in ${list[@]+"${list[@]}"}; do
+        name=$(basename "$test" .sh)
+        mv "$LOGS/$stage/$name.log" "$LOGS/$stage/$name.first.log"
+        again=again "$function" "$test"
+    done
+}
+
+# ---- programs, JOBS beside each other ----------------------------------------------------------
+
+# in_parallel FUNCTION STAGE PROGRAM...: FUNCTION PROGRAM for each, and once more for those that try_again takes
+in_parallel() {
+    local function=$1 stage=$2 program
+    shift 2
+    for program in "$@"; do
+        while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+        first_try=yes "$function" "$program" &
+    done
+    wait
+    by_itself try_again "$stage" "$function" "$@"
+}
+
+# ---- scripts, two beside each other --------------------------------------------------------------
 
 # e2e_scripts STAGE BIN FACTOR RUNNER [DIRECTORY]: the factor is of time
 e2e_scripts() {
@@ -190,36 +230,16 @@ e2e_script() { # SCRIPT
 # Of e2e_scripts, with its variables.
 run_alone() {
     for script in "$dir"/*.sh; do
-        is_due "$script" && grep -q '^# alone' "$script" && e2e_script "$script"
+        is_due "$script" && grep -q '^# alone' "$script" && first_try=yes e2e_script "$script"
     done
-    try_again
-}
-
-# Of e2e_scripts, with its variables: who failed while others ran beside it, and not by a finding, is run once more,
-# alone.
-try_again() {
-    local script name list=()
-    for script in "$dir"/*.sh; do
-        name=$(basename "$script" .sh)
-        grep -q '^# alone' "$script" && continue
-        failed "$stage" "$name" && may_try_again "$stage" "$name" && list+=("$script")
-    done
-    if [ ${#list[@]} -gt $TRIES_AGAIN_MAX ]; then
-        for script in "${list[@]}"; do report "$stage" "$(basename "$script" .sh)"; done
-        return
-    fi
-    for script in ${list[@]+"${list[@]}"}; do
-        name=$(basename "$script" .sh)
-        mv "$LOGS/$stage/$name.log" "$LOGS/$stage/$name.first.log"
-        again=again e2e_script "$script"
-    done
+    try_again "$stage" e2e_script "$dir"/*.sh
 }
 
 # ---- the end ------------------------------------------------------------------------------------
 
 # summary: what went wrong, what was left out, what needed two tries. Returns 0 if nothing failed.
 summary() {
-    local r log status again pass=0 fail=0 skip=0 twice=()
+    local r log status again pass=0 fail=0 skip=0 twice=() failures=()
     for r in "$LOGS"/*/*.result; do
         [ -e "$r" ] || continue
         read -r status _ again <"$r"
@@ -232,13 +252,18 @@ summary() {
             ;;
         *)
             fail=$((fail + 1))
-            say "FAILED:  $log"
+            failures+=("$log")
             ;;
         esac
         r=${r#"$LOGS"/}
         [ "$again" != again ] || twice+=("${r%.result}")
     done
     [ ${#twice[@]} = 0 ] || say "passed at the second try: ${#twice[@]}: ${twice[*]}"
+    # At the very end, where it is seen.
+    for log in ${failures[@]+"${failures[@]}"}; do
+        say "FAILED:  $log"
+        last_lines 8 "$log"
+    done
     say "$pass passed, $fail failed, $skip skipped"
     [ $fail = 0 ]
 }

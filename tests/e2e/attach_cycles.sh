@@ -3,6 +3,7 @@
 # times; TEST_LONG: 10,000 times, and the other disk keeps 0.9 of its rate. Descriptors and memory are back at the end.
 # The line with the rates is kept beside the log.
 # timeout: 1200
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 cycles=20

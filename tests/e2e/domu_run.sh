@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Programs in domains: their time, what they exit with, and the verbs that reach them.
 # alone: what it measures depends on who else runs
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 [ -x "$BIN/domu-shim" ] || skip "programs run in domains on x86-64 only"

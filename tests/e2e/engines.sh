@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Each engine serves the image's bytes, alone and with several clients at once; null and the plain
 # model have sectors that carry their number.
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 # Sectors of null and model: the number, little-endian, then zeros.

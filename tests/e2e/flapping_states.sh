@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A front end that changes its state 10,000 times, senselessly, hurts only itself: another client's
 # reads go on, and Dom0's processor time, memory, log and descriptors stay bounded.
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 image disk1.img 4

@@ -3,6 +3,7 @@
 # Clients and Dom0 die by kill -9 at random moments, all under load, beside clients that outlive Dom0
 # (--reconnect): each read of everybody is right, those of the survivors are complete, and nothing is
 # left behind. KILLS_SEED repeats a run's moments, as far as the machine lets it.
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 client_kills=${TEST_LONG:+1000}

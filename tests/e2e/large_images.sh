@@ -2,6 +2,7 @@
 # Large sparse images: the service starts at once, and what it keeps in memory is what it has cached, not
 # what the image could fill. A cache for which there is no memory is refused with the options that make it
 # smaller.
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 rss_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }

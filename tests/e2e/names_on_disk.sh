@@ -2,6 +2,7 @@
 # Names in the run directory outlive their owner, or are taken from it: a cleaner of temporary files
 # removes them, a second service makes them anew. Status and stop still reach the one that runs, and
 # whoever ends removes only what is its own. Signals end Dom0 in order.
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 image disk1.img 1

@@ -2,6 +2,7 @@
 # Images that are exports of an NBD server (nbdkit): read, written, flushed and trimmed; attached and detached while
 # a domain runs; a server that dies, is silent, or lets nobody write.
 # timeout: 180
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 requires nbdkit
 

@@ -3,6 +3,7 @@
 # begin anew, on one image. What each of them was told is kept outside; after each kill the image file is read.
 # TEST_LONG: a thousand kills, a hundred with sanitizers.
 # timeout: 600
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 kills=10

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # One service at a time writes to an image; others read it. A disk of a running service is refused likewise.
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 image a.img 4

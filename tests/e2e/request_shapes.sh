@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Requests of several sectors, asynchronous ones, and every pattern: all reads are the image's.
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 run() { # RECORDS ARGUMENT...

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A domain meets the limits of the store, each with its error, and can't touch what is not its own;
 # another domain's limits are its own; all that it held goes with it.
+# sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
 image disk1.img 1

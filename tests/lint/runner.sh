@@ -33,19 +33,20 @@ script wants_quiet '# alone
 script plain_alone '
 # sanitizers: long'
 
-# run SCRIPTS: in a shell of its own; the paths of logs are below TOP
-run() {
+# run_by COMMAND...: in a shell of its own; the paths of logs are below TOP
+run_by() {
     (
         cd "$tree" || exit 2
         TOP=$tree LOGS=logs JOBS=2
         mkdir -p logs
         . "$OLDPWD/tests/runner.sh"
-        begin_stage e2e
-        e2e_scripts e2e "$tree/bin" 1 run_one "$1"
+        "$@"
         summary
         echo "summary says $?"
     ) >"$tree/out" 2>&1
 }
+run_the_scripts() { begin_stage e2e && e2e_scripts e2e "$tree/bin" 1 run_one "$1"; }
+run() { run_by run_the_scripts "$1"; } # SCRIPTS
 
 findings=''
 complain() { findings+="tests/runner.sh:1: $*"$'\n'; }
@@ -55,18 +56,38 @@ runs() { # NAME COUNT
 says() { grep -qE -- "$1" "$tree/out" || complain "does not say '$1': $(cat "$tree/out")"; }
 
 run scripts
-for name in passes plain_alone skips reported reports_beside dies loses wants_quiet; do runs $name 1; done
-for name in fails_once fails_twice nothing_lost; do runs $name 2; done
-for name in fails_twice reported reports_beside dies loses wants_quiet; do
+for name in passes plain_alone skips reported reports_beside dies loses; do runs $name 1; done
+for name in fails_once fails_twice nothing_lost wants_quiet; do runs $name 2; done
+for name in fails_twice reported reports_beside dies loses; do
     says "^  FAIL  e2e/$name "
     says "^FAILED: .*/$name.log"
 done
 says '^  later e2e/fails_once '
 says '^  again e2e/fails_once .*fails_once.first.log'
 says '^        try 1'
-says '^passed at the second try: 2: e2e/fails_once e2e/nothing_lost$'
-says '^4 passed, 6 failed, 1 skipped$'
+says '^passed at the second try: 3: e2e/fails_once e2e/nothing_lost e2e/wants_quiet$'
+says '^5 passed, 5 failed, 1 skipped$'
 says '^summary says 1$'
+
+# Programs likewise.
+for name in passes fails_twice fails_once dies; do
+    sed '1i #!/bin/bash' "$tree/scripts/$name.sh" >"$tree/bin/$name" && chmod +x "$tree/bin/$name"
+done
+rm -rf "$tree"/logs "$tree"/{passes,fails_once,fails_twice,dies}.runs
+run_the_programs() {
+    mkdir -p logs
+    begin_stage unit
+    # shellcheck disable=SC2317 # in_parallel calls it
+    one() { run_one unit "$(basename "$1")" 20 "$1"; }
+    in_parallel one unit bin/passes bin/fails_twice bin/fails_once bin/dies
+}
+run_by run_the_programs
+for name in passes dies; do runs $name 1; done
+for name in fails_once fails_twice; do runs $name 2; done
+says '^  again unit/fails_once .*fails_once.first.log'
+says '^passed at the second try: 1: unit/fails_once$'
+says '^2 passed, 2 failed, 0 skipped$'
+rm -rf "$tree"/logs
 
 # What a script says of sanitizers is kept, but for the long run.
 TEST_SAN=address run scripts
