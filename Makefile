@@ -5,7 +5,7 @@
 #   VARIANT=name CC=... OPT=...      any other build of its own, under build/name/
 #   VARIANT=aarch64                  cross-compiled by Debian's compiler, without liburing and ncurses
 #   PREFIX=/usr/local DESTDIR=       where `make install` puts things
-#   FUZZ_SECONDS=10 SIM_SECONDS=10   how long each fuzzer and the simulation's fresh seeds take
+#   FUZZ_SECONDS=6 SIM_SECONDS=0     how long each fuzzer and the simulation's fresh seeds take
 #   STRESS_REQUESTS=150000           how many requests the stress tests carry
 #   JOBS=2 TEST_LONG=1               tests at a time; the long variants of tests
 #   SEED=20261129 N=500              which mutants, and how many
@@ -329,7 +329,7 @@ check-long: ## check with valgrind, longer stress, 10 minutes of fuzzing each, a
 	$(Q)TEST_LONG=1 STRESS_REQUESTS=10000000 SIM_SEEDS=5000 FUZZ_SECONDS=600 SIM_SECONDS=3600 tests/run.sh all valgrind
 unit: ## the unit tests; SAN=address,undefined or SAN=thread: under sanitizers
 	$(Q)tests/run.sh $(if $(SAN),$(if $(findstring thread,$(SAN)),tsan,asan),unit)
-fuzz: ## the fuzzers alone (FUZZ_SECONDS=10)
+fuzz: ## the fuzzers alone (FUZZ_SECONDS=6)
 	$(Q)tests/run.sh fuzz
 coverage: ## lines of src/ that unit and end-to-end tests execute, per file
 	$(Q)tests/run-coverage.sh
