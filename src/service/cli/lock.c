@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,9 +15,11 @@
 #include <unistd.h>
 
 /* A process that only asks holds the directory's lock for an instant, and one that was killed until
- * its last thread has ended. So taking the lock is tried
- * this many times, with this pause. */
-enum { TRIES = 100, PAUSE_NS = 10 * 1000 * 1000 };
+ * its last thread has ended. So taking the lock is tried this many times, with this pause. Between
+ * the signal and the end nothing is to be seen of either for an instant: who seems to live is asked
+ * a few times, too. */
+enum { TRIES = 100, TRIES_OF_THE_LIVING = 3, PAUSE_NS = 10 * 1000 * 1000 };
+enum { STAT_EXITING = 0x4 }; /* of the flags in /proc/PID/stat: Linux's PF_EXITING */
 
 static struct flock whole_file(void)
 {
@@ -56,11 +60,36 @@ static int ask_file(const char *path, pid_t *holder)
     return rc;
 }
 
+/* Does a line "NAME: mask" of /proc/PID/status have SIGKILL? */
+static bool has_sigkill(FILE *status, const char *name)
+{
+    char line[256];
+    while (fgets(line, sizeof(line), status) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0)
+            return (strtoull(line + strlen(name), NULL, 16) & (1ull << (SIGKILL - 1))) != 0;
+    }
+    return false;
+}
+
+/* Has it been killed, and does not know yet? */
+static bool is_to_end(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *status = fopen(path, "re");
+    if (status == NULL)
+        return errno == ENOENT;
+    bool killed = has_sigkill(status, "SigPnd:") || has_sigkill(status, "ShdPnd:");
+    fclose(status);
+    return killed;
+}
+
 /* Has the process been killed, and some of its threads have not ended yet? It holds what it had
  * until they have. */
 static bool is_ending(pid_t pid)
 {
-    char path[64], line[256];
+    char path[64], line[256], letter;
+    unsigned flags;
     bool ending = false;
     if (pid <= 0)
         return false;
@@ -70,10 +99,12 @@ static bool is_ending(pid_t pid)
         return errno == ENOENT;
     if (fgets(line, sizeof(line), file) != NULL) {
         const char *state = strrchr(line, ')'); /* the name before it may contain anything */
-        ending = state != NULL && (strncmp(state, ") Z", 3) == 0 || strncmp(state, ") X", 3) == 0);
+        ending = state != NULL &&
+                 sscanf(state, ") %c %*d %*d %*d %*d %*d %u", &letter, &flags) == 2 &&
+                 (letter == 'Z' || letter == 'X' || (flags & STAT_EXITING) != 0);
     }
     fclose(file);
-    return ending;
+    return ending || is_to_end(pid);
 }
 
 /* Opens the file and takes its record lock. The caller holds the directory's lock, so nobody else
@@ -108,7 +139,7 @@ static int lock_directory(const char *path, int directory_fd, pid_t *holder)
             return rc;
         if (*holder == 0 && i == TRIES)
             *holder = LOCK_HOLDER_UNKNOWN;
-        if (*holder != 0 && (i == TRIES || !is_ending(*holder)))
+        if (*holder != 0 && (i == TRIES || (i >= TRIES_OF_THE_LIVING && !is_ending(*holder))))
             return -EAGAIN;
         *holder = 0;
         (void)nanosleep(&pause, NULL);

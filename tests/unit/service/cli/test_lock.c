@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -203,6 +204,37 @@ static void a_holder_that_is_ending_is_waited_for(void **state)
     close(ready[1]);
 }
 
+/* On our CPU, where it does not run as long as we do. */
+static void pin_behind(pid_t pid)
+{
+    const struct sched_param idle = {.sched_priority = 0};
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    assert_int_equal(sched_setaffinity(pid, sizeof(one), &one), 0);
+    assert_int_equal(sched_setscheduler(pid, SCHED_IDLE, &idle), 0);
+}
+
+static void a_holder_that_has_just_been_killed_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    struct lock lock;
+    cpu_set_t before;
+    pid_t other;
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    for (int i = 0; i < 10; i++) {
+        struct holder holder = start_holder(f);
+        pin_behind(holder.pid);
+        kill(holder.pid, SIGKILL);
+        int rc = lock_acquire(f->path, &lock, &other);
+        assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+        end_holder(&holder, SIGKILL);
+        assert_int_equal(rc, 0);
+        lock_release(&lock);
+    }
+}
+
 static void refuses_a_symbolic_link(void **state)
 {
     struct fixture *f = *state;
@@ -360,6 +392,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_killed_holder_leaves_a_lock_that_is_free, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_holder_that_is_ending_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_holder_that_has_just_been_killed_is_waited_for, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(refuses_a_symbolic_link, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_holds_the_lock_of_a_directory_that_is_not_there,
                                         setup, teardown),
