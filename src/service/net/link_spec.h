@@ -4,12 +4,13 @@
  *
  *     rate=10Mbit delay=10ms jitter=1ms:normal loss=0.1% queue=100
  *
- *   rate=R[bit|kbit|mbit|gbit|bps|kbps|mbps|gbps], or as xl: 10Mb/s; none    overhead=BYTES a frame
- *   delay=T  jitter=T[:uniform|normal|exponential|pareto]  T: 10ms, 1.5s, 200us, 30ns; a number
- * alone is us loss=P or gemodel:P[:R[:1-H[:1-K]]]    duplicate=P    reorder=P[:GAP]    P: 1%, 0.01
- *   queue=FRAMES or N[b|kb|mb]    aqm=droptail, red:MIN:MAX:P[:BURST], codel[:TARGET[:INTERVAL]]
- * ecn=on|off seed=N    frame=domain|real    way=up|down|both: of which direction the words after it
- * are
+ *   rate=R and a unit of tc(8) (bit, kbit, mibit, gbps, ...), or as xl: 10Mb/s; none
+ *   overhead=BYTES a frame
+ *   delay=T  jitter=T[:uniform|normal|exponential|pareto]  T: 10ms, 1.5s, 30ns; or 200 (us)
+ *   loss=P or gemodel:P[:R[:1-H[:1-K]]]    duplicate=P    reorder=P[:GAP]    P: 1%, 0.01
+ *   queue=FRAMES or N and b, kb, mb, ...
+ *   aqm=droptail, red:MIN:MAX:P[:BURST], codel[:TARGET[:INTERVAL]]    ecn=on|off    seed=N
+ *   frame=domain|real    way=up|down|both: of which direction the words after it are
  */
 #ifndef SPLITDOM_SERVICE_NET_LINK_SPEC_H
 #define SPLITDOM_SERVICE_NET_LINK_SPEC_H

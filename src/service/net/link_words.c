@@ -57,10 +57,20 @@ int link_words_rate(const char *text, uint64_t *bps)
         {"kbit", 1000, 1},
         {"mbit", 1000000, 1},
         {"gbit", 1000000000, 1},
+        {"tbit", UINT64_C(1000000000000), 1},
+        {"kibit", UINT64_C(1) << 10, 1},
+        {"mibit", UINT64_C(1) << 20, 1},
+        {"gibit", UINT64_C(1) << 30, 1},
+        {"tibit", UINT64_C(1) << 40, 1},
         {"bps", 8, 1},
         {"kbps", 8000, 1},
         {"mbps", 8000000, 1},
         {"gbps", UINT64_C(8000000000), 1},
+        {"tbps", UINT64_C(8000000000000), 1},
+        {"kibps", UINT64_C(8) << 10, 1},
+        {"mibps", UINT64_C(8) << 20, 1},
+        {"gibps", UINT64_C(8) << 30, 1},
+        {"tibps", UINT64_C(8) << 40, 1},
         {"b/s", 1, 0},
         {"Kb/s", 1000, 0},
         {"Mb/s", 1000000, 0},
@@ -78,8 +88,11 @@ int link_words_rate(const char *text, uint64_t *bps)
 int link_words_time(const char *text, uint64_t max_ns, uint64_t *ns)
 {
     static const struct unit units[] = {
-        {"", 1000, 0},      {"ns", 1, 0},         {"us", 1000, 0},      {"usec", 1000, 0},
-        {"ms", 1000000, 0}, {"msec", 1000000, 0}, {"s", 1000000000, 0}, {"sec", 1000000000, 0},
+        {"", 1000, 0},           {"ns", 1, 1},         {"nsec", 1, 1},
+        {"nsecs", 1, 1},         {"us", 1000, 1},      {"usec", 1000, 1},
+        {"usecs", 1000, 1},      {"ms", 1000000, 1},   {"msec", 1000000, 1},
+        {"msecs", 1000000, 1},   {"s", 1000000000, 1}, {"sec", 1000000000, 1},
+        {"secs", 1000000000, 1},
     };
 
     return scaled(text, units, sizeof units / sizeof *units, max_ns, ns);
@@ -87,8 +100,10 @@ int link_words_time(const char *text, uint64_t max_ns, uint64_t *ns)
 
 int link_words_bytes(const char *text, uint64_t max, uint64_t *bytes)
 {
-    static const struct unit units[] = {
-        {"b", 1, 1}, {"k", 1024, 1}, {"kb", 1024, 1}, {"m", 1048576, 1}, {"mb", 1048576, 1}};
+    static const struct unit units[] = {{"b", 1, 1},          {"k", 1 << 10, 1}, {"kb", 1 << 10, 1},
+                                        {"kbit", 1 << 7, 1},  {"m", 1 << 20, 1}, {"mb", 1 << 20, 1},
+                                        {"mbit", 1 << 17, 1}, {"g", 1 << 30, 1}, {"gb", 1 << 30, 1},
+                                        {"gbit", 1 << 27, 1}};
 
     return scaled(text, units, sizeof units / sizeof *units, max, bytes);
 }

@@ -62,12 +62,73 @@ static void bytes_have_kilos_of_1024(void **state)
     assert_int_equal(link_words_bytes("64", UINT64_MAX, &bytes), -EINVAL);
 }
 
+/* Each unit of tc(8), as typed in any case; tc's tables: get_rate64, get_time64, get_size. */
+static void every_unit_of_tc_is_known_in_any_case(void **state)
+{
+    (void)state;
+    enum { RATE, TIME, BYTES };
+    static const struct {
+        const char *text;
+        int kind;
+        uint64_t value;
+    } all[] = {
+        {"2BIT", RATE, 2},
+        {"2Kbit", RATE, 2000},
+        {"2MBIT", RATE, 2000000},
+        {"2tbit", RATE, UINT64_C(2000000000000)},
+        {"2Kibit", RATE, 2048},
+        {"2mibit", RATE, 2 << 20},
+        {"2Gibit", RATE, UINT64_C(2) << 30},
+        {"2tibit", RATE, UINT64_C(2) << 40},
+        {"2Bps", RATE, 16},
+        {"2KBps", RATE, 16000},
+        {"2MBps", RATE, 16000000},
+        {"2GBps", RATE, UINT64_C(16000000000)},
+        {"2TBps", RATE, UINT64_C(16000000000000)},
+        {"2KiBps", RATE, 16 << 10},
+        {"2mibps", RATE, 16 << 20},
+        {"2GiBps", RATE, UINT64_C(16) << 30},
+        {"2TiBps", RATE, UINT64_C(16) << 40},
+        {"2NS", TIME, 2},
+        {"2nsec", TIME, 2},
+        {"2nsecs", TIME, 2},
+        {"2Us", TIME, 2000},
+        {"2USEC", TIME, 2000},
+        {"2usecs", TIME, 2000},
+        {"2MS", TIME, 2000000},
+        {"2msec", TIME, 2000000},
+        {"2Msecs", TIME, 2000000},
+        {"2S", TIME, 2000000000},
+        {"2sec", TIME, 2000000000},
+        {"2Secs", TIME, 2000000000},
+        {"2B", BYTES, 2},
+        {"2K", BYTES, 2048},
+        {"2KB", BYTES, 2048},
+        {"2kbit", BYTES, 256},
+        {"2M", BYTES, 2 << 20},
+        {"2Mb", BYTES, 2 << 20},
+        {"2mbit", BYTES, 2 << 17},
+        {"2g", BYTES, UINT64_C(2) << 30},
+        {"2GB", BYTES, UINT64_C(2) << 30},
+        {"2Gbit", BYTES, 2 << 27},
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        uint64_t value = 0;
+        int rc = all[i].kind == RATE   ? link_words_rate(all[i].text, &value)
+                 : all[i].kind == TIME ? link_words_time(all[i].text, UINT64_MAX, &value)
+                                       : link_words_bytes(all[i].text, UINT64_MAX, &value);
+        if (rc < 0 || value != all[i].value)
+            fail_msg("%s: %d, %llu", all[i].text, rc, (unsigned long long)value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_are_bits_a_second),
         cmocka_unit_test(times_are_nanoseconds_exactly),
         cmocka_unit_test(bytes_have_kilos_of_1024),
+        cmocka_unit_test(every_unit_of_tc_is_known_in_any_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
