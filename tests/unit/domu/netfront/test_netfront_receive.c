@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -304,6 +306,45 @@ static void a_frame_that_was_damaged_is_counted_and_no_more(void **state)
     assert_int_equal(statistics.rx_frames, SLOTS);
 }
 
+static uint32_t waiter; /* atomic: the thread that waits */
+
+static void *receive_as_waiter(void *result)
+{
+    store_full_u32(&waiter, (uint32_t)gettid());
+    return receive_for_ever(result);
+}
+
+static bool waiter_is_asleep(void)
+{
+    char path[64], state = '?';
+    snprintf(path, sizeof(path), "/proc/self/task/%u/stat", load_full_u32(&waiter));
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return false;
+    (void)!fscanf(file, "%*d %*s %c", &state);
+    fclose(file);
+    return state == 'S';
+}
+
+/* The descriptor's thread sleeps on the ring; who receives sleeps until that thread tells. */
+static void who_has_the_descriptor_waits_asleep(void **state)
+{
+    pthread_t thread;
+    int result = 0;
+    (void)state;
+    start();
+    assert_true(netfront_fd(rig.nf) >= 0);
+    for (int i = 0; i < 5; i++) {
+        store_full_u32(&waiter, 0);
+        assert_int_equal(pthread_create(&thread, NULL, receive_as_waiter, &result), 0);
+        while (load_full_u32(&waiter) == 0 || !waiter_is_asleep())
+            sched_yield();
+        come();
+        pthread_join(thread, NULL);
+        assert_int_equal(result, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +362,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lie_disables_the_interface, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_that_was_damaged_is_counted_and_no_more, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(who_has_the_descriptor_waits_asleep, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

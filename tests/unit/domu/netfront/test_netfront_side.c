@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* netfront_side: deadlines, the first failure, and waits for a ring, without a Dom0. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "domu/netfront/netfront_private.h"
+
+#define MS UINT64_C(1000000)
+#define S  UINT64_C(1000000000)
+
+static struct netfront nf;
+
+static int setup(void **state)
+{
+    (void)state;
+    alarm(60);
+    memset(&nf, 0, sizeof(nf));
+    netfront_side_init(&nf.tx);
+    netfront_side_init(&nf.rx);
+    nf.link.carrier = true;
+    return pthread_mutex_init(&nf.state_lock, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    netfront_side_fini(&nf.tx);
+    netfront_side_fini(&nf.rx);
+    alarm(0);
+    return pthread_mutex_destroy(&nf.state_lock);
+}
+
+static void a_limit_below_0_is_none(void **state)
+{
+    (void)state;
+    assert_true(netfront_deadline_ns(-1) == 0);
+    assert_int_equal(netfront_left_ns(0), -1);
+}
+
+static void what_is_left_shrinks_to_nothing(void **state)
+{
+    (void)state;
+    uint64_t before_ns = clock_monotonic_ns();
+    uint64_t deadline_ns = netfront_deadline_ns((int64_t)(1000 * S));
+    uint64_t after_ns = clock_monotonic_ns();
+    assert_true(deadline_ns >= before_ns + 1000 * S && deadline_ns <= after_ns + 1000 * S);
+    int64_t left_ns = netfront_left_ns(deadline_ns);
+    assert_true(left_ns > 0 && left_ns <= (int64_t)(deadline_ns - after_ns));
+    assert_int_equal(netfront_left_ns(after_ns), 0);
+    assert_int_equal(netfront_left_ns(1), 0);
+}
+
+static void the_first_failure_stays(void **state)
+{
+    (void)state;
+    assert_int_equal(netfront_failed(&nf), 0);
+    netfront_fail(&nf, -EPROTO, "Dom0 lies");
+    netfront_fail(&nf, -ENOTCONN, "Dom0 is gone");
+    assert_int_equal(netfront_failed(&nf), -EPROTO);
+    assert_string_equal(nf.failure, "Dom0 lies");
+    assert_false(nf.link.carrier);
+    assert_int_equal(pthread_mutex_trylock(&nf.state_lock), 0); /* it was given back */
+    pthread_mutex_unlock(&nf.state_lock);
+}
+
+/* Who fails an interface waits for whoever has its state. */
+static void *fail_it(void *arg)
+{
+    (void)arg;
+    netfront_fail(&nf, -EPROTO, "Dom0 lies");
+    return NULL;
+}
+
+static void a_failure_waits_for_the_state(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    pthread_mutex_lock(&nf.state_lock);
+    assert_int_equal(pthread_create(&thread, NULL, fail_it, NULL), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(netfront_failed(&nf), 0);
+        sched_yield();
+    }
+    pthread_mutex_unlock(&nf.state_lock);
+    pthread_join(thread, NULL);
+    assert_int_equal(netfront_failed(&nf), -EPROTO);
+}
+
+static int await_ring(uint64_t deadline_ns)
+{
+    pthread_mutex_lock(&nf.rx.lock);
+    int rc = netfront_await_ring(&nf, &nf.rx, deadline_ns);
+    pthread_mutex_unlock(&nf.rx.lock);
+    return rc;
+}
+
+static void a_ring_that_is_there_is_not_waited_for(void **state)
+{
+    (void)state;
+    assert_int_equal(await_ring(0), 0);
+    assert_int_equal(await_ring(1), 0);
+}
+
+static void a_wait_for_a_ring_ends_at_its_deadline(void **state)
+{
+    (void)state;
+    netfront_side_suspend(&nf, &nf.rx);
+    uint64_t deadline_ns = clock_monotonic_ns() + 2 * MS;
+    assert_int_equal(await_ring(deadline_ns), -EAGAIN);
+    assert_true(clock_monotonic_ns() >= deadline_ns);
+}
+
+static void *resume(void *arg)
+{
+    netfront_side_resume(arg);
+    return NULL;
+}
+
+static void who_waits_for_a_ring_goes_on_with_it(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    netfront_side_suspend(&nf, &nf.rx);
+    pthread_mutex_lock(&nf.rx.lock); /* until the wait gives it up */
+    assert_int_equal(pthread_create(&thread, NULL, resume, &nf.rx), 0);
+    assert_int_equal(netfront_await_ring(&nf, &nf.rx, 0), 0);
+    pthread_mutex_unlock(&nf.rx.lock);
+    pthread_join(thread, NULL);
+}
+
+static void an_interface_that_failed_is_not_waited_for(void **state)
+{
+    (void)state;
+    netfront_side_suspend(&nf, &nf.rx);
+    netfront_fail(&nf, -ENOTCONN, "Dom0 is gone");
+    assert_int_equal(await_ring(0), -ENOTCONN);
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(a_limit_below_0_is_none),
+        WITH(what_is_left_shrinks_to_nothing),
+        WITH(the_first_failure_stays),
+        WITH(a_failure_waits_for_the_state),
+        WITH(a_ring_that_is_there_is_not_waited_for),
+        WITH(a_wait_for_a_ring_ends_at_its_deadline),
+        WITH(who_waits_for_a_ring_goes_on_with_it),
+        WITH(an_interface_that_failed_is_not_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
