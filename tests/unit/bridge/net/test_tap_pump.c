@@ -213,6 +213,42 @@ static void a_pump_that_is_idle_can_be_stopped(void **state)
     assert_string_equal(netfront_failure(rig.nf), "");
 }
 
+/* Dom0 brings a frame without a checksum, one to be cut, and one that is whole. */
+static void bring_three(struct fake_netback *vif, const struct fake_frame *frame)
+{
+    static struct fake_frame out;
+    fake_netback_answer(vif, frame, 0);
+    out = *frame;
+    out.checksum_blank = true;
+    assert_true(fake_netback_deliver(vif, &out));
+    out.gso_type = NETFRONT_GSO_TCPV4;
+    out.gso_size_bytes = 40;
+    assert_true(fake_netback_deliver(vif, &out));
+    assert_true(fake_netback_deliver(vif, frame));
+}
+
+/* Who reads a socket has no header that would tell what is missing. */
+static void a_socket_gets_no_frame_that_is_unfinished(void **state)
+{
+    (void)state;
+    tap.is_socket = true;
+    rig.vif.frame = bring_three;
+    start();
+    rig_fill(message, 100, 1);
+    assert_int_equal(send(kernel, message, 100, 0), 100);
+    memset(message, 0, sizeof(message));
+    assert_true(is_readable(kernel));
+    assert_int_equal(recv(kernel, message, sizeof(message), 0), 100);
+    assert_true(rig_holds(message, 100, 1));
+    struct tap_pump_counts counts;
+    do
+        tap_pump_counts(pump, &counts);
+    while (counts.to_tap + counts.not_understood < 3);
+    assert_int_equal(counts.to_tap, 1);
+    assert_int_equal(counts.not_understood, 2);
+    assert_int_equal(recv(kernel, message, sizeof(message), 0), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_next_dom0s_address_becomes_the_tap_devices, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pump_that_is_idle_can_be_stopped, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_socket_gets_no_frame_that_is_unfinished, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
