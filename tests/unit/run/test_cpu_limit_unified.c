@@ -218,6 +218,29 @@ static void no_controller_is_told_and_leaves_nothing(void **state)
     assert_int_equal(stat(path, &st), -1);
 }
 
+/* The kernel takes no quota below a millisecond: only a share that would have such has a longer
+ * period, as long as needed. */
+static void a_quota_is_never_too_small_for_the_kernel(void **state)
+{
+    static const struct {
+        uint64_t num, den;
+        const char *text;
+    } shares[] = {{99, 100, "99000 100000"},
+                  {1, 100, "1000 100000"},
+                  {1, 101, "1000 101000"},
+                  {7, 1000, "1000 142858"}};
+    (void)state;
+    machine(true, false);
+    assert_int_equal(cpu_limit_create(&limit, &why), 0);
+    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+        char cpu_max[CPU_LIMIT_PATH_SIZE + 16];
+        snprintf(cpu_max, sizeof(cpu_max), "%s/cpu.max", limit.path);
+        assert_int_equal(truncate(cpu_max, 0), 0); /* a file keeps what is longer */
+        assert_int_equal(cpu_limit_set(&limit, shares[i].num, shares[i].den, &why), 0);
+        assert_string_equal(content(limit.path, "cpu.max"), shares[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_next_one_above_will_do, setup, teardown),
         cmocka_unit_test_setup_teardown(a_process_enters_and_the_group_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(no_controller_is_told_and_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_quota_is_never_too_small_for_the_kernel, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
