@@ -125,14 +125,35 @@ static void what_is_wrong_changes_nothing(void **state)
     }
 }
 
+/* 127 bytes fit; one more is refused for its length. */
+static void a_word_that_is_too_long_is_refused_as_such(void **state)
+{
+    (void)state;
+    char words[256];
+    memset(words, '0', sizeof(words));
+    memcpy(words, "seed=", 5);
+    words[127] = '\0';
+    words[126] = '9';
+    apply(words);
+    words[126] = '0';
+    words[127] = '9';
+    words[128] = '\0';
+    assert_int_equal(net_link_spec_apply(&spec, words, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "too long"));
+    assert_int_equal(spec.way[0].seed, 9);
+}
+
 #define WITH_SPEC(test) cmocka_unit_test_setup(test, begin)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_SPEC(words_change_what_they_name),   WITH_SPEC(a_way_has_words_of_its_own),
-        WITH_SPEC(reds_weight_is_that_of_tc),     WITH_SPEC(text_gives_the_same_link_again),
+        WITH_SPEC(words_change_what_they_name),
+        WITH_SPEC(a_way_has_words_of_its_own),
+        WITH_SPEC(reds_weight_is_that_of_tc),
+        WITH_SPEC(text_gives_the_same_link_again),
         WITH_SPEC(what_is_wrong_changes_nothing),
+        WITH_SPEC(a_word_that_is_too_long_is_refused_as_such),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

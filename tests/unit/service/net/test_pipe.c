@@ -410,6 +410,45 @@ static void rates_and_losses_hold_over_time(void **state)
     }
 }
 
+/* As netem's gap: of frames that all may overtake, each fifth does. */
+static void with_a_gap_each_so_many_frames_overtake(void **state)
+{
+    (void)state;
+    struct net_pipe pipe;
+    struct net_pipe_config c = {.delay_ns = 1000, .reorder_gap = 5, .seed = 1};
+    assert_int_equal(net_chance_parse("100%", &c.reorder), 0);
+    begin();
+    net_pipe_init(&pipe, &c, out);
+    for (uint32_t i = 1; i <= 20; i++)
+        put(&pipe, i, 60, 0);
+    (void)net_pipe_advance(&pipe, 0, UINT32_MAX);
+    assert_int_equal(seen.count, 4);
+    for (uint32_t i = 0; i < 4; i++)
+        assert_int_equal(seen.number[i], 5 * (i + 1));
+    (void)net_pipe_advance(&pipe, 1000, UINT32_MAX);
+    assert_int_equal(seen.count, 20);
+    assert_int_equal(pipe.stats.reordered, 4);
+}
+
+static void what_goes_in_and_out_is_counted(void **state)
+{
+    (void)state;
+    struct net_pipe pipe;
+    const struct net_pipe_config c = {.delay_ns = 1000, .seed = 1};
+    begin();
+    net_pipe_init(&pipe, &c, out);
+    put(&pipe, 0, 60, 0);
+    put(&pipe, 1, 1500, 0);
+    put(&pipe, 2, 100, 5);
+    (void)net_pipe_advance(&pipe, 1000, UINT32_MAX);
+    assert_int_equal(pipe.stats.in.frames, 3);
+    assert_int_equal(pipe.stats.in.bytes, 1660);
+    assert_int_equal(pipe.stats.out.frames, 2);
+    assert_int_equal(pipe.stats.out.bytes, 1560);
+    net_pipe_clear(&pipe, NET_DROP_DISCONNECTED);
+    assert_int_equal(pipe.stats.out.bytes, 1560);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +461,8 @@ int main(void)
         cmocka_unit_test(a_change_counts_from_the_next_frame_on),
         cmocka_unit_test(an_endless_delay_is_bounded),
         cmocka_unit_test(rates_and_losses_hold_over_time),
+        cmocka_unit_test(with_a_gap_each_so_many_frames_overtake),
+        cmocka_unit_test(what_goes_in_and_out_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
