@@ -220,6 +220,21 @@ static void a_domain_that_is_too_small_is_told(void **state)
     assert_non_null(strstr(rig.why.text, "514 pages"));
 }
 
+/* Nor is it taken for another one, of that domain or of another kind. */
+static void interfaces_are_told_apart_by_their_numbers(void **state)
+{
+    struct netfront *second;
+    (void)state;
+    rig_start(&rig);
+    options.tx_slots = options.rx_slots = 32;
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    options.devid = 1;
+    assert_int_equal(netfront_open(rig.domu, &options, &second, &rig.why), -ENODEV);
+    options.devid = NETFRONT_DEVID_MAX + 1;
+    assert_int_equal(netfront_open(rig.domu, &options, &second, &rig.why), -EINVAL);
+    assert_string_equal(rig.why.text, "an interface has a number up to 65535, 65536 was asked for");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +253,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_interface_that_is_not_there_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(an_interface_is_open_once_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_that_is_too_small_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(interfaces_are_told_apart_by_their_numbers, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

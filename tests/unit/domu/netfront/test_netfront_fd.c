@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* netfront_fd: readable while there is something to tell. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -130,6 +131,15 @@ static void it_goes_on_with_the_next_dom0(void **state)
     assert_int_equal(receive(0), 1);
 }
 
+static void it_is_closed_with_the_interface(void **state)
+{
+    (void)state;
+    start(false);
+    netfront_close(rig.nf);
+    rig.nf = NULL;
+    assert_int_equal(fcntl(ready_fd, F_GETFD), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +150,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_interruption_makes_it_readable_once, setup, teardown),
         cmocka_unit_test_setup_teardown(dom0s_death_makes_it_readable_for_ever, setup, teardown),
         cmocka_unit_test_setup_teardown(it_goes_on_with_the_next_dom0, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_is_closed_with_the_interface, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
