@@ -207,6 +207,23 @@ static void test_no_record_is_torn(void **state)
     assert_int_equal(f->taken + trace_reader_lost(&f->reader), 3 * 20000);
 }
 
+/* A head that went back counts as nothing: neither as records nor as losses. */
+static void test_a_head_that_went_back_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t id = 1; id <= 5; id++)
+        put(f, id);
+    assert_int_equal(trace_reader_take(&f->reader, take, f), 5);
+    for (uint32_t i = 0; i < LANES; i++)
+        store_release_u64(&trace_memory_lane(f->writer.head, i)->head, 0);
+    assert_int_equal(trace_reader_take(&f->reader, take, f), 0);
+    assert_int_equal(trace_reader_lost(&f->reader), 0);
+    f->last_id = 0;
+    put(f, 6);
+    assert_int_equal(trace_reader_take(&f->reader, take, f), 1);
+    assert_int_equal(trace_reader_lost(&f->reader), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nonsense_is_bounded, setup, teardown),
         cmocka_unit_test(test_another_file_is_refused),
         cmocka_unit_test_setup_teardown(test_no_record_is_torn, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_head_that_went_back_loses_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
