@@ -91,6 +91,17 @@ static void wrong_values_are_refused(void **state)
     assert_int_equal(take("--disk", "xvda", &at), -EINVAL);
 }
 
+static void a_depth_is_from_1_to_512(void **state)
+{
+    int at;
+
+    (void)state;
+    assert_int_equal(take("--depth", "1", &at), 1);
+    assert_int_equal(options.depth, 1);
+    assert_int_equal(take("--depth", "512", &at), 1);
+    assert_int_equal(options.depth, 512);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +109,7 @@ int main(void)
         cmocka_unit_test_setup(a_dilation_is_a_fraction_within_limits, setup),
         cmocka_unit_test_setup(another_argument_is_left_alone, setup),
         cmocka_unit_test_setup(wrong_values_are_refused, setup),
+        cmocka_unit_test_setup(a_depth_is_from_1_to_512, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
