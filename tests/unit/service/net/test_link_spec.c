@@ -143,6 +143,18 @@ static void a_word_that_is_too_long_is_refused_as_such(void **state)
     assert_int_equal(spec.way[0].seed, 9);
 }
 
+/* RED's average ages by as many frames as an idle link would have carried: of 1000 bytes, as tc. */
+static void an_idle_link_ages_by_frames_of_its_rate(void **state)
+{
+    (void)state;
+    apply("rate=8Mbit aqm=red:30kb:90kb:2%");
+    assert_int_equal(spec.way[0].queue.red.idle_frame_ns, 1000000);
+    apply("rate=80Mbit");
+    assert_int_equal(spec.way[0].queue.red.idle_frame_ns, 100000);
+    apply("rate=none"); /* and never by a division by 0 */
+    assert_int_equal(spec.way[0].queue.red.idle_frame_ns, 1);
+}
+
 #define WITH_SPEC(test) cmocka_unit_test_setup(test, begin)
 
 int main(void)
@@ -154,6 +166,7 @@ int main(void)
         WITH_SPEC(text_gives_the_same_link_again),
         WITH_SPEC(what_is_wrong_changes_nothing),
         WITH_SPEC(a_word_that_is_too_long_is_refused_as_such),
+        WITH_SPEC(an_idle_link_ages_by_frames_of_its_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

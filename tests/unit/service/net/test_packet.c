@@ -147,6 +147,26 @@ static void addresses_are_parsed_and_compared_by_prefix(void **state)
         assert_int_equal(net_address_parse(wrong[i], &a, &bits), -EINVAL);
 }
 
+static void an_ipv6_packet_has_the_addresses_of_one(void **state)
+{
+    (void)state;
+    uint8_t bytes[14 + 40 + 8] = {0};
+    struct net_address from, to;
+    uint32_t bits;
+    bytes[12] = 0x86, bytes[13] = 0xdd;
+    bytes[14] = 0x60, bytes[20] = NET_PROTOCOL_UDP;
+    assert_int_equal(net_address_parse("fe80::1", &from, &bits), 6);
+    assert_int_equal(net_address_parse("ff02::fb", &to, &bits), 6);
+    memcpy(bytes + 22, from.bytes, 16);
+    memcpy(bytes + 38, to.bytes, 16);
+    struct net_packet p = read_bytes(bytes, sizeof bytes);
+    assert_int_equal(p.family, 6);
+    assert_memory_equal(p.source.bytes, from.bytes, 16);
+    assert_memory_equal(p.target.bytes, to.bytes, 16);
+    bytes[14] = 0x40; /* not by its own word */
+    assert_int_equal(read_bytes(bytes, sizeof bytes).family, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +177,7 @@ int main(void)
         cmocka_unit_test(arp_names_its_sender),
         cmocka_unit_test(nothing_is_read_outside_of_any_frame),
         cmocka_unit_test(addresses_are_parsed_and_compared_by_prefix),
+        cmocka_unit_test(an_ipv6_packet_has_the_addresses_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
