@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "base/json.h"
+
 static struct tdf_source source;
 static struct tdf_clock domain_clock, real_clock;
 static struct timers timers;
@@ -205,6 +207,37 @@ static void what_is_wrong_is_said(void **state)
     assert_null(use->link);
 }
 
+#define WAY                                                                                        \
+    "\"in_frames\":0,\"in_bytes\":0,\"out_frames\":0,\"out_bytes\":0,\"waiting_frames\":0,"        \
+    "\"waiting_bytes\":0,\"under_way_frames\":0,\"lost\":0,\"queue_full\":0,\"early\":0,"          \
+    "\"marked\":0,\"duplicated\":0,\"reordered\":0}"
+
+/* Each way with its own words, in JSON that is well-formed. */
+static void links_are_told_as_json(void **state)
+{
+    struct json json;
+    char *text;
+    size_t bytes;
+    (void)state;
+    assert_int_equal(command("vif1.0 delay=2ms"), 0);
+    assert_int_equal(command("xenbr0 xenbr1 frame=real way=up rate=8Mbit way=down loss=1%"), 0);
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    json_start(&json, out, JSON_COMPACT);
+    json_object(&json, NULL);
+    vif_links_write(&json, use);
+    vif_links_write_trunks(&json, &vifs);
+    json_end(&json);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "{\"link\":{\"frame\":\"domain\","
+                              "\"up\":{\"words\":\"delay=2000000ns queue=1000\"," WAY ","
+                              "\"down\":{\"words\":\"delay=2000000ns queue=1000\"," WAY "},"
+                              "\"links\":[{\"from\":\"xenbr0\",\"to\":\"xenbr1\","
+                              "\"up\":{\"words\":\"rate=8000000bit queue=1000\"," WAY ","
+                              "\"down\":{\"words\":\"loss=1% queue=1000\"," WAY "}]}");
+    free(text);
+}
+
 #define WITH_LINKS(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -217,6 +250,7 @@ int main(void)
         WITH_LINKS(circles_of_bridges_are_refused),
         WITH_LINKS(a_vif_without_link_and_rate_has_no_clock_in_the_loop),
         WITH_LINKS(what_is_wrong_is_said),
+        WITH_LINKS(links_are_told_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
