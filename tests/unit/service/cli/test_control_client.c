@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A child plays Dom0: it answers one request as the case says. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -236,6 +237,61 @@ static void nobody_there_is_told_apart(void **state)
     f->listener.fd = -1;
 }
 
+static int open_count(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    assert_non_null(directory);
+    while (readdir(directory) != NULL)
+        count++;
+    closedir(directory);
+    return count;
+}
+
+static int command(struct fixture *f, const struct answer *answer, char **text)
+{
+    const pid_t child = fork();
+    int status, rc;
+
+    if (child == 0)
+        answer_one(f->listener.fd, answer);
+    rc = control_client_command(f->path, answer->op, 7, NULL, 60, text, &f->why);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    return rc;
+}
+
+/* Neither the socket nor the file that came: who watches a service asks again and again. */
+static void whatever_is_answered_all_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct answer answer = good_answer();
+    char *text = NULL;
+    int before = open_count();
+
+    assert_int_equal(ask(f, &answer), 0);
+    free(f->text);
+    answer.file = "done";
+    answer.file_bytes = 4;
+    assert_int_equal(command(f, &answer, &text), 0);
+    assert_string_equal(text, "done");
+    free(text);
+    assert_int_equal(command(f, &answer, NULL), 0);
+    answer.reply.status = -EBUSY;
+    answer.file = "it is Sunday, all day";
+    answer.file_bytes = 21;
+    assert_int_equal(command(f, &answer, &text), -EBUSY);
+    assert_string_equal(f->why.text, "it is Sunday, all day");
+    answer.file = NULL;
+    snprintf(answer.reply.reason, sizeof(answer.reply.reason), "it is Sunday");
+    assert_int_equal(command(f, &answer, &text), -EBUSY);
+    assert_string_equal(f->why.text, "it is Sunday");
+    answer.reply_bytes = 0;
+    assert_int_equal(command(f, &answer, &text), -ECONNRESET);
+    assert_int_equal(open_count(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_dom0_that_hangs_up_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(a_verb_leaves_no_descriptor_open, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_there_is_told_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(whatever_is_answered_all_is_closed, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
