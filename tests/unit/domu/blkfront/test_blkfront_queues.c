@@ -371,6 +371,23 @@ static void the_nodes_are_those_of_the_present_rings(void **state)
     domu_close(domu);
 }
 
+/* A process has 1,024 keys of threads at most: a disk gives its own back. */
+static void the_key_of_threads_is_given_back(void **state)
+{
+    pthread_key_t before, after;
+    (void)state;
+    assert_int_equal(pthread_key_create(&before, NULL), 0);
+    assert_int_equal(pthread_key_delete(before), 0);
+    start(2, serve_and_note);
+    open_with((struct blkfront_options){.queues = 2});
+    assert_int_equal(blkfront_read(bf, 9, 1, bytes[0]), 0);
+    blkfront_close(bf);
+    bf = NULL;
+    assert_int_equal(pthread_key_create(&after, NULL), 0);
+    assert_int_equal(pthread_key_delete(after), 0);
+    assert_int_equal(after, before);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -388,6 +405,7 @@ int main(void)
         WITH(the_next_may_take_fewer),
         WITH(a_time_out_is_its_queues_alone),
         WITH(the_nodes_are_those_of_the_present_rings),
+        WITH(the_key_of_threads_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
