@@ -345,6 +345,20 @@ static void who_has_the_descriptor_waits_asleep(void **state)
     }
 }
 
+/* Frames come too seldom to be looked for: the processor is left to others. */
+static void who_waits_in_vain_soon_sleeps_at_once(void **state)
+{
+    enum { WAITS = 100 };
+    struct netfront_statistics statistics;
+    struct netfront_frame frame;
+    (void)state;
+    start();
+    for (int i = 0; i < WAITS; i++)
+        assert_int_equal(receive(&frame, 1, RIG_MS / 10), -EAGAIN);
+    netfront_statistics(rig.nf, &statistics);
+    assert_true(statistics.spins_lost < WAITS / 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_frame_that_was_damaged_is_counted_and_no_more, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(who_has_the_descriptor_waits_asleep, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_waits_in_vain_soon_sleeps_at_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,16 @@ static void as_many_extra_infos_are_answered_as_there_are(void **state)
     assert_int_equal(tx_slots_unanswered(&slots), 0);
 }
 
+static void behind_the_last_page_there_is_none(void **state)
+{
+    (void)state;
+    tx_slots_init(&slots, NETIF_RING_ENTRIES);
+    for (int i = 0; i < NETIF_RING_ENTRIES; i++)
+        (void)tx_slots_take(&slots, true);
+    assert_int_equal(answer(NETIF_RING_ENTRIES, NETIF_RSP_OKAY), -EPROTO);
+    assert_int_equal(answer(NETIF_RING_ENTRIES - 1, NETIF_RSP_OKAY), TX_ANSWER_SENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +94,7 @@ int main(void)
         cmocka_unit_test_setup(the_first_page_tells_what_became_of_the_frame, setup),
         cmocka_unit_test_setup(an_answer_that_fits_nothing_is_refused, setup),
         cmocka_unit_test_setup(as_many_extra_infos_are_answered_as_there_are, setup),
+        cmocka_unit_test_setup(behind_the_last_page_there_is_none, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
