@@ -77,6 +77,26 @@ static void other_frames_are_foreign(void **state)
     assert_int_equal(traffic_frame_judge(frame, 14, &got), TRAFFIC_FOREIGN);
 }
 
+/* Who cuts frames into segments trusts these headers, so each field is that of a packet. */
+static void segments_are_packets_of_tcp(void **state)
+{
+    uint32_t sum = 0;
+    (void)state;
+    make(1000, true);
+    assert_memory_equal(frame, address.to, 6);
+    assert_memory_equal(frame + 6, address.from, 6);
+    assert_memory_equal(frame + 12, "\x08\x00\x45", 3);
+    assert_int_equal(frame[16] << 8 | frame[17], 1000 - 14);
+    assert_int_equal(frame[23], 6);
+    assert_memory_equal(frame + 26, "\x0a\x00\x00\x01\x0a\x00\x00\x02", 8);
+    for (int i = 14; i < 34; i += 2)
+        sum += (uint32_t)frame[i] << 8 | frame[i + 1];
+    assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
+    assert_memory_equal(frame + 34, "\x13\x89\x13\x89", 4); /* both ports are iperf's */
+    assert_int_equal(frame[46], 0x50);
+    assert_int_equal(frame[47], 0x10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +104,7 @@ int main(void)
         cmocka_unit_test(a_changed_byte_is_seen),
         cmocka_unit_test(a_frame_can_be_sent_back),
         cmocka_unit_test(other_frames_are_foreign),
+        cmocka_unit_test(segments_are_packets_of_tcp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
