@@ -504,6 +504,23 @@ static void attach_gets_ahead_of_a_timer(void **state)
     close(fd);
 }
 
+/* A service that runs for ever has seen many domains. */
+static void a_detached_segment_is_no_longer_mapped(void **state)
+{
+    struct segment s;
+    unsigned char resident;
+    int fd;
+    (void)state;
+    assert_int_equal(segment_create(NR_PAGES, DOMID, &s, &fd), 0);
+    void *base = s.base;
+    assert_int_equal(mincore(base, 1, &resident), 0);
+    segment_detach(&s);
+    assert_int_equal(mincore(base, 1, &resident), -1);
+    assert_int_equal(errno, ENOMEM);
+    segment_detach(&s); /* once more, or one that never was */
+    close(fd);
+}
+
 int main(void)
 {
 #define SEGMENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -533,6 +550,7 @@ int main(void)
         SEGMENT_TEST(attach_refuses_page_counts_out_of_range),
         cmocka_unit_test(attach_reports_a_bad_descriptor),
         SEGMENT_TEST(detach_may_run_twice),
+        cmocka_unit_test(a_detached_segment_is_no_longer_mapped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
