@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -240,6 +242,54 @@ static void reads_and_writes_have_histograms_of_their_own(void **state)
     free(text);
 }
 
+/* The status, and what stands on stderr. */
+static int failures(const struct workload_result *result, const char *failure, bool writes,
+                    int signal, char text[512])
+{
+    FILE *out = stderr;
+
+    memset(text, 0, 512);
+    stderr = fmemopen(text, 512, "w");
+    assert_non_null(stderr);
+    int status = report_failures(result, failure, writes, signal);
+    fclose(stderr);
+    stderr = out;
+    return status;
+}
+
+/* Each by itself makes the client fail, and says why. */
+static void no_failure_goes_unnoticed(void **state)
+{
+    char text[512];
+
+    (void)state;
+    struct workload_result result = known_result();
+    assert_int_equal(failures(&result, "", false, 0, text), EXIT_SUCCESS);
+    assert_string_equal(text, "");
+    result.device_error = -ENOTCONN;
+    assert_int_equal(failures(&result, "", false, 0, text), EXIT_FAILURE);
+    assert_contains(text, strerror(ENOTCONN));
+    assert_int_equal(failures(&result, "Dom0 has gone", false, 0, text), EXIT_FAILURE);
+    assert_string_equal(text, "client: Dom0 has gone\n");
+    result = known_result();
+    result.verify_error = -ENOMEM;
+    assert_int_equal(failures(&result, "", true, 0, text), EXIT_FAILURE);
+    assert_contains(text, "out of memory");
+    result.verify_error = -EILSEQ;
+    result.mismatch.sector = 77;
+    assert_int_equal(failures(&result, "", true, 0, text), EXIT_FAILURE);
+    assert_contains(text, "sector 77 does not hold what was written");
+    result = known_result();
+    result.failed_count = 3;
+    assert_int_equal(failures(&result, "", false, 0, text), EXIT_FAILURE);
+    assert_string_equal(text, "client: 3 of 8 reads failed\n");
+    assert_int_equal(failures(&result, "", true, 0, text), EXIT_FAILURE);
+    assert_string_equal(text, "client: 3 of 8 requests failed\n");
+    result.failed_count = 0;
+    assert_int_equal(failures(&result, "", true, SIGTERM, text), 128 + SIGTERM);
+    assert_string_equal(text, "client: ended by SIGTERM\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +299,7 @@ int main(void)
         cmocka_unit_test(each_percentile_is_its_own),
         cmocka_unit_test(merged_histograms_are_that_of_the_union),
         cmocka_unit_test(reads_and_writes_have_histograms_of_their_own),
+        cmocka_unit_test(no_failure_goes_unnoticed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
