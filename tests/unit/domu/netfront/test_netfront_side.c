@@ -146,6 +146,63 @@ static void an_interface_that_failed_is_not_waited_for(void **state)
     assert_int_equal(await_ring(0), -ENOTCONN);
 }
 
+static struct shared_info shared;
+
+static void *sleep_for_ever(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&nf.rx.lock);
+    netfront_sleep(&nf, &nf.rx, -1);
+    pthread_mutex_unlock(&nf.rx.lock);
+    return NULL;
+}
+
+static bool sleeps(void)
+{
+    pthread_mutex_lock(&nf.rx.lock);
+    bool sleeping = nf.rx.sleeping;
+    pthread_mutex_unlock(&nf.rx.lock);
+    return sleeping;
+}
+
+static void start_sleeper(pthread_t *thread)
+{
+    memset(&shared, 0, sizeof(shared));
+    nf.shared_info = &shared;
+    nf.rx.vcpu = 1;
+    assert_int_equal(pthread_create(thread, NULL, sleep_for_ever, NULL), 0);
+    while (!sleeps())
+        sched_yield();
+}
+
+/* The ring's memory is about to be another one's. */
+static void nobody_sleeps_on_a_ring_out_of_use(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        start_sleeper(&thread);
+        netfront_side_suspend(&nf, &nf.rx);
+        assert_false(sleeps());
+        assert_true(nf.rx.linking);
+        pthread_join(thread, NULL);
+        netfront_side_resume(&nf.rx);
+    }
+    assert_int_equal(nf.rx.upcalls, 20);
+}
+
+static void who_sleeps_is_woken_by_a_failure(void **state)
+{
+    pthread_t thread;
+    (void)state;
+    start_sleeper(&thread);
+    netfront_fail(&nf, -ENOTCONN, "Dom0 is gone");
+    pthread_join(thread, NULL);
+    netfront_sleep(&nf, &nf.rx, -1); /* and nobody begins to: no lock is given up for that */
+    assert_false(nf.rx.sleeping);
+    assert_int_equal(nf.rx.upcalls, 1);
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -159,6 +216,8 @@ int main(void)
         WITH(a_wait_for_a_ring_ends_at_its_deadline),
         WITH(who_waits_for_a_ring_goes_on_with_it),
         WITH(an_interface_that_failed_is_not_waited_for),
+        WITH(nobody_sleeps_on_a_ring_out_of_use),
+        WITH(who_sleeps_is_woken_by_a_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
