@@ -62,8 +62,9 @@ static void bytes_have_kilos_of_1024(void **state)
     assert_int_equal(link_words_bytes("64", UINT64_MAX, &bytes), -EINVAL);
 }
 
-/* Each unit of tc(8), as typed in any case; tc's tables: get_rate64, get_time64, get_size. */
-static void every_unit_of_tc_is_known_in_any_case(void **state)
+/* Each unit of tc(8), as typed in any case (its get_rate64, get_time64, get_size), and those of xl.
+ */
+static void every_unit_of_tc_and_xl_is_known(void **state)
 {
     (void)state;
     enum { RATE, TIME, BYTES };
@@ -89,6 +90,14 @@ static void every_unit_of_tc_is_known_in_any_case(void **state)
         {"2mibps", RATE, 16 << 20},
         {"2GiBps", RATE, UINT64_C(16) << 30},
         {"2TiBps", RATE, UINT64_C(16) << 40},
+        {"2b/s", RATE, 2},
+        {"2Kb/s", RATE, 2000},
+        {"2Mb/s", RATE, 2000000},
+        {"2Gb/s", RATE, 2000000000},
+        {"2B/s", RATE, 16},
+        {"2KB/s", RATE, 16000},
+        {"2MB/s", RATE, 16000000},
+        {"2GB/s", RATE, UINT64_C(16000000000)},
         {"2NS", TIME, 2},
         {"2nsec", TIME, 2},
         {"2nsecs", TIME, 2},
@@ -128,7 +137,7 @@ int main(void)
         cmocka_unit_test(rates_are_bits_a_second),
         cmocka_unit_test(times_are_nanoseconds_exactly),
         cmocka_unit_test(bytes_have_kilos_of_1024),
-        cmocka_unit_test(every_unit_of_tc_is_known_in_any_case),
+        cmocka_unit_test(every_unit_of_tc_and_xl_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,8 +163,34 @@ static void an_ipv6_packet_has_the_addresses_of_one(void **state)
     assert_int_equal(p.family, 6);
     assert_memory_equal(p.source.bytes, from.bytes, 16);
     assert_memory_equal(p.target.bytes, to.bytes, 16);
+    assert_int_equal(p.protocol, NET_PROTOCOL_UDP);
     bytes[14] = 0x40; /* not by its own word */
     assert_int_equal(read_bytes(bytes, sizeof bytes).family, 0);
+}
+
+static void an_ipv4_address_is_4_bytes_and_no_more(void **state)
+{
+    (void)state;
+    static const uint8_t none[12] = {0};
+    struct net_packet p = read_bytes(tcp4, sizeof tcp4);
+    assert_memory_equal(p.source.bytes, tcp4 + 26, 4);
+    assert_memory_equal(p.source.bytes + 4, none, 12);
+    assert_memory_equal(p.target.bytes, tcp4 + 30, 4);
+    assert_memory_equal(p.target.bytes + 4, none, 12);
+}
+
+/* Without a port of both ends there are none. */
+static void ports_are_read_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    uint8_t bytes[14 + 20 + 4] = {0};
+    memcpy(bytes, tcp4, 14 + 20);
+    bytes[23] = NET_PROTOCOL_UDP;
+    bytes[37] = 53;
+    struct net_packet p = read_bytes(bytes, sizeof bytes);
+    assert_true(p.has_ports);
+    assert_int_equal(p.target_port, 53);
+    assert_false(read_bytes(bytes, sizeof bytes - 1).has_ports);
 }
 
 int main(void)
@@ -178,6 +204,8 @@ int main(void)
         cmocka_unit_test(nothing_is_read_outside_of_any_frame),
         cmocka_unit_test(addresses_are_parsed_and_compared_by_prefix),
         cmocka_unit_test(an_ipv6_packet_has_the_addresses_of_one),
+        cmocka_unit_test(an_ipv4_address_is_4_bytes_and_no_more),
+        cmocka_unit_test(ports_are_read_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
