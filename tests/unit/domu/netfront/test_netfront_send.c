@@ -276,6 +276,62 @@ static void frames_are_copied(void **state)
         assert_true(rig_holds(kept_frame(i)->data, 1500, i));
 }
 
+/* Both extra infos of a frame come, one behind the other. */
+static void a_frame_to_be_cut_tells_when_it_left_too(void **state)
+{
+    (void)state;
+    rig.vif.stamps = true;
+    open_with_keeper(UINT32_MAX);
+    struct netfront_frame frame = frame_of(9000, 3);
+    frame.checksum_blank = true;
+    frame.gso_type = NETFRONT_GSO_TCPV4;
+    frame.gso_size_bytes = 1440;
+    assert_int_equal(netfront_send(rig.nf, &frame, 1, RIG_S), 1);
+    assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
+    const struct fake_frame *kept = kept_frame(0);
+    assert_int_equal(kept->nr_slots, 5);
+    assert_int_equal(kept->gso_type, NETFRONT_GSO_TCPV4);
+    assert_true(kept->has_stamp);
+    assert_true(rig_holds(kept->data, 9000, 3));
+}
+
+static void *send_segments(void *arg)
+{
+    struct netfront_frame frame = {.data = data,
+                                   .length_bytes = 3000,
+                                   .checksum_blank = true,
+                                   .gso_type = NETFRONT_GSO_TCPV4,
+                                   .gso_size_bytes = 1440};
+    (void)arg;
+    return (void *)(intptr_t)netfront_send(rig.nf, &frame, 1, -1);
+}
+
+/* What may be sent is asked again when the ring that was waited for is another Dom0's. */
+static void a_next_dom0_need_not_take_what_waited(void **state)
+{
+    struct netfront_frame frame;
+    pthread_t thread;
+    void *sent;
+    (void)state;
+    keeper.answers = 0;
+    rig.vif.frame = keep;
+    rig.vif.idle = answer_some;
+    rig.vif.ctx = &keeper;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, true), 0);
+    frame = frame_of(60, 1);
+    for (uint32_t i = 0; i < SLOTS; i++)
+        assert_int_equal(netfront_send(rig.nf, &frame, 1, 0), 1);
+    assert_int_equal(pthread_create(&thread, NULL, send_segments, NULL), 0);
+    while (statistics().tx_waits == 0)
+        sched_yield();
+    rig_die_noticed(&rig);
+    rig.vif.no_gso = true;
+    rig_start(&rig);
+    pthread_join(thread, &sent);
+    assert_int_equal((intptr_t)sent, -EOPNOTSUPP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +347,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_answer_to_nothing_disables_the_interface, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(frames_are_copied, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_frame_to_be_cut_tells_when_it_left_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_next_dom0_need_not_take_what_waited, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
