@@ -96,12 +96,45 @@ static void a_frame_has_both_times(void **state)
     assert_true(contains(at, size, "real 1800000000.123456789"));
 }
 
+/* The options of a block, from `at` on, end by one that says so, right before its length. */
+static void assert_options_end(size_t at, size_t end)
+{
+    for (;;) {
+        uint32_t head = word(at), code = head & 0xffff, length = head >> 16;
+        at += 4 + ((length + 3) & ~3u);
+        assert_true(at <= end - 4);
+        if (code != 0)
+            continue;
+        assert_int_equal(length, 0);
+        assert_int_equal(at, end - 4);
+        return;
+    }
+}
+
+static void each_list_of_options_has_its_end(void **state)
+{
+    const struct pcapng_frame frame = {.data = "abcdefghijklmn",
+                                       .captured_bytes = 14,
+                                       .length_bytes = 14,
+                                       .real_ns = 1,
+                                       .domain_ns = 2};
+    (void)state;
+    pcapng_begin(out, &interface);
+    pcapng_put(out, &interface, &frame);
+    fflush(out);
+    size_t second = next_block(0), third = next_block(second);
+    assert_options_end(24, second);
+    assert_options_end(second + 16, third);
+    assert_options_end(third + 28 + 16, size);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_begins_with_a_section_and_an_interface, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_frame_has_both_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_list_of_options_has_its_end, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,25 @@ static void frames_that_end_early_are_not_understood(void **state)
     assert_int_equal(vnet_header_of_frame(&frame, &header), -EINVAL);
 }
 
+/* Whatever the frame said before. */
+static void nothing_of_the_last_frame_is_left(void **state)
+{
+    (void)state;
+    make(0, false, 6, 40);
+    frame.checksum_blank = frame.data_validated = true;
+    frame.gso_type = NETFRONT_GSO_TCPV4;
+    frame.gso_size_bytes = 1440;
+    assert_int_equal(vnet_header_to_frame(&header, &all, data, &frame), 0);
+    assert_false(frame.checksum_blank || frame.data_validated);
+    assert_int_equal(frame.gso_type, NETFRONT_GSO_NONE);
+    assert_int_equal(frame.gso_size_bytes, 0);
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM; /* and the other way round */
+    header.gso_type = 7;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), 0);
+    assert_int_equal(header.flags, 0);
+    assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_checksum_that_xen_cannot_tell_of_is_computed),
         cmocka_unit_test(headers_that_make_no_sense_are_refused),
         cmocka_unit_test(frames_that_end_early_are_not_understood),
+        cmocka_unit_test(nothing_of_the_last_frame_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
