@@ -22,9 +22,18 @@
 
 struct xenbus_front;
 
-/* What the thread that follows a domain asks of a class of devices. */
+/* What a domain asks of a class of devices: the thread that opens or closes one (domu_device.h),
+ * then the thread that follows the domain. */
 struct front_class {
-    const char *name; /* "vbd": the class's in store paths */
+    const char *name;   /* "vbd": the class's in store paths */
+    const char *device; /* "disk": what messages call one */
+    /* Takes what the device needs of its domain and connects it. May be called again with the
+     * domain's next life. Errors: -errno, with one line in why; nothing is taken then. */
+    int (*open)(struct xenbus_front *front, char *why, size_t why_bytes);
+    /* The device is open, and its domain's link thread does not know of it yet. */
+    void (*opened)(struct xenbus_front *front);
+    /* The device is closed: gives back what it took. */
+    void (*give_back)(struct xenbus_front *front);
     /* The back end's state, as re-read, or -errno. */
     void (*changed)(struct xenbus_front *front, int state);
     /* Dom0 is dead and a next one is waited for: afterwards no thread sleeps in the domain. Errors:

@@ -15,6 +15,7 @@
 #include "base/container_of.h"
 #include "domu/blkfront/blkfront_private.h"
 #include "domu/blkfront/transfer.h"
+#include "domu/domu_device.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "xenstore/xenbus_state.h"
@@ -63,10 +64,7 @@ static void vbd_changed(struct xenbus_front *front, int state)
         blkfront_take_limits(bf);
         return;
     }
-    if (life_is_dead(front->life)) /* the link thread is about to see that */
-        return;
-    if (state < 0 || state == XenbusStateConnected ||
-        xenbus_state_is_closing((enum xenbus_state)state))
+    if (domu_device_is_lost(front, state))
         vbd_lost(front, -ENOTCONN, "Dom0 closed the disk (its log says why)");
 }
 
@@ -171,16 +169,6 @@ static void vbd_trace(struct xenbus_front *front)
     }
 }
 
-static const struct front_class vbd_front_class = {
-    .name = "vbd",
-    .changed = vbd_changed,
-    .suspend = vbd_suspend,
-    .link = vbd_link,
-    .resume = vbd_resume,
-    .lost = vbd_lost,
-    .trace = vbd_trace,
-};
-
 /* All of our pages to be written by Dom0, and the data once more to be read only. */
 static int grant_pages(struct blkfront *bf, uint32_t nr_pages, uint32_t nr_data_pages)
 {
@@ -241,8 +229,9 @@ static int take_ports(struct blkfront *bf, char *why, size_t why_bytes)
 }
 
 /* What Dom0 still has mapped is of no use to anybody as long as the domain lives. */
-static void give_back(struct blkfront *bf)
+static void vbd_give_back(struct xenbus_front *front)
 {
+    struct blkfront *bf = blkfront_of(front);
     struct domu *domu = bf->domu;
     for (uint32_t i = 0; i < bf->nr_queues; i++) {
         struct blkfront_queue *queue = &bf->queue[i];
@@ -261,11 +250,9 @@ static void give_back(struct blkfront *bf)
     bf->claims = NULL;
 }
 
-static int connect_device(struct blkfront *bf, char *why, size_t why_bytes)
+static int vbd_open(struct xenbus_front *front, char *why, size_t why_bytes)
 {
-    struct domu *domu = bf->domu;
-    xenbus_front_init(&bf->front.xenbus, &vbd_front_class, &domu->fronts, &domu->life,
-                      bf->options.vdev);
+    struct blkfront *bf = blkfront_of(front);
     int rc = prepare(bf, why, why_bytes);
     if (rc < 0)
         return rc;
@@ -281,40 +268,8 @@ static int connect_device(struct blkfront *bf, char *why, size_t why_bytes)
     if (rc == 0)
         return 0;
     if (!bf->owns_domu) /* else the domain ends with us */
-        xenbus_front_close(&bf->front.xenbus);
-    give_back(bf);
-    return rc;
-}
-
-static bool is_open(struct domu *domu, uint32_t devid)
-{
-    for (struct list_node *node = list_first(&domu->fronts.list); node != NULL;
-         node = list_next(&domu->fronts.list, node)) {
-        struct xenbus_front *front = container_of(node, struct xenbus_front, of_domain);
-        if (front->class == &vbd_front_class && front->devid == devid)
-            return true;
-    }
-    return false;
-}
-
-/* With the domain claimed. A Dom0 that dies meanwhile was there: who wants to outlive it waits for
- * the next one. */
-static int open_claimed(struct blkfront *bf, char *why, size_t why_bytes)
-{
-    struct domu *domu = bf->domu;
-    int rc;
-    do {
-        rc = domu_await_life(domu);
-        if (rc < 0) {
-            snprintf(why, why_bytes, "%s", domu->failure);
-            return rc;
-        }
-        if (is_open(domu, bf->options.vdev)) {
-            snprintf(why, why_bytes, "disk %u of this domain is open already", bf->options.vdev);
-            return -EBUSY;
-        }
-        rc = connect_device(bf, why, why_bytes);
-    } while (rc < 0 && life_is_dead(&domu->life) && domu->options.reconnect);
+        xenbus_front_close(front);
+    vbd_give_back(front);
     return rc;
 }
 
@@ -330,28 +285,42 @@ static void start_queues(struct blkfront *bf)
     }
 }
 
+static void vbd_opened(struct xenbus_front *front)
+{
+    struct blkfront *bf = blkfront_of(front);
+    struct domu *domu = bf->domu;
+    const struct segment *segment = &domu->life.segment;
+    bf->page_order = bf->front.page_order;
+    bf->data = segment_page(segment, bf->first_pfn);
+    bf->doorbell_fd = domu->life.doorbell_fd;
+    bf->hints = segment->hints;
+    bf->shared_info = segment->shared_info;
+    bf->clock = &domu->clock;
+    start_queues(bf);
+    blkfront_view_start(bf);
+    /* Not first when the domain's thread gets to it: no request is to be missed. */
+    (void)domu_trace_read(&domu->trace, &domu->life);
+    vbd_trace(front);
+}
+
+static const struct front_class vbd_front_class = {
+    .name = "vbd",
+    .device = "disk",
+    .open = vbd_open,
+    .opened = vbd_opened,
+    .give_back = vbd_give_back,
+    .changed = vbd_changed,
+    .suspend = vbd_suspend,
+    .link = vbd_link,
+    .resume = vbd_resume,
+    .lost = vbd_lost,
+    .trace = vbd_trace,
+};
+
 int blkfront_link_start(struct blkfront *bf, char *why, size_t why_bytes)
 {
-    struct domu *domu = bf->domu;
-    domu_claim(domu);
-    int rc = open_claimed(bf, why, why_bytes);
-    if (rc == 0) {
-        const struct segment *segment = &domu->life.segment;
-        bf->page_order = bf->front.page_order;
-        bf->data = segment_page(segment, bf->first_pfn);
-        bf->doorbell_fd = domu->life.doorbell_fd;
-        bf->hints = segment->hints;
-        bf->shared_info = segment->shared_info;
-        bf->clock = &domu->clock;
-        start_queues(bf);
-        blkfront_view_start(bf);
-        /* Not first when the domain's thread gets to it: no request is to be missed. */
-        (void)domu_trace_read(&domu->trace, &domu->life);
-        vbd_trace(&bf->front.xenbus);
-        list_push_back(&domu->fronts.list, &bf->front.xenbus.of_domain);
-    }
-    domu_release(domu);
-    return rc;
+    return domu_device_open(bf->domu, &bf->front.xenbus, &vbd_front_class, bf->options.vdev, why,
+                            why_bytes);
 }
 
 static bool is_linking(struct blkfront *bf)
@@ -371,13 +340,7 @@ void blkfront_link_stop(struct blkfront *bf)
     store_full_u32(&bf->closing, 1);
     if (bf->owns_domu) /* there is nothing to say to a Dom0 that we have not met yet */
         domu_link_stop(domu, is_linking(bf) ? 0 : BLKFRONT_CLOSE_MS);
-    domu_claim(domu);
-    if (list_is_linked(&bf->front.xenbus.of_domain)) {
-        list_remove(&bf->front.xenbus.of_domain);
-        xenbus_front_close(&bf->front.xenbus);
-    }
-    give_back(bf);
-    domu_release(domu);
+    domu_device_close(domu, &bf->front.xenbus);
     if (bf->owns_domu)
         domu_close(domu);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "domu/domu_device.h"
 #include "domu/netfront/netfront_private.h"
 #include "ring/barrier.h"
 #include "xenstore/xenbus_state.h"
@@ -77,10 +78,7 @@ static void vif_changed(struct xenbus_front *front, int state)
         pthread_mutex_unlock(&nf->state_lock);
         return;
     }
-    if (life_is_dead(front->life)) /* the link thread is about to see that */
-        return;
-    if (state < 0 || state == XenbusStateConnected ||
-        xenbus_state_is_closing((enum xenbus_state)state))
+    if (domu_device_is_lost(front, state))
         vif_lost(front, -ENOTCONN, "Dom0 closed the interface (its log says why)");
 }
 
@@ -140,15 +138,6 @@ static void vif_resume(struct xenbus_front *front)
     netfront_side_resume(&nf->rx);
 }
 
-static const struct front_class vif_front_class = {
-    .name = "vif",
-    .changed = vif_changed,
-    .suspend = vif_suspend,
-    .link = vif_link,
-    .resume = vif_resume,
-    .lost = vif_lost,
-};
-
 /* What is sent Dom0 may only read; the rest it writes. */
 static int grant_pages(struct netfront *nf)
 {
@@ -194,8 +183,9 @@ static int take_port(struct netfront *nf, struct netfront_side *side, char *why,
 }
 
 /* What Dom0 still has mapped is of no use to anybody as long as the domain lives. */
-static void give_back(struct netfront *nf)
+static void vif_give_back(struct xenbus_front *front)
 {
+    struct netfront *nf = netfront_of(front);
     struct domu *domu = nf->domu;
     if (nf->tx.vcpu != 0)
         ports_close(&domu->ports, &domu->life, nf->tx.vcpu, &nf->tx);
@@ -211,11 +201,9 @@ static void give_back(struct netfront *nf)
     nf->tx.vcpu = nf->rx.vcpu = nf->nr_pages = 0;
 }
 
-static int connect_device(struct netfront *nf, char *why, size_t why_bytes)
+static int vif_open(struct xenbus_front *front, char *why, size_t why_bytes)
 {
-    struct domu *domu = nf->domu;
-    xenbus_front_init(&nf->front.xenbus, &vif_front_class, &domu->fronts, &domu->life,
-                      nf->options.devid);
+    struct netfront *nf = netfront_of(front);
     int rc = prepare(nf, why, why_bytes);
     if (rc < 0)
         return rc;
@@ -228,76 +216,49 @@ static int connect_device(struct netfront *nf, char *why, size_t why_bytes)
         rc = connect_rings(nf, why, why_bytes);
     if (rc == 0)
         return 0;
-    xenbus_front_close(&nf->front.xenbus);
-    give_back(nf);
+    xenbus_front_close(front);
+    vif_give_back(front);
     return rc;
 }
 
-static bool is_open(struct domu *domu, uint32_t devid)
+static void vif_opened(struct xenbus_front *front)
 {
-    for (struct list_node *node = list_first(&domu->fronts.list); node != NULL;
-         node = list_next(&domu->fronts.list, node)) {
-        struct xenbus_front *front = container_of(node, struct xenbus_front, of_domain);
-        if (front->class == &vif_front_class && front->devid == devid)
-            return true;
-    }
-    return false;
+    struct netfront *nf = netfront_of(front);
+    const struct life *life = &nf->domu->life;
+    const struct segment *segment = &life->segment;
+    nf->tx_ring.half.sring = segment_page(segment, tx_ring_pfn(nf));
+    nf->rx_ring.half.sring = segment_page(segment, rx_ring_pfn(nf));
+    nf->tx_data = segment_page(segment, nf->first_pfn);
+    nf->rx_data = segment_page(segment, nf->first_pfn + nf->options.tx_slots);
+    nf->doorbell_fd = life->doorbell_fd;
+    nf->shared_info = segment->shared_info;
+    nf->clock = &nf->domu->clock;
+    start_rings(nf);
 }
 
-/* With the domain claimed. A Dom0 that dies meanwhile was there: who wants to outlive it waits for
- * the next one. */
-static int open_claimed(struct netfront *nf, char *why, size_t why_bytes)
-{
-    struct domu *domu = nf->domu;
-    int rc;
-    do {
-        rc = domu_await_life(domu);
-        if (rc < 0) {
-            snprintf(why, why_bytes, "%s", domu->failure);
-            return rc;
-        }
-        if (is_open(domu, nf->options.devid)) {
-            snprintf(why, why_bytes, "interface %u of this domain is open already",
-                     nf->options.devid);
-            return -EBUSY;
-        }
-        rc = connect_device(nf, why, why_bytes);
-    } while (rc < 0 && life_is_dead(&domu->life) && domu->options.reconnect);
-    return rc;
-}
+static const struct front_class vif_front_class = {
+    .name = "vif",
+    .device = "interface",
+    .open = vif_open,
+    .opened = vif_opened,
+    .give_back = vif_give_back,
+    .changed = vif_changed,
+    .suspend = vif_suspend,
+    .link = vif_link,
+    .resume = vif_resume,
+    .lost = vif_lost,
+};
 
 int netfront_link_start(struct netfront *nf, char *why, size_t why_bytes)
 {
-    struct domu *domu = nf->domu;
-    domu_claim(domu);
-    int rc = open_claimed(nf, why, why_bytes);
-    if (rc == 0) {
-        const struct segment *segment = &domu->life.segment;
-        nf->tx_ring.half.sring = segment_page(segment, tx_ring_pfn(nf));
-        nf->rx_ring.half.sring = segment_page(segment, rx_ring_pfn(nf));
-        nf->tx_data = segment_page(segment, nf->first_pfn);
-        nf->rx_data = segment_page(segment, nf->first_pfn + nf->options.tx_slots);
-        nf->doorbell_fd = domu->life.doorbell_fd;
-        nf->shared_info = segment->shared_info;
-        nf->clock = &domu->clock;
-        start_rings(nf);
-        list_push_back(&domu->fronts.list, &nf->front.xenbus.of_domain);
-    }
-    domu_release(domu);
-    return rc;
+    return domu_device_open(nf->domu, &nf->front.xenbus, &vif_front_class, nf->options.devid, why,
+                            why_bytes);
 }
 
 void netfront_link_stop(struct netfront *nf)
 {
-    struct domu *domu = nf->domu;
-    if (domu == NULL)
+    if (nf->domu == NULL)
         return;
     store_full_u32(&nf->closing, 1);
-    domu_claim(domu);
-    if (list_is_linked(&nf->front.xenbus.of_domain)) {
-        list_remove(&nf->front.xenbus.of_domain);
-        xenbus_front_close(&nf->front.xenbus);
-    }
-    give_back(nf);
-    domu_release(domu);
+    domu_device_close(nf->domu, &nf->front.xenbus);
 }
