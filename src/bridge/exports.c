@@ -57,14 +57,11 @@ static int refuse_twins(const struct exports *exports, struct why *why)
 static int become_domain(struct exports *exports, const struct exports_options *options,
                          struct why *why)
 {
-    struct domu_options domain = {.size = sizeof(domain),
-                                  .rundir = options->rundir,
-                                  .name = options->name,
-                                  .reconnect = options->reconnect,
-                                  .tdf_num = options->tdf_num,
-                                  .tdf_den = options->tdf_den};
+    struct domu_options domain = options->domain;
     struct domu_error error;
 
+    domain.size = sizeof(domain);
+    domain.pages = 0;
     for (uint32_t i = 0; i < exports->count; i++)
         domain.pages += blkfront_pages(&exports->list[i].options);
     int rc = domu_open(&domain, &exports->domu, &error);

@@ -15,6 +15,7 @@
 #include "base/why.h"
 #include "bridge/export_spec.h"
 #include "splitdom/blkfront.h"
+#include "splitdom/domu.h"
 
 enum {
     EXPORTS_MAX = 16,
@@ -23,12 +24,10 @@ enum {
 };
 
 struct exports_options {
-    const char *rundir, *name; /* of the service, as in splitdom/domu.h */
-    uint64_t tdf_num, tdf_den; /* of the domain's clock; 0/0: 1 */
-    bool reconnect;            /* outlive a restart of Dom0 */
-    uint32_t depth;            /* requests at a time of each disk; 0: EXPORTS_DEPTH */
-    uint32_t queues;           /* rings of each disk, each of that depth; 0: 1 */
-    uint32_t disk_count;       /* 0: xvda alone */
+    struct domu_options domain; /* without size and pages, which follow from the disks */
+    uint32_t depth;             /* requests at a time of each disk; 0: EXPORTS_DEPTH */
+    uint32_t queues;            /* rings of each disk, each of that depth; 0: 1 */
+    uint32_t disk_count;        /* 0: xvda alone */
     struct export_spec disks[EXPORTS_MAX];
 };
 

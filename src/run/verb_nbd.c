@@ -114,22 +114,23 @@ static void add_options(struct command *command, const struct exports_options *o
         export_spec_format(&options->disks[i], disk);
         add_text(command, "disk=%s", disk);
     }
-    if (options->tdf_num != 0)
-        add_text(command, "tdf=%" PRIu64 "/%" PRIu64, options->tdf_num, options->tdf_den);
+    if (options->domain.tdf_num != 0)
+        add_text(command, "tdf=%" PRIu64 "/%" PRIu64, options->domain.tdf_num,
+                 options->domain.tdf_den);
     if (options->depth != 0)
         add_text(command, "depth=%" PRIu32, options->depth);
     if (options->queues != 0)
         add_text(command, "queues=%" PRIu32, options->queues);
-    if (options->reconnect)
+    if (options->domain.reconnect)
         add_text(command, "reconnect=true");
 }
 
 /* The service is named in the environment, which has room for any path. */
 static int set_environment(const struct exports_options *options)
 {
-    if (options->name != NULL && setenv("SPLITDOM_NAME", options->name, 1) < 0)
+    if (options->domain.name != NULL && setenv("SPLITDOM_NAME", options->domain.name, 1) < 0)
         return -errno;
-    if (options->rundir != NULL && setenv("SPLITDOM_RUNDIR", options->rundir, 1) < 0)
+    if (options->domain.rundir != NULL && setenv("SPLITDOM_RUNDIR", options->domain.rundir, 1) < 0)
         return -errno;
     return 0;
 }

@@ -2,7 +2,6 @@
 #include "run/vif_session.h"
 
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "run/stop_fd.h"
@@ -10,81 +9,30 @@
 
 enum { LAST_SECOND_NS = 1000000000 };
 
-static int take_tdf(struct vif_options *options, const char *value, struct why *why)
-{
-    return verb_option_tdf(value, &options->tdf_num, &options->tdf_den, why);
-}
-
-static int take_vif(struct vif_options *options, const char *value, struct why *why)
-{
-    uint64_t devid;
-    int rc = verb_option_number("--vif", value, 0, NETFRONT_DEVID_MAX, &devid, why);
-
-    if (rc == 0)
-        options->devid = (uint32_t)devid;
-    return rc;
-}
-
-static int take_domain_name(struct vif_options *options, const char *value, struct why *why)
-{
-    (void)why;
-    options->domain_name = value;
-    return 0;
-}
-
-static int take_name(struct vif_options *options, const char *value, struct why *why)
-{
-    (void)why;
-    options->name = value;
-    return 0;
-}
-
-static int take_rundir(struct vif_options *options, const char *value, struct why *why)
-{
-    (void)why;
-    options->rundir = value;
-    return 0;
-}
-
 int vif_options_take(struct vif_options *options, int argc, char **argv, int *at, struct why *why)
 {
-    static const struct {
-        const char *option;
-        int (*take)(struct vif_options *options, const char *value, struct why *why);
-    } takers[] = {{"--vif", take_vif},
-                  {"--tdf", take_tdf},
-                  {"--domain-name", take_domain_name},
-                  {"--name", take_name},
-                  {"--rundir", take_rundir}};
     const char *value;
-
-    if (strcmp(argv[*at], "--reconnect") == 0) {
-        options->reconnect = true;
-        (*at)++;
-        return 1;
-    }
-    for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
-        int rc = verb_option_take(takers[i].option, argc, argv, at, &value, why);
-        if (rc == 1)
-            rc = takers[i].take(options, value, why) < 0 ? -EINVAL : 1;
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
+    uint64_t devid;
+    int rc = verb_option_take("--domain-name", argc, argv, at, &options->domain.domain_name, why);
+    if (rc != 0)
+        return rc;
+    rc = verb_option_take("--vif", argc, argv, at, &value, why);
+    if (rc == 0)
+        return domain_options_take(&options->domain, argc, argv, at, why);
+    if (rc < 0 || verb_option_number("--vif", value, 0, NETFRONT_DEVID_MAX, &devid, why) < 0)
+        return -EINVAL;
+    options->devid = (uint32_t)devid;
+    return 1;
 }
 
 static int open_domain(struct vif_session *session, const struct vif_options *options,
                        const struct netfront_options *device, struct why *why)
 {
-    const struct domu_options domain = {.size = sizeof(domain),
-                                        .rundir = options->rundir,
-                                        .name = options->name,
-                                        .pages = netfront_pages(device),
-                                        .reconnect = options->reconnect,
-                                        .tdf_num = options->tdf_num,
-                                        .tdf_den = options->tdf_den,
-                                        .domain_name = options->domain_name};
+    struct domu_options domain = options->domain;
     struct domu_error error;
+
+    domain.size = sizeof(domain);
+    domain.pages = netfront_pages(device);
     int rc = domu_open(&domain, &session->domu, &error);
     return rc < 0 ? why_fail(why, rc, "%s", error.text) : 0;
 }

@@ -10,24 +10,18 @@
 #include <stdint.h>
 
 #include "base/why.h"
+#include "run/domain_options.h"
 #include "splitdom/netfront.h"
 
 /* For help texts, a line each. */
 #define VIF_OPTIONS_ARGUMENTS "[--vif N] [--tdf K] [--domain-name D]"
 #define VIF_OPTIONS_HELP                                                                           \
     "    --vif N               which interface of the domain: 0, 1, ... (0)\n"                     \
-    "    --tdf K               time dilation factor of the domain's clock: 10, 2.5 or 1/10 (1)\n"  \
-    "    --domain-name D       what the domain is called (DomU-N)\n"                               \
-    "    --reconnect           outlive a restart of the service\n"                                 \
-    "    --name NAME           which service (SPLITDOM_NAME, or default)\n"                        \
-    "    --rundir DIR          where it runs (SPLITDOM_RUNDIR)\n"
+    "    --domain-name D       what the domain is called (DomU-N)\n" DOMAIN_OPTIONS_HELP
 
 struct vif_options {
-    const char *rundir, *name; /* of the service, as in splitdom/domu.h */
-    const char *domain_name;
-    uint64_t tdf_num, tdf_den; /* 0/0: 1 */
+    struct domu_options domain; /* without size and pages, which are the session's */
     uint32_t devid;
-    bool reconnect;
     bool no_offload; /* the verb's: it takes finished frames alone */
 };
 
@@ -37,7 +31,7 @@ struct vif_session {
     int stop_fd; /* readable once a signal asks for the end */
 };
 
-/* Reads one option at argv[*at], as disk_options_take does. */
+/* Reads one option at argv[*at], as domain_options_take does. */
 int vif_options_take(struct vif_options *options, int argc, char **argv, int *at, struct why *why);
 
 /* Becomes a domain and opens its interface. Signals are taken from now on. Errors: those of

@@ -87,8 +87,9 @@ static int set_tdf(const char *value)
 {
     struct exports_options *options = &state.options;
 
-    if (decimal_parse_ratio(value, TDF_TERM_MAX, &options->tdf_num, &options->tdf_den) < 0 ||
-        options->tdf_num == 0) {
+    if (decimal_parse_ratio(value, TDF_TERM_MAX, &options->domain.tdf_num,
+                            &options->domain.tdf_den) < 0 ||
+        options->domain.tdf_num == 0) {
         nbdkit_error("tdf=%s: a number above 0, or a fraction such as 1/10", value);
         return -1;
     }
@@ -110,13 +111,13 @@ static int plugin_config(const char *key, const char *value)
     if (strcmp(key, "disk") == 0)
         return set_disk(value);
     if (strcmp(key, "name") == 0)
-        options->name = value;
+        options->domain.name = value;
     else if (strcmp(key, "rundir") == 0)
-        options->rundir = value;
+        options->domain.rundir = value;
     else if (strcmp(key, "tdf") == 0)
         return set_tdf(value);
     else if (strcmp(key, "reconnect") == 0)
-        return set_flag(value, &options->reconnect);
+        return set_flag(value, &options->domain.reconnect);
     else if (strcmp(key, "depth") == 0)
         return nbdkit_parse_uint32_t("depth", value, &options->depth);
     else if (strcmp(key, "queues") == 0)

@@ -36,8 +36,8 @@ static int setup(void **state)
         return -1;
     struct fake_dom0_script script = {.disks = 2};
     dom0 = fake_dom0_start(base, &script);
-    options = (struct exports_options){.rundir = base,
-                                       .name = "fake",
+    options = (struct exports_options){.domain.rundir = base,
+                                       .domain.name = "fake",
                                        .depth = 8,
                                        .disk_count = 2,
                                        .disks = {{.vdev = VDEV_XVDA}, {.vdev = XVDB}}};

@@ -41,27 +41,16 @@ static void a_value_follows_or_stands_behind_an_equals_sign(void **state)
     assert_int_equal(options.disks[1].vdev, 51712);
     assert_int_equal(take("--depth=7", NULL, &at), 1);
     assert_int_equal(options.depth, 7);
-    assert_int_equal(take("--name", "x", &at), 1);
-    assert_string_equal(options.name, "x");
-    assert_int_equal(take("--rundir", "/r", &at), 1);
-    assert_string_equal(options.rundir, "/r");
-    assert_int_equal(take("--reconnect", "x", &at), 1);
-    assert_int_equal(at, 1);
-    assert_true(options.reconnect);
 }
 
-static void a_dilation_is_a_fraction_within_limits(void **state)
+static void the_domains_options_are_among_them(void **state)
 {
     int at;
 
     (void)state;
-    assert_int_equal(take("--tdf", "2.5", &at), 1);
-    assert_int_equal(options.tdf_num, 5);
-    assert_int_equal(options.tdf_den, 2);
-    assert_int_equal(take("--tdf", "1/1000", &at), 1);
-    assert_int_equal(take("--tdf", "1/1001", &at), -EINVAL);
-    assert_int_equal(take("--tdf", "1001", &at), -EINVAL);
-    assert_int_equal(take("--tdf", "0", &at), -EINVAL);
+    assert_int_equal(take("--name", "x", &at), 1);
+    assert_string_equal(options.domain.name, "x");
+    assert_int_equal(take("--name", NULL, &at), -EINVAL);
 }
 
 static void another_argument_is_left_alone(void **state)
@@ -106,7 +95,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_value_follows_or_stands_behind_an_equals_sign, setup),
-        cmocka_unit_test_setup(a_dilation_is_a_fraction_within_limits, setup),
+        cmocka_unit_test_setup(the_domains_options_are_among_them, setup),
         cmocka_unit_test_setup(another_argument_is_left_alone, setup),
         cmocka_unit_test_setup(wrong_values_are_refused, setup),
         cmocka_unit_test_setup(a_depth_is_from_1_to_512, setup),

@@ -19,7 +19,7 @@ static struct why why;
 static int setup(void **state)
 {
     (void)state;
-    options = (struct vif_options){.name = "fake", .rundir = rig.base};
+    options = (struct vif_options){.domain.name = "fake", .domain.rundir = rig.base};
     return rig_setup(&rig);
 }
 
@@ -47,11 +47,11 @@ static void its_options_are_taken(void **state)
     assert_int_equal(take("--rundir", "/r"), 1);
     assert_int_equal(take("--reconnect", "x"), 1);
     assert_int_equal(options.devid, 3);
-    assert_int_equal(options.tdf_den, 10);
-    assert_string_equal(options.domain_name, "web");
-    assert_string_equal(options.name, "x");
-    assert_string_equal(options.rundir, "/r");
-    assert_true(options.reconnect);
+    assert_int_equal(options.domain.tdf_den, 10);
+    assert_string_equal(options.domain.domain_name, "web");
+    assert_string_equal(options.domain.name, "x");
+    assert_string_equal(options.domain.rundir, "/r");
+    assert_true(options.domain.reconnect);
     assert_int_equal(take("--vif", "65536"), -EINVAL);
     assert_int_equal(take("--disk", "xvda"), 0);
 }
