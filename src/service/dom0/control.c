@@ -141,56 +141,33 @@ static void take(struct control *control, int fd, enum control_room room)
         add_peer(control, fd);
 }
 
-/* Does somebody wait to be accepted? Asked only where room must be made for them. */
-static bool somebody_waits(const struct control *control)
-{
-    struct pollfd listener = {.fd = control->listener.fd, .events = POLLIN};
-    return poll(&listener, 1, 0) != 0;
-}
-
-/* Takes connections that wait, a few. Out of descriptors or memory, the rest is left to
- * control_accept_again: the edge that told of it is gone. */
+/* Takes connections that wait, a few. */
 static void accept_some(struct control *control)
 {
     for (int i = 0; i < ACCEPTS_PER_RUN; i++) {
         enum control_room room = CONTROL_ROOM;
-        if (control->peer_count >= control->peers_max && somebody_waits(control))
+        if (control->peer_count >= control->peers_max && listener_has_queue(&control->listener))
             room = control_room_make(control);
         if (room == CONTROL_ROOM_LATER)
             return;
-        int fd = accept4(control->listener.fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+        int fd = listener_accept(&control->listener, 0);
+        if (fd == -EINTR)
             continue;
-        if (fd < 0) {
-            bool failed = errno != EAGAIN;
-            if (failed && !control->accept_failed)
-                log_limited(control->log, &control->log_limit,
-                            "dom0.sock: accept: %s: trying again", strerror(errno));
-            control->accept_failed = failed;
-            control->listen_ready = false;
+        if (fd < 0)
             return;
-        }
         take(control, fd, room);
     }
 }
 
-static void on_listen(void *ctx, uint32_t revents)
-{
-    struct control *control = ctx;
-    if ((revents & POLLER_BROKEN) != 0)
-        (void)poller_fail(control->poller, -EIO, "the listener of dom0.sock");
-    control->listen_ready = true;
-}
-
 bool control_has_news(const struct control *control)
 {
-    return (control->listen_ready && !control->is_full) || !list_is_empty(&control->ready);
+    return (control->listener.waits && !control->is_full) || !list_is_empty(&control->ready);
 }
 
 bool control_run(struct control *control)
 {
     uint64_t begin_ns = clock_monotonic_ns();
-    if (control->listen_ready && !control->is_full)
+    if (control->listener.waits && !control->is_full)
         accept_some(control);
     for (int i = 0; i < PACKETS_PER_RUN && !list_is_empty(&control->ready); i++) {
         if (i > 0 && clock_monotonic_ns() - begin_ns >= RUN_NS)
@@ -202,46 +179,17 @@ bool control_run(struct control *control)
 
 bool control_accept_failed(const struct control *control)
 {
-    return control->accept_failed && control->listener.fd >= 0;
+    return listener_must_retry(&control->listener);
 }
 
 void control_accept_again(struct control *control)
 {
-    if (control_accept_failed(control))
-        control->listen_ready = true;
-}
-
-static int listen_at(struct control *control, const char *path)
-{
-    int rc = unix_listener_open(&control->listener, path, SOCK_SEQPACKET | SOCK_NONBLOCK,
-                                LISTEN_BACKLOG);
-    if (rc < 0)
-        return rc;
-    return poller_add(control->poller, control->listener.fd, POLLIN, on_listen, control,
-                      &control->watch);
+    listener_retry(&control->listener);
 }
 
 int control_listen_again(struct control *control)
 {
-    struct unix_listener fresh;
-    struct poller_watch *watch;
-    if (control->watch == NULL ||
-        owned_path_is_there(&control->listener.owned, control->listener.path))
-        return 0;
-    int rc = unix_listener_open(&fresh, control->listener.path, SOCK_SEQPACKET | SOCK_NONBLOCK,
-                                LISTEN_BACKLOG);
-    if (rc == 0)
-        rc = poller_add(control->poller, fresh.fd, POLLIN, on_listen, control, &watch);
-    if (rc < 0) {
-        unix_listener_close(&fresh); /* the old one goes on for those that wait in its queue */
-        return rc;
-    }
-    poller_remove(control->poller, control->watch);
-    unix_listener_close(&control->listener);
-    control->listener = fresh;
-    control->watch = watch;
-    control->listen_ready = true; /* somebody may have come before we watched */
-    return 0;
+    return listener_renew(&control->listener);
 }
 
 int control_create(const char *path, struct poller *poller, struct log *log,
@@ -256,11 +204,17 @@ int control_create(const char *path, struct poller *poller, struct log *log,
     control->log = log;
     control->ops = ops;
     control->ctx = ctx;
-    control->listener = UNIX_LISTENER_CLOSED;
+    control->listener = (struct listener){.poller = poller,
+                                          .log = log,
+                                          .limit = &control->log_limit,
+                                          .name = "dom0.sock",
+                                          .what = "the listener of dom0.sock",
+                                          .type = SOCK_SEQPACKET | SOCK_NONBLOCK,
+                                          .backlog = LISTEN_BACKLOG};
     control->peers_max = connections_max;
     int rc = control_room_create(control);
     if (rc == 0)
-        rc = listen_at(control, path);
+        rc = listener_open(&control->listener, path);
     if (rc < 0) {
         control_destroy(control);
         return rc;
@@ -295,18 +249,9 @@ void control_destroy_domain(struct control *control, struct domain *domain)
     control_close_peer(peer);
 }
 
-static void close_listener(struct control *control)
-{
-    if (control->watch != NULL)
-        poller_remove(control->poller, control->watch);
-    control->watch = NULL;
-    control->listen_ready = false;
-    unix_listener_close(&control->listener);
-}
-
 void control_quiesce(struct control *control)
 {
-    close_listener(control);
+    listener_close(&control->listener);
     for (struct control_peer *peer = control_first_peer(control), *next; peer != NULL;
          peer = next) {
         next = control_next_peer(peer);
@@ -331,7 +276,7 @@ void control_destroy(struct control *control)
         return;
     while (!list_is_empty(&control->peers))
         control_close_peer(control_first_peer(control));
-    close_listener(control);
+    listener_close(&control->listener);
     control_room_destroy(control);
     free(control);
 }

@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "base/unix_socket.h"
 #include "service/dom0/control.h"
+#include "service/loop/listener.h"
 
 struct control_peer {
     struct control *owner;
@@ -34,17 +35,14 @@ struct control {
     struct log *log;
     const struct control_ops *ops;
     void *ctx;
-    struct unix_listener listener;
-    struct poller_watch *watch;
+    struct listener listener;
     struct list peers;
     struct list ready; /* peers that something may have come from, in turn */
-    bool listen_ready; /* connections may wait */
-    bool is_full;      /* they must, until somebody is served or gone, or the timer fires */
-    int timer_fd;      /* see control_room.c */
+    bool is_full; /* who knocks must wait, until somebody is served or gone, or the timer fires */
+    int timer_fd; /* see control_room.c */
     struct poller_watch *timer_watch;
     uint32_t peer_count;
     uint32_t peers_max;
-    bool accept_failed; /* a connection may wait that no edge will tell of again */
     struct log_limit log_limit;
 };
 

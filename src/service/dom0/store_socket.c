@@ -11,7 +11,7 @@
 
 #include "base/container_of.h"
 #include "base/list.h"
-#include "base/unix_socket.h"
+#include "service/loop/listener.h"
 #include "xenstore/server/xs_conn.h"
 
 enum { READ_CHUNK = 8192, LISTEN_BACKLOG = 16, ACCEPTS_PER_PUMP = 16 };
@@ -33,15 +33,12 @@ struct store_socket {
     struct poller *poller;
     struct xs_server *store;
     struct log *log;
-    struct unix_listener listener;
-    struct poller_watch *watch;
+    struct listener listener;
     struct list peers;
     uint32_t peer_count;
     uint32_t peers_max;
-    bool news;          /* something has happened since the last pump */
-    bool pump_needed;   /* the same, or input has been left because there was no room for it */
-    bool accept_needed; /* a connection waits, or may wait */
-    bool accept_failed; /* it could not be taken: no edge will tell of it again */
+    bool news;        /* something has happened since the last pump */
+    bool pump_needed; /* the same, or input has been left because there was no room for it */
     struct log_limit log_limit;
 };
 
@@ -102,26 +99,16 @@ static int add_peer(struct store_socket *ss, int fd)
     return 0;
 }
 
-/*
- * Takes connections that wait, a bounded number: making and dropping them costs a peer little, so
- * it is a part of the store's work like any other. Out of descriptors or memory, they are left to
- * store_socket_accept_again: the edge that told of them is gone.
- */
+/* Takes connections that wait, a bounded number: making and dropping them costs a peer little, so
+ * it is a part of the store's work like any other. */
 static void accept_some(struct store_socket *ss)
 {
     for (int i = 0; i < ACCEPTS_PER_PUMP; i++) {
-        int fd = accept4(ss->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+        int fd = listener_accept(&ss->listener, SOCK_NONBLOCK);
+        if (fd == -EINTR)
             continue;
-        if (fd < 0) {
-            bool failed = errno != EAGAIN;
-            if (failed && !ss->accept_failed)
-                log_limited(ss->log, &ss->log_limit, "xenstore.sock: accept: %s: trying again",
-                            strerror(errno));
-            ss->accept_failed = failed;
-            ss->accept_needed = false;
+        if (fd < 0)
             return;
-        }
         if (ss->peer_count >= ss->peers_max) {
             log_limited(ss->log, &ss->log_limit,
                         "xenstore.sock: %u connections are open: one more refused", ss->peer_count);
@@ -131,26 +118,16 @@ static void accept_some(struct store_socket *ss)
                         "xenstore.sock: out of memory: a connection refused");
         }
     }
-    ss->news = ss->pump_needed = true; /* there may be more */
-}
-
-static void on_listen(void *ctx, uint32_t revents)
-{
-    struct store_socket *ss = ctx;
-    if ((revents & POLLER_BROKEN) != 0)
-        (void)poller_fail(ss->poller, -EIO, "the listener of xenstore.sock");
-    ss->accept_needed = ss->news = ss->pump_needed = true;
 }
 
 void store_socket_accept_again(struct store_socket *ss)
 {
-    if (ss->accept_failed)
-        ss->accept_needed = ss->news = ss->pump_needed = true;
+    listener_retry(&ss->listener);
 }
 
 bool store_socket_accept_failed(const struct store_socket *ss)
 {
-    return ss->accept_failed;
+    return listener_must_retry(&ss->listener);
 }
 
 static void pump_input(struct store_peer *peer)
@@ -195,13 +172,13 @@ static bool is_done(const struct store_peer *peer)
 
 bool store_socket_has_news(const struct store_socket *ss)
 {
-    return ss->news;
+    return ss->news || ss->listener.waits;
 }
 
 bool store_socket_pump(struct store_socket *ss)
 {
     bool waiting = false;
-    if (!ss->pump_needed)
+    if (!ss->pump_needed && !ss->listener.waits)
         return false;
     ss->pump_needed = ss->news = false;
     for (struct list_node *node = list_first(&ss->peers), *next; node != NULL; node = next) {
@@ -217,39 +194,14 @@ bool store_socket_pump(struct store_socket *ss)
             waiting |= peer->readable;
     }
     ss->pump_needed |= waiting;
-    if (ss->accept_needed) /* now that those who have gone are no longer counted */
+    if (ss->listener.waits) /* now that those who have gone are no longer counted */
         accept_some(ss);
-    return ss->news || (waiting && !xs_server_idle(ss->store));
-}
-
-static int listen_at(struct store_socket *ss, const char *path)
-{
-    int rc = unix_listener_open(&ss->listener, path, SOCK_STREAM | SOCK_NONBLOCK, LISTEN_BACKLOG);
-    if (rc < 0)
-        return rc;
-    return poller_add(ss->poller, ss->listener.fd, POLLIN, on_listen, ss, &ss->watch);
+    return store_socket_has_news(ss) || (waiting && !xs_server_idle(ss->store));
 }
 
 int store_socket_listen_again(struct store_socket *ss)
 {
-    struct unix_listener fresh;
-    struct poller_watch *watch;
-    if (ss->watch == NULL || owned_path_is_there(&ss->listener.owned, ss->listener.path))
-        return 0;
-    int rc =
-        unix_listener_open(&fresh, ss->listener.path, SOCK_STREAM | SOCK_NONBLOCK, LISTEN_BACKLOG);
-    if (rc == 0)
-        rc = poller_add(ss->poller, fresh.fd, POLLIN, on_listen, ss, &watch);
-    if (rc < 0) {
-        unix_listener_close(&fresh); /* the old one goes on for those that wait in its queue */
-        return rc;
-    }
-    poller_remove(ss->poller, ss->watch);
-    unix_listener_close(&ss->listener);
-    ss->listener = fresh;
-    ss->watch = watch;
-    ss->accept_needed = true; /* somebody may have come before we watched */
-    return 0;
+    return listener_renew(&ss->listener);
 }
 
 int store_socket_create(const char *path, struct poller *poller, struct xs_server *store,
@@ -262,9 +214,15 @@ int store_socket_create(const char *path, struct poller *poller, struct xs_serve
     ss->poller = poller;
     ss->store = store;
     ss->log = log;
-    ss->listener = UNIX_LISTENER_CLOSED;
+    ss->listener = (struct listener){.poller = poller,
+                                     .log = log,
+                                     .limit = &ss->log_limit,
+                                     .name = "xenstore.sock",
+                                     .what = "the listener of xenstore.sock",
+                                     .type = SOCK_STREAM | SOCK_NONBLOCK,
+                                     .backlog = LISTEN_BACKLOG};
     ss->peers_max = connections_max;
-    int rc = listen_at(ss, path);
+    int rc = listener_open(&ss->listener, path);
     if (rc < 0) {
         store_socket_destroy(ss);
         return rc;
@@ -280,8 +238,6 @@ void store_socket_destroy(struct store_socket *ss)
     struct list_node *node;
     while ((node = list_first(&ss->peers)) != NULL)
         close_peer(container_of(node, struct store_peer, link));
-    if (ss->watch != NULL)
-        poller_remove(ss->poller, ss->watch);
-    unix_listener_close(&ss->listener);
+    listener_close(&ss->listener);
     free(ss);
 }
