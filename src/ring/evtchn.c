@@ -39,7 +39,7 @@ bool evtchn_set_pending(struct shared_info *si, evtchn_port_t port, uint32_t vcp
     if (fetch_or_full_u64(&si->evtchn_pending[port / 64], bit) & bit)
         return false;
     if (load_full_u64(&si->evtchn_mask[port / 64]) & bit)
-        return false; /* evtchn_unmask will look at the pending bit */
+        return false; /* who unmasks it looks at the pending bit */
     return raise_vcpu(si, port / 64, vcpu);
 }
 
@@ -98,19 +98,6 @@ int evtchn_collect(struct shared_info *si, uint32_t vcpu, void (*fn)(void *ctx, 
             fn(ctx, word * 64 + (evtchn_port_t)__builtin_ctzll(ready));
     }
     return count;
-}
-
-void evtchn_mask(struct shared_info *si, evtchn_port_t port)
-{
-    fetch_or_full_u64(&si->evtchn_mask[port / 64], 1ull << (port % 64));
-}
-
-void evtchn_unmask(struct shared_info *si, evtchn_port_t port, uint32_t vcpu)
-{
-    uint64_t bit = 1ull << (port % 64);
-    fetch_and_full_u64(&si->evtchn_mask[port / 64], ~bit);
-    if ((load_full_u64(&si->evtchn_pending[port / 64]) & bit) && raise_vcpu(si, port / 64, vcpu))
-        (void)evtchn_wake(si, vcpu);
 }
 
 /* Adds to an eventfd's count. Errors: those of write(2), interruptions left out. */

@@ -49,11 +49,6 @@ int evtchn_wait(struct shared_info *si, uint32_t vcpu, int64_t timeout_ns);
 int evtchn_collect(struct shared_info *si, uint32_t vcpu, void (*fn)(void *ctx, evtchn_port_t port),
                    void *ctx);
 
-/* A masked port can become pending, but raises no upcall. */
-void evtchn_mask(struct shared_info *si, evtchn_port_t port);
-/* Raises the upcall if an event came while the port was masked (EVTCHNOP_unmask). */
-void evtchn_unmask(struct shared_info *si, evtchn_port_t port, uint32_t vcpu);
-
 /*
  * Is fd, which a peer sent, an eventfd? A pipe or a socket in its place could end the ringing
  * process by SIGPIPE, and anything else could do anything when it is written. Makes fd

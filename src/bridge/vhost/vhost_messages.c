@@ -222,12 +222,7 @@ static int get_protocol_features(struct vhost_session *session)
 
 static int set_protocol_features(struct vhost_session *session)
 {
-    uint64_t features = session->link.payload.u64;
-
-    if ((features & ~own_protocol_features) != 0)
-        return -EPROTO;
-    session->protocol_features = features;
-    return 0;
+    return (session->link.payload.u64 & ~own_protocol_features) != 0 ? -EPROTO : 0;
 }
 
 static int get_queue_count(struct vhost_session *session)

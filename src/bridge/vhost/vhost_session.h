@@ -35,7 +35,7 @@ struct vhost_session {
     struct blk_device *device;
     int stop_fd; /* readable: what we wait for is not to be waited for any more */
     int back_fd; /* for our own requests to the front end; -1: none */
-    uint64_t features, protocol_features;
+    uint64_t features;
     struct guest_memory memory;
     struct vhost_queue queues[VHOST_QUEUES_MAX];
 };

@@ -57,11 +57,6 @@ int block_client_set_weight(struct block_client *client, uint32_t weight)
     return sched_set_weight(&client->entity, weight);
 }
 
-uint32_t block_client_weight(const struct block_client *client)
-{
-    return client->entity.weight;
-}
-
 bool block_client_waits(const struct block_client *client, uint64_t now_ns)
 {
     return sched_has_waited(&client->vdisk->device->sched, &client->entity, now_ns);

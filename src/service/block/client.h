@@ -51,7 +51,6 @@ void block_client_on_change(struct block_client *client, void (*changed)(void *c
 
 /* Share of the device while others want it, too. Errors: -EINVAL not in 1..SCHED_WEIGHT_MAX. */
 int block_client_set_weight(struct block_client *client, uint32_t weight);
-uint32_t block_client_weight(const struct block_client *client);
 /* Have requests of the client had to wait for turns within the last second? Where those of another
  * client of the device have, too, the weights decide who gets how much. */
 bool block_client_waits(const struct block_client *client, uint64_t now_ns);

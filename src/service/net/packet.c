@@ -55,7 +55,6 @@ static void read_transport(const struct net_frame *frame, uint32_t byte, struct 
             break;
         packet->has_icmp = true;
         packet->icmp_type = frame->data[byte];
-        packet->icmp_code = frame->data[byte + 1];
         packet->icmp_id = word_at(frame, byte + 4);
         break;
     default:

@@ -47,7 +47,7 @@ struct net_packet {
     bool has_ports;          /* source_port, target_port are (TCP, UDP), in the host's order */
     uint8_t protocol;        /* behind IPv6's extension headers */
     uint8_t tcp_flags;       /* 0 unless it is TCP with a whole header */
-    uint8_t icmp_type, icmp_code; /* with protocol ICMP or ICMPv6 and has_icmp */
+    uint8_t icmp_type;       /* with protocol ICMP or ICMPv6 and has_icmp */
     bool has_icmp;
     uint16_t icmp_id; /* of an echo */
     uint16_t source_port, target_port;

@@ -23,11 +23,6 @@ static inline void slot_list_init(struct slot_link *links, uint32_t list)
     links[list] = (struct slot_link){.older = list, .newer = list};
 }
 
-static inline bool slot_list_empty(const struct slot_link *links, uint32_t list)
-{
-    return links[list].older == list;
-}
-
 /* The newest slot, or the list itself when empty. */
 static inline uint32_t slot_list_head(const struct slot_link *links, uint32_t list)
 {

@@ -16,8 +16,6 @@
 #include "base/vdev.h"
 #include "base/why.h"
 
-enum { DISK_SPEC_TEXT_MAX = PATH_MAX + 512 }; /* without its NUL */
-
 enum disk_access {
     ACCESS_READ,         /* r: beside others that read */
     ACCESS_WRITE,        /* w: no other domain has the image */

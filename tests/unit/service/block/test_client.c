@@ -75,7 +75,7 @@ static struct ask *submit(struct fixture *f, uint32_t client, uint32_t n, uint64
 static void a_new_client_has_the_usual_share(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(block_client_weight(&f->client[0]), SCHED_WEIGHT_DEFAULT);
+    assert_int_equal(f->client[0].entity.weight, SCHED_WEIGHT_DEFAULT);
     assert_int_equal(block_client_scale(&f->client[0]).num, 1);
     assert_int_equal(block_client_scale(&f->client[0]).den, 1);
 }
@@ -86,7 +86,7 @@ static void a_weight_out_of_range_changes_nothing(void **state)
     assert_int_equal(block_client_set_weight(&f->client[0], 77), 0);
     assert_int_equal(block_client_set_weight(&f->client[0], 0), -EINVAL);
     assert_int_equal(block_client_set_weight(&f->client[0], SCHED_WEIGHT_MAX + 1), -EINVAL);
-    assert_int_equal(block_client_weight(&f->client[0]), 77);
+    assert_int_equal(f->client[0].entity.weight, 77);
 }
 
 static void a_scale_out_of_range_changes_nothing(void **state)

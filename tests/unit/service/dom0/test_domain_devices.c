@@ -392,7 +392,7 @@ static void settings_reach_every_disk(void **state)
     step();
     connect(&a, XVDA, 0);
     connect(&b, XVDB, 1);
-    assert_int_equal(block_client_weight(vbd_back_client(device(XVDA))), 77);
+    assert_int_equal(vbd_back_client(device(XVDA))->entity.weight, 77);
     assert_int_equal(xs_local_write(f->store, "/local/domain/5/disk-scale", "3"), 0);
     step();
     assert_int_equal(block_client_scale(vbd_back_client(device(XVDA))).num, 3);

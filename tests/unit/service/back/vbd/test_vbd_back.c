@@ -183,23 +183,23 @@ static void the_share_outlives_connections(void **state)
 {
     (void)state;
     const struct block_client *client = vbd_back_client(f->back);
-    assert_int_equal(block_client_weight(client), SCHED_WEIGHT_DEFAULT);
+    assert_int_equal(client->entity.weight, SCHED_WEIGHT_DEFAULT);
     f->settings = (struct back_settings){.weight = 77, .disk_scale = {2, 1}};
     xenbus_back_configure(f->back); /* nobody is connected */
-    assert_int_equal(block_client_weight(client), 77);
+    assert_int_equal(client->entity.weight, 77);
     assert_int_equal(block_client_scale(client).num, 2);
     offer();
     for (int connection = 0; connection < 2; connection++) {
         go("4", XenbusStateConnected);
         assert_ptr_equal(ring()->config.client, client);
-        assert_int_equal(block_client_weight(client), 77);
+        assert_int_equal(client->entity.weight, 77);
         go("6", XenbusStateClosed);
         go("1", XenbusStateInitWait);
     }
     xenbus_back_destroy(f->back); /* a new device begins with what holds then */
     f->settings.weight = 78;
     create();
-    assert_int_equal(block_client_weight(vbd_back_client(f->back)), 78);
+    assert_int_equal(vbd_back_client(f->back)->entity.weight, 78);
     assert_int_equal(f->fake.vdisk->client_count, 1);
 }
 
