@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What it costs to trace all requests (client --trace): the same loads with and without it, in turn. In all rows each hit is a
-# hand-over to Dom0.
-begin_section trace 'Rates while all requests are traced'
+# What it costs to trace (client --trace, its default sample): the same loads with and without it, in turn. In all rows each
+# hit is a hand-over to Dom0.
+begin_section trace 'Rates while requests are traced'
 
 trace_pair() { # ROW THREADS OPTION...
     local row=$1 threads=$2
     shift 2
     client_run "$row" trace "$BIN/client" "$threads" $MANY --duration "$CELL_S" "$@"
-    # As many as a trace has room for. The file is written after the run, and no part of its rate.
-    client_run "$row traced" trace "$BIN/client" "$threads" 900000 --duration "$CELL_S" "$@" --trace "$TMP/trace.json"
+    # The file is written after the run, and no part of its rate.
+    client_run "$row traced" trace "$BIN/client" "$threads" $MANY --duration "$CELL_S" "$@" --trace "$TMP/trace.json"
     record "$row traced" lost "$(grep -oE '"lost":[0-9]+' "$TMP/trace.json" | cut -d: -f2)"
 }
 

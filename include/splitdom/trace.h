@@ -16,6 +16,11 @@
  *
  * A domain is traced while the node splitdom/trace of its home is a number above 0: the threshold
  * of trace_wants. It fetches its memory by CONTROL_TRACE_MEMORY (splitdom/control.h).
+ *
+ * A front end decides about a request before it looks at any clock, and puts the decision into the
+ * id: its rank, bits 16 to 31. TRACE_RANK_NEVER: nobody looks at it. Otherwise the lower, the
+ * smaller the samples that have it, from 1 on. Dom0 and readers go by the rank; of a request that
+ * has none (0), of a foreign front end, by a hash of its id.
  */
 #ifndef SPLITDOM_TRACE_H
 #define SPLITDOM_TRACE_H
@@ -31,7 +36,14 @@ enum {
     /* Of the hits that a domain finds in Dom0's shared cache by itself, each one is counted and one
      * of so many is written down: two looks at a clock are a good part of such a hit. */
     TRACE_FOUND_SAMPLE = 16,
+    TRACE_RANK_SHIFT = 16,
+    TRACE_RANK_NEVER = 0xffff,
 };
+
+/* Of a sample: all requests up to some ten thousand a second, and of more one of as many as makes
+ * that. A record's weight says of how many. */
+#define TRACE_SAMPLE_AUTO    UINT32_MAX
+#define TRACE_THRESHOLD_AUTO (UINT32_MAX - 1)
 
 /* In the order of a life. Each time is taken before the others can see what it tells of, or after
  * the side has seen what it tells of: so they never decrease along a life. */
@@ -71,8 +83,11 @@ struct trace_record {
     uint64_t id; /* of the request, as on the ring */
     uint64_t sector;
     uint32_t sector_count;
-    int32_t status;               /* 0 or -errno; Dom0's half: a BLKIF_RSP_* */
-    uint64_t thread;              /* tells the threads of a domain apart */
+    int32_t status;  /* 0 or -errno; Dom0's half: a BLKIF_RSP_* */
+    uint64_t thread; /* tells the threads of a domain apart */
+    uint32_t weight; /* requests that this one stands for: itself, and those before it that were
+                      * not looked at; 0: as 1 */
+    uint32_t pad;
     uint64_t at_ns[TRACE_STAGES]; /* CLOCK_MONOTONIC; 0: it did not come through this stage */
 };
 
@@ -92,7 +107,7 @@ struct trace_lane {
     uint8_t pad[40];
 };
 
-_Static_assert(sizeof(struct trace_record) == 152, "a record is 19 words");
+_Static_assert(sizeof(struct trace_record) == 160, "a record is 20 words");
 _Static_assert(sizeof(struct trace_head) == 64 && sizeof(struct trace_lane) == 64,
                "head and lanes have cache lines of their own");
 
@@ -105,13 +120,24 @@ static inline uint64_t trace_memory_bytes(uint32_t lanes, uint32_t records)
 /* For one of `sample` requests: 0 for none, UINT32_MAX for all. */
 static inline uint32_t trace_threshold(uint32_t sample)
 {
-    return sample == 0 ? 0 : UINT32_MAX / sample;
+    return sample == TRACE_SAMPLE_AUTO ? TRACE_THRESHOLD_AUTO
+           : sample == 0               ? 0
+                                       : UINT32_MAX / sample;
+}
+
+/* What a front end that traces has decided about a request is a part of its id: 0 nothing. */
+static inline uint32_t trace_rank(uint64_t id)
+{
+    return (uint32_t)(id >> TRACE_RANK_SHIFT) & TRACE_RANK_NEVER;
 }
 
 /* Both sides and every reader choose the same requests, by their ids alone. */
 static inline bool trace_wants(uint32_t threshold, uint64_t id)
 {
-    return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32) <= threshold;
+    uint32_t rank = trace_rank(id);
+    if (rank == 0)
+        return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32) <= threshold;
+    return rank != TRACE_RANK_NEVER && (rank - 1) << 16 <= threshold;
 }
 
 #endif

@@ -13,6 +13,7 @@
 #include "splitdom/blkfront.h"
 #include "splitdom/domu.h"
 #include "splitdom/tdf.h"
+#include "trace/trace_session.h"
 
 /* Requests are counted and added up in 64 bits: with half the range no sum overflows. */
 static const uint64_t REQUESTS_MAX = INT64_MAX;
@@ -34,6 +35,7 @@ enum option_id {
     OPTION_NO_RECORD,
     OPTION_DUMP_LATENCIES,
     OPTION_TRACE,
+    OPTION_SAMPLE,
     OPTION_PROGRESS,
     OPTION_NO_PROGRESS,
     OPTION_RECONNECT,
@@ -65,6 +67,7 @@ static const struct option long_options[] = {
     {"no-record", no_argument, NULL, OPTION_NO_RECORD},
     {"dump-latencies", required_argument, NULL, OPTION_DUMP_LATENCIES},
     {"trace", required_argument, NULL, OPTION_TRACE},
+    {"sample", required_argument, NULL, OPTION_SAMPLE},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"no-progress", no_argument, NULL, OPTION_NO_PROGRESS},
     {"reconnect", no_argument, NULL, OPTION_RECONNECT},
@@ -108,9 +111,9 @@ const char *client_options_usage(void)
            "  --csv                   the main ones as a line of names and a line of values\n"
            "  --no-record             do not write sectors.PID and read.PID\n"
            "  --dump-latencies FILE   every latency in ns, one a line\n"
-           "  --trace FILE            a Chrome trace of all requests, and a table on stderr of "
-           "where\n"
+           "  --trace FILE            a Chrome trace of requests, and a table on stderr of where\n"
            "                          their time went\n"
+           "  --sample N              of one in N; auto (default): of all, up to 50000 a second\n"
            "  --progress, --no-progress  progress on stderr (default: when it is a terminal)\n"
            "  --reconnect             outlive a restart of the service\n"
            "  --no-spin               sleep at once when an answer is not there yet\n"
@@ -259,6 +262,8 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
     case OPTION_TRACE:
         o->trace_path = value;
         return 0;
+    case OPTION_SAMPLE:
+        return trace_sample_parse(value, &o->sample, why);
     case OPTION_NAME:
         o->name = value;
         return 0;
@@ -335,6 +340,8 @@ static int parse_positional(int argc, char **argv, struct client_options *o, str
                         CLIENT_SECTORS_RECORDED_MAX);
     if (rc == 0 && o->write_percent == 0 && (o->verify || o->flush_every > 0))
         return why_fail(why, -EINVAL, "--verify and --flush-every need --write");
+    if (rc == 0 && o->sample != 0 && o->trace_path == NULL)
+        return why_fail(why, -EINVAL, "--sample needs --trace");
     return rc;
 }
 

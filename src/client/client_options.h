@@ -60,6 +60,7 @@ struct client_options {
     enum client_progress progress;
     const char *dump_path;  /* NULL: no dump */
     const char *trace_path; /* NULL: no trace */
+    uint32_t sample;        /* of the trace: one of so many; 0: auto */
     const char *name;       /* NULL: the library's default */
     const char *rundir;     /* NULL: the library's default */
     uint64_t tdf_num, tdf_den;

@@ -69,7 +69,8 @@ static int begin(struct client_trace *trace, const struct client_options *option
     trace->out = fopen(trace->path, "we");
     if (trace->out == NULL)
         return why_fail_errno(why, -errno, "cannot create %s", trace->path);
-    rc = trace_session_open(rundir.control_socket, domid, 1, &trace->set, &trace->session, why);
+    rc = trace_session_open(rundir.control_socket, domid, options->sample, &trace->set,
+                            &trace->session, why);
     if (rc == 0)
         rc = await_own_half(trace, domid, why);
     if (rc < 0)

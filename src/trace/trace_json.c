@@ -176,10 +176,12 @@ static void write_life_arguments(struct writer *w, const struct trace_life *life
     uint64_t domain_end_ns = trace_set_domain_ns(w->set, life->domid, end_ns);
     fprintf(w->out,
             ",\"args\":{\"class\":\"%s\",\"sector\":%" PRIu64 ",\"sectors\":%" PRIu32
-            ",\"status\":%" PRId32 ",\"request\":\"%" PRIx64 "\",\"real_ns\":%" PRIu64
-            ",\"domain_ns\":%" PRIu64 ",\"domain_begin_ns\":%" PRIu64 ",\"stages_ns\":{",
+            ",\"status\":%" PRId32 ",\"weight\":%" PRIu32 ",\"request\":\"%" PRIx64
+            "\",\"real_ns\":%" PRIu64 ",\"domain_ns\":%" PRIu64 ",\"domain_begin_ns\":%" PRIu64
+            ",\"stages_ns\":{",
             trace_class_names[life->class], life->sector, life->sector_count, life->status,
-            life->id, end_ns - begin_ns, domain_end_ns - domain_begin_ns, domain_begin_ns);
+            life->weight, life->id, end_ns - begin_ns, domain_end_ns - domain_begin_ns,
+            domain_begin_ns);
     for (int i = 0; i < TRACE_STAGES; i++) {
         if (life->at_ns[i] != 0)
             fprintf(w->out, "%s\"%s\":%" PRIu64, i == (int)first ? "" : ",", trace_stage_names[i],
@@ -299,10 +301,10 @@ static void write_all(struct writer *w)
             "],\n\"otherData\":{\"program\":\"splitdom\",\"begin_monotonic_ns\":%" PRIu64
             ",\"end_monotonic_ns\":%" PRIu64 ",\"whole\":%zu,\"halves\":%zu,\"cut\":%zu,"
             "\"wrong\":%zu,\"nonsense\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"beyond\":%" PRIu64
-            ",\"found\":%" PRIu64 "}}\n",
+            ",\"found\":%" PRIu64 ",\"asked\":%" PRIu64 "}}\n",
             set->begin_ns, set->end_ns, set->by_state[TRACE_WHOLE], set->by_state[TRACE_HALF],
             set->by_state[TRACE_CUT], set->by_state[TRACE_WRONG], set->nonsense, set->lost,
-            set->beyond, set->found);
+            set->beyond, set->found, set->asked);
 }
 
 int trace_json_write(FILE *out, const struct trace_set *set)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/unix_socket.h"
 #include "splitdom/control.h"
 #include "trace/trace_reader.h"
@@ -43,6 +44,21 @@ struct trace_session {
     size_t chunk_count;
     uint64_t asked_ns;
 };
+
+int trace_sample_parse(const char *text, uint32_t *sample, struct why *why)
+{
+    enum { SAMPLE_MAX = 1000000 };
+    uint64_t number;
+    if (strcmp(text, "auto") == 0) {
+        *sample = TRACE_SAMPLE_AUTO;
+        return 0;
+    }
+    if (decimal_parse(text, 1, SAMPLE_MAX, &number) < 0)
+        return why_fail(why, -EINVAL, "--sample must be auto, or from 1 to %d, not '%s'",
+                        SAMPLE_MAX, text);
+    *sample = (uint32_t)number;
+    return 0;
+}
 
 /* Returns the descriptor that comes with the answer, or -errno. */
 static int ask(int socket_fd, const struct control_request *request, struct control_reply *reply)
@@ -213,6 +229,8 @@ int trace_session_open(const char *control_socket, uint32_t domid, uint32_t samp
         return why_fail_errno(why, -ENOMEM, "cannot trace");
     session->set = set;
     session->fd = -1;
+    if (sample == 0)
+        sample = TRACE_SAMPLE_AUTO;
     int rc = begin(session, control_socket, domid, sample, why);
     if (rc < 0) {
         free_session(session);

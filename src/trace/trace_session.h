@@ -11,8 +11,12 @@
 
 struct trace_session;
 
-/* Begins to trace one of `sample` requests of a domain (0: all) at the service that listens on
- * control_socket. set is that of this session, not made yet. Errors, with a line in why: -errno. */
+/* What --sample says: "auto" or a number from 1 to 1000000. Errors: -EINVAL, with a line in why. */
+int trace_sample_parse(const char *text, uint32_t *sample, struct why *why);
+
+/* Begins to trace one of `sample` requests (0: TRACE_SAMPLE_AUTO) of a domain (0: all) at the
+ * service on control_socket. set is that of this session, not made yet. Errors, with a line in why:
+ * -errno. */
 int trace_session_open(const char *control_socket, uint32_t domid, uint32_t sample,
                        struct trace_set *set, struct trace_session **out, struct why *why);
 /* Takes what there is: several times a second at least, or it is lost. Errors, with a line in why:

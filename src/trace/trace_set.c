@@ -98,6 +98,11 @@ static bool grow(struct trace_set *set)
     return true;
 }
 
+static uint32_t weight_of(const struct trace_record *record)
+{
+    return record->weight != 0 ? record->weight : 1;
+}
+
 /* NULL: there is no room. */
 static struct trace_life *new_life(struct trace_set *set, const struct trace_record *record)
 {
@@ -112,6 +117,7 @@ static struct trace_life *new_life(struct trace_set *set, const struct trace_rec
                                 .devid = record->devid,
                                 .domid = record->domid,
                                 .operation = record->operation,
+                                .weight = weight_of(record),
                                 .class = TRACE_CLASSES};
     return life;
 }
@@ -152,6 +158,7 @@ static void add_half(struct trace_set *set, const struct trace_record *record, u
     }
     life->status = record->status;
     life->thread = record->thread;
+    life->weight = weight_of(record);
 }
 
 static void add_found(struct trace_set *set, const struct trace_record *record)
@@ -192,6 +199,10 @@ void trace_set_add(struct trace_set *set, uint32_t source, const struct trace_re
         record.domid = (uint16_t)source;
     if (set->domid != 0 && record.domid != set->domid)
         return;
+    if (record.kind == TRACE_FRONT) {
+        set->told++;
+        set->asked += weight_of(&record);
+    }
     if (record.kind == TRACE_CLOCK) {
         add_clock(set, &record);
     } else if (record.kind == TRACE_FOUND) {

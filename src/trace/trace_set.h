@@ -45,9 +45,10 @@ struct trace_life {
     uint32_t sector_count, devid;
     uint16_t domid;
     uint8_t operation;
-    uint8_t halves; /* bits 1 front, 2 back; of a hit in the shared cache: both */
-    int32_t status; /* 0 or -errno, as the domain saw it */
-    uint8_t class;  /* these two after trace_set_end */
+    uint8_t halves;  /* bits 1 front, 2 back; of a hit in the shared cache: both */
+    int32_t status;  /* 0 or -errno, as the domain saw it */
+    uint32_t weight; /* requests that it stands for, itself included */
+    uint8_t class;   /* these two after trace_set_end */
     uint8_t state;
     uint64_t at_ns[TRACE_STAGES];
 };
@@ -70,6 +71,9 @@ struct trace_set {
     bool *writes;              /* by domid: the domain writes its halves down */
     uint64_t nonsense, beyond; /* records: that are none; for which there was no room */
     uint64_t lost, found;      /* by whoever reads: records, hits in the shared cache */
+    /* Requests on rings that domains have told of; and those that they stand for: all that there
+     * were until then. */
+    uint64_t told, asked;
     size_t by_state[4];
 };
 

@@ -12,36 +12,54 @@ static const char *const class_titles[TRACE_CLASSES] = {"hits that domains found
                                                         "writes",
                                                         "flushes, discards, and what was refused"};
 
-static int by_value(const void *a, const void *b)
+/* A time, of a life that stands for so many requests. */
+struct value {
+    uint64_t ns;
+    uint32_t weight;
+};
+
+static int by_ns(const void *a, const void *b)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
+    const struct value *x = a, *y = b;
+    return x->ns < y->ns ? -1 : x->ns > y->ns;
 }
 
-/* Sorts them. */
-static uint64_t percentile(uint64_t *values, size_t count, unsigned percent)
-{
-    qsort(values, count, sizeof(*values), by_value);
-    return values[(count - 1) * percent / 100];
-}
-
-static uint64_t sum_of(const uint64_t *values, size_t count)
+static uint64_t weight_of(const struct value *values, size_t count)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++)
-        sum += values[i];
+        sum += values[i].weight;
     return sum;
 }
 
-static void write_line(FILE *out, const char *what, const char *who, uint64_t *values, size_t count,
-                       uint64_t whole_ns)
+/* Of sorted ones, of which there is one at least. */
+static uint64_t percentile(const struct value *values, uint64_t weight, unsigned percent)
 {
-    uint64_t sum = sum_of(values, count);
+    uint64_t below = (weight - 1) * percent / 100;
+    while (below >= values->weight)
+        below -= values++->weight;
+    return values->ns;
+}
+
+static double sum_of(const struct value *values, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i].ns * values[i].weight;
+    return sum;
+}
+
+static void write_line(FILE *out, const char *what, const char *who, struct value *values,
+                       size_t count, double whole_ns)
+{
+    double sum = sum_of(values, count);
+    uint64_t weight = weight_of(values, count);
+    qsort(values, count, sizeof(*values), by_ns);
     fprintf(out, "  %-14s %-4s %9zu %11.3f %11.3f %11.3f", what, who, count,
-            (double)percentile(values, count, 50) / 1e3,
-            (double)percentile(values, count, 99) / 1e3, (double)sum / (double)count / 1e3);
+            (double)percentile(values, weight, 50) / 1e3,
+            (double)percentile(values, weight, 99) / 1e3, sum / (double)weight / 1e3);
     if (whole_ns > 0)
-        fprintf(out, " %6.2f %%", 100.0 * (double)sum / (double)whole_ns);
+        fprintf(out, " %6.2f %%", 100.0 * sum / whole_ns);
     fputs("\n", out);
 }
 
@@ -52,20 +70,21 @@ static bool is_of(const struct trace_life *life, enum trace_class class)
 
 /* The times that lives of the class took to a stage, since the one before. */
 static size_t collect_stage(const struct trace_set *set, enum trace_class class,
-                            enum trace_stage stage, uint64_t *values)
+                            enum trace_stage stage, struct value *values)
 {
     size_t count = 0;
     for (size_t i = 0; i < set->count; i++) {
         const struct trace_life *life = &set->lives[i];
         enum trace_stage before = trace_life_before(life, stage);
         if (is_of(life, class) && life->at_ns[stage] != 0 && before != TRACE_STAGES)
-            values[count++] = life->at_ns[stage] - life->at_ns[before];
+            values[count++] =
+                (struct value){life->at_ns[stage] - life->at_ns[before], life->weight};
     }
     return count;
 }
 
 static size_t collect_whole(const struct trace_set *set, enum trace_class class, bool domains,
-                            uint64_t *values)
+                            struct value *values)
 {
     size_t count = 0;
     for (size_t i = 0; i < set->count; i++) {
@@ -78,20 +97,24 @@ static size_t collect_whole(const struct trace_set *set, enum trace_class class,
             begin_ns = trace_set_domain_ns(set, life->domid, begin_ns);
             end_ns = trace_set_domain_ns(set, life->domid, end_ns);
         }
-        values[count++] = end_ns - begin_ns;
+        values[count++] = (struct value){end_ns - begin_ns, life->weight};
     }
     return count;
 }
 
 static void write_class(FILE *out, const struct trace_set *set, enum trace_class class,
-                        uint64_t *values)
+                        struct value *values)
 {
     size_t count = collect_whole(set, class, false, values);
-    uint64_t whole_ns = sum_of(values, count);
+    double whole_ns = sum_of(values, count);
+    uint64_t weight = weight_of(values, count);
     if (count == 0)
         return;
-    fprintf(out, "\n%s: %zu\n  %-14s %-4s %9s %11s %11s %11s %8s\n", class_titles[class], count,
-            "until", "in", "requests", "p50 us", "p99 us", "mean us", "of all");
+    fprintf(out, "\n%s: %zu", class_titles[class], count);
+    if (weight != count)
+        fprintf(out, ", which stand for %" PRIu64, weight);
+    fprintf(out, "\n  %-14s %-4s %9s %11s %11s %11s %8s\n", "until", "in", "requests", "p50 us",
+            "p99 us", "mean us", "of all");
     for (int i = 0; i < TRACE_STAGES; i++) {
         enum trace_stage stage = (enum trace_stage)i;
         size_t of_stage = collect_stage(set, class, stage, values);
@@ -124,7 +147,7 @@ static void write_left_out(FILE *out, const struct trace_set *set)
 
 int trace_table_write(FILE *out, const struct trace_set *set)
 {
-    uint64_t *values = calloc(set->count + 1, sizeof(*values));
+    struct value *values = calloc(set->count + 1, sizeof(*values));
     if (values == NULL)
         return -ENOMEM;
     fprintf(out, "requests: %zu in %.3f s", set->by_state[TRACE_WHOLE],
@@ -135,6 +158,8 @@ int trace_table_write(FILE *out, const struct trace_set *set)
                 "looked at",
                 set->found, TRACE_FOUND_SAMPLE);
     fputs("\n", out);
+    if (set->asked > set->told)
+        fprintf(out, "a sample of %" PRIu64 " requests on rings\n", set->asked);
     write_left_out(out, set);
     for (int class = 0; class < TRACE_CLASSES; class ++)
         write_class(out, set, (enum trace_class) class, values);

@@ -24,7 +24,7 @@ service trace --seconds 0.05 - >all.json 2>all.table || die "a trace on stdout: 
 python3 -c 'import json; json.load(open("all.json"))' || die "stdout is no JSON"
 
 # Each client its own trace, side by side, and `service trace` of all of them, at TDF 1 and 10.
-"$BIN/service" trace --seconds 600 all.json >all.table 2>all.err &
+"$BIN/service" trace --seconds 600 --sample 1 all.json >all.table 2>all.err &
 all=$!
 eventually 10 grep -q 'tracing for' all.err || die "no trace: $(cat all.err)"
 for i in 1 2 3 4; do
@@ -33,7 +33,7 @@ for i in 1 2 3 4; do
     [ $i != 3 ] || options='--depth 8'
     # shellcheck disable=SC2086 # options are words
     "$BIN/client" $((i == 3 ? 1 : i)) $requests --no-record --json --tdf $tdf --seed $i $options \
-        --pattern hotset:1:50 --trace $i.json >$i.out 2>$i.err &
+        --pattern hotset:1:50 --trace $i.json --sample 1 >$i.out 2>$i.err &
     eval "client_$i=$!"
 done
 for i in 1 2 3 4; do
@@ -64,6 +64,26 @@ events = json.load(open("part.json"))["traceEvents"]
 pids = {e["pid"] for e in events if e.get("cat") == "request"}
 assert pids <= {int(sys.argv[1])}, pids
 END
+
+# Without --sample no more are looked at than disturb little. Those stand for all: but for the last few.
+"$BIN/client" 1 60000 --depth 16 --no-record --json --seed 8 --pattern hotset:0.1:100 --trace some.json >8.out 2>8.err ||
+    die "client: $(cat 8.err)"
+check some.json
+"$BIN/client" 1 $requests --no-record --json --pattern hotset:0.1:100 --trace tenth.json --sample 10 >9.out 2>9.err ||
+    die "client: $(cat 9.err)"
+check tenth.json
+python3 - <<'END' || die "what was looked at does not stand for all requests"
+import json
+for trace, client, most in ("some.json", "8.out", None), ("tenth.json", "9.out", 10):
+    trace = json.load(open(trace))
+    weights = [e["args"]["weight"] for e in trace["traceEvents"] if e["ph"] == "b" and e["cat"] == "request"]
+    wanted, others = json.load(open(client))["latency_ns"]["count"], trace["otherData"]
+    assert others["asked"] == sum(weights) and others["lost"] == 0, others
+    assert wanted - (most or 2 * max(weights)) < others["asked"] <= wanted, (wanted, others, max(weights))
+    assert most is None or max(weights[1:]) == most, weights
+END
+expect 2 'must be auto, or from 1' service trace --sample few
+expect 2 'needs --trace' client 1 1 --sample 4
 
 # Dom0 dies while somebody traces: what was written down is told, and that it is not all.
 service trace --seconds 600 dead.json >dead.table 2>dead.err &

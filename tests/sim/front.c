@@ -78,7 +78,7 @@ void front_death(struct front *f)
     forget(f);
     shadow_fini(&f->shadow);
     f->page_order = world_pick(f->world, SIM_ORDER_MAX + 1);
-    if (shadow_init(&f->shadow, blkif_ring_entries(f->page_order)) < 0)
+    if (shadow_init(&f->shadow, blkif_ring_entries(f->page_order), 0) < 0)
         abort();
     f->asked = f->answered;
 }
@@ -92,7 +92,7 @@ static void push(struct front *f)
 static void put(struct front *f, struct shadow_entry *entry)
 {
     struct ask *ask = ask_of(f, entry);
-    uint64_t id = shadow_id(&f->shadow, entry);
+    uint64_t id = entry->id;
     if (entry->operation == BLKIF_OP_DISCARD) {
         blkif_put_discard(&f->ring,
                           &(struct blkif_request_discard){.operation = BLKIF_OP_DISCARD,

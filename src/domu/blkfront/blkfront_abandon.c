@@ -14,6 +14,8 @@
 void blkfront_abandon(struct blkfront_queue *queue, struct shadow_entry *entry,
                       struct wake_batch *wakes)
 {
+    if (entry->traced)
+        blkfront_trace_drop(queue, entry);
     entry->waiter = NULL;
     entry->transfer = NULL;
     entry->buffer = NULL;

@@ -91,9 +91,11 @@ static int call_transfer(struct blkfront_queue *queue, const struct blkfront_io 
     return await(queue, &(struct pending){.transfer = &transfer}, waiter, wakes);
 }
 
+/* looked_ns: when the call began, if it had a look at the view and that is to be told; or 0. */
 static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t deadline,
-                   uint64_t submitted_ns)
+                   uint64_t looked_ns)
 {
+    uint64_t submitted_ns = looked_ns != 0 ? looked_ns : blkfront_trace_begin_ns(queue);
     struct trace_record life;
     struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline, .life = &life};
     struct wake_batch wakes;
@@ -113,7 +115,7 @@ static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, u
     blkfront_fill_entry(entry, io->operation, io->sector, io->sector_count, io->buffer);
     if (queue->trace != NULL)
         blkfront_trace_submitted(queue, entry, submitted_ns);
-    uint64_t id = shadow_id(&queue->shadow, entry);
+    uint64_t id = entry->id;
     int rc = call_entry(queue, entry, &waiter, &wakes);
     blkfront_trace_return(queue, &life);
     TRACE_PROBE(returned, load_relaxed_u32(&queue->bf->domu->domid), id, io->sector);
@@ -123,18 +125,18 @@ static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, u
 
 static int call(struct blkfront *bf, const struct blkfront_io *io)
 {
-    uint64_t submitted_ns = blkfront_trace_now_ns(bf);
+    uint64_t looked_ns = blkfront_trace_look_ns(bf);
     int rc = blkfront_check(bf, io->operation, io->sector, io->sector_count);
     if (rc < 0)
         return rc;
     if (blkfront_hits_view(bf, io)) {
-        if (submitted_ns != 0)
-            blkfront_trace_found(bf, io->sector, io->sector_count, submitted_ns);
+        if (looked_ns != 0)
+            blkfront_trace_found(bf, io->sector, io->sector_count, looked_ns);
         return 0;
     }
     uint64_t deadline = deadline_ns(bf);
     do
-        rc = call_on(blkfront_queue_here(bf), io, deadline, submitted_ns);
+        rc = call_on(blkfront_queue_here(bf), io, deadline, looked_ns);
     while (rc == BLKFRONT_ASK_ELSEWHERE);
     return rc;
 }

@@ -85,14 +85,15 @@ static int submit(struct blkfront_queue *queue, const struct blkfront_io *io)
     if (rc < 0)
         return rc;
     uint64_t now_ns = submission_ns(queue);
-    uint64_t submitted_ns = blkfront_trace_now_ns(queue->bf);
+    uint64_t looked_ns = blkfront_trace_look_ns(queue->bf);
     bool has_room = queue->bf->unreaped < queue->depth;
     if (has_room && blkfront_hits_view(queue->bf, io)) {
-        if (submitted_ns != 0)
-            blkfront_trace_found(queue->bf, io->sector, io->sector_count, submitted_ns);
+        if (looked_ns != 0)
+            blkfront_trace_found(queue->bf, io->sector, io->sector_count, looked_ns);
         take_hit(queue, io, now_ns);
         return 0;
     }
+    uint64_t submitted_ns = looked_ns != 0 ? looked_ns : blkfront_trace_begin_ns(queue);
     pthread_mutex_lock(&queue->lock);
     rc = queue->failed;
     if (rc == 0 && !has_room)

@@ -125,6 +125,10 @@ struct blkfront_queue {
 
     void *trace; /* atomic: struct blkfront_trace; written with the lock; NULL: nobody traces */
     struct blkfront_trace *trace_memory; /* what trace was, or will be */
+    /* Of the requests that are traced: how many there are (atomic: read without the lock); put and
+     * not shown to Dom0; shown while the doorbell is owed for them. */
+    uint32_t traced, traced_fresh, traced_unrung;
+    uint64_t woken_ns; /* a thread woke, and has not looked at the ring since; or 0 */
 };
 
 struct blkfront {

@@ -91,7 +91,7 @@ static void put_direct(struct blkfront_queue *queue, const struct shadow_entry *
     memset(&req, 0, offsetof(struct blkif_request, seg));
     req.operation = entry->operation;
     req.handle = (blkif_vdev_t)queue->bf->options.vdev;
-    req.id = shadow_id(&queue->shadow, entry);
+    req.id = entry->id;
     req.sector_number = entry->sector + entry->done_count;
     req.nr_segments =
         (uint8_t)fill_segments(req.seg, ref + first_page(queue, entry), entry->asked_count);
@@ -110,7 +110,7 @@ static void put_indirect(struct blkfront_queue *queue, const struct shadow_entry
     memset(&req, 0, sizeof(req));
     req.operation = BLKIF_OP_INDIRECT;
     req.indirect_op = entry->operation;
-    req.id = shadow_id(&queue->shadow, entry);
+    req.id = entry->id;
     req.sector_number = entry->sector + entry->done_count;
     req.handle = (blkif_vdev_t)queue->bf->options.vdev;
     req.indirect_grefs[0] = queue->bf->ro_ref + segments_page;
@@ -127,7 +127,7 @@ static void put_discard(struct blkfront_queue *queue, const struct shadow_entry 
     memset(&req, 0, sizeof(req));
     req.operation = BLKIF_OP_DISCARD;
     req.handle = (blkif_vdev_t)queue->bf->options.vdev;
-    req.id = shadow_id(&queue->shadow, entry);
+    req.id = entry->id;
     req.sector_number = entry->sector;
     req.nr_sectors = entry->asked_count;
     blkif_put_discard(&queue->ring, &req);
@@ -152,9 +152,8 @@ void blkfront_put_request(struct blkfront_queue *queue, struct shadow_entry *ent
         put_direct(queue, entry, stamp_ns);
     else
         put_indirect(queue, entry, stamp_ns);
-    if (queue->trace != NULL)
+    if (__builtin_expect(entry->traced, false))
         blkfront_trace_put(queue, entry);
-    TRACE_PROBE(submitted, load_relaxed_u32(&queue->bf->domu->domid),
-                shadow_id(&queue->shadow, entry), entry->sector);
+    TRACE_PROBE(submitted, load_relaxed_u32(&queue->bf->domu->domid), entry->id, entry->sector);
     queue->stats.requests++;
 }

@@ -18,14 +18,13 @@
 
 void blkfront_push(struct blkfront_queue *queue)
 {
-    bool traced = queue->trace != NULL;
-    if (traced)
+    if (__builtin_expect(queue->traced_fresh > 0, false))
         blkfront_trace_push(queue);
     TRACE_PROBE(on_ring, load_relaxed_u32(&queue->bf->domu->domid), queue->ring.half.req_prod_pvt,
                 0);
     if (front_ring_push(&queue->ring.half))
         queue->kick_owed = true;
-    if (traced)
+    if (__builtin_expect(queue->traced_fresh > 0, false))
         blkfront_trace_pushed(queue);
 }
 
@@ -137,7 +136,7 @@ void blkfront_finish_entry(struct blkfront_queue *queue, const struct shadow_ent
 static void finish(struct blkfront_queue *queue, struct shadow_entry *entry, int32_t status,
                    uint64_t completed_ns)
 {
-    if (queue->trace != NULL)
+    if (__builtin_expect(entry->traced, false))
         blkfront_trace_finished(queue, entry, status);
     shadow_put(&queue->shadow, entry);
     if (entry->waiter != NULL)
@@ -208,7 +207,7 @@ static int take_answer(struct blkfront_queue *queue, const struct blkif_response
         rsp->operation != entry->operation || rsp->status > BLKIF_RSP_OKAY)
         return -EPROTO;
     int32_t status = errno_of(rsp->status);
-    if (queue->trace != NULL)
+    if (__builtin_expect(entry->traced, false))
         blkfront_trace_taken_off(queue, entry);
     TRACE_PROBE(taken_off, load_relaxed_u32(&queue->bf->domu->domid), rsp->id, entry->sector);
     queue->stats.responses++;
@@ -246,8 +245,7 @@ uint32_t blkfront_reap_ring(struct blkfront_queue *queue, struct wake_batch *wak
             break;
         count++;
     }
-    if (queue->trace != NULL)
-        ((struct blkfront_trace *)queue->trace)->woken_ns = 0;
+    queue->woken_ns = 0;
     if (count > 0 && !list_is_empty(&queue->backlog))
         blkfront_ask_waiting(queue);
     if (heap_first(&queue->held) != NULL)

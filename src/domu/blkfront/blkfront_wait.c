@@ -53,7 +53,7 @@ static struct read_waiter *next_to_wake(struct blkfront_queue *queue, uint32_t *
 static void note_kick(struct blkfront_queue *queue)
 {
     queue->stats.kicks++;
-    if (queue->trace != NULL)
+    if (__builtin_expect(queue->traced_unrung > 0, false))
         blkfront_trace_kick(queue);
     TRACE_PROBE(doorbell, load_relaxed_u32(&queue->bf->domu->domid), queue->ring.half.req_prod_pvt,
                 0);
@@ -122,11 +122,10 @@ static void lead(struct blkfront_queue *queue, const struct read_waiter *waiter,
     blkfront_unlock(queue, wakes);
     (void)evtchn_wait(si, queue->vcpu, limit_ns);
     (void)evtchn_collect(si, queue->vcpu, ignore_port, NULL);
-    uint64_t woken_ns = blkfront_trace_now_ns(queue->bf);
+    uint64_t woken_ns = load_relaxed_u32(&queue->traced) > 0 ? clock_monotonic_ns() : 0;
     TRACE_PROBE(woken, load_relaxed_u32(&queue->bf->domu->domid), 0, 0);
     pthread_mutex_lock(&queue->lock);
-    if (queue->trace != NULL)
-        ((struct blkfront_trace *)queue->trace)->woken_ns = woken_ns;
+    queue->woken_ns = woken_ns;
     queue->leader = false;
     queue->stats.upcalls++;
     if (queue->linking || queue->failed != 0)

@@ -6,13 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-int shadow_init(struct shadow *shadow, uint32_t nr_entries)
+#include "splitdom/trace.h"
+
+#define GENERATION UINT64_C(0x100000000)
+
+int shadow_init(struct shadow *shadow, uint32_t nr_entries, uint32_t first_id)
 {
-    *shadow = (struct shadow){.nr_entries = nr_entries, .free_head = SHADOW_NONE};
+    assert(first_id + nr_entries <= SHADOW_IDS);
+    *shadow =
+        (struct shadow){.nr_entries = nr_entries, .free_head = SHADOW_NONE, .first_id = first_id};
     shadow->entry = calloc(nr_entries, sizeof(*shadow->entry));
     if (shadow->entry == NULL)
         return -ENOMEM;
     for (uint32_t i = nr_entries; i-- > 0;) {
+        shadow->entry[i].id = first_id + i;
         shadow->entry[i].next_free = shadow->free_head;
         shadow->free_head = i;
     }
@@ -35,7 +42,7 @@ struct shadow_entry *shadow_take(struct shadow *shadow)
     shadow->free_count--;
     entry->pending = true;
     entry->abandoned = false;
-    entry->generation++;
+    entry->id += GENERATION;
     entry->sequence = ++shadow->sequence;
     return entry;
 }
@@ -54,18 +61,20 @@ uint32_t shadow_index(const struct shadow *shadow, const struct shadow_entry *en
     return (uint32_t)(entry - shadow->entry);
 }
 
-uint64_t shadow_id(const struct shadow *shadow, const struct shadow_entry *entry)
+void shadow_set_rank(struct shadow_entry *entry, uint32_t rank)
 {
-    return (uint64_t)entry->generation << 32 | (shadow->first_id + shadow_index(shadow, entry));
+    uint64_t mask = (uint64_t)TRACE_RANK_NEVER << TRACE_RANK_SHIFT;
+    entry->id = (entry->id & ~mask) | (uint64_t)rank << TRACE_RANK_SHIFT;
 }
 
 struct shadow_entry *shadow_find(struct shadow *shadow, uint64_t id)
 {
-    uint32_t index = (uint32_t)id - shadow->first_id; /* a lower one wraps: too large */
+    uint32_t index =
+        (uint32_t)(id % SHADOW_IDS) - shadow->first_id; /* a lower one wraps: too large */
     if (index >= shadow->nr_entries)
         return NULL;
     struct shadow_entry *entry = &shadow->entry[index];
-    return entry->pending && entry->generation == (uint32_t)(id >> 32) ? entry : NULL;
+    return entry->pending && entry->id == id ? entry : NULL;
 }
 
 struct shadow_entry *shadow_next(struct shadow *shadow, uint64_t sequence)

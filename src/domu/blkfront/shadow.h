@@ -2,9 +2,10 @@
 /*
  * shadow: what the front end asked for, one entry per request in flight.
  *
- * The id on the wire names an entry and its generation, so an answer to a request that is not in
- * flight, or that was answered already, is recognised whatever the back end writes. (Linux
- * xen-blkfront: shadow[]; there without a generation.) Protected by the ring's lock.
+ * The id on the wire names an entry (bits 0 to 15), its generation (32 to 63) and its rank (16 to
+ * 31, splitdom/trace.h), so an answer to a request that is not in flight, or that was answered
+ * already, is recognised whatever the back end writes. (Linux xen-blkfront: shadow[]; there without
+ * a generation.) Protected by the ring's lock.
  */
 #ifndef SPLITDOM_DOMU_BLKFRONT_SHADOW_H
 #define SPLITDOM_DOMU_BLKFRONT_SHADOW_H
@@ -21,7 +22,8 @@ struct transfer;
 struct shadow_entry {
     bool pending;      /* asked, not answered */
     uint8_t operation; /* BLKIF_OP_READ, _WRITE, _FLUSH_DISKCACHE or _DISCARD */
-    uint32_t generation;
+    bool traced;       /* the trace's: its life is being written down */
+    uint64_t id;       /* of the request, on the wire */
     uint64_t sector, sector_count;
     /* Of a read or write that is larger than the present Dom0 takes: it is asked for piece by
      * piece. */
@@ -47,13 +49,13 @@ struct shadow {
     uint32_t free_head; /* SHADOW_NONE when all are taken */
     uint32_t free_count;
     uint64_t sequence;
-    uint32_t first_id; /* of the ids: those of a disk's queues differ. 0 after shadow_init */
+    uint32_t first_id; /* of the ids: those of a disk's queues differ */
 };
 
-enum { SHADOW_NONE = UINT32_MAX };
+enum { SHADOW_NONE = UINT32_MAX, SHADOW_IDS = 1 << 16 };
 
-/* Errors: -ENOMEM. */
-int shadow_init(struct shadow *shadow, uint32_t nr_entries);
+/* first_id + nr_entries: at most SHADOW_IDS. Errors: -ENOMEM. */
+int shadow_init(struct shadow *shadow, uint32_t nr_entries, uint32_t first_id);
 void shadow_fini(struct shadow *shadow); /* zeroed allowed */
 
 /* Takes an entry for a new request; NULL when all are in flight. */
@@ -62,8 +64,8 @@ struct shadow_entry *shadow_take(struct shadow *shadow);
 void shadow_put(struct shadow *shadow, struct shadow_entry *entry);
 
 uint32_t shadow_index(const struct shadow *shadow, const struct shadow_entry *entry);
-/* The id to put on the wire. */
-uint64_t shadow_id(const struct shadow *shadow, const struct shadow_entry *entry);
+/* Before its id is on the wire: which samples of a trace it is of. */
+void shadow_set_rank(struct shadow_entry *entry, uint32_t rank);
 /* The pending entry that an id from the wire names, or NULL: the back end lies. */
 struct shadow_entry *shadow_find(struct shadow *shadow, uint64_t id);
 

@@ -46,7 +46,7 @@ static bool ask_part(struct blkfront_queue *queue, struct transfer *transfer)
     entry->transfer = transfer;
     entry->waiter = NULL;
     if (queue->trace != NULL)
-        blkfront_trace_submitted(queue, entry, 0);
+        blkfront_trace_submitted(queue, entry, blkfront_trace_begin_ns(queue));
     transfer->asked_count += count;
     transfer->parts++;
     (void)blkfront_ask(queue, entry, queue->stamped ? blkfront_now_ns(queue->bf) : 0);

@@ -11,10 +11,9 @@
 #include "service/cli/option_values.h"
 #include "service/dom0/disks/disk_spec.h"
 #include "service/dom0/placement.h"
+#include "trace/trace_session.h"
 
-enum {
-    DOMID_MAX = 0x7fef, /* DOMID_FIRST_RESERVED - 1 */
-};
+enum { DOMID_MAX = 0x7fef }; /* DOMID_FIRST_RESERVED - 1 */
 
 static const struct {
     const char *name;
@@ -211,7 +210,7 @@ static int apply_view(int id, const char *text, struct service_options *o, struc
     case OPTION_SECONDS:
         return option_seconds(why, "--seconds", text, &o->seconds_ms);
     case OPTION_SAMPLE:
-        return option_number_u32(why, "--sample", text, 1, 1000000, &o->sample);
+        return trace_sample_parse(text, &o->sample, why);
     case OPTION_DOMAIN:
         return option_number_u32(why, "--domain", text, 1, DOMID_MAX, &o->domid);
     case OPTION_BATCH:
@@ -365,7 +364,7 @@ int service_options_parse(int argc, char **argv, struct service_options *options
 {
     int id, index, rc = 0;
     *options = (struct service_options){
-        .dom0 = dom0_options_default(), .delay_ms = 3000, .seconds_ms = 5000, .sample = 1};
+        .dom0 = dom0_options_default(), .delay_ms = 3000, .seconds_ms = 5000};
     if (argc < 2)
         return why_fail(why, -EINVAL, "the verb is missing");
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) {

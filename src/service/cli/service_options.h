@@ -63,7 +63,7 @@ struct service_options {
     uint64_t iterations;                 /* top; 0: for ever */
     uint64_t delay_ms;                   /* top */
     uint64_t seconds_ms;                 /* trace: how long */
-    uint32_t sample;                     /* trace: one of so many requests */
+    uint32_t sample;                     /* trace: one of so many requests; 0: auto */
     struct dom0_options dom0;            /* start; image_path as given, disks not filled in */
     const char *disks[DOM0_DISKS_MAX];   /* start: of --disk, checked; as many as dom0.disk_count */
     struct vif_spec vifs[DOM0_VIFS_MAX]; /* start: of --vif; what dom0.vifs points to */

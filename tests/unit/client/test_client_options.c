@@ -145,6 +145,8 @@ static void refuses_wrong_options(void **state)
     assert_refused("1 1 --write 5%", "--write");
     assert_refused("1 1 --write 5 --flush-every 0", "--flush-every");
     assert_refused("1 1 --flush-every 1", "need --write");
+    assert_refused("1 1 --sample 2", "needs --trace");
+    assert_refused("1 1 --trace t.json --sample 0", "--sample");
     assert_refused("1 1 --verify", "need --write");
     assert_refused("1 1 --write 0 --verify", "need --write");
     assert_refused("1 1 --rate 0", "--rate");

@@ -41,6 +41,14 @@ int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to)
     return 0;
 }
 
+bool vbd_trace_wants_any(const struct vbd_ring *vr, const struct blkif_request *req, int count)
+{
+    bool any = false;
+    for (int i = 0; i < count; i++)
+        any |= trace_wants(vr->trace->to.threshold, req[i].id);
+    return any;
+}
+
 void vbd_trace_taken(struct vbd_ring *vr)
 {
     vr->trace->taken_ns = clock_monotonic_ns();

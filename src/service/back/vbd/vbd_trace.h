@@ -22,6 +22,8 @@ struct vbd_trace {
 int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to);
 
 /* All with vr->trace: */
+/* Is one of these of the sample? If not, they can be started as if nobody traced. */
+bool vbd_trace_wants_any(const struct vbd_ring *vr, const struct blkif_request *req, int count);
 /* Some requests have been seen on the ring. */
 void vbd_trace_taken(struct vbd_ring *vr);
 /* p, whose request has its id, was judged and is submitted next. */

@@ -17,7 +17,7 @@ static struct shadow shadow;
 static int setup(void **state)
 {
     (void)state;
-    return shadow_init(&shadow, NR_ENTRIES);
+    return shadow_init(&shadow, NR_ENTRIES, 0);
 }
 
 static int teardown(void **state)
@@ -51,13 +51,13 @@ static void an_id_finds_its_entry_until_it_is_answered(void **state)
 {
     (void)state;
     struct shadow_entry *entry = shadow_take(&shadow);
-    uint64_t id = shadow_id(&shadow, entry);
+    uint64_t id = entry->id;
     assert_ptr_equal(shadow_find(&shadow, id), entry);
     shadow_put(&shadow, entry);
     assert_null(shadow_find(&shadow, id));
     assert_ptr_equal(shadow_take(&shadow), entry); /* the same entry, another request */
     assert_null(shadow_find(&shadow, id));
-    assert_ptr_equal(shadow_find(&shadow, shadow_id(&shadow, entry)), entry);
+    assert_ptr_equal(shadow_find(&shadow, entry->id), entry);
 }
 
 static void no_other_id_is_believed(void **state)
@@ -66,7 +66,7 @@ static void no_other_id_is_believed(void **state)
     struct shadow_entry *entry[3];
     for (int i = 0; i < 3; i++)
         entry[i] = shadow_take(&shadow);
-    uint64_t id = shadow_id(&shadow, entry[1]);
+    uint64_t id = entry[1]->id;
     for (int bit = 0; bit < 64; bit++)
         assert_true(shadow_find(&shadow, id ^ 1ull << bit) != entry[1]);
     assert_null(shadow_find(&shadow, UINT64_MAX));
@@ -81,7 +81,7 @@ static void an_id_is_not_used_again_soon(void **state)
     uint64_t first = 0;
     for (int i = 0; i < 100000; i++) {
         struct shadow_entry *entry = shadow_take(&shadow);
-        uint64_t id = shadow_id(&shadow, entry);
+        uint64_t id = entry->id;
         if (i == 0)
             first = id;
         else

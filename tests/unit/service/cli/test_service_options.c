@@ -12,6 +12,7 @@
 #include "base/why.h"
 #include "service/cli/service_options.h"
 #include "service/dom0/placement.h"
+#include "splitdom/trace.h"
 
 enum { ARGUMENTS_MAX = 40 };
 
@@ -233,7 +234,7 @@ static void a_trace_of_all_or_of_some(void **state)
     assert_int_equal(parse("trace", &o), 0);
     assert_int_equal(o.verb, SERVICE_TRACE);
     assert_int_equal(o.seconds_ms, 5000);
-    assert_int_equal(o.sample, 1);
+    assert_int_equal(o.sample, 0);
     assert_int_equal(o.domid, 0);
     assert_null(o.value);
     assert_int_equal(parse("trace --seconds 0.25 --sample 10 --domain 3 t.json", &o), 0);
@@ -241,6 +242,8 @@ static void a_trace_of_all_or_of_some(void **state)
     assert_int_equal(o.sample, 10);
     assert_int_equal(o.domid, 3);
     assert_string_equal(o.value, "t.json");
+    assert_int_equal(parse("trace --sample auto", &o), 0);
+    assert_int_equal(o.sample, TRACE_SAMPLE_AUTO);
     assert_refused("trace --seconds 0", "--seconds");
     assert_refused("trace --sample 0", "--sample");
     assert_refused("trace --domain 0", "--domain");
