@@ -73,7 +73,7 @@ struct session {
     int64_t
         realtime_ahead_ns; /* supervisor, once: the kernel's CLOCK_REALTIME of CLOCK_MONOTONIC */
     uint32_t span_count;   /* supervisor: of all; the last SESSION_SPANS are kept */
-    uint32_t pad0;
+    uint32_t links;        /* the first program: readlink of /proc/self/exe is mediated */
     uint64_t pad[5];
     /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
      * thread of the process, which has armed timers. 0: free. The supervisor frees the slots of

@@ -21,8 +21,10 @@ static long map(uint64_t address, uint64_t size, int protection, int flags, int 
     return SYS6(SYS_mmap, address, size, protection, flags, fd, offset);
 }
 
-/* Address space for all segments, so that none of them meets anything. */
-static long reserve(const struct loader_plan *plan, uint64_t near)
+/* Finds address space for all segments, so that none of them meets anything. It is freed
+ * before they are mapped, as mapping over something costs more: nobody else maps anything
+ * meanwhile. */
+static long find_place(const struct loader_plan *plan, uint64_t near)
 {
     const uint64_t size = plan->high - plan->low;
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
@@ -108,9 +110,10 @@ long loader_map(int fd, uint64_t near, struct loader_image *image)
     }
     if (rc < 0)
         return rc;
-    long at = reserve(&image->plan, near);
+    long at = find_place(&image->plan, near);
     if (failed(at))
         return at;
+    SYS2(SYS_munmap, at, image->plan.high - image->plan.low);
     image->headers = head.e_phnum;
     image->bias = (uint64_t)at - image->plan.low;
     for (unsigned i = 0; i < head.e_phnum && rc == 0; i++)

@@ -32,6 +32,7 @@
 
 enum {
     PAGE = 4096,
+    WRITTEN_MAX = 4 * PAGE,
     EXIT_NOT_RUN = 126,
     EXIT_NOT_FOUND = 127,
     NAME_BYTES = 16,
@@ -120,11 +121,12 @@ static _Noreturn void begin_mediation(struct life *life)
 {
     static struct filter filter; /* too large for a stack; used once */
 
+    vclock_session()->links = !may_name_program();
     const struct filter_options options = {
         .stub = (uint64_t)stub_begin,
         .fds = process.fds,
         .tsc = vclock_session()->tsc_per_ns_fp != 0,
-        .links = !may_name_program(),
+        .links = vclock_session()->links,
     };
     filter_build(&filter, &options);
     long rc = filter_install(&filter);
@@ -186,16 +188,25 @@ static void load(struct life *life)
              PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
 }
 
-/* A segment that is being written, copied. */
-static void copy_segment(uint64_t start, uint64_t end)
+/* A page that has the right bytes is not written, and stays shared. */
+static void put_back(uint64_t *to, const uint64_t *from, size_t count)
 {
-    long copy =
-        SYS6(SYS_mmap, 0, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; i < count; i++)
+        if (to[i] != from[i])
+            to[i] = from[i];
+}
 
-    if (copy < 0 && copy > -PAGE)
-        return;
-    memcpy((void *)copy, (const void *)start, end - start);
-    SYS6(SYS_mremap, copy, end - start, end - start, MREMAP_MAYMOVE | MREMAP_FIXED, start, 0);
+/* A segment that is being written, mapped anew: what differs from the file is put back. No handler
+ * of ours may run meanwhile. */
+static void map_written(int fd, uint64_t start, uint64_t end, uint64_t offset)
+{
+    uint64_t saved[WRITTEN_MAX / sizeof(uint64_t)];
+
+    if (end - start > sizeof(saved))
+        give_up("domu-shim", "its data are too large", EXIT_NOT_RUN);
+    memcpy(saved, (const void *)start, end - start);
+    SYS6(SYS_mmap, start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, offset);
+    put_back((uint64_t *)start, saved, (end - start) / sizeof(uint64_t));
 }
 
 /* The shim's segments, as far as they are in its file, from the memory that has the same bytes: the
@@ -215,20 +226,23 @@ static void leave_file(struct life *life)
         const uint64_t end =
             (program[i].p_vaddr + program[i].p_filesz + PAGE - 1) & ~(uint64_t)(PAGE - 1);
         if (program[i].p_flags & PF_W) {
-            copy_segment(start, end);
+            map_written(process.fds + SESSION_FD_IMAGE, start, end,
+                        program[i].p_offset & ~(uint64_t)(PAGE - 1));
             continue;
         }
         const int protection = PROT_READ | ((program[i].p_flags & PF_X) != 0 ? (int)PROT_EXEC : 0);
-        SYS6(SYS_mmap, start, end - start, protection, MAP_PRIVATE | MAP_FIXED | MAP_POPULATE,
+        SYS6(SYS_mmap, start, end - start, protection, MAP_PRIVATE | MAP_FIXED,
              process.fds + SESSION_FD_IMAGE, program[i].p_offset & ~(uint64_t)(PAGE - 1));
     }
 }
 
-/* The program's path, for who reads /proc/self/exe (call/files.c). */
+/* The program's path, for who reads /proc/self/exe where that is mediated (call/files.c). */
 static void remember_path(const struct life *life)
 {
     char fd_path[64];
 
+    if (!vclock_session()->links)
+        return;
     text_append_number(text_append(fd_path, "/proc/self/fd/"), (uint64_t)life->program_fd);
     SYS3(SYS_readlink, fd_path, process.exe, sizeof(process.exe) - 1);
 }
@@ -279,8 +293,8 @@ _Noreturn void start(uint64_t *stack)
     if (life.program_fd < 0)
         begin_mediation(&life);
     process.cpu_tdf = vclock_tdf_running();
-    catch_install();
     leave_file(&life);
+    catch_install();
     Elf64_auxv_t *vdso = aux_of(&life, AT_SYSINFO_EHDR);
     if (vdso != NULL && !vdso_redirect(vdso->a_un.a_val))
         vdso->a_type = AT_IGNORE;
