@@ -60,9 +60,9 @@ for engine in uring threads; do
     done
 done
 
-# While a domain runs. The server dies: its disk fails, the other one does not; a new server is another disk.
+# While a domain runs. The server dies for good: its disk fails, the other one does not; a new server is another disk.
 serve memory memory 16M
-start_service --image disk1.img
+start_service --image disk1.img --nbd-reconnect 0
 session
 tell 'open 51712' ok
 expect 0 '' service block-attach 1 "$(uri memory),raw,xvdb,w"
@@ -108,7 +108,7 @@ service stop >/dev/null || die "stop"
 
 # Requests at a server that stands still, and then dies: each of them ends, with an error; those at a file beside it
 # know nothing of that.
-start_service --image disk1.img --disk "$(uri memory),raw,xvdb,w!"
+start_service --image disk1.img --disk "$(uri memory),raw,xvdb,w!" --nbd-reconnect 0
 "$BIN/client" 1 20000 --depth 32 --disk xvdb --write 50 --no-record >out1 2>err1 &
 busy=$!
 eventually 10 requests_exceed 100 || die "it does not read: $(cat err1)"

@@ -65,7 +65,8 @@ int device_create(const struct device_config *config, struct device **out, struc
                                      .pool_bytes = each_bytes * device->job_count,
                                      .depth = config->depth,
                                      .model = config->model,
-                                     .clock = config->model_clock};
+                                     .clock = config->model_clock,
+                                     .nbd = config->nbd};
         rc = config->engine->create(&engine, &device->engine, why);
     }
     if (rc < 0) {

@@ -40,6 +40,7 @@ struct device_config {
     uint32_t depth;          /* operations in flight at most */
     uint32_t depth_isolated; /* see sched.h */
     const struct disk_model_clock *model_clock; /* see disk_config.clock; NULL: real time */
+    const struct disk_nbd_options *nbd;         /* see disk_config.nbd; NULL: all zero */
     struct timer_clock *real_time; /* CLOCK_MONOTONIC (a clock of TDF 1), in a loop before the first
                                       read of a scaled client; NULL: no client is ever scaled */
 };

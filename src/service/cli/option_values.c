@@ -36,6 +36,29 @@ int option_number_u32(struct why *why, const char *what, const char *text, uint3
     return rc;
 }
 
+int option_limit(struct why *why, const char *name, const char *text, struct dom0_options *out)
+{
+    const struct {
+        const char *name;
+        uint32_t min, max, *value;
+    } limits[] = {
+        {"depth", 1, DOM0_DEPTH_MAX, &out->depth},
+        {"depth-isolated", 1, DOM0_DEPTH_MAX, &out->depth_isolated},
+        {"nbd-reconnect", 0, DOM0_NBD_RECONNECT_MAX, &out->nbd_reconnect_s},
+        {"max-domains", 1, DOM0_DOMAINS_MAX, &out->max_domains},
+        {"max-pages", DOM0_PAGES_MIN, DOM0_PAGES_MAX, &out->max_pages},
+        {"max-ring-page-order", 0, DOM0_RING_PAGE_ORDER_MAX, &out->max_ring_page_order},
+    };
+    char what[32];
+    snprintf(what, sizeof(what), "--%s", name);
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        if (strcmp(limits[i].name, name) == 0)
+            return option_number_u32(why, what, text, limits[i].min, limits[i].max,
+                                     limits[i].value);
+    }
+    return why_fail(why, -EINVAL, "unknown option");
+}
+
 int option_ratio(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den)
 {
     if (decimal_parse_ratio(text, TDF_TERM_MAX, num, den) == 0 && *num > 0)

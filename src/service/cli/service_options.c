@@ -79,6 +79,7 @@ enum option_id {
     OPTION_CPU,
     OPTION_DEPTH,
     OPTION_DEPTH_ISOLATED,
+    OPTION_NBD_RECONNECT,
     OPTION_MAX_DOMAINS,
     OPTION_MAX_PAGES,
     OPTION_MAX_RING_PAGE_ORDER,
@@ -118,6 +119,7 @@ static const struct option long_options[] = {
     {"cpu", required_argument, NULL, OPTION_CPU},
     {"depth", required_argument, NULL, OPTION_DEPTH},
     {"depth-isolated", required_argument, NULL, OPTION_DEPTH_ISOLATED},
+    {"nbd-reconnect", required_argument, NULL, OPTION_NBD_RECONNECT},
     {"max-domains", required_argument, NULL, OPTION_MAX_DOMAINS},
     {"max-pages", required_argument, NULL, OPTION_MAX_PAGES},
     {"max-ring-page-order", required_argument, NULL, OPTION_MAX_RING_PAGE_ORDER},
@@ -129,27 +131,11 @@ static const struct option long_options[] = {
 
 static int apply_limit(int id, const char *text, struct dom0_options *d, struct why *why)
 {
-    switch (id) {
-    case OPTION_CPU:
-        if (placement_parse(text, &d->cpu) == 0)
-            return 0;
-        return why_fail(why, -EINVAL, "--cpu must be auto, any or a CPU's number, not '%s'", text);
-    case OPTION_DEPTH:
-        return option_number_u32(why, "--depth", text, 1, DOM0_DEPTH_MAX, &d->depth);
-    case OPTION_DEPTH_ISOLATED:
-        return option_number_u32(why, "--depth-isolated", text, 1, DOM0_DEPTH_MAX,
-                                 &d->depth_isolated);
-    case OPTION_MAX_DOMAINS:
-        return option_number_u32(why, "--max-domains", text, 1, DOM0_DOMAINS_MAX, &d->max_domains);
-    case OPTION_MAX_PAGES:
-        return option_number_u32(why, "--max-pages", text, DOM0_PAGES_MIN, DOM0_PAGES_MAX,
-                                 &d->max_pages);
-    case OPTION_MAX_RING_PAGE_ORDER:
-        return option_number_u32(why, "--max-ring-page-order", text, 0, DOM0_RING_PAGE_ORDER_MAX,
-                                 &d->max_ring_page_order);
-    default:
-        return why_fail(why, -EINVAL, "unknown option");
-    }
+    if (id != OPTION_CPU)
+        return option_limit(why, long_options[id - OPTION_NAME].name, text, d);
+    if (placement_parse(text, &d->cpu) == 0)
+        return 0;
+    return why_fail(why, -EINVAL, "--cpu must be auto, any or a CPU's number, not '%s'", text);
 }
 
 static int apply_start(int id, const char *text, struct service_options *o, struct why *why)

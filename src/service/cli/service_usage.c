@@ -23,6 +23,8 @@ const char *service_options_usage(void)
            "    --depth N             reads in flight, 1..128 (default 64)\n"
            "    --depth-isolated N    the same while a light domain runs beside a busy one "
            "(default 12)\n"
+           "    --nbd-reconnect S     wait S s for an NBD server that has gone (default 60; 0: "
+           "never)\n"
            "    --max-domains N       1..4096 (default 1024)\n"
            "    --max-pages N         pages of a domain's memory, 64..16384 (default 8192)\n"
            "    --max-ring-page-order N  0..4 (default 4)\n"

@@ -149,6 +149,7 @@ static int serve(struct dom0 *d, const char **failed)
         d->stop_reason = "no event can be waited for any more";
     log_line(d->log, "stopping: %s", d->stop_reason);
     control_quiesce(d->control);
+    vdisks_give_up(&d->vdisks);
     uint64_t deadline_ns = clock_monotonic_ns() + DRAIN_PATIENCE_NS;
     while (rc == 0 && vdisks_in_flight(&d->vdisks) > 0 && clock_monotonic_ns() < deadline_ns) {
         if (vdisks_dispatch(&d->vdisks, clock_monotonic_ns()) == 0)

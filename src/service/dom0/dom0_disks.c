@@ -79,6 +79,8 @@ static int add_first(struct dom0 *d, enum dom0_engine engine, struct image *imag
     const struct vdisk_config vdisk = {.policy = cache_policy_find(d->options->cache_policy),
                                        .shared_cache = d->options->shared_cache};
     vdisks_init(&d->vdisks, &config, &vdisk);
+    d->vdisks.nbd = (struct disk_nbd_options){.reconnect_ms = d->options->nbd_reconnect_s * 1000,
+                                              .log = d->log};
     return add_vdisk(d, image, &d->disks[0].item, why);
 }
 

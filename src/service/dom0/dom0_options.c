@@ -21,6 +21,7 @@ struct dom0_options dom0_options_default(void)
         .cpu = PLACEMENT_AUTO,
         .depth = 64,
         .depth_isolated = 12,
+        .nbd_reconnect_s = 60,
         .max_domains = 1024,
         .max_pages = 8192,
         .max_ring_page_order = DOM0_RING_PAGE_ORDER_MAX,

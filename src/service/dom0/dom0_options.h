@@ -18,6 +18,7 @@ enum {
     /* Parts per million of the image's bytes: one percent is the most, and the default. */
     DOM0_CACHE_PPM_MAX = 10000,
     DOM0_DEPTH_MAX = 128,
+    DOM0_NBD_RECONNECT_MAX = 86400, /* s */
     DOM0_DOMAINS_MAX = 4096,
     DOM0_PAGES_MIN = 64,
     DOM0_PAGES_MAX = 16384,
@@ -52,6 +53,7 @@ struct dom0_options {
     int cpu;                       /* to run on, or PLACEMENT_AUTO, PLACEMENT_ANY */
     uint32_t depth;                /* reads in flight at the disk */
     uint32_t depth_isolated;       /* the same while more than one domain is active; <= depth */
+    uint32_t nbd_reconnect_s;      /* for a server that has gone; 0: its disk has gone, too */
     uint32_t max_domains;
     uint32_t max_pages;         /* of one domain's memory */
     uint64_t domains_max_bytes; /* of all domains' memory; 0: half of the machine's */

@@ -25,6 +25,7 @@ struct image;
 struct iovec;
 struct disk;
 struct disk_model_clock;
+struct disk_nbd_options;
 
 /*
  * One operation. The caller owns it and fills the first block; done must not be NULL. Those on
@@ -68,6 +69,8 @@ struct disk_config {
     const char *model; /* disk_model's parameters ("mean=200us,cv=0.25,..."), else NULL */
     const struct disk_model_clock
         *clock; /* disk_model's, if the caller owns time; NULL: real time */
+    const struct disk_nbd_options
+        *nbd; /* disk_nbd's; copied; NULL: a server that has gone has gone for good */
 };
 
 struct disk_ops {

@@ -3,34 +3,35 @@
 
 #include <errno.h>
 
+const char *disk_nbd_state_name(enum disk_nbd_state state)
+{
+    switch (state) {
+    case DISK_NBD_CONNECTED:
+        return "connected";
+    case DISK_NBD_AWAY:
+        return "away";
+    case DISK_NBD_GONE:
+        return "gone";
+    }
+    return "?";
+}
+
 #ifdef HAVE_LIBNBD
 #include <assert.h>
-#include <fcntl.h>
 #include <libnbd.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/container_of.h"
+#include "service/block/engine/disk_nbd_private.h"
 #include "service/block/engine/disk_span.h"
 #include "service/block/engine/image.h"
 
 enum {
-    STEPS_MAX = 256, /* of the protocol, between two looks at everything else */
-};
-
-struct disk_nbd {
-    struct disk base;
-    struct poller *poller;
-    struct nbd_handle *nbd; /* the image's; NULL: none is attached */
-    int fd;                 /* of the connection, a duplicate: libnbd closes its own by itself */
-    struct poller_watch *watch;
-    int wake_fd; /* for what ends without an event of the connection's */
-    struct poller_watch *wake_watch;
-    struct disk_io *ended, **ended_last; /* done is to be called */
-    bool is_dead;
+    LOST = -ENOTCONN, /* a status that no done sees: the connection ended before the answer */
 };
 
 static struct disk_nbd *of_disk(struct disk *disk)
@@ -38,19 +39,33 @@ static struct disk_nbd *of_disk(struct disk *disk)
     return container_of(disk, struct disk_nbd, base);
 }
 
-static void put_ended(struct disk_nbd *dn, struct disk_io *io)
+static void clear(struct disk_nbd_list *list)
+{
+    list->first = NULL;
+    list->last = &list->first;
+    list->count = 0;
+}
+
+static void put(struct disk_nbd_list *list, struct disk_io *io)
 {
     io->next = NULL;
-    *dn->ended_last = io;
-    dn->ended_last = &io->next;
+    *list->last = io;
+    list->last = &io->next;
+    list->count++;
+}
+
+/* All of them, the list is empty then. */
+static struct disk_io *take_all(struct disk_nbd_list *list)
+{
+    struct disk_io *first = list->first;
+    clear(list);
+    return first;
 }
 
 /* What done submits is not part of this round. */
-static void deliver(struct disk_nbd *dn)
+void disk_nbd_deliver(struct disk_nbd *dn)
 {
-    struct disk_io *io = dn->ended;
-    dn->ended = NULL;
-    dn->ended_last = &dn->ended;
+    struct disk_io *io = take_all(&dn->ended);
     while (io != NULL) {
         struct disk_io *next = io->next;
         io->done(io);
@@ -58,19 +73,9 @@ static void deliver(struct disk_nbd *dn)
     }
 }
 
-static void wake(struct disk_nbd *dn)
+void disk_nbd_wake(struct disk_nbd *dn)
 {
     (void)eventfd_write(dn->wake_fd, 1);
-}
-
-static void stop_watching(struct disk_nbd *dn)
-{
-    if (dn->watch != NULL)
-        poller_remove(dn->poller, dn->watch);
-    dn->watch = NULL;
-    if (dn->fd >= 0)
-        close(dn->fd);
-    dn->fd = -1;
 }
 
 static int32_t status_of(int error)
@@ -78,6 +83,9 @@ static int32_t status_of(int error)
     switch (error) {
     case 0:
         return 0;
+    case ENOTCONN:  /* libnbd's word for what it had sent, or had not yet */
+    case ESHUTDOWN: /* the server's, for what it will not do any more */
+        return LOST;
     case ENOSPC:
     case EROFS:
     case EOPNOTSUPP:
@@ -89,72 +97,59 @@ static int32_t status_of(int error)
     }
 }
 
-/* One command of an operation is over. */
+static void count_answer(struct disk_nbd *dn, const struct disk_io *io)
+{
+    nbd_patience_answer(&dn->patience);
+    if (io->status != 0)
+        return;
+    if (io->operation == DISK_WRITE || io->operation == DISK_DISCARD)
+        dn->changes++;
+    else if (io->operation == DISK_FLUSH)
+        dn->flushed = io->ended_bytes;
+}
+
+/* It was not at the server, or may have been and was not answered. due.key: since when it waits. */
+static void hold(struct disk_nbd *dn, struct disk_io *io)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    if (io->due.key == 0)
+        io->due.key = now_ns;
+    if (disk_nbd_link_waits(dn) && now_ns - io->due.key < dn->patience.limit_ns) {
+        put(&dn->held, io);
+        return;
+    }
+    io->status = -EIO;
+    put(&dn->ended, io);
+}
+
+/* One command of an operation is over. What was lost in part is done again as a whole, unless
+ * another part of it has failed for good. */
 static void command_ended(struct disk_nbd *dn, struct disk_io *io, int error)
 {
+    int32_t status = status_of(error);
     assert(io->covers > 0);
-    if (io->status == 0)
-        io->status = status_of(error);
-    if (--io->covers == 0)
-        put_ended(dn, io);
+    if (io->status == 0 || (io->status == LOST && status != 0))
+        io->status = status;
+    if (--io->covers > 0)
+        return;
+    if (io->status == LOST) {
+        hold(dn, io);
+        return;
+    }
+    count_answer(dn, io);
+    put(&dn->ended, io);
 }
 
 /* Within libnbd, which must not be called here: done comes when it has returned. */
 static int on_command(void *ctx, int *error)
 {
     struct disk_io *io = ctx;
-    command_ended(of_disk(io->disk), io, *error);
+    struct disk_nbd *dn = of_disk(io->disk);
+    dn->commands--;
+    if (*error == ESHUTDOWN)
+        disk_nbd_link_cut(dn);
+    command_ended(dn, io, *error);
     return 1;
-}
-
-/* One step of the protocol, if the connection is ready for it. */
-static bool step(struct disk_nbd *dn)
-{
-    unsigned direction = nbd_aio_get_direction(dn->nbd);
-    bool reads = (direction & LIBNBD_AIO_DIRECTION_READ) != 0;
-    bool writes = (direction & LIBNBD_AIO_DIRECTION_WRITE) != 0;
-    struct pollfd now = {.fd = dn->fd,
-                         .events = (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0))};
-    if (poll(&now, 1, 0) <= 0)
-        return false;
-    if (reads && (now.revents & (POLLIN | POLLHUP | POLLERR)) != 0)
-        (void)nbd_aio_notify_read(dn->nbd);
-    else if (writes && (now.revents & POLLOUT) != 0)
-        (void)nbd_aio_notify_write(dn->nbd);
-    else
-        return false;
-    return true;
-}
-
-static void look_if_dead(struct disk_nbd *dn)
-{
-    if (dn->is_dead || (nbd_aio_is_dead(dn->nbd) != 1 && nbd_aio_is_closed(dn->nbd) != 1))
-        return;
-    dn->is_dead = true;
-    stop_watching(dn);
-}
-
-static void on_event(void *ctx, uint32_t revents)
-{
-    struct disk_nbd *dn = ctx;
-    int steps = 0;
-    (void)revents;
-    while (!dn->is_dead && steps < STEPS_MAX && step(dn)) {
-        steps++;
-        look_if_dead(dn);
-    }
-    if (steps == STEPS_MAX) /* an edge is told once */
-        wake(dn);
-    deliver(dn);
-}
-
-static void on_wake(void *ctx, uint32_t revents)
-{
-    struct disk_nbd *dn = ctx;
-    if ((revents & POLLER_BROKEN) != 0)
-        (void)poller_fail(dn->poller, -EIO, "the eventfd of the nbd engine");
-    if (dn->nbd != NULL)
-        on_event(dn, 0);
 }
 
 /* A command that libnbd takes ends by on_command, whatever becomes of it. */
@@ -162,23 +157,29 @@ static void command(struct disk_nbd *dn, struct disk_io *io, void *data, uint64_
                     size_t bytes)
 {
     const nbd_completion_callback callback = {.callback = on_command, .user_data = io};
+    struct nbd_handle *nbd = dn->image->nbd;
     int64_t rc = -1;
-    int error = EIO;
+    int error = 0;
+    dn->commands++; /* on_command may come at once */
     if (io->operation == DISK_READ)
-        rc = nbd_aio_pread(dn->nbd, data, bytes, offset_bytes, callback, 0);
+        rc = nbd_aio_pread(nbd, data, bytes, offset_bytes, callback, 0);
     else if (io->operation == DISK_WRITE)
-        rc = nbd_aio_pwrite(dn->nbd, data, bytes, offset_bytes, callback, 0);
-    else if (io->operation == DISK_FLUSH && nbd_can_flush(dn->nbd) == 1)
-        rc = nbd_aio_flush(dn->nbd, callback, 0);
-    else if (io->operation == DISK_DISCARD && nbd_can_trim(dn->nbd) == 1)
-        rc = nbd_aio_trim(dn->nbd, bytes, offset_bytes, callback, 0);
+        rc = nbd_aio_pwrite(nbd, data, bytes, offset_bytes, callback, 0);
+    else if (io->operation == DISK_FLUSH && nbd_can_flush(nbd) == 1)
+        rc = nbd_aio_flush(nbd, callback, 0);
+    else if (io->operation == DISK_DISCARD && nbd_can_trim(nbd) == 1)
+        rc = nbd_aio_trim(nbd, bytes, offset_bytes, callback, 0);
     else
         error = EOPNOTSUPP;
-    if (rc < 0)
-        command_ended(dn, io, error);
+    if (rc >= 0)
+        return;
+    dn->commands--;
+    if (error == 0)
+        error = nbd_aio_is_dead(nbd) == 1 || nbd_aio_is_closed(nbd) == 1 ? ENOTCONN : EIO;
+    command_ended(dn, io, error);
 }
 
-static void submit_parts(struct disk_nbd *dn, struct disk_io *io)
+static void send_parts(struct disk_nbd *dn, struct disk_io *io)
 {
     uint64_t offset_bytes = io->offset_bytes;
     io->covers = io->iov_count;
@@ -189,45 +190,84 @@ static void submit_parts(struct disk_nbd *dn, struct disk_io *io)
     }
 }
 
+static void send_io(struct disk_nbd *dn, struct disk_io *io)
+{
+    io->status = 0;
+    io->covers = 1;
+    if (io->operation == DISK_FLUSH)
+        io->ended_bytes = dn->changes;
+    if (dn->state != DISK_NBD_CONNECTED)
+        command_ended(dn, io, ENOTCONN);
+    else if (io->iov_count > 0)
+        send_parts(dn, io);
+    else
+        command(dn, io, io->buffer, io->offset_bytes, io->length_bytes);
+}
+
 static void nbd_submit(struct disk *disk, struct disk_io *io)
 {
     struct disk_nbd *dn = of_disk(disk);
     disk_span_begin(io);
     io->disk = disk;
-    io->status = 0;
-    io->covers = 1;
-    bool beyond = io->operation != DISK_FLUSH && io->expected_bytes < io->length_bytes;
-    if (dn->is_dead || beyond)
-        command_ended(dn, io, EIO);
-    else if (io->iov_count > 0)
-        submit_parts(dn, io);
-    else
-        command(dn, io, io->buffer, io->offset_bytes, io->length_bytes);
-    look_if_dead(dn);
-    if (dn->ended != NULL)
-        wake(dn);
+    io->due.key = 0;
+    if (io->operation != DISK_FLUSH && io->expected_bytes < io->length_bytes) {
+        io->status = -EIO;
+        put(&dn->ended, io);
+    } else {
+        send_io(dn, io);
+    }
+    disk_nbd_link_look(dn);
+    disk_nbd_link_expect(dn);
+    if (dn->ended.first != NULL)
+        disk_nbd_wake(dn);
 }
 
-/* Without memory for that the disk is one whose server has gone. */
+void disk_nbd_send_held(struct disk_nbd *dn)
+{
+    struct disk_io *io = take_all(&dn->held);
+    while (io != NULL) {
+        struct disk_io *next = io->next;
+        send_io(dn, io);
+        io = next;
+    }
+    disk_nbd_link_expect(dn);
+    disk_nbd_wake(dn);
+}
+
+void disk_nbd_fail_held(struct disk_nbd *dn)
+{
+    struct disk_io *io = take_all(&dn->held);
+    while (io != NULL) {
+        struct disk_io *next = io->next;
+        hold(dn, io);
+        io = next;
+    }
+    disk_nbd_wake(dn);
+}
+
+static void on_wake(void *ctx, uint32_t revents)
+{
+    struct disk_nbd *dn = ctx;
+    if ((revents & POLLER_BROKEN) != 0)
+        (void)poller_fail(dn->poller, -EIO, "the eventfd of the nbd engine");
+    disk_nbd_link_step(dn);
+    disk_nbd_deliver(dn);
+}
+
 static void nbd_attach(struct disk *disk, struct image *image)
 {
     struct disk_nbd *dn = of_disk(disk);
-    assert(dn->nbd == NULL && image->nbd != NULL);
-    dn->nbd = image->nbd;
-    int fd = nbd_aio_get_fd(dn->nbd);
-    dn->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    dn->is_dead = dn->fd < 0 ||
-                  poller_add(dn->poller, dn->fd, POLLIN | POLLOUT, on_event, dn, &dn->watch) < 0;
-    if (dn->is_dead)
-        stop_watching(dn);
+    assert(dn->image == NULL && image->nbd != NULL);
+    dn->image = image;
+    disk_nbd_link_begin(dn);
 }
 
 static void nbd_detach(struct disk *disk, struct image *image)
 {
     struct disk_nbd *dn = of_disk(disk);
-    assert(image->nbd == dn->nbd);
-    stop_watching(dn);
-    dn->nbd = NULL;
+    assert(image == dn->image && dn->held.first == NULL);
+    disk_nbd_link_end(dn);
+    dn->image = NULL;
 }
 
 static void nbd_destroy(struct disk *disk)
@@ -235,8 +275,8 @@ static void nbd_destroy(struct disk *disk)
     if (disk == NULL)
         return;
     struct disk_nbd *dn = of_disk(disk);
-    assert(dn->ended == NULL);
-    stop_watching(dn);
+    assert(dn->ended.first == NULL && dn->held.first == NULL);
+    disk_nbd_link_fini(dn);
     if (dn->wake_watch != NULL)
         poller_remove(dn->poller, dn->wake_watch);
     if (dn->wake_fd >= 0)
@@ -252,15 +292,19 @@ static int nbd_engine_create(const struct disk_config *config, struct disk **out
         return why_fail(why, -ENOMEM, "nbd disk: out of memory");
     dn->base.ops = &disk_nbd_ops;
     dn->poller = config->poller;
-    dn->fd = -1;
-    dn->ended_last = &dn->ended;
+    if (config->nbd != NULL)
+        dn->options = *config->nbd;
+    clear(&dn->ended);
+    clear(&dn->held);
+    int rc = disk_nbd_link_init(dn);
     dn->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int rc = dn->wake_fd < 0
+    if (rc == 0)
+        rc = dn->wake_fd < 0
                  ? -errno
                  : poller_add(dn->poller, dn->wake_fd, POLLIN, on_wake, dn, &dn->wake_watch);
     if (rc < 0) {
         nbd_destroy(&dn->base);
-        return why_fail_errno(why, rc, "nbd disk: can't make an eventfd");
+        return why_fail_errno(why, rc, "nbd disk: can't make an eventfd or a timer");
     }
     *out = &dn->base;
     return 0;
@@ -277,7 +321,23 @@ const struct disk_ops disk_nbd_ops = {
 
 bool disk_nbd_is_dead(const struct disk *disk)
 {
-    return container_of(disk, const struct disk_nbd, base)->is_dead;
+    return container_of(disk, const struct disk_nbd, base)->state == DISK_NBD_GONE;
+}
+
+struct disk_nbd_report disk_nbd_report(const struct disk *disk)
+{
+    const struct disk_nbd *dn = container_of(disk, const struct disk_nbd, base);
+    return (struct disk_nbd_report){
+        .state = dn->state, .held = dn->held.count, .reconnections = dn->reconnections};
+}
+
+void disk_nbd_give_up(struct disk *disk)
+{
+    struct disk_nbd *dn = of_disk(disk);
+    if (dn->state != DISK_NBD_AWAY)
+        return;
+    dn->state = DISK_NBD_GONE;
+    disk_nbd_fail_held(dn);
 }
 
 #else /* !HAVE_LIBNBD */
@@ -289,13 +349,24 @@ static int nbd_engine_create(const struct disk_config *config, struct disk **out
     return why_fail(why, -ENOTSUP, "nbd disk: built without libnbd");
 }
 
+/* There is never a disk that these could be called with. */
 bool disk_nbd_is_dead(const struct disk *disk)
 {
     (void)disk;
     return true;
 }
 
-/* There is never a disk that these two could be called with. */
+struct disk_nbd_report disk_nbd_report(const struct disk *disk)
+{
+    (void)disk;
+    return (struct disk_nbd_report){.state = DISK_NBD_GONE};
+}
+
+void disk_nbd_give_up(struct disk *disk)
+{
+    (void)disk;
+}
+
 static void nbd_submit(struct disk *disk, struct disk_io *io)
 {
     (void)disk;

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 #include "service/block/engine/image.h"
 #include "service/block/engine/libnbd_calls.h"
@@ -83,6 +84,29 @@ static int look_at_export(struct image_opener *o)
     return check_block(o, (uint64_t)size_bytes);
 }
 
+static int refuse_silent(struct image_opener *o)
+{
+    return why_fail(&o->why, -ETIMEDOUT, "%s: its server has not answered for %d s", o->uri,
+                    PATIENCE_MS / 1000);
+}
+
+/* A server that accepts and says nothing does not keep the thread for ever. */
+static int connect_export(struct image_opener *o)
+{
+    struct nbd_handle *nbd = o->image.nbd;
+    const uint64_t end_ns = clock_monotonic_ns() + PATIENCE_MS * UINT64_C(1000000);
+    if (nbd_aio_connect_uri(nbd, o->uri) < 0)
+        return refuse_nbd(o);
+    while (nbd_aio_is_connecting(nbd) == 1) {
+        uint64_t now_ns = clock_monotonic_ns();
+        if (now_ns >= end_ns)
+            return refuse_silent(o);
+        if (nbd_poll(nbd, (int)((end_ns - now_ns) / 1000000) + 1) < 0)
+            return refuse_nbd(o);
+    }
+    return nbd_aio_is_ready(nbd) == 1 ? 0 : refuse_nbd(o);
+}
+
 static int open_export(struct image_opener *o)
 {
     struct why why;
@@ -92,9 +116,8 @@ static int open_export(struct image_opener *o)
     o->image = (struct image){.fd = -1, .path = strdup(o->uri), .nbd = nbd_create()};
     if (o->image.path == NULL || o->image.nbd == NULL)
         return refuse(o, -ENOMEM, "out of memory");
-    if (nbd_connect_uri(o->image.nbd, o->uri) < 0)
-        return refuse_nbd(o);
-    return look_at_export(o);
+    rc = connect_export(o);
+    return rc < 0 ? rc : look_at_export(o);
 }
 
 static void destroy(struct image_opener *o)

@@ -75,6 +75,16 @@ static struct vdisks_device *fitting_device(const struct vdisks *vdisks, const s
     return at;
 }
 
+/* What a server that was away has may not be what was read from it before. */
+static void on_reconnected(void *ctx, const struct image *image)
+{
+    const struct vdisks *vdisks = ctx;
+    for (struct vdisks_item *at = vdisks_first(vdisks); at != NULL; at = vdisks_next(vdisks, at)) {
+        if (&at->vdisk->image == image)
+            vdisk_image_changed(at->vdisk);
+    }
+}
+
 /* Engines that play a disk do so for files. */
 static int choose_engine(const struct image *image, struct device_config *config, struct why *why)
 {
@@ -102,6 +112,10 @@ static int find_device(struct vdisks *vdisks, const struct image *image, struct 
     if (fresh == NULL)
         return why_fail(why, -ENOMEM, "out of memory for a disk");
     struct device_config config = vdisks->config;
+    struct disk_nbd_options nbd = vdisks->nbd;
+    nbd.reconnected = on_reconnected;
+    nbd.ctx = vdisks;
+    config.nbd = &nbd;
     config.align_bytes = align_bytes;
     int rc = choose_engine(image, &config, why);
     if (rc == 0)
@@ -293,6 +307,23 @@ void vdisks_fini(struct vdisks *vdisks)
     while (vdisks_first(vdisks) != NULL)
         drop_item(vdisks, vdisks_first(vdisks));
     assert(list_is_empty(&vdisks->devices));
+}
+
+void vdisks_give_up(struct vdisks *vdisks)
+{
+    for (struct vdisks_device *at = first_device(vdisks); at != NULL;
+         at = next_device(vdisks, at)) {
+        if (at->is_nbd)
+            disk_nbd_give_up(device_engine(at->device));
+    }
+}
+
+bool vdisks_nbd_report(const struct vdisks_item *item, struct disk_nbd_report *out)
+{
+    if (!item->device->is_nbd)
+        return false;
+    *out = disk_nbd_report(device_engine(item->device->device));
+    return true;
 }
 
 uint32_t vdisks_dispatch(struct vdisks *vdisks, uint64_t now_ns)

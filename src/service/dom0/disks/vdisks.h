@@ -3,7 +3,7 @@
  * vdisks: the vdisks that Dom0 has: each image once, however many disks of domains are made of it.
  *
  * An image is known by what it is (device and inode), not by its name; an NBD export by its URI as
- * it is written, and only as long as its server is there. Vdisks whose images lie on one disk share
+ * it is written, until its server has gone for good. Vdisks whose images lie on one disk share
  * a device, with its turns, engine and depth: files by the file system that they lie on (st_dev),
  * block devices each by themselves (st_rdev), exports each on a device with the engine nbd. What
  * lies below these, as one disk under two partitions, is not looked for.
@@ -19,6 +19,7 @@
 #include "base/list.h"
 #include "base/why.h"
 #include "service/block/device.h"
+#include "service/block/engine/disk_nbd.h"
 #include "service/block/vdisk.h"
 #include "service/dom0/disks/disk_spec.h"
 #include "splitdom/xen/grant_table.h"
@@ -52,6 +53,7 @@ struct vdisks_totals {
 struct vdisks {
     struct device_config config;      /* of each device, except for align_bytes */
     struct vdisk_config vdisk_config; /* of each vdisk, device and cache_bytes left out */
+    struct disk_nbd_options nbd;      /* of exports; reconnected and ctx are the vdisks' own */
     struct list items, devices;
     struct vdisks_totals departed;
     uint64_t departed_claims;
@@ -87,6 +89,11 @@ void vdisks_sweep(struct vdisks *vdisks);
 /* The first item, and the one behind it; NULL: no more. In order of their opening. */
 struct vdisks_item *vdisks_first(const struct vdisks *vdisks);
 struct vdisks_item *vdisks_next(const struct vdisks *vdisks, const struct vdisks_item *item);
+
+/* No request waits any more for the server of an export. */
+void vdisks_give_up(struct vdisks *vdisks);
+/* Of an item that is an export; false: it is none. */
+bool vdisks_nbd_report(const struct vdisks_item *item, struct disk_nbd_report *out);
 
 /* device_dispatch (block/queue.h) of all devices. */
 uint32_t vdisks_dispatch(struct vdisks *vdisks, uint64_t now_ns);

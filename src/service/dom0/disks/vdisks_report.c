@@ -24,9 +24,24 @@ static uint32_t use_count(const struct vdisks_item *item)
     return count;
 }
 
+/* An export that is not connected is told of, also where it is the only image. */
+static void print_servers(const struct vdisks *vdisks, FILE *out)
+{
+    struct disk_nbd_report nbd;
+    for (const struct vdisks_item *item = vdisks_first(vdisks); item != NULL;
+         item = vdisks_next(vdisks, item)) {
+        if (vdisks_nbd_report(item, &nbd) &&
+            (nbd.state != DISK_NBD_CONNECTED || nbd.reconnections > 0))
+            fprintf(out, "%s: server %s, connected to again %" PRIu64 " times, %u requests wait\n",
+                    item->vdisk->image.path, disk_nbd_state_name(nbd.state), nbd.reconnections,
+                    nbd.held);
+    }
+}
+
 void vdisks_report_print(const struct vdisks *vdisks, FILE *out)
 {
     const struct vdisks_item *item = vdisks_first(vdisks);
+    print_servers(vdisks, out);
     if (item == NULL || vdisks_next(vdisks, item) == NULL)
         return;
     fprintf(out, "%10s  %4s %6s %6s  %s\n", "sectors", "open", "disks", "hits", "image");
@@ -39,6 +54,7 @@ void vdisks_report_print(const struct vdisks *vdisks, FILE *out)
 static void write_image(const struct vdisks_item *item, struct json *json)
 {
     struct vdisk *vdisk = item->vdisk;
+    struct disk_nbd_report nbd;
     json_object(json, NULL);
     json_string(json, "path", vdisk->image.path);
     json_u64(json, "sectors", vdisk->capabilities.sector_count);
@@ -52,6 +68,11 @@ static void write_image(const struct vdisks_item *item, struct json *json)
     json_u64(json, "reported_hits", vdisk_claimed_reads(vdisk));
     json_u64(json, "misses", vdisk->stats.misses);
     json_fixed(json, "hit_ratio", vdisks_report_hit_ratio(vdisk), 6);
+    if (vdisks_nbd_report(item, &nbd)) {
+        json_string(json, "server", disk_nbd_state_name(nbd.state));
+        json_u64(json, "reconnections", nbd.reconnections);
+        json_u64(json, "held", nbd.held);
+    }
     json_end(json);
 }
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#include "service/block/engine/nbd_patience.h"
+
+void nbd_patience_fail(struct nbd_patience *patience, uint64_t now_ns)
+{
+    uint64_t pause_ns = patience->pause_ns == 0 ? NBD_PAUSE_FIRST_NS : 2 * patience->pause_ns;
+    patience->pause_ns = pause_ns < NBD_PAUSE_MOST_NS ? pause_ns : NBD_PAUSE_MOST_NS;
+    patience->try_ns = now_ns + patience->pause_ns;
+}
+
+void nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns)
+{
+    if (patience->is_out) { /* connected to, and lost before anything was answered */
+        nbd_patience_fail(patience, now_ns);
+        return;
+    }
+    patience->is_out = true;
+    patience->since_ns = patience->try_ns = now_ns;
+    patience->pause_ns = 0;
+}
+
+void nbd_patience_answer(struct nbd_patience *patience)
+{
+    patience->is_out = false;
+}
+
+bool nbd_patience_is_over(const struct nbd_patience *patience, uint64_t now_ns)
+{
+    return patience->is_out && now_ns - patience->since_ns >= patience->limit_ns;
+}

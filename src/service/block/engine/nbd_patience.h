@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nbd_patience: how long the server of an export is waited for when its connection has ended, and
+ * when it is tried again. A rule of times alone: it knows no server and no clock.
+ *
+ * An outage begins when a connection ends, and is over when a command has been answered again: a
+ * server that lets itself be connected to and answers nothing is no end of it. The first try is at
+ * once, the others after pauses that double. For limit_ns from its beginning commands wait; after
+ * that they fail, and the tries go on.
+ */
+#ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_NBD_PATIENCE_H
+#define SPLITDOM_SERVICE_BLOCK_ENGINE_NBD_PATIENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NBD_PAUSE_FIRST_NS UINT64_C(100000000)
+#define NBD_PAUSE_MOST_NS  UINT64_C(5000000000)
+
+struct nbd_patience { /* zeroed but for limit_ns: no outage */
+    uint64_t limit_ns;
+    bool is_out;
+    uint64_t since_ns; /* valid in an outage: when it began */
+    uint64_t try_ns;   /* the same: when the next try is due */
+    uint64_t pause_ns; /* between that one and the one before */
+};
+
+/* The connection has ended. */
+void nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns);
+/* A try was in vain. */
+void nbd_patience_fail(struct nbd_patience *patience, uint64_t now_ns);
+/* A command has been answered. */
+void nbd_patience_answer(struct nbd_patience *patience);
+/* Whether nothing waits any more: there is an outage, and it has lasted for limit_ns. */
+bool nbd_patience_is_over(const struct nbd_patience *patience, uint64_t now_ns);
+
+#endif

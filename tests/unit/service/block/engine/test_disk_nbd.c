@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of operations when their server dies, hangs, comes back, or comes back as another:
+ * against a server in the test's own threads. With real servers: e2e/nbd_reconnect.sh. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "fakes/fake_nbd.h"
+#include "service/block/engine/disk_nbd.h"
+#include "service/block/engine/image.h"
+
+#ifdef HAVE_LIBNBD
+
+enum {
+    BYTES = 4096,
+    DEPTH = 4,
+    LONG_MS = 60000, /* never over within a test */
+    SHORT_MS = 200,
+    SILENCE_MS = 500,
+};
+
+struct fixture {
+    struct fake_nbd server;
+    struct poller *poller;
+    struct disk *disk;
+    struct image image;
+    struct disk_io io[DEPTH];
+    uint8_t memory[DEPTH][BYTES];
+    uint32_t submitted, done, reconnected;
+};
+
+static struct fixture *current;
+
+static void on_done(struct disk_io *io)
+{
+    (void)io;
+    current->done++;
+}
+
+static void on_reconnected(void *ctx, const struct image *image)
+{
+    struct fixture *f = ctx;
+    assert_ptr_equal(image, &f->image);
+    f->reconnected++;
+}
+
+static void open_disk(struct fixture *f, uint32_t reconnect_ms)
+{
+    const struct disk_nbd_options options = {
+        .reconnect_ms = reconnect_ms, .reconnected = on_reconnected, .ctx = f};
+    struct why why;
+    const struct disk_config config = {.poller = f->poller, .depth = DEPTH, .nbd = &options};
+    fake_nbd_start(&f->server);
+    assert_int_equal(image_open(f->server.uri, true, &f->image, &why), 0);
+    assert_int_equal(disk_nbd_ops.create(&config, &f->disk, &why), 0);
+    disk_nbd_ops.attach(f->disk, &f->image);
+}
+
+static struct disk_io *submit(struct fixture *f, enum disk_operation operation, uint8_t byte)
+{
+    uint32_t i = f->submitted++;
+    memset(f->memory[i], byte, BYTES);
+    f->io[i] = (struct disk_io){.image = &f->image,
+                                .operation = operation,
+                                .offset_bytes = operation == DISK_FLUSH ? 0 : i * BYTES,
+                                .length_bytes = operation == DISK_FLUSH ? 0 : BYTES,
+                                .buffer = f->memory[i],
+                                .done = on_done};
+    disk_nbd_ops.submit(f->disk, &f->io[i]);
+    return &f->io[i];
+}
+
+static void run_until_done(struct fixture *f)
+{
+    while (f->done < f->submitted)
+        assert_true(poller_run(f->poller, true) >= 0);
+}
+
+static void run_until(struct fixture *f, enum disk_nbd_state state)
+{
+    while (disk_nbd_report(f->disk).state != state)
+        assert_true(poller_run(f->poller, true) >= 0);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    if (f == NULL)
+        return -1;
+    fake_nbd_init(&f->server);
+    *state = current = f;
+    return poller_create(POLLER_EPOLL, &f->poller);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    disk_nbd_ops.detach(f->disk, &f->image);
+    image_close(&f->image);
+    disk_nbd_ops.destroy(f->disk);
+    poller_destroy(f->poller);
+    fake_nbd_fini(&f->server);
+    free(f);
+    return 0;
+}
+
+/* Asked of a server that dies with them, and asked while there is none. */
+static void what_was_not_answered_is_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    f->server.manner = FAKE_NBD_MUTE;
+    open_disk(f, LONG_MS);
+    submit(f, DISK_WRITE, 0x11);
+    fake_nbd_wait_command(&f->server);
+    fake_nbd_kill(&f->server);
+    run_until(f, DISK_NBD_AWAY);
+    submit(f, DISK_WRITE, 0x22);
+    submit(f, DISK_FLUSH, 0);
+    assert_int_equal(disk_nbd_report(f->disk).held, 3);
+    assert_int_equal(f->done, 0);
+    f->server.manner = FAKE_NBD_SERVES;
+    fake_nbd_start(&f->server);
+    run_until_done(f);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(f->io[i].status, 0);
+    assert_true(f->server.bytes[0] == 0x11 && f->server.bytes[BYTES - 1] == 0x11);
+    assert_int_equal(f->server.bytes[BYTES], 0x22);
+    assert_int_equal(f->reconnected, 1);
+    assert_int_equal(disk_nbd_report(f->disk).reconnections, 1);
+    assert_int_equal(disk_nbd_report(f->disk).held, 0);
+}
+
+static void an_idle_disk_is_connected_again(void **state)
+{
+    struct fixture *f = *state;
+    open_disk(f, LONG_MS);
+    fake_nbd_kill(&f->server);
+    run_until(f, DISK_NBD_AWAY);
+    memset(f->server.bytes, 0x33, BYTES);
+    fake_nbd_start(&f->server);
+    run_until(f, DISK_NBD_CONNECTED);
+    const struct disk_io *io = submit(f, DISK_READ, 0);
+    run_until_done(f);
+    assert_true(io->status == 0 && f->memory[0][BYTES - 1] == 0x33);
+}
+
+static void without_patience_it_fails_at_once_and_for_good(void **state)
+{
+    struct fixture *f = *state;
+    f->server.manner = FAKE_NBD_MUTE;
+    open_disk(f, 0);
+    const struct disk_io *io = submit(f, DISK_READ, 0);
+    fake_nbd_wait_command(&f->server);
+    fake_nbd_kill(&f->server);
+    run_until_done(f);
+    assert_int_equal(io->status, -EIO);
+    assert_true(disk_nbd_is_dead(f->disk));
+    f->server.manner = FAKE_NBD_SERVES;
+    fake_nbd_start(&f->server);
+    io = submit(f, DISK_READ, 0);
+    run_until_done(f);
+    assert_int_equal(io->status, -EIO);
+}
+
+/* After the limit all fail, those that come later at once; until there is a server again. */
+static void a_server_that_does_not_return_fails_them(void **state)
+{
+    struct fixture *f = *state;
+    f->server.manner = FAKE_NBD_MUTE;
+    open_disk(f, SHORT_MS);
+    const struct disk_io *first = submit(f, DISK_READ, 0);
+    fake_nbd_wait_command(&f->server);
+    fake_nbd_kill(&f->server);
+    run_until(f, DISK_NBD_AWAY);
+    const struct disk_io *second = submit(f, DISK_WRITE, 1);
+    run_until_done(f);
+    assert_true(first->status == -EIO && second->status == -EIO);
+    assert_false(disk_nbd_is_dead(f->disk));
+    const struct disk_io *third = submit(f, DISK_READ, 0);
+    assert_int_equal(disk_nbd_report(f->disk).held, 0);
+    run_until_done(f);
+    assert_int_equal(third->status, -EIO);
+    f->server.manner = FAKE_NBD_SERVES;
+    fake_nbd_start(&f->server);
+    run_until(f, DISK_NBD_CONNECTED);
+    const struct disk_io *fourth = submit(f, DISK_READ, 0);
+    run_until_done(f);
+    assert_int_equal(fourth->status, 0);
+}
+
+static void goes_away(struct fixture *f)
+{
+    open_disk(f, LONG_MS);
+    fake_nbd_kill(&f->server);
+    run_until(f, DISK_NBD_AWAY);
+    submit(f, DISK_READ, 0);
+}
+
+static void is_refused(struct fixture *f)
+{
+    fake_nbd_start(&f->server);
+    run_until_done(f);
+    assert_int_equal(f->io[0].status, -EIO);
+    assert_true(disk_nbd_is_dead(f->disk) && f->reconnected == 0);
+}
+
+static void another_size_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    goes_away(f);
+    f->server.size_bytes = FAKE_NBD_BYTES / 2;
+    is_refused(f);
+}
+
+static void what_cannot_be_written_any_more_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    goes_away(f);
+    f->server.flags |= FAKE_NBD_READ_ONLY;
+    is_refused(f);
+}
+
+static void what_cannot_be_flushed_any_more_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    goes_away(f);
+    f->server.flags = FAKE_NBD_SEND_TRIM;
+    is_refused(f);
+}
+
+/* It holds its connection open, takes commands and says nothing. */
+static void a_server_that_hangs_is_connected_to_anew(void **state)
+{
+    struct fixture *f = *state;
+    f->server.manner = FAKE_NBD_MUTE;
+    open_disk(f, SILENCE_MS);
+    const uint64_t begin_ns = clock_monotonic_ns();
+    const struct disk_io *io = submit(f, DISK_WRITE, 0x44);
+    fake_nbd_wait_command(&f->server);
+    fake_nbd_set_manner(&f->server, FAKE_NBD_SERVES);
+    run_until_done(f);
+    const uint64_t took_ns = clock_monotonic_ns() - begin_ns;
+    assert_true(took_ns >= SILENCE_MS * UINT64_C(1000000));
+    if (io->status == -EIO && took_ns >= 2 * SILENCE_MS * UINT64_C(1000000))
+        skip(); /* on so busy a machine connecting takes as long */
+    assert_int_equal(io->status, 0);
+    assert_int_equal(f->server.bytes[0], 0x44);
+    assert_int_equal(f->reconnected, 1);
+}
+
+/* Each connection takes one command and ends: the connecting alone must not go on for ever. */
+static void a_server_that_dies_of_a_command_is_not_tried_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    f->server.manner = FAKE_NBD_HANGS_UP;
+    open_disk(f, SHORT_MS);
+    const struct disk_io *io = submit(f, DISK_READ, 0);
+    run_until_done(f);
+    assert_int_equal(io->status, -EIO);
+    while (f->reconnected == 0) /* the tries go on */
+        assert_true(poller_run(f->poller, true) >= 0);
+}
+
+static void what_a_server_will_not_do_any_more_is_for_the_next_one(void **state)
+{
+    struct fixture *f = *state;
+    f->server.manner = FAKE_NBD_SHUTS_DOWN;
+    open_disk(f, LONG_MS);
+    fake_nbd_set_manner(&f->server, FAKE_NBD_SERVES);
+    const struct disk_io *io = submit(f, DISK_WRITE, 0x55);
+    run_until_done(f);
+    assert_true(io->status == 0 && f->server.bytes[0] == 0x55);
+    assert_int_equal(f->reconnected, 1);
+}
+
+static void who_stops_need_not_wait(void **state)
+{
+    struct fixture *f = *state;
+    open_disk(f, LONG_MS);
+    disk_nbd_give_up(f->disk); /* it is not away */
+    assert_false(disk_nbd_is_dead(f->disk));
+    fake_nbd_kill(&f->server);
+    run_until(f, DISK_NBD_AWAY);
+    const struct disk_io *io = submit(f, DISK_READ, 0);
+    disk_nbd_give_up(f->disk);
+    run_until_done(f);
+    assert_int_equal(io->status, -EIO);
+    assert_true(disk_nbd_is_dead(f->disk));
+}
+
+#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH(what_was_not_answered_is_sent_again),
+        WITH(an_idle_disk_is_connected_again),
+        WITH(without_patience_it_fails_at_once_and_for_good),
+        WITH(a_server_that_does_not_return_fails_them),
+        WITH(another_size_is_refused),
+        WITH(what_cannot_be_written_any_more_is_refused),
+        WITH(what_cannot_be_flushed_any_more_is_refused),
+        WITH(a_server_that_hangs_is_connected_to_anew),
+        WITH(a_server_that_dies_of_a_command_is_not_tried_for_ever),
+        WITH(what_a_server_will_not_do_any_more_is_for_the_next_one),
+        WITH(who_stops_need_not_wait),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#else
+
+static void without_libnbd_there_is_none(void **state)
+{
+    struct disk *disk;
+    struct why why;
+    (void)state;
+    assert_int_equal(disk_nbd_ops.create(&(struct disk_config){0}, &disk, &why), -ENOTSUP);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(without_libnbd_there_is_none)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#endif

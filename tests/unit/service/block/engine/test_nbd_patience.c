@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "service/block/engine/nbd_patience.h"
+
+#define MS UINT64_C(1000000)
+
+static struct nbd_patience make(void)
+{
+    return (struct nbd_patience){.limit_ns = 1000 * MS};
+}
+
+static void the_first_try_is_at_once(void **state)
+{
+    struct nbd_patience p = make();
+    (void)state;
+    assert_false(nbd_patience_is_over(&p, 1000000 * MS)); /* nothing has happened yet */
+    nbd_patience_lose(&p, 7 * MS);
+    assert_int_equal(p.try_ns, 7 * MS);
+}
+
+static void pauses_double_up_to_the_longest(void **state)
+{
+    static const uint64_t wanted_ms[] = {100, 200, 400, 800, 1600, 3200, 5000, 5000};
+    struct nbd_patience p = make();
+    uint64_t now_ns = 5 * MS;
+    (void)state;
+    nbd_patience_lose(&p, now_ns);
+    for (size_t i = 0; i < sizeof(wanted_ms) / sizeof(wanted_ms[0]); i++) {
+        nbd_patience_fail(&p, now_ns);
+        assert_int_equal(p.try_ns, now_ns + wanted_ms[i] * MS);
+        now_ns = p.try_ns;
+    }
+}
+
+static void it_is_over_after_the_limit(void **state)
+{
+    struct nbd_patience p = make();
+    (void)state;
+    nbd_patience_lose(&p, 50 * MS);
+    assert_false(nbd_patience_is_over(&p, 1050 * MS - 1));
+    assert_true(nbd_patience_is_over(&p, 1050 * MS));
+}
+
+/* Else a server that dies of each command would be waited for for ever. */
+static void a_connection_alone_is_no_end_of_an_outage(void **state)
+{
+    struct nbd_patience p = make();
+    (void)state;
+    nbd_patience_lose(&p, 0);
+    nbd_patience_lose(&p, 600 * MS); /* there was one in between */
+    assert_int_equal(p.try_ns, 700 * MS);
+    assert_true(nbd_patience_is_over(&p, 1000 * MS));
+}
+
+static void an_answer_ends_it(void **state)
+{
+    struct nbd_patience p = make();
+    (void)state;
+    nbd_patience_lose(&p, 0);
+    nbd_patience_fail(&p, 0);
+    nbd_patience_answer(&p);
+    assert_false(nbd_patience_is_over(&p, 5000 * MS));
+    nbd_patience_lose(&p, 6000 * MS);
+    assert_int_equal(p.try_ns, 6000 * MS); /* the pauses begin anew */
+    assert_false(nbd_patience_is_over(&p, 6999 * MS));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_try_is_at_once),
+        cmocka_unit_test(pauses_double_up_to_the_longest),
+        cmocka_unit_test(it_is_over_after_the_limit),
+        cmocka_unit_test(a_connection_alone_is_no_end_of_an_outage),
+        cmocka_unit_test(an_answer_ends_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
