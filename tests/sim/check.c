@@ -13,14 +13,15 @@ static bool in_order(uint32_t a, uint32_t b, uint32_t limit)
     return (uint32_t)(b - a) <= limit;
 }
 
-static void check_indices(struct front *f)
+static void check_indices(struct queue *q)
 {
-    const struct vbd_ring *vr = vbd_back_ring(f->back);
+    struct front *f = q->front;
+    const struct vbd_ring *vr = vbd_back_queue(f->back, q->index);
     if (vr != NULL && vr->halted)
         world_fail(f->world, "Dom0 says that the ring of domain %u is broken", f->domid);
     if (vr == NULL || f->phase != FRONT_CONNECTED)
         return;
-    const struct blkif_front_ring *front = &f->ring;
+    const struct blkif_front_ring *front = &q->ring;
     const struct blkif_back_ring *back = &vr->ring;
     const uint32_t limit = front->half.nr_ents;
     const uint32_t req = front->half.sring->req_prod, rsp = front->half.sring->rsp_prod;
@@ -33,11 +34,12 @@ static void check_indices(struct front *f)
                 rsp == back->half.rsp_prod && req == front->half.req_prod;
     if (!good)
         world_fail(f->world,
-                   "domain %u: indices: rsp_cons %u rsp_prod %u filled %u req_cons %u req_prod %u "
+                   "domain %u, queue %u: indices: rsp_cons %u rsp_prod %u filled %u req_cons %u "
+                   "req_prod %u "
                    "filled %u",
-                   f->domid, front->half.rsp_cons, rsp, back->half.rsp_prod_pvt,
+                   f->domid, q->index, front->half.rsp_cons, rsp, back->half.rsp_prod_pvt,
                    back->half.req_cons, req, front->half.req_prod_pvt);
-    uint32_t pending = f->shadow.nr_entries - f->shadow.free_count;
+    uint32_t pending = q->shadow.nr_entries - q->shadow.free_count;
     if (front->half.req_prod_pvt - front->half.rsp_cons != pending)
         world_fail(f->world, "domain %u: %u slots in use, %u requests pending", f->domid,
                    front->half.req_prod_pvt - front->half.rsp_cons, pending);
@@ -63,18 +65,26 @@ static void check_clock(struct front *f)
     f->seen_ns = now_ns;
 }
 
+static void check_sleeper(const struct queue *q)
+{
+    uint32_t pending = q->shadow.nr_entries - q->shadow.free_count;
+    if (pending > 0 && q->ring.half.req_prod == q->ring.half.req_prod_pvt)
+        world_fail(q->front->world,
+                   "domain %u, queue %u sleeps with %u requests pending, and so does Dom0",
+                   q->front->domid, q->index, pending);
+}
+
 /* Everybody sleeps, nothing is on its way, and yet something was asked. */
 static void check_sleepers(struct world *w)
 {
     if (dom0_has_reason(w) || fake_disk_current()->waiting_count > 0)
         return;
     for (int i = 0; i < SIM_FRONTS; i++) {
-        struct front *f = &w->front[i];
-        if (f->phase == FRONT_CONNECTED && !front_has_reason(f) &&
-            f->shadow.free_count < f->shadow.nr_entries &&
-            f->ring.half.req_prod == f->ring.half.req_prod_pvt)
-            world_fail(w, "domain %u sleeps with %u requests pending, and so does Dom0", f->domid,
-                       f->shadow.nr_entries - f->shadow.free_count);
+        const struct front *f = &w->front[i];
+        if (f->phase != FRONT_CONNECTED || front_has_reason(f))
+            continue;
+        for (uint32_t k = 0; k < f->queue_count; k++)
+            check_sleeper(&f->queue[k]);
     }
 }
 
@@ -85,7 +95,8 @@ void world_check(struct world *w)
     for (int i = 0; i < SIM_FRONTS; i++) {
         if (w->front[i].back == NULL)
             continue;
-        check_indices(&w->front[i]);
+        for (uint32_t k = 0; k < w->front[i].queue_count; k++)
+            check_indices(&w->front[i].queue[k]);
         check_grants(&w->front[i]);
         check_clock(&w->front[i]);
     }

@@ -66,21 +66,22 @@ void domain_birth(struct front *f)
                                         .params = "image",
                                         .dev = "xvda",
                                         .writable = true,
-                                        .max_ring_page_order = SIM_ORDER_MAX};
+                                        .max_ring_page_order = SIM_ORDER_MAX,
+                                        .max_queues = SIM_QUEUES_MAX};
     const struct back_spec disk = {&vbd_class, XENBUS_VBD_XVDA, &options};
-    const uint32_t entries = blkif_ring_entries(f->page_order);
-    const uint32_t pages = segment_pages_for((1u << f->page_order) + entries);
+    const uint32_t pages = segment_pages_for(front_pages(f));
     if (segment_create(pages, f->domid, &f->segment, &f->fd) < 0 ||
         xs_server_introduce(w->store, f->domid) < 0 ||
         toolstack_create_domain(w->store, &(struct toolstack_domain){.domid = f->domid}) < 0 ||
         toolstack_create_device(w->store, f->domid, &disk) < 0 ||
-        tdf_clock_init(&f->clock, &w->source, f->segment.shared_info, 2, (struct tdf){1, 1}) < 0)
+        tdf_clock_init(&f->clock, &w->source, f->segment.shared_info, 1 + SIM_QUEUES_MAX,
+                       (struct tdf){1, 1}) < 0)
         abort();
     f->fault_slot = fault_guard_add(f->segment.base, (size_t)pages << XEN_PAGE_SHIFT, -1);
     poll_peer_init(&f->peer, f->segment.hints);
     f->evtchn = (struct evtchn_table){0};
     evtchn_table_reserve(&f->evtchn, SEGMENT_STORE_EVTCHN, 0);
-    f->port = (evtchn_port_t)evtchn_table_alloc(&f->evtchn, 1);
+    front_alloc_ports(f);
     f->doorbell = false;
     f->settings = (struct back_settings){.weight = SCHED_WEIGHT_DEFAULT, .disk_scale = {1, 1}};
     f->seen = (struct back_domain){.domid = f->domid,
@@ -113,7 +114,8 @@ void domain_death(struct front *f)
     segment_detach(&f->segment);
     close(f->fd);
     f->phase = FRONT_ABSENT;
-    f->asleep = false;
+    for (uint32_t i = 0; i < f->queue_count; i++)
+        f->queue[i].asleep = false;
 }
 
 static bool any_doorbell(const struct world *w)

@@ -146,10 +146,12 @@ static void check_end(struct world *w)
         const struct front *f = &w->front[i];
         if (f->phase != FRONT_CONNECTED)
             world_fail(w, "domain %u rests in phase %d", f->domid, f->phase);
-        if (f->asked != f->answered || f->shadow.free_count != f->shadow.nr_entries)
-            world_fail(
-                w, "domain %u: %" PRIu64 " requests, %" PRIu64 " answers, %u of %u entries free",
-                f->domid, f->asked, f->answered, f->shadow.free_count, f->shadow.nr_entries);
+        bool all_free = true;
+        for (uint32_t k = 0; k < f->queue_count; k++)
+            all_free &= f->queue[k].shadow.free_count == f->queue[k].shadow.nr_entries;
+        if (f->asked != f->answered || !all_free)
+            world_fail(w, "domain %u: %" PRIu64 " requests, %" PRIu64 " answers%s", f->domid,
+                       f->asked, f->answered, all_free ? "" : ", entries in use");
     }
 }
 
@@ -167,7 +169,7 @@ static void on_death(int signal_number)
 }
 
 struct totals {
-    uint64_t steps, answers, dom0_deaths, front_deaths, connections;
+    uint64_t steps, answers, dom0_deaths, front_deaths, connections, queues;
 };
 
 /* Returns whether all went well. */
@@ -209,10 +211,10 @@ static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *lo
     totals->dom0_deaths += w->dom0_deaths;
     totals->front_deaths += w->front_deaths;
     totals->connections += w->connections;
+    totals->queues += w->queues;
     for (int i = 0; i < SIM_FRONTS; i++) {
         totals->answers += w->front[i].answered;
-        front_death(&w->front[i]);
-        shadow_fini(&w->front[i].shadow);
+        front_fini(&w->front[i]);
     }
     dom0_death(w);
     oracle_fini(&w->oracle);
@@ -239,10 +241,10 @@ static int run(uint64_t first, uint64_t count, time_t seconds, uint64_t steps, b
                program_invocation_name, steps, first + done - 1);
     else
         printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " steps, %" PRIu64
-               " requests, %" PRIu64 " connections, Dom0 died %" PRIu64
+               " requests, %" PRIu64 " connections of %" PRIu64 " queues, Dom0 died %" PRIu64
                " times, front ends %" PRIu64 "; all invariants hold\n",
-               done, first, totals.steps, totals.answers, totals.connections, totals.dom0_deaths,
-               totals.front_deaths);
+               done, first, totals.steps, totals.answers, totals.connections, totals.queues,
+               totals.dom0_deaths, totals.front_deaths);
     fault_guard_remove();
     log_close(log);
     return good ? 0 : 1;

@@ -7,8 +7,8 @@
  *            when the scheduler says so, in any order, with errors. Its loop is cut into pieces, so
  *            that front ends act between any two of them.
  *   disk     outlives Dom0. An oracle knows what each sector may hold, and judges every read.
- *   front    the front end's half: xenbus states, front_ring, shadow, grants, event channels
- *   time     moved by hand; every domain has a clock whose rate changes
+ *   front    the front end's half: xenbus states, one to four queues with a front_ring, shadow,
+ * grants and event channel each time     moved by hand; every domain has a clock whose rate changes
  */
 #ifndef SPLITDOM_TESTS_SIM_WORLD_H
 #define SPLITDOM_TESTS_SIM_WORLD_H
@@ -22,6 +22,7 @@
 #include "fakes/fake_oracle.h"
 #include "fakes/fake_vdisk.h"
 #include "ring/blkif_front_ring.h"
+#include "ring/gnttab.h"
 #include "ring/segment.h"
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/vbd_back.h"
@@ -33,6 +34,8 @@
 enum {
     SIM_FRONTS = 3,
     SIM_ORDER_MAX = 1,
+    SIM_QUEUES_MAX = 4,
+    SIM_FIRST_REF = GNTTAB_NR_RESERVED_ENTRIES, /* of a domain's rings; data pages follow */
     SIM_IMAGE_SECTORS = 4096,
     SIM_CACHE_SECTORS = 40,
     SIM_SECTORS_MAX = 8, /* of a read or write: one page */
@@ -60,17 +63,24 @@ struct ask {
     uint64_t answered; /* a flush: by the disk's clock, when the last change before it was */
 };
 
-struct front {
-    struct world *world;
-    domid_t domid;
-    enum front_phase phase;
-    uint32_t page_order;
-    /* The front end's own. The shadow outlives the domain, as with --reconnect. */
+/* The front end's own. The shadow outlives Dom0, as with --reconnect. */
+struct queue {
+    struct front *front;
+    uint32_t index;
     struct shadow shadow;
     struct ask ask[SIM_ENTRIES_MAX];
     struct blkif_front_ring ring;
     evtchn_port_t port;
     bool asleep;
+};
+
+struct front {
+    struct world *world;
+    domid_t domid;
+    enum front_phase phase;
+    uint32_t page_order, queue_count;
+    bool queues_share_vcpu;
+    struct queue queue[SIM_QUEUES_MAX];
     uint64_t seen_ns; /* of its clock */
     uint64_t asked, answered, failed;
     /* Dom0's. */
@@ -110,7 +120,7 @@ struct world {
     uint32_t depth, block_size_bytes;
     uint32_t disk_ready; /* operations that the disk has done and Dom0 has not heard of */
     /* what happened */
-    uint64_t steps, dom0_deaths, front_deaths, connections, disk_errors;
+    uint64_t steps, dom0_deaths, front_deaths, connections, queues, disk_errors;
     bool verbose;
     char why[SIM_WHY_MAX]; /* the first thing that must not be */
 };
@@ -132,11 +142,23 @@ void domain_death(struct front *f);
 
 /* front.c */
 void front_birth(struct front *f);
-void front_death(struct front *f); /* kill -9: what it asked for goes with it */
+void front_death(struct front *f); /* kill -9: what it asked for goes with it; as another */
+void front_fini(struct front *f);
+uint32_t front_ring_pages(const struct front *f); /* of a queue */
+uint32_t front_pages(const struct front *f);      /* that are granted */
+void front_alloc_ports(struct front *f);
 bool front_has_reason(const struct front *f);
 void front_step(struct front *f,
                 bool asks); /* whatever it may do next; new requests only if asks */
 void front_turn_clock(struct front *f);
+
+/* queue.c */
+void queue_submit(struct queue *q);
+void queue_put(struct queue *q, struct shadow_entry *entry);
+void queue_push(struct queue *q);
+void queue_reap(struct queue *q);
+void queue_forget(struct queue *q);
+void queue_repeat(struct queue *q);
 
 /* check.c: after every step; and when nothing is under way any more. */
 void world_check(struct world *w);
