@@ -40,5 +40,7 @@ case_fn case_ports, case_connections, case_packets, case_store_frames, case_stat
 /* cases_flood.c */
 case_fn case_idle, case_busy, case_kick_storm, case_hit_flood, case_bad_request_flood,
     case_same_sectors;
+/* cases_queues.c */
+case_fn case_queue_nodes, case_queue_twice, case_queue_lies, case_queue_port_closed;
 
 #endif

@@ -97,6 +97,14 @@ static const struct {
      case_mute_reader},
     {"19-same-sectors", "flood", "a ring full of reads of the same sectors", "in turn with others",
      case_same_sectors},
+    {"20-queue-nodes", "case", "too many rings, and bogus nodes of some", "Closing, may retry",
+     case_queue_nodes},
+    {"20-queue-twice", "flood", "one page is the ring of two queues", "its own harm",
+     case_queue_twice},
+    {"20-queue-lies", "case", "one ring lies, the other is honest", "ERROR, then halted",
+     case_queue_lies},
+    {"20-queue-port", "case", "closes the port of one ring", "served; refused anew",
+     case_queue_port_closed},
 };
 
 enum { CASE_COUNT = sizeof(cases) / sizeof(cases[0]) };
