@@ -58,7 +58,7 @@ for size in 60 1500 60-1514; do
     done
     for i in 1 2 3 4 5 6 7 8; do eventually 20 connected_vif "s$i" || die "no s$i: $(cat "s$i.out")"; done
     measure $size "equal weights"
-    for i in 1 2 3 4 5 6 7 8; do service set "$(service domid "s$i")" weight $((64 * i)) || die "set"; done
+    for i in 1 2 3 4 5 6 7 8; do service set "$(service domid "s$i")" weight $((128 * i)) || die "set"; done
     measure $size "weights 1 to 8"
     kill "${senders[@]}"
     for sender in "${senders[@]}"; do reap 20000 "$sender"; done

@@ -91,7 +91,7 @@ static void flood(struct net_bridge *bridge, struct net_member *from,
             pass_on(&bridge->stats.flooded, to->port, frame, at_ns);
     }
     if (copies > 1)
-        from->port->deficit_bytes -= (int64_t)frame->length_bytes * (copies - 1);
+        from->port->copied_bytes += (uint64_t)frame->length_bytes * (copies - 1);
 }
 
 /* Does the frame say the truth about where it is from? Its source address is learned then. */

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/list.h"
+#include "base/heap.h"
 #include "service/net/credit.h"
 #include "service/net/frame.h"
 #include "tdf/timer.h"
@@ -92,8 +92,10 @@ struct net_port {
     struct net_member *member; /* the bridge's record of this port */
     /* Private: of the turns (turns.h). */
     struct net_turns *turns;
-    struct list_node waiting;
-    int64_t deficit_bytes;
+    struct heap_node turn; /* in turns->ready, while is_ready */
+    bool is_ready;
+    uint64_t debt;         /* not ready: how much later than now its next turn is */
+    uint64_t copied_bytes; /* of flooded frames, beyond what was handed in: the next turn's */
     struct net_credit credit;
     struct timer_clock *credit_time; /* NULL: no limit */
     struct timer refill;             /* set: the port waits for credit */

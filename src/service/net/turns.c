@@ -5,11 +5,16 @@
 
 #include "base/container_of.h"
 
+/* Bytes for each unit of weight, in parts of a byte: what the heap's keys count. A key goes round
+ * once in 2^48 bytes at weight 1, and no port is ahead of another by half of that. */
+enum { SHARE_BITS = 16 };
+
 void net_turns_add(struct net_turns *turns, struct net_port *port)
 {
-    assert(port->turns == NULL);
+    assert(port->turns == NULL && !port->is_ready);
     port->turns = turns;
-    port->deficit_bytes = 0;
+    port->debt = 0;
+    port->copied_bytes = 0;
 }
 
 static bool waits_for_credit(const struct net_port *port)
@@ -42,20 +47,29 @@ void net_turns_limit(struct net_port *port, uint64_t bytes, uint64_t interval_ns
 void net_turns_remove(struct net_port *port)
 {
     net_turns_limit(port, 0, 0, NULL);
-    list_drop(&port->waiting);
+    if (port->is_ready)
+        heap_remove(&port->turns->ready, &port->turn);
+    port->is_ready = false;
     port->turns = NULL;
+}
+
+/* Its next turn is when the bytes of the others, for their weights, have come up to its own. */
+static void queue_up(struct net_port *port, uint64_t key)
+{
+    heap_insert(&port->turns->ready, &port->turn, key);
+    port->is_ready = true;
 }
 
 void net_turns_ready(struct net_port *port)
 {
-    if (port->turns != NULL && !list_is_linked(&port->waiting) && !waits_for_credit(port))
-        list_push_back(&port->turns->ready, &port->waiting);
+    if (port->turns != NULL && !port->is_ready && !waits_for_credit(port))
+        queue_up(port, port->turns->now + port->debt);
 }
 
-/* How much of its turn the port may use; 0: it waits for credit from now on. */
-static uint32_t budget_of(struct net_port *port)
+/* How much the port may hand in now; 0: it waits for credit from now on. */
+static uint32_t budget_of(struct net_port *port, bool alone)
 {
-    uint32_t budget = port->deficit_bytes < UINT32_MAX ? (uint32_t)port->deficit_bytes : UINT32_MAX;
+    uint32_t budget = alone ? NET_TURNS_ALONE_BYTES : NET_TURNS_BYTES;
 
     if (port->credit_time == NULL)
         return budget;
@@ -67,26 +81,26 @@ static uint32_t budget_of(struct net_port *port)
     return left < budget ? left : budget;
 }
 
-/* One turn. Returns the bytes taken. */
-static uint32_t give_turn(struct net_turns *turns, struct net_port *port)
+/* The first port's turn. Returns the bytes taken. */
+static uint32_t give_turn(struct net_turns *turns)
 {
-    list_remove(&port->waiting);
-    port->deficit_bytes += (int64_t)NET_TURNS_QUANTUM_BYTES * port->weight;
-    if (port->deficit_bytes <= 0) {
-        list_push_back(&turns->ready, &port->waiting);
-        return 0;
-    }
+    struct net_port *port = container_of(heap_first(&turns->ready), struct net_port, turn);
 
-    uint32_t budget = budget_of(port);
+    turns->now = port->turn.key;
+    turns->ready.origin = turns->now;
+    heap_remove(&turns->ready, &port->turn);
+    port->is_ready = false;
+
+    uint32_t budget = budget_of(port, heap_first(&turns->ready) == NULL);
     uint32_t taken = budget > 0 ? port->ops->take(port, budget) : 0;
+    uint64_t bytes = taken + port->copied_bytes;
 
-    port->deficit_bytes -= taken;
+    port->copied_bytes = 0;
+    port->debt = (bytes << SHARE_BITS) / port->weight;
     if (port->credit_time != NULL)
         net_credit_pay(&port->credit, taken);
-    if (port->deficit_bytes > 0)
-        port->deficit_bytes = 0; /* who has nothing to send, or may not, saves nothing up */
-    if (taken > 0 && !list_is_linked(&port->waiting))
-        list_push_back(&turns->ready, &port->waiting);
+    if (taken > 0 && !port->is_ready)
+        queue_up(port, turns->now + port->debt);
     return taken;
 }
 
@@ -94,18 +108,14 @@ uint32_t net_turns_run(struct net_turns *turns)
 {
     uint32_t total = 0;
 
-    for (uint32_t visits = 0; visits < NET_TURNS_MAX_VISITS && total < NET_TURNS_MAX_BYTES;
-         visits++) {
-        struct list_node *first = list_first(&turns->ready);
-
-        if (first == NULL)
-            break;
-        total += give_turn(turns, container_of(first, struct net_port, waiting));
-    }
+    for (uint32_t visits = 0; visits < NET_TURNS_MAX_VISITS && total < NET_TURNS_MAX_BYTES &&
+                              heap_first(&turns->ready) != NULL;
+         visits++)
+        total += give_turn(turns);
     return total;
 }
 
 bool net_turns_waits(const struct net_turns *turns)
 {
-    return !list_is_empty(&turns->ready);
+    return heap_first(&turns->ready) != NULL;
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * net_turns: whose turn it is to send into the network: deficit round robin by weight.
+ * net_turns: whose turn it is to send into the network: weighted fair queueing by turns.
  *
- * A port whose owner has frames waiting is ready. In each round every ready port may hand in
- * quantum * weight bytes; what a frame took beyond that is missing in the port's next turn. So over
- * time the bytes of ports that always have something behave as their weights do, whatever the
- * sizes of their frames, and a port with one frame waits for one turn of each other at most.
+ * A port whose owner has frames waiting is ready. The next turn is of the ready port that has
+ * handed in the least for its weight; a turn is of the same size for all, so a heavy port has more
+ * turns and not larger ones, and its ring can fill again between them. So over time the bytes of
+ * ports that always have something behave as their weights do, whatever the sizes of their frames.
+ * Who had nothing begins where the others are: nothing is saved up, and a port with one frame is
+ * among the next. What a turn exceeded its bytes by, and copies of flooded frames, count as well.
+ *
+ * A port that is alone has nobody to share with: its turns are longer.
  *
  * A port with a rate has no turn while its credit is used up (credit.h): its frames wait on the
  * owner's ring, and the owner need not look after them.
@@ -18,18 +22,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/list.h"
+#include "base/heap.h"
 #include "service/net/port.h"
 
 enum {
-    NET_TURNS_QUANTUM_BYTES = 8,  /* for each unit of weight: 2 KiB a turn at the default; a ring of
-                                   * the shortest frames, 15 KiB, so is more than seven times that */
-    NET_TURNS_MAX_BYTES = 262144, /* of one net_turns_run, */
-    NET_TURNS_MAX_VISITS = 4096,  /* also if ports wait for what they have overdrawn */
+    NET_TURNS_BYTES = 2048, /* a quarter of a ring of the shortest frames with stamps, 7.5 KiB */
+    NET_TURNS_ALONE_BYTES = 65536, /* when no other port is ready */
+    NET_TURNS_MAX_BYTES = 262144,  /* of one net_turns_run, */
+    NET_TURNS_MAX_VISITS = 4096,   /* also if ports hand in the shortest frames one by one */
 };
 
 struct net_turns {
-    struct list ready; /* of net_port.waiting, in the order of their turns */
+    struct heap ready; /* of net_port.turn, by what was handed in for the weight */
+    uint64_t now;      /* the key of the last turn */
 };
 
 /* The port takes part from now on; it has no turn until it is ready. */

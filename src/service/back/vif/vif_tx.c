@@ -11,6 +11,7 @@ enum {
     STAMP_AHEAD_NS = 10000,      /* real: what two CPUs' unordered looks at a clock can differ by */
     STAMP_BEHIND_NS = 100000000, /* real: what Dom0 may be late by when it takes a frame */
     REFUSED_COST_BYTES = 64,
+    ANSWERS_SHOWN_SLOTS = 64, /* the front end fills the ring again while we take the rest */
 };
 
 /* The page is readable for as long as the copy takes. */
@@ -145,8 +146,11 @@ uint32_t vif_queue_take(struct vif_queue *q, uint32_t budget_bytes)
     uint32_t bytes = 0;
     if (!any_waits(q))
         return 0;
-    while (q->fault == NULL && half->req_cons != half->req_prod && bytes < budget_bytes)
+    while (q->fault == NULL && half->req_cons != half->req_prod && bytes < budget_bytes) {
         bytes += take_chain(q);
+        if (half->rsp_prod_pvt - half->rsp_prod >= ANSWERS_SHOWN_SLOTS)
+            vif_tx_flush(q);
+    }
     vif_tx_flush(q);
     return bytes;
 }

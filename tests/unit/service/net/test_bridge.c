@@ -153,9 +153,9 @@ static void turns_pay_for_copies(void **state)
 {
     (void)state;
     fixture_send(&ports[0], BROADCAST, OWN(0), 0);
-    assert_int_equal(ports[0].port.deficit_bytes, -128); /* three copies, one is what was sent */
+    assert_int_equal(ports[0].port.copied_bytes, 128); /* three copies, one is what was sent */
     fixture_send(&ports[0], OWN(1), OWN(0), 0);
-    assert_int_equal(ports[0].port.deficit_bytes, -128);
+    assert_int_equal(ports[0].port.copied_bytes, 128);
 }
 
 static void a_port_that_is_gone_is_forgotten(void **state)

@@ -18,7 +18,8 @@ static struct net_turns turns;
 
 static void begin(uint32_t count)
 {
-    turns = (struct net_turns){{{NULL, NULL}}};
+    turns = (struct net_turns){.now = UINT64_MAX - 1000}; /* which goes round */
+    turns.ready.origin = turns.now;
     for (uint32_t i = 0; i < count; i++) {
         fixture_init(&ports[i], "vif", 256);
         net_turns_add(&turns, &ports[i].port);
@@ -86,7 +87,7 @@ static void who_was_idle_has_saved_nothing(void **state)
     ports[1].left = UINT64_MAX;
     net_turns_ready(&ports[1].port);
     run_bytes(2000000);
-    assert_true(ports[1].taken <= ports[0].taken + 64 * 256 + 1000);
+    assert_true(ports[1].taken <= ports[0].taken + NET_TURNS_ALONE_BYTES + 1000);
 }
 
 static void a_small_sender_waits_for_one_turn_of_each(void **state)
@@ -100,7 +101,7 @@ static void a_small_sender_waits_for_one_turn_of_each(void **state)
     ports[7].frame_bytes = 64;
     ports[7].left = 1;
     net_turns_ready(&ports[7].port);
-    (void)net_turns_run(&turns); /* eight turns of 16 KiB fit in one run */
+    (void)net_turns_run(&turns); /* eight turns of 2 KiB fit in one run */
     assert_int_equal(ports[7].taken, 64);
 }
 
@@ -110,13 +111,75 @@ static void one_run_is_bounded(void **state)
     begin(1);
     ports[0].frame_bytes = 1500;
     net_turns_ready(&ports[0].port);
-    assert_true(net_turns_run(&turns) <= NET_TURNS_MAX_BYTES + 64 * 256 + 1500);
+    assert_true(net_turns_run(&turns) <= NET_TURNS_MAX_BYTES + NET_TURNS_ALONE_BYTES + 1500);
     assert_true(net_turns_waits(&turns));
-    ports[0].port.weight = 1;
-    ports[0].port.deficit_bytes = -1000000000; /* as after frames flooded to a thousand ports */
-    uint32_t before = net_turns_run(&turns);
-    assert_int_equal(before, 0);
-    assert_true(net_turns_waits(&turns));
+}
+
+static void copies_of_flooded_frames_are_paid_for(void **state)
+{
+    (void)state;
+    begin(2);
+    for (int i = 0; i < 2; i++) {
+        ports[i].frame_bytes = 1000;
+        net_turns_ready(&ports[i].port);
+    }
+    ports[0].port.copied_bytes = 100000000; /* as after frames flooded to a thousand ports */
+    run_bytes(50000000);
+    assert_in_range(ports[0].taken, 1, 4 * NET_TURNS_BYTES);
+    run_bytes(50000000);
+    const uint64_t taken = ports[0].taken;
+    run_bytes(10000000);
+    assert_in_range(ports[0].taken - taken, 4900000, 5100000);
+}
+
+static void waiting_does_not_pay_for_copies(void **state)
+{
+    (void)state;
+    begin(2);
+    ports[0].frame_bytes = ports[1].frame_bytes = 1000;
+    net_turns_ready(&ports[1].port);
+    ports[0].left = 1;
+    net_turns_ready(&ports[0].port);
+    ports[0].port.copied_bytes = 10000000;
+    run_bytes(5000000);
+    ports[0].left = UINT64_MAX;
+    ports[0].taken = 0;
+    net_turns_ready(&ports[0].port); /* it had nothing meanwhile */
+    run_bytes(4000000);
+    assert_int_equal(ports[0].taken, 0);
+    run_bytes(4000000);
+    assert_true(ports[0].taken > 0);
+}
+
+/* What a ring of 128 frames holds between two turns; it is full again at each turn. */
+static uint32_t take_ring(struct net_port *port, uint32_t budget_bytes)
+{
+    struct fixture_port *f = (struct fixture_port *)port;
+    f->left = 128;
+    return fixture_take(port, budget_bytes);
+}
+
+static void a_short_ring_keeps_no_weight_from_its_share(void **state)
+{
+    (void)state;
+    static const struct net_port_ops ring_ops = {.deliver = fixture_deliver, .take = take_ring};
+    static const uint32_t weights[] = {64, 256, 1024, 65535};
+    begin(4);
+    double sum = 0;
+    for (int i = 0; i < 4; i++) {
+        ports[i].port.ops = &ring_ops;
+        ports[i].frame_bytes = 60;
+        ports[i].port.weight = weights[i];
+        net_turns_ready(&ports[i].port);
+    }
+    run_bytes(UINT64_C(400000000));
+    for (int i = 0; i < 4; i++)
+        sum += (double)ports[i].taken;
+    for (int i = 0; i < 4; i++) {
+        double share = (double)ports[i].taken / sum;
+        double fair = weights[i] / 66879.0;
+        assert_true(share > fair * 0.99 && share < fair * 1.01);
+    }
 }
 
 static void who_is_gone_has_no_turn(void **state)
@@ -200,7 +263,7 @@ static void who_waits_for_credit_saves_no_turns_up(void **state)
         (void)timers_run(&timers);
     }
     assert_int_equal(ports[0].taken, 100 * 100);
-    assert_true(ports[0].port.deficit_bytes <= 0);
+    assert_true(ports[0].port.turn.key - turns.now <= 100u << 16);
     net_turns_remove(&ports[0].port);
     timers_drop_clock(&timers, &time_of_domain);
 }
@@ -213,6 +276,9 @@ int main(void)
         cmocka_unit_test(who_was_idle_has_saved_nothing),
         cmocka_unit_test(a_small_sender_waits_for_one_turn_of_each),
         cmocka_unit_test(one_run_is_bounded),
+        cmocka_unit_test(copies_of_flooded_frames_are_paid_for),
+        cmocka_unit_test(waiting_does_not_pay_for_copies),
+        cmocka_unit_test(a_short_ring_keeps_no_weight_from_its_share),
         cmocka_unit_test(who_is_gone_has_no_turn),
         cmocka_unit_test(a_rate_counts_in_the_clock_that_it_is_given),
         cmocka_unit_test(a_limit_that_is_lifted_lets_the_port_go_on),
