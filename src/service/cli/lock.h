@@ -29,8 +29,9 @@ struct lock {
 
 /*
  * Takes the lock of path's directory and creates the file path. The string must outlive the lock.
- * Waits at most a second for a process that only asks, or that has been killed. Errors: -EAGAIN another process holds the
- * lock, and *holder is its pid or LOCK_HOLDER_UNKNOWN; others from the system.
+ * Waits at most a second for a process that only asks, or that has been killed. Errors: -EAGAIN
+ * another process holds the lock, and *holder is its pid or LOCK_HOLDER_UNKNOWN; others from the
+ * system.
  */
 int lock_acquire(const char *path, struct lock *lock, pid_t *holder);
 
