@@ -39,7 +39,10 @@ shows '^    DomU-1 [-a-z]{6} '
 shows 'q quit'
 
 # Five domains; each key does what it says.
-for _ in 2 3 4 5; do session; done
+for count in 2 3 4 5; do # one after the other: the third is domain 3
+    session
+    eventually 5 connected $count || die "no connection"
+done
 shows '^    DomU-5 '
 shows '^5 domains: '
 tm send-keys x
