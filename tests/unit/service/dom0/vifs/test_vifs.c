@@ -190,6 +190,13 @@ static void joining_connects_guards_and_limits(void **state)
     assert_null(net_port_bridge(&port));
 }
 
+static void the_last_number_is_one_too(void **state)
+{
+    (void)state;
+    (void)made(1, VIF_DEVID_MAX - 1, "");
+    assert_int_equal(vifs_next_devid(&vifs, 1), VIF_DEVID_MAX);
+}
+
 #define WITH_VIFS(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -203,6 +210,7 @@ int main(void)
         WITH_VIFS(behind_the_last_number_comes_the_least_free_one),
         WITH_VIFS(a_vif_is_found_by_number_address_and_name),
         WITH_VIFS(joining_connects_guards_and_limits),
+        WITH_VIFS(the_last_number_is_one_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
