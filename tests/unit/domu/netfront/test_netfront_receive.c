@@ -359,6 +359,27 @@ static void who_waits_in_vain_soon_sleeps_at_once(void **state)
     assert_true(statistics.spins_lost < WAITS / 2);
 }
 
+/* It lies in pages that the next Dom0 fills anew. */
+static void a_frame_that_was_held_is_lost_with_its_dom0(void **state)
+{
+    struct netfront_frame frame;
+    (void)state;
+    rig.vif.stamps = true;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, true), 0);
+    send_out(60, 1, 0, domu_now_ns(rig.domu) + 20 * (uint64_t)RIG_S);
+    while (rig.nf->next.nr_slots == 0) /* this thread alone takes it */
+        assert_int_equal(receive(&frame, 1, 0), -EAGAIN);
+    rig_die_noticed(&rig);
+    rig_start(&rig);
+    for (uint32_t i = 0; i < 3 * SLOTS; i++) {
+        send_out(100, i, 0, 0);
+        assert_int_equal(receive(&frame, 1, -1), 1);
+        assert_int_equal(frame.length_bytes, 100);
+        assert_true(rig_holds(room[0], 100, i));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +399,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(who_has_the_descriptor_waits_asleep, setup, teardown),
         cmocka_unit_test_setup_teardown(who_waits_in_vain_soon_sleeps_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_frame_that_was_held_is_lost_with_its_dom0, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
