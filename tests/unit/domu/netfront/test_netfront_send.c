@@ -332,6 +332,20 @@ static void a_next_dom0_need_not_take_what_waited(void **state)
     assert_int_equal((intptr_t)sent, -EOPNOTSUPP);
 }
 
+/* More by one call than the ring holds: what is on it is shown before anybody waits for room. */
+static void a_call_may_send_more_than_a_ring_holds(void **state)
+{
+    enum { FRAMES = 60 };
+    struct netfront_frame frames[FRAMES];
+    (void)state;
+    open_with_keeper(UINT32_MAX);
+    for (uint32_t i = 0; i < FRAMES; i++)
+        frames[i] = frame_of(60, 1);
+    assert_int_equal(netfront_send(rig.nf, frames, FRAMES, -1), FRAMES);
+    assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
+    assert_int_equal(load_full_u32(&keeper.count), FRAMES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_are_copied, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_to_be_cut_tells_when_it_left_too, setup, teardown),
         cmocka_unit_test_setup_teardown(a_next_dom0_need_not_take_what_waited, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_may_send_more_than_a_ring_holds, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
