@@ -85,6 +85,23 @@ static void wrong_models_are_refused(void **state)
         assert_true(net_loss_parse(wrong[i], &config) < 0);
 }
 
+/* Another model begins in its good state: the bad one's chance is not that of a plain loss. */
+static void a_plain_loss_does_not_follow_a_bad_time(void **state)
+{
+    (void)state;
+    struct net_loss loss;
+    net_loss_init(&loss, 1);
+    parse("gemodel:100%:0%:100%");
+    assert_true(net_loss_loses(&loss, &config));
+    assert_true(loss.is_bad);
+    parse("0%");
+    for (int i = 0; i < 100; i++)
+        assert_false(net_loss_loses(&loss, &config));
+    parse("100%");
+    for (int i = 0; i < 100; i++)
+        assert_true(net_loss_loses(&loss, &config));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +109,7 @@ int main(void)
         cmocka_unit_test(bad_times_are_as_long_as_the_model_says),
         cmocka_unit_test(what_is_left_out_is_as_in_netem),
         cmocka_unit_test(wrong_models_are_refused),
+        cmocka_unit_test(a_plain_loss_does_not_follow_a_bad_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,6 +204,17 @@ static void domains_that_have_ended_are_named(void **state)
     assert_string_equal(line, "ended: on");
 }
 
+/* By which a row is found again when it has moved. */
+static void rows_know_their_domains(void **state)
+{
+    struct pair *pair = *state;
+    assert_int_equal(top_table_make(&pair->table, &pair->now, NULL), 0);
+    assert_int_equal(pair->table.count, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(pair->table.rows[i].domid, i);
+    top_table_free(&pair->table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +228,7 @@ int main(void)
         cmocka_unit_test_setup(the_head_fits_and_tells_hits_of_now, setup),
         cmocka_unit_test_setup(domains_that_have_ended_are_named, setup),
         cmocka_unit_test_setup(latencies_are_there_where_requests_were_timed, setup),
+        cmocka_unit_test_setup(rows_know_their_domains, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
