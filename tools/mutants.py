@@ -155,7 +155,7 @@ def mutants_of(path, text):
 
 def tests_of(path, tests):
     """The unit tests of a source file: test_NOUN and test_NOUN_*, and those of the nouns that it is a part of:
-    blkfront_ring has test_blkfront_ring and test_blkfront."""
+    blkfront_ring has test_blkfront_ring, test_blkfront and test_blkfront_lies."""
     where, name = os.path.split(os.path.splitext(path)[0])
     noun = name.removesuffix('_private')
     here = tests.get(where.replace('src', 'tests/unit', 1), [])
@@ -163,10 +163,11 @@ def tests_of(path, tests):
     if 'test_%s_%s' % (os.path.basename(where), noun) in here:  # test_tdf_clock: there are several clocks
         noun = '%s_%s' % (os.path.basename(where), noun)
     found = []
-    if 'test_' + noun in here:
-        found = ['test_' + noun] + [t for t in here if t.startswith('test_' + noun + '_') and t[5:] not in nouns]
-    while noun := noun.rpartition('_')[0]:
-        found += ['test_' + noun] if 'test_' + noun in here else []
+    while noun:
+        if 'test_' + noun in here:
+            found += ['test_' + noun]
+            found += [t for t in here if t.startswith('test_' + noun + '_') and t[5:] not in nouns and t not in found]
+        noun = noun.rpartition('_')[0]
     return found
 
 
