@@ -215,6 +215,37 @@ static void codel_stops_when_the_queue_is_short_again(void **state)
     assert_int_equal(dropped, before);
 }
 
+/* A row of drops that begins anew within 16 intervals goes on with nearly the rate that it had. */
+static void codel_remembers_its_rate_for_a_while(void **state)
+{
+    (void)state;
+    uint32_t drops_of_a_second[2];
+    codel();
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < 5000; i++)
+            (void)come(1000);
+        now_ns += 6000000;
+        for (int ms = 0; ms < 2000; ms++, now_ns += 1000000)
+            (void)go();
+        while (queue.frames > 1) /* drained at once: short again */
+            (void)go();
+        (void)go();
+        now_ns += k == 0 ? 200000000 : UINT64_C(2000000000);
+        for (int i = 0; i < 5000; i++)
+            (void)come(1000);
+        now_ns += 6000000;
+        uint32_t before = dropped;
+        for (int ms = 0; ms < 1000; ms++, now_ns += 1000000)
+            (void)go();
+        drops_of_a_second[k] = dropped - before;
+        while (queue.frames > 0)
+            (void)go();
+        now_ns += UINT64_C(100000000000);
+    }
+    assert_true(drops_of_a_second[1] > 0);
+    assert_true(drops_of_a_second[0] > 2 * drops_of_a_second[1]);
+}
+
 #define ON_QUEUE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -226,6 +257,7 @@ int main(void)
         ON_QUEUE(codel_leaves_a_short_queue_alone),
         ON_QUEUE(codel_drops_a_standing_queue_ever_faster),
         ON_QUEUE(codel_stops_when_the_queue_is_short_again),
+        ON_QUEUE(codel_remembers_its_rate_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,16 @@ static void an_idle_link_ages_by_frames_of_its_rate(void **state)
     assert_int_equal(spec.way[0].queue.red.idle_frame_ns, 1);
 }
 
+static void jitter_without_a_law_is_uniform(void **state)
+{
+    (void)state;
+    apply("jitter=1ms:normal");
+    assert_int_equal(spec.way[0].law, NET_JITTER_NORMAL);
+    apply("jitter=2ms");
+    assert_int_equal(spec.way[0].law, NET_JITTER_UNIFORM);
+    assert_int_equal(spec.way[0].jitter_ns, 2000000);
+}
+
 #define WITH_SPEC(test) cmocka_unit_test_setup(test, begin)
 
 int main(void)
@@ -167,6 +177,7 @@ int main(void)
         WITH_SPEC(what_is_wrong_changes_nothing),
         WITH_SPEC(a_word_that_is_too_long_is_refused_as_such),
         WITH_SPEC(an_idle_link_ages_by_frames_of_its_rate),
+        WITH_SPEC(jitter_without_a_law_is_uniform),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

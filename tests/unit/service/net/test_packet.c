@@ -193,6 +193,22 @@ static void ports_are_read_whole_or_not_at_all(void **state)
     assert_false(read_bytes(bytes, sizeof bytes - 1).has_ports);
 }
 
+static void an_echo_has_a_type_and_an_id(void **state)
+{
+    (void)state;
+    uint8_t bytes[14 + 20 + 8];
+    memcpy(bytes, tcp4, 14 + 20);
+    memcpy(bytes + 34, "\x08\x01\x00\x00\x12\x34\x00\x07", 8);
+    bytes[23] = NET_PROTOCOL_ICMP;
+    struct net_packet p = read_bytes(bytes, sizeof bytes);
+    assert_true(p.has_icmp && !p.has_ports);
+    assert_int_equal(p.icmp_type, 8);
+    assert_int_equal(p.icmp_code, 1);
+    assert_int_equal(p.icmp_id, 0x1234);
+    assert_int_equal(p.transport_byte, 34);
+    assert_false(read_bytes(bytes, sizeof bytes - 1).has_icmp);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +222,7 @@ int main(void)
         cmocka_unit_test(an_ipv6_packet_has_the_addresses_of_one),
         cmocka_unit_test(an_ipv4_address_is_4_bytes_and_no_more),
         cmocka_unit_test(ports_are_read_whole_or_not_at_all),
+        cmocka_unit_test(an_echo_has_a_type_and_an_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -449,6 +449,42 @@ static void what_goes_in_and_out_is_counted(void **state)
     assert_int_equal(pipe.stats.out.bytes, 1560);
 }
 
+/* A frame that understands no marks is dropped where one that does would be marked. */
+static void what_cannot_be_marked_is_dropped(void **state)
+{
+    (void)state;
+    struct net_pipe pipe;
+    struct net_pipe_config c = {.rate_bps = 8000, .seed = 1};
+    c.queue.limit_frames = 1000;
+    c.queue.aqm = NET_AQM_RED;
+    c.queue.ecn = true;
+    c.queue.red.min_bytes = 1000;
+    c.queue.red.max_bytes = 2000;
+    c.queue.red.probability = UINT32_MAX / 50;
+    c.queue.red.weight_log = 1;
+    c.queue.red.idle_frame_ns = 1;
+    begin();
+    net_pipe_init(&pipe, &c, out);
+    for (uint32_t i = 0; i < 100; i++)
+        put(&pipe, i, 1000, 0);
+    assert_true(pipe.stats.early > 50);
+    assert_int_equal(pipe.stats.marked, 0);
+    assert_int_equal(f.port.drops[NET_DROP_LINK_EARLY], pipe.stats.early);
+    net_pipe_clear(&pipe, NET_DROP_DISCONNECTED);
+
+    c.queue.aqm = NET_AQM_CODEL; /* the same on the way out */
+    c.queue.codel.target_ns = 1000;
+    c.queue.codel.interval_ns = 1000;
+    begin();
+    net_pipe_init(&pipe, &c, out);
+    for (uint32_t i = 0; i < 100; i++)
+        put(&pipe, i, 1000, 0);
+    (void)net_pipe_advance(&pipe, UINT64_C(200000000000), UINT32_MAX);
+    assert_true(pipe.stats.early > 1);
+    assert_int_equal(pipe.stats.marked, 0);
+    assert_int_equal(pipe.stats.early + seen.count, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +499,7 @@ int main(void)
         cmocka_unit_test(rates_and_losses_hold_over_time),
         cmocka_unit_test(with_a_gap_each_so_many_frames_overtake),
         cmocka_unit_test(what_goes_in_and_out_is_counted),
+        cmocka_unit_test(what_cannot_be_marked_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

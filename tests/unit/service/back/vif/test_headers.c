@@ -104,6 +104,29 @@ static void random_headers_stay_within_the_frame(void **state)
     }
 }
 
+/* Each says what the next one is, and how long it is itself. */
+static void tcp_is_found_behind_extensions(void **state)
+{
+    (void)state;
+    uint8_t data[14 + 40 + 8 + 16 + 8 + 20] = {0};
+    struct headers h;
+    memcpy(data + 12, "\x86\xdd\x60", 3);
+    data[19] = sizeof(data) - 54;
+    data[20] = 0;                /* hop by hop, */
+    data[54] = 43;               /* then routing */
+    data[62] = 60, data[63] = 1; /* of 16 bytes, then options for the target */
+    data[78] = 6;                /* then TCP */
+    data[86 + 12] = 0x50;
+    headers_read(data, sizeof(data), &h);
+    assert_int_equal(h.ip_version, 6);
+    assert_int_equal(h.protocol, 6);
+    assert_int_equal(h.transport_at, 86);
+    assert_int_equal(headers_tcp_bytes(data, &h), 20);
+    data[78] = 59; /* nothing behind it */
+    headers_read(data, sizeof(data), &h);
+    assert_int_equal(h.transport_at, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +134,7 @@ int main(void)
         cmocka_unit_test(a_fragment_has_no_transport),
         cmocka_unit_test(nothing_is_found_beyond_the_frame),
         cmocka_unit_test(random_headers_stay_within_the_frame),
+        cmocka_unit_test(tcp_is_found_behind_extensions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
