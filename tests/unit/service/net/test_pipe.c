@@ -485,6 +485,51 @@ static void what_cannot_be_marked_is_dropped(void **state)
     assert_int_equal(pipe.stats.early + seen.count, 100);
 }
 
+static uint32_t marks_seen;
+
+static void out_marked(struct net_pipe *pipe, struct net_port *port, struct net_frame *frame,
+                       uint64_t due_ns)
+{
+    (void)pipe;
+    (void)port;
+    (void)due_ns;
+    seen.count++;
+    marks_seen += (frame->data[15] & 3) == 3;
+}
+
+/* The mark is on what comes out, and the frame that came in, which others share, stays as it was.
+ */
+static void a_marked_frame_comes_out_in_its_place(void **state)
+{
+    (void)state;
+    struct net_pipe pipe;
+    struct net_pipe_config c = {.rate_bps = 8000, .seed = 1};
+    c.queue.limit_frames = 1000;
+    c.queue.aqm = NET_AQM_RED;
+    c.queue.ecn = true;
+    c.queue.red.min_bytes = 1000;
+    c.queue.red.max_bytes = 2000;
+    c.queue.red.probability = UINT32_MAX / 50;
+    c.queue.red.weight_log = 1;
+    c.queue.red.idle_frame_ns = 1;
+    struct net_frame *frame = fixture_frame(2, 4, 0x0800, 1000);
+    static const uint8_t header[] = {0x45, 2, 3, 0xda, 0, 0, 0, 0, 64, 17, 0, 0};
+    memcpy(frame->data + 14, header, sizeof(header));
+    begin();
+    marks_seen = 0;
+    net_pipe_init(&pipe, &c, out_marked);
+    for (uint32_t i = 0; i < 50; i++)
+        net_pipe_put(&pipe, &f.port, frame, 0);
+    (void)net_pipe_advance(&pipe, UINT64_C(200000000000), UINT32_MAX);
+    assert_int_equal(seen.count, 50);
+    assert_true(marks_seen > 40);
+    assert_int_equal(pipe.stats.marked, marks_seen);
+    assert_int_equal(pipe.stats.early, 0);
+    assert_int_equal(frame->data[15], 2);
+    assert_int_equal(frame->references, 1); /* nobody has it any more */
+    net_frame_put(frame);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +545,7 @@ int main(void)
         cmocka_unit_test(with_a_gap_each_so_many_frames_overtake),
         cmocka_unit_test(what_goes_in_and_out_is_counted),
         cmocka_unit_test(what_cannot_be_marked_is_dropped),
+        cmocka_unit_test(a_marked_frame_comes_out_in_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
