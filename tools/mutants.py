@@ -340,7 +340,7 @@ def shown(mutant, text):
 
 
 def known():
-    """(path, line before, line after) -> (kind, reason)"""
+    """(path or path:function, line before, line after) -> (kind, reason)"""
     found = {}
     if os.path.exists(KNOWN):
         with open(KNOWN) as f:
@@ -354,6 +354,14 @@ def known():
                 sys.exit('%s: "%s": "equivalent" or "elsewhere", the two lines, the reason' % (KNOWN, lines[0]))
             found[path, old, new] = kind, reason
     return found
+
+
+def reason_of(mutant, text, reasons):
+    """(kind, reason) as tests/mutants.known has it of this line, in this function or in all of the file; or None"""
+    lines = shown(mutant, text)
+    heads = re.findall(r'^\w[^;\n(]*?(\w+)\(', text[:mutant.at], re.M)  # functions begin in the first column
+    function = '%s:%s' % (mutant.path, heads[-1] if heads else '')
+    return reasons.get((function, *lines)) or reasons.get((mutant.path, *lines))
 
 
 def draw(seed, count, lines):
@@ -419,7 +427,7 @@ def main():
         for number, m in enumerate(drawn):
             key = (hashlib.sha1(texts[m.path].encode()).hexdigest(), *m)
             verdict = before.get(key)
-            if (verdict in (None, 'survived', 'late') and (m.path, *shown(m, texts[m.path])) not in reasons) or args.again:
+            if (verdict in (None, 'survived', 'late') and not reason_of(m, texts[m.path], reasons)) or args.again:
                 for stage, sanitizers in STAGES:
                     if stage == 'tsan' and not SHARED.search(shown(m, texts[m.path])[0]):
                         continue
@@ -438,9 +446,10 @@ def main():
 def report(results, bare, texts, reasons, least):
     counts, rest = collections.Counter(), []
     for m, verdict in results:
-        if verdict == 'survived' or (m.path, *shown(m, texts[m.path])) in reasons:
+        found = reason_of(m, texts[m.path], reasons)
+        if verdict == 'survived' or found:
             before, after = shown(m, texts[m.path])
-            kind, reason = reasons.get((m.path, before, after), (None, None))
+            kind, reason = found or (None, None)
             verdict = 'equivalent' if kind == 'equivalent' else 'survived'
             rest.append((kind or 'not known', m, before, after, reason))
         elif verdict == 'late':
