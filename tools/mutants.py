@@ -11,14 +11,14 @@ tried again, what was killed or is listed in tests/mutants.known only with --aga
 
     killed       its test fails or dies, twice: in the plain build (stage unit of make check), or with the
                  address and undefined behaviour sanitizers (asan) or the thread sanitizer (tsan)
-    late         its test exceeds ten times its time, twice: noticed by make check, but a count of its own that
-                 does not help to reach PERCENT
+    late         its test exceeds ten times its time, twice: make check notices that by its limit of time. A count
+                 of its own, since no test says what is wrong
     equivalent   its object code is the original's at -O2, or tests/mutants.known says why nothing can tell them apart
     uncompiled   the compiler refuses it
     survived     all else; tests/mutants.known may name another stage that sees it
 
 Left out: assertions, messages of the log, tables outside functions, files without a mirrored test (they are named).
-Exit 1 if less than PERCENT (90) of those that are neither equivalent nor uncompiled were killed.
+Exit 1 if less than PERCENT (90) of those that are neither equivalent nor uncompiled were killed or late.
 """
 import argparse
 import bisect
@@ -461,12 +461,12 @@ def report(results, bare, texts, reasons, least):
         print('without a mirrored test, %d lines: %s' % (sum(n for _, n in bare), ' '.join(f for f, _ in bare)))
     by_sanitizer = counts['killed by asan'] + counts['killed by tsan']
     killed = counts['killed'] + by_sanitizer
-    share = 100 * killed / max(1, killed + counts['late'] + counts['survived'])
+    share = 100 / max(1, killed + counts['late'] + counts['survived'])
+    noticed = share * (killed + counts['late'])
     print('killed %d (%d of them under a sanitizer), late %d, survived %d, equivalent %d, uncompiled %d' %
           (killed, by_sanitizer, counts['late'], counts['survived'], counts['equivalent'], counts['uncompiled']))
-    print('%.1f %% of those that count were killed (wanted: %g), %.1f %% with those that were late' %
-          (share, least, share + 100 * counts['late'] / max(1, killed + counts['late'] + counts['survived'])))
-    return 0 if share >= least else 1
+    print('of those that count %.1f %% were killed, %.1f %% with those that were late (wanted: %g)' % (share * killed, noticed, least))
+    return 0 if noticed >= least else 1
 
 
 if __name__ == '__main__':
