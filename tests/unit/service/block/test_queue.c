@@ -451,11 +451,26 @@ static void a_read_under_way_when_the_image_changes_is_old(void **state)
     assert_true(is_served(read_one(0, 3, 5, 1)));
 }
 
+/* The field is of the request's last use, until it is asked again. */
+static void an_answer_from_the_cache_has_no_time_of_a_disk(void **state)
+{
+    (void)state;
+    (void)read_one(0, 0, 5, 1);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
+    fake_disk_complete(f->disk, 0, 0);
+    struct ask *hit = fill(1, 5, 1);
+    hit->request.due_ns = 77;
+    put_ask(hit, 1);
+    assert_true(is_served(hit));
+    assert_int_equal(hit->request.due_ns, 0);
+}
+
 int main(void)
 {
 #define QUEUE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         QUEUE_TEST(a_miss_goes_to_the_disk_and_then_hits),
+        QUEUE_TEST(an_answer_from_the_cache_has_no_time_of_a_disk),
         QUEUE_TEST(a_large_read_fills_all_its_segments),
         QUEUE_TEST(several_sectors_hit_only_together),
         QUEUE_TEST(clients_share_a_read_in_flight),
