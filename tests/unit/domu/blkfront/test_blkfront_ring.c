@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "domu/blkfront/blkfront_private.h"
 #include "fakes/fake_disk.h"
 #include "fakes/fake_dom0.h"
 #include "ring/barrier.h"
@@ -217,6 +218,24 @@ static void threads_are_answered_at_their_stamps(void **state)
     assert_true(blkfront_now_ns(bf) - begin_ns >= DEPTH * holder.step_ns);
 }
 
+/* After a restart our clock is ahead of what Dom0 publishes: requests and answers tell Dom0's. */
+static void stamps_are_of_dom0s_clock(void **state)
+{
+    (void)state;
+    const uint64_t ahead_ns = 3600 * 1000 * MS;
+    struct blkfront_completion done[DEPTH];
+    holder = (struct holder){.step_ns = MS};
+    connect_to();
+    store_full_u64(&bf->clock->offset_ns, ahead_ns);
+    submit(DEPTH);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, DEPTH), DEPTH);
+    for (uint32_t i = 0; i < DEPTH; i++) {
+        assert_true(done[i].submitted_ns == holder.asked_ns[i] + ahead_ns);
+        assert_true(done[i].completed_ns == done[i].submitted_ns + (i + 1) * holder.step_ns);
+    }
+    assert_true(blkfront_now_ns(bf) >= done[DEPTH - 1].completed_ns);
+}
+
 int main(void)
 {
 #define RING_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -227,6 +246,7 @@ int main(void)
         RING_TEST(an_answer_that_is_held_keeps_its_time_when_dom0_dies),
         RING_TEST(an_answer_that_is_held_cannot_be_given_again),
         RING_TEST(threads_are_answered_at_their_stamps),
+        RING_TEST(stamps_are_of_dom0s_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
