@@ -14,11 +14,32 @@
 
 #include "domu/domu_events.h"
 
+/* What the domain's home holds: NULL is nothing. */
+static const char *home_text;
+static int home_error;
+
+int __wrap_xs_client_read(struct xs_client *store, uint32_t tx, const char *path, char *out,
+                          size_t size);
+int __wrap_xs_client_read(struct xs_client *store, uint32_t tx, const char *path, char *out,
+                          size_t size)
+{
+    (void)store;
+    assert_int_equal(tx, 0);
+    assert_true(strcmp(path, "splitdom/tdf-in-force") == 0 || strcmp(path, "cpu-share") == 0);
+    if (home_error < 0 || home_text == NULL)
+        return home_error < 0 ? home_error : -ENOENT;
+    assert_true(strlen(home_text) < size);
+    strcpy(out, home_text);
+    return (int)strlen(home_text);
+}
+
 static struct domu_events_queue queue;
 
 static int setup(void **state)
 {
     (void)state;
+    home_text = NULL;
+    home_error = 0;
     const struct domu_options options = {.size = sizeof(options),
                                          .tdf_num = 5,
                                          .tdf_den = 2,
@@ -134,6 +155,59 @@ static void any_descriptor_will_do(void **state)
     assert_int_equal(fd, 0);
 }
 
+static void another_dilation_is_an_event_and_the_same_is_none(void **state)
+{
+    (void)state;
+    home_text = "5/2";
+    assert_int_equal(domu_events_read_clock(&queue, NULL), 0);
+    assert_false(is_readable());
+    home_text = "10/3";
+    assert_int_equal(domu_events_read_clock(&queue, NULL), 0);
+    struct domu_events events = take();
+    assert_int_equal(events.happened, DOMU_EVENT_CLOCK);
+    assert_int_equal(events.tdf_num, 10);
+    assert_int_equal(events.tdf_den, 3);
+    assert_int_equal(domu_events_read_clock(&queue, NULL), 0);
+    assert_false(is_readable());
+}
+
+static void a_share_is_an_event_if_it_is_one(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"0/2", "3/2", "much", ""};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        home_text = wrong[i];
+        assert_int_equal(domu_events_read_share(&queue, NULL), 0);
+        assert_false(is_readable());
+    }
+    home_text = "1/3";
+    assert_int_equal(domu_events_read_share(&queue, NULL), 0);
+    struct domu_events events = take();
+    assert_int_equal(events.happened, DOMU_EVENT_CPU_SHARE);
+    assert_int_equal(events.cpu_share_num, 1);
+    assert_int_equal(events.cpu_share_den, 3);
+    home_text = "1/1";
+    assert_int_equal(domu_events_read_share(&queue, NULL), 0);
+    assert_int_equal(take().cpu_share_den, 1);
+}
+
+/* Nodes that are missing, hidden or too long change nothing; a store that has gone is told. */
+static void what_cannot_be_read_changes_nothing(void **state)
+{
+    (void)state;
+    static const int none[] = {-ENOENT, -EACCES, -E2BIG, -EINVAL};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        home_error = none[i];
+        assert_int_equal(domu_events_read_clock(&queue, NULL), 0);
+        assert_int_equal(domu_events_read_share(&queue, NULL), 0);
+    }
+    home_error = -EPIPE;
+    assert_int_equal(domu_events_read_clock(&queue, NULL), -EPIPE);
+    assert_int_equal(domu_events_read_share(&queue, NULL), -EPIPE);
+    assert_false(is_readable());
+    assert_int_equal(take().tdf_num, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +217,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reason_of_any_length_fits, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_of_other_versions, setup, teardown),
         cmocka_unit_test(who_has_not_asked_gets_none),
+        cmocka_unit_test_setup_teardown(another_dilation_is_an_event_and_the_same_is_none, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_share_is_an_event_if_it_is_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_changes_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
