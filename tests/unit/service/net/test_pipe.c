@@ -530,6 +530,37 @@ static void a_marked_frame_comes_out_in_its_place(void **state)
     net_frame_put(frame);
 }
 
+/* As when its port leaves and another one joins: there is room again for all of it. */
+static void a_cleared_pipe_has_all_of_its_room(void **state)
+{
+    (void)state;
+    struct net_pipe pipe;
+    const struct net_pipe_config c = {.delay_ns = UINT64_C(3600000000000), .seed = 1};
+    struct net_frame *frame = fixture_frame(2, 4, 0x88b5, 65535);
+    uint64_t taken[2];
+    begin();
+    net_pipe_init(&pipe, &c, out);
+    for (int k = 0; k < 2; k++) {
+        uint64_t before = f.port.drops[NET_DROP_LINK_QUEUE];
+        for (uint32_t i = 0; i < 5000; i++)
+            net_pipe_put(&pipe, &f.port, frame, i);
+        taken[k] = 5000 - (f.port.drops[NET_DROP_LINK_QUEUE] - before);
+        net_pipe_clear(&pipe, NET_DROP_DISCONNECTED);
+        assert_int_equal(frame->references, 1);
+    }
+    assert_true(taken[0] > 100);
+    assert_int_equal(taken[1], taken[0]);
+    for (uint32_t i = 0; i < 20000; i++) /* by their number, too */
+        put(&pipe, i, 60, i);
+    taken[0] = pipe.flight_frames;
+    net_pipe_clear(&pipe, NET_DROP_DISCONNECTED);
+    for (uint32_t i = 0; i < 20000; i++)
+        put(&pipe, i, 60, i);
+    assert_int_equal(pipe.flight_frames, taken[0]);
+    net_pipe_clear(&pipe, NET_DROP_DISCONNECTED);
+    net_frame_put(frame);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +577,7 @@ int main(void)
         cmocka_unit_test(what_goes_in_and_out_is_counted),
         cmocka_unit_test(what_cannot_be_marked_is_dropped),
         cmocka_unit_test(a_marked_frame_comes_out_in_its_place),
+        cmocka_unit_test(a_cleared_pipe_has_all_of_its_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
