@@ -112,14 +112,24 @@ static struct members our_own(void)
     return members;
 }
 
-void family_signal(int signo)
+void family_each(void (*fn)(void *arg, pid_t pid), void *arg)
 {
     struct members members = our_own();
     for (size_t i = 0; i < members.count; i++) {
         if (members.list[i].ours)
-            (void)kill(members.list[i].pid, signo);
+            fn(arg, members.list[i].pid);
     }
     free(members.list);
+}
+
+static void send_signal(void *arg, pid_t pid)
+{
+    (void)kill(pid, *(const int *)arg);
+}
+
+void family_signal(int signo)
+{
+    family_each(send_signal, &signo);
 }
 
 static size_t count_ours(const struct members *members)

@@ -19,12 +19,17 @@
 
 #include "base/clock.h"
 #include "ring/barrier.h"
+#include "run/reach.h"
 #include "run/session.h"
 #include "splitdom/xen/shared_info.h"
 #include "tdf/counter.h"
 #include "tdf/pvclock.h"
 
-enum { MEASURE_NS = 20000000, FD_SEARCH_TOP = 1024 };
+enum {
+    MEASURE_NS = 20000000,
+    FD_SEARCH_TOP = 1024,
+    REAL_NS = 20000, /* how far a clock that is the kernel's may be from it, read by the TSC */
+};
 
 struct mediate {
     struct session *session;
@@ -132,6 +137,17 @@ static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *w
     return 0;
 }
 
+/* Is the clock the kernel's, at this rate? */
+static bool is_real(const struct mediate *m, struct tdf tdf)
+{
+    const uint64_t from_ns = clock_monotonic_ns();
+    uint64_t virtual_ns;
+
+    if (tdf.num != tdf.den || pvclock_read_ordered_ns(&m->page->vcpu_info[0].time, &virtual_ns) < 0)
+        return false;
+    return virtual_ns + REAL_NS > from_ns && virtual_ns < clock_monotonic_ns() + REAL_NS;
+}
+
 /* From now on the clock runs by this rate. A clock that can't be read, because its Dom0 is dead,
  * goes on by what was known of it. */
 static void add_span(struct mediate *m, struct tdf tdf)
@@ -211,8 +227,10 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
         rc = make_session(m, config->tdf, why);
     if (rc == 0)
         rc = read_counter_kind(m, config->tsc, why);
-    if (rc == 0)
+    if (rc == 0) {
         add_span(m, config->tdf);
+        m->session->stamps = is_real(m, config->tdf) ? SESSION_STAMPS_REAL : SESSION_STAMPS_CAUGHT;
+    }
     if (rc == 0)
         rc = open_shim(m, config->shim_path, why);
     if (rc < 0) {
@@ -318,27 +336,25 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
     return give_up("the shim", rc);
 }
 
-/* Sends a kick. -ESRCH: nobody is there any more. */
-static int kick(pid_t tgid, pid_t tid)
+/* Is that process in the table of those who wait? Then its kick is on the way. */
+static bool is_waiting(void *arg, pid_t pid)
 {
-    siginfo_t info = {.si_signo = SIGSYS, .si_code = SI_QUEUE};
-    long rc;
+    const struct session *session = arg;
 
-    info.si_pid = getpid();
-    info.si_uid = getuid();
-    info.si_value.sival_int = SESSION_KICK;
-    if (tid != 0)
-        rc = syscall(SYS_rt_tgsigqueueinfo, tgid, tid, SIGSYS, &info);
-    else
-        rc = syscall(SYS_rt_sigqueueinfo, tgid, SIGSYS, &info);
-    return rc < 0 ? -errno : 0;
+    for (unsigned i = 0; i < SESSION_WAITERS; i++)
+        if (load_relaxed_u64(&session->waiters[i]) >> 32 == (uint64_t)pid)
+            return true;
+    return false;
 }
 
 void mediate_changed(struct mediate *m, struct tdf tdf)
 {
     struct session *session = m->session;
+    const bool left = session->stamps == SESSION_STAMPS_REAL && !is_real(m, tdf);
 
     add_span(m, tdf);
+    if (left)
+        store_full_u32(&session->stamps, SESSION_STAMPS_LATE);
     if (tdf.num != 0)
         store_full_u64(&session->tdf_running, packed(tdf));
     store_full_u64(&session->tdf, packed(tdf));
@@ -347,7 +363,9 @@ void mediate_changed(struct mediate *m, struct tdf tdf)
         uint64_t waiter = load_full_u64(&session->waiters[i]);
         if (waiter == 0)
             continue;
-        if (kick((pid_t)(waiter >> 32), (pid_t)(uint32_t)waiter) == -ESRCH)
+        if (reach_kick((pid_t)(waiter >> 32), (pid_t)(uint32_t)waiter, 0) == -ESRCH)
             compare_exchange_full_u64(&session->waiters[i], &waiter, 0);
     }
+    if (left)
+        reach_family(is_waiting, session);
 }

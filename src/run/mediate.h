@@ -74,7 +74,9 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
 /*
  * The domain's clock has another rate now: wakes every wait and every timer of its programs, which
  * take the new rate then. Call it as soon as the page shows the new line, from the process that
- * called mediate_prepare; takes some microseconds a sleeping thread. tdf: as config.tdf.
+ * called mediate_prepare and whose descendants the programs are; takes some microseconds a sleeping
+ * thread. The first time that the clock leaves real time it takes some milliseconds more, to tell
+ * every process (run/reach.h). tdf: as config.tdf.
  */
 void mediate_changed(struct mediate *m, struct tdf tdf);
 

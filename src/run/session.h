@@ -28,8 +28,20 @@
 #define SESSION_CLOCK_ADDRESS UINT64_C(0x7e9010000000)
 #define SESSION_ADDRESS       UINT64_C(0x7e9010100000)
 
-/* The value of a kick's siginfo, which tells it from a SIGSYS that a program sends. */
+/* The value of a kick's siginfo, which tells it from a SIGSYS that a program sends. Above these 32
+ * bits stands a place, or 0. */
 #define SESSION_KICK 0x6b63696b
+
+/* A place: in which system call a thread waits, and where, so that the shim can begin that call
+ * again if the kick has ended it. The number is in the low PLACE_NR_BITS, plus one. */
+enum { SESSION_PLACE_NR_BITS = 10 };
+
+static inline uint32_t session_place(uint32_t nr, uint64_t pc, uint64_t sp)
+{
+    const uint64_t mixed = (pc ^ sp << 17) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (uint32_t)(mixed >> 32) << SESSION_PLACE_NR_BITS | (nr + 1);
+}
 
 enum {
     SESSION_PAGE_BYTES = 4096,
@@ -44,6 +56,14 @@ enum session_fd {
     SESSION_FD_SHIM,  /* what is executed */
     SESSION_FD_IMAGE, /* the same bytes in sealed memory: what is mapped (shim/start.c) */
     SESSION_FDS,
+};
+
+/* While the domain's clock has always been the kernel's, there is nothing to translate in a file's
+ * times, so the calls that tell them are not caught. */
+enum session_stamps {
+    SESSION_STAMPS_REAL,   /* as long as that is so */
+    SESSION_STAMPS_LATE,   /* no longer: each process sets the filter that catches them */
+    SESSION_STAMPS_CAUGHT, /* it never was so: the first filter catches them */
 };
 
 /* From an instant on, until the next one: what the clock showed, and its rate. */
@@ -74,7 +94,9 @@ struct session {
         realtime_ahead_ns; /* supervisor, once: the kernel's CLOCK_REALTIME of CLOCK_MONOTONIC */
     uint32_t span_count;   /* supervisor: of all; the last SESSION_SPANS are kept */
     uint32_t links;        /* the first program: readlink of /proc/self/exe is mediated */
-    uint64_t pad[5];
+    uint32_t stamps;       /* supervisor: enum session_stamps; grows only */
+    uint32_t pad0;
+    uint64_t pad[4];
     /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
      * thread of the process, which has armed timers. 0: free. The supervisor frees the slots of
      * the dead. */

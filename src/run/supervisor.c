@@ -39,7 +39,9 @@ static _Noreturn void become(const struct supervisor *s, char **program)
                 strerror(-rc));
         _exit(EXIT_CANNOT);
     }
-    sigprocmask(SIG_SETMASK, &s->mask, NULL);
+    sigset_t mask = s->mask;
+    sigaddset(&mask, SIGSYS); /* the shim lets it in, when it has its handler */
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     _exit(mediate_exec(s->mediate, program[0], program, environ));
 }
 
@@ -50,13 +52,18 @@ int supervisor_start(struct supervisor *s, char **program)
         rc = family_begin();
     if (rc < 0)
         return rc;
+    sigset_t sigsys;
+    sigemptyset(&sigsys);
+    sigaddset(&sigsys, SIGSYS);
+    sigprocmask(SIG_BLOCK, &sigsys, NULL); /* a kick that comes before the shim is there waits */
     pid_t pid = fork();
-    if (pid < 0)
-        return -errno;
+    rc = pid < 0 ? -errno : 0;
     if (pid == 0)
         become(s, program);
-    s->program = pid;
-    return 0;
+    sigprocmask(SIG_UNBLOCK, &sigsys, NULL);
+    if (rc == 0)
+        s->program = pid;
+    return rc;
 }
 
 /* ---- what processes do --------------------------------------------------------------------------

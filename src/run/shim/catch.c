@@ -10,9 +10,12 @@
 #include "run/shim/call/calls.h"
 #include "run/shim/call/signals.h"
 #include "run/shim/call/timers.h"
+#include "run/shim/core/filter.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/trap.h"
+
+enum { SYSCALL_BYTES = 2 /* 0f 05 */ };
 
 #ifndef SYS_SECCOMP
 #define SYS_SECCOMP 1
@@ -27,7 +30,20 @@ static void answer(ucontext_t *context)
                         .context = context};
     trap_fn call = calls_find(trap.nr);
 
+    filter_install_stamps(); /* who was not reached at the change is now, at the latest */
     gregs[REG_RAX] = call != NULL ? call(&trap) : trap_pass(&trap);
+}
+
+/* The kick has ended a wait that is none of ours, of which the supervisor has told where it was:
+ * the instruction that began it is made again. */
+static void begin_again(greg_t *gregs, uint32_t place)
+{
+    const uint32_t nr = (place & ((1u << SESSION_PLACE_NR_BITS) - 1)) - 1;
+
+    if (session_place(nr, (uint64_t)gregs[REG_RIP], (uint64_t)gregs[REG_RSP]) != place)
+        return;
+    gregs[REG_RAX] = nr;
+    gregs[REG_RIP] -= SYSCALL_BYTES;
 }
 
 /*
@@ -36,7 +52,7 @@ static void answer(ucontext_t *context)
  * the same interruption, that one is what we have interrupted, and the wait ends with -EINTR as it
  * should.
  */
-static void kicked(ucontext_t *context)
+static void kicked(ucontext_t *context, uint32_t place)
 {
     greg_t *gregs = context->uc_mcontext.gregs;
     const greg_t at = gregs[REG_RIP];
@@ -45,6 +61,9 @@ static void kicked(ucontext_t *context)
         gregs[REG_RIP] = (greg_t)stub_wait_cancel;
     else if (at == (greg_t)stub_wait_after && gregs[REG_RAX] == -EINTR)
         gregs[REG_RAX] = STUB_KICKED;
+    else if (place != 0 && gregs[REG_RAX] == -EINTR)
+        begin_again(gregs, place);
+    filter_install_stamps();
     timers_rearm();
 }
 
@@ -71,7 +90,7 @@ static void caught(int signal, siginfo_t *info, void *context)
     if (info->si_code == SYS_SECCOMP)
         answer(context);
     else if (info->si_code == SI_QUEUE && info->si_value.sival_int == SESSION_KICK)
-        kicked(context);
+        kicked(context, (uint32_t)((uint64_t)info->si_value.sival_ptr >> 32));
     else
         pass_on(signal, info, context);
 }

@@ -127,6 +127,7 @@ static _Noreturn void begin_mediation(struct life *life)
         .fds = process.fds,
         .tsc = vclock_session()->tsc_per_ns_fp != 0,
         .links = vclock_session()->links,
+        .stamps = vclock_stamps() != SESSION_STAMPS_REAL,
     };
     filter_build(&filter, &options);
     long rc = filter_install(&filter);
@@ -295,6 +296,7 @@ _Noreturn void start(uint64_t *stack)
     process.cpu_tdf = vclock_tdf_running();
     leave_file(&life);
     catch_install();
+    filter_install_stamps();
     Elf64_auxv_t *vdso = aux_of(&life, AT_SYSINFO_EHDR);
     if (vdso != NULL && !vdso_redirect(vdso->a_un.a_val))
         vdso->a_type = AT_IGNORE;

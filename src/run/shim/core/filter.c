@@ -258,31 +258,43 @@ static void emit_rules(struct filter *filter, const struct filter_rule *list, un
     emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
 }
 
-void filter_build(struct filter *filter, const struct filter_options *options)
+/* The rules that hold for such a process, added to the list. Returns how many there are then. */
+static unsigned choose(struct filter_rule *list, unsigned count, const struct filter_rule *from,
+                       unsigned more, const struct filter_options *options)
 {
-    struct filter_rule list[FILTER_RULES_MAX];
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < filter_rules_count && count < FILTER_RULES_MAX; i++) {
-        const bool link =
-            filter_rules[i].nr == SYS_readlink || filter_rules[i].nr == SYS_readlinkat;
+    for (unsigned i = 0; i < more && count < FILTER_RULES_MAX; i++) {
+        const bool link = from[i].nr == SYS_readlink || from[i].nr == SYS_readlinkat;
         if (link && !options->links)
             continue;
-        list[count] = filter_rules[i];
+        list[count] = from[i];
         if (options->tsc && list[count].condition == SIGNAL)
             list[count].condition = SIGNAL_TSC;
         count++;
     }
+    return count;
+}
+
+void filter_build(struct filter *filter, const struct filter_options *options)
+{
+    struct filter_rule list[FILTER_RULES_MAX];
+
+    unsigned count = choose(list, 0, filter_rules, filter_rules_count, options);
     emit_head(filter);
+    if (options->stamps) {
+        count = choose(list, count, filter_stamps_rules, filter_stamps_rules_count, options);
+        emit_mark(filter, FILTER_MARK + FILTER_STAMPS);
+    }
     emit_rules(filter, list, count, options->stub, options->fds);
 }
 
 void filter_build_more(struct filter *filter, enum filter_more which, uint64_t stub)
 {
+    static const struct filter_rule *const lists[] = {filter_receive_rules, filter_endless_rules,
+                                                      filter_stamps_rules};
+    const unsigned counts[] = {filter_receive_rules_count, filter_endless_rules_count,
+                               filter_stamps_rules_count};
+
     emit_head(filter);
     emit_mark(filter, FILTER_MARK + which);
-    if (which == FILTER_RECEIVE)
-        emit_rules(filter, filter_receive_rules, filter_receive_rules_count, stub, 0);
-    else
-        emit_rules(filter, filter_endless_rules, filter_endless_rules_count, stub, 0);
+    emit_rules(filter, lists[which], counts[which], stub, 0);
 }

@@ -35,6 +35,7 @@ struct filter_options {
     int fds;       /* the first of SESSION_FDS descriptors that a program can't close */
     bool tsc;      /* rdtsc traps as SIGSEGV, so that signal's handler is mediated */
     bool links;    /* the kernel can't be told which program this is: readlink is mediated */
+    bool stamps;   /* what FILTER_STAMPS catches is caught from the beginning */
 };
 
 void filter_build(struct filter *filter, const struct filter_options *options);
@@ -45,6 +46,9 @@ enum filter_more {
     /* Has armed a timer: waits without a time-out, which the kernel does not begin again after the
      * kick that the timer needs. */
     FILTER_ENDLESS,
+    /* Asks for files' times, and opens files of /proc that tell of time: from the instant on at
+     * which the domain's clock left the kernel's (run/session.h). */
+    FILTER_STAMPS,
     FILTER_MORE,
 };
 
@@ -60,5 +64,8 @@ long filter_install(const struct filter *filter);
  * second one would cost each call, for ever. The kernel is asked, since memory does not know: a
  * child of vfork shares its parent's. */
 void filter_install_more(enum filter_more which);
+
+/* FILTER_STAMPS, if the session says that it is wanted. */
+void filter_install_stamps(void);
 
 #endif

@@ -10,6 +10,9 @@
 #include "ring/barrier.h"
 #include "run/shim/core/filter.h"
 #include "run/shim/core/stub.h"
+#include "run/shim/core/vclock.h"
+
+enum { YIELDS = 1000 };
 
 static long install(const struct filter *filter, unsigned flags)
 {
@@ -27,18 +30,45 @@ long filter_install(const struct filter *filter)
     return install(filter, 0);
 }
 
+/* To be the one who builds that filter: false if this thread is, and was interrupted by a handler.
+ * Who is seen to build it for long was in the process of which this one is a fork. */
+static bool begin(uint32_t *builder, uint32_t self)
+{
+    for (unsigned i = 0;; i++) {
+        uint32_t found = 0;
+        if (compare_exchange_full_u32(builder, &found, self))
+            return true;
+        if (found == self)
+            return false;
+        if (i >= YIELDS && compare_exchange_full_u32(builder, &found, self))
+            return true;
+        SYS0(SYS_sched_yield);
+    }
+}
+
+static bool is_set(enum filter_more which)
+{
+    return SYS1(SYS_prctl, FILTER_MARK + which) == -EALREADY;
+}
+
 void filter_install_more(enum filter_more which)
 {
     static struct filter filters[FILTER_MORE]; /* too large for a stack */
-    static uint32_t busy[FILTER_MORE];
-    uint32_t no = 0;
+    static uint32_t builders[FILTER_MORE];
 
-    if (SYS1(SYS_prctl, FILTER_MARK + which) == -EALREADY)
+    if (is_set(which) || !begin(&builders[which], (uint32_t)SYS0(SYS_gettid)))
         return;
-    /* Another thread is at it, or the one that a handler has interrupted. */
-    if (!compare_exchange_full_u32(&busy[which], &no, 1))
-        return;
-    filter_build_more(&filters[which], which, (uint64_t)stub_begin);
-    install(&filters[which], SECCOMP_FILTER_FLAG_TSYNC);
-    store_full_u32(&busy[which], 0);
+    if (!is_set(which)) {
+        filter_build_more(&filters[which], which, (uint64_t)stub_begin);
+        /* Where other threads can't have it, at least this one. */
+        if (install(&filters[which], SECCOMP_FILTER_FLAG_TSYNC) != 0)
+            install(&filters[which], 0);
+    }
+    store_full_u32(&builders[which], 0);
+}
+
+void filter_install_stamps(void)
+{
+    if (vclock_stamps() == SESSION_STAMPS_LATE)
+        filter_install_more(FILTER_STAMPS);
 }

@@ -55,20 +55,6 @@ const struct filter_rule filter_rules[] = {
     {SYS_getrusage, ALWAYS, 0},
     {SYS_wait4, IS_SET, 3},
     {SYS_waitid, IS_SET, 4},
-    {SYS_openat, READING, 2},
-    {SYS_open, READING, 1},
-    {SYS_newfstatat, ALWAYS, 0},
-    {SYS_stat, ALWAYS, 0},
-    {SYS_fstat, ALWAYS, 0},
-    {SYS_lstat, ALWAYS, 0},
-    {SYS_statx, ALWAYS, 0},
-    {SYS_utimensat, IS_SET, 2},
-    {SYS_utimes, IS_SET, 1},
-    {SYS_futimesat, IS_SET, 2},
-    {SYS_utime, IS_SET, 1},
-    {SYS_msgctl, ALWAYS, 0},
-    {SYS_semctl, ALWAYS, 0},
-    {SYS_shmctl, ALWAYS, 0},
     {SYS_readlink, ALWAYS, 0},
     {SYS_readlinkat, ALWAYS, 0},
     {SYS_setsockopt, TIME_OPTION, 0},
@@ -85,7 +71,7 @@ const struct filter_rule filter_rules[] = {
     {SYS_dup3, OUR_FD, 1},
 };
 
-/* FILTER_RECEIVE, FILTER_ENDLESS. */
+/* FILTER_RECEIVE, FILTER_ENDLESS, FILTER_STAMPS. */
 const struct filter_rule filter_receive_rules[] = {
     {SYS_recvfrom, ALWAYS, 0}, {SYS_recvmsg, ALWAYS, 0}, {SYS_recvmmsg, ALWAYS, 0},
     {SYS_accept, ALWAYS, 0},   {SYS_accept4, ALWAYS, 0},
@@ -97,10 +83,20 @@ const struct filter_rule filter_endless_rules[] = {
     {SYS_pause, ALWAYS, 0},
 };
 
+const struct filter_rule filter_stamps_rules[] = {
+    {SYS_openat, READING, 2},   {SYS_open, READING, 1},     {SYS_newfstatat, ALWAYS, 0},
+    {SYS_stat, ALWAYS, 0},      {SYS_fstat, ALWAYS, 0},     {SYS_lstat, ALWAYS, 0},
+    {SYS_statx, ALWAYS, 0},     {SYS_utimensat, IS_SET, 2}, {SYS_utimes, IS_SET, 1},
+    {SYS_futimesat, IS_SET, 2}, {SYS_utime, IS_SET, 1},     {SYS_msgctl, ALWAYS, 0},
+    {SYS_semctl, ALWAYS, 0},    {SYS_shmctl, ALWAYS, 0},
+};
+
 #define COUNT(list) ((unsigned)(sizeof(list) / sizeof((list)[0])))
 
 const unsigned filter_rules_count = COUNT(filter_rules);
 const unsigned filter_receive_rules_count = COUNT(filter_receive_rules);
 const unsigned filter_endless_rules_count = COUNT(filter_endless_rules);
+const unsigned filter_stamps_rules_count = COUNT(filter_stamps_rules);
 
-_Static_assert(COUNT(filter_rules) <= FILTER_RULES_MAX, "room for all of them");
+_Static_assert(COUNT(filter_rules) + COUNT(filter_stamps_rules) <= FILTER_RULES_MAX,
+               "room for all of them");

@@ -35,7 +35,9 @@ struct filter_rule {
 enum { FILTER_RULES_MAX = 128 };
 
 /* The rules for one number follow each other. */
-extern const struct filter_rule filter_rules[], filter_receive_rules[], filter_endless_rules[];
-extern const unsigned filter_rules_count, filter_receive_rules_count, filter_endless_rules_count;
+extern const struct filter_rule filter_rules[], filter_receive_rules[], filter_endless_rules[],
+    filter_stamps_rules[];
+extern const unsigned filter_rules_count, filter_receive_rules_count, filter_endless_rules_count,
+    filter_stamps_rules_count;
 
 #endif

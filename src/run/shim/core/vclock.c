@@ -170,3 +170,8 @@ uint64_t vclock_tdf_running(void)
 {
     return load_full_u64(&vclock_session()->tdf_running);
 }
+
+uint32_t vclock_stamps(void)
+{
+    return load_full_u32(&vclock_session()->stamps);
+}

@@ -32,6 +32,9 @@ bool vclock_ahead_ns(long clock_id, uint64_t *ahead_ns);
 uint64_t vclock_tdf(void);
 uint64_t vclock_tdf_running(void);
 
+/* Has the clock left the kernel's? enum session_stamps. */
+uint32_t vclock_stamps(void);
+
 /* The kernel's clock, by a system call. */
 uint64_t vclock_real_ns(long clock_id);
 

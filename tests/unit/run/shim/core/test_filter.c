@@ -28,7 +28,7 @@ static struct filter filter;
 static int build(void **state)
 {
     (void)state;
-    filter_build(&filter, &(struct filter_options){.stub = STUB, .fds = FDS});
+    filter_build(&filter, &(struct filter_options){.stub = STUB, .fds = FDS, .stamps = true});
     return 0;
 }
 
@@ -233,11 +233,32 @@ static void test_only_a_further_filter_tells_that_it_is_there(void **state)
     PASSED(SYS_getpid, FILTER_MARK + FILTER_ENDLESS, 0, 0, 0, 0);
 }
 
+static void test_files_times_are_caught_from_the_change_on(void **state)
+{
+    (void)state;
+    CAUGHT(SYS_newfstatat, 3, 0x10, 0x10, 0, 0);
+    CAUGHT(SYS_execve, 0x10, 0, 0, 0, 0); /* the rest is there, too */
+    assert_int_equal(from(STUB, SYS_prctl, FILTER_MARK + FILTER_STAMPS, 0, 0, 0, 0),
+                     SECCOMP_RET_ERRNO | EALREADY);
+    filter_build(&filter, &(struct filter_options){.stub = STUB, .fds = FDS});
+    PASSED(SYS_newfstatat, 3, 0x10, 0x10, 0, 0);
+    PASSED(SYS_openat, 3, 0x10, O_RDONLY, 0, 0);
+    PASSED(SYS_utimensat, 3, 0x10, 0x10, 0, 0);
+    PASSED(SYS_prctl, FILTER_MARK + FILTER_STAMPS, 0, 0, 0, 0);
+    CAUGHT(SYS_execve, 0x10, 0, 0, 0, 0);
+    filter_build_more(&filter, FILTER_STAMPS, STUB);
+    CAUGHT(SYS_newfstatat, 3, 0x10, 0x10, 0, 0);
+    CAUGHT(SYS_openat, 3, 0x10, O_RDONLY, 0, 0);
+    CAUGHT(SYS_utimensat, 3, 0x10, 0x10, 0, 0);
+    PASSED(SYS_execve, 0x10, 0, 0, 0, 0);
+}
+
 static void test_the_program_has_room(void **state)
 {
     (void)state;
     filter_build(&filter,
-                 &(struct filter_options){.stub = STUB, .fds = FDS, .tsc = true, .links = true});
+                 &(struct filter_options){
+                     .stub = STUB, .fds = FDS, .tsc = true, .links = true, .stamps = true});
     assert_true(filter.count < FILTER_CODE_MAX);
     assert_int_equal(filter.code[filter.count - 1].code, BPF_RET | BPF_K);
 }
@@ -266,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup(test_everything_else_is_decided_by_its_number, build),
         cmocka_unit_test_setup(test_waits_without_end_are_caught_beside_a_timer, build),
         cmocka_unit_test_setup(test_only_a_further_filter_tells_that_it_is_there, build),
+        cmocka_unit_test_setup(test_files_times_are_caught_from_the_change_on, build),
         cmocka_unit_test_setup(test_the_program_has_room, build),
         cmocka_unit_test_setup(test_other_abis_have_no_calls, build),
     };

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/reach.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/decimal.h"
+#include "run/family.h"
+#include "run/session.h"
+
+enum { ROUNDS_MAX = 20, ROUND_NS = 2000000, PATH_SIZE = 64, LINE_SIZE = 256, STATUS_SIZE = 2048 };
+
+int reach_kick(pid_t tgid, pid_t tid, uint32_t place)
+{
+    siginfo_t info = {.si_signo = SIGSYS, .si_code = SI_QUEUE};
+    long rc;
+
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_ptr = (void *)(uintptr_t)((uint64_t)place << 32 | SESSION_KICK);
+    if (tid != 0)
+        rc = syscall(SYS_rt_tgsigqueueinfo, tgid, tid, SIGSYS, &info);
+    else
+        rc = syscall(SYS_rt_sigqueueinfo, tgid, SIGSYS, &info);
+    return rc < 0 ? -errno : 0;
+}
+
+/* ---- where a thread is --------------------------------------------------------------------------
+ */
+
+#ifdef __x86_64__
+/* These end with EINTR after any handler. read: an inotify's. */
+static bool is_ended(long nr)
+{
+    static const long ended[] = {
+        SYS_read,     SYS_readv,      SYS_poll,        SYS_ppoll,        SYS_select,
+        SYS_pselect6, SYS_epoll_wait, SYS_epoll_pwait, SYS_pause,        SYS_msgsnd,
+        SYS_msgrcv,   SYS_semop,      SYS_semtimedop,  SYS_io_getevents, 333 /* io_pgetevents */,
+        441 /* epoll_pwait2 */};
+
+    for (size_t i = 0; i < sizeof(ended) / sizeof(ended[0]); i++)
+        if (ended[i] == nr)
+            return true;
+    return false;
+}
+#else
+static bool is_ended(long nr)
+{
+    (void)nr;
+    return false;
+}
+#endif
+
+uint32_t reach_place(const char *line)
+{
+    long nr;
+    uint64_t sp, pc;
+
+    if (sscanf(line, "%ld %*x %*x %*x %*x %*x %*x %" SCNx64 " %" SCNx64, &nr, &sp, &pc) != 3 ||
+        !is_ended(nr) || (pc >= SESSION_SHIM_ADDRESS && pc < SESSION_CLOCK_ADDRESS))
+        return 0;
+    return session_place((uint32_t)nr, pc, sp);
+}
+
+/* What a file of /proc begins with; empty: it can't be read. */
+static void read_file(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+    text[n < 0 ? 0 : n] = '\0';
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool is_traced(pid_t pid)
+{
+    char path[PATH_SIZE], text[STATUS_SIZE];
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    read_file(path, text, sizeof(text));
+    const char *tracer = strstr(text, "\nTracerPid:");
+    return tracer != NULL && atoi(tracer + strlen("\nTracerPid:")) != 0;
+}
+
+/* ---- processes ----------------------------------------------------------------------------------
+ */
+
+/* The thread that notices least of a kick. */
+static void kick_process(pid_t pid)
+{
+    char path[PATH_SIZE], line[LINE_SIZE];
+    struct dirent *entry;
+    uint64_t tid, chosen = 0;
+    uint32_t place = 0;
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *directory = opendir(path);
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        if (decimal_parse(entry->d_name, 1, INT32_MAX, &tid) < 0)
+            continue;
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
+        read_file(path, line, sizeof(line));
+        if (line[0] == '\0' || strncmp(line, "-1 0x0 0x0", 10) == 0)
+            continue; /* not ours to look at, or ended */
+        chosen = tid;
+        place = reach_place(line);
+        if (place == 0)
+            break;
+    }
+    if (directory != NULL)
+        closedir(directory);
+    (void)reach_kick(pid, (pid_t)chosen, place);
+}
+
+struct reach {
+    bool (*is_known)(void *arg, pid_t pid);
+    void *arg;
+    pid_t *done;
+    size_t count, room;
+    bool is_new;
+};
+
+static bool is_done(const struct reach *reach, pid_t pid)
+{
+    for (size_t i = 0; i < reach->count; i++)
+        if (reach->done[i] == pid)
+            return true;
+    return false;
+}
+
+static void reach_one(void *arg, pid_t pid)
+{
+    struct reach *reach = arg;
+    if (is_done(reach, pid))
+        return;
+    if (reach->count == reach->room) {
+        size_t room = reach->room == 0 ? 64 : 2 * reach->room;
+        pid_t *done = realloc(reach->done, room * sizeof(*done));
+        if (done == NULL)
+            return;
+        reach->done = done;
+        reach->room = room;
+    }
+    reach->done[reach->count++] = pid;
+    reach->is_new = true;
+    if (!reach->is_known(reach->arg, pid) && !is_traced(pid))
+        kick_process(pid);
+}
+
+void reach_family(bool (*is_known)(void *arg, pid_t pid), void *arg)
+{
+    const struct timespec nap = clock_timespec(ROUND_NS);
+    struct reach reach = {.is_known = is_known, .arg = arg};
+    for (int i = 0; i < ROUNDS_MAX && (i < 2 || reach.is_new); i++) {
+        reach.is_new = false;
+        if (i > 0)
+            clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+        family_each(reach_one, &reach);
+    }
+    free(reach.done);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reach: kicks, by which the supervisor tells the shim in its programs of a change (run/session.h).
+ *
+ * Who waits for a time stands in the session's table. Who computes, or waits for something else,
+ * stands nowhere, so that the family is looked for in /proc. A kick ends some system calls with
+ * EINTR (signal(7): poll, msgrcv, ...): so a thread is chosen that is in none of them, or told
+ * where it waits, to begin that call again. One that enters such a call while it is looked at may
+ * be told EINTR.
+ */
+#ifndef SPLITDOM_RUN_REACH_H
+#define SPLITDOM_RUN_REACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* tid 0: any thread of the process. place: session_place, or 0. 0; -ESRCH: nobody is there any
+ * more; others from the system. */
+int reach_kick(pid_t tgid, pid_t tid, uint32_t place);
+
+/* One thread of each descendant of this process, but for those that are known to have been kicked,
+ * and those that are traced, to whose tracers it would be a signal that they do not expect
+ * (User-mode Linux traces its guest's programs). Looks twice at least, some milliseconds apart, for
+ * who is just being forked. */
+void reach_family(bool (*is_known)(void *arg, pid_t pid), void *arg);
+
+/* The place of a thread, from a line of /proc/PID/task/TID/syscall; 0: it runs, or waits in a call
+ * that the kernel begins again by itself, or that the shim has made. */
+uint32_t reach_place(const char *line);
+
+#endif

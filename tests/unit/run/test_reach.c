@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* reach: where a thread is, from what /proc tells of it; and who is kicked. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "run/reach.h"
+#include "run/session.h"
+
+enum { HANG_S = 60 };
+
+#if defined(__x86_64__)
+static void test_a_wait_that_a_signal_ends_has_a_place(void **state)
+{
+    (void)state;
+    assert_int_equal(reach_place("7 0x7ffd10 0x1 0xffffffff 0x0 0x0 0x0 0x7ffd00 0x7f0010\n"),
+                     session_place(7, 0x7f0010, 0x7ffd00));
+    assert_int_equal(reach_place("34 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd00 0x7f0010\n"),
+                     session_place(34, 0x7f0010, 0x7ffd00));
+}
+
+static void test_others_have_none(void **state)
+{
+    (void)state;
+    assert_int_equal(reach_place("running\n"), 0);
+    assert_int_equal(reach_place("-1 0x7ffd00 0x7f0010\n"), 0);
+    assert_int_equal(reach_place(""), 0);
+    /* wait4 is begun again by the kernel, and what the shim calls by the shim. */
+    assert_int_equal(reach_place("61 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd00 0x7f0010\n"), 0);
+    assert_int_equal(reach_place("7 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd00 0x7e900000a03f\n"), 0);
+}
+#endif
+
+static void test_places_differ_by_number_and_by_where_it_is(void **state)
+{
+    const uint32_t place = session_place(7, 0x7f0010, 0x7ffd00);
+
+    (void)state;
+    assert_int_equal(place & ((1u << SESSION_PLACE_NR_BITS) - 1), 8);
+    assert_int_not_equal(place >> SESSION_PLACE_NR_BITS,
+                         session_place(7, 0x7f0020, 0x7ffd00) >> SESSION_PLACE_NR_BITS);
+    assert_int_not_equal(place >> SESSION_PLACE_NR_BITS,
+                         session_place(7, 0x7f0010, 0x7ffd08) >> SESSION_PLACE_NR_BITS);
+}
+
+static bool is_this(void *arg, pid_t pid)
+{
+    return pid == *(pid_t *)arg;
+}
+
+/* A child that waits for ever, and ends by the kick. */
+static pid_t make_child(void)
+{
+    int there[2];
+    char byte;
+    assert_int_equal(pipe(there), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGSYS, SIG_DFL); /* cmocka has a handler for it */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)!write(there[1], "x", 1);
+        for (;;)
+            pause();
+    }
+    assert_true(pid > 0);
+    assert_int_equal(read(there[0], &byte, 1), 1);
+    close(there[0]);
+    close(there[1]);
+    return pid;
+}
+
+static void test_the_family_is_kicked_but_for_who_was(void **state)
+{
+    pid_t known = make_child(), other = make_child();
+    int status;
+
+    (void)state;
+    reach_family(is_this, &known);
+    assert_int_equal(waitpid(other, &status, 0), other);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+    assert_int_equal(waitpid(known, &status, WNOHANG), 0);
+    assert_int_equal(kill(known, SIGKILL), 0);
+    assert_int_equal(waitpid(known, &status, 0), known);
+    assert_int_equal(reach_kick(known, known, 0), -ESRCH);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#if defined(__x86_64__)
+        cmocka_unit_test(test_a_wait_that_a_signal_ends_has_a_place),
+        cmocka_unit_test(test_others_have_none),
+#endif
+        cmocka_unit_test(test_places_differ_by_number_and_by_where_it_is),
+        cmocka_unit_test(test_the_family_is_kicked_but_for_who_was),
+    };
+
+    alarm(HANG_S);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
