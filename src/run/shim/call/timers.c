@@ -181,10 +181,12 @@ long timers_arm(struct timers_record *record, long flags)
         uint64_t tdf = vclock_tdf();
         uint64_t left = at_least_one(scale_to_real_ns(tdf, wait_rest_ns(record->deadline_ns)));
         record->real_interval_ns = scale_to_real_ns(tdf, record->interval_ns);
-        record->real_deadline_ns = vclock_real_ns(CLOCK_MONOTONIC) + left;
+        const uint64_t from_ns = vclock_real_ns(CLOCK_MONOTONIC);
         struct itimerspec spec = {.it_value = scale_timespec(left),
                                   .it_interval = scale_timespec(record->real_interval_ns)};
         rc = set_kernel(record, flags & ~TIMER_ABSTIME, &spec);
+        record->real_deadline_ns = from_ns + left;
+        record->real_slack_ns = vclock_real_ns(CLOCK_MONOTONIC) - from_ns;
         record->armed = rc == 0;
     } while (rc == 0 && load_full_u32(generation) != record->generation);
     return rc;
@@ -217,21 +219,30 @@ struct itimerspec timers_left(struct timers_record *record)
     return spec;
 }
 
-/* False: it has ended, or was armed by somebody else. */
-static bool still_ours(const struct timers_record *record)
+enum state { ENDED, FOREIGN, OURS };
+
+/* Has it rung for the last time, or was it armed by somebody else? This thread may stand still at
+ * any point for long, so that all that is known is when it rings at the earliest and the latest. */
+static enum state state_of(const struct timers_record *record)
 {
     struct itimerspec spec = {0};
     uint64_t left;
 
-    if (get_kernel(record, &spec) != 0 || !scale_from_timespec(&spec.it_value, &left) || left == 0)
-        return false;
-    int64_t off = (int64_t)(vclock_real_ns(CLOCK_MONOTONIC) + left - record->real_deadline_ns);
-    if (record->real_interval_ns != 0 && off > 0) {
-        off %= (int64_t)record->real_interval_ns;
-        if (off > (int64_t)record->real_interval_ns / 2)
-            off -= (int64_t)record->real_interval_ns;
+    const uint64_t from_ns = vclock_real_ns(CLOCK_MONOTONIC);
+    if (get_kernel(record, &spec) != 0)
+        return FOREIGN;
+    const uint64_t to_ns = vclock_real_ns(CLOCK_MONOTONIC);
+    if (!scale_from_timespec(&spec.it_value, &left) || left == 0)
+        return ENDED;
+    int64_t first = (int64_t)(from_ns + left - record->real_deadline_ns - record->real_slack_ns);
+    int64_t last = (int64_t)(to_ns + left - record->real_deadline_ns);
+    if (record->real_interval_ns != 0 && last > 0) {
+        const int64_t interval = (int64_t)record->real_interval_ns;
+        const int64_t past = (last + interval / 2) / interval * interval;
+        first -= past;
+        last -= past;
     }
-    return off < FOREIGN_NS && off > -FOREIGN_NS;
+    return first < FOREIGN_NS && last > -FOREIGN_NS ? OURS : FOREIGN;
 }
 
 /* Expiries of a timerfd that nobody has read yet would be lost when it is armed. */
@@ -246,17 +257,33 @@ static uint64_t take_ticks(int fd)
     return 0;
 }
 
+/* How often it was to ring until now. */
+static uint64_t due_count(const struct timers_record *record)
+{
+    const uint64_t now_ns = vclock_now_ns();
+
+    if (record->deadline_ns > now_ns)
+        return 0;
+    return record->interval_ns == 0 ? 1 : (now_ns - record->deadline_ns) / record->interval_ns + 1;
+}
+
+/* An expiry by the rate of before, which is too early by that of now, is taken back where nobody
+ * has noticed it yet. */
 static void rearm(struct timers_record *record)
 {
+    const int number = (int)(uint32_t)record->key;
+    const enum state state = state_of(record);
+    const uint64_t due = due_count(record);
     uint64_t ticks = 0;
-    int number = (int)(uint32_t)record->key;
 
-    if (!still_ours(record)) {
+    if (record->key >> 32 == TIMERS_FD && (state == OURS || (state == ENDED && due == 0)))
+        ticks = take_ticks(number);
+    if (state == FOREIGN || (state == ENDED && (due > 0 || ticks == 0))) {
         record->armed = false;
         return;
     }
-    if (record->key >> 32 == TIMERS_FD)
-        ticks = take_ticks(number);
+    if (ticks > due)
+        ticks = due;
     advance(record);
     timers_arm(record, 0);
     if (ticks != 0)

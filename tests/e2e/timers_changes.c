@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers_changes: kernel timers in nine threads, while somebody else changes the rate.
+ *
+ *     timers_changes SPAN_MS TICKS_IN_US [P99_US]   for so many milliseconds of CLOCK_MONOTONIC
+ *
+ * Four threads read a timerfd, four wait for a POSIX timer's signal, one for SIGALRM. Prints how
+ * many timers there were, and how early and how late they rang, in microseconds of the TSC, which
+ * is not dilated (waits_changes tsc tells its rate). Exit 1: of 100 more than one was over P99_US
+ * early.
+ */
+#include <err.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    THREADS = 9,
+    TIMERS_MAX = 16384,
+    SPAN_MS_MAX = 20,
+    SAMPLE_NS = 3000,
+    SAMPLE_TICKS_MAX = 400000
+};
+
+#define NS INT64_C(1000000000)
+
+struct waiter {
+    pthread_t thread;
+    unsigned number, seed, count;
+    int64_t end_ns;
+    timer_t timer;
+    int fd;
+    double late[TIMERS_MAX]; /* TSC ticks; negative: early */
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * NS + ts.tv_nsec;
+}
+
+/* Ticks of the TSC that a nanosecond of the domain takes now; 0: not to be said. */
+static double rate(void)
+{
+    for (int i = 0; i < 5; i++) {
+        int64_t from_ns = now_ns(), ns;
+        uint64_t from = __builtin_ia32_rdtsc(), ticks;
+        do {
+            ns = now_ns() - from_ns;
+            ticks = __builtin_ia32_rdtsc() - from;
+        } while (ns < SAMPLE_NS && ticks < SAMPLE_TICKS_MAX);
+        if (ns >= SAMPLE_NS && ticks < SAMPLE_TICKS_MAX)
+            return (double)ticks / (double)ns;
+    }
+    return 0;
+}
+
+static void take_signal(int signo)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    while (sigwaitinfo(&set, NULL) != signo)
+        if (errno != EINTR)
+            err(1, "sigwaitinfo");
+}
+
+static void make_timer(struct waiter *w)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
+
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    w->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    if (w->fd < 0 || timer_create(CLOCK_MONOTONIC, &event, &w->timer) < 0)
+        err(1, "a timer");
+}
+
+static void ring_once(struct waiter *w, int64_t span_ns)
+{
+    const struct itimerspec spec = {.it_value = {.tv_nsec = span_ns}};
+    const struct itimerval val = {.it_value = {.tv_usec = span_ns / 1000}};
+    uint64_t count;
+
+    if (w->number == 0) {
+        setitimer(ITIMER_REAL, &val, NULL);
+        take_signal(SIGALRM);
+    } else if (w->number % 2 == 0) {
+        timer_settime(w->timer, 0, &spec, NULL);
+        take_signal(SIGRTMIN);
+    } else if (timerfd_settime(w->fd, 0, &spec, NULL) < 0 ||
+               read(w->fd, &count, sizeof(count)) != sizeof(count) || count != 1) {
+        err(1, "timerfd");
+    }
+}
+
+static void *waiter_main(void *argument)
+{
+    struct waiter *w = argument;
+
+    make_timer(w);
+    while (now_ns() < w->end_ns && w->count < TIMERS_MAX) {
+        int64_t span_ns = (1 + rand_r(&w->seed) % SPAN_MS_MAX) * INT64_C(1000000);
+        int64_t from_ns = now_ns();
+        ring_once(w, span_ns);
+        int64_t late_ns = now_ns() - from_ns - span_ns;
+        w->late[w->count++] = (double)late_ns * rate();
+    }
+    return NULL;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+    static struct waiter waiters[THREADS];
+    static double all[THREADS * TIMERS_MAX];
+    unsigned count = 0, early = 0;
+    sigset_t blocked;
+
+    if (argc < 3 || atof(argv[2]) <= 0)
+        errx(2, "usage: timers_changes SPAN_MS TICKS_IN_US [P99_US]");
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGALRM);
+    sigaddset(&blocked, SIGRTMIN);
+    pthread_sigmask(SIG_BLOCK, &blocked, NULL);
+    const int64_t end_ns = now_ns() + atoll(argv[1]) * 1000000;
+    for (unsigned i = 0; i < THREADS; i++) {
+        waiters[i].number = i;
+        waiters[i].seed = i + 1;
+        waiters[i].end_ns = end_ns;
+        if (pthread_create(&waiters[i].thread, NULL, waiter_main, &waiters[i]) != 0)
+            errx(1, "pthread_create");
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(waiters[i].thread, NULL);
+        for (unsigned k = 0; k < waiters[i].count; k++)
+            all[count++] = waiters[i].late[k] / atof(argv[2]);
+    }
+    if (count == 0)
+        errx(1, "no timer rang");
+    qsort(all, count, sizeof(*all), by_size);
+    while (early < count && all[early] < 0)
+        early++;
+    printf("%u timers, %u early, by %.0f (p99), %.0f us; late by %.0f, %.0f (p99), %.0f us\n",
+           count, early, -all[count / 100], -all[0], all[count / 2], all[count * 99 / 100],
+           all[count - 1]);
+    return argc > 3 && -all[count / 100] > atof(argv[3]);
+}
