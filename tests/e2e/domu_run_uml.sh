@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# A whole Linux as the program: in User-mode Linux at TDF 10 a second takes ten real ones, and its uptime rises by one;
+# A whole Linux as the program: in User-mode Linux at TDF 10 a second of its clock takes ten real ones,
 # SECONDS_IN_GUEST times (20).
 # timeout: 400
 . "$(dirname "$0")/functions.sh"
