@@ -24,10 +24,12 @@
 
 enum {
     NR_SLOTS = __CONST_RING_SIZE(blkif, DOMAIN_PAGE_SIZE),
+    QUEUES_MAX = 4,
+    SLOTS_MAX = QUEUES_MAX * NR_SLOTS, /* those of a queue lie together */
     SEGMENTS_MAX = 3,
-    NR_FREE_PAGES = 1 + NR_SLOTS * SEGMENTS_MAX,
+    NR_FREE_PAGES = QUEUES_MAX + SLOTS_MAX * SEGMENTS_MAX,
     RING_REF = GNTTAB_NR_RESERVED_ENTRIES,
-    DATA_REF = RING_REF + 1,
+    DATA_REF = RING_REF + QUEUES_MAX,
     SECTORS_PER_PAGE = DOMAIN_PAGE_SIZE / 512,
     UNTOUCHED = 0xee, /* what a data page holds where no sector may land */
 };
@@ -37,9 +39,10 @@ struct front {
     struct xen_events events;
     struct xen_store store;
     struct xen_vbd vbd;
-    struct blkif_front_ring ring;
-    struct blkif_request shadow[NR_SLOTS];
-    bool busy[NR_SLOTS];
+    struct blkif_front_ring ring[QUEUES_MAX];
+    uint32_t port[QUEUES_MAX];
+    struct blkif_request shadow[SLOTS_MAX];
+    bool busy[SLOTS_MAX];
     grant_entry_v1_t *grants;
     int image;
     uint64_t random;
@@ -80,7 +83,7 @@ static grant_ref_t data_ref(uint64_t slot, uint32_t segment)
 
 static uint32_t data_pfn(const struct front *front, uint64_t slot, uint32_t segment)
 {
-    return front->domain.free_pfn + 1 + (uint32_t)(slot * SEGMENTS_MAX) + segment;
+    return front->domain.free_pfn + QUEUES_MAX + (uint32_t)(slot * SEGMENTS_MAX) + segment;
 }
 
 static uint32_t segment_sectors(const struct blkif_request_segment *seg)
@@ -142,10 +145,11 @@ static void verify(struct front *front, const struct blkif_request *req)
     }
 }
 
-static void complete(struct front *front, const struct blkif_response *rsp)
+static void complete(struct front *front, uint32_t queue, const struct blkif_response *rsp)
 {
-    if (rsp->id >= NR_SLOTS || !front->busy[rsp->id])
-        errx(1, "response to request %llu, which is not in flight", (unsigned long long)rsp->id);
+    if (rsp->id / NR_SLOTS != queue || !front->busy[rsp->id])
+        errx(1, "queue %u: response to request %llu, which is not in flight there", queue,
+             (unsigned long long)rsp->id);
     const struct blkif_request *req = &front->shadow[rsp->id];
     if (rsp->operation != req->operation || rsp->status != BLKIF_RSP_OKAY)
         errx(1, "response: operation %u status %d for a read of sector %llu", rsp->operation,
@@ -156,43 +160,57 @@ static void complete(struct front *front, const struct blkif_response *rsp)
     front->busy[rsp->id] = false;
 }
 
-static uint64_t free_slot(const struct front *front)
+static uint64_t free_slot(const struct front *front, uint32_t queue)
 {
-    uint64_t slot = 0;
-    while (slot < NR_SLOTS && front->busy[slot])
+    uint64_t slot = (uint64_t)queue * NR_SLOTS;
+    while (slot < ((uint64_t)queue + 1) * NR_SLOTS && front->busy[slot])
         slot++;
     return slot;
 }
 
-static uint64_t issue(struct front *front, uint64_t count)
+static uint64_t issue(struct front *front, uint32_t queue, uint64_t count)
 {
+    struct blkif_front_ring *ring = &front->ring[queue];
     uint64_t issued = 0;
     int notify;
-    for (; issued < count && !RING_FULL(&front->ring); issued++) {
-        uint64_t slot = free_slot(front);
+    for (; issued < count && !RING_FULL(ring); issued++) {
+        uint64_t slot = free_slot(front, queue);
         make_request(front, slot);
-        *RING_GET_REQUEST(&front->ring, front->ring.req_prod_pvt) = front->shadow[slot];
-        front->ring.req_prod_pvt++;
+        *RING_GET_REQUEST(ring, ring->req_prod_pvt) = front->shadow[slot];
+        ring->req_prod_pvt++;
     }
-    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&front->ring, notify);
+    RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(ring, notify);
     if (notify && xen_events_kick(&front->events) < 0)
         errx(1, "doorbell: write failed");
     return issued;
 }
 
-static uint64_t collect(struct front *front)
+static uint64_t collect(struct front *front, uint32_t queue)
 {
+    struct blkif_front_ring *ring = &front->ring[queue];
     uint64_t collected = 0;
-    RING_IDX prod = __atomic_load_n(&front->ring.sring->rsp_prod, __ATOMIC_RELAXED);
+    RING_IDX prod = __atomic_load_n(&ring->sring->rsp_prod, __ATOMIC_RELAXED);
     xen_rmb();
-    if (RING_RESPONSE_PROD_OVERFLOW(&front->ring, prod))
+    if (RING_RESPONSE_PROD_OVERFLOW(ring, prod))
         errx(1, "the back end claims more responses than the ring has slots");
-    for (; front->ring.rsp_cons != prod; front->ring.rsp_cons++, collected++) {
+    for (; ring->rsp_cons != prod; ring->rsp_cons++, collected++) {
         struct blkif_response rsp;
-        RING_COPY_RESPONSE(&front->ring, front->ring.rsp_cons, &rsp);
-        complete(front, &rsp);
+        RING_COPY_RESPONSE(ring, ring->rsp_cons, &rsp);
+        complete(front, queue, &rsp);
     }
     return collected;
+}
+
+/* Whether any ring has answers; if none has, each will tell of its next one. */
+static bool any_answer(struct front *front)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < front->vbd.queues; i++) {
+        unsigned int work;
+        RING_FINAL_CHECK_FOR_RESPONSES(&front->ring[i], work);
+        any |= work != 0;
+    }
+    return any;
 }
 
 static void read_and_verify(struct front *front, uint64_t count)
@@ -202,13 +220,11 @@ static void read_and_verify(struct front *front, uint64_t count)
         uint64_t batch = draw(front, NR_SLOTS + 1); /* sometimes none: just wait */
         if (batch > count - issued)
             batch = count - issued;
-        issued += issue(front, batch);
-        done += collect(front);
-        if (issued == done)
-            continue;
-        unsigned int work;
-        RING_FINAL_CHECK_FOR_RESPONSES(&front->ring, work);
-        if (!work && xen_events_wait(&front->events) < 0)
+        uint32_t queue = front->vbd.queues > 1 ? draw(front, front->vbd.queues) : 0;
+        issued += issue(front, queue, batch);
+        for (uint32_t i = 0; i < front->vbd.queues; i++)
+            done += collect(front, i);
+        if (issued != done && !any_answer(front) && xen_events_wait(&front->events) < 0)
             errx(1, "no event for 10 s, with %llu requests in flight",
                  (unsigned long long)(issued - done));
     }
@@ -233,9 +249,21 @@ static void check_geometry(const struct front *front)
              SEGMENTS_MAX * SECTORS_PER_PAGE);
 }
 
-static uint32_t start(struct front *front, const char *socket_path, uint32_t index)
+static void start_ring(struct front *front, uint32_t queue, uint32_t index)
 {
-    uint32_t port;
+    struct domain *domain = &front->domain;
+    struct blkif_sring *sring = domain_page(domain, domain->free_pfn + queue);
+    SHARED_RING_INIT(sring);
+    sring->req_prod = sring->rsp_prod = index;
+    sring->req_event = sring->rsp_event = index + 1;
+    FRONT_RING_ATTACH(&front->ring[queue], sring, index, DOMAIN_PAGE_SIZE);
+    grant(front, RING_REF + queue, domain->free_pfn + queue);
+    if (domain_alloc_unbound(domain, &front->port[queue]) < 0)
+        errx(1, "%s", domain->why);
+}
+
+static void start(struct front *front, const char *socket_path, uint32_t index)
+{
     struct domain *domain = &front->domain;
     if (domain_create(domain, socket_path, NR_FREE_PAGES) < 0)
         errx(1, "%s", domain->why);
@@ -245,29 +273,24 @@ static uint32_t start(struct front *front, const char *socket_path, uint32_t ind
                                       .events = &front->events};
     front->vbd.store = &front->store;
     front->grants = domain_page(domain, domain->gnttab_pfn);
-    if (domain->nr_grant_entries < DATA_REF + NR_SLOTS * SEGMENTS_MAX)
+    if (domain->nr_grant_entries < DATA_REF + SLOTS_MAX * SEGMENTS_MAX)
         errx(1, "the grant table has only %u entries", domain->nr_grant_entries);
 
-    struct blkif_sring *sring = domain_page(domain, domain->free_pfn);
-    SHARED_RING_INIT(sring);
-    sring->req_prod = sring->rsp_prod = index;
-    sring->req_event = sring->rsp_event = index + 1;
-    FRONT_RING_ATTACH(&front->ring, sring, index, DOMAIN_PAGE_SIZE);
-    grant(front, RING_REF, domain->free_pfn);
-    for (uint32_t i = 0; i < NR_SLOTS * SEGMENTS_MAX && front->vbd.persistent; i++)
+    for (uint32_t i = 0; i < QUEUES_MAX; i++)
+        start_ring(front, i, index);
+    for (uint32_t i = 0; i < SLOTS_MAX * SEGMENTS_MAX && front->vbd.persistent; i++)
         grant(front, DATA_REF + i, data_pfn(front, i / SEGMENTS_MAX, i % SEGMENTS_MAX));
-    if (domain_alloc_unbound(domain, &port) < 0)
-        errx(1, "%s", domain->why);
-    return port;
 }
 
-static void give_back(struct front *front, uint32_t port)
+static void give_back(struct front *front)
 {
-    for (uint32_t i = 0; i < NR_SLOTS * SEGMENTS_MAX; i++)
+    for (uint32_t i = 0; i < SLOTS_MAX * SEGMENTS_MAX; i++)
         end_access(front, DATA_REF + i, "after the device was closed");
-    end_access(front, RING_REF, "after the device was closed");
-    if (domain_close_port(&front->domain, port) < 0)
-        errx(1, "closing port %u: %s", port, front->domain.why);
+    for (uint32_t i = 0; i < QUEUES_MAX; i++) {
+        end_access(front, RING_REF + i, "after the device was closed");
+        if (domain_close_port(&front->domain, front->port[i]) < 0)
+            errx(1, "closing port %u: %s", front->port[i], front->domain.why);
+    }
 }
 
 static void usage(void)
@@ -276,6 +299,7 @@ static void usage(void)
           "reads COUNT times 1..24 random sectors by Xen's block protocol and compares with IMAGE\n"
           "  --mini-os        connect as mini-os does: state 1 -> 4 at once\n"
           "  --persistent     ask for persistent grants\n"
+          "  --queues N       rings, 1..4, as far as the back end has them; default 1\n"
           "  --ring-start N   first index of the ring, 0..4294967295; default 0\n"
           "  --seed N         of the random numbers; default 1\n",
           stderr);
@@ -294,11 +318,10 @@ static uint64_t number(const char *text, uint64_t max)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"mini-os", no_argument, NULL, 'm'},
-                                            {"persistent", no_argument, NULL, 'p'},
-                                            {"ring-start", required_argument, NULL, 'r'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"mini-os", no_argument, NULL, 'm'},      {"persistent", no_argument, NULL, 'p'},
+        {"queues", required_argument, NULL, 'q'}, {"ring-start", required_argument, NULL, 'r'},
+        {"seed", required_argument, NULL, 's'},   {NULL, 0, NULL, 0}};
     static struct front front = {.random = 1};
     uint32_t index = 0;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -306,6 +329,8 @@ int main(int argc, char **argv)
             front.vbd.mini_os = true;
         else if (c == 'p')
             front.vbd.persistent = true;
+        else if (c == 'q')
+            front.vbd.queues = (uint32_t)number(optarg, QUEUES_MAX);
         else if (c == 'r')
             index = (uint32_t)number(optarg, UINT32_MAX);
         else if (c == 's')
@@ -313,13 +338,13 @@ int main(int argc, char **argv)
         else
             usage();
     }
-    if (argc - optind != 3)
+    if (argc - optind != 3 || (front.vbd.queues > 1 && front.vbd.mini_os))
         usage();
     uint64_t count = number(argv[optind + 2], UINT32_MAX);
 
     open_image(&front, argv[optind + 1]);
-    uint32_t port = start(&front, argv[optind], index);
-    int rc = xen_vbd_connect(&front.vbd, front.domain.domid, RING_REF, port);
+    start(&front, argv[optind], index);
+    int rc = xen_vbd_connect(&front.vbd, front.domain.domid, RING_REF, front.port);
     if (rc < 0)
         errx(1, "connect: %s: %s", front.vbd.doing, strerror(-rc));
     check_geometry(&front);
@@ -327,9 +352,10 @@ int main(int argc, char **argv)
     rc = xen_vbd_close(&front.vbd);
     if (rc < 0)
         errx(1, "close: %s: %s", front.vbd.doing, strerror(-rc));
-    give_back(&front, port);
-    printf("%llu requests match; %llu kicks, %llu upcalls\n", (unsigned long long)count,
-           (unsigned long long)front.events.kicks, (unsigned long long)front.events.upcalls);
+    give_back(&front);
+    printf("%llu requests match; %u queues, %llu kicks, %llu upcalls\n", (unsigned long long)count,
+           front.vbd.queues, (unsigned long long)front.events.kicks,
+           (unsigned long long)front.events.upcalls);
     domain_destroy(&front.domain);
     close(front.image);
     return 0;

@@ -71,11 +71,30 @@ static int wait_back_state(struct xen_vbd *vbd, enum xenbus_state min, enum xenb
     }
 }
 
-static int write_ring(struct xen_vbd *vbd, uint32_t ring_ref, uint32_t port)
+static int write_queues(struct xen_vbd *vbd, uint32_t ring_ref, const uint32_t *ports)
 {
-    int rc = write_number(vbd, "ring-ref", ring_ref);
-    if (rc == 0)
-        rc = write_number(vbd, "event-channel", port);
+    int rc = write_number(vbd, "multi-queue-num-queues", vbd->queues);
+    for (uint32_t i = 0; rc == 0 && i < vbd->queues; i++) {
+        char leaf[40];
+        snprintf(leaf, sizeof(leaf), "queue-%u/ring-ref", i);
+        rc = write_number(vbd, leaf, ring_ref + i);
+        snprintf(leaf, sizeof(leaf), "queue-%u/event-channel", i);
+        if (rc == 0)
+            rc = write_number(vbd, leaf, ports[i]);
+    }
+    return rc;
+}
+
+static int write_ring(struct xen_vbd *vbd, uint32_t ring_ref, const uint32_t *ports)
+{
+    int rc;
+    if (vbd->queues > 1) {
+        rc = write_queues(vbd, ring_ref, ports);
+    } else {
+        rc = write_number(vbd, "ring-ref", ring_ref);
+        if (rc == 0)
+            rc = write_number(vbd, "event-channel", ports[0]);
+    }
     if (rc == 0)
         rc = write_text(vbd, "protocol", XEN_IO_PROTO_ABI_NATIVE);
     if (rc == 0)
@@ -85,14 +104,14 @@ static int write_ring(struct xen_vbd *vbd, uint32_t ring_ref, uint32_t port)
     return rc;
 }
 
-static int publish_ring(struct xen_vbd *vbd, uint32_t ring_ref, uint32_t port)
+static int publish_ring(struct xen_vbd *vbd, uint32_t ring_ref, const uint32_t *ports)
 {
     int rc = -EAGAIN;
     for (int i = 0; i < TRANSACTION_TRIES && rc == -EAGAIN; i++) {
         snprintf(vbd->doing, sizeof(vbd->doing), "starting a transaction");
         rc = xen_store_begin(vbd->store);
         if (rc == 0)
-            rc = write_ring(vbd, ring_ref, port);
+            rc = write_ring(vbd, ring_ref, ports);
         if (rc == 0) {
             snprintf(vbd->doing, sizeof(vbd->doing), "ending a transaction");
             rc = xen_store_commit(vbd->store);
@@ -127,6 +146,17 @@ static int read_offer(struct xen_vbd *vbd, const char *leaf, uint64_t *value)
     return rc == -ENOENT ? 0 : rc;
 }
 
+static int choose_queues(struct xen_vbd *vbd)
+{
+    uint64_t offered = 1;
+    int rc = vbd->queues > 1 ? read_offer(vbd, "multi-queue-max-queues", &offered) : 0;
+    if (offered == 0)
+        offered = 1;
+    if (vbd->queues == 0 || vbd->queues > offered)
+        vbd->queues = (uint32_t)offered;
+    return rc;
+}
+
 static int read_offers(struct xen_vbd *vbd)
 {
     int rc = read_offer(vbd, "feature-flush-cache", &vbd->flush);
@@ -158,13 +188,15 @@ static int read_geometry(struct xen_vbd *vbd)
     return rc;
 }
 
-int xen_vbd_connect(struct xen_vbd *vbd, uint16_t domid, uint32_t ring_ref, uint32_t port)
+int xen_vbd_connect(struct xen_vbd *vbd, uint16_t domid, uint32_t ring_ref, const uint32_t *ports)
 {
     int rc = find_back(vbd, domid);
     if (rc == 0 && !vbd->mini_os)
         rc = wait_back_state(vbd, XenbusStateInitWait, XenbusStateInitWait);
     if (rc == 0)
-        rc = publish_ring(vbd, ring_ref, port);
+        rc = choose_queues(vbd);
+    if (rc == 0)
+        rc = publish_ring(vbd, ring_ref, ports);
     if (rc == 0 && !vbd->mini_os)
         rc = switch_state(vbd, XenbusStateInitialised);
     if (rc == 0)

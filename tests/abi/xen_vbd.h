@@ -18,7 +18,9 @@ struct xen_vbd {
     struct xen_store *store;
     bool mini_os;
     bool persistent; /* ask for persistent grants */
-    char front[64];  /* device directory */
+    uint32_t
+        queues;     /* wanted, then had: not more than the back end offers; 0: one. Not mini_os's */
+    char front[64]; /* device directory */
     char back[192];
     char doing[256];
     uint64_t sectors; /* of 512 bytes */
@@ -27,7 +29,8 @@ struct xen_vbd {
     uint64_t flush, barrier, discard, indirect_segments;
 };
 
-int xen_vbd_connect(struct xen_vbd *vbd, uint16_t domid, uint32_t ring_ref, uint32_t port);
+/* Queue N has the ring of ring_ref + N, and ports[N]. */
+int xen_vbd_connect(struct xen_vbd *vbd, uint16_t domid, uint32_t ring_ref, const uint32_t *ports);
 
 /* Leaves the ring: after it the back end must have given back every grant. */
 int xen_vbd_close(struct xen_vbd *vbd);

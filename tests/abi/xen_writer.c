@@ -445,7 +445,7 @@ int main(int argc, char **argv)
     if (w.image < 0)
         err(1, "%s", argv[2]);
     uint32_t port = start(&w, argv[1]);
-    int rc = xen_vbd_connect(&w.vbd, w.domain.domid, RING_REF, port);
+    int rc = xen_vbd_connect(&w.vbd, w.domain.domid, RING_REF, &port);
     if (rc < 0)
         errx(1, "connect: %s: %s", w.vbd.doing, strerror(-rc));
     prepare(&w, argv[2]);
