@@ -140,8 +140,9 @@ struct disk_model_outcome disk_model_law_arrive(struct disk_model_law *law, uint
     outcome.begin_ns = later(outcome.begin_ns, law->bytes.at_ns);
     uint64_t served_ns = outcome.begin_ns;
     if (drives)
-        served_ns = disk_drive_serve(&law->drive, served_ns, offset_bytes / BLOCK_SECTOR_BYTES,
-                                     length_bytes / BLOCK_SECTOR_BYTES);
+        served_ns =
+            disk_drive_serve(&law->drive, served_ns, operation == DISK_READ,
+                             offset_bytes / BLOCK_SECTOR_BYTES, length_bytes / BLOCK_SECTOR_BYTES);
     outcome.due_ns = served_ns + (uint64_t)llround(fmin(service_ns, SERVICE_MAX_NS));
 
     law->free_ns[channel] = outcome.due_ns;
