@@ -293,6 +293,7 @@ static void only_reads_and_writes_and_grows(struct fake_dom0 *d, const struct bl
     if (req->operation == BLKIF_OP_WRITE) {
         fake_dom0_node(d, "sectors", size);
         fake_dom0_node(d, "state", "4");
+        fake_dom0_pump(d); /* nothing else wakes it up */
     }
     only_reads_and_writes(d, req);
 }
