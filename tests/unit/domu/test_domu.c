@@ -4,119 +4,9 @@
  * does is none of the other's business.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "domu/blkfront/blkfront_private.h"
-#include "fakes/fake_disk.h"
-#include "fakes/fake_dom0.h"
-#include "ring/barrier.h"
-
-enum { DEPTH = 8, XVDA = 51712, XVDB = 51728, HANG_S = 60, READS = 200 };
-
-static char base[64];
-static struct fake_dom0 *dom0;
-static struct domu *domu;
-static struct blkfront *disk[2];
-static struct domu_error domu_why;
-static struct blkfront_error why;
-static uint8_t bytes[2][DEPTH][512];
-
-static const struct blkfront_options options[2] = {
-    {.size = sizeof(struct blkfront_options),
-     .vdev = XVDA,
-     .depth = DEPTH,
-     .sectors_per_request = 1},
-    {.size = sizeof(struct blkfront_options),
-     .vdev = XVDB,
-     .depth = DEPTH,
-     .sectors_per_request = 1},
-};
-
-static int setup(void **state)
-{
-    (void)state;
-    alarm(HANG_S); /* a thread that waits for ever ends the test */
-    dom0 = NULL;
-    domu = NULL;
-    disk[0] = disk[1] = NULL;
-    snprintf(base, sizeof(base), "/tmp/splitdom-domu-XXXXXX");
-    return mkdtemp(base) != NULL ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    blkfront_close(disk[0]);
-    blkfront_close(disk[1]);
-    domu_close(domu);
-    fake_dom0_stop(dom0);
-    alarm(0);
-    return rmdir(base);
-}
-
-static void start(const struct fake_dom0_script *script)
-{
-    struct fake_dom0_script mine = *script;
-    mine.disks = 2;
-    dom0 = fake_dom0_start(base, &mine);
-    assert_non_null(dom0);
-}
-
-static void die(void)
-{
-    fake_dom0_stop(dom0);
-    dom0 = NULL;
-}
-
-static void open_domu(uint32_t pages, bool reconnect)
-{
-    const struct domu_options wanted = {.size = sizeof(wanted),
-                                        .rundir = base,
-                                        .name = "fake",
-                                        .pages = pages,
-                                        .reconnect = reconnect};
-    if (domu_open(&wanted, &domu, &domu_why) < 0)
-        fail_msg("%s", domu_why.text);
-}
-
-static void open_disk(uint32_t i)
-{
-    if (blkfront_open(domu, &options[i], &disk[i], &why) < 0)
-        fail_msg("%s", why.text);
-}
-
-static void open_all(bool reconnect)
-{
-    open_domu(blkfront_pages(&options[0]) + blkfront_pages(&options[1]), reconnect);
-    open_disk(0);
-    open_disk(1);
-}
-
-static void close_disk(uint32_t i)
-{
-    blkfront_close(disk[i]);
-    disk[i] = NULL;
-}
-
-static void assert_reads(uint32_t i, uint64_t sector)
-{
-    memset(bytes[i][0], 0, sizeof(bytes[i][0]));
-    assert_int_equal(blkfront_read(disk[i], sector, 1, bytes[i][0]), 0);
-    assert_true(fake_disk_holds(bytes[i][0], sector, 1));
-}
+#include "unit/domu/domu_fixture.h"
 
 /* xvdb's sectors are numbered from here on. */
 enum { OTHER = 1 << 16 };
@@ -253,15 +143,6 @@ static void a_closed_device_leaves_nothing(void **state)
     }
 }
 
-static void lie_about_xvdb(struct fake_dom0 *d, const struct blkif_request *req)
-{
-    if (fake_dom0_vdev(d) == XVDB)
-        fake_dom0_respond(d, req->id + 1, req->operation, BLKIF_RSP_OKAY);
-    else
-        fake_dom0_serve(d, req);
-    fake_dom0_flush(d);
-}
-
 static void a_device_that_fails_leaves_the_other_alone(void **state)
 {
     (void)state;
@@ -294,146 +175,6 @@ static void an_event_reaches_its_device_alone(void **state)
     assert_string_equal(blkfront_failure(disk[0]), "");
 }
 
-static void death_is_the_end_of_all_devices(void **state)
-{
-    (void)state;
-    start(&(struct fake_dom0_script){0});
-    open_all(false);
-    die();
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(blkfront_read(disk[i], 3, 1, bytes[i][0]), -ENOTCONN);
-        assert_non_null(strstr(blkfront_failure(disk[i]), "Dom0 is gone"));
-    }
-    assert_non_null(strstr(domu_failure(domu), "Dom0 is gone"));
-    close_disk(0);
-    assert_int_equal(blkfront_open(domu, &options[0], &disk[0], &why), -ENOTCONN);
-    assert_non_null(strstr(why.text, "Dom0 is gone"));
-}
-
-static int poll_failure(int timeout_ms)
-{
-    struct pollfd wait = {.fd = domu_fd(domu), .events = POLLIN};
-    assert_true(wait.fd >= 0);
-    return poll(&wait, 1, timeout_ms);
-}
-
-static void the_descriptor_tells_of_the_domains_end(void **state)
-{
-    (void)state;
-    start(&(struct fake_dom0_script){0});
-    open_all(false);
-    assert_int_equal(poll_failure(0), 0);
-    die();
-    assert_int_equal(poll_failure(HANG_S * 1000), 1);
-    assert_string_not_equal(domu_failure(domu), "");
-    assert_int_equal(poll_failure(0), 1); /* and stays so */
-}
-
-static void a_descriptor_asked_for_late_tells_too(void **state)
-{
-    (void)state;
-    start(&(struct fake_dom0_script){0});
-    open_all(false);
-    die();
-    assert_int_equal(blkfront_read(disk[0], 3, 1, bytes[0][0]), -ENOTCONN);
-    assert_int_equal(poll_failure(0), 1);
-}
-
-static uint32_t ignores; /* atomic: reads stay in flight */
-
-static void serve_or_ignore(struct fake_dom0 *d, const struct blkif_request *req)
-{
-    if (load_full_u32(&ignores) == 0)
-        fake_dom0_serve(d, req);
-}
-
-static void submit_all(uint32_t i)
-{
-    for (uint32_t n = 0; n < DEPTH; n++)
-        assert_int_equal(blkfront_submit(disk[i], 100 + n, 1, bytes[i][n], NULL), 0);
-    assert_int_equal(blkfront_kick(disk[i]), 0);
-}
-
-static void reap_all(uint32_t i)
-{
-    struct blkfront_completion done[DEPTH];
-    assert_int_equal(blkfront_reap(disk[i], done, DEPTH, DEPTH), DEPTH);
-    for (uint32_t n = 0; n < DEPTH; n++) {
-        assert_int_equal(done[n].status, 0);
-        assert_true(fake_disk_holds(done[n].buffer, done[n].sector, 1));
-    }
-}
-
-/* Three lives, with reads of both in flight at each death. */
-static void all_devices_come_back_with_the_next_dom0(void **state)
-{
-    const struct fake_dom0_script script = {.request = serve_or_ignore};
-    (void)state;
-    struct blkfront_stats stats;
-    start(&script);
-    open_all(true);
-    for (uint32_t life = 1; life <= 3; life++) {
-        store_full_u32(&ignores, 1);
-        submit_all(0);
-        submit_all(1);
-        die();
-        store_full_u32(&ignores, 0);
-        start(&script);
-        for (uint32_t i = 0; i < 2; i++) {
-            reap_all(i);
-            blkfront_stats(disk[i], &stats);
-            assert_int_equal(stats.reconnects, life);
-        }
-    }
-}
-
-/* What the gone device had is not offered to the next Dom0, and its place can be taken there. */
-static void a_device_may_be_closed_and_opened_between_lives(void **state)
-{
-    (void)state;
-    start(&(struct fake_dom0_script){0});
-    open_all(true);
-    die();
-    close_disk(0);
-    start(&(struct fake_dom0_script){0});
-    open_disk(0); /* waits for that Dom0 */
-    assert_reads(0, 9);
-    assert_reads(1, 9);
-}
-
-static void only_devices_that_have_not_failed_come_back(void **state)
-{
-    (void)state;
-    struct blkfront_stats stats;
-    start(&(struct fake_dom0_script){.request = lie_about_xvdb});
-    open_all(true);
-    assert_int_equal(blkfront_read(disk[1], 3, 1, bytes[1][0]), -EPROTO);
-    die();
-    start(&(struct fake_dom0_script){0});
-    assert_reads(0, 4);
-    assert_int_equal(blkfront_read(disk[1], 3, 1, bytes[1][0]), -EPROTO);
-    blkfront_stats(disk[1], &stats);
-    assert_int_equal(stats.reconnects, 0);
-    close_disk(1);
-    open_disk(1);
-    assert_reads(1, 4);
-}
-
-/* A handle without devices is a domain all the same. */
-static void a_domain_without_devices_comes_back(void **state)
-{
-    (void)state;
-    start(&(struct fake_dom0_script){0});
-    open_domu(0, true);
-    uint64_t before_ns = domu_now_ns(domu);
-    die();
-    start(&(struct fake_dom0_script){0});
-    open_disk(0);
-    assert_reads(0, 1);
-    assert_true(domu_now_ns(domu) >= before_ns);
-    assert_string_equal(domu_failure(domu), "");
-}
-
 static void a_domain_of_impossible_size_or_clock_is_refused(void **state)
 {
     (void)state;
@@ -447,63 +188,6 @@ static void a_domain_of_impossible_size_or_clock_is_refused(void **state)
     assert_int_equal(domu_open(&wrong, &domu, NULL), -EINVAL);
     assert_null(domu);
     domu_close(NULL);
-}
-
-/* It was there, so there will be one again. */
-static void a_service_that_goes_while_we_connect_is_waited_for(void **state)
-{
-    (void)state;
-    start(&(struct fake_dom0_script){.hangs_up_once = true});
-    const struct domu_options impatient = {
-        .size = sizeof(impatient), .rundir = base, .name = "fake"};
-    assert_true(domu_open(&impatient, &domu, &domu_why) < 0);
-    die();
-    start(&(struct fake_dom0_script){.hangs_up_once = true});
-    open_domu(0, true);
-    open_disk(0);
-    assert_reads(0, 1);
-}
-
-static void a_domain_that_is_destroyed_is_told_so(void **state)
-{
-    (void)state;
-    start(&(struct fake_dom0_script){0});
-    open_domu(0, true); /* no other life for it */
-    struct pollfd ended = {.fd = domu_fd(domu), .events = POLLIN};
-    fake_dom0_destroy_domain(dom0);
-    assert_int_equal(poll(&ended, 1, HANG_S * 1000), 1);
-    assert_string_equal(domu_failure(domu), "Dom0 has destroyed this domain");
-    assert_int_equal(blkfront_open(domu, &options[0], &disk[0], &why), -ENOTCONN);
-}
-
-static int lowest_free_fd(void)
-{
-    int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
-    close(fd);
-    return fd;
-}
-
-/* The next Dom0 refuses the disk: each attempt is a domain that goes again. */
-static void an_attempt_that_fails_leaves_nothing(void **state)
-{
-    (void)state;
-    int before = lowest_free_fd();
-    start(&(struct fake_dom0_script){0});
-    open_domu(blkfront_pages(&options[0]), true);
-    open_disk(0);
-    die();
-    start(&(struct fake_dom0_script){.refuse_ring = true});
-    for (uint32_t made = 1; made < 3; made++) {
-        while (fake_dom0_domains(dom0) == 0)
-            sched_yield();
-        while (fake_dom0_domains(dom0) != 0)
-            sched_yield();
-    }
-    die();
-    close_disk(0);
-    domu_close(domu);
-    domu = NULL;
-    assert_int_equal(lowest_free_fd(), before);
 }
 
 static void assert_described(const char *name, uint32_t weight)
@@ -579,17 +263,7 @@ int main(void)
         DOMU_TEST(a_closed_device_leaves_nothing),
         DOMU_TEST(a_device_that_fails_leaves_the_other_alone),
         DOMU_TEST(an_event_reaches_its_device_alone),
-        DOMU_TEST(death_is_the_end_of_all_devices),
-        DOMU_TEST(the_descriptor_tells_of_the_domains_end),
-        DOMU_TEST(a_descriptor_asked_for_late_tells_too),
-        DOMU_TEST(all_devices_come_back_with_the_next_dom0),
-        DOMU_TEST(a_device_may_be_closed_and_opened_between_lives),
-        DOMU_TEST(only_devices_that_have_not_failed_come_back),
-        DOMU_TEST(a_domain_without_devices_comes_back),
         DOMU_TEST(a_domain_of_impossible_size_or_clock_is_refused),
-        DOMU_TEST(a_service_that_goes_while_we_connect_is_waited_for),
-        DOMU_TEST(a_domain_that_is_destroyed_is_told_so),
-        DOMU_TEST(an_attempt_that_fails_leaves_nothing),
         DOMU_TEST(dom0_is_told_the_name_and_the_weight),
         DOMU_TEST(a_disk_alone_tells_of_its_domain),
         DOMU_TEST(an_impossible_weight_or_name_is_refused),
