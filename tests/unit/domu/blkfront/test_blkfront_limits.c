@@ -1,29 +1,60 @@
 /* SPDX-License-Identifier: MIT */
-/* blkfront_limits: what the present Dom0 can do, whatever the last one could not. */
+/* blkfront_limits: what a disk can do, and what is refused without a request. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "unit/domu/blkfront/blkfront_call_fixture.h"
 
-#include "domu/blkfront/blkfront_private.h"
-#include "unit/domu/blkfront/scene.h"
+/* ---- refusals ---- */
 
-enum { SECTORS = 64, HANG_S = 60 };
-
-static uint8_t disk[SECTORS * 512];
-
-static int setup(void **state)
+static void a_disk_tells_what_it_can_do(void **state)
 {
     (void)state;
-    return scene_open(HANG_S);
+    struct blkfront_geometry geometry;
+    meet_disk();
+    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    assert_false(geometry.read_only);
+    assert_true(geometry.flush && geometry.discard);
+    assert_int_equal(geometry.discard_granularity, 4096);
+    assert_int_equal(geometry.discard_alignment, 512);
+    assert_int_equal(geometry.sectors_per_request, 8);
 }
 
-static void reads_alone(struct fake_dom0 *d, const struct blkif_request *req)
+static void what_dom0_does_not_offer_is_refused_without_a_request(void **state)
 {
-    if (req->operation == BLKIF_OP_READ) {
+    (void)state;
+    struct blkfront_geometry geometry;
+    meet((struct fake_dom0_script){0}, (struct blkfront_options){0});
+    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    assert_true(geometry.read_only);
+    assert_false(geometry.flush || geometry.discard);
+    assert_int_equal(geometry.discard_granularity, 0);
+    assert_int_equal(blkfront_write(bf, 0, 1, data), -EROFS);
+    assert_int_equal(blkfront_discard(bf, 0, 1), -EROFS);
+    assert_int_equal(blkfront_flush(bf), -EOPNOTSUPP);
+    assert_int_equal(requests(), 0);
+}
+
+static void writable_without_features(struct fake_dom0 *d, struct xs_server *store)
+{
+    (void)store;
+    fake_dom0_node(d, "feature-flush-cache", "0");
+    fake_dom0_node(d, "feature-discard", "0");
+}
+
+static void a_writable_disk_may_have_neither_flush_nor_discard(void **state)
+{
+    (void)state;
+    meet((struct fake_dom0_script){.disk = disk, .change_nodes = writable_without_features},
+         (struct blkfront_options){0});
+    assert_int_equal(blkfront_discard(bf, 0, 1), -EOPNOTSUPP);
+    assert_int_equal(blkfront_flush(bf), -EOPNOTSUPP);
+    assert_int_equal(requests(), 0);
+    assert_int_equal(blkfront_write(bf, 0, 1, data), 0);
+}
+
+static void only_reads_and_writes(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    if (req->operation <= BLKIF_OP_WRITE) {
         fake_dom0_serve(d, req);
         return;
     }
@@ -31,71 +62,109 @@ static void reads_alone(struct fake_dom0 *d, const struct blkif_request *req)
     fake_dom0_flush(d);
 }
 
-static void start(void (*request)(struct fake_dom0 *d, const struct blkif_request *req))
+/* As a file system that cannot punch holes finds out when it is asked. */
+static void what_dom0_turns_out_not_to_do_is_not_asked_again(void **state)
 {
-    dom0 = fake_dom0_start(
-        base, &(struct fake_dom0_script){.disk = disk, .sectors = SECTORS, .request = request});
-    assert_non_null(dom0);
-}
-
-/* Another file system behind the same image may punch holes. */
-static void the_next_dom0_is_asked_what_the_last_one_could_not_do(void **state)
-{
-    const struct blkfront_options options = {
-        .size = sizeof(options), .rundir = base, .name = "fake", .reconnect = true};
+    (void)state;
     struct blkfront_geometry geometry;
-    struct blkfront_stats stats;
-    struct blkfront_error why;
-    (void)state;
-    start(reads_alone);
-    assert_int_equal(blkfront_connect(&options, &bf, &why), 0);
-    assert_int_equal(blkfront_discard(bf, 0, 8), -EOPNOTSUPP);
-    assert_int_equal(blkfront_flush(bf), -EOPNOTSUPP);
-    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
-    assert_false(geometry.discard || geometry.flush);
-    fake_dom0_stop(dom0);
-    start(NULL);
-    do
-        blkfront_stats(bf, &stats);
-    while (stats.reconnects == 0);
-    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
-    assert_true(geometry.discard && geometry.flush);
-    assert_int_equal(blkfront_discard(bf, 0, 8), 0);
-    assert_int_equal(blkfront_flush(bf), 0);
+    meet((struct fake_dom0_script){.disk = disk, .request = only_reads_and_writes},
+         (struct blkfront_options){0});
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(blkfront_discard(bf, 0, 1), -EOPNOTSUPP);
+        assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+        assert_false(geometry.discard);
+        assert_true(geometry.flush || i == 1);
+        assert_int_equal(blkfront_flush(bf), -EOPNOTSUPP);
+        assert_int_equal(requests(), 2);
+    }
+    assert_int_equal(blkfront_write(bf, 0, 1, data), 0);
 }
 
-/* A request of more than 11 segments needs a page more, for the list of its segments. */
-static void pages_and_depth_follow_from_the_size_of_requests(void **state)
+/* Tells of another size with the answer to a write. */
+static void only_reads_and_writes_and_grows(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    char size[24];
+    snprintf(size, sizeof(size), "%d", SECTORS + 8);
+    if (req->operation == BLKIF_OP_WRITE) {
+        fake_dom0_node(d, "sectors", size);
+        fake_dom0_node(d, "state", "4");
+        fake_dom0_pump(d); /* nothing else wakes it up */
+    }
+    only_reads_and_writes(d, req);
+}
+
+static void nor_when_the_disk_has_another_size(void **state)
 {
     (void)state;
-    assert_int_equal(blkfront_pages_per_entry(1), 1);
-    assert_int_equal(blkfront_pages_per_entry(8), 1);
-    assert_int_equal(blkfront_pages_per_entry(9), 2);
-    assert_int_equal(blkfront_pages_per_entry(BLKIF_SECTORS_MAX), 11);
-    assert_int_equal(blkfront_pages_per_entry(BLKIF_SECTORS_MAX + 1), 13);
-    assert_int_equal(blkfront_default_depth(1), BLKFRONT_DEPTH_DEFAULT);
-    assert_int_equal(blkfront_default_depth(BLKIF_SECTORS_MAX), BLKFRONT_DEPTH_DEFAULT);
-    for (uint32_t sectors = BLKIF_SECTORS_MAX + 1; sectors <= 2048; sectors++) {
-        uint32_t pages = (sectors + 7) / 8, depth = blkfront_default_depth(sectors);
-        assert_true(depth > 0 && depth <= BLKFRONT_DEPTH_DEFAULT);
-        assert_true(depth == BLKFRONT_DEPTH_DEFAULT || depth == BLKFRONT_LARGE_PAGES / pages);
-        assert_true(depth * pages <= BLKFRONT_LARGE_PAGES);
-    }
-    struct blkfront_options options = {.depth = 4, .sectors_per_request = BLKIF_SECTORS_MAX};
-    assert_int_equal(blkfront_entries(&options, 32), 32);
-    options.sectors_per_request++;
-    assert_int_equal(blkfront_entries(&options, 32), 4);
-    options.depth = 64;
-    assert_int_equal(blkfront_entries(&options, 32), 32);
+    struct blkfront_geometry geometry;
+    meet((struct fake_dom0_script){.disk = disk, .request = only_reads_and_writes_and_grows},
+         (struct blkfront_options){0});
+    assert_int_equal(blkfront_discard(bf, 0, 1), -EOPNOTSUPP);
+    assert_int_equal(blkfront_flush(bf), -EOPNOTSUPP);
+    assert_int_equal(blkfront_write(bf, 0, 1, data), 0);
+    do
+        assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    while (geometry.last_sector != SECTORS + 8 - 1);
+    assert_false(geometry.discard || geometry.flush);
+    assert_int_equal(blkfront_discard(bf, 0, 1), -EOPNOTSUPP);
+    assert_int_equal(blkfront_flush(bf), -EOPNOTSUPP);
+    assert_int_equal(requests(), 3);
 }
 
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+static void sectors_beyond_the_end_are_refused(void **state)
+{
+    (void)state;
+    meet_disk();
+    assert_int_equal(blkfront_write(bf, SECTORS - 1, 2, data), -EINVAL);
+    assert_int_equal(blkfront_write(bf, UINT64_MAX, 1, data), -EINVAL);
+    assert_int_equal(blkfront_write(bf, 0, 0, data), -EINVAL);
+    assert_int_equal(blkfront_discard(bf, 1, SECTORS), -EINVAL);
+    assert_int_equal(blkfront_discard(bf, 1, UINT64_MAX), -EINVAL);
+    assert_int_equal(blkfront_discard(bf, 0, 0), -EINVAL);
+    assert_int_equal(requests(), 0);
+}
+
+static void blocks_of_4096(struct fake_dom0 *d, struct xs_server *store)
+{
+    (void)store;
+    fake_dom0_node(d, "sector-size", "4096");
+}
+
+/* And parts of large ones are aligned as well. */
+static void requests_are_aligned_to_the_sector_size_of_the_disk(void **state)
+{
+    (void)state;
+    struct blkfront_geometry geometry;
+    meet((struct fake_dom0_script){.disk = disk, .change_nodes = blocks_of_4096},
+         (struct blkfront_options){.sectors_per_request = 21});
+    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    assert_int_equal(geometry.sectors_per_request, 16);
+    assert_int_equal(blkfront_write(bf, 1, 8, data), -EINVAL);
+    assert_int_equal(blkfront_read(bf, 8, 4, back), -EINVAL);
+    assert_int_equal(blkfront_discard(bf, 8, 12), -EINVAL);
+    assert_int_equal(blkfront_write(bf, 8, 800, data), 0);
+    assert_memory_equal(seen() + 8 * 512, data, 800 * 512);
+    assert_int_equal(requests(), 50);
+    part();
+    meet((struct fake_dom0_script){.disk = disk, .change_nodes = blocks_of_4096},
+         (struct blkfront_options){.sectors_per_request = 1});
+    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    assert_int_equal(geometry.sectors_per_request, 8);
+    assert_int_equal(blkfront_write(bf, 16, 16, data), 0);
+    assert_int_equal(requests(), 2);
+}
 
 int main(void)
 {
+#define CALL_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH(the_next_dom0_is_asked_what_the_last_one_could_not_do),
-        WITH(pages_and_depth_follow_from_the_size_of_requests),
+        CALL_TEST(a_disk_tells_what_it_can_do),
+        CALL_TEST(what_dom0_does_not_offer_is_refused_without_a_request),
+        CALL_TEST(a_writable_disk_may_have_neither_flush_nor_discard),
+        CALL_TEST(what_dom0_turns_out_not_to_do_is_not_asked_again),
+        CALL_TEST(nor_when_the_disk_has_another_size),
+        CALL_TEST(sectors_beyond_the_end_are_refused),
+        CALL_TEST(requests_are_aligned_to_the_sector_size_of_the_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
