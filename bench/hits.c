@@ -63,12 +63,20 @@ static uint64_t read_asynchronously(struct run *run, struct prng *prng)
 {
     static unsigned char data[DEPTH_MAX][SECTOR_BYTES];
     struct blkfront_completion done[DEPTH_MAX];
+    struct blkfront_io io[DEPTH_MAX];
     uint64_t reads = 0;
 
+    for (uint32_t i = 0; i < run->depth; i++)
+        io[i] =
+            (struct blkfront_io){.operation = BLKFRONT_READ, .sector_count = 1, .buffer = data[i]};
     while (load_relaxed_u32(&run->stop) == 0) {
         for (uint32_t i = 0; i < run->depth; i++)
-            check(blkfront_submit(run->bf, prng_below(prng, run->sector_count), 1, data[i], NULL),
-                  "submit");
+            io[i].sector = prng_below(prng, run->sector_count);
+        for (uint32_t i = 0; i < run->depth;) {
+            int count = blkfront_submit_many(run->bf, &io[i], run->depth - i);
+            check(count, "submit");
+            i += (uint32_t)count;
+        }
         for (uint32_t left = run->depth; left > 0;) {
             int count = blkfront_reap(run->bf, done, run->depth, 1);
             check(count, "reap");

@@ -16,9 +16,9 @@
  * Threads: blkfront_read, _readv, _write, _writev, _flush, _discard, blkfront_geometry,
  * blkfront_now_ns, blkfront_clock_ns, blkfront_begin_ns, blkfront_stats, blkfront_queues and
  * blkfront_failure may be called from any number of threads, the three clock calls from signal
- * handlers too; blkfront_submit, blkfront_submit_io, blkfront_kick, blkfront_reap, blkfront_cancel
- * and blkfront_fd from one thread at a time; blkfront_close when no other call is running. fork:
- * the child must not use an inherited handle.
+ * handlers too; blkfront_submit, blkfront_submit_io, blkfront_submit_many, blkfront_kick,
+ * blkfront_reap, blkfront_cancel and blkfront_fd from one thread at a time; blkfront_close when no
+ * other call is running. fork: the child must not use an inherited handle.
  *
  * Order: requests that are in flight together may be done in any order, and parts of one in any
  * order among those of others. Who writes a sector while another request for it is in flight does
@@ -167,8 +167,8 @@ struct blkfront_completion {
     uint64_t submitted_ns; /* this domain's clock, as blkfront_begin_ns shows it */
     uint64_t completed_ns; /* this domain's clock: when the answer was taken off the ring, or, with
                             * completion in virtual time, when the model disk had it done; of a hit
-                            * in the shared cache, when the next request was submitted, or this one
-                            * first could be reaped; or when the device died. Never before
+                            * in the shared cache, when the next requests were submitted, or this
+                            * one first could be reaped; or when the device died. Never before
                             * submitted_ns, never later than the clock shows by now */
 };
 
@@ -268,6 +268,14 @@ int blkfront_discard(struct blkfront *bf, uint64_t sector, uint64_t sector_count
  * -EINVAL; -EROFS, -EOPNOTSUPP as above.
  */
 int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *io);
+
+/*
+ * Starts count requests in their order, as blkfront_submit_io would, with one look at the clock for
+ * all of them: so reads that are in the shared cache cost less. Returns how many were started;
+ * fewer than count, if the next one cannot be: a call that begins with that one returns why.
+ * Errors: those of blkfront_submit_io, for the first one. Same thread as blkfront_submit.
+ */
+int blkfront_submit_many(struct blkfront *bf, const struct blkfront_io *ios, uint32_t count);
 
 /* blkfront_submit_io of a read into buffer. */
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,

@@ -5,12 +5,18 @@
 #include "base/clock.h"
 #include "client/worker_private.h"
 
-enum { REAP_MAX = 32 };
+enum { REAP_MAX = 32, SUBMIT_MAX = 32 };
 
 /* The state of an asynchronous run. */
 struct flight {
     uint64_t submitted_count; /* reads and writes */
     uint32_t in_flight;
+};
+
+/* What is submitted next, together; it counts as in flight. */
+struct batch {
+    struct blkfront_io io[SUBMIT_MAX];
+    uint32_t count;
 };
 
 /* The stack of idle requests: those in flight have left it from its end. */
@@ -19,21 +25,43 @@ static struct worker_request *next_idle(const struct worker *worker, const struc
     return &worker->requests[worker->idle[worker->shared->depth - flight->in_flight - 1]];
 }
 
-static void submit(struct worker *worker, struct flight *flight, struct worker_request *request)
+static void put_back(struct worker *worker, const struct worker_request *request,
+                     struct flight *flight)
 {
-    const struct blkfront_io io = {.operation = request->operation,
-                                   .sector = request->sector,
-                                   .sector_count = worker->shared->sectors_per_request,
-                                   .buffer = request->data,
-                                   .cookie = request};
-    int rc = blkfront_submit_io(worker->shared->bf, &io);
+    flight->in_flight--;
+    worker->idle[worker->shared->depth - flight->in_flight - 1] =
+        (uint32_t)(request - worker->requests);
+}
 
+static void submit(struct worker *worker, struct flight *flight, struct batch *batch)
+{
+    for (uint32_t done = 0; done < batch->count;) {
+        int rc = blkfront_submit_many(worker->shared->bf, &batch->io[done], batch->count - done);
+        if (rc > 0) {
+            done += (uint32_t)rc;
+            continue;
+        }
+        struct worker_request *request = batch->io[done++].cookie;
+        put_back(worker, request, flight);
+        worker_conclude(worker, request, rc, 0);
+    }
+    batch->count = 0;
+}
+
+static void add(struct worker *worker, struct flight *flight, struct worker_request *request,
+                struct batch *batch)
+{
+    batch->io[batch->count++] =
+        (struct blkfront_io){.operation = request->operation,
+                             .sector = request->sector,
+                             .sector_count = worker->shared->sectors_per_request,
+                             .buffer = request->data,
+                             .cookie = request};
     if (request->operation != BLKFRONT_FLUSH)
         flight->submitted_count++;
-    if (rc == 0)
-        flight->in_flight++;
-    else
-        worker_conclude(worker, request, rc, 0);
+    flight->in_flight++;
+    if (batch->count == SUBMIT_MAX)
+        submit(worker, flight, batch);
 }
 
 /* May another request be started now? */
@@ -61,14 +89,18 @@ static bool may_start(struct worker *worker, const struct flight *flight)
  */
 static void submit_some(struct worker *worker, struct flight *flight)
 {
+    struct batch batch;
+
+    batch.count = 0;
     while (may_start(worker, flight)) {
         struct worker_request *request = next_idle(worker, flight);
         if (worker_must_flush(worker))
             worker_choose_flush(worker, request);
         else if (worker_choose(worker, request) < 0)
-            return;
-        submit(worker, flight, request);
+            break;
+        add(worker, flight, request, &batch);
     }
+    submit(worker, flight, &batch);
 }
 
 static void take(struct worker *worker, const struct blkfront_completion *done,
@@ -80,9 +112,7 @@ static void take(struct worker *worker, const struct blkfront_completion *done,
     worker_conclude(worker, request, done->status, done->completed_ns - start_ns);
     if (done->completed_ns >= worker->shared->deadline_ns)
         worker->time_is_up = true;
-    flight->in_flight--;
-    worker->idle[worker->shared->depth - flight->in_flight - 1] =
-        (uint32_t)(request - worker->requests);
+    put_back(worker, request, flight);
 }
 
 /* Nothing is in flight, nothing could be started, and yet there is more to do: the recorder is

@@ -152,6 +152,15 @@ int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *io)
     return 0;
 }
 
+int blkfront_submit_many(struct blkfront *bf, const struct blkfront_io *ios, uint32_t count)
+{
+    uint32_t done = 0;
+    int rc = 0;
+    while (done < count && (rc = blkfront_submit_io(bf, &ios[done])) == 0)
+        done++;
+    return done > 0 ? (int)done : rc;
+}
+
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
                     void *cookie)
 {

@@ -53,50 +53,25 @@ static void start(struct blkfront_queue *queue, const struct blkfront_io *io, ui
     (void)blkfront_ask(queue, entry, now_ns);
 }
 
-/* It needs no slot of the ring, and is finished at once. */
-static void take_hit(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t now_ns)
-{
-    struct wake_batch wakes;
-    wakes.count = 0;
-    hit_queue_add(&queue->bf->hits, io, now_ns);
-    queue->bf->unreaped++;
-    if (queue->ready_fd < 0)
-        return;
-    pthread_mutex_lock(&queue->lock);
-    blkfront_show_hits(queue);
-    blkfront_unlock(queue, &wakes);
-}
-
-/* When a request is submitted. It tells of the last hit's end, too, if that is to be told. */
+/* When requests are submitted. It tells of the last hits' end, too, if that is to be told. */
 static uint64_t submission_ns(struct blkfront_queue *queue)
 {
-    if (!queue->bf->hits.is_open)
+    if (queue->bf->hits.open == 0)
         return blkfront_begin_ns(queue->bf);
     uint64_t now_ns = blkfront_now_ns(queue->bf);
     hit_queue_tell(&queue->bf->hits, now_ns);
     return now_ns;
 }
 
-static int submit(struct blkfront_queue *queue, const struct blkfront_io *io)
+static int ask_dom0(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t now_ns,
+                    uint64_t looked_ns)
 {
     struct wake_batch wakes;
     wakes.count = 0;
-    int rc = check_io(queue->bf, io);
-    if (rc < 0)
-        return rc;
-    uint64_t now_ns = submission_ns(queue);
-    uint64_t looked_ns = blkfront_trace_look_ns(queue->bf);
-    bool has_room = queue->bf->unreaped < queue->depth;
-    if (has_room && blkfront_hits_view(queue->bf, io)) {
-        if (looked_ns != 0)
-            blkfront_trace_found(queue->bf, io->sector, io->sector_count, looked_ns);
-        take_hit(queue, io, now_ns);
-        return 0;
-    }
     uint64_t submitted_ns = looked_ns != 0 ? looked_ns : blkfront_trace_begin_ns(queue);
     pthread_mutex_lock(&queue->lock);
-    rc = queue->failed;
-    if (rc == 0 && !has_room)
+    int rc = queue->failed;
+    if (rc == 0 && queue->bf->unreaped >= queue->depth)
         rc = -EAGAIN;
     if (rc == 0) {
         queue->bf->unreaped++;
@@ -107,16 +82,73 @@ static int submit(struct blkfront_queue *queue, const struct blkfront_io *io)
     return rc;
 }
 
-int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *given)
+/* A hit needs no slot of the ring, and is finished at once. */
+static inline int submit_at(struct blkfront_queue *queue, const struct blkfront_io *io,
+                            uint64_t now_ns)
 {
-    struct blkfront_queue *queue = &bf->queue[0];
-    if (blkfront_has_data(given->operation))
-        return submit(queue, given);
+    struct blkfront *bf = queue->bf;
+    uint64_t looked_ns = blkfront_trace_look_ns(bf);
+    if (bf->unreaped >= queue->depth || !blkfront_hits_view(bf, io))
+        return ask_dom0(queue, io, now_ns, looked_ns);
+    if (looked_ns != 0)
+        blkfront_trace_found(bf, io->sector, io->sector_count, looked_ns);
+    hit_queue_add(&bf->hits, io, now_ns);
+    bf->unreaped++;
+    return 0;
+}
+
+/* Whoever polls is to see them. */
+__attribute__((cold, noinline)) static void show_hits(struct blkfront_queue *queue)
+{
+    struct wake_batch wakes;
+    wakes.count = 0;
+    pthread_mutex_lock(&queue->lock);
+    blkfront_show_hits(queue);
+    blkfront_unlock(queue, &wakes);
+}
+
+/* What is asked of a request without data beside its sectors. */
+static struct blkfront_io without_data(const struct blkfront_io *given)
+{
     struct blkfront_io io = *given;
     io.iov_count = 0;
     if (io.operation == BLKFRONT_FLUSH)
         io.sector = io.sector_count = 0;
-    return submit(queue, &io);
+    return io;
+}
+
+static inline int submit(struct blkfront *bf, const struct blkfront_io *ios, uint32_t count)
+{
+    struct blkfront_queue *queue = &bf->queue[0];
+    uint32_t done = 0;
+    int rc = count > 0 ? check_io(bf, &ios[0]) : 0;
+    if (rc < 0 || count == 0)
+        return rc;
+    uint64_t now_ns = submission_ns(queue);
+    do {
+        const struct blkfront_io *io = &ios[done];
+        if (blkfront_has_data(io->operation)) {
+            rc = submit_at(queue, io, now_ns);
+        } else {
+            const struct blkfront_io bare = without_data(io);
+            rc = submit_at(queue, &bare, now_ns);
+        }
+        done += rc == 0;
+    } while (rc == 0 && done < count && (rc = check_io(bf, &ios[done])) == 0);
+    if (queue->ready_fd >= 0 && bf->hits.count > 0)
+        show_hits(queue);
+    return done > 0 ? (int)done : rc;
+}
+
+int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *io)
+{
+    int rc = submit(bf, io, 1);
+    return rc < 0 ? rc : 0;
+}
+
+int blkfront_submit_many(struct blkfront *bf, const struct blkfront_io *ios, uint32_t count)
+{
+    return submit(bf, ios, count);
 }
 
 int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer,
@@ -190,7 +222,7 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     wakes.count = 0;
     if (min > max)
         return -EINVAL;
-    if (queue->bf->hits.is_open)
+    if (queue->bf->hits.open > 0)
         hit_queue_tell(&queue->bf->hits, blkfront_now_ns(queue->bf));
     if (queue->bf->hits.count > 0 &&
         queue->bf->hits.count == queue->bf->unreaped) /* there are no others */

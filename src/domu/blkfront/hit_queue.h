@@ -4,16 +4,15 @@
  * until they are reaped. Those are calls of one thread at a time, so the queue is that thread's own
  * and needs no lock.
  *
- * When a hit was finished is told by the clock reading that its thread takes next, to submit
- * another request or to reap: one reading for each hit instead of two. The data were there before
- * that, and nobody could know earlier.
+ * When hits were finished is told by the clock reading that their thread takes next, to submit
+ * other requests or to reap: one reading for each call instead of two for each hit. The data were
+ * there before that, and nobody could know earlier.
  */
 #ifndef SPLITDOM_DOMU_BLKFRONT_HIT_QUEUE_H
 #define SPLITDOM_DOMU_BLKFRONT_HIT_QUEUE_H
 
 #include <assert.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -22,7 +21,7 @@
 struct hit_queue {
     struct blkfront_completion *done; /* a circular queue of depth */
     uint32_t depth, head, count;
-    bool is_open; /* the last one's completed_ns is to be told */
+    uint32_t open; /* so many, the last ones: their completed_ns is to be told */
 };
 
 /* -ENOMEM. */
@@ -49,16 +48,15 @@ static inline struct blkfront_completion *hit_queue_at(const struct hit_queue *q
 /* The clock shows now_ns. */
 static inline void hit_queue_tell(struct hit_queue *queue, uint64_t now_ns)
 {
-    if (queue->is_open)
-        hit_queue_at(queue, queue->count - 1)->completed_ns = now_ns;
-    queue->is_open = false;
+    for (; queue->open > 0; queue->open--)
+        hit_queue_at(queue, queue->count - queue->open)->completed_ns = now_ns;
 }
 
-/* There is room for it, and the last one's time has been told. */
+/* There is room for it. */
 static inline void hit_queue_add(struct hit_queue *queue, const struct blkfront_io *io,
                                  uint64_t submitted_ns)
 {
-    assert(queue->count < queue->depth && !queue->is_open);
+    assert(queue->count < queue->depth);
     struct blkfront_completion *hit = hit_queue_at(queue, queue->count);
     hit->sector = io->sector;
     hit->sector_count = io->sector_count;
@@ -68,7 +66,7 @@ static inline void hit_queue_add(struct hit_queue *queue, const struct blkfront_
     hit->cookie = io->cookie;
     hit->submitted_ns = submitted_ns;
     queue->count++;
-    queue->is_open = true;
+    queue->open++;
 }
 
 /* The one that was finished first; NULL: there is none. */
@@ -80,7 +78,7 @@ static inline const struct blkfront_completion *hit_queue_first(const struct hit
 /* The first one leaves; its time has been told. */
 static inline void hit_queue_drop_first(struct hit_queue *queue)
 {
-    assert(queue->count > (queue->is_open ? 1 : 0));
+    assert(queue->count > queue->open);
     queue->head = queue->head + 1 < queue->depth ? queue->head + 1 : 0;
     queue->count--;
 }

@@ -163,6 +163,53 @@ static void each_read_comes_back_once(void **state)
     assert_int_equal(blkfront_reap(bf, done, DEPTH, 0), 0);
 }
 
+static struct blkfront_io read_of(uint64_t sector, uint8_t *data)
+{
+    return (struct blkfront_io){.operation = BLKFRONT_READ,
+                                .sector = sector,
+                                .sector_count = 1,
+                                .buffer = data,
+                                .cookie = data};
+}
+
+/* Hits and misses that are submitted together begin at one time; hits end together, too. */
+static void several_are_submitted_at_once(void **state)
+{
+    (void)state;
+    struct blkfront_io io[DEPTH + 1];
+    struct blkfront_completion done[DEPTH];
+    for (uint32_t i = 0; i <= DEPTH; i++)
+        io[i] = read_of(i % 4 == 3 ? FAR + i : FIRST + i % CACHED, bytes[i % DEPTH]);
+    uint64_t began_ns = blkfront_now_ns(bf);
+    assert_int_equal(blkfront_submit_many(bf, io, 0), 0);
+    assert_int_equal(blkfront_submit_many(bf, io, DEPTH + 1), DEPTH); /* no more fit */
+    assert_int_equal(blkfront_submit_many(bf, &io[DEPTH], 1), -EAGAIN);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, DEPTH), DEPTH);
+    uint64_t hits_end_ns = 0;
+    for (uint32_t i = 0; i < DEPTH; i++) {
+        check(&done[i], began_ns);
+        assert_int_equal(done[i].submitted_ns, done[0].submitted_ns);
+        if (!is_cached(done[i].sector))
+            continue;
+        assert_true(hits_end_ns == 0 || hits_end_ns == done[i].completed_ns);
+        hits_end_ns = done[i].completed_ns;
+    }
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, 0), 0);
+}
+
+static void one_that_cannot_be_ends_the_batch(void **state)
+{
+    (void)state;
+    struct blkfront_io io[4] = {read_of(FIRST, bytes[0]), read_of(FAR, bytes[1]),
+                                read_of(UINT64_MAX, bytes[2]), read_of(FIRST, bytes[3])};
+    struct blkfront_completion done[DEPTH];
+    assert_int_equal(blkfront_submit_many(bf, io, 4), 2);
+    assert_int_equal(blkfront_submit_many(bf, &io[2], 2), -EINVAL);
+    assert_int_equal(blkfront_submit_many(bf, &io[3], 1), 1);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, 3), 3);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, 0), 0);
+}
+
 /* A hit of before the descriptor was asked for, and one of after that. */
 static void the_descriptor_tells_of_hits(void **state)
 {
@@ -185,6 +232,11 @@ static void the_descriptor_tells_of_hits(void **state)
     assert_int_equal(blkfront_submit(bf, FIRST, 1, bytes[0], NULL), -EAGAIN);
     assert_int_equal(poll(&ready, 1, 0), 1);
     assert_int_equal(blkfront_reap(bf, done, DEPTH, 0), DEPTH);
+    assert_int_equal(poll(&ready, 1, 0), 0);
+    const struct blkfront_io io[2] = {read_of(FIRST, bytes[0]), read_of(FIRST + 1, bytes[1])};
+    assert_int_equal(blkfront_submit_many(bf, io, 2), 2);
+    assert_int_equal(poll(&ready, 1, 0), 1);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, 0), 2);
     assert_int_equal(poll(&ready, 1, 0), 0);
 }
 
@@ -209,6 +261,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(hits_are_reaped_in_the_order_of_their_submission, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(each_read_comes_back_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(several_are_submitted_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_cannot_be_ends_the_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(the_descriptor_tells_of_hits, setup, teardown),
         cmocka_unit_test_setup_teardown(dom0_hears_of_every_hit, setup, teardown),
     };

@@ -50,6 +50,26 @@ static void a_hit_ends_with_the_next_reading_of_the_clock(void **state)
     hit_queue_fini(&queue);
 }
 
+static void hits_that_come_together_end_together(void **state)
+{
+    const struct blkfront_io io = {.operation = BLKFRONT_READ};
+    (void)state;
+    struct hit_queue queue;
+    assert_int_equal(hit_queue_init(&queue, DEPTH), 0);
+    add(&queue, 1, 10);
+    hit_queue_tell(&queue, 20);
+    hit_queue_add(&queue, &io, 20);
+    hit_queue_add(&queue, &io, 20);
+    hit_queue_tell(&queue, 30);
+    hit_queue_tell(&queue, 40);
+    const uint64_t ends[DEPTH] = {20, 30, 30};
+    for (uint64_t i = 0; i < DEPTH; i++) {
+        assert_int_equal(hit_queue_first(&queue)->completed_ns, ends[i]);
+        hit_queue_drop_first(&queue);
+    }
+    hit_queue_fini(&queue);
+}
+
 static void as_many_as_its_depth_fit(void **state)
 {
     (void)state;
@@ -71,6 +91,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hit_ends_with_the_next_reading_of_the_clock),
+        cmocka_unit_test(hits_that_come_together_end_together),
         cmocka_unit_test(as_many_as_its_depth_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
