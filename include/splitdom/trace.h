@@ -33,9 +33,6 @@ enum {
     TRACE_DOM0_RECORDS = 1 << 17,
     TRACE_DOMAIN_LANES = 8,
     TRACE_DOMAIN_RECORDS = 1 << 15, /* of each lane; powers of two */
-    /* Of the hits that a domain finds in Dom0's shared cache by itself, each one is counted and one
-     * of so many is written down: two looks at a clock are a good part of such a hit. */
-    TRACE_FOUND_SAMPLE = 16,
     TRACE_RANK_SHIFT = 16,
     TRACE_RANK_NEVER = 0xffff,
 };
@@ -69,7 +66,8 @@ enum trace_kind {
     TRACE_NOTHING, /* no record */
     TRACE_FRONT,   /* the domain's half of a life */
     TRACE_BACK,    /* Dom0's half */
-    TRACE_FOUND,   /* the domain's half of a life that has no other: a hit in the shared cache */
+    /* The domain's half of a life that has no other: a hit in the shared cache. id: its rank. */
+    TRACE_FOUND,
     /* Dom0: a domain's clock. at_ns[0] real time, at_ns[1] the domain's, and from there on at_ns[2]
      * / at_ns[3] real nanoseconds a nanosecond of the domain's; at_ns[2] 0: it stands still. */
     TRACE_CLOCK,
@@ -103,8 +101,7 @@ struct trace_lane {
     uint64_t head; /* records written so far */
     uint32_t busy;
     uint32_t pad0;
-    uint64_t found; /* hits in the shared cache that were counted here */
-    uint8_t pad[40];
+    uint8_t pad[48];
 };
 
 _Static_assert(sizeof(struct trace_record) == 160, "a record is 20 words");

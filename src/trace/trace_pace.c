@@ -13,13 +13,14 @@ void trace_pace_init(struct trace_pace *pace, uint32_t threshold)
         (struct trace_pace){.threshold = threshold, .every = is_auto ? 1 : UINT32_MAX / threshold};
 }
 
-/* A bucket of BURST_NS, from which each chosen one takes GAP_NS. Empty: too many are chosen. Full:
+/* A bucket of BURST_NS, from which each chosen one takes gap_ns. Empty: too many are chosen. Full:
  * there may be more. In both cases it goes on with half of it. */
 static void follow_rate(struct trace_pace *pace, uint64_t now_ns)
 {
     uint64_t full_ns = now_ns - BURST_NS;
+    uint64_t gap_ns = (uint64_t)GAP_NS * (pace->sharers > 0 ? pace->sharers : 1);
     bool is_full = (int64_t)(pace->paid_ns - full_ns) <= 0;
-    pace->paid_ns = (is_full ? full_ns : pace->paid_ns) + GAP_NS;
+    pace->paid_ns = (is_full ? full_ns : pace->paid_ns) + gap_ns;
     if (is_full && pace->every > 1)
         pace->every /= 2;
     else if ((int64_t)(pace->paid_ns - now_ns) > 0 && pace->every < TRACE_PACE_EVERY_MAX)

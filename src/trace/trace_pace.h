@@ -25,6 +25,8 @@ struct trace_pace {
     uint32_t every;     /* one in so many is chosen */
     uint32_t left;      /* requests that pass by before the next one that is */
     uint32_t passed;    /* since the last one that was */
+    uint32_t serial;    /* the owner's; 0 after trace_pace_init */
+    uint32_t sharers;   /* paces that share the rate between them; 0: as 1 */
     uint64_t chosen;    /* so far */
     uint64_t paid_ns;   /* auto: until when the chosen ones would have lasted at the full rate */
 };

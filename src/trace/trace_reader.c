@@ -12,14 +12,6 @@
 #include "ring/barrier.h"
 #include "trace/trace_memory.h"
 
-static uint64_t found_now(const struct trace_reader *reader)
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < reader->lanes; i++)
-        sum += load_relaxed_u64(&trace_memory_lane(reader->head, i)->found);
-    return sum;
-}
-
 int trace_reader_open(struct trace_reader *out, uint32_t lanes, uint32_t records, int fd,
                       bool fresh)
 {
@@ -42,7 +34,6 @@ int trace_reader_open(struct trace_reader *out, uint32_t lanes, uint32_t records
     for (uint32_t i = 0; i < lanes; i++)
         out->next[i] = load_acquire_u64(&trace_memory_lane(at, i)->head);
     out->lost_before = load_relaxed_u64(&out->head->lost);
-    out->found_before = found_now(out);
     return 0;
 }
 
@@ -95,11 +86,6 @@ uint64_t trace_reader_take(struct trace_reader *reader,
 uint64_t trace_reader_lost(const struct trace_reader *reader)
 {
     return reader->lost + load_relaxed_u64(&reader->head->lost) - reader->lost_before;
-}
-
-uint64_t trace_reader_found(const struct trace_reader *reader)
-{
-    return found_now(reader) - reader->found_before;
 }
 
 bool trace_reader_is_active(const struct trace_reader *reader)

@@ -17,7 +17,7 @@ struct trace_reader {
     const struct trace_head *head;
     uint32_t lanes, records;
     uint64_t next[TRACE_LANES_MAX]; /* of each lane: the record to be taken next */
-    uint64_t lost_before, found_before;
+    uint64_t lost_before;
     uint64_t lost; /* records that were written over before they were taken */
 };
 
@@ -32,9 +32,8 @@ void trace_reader_close(struct trace_reader *reader);
 uint64_t trace_reader_take(struct trace_reader *reader,
                            void (*take)(void *ctx, const struct trace_record *record), void *ctx);
 
-/* Since trace_reader_open: records that were lost, and hits in the shared cache. A domain's say. */
+/* Records that were lost since trace_reader_open. A domain's say. */
 uint64_t trace_reader_lost(const struct trace_reader *reader);
-uint64_t trace_reader_found(const struct trace_reader *reader);
 bool trace_reader_is_active(const struct trace_reader *reader);
 
 #endif

@@ -277,10 +277,8 @@ void trace_session_close(struct trace_session *session)
     take_all(session);
     uint64_t end_ns = clock_monotonic_ns(); /* after whatever was taken */
     set->lost = trace_reader_lost(&session->dom0);
-    for (size_t i = 0; i < session->domain_count; i++) {
+    for (size_t i = 0; i < session->domain_count; i++)
         set->lost += trace_reader_lost(&session->domains[i]->reader);
-        set->found += trace_reader_found(&session->domains[i]->reader);
-    }
     put_together(session);
     trace_set_end(set, end_ns);
     free_session(session);

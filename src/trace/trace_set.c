@@ -203,11 +203,15 @@ void trace_set_add(struct trace_set *set, uint32_t source, const struct trace_re
         set->told++;
         set->asked += weight_of(&record);
     }
+    if (record.kind == TRACE_FOUND)
+        set->found += weight_of(&record);
     if (record.kind == TRACE_CLOCK) {
         add_clock(set, &record);
+    } else if (!trace_wants(set->threshold, record.id)) {
+        return;
     } else if (record.kind == TRACE_FOUND) {
         add_found(set, &record);
-    } else if (trace_wants(set->threshold, record.id)) {
+    } else {
         add_half(set, &record, record.kind == TRACE_FRONT ? FRONT_HALF : BACK_HALF);
     }
 }

@@ -70,10 +70,11 @@ struct trace_set {
     size_t clock_count, clock_room;
     bool *writes;              /* by domid: the domain writes its halves down */
     uint64_t nonsense, beyond; /* records: that are none; for which there was no room */
-    uint64_t lost, found;      /* by whoever reads: records, hits in the shared cache */
+    uint64_t lost;             /* by whoever reads: records */
     /* Requests on rings that domains have told of; and those that they stand for: all that there
      * were until then. */
     uint64_t told, asked;
+    uint64_t found; /* hits in the shared cache that domains have told of, looked at or not */
     size_t by_state[4];
 };
 

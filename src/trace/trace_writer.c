@@ -101,14 +101,3 @@ void trace_writer_put(const struct trace_writer *writer, const struct trace_reco
     store_release_u64(&lane->head, head + 1);
     release(lane);
 }
-
-bool trace_writer_count_found(const struct trace_writer *writer)
-{
-    struct trace_lane *lane = claim(writer);
-    if (lane == NULL)
-        return false;
-    uint64_t found = load_relaxed_u64(&lane->found);
-    store_relaxed_u64(&lane->found, found + 1);
-    release(lane);
-    return found % TRACE_FOUND_SAMPLE == 0;
-}

@@ -32,8 +32,6 @@ void trace_writer_unmap(struct trace_writer *writer);
 void trace_writer_show_active(struct trace_writer *writer, bool active);
 
 void trace_writer_put(const struct trace_writer *writer, const struct trace_record *record);
-/* Counts a hit in the shared cache. Returns whether it is to be written down. */
-bool trace_writer_count_found(const struct trace_writer *writer);
 
 /* Tells the threads of a process apart. */
 uint64_t trace_writer_thread(void);

@@ -95,3 +95,22 @@ reap $((60000 * slack)) $tracer
 [ "$status" = 1 ] && grep -q 'Dom0 ended meanwhile' dead.err || die "exit $status: $(cat dead.err)"
 grep -q '^misses: ' dead.table || grep -q '^hits: ' dead.table || die "nothing told: $(cat dead.table)"
 python3 -c 'import json; json.load(open("dead.json"))' || die "what was left is no JSON"
+
+# Hits that a domain finds by itself in the shared cache: all of them, and a sample that stands for all.
+start_service
+"$BIN/client" 1 2000 --no-record --pattern hotset:0.1:100 >10.out 2>10.err || die "client: $(cat 10.err)"
+"$BIN/client" 2 3000 --no-record --json --pattern hotset:0.1:100 --trace found.json --sample 1 >11.out 2>11.err ||
+    die "client: $(cat 11.err)"
+check found.json 11.out
+"$BIN/client" 1 90000 --depth 16 --no-record --json --pattern hotset:0.1:100 --trace some.json >12.out 2>12.err ||
+    die "client: $(cat 12.err)"
+check some.json
+python3 - <<'END' || die "the hits that were looked at do not stand for all"
+import json
+trace, wanted = json.load(open("some.json")), json.load(open("12.out"))["latency_ns"]["count"]
+weights = [e["args"]["weight"] for e in trace["traceEvents"]
+           if e["ph"] == "b" and e["cat"] == "request" and e["args"]["class"] == "found"]
+others = trace["otherData"]
+assert others["found"] == sum(weights) > wanted * 0.9 - 2 * max(weights) and others["lost"] == 0, others
+assert wanted - 4 * max(weights) < others["found"] + others["asked"] <= wanted, (wanted, others, max(weights))
+END

@@ -152,7 +152,7 @@ def check_stages(lives):
 
 
 def check_clients(trace, lives, clients):
-    """Hits in the shared cache are counted, and few of them are looked at: all others are there."""
+    """Of hits in the shared cache a sample is looked at: all others are there."""
     others = trace["otherData"]
     looked_at = sum(life["args"]["class"] == "found" for life in lives.values())
     requests = len(lives) - looked_at + others["found"]

@@ -125,15 +125,12 @@ static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, u
 
 static int call(struct blkfront *bf, const struct blkfront_io *io)
 {
-    uint64_t looked_ns = blkfront_trace_look_ns(bf);
+    uint64_t looked_ns = 0;
     int rc = blkfront_check(bf, io->operation, io->sector, io->sector_count);
     if (rc < 0)
         return rc;
-    if (blkfront_hits_view(bf, io)) {
-        if (looked_ns != 0)
-            blkfront_trace_found(bf, io->sector, io->sector_count, looked_ns);
+    if (blkfront_look(bf, io, &looked_ns))
         return 0;
-    }
     uint64_t deadline = deadline_ns(bf);
     do
         rc = call_on(blkfront_queue_here(bf), io, deadline, looked_ns);

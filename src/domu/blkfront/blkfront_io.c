@@ -87,11 +87,9 @@ static inline int submit_at(struct blkfront_queue *queue, const struct blkfront_
                             uint64_t now_ns)
 {
     struct blkfront *bf = queue->bf;
-    uint64_t looked_ns = blkfront_trace_look_ns(bf);
-    if (bf->unreaped >= queue->depth || !blkfront_hits_view(bf, io))
+    uint64_t looked_ns = 0;
+    if (bf->unreaped >= queue->depth || !blkfront_look(bf, io, &looked_ns))
         return ask_dom0(queue, io, now_ns, looked_ns);
-    if (looked_ns != 0)
-        blkfront_trace_found(bf, io->sector, io->sector_count, looked_ns);
     hit_queue_add(&bf->hits, io, now_ns);
     bf->unreaped++;
     return 0;

@@ -42,10 +42,12 @@ void blkfront_trace_set(struct blkfront_queue *queue, const struct domu_trace *w
     struct blkfront_trace *trace = queue->trace_memory;
     if (trace == NULL)
         return;
-    if (queue->trace == NULL || trace->pace.threshold != wanted->threshold)
+    if (queue->trace == NULL || trace->pace.threshold != wanted->threshold) {
         trace_pace_init(&trace->pace, wanted->threshold);
+        store_relaxed_u32(&trace->threshold, wanted->threshold);
+        store_release_u32(&trace->serial, trace->serial + 1 == 0 ? 1 : trace->serial + 1);
+    }
     store_relaxed_u32(&trace->due, trace_pace_is_due(&trace->pace));
-    store_relaxed_u32(&trace->threshold, wanted->threshold);
     store_relaxed_u32(&trace->domid, queue->bf->domu->life.segment.domid);
     (void)exchange_full_ptr(&queue->trace, trace);
 }
@@ -62,31 +64,47 @@ uint64_t blkfront_trace_begin_ns(struct blkfront_queue *queue)
     return trace != NULL && load_relaxed_u32(&trace->due) != 0 ? clock_monotonic_ns() : 0;
 }
 
-uint64_t blkfront_trace_look_ns(struct blkfront *bf)
+static void put_found(const struct blkfront_trace *trace, const struct blkfront_io *io,
+                      struct trace_pace *pace, uint64_t submitted_ns)
 {
-    bool may_find =
-        load_acquire_ptr(&bf->view) != NULL && load_acquire_ptr(&bf->queue[0].trace) != NULL;
-    return may_find ? clock_monotonic_ns() : 0;
-}
-
-void blkfront_trace_found(struct blkfront *bf, uint64_t sector, uint64_t sector_count,
-                          uint64_t submitted_ns)
-{
-    const struct blkfront_trace *trace = load_acquire_ptr(&bf->queue[0].trace);
-    if (trace == NULL || !trace_writer_count_found(trace->writer) ||
-        !trace_wants(load_relaxed_u32(&trace->threshold), submitted_ns))
-        return;
-    const struct trace_record record = {
+    struct trace_record record = {
         .kind = TRACE_FOUND,
         .operation = BLKIF_OP_READ,
         .domid = (uint16_t)load_relaxed_u32(&trace->domid),
         .devid = trace->devid,
-        .sector = sector,
-        .sector_count = (uint32_t)sector_count,
+        .sector = io->sector,
+        .sector_count = (uint32_t)io->sector_count,
         .thread = trace_writer_thread(),
-        .weight = TRACE_FOUND_SAMPLE,
         .at_ns = {[TRACE_SUBMITTED] = submitted_ns, [TRACE_RETURNED] = clock_monotonic_ns()}};
+    uint64_t rank = trace_pace_choose(pace, submitted_ns, &record.weight);
+    record.id = rank << TRACE_RANK_SHIFT;
     trace_writer_put(trace->writer, &record);
+}
+
+/* The pace is the thread's own; what it is to be is the trace's. */
+bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io,
+                              uint64_t *looked_ns)
+{
+    const struct blkfront_trace *trace = load_acquire_ptr(&bf->queue[0].trace);
+    struct cache_view *view = load_acquire_ptr(&bf->view);
+    bool may_hit = trace != NULL && view != NULL && io->operation == BLKFRONT_READ;
+    struct trace_pace *pace = may_hit ? cache_view_pace(view) : NULL;
+    if (pace == NULL)
+        return blkfront_hits_view(bf, io);
+    uint32_t serial = load_acquire_u32(&trace->serial);
+    if (pace->serial != serial) {
+        trace_pace_init(pace, load_relaxed_u32(&trace->threshold));
+        pace->serial = serial;
+    }
+    if (trace_pace_is_due(pace))
+        *looked_ns = clock_monotonic_ns();
+    if (!blkfront_hits_view(bf, io))
+        return false;
+    if (*looked_ns != 0)
+        put_found(trace, io, pace, *looked_ns);
+    else
+        trace_pace_pass(pace);
+    return true;
 }
 
 void blkfront_trace_return(struct blkfront_queue *queue, struct trace_record *life)

@@ -20,13 +20,15 @@
 #include "trace/trace_pace.h"
 
 struct blkfront;
+struct blkfront_io;
 struct blkfront_queue;
 struct shadow_entry;
 
 struct blkfront_trace {
     const struct trace_writer *writer; /* constant, as is devid */
     uint32_t devid;
-    uint32_t due, threshold, domid; /* atomic: written with the lock, read without */
+    /* Atomic: written with the lock, read without. serial: of the trace, never 0 */
+    uint32_t due, threshold, domid, serial;
     struct trace_pace pace;
     uint32_t *shown;              /* entries: first unrung, then fresh ones; see blkfront_queue */
     struct trace_record record[]; /* by entry, while that is traced */
@@ -40,11 +42,9 @@ void blkfront_trace_free(struct blkfront_queue *queue);
 /* Any thread, without the lock: CLOCK_MONOTONIC for a request that begins now; 0: its time is not
  * wanted. */
 uint64_t blkfront_trace_begin_ns(struct blkfront_queue *queue);
-/* The same of a read that may be served from the view. */
-uint64_t blkfront_trace_look_ns(struct blkfront *bf);
-/* A read was served from the view since submitted_ns, without the lock. */
-void blkfront_trace_found(struct blkfront *bf, uint64_t sector, uint64_t sector_count,
-                          uint64_t submitted_ns);
+/* blkfront_hits_view, of which a sample is written down. *looked_ns: when it began, or 0. */
+bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io,
+                              uint64_t *looked_ns);
 /* A call that blocks returns: if life is a record, it is written down. */
 void blkfront_trace_return(struct blkfront_queue *queue, struct trace_record *life);
 

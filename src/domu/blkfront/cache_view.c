@@ -37,7 +37,12 @@ struct lane {
     uint64_t turn; /* which shard is next */
 } __attribute__((aligned(SHARED_CACHE_LINE_BYTES)));
 
-/* All but retired, owners and lanes is constant. */
+/* The thread's alone, too. */
+struct lane_pace {
+    struct trace_pace hits;
+} __attribute__((aligned(SHARED_CACHE_LINE_BYTES)));
+
+/* All but retired, owners, lanes and paces is constant. */
 struct cache_view {
     const uint8_t *base;
     size_t bytes;
@@ -54,6 +59,7 @@ struct cache_view {
     uint64_t lane_owner[LANES]; /* atomic: the thread's pthread_self; 0: nobody's. Set once */
     uint64_t lane_count;        /* atomic: that have an owner */
     struct lane lane[LANES];
+    struct lane_pace pace[LANES];
 };
 
 /* Do count items of size bytes from offset on lie in the file, each where it may be read as what it
@@ -309,6 +315,15 @@ static void note(struct cache_view *view, const uint32_t *slot, uint32_t count)
         store_relaxed_u32(&lane->slot[at + i], slot[i]);
     store_relaxed_u32(&lane->count, at + count);
     store_relaxed_u32(&lane->reads, load_relaxed_u32(&lane->reads) + 1);
+}
+
+struct trace_pace *cache_view_pace(struct cache_view *view)
+{
+    uint32_t index = my_lane(view, true);
+    if (index == LANES)
+        return NULL;
+    view->pace[index].hits.sharers = (uint32_t)load_relaxed_u64(&view->lane_count);
+    return &view->pace[index].hits;
 }
 
 /* Before Dom0 is asked for what is not there, it hears what was in use before that. */

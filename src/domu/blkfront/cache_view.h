@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "splitdom/shared_cache.h"
+#include "trace/trace_pace.h"
 
 struct cache_view;
 
@@ -39,5 +40,9 @@ void cache_view_free_all(struct cache_view **retired);
  * call, no waiting.
  */
 bool cache_view_read(struct cache_view *view, uint64_t sector, uint32_t sector_count, void *buffer);
+
+/* By which hits of the calling thread are traced: its own, as long as the view is. NULL: so many
+ * threads are traced already. */
+struct trace_pace *cache_view_pace(struct cache_view *view);
 
 #endif

@@ -66,6 +66,28 @@ static void test_halves_become_a_life(void **state)
     assert_int_equal(trace_life_before(life, TRACE_TAKEN), TRACE_DOORBELL);
 }
 
+/* Those that somebody else's larger sample has do not become lives, and are counted. */
+static void test_what_was_passed_by_is_counted(void **state)
+{
+    struct trace_set *set = *state;
+    struct trace_record record = {.kind = TRACE_FOUND, .domid = DOMID, .weight = 7};
+    record.at_ns[TRACE_SUBMITTED] = record.at_ns[TRACE_RETURNED] = BEGIN_NS + 1;
+    record.id = UINT64_C(1) << TRACE_RANK_SHIFT;
+    trace_set_add(set, DOMID, &record);
+    set->threshold = trace_threshold(1000);
+    record.id = UINT64_C(2000) << TRACE_RANK_SHIFT;
+    trace_set_add(set, DOMID, &record);
+    record.kind = TRACE_FRONT;
+    trace_set_add(set, DOMID, &record);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->found, 14);
+    assert_int_equal(set->asked, 7);
+    assert_int_equal(set->told, 1);
+    assert_int_equal(set->count, 1);
+    assert_int_equal(set->lives[0].class, TRACE_CLASS_FOUND);
+    assert_int_equal(set->lives[0].weight, 7);
+}
+
 static enum trace_class class_without(struct trace_set *set, const int *absent, int count)
 {
     uint64_t stages[TRACE_STAGES];
@@ -270,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_halves_become_a_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_passed_by_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_life_without_disk_is_a_hit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whose_read_somebody_else_sent_has_joined, setup,
                                         teardown),
