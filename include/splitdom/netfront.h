@@ -17,10 +17,16 @@
  * copied both ways, so that no buffer of the caller's is ever seen or written by Dom0.
  *
  * Functions return 0 (or a count) or -errno and print nothing.
- * Threads: one thread at a time in netfront_send and netfront_drain, one in netfront_receive and
- * netfront_fd; a sender and a receiver may run at the same time. netfront_info, netfront_statistics
- * and netfront_failure: any thread, at any time. netfront_close when no other call is running.
- * fork: the child must not use an inherited handle.
+ * Threads: for each queue one thread at a time in netfront_send_on and netfront_drain_on, one in
+ * netfront_receive_on and netfront_fd_on; senders and receivers may run at the same time. Functions
+ * without a queue are those of queue 0. netfront_info, netfront_statistics, netfront_queues,
+ * netfront_interrupt and netfront_failure: any thread, at any time. netfront_close when no other
+ * call is running.
+ *
+ * Queues: the caller chooses where to send. Frames of one queue keep their order, those of
+ * different ones do not: a flow stays in its queue. Dom0 chooses where frames come in: by addresses
+ * of Ethernet and IP, and ports of TCP, so that each flow keeps its order; all queues must be
+ * received from. fork: the child must not use an inherited handle.
  *
  * Errors that any call on a handle can return:
  *
@@ -54,6 +60,7 @@ enum {
     NETFRONT_SLOTS_MIN = 32,
     NETFRONT_SLOTS_MAX = 256, /* a ring of one page holds as many */
     NETFRONT_DEVID_MAX = 65535,
+    NETFRONT_QUEUES_MAX = 8,
 };
 
 /* New members come at the end, and zero means what was before them. */
@@ -66,6 +73,9 @@ struct netfront_options {
     bool no_stamps;    /* no departure and arrival times, also where Dom0 offers them */
     bool no_spin;      /* always sleep at once when there is nothing */
     bool no_offload;   /* what is received has its checksums, and never stands for many segments */
+    /* Pairs of rings, up to NETFRONT_QUEUES_MAX; 0 = 1. Dom0 may offer fewer (netfront_queues).
+     * Each has slots and takes pages as above, and has a sender and a receiver of its own. */
+    uint32_t queues;
 };
 
 struct netfront_error {
@@ -167,8 +177,22 @@ int netfront_drain(struct netfront *nf, int64_t timeout_ns);
 int netfront_receive(struct netfront *nf, struct netfront_frame *frames, uint32_t count,
                      int64_t timeout_ns);
 
-/* Lets a netfront_receive that waits, or else the next one that would, return -ECANCELED. Any
- * thread. */
+/*
+ * The same for queue 0..netfront_queues - 1. When a next Dom0 offers fewer queues than the first
+ * one (reconnect), those beyond have no ring: what is sent there goes out by the others, nothing
+ * comes in, and a receiver goes on waiting. Errors: as above; -EINVAL there is no such queue.
+ */
+int netfront_send_on(struct netfront *nf, uint32_t queue, const struct netfront_frame *frames,
+                     uint32_t count, int64_t timeout_ns);
+int netfront_drain_on(struct netfront *nf, uint32_t queue, int64_t timeout_ns);
+int netfront_receive_on(struct netfront *nf, uint32_t queue, struct netfront_frame *frames,
+                        uint32_t count, int64_t timeout_ns);
+
+/* How many queues there are: options.queues, or what the first Dom0 offered if that was less. */
+uint32_t netfront_queues(struct netfront *nf);
+
+/* In each queue, lets a netfront_receive that waits, or else the next one that would, return
+ * -ECANCELED. Any thread. */
 void netfront_interrupt(struct netfront *nf);
 
 /*
@@ -179,6 +203,7 @@ void netfront_interrupt(struct netfront *nf);
  * descriptor or no thread is to be had.
  */
 int netfront_fd(struct netfront *nf);
+int netfront_fd_on(struct netfront *nf, uint32_t queue); /* -EINVAL there is no such queue */
 
 void netfront_info(struct netfront *nf, struct netfront_info *out);
 void netfront_statistics(struct netfront *nf, struct netfront_statistics *out);

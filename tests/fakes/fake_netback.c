@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fakes/fake_netback.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,8 @@ static void back_nodes(const struct back_spec *spec, domid_t domid, back_node_fn
     put(ctx, "feature-gso-tcpv4", vif->no_gso ? "0" : "1");
     put(ctx, "feature-gso-tcpv6", vif->no_gso ? "0" : "1");
     put(ctx, "feature-ipv6-csum-offload", vif->no_gso ? "0" : "1");
+    if (vif->queues != NULL)
+        put(ctx, "multi-queue-max-queues", vif->queues);
     if (vif->stamps)
         put(ctx, "feature-splitdom-stamp", "1");
     if (vif->carrier != NULL)
@@ -68,16 +71,39 @@ static void back_nodes(const struct back_spec *spec, domid_t domid, back_node_fn
 static const struct back_class class = {
     .name = "vif", .front_nodes = front_nodes, .back_nodes = back_nodes};
 
+static uint32_t queue_number(struct fake_netback *vif, const char *node)
+{
+    char path[64];
+    if (vif->queue_count == 1)
+        return front_number(vif, node);
+    snprintf(path, sizeof(path), "queue-%u/%s", vif->here, node);
+    return front_number(vif, path);
+}
+
+static struct fake_netback_queue *here(struct fake_netback *vif)
+{
+    return &vif->queue[vif->here];
+}
+
+static void connect_queue(struct fake_netback *vif)
+{
+    struct fake_netback_queue *q = here(vif);
+    back_ring_init(&q->tx.half, (void *)fake_dom0_page(vif->dom0, queue_number(vif, "tx-ring-ref")),
+                   netif_tx_ring_entries(), 0);
+    back_ring_init(&q->rx.half, (void *)fake_dom0_page(vif->dom0, queue_number(vif, "rx-ring-ref")),
+                   netif_rx_ring_entries(), 0);
+    q->tx_port = queue_number(vif, "event-channel-tx");
+    q->rx_port = queue_number(vif, "event-channel-rx");
+}
+
 static void connect_rings(struct fake_netback *vif)
 {
-    back_ring_init(&vif->tx.half,
-                   (void *)fake_dom0_page(vif->dom0, front_number(vif, "tx-ring-ref")),
-                   netif_tx_ring_entries(), 0);
-    back_ring_init(&vif->rx.half,
-                   (void *)fake_dom0_page(vif->dom0, front_number(vif, "rx-ring-ref")),
-                   netif_rx_ring_entries(), 0);
-    vif->tx_port = front_number(vif, "event-channel-tx");
-    vif->rx_port = front_number(vif, "event-channel-rx");
+    vif->queue_count = front_number(vif, "multi-queue-num-queues");
+    if (vif->queue_count == 0)
+        vif->queue_count = 1;
+    for (vif->here = 0; vif->here < vif->queue_count; vif->here++)
+        connect_queue(vif);
+    vif->here = 0;
     vif->connected = true;
     fake_netback_node(vif, "state", "4");
 }
@@ -133,9 +159,9 @@ static void end(struct fake_dom0 *dom0)
 
 static void take(struct fake_netback *vif, union netif_tx_sring_entry *entry)
 {
-    if (back_ring_look(&vif->tx.half) <= 0)
+    if (back_ring_look(&here(vif)->tx.half) <= 0)
         abort(); /* our front end shows whole frames */
-    netif_tx_take(&vif->tx, entry);
+    netif_tx_take(&here(vif)->tx, entry);
     vif->last.nr_slots++;
 }
 
@@ -196,24 +222,25 @@ static void take_frame(struct fake_netback *vif)
 void fake_netback_answer(struct fake_netback *vif, const struct fake_frame *frame, int16_t status)
 {
     for (uint32_t i = 0; i < frame->nr_ids; i++) {
-        netif_tx_put_response(&vif->tx, (uint16_t)frame->ids[i], i == 0 ? status : NETIF_RSP_OKAY);
+        netif_tx_put_response(&here(vif)->tx, (uint16_t)frame->ids[i],
+                              i == 0 ? status : NETIF_RSP_OKAY);
         for (uint32_t extra = frame->nr_ids; i == 0 && extra < frame->nr_slots; extra++)
-            netif_tx_put_response(&vif->tx, 0xdead, NETIF_RSP_NULL);
+            netif_tx_put_response(&here(vif)->tx, 0xdead, NETIF_RSP_NULL);
     }
 }
 
 uint32_t fake_netback_posted(struct fake_netback *vif)
 {
-    int count = back_ring_look(&vif->rx.half);
+    int count = back_ring_look(&here(vif)->rx.half);
     return count > 0 ? (uint32_t)count : 0;
 }
 
 static uint32_t put_extra(struct fake_netback *vif, struct netif_extra_info *extra, bool more)
 {
     struct netif_rx_request req;
-    netif_rx_take_request(&vif->rx, &req);
+    netif_rx_take_request(&here(vif)->rx, &req);
     extra->flags = more ? XEN_NETIF_EXTRA_FLAG_MORE : 0;
-    netif_rx_put_extra(&vif->rx, extra);
+    netif_rx_put_extra(&here(vif)->rx, extra);
     return 1;
 }
 
@@ -239,7 +266,7 @@ bool fake_netback_deliver(struct fake_netback *vif, const struct fake_frame *fra
     for (uint32_t i = 0, at = 0; i < pieces; i++, at += piece) {
         const uint32_t left = frame->length_bytes - at, bytes = left < piece ? left : piece;
         struct netif_rx_request req;
-        netif_rx_take_request(&vif->rx, &req);
+        netif_rx_take_request(&here(vif)->rx, &req);
         if (!fake_dom0_is_granted(vif->dom0, req.gref, false))
             abort();
         const uint16_t offset = (uint16_t)(XEN_PAGE_SIZE - bytes);
@@ -249,10 +276,11 @@ bool fake_netback_deliver(struct fake_netback *vif, const struct fake_frame *fra
             flags |= (frame->checksum_blank ? NETRXF_csum_blank : 0) |
                      (frame->data_validated ? NETRXF_data_validated : 0) |
                      (extra ? NETRXF_extra_info : 0);
-        netif_rx_put_response(&vif->rx, &(struct netif_rx_response){.id = req.id,
-                                                                    .offset = offset,
-                                                                    .flags = (uint16_t)flags,
-                                                                    .status = (int16_t)bytes});
+        netif_rx_put_response(&here(vif)->rx,
+                              &(struct netif_rx_response){.id = req.id,
+                                                          .offset = offset,
+                                                          .flags = (uint16_t)flags,
+                                                          .status = (int16_t)bytes});
         if (i == 0 && extra)
             put_extras(vif, frame);
     }
@@ -261,32 +289,49 @@ bool fake_netback_deliver(struct fake_netback *vif, const struct fake_frame *fra
 
 void fake_netback_flush(struct fake_netback *vif)
 {
-    if (back_ring_push(&vif->rx.half))
-        fake_dom0_notify(vif->dom0, vif->rx_port);
-    if (back_ring_push(&vif->tx.half)) /* last: who has drained finds what was sent back */
-        fake_dom0_notify(vif->dom0, vif->tx_port);
+    if (back_ring_push(&here(vif)->rx.half))
+        fake_dom0_notify(vif->dom0, here(vif)->rx_port);
+    if (back_ring_push(&here(vif)->tx.half)) /* last: who has drained finds what was sent back */
+        fake_dom0_notify(vif->dom0, here(vif)->tx_port);
+}
+
+/* What a queue has sent. */
+static void serve_queue(struct fake_netback *vif)
+{
+    while (back_ring_look(&here(vif)->tx.half) > 0) {
+        take_frame(vif);
+        if (vif->frame != NULL) {
+            vif->frame(vif, &vif->last);
+            continue;
+        }
+        fake_netback_answer(vif, &vif->last, NETIF_RSP_OKAY);
+        (void)fake_netback_deliver(vif, &vif->last);
+    }
+}
+
+/* Shows what there is, and asks for more. Returns whether there is more. */
+static bool arm_queue(struct fake_netback *vif)
+{
+    fake_netback_flush(vif);
+    (void)back_ring_final_check(&here(vif)->rx.half);
+    return back_ring_final_check(&here(vif)->tx.half);
 }
 
 static void serve(struct fake_dom0 *dom0)
 {
     struct fake_netback *vif = fake_dom0_devices(dom0);
-    if (!vif->connected)
-        return;
-    do {
-        while (back_ring_look(&vif->tx.half) > 0) {
-            take_frame(vif);
-            if (vif->frame != NULL) {
-                vif->frame(vif, &vif->last);
-                continue;
-            }
-            fake_netback_answer(vif, &vif->last, NETIF_RSP_OKAY);
-            (void)fake_netback_deliver(vif, &vif->last);
-        }
+    bool more = vif->connected;
+    while (more) {
+        for (vif->here = 0; vif->here < vif->queue_count; vif->here++)
+            serve_queue(vif);
+        vif->here = 0;
         if (vif->idle != NULL)
             vif->idle(vif);
-        fake_netback_flush(vif);
-        (void)back_ring_final_check(&vif->rx.half);
-    } while (back_ring_final_check(&vif->tx.half));
+        more = false;
+        for (vif->here = 0; vif->here < vif->queue_count; vif->here++)
+            more = arm_queue(vif) || more;
+        vif->here = 0;
+    }
 }
 
 void fake_netback_script(struct fake_netback *vif, struct fake_dom0_script *script)

@@ -28,6 +28,12 @@ struct fake_frame {
     uint8_t data[65535];
 };
 
+struct fake_netback_queue {
+    evtchn_port_t tx_port, rx_port;
+    struct netif_tx_back_ring tx;
+    struct netif_rx_back_ring rx;
+};
+
 struct fake_netback {
     /* The test's, before it starts. */
     void (*frame)(struct fake_netback *vif,
@@ -36,6 +42,7 @@ struct fake_netback {
     void *ctx;
     bool no_split, no_sg, no_gso, stamps, refuse;
     const char *mac, *mtu, *carrier; /* NULL: 00:16:3e:00:00:01, none, none */
+    const char *queues;              /* that it offers; NULL: says nothing */
     uint32_t piece_bytes;            /* of an echoed frame; 0: 4096 */
     /* The fake's. */
     struct fake_dom0 *dom0;
@@ -43,9 +50,9 @@ struct fake_netback {
     struct xs_local_watch *watch;
     int front_state;
     bool connected, seen_closing;
-    evtchn_port_t tx_port, rx_port;
-    struct netif_tx_back_ring tx;
-    struct netif_rx_back_ring rx;
+    struct fake_netback_queue queue[8];
+    uint32_t queue_count;
+    uint32_t here; /* the queue that the calls below are of: where the script's frame came from */
     struct fake_frame last;
 };
 

@@ -56,9 +56,9 @@ static inline void rig_die_noticed(struct netfront_rig *rig)
     bool linking = false;
     rig_die(rig);
     while (!linking) {
-        pthread_mutex_lock(&rig->nf->rx.lock);
-        linking = rig->nf->rx.linking;
-        pthread_mutex_unlock(&rig->nf->rx.lock);
+        pthread_mutex_lock(&rig->nf->queue[0].rx.lock);
+        linking = rig->nf->queue[0].rx.linking;
+        pthread_mutex_unlock(&rig->nf->queue[0].rx.lock);
         sched_yield();
     }
 }

@@ -10,7 +10,7 @@
 #include "domu/netfront/netfront_private.h"
 #include "domu/options.h"
 
-enum { RING_PAGES = 2 };
+enum { RING_PAGES = 2 }; /* of a queue */
 
 _Static_assert(NETFRONT_SLOTS_MAX == (int)NETIF_RING_ENTRIES, "a page for each slot");
 _Static_assert(NETFRONT_FRAME_MAX == (int)XEN_NETIF_MAX_TX_SIZE, "Xen's limit is ours");
@@ -43,6 +43,13 @@ static int copy_options(const struct netfront_options *given, struct netfront_op
                  NETFRONT_SLOTS_MIN, NETFRONT_SLOTS_MAX);
         return -EINVAL;
     }
+    if (out->queues == 0)
+        out->queues = 1;
+    if (out->queues > NETFRONT_QUEUES_MAX) {
+        snprintf(why, why_bytes, "an interface has up to %d queues, %u were asked for",
+                 NETFRONT_QUEUES_MAX, out->queues);
+        return -EINVAL;
+    }
     if (out->devid > NETFRONT_DEVID_MAX) {
         snprintf(why, why_bytes, "an interface has a number up to %d, %u was asked for",
                  NETFRONT_DEVID_MAX, out->devid);
@@ -57,7 +64,7 @@ uint32_t netfront_pages(const struct netfront_options *options)
     struct netfront_error unwanted;
     if (copy_options(options, &checked, unwanted.text, sizeof(unwanted.text)) < 0)
         return 0;
-    return checked.tx_slots + checked.rx_slots + RING_PAGES;
+    return checked.queues * (checked.tx_slots + checked.rx_slots + RING_PAGES);
 }
 
 static struct netfront *create(void)
@@ -65,11 +72,15 @@ static struct netfront *create(void)
     struct netfront *nf = calloc(1, sizeof(*nf));
     if (nf == NULL)
         return NULL;
-    netfront_side_init(&nf->tx);
-    netfront_side_init(&nf->rx);
-    pthread_cond_init(&nf->undelivered, NULL);
+    for (uint32_t i = 0; i < NETFRONT_QUEUES_MAX; i++) {
+        struct netfront_queue *q = &nf->queue[i];
+        q->nf = nf;
+        netfront_side_init(&q->tx);
+        netfront_side_init(&q->rx);
+        pthread_cond_init(&q->undelivered, NULL);
+        q->ready_fd = -1;
+    }
     pthread_mutex_init(&nf->state_lock, NULL);
-    nf->ready_fd = -1;
     return nf;
 }
 
@@ -100,12 +111,16 @@ void netfront_close(struct netfront *nf)
 {
     if (nf == NULL)
         return;
-    netfront_fd_stop(nf);
+    for (uint32_t i = 0; i < nf->nr_queues; i++)
+        netfront_fd_stop(&nf->queue[i]);
     netfront_link_stop(nf);
     pthread_mutex_destroy(&nf->state_lock);
-    pthread_cond_destroy(&nf->undelivered);
-    netfront_side_fini(&nf->rx);
-    netfront_side_fini(&nf->tx);
+    for (uint32_t i = 0; i < NETFRONT_QUEUES_MAX; i++) {
+        struct netfront_queue *q = &nf->queue[i];
+        pthread_cond_destroy(&q->undelivered);
+        netfront_side_fini(&q->rx);
+        netfront_side_fini(&q->tx);
+    }
     free(nf);
 }
 
@@ -135,27 +150,40 @@ static void add_side(const struct netfront_side *side, struct netfront_statistic
     out->spins_lost += side->spins_lost;
 }
 
+static void add_queue(struct netfront_queue *q, struct netfront_statistics *out)
+{
+    pthread_mutex_lock(&q->tx.lock);
+    out->tx_frames += q->tx_count.frames;
+    out->tx_bytes += q->tx_count.bytes;
+    out->tx_errors += q->tx_count.errors;
+    out->tx_dropped += q->tx_count.dropped;
+    out->tx_lost += q->tx_count.lost;
+    out->tx_waits += q->tx_count.waits;
+    add_side(&q->tx, out);
+    pthread_mutex_unlock(&q->tx.lock);
+    pthread_mutex_lock(&q->rx.lock);
+    out->rx_frames += q->rx_count.frames;
+    out->rx_bytes += q->rx_count.bytes;
+    out->rx_errors += q->rx_count.errors;
+    out->rx_truncated += q->rx_count.truncated;
+    out->rx_slots += q->rx_count.slots;
+    add_side(&q->rx, out);
+    pthread_mutex_unlock(&q->rx.lock);
+}
+
 void netfront_statistics(struct netfront *nf, struct netfront_statistics *out)
 {
     *out = (struct netfront_statistics){0};
-    pthread_mutex_lock(&nf->tx.lock);
-    out->tx_frames = nf->tx_count.frames;
-    out->tx_bytes = nf->tx_count.bytes;
-    out->tx_errors = nf->tx_count.errors;
-    out->tx_dropped = nf->tx_count.dropped;
-    out->tx_lost = nf->tx_count.lost;
-    out->tx_waits = nf->tx_count.waits;
+    for (uint32_t i = 0; i < nf->nr_queues; i++)
+        add_queue(&nf->queue[i], out);
+    pthread_mutex_lock(&nf->state_lock);
     out->reconnects = nf->reconnects;
-    add_side(&nf->tx, out);
-    pthread_mutex_unlock(&nf->tx.lock);
-    pthread_mutex_lock(&nf->rx.lock);
-    out->rx_frames = nf->rx_count.frames;
-    out->rx_bytes = nf->rx_count.bytes;
-    out->rx_errors = nf->rx_count.errors;
-    out->rx_truncated = nf->rx_count.truncated;
-    out->rx_slots = nf->rx_count.slots;
-    add_side(&nf->rx, out);
-    pthread_mutex_unlock(&nf->rx.lock);
+    pthread_mutex_unlock(&nf->state_lock);
+}
+
+uint32_t netfront_queues(struct netfront *nf)
+{
+    return nf->nr_queues;
 }
 
 const char *netfront_failure(struct netfront *nf)

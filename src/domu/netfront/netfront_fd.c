@@ -19,96 +19,103 @@
 #include "ring/evtchn.h"
 
 /* With the lock. */
-static void show(struct netfront *nf, bool ready)
+static void show(struct netfront_queue *q, bool ready)
 {
     eventfd_t count;
-    if (ready == nf->ready_shown)
+    if (ready == q->ready_shown)
         return;
-    nf->ready_shown = ready;
+    q->ready_shown = ready;
     if (ready)
-        (void)eventfd_write(nf->ready_fd, 1);
+        (void)eventfd_write(q->ready_fd, 1);
     else
-        (void)eventfd_read(nf->ready_fd, &count);
+        (void)eventfd_read(q->ready_fd, &count);
 }
 
-void netfront_show_delivered(struct netfront *nf)
+void netfront_show_delivered(struct netfront_queue *q)
 {
     int64_t left_ns;
-    if (!nf->ready_shown || load_full_u32(&nf->interrupted) != 0 ||
-        netfront_look(nf, &left_ns) != 0)
+    if (!q->ready_shown || load_full_u32(&q->interrupted) != 0 || netfront_look(q, &left_ns) != 0)
         return;
-    show(nf, false);
-    pthread_cond_signal(&nf->undelivered);
+    show(q, false);
+    pthread_cond_signal(&q->undelivered);
 }
 
 /* With the lock: nothing is to be told. Until there may be something. */
-static void wait_for_more(struct netfront *nf, int64_t left_ns)
+static void wait_for_more(struct netfront_queue *q, int64_t left_ns)
 {
-    if (nf->rx.linking)
-        pthread_cond_wait(&nf->rx.changed, &nf->rx.lock);
-    else if (left_ns >= 0 || !front_ring_final_check(&nf->rx_ring.half))
-        netfront_sleep(nf, &nf->rx, left_ns);
+    if (q->rx.linking)
+        pthread_cond_wait(&q->rx.changed, &q->rx.lock);
+    else if (left_ns >= 0 || q->rx.without_ring || !front_ring_final_check(&q->rx_ring.half))
+        netfront_sleep(q->nf, &q->rx, left_ns);
 }
 
 static void *watch(void *arg)
 {
-    struct netfront *nf = arg;
-    pthread_mutex_lock(&nf->rx.lock);
-    while (!nf->watch_ends) {
+    struct netfront_queue *q = arg;
+    pthread_mutex_lock(&q->rx.lock);
+    while (!q->watch_ends) {
         int64_t left_ns;
-        int rc = netfront_look(nf, &left_ns);
-        bool interrupted = load_full_u32(&nf->interrupted) != 0;
+        int rc = netfront_look(q, &left_ns);
+        bool interrupted = load_full_u32(&q->interrupted) != 0;
         if (rc != 0 || interrupted)
-            show(nf, true);
+            show(q, true);
         if (rc < 0) /* then there is nothing to come */
             break;
-        if (nf->ready_shown)
-            pthread_cond_wait(&nf->undelivered, &nf->rx.lock);
+        if (q->ready_shown)
+            pthread_cond_wait(&q->undelivered, &q->rx.lock);
         else
-            wait_for_more(nf, left_ns);
+            wait_for_more(q, left_ns);
     }
-    pthread_mutex_unlock(&nf->rx.lock);
+    pthread_mutex_unlock(&q->rx.lock);
     return NULL;
 }
 
-int netfront_fd(struct netfront *nf)
+int netfront_fd_on(struct netfront *nf, uint32_t queue)
 {
-    if (nf->ready_fd >= 0)
-        return nf->ready_fd;
+    struct netfront_queue *q = netfront_queue_at(nf, queue);
+    if (q == NULL)
+        return -EINVAL;
+    if (q->ready_fd >= 0)
+        return q->ready_fd;
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
         return -errno;
-    pthread_mutex_lock(&nf->rx.lock);
-    nf->ready_fd = fd;
-    int rc = thread_start(&nf->watch_thread, watch, nf);
+    pthread_mutex_lock(&q->rx.lock);
+    q->ready_fd = fd;
+    int rc = thread_start(&q->watch_thread, watch, q);
     if (rc < 0)
-        nf->ready_fd = -1;
-    pthread_mutex_unlock(&nf->rx.lock);
+        q->ready_fd = -1;
+    pthread_mutex_unlock(&q->rx.lock);
     if (rc < 0)
         close(fd);
     return rc < 0 ? rc : fd;
 }
 
-void netfront_await_shown(struct netfront *nf, int64_t limit_ns)
+int netfront_fd(struct netfront *nf)
 {
-    struct pollfd ready = {.fd = nf->ready_fd, .events = POLLIN};
-    const struct timespec limit = clock_timespec((uint64_t)limit_ns); /* unused if negative */
-    pthread_mutex_unlock(&nf->rx.lock);
-    (void)ppoll(&ready, 1, limit_ns < 0 ? NULL : &limit, NULL);
-    pthread_mutex_lock(&nf->rx.lock);
+    return netfront_fd_on(nf, 0);
 }
 
-void netfront_fd_stop(struct netfront *nf)
+void netfront_await_shown(struct netfront_queue *q, int64_t limit_ns)
 {
-    if (nf->ready_fd < 0)
+    struct pollfd ready = {.fd = q->ready_fd, .events = POLLIN};
+    const struct timespec limit = clock_timespec((uint64_t)limit_ns); /* unused if negative */
+    pthread_mutex_unlock(&q->rx.lock);
+    (void)ppoll(&ready, 1, limit_ns < 0 ? NULL : &limit, NULL);
+    pthread_mutex_lock(&q->rx.lock);
+}
+
+void netfront_fd_stop(struct netfront_queue *q)
+{
+    if (q->ready_fd < 0)
         return;
-    pthread_mutex_lock(&nf->rx.lock);
-    nf->watch_ends = true;
-    pthread_cond_signal(&nf->undelivered);
-    pthread_cond_broadcast(&nf->rx.changed);
-    evtchn_raise_upcall(nf->shared_info, nf->rx.vcpu);
-    pthread_mutex_unlock(&nf->rx.lock);
-    pthread_join(nf->watch_thread, NULL);
-    close(nf->ready_fd);
-    nf->ready_fd = -1;
+    pthread_mutex_lock(&q->rx.lock);
+    q->watch_ends = true;
+    pthread_cond_signal(&q->undelivered);
+    pthread_cond_broadcast(&q->rx.changed);
+    evtchn_raise_upcall(q->nf->shared_info, q->rx.vcpu);
+    pthread_mutex_unlock(&q->rx.lock);
+    pthread_join(q->watch_thread, NULL);
+    close(q->ready_fd);
+    q->ready_fd = -1;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The interface as a device of its domain: what it takes of the domain when it is opened, and what
- * the domain's link thread does with it afterwards (vif_front_class): changes of the link, closing,
- * Dom0's death, the next life. Frames that the last Dom0 had not answered are lost, as on any wire.
+ * The interface as a device of its domain: how it is connected, and what the domain's link thread
+ * does with it afterwards (vif_front_class): changes of the link, closing, Dom0's death, the next
+ * life. Frames that the last Dom0 had not answered are lost, as on any wire.
  *
  * Memory, doorbell and vCPUs keep their place in all lives of the domain; see domu_link.c.
  */
@@ -22,16 +22,6 @@ static struct netfront *netfront_of(struct xenbus_front *front)
     return container_of(front, struct netfront, front.xenbus);
 }
 
-static uint32_t tx_ring_pfn(const struct netfront *nf)
-{
-    return nf->first_pfn + nf->options.tx_slots + nf->options.rx_slots;
-}
-
-static uint32_t rx_ring_pfn(const struct netfront *nf)
-{
-    return tx_ring_pfn(nf) + 1;
-}
-
 /* What Dom0 has told is what counts from now on. Nobody uses the rings. */
 static void take_features(struct netfront *nf)
 {
@@ -47,15 +37,41 @@ static void take_features(struct netfront *nf)
     pthread_mutex_unlock(&nf->state_lock);
 }
 
+/* No side is in use. */
+static void start_queue(struct netfront_queue *q, bool has_ring)
+{
+    pthread_mutex_lock(&q->tx.lock);
+    q->tx.without_ring = !has_ring;
+    netfront_restart_tx(q);
+    pthread_mutex_unlock(&q->tx.lock);
+    pthread_mutex_lock(&q->rx.lock);
+    q->rx.without_ring = !has_ring;
+    netfront_restart_rx(q);
+    pthread_mutex_unlock(&q->rx.lock);
+}
+
 static void start_rings(struct netfront *nf)
 {
     take_features(nf);
-    pthread_mutex_lock(&nf->tx.lock);
-    netfront_restart_tx(nf);
-    pthread_mutex_unlock(&nf->tx.lock);
-    pthread_mutex_lock(&nf->rx.lock);
-    netfront_restart_rx(nf);
-    pthread_mutex_unlock(&nf->rx.lock);
+    store_relaxed_u32(&nf->queues_in_use, nf->front.queue_count);
+    for (uint32_t i = 0; i < nf->nr_queues; i++)
+        start_queue(&nf->queue[i], i < nf->front.queue_count);
+}
+
+static void suspend_all(struct netfront *nf)
+{
+    for (uint32_t i = 0; i < nf->nr_queues; i++) {
+        netfront_side_suspend(nf, &nf->queue[i].tx);
+        netfront_side_suspend(nf, &nf->queue[i].rx);
+    }
+}
+
+static void resume_all(struct netfront *nf)
+{
+    for (uint32_t i = 0; i < nf->nr_queues; i++) {
+        netfront_side_resume(&nf->queue[i].tx);
+        netfront_side_resume(&nf->queue[i].rx);
+    }
 }
 
 /* Fails the interface unless we are closing it ourselves. */
@@ -65,8 +81,7 @@ static void vif_lost(struct xenbus_front *front, int error, const char *why)
     if (load_full_u32(&nf->closing) != 0)
         return;
     netfront_fail(nf, error, why);
-    netfront_side_resume(&nf->tx);
-    netfront_side_resume(&nf->rx);
+    resume_all(nf);
 }
 
 static void vif_changed(struct xenbus_front *front, int state)
@@ -78,7 +93,10 @@ static void vif_changed(struct xenbus_front *front, int state)
         pthread_mutex_unlock(&nf->state_lock);
         return;
     }
-    if (domu_device_is_lost(front, state))
+    if (life_is_dead(front->life)) /* the link thread is about to see that */
+        return;
+    if (state < 0 || state == XenbusStateConnected ||
+        xenbus_state_is_closing((enum xenbus_state)state))
         vif_lost(front, -ENOTCONN, "Dom0 closed the interface (its log says why)");
 }
 
@@ -88,19 +106,16 @@ static int vif_suspend(struct xenbus_front *front)
     pthread_mutex_lock(&nf->state_lock);
     nf->link.carrier = false;
     pthread_mutex_unlock(&nf->state_lock);
-    netfront_side_suspend(nf, &nf->tx);
-    netfront_side_suspend(nf, &nf->rx);
+    suspend_all(nf);
     int rc = netfront_failed(nf);
-    if (rc < 0) {
-        netfront_side_resume(&nf->tx);
-        netfront_side_resume(&nf->rx);
-    }
+    if (rc < 0)
+        resume_all(nf);
     return rc;
 }
 
-static int prepare(struct netfront *nf, char *why, size_t why_bytes)
+static int prepare(struct netfront *nf, uint32_t wanted_queues, char *why, size_t why_bytes)
 {
-    int rc = vif_front_prepare(&nf->front, why, why_bytes);
+    int rc = vif_front_prepare(&nf->front, wanted_queues, why, why_bytes);
     nf->front.no_offload = nf->options.no_offload;
     if (nf->options.no_stamps)
         nf->front.stamps = false;
@@ -111,19 +126,26 @@ static int prepare(struct netfront *nf, char *why, size_t why_bytes)
 static int connect_rings(struct netfront *nf, char *why, size_t why_bytes)
 {
     const struct segment *segment = &nf->front.xenbus.life->segment;
-    nf->front.tx_ring_ref = nf->rx_ref + nf->options.rx_slots;
-    nf->front.rx_ring_ref = nf->front.tx_ring_ref + 1;
-    nf->front.tx_port = ports_port(&nf->domu->ports, nf->tx.vcpu, &nf->tx);
-    nf->front.rx_port = ports_port(&nf->domu->ports, nf->rx.vcpu, &nf->rx);
-    sring_init(segment_page(segment, tx_ring_pfn(nf)), 0);
-    sring_init(segment_page(segment, rx_ring_pfn(nf)), 0);
+    const struct ports *ports = &nf->domu->ports;
+    const grant_ref_t first_ref = nf->rx_ref + nf->nr_queues * nf->options.rx_slots;
+    for (uint32_t i = 0; i < nf->front.queue_count; i++) {
+        const struct netfront_queue *q = &nf->queue[i];
+        struct vif_front_queue *offer = &nf->front.queue[i];
+        offer->tx_ring_ref = first_ref + 2 * i;
+        offer->rx_ring_ref = first_ref + 2 * i + 1;
+        offer->tx_port = ports_port(ports, q->tx.vcpu, &q->tx);
+        offer->rx_port = ports_port(ports, q->rx.vcpu, &q->rx);
+        sring_init(segment_page(segment, netfront_tx_ring_pfn(nf, i)), 0);
+        sring_init(segment_page(segment, netfront_rx_ring_pfn(nf, i)), 0);
+    }
     return vif_front_connect(&nf->front, why, why_bytes);
 }
 
+/* Another Dom0 may have fewer queues for us. */
 static int vif_link(struct xenbus_front *front, char *why, size_t why_bytes)
 {
     struct netfront *nf = netfront_of(front);
-    int rc = prepare(nf, why, why_bytes);
+    int rc = prepare(nf, nf->nr_queues, why, why_bytes);
     return rc < 0 ? rc : connect_rings(nf, why, why_bytes);
 }
 
@@ -131,108 +153,57 @@ static void vif_resume(struct xenbus_front *front)
 {
     struct netfront *nf = netfront_of(front);
     start_rings(nf);
-    pthread_mutex_lock(&nf->tx.lock);
+    pthread_mutex_lock(&nf->state_lock);
     nf->reconnects++;
-    pthread_mutex_unlock(&nf->tx.lock);
-    netfront_side_resume(&nf->tx);
-    netfront_side_resume(&nf->rx);
+    pthread_mutex_unlock(&nf->state_lock);
+    resume_all(nf);
 }
 
-/* What is sent Dom0 may only read; the rest it writes. */
-static int grant_pages(struct netfront *nf)
-{
-    struct grants *grants = &nf->domu->grants;
-    const uint32_t nr_tx = nf->options.tx_slots;
-    int rc = grants_offer(grants, nf->first_pfn, nr_tx, true, &nf->tx_ref);
-    if (rc < 0)
-        return rc;
-    rc = grants_offer(grants, nf->first_pfn + nr_tx, nf->options.rx_slots + 2, false, &nf->rx_ref);
-    if (rc < 0) /* Dom0 has not been told of the others: it has none mapped */
-        (void)grants_end(grants, nf->tx_ref, nr_tx, true);
-    return rc;
-}
-
-static int take_pages(struct netfront *nf, char *why, size_t why_bytes)
-{
-    struct pages *pages = &nf->domu->pages;
-    const uint32_t nr_pages = nf->options.tx_slots + nf->options.rx_slots + 2;
-    int rc = pages_take(pages, nr_pages, &nf->first_pfn);
-    if (rc == 0) {
-        rc = grant_pages(nf);
-        if (rc < 0)
-            pages_give(pages, nf->first_pfn, nr_pages);
-    }
-    if (rc == 0)
-        nf->nr_pages = nr_pages;
-    else
-        snprintf(why, why_bytes,
-                 "the domain has no %u pages for the interface (domu_options.pages): %s", nr_pages,
-                 strerror(-rc));
-    return rc;
-}
-
-static int take_port(struct netfront *nf, struct netfront_side *side, char *why, size_t why_bytes)
-{
-    int rc = ports_open(&nf->domu->ports, &nf->domu->life, side);
-    if (rc < 0) {
-        snprintf(why, why_bytes, "cannot get an event channel: %s", strerror(-rc));
-        return rc;
-    }
-    side->vcpu = (uint32_t)rc;
-    return 0;
-}
-
-/* What Dom0 still has mapped is of no use to anybody as long as the domain lives. */
 static void vif_give_back(struct xenbus_front *front)
 {
-    struct netfront *nf = netfront_of(front);
-    struct domu *domu = nf->domu;
-    if (nf->tx.vcpu != 0)
-        ports_close(&domu->ports, &domu->life, nf->tx.vcpu, &nf->tx);
-    if (nf->rx.vcpu != 0)
-        ports_close(&domu->ports, &domu->life, nf->rx.vcpu, &nf->rx);
-    if (nf->nr_pages != 0) {
-        bool dead = life_is_dead(&domu->life);
-        int tx_rc = grants_end(&domu->grants, nf->tx_ref, nf->options.tx_slots, dead);
-        int rx_rc = grants_end(&domu->grants, nf->rx_ref, nf->options.rx_slots + 2, dead);
-        if (tx_rc == 0 && rx_rc == 0)
-            pages_give(&domu->pages, nf->first_pfn, nf->nr_pages);
-    }
-    nf->tx.vcpu = nf->rx.vcpu = nf->nr_pages = 0;
+    netfront_memory_give(netfront_of(front));
 }
 
 static int vif_open(struct xenbus_front *front, char *why, size_t why_bytes)
 {
     struct netfront *nf = netfront_of(front);
-    int rc = prepare(nf, why, why_bytes);
+    int rc = prepare(nf, nf->options.queues, why, why_bytes);
     if (rc < 0)
         return rc;
-    rc = take_pages(nf, why, why_bytes);
-    if (rc == 0)
-        rc = take_port(nf, &nf->tx, why, why_bytes);
-    if (rc == 0)
-        rc = take_port(nf, &nf->rx, why, why_bytes);
+    nf->nr_queues = nf->front.queue_count;
+    rc = netfront_memory_take(nf, why, why_bytes);
     if (rc == 0)
         rc = connect_rings(nf, why, why_bytes);
     if (rc == 0)
         return 0;
     xenbus_front_close(front);
-    vif_give_back(front);
+    netfront_memory_give(nf);
     return rc;
+}
+
+/* Where it is in all lives of the domain. */
+static void place_queue(struct netfront *nf, uint32_t index)
+{
+    const struct segment *segment = &nf->domu->life.segment;
+    const uint32_t tx_slots = nf->options.tx_slots, rx_slots = nf->options.rx_slots;
+    struct netfront_queue *q = &nf->queue[index];
+    q->tx_ring.half.sring = segment_page(segment, netfront_tx_ring_pfn(nf, index));
+    q->rx_ring.half.sring = segment_page(segment, netfront_rx_ring_pfn(nf, index));
+    q->tx_ref = nf->tx_ref + index * tx_slots;
+    q->rx_ref = nf->rx_ref + index * rx_slots;
+    q->tx_data = segment_page(segment, nf->first_pfn + index * tx_slots);
+    q->rx_data = segment_page(segment, nf->first_pfn + nf->nr_queues * tx_slots + index * rx_slots);
 }
 
 static void vif_opened(struct xenbus_front *front)
 {
     struct netfront *nf = netfront_of(front);
     const struct life *life = &nf->domu->life;
-    const struct segment *segment = &life->segment;
-    nf->tx_ring.half.sring = segment_page(segment, tx_ring_pfn(nf));
-    nf->rx_ring.half.sring = segment_page(segment, rx_ring_pfn(nf));
-    nf->tx_data = segment_page(segment, nf->first_pfn);
-    nf->rx_data = segment_page(segment, nf->first_pfn + nf->options.tx_slots);
     nf->doorbell_fd = life->doorbell_fd;
-    nf->shared_info = segment->shared_info;
+    nf->shared_info = life->segment.shared_info;
     nf->clock = &nf->domu->clock;
+    for (uint32_t i = 0; i < nf->nr_queues; i++)
+        place_queue(nf, i);
     start_rings(nf);
 }
 

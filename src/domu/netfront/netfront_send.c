@@ -16,9 +16,9 @@ struct need {
     uint32_t pages, extras;
 };
 
-static bool takes_gso(const struct netfront *nf, uint8_t gso_type)
+static bool takes_gso(const struct netfront_queue *q, uint8_t gso_type)
 {
-    return gso_type == NETFRONT_GSO_TCPV4 ? nf->gso_tcpv4 : nf->gso_tcpv6;
+    return gso_type == NETFRONT_GSO_TCPV4 ? q->nf->gso_tcpv4 : q->nf->gso_tcpv6;
 }
 
 static bool is_ipv6(const struct netfront_frame *frame)
@@ -28,33 +28,34 @@ static bool is_ipv6(const struct netfront_frame *frame)
 }
 
 /* Can it be sent to this Dom0? Errors: as netfront_send. */
-static int check(const struct netfront *nf, const struct netfront_frame *frame, struct need *need)
+static int check(const struct netfront_queue *q, const struct netfront_frame *frame,
+                 struct need *need)
 {
     if (frame->length_bytes < NETFRONT_FRAME_MIN || frame->length_bytes > NETFRONT_FRAME_MAX ||
         frame->gso_type > NETFRONT_GSO_TCPV6 ||
         (frame->gso_type != NETFRONT_GSO_NONE) != (frame->gso_size_bytes != 0))
         return -EINVAL;
     *need = (struct need){(frame->length_bytes + XEN_PAGE_SIZE - 1) / XEN_PAGE_SIZE,
-                          (frame->gso_type != NETFRONT_GSO_NONE) + (uint32_t)nf->stamps};
-    if (need->pages > nf->tx_slots.count)
+                          (frame->gso_type != NETFRONT_GSO_NONE) + (uint32_t)q->nf->stamps};
+    if (need->pages > q->tx_slots.count)
         return -EINVAL;
-    if ((need->pages > 1 && !nf->scatter_gather) ||
-        (frame->gso_type != NETFRONT_GSO_NONE && !takes_gso(nf, frame->gso_type)) ||
-        (frame->checksum_blank && is_ipv6(frame) && !nf->ipv6_checksum))
+    if ((need->pages > 1 && !q->nf->scatter_gather) ||
+        (frame->gso_type != NETFRONT_GSO_NONE && !takes_gso(q, frame->gso_type)) ||
+        (frame->checksum_blank && is_ipv6(frame) && !q->nf->ipv6_checksum))
         return -EOPNOTSUPP;
     return 0;
 }
 
 /* A frame that does not say when it leaves leaves now. */
-static uint64_t departure_ns(struct netfront *nf, const struct netfront_frame *frame)
+static uint64_t departure_ns(struct netfront_queue *q, const struct netfront_frame *frame)
 {
     uint64_t now_ns = frame->stamp_ns;
     if (now_ns == 0)
-        (void)domain_clock_read_ns(nf->clock, &now_ns);
+        (void)domain_clock_read_ns(q->nf->clock, &now_ns);
     return now_ns;
 }
 
-static void put_extras(struct netfront *nf, const struct netfront_frame *frame)
+static void put_extras(struct netfront_queue *q, const struct netfront_frame *frame)
 {
     struct netif_extra_info extra[EXTRAS_MAX] = {{.type = XEN_NETIF_EXTRA_TYPE_NONE}};
     uint32_t count = 0;
@@ -62,15 +63,15 @@ static void put_extras(struct netfront *nf, const struct netfront_frame *frame)
         extra[count++] = (struct netif_extra_info){
             .type = XEN_NETIF_EXTRA_TYPE_GSO,
             .u.gso = {.size = frame->gso_size_bytes, .type = frame->gso_type}};
-    if (nf->stamps) {
-        uint64_t stamp_ns = departure_ns(nf, frame) - domain_clock_offset_ns(nf->clock);
+    if (q->nf->stamps) {
+        uint64_t stamp_ns = departure_ns(q, frame) - domain_clock_offset_ns(q->nf->clock);
         extra[count].type = SPLITDOM_NETIF_EXTRA_TYPE_STAMP;
         splitdom_netif_stamp_put(&extra[count++], stamp_ns);
     }
     for (uint32_t i = 0; i < count; i++) {
         extra[i].flags = i + 1 < count ? XEN_NETIF_EXTRA_FLAG_MORE : 0;
-        netif_tx_put_extra(&nf->tx_ring, &extra[i]);
-        tx_slots_add_extra(&nf->tx_slots);
+        netif_tx_put_extra(&q->tx_ring, &extra[i]);
+        tx_slots_add_extra(&q->tx_slots);
     }
 }
 
@@ -87,15 +88,16 @@ static uint16_t first_flags(const struct netfront_frame *frame, const struct nee
 }
 
 /* Puts it on the ring, where there is room for what it needs; not shown yet. */
-static void put(struct netfront *nf, const struct netfront_frame *frame, const struct need *need)
+static void put(struct netfront_queue *q, const struct netfront_frame *frame,
+                const struct need *need)
 {
     const uint8_t *from = frame->data;
     uint32_t left = frame->length_bytes;
     for (uint32_t i = 0; i < need->pages; i++) {
         const uint32_t bytes = left < XEN_PAGE_SIZE ? left : XEN_PAGE_SIZE;
-        const uint16_t id = tx_slots_take(&nf->tx_slots, i == 0);
-        struct netif_tx_request req = {.gref = nf->tx_ref + id, .id = id};
-        memcpy(nf->tx_data + (size_t)id * XEN_PAGE_SIZE, from, bytes);
+        const uint16_t id = tx_slots_take(&q->tx_slots, i == 0);
+        struct netif_tx_request req = {.gref = q->tx_ref + id, .id = id};
+        memcpy(q->tx_data + (size_t)id * XEN_PAGE_SIZE, from, bytes);
         from += bytes;
         left -= bytes;
         req.size = (uint16_t)(i == 0 ? frame->length_bytes : bytes);
@@ -103,59 +105,62 @@ static void put(struct netfront *nf, const struct netfront_frame *frame, const s
             req.flags = first_flags(frame, need);
         if (left > 0)
             req.flags |= NETTXF_more_data;
-        netif_tx_put_request(&nf->tx_ring, &req);
+        netif_tx_put_request(&q->tx_ring, &req);
         if (i == 0)
-            put_extras(nf, frame);
+            put_extras(q, frame);
     }
     assert(left == 0);
-    nf->tx_count.frames++;
-    nf->tx_count.bytes += frame->length_bytes;
+    q->tx_count.frames++;
+    q->tx_count.bytes += frame->length_bytes;
 }
 
 /* Takes all responses that are there. Errors: -EPROTO, and the interface has failed. */
-static int reap(struct netfront *nf)
+static int reap(struct netfront_queue *q)
 {
     struct netif_tx_response rsp;
     int rc;
-    while ((rc = netif_tx_take_response(&nf->tx_ring, &rsp)) == 1) {
-        rc = tx_slots_answer(&nf->tx_slots, &rsp);
+    while ((rc = netif_tx_take_response(&q->tx_ring, &rsp)) == 1) {
+        rc = tx_slots_answer(&q->tx_slots, &rsp);
         if (rc < 0)
             break;
-        nf->tx_count.errors += rc == TX_ANSWER_ERROR;
-        nf->tx_count.dropped += rc == TX_ANSWER_DROPPED;
+        q->tx_count.errors += rc == TX_ANSWER_ERROR;
+        q->tx_count.dropped += rc == TX_ANSWER_DROPPED;
     }
     if (rc < 0)
-        netfront_fail(nf, -EPROTO, "Dom0 broke the ring protocol: the interface is disabled");
-    return rc < 0 ? netfront_failed(nf) : 0;
+        netfront_fail(q->nf, -EPROTO, "Dom0 broke the ring protocol: the interface is disabled");
+    return rc < 0 ? netfront_failed(q->nf) : 0;
 }
 
-static bool has_room(const struct netfront *nf, const struct need *need)
+static bool has_room(const struct netfront_queue *q, const struct need *need)
 {
-    return nf->tx_slots.free_count >= need->pages &&
-           front_ring_free(&nf->tx_ring.half) >= need->pages + need->extras;
+    return q->tx_slots.free_count >= need->pages &&
+           front_ring_free(&q->tx_ring.half) >= need->pages + need->extras;
 }
 
-static void push(struct netfront *nf)
+static void push(struct netfront_queue *q)
 {
-    if (front_ring_push(&nf->tx_ring.half))
-        netfront_kick(nf, &nf->tx);
+    if (front_ring_push(&q->tx_ring.half))
+        netfront_kick(q->nf, &q->tx);
 }
 
 /* Sleeps until Dom0 has answered half of what it has, or the time is over. Nothing is unpushed. */
-static void sleep_for_answers(struct netfront *nf, uint64_t deadline_ns, bool all)
+static void sleep_for_answers(struct netfront_queue *q, uint64_t deadline_ns, bool all)
 {
-    const uint32_t unanswered = tx_slots_unanswered(&nf->tx_slots);
+    const uint32_t unanswered = tx_slots_unanswered(&q->tx_slots);
     const uint32_t wanted = all || unanswered < 2 ? unanswered : unanswered / 2;
-    if (!front_ring_await(&nf->tx_ring.half, wanted))
-        netfront_sleep(nf, &nf->tx, netfront_left_ns(deadline_ns));
+    if (!front_ring_await(&q->tx_ring.half, wanted))
+        netfront_sleep(q->nf, &q->tx, netfront_left_ns(deadline_ns));
 }
 
-/* With the lock: is there a ring? Errors: of the interface; -EAGAIN the time is over. */
-static int await_ring(struct netfront *nf, uint64_t deadline_ns, bool may_wait)
+/* With the lock: is there a ring? Errors: of the interface; -EAGAIN the time is over; -ENXIO this
+ * Dom0 has no ring for the queue. */
+static int await_ring(struct netfront_queue *q, uint64_t deadline_ns, bool may_wait)
 {
-    if (!may_wait && nf->tx.linking)
-        return netfront_failed(nf) != 0 ? netfront_failed(nf) : -EAGAIN;
-    return netfront_await_ring(nf, &nf->tx, deadline_ns);
+    int rc = netfront_failed(q->nf);
+    if (!may_wait && q->tx.linking)
+        return rc != 0 ? rc : -EAGAIN;
+    rc = netfront_await_ring(q, &q->tx, deadline_ns);
+    return rc == 0 && q->tx.without_ring ? -ENXIO : rc;
 }
 
 /*
@@ -163,90 +168,169 @@ static int await_ring(struct netfront *nf, uint64_t deadline_ns, bool may_wait)
  * -EAGAIN the time is over; -ESTALE the ring is another one, of a Dom0 that may lack what the last
  * one had.
  */
-static int await_room(struct netfront *nf, const struct need *need, uint64_t deadline_ns,
+static int await_room(struct netfront_queue *q, const struct need *need, uint64_t deadline_ns,
                       bool may_wait)
 {
-    const uint64_t rings = nf->reconnects;
+    const uint64_t rings = q->tx_rings;
     bool waited = false;
     for (;;) {
-        int rc = await_ring(nf, deadline_ns, may_wait);
-        if (rc == 0 && nf->reconnects != rings)
+        int rc = await_ring(q, deadline_ns, may_wait);
+        if (rc == 0 && q->tx_rings != rings)
             return -ESTALE;
         if (rc == 0)
-            rc = reap(nf);
-        if (rc < 0 || has_room(nf, need))
+            rc = reap(q);
+        if (rc < 0 || has_room(q, need))
             return rc;
-        push(nf);
+        push(q);
         if (!may_wait || netfront_left_ns(deadline_ns) == 0)
             return -EAGAIN;
         if (!waited)
-            nf->tx_count.waits++;
+            q->tx_count.waits++;
         waited = true;
-        sleep_for_answers(nf, deadline_ns, false);
+        sleep_for_answers(q, deadline_ns, false);
     }
 }
 
-static int send_one(struct netfront *nf, const struct netfront_frame *frame, uint64_t deadline_ns,
-                    bool may_wait)
+static int send_one(struct netfront_queue *q, const struct netfront_frame *frame,
+                    uint64_t deadline_ns, bool may_wait)
 {
     struct need need;
     int rc;
     do {
-        rc = await_ring(nf, deadline_ns, may_wait);
+        rc = await_ring(q, deadline_ns, may_wait);
         if (rc == 0)
-            rc = check(nf, frame, &need);
+            rc = check(q, frame, &need);
         if (rc == 0)
-            rc = await_room(nf, &need, deadline_ns, may_wait);
+            rc = await_room(q, &need, deadline_ns, may_wait);
     } while (rc == -ESTALE);
     if (rc == 0)
-        put(nf, frame, &need);
+        put(q, frame, &need);
+    return rc;
+}
+
+/*
+ * The queue that sends for this one, with its lock, and nobody else sends there: the queue itself,
+ * unless the present Dom0 has no ring for it. Errors: of the interface; -EAGAIN the time is over.
+ */
+static int begin(struct netfront *nf, uint32_t queue, uint64_t deadline_ns, bool may_wait,
+                 struct netfront_queue **out)
+{
+    struct netfront_queue *q = &nf->queue[queue % load_relaxed_u32(&nf->queues_in_use)];
+    const struct timespec until = clock_timespec(deadline_ns);
+    int rc = 0;
+    pthread_mutex_lock(&q->tx.lock);
+    while (rc == 0 && q->tx_busy) {
+        q->tx_waiters++;
+        if (!may_wait)
+            rc = ETIMEDOUT;
+        else if (deadline_ns == 0)
+            rc = pthread_cond_wait(&q->tx.changed, &q->tx.lock);
+        else
+            rc = pthread_cond_timedwait(&q->tx.changed, &q->tx.lock, &until);
+        q->tx_waiters--;
+    }
+    if (q->tx_busy) {
+        pthread_mutex_unlock(&q->tx.lock);
+        return -EAGAIN;
+    }
+    q->tx_busy = true;
+    *out = q;
+    return 0;
+}
+
+static void end(struct netfront_queue *q)
+{
+    q->tx_busy = false;
+    if (q->tx_waiters > 0)
+        pthread_cond_broadcast(&q->tx.changed);
+    pthread_mutex_unlock(&q->tx.lock);
+}
+
+/* As netfront_send_on, on the queue that has begun; -ENXIO: it has no ring. */
+static int send_all(struct netfront_queue *q, const struct netfront_frame *frames, uint32_t count,
+                    uint64_t deadline_ns, bool may_wait)
+{
+    uint32_t sent = 0;
+    int rc = 0;
+    while (rc == 0 && sent < count) {
+        rc = send_one(q, &frames[sent], deadline_ns, may_wait);
+        sent += rc == 0;
+    }
+    if (netfront_failed(q->nf) != 0)
+        return netfront_failed(q->nf);
+    if (netfront_has_ring(&q->tx))
+        push(q);
+    return sent > 0 ? (int)sent : rc;
+}
+
+int netfront_send_on(struct netfront *nf, uint32_t queue, const struct netfront_frame *frames,
+                     uint32_t count, int64_t timeout_ns)
+{
+    const uint64_t deadline_ns = timeout_ns == 0 ? 0 : netfront_deadline_ns(timeout_ns);
+    struct netfront_queue *q;
+    int rc;
+    if (count == 0 || netfront_queue_at(nf, queue) == NULL)
+        return -EINVAL;
+    do {
+        rc = begin(nf, queue, deadline_ns, timeout_ns != 0, &q);
+        if (rc < 0)
+            return rc;
+        rc = send_all(q, frames, count, deadline_ns, timeout_ns != 0);
+        end(q);
+    } while (rc == -ENXIO); /* that was another Dom0's */
     return rc;
 }
 
 int netfront_send(struct netfront *nf, const struct netfront_frame *frames, uint32_t count,
                   int64_t timeout_ns)
 {
-    const uint64_t deadline_ns = timeout_ns == 0 ? 0 : netfront_deadline_ns(timeout_ns);
-    uint32_t sent = 0;
-    int rc = count > 0 ? 0 : -EINVAL;
-    pthread_mutex_lock(&nf->tx.lock);
-    while (rc == 0 && sent < count) {
-        rc = send_one(nf, &frames[sent], deadline_ns, timeout_ns != 0);
-        sent += rc == 0;
-    }
-    if (netfront_failed(nf) != 0) {
-        sent = 0;
-        rc = netfront_failed(nf);
-    } else if (!nf->tx.linking) {
-        push(nf);
-    }
-    pthread_mutex_unlock(&nf->tx.lock);
-    return sent > 0 ? (int)sent : rc;
+    return netfront_send_on(nf, 0, frames, count, timeout_ns);
 }
 
-int netfront_drain(struct netfront *nf, int64_t timeout_ns)
+static int drain(struct netfront_queue *q, uint64_t deadline_ns)
 {
-    const uint64_t deadline_ns = netfront_deadline_ns(timeout_ns);
     int rc = 0;
-    pthread_mutex_lock(&nf->tx.lock);
     while (rc == 0) {
-        rc = netfront_await_ring(nf, &nf->tx, deadline_ns);
+        rc = await_ring(q, deadline_ns, true);
         if (rc == 0)
-            rc = reap(nf);
-        if (rc < 0 || tx_slots_unanswered(&nf->tx_slots) == 0)
+            rc = reap(q);
+        if (rc < 0 || tx_slots_unanswered(&q->tx_slots) == 0)
             break;
         if (netfront_left_ns(deadline_ns) == 0)
             rc = -EAGAIN;
         else
-            sleep_for_answers(nf, deadline_ns, true);
+            sleep_for_answers(q, deadline_ns, true);
     }
-    pthread_mutex_unlock(&nf->tx.lock);
     return rc;
 }
 
-void netfront_restart_tx(struct netfront *nf)
+int netfront_drain_on(struct netfront *nf, uint32_t queue, int64_t timeout_ns)
 {
-    nf->tx_count.lost += nf->tx_slots.frames;
-    tx_slots_init(&nf->tx_slots, nf->options.tx_slots);
-    front_ring_restart(&nf->tx_ring.half, netif_tx_ring_entries(), 0);
+    const uint64_t deadline_ns = netfront_deadline_ns(timeout_ns);
+    struct netfront_queue *q;
+    int rc;
+    if (netfront_queue_at(nf, queue) == NULL)
+        return -EINVAL;
+    do {
+        rc = begin(nf, queue, deadline_ns, true, &q);
+        if (rc < 0)
+            return rc;
+        rc = drain(q, deadline_ns);
+        end(q);
+    } while (rc == -ENXIO);
+    return rc;
+}
+
+int netfront_drain(struct netfront *nf, int64_t timeout_ns)
+{
+    return netfront_drain_on(nf, 0, timeout_ns);
+}
+
+void netfront_restart_tx(struct netfront_queue *q)
+{
+    q->tx_count.lost += q->tx_slots.frames;
+    q->tx_rings++;
+    tx_slots_init(&q->tx_slots, q->nf->options.tx_slots);
+    if (!q->tx.without_ring)
+        front_ring_restart(&q->tx_ring.half, netif_tx_ring_entries(), 0);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What both directions have in common. Each has a port on a vCPU of its own, where at most one
- * thread sleeps: the sender or the receiver (or the thread of netfront_fd in the place of that).
+ * What both directions of a queue have in common. Each has a port on a vCPU of its own, where at
+ * most one thread sleeps: the sender or the receiver (or the thread of netfront_fd in the place of
+ * that).
  *
- * Order of locks: a side's, then state_lock. Nobody holds both sides'.
+ * Order of locks: a side's, then state_lock. Nobody holds two sides'.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -58,22 +59,26 @@ void netfront_fail(struct netfront *nf, int error, const char *why)
         store_release_u32(&nf->failed, (uint32_t)error);
     }
     pthread_mutex_unlock(&nf->state_lock);
-    if (nf->tx.vcpu != 0)
-        evtchn_raise_upcall(nf->shared_info, nf->tx.vcpu);
-    if (nf->rx.vcpu != 0)
-        evtchn_raise_upcall(nf->shared_info, nf->rx.vcpu);
+    for (uint32_t i = 0; i < nf->nr_queues; i++) {
+        const struct netfront_queue *q = &nf->queue[i];
+        if (q->tx.vcpu != 0)
+            evtchn_raise_upcall(nf->shared_info, q->tx.vcpu);
+        if (q->rx.vcpu != 0)
+            evtchn_raise_upcall(nf->shared_info, q->rx.vcpu);
+    }
 }
 
-int netfront_await_ring(struct netfront *nf, struct netfront_side *side, uint64_t deadline_ns)
+int netfront_await_ring(struct netfront_queue *q, struct netfront_side *side, uint64_t deadline_ns)
 {
     struct timespec until = clock_timespec(deadline_ns);
-    while (netfront_failed(nf) == 0 && side->linking) {
+    while (netfront_failed(q->nf) == 0 && side->linking &&
+           (side == &q->tx || load_full_u32(&q->interrupted) == 0)) {
         int rc = deadline_ns == 0 ? pthread_cond_wait(&side->changed, &side->lock)
                                   : pthread_cond_timedwait(&side->changed, &side->lock, &until);
-        if (rc == ETIMEDOUT && netfront_failed(nf) == 0 && side->linking)
+        if (rc == ETIMEDOUT && netfront_failed(q->nf) == 0 && side->linking)
             return -EAGAIN;
     }
-    return netfront_failed(nf);
+    return netfront_failed(q->nf);
 }
 
 static void ignore_port(void *ctx, evtchn_port_t port)

@@ -8,7 +8,10 @@
 #include "base/container_of.h"
 #include "base/decimal.h"
 
-enum { MAC_TEXT_LENGTH = 3 * VIF_MAC_BYTES - 1 };
+enum { MAC_TEXT_LENGTH = 3 * VIF_MAC_BYTES - 1, NODE_MAX = 40, QUEUE_NODES = 4 };
+
+static const char *const queue_nodes[QUEUE_NODES] = {"tx-ring-ref", "rx-ring-ref",
+                                                     "event-channel-tx", "event-channel-rx"};
 
 /* Writes why, and returns rc. */
 static int fail(int rc, const char *step, char *why, size_t why_bytes)
@@ -26,9 +29,10 @@ static int read_flag(struct vif_front *front, const char *node, bool *out)
     return rc;
 }
 
-int vif_front_prepare(struct vif_front *front, char *why, size_t why_bytes)
+int vif_front_prepare(struct vif_front *front, uint32_t wanted_queues, char *why, size_t why_bytes)
 {
     bool split = false, copies = false;
+    uint64_t max_queues = 1;
     const char *step;
     int rc = xenbus_front_find_back(&front->xenbus, &step);
     if (rc < 0)
@@ -45,6 +49,9 @@ int vif_front_prepare(struct vif_front *front, char *why, size_t why_bytes)
                  {"feature-splitdom-stamp", &front->stamps}};
     for (size_t i = 0; rc == 0 && i < sizeof(flags) / sizeof(flags[0]); i++)
         rc = read_flag(front, flags[i].node, flags[i].out);
+    if (rc == 0)
+        rc = xenbus_front_number(&front->xenbus, "multi-queue-max-queues", UINT32_MAX, 1,
+                                 &max_queues);
     if (rc < 0)
         return fail(rc, "read the back end's features", why, why_bytes);
     if (!split || !copies) {
@@ -52,6 +59,9 @@ int vif_front_prepare(struct vif_front *front, char *why, size_t why_bytes)
                  split ? "rx-copy" : "split-event-channels");
         return -EOPNOTSUPP;
     }
+    if (max_queues == 0)
+        max_queues = 1;
+    front->queue_count = wanted_queues <= max_queues ? wanted_queues : (uint32_t)max_queues;
     return 0;
 }
 
@@ -81,16 +91,62 @@ static int write_features(struct vif_front *front, uint32_t tx)
                          : xenbus_front_remove(xenbus, tx, "feature-splitdom-stamp");
 }
 
+/* What an interface that was opened before, with more queues or with one, may have written. */
+static int remove_queues(struct vif_front *front, uint32_t tx)
+{
+    struct xenbus_front *xenbus = &front->xenbus;
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && front->queue_count > 1 && i < QUEUE_NODES; i++)
+        rc = xenbus_front_remove(xenbus, tx, queue_nodes[i]);
+    if (rc >= 0)
+        rc = xenbus_front_has(xenbus, tx, "multi-queue-num-queues");
+    if (rc <= 0)
+        return rc;
+    rc = xenbus_front_remove(xenbus, tx, "multi-queue-num-queues");
+    for (uint32_t i = 0; rc >= 0 && i < NETFRONT_QUEUES_MAX; i++) {
+        char node[NODE_MAX];
+        snprintf(node, sizeof(node), "queue-%u", i);
+        rc = xenbus_front_remove(xenbus, tx, node);
+    }
+    return rc;
+}
+
+/* In the interface's directory, or in the queue's. */
+static int write_queue(struct vif_front *front, uint32_t tx, const struct vif_front_queue *queue,
+                       const char *directory)
+{
+    const uint32_t values[QUEUE_NODES] = {queue->tx_ring_ref, queue->rx_ring_ref, queue->tx_port,
+                                          queue->rx_port};
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < QUEUE_NODES; i++) {
+        char node[NODE_MAX];
+        snprintf(node, sizeof(node), "%s%s", directory, queue_nodes[i]);
+        rc = xenbus_front_put(&front->xenbus, tx, node, "%u", values[i]);
+    }
+    return rc;
+}
+
+/* In the order of Linux's front end. */
+static int write_queues(struct vif_front *front, uint32_t tx)
+{
+    int rc = remove_queues(front, tx);
+    if (front->queue_count == 1)
+        return rc < 0 ? rc : write_queue(front, tx, &front->queue[0], "");
+    if (rc >= 0)
+        rc = xenbus_front_put(&front->xenbus, tx, "multi-queue-num-queues", "%u",
+                              front->queue_count);
+    for (uint32_t i = 0; rc >= 0 && i < front->queue_count; i++) {
+        char directory[NODE_MAX / 2];
+        snprintf(directory, sizeof(directory), "queue-%u/", i);
+        rc = write_queue(front, tx, &front->queue[i], directory);
+    }
+    return rc;
+}
+
 static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
 {
     struct vif_front *front = container_of(xenbus, struct vif_front, xenbus);
-    int rc = xenbus_front_put(xenbus, tx, "tx-ring-ref", "%u", front->tx_ring_ref);
-    if (rc >= 0)
-        rc = xenbus_front_put(xenbus, tx, "rx-ring-ref", "%u", front->rx_ring_ref);
-    if (rc >= 0)
-        rc = xenbus_front_put(xenbus, tx, "event-channel-tx", "%u", front->tx_port);
-    if (rc >= 0)
-        rc = xenbus_front_put(xenbus, tx, "event-channel-rx", "%u", front->rx_port);
+    int rc = write_queues(front, tx);
     return rc < 0 ? rc : write_features(front, tx);
 }
 

@@ -186,9 +186,9 @@ static void *receive_for_ever(void *result)
 
 static bool sleeps(void)
 {
-    pthread_mutex_lock(&rig.nf->rx.lock);
-    bool sleeping = rig.nf->rx.sleeping;
-    pthread_mutex_unlock(&rig.nf->rx.lock);
+    pthread_mutex_lock(&rig.nf->queue[0].rx.lock);
+    bool sleeping = rig.nf->queue[0].rx.sleeping;
+    pthread_mutex_unlock(&rig.nf->queue[0].rx.lock);
     return sleeping;
 }
 
@@ -261,8 +261,8 @@ static void lie(struct fake_netback *vif, const struct fake_frame *frame)
     struct netif_rx_request req;
     fake_netback_answer(vif, frame, NETIF_RSP_OKAY);
     (void)fake_netback_posted(vif);
-    netif_rx_take_request(&vif->rx, &req);
-    netif_rx_put_response(&vif->rx,
+    netif_rx_take_request(&vif->queue[0].rx, &req);
+    netif_rx_put_response(&vif->queue[0].rx,
                           &(struct netif_rx_response){.id = req.id, .offset = 4000, .status = 200});
 }
 
@@ -284,8 +284,8 @@ static void fail_first(struct fake_netback *vif, const struct fake_frame *frame)
     struct netif_rx_request req;
     fake_netback_answer(vif, frame, NETIF_RSP_OKAY);
     (void)fake_netback_posted(vif);
-    netif_rx_take_request(&vif->rx, &req);
-    netif_rx_put_response(&vif->rx,
+    netif_rx_take_request(&vif->queue[0].rx, &req);
+    netif_rx_put_response(&vif->queue[0].rx,
                           &(struct netif_rx_response){.id = req.id, .status = NETIF_RSP_ERROR});
     (void)fake_netback_deliver(vif, frame);
 }

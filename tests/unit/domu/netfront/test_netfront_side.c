@@ -19,23 +19,26 @@
 #define S  UINT64_C(1000000000)
 
 static struct netfront nf;
+static struct netfront_queue *const q = &nf.queue[0];
 
 static int setup(void **state)
 {
     (void)state;
     alarm(60);
     memset(&nf, 0, sizeof(nf));
-    netfront_side_init(&nf.tx);
-    netfront_side_init(&nf.rx);
+    netfront_side_init(&q->tx);
+    netfront_side_init(&q->rx);
     nf.link.carrier = true;
+    nf.nr_queues = 1;
+    q->nf = &nf;
     return pthread_mutex_init(&nf.state_lock, NULL);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    netfront_side_fini(&nf.tx);
-    netfront_side_fini(&nf.rx);
+    netfront_side_fini(&q->tx);
+    netfront_side_fini(&q->rx);
     alarm(0);
     return pthread_mutex_destroy(&nf.state_lock);
 }
@@ -98,9 +101,9 @@ static void a_failure_waits_for_the_state(void **state)
 
 static int await_ring(uint64_t deadline_ns)
 {
-    pthread_mutex_lock(&nf.rx.lock);
-    int rc = netfront_await_ring(&nf, &nf.rx, deadline_ns);
-    pthread_mutex_unlock(&nf.rx.lock);
+    pthread_mutex_lock(&q->rx.lock);
+    int rc = netfront_await_ring(q, &q->rx, deadline_ns);
+    pthread_mutex_unlock(&q->rx.lock);
     return rc;
 }
 
@@ -114,7 +117,7 @@ static void a_ring_that_is_there_is_not_waited_for(void **state)
 static void a_wait_for_a_ring_ends_at_its_deadline(void **state)
 {
     (void)state;
-    netfront_side_suspend(&nf, &nf.rx);
+    netfront_side_suspend(&nf, &q->rx);
     uint64_t deadline_ns = clock_monotonic_ns() + 2 * MS;
     assert_int_equal(await_ring(deadline_ns), -EAGAIN);
     assert_true(clock_monotonic_ns() >= deadline_ns);
@@ -130,20 +133,29 @@ static void who_waits_for_a_ring_goes_on_with_it(void **state)
 {
     pthread_t thread;
     (void)state;
-    netfront_side_suspend(&nf, &nf.rx);
-    pthread_mutex_lock(&nf.rx.lock); /* until the wait gives it up */
-    assert_int_equal(pthread_create(&thread, NULL, resume, &nf.rx), 0);
-    assert_int_equal(netfront_await_ring(&nf, &nf.rx, 0), 0);
-    pthread_mutex_unlock(&nf.rx.lock);
+    netfront_side_suspend(&nf, &q->rx);
+    pthread_mutex_lock(&q->rx.lock); /* until the wait gives it up */
+    assert_int_equal(pthread_create(&thread, NULL, resume, &q->rx), 0);
+    assert_int_equal(netfront_await_ring(q, &q->rx, 0), 0);
+    pthread_mutex_unlock(&q->rx.lock);
     pthread_join(thread, NULL);
 }
 
 static void an_interface_that_failed_is_not_waited_for(void **state)
 {
     (void)state;
-    netfront_side_suspend(&nf, &nf.rx);
+    netfront_side_suspend(&nf, &q->rx);
     netfront_fail(&nf, -ENOTCONN, "Dom0 is gone");
     assert_int_equal(await_ring(0), -ENOTCONN);
+}
+
+static void who_is_interrupted_waits_no_longer(void **state)
+{
+    (void)state;
+    netfront_side_suspend(&nf, &q->rx);
+    netfront_interrupt(&nf);
+    assert_int_equal(await_ring(0), 0); /* there is still none */
+    assert_true(q->rx.linking);
 }
 
 static struct shared_info shared;
@@ -151,17 +163,17 @@ static struct shared_info shared;
 static void *sleep_for_ever(void *arg)
 {
     (void)arg;
-    pthread_mutex_lock(&nf.rx.lock);
-    netfront_sleep(&nf, &nf.rx, -1);
-    pthread_mutex_unlock(&nf.rx.lock);
+    pthread_mutex_lock(&q->rx.lock);
+    netfront_sleep(&nf, &q->rx, -1);
+    pthread_mutex_unlock(&q->rx.lock);
     return NULL;
 }
 
 static bool sleeps(void)
 {
-    pthread_mutex_lock(&nf.rx.lock);
-    bool sleeping = nf.rx.sleeping;
-    pthread_mutex_unlock(&nf.rx.lock);
+    pthread_mutex_lock(&q->rx.lock);
+    bool sleeping = q->rx.sleeping;
+    pthread_mutex_unlock(&q->rx.lock);
     return sleeping;
 }
 
@@ -169,7 +181,7 @@ static void start_sleeper(pthread_t *thread)
 {
     memset(&shared, 0, sizeof(shared));
     nf.shared_info = &shared;
-    nf.rx.vcpu = 1;
+    q->rx.vcpu = 1;
     assert_int_equal(pthread_create(thread, NULL, sleep_for_ever, NULL), 0);
     while (!sleeps())
         sched_yield();
@@ -182,13 +194,13 @@ static void nobody_sleeps_on_a_ring_out_of_use(void **state)
     (void)state;
     for (int i = 0; i < 20; i++) {
         start_sleeper(&thread);
-        netfront_side_suspend(&nf, &nf.rx);
+        netfront_side_suspend(&nf, &q->rx);
         assert_false(sleeps());
-        assert_true(nf.rx.linking);
+        assert_true(q->rx.linking);
         pthread_join(thread, NULL);
-        netfront_side_resume(&nf.rx);
+        netfront_side_resume(&q->rx);
     }
-    assert_int_equal(nf.rx.upcalls, 20);
+    assert_int_equal(q->rx.upcalls, 20);
 }
 
 static void who_sleeps_is_woken_by_a_failure(void **state)
@@ -198,9 +210,9 @@ static void who_sleeps_is_woken_by_a_failure(void **state)
     start_sleeper(&thread);
     netfront_fail(&nf, -ENOTCONN, "Dom0 is gone");
     pthread_join(thread, NULL);
-    netfront_sleep(&nf, &nf.rx, -1); /* and nobody begins to: no lock is given up for that */
-    assert_false(nf.rx.sleeping);
-    assert_int_equal(nf.rx.upcalls, 1);
+    netfront_sleep(&nf, &q->rx, -1); /* and nobody begins to: no lock is given up for that */
+    assert_false(q->rx.sleeping);
+    assert_int_equal(q->rx.upcalls, 1);
 }
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -216,6 +228,7 @@ int main(void)
         WITH(a_wait_for_a_ring_ends_at_its_deadline),
         WITH(who_waits_for_a_ring_goes_on_with_it),
         WITH(an_interface_that_failed_is_not_waited_for),
+        WITH(who_is_interrupted_waits_no_longer),
         WITH(nobody_sleeps_on_a_ring_out_of_use),
         WITH(who_sleeps_is_woken_by_a_failure),
     };
