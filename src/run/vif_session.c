@@ -54,8 +54,10 @@ static int open_interface(struct vif_session *session, const struct netfront_opt
 int vif_session_open(struct vif_session *session, const struct vif_options *options,
                      struct why *why)
 {
-    const struct netfront_options device = {
-        .size = sizeof(device), .devid = options->devid, .no_offload = options->no_offload};
+    const struct netfront_options device = {.size = sizeof(device),
+                                            .devid = options->devid,
+                                            .no_offload = options->no_offload,
+                                            .queues = options->queues};
 
     *session = (struct vif_session){.stop_fd = stop_fd_open(why)};
     int rc = session->stop_fd < 0 ? session->stop_fd : 0;
@@ -70,8 +72,8 @@ int vif_session_open(struct vif_session *session, const struct vif_options *opti
 
 void vif_session_close(struct vif_session *session)
 {
-    if (session->nf != NULL)
-        (void)netfront_drain(session->nf, LAST_SECOND_NS);
+    for (uint32_t i = 0; session->nf != NULL && i < netfront_queues(session->nf); i++)
+        (void)netfront_drain_on(session->nf, i, LAST_SECOND_NS);
     netfront_close(session->nf);
     domu_close(session->domu);
     if (session->stop_fd >= 0)

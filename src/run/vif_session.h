@@ -23,6 +23,7 @@ struct vif_options {
     struct domu_options domain; /* without size and pages, which are the session's */
     uint32_t devid;
     bool no_offload; /* the verb's: it takes finished frames alone */
+    uint32_t queues; /* the verb's; 0: 1 */
 };
 
 struct vif_session {

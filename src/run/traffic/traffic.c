@@ -11,11 +11,12 @@
 int traffic_init(struct traffic *traffic, const struct traffic_options *options,
                  struct vif_session *session, struct why *why)
 {
-    *traffic = (struct traffic){.options = options, .session = session};
+    *traffic = (struct traffic){
+        .options = options, .session = session, .queues = netfront_queues(session->nf)};
     if (getrandom(&traffic->stream, sizeof(traffic->stream), 0) != sizeof(traffic->stream))
         traffic->stream = (uint32_t)getpid();
     pthread_mutex_init(&traffic->lock, NULL);
-    traffic->returned = calloc(1, sizeof(*traffic->returned));
+    traffic->returned = calloc(traffic->queues, sizeof(*traffic->returned));
     traffic->round_trips = calloc(1, sizeof(*traffic->round_trips));
     traffic->changed_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = traffic->changed_fd < 0 ? -errno : 0;

@@ -15,19 +15,20 @@
 #include "run/traffic/traffic_times.h"
 #include "run/vif_session.h"
 
-enum { TRAFFIC_STREAMS_MAX = 64 };
+enum { TRAFFIC_STREAMS_MAX = 64, TRAFFIC_QUEUES_MAX = NETFRONT_QUEUES_MAX };
 
 struct traffic {
     const struct traffic_options *options;
     struct vif_session *session;
-    uint32_t stream;           /* ours */
+    uint32_t queues;           /* that the interface has */
+    uint32_t stream;           /* ours: queue i's is the one i behind it */
     uint64_t begin_ns, end_ns; /* of the sending, or receiving: the domain's clock */
-    uint64_t sent_frames, sent_bytes;
 
-    pthread_mutex_t lock;                                /* the receiver's and the report's: */
+    pthread_mutex_t lock;                                /* for the rest: */
+    uint64_t sent_frames, sent_bytes;                    /* by senders that have ended */
     struct traffic_stream *streams[TRAFFIC_STREAMS_MAX]; /* of those who send to us */
     uint32_t stream_count, ended_count;
-    struct traffic_stream *returned; /* our own, as it came back */
+    struct traffic_stream *returned; /* our own, as they came back: of each queue */
     struct traffic_times *round_trips;
     uint64_t received_frames, received_bytes, corrupt, foreign;
     uint64_t unheard; /* of more streams than there is room for */
@@ -45,11 +46,18 @@ void traffic_fini(struct traffic *traffic);
 /* The interface's present address: another Dom0 gives another one. */
 void traffic_own_mac(const struct traffic *traffic, uint8_t mac[TRAFFIC_MAC_BYTES]);
 
-/* traffic_send.c: sends what is asked for. Returns 0, also after a signal; errors: of the
- * interface.
+/* traffic_send.c: sends what is asked for, in all queues. Returns 0, also after a signal; errors:
+ * of the interface, or no thread is to be had.
  */
 int traffic_send(struct traffic *traffic);
-/* The thread that receives, until traffic_fini. arg: struct traffic. */
+
+/* A thread that receives in its queue, until traffic->stops. */
+struct traffic_receiver {
+    struct traffic *traffic;
+    uint32_t queue;
+    pthread_t thread;
+};
+/* arg: struct traffic_receiver. */
 void *traffic_receive(void *arg);
 
 /* traffic_report.c */

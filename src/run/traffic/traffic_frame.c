@@ -71,7 +71,7 @@ static uint32_t checksum_of(const uint8_t *frame, uint32_t length_bytes,
 }
 
 /* Enough of IPv4 and TCP for who cuts frames into segments. */
-static void put_ip_headers(uint8_t *frame, uint32_t length_bytes)
+static void put_ip_headers(uint8_t *frame, uint32_t length_bytes, uint16_t tcp_port)
 {
     uint8_t *ip = frame + ETHERNET_BYTES, *tcp = ip + IPV4_BYTES;
     uint32_t sum = 0;
@@ -84,7 +84,7 @@ static void put_ip_headers(uint8_t *frame, uint32_t length_bytes)
     for (int i = 0; i < IPV4_BYTES; i += 2)
         sum += (uint32_t)ip[i] << 8 | ip[i + 1];
     put_be16(ip + 10, ~((sum & 0xffff) + (sum >> 16)));
-    put_be16(tcp, 5001);
+    put_be16(tcp, tcp_port);
     put_be16(tcp + 2, 5001);
     tcp[12] = 0x50;
     tcp[13] = 0x10;
@@ -92,14 +92,15 @@ static void put_ip_headers(uint8_t *frame, uint32_t length_bytes)
 }
 
 void traffic_frame_prepare(uint8_t *frame, uint32_t length_bytes,
-                           const struct traffic_address *address, uint32_t stream, bool segments)
+                           const struct traffic_address *address, uint32_t stream)
 {
-    assert(length_bytes >= (segments ? TRAFFIC_SEGMENTS_MIN : TRAFFIC_FRAME_MIN));
+    const bool is_tcp = address->tcp_port != 0;
+    assert(length_bytes >= (is_tcp ? TRAFFIC_TCP_MIN : TRAFFIC_FRAME_MIN));
     memcpy(frame, address->to, TRAFFIC_MAC_BYTES);
     memcpy(frame + TRAFFIC_MAC_BYTES, address->from, TRAFFIC_MAC_BYTES);
-    put_be16(frame + 12, segments ? TYPE_IPV4 : TYPE_OURS);
-    if (segments)
-        put_ip_headers(frame, length_bytes);
+    put_be16(frame + 12, is_tcp ? TYPE_IPV4 : TYPE_OURS);
+    if (is_tcp)
+        put_ip_headers(frame, length_bytes, address->tcp_port);
     struct prng prng;
     prng_init(&prng, stream, 0);
     for (uint32_t at = header_at(frame) + HEADER_BYTES; at < length_bytes; at++)

@@ -4,7 +4,7 @@
  * all of that and the payload.
  *
  *     14  Ethernet, type 0x88b5 (for local experiments)
- *     40  with segments alone: IPv4 and TCP, type 0x0800
+ *     40  with segments or several queues alone: IPv4 and TCP, type 0x0800
  *     32  struct traffic_header
  *      n  payload: pseudo-random bytes of the stream
  */
@@ -18,7 +18,8 @@ enum {
     TRAFFIC_MAC_BYTES = 6,
     TRAFFIC_FRAME_MIN = 60,
     TRAFFIC_FRAME_MAX = 65535,
-    TRAFFIC_SEGMENTS_MIN = 200, /* a frame with IPv4 and TCP headers */
+    TRAFFIC_TCP_MIN = 88,       /* a frame with IPv4 and TCP headers */
+    TRAFFIC_SEGMENTS_MIN = 200, /* one that stands for segments */
 };
 
 enum traffic_flag {
@@ -38,11 +39,12 @@ struct traffic_header {
 
 struct traffic_address {
     uint8_t to[TRAFFIC_MAC_BYTES], from[TRAFFIC_MAC_BYTES];
+    uint16_t tcp_port; /* of the sender: tells flows apart; 0: neither IP nor TCP */
 };
 
-/* Writes all but the traffic header: length_bytes, at least TRAFFIC_FRAME_MIN or _SEGMENTS_MIN. */
+/* Writes all but the traffic header: length_bytes, at least TRAFFIC_FRAME_MIN or _TCP_MIN. */
 void traffic_frame_prepare(uint8_t *frame, uint32_t length_bytes,
-                           const struct traffic_address *address, uint32_t stream, bool segments);
+                           const struct traffic_address *address, uint32_t stream);
 /* Writes the header, and its checksum. */
 void traffic_frame_set(uint8_t *frame, uint32_t length_bytes, const struct traffic_header *header);
 

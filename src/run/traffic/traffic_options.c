@@ -89,6 +89,15 @@ static int take_streams(struct traffic_options *options, const char *value, stru
     return rc;
 }
 
+static int take_queues(struct traffic_options *options, const char *value, struct why *why)
+{
+    uint64_t count;
+    int rc = verb_option_number("--queues", value, 1, NETFRONT_QUEUES_MAX, &count, why);
+    if (rc == 0)
+        options->vif.queues = (uint32_t)count;
+    return rc;
+}
+
 /* 1: taken; 0: it is none of these. */
 static int take_valued(struct traffic_options *options, int argc, char **argv, int *at,
                        struct why *why)
@@ -96,10 +105,10 @@ static int take_valued(struct traffic_options *options, int argc, char **argv, i
     static const struct {
         const char *option;
         int (*take)(struct traffic_options *options, const char *value, struct why *why);
-    } takers[] = {{"--to", take_to},           {"--rate", take_rate},
-                  {"--size", take_size},       {"--gso", take_gso},
-                  {"--count", take_count},     {"--seconds", take_seconds},
-                  {"--streams", take_streams}, {"--linger", take_linger}};
+    } takers[] = {
+        {"--to", take_to},           {"--rate", take_rate},     {"--size", take_size},
+        {"--gso", take_gso},         {"--count", take_count},   {"--seconds", take_seconds},
+        {"--streams", take_streams}, {"--linger", take_linger}, {"--queues", take_queues}};
     const char *value;
     for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]); i++) {
         int rc = verb_option_take(takers[i].option, argc, argv, at, &value, why);
@@ -129,14 +138,21 @@ static int check(const struct traffic_options *options, struct why *why)
     if (options->gso_size != 0 &&
         (options->size_min != options->size_max || options->size_min < TRAFFIC_SEGMENTS_MIN))
         return why_fail(why, -EINVAL, "--gso: with one --size, from %d on", TRAFFIC_SEGMENTS_MIN);
+    /* By their ports Dom0 tells flows apart, and spreads them over the queues of who gets them. */
+    if (options->sends && options->vif.queues > 1 &&
+        (options->size_min != options->size_max || options->size_min < TRAFFIC_TCP_MIN))
+        return why_fail(why, -EINVAL, "--queues: with one --size, from %d on: frames are of TCP",
+                        TRAFFIC_TCP_MIN);
     return 0;
 }
 
 int traffic_options_parse(int argc, char **argv, struct traffic_options *out, struct why *why)
 {
     int at = 1, rc = 0;
-    *out = (struct traffic_options){
-        .size_min = TRAFFIC_FRAME_MIN, .size_max = TRAFFIC_FRAME_MIN, .linger_ns = NS_PER_S};
+    *out = (struct traffic_options){.vif.queues = 1,
+                                    .size_min = TRAFFIC_FRAME_MIN,
+                                    .size_max = TRAFFIC_FRAME_MIN,
+                                    .linger_ns = NS_PER_S};
     while (rc >= 0 && at < argc) {
         rc = take_valued(out, argc, argv, &at, why);
         if (rc == 0)

@@ -11,7 +11,7 @@
 
 #define TRAFFIC_ARGUMENTS                                                                          \
     "[--to MAC [--rate N] [--size A[-B]] [--gso MSS] [--count N]] [--echo] [--seconds S] "         \
-    "[--streams N] [--json] " VIF_OPTIONS_ARGUMENTS
+    "[--streams N] [--queues N] [--json] " VIF_OPTIONS_ARGUMENTS
 #define TRAFFIC_HELP                                                                               \
     "    --to MAC              send to that address, else only receive\n"                          \
     "    --rate N              frames in a second of the domain's time (as fast as it goes)\n"     \
@@ -21,11 +21,12 @@
     "    --echo                send back what comes\n"                                             \
     "    --seconds S           end after so much of the domain's time\n"                           \
     "    --streams N           receiving: end when N senders have said that they are done\n"       \
+    "    --queues N            queues, each with a sender and a receiver of its own (1)\n"         \
     "    --linger S            wait so much longer for frames that are on their way (1)\n"         \
     "    --json                the report as JSON\n" VIF_OPTIONS_HELP
 
 struct traffic_options {
-    struct vif_options vif;
+    struct vif_options vif; /* with queues, at least 1 */
     bool sends;
     uint8_t to[TRAFFIC_MAC_BYTES];
     uint64_t rate; /* 0: as fast as it goes */

@@ -24,9 +24,10 @@ static struct traffic_stream *stream_of(struct traffic *traffic, uint32_t id)
     return stream;
 }
 
-static void take_end(struct traffic *traffic, struct traffic_stream *stream, uint64_t total)
+static void take_end(struct traffic *traffic, struct traffic_stream *stream, uint64_t total,
+                     bool returned)
 {
-    if (!stream->ended && stream != traffic->returned)
+    if (!stream->ended && !returned)
         traffic->ended_count++;
     traffic_stream_end(stream, total);
     (void)eventfd_write(traffic->changed_fd, 1);
@@ -40,8 +41,8 @@ static bool take_sound(struct traffic *traffic, const struct traffic_header *hea
     struct traffic_stream *stream = NULL;
     if (!returned)
         stream = stream_of(traffic, header->stream);
-    else if (header->stream == traffic->stream)
-        stream = traffic->returned;
+    else if (header->stream - traffic->stream < traffic->queues)
+        stream = &traffic->returned[header->stream - traffic->stream];
     if (stream == NULL) {
         traffic->unheard++;
         return false;
@@ -49,7 +50,7 @@ static bool take_sound(struct traffic *traffic, const struct traffic_header *hea
     if (traffic->begin_ns == 0)
         traffic->begin_ns = now_ns;
     if ((header->flags & TRAFFIC_END) != 0) {
-        take_end(traffic, stream, header->number);
+        take_end(traffic, stream, header->number, returned);
         return !returned;
     }
     if (!traffic->options->sends)
@@ -62,13 +63,18 @@ static bool take_sound(struct traffic *traffic, const struct traffic_header *hea
     return !returned;
 }
 
-/* With the lock. */
-static bool take(struct traffic *traffic, const struct netfront_frame *frame, uint64_t now_ns)
-{
+struct judged {
+    enum traffic_verdict verdict;
     struct traffic_header header;
-    switch (traffic_frame_judge(frame->data, frame->length_bytes, &header)) {
+};
+
+/* With the lock. */
+static bool take(struct traffic *traffic, const struct judged *judged, uint32_t length_bytes,
+                 uint64_t now_ns)
+{
+    switch (judged->verdict) {
     case TRAFFIC_SOUND:
-        return take_sound(traffic, &header, frame->length_bytes, now_ns);
+        return take_sound(traffic, &judged->header, length_bytes, now_ns);
     case TRAFFIC_CORRUPT:
         traffic->corrupt++;
         return false;
@@ -79,8 +85,10 @@ static bool take(struct traffic *traffic, const struct netfront_frame *frame, ui
 }
 
 /* Sends those back that are to be. */
-static void echo(struct traffic *traffic, struct netfront_frame *frames, uint32_t count)
+static void echo(const struct traffic_receiver *receiver, struct netfront_frame *frames,
+                 uint32_t count)
 {
+    struct traffic *traffic = receiver->traffic;
     uint8_t mac[TRAFFIC_MAC_BYTES];
     traffic_own_mac(traffic, mac);
     for (uint32_t i = 0; i < count; i++) {
@@ -88,27 +96,36 @@ static void echo(struct traffic *traffic, struct netfront_frame *frames, uint32_
         frames[i].stamp_ns = 0;
     }
     for (uint32_t sent = 0; sent < count;) {
-        int rc = netfront_send(traffic->session->nf, frames + sent, count - sent, ECHO_WAIT_NS);
+        int rc = netfront_send_on(traffic->session->nf, receiver->queue, frames + sent,
+                                  count - sent, ECHO_WAIT_NS);
         if (rc <= 0) {
+            pthread_mutex_lock(&traffic->lock);
             traffic->not_echoed += count - sent;
+            pthread_mutex_unlock(&traffic->lock);
             return;
         }
         sent += (uint32_t)rc;
     }
 }
 
-static void take_batch(struct traffic *traffic, struct netfront_frame *frames, uint32_t count)
+static void take_batch(const struct traffic_receiver *receiver, struct netfront_frame *frames,
+                       uint32_t count)
 {
+    struct traffic *traffic = receiver->traffic;
     struct netfront_frame back[BATCH];
+    struct judged judged[BATCH];
     uint32_t back_count = 0;
     const uint64_t now_ns = domu_now_ns(traffic->session->domu);
+    for (uint32_t i = 0; i < count; i++)
+        judged[i].verdict =
+            traffic_frame_judge(frames[i].data, frames[i].length_bytes, &judged[i].header);
     pthread_mutex_lock(&traffic->lock);
     for (uint32_t i = 0; i < count; i++)
-        if (take(traffic, &frames[i], now_ns) && traffic->options->echoes)
+        if (take(traffic, &judged[i], frames[i].length_bytes, now_ns) && traffic->options->echoes)
             back[back_count++] = frames[i];
     pthread_mutex_unlock(&traffic->lock);
     if (back_count > 0)
-        echo(traffic, back, back_count);
+        echo(receiver, back, back_count);
 }
 
 static bool stops(struct traffic *traffic)
@@ -121,7 +138,8 @@ static bool stops(struct traffic *traffic)
 
 void *traffic_receive(void *arg)
 {
-    struct traffic *traffic = arg;
+    const struct traffic_receiver *receiver = arg;
+    struct traffic *traffic = receiver->traffic;
     struct netfront_frame frames[BATCH];
     uint8_t *data = malloc((size_t)BATCH * TRAFFIC_FRAME_MAX);
     int rc = data == NULL ? -ENOMEM : 0;
@@ -129,12 +147,13 @@ void *traffic_receive(void *arg)
         for (uint32_t i = 0; i < BATCH; i++)
             frames[i] = (struct netfront_frame){.data = data + (size_t)i * TRAFFIC_FRAME_MAX,
                                                 .room_bytes = TRAFFIC_FRAME_MAX};
-        rc = netfront_receive(traffic->session->nf, frames, BATCH, -1);
+        rc = netfront_receive_on(traffic->session->nf, receiver->queue, frames, BATCH, -1);
         if (rc > 0)
-            take_batch(traffic, frames, (uint32_t)rc);
+            take_batch(receiver, frames, (uint32_t)rc);
     }
     pthread_mutex_lock(&traffic->lock);
-    traffic->error = rc < 0 && rc != -ECANCELED ? rc : 0;
+    if (rc < 0 && rc != -ECANCELED)
+        traffic->error = rc;
     pthread_mutex_unlock(&traffic->lock);
     (void)eventfd_write(traffic->changed_fd, 1);
     free(data);

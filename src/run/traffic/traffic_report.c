@@ -23,32 +23,47 @@ static double seconds(const struct traffic *traffic)
                : 0;
 }
 
-/* All streams that came to us as one. */
-static struct traffic_stream total_of(const struct traffic *traffic, uint64_t *expected)
+/* Streams as one. */
+struct total {
+    uint64_t expected, unique, duplicates, reordered, too_late;
+};
+
+static void add_stream(struct total *total, const struct traffic_stream *stream)
 {
-    struct traffic_stream total = {.id = 0};
-    *expected = 0;
-    for (uint32_t i = 0; i < traffic->stream_count; i++) {
-        const struct traffic_stream *stream = traffic->streams[i];
-        *expected += traffic_stream_expected(stream);
-        total.unique += stream->unique;
-        total.duplicates += stream->duplicates;
-        total.reordered += stream->reordered;
-        total.too_late += stream->too_late;
-    }
+    total->expected += traffic_stream_expected(stream);
+    total->unique += stream->unique;
+    total->duplicates += stream->duplicates;
+    total->reordered += stream->reordered;
+    total->too_late += stream->too_late;
+}
+
+/* Of all that came to us. */
+static struct total incoming(const struct traffic *traffic)
+{
+    struct total total = {.expected = 0};
+    for (uint32_t i = 0; i < traffic->stream_count; i++)
+        add_stream(&total, traffic->streams[i]);
     return total;
 }
 
-static void stream_json(struct json *json, const char *name, const struct traffic_stream *stream,
-                        uint64_t expected)
+/* Of what came back. */
+static struct total returned(const struct traffic *traffic)
+{
+    struct total total = {.expected = 0};
+    for (uint32_t i = 0; i < traffic->queues; i++)
+        add_stream(&total, &traffic->returned[i]);
+    return total;
+}
+
+static void total_json(struct json *json, const char *name, const struct total *total)
 {
     json_object(json, name);
-    json_u64(json, "expected", expected);
-    json_u64(json, "unique", stream->unique);
-    json_u64(json, "lost", expected - stream->unique);
-    json_u64(json, "duplicates", stream->duplicates);
-    json_u64(json, "reordered", stream->reordered);
-    json_u64(json, "too_late", stream->too_late);
+    json_u64(json, "expected", total->expected);
+    json_u64(json, "unique", total->unique);
+    json_u64(json, "lost", total->expected - total->unique);
+    json_u64(json, "duplicates", total->duplicates);
+    json_u64(json, "reordered", total->reordered);
+    json_u64(json, "too_late", total->too_late);
     json_end(json);
 }
 
@@ -85,13 +100,13 @@ static void report_json(const struct traffic *traffic, const struct netfront_sta
     struct json json;
     char mac[MAC_TEXT_SIZE];
     uint8_t own[TRAFFIC_MAC_BYTES];
-    uint64_t expected;
-    const struct traffic_stream total = total_of(traffic, &expected);
+    const struct total came = incoming(traffic), back = returned(traffic);
     traffic_own_mac(traffic, own);
     format_mac(own, mac);
     json_start(&json, stdout, JSON_LINES);
     json_object(&json, NULL);
     json_string(&json, "mac", mac);
+    json_u64(&json, "queues", traffic->queues);
     json_fixed(&json, "seconds", seconds(traffic), 9);
     json_u64(&json, "sent_frames", traffic->sent_frames);
     json_u64(&json, "sent_bytes", traffic->sent_bytes);
@@ -102,19 +117,19 @@ static void report_json(const struct traffic *traffic, const struct netfront_sta
     json_u64(&json, "not_echoed", traffic->not_echoed);
     json_u64(&json, "streams", traffic->stream_count);
     json_u64(&json, "streams_ended", traffic->ended_count);
-    stream_json(&json, "incoming", &total, expected);
-    stream_json(&json, "returned", traffic->returned, traffic_stream_expected(traffic->returned));
+    total_json(&json, "incoming", &came);
+    total_json(&json, "returned", &back);
     times_json(&json, traffic->round_trips);
     interface_json(&json, statistics);
     json_end(&json);
 }
 
-static void print_stream(const char *name, const struct traffic_stream *stream, uint64_t expected)
+static void print_total(const char *name, const struct total *total)
 {
     printf("%s: %" PRIu64 " of %" PRIu64 " frames, %" PRIu64 " lost, %" PRIu64 " twice, %" PRIu64
            " out of order, %" PRIu64 " too late\n",
-           name, stream->unique, expected, expected - stream->unique, stream->duplicates,
-           stream->reordered, stream->too_late);
+           name, total->unique, total->expected, total->expected - total->unique, total->duplicates,
+           total->reordered, total->too_late);
 }
 
 static void print_rate(const struct traffic *traffic, const char *what, uint64_t frames,
@@ -131,16 +146,15 @@ static void print_rate(const struct traffic *traffic, const char *what, uint64_t
 static void report_text(const struct traffic *traffic, const struct netfront_statistics *statistics)
 {
     const struct traffic_times *times = traffic->round_trips;
-    uint64_t expected;
-    const struct traffic_stream total = total_of(traffic, &expected);
+    const struct total came = incoming(traffic), back = returned(traffic);
     if (traffic->options->sends)
         print_rate(traffic, "sent", traffic->sent_frames, traffic->sent_bytes);
     else
         print_rate(traffic, "received", traffic->received_frames, traffic->received_bytes);
     if (traffic->stream_count > 0)
-        print_stream("incoming", &total, expected);
-    if (traffic->returned->unique > 0)
-        print_stream("returned", traffic->returned, traffic_stream_expected(traffic->returned));
+        print_total("incoming", &came);
+    if (back.unique > 0)
+        print_total("returned", &back);
     if (times->count > 0)
         printf("round trip: min %.1f, mean %.1f, p50 %.1f, p99 %.1f, max %.1f us\n",
                (double)times->least_ns / 1e3, times->sum_ns / (double)times->count / 1e3,

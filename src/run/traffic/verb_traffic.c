@@ -15,14 +15,22 @@
 
 enum { LOOK_MS = 10 };
 
+/* With the lock. */
+static bool all_returned(const struct traffic *traffic)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < traffic->queues; i++)
+        all = all && traffic->returned[i].ended && traffic_stream_lost(&traffic->returned[i]) == 0;
+    return all;
+}
+
 /* Has all come that is to come? */
 static bool is_complete(struct traffic *traffic)
 {
     const struct traffic_options *o = traffic->options;
     pthread_mutex_lock(&traffic->lock);
-    const struct traffic_stream *returned = traffic->returned;
-    bool complete = o->sends ? returned->ended && traffic_stream_lost(returned) == 0
-                             : o->streams != 0 && traffic->ended_count >= o->streams;
+    bool complete =
+        o->sends ? all_returned(traffic) : o->streams != 0 && traffic->ended_count >= o->streams;
     complete = complete || traffic->error != 0;
     pthread_mutex_unlock(&traffic->lock);
     return complete;
@@ -66,18 +74,34 @@ static int work(struct traffic *traffic)
     return 0;
 }
 
-static int run_traffic(struct traffic *traffic, struct why *why)
+static void stop_receivers(struct traffic *traffic, struct traffic_receiver *receivers,
+                           uint32_t count)
 {
-    pthread_t receiver;
-    int rc = thread_start(&receiver, traffic_receive, traffic);
-    if (rc < 0)
-        return why_fail_errno(why, rc, "cannot start a thread");
-    rc = work(traffic);
     pthread_mutex_lock(&traffic->lock);
     traffic->stops = true;
     pthread_mutex_unlock(&traffic->lock);
     netfront_interrupt(traffic->session->nf);
-    pthread_join(receiver, NULL);
+    for (uint32_t i = 0; i < count; i++)
+        pthread_join(receivers[i].thread, NULL);
+}
+
+static int run_traffic(struct traffic *traffic, struct why *why)
+{
+    struct traffic_receiver receivers[TRAFFIC_QUEUES_MAX];
+    uint32_t started = 0;
+    int rc = 0;
+    for (; started < traffic->queues && rc == 0; started += rc == 0) {
+        receivers[started] = (struct traffic_receiver){.traffic = traffic, .queue = started};
+        rc = thread_start(&receivers[started].thread, traffic_receive, &receivers[started]);
+    }
+    const bool failed = rc < 0;
+    if (failed)
+        why_fail_errno(why, rc, "cannot start a thread");
+    else
+        rc = work(traffic);
+    stop_receivers(traffic, receivers, started);
+    if (failed)
+        return rc;
     if (rc == 0)
         rc = traffic->error;
     traffic_report(traffic);

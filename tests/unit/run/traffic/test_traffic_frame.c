@@ -9,14 +9,16 @@
 
 #include "run/traffic/traffic_frame.h"
 
-static const struct traffic_address address = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}};
+static const struct traffic_address address = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}, 0};
 static const struct traffic_header sent = {.stream = 7, .number = 99, .sent_ns = 123456789};
 static uint8_t frame[2048];
 static struct traffic_header got;
 
-static void make(uint32_t length_bytes, bool segments)
+static void make(uint32_t length_bytes, bool is_tcp)
 {
-    traffic_frame_prepare(frame, length_bytes, &address, 7, segments);
+    struct traffic_address here = address;
+    here.tcp_port = is_tcp ? 5001 : 0;
+    traffic_frame_prepare(frame, length_bytes, &here, 7);
     traffic_frame_set(frame, length_bytes, &sent);
 }
 
@@ -34,6 +36,9 @@ static void a_frame_is_read_as_it_was_written(void **state)
         }
     make(TRAFFIC_FRAME_MIN, false);
     assert_int_equal(traffic_frame_judge(frame, TRAFFIC_FRAME_MIN, &got), TRAFFIC_SOUND);
+    make(TRAFFIC_TCP_MIN, true);
+    assert_int_equal(traffic_frame_judge(frame, TRAFFIC_TCP_MIN, &got), TRAFFIC_SOUND);
+    assert_int_equal(frame[34] << 8 | frame[35], 5001);
 }
 
 /* Of any byte behind the Ethernet header and what IP may change on the way. */

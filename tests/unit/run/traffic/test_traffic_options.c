@@ -31,6 +31,7 @@ static void without_arguments_it_receives(void **state)
     assert_int_equal(parse(""), 0);
     assert_false(options.sends || options.echoes || options.json);
     assert_int_equal(options.size_min, TRAFFIC_FRAME_MIN);
+    assert_int_equal(options.vif.queues, 1);
     assert_int_equal(options.linger_ns, 1000000000);
 }
 
@@ -52,6 +53,9 @@ static void all_is_taken(void **state)
     assert_int_equal(parse("--gso 1448 --size 65000 --linger=0"), 0);
     assert_int_equal(options.gso_size, 1448);
     assert_int_equal(options.linger_ns, 0);
+    assert_int_equal(parse("--queues 8"), 0);
+    assert_int_equal(options.vif.queues, 8);
+    assert_int_equal(parse("--queues 2 --to 00:16:3e:00:00:01 --size 88"), 0);
 }
 
 static void what_makes_no_sense_is_refused(void **state)
@@ -73,7 +77,12 @@ static void what_makes_no_sense_is_refused(void **state)
                                         "--echo --to 00:16:3e:00:00:01",
                                         "--gso 1448 --size 60",
                                         "--gso 1448 --size 300-400",
-                                        "--streams 65"};
+                                        "--streams 65",
+                                        "--queues 0",
+                                        "--queues 9",
+                                        "--queues 2 --to 00:16:3e:00:00:01",
+                                        "--queues 2 --to 00:16:3e:00:00:01 --size 87",
+                                        "--queues 2 --to 00:16:3e:00:00:01 --size 88-90"};
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         why.text[0] = '\0';
