@@ -26,8 +26,11 @@ enum net_gso_type {
     NET_GSO_TCPV6 = 2,
 };
 
+struct net_frame_pool;
+
 struct net_frame {
-    uint32_t references; /* private */
+    uint32_t references;         /* private */
+    struct net_frame_pool *pool; /* private: whose memory it is; NULL: its own */
     uint32_t length_bytes;
     bool checksum_blank; /* the checksum of TCP or UDP is the pseudo header's alone */
     bool data_validated; /* the payload is known to be whole, whatever its checksum says */
@@ -43,6 +46,24 @@ struct net_frame {
  * the caller's; no flags, no stamp, time 0. NULL: no memory. */
 struct net_frame *net_frame_new(uint32_t length_bytes);
 
+/*
+ * Memory of frames that were given back, for the next ones of the same owner: the last one first,
+ * whose lines are still in a cache. Who makes many frames has one. (malloc takes a long way for
+ * sizes above a KiB, and gives memory back to the kernel that it asks for again at once.)
+ */
+enum {
+    NET_FRAME_POOL_KEPT = 128,      /* of each size: frames of a ring, with their stamps; */
+    NET_FRAME_POOL_KEPT_LARGE = 16, /* of those that may be as large as any */
+};
+
+/* NULL: no memory. */
+struct net_frame_pool *net_frame_pool_create(void);
+/* The owner needs no more frames; those that somebody still has stay sound. NULL allowed. */
+void net_frame_pool_close(struct net_frame_pool *pool);
+
+/* As net_frame_new. */
+struct net_frame *net_frame_new_in(struct net_frame_pool *pool, uint32_t length_bytes);
+
 /* Takes another reference; returns frame. */
 static inline struct net_frame *net_frame_get(struct net_frame *frame)
 {
@@ -50,7 +71,7 @@ static inline struct net_frame *net_frame_get(struct net_frame *frame)
     return frame;
 }
 
-/* Gives one reference back; the last one frees the frame. */
+/* Gives one reference back; the last one frees the frame, or gives it back to its pool. */
 void net_frame_put(struct net_frame *frame);
 
 /* A frame with the same bytes and properties that nobody shares, so that it may be changed. NULL:

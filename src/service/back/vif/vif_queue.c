@@ -116,7 +116,8 @@ int vif_queue_create(const struct vif_queue_config *config, struct vif_queue **o
         rc = map_ring(q, config->rx_ring_ref, netif_rx_ring_entries(), &q->rx.half);
     if (rc == 0) {
         q->waiting = calloc(VIF_RX_QUEUE_FRAMES, sizeof(*q->waiting));
-        rc = q->waiting == NULL ? -ENOMEM : 0;
+        q->frames = net_frame_pool_create();
+        rc = q->waiting == NULL || q->frames == NULL ? -ENOMEM : 0;
     }
     if (rc < 0) {
         vif_queue_destroy(q, NULL);
@@ -135,6 +136,7 @@ void vif_queue_destroy(struct vif_queue *q, struct vif_stats *total)
     if (total != NULL)
         vif_stats_add(total, &q->stats);
     grant_map_fini(&q->grants);
+    net_frame_pool_close(q->frames);
     free(q->waiting);
     free(q);
 }

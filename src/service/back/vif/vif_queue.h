@@ -86,7 +86,8 @@ struct vif_queue {
     const char *fault; /* what halted the queue; NULL: nothing did */
     bool told;         /* config.broken knows */
     bool tx_unpushed, rx_unpushed;
-    uint32_t taken;       /* slots, since the loop's last visit */
+    uint32_t taken; /* slots, since the loop's last visit */
+    struct net_frame_pool *frames;
     uint64_t tx_stamp_ns; /* when the last frame with a stamp left, CLOCK_MONOTONIC */
 
     struct vif_waiting *waiting; /* VIF_RX_QUEUE_FRAMES of them, a ring */

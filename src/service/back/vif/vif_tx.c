@@ -71,7 +71,7 @@ static void stamp(struct vif_queue *q, const struct tx_chain *chain, struct net_
 /* Returns the status of the answer. */
 static int16_t take_frame(struct vif_queue *q, const struct tx_chain *chain)
 {
-    struct net_frame *frame = net_frame_new(chain->length_bytes);
+    struct net_frame *frame = net_frame_new_in(q->frames, chain->length_bytes);
     if (frame == NULL) {
         q->stats.tx_dropped++;
         net_port_drop(q->config.port, NET_DROP_NO_MEMORY);

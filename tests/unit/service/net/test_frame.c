@@ -52,12 +52,76 @@ static void a_copy_shares_nothing(void **state)
     net_frame_put(frame);
 }
 
+static void memory_that_came_back_is_the_next_frames(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {60, 256, 257, 1514, 2000, 2001, 65535};
+    struct net_frame_pool *pool = net_frame_pool_create();
+    assert_non_null(pool);
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        struct net_frame *frame = net_frame_new_in(pool, lengths[i]);
+        frame->gso_type = NET_GSO_TCPV4;
+        memset(frame->data, 1, lengths[i]);
+        net_frame_put(frame);
+        struct net_frame *next = net_frame_new_in(pool, lengths[i]);
+#ifndef __SANITIZE_ADDRESS__
+        assert_ptr_equal(next, frame);
+#endif
+        assert_int_equal(next->length_bytes, lengths[i]);
+        assert_int_equal(next->gso_type, NET_GSO_NONE);
+        assert_int_equal(next->stamp_ns, -1);
+        net_frame_put(next);
+    }
+    net_frame_pool_close(pool);
+}
+
+static void frames_outlive_their_pool(void **state)
+{
+    (void)state;
+    struct net_frame *frames[2 * NET_FRAME_POOL_KEPT];
+    struct net_frame_pool *pool = net_frame_pool_create();
+    for (int i = 0; i < 2 * NET_FRAME_POOL_KEPT; i++)
+        frames[i] = net_frame_new_in(pool, i % 2 == 0 ? 64 : 1500);
+    for (int i = 2; i < 2 * NET_FRAME_POOL_KEPT; i++)
+        net_frame_put(frames[i]);
+    struct net_frame *large = net_frame_new_in(pool, NET_FRAME_MAX_BYTES);
+    struct net_frame *copy = net_frame_copy(frames[0]);
+    net_frame_pool_close(pool);
+    memset(frames[1]->data, 1, 1500);
+    memset(large->data, 1, NET_FRAME_MAX_BYTES);
+    net_frame_put(frames[0]);
+    net_frame_put(frames[1]);
+    net_frame_put(large);
+    net_frame_put(copy); /* LeakSanitizer looks for what is left */
+    net_frame_pool_close(NULL);
+}
+
+static void a_pool_keeps_so_many(void **state)
+{
+    (void)state;
+    static struct net_frame *frames[4 * NET_FRAME_POOL_KEPT];
+    struct net_frame_pool *pool = net_frame_pool_create();
+    for (int i = 0; i < 4 * NET_FRAME_POOL_KEPT; i++)
+        assert_non_null(frames[i] = net_frame_new_in(pool, 1500));
+    for (int i = 0; i < 4 * NET_FRAME_POOL_KEPT; i++)
+        net_frame_put(frames[i]);
+    struct net_frame *next = net_frame_new_in(pool, 1500);
+#ifndef __SANITIZE_ADDRESS__
+    assert_ptr_equal(next, frames[NET_FRAME_POOL_KEPT - 1]); /* the last one that was kept */
+#endif
+    net_frame_put(next);
+    net_frame_pool_close(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_frame_has_no_stamp_and_no_flags),
         cmocka_unit_test(the_last_reference_frees),
         cmocka_unit_test(a_copy_shares_nothing),
+        cmocka_unit_test(memory_that_came_back_is_the_next_frames),
+        cmocka_unit_test(frames_outlive_their_pool),
+        cmocka_unit_test(a_pool_keeps_so_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
