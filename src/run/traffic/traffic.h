@@ -15,7 +15,13 @@
 #include "run/traffic/traffic_times.h"
 #include "run/vif_session.h"
 
-enum { TRAFFIC_STREAMS_MAX = 64, TRAFFIC_QUEUES_MAX = NETFRONT_QUEUES_MAX };
+enum {
+    TRAFFIC_STREAMS_MAX = 64,
+    TRAFFIC_QUEUES_MAX = NETFRONT_QUEUES_MAX,
+    /* From one buffer to the next: if they lay 64 KiB apart the beginnings of all would compete for
+     * the same lines of a cache. Like this frames up to 1536 bytes lie beside each other there. */
+    TRAFFIC_BUFFER_BYTES = 65536 + 1536,
+};
 
 struct traffic {
     const struct traffic_options *options;

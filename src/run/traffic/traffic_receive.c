@@ -141,11 +141,11 @@ void *traffic_receive(void *arg)
     const struct traffic_receiver *receiver = arg;
     struct traffic *traffic = receiver->traffic;
     struct netfront_frame frames[BATCH];
-    uint8_t *data = malloc((size_t)BATCH * TRAFFIC_FRAME_MAX);
+    uint8_t *data = malloc((size_t)BATCH * TRAFFIC_BUFFER_BYTES);
     int rc = data == NULL ? -ENOMEM : 0;
     while (!stops(traffic) && (rc >= 0 || rc == -ECANCELED)) {
         for (uint32_t i = 0; i < BATCH; i++)
-            frames[i] = (struct netfront_frame){.data = data + (size_t)i * TRAFFIC_FRAME_MAX,
+            frames[i] = (struct netfront_frame){.data = data + (size_t)i * TRAFFIC_BUFFER_BYTES,
                                                 .room_bytes = TRAFFIC_FRAME_MAX};
         rc = netfront_receive_on(traffic->session->nf, receiver->queue, frames, BATCH, -1);
         if (rc > 0)

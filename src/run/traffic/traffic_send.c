@@ -184,7 +184,7 @@ static void prepare(struct sender *sender)
     memcpy(address.to, o->to, TRAFFIC_MAC_BYTES);
     traffic_own_mac(traffic, address.from);
     for (uint32_t i = 0; i < BATCH; i++) {
-        uint8_t *data = sender->data + (size_t)i * TRAFFIC_FRAME_MAX;
+        uint8_t *data = sender->data + (size_t)i * TRAFFIC_BUFFER_BYTES;
         sender->frames[i] = (struct netfront_frame){.data = data};
         traffic_frame_prepare(data, o->size_max, &address, stream);
     }
@@ -195,7 +195,7 @@ static void *send_in_queue(void *arg)
     struct sender *sender = arg;
     struct traffic *traffic = sender->traffic;
     struct netfront *nf = traffic->session->nf;
-    sender->data = malloc((size_t)BATCH * TRAFFIC_FRAME_MAX);
+    sender->data = malloc((size_t)BATCH * TRAFFIC_BUFFER_BYTES);
     if (sender->data == NULL) {
         sender->rc = -ENOMEM;
         return NULL;
