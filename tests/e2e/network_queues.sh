@@ -38,10 +38,12 @@ if command -v xenstore-read >/dev/null; then
 fi
 
 dom0=$(dom0_pid)
+mac=$(vif_of echo .mac)
 kill -9 "$dom0"
 eventually 5 gone "$dom0" || die "Dom0 survives kill -9"
 start_service --vif bridge=xenbr0
 eventually 60 connected_echo || die "no echo at the next Dom0: $(cat echo.err)"
+[ "$(vif_of echo .mac)" = "$mac" ] || die "the next Dom0 calls the echo $(vif_of echo .mac), not $mac"
 exchange 101
 kill $echo
 reap 10000 $echo

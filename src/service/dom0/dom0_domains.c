@@ -54,12 +54,11 @@ static int create_domain(void *ctx, const struct control_request *request, pid_t
     struct tdf tdf = {.num = request->tdf_num, .den = request->tdf_den};
     if (tdf.num == 0 && tdf.den == 0)
         tdf = (struct tdf){1, 1};
-    int rc = domain_create(&d->host, (domid_t)domid, request->arg0, tdf, out, why);
+    int rc = domain_create(&d->host, (domid_t)domid, pid, request->arg0, tdf, out, why);
     if (rc < 0) {
         log_limited(d->log, &d->domain_log_limit, "domain %d refused: %s", domid, why->text);
         return rc;
     }
-    (*out)->pid = pid;
     (void)toolstack_tell_pid(d->store, (domid_t)domid, pid); /* for people alone */
     *segment_fd = (*out)->segment_fd;
     d->domains[domid] = *out;

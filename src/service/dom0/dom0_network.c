@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "service/dom0/dom0_private.h"
@@ -15,13 +17,40 @@ enum {
     LINK_WATCH_NS = 50000, /* a host mostly wakes a sleeper this late: watched for that long */
 };
 
+static uint64_t mix(uint64_t hash, const void *data, size_t bytes)
+{
+    const uint8_t *at = data;
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ at[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+    return hash;
+}
+
+/* The same for each Dom0 that is started as this service until the machine starts again, and
+ * another one for other services, machines and namespaces of processes. */
+static uint64_t address_seed(const struct rundir *rundir)
+{
+    uint64_t hash =
+        mix(UINT64_C(0xcbf29ce484222325), rundir->control_socket, strlen(rundir->control_socket));
+    char boot[40] = "";
+    struct stat pids;
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file != NULL) {
+        (void)!fread(boot, 1, sizeof(boot) - 1, file);
+        fclose(file);
+    }
+    hash = mix(hash, boot, sizeof(boot));
+    return stat("/proc/self/ns/pid", &pids) == 0 ? mix(hash, &pids.st_ino, sizeof(pids.st_ino))
+                                                 : hash;
+}
+
 int dom0_network_create(struct dom0 *d, struct why *why)
 {
     const struct dom0_options *options = d->options;
     struct vifs_config config = {.timers = &d->worker.timers,
                                  .real_time = &d->worker.hold_time,
                                  .close_watch_ns = LINK_WATCH_NS,
-                                 .seed = clock_monotonic_ns()};
+                                 .seed = clock_monotonic_ns(),
+                                 .address_seed = address_seed(d->rundir)};
     struct net_bridge *bridge;
     (void)!getrandom(&config.seed, sizeof(config.seed), GRND_NONBLOCK); /* else the time it is */
     int rc = vifs_init(&d->vifs, &config);
@@ -48,12 +77,13 @@ static int attach(struct dom0 *d, struct domain *domain, const struct vif_spec *
 {
     uint32_t devid =
         spec->devid >= 0 ? (uint32_t)spec->devid : vifs_next_devid(&d->vifs, domain->domid);
+    const struct vifs_owner owner = {domain->domid, domain->pid, &domain->clock};
     if (domain_find_device(domain, &vif_class, devid) != NULL)
         return why_fail(why, -EEXIST,
                         "Domain %u:device already exists in xenstore; detach it first, or choose "
                         "another devid",
                         domain->domid);
-    int rc = vifs_prepare(&d->vifs, domain->domid, devid, spec, soft, &domain->clock, out, why);
+    int rc = vifs_prepare(&d->vifs, &owner, devid, spec, soft, out, why);
     if (rc < 0)
         return rc;
     const struct back_spec device = {&vif_class, devid, &(*out)->options};

@@ -149,8 +149,8 @@ static const char *memory_hint(int rc)
     return "its memory";
 }
 
-int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
-                  struct domain **out, struct why *why)
+int domain_create(const struct domain_host *host, domid_t domid, pid_t pid, uint32_t nr_pages,
+                  struct tdf tdf, struct domain **out, struct why *why)
 {
     *out = NULL;
     if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > host->max_pages)
@@ -164,6 +164,7 @@ int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pag
         return why_fail(why, -ENOMEM, "Dom0 is out of memory");
     domain->host = host;
     domain->domid = domid;
+    domain->pid = pid;
     domain->doorbell = DOORBELL_CLOSED;
     domain->fault_slot = domain->segment_fd = -1;
     domain->tdf = tdf;

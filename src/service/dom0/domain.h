@@ -96,12 +96,13 @@ struct domain {
 };
 
 /*
- * Creates domain domid with nr_pages of memory and a clock that runs by tdf; segment_fd is to be
+ * Creates domain domid for process pid (0: not known) with nr_pages of memory and a clock that runs
+ * by tdf; segment_fd is to be
  * sent to it. Dom0 looks at its memory and doorbell from domain_mapped on. Errors: -errno with a
  * line for people in why.
  */
-int domain_create(const struct domain_host *host, domid_t domid, uint32_t nr_pages, struct tdf tdf,
-                  struct domain **out, struct why *why);
+int domain_create(const struct domain_host *host, domid_t domid, pid_t pid, uint32_t nr_pages,
+                  struct tdf tdf, struct domain **out, struct why *why);
 /* The domain has mapped its memory: seals it, and looks at it from now on. Errors: -EALREADY;
  * -EPERM see segment_settle; others from watching the doorbell. */
 int domain_mapped(struct domain *domain);

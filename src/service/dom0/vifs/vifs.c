@@ -107,10 +107,15 @@ static bool mac_is_taken(const struct vifs *vifs, const uint8_t mac[NET_MAC_BYTE
 }
 
 /* Xen's part of the addresses. */
-static void generate_mac(struct vifs *vifs, uint8_t mac[NET_MAC_BYTES])
+static void generate_mac(struct vifs_use *use, const struct vifs_owner *owner,
+                         uint8_t mac[NET_MAC_BYTES])
 {
+    struct vifs *vifs = use->vifs;
+    struct prng of_process;
+
+    prng_init(&of_process, vifs->config.address_seed, (uint64_t)owner->pid << 16 | use->devid);
     do {
-        uint64_t drawn = prng_next(&vifs->prng);
+        uint64_t drawn = prng_next(owner->pid > 0 ? &of_process : &vifs->prng);
 
         mac[0] = 0x00;
         mac[1] = 0x16;
@@ -121,7 +126,8 @@ static void generate_mac(struct vifs *vifs, uint8_t mac[NET_MAC_BYTES])
     } while (mac_is_taken(vifs, mac));
 }
 
-static int choose_mac(struct vifs_use *use, bool soft, struct why *why)
+static int choose_mac(struct vifs_use *use, const struct vifs_owner *owner, bool soft,
+                      struct why *why)
 {
     char text[VIF_MAC_TEXT_SIZE];
 
@@ -133,7 +139,7 @@ static int choose_mac(struct vifs_use *use, bool soft, struct why *why)
         vif_mac_format(use->spec.mac, text);
         return why_fail(why, -EEXIST, "another vif has the address %s: see 'service status'", text);
     }
-    generate_mac(use->vifs, use->options.mac);
+    generate_mac(use, owner, use->options.mac);
     return 0;
 }
 
@@ -168,8 +174,8 @@ static int choose_bridge(struct vifs_use *use, struct why *why)
     return 0;
 }
 
-int vifs_prepare(struct vifs *vifs, domid_t domid, uint32_t devid, const struct vif_spec *spec,
-                 bool soft, struct tdf_clock *clock, struct vifs_use **out, struct why *why)
+int vifs_prepare(struct vifs *vifs, const struct vifs_owner *owner, uint32_t devid,
+                 const struct vif_spec *spec, bool soft, struct vifs_use **out, struct why *why)
 {
     struct vifs_use *use = calloc(1, sizeof(*use));
 
@@ -177,7 +183,7 @@ int vifs_prepare(struct vifs *vifs, domid_t domid, uint32_t devid, const struct 
     if (use == NULL)
         return why_fail(why, -ENOMEM, "Dom0 is out of memory");
     use->vifs = vifs;
-    use->domid = domid;
+    use->domid = owner->domid;
     use->devid = devid;
     use->spec = *spec;
     use->options = (struct vif_options){.network = &network,
@@ -191,16 +197,16 @@ int vifs_prepare(struct vifs *vifs, domid_t domid, uint32_t devid, const struct 
     int rc = choose_bridge(use, why);
 
     if (rc == 0)
-        rc = choose_mac(use, soft, why);
+        rc = choose_mac(use, owner, soft, why);
     if (rc == 0)
         rc = choose_name(use, soft, why);
     if (rc < 0) {
         free(use);
         return rc;
     }
-    use->clock = clock;
+    use->clock = owner->clock;
     if (spec->rate_bytes != 0)
-        timers_add_clock(vifs->config.timers, &use->credit_time, clock);
+        timers_add_clock(vifs->config.timers, &use->credit_time, owner->clock);
     list_push_back(&vifs->uses, &use->of_vifs);
     *out = use;
     return 0;

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/list.h"
 #include "base/prng.h"
@@ -29,7 +30,15 @@ struct vifs_config {
     struct timers *timers;         /* of the loop */
     struct timer_clock *real_time; /* in timers: CLOCK_MONOTONIC, watched closely */
     uint64_t close_watch_ns;       /* how long before its time a link's frame is watched for */
-    uint64_t seed;                 /* of addresses, and of what domains must not guess */
+    uint64_t seed;                 /* of what domains must not guess, */
+    uint64_t address_seed;         /* and of addresses: the same at the next Dom0 */
+};
+
+/* Whose a vif is. */
+struct vifs_owner {
+    domid_t domid;
+    pid_t pid;               /* 0: not known */
+    struct tdf_clock *clock; /* outlives the vif */
 };
 
 struct vifs {
@@ -76,13 +85,15 @@ int vifs_init(struct vifs *vifs, const struct vifs_config *config);
 void vifs_fini(struct vifs *vifs);
 
 /*
- * Makes a vif of the domain, whose clock outlives it, with that number. An address that is given is
- * refused if another vif has it; or, where soft is true, replaced. Errors, with a line for people
+ * Makes a vif of the domain with that number. An address that is given is refused if another vif
+ * has it; or, where soft is true, replaced. Without one it is drawn by process and number, so that
+ * a domain that comes back to the next Dom0 has the one that its peers know (if two domains of one
+ * process have vifs of one number: the first that comes back). Errors, with a line for people
  * in why, xl's where it has one: -ENODEV no such bridge; -EEXIST an address or a name that another
  * has; -ENOMEM.
  */
-int vifs_prepare(struct vifs *vifs, domid_t domid, uint32_t devid, const struct vif_spec *spec,
-                 bool soft, struct tdf_clock *clock, struct vifs_use **out, struct why *why);
+int vifs_prepare(struct vifs *vifs, const struct vifs_owner *owner, uint32_t devid,
+                 const struct vif_spec *spec, bool soft, struct vifs_use **out, struct why *why);
 /* Its device is not there any more. NULL allowed. */
 void vifs_release(struct vifs_use *use);
 

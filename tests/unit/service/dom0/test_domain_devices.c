@@ -120,7 +120,7 @@ static int setup(void **state)
                              .admit = admit,
                              .released = released,
                              .ctx = f};
-    int rc = domain_create(&f->host, DOMID, 32, (struct tdf){1, 1}, &f->domain, &why);
+    int rc = domain_create(&f->host, DOMID, 0, 32, (struct tdf){1, 1}, &f->domain, &why);
     return rc < 0 ? rc : domain_mapped(f->domain);
 }
 

@@ -50,7 +50,7 @@ static void store_ready(void *ctx, struct domain *domain)
 static int create(struct tdf tdf)
 {
     struct why why;
-    return domain_create(&f->host, DOMID, 32, tdf, &f->domain, &why);
+    return domain_create(&f->host, DOMID, 0, 32, tdf, &f->domain, &why);
 }
 
 static int setup(void **state)

@@ -75,8 +75,9 @@ static int begin(void **state)
             return -1;
     }
     answer = NULL;
+    const struct vifs_owner owner = {1, 0, &domain_clock};
     return vif_spec_parse("", &spec, &why) == 0
-               ? vifs_prepare(&vifs, 1, 0, &spec, false, &domain_clock, &use, &why)
+               ? vifs_prepare(&vifs, &owner, 0, &spec, false, &use, &why)
                : -1;
 }
 

@@ -23,6 +23,8 @@ static struct timer_clock real_time;
 static struct vifs vifs;
 static struct why why;
 
+static uint64_t secret = 7;
+
 static int begin(void **state)
 {
     (void)state;
@@ -37,7 +39,8 @@ static int begin(void **state)
     if (vifs_init(&vifs, &(struct vifs_config){.timers = &timers,
                                                .real_time = &real_time,
                                                .close_watch_ns = 50000,
-                                               .seed = 7}) < 0)
+                                               .seed = secret,
+                                               .address_seed = 5}) < 0)
         return -1;
     if (net_add_bridge(&vifs.net, "xenbr0", &bridge) < 0 ||
         net_add_bridge(&vifs.net, "xenbr1", &bridge) < 0)
@@ -54,12 +57,15 @@ static int end(void **state)
     return 0;
 }
 
+static pid_t pid; /* of the next domain's process */
+
 static int prepare(domid_t domid, uint32_t devid, const char *words, bool soft,
                    struct vifs_use **out)
 {
     struct vif_spec spec;
     assert_int_equal(vif_spec_parse(words, &spec, &why), 0);
-    return vifs_prepare(&vifs, domid, devid, &spec, soft, &clock_of_domain, out, &why);
+    const struct vifs_owner owner = {domid, pid, &clock_of_domain};
+    return vifs_prepare(&vifs, &owner, devid, &spec, soft, out, &why);
 }
 
 static struct vifs_use *made(domid_t domid, uint32_t devid, const char *words)
@@ -80,6 +86,27 @@ static void addresses_are_xens_and_each_its_own(void **state)
         for (uint32_t k = 0; k < i; k++)
             assert_memory_not_equal(seen[k], seen[i], NET_MAC_BYTES);
     }
+}
+
+/* At the next Dom0, too, which has other domain numbers and secrets. */
+static void a_process_keeps_its_addresses(void **state)
+{
+    uint8_t first[3][NET_MAC_BYTES], other[NET_MAC_BYTES];
+    pid = 4711;
+    for (uint32_t i = 0; i < 3; i++)
+        memcpy(first[i], made(1, i, "")->options.mac, NET_MAC_BYTES);
+    memcpy(other, made(2, 0, "")->options.mac, NET_MAC_BYTES); /* the same process again */
+    assert_memory_not_equal(first[0], first[1], NET_MAC_BYTES);
+    assert_memory_not_equal(first[0], other, NET_MAC_BYTES);
+    end(state);
+    secret = 99;
+    begin(state);
+    for (uint32_t i = 3; i-- > 0;)
+        assert_memory_equal(made(7, i, "")->options.mac, first[i], NET_MAC_BYTES);
+    assert_memory_equal(made(6, 0, "")->options.mac, other, NET_MAC_BYTES);
+    pid = 4712;
+    assert_memory_not_equal(made(8, 0, "")->options.mac, first[0], NET_MAC_BYTES);
+    pid = 0;
 }
 
 static void an_address_is_given_once(void **state)
@@ -203,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_VIFS(addresses_are_xens_and_each_its_own),
+        WITH_VIFS(a_process_keeps_its_addresses),
         WITH_VIFS(an_address_is_given_once),
         WITH_VIFS(a_name_is_given_once),
         WITH_VIFS(the_first_bridge_is_the_default),
