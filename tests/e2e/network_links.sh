@@ -47,6 +47,8 @@ counts() { vif echo10 ".link.$1 | .in_frames + .duplicated == .out_frames + .los
 [ "$(vif echo10 '.dropped["link-loss"] == .link.up.lost + .link.down.lost')" = true ] || die "drops: $(vif echo10 .)"
 
 # A rule drops what comes back; without it all is as before.
+! service net-link "$(printf '%5000s' '' | tr ' ' x)" 2>err || die "a name of 5000 characters"
+grep -q 'the name and the words of a link have up to 1023 characters together, not 5000' err || die "the reason is missing: $(cat err)"
 service net-link "$link" remove
 service rule add in="$link" drop >/dev/null
 send 20

@@ -30,7 +30,8 @@ static int join_words(char *const *words, char between, char text[CONTROL_TEXT_M
     for (; *words != NULL; words++) {
         size_t length = strlen(*words);
         if (at + length + 2 > CONTROL_TEXT_MAX)
-            return why_fail(why, -E2BIG, "there are too many words");
+            return why_fail(why, -E2BIG, "all words together have up to %d characters: '%.20s...'",
+                            CONTROL_TEXT_MAX - 1, *words);
         if (at > 0)
             text[at++] = between;
         memcpy(text + at, *words, length + 1);

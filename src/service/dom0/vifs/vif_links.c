@@ -290,7 +290,10 @@ int vif_links_command(struct vifs *vifs, const char *text, char **answer, struct
 
     *answer = NULL;
     if (strlen(text) >= sizeof words)
-        return why_fail(why, -EINVAL, "there are too many words");
+        return why_fail(
+            why, -EINVAL,
+            "the name and the words of a link have up to %zu characters together, not %zu",
+            sizeof words - 1, strlen(text));
     strcpy(words, text);
 
     const char *name = next_word(&rest);

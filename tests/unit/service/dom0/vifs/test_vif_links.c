@@ -206,6 +206,12 @@ static void what_is_wrong_is_said(void **state)
     assert_int_equal(command("vif1.0 delay=soon"), -EINVAL);
     assert_string_equal(why.text, "invalid value in `delay=soon'");
     assert_null(use->link);
+    char name[1100];
+    memset(name, 'x', sizeof(name));
+    name[sizeof(name) - 1] = '\0';
+    assert_int_equal(command(name), -EINVAL);
+    assert_string_equal(
+        why.text, "the name and the words of a link have up to 1023 characters together, not 1099");
 }
 
 #define WAY                                                                                        \
