@@ -70,7 +70,10 @@ static uint64_t due_count(const struct sender *sender)
 static void pause_for_rate(const struct traffic *traffic)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
-    const uint64_t interval_ns = NS_PER_S / traffic->options->rate;
+    const struct domu_options *domain = &traffic->options->vif.domain;
+    uint64_t interval_ns = NS_PER_S / traffic->options->rate;
+    if (domain->tdf_den != 0) /* of real time, which the sleep is of */
+        interval_ns = interval_ns * domain->tdf_num / domain->tdf_den;
     if (interval_ns > 2 * PAUSE_NS) /* else it is due sooner than a sleep ends */
         (void)nanosleep(&pause, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * traffic_times: how long frames took, as counts by length: each bucket is at most 1/32 wide. Pure
+ * traffic_times: how long frames took, as counts by length: each bucket is at most 1/1024 wide. Pure
  * bookkeeping, one thread.
  */
 #ifndef SPLITDOM_RUN_TRAFFIC_TRAFFIC_TIMES_H
@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { TRAFFIC_TIMES_SUB_BITS = 5, TRAFFIC_TIMES_BUCKETS = 64 << TRAFFIC_TIMES_SUB_BITS };
+enum { TRAFFIC_TIMES_SUB_BITS = 10, TRAFFIC_TIMES_BUCKETS = 64 << TRAFFIC_TIMES_SUB_BITS };
 
 struct traffic_times {
     uint64_t count, least_ns, most_ns;
@@ -17,7 +17,7 @@ struct traffic_times {
 };
 
 void traffic_times_add(struct traffic_times *times, uint64_t ns);
-/* The least time that at least `part` (0..1) of all are not longer than: to 1/32. 0: there is none.
+/* The least time that at least `part` (0..1) of all are not longer than: to 1/1024. 0: there is none.
  */
 uint64_t traffic_times_quantile(const struct traffic_times *times, double part);
 
