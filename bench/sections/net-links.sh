@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What a link is late by: round trips over a path of 634 us, 317 us each way, in the time of a dilated domain, by domu
+# traffic and an echo. Both ends and Dom0 are processes of this machine, so all that the machine is late by is in these
+# figures, divided by the dilation factor. Then what one pays for a neighbour: round trips beside a flood of frames, a
+# disk's client beside it, and the flood beside the client; each has a row beside a process that uses CPU and leaves
+# Dom0 alone.
+begin_section net-links 'Links: what they are late by, and a flood as a neighbour'
+
+PINGS=${PINGS:-${QUICK:+300}}
+PINGS=${PINGS:-3000} # of each row in a round
+PATH_NS=634000
+PING_RATE=300 # a second of real time
+
+links_mac() { # DOMAIN: its interface's address, once it is connected
+    local tries=500 mac
+    while mac=$("$BIN/service" network-list --name links "$("$BIN/service" domid "$1" --name links 2>/dev/null)" 2>/dev/null | awk 'NR == 2 && $5 == 4 { print $3 }') && [ -z "$mac" ]; do
+        [ $((tries -= 1)) -gt 0 ] || die "no domain $1"
+        sleep 0.01
+    done
+    echo "$mac"
+}
+
+links_domain() { # DOMAIN OPTION...: domu traffic in the background; its process is CHILD
+    local name=$1
+    shift
+    "$BIN/domu" traffic --name links --domain-name "$name" --json "$@" >"$TMP/$name.json" 2>"$TMP/$name.err" &
+    CHILD=$!
+    children+=("$CHILD")
+}
+
+links_end() { # PROCESS...
+    kill "$@" 2>/dev/null
+    wait "$@" 2>/dev/null
+    children=()
+}
+
+# links_ping ROW TDF COUNT PATH_NS: round trips to the domain echo, less the path; microseconds of the domain's time.
+links_ping() {
+    local row=$1 tdf=$2 count=$3 path=$4 mac value metric
+    mac=$(links_mac echo) || exit 1
+    "$BIN/domu" traffic --name links --to "$mac" --tdf "$tdf" --count "$count" --rate $((PING_RATE * tdf)) --json >"$TMP/ping.json" 2>"$TMP/ping.err" ||
+        die "$row: $(cat "$TMP/ping.err")"
+    [ "$(json_number "$TMP/ping.json" received_frames)" = "$count" ] || die "$row: $(cat "$TMP/ping.json")"
+    for metric in mean p50 p99; do
+        value=$(sed 's/.*"round_trip_ns"//' "$TMP/ping.json" >"$TMP/times.json" && json_number "$TMP/times.json" $metric)
+        record "$row" ${metric}_us "$(calculate "($value - $path) / 1000")"
+    done
+}
+
+delay_round() {
+    local tdf echo
+    for tdf in 1 10 100; do
+        links_domain echo --echo --tdf $tdf
+        echo=$CHILD
+        links_mac echo >/dev/null || exit 1
+        links_ping "TDF $tdf without a link" $tdf $((PINGS / 10)) 0
+        "$BIN/service" net-link --name links "vif$("$BIN/service" domid echo --name links).0" delay=317us || die 'no link'
+        links_ping "TDF $tdf: 634 us" $tdf "$PINGS" $PATH_NS
+        links_end "$echo"
+    done
+}
+
+# links_flood ROW SECONDS: frames of 1500 bytes from one domain to another, in the background.
+links_flood() {
+    links_domain sink
+    SINK=$CHILD
+    links_domain source --to "$(links_mac sink)" --size 1500 --seconds "$1" --linger 0
+    SOURCE=$CHILD
+    links_mac source >/dev/null || exit 1
+}
+
+# links_flood_end ROW: what of it came.
+links_flood_end() {
+    wait "$SOURCE" || die "$1: the sender failed: $(cat "$TMP/source.err")"
+    kill "$SINK"
+    wait "$SINK" || die "$1: the receiver failed: $(cat "$TMP/sink.err")"
+    children=()
+    record "$1" per_second "$(calculate "$(json_number "$TMP/sink.json" received_frames) / $(json_number "$TMP/source.json" seconds)")"
+}
+
+# What the flood's two domains use of a CPU at least, without Dom0 and without a neighbour.
+links_burn() { # SECONDS
+    "$PROGRAMS/burn" 100 "$1" &
+    BURN=$!
+    children+=("$BURN")
+}
+
+neighbour_round() {
+    local echo count seconds
+    count=$((PINGS / 10))
+    seconds=$(calculate "$count / $PING_RATE + 1")
+    links_domain echo --echo
+    echo=$CHILD
+    links_ping 'round trips alone' 1 $count 0
+    links_burn "$seconds"
+    links_ping 'round trips beside a busy CPU' 1 $count 0
+    links_end "$BURN"
+    children=("$echo")
+    links_flood "$seconds"
+    links_ping 'round trips beside a flood' 1 $count 0
+    kill "$SOURCE"
+    links_flood_end 'flood beside round trips'
+    links_end "$echo"
+
+    seconds=$(calculate "$CELL_S + 0.5")
+    client_run 'disk alone' links "$BIN/client" 8 $MANY --duration "$CELL_S"
+    links_burn "$seconds"
+    client_run 'disk beside a busy CPU' links "$BIN/client" 8 $MANY --duration "$CELL_S"
+    links_end "$BURN"
+    links_flood "$seconds"
+    client_run 'disk beside a flood' links "$BIN/client" 8 $MANY --duration "$CELL_S"
+    kill "$SOURCE"
+    links_flood_end 'flood beside a disk'
+    links_flood "$CELL_S"
+    links_flood_end 'flood alone'
+    links_burn "$seconds"
+    links_flood "$CELL_S"
+    links_flood_end 'flood beside a busy CPU'
+    links_end "$BURN"
+}
+
+service_start links --vif bridge=xenbr0
+rounds "$ROUNDS" delay_round
+rounds "$ROUNDS" neighbour_round
+service_stop links
+goal_value 'TDF 1: half of the round trips are late by, us' p50_us 'TDF 1: 634 us' '<=' 40 -
+goal_value 'TDF 1: 99 of 100 are late by, us' p99_us 'TDF 1: 634 us' '<=' 400 -
+goal_value 'TDF 10: half of the round trips are late by, us' p50_us 'TDF 10: 634 us' '<=' 4 -
+goal_value 'TDF 10: 99 of 100 are late by, us' p99_us 'TDF 10: 634 us' '<=' 40 -
+goal_value 'TDF 10: mean error, us (TimeKeeper: 8.2)' mean_us 'TDF 10: 634 us' '<=' 8.2 -
+goal_value 'TDF 100: mean error, us (TimeKeeper: 0.54)' mean_us 'TDF 100: 634 us' '<=' 0.54 -
+goal_ratio 'round trips beside a flood: p99 over alone' p99_us 'round trips beside a flood' 'round trips alone' '<=' 4 -
+goal_ratio 'round trips beside a flood: p99 over beside a busy CPU' p99_us 'round trips beside a flood' 'round trips beside a busy CPU' '<=' 4 -
+goal_ratio "a disk's rate beside a flood over alone" rps 'disk beside a flood' 'disk alone' '>=' 0.9 -
+goal_ratio "a disk's rate beside a flood over beside a busy CPU" rps 'disk beside a flood' 'disk beside a busy CPU' '>=' 0.9 -
+goal_ratio "a flood's rate beside a disk over alone" per_second 'flood beside a disk' 'flood alone' '>=' 0.9 -
+goal_ratio "a flood's rate beside a disk over beside a busy CPU" per_second 'flood beside a disk' 'flood beside a busy CPU' '>=' 0.9 -
+note "mean_us, p50_us and p99_us of the rows with 634 us are round trips less that path: two ways over the link; $PINGS in each round. Goals of p50 and p99 are those of one way, 20 and 200 us, twice, by the factor"
+finish_section mean_us p50_us p99_us rps per_second
