@@ -5,9 +5,9 @@
  *
  *     tap_pair FROM TO SIZE SECONDS
  *
- * The tap devices are there, in the present network namespace. Prints one line: frames received,
- * and CPU time of both processes for each. With MSS each frame stands for TCP segments of so many
- * bytes.
+ * The tap devices are there, in the present network namespace. A name with a slash is the directory
+ * of a vde_switch in the place of a tap device: a port of it is opened. Prints one line: frames
+ * received, and CPU time of both processes for each.
  */
 #include <err.h>
 #include <errno.h>
@@ -23,6 +23,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +38,22 @@ struct message {
     uint8_t data[FRAME_MAX];
 };
 
+/* What vde_switch is asked for at its ctl socket (vde2's datasock.c: request_v3). It answers with
+ * the address that frames are to be sent to. */
+struct vde_request {
+    uint32_t magic, version, type;
+    struct sockaddr_un from;
+} __attribute__((packed));
+
+enum { VDE_VERSION = 3 };
+#define VDE_MAGIC 0xfeedface
+
+/* Where frames go in and out. */
+struct end {
+    int fd;
+    size_t header_bytes; /* of message.header that it has */
+};
+
 struct shared {
     uint64_t received; /* atomic */
     uint32_t ends;     /* atomic */
@@ -43,6 +61,27 @@ struct shared {
 
 static const uint8_t sender[6] = {2, 0, 0, 0, 0, 1}, receiver[6] = {2, 0, 0, 0, 0, 2};
 static struct message message;
+
+/* The connection to the ctl socket is the port's life: it is left open. */
+static int open_vde(const char *directory, int number)
+{
+    struct vde_request request = {VDE_MAGIC, VDE_VERSION, 0, {.sun_family = AF_UNIX}};
+    struct sockaddr_un control = {.sun_family = AF_UNIX}, to;
+    int control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    snprintf(control.sun_path, sizeof(control.sun_path), "%s/ctl", directory);
+    snprintf(request.from.sun_path, sizeof(request.from.sun_path), "%s/.pair-%d-%d", directory,
+             (int)getpid(), number);
+    const struct sockaddr_un from = request.from;
+    if (control_fd < 0 || fd < 0 ||
+        connect(control_fd, (const struct sockaddr *)&control, sizeof(control)) < 0 ||
+        bind(fd, (const struct sockaddr *)&from, sizeof(from)) < 0 ||
+        send(control_fd, &request, sizeof(request), 0) < 0 ||
+        recv(control_fd, &to, sizeof(to), MSG_WAITALL) != sizeof(to) ||
+        connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+        err(1, "the switch at %s", directory);
+    return fd;
+}
 
 static int open_tap(const char *name)
 {
@@ -55,6 +94,18 @@ static int open_tap(const char *name)
     return fd;
 }
 
+static struct end open_end(const char *name, int number)
+{
+    return strchr(name, '/') != NULL ? (struct end){open_vde(name, number), 0}
+                                     : (struct end){open_tap(name), sizeof(struct virtio_net_hdr)};
+}
+
+/* Where a message of this end begins. */
+static uint8_t *start_of(struct message *whole, const struct end *end)
+{
+    return whole->data - end->header_bytes;
+}
+
 static void fill(void)
 {
     memcpy(message.data, receiver, 6);
@@ -62,15 +113,16 @@ static void fill(void)
     memcpy(message.data + 12, "\x88\xb5", 2);
 }
 
-static void receive(int fd, struct shared *shared, uint32_t size)
+static void receive(const struct end *end, struct shared *shared, uint32_t size)
 {
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    struct pollfd ready = {.fd = end->fd, .events = POLLIN};
+    uint8_t *start = start_of(&message, end);
     while (load_full_u32(&shared->ends) == 0) {
         if (poll(&ready, 1, WAIT_MS) < 1)
             continue;
         ssize_t n;
-        while ((n = read(fd, &message, sizeof(message))) > 0) {
-            if ((size_t)n == sizeof(message.header) + size)
+        while ((n = read(end->fd, start, end->header_bytes + FRAME_MAX)) > 0) {
+            if ((size_t)n == end->header_bytes + size)
                 (void)fetch_add_relaxed_u64(&shared->received, 1);
         }
     }
@@ -84,12 +136,13 @@ static double cpu_us(int who)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
-static uint64_t send_for(int fd, uint32_t size, uint64_t ns)
+static uint64_t send_for(const struct end *end, uint32_t size, uint64_t ns)
 {
+    const uint8_t *start = start_of(&message, end);
     const uint64_t end_ns = clock_monotonic_ns() + ns;
     uint64_t sent = 0;
     while (clock_monotonic_ns() < end_ns) {
-        if (write(fd, &message, sizeof(message.header) + size) > 0)
+        if (write(end->fd, start, end->header_bytes + size) > 0)
             sent++;
         else if (errno != EAGAIN && errno != ENOBUFS)
             err(1, "write");
@@ -98,13 +151,13 @@ static uint64_t send_for(int fd, uint32_t size, uint64_t ns)
 }
 
 /* The bridge learns where the receiver is. */
-static void announce(int fd)
+static void announce(const struct end *end)
 {
     struct message hello = {.header.flags = 0};
     memset(hello.data, 0xff, 6);
     memcpy(hello.data + 6, receiver, 6);
     memcpy(hello.data + 12, "\x88\xb5", 2);
-    if (write(fd, &hello, sizeof(hello.header) + 60) < 0)
+    if (write(end->fd, start_of(&hello, end), end->header_bytes + 60) < 0)
         err(1, "write");
 }
 
@@ -116,21 +169,21 @@ int main(int argc, char **argv)
     const double seconds = strtod(argv[4], NULL);
     if (size < 60 || size > FRAME_MAX || seconds <= 0)
         errx(2, "a size from 60 to %d, and some seconds", FRAME_MAX);
-    const int from = open_tap(argv[1]), to = open_tap(argv[2]);
+    const struct end from = open_end(argv[1], 0), to = open_end(argv[2], 1);
     struct shared *shared =
         mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         err(1, "mmap");
-    announce(to);
+    announce(&to);
     pid_t child = fork();
     if (child < 0)
         err(1, "fork");
     if (child == 0) {
-        receive(to, shared, size);
+        receive(&to, shared, size);
         _exit(0);
     }
     fill();
-    const uint64_t sent = send_for(from, size, (uint64_t)(seconds * 1e9));
+    const uint64_t sent = send_for(&from, size, (uint64_t)(seconds * 1e9));
     const uint64_t received = load_full_u64(&shared->received);
     store_full_u32(&shared->ends, 1);
     if (waitpid(child, NULL, 0) < 0)

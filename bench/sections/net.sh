@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Frames from one domain to another over a bridge of Dom0, by domu traffic, against a kernel bridge with two tap devices,
-# whose users are two processes, too (bench/tap_pair.c). All frames are sent as fast as they go: what counts is what
+# whose users are two processes, too (bench/tap_pair.c), and two such
+# processes at a vde_switch. All frames are sent as fast as they go: what counts is what
 # came. Nobody is pinned. The CPU time is that of all processes that carry a frame, for each frame that came: sender,
 # receiver, and Dom0, or the kernel on behalf of the two.
 begin_section net 'Frames between two domains over a bridge'
@@ -43,11 +44,24 @@ net_kernel() {
     record "$row" cpu_us "$(field cpu_us <<<"$line")"
 }
 
+# net_vde ROW SIZE: two processes at a vde_switch, the CPU time of which counts, too.
+net_vde() {
+    local row=$1 size=$2 line before after
+    before=$(process_cpu_us "$VDE_PID")
+    line=$("$PROGRAMS/tap_pair" "$TMP/vde" "$TMP/vde" "$size" "$CELL_S") || die "$row: tap_pair failed"
+    after=$(process_cpu_us "$VDE_PID")
+    record "$row" per_second "$(field per_second <<<"$line")"
+    record "$row" gbit_per_second "$(calculate "$(field per_second <<<"$line") * $size * 8e-9")"
+    record "$row" lost "$(calculate "1 - $(field received <<<"$line") / $(field sent <<<"$line")")"
+    record "$row" cpu_us "$(calculate "$(field cpu_us <<<"$line") + ($after - $before) / $(field received <<<"$line")")"
+}
+
 net_round() {
     local size
     for size in 64 512 1500; do
         net_splitdom "splitdom $size" $size
         [ -z "$net_rival" ] || net_kernel "kernel bridge $size" $size
+        [ -z "$VDE_PID" ] || net_vde "vde_switch $size" $size
     done
     net_splitdom 'splitdom 65000 GSO' 65000 --gso 1448
 }
@@ -55,15 +69,34 @@ net_round() {
 net_rival=1
 { [ -w /dev/net/tun ] && have ip && unshare -n ip link add br0 type bridge 2>/dev/null; } || net_rival=
 [ -n "$net_rival" ] || note 'network namespaces, tap devices or bridges are not permitted here: no kernel bridge'
+VDE_PID=
+if have vde_switch; then
+    vde_switch -s "$TMP/vde" -d -p "$TMP/vde.pid" </dev/null >/dev/null 2>&1 || die 'no vde_switch'
+    for ((i = 0; i < 500; i++)); do
+        [ -s "$TMP/vde.pid" ] && [ -S "$TMP/vde/ctl" ] && break
+        sleep 0.01
+    done
+    VDE_PID=$(cat "$TMP/vde.pid")
+    children+=("$VDE_PID")
+else
+    note 'vde_switch is not installed (Debian: vde2)'
+fi
 service_start net --vif bridge=xenbr0
 rounds "$ROUNDS" net_round
 service_stop net
+[ -z "$VDE_PID" ] || kill "$VDE_PID"
+children=()
 goal_value '64 bytes: frames a second' per_second 'splitdom 64' '>=' 1240000 -
 goal_value '1500 bytes: frames a second' per_second 'splitdom 1500' '>=' 1240000 -
 goal_value 'GSO: Gbit/s' gbit_per_second 'splitdom 65000 GSO' '>=' 14.5 -
 if [ -n "$net_rival" ]; then
     for size in 64 512 1500; do
         goal_ratio "$size: rate over a kernel bridge" per_second "splitdom $size" "kernel bridge $size" '>=' 1 -
+    done
+fi
+if [ -n "$VDE_PID" ]; then
+    for size in 64 512 1500; do
+        goal_ratio "$size: rate over vde_switch" per_second "splitdom $size" "vde_switch $size" '>=' 5 -
     done
 fi
 finish_section per_second gbit_per_second lost cpu_us

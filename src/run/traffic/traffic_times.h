@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * traffic_times: how long frames took, as counts by length: each bucket is at most 1/1024 wide. Pure
- * bookkeeping, one thread.
+ * traffic_times: how long frames took, as counts by length: each bucket is at most 1/1024 wide.
+ * Pure bookkeeping, one thread.
  */
 #ifndef SPLITDOM_RUN_TRAFFIC_TRAFFIC_TIMES_H
 #define SPLITDOM_RUN_TRAFFIC_TRAFFIC_TIMES_H
@@ -17,7 +17,8 @@ struct traffic_times {
 };
 
 void traffic_times_add(struct traffic_times *times, uint64_t ns);
-/* The least time that at least `part` (0..1) of all are not longer than: to 1/1024. 0: there is none.
+/* The least time that at least `part` (0..1) of all are not longer than: to 1/1024. 0: there is
+ * none.
  */
 uint64_t traffic_times_quantile(const struct traffic_times *times, double part);
 
