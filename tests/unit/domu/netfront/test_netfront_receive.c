@@ -368,7 +368,7 @@ static void a_frame_that_was_held_is_lost_with_its_dom0(void **state)
     rig_start(&rig);
     assert_int_equal(rig_open(&rig, &options, true), 0);
     send_out(60, 1, 0, domu_now_ns(rig.domu) + 20 * (uint64_t)RIG_S);
-    while (rig.nf->next.nr_slots == 0) /* this thread alone takes it */
+    while (rig.nf->queue[0].next.nr_slots == 0) /* this thread alone takes it */
         assert_int_equal(receive(&frame, 1, 0), -EAGAIN);
     rig_die_noticed(&rig);
     rig_start(&rig);

@@ -180,7 +180,8 @@ static void an_interface_is_told_as_json(void **state)
     (void)state;
     assert_int_equal(
         vif_spec_parse("mac=00:16:3e:00:00:06,vifname=foo,rate=8Mb/s@50ms", &spec, &why), 0);
-    assert_int_equal(vifs_prepare(&vifs, DOMID, DEVID, &spec, false, &real_clock, &use, &why), 0);
+    const struct vifs_owner owner = {DOMID, 0, &real_clock};
+    assert_int_equal(vifs_prepare(&vifs, &owner, DEVID, &spec, false, &use, &why), 0);
     assert_int_equal(log_open(&(struct log_options){.path = "/dev/null"}, &host.log), 0);
     assert_int_equal(xs_server_create(NULL, &host.store), 0);
     assert_int_equal(xs_server_introduce(host.store, DOMID), 0);
