@@ -110,7 +110,7 @@ static int size_of(uint32_t length_bytes)
 
 struct net_frame *net_frame_new_in(struct net_frame_pool *pool, uint32_t length_bytes)
 {
-    if (FREES_AT_ONCE)
+    if (FREES_AT_ONCE || pool == NULL)
         return net_frame_new(length_bytes);
 
     const int size = size_of(length_bytes);
@@ -158,12 +158,15 @@ void net_frame_put(struct net_frame *frame)
 
 struct net_frame *net_frame_copy(const struct net_frame *frame)
 {
-    struct net_frame *copy = net_frame_new(frame->length_bytes);
+    struct net_frame *copy = net_frame_new_in(frame->pool, frame->length_bytes);
 
     if (copy == NULL)
         return NULL;
+
+    struct net_frame_pool *pool = copy->pool;
+
     memcpy(copy, frame, sizeof *frame + frame->length_bytes);
     copy->references = 1;
-    copy->pool = NULL;
+    copy->pool = pool;
     return copy;
 }

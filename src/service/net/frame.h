@@ -61,7 +61,7 @@ struct net_frame_pool *net_frame_pool_create(void);
 /* The owner needs no more frames; those that somebody still has stay sound. NULL allowed. */
 void net_frame_pool_close(struct net_frame_pool *pool);
 
-/* As net_frame_new. */
+/* As net_frame_new. pool may be closed, if one of its frames is held, and NULL: there is none. */
 struct net_frame *net_frame_new_in(struct net_frame_pool *pool, uint32_t length_bytes);
 
 /* Takes another reference; returns frame. */
@@ -74,9 +74,8 @@ static inline struct net_frame *net_frame_get(struct net_frame *frame)
 /* Gives one reference back; the last one frees the frame, or gives it back to its pool. */
 void net_frame_put(struct net_frame *frame);
 
-/* A frame with the same bytes and properties that nobody shares, so that it may be changed. NULL:
- * no memory.
- */
+/* A frame with the same bytes and properties that nobody shares, so that it may be changed; of the
+ * same pool. NULL: no memory. */
 struct net_frame *net_frame_copy(const struct net_frame *frame);
 
 #endif

@@ -116,7 +116,7 @@ static struct net_frame *segment_at(const struct cut *cut, uint32_t at, uint32_t
 {
     uint32_t left = cut->payload_bytes - at;
     uint32_t bytes = left < cut->segment_bytes ? left : cut->segment_bytes;
-    struct net_frame *made = net_frame_new(cut->header_bytes + bytes);
+    struct net_frame *made = net_frame_new_in(cut->frame->pool, cut->header_bytes + bytes);
     if (made == NULL)
         return NULL;
     struct headers h = *cut->h;

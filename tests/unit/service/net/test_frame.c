@@ -75,6 +75,23 @@ static void memory_that_came_back_is_the_next_frames(void **state)
     net_frame_pool_close(pool);
 }
 
+static void a_copy_is_of_the_same_pool(void **state)
+{
+    (void)state;
+    struct net_frame_pool *pool = net_frame_pool_create();
+    struct net_frame *frame = net_frame_new_in(pool, 100);
+    memset(frame->data, 1, 100);
+    struct net_frame *copy = net_frame_copy(frame);
+    assert_ptr_equal(copy->pool, frame->pool);
+    net_frame_pool_close(pool);
+    struct net_frame *late = net_frame_copy(copy);
+    assert_int_equal(late->references, 1);
+    assert_int_equal(late->data[99], 1);
+    net_frame_put(copy);
+    net_frame_put(frame);
+    net_frame_put(late); /* LeakSanitizer looks for what is left */
+}
+
 static void frames_outlive_their_pool(void **state)
 {
     (void)state;
@@ -120,6 +137,7 @@ int main(void)
         cmocka_unit_test(the_last_reference_frees),
         cmocka_unit_test(a_copy_shares_nothing),
         cmocka_unit_test(memory_that_came_back_is_the_next_frames),
+        cmocka_unit_test(a_copy_is_of_the_same_pool),
         cmocka_unit_test(frames_outlive_their_pool),
         cmocka_unit_test(a_pool_keeps_so_many),
     };
