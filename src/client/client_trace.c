@@ -15,7 +15,7 @@
 #include "trace/trace_session.h"
 #include "trace/trace_table.h"
 
-enum { TAKE_EVERY_NS = 10000000, PATIENCE_S = 10 };
+enum { PATIENCE_S = 10 };
 
 struct client_trace {
     const char *path;
@@ -28,9 +28,9 @@ struct client_trace {
     struct why why;
 };
 
-static void pause_a_little(void)
+static void pause_a_little(const struct client_trace *trace)
 {
-    const struct timespec pause = {.tv_nsec = TAKE_EVERY_NS};
+    const struct timespec pause = clock_timespec(trace_session_pause_ns(trace->session));
     (void)nanosleep(&pause, NULL);
 }
 
@@ -39,7 +39,7 @@ static void *take(void *arg)
 {
     struct client_trace *trace = arg;
     while (trace->rc == 0 && !atomic_load(&trace->end)) {
-        pause_a_little();
+        pause_a_little(trace);
         trace->rc = trace_session_take(trace->session, &trace->why);
     }
     return NULL;
@@ -52,7 +52,7 @@ static int await_own_half(struct client_trace *trace, uint32_t domid, struct why
     while (rc == 0 && !trace_session_follows(trace->session, domid)) {
         if (clock_monotonic_ns() > limit_ns)
             return why_fail(why, -ETIMEDOUT, "Dom0 does not ask this domain to trace");
-        pause_a_little();
+        pause_a_little(trace);
         rc = trace_session_take(trace->session, why);
     }
     return rc;

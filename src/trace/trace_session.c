@@ -16,6 +16,8 @@
 enum {
     TIMEOUT_S = 10,
     ASK_EVERY_NS = 20000000, /* whether another domain has a memory */
+    PAUSE_NS = 10000000,
+    CALM_PAUSE_NS = 50000000, /* of which a ring writes 2,500 records in that time */
     CHUNK_RECORDS = 1 << 14,
     CHUNKS_MAX = 2 * TRACE_SET_LIVES_MAX / CHUNK_RECORDS,
 };
@@ -238,6 +240,13 @@ int trace_session_open(const char *control_socket, uint32_t domid, uint32_t samp
     }
     *out = session;
     return 0;
+}
+
+/* Until the first domain writes, who asks waits for it. */
+uint64_t trace_session_pause_ns(const struct trace_session *session)
+{
+    bool is_calm = session->set->threshold == TRACE_THRESHOLD_AUTO && session->domain_count > 0;
+    return is_calm ? CALM_PAUSE_NS : PAUSE_NS;
 }
 
 int trace_session_take(struct trace_session *session, struct why *why)

@@ -19,8 +19,11 @@ int trace_sample_parse(const char *text, uint32_t *sample, struct why *why);
  * -errno. */
 int trace_session_open(const char *control_socket, uint32_t domid, uint32_t sample,
                        struct trace_set *set, struct trace_session **out, struct why *why);
-/* Takes what there is: several times a second at least, or it is lost. Errors, with a line in why:
- * -ESHUTDOWN Dom0 is gone; -errno. */
+/* How long to wait before what there is is taken again: the reader disturbs the traced little, and
+ * loses nothing of a sample that keeps to a rate. */
+uint64_t trace_session_pause_ns(const struct trace_session *session);
+/* Takes what there is; it is to be taken again after that pause, or may be lost. Errors, with a
+ * line in why: -ESHUTDOWN Dom0 is gone; -errno. */
 int trace_session_take(struct trace_session *session, struct why *why);
 /* Instead: shows what Dom0 has written down since the last look, and keeps nothing of it. */
 void trace_session_look(struct trace_session *session,

@@ -12,8 +12,6 @@
 #include "trace/trace_session.h"
 #include "trace/trace_table.h"
 
-enum { TAKE_EVERY_NS = 10000000 };
-
 /* SIGINT and SIGTERM end the trace, and not the verb. */
 static void block_ending_signals(sigset_t *set)
 {
@@ -27,13 +25,18 @@ static void block_ending_signals(sigset_t *set)
 static int take(struct trace_session *session, const struct trace_set *set, uint64_t end_ns,
                 struct why *why)
 {
-    const struct timespec pause = {.tv_nsec = TAKE_EVERY_NS};
     sigset_t ending;
     block_ending_signals(&ending);
     int rc = 0;
-    while (rc == 0 && clock_monotonic_ns() < end_ns && set->beyond == 0 &&
-           sigtimedwait(&ending, NULL, &pause) < 0)
+    for (uint64_t now_ns;
+         rc == 0 && set->beyond == 0 && (now_ns = clock_monotonic_ns()) < end_ns;) {
+        uint64_t pause_ns = trace_session_pause_ns(session);
+        const struct timespec pause =
+            clock_timespec(pause_ns < end_ns - now_ns ? pause_ns : end_ns - now_ns);
+        if (sigtimedwait(&ending, NULL, &pause) >= 0)
+            break;
         rc = trace_session_take(session, why);
+    }
     return rc;
 }
 
