@@ -5,10 +5,11 @@
  * time: front_ring, vbd_ring (validation, grants), queue, cache, sched, the null engine and the
  * epoll poller. For a tool that counts instructions.
  *
- *   request_path hit|miss|shared REQUESTS
+ *   request_path hit|miss|passed|shared REQUESTS
  *
  *   hit     64 sectors over and over
  *   miss    never the same twice
+ *   passed  hit, while a sample is traced that has none of the requests
  *   shared  the sectors of hit, read by the domain: through the library's view of Dom0's cache
  *
  * Exit: 0 all were answered; 1 not.
@@ -26,6 +27,7 @@
 #include "ring/gnttab.h"
 #include "ring/segment.h"
 #include "service/back/vbd/vbd_ring.h"
+#include "service/back/vbd/vbd_trace.h"
 #include "service/block/cache/cache_policy.h"
 #include "service/block/queue.h"
 #include "service/loop/poller.h"
@@ -51,6 +53,7 @@ struct path {
     struct vbd_ring *ring;
     struct blkif_front_ring front;
     uint64_t sent, answered, failed;
+    uint64_t rank; /* in a trace: of all requests */
 };
 
 static void check(int rc, const char *what)
@@ -123,7 +126,7 @@ static void turn(struct path *path, uint32_t range)
     struct blkif_request req = {.operation = BLKIF_OP_READ, .nr_segments = 1};
 
     for (uint32_t i = 0; i < BATCH; i++, path->sent++) {
-        req.id = path->sent;
+        req.id = path->sent | path->rank;
         req.sector_number = path->sent * 7 % range;
         req.seg[0].gref = DATA_REF + i;
         blkif_put_request(&path->front, &req);
@@ -168,15 +171,24 @@ int main(int argc, char **argv)
 {
     const char *mode = argc == 3 ? argv[1] : "";
     const uint64_t count = argc == 3 ? strtoull(argv[2], NULL, 10) / BATCH * BATCH : 0;
-    const uint32_t range = strcmp(mode, "hit") == 0 ? HOT_SECTORS : DISK_SECTORS;
+    const bool passed = strcmp(mode, "passed") == 0;
+    const bool hit = passed || strcmp(mode, "hit") == 0;
+    const uint32_t range = hit ? HOT_SECTORS : DISK_SECTORS;
+    const struct trace_writer nothing = {0};
     struct path path = {0};
 
     if (strcmp(mode, "shared") == 0 && count > 0)
         return read_shared(&path, count);
-    if ((strcmp(mode, "hit") != 0 && strcmp(mode, "miss") != 0) || count == 0)
-        errx(2, "usage: request_path hit|miss|shared REQUESTS");
+    if ((!hit && strcmp(mode, "miss") != 0) || count == 0)
+        errx(2, "usage: request_path hit|miss|passed|shared REQUESTS");
     make_disk(&path);
     make_ring(&path);
+    if (passed) {
+        path.rank = (uint64_t)TRACE_RANK_NEVER << TRACE_RANK_SHIFT;
+        check(vbd_trace_set(path.ring,
+                            &(struct back_trace){.threshold = UINT32_MAX, .writer = &nothing}),
+              "trace");
+    }
     while (path.sent < count)
         turn(&path, range);
     printf("answered=%llu failed=%llu hits=%llu reads=%llu\n", (unsigned long long)path.answered,

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/blkfront_traced.h"
 #include "domu/blkfront/iov.h"
 #include "domu/blkfront/transfer.h"
 #include "ring/barrier.h"
@@ -113,8 +114,7 @@ static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, u
     if (entry == NULL)
         return call_transfer(queue, io, &waiter, &wakes);
     blkfront_fill_entry(entry, io->operation, io->sector, io->sector_count, io->buffer);
-    if (queue->trace != NULL)
-        blkfront_trace_submitted(queue, entry, submitted_ns);
+    blkfront_trace_submit(queue, entry, submitted_ns);
     uint64_t id = entry->id;
     int rc = call_entry(queue, entry, &waiter, &wakes);
     blkfront_trace_return(queue, &life);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/blkfront_traced.h"
 #include "domu/blkfront/iov.h"
 #include "domu/blkfront/transfer.h"
 
@@ -48,8 +49,7 @@ static void start(struct blkfront_queue *queue, const struct blkfront_io *io, ui
     entry->waiter = NULL;
     entry->cookie = io->cookie;
     entry->submitted_ns = now_ns;
-    if (queue->trace != NULL)
-        blkfront_trace_submitted(queue, entry, submitted_ns);
+    blkfront_trace_submit(queue, entry, submitted_ns);
     (void)blkfront_ask(queue, entry, now_ns);
 }
 

@@ -290,15 +290,6 @@ static inline bool blkfront_hits_view(struct blkfront *bf, const struct blkfront
            blkfront_view_read(bf, io->sector, (uint32_t)io->sector_count, io->buffer);
 }
 
-/* The same of a disk that may be traced. *looked_ns, 0 before: when it began, if that is known. */
-static inline bool blkfront_look(struct blkfront *bf, const struct blkfront_io *io,
-                                 uint64_t *looked_ns)
-{
-    if (__builtin_expect(load_acquire_ptr(&bf->queue[0].trace) == NULL, true))
-        return blkfront_hits_view(bf, io);
-    return blkfront_trace_hits_view(bf, io, looked_ns);
-}
-
 /* blkfront_request.c: with the lock held */
 /* Puts entry on the ring, where a slot is free: as much as fits one request of what is not done
  * yet. For blkfront_backlog.c. */

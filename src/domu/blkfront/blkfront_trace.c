@@ -58,14 +58,14 @@ void blkfront_trace_free(struct blkfront_queue *queue)
     queue->trace = queue->trace_memory = NULL;
 }
 
-uint64_t blkfront_trace_begin_ns(struct blkfront_queue *queue)
+uint64_t blkfront_trace_now_ns(const struct blkfront_trace *trace)
 {
-    const struct blkfront_trace *trace = load_acquire_ptr(&queue->trace);
-    return trace != NULL && load_relaxed_u32(&trace->due) != 0 ? clock_monotonic_ns() : 0;
+    return load_relaxed_u32(&trace->due) != 0 ? clock_monotonic_ns() : 0;
 }
 
+/* sharers: threads that share the rate. */
 static void put_found(const struct blkfront_trace *trace, const struct blkfront_io *io,
-                      struct trace_pace *pace, uint64_t submitted_ns)
+                      struct trace_pace *pace, uint32_t sharers, uint64_t submitted_ns)
 {
     struct trace_record record = {
         .kind = TRACE_FOUND,
@@ -76,6 +76,7 @@ static void put_found(const struct blkfront_trace *trace, const struct blkfront_
         .sector_count = (uint32_t)io->sector_count,
         .thread = trace_writer_thread(),
         .at_ns = {[TRACE_SUBMITTED] = submitted_ns, [TRACE_RETURNED] = clock_monotonic_ns()}};
+    pace->sharers = sharers;
     uint64_t rank = trace_pace_choose(pace, submitted_ns, &record.weight);
     record.id = rank << TRACE_RANK_SHIFT;
     trace_writer_put(trace->writer, &record);
@@ -101,7 +102,7 @@ bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io,
     if (!blkfront_hits_view(bf, io))
         return false;
     if (*looked_ns != 0)
-        put_found(trace, io, pace, *looked_ns);
+        put_found(trace, io, pace, cache_view_threads(view), *looked_ns);
     else
         trace_pace_pass(pace);
     return true;

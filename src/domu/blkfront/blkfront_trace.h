@@ -39,18 +39,16 @@ void blkfront_trace_set(struct blkfront_queue *queue, const struct domu_trace *w
 /* No call runs. */
 void blkfront_trace_free(struct blkfront_queue *queue);
 
-/* Any thread, without the lock: CLOCK_MONOTONIC for a request that begins now; 0: its time is not
- * wanted. */
-uint64_t blkfront_trace_begin_ns(struct blkfront_queue *queue);
+/* For blkfront_trace_begin_ns, of a queue that has a trace. */
+uint64_t blkfront_trace_now_ns(const struct blkfront_trace *trace);
 /* blkfront_hits_view, of which a sample is written down. *looked_ns: when it began, or 0. */
 bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io,
                               uint64_t *looked_ns);
 /* A call that blocks returns: if life is a record, it is written down. */
 void blkfront_trace_return(struct blkfront_queue *queue, struct trace_record *life);
 
-/* With the lock held, and queue->trace: */
-/* The entry, which is filled, was asked for by a call that began at submitted_ns, of
- * blkfront_trace_begin_ns. */
+/* With the lock held, and queue->trace: for blkfront_trace_submit, where the entry or the next one
+ * is to be looked at. */
 void blkfront_trace_submitted(struct blkfront_queue *queue, struct shadow_entry *entry,
                               uint64_t submitted_ns);
 

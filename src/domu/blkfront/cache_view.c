@@ -320,10 +320,12 @@ static void note(struct cache_view *view, const uint32_t *slot, uint32_t count)
 struct trace_pace *cache_view_pace(struct cache_view *view)
 {
     uint32_t index = my_lane(view, true);
-    if (index == LANES)
-        return NULL;
-    view->pace[index].hits.sharers = (uint32_t)load_relaxed_u64(&view->lane_count);
-    return &view->pace[index].hits;
+    return index < LANES ? &view->pace[index].hits : NULL;
+}
+
+uint32_t cache_view_threads(const struct cache_view *view)
+{
+    return (uint32_t)load_relaxed_u64(&view->lane_count);
 }
 
 /* Before Dom0 is asked for what is not there, it hears what was in use before that. */

@@ -44,5 +44,7 @@ bool cache_view_read(struct cache_view *view, uint64_t sector, uint32_t sector_c
 /* By which hits of the calling thread are traced: its own, as long as the view is. NULL: so many
  * threads are traced already. */
 struct trace_pace *cache_view_pace(struct cache_view *view);
+/* How many threads have read it. */
+uint32_t cache_view_threads(const struct cache_view *view);
 
 #endif

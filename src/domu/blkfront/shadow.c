@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "splitdom/trace.h"
-
 #define GENERATION UINT64_C(0x100000000)
 
 int shadow_init(struct shadow *shadow, uint32_t nr_entries, uint32_t first_id)
@@ -59,12 +57,6 @@ void shadow_put(struct shadow *shadow, struct shadow_entry *entry)
 uint32_t shadow_index(const struct shadow *shadow, const struct shadow_entry *entry)
 {
     return (uint32_t)(entry - shadow->entry);
-}
-
-void shadow_set_rank(struct shadow_entry *entry, uint32_t rank)
-{
-    uint64_t mask = (uint64_t)TRACE_RANK_NEVER << TRACE_RANK_SHIFT;
-    entry->id = (entry->id & ~mask) | (uint64_t)rank << TRACE_RANK_SHIFT;
 }
 
 struct shadow_entry *shadow_find(struct shadow *shadow, uint64_t id)

@@ -15,6 +15,7 @@
 
 #include "base/heap.h"
 #include "base/list.h"
+#include "splitdom/trace.h"
 
 struct read_waiter;
 struct transfer;
@@ -65,7 +66,11 @@ void shadow_put(struct shadow *shadow, struct shadow_entry *entry);
 
 uint32_t shadow_index(const struct shadow *shadow, const struct shadow_entry *entry);
 /* Before its id is on the wire: which samples of a trace it is of. */
-void shadow_set_rank(struct shadow_entry *entry, uint32_t rank);
+static inline void shadow_set_rank(struct shadow_entry *entry, uint32_t rank)
+{
+    uint64_t mask = (uint64_t)TRACE_RANK_NEVER << TRACE_RANK_SHIFT;
+    entry->id = (entry->id & ~mask) | (uint64_t)rank << TRACE_RANK_SHIFT;
+}
 /* The pending entry that an id from the wire names, or NULL: the back end lies. */
 struct shadow_entry *shadow_find(struct shadow *shadow, uint64_t id);
 

@@ -5,6 +5,7 @@
 
 #include "base/container_of.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/blkfront_traced.h"
 
 void transfer_finish_async(struct blkfront_queue *queue, const struct transfer *transfer,
                            int32_t status, uint64_t completed_ns)
@@ -45,8 +46,7 @@ static bool ask_part(struct blkfront_queue *queue, struct transfer *transfer)
                         io->iov_count > 0 ? NULL : (uint8_t *)io->buffer + offset);
     entry->transfer = transfer;
     entry->waiter = NULL;
-    if (queue->trace != NULL)
-        blkfront_trace_submitted(queue, entry, blkfront_trace_begin_ns(queue));
+    blkfront_trace_submit(queue, entry, blkfront_trace_begin_ns(queue));
     transfer->asked_count += count;
     transfer->parts++;
     (void)blkfront_ask(queue, entry, queue->stamped ? blkfront_now_ns(queue->bf) : 0);
