@@ -125,12 +125,12 @@ static inline int submit(struct blkfront *bf, const struct blkfront_io *ios, uin
     uint64_t now_ns = submission_ns(queue);
     do {
         const struct blkfront_io *io = &ios[done];
-        if (blkfront_has_data(io->operation)) {
-            rc = submit_at(queue, io, now_ns);
-        } else {
-            const struct blkfront_io bare = without_data(io);
-            rc = submit_at(queue, &bare, now_ns);
+        struct blkfront_io bare;
+        if (__builtin_expect(!blkfront_has_data(io->operation), false)) {
+            bare = without_data(io);
+            io = &bare;
         }
+        rc = submit_at(queue, io, now_ns);
         done += rc == 0;
     } while (rc == 0 && done < count && (rc = check_io(bf, &ios[done])) == 0);
     if (queue->ready_fd >= 0 && bf->hits.count > 0)
