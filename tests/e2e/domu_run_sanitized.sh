@@ -20,8 +20,16 @@ for sanitizer in address,undefined thread; do
     (cd "$TOP" && "${CC:-gcc}" -std=gnu11 -O1 -g -D_GNU_SOURCE -Iinclude -Isrc -I. -fsanitize="$sanitizer" \
         -fno-sanitize-recover=undefined -pthread -o "$SCRATCH/waits_$name" tests/waits/*.c -lrt) 2>why ||
         skip "no sanitizers: $(tail -n 1 why)"
+    # Some kernels place programs where ThreadSanitizer can't have them, in a domain or not.
+    place='env'
+    "$SCRATCH/waits_$name" --list >/dev/null 2>why || place='setarch -R'
+    if ! $place "$SCRATCH/waits_$name" --list >/dev/null 2>why; then
+        echo "$sanitizer: left out, as its programs do not run here without a domain either: $(head -n 1 why)"
+        continue
+    fi
+    # shellcheck disable=SC2086
     timeout -k 2 400 "$WAITS/waits" --tdf 10 --quiet --tolerance 20 --slack 50 --tries 4 --jobs 12 --wait 40 --except except.$name \
-        --program "$SCRATCH/waits_$name" -- "$BIN/domu" run --tdf 10 -- >found 2>errors || die "$name: $(cat found; head -n 20 errors)"
+        --program "$SCRATCH/waits_$name" -- $place "$BIN/domu" run --tdf 10 -- >found 2>errors || die "$name: $(cat found; head -n 20 errors)"
     ! grep -aE 'Sanitizer|runtime error' errors || die "$name: $(head -n 20 errors)"
     echo "$sanitizer: $(tail -n 1 found)"
 done
