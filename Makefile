@@ -198,7 +198,7 @@ $(OUT)/tests/test_xenbus_back $(OUT)/tests/test_xenbus_back_odd: WRAP := xs_loca
 $(OUT)/tests/test_operations $(OUT)/tests/test_operations_barrier $(OUT)/tests/test_operations_indirect: \
 	WRAP := block_submit block_cancel
 $(OUT)/tests/test_dom0_attach: WRAP := control_answer
-$(OUT)/tests/test_cpu_limit_unified: WRAP := fopen access rmdir
+$(OUT)/tests/test_cpu_limit_unified $(OUT)/tests/test_cpu_limit_first: WRAP := fopen access rmdir
 
 # tests/unit mirrors src; the programs lie side by side, so their names are unique.
 $(foreach t,$(UNIT_SOURCES),$(eval $(OUT)/tests/$(basename $(notdir $(t))): $(OUT)/$(t:.c=.o)))
