@@ -124,6 +124,22 @@ static void test_quota(void **state)
     EXPECT(&f->dom0, "quota\0set\0nodes", "EINVAL");
 }
 
+static void test_log_goes_on_and_off(void **state)
+{
+    struct fixture *f = *state;
+    EXPECT(&f->dom0, "log\0on", "OK");
+    f->log[0] = '\0';
+    xs_peer_write(&f->one, 0, "data/x", "1");
+    assert_non_null(strstr(f->log, "data/x"));
+    EXPECT(&f->dom0, "log\0off", "OK");
+    f->log[0] = '\0';
+    xs_peer_write(&f->one, 0, "data/x", "2");
+    assert_string_equal(f->log, "");
+    EXPECT(&f->dom0, "log", "EINVAL");
+    EXPECT(&f->dom0, "log\0on\0off", "EINVAL");
+    EXPECT(&f->dom0, "log\0much", "EINVAL");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +148,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_no_command, setup, teardown),
         cmocka_unit_test_setup_teardown(test_print_and_memreport, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quota, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_log_goes_on_and_off, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
