@@ -290,6 +290,36 @@ static void no_failure_goes_unnoticed(void **state)
     assert_string_equal(text, "client: ended by SIGTERM\n");
 }
 
+/* A field with a comma or a quote in it is quoted, as spreadsheets read it. */
+static void csv_has_a_head_and_a_line_for_the_run(void **state)
+{
+    const struct workload_result result = known_result();
+    struct client_options options = {.thread_count = 3,
+                                     .depth = 4,
+                                     .pattern_text = "uniform",
+                                     .seed = 9,
+                                     .tdf_num = 5,
+                                     .tdf_den = 2,
+                                     .sectors_per_request = 8};
+    static const char *const patterns[][2] = {
+        {"uniform", "uniform"}, {"hot:10,90", "\"hot:10,90\""}, {"file:a\"b", "\"file:a\"\"b\""}};
+    char *text, line[128];
+    size_t length;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+        FILE *out = open_memstream(&text, &length);
+        options.pattern_text = patterns[i][0];
+        report_csv(out, &options, &result);
+        fclose(out);
+        assert_int_equal(strncmp(text, "threads,depth,pattern,seed,tdf,", 31), 0);
+        snprintf(line, sizeof(line), "\n3,4,%s,9,5/2,8,8,0,960000,8333.3,2000,5000.000,2000.000,",
+                 patterns[i][1]);
+        assert_contains(text, line);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +330,7 @@ int main(void)
         cmocka_unit_test(merged_histograms_are_that_of_the_union),
         cmocka_unit_test(reads_and_writes_have_histograms_of_their_own),
         cmocka_unit_test(no_failure_goes_unnoticed),
+        cmocka_unit_test(csv_has_a_head_and_a_line_for_the_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
