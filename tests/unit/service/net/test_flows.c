@@ -162,6 +162,24 @@ static void a_flood_of_connections_costs_its_own_port_alone(void **state)
     assert_int_equal(udp(&a, 1, 9, 53, 5), NET_STATE_ESTABLISHED); /* the other's is there */
 }
 
+static uint8_t echo(struct net_flow_share *share, uint8_t from, uint8_t to, uint16_t id,
+                    uint8_t type)
+{
+    return see(share, fixture_ipv4(2, 4, NET_PROTOCOL_ICMP, from, to, id, type, 0));
+}
+
+/* Two pings between the same ends are two connections. */
+static void echoes_are_told_apart_by_their_ids(void **state)
+{
+    (void)state;
+    assert_int_equal(echo(&a, 1, 2, 7, 8), NET_STATE_NEW);
+    assert_int_equal(echo(&b, 2, 1, 8, 0), NET_STATE_INVALID); /* an answer to no question */
+    assert_int_equal(echo(&a, 1, 2, 8, 8), NET_STATE_NEW);
+    assert_int_equal(flows.count, 2);
+    assert_int_equal(echo(&b, 2, 1, 8, 0), NET_STATE_ESTABLISHED);
+    assert_int_equal(echo(&a, 1, 2, 7, 8), NET_STATE_NEW); /* still without an answer */
+}
+
 #define WITH_FLOWS(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -175,6 +193,7 @@ int main(void)
         WITH_FLOWS(what_is_no_connection_is_invalid),
         WITH_FLOWS(silence_forgets),
         WITH_FLOWS(a_flood_of_connections_costs_its_own_port_alone),
+        WITH_FLOWS(echoes_are_told_apart_by_their_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
