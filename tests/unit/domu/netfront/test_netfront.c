@@ -235,6 +235,33 @@ static void interfaces_are_told_apart_by_their_numbers(void **state)
     assert_string_equal(rig.why.text, "an interface has a number up to 65535, 65536 was asked for");
 }
 
+static void statistics_are_of_both_directions(void **state)
+{
+    struct netfront_statistics sum;
+    (void)state;
+    rig_start(&rig);
+    options.tx_slots = options.rx_slots = 32;
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    struct netfront *nf = rig.nf;
+    struct netfront_queue *q = &nf->queue[0];
+    pthread_mutex_lock(&q->tx.lock);
+    q->tx.kicks += 10, q->tx.upcalls += 20, q->tx.spins_won += 30, q->tx.spins_lost += 40;
+    pthread_mutex_unlock(&q->tx.lock);
+    pthread_mutex_lock(&q->rx.lock);
+    q->rx.kicks += 1, q->rx.upcalls += 2, q->rx.spins_won += 3, q->rx.spins_lost += 4;
+    pthread_mutex_unlock(&q->rx.lock);
+    netfront_statistics(nf, &sum);
+    assert_int_equal(sum.kicks, q->tx.kicks + q->rx.kicks);
+    assert_int_equal(sum.upcalls, 22);
+    assert_int_equal(sum.spins_won, 33);
+    assert_int_equal(sum.spins_lost, 44);
+    assert_true(sum.kicks >= 11);
+    assert_int_equal(sum.reconnects, 0);
+    nf->reconnects = 5;
+    netfront_statistics(nf, &sum);
+    assert_int_equal(sum.reconnects, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_domain_that_is_too_small_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(interfaces_are_told_apart_by_their_numbers, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(statistics_are_of_both_directions, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

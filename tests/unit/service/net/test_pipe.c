@@ -343,6 +343,7 @@ static void an_endless_delay_is_bounded(void **state)
         net_pipe_put(&pipe, &f.port, frame, i);
     assert_true(pipe.flight_bytes <= NET_PIPE_FLIGHT_BYTES);
     assert_true(f.port.drops[NET_DROP_LINK_QUEUE] > 500);
+    assert_int_equal(pipe.stats.full, f.port.drops[NET_DROP_LINK_QUEUE]);
     net_pipe_clear(&pipe, NET_DROP_DISCONNECTED);
     net_frame_put(frame);
 }
