@@ -194,6 +194,7 @@ $(OUT)/tests/test_recorder: WRAP := ftruncate close write
 $(OUT)/tests/test_segment: WRAP := memfd_create fcntl
 $(OUT)/tests/test_memory_file: WRAP := memfd_create
 $(OUT)/tests/test_domu_events: WRAP := xs_client_read
+$(OUT)/tests/test_blkfront_view_start: WRAP := life_fetch
 $(OUT)/tests/test_xenbus_back $(OUT)/tests/test_xenbus_back_odd: WRAP := xs_local_write
 $(OUT)/tests/test_operations $(OUT)/tests/test_operations_barrier $(OUT)/tests/test_operations_indirect: \
 	WRAP := block_submit block_cancel
