@@ -22,10 +22,8 @@ enum {
         10000, /* real: what two CPUs' unordered looks at a clock can differ by, amply */
 };
 
-/*
- * Ring pages need not lie side by side in the domain's memory. When they don't, the pages are
- * mapped a second time, in order: mremap with an old size of 0 duplicates a shared mapping.
- */
+/* Ring pages need not lie side by side in the domain's memory. When they don't, they are mapped a
+ * second time, in order: mremap with an old size of 0 duplicates a shared mapping. */
 static int alias_pages(struct vbd_ring *vr, void *const *page, uint32_t count)
 {
     size_t bytes = (size_t)count << XEN_PAGE_SHIFT;
@@ -318,6 +316,7 @@ static int consume_some(struct vbd_ring *vr, int waiting)
     struct blkif_request req[FLUSH_EVERY];
     uint64_t stamp_ns[FLUSH_EVERY]; /* with completion in virtual time only */
     int count = 0, most = waiting < FLUSH_EVERY ? waiting : FLUSH_EVERY;
+    assert(waiting > 0);
     for (int segments = 0; count < most && segments < FLUSH_EVERY_SEGMENTS; count++) {
         if (__builtin_expect(!blkif_take_request(&vr->ring, &req[count]), false))
             most = operations_end_batch(&req[count]) ? count + 1 : most;
