@@ -215,6 +215,29 @@ static void test_malformed_payloads(void **state)
     xs_peer_expect_error(&f->dom0, "ENOENT");
 }
 
+/* Who may watch for domains that come and go is asked by the specials' names. */
+static void test_specials_have_permissions_of_their_own(void **state)
+{
+    struct xs_three *f = *state;
+    char before[64];
+    xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "@releaseDomain");
+    uint32_t before_bytes = f->dom0.hdr.len;
+    assert_true(before_bytes > 0 && before_bytes <= sizeof(before));
+    memcpy(before, f->dom0.payload, before_bytes);
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "@introduceDomain\0n0\0r1");
+    xs_peer_expect_ok(&f->dom0, XS_SET_PERMS);
+    xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "@introduceDomain");
+    assert_int_equal(f->dom0.hdr.len, 6);
+    assert_memory_equal(f->dom0.payload, "n0\0r1", 6);
+    xs_peer_ask(&f->dom0, XS_GET_PERMS, 0, "@releaseDomain"); /* as it was */
+    assert_int_equal(f->dom0.hdr.len, before_bytes);
+    assert_memory_equal(f->dom0.payload, before, before_bytes);
+    xs_peer_ask(&f->one, XS_SET_PERMS, 0, "@introduceDomain\0n1");
+    xs_peer_expect_error(&f->one, "EACCES");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "@nosuch\0n0");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +256,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_types_without_a_meaning, xs_three_setup,
                                         xs_three_teardown),
         cmocka_unit_test_setup_teardown(test_malformed_payloads, xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_specials_have_permissions_of_their_own, xs_three_setup,
+                                        xs_three_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
