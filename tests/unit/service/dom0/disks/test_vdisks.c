@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/container_of.h"
+#include "base/json.h"
 #include "fakes/fake_disk.h"
 #include "service/block/queue.h"
 #include "service/dom0/disks/vdisks.h"
@@ -310,6 +311,60 @@ static void a_disk_is_found_by_its_number(void **state)
     assert_false(vdisks_is_used_as(item, XVDB));
 }
 
+static char *text;
+static size_t text_bytes;
+
+static FILE *begin_text(void)
+{
+    FILE *out = open_memstream(&text, &text_bytes);
+    assert_non_null(out);
+    return out;
+}
+
+static void expect_text(FILE *out, const char *wanted)
+{
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, wanted);
+    free(text);
+}
+
+/* For people a table where there is a choice of images; as JSON each of them. */
+static void images_are_told_to_people_and_as_json(void **state)
+{
+    (void)state;
+    struct json json;
+    struct vdisks_item *item = add(1, 10, false);
+    FILE *out = begin_text();
+    vdisks_report_print(&vdisks, out);
+    expect_text(out, "");
+    (void)add(1, 11, true);
+    item->vdisk->stats.hits = 3;
+    item->vdisk->stats.misses = 1;
+    out = begin_text();
+    vdisks_report_print(&vdisks, out);
+    expect_text(out, "   sectors  open  disks   hits  image\n"
+                     "        64     r      0  75.0%  /some/image\n"
+                     "        64     w      0   0.0%  /some/image\n");
+    out = begin_text();
+    json_start(&json, out, JSON_COMPACT);
+    json_object(&json, NULL);
+    vdisks_report_write(&vdisks, &json);
+    json_end(&json);
+    expect_text(out, "{\"images\":[{\"path\":\"/some/image\",\"sectors\":64,\"block_size\":512,"
+                     "\"writable\":false,\"of_every_domain\":false,\"vbds\":0,"
+                     "\"cache_capacity_sectors\":0,\"cache_used_sectors\":0,\"hits\":3,"
+                     "\"reported_hits\":0,\"misses\":1,\"hit_ratio\":0.750000},"
+                     "{\"path\":\"/some/image\",\"sectors\":64,\"block_size\":512,"
+                     "\"writable\":true,\"of_every_domain\":false,\"vbds\":0,"
+                     "\"cache_capacity_sectors\":0,\"cache_used_sectors\":0,\"hits\":0,"
+                     "\"reported_hits\":0,\"misses\":0,\"hit_ratio\":0.000000}]}");
+    const struct vdisks_hits hits = vdisks_report_hits(&vdisks);
+    assert_int_equal(hits.on_ring, 3);
+    assert_int_equal(hits.all, 3);
+    assert_int_equal(hits.requests, 4);
+    assert_true(hits.percent > 74.99 && hits.percent < 75.01);
+}
+
 int main(void)
 {
 #define VDISKS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -323,6 +378,7 @@ int main(void)
         VDISKS_TEST(what_was_done_is_counted_by_its_kind),
         VDISKS_TEST(the_ratio_has_the_hits_of_domains),
         VDISKS_TEST(a_disk_is_found_by_its_number),
+        VDISKS_TEST(images_are_told_to_people_and_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
