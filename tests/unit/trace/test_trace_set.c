@@ -288,6 +288,24 @@ static void test_nonsense_makes_no_broken_trace(void **state)
     free(written(set, trace_table_write));
 }
 
+/* More than there is room for at first, several times over: each half still finds the other. */
+static void test_lives_of_any_number_find_their_halves(void **state)
+{
+    enum { LIVES = 20000 };
+    struct trace_set *set = *state;
+    for (uint64_t id = 1; id <= LIVES; id++)
+        add(set, TRACE_FRONT, id, miss);
+    for (uint64_t id = LIVES; id > 0; id--)
+        add(set, TRACE_BACK, id, miss);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->count, LIVES);
+    assert_int_equal(set->by_state[TRACE_WHOLE], LIVES);
+    assert_int_equal(set->beyond, 0);
+    assert_true(set->room >= LIVES && set->index_size > LIVES);
+    for (uint64_t id = 1; id <= LIVES; id++)
+        assert_int_equal(set->lives[id - 1].sector, 7 * id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +324,8 @@ int main(void)
         cmocka_unit_test(test_takes_the_sample_and_the_domain),
         cmocka_unit_test_setup_teardown(test_the_table_has_each_stage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nonsense_makes_no_broken_trace, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lives_of_any_number_find_their_halves, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
