@@ -177,6 +177,28 @@ static void the_sectors_written_can_be_listed(void **state)
     assert_int_equal(verifier_written(verifier, LAST + 1, 64, &at), 0);
 }
 
+/* All of its sectors, and the first wrong one is named. */
+static void a_read_of_several_sectors_is_judged_by_each(void **state)
+{
+    enum { COUNT = 2 };
+    struct verifier_before before[COUNT];
+    uint8_t data[COUNT * BYTES];
+    (void)state;
+    write_done(20, 2, first);
+    verifier_begin_read(verifier, 20, COUNT, before);
+    assert_int_equal(verifier_end_read(verifier, 20, COUNT, before, first, &mismatch), 0);
+    memcpy(data, first, sizeof(data));
+    memset(data + BYTES, 0, BYTES);
+    verifier_begin_read(verifier, 20, COUNT, before);
+    assert_int_equal(verifier_end_read(verifier, 20, COUNT, before, data, &mismatch), -EILSEQ);
+    assert_int_equal(mismatch.sector, 21);
+    memcpy(data, first, BYTES);
+    memcpy(data + BYTES, first, BYTES); /* the first one twice */
+    verifier_begin_read(verifier, 20, COUNT, before);
+    assert_int_equal(verifier_end_read(verifier, 20, COUNT, before, data, &mismatch), -EILSEQ);
+    assert_int_equal(mismatch.sector, 21);
+}
+
 int main(void)
 {
 #define VERIFIER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -190,6 +212,7 @@ int main(void)
         VERIFIER_TEST(a_write_that_failed_may_be_there_or_not),
         VERIFIER_TEST(what_another_run_has_left_is_not_ours),
         VERIFIER_TEST(the_sectors_written_can_be_listed),
+        VERIFIER_TEST(a_read_of_several_sectors_is_judged_by_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
