@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/unix_socket.h"
+#include "fuzz/input.h"
 #include "service/dom0/control.h"
 
 enum { PEERS = 8, PEERS_MAX = 6, DOMAINS = 16, DOORBELL_FD = 1, RAW_MAX = 255 };
@@ -39,27 +40,6 @@ struct world {
     bool refuses;
     int peer[PEERS];
 };
-
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static uint8_t take(struct input *in)
-{
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->data++;
-}
 
 static int create_domain(void *ctx, const struct control_request *request, pid_t pid,
                          struct domain **out, int *segment_fd, struct why *why)

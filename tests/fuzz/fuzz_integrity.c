@@ -15,10 +15,9 @@
 #include <unistd.h>
 
 #include "../../tools/integrity/compare.h"
+#include "fuzz/input.h"
 
 enum { SECTORS_MAX = 64, RECORDS_MAX = 64, SECTOR = COMPARE_SECTOR_BYTES, HEAD = 4 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct files {
     uint8_t image[SECTORS_MAX * SECTOR + 1], read[(RECORDS_MAX + 1) * SECTOR];
@@ -26,12 +25,6 @@ struct files {
     const uint8_t *sectors;
     size_t sectors_bytes;
 };
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 /* The numbers of the sectors file, or -1: its form is wrong. */
 static int parse(const struct files *f, uint64_t *numbers, int max)

@@ -13,15 +13,8 @@
 #include <unistd.h>
 
 #include "base/memory_file.h"
+#include "fuzz/input.h"
 #include "ring/segment.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void check(const struct segment *segment, uint64_t file_pages)
 {

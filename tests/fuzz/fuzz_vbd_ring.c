@@ -26,13 +26,12 @@
 
 #include "base/container_of.h"
 #include "domu/blkfront/cache_view.h"
+#include "fuzz/input.h"
 #include "ring/fault_guard.h"
 #include "ring/gnttab.h"
 #include "service/back/vbd/vbd_claims.h"
 #include "service/back/vbd/vbd_ring.h"
 #include "service/block/queue.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
     PAGES = 32,
@@ -50,11 +49,6 @@ enum {
     BLOCK_BYTES = 4096,
     DEPTH = 8,
     OPS_MAX = 400,
-};
-
-struct input {
-    const uint8_t *data;
-    size_t left;
 };
 
 struct world {
@@ -80,28 +74,6 @@ struct world {
 };
 
 static struct world *world; /* disk_ops.create has no context */
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static uint8_t take(struct input *in)
-{
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->data++;
-}
-
-static uint32_t take_u32(struct input *in)
-{
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++)
-        value = value << 8 | take(in);
-    return value;
-}
 
 static const struct disk_ops test_ops;
 

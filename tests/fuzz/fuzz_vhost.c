@@ -30,32 +30,8 @@
 #include "bridge/vhost/vhost_session.h"
 #include "fakes/fake_guest.h"
 #include "fakes/memory_disk.c"
+#include "fuzz/input.h"
 #include "ring/fault_guard.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
-
-static uint8_t take_byte(struct input *input)
-{
-    if (input->left == 0)
-        return 0;
-    input->left--;
-    return *input->data++;
-}
-
-static size_t take_bytes(struct input *input, void *to, size_t bytes)
-{
-    size_t count = bytes < input->left ? bytes : input->left;
-
-    memcpy(to, input->data, count);
-    input->data += count;
-    input->left -= count;
-    return count;
-}
 
 static int fd_for(const struct fake_guest *guest, uint8_t request)
 {
@@ -69,7 +45,7 @@ static int fd_for(const struct fake_guest *guest, uint8_t request)
 static void send_message(struct fake_guest *guest, struct input *input, uint8_t request)
 {
     uint8_t payload[64] = {0};
-    size_t bytes = take_byte(input) % sizeof(payload);
+    size_t bytes = take(input) % sizeof(payload);
 
     take_bytes(input, payload, bytes);
     fake_guest_send(guest, request, payload, (uint32_t)bytes, fd_for(guest, request));
@@ -77,16 +53,16 @@ static void send_message(struct fake_guest *guest, struct input *input, uint8_t 
 
 static void scribble(struct fake_guest *guest, struct input *input)
 {
-    size_t offset = (size_t)(take_byte(input) | take_byte(input) << 8) * 16;
-    size_t bytes = take_byte(input) % 32;
+    size_t offset = (size_t)(take(input) | take(input) << 8) * 16;
+    size_t bytes = take(input) % 32;
 
     take_bytes(input, guest->memory + offset, bytes);
 }
 
 static void request(struct fake_guest *guest, struct input *input)
 {
-    uint8_t type = take_byte(input), sector = take_byte(input);
-    uint32_t bytes = (uint32_t)(take_byte(input) | take_byte(input) << 8);
+    uint8_t type = take(input), sector = take(input);
+    uint32_t bytes = (uint32_t)(take(input) | take(input) << 8);
 
     fake_guest_request(guest, type, sector, bytes);
 }
@@ -95,7 +71,7 @@ static void request(struct fake_guest *guest, struct input *input)
  * and what was in flight comes back at once. */
 static void change_disk(struct input *input)
 {
-    uint8_t how = take_byte(input);
+    uint8_t how = take(input);
     uint32_t room = how >> 1 & 7;
 
     if ((how & 0x80) != 0)
@@ -109,7 +85,7 @@ static int step(struct vhost_session *session, struct fake_guest *guest, struct 
                 bool *shrunk)
 {
     struct why why;
-    uint8_t what = take_byte(input);
+    uint8_t what = take(input);
 
     if (what < 100)
         send_message(guest, input, what);

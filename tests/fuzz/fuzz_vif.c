@@ -19,12 +19,11 @@
 #include <sys/mman.h>
 
 #include "base/container_of.h"
+#include "fuzz/input.h"
 #include "ring/gnttab.h"
 #include "service/back/vif/vif_queue.h"
 #include "service/net/frame.h"
 #include "splitdom/hints.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum {
     PAGES = 24,
@@ -38,11 +37,6 @@ enum {
     DATA_REFS = 12,
     OPS_MAX = 400,
     HZ = 1000000000,
-};
-
-struct input {
-    const uint8_t *data;
-    size_t left;
 };
 
 struct world {
@@ -60,34 +54,6 @@ struct world {
     uint64_t delivered;
     bool broken;
 };
-
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static uint8_t take(struct input *in)
-{
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->data++;
-}
-
-static uint32_t take_u32(struct input *in)
-{
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++)
-        value = value << 8 | take(in);
-    return value;
-}
-
-static uint16_t take_u16(struct input *in)
-{
-    uint32_t high = take(in);
-    return (uint16_t)(high << 8 | take(in));
-}
 
 /* The network reads all of each frame. */
 static void put(struct net_sink *sink, struct net_port *port, struct net_frame *frame,

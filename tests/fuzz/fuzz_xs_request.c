@@ -4,8 +4,9 @@
  * privileged and two unprivileged connections and a ring page. After each of them the store's
  * invariants hold, and what comes out of the connections is well-formed.
  *
- *     clang -g -O1 -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -fsanitize=fuzzer,address,undefined \
- *         -fno-sanitize-recover=all tests/fuzz/fuzz_xs_request.c src/xenstore/xs_*.c -o fuzz_xs
+ *     clang -g -O1 -std=gnu11 -D_GNU_SOURCE -Iinclude -Isrc -Itests \
+ *         -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+ *         tests/fuzz/fuzz_xs_request.c src/xenstore/xs_*.c -o fuzz_xs
  *     ./fuzz_xs -max_len=1024 tests/fuzz/corpus/xs_request
  *
  * One operation: a byte (its low 3 bits: what; bit 3 and 4: connection), then what that needs.
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/input.h"
 #include "splitdom/xen/xs_wire.h"
 #include "xenstore/server/xs_conn.h"
 #include "xenstore/server/xs_local.h"
@@ -21,11 +23,6 @@
 #include "xenstore/server/xs_server.h"
 
 enum { CONNS = 4, RING_CONN = 3 };
-
-struct input {
-    const uint8_t *data;
-    size_t left;
-};
 
 struct world {
     struct xs_server *server;
@@ -72,32 +69,11 @@ static const char *const paths[] = {
     "@nosuch",
 };
 
-static void require(bool condition)
-{
-    if (!condition)
-        abort();
-}
-
-static uint8_t take(struct input *in)
-{
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->data++;
-}
-
 /* Copies up to max bytes of the input, their number taken from it, too. */
-static size_t take_bytes(struct input *in, char *out, size_t max)
+static size_t take_some(struct input *in, void *out, size_t max)
 {
     size_t n = take(in);
-    if (n > max)
-        n = max;
-    if (n > in->left)
-        n = in->left;
-    memcpy(out, in->data, n);
-    in->data += n;
-    in->left -= n;
-    return n;
+    return take_bytes(in, out, n < max ? n : max);
 }
 
 static void open_conn(struct world *w, int i)
@@ -169,7 +145,7 @@ static void op_request(struct world *w, int i, struct input *in)
         strcpy(payload, paths[path]);
         hdr.len = (uint32_t)strlen(payload) + 1;
     }
-    hdr.len += (uint32_t)take_bytes(in, payload + hdr.len, 255);
+    hdr.len += (uint32_t)take_some(in, payload + hdr.len, 255);
     memcpy(message, &hdr, sizeof(hdr));
     feed(w, i, message, sizeof(hdr) + hdr.len);
 }
@@ -195,13 +171,13 @@ static void op_ring(struct world *w, struct input *in)
     if (w->page_is_broken)
         return;
     if ((what & 1) != 0)
-        w->page.req_prod += (uint32_t)take_bytes(in, w->page.req, sizeof(w->page.req));
+        w->page.req_prod += (uint32_t)take_some(in, w->page.req, sizeof(w->page.req));
     if ((what & 2) != 0)
         w->page.rsp_cons = w->page.rsp_prod;
     if ((what & 4) != 0)
         w->page.connection = XENSTORE_RECONNECT;
     if ((what & 24) == 24)
-        take_bytes(in, (char *)&w->page.req_cons, sizeof(w->page) - XENSTORE_RING_SIZE * 2);
+        take_some(in, &w->page.req_cons, sizeof(w->page) - XENSTORE_RING_SIZE * 2);
     w->in_used[RING_CONN] = 0;
     w->page_is_broken = xs_ring_pump(&w->page, w->conn[RING_CONN], &notify) < 0;
     open_conn(w, RING_CONN); /* what went through the page is not looked at */
@@ -254,7 +230,7 @@ static void operate(struct world *w, struct input *in)
         op_request(w, i, in);
         break;
     case 2:
-        feed(w, i, raw, take_bytes(in, raw, sizeof(raw)));
+        feed(w, i, raw, take_some(in, raw, sizeof(raw)));
         break;
     case 3:
         drain(w, i, take(in));
