@@ -15,6 +15,7 @@
 #include "base/unix_socket.h"
 
 enum {
+    PATH_SIZE = 160,
     DIRECTORY_MAX_BYTES = 1 << 20,
     DIRECTORY_RETRIES = 16, /* if it changed between two parts: again from the beginning */
 };
@@ -240,4 +241,34 @@ int store_client_directory(struct store_client *client, const char *path, char *
         return -ENOMEM;
     memcpy(*names, client->payload, client->length);
     return 0;
+}
+
+int store_client_devices(struct store_client *client, uint32_t domid, const char *class,
+                         char **names)
+{
+    char path[PATH_SIZE];
+
+    snprintf(path, sizeof(path), "/local/domain/%" PRIu32, domid);
+    int rc = store_client_directory(client, path, names);
+    if (rc < 0)
+        return rc;
+    free(*names);
+    snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%" PRIu32, class, domid);
+    rc = store_client_directory(client, path, names);
+    if (rc != -ENOENT)
+        return rc;
+    *names = calloc(1, 1);
+    return *names == NULL ? -ENOMEM : 0;
+}
+
+int64_t store_client_number(struct store_client *client, const char *directory, const char *node)
+{
+    char path[PATH_SIZE], value[XENSTORE_PAYLOAD_MAX + 1];
+    uint64_t number;
+
+    snprintf(path, sizeof(path), "%s/%s", directory, node);
+    if (store_client_read(client, path, value) < 0 ||
+        decimal_parse(value, 0, UINT32_MAX, &number) < 0)
+        return -1;
+    return (int64_t)number;
 }

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "splitdom/xen/xs_wire.h"
 
@@ -39,5 +40,14 @@ int store_client_write(struct store_client *client, const char *path, const char
  * end. *names is the caller's to free. Directories of any length (XS_DIRECTORY_PART).
  */
 int store_client_directory(struct store_client *client, const char *path, char **names);
+
+/* Of a domain: */
+/* The devices of a class that Dom0 has back ends for, as store_client_directory gives names; there
+ * may be none. -ENOENT: there is no such domain. */
+int store_client_devices(struct store_client *client, uint32_t domid, const char *class,
+                         char **names);
+/* The number in a node of a directory, which the domain may have written; -1: there is none, or it
+ * is above UINT32_MAX. */
+int64_t store_client_number(struct store_client *client, const char *directory, const char *node);
 
 #endif

@@ -6,23 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/decimal.h"
 #include "service/cli/store_client.h"
 #include "service/cli/verb.h"
 
 enum { PATH_SIZE = 128 };
-
-/* A number in a node that the domain may have written; -1: there is none. */
-static int64_t number_at(struct store_client *client, const char *directory, const char *node)
-{
-    char path[PATH_SIZE], value[XENSTORE_PAYLOAD_MAX + 1];
-    uint64_t number;
-    snprintf(path, sizeof(path), "%s/%s", directory, node);
-    if (store_client_read(client, path, value) < 0 ||
-        decimal_parse(value, 0, UINT32_MAX, &number) < 0)
-        return -1;
-    return (int64_t)number;
-}
 
 static void print_disk(struct store_client *client, uint32_t domid, const char *devid)
 {
@@ -30,29 +17,23 @@ static void print_disk(struct store_client *client, uint32_t domid, const char *
     snprintf(front, sizeof(front), "/local/domain/%" PRIu32 "/device/vbd/%.16s", domid, devid);
     printf("%-5s %-3d %-6" PRIu32 " %-5" PRId64 " %-6" PRId64 " %-8" PRId64
            " /local/domain/0/backend/vbd/%" PRIu32 "/%s\n",
-           devid, 0, domid, number_at(client, front, "state"),
-           number_at(client, front, "event-channel"), number_at(client, front, "ring-ref"), domid,
-           devid);
+           devid, 0, domid, store_client_number(client, front, "state"),
+           store_client_number(client, front, "event-channel"),
+           store_client_number(client, front, "ring-ref"), domid, devid);
 }
 
 static int print_disks(struct store_client *client, uint32_t domid)
 {
-    char path[PATH_SIZE], *names;
-    snprintf(path, sizeof(path), "/local/domain/%" PRIu32, domid);
-    int rc = store_client_directory(client, path, &names);
+    char *names;
+    int rc = store_client_devices(client, domid, "vbd", &names);
     if (rc < 0)
         return rc;
-    free(names);
     printf("%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch",
            "ring-ref", "BE-path");
-    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%" PRIu32, domid);
-    rc = store_client_directory(client, path, &names);
-    if (rc == -ENOENT)
-        return 0;
-    for (const char *name = names; rc == 0 && *name != '\0'; name += strlen(name) + 1)
+    for (const char *name = names; *name != '\0'; name += strlen(name) + 1)
         print_disk(client, domid, name);
     free(names);
-    return rc;
+    return 0;
 }
 
 int verb_block_list(const struct rundir *rundir, const struct service_options *options)

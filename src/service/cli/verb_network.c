@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/decimal.h"
 #include "service/cli/control_client.h"
 #include "service/cli/store_client.h"
 #include "service/cli/verb.h"
@@ -88,58 +87,36 @@ static int command(const struct rundir *rundir, enum control_op op,
 
 /* ---- network-list ---- */
 
-static int read_node(struct store_client *client, const char *directory, const char *node,
-                     char value[XENSTORE_PAYLOAD_MAX + 1])
-{
-    char path[PATH_SIZE + 32];
-    snprintf(path, sizeof(path), "%s/%s", directory, node);
-    return store_client_read(client, path, value);
-}
-
-/* A number in a node that the domain may have written; -1: there is none. */
-static int64_t number_at(struct store_client *client, const char *directory, const char *node)
-{
-    char value[XENSTORE_PAYLOAD_MAX + 1];
-    uint64_t number;
-    if (read_node(client, directory, node, value) < 0 ||
-        decimal_parse(value, 0, UINT32_MAX, &number) < 0)
-        return -1;
-    return (int64_t)number;
-}
-
 /* What Dom0 has written itself: the domain's own node may say anything. */
 static void print_vif(struct store_client *client, uint32_t domid, const char *devid)
 {
-    char front[PATH_SIZE], back[PATH_SIZE], mac[XENSTORE_PAYLOAD_MAX + 1];
+    char front[PATH_SIZE], back[PATH_SIZE], path[PATH_SIZE + 8], mac[XENSTORE_PAYLOAD_MAX + 1];
     snprintf(front, sizeof(front), "/local/domain/%" PRIu32 "/device/vif/%.16s", domid, devid);
     snprintf(back, sizeof(back), "/local/domain/0/backend/vif/%" PRIu32 "/%.16s", domid, devid);
-    if (read_node(client, back, "mac", mac) < 0)
+    snprintf(path, sizeof(path), "%s/mac", back);
+    if (store_client_read(client, path, mac) < 0)
         strcpy(mac, "-");
     printf("%-3s %-2d %-17.*s %6" PRId64 " %5" PRId64 " %6" PRId64 " %5" PRId64 "/%-11" PRId64
            " %-30s\n",
-           devid, 0, MAC_SHOWN_MAX, mac, number_at(client, back, "handle"),
-           number_at(client, back, "state"), number_at(client, front, "event-channel"),
-           number_at(client, front, "tx-ring-ref"), number_at(client, front, "rx-ring-ref"), back);
+           devid, 0, MAC_SHOWN_MAX, mac, store_client_number(client, back, "handle"),
+           store_client_number(client, back, "state"),
+           store_client_number(client, front, "event-channel"),
+           store_client_number(client, front, "tx-ring-ref"),
+           store_client_number(client, front, "rx-ring-ref"), back);
 }
 
 static int print_vifs(struct store_client *client, uint32_t domid)
 {
-    char path[PATH_SIZE], *names;
-    snprintf(path, sizeof(path), "/local/domain/%" PRIu32, domid);
-    int rc = store_client_directory(client, path, &names);
+    char *names;
+    int rc = store_client_devices(client, domid, "vif", &names);
     if (rc < 0)
         return rc;
-    free(names);
     printf("%-3s %-2s %-17s %-6s %-5s %-6s %5s/%-11s %-30s\n", "Idx", "BE", "Mac Addr.", "handle",
            "state", "evt-ch", "tx-", "rx-ring-ref", "BE-path");
-    snprintf(path, sizeof(path), "/local/domain/0/backend/vif/%" PRIu32, domid);
-    rc = store_client_directory(client, path, &names);
-    if (rc == -ENOENT)
-        return 0;
-    for (const char *name = names; rc == 0 && *name != '\0'; name += strlen(name) + 1)
+    for (const char *name = names; *name != '\0'; name += strlen(name) + 1)
         print_vif(client, domid, name);
     free(names);
-    return rc;
+    return 0;
 }
 
 static int list(const struct rundir *rundir, const struct service_options *options, struct why *why)

@@ -250,6 +250,60 @@ static void a_long_directory_comes_in_parts(void **state)
     end(f);
 }
 
+#define OF_DOMAIN    "/local/domain/3\0"
+#define OF_BACK_ENDS "/local/domain/0/backend/vif/3\0"
+
+static void a_domains_devices_are_those_with_back_ends(void **state)
+{
+    static const struct exchange some[] = {
+        {XS_DIRECTORY, BYTES(OF_DOMAIN), XS_DIRECTORY, BYTES("device\0"), 0, 0},
+        {XS_DIRECTORY, BYTES(OF_BACK_ENDS), XS_DIRECTORY,
+         BYTES("0\0"
+               "1\0"),
+         0, 0},
+    };
+    static const struct exchange none[] = {
+        {XS_DIRECTORY, BYTES(OF_DOMAIN), XS_DIRECTORY, BYTES("device\0"), 0, 0},
+        {XS_DIRECTORY, BYTES(OF_BACK_ENDS), XS_ERROR, BYTES("ENOENT\0"), 0, 0},
+    };
+    static const struct exchange no_domain[] = {
+        {XS_DIRECTORY, BYTES(OF_DOMAIN), XS_ERROR, BYTES("ENOENT\0"), 0, 0},
+    };
+    struct fixture *f = *state;
+    char *names;
+
+    begin(f, some, 2);
+    assert_int_equal(store_client_devices(f->client, 3, "vif", &names), 0);
+    assert_memory_equal(names, "0\0001\0", 5);
+    free(names);
+    end(f);
+    begin(f, none, 2);
+    assert_int_equal(store_client_devices(f->client, 3, "vif", &names), 0);
+    assert_string_equal(names, "");
+    free(names);
+    end(f);
+    begin(f, no_domain, 1);
+    assert_int_equal(store_client_devices(f->client, 3, "vif", &names), -ENOENT);
+    end(f);
+}
+
+static void a_number_may_be_missing_or_nonsense(void **state)
+{
+    static const struct exchange script[] = {
+        {XS_READ, BYTES("/d/n\0"), XS_READ, BYTES("4294967295"), 0, 0},
+        {XS_READ, BYTES("/d/n\0"), XS_READ, BYTES("4294967296"), 0, 0},
+        {XS_READ, BYTES("/d/n\0"), XS_READ, BYTES("many"), 0, 0},
+        {XS_READ, BYTES("/d/n\0"), XS_ERROR, BYTES("ENOENT\0"), 0, 0},
+    };
+    struct fixture *f = *state;
+
+    begin(f, script, 4);
+    assert_true(store_client_number(f->client, "/d", "n") == UINT32_MAX);
+    for (int i = 1; i < 4; i++)
+        assert_true(store_client_number(f->client, "/d", "n") == -1);
+    end(f);
+}
+
 static void nonsense_is_refused(void **state)
 {
     static const struct exchange script[][1] = {
@@ -311,6 +365,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_transaction_begins_and_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_is_a_list_of_names, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_directory_comes_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_domains_devices_are_those_with_back_ends, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_number_may_be_missing_or_nonsense, setup, teardown),
         cmocka_unit_test_setup_teardown(nonsense_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_store_that_hangs_up_is_an_error, setup, teardown),
         cmocka_unit_test(nobody_there),
