@@ -161,7 +161,8 @@ static void the_buffer_fills_up(void **state)
     assert_int_equal(drive.held, 21);
 }
 
-/* The heads stood still: sector 277 passes them again while the others cross the bus. */
+/* The heads stood still: sector 277 passes them again while the others cross the bus; asked for
+ * alone it is waited for, and begins at 1,007,204,730.97. */
 static void a_full_buffer_goes_on_when_it_is_asked(void **state)
 {
     struct disk_drive drive = make();
@@ -169,6 +170,9 @@ static void a_full_buffer_goes_on_when_it_is_asked(void **state)
     assert_int_equal(read_at(&drive, 0, 20, 1), 4424014);
     assert_int_equal(read_at(&drive, 1000000000, 21, 257), 1002200000 + 257 * 51200);
     assert_int_equal(read_at(&drive, 2000000000, 278, 256), 2002200000 + 256 * 51200);
+    drive = make();
+    assert_int_equal(read_at(&drive, 0, 20, 1), 4424014);
+    assert_int_equal(read_at(&drive, 1000000000, 277, 1), 1007412961 + 51200);
 }
 
 /* It is there for who asks again, until it is pushed out: sector 20 has been by 276. */
