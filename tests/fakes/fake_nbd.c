@@ -113,7 +113,7 @@ static bool carry_out(struct fake_nbd_connection *c, const struct request *reque
     (void)eventfd_write(c->nbd->seen_fd, 1);
     if (type == COMMAND_DISCONNECT || c->manner == FAKE_NBD_HANGS_UP)
         return false;
-    if (c->manner == FAKE_NBD_MUTE)
+    if (c->manner == FAKE_NBD_MUTE || (c->manner == FAKE_NBD_NO_WRITES && type == COMMAND_WRITE))
         return true;
     if (c->manner == FAKE_NBD_SHUTS_DOWN) {
         reply.error = htobe32(ERROR_SHUTDOWN);
@@ -127,7 +127,8 @@ static bool carry_out(struct fake_nbd_connection *c, const struct request *reque
     else if (type == COMMAND_TRIM)
         memset(c->nbd->bytes + offset, 0, length);
     pthread_mutex_unlock(&c->nbd->lock);
-    return put(c->fd, &reply, sizeof(reply)) && (type != COMMAND_READ || put(c->fd, data, length));
+    return put(c->fd, &reply, sizeof(reply)) &&
+           (type != COMMAND_READ || put(c->fd, data, length)) && c->manner != FAKE_NBD_NO_WRITES;
 }
 
 static void *serve(void *arg)

@@ -25,6 +25,7 @@ enum fake_nbd_manner {
     FAKE_NBD_MUTE,       /* takes them, answers none */
     FAKE_NBD_SHUTS_DOWN, /* will not do them any more: ESHUTDOWN */
     FAKE_NBD_HANGS_UP,   /* when the first one comes */
+    FAKE_NBD_NO_WRITES,  /* answers no write; answers one read and hangs up */
 };
 
 struct fake_nbd {

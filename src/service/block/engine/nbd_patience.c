@@ -14,9 +14,11 @@ void nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns)
         nbd_patience_fail(patience, now_ns);
         return;
     }
+    bool was_short = patience->try_ns != 0 && now_ns - patience->try_ns < NBD_PAUSE_MOST_NS;
     patience->is_out = true;
-    patience->since_ns = patience->try_ns = now_ns;
-    patience->pause_ns = 0;
+    patience->since_ns = now_ns;
+    patience->pause_ns = was_short ? NBD_PAUSE_FIRST_NS : 0;
+    patience->try_ns = now_ns + patience->pause_ns;
 }
 
 void nbd_patience_answer(struct nbd_patience *patience)

@@ -5,8 +5,9 @@
  *
  * An outage begins when a connection ends, and is over when a command has been answered again: a
  * server that lets itself be connected to and answers nothing is no end of it. The first try is at
- * once, the others after pauses that double. For limit_ns from its beginning commands wait; after
- * that they fail, and the tries go on.
+ * once, or after the shortest pause if the last one was not long ago: connections that do not last
+ * are not made as fast as they end. The others are after pauses that double. For limit_ns from its
+ * beginning commands wait; after that they fail, and the tries go on.
  */
 #ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_NBD_PATIENCE_H
 #define SPLITDOM_SERVICE_BLOCK_ENGINE_NBD_PATIENCE_H

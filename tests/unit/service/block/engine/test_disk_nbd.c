@@ -268,6 +268,26 @@ static void a_server_that_dies_of_a_command_is_not_tried_for_ever(void **state)
         assert_true(poller_run(f->poller, true) >= 0);
 }
 
+/* Others are answered in between, so that each outage is a new one. */
+static void a_command_that_is_never_answered_ends_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    f->server.manner = FAKE_NBD_NO_WRITES;
+    open_disk(f, SHORT_MS);
+    const struct disk_io *write = submit(f, DISK_WRITE, 1);
+    uint32_t asked = 1;
+    while (write->status != -EIO) {
+        if (f->done + 1 == asked) { /* the read has been answered: its place is free */
+            f->submitted = 1;
+            submit(f, DISK_READ, 0);
+            asked++;
+        }
+        assert_true(poller_run(f->poller, true) >= 0);
+    }
+    while (f->done < asked)
+        assert_true(poller_run(f->poller, true) >= 0);
+}
+
 static void what_a_server_will_not_do_any_more_is_for_the_next_one(void **state)
 {
     struct fixture *f = *state;
@@ -309,6 +329,7 @@ int main(void)
         WITH(what_cannot_be_flushed_any_more_is_refused),
         WITH(a_server_that_hangs_is_connected_to_anew),
         WITH(a_server_that_dies_of_a_command_is_not_tried_for_ever),
+        WITH(a_command_that_is_never_answered_ends_all_the_same),
         WITH(what_a_server_will_not_do_any_more_is_for_the_next_one),
         WITH(who_stops_need_not_wait),
     };

@@ -71,6 +71,20 @@ static void an_answer_ends_it(void **state)
     assert_false(nbd_patience_is_over(&p, 6999 * MS));
 }
 
+/* Else a server that answers once and ends would be connected to without end. */
+static void a_connection_that_did_not_last_is_followed_by_a_pause(void **state)
+{
+    struct nbd_patience p = make();
+    (void)state;
+    nbd_patience_lose(&p, 10000 * MS);
+    nbd_patience_answer(&p);
+    nbd_patience_lose(&p, 14999 * MS);
+    assert_int_equal(p.try_ns, 15099 * MS);
+    nbd_patience_answer(&p);
+    nbd_patience_lose(&p, 20099 * MS);
+    assert_int_equal(p.try_ns, 20099 * MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -79,6 +93,7 @@ int main(void)
         cmocka_unit_test(it_is_over_after_the_limit),
         cmocka_unit_test(a_connection_alone_is_no_end_of_an_outage),
         cmocka_unit_test(an_answer_ends_it),
+        cmocka_unit_test(a_connection_that_did_not_last_is_followed_by_a_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
