@@ -269,17 +269,18 @@ static void tell_lane(struct cache_view *view, uint32_t index)
     store_relaxed_u32(&lane->count, 0);
 }
 
-/* Where the calling thread begins to look for its lane. */
+/* Where a thread begins to look for its lane: below LANES. */
 static uint32_t first_lane(uint64_t self)
 {
     return (uint32_t)((self * UINT64_C(0x9e3779b97f4a7c15)) >> 57);
 }
 
-/* The calling thread's lane, taken if it has none yet and take is set; LANES: there is none for it.
+/* The lane of thread self, taken if it has none yet and take is set; LANES: there is none for it.
  * Threads that have ended keep theirs for the next one of that number. */
-static uint32_t my_lane(struct cache_view *view, bool take)
+__attribute__((noinline)) static uint32_t find_lane(struct cache_view *view, uint64_t self,
+                                                    bool take)
 {
-    uint64_t self = (uint64_t)pthread_self(), owner;
+    uint64_t owner;
     for (uint32_t i = 0; i < LANE_LOOKS; i++) {
         uint32_t index = (first_lane(self) + i) % LANES;
         owner = load_relaxed_u64(&view->lane_owner[index]);
@@ -296,6 +297,15 @@ static uint32_t my_lane(struct cache_view *view, bool take)
         return index;
     }
     return LANES;
+}
+
+/* The same of the calling thread: nearly always the first one that it looks at. */
+static inline uint32_t my_lane(struct cache_view *view, bool take)
+{
+    uint64_t self = (uint64_t)pthread_self();
+    uint32_t index = first_lane(self);
+    bool is_mine = load_relaxed_u64(&view->lane_owner[index]) == self;
+    return __builtin_expect(is_mine, true) ? index : find_lane(view, self, take);
 }
 
 static void note(struct cache_view *view, const uint32_t *slot, uint32_t count)
