@@ -197,6 +197,26 @@ static void test_a_domain_with_many_requests_has_no_room(void **state)
     assert_int_equal(sent, 20);
 }
 
+/* Of a domain no more is taken than the request that has begun: the rest stays where it is. */
+static void test_a_domain_has_room_for_one_request(void **state)
+{
+    (void)state;
+    struct xs_peer one;
+    const struct xsd_sockmsg hdr = {XS_READ, 77, 0, 8};
+    char bytes[sizeof(hdr) + 8] = "";
+    xs_peer_open(&one, server, 1);
+    memcpy(bytes, &hdr, sizeof(hdr));
+    memcpy(bytes + sizeof(hdr), "/a/b/c", 7);
+    for (uint32_t requests = 0; requests < 3; requests++) { /* those before wait */
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            size_t rest = i < sizeof(hdr) ? sizeof(hdr) - i : sizeof(bytes) - i;
+            assert_int_equal(xs_conn_input_room(one.conn), rest);
+            xs_peer_put(&one, bytes + i, 1);
+        }
+        assert_int_equal(xs_conn_usage(server, 1).outstanding, requests + 1);
+    }
+}
+
 static void test_close_with_everything_open(void **state)
 {
     (void)state;
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_a_domain_has_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_deaf_hear_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_domain_has_room_for_one_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_domain_with_many_requests_has_no_room, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_close_with_everything_open, setup, teardown),
