@@ -297,6 +297,25 @@ static void top_and_names(void **state)
     assert_refused("domid", "NAME");
 }
 
+/* Dom0 reads them: all that stands behind the verb is handed on. */
+static void the_network_has_words_of_its_own(void **state)
+{
+    struct service_options o;
+    (void)state;
+    assert_int_equal(parse("net-link vif1.0 rate=10Mbit delay=1ms", &o), 0);
+    assert_int_equal(o.verb, SERVICE_NET_LINK);
+    assert_string_equal(o.words[0], "vif1.0");
+    assert_string_equal(o.words[2], "delay=1ms");
+    assert_null(o.words[3]);
+    assert_int_equal(parse("net-link", &o), 0); /* lists them */
+    assert_null(o.words[0]);
+    assert_int_equal(parse("rule add in=vif1.0 drop", &o), 0);
+    assert_int_equal(o.verb, SERVICE_RULE);
+    assert_string_equal(o.words[0], "add");
+    assert_string_equal(o.words[2], "drop");
+    assert_null(o.words[3]);
+}
+
 static void refuses_wrong_verbs_and_operands(void **state)
 {
     (void)state;
@@ -372,6 +391,7 @@ int main(void)
         cmocka_unit_test(disks_come_beside_an_image_or_instead_of_it),
         cmocka_unit_test(engines_have_names),
         cmocka_unit_test(the_other_verbs),
+        cmocka_unit_test(the_network_has_words_of_its_own),
         cmocka_unit_test(top_and_names),
         cmocka_unit_test(a_trace_of_all_or_of_some),
         cmocka_unit_test(refuses_wrong_verbs_and_operands),
