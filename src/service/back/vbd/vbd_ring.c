@@ -326,8 +326,7 @@ static int consume_some(struct vbd_ring *vr, int waiting)
         vdisk_expect(vr->vdisk, req[count].sector_number);
         segments += req[count].nr_segments;
     }
-    if (__builtin_expect(vr->trace == NULL || count == 0, true) ||
-        !vbd_trace_wants_any(vr, req, count))
+    if (__builtin_expect(vr->trace == NULL, true) || !vbd_trace_wants_any(vr, req, count))
         start_some(vr, req, stamp_ns, count);
     else
         start_traced(vr, req, stamp_ns, count);
