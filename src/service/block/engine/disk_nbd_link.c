@@ -135,6 +135,7 @@ static bool step(struct disk_nbd *dn)
 void disk_nbd_link_step(struct disk_nbd *dn)
 {
     int steps = 0;
+    disk_nbd_link_look(dn); /* a command that could not be sent has ended it: no step tells */
     while (dn->state == DISK_NBD_CONNECTED && steps < STEPS_MAX && step(dn)) {
         steps++;
         disk_nbd_link_look(dn);
