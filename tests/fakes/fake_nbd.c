@@ -135,12 +135,14 @@ static void *serve(void *arg)
 {
     struct fake_nbd_connection *c = arg;
     struct request request;
-    if (greet(c)) {
+    if (greet(c) && c->manner != FAKE_NBD_GREETS) {
         while (get(c->fd, &request, sizeof(request)) && be32toh(request.magic) == REQUEST_MAGIC &&
                carry_out(c, &request))
             continue;
     }
     (void)shutdown(c->fd, SHUT_RDWR);
+    if (c->manner == FAKE_NBD_GREETS)
+        (void)eventfd_write(c->nbd->seen_fd, 1);
     return NULL;
 }
 

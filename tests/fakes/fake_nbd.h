@@ -26,6 +26,7 @@ enum fake_nbd_manner {
     FAKE_NBD_SHUTS_DOWN, /* will not do them any more: ESHUTDOWN */
     FAKE_NBD_HANGS_UP,   /* when the first one comes */
     FAKE_NBD_NO_WRITES,  /* answers no write; answers one read and hangs up */
+    FAKE_NBD_GREETS,     /* and hangs up, which counts as a command that has come */
 };
 
 struct fake_nbd {

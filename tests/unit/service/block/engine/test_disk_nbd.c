@@ -49,6 +49,10 @@ static void on_reconnected(void *ctx, const struct image *image)
     struct fixture *f = ctx;
     assert_ptr_equal(image, &f->image);
     f->reconnected++;
+    if (f->server.manner == FAKE_NBD_GREETS) { /* it has ended before anything is sent */
+        fake_nbd_wait_command(&f->server);
+        fake_nbd_set_manner(&f->server, FAKE_NBD_SERVES);
+    }
 }
 
 static void open_disk(struct fixture *f, uint32_t reconnect_ms)
@@ -255,6 +259,21 @@ static void a_server_that_hangs_is_connected_to_anew(void **state)
     assert_int_equal(f->reconnected, 1);
 }
 
+/* Sending finds that out, not an event. */
+static void a_connection_that_ends_before_anything_is_sent_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    open_disk(f, LONG_MS);
+    fake_nbd_kill(&f->server);
+    run_until(f, DISK_NBD_AWAY);
+    const struct disk_io *io = submit(f, DISK_WRITE, 0x66);
+    f->server.manner = FAKE_NBD_GREETS;
+    fake_nbd_start(&f->server);
+    run_until_done(f);
+    assert_true(io->status == 0 && f->server.bytes[0] == 0x66);
+    assert_int_equal(f->reconnected, 2);
+}
+
 /* Each connection takes one command and ends: the connecting alone must not go on for ever. */
 static void a_server_that_dies_of_a_command_is_not_tried_for_ever(void **state)
 {
@@ -328,6 +347,7 @@ int main(void)
         WITH(what_cannot_be_written_any_more_is_refused),
         WITH(what_cannot_be_flushed_any_more_is_refused),
         WITH(a_server_that_hangs_is_connected_to_anew),
+        WITH(a_connection_that_ends_before_anything_is_sent_is_made_again),
         WITH(a_server_that_dies_of_a_command_is_not_tried_for_ever),
         WITH(a_command_that_is_never_answered_ends_all_the_same),
         WITH(what_a_server_will_not_do_any_more_is_for_the_next_one),
