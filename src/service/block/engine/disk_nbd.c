@@ -165,9 +165,10 @@ static void command(struct disk_nbd *dn, struct disk_io *io, void *data, uint64_
         rc = nbd_aio_pread(nbd, data, bytes, offset_bytes, callback, 0);
     else if (io->operation == DISK_WRITE)
         rc = nbd_aio_pwrite(nbd, data, bytes, offset_bytes, callback, 0);
-    else if (io->operation == DISK_FLUSH && nbd_can_flush(nbd) == 1)
+    else if (io->operation == DISK_FLUSH &&
+             dn->can_flush == 1) /* a dead connection knows nothing */
         rc = nbd_aio_flush(nbd, callback, 0);
-    else if (io->operation == DISK_DISCARD && nbd_can_trim(nbd) == 1)
+    else if (io->operation == DISK_DISCARD && dn->can_trim == 1)
         rc = nbd_aio_trim(nbd, bytes, offset_bytes, callback, 0);
     else
         error = EOPNOTSUPP;
@@ -334,6 +335,7 @@ struct disk_nbd_report disk_nbd_report(const struct disk *disk)
 void disk_nbd_give_up(struct disk *disk)
 {
     struct disk_nbd *dn = of_disk(disk);
+    disk_nbd_link_give_up(dn);
     if (dn->state != DISK_NBD_AWAY)
         return;
     dn->state = DISK_NBD_GONE;

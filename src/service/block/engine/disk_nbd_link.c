@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* disk_nbd_link: the connection of an NBD disk: what it says, how it ends, and how it is made
- * again. */
+/* disk_nbd_link: the connection of an NBD disk: what it says, its end, and the next one. */
 #include "service/block/engine/disk_nbd_private.h"
 
 #ifdef HAVE_LIBNBD
@@ -35,11 +34,6 @@ __attribute__((format(printf, 2, 3))) static void tell(struct disk_nbd *dn, cons
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     log_limited(dn->options.log, &dn->log_limit, "%s: %s", dn->image->path, text);
-}
-
-static double seconds(uint64_t ns)
-{
-    return (double)ns / 1e9;
 }
 
 static void stop_watching(struct disk_nbd *dn)
@@ -81,8 +75,6 @@ static void wait_on(struct disk_nbd *dn)
 
 static void lose(struct disk_nbd *dn)
 {
-    uint64_t now_ns = clock_monotonic_ns();
-    bool is_new = !dn->patience.is_out;
     stop_watching(dn);
     if (dn->patience.limit_ns == 0) {
         dn->state = DISK_NBD_GONE;
@@ -90,11 +82,10 @@ static void lose(struct disk_nbd *dn)
         return;
     }
     dn->state = DISK_NBD_AWAY;
-    nbd_patience_lose(&dn->patience, now_ns);
-    if (is_new) {
+    if (nbd_patience_lose(&dn->patience, clock_monotonic_ns())) {
         dn->over_told = dn->fail_told = false;
         tell(dn, "its server has gone: requests wait for it for up to %g s",
-             seconds(dn->patience.limit_ns));
+             (double)dn->patience.limit_ns / 1e9);
     }
     if (dn->over_told)
         disk_nbd_fail_held(dn);
@@ -136,17 +127,16 @@ void disk_nbd_link_step(struct disk_nbd *dn)
 {
     int steps = 0;
     disk_nbd_link_look(dn); /* a command that could not be sent has ended it: no step tells */
-    while (dn->state == DISK_NBD_CONNECTED && steps < STEPS_MAX && step(dn)) {
-        steps++;
+    for (; dn->state == DISK_NBD_CONNECTED && steps < STEPS_MAX && step(dn); steps++)
         disk_nbd_link_look(dn);
-    }
     if (steps == STEPS_MAX) /* an edge is told once */
         disk_nbd_wake(dn);
 }
 
 static void on_event(void *ctx, uint32_t revents)
 {
-    (void)revents;
+    if ((revents & POLLNVAL) != 0)
+        disk_nbd_link_cut(ctx); /* nothing is heard of it any more */
     disk_nbd_link_step(ctx);
     disk_nbd_deliver(ctx);
 }
@@ -178,7 +168,7 @@ static void look_for_silence(struct disk_nbd *dn, uint64_t now_ns)
     }
     if (now_ns - dn->silent_since_ns >= dn->patience.limit_ns) {
         tell(dn, "its server has been silent for %g s: it is connected to anew",
-             seconds(now_ns - dn->silent_since_ns));
+             (double)(now_ns - dn->silent_since_ns) / 1e9);
         disk_nbd_link_cut(dn);
         disk_nbd_link_step(dn);
     } else {
@@ -229,7 +219,7 @@ static void tell_reconnected(struct disk_nbd *dn)
                      ? ""
                      : ", and this one does not say that a flush covers them");
     tell(dn, "its server is there again after %.1f s: %u requests are sent again%s",
-         seconds(clock_monotonic_ns() - dn->patience.since_ns), dn->held.count, of_loose);
+         (double)(clock_monotonic_ns() - dn->patience.since_ns) / 1e9, dn->held.count, of_loose);
 }
 
 static void take(struct disk_nbd *dn, struct image *fresh)
@@ -285,7 +275,12 @@ static void on_opened(void *ctx, uint32_t revents)
     struct disk_nbd *dn = ctx;
     struct image fresh;
     struct why why;
-    (void)revents;
+    if ((revents & POLLNVAL) != 0) { /* it is not over, and would be waited for */
+        stop_trying(dn);
+        (void)why_fail(&why, -ENOMEM, "its connecting cannot be watched");
+        fail_try(dn, &why);
+        return;
+    }
     poller_remove(dn->poller, dn->opener_watch); /* what it watches is the opener's */
     dn->opener_watch = NULL;
     int rc = image_opener_finish(dn->opener, &fresh, &why);
@@ -329,7 +324,7 @@ static void look_at_patience(struct disk_nbd *dn, uint64_t now_ns)
     if (!dn->over_told && nbd_patience_is_over(&dn->patience, now_ns)) {
         dn->over_told = true;
         tell(dn, "no server for %g s: %u requests fail, and all others until there is one",
-             seconds(dn->patience.limit_ns), dn->held.count);
+             (double)dn->patience.limit_ns / 1e9, dn->held.count);
         disk_nbd_fail_held(dn);
     }
     if (dn->opener == NULL && now_ns >= dn->patience.try_ns)
@@ -352,6 +347,13 @@ static void on_timer(void *ctx, uint32_t revents)
     else if (dn->state == DISK_NBD_AWAY)
         look_at_patience(dn, now_ns);
     disk_nbd_deliver(dn);
+}
+
+void disk_nbd_link_give_up(struct disk_nbd *dn)
+{
+    dn->patience.limit_ns = 0;
+    if (dn->timer_fd >= 0)
+        set_timer(dn, 0);
 }
 
 void disk_nbd_link_begin(struct disk_nbd *dn)

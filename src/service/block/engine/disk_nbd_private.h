@@ -64,6 +64,8 @@ void disk_nbd_link_step(struct disk_nbd *dn);
 void disk_nbd_link_cut(struct disk_nbd *dn);
 /* Something is at the server: it must say something. */
 void disk_nbd_link_expect(struct disk_nbd *dn);
+/* From now on nothing waits for a server that goes. */
+void disk_nbd_link_give_up(struct disk_nbd *dn);
 /* Whether an operation that can't be at the server waits for it. */
 bool disk_nbd_link_waits(const struct disk_nbd *dn);
 

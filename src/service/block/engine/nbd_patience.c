@@ -8,17 +8,18 @@ void nbd_patience_fail(struct nbd_patience *patience, uint64_t now_ns)
     patience->try_ns = now_ns + patience->pause_ns;
 }
 
-void nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns)
+bool nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns)
 {
-    if (patience->is_out) { /* connected to, and lost before anything was answered */
+    bool was_short = now_ns - patience->try_ns < NBD_PAUSE_MOST_NS;
+    if (patience->is_out && was_short) { /* connected to, and lost before anything was answered */
         nbd_patience_fail(patience, now_ns);
-        return;
+        return false;
     }
-    bool was_short = patience->try_ns != 0 && now_ns - patience->try_ns < NBD_PAUSE_MOST_NS;
     patience->is_out = true;
     patience->since_ns = now_ns;
-    patience->pause_ns = was_short ? NBD_PAUSE_FIRST_NS : 0;
+    patience->pause_ns = was_short && patience->try_ns != 0 ? NBD_PAUSE_FIRST_NS : 0;
     patience->try_ns = now_ns + patience->pause_ns;
+    return true;
 }
 
 void nbd_patience_answer(struct nbd_patience *patience)

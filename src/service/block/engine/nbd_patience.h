@@ -26,8 +26,10 @@ struct nbd_patience { /* zeroed but for limit_ns: no outage */
     uint64_t pause_ns; /* between that one and the one before */
 };
 
-/* The connection has ended. */
-void nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns);
+/* The connection has ended. Returns whether an outage begins: the last one is over when a command
+ * was answered, or when a connection has lasted for NBD_PAUSE_MOST_NS (of a disk that nobody uses).
+ */
+bool nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns);
 /* A try was in vain. */
 void nbd_patience_fail(struct nbd_patience *patience, uint64_t now_ns);
 /* A command has been answered. */

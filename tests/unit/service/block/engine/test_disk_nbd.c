@@ -323,12 +323,25 @@ static void who_stops_need_not_wait(void **state)
 {
     struct fixture *f = *state;
     open_disk(f, LONG_MS);
-    disk_nbd_give_up(f->disk); /* it is not away */
-    assert_false(disk_nbd_is_dead(f->disk));
     fake_nbd_kill(&f->server);
     run_until(f, DISK_NBD_AWAY);
     const struct disk_io *io = submit(f, DISK_READ, 0);
     disk_nbd_give_up(f->disk);
+    run_until_done(f);
+    assert_int_equal(io->status, -EIO);
+    assert_true(disk_nbd_is_dead(f->disk));
+}
+
+static void nor_for_a_server_that_goes_later(void **state)
+{
+    struct fixture *f = *state;
+    f->server.manner = FAKE_NBD_MUTE;
+    open_disk(f, LONG_MS);
+    const struct disk_io *io = submit(f, DISK_READ, 0);
+    disk_nbd_give_up(f->disk); /* it is not away */
+    assert_false(disk_nbd_is_dead(f->disk));
+    fake_nbd_wait_command(&f->server);
+    fake_nbd_kill(&f->server);
     run_until_done(f);
     assert_int_equal(io->status, -EIO);
     assert_true(disk_nbd_is_dead(f->disk));
@@ -352,6 +365,7 @@ int main(void)
         WITH(a_command_that_is_never_answered_ends_all_the_same),
         WITH(what_a_server_will_not_do_any_more_is_for_the_next_one),
         WITH(who_stops_need_not_wait),
+        WITH(nor_for_a_server_that_goes_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,18 @@ static void a_connection_alone_is_no_end_of_an_outage(void **state)
     assert_true(nbd_patience_is_over(&p, 1000 * MS));
 }
 
+/* Else a disk that nobody uses would have no patience at its server's second restart. */
+static void a_connection_that_lasts_ends_it(void **state)
+{
+    struct nbd_patience p = make();
+    (void)state;
+    assert_true(nbd_patience_lose(&p, 7 * MS));
+    assert_false(nbd_patience_lose(&p, 5006 * MS));
+    assert_true(nbd_patience_lose(&p, p.try_ns + 5000 * MS));
+    assert_int_equal(p.try_ns, p.since_ns);
+    assert_false(nbd_patience_is_over(&p, p.since_ns + 999 * MS));
+}
+
 static void an_answer_ends_it(void **state)
 {
     struct nbd_patience p = make();
@@ -92,6 +104,7 @@ int main(void)
         cmocka_unit_test(pauses_double_up_to_the_longest),
         cmocka_unit_test(it_is_over_after_the_limit),
         cmocka_unit_test(a_connection_alone_is_no_end_of_an_outage),
+        cmocka_unit_test(a_connection_that_lasts_ends_it),
         cmocka_unit_test(an_answer_ends_it),
         cmocka_unit_test(a_connection_that_did_not_last_is_followed_by_a_pause),
     };
