@@ -180,16 +180,18 @@ static void wait_step(struct netfront_queue *q, int64_t left_ns, uint64_t deadli
 /* Until there may be something, or the deadline. Errors: of the interface; -EAGAIN. */
 static int wait_for_more(struct netfront_queue *q, int64_t left_ns, uint64_t deadline_ns)
 {
-    if (netfront_left_ns(deadline_ns) == 0)
-        return -EAGAIN;
     if (exchange_full_u32(&q->interrupted, 0) != 0)
         return -ECANCELED;
+    if (netfront_left_ns(deadline_ns) == 0)
+        return -EAGAIN;
     if (q->rx.linking)
         return netfront_await_ring(q, &q->rx, deadline_ns);
-    if (q->ready_fd >= 0)
+    if (q->ready_fd >= 0) {
+        netfront_show_delivered(q); /* what was shown may have been a frame of the last Dom0 */
         netfront_await_shown(q, netfront_left_ns(deadline_ns));
-    else
+    } else {
         wait_step(q, left_ns, deadline_ns);
+    }
     return 0;
 }
 

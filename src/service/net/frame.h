@@ -37,9 +37,9 @@ struct net_frame {
     uint8_t gso_type;    /* enum net_gso_type; else one segment of any size */
     uint16_t gso_size_bytes;
     int64_t stamp_ns; /* when the sender sent the frame, by the sender's own clock; -1: unknown */
-    uint64_t arrived_ns; /* the same, or else when Dom0 took the frame: CLOCK_MONOTONIC */
-    uint32_t source;     /* net_port.id of the port that the frame came in by */
-    uint8_t data[];
+    uint64_t arrived_ns;        /* the same, or else when Dom0 took the frame: CLOCK_MONOTONIC */
+    uint32_t source;            /* net_port.id of the port that the frame came in by */
+    _Alignas(8) uint8_t data[]; /* while nobody has the frame, a pointer of its pool's */
 };
 
 /* A frame of so many bytes, 0..NET_FRAME_MAX_BYTES, all of which the caller writes. One reference,

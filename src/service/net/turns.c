@@ -91,9 +91,12 @@ static uint32_t give_turn(struct net_turns *turns)
     heap_remove(&turns->ready, &port->turn);
     port->is_ready = false;
 
-    uint32_t budget = budget_of(port, heap_first(&turns->ready) == NULL);
+    bool alone = heap_first(&turns->ready) == NULL;
+    uint32_t budget = budget_of(port, alone);
     uint32_t taken = budget > 0 ? port->ops->take(port, budget) : 0;
-    uint64_t bytes = taken + port->copied_bytes;
+    /* What it had because nobody waited it does not owe to who comes next. */
+    uint64_t bytes = alone && taken > NET_TURNS_BYTES ? NET_TURNS_BYTES : taken;
+    bytes += port->copied_bytes;
 
     port->copied_bytes = 0;
     port->debt = (bytes << SHARE_BITS) / port->weight;
