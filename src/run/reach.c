@@ -17,7 +17,7 @@
 #include "run/family.h"
 #include "run/session.h"
 
-enum { ROUNDS_MAX = 20, ROUND_NS = 2000000, PATH_SIZE = 64, LINE_SIZE = 256, STATUS_SIZE = 2048 };
+enum { ROUNDS_MAX = 20, ROUND_NS = 2000000, PATH_SIZE = 64, LINE_SIZE = 256, STATUS_SIZE = 8192 };
 
 int reach_kick(pid_t tgid, pid_t tid, uint32_t place)
 {
@@ -81,19 +81,31 @@ static void read_file(const char *path, char *text, size_t size)
         close(fd);
 }
 
-static bool is_traced(pid_t pid)
+/* Is SIGSYS in a line of signals of /proc/PID/status? */
+static bool has_sigsys(const char *status, const char *name)
+{
+    const char *mask = strstr(status, name);
+    return mask != NULL && (strtoull(mask + strlen(name), NULL, 16) >> (SIGSYS - 1) & 1) != 0;
+}
+
+/* A kick ends who does not catch it, e.g. a child that the supervisor had before it was one. Who is
+ * in the midst of an exec blocks it. Who is traced notices at its next call that is caught. */
+static bool can_be_kicked(pid_t pid)
 {
     char path[PATH_SIZE], text[STATUS_SIZE];
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     read_file(path, text, sizeof(text));
     const char *tracer = strstr(text, "\nTracerPid:");
-    return tracer != NULL && atoi(tracer + strlen("\nTracerPid:")) != 0;
+    return tracer != NULL && atoi(tracer + strlen("\nTracerPid:")) == 0 &&
+           (has_sigsys(text, "\nSigCgt:") || has_sigsys(text, "\nSigBlk:"));
 }
 
 /* ---- processes ----------------------------------------------------------------------------------
  */
 
-/* The thread that notices least of a kick. */
+/* The thread that notices least of a kick, of those that sleep. One that runs may be about to be
+ * caught: of two SIGSYS for one thread the kernel keeps the first, and a call would be lost. Where
+ * none sleeps, the kick is for the process. */
 static void kick_process(pid_t pid)
 {
     char path[PATH_SIZE], line[LINE_SIZE];
@@ -107,8 +119,9 @@ static void kick_process(pid_t pid)
             continue;
         snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
         read_file(path, line, sizeof(line));
-        if (line[0] == '\0' || strncmp(line, "-1 0x0 0x0", 10) == 0)
-            continue; /* not ours to look at, or ended */
+        if (line[0] == '\0' || strncmp(line, "running", 7) == 0 ||
+            strncmp(line, "-1 0x0 0x0", 10) == 0)
+            continue; /* not ours to look at, or runs, or has ended */
         chosen = tid;
         place = reach_place(line);
         if (place == 0)
@@ -116,7 +129,8 @@ static void kick_process(pid_t pid)
     }
     if (directory != NULL)
         closedir(directory);
-    (void)reach_kick(pid, (pid_t)chosen, place);
+    if (reach_kick(pid, (pid_t)chosen, place) == -ESRCH && chosen != 0)
+        (void)reach_kick(pid, 0, 0); /* that thread has ended meanwhile */
 }
 
 struct reach {
@@ -150,7 +164,7 @@ static void reach_one(void *arg, pid_t pid)
     }
     reach->done[reach->count++] = pid;
     reach->is_new = true;
-    if (!reach->is_known(reach->arg, pid) && !is_traced(pid))
+    if (!reach->is_known(reach->arg, pid) && can_be_kicked(pid))
         kick_process(pid);
 }
 

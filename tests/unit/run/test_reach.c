@@ -56,15 +56,23 @@ static bool is_this(void *arg, pid_t pid)
     return pid == *(pid_t *)arg;
 }
 
+enum { KICKED = 7 };
+
+static void end_kicked(int signal_number)
+{
+    (void)signal_number;
+    _exit(KICKED);
+}
+
 /* A child that waits for ever, and ends by the kick. */
-static pid_t make_child(void)
+static pid_t make_child(void (*on_sigsys)(int))
 {
     int there[2];
     char byte;
     assert_int_equal(pipe(there), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        signal(SIGSYS, SIG_DFL); /* cmocka has a handler for it */
+        signal(SIGSYS, on_sigsys); /* cmocka has a handler for it */
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)!write(there[1], "x", 1);
         for (;;)
@@ -79,17 +87,31 @@ static pid_t make_child(void)
 
 static void test_the_family_is_kicked_but_for_who_was(void **state)
 {
-    pid_t known = make_child(), other = make_child();
+    pid_t known = make_child(end_kicked), other = make_child(end_kicked);
     int status;
 
     (void)state;
     reach_family(is_this, &known);
     assert_int_equal(waitpid(other, &status, 0), other);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KICKED);
     assert_int_equal(waitpid(known, &status, WNOHANG), 0);
     assert_int_equal(kill(known, SIGKILL), 0);
     assert_int_equal(waitpid(known, &status, 0), known);
     assert_int_equal(reach_kick(known, known, 0), -ESRCH);
+}
+
+/* A kick would end it: e.g. what a shell had started before it became the supervisor. */
+static void test_a_child_that_knows_no_kick_gets_none(void **state)
+{
+    pid_t stranger = make_child(SIG_DFL), other = make_child(end_kicked), none = 0;
+    int status;
+
+    (void)state;
+    reach_family(is_this, &none);
+    assert_int_equal(waitpid(other, &status, 0), other);
+    assert_int_equal(kill(stranger, SIGTERM), 0);
+    assert_int_equal(waitpid(stranger, &status, 0), stranger);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
 int main(void)
@@ -101,6 +123,7 @@ int main(void)
 #endif
         cmocka_unit_test(test_places_differ_by_number_and_by_where_it_is),
         cmocka_unit_test(test_the_family_is_kicked_but_for_who_was),
+        cmocka_unit_test(test_a_child_that_knows_no_kick_gets_none),
     };
 
     alarm(HANG_S);

@@ -201,6 +201,7 @@ static void advance(struct timers_record *record)
         return;
     uint64_t missed = (now_ns - record->deadline_ns) / record->interval_ns + 1;
     record->deadline_ns += missed * record->interval_ns;
+    record->passed += missed;
 }
 
 struct itimerspec timers_left(struct timers_record *record)
@@ -282,9 +283,10 @@ static void rearm(struct timers_record *record)
         record->armed = false;
         return;
     }
-    if (ticks > due)
-        ticks = due;
+    if (ticks > record->passed + due)
+        ticks = record->passed + due;
     advance(record);
+    record->passed = ticks;
     timers_arm(record, 0);
     if (ticks != 0)
         SYS3(SYS_ioctl, number, IOC_SET_TICKS, &ticks);

@@ -29,6 +29,7 @@ struct timers_record {
     bool armed;
     uint64_t deadline_ns;      /* CLOCK_MONOTONIC of the domain; the first that has not passed */
     uint64_t interval_ns;      /* the domain's; 0: once */
+    uint64_t passed;           /* expiries that deadline_ns has gone past, perhaps unread */
     uint64_t real_deadline_ns; /* the kernel's CLOCK_MONOTONIC, of the first expiry, */
     uint64_t real_slack_ns;    /* or up to so much later: so long did the arming take */
     uint64_t real_interval_ns;

@@ -31,16 +31,18 @@ long filter_install(const struct filter *filter)
 }
 
 /* To be the one who builds that filter: false if this thread is, and was interrupted by a handler.
- * Who is seen to build it for long was in the process of which this one is a fork. */
-static bool begin(uint32_t *builder, uint32_t self)
+ * Whoever of another process is seen to build it for long did so in the process of which this one
+ * is a fork. A thread is its process in the upper half, and itself. */
+static bool begin(uint64_t *builder, uint64_t self)
 {
     for (unsigned i = 0;; i++) {
-        uint32_t found = 0;
-        if (compare_exchange_full_u32(builder, &found, self))
+        uint64_t found = 0;
+        if (compare_exchange_full_u64(builder, &found, self))
             return true;
         if (found == self)
             return false;
-        if (i >= YIELDS && compare_exchange_full_u32(builder, &found, self))
+        if (i >= YIELDS && found >> 32 != self >> 32 &&
+            compare_exchange_full_u64(builder, &found, self))
             return true;
         SYS0(SYS_sched_yield);
     }
@@ -54,9 +56,10 @@ static bool is_set(enum filter_more which)
 void filter_install_more(enum filter_more which)
 {
     static struct filter filters[FILTER_MORE]; /* too large for a stack */
-    static uint32_t builders[FILTER_MORE];
+    static uint64_t builders[FILTER_MORE];
 
-    if (is_set(which) || !begin(&builders[which], (uint32_t)SYS0(SYS_gettid)))
+    const uint64_t self = (uint64_t)SYS0(SYS_getpid) << 32 | (uint32_t)SYS0(SYS_gettid);
+    if (is_set(which) || !begin(&builders[which], self))
         return;
     if (!is_set(which)) {
         filter_build_more(&filters[which], which, (uint64_t)stub_begin);
@@ -64,7 +67,7 @@ void filter_install_more(enum filter_more which)
         if (install(&filters[which], SECCOMP_FILTER_FLAG_TSYNC) != 0)
             install(&filters[which], 0);
     }
-    store_full_u32(&builders[which], 0);
+    store_full_u64(&builders[which], 0);
 }
 
 void filter_install_stamps(void)
