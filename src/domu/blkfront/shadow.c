@@ -41,6 +41,7 @@ struct shadow_entry *shadow_take(struct shadow *shadow)
     entry->pending = true;
     entry->abandoned = false;
     entry->id += GENERATION;
+    shadow_set_rank(entry, 0); /* a trace that is over may have left the last one's */
     entry->sequence = ++shadow->sequence;
     return entry;
 }
