@@ -60,6 +60,7 @@ static void a_write_changes_its_sectors_alone(void **state)
         assert_int_equal(blkfront_write(bf, FIRST, counts[i], data), 0);
         assert_disk(FIRST, counts[i], data);
         assert_int_equal(blkfront_discard(bf, FIRST, counts[i]), 0);
+        fake_dom0_sync(dom0);
         memset(disk, 0xee, sizeof(disk));
         fake_dom0_sync(dom0);
     }
