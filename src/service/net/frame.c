@@ -17,20 +17,18 @@
 #define FREES_AT_ONCE 0
 #endif
 
-enum { SIZES = 7 };
+enum { SIZES = 8 };
 
 /* Not a power of two with what is before the data: frames that lie at the same place of a page
- * compete for the same lines of a cache. No frame has room for more than some twice its length, but
- * for the smallest: what bounds the bytes of queues bounds memory, too. */
+ * compete for the same lines of a cache. No frame has room for more than three times its length,
+ * but for the smallest: what bounds the bytes of queues bounds memory, too. */
 static const struct {
     uint32_t largest_bytes, kept_max;
-} sizes[SIZES] = {{256, NET_FRAME_POOL_KEPT},
-                  {600, NET_FRAME_POOL_KEPT},
-                  {2000, NET_FRAME_POOL_KEPT},
-                  {4200, NET_FRAME_POOL_KEPT_LARGE},
-                  {9300, NET_FRAME_POOL_KEPT_LARGE},
-                  {25000, NET_FRAME_POOL_KEPT_LARGE},
-                  {NET_FRAME_MAX_BYTES, NET_FRAME_POOL_KEPT_LARGE}};
+} sizes[SIZES] = {
+    {256, NET_FRAME_POOL_KEPT},         {600, NET_FRAME_POOL_KEPT},
+    {1200, NET_FRAME_POOL_KEPT},        {2000, NET_FRAME_POOL_KEPT},
+    {4200, NET_FRAME_POOL_KEPT_LARGE},  {9300, NET_FRAME_POOL_KEPT_LARGE},
+    {25000, NET_FRAME_POOL_KEPT_LARGE}, {NET_FRAME_MAX_BYTES, NET_FRAME_POOL_KEPT_LARGE}};
 
 /* In the place of the data of a frame that nobody has. */
 struct unused {

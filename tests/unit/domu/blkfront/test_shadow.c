@@ -60,6 +60,16 @@ static void an_id_finds_its_entry_until_it_is_answered(void **state)
     assert_ptr_equal(shadow_find(&shadow, entry->id), entry);
 }
 
+static void a_new_request_has_no_rank(void **state)
+{
+    (void)state;
+    struct shadow_entry *entry = shadow_take(&shadow);
+    shadow_set_rank(entry, TRACE_RANK_NEVER);
+    shadow_put(&shadow, entry);
+    assert_ptr_equal(shadow_take(&shadow), entry); /* the last one that came back */
+    assert_int_equal(trace_rank(entry->id), 0);
+}
+
 static void no_other_id_is_believed(void **state)
 {
     (void)state;
@@ -127,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SHADOW_TEST(entries_run_out_and_come_back),
         SHADOW_TEST(an_id_finds_its_entry_until_it_is_answered),
+        SHADOW_TEST(a_new_request_has_no_rank),
         SHADOW_TEST(no_other_id_is_believed),
         SHADOW_TEST(an_id_is_not_used_again_soon),
         SHADOW_TEST(pending_entries_come_in_order_of_submission),

@@ -2,6 +2,7 @@
 /* frame: references and copies. */
 #include "service/net/frame.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -113,6 +114,20 @@ static void frames_outlive_their_pool(void **state)
     net_frame_pool_close(NULL);
 }
 
+/* Or the bytes in a queue, which are bounded, would say little of its memory. */
+static void no_frame_has_much_more_room_than_it_needs(void **state)
+{
+    (void)state;
+    struct net_frame_pool *pool = net_frame_pool_create();
+    for (uint32_t bytes = 256; bytes <= NET_FRAME_MAX_BYTES; bytes += bytes / 7) {
+        struct net_frame *frame = net_frame_new_in(pool, bytes);
+        assert_true(malloc_usable_size(frame) <= sizeof(*frame) + 3 * bytes);
+        assert_int_equal((uintptr_t)frame->data % sizeof(void *), 0);
+        net_frame_put(frame);
+    }
+    net_frame_pool_close(pool);
+}
+
 static void a_pool_keeps_so_many(void **state)
 {
     (void)state;
@@ -139,6 +154,7 @@ int main(void)
         cmocka_unit_test(memory_that_came_back_is_the_next_frames),
         cmocka_unit_test(a_copy_is_of_the_same_pool),
         cmocka_unit_test(frames_outlive_their_pool),
+        cmocka_unit_test(no_frame_has_much_more_room_than_it_needs),
         cmocka_unit_test(a_pool_keeps_so_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

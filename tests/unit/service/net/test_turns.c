@@ -90,6 +90,20 @@ static void who_was_idle_has_saved_nothing(void **state)
     assert_true(ports[1].taken <= ports[0].taken + NET_TURNS_ALONE_BYTES + 1000);
 }
 
+static void who_was_alone_owes_an_ordinary_turn(void **state)
+{
+    (void)state;
+    begin(2);
+    ports[0].port.weight = 1;
+    ports[0].frame_bytes = ports[1].frame_bytes = 60;
+    net_turns_ready(&ports[0].port);
+    (void)net_turns_run(&turns);
+    ports[0].taken = 0;
+    net_turns_ready(&ports[1].port); /* which has 256 times the weight */
+    run_bytes(2 * 256 * NET_TURNS_BYTES);
+    assert_true(ports[0].taken > 0);
+}
+
 static void a_small_sender_waits_for_one_turn_of_each(void **state)
 {
     (void)state;
@@ -274,6 +288,7 @@ int main(void)
         cmocka_unit_test(bytes_behave_as_weights_whatever_the_sizes),
         cmocka_unit_test(equal_weights_are_fair_to_one_in_a_thousand),
         cmocka_unit_test(who_was_idle_has_saved_nothing),
+        cmocka_unit_test(who_was_alone_owes_an_ordinary_turn),
         cmocka_unit_test(a_small_sender_waits_for_one_turn_of_each),
         cmocka_unit_test(one_run_is_bounded),
         cmocka_unit_test(copies_of_flooded_frames_are_paid_for),
