@@ -21,12 +21,13 @@ image disk1.img 1
 for engine in auto threads; do
     start_service --engine $engine
     coproc disk { exec "$TEST_BIN/disk_session"; }
+    # shellcheck disable=SC2154 # coproc sets it, and bash unsets it when the process has ended
+    disk_process=$disk_PID
     read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
     client 8 2000 --no-record >/dev/null || die "the service does not serve"
     echo 'read 5' >&"${disk[1]}"
     read -r -t $((10 * slack)) answer <&"${disk[0]}" || die "no answer"
-    # shellcheck disable=SC2154 # coproc sets it
-    pids="$(dom0_pid) $disk_PID"
+    pids="$(dom0_pid) $disk_process"
     eventually 5 domains_are 1 || die "the client has not left"
     # What came before may take its time on a busy machine, so there is a second look, and a third.
     for _ in 1 2 3; do
@@ -39,6 +40,6 @@ for engine in auto threads; do
     idle both ||
         die "$engine: ticks and switches before and after, Dom0 and client: $(tr '\n' ';' <both)"
     eval "exec ${disk[1]}>&-"
-    wait "$disk_PID"
+    wait "$disk_process"
     service stop >/dev/null || die "stop"
 done

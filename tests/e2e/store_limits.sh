@@ -19,6 +19,8 @@ eventually 5 domains_are 0 || die "the domain is left"
 [ "$(store_nodes)" = "$before" ] || die "nodes are left: $(store_nodes), not $before"
 for kind in quotas permissions; do
     coproc guest { exec "$TEST_BIN/store_guest" $kind 2>err; }
+    # shellcheck disable=SC2154 # coproc sets it, and bash unsets it when the process has ended
+    guest_process=$guest_PID
     read -r -t $((20 * slack)) answer <&"${guest[0]}" && [ "$answer" = holding ] || die "$kind: $(cat err)"
     # A second one beside it has limits of its own.
     "$TEST_BIN/store_guest" $kind </dev/null >/dev/null || die "$kind, a second domain"
@@ -26,9 +28,8 @@ for kind in quotas permissions; do
     verify_all 200
     [ "$kind" != quotas ] || [ -z "$before" ] || [ "$(store_nodes)" -gt $((before + 900)) ] ||
         die "the nodes are not in the store"
-    # shellcheck disable=SC2154 # coproc sets it
-    kill -9 "$guest_PID"
-    wait "$guest_PID" 2>/dev/null
+    kill -9 "$guest_process"
+    wait "$guest_process" 2>/dev/null
     eventually 5 domains_are 0 || die "the domain is left"
     [ "$(store_nodes)" = "$before" ] || die "$kind: nodes are left: $(store_nodes), not $before"
 done

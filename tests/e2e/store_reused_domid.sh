@@ -11,11 +11,14 @@ look() { # PATH: what the domain sees
 sees() { # PATH ANSWER
     look "$1" && [ "$answer" = "$2" ] || die "$1 is $answer, not $2"
 }
-begin() { coproc guest { exec "$TEST_BIN/store_guest" look; }; }
+begin() {
+    coproc guest { exec "$TEST_BIN/store_guest" look; }
+    # shellcheck disable=SC2154 # coproc sets it, and bash unsets it when the process has ended
+    guest_process=$guest_PID
+}
 end() { # of the domain, without a farewell
-    # shellcheck disable=SC2154 # coproc sets it
-    kill -9 "$guest_PID"
-    wait "$guest_PID" 2>/dev/null
+    kill -9 "$guest_process"
+    wait "$guest_process" 2>/dev/null
     eventually 5 domains_are 0 || die "the domain is left"
 }
 

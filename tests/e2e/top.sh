@@ -16,6 +16,8 @@ column() {
 }
 # Blanks in "no limit" are Domain-0's alone.
 coproc disk { exec "$TEST_BIN/disk_session" 2>err; }
+# shellcheck disable=SC2154 # coproc sets it, and bash unsets it when the process has ended
+disk_process=$disk_PID
 read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
 one_read() {
     echo "read $1" >&"${disk[1]}"
@@ -51,8 +53,7 @@ expect 0 '^web +1 ' service uptime 1
 [ "$(wc -l <stdout)" = 2 ] || die "more than one domain: $(cat stdout)"
 expect 1 'no domain 7' service uptime 7
 eval "exec ${disk[1]}>&-"
-# shellcheck disable=SC2154 # disk_PID comes from coproc
-reap 5000 "$disk_PID"
+reap 5000 "$disk_process"
 
 # Beside a client: all tables have columns, the last one has what the client says that it read.
 eventually 5 domains_are 0 || die "the domain stays"
