@@ -52,7 +52,7 @@ expect 1 'only nbd:// and nbd.unix:// are served' "$BIN/service" start --image n
 for engine in uring threads; do
     serve memory --filter=log memory 16M logfile="$PWD/log"
     start_service --disk "$(uri memory),raw,xvda,w!" --engine $engine
-    setsid -w "$TEST_BIN/shared_oracle" 1 7 private >out 2>err || die "$engine: exit $?: $(cat err)"
+    setsid -w "$TEST_BIN/shared_oracle" 1 7 private torn >out 2>err || die "$engine: exit $?: $(cat err)"
     service stop >/dev/null || die "stop"
     kill "$SERVER" && wait "$SERVER"
     for word in Read Write Flush Trim; do

@@ -83,7 +83,7 @@ serve 16M
 start_service --disk "$uri,raw,xvda,w!" --nbd-reconnect 3600
 seconds=3
 [ -z "${TEST_LONG:-}" ] || seconds=60
-setsid -w "$TEST_BIN/shared_oracle" "$seconds" 7 private >out 2>err &
+setsid -w "$TEST_BIN/shared_oracle" "$seconds" 7 private torn >out 2>err &
 busy=$!
 kills=0
 while kill -0 $busy 2>/dev/null; do

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shared_oracle SECONDS SEED [private]: four domains, each a process with two threads, read, write,
- * discard and flush the same sectors of one disk, overlapping; each read is compared with what the
- * sector may hold. private: reads of every second domain go to Dom0, also where the cache is
- * shared. At the end the disk is read once more. Exit 1: a sector held what it could not.
+ * shared_oracle SECONDS SEED [private [torn]]: four domains, each a process with two threads, read,
+ * write, discard and flush the same sectors of one disk, overlapping; each read is compared with
+ * what the sector may hold. private: reads of every second domain go to Dom0, also where the cache
+ * is shared. torn: a sector may be read half old and half new while it is being changed, as a
+ * server that goes through the page cache reads it. At the end the disk is read once more. Exit 1:
+ * a sector held what it could not.
  *
  * What a sector may hold is a set of changes: those under way, and those that have ended and were
  * not superseded, that is, no write has ended that began after their end. A discard supersedes
@@ -54,6 +56,7 @@ struct model {
     pthread_mutex_t mutex;
     uint64_t now; /* ticks at each begin and end of a request; ids of changes are its values */
     uint64_t requests, checked;
+    bool may_tear; /* constant */
     struct sector sectors[SECTORS];
 };
 
@@ -189,7 +192,8 @@ static void judge(struct thread *t, uint64_t s, const struct sector *before, uin
     bool began_since = found == 0 ? sector->last_discard_at > begun_at
                                   : found > begun_at && found <= sector->last_begun_at;
     bool was_quiet = before->under_way == 0 && sector->last_begun_at < begun_at;
-    if (!may_be(before, found) && !began_since)
+    bool is_torn = t->model->may_tear && found == UINT64_MAX && !was_quiet;
+    if (!may_be(before, found) && !began_since && !is_torn)
         tell_wrong(before, s, found);
     if (was_quiet)
         settle(sector, found);
@@ -345,8 +349,9 @@ static struct model *new_model(void)
 int main(int argc, char **argv)
 {
     if (argc < 3)
-        errx(2, "usage: shared_oracle SECONDS SEED [private]");
+        errx(2, "usage: shared_oracle SECONDS SEED [private [torn]]");
     struct model *model = new_model();
+    model->may_tear = argc > 4;
     uint64_t seconds = strtoull(argv[1], NULL, 10), seed = strtoull(argv[2], NULL, 10);
     int status, worst = 0;
     for (uint64_t i = 0; i < DOMAINS; i++) {
