@@ -58,6 +58,9 @@ for i in 1 2 3 4; do
     eventually 5 gone "$dom0" || die "Dom0 survives kill -9"
     start_disks
 done
+# The last Dom0 has had a write and a flush, whose totals it tells.
+has_flushed() { service status | grep -qE '^requests: [0-9]+ read, [1-9][0-9]* written, [1-9][0-9]* flushed'; }
+eventually 20 has_flushed || die "no flush: $(service status)"
 kill -TERM $threads
 reap 60000 $threads
 [ $status = 143 ] || die "the writer: exit $status: $(cat err1)"
