@@ -6,7 +6,8 @@
  * stands nowhere, so that the family is looked for in /proc. A kick ends some system calls with
  * EINTR (signal(7): poll, msgrcv, ...): so a thread is chosen that is in none of them, or told
  * where it waits, to begin that call again. One that enters such a call while it is looked at may
- * be told EINTR.
+ * be told EINTR. Only threads that sleep are chosen: of two SIGSYS for one thread the kernel keeps
+ * the first, and one that runs may be about to be caught. Where none sleeps, the kick is for any.
  */
 #ifndef SPLITDOM_RUN_REACH_H
 #define SPLITDOM_RUN_REACH_H
@@ -20,7 +21,8 @@
 int reach_kick(pid_t tgid, pid_t tid, uint32_t place);
 
 /* One thread of each descendant of this process, but for those that are known to have been kicked,
- * and those that are traced, to whose tracers it would be a signal that they do not expect
+ * those that neither catch nor block SIGSYS, which would end them (they have no shim), and those
+ * that are traced, to whose tracers it would be a signal that they do not expect
  * (User-mode Linux traces its guest's programs). Looks twice at least, some milliseconds apart, for
  * who is just being forked. */
 void reach_family(bool (*is_known)(void *arg, pid_t pid), void *arg);

@@ -53,7 +53,7 @@ struct net_frame *net_frame_new(uint32_t length_bytes);
  */
 enum {
     NET_FRAME_POOL_KEPT = 128,      /* of each size: frames of a ring, with their stamps; */
-    NET_FRAME_POOL_KEPT_LARGE = 16, /* of those that may be as large as any */
+    NET_FRAME_POOL_KEPT_LARGE = 16, /* of each size above 2,000 bytes */
 };
 
 /* NULL: no memory. */

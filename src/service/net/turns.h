@@ -9,7 +9,8 @@
  * Who had nothing begins where the others are: nothing is saved up, and a port with one frame is
  * among the next. What a turn exceeded its bytes by, and copies of flooded frames, count as well.
  *
- * A port that is alone has nobody to share with: its turns are longer.
+ * A port that is alone has nobody to share with: its turns are longer, and count as one of the
+ * others' size, so that it owes nothing to who comes next.
  *
  * A port with a rate has no turn while its credit is used up (credit.h): its frames wait on the
  * owner's ring, and the owner need not look after them.

@@ -3,11 +3,13 @@
  * nbd_patience: how long the server of an export is waited for when its connection has ended, and
  * when it is tried again. A rule of times alone: it knows no server and no clock.
  *
- * An outage begins when a connection ends, and is over when a command has been answered again: a
- * server that lets itself be connected to and answers nothing is no end of it. The first try is at
- * once, or after the shortest pause if the last one was not long ago: connections that do not last
- * are not made as fast as they end. The others are after pauses that double. For limit_ns from its
- * beginning commands wait; after that they fail, and the tries go on.
+ * An outage begins when a connection ends, and is over when a command has been answered again, or
+ * when a connection has lasted for NBD_PAUSE_MOST_NS: a server that lets itself be connected to and
+ * ends is no end of it. (Of one that stays and answers nothing each command has a bound of its own,
+ * disk_nbd.c: hold.) The first try is at once, or after the shortest pause if the last one was not
+ * long ago: connections that do not last are not made as fast as they end. The others are after
+ * pauses that double. For limit_ns from its beginning commands wait; after that they fail, and the
+ * tries go on.
  */
 #ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_NBD_PATIENCE_H
 #define SPLITDOM_SERVICE_BLOCK_ENGINE_NBD_PATIENCE_H
