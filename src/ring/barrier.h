@@ -94,26 +94,21 @@ BARRIER_ACCESSORS(u64, uint64_t)
 #undef BARRIER_ACCESSORS
 
 /*
- * Copies count words, an even number, to memory of the caller's own, wherever that begins. As of
- * load_acquire of each: no later load is older. The processor may take two words at a time, and
- * half a word of one moment with half of another: what was copied counts only if a version says
- * that nobody wrote meanwhile.
+ * Copies count words to memory of the caller's own, wherever that begins. As of load_acquire of
+ * each: no later load is older. The processor may take many words at a time, and half a word of one
+ * moment with half of another: what was copied counts only if a version says that nobody wrote
+ * meanwhile.
  */
 static inline void copy_acquire_u64(void *to, const uint64_t *from, uint32_t count)
 {
 #if defined(__x86_64__) && !defined(BARRIER_IS_WATCHED)
-    /* Loads are done in order there, whatever their size. "memory": by the compiler, too. */
-    typedef long long pair __attribute__((vector_size(16), aligned(8), may_alias));
-    typedef long long loose_pair __attribute__((vector_size(16), aligned(1), may_alias));
-#pragma GCC unroll 8
-    for (uint32_t i = 0; i < count; i += 2) {
-        pair words;
-        __asm__ volatile("movdqu %1, %0"
-                         : "=x"(words)
-                         : "m"(*(const pair *)(const void *)(from + i))
-                         : "memory");
-        *(loose_pair *)(void *)((uint8_t *)to + i * sizeof(*from)) = words;
-    }
+    /* Loads are done in order there, whatever their size: those of libc's copy, the widest that the
+     * processor has, before any that follow. The compiler keeps to that because of the empty
+     * statements. It does not know the count, or it would copy by a string instruction, which takes
+     * longer to begin than 512 bytes take to copy. */
+    __asm__ volatile("" : "+r"(count) : : "memory");
+    __builtin_memcpy(to, from, count * sizeof(*from));
+    __asm__ volatile("" : : : "memory");
 #else
     for (uint32_t i = 0; i < count; i++) {
         uint64_t word = load_acquire_u64(from + i);
