@@ -129,7 +129,7 @@ static int call(struct blkfront *bf, const struct blkfront_io *io)
     int rc = blkfront_check(bf, io->operation, io->sector, io->sector_count);
     if (rc < 0)
         return rc;
-    if (blkfront_look(bf, io, &looked_ns))
+    if (blkfront_look(bf, io, CACHE_VIEW_ANYWHERE, &looked_ns))
         return 0;
     uint64_t deadline = deadline_ns(bf);
     do

@@ -83,12 +83,12 @@ static int ask_dom0(struct blkfront_queue *queue, const struct blkfront_io *io, 
 }
 
 /* A hit needs no slot of the ring, and is finished at once. */
-static inline int submit_at(struct blkfront_queue *queue, const struct blkfront_io *io,
+static inline int submit_at(struct blkfront_queue *queue, const struct blkfront_io *io, uint32_t at,
                             uint64_t now_ns)
 {
     struct blkfront *bf = queue->bf;
     uint64_t looked_ns = 0;
-    if (bf->unreaped >= queue->depth || !blkfront_look(bf, io, &looked_ns))
+    if (bf->unreaped >= queue->depth || !blkfront_look(bf, io, at, &looked_ns))
         return ask_dom0(queue, io, now_ns, looked_ns);
     hit_queue_add(&bf->hits, io, now_ns);
     bf->unreaped++;
@@ -118,7 +118,7 @@ static struct blkfront_io without_data(const struct blkfront_io *given)
 static inline int submit(struct blkfront *bf, const struct blkfront_io *ios, uint32_t count)
 {
     struct blkfront_queue *queue = &bf->queue[0];
-    uint32_t done = 0;
+    uint32_t done = 0, at = CACHE_VIEW_ANYWHERE;
     int rc = count > 0 ? check_io(bf, &ios[0]) : 0;
     if (rc < 0 || count == 0)
         return rc;
@@ -126,11 +126,14 @@ static inline int submit(struct blkfront *bf, const struct blkfront_io *ios, uin
     do {
         const struct blkfront_io *io = &ios[done];
         struct blkfront_io bare;
+        /* While this one's data are copied, the next ones' are fetched. */
+        uint32_t next_at = blkfront_view_expect(bf, io + 1, count - done - 1);
         if (__builtin_expect(!blkfront_has_data(io->operation), false)) {
             bare = without_data(io);
             io = &bare;
         }
-        rc = submit_at(queue, io, now_ns);
+        rc = submit_at(queue, io, at, now_ns);
+        at = next_at;
         done += rc == 0;
     } while (rc == 0 && done < count && (rc = check_io(bf, &ios[done])) == 0);
     if (queue->ready_fd >= 0 && bf->hits.count > 0)
@@ -175,11 +178,7 @@ int blkfront_kick(struct blkfront *bf)
 static uint32_t take_hits(struct blkfront_queue *queue, struct blkfront_completion *out,
                           uint32_t max)
 {
-    uint32_t count = queue->bf->hits.count < max ? queue->bf->hits.count : max;
-    for (uint32_t i = 0; i < count; i++) {
-        out[i] = *hit_queue_first(&queue->bf->hits);
-        hit_queue_drop_first(&queue->bf->hits);
-    }
+    uint32_t count = hit_queue_take(&queue->bf->hits, out, max);
     queue->bf->unreaped -= count;
     return count;
 }

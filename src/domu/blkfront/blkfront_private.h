@@ -198,9 +198,12 @@ void blkfront_view_start(struct blkfront *bf);
 void blkfront_view_stop(struct blkfront *bf);
 /* Frees all views. No other call runs. */
 void blkfront_view_free(struct blkfront *bf);
-/* Reads from the view, if there is one, all sectors are there and Dom0 is not known to be dead. Any
- * thread, without the lock. */
-bool blkfront_view_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer);
+/* Reads what io asks for, BLKIF_SECTORS_MAX sectors at most, from the view, if there is one, all
+ * sectors are there and Dom0 is not known to be dead. Any thread, without the lock. */
+bool blkfront_view_read(struct blkfront *bf, const struct blkfront_io *io, uint32_t at);
+/* ios are submitted next, in this order. Returns where the view may have the first one: for
+ * blkfront_view_read. */
+uint32_t blkfront_view_expect(struct blkfront *bf, const struct blkfront_io *ios, uint32_t count);
 
 /* blkfront_backlog.c: with the lock held. The ring has as many slots as the shadow has entries,
  * until we are re-linked and the next service grants a smaller one. */
@@ -283,11 +286,11 @@ static inline bool blkfront_fits(const struct blkfront *bf, enum blkfront_operat
 }
 
 /* Is it a read of what Dom0's cache has, and done by that? Large requests leave the cache alone. */
-static inline bool blkfront_hits_view(struct blkfront *bf, const struct blkfront_io *io)
+static inline bool blkfront_hits_view(struct blkfront *bf, const struct blkfront_io *io,
+                                      uint32_t at)
 {
     return io->operation == BLKFRONT_READ && io->iov_count == 0 &&
-           io->sector_count <= BLKIF_SECTORS_MAX &&
-           blkfront_view_read(bf, io->sector, (uint32_t)io->sector_count, io->buffer);
+           io->sector_count <= BLKIF_SECTORS_MAX && blkfront_view_read(bf, io, at);
 }
 
 /* blkfront_request.c: with the lock held */

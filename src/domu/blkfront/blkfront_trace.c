@@ -83,15 +83,15 @@ static void put_found(const struct blkfront_trace *trace, const struct blkfront_
 }
 
 /* The pace is the thread's own; what it is to be is the trace's. */
-bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io,
+bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io, uint32_t at,
                               uint64_t *looked_ns)
 {
     const struct blkfront_trace *trace = load_acquire_ptr(&bf->queue[0].trace);
     struct cache_view *view = load_acquire_ptr(&bf->view);
     bool may_hit = trace != NULL && view != NULL && io->operation == BLKFRONT_READ;
-    struct trace_pace *pace = may_hit ? cache_view_pace(view) : NULL;
+    struct trace_pace *pace = may_hit ? cache_notes_pace(cache_view_notes(view)) : NULL;
     if (pace == NULL)
-        return blkfront_hits_view(bf, io);
+        return blkfront_hits_view(bf, io, at);
     uint32_t serial = load_acquire_u32(&trace->serial);
     if (pace->serial != serial) {
         trace_pace_init(pace, load_relaxed_u32(&trace->threshold));
@@ -99,10 +99,10 @@ bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io,
     }
     if (trace_pace_is_due(pace))
         *looked_ns = clock_monotonic_ns();
-    if (!blkfront_hits_view(bf, io))
+    if (!blkfront_hits_view(bf, io, at))
         return false;
     if (*looked_ns != 0)
-        put_found(trace, io, pace, cache_view_threads(view), *looked_ns);
+        put_found(trace, io, pace, cache_notes_threads(cache_view_notes(view)), *looked_ns);
     else
         trace_pace_pass(pace);
     return true;

@@ -42,7 +42,7 @@ void blkfront_trace_free(struct blkfront_queue *queue);
 /* For blkfront_trace_begin_ns, of a queue that has a trace. */
 uint64_t blkfront_trace_now_ns(const struct blkfront_trace *trace);
 /* blkfront_hits_view, of which a sample is written down. *looked_ns: when it began, or 0. */
-bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io,
+bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io, uint32_t at,
                               uint64_t *looked_ns);
 /* A call that blocks returns: if life is a record, it is written down. */
 void blkfront_trace_return(struct blkfront_queue *queue, struct trace_record *life);

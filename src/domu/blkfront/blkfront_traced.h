@@ -10,13 +10,13 @@
 #include "trace/trace_pace.h"
 
 /* blkfront_hits_view. *looked_ns, 0 before: when the look began, if that is known. */
-static inline bool blkfront_look(struct blkfront *bf, const struct blkfront_io *io,
+static inline bool blkfront_look(struct blkfront *bf, const struct blkfront_io *io, uint32_t at,
                                  uint64_t *looked_ns)
 {
     if (__builtin_expect(load_acquire_ptr(&bf->queue[0].trace) == NULL, true) ||
         load_acquire_ptr(&bf->view) == NULL)
-        return blkfront_hits_view(bf, io);
-    return blkfront_trace_hits_view(bf, io, looked_ns);
+        return blkfront_hits_view(bf, io, at);
+    return blkfront_trace_hits_view(bf, io, at, looked_ns);
 }
 
 /* Any thread, without the lock: CLOCK_MONOTONIC for a request that begins now; 0: its time is not

@@ -48,14 +48,26 @@ void blkfront_view_free(struct blkfront *bf)
 {
     struct cache_view *view = load_acquire_ptr(&bf->view);
     if (view != NULL)
-        cache_view_tell_all(view);
+        cache_notes_tell_all(cache_view_notes(view));
     drop(bf);
     cache_view_free_all(&bf->old_views);
 }
 
-bool blkfront_view_read(struct blkfront *bf, uint64_t sector, uint32_t sector_count, void *buffer)
+bool blkfront_view_read(struct blkfront *bf, const struct blkfront_io *io, uint32_t at)
 {
     struct cache_view *view = load_acquire_ptr(&bf->view);
-    return view != NULL && cache_view_read(view, sector, sector_count, buffer) &&
+    uint32_t sector_count = (uint32_t)io->sector_count;
+    return view != NULL && cache_view_read_at(view, at, io->sector, sector_count, io->buffer) &&
            !life_is_dead(&bf->domu->life);
+}
+
+uint32_t blkfront_view_expect(struct blkfront *bf, const struct blkfront_io *ios, uint32_t count)
+{
+    const struct cache_view *view = load_acquire_ptr(&bf->view);
+    if (view == NULL || count == 0)
+        return CACHE_VIEW_ANYWHERE;
+    if (count > 1 && ios[1].operation == BLKFRONT_READ)
+        cache_view_expect_bucket(view, ios[1].sector);
+    return ios[0].operation == BLKFRONT_READ ? cache_view_expect_data(view, ios[0].sector)
+                                             : CACHE_VIEW_ANYWHERE;
 }

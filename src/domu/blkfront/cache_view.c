@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,29 +19,9 @@
 enum {
     TRIES = 3, /* of one sector that Dom0 changes while we read it; then Dom0 is asked */
     WORDS_PER_SECTOR = SHARED_CACHE_SECTOR_BYTES / sizeof(uint64_t),
-    NOTED_MAX = 8, /* sectors of one read whose use is told to Dom0 */
-    LANES = 128,
-    LANE_LOOKS = 8, /* at so many lanes a thread looks for its own */
-    LANE_SLOTS = 12,
 };
 
-/*
- * What a thread has hit and not told Dom0 yet, so that a hit writes to no memory that another
- * thread writes to. The thread alone writes here; whoever ends the view reads what is left.
- */
-struct lane {
-    uint32_t reads;
-    uint32_t count;
-    uint32_t slot[LANE_SLOTS];
-    uint64_t turn; /* which shard is next */
-} __attribute__((aligned(SHARED_CACHE_LINE_BYTES)));
-
-/* The thread's alone, too. */
-struct lane_pace {
-    struct trace_pace hits;
-} __attribute__((aligned(SHARED_CACHE_LINE_BYTES)));
-
-/* All but retired, owners, lanes and paces is constant. */
+/* All but retired and the notes is constant. */
 struct cache_view {
     const uint8_t *base;
     size_t bytes;
@@ -53,13 +32,9 @@ struct cache_view {
     const struct shared_cache_bucket *buckets;
     const struct shared_cache_slot *slots;
     const uint8_t *data;
-    struct shared_cache_claims *claims;
     uint32_t retired; /* atomic */
     struct cache_view *next;
-    uint64_t lane_owner[LANES]; /* atomic: the thread's pthread_self; 0: nobody's. Set once */
-    uint64_t lane_count;        /* atomic: that have an owner */
-    struct lane lane[LANES];
-    struct lane_pace pace[LANES];
+    struct cache_notes notes;
 };
 
 /* Do count items of size bytes from offset on lie in the file, each where it may be read as what it
@@ -132,7 +107,7 @@ int cache_view_open(int fd, struct shared_cache_claims *claims, struct cache_vie
     if (view == NULL)
         return -ENOMEM;
     memset(view, 0, sizeof(*view));
-    view->claims = claims;
+    view->notes.claims = claims;
     int rc = map_view(view, fd);
     if (rc < 0) {
         destroy(view);
@@ -205,14 +180,22 @@ static enum outcome read_slot(const struct cache_view *view, uint32_t slot, uint
     return HIT;
 }
 
-/* Returns the slot that held the sector, or slot_count. */
-static uint32_t read_sector(const struct cache_view *view, uint64_t sector, uint8_t *to)
+/* NULL: Dom0 says that it uses more buckets than there are. */
+static const struct shared_cache_bucket *bucket_of(const struct cache_view *view, uint64_t hash)
 {
-    uint64_t hash = shared_cache_hash(view->seed, sector);
     uint32_t limit = load_acquire_u32(view->bucket_limit);
     if (limit - 1 >= view->bucket_count)
+        return NULL;
+    return &view->buckets[shared_cache_bucket_of(hash, limit)];
+}
+
+/* Returns the slot that held the sector, or slot_count. */
+static uint32_t find_sector(const struct cache_view *view, uint64_t sector, uint8_t *to)
+{
+    uint64_t hash = shared_cache_hash(view->seed, sector);
+    const struct shared_cache_bucket *bucket = bucket_of(view, hash);
+    if (bucket == NULL)
         return view->slot_count;
-    const struct shared_cache_bucket *bucket = &view->buckets[shared_cache_bucket_of(hash, limit)];
     int tries = TRIES;
     for (int way = 0; way < SHARED_CACHE_WAYS; way++) {
         uint32_t slot = find(view, bucket, hash, &way);
@@ -230,153 +213,74 @@ static uint32_t read_sector(const struct cache_view *view, uint64_t sector, uint
     return view->slot_count;
 }
 
-/* Dom0 has not heard of this note, and will not: a mark tells at least that the slot was used. */
-static void spill(const struct cache_view *view, struct shared_cache_shard *shard, uint32_t slot)
+/* The same; it may be in the slot at. */
+static uint32_t read_sector(const struct cache_view *view, uint32_t at, uint64_t sector,
+                            uint8_t *to)
 {
-    if (slot >= SHARED_CACHE_USED_WORDS * 64)
-        return;
-    uint64_t *word = &view->claims->used[slot / 64], bit = UINT64_C(1) << slot % 64;
-    if ((load_relaxed_u64(word) & bit) != 0)
-        return;
-    (void)fetch_or_full_u64(word, bit);
-    (void)fetch_add_relaxed_u64(&shard->spilled, 1);
+    if (at < view->slot_count && read_slot(view, at, sector, to) == HIT)
+        return at;
+    return find_sector(view, sector, to);
 }
 
-/* Another process reads this page, and nobody of us does. */
-static void tell(const struct cache_view *view, uint64_t shard_index, uint64_t reads,
-                 const uint32_t *slot, uint32_t count)
+void cache_view_expect_bucket(const struct cache_view *view, uint64_t sector)
 {
-    struct shared_cache_shard *shard = &view->claims->shard[shard_index % SHARED_CACHE_SHARDS];
-    (void)fetch_add_relaxed_u64(&shard->reads, reads);
-    uint64_t at = fetch_add_relaxed_u64(&shard->noted, count);
-    uint64_t heard = load_relaxed_u64(&shard->heard);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t *place = &shard->slot[(at + i) % SHARED_CACHE_SHARD_SLOTS];
-        if (at + i - heard >= SHARED_CACHE_SHARD_SLOTS)
-            spill(view, shard, load_relaxed_u32(place));
-        store_relaxed_u32(place, load_relaxed_u32(&slot[i]));
-    }
+    uint64_t hash = shared_cache_hash(view->seed, sector);
+    const struct shared_cache_bucket *bucket = bucket_of(view, hash);
+    if (bucket != NULL)
+        __builtin_prefetch(bucket);
 }
 
-/* A thread takes the shards in turn: together they hold more than one of them. */
-static void tell_lane(struct cache_view *view, uint32_t index)
+uint32_t cache_view_expect_data(const struct cache_view *view, uint64_t sector)
 {
-    struct lane *lane = &view->lane[index];
-    uint64_t turn = load_relaxed_u64(&lane->turn);
-    tell(view, turn, load_relaxed_u32(&lane->reads), lane->slot, load_relaxed_u32(&lane->count));
-    store_relaxed_u64(&lane->turn, turn + 1);
-    store_relaxed_u32(&lane->reads, 0);
-    store_relaxed_u32(&lane->count, 0);
+    uint64_t hash = shared_cache_hash(view->seed, sector);
+    const struct shared_cache_bucket *bucket = bucket_of(view, hash);
+    int way = 0;
+    uint32_t slot = bucket != NULL ? find(view, bucket, hash, &way) : view->slot_count;
+    if (slot == view->slot_count)
+        return CACHE_VIEW_ANYWHERE;
+    const uint8_t *data = (const void *)data_of(view, slot);
+    __builtin_prefetch(&view->slots[slot]);
+    for (uint32_t i = 0; i < SHARED_CACHE_SECTOR_BYTES; i += SHARED_CACHE_LINE_BYTES)
+        __builtin_prefetch(data + i);
+    return slot;
 }
 
-/* Where a thread begins to look for its lane: below LANES. */
-static uint32_t first_lane(uint64_t self)
-{
-    return (uint32_t)((self * UINT64_C(0x9e3779b97f4a7c15)) >> 57);
-}
-
-/* The lane of thread self, taken if it has none yet and take is set; LANES: there is none for it.
- * Threads that have ended keep theirs for the next one of that number. */
-__attribute__((noinline)) static uint32_t find_lane(struct cache_view *view, uint64_t self,
-                                                    bool take)
-{
-    uint64_t owner;
-    for (uint32_t i = 0; i < LANE_LOOKS; i++) {
-        uint32_t index = (first_lane(self) + i) % LANES;
-        owner = load_relaxed_u64(&view->lane_owner[index]);
-        if (owner == self)
-            return index;
-        if (owner != 0)
-            continue;
-        if (!take)
-            break;
-        if (!compare_exchange_full_u64(&view->lane_owner[index], &owner, self))
-            continue;
-        /* Threads begin at shards of their own; one thread always at the first. */
-        store_relaxed_u64(&view->lane[index].turn, fetch_add_relaxed_u64(&view->lane_count, 1));
-        return index;
-    }
-    return LANES;
-}
-
-/* The same of the calling thread: nearly always the first one that it looks at. */
-static inline uint32_t my_lane(struct cache_view *view, bool take)
-{
-    uint64_t self = (uint64_t)pthread_self();
-    uint32_t index = first_lane(self);
-    bool is_mine = load_relaxed_u64(&view->lane_owner[index]) == self;
-    return __builtin_expect(is_mine, true) ? index : find_lane(view, self, take);
-}
-
-static void note(struct cache_view *view, const uint32_t *slot, uint32_t count)
-{
-    uint32_t index = my_lane(view, true);
-    if (index == LANES) {
-        tell(view, first_lane((uint64_t)pthread_self()), 1, slot, count);
-        return;
-    }
-    struct lane *lane = &view->lane[index];
-    uint32_t at = load_relaxed_u32(&lane->count);
-    if (at + count > LANE_SLOTS) {
-        tell_lane(view, index);
-        at = 0;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        store_relaxed_u32(&lane->slot[at + i], slot[i]);
-    store_relaxed_u32(&lane->count, at + count);
-    store_relaxed_u32(&lane->reads, load_relaxed_u32(&lane->reads) + 1);
-}
-
-struct trace_pace *cache_view_pace(struct cache_view *view)
-{
-    uint32_t index = my_lane(view, true);
-    return index < LANES ? &view->pace[index].hits : NULL;
-}
-
-uint32_t cache_view_threads(const struct cache_view *view)
-{
-    return (uint32_t)load_relaxed_u64(&view->lane_count);
-}
-
-/* Before Dom0 is asked for what is not there, it hears what was in use before that. */
-static void tell_mine(struct cache_view *view)
-{
-    uint32_t index = my_lane(view, false);
-    if (index < LANES && load_relaxed_u32(&view->lane[index].count) > 0)
-        tell_lane(view, index);
-}
-
-void cache_view_tell_all(struct cache_view *view)
-{
-    for (uint32_t i = 0; i < LANES; i++) {
-        if (load_relaxed_u32(&view->lane[i].count) > 0)
-            tell_lane(view, i);
-    }
-}
-
-/* Fills slot with where the first NOTED_MAX of them were. */
-static bool read_sectors(const struct cache_view *view, uint64_t sector, uint32_t sector_count,
-                         uint8_t *buffer, uint32_t *slot)
+/* Fills slot with where the first CACHE_NOTES_MAX of them were. */
+static bool read_sectors(const struct cache_view *view, uint32_t at, uint64_t sector,
+                         uint32_t sector_count, uint8_t *buffer, uint32_t *slot)
 {
     for (uint32_t i = 0; i < sector_count; i++) {
+        uint32_t next_at = CACHE_VIEW_ANYWHERE;
+        if (i + 2 < sector_count)
+            cache_view_expect_bucket(view, sector + i + 2);
+        if (i + 1 < sector_count)
+            next_at = cache_view_expect_data(view, sector + i + 1);
         uint32_t found =
-            read_sector(view, sector + i, buffer + (size_t)i * SHARED_CACHE_SECTOR_BYTES);
+            read_sector(view, at, sector + i, buffer + (size_t)i * SHARED_CACHE_SECTOR_BYTES);
         if (found == view->slot_count)
             return false;
-        if (i < NOTED_MAX)
+        at = next_at;
+        if (i < CACHE_NOTES_MAX)
             slot[i] = found;
     }
     return load_acquire_u32(&view->retired) == 0 &&
            (load_acquire_u32(view->owner) & FUTEX_OWNER_DIED) == 0;
 }
 
-bool cache_view_read(struct cache_view *view, uint64_t sector, uint32_t sector_count, void *buffer)
+bool cache_view_read_at(struct cache_view *view, uint32_t at, uint64_t sector,
+                        uint32_t sector_count, void *buffer)
 {
-    uint32_t slot[NOTED_MAX];
-    bool hit = read_sectors(view, sector, sector_count, buffer, slot);
+    uint32_t slot[CACHE_NOTES_MAX];
+    bool hit = read_sectors(view, at, sector, sector_count, buffer, slot);
     if (hit)
-        note(view, slot, sector_count < NOTED_MAX ? sector_count : NOTED_MAX);
+        cache_notes_add(&view->notes, slot,
+                        sector_count < CACHE_NOTES_MAX ? sector_count : CACHE_NOTES_MAX);
     else
-        tell_mine(view);
+        cache_notes_tell_mine(&view->notes);
     return hit;
+}
+
+struct cache_notes *cache_view_notes(struct cache_view *view)
+{
+    return &view->notes;
 }

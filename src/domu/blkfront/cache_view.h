@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "domu/blkfront/cache_notes.h"
 #include "splitdom/shared_cache.h"
-#include "trace/trace_pace.h"
 
 struct cache_view;
 
@@ -25,26 +25,38 @@ struct cache_view;
  * header is invalid; -ENOMEM; others of mmap.
  */
 int cache_view_open(int fd, struct shared_cache_claims *claims, struct cache_view **out);
-/* Nobody is reading. Notes in claims what threads have hit and not told yet: a thread tells when it
- * misses, and after some hits. */
-void cache_view_tell_all(struct cache_view *view);
 /* No reader is served any more, and the memory is given back. The view joins others that are
  * retired. */
 void cache_view_retire(struct cache_view *view, struct cache_view **retired);
 /* No reader is in any of these. */
 void cache_view_free_all(struct cache_view **retired);
 
-/*
- * Copies sector_count sectors into buffer if all of them are there. False: they are not all, or
- * Dom0 was just changing one; what is in buffer then is undefined. Any thread, no lock, no system
- * call, no waiting.
- */
-bool cache_view_read(struct cache_view *view, uint64_t sector, uint32_t sector_count, void *buffer);
+/* Where a read begins to look: a slot, or nowhere in particular. */
+#define CACHE_VIEW_ANYWHERE UINT32_MAX
 
-/* By which hits of the calling thread are traced: its own, as long as the view is. NULL: so many
- * threads are traced already. */
-struct trace_pace *cache_view_pace(struct cache_view *view);
-/* How many threads have read it. */
-uint32_t cache_view_threads(const struct cache_view *view);
+/*
+ * The sector is read after the next one, and next: what each needs comes into this CPU's cache
+ * while others are copied. The second returns where the sector may be then: a hint for
+ * cache_view_read_at, of this view or another. Any thread, no waiting.
+ */
+void cache_view_expect_bucket(const struct cache_view *view, uint64_t sector);
+uint32_t cache_view_expect_data(const struct cache_view *view, uint64_t sector);
+
+/*
+ * Copies sector_count sectors into buffer if all of them are there; at is where the first one may
+ * be. False: they are not all, or Dom0 was just changing one; what is in buffer then is undefined.
+ * Any thread, no lock, no system call, no waiting.
+ */
+bool cache_view_read_at(struct cache_view *view, uint32_t at, uint64_t sector,
+                        uint32_t sector_count, void *buffer);
+
+static inline bool cache_view_read(struct cache_view *view, uint64_t sector, uint32_t sector_count,
+                                   void *buffer)
+{
+    return cache_view_read_at(view, CACHE_VIEW_ANYWHERE, sector, sector_count, buffer);
+}
+
+/* What its threads have hit; as long as the view is. */
+struct cache_notes *cache_view_notes(struct cache_view *view);
 
 #endif

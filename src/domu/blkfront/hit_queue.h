@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "splitdom/blkfront.h"
 
@@ -81,6 +82,23 @@ static inline void hit_queue_drop_first(struct hit_queue *queue)
     assert(queue->count > queue->open);
     queue->head = queue->head + 1 < queue->depth ? queue->head + 1 : 0;
     queue->count--;
+}
+
+/* The first ones leave, max at most; their times have been told. Returns how many. */
+static inline uint32_t hit_queue_take(struct hit_queue *queue, struct blkfront_completion *out,
+                                      uint32_t max)
+{
+    uint32_t count = queue->count < max ? queue->count : max;
+    uint32_t straight = queue->depth - queue->head;
+    if (straight > count)
+        straight = count;
+    assert(count <= queue->count - queue->open);
+    memcpy(out, &queue->done[queue->head], straight * sizeof(*out));
+    memcpy(out + straight, queue->done, (count - straight) * sizeof(*out));
+    queue->head = straight < count || queue->head + count == queue->depth ? count - straight
+                                                                          : queue->head + count;
+    queue->count -= count;
+    return count;
 }
 
 #endif

@@ -41,6 +41,35 @@ static void several_sectors_are_read_when_all_are_there(void **state)
 }
 
 /* A domain whose disk was taken away by force may look once more before it knows. */
+static void a_hint_tells_where_a_sector_is(void **state)
+{
+    struct fixture *f = *state;
+    put(f, 3, 77, 1);
+    assert_int_equal(cache_view_expect_data(f->view, 77), 3);
+    assert_int_equal(cache_view_expect_data(f->view, 78), CACHE_VIEW_ANYWHERE);
+    cache_view_expect_bucket(f->view, 77);
+    cache_view_expect_bucket(f->view, UINT64_MAX);
+}
+
+static void whatever_the_hint_the_sector_is_read(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seen[2 * SECTOR_BYTES / 8], expected[2 * SECTOR_BYTES / 8];
+    put(f, 3, 77, 1);
+    put(f, 4, 78, 1);
+    make_sector(77, 1, expected);
+    make_sector(78, 1, &expected[SECTOR_BYTES / 8]);
+    const uint32_t hints[] = {3, 4, 5, 0, SLOTS, SLOTS + 1, CACHE_VIEW_ANYWHERE};
+    for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+        memset(seen, 0, sizeof(seen));
+        assert_true(cache_view_read_at(f->view, hints[i], 77, 2, seen));
+        assert_memory_equal(seen, expected, sizeof(seen));
+        assert_false(cache_view_read_at(f->view, hints[i], 79, 1, seen));
+    }
+    put(f, 3, 80, 1); /* what was there has gone */
+    assert_false(cache_view_read_at(f->view, 3, 77, 1, seen));
+}
+
 static void a_cache_that_is_gone_gives_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -227,6 +256,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_sector_that_was_put_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(several_sectors_are_read_when_all_are_there, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_hint_tells_where_a_sector_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(whatever_the_hint_the_sector_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cache_that_is_gone_gives_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_killed_dom0s_cache_gives_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_read_is_what_a_model_has, setup, teardown),

@@ -87,12 +87,38 @@ static void as_many_as_its_depth_fit(void **state)
     hit_queue_fini(&queue);
 }
 
+static void several_are_taken_at_once(void **state)
+{
+    (void)state;
+    struct hit_queue queue;
+    struct blkfront_completion out[DEPTH + 1] = {{.sector = 0}};
+    assert_int_equal(hit_queue_init(&queue, DEPTH), 0);
+    assert_int_equal(hit_queue_take(&queue, out, DEPTH), 0);
+    for (uint64_t i = 0; i < 2 * DEPTH; i++) { /* around the end of the array */
+        add(&queue, 10 * i, i);
+        add(&queue, 10 * i + 1, i);
+        hit_queue_tell(&queue, i);
+        assert_int_equal(hit_queue_take(&queue, out, 1), 1);
+        assert_int_equal(out[0].sector, 10 * i);
+        add(&queue, 10 * i + 2, i);
+        hit_queue_tell(&queue, i);
+        out[2].sector = UINT64_MAX;
+        assert_int_equal(hit_queue_take(&queue, out, DEPTH + 1), 2);
+        assert_int_equal(out[0].sector, 10 * i + 1);
+        assert_int_equal(out[1].sector, 10 * i + 2);
+        assert_int_equal(out[2].sector, UINT64_MAX);
+        assert_null(hit_queue_first(&queue));
+    }
+    hit_queue_fini(&queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hit_ends_with_the_next_reading_of_the_clock),
         cmocka_unit_test(hits_that_come_together_end_together),
         cmocka_unit_test(as_many_as_its_depth_fit),
+        cmocka_unit_test(several_are_taken_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

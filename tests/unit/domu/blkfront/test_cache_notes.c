@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_view: the hits that Dom0's policy hears of. */
+/* cache_notes: the hits that Dom0's policy hears of. */
 #include <pthread.h>
 
 #include "unit/domu/blkfront/cache_view_fixture.h"
@@ -53,11 +53,11 @@ static void what_dom0_did_not_hear_in_time_is_marked(void **state)
     assert_true(cache_view_read(f->view, 100, 1, seen));
     for (int i = 0; i < SHARED_CACHE_SHARDS * SHARED_CACHE_SHARD_SLOTS / 2; i++)
         assert_true(cache_view_read(f->view, 101, 1, seen));
-    cache_view_tell_all(f->view);
+    cache_notes_tell_all(cache_view_notes(f->view));
     assert_true(is_noted(f, 7) && !is_marked(f, 7));
     for (int i = 0; i < SHARED_CACHE_SHARDS * SHARED_CACHE_SHARD_SLOTS; i++)
         assert_true(cache_view_read(f->view, 101, 1, seen));
-    cache_view_tell_all(f->view);
+    cache_notes_tell_all(cache_view_notes(f->view));
     assert_true(!is_noted(f, 7) && is_marked(f, 7));
 }
 
@@ -103,8 +103,8 @@ static void every_thread_has_its_hits_noted(void **state)
         assert_int_equal(pthread_join(thread[i], &ended), 0);
         assert_non_null(ended);
     }
-    cache_view_tell_all(f->view);
-    cache_view_tell_all(f->view); /* has nothing to tell */
+    cache_notes_tell_all(cache_view_notes(f->view));
+    cache_notes_tell_all(cache_view_notes(f->view)); /* has nothing to tell */
     for (int i = 0; i < SHARED_CACHE_SHARDS; i++) {
         reads += f->claims.shard[i].reads;
         noted += f->claims.shard[i].noted;
