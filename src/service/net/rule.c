@@ -182,14 +182,15 @@ static int set_states(char *value, struct net_rule *rule)
 
     for (char *word = strtok_r(value, ",", &save); word != NULL;
          word = strtok_r(NULL, ",", &save)) {
-        uint8_t before = rule->states;
+        uint8_t state = 0;
 
         for (int i = 0; i < NAMES; i++) {
             if (strcmp(word, states[i].name) == 0)
-                rule->states |= (uint8_t)states[i].number;
+                state = (uint8_t)states[i].number;
         }
-        if (rule->states == before)
+        if (state == 0)
             return -EINVAL;
+        rule->states |= state;
     }
     return rule->states != 0 ? 0 : -EINVAL;
 }
