@@ -217,6 +217,23 @@ static void a_path_fits_a_socket_address_or_is_refused(void **state)
     assert_int_equal(access(base, F_OK), -1);
 }
 
+/* What to type: the name only where it is another one than everybody's. */
+static void an_absent_service_is_explained_by_the_command_that_starts_it(void **state)
+{
+    struct fixture *f = *state;
+    char expected[512];
+
+    assert_int_equal(resolve(f, f->base, NULL, false), -ENOENT);
+    snprintf(expected, sizeof(expected),
+             "no service 'default' is running in %s: start it with 'service start'", f->base);
+    assert_string_equal(f->why, expected);
+    assert_int_equal(resolve(f, f->base, "mine", false), -ENOENT);
+    snprintf(expected, sizeof(expected),
+             "no service 'mine' is running in %s: start it with 'service start --name mine'",
+             f->base);
+    assert_string_equal(f->why, expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +248,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_symbolic_links_and_files, setup, teardown),
         cmocka_unit_test_setup_teardown(a_path_fits_a_socket_address_or_is_refused, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            an_absent_service_is_explained_by_the_command_that_starts_it, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ struct fixture {
     int client[16];
     int segment_fd;
     struct control_peer *waiting; /* for a disk to go */
-    uint32_t forgotten;
+    uint32_t forgotten, traces_ended;
     char asked[64]; /* of the last verb about disks */
     char name[96];  /* of the last describe */
 };
@@ -221,8 +221,9 @@ static inline int trace_memory(void *ctx, struct domain *domain)
 
 static inline void trace_end(void *ctx, struct control_peer *asker)
 {
-    (void)ctx;
+    struct fixture *f = ctx;
     (void)asker;
+    f->traces_ended++;
 }
 
 static const struct control_ops ops = {.create_domain = create_domain,

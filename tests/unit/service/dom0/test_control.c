@@ -192,6 +192,71 @@ static void dropping_a_domain_ends_it_once(void **state)
     assert_int_equal(f->ended, 1);
 }
 
+static void what_a_domain_shares_with_dom0_comes_as_a_file(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    assert_int_equal(call(f, fd, CONTROL_SHARED_CACHE, 51712, &reply), 0);
+    assert_int_equal(reply.status, -ENODEV); /* no domain */
+    (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    assert_int_equal(call(f, fd, CONTROL_SHARED_CACHE, 51712, &reply), 1);
+    assert_true(reply.status == 0 && reply.arg0 == 0 && reply.arg1 == 0);
+    assert_int_equal(call(f, fd, CONTROL_SHARED_CACHE, 51728, &reply), 0);
+    assert_int_equal(reply.status, -ENODEV);
+    assert_true(reply.arg0 == 0 && reply.reason[0] != '\0');
+    assert_int_equal(call(f, fd, CONTROL_TRACE_MEMORY, 0, &reply), 1);
+    assert_true(reply.status == 0 && reply.arg0 == 0 && reply.arg1 == 0);
+}
+
+static int trace_of(struct fixture *f, int fd, uint32_t domid, struct control_reply *reply)
+{
+    const struct control_request request = {.magic = CONTROL_MAGIC,
+                                            .version = CONTROL_VERSION,
+                                            .op = CONTROL_TRACE,
+                                            .arg0 = domid,
+                                            .tdf_num = 10};
+    assert_int_equal(send(fd, &request, sizeof(request), MSG_NOSIGNAL), sizeof(request));
+    run(f);
+    return reply_of(fd, reply);
+}
+
+static void a_trace_ends_with_the_connection_that_began_it(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int other = dial(f), fd = dial(f);
+    assert_int_equal(trace_of(f, other, 5, &reply), 0);
+    assert_int_equal(reply.status, -ENOENT);
+    assert_string_equal(reply.reason, "there is no such domain");
+    assert_int_equal(trace_of(f, fd, 0, &reply), 1);
+    assert_true(reply.status == 0 && reply.arg0 == 0 && reply.arg1 == 0);
+    assert_int_equal(call(f, fd, CONTROL_TRACE_NEXT, 0, &reply), 1);
+    assert_true(reply.arg0 == 3 && reply.arg1 == 1); /* whose memory, and that it is fresh */
+    assert_int_equal(trace_of(f, fd, 5, &reply), 0); /* and the first one goes on */
+    hang_up(f, other);
+    run(f);
+    assert_int_equal(f->traces_ended, 0);
+    hang_up(f, fd);
+    run(f);
+    assert_int_equal(f->traces_ended, 1);
+}
+
+static void a_domain_cannot_trace(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    (void)call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply);
+    assert_int_equal(trace_of(f, fd, 0, &reply), 0);
+    assert_int_equal(reply.status, -EPERM);
+    assert_int_equal(call(f, fd, CONTROL_TRACE_NEXT, 0, &reply), 0);
+    assert_int_equal(reply.status, -EPERM);
+    hang_up(f, fd);
+    run(f);
+    assert_int_equal(f->traces_ended, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +270,9 @@ int main(void)
         CONTROL_TEST(a_domain_cannot_end_the_service),
         CONTROL_TEST(stopping_ends_domains_first_and_then_answers),
         CONTROL_TEST(dropping_a_domain_ends_it_once),
+        CONTROL_TEST(what_a_domain_shares_with_dom0_comes_as_a_file),
+        CONTROL_TEST(a_trace_ends_with_the_connection_that_began_it),
+        CONTROL_TEST(a_domain_cannot_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
