@@ -175,6 +175,150 @@ static void nothing_of_the_last_frame_is_left(void **state)
     assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_NONE);
 }
 
+static void headers_between_are_passed(void **state)
+{
+    static const uint8_t kinds[] = {0, 43, 60, 44};
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds); i++) {
+        uint16_t start = make(0, true, kinds[i], 16 + 20);
+        data[start] = 6;     /* then TCP */
+        data[start + 1] = 1; /* 16 bytes long */
+        frame.checksum_blank = true;
+        int rc = vnet_header_of_frame(&frame, &header);
+        assert_int_equal(rc, kinds[i] == 44 ? -EINVAL : 0); /* a fragment's is nobody's */
+        if (rc == 0)
+            assert_int_equal(header.csum_start, start + 16);
+        frame.length_bytes--;
+        assert_int_equal(vnet_header_of_frame(&frame, &header), -EINVAL);
+    }
+}
+
+static void so_many_headers_between_are_passed_and_no_more(void **state)
+{
+    (void)state;
+    for (uint32_t count = 8; count <= 9; count++) {
+        uint16_t start = make(0, true, 60, 8 * count + 20);
+        for (uint32_t i = 0; i < count; i++)
+            data[start + 8 * i] = i + 1 < count ? 60 : 6;
+        frame.checksum_blank = true;
+        assert_int_equal(vnet_header_of_frame(&frame, &header), count == 8 ? 0 : -EINVAL);
+    }
+}
+
+static void a_third_tag_is_not_looked_behind(void **state)
+{
+    (void)state;
+    make(3, false, 6, 40);
+    frame.checksum_blank = true;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), -EINVAL);
+}
+
+static void a_header_shorter_than_ipv4s_is_not_understood(void **state)
+{
+    (void)state;
+    make(0, false, 6, 40);
+    frame.checksum_blank = true;
+    data[14] = 0x45;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), 0);
+    assert_int_equal(header.csum_start, 34);
+    data[14] = 0x44;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), -EINVAL);
+}
+
+static void udp_needs_its_whole_header(void **state)
+{
+    (void)state;
+    make(0, false, 17, 8);
+    frame.checksum_blank = true;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), 0);
+    assert_int_equal(header.csum_offset, 6);
+    frame.length_bytes--;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), -EINVAL);
+}
+
+/* Behind the last byte there is no room for a checksum. */
+static void a_checksum_lies_inside_of_the_frame(void **state)
+{
+    (void)state;
+    make(0, false, 1, 40); /* ICMP: Dom0 cannot be told of its checksum */
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header.csum_start = (uint16_t)(frame.length_bytes - 10);
+    header.csum_offset = 8;
+    data[frame.length_bytes] = 0x55;
+    assert_int_equal(vnet_header_to_frame(&header, &all, data, &frame), 0);
+    assert_int_equal(sum_of(header.csum_start, frame.length_bytes), 0xffff);
+    assert_int_equal(data[frame.length_bytes], 0x55);
+    header.csum_offset = 9;
+    assert_int_equal(vnet_header_to_frame(&header, &all, data, &frame), -EINVAL);
+}
+
+/* 0 would say that there is none. */
+static void a_computed_checksum_is_never_0(void **state)
+{
+    (void)state;
+    uint16_t start = make(0, true, 17, 8);
+    data[start] = data[start + 1] = 0xff; /* what is summed is 0xffff, of which ~ is 0 */
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header.csum_start = start;
+    header.csum_offset = 6;
+    assert_int_equal(vnet_header_to_frame(&header, &none, data, &frame), 0);
+    assert_memory_equal(data + start + 6, "\xff\xff", 2);
+}
+
+static void dom0_is_told_of_a_checksum_where_it_knows_the_place(void **state)
+{
+    (void)state;
+    uint16_t start = make(0, false, 6, 40);
+    header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header.csum_start = start;
+    header.csum_offset = 16;
+    assert_int_equal(vnet_header_to_frame(&header, &none, data, &frame), 0);
+    assert_true(frame.checksum_blank); /* IPv4 always */
+    header.csum_offset = 14;
+    assert_int_equal(vnet_header_to_frame(&header, &none, data, &frame), 0);
+    assert_false(frame.checksum_blank);
+    header.csum_offset = 16;
+    header.csum_start = (uint16_t)(start - 2);
+    assert_int_equal(vnet_header_to_frame(&header, &none, data, &frame), 0);
+    assert_false(frame.checksum_blank);
+    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4; /* of segments nobody could compute them */
+    header.gso_size = 10;
+    assert_int_equal(vnet_header_to_frame(&header, &all, data, &frame), -EOPNOTSUPP);
+}
+
+static void segments_are_of_tcp_and_of_their_kind_of_ip(void **state)
+{
+    (void)state;
+    make(0, false, 6, 40);
+    frame.gso_type = NETFRONT_GSO_TCPV6;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), -EINVAL);
+    make(0, true, 6, 40);
+    frame.gso_type = NETFRONT_GSO_TCPV4;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), -EINVAL);
+    make(0, false, 17, 40);
+    frame.gso_type = NETFRONT_GSO_TCPV4;
+    assert_int_equal(vnet_header_of_frame(&frame, &header), -EINVAL);
+}
+
+/* That a segment's ECN bits may be set is nothing that Xen would have to know. */
+static void segments_with_ecn_are_segments(void **state)
+{
+    static const struct netfront_info v4 = {.gso_tcpv4 = true}, v6 = {.gso_tcpv6 = true};
+    (void)state;
+    make(0, false, 6, 40);
+    header.gso_size = 1;
+    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN;
+    assert_int_equal(vnet_header_to_frame(&header, &v4, data, &frame), 0);
+    assert_int_equal(frame.gso_type, NETFRONT_GSO_TCPV4);
+    assert_int_equal(frame.gso_size_bytes, 1);
+    assert_int_equal(vnet_header_to_frame(&header, &v6, data, &frame), -EOPNOTSUPP);
+    header.gso_type = VIRTIO_NET_HDR_GSO_TCPV6;
+    assert_int_equal(vnet_header_to_frame(&header, &v4, data, &frame), -EOPNOTSUPP);
+    header.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+    assert_int_equal(vnet_header_to_frame(&header, &v6, data, &frame), 0);
+    assert_true(frame.data_validated);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +329,16 @@ int main(void)
         cmocka_unit_test(headers_that_make_no_sense_are_refused),
         cmocka_unit_test(frames_that_end_early_are_not_understood),
         cmocka_unit_test(nothing_of_the_last_frame_is_left),
+        cmocka_unit_test(headers_between_are_passed),
+        cmocka_unit_test(so_many_headers_between_are_passed_and_no_more),
+        cmocka_unit_test(a_third_tag_is_not_looked_behind),
+        cmocka_unit_test(a_header_shorter_than_ipv4s_is_not_understood),
+        cmocka_unit_test(udp_needs_its_whole_header),
+        cmocka_unit_test(a_checksum_lies_inside_of_the_frame),
+        cmocka_unit_test(a_computed_checksum_is_never_0),
+        cmocka_unit_test(dom0_is_told_of_a_checksum_where_it_knows_the_place),
+        cmocka_unit_test(segments_are_of_tcp_and_of_their_kind_of_ip),
+        cmocka_unit_test(segments_with_ecn_are_segments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,74 @@ static void segments_are_packets_of_tcp(void **state)
     assert_int_equal(frame[47], 0x10);
 }
 
+static void a_frame_that_is_cut_below_its_header_is_foreign(void **state)
+{
+    (void)state;
+    make(300, false);
+    assert_int_equal(traffic_frame_judge(frame, TRAFFIC_FRAME_MIN - 1, &got), TRAFFIC_FOREIGN);
+    assert_int_equal(traffic_frame_judge(frame, TRAFFIC_FRAME_MIN, &got), TRAFFIC_CORRUPT);
+    make(300, true);
+    assert_int_equal(traffic_frame_judge(frame, 14 + 20 + 20 + 31, &got), TRAFFIC_FOREIGN);
+    assert_int_equal(traffic_frame_judge(frame, 14 + 20 + 20 + 32, &got), TRAFFIC_CORRUPT);
+}
+
+static void an_own_frame_without_its_word_is_corrupt(void **state)
+{
+    (void)state;
+    make(300, false);
+    memset(frame + 14, 0, 32);
+    assert_int_equal(traffic_frame_judge(frame, 300, &got), TRAFFIC_CORRUPT);
+}
+
+/* A checksum that only added would not see these. */
+static void bytes_in_another_order_are_seen(void **state)
+{
+    (void)state;
+    for (uint32_t apart = 1; apart <= 64; apart++) {
+        for (uint32_t at = 46; at + apart < 300; at += 7) {
+            make(300, false);
+            uint8_t byte = frame[at];
+            frame[at] = frame[at + apart];
+            frame[at + apart] = byte;
+            assert_int_equal(traffic_frame_judge(frame, 300, &got),
+                             frame[at] == byte ? TRAFFIC_SOUND : TRAFFIC_CORRUPT);
+        }
+    }
+}
+
+static void each_stream_has_contents_of_its_own(void **state)
+{
+    uint8_t first[300];
+    uint32_t same = 0, equal_neighbours = 0;
+    (void)state;
+    traffic_frame_prepare(frame, 300, &address, 1);
+    memcpy(first, frame, 300);
+    traffic_frame_prepare(frame, 300, &address, 2);
+    for (uint32_t at = 46; at < 300; at++) {
+        same += frame[at] == first[at];
+        equal_neighbours += frame[at] == frame[at - 1];
+    }
+    assert_true(same < 30 && equal_neighbours < 30);
+    traffic_frame_prepare(frame, 300, &address, 1);
+    assert_memory_equal(frame + 46, first + 46, 254); /* the same each time */
+}
+
+static void headers_are_as_a_peer_expects_them(void **state)
+{
+    static const uint8_t none[20] = {0};
+    (void)state;
+    make(1000, true);
+    assert_int_equal(frame[22], 64); /* hops */
+    assert_memory_equal(frame + 15, none, 1);
+    assert_memory_equal(frame + 18, none, 4);               /* no fragment */
+    assert_memory_equal(frame + 38, none, 8);               /* numbers of TCP */
+    assert_memory_equal(frame + 48, "\xff\xff\0\0\0\0", 6); /* window, no checksum */
+    make(300, false);
+    assert_memory_equal(frame + 12, "\x88\xb5", 2);
+    assert_int_equal(traffic_frame_judge(frame, 300, &got), TRAFFIC_SOUND);
+    assert_memory_equal(got.pad, none, sizeof(got.pad));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +178,11 @@ int main(void)
         cmocka_unit_test(a_frame_can_be_sent_back),
         cmocka_unit_test(other_frames_are_foreign),
         cmocka_unit_test(segments_are_packets_of_tcp),
+        cmocka_unit_test(a_frame_that_is_cut_below_its_header_is_foreign),
+        cmocka_unit_test(an_own_frame_without_its_word_is_corrupt),
+        cmocka_unit_test(bytes_in_another_order_are_seen),
+        cmocka_unit_test(each_stream_has_contents_of_its_own),
+        cmocka_unit_test(headers_are_as_a_peer_expects_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,6 +256,65 @@ static void a_seed_gives_one_trace_at_every_dilation(void **state)
     assert_true(trace_hash((struct tdf){1000, 1}, 1000) == first);
 }
 
+static void a_link_is_configured_while_frames_are_on_their_way(void **state)
+{
+    (void)state;
+    begin((struct tdf){1, 1});
+    make("delay=1ms");
+    assert_int_equal(net_link_spec_apply(&spec, "delay=2ms", &why), 0);
+    net_link_configure(&link_of_test, NET_WAY_UP, &spec.way[NET_WAY_UP]); /* not in use yet */
+    connect(0, 0);
+    connect(1, 0);
+    net_link_insert(&link_of_test, &ports[0].port, &domain_time);
+    fixture_send(&ports[0], OWN(1), OWN(0), now());
+    pass(1999999);
+    assert_int_equal(ports[1].count, 0);
+    pass(1);
+    assert_int_equal(ports[1].count, 1);
+    assert_int_equal(net_link_spec_apply(&spec, "delay=5ms", &why), 0);
+    net_link_configure(&link_of_test, NET_WAY_UP, &spec.way[NET_WAY_UP]);
+    fixture_send(&ports[0], OWN(1), OWN(0), now());
+    pass(4999999);
+    assert_int_equal(ports[1].count, 1);
+    pass(1);
+    assert_int_equal(ports[1].count, 2);
+    fixture_send(&ports[1], OWN(0), OWN(1), now()); /* the other way is as it was */
+    pass(1000000);
+    assert_int_equal(ports[0].count, 1);
+    end();
+}
+
+static void the_ends_of_a_trunk_are_named_after_the_other_bridge(void **state)
+{
+    (void)state;
+    begin((struct tdf){1, 1});
+    make("");
+    assert_int_equal(net_link_join(&link_of_test, bridges[0], bridges[1], &real_time), 0);
+    assert_string_equal(link_of_test.ends[0].name, "to-b");
+    assert_string_equal(link_of_test.ends[1].name, "to-a");
+    end();
+}
+
+static void a_trunk_that_finds_no_port_leaves_none(void **state)
+{
+    static struct fixture_port crowd[NET_BRIDGE_PORTS_MAX];
+    const struct net_port_config config = {.mac = 0};
+    (void)state;
+    begin((struct tdf){1, 1});
+    for (int i = 0; i < NET_BRIDGE_PORTS_MAX; i++) {
+        fixture_init(&crowd[i], "vif", 1);
+        assert_int_equal(net_bridge_connect(bridges[1], &crowd[i].port, &config), 0);
+    }
+    make("delay=1ms");
+    assert_int_equal(net_link_join(&link_of_test, bridges[0], bridges[1], &real_time), -ENOSPC);
+    assert_null(net_bridge_next_port(bridges[0], NULL));
+    assert_null(net_port_bridge(&link_of_test.ends[0]));
+    assert_null(link_of_test.time);
+    for (int i = 0; i < NET_BRIDGE_PORTS_MAX; i++)
+        net_bridge_disconnect(&crowd[i].port);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +326,9 @@ int main(void)
         cmocka_unit_test(a_link_that_is_taken_out_drops_and_counts),
         cmocka_unit_test(bridges_are_joined_by_a_link),
         cmocka_unit_test(a_seed_gives_one_trace_at_every_dilation),
+        cmocka_unit_test(a_link_is_configured_while_frames_are_on_their_way),
+        cmocka_unit_test(the_ends_of_a_trunk_are_named_after_the_other_bridge),
+        cmocka_unit_test(a_trunk_that_finds_no_port_leaves_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

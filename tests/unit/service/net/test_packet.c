@@ -208,6 +208,160 @@ static void an_echo_has_a_type_and_an_id(void **state)
     assert_false(read_bytes(bytes, sizeof bytes - 1).has_icmp);
 }
 
+/* An IPv6 packet of these extension headers, each of 16 bytes, and of UDP from port 53. */
+static struct net_packet read_behind(const uint8_t *kinds, uint32_t count)
+{
+    uint8_t bytes[14 + 40 + 16 * 16 + 8] = {0}, *next = &bytes[20];
+    uint32_t at = 54;
+    memcpy(bytes + 12, "\x86\xdd\x60", 3);
+    for (uint32_t i = 0; i < count; i++, at += 16) {
+        *next = kinds[i];
+        next = &bytes[at];
+        bytes[at + 1] = kinds[i] == 51 ? 2 : 1; /* 51 counts words of 4 bytes, the others of 8 */
+    }
+    *next = NET_PROTOCOL_UDP;
+    bytes[at + 1] = 53;
+    return read_bytes(bytes, at + 8);
+}
+
+static void each_kind_of_header_between_has_its_length(void **state)
+{
+    (void)state;
+    static const uint8_t kinds[] = {0, 43, 51, 60};
+    for (uint32_t i = 0; i < sizeof kinds; i++) {
+        const uint8_t twice[] = {kinds[i], kinds[i]};
+        struct net_packet p = read_behind(twice, 2);
+        assert_true(p.has_protocol && p.has_ports);
+        assert_int_equal(p.protocol, NET_PROTOCOL_UDP);
+        assert_int_equal(p.source_port, 53);
+        assert_int_equal(p.transport_byte, 54 + 32);
+    }
+}
+
+static void so_many_headers_between_are_passed_and_no_more(void **state)
+{
+    (void)state;
+    static const uint8_t kinds[8] = {60, 60, 60, 60, 60, 60, 60, 60};
+    assert_true(read_behind(kinds, 7).has_ports);
+    struct net_packet p = read_behind(kinds, 8);
+    assert_true(p.family == 6 && !p.has_protocol && !p.has_ports);
+}
+
+static void a_header_between_that_is_cut_ends_the_look(void **state)
+{
+    (void)state;
+    uint8_t bytes[14 + 40 + 8] = {0};
+    memcpy(bytes + 12, "\x86\xdd\x60", 3);
+    bytes[20] = 60, bytes[54] = NET_PROTOCOL_UDP;
+    assert_true(read_bytes(bytes, sizeof bytes).has_protocol); /* behind it lies nothing */
+    assert_false(read_bytes(bytes, sizeof bytes).has_ports);
+    assert_false(read_bytes(bytes, sizeof bytes - 1).has_protocol);
+    assert_int_equal(read_bytes(bytes, 14 + 40).family, 6);
+    assert_int_equal(read_bytes(bytes, 14 + 39).family, 0);
+}
+
+static void the_length_of_an_ipv4_header_is_believed_where_it_can_be(void **state)
+{
+    (void)state;
+    uint8_t bytes[sizeof tcp4 + 4] = {0};
+    memcpy(bytes, tcp4, 34);
+    memcpy(bytes + 38, tcp4 + 34, 20);
+    bytes[14] = 0x46; /* one word of options */
+    struct net_packet p = read_bytes(bytes, sizeof bytes);
+    assert_int_equal(p.transport_byte, 38);
+    assert_int_equal(p.source_port, 12345);
+    assert_int_equal(read_bytes(bytes, 38).family, 4);
+    assert_int_equal(read_bytes(bytes, 37).family, 0); /* the header is cut */
+    bytes[14] = 0x44;                                  /* shorter than there are */
+    assert_int_equal(read_bytes(bytes, sizeof bytes).family, 0);
+    bytes[14] = 0x65;
+    assert_int_equal(read_bytes(bytes, sizeof bytes).family, 0);
+    assert_int_equal(read_bytes(tcp4, 33).family, 0);
+}
+
+static void tcp_has_flags_with_its_whole_header_alone(void **state)
+{
+    (void)state;
+    struct net_packet p = read_bytes(tcp4, sizeof tcp4 - 1);
+    assert_true(p.has_ports);
+    assert_int_equal(p.tcp_flags, 0);
+    assert_int_equal(p.target_port, 80);
+}
+
+static void the_first_fragment_has_ports(void **state)
+{
+    (void)state;
+    uint8_t bytes[sizeof tcp4];
+    memcpy(bytes, tcp4, sizeof tcp4);
+    bytes[20] = 0x20; /* more will follow */
+    struct net_packet p = read_bytes(bytes, sizeof bytes);
+    assert_true(p.has_ports && !p.is_later_fragment);
+    bytes[20] = 0x10; /* the highest bit of the place */
+    assert_true(read_bytes(bytes, sizeof bytes).is_later_fragment);
+}
+
+static void arp_is_of_ipv4_over_ethernet_and_has_a_target(void **state)
+{
+    (void)state;
+    uint8_t bytes[42] = {0};
+    static const uint8_t arp[] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9, 10, 0, 0, 7};
+    memcpy(bytes + 12, arp, sizeof arp);
+    memcpy(bytes + 38, "\x0a\x00\x00\x08", 4);
+    struct net_packet p = read_bytes(bytes, sizeof bytes);
+    assert_memory_equal(p.source.bytes, "\x0a\x00\x00\x07", 4);
+    assert_memory_equal(p.target.bytes, "\x0a\x00\x00\x08", 4);
+    assert_int_equal(p.family, 0);
+    for (int i = 14; i < 20; i++) {
+        bytes[i]++;
+        assert_false(read_bytes(bytes, sizeof bytes).is_arp);
+        bytes[i]--;
+    }
+}
+
+/* A tag whose second half is cut is none. */
+static void a_tag_that_is_cut_is_not_looked_behind(void **state)
+{
+    (void)state;
+    uint8_t bytes[18] = {0};
+    memcpy(bytes + 12, "\x81\x00\x00\x05\x08\x00", 6);
+    struct net_packet p = read_bytes(bytes, 18);
+    assert_int_equal(p.inner_type, NET_ETHERTYPE_IPV4);
+    assert_int_equal(p.network_byte, 18);
+    p = read_bytes(bytes, 17);
+    assert_int_equal(p.inner_type, NET_ETHERTYPE_VLAN);
+    assert_int_equal(p.network_byte, 14);
+}
+
+static void every_bit_of_a_prefix_counts(void **state)
+{
+    (void)state;
+    struct net_address net = {{0}}, other;
+    for (uint32_t bit = 0; bit < 128; bit++) {
+        other = net;
+        other.bytes[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+        assert_true(net_address_is_in(&other, &net, bit));
+        assert_false(net_address_is_in(&other, &net, bit + 1));
+    }
+    assert_true(net_address_is_in(&net, &net, 128));
+}
+
+static void a_text_longer_than_any_address_is_refused(void **state)
+{
+    (void)state;
+    struct net_address address;
+    uint32_t bits;
+    char text[64] = "0000:0000:0000:0000:0000:ffff:192.168.100.228"; /* the longest: 45 */
+    assert_int_equal(net_address_parse(text, &address, &bits), 6);
+    assert_int_equal(bits, 128);
+    strcat(text, "0");
+    assert_int_equal(net_address_parse(text, &address, &bits), -EINVAL);
+    strcpy(text, "1.2.3.4/32");
+    assert_int_equal(net_address_parse(text, &address, &bits), 4);
+    strcpy(text, "1.2.3.4/0");
+    assert_int_equal(net_address_parse(text, &address, &bits), 4);
+    assert_int_equal(bits, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +376,16 @@ int main(void)
         cmocka_unit_test(an_ipv4_address_is_4_bytes_and_no_more),
         cmocka_unit_test(ports_are_read_whole_or_not_at_all),
         cmocka_unit_test(an_echo_has_a_type_and_an_id),
+        cmocka_unit_test(each_kind_of_header_between_has_its_length),
+        cmocka_unit_test(so_many_headers_between_are_passed_and_no_more),
+        cmocka_unit_test(a_header_between_that_is_cut_ends_the_look),
+        cmocka_unit_test(the_length_of_an_ipv4_header_is_believed_where_it_can_be),
+        cmocka_unit_test(tcp_has_flags_with_its_whole_header_alone),
+        cmocka_unit_test(the_first_fragment_has_ports),
+        cmocka_unit_test(arp_is_of_ipv4_over_ethernet_and_has_a_target),
+        cmocka_unit_test(a_tag_that_is_cut_is_not_looked_behind),
+        cmocka_unit_test(every_bit_of_a_prefix_counts),
+        cmocka_unit_test(a_text_longer_than_any_address_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
