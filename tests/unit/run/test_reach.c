@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -114,12 +115,51 @@ static void test_a_child_that_knows_no_kick_gets_none(void **state)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
+#if defined(__x86_64__)
+/* signal(7): these end with EINTR after any handler, and are not begun again. */
+static void test_each_wait_that_a_signal_ends_has_a_place(void **state)
+{
+    static const int ended[] = {0,   7,   19,  23,  34,  65,  69,  70,
+                                208, 220, 232, 270, 271, 281, 333, 441};
+    char line[128];
+    (void)state;
+    for (int nr = 0; nr < 500; nr++) {
+        bool is_ended = false;
+        for (size_t i = 0; i < sizeof(ended) / sizeof(ended[0]); i++)
+            is_ended |= ended[i] == nr;
+        (void)snprintf(line, sizeof(line), "%d 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd00 0x7f0010\n", nr);
+        assert_int_equal(reach_place(line),
+                         is_ended ? session_place((uint32_t)nr, 0x7f0010, 0x7ffd00) : 0);
+    }
+}
+
+static void test_the_shim_has_no_place_from_its_first_byte_to_its_last(void **state)
+{
+    const struct {
+        uint64_t pc;
+        bool is_shim;
+    } rows[] = {{SESSION_SHIM_ADDRESS - 1, false},
+                {SESSION_SHIM_ADDRESS, true},
+                {SESSION_CLOCK_ADDRESS - 1, true},
+                {SESSION_CLOCK_ADDRESS, false}};
+    char line[128];
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        (void)snprintf(line, sizeof(line), "7 0x0 0x0 0x0 0x0 0x0 0x0 0x7ffd00 0x%llx\n",
+                       (unsigned long long)rows[i].pc);
+        assert_int_equal(reach_place(line) == 0, rows[i].is_shim);
+    }
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #if defined(__x86_64__)
         cmocka_unit_test(test_a_wait_that_a_signal_ends_has_a_place),
         cmocka_unit_test(test_others_have_none),
+        cmocka_unit_test(test_each_wait_that_a_signal_ends_has_a_place),
+        cmocka_unit_test(test_the_shim_has_no_place_from_its_first_byte_to_its_last),
 #endif
         cmocka_unit_test(test_places_differ_by_number_and_by_where_it_is),
         cmocka_unit_test(test_the_family_is_kicked_but_for_who_was),

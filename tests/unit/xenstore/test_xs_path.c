@@ -87,6 +87,72 @@ static void test_ancestors(void **state)
     assert_int_equal(xs_path_ancestor_len("/", 0), 1);
 }
 
+static void test_each_character_of_a_name(void **state)
+{
+    (void)state;
+    static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@";
+    for (int c = 1; c < 256; c++) {
+        const char path[] = {'/', 'x', (char)c, 'x', '\0'};
+        bool is_good = strchr(good, c) != NULL || c == '/';
+        assert_int_equal(absolute(path), is_good ? 0 : -EINVAL);
+    }
+}
+
+/* What a domain's own directory is called does not count, as C xenstored reads it: %5u. */
+static void test_the_length_begins_behind_a_domains_directory(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *home;
+        bool counts;
+    } rows[] = {{"/local/domain/7/", false},     {"/local/domain/12345/", false},
+                {"/local/domain/-1234/", false}, {"/local/domain/123456/", true},
+                {"/local/domain/-12345/", true}, {"/local/domain/-/", true},
+                {"/local/domain/7a/", true},     {"/local/domainx/7/", true},
+                {"/local/domain/1-/", true}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[4096];
+        size_t home = strlen(rows[i].home), most = rows[i].counts ? 2048 : home + 2048;
+        memset(path, 'a', sizeof(path));
+        memcpy(path, rows[i].home, home);
+        path[most] = '\0';
+        assert_int_equal(absolute(path), 0);
+        path[most] = 'a';
+        path[most + 1] = '\0';
+        assert_int_equal(absolute(path), -EINVAL);
+    }
+}
+
+static void test_no_path_is_longer_than_all_are_allowed_to_be(void **state)
+{
+    (void)state;
+    char path[4096];
+    memset(path, 'a', sizeof(path));
+    size_t home = strlen("/local/domain/7/");
+    path[3072 - home] = '\0';
+    assert_int_equal(xs_path_absolute(7, path, 4000, out, &skip), 0);
+    assert_int_equal(strlen(out), 3072);
+    path[3072 - home] = 'a';
+    path[3072 - home + 1] = '\0';
+    assert_int_equal(xs_path_absolute(7, path, 4000, out, &skip), -EINVAL);
+}
+
+static void test_the_names_of_a_path_one_by_one(void **state)
+{
+    (void)state;
+    const char *cursor = "/a/bc";
+    size_t len;
+    const char *name = xs_path_next(&cursor, &len);
+    assert_true(len == 1 && name[0] == 'a');
+    name = xs_path_next(&cursor, &len);
+    assert_true(len == 2 && memcmp(name, "bc", 2) == 0);
+    assert_null(xs_path_next(&cursor, &len));
+    assert_true(xs_path_is_within("/", "/"));
+    assert_false(xs_path_is_within("@releaseDomain", "/"));
+    assert_int_equal(xs_path_levels_below("/a", "/a"), 0);
+    assert_int_equal(xs_path_ancestor_len("/a", 5), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +161,10 @@ int main(void)
         cmocka_unit_test(test_bad_names_are_refused),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_containment),
+        cmocka_unit_test(test_each_character_of_a_name),
+        cmocka_unit_test(test_the_length_begins_behind_a_domains_directory),
+        cmocka_unit_test(test_no_path_is_longer_than_all_are_allowed_to_be),
+        cmocka_unit_test(test_the_names_of_a_path_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,6 +215,123 @@ static void rows_know_their_domains(void **state)
     top_table_free(&pair->table);
 }
 
+/* Each number in its own column. */
+static void each_column_has_its_own_number(void **state)
+{
+    struct pair *pair = *state;
+    static const struct {
+        enum top_column column;
+        const char *text;
+    } cells[] = {{TOP_VBD_OO, "11"},    {TOP_VBD_RD, "12"},    {TOP_VBD_WR, "13"},
+                 {TOP_VBD_RSECT, "14"}, {TOP_VBD_WSECT, "15"}, {TOP_RING, "64"},
+                 {TOP_FILL, "12.5"},    {TOP_HITS, "16"},      {TOP_W_RING, "3"},
+                 {TOP_W_TURN, "18"},    {TOP_W_DISK, "19"},    {TOP_VCPUS, "1"},
+                 {TOP_SSID, "0"},       {TOP_VBDS, "2"},       {TOP_DOMID, "2"},
+                 {TOP_WEIGHT, "256"},   {TOP_MAXMEM, "400"},   {TOP_MEM, "400"},
+                 {TOP_NETS, "0"},       {TOP_P50, "-"},        {TOP_CPU_SEC, "n/a"}};
+    struct top_disk disks[3] = {{.devid = 1}, {.devid = 2}, {.devid = 3}};
+    pair->later[1].load = (struct top_load){.out_of_room = 11,
+                                            .reads = 12,
+                                            .writes = 13,
+                                            .read_sectors = 14,
+                                            .written_sectors = 15,
+                                            .reported_hits = 16,
+                                            .ring_entries = 64,
+                                            .on_ring = 3,
+                                            .in_flight = 5,
+                                            .wait_for_turn = 18,
+                                            .at_disk = 19};
+    pair->later[1].weight = 256;
+    pair->later[1].pages = 100;
+    pair->later[1].first_disk = 1;
+    pair->later[1].disk_count = 2;
+    pair->now.disks = disks;
+    assert_int_equal(top_table_make(&pair->table, &pair->now, NULL), 0);
+    for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++)
+        assert_string_equal(text(pair, 2, cells[i].column), cells[i].text);
+    assert_ptr_equal(pair->table.rows[2].disks, &disks[1]);
+    assert_int_equal(pair->table.rows[2].disk_count, 2);
+    assert_null(pair->table.rows[1].disks);
+    assert_null(pair->table.rows[0].vifs);
+    top_table_free(&pair->table);
+    assert_null(pair->table.rows);
+}
+
+static void dom0s_row_is_of_its_process(void **state)
+{
+    struct pair *pair = *state;
+    pair->before.process = (struct top_process){.visible = true, .cpu_ns = 4ULL * SECOND};
+    pair->now.process = (struct top_process){
+        .visible = true, .running = true, .cpu_ns = 5ULL * SECOND, .rss_kib = 1234};
+    strcpy(pair->now.tdf, "3");
+    assert_int_equal(top_table_make(&pair->table, &pair->now, &pair->before), 0);
+    assert_string_equal(text(pair, 0, TOP_STATE), "-----r");
+    assert_string_equal(text(pair, 0, TOP_CPU_SEC), "5");
+    assert_string_equal(text(pair, 0, TOP_CPU_PERCENT), "50.0");
+    assert_string_equal(text(pair, 0, TOP_MEM), "1234");
+    assert_string_equal(text(pair, 0, TOP_TDF), "3");
+    assert_string_equal(text(pair, 0, TOP_VBDS), "0");
+    assert_string_equal(text(pair, 0, TOP_RATE), "0");
+    assert_string_equal(text(pair, 0, TOP_DOMID), "0");
+    assert_string_equal(text(pair, 0, TOP_MAXMEM_PERCENT), "n/a");
+    assert_true(pair->table.rows[0].cells[TOP_MEM_PERCENT].value > 0);
+    assert_true(pair->table.rows[0].cells[TOP_MEM_PERCENT].value < 100);
+    top_table_free(&pair->table);
+    assert_int_equal(top_table_make(&pair->table, &pair->now, NULL), 0);
+    assert_string_equal(text(pair, 0, TOP_CPU_PERCENT), "0.0"); /* without a past */
+    top_table_free(&pair->table);
+}
+
+/* E.g. another process with the same number. */
+static void time_that_went_backwards_is_none(void **state)
+{
+    struct pair *pair = *state;
+    pair->earlier[0].process.cpu_ns = 4ULL * SECOND;
+    assert_int_equal(top_table_make(&pair->table, &pair->now, &pair->before), 0);
+    assert_string_equal(text(pair, 1, TOP_CPU_PERCENT), "0.0");
+    top_table_free(&pair->table);
+    pair->earlier[0].process = (struct top_process){.visible = false, .cpu_ns = 0};
+    assert_int_equal(top_table_make(&pair->table, &pair->now, &pair->before), 0);
+    assert_string_equal(text(pair, 1, TOP_CPU_PERCENT), "0.0");
+    top_table_free(&pair->table);
+    pair->before.taken_ns = pair->now.taken_ns; /* no time between */
+    assert_int_equal(top_table_make(&pair->table, &pair->now, &pair->before), 0);
+    assert_string_equal(text(pair, 1, TOP_RATE), "7");
+    assert_string_equal(text(pair, 1, TOP_CPU_PERCENT), "0.0");
+    top_table_free(&pair->table);
+}
+
+static void a_process_that_dies_is_not_blocked(void **state)
+{
+    struct pair *pair = *state;
+    pair->later[1].process = (struct top_process){.visible = true, .dying = true};
+    assert_int_equal(top_table_make(&pair->table, &pair->now, NULL), 0);
+    assert_string_equal(text(pair, 2, TOP_STATE), "d-----");
+    top_table_free(&pair->table);
+}
+
+static void what_is_no_number_is_sorted_behind_all_numbers(void **state)
+{
+    struct pair *pair = *state;
+    pair->later[1].process = (struct top_process){.visible = true};
+    assert_int_equal(top_table_make(&pair->table, &pair->now, NULL), 0);
+    assert_false(pair->table.rows[0].cells[TOP_CPU_SEC].is_number); /* n/a */
+    assert_true(pair->table.rows[2].cells[TOP_CPU_SEC].is_number);
+    assert_true(pair->table.rows[2].cells[TOP_CPU_PERCENT].is_number);
+    top_table_sort(&pair->table, TOP_CPU_SEC);
+    assert_string_equal(text(pair, 0, TOP_NAME), "one");
+    assert_string_equal(text(pair, 1, TOP_NAME), "two"); /* 0 seconds */
+    assert_string_equal(text(pair, 2, TOP_NAME), "Domain-0");
+    top_table_sort(&pair->table, TOP_STATE);
+    assert_string_equal(text(pair, 0, TOP_STATE), "------");
+    assert_string_equal(text(pair, 1, TOP_STATE), "-----r");
+    assert_string_equal(text(pair, 2, TOP_STATE), "--b---");
+    top_table_sort(&pair->table, TOP_SSID); /* all alike: by number, however they lay */
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(pair->table.rows[i].domid, i);
+    top_table_free(&pair->table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +346,11 @@ int main(void)
         cmocka_unit_test_setup(domains_that_have_ended_are_named, setup),
         cmocka_unit_test_setup(latencies_are_there_where_requests_were_timed, setup),
         cmocka_unit_test_setup(rows_know_their_domains, setup),
+        cmocka_unit_test_setup(each_column_has_its_own_number, setup),
+        cmocka_unit_test_setup(dom0s_row_is_of_its_process, setup),
+        cmocka_unit_test_setup(time_that_went_backwards_is_none, setup),
+        cmocka_unit_test_setup(a_process_that_dies_is_not_blocked, setup),
+        cmocka_unit_test_setup(what_is_no_number_is_sorted_behind_all_numbers, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

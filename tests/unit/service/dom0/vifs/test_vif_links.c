@@ -245,6 +245,109 @@ static void links_are_told_as_json(void **state)
     free(text);
 }
 
+static void give_counts(struct net_pipe *pipe)
+{
+    pipe->stats = (struct net_pipe_stats){.in = {1, 2},
+                                          .out = {3, 4},
+                                          .lost = 5,
+                                          .full = 6,
+                                          .early = 7,
+                                          .marked = 8,
+                                          .duplicated = 9,
+                                          .reordered = 10};
+}
+
+/* Each counter under its own name, and of its own way. */
+static void what_a_link_has_done_is_told_by_way(void **state)
+{
+    struct json json;
+    char *text;
+    size_t bytes;
+    (void)state;
+    assert_int_equal(command("vif1.0 delay=2ms"), 0);
+    give_counts(&use->link->net.way[NET_WAY_DOWN].pipe);
+    assert_int_equal(command("vif1.0"), 0);
+    assert_string_equal(
+        answer, "vif1.0 frame=domain\n"
+                "  up   delay=2000000ns queue=1000\n"
+                "       in 0, out 0, waiting 0, under way 0, lost 0, queue full 0, early 0, "
+                "marked 0, duplicated 0, reordered 0\n"
+                "  down delay=2000000ns queue=1000\n"
+                "       in 1, out 3, waiting 0, under way 0, lost 5, queue full 6, early 7, "
+                "marked 8, duplicated 9, reordered 10\n");
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    json_start(&json, out, JSON_COMPACT);
+    json_object(&json, NULL);
+    vif_links_write(&json, use);
+    json_end(&json);
+    assert_int_equal(fclose(out), 0);
+    assert_non_null(strstr(text, "\"up\":{\"words\":\"delay=2000000ns queue=1000\"," WAY));
+    assert_non_null(strstr(
+        text, "\"in_frames\":1,\"in_bytes\":2,\"out_frames\":3,\"out_bytes\":4,"
+              "\"waiting_frames\":0,\"waiting_bytes\":0,\"under_way_frames\":0,\"lost\":5,"
+              "\"queue_full\":6,\"early\":7,\"marked\":8,\"duplicated\":9,\"reordered\":10}"));
+    free(text);
+}
+
+static void a_vif_without_a_link_tells_of_none(void **state)
+{
+    struct json json;
+    char *text;
+    size_t bytes;
+    (void)state;
+    FILE *out = open_memstream(&text, &bytes);
+    assert_non_null(out);
+    json_start(&json, out, JSON_COMPACT);
+    json_object(&json, NULL);
+    vif_links_write(&json, use);
+    vif_links_write_trunks(&json, &vifs);
+    json_end(&json);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "{\"links\":[]}");
+    free(text);
+}
+
+static void blanks_between_words_do_not_count(void **state)
+{
+    (void)state;
+    assert_int_equal(command("  vif1.0    rate=8Mbit"), 0);
+    assert_int_equal(command("  xenbr0   xenbr1   delay=1ms"), 0);
+    assert_int_equal(command("  xenbr0   xenbr1  "), 0);
+    assert_non_null(strstr(answer, "xenbr0 xenbr1 frame=real"));
+    assert_null(strstr(answer, "vif1.0"));
+    assert_int_equal(command("   vif1.0   remove"), 0);
+    assert_int_equal(command("vif1.0"), 0); /* of none that is there: it is made */
+    assert_non_null(use->link);
+    assert_int_equal(command("   "), 0); /* all */
+    assert_non_null(strstr(answer, "xenbr0"));
+}
+
+/* Whatever its words say: there is no domain whose time it could have. */
+static void a_trunk_is_of_real_time(void **state)
+{
+    (void)state;
+    assert_int_equal(command("xenbr0 xenbr1 frame=domain delay=1ms"), 0);
+    assert_int_equal(command("xenbr0 xenbr1"), 0);
+    assert_non_null(strstr(answer, "frame=real"));
+    assert_int_equal(command("xenbr1 xenbr0"), -ELOOP); /* its name has an order */
+    assert_int_equal(command("xenbr0 nobody delay=1ms"), -ENODEV);
+    assert_string_equal(why.text, "a link of a bridge needs a second bridge: xenbr0 BRIDGE");
+}
+
+static void the_longest_command_is_taken(void **state)
+{
+    (void)state;
+    char text[1100];
+    memset(text, ' ', sizeof(text));
+    memcpy(text, "vif1.0 rate=8Mbit", strlen("vif1.0 rate=8Mbit"));
+    text[1023] = '\0';
+    assert_int_equal(command(text), 0);
+    text[1023] = ' ';
+    text[1024] = '\0';
+    assert_int_equal(command(text), -EINVAL);
+}
+
 #define WITH_LINKS(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -258,6 +361,11 @@ int main(void)
         WITH_LINKS(a_vif_without_link_and_rate_has_no_clock_in_the_loop),
         WITH_LINKS(what_is_wrong_is_said),
         WITH_LINKS(links_are_told_as_json),
+        WITH_LINKS(what_a_link_has_done_is_told_by_way),
+        WITH_LINKS(a_vif_without_a_link_tells_of_none),
+        WITH_LINKS(blanks_between_words_do_not_count),
+        WITH_LINKS(a_trunk_is_of_real_time),
+        WITH_LINKS(the_longest_command_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
