@@ -2,7 +2,6 @@
 /* life: its calls on the control socket, with a Dom0 that answers when the test says so. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +16,6 @@
 
 #include "base/unix_socket.h"
 #include "domu/life.h"
-#include "fakes/fake_dom0.h"
 #include "splitdom/control.h"
 
 struct fixture {
@@ -154,59 +152,6 @@ static void each_interrupt_is_made_up_for(void **state)
     free(si);
 }
 
-/* As store_client has it: reads wait until Dom0 says something, or is gone. */
-static void whoever_waits_for_the_store_is_told_that_dom0_is_gone(void **state)
-{
-    (void)state;
-    char base[] = "/tmp/splitdom-life-XXXXXX", why[256], value[16];
-    struct patience patience;
-    struct rundir rundir;
-    struct life life;
-    assert_non_null(mkdtemp(base));
-    struct fake_dom0 *dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
-    assert_non_null(dom0);
-    patience_init(&patience);
-    assert_int_equal(rundir_resolve(base, "fake", false, &rundir, why, 256), 0);
-    assert_int_equal(life_create(&life, &rundir, 64, (struct tdf){0, 0}, &patience, why, 256), 0);
-    assert_int_equal(xs_client_read(life.store, 0, "domid", value, sizeof(value)), 1);
-    fake_dom0_stop(dom0);
-    while (!life_is_dead(&life))
-        sched_yield();
-    assert_int_equal(xs_client_read(life.store, 0, "domid", value, sizeof(value)), -ENOTCONN);
-    life_destroy(&life);
-    assert_int_equal(rmdir(base), 0);
-}
-
-/* Whoever asked the old one whether it is dead asks the next one now. */
-static void a_life_that_takes_the_place_of_a_dead_one_lives(void **state)
-{
-    (void)state;
-    char base[] = "/tmp/splitdom-life-XXXXXX", why[256], value[16];
-    struct patience patience;
-    struct rundir rundir;
-    struct life life, fresh;
-    assert_non_null(mkdtemp(base));
-    struct fake_dom0 *dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
-    assert_non_null(dom0);
-    patience_init(&patience);
-    assert_int_equal(rundir_resolve(base, "fake", false, &rundir, why, 256), 0);
-    assert_int_equal(life_create(&life, &rundir, 64, (struct tdf){0, 0}, &patience, why, 256), 0);
-    const void *memory = life.segment.base;
-    fake_dom0_stop(dom0);
-    while (!life_is_dead(&life))
-        sched_yield();
-    dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
-    assert_non_null(dom0);
-    assert_int_equal(life_create(&fresh, &rundir, 64, (struct tdf){0, 0}, &patience, why, 256), 0);
-    assert_int_equal(life_move(&fresh, &life), 0);
-    assert_false(life_is_dead(&life));
-    assert_ptr_equal(life.segment.base, memory);
-    assert_int_equal(xs_client_read(life.store, 0, "domid", value, sizeof(value)), 1);
-    life_destroy(&life);
-    fake_dom0_stop(dom0);
-    assert_int_equal(rmdir(base), 0);
-}
-
 static void the_end_of_dom0_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -217,38 +162,58 @@ static void the_end_of_dom0_is_told(void **state)
     assert_false(life_error_is_death(-ETIMEDOUT) || life_error_is_death(-EPROTO));
 }
 
-static int live(const struct fake_dom0_script *script, char why[256])
+static void a_domain_is_described_as_it_is_wanted(void **state)
 {
-    char base[] = "/tmp/splitdom-life-XXXXXX";
-    struct patience patience;
-    struct rundir rundir;
-    struct life life;
-    assert_non_null(mkdtemp(base));
-    struct fake_dom0 *dom0 = fake_dom0_start(base, script);
-    assert_non_null(dom0);
-    patience_init(&patience);
-    why[0] = '\0';
-    assert_int_equal(rundir_resolve(base, "fake", false, &rundir, why, 256), 0);
-    int rc = life_create(&life, &rundir, 64, (struct tdf){0, 0}, &patience, why, 256);
-    if (rc == 0) {
-        assert_int_equal(life.segment.nr_pages, 64);
-        assert_false(life_is_dead(&life));
-        life_destroy(&life);
-    }
-    fake_dom0_stop(dom0);
-    assert_int_equal(rmdir(base), 0);
-    return rc;
+    struct fixture *f = *state;
+    const struct life_description wanted = {.name = "mine", .weight = 300, .share = {3, 4}};
+    struct {
+        struct control_request request;
+        char name[CONTROL_NAME_SIZE];
+    } packet;
+    char why[256] = "";
+    answer(f, 0, 0);
+    assert_int_equal(life_describe(&f->life, &wanted, why, sizeof(why)), 0);
+    assert_int_equal(recv(f->dom0, &packet, sizeof(packet), MSG_DONTWAIT),
+                     sizeof(packet.request) + sizeof("mine"));
+    assert_string_equal(packet.name, "mine");
+    assert_int_equal(packet.request.magic, CONTROL_MAGIC);
+    assert_int_equal(packet.request.version, CONTROL_VERSION);
+    assert_int_equal(packet.request.op, CONTROL_DESCRIBE);
+    assert_int_equal(packet.request.arg0, 300);
+    assert_int_equal(packet.request.tdf_num, 3);
+    assert_int_equal(packet.request.tdf_den, 4);
+    assert_string_equal(why, "");
+    answer(f, 0, 0);
+    assert_int_equal(life_describe(&f->life, &(struct life_description){0}, why, 256), 0);
+    assert_int_equal(recv(f->dom0, &packet, sizeof(packet), MSG_DONTWAIT),
+                     sizeof(packet.request) + 1); /* no name */
 }
 
-static void a_life_begins_when_dom0_has_the_memory(void **state)
+static void a_refusal_is_told_in_dom0s_words_where_it_has_some(void **state)
 {
-    char why[256];
-    (void)state;
-    assert_int_equal(live(&(struct fake_dom0_script){0}, why), 0);
-    assert_string_equal(why, "");
-    assert_int_equal(live(&(struct fake_dom0_script){.mapped_status = -EPERM}, why), -EPERM);
-    assert_string_equal(why, "the service does not take the domain's memory: "
-                             "Operation not permitted");
+    struct fixture *f = *state;
+    struct control_reply reply = {
+        .magic = CONTROL_MAGIC, .status = -EEXIST, .reason = "somebody has it"};
+    char why[256] = "";
+    assert_int_equal(unix_socket_send(f->dom0, &reply, sizeof(reply), NULL, 0, true), 0);
+    assert_int_equal(life_describe(&f->life, &(struct life_description){0}, why, 256), -EEXIST);
+    assert_string_equal(why, "the service does not take the domain as described: somebody has it");
+    answer(f, -EEXIST, 0);
+    assert_int_equal(life_describe(&f->life, &(struct life_description){0}, why, 256), -EEXIST);
+    assert_string_equal(why, "the service does not take the domain as described: File exists");
+}
+
+static void a_file_is_fetched_by_its_operation(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply = {.magic = CONTROL_MAGIC};
+    assert_int_equal(unix_socket_send(f->dom0, &reply, sizeof(reply), &f->dom0, 1, true), 0);
+    int fd = life_fetch(&f->life, CONTROL_SHARED_CACHE, 51712);
+    assert_true(fd >= 0);
+    assert_int_equal(close(fd), 0);
+    asked(f, CONTROL_SHARED_CACHE, 51712);
+    answer(f, -ENODEV, 0);
+    assert_int_equal(life_fetch(&f->life, CONTROL_SHARED_CACHE, 51728), -ENODEV);
 }
 
 int main(void)
@@ -260,9 +225,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(replies_that_make_no_sense_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(each_interrupt_is_made_up_for, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_dom0_is_told, setup, teardown),
-        cmocka_unit_test(a_life_begins_when_dom0_has_the_memory),
-        cmocka_unit_test(a_life_that_takes_the_place_of_a_dead_one_lives),
-        cmocka_unit_test(whoever_waits_for_the_store_is_told_that_dom0_is_gone),
+        cmocka_unit_test_setup_teardown(a_domain_is_described_as_it_is_wanted, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refusal_is_told_in_dom0s_words_where_it_has_some, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_file_is_fetched_by_its_operation, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
