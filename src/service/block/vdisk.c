@@ -48,6 +48,8 @@ int vdisk_create(const struct vdisk_config *config, struct image *image, struct 
     }
     if (config->shared_cache)
         (void)cache_share(vdisk->cache); /* else domains ask us for everything, as ever */
+    vdisk->let_go = config->let_go;
+    vdisk->let_go_ctx = config->let_go_ctx;
     vdisk->device = device;
     vdisk->image = *image;
     vdisk->capabilities = capabilities_of(image);
@@ -81,7 +83,11 @@ void vdisk_destroy(struct vdisk *vdisk)
     if (device->engine->ops->detach != NULL)
         device->engine->ops->detach(device->engine, &vdisk->image);
     device->vdisk_count--;
-    cache_destroy(vdisk->cache);
+    cache_retire(vdisk->cache);
+    if (vdisk->let_go != NULL)
+        vdisk->let_go(vdisk->let_go_ctx, vdisk->cache);
+    else
+        cache_destroy(vdisk->cache);
     image_close(&vdisk->image);
     free(vdisk);
 }

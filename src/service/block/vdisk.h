@@ -63,7 +63,9 @@ struct vdisk {
     uint32_t cache_state; /* changes when something is put into the cache */
     uint32_t client_count;
     struct list clients;
-    struct list changes; /* writes and discards at the engine */
+    struct list changes;                            /* writes and discards at the engine */
+    void (*let_go)(void *ctx, struct cache *cache); /* as configured */
+    void *let_go_ctx;
 };
 
 struct vdisk_config {
@@ -71,6 +73,10 @@ struct vdisk_config {
     size_t cache_bytes;
     const struct cache_policy *policy;
     bool shared_cache; /* domains may map the cache, if the system has what that takes */
+    /* Optional: destroys the retired cache of a vdisk that has ended, which takes its time. NULL:
+     * that is done at once. */
+    void (*let_go)(void *ctx, struct cache *cache);
+    void *let_go_ctx;
 };
 
 /*

@@ -12,6 +12,7 @@
 #include "service/block/engine/image_nbd.h"
 #include "service/dom0/dom0_private.h"
 #include "service/dom0/domain_devices.h"
+#include "service/dom0/memory/unmapper.h"
 
 enum {
     /* For the writes of a service that was killed to end. */
@@ -77,7 +78,9 @@ static int add_first(struct dom0 *d, enum dom0_engine engine, struct image *imag
                                          .real_time = &d->worker.hold_time};
     d->engine_name = image->nbd != NULL ? disk_nbd_ops.name : ops->name;
     const struct vdisk_config vdisk = {.policy = cache_policy_find(d->options->cache_policy),
-                                       .shared_cache = d->options->shared_cache};
+                                       .shared_cache = d->options->shared_cache,
+                                       .let_go = unmapper_take_cache,
+                                       .let_go_ctx = d->unmapper};
     vdisks_init(&d->vdisks, &config, &vdisk);
     d->vdisks.nbd = (struct disk_nbd_options){.reconnect_ms = d->options->nbd_reconnect_s * 1000,
                                               .log = d->log};

@@ -72,6 +72,12 @@ int cache_create(size_t data_bytes, const struct cache_policy *policy, struct ca
     return 0;
 }
 
+void cache_retire(struct cache *cache)
+{
+    if (cache->shared != NULL)
+        shared_cache_retire(cache->shared);
+}
+
 void cache_destroy(struct cache *cache)
 {
     if (cache == NULL)

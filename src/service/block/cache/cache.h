@@ -56,7 +56,12 @@ const struct cache_policy *cache_policy_find(const char *name);
  * holds nothing and always misses. Errors: -ENOMEM.
  */
 int cache_create(size_t data_bytes, const struct cache_policy *policy, struct cache **out);
-void cache_destroy(struct cache *cache); /* NULL allowed */
+/* Nothing is looked up or put in any more, and domains that read it find nothing. By the thread
+ * that created it, which must not wait for what cache_destroy takes: milliseconds for each ten MiB
+ * that are in. */
+void cache_retire(struct cache *cache);
+/* By the thread that created it; one that is retired: any. NULL allowed. */
+void cache_destroy(struct cache *cache);
 
 /*
  * Puts the data where domains can read them (splitdom/shared_cache.h). The cache is empty. Errors:

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct shared_cache {
     uint32_t bucket_count, bucket_limit;
     uint32_t in_use; /* slots that are not empty */
     uint32_t epoch;
+    bool is_retired;
     uint64_t seed[2];
     struct owner_mark *mark;            /* a private page, right before the file's mapping */
     struct shared_cache_header *header; /* the mapping begins here */
@@ -124,13 +126,20 @@ int shared_cache_create(uint32_t slot_count, struct shared_cache **out)
     return 0;
 }
 
+void shared_cache_retire(struct shared_cache *shared)
+{
+    shared_cache_clear(shared);
+    owner_mark_clear(shared->mark, offsetof(struct shared_cache_header, owner));
+    shared->is_retired = true;
+}
+
 void shared_cache_destroy(struct shared_cache *shared)
 {
     if (shared == NULL)
         return;
     if (shared->header != NULL) {
-        shared_cache_clear(shared);
-        owner_mark_clear(shared->mark, offsetof(struct shared_cache_header, owner));
+        if (!shared->is_retired)
+            shared_cache_retire(shared);
         munmap(shared->mark, OWNER_MARK_DISTANCE + shared->bytes);
     }
     if (shared->fd >= 0)

@@ -19,8 +19,11 @@ struct shared_cache;
  * Linux 5.1).
  */
 int shared_cache_create(uint32_t slot_count, struct shared_cache **out);
-/* Who has the file mapped still finds no sector there from then on. */
-void shared_cache_destroy(struct shared_cache *shared); /* NULL allowed */
+/* Who has the file mapped still finds no sector there from then on, nor a Dom0. By the thread that
+ * created it; what is left is to be destroyed. */
+void shared_cache_retire(struct shared_cache *shared);
+/* One that is not retired is retired first. Another one: any thread. NULL allowed. */
+void shared_cache_destroy(struct shared_cache *shared);
 
 /* The file for domains; stays ours. */
 int shared_cache_fd(const struct shared_cache *shared);

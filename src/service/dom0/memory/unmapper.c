@@ -11,10 +11,12 @@
 #include "base/list.h"
 #include "base/thread.h"
 #include "ring/barrier.h"
+#include "service/block/cache/cache.h"
 
 struct job {
     struct list_node link;
-    struct segment segment;
+    struct segment segment; /* zeroed: it is a cache */
+    struct cache *cache;    /* NULL: it is a segment */
 };
 
 struct unmapper {
@@ -46,7 +48,10 @@ static void *unmap_all(void *arg)
         pthread_mutex_unlock(&u->lock);
         struct job *job = container_of(node, struct job, link);
         uint64_t bytes = bytes_of(&job->segment);
-        segment_detach(&job->segment);
+        if (job->cache != NULL)
+            cache_destroy(job->cache);
+        else
+            segment_detach(&job->segment);
         free(job);
         pthread_mutex_lock(&u->lock);
         store_full_u64(&u->pending_bytes, u->pending_bytes - bytes);
@@ -72,6 +77,15 @@ int unmapper_create(struct unmapper **out)
     return 0;
 }
 
+static void put(struct unmapper *u, struct job *job)
+{
+    pthread_mutex_lock(&u->lock);
+    store_full_u64(&u->pending_bytes, u->pending_bytes + bytes_of(&job->segment));
+    list_push_back(&u->jobs, &job->link);
+    pthread_cond_signal(&u->has_work);
+    pthread_mutex_unlock(&u->lock);
+}
+
 void unmapper_take(struct unmapper *u, struct segment *segment)
 {
     struct job *job = u == NULL || segment->base == NULL ? NULL : calloc(1, sizeof(*job));
@@ -81,11 +95,19 @@ void unmapper_take(struct unmapper *u, struct segment *segment)
     }
     job->segment = *segment;
     memset(segment, 0, sizeof(*segment));
-    pthread_mutex_lock(&u->lock);
-    store_full_u64(&u->pending_bytes, u->pending_bytes + bytes_of(&job->segment));
-    list_push_back(&u->jobs, &job->link);
-    pthread_cond_signal(&u->has_work);
-    pthread_mutex_unlock(&u->lock);
+    put(u, job);
+}
+
+void unmapper_take_cache(void *ctx, struct cache *cache)
+{
+    struct unmapper *u = ctx;
+    struct job *job = u == NULL ? NULL : calloc(1, sizeof(*job));
+    if (job == NULL) {
+        cache_destroy(cache);
+        return;
+    }
+    job->cache = cache;
+    put(u, job);
 }
 
 uint64_t unmapper_pending_bytes(const struct unmapper *u)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unmapper: a thread that lets go of the memory of domains that have ended.
+ * unmapper: a thread that lets go of the memory of domains that have ended, and of the caches of
+ * disks that have been detached.
  *
- * Whoever lets go of a segment last gives its pages back, and that takes milliseconds for a large
- * one: longer than Dom0's loop may be away from the rings. Sleeps while there is nothing to do.
+ * Whoever lets go of memory last gives its pages back, and that takes milliseconds for a large
+ * segment or a full cache: longer than Dom0's loop may be away from the rings. Sleeps while there
+ * is nothing to do.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_MEMORY_UNMAPPER_H
 #define SPLITDOM_SERVICE_DOM0_MEMORY_UNMAPPER_H
@@ -12,6 +14,7 @@
 
 #include "ring/segment.h"
 
+struct cache;
 struct unmapper;
 
 /* Errors: -ENOMEM; -EAGAIN there are as many threads as there may be. */
@@ -21,7 +24,10 @@ int unmapper_create(struct unmapper **out);
  * unmapper (NULL), and for want of memory, it is unmapped at once. */
 void unmapper_take(struct unmapper *unmapper, struct segment *segment);
 
-/* How much was taken over and is not given back yet. NULL: 0. */
+/* The same with a retired cache. ctx: the unmapper, or NULL. */
+void unmapper_take_cache(void *ctx, struct cache *cache);
+
+/* How much of segments was taken over and is not given back yet. NULL: 0. */
 uint64_t unmapper_pending_bytes(const struct unmapper *unmapper);
 
 /* Gives everything back, then ends the thread. NULL allowed. */

@@ -202,6 +202,33 @@ static void a_disk_is_busy_until_the_device_has_let_go_of_it(void **state)
 }
 
 /* The pieces of memory are filled one after the other. */
+static void take_cache(void *ctx, struct cache *cache)
+{
+    struct cache **taken = ctx;
+    assert_null(*taken);
+    *taken = cache;
+}
+
+/* It is as Dom0's loop left it, and no thread has to end what that has begun. */
+static void its_cache_is_left_to_who_destroys_it(void **state)
+{
+    struct fixture *f = *state;
+    struct cache *taken = NULL, *cache;
+    const struct vdisk_config config = {.device = f->device,
+                                        .cache_bytes = SECTORS * BLOCK_SECTOR_BYTES,
+                                        .policy = cache_policy_find("lru"),
+                                        .let_go = take_cache,
+                                        .let_go_ctx = &taken};
+    struct image image = image_of(4096, 512);
+    struct vdisk *vdisk;
+    struct why why;
+    assert_int_equal(vdisk_create(&config, &image, &vdisk, &why), 0);
+    cache = vdisk->cache;
+    vdisk_destroy(vdisk);
+    assert_ptr_equal(taken, cache);
+    cache_destroy(taken);
+}
+
 static void a_read_may_have_several_segments(void **state)
 {
     enum { PIECES = 3, PIECE_SECTORS = 2, FIRST = 5 };
@@ -288,6 +315,7 @@ int main(void)
         VDISK_TEST(disks_of_one_device_take_turns),
         VDISK_TEST(a_disk_goes_while_another_one_reads),
         VDISK_TEST(a_disk_is_busy_until_the_device_has_let_go_of_it),
+        VDISK_TEST(its_cache_is_left_to_who_destroys_it),
         VDISK_TEST(a_read_may_have_several_segments),
         VDISK_TEST(a_refresh_empties_the_cache_whatever_it_finds),
     };
