@@ -44,12 +44,22 @@ static int create_worker(struct dom0 *d, enum poller_kind kind)
     return worker_init(&d->worker, &config);
 }
 
-/* A cache that is too large for the first image is refused; that of a later one has what it may. */
+/* A cache that is too large for the first image is refused; that of a later one has what it may.
+ * Full caches of images that are larger than a hundred times the memory would be the end of Dom0:
+ * who does not say how many bytes gets what is left. */
 static size_t cache_bytes(const struct dom0 *d, const struct image *image)
 {
-    uint64_t bytes;
+    uint64_t bytes, taken = vdisks_cache_bytes(&d->vdisks);
+    uint64_t left = d->caches_max_bytes > taken ? d->caches_max_bytes - taken : 0;
     (void)dom0_options_cache_bytes(d->options, image->size_bytes, &bytes);
-    return (size_t)bytes;
+    if (d->options->cache_bytes != DOM0_CACHE_BYTES_UNSET || bytes <= left)
+        return (size_t)bytes;
+    log_line(d->log,
+             "%s: its cache has %llu bytes, not %llu: all caches together may have %llu "
+             "(--cache-bytes says otherwise)",
+             image->path, (unsigned long long)left, (unsigned long long)bytes,
+             (unsigned long long)d->caches_max_bytes);
+    return (size_t)left;
 }
 
 /* A new vdisk, and what of it is not as it was asked for. */

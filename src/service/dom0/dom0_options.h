@@ -57,6 +57,7 @@ struct dom0_options {
     uint32_t max_domains;
     uint32_t max_pages;         /* of one domain's memory */
     uint64_t domains_max_bytes; /* of all domains' memory; 0: half of the machine's */
+    uint64_t caches_max_bytes;  /* of all caches that are a share of their image; 0: a quarter */
     uint32_t max_ring_page_order;
     bool shared_cache; /* domains may map the cache read-only */
     bool no_spin;      /* sleep at once when nothing is to be done */

@@ -58,6 +58,7 @@ struct dom0 {
     struct domain **domains; /* by domid; domid 0 is ourselves */
     uint32_t domain_count;
     uint64_t domains_bytes, domains_max_bytes; /* of domains' memory, see domain.h */
+    uint64_t caches_max_bytes;                 /* of the images' caches, see dom0_disks.c */
     struct unmapper *unmapper;                 /* of those that have ended; may be NULL */
     domid_t domid_last;                        /* domids are reused as late as possible */
     struct list store_pending;                 /* domains whose store ring is to be pumped */

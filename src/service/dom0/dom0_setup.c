@@ -243,6 +243,10 @@ int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, 
         options->domains_max_bytes != 0
             ? options->domains_max_bytes
             : memory_limit_bytes(memory_limit_machine_bytes(), MEMORY_LIMIT_CGROUP);
+    d->caches_max_bytes =
+        options->caches_max_bytes != 0
+            ? options->caches_max_bytes
+            : memory_limit_bytes(memory_limit_machine_bytes(), MEMORY_LIMIT_CGROUP) / 2;
     raise_fd_limit(options);
     start_unmapper(d);
     int rc = assemble(d, why);

@@ -326,6 +326,14 @@ bool vdisks_nbd_report(const struct vdisks_item *item, struct disk_nbd_report *o
     return true;
 }
 
+uint64_t vdisks_cache_bytes(const struct vdisks *vdisks)
+{
+    uint64_t bytes = 0;
+    for (struct vdisks_item *at = vdisks_first(vdisks); at != NULL; at = vdisks_next(vdisks, at))
+        bytes += (uint64_t)cache_capacity(at->vdisk->cache) * BLOCK_SECTOR_BYTES;
+    return bytes;
+}
+
 uint32_t vdisks_dispatch(struct vdisks *vdisks, uint64_t now_ns)
 {
     uint32_t count = 0;

@@ -95,6 +95,9 @@ void vdisks_give_up(struct vdisks *vdisks);
 /* Of an item that is an export; false: it is none. */
 bool vdisks_nbd_report(const struct vdisks_item *item, struct disk_nbd_report *out);
 
+/* What the caches of all vdisks hold when they are full. */
+uint64_t vdisks_cache_bytes(const struct vdisks *vdisks);
+
 /* device_dispatch (block/queue.h) of all devices. */
 uint32_t vdisks_dispatch(struct vdisks *vdisks, uint64_t now_ns);
 /* What is at the devices now. */

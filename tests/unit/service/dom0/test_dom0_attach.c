@@ -103,6 +103,14 @@ static uint32_t items(void)
     return count;
 }
 
+static uint32_t cache_sectors_of(const char *path)
+{
+    struct vdisks_item *at = vdisks_first(&machine.dom0->vdisks);
+    while (at != NULL && strcmp(at->vdisk->image.path, path) != 0)
+        at = vdisks_next(&machine.dom0->vdisks, at);
+    return at == NULL ? UINT32_MAX : cache_capacity(at->vdisk->cache);
+}
+
 static struct xenbus_back *device(domid_t domid, uint32_t devid)
 {
     return domain_find_device(domains[domid], &vbd_class, devid);
@@ -298,11 +306,40 @@ static void images_are_looked_at_again_by_any_name(void **state)
     assert_int_equal(dom0_control_ops.resize(machine.dom0, "/nosuch", &why), -ENODEV);
 }
 
+/* An image of 1 MiB would have 20 sectors. */
+static void caches_have_what_is_left_of_their_memory(void **state)
+{
+    (void)state;
+    struct dom0 *d = machine.dom0;
+    d->caches_max_bytes = vdisks_cache_bytes(&d->vdisks) + 5 * 512 + 511;
+    assert_int_equal(attach(1, "vdev=xvdb,access=w"), 0);
+    assert_int_equal(cache_sectors_of(other), 5);
+    detach(1, "xvdb", true);
+    turn();
+    d->caches_max_bytes = 1; /* less than the first image has already */
+    assert_int_equal(attach(1, "vdev=xvdb,access=w"), 0);
+    assert_int_equal(cache_sectors_of(other), 0);
+    detach(1, "xvdb", true);
+    turn();
+    machine.options.cache_bytes = 10 * 512; /* who says how many has thought of that */
+    assert_int_equal(attach(1, "vdev=xvdb,access=w"), 0);
+    assert_int_equal(cache_sectors_of(other), 10);
+}
+
+static void by_default_they_have_a_quarter_of_the_memory(void **state)
+{
+    (void)state;
+    const struct dom0 *d = machine.dom0;
+    assert_int_equal(d->caches_max_bytes, d->domains_max_bytes / 2);
+}
+
 int main(void)
 {
 #define ATTACH_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         ATTACH_TEST(a_disk_is_what_its_specification_says),
+        ATTACH_TEST(caches_have_what_is_left_of_their_memory),
+        ATTACH_TEST(by_default_they_have_a_quarter_of_the_memory),
         ATTACH_TEST(an_image_is_open_once_and_closed_with_its_last_disk),
         ATTACH_TEST(an_image_is_opened_anew_to_be_written),
         ATTACH_TEST(what_cannot_be_leaves_nothing),
