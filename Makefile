@@ -38,6 +38,7 @@ HAVE_LIBNBD   := $(shell $(PKG_CONFIG) --exists libnbd 2>/dev/null && echo 1)
 HAVE_NCURSES  := $(shell $(PKG_CONFIG) --exists ncurses 2>/dev/null && echo 1)
 # A header without a description. (-include: how make takes a number sign depends on its version.)
 HAVE_SDT      := $(shell $(CC) -E -x c -include sys/sdt.h /dev/null >/dev/null 2>&1 && echo 1)
+HAVE_XLUTIL   := $(shell $(PKG_CONFIG) --exists xlutil 2>/dev/null && echo 1)
 HAVE_NBDKIT   := $(shell $(PKG_CONFIG) --exists nbdkit 2>/dev/null && echo 1)
 
 WARN    := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror

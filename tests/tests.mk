@@ -24,6 +24,15 @@ $(NETIF_PAIR): $(patsubst %,$(OUT)/tests/abi/%.o,test_netif_pair xen_net) $(OUT)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcmocka $(LDLIBS)
 ABI_TESTS += $(NETIF_PAIR)
 
+# Disk specifications: xl's own parser beside ours, where it is installed.
+ifeq ($(HAVE_XLUTIL),1)
+XL_DISK := $(OUT)/tests/abi/test_xl_disk
+$(XL_DISK): $(patsubst %,$(OUT)/tests/abi/%.o,test_xl_disk xl_disk) $(LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lxlutil -lxenlight -lcmocka $(LDLIBS)
+ABI_TESTS += $(XL_DISK)
+endif
+
 .PHONY: abi
 abi: ## layouts and rings against libxen's headers
 	$(Q)tests/run.sh abi

@@ -14,6 +14,7 @@ struct reader {
     struct why *why;
     char vdev[VDEV_NAME_SIZE];
     bool has_target, has_format, has_vdev, has_access; /* which places are taken */
+    bool is_raw, has_backend;                          /* that has been said */
 };
 
 enum { TOKEN_SIZE = PATH_MAX };
@@ -31,6 +32,11 @@ static int refuse_all(const struct reader *r, const char *what)
                     r->text);
 }
 
+static int refuse_long(const struct reader *r)
+{
+    return why_fail(r->why, -E2BIG, "the disk's target is longer than a path can be");
+}
+
 /* Where the grammar is kept to and Dom0 can't do what is asked. */
 static int cannot(const struct reader *r, const char *what, const char *instead)
 {
@@ -42,7 +48,7 @@ static int set_target(struct reader *r, const char *value)
     if (r->spec->target[0] != '\0')
         return refuse(r, "target respecified", value);
     if (strlen(value) >= sizeof(r->spec->target))
-        return why_fail(r->why, -E2BIG, "the disk's target is longer than a path can be");
+        return refuse_long(r);
     strcpy(r->spec->target, value);
     r->has_target = true;
     return 0;
@@ -52,9 +58,13 @@ static int set_format(struct reader *r, const char *value)
 {
     static const char *const known[] = {"qcow", "qcow2", "vhd", "qed"};
     r->has_format = true;
-    if (value[0] == '\0' || strcmp(value, "raw") == 0)
+    if (value[0] == '\0' || strcmp(value, "raw") == 0) {
+        r->is_raw = true;
         return 0;
+    }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(value, known[i]) == 0 && r->is_raw)
+            return refuse(r, "format respecified", value);
         if (strcmp(value, known[i]) == 0)
             return cannot(r, value, "convert the image: qemu-img convert -O raw");
     }
@@ -72,9 +82,9 @@ static int set_vdev(struct reader *r, const char *value)
     return 0;
 }
 
+/* By name it leaves the place for a later one, which then counts. */
 static int set_access(struct reader *r, const char *value)
 {
-    r->has_access = true;
     if (strcmp(value, "rw") == 0 || strcmp(value, "w") == 0 || value[0] == '\0')
         r->spec->access = ACCESS_WRITE;
     else if (strcmp(value, "w!") == 0)
@@ -86,24 +96,33 @@ static int set_access(struct reader *r, const char *value)
     return 0;
 }
 
-static int set_devtype(struct reader *r, const char *value)
+/* Returns whether it is one. */
+static bool take_devtype(struct reader *r, const char *value)
 {
     if (strcmp(value, "cdrom") != 0 && strcmp(value, "disk") != 0)
-        return refuse(r, "unknown value for type", value);
+        return false;
     r->spec->cdrom = value[0] == 'c';
-    return 0;
+    return true;
+}
+
+static int set_devtype(struct reader *r, const char *value)
+{
+    return take_devtype(r, value) ? 0 : refuse(r, "unknown value for type", value);
 }
 
 static int set_backend(struct reader *r, const char *value)
 {
-    if (value[0] == '\0' || strcmp(value, "0") == 0 || strcmp(value, "Domain-0") == 0)
+    if (r->has_backend)
+        return refuse(r, "backend respecified", value);
+    r->has_backend = value[0] != '\0';
+    if (!r->has_backend || strcmp(value, "0") == 0 || strcmp(value, "Domain-0") == 0)
         return 0;
     return cannot(r, "a back end in another domain", "leave backend= out");
 }
 
 static int set_backendtype(struct reader *r, const char *value)
 {
-    if (value[0] == '\0' || strcmp(value, "phy") == 0)
+    if (strcmp(value, "phy") == 0)
         return 0;
     if (strcmp(value, "qdisk") == 0 || strcmp(value, "standalone") == 0 ||
         strcmp(value, "tap") == 0)
@@ -113,7 +132,7 @@ static int set_backendtype(struct reader *r, const char *value)
 
 static int set_specification(struct reader *r, const char *value)
 {
-    if (value[0] == '\0' || strcmp(value, "xen") == 0)
+    if (strcmp(value, "xen") == 0)
         return 0;
     if (strcmp(value, "virtio") == 0)
         return cannot(r, value, "leave specification= out");
@@ -184,9 +203,8 @@ static int place_vdev(struct reader *r, char *token)
     char *colon = strrchr(token, ':');
     if (colon != NULL) {
         *colon = '\0';
-        int rc = set_devtype(r, colon + 1);
-        if (rc < 0)
-            return rc;
+        if (!take_devtype(r, colon + 1))
+            return refuse(r, "unknown deprecated type", colon + 1);
     }
     return set_vdev(r, token);
 }
@@ -199,8 +217,10 @@ static int positional(struct reader *r, char *token)
         return set_format(r, token);
     if (!r->has_vdev)
         return place_vdev(r, token);
-    if (!r->has_access)
+    if (!r->has_access) {
+        r->has_access = true;
         return set_access(r, token);
+    }
     return refuse(r, "too many positional parameters", token);
 }
 
@@ -240,24 +260,57 @@ static const char *skip_prefixes(struct reader *r, const char *at)
     return at;
 }
 
+/* The rest of the text, a last comma aside. */
+static int set_last_target(struct reader *r, const char *value)
+{
+    char target[TOKEN_SIZE];
+    size_t length = strlen(value);
+    length -= length > 0 && value[length - 1] == ',';
+    if (length >= sizeof(target))
+        return refuse_long(r);
+    memcpy(target, value, length);
+    target[length] = '\0';
+    return set_target(r, target);
+}
+
+/* A word and a colon that no letter or digit follows is read as a prefix, too. Returns its length,
+ * or 0: none is there. */
+static size_t unknown_prefix(const char *at)
+{
+    static const char *const letters = "abcdefghijklmnopqrstuvwxyz0123456789";
+    size_t length = strspn(at, letters);
+    if (length == 0 || at[0] <= '9' || at[length] != ':' || strspn(at + length + 1, letters) > 0 ||
+        image_nbd_is_uri(at))
+        return 0;
+    return length + 1;
+}
+
+static int refuse_prefix(const struct reader *r, const char *at, size_t length)
+{
+    char near[WHY_SIZE];
+    snprintf(near, sizeof(near), "%.*s", (int)length, at);
+    return refuse(r, "unknown deprecated disk prefix", near);
+}
+
 /* Takes the text up to a comma or, of a target, all the rest. */
 static int take(struct reader *r, const char **at)
 {
     char token[TOKEN_SIZE];
     *at += strspn(*at, " \t\n");
-    if (!r->has_target) {
-        *at = skip_prefixes(r, *at);
-        if (*at == NULL)
-            return -EINVAL;
-    }
+    *at = skip_prefixes(r, *at);
+    if (*at == NULL)
+        return -EINVAL;
+    size_t prefix = unknown_prefix(*at);
+    if (prefix > 0)
+        return refuse_prefix(r, *at, prefix);
     if (strncmp(*at, "target=", strlen("target=")) == 0) {
         const char *target = *at + strlen("target=");
         *at += strlen(*at);
-        return set_target(r, target);
+        return set_last_target(r, target);
     }
     size_t length = strcspn(*at, ",");
     if (length >= sizeof(token))
-        return why_fail(r->why, -E2BIG, "the disk's target is longer than a path can be");
+        return refuse_long(r);
     memcpy(token, *at, length);
     token[length] = '\0';
     *at += length + ((*at)[length] == ',');
