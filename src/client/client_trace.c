@@ -2,11 +2,12 @@
 #include "client/client_trace.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/rundir.h"
@@ -23,25 +24,25 @@ struct client_trace {
     struct trace_session *session;
     struct trace_set set;
     pthread_t thread;
-    atomic_bool end;
-    int rc; /* of the thread */
+    int end_fd; /* readable: the thread is to end */
+    int rc;     /* of the thread */
     struct why why;
 };
 
-static void pause_a_little(const struct client_trace *trace)
+/* Returns false if the end has come. */
+static bool pause_a_little(const struct client_trace *trace)
 {
     const struct timespec pause = clock_timespec(trace_session_pause_ns(trace->session));
-    (void)nanosleep(&pause, NULL);
+    struct pollfd end = {.fd = trace->end_fd, .events = POLLIN};
+    return ppoll(&end, 1, &pause, NULL) <= 0;
 }
 
 /* Dom0's end is the workload's business: what it wrote down stays. */
 static void *take(void *arg)
 {
     struct client_trace *trace = arg;
-    while (trace->rc == 0 && !atomic_load(&trace->end)) {
-        pause_a_little(trace);
+    while (trace->rc == 0 && pause_a_little(trace))
         trace->rc = trace_session_take(trace->session, &trace->why);
-    }
     return NULL;
 }
 
@@ -52,7 +53,7 @@ static int await_own_half(struct client_trace *trace, uint32_t domid, struct why
     while (rc == 0 && !trace_session_follows(trace->session, domid)) {
         if (clock_monotonic_ns() > limit_ns)
             return why_fail(why, -ETIMEDOUT, "Dom0 does not ask this domain to trace");
-        pause_a_little(trace);
+        (void)pause_a_little(trace);
         rc = trace_session_take(trace->session, why);
     }
     return rc;
@@ -66,6 +67,9 @@ static int begin(struct client_trace *trace, const struct client_options *option
                             sizeof(why->text));
     if (rc < 0)
         return rc;
+    trace->end_fd = eventfd(0, EFD_CLOEXEC);
+    if (trace->end_fd < 0)
+        return why_fail_errno(why, -errno, "cannot make an eventfd");
     trace->out = fopen(trace->path, "we");
     if (trace->out == NULL)
         return why_fail_errno(why, -errno, "cannot create %s", trace->path);
@@ -84,6 +88,8 @@ static void free_trace(struct client_trace *trace)
     trace_session_drop(trace->session);
     if (trace->out != NULL)
         fclose(trace->out);
+    if (trace->end_fd >= 0)
+        close(trace->end_fd);
     free(trace);
 }
 
@@ -95,6 +101,7 @@ int client_trace_start(const struct client_options *options, uint32_t domid,
     if (trace == NULL)
         return why_fail_errno(why, -ENOMEM, "cannot trace");
     trace->path = options->trace_path;
+    trace->end_fd = -1;
     int rc = begin(trace, options, domid, why);
     if (rc < 0) {
         free_trace(trace);
@@ -108,7 +115,7 @@ int client_trace_end(struct client_trace *trace, struct why *why)
 {
     if (trace == NULL)
         return 0;
-    atomic_store(&trace->end, true);
+    (void)eventfd_write(trace->end_fd, 1);
     pthread_join(trace->thread, NULL);
     trace_session_close(trace->session);
     trace->session = NULL;

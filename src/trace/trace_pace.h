@@ -4,8 +4,10 @@
  * decided before anybody looks at a clock: whoever is not chosen costs a look at a number.
  *
  * Of a sample of one in N it is each N-th. TRACE_SAMPLE_AUTO is all of them as long as there are no
- * more than TRACE_PACE_PER_SECOND, and then each 2nd, 4th, ..., so that tracing costs the traced
- * little, whatever the rate. Not for several threads at once.
+ * more than TRACE_PACE_PER_SECOND, and else each 2nd, 4th, ..., which makes no more than
+ * TRACE_PACE_SAMPLE_PER_SECOND: so tracing costs the traced little, whatever the rate. Each
+ * TRACE_PACE_LOOK_EVERY-th of those that pass by then asks for a look at a coarse clock, so that
+ * the calm after a storm is noticed. Not for several threads at once.
  */
 #ifndef SPLITDOM_TRACE_TRACE_PACE_H
 #define SPLITDOM_TRACE_TRACE_PACE_H
@@ -17,18 +19,22 @@
 
 enum {
     TRACE_PACE_PER_SECOND = 50000,
+    TRACE_PACE_SAMPLE_PER_SECOND = 12500,
+    TRACE_PACE_LOOK_EVERY = 16,
     TRACE_PACE_EVERY_MAX = 1 << 16,
 };
 
 struct trace_pace {
     uint32_t threshold; /* see trace_wants */
     uint32_t every;     /* one in so many is chosen */
-    uint32_t left;      /* requests that pass by before the next one that is */
+    uint32_t left;      /* requests that pass by before the next one that is, or before a look */
+    uint32_t later;     /* after that look: before the next one that is */
     uint32_t passed;    /* since the last one that was */
     uint32_t serial;    /* the owner's; 0 after trace_pace_init */
     uint32_t sharers;   /* paces that share the rate between them; 0: as 1 */
     uint64_t chosen;    /* so far */
-    uint64_t paid_ns;   /* auto: until when the chosen ones would have lasted at the full rate */
+    uint64_t since_ns;  /* auto: the rate is known of the time until here; 0: of none */
+    uint64_t seen;      /* auto: requests from then until the last one that was chosen */
 };
 
 /* threshold: above 0. */
@@ -40,12 +46,17 @@ static inline bool trace_pace_is_due(const struct trace_pace *pace)
     return pace->left == 0;
 }
 
-/* A request comes by and is not chosen. One that was due is due still. */
-static inline void trace_pace_pass(struct trace_pace *pace)
+/* A request comes by and is not chosen. One that was due is due still. Returns whether
+ * trace_pace_look is to be called before the next one: never if two or more were left. */
+static inline bool trace_pace_pass(struct trace_pace *pace)
 {
     pace->left -= pace->left > 0;
     pace->passed++;
+    return pace->left == 0 && pace->later > 0;
 }
+
+/* now_ns: CLOCK_MONOTONIC, or its coarse sister. The next one may be due then. */
+void trace_pace_look(struct trace_pace *pace, uint64_t now_ns);
 
 /* A request comes by at now_ns and is chosen. Returns its rank; *weight: requests it stands for. */
 uint32_t trace_pace_choose(struct trace_pace *pace, uint64_t now_ns, uint32_t *weight);

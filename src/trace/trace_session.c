@@ -17,7 +17,8 @@ enum {
     TIMEOUT_S = 10,
     ASK_EVERY_NS = 20000000, /* whether another domain has a memory */
     PAUSE_NS = 10000000,
-    CALM_PAUSE_NS = 50000000, /* of which a ring writes 2,500 records in that time */
+    PAUSE_NS_MIN = 2000000,
+    PAUSE_NS_MAX = 160000000, /* in which a ring of a sample that keeps to a rate fills a quarter */
     CHUNK_RECORDS = 1 << 14,
     CHUNKS_MAX = 2 * TRACE_SET_LIVES_MAX / CHUNK_RECORDS,
 };
@@ -45,6 +46,7 @@ struct trace_session {
     struct chunk *first, *last;
     size_t chunk_count;
     uint64_t asked_ns;
+    uint64_t pause_ns; /* see trace_session_pause_ns */
 };
 
 int trace_sample_parse(const char *text, uint32_t *sample, struct why *why)
@@ -174,11 +176,41 @@ static void put_together(const struct trace_session *session)
     }
 }
 
+/* Looks again sooner where a lane may have become a quarter full in the last pause, and later where
+ * none has become a sixteenth: each look stops somebody who has the CPU. What begins all at once is
+ * noticed at the next look only. So a sample of all that come pauses never long, and of many
+ * domains, whose records share Dom0's lane, the pause is shorter. */
+static void follow_fill(struct trace_session *session, double fill)
+{
+    bool keeps_to_rate = session->set->threshold == TRACE_THRESHOLD_AUTO;
+    uint64_t most_ns = PAUSE_NS;
+    if (keeps_to_rate && session->domain_count > 0)
+        most_ns = PAUSE_NS_MAX / session->domain_count;
+    if (fill > 1. / 4)
+        session->pause_ns /= 2;
+    else if (fill < 1. / 16)
+        session->pause_ns *= 2;
+    if (session->pause_ns > most_ns)
+        session->pause_ns = most_ns;
+    if (session->pause_ns < PAUSE_NS_MIN)
+        session->pause_ns = PAUSE_NS_MIN;
+}
+
+static double take_some(struct trace_reader *reader,
+                        void (*take)(void *ctx, const struct trace_record *record), void *ctx)
+{
+    return (double)trace_reader_take(reader, take, ctx) / reader->records;
+}
+
 static void take_all(struct trace_session *session)
 {
-    (void)trace_reader_take(&session->dom0, take_dom0s, session);
-    for (size_t i = 0; i < session->domain_count; i++)
-        (void)trace_reader_take(&session->domains[i]->reader, take_domains, session->domains[i]);
+    double fullest = take_some(&session->dom0, take_dom0s, session);
+    for (size_t i = 0; i < session->domain_count; i++) {
+        struct domain *domain = session->domains[i];
+        double fill = take_some(&domain->reader, take_domains, domain);
+        fullest = fill > fullest ? fill : fullest;
+    }
+    follow_fill(session, fullest);
 }
 
 static int add_domain(struct trace_session *session, uint32_t domid, int fd, bool fresh)
@@ -231,6 +263,7 @@ int trace_session_open(const char *control_socket, uint32_t domid, uint32_t samp
         return why_fail_errno(why, -ENOMEM, "cannot trace");
     session->set = set;
     session->fd = -1;
+    session->pause_ns = PAUSE_NS;
     if (sample == 0)
         sample = TRACE_SAMPLE_AUTO;
     int rc = begin(session, control_socket, domid, sample, why);
@@ -245,8 +278,7 @@ int trace_session_open(const char *control_socket, uint32_t domid, uint32_t samp
 /* Until the first domain writes, who asks waits for it. */
 uint64_t trace_session_pause_ns(const struct trace_session *session)
 {
-    bool is_calm = session->set->threshold == TRACE_THRESHOLD_AUTO && session->domain_count > 0;
-    return is_calm ? CALM_PAUSE_NS : PAUSE_NS;
+    return session->pause_ns;
 }
 
 int trace_session_take(struct trace_session *session, struct why *why)

@@ -103,8 +103,8 @@ bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io,
         return false;
     if (*looked_ns != 0)
         put_found(trace, io, pace, cache_notes_threads(cache_view_notes(view)), *looked_ns);
-    else
-        trace_pace_pass(pace);
+    else if (trace_pace_pass(pace))
+        trace_pace_look(pace, clock_coarse_ns());
     return true;
 }
 
@@ -130,7 +130,8 @@ void blkfront_trace_submitted(struct blkfront_queue *queue, struct shadow_entry 
     struct blkfront_trace *trace = queue->trace;
     uint32_t weight;
     if (submitted_ns == 0 || !trace_pace_is_due(&trace->pace)) {
-        trace_pace_pass(&trace->pace);
+        if (trace_pace_pass(&trace->pace))
+            trace_pace_look(&trace->pace, clock_coarse_ns());
         shadow_set_rank(entry, TRACE_RANK_NEVER);
     } else {
         shadow_set_rank(entry, trace_pace_choose(&trace->pace, submitted_ns, &weight));

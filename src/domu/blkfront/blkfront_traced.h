@@ -39,7 +39,7 @@ static inline void blkfront_trace_submit(struct blkfront_queue *queue, struct sh
         blkfront_trace_submitted(queue, entry, submitted_ns);
         return;
     }
-    trace_pace_pass(&trace->pace);
+    (void)trace_pace_pass(&trace->pace);
     shadow_set_rank(entry, TRACE_RANK_NEVER);
 }
 

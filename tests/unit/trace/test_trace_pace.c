@@ -7,7 +7,7 @@
 
 #include "trace/trace_pace.h"
 
-enum { SECOND_NS = 1000000000 };
+enum { SECOND_NS = 1000000000, COARSE_NS = 4000000 };
 
 struct run {
     struct trace_pace pace;
@@ -23,7 +23,8 @@ static void come(struct run *run, uint64_t count, uint64_t gap_ns)
         run->now_ns += gap_ns;
         run->requests++;
         if (!trace_pace_is_due(&run->pace)) {
-            trace_pace_pass(&run->pace);
+            if (trace_pace_pass(&run->pace))
+                trace_pace_look(&run->pace, run->now_ns - run->now_ns % COARSE_NS);
             continue;
         }
         uint32_t weight;
@@ -82,16 +83,67 @@ static void test_a_moderate_rate_is_chosen_whole(void **state)
 
 static void test_of_a_high_rate_so_many_are_chosen(void **state)
 {
+    const uint64_t rates[] = {60000, 100000, 1000000, 4000000, 20000000};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        struct run run = start(TRACE_SAMPLE_AUTO);
+        come(&run, rates[i], SECOND_NS / rates[i]);
+        assert_in_range(run.chosen, TRACE_PACE_SAMPLE_PER_SECOND / 2 - 256,
+                        TRACE_PACE_SAMPLE_PER_SECOND + 512);
+        assert_in_range(run.weights, run.requests - run.heaviest, run.requests);
+    }
+}
+
+/* Paces that share the rate between them choose a part each. */
+static void test_who_shares_the_rate_chooses_less(void **state)
+{
     (void)state;
     struct run run = start(TRACE_SAMPLE_AUTO);
-    come(&run, 8000000, SECOND_NS / 4000000);
-    assert_in_range(run.chosen, TRACE_PACE_PER_SECOND, 3 * TRACE_PACE_PER_SECOND);
-    assert_in_range(run.weights, run.requests - run.heaviest, run.requests);
-    uint64_t before = run.chosen; /* as soon as there are few again, all of them */
-    come(&run, 2000, SECOND_NS / 1000);
-    before = run.chosen;
-    come(&run, 1000, SECOND_NS / 1000);
-    assert_int_equal(run.chosen - before, 1000);
+    run.pace.sharers = 10;
+    come(&run, 1000000, SECOND_NS / 1000000);
+    assert_in_range(run.chosen, TRACE_PACE_SAMPLE_PER_SECOND / 20 - 256,
+                    TRACE_PACE_SAMPLE_PER_SECOND / 10 + 512);
+}
+
+/* As soon as there are few again, all of them, though each 512th was chosen before. */
+static void test_the_calm_after_a_storm_is_chosen_whole(void **state)
+{
+    const uint64_t gaps_ns[] = {SECOND_NS, SECOND_NS / 10, SECOND_NS / 100};
+    (void)state;
+    for (size_t i = 0; i < sizeof(gaps_ns) / sizeof(gaps_ns[0]); i++) {
+        struct run run = start(TRACE_SAMPLE_AUTO);
+        come(&run, 4000000, SECOND_NS / 4000000);
+        assert_in_range(run.pace.every, 256, 512);
+        come(&run, 2 * TRACE_PACE_LOOK_EVERY, gaps_ns[i]);
+        uint64_t before = run.chosen;
+        come(&run, 1000, gaps_ns[i]);
+        assert_int_equal(run.chosen - before, 1000);
+        assert_int_equal(run.weights, run.requests);
+    }
+}
+
+/* A rate that is chosen whole is so again after one that was not. */
+static void test_a_moderate_rate_after_a_storm_is_chosen_whole(void **state)
+{
+    (void)state;
+    struct run run = start(TRACE_SAMPLE_AUTO);
+    come(&run, 4000000, SECOND_NS / 4000000);
+    come(&run, 1000, SECOND_NS / 45000);
+    uint64_t before = run.chosen;
+    come(&run, 45000, SECOND_NS / 45000);
+    assert_int_equal(run.chosen - before, 45000);
+}
+
+/* Whatever order the times come in: they are of several threads. */
+static void test_a_time_before_the_last_one_changes_nothing(void **state)
+{
+    (void)state;
+    struct run run = start(TRACE_SAMPLE_AUTO);
+    come(&run, 100, SECOND_NS / 1000);
+    run.now_ns -= SECOND_NS / 10;
+    come(&run, 50, SECOND_NS / 1000);
+    assert_int_equal(run.chosen, 150);
+    assert_int_equal(run.pace.every, 1);
 }
 
 /* One that came too early to be asked for its time is passed by: the next one is chosen. */
@@ -102,7 +154,7 @@ static void test_one_that_is_due_stays_due(void **state)
     struct run run = start(4);
     come(&run, 4, 10);
     assert_true(trace_pace_is_due(&run.pace));
-    trace_pace_pass(&run.pace);
+    assert_false(trace_pace_pass(&run.pace));
     assert_true(trace_pace_is_due(&run.pace));
     (void)trace_pace_choose(&run.pace, run.now_ns, &weight);
     assert_int_equal(weight, 5);
@@ -124,6 +176,10 @@ int main(void)
         cmocka_unit_test(test_a_sample_has_smaller_ones_in_it),
         cmocka_unit_test(test_a_moderate_rate_is_chosen_whole),
         cmocka_unit_test(test_of_a_high_rate_so_many_are_chosen),
+        cmocka_unit_test(test_who_shares_the_rate_chooses_less),
+        cmocka_unit_test(test_the_calm_after_a_storm_is_chosen_whole),
+        cmocka_unit_test(test_a_moderate_rate_after_a_storm_is_chosen_whole),
+        cmocka_unit_test(test_a_time_before_the_last_one_changes_nothing),
         cmocka_unit_test(test_one_that_is_due_stays_due),
         cmocka_unit_test(test_a_passed_one_is_of_no_sample),
     };
