@@ -79,8 +79,7 @@ static void keep_written(const struct device_job *job)
     const uint8_t *data = job->buffer + (job->sector * BLOCK_SECTOR_BYTES - job->io.offset_bytes);
     vdisk->cache_state++;
     cache_claims_hear(&vdisk->claims, vdisk->cache);
-    for (uint32_t i = 0; i < job->sector_count; i++)
-        cache_insert(vdisk->cache, job->sector + i, data + (size_t)i * BLOCK_SECTOR_BYTES);
+    cache_insert_run(vdisk->cache, job->sector, job->sector_count, data);
 }
 
 void change_end(struct device_job *job)

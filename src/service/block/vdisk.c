@@ -210,7 +210,7 @@ void device_read_prefetch(const struct device_job *read)
     const uint8_t *data = data_of(read, request);
     for (size_t i = 0; i < BLOCK_SECTOR_BYTES; i += CACHE_LINE_BYTES)
         __builtin_prefetch(data + i);
-    cache_prefetch(read->vdisk->cache, request->sector);
+    cache_prefetch_insert(read->vdisk->cache, request->sector);
     cache_prefetch_victim(read->vdisk->cache);
 }
 
@@ -233,10 +233,8 @@ void device_read_keep(struct device_job *read, const struct block_request *reque
         return;
     read->kept_sector = request->sector;
     read->kept_count = sectors_of(request);
-    const uint8_t *data = data_of(read, request);
     struct vdisk *vdisk = read->vdisk;
     vdisk->cache_state++;
     cache_claims_hear(&vdisk->claims, vdisk->cache);
-    for (uint32_t i = 0; i < request->sector_count; i++)
-        cache_insert(vdisk->cache, request->sector + i, data + (size_t)i * BLOCK_SECTOR_BYTES);
+    cache_insert_run(vdisk->cache, request->sector, sectors_of(request), data_of(read, request));
 }

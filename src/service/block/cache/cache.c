@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/prefetch.h"
 #include "service/block/cache/sector_index.h"
 #include "service/block/cache/shared_cache.h"
 #include "service/block/engine/sector.h"
@@ -166,19 +167,76 @@ static uint32_t take_slot(struct cache *cache, uint64_t sector)
     return slot;
 }
 
+void cache_prefetch(const struct cache *cache, uint64_t sector)
+{
+    if (cache->used > 0)
+        __builtin_prefetch(sector_index_begin(&cache->index, sector));
+}
+
+void cache_prefetch_insert(const struct cache *cache, uint64_t sector)
+{
+    cache_prefetch(cache, sector);
+    if (cache->shared != NULL)
+        shared_cache_prefetch(cache->shared, sector);
+}
+
+/* The slot that the next insertion takes, as far as that is known; else SECTOR_INDEX_NONE. */
+static uint32_t next_slot(const struct cache *cache)
+{
+    if (cache->used < cache->capacity)
+        return cache->free_slot;
+    if (cache->capacity == 0 || cache->policy->next_victim == NULL)
+        return SECTOR_INDEX_NONE;
+    return cache->policy->next_victim(cache->policy_state);
+}
+
+void cache_prefetch_victim(const struct cache *cache)
+{
+    uint32_t slot = next_slot(cache);
+    if (slot == SECTOR_INDEX_NONE)
+        return;
+    assert(slot < cache->capacity);
+    prefetch_to_write(slot_data(cache, slot), BLOCK_SECTOR_BYTES);
+    if (cache->shared != NULL)
+        shared_cache_prefetch_slot(cache->shared, slot);
+    if (cache->used == cache->capacity)
+        cache_prefetch_insert(cache, cache->index.sector_of[slot]);
+}
+
+/* The sector's slot, which it gets now if it has none; SECTOR_INDEX_NONE where memory is lacking.
+ */
+static uint32_t slot_for(struct cache *cache, uint64_t sector)
+{
+    uint32_t slot = find_slot(cache, sector);
+    if (slot != SECTOR_INDEX_NONE)
+        return slot;
+    if (!sector_index_reserve(&cache->index, sector))
+        return SECTOR_INDEX_NONE;
+    slot = take_slot(cache, sector);
+    sector_index_put(&cache->index, sector, slot);
+    cache->policy->insert(cache->policy_state, slot, sector);
+    return slot;
+}
+
 void cache_insert(struct cache *cache, uint64_t sector, const void *data)
+{
+    cache_insert_run(cache, sector, 1, data);
+}
+
+void cache_insert_run(struct cache *cache, uint64_t sector, uint32_t count, const void *data)
 {
     if (cache->capacity == 0)
         return;
-    uint32_t slot = find_slot(cache, sector);
-    if (slot == SECTOR_INDEX_NONE) {
-        if (!sector_index_reserve(&cache->index, sector))
-            return;
-        slot = take_slot(cache, sector);
-        sector_index_put(&cache->index, sector, slot);
-        cache->policy->insert(cache->policy_state, slot, sector);
+    for (uint32_t i = 1; i < count; i++)
+        cache_prefetch_insert(cache, sector + i);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = slot_for(cache, sector + i);
+        if (i + 1 < count)
+            cache_prefetch_victim(cache);
+        if (slot != SECTOR_INDEX_NONE)
+            fill_slot(cache, slot, sector + i,
+                      (const unsigned char *)data + (size_t)i * BLOCK_SECTOR_BYTES);
     }
-    fill_slot(cache, slot, sector, data);
 }
 
 void cache_use_slot(struct cache *cache, uint32_t slot)
@@ -233,24 +291,6 @@ bool cache_remove_on(struct cache *cache, struct cache_removal *removal, uint32_
             remove_slot(cache, slot);
     }
     return removal->done == removal->end;
-}
-
-void cache_prefetch(const struct cache *cache, uint64_t sector)
-{
-    if (cache->used > 0)
-        __builtin_prefetch(sector_index_begin(&cache->index, sector));
-}
-
-void cache_prefetch_victim(const struct cache *cache)
-{
-    if (cache->used < cache->capacity || cache->capacity == 0 || cache->policy->next_victim == NULL)
-        return;
-    uint32_t slot = cache->policy->next_victim(cache->policy_state);
-    assert(slot < cache->capacity);
-    const unsigned char *data = slot_data(cache, slot);
-    for (size_t i = 0; i < BLOCK_SECTOR_BYTES; i += POOL_ALIGN)
-        __builtin_prefetch(data + i, 1);
-    __builtin_prefetch(sector_index_begin(&cache->index, cache->index.sector_of[slot]));
 }
 
 void cache_clear(struct cache *cache)

@@ -81,6 +81,9 @@ const void *cache_peek(const struct cache *cache, uint64_t sector);
 /* Copies 512 bytes in, or forgets them where memory is lacking. Inserting a sector that is there
  * already updates its data but does not count as a use. */
 void cache_insert(struct cache *cache, uint64_t sector, const void *data);
+/* The same for count sectors from sector on, in their order; data: of all of them. Each one's
+ * memory is on its way while the one before is put in. */
+void cache_insert_run(struct cache *cache, uint64_t sector, uint32_t count, const void *data);
 /* Forgetting what there is of a range of sectors, in as many steps as the caller likes. */
 struct cache_removal {
     uint64_t sector, sector_count;
@@ -101,10 +104,11 @@ bool cache_remove_on(struct cache *cache, struct cache_removal *removal, uint32_
 /*
  * Hints that cost next to nothing: a cache of ten thousand sectors is larger than what the
  * processor keeps near while the kernel works in between, so its lines come from far, and better
- * before they are needed. The first is for a look-up or an insertion of that sector (any number
- * will do), the second for what the next insertion into a full cache gives up.
+ * before they are needed. The first is for a look-up of that sector (any number will do), the
+ * second for its insertion, the third for the slot that the next insertion takes.
  */
 void cache_prefetch(const struct cache *cache, uint64_t sector);
+void cache_prefetch_insert(const struct cache *cache, uint64_t sector);
 void cache_prefetch_victim(const struct cache *cache);
 /* Forgets everything (the image changed size). */
 void cache_clear(struct cache *cache);

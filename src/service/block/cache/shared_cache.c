@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory_file.h"
+#include "base/prefetch.h"
 #include "ring/barrier.h"
 #include "service/block/cache/owner_mark.h"
 #include "splitdom/shared_cache.h"
@@ -209,16 +210,27 @@ static void split_bucket(struct shared_cache *shared)
     store_release_u32(&shared->header->bucket_limit, shared->bucket_limit);
 }
 
+/* A free entry of the bucket; NULL: none. One that was never used, or was taken out, is seen by
+ * itself. Only where there is none of these are the slots looked at, which lie anywhere. */
+static uint64_t *find_free(const struct shared_cache *shared, struct shared_cache_bucket *bucket)
+{
+    for (int way = 0; way < SHARED_CACHE_WAYS; way++) {
+        if ((uint32_t)bucket->entry[way] == 0)
+            return &bucket->entry[way];
+    }
+    for (int way = 0; way < SHARED_CACHE_WAYS; way++) {
+        if (is_free(shared, bucket->entry[way]))
+            return &bucket->entry[way];
+    }
+    return NULL;
+}
+
 static void index_add(struct shared_cache *shared, uint64_t sector, uint32_t slot)
 {
     uint64_t hash = shared_cache_hash(shared->seed, sector);
-    struct shared_cache_bucket *bucket = bucket_of(shared, hash);
-    for (int way = 0; way < SHARED_CACHE_WAYS; way++) {
-        if (is_free(shared, bucket->entry[way])) {
-            store_release_u64(&bucket->entry[way], shared_cache_entry(hash, slot));
-            return;
-        }
-    }
+    uint64_t *entry = find_free(shared, bucket_of(shared, hash));
+    if (entry != NULL)
+        store_release_u64(entry, shared_cache_entry(hash, slot));
 }
 
 static void index_remove(struct shared_cache *shared, uint64_t sector, uint32_t slot)
@@ -240,6 +252,17 @@ static void write_sector(uint8_t *to, const void *from)
     memcpy(word, from, sizeof(word));
     for (size_t i = 0; i < WORDS_PER_SECTOR; i++)
         store_release_u64((uint64_t *)(void *)to + i, word[i]);
+}
+
+void shared_cache_prefetch(const struct shared_cache *shared, uint64_t sector)
+{
+    uint64_t hash = shared_cache_hash(shared->seed, sector);
+    prefetch_to_write(bucket_of(shared, hash), 1);
+}
+
+void shared_cache_prefetch_slot(const struct shared_cache *shared, uint32_t slot)
+{
+    prefetch_to_write(&shared->slots[slot], 1);
 }
 
 void shared_cache_put(struct shared_cache *shared, uint32_t slot, uint64_t sector, const void *data)

@@ -34,6 +34,10 @@ const void *shared_cache_data(const struct shared_cache *shared);
  * holds the sector. */
 void shared_cache_put(struct shared_cache *shared, uint32_t slot, uint64_t sector,
                       const void *data);
+/* Hints for a put that follows: of where a sector is noted, the one to come and the one that the
+ * slot holds now; and of the slot. */
+void shared_cache_prefetch(const struct shared_cache *shared, uint64_t sector);
+void shared_cache_prefetch_slot(const struct shared_cache *shared, uint32_t slot);
 /* The slot is empty: on return no reader that begins finds its sector. */
 void shared_cache_drop(struct shared_cache *shared, uint32_t slot);
 /* All slots are empty: the same. */
