@@ -262,6 +262,48 @@ static void statistics_are_of_both_directions(void **state)
     assert_int_equal(sum.reconnects, 5);
 }
 
+static void each_counter_is_told_under_its_own_name(void **state)
+{
+    struct netfront_statistics sum;
+    (void)state;
+    rig_start(&rig);
+    options.tx_slots = options.rx_slots = 32;
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    struct netfront_queue *q = &rig.nf->queue[0];
+    pthread_mutex_lock(&q->tx.lock);
+    q->tx_count.frames = 1, q->tx_count.bytes = 2, q->tx_count.errors = 3;
+    q->tx_count.dropped = 4, q->tx_count.lost = 5, q->tx_count.waits = 6;
+    pthread_mutex_unlock(&q->tx.lock);
+    pthread_mutex_lock(&q->rx.lock);
+    q->rx_count.frames = 7, q->rx_count.bytes = 8, q->rx_count.errors = 9;
+    q->rx_count.truncated = 10, q->rx_count.slots = 11;
+    pthread_mutex_unlock(&q->rx.lock);
+    netfront_statistics(rig.nf, &sum);
+    assert_true(sum.tx_frames == 1 && sum.tx_bytes == 2 && sum.tx_errors == 3);
+    assert_true(sum.tx_dropped == 4 && sum.tx_lost == 5 && sum.tx_waits == 6);
+    assert_true(sum.rx_frames == 7 && sum.rx_bytes == 8 && sum.rx_errors == 9);
+    assert_true(sum.rx_truncated == 10 && sum.rx_slots == 11);
+}
+
+static void the_bounds_of_slots_and_queues_are_allowed(void **state)
+{
+    (void)state;
+    options.tx_slots = options.rx_slots = 256;
+    options.queues = NETFRONT_QUEUES_MAX;
+    options.devid = NETFRONT_DEVID_MAX;
+    assert_int_equal(netfront_pages(&options), NETFRONT_QUEUES_MAX * 514);
+    options.queues++;
+    assert_int_equal(netfront_pages(&options), 0);
+    options.queues = 1;
+    options.devid++;
+    assert_int_equal(netfront_pages(&options), 0);
+    options.devid = 0;
+    options.tx_slots = 48;
+    assert_int_equal(netfront_pages(&options), 0);
+    options.tx_slots = 512;
+    assert_int_equal(netfront_pages(&options), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +325,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(interfaces_are_told_apart_by_their_numbers, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(statistics_are_of_both_directions, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_counter_is_told_under_its_own_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_bounds_of_slots_and_queues_are_allowed, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fakes/xs_peer.h"
+#include "fakes/xs_three.h"
 #include "xenstore/server/xs_server_private.h"
 
 static struct xs_server *server;
@@ -259,6 +259,47 @@ static void test_event_under_way_is_not_doubled(void **state)
     xs_peer_expect_event(&peer, "/w", "t");
 }
 
+/* Who may act for a domain may not for the next one of the same number. */
+static void test_a_target_is_one_life_of_a_domain(void **state)
+{
+    struct xs_three *f = *state;
+    xs_conn_set_target(f->server, 2, 1);
+    xs_peer_write(&f->two, 0, "/local/domain/1/x", "");
+    xs_peer_expect_ok(&f->two, XS_WRITE);
+    xs_peer_write(&f->one, 0, "/local/domain/2", ""); /* and not the other way round */
+    xs_peer_expect_error(&f->one, "EACCES");
+    xs_server_release(f->server, 1);
+    assert_int_equal(xs_server_introduce(f->server, 1), 0);
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/local/domain/1");
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "/local/domain/1\0n1");
+    xs_peer_write(&f->two, 0, "/local/domain/1/x", "");
+    xs_peer_expect_error(&f->two, "EACCES");
+    xs_conn_set_target(f->server, 2, 1);
+    xs_peer_write(&f->two, 0, "/local/domain/1/x", "");
+    xs_peer_expect_ok(&f->two, XS_WRITE);
+}
+
+static void test_usage_is_counted_by_domain(void **state)
+{
+    struct xs_three *f = *state;
+    uint32_t before = xs_conn_count(f->server);
+    xs_peer_ask(&f->one, XS_WATCH, 0, "a\0t");
+    xs_peer_expect_event(&f->one, "a", "t");
+    (void)xs_peer_begin(&f->one);
+    (void)xs_peer_begin(&f->one);
+    struct xs_conn_usage usage = xs_conn_usage(f->server, 1);
+    assert_int_equal(usage.watches, 1);
+    assert_int_equal(usage.transactions, 2);
+    assert_int_equal(xs_conn_usage(f->server, 2).watches, 0);
+    assert_int_equal(xs_conn_usage(f->server, 0).watches, 0);
+    xs_conn_reset_sessions(f->server, 2); /* somebody else's */
+    assert_int_equal(xs_conn_usage(f->server, 1).watches, 1);
+    xs_conn_reset_sessions(f->server, 1);
+    usage = xs_conn_usage(f->server, 1);
+    assert_int_equal(usage.watches + usage.transactions, 0);
+    assert_int_equal(xs_conn_count(f->server), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +315,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_close_with_everything_open, setup, teardown),
         cmocka_unit_test_setup_teardown(test_event_under_way_is_not_doubled, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_target_is_one_life_of_a_domain, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_usage_is_counted_by_domain, xs_three_setup,
+                                        xs_three_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

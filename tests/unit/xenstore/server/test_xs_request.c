@@ -238,6 +238,134 @@ static void test_specials_have_permissions_of_their_own(void **state)
     xs_peer_expect_error(&f->dom0, "ENOENT");
 }
 
+static void test_a_transaction_is_seen_when_it_has_ended(void **state)
+{
+    struct xs_three *f = *state;
+    xs_peer_write(&f->dom0, 0, "/t", "old");
+    uint32_t tx = xs_peer_begin(&f->dom0), given_up = xs_peer_begin(&f->dom0);
+    xs_peer_write(&f->dom0, tx, "/t", "new");
+    xs_peer_expect_value(&f->dom0, tx, "/t", "new");
+    xs_peer_expect_value(&f->dom0, 0, "/t", "old");
+    xs_peer_write(&f->dom0, given_up, "/u", "");
+    xs_peer_ask(&f->dom0, XS_TRANSACTION_END, tx, "t"); /* neither T nor F: it goes on */
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_TRANSACTION_END, tx, "T");
+    xs_peer_expect_ok(&f->dom0, XS_TRANSACTION_END);
+    xs_peer_expect_value(&f->dom0, 0, "/t", "new");
+    xs_peer_ask(&f->dom0, XS_TRANSACTION_END, given_up, "F");
+    xs_peer_expect_ok(&f->dom0, XS_TRANSACTION_END);
+    xs_peer_read(&f->dom0, 0, "/u");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_ask(&f->dom0, XS_TRANSACTION_END, tx, "T"); /* over */
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_ask(&f->dom0, XS_TRANSACTION_END, 0, "T");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_read(&f->dom0, tx, "/t");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_ask(&f->dom0, XS_RESET_WATCHES, tx, ""); /* nor is it known to anything else */
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+}
+
+/* A watch is no part of a transaction. */
+static void test_watches_ignore_transactions(void **state)
+{
+    struct xs_three *f = *state;
+    xs_peer_ask(&f->dom0, XS_WATCH, 77, "/w\0token");
+    xs_peer_expect_ok(&f->dom0, XS_WATCH);
+    xs_peer_expect_event(&f->dom0, "/w", "token");
+    xs_peer_ask(&f->dom0, XS_UNWATCH, 77, "/w\0token");
+    xs_peer_expect_ok(&f->dom0, XS_UNWATCH);
+    xs_peer_ask(&f->dom0, XS_UNWATCH, 0, "/w\0token");
+    xs_peer_expect_error(&f->dom0, "ENOENT");
+    xs_peer_write(&f->dom0, 0, "/w", "");
+    xs_peer_expect_silence(&f->dom0);
+}
+
+static void test_a_watch_looks_as_deep_as_it_says(void **state)
+{
+    struct xs_three *f = *state;
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0flat\0000");
+    xs_peer_expect_event(&f->dom0, "/w", "flat");
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/w/a");
+    xs_peer_expect_silence(&f->dom0);
+    xs_peer_write(&f->dom0, 0, "/w", "");
+    xs_peer_expect_event(&f->dom0, "/w", "flat");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0deep\0-1");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "/w\0a\0001\0b");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+/* A relative watch is told relative paths. */
+static void test_a_watch_is_told_as_it_was_asked_for(void **state)
+{
+    struct xs_three *f = *state;
+    xs_peer_ask(&f->one, XS_WATCH, 0, "w\0t");
+    xs_peer_expect_event(&f->one, "w", "t");
+    xs_peer_write(&f->one, 0, "/local/domain/1/w/x", "");
+    xs_peer_expect_event(&f->one, "w/x", "t");
+    xs_peer_ask(&f->one, XS_RESET_WATCHES, 0, "");
+    xs_peer_expect_ok(&f->one, XS_RESET_WATCHES);
+    xs_peer_write(&f->one, 0, "w/x", "");
+    xs_peer_expect_silence(&f->one);
+}
+
+static void test_a_special_name_is_as_long_as_a_path(void **state)
+{
+    struct xs_three *f = *state;
+    char payload[2100];
+    memset(payload, 'a', sizeof(payload));
+    payload[0] = '@';
+    memcpy(payload + 2049, "\0t", 3);
+    xs_peer_call(&f->dom0, XS_WATCH, 0, payload, 2049 + 3);
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_WATCH, 0, "@releaseDomain\0t");
+    xs_peer_expect_ok(&f->dom0, XS_WATCH);
+    xs_peer_expect_event(&f->dom0, "@releaseDomain", "t");
+}
+
+static void test_a_special_is_told_to_whom_it_is_allowed(void **state)
+{
+    struct xs_three *f = *state;
+    xs_peer_ask(&f->dom0, XS_SET_PERMS, 0, "@releaseDomain\0n0\0r1");
+    xs_peer_ask(&f->one, XS_GET_PERMS, 0, "@releaseDomain");
+    assert_int_equal(f->one.hdr.type, XS_GET_PERMS);
+    xs_peer_ask(&f->two, XS_GET_PERMS, 0, "@releaseDomain");
+    xs_peer_expect_error(&f->two, "EACCES");
+}
+
+static void test_a_node_without_a_value_is_empty(void **state)
+{
+    struct xs_three *f = *state;
+    xs_peer_ask(&f->dom0, XS_MKDIR, 0, "/m");
+    xs_peer_expect_ok(&f->dom0, XS_MKDIR);
+    xs_peer_ask(&f->dom0, XS_READ, 0, "/m");
+    assert_int_equal(f->dom0.hdr.type, XS_READ);
+    assert_int_equal(f->dom0.hdr.len, 0);
+}
+
+/* Names of 4096 bytes together are listed, one byte more is not. */
+static void test_a_directory_is_listed_as_long_as_it_fits(void **state)
+{
+    struct xs_three *f = *state;
+    char path[2048];
+    for (int i = 0; i < 4; i++) {
+        memset(path, 'a' + i, sizeof(path));
+        memcpy(path, "/d/", 3);
+        path[3 + 1023] = '\0';
+        xs_peer_write(&f->dom0, 0, path, "");
+        xs_peer_expect_ok(&f->dom0, XS_WRITE);
+    }
+    xs_peer_ask(&f->dom0, XS_DIRECTORY, 0, "/d");
+    assert_int_equal(f->dom0.hdr.type, XS_DIRECTORY);
+    assert_int_equal(f->dom0.hdr.len, 4096);
+    xs_peer_write(&f->dom0, 0, "/d/e", "");
+    xs_peer_ask(&f->dom0, XS_DIRECTORY, 0, "/d");
+    xs_peer_expect_error(&f->dom0, "E2BIG");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +386,22 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_malformed_payloads, xs_three_setup, xs_three_teardown),
         cmocka_unit_test_setup_teardown(test_specials_have_permissions_of_their_own, xs_three_setup,
                                         xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_a_transaction_is_seen_when_it_has_ended,
+                                        xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_watches_ignore_transactions, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_a_watch_looks_as_deep_as_it_says, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_a_watch_is_told_as_it_was_asked_for, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_a_special_name_is_as_long_as_a_path, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_a_special_is_told_to_whom_it_is_allowed,
+                                        xs_three_setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_a_node_without_a_value_is_empty, xs_three_setup,
+                                        xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_a_directory_is_listed_as_long_as_it_fits,
+                                        xs_three_setup, xs_three_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
