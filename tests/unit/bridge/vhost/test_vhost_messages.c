@@ -217,6 +217,98 @@ static void messages_without_sense_are_refused(void **state)
     assert_int_equal(hear(), -EPROTO);
 }
 
+static void ask_config(uint32_t offset, uint32_t bytes, union vhost_user_payload *answer)
+{
+    struct vhost_user_config ask = {.offset = offset, .bytes = bytes};
+    uint32_t head = (uint32_t)offsetof(struct vhost_user_config, region);
+
+    fake_guest_send(&guest, VHOST_USER_GET_CONFIG, &ask, head, -1);
+    assert_int_equal(hear(), 0);
+    memset(answer, 0x55, sizeof(*answer));
+    assert_int_equal(fake_guest_receive(&guest, answer), head + bytes);
+    assert_int_equal(answer->config.offset, offset);
+    assert_int_equal(answer->config.bytes, bytes);
+}
+
+static void any_part_of_the_configuration_can_be_read(void **state)
+{
+    const uint32_t all = (uint32_t)sizeof(struct virtio_blk_config),
+                   most = VHOST_USER_CONFIG_BYTES_MAX;
+    static const uint8_t none[VHOST_USER_CONFIG_BYTES_MAX];
+    static union vhost_user_payload whole, part;
+
+    (void)state;
+    ask_config(0, most, &whole);
+    assert_memory_equal(whole.config.region + all, none, most - all); /* what nobody knows */
+    ask_config(4, 8, &part);
+    assert_memory_equal(part.config.region, whole.config.region + 4, 8);
+    ask_config(all - 4, 8, &part);
+    assert_memory_equal(part.config.region, whole.config.region + all - 4, 8);
+    ask_config(all, 4, &part);
+    assert_memory_equal(part.config.region, none, 4);
+    ask_config(most, 0, &part);
+    struct vhost_user_config beyond = {.bytes = most + 1};
+    fake_guest_send(&guest, VHOST_USER_GET_CONFIG, &beyond, sizeof(beyond), -1);
+    assert_int_equal(hear(), -EPROTO);
+    beyond = (struct vhost_user_config){.offset = most + 1};
+    fake_guest_send(&guest, VHOST_USER_GET_CONFIG, &beyond, sizeof(beyond), -1);
+    assert_int_equal(hear(), -EPROTO);
+}
+
+/* Who knows of no flush gets each write flushed. */
+static void without_flushes_writes_go_through(void **state)
+{
+    uint64_t features = 1ULL << VIRTIO_F_VERSION_1;
+
+    (void)state;
+    fake_guest_send(&guest, VHOST_USER_SET_FEATURES, &features, sizeof(features), -1);
+    assert_int_equal(hear(), 0);
+    assert_true(device.write_through);
+    features |= 1ULL << VIRTIO_BLK_F_FLUSH;
+    fake_guest_send(&guest, VHOST_USER_SET_FEATURES, &features, sizeof(features), -1);
+    assert_int_equal(hear(), 0);
+    assert_false(device.write_through);
+}
+
+static void only_features_that_were_offered_can_be_chosen(void **state)
+{
+    uint64_t offered = ask_u64(VHOST_USER_GET_PROTOCOL_FEATURES), more = 1ULL << 62;
+
+    (void)state;
+    fake_guest_send(&guest, VHOST_USER_SET_PROTOCOL_FEATURES, &offered, sizeof(offered), -1);
+    assert_int_equal(hear(), 0);
+    fake_guest_send(&guest, VHOST_USER_SET_PROTOCOL_FEATURES, &more, sizeof(more), -1);
+    assert_int_equal(hear(), -EPROTO);
+}
+
+static void an_answer_is_given_where_one_is_asked_for(void **state)
+{
+    struct {
+        struct vhost_user_header header;
+        uint64_t features;
+    } __attribute__((packed)) message = {
+        {VHOST_USER_SET_FEATURES, VHOST_USER_VERSION | VHOST_USER_NEED_REPLY, sizeof(uint64_t)},
+        1ULL << VIRTIO_F_VERSION_1};
+    union vhost_user_payload answer;
+
+    (void)state;
+    assert_int_equal(write(guest.socket, &message, sizeof(message)), sizeof(message));
+    assert_int_equal(hear(), 0);
+    assert_int_equal(fake_guest_receive(&guest, &answer), sizeof(uint64_t));
+    assert_int_equal(answer.u64, 0);
+    message.header.request = VHOST_USER_GET_FEATURES; /* its answer is the answer */
+    message.header.bytes = 0;
+    assert_int_equal(write(guest.socket, &message, sizeof(message.header)), sizeof(message.header));
+    assert_int_equal(hear(), 0);
+    assert_int_equal(fake_guest_receive(&guest, &answer), sizeof(uint64_t));
+    assert_int_equal(fake_guest_receive(&guest, &answer), -1);
+    message.header.flags = VHOST_USER_VERSION; /* nor is there one for who did not ask */
+    message.header.request = VHOST_USER_SET_OWNER;
+    assert_int_equal(write(guest.socket, &message, sizeof(message.header)), sizeof(message.header));
+    assert_int_equal(hear(), 0);
+    assert_int_equal(fake_guest_receive(&guest, &answer), -1);
+}
+
 int main(void)
 {
 #define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -234,6 +326,10 @@ int main(void)
         SESSION_TEST(rings_outside_memory_are_refused),
         SESSION_TEST(the_descriptors_of_a_session_end_with_it),
         SESSION_TEST(messages_without_sense_are_refused),
+        SESSION_TEST(any_part_of_the_configuration_can_be_read),
+        SESSION_TEST(without_flushes_writes_go_through),
+        SESSION_TEST(only_features_that_were_offered_can_be_chosen),
+        SESSION_TEST(an_answer_is_given_where_one_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
