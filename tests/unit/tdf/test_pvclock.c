@@ -137,6 +137,9 @@ static void test_ticks_until_says_never(void **state)
     assert_true(pvclock_ticks_until(&slow, UINT64_MAX) == UINT64_MAX);
     /* What is too much before the shift is too much, also where the shift makes it small. */
     const struct vcpu_time_info half = {.tsc_to_system_mul = UINT32_C(1) << 31, .tsc_shift = 1};
+    const struct vcpu_time_info slower = {.tsc_to_system_mul = UINT32_C(1) << 31, .tsc_shift = -1};
+    assert_true(pvclock_ticks_until(&slower, UINT64_C(1) << 61) == UINT64_MAX);
+    assert_true(pvclock_ticks_until(&slower, (UINT64_C(1) << 61) - 1) < UINT64_MAX);
     assert_true(pvclock_ticks_until(&half, UINT64_C(1) << 62) == UINT64_MAX);
     assert_true(pvclock_ticks_until(&half, (UINT64_C(1) << 62) - 1) < UINT64_MAX);
 }

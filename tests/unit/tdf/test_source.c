@@ -160,6 +160,9 @@ static void test_tsc_predicts_clock_monotonic(void **state)
         skip();
     assert_int_equal(source.counter, PVCLOCK_COUNTER_TSC);
     predicts_clock_monotonic(&source);
+    struct tdf_source exact; /* whose time needs no samples, and settles the sooner */
+    tdf_source_monotonic(&exact);
+    assert_true(source.settle_ns > exact.settle_ns);
 }
 
 /* What the rate is measured over begins with the calibration, and ends when it has grown long. */

@@ -81,6 +81,31 @@ static void a_connected_port_has_an_id_and_turns(void **state)
     net_disconnect(&b.port);
 }
 
+static void a_port_is_found_by_its_name_on_any_bridge(void **state)
+{
+    (void)state;
+    struct net_bridge *bridge;
+    static struct fixture_port ports[3];
+    static const char *const names[] = {"a", "b", "c"};
+    const struct net_port_config config = {.mac = 0};
+    assert_int_equal(net_add_bridge(&net, "empty", &bridge), 0);
+    assert_int_equal(net_add_bridge(&net, "xenbr0", &bridge), 0);
+    assert_int_equal(net_add_bridge(&net, "xenbr1", &bridge), 0);
+    assert_null(net_find_port(&net, "a"));
+    for (int i = 0; i < 3; i++) {
+        fixture_init(&ports[i], names[i], 1);
+        assert_int_equal(net_connect(&net, &ports[i].port, i < 2 ? "xenbr0" : "xenbr1", &config),
+                         0);
+    }
+    for (int i = 0; i < 3; i++)
+        assert_ptr_equal(net_find_port(&net, names[i]), &ports[i].port);
+    assert_null(net_find_port(&net, "d"));
+    net_disconnect(&ports[1].port);
+    assert_null(net_find_port(&net, "b"));
+    net_disconnect(&ports[0].port);
+    net_disconnect(&ports[2].port);
+}
+
 #define IN_NET(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -89,6 +114,7 @@ int main(void)
         IN_NET(bridges_have_names_of_their_own),
         IN_NET(bridges_are_bounded),
         IN_NET(a_connected_port_has_an_id_and_turns),
+        IN_NET(a_port_is_found_by_its_name_on_any_bridge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
