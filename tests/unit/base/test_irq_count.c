@@ -103,6 +103,36 @@ static void the_kernel_s_own_file_is_read(void **state)
     irq_count_free(&c);
 }
 
+static void rows_must_be_of_the_same_interrupts_and_cpus(void **state)
+{
+    uint32_t irq = 77;
+    (void)state;
+    assert_int_equal(
+        cpu_between("  CPU0 CPU1 CPU2\n" DISK("1", "2", "3"), HEADER DISK("9", "2", "3"), &irq),
+        -ENOENT); /* one has gone, another one has come */
+    assert_int_equal(cpu_between("  CPU0 CPU2\n 36: 1 2 x\n", HEADER DISK("9", "2", "3"), &irq),
+                     -ENOENT);
+    assert_int_equal(cpu_between(HEADER DISK("1", "2", "3"),
+                                 HEADER DISK("9", "2", "3") NET("1", "1", "1"), &irq),
+                     -ENOENT);
+    assert_int_equal(cpu_between(HEADER, HEADER, &irq), -ENOENT); /* of none there is none */
+    assert_int_equal(irq, 77);
+}
+
+static void as_many_interrupts_as_events_are_enough(void **state)
+{
+    uint32_t irq = 0;
+    (void)state;
+    assert_int_equal(cpu_between(HEADER DISK("1", "2", "3"), HEADER DISK("8", "2", "3"), &irq),
+                     -ENOENT); /* seven */
+    assert_int_equal(cpu_between(HEADER DISK("1", "2", "3"), HEADER DISK("9", "2", "3"), &irq), 0);
+    assert_int_equal(irq, 36);
+    assert_int_equal(cpu_between(HEADER DISK("1", "2", "3") NET("4", "5", "6"),
+                                 HEADER DISK("1", "2", "3") NET("4", "5", "14"), &irq),
+                     3);
+    assert_int_equal(irq, 141);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +141,8 @@ int main(void)
         cmocka_unit_test(finds_the_one_cpu),
         cmocka_unit_test(finds_none_or_several),
         cmocka_unit_test(the_kernel_s_own_file_is_read),
+        cmocka_unit_test(rows_must_be_of_the_same_interrupts_and_cpus),
+        cmocka_unit_test(as_many_interrupts_as_events_are_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
