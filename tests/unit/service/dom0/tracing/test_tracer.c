@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "service/dom0/tracing/tracer.h"
+#include "trace/trace_reader.h"
 
 static void test_the_most_is_wanted_of_each_domain(void **state)
 {
@@ -101,6 +102,82 @@ static void test_gives_each_memory_once_to_who_traces_it(void **state)
     tracer_fini(&tracer);
 }
 
+/* Readers know by that when no more records come. */
+static void test_dom0s_memory_is_active_while_somebody_traces(void **state)
+{
+    struct tracer tracer;
+    struct trace_reader reader;
+    int a, b;
+    (void)state;
+    tracer_init(&tracer);
+    int fd = tracer_begin(&tracer, &a, 0, 1);
+    assert_true(fd >= 0);
+    assert_int_equal(trace_reader_open(&reader, TRACE_DOM0_LANES, TRACE_DOM0_RECORDS, fd, true), 0);
+    assert_true(trace_reader_is_active(&reader));
+    assert_int_equal(tracer_begin(&tracer, &b, 7, 1), fd); /* one memory for all */
+    assert_true(tracer_end(&tracer, &a));
+    assert_true(trace_reader_is_active(&reader));
+    assert_true(tracer_end(&tracer, &b));
+    assert_false(trace_reader_is_active(&reader));
+    assert_int_equal(tracer_begin(&tracer, &a, 0, 1), fd); /* also for who comes later */
+    assert_true(trace_reader_is_active(&reader));
+    assert_true(tracer_end(&tracer, &a));
+    trace_reader_close(&reader);
+    tracer_fini(&tracer);
+    tracer_fini(&tracer); /* a second time does no harm */
+}
+
+static void test_memories_are_given_in_the_order_in_which_they_were_fetched(void **state)
+{
+    struct tracer tracer;
+    struct tracer_domain domains[3];
+    int asker;
+    uint32_t domid = 0;
+    bool fresh;
+    (void)state;
+    tracer_init(&tracer);
+    for (uint32_t i = 0; i < 3; i++) {
+        tracer_domain_init(&domains[i], i + 1);
+        domains[i].threshold = 1;
+    }
+    assert_true(tracer_fetch(&tracer, &domains[2]) >= 0);
+    assert_true(tracer_begin(&tracer, &asker, 0, 1) >= 0);
+    assert_true(tracer_fetch(&tracer, &domains[0]) >= 0);
+    assert_true(tracer_fetch(&tracer, &domains[1]) >= 0);
+    static const uint32_t order[] = {3, 1, 2};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tracer_next(&tracer, &asker, &domid, &fresh), domains[order[i] - 1].fd);
+        assert_int_equal(domid, order[i]);
+        assert_int_equal(fresh, i > 0); /* the first one was there before */
+    }
+    assert_int_equal(tracer_next(&tracer, &asker, &domid, &fresh), -EAGAIN);
+    (void)tracer_end(&tracer, &asker);
+    for (int i = 0; i < 3; i++)
+        tracer_domain_fini(&domains[i]);
+    assert_int_equal(domains[0].fd, -1);
+    tracer_fini(&tracer);
+}
+
+/* A domain may write into its own memory, and change its size as little as anybody. */
+static void test_a_domains_memory_keeps_its_size(void **state)
+{
+    struct tracer tracer;
+    struct tracer_domain domain;
+    (void)state;
+    tracer_init(&tracer);
+    tracer_domain_init(&domain, 1);
+    domain.threshold = 1;
+    int fd = tracer_fetch(&tracer, &domain);
+    assert_true(fd >= 0);
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(page, MAP_FAILED);
+    munmap(page, 4096);
+    assert_true(ftruncate(fd, 0) < 0);
+    assert_true(ftruncate(fd, 1 << 30) < 0);
+    tracer_domain_fini(&domain);
+    tracer_fini(&tracer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +185,9 @@ int main(void)
         cmocka_unit_test(test_one_trace_for_each_connection),
         cmocka_unit_test(test_nobody_else_can_write_to_dom0s_memory),
         cmocka_unit_test(test_gives_each_memory_once_to_who_traces_it),
+        cmocka_unit_test(test_dom0s_memory_is_active_while_somebody_traces),
+        cmocka_unit_test(test_memories_are_given_in_the_order_in_which_they_were_fetched),
+        cmocka_unit_test(test_a_domains_memory_keeps_its_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
