@@ -37,6 +37,7 @@ static int setup(void **state)
 {
     (void)state;
     alarm(60);
+    dom0 = NULL;
     fronts = (struct fronts){.shutdown = false};
     life_init(&life);
     snprintf(base, sizeof(base), "/tmp/splitdom-front-XXXXXX");
@@ -176,6 +177,108 @@ static void a_closed_device_is_opened_again(void **state)
     }
 }
 
+static void each_token_says_one_thing(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){0});
+    const struct {
+        const char *token;
+        bool *flag;
+    } rows[] = {{fronts_shutdown_token, &fronts.shutdown},
+                {fronts_clock_token, &fronts.clock},
+                {fronts_share_token, &fronts.share},
+                {fronts_trace_token, &fronts.trace}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fronts_note(&fronts, rows[i].token);
+        for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++)
+            assert_int_equal(*rows[k].flag, k == i);
+        *rows[i].flag = false;
+    }
+}
+
+static int traced;
+
+static void count_trace(struct xenbus_front *xenbus)
+{
+    traced += xenbus == &other ? 10 : 1;
+}
+
+static void only_devices_that_can_be_traced_are(void **state)
+{
+    (void)state;
+    static const struct front_class can = {.name = "vif", .trace = count_trace};
+    meet(&(struct fake_dom0_script){0});
+    traced = 0;
+    fronts_trace(&fronts);
+    assert_int_equal(traced, 0);
+    other.class = &can;
+    fronts_trace(&fronts);
+    assert_int_equal(traced, 10);
+}
+
+static void give_numbers(struct fake_dom0 *d, struct xs_server *store)
+{
+    (void)store;
+    fake_dom0_node(d, "sectors", "100");
+    fake_dom0_node(d, "odd", "x");
+}
+
+static void a_number_of_the_back_end_may_be_absent(void **state)
+{
+    (void)state;
+    uint64_t number = 0;
+    meet(&(struct fake_dom0_script){.change_features = give_numbers});
+    assert_int_equal(xenbus_front_find_back(&front, &step), 0);
+    assert_int_equal(xenbus_front_number(&front, "sectors", 100, 7, &number), 0);
+    assert_int_equal(number, 100);
+    assert_true(xenbus_front_number(&front, "sectors", 99, 7, &number) < 0);
+    assert_true(xenbus_front_number(&front, "odd", 99, 7, &number) < 0);
+    assert_int_equal(xenbus_front_number(&front, "none", 99, 7, &number), 0);
+    assert_int_equal(number, 7);
+}
+
+static void own_nodes_are_written_read_and_removed(void **state)
+{
+    (void)state;
+    char value[16];
+    meet(&(struct fake_dom0_script){0});
+    assert_int_equal(xenbus_front_has(&front, 0, "note"), 0);
+    assert_int_equal(xenbus_front_own(&front, "note", value, sizeof(value)), -ENOENT);
+    assert_int_equal(xenbus_front_put(&front, 0, "note", "%d-%s", 5, "a"), 0);
+    assert_int_equal(xenbus_front_has(&front, 0, "note"), 1);
+    assert_int_equal(xenbus_front_has(&other, 0, "note"), 0);
+    assert_int_equal(xenbus_front_own(&front, "note", value, sizeof(value)), 3);
+    assert_string_equal(value, "5-a");
+    assert_int_equal(xenbus_front_remove(&front, 0, "note"), 0);
+    assert_int_equal(xenbus_front_has(&front, 0, "note"), 0);
+    assert_int_equal(xenbus_front_remove(&front, 0, "note"), 0); /* it is not there, as wanted */
+    assert_int_equal(xenbus_front_put(&front, 0, "long", "%040d", 7), 0);
+    assert_int_equal(xenbus_front_has(&front, 0, "long"), 1); /* whatever its length */
+}
+
+static void a_back_end_that_is_gone_is_unknown(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){0});
+    assert_int_equal(xenbus_front_find_back(&front, &step), 0);
+    assert_int_equal(xenbus_front_back_state(&front), XenbusStateInitWait);
+    snprintf(front.backend, sizeof(front.backend), "/local/domain/0/backend/vbd/3/999");
+    assert_int_equal(xenbus_front_back_state(&front), XenbusStateUnknown);
+}
+
+static void who_watches_twice_watches_once(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){0});
+    assert_int_equal(xenbus_front_find_back(&front, &step), 0);
+    assert_int_equal(xenbus_front_watch_back(&front, "state"), 0);
+    assert_int_equal(xenbus_front_watch_back(&front, "state"), 0);
+    fake_dom0_stop(dom0);
+    dom0 = NULL;
+    assert_true(xenbus_front_watch_back(&front, "sectors") < 0);
+    xenbus_front_close(&front); /* of a dead Dom0: nothing, and no wait */
+}
+
 int main(void)
 {
 #define FRONT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -187,6 +290,12 @@ int main(void)
         FRONT_TEST(an_offer_that_fails_leaves_nothing),
         FRONT_TEST(an_event_of_another_device_is_not_lost),
         FRONT_TEST(a_closed_device_is_opened_again),
+        FRONT_TEST(each_token_says_one_thing),
+        FRONT_TEST(only_devices_that_can_be_traced_are),
+        FRONT_TEST(a_number_of_the_back_end_may_be_absent),
+        FRONT_TEST(own_nodes_are_written_read_and_removed),
+        FRONT_TEST(a_back_end_that_is_gone_is_unknown),
+        FRONT_TEST(who_watches_twice_watches_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

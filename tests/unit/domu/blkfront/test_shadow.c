@@ -131,6 +131,25 @@ static void nothing_pending_gives_nothing(void **state)
     assert_null(shadow_next(&shadow, 0));
 }
 
+/* Rings of one disk share the numbers: each knows its own alone. */
+static void ids_begin_where_they_are_told_to(void **state)
+{
+    (void)state;
+    struct shadow second;
+    assert_int_equal(shadow_init(&second, 4, NR_ENTRIES), 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct shadow_entry *ours = shadow_take(&shadow), *other = shadow_take(&second);
+        assert_int_equal(ours->id % SHADOW_IDS, i);
+        assert_int_equal(other->id % SHADOW_IDS, NR_ENTRIES + i);
+        assert_ptr_equal(shadow_find(&shadow, ours->id), ours);
+        assert_ptr_equal(shadow_find(&second, other->id), other);
+        assert_null(shadow_find(&shadow, other->id));
+        assert_null(shadow_find(&second, ours->id));
+    }
+    assert_null(shadow_take(&second));
+    shadow_fini(&second);
+}
+
 int main(void)
 {
 #define SHADOW_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -142,6 +161,7 @@ int main(void)
         SHADOW_TEST(an_id_is_not_used_again_soon),
         SHADOW_TEST(pending_entries_come_in_order_of_submission),
         SHADOW_TEST(nothing_pending_gives_nothing),
+        SHADOW_TEST(ids_begin_where_they_are_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "fakes/xs_three.h"
+#include "xenstore/tree/xs_watch.h"
 
 static void watch(struct xs_peer *peer, const char *path, const char *token)
 {
@@ -290,6 +291,35 @@ static void test_overflow_falls_back_to_the_watched_path(void **state)
     assert_int_equal(watched >= 1, 1);
 }
 
+static void note(struct xs_watch *watch, const char *path, enum xs_match match)
+{
+    (void)path;
+    (void)match;
+    watch->depth_max++;
+}
+
+/* What is told to nobody costs nothing, and does not count. */
+static void test_firings_are_counted_where_there_are_watches(void **state)
+{
+    (void)state;
+    const struct xs_actor dom0 = {.privileged = true};
+    struct xs_watch_index index;
+    struct xs_watch watch = {.path = "/a", .any_depth = true, .actor = &dom0, .fire = note};
+    xs_watch_index_init(&index, 5);
+    xs_watch_index_fire(&index, "/a", XS_MATCH_SUBTREE, NULL, 0);
+    assert_int_equal(index.firings, 0);
+    xs_watch_index_add(&index, &watch);
+    xs_watch_index_fire(&index, "/a/b", XS_MATCH_SUBTREE, NULL, 0);
+    xs_watch_index_fire(&index, "/b", XS_MATCH_SUBTREE, NULL, 0);
+    xs_watch_index_fire(&index, "/a", XS_MATCH_EXACT, NULL, 0);
+    assert_int_equal(index.firings, 3);
+    assert_int_equal(watch.depth_max, 2);
+    xs_watch_index_remove(&index, &watch);
+    xs_watch_index_fire(&index, "/a", XS_MATCH_EXACT, NULL, 0);
+    assert_int_equal(watch.depth_max, 2);
+    xs_watch_index_clear(&index);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +348,7 @@ int main(void)
                                         xs_three_teardown),
         cmocka_unit_test_setup_teardown(test_overflow_falls_back_to_the_watched_path,
                                         xs_three_setup, xs_three_teardown),
+        cmocka_unit_test(test_firings_are_counted_where_there_are_watches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
