@@ -206,6 +206,35 @@ static void an_overflowing_completion_queue_loses_nothing(void **state)
     poller_destroy(p);
 }
 
+/* A place in the submission queue has kept what it was used for last. */
+static void the_end_of_a_watch_is_told_to_nobody(void **state)
+{
+    enum { PLACES = 8 };
+    static struct nop nops[PLACES];
+    struct poller *p = NULL;
+    struct seen seen;
+
+    poller_or_skip(state);
+    assert_int_equal(poller_uring_create(PLACES, 2 * PLACES, &p), 0);
+    memset(nops, 0, sizeof(nops));
+    for (int round = 0; round < 2 * PLACES; round++) { /* each place is that of a cancel once */
+        for (int i = 0; i < PLACES; i++) {
+            nops[i].op.complete = on_nop;
+            io_uring_prep_nop(poller_uring_sqe(p, &nops[i].op));
+        }
+        assert_int_equal(poller_uring_submit(p), 0);
+        while (poller_run(p, false) > 0)
+            ;
+        open_seen(&seen, p);
+        assert_int_equal(poller_run(p, false), 0);
+        close_seen(&seen);
+        assert_int_equal(poller_run(p, false), 0);
+        for (int i = 0; i < PLACES; i++)
+            assert_int_equal(nops[i].completed, round + 1);
+    }
+    poller_destroy(p);
+}
+
 /* From here on any system call but exit_group ends the process. */
 static int forbid_system_calls(void)
 {
@@ -262,6 +291,7 @@ int main(void)
         WITH_URING(uring_tells_an_fd_that_cant_be_polled),
         WITH_URING(operations_of_others_complete_on_the_ring),
         WITH_URING(an_overflowing_completion_queue_loses_nothing),
+        WITH_URING(the_end_of_a_watch_is_told_to_nobody),
         WITH_URING(an_idle_run_makes_no_system_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
