@@ -22,7 +22,8 @@ static int take_to(struct traffic_options *options, const char *value, struct wh
     for (size_t i = 0; sound && i < TRAFFIC_MAC_BYTES; i++) {
         int high = hex(value[3 * i]), low = hex(value[3 * i + 1]);
         sound = high >= 0 && low >= 0 && (i + 1 == TRAFFIC_MAC_BYTES || value[3 * i + 2] == ':');
-        options->to[i] = (uint8_t)(high << 4 | low);
+        if (sound)
+            options->to[i] = (uint8_t)(high << 4 | low);
     }
     options->sends = true;
     return sound ? 0 : why_fail(why, -EINVAL, "--to %s: such as 00:16:3e:00:00:01", value);
