@@ -23,7 +23,7 @@ static int setup(void **state)
     return scene_open(HANG_S);
 }
 
-static void start(void)
+static void start_with(const struct fake_dom0_script *script)
 {
     const struct blkfront_options options = {.size = sizeof(options),
                                              .rundir = base,
@@ -31,11 +31,16 @@ static void start(void)
                                              .depth = 4,
                                              .sectors_per_request = 256};
     struct blkfront_error why;
-    dom0 = fake_dom0_start(base, &(struct fake_dom0_script){
-                                     .disk = disk, .sectors = SECTORS, .indirect_segments = 32});
+    dom0 = fake_dom0_start(base, script);
     assert_non_null(dom0);
     if (blkfront_connect(&options, &bf, &why) < 0)
         fail_msg("%s", why.text);
+}
+
+static void start(void)
+{
+    start_with(
+        &(struct fake_dom0_script){.disk = disk, .sectors = SECTORS, .indirect_segments = 32});
 }
 
 /* These sectors are as told, and all others as they were. */
@@ -89,6 +94,51 @@ static void a_read_brings_its_sectors(void **state)
     }
 }
 
+struct stamps {
+    uint64_t stamp_ns; /* of the last request */
+    uint32_t nr_segments;
+    bool direct;
+};
+
+static void note_stamp(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    struct stamps *stamps = fake_dom0_ctx(d);
+    stamps->direct = req->operation == BLKIF_OP_READ;
+    stamps->nr_segments = req->nr_segments;
+    stamps->stamp_ns = blkif_take_request_stamp(fake_dom0_ring(d));
+    int16_t status = fake_dom0_do(d, req);
+    fake_dom0_respond(d, req->id, fake_dom0_operation(req), status);
+    blkif_put_response_stamp(fake_dom0_ring(d), 1); /* due */
+    fake_dom0_flush(d);
+}
+
+/* Of eleven segments the last one takes the place of the stamp. */
+static void each_request_that_has_room_for_a_stamp_has_one(void **state)
+{
+    static const struct {
+        uint32_t sectors, segments; /* 0 segments: indirect */
+        bool stamped;
+    } rows[] = {{1, 1, true}, {80, 10, true}, {88, 11, false}, {89, 0, true}};
+    static struct stamps stamps;
+    (void)state;
+    start_with(&(struct fake_dom0_script){.disk = disk,
+                                          .sectors = SECTORS,
+                                          .indirect_segments = 32,
+                                          .request = note_stamp,
+                                          .virtual_completion = true,
+                                          .ctx = &stamps});
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t before_ns = blkfront_now_ns(bf);
+        assert_int_equal(blkfront_read(bf, 0, rows[i].sectors, data), 0);
+        fake_dom0_sync(dom0);
+        assert_int_equal(stamps.direct, rows[i].segments != 0);
+        if (rows[i].segments != 0)
+            assert_int_equal(stamps.nr_segments, rows[i].segments);
+        assert_int_equal(stamps.stamp_ns >= before_ns && stamps.stamp_ns <= blkfront_now_ns(bf),
+                         rows[i].stamped);
+    }
+}
+
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -97,6 +147,7 @@ int main(void)
         WITH(a_write_changes_its_sectors_alone),
         WITH(a_discard_clears_its_sectors_alone),
         WITH(a_read_brings_its_sectors),
+        WITH(each_request_that_has_room_for_a_stamp_has_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
