@@ -2,6 +2,7 @@
 /* control: domains begin and end with their connections, and so does Dom0. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -257,6 +258,26 @@ static void a_domain_cannot_trace(void **state)
     assert_int_equal(f->traces_ended, 0);
 }
 
+/* Neither the connection's memory nor that of its watch. */
+static void a_connection_that_is_gone_leaves_no_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    size_t before = 0;
+    for (int i = 0; i < 40; i++) {
+        if (i == 8) /* what is kept for the next ones is there by now */
+            before = mallinfo2().uordblks;
+        int fd = dial(f);
+        assert_int_equal(call(f, fd, CONTROL_STATUS, 0, &reply), 1);
+        hang_up(f, fd);
+        run(f);
+    }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* with heaps of their own */
+    assert_in_range(mallinfo2().uordblks, 0, before + 512);
+#endif
+    (void)before;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +294,7 @@ int main(void)
         CONTROL_TEST(what_a_domain_shares_with_dom0_comes_as_a_file),
         CONTROL_TEST(a_trace_ends_with_the_connection_that_began_it),
         CONTROL_TEST(a_domain_cannot_trace),
+        CONTROL_TEST(a_connection_that_is_gone_leaves_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
