@@ -199,6 +199,60 @@ static void a_read_of_several_sectors_is_judged_by_each(void **state)
     assert_int_equal(mismatch.sector, 21);
 }
 
+/* What is known lies in pieces of 4096 sectors: no write and no run ends with one. */
+static void a_write_may_lie_in_any_place(void **state)
+{
+    static uint8_t data[64 * BYTES];
+    struct verifier_before before[64];
+    uint64_t at = 0;
+    (void)state;
+    write_done(4094, 4, data);
+    assert_int_equal(verifier_written(verifier, 0, 64, &at), 4);
+    assert_int_equal(at, 4094);
+    verifier_begin_read(verifier, 4094, 4, before);
+    for (int i = 0; i < 4; i++)
+        assert_true(before[i].floor == 1 && before[i].newest == 1 && !before[i].busy);
+    assert_int_equal(verifier_end_read(verifier, 4094, 4, before, data, &mismatch), 0);
+    write_done(LAST - 63, 64, data);
+    assert_int_equal(verifier_written(verifier, 4098, 64, &at), 64);
+    assert_int_equal(at, LAST - 63);
+    verifier_begin_read(verifier, LAST - 63, 64, before);
+    assert_int_equal(verifier_end_read(verifier, LAST - 63, 64, before, data, &mismatch), 0);
+    data[63 * BYTES + 511] ^= 1; /* the last byte of all */
+    assert_int_equal(verifier_end_read(verifier, LAST - 63, 64, before, data, &mismatch), -EILSEQ);
+    assert_int_equal(mismatch.sector, LAST);
+    write_done(0, 1, data);
+    assert_int_equal(verifier_written(verifier, 0, 64, &at), 1);
+    assert_int_equal(at, 0);
+}
+
+static void what_is_wrong_is_told_with_the_writes(void **state)
+{
+    (void)state;
+    write_done(5, 1, first);
+    write_done(5, 1, second);
+    assert_int_equal(finds(5, first), -EILSEQ);
+    assert_string_equal(mismatch.text, "an older write (sector 5, write 1); expected write 2..2");
+    memset(third, 0, sizeof(third));
+    assert_int_equal(finds(5, third), -EILSEQ);
+    assert_string_equal(mismatch.text, "no pattern (sector 0, write 0); expected write 2..2");
+}
+
+/* Two under way, of which the first to end does not settle what is there. */
+static void a_sector_is_busy_until_its_last_write_has_ended(void **state)
+{
+    struct verifier_before before;
+    (void)state;
+    begin_write(9, 1, first);
+    begin_write(9, 1, second);
+    verifier_end_write(verifier, 9, 1, true);
+    verifier_begin_read(verifier, 9, 1, &before);
+    assert_true(before.busy && before.floor == 0 && before.newest == 2);
+    verifier_end_write(verifier, 9, 1, true);
+    verifier_begin_read(verifier, 9, 1, &before);
+    assert_true(!before.busy && before.floor == 1 && before.newest == 2);
+}
+
 int main(void)
 {
 #define VERIFIER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -213,6 +267,9 @@ int main(void)
         VERIFIER_TEST(what_another_run_has_left_is_not_ours),
         VERIFIER_TEST(the_sectors_written_can_be_listed),
         VERIFIER_TEST(a_read_of_several_sectors_is_judged_by_each),
+        VERIFIER_TEST(a_write_may_lie_in_any_place),
+        VERIFIER_TEST(what_is_wrong_is_told_with_the_writes),
+        VERIFIER_TEST(a_sector_is_busy_until_its_last_write_has_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
