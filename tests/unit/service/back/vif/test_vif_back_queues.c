@@ -110,6 +110,48 @@ static void a_queue_that_breaks_the_protocol_ends_the_device(void **state)
     assert_null(vif_back_queue(f->back, 0));
 }
 
+static void one_queue_that_takes_nothing_is_enough_to_be_stalled(void **state)
+{
+    (void)state;
+    assert_false(vif_back_is_stalled(f->back)); /* without any queue */
+    offer_queues(3);
+    go("4", XenbusStateConnected);
+    assert_false(vif_back_is_stalled(f->back));
+    for (uint32_t i = 0; i < 3; i++) {
+        vif_back_queue(f->back, i)->stalled = true;
+        assert_true(vif_back_is_stalled(f->back));
+        vif_back_queue(f->back, i)->stalled = false;
+    }
+    assert_false(vif_back_is_stalled(f->back));
+}
+
+/* Each counter under its own name, of all queues and of all that there were. */
+static void counters_are_those_of_all_queues(void **state)
+{
+    enum { COUNTERS = sizeof(struct vif_stats) / sizeof(uint64_t) };
+    (void)state;
+    offer_queues(3);
+    go("4", XenbusStateConnected);
+    for (uint32_t q = 0; q < 3; q++) {
+        uint64_t counters[COUNTERS];
+        for (uint64_t i = 0; i < COUNTERS; i++)
+            counters[i] = (i + 1) * (q == 0 ? 1 : q == 1 ? 100 : 10000);
+        memcpy(&vif_back_queue(f->back, q)->stats, counters, sizeof(counters));
+    }
+    for (int gone = 0; gone <= 1; gone++) {
+        uint64_t counters[COUNTERS];
+        const struct vif_stats stats = vif_back_stats(f->back);
+        memcpy(counters, &stats, sizeof(counters));
+        for (uint64_t i = 0; i < COUNTERS; i++)
+            assert_int_equal(counters[i], (i + 1) * 10101);
+        assert_int_equal(stats.tx_frames, 10101);
+        assert_int_equal(stats.wakes, COUNTERS * 10101);
+        if (gone == 0)
+            go("6", XenbusStateClosed);
+    }
+    assert_null(vif_back_queue(f->back, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +160,8 @@ int main(void)
         TEST(a_flow_stays_in_its_queue),
         TEST(queues_share_the_ports_turn),
         TEST(a_queue_that_breaks_the_protocol_ends_the_device),
+        TEST(one_queue_that_takes_nothing_is_enough_to_be_stalled),
+        TEST(counters_are_those_of_all_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
