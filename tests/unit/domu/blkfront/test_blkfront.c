@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "domu/blkfront/blkfront_private.h"
 #include "unit/domu/blkfront/blkfront_fixture.h"
 
 static void reads_bring_the_sectors_asked_for(void **state)
@@ -298,6 +299,34 @@ static void requests_tell_when_they_were_asked(void **state)
     }
 }
 
+/* Each counter under its own name. */
+static void statistics_are_of_all_queues(void **state)
+{
+    (void)state;
+    struct blkfront_stats stats;
+    connect_to(&(struct fake_dom0_script){.queues = 3},
+               (struct blkfront_options){.queues = 3, .depth = 1});
+    assert_int_equal(blkfront_queues(bf), 3);
+    for (uint64_t i = 0, times = 1; i < 3; i++, times *= 10) {
+        struct blkfront_queue *queue = &bf->queue[i];
+        pthread_mutex_lock(&queue->lock);
+        queue->stats.requests = times, queue->stats.responses = 2 * times;
+        queue->stats.errors = 3 * times, queue->stats.kicks = 4 * times;
+        queue->stats.upcalls = 5 * times, queue->stats.spins_won = 6 * times;
+        queue->stats.spins_lost = 7 * times;
+        pthread_mutex_unlock(&queue->lock);
+    }
+    blkfront_stats(bf, &stats);
+    assert_int_equal(stats.requests, 111);
+    assert_int_equal(stats.responses, 222);
+    assert_int_equal(stats.errors, 333);
+    assert_int_equal(stats.kicks, 444);
+    assert_int_equal(stats.upcalls, 555);
+    assert_int_equal(stats.spins_won, 666);
+    assert_int_equal(stats.spins_lost, 777);
+    assert_int_equal(stats.reconnects, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +340,7 @@ int main(void)
         FRONT_TEST(requests_tell_when_they_were_asked),
         FRONT_TEST(closing_ends_the_domain),
         FRONT_TEST(reads_that_nobody_reaps_do_not_hinder_closing),
+        FRONT_TEST(statistics_are_of_all_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

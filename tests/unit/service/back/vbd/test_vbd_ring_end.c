@@ -123,6 +123,29 @@ static void a_ring_may_end_with_requests_in_flight(void **state)
     expect(11, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 }
 
+/* Each counter under its own name. */
+static void what_rings_have_done_is_added_up(void **state)
+{
+    enum { COUNTERS = sizeof(struct vbd_ring_stats) / sizeof(uint64_t) };
+    uint64_t counters[COUNTERS];
+    struct vbd_ring_stats sum = {0}, one;
+    (void)state;
+    for (uint64_t times = 1; times <= 100; times *= 10) {
+        for (uint64_t i = 0; i < COUNTERS; i++)
+            counters[i] = (i + 1) * times;
+        memcpy(&one, counters, sizeof(one));
+        vbd_ring_stats_add(&sum, &one);
+    }
+    memcpy(counters, &sum, sizeof(counters));
+    for (uint64_t i = 0; i < COUNTERS; i++)
+        assert_int_equal(counters[i], (i + 1) * 111);
+    sum = (struct vbd_ring_stats){
+        .requests = 1111, .writes = 1, .flushes = 10, .discards = 100, .unknown = 1000};
+    assert_int_equal(vbd_ring_stats_reads(&sum), 0);
+    sum.requests += 7;
+    assert_int_equal(vbd_ring_stats_reads(&sum), 7);
+}
+
 int main(void)
 {
 #define RING_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -132,6 +155,7 @@ int main(void)
         RING_TEST(grants_are_let_go_before_the_response_shows),
         RING_TEST(persistent_grants_stay_until_the_end),
         RING_TEST(a_ring_may_end_with_requests_in_flight),
+        RING_TEST(what_rings_have_done_is_added_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
