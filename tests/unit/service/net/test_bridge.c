@@ -209,6 +209,54 @@ static void names_are_those_of_devices(void **state)
         assert_false(net_bridge_name_is_valid(bad[i]));
 }
 
+/* A burst may be used up whole, one copy more may not; a second later all of it is there again. */
+static void a_burst_of_copies_is_there_again_after_a_while(void **state)
+{
+    (void)state;
+    const uint32_t most = NET_FLOOD_BURST_COPIES / 3;
+    const uint64_t whole_ns =
+        UINT64_C(1000000000) * NET_FLOOD_BURST_COPIES / NET_FLOOD_COPIES_PER_S;
+    for (uint64_t round = 0; round < 3; round++) { /* more than a burst is never saved */
+        uint64_t at_ns = round * 10 * whole_ns;
+        uint32_t before = ports[1].count;
+        for (uint32_t i = 0; i < most + 3; i++)
+            fixture_send(&ports[0], BROADCAST, OWN(0), at_ns);
+        assert_int_equal(ports[1].count - before, most);
+    }
+    assert_int_equal(ports[0].port.drops[NET_DROP_FLOOD], 3 * 3);
+    fixture_send(&ports[0], BROADCAST, OWN(0), 0); /* a clock that goes back gives nothing */
+    assert_int_equal(ports[0].port.drops[NET_DROP_FLOOD], 3 * 3 + 1);
+}
+
+/* Alone on a bridge there is nobody to flood to. */
+static void what_is_for_nobody_is_dropped_as_local(void **state)
+{
+    (void)state;
+    for (int i = 1; i < PORTS; i++)
+        net_bridge_disconnect(&ports[i].port);
+    fixture_send(&ports[0], BROADCAST, OWN(0), 0);
+    fixture_send(&ports[0], STRANGER(1), OWN(0), 0);
+    assert_int_equal(ports[0].port.drops[NET_DROP_LOCAL], 2);
+    assert_int_equal(ports[0].port.copied_bytes, 0);
+    assert_int_equal(bridge->stats.flooded.frames, 0);
+    net_bridge_disconnect(&ports[0].port);
+    net_bridge_disconnect(&ports[0].port); /* nothing more happens */
+    assert_int_equal(bridge->port_count, 0);
+    assert_null(net_bridge_next_port(bridge, NULL));
+}
+
+static void copies_to_one_other_port_cost_nothing_more(void **state)
+{
+    (void)state;
+    net_bridge_disconnect(&ports[2].port);
+    net_bridge_disconnect(&ports[3].port);
+    fixture_send(&ports[0], BROADCAST, OWN(0), 0);
+    assert_int_equal(ports[1].count, 1);
+    assert_int_equal(ports[0].port.copied_bytes, 0);
+    assert_int_equal(bridge->stats.flooded.frames, 1);
+    assert_int_equal(bridge->stats.flooded.bytes, 64);
+}
+
 #define ON_BRIDGE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -227,6 +275,9 @@ int main(void)
         ON_BRIDGE(one_address_twice_is_the_first_ones),
         ON_BRIDGE(ports_are_listed_in_the_order_of_their_connection),
         cmocka_unit_test(names_are_those_of_devices),
+        ON_BRIDGE(a_burst_of_copies_is_there_again_after_a_while),
+        ON_BRIDGE(what_is_for_nobody_is_dropped_as_local),
+        ON_BRIDGE(copies_to_one_other_port_cost_nothing_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

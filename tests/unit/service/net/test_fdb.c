@@ -104,6 +104,61 @@ static void a_port_that_is_gone_has_no_addresses(void **state)
     assert_null(net_fdb_find(&fdb, 8, 0));
 }
 
+static void an_address_that_is_seen_again_is_no_longer_the_oldest(void **state)
+{
+    (void)state;
+    for (uint64_t mac = 1; mac <= NET_FDB_PORT_MAX; mac++)
+        (void)net_fdb_learn(&fdb, &a.port, &of_a, mac, mac);
+    assert_int_equal(fdb.recycled, 0);
+    (void)net_fdb_learn(&fdb, &a.port, &of_a, 1, 500);
+    assert_int_equal(of_a.learned_count, NET_FDB_PORT_MAX);
+    (void)net_fdb_learn(&fdb, &a.port, &of_a, 9999, 500);
+    assert_int_equal(fdb.recycled, 1);
+    assert_int_equal(fdb.moved, 0);                         /* it is where it was */
+    assert_ptr_equal(net_fdb_find(&fdb, 1, 1500), &a.port); /* of 500 */
+    assert_null(net_fdb_find(&fdb, 2, 500));
+    assert_ptr_equal(net_fdb_find(&fdb, 3, 500), &a.port);
+}
+
+/* A clock that goes back, or a frame that was on its way. */
+static void an_address_of_the_future_is_known(void **state)
+{
+    (void)state;
+    (void)net_fdb_learn(&fdb, &a.port, &of_a, 7, 5000);
+    assert_ptr_equal(net_fdb_find(&fdb, 7, 100), &a.port);
+    assert_int_equal(fdb.count, 1);
+}
+
+static void a_fixed_address_is_none_that_was_learned(void **state)
+{
+    (void)state;
+    (void)net_fdb_learn(&fdb, &a.port, &of_a, 7, 0);
+    assert_int_equal(of_a.learned_count, 1);
+    assert_int_equal(net_fdb_fix(&fdb, &a.port, &of_a, 7), 0);
+    assert_int_equal(of_a.learned_count, 0);
+    assert_int_equal(fdb.count, 1);
+    (void)net_fdb_learn(&fdb, &a.port, &of_a, 7, 0);
+    assert_int_equal(of_a.learned_count, 0);
+    for (uint64_t mac = 100; mac < 100 + NET_FDB_PORT_MAX; mac++)
+        (void)net_fdb_learn(&fdb, &a.port, &of_a, mac, 0);
+    assert_int_equal(fdb.recycled, 0); /* it takes no room of theirs */
+    assert_int_equal(fdb.count, NET_FDB_PORT_MAX + 1);
+}
+
+static void a_port_goes_without_the_others_addresses(void **state)
+{
+    (void)state;
+    for (uint64_t mac = 0; mac < 100; mac++)
+        (void)net_fdb_learn(&fdb, mac % 2 == 0 ? &a.port : &b.port, mac % 2 == 0 ? &of_a : &of_b,
+                            mac + 1, 0);
+    net_fdb_drop(&fdb, &of_a);
+    assert_int_equal(fdb.count, 50);
+    assert_int_equal(of_a.learned_count, 0);
+    assert_int_equal(of_b.learned_count, 50);
+    for (uint64_t mac = 0; mac < 100; mac++)
+        assert_ptr_equal(net_fdb_find(&fdb, mac + 1, 0), mac % 2 == 0 ? NULL : &b.port);
+}
+
 #define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -115,6 +170,10 @@ int main(void)
         WITH_TABLE(a_flood_of_addresses_costs_its_own_port_alone),
         WITH_TABLE(stolen_addresses_do_not_exceed_the_limit),
         WITH_TABLE(a_port_that_is_gone_has_no_addresses),
+        WITH_TABLE(an_address_that_is_seen_again_is_no_longer_the_oldest),
+        WITH_TABLE(an_address_of_the_future_is_known),
+        WITH_TABLE(a_fixed_address_is_none_that_was_learned),
+        WITH_TABLE(a_port_goes_without_the_others_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
