@@ -89,6 +89,13 @@ expect 0 '' service block-attach 2 a.img,raw,xvdc,r
 expect 1 'mounted in a guest domain' service block-attach 2 b.img,raw,xvdd,w
 expect 0 '' service block-detach 2 xvdc
 
+# A file that the caller has open is the caller's, not Dom0's of that number.
+exec 9<d.img
+expect 0 '' service block-attach 2 /proc/self/fd/9,raw,xvdd,r
+service status | grep -q "xvdd   r   $PWD/d.img" || die "/proc/self/fd is another file: $(service status)"
+expect 0 '' service block-detach 2 xvdd
+exec 9<&-
+
 # Refusals.
 expect 1 'Domain 1:device already exists in xenstore' service block-attach 1 d.img,raw,xvda,w
 expect 1 'Disk vdev=xvdd failed to stat: .*/nosuch: No such file or directory' service block-attach 1 nosuch,raw,xvdd,w

@@ -11,6 +11,7 @@
 #include "service/cli/control_client.h"
 #include "service/cli/verb.h"
 #include "service/dom0/disks/disk_spec.h"
+#include "service/dom0/disks/target_path.h"
 
 enum {
     /* Dom0 waits for a front end for 10 s. */
@@ -18,21 +19,15 @@ enum {
     TEXT_SIZE = PATH_MAX + 128,
 };
 
-/* Dom0 has another current directory than we have. */
+/* As Dom0 is to have it. */
 static int absolute(const char *path, char out[PATH_MAX], struct why *why)
 {
-    char *directory = NULL;
-    if (path[0] != '/' && !image_nbd_is_uri(path)) {
-        directory = getcwd(NULL, 0);
-        if (directory == NULL)
-            return why_fail_errno(why, -errno, "cannot find %s from the current directory", path);
-    }
-    int length = snprintf(out, PATH_MAX, "%s%s%s", directory != NULL ? directory : "",
-                          directory != NULL ? "/" : "", path);
+    char *directory = getcwd(NULL, 0);
+    if (directory == NULL && path[0] != '/' && !image_nbd_is_uri(path))
+        return why_fail_errno(why, -errno, "cannot find %s from the current directory", path);
+    int rc = target_path(path, directory != NULL ? directory : "", out);
     free(directory);
-    if (length < 0 || length >= PATH_MAX)
-        return why_fail(why, -ENAMETOOLONG, "%s: the path is too long", path);
-    return 0;
+    return rc < 0 ? why_fail(why, rc, "%s: the path is too long", path) : 0;
 }
 
 /* The specification as Dom0 is to have it: every word by its name, the target last. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "service/block/engine/image_nbd.h"
+#include "service/dom0/disks/target_path.h"
 
 /* What has been seen so far: each parameter may come once, and an empty one is replaced. */
 struct reader {
@@ -353,13 +354,10 @@ int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why)
 int disk_spec_resolve(struct disk_spec *spec, const char *directory)
 {
     char path[PATH_MAX];
-    if (spec->target[0] == '/' || image_nbd_is_uri(spec->target))
-        return 0;
-    int length = snprintf(path, sizeof(path), "%s/%s", directory, spec->target);
-    if (length < 0 || (size_t)length >= sizeof(path))
-        return -ENAMETOOLONG;
-    strcpy(spec->target, path);
-    return 0;
+    int rc = target_path(spec->target, directory, path);
+    if (rc == 0)
+        strcpy(spec->target, path);
+    return rc;
 }
 
 const char *disk_access_name(enum disk_access access)

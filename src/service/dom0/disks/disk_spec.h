@@ -35,7 +35,7 @@ struct disk_spec {
  * that is no path any more. */
 int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why);
 
-/* Puts the directory in front of a relative target. Errors: -ENAMETOOLONG. */
+/* The target as Dom0 is to have it (target_path.h). Errors: -ENAMETOOLONG. */
 int disk_spec_resolve(struct disk_spec *spec, const char *directory);
 
 /* "r", "w" or "w!" */
