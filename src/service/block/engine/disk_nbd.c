@@ -113,7 +113,7 @@ static void hold(struct disk_nbd *dn, struct disk_io *io)
 {
     uint64_t now_ns = clock_monotonic_ns();
     if (io->due.key == 0)
-        io->due.key = now_ns;
+        io->due.key = disk_nbd_silence_lost_ns(dn, now_ns);
     if (disk_nbd_link_waits(dn) && now_ns - io->due.key < dn->patience.limit_ns) {
         put(&dn->held, io);
         return;
@@ -161,6 +161,7 @@ static void command(struct disk_nbd *dn, struct disk_io *io, void *data, uint64_
     int64_t rc = -1;
     int error = 0;
     dn->commands++; /* on_command may come at once */
+    dn->was_asked = true;
     if (io->operation == DISK_READ)
         rc = nbd_aio_pread(nbd, data, bytes, offset_bytes, callback, 0);
     else if (io->operation == DISK_WRITE)
@@ -218,7 +219,7 @@ static void nbd_submit(struct disk *disk, struct disk_io *io)
         send_io(dn, io);
     }
     disk_nbd_link_look(dn);
-    disk_nbd_link_expect(dn);
+    disk_nbd_silence_expect(dn);
     if (dn->ended.first != NULL)
         disk_nbd_wake(dn);
 }
@@ -231,7 +232,7 @@ void disk_nbd_send_held(struct disk_nbd *dn)
         send_io(dn, io);
         io = next;
     }
-    disk_nbd_link_expect(dn);
+    disk_nbd_silence_expect(dn);
     disk_nbd_wake(dn);
 }
 

@@ -4,8 +4,8 @@
  * on the poller. A disk is one export; an operation is one command for each piece of memory.
  *
  * What happens when the server has gone (its connection has ended; it breaks the protocol; it says
- * that it shuts down; it has said nothing for reconnect_ms while something was asked of it) is for
- * disk_nbd_options.reconnect_ms to say, as qemu's reconnect-delay does:
+ * that it shuts down; it has said nothing for half of reconnect_ms while something was asked of it)
+ * is for disk_nbd_options.reconnect_ms to say, as qemu's reconnect-delay does:
  *
  *   0          what is at the server ends with -EIO, each once, and so does all that is asked
  *              later. It is never connected to again.
@@ -14,6 +14,9 @@
  *              sent, what had been sent before once more. What has been held for reconnect_ms ends
  *              with -EIO, and so does, at once, all that is asked later, until there is a server
  *              again.
+ *              An outage that began with silence counts from its beginning, and goes on until
+ *              something is answered: who waited then has an answer or an error after reconnect_ms,
+ *              who asks later after half of that.
  *
  * A server whose export has another size, or lets itself be read, written, flushed or trimmed
  * otherwise than before, is refused: it is another disk, and this one has gone for good.

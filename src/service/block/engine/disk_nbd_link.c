@@ -20,11 +20,10 @@
 #include "service/loop/poller.h"
 
 enum {
-    STEPS_MAX = 256,   /* of the protocol, between two looks at everything else */
-    SILENCE_LOOKS = 4, /* in as long as a server may be silent */
+    STEPS_MAX = 256, /* of the protocol, between two looks at everything else */
 };
 
-__attribute__((format(printf, 2, 3))) static void tell(struct disk_nbd *dn, const char *format, ...)
+void disk_nbd_link_tell(struct disk_nbd *dn, const char *format, ...)
 {
     char text[LOG_LINE_MAX];
     va_list args;
@@ -46,7 +45,7 @@ static void stop_watching(struct disk_nbd *dn)
     dn->fd = -1;
 }
 
-static void set_timer(struct disk_nbd *dn, uint64_t due_ns)
+void disk_nbd_link_set_timer(struct disk_nbd *dn, uint64_t due_ns)
 {
     const struct itimerspec at = {.it_value = clock_timespec(due_ns)};
     dn->timer_ns = due_ns;
@@ -66,11 +65,11 @@ static void wait_on(struct disk_nbd *dn)
     uint64_t end_ns = dn->patience.since_ns + dn->patience.limit_ns;
     bool tries = dn->opener == NULL;
     if (dn->over_told && !tries)
-        set_timer(dn, 0);
+        disk_nbd_link_set_timer(dn, 0);
     else if (dn->over_told || (tries && dn->patience.try_ns < end_ns))
-        set_timer(dn, dn->patience.try_ns);
+        disk_nbd_link_set_timer(dn, dn->patience.try_ns);
     else
-        set_timer(dn, end_ns);
+        disk_nbd_link_set_timer(dn, end_ns);
 }
 
 static void lose(struct disk_nbd *dn)
@@ -78,14 +77,20 @@ static void lose(struct disk_nbd *dn)
     stop_watching(dn);
     if (dn->patience.limit_ns == 0) {
         dn->state = DISK_NBD_GONE;
-        tell(dn, "its server has gone: all requests fail until the disk is attached anew");
+        disk_nbd_link_tell(
+            dn, "its server has gone: all requests fail until the disk is attached anew");
         return;
     }
     dn->state = DISK_NBD_AWAY;
-    if (nbd_patience_lose(&dn->patience, clock_monotonic_ns())) {
+    uint64_t now_ns = clock_monotonic_ns(), silent_ns = dn->cut_silent_ns;
+    bool begins = silent_ns != 0 ? nbd_patience_cut(&dn->patience, silent_ns, now_ns)
+                                 : nbd_patience_lose(&dn->patience, dn->was_asked, now_ns);
+    dn->cut_silent_ns = 0;
+    if (begins) {
+        dn->fell_silent = silent_ns != 0;
         dn->over_told = dn->fail_told = false;
-        tell(dn, "its server has gone: requests wait for it for up to %g s",
-             (double)dn->patience.limit_ns / 1e9);
+        disk_nbd_link_tell(dn, "its server has gone: requests wait for it for up to %g s",
+                           (double)dn->patience.limit_ns / 1e9);
     }
     if (dn->over_told)
         disk_nbd_fail_held(dn);
@@ -147,40 +152,12 @@ void disk_nbd_link_cut(struct disk_nbd *dn)
         (void)shutdown(dn->fd, SHUT_RDWR); /* libnbd sees an end */
 }
 
-void disk_nbd_link_expect(struct disk_nbd *dn)
-{
-    if (dn->state != DISK_NBD_CONNECTED || dn->commands == 0 || dn->patience.limit_ns == 0 ||
-        dn->timer_ns != 0)
-        return;
-    dn->silent_since_ns = clock_monotonic_ns();
-    dn->heard_before = dn->heard;
-    set_timer(dn, dn->silent_since_ns + dn->patience.limit_ns / SILENCE_LOOKS);
-}
-
-static void look_for_silence(struct disk_nbd *dn, uint64_t now_ns)
-{
-    dn->timer_ns = 0;
-    if (dn->commands == 0)
-        return;
-    if (dn->heard != dn->heard_before) {
-        dn->heard_before = dn->heard;
-        dn->silent_since_ns = now_ns;
-    }
-    if (now_ns - dn->silent_since_ns >= dn->patience.limit_ns) {
-        tell(dn, "its server has been silent for %g s: it is connected to anew",
-             (double)(now_ns - dn->silent_since_ns) / 1e9);
-        disk_nbd_link_cut(dn);
-        disk_nbd_link_step(dn);
-    } else {
-        set_timer(dn, now_ns + dn->patience.limit_ns / SILENCE_LOOKS);
-    }
-}
-
 /* Without memory for that the connection is one that has ended. */
 static void watch(struct disk_nbd *dn)
 {
     int fd = nbd_aio_get_fd(dn->image->nbd);
     dn->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    dn->was_asked = false;
     dn->state = DISK_NBD_CONNECTED;
     if (dn->fd < 0 ||
         poller_add(dn->poller, dn->fd, POLLIN | POLLOUT, on_event, dn, &dn->watch) < 0)
@@ -218,8 +195,9 @@ static void tell_reconnected(struct disk_nbd *dn)
                  nbd_can_multi_conn(dn->image->nbd) == 1
                      ? ""
                      : ", and this one does not say that a flush covers them");
-    tell(dn, "its server is there again after %.1f s: %u requests are sent again%s",
-         (double)(clock_monotonic_ns() - dn->patience.since_ns) / 1e9, dn->held.count, of_loose);
+    disk_nbd_link_tell(dn, "its server is there again after %.1f s: %u requests are sent again%s",
+                       (double)(clock_monotonic_ns() - dn->patience.since_ns) / 1e9, dn->held.count,
+                       of_loose);
 }
 
 static void take(struct disk_nbd *dn, struct image *fresh)
@@ -229,7 +207,7 @@ static void take(struct disk_nbd *dn, struct image *fresh)
     ours->nbd = fresh->nbd;
     fresh->nbd = NULL;
     dn->reconnections++;
-    set_timer(dn, 0);
+    disk_nbd_link_set_timer(dn, 0);
     tell_reconnected(dn);
     dn->flushed = dn->changes; /* told once */
     if (dn->options.reconnected != NULL)
@@ -244,7 +222,7 @@ static void refuse(struct disk_nbd *dn, const struct why *why)
         log_line(dn->options.log, "%s: refused, it is another disk: %s; attach it anew",
                  dn->image->path, why->text);
     dn->state = DISK_NBD_GONE;
-    set_timer(dn, 0);
+    disk_nbd_link_set_timer(dn, 0);
     disk_nbd_fail_held(dn);
 }
 
@@ -255,7 +233,7 @@ static void fail_try(struct disk_nbd *dn, const struct why *why)
     if (strncmp(text, dn->image->path, length) == 0 && strncmp(text + length, ": ", 2) == 0)
         text += length + 2;
     if (!dn->fail_told)
-        tell(dn, "not there yet: %s", text);
+        disk_nbd_link_tell(dn, "not there yet: %s", text);
     dn->fail_told = true;
     nbd_patience_fail(&dn->patience, clock_monotonic_ns());
     wait_on(dn);
@@ -323,8 +301,9 @@ static void look_at_patience(struct disk_nbd *dn, uint64_t now_ns)
 {
     if (!dn->over_told && nbd_patience_is_over(&dn->patience, now_ns)) {
         dn->over_told = true;
-        tell(dn, "no server for %g s: %u requests fail, and all others until there is one",
-             (double)dn->patience.limit_ns / 1e9, dn->held.count);
+        disk_nbd_link_tell(
+            dn, "no server for %g s: %u requests fail, and all others until there is one",
+            (double)dn->patience.limit_ns / 1e9, dn->held.count);
         disk_nbd_fail_held(dn);
     }
     if (dn->opener == NULL && now_ns >= dn->patience.try_ns)
@@ -343,7 +322,7 @@ static void on_timer(void *ctx, uint32_t revents)
     if (dn->timer_ns == 0 || now_ns < dn->timer_ns)
         return;
     if (dn->state == DISK_NBD_CONNECTED)
-        look_for_silence(dn, now_ns);
+        disk_nbd_silence_look(dn, now_ns);
     else if (dn->state == DISK_NBD_AWAY)
         look_at_patience(dn, now_ns);
     disk_nbd_deliver(dn);
@@ -353,7 +332,7 @@ void disk_nbd_link_give_up(struct disk_nbd *dn)
 {
     dn->patience.limit_ns = 0;
     if (dn->timer_fd >= 0)
-        set_timer(dn, 0);
+        disk_nbd_link_set_timer(dn, 0);
 }
 
 void disk_nbd_link_begin(struct disk_nbd *dn)
@@ -369,7 +348,7 @@ void disk_nbd_link_end(struct disk_nbd *dn)
     stop_trying(dn);
     stop_watching(dn);
     if (dn->timer_fd >= 0)
-        set_timer(dn, 0);
+        disk_nbd_link_set_timer(dn, 0);
     dn->state = DISK_NBD_GONE;
 }
 

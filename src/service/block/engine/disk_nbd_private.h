@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* disk_nbd_private: one disk, for the two files of its engine: disk_nbd.c has its operations,
- * disk_nbd_link.c its connection. */
+/* disk_nbd_private: one disk, for the files of its engine: disk_nbd.c has its operations,
+ * disk_nbd_link.c its connection, disk_nbd_silence.c a connection that says nothing. */
 #ifndef SPLITDOM_SERVICE_BLOCK_ENGINE_DISK_NBD_PRIVATE_H
 #define SPLITDOM_SERVICE_BLOCK_ENGINE_DISK_NBD_PRIVATE_H
 
@@ -46,6 +46,9 @@ struct disk_nbd {
     bool over_told; /* of this outage: that its operations fail now */
     bool fail_told; /* and that a try has failed */
     uint64_t heard, heard_before, silent_since_ns; /* has the server said anything? */
+    uint64_t cut_silent_ns; /* the connection is being cut: it has said nothing since; or 0 */
+    bool was_asked;         /* something was sent on this connection */
+    bool fell_silent;       /* so this outage began */
     uint64_t reconnections;
     struct log_limit log_limit;
 };
@@ -62,12 +65,23 @@ void disk_nbd_link_look(struct disk_nbd *dn);
 void disk_nbd_link_step(struct disk_nbd *dn);
 /* The connection ends: nothing comes of it any more. */
 void disk_nbd_link_cut(struct disk_nbd *dn);
-/* Something is at the server: it must say something. */
-void disk_nbd_link_expect(struct disk_nbd *dn);
+/* A line of the log about it. */
+void disk_nbd_link_tell(struct disk_nbd *dn, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* By CLOCK_MONOTONIC; 0: no timer. */
+void disk_nbd_link_set_timer(struct disk_nbd *dn, uint64_t due_ns);
 /* From now on nothing waits for a server that goes. */
 void disk_nbd_link_give_up(struct disk_nbd *dn);
 /* Whether an operation that can't be at the server waits for it. */
 bool disk_nbd_link_waits(const struct disk_nbd *dn);
+
+/* disk_nbd_silence.c */
+/* Something is at the server: it must say something. */
+void disk_nbd_silence_expect(struct disk_nbd *dn);
+/* The timer has come, and there is a connection: has it said anything? */
+void disk_nbd_silence_look(struct disk_nbd *dn, uint64_t now_ns);
+/* Since when what is lost now has waited. */
+uint64_t disk_nbd_silence_lost_ns(const struct disk_nbd *dn, uint64_t now_ns);
 
 /* disk_nbd.c */
 /* done of what has ended. Not within libnbd, nor within submit. */

@@ -8,10 +8,11 @@ void nbd_patience_fail(struct nbd_patience *patience, uint64_t now_ns)
     patience->try_ns = now_ns + patience->pause_ns;
 }
 
-bool nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns)
+bool nbd_patience_lose(struct nbd_patience *patience, bool was_asked, uint64_t now_ns)
 {
     bool was_short = now_ns - patience->try_ns < NBD_PAUSE_MOST_NS;
-    if (patience->is_out && was_short) { /* connected to, and lost before anything was answered */
+    if (patience->is_out &&
+        (was_short || was_asked)) { /* connected to, and lost before anything was answered */
         nbd_patience_fail(patience, now_ns);
         return false;
     }
@@ -20,6 +21,14 @@ bool nbd_patience_lose(struct nbd_patience *patience, uint64_t now_ns)
     patience->pause_ns = was_short && patience->try_ns != 0 ? NBD_PAUSE_FIRST_NS : 0;
     patience->try_ns = now_ns + patience->pause_ns;
     return true;
+}
+
+bool nbd_patience_cut(struct nbd_patience *patience, uint64_t silent_ns, uint64_t now_ns)
+{
+    bool begins = nbd_patience_lose(patience, true, now_ns);
+    if (begins)
+        patience->since_ns = silent_ns;
+    return begins;
 }
 
 void nbd_patience_answer(struct nbd_patience *patience)

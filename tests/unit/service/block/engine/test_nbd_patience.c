@@ -20,7 +20,7 @@ static void the_first_try_is_at_once(void **state)
     struct nbd_patience p = make();
     (void)state;
     assert_false(nbd_patience_is_over(&p, 1000000 * MS)); /* nothing has happened yet */
-    nbd_patience_lose(&p, 7 * MS);
+    nbd_patience_lose(&p, false, 7 * MS);
     assert_int_equal(p.try_ns, 7 * MS);
 }
 
@@ -30,7 +30,7 @@ static void pauses_double_up_to_the_longest(void **state)
     struct nbd_patience p = make();
     uint64_t now_ns = 5 * MS;
     (void)state;
-    nbd_patience_lose(&p, now_ns);
+    nbd_patience_lose(&p, false, now_ns);
     for (size_t i = 0; i < sizeof(wanted_ms) / sizeof(wanted_ms[0]); i++) {
         nbd_patience_fail(&p, now_ns);
         assert_int_equal(p.try_ns, now_ns + wanted_ms[i] * MS);
@@ -42,7 +42,7 @@ static void it_is_over_after_the_limit(void **state)
 {
     struct nbd_patience p = make();
     (void)state;
-    nbd_patience_lose(&p, 50 * MS);
+    nbd_patience_lose(&p, false, 50 * MS);
     assert_false(nbd_patience_is_over(&p, 1050 * MS - 1));
     assert_true(nbd_patience_is_over(&p, 1050 * MS));
 }
@@ -52,8 +52,8 @@ static void a_connection_alone_is_no_end_of_an_outage(void **state)
 {
     struct nbd_patience p = make();
     (void)state;
-    nbd_patience_lose(&p, 0);
-    nbd_patience_lose(&p, 600 * MS); /* there was one in between */
+    nbd_patience_lose(&p, false, 0);
+    nbd_patience_lose(&p, false, 600 * MS); /* there was one in between */
     assert_int_equal(p.try_ns, 700 * MS);
     assert_true(nbd_patience_is_over(&p, 1000 * MS));
 }
@@ -63,9 +63,9 @@ static void a_connection_that_lasts_ends_it(void **state)
 {
     struct nbd_patience p = make();
     (void)state;
-    assert_true(nbd_patience_lose(&p, 7 * MS));
-    assert_false(nbd_patience_lose(&p, 5006 * MS));
-    assert_true(nbd_patience_lose(&p, p.try_ns + 5000 * MS));
+    assert_true(nbd_patience_lose(&p, false, 7 * MS));
+    assert_false(nbd_patience_lose(&p, false, 5006 * MS));
+    assert_true(nbd_patience_lose(&p, false, p.try_ns + 5000 * MS));
     assert_int_equal(p.try_ns, p.since_ns);
     assert_false(nbd_patience_is_over(&p, p.since_ns + 999 * MS));
 }
@@ -74,13 +74,30 @@ static void an_answer_ends_it(void **state)
 {
     struct nbd_patience p = make();
     (void)state;
-    nbd_patience_lose(&p, 0);
+    nbd_patience_lose(&p, false, 0);
     nbd_patience_fail(&p, 0);
     nbd_patience_answer(&p);
     assert_false(nbd_patience_is_over(&p, 5000 * MS));
-    nbd_patience_lose(&p, 6000 * MS);
+    nbd_patience_lose(&p, false, 6000 * MS);
     assert_int_equal(p.try_ns, 6000 * MS); /* the pauses begin anew */
     assert_false(nbd_patience_is_over(&p, 6999 * MS));
+}
+
+/* Else one that takes what is asked, and ends or is cut long after, would begin a new outage. */
+static void nor_one_that_lasts_and_answers_nothing(void **state)
+{
+    struct nbd_patience p = make();
+    (void)state;
+    assert_true(nbd_patience_lose(&p, true, 7 * MS));
+    assert_false(nbd_patience_lose(&p, true, 7000 * MS));
+    assert_false(nbd_patience_cut(&p, 8000 * MS, 9000 * MS));
+    assert_int_equal(p.since_ns, 7 * MS);
+    assert_true(p.try_ns > 9000 * MS);
+    nbd_patience_answer(&p);
+    assert_true(nbd_patience_cut(&p, 20000 * MS, 20500 * MS));
+    assert_int_equal(p.since_ns, 20000 * MS); /* that long it has waited already */
+    assert_int_equal(p.try_ns, 20500 * MS);
+    assert_true(nbd_patience_is_over(&p, 21000 * MS));
 }
 
 /* Else a server that answers once and ends would be connected to without end. */
@@ -88,12 +105,12 @@ static void a_connection_that_did_not_last_is_followed_by_a_pause(void **state)
 {
     struct nbd_patience p = make();
     (void)state;
-    nbd_patience_lose(&p, 10000 * MS);
+    nbd_patience_lose(&p, false, 10000 * MS);
     nbd_patience_answer(&p);
-    nbd_patience_lose(&p, 14999 * MS);
+    nbd_patience_lose(&p, false, 14999 * MS);
     assert_int_equal(p.try_ns, 15099 * MS);
     nbd_patience_answer(&p);
-    nbd_patience_lose(&p, 20099 * MS);
+    nbd_patience_lose(&p, false, 20099 * MS);
     assert_int_equal(p.try_ns, 20099 * MS);
 }
 
@@ -105,6 +122,7 @@ int main(void)
         cmocka_unit_test(it_is_over_after_the_limit),
         cmocka_unit_test(a_connection_alone_is_no_end_of_an_outage),
         cmocka_unit_test(a_connection_that_lasts_ends_it),
+        cmocka_unit_test(nor_one_that_lasts_and_answers_nothing),
         cmocka_unit_test(an_answer_ends_it),
         cmocka_unit_test(a_connection_that_did_not_last_is_followed_by_a_pause),
     };
