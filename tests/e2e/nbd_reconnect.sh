@@ -166,6 +166,22 @@ tell 'write 51728 13 6c' ok
 tell 'read 51728 13' 6c6c6c6c6c6c6c6c
 end
 
+# A disk may say for itself how long: here not at all, where others wait for an hour.
+serve 16M
+start_service --image disk1.img --nbd-reconnect 3600
+session
+expect 0 '' service block-attach 1 "$uri,raw,xvdb,w,reconnect-delay=0"
+service status --json | grep -q '"reconnect_delay_s":0' || die "$(service status --json)"
+expect 1 'is attached with reconnect-delay=0; say that, or nothing' service block-attach 1 \
+    "$uri,raw,xvdc,w,reconnect-delay=5"
+expect 0 '' service block-attach 1 "$uri,raw,xvdc,w"
+expect 2 'it is for the export of an NBD server' service block-attach 1 disk1.img,raw,xvdd,r,reconnect-delay=5
+tell 'open 51728' ok
+dies
+fails 'read 51728 9'
+server_is gone || die "$(service status --json)"
+end
+
 # Requests that wait do not keep a service from its end.
 serve 16M
 start_service --disk "$uri,raw,xvda,w!" --nbd-reconnect 3600

@@ -8,6 +8,7 @@
 
 #include "base/decimal.h"
 #include "service/block/cache/cache.h"
+#include "service/block/engine/disk_nbd.h"
 #include "service/dom0/disks/disk_spec.h"
 #include "service/net/net.h"
 #include "splitdom/control.h"
@@ -44,7 +45,7 @@ int option_limit(struct why *why, const char *name, const char *text, struct dom
     } limits[] = {
         {"depth", 1, DOM0_DEPTH_MAX, &out->depth},
         {"depth-isolated", 1, DOM0_DEPTH_MAX, &out->depth_isolated},
-        {"nbd-reconnect", 0, DOM0_NBD_RECONNECT_MAX, &out->nbd_reconnect_s},
+        {"nbd-reconnect", 0, DISK_NBD_RECONNECT_MAX_S, &out->nbd_reconnect_s},
         {"max-domains", 1, DOM0_DOMAINS_MAX, &out->max_domains},
         {"max-pages", DOM0_PAGES_MIN, DOM0_PAGES_MAX, &out->max_pages},
         {"max-ring-page-order", 0, DOM0_RING_PAGE_ORDER_MAX, &out->max_ring_page_order},

@@ -38,9 +38,12 @@ static int write_spec(const char *text, char out[TEXT_SIZE], struct why *why)
     int rc = disk_spec_parse(text, &spec, why);
     if (rc == 0)
         rc = absolute(spec.target, target, why);
+    char reconnect[32] = "";
+    if (rc == 0 && spec.has_reconnect)
+        snprintf(reconnect, sizeof(reconnect), "reconnect-delay=%u,", spec.reconnect_s);
     if (rc == 0)
-        snprintf(out, TEXT_SIZE, "vdev=%u,access=%s,%s%s%s,target=%s", spec.devid,
-                 disk_access_name(spec.access), spec.cdrom ? "cdrom," : "",
+        snprintf(out, TEXT_SIZE, "vdev=%u,access=%s,%s%s%s%s,target=%s", spec.devid,
+                 disk_access_name(spec.access), reconnect, spec.cdrom ? "cdrom," : "",
                  spec.discard ? "discard," : "no-discard,", spec.trusted ? "trusted" : "untrusted",
                  target);
     return rc;

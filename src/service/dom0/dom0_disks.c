@@ -62,10 +62,18 @@ static size_t cache_bytes(const struct dom0 *d, const struct image *image)
     return (size_t)left;
 }
 
-/* A new vdisk, and what of it is not as it was asked for. */
-static int add_vdisk(struct dom0 *d, struct image *image, struct vdisks_item **out, struct why *why)
+static uint32_t reconnect_ms(const struct dom0 *d, const struct disk_spec *spec)
 {
-    int rc = vdisks_add(&d->vdisks, image, cache_bytes(d, image), out, why);
+    return 1000 * (spec->has_reconnect ? spec->reconnect_s : d->options->nbd_reconnect_s);
+}
+
+/* A new vdisk, and what of it is not as it was asked for. */
+static int add_vdisk(struct dom0 *d, const struct disk_spec *spec, struct image *image,
+                     struct vdisks_item **out, struct why *why)
+{
+    const struct vdisks_wish wish = {.cache_bytes = cache_bytes(d, image),
+                                     .reconnect_ms = reconnect_ms(d, spec)};
+    int rc = vdisks_add(&d->vdisks, image, &wish, out, why);
     if (rc < 0 || !d->options->shared_cache)
         return rc;
     const struct vdisk *vdisk = (*out)->vdisk;
@@ -92,9 +100,8 @@ static int add_first(struct dom0 *d, enum dom0_engine engine, struct image *imag
                                        .let_go = unmapper_take_cache,
                                        .let_go_ctx = d->unmapper};
     vdisks_init(&d->vdisks, &config, &vdisk);
-    d->vdisks.nbd = (struct disk_nbd_options){.reconnect_ms = d->options->nbd_reconnect_s * 1000,
-                                              .log = d->log};
-    return add_vdisk(d, image, &d->disks[0].item, why);
+    d->vdisks.log = d->log;
+    return add_vdisk(d, &d->disks[0].spec, image, &d->disks[0].item, why);
 }
 
 /* io_uring where the kernel lets us, else epoll and, for the disk, threads; the log says which. */
@@ -172,19 +179,31 @@ static void describe(const struct dom0 *d, struct dom0_disk *disk)
     disk->options = vbd_options(d, disk);
 }
 
+/* An export is one disk, with one patience, whoever attached it first. */
+static int check_reconnect(const struct disk_spec *spec, const struct vdisks_item *item,
+                           struct why *why)
+{
+    struct disk_nbd_report nbd;
+    if (!spec->has_reconnect || item == NULL || !vdisks_nbd_report(item, &nbd) ||
+        nbd.reconnect_ms == 1000 * spec->reconnect_s)
+        return 0;
+    return why_fail(why, -EBUSY, "%s is attached with reconnect-delay=%u; say that, or nothing",
+                    spec->target, nbd.reconnect_ms / 1000);
+}
+
 /* The item of an image; takes the image in any case. */
 static int take_image(struct dom0 *d, uint32_t patience_ms, struct image *image,
-                      struct vdisks_item **out, struct why *why)
+                      struct dom0_disk *disk, struct why *why)
 {
-    int rc = 0;
-    *out = vdisks_find(&d->vdisks, image);
-    bool is_ours = *out != NULL && (*out)->vdisk->image.writable; /* and so is its lock */
-    if (!is_ours)
+    disk->item = vdisks_find(&d->vdisks, image);
+    int rc = check_reconnect(&disk->spec, disk->item, why);
+    bool is_ours = disk->item != NULL && disk->item->vdisk->image.writable; /* and so is its lock */
+    if (rc == 0 && !is_ours)
         rc = image_lock(image, patience_ms, why);
-    if (rc == 0 && *out == NULL)
-        rc = add_vdisk(d, image, out, why);
+    if (rc == 0 && disk->item == NULL)
+        rc = add_vdisk(d, &disk->spec, image, &disk->item, why);
     else if (rc == 0 && image->writable && !is_ours)
-        rc = vdisk_reopen((*out)->vdisk, image, why);
+        rc = vdisk_reopen(disk->item->vdisk, image, why);
     image_close(image); /* unless a vdisk took it */
     return rc;
 }
@@ -206,7 +225,7 @@ int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, uint32_t patien
 int dom0_disk_take(struct dom0 *d, uint32_t patience_ms, struct image *image,
                    struct dom0_disk *disk, struct why *why)
 {
-    int rc = take_image(d, patience_ms, image, &disk->item, why);
+    int rc = take_image(d, patience_ms, image, disk, why);
     if (rc == 0)
         describe(d, disk);
     return rc;

@@ -18,7 +18,6 @@ enum {
     /* Parts per million of the image's bytes: one percent is the most, and the default. */
     DOM0_CACHE_PPM_MAX = 10000,
     DOM0_DEPTH_MAX = 128,
-    DOM0_NBD_RECONNECT_MAX = 86400, /* s */
     DOM0_DOMAINS_MAX = 4096,
     DOM0_PAGES_MIN = 64,
     DOM0_PAGES_MAX = 16384,

@@ -329,8 +329,10 @@ bool disk_nbd_is_dead(const struct disk *disk)
 struct disk_nbd_report disk_nbd_report(const struct disk *disk)
 {
     const struct disk_nbd *dn = container_of(disk, const struct disk_nbd, base);
-    return (struct disk_nbd_report){
-        .state = dn->state, .held = dn->held.count, .reconnections = dn->reconnections};
+    return (struct disk_nbd_report){.state = dn->state,
+                                    .held = dn->held.count,
+                                    .reconnections = dn->reconnections,
+                                    .reconnect_ms = dn->options.reconnect_ms};
 }
 
 void disk_nbd_give_up(struct disk *disk)

@@ -35,6 +35,8 @@
 
 struct log;
 
+enum { DISK_NBD_RECONNECT_MAX_S = 86400 };
+
 struct disk_nbd_options {
     uint32_t reconnect_ms;
     struct log *log; /* what becomes of the server; NULL: nobody is told */
@@ -53,6 +55,7 @@ struct disk_nbd_report {
     enum disk_nbd_state state;
     uint32_t held;          /* operations that wait for the server */
     uint64_t reconnections; /* so far */
+    uint32_t reconnect_ms;  /* as configured */
 };
 
 extern const struct disk_ops disk_nbd_ops; /* create gives -ENOTSUP in a build without libnbd */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
+#include "service/block/engine/disk_nbd.h"
 #include "service/block/engine/image_nbd.h"
 #include "service/dom0/disks/target_path.h"
 
@@ -145,6 +147,16 @@ static int set_script(struct reader *r, const char *value)
     return value[0] == '\0' ? 0 : cannot(r, "a block script", "name a file or a block device");
 }
 
+static int set_reconnect(struct reader *r, const char *value)
+{
+    uint64_t seconds;
+    if (decimal_parse(value, 0, DISK_NBD_RECONNECT_MAX_S, &seconds) < 0)
+        return refuse(r, "unknown value for reconnect-delay", value);
+    r->spec->has_reconnect = true;
+    r->spec->reconnect_s = (uint32_t)seconds;
+    return 0;
+}
+
 static int set_colo(struct reader *r, const char *value)
 {
     (void)value;
@@ -164,6 +176,7 @@ static const struct {
     {"backendtype", set_backendtype},
     {"specification", set_specification},
     {"script", set_script},
+    {"reconnect-delay", set_reconnect},
     {"colo-host", set_colo},
     {"colo-port", set_colo},
     {"colo-export", set_colo},
@@ -335,6 +348,8 @@ static int check(struct reader *r)
     if (vdev_parse(r->vdev, &spec->devid) < 0)
         return why_fail(r->why, -EINVAL, "Invalid or unsupported virtual disk identifier %s",
                         r->vdev);
+    if (spec->has_reconnect && !image_nbd_is_uri(spec->target))
+        return cannot(r, "reconnect-delay= of a file", "it is for the export of an NBD server");
     if (spec->cdrom)
         spec->access = ACCESS_READ;
     return 0;

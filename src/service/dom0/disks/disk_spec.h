@@ -3,8 +3,10 @@
  * disk_spec: a disk in words, as xl-disk-configuration(5) has them, for one that is attached to a
  * domain: `F,raw,xvdb,rw` or `vdev=xvdb,access=r,target=F`.
  *
- * Beyond xl: access `w!` forces what the rules of sharing refuse. What xl takes and Dom0 can't do
- * (other formats, back ends, scripts, COLO, an empty drive) is refused with the reason.
+ * Beyond xl: access `w!` forces what the rules of sharing refuse; `reconnect-delay=S`, qemu's word
+ * for it, says how long requests wait for the server of an NBD export that has gone. What xl takes
+ * and Dom0 can't do (other formats, back ends, scripts, COLO, an empty drive) is refused with the
+ * reason.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_DISKS_DISK_SPEC_H
 #define SPLITDOM_SERVICE_DOM0_DISKS_DISK_SPEC_H
@@ -26,9 +28,11 @@ struct disk_spec {
     char target[PATH_MAX]; /* as given, which may be relative to who gave it */
     uint32_t devid;        /* the vdev's number */
     enum disk_access access;
-    bool cdrom;   /* devtype=cdrom: removable, and access r */
-    bool discard; /* offer it, where the disk can */
-    bool trusted; /* what the front end is told of Dom0 */
+    bool cdrom;           /* devtype=cdrom: removable, and access r */
+    bool discard;         /* offer it, where the disk can */
+    bool trusted;         /* what the front end is told of Dom0 */
+    bool has_reconnect;   /* else the service's --nbd-reconnect counts */
+    uint32_t reconnect_s; /* 0: its requests do not wait */
 };
 
 /* Errors: -EINVAL with a line for people in why, in xl's words where it has some; -E2BIG a target

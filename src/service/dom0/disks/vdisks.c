@@ -99,8 +99,8 @@ static int choose_engine(const struct image *image, struct device_config *config
 
 /* One that is there, or a new one. An image that wants larger blocks than the disk's first ones is
  * alone on a device. */
-static int find_device(struct vdisks *vdisks, const struct image *image, struct vdisks_device **out,
-                       struct why *why)
+static int find_device(struct vdisks *vdisks, const struct image *image, uint32_t reconnect_ms,
+                       struct vdisks_device **out, struct why *why)
 {
     uint32_t align_bytes = image_align_bytes(image);
     if (align_bytes < DEVICE_ALIGN_BYTES)
@@ -112,9 +112,10 @@ static int find_device(struct vdisks *vdisks, const struct image *image, struct 
     if (fresh == NULL)
         return why_fail(why, -ENOMEM, "out of memory for a disk");
     struct device_config config = vdisks->config;
-    struct disk_nbd_options nbd = vdisks->nbd;
-    nbd.reconnected = on_reconnected;
-    nbd.ctx = vdisks;
+    const struct disk_nbd_options nbd = {.reconnect_ms = reconnect_ms,
+                                         .log = vdisks->log,
+                                         .reconnected = on_reconnected,
+                                         .ctx = vdisks};
     config.nbd = &nbd;
     config.align_bytes = align_bytes;
     int rc = choose_engine(image, &config, why);
@@ -166,15 +167,15 @@ static void drop_unused_device(struct vdisks *vdisks, struct vdisks_device *devi
     free(device);
 }
 
-static int create_vdisk(struct vdisks *vdisks, struct image *image, size_t cache_bytes,
+static int create_vdisk(struct vdisks *vdisks, struct image *image, const struct vdisks_wish *wish,
                         struct vdisks_device **device, struct vdisk **out, struct why *why)
 {
-    int rc = find_device(vdisks, image, device, why);
+    int rc = find_device(vdisks, image, wish->reconnect_ms, device, why);
     if (rc < 0)
         return rc;
     struct vdisk_config config = vdisks->vdisk_config;
     config.device = (*device)->device;
-    config.cache_bytes = cache_bytes;
+    config.cache_bytes = wish->cache_bytes;
     rc = vdisk_create(&config, image, out, why);
     if (rc < 0)
         drop_unused_device(vdisks, *device);
@@ -210,14 +211,14 @@ struct vdisks_item *vdisks_find(const struct vdisks *vdisks, const struct image 
     return item;
 }
 
-int vdisks_add(struct vdisks *vdisks, struct image *image, size_t cache_bytes,
+int vdisks_add(struct vdisks *vdisks, struct image *image, const struct vdisks_wish *wish,
                struct vdisks_item **out, struct why *why)
 {
     assert(vdisks_find(vdisks, image) == NULL);
     struct vdisks_item *item = calloc(1, sizeof(*item));
     if (item == NULL)
         return why_fail(why, -ENOMEM, "out of memory for a disk");
-    int rc = create_vdisk(vdisks, image, cache_bytes, &item->device, &item->vdisk, why);
+    int rc = create_vdisk(vdisks, image, wish, &item->device, &item->vdisk, why);
     if (rc < 0) {
         free(item);
         return rc;

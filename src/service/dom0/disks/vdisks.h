@@ -53,7 +53,7 @@ struct vdisks_totals {
 struct vdisks {
     struct device_config config;      /* of each device, except for align_bytes */
     struct vdisk_config vdisk_config; /* of each vdisk, device and cache_bytes left out */
-    struct disk_nbd_options nbd;      /* of exports; reconnected and ctx are the vdisks' own */
+    struct log *log;                  /* of exports: what becomes of their servers; NULL: none */
     struct list items, devices;
     struct vdisks_totals departed;
     uint64_t departed_claims;
@@ -68,9 +68,15 @@ void vdisks_fini(struct vdisks *vdisks);
 
 /* The item of an image that is open already, by another name perhaps. NULL: there is none. */
 struct vdisks_item *vdisks_find(const struct vdisks *vdisks, const struct image *image);
+/* What each image may have of its own. */
+struct vdisks_wish {
+    size_t cache_bytes;
+    uint32_t reconnect_ms; /* of an export: disk_nbd_options */
+};
+
 /* Makes a vdisk of an open image, which is not there yet; on success *image is closed here. Errors:
  * -errno with a line for people in why. */
-int vdisks_add(struct vdisks *vdisks, struct image *image, size_t cache_bytes,
+int vdisks_add(struct vdisks *vdisks, struct image *image, const struct vdisks_wish *wish,
                struct vdisks_item **out, struct why *why);
 /*
  * A domain gets a disk of the item. As in Xen, access w is exclusive and r shared among domains; w!

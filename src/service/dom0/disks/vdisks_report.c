@@ -72,6 +72,7 @@ static void write_image(const struct vdisks_item *item, struct json *json)
         json_string(json, "server", disk_nbd_state_name(nbd.state));
         json_u64(json, "reconnections", nbd.reconnections);
         json_u64(json, "held", nbd.held);
+        json_u64(json, "reconnect_delay_s", nbd.reconnect_ms / 1000);
     }
     json_end(json);
 }

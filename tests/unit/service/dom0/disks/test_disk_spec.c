@@ -144,6 +144,11 @@ static const struct {
     {"f,,xvda,script=block-x",
      "`f,,xvda,script=block-x': a block script is not served here; name a file or a block device"},
     {"f,,xvda,colo", "`f,,xvda,colo': COLO is not served here; leave its parameters out"},
+    {"f,,xvda,reconnect-delay=5", "`f,,xvda,reconnect-delay=5': reconnect-delay= of a file is not "
+                                  "served here; it is for the export of an NBD server"},
+    {"nbd://h/f,,xvda,reconnect-delay=86401",
+     PARSING "unknown value for reconnect-delay: near `86401' in "
+             "`nbd://h/f,,xvda,reconnect-delay=86401'"},
     {",,hdc,cdrom",
      "`,,hdc,cdrom': an empty drive is not served here; name its image: target=FILE"},
 };
@@ -157,6 +162,20 @@ static void what_cannot_be_is_refused_in_the_words_of_xl(void **state)
         assert_int_equal(disk_spec_parse(wrong[i].text, &spec, &why), -EINVAL);
         assert_string_equal(why.text, wrong[i].words);
     }
+}
+
+static void how_long_a_server_is_waited_for_is_said(void **state)
+{
+    (void)state;
+    struct disk_spec spec;
+    struct why why;
+    assert_int_equal(disk_spec_parse("nbd://h/f,raw,xvda,w,reconnect-delay=7", &spec, &why), 0);
+    assert_true(spec.has_reconnect && spec.reconnect_s == 7);
+    assert_int_equal(disk_spec_parse("reconnect-delay=0,vdev=xvda,target=nbd://h/f", &spec, &why),
+                     0);
+    assert_true(spec.has_reconnect && spec.reconnect_s == 0);
+    assert_int_equal(disk_spec_parse("nbd://h/f,raw,xvda,w", &spec, &why), 0);
+    assert_false(spec.has_reconnect);
 }
 
 static void a_target_is_as_long_as_a_path_can_be(void **state)
@@ -198,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(specifications_mean_what_they_mean_to_xl),
         cmocka_unit_test(what_cannot_be_is_refused_in_the_words_of_xl),
+        cmocka_unit_test(how_long_a_server_is_waited_for_is_said),
         cmocka_unit_test(a_target_is_as_long_as_a_path_can_be),
         cmocka_unit_test(a_relative_target_is_found_from_where_it_was_named),
     };

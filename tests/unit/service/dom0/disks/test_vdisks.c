@@ -58,7 +58,7 @@ static struct image image_of(dev_t device, ino_t inode, bool writable)
 static struct vdisks_item *add_image(struct image image)
 {
     struct vdisks_item *item;
-    assert_int_equal(vdisks_add(&vdisks, &image, 0, &item, &why), 0);
+    assert_int_equal(vdisks_add(&vdisks, &image, &(struct vdisks_wish){0}, &item, &why), 0);
     assert_int_equal(image.fd, -1); /* taken */
     return item;
 }
@@ -249,7 +249,9 @@ static void what_was_done_is_counted_by_its_kind(void **state)
     struct block_client client;
     struct vdisks_item *item;
     assert_true(vdisks_report_hits(&vdisks).percent == 0.0); /* of nothing */
-    assert_int_equal(vdisks_add(&vdisks, &image, 64 * 512, &item, &why), 0);
+    assert_int_equal(
+        vdisks_add(&vdisks, &image, &(struct vdisks_wish){.cache_bytes = 64 * 512}, &item, &why),
+        0);
     block_client_open(&client, item->vdisk);
     ask(&client, BLOCK_READ);
     for (int i = 0; i < 3; i++)
