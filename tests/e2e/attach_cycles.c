@@ -4,8 +4,9 @@
  * disk, SPEC (all words by name, vdev=xvdc, writable), is attached to it, opened, written, closed
  * and detached CYCLES times. In ten blocks: each begins with a time in which nothing is attached,
  * as long as its cycles take, but at least 0.2 s. Prints cycles N seconds S alone R1 beside R2
- * ratio Q with the medians of the blocks' reads a second alone and beside the cycles, and of their
- * ratios. Exit 1: something failed.
+ * least L most M ratio Q with the medians of the blocks' reads a second alone and beside the
+ * cycles, the least and greatest of their ratios, and the median of these. Exit 1: something
+ * failed.
  */
 #include <err.h>
 #include <pthread.h>
@@ -143,9 +144,10 @@ int main(int argc, char **argv)
     atomic_store(&load.ends, true);
     pthread_join(thread, NULL);
     double seconds = (double)(clock_monotonic_ns() - began_ns) / 1e9;
-    printf("cycles %llu seconds %.1f alone %.0f beside %.0f ratio %.3f\n",
+    double middle = median(ratio); /* sorted from here on */
+    printf("cycles %llu seconds %.1f alone %.0f beside %.0f least %.3f most %.3f ratio %.3f\n",
            (unsigned long long)(cycles / BLOCKS * BLOCKS), seconds, median(alone), median(beside),
-           median(ratio));
+           ratio[0], ratio[BLOCKS - 1], middle);
     blkfront_close(load.bf);
     domu_close(domu);
     return 0;
