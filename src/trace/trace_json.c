@@ -105,7 +105,7 @@ static void write_names(struct writer *w)
     meta(w, "thread_name", 0, DOM0_LOOP, "loop");
     for (uint32_t i = 1; i < t->thread_count; i++) {
         meta(w, "process_name", t->threads[i].domid, i, "domain %" PRIu32, t->threads[i].domid);
-        meta(w, "thread_name", t->threads[i].domid, i, "thread %" PRIu32, i);
+        meta(w, "thread_name", t->threads[i].domid, i, "thread %" PRIu32, t->threads[i].number);
     }
     for (uint32_t i = 0; i < t->disk_count; i++) {
         vdev_format(t->disks[i].devid, name);

@@ -17,28 +17,81 @@ bool trace_tracks_is_work(const struct trace_life *life, enum trace_stage stage)
     return is_one && life->at_ns[stage] != 0;
 }
 
-static uint32_t find_disk(struct trace_tracks *t, const struct trace_life *life, uint32_t guess)
+/* Where a life is drawn: lives of a domain with the same key are on one track. */
+struct place {
+    uint32_t domid, life;
+    uint64_t key;
+};
+
+static int by_track(const void *a, const void *b)
 {
-    for (uint32_t i = 0; i < t->disk_count; i++) {
-        uint32_t at = (guess + i) % t->disk_count;
-        if (t->disks[at].domid == life->domid && t->disks[at].devid == life->devid)
-            return at;
-    }
-    t->disks[t->disk_count] = (struct trace_disk){.domid = life->domid, .devid = life->devid};
-    return t->disk_count++;
+    const struct place *x = a, *y = b;
+    if (x->domid != y->domid)
+        return x->domid < y->domid ? -1 : 1;
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->life < y->life ? -1 : 1;
 }
 
-/* Number 0 is Dom0's loop. */
-static uint32_t find_thread(struct trace_tracks *t, const struct trace_life *life, uint32_t guess)
+static bool is_same_place(const struct place *a, const struct place *b)
 {
-    for (uint32_t i = 0; i < t->thread_count; i++) {
-        uint32_t at = (guess + i) % t->thread_count;
-        if (t->threads[at].domid == life->domid && t->threads[at].thread == life->thread)
-            return at;
+    return a->domid == b->domid && a->key == b->key;
+}
+
+/* Numbers the tracks from `number` on, in the order of domains and keys. Domains say what their
+ * keys are: sorting bears as many as there are lives. Returns the number after the last one. */
+static uint32_t number_tracks(struct place *places, size_t count, uint32_t number, uint32_t *of)
+{
+    qsort(places, count, sizeof(*places), by_track);
+    for (size_t i = 0; i < count; i++) {
+        number += i > 0 && !is_same_place(&places[i - 1], &places[i]);
+        of[places[i].life] = number;
     }
-    t->threads[t->thread_count] =
-        (struct trace_thread){.domid = life->domid, .thread = life->thread};
-    return t->thread_count++;
+    return count > 0 ? number + 1 : number;
+}
+
+/* So that they are numbered by which comes first in a domain, rather than by their keys. */
+static void order_by_begin(struct place *places, size_t count)
+{
+    qsort(places, count, sizeof(*places), by_track);
+    struct place last = {.domid = UINT32_MAX};
+    uint32_t first = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_same_place(&last, &places[i]))
+            first = places[i].life;
+        last = places[i];
+        places[i].key = first;
+    }
+}
+
+/* Thread 0 is Dom0's loop. */
+static int make_tracks(struct trace_tracks *t, const struct trace_set *set)
+{
+    struct place *places = calloc(set->count + 1, sizeof(*places));
+    size_t count = 0;
+    if (places == NULL)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct trace_life *life = &set->lives[i];
+        if (life->state == TRACE_WHOLE)
+            places[count++] = (struct place){.domid = life->domid, .life = i, .key = life->devid};
+    }
+    t->disk_count = number_tracks(places, count, 0, t->disk_of);
+    for (size_t i = 0; i < count; i++)
+        places[i].key = set->lives[places[i].life].thread;
+    order_by_begin(places, count);
+    t->thread_count = number_tracks(places, count, 1, t->thread_of);
+    for (size_t i = 0; i < count; i++) {
+        const struct trace_life *life = &set->lives[places[i].life];
+        t->disks[t->disk_of[places[i].life]] =
+            (struct trace_disk){.domid = life->domid, .devid = life->devid};
+        t->threads[t->thread_of[places[i].life]] = (struct trace_thread){.domid = life->domid};
+    }
+    for (uint32_t i = 1; i < t->thread_count; i++)
+        t->threads[i].number =
+            t->threads[i - 1].domid == t->threads[i].domid ? t->threads[i - 1].number + 1 : 1;
+    free(places);
+    return 0;
 }
 
 static uint64_t end_of_work(const struct trace_life *life, enum trace_stage stage)
@@ -122,25 +175,19 @@ int trace_tracks_make(struct trace_tracks *out, const struct trace_set *set)
 {
     struct trace_tracks *t = out;
     size_t room = set->count + 1;
-    uint32_t disk = 0, thread = 0;
     *t = (struct trace_tracks){.disks = calloc(room, sizeof(*t->disks)),
                                .threads = calloc(room, sizeof(*t->threads)),
                                .slices = calloc(room * WORKS_MAX, sizeof(*t->slices)),
                                .disk_of = calloc(room, sizeof(*t->disk_of)),
                                .thread_of = calloc(room, sizeof(*t->thread_of))};
     if (t->disks == NULL || t->threads == NULL || t->slices == NULL || t->disk_of == NULL ||
-        t->thread_of == NULL) {
+        t->thread_of == NULL || make_tracks(t, set) < 0) {
         trace_tracks_free(t);
         return -ENOMEM;
     }
-    t->thread_count = 1;
     for (size_t i = 0; i < set->count; i++) {
-        const struct trace_life *life = &set->lives[i];
-        if (life->state != TRACE_WHOLE)
-            continue;
-        disk = t->disk_of[i] = find_disk(t, life, disk);
-        thread = t->thread_of[i] = find_thread(t, life, thread);
-        add_slices(t, life, thread);
+        if (set->lives[i].state == TRACE_WHOLE)
+            add_slices(t, &set->lives[i], t->thread_of[i]);
     }
     settle(t);
     return 0;

@@ -15,8 +15,7 @@ struct trace_disk {
 };
 
 struct trace_thread {
-    uint32_t domid;
-    uint64_t thread;
+    uint32_t domid, number; /* in its domain, from 1 on */
 };
 
 /* Requests that a thread worked on together: with the same time at the same stage. */
@@ -27,6 +26,8 @@ struct trace_slice {
     uint32_t requests;
 };
 
+/* Disks in the order of their domains and numbers; threads in that of their domains and begins,
+ * after number 0, which is Dom0's loop. */
 struct trace_tracks {
     struct trace_disk *disks;
     struct trace_thread *threads;
