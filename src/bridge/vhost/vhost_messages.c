@@ -30,7 +30,11 @@ static int answer_u64(struct vhost_session *session, uint64_t value)
 
 static struct vhost_queue *queue_of(struct vhost_session *session, uint64_t index)
 {
-    return index < VHOST_QUEUES_MAX ? &session->queues[index] : NULL;
+    if (index >= VHOST_QUEUES_MAX)
+        return NULL;
+    if (index >= session->queue_count)
+        session->queue_count = (uint32_t)index + 1;
+    return &session->queues[index];
 }
 
 /* What has been taken is given back before anything of the queue changes. */
@@ -184,14 +188,14 @@ static int set_memory(struct vhost_session *session)
            table.region_count * sizeof(table.regions[0]));
     for (uint32_t i = 0; i < VHOST_USER_REGIONS_MAX; i++)
         fds[i] = i < table.region_count ? vhost_link_take_fd(&session->link) : -1;
-    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++)
+    for (uint32_t i = 0; i < session->queue_count; i++)
         stop(session, &session->queues[i]);
     guest_memory_unmap(&session->memory);
     rc = guest_memory_map(&session->memory, &table, fds);
     for (uint32_t i = 0; i < VHOST_USER_REGIONS_MAX; i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    for (uint32_t i = 0; rc == 0 && i < VHOST_QUEUES_MAX; i++)
+    for (uint32_t i = 0; rc == 0 && i < session->queue_count; i++)
         rc = run_or_stop(session, &session->queues[i]);
     return rc;
 }

@@ -33,7 +33,7 @@ static void close_fd(int *fd)
 void vhost_session_close(struct vhost_session *session)
 {
     vhost_session_drain(session);
-    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < session->queue_count; i++) {
         session->queues[i].runs = false;
         close_fd(&session->queues[i].kick_fd);
         close_fd(&session->queues[i].call_fd);
@@ -58,7 +58,7 @@ static void give_back(struct vhost_session *session, struct blk_slot *slot)
 /* The driver may have its eventfd full, or be gone: then it knows without us. */
 static void call_all(struct vhost_session *session)
 {
-    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++) {
+    for (uint32_t i = 0; i < session->queue_count; i++) {
         struct vhost_queue *queue = &session->queues[i];
         if (queue->runs && split_queue_wants_call(&queue->ring) && queue->call_fd >= 0)
             (void)eventfd_write(queue->call_fd, 1);
@@ -119,6 +119,29 @@ static int take_all(struct vhost_session *session, uint32_t index)
     return count;
 }
 
+/*
+ * Each queue in its turn. Where the slots run out the next turn begins behind the queue that got
+ * the last one: no queue is served for ever at the cost of those behind it. Returns how many were
+ * taken.
+ */
+static int take_in_turn(struct vhost_session *session, struct why *why)
+{
+    uint32_t first = session->first_queue;
+    int count = 0;
+
+    for (uint32_t k = 0; k < session->queue_count && session->device->free != NULL; k++) {
+        uint32_t i = (first + k) % session->queue_count;
+        int rc = session->queues[i].runs ? take_all(session, i) : 0;
+        if (rc == -EPROTO)
+            return why_fail(why, rc, "the guest broke the rules of queue %u", i);
+        if (rc < 0)
+            return why_fail(why, rc, "the disk: %s", blkfront_failure(session->device->bf));
+        count += rc;
+        session->first_queue = i + 1;
+    }
+    return count;
+}
+
 /* Asks for kicks of all queues. Returns whether one has requests already. */
 static bool arm_all(struct vhost_session *session)
 {
@@ -126,27 +149,21 @@ static bool arm_all(struct vhost_session *session)
 
     if (session->device->free == NULL)
         return false;
-    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++)
+    for (uint32_t i = 0; i < session->queue_count; i++)
         any |= session->queues[i].runs && split_queue_arm(&session->queues[i].ring);
     return any;
 }
 
 int vhost_session_move(struct vhost_session *session, struct why *why)
 {
-    bool moved = false;
+    int taken = take_in_turn(session, why);
 
-    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++) {
-        int rc = session->queues[i].runs ? take_all(session, i) : 0;
-        if (rc == -EPROTO)
-            return why_fail(why, rc, "the guest broke the rules of queue %u", i);
-        if (rc < 0)
-            return why_fail(why, rc, "the disk: %s", blkfront_failure(session->device->bf));
-        moved |= rc > 0;
-    }
+    if (taken < 0)
+        return taken;
     int rc = give_back_all(session);
     if (rc < 0)
         return why_fail(why, rc, "the disk: %s", blkfront_failure(session->device->bf));
-    moved |= rc > 0;
+    bool moved = taken > 0 || rc > 0;
     call_all(session);
     if (guest_memory_is_lost(&session->memory))
         return why_fail(why, -EFAULT, "the guest's memory is gone");
@@ -159,7 +176,7 @@ uint32_t vhost_session_kicks(const struct vhost_session *session, int *fds)
 
     if (session->device->free == NULL)
         return 0;
-    for (uint32_t i = 0; i < VHOST_QUEUES_MAX; i++)
+    for (uint32_t i = 0; i < session->queue_count; i++)
         if (session->queues[i].runs)
             fds[count++] = session->queues[i].kick_fd;
     return count;

@@ -19,7 +19,7 @@
 #include "bridge/vhost/split_queue.h"
 #include "bridge/vhost/vhost_link.h"
 
-enum { VHOST_QUEUES_MAX = 16 };
+enum { VHOST_QUEUES_MAX = 64 };
 
 struct vhost_queue {
     struct split_queue ring; /* valid while runs */
@@ -37,6 +37,8 @@ struct vhost_session {
     int back_fd; /* for our own requests to the front end; -1: none */
     uint64_t features;
     struct guest_memory memory;
+    uint32_t queue_count; /* of those that the front end has named: the others are as they were */
+    uint32_t first_queue; /* modulo their number: whose turn to get slots is next */
     struct vhost_queue queues[VHOST_QUEUES_MAX];
 };
 

@@ -220,6 +220,44 @@ static void a_read_only_disk_takes_no_writes(void **state)
     assert_answer(1, VIRTIO_BLK_S_IOERR);
 }
 
+/* A second queue: the first one's descriptors, rings of its own. */
+static struct vring_avail *start_second_queue(void)
+{
+    enum { AVAIL = 0x6000, USED = 0x7000 };
+    const struct vhost_user_vring_addr addr = {.index = 1,
+                                               .descriptors = FAKE_GUEST_USER + FAKE_GUEST_DESC,
+                                               .available = FAKE_GUEST_USER + AVAIL,
+                                               .used = FAKE_GUEST_USER + USED};
+    const struct vhost_user_vring_state size = {.index = 1, .value = FAKE_GUEST_QUEUE},
+                                        enable = {.index = 1, .value = 1};
+    uint64_t queue = 1;
+
+    fake_guest_send(&guest, VHOST_USER_SET_VRING_NUM, &size, sizeof(size), -1);
+    fake_guest_send(&guest, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), -1);
+    fake_guest_send(&guest, VHOST_USER_SET_VRING_KICK, &queue, sizeof(queue), guest.kick_fd);
+    fake_guest_send(&guest, VHOST_USER_SET_VRING_ENABLE, &enable, sizeof(enable), -1);
+    assert_int_equal(hear(), 0);
+    return (struct vring_avail *)(guest.memory + AVAIL);
+}
+
+static void a_queue_that_never_ends_leaves_slots_to_the_others(void **state)
+{
+    (void)state;
+    start(negotiated);
+    struct vring_avail *second = start_second_queue();
+    for (int i = 0; i < FAKE_GUEST_QUEUE; i++) /* more than there are slots */
+        fake_guest_request(&guest, VIRTIO_BLK_T_IN, 0, 512);
+    second->idx = 1; /* of the same descriptors: its ring is full of zeros */
+    memory_disk.holds = true;
+    assert_int_equal(move(), 0); /* the first queue has them all */
+    assert_int_equal(session.queues[1].ring.avail_cons, 0);
+    memory_disk.holds = false;
+    assert_true(vhost_session_move(&session, &why) > 0); /* answers, which make slots free */
+    assert_true(vhost_session_move(&session, &why) > 0);
+    assert_int_equal(session.queues[1].ring.avail_cons, 1);
+    assert_int_equal(move(), 0);
+}
+
 int main(void)
 {
 #define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -238,6 +276,7 @@ int main(void)
         SESSION_TEST(the_driver_is_called_when_it_asks_for_that),
         SESSION_TEST(an_event_index_says_when_to_call_and_to_kick),
         SESSION_TEST(a_read_only_disk_takes_no_writes),
+        SESSION_TEST(a_queue_that_never_ends_leaves_slots_to_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
