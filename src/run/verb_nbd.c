@@ -144,6 +144,10 @@ static int make_command(struct nbd *nbd, struct command *command)
         return -ENOMEM;
     command->argv[command->argc++] = (char *)"nbdkit";
     command->argv[command->argc++] = (char *)"--foreground";
+    /* A request occupies a thread of its connection until it is answered. nbdkit's own 16 would be
+     * the depth; who names another number later on gets that. */
+    add_text(command, "--threads=%" PRIu32,
+             nbd->options.depth != 0 ? nbd->options.depth : EXPORTS_DEPTH);
     command->argv[command->argc++] = nbd->plugin;
     add_options(command, &nbd->options);
     for (int i = 0; i < nbd->foreign_count; i++)

@@ -43,6 +43,13 @@ if command -v xenstore-ls >/dev/null && [ "$(nproc)" -ge 2 ]; then
     end_nbd
 fi
 
+# A thread for each request that the disk takes at a time, and not nbdkit's 16.
+start_nbd --filter=delay rdelay=100ms
+nbdcopy --connections=1 --requests=1 "$URI" null: 2>/dev/null &
+has_threads() { [ "$(find "/proc/$(tr -d ' ' <"/proc/$NBD/task/$NBD/children")/task" -maxdepth 1 -mindepth 1 2>/dev/null | wc -l)" -ge 64 ]; }
+eventually 20 has_threads || die "fewer threads than requests"
+end_nbd
+
 # A filter, and its parameters; the disk under it is not written.
 sum=$(md5sum <disk1.img)
 start_nbd --filter=cow --filter=stats statsfile="$PWD/stats"
