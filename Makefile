@@ -102,7 +102,7 @@ LIBS_BASE := $(foreach d,xenstore tdf trace ring base,$(OUT)/lib$(d).a)
 
 # What the library is made of, see below.
 LIBRARY_DIRS    := base ring trace tdf xenstore domu
-LIBRARY_SOURCES := $(filter-out src/xenstore/server/% src/xenstore/tree/%,$(foreach d,$(LIBRARY_DIRS),$(call srcs_of,$(d))))
+LIBRARY_SOURCES := $(filter-out src/xenstore/server/% src/xenstore/tree/% src/base/place_trial.c,$(foreach d,$(LIBRARY_DIRS),$(call srcs_of,$(d))))
 SONAME          := libsplitdom.so.1
 PUBLIC_HEADERS  := $(wildcard $(patsubst %,include/splitdom/%.h,blkfront domu netfront version))
 
@@ -284,12 +284,13 @@ $(OUT)/$(SONAME): $(LIBRARY_SOURCES:%.c=$(OUT)/pic/%.o) $(PUBLIC_HEADERS) tools/
 
 # What a foreign program loads: the library's layers and the bridge's own files in one object that shows
 # the one name which that program looks for. Nothing in it can clash with a name of the program.
-PLUGIN_SOURCES := $(LIBRARY_SOURCES) src/bridge/exports.c src/bridge/export_spec.c src/bridge/nbdkit/plugin.c
+PLUGIN_SOURCES := $(LIBRARY_SOURCES) src/base/place_trial.c src/bridge/exports.c src/bridge/export_spec.c src/bridge/process_place.c \
+	src/bridge/nbdkit/plugin.c
 $(OUT)/pic/src/bridge/nbdkit/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags nbdkit 2>/dev/null)
 $(BIN)/nbdkit-splitdom-plugin.so: $(PLUGIN_SOURCES:%.c=$(OUT)/pic/%.o)
 	$(say) LD $@
 	$(Q)echo '{ global: plugin_init; local: *; };' >$(OUT)/plugin.map
-	$(Q)$(CC) -shared -Wl,-z,nodelete -Wl,--version-script=$(OUT)/plugin.map $(LDFLAGS) -o $@ $(filter %.o,$^)
+	$(Q)$(CC) -shared -Wl,-z,nodelete -Wl,--version-script=$(OUT)/plugin.map $(LDFLAGS) -o $@ $(filter %.o,$^) -lm
 
 # fio's engine: against the source of the fio that is installed (tools/fio_source.sh), which is looked for
 # by this target alone. fio's macros convert signs.

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "client/place_trial.h"
+#include "base/place_trial.h"
 #include "ring/barrier.h"
 
 struct thread_place {

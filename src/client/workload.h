@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/place_trial.h"
 #include "client/lat_stats.h"
 #include "client/latency_dump.h"
 #include "client/pattern.h"
-#include "client/place_trial.h"
 #include "client/recorder.h"
 #include "client/worker.h"
 #include "splitdom/blkfront.h"

@@ -17,6 +17,7 @@
 #include "base/decimal.h"
 #include "base/thread.h"
 #include "bridge/exports.h"
+#include "bridge/process_place.h"
 #include "splitdom/tdf.h"
 
 #define NBDKIT_API_VERSION 2
@@ -34,6 +35,7 @@ enum {
 static struct {
     struct exports_options options;
     struct exports *exports;
+    struct process_place place; /* from after_fork on */
     pthread_t watcher;
     int stop_fd; /* eventfd that ends the watcher */
     bool watches;
@@ -166,6 +168,7 @@ static int plugin_after_fork(void)
     struct why why;
     int rc = exports_open(&state.options, &state.exports, &why);
 
+    process_place_init(&state.place);
     return rc < 0 ? fail_why(rc, &why) : start_watcher();
 }
 
@@ -318,6 +321,7 @@ static int plugin_pread(void *handle, void *buffer, uint32_t count, uint64_t off
     if (sectors_of(connection, offset, count, &sector) < 0)
         return -1;
     int rc = blkfront_read(connection->bf, sector, count / SECTOR_BYTES, buffer);
+    process_place_look(&state.place, connection->bf);
     return rc < 0 ? fail(rc, "read") : 0;
 }
 
@@ -331,6 +335,7 @@ static int plugin_pwrite(void *handle, const void *buffer, uint32_t count, uint6
     if (sectors_of(connection, offset, count, &sector) < 0)
         return -1;
     int rc = blkfront_write(connection->bf, sector, count / SECTOR_BYTES, buffer);
+    process_place_look(&state.place, connection->bf);
     return rc < 0 ? fail(rc, "write") : 0;
 }
 

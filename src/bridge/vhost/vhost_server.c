@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/process_place.h"
 #include "bridge/vhost/vhost_session.h"
 #include "ring/fault_guard.h"
 
@@ -19,6 +20,7 @@ struct server {
     struct blk_device device;
     struct vhost_session session;
     bool has_session;
+    struct process_place place;
     struct pollfd fds[POLL_KICKS + VHOST_QUEUES_MAX];
 };
 
@@ -118,6 +120,8 @@ static bool move(struct server *server)
 
     if (rc < 0)
         drop(server, rc, &why);
+    if (rc > 0)
+        process_place_look(&server->place, server->options->bf);
     return rc > 0;
 }
 
@@ -131,6 +135,7 @@ int vhost_server_run(const struct vhost_server_options *options, struct why *why
     (void)fcntl(options->listen_fd, F_SETFL, O_NONBLOCK); /* who connected may be gone again */
     rc = blkfront_fd(options->bf);
     rc = rc < 0 ? why_fail_errno(why, rc, "cannot wait for the disk") : 0;
+    process_place_init(&server.place);
     while (rc == 0) {
         if (move(&server))
             continue;
@@ -141,6 +146,7 @@ int vhost_server_run(const struct vhost_server_options *options, struct why *why
             rc = -ENOTCONN;
     }
     end_session(&server);
+    process_place_fini(&server.place);
     fault_guard_remove();
     return rc;
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "client/place_trial.h"
+#include "base/place_trial.h"
 
 #define MS UINT64_C(1000000)
 

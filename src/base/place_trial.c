@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "client/place_trial.h"
+#include "base/place_trial.h"
 
 #include <math.h>
 

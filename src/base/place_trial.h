@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * place_trial: should the threads of a client run on Dom0's CPU, on the other CPUs, or anywhere?
+ * place_trial: should the threads of a domain run on Dom0's CPU, on the other CPUs, or anywhere?
  * The best place depends on the machine, the disk and the other processes. So both places are
  * measured, and measured again from time to time.
  *
@@ -16,15 +16,15 @@
  * The better of a place's two measurements counts: a disturbance (a host that stops its guest for a
  * part of each 100 ms, a neighbour) makes a measurement worse and never better.
  *
- * Only a client that is alone is placed. Dom0's CPU has room for one client. If the threads of
- * several clients share the other CPUs, the system's scheduler divides the CPUs, and with them the
- * disk, less evenly than if it may use all CPUs. A client that is no longer alone returns to
+ * Only a domain that is alone is placed. Dom0's CPU has room for one. If the threads of
+ * several domains share the other CPUs, the system's scheduler divides the CPUs, and with them the
+ * disk, less evenly than if it may use all CPUs. A domain that is no longer alone returns to
  * "anywhere" within 0.1 s.
  *
  * Pure arithmetic on the samples that the caller passes. One thread.
  */
-#ifndef SPLITDOM_CLIENT_PLACE_TRIAL_H
-#define SPLITDOM_CLIENT_PLACE_TRIAL_H
+#ifndef SPLITDOM_BASE_PLACE_TRIAL_H
+#define SPLITDOM_BASE_PLACE_TRIAL_H
 
 #include <stdbool.h>
 #include <stdint.h>
