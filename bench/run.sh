@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The benchmarks: bench/run.sh [SECTION...]; without one, all of them, in this order:
-#   blocking async cached ring cpu scale fairness writes cache store nbd vhost net disturb tdf
+#   blocking async cached ring cpu scale fairness writes cache store nbd vhost bridges net disturb tdf
 # and, only when named, net-links: what links are late by, and a flood as a neighbour; trace: what tracing costs; effects: what each idea of the code is worth; before: this tree over another one.
 # Build first: `make bench` does, or `make all bench-programs`.
 #
@@ -18,7 +18,7 @@
 # Results: SECTION.csv (every measurement), SECTION.md (medians, goals), machine.md, plots.
 . "$(dirname "$0")/lib.sh"
 
-all_sections='blocking async cached ring cpu scale fairness writes cache store nbd vhost net disturb tdf'
+all_sections='blocking async cached ring cpu scale fairness writes cache store nbd vhost bridges net disturb tdf'
 sections=("$@")
 [ $# -gt 0 ] || read -ra sections <<<"$all_sections"
 for section in "${sections[@]}"; do
