@@ -41,8 +41,11 @@ done <"$scratch/wanted"
 cmp "$scratch/wanted" "$scratch/shared" || die "libsplitdom.so shows other names: $(diff "$scratch/wanted" "$scratch/shared")"
 
 # One version, and pages and messages with the names that the programs have here.
-version=$(sed -n 's/^#define SPLITDOM_VERSION "\(.*\)"$/\1/p' include/splitdom/version.h)
-[ "$(PKG_CONFIG_PATH=$usr/lib/pkgconfig pkg-config --modversion libsplitdom)" = "$version" ] || die "another version in the .pc"
+version=$("$usr/bin/splitdom-service" --version | sed 's/.* //')
+[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "the service has the version '$version'"
+for name in libsplitdom blkfront; do
+    [ "$(PKG_CONFIG_PATH=$usr/lib/pkgconfig pkg-config --modversion $name)" = "$version" ] || die "another version in $name.pc"
+done
 "$usr/bin/splitdom-client" --version | grep -qF "$version" || die "another version of the client"
 ! grep -nE '\./bin/|^\.TH (SERVICE|CLIENT|DOMU|TOOL)|^\.BR? (service|client|domu|tool_for_integrity) ' "$usr"/share/man/man[13]/* ||
     die "a page names a program of the tree"
@@ -103,7 +106,7 @@ print(rc, "%02x%02x" % (sector.raw[0], sector.raw[511]), why.value.decode())
 sys.exit(rc < 0)
 END
 shared=$(PKG_CONFIG_PATH=$usr/lib/pkgconfig pkg-config --cflags --libs libsplitdom)
-static="-I$usr/include $usr/lib/libsplitdom.a -pthread"
+static="-static $(PKG_CONFIG_PATH=$usr/lib/pkgconfig pkg-config --static --cflags --libs libsplitdom)"
 programs=()
 for cc in gcc clang g++; do
     command -v $cc >/dev/null || continue
@@ -115,6 +118,21 @@ for cc in gcc clang g++; do
         programs+=("$scratch/$cc.$how")
     done
 done
+# Each header alone, for both languages as they were long ago.
+for header in blkfront domu netfront version; do
+    printf "#include <splitdom/%s.h>\nint main(void);\n" "$header" >"$scratch/header.c"
+    for how in 'gcc -std=c99 -x c' 'g++ -std=c++11 -x c++'; do
+        # shellcheck disable=SC2086 # a list
+        $how -Wall -Wextra -Wpedantic -Werror -fsyntax-only "-I$usr/include" "$scratch/header.c" || die "$header.h by $how"
+    done
+done
+# A package is made below another directory, of what will lie in its prefix.
+make --no-print-directory install DESTDIR="$scratch/package" PREFIX=/opt/splitdom
+(cd "$usr" && find . -type f -o -type l | sort) >"$scratch/files"
+(cd "$scratch/package/opt/splitdom" && find . -type f -o -type l | sort) | cmp - "$scratch/files" || die "DESTDIR: other files"
+grep -rlF "$scratch" "$scratch"/package/opt/splitdom/{lib/pkgconfig,share} && die "DESTDIR: a file names the directory of the package"
+[ "$(PKG_CONFIG_PATH=$scratch/package/opt/splitdom/lib/pkgconfig pkg-config --variable=libdir libsplitdom)" = /opt/splitdom/lib ] ||
+    die "DESTDIR: another libdir"
 export LD_LIBRARY_PATH=$usr/lib
 ! command -v python3 >/dev/null || programs+=("python3 $scratch/prog.py $usr/lib/libsplitdom.so.1")
 

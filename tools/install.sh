@@ -5,7 +5,11 @@
 # what these say of each other get it, too.
 set -eu
 dest=$1$2 prefix=$2 bin=$3 out=$4 soname=$5
-version=$(sed -n 's/^#define SPLITDOM_VERSION "\(.*\)"$/\1/p' include/splitdom/version.h)
+version=$(sed -n 's/^#define SPLITDOM_VERSION  *"\(.*\)"$/\1/p' include/splitdom/version.h)
+[ -n "$version" ] || {
+    echo "install.sh: no version in include/splitdom/version.h" >&2
+    exit 1
+}
 
 install -d "$dest/bin" "$dest/lib/pkgconfig" "$dest/include/splitdom" "$dest"/share/man/man{1,3} "$dest/share/bash-completion/completions"
 install -m 755 "$bin/service" "$dest/bin/splitdom-service"
