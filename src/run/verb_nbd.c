@@ -2,7 +2,8 @@
 /*
  * nbd: disks of a domain as NBD exports. Starts nbdkit with our plugin in a child; the plugin is
  * the domain. This process listens, hands the socket over (socket activation: a client may connect
- * at once, and waits until nbdkit serves), and removes the name at the end.
+ * at once, and waits until nbdkit serves), starts nbdkit again if that crashes, and removes the name
+ * at the end.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "run/disk_options.h"
@@ -26,6 +28,7 @@ enum {
     OWN_ARGUMENTS_MAX = 8 + EXPORTS_MAX,
     ARGUMENT_SIZE = 64,
     EXIT_SIGNAL = 128,
+    RESTART_PAUSE_MS = 100,
 };
 
 struct nbd {
@@ -181,8 +184,8 @@ static _Noreturn void become_nbdkit(const struct nbd *nbd, const struct command 
     _exit(DOMU_FAILED);
 }
 
-/* Ends with the child; a signal that is to end us is passed on, and waits for that end, too. */
-static int await_end(pid_t child, const sigset_t *watched)
+/* Waits for the child's end. A signal that is to end us is passed on, and noted in *told. */
+static int await_end(pid_t child, const sigset_t *watched, bool *told)
 {
     int status, signo;
 
@@ -190,18 +193,60 @@ static int await_end(pid_t child, const sigset_t *watched)
         if (sigwait(watched, &signo) != 0)
             continue;
         if (signo != SIGCHLD) {
+            *told = true;
             (void)kill(child, SIGTERM);
             continue;
         }
         if (waitpid(child, &status, WNOHANG) == child)
-            return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+            return status;
     }
+}
+
+/* Did it end by a fault of its own? nbdkit 1.32 aborts when a client goes away while several of its
+ * answers are being sent (an assertion in raw_send_socket); other clients are not to suffer. */
+static bool has_crashed(int status)
+{
+    static const int crashes[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+
+    for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+        if (WIFSIGNALED(status) && WTERMSIG(status) == crashes[i])
+            return true;
+    return false;
+}
+
+/* Before nbdkit is started once more; a crash at each start is not to occupy the machine. Returns
+ * false when we are told to end meanwhile. */
+static bool pause_before_restart(int status, const sigset_t *watched)
+{
+    const struct timespec pause = {.tv_nsec = RESTART_PAUSE_MS * 1000000L};
+    int signo;
+
+    fprintf(stderr, "domu: nbdkit died (%s), and is started again; its clients must connect again\n",
+            strsignal(WTERMSIG(status)));
+    do
+        signo = sigtimedwait(watched, NULL, &pause);
+    while ((signo < 0 && errno == EINTR) || signo == SIGCHLD);
+    return signo < 0;
+}
+
+static pid_t start_nbdkit(const struct nbd *nbd, const struct command *command, pid_t parent,
+                          const sigset_t *mask)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        become_nbdkit(nbd, command, parent, mask);
+    if (child < 0)
+        fprintf(stderr, "domu: cannot start nbdkit: %s\n", strerror(errno));
+    return child;
 }
 
 static int serve(struct nbd *nbd, const struct command *command)
 {
     sigset_t watched, former;
     pid_t parent = getpid();
+    bool told = false;
+    int status;
 
     sigemptyset(&watched);
     sigaddset(&watched, SIGCHLD);
@@ -209,14 +254,13 @@ static int serve(struct nbd *nbd, const struct command *command)
     sigaddset(&watched, SIGINT);
     sigaddset(&watched, SIGHUP);
     sigprocmask(SIG_BLOCK, &watched, &former);
-    pid_t child = fork();
-    if (child == 0)
-        become_nbdkit(nbd, command, parent, &former);
-    if (child < 0) {
-        fprintf(stderr, "domu: cannot start nbdkit: %s\n", strerror(errno));
-        return DOMU_FAILED;
-    }
-    return await_end(child, &watched);
+    do {
+        pid_t child = start_nbdkit(nbd, command, parent, &former);
+        if (child < 0)
+            return DOMU_FAILED;
+        status = await_end(child, &watched, &told);
+    } while (!told && has_crashed(status) && pause_before_restart(status, &watched));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
 }
 
 static int nbd_main(int argc, char **argv)

@@ -30,6 +30,24 @@ NBD=
 grep -q 'Dom0 is gone' nbd.log || die "domu does not say why it ended: $(cat nbd.log)"
 [ ! -e "$SOCKET" ] || die "domu nbd has left its socket"
 
+# nbdkit may crash (1.32 does when a client goes away in the middle): it is started again. Killed, it is not.
+start_service --image disk1.img
+start_nbd
+nbdkit_pid() { tr -d ' ' <"/proc/$NBD/task/$NBD/children"; }
+for _ in 1 2; do
+    crashed=$(nbdkit_pid)
+    kill -ABRT "$crashed"
+    is_another() { [ -n "$(nbdkit_pid)" ] && [ "$(nbdkit_pid)" != "$crashed" ]; }
+    eventually 10 is_another || die "nbdkit is not started again: $(cat nbd.log)"
+    nbdcopy "$URI" - | cmp - disk1.img || die "read after a crash of nbdkit"
+done
+[ "$(grep -c 'nbdkit died' nbd.log)" = 2 ] || die "it does not say that nbdkit died: $(cat nbd.log)"
+kill -9 "$(nbdkit_pid)"
+reap 10000 "$NBD"
+NBD=
+[ "$status" = 137 ] || die "exit $status when nbdkit is killed"
+service stop >/dev/null || die "stop"
+
 # A killed one leaves a name that the next one takes.
 start_service --image disk1.img
 start_nbd
