@@ -22,15 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    THREADS = 9,
-    TIMERS_MAX = 16384,
-    SPAN_MS_MAX = 20,
-    SAMPLE_NS = 3000,
-    SAMPLE_TICKS_MAX = 400000
-};
+#include "time_map.h"
 
-#define NS INT64_C(1000000000)
+enum { THREADS = 9, TIMERS_MAX = 16384, SPAN_MS_MAX = 20 };
 
 struct waiter {
     pthread_t thread;
@@ -38,32 +32,10 @@ struct waiter {
     int64_t end_ns;
     timer_t timer;
     int fd;
-    double late[TIMERS_MAX]; /* TSC ticks; negative: early */
+    unsigned *running;
+    uint64_t ended[TIMERS_MAX]; /* TSC ticks */
+    int64_t due_ns[TIMERS_MAX];
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * NS + ts.tv_nsec;
-}
-
-/* Ticks of the TSC that a nanosecond of the domain takes now; 0: not to be said. */
-static double rate(void)
-{
-    for (int i = 0; i < 5; i++) {
-        int64_t from_ns = now_ns(), ns;
-        uint64_t from = __builtin_ia32_rdtsc(), ticks;
-        do {
-            ns = now_ns() - from_ns;
-            ticks = __builtin_ia32_rdtsc() - from;
-        } while (ns < SAMPLE_NS && ticks < SAMPLE_TICKS_MAX);
-        if (ns >= SAMPLE_NS && ticks < SAMPLE_TICKS_MAX)
-            return (double)ticks / (double)ns;
-    }
-    return 0;
-}
 
 static void take_signal(int signo)
 {
@@ -109,13 +81,14 @@ static void *waiter_main(void *argument)
     struct waiter *w = argument;
 
     make_timer(w);
-    while (now_ns() < w->end_ns && w->count < TIMERS_MAX) {
+    while (time_map_now_ns() < w->end_ns && w->count < TIMERS_MAX) {
         int64_t span_ns = (1 + rand_r(&w->seed) % SPAN_MS_MAX) * INT64_C(1000000);
-        int64_t from_ns = now_ns();
+        int64_t from_ns = time_map_now_ns();
         ring_once(w, span_ns);
-        int64_t late_ns = now_ns() - from_ns - span_ns;
-        w->late[w->count++] = (double)late_ns * rate();
+        w->ended[w->count] = __builtin_ia32_rdtsc();
+        w->due_ns[w->count++] = from_ns + span_ns;
     }
+    __atomic_sub_fetch(w->running, 1, __ATOMIC_RELEASE);
     return NULL;
 }
 
@@ -129,8 +102,9 @@ static int by_size(const void *a, const void *b)
 int main(int argc, char **argv)
 {
     static struct waiter waiters[THREADS];
+    static struct time_map map;
     static double all[THREADS * TIMERS_MAX];
-    unsigned count = 0, early = 0;
+    unsigned count = 0, early = 0, running = THREADS;
     sigset_t blocked;
 
     if (argc < 3 || atof(argv[2]) <= 0)
@@ -139,18 +113,21 @@ int main(int argc, char **argv)
     sigaddset(&blocked, SIGALRM);
     sigaddset(&blocked, SIGRTMIN);
     pthread_sigmask(SIG_BLOCK, &blocked, NULL);
-    const int64_t end_ns = now_ns() + atoll(argv[1]) * 1000000;
+    const int64_t end_ns = time_map_now_ns() + atoll(argv[1]) * 1000000;
     for (unsigned i = 0; i < THREADS; i++) {
         waiters[i].number = i;
         waiters[i].seed = i + 1;
         waiters[i].end_ns = end_ns;
+        waiters[i].running = &running;
         if (pthread_create(&waiters[i].thread, NULL, waiter_main, &waiters[i]) != 0)
             errx(1, "pthread_create");
     }
+    time_map_fill(&map, end_ns, &running);
     for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(waiters[i].thread, NULL);
         for (unsigned k = 0; k < waiters[i].count; k++)
-            all[count++] = waiters[i].late[k] / atof(argv[2]);
+            all[count++] =
+                time_map_late(&map, waiters[i].ended[k], waiters[i].due_ns[k]) / atof(argv[2]);
     }
     if (count == 0)
         errx(1, "no timer rang");

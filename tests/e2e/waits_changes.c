@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdint.h>
@@ -26,22 +25,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    KINDS = 8,
-    WAITERS = 32,
-    WAITS_MAX = 16384,
-    SPAN_NS_MAX = 40000000,
-    SAMPLE_NS = 3000,
-    SAMPLE_TICKS_MAX = 400000
-};
+#include "time_map.h"
+
+enum { KINDS = 8, WAITERS = 32, WAITS_MAX = 16384, SPAN_NS_MAX = 40000000 };
 
 #define NS INT64_C(1000000000)
 
 struct waiter {
     pthread_t thread;
     unsigned kind, seed, count;
-    int64_t end_ns, early_ns, back_ns;
-    double late[WAITS_MAX]; /* TSC ticks */
+    int64_t end_ns, early_ns;
+    unsigned *running;
+    uint64_t ended[WAITS_MAX]; /* TSC ticks */
+    int64_t due_ns[WAITS_MAX];
 };
 
 static int64_t clock_at(clockid_t id)
@@ -133,23 +129,6 @@ static void wait_once(unsigned kind, int64_t from_ns, int64_t span_ns)
     }
 }
 
-/* Ticks of the TSC that a nanosecond of the domain takes now; 0: not to be said, as the rate
- * changed or this thread stood still meanwhile. */
-static double rate(void)
-{
-    for (int i = 0; i < 5; i++) {
-        int64_t from_ns = clock_at(CLOCK_MONOTONIC), ns;
-        uint64_t from = __builtin_ia32_rdtsc(), ticks;
-        do {
-            ns = clock_at(CLOCK_MONOTONIC) - from_ns;
-            ticks = __builtin_ia32_rdtsc() - from;
-        } while (ns < SAMPLE_NS && ticks < SAMPLE_TICKS_MAX);
-        if (ns >= SAMPLE_NS && ticks < SAMPLE_TICKS_MAX)
-            return (double)ticks / (double)ns;
-    }
-    return 0;
-}
-
 static void *waiter_main(void *argument)
 {
     struct waiter *w = argument;
@@ -158,27 +137,13 @@ static void *waiter_main(void *argument)
         int64_t span_ns = (1 + rand_r(&w->seed) % (SPAN_NS_MAX / 1000000)) * INT64_C(1000000);
         int64_t from_ns = clock_at(CLOCK_MONOTONIC);
         wait_once(w->kind, from_ns, span_ns);
+        w->ended[w->count] = __builtin_ia32_rdtsc();
         int64_t late_ns = clock_at(CLOCK_MONOTONIC) - from_ns - span_ns;
         if (-late_ns > w->early_ns)
             w->early_ns = -late_ns;
-        w->late[w->count++] = (double)late_ns * rate();
+        w->due_ns[w->count++] = from_ns + span_ns;
     }
-    return NULL;
-}
-
-static void *reader_main(void *argument)
-{
-    struct waiter *w = argument;
-    int64_t last_ns = 0, now_ns = 0;
-
-    while (now_ns < w->end_ns) {
-        now_ns = clock_at(CLOCK_MONOTONIC);
-        if (last_ns - now_ns > w->back_ns)
-            w->back_ns = last_ns - now_ns;
-        last_ns = now_ns;
-        if (now_ns % 64 == 0)
-            sched_yield();
-    }
+    __atomic_sub_fetch(w->running, 1, __ATOMIC_RELEASE);
     return NULL;
 }
 
@@ -203,9 +168,10 @@ static int print_tsc(void)
 
 int main(int argc, char **argv)
 {
-    static struct waiter waiters[WAITERS], reader;
+    static struct waiter waiters[WAITERS];
+    static struct time_map map;
     static double all[WAITERS * WAITS_MAX];
-    unsigned count = 0;
+    unsigned count = 0, running = WAITERS;
     int64_t early_ns = 0;
 
     if (argc == 2 && strcmp(argv[1], "tsc") == 0)
@@ -213,29 +179,29 @@ int main(int argc, char **argv)
     if (argc < 3 || atof(argv[2]) <= 0)
         errx(2, "usage: waits_changes tsc | SPAN_MS TICKS_IN_US [P99_US]");
     const int64_t end_ns = clock_at(CLOCK_MONOTONIC) + atoll(argv[1]) * 1000000;
-    reader.end_ns = end_ns;
     for (unsigned i = 0; i < WAITERS; i++) {
         struct waiter *w = &waiters[i];
         w->kind = i % KINDS;
         w->seed = i + 1;
         w->end_ns = end_ns;
+        w->running = &running;
         if (pthread_create(&w->thread, NULL, waiter_main, w) != 0)
             errx(1, "pthread_create");
     }
-    reader_main(&reader);
+    time_map_fill(&map, end_ns, &running);
     for (unsigned i = 0; i < WAITERS; i++) {
         pthread_join(waiters[i].thread, NULL);
         if (waiters[i].early_ns > early_ns)
             early_ns = waiters[i].early_ns;
         for (unsigned k = 0; k < waiters[i].count; k++)
-            all[count++] = waiters[i].late[k] / atof(argv[2]);
+            all[count++] =
+                time_map_late(&map, waiters[i].ended[k], waiters[i].due_ns[k]) / atof(argv[2]);
     }
     if (count == 0)
         errx(1, "no wait came to its end");
     qsort(all, count, sizeof(*all), by_size);
     const double p99 = all[count * 99 / 100];
     printf("%u waits, late by %.0f, %.0f (p99), %.0f us; early by %lld ns, back by %lld ns\n",
-           count, all[count / 2], p99, all[count - 1], (long long)early_ns,
-           (long long)reader.back_ns);
-    return early_ns > 0 || reader.back_ns > 0 || (argc > 3 && p99 > atof(argv[3]));
+           count, all[count / 2], p99, all[count - 1], (long long)early_ns, (long long)map.back_ns);
+    return early_ns > 0 || map.back_ns > 0 || (argc > 3 && p99 > atof(argv[3]));
 }
