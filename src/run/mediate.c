@@ -19,23 +19,15 @@
 
 #include "base/clock.h"
 #include "ring/barrier.h"
-#include "run/reach.h"
+#include "run/mediate_private.h"
 #include "run/session.h"
 #include "splitdom/xen/shared_info.h"
 #include "tdf/counter.h"
-#include "tdf/pvclock.h"
 
 enum {
     MEASURE_NS = 20000000,
     FD_SEARCH_TOP = 1024,
-    REAL_NS = 20000, /* how far a clock that is the kernel's may be from it, read by the TSC */
-};
-
-struct mediate {
-    struct session *session;
-    const struct shared_info *page;
-    int fds[SESSION_FDS]; /* by enum session_fd; -1: none */
-    off_t clock_offset_bytes;
+    SAMPLES = 16,
 };
 
 __attribute__((format(printf, 3, 4))) static int fail(struct mediate_why *why, int rc,
@@ -51,11 +43,6 @@ __attribute__((format(printf, 3, 4))) static int fail(struct mediate_why *why, i
     return rc;
 }
 
-static uint64_t packed(struct tdf tdf)
-{
-    return (uint64_t)tdf.num << 32 | tdf.den;
-}
-
 static int64_t ahead_ns(clockid_t id, clockid_t of)
 {
     return (int64_t)(clock_ns(id) - clock_ns(of));
@@ -68,16 +55,37 @@ static int64_t tai_ahead_ns(void)
     return adjtimex(&timex) < 0 ? 0 : (int64_t)timex.tai * (int64_t)CLOCK_NS_PER_SEC;
 }
 
+struct instant {
+    uint64_t ticks, ns;
+};
+
+/* One instant by both clocks; of some tries the one that took the shortest, as this thread may be
+ * stopped between two looks. */
+static struct instant instant_now(void)
+{
+    struct instant best = {0, 0};
+    uint64_t shortest = UINT64_MAX;
+
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        const uint64_t from = counter_tsc_ordered(), ns = clock_monotonic_ns();
+        const uint64_t span = counter_tsc_ordered() - from;
+        if (span < shortest) {
+            shortest = span;
+            best = (struct instant){from + span / 2, ns};
+        }
+    }
+    return best;
+}
+
 /* Real nanoseconds per tick of the TSC, 32 bits behind the point. */
 static uint64_t measure_tick(void)
 {
-    struct timespec pause = clock_timespec(MEASURE_NS);
-    uint64_t ns = clock_monotonic_ns(), ticks = counter_tsc_ordered();
+    const struct timespec pause = clock_timespec(MEASURE_NS);
 
+    const struct instant from = instant_now();
     clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-    ns = clock_monotonic_ns() - ns;
-    ticks = counter_tsc_ordered() - ticks;
-    return ticks == 0 ? 0 : (ns << 32) / ticks;
+    const struct instant to = instant_now();
+    return to.ticks <= from.ticks ? 0 : ((to.ns - from.ns) << 32) / (to.ticks - from.ticks);
 }
 
 static int open_clock(struct mediate *m, const struct mediate_config *config,
@@ -128,41 +136,14 @@ static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *w
         return fail(why, -errno, "the session can't be mapped: %s", strerror(errno));
     }
     m->session->magic = SESSION_MAGIC;
-    m->session->tdf = packed(tdf);
-    m->session->tdf_running = tdf.num != 0 ? packed(tdf) : packed((struct tdf){1, 1});
+    m->session->tdf = mediate_packed(tdf);
+    m->session->tdf_running =
+        tdf.num != 0 ? mediate_packed(tdf) : mediate_packed((struct tdf){1, 1});
     m->session->boottime_ahead_ns = ahead_ns(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
     m->session->realtime_ahead_ns = ahead_ns(CLOCK_REALTIME, CLOCK_MONOTONIC);
     m->session->raw_ahead_ns = ahead_ns(CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC);
     m->session->tai_ahead_ns = tai_ahead_ns();
     return 0;
-}
-
-/* Is the clock the kernel's, at this rate? */
-static bool is_real(const struct mediate *m, struct tdf tdf)
-{
-    const uint64_t from_ns = clock_monotonic_ns();
-    uint64_t virtual_ns;
-
-    if (tdf.num != tdf.den || pvclock_read_ordered_ns(&m->page->vcpu_info[0].time, &virtual_ns) < 0)
-        return false;
-    return virtual_ns + REAL_NS > from_ns && virtual_ns < clock_monotonic_ns() + REAL_NS;
-}
-
-/* From now on the clock runs by this rate. A clock that can't be read, because its Dom0 is dead,
- * goes on by what was known of it. */
-static void add_span(struct mediate *m, struct tdf tdf)
-{
-    struct session *session = m->session;
-    const uint32_t count = session->span_count;
-    uint64_t virtual_ns;
-
-    if (pvclock_read_ordered_ns(&m->page->vcpu_info[0].time, &virtual_ns) < 0)
-        return;
-    struct session_span *span = &session->spans[count % SESSION_SPANS];
-    store_relaxed_u64(&span->virtual_ns, virtual_ns);
-    store_relaxed_u64(&span->real_ns, clock_monotonic_ns());
-    store_relaxed_u64(&span->tdf, packed(tdf));
-    store_release_u32(&session->span_count, count + 1);
 }
 
 /* The shim is executed from its file, and mapped from memory with the same bytes (shim/start.c);
@@ -222,14 +203,16 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
         return fail(why, -ENOMEM, "no memory");
     for (unsigned i = 0; i < SESSION_FDS; i++)
         m->fds[i] = -1;
+    pthread_mutex_init(&m->lock, NULL);
     rc = open_clock(m, config, why);
     if (rc == 0)
         rc = make_session(m, config->tdf, why);
     if (rc == 0)
         rc = read_counter_kind(m, config->tsc, why);
     if (rc == 0) {
-        add_span(m, config->tdf);
-        m->session->stamps = is_real(m, config->tdf) ? SESSION_STAMPS_REAL : SESSION_STAMPS_CAUGHT;
+        mediate_add_span(m, config->tdf);
+        m->session->stamps =
+            mediate_is_real(m, config->tdf) ? SESSION_STAMPS_REAL : SESSION_STAMPS_CAUGHT;
     }
     if (rc == 0)
         rc = open_shim(m, config->shim_path, why);
@@ -245,6 +228,7 @@ void mediate_close(struct mediate *m)
 {
     if (m == NULL)
         return;
+    mediate_unwatch(m);
     if (m->session != NULL)
         munmap(m->session, sizeof(*m->session));
     if (m->page != NULL)
@@ -252,6 +236,7 @@ void mediate_close(struct mediate *m)
     for (unsigned i = 0; i < SESSION_FDS; i++)
         if (m->fds[i] >= 0)
             close(m->fds[i]);
+    pthread_mutex_destroy(&m->lock);
     free(m);
 }
 
@@ -334,38 +319,4 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
     rc = -errno;
     free(all);
     return give_up("the shim", rc);
-}
-
-/* Is that process in the table of those who wait? Then its kick is on the way. */
-static bool is_waiting(void *arg, pid_t pid)
-{
-    const struct session *session = arg;
-
-    for (unsigned i = 0; i < SESSION_WAITERS; i++)
-        if (load_relaxed_u64(&session->waiters[i]) >> 32 == (uint64_t)pid)
-            return true;
-    return false;
-}
-
-void mediate_changed(struct mediate *m, struct tdf tdf)
-{
-    struct session *session = m->session;
-    const bool left = session->stamps == SESSION_STAMPS_REAL && !is_real(m, tdf);
-
-    add_span(m, tdf);
-    if (left)
-        store_full_u32(&session->stamps, SESSION_STAMPS_LATE);
-    if (tdf.num != 0)
-        store_full_u64(&session->tdf_running, packed(tdf));
-    store_full_u64(&session->tdf, packed(tdf));
-    store_full_u32(&session->generation, session->generation + 1);
-    for (unsigned i = 0; i < SESSION_WAITERS; i++) {
-        uint64_t waiter = load_full_u64(&session->waiters[i]);
-        if (waiter == 0)
-            continue;
-        if (reach_kick((pid_t)(waiter >> 32), (pid_t)(uint32_t)waiter, 0) == -ESRCH)
-            compare_exchange_full_u64(&session->waiters[i], &waiter, 0);
-    }
-    if (left)
-        reach_family(is_waiting, session);
 }

@@ -72,11 +72,22 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
                  char *const envp[]);
 
 /*
+ * Starts a thread that sees changes in the clock's page, if Dom0 wakes who sleeps (futex(2)) at
+ * vCPU 0's version after it: does what mediate_changed does, with what the page tells of the rate,
+ * until mediate_changed says it exactly. Errors: -EAGAIN, -ENOMEM: no more threads.
+ */
+int mediate_watch(struct mediate *m);
+
+/* NULL is allowed. Ends that thread; mediate_close does it, too. */
+void mediate_unwatch(struct mediate *m);
+
+/*
  * The domain's clock has another rate now: wakes every wait and every timer of its programs, which
  * take the new rate then. Call it as soon as the page shows the new line, from the process that
  * called mediate_prepare and whose descendants the programs are; takes some microseconds a sleeping
  * thread. The first time that the clock leaves real time it takes some milliseconds more, to tell
- * every process (run/reach.h). tdf: as config.tdf.
+ * every process (run/reach.h). A rate that the page no longer shows is taken for one of before, and
+ * nothing happens. tdf: as config.tdf.
  */
 void mediate_changed(struct mediate *m, struct tdf tdf);
 

@@ -104,14 +104,14 @@ static bool can_be_kicked(pid_t pid)
  */
 
 /* The thread that notices least of a kick, of those that sleep. One that runs may be about to be
- * caught: of two SIGSYS for one thread the kernel keeps the first, and a call would be lost. Where
- * none sleeps, the kick is for the process. */
-static void kick_process(pid_t pid)
+ * caught: of two SIGSYS for one thread the kernel keeps the first, and a call would be lost. */
+void reach_choose(pid_t pid, struct reach_thread *out)
 {
     char path[PATH_SIZE], line[LINE_SIZE];
     struct dirent *entry;
-    uint64_t tid, chosen = 0;
-    uint32_t place = 0;
+    uint64_t tid;
+
+    *out = (struct reach_thread){0};
     snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     DIR *directory = opendir(path);
     while (directory != NULL && (entry = readdir(directory)) != NULL) {
@@ -119,18 +119,30 @@ static void kick_process(pid_t pid)
             continue;
         snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
         read_file(path, line, sizeof(line));
-        if (line[0] == '\0' || strncmp(line, "running", 7) == 0 ||
-            strncmp(line, "-1 0x0 0x0", 10) == 0)
-            continue; /* not ours to look at, or runs, or has ended */
-        chosen = tid;
-        place = reach_place(line);
-        if (place == 0)
+        if (line[0] == 'r') { /* "running" */
+            out->main_runs = out->main_runs || tid == (uint64_t)pid;
+            continue;
+        }
+        if (line[0] == '\0' || strncmp(line, "-1 0x0 0x0", 10) == 0)
+            continue; /* not ours to look at, or has ended */
+        out->tid = (pid_t)tid;
+        out->place = reach_place(line);
+        if (out->place == 0)
             break;
     }
     if (directory != NULL)
         closedir(directory);
-    if (reach_kick(pid, (pid_t)chosen, place) == -ESRCH && chosen != 0)
-        (void)reach_kick(pid, 0, 0); /* that thread has ended meanwhile */
+}
+
+int reach_process(pid_t pid, const struct reach_thread *thread)
+{
+    /* Whichever is the first to get a CPU. One for the process the main thread takes. */
+    if (thread->main_runs && thread->tid != 0)
+        (void)reach_kick(pid, 0, 0);
+    int rc = reach_kick(pid, thread->tid, thread->place);
+    if (rc == -ESRCH && thread->tid != 0)
+        rc = reach_kick(pid, 0, 0); /* that thread has ended meanwhile */
+    return rc;
 }
 
 struct reach {
@@ -164,8 +176,12 @@ static void reach_one(void *arg, pid_t pid)
     }
     reach->done[reach->count++] = pid;
     reach->is_new = true;
-    if (!reach->is_known(reach->arg, pid) && can_be_kicked(pid))
-        kick_process(pid);
+    if (!reach->is_known(reach->arg, pid) && can_be_kicked(pid)) {
+        struct reach_thread thread;
+        reach_choose(pid, &thread);
+        thread.main_runs = false; /* it is in no hurry */
+        (void)reach_process(pid, &thread);
+    }
 }
 
 void reach_family(bool (*is_known)(void *arg, pid_t pid), void *arg)

@@ -20,6 +20,19 @@
  * more; others from the system. */
 int reach_kick(pid_t tgid, pid_t tid, uint32_t place);
 
+struct reach_thread {
+    pid_t tid;      /* 0: none sleeps */
+    uint32_t place; /* where it waits, as reach_kick takes it */
+    bool main_runs; /* the main thread has, or wants, a CPU */
+};
+
+/* A thread of the process that sleeps, if there is any: the kernel would take the main thread, and
+ * that may wait for a CPU for long. */
+void reach_choose(pid_t pid, struct reach_thread *out);
+
+/* That thread, and the main thread if it may be on a CPU now. 0; -ESRCH: the process has ended. */
+int reach_process(pid_t pid, const struct reach_thread *thread);
+
 /* One thread of each descendant of this process, but for those that are known to have been kicked,
  * those that neither catch nor block SIGSYS, which would end them (they have no shim), and those
  * that are traced, to whose tracers it would be a signal that they do not expect

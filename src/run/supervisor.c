@@ -63,6 +63,8 @@ int supervisor_start(struct supervisor *s, char **program)
     sigprocmask(SIG_UNBLOCK, &sigsys, NULL);
     if (rc == 0)
         s->program = pid;
+    if (rc == 0)
+        (void)mediate_watch(s->mediate); /* else what Dom0 tells has to do */
     return rc;
 }
 
@@ -197,6 +199,7 @@ int supervisor_follow(struct supervisor *s)
 
 void supervisor_end(struct supervisor *s)
 {
+    mediate_unwatch(s->mediate);
     if (s->signal_fd >= 0)
         close(s->signal_fd);
     s->signal_fd = -1;

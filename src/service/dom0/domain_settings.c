@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "ring/futex.h"
 #include "service/block/client.h"
 #include "service/dom0/domain.h"
 #include "service/dom0/domain_devices.h"
@@ -15,7 +16,7 @@
 #include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
 
-enum { SETTING_VALUE_MAX = 64, PAUSES_MAX = 1000000000 };
+enum { SETTING_VALUE_MAX = 64, PAUSES_MAX = 1000000000, WATCHERS_WOKEN = 16 };
 
 struct setting {
     const char *node;
@@ -73,6 +74,10 @@ static void apply_tdf(struct domain *domain)
     if (!domain_is_mapped(domain))
         return;
     int rc = tdf_clock_set_tdf(&domain->clock, tdf_in_force(domain));
+    /* Who sleeps there knows before the store tells (run/mediate_change.c). The domain decides how
+     * many do, so that not all are woken. */
+    (void)futex_wake(&domain->segment.shared_info->vcpu_info[0].time.version, WATCHERS_WOKEN,
+                     FUTEX_SCOPE_SHARED);
     domain_settings_trace_clock(domain);
     if (rc == 0)
         rc = show_in_force(domain);

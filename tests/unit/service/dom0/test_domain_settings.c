@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* domain_settings: a whole domain whose nodes are changed by hand, sense and nonsense. */
+#include "base/clock.h"
+#include "base/thread.h"
+#include "ring/barrier.h"
+#include "ring/futex.h"
 #include "unit/service/dom0/domain_settings_fixture.h"
 
 /* How far the domain's clock goes while so much real time passes. */
@@ -53,6 +57,41 @@ static void a_disk_scale_is_taken(void **state)
     assert_int_equal(f->domain->settings.disk_scale.num, 5);
     assert_int_equal(f->domain->settings.disk_scale.den, 2);
     assert_string_equal(get("disk-scale"), "2.5");
+}
+
+enum { PATIENCE_S = 60, NAP_NS = 50000000 };
+
+struct sleeper {
+    const uint32_t *version;
+    uint32_t woken, stop; /* atomic */
+};
+
+static void *sleep_at_the_clock(void *arg)
+{
+    struct sleeper *sleeper = arg;
+
+    while (load_full_u32(&sleeper->stop) == 0) {
+        const uint32_t version = load_full_u32(sleeper->version);
+        if (futex_wait(sleeper->version, version, NAP_NS, FUTEX_SCOPE_SHARED) == 0)
+            store_full_u32(&sleeper->woken, 1);
+    }
+    return NULL;
+}
+
+static void a_change_wakes_who_sleeps_at_the_clock(void **state)
+{
+    (void)state;
+    struct sleeper sleeper = {.version =
+                                  &f->domain->segment.shared_info->vcpu_info[0].time.version};
+    const uint64_t end_ns = clock_monotonic_ns() + PATIENCE_S * SECOND_NS;
+    pthread_t thread;
+    assert_int_equal(thread_start(&thread, sleep_at_the_clock, &sleeper), 0);
+    /* It may be about to sleep. */
+    for (unsigned i = 0; load_full_u32(&sleeper.woken) == 0 && clock_monotonic_ns() < end_ns; i++)
+        set("tdf", i % 2 == 0 ? "2" : "1");
+    store_full_u32(&sleeper.stop, 1);
+    pthread_join(thread, NULL);
+    assert_int_equal(sleeper.woken, 1);
 }
 
 static void a_tdf_changes_the_rate(void **state)
@@ -269,6 +308,7 @@ int main(void)
 {
 #define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        SETTINGS_TEST(a_change_wakes_who_sleeps_at_the_clock),
         SETTINGS_TEST(the_rate_in_force_is_told),
         SETTINGS_TEST(a_share_of_the_cpu_is_kept_within_bounds),
         SETTINGS_TEST(the_nodes_say_what_holds),

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * line_rate: the TDF of a line that a domain's clock follows, from the page alone. Pure.
+ *
+ * Dom0 tilts its lines by up to 1/2048 to keep them right (tdf/clock.h), so that two lines of one
+ * TDF agree within LINE_RATE_TILT, and a change by less is not to be seen here.
+ */
+#ifndef SPLITDOM_RUN_LINE_RATE_H
+#define SPLITDOM_RUN_LINE_RATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "splitdom/tdf.h"
+#include "splitdom/xen/shared_info.h"
+
+enum { LINE_RATE_TILT = 1024 }; /* one part in so many */
+
+/* tick_ns_fp: real nanoseconds per tick of the line's counter, 32 bits behind the point. num 0:
+ * paused. Within LINE_RATE_TILT of 1 it is 1. False: nobody publishes such a line. */
+bool line_rate(const struct vcpu_time_info *line, uint64_t tick_ns_fp, struct tdf *out);
+
+/* Within LINE_RATE_TILT of each other, or both paused. */
+bool line_rate_agrees(struct tdf a, struct tdf b);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* mediate_private: for the files of mediate alone. */
+#ifndef SPLITDOM_RUN_MEDIATE_PRIVATE_H
+#define SPLITDOM_RUN_MEDIATE_PRIVATE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "run/mediate.h"
+#include "run/session.h"
+#include "splitdom/xen/shared_info.h"
+
+struct mediate {
+    struct session *session;
+    const struct shared_info *page;
+    int fds[SESSION_FDS]; /* by enum session_fd; -1: none */
+    off_t clock_offset_bytes;
+    pthread_mutex_t lock; /* of who changes the session */
+    bool is_seen;         /* the rate in force is that of the page's line, not one that was told */
+    pthread_t watcher;
+    bool is_watched;
+    uint32_t stop; /* atomic: the watcher ends */
+};
+
+static inline uint64_t mediate_packed(struct tdf tdf)
+{
+    return (uint64_t)tdf.num << 32 | tdf.den;
+}
+
+/* Is the clock the kernel's, at this rate? */
+bool mediate_is_real(const struct mediate *m, struct tdf tdf);
+
+/* The clock runs by this rate since the line in force began. A clock that can't be read, because
+ * its Dom0 is dead, goes on by what was known of it. */
+void mediate_add_span(struct mediate *m, struct tdf tdf);
+
+/* Looks at the page: where its line has another rate than the one in force, as mediate_changed. */
+void mediate_look(struct mediate *m);
+
+#endif

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# `service set DOMID tdf` at random, while 32 threads of a domain wait in eight ways, and others for kernel timers: no
+# wait ends early, no clock steps back. How late they are, and how early timers ring, says as much of the machine: with
+# TEST_LONG=1 waits are held against what they are at one rate.
+# timeout: 240
+# sanitizers: long: what runs in programs is not sanitized; domu_run has the rest
+. "$(dirname "$0")/functions.sh"
+
+[ -x "$BIN/domu-shim" ] || skip "programs run in domains on x86-64 only"
+changes=${TEST_LONG:+1000}
+changes=${changes:-100}
+RANDOM=20261130
+rates=(1 2 5 10 1/2 3 0.5 20)
+ticks=$("$TEST_BIN/waits_changes" tsc) || die "the TSC's rate"
+image disk1.img 4
+start_service --idle-timeout 0
+begun() { [ -n "$("$BIN/service" list | awk '$NF == "waits"')" ]; }
+
+# PROGRAM with so many changes, as fast as they can be asked for.
+run() { # CHANGES PROGRAM
+    timeout -k 2 $((90 * slack)) "$BIN/domu" run --name waits -- "$TEST_BIN/$2" $((300 + changes * 3)) "$ticks" >found 2>errors &
+    local program=$! domid done=0
+    eventually 10 begun || die "no domain: $(cat errors)"
+    domid=$("$BIN/service" list | awk '$NF == "waits" { print $1 }')
+    while [ $done -lt "$1" ]; do
+        "$BIN/service" set "$domid" tdf "${rates[RANDOM % ${#rates[@]}]}" 2>/dev/null || break
+        done=$((done + 1))
+    done
+    "$BIN/service" set "$domid" tdf 1 2>/dev/null || true
+    wait $program || die "$2, $done changes: $? $(cat found errors)"
+    echo "$2, $done changes: $(cat found)"
+}
+p99() { sed "s/.*late by -*[0-9]*, \(-*[0-9]*\) (p99).*/\1/" found; }
+
+run 0 waits_changes
+steady=$(p99)
+run "$changes" waits_changes
+changing=$(p99)
+run "$changes" timers_changes
+# The program's threads must get a CPU before they can set a timer anew.
+[ -z "${TEST_LONG:-}" ] || [ "$changing" -le $((steady + 1000)) ] || die "waits: $changing us late (p99), at one rate $steady"

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mediate_change: a change of rate is seen in the clock's page, before anybody tells
+ * of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "ring/barrier.h"
+#include "ring/futex.h"
+#include "run/mediate_private.h"
+#include "tdf/clock.h"
+
+enum { PATIENCE_S = 60 };
+
+struct fixture {
+    struct tdf_source source;
+    struct tdf_clock clock;
+    struct shared_info *page;
+    struct mediate *m;
+    int fd;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture f;
+    const struct tdf one = {1, 1};
+    struct mediate_why why;
+
+    f.fd = memfd_create("clock", MFD_CLOEXEC);
+    assert_true(f.fd >= 0);
+    assert_int_equal(ftruncate(f.fd, 4096), 0);
+    f.page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, f.fd, 0);
+    assert_true(f.page != MAP_FAILED);
+    tdf_source_real(&f.source);
+    assert_int_equal(tdf_clock_init(&f.clock, &f.source, f.page, 2, one), 0);
+    /* No program is started, so that any file does for the shim. */
+    const struct mediate_config config = {
+        .clock_fd = f.fd, .shim_path = "/proc/self/exe", .tdf = one};
+    if (mediate_prepare(&config, &f.m, &why) < 0)
+        fail_msg("%s", why.text);
+    *state = &f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    mediate_close(f->m);
+    munmap(f->page, 4096);
+    close(f->fd);
+    return 0;
+}
+
+static uint32_t generation(struct fixture *f)
+{
+    return load_full_u32(&f->m->session->generation);
+}
+
+/* As Dom0 does. */
+static void set_rate(struct fixture *f, struct tdf tdf)
+{
+    assert_int_equal(tdf_clock_set_tdf(&f->clock, tdf), 0);
+    futex_wake(&f->page->vcpu_info[0].time.version, 16, FUTEX_SCOPE_SHARED);
+}
+
+static double rate_in_force(struct fixture *f)
+{
+    const uint64_t tdf = load_full_u64(&f->m->session->tdf);
+
+    return (double)(tdf >> 32) / (double)(uint32_t)tdf;
+}
+
+static bool becomes(struct fixture *f, double tdf)
+{
+    const uint64_t end_ns = clock_monotonic_ns() + PATIENCE_S * CLOCK_NS_PER_SEC;
+
+    while (rate_in_force(f) > tdf * 1.001 || rate_in_force(f) < tdf * 0.999) {
+        if (clock_monotonic_ns() > end_ns)
+            return false;
+        sched_yield();
+    }
+    return true;
+}
+
+static void the_watcher_sees_each_change_and_pause(void **state)
+{
+    static const struct tdf tdfs[] = {{10, 1}, {1, 2}, {0, 1}, {3, 1}, {1000, 1}, {1, 1}};
+    struct fixture *f = *state;
+
+    assert_int_equal(mediate_watch(f->m), 0);
+    for (size_t i = 0; i < sizeof(tdfs) / sizeof(tdfs[0]); i++) {
+        set_rate(f, tdfs[i]);
+        assert_true(becomes(f, (double)tdfs[i].num / (double)tdfs[i].den));
+    }
+    mediate_unwatch(f->m);
+}
+
+static void what_is_told_later_is_exact_and_wakes_nobody_again(void **state)
+{
+    struct fixture *f = *state;
+
+    set_rate(f, (struct tdf){7, 3});
+    mediate_look(f->m);
+    const uint32_t seen = generation(f), spans = f->m->session->span_count;
+    mediate_changed(f->m, (struct tdf){7, 3});
+    assert_int_equal(generation(f), seen);
+    assert_int_equal(f->m->session->span_count, spans);
+    assert_true(f->m->session->tdf == (UINT64_C(7) << 32 | 3));
+    assert_true(f->m->session->spans[spans - 1].tdf == (UINT64_C(7) << 32 | 3));
+}
+
+static void a_rate_of_before_that_is_told_late_is_passed_over(void **state)
+{
+    struct fixture *f = *state;
+
+    set_rate(f, (struct tdf){2, 1});
+    set_rate(f, (struct tdf){5, 1});
+    mediate_look(f->m);
+    const uint32_t seen = generation(f);
+    mediate_changed(f->m, (struct tdf){2, 1});
+    assert_int_equal(generation(f), seen);
+    assert_true(becomes(f, 5));
+}
+
+static void a_line_that_was_made_anew_is_no_change(void **state)
+{
+    struct fixture *f = *state;
+    const uint32_t before = generation(f);
+
+    tdf_clock_reanchor(&f->clock);
+    mediate_look(f->m);
+    assert_int_equal(generation(f), before);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(the_watcher_sees_each_change_and_pause),
+        TEST(what_is_told_later_is_exact_and_wakes_nobody_again),
+        TEST(a_rate_of_before_that_is_told_late_is_passed_over),
+        TEST(a_line_that_was_made_anew_is_no_change),
+    };
+#if !defined(__x86_64__)
+    return 77;
+#endif
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
