@@ -31,11 +31,12 @@ int family_begin(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-/* "12 (a name) S 3 ...": what stands behind the last bracket. 0: it has ended. */
+/* "12 (a name) S 3 ...": what stands behind the last bracket. 0: it has ended. One whose main
+ * thread has ended before the others is a zombie that still has them. */
 static pid_t parent_of(const char *pid)
 {
     char path[64], text[512], state;
-    int parent = 0;
+    int parent = 0, threads = 0;
     snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
     FILE *file = fopen(path, "re");
     if (file == NULL)
@@ -44,7 +45,10 @@ static pid_t parent_of(const char *pid)
     fclose(file);
     text[length] = '\0';
     const char *after = strrchr(text, ')');
-    if (after == NULL || sscanf(after + 1, " %c %d", &state, &parent) != 2 || state == 'Z')
+    if (after == NULL ||
+        sscanf(after + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
+               &state, &parent, &threads) != 3 ||
+        (state == 'Z' && threads <= 1))
         return 0;
     return parent;
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* family: descendants however far, orphans too, and nobody else. */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,6 +97,58 @@ static void all_are_killed(void **state)
     assert_int_equal(reap(SIGKILL), 5);
 }
 
+static void *wait_for_ever(void *unused)
+{
+    while (pause() < 0)
+        ;
+    return unused;
+}
+
+/* Its main thread has ended, its child waits: both are there. */
+static pid_t make_headless(void)
+{
+    int there[2];
+    char byte;
+    assert_int_equal(pipe(there), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t thread;
+        if (fork() == 0)
+            wait_for_ever(NULL);
+        if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0)
+            _exit(1);
+        (void)!write(there[1], "x", 1);
+        close(there[1]);
+        syscall(SYS_exit, 0); /* this thread alone */
+    }
+    assert_int_equal(read(there[0], &byte, 1), 1);
+    close(there[0]);
+    close(there[1]);
+    return pid;
+}
+
+static bool is_zombie(pid_t pid)
+{
+    char path[64], text[512] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    const char *after = strrchr(text, ')');
+    return after != NULL && after[2] == 'Z';
+}
+
+static void one_without_its_main_thread_is_there_and_its_children_are(void **state)
+{
+    (void)state;
+    pid_t pid = make_headless();
+    while (!is_zombie(pid))
+        sched_yield();
+    family_signal(SIGTERM);
+    assert_int_equal(reap(SIGTERM), 2);
+}
+
 /* Somebody who forks all the time is caught all the same. */
 static void who_forks_meanwhile_is_killed(void **state)
 {
@@ -118,6 +175,7 @@ int main(void)
         cmocka_unit_test_setup(all_get_the_signal, begin),
         cmocka_unit_test_setup(orphans_are_of_the_family, begin),
         cmocka_unit_test_setup(all_are_killed, begin),
+        cmocka_unit_test_setup(one_without_its_main_thread_is_there_and_its_children_are, begin),
         cmocka_unit_test_setup(who_forks_meanwhile_is_killed, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
