@@ -38,14 +38,39 @@ int reach_kick(pid_t tgid, pid_t tid, uint32_t place)
  */
 
 #ifdef __x86_64__
-/* These end with EINTR after any handler. read: an inotify's. */
+/* These end with EINTR after any handler. read: an inotify's. Those of sockets: where a time-out
+ * bounds them, SO_RCVTIMEO or SO_SNDTIMEO; it begins anew with the call. */
 static bool is_ended(long nr)
 {
-    static const long ended[] = {
-        SYS_read,     SYS_readv,      SYS_poll,        SYS_ppoll,        SYS_select,
-        SYS_pselect6, SYS_epoll_wait, SYS_epoll_pwait, SYS_pause,        SYS_msgsnd,
-        SYS_msgrcv,   SYS_semop,      SYS_semtimedop,  SYS_io_getevents, 333 /* io_pgetevents */,
-        441 /* epoll_pwait2 */};
+    static const long ended[] = {SYS_read,
+                                 SYS_readv,
+                                 SYS_poll,
+                                 SYS_ppoll,
+                                 SYS_select,
+                                 SYS_pselect6,
+                                 SYS_epoll_wait,
+                                 SYS_epoll_pwait,
+                                 SYS_pause,
+                                 SYS_msgsnd,
+                                 SYS_msgrcv,
+                                 SYS_semop,
+                                 SYS_semtimedop,
+                                 SYS_io_getevents,
+                                 333 /* io_pgetevents */,
+                                 441 /* epoll_pwait2 */,
+                                 SYS_write,
+                                 SYS_writev,
+                                 SYS_sendto,
+                                 SYS_sendmsg,
+                                 SYS_sendmmsg,
+                                 SYS_connect,
+                                 SYS_sendfile,
+                                 SYS_splice,
+                                 SYS_recvfrom,
+                                 SYS_recvmsg,
+                                 SYS_recvmmsg,
+                                 SYS_accept,
+                                 SYS_accept4};
 
     for (size_t i = 0; i < sizeof(ended) / sizeof(ended[0]); i++)
         if (ended[i] == nr)
@@ -66,9 +91,14 @@ uint32_t reach_place(const char *line)
     uint64_t sp, pc;
 
     if (sscanf(line, "%ld %*x %*x %*x %*x %*x %*x %" SCNx64 " %" SCNx64, &nr, &sp, &pc) != 3 ||
-        !is_ended(nr) || (pc >= SESSION_SHIM_ADDRESS && pc < SESSION_CLOCK_ADDRESS))
+        (pc >= SESSION_SHIM_ADDRESS && pc < SESSION_CLOCK_ADDRESS))
         return 0;
-    return session_place((uint32_t)nr, pc, sp);
+#ifdef __x86_64__
+    /* What the kernel begins again after a stop: of those that are not the shim's poll alone. */
+    if (nr == SYS_restart_syscall)
+        nr = SYS_poll;
+#endif
+    return is_ended(nr) ? session_place((uint32_t)nr, pc, sp) : 0;
 }
 
 /* What a file of /proc begins with; empty: it can't be read. */
