@@ -30,10 +30,12 @@ static inline void netif_tx_take(struct netif_tx_back_ring *ring, union netif_tx
 static inline void netif_tx_put_response(struct netif_tx_back_ring *ring, uint16_t id,
                                          int16_t status)
 {
-    union netif_tx_sring_entry entry;
-    memset(&entry, 0, sizeof(entry));
-    entry.rsp = (struct netif_tx_response){.id = id, .status = status};
-    memcpy(back_ring_put(&ring->half, sizeof(entry)), &entry, sizeof(entry));
+    uint8_t *slot = back_ring_put(&ring->half, sizeof(union netif_tx_sring_entry));
+    memset(slot + sizeof(struct netif_tx_response), 0,
+           sizeof(union netif_tx_sring_entry) - sizeof(struct netif_tx_response));
+    struct netif_tx_response *rsp = (struct netif_tx_response *)(void *)slot;
+    rsp->id = id;
+    rsp->status = status;
 }
 
 /* Takes the next page that the front end has posted. The response that is put next belongs to it:
@@ -49,7 +51,11 @@ static inline void netif_rx_take_request(struct netif_rx_back_ring *ring,
 static inline void netif_rx_put_response(struct netif_rx_back_ring *ring,
                                          const struct netif_rx_response *rsp)
 {
-    memcpy(back_ring_put(&ring->half, sizeof(union netif_rx_sring_entry)), rsp, sizeof(*rsp));
+    struct netif_rx_response *slot = back_ring_put(&ring->half, sizeof(union netif_rx_sring_entry));
+    slot->id = rsp->id;
+    slot->offset = rsp->offset;
+    slot->flags = rsp->flags;
+    slot->status = rsp->status;
 }
 
 static inline void netif_rx_put_extra(struct netif_rx_back_ring *ring,

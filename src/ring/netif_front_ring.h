@@ -21,16 +21,20 @@ struct netif_rx_front_ring {
 static inline void netif_tx_put_request(struct netif_tx_front_ring *ring,
                                         const struct netif_tx_request *req)
 {
-    memcpy(front_ring_put(&ring->half, sizeof(union netif_tx_sring_entry)), req, sizeof(*req));
+    struct netif_tx_request *slot = front_ring_put(&ring->half, sizeof(union netif_tx_sring_entry));
+    slot->gref = req->gref;
+    slot->offset = req->offset;
+    slot->flags = req->flags;
+    slot->id = req->id;
+    slot->size = req->size;
 }
 
 static inline void netif_tx_put_extra(struct netif_tx_front_ring *ring,
                                       const struct netif_extra_info *extra)
 {
-    union netif_tx_sring_entry entry;
-    memset(&entry, 0, sizeof(entry));
-    entry.extra = *extra;
-    memcpy(front_ring_put(&ring->half, sizeof(entry)), &entry, sizeof(entry));
+    uint8_t *slot = front_ring_put(&ring->half, sizeof(union netif_tx_sring_entry));
+    memcpy(slot, extra, sizeof(*extra));
+    memset(slot + sizeof(*extra), 0, sizeof(union netif_tx_sring_entry) - sizeof(*extra));
 }
 
 /* Takes the next response out. Returns 1, 0 or -EPROTO as front_ring_take does. A response with
@@ -49,8 +53,8 @@ static inline int netif_tx_take_response(struct netif_tx_front_ring *ring,
 static inline void netif_rx_put_request(struct netif_rx_front_ring *ring, uint16_t id,
                                         grant_ref_t gref)
 {
-    const struct netif_rx_request req = {.id = id, .gref = gref};
-    memcpy(front_ring_put(&ring->half, sizeof(union netif_rx_sring_entry)), &req, sizeof(req));
+    struct netif_rx_request *slot = front_ring_put(&ring->half, sizeof(union netif_rx_sring_entry));
+    *slot = (struct netif_rx_request){.id = id, .gref = gref};
 }
 
 /*

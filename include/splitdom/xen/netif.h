@@ -21,8 +21,10 @@
 #ifndef SPLITDOM_XEN_NETIF_H
 #define SPLITDOM_XEN_NETIF_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "splitdom/xen/grant_table.h"
 
@@ -171,19 +173,22 @@ enum {
  */
 enum { SPLITDOM_NETIF_EXTRA_TYPE_STAMP = 0x80 };
 
+/* Type and flags are there already. They are written once more, with the time, as one word: whoever
+ * copies the extra info next reads that word, and a processor hands no word on to a read that was
+ * written in pieces before all writes before it are done. */
 static inline void splitdom_netif_stamp_put(struct netif_extra_info *extra, uint64_t stamp_ns)
 {
-    for (int i = 0; i < 6; i++)
-        extra->u.mcast.addr[i] = (uint8_t)(stamp_ns >> (8 * i));
+    uint64_t word = htole64(stamp_ns << 16 | (uint64_t)extra->flags << 8 | extra->type);
+    memcpy(extra, &word, sizeof(*extra));
 }
 
 /* now_ns: of the clock that the stamp is of. */
 static inline uint64_t splitdom_netif_stamp_get(const struct netif_extra_info *extra,
                                                 uint64_t now_ns)
 {
-    uint64_t low = 0;
-    for (int i = 0; i < 6; i++)
-        low |= (uint64_t)extra->u.mcast.addr[i] << (8 * i);
+    uint64_t low;
+    memcpy(&low, extra, sizeof(low));
+    low = le64toh(low) >> 16;
     int64_t ahead = (int64_t)((low - now_ns) << 16) >> 16; /* modulo 2^48, the nearest */
     return ahead < 0 && now_ns < (uint64_t)-ahead ? low : now_ns + (uint64_t)ahead;
 }

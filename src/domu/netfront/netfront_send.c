@@ -9,8 +9,6 @@
 #include "domu/netfront/netfront_private.h"
 #include "ring/barrier.h"
 
-enum { EXTRAS_MAX = 2 };
-
 /* What a frame needs. */
 struct need {
     uint32_t pages, extras;
@@ -55,23 +53,26 @@ static uint64_t departure_ns(struct netfront_queue *q, const struct netfront_fra
     return now_ns;
 }
 
+static void put_extra(struct netfront_queue *q, const struct netif_extra_info *extra)
+{
+    netif_tx_put_extra(&q->tx_ring, extra);
+    tx_slots_add_extra(&q->tx_slots);
+}
+
 static void put_extras(struct netfront_queue *q, const struct netfront_frame *frame)
 {
-    struct netif_extra_info extra[EXTRAS_MAX] = {{.type = XEN_NETIF_EXTRA_TYPE_NONE}};
-    uint32_t count = 0;
-    if (frame->gso_type != NETFRONT_GSO_NONE)
-        extra[count++] = (struct netif_extra_info){
+    if (frame->gso_type != NETFRONT_GSO_NONE) {
+        const struct netif_extra_info extra = {
             .type = XEN_NETIF_EXTRA_TYPE_GSO,
+            .flags = q->nf->stamps ? XEN_NETIF_EXTRA_FLAG_MORE : 0,
             .u.gso = {.size = frame->gso_size_bytes, .type = frame->gso_type}};
+        put_extra(q, &extra);
+    }
     if (q->nf->stamps) {
         uint64_t stamp_ns = departure_ns(q, frame) - domain_clock_offset_ns(q->nf->clock);
-        extra[count].type = SPLITDOM_NETIF_EXTRA_TYPE_STAMP;
-        splitdom_netif_stamp_put(&extra[count++], stamp_ns);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        extra[i].flags = i + 1 < count ? XEN_NETIF_EXTRA_FLAG_MORE : 0;
-        netif_tx_put_extra(&q->tx_ring, &extra[i]);
-        tx_slots_add_extra(&q->tx_slots);
+        struct netif_extra_info extra = {.type = SPLITDOM_NETIF_EXTRA_TYPE_STAMP};
+        splitdom_netif_stamp_put(&extra, stamp_ns);
+        put_extra(q, &extra);
     }
 }
 

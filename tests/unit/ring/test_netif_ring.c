@@ -52,11 +52,23 @@ static void a_stamp_before_the_clocks_beginning_does_not_wrap(void **state)
     assert_int_equal(splitdom_netif_stamp_get(&extra, 5), (1ull << 48) - 1);
 }
 
+static void a_stamp_leaves_the_kind_of_its_extra_info_alone(void **state)
+{
+    (void)state;
+    struct netif_extra_info extra = {.type = SPLITDOM_NETIF_EXTRA_TYPE_STAMP,
+                                     .flags = XEN_NETIF_EXTRA_FLAG_MORE};
+    splitdom_netif_stamp_put(&extra, UINT64_MAX - 1);
+    assert_int_equal(extra.type, SPLITDOM_NETIF_EXTRA_TYPE_STAMP);
+    assert_int_equal(extra.flags, XEN_NETIF_EXTRA_FLAG_MORE);
+    assert_memory_equal(extra.u.mcast.addr, "\xfe\xff\xff\xff\xff\xff", 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_rings_have_256_slots_in_a_page),
         cmocka_unit_test(a_stamp_means_the_time_next_to_now),
+        cmocka_unit_test(a_stamp_leaves_the_kind_of_its_extra_info_alone),
         cmocka_unit_test(a_stamp_before_the_clocks_beginning_does_not_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
