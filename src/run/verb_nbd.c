@@ -2,8 +2,8 @@
 /*
  * nbd: disks of a domain as NBD exports. Starts nbdkit with our plugin in a child; the plugin is
  * the domain. This process listens, hands the socket over (socket activation: a client may connect
- * at once, and waits until nbdkit serves), starts nbdkit again if that crashes, and removes the name
- * at the end.
+ * at once, and waits until nbdkit serves), starts nbdkit again if that crashes, and removes the
+ * name at the end.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -221,7 +221,8 @@ static bool pause_before_restart(int status, const sigset_t *watched)
     const struct timespec pause = {.tv_nsec = RESTART_PAUSE_MS * 1000000L};
     int signo;
 
-    fprintf(stderr, "domu: nbdkit died (%s), and is started again; its clients must connect again\n",
+    fprintf(stderr,
+            "domu: nbdkit died (%s), and is started again; its clients must connect again\n",
             strsignal(WTERMSIG(status)));
     do
         signo = sigtimedwait(watched, NULL, &pause);

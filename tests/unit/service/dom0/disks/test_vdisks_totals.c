@@ -45,7 +45,8 @@ static struct vdisks_item *add(dev_t number, uint64_t first)
                           .block_size_bytes = 512,
                           .memory_align_bytes = 512};
     struct vdisks_item *item;
-    assert_int_equal(vdisks_add(&vdisks, &image, 0, &item, &why), 0);
+    assert_int_equal(
+        vdisks_add(&vdisks, &image, &(struct vdisks_wish){.cache_bytes = 0}, &item, &why), 0);
     item->vdisk->stats =
         (struct vdisk_stats){first, first + 1, first + 2, first + 3, first + 4, first + 5};
     item->vdisk->device->stats =
