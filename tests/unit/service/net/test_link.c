@@ -178,6 +178,9 @@ static void a_link_that_is_taken_out_drops_and_counts(void **state)
     fixture_send(&ports[0], OWN(1), OWN(0), now());
     net_link_take_out(&link_of_test);
     assert_int_equal(ports[0].port.drops[NET_DROP_DISCONNECTED], 1);
+    assert_null(link_of_test.port);
+    assert_null(ports[0].port.down);
+    assert_true(timers_next_deadline(&timers) == UINT64_MAX);
     fixture_send(&ports[0], OWN(1), OWN(0), now());
     assert_int_equal(ports[1].count, 1); /* straight */
     pass(2000000);

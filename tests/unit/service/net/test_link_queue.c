@@ -147,6 +147,70 @@ static void red_drops_by_its_average(void **state)
     assert_int_equal(come(1000), NET_QUEUE_MARK);
 }
 
+/* A queue that stands at so many bytes, as does its average. */
+static void stand_at(uint64_t bytes)
+{
+    for (uint64_t i = 0; i < bytes / 1000; i++)
+        (void)come(1000);
+    queue.red_average = bytes << config.red.weight_log;
+    queue.red_count = -1;
+}
+
+/* No two drops are further apart than the probability allows: 1 / 0.01. */
+static void reds_drops_are_spread_evenly(void **state)
+{
+    (void)state;
+    uint32_t since = 0, longest = 0, shortest = UINT32_MAX;
+    red(5000, 15000, 0.02);
+    stand_at(10000);
+    for (int i = 0; i < 20000; i++) {
+        since++;
+        if (net_queue_judge(&queue, &config, 1000, now_ns) != NET_QUEUE_EARLY)
+            continue;
+        longest = since > longest ? since : longest;
+        shortest = since < shortest ? since : shortest;
+        since = 0;
+    }
+    assert_int_equal(shortest, 1);
+    assert_in_range(longest, 90, 101);
+}
+
+static void red_has_a_least_and_a_most(void **state)
+{
+    (void)state;
+    red(5000, 15000, 0.5);
+    stand_at(5000); /* the least: its share of the probability is 0 */
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(net_queue_judge(&queue, &config, 1000, now_ns), NET_QUEUE_TAKE);
+    assert_int_equal(queue.red_count, 999);
+    queue.red_average = 4999u << 6;
+    queue.bytes = 4999;
+    assert_int_equal(net_queue_judge(&queue, &config, 1000, now_ns), NET_QUEUE_TAKE);
+    assert_int_equal(queue.red_count, -1); /* it begins again */
+    queue.red_average = 15000u << 6;
+    queue.bytes = 15000;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(net_queue_judge(&queue, &config, 1000, now_ns), NET_QUEUE_EARLY);
+    assert_int_equal(queue.red_count, 0); /* and so does who was beyond the most */
+    queue.bytes = 5000;
+}
+
+/* A queue that is full refuses, whatever RED says. */
+static void a_full_queue_is_full_under_red(void **state)
+{
+    (void)state;
+    red(1000, 2000, 1);
+    config.limit_bytes = 3000;
+    config.limit_frames = 0;
+    stand_at(3000);
+    assert_int_equal(net_queue_judge(&queue, &config, 1, now_ns), NET_QUEUE_FULL);
+    config.limit_bytes = 0;
+    config.limit_frames = 4;
+    assert_int_equal(net_queue_judge(&queue, &config, 1, now_ns), NET_QUEUE_EARLY);
+    config.limit_frames = 3;
+    assert_int_equal(net_queue_judge(&queue, &config, 1, now_ns), NET_QUEUE_FULL);
+}
+
 static void codel(void)
 {
     config.aqm = NET_AQM_CODEL;
@@ -254,6 +318,9 @@ int main(void)
         ON_QUEUE(limits_are_of_frames_and_of_bytes),
         ON_QUEUE(reds_average_is_that_of_its_paper),
         ON_QUEUE(red_drops_by_its_average),
+        ON_QUEUE(reds_drops_are_spread_evenly),
+        ON_QUEUE(red_has_a_least_and_a_most),
+        ON_QUEUE(a_full_queue_is_full_under_red),
         ON_QUEUE(codel_leaves_a_short_queue_alone),
         ON_QUEUE(codel_drops_a_standing_queue_ever_faster),
         ON_QUEUE(codel_stops_when_the_queue_is_short_again),
