@@ -36,11 +36,12 @@ static uint32_t padded(uint32_t bytes)
     return (bytes + 3) & ~3u;
 }
 
-/* What does not fit is left out: the texts are ours, but for a name. */
+/* What does not fit is left out, but never the end: the texts are ours, but for a name. */
 static void add(struct options *options, uint16_t code, const void *value, size_t size)
 {
     const uint16_t head[2] = {code, (uint16_t)size};
-    if (options->used + sizeof(head) + padded((uint32_t)size) + sizeof(head) > OPTIONS_MAX)
+    const size_t kept = code == OPTION_END ? 0 : sizeof(head); /* for the end */
+    if (options->used + sizeof(head) + padded((uint32_t)size) + kept > OPTIONS_MAX)
         return;
     memcpy(options->bytes + options->used, head, sizeof(head));
     options->used += sizeof(head);

@@ -128,6 +128,78 @@ static void each_list_of_options_has_its_end(void **state)
     assert_options_end(third + 28 + 16, size);
 }
 
+/* The value of an option of a block, whose options begin at `at`. NULL: there is none. */
+static const char *option(size_t at, uint32_t code, uint32_t *length)
+{
+    for (;;) {
+        uint32_t head = word(at);
+        *length = head >> 16;
+        if ((head & 0xffff) == code)
+            return text + at + 4;
+        if ((head & 0xffff) == 0)
+            return NULL;
+        at += 4 + ((*length + 3) & ~3u);
+    }
+}
+
+static void an_interface_tells_its_name_and_address_and_resolution(void **state)
+{
+    uint32_t length;
+    (void)state;
+    pcapng_begin(out, &interface);
+    fflush(out);
+    size_t at = next_block(0) + 16;
+    const char *found = option(at, 2, &length);
+    assert_non_null(found);
+    assert_int_equal(length, 6);
+    assert_memory_equal(found, "vif7.0\0\0", 8); /* filled up with zeros */
+    found = option(at, 6, &length);
+    assert_non_null(found);
+    assert_int_equal(length, 6);
+    assert_memory_equal(found, interface.mac, 6);
+    found = option(at, 9, &length);
+    assert_true(found != NULL && length == 1 && found[0] == 9);
+    found = option(at, 3, &length);
+    assert_non_null(found);
+    assert_memory_equal(found, "times: the real clock", 21);
+    found = option(24, 4, &length); /* of the section */
+    assert_non_null(found);
+    assert_memory_equal(found, "domu (splitdom) ", 16);
+    assert_int_equal(word(12), 1); /* version 1.0 */
+    assert_true(word(16) == UINT32_MAX && word(20) == UINT32_MAX);
+}
+
+static void times_of_the_domain_are_announced(void **state)
+{
+    (void)state;
+    interface.domain_time = true;
+    pcapng_begin(out, &interface);
+    fflush(out);
+    assert_true(contains(next_block(0), size, "times: the domain's clock; in comments: the real"));
+}
+
+/* A name that leaves no room for itself is left out, and the rest is well-formed. */
+static void a_name_that_does_not_fit_is_left_out(void **state)
+{
+    static char name[600];
+    struct pcapng_interface long_one = interface;
+    uint32_t length;
+    (void)state;
+    for (size_t bytes = 480; bytes < 520; bytes++) {
+        memset(name, 'n', bytes);
+        name[bytes] = '\0';
+        long_one.name = name;
+        rewind(out);
+        pcapng_begin(out, &long_one);
+        fflush(out);
+        size_t at = next_block(0), end = next_block(at);
+        assert_options_end(at + 16, end);
+        const char *found = option(at + 16, 2, &length);
+        /* 512 bytes hold the option, a head of 4 bytes before it, and the end's 4. */
+        assert_int_equal(found != NULL, ((bytes + 3) & ~3u) + 8 <= 512);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +207,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_frame_has_both_times, setup, teardown),
         cmocka_unit_test_setup_teardown(each_list_of_options_has_its_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_interface_tells_its_name_and_address_and_resolution,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(times_of_the_domain_are_announced, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_name_that_does_not_fit_is_left_out, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
