@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "domu/blkfront/blkfront_private.h"
+#include "service/block/cache/shared_cache.h"
 #include "trace/trace_reader.h"
 #include "trace/trace_set.h"
 #include "unit/domu/blkfront/blkfront_fixture.h"
@@ -183,6 +184,76 @@ static void a_failure_is_written_down_as_the_domain_saw_it(void **state)
     trace_reader_close(&reader);
 }
 
+/* A cache of Dom0's that has the sectors from 1000 on, and the domain sees. */
+static struct shared_cache *share_cache(struct shared_cache_claims *claims)
+{
+    enum { CACHED = 8 };
+    static const uint8_t data[512] = {7};
+    struct shared_cache *shared;
+    struct cache_view *view;
+    assert_int_equal(shared_cache_create(CACHED, &shared), 0);
+    for (uint32_t i = 0; i < CACHED; i++)
+        shared_cache_put(shared, i, 1000 + i, data);
+    assert_int_equal(cache_view_open(shared_cache_fd(shared), claims, &view), 0);
+    (void)exchange_full_ptr(&bf->view, view);
+    return shared;
+}
+
+static void hits_in_the_shared_cache_are_written_down_as_found(void **state)
+{
+    (void)state;
+    static struct shared_cache_claims claims;
+    connect_to(&(struct fake_dom0_script){0}, (struct blkfront_options){.depth = 4});
+    give_memory();
+    struct shared_cache *shared = share_cache(&claims);
+    read_sectors(1000, 8); /* nobody traces */
+    trace(1);
+    read_sectors(1000, 8);
+    read_sectors(5, 1); /* a miss has a life of its own kind */
+    take_records();
+    assert_int_equal(count, 9);
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_int_equal(found[i].kind, TRACE_FOUND);
+        assert_int_equal(found[i].operation, BLKIF_OP_READ);
+        assert_int_equal(found[i].domid, bf->domu->life.segment.domid);
+        assert_int_equal(found[i].devid, bf->options.vdev);
+        assert_int_equal(found[i].sector, 1000 + i);
+        assert_int_equal(found[i].sector_count, 1);
+        assert_int_equal(found[i].weight, 1);
+        assert_int_equal(found[i].thread, trace_writer_thread());
+        assert_true(trace_wants(trace_threshold(1), found[i].id));
+        for (int k = 0; k < TRACE_STAGES; k++)
+            assert_int_equal(found[i].at_ns[k] != 0, k == TRACE_SUBMITTED || k == TRACE_RETURNED);
+        assert_true(found[i].at_ns[TRACE_SUBMITTED] <= found[i].at_ns[TRACE_RETURNED]);
+    }
+    assert_int_equal(found[8].kind, TRACE_FRONT);
+    assert_in_order(&found[8]);
+    trace(0);
+    read_sectors(1000, 8);
+    take_records();
+    assert_int_equal(count, 0);
+    trace_reader_close(&reader);
+    shared_cache_destroy(shared);
+}
+
+static void of_hits_each_so_many_th_is_written_down_for_the_others(void **state)
+{
+    (void)state;
+    static struct shared_cache_claims claims;
+    connect_to(&(struct fake_dom0_script){0}, (struct blkfront_options){.depth = 4});
+    give_memory();
+    struct shared_cache *shared = share_cache(&claims);
+    trace(4);
+    for (int i = 0; i < 10; i++)
+        read_sectors(1000, 8);
+    take_records();
+    assert_true(count >= 19 && count <= 21);
+    for (uint32_t i = 1; i < count; i++)
+        assert_int_equal(found[i].weight, 4);
+    trace_reader_close(&reader);
+    shared_cache_destroy(shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +262,8 @@ int main(void)
         FRONT_TEST(of_a_sample_each_so_many_th_is_written_down),
         FRONT_TEST(nothing_is_written_down_once_nobody_traces),
         FRONT_TEST(a_failure_is_written_down_as_the_domain_saw_it),
+        FRONT_TEST(hits_in_the_shared_cache_are_written_down_as_found),
+        FRONT_TEST(of_hits_each_so_many_th_is_written_down_for_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
