@@ -39,10 +39,9 @@ static void check_indices(struct queue *q)
                    "filled %u",
                    f->domid, q->index, front->half.rsp_cons, rsp, back->half.rsp_prod_pvt,
                    back->half.req_cons, req, front->half.req_prod_pvt);
-    uint32_t pending = q->shadow.nr_entries - q->shadow.free_count;
-    if (front->half.req_prod_pvt - front->half.rsp_cons != pending)
+    if (front->half.req_prod_pvt - front->half.rsp_cons != q->on_ring)
         world_fail(f->world, "domain %u: %u slots in use, %u requests pending", f->domid,
-                   front->half.req_prod_pvt - front->half.rsp_cons, pending);
+                   front->half.req_prod_pvt - front->half.rsp_cons, q->on_ring);
 }
 
 /* Grants that Dom0 uses: none without a ring; of each data page at most one in flight. */
@@ -65,13 +64,12 @@ static void check_clock(struct front *f)
     f->seen_ns = now_ns;
 }
 
-static void check_sleeper(const struct queue *q)
+static void check_sleeper(struct queue *q)
 {
-    uint32_t pending = q->shadow.nr_entries - q->shadow.free_count;
-    if (pending > 0 && q->ring.half.req_prod == q->ring.half.req_prod_pvt)
+    if ((q->on_ring > 0 || queue_waits(q)) && q->ring.half.req_prod == q->ring.half.req_prod_pvt)
         world_fail(q->front->world,
                    "domain %u, queue %u sleeps with %u requests pending, and so does Dom0",
-                   q->front->domid, q->index, pending);
+                   q->front->domid, q->index, q->on_ring);
 }
 
 /* Everybody sleeps, nothing is on its way, and yet something was asked. */
@@ -80,11 +78,26 @@ static void check_sleepers(struct world *w)
     if (dom0_has_reason(w) || fake_disk_current()->waiting_count > 0)
         return;
     for (int i = 0; i < SIM_FRONTS; i++) {
-        const struct front *f = &w->front[i];
+        struct front *f = &w->front[i];
         if (f->phase != FRONT_CONNECTED || front_has_reason(f))
             continue;
-        for (uint32_t k = 0; k < f->queue_count; k++)
+        for (uint32_t k = 0; k < f->life_queues; k++)
             check_sleeper(&f->queue[k]);
+    }
+}
+
+/* Nothing goes to the disk that it can't do, whoever asks for it. */
+static void check_disk_can(struct world *w)
+{
+    const struct fake_disk *disk = fake_disk_current();
+    for (uint32_t i = 0; i < disk->waiting_count; i++) {
+        const struct disk_io *io = disk->waiting[i];
+        bool can = io->offset_bytes + io->length_bytes <= w->can.sectors * BLOCK_SECTOR_BYTES;
+        can &= io->operation != DISK_WRITE || w->can.writable;
+        can &= io->operation != DISK_DISCARD || w->can.discard;
+        can &= io->operation != DISK_FLUSH || w->can.flush;
+        if (!can)
+            world_fail(w, "operation %d is at a disk that can't do it", (int)io->operation);
     }
 }
 
@@ -105,6 +118,7 @@ void world_check(struct world *w)
         fake_disk_current()->waiting_count > w->depth)
         world_fail(w, "%u operations at the disk, %u counted, %u allowed",
                    fake_disk_current()->waiting_count, device_in_flight(w->disk.device), w->depth);
+    check_disk_can(w);
     check_sleepers(w);
 }
 

@@ -22,19 +22,39 @@ static void on_gone(void *ctx, struct xenbus_back *back)
     world_fail(f->world, "Dom0 takes the disk of domain %u away", f->domid);
 }
 
+/* Mostly everything; at times less than the one before. */
+static void choose_abilities(struct world *w)
+{
+    static const uint64_t sizes[] = {SIM_IMAGE_SECTORS, SIM_IMAGE_SECTORS / 2, SIM_SECTORS_LEAST};
+    bool less = world_pick(w, 2) == 0;
+    w->max_queues = less ? 1 + world_pick(w, SIM_QUEUES_MAX) : SIM_QUEUES_MAX;
+    w->max_page_order = less ? world_pick(w, SIM_ORDER_MAX + 1) : SIM_ORDER_MAX;
+    w->can = (struct abilities){.sectors = sizes[less ? world_pick(w, 3) : 0],
+                                .writable = !less || world_pick(w, 3) > 0,
+                                .flush = !less || world_pick(w, 3) > 0,
+                                .discard = !less || world_pick(w, 3) > 0};
+    w->can.flush &= w->can.writable;
+    w->can.discard &= w->can.writable;
+    w->image_can = world_pick(w, 2) == 0;
+}
+
 void dom0_birth(struct world *w)
 {
+    choose_abilities(w);
     w->depth = 1 + world_pick(w, 16);
-    const struct fake_vdisk_config config = {.sector_count = SIM_IMAGE_SECTORS,
+    const struct fake_vdisk_config config = {.sector_count = w->can.sectors,
                                              .block_size_bytes = w->block_size_bytes,
                                              .cache_sectors = world_pick(w, 2) * SIM_CACHE_SECTORS,
                                              .policy = &checked_lru,
                                              .depth = w->depth,
-                                             .writable = true,
+                                             .writable = w->can.writable || w->image_can,
                                              .depth_isolated = 1 + world_pick(w, w->depth)};
     if (xs_server_create(NULL, &w->store) < 0)
         abort();
     fake_vdisk_create(&w->disk, &config);
+    struct vdisk_capabilities *image = &w->disk.vdisk->capabilities;
+    image->flush = w->can.flush || (w->image_can && !w->can.writable);
+    image->discard = w->can.discard || w->image_can;
     w->disk.disk->content = w->content;
     w->disk.disk->chance = &w->random;
     w->changes_answered = 0;
@@ -65,9 +85,10 @@ void domain_birth(struct front *f)
     const struct vbd_options options = {.vdisk = w->disk.vdisk,
                                         .params = "image",
                                         .dev = "xvda",
-                                        .writable = true,
-                                        .max_ring_page_order = SIM_ORDER_MAX,
-                                        .max_queues = SIM_QUEUES_MAX};
+                                        .writable = w->can.writable,
+                                        .no_discard = !w->can.discard,
+                                        .max_ring_page_order = w->max_page_order,
+                                        .max_queues = w->max_queues};
     const struct back_spec disk = {&vbd_class, XENBUS_VBD_XVDA, &options};
     const uint32_t pages = segment_pages_for(front_pages(f));
     if (segment_create(pages, f->domid, &f->segment, &f->fd) < 0 ||

@@ -7,6 +7,7 @@
 #include "ring/gnttab.h"
 #include "tdf/pvclock.h"
 #include "world.h"
+#include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
 
 /* directory: "" or "queue-N/" */
@@ -18,6 +19,33 @@ static void write_node(struct front *f, const char *directory, const char *node,
     snprintf(text, sizeof(text), "%u", value);
     if (xs_local_write(f->world->store, path, text) < 0)
         abort();
+}
+
+/* Of the back end; absent where it is not there. */
+static uint64_t read_node(struct front *f, const char *node, uint64_t absent)
+{
+    char path[XENBUS_PATH_MAX];
+    uint64_t value;
+    xenbus_back_path(path, &(struct xenbus_key){"vbd", f->domid, XENBUS_VBD_XVDA}, node);
+    return xs_local_read_u64(f->world->store, path, UINT64_MAX, &value) < 0 ? absent : value;
+}
+
+/* No more than is offered, nor than it has had from the beginning. */
+static void take_limits(struct front *f)
+{
+    uint64_t queues = read_node(f, "multi-queue-max-queues", 1);
+    uint64_t order = read_node(f, "max-ring-page-order", 0);
+    f->life_queues = queues < f->queue_count ? (uint32_t)queues : f->queue_count;
+    f->life_order = order < f->page_order ? (uint32_t)order : f->page_order;
+    f->world->narrowed += f->life_queues < f->queue_count || f->life_order < f->page_order;
+}
+
+static void take_abilities(struct front *f)
+{
+    f->told = (struct abilities){.sectors = read_node(f, "sectors", 0),
+                                 .writable = (read_node(f, "info", 0) & VDISK_READONLY) == 0,
+                                 .flush = read_node(f, "feature-flush-cache", 0) != 0,
+                                 .discard = read_node(f, "feature-discard", 0) != 0};
 }
 
 uint32_t front_ring_pages(const struct front *f)
@@ -106,11 +134,11 @@ static void offer_queue(struct queue *q)
     const uint32_t first = q->index * front_ring_pages(f);
     struct sring *sring = segment_page(&f->segment, f->segment.free_pfn + first);
     char directory[16] = "";
-    if (f->queue_count > 1)
+    if (f->life_queues > 1)
         snprintf(directory, sizeof(directory), "queue-%u/", q->index);
     sring_init(sring, start);
-    front_ring_init(&q->ring.half, sring, blkif_ring_entries(f->page_order), start);
-    if (f->page_order == 0) {
+    front_ring_init(&q->ring.half, sring, blkif_ring_entries(f->life_order), start);
+    if (f->life_order == 0) {
         write_node(f, directory, "ring-ref", SIM_FIRST_REF + first);
     } else {
         write_node(f, directory, "ring-ref0", SIM_FIRST_REF + first);
@@ -121,15 +149,18 @@ static void offer_queue(struct queue *q)
 
 static void offer(struct front *f)
 {
+    take_limits(f);
     for (uint32_t i = 0; i < f->queue_count; i++)
+        queue_unask(&f->queue[i]);
+    for (uint32_t i = 0; i < f->life_queues; i++)
         offer_queue(&f->queue[i]);
-    if (f->page_order > 0)
-        write_node(f, "", "ring-page-order", f->page_order);
-    if (f->queue_count > 1)
-        write_node(f, "", "multi-queue-num-queues", f->queue_count);
+    if (f->life_order > 0)
+        write_node(f, "", "ring-page-order", f->life_order);
+    if (f->life_queues > 1)
+        write_node(f, "", "multi-queue-num-queues", f->life_queues);
     write_node(f, "", "feature-persistent", world_pick(f->world, 2));
     write_node(f, "", "state", XenbusStateInitialised);
-    for (uint32_t i = 0; i < f->queue_count; i++)
+    for (uint32_t i = 0; i < f->life_queues; i++)
         queue_repeat(&f->queue[i]);
     f->phase = FRONT_OFFERED;
 }
@@ -184,27 +215,28 @@ static bool queue_has_reason(const struct queue *q)
 bool front_has_reason(const struct front *f)
 {
     bool any = f->phase != FRONT_ABSENT && f->phase != FRONT_CONNECTED;
-    for (uint32_t i = 0; f->phase == FRONT_CONNECTED && i < f->queue_count; i++)
+    for (uint32_t i = 0; f->phase == FRONT_CONNECTED && i < f->life_queues; i++)
         any |= queue_has_reason(&f->queue[i]);
     return any;
 }
 
 static void reap_all(struct front *f)
 {
-    for (uint32_t i = 0; i < f->queue_count; i++)
+    for (uint32_t i = 0; i < f->life_queues; i++)
         queue_reap(&f->queue[i]);
 }
 
 static void begin(struct front *f)
 {
     write_node(f, "", "state", XenbusStateConnected);
-    for (uint32_t i = 0; i < f->queue_count; i++) {
+    take_abilities(f);
+    for (uint32_t i = 0; i < f->life_queues; i++) {
         queue_push(&f->queue[i]);
         f->queue[i].asleep = false;
     }
     f->phase = FRONT_CONNECTED;
     f->world->connections++;
-    f->world->queues += f->queue_count;
+    f->world->queues += f->life_queues;
 }
 
 void front_step(struct front *f, bool asks)
@@ -222,7 +254,7 @@ void front_step(struct front *f, bool asks)
             begin(f);
         break;
     case FRONT_CONNECTED:
-        work(&f->queue[world_pick(f->world, f->queue_count)], asks);
+        work(&f->queue[world_pick(f->world, f->life_queues)], asks);
         break;
     case FRONT_CLOSING:
         if (back == XenbusStateClosing || back == XenbusStateClosed) {

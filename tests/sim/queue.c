@@ -40,12 +40,15 @@ void queue_push(struct queue *q)
         q->front->doorbell = true;
 }
 
-void queue_put(struct queue *q, struct shadow_entry *entry)
+/* On the ring of a queue, which may be another one than the entry's own. */
+static void put(struct queue *ring, struct queue *q, struct shadow_entry *entry)
 {
     struct ask *ask = ask_of(q, entry);
     uint64_t id = entry->id;
+    ask->ring = (int)ring->index;
+    ring->on_ring++;
     if (entry->operation == BLKIF_OP_DISCARD) {
-        blkif_put_discard(&q->ring,
+        blkif_put_discard(&ring->ring,
                           &(struct blkif_request_discard){.operation = BLKIF_OP_DISCARD,
                                                           .id = id,
                                                           .sector_number = entry->sector,
@@ -64,14 +67,68 @@ void queue_put(struct queue *q, struct shadow_entry *entry)
     }
     if (entry->operation == BLKIF_OP_WRITE)
         oracle_fill(data_page(q, entry), ask->change.number, entry->sector, entry->sector_count);
-    blkif_put_request(&q->ring, &req);
+    blkif_put_request(&ring->ring, &req);
+}
+
+/* The oldest one of the queue that waits for a slot. */
+static struct shadow_entry *first_waiting(struct queue *q)
+{
+    struct shadow_entry *entry = shadow_next(&q->shadow, 0);
+    while (entry != NULL && ask_of(q, entry)->ring != RING_NONE)
+        entry = shadow_next(&q->shadow, entry->sequence);
+    return entry;
+}
+
+/* Whose requests go to this ring: its own, and those of queues for which there is none. */
+static bool is_asked_at(const struct queue *q, const struct queue *ring)
+{
+    uint32_t rings = ring->front->life_queues;
+    return q == ring || (q->index >= rings && q->index % rings == ring->index);
+}
+
+/* As many as there are slots for. */
+static void fill(struct queue *ring)
+{
+    for (uint32_t i = 0; i < ring->front->queue_count; i++) {
+        struct queue *q = &ring->front->queue[i];
+        struct shadow_entry *entry;
+        while (is_asked_at(q, ring) && front_ring_free(&ring->ring.half) > 0 &&
+               (entry = first_waiting(q)) != NULL)
+            put(ring, q, entry);
+    }
+}
+
+bool queue_waits(struct queue *ring)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < ring->front->queue_count; i++) {
+        struct queue *q = &ring->front->queue[i];
+        any |= is_asked_at(q, ring) && first_waiting(q) != NULL;
+    }
+    return any;
+}
+
+bool can_do(const struct abilities *can, uint8_t operation, uint64_t sector, uint64_t sector_count)
+{
+    if (sector + sector_count > can->sectors)
+        return false;
+    switch (operation) {
+    case BLKIF_OP_WRITE:
+        return can->writable;
+    case BLKIF_OP_DISCARD:
+        return can->discard;
+    case BLKIF_OP_FLUSH_DISKCACHE:
+        return can->flush;
+    default:
+        return true;
+    }
 }
 
 static void choose_span(struct queue *q, struct shadow_entry *entry, uint32_t sectors_max)
 {
     uint32_t count = 1 + world_pick(q->front->world, sectors_max);
-    uint32_t range =
-        world_pick(q->front->world, 3) == 0 ? SIM_IMAGE_SECTORS : 2 * SIM_CACHE_SECTORS;
+    uint32_t range = world_pick(q->front->world, 3) == 0 ? (uint32_t)q->front->told.sectors
+                                                         : 2 * SIM_CACHE_SECTORS;
     entry->sector_count = count;
     entry->sector = world_pick(q->front->world, range - count + 1);
 }
@@ -85,7 +142,11 @@ static void choose(struct queue *q, struct shadow_entry *entry)
     struct world *w = q->front->world;
     struct ask *ask = ask_of(q, entry);
     uint64_t block_sectors = w->block_size_bytes / BLOCK_SECTOR_BYTES;
+    ask->ring = RING_NONE;
+    ask->repeated = false;
     entry->operation = operations[world_pick(w, 8)];
+    if (!can_do(&q->front->told, entry->operation, 0, 0))
+        entry->operation = BLKIF_OP_READ;
     entry->sector = entry->sector_count = 0;
     switch (entry->operation) {
     case BLKIF_OP_READ:
@@ -121,9 +182,9 @@ void queue_submit(struct queue *q)
         if (entry == NULL)
             break;
         choose(q, entry);
-        queue_put(q, entry);
         q->front->asked++;
     }
+    fill(q);
     if (world_pick(q->front->world, 4) != 0) /* else several submits share a push */
         queue_push(q);
 }
@@ -147,27 +208,62 @@ static void judge(struct queue *q, const struct shadow_entry *entry, bool succee
     }
 }
 
-void queue_reap(struct queue *q)
+/* Of which queue the answer is. */
+static struct queue *whose(const struct queue *ring, uint64_t id, struct shadow_entry **out)
+{
+    for (uint32_t i = 0; i < ring->front->queue_count; i++) {
+        struct queue *q = &ring->front->queue[i];
+        *out = shadow_find(&q->shadow, id);
+        if (*out != NULL)
+            return ask_of(q, *out)->ring == (int)ring->index ? q : NULL;
+    }
+    return NULL;
+}
+
+/* May it have failed, or succeeded? What is asked once more may be too much for this Dom0. */
+static void judge_status(struct queue *q, const struct shadow_entry *entry, int16_t status)
+{
+    struct world *w = q->front->world;
+    bool repeated = ask_of(q, entry)->repeated;
+    bool can = can_do(&w->can, entry->operation, entry->sector, entry->sector_count);
+    bool told = can_do(&q->front->told, entry->operation, entry->sector, entry->sector_count);
+    if (status == BLKIF_RSP_OKAY && !can)
+        world_fail(w, "domain %u: operation %u is answered, and the disk can't do it",
+                   q->front->domid, entry->operation);
+    if (status == BLKIF_RSP_EOPNOTSUPP && can)
+        world_fail(w, "domain %u: operation %u is unknown, and the disk can do it", q->front->domid,
+                   entry->operation);
+    if (status != BLKIF_RSP_OKAY && (can ? w->disk_errors == 0 : !repeated && told))
+        world_fail(w, "domain %u: error %d, and %s", q->front->domid, status,
+                   can ? "the disk had none" : "Dom0 had said that it could");
+}
+
+void queue_reap(struct queue *ring)
 {
     struct blkif_response rsp;
+    struct front *f = ring->front;
     int rc;
-    while ((rc = blkif_take_response(&q->ring, &rsp)) > 0) {
-        struct shadow_entry *entry = shadow_find(&q->shadow, rsp.id);
-        if (entry == NULL || rsp.operation != entry->operation) {
-            world_fail(q->front->world, "domain %u: an answer to nothing: id %llx", q->front->domid,
+    while ((rc = blkif_take_response(&ring->ring, &rsp)) > 0) {
+        struct shadow_entry *entry;
+        struct queue *q = whose(ring, rsp.id, &entry);
+        if (q == NULL || rsp.operation != entry->operation) {
+            world_fail(f->world, "domain %u: an answer to nothing: id %llx", f->domid,
                        (unsigned long long)rsp.id);
             return;
         }
         judge(q, entry, rsp.status == BLKIF_RSP_OKAY);
-        if (rsp.status != BLKIF_RSP_OKAY && q->front->world->disk_errors == 0)
-            world_fail(q->front->world, "domain %u: error %d, and the disk had none",
-                       q->front->domid, rsp.status);
+        judge_status(q, entry, rsp.status);
         shadow_put(&q->shadow, entry);
-        q->front->answered++;
-        q->front->failed += rsp.status != BLKIF_RSP_OKAY;
+        ring->on_ring--;
+        f->answered++;
+        f->failed += rsp.status != BLKIF_RSP_OKAY;
     }
     if (rc < 0)
-        world_fail(q->front->world, "domain %u: Dom0's index makes no sense", q->front->domid);
+        world_fail(f->world, "domain %u: Dom0's index makes no sense", f->domid);
+    if (f->phase == FRONT_CONNECTED && queue_waits(ring)) {
+        fill(ring);
+        queue_push(ring);
+    }
 }
 
 /* Whatever Dom0 has begun for it ends as it may: nobody hears of that. */
@@ -184,12 +280,20 @@ void queue_forget(struct queue *q)
     }
 }
 
+void queue_unask(struct queue *q)
+{
+    struct shadow_entry *entry = NULL;
+    q->on_ring = 0;
+    while ((entry = shadow_next(&q->shadow, entry == NULL ? 0 : entry->sequence)) != NULL) {
+        ask_of(q, entry)->ring = RING_NONE;
+        ask_of(q, entry)->repeated = true;
+    }
+}
+
 /* What was asked for in a former life is asked again, in the old order. */
 void queue_repeat(struct queue *q)
 {
-    struct shadow_entry *entry = NULL;
-    while ((entry = shadow_next(&q->shadow, entry == NULL ? 0 : entry->sequence)) != NULL)
-        queue_put(q, entry);
+    fill(q);
     if (world_pick(q->front->world, 2) == 0)
         queue_push(q); /* also before Dom0 has connected */
 }

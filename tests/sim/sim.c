@@ -169,7 +169,7 @@ static void on_death(int signal_number)
 }
 
 struct totals {
-    uint64_t steps, answers, dom0_deaths, front_deaths, connections, queues;
+    uint64_t steps, answers, dom0_deaths, front_deaths, connections, queues, narrowed;
 };
 
 /* Returns whether all went well. */
@@ -212,6 +212,7 @@ static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *lo
     totals->front_deaths += w->front_deaths;
     totals->connections += w->connections;
     totals->queues += w->queues;
+    totals->narrowed += w->narrowed;
     for (int i = 0; i < SIM_FRONTS; i++) {
         totals->answers += w->front[i].answered;
         front_fini(&w->front[i]);
@@ -241,10 +242,11 @@ static int run(uint64_t first, uint64_t count, time_t seconds, uint64_t steps, b
                program_invocation_name, steps, first + done - 1);
     else
         printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " steps, %" PRIu64
-               " requests, %" PRIu64 " connections of %" PRIu64 " queues, Dom0 died %" PRIu64
+               " requests, %" PRIu64 " connections of %" PRIu64 " queues (%" PRIu64
+               " with fewer or smaller rings than before), Dom0 died %" PRIu64
                " times, front ends %" PRIu64 "; all invariants hold\n",
                done, first, totals.steps, totals.answers, totals.connections, totals.queues,
-               totals.dom0_deaths, totals.front_deaths);
+               totals.narrowed, totals.dom0_deaths, totals.front_deaths);
     fault_guard_remove();
     log_close(log);
     return good ? 0 : 1;

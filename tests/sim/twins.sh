@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Broken twins of the back end: `sim` must find each of them. Else it proves nothing of several queues.
+# Broken twins of the back end: `sim` must find each of them. Else it proves nothing of several queues, nor of a next
+# Dom0 that takes less than the one before.
 #     twins.sh BUILD        BUILD: where `sim` has been built (default build/plain)
 # Exit status: 0 so it is, 1 it is not.
 set -u
@@ -54,4 +55,23 @@ twin "the last queue is not looked at" service/back/vbd/vbd_back \
 twin "every queue but the first has the second one's ring" service/back/vbd/vbd_transport \
     'snprintf(directory, sizeof(directory), "queue-%u/", i);' \
     'snprintf(directory, sizeof(directory), "queue-%u/", i > 0);'
+# The next Dom0 takes less.
+twin "more queues are offered than are taken" service/back/vbd/vbd_nodes \
+    'options->max_queues);' 'VBD_QUEUES_MAX);'
+twin "larger rings are offered than are taken" service/back/vbd/vbd_nodes \
+    'options->max_ring_page_order);' '1);'
+twin "a disk that is read-only now is written" service/back/vbd/validate \
+    'return rights->write ? check_direct(req, rights) : BLKIF_RSP_ERROR;' 'return check_direct(req, rights);'
+twin "nobody is told that it is read-only now" service/back/vbd/vbd_nodes \
+    '(options->writable ? 0 : VDISK_READONLY);' '0;'
+twin "a flush goes to a disk that has none now" service/back/vbd/validate \
+    'if (!rights->flush)' 'if (0)'
+twin "a discard goes to a disk that has none now" service/back/vbd/validate \
+    'if (!rights->discard ||' 'if ('
+twin "a flush is offered that there is none of now" service/back/vbd/vbd_nodes \
+    'return options->writable && can->writable && can->flush;' 'return 1;'
+twin "a disk that is smaller now is read past its end" service/back/vbd/validate \
+    'return sector_count <= disk_sectors && sector <= disk_sectors - sector_count;' 'return 1;'
+twin "the size that is told is not that of the disk" service/back/vbd/vbd_nodes \
+    '"sectors", "%" PRIu64, can->sector_count);' '"sectors", "%d", 4096);'
 exit $failures

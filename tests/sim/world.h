@@ -5,7 +5,8 @@
  *
  *   Dom0     store, toolstack, back ends, ring loop, disk queue, cache; a disk whose operations end
  *            when the scheduler says so, in any order, with errors. Its loop is cut into pieces, so
- *            that front ends act between any two of them.
+ *            that front ends act between any two of them. Each next one may take fewer queues or
+ *            smaller rings, be read-only, do no flush or discard, or have a smaller disk.
  *   disk     outlives Dom0. An oracle knows what each sector may hold, and judges every read.
  *   front    the front end's half: xenbus states, one to four queues with a front_ring, shadow,
  * grants and event channel each time     moved by hand; every domain has a clock whose rate changes
@@ -40,7 +41,8 @@ enum {
     SIM_CACHE_SECTORS = 40,
     SIM_SECTORS_MAX = 8, /* of a read or write: one page */
     SIM_DISCARD_SECTORS_MAX = 40,
-    SIM_ENTRIES_MAX = 64, /* of a ring */
+    SIM_SECTORS_LEAST = 80, /* of a small disk */
+    SIM_ENTRIES_MAX = 64,   /* of a ring */
     SIM_WHY_MAX = 200,
 };
 
@@ -55,8 +57,13 @@ enum front_phase {
 
 struct world;
 
+enum { RING_NONE = -1 };
+
 /* A front end's request, as the oracle knows it; by its entry of the shadow. */
 struct ask {
+    int ring;      /* the queue where Dom0 is asked; RING_NONE: it waits for a slot */
+    bool repeated; /* asked of an earlier Dom0, which may have been able to do more */
+
     struct oracle_change change; /* a write or discard */
     struct oracle_read read;
     struct oracle_sector was[SIM_SECTORS_MAX];
@@ -70,15 +77,24 @@ struct queue {
     struct shadow shadow;
     struct ask ask[SIM_ENTRIES_MAX];
     struct blkif_front_ring ring;
+    uint32_t on_ring; /* requests, also those of queues without a ring */
     evtchn_port_t port;
     bool asleep;
+};
+
+/* What can be done with the disk: of the present Dom0, or as a front end was told. */
+struct abilities {
+    uint64_t sectors;
+    bool writable, flush, discard;
 };
 
 struct front {
     struct world *world;
     domid_t domid;
     enum front_phase phase;
-    uint32_t page_order, queue_count;
+    uint32_t page_order, queue_count; /* for good: the most */
+    uint32_t life_order, life_queues; /* what the present Dom0 takes of that */
+    struct abilities told;
     bool queues_share_vcpu;
     struct queue queue[SIM_QUEUES_MAX];
     uint64_t seen_ns; /* of its clock */
@@ -118,9 +134,13 @@ struct world {
     struct log_limit log_limit;
     struct back_host host;
     uint32_t depth, block_size_bytes;
+    struct abilities can;
+    bool image_can; /* the image can do more than the domains' disks of it */
+    uint32_t max_queues, max_page_order;
     uint32_t disk_ready; /* operations that the disk has done and Dom0 has not heard of */
     /* what happened */
     uint64_t steps, dom0_deaths, front_deaths, connections, queues, disk_errors;
+    uint64_t narrowed; /* connections that take less than the front end has */
     bool verbose;
     char why[SIM_WHY_MAX]; /* the first thing that must not be */
 };
@@ -154,10 +174,13 @@ void front_turn_clock(struct front *f);
 
 /* queue.c */
 void queue_submit(struct queue *q);
-void queue_put(struct queue *q, struct shadow_entry *entry);
+bool queue_waits(struct queue *q); /* for a slot of its ring */
+/* Is it something that this disk does? */
+bool can_do(const struct abilities *can, uint8_t operation, uint64_t sector, uint64_t sector_count);
 void queue_push(struct queue *q);
 void queue_reap(struct queue *q);
 void queue_forget(struct queue *q);
+void queue_unask(struct queue *q); /* there is another Dom0, or another ring */
 void queue_repeat(struct queue *q);
 
 /* check.c: after every step; and when nothing is under way any more. */
