@@ -81,3 +81,35 @@ eventually 5 grep -q 'hold 32 requests: --depth is 32 instead of 200' err || die
 eventually 5 requests_exceed 1000 || die "it does not read: $(cat err)"
 kill -TERM $busy
 reap 2000 $busy
+service stop >/dev/null || die "stop"
+
+# A writable disk, a read-only one and a CD-ROM: the nodes of a real Xen, in its order, without those of block scripts.
+for name in w r cd; do image $name.img 1; done
+start_service --disk w.img,raw,xvda,w --disk r.img,raw,xvdb,r --disk cd.img,raw,hdc,cdrom --shared-cache off
+mkfifo asked answers
+"$TEST_BIN/vbd_session" <asked >answers 2>err &
+busy=$!
+exec {to}>asked {from}<answers
+read -r -t $((20 * slack)) answer <&$from || die "no domain: $(cat err)"
+for devid in 51712 51728 5632; do
+    echo "open $devid" >&$to
+    read -r -t $((20 * slack)) answer <&$from && [ "$answer" = ok ] || die "disk $devid: $answer"
+done
+names() { xenstore-list "$1" | tr '\n' ' '; }
+# are PATH NAMES
+are() { [ "$(names "$1")" = "$2 " ] || die "$1: $(names "$1")"; }
+tools='frontend params frontend-id online removable bootable state dev type mode device-type discard-enable specification'
+offer='feature-max-indirect-segments multi-queue-max-queues max-ring-page-order'
+discard='discard-granularity discard-alignment discard-secure feature-discard'
+rest='feature-barrier feature-persistent sectors info sector-size physical-sector-size'
+backs=/local/domain/0/backend/vbd/1
+are $backs/51712 "$tools $offer feature-flush-cache $discard $rest"
+for devid in 51728 5632; do are $backs/$devid "$tools $offer feature-flush-cache $rest"; done
+[ "$(xenstore-read $backs/51712/info $backs/51728/info $backs/5632/info | tr '\n' ' ')" = '0 4 5 ' ] || die "info"
+[ "$(xenstore-read $backs/5632/removable $backs/5632/device-type | tr '\n' ' ')" = '1 cdrom ' ] || die "the CD-ROM"
+for devid in 51712 51728 5632; do
+    are /local/domain/1/device/vbd/$devid \
+        'backend backend-id state virtual-device device-type trusted protocol ring-ref event-channel feature-persistent'
+done
+exec {to}>&- {from}<&-
+wait $busy

@@ -101,7 +101,9 @@ int vbd_nodes_disk(struct xenbus_back *back, const struct vbd_options *options)
 
 int vbd_nodes_describe(struct xenbus_back *back, const struct vbd_options *options, bool discard)
 {
-    int rc = discard ? publish_discard(back, &options->vdisk->capabilities) : 0;
+    int rc = xenbus_back_put(back, "feature-flush-cache", "%d", can_flush(options));
+    if (rc == 0 && discard)
+        rc = publish_discard(back, &options->vdisk->capabilities);
     if (rc == 0)
         rc = vbd_nodes_abilities(back, options, discard);
     if (rc == 0)
