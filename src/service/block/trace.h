@@ -3,19 +3,14 @@
 #ifndef SPLITDOM_SERVICE_BLOCK_TRACE_H
 #define SPLITDOM_SERVICE_BLOCK_TRACE_H
 
-#include "base/clock.h"
 #include "service/block/client.h"
 #include "service/block/request.h"
 #include "splitdom/trace.h"
 #include "trace/trace_probe.h"
 
-/* Of what goes in pieces: the first is queued, picked and sent, the last one completed. */
-__attribute__((cold, noinline)) static void block_stamp(const struct block_request *request,
-                                                        enum trace_stage stage)
-{
-    if (request->at_ns[stage] == 0 || stage == TRACE_COMPLETED)
-        request->at_ns[stage] = clock_monotonic_ns();
-}
+/* For block_trace, of a request that is traced. Of what goes in pieces: the first is queued, picked
+ * and sent, the last one completed. */
+__attribute__((cold)) void block_stamp(const struct block_request *request, enum trace_stage stage);
 
 static inline void block_trace(const struct block_request *request, enum trace_stage stage)
 {

@@ -126,15 +126,6 @@ void vbd_ring_read_done(struct block_request *request, int status)
         pollables_answered(&vr->pollable);
 }
 
-void vbd_ring_traced_read_done(struct block_request *request, int status)
-{
-    struct pending *p = container_of(request, struct pending, request);
-    if (p->ring->trace != NULL)
-        vbd_trace_answered(p->ring, p, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
-    request->done = vbd_ring_read_done;
-    vbd_ring_read_done(request, status);
-}
-
 int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
 {
     *out = NULL;
@@ -274,10 +265,10 @@ __attribute__((always_inline)) static inline void start_read(struct vbd_ring *vr
     p->request.segment_count = req->nr_segments;
     p->request.sector_count = (uint64_t)sectors;
     p->request.sector = req->sector_number;
+    TRACE_PROBE(judged, vr->domid, req->id, req->sector_number);
     if (vr->config.virtual_completion)
         vbd_ring_stamp_request(vr, p,
                                req->nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX ? stamp_ns : NULL);
-    TRACE_PROBE(judged, vr->domid, req->id, req->sector_number);
     if (traced) {
         p->request.done = vbd_ring_traced_read_done;
         vbd_trace_judged(vr, p, BLKIF_OP_READ, req->sector_number, (uint64_t)sectors);
@@ -285,33 +276,25 @@ __attribute__((always_inline)) static inline void start_read(struct vbd_ring *vr
     block_submit(vr->config.client, &p->request, vr->now_ns);
 }
 
-__attribute__((cold, noinline)) static void start_traced(struct vbd_ring *vr,
-                                                         const struct blkif_request *req,
-                                                         const uint64_t *stamp_ns, int count)
+__attribute__((always_inline)) static inline void start_some(struct vbd_ring *vr,
+                                                             const struct blkif_request *req,
+                                                             const uint64_t *stamp_ns, int count,
+                                                             bool traced)
 {
-    vbd_trace_taken(vr);
-    for (int i = 0; i < count; i++) {
-        if (req[i].operation == BLKIF_OP_READ)
-            start_read(vr, &req[i], &stamp_ns[i], true);
-        else
-            operations_start(vr, &req[i], &stamp_ns[i]);
-    }
-}
-
-static inline void start_some(struct vbd_ring *vr, const struct blkif_request *req,
-                              const uint64_t *stamp_ns, int count)
-{
+    if (traced)
+        vbd_trace_taken(vr);
     for (int i = 0; i < count; i++) {
         if (__builtin_expect(req[i].operation == BLKIF_OP_READ, true))
-            start_read(vr, &req[i], &stamp_ns[i], false);
+            start_read(vr, &req[i], &stamp_ns[i], traced);
         else
             operations_start(vr, &req[i], &stamp_ns[i]);
     }
 }
 
 /* Takes a few of the requests that wait, and then starts them: what each one needs of the cache is
- * on its way while the others are taken. Returns how many. */
-static int consume_some(struct vbd_ring *vr, int waiting)
+ * on its way while the others are taken. Returns how many. Compiled twice, as start_read is. */
+__attribute__((always_inline)) static inline int consume_lot(struct vbd_ring *vr, int waiting,
+                                                             bool traced)
 {
     struct blkif_request req[FLUSH_EVERY];
     uint64_t stamp_ns[FLUSH_EVERY]; /* with completion in virtual time only */
@@ -326,12 +309,19 @@ static int consume_some(struct vbd_ring *vr, int waiting)
         vdisk_expect(vr->vdisk, req[count].sector_number);
         segments += req[count].nr_segments;
     }
-    if (__builtin_expect(vr->trace == NULL, true) || !vbd_trace_wants_any(vr, req, count))
-        start_some(vr, req, stamp_ns, count);
-    else
-        start_traced(vr, req, stamp_ns, count);
+    start_some(vr, req, stamp_ns, count, traced && vbd_trace_wants_any(vr, req, count));
     vbd_ring_flush(vr);
     return count;
+}
+
+__attribute__((noinline)) static int consume_some(struct vbd_ring *vr, int waiting)
+{
+    return consume_lot(vr, waiting, false);
+}
+
+__attribute__((noinline)) static int consume_traced(struct vbd_ring *vr, int waiting)
+{
+    return consume_lot(vr, waiting, true);
 }
 
 /* Nothing is taken off the ring now. */
@@ -365,7 +355,8 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
     int taken = 0;
     while (taken < count && work_done(vr) - before < VBD_RING_CONSUME_SECTORS &&
            vr->barrier == NULL)
-        taken += consume_some(vr, count - taken);
+        taken += __builtin_expect(vr->trace == NULL, true) ? consume_some(vr, count - taken)
+                                                           : consume_traced(vr, count - taken);
     vr->consuming = false;
     vr->stats.requests += (uint64_t)taken;
     return taken;

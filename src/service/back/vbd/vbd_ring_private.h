@@ -76,7 +76,7 @@ static inline void vbd_ring_free_pending(struct vbd_ring *vr, struct pending *p)
 
 /* vbd_ring.c: done of plain reads, which every pending that is free has. */
 void vbd_ring_read_done(struct block_request *request, int status);
-/* The same of those that are traced. */
+/* vbd_trace.c: the same of those that are traced. */
 void vbd_ring_traced_read_done(struct block_request *request, int status);
 
 static inline bool vbd_ring_is_plain_read(const struct pending *p)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/container_of.h"
+#include "service/back/vbd/vbd_ring_private.h"
 
 static struct vbd_trace *make(const struct vbd_ring *vr)
 {
@@ -113,4 +115,13 @@ void vbd_trace_published(struct vbd_ring *vr)
         trace_writer_put(trace->to.writer, &trace->unpublished[i]);
     }
     trace->unpublished_count = 0;
+}
+
+void vbd_ring_traced_read_done(struct block_request *request, int status)
+{
+    struct pending *p = container_of(request, struct pending, request);
+    if (p->ring->trace != NULL)
+        vbd_trace_answered(p->ring, p, status == 0 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    request->done = vbd_ring_read_done;
+    vbd_ring_read_done(request, status);
 }
