@@ -37,7 +37,7 @@ static bool pause_a_little(const struct client_trace *trace)
     return ppoll(&end, 1, &pause, NULL) <= 0;
 }
 
-/* Dom0's end is the workload's business: what it wrote down stays. */
+/* Dom0's end is the workload's business: what it wrote down stays. The next one is not asked. */
 static void *take(void *arg)
 {
     struct client_trace *trace = arg;
@@ -119,6 +119,8 @@ int client_trace_end(struct client_trace *trace, struct why *why)
     pthread_join(trace->thread, NULL);
     trace_session_close(trace->session);
     trace->session = NULL;
+    if (trace->rc < 0)
+        fprintf(stderr, "client: %s: what follows was written down until then\n", trace->why.text);
     int rc = trace_table_write(stderr, &trace->set);
     if (rc == 0)
         rc = trace_json_write(trace->out, &trace->set);

@@ -15,8 +15,8 @@ struct client_trace;
  * trace_path is created. Errors, with a line in why: -errno. */
 int client_trace_start(const struct client_options *options, uint32_t domid,
                        struct client_trace **out, struct why *why);
-/* Ends it: writes the file, and the table of the stages on stderr. Errors, with a line in why:
- * -errno. NULL: nothing. */
+/* Ends it: writes the file, and the table of the stages on stderr, after a line if Dom0 ended
+ * before the workload did. Errors, with a line in why: -errno. NULL: nothing. */
 int client_trace_end(struct client_trace *trace, struct why *why);
 
 #endif

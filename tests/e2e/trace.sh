@@ -96,6 +96,19 @@ reap $((60000 * slack)) $tracer
 grep -q '^misses: ' dead.table || grep -q '^hits: ' dead.table || die "nothing told: $(cat dead.table)"
 python3 -c 'import json; json.load(open("dead.json"))' || die "what was left is no JSON"
 
+# Dom0 dies under a client that outlives it: its trace says that it is not all.
+start_service --shared-cache off
+"$BIN/client" 1 300 --rate 100 --reconnect --no-record --json --trace part.json >13.out 2>13.err &
+client=$!
+eventually 10 eval 'service status --json | grep -q "\"requests\":[1-9]"' || die "no requests: $(cat 13.err)"
+kill -KILL "$(dom0_pid)"
+start_service --shared-cache off
+reap $((60000 * slack)) $client
+[ "$status" = 0 ] && grep -q '^client: Dom0 has ended: what follows was written down until then$' 13.err ||
+    die "exit $status: $(cat 13.err)"
+check part.json
+service stop >/dev/null || die "no stop"
+
 # Hits that a domain finds by itself in the shared cache: all of them, and a sample that stands for all.
 start_service
 "$BIN/client" 1 2000 --no-record --pattern hotset:0.1:100 >10.out 2>10.err || die "client: $(cat 10.err)"
