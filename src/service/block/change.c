@@ -4,7 +4,7 @@
  *
  * From when it begins until it has ended nobody can know what its sectors hold. So
  *   - they leave the cache before it is sent, in steps if they are many, and what it has written
- * enters there when it has ended;
+ * may enter there when it has ended;
  *   - a read that the device has not answered by then, or is sent meanwhile, may bring what was
  *     there before: it answers those who asked already, is joined by nobody and kept by nobody;
  *   - another write or discard of the same blocks waits until it has ended. Each sector ends as the
@@ -72,6 +72,17 @@ bool change_clear_on(struct device *device)
     return any;
 }
 
+/* What the cache had of it, it has again, now as it was written. Else a write takes room that
+ * nothing has had yet, but puts others out only where that has been of use: who writes much and
+ * reads little should neither pay for it nor empty the cache. */
+static bool is_worth_keeping(const struct device_job *job)
+{
+    struct vdisk *vdisk = job->vdisk;
+    return job->removal.removed > 0 || !cache_was_full(vdisk->cache) ||
+           rereads_keep(&vdisk->rereads, cache_capacity(vdisk->cache), job->sector,
+                        job->sector_count);
+}
+
 /* Its data is that of whole sectors, in a buffer that no domain can reach. */
 static void keep_written(const struct device_job *job)
 {
@@ -85,7 +96,7 @@ static void keep_written(const struct device_job *job)
 void change_end(struct device_job *job)
 {
     list_remove(&job->changing);
-    if (job->io.status == 0 && job->fills_cache)
+    if (job->io.status == 0 && job->fills_cache && is_worth_keeping(job))
         keep_written(job);
     job_put_back(job);
 }

@@ -62,6 +62,7 @@ __attribute__((noinline)) static void submit_miss(struct block_client *client,
     struct vdisk *vdisk = client->vdisk;
     assert(still_on_disk(vdisk, request)); /* what is cached is on it anyway */
     vdisk->stats.misses++;
+    rereads_missed(&vdisk->rereads, request->sector);
     request->cache_state = vdisk->cache_state;
     if (!is_admitted(client, request))
         return;

@@ -88,6 +88,7 @@ void vdisk_destroy(struct vdisk *vdisk)
         vdisk->let_go(vdisk->let_go_ctx, vdisk->cache);
     else
         cache_destroy(vdisk->cache);
+    rereads_free(&vdisk->rereads);
     image_close(&vdisk->image);
     free(vdisk);
 }

@@ -17,6 +17,7 @@
 #include "base/why.h"
 #include "service/block/cache/cache.h"
 #include "service/block/cache/cache_claims.h"
+#include "service/block/cache/rereads.h"
 #include "service/block/engine/image.h"
 #include "service/block/inflight.h"
 
@@ -60,7 +61,8 @@ struct vdisk {
 
     /* The block layer's. */
     struct inflight inflight;
-    uint32_t cache_state; /* changes when something is put into the cache */
+    struct rereads rereads; /* of what was written and is not in the cache */
+    uint32_t cache_state;   /* changes when something is put into the cache */
     uint32_t client_count;
     struct list clients;
     struct list changes;                            /* writes and discards at the engine */

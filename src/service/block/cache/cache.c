@@ -269,12 +269,14 @@ void cache_remove_begin(const struct cache *cache, struct cache_removal *removal
 }
 
 /* What stands there of a free slot is no sector. */
-static void remove_if_within(struct cache *cache, const struct cache_removal *removal,
+static bool remove_if_within(struct cache *cache, const struct cache_removal *removal,
                              uint32_t slot)
 {
     uint64_t held = cache->index.sector_of[slot];
-    if (held - removal->sector < removal->sector_count && find_slot(cache, held) == slot)
-        remove_slot(cache, slot);
+    if (held - removal->sector >= removal->sector_count || find_slot(cache, held) != slot)
+        return false;
+    remove_slot(cache, slot);
+    return true;
 }
 
 bool cache_remove_on(struct cache *cache, struct cache_removal *removal, uint32_t *looks)
@@ -283,12 +285,14 @@ bool cache_remove_on(struct cache *cache, struct cache_removal *removal, uint32_
         removal->done = removal->end;
     for (; removal->done < removal->end && *looks != 0; removal->done++, --*looks) {
         if (removal->by_slot) {
-            remove_if_within(cache, removal, (uint32_t)removal->done);
+            removal->removed += remove_if_within(cache, removal, (uint32_t)removal->done);
             continue;
         }
         uint32_t slot = find_slot(cache, removal->sector + removal->done);
-        if (slot != SECTOR_INDEX_NONE)
-            remove_slot(cache, slot);
+        if (slot == SECTOR_INDEX_NONE)
+            continue;
+        remove_slot(cache, slot);
+        removal->removed++;
     }
     return removal->done == removal->end;
 }
@@ -313,4 +317,9 @@ uint32_t cache_capacity(const struct cache *cache)
 uint32_t cache_used(const struct cache *cache)
 {
     return cache->used;
+}
+
+bool cache_was_full(const struct cache *cache)
+{
+    return cache->touched == cache->capacity;
 }

@@ -89,6 +89,7 @@ struct cache_removal {
     uint64_t sector, sector_count;
     bool by_slot;       /* looks at the slots, which are fewer than the sectors */
     uint64_t done, end; /* sectors, or slots, that were looked at, of all to be */
+    uint64_t removed;   /* sectors that were there so far */
 };
 
 /* sector + sector_count must not wrap. */
@@ -115,5 +116,7 @@ void cache_clear(struct cache *cache);
 
 uint32_t cache_capacity(const struct cache *cache); /* sectors */
 uint32_t cache_used(const struct cache *cache);     /* sectors */
+/* Since it was made or cleared: every slot has held a sector, or there is none. */
+bool cache_was_full(const struct cache *cache);
 
 #endif

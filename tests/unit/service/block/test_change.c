@@ -53,6 +53,39 @@ static void what_was_written_is_read_from_the_cache_by_all(void **state)
     assert_int_equal(f->disk->submitted, submitted);
 }
 
+static bool write_is_kept(uint32_t client, uint64_t sector)
+{
+    struct ask *w = ask(0, client, BLOCK_WRITE, sector, 1);
+    fake_vdisk_finish(&f->fake);
+    assert_int_equal(w->status, 0);
+    const uint64_t *data = cache_peek(f->vdisk->cache, sector);
+    assert_true(data == NULL || *data == word_of(w, sector));
+    return data != NULL;
+}
+
+/* Only what is in the cache anyway is kept of writes, once all room is taken. */
+static void writes_put_nothing_out_of_a_full_cache(void **state)
+{
+    (void)state;
+    for (uint64_t sector = 0; sector < CACHE_SECTORS; sector++)
+        assert_true(write_is_kept(0, sector));
+    for (uint64_t sector = CACHE_SECTORS; sector < 3 * CACHE_SECTORS; sector++)
+        assert_false(write_is_kept(1, sector));
+    for (uint64_t sector = 0; sector < CACHE_SECTORS; sector++)
+        assert_true(write_is_kept(2, sector));
+    assert_int_equal(cache_used(f->vdisk->cache), CACHE_SECTORS);
+}
+
+static void a_full_cache_keeps_what_is_written_where_that_is_read(void **state)
+{
+    (void)state;
+    for (uint64_t sector = 0; sector < CACHE_SECTORS; sector++)
+        assert_true(write_is_kept(0, sector));
+    assert_false(write_is_kept(0, 100));
+    (void)read_now(1, 1, 100);
+    assert_true(write_is_kept(0, 200));
+}
+
 /* Sampled by the device before the write, and back after it. */
 static void an_old_read_in_flight_is_neither_kept_nor_joined(void **state)
 {
@@ -267,6 +300,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_discard_leaves_the_cache_in_turns),
         WITH(setup, what_was_written_is_read_from_the_cache_by_all),
+        WITH(setup, writes_put_nothing_out_of_a_full_cache),
+        WITH(setup, a_full_cache_keeps_what_is_written_where_that_is_read),
         WITH(setup, an_old_read_in_flight_is_neither_kept_nor_joined),
         WITH(setup, without_a_cache_an_old_read_answers_nobody_who_asks_later),
         WITH(setup_4k, an_old_read_that_is_still_copied_is_not_kept_any_more),
