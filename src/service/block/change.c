@@ -34,7 +34,6 @@ struct device_job *change_find(const struct vdisk *vdisk, uint64_t offset_bytes,
 void change_begin(struct device_job *job)
 {
     struct vdisk *vdisk = job->vdisk;
-    assert(change_find(vdisk, job->io.offset_bytes, job->io.length_bytes) == NULL);
     list_push_back(&vdisk->changes, &job->changing);
     cache_remove_begin(vdisk->cache, &job->removal, job->sector, job->sector_count);
     vdisk_outdate(vdisk, job->io.offset_bytes, job->io.length_bytes);

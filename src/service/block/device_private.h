@@ -231,7 +231,7 @@ bool piece_cancel(struct block_request *request);
 /* A write or discard under way of sectors in this span, or NULL. */
 struct device_job *change_find(const struct vdisk *vdisk, uint64_t offset_bytes,
                                uint64_t length_bytes);
-/* The job, whose io and sectors are set, is to change them. */
+/* The job, whose io and sectors are set, is to change them: change_find has found no other. */
 void change_begin(struct device_job *job);
 /* To the engine, as soon as its sectors have left the cache. */
 void change_send(struct device_job *job, const struct block_request *request);

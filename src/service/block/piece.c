@@ -353,15 +353,15 @@ bool piece_take_turn(struct device *device, struct block_client *client,
     if (request->sent_ns == 0)
         job_note_sent(device, request);
     count(device, vdisk, request, job->io.length_bytes);
-    if (job->io.operation == DISK_WRITE && !request->is_direct)
-        copy_data(job);
-    request->job_count++;
-    if (changes) {
+    if (changes)
         change_begin(job);
+    if (job->io.operation == DISK_WRITE && !request->is_direct)
+        copy_data(job); /* while the cache's memory, in which change_send looks, is on its way */
+    request->job_count++;
+    if (changes)
         change_send(job, request);
-    } else {
+    else
         job_send(job, request);
-    }
     go_on(client, request, sectors);
     return true;
 }

@@ -22,7 +22,8 @@
 #include "service/block/engine/sector.h"
 
 enum {
-    POOL_ALIGN = 64, /* a sector is eight whole cache lines */
+    POOL_ALIGN = 64,    /* a sector is eight whole cache lines */
+    REMOVAL_AHEAD = 16, /* about as many lines as a processor fetches at once */
 };
 
 struct cache {
@@ -146,6 +147,12 @@ const void *cache_peek(const struct cache *cache, uint64_t sector)
     return slot == SECTOR_INDEX_NONE ? NULL : slot_data(cache, slot);
 }
 
+void cache_prefetch(const struct cache *cache, uint64_t sector)
+{
+    if (cache->used > 0)
+        __builtin_prefetch(sector_index_begin(&cache->index, sector));
+}
+
 static uint32_t take_room(struct cache *cache)
 {
     uint32_t slot = cache->free_slot;
@@ -165,12 +172,6 @@ static uint32_t take_slot(struct cache *cache, uint64_t sector)
     assert(slot < cache->capacity);
     sector_index_remove(&cache->index, slot);
     return slot;
-}
-
-void cache_prefetch(const struct cache *cache, uint64_t sector)
-{
-    if (cache->used > 0)
-        __builtin_prefetch(sector_index_begin(&cache->index, sector));
 }
 
 void cache_prefetch_insert(const struct cache *cache, uint64_t sector)
@@ -220,7 +221,11 @@ static uint32_t slot_for(struct cache *cache, uint64_t sector)
 
 void cache_insert(struct cache *cache, uint64_t sector, const void *data)
 {
-    cache_insert_run(cache, sector, 1, data);
+    if (cache->capacity == 0)
+        return;
+    uint32_t slot = slot_for(cache, sector);
+    if (slot != SECTOR_INDEX_NONE)
+        fill_slot(cache, slot, sector, data);
 }
 
 void cache_insert_run(struct cache *cache, uint64_t sector, uint32_t count, const void *data)
@@ -266,6 +271,8 @@ void cache_remove_begin(const struct cache *cache, struct cache_removal *removal
                                       .sector_count = sector_count,
                                       .by_slot = by_slot,
                                       .end = by_slot ? cache->touched : sector_count};
+    for (uint64_t i = 0; !by_slot && i < sector_count && i < REMOVAL_AHEAD; i++)
+        cache_prefetch(cache, sector + i);
 }
 
 /* What stands there of a free slot is no sector. */
