@@ -147,10 +147,17 @@ const void *cache_peek(const struct cache *cache, uint64_t sector)
     return slot == SECTOR_INDEX_NONE ? NULL : slot_data(cache, slot);
 }
 
+/* In sight of its callers gcc takes away the calls of a function whose only effect is a hint as C
+ * knows one. This hint is none. */
+static inline void prefetch_index(const struct cache *cache, uint64_t sector)
+{
+    prefetch_to_write(sector_index_begin(&cache->index, sector), 1);
+}
+
 void cache_prefetch(const struct cache *cache, uint64_t sector)
 {
     if (cache->used > 0)
-        __builtin_prefetch(sector_index_begin(&cache->index, sector));
+        prefetch_index(cache, sector);
 }
 
 static uint32_t take_room(struct cache *cache)
@@ -271,8 +278,10 @@ void cache_remove_begin(const struct cache *cache, struct cache_removal *removal
                                       .sector_count = sector_count,
                                       .by_slot = by_slot,
                                       .end = by_slot ? cache->touched : sector_count};
-    for (uint64_t i = 0; !by_slot && i < sector_count && i < REMOVAL_AHEAD; i++)
-        cache_prefetch(cache, sector + i);
+    if (by_slot || cache->used == 0)
+        return;
+    for (uint64_t i = 0; i < sector_count && i < REMOVAL_AHEAD; i++)
+        prefetch_index(cache, sector + i);
 }
 
 /* What stands there of a free slot is no sector. */
