@@ -149,6 +149,15 @@ static struct export *find(struct exports *exports, const char *name)
     return NULL;
 }
 
+/* A client's name ends in a log, where nothing of it may look like another line. */
+static int refuse_name(const char *name, struct why *why)
+{
+    for (const char *at = name; *at != '\0'; at++)
+        if (*at < ' ' || *at > '~')
+            return why_fail(why, -ENOENT, "there is no export of that name");
+    return why_fail(why, -ENOENT, "there is no export %s", name);
+}
+
 static int refuse_read_only(const struct export *export, struct why *why)
 {
     struct blkfront_geometry geometry;
@@ -184,7 +193,7 @@ int exports_acquire(struct exports *exports, const char *name, struct blkfront *
     int rc = 0;
 
     if (export == NULL)
-        return why_fail(why, -ENOENT, "there is no export %s", name);
+        return refuse_name(name, why);
     pthread_mutex_lock(&exports->lock);
     if (export->users == 0)
         rc = open_disk(exports, export, why);

@@ -87,6 +87,10 @@ static void disks_are_exports_by_name_and_the_first_is_the_default(void **state)
     assert_ptr_equal(first, same);
     assert_ptr_not_equal(first, other);
     assert_int_equal(exports_acquire(exports, "xvdc", &other, &why), -ENOENT);
+    assert_string_equal(why.text, "there is no export xvdc");
+    /* What would make a line of its own of it, or move a terminal's cursor, is not repeated. */
+    assert_int_equal(exports_acquire(exports, "\x1b[2Ja\nb", &other, &why), -ENOENT);
+    assert_string_equal(why.text, "there is no export of that name");
     exports_release(exports, first);
     assert_int_equal(blkfront_read(same, 3, 1, sector), 0); /* it has a user left */
     assert_true(fake_disk_holds(sector, 3, 1));
