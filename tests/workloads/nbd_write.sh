@@ -50,6 +50,15 @@ end_nbd
 start_nbd --filter=delay --filter=error rdelay=1ms error-rate=0
 nbdcopy "$URI" - | cmp - disk1.img || die "delay, error"
 end_nbd
+start_nbd --filter=error error-pwrite=EIO error-pwrite-rate=100%
+qemu-io -f raw "$URI" -c 'write -P 1 0 4k' >io.log 2>&1 && die "error: the write did not fail: $(cat io.log)"
+nbdcopy "$URI" - | cmp - disk1.img || die "error: something was written, or reads fail"
+end_nbd
+start_nbd --filter=delay rdelay=300ms
+before=$(date +%s%N)
+qemu-io -r -f raw "$URI" -c 'read 0 4k' >io.log || die "delay: $(cat io.log)"
+[ $(($(date +%s%N) - before)) -ge 300000000 ] || die "delay: the read took less than the filter's delay"
+end_nbd
 eventually 5 domains_are 0 || die "the domain of domu nbd goes on"
 
 if [ -e "$BIN/fio-splitdom.so" ]; then
