@@ -2,9 +2,8 @@
 /*
  * plugin: disks of a domain as exports of nbdkit (nbdkit-plugin(3), API 2). The process is one
  * domain; each connection is to one of its disks, which all connections to that export share.
- * Requests run in nbdkit's threads, as many at a time as it has (--threads).
- *
- * When the domain is of no use any more nbdkit is shut down, unless it reconnects.
+ * Requests run in nbdkit's threads (--threads). When the domain is of no use any more nbdkit is
+ * shut down, unless it reconnects.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +21,6 @@
 
 #define NBDKIT_API_VERSION 2
 #include <nbdkit-plugin.h>
-
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 
 enum {
