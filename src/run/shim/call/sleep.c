@@ -7,6 +7,7 @@
 
 #include "run/shim/call/calls.h"
 #include "run/shim/call/cputime.h"
+#include "run/shim/core/process.h"
 #include "run/shim/core/time_scale.h"
 #include "run/shim/core/user.h"
 #include "run/shim/core/vclock.h"
@@ -39,12 +40,29 @@ long call_nanosleep(struct trap *trap)
     return sleep_until(wait_until_ns(span_ns), trap->args[1]);
 }
 
-/* By a CPU-time clock: the span, or the time, in real CPU time. */
+/* By a CPU-time clock, in real CPU time, and until a time: a kick may end it, which begins again.
+ */
 static long sleep_by_cpu(const struct trap *trap, uint64_t ns)
 {
-    struct timespec ts = scale_timespec(cputime_to_real_ns(ns));
+    struct stub_call call = {.args = {trap->args[0], TIMER_ABSTIME, 0, 0}};
+    struct timespec now, until;
+    uint64_t now_ns = 0, until_ns = cputime_to_real_ns(ns);
 
-    return SYS4(SYS_clock_nanosleep, trap->args[0], trap->args[1], &ts, 0);
+    if (!(trap->args[1] & TIMER_ABSTIME)) {
+        if (SYS2(SYS_clock_gettime, trap->args[0], &now) == 0)
+            scale_from_timespec(&now, &now_ns);
+        until_ns = scale_capped((scale_u128)until_ns + now_ns);
+    }
+    until = scale_timespec(until_ns);
+    call.args[2] = (long)&until;
+    long rc = wait_unbounded(SYS_clock_nanosleep, &call);
+    if (rc != -EINTR || trap->args[3] == 0 || (trap->args[1] & TIMER_ABSTIME))
+        return rc;
+    struct timespec rest = {0};
+    if (SYS2(SYS_clock_gettime, trap->args[0], &now) == 0 && scale_from_timespec(&now, &now_ns) &&
+        now_ns < until_ns)
+        rest = scale_timespec(scale_to_virtual_ns(process.cpu_tdf, until_ns - now_ns, true));
+    return user_write(trap->args[3], &rest, sizeof(rest)) < 0 ? -EFAULT : rc;
 }
 
 long call_clock_nanosleep(struct trap *trap)
