@@ -34,3 +34,6 @@ for ((i = 0; i < 200; i++)); do
     timers+=(-c "5:$((1 + i % 2))")
 done
 run 1 "${timers[@]}" "$TEST_BIN/waits_endless" || die "a wait without a time-out ended by itself"
+
+# A signal of the program's that comes with the kick of a change ends the wait all the same.
+run 1 "$TEST_BIN/signals_kicks" 5 || die "a signal at the instant of a change"

@@ -2,6 +2,7 @@
 #include "run/shim/catch.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -17,12 +18,25 @@
 
 enum { SYSCALL_BYTES = 2 /* 0f 05 */ };
 
+/* What is not kept from coming while a kick is answered: a trapped call, faults of the shim's own,
+ * of which a trapped rdtsc is one. */
+#define FAULTS                                                                                     \
+    (SIGNALS_SIGSYS | UINT64_C(1) << (SIGSEGV - 1) | UINT64_C(1) << (SIGBUS - 1) |                 \
+     UINT64_C(1) << (SIGILL - 1) | UINT64_C(1) << (SIGFPE - 1) | UINT64_C(1) << (SIGTRAP - 1))
+
 #ifndef SYS_SECCOMP
 #define SYS_SECCOMP 1
 #endif
 
+/* The handler begins with all blocked. From here on the program's signals come as they would. */
+static void let_in(const ucontext_t *context)
+{
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &context->uc_sigmask, 0, SIGNALS_MASK_BYTES);
+}
+
 static void answer(ucontext_t *context)
 {
+    let_in(context);
     greg_t *gregs = context->uc_mcontext.gregs;
     struct trap trap = {.nr = gregs[REG_RAX],
                         .args = {gregs[REG_RDI], gregs[REG_RSI], gregs[REG_RDX], gregs[REG_R10],
@@ -46,25 +60,97 @@ static void begin_again(greg_t *gregs, uint32_t place)
     gregs[REG_RIP] -= SYSCALL_BYTES;
 }
 
+enum due { NONE_DUE, DUE_RESTARTS, DUE };
+
+/* Does a handler of the program's run as soon as we return? SIGSYS is taken before other signals of
+ * the same instant, so that what has come with the kick waits. DUE_RESTARTS: all have SA_RESTART.
+ */
+static enum due handlers_due(const ucontext_t *context)
+{
+    struct trap_action action;
+    uint64_t pending = 0;
+    enum due due = NONE_DUE;
+
+    SYS2(SYS_rt_sigpending, &pending, SIGNALS_MASK_BYTES);
+    pending &= ~*(const uint64_t *)(const void *)&context->uc_sigmask;
+    for (int number = 1; pending != 0; number++, pending >>= 1) {
+        if (!(pending & 1) || SYS4(SYS_rt_sigaction, number, 0, &action, SIGNALS_MASK_BYTES) != 0 ||
+            action.handler == (void *)SIG_DFL || action.handler == (void *)SIG_IGN)
+            continue;
+        if (!(action.flags & SA_RESTART))
+            return DUE;
+        due = DUE_RESTARTS;
+    }
+    return due;
+}
+
+/* Of those that a handler without SA_RESTART ends, and the kick, which has it, does not: the kernel
+ * has turned back to the instruction that began it. rcx is what that one has left there. */
+static bool is_begun_again(const greg_t *gregs)
+{
+    if (gregs[REG_RCX] != gregs[REG_RIP] + SYSCALL_BYTES)
+        return false;
+    switch (gregs[REG_RAX]) {
+    case SYS_read:
+    case SYS_readv:
+    case SYS_write:
+    case SYS_writev:
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_accept:
+    case SYS_accept4:
+    case SYS_connect:
+    case SYS_wait4:
+    case SYS_waitid:
+    case SYS_flock:
+    case SYS_fcntl:
+    case SYS_ioctl:
+    case SYS_open:
+    case SYS_openat:
+    case SYS_mq_timedsend:
+    case SYS_mq_timedreceive:
+        return true;
+    case SYS_futex:
+        return (gregs[REG_RSI] & FUTEX_CMD_MASK) == FUTEX_WAIT ||
+               (gregs[REG_RSI] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+    default:
+        return false;
+    }
+}
+
 /*
  * The rate has changed. A thread on its way into a wait (from stub_wait_check on) does not go in;
- * one whose wait this signal has ended begins anew. Where a handler of the program's was called by
- * the same interruption, that one is what we have interrupted, and the wait ends with -EINTR as it
- * should.
+ * one whose wait this signal has ended begins anew, unless a handler of the program's is due, too:
+ * then the wait ends with -EINTR as it should. (Where that handler was called first, it is what we
+ * have interrupted.) What comes after the look and before the wait is begun anew is answered
+ * before, as if it had come before the wait.
  */
 static void kicked(ucontext_t *context, uint32_t place)
 {
     greg_t *gregs = context->uc_mcontext.gregs;
     const greg_t at = gregs[REG_RIP];
 
-    if (at >= (greg_t)stub_wait_check && at < (greg_t)stub_wait_after)
-        gregs[REG_RIP] = (greg_t)stub_wait_cancel;
-    else if (at == (greg_t)stub_wait_after && gregs[REG_RAX] == -EINTR)
-        gregs[REG_RAX] = STUB_KICKED;
-    else if (place != 0 && gregs[REG_RAX] == -EINTR)
-        begin_again(gregs, place);
     filter_install_stamps();
     timers_rearm();
+    const enum due due = handlers_due(context);
+    if (at == (greg_t)stub_wait_after - SYSCALL_BYTES &&
+        gregs[REG_RCX] == (greg_t)stub_wait_after &&
+        due == DUE) { /* was in it, and was to begin it again */
+        gregs[REG_RAX] = -EINTR;
+        gregs[REG_RIP] = (greg_t)stub_wait_after;
+    } else if (at >= (greg_t)stub_wait_check && at < (greg_t)stub_wait_after) {
+        gregs[REG_RIP] = (greg_t)stub_wait_cancel;
+    } else if (gregs[REG_RAX] == -EINTR && due == NONE_DUE) {
+        if (at == (greg_t)stub_wait_after)
+            gregs[REG_RAX] = STUB_KICKED;
+        else if (place != 0)
+            begin_again(gregs, place);
+    } else if (due == DUE && is_begun_again(gregs)) {
+        gregs[REG_RAX] = -EINTR;
+        gregs[REG_RIP] += SYSCALL_BYTES;
+    }
 }
 
 /* A SIGSYS that somebody has sent, which has nothing to do with us. */
@@ -72,6 +158,7 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 {
     struct trap_action action = process.sigsys;
 
+    let_in(context);
     if (action.handler == (void *)SIG_IGN)
         return;
     if (action.handler != (void *)SIG_DFL) {
@@ -101,6 +188,7 @@ void catch_install(void)
         .handler = (void *)(uintptr_t)caught,
         .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | SIGNALS_RESTORER,
         .restorer = stub_restore,
+        .mask = ~FAULTS,
     };
     uint64_t sigsys = SIGNALS_SIGSYS;
 
