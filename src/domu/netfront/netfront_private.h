@@ -52,6 +52,8 @@ struct netfront_queue {
     bool tx_busy;        /* a thread sends or drains, */
     uint32_t tx_waiters; /* and so many wait for its end: of queues without a ring */
     uint64_t tx_rings;   /* how many it had before the present one */
+    uint64_t tx_now_ns;  /* when the frames of the present call leave; 0: to be read */
+    uint32_t tx_same;    /* so many have left then */
     struct {
         uint64_t frames, bytes, errors, dropped, lost, waits;
     } tx_count;
@@ -59,6 +61,7 @@ struct netfront_queue {
     struct netfront_side rx;            /* its lock: everything down to the next remark */
     struct netif_rx_front_ring rx_ring; /* a spinning thread looks without the lock */
     struct rx_frame next; /* taken off the ring, and its pages not posted again; nr_slots 0: none */
+    uint64_t next_due_ns; /* of this domain's clock, if next has a stamp */
     struct due_looks looks;
     struct {
         uint64_t frames, bytes, errors, truncated, slots;

@@ -47,17 +47,6 @@ static void give_back(struct netfront_queue *q)
     q->next.nr_slots = 0;
 }
 
-/* This domain's clock when the frame arrives; 0: it has no stamp. */
-static uint64_t due_ns(struct netfront_queue *q)
-{
-    if (!q->next.has_stamp)
-        return 0;
-    const uint64_t offset_ns = domain_clock_offset_ns(q->nf->clock);
-    uint64_t now_ns;
-    (void)domain_clock_read_ns(q->nf->clock, &now_ns);
-    return splitdom_netif_stamp_get(&q->next.stamp, now_ns - offset_ns) + offset_ns;
-}
-
 /* Takes the next frame that is one into q->next. */
 static int take_next(struct netfront_queue *q)
 {
@@ -79,7 +68,16 @@ static int take_next(struct netfront_queue *q)
     return 1;
 }
 
-int netfront_look(struct netfront_queue *q, int64_t *left_ns)
+/* This domain's clock when the frame in q->next arrives: stamps mean times near to its last look.
+ */
+static uint64_t due_ns(const struct netfront_queue *q)
+{
+    const uint64_t offset_ns = domain_clock_offset_ns(q->nf->clock);
+    return splitdom_netif_stamp_get(&q->next.stamp, q->looks.look_ns - offset_ns) + offset_ns;
+}
+
+/* As netfront_look. looked: the clock was read just now; what was due then needs no other look. */
+static int look(struct netfront_queue *q, bool looked, int64_t *left_ns)
 {
     *left_ns = -1;
     int rc = netfront_failed(q->nf);
@@ -90,8 +88,21 @@ int netfront_look(struct netfront_queue *q, int64_t *left_ns)
         return rc;
     if (!q->next.has_stamp)
         return 1;
-    *left_ns = due_left_ns(&q->looks, q->nf->clock, due_ns(q));
+    if (looked) {
+        q->next_due_ns = due_ns(q);
+        if (q->next_due_ns <= q->looks.look_ns)
+            return 1;
+    }
+    do { /* twice if the last look was days ago */
+        q->next_due_ns = due_ns(q);
+        *left_ns = due_left_ns(&q->looks, q->nf->clock, q->next_due_ns);
+    } while (q->next_due_ns != due_ns(q));
     return *left_ns == 0;
+}
+
+int netfront_look(struct netfront_queue *q, int64_t *left_ns)
+{
+    return look(q, false, left_ns);
 }
 
 /* Hands q->next out. */
@@ -104,7 +115,7 @@ static void deliver(struct netfront_queue *q, struct netfront_frame *out)
     out->data_validated = next->data_validated;
     out->gso_type = next->gso_type;
     out->gso_size_bytes = next->gso_size_bytes;
-    out->stamp_ns = next->has_stamp ? due_ns(q) : NETFRONT_NO_STAMP;
+    out->stamp_ns = next->has_stamp ? q->next_due_ns : NETFRONT_NO_STAMP;
     rx_frame_copy(next, q->rx_data, out->data, out->room_bytes);
     q->rx_count.frames++;
     q->rx_count.bytes += next->length_bytes;
@@ -118,7 +129,7 @@ static int take_all(struct netfront_queue *q, struct netfront_frame *frames, uin
 {
     uint32_t taken = 0;
     int rc = 0;
-    while (taken < count && (rc = netfront_look(q, left_ns)) == 1)
+    while (taken < count && (rc = look(q, taken > 0, left_ns)) == 1)
         deliver(q, &frames[taken++]);
     if (rc < 0)
         return rc;
