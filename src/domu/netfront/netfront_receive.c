@@ -11,7 +11,7 @@
 #include "ring/evtchn.h"
 
 enum {
-    DUE_SPIN_NS = 30000, /* sooner than that a sleep would come back too late */
+    DUE_SPIN_NS = 50000, /* sooner than that a sleep would come back too late */
     LOOKS_PER_CLOCK_READ = 32,
 };
 

@@ -6,10 +6,38 @@
 
 #include "base/container_of.h"
 
-/* Waits for what is due next. */
-static void await(struct net_link_way *way)
+/* By how much of the link's time a frame may be handed out before it is due. */
+static uint64_t early_ns(const struct net_link_way *way, uint64_t now_ns)
+{
+    const struct net_link *link = way->link;
+    const struct tdf_clock *clock = link->time->clock;
+
+    if (way != &link->way[NET_WAY_DOWN] || link->is_trunk || !link->port->holds)
+        return 0;
+
+    uint64_t then_ns = tdf_clock_at_ns(clock, tdf_clock_when_ns(clock, now_ns) + NET_LINK_EARLY_NS);
+
+    return then_ns > now_ns ? then_ns - now_ns : 0; /* else the clock stands still */
+}
+
+/* When there is something to be done next. */
+static uint64_t next_of(const struct net_link_way *way, uint64_t now_ns)
 {
     uint64_t next_ns = net_pipe_next_ns(&way->pipe);
+    uint64_t due_ns = net_pipe_early_ns(&way->pipe);
+
+    if (due_ns == UINT64_MAX)
+        return next_ns;
+
+    uint64_t early = early_ns(way, now_ns);
+
+    due_ns = due_ns > early ? due_ns - early : 0;
+    return due_ns < next_ns ? due_ns : next_ns;
+}
+
+static void await(struct net_link_way *way)
+{
+    uint64_t next_ns = next_of(way, tdf_clock_now_ns(way->link->time->clock));
 
     if (next_ns == UINT64_MAX)
         timer_stop(&way->timer);
@@ -21,9 +49,12 @@ static void on_due(struct timer *timer, void *opaque)
 {
     struct net_link_way *way = opaque;
 
+    uint64_t now_ns = tdf_clock_now_ns(way->link->time->clock), early = early_ns(way, now_ns);
+    uint32_t count = net_pipe_advance(&way->pipe, now_ns, NET_LINK_FRAMES_AT_ONCE);
+
     (void)timer;
-    (void)net_pipe_advance(&way->pipe, tdf_clock_now_ns(way->link->time->clock),
-                           NET_LINK_FRAMES_AT_ONCE);
+    if (early > 0)
+        (void)net_pipe_advance_early(&way->pipe, now_ns + early, NET_LINK_FRAMES_AT_ONCE - count);
     await(way);
 }
 
@@ -45,7 +76,9 @@ static void put(struct net_sink *sink, struct net_port *port, struct net_frame *
     struct tdf_clock *clock = way->link->time->clock;
 
     net_pipe_put(&way->pipe, port, frame, tdf_clock_at_ns(clock, at_ns));
-    if (net_pipe_next_ns(&way->pipe) <= tdf_clock_now_ns(clock))
+    uint64_t now_ns = tdf_clock_now_ns(clock);
+
+    if (next_of(way, now_ns) <= now_ns)
         on_due(&way->timer, way);
     else
         await(way);

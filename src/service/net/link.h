@@ -6,7 +6,8 @@
  * All of a link's numbers are of one time frame: the clock that it counts in. On the clock of a
  * domain at TDF k a link of 10 ms and 1 Gbit/s is one of k * 10 ms and 1/k Gbit/s by the wall, and
  * the domain sees what was asked for; while the domain is paused, its link stands still. The
- * clock's timers are watched shortly before they are due.
+ * clock's timers are watched shortly before they are due. A vif that can hold a frame until it is
+ * there (net_port.holds) gets it NET_LINK_EARLY_NS before, so that its domain is awake by then.
  *
  * Dom0's loop thread; nothing here blocks.
  */
@@ -25,7 +26,10 @@ enum net_way {
     NET_WAYS
 };
 
-enum { NET_LINK_FRAMES_AT_ONCE = 256 }; /* of one timer */
+enum {
+    NET_LINK_FRAMES_AT_ONCE = 256, /* of one timer */
+    NET_LINK_EARLY_NS = 50000,     /* real: what a sleeping process may take to wake up */
+};
 
 struct net_link;
 

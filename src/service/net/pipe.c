@@ -245,15 +245,14 @@ void net_pipe_put(struct net_pipe *pipe, struct net_port *port, struct net_frame
     }
 }
 
-uint32_t net_pipe_advance(struct net_pipe *pipe, uint64_t now_ns, uint32_t frames_most)
+static uint32_t hand_out(struct net_pipe *pipe, uint64_t until_ns, uint32_t frames_most)
 {
     uint32_t count = 0;
 
-    transmit(pipe, now_ns);
     while (count < frames_most) {
         struct heap_node *first = heap_first(&pipe->flight);
 
-        if (first == NULL || first->key > now_ns)
+        if (first == NULL || first->key > until_ns)
             break;
         heap_remove(&pipe->flight, first);
 
@@ -268,6 +267,29 @@ uint32_t net_pipe_advance(struct net_pipe *pipe, uint64_t now_ns, uint32_t frame
         count++;
     }
     return count;
+}
+
+uint32_t net_pipe_advance(struct net_pipe *pipe, uint64_t now_ns, uint32_t frames_most)
+{
+    transmit(pipe, now_ns);
+    return hand_out(pipe, now_ns, frames_most);
+}
+
+static bool keeps_order(const struct net_pipe *pipe)
+{
+    return pipe->config.jitter_ns == 0 && pipe->config.reorder.part == 0;
+}
+
+uint32_t net_pipe_advance_early(struct net_pipe *pipe, uint64_t until_ns, uint32_t frames_most)
+{
+    return keeps_order(pipe) ? hand_out(pipe, until_ns, frames_most) : 0;
+}
+
+uint64_t net_pipe_early_ns(const struct net_pipe *pipe)
+{
+    const struct heap_node *flying = heap_first(&pipe->flight);
+
+    return flying != NULL && keeps_order(pipe) ? flying->key : UINT64_MAX;
 }
 
 uint64_t net_pipe_next_ns(const struct net_pipe *pipe)

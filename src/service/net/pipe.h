@@ -93,7 +93,12 @@ void net_pipe_put(struct net_pipe *pipe, struct net_port *port, struct net_frame
 /* It is now_ns: what is due goes out, in the order of due times, at most so many frames. Returns
  * how many. */
 uint32_t net_pipe_advance(struct net_pipe *pipe, uint64_t now_ns, uint32_t frames_most);
-/* When to call that next; UINT64_MAX: never, as far as is known. */
+/* The same for what is on its way and due by until_ns, although that is to come: for who can hold a
+ * frame until then. Nothing goes that a later frame might overtake, with jitter or reordering. */
+uint32_t net_pipe_advance_early(struct net_pipe *pipe, uint64_t until_ns, uint32_t frames_most);
+/* When the first frame that could go early is due; UINT64_MAX: there is none. */
+uint64_t net_pipe_early_ns(const struct net_pipe *pipe);
+/* When to call net_pipe_advance next; UINT64_MAX: never, as far as is known. */
 uint64_t net_pipe_next_ns(const struct net_pipe *pipe);
 
 #endif

@@ -82,6 +82,7 @@ struct net_port {
     char name[NET_PORT_NAME_SIZE]; /* "vif1.0" */
     uint32_t weight;               /* share of the turns, 1..65535 */
     void *owner;                   /* for the owner alone */
+    bool holds; /* the owner keeps a frame until at_ns: it may be delivered before */
     /* Read by anyone. */
     uint32_t id; /* of this port alone as long as Dom0 runs; 0 before it is connected */
     struct net_count in, out; /* what passed net_port_input, and what was delivered */

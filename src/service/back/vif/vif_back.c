@@ -144,6 +144,7 @@ static int create_queues(struct vif *vif, const struct vif_transport *transport)
                                       .broken = broken,
                                       .ctx = vif};
     config.features.stamps = config.features.stamps && vif->options.stamps;
+    vif->port.holds = config.features.stamps;
     for (uint32_t i = 0; i < transport->queue_count; i++) {
         const struct vif_transport_queue *queue = &transport->queue[i];
         config.tx_ring_ref = queue->tx_ring_ref;

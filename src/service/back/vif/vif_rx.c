@@ -185,7 +185,8 @@ static void put_extras(struct vif_queue *q, const struct net_frame *frame, uint6
         uint64_t now_ns = tdf_clock_now_ns(q->config.clock);
         uint64_t due_ns = tdf_clock_at_ns(q->config.clock, at_ns);
         extra = (struct netif_extra_info){.type = SPLITDOM_NETIF_EXTRA_TYPE_STAMP};
-        splitdom_netif_stamp_put(&extra, due_ns < now_ns ? due_ns : now_ns);
+        bool early = q->config.port->down != NULL; /* a link may be, nobody else */
+        splitdom_netif_stamp_put(&extra, due_ns < now_ns || early ? due_ns : now_ns);
         put_extra(q, &extra);
     }
 }

@@ -118,6 +118,35 @@ static void a_delay_is_of_the_domains_time(void **state)
     end();
 }
 
+/* 50 us of real time before the frame is there, with the time at which it is. */
+static void who_can_hold_a_frame_gets_it_early(void **state)
+{
+    (void)state;
+    begin((struct tdf){10, 1});
+    insert("delay=1ms");
+    ports[0].port.holds = true;
+    fixture_send(&ports[1], OWN(0), OWN(1), now());
+    pass(10000000 - NET_LINK_EARLY_NS - 10);
+    assert_int_equal(ports[0].count, 0);
+    pass(10);
+    assert_int_equal(ports[0].count, 1);
+    assert_true(ports[0].at_ns[0] == START_NS + 10000000);
+    end();
+}
+
+static void nobody_gets_a_frame_that_another_may_overtake(void **state)
+{
+    (void)state;
+    begin((struct tdf){10, 1});
+    insert("delay=1ms jitter=1us");
+    ports[0].port.holds = true;
+    fixture_send(&ports[1], OWN(0), OWN(1), now());
+    while (ports[0].count == 0)
+        step(100000);
+    assert_true(now() >= ports[0].at_ns[0]);
+    end();
+}
+
 static void or_of_real_time(void **state)
 {
     (void)state;
@@ -322,6 +351,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_delay_is_of_the_domains_time),
+        cmocka_unit_test(who_can_hold_a_frame_gets_it_early),
+        cmocka_unit_test(nobody_gets_a_frame_that_another_may_overtake),
         cmocka_unit_test(or_of_real_time),
         cmocka_unit_test(a_link_stands_still_while_its_domain_does),
         cmocka_unit_test(what_was_sent_before_dom0_looked_is_not_late),

@@ -149,6 +149,25 @@ static void a_stamp_says_when_it_was_due(void **state)
     assert_int_equal(splitdom_netif_stamp_get(&got->stamp, virtual_ns), virtual_ns);
 }
 
+/* A link hands out what is to arrive soon: the front end holds the frame until then. */
+static void a_stamp_behind_a_link_may_be_to_come(void **state)
+{
+    (void)state;
+    struct net_sink link = {.put = NULL};
+    v->config.features.stamps = true;
+    connect();
+    post(20);
+    struct net_frame *frame = fake_network_frame(60, 1);
+    uint64_t virtual_ns = tdf_clock_now_ns(&v->clock);
+    net_port_deliver(&v->port, frame, fake_vif_now_ns(v) + 2000);
+    net_frame_put(frame);
+    v->port.down = &link;
+    fake_vif_turn(v);
+    v->port.down = NULL;
+    expect_frame(60, 1);
+    assert_int_equal(splitdom_netif_stamp_get(&got->stamp, virtual_ns), virtual_ns + 2000);
+}
+
 static void frames_wait_for_pages_in_their_order(void **state)
 {
     (void)state;
@@ -372,6 +391,7 @@ int main(void)
         TEST(frames_of_all_sizes_arrive_whole),
         TEST(what_the_frame_says_goes_along),
         TEST(a_stamp_says_when_it_was_due),
+        TEST(a_stamp_behind_a_link_may_be_to_come),
         TEST(frames_wait_for_pages_in_their_order),
         TEST(a_large_frame_waits_for_all_its_pages),
         TEST(beyond_the_bounds_frames_are_dropped),
