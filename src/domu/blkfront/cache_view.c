@@ -143,8 +143,8 @@ void cache_view_free_all(struct cache_view **retired)
 }
 
 /* A slot that may hold the sector, from way on, or slot_count. */
-static uint32_t find(const struct cache_view *view, const struct shared_cache_bucket *bucket,
-                     uint64_t hash, int *way)
+static inline uint32_t find(const struct cache_view *view, const struct shared_cache_bucket *bucket,
+                            uint64_t hash, int *way)
 {
     for (; *way < SHARED_CACHE_WAYS; (*way)++) {
         uint64_t entry = load_relaxed_u64(&bucket->entry[*way]);
@@ -162,8 +162,8 @@ static const uint64_t *data_of(const struct cache_view *view, uint32_t slot)
 
 enum outcome { HIT, MISS, CHANGING };
 
-static enum outcome read_slot(const struct cache_view *view, uint32_t slot, uint64_t sector,
-                              uint8_t *to)
+static inline enum outcome read_slot(const struct cache_view *view, uint32_t slot, uint64_t sector,
+                                     uint8_t *to)
 {
     const struct shared_cache_slot *at = &view->slots[slot];
     uint32_t epoch = load_acquire_u32(view->epoch);
@@ -181,7 +181,8 @@ static enum outcome read_slot(const struct cache_view *view, uint32_t slot, uint
 }
 
 /* NULL: Dom0 says that it uses more buckets than there are. */
-static const struct shared_cache_bucket *bucket_of(const struct cache_view *view, uint64_t hash)
+static inline const struct shared_cache_bucket *bucket_of(const struct cache_view *view,
+                                                          uint64_t hash)
 {
     uint32_t limit = load_acquire_u32(view->bucket_limit);
     if (limit - 1 >= view->bucket_count)
