@@ -25,10 +25,24 @@ struct exports {
     struct export list[EXPORTS_MAX];
 };
 
+/* The largest request on the ring: less, where there are so many that a domain has no memory for
+ * large ones (a larger one is split). */
+static uint32_t request_sectors(uint32_t count, uint32_t depth, uint32_t queues)
+{
+    uint64_t requests = (uint64_t)count * depth * (queues == 0 ? 1 : queues);
+    uint64_t most = EXPORTS_MEMORY_SECTORS / requests;
+
+    if (most < EXPORTS_REQUEST_SECTORS_MIN)
+        return EXPORTS_REQUEST_SECTORS_MIN;
+    return most > EXPORTS_REQUEST_SECTORS ? EXPORTS_REQUEST_SECTORS : (uint32_t)most;
+}
+
 static void name_all(struct exports *exports, const struct exports_options *options)
 {
     static const struct export_spec xvda = {.vdev = VDEV_XVDA};
     const struct export_spec *disks = options->disk_count == 0 ? &xvda : options->disks;
+
+    uint32_t depth = options->depth == 0 ? EXPORTS_DEPTH : options->depth;
 
     exports->count = options->disk_count == 0 ? 1 : options->disk_count;
     assert(exports->count <= EXPORTS_MAX);
@@ -37,8 +51,8 @@ static void name_all(struct exports *exports, const struct exports_options *opti
         exports->list[i].access = disks[i].access;
         exports->list[i].options = (struct blkfront_options){
             .size = sizeof(struct blkfront_options),
-            .depth = options->depth == 0 ? EXPORTS_DEPTH : options->depth,
-            .sectors_per_request = EXPORTS_REQUEST_SECTORS,
+            .depth = depth,
+            .sectors_per_request = request_sectors(exports->count, depth, options->queues),
             .vdev = disks[i].vdev,
             .queues = options->queues,
         };

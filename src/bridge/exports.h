@@ -21,6 +21,8 @@ enum {
     EXPORTS_MAX = 16,
     EXPORTS_DEPTH = 64,
     EXPORTS_REQUEST_SECTORS = 256, /* 128 KiB on the ring: 8 MiB of memory for a disk */
+    EXPORTS_REQUEST_SECTORS_MIN = 8,
+    EXPORTS_MEMORY_SECTORS = 32768, /* 16 MiB for the requests of all disks together */
 };
 
 struct exports_options {

@@ -43,6 +43,11 @@ if command -v xenstore-ls >/dev/null && [ "$(nproc)" -ge 2 ]; then
     end_nbd
 fi
 
+# The largest depth has the memory that a domain can have.
+start_nbd --depth 512
+nbdcopy --connections=1 --requests=512 --request-size=32768 "$URI" - | cmp - disk1.img || die "depth 512: nbdcopy read something else"
+end_nbd
+
 # A thread for each request that the disk takes at a time, and not nbdkit's 16.
 start_nbd --filter=delay rdelay=100ms
 nbdcopy --connections=1 --requests=1 "$URI" null: 2>/dev/null &
@@ -59,3 +64,16 @@ end_nbd
 [ "$status" = 0 ] || die "domu nbd with filters ended with $status: $(cat nbd.log)"
 grep -qE '^read: [1-9][0-9]* ops' stats && ! grep -q '^write' stats || die "below cow: not reads alone: $(cat stats)"
 [ "$(md5sum <disk1.img)" = "$sum" ] || die "the image changed"
+
+# As many disks as an export can have share that memory, too.
+service stop >/dev/null || die "stop"
+disks=() exports=()
+for letter in {a..p}; do
+    disks+=(--disk "$PWD/disk1.img,raw,xvd$letter,r")
+    exports+=(--disk "xvd$letter")
+done
+start_service "${disks[@]}"
+start_nbd "${exports[@]}"
+[ "$(nbdinfo --json --list "$URI" | jq '.exports | length')" = 16 ] || die "not sixteen exports"
+nbdcopy "nbd+unix:///xvdp?socket=$SOCKET" - | cmp - disk1.img || die "the last disk: nbdcopy read something else"
+end_nbd
