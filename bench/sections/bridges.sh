@@ -72,7 +72,7 @@ else
     fi
 fi
 [ -e "$engine" ] || note 'no engine for fio (make fio-engine): not measured'
-bridge_start "$TMP/vub-splitdom.sock" "$BIN/domu" vhost-user-blk "$TMP/vub-splitdom.sock" --name cold --depth 128
+bridge_start "$TMP/vub-splitdom.sock" "$BIN/domu" vhost-user-blk "$TMP/vub-splitdom.sock" --name cold
 if have qemu-storage-daemon; then
     bridge_start "$TMP/vub-qemu.sock" qemu-storage-daemon \
         --blockdev "driver=file,node-name=f,filename=$IMAGE,cache.direct=on,aio=io_uring,read-only=on" \

@@ -12,6 +12,9 @@
 #include "run/stop_fd.h"
 #include "run/verb.h"
 
+/* A guest has a queue for each of its processors: where they share too few slots the disk waits. */
+enum { DEFAULT_DEPTH = 128 };
+
 static int parse(int argc, char **argv, struct exports_options *options, const char **path,
                  struct why *why)
 {
@@ -32,6 +35,8 @@ static int parse(int argc, char **argv, struct exports_options *options, const c
         return why_fail(why, -EINVAL, "which socket is to be served?");
     if (options->disk_count > 1)
         return why_fail(why, -EINVAL, "one disk for one socket");
+    if (options->depth == 0)
+        options->depth = DEFAULT_DEPTH;
     return 0;
 }
 
