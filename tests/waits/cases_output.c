@@ -206,6 +206,22 @@ static void count_timerfd(void)
     end((int64_t)count);
 }
 
+/* Periodic since 1.75 s: four expiries, the next one in step. */
+static void count_of_the_past(void)
+{
+    struct itimerspec when = {.it_interval.tv_nsec = 500000000}, next;
+    uint64_t count = 0;
+    int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    begin();
+    const int64_t from_ns = clock_ns(CLOCK_MONOTONIC) - INT64_C(1750000000);
+    when.it_value = (struct timespec){from_ns / 1000000000, from_ns % 1000000000};
+    must(timerfd_settime(fd, TFD_TIMER_ABSTIME, &when, NULL), "timerfd_settime");
+    must(read(fd, &count, sizeof(count)), "read");
+    must(timerfd_gettime(fd, &next), "timerfd_gettime");
+    const int64_t at_ns = clock_ns(CLOCK_MONOTONIC) + timespec_ns(next.it_value);
+    end(((int64_t)count - 4) * 500000000 + (at_ns - from_ns) % 500000000);
+}
+
 static void count_overrun(void)
 {
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
@@ -242,6 +258,7 @@ const struct wait_case cases_output[] = {
     {"old value of timerfd_settime", KIND_REMAIN, left_timerfd_settime, 0, 0, 0, 0, 0},
     {"interval of timerfd_gettime", KIND_EQUAL, interval_stays, 0, 0, 0, 0, 0},
     {"expiries of a timerfd", KIND_COUNT, count_timerfd, 0, 0, 0, 0, 0},
+    {"expiries of the past", KIND_EQUAL, count_of_the_past, 20 * MS, 0, 0, 0, 0},
     {"overruns of a timer", KIND_COUNT, count_overrun, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

@@ -167,6 +167,20 @@ static uint64_t at_least_one(uint64_t ns)
     return ns > 0 ? ns : 1; /* 0 would disarm it */
 }
 
+/* Of a periodic timer whose time is over: the time by the timer's own clock, so that the kernel
+ * counts what it has missed, and goes on in step. 0: no such, or the kernel knows no such time. */
+static uint64_t past_ns(const struct timers_record *record, uint64_t tdf)
+{
+    const uint64_t now_ns = vclock_now_ns();
+
+    if (record->interval_ns == 0 || record->deadline_ns >= now_ns || tdf >> 32 == 0 ||
+        record->key >> 32 == TIMERS_ITIMER)
+        return 0;
+    const uint64_t elapsed_ns = scale_to_real_ns(tdf, now_ns - record->deadline_ns);
+    const uint64_t clock_ns = vclock_real_ns(record->clock_id);
+    return clock_ns > elapsed_ns ? clock_ns - elapsed_ns : 0;
+}
+
 long timers_arm(struct timers_record *record, long flags)
 {
     const uint32_t *generation = &vclock_session()->generation;
@@ -182,9 +196,10 @@ long timers_arm(struct timers_record *record, long flags)
         uint64_t left = at_least_one(scale_to_real_ns(tdf, wait_rest_ns(record->deadline_ns)));
         record->real_interval_ns = scale_to_real_ns(tdf, record->interval_ns);
         const uint64_t from_ns = vclock_real_ns(CLOCK_MONOTONIC);
-        struct itimerspec spec = {.it_value = scale_timespec(left),
+        const uint64_t past = past_ns(record, tdf);
+        struct itimerspec spec = {.it_value = scale_timespec(past != 0 ? past : left),
                                   .it_interval = scale_timespec(record->real_interval_ns)};
-        rc = set_kernel(record, flags & ~TIMER_ABSTIME, &spec);
+        rc = set_kernel(record, past != 0 ? flags | TIMER_ABSTIME : flags & ~TIMER_ABSTIME, &spec);
         record->real_deadline_ns = from_ns + left;
         record->real_slack_ns = vclock_real_ns(CLOCK_MONOTONIC) - from_ns;
         record->armed = rc == 0;
