@@ -7,7 +7,7 @@
 
 #include "run/shim/call/calls.h"
 
-enum { NR_FUTEX_WAIT = 455, NR_FUTEX_WAITV = 449, NRS = 512 };
+enum { NR_OPENAT2 = 437, NR_FUTEX_WAIT = 455, NR_FUTEX_WAITV = 449, NRS = 512 };
 
 static const trap_fn answers[NRS] = {
     [SYS_nanosleep] = call_nanosleep,
@@ -76,6 +76,7 @@ static const trap_fn answers[NRS] = {
     [SYS_accept4] = call_receive,
     [SYS_open] = call_open,
     [SYS_openat] = call_open,
+    [NR_OPENAT2] = call_open,
     [SYS_readlink] = call_readlink,
     [SYS_readlinkat] = call_readlink,
     [SYS_execve] = call_execve,

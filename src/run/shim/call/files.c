@@ -18,7 +18,7 @@
 #include "run/shim/core/user.h"
 #include "run/shim/core/vclock.h"
 
-enum { LINK_BYTES = 40, PAGE = 4096 };
+enum { LINK_BYTES = 40, PROC_PATH_BYTES = 64, PAGE = 4096, NR_OPENAT2 = 437 };
 
 static bool same(const char *a, const char *b)
 {
@@ -96,16 +96,44 @@ static __attribute__((noinline)) long open_shown(long real_fd, const char *path,
     return fd;
 }
 
-/* open, openat. */
+static bool is_shown(const char *path)
+{
+    return same(path, "/proc/uptime") || proc_stat_is_path(path);
+}
+
+/* Of a file that was opened: the path of /proc that it has, if its name may be one of these. It can
+ * be reached in many ways, relative ones and links among them. False: it is none. */
+static bool find_shown(long fd, const char *path, char real[PROC_PATH_BYTES])
+{
+    char link[LINK_BYTES];
+    const char *name = text_base_name(path);
+
+    if (!same(name, "uptime") && !same(name, "stat"))
+        return false;
+    text_append_number(text_append(link, "/proc/self/fd/"), (uint64_t)fd);
+    long length = SYS3(SYS_readlink, link, real, PROC_PATH_BYTES - 1);
+    if (length < 0)
+        return false;
+    real[length] = '\0';
+    return is_shown(real);
+}
+
+/* open, openat, openat2. */
 long call_open(struct trap *trap)
 {
-    static const char uptime[] = "/proc/uptime";
     const unsigned first = trap->nr == SYS_open ? 0 : 1;
+    char real[PROC_PATH_BYTES];
+    uint64_t flags = (uint64_t)trap->args[first + 1];
     long fd = trap_pass(trap);
-    const char *path = (const char *)trap->args[first];
-    if (fd < 0 || !(same(path, uptime) || proc_stat_is_path(path))) /* opened: it can be read */
+    const char *path = (const char *)trap->args[first]; /* opened: it can be read */
+
+    if (fd < 0 || !find_shown(fd, path, real))
         return fd;
-    return open_shown(fd, path, trap->args[first + 1]);
+    if (trap->nr == NR_OPENAT2 && user_read(&flags, trap->args[2], sizeof(flags)) < 0)
+        return fd;
+    if ((flags & (O_ACCMODE | O_PATH)) != O_RDONLY)
+        return fd;
+    return open_shown(fd, real, (long)flags);
 }
 
 /* readlink, readlinkat. */

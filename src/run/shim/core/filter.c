@@ -21,7 +21,8 @@
 enum {
     X32_BIT = 0x40000000,
     PAGE_SHIFT = 12,
-    LARGE_FILE = 0x8000 /* O_LARGEFILE of the kernel, which musl sets; glibc's is 0 */
+    LARGE_FILE = 0x8000, /* O_LARGEFILE of the kernel, which musl sets; glibc's is 0 */
+    UNTOLD = O_CLOEXEC | LARGE_FILE | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_NOATIME,
 };
 
 static void emit(struct filter *filter, uint16_t code, uint32_t k, unsigned jt, unsigned jf)
@@ -174,7 +175,7 @@ static void emit_condition(struct filter *filter, const struct filter_rule *rule
         break;
     case READING:
         load(filter, low_half(rule->argument));
-        emit(filter, BPF_ALU | BPF_AND | BPF_K, ~((uint32_t)O_CLOEXEC | LARGE_FILE), 0, 0);
+        emit(filter, BPF_ALU | BPF_AND | BPF_K, ~(uint32_t)UNTOLD, 0, 0);
         jump_equal(filter, O_RDONLY, 0, NO);
         break;
     case OUR_FD:

@@ -3,7 +3,7 @@
 
 #include <sys/syscall.h>
 
-enum { NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
+enum { NR_OPENAT2 = 437, NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
 
 /* The most frequent first. */
 const struct filter_rule filter_rules[] = {
@@ -84,11 +84,11 @@ const struct filter_rule filter_endless_rules[] = {
 };
 
 const struct filter_rule filter_stamps_rules[] = {
-    {SYS_openat, READING, 2},   {SYS_open, READING, 1},     {SYS_newfstatat, ALWAYS, 0},
-    {SYS_stat, ALWAYS, 0},      {SYS_fstat, ALWAYS, 0},     {SYS_lstat, ALWAYS, 0},
-    {SYS_statx, ALWAYS, 0},     {SYS_utimensat, IS_SET, 2}, {SYS_utimes, IS_SET, 1},
-    {SYS_futimesat, IS_SET, 2}, {SYS_utime, IS_SET, 1},     {SYS_msgctl, ALWAYS, 0},
-    {SYS_semctl, ALWAYS, 0},    {SYS_shmctl, ALWAYS, 0},
+    {SYS_openat, READING, 2},    {SYS_open, READING, 1},     {NR_OPENAT2, ALWAYS, 0},
+    {SYS_newfstatat, ALWAYS, 0}, {SYS_stat, ALWAYS, 0},      {SYS_fstat, ALWAYS, 0},
+    {SYS_lstat, ALWAYS, 0},      {SYS_statx, ALWAYS, 0},     {SYS_utimensat, IS_SET, 2},
+    {SYS_utimes, IS_SET, 1},     {SYS_futimesat, IS_SET, 2}, {SYS_utime, IS_SET, 1},
+    {SYS_msgctl, ALWAYS, 0},     {SYS_semctl, ALWAYS, 0},    {SYS_shmctl, ALWAYS, 0},
 };
 
 #define COUNT(list) ((unsigned)(sizeof(list) / sizeof((list)[0])))

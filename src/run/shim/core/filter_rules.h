@@ -21,7 +21,7 @@ enum filter_condition {
     TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
     CONNECTION,  /* TCP_INFO */
     PACKET,      /* ioctl: SIOCGSTAMP and its relatives */
-    READING,     /* an open's flags: to read, and nothing but O_CLOEXEC and O_LARGEFILE */
+    READING,     /* an open's flags: to read, and nothing that says of what kind the file is */
     OUR_FD,      /* one of the descriptors that the shim needs */
     MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC */
 };

@@ -176,7 +176,9 @@ static void test_only_opening_to_read_is_caught(void **state)
     CAUGHT(SYS_openat, 3, 0x10, O_RDONLY, 0, 0);
     CAUGHT(SYS_openat, 3, 0x10, O_RDONLY | 0x8000 /* O_LARGEFILE, of musl */, 0, 0);
     CAUGHT(SYS_open, 0x10, O_RDONLY | O_CLOEXEC, 0, 0, 0);
-    PASSED(SYS_openat, 3, 0x10, O_RDONLY | O_NOCTTY, 0, 0);
+    CAUGHT(SYS_openat, 3, 0x10, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0, 0);
+    CAUGHT(437 /* openat2 */, 3, 0x10, 0x20, 24, 0);
+    PASSED(SYS_openat, 3, 0x10, O_RDONLY | O_DIRECTORY, 0, 0);
     PASSED(SYS_openat, 3, 0x10, O_RDWR, 0, 0);
     PASSED(SYS_open, 0x10, O_WRONLY | O_CREAT, 0, 0, 0);
 }
