@@ -52,8 +52,6 @@ struct netfront_queue {
     bool tx_busy;        /* a thread sends or drains, */
     uint32_t tx_waiters; /* and so many wait for its end: of queues without a ring */
     uint64_t tx_rings;   /* how many it had before the present one */
-    uint64_t tx_now_ns;  /* when the frames of the present call leave; 0: to be read */
-    uint32_t tx_same;    /* so many have left then */
     struct {
         uint64_t frames, bytes, errors, dropped, lost, waits;
     } tx_count;

@@ -9,8 +9,6 @@
 #include "domu/netfront/netfront_private.h"
 #include "ring/barrier.h"
 
-enum { TOGETHER_MAX = 32 }; /* frames that leave at one time */
-
 /* What a frame needs. */
 struct need {
     uint32_t pages, extras;
@@ -46,18 +44,13 @@ static int check(const struct netfront_queue *q, const struct netfront_frame *fr
     return 0;
 }
 
-/* A frame that does not say when it leaves leaves now, together with those that its call hands over
- * without waiting: one look at the clock costs as much as the rest of a short frame. */
+/* A frame that does not say when it leaves leaves now. */
 static uint64_t departure_ns(struct netfront_queue *q, const struct netfront_frame *frame)
 {
-    if (frame->stamp_ns != 0)
-        return frame->stamp_ns;
-    if (q->tx_now_ns == 0 || q->tx_same == TOGETHER_MAX) {
-        (void)domain_clock_read_ns(q->nf->clock, &q->tx_now_ns);
-        q->tx_same = 0;
-    }
-    q->tx_same++;
-    return q->tx_now_ns;
+    uint64_t now_ns = frame->stamp_ns;
+    if (now_ns == 0)
+        (void)domain_clock_read_ns(q->nf->clock, &now_ns);
+    return now_ns;
 }
 
 static void put_extra(struct netfront_queue *q, const struct netif_extra_info *extra)
@@ -156,7 +149,6 @@ static void sleep_for_answers(struct netfront_queue *q, uint64_t deadline_ns, bo
 {
     const uint32_t unanswered = tx_slots_unanswered(&q->tx_slots);
     const uint32_t wanted = all || unanswered < 2 ? unanswered : unanswered / 2;
-    q->tx_now_ns = 0;
     if (!front_ring_await(&q->tx_ring.half, wanted))
         netfront_sleep(q->nf, &q->tx, netfront_left_ns(deadline_ns));
 }
@@ -261,7 +253,6 @@ static int send_all(struct netfront_queue *q, const struct netfront_frame *frame
 {
     uint32_t sent = 0;
     int rc = 0;
-    q->tx_now_ns = 0;
     while (rc == 0 && sent < count) {
         rc = send_one(q, &frames[sent], deadline_ns, may_wait);
         sent += rc == 0;
@@ -340,7 +331,6 @@ void netfront_restart_tx(struct netfront_queue *q)
 {
     q->tx_count.lost += q->tx_slots.frames;
     q->tx_rings++;
-    q->tx_now_ns = 0;
     tx_slots_init(&q->tx_slots, q->nf->options.tx_slots);
     if (!q->tx.without_ring)
         front_ring_restart(&q->tx_ring.half, netif_tx_ring_entries(), 0);

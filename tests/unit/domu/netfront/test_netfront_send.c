@@ -146,21 +146,6 @@ static void a_frame_tells_when_it_left(void **state)
     assert_int_equal(kept_frame(1)->stamp_ns, 77);
 }
 
-static void frames_of_one_call_leave_together(void **state)
-{
-    struct netfront_frame frames[3];
-    (void)state;
-    rig.vif.stamps = true;
-    open_with_keeper(UINT32_MAX);
-    for (uint32_t i = 0; i < 3; i++)
-        frames[i] = frame_of(60, 1);
-    assert_int_equal(netfront_send(rig.nf, frames, 3, 30 * RIG_S), 3);
-    assert_int_equal(netfront_send(rig.nf, frames, 1, 30 * RIG_S), 1);
-    assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
-    assert_int_equal(kept_frame(0)->stamp_ns, kept_frame(2)->stamp_ns);
-    assert_true(kept_frame(3)->stamp_ns > kept_frame(2)->stamp_ns);
-}
-
 static void what_cannot_be_sent_is_refused(void **state)
 {
     (void)state;
@@ -364,7 +349,6 @@ static void a_call_may_send_more_than_a_ring_holds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(frames_of_one_call_leave_together, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_arrives_as_it_was_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(properties_travel_with_the_frame, setup, teardown),
         cmocka_unit_test_setup_teardown(a_frame_tells_when_it_left, setup, teardown),
