@@ -103,9 +103,8 @@ struct netfront_frame {
     uint8_t gso_type;    /* enum netfront_gso: one frame for many segments */
     uint16_t gso_size_bytes; /* of TCP's payload in each of them; 0 without gso_type */
     /* Where Dom0 and we have agreed on stamps (netfront_info.stamps), this domain's clock: send:
-     * when the frame leaves, 0 = now (one time for frames of a call that leave together). receive:
-     * when it arrived, which is never later than the clock shows. Else NETFRONT_NO_STAMP after a
-     * receive, and ignored by a send. */
+     * when the frame leaves, 0 = now. receive: when it arrived, which is never later than the clock
+     * shows. Else NETFRONT_NO_STAMP after a receive, and ignored by a send. */
     uint64_t stamp_ns;
 };
 

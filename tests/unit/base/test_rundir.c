@@ -207,7 +207,7 @@ static void a_path_fits_a_socket_address_or_is_refused(void **state)
     const size_t tail = strlen("/default/xenstore.sock");
 
     memset(base, 'x', sizeof(base));
-    memcpy(base, f->base, strlen(f->base)); /* in this test's directory: whatever goes wrong */
+    memcpy(base, f->base, strlen(f->base));  /* in this test's directory: whatever goes wrong */
     base[RUNDIR_PATH_MAX - 1 - tail] = '\0'; /* with the NUL exactly 108 */
     assert_int_equal(resolve(f, base, NULL, false), -ENOENT);
     assert_int_equal(strlen(f->rundir.store_socket), RUNDIR_PATH_MAX - 1);
