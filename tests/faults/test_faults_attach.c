@@ -61,6 +61,9 @@ static void start(enum dom0_engine engine)
     if (dom0_setup(&place.options, &place.rundir, place.log, NULL, &dom0, &why) < 0 ||
         dom0_control_ops.create_domain(dom0, &request, 1, &domain, &segment_fd, &why) < 0)
         fail_msg("%s", why.text);
+    /* Caches are freed at once: what the unmapper has yet to free could not be told from what is
+     * left. */
+    dom0->vdisks.vdisk_config.let_go_ctx = NULL;
 }
 
 static void stop(void)
