@@ -94,6 +94,23 @@ static struct timers_record *make(uint64_t key)
     return record;
 }
 
+/* Another thread has it for some microseconds, or for as long as it waits for a CPU meanwhile. That
+ * ends in any case: who has a record takes no signals. */
+static bool take_soon(struct timers_record *record)
+{
+    enum { YIELDS = 1000, NAPS = 100000, NAP_NS = 50000 };
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    for (unsigned i = 0; !try_take(record); i++) {
+        if (i > YIELDS + NAPS)
+            return false;
+        if (i < YIELDS)
+            SYS0(SYS_sched_yield);
+        else
+            SYS2(SYS_nanosleep, &nap, NULL);
+    }
+    return true;
+}
+
 struct timers_record *timers_take(enum timers_kind kind, int number, bool create)
 {
     uint64_t key = key_of(kind, number);
@@ -104,12 +121,8 @@ struct timers_record *timers_take(enum timers_kind kind, int number, bool create
         record = make(key);
     if (record == NULL)
         return NULL;
-    /* Another thread has it for some microseconds; a handler of this one's does not wait. */
-    for (unsigned i = 0; !try_take(record); i++) {
-        if (i > 10000)
-            return NULL;
-        SYS0(SYS_sched_yield);
-    }
+    if (!take_soon(record))
+        return NULL;
     inherit(record, pid);
     return record;
 }
