@@ -2,7 +2,6 @@
 #include "client/worker.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 
 #include "client/worker_private.h"
@@ -111,6 +110,7 @@ static void do_one(struct worker *worker, struct worker_request *request)
     uint64_t end_ns = blkfront_now_ns(shared->bf);
 
     worker_conclude(worker, request, rc, end_ns - start_ns);
+    courtesy_step(&worker->courtesy);
     worker->time_is_up = end_ns >= shared->deadline_ns;
 }
 
@@ -133,35 +133,16 @@ static void run_blocking(struct worker *worker)
     }
 }
 
-/*
- * Threads that are answered together wake each other in turn (blkfront_wait.c). If each woken
- * thread preempts the thread that woke it, or Dom0, then all of them run before Dom0 can send the
- * first of their next requests to the disk, and the disk idles until then. Under SCHED_BATCH a
- * woken thread does not preempt; nothing else changes. A single thread must preempt: Dom0 can only
- * wait for that thread. With many threads the disk has enough requests anyway.
- */
-static void yield_to_others(const struct worker *worker)
-{
-    enum { THREADS_MIN = 3, THREADS_MAX = 32 };
-    const struct sched_param none = {0};
-    struct sched_param param;
-    int policy;
-
-    if (worker->shared->thread_count < THREADS_MIN || worker->shared->thread_count > THREADS_MAX)
-        return;
-    if (pthread_getschedparam(pthread_self(), &policy, &param) == 0 && policy == SCHED_OTHER)
-        (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none); /* a matter of speed */
-}
-
 void worker_run(struct worker *worker)
 {
-    yield_to_others(worker);
+    courtesy_begin(&worker->courtesy, &worker->shared->courtesy, worker->shared->thread_count);
     if (worker->shared->pace.rate > 0)
         pace_sharpen();
     if (worker->shared->depth > 0)
         worker_run_asynchronous(worker);
     else
         run_blocking(worker);
+    courtesy_end(&worker->courtesy);
     worker_flush_dump(worker);
     stopwatch_retire(&worker->shared->watch);
 }
