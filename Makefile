@@ -87,7 +87,7 @@ endif
 # once more, for its tests.
 MACHINE    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 SHIM       := $(if $(filter x86_64,$(MACHINE)),$(BIN)/domu-shim)
-SHIM_PURE  := $(if $(SHIM),$(patsubst %,src/run/shim/%.c,core/filter core/filter_rules loader_parse))
+SHIM_PURE  := $(if $(SHIM),$(patsubst %,src/run/shim/%.c,core/filter core/filter_rules core/lost_call loader_parse))
 SHIM_PARTS := $(sort $(shell find src/run/shim -name '*.[cS]'))
 
 # One archive per layer; the programs' main files stay outside the archives.

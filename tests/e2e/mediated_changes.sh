@@ -37,3 +37,6 @@ run 1 "${timers[@]}" "$TEST_BIN/waits_endless" || die "a wait without a time-out
 
 # A signal of the program's that comes with the kick of a change ends the wait all the same.
 run 1 "$TEST_BIN/signals_kicks" 5 || die "a signal at the instant of a change"
+
+# A call that is caught at the instant of a change is answered all the same.
+run 1 "$TEST_BIN/calls_kicks" 10000 || die "a call at the instant of a change"

@@ -12,9 +12,11 @@
 #include "run/shim/call/signals.h"
 #include "run/shim/call/timers.h"
 #include "run/shim/core/filter.h"
+#include "run/shim/core/lost_call.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/trap.h"
+#include "run/shim/core/user.h"
 
 enum { SYSCALL_BYTES = 2 /* 0f 05 */ };
 
@@ -46,6 +48,22 @@ static void answer(ucontext_t *context)
 
     filter_install_stamps(); /* who was not reached at the change is now, at the latest */
     gregs[REG_RAX] = call != NULL ? call(&trap) : trap_pass(&trap);
+    if (gregs[REG_RAX] == trap.nr)
+        gregs[REG_RCX] = 0; /* answered: see is_unanswered */
+}
+
+/* Was a call caught while the kick was pending? rcx is what the kernel leaves behind a call. */
+static bool is_unanswered(const greg_t *gregs)
+{
+    const greg_t at = gregs[REG_RIP];
+    const long args[6] = {gregs[REG_RDI], gregs[REG_RSI], gregs[REG_RDX],
+                          gregs[REG_R10], gregs[REG_R8],  gregs[REG_R9]};
+    uint8_t code[LOST_CALL_CODE_BYTES];
+
+    return gregs[REG_RCX] == at && (at < (greg_t)stub_begin || at >= (greg_t)stub_end) &&
+           calls_find(gregs[REG_RAX]) != NULL &&
+           user_read(code, at - (greg_t)sizeof(code), sizeof(code)) == 0 &&
+           lost_call(code, gregs[REG_RAX], args);
 }
 
 /* The kick has ended a wait that is none of ours, of which the supervisor has told where it was:
@@ -172,12 +190,21 @@ static void pass_on(int signal, siginfo_t *info, void *context)
     SYS3(SYS_tgkill, SYS0(SYS_getpid), SYS0(SYS_gettid), SIGSYS);
 }
 
+static void kicked_or_caught(ucontext_t *context, uint32_t place)
+{
+    const bool unanswered = is_unanswered(context->uc_mcontext.gregs);
+
+    kicked(context, place);
+    if (unanswered)
+        answer(context);
+}
+
 static void caught(int signal, siginfo_t *info, void *context)
 {
     if (info->si_code == SYS_SECCOMP)
         answer(context);
     else if (info->si_code == SI_QUEUE && info->si_value.sival_int == SESSION_KICK)
-        kicked(context, (uint32_t)((uint64_t)info->si_value.sival_ptr >> 32));
+        kicked_or_caught(context, (uint32_t)((uint64_t)info->si_value.sival_ptr >> 32));
     else
         pass_on(signal, info, context);
 }

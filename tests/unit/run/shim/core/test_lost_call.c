@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/shim/core/lost_call.h"
+
+#include <linux/futex.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include <cmocka.h>
+
+/* Code that ends with these bytes. */
+static const uint8_t *ending(const uint8_t *bytes, size_t count)
+{
+    static uint8_t code[LOST_CALL_CODE_BYTES];
+
+    memset(code, 0x90, sizeof(code));
+    memcpy(&code[sizeof(code) - count], bytes, count);
+    return code;
+}
+
+#define CODE(...) ending((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+static const long no_args[6];
+
+static void number_is_a_constant(void **state)
+{
+    (void)state;
+    assert_true(lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x0f, 0x05), SYS_nanosleep, no_args));
+    assert_true(lost_call(CODE(0x48, 0xc7, 0xc0, SYS_nanosleep, 0, 0, 0, 0x0f, 0x05), SYS_nanosleep,
+                          no_args));
+    /* xor %edx, %edx behind it */
+    assert_true(lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x31, 0xd2, 0x0f, 0x05), SYS_nanosleep,
+                          no_args));
+}
+
+static void another_call_has_returned_it(void **state)
+{
+    (void)state;
+    assert_false(lost_call(CODE(0xb8, SYS_write, 0, 0, 0, 0x0f, 0x05), SYS_nanosleep, no_args));
+    /* mov $35, %r8d; mov %edi, %eax */
+    assert_false(lost_call(CODE(0x41, 0xb8, SYS_nanosleep, 0, 0, 0, 0x89, 0xf8, 0x0f, 0x05),
+                           SYS_nanosleep, no_args));
+    assert_false(lost_call(CODE(0x48, 0x89, 0xf8, 0x0f, 0x05), SYS_nanosleep, no_args));
+}
+
+static void no_call_stands_there(void **state)
+{
+    (void)state;
+    assert_false(lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x90, 0x90), SYS_nanosleep, no_args));
+}
+
+static void let_through_with_these_arguments(void **state)
+{
+    const long ready[6] = {0, 10, 0}, bounded[6] = {0, 10, 1}, endless[6] = {0, 10, -1};
+    const uint8_t *code = CODE(0xb8, SYS_poll, 0, 0, 0, 0x0f, 0x05);
+
+    (void)state;
+    assert_true(lost_call(code, SYS_poll, bounded));
+    assert_false(lost_call(code, SYS_poll, ready));
+    assert_false(lost_call(code, SYS_poll, endless));
+}
+
+static void futexes_that_wait_for_a_time(void **state)
+{
+    const long wait[6] = {1, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0, 1};
+    const long wake[6] = {1, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 300, 1}, endless[6] = {1, FUTEX_WAIT};
+    const uint8_t *code = CODE(0xb8, SYS_futex, 0, 0, 0, 0x0f, 0x05);
+
+    (void)state;
+    assert_true(lost_call(code, SYS_futex, wait));
+    assert_false(lost_call(code, SYS_futex, wake));
+    assert_false(lost_call(code, SYS_futex, endless));
+}
+
+static void calls_that_no_program_has_caught(void **state)
+{
+    (void)state;
+    assert_false(lost_call(CODE(0xb8, SYS_write, 0, 0, 0, 0x0f, 0x05), SYS_write, no_args));
+    assert_false(lost_call(CODE(0xb8, SYS_readlink, 0, 0, 0, 0x0f, 0x05), SYS_readlink, no_args));
+    assert_false(lost_call(CODE(0xb8, 0, 0, 0, 0, 0x0f, 0x05), 0, no_args));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(number_is_a_constant),
+        cmocka_unit_test(another_call_has_returned_it),
+        cmocka_unit_test(no_call_stands_there),
+        cmocka_unit_test(let_through_with_these_arguments),
+        cmocka_unit_test(futexes_that_wait_for_a_time),
+        cmocka_unit_test(calls_that_no_program_has_caught),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
