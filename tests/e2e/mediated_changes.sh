@@ -40,3 +40,10 @@ run 1 "$TEST_BIN/signals_kicks" 5 || die "a signal at the instant of a change"
 
 # A call that is caught at the instant of a change is answered all the same.
 run 1 "$TEST_BIN/calls_kicks" 10000 || die "a call at the instant of a change"
+
+# Timers are armed by the rate that a call has found, whether the kick has been there or not.
+timers=()
+for ((i = 0; i < ${TEST_LONG:+3}500; i++)); do
+    timers+=(-c "1:$((2 - i % 2))")
+done
+run 1 "${timers[@]}" "$TEST_BIN/timers_calls" $((${#timers[@]} / 2)) || die "a timer of the rate of before, after a call"

@@ -38,6 +38,7 @@ static void let_in(const ucontext_t *context)
 
 static void answer(ucontext_t *context)
 {
+    timers_look();
     let_in(context);
     greg_t *gregs = context->uc_mcontext.gregs;
     struct trap trap = {.nr = gregs[REG_RAX],

@@ -332,6 +332,9 @@ static void rearm_group(struct timers_record *group, uint32_t generation, int32_
     }
 }
 
+/* Of which the timers have been armed: 0 is that of the session's begin. */
+static uint32_t generation_seen; /* atomic */
+
 void timers_rearm(void)
 {
     const uint32_t generation = load_full_u32(&vclock_session()->generation);
@@ -340,6 +343,13 @@ void timers_rearm(void)
     for (unsigned i = 0; i < GROUPS; i++)
         if (load_acquire_u8(&group_used[i]))
             rearm_group(records[i], generation, pid);
+    store_release_u32(&generation_seen, generation);
+}
+
+void timers_look(void)
+{
+    if (load_relaxed_u32(&vclock_session()->generation) != load_relaxed_u32(&generation_seen))
+        timers_rearm();
 }
 
 void timers_release(struct timers_record *record)

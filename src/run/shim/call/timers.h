@@ -51,6 +51,10 @@ struct itimerspec timers_left(struct timers_record *record);
 /* After a kick: each armed timer of this process by the rate of now. */
 void timers_rearm(void);
 
+/* The same at a call that is caught, where the kick of a change has not been here yet: one that is
+ * sent while the call's own SIGSYS is pending never comes. */
+void timers_look(void);
+
 /* Makes room for what the kernel keeps through an exec. */
 void timers_adopt_itimer(void);
 
