@@ -26,6 +26,8 @@ struct blkfront {
     uint32_t count;   /* submitted */
     uint32_t unshown; /* of them: since the doorbell was rung */
     struct blkfront_io waiting[MEMORY_DISK_DEPTH];
+    int fd;                 /* of blkfront_fd; the test's */
+    void (*answered)(void); /* optional: a request is being reaped */
 };
 
 static struct blkfront memory_disk;
@@ -36,6 +38,7 @@ static void memory_disk_reset(void)
     for (size_t i = 0; i < sizeof(memory_disk.bytes); i++)
         memory_disk.bytes[i] = (uint8_t)(i / 512 + i % 512);
     memory_disk.room = UINT32_MAX;
+    memory_disk.fd = -1;
 }
 
 int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
@@ -64,8 +67,7 @@ const char *blkfront_failure(struct blkfront *bf)
 
 int blkfront_fd(struct blkfront *bf)
 {
-    (void)bf;
-    return -1;
+    return bf->fd;
 }
 
 int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *io)
@@ -113,6 +115,8 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
             .status = bf->failure != 0 ? bf->failure : perform(bf, &io),
             .cookie = io.cookie,
         };
+        if (bf->answered != NULL)
+            bf->answered();
     }
     if (count > 0)
         bf->room = UINT32_MAX;

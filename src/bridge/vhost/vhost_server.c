@@ -15,6 +15,8 @@
 /* What is polled, in this order; the kicks of the queues follow. */
 enum polled { POLL_STOP, POLL_FAILURE, POLL_DISK, POLL_FRONT_END, POLL_KICKS };
 
+enum { MOVES_MAX = 64 }; /* of a guest's requests, between two looks at everything else */
+
 struct server {
     const struct vhost_server_options *options;
     struct blk_device device;
@@ -94,13 +96,14 @@ static int take_kicks(struct server *server, nfds_t count, struct why *why)
     return 0;
 }
 
-/* Sleeps until there is something to do, and does it but for requests. */
-static int sleep_and_hear(struct server *server, struct why *why)
+/* Waits until there is something to do, not at all if the guest has requests, and does it but for
+ * those. */
+static int wait_and_hear(struct server *server, bool is_busy, struct why *why)
 {
     nfds_t count = fill(server);
     struct why reason;
 
-    if (poll(server->fds, count, -1) < 0)
+    if (poll(server->fds, count, is_busy ? 0 : -1) < 0)
         return errno == EINTR ? 0 : why_fail_errno(why, -errno, "poll");
     if (!server->has_session)
         return server->fds[POLL_FRONT_END].revents != 0 ? begin_session(server, why) : 0;
@@ -136,10 +139,12 @@ int vhost_server_run(const struct vhost_server_options *options, struct why *why
     rc = blkfront_fd(options->bf);
     rc = rc < 0 ? why_fail_errno(why, rc, "cannot wait for the disk") : 0;
     process_place_init(&server.place);
-    while (rc == 0) {
-        if (move(&server))
+    for (uint32_t moves = 0; rc == 0;) {
+        bool is_busy = move(&server);
+        if (is_busy && ++moves < MOVES_MAX) /* a guest may be busy for ever */
             continue;
-        rc = sleep_and_hear(&server, why);
+        moves = 0;
+        rc = wait_and_hear(&server, is_busy, why);
         if ((server.fds[POLL_STOP].revents & POLLIN) != 0)
             break;
         if (rc == 0 && (server.fds[POLL_FAILURE].revents & POLLIN) != 0)
