@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "run/disk_options.h"
 #include "run/plugin_path.h"
 #include "run/socket_name.h"
@@ -29,6 +30,8 @@ enum {
     ARGUMENT_SIZE = 64,
     EXIT_SIGNAL = 128,
     RESTART_PAUSE_MS = 100,
+    SHORT_LIFE_MS = 1000, /* so soon after its start no client has made it crash */
+    SHORT_LIVES_MAX = 10, /* one after the other */
 };
 
 struct nbd {
@@ -214,8 +217,20 @@ static bool has_crashed(int status)
     return false;
 }
 
-/* Before nbdkit is started once more; a crash at each start is not to occupy the machine. Returns
- * false when we are told to end meanwhile. */
+/* It has crashed. One that does so at each start is of no use, and joins Dom0 each time. */
+static bool is_of_use(uint64_t began_ns, uint32_t *short_lives)
+{
+    bool is_short = clock_monotonic_ns() - began_ns < SHORT_LIFE_MS * UINT64_C(1000000);
+
+    *short_lives = is_short ? *short_lives + 1 : 0;
+    if (*short_lives < SHORT_LIVES_MAX)
+        return true;
+    fprintf(stderr, "domu: nbdkit has died at once %d times: it is not started again\n",
+            SHORT_LIVES_MAX);
+    return false;
+}
+
+/* Before nbdkit is started once more. Returns false when we are told to end meanwhile. */
 static bool pause_before_restart(int status, const sigset_t *watched)
 {
     const struct timespec pause = {.tv_nsec = RESTART_PAUSE_MS * 1000000L};
@@ -246,6 +261,8 @@ static int serve(struct nbd *nbd, const struct command *command)
 {
     sigset_t watched, former;
     pid_t parent = getpid();
+    uint64_t began_ns;
+    uint32_t short_lives = 0;
     bool told = false;
     int status;
 
@@ -256,11 +273,13 @@ static int serve(struct nbd *nbd, const struct command *command)
     sigaddset(&watched, SIGHUP);
     sigprocmask(SIG_BLOCK, &watched, &former);
     do {
+        began_ns = clock_monotonic_ns();
         pid_t child = start_nbdkit(nbd, command, parent, &former);
         if (child < 0)
             return DOMU_FAILED;
         status = await_end(child, &watched, &told);
-    } while (!told && has_crashed(status) && pause_before_restart(status, &watched));
+    } while (!told && has_crashed(status) && is_of_use(began_ns, &short_lives) &&
+             pause_before_restart(status, &watched));
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
 }
 

@@ -48,6 +48,15 @@ NBD=
 [ "$status" = 137 ] || die "exit $status when nbdkit is killed"
 service stop >/dev/null || die "stop"
 
+# One that crashes at each start is given up.
+mkdir crashing
+printf '#!/bin/sh\nkill -ABRT $$\n' >crashing/nbdkit
+chmod +x crashing/nbdkit
+PATH=$PWD/crashing:$PATH timeout 60 "$BIN/domu" nbd "$SOCKET" 2>crashing/log
+[ $? = 134 ] || die "nbdkit crashes for ever: $(tail -n 1 crashing/log)"
+grep -q 'it is not started again' crashing/log || die "it does not say why it ends: $(cat crashing/log)"
+[ ! -e "$SOCKET" ] || die "domu nbd has left its socket"
+
 # A killed one leaves a name that the next one takes.
 start_service --image disk1.img
 start_nbd
