@@ -29,9 +29,11 @@ static const char *const vdevs[] = {"xvda",  "xvdzz",     "xvdb1",    "hda",    
                                     "sda1",  "hdc:disk",  "hdc:tape", "d0p1",     "51712",
                                     "xvda:", "268435457", "foo",      "phy:xvda", "hdc:cdrom:disk"};
 static const char *const accesses[] = {"w", "r", "rw", "ro", "", "x", "W"};
+static const char *const ends[] = {"", "", ",", ", ", ",\t "};
 static const char *const words[] = {"cdrom",
                                     "devtype=cdrom",
                                     "devtype=disk",
+                                    "no-colo",
                                     "access=",
                                     "access=r",
                                     "access=rw",
@@ -40,6 +42,7 @@ static const char *const words[] = {"cdrom",
                                     "format=raw",
                                     "format=qcow2",
                                     "format=x",
+                                    "format=empty",
                                     "vdev=xvdc",
                                     "vdev=hdb",
                                     "backend=",
@@ -84,6 +87,9 @@ static void choose(struct prng *prng, char *text, size_t size)
     }
     for (uint64_t left = prng_below(prng, 3); left > 0; left--)
         add(text, size, PICK(prng, words));
+    const char *end = PICK(prng, ends);
+    size_t length = strlen(text);
+    snprintf(text + length, size - length, "%s", end);
 }
 
 static bool means_the_same(const struct xl_disk *xl, const struct disk_spec *spec)

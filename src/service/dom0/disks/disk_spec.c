@@ -46,6 +46,11 @@ static int cannot(const struct reader *r, const char *what, const char *instead)
     return why_fail(r->why, -EINVAL, "`%s': %s is not served here; %s", r->text, what, instead);
 }
 
+static int cannot_be_empty(const struct reader *r)
+{
+    return cannot(r, "an empty drive", "name its image: target=FILE");
+}
+
 static int set_target(struct reader *r, const char *value)
 {
     if (r->spec->target[0] != '\0')
@@ -59,7 +64,7 @@ static int set_target(struct reader *r, const char *value)
 
 static int set_format(struct reader *r, const char *value)
 {
-    static const char *const known[] = {"qcow", "qcow2", "vhd", "qed"};
+    static const char *const known[] = {"qcow", "qcow2", "vhd", "qed", "empty"};
     r->has_format = true;
     if (value[0] == '\0' || strcmp(value, "raw") == 0) {
         r->is_raw = true;
@@ -68,6 +73,8 @@ static int set_format(struct reader *r, const char *value)
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(value, known[i]) == 0 && r->is_raw)
             return refuse(r, "format respecified", value);
+        if (strcmp(value, known[i]) == 0 && value[0] == 'e')
+            return cannot_be_empty(r);
         if (strcmp(value, known[i]) == 0)
             return cannot(r, value, "convert the image: qemu-img convert -O raw");
     }
@@ -206,7 +213,8 @@ static int flag(struct reader *r, const char *token)
         r->spec->trusted = token[0] == 't';
     else if (strcmp(token, "colo") == 0)
         return set_colo(r, "");
-    else if (strcmp(token, "direct-io-safe") != 0) /* O_DIRECT is never given up here */
+    else if (strcmp(token, "no-colo") != 0 &&
+             strcmp(token, "direct-io-safe") != 0) /* O_DIRECT is never given up here */
         return 1;
     return 0;
 }
@@ -314,6 +322,8 @@ static int take(struct reader *r, const char **at)
     *at = skip_prefixes(r, *at);
     if (*at == NULL)
         return -EINVAL;
+    if (**at == '\0') /* blanks behind the last comma are no empty word, which would have a place */
+        return 0;
     size_t prefix = unknown_prefix(*at);
     if (prefix > 0)
         return refuse_prefix(r, *at, prefix);
@@ -344,7 +354,7 @@ static int check(struct reader *r)
     if (spec->target[0] == '\0' && !spec->cdrom)
         return refuse_all(r, "no target specified (and device not removable)");
     if (spec->target[0] == '\0')
-        return cannot(r, "an empty drive", "name its image: target=FILE");
+        return cannot_be_empty(r);
     if (vdev_parse(r->vdev, &spec->devid) < 0)
         return why_fail(r->why, -EINVAL, "Invalid or unsupported virtual disk identifier %s",
                         r->vdev);

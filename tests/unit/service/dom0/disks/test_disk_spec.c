@@ -67,6 +67,10 @@ static const struct {
     {"f,,phy:xvda,file:r", "f", XVDA, ACCESS_READ, 0},
     {"f,,xvda,access=w,r", "f", XVDA, ACCESS_READ, 0},
     {"vdev=xvda,target=phy:f", "phy:f", XVDA, ACCESS_WRITE, 0},
+    {"f,,vdev=xvda,access=r, ", "f", XVDA, ACCESS_READ, 0},
+    {"f,,xvda,r, \t", "f", XVDA, ACCESS_READ, 0},
+    {"f,,vdev=xvda,access=r,file:", "f", XVDA, ACCESS_READ, 0},
+    {"no-colo,f,,xvda,r,no-colo", "f", XVDA, ACCESS_READ, 0},
     /* not in xl: an export; "nbd:" alone is a block script */
     {"nbd://host:10809/f,raw,xvda,r", "nbd://host:10809/f", XVDA, ACCESS_READ, 0},
     {"nbd+unix:///f?socket=s,raw,xvda,r", "nbd+unix:///f?socket=s", XVDA, ACCESS_READ, 0},
@@ -149,6 +153,10 @@ static const struct {
     {"nbd://h/f,,xvda,reconnect-delay=86401",
      PARSING "unknown value for reconnect-delay: near `86401' in "
              "`nbd://h/f,,xvda,reconnect-delay=86401'"},
+    {"f,empty,xvda",
+     "`f,empty,xvda': an empty drive is not served here; name its image: target=FILE"},
+    {"f,raw,xvda,format=empty",
+     PARSING "format respecified: near `empty' in `f,raw,xvda,format=empty'"},
     {",,hdc,cdrom",
      "`,,hdc,cdrom': an empty drive is not served here; name its image: target=FILE"},
 };
