@@ -25,9 +25,9 @@ static int absolute(const char *path, char out[PATH_MAX], struct why *why)
     char *directory = getcwd(NULL, 0);
     if (directory == NULL && path[0] != '/' && !image_nbd_is_uri(path))
         return why_fail_errno(why, -errno, "cannot find %s from the current directory", path);
-    int rc = target_path(path, directory != NULL ? directory : "", out);
+    int rc = target_path(path, directory != NULL ? directory : "", out, why);
     free(directory);
-    return rc < 0 ? why_fail(why, rc, "%s: the path is too long", path) : 0;
+    return rc;
 }
 
 /* The specification as Dom0 is to have it: every word by its name, the target last. */

@@ -66,8 +66,8 @@ static int resolve_disks(struct start *start, const struct service_options *opti
     for (uint32_t i = 0; rc == 0 && i < count; i++) {
         struct disk_spec *disk = &(*disks)[i];
         rc = disk_spec_parse(options->disks[i], disk, &start->why);
-        if (rc == 0 && disk_spec_resolve(disk, directory) < 0)
-            rc = why_fail(&start->why, -ENAMETOOLONG, "%s: the path is too long", disk->target);
+        if (rc == 0)
+            rc = disk_spec_resolve(disk, directory, &start->why);
     }
     free(directory);
     start->options.disks = *disks;

@@ -376,10 +376,10 @@ int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why)
     return rc < 0 ? rc : check(&r);
 }
 
-int disk_spec_resolve(struct disk_spec *spec, const char *directory)
+int disk_spec_resolve(struct disk_spec *spec, const char *directory, struct why *why)
 {
     char path[PATH_MAX];
-    int rc = target_path(spec->target, directory, path);
+    int rc = target_path(spec->target, directory, path, why);
     if (rc == 0)
         strcpy(spec->target, path);
     return rc;

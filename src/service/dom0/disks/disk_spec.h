@@ -39,8 +39,8 @@ struct disk_spec {
  * that is no path any more. */
 int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why);
 
-/* The target as Dom0 is to have it (target_path.h). Errors: -ENAMETOOLONG. */
-int disk_spec_resolve(struct disk_spec *spec, const char *directory);
+/* The target as Dom0 is to have it. Errors: those of target_path.h, with a line in why. */
+int disk_spec_resolve(struct disk_spec *spec, const char *directory, struct why *why);
 
 /* "r", "w" or "w!" */
 const char *disk_access_name(enum disk_access access);

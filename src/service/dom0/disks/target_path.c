@@ -21,12 +21,17 @@ static bool is_own(const char *path)
     return false;
 }
 
-int target_path(const char *target, const char *directory, char out[PATH_MAX])
+int target_path(const char *target, const char *directory, char out[PATH_MAX], struct why *why)
 {
+    char path[PATH_MAX];
     bool is_relative = target[0] != '/' && !image_nbd_is_uri(target);
-    if (is_own(target) && realpath(target, out) != NULL)
-        return 0;
-    int length = snprintf(out, PATH_MAX, "%s%s%s", is_relative ? directory : "",
+    int length = snprintf(path, sizeof(path), "%s%s%s", is_relative ? directory : "",
                           is_relative ? "/" : "", target);
-    return length < 0 || length >= PATH_MAX ? -ENAMETOOLONG : 0;
+    if (length < 0 || length >= PATH_MAX)
+        return why_fail(why, -ENAMETOOLONG, "%s: the path is too long", target);
+    if (!is_own(path))
+        strcpy(out, path);
+    else if (realpath(path, out) == NULL) /* what Dom0 has by that number is another file */
+        return why_fail(why, -ENOENT, "%s: Dom0 needs a file that has a name", target);
+    return 0;
 }

@@ -6,11 +6,14 @@
 
 #include <limits.h>
 
+#include "base/why.h"
+
 /*
  * A relative target is one of directory. A target among the caller's own open files
- * (/proc/self/fd/3, /dev/fd/3, /dev/stdin) is the file's name, if it has one. All others, and the
- * URI of an export, stay as they are. Errors: -ENAMETOOLONG.
+ * (/proc/self/fd/3, /dev/fd/3, /dev/stdin) is the file's name. All others, and the URI of an
+ * export, stay as they are. Errors, with a line for people in why: -ENAMETOOLONG; -ENOENT such a
+ * file is not open, or has no name (any more).
  */
-int target_path(const char *target, const char *directory, char out[PATH_MAX]);
+int target_path(const char *target, const char *directory, char out[PATH_MAX], struct why *why);
 
 #endif
