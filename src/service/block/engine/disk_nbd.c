@@ -161,6 +161,8 @@ static void command(struct disk_nbd *dn, struct disk_io *io, void *data, uint64_
     int64_t rc = -1;
     int error = 0;
     dn->commands++; /* on_command may come at once */
+    if (!dn->was_asked)
+        nbd_patience_ask(&dn->patience, clock_monotonic_ns());
     dn->was_asked = true;
     if (io->operation == DISK_READ)
         rc = nbd_aio_pread(nbd, data, bytes, offset_bytes, callback, 0);

@@ -70,6 +70,21 @@ static void a_connection_that_lasts_ends_it(void **state)
     assert_false(nbd_patience_is_over(&p, p.since_ns + 999 * MS));
 }
 
+/* Else what is asked first after a long rest would have no patience. */
+static void what_is_asked_after_that_belongs_to_another(void **state)
+{
+    struct nbd_patience p = make();
+    (void)state;
+    nbd_patience_lose(&p, false, 7 * MS);
+    nbd_patience_ask(&p, 5006 * MS);
+    assert_false(nbd_patience_lose(&p, true, 5006 * MS));
+    uint64_t asked_ns = p.try_ns + 5000 * MS;
+    nbd_patience_ask(&p, asked_ns);
+    assert_true(nbd_patience_cut(&p, asked_ns, asked_ns + 500 * MS));
+    assert_int_equal(p.since_ns, asked_ns);
+    assert_false(nbd_patience_is_over(&p, asked_ns + 999 * MS));
+}
+
 static void an_answer_ends_it(void **state)
 {
     struct nbd_patience p = make();
@@ -122,6 +137,7 @@ int main(void)
         cmocka_unit_test(it_is_over_after_the_limit),
         cmocka_unit_test(a_connection_alone_is_no_end_of_an_outage),
         cmocka_unit_test(a_connection_that_lasts_ends_it),
+        cmocka_unit_test(what_is_asked_after_that_belongs_to_another),
         cmocka_unit_test(nor_one_that_lasts_and_answers_nothing),
         cmocka_unit_test(an_answer_ends_it),
         cmocka_unit_test(a_connection_that_did_not_last_is_followed_by_a_pause),
