@@ -95,6 +95,16 @@ expect 0 '' service block-attach 2 /proc/self/fd/9,raw,xvdd,r
 service status | grep -q "xvdd   r   $PWD/d.img" || die "/proc/self/fd is another file: $(service status)"
 expect 0 '' service block-detach 2 xvdd
 exec 9<&-
+exec 9<>gone.img
+rm gone.img
+expect 1 '/proc/self/fd/9: Dom0 needs a file that has a name' service block-attach 2 /proc/self/fd/9,raw,xvdd,w
+exec 9<&-
+
+# A name may end in a comma.
+ln d.img d.img,
+expect 0 '' service block-attach 2 vdev=xvdd,access=r,target=d.img,,
+service status | grep -qE "xvdd   r   $PWD/d.img,( |\$)" || die "the comma of d.img, is lost: $(service status)"
+expect 0 '' service block-detach 2 xvdd
 
 # Refusals.
 expect 1 'Domain 1:device already exists in xenstore' service block-attach 1 d.img,raw,xvda,w

@@ -30,7 +30,8 @@ static int absolute(const char *path, char out[PATH_MAX], struct why *why)
     return rc;
 }
 
-/* The specification as Dom0 is to have it: every word by its name, the target last. */
+/* The specification as Dom0 is to have it: every word by its name, the target last. Behind that a
+ * comma is dropped: it is ours, not the name's own. */
 static int write_spec(const char *text, char out[TEXT_SIZE], struct why *why)
 {
     struct disk_spec spec;
@@ -42,7 +43,7 @@ static int write_spec(const char *text, char out[TEXT_SIZE], struct why *why)
     if (rc == 0 && spec.has_reconnect)
         snprintf(reconnect, sizeof(reconnect), "reconnect-delay=%u,", spec.reconnect_s);
     if (rc == 0)
-        snprintf(out, TEXT_SIZE, "vdev=%u,access=%s,%s%s%s%s,target=%s", spec.devid,
+        snprintf(out, TEXT_SIZE, "vdev=%u,access=%s,%s%s%s%s,target=%s,", spec.devid,
                  disk_access_name(spec.access), reconnect, spec.cdrom ? "cdrom," : "",
                  spec.discard ? "discard," : "no-discard,", spec.trusted ? "trusted" : "untrusted",
                  target);
