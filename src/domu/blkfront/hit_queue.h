@@ -90,6 +90,8 @@ static inline uint32_t hit_queue_take(struct hit_queue *queue, struct blkfront_c
 {
     uint32_t count = queue->count < max ? queue->count : max;
     uint32_t straight = queue->depth - queue->head;
+    if (count == 0) /* out may be NULL */
+        return 0;
     if (straight > count)
         straight = count;
     assert(count <= queue->count - queue->open);
