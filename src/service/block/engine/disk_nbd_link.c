@@ -158,6 +158,7 @@ static void watch(struct disk_nbd *dn)
     int fd = nbd_aio_get_fd(dn->image->nbd);
     dn->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
     dn->was_asked = false;
+    nbd_patience_connect(&dn->patience, clock_monotonic_ns());
     dn->state = DISK_NBD_CONNECTED;
     if (dn->fd < 0 ||
         poller_add(dn->poller, dn->fd, POLLIN | POLLOUT, on_event, dn, &dn->watch) < 0)

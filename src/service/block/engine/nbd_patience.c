@@ -31,9 +31,14 @@ bool nbd_patience_cut(struct nbd_patience *patience, uint64_t silent_ns, uint64_
     return begins;
 }
 
+void nbd_patience_connect(struct nbd_patience *patience, uint64_t now_ns)
+{
+    patience->connected_ns = now_ns;
+}
+
 void nbd_patience_ask(struct nbd_patience *patience, uint64_t now_ns)
 {
-    if (now_ns - patience->try_ns >= NBD_PAUSE_MOST_NS)
+    if (now_ns - patience->connected_ns >= NBD_PAUSE_MOST_NS)
         patience->is_out = false;
 }
 

@@ -26,6 +26,7 @@ struct nbd_patience { /* zeroed but for limit_ns: no outage */
     uint64_t since_ns; /* valid in an outage: when it began */
     uint64_t try_ns;   /* the same: when the next try is due */
     uint64_t pause_ns; /* between that one and the one before */
+    uint64_t connected_ns;
 };
 
 /* The connection has ended; was_asked: a command was sent on it. Returns whether an outage begins:
@@ -35,6 +36,8 @@ bool nbd_patience_lose(struct nbd_patience *patience, bool was_asked, uint64_t n
 /* The same of a connection that was cut, since its server had said nothing to what it was asked
  * since silent_ns. */
 bool nbd_patience_cut(struct nbd_patience *patience, uint64_t silent_ns, uint64_t now_ns);
+/* There is a connection, on which something can be asked. */
+void nbd_patience_connect(struct nbd_patience *patience, uint64_t now_ns);
 /* The first command of a connection is sent: an outage that the connection has ended by then is no
  * more, whatever becomes of the command. */
 void nbd_patience_ask(struct nbd_patience *patience, uint64_t now_ns);
