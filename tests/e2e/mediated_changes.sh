@@ -47,3 +47,10 @@ for ((i = 0; i < ${TEST_LONG:+3}500; i++)); do
     timers+=(-c "1:$((2 - i % 2))")
 done
 run 1 "${timers[@]}" "$TEST_BIN/timers_calls" $((${#timers[@]} / 2)) || die "a timer of the rate of before, after a call"
+# And of however many processes before: each leaves its place to others.
+for ms in 2000 10000 50000; do
+    rc=0
+    run 2 -c "$ms:4" "$TEST_BIN/timers_many" "${TEST_LONG:+5}200" || rc=$?
+    [ $rc = 3 ] || break
+done
+[ $rc = 0 ] || die "a timer, after those of other processes: $rc"

@@ -40,10 +40,34 @@ uint64_t wait_rest_ns(uint64_t deadline_ns)
     return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
+/* By both halves: for timers the thread is 0, and of a main thread both are the same. */
+static uint32_t first_probe(uint64_t who)
+{
+    return ((uint32_t)who * UINT32_C(2654435761) + (uint32_t)(who >> 32) * UINT32_C(2246822519)) >>
+           16;
+}
+
+/* The slot of a process that has ended. The supervisor frees those at a change, which may be long
+ * in coming. */
+static bool take_from_dead(uint64_t who, uint64_t **slot)
+{
+    struct session *session = vclock_session();
+    const uint32_t start = first_probe(who);
+
+    for (unsigned i = 0; i < PROBES; i++) {
+        *slot = &session->waiters[(start + i) % SESSION_WAITERS];
+        uint64_t found = load_relaxed_u64(*slot);
+        if (found >> 32 != who >> 32 && SYS2(SYS_kill, found >> 32, 0) == -ESRCH &&
+            compare_exchange_full_u64(*slot, &found, who))
+            return true;
+    }
+    return false;
+}
+
 bool wait_register(uint64_t who, uint64_t **slot, bool *own)
 {
     struct session *session = vclock_session();
-    uint32_t start = (uint32_t)who * UINT32_C(2654435761) >> 16;
+    const uint32_t start = first_probe(who);
 
     for (unsigned i = 0; i < PROBES; i++) {
         uint64_t *at = &session->waiters[(start + i) % SESSION_WAITERS];
@@ -54,9 +78,10 @@ bool wait_register(uint64_t who, uint64_t **slot, bool *own)
         if (found == who || (found == 0 && compare_exchange_full_u64(at, &found, who)))
             return true;
     }
-    *slot = NULL;
-    *own = false;
-    return false;
+    *own = take_from_dead(who, slot);
+    if (!*own)
+        *slot = NULL;
+    return *own;
 }
 
 static void enter(struct wait *wait)
