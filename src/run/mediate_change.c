@@ -74,8 +74,11 @@ static void set_rate(struct session *session, struct tdf tdf)
     store_full_u64(&session->tdf, mediate_packed(tdf));
 }
 
+/* -ESRCH: who stands there has ended, also where the number is another process's now. */
 static int kick(uint64_t waiter)
 {
+    if (!reach_has_shim((pid_t)(waiter >> 32)))
+        return -ESRCH;
     return reach_kick((pid_t)(waiter >> 32), (pid_t)(uint32_t)waiter, 0);
 }
 
@@ -102,6 +105,8 @@ static int kick_process(const struct session *session, uint64_t process)
 
     if (waiter != 0 && kick(waiter) == 0)
         return 0;
+    if (!reach_has_shim(pid))
+        return -ESRCH;
     reach_choose(pid, &thread);
     return reach_process(pid, &thread);
 }

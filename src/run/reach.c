@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -116,6 +117,22 @@ static bool has_sigsys(const char *status, const char *name)
 {
     const char *mask = strstr(status, name);
     return mask != NULL && (strtoull(mask + strlen(name), NULL, 16) >> (SIGSYS - 1) & 1) != 0;
+}
+
+bool reach_has_shim(pid_t pid)
+{
+    uint64_t magic = 0;
+    const struct iovec own = {.iov_base = &magic, .iov_len = sizeof(magic)};
+    const struct iovec there = {.iov_base = (void *)(uintptr_t)SESSION_ADDRESS,
+                                .iov_len = sizeof(magic)};
+    char path[PATH_SIZE], text[STATUS_SIZE];
+
+    if (process_vm_readv(pid, &own, 1, &there, 1, 0) == sizeof(magic) && magic == SESSION_MAGIC)
+        return true;
+    /* It lets nobody read its memory, or is in the midst of an exec. */
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    read_file(path, text, sizeof(text));
+    return has_sigsys(text, "\nSigCgt:") || has_sigsys(text, "\nSigBlk:");
 }
 
 /* A kick ends who does not catch it, e.g. a child that the supervisor had before it was one. Who is

@@ -33,6 +33,10 @@ void reach_choose(pid_t pid, struct reach_thread *out);
 /* That thread, and the main thread if it may be on a CPU now. 0; -ESRCH: the process has ended. */
 int reach_process(pid_t pid, const struct reach_thread *thread);
 
+/* Would the process survive a kick? Not one that has got the number of a program that has ended, or
+ * that has another number in a program's PID namespace. Takes a microsecond for our own. */
+bool reach_has_shim(pid_t pid);
+
 /* One thread of each descendant of this process, but for those that are known to have been kicked,
  * those that neither catch nor block SIGSYS, which would end them (they have no shim), and those
  * that are traced, to whose tracers it would be a signal that they do not expect

@@ -4,11 +4,13 @@
  * of it.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -142,6 +144,32 @@ static void a_line_that_was_made_anew_is_no_change(void **state)
     assert_int_equal(generation(f), before);
 }
 
+/* Of a program that was killed in a wait, or had armed a timer, the number stays in the table. */
+static void who_has_got_the_number_of_a_dead_program_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    int status;
+
+    void (*const caught)(int) = signal(SIGSYS, SIG_DFL); /* cmocka's */
+    const pid_t pid = fork();
+    if (pid == 0) {
+        for (;;)
+            pause();
+    }
+    signal(SIGSYS, caught);
+    assert_true(pid > 0);
+    f->m->session->waiters[7] = (uint64_t)pid << 32 | (uint32_t)pid;
+    f->m->session->waiters[8] = (uint64_t)pid << 32;
+    set_rate(f, (struct tdf){2, 1});
+    mediate_changed(f->m, (struct tdf){2, 1});
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    assert_true(f->m->session->waiters[7] == 0);
+    assert_true(f->m->session->waiters[8] == 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -150,6 +178,7 @@ int main(void)
         TEST(what_is_told_later_is_exact_and_wakes_nobody_again),
         TEST(a_rate_of_before_that_is_told_late_is_passed_over),
         TEST(a_line_that_was_made_anew_is_no_change),
+        TEST(who_has_got_the_number_of_a_dead_program_is_left_alone),
     };
 #if !defined(__x86_64__)
     return 77;
