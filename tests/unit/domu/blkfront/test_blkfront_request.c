@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "ring/barrier.h"
 #include "unit/domu/blkfront/scene.h"
 
 enum { SECTORS = 1024, HANG_S = 60, FIRST = 300 };
@@ -98,15 +99,17 @@ struct stamps {
     uint64_t stamp_ns; /* of the last request */
     uint32_t nr_segments;
     bool direct;
+    uint32_t looked_at; /* atomic: by the test, before it asks again */
 };
 
 static void note_stamp(struct fake_dom0 *d, const struct blkif_request *req)
 {
     struct stamps *stamps = fake_dom0_ctx(d);
+    (void)load_full_u32(&stamps->looked_at);
     stamps->direct = req->operation == BLKIF_OP_READ;
     stamps->nr_segments = req->nr_segments;
     stamps->stamp_ns = blkif_take_request_stamp(fake_dom0_ring(d));
-    int16_t status = fake_dom0_do(d, req);
+    int16_t status = fake_dom0_do(d, req); /* after these: fake_dom0_sync looks at what it does */
     fake_dom0_respond(d, req->id, fake_dom0_operation(req), status);
     blkif_put_response_stamp(fake_dom0_ring(d), 1); /* due */
     fake_dom0_flush(d);
@@ -136,6 +139,7 @@ static void each_request_that_has_room_for_a_stamp_has_one(void **state)
             assert_int_equal(stamps.nr_segments, rows[i].segments);
         assert_int_equal(stamps.stamp_ns >= before_ns && stamps.stamp_ns <= blkfront_now_ns(bf),
                          rows[i].stamped);
+        store_full_u32(&stamps.looked_at, 1);
     }
 }
 
