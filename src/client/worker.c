@@ -110,7 +110,6 @@ static void do_one(struct worker *worker, struct worker_request *request)
     uint64_t end_ns = blkfront_now_ns(shared->bf);
 
     worker_conclude(worker, request, rc, end_ns - start_ns);
-    courtesy_step(&worker->courtesy);
     worker->time_is_up = end_ns >= shared->deadline_ns;
 }
 
@@ -135,14 +134,12 @@ static void run_blocking(struct worker *worker)
 
 void worker_run(struct worker *worker)
 {
-    courtesy_begin(&worker->courtesy, &worker->shared->courtesy, worker->shared->thread_count);
     if (worker->shared->pace.rate > 0)
         pace_sharpen();
     if (worker->shared->depth > 0)
         worker_run_asynchronous(worker);
     else
         run_blocking(worker);
-    courtesy_end(&worker->courtesy);
     worker_flush_dump(worker);
     stopwatch_retire(&worker->shared->watch);
 }
