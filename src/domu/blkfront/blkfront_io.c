@@ -8,7 +8,7 @@
 #include "domu/blkfront/iov.h"
 #include "domu/blkfront/transfer.h"
 
-static int check_io(struct blkfront *bf, const struct blkfront_io *io)
+static int check_other(struct blkfront *bf, const struct blkfront_io *io)
 {
     uint64_t bytes, wanted;
     int rc = blkfront_check(bf, io->operation, io->sector, io->sector_count);
@@ -18,6 +18,14 @@ static int check_io(struct blkfront *bf, const struct blkfront_io *io)
     if (rc == 0 && __builtin_mul_overflow(io->sector_count, (uint64_t)BLKIF_SECTOR_SIZE, &wanted))
         rc = -EINVAL;
     return rc == 0 && bytes != wanted ? -EINVAL : rc;
+}
+
+/* Mostly a read into one buffer. */
+static inline int check_io(struct blkfront *bf, const struct blkfront_io *io)
+{
+    if (io->operation != BLKFRONT_READ || io->iov_count != 0)
+        return check_other(bf, io);
+    return blkfront_has_sectors(bf, io->sector, io->sector_count) ? 0 : -EINVAL;
 }
 
 void blkfront_show_hits(struct blkfront_queue *queue)

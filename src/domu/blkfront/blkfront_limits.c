@@ -90,12 +90,9 @@ static int check_feature(struct blkfront *bf, enum blkfront_operation operation)
 int blkfront_check(struct blkfront *bf, enum blkfront_operation operation, uint64_t sector,
                    uint64_t sector_count)
 {
-    uint64_t sectors = load_relaxed_u64(&bf->sectors);
-    uint32_t unit_mask = load_relaxed_u32(&bf->sector_size) / BLKIF_SECTOR_SIZE - 1;
     if (operation == BLKFRONT_READ || operation == BLKFRONT_WRITE ||
         operation == BLKFRONT_DISCARD) {
-        if (sector_count == 0 || sector_count > sectors || sector > sectors - sector_count ||
-            ((sector | sector_count) & unit_mask) != 0)
+        if (!blkfront_has_sectors(bf, sector, sector_count))
             return -EINVAL;
     } else if (operation != BLKFRONT_FLUSH) {
         return -EINVAL;

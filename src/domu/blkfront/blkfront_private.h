@@ -278,6 +278,16 @@ static inline uint32_t blkfront_request_sectors(const struct blkfront *bf)
     return load_relaxed_u32(&bf->request_sectors);
 }
 
+/* Are these sectors on the disk, and whole blocks of it? */
+static inline bool blkfront_has_sectors(const struct blkfront *bf, uint64_t sector,
+                                        uint64_t sector_count)
+{
+    uint64_t sectors = load_relaxed_u64(&bf->sectors);
+    uint32_t unit_mask = load_relaxed_u32(&bf->sector_size) / BLKIF_SECTOR_SIZE - 1;
+    return sector_count > 0 && sector_count <= sectors && sector <= sectors - sector_count &&
+           ((sector | sector_count) & unit_mask) == 0;
+}
+
 /* Does it fit one request on the ring? */
 static inline bool blkfront_fits(const struct blkfront *bf, enum blkfront_operation operation,
                                  uint64_t sector_count)
