@@ -239,10 +239,9 @@ uint32_t cache_view_expect_data(const struct cache_view *view, uint64_t sector)
     uint32_t slot = bucket != NULL ? find(view, bucket, hash, &way) : view->slot_count;
     if (slot == view->slot_count)
         return CACHE_VIEW_ANYWHERE;
-    const uint8_t *data = (const void *)data_of(view, slot);
+    /* The processor fetches the following lines by itself, and has room for few more. */
     __builtin_prefetch(&view->slots[slot]);
-    for (uint32_t i = 0; i < SHARED_CACHE_SECTOR_BYTES; i += SHARED_CACHE_LINE_BYTES)
-        __builtin_prefetch(data + i);
+    __builtin_prefetch(data_of(view, slot));
     return slot;
 }
 
