@@ -110,6 +110,7 @@ static void do_one(struct worker *worker, struct worker_request *request)
     uint64_t end_ns = blkfront_now_ns(shared->bf);
 
     worker_conclude(worker, request, rc, end_ns - start_ns);
+    courtesy_step(&worker->courtesy);
     worker->time_is_up = end_ns >= shared->deadline_ns;
 }
 
@@ -134,6 +135,7 @@ static void run_blocking(struct worker *worker)
 
 void worker_run(struct worker *worker)
 {
+    courtesy_begin(&worker->courtesy, &worker->shared->courtesy, worker->shared->thread_count);
     if (worker->shared->pace.rate > 0)
         pace_sharpen();
     if (worker->shared->depth > 0)

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/courtesy.h"
 #include "client/lat_stats.h"
 #include "client/latency_dump.h"
 #include "client/pace.h"
@@ -44,7 +45,8 @@ struct worker_shared {
     struct stopwatch watch;
     struct read_failures failures;
     struct thread_place place;
-    atomic_bool stop; /* set by anybody: no thread starts another request */
+    struct courtesy_shared courtesy; /* zeroed */
+    atomic_bool stop;                /* set by anybody: no thread starts another request */
 };
 
 /* A request, with memory of its own. */
@@ -67,6 +69,7 @@ struct worker {
     uint64_t request_quota;
     bool time_is_up; /* an answer came at or after the deadline */
     uint32_t moves_seen;
+    struct courtesy courtesy;
 
     /* Results, the thread's own until it has been joined. */
     struct lat_stats latency;     /* of the reads and writes that succeeded */
