@@ -40,12 +40,14 @@ if [ ! -e "$IMAGE" ] || [ "$(stat -Lc %s "$IMAGE")" -lt $((IMAGE_MIB << 20)) ]; 
     sync "$IMAGE"
 fi
 
-{
+# Whole before the file is written, which would make the revision dirty.
+machine=$(
     echo '# The machine'
     echo
     cd "$TOP" && bench/env.sh "$IMAGE" | sed 's/^/- /'
     echo "- all of it at work: $("$PROGRAMS/standstill" "$IMAGE")"
-} | tee "$RESULTS/machine.md"
+)
+printf '%s\n' "$machine" | tee "$RESULTS/machine.md"
 for section in "${sections[@]}"; do
     # shellcheck source=/dev/null
     . "$TOP/bench/sections/$section.sh"
