@@ -300,7 +300,7 @@ wait_domains() {
 domain_requests() { # NAME
     service_status "$1"
     sed 's/.*"domains"://' "$TMP/status.json" | tr '{' '\n' |
-        sed -n 's/.*"domid":\([0-9]*\),"state":"Connected".*"requests":\([0-9]*\),.*/\1 \2/p'
+        sed -n 's/.*"domid":\([0-9]*\),.*"state":"Connected".*"requests":\([0-9]*\),.*/\1 \2/p'
 }
 
 # together ROW NAME SECONDS THREADS...: one client for each number, all running all the time; rates by
