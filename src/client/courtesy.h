@@ -12,8 +12,9 @@
  * their time slice: milliseconds for what the disk does in a tenth of one. One of our threads waits
  * at the ring for all others, so they wait with it. So threads look at how long their requests
  * take. If that is long, all threads are as impatient as any other for a while; each time twice as
- * long, until all has been well for as long. (A slow disk makes requests long, too: there it does
- * not matter who goes first.) No call of the kernel is made for that, but to change the policy.
+ * long, until all has been well for as long. (A slow disk makes requests long, and a client that
+ * asks seldom seems to: there it does not matter who goes first.) No call of the kernel is made for
+ * that, but to change the policy.
  */
 #ifndef SPLITDOM_CLIENT_COURTESY_H
 #define SPLITDOM_CLIENT_COURTESY_H
