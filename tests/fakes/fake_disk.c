@@ -132,6 +132,8 @@ void fake_disk_complete(struct fake_disk *disk, uint32_t index, int32_t status)
         disk->write_ended = disk->clock;
     if (io->operation == DISK_FLUSH && status == 0 && io->arrival_ns > disk->flush_covered)
         disk->flush_covered = io->arrival_ns;
+    if (io->operation == DISK_WRITE && status == 0 && disk->wrote != NULL)
+        disk->wrote(disk->ctx, io);
     io->status = status;
     io->done(io);
 }

@@ -30,6 +30,9 @@ struct fake_disk {
     uint64_t clock;         /* counts submissions and ends */
     uint64_t write_ended;   /* when the last write or discard did */
     uint64_t flush_covered; /* when the latest flush that has succeeded was submitted */
+    /* Not NULL: hears of each write that has ended without an error, before its caller does. */
+    void (*wrote)(void *ctx, const struct disk_io *io);
+    void *ctx;
 };
 
 extern const struct disk_ops fake_disk_ops;

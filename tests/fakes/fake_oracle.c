@@ -67,6 +67,32 @@ static void overwrite(struct oracle_sector *sector, uint64_t begun)
     sector->count = left;
 }
 
+/* Of the read, what lies in these sectors. */
+static struct oracle_sector *part_of(struct oracle_read *read, uint64_t first, uint64_t end,
+                                     uint64_t *count)
+{
+    uint64_t from = first > read->first ? first : read->first;
+    uint64_t to = end < read->end ? end : read->end;
+    *count = to > from ? to - from : 0;
+    return *count > 0 ? &read->was[from - read->first] : NULL;
+}
+
+bool oracle_has_room(const struct oracle *oracle, uint64_t first, uint64_t end)
+{
+    bool has = true;
+    uint64_t count;
+    for (uint64_t s = first; s < end; s++)
+        has &= oracle->sector[s].count < ORACLE_VALUES_MAX;
+    for (struct list_node *node = list_first(&oracle->reads); node != NULL;
+         node = list_next(&oracle->reads, node)) {
+        const struct oracle_sector *was =
+            part_of(container_of(node, struct oracle_read, of_oracle), first, end, &count);
+        for (uint64_t i = 0; i < count; i++)
+            has &= was[i].count < ORACLE_VALUES_MAX;
+    }
+    return has;
+}
+
 void oracle_begin_change(struct oracle *oracle, struct oracle_change *change)
 {
     change->begun = ++oracle->now;
@@ -75,9 +101,10 @@ void oracle_begin_change(struct oracle *oracle, struct oracle_change *change)
     for (struct list_node *node = list_first(&oracle->reads); node != NULL;
          node = list_next(&oracle->reads, node)) {
         struct oracle_read *read = container_of(node, struct oracle_read, of_oracle);
-        for (uint64_t s = change->first; s < change->end; s++)
-            if (s - read->first < read->end - read->first)
-                add(&read->was[s - read->first], change->number, change->begun);
+        uint64_t count;
+        struct oracle_sector *was = part_of(read, change->first, change->end, &count);
+        for (uint64_t i = 0; i < count; i++)
+            add(&was[i], change->number, change->begun);
     }
 }
 
@@ -135,10 +162,16 @@ bool oracle_settle(struct oracle *oracle, uint64_t sector, const void *bytes)
     return true;
 }
 
+static void copy(struct oracle_sector *to, const struct oracle_sector *from)
+{
+    to->count = from->count;
+    memcpy(to->value, from->value, from->count * sizeof(from->value[0]));
+}
+
 void oracle_begin_read(struct oracle *oracle, struct oracle_read *read)
 {
     for (uint64_t s = read->first; s < read->end; s++)
-        read->was[s - read->first] = oracle->sector[s];
+        copy(&read->was[s - read->first], &oracle->sector[s]);
     list_push_back(&oracle->reads, &read->of_oracle);
 }
 

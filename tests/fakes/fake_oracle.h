@@ -65,6 +65,8 @@ static inline uint64_t oracle_word(uint64_t number, uint64_t sector)
 }
 void oracle_fill(void *bytes, uint64_t number, uint64_t sector, uint64_t sector_count);
 
+/* Whether one more change of these sectors can be known. */
+bool oracle_has_room(const struct oracle *oracle, uint64_t first, uint64_t end);
 /* first, end and number of the change are set: it may have its effect from now on. */
 void oracle_begin_change(struct oracle *oracle, struct oracle_change *change);
 /* It can't any more. Not succeeded: it may or may not have had it, for each sector. */

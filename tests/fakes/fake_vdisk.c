@@ -9,16 +9,17 @@
 void fake_vdisk_create(struct fake_vdisk *fake, const struct fake_vdisk_config *config)
 {
     uint32_t block = config->block_size_bytes != 0 ? config->block_size_bytes : BLOCK_SECTOR_BYTES;
+    uint32_t memory = config->memory_align_bytes != 0 ? config->memory_align_bytes : block;
     struct device_config device = {
         .engine = &fake_disk_ops,
-        .align_bytes = block,
+        .align_bytes = block > memory ? block : memory,
         .depth = config->depth,
         .depth_isolated = config->depth_isolated != 0 ? config->depth_isolated : config->depth};
     struct image image = {.fd = -1,
                           .writable = config->writable,
                           .size_bytes = config->sector_count * BLOCK_SECTOR_BYTES,
                           .block_size_bytes = block,
-                          .memory_align_bytes = block};
+                          .memory_align_bytes = memory};
     struct why why;
 
     if (device_create(&device, &fake->device, &why) < 0)

@@ -19,6 +19,7 @@ struct fake_vdisk {
 struct fake_vdisk_config {
     uint64_t sector_count;
     uint32_t block_size_bytes;         /* 0: 512 */
+    uint32_t memory_align_bytes;       /* 0: as the block */
     uint32_t cache_sectors;            /* 0: no cache */
     const struct cache_policy *policy; /* NULL: LRU */
     uint32_t depth;

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "ring/barrier.h"
-#include "ring/fault_guard.h"
+#include "service/dom0/memory/domain_memory.h"
 #include "service/dom0/toolstack.h"
 #include "world.h"
 
@@ -26,24 +26,30 @@ static void on_gone(void *ctx, struct xenbus_back *back)
 static void choose_abilities(struct world *w)
 {
     static const uint64_t sizes[] = {SIM_IMAGE_SECTORS, SIM_IMAGE_SECTORS / 2, SIM_SECTORS_LEAST};
+    static const uint32_t blocks[] = {1, 1, 1, 8};
     bool less = world_pick(w, 2) == 0;
     w->max_queues = less ? 1 + world_pick(w, SIM_QUEUES_MAX) : SIM_QUEUES_MAX;
     w->max_page_order = less ? world_pick(w, SIM_ORDER_MAX + 1) : SIM_ORDER_MAX;
     w->can = (struct abilities){.sectors = sizes[less ? world_pick(w, 3) : 0],
+                                .block_sectors = blocks[world_pick(w, 4)],
                                 .writable = !less || world_pick(w, 3) > 0,
                                 .flush = !less || world_pick(w, 3) > 0,
                                 .discard = !less || world_pick(w, 3) > 0};
     w->can.flush &= w->can.writable;
     w->can.discard &= w->can.writable;
     w->image_can = world_pick(w, 2) == 0;
+    if (!w->can.writable && !w->image_can && world_pick(w, 2) == 0)
+        w->can.sectors -= 3; /* no whole number of its blocks */
 }
 
 void dom0_birth(struct world *w)
 {
     choose_abilities(w);
+    static const uint32_t alignments[] = {512, 512, 4096};
     w->depth = 1 + world_pick(w, 16);
     const struct fake_vdisk_config config = {.sector_count = w->can.sectors,
                                              .block_size_bytes = w->block_size_bytes,
+                                             .memory_align_bytes = alignments[world_pick(w, 3)],
                                              .cache_sectors = world_pick(w, 2) * SIM_CACHE_SECTORS,
                                              .policy = &checked_lru,
                                              .depth = w->depth,
@@ -55,7 +61,10 @@ void dom0_birth(struct world *w)
     struct vdisk_capabilities *image = &w->disk.vdisk->capabilities;
     image->flush = w->can.flush || (w->image_can && !w->can.writable);
     image->discard = w->can.discard || w->image_can;
+    image->logical_sector_bytes = w->can.block_sectors * BLOCK_SECTOR_BYTES;
     w->disk.disk->content = w->content;
+    w->disk.disk->wrote = order_disk_wrote;
+    w->disk.disk->ctx = w;
     w->disk.disk->chance = &w->random;
     w->changes_answered = 0;
     w->loop = (struct pollables){.no_spin = world_pick(w, 2)};
@@ -91,14 +100,15 @@ void domain_birth(struct front *f)
                                         .max_queues = w->max_queues};
     const struct back_spec disk = {&vbd_class, XENBUS_VBD_XVDA, &options};
     const uint32_t pages = segment_pages_for(front_pages(f));
-    if (segment_create(pages, f->domid, &f->segment, &f->fd) < 0 ||
-        xs_server_introduce(w->store, f->domid) < 0 ||
+    if (domain_memory_create(pages, f->domid, NULL, NULL, &f->memory, &f->fd) < 0)
+        abort();
+    f->segment = f->memory->segment;
+    if (xs_server_introduce(w->store, f->domid) < 0 ||
         toolstack_create_domain(w->store, &(struct toolstack_domain){.domid = f->domid}) < 0 ||
         toolstack_create_device(w->store, f->domid, &disk) < 0 ||
         tdf_clock_init(&f->clock, &w->source, f->segment.shared_info, 1 + SIM_QUEUES_MAX,
                        (struct tdf){1, 1}) < 0)
         abort();
-    f->fault_slot = fault_guard_add(f->segment.base, (size_t)pages << XEN_PAGE_SHIFT, -1);
     poll_peer_init(&f->peer, f->segment.hints);
     f->evtchn = (struct evtchn_table){0};
     evtchn_table_reserve(&f->evtchn, SEGMENT_STORE_EVTCHN, 0);
@@ -106,8 +116,9 @@ void domain_birth(struct front *f)
     f->doorbell = false;
     f->settings = (struct back_settings){.weight = SCHED_WEIGHT_DEFAULT, .disk_scale = {1, 1}};
     f->seen = (struct back_domain){.domid = f->domid,
-                                   .segment = &f->segment,
-                                   .fault_slot = f->fault_slot,
+                                   .segment = &f->memory->segment,
+                                   .memory = &f->memory->hold,
+                                   .fault_slot = f->memory->fault_slot,
                                    .evtchn = &f->evtchn,
                                    .clock = &f->clock,
                                    .tdf = &f->tdf,
@@ -131,8 +142,7 @@ void domain_death(struct front *f)
     if (toolstack_remove_domain(f->world->store, f->domid) < 0)
         abort();
     xs_server_release(f->world->store, f->domid);
-    fault_guard_drop(f->fault_slot);
-    segment_detach(&f->segment);
+    hold_put(&f->memory->hold); /* the disk may be at work there */
     close(f->fd);
     f->phase = FRONT_ABSENT;
     for (uint32_t i = 0; i < f->queue_count; i++)

@@ -42,10 +42,24 @@ static void take_limits(struct front *f)
 
 static void take_abilities(struct front *f)
 {
-    f->told = (struct abilities){.sectors = read_node(f, "sectors", 0),
-                                 .writable = (read_node(f, "info", 0) & VDISK_READONLY) == 0,
-                                 .flush = read_node(f, "feature-flush-cache", 0) != 0,
-                                 .discard = read_node(f, "feature-discard", 0) != 0};
+    struct world *w = f->world;
+    uint64_t physical = w->can.sectors * BLOCK_SECTOR_BYTES % w->block_size_bytes == 0
+                            ? w->block_size_bytes
+                            : BLOCK_SECTOR_BYTES;
+    f->told =
+        (struct abilities){.sectors = read_node(f, "sectors", 0),
+                           .block_sectors = (uint32_t)read_node(f, "sector-size", 512) / 512,
+                           .indirect = (uint32_t)read_node(f, "feature-max-indirect-segments", 0),
+                           .writable = (read_node(f, "info", 0) & VDISK_READONLY) == 0,
+                           .flush = read_node(f, "feature-flush-cache", 0) != 0,
+                           .discard = read_node(f, "feature-discard", 0) != 0};
+    if (f->told.block_sectors != w->can.block_sectors ||
+        read_node(f, "physical-sector-size", 0) != physical)
+        world_fail(w, "domain %u is told of other blocks than the disk has", f->domid);
+    if (f->told.indirect != SIM_SEGMENTS_OFFERED)
+        world_fail(w, "domain %u is told of %u segments", f->domid, f->told.indirect);
+    if ((read_node(f, "feature-barrier", 0) != 0) != f->told.flush)
+        world_fail(w, "domain %u: barriers are no flushes", f->domid);
 }
 
 uint32_t front_ring_pages(const struct front *f)
@@ -55,7 +69,7 @@ uint32_t front_ring_pages(const struct front *f)
 
 uint32_t front_pages(const struct front *f)
 {
-    return f->queue_count * (front_ring_pages(f) + blkif_ring_entries(f->page_order));
+    return f->queue_count * front_ring_pages(f) + data_pages(f);
 }
 
 void front_birth(struct front *f)
@@ -65,9 +79,10 @@ void front_birth(struct front *f)
     domain_birth(f);
     f->phase = FRONT_WAITS;
     f->seen_ns = 0;
-    for (uint32_t i = 0; i < front_pages(f); i++)
+    for (uint32_t i = 0; i < f->queue_count * front_ring_pages(f); i++)
         gnttab_grant_access(f->segment.gnttab, SIM_FIRST_REF + i, DOM0_DOMID,
                             f->segment.free_pfn + i, false);
+    data_grant(f);
 }
 
 void front_fini(struct front *f)
@@ -96,6 +111,7 @@ void front_death(struct front *f)
         if (shadow_init(&q->shadow, nr_entries, i * nr_entries) < 0)
             abort();
     }
+    data_reset(f);
     f->asked = f->answered;
 }
 
@@ -264,8 +280,8 @@ void front_step(struct front *f, bool asks)
         }
         break;
     case FRONT_CLOSED:
-        if (back == XenbusStateClosed) {
-            reap_all(f); /* nothing is written to the rings any more */
+        if (back == XenbusStateClosed && !data_is_in_use(f)) {
+            reap_all(f); /* nothing is written to the rings any more, nor to what was read into */
             write_node(f, "", "state", XenbusStateInitialising);
             f->phase = FRONT_WAITS;
         }

@@ -1,37 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* queue: one ring of a front end: what it asks for there, and what it is answered. */
+#include <stdlib.h>
 #include <string.h>
 
-#include "ring/gnttab.h"
 #include "world.h"
-
-/* The rings of all queues come first, then the data pages of all. */
-static uint32_t data_number(const struct queue *q, const struct shadow_entry *entry)
-{
-    const struct front *f = q->front;
-    return f->queue_count * front_ring_pages(f) + q->index * blkif_ring_entries(f->page_order) +
-           shadow_index(&q->shadow, entry);
-}
-
-static grant_ref_t data_ref(const struct queue *q, const struct shadow_entry *entry)
-{
-    return SIM_FIRST_REF + data_number(q, entry);
-}
-
-static uint8_t *data_page(struct queue *q, const struct shadow_entry *entry)
-{
-    const struct segment *segment = &q->front->segment;
-    return segment_page(segment, segment->free_pfn + data_number(q, entry));
-}
 
 static struct ask *ask_of(struct queue *q, const struct shadow_entry *entry)
 {
     return &q->ask[shadow_index(&q->shadow, entry)];
-}
-
-static bool is_change(const struct shadow_entry *entry)
-{
-    return entry->operation == BLKIF_OP_WRITE || entry->operation == BLKIF_OP_DISCARD;
 }
 
 void queue_push(struct queue *q)
@@ -40,33 +16,56 @@ void queue_push(struct queue *q)
         q->front->doorbell = true;
 }
 
+static void fill_data(const struct ask *ask)
+{
+    uint64_t count = ask->entry->sector_count;
+    uint8_t *bytes = malloc(count * BLOCK_SECTOR_BYTES);
+    if (bytes == NULL)
+        abort();
+    if (order_is_write(ask))
+        oracle_fill(bytes, ask->change.number, ask->change.first, count);
+    else
+        memset(bytes, 0xaa, count * BLOCK_SECTOR_BYTES);
+    data_scatter(ask, bytes);
+    free(bytes);
+}
+
+static void put_indirect(struct queue *ring, const struct ask *ask)
+{
+    struct blkif_request_indirect req = {.operation = BLKIF_OP_INDIRECT,
+                                         .indirect_op = ask->entry->operation,
+                                         .id = ask->entry->id,
+                                         .sector_number = ask->entry->sector};
+    data_put_lists(ask, &req);
+    blkif_put_indirect(&ring->ring, &req);
+}
+
 /* On the ring of a queue, which may be another one than the entry's own. */
 static void put(struct queue *ring, struct queue *q, struct shadow_entry *entry)
 {
     struct ask *ask = ask_of(q, entry);
-    uint64_t id = entry->id;
-    ask->ring = (int)ring->index;
     ring->on_ring++;
+    order_put(ask, ring);
     if (entry->operation == BLKIF_OP_DISCARD) {
         blkif_put_discard(&ring->ring,
                           &(struct blkif_request_discard){.operation = BLKIF_OP_DISCARD,
-                                                          .id = id,
+                                                          .id = entry->id,
                                                           .sector_number = entry->sector,
                                                           .nr_sectors = entry->sector_count});
         return;
     }
-    struct blkif_request req = {
-        .operation = entry->operation, .id = id, .sector_number = entry->sector};
-    if (entry->operation == BLKIF_OP_FLUSH_DISKCACHE) {
-        ask->answered = q->front->world->changes_answered;
-    } else {
-        req.nr_segments = 1;
-        req.seg[0].gref = data_ref(q, entry);
-        req.seg[0].last_sect = (uint8_t)(entry->sector_count - 1);
-        memset(data_page(q, entry), 0xaa, XEN_PAGE_SIZE);
+    if (ask->segment_count > 0)
+        fill_data(ask);
+    if (ask->is_indirect) {
+        put_indirect(ring, ask);
+        return;
     }
-    if (entry->operation == BLKIF_OP_WRITE)
-        oracle_fill(data_page(q, entry), ask->change.number, entry->sector, entry->sector_count);
+    struct blkif_request req = {.operation = entry->operation,
+                                .nr_segments = (uint8_t)ask->segment_count,
+                                .id = entry->id,
+                                .sector_number = entry->sector};
+    for (uint32_t i = 0; i < ask->segment_count; i++)
+        req.seg[i] = ask->segment[i];
     blkif_put_request(&ring->ring, &req);
 }
 
@@ -108,71 +107,156 @@ bool queue_waits(struct queue *ring)
     return any;
 }
 
-bool can_do(const struct abilities *can, uint8_t operation, uint64_t sector, uint64_t sector_count)
+static bool is_aligned(const struct abilities *can, const struct ask *ask)
 {
-    if (sector + sector_count > can->sectors)
+    bool discards = ask->entry->operation == BLKIF_OP_DISCARD;
+    uint64_t bits = ask->entry->sector | (discards ? ask->entry->sector_count : 0);
+    for (uint32_t i = 0; i < ask->segment_count; i++)
+        bits |= (uint32_t)(ask->segment[i].last_sect - ask->segment[i].first_sect) + 1;
+    return (!discards && ask->segment_count == 0) || (bits & (can->block_sectors - 1)) == 0;
+}
+
+bool can_do(const struct abilities *can, const struct ask *ask)
+{
+    const struct shadow_entry *entry = ask->entry;
+    if (entry->sector + entry->sector_count > can->sectors || !is_aligned(can, ask))
         return false;
-    switch (operation) {
+    switch (entry->operation) {
     case BLKIF_OP_WRITE:
         return can->writable;
     case BLKIF_OP_DISCARD:
         return can->discard;
     case BLKIF_OP_FLUSH_DISKCACHE:
+    case BLKIF_OP_WRITE_BARRIER:
         return can->flush;
     default:
         return true;
     }
 }
 
-static void choose_span(struct queue *q, struct shadow_entry *entry, uint32_t sectors_max)
+/* Where it goes: mostly where others do, too. */
+static void choose_place(struct ask *ask, uint64_t count)
 {
-    uint32_t count = 1 + world_pick(q->front->world, sectors_max);
-    uint32_t range = world_pick(q->front->world, 3) == 0 ? (uint32_t)q->front->told.sectors
-                                                         : 2 * SIM_CACHE_SECTORS;
-    entry->sector_count = count;
-    entry->sector = world_pick(q->front->world, range - count + 1);
+    const struct front *f = ask->queue->front;
+    bool far = world_pick(f->world, 3) == 0 || count > 2 * SIM_CACHE_SECTORS;
+    uint64_t range = far ? f->told.sectors : 2 * SIM_CACHE_SECTORS;
+    ask->entry->sector_count = count;
+    ask->entry->sector = world_pick(f->world, (uint32_t)(range - count + 1));
 }
 
-/* A new request, as the oracle is to know it. */
-static void choose(struct queue *q, struct shadow_entry *entry)
+/* Mostly as the logical block wants it. */
+static bool is_to_be_aligned(const struct front *f)
 {
-    static const uint8_t operations[] = {BLKIF_OP_READ,    BLKIF_OP_READ,           BLKIF_OP_READ,
-                                         BLKIF_OP_READ,    BLKIF_OP_WRITE,          BLKIF_OP_WRITE,
-                                         BLKIF_OP_DISCARD, BLKIF_OP_FLUSH_DISKCACHE};
+    return f->told.block_sectors > 1 && world_pick(f->world, 16) > 0;
+}
+
+static void align(const struct front *f, uint64_t *sector)
+{
+    *sector -= *sector % f->told.block_sectors;
+}
+
+static bool choose_data(struct ask *ask)
+{
+    struct front *f = ask->queue->front;
+    bool aligned = is_to_be_aligned(f);
+    bool may = f->told.indirect > 0 &&
+               (ask->entry->operation == BLKIF_OP_READ || ask->entry->operation == BLKIF_OP_WRITE);
+    ask->is_indirect = may && world_pick(f->world, 4) == 0;
+    uint64_t count = data_choose(ask, f->told.sectors, aligned);
+    if (count == 0) {
+        ask->is_indirect = false;
+        return false;
+    }
+    choose_place(ask, count);
+    if (aligned)
+        align(f, &ask->entry->sector);
+    return true;
+}
+
+static void begin_change(struct ask *ask, uint64_t first, uint64_t end, uint64_t number)
+{
+    ask->change = (struct oracle_change){.first = first, .end = end, .number = number};
+    oracle_begin_change(&ask->queue->front->world->oracle, &ask->change);
+}
+
+static void begin_read(struct ask *ask)
+{
+    const struct shadow_entry *entry = ask->entry;
+    ask->was = malloc(entry->sector_count * sizeof(*ask->was));
+    if (ask->was == NULL)
+        abort();
+    ask->read = (struct oracle_read){
+        .first = entry->sector, .end = entry->sector + entry->sector_count, .was = ask->was};
+    oracle_begin_read(&ask->queue->front->world->oracle, &ask->read);
+}
+
+static void choose_discard(struct ask *ask)
+{
+    const struct front *f = ask->queue->front;
+    choose_place(ask, f->told.block_sectors + world_pick(f->world, SIM_DISCARD_SECTORS_MAX));
+    if (!is_to_be_aligned(f))
+        return;
+    align(f, &ask->entry->sector);
+    align(f, &ask->entry->sector_count);
+}
+
+/* Whole blocks of the disk's. */
+static void discarded(const struct ask *ask, uint64_t *first, uint64_t *end)
+{
+    uint64_t block = ask->queue->front->world->block_size_bytes / BLOCK_SECTOR_BYTES;
+    *first = (ask->entry->sector + block - 1) / block * block;
+    *end = (ask->entry->sector + ask->entry->sector_count) / block * block;
+}
+
+static uint8_t choose_operation(const struct queue *q)
+{
+    static const uint8_t operations[] = {
+        BLKIF_OP_READ,         BLKIF_OP_READ,    BLKIF_OP_READ,
+        BLKIF_OP_READ,         BLKIF_OP_READ,    BLKIF_OP_READ,
+        BLKIF_OP_READ,         BLKIF_OP_WRITE,   BLKIF_OP_WRITE,
+        BLKIF_OP_WRITE,        BLKIF_OP_WRITE,   BLKIF_OP_WRITE,
+        BLKIF_OP_WRITE,        BLKIF_OP_DISCARD, BLKIF_OP_FLUSH_DISKCACHE,
+        BLKIF_OP_WRITE_BARRIER};
+    return operations[world_pick(q->front->world, 16)];
+}
+
+/* A new request, as the oracle is to know it. False: it has no pages for that now. */
+static bool choose(struct queue *q, struct shadow_entry *entry)
+{
     struct world *w = q->front->world;
     struct ask *ask = ask_of(q, entry);
-    uint64_t block_sectors = w->block_size_bytes / BLOCK_SECTOR_BYTES;
-    ask->ring = RING_NONE;
-    ask->repeated = false;
-    entry->operation = operations[world_pick(w, 8)];
-    if (!can_do(&q->front->told, entry->operation, 0, 0))
-        entry->operation = BLKIF_OP_READ;
+    *ask = (struct ask){.queue = q, .entry = entry, .ring = RING_NONE};
+    entry->operation = choose_operation(q);
     entry->sector = entry->sector_count = 0;
-    switch (entry->operation) {
-    case BLKIF_OP_READ:
-        choose_span(q, entry, SIM_SECTORS_MAX);
-        ask->read = (struct oracle_read){
-            .first = entry->sector, .end = entry->sector + entry->sector_count, .was = ask->was};
-        oracle_begin_read(&w->oracle, &ask->read);
-        break;
-    case BLKIF_OP_WRITE:
-        choose_span(q, entry, SIM_SECTORS_MAX);
-        ask->change = (struct oracle_change){.first = entry->sector,
-                                             .end = entry->sector + entry->sector_count,
-                                             .number = w->next_number++};
-        oracle_begin_change(&w->oracle, &ask->change);
-        break;
-    case BLKIF_OP_DISCARD: /* whole blocks */
-        choose_span(q, entry, SIM_DISCARD_SECTORS_MAX);
-        ask->change = (struct oracle_change){
-            .first = (entry->sector + block_sectors - 1) / block_sectors * block_sectors,
-            .end = (entry->sector + entry->sector_count) / block_sectors * block_sectors,
-            .number = ORACLE_ZEROS};
-        oracle_begin_change(&w->oracle, &ask->change);
-        break;
-    default:
-        break;
+    if (!can_do(&q->front->told, ask))
+        entry->operation = BLKIF_OP_READ;
+    bool flushes =
+        entry->operation == BLKIF_OP_FLUSH_DISKCACHE || entry->operation == BLKIF_OP_WRITE_BARRIER;
+    if (entry->operation == BLKIF_OP_DISCARD)
+        choose_discard(ask);
+    else if ((!flushes || world_pick(w, 2) == 0) && !choose_data(ask))
+        return false;
+    uint64_t first = entry->sector, end = first + entry->sector_count;
+    if (entry->operation == BLKIF_OP_DISCARD)
+        discarded(ask, &first, &end);
+    if (order_is_change(ask) && !oracle_has_room(&w->oracle, first, end)) {
+        data_release(ask);
+        return false;
     }
+    order_begin(ask);
+    if (order_is_change(ask))
+        begin_change(ask, first, end, order_is_write(ask) ? w->next_number++ : ORACLE_ZEROS);
+    else if (entry->operation == BLKIF_OP_READ)
+        begin_read(ask);
+    return true;
+}
+
+static void release(struct ask *ask)
+{
+    order_release(ask);
+    data_release(ask);
+    free(ask->was);
+    ask->was = NULL;
 }
 
 void queue_submit(struct queue *q)
@@ -181,7 +265,10 @@ void queue_submit(struct queue *q)
         struct shadow_entry *entry = shadow_take(&q->shadow);
         if (entry == NULL)
             break;
-        choose(q, entry);
+        if (!choose(q, entry)) {
+            shadow_put(&q->shadow, entry);
+            break;
+        }
         q->front->asked++;
     }
     fill(q);
@@ -189,23 +276,33 @@ void queue_submit(struct queue *q)
         queue_push(q);
 }
 
-/* What an answer says is what the oracle allows. */
-static void judge(struct queue *q, const struct shadow_entry *entry, bool succeeded)
+static void judge_read(struct ask *ask, bool succeeded)
 {
-    struct world *w = q->front->world;
-    struct ask *ask = ask_of(q, entry);
-    if (is_change(entry)) {
-        oracle_end_change(&w->oracle, &ask->change, succeeded);
-        w->changes_answered = w->disk.disk->clock;
-    } else if (entry->operation == BLKIF_OP_READ) {
-        uint64_t wrong =
-            oracle_end_read(&w->oracle, &ask->read, succeeded ? data_page(q, entry) : NULL);
-        if (wrong != UINT64_MAX)
-            world_fail(w, "domain %u: wrong data in sector %llu", q->front->domid,
-                       (unsigned long long)wrong);
-    } else if (succeeded && w->disk.disk->flush_covered <= ask->answered) {
-        world_fail(w, "domain %u: a flush is answered and the disk was not told", q->front->domid);
-    }
+    struct front *f = ask->queue->front;
+    uint8_t *bytes = malloc(ask->entry->sector_count * BLOCK_SECTOR_BYTES);
+    if (bytes == NULL)
+        abort();
+    data_gather(ask, bytes);
+    uint64_t wrong = oracle_end_read(&f->world->oracle, &ask->read, succeeded ? bytes : NULL);
+    free(bytes);
+    if (wrong != UINT64_MAX)
+        world_fail(f->world, "domain %u: wrong data in sector %llu", f->domid,
+                   (unsigned long long)wrong);
+}
+
+/* What an answer says is what the oracle allows. */
+static void judge(struct ask *ask, bool succeeded)
+{
+    struct world *w = ask->queue->front->world;
+    order_judge(ask, succeeded);
+    w->indirect += ask->is_indirect;
+    w->barriers += ask->entry->operation == BLKIF_OP_WRITE_BARRIER;
+    if (ask->entry->operation == BLKIF_OP_READ)
+        judge_read(ask, succeeded);
+    if (!order_is_change(ask))
+        return;
+    oracle_end_change(&w->oracle, &ask->change, succeeded);
+    w->changes_answered = w->disk.disk->clock;
 }
 
 /* Of which queue the answer is. */
@@ -221,12 +318,14 @@ static struct queue *whose(const struct queue *ring, uint64_t id, struct shadow_
 }
 
 /* May it have failed, or succeeded? What is asked once more may be too much for this Dom0. */
-static void judge_status(struct queue *q, const struct shadow_entry *entry, int16_t status)
+static void judge_status(const struct ask *ask, int16_t status)
 {
+    struct queue *q = ask->queue;
+    const struct shadow_entry *entry = ask->entry;
     struct world *w = q->front->world;
-    bool repeated = ask_of(q, entry)->repeated;
-    bool can = can_do(&w->can, entry->operation, entry->sector, entry->sector_count);
-    bool told = can_do(&q->front->told, entry->operation, entry->sector, entry->sector_count);
+    bool repeated = ask->repeated;
+    bool can = can_do(&w->can, ask);
+    bool told = can_do(&q->front->told, ask);
     if (status == BLKIF_RSP_OKAY && !can)
         world_fail(w, "domain %u: operation %u is answered, and the disk can't do it",
                    q->front->domid, entry->operation);
@@ -234,7 +333,10 @@ static void judge_status(struct queue *q, const struct shadow_entry *entry, int1
         world_fail(w, "domain %u: operation %u is unknown, and the disk can do it", q->front->domid,
                    entry->operation);
     if (status != BLKIF_RSP_OKAY && (can ? w->disk_errors == 0 : !repeated && told))
-        world_fail(w, "domain %u: error %d, and %s", q->front->domid, status,
+        world_fail(w, "domain %u: error %d to %s %u of %llu + %llu in %u segments, and %s",
+                   q->front->domid, status, ask->is_indirect ? "indirect" : "direct",
+                   entry->operation, (unsigned long long)entry->sector,
+                   (unsigned long long)entry->sector_count, ask->segment_count,
                    can ? "the disk had none" : "Dom0 had said that it could");
 }
 
@@ -251,8 +353,9 @@ void queue_reap(struct queue *ring)
                        (unsigned long long)rsp.id);
             return;
         }
-        judge(q, entry, rsp.status == BLKIF_RSP_OKAY);
-        judge_status(q, entry, rsp.status);
+        judge(ask_of(q, entry), rsp.status == BLKIF_RSP_OKAY);
+        judge_status(ask_of(q, entry), rsp.status);
+        release(ask_of(q, entry));
         shadow_put(&q->shadow, entry);
         ring->on_ring--;
         f->answered++;
@@ -273,10 +376,11 @@ void queue_forget(struct queue *q)
     struct shadow_entry *entry = NULL;
     while ((entry = shadow_next(&q->shadow, entry == NULL ? 0 : entry->sequence)) != NULL) {
         struct ask *ask = ask_of(q, entry);
-        if (is_change(entry))
+        if (order_is_change(ask))
             oracle_end_change(oracle, &ask->change, false);
         else if (entry->operation == BLKIF_OP_READ)
             (void)oracle_end_read(oracle, &ask->read, NULL);
+        release(ask);
     }
 }
 
@@ -285,7 +389,7 @@ void queue_unask(struct queue *q)
     struct shadow_entry *entry = NULL;
     q->on_ring = 0;
     while ((entry = shadow_next(&q->shadow, entry == NULL ? 0 : entry->sequence)) != NULL) {
-        ask_of(q, entry)->ring = RING_NONE;
+        order_unask(ask_of(q, entry));
         ask_of(q, entry)->repeated = true;
     }
 }

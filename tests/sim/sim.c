@@ -23,7 +23,11 @@
 #include "ring/fault_guard.h"
 #include "world.h"
 
-enum { STEPS_DEFAULT = 600, DRAIN_STEPS_MAX = 100000 };
+enum {
+    STEPS_DEFAULT = 600,
+    DRAIN_STEPS_MAX = 100000,
+    FAULT_SLOTS = 64, /* also of domains that have ended, for as long as the disk works for them */
+};
 
 uint32_t world_pick(struct world *w, uint32_t bound)
 {
@@ -170,12 +174,14 @@ static void on_death(int signal_number)
 
 struct totals {
     uint64_t steps, answers, dom0_deaths, front_deaths, connections, queues, narrowed;
+    uint64_t indirect, barriers;
 };
 
 /* Returns whether all went well. */
 static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *log,
                      struct totals *totals)
 {
+    static const uint32_t blocks[] = {512, 4096, 1024, 4096};
     struct world *w = calloc(1, sizeof(*w));
     if (w == NULL)
         abort();
@@ -185,7 +191,7 @@ static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *lo
     w->log = log;
     w->now_ns = 1000000000;
     w->next_number = ORACLE_ZEROS + 1;
-    w->block_size_bytes = seed % 2 == 0 ? 512 : 4096;
+    w->block_size_bytes = blocks[seed % 4];
     prng_init(&w->random, seed, 0);
     if (tdf_source_manual(&w->source, 1000000000, w->now_ns, 0) < 0)
         abort();
@@ -213,6 +219,8 @@ static bool run_seed(uint64_t seed, uint64_t steps, bool verbose, struct log *lo
     totals->connections += w->connections;
     totals->queues += w->queues;
     totals->narrowed += w->narrowed;
+    totals->indirect += w->indirect;
+    totals->barriers += w->barriers;
     for (int i = 0; i < SIM_FRONTS; i++) {
         totals->answers += w->front[i].answered;
         front_fini(&w->front[i]);
@@ -230,7 +238,7 @@ static int run(uint64_t first, uint64_t count, time_t seconds, uint64_t steps, b
     const time_t begin = time(NULL);
     uint64_t done = 0;
     if (log_open(&(struct log_options){.path = "/dev/null"}, &log) < 0 ||
-        fault_guard_install(2 * SIM_FRONTS + 2) < 0)
+        fault_guard_install(FAULT_SLOTS) < 0)
         return 2;
     bool good = true;
     while (good && (seconds > 0 ? time(NULL) - begin < seconds : done < count)) {
@@ -242,11 +250,13 @@ static int run(uint64_t first, uint64_t count, time_t seconds, uint64_t steps, b
                program_invocation_name, steps, first + done - 1);
     else
         printf("%" PRIu64 " seeds from %" PRIu64 ": %" PRIu64 " steps, %" PRIu64
-               " requests, %" PRIu64 " connections of %" PRIu64 " queues (%" PRIu64
+               " requests (%" PRIu64 " indirect, %" PRIu64 " barriers), %" PRIu64
+               " connections of %" PRIu64 " queues (%" PRIu64
                " with fewer or smaller rings than before), Dom0 died %" PRIu64
                " times, front ends %" PRIu64 "; all invariants hold\n",
-               done, first, totals.steps, totals.answers, totals.connections, totals.queues,
-               totals.narrowed, totals.dom0_deaths, totals.front_deaths);
+               done, first, totals.steps, totals.answers, totals.indirect, totals.barriers,
+               totals.connections, totals.queues, totals.narrowed, totals.dom0_deaths,
+               totals.front_deaths);
     fault_guard_remove();
     log_close(log);
     return good ? 0 : 1;
@@ -290,5 +300,6 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGABRT, on_death);
+    signal(SIGSEGV, on_death);
     return run(first, count, seconds, steps, verbose);
 }

@@ -9,7 +9,9 @@
  *            smaller rings, be read-only, do no flush or discard, or have a smaller disk.
  *   disk     outlives Dom0. An oracle knows what each sector may hold, and judges every read.
  *   front    the front end's half: xenbus states, one to four queues with a front_ring, shadow,
- * grants and event channel each time     moved by hand; every domain has a clock whose rate changes
+ *            grants and event channel each; reads, writes, discards, flushes and barriers, also in
+ *            many segments and by indirect requests, whose lists it rewrites once they are copied
+ *   time     moved by hand; every domain has a clock whose rate changes
  */
 #ifndef SPLITDOM_TESTS_SIM_WORLD_H
 #define SPLITDOM_TESTS_SIM_WORLD_H
@@ -39,7 +41,11 @@ enum {
     SIM_FIRST_REF = GNTTAB_NR_RESERVED_ENTRIES, /* of a domain's rings; data pages follow */
     SIM_IMAGE_SECTORS = 4096,
     SIM_CACHE_SECTORS = 40,
-    SIM_SECTORS_MAX = 8, /* of a read or write: one page */
+    SIM_DATA_PAGES = 768,       /* of a domain, for the data of its requests */
+    SIM_LIST_PAGES = 32,        /* likewise, for the lists of indirect requests */
+    SIM_SEGMENTS_MAX = 600,     /* of a request, which is more than is offered */
+    SIM_SEGMENTS_OFFERED = 256, /* by the back end's node */
+    SIM_LISTS_MAX = 2,          /* pages that name so many */
     SIM_DISCARD_SECTORS_MAX = 40,
     SIM_SECTORS_LEAST = 80, /* of a small disk */
     SIM_ENTRIES_MAX = 64,   /* of a ring */
@@ -55,19 +61,36 @@ enum front_phase {
     FRONT_CLOSED,  /* waits for Closed */
 };
 
+struct domain_memory;
 struct world;
 
 enum { RING_NONE = -1 };
 
 /* A front end's request, as the oracle knows it; by its entry of the shadow. */
 struct ask {
-    int ring;      /* the queue where Dom0 is asked; RING_NONE: it waits for a slot */
-    bool repeated; /* asked of an earlier Dom0, which may have been able to do more */
+    struct queue *queue; /* whose entry it is of */
+    struct shadow_entry *entry;
+    int ring;                  /* the queue where Dom0 is asked; RING_NONE: it waits for a slot */
+    bool repeated;             /* asked of an earlier Dom0, which may have been able to do more */
+    uint64_t number;           /* among all that were put on rings */
+    struct list_node of_world; /* while it is on a ring */
 
-    struct oracle_change change; /* a write or discard */
+    struct oracle_change change; /* a write, discard, or flush or barrier with data */
     struct oracle_read read;
-    struct oracle_sector was[SIM_SECTORS_MAX];
-    uint64_t answered; /* a flush: by the disk's clock, when the last change before it was */
+    struct oracle_sector *was;
+
+    /* data.c: */
+    bool is_indirect;
+    struct blkif_request_segment *segment;
+    uint32_t segment_count;
+    uint32_t list_page[SIM_LISTS_MAX];
+    uint32_t list_count;
+
+    /* order.c, by the disk's clock: */
+    bool *ended;            /* of what is written: each sector; NULL: nothing is */
+    uint64_t ended_left;    /* sectors that have not */
+    uint64_t ended_at;      /* when the last one had */
+    uint64_t must_be_there; /* a flush or barrier: what had ended by then */
 };
 
 /* The front end's own. The shadow outlives Dom0, as with --reconnect. */
@@ -85,6 +108,8 @@ struct queue {
 /* What can be done with the disk: of the present Dom0, or as a front end was told. */
 struct abilities {
     uint64_t sectors;
+    uint32_t block_sectors; /* of a logical block */
+    uint32_t indirect;      /* segments of an indirect request */
     bool writable, flush, discard;
 };
 
@@ -99,9 +124,12 @@ struct front {
     struct queue queue[SIM_QUEUES_MAX];
     uint64_t seen_ns; /* of its clock */
     uint64_t asked, answered, failed;
+    uint32_t free_data[SIM_DATA_PAGES], free_data_count; /* pages, by number */
+    uint32_t free_list[SIM_LIST_PAGES], free_list_count;
     /* Dom0's. */
+    struct domain_memory *memory; /* may outlive the domain: segment is a copy */
     struct segment segment;
-    int fd, fault_slot;
+    int fd;
     struct evtchn_table evtchn;
     struct back_settings settings;
     struct back_domain seen; /* what the back end sees of the domain */
@@ -130,6 +158,8 @@ struct world {
     struct oracle oracle;
     uint64_t next_number;      /* of a write */
     uint64_t changes_answered; /* when by the disk's clock the last one was */
+    struct list asks;          /* on rings */
+    uint64_t asks_put;
     struct pollables loop;
     struct log_limit log_limit;
     struct back_host host;
@@ -140,7 +170,8 @@ struct world {
     uint32_t disk_ready; /* operations that the disk has done and Dom0 has not heard of */
     /* what happened */
     uint64_t steps, dom0_deaths, front_deaths, connections, queues, disk_errors;
-    uint64_t narrowed; /* connections that take less than the front end has */
+    uint64_t narrowed;           /* connections that take less than the front end has */
+    uint64_t indirect, barriers; /* answered */
     bool verbose;
     char why[SIM_WHY_MAX]; /* the first thing that must not be */
 };
@@ -176,12 +207,37 @@ void front_turn_clock(struct front *f);
 void queue_submit(struct queue *q);
 bool queue_waits(struct queue *q); /* for a slot of its ring */
 /* Is it something that this disk does? */
-bool can_do(const struct abilities *can, uint8_t operation, uint64_t sector, uint64_t sector_count);
+bool can_do(const struct abilities *can, const struct ask *ask);
 void queue_push(struct queue *q);
 void queue_reap(struct queue *q);
 void queue_forget(struct queue *q);
 void queue_unask(struct queue *q); /* there is another Dom0, or another ring */
 void queue_repeat(struct queue *q);
+
+/* data.c: what a request's data lies in. Page numbers of a domain's data, and of lists. */
+uint32_t data_pages(const struct front *f);
+void data_grant(struct front *f);           /* all of them */
+void data_reset(struct front *f);           /* none is in use */
+bool data_is_in_use(const struct front *f); /* by Dom0 or the disk */
+/* Draws segments for up to so many sectors, of whole pages or of any of their sectors. Returns how
+ * many sectors they are: 0, there is no page left. */
+uint64_t data_choose(struct ask *ask, uint64_t sectors_max, bool whole_pages);
+void data_release(struct ask *ask);
+/* The segments as they go into a request; an indirect one's into its lists. */
+void data_put_lists(const struct ask *ask, struct blkif_request_indirect *req);
+/* From, or into, sectors that lie side by side. */
+void data_scatter(const struct ask *ask, const uint8_t *bytes);
+void data_gather(const struct ask *ask, uint8_t *bytes);
+
+/* order.c: what must be on the disk, and in which order requests may be answered. */
+bool order_is_write(const struct ask *ask);  /* it brings data to the disk */
+bool order_is_change(const struct ask *ask); /* or takes some away */
+void order_begin(struct ask *ask);           /* it is chosen, and has its sectors */
+void order_put(struct ask *ask, struct queue *ring);
+void order_judge(struct ask *ask, bool succeeded); /* it is answered */
+void order_unask(struct ask *ask);
+void order_release(struct ask *ask);
+void order_disk_wrote(void *world, const struct disk_io *io);
 
 /* check.c: after every step; and when nothing is under way any more. */
 void world_check(struct world *w);
