@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attach_cycles SOCKET CYCLES SPEC: a domain reads its xvda all the time, on a thread; another
+ * attach_cycles SOCKET CYCLES SPEC PID: a domain reads its xvda all the time, on a thread; another
  * disk, SPEC (all words by name, vdev=xvdc, writable), is attached to it, opened, written, closed
  * and detached CYCLES times. In ten blocks: each begins with a time in which nothing is attached,
- * as long as its cycles take, but at least 0.2 s. Prints cycles N seconds S alone R1 beside R2
- * least L most M ratio Q with the medians of the blocks' reads a second alone and beside the
- * cycles, the least and greatest of their ratios, and the median of these. Exit 1: something
- * failed.
+ * as long as its cycles take, but at least 0.2 s. Prints one line:
+ *     cycles N seconds S
+ *     alone R1 beside R2          medians of the blocks' reads a second
+ *     tool T dom0 D               what one cycle takes of the CPUs, in microseconds: this program,
+ *                                 all but the thread that reads; Dom0, which is process PID, beyond
+ *                                 what so many reads took while nothing was attached
+ *     share H                     the latter as a part of a CPU's time: Dom0 has one thread
+ *     others O                    which part of all CPUs other processes had while cycles ran
+ *     least L most M ratio Q      of the blocks' rates, and their median
+ * Exit 1: something failed.
  */
 #include <err.h>
 #include <pthread.h>
@@ -15,6 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/prng.h"
@@ -27,6 +36,7 @@ enum { BLOCKS = 10, XVDC = 51744, SECTOR_BYTES = 512, TIMEOUT_S = 30 };
 
 struct load {
     struct blkfront *bf;
+    clockid_t dom0, thread; /* CPU times: of Dom0, and of the thread that reads */
     uint64_t sectors;
     atomic_ullong reads;
     atomic_bool ends;
@@ -72,20 +82,53 @@ static void cycle(const char *socket, struct domu *domu, const char *spec, uint6
     tell(socket, CONTROL_BLOCK_DETACH, domu_domid(domu), "xvdc");
 }
 
+/* What there is so far; or what a stretch of time had of it. CPU times in seconds. */
 struct measure {
-    uint64_t began_ns;
-    unsigned long long reads;
+    double seconds, reads, thread, tool, dom0, busy;
 };
 
-static struct measure begin(struct load *load)
+/* Of all CPUs, so far. */
+static double busy_seconds(void)
 {
-    return (struct measure){clock_monotonic_ns(), atomic_load(&load->reads)};
+    unsigned long long user, nice, system, idle, iowait, irq, softirq, steal;
+    FILE *file = fopen("/proc/stat", "re");
+    if (file == NULL || fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &user, &nice,
+                               &system, &idle, &iowait, &irq, &softirq, &steal) != 8)
+        errx(1, "/proc/stat is not as proc(5) says");
+    fclose(file);
+    return (double)(user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static double rate(struct load *load, struct measure m)
+static struct measure look(const struct load *load)
 {
-    double seconds = (double)(clock_monotonic_ns() - m.began_ns) / 1e9;
-    return (double)(atomic_load(&load->reads) - m.reads) / seconds;
+    double thread = (double)clock_ns(load->thread) / 1e9;
+    return (struct measure){.seconds = (double)clock_monotonic_ns() / 1e9,
+                            .reads = (double)atomic_load(&load->reads),
+                            .thread = thread,
+                            .tool = (double)clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9 - thread,
+                            .dom0 = (double)clock_ns(load->dom0) / 1e9,
+                            .busy = busy_seconds()};
+}
+
+static struct measure since(const struct load *load, struct measure m)
+{
+    struct measure now = look(load);
+    return (struct measure){.seconds = now.seconds - m.seconds,
+                            .reads = now.reads - m.reads,
+                            .thread = now.thread - m.thread,
+                            .tool = now.tool - m.tool,
+                            .dom0 = now.dom0 - m.dom0,
+                            .busy = now.busy - m.busy};
+}
+
+static void add(struct measure *to, struct measure m)
+{
+    to->seconds += m.seconds;
+    to->reads += m.reads;
+    to->thread += m.thread;
+    to->tool += m.tool;
+    to->dom0 += m.dom0;
+    to->busy += m.busy;
 }
 
 /* Without sleeping more often than the load has to be looked at. */
@@ -108,46 +151,74 @@ static double median(double *values)
     return (values[BLOCKS / 2 - 1] + values[BLOCKS / 2]) / 2;
 }
 
-int main(int argc, char **argv)
+/* The domain, and the thread that reads its disk. */
+static void start_load(struct load *load, struct domu **domu, pthread_t *thread, const char *pid)
 {
     const struct domu_options domain = {.size = sizeof(domain), .pages = 256};
     const struct blkfront_options options = {.size = sizeof(options), .depth = 1};
     struct blkfront_geometry geometry;
     struct blkfront_error why;
     struct domu_error error;
-    struct domu *domu;
-    static struct load load;
-    pthread_t thread;
-    double alone[BLOCKS], beside[BLOCKS], ratio[BLOCKS];
-    if (argc != 4)
-        errx(2, "usage: attach_cycles SOCKET CYCLES SPEC");
-    uint64_t cycles = strtoull(argv[2], NULL, 10), began_ns = clock_monotonic_ns(), last_ns = 0;
-    if (domu_open(&domain, &domu, &error) < 0)
+    if (clock_getcpuclockid((pid_t)strtol(pid, NULL, 10), &load->dom0) != 0)
+        errx(1, "no process %s", pid);
+    if (domu_open(&domain, domu, &error) < 0)
         errx(1, "%s", error.text);
-    if (blkfront_open(domu, &options, &load.bf, &why) < 0)
+    if (blkfront_open(*domu, &options, &load->bf, &why) < 0)
         errx(1, "%s", why.text);
-    blkfront_geometry(load.bf, &geometry);
-    load.sectors = geometry.last_sector + 1;
-    if (pthread_create(&thread, NULL, read_on, &load) != 0)
+    blkfront_geometry(load->bf, &geometry);
+    load->sectors = geometry.last_sector + 1;
+    if (pthread_create(thread, NULL, read_on, load) != 0 ||
+        pthread_getcpuclockid(*thread, &load->thread) != 0)
         errx(1, "no thread");
+}
+
+struct result {
+    double alone[BLOCKS], beside[BLOCKS], ratio[BLOCKS];
+    struct measure all_alone, all_beside;
+};
+
+static void print_result(struct result *r, uint64_t cycles, double seconds)
+{
+    const struct measure *b = &r->all_beside;
+    double cpus = (double)sysconf(_SC_NPROCESSORS_ONLN), n = (double)cycles;
+    double dom0 = b->dom0 - r->all_alone.dom0 * b->reads / r->all_alone.reads;
+    double others = (b->busy - b->thread - b->tool - b->dom0) / (cpus * b->seconds);
+    double middle = median(r->ratio); /* sorted from here on */
+    printf("cycles %.0f seconds %.1f alone %.0f beside %.0f tool %.0f dom0 %.0f share %.3f others "
+           "%.3f least %.3f most %.3f ratio %.3f\n",
+           n, seconds, median(r->alone), median(r->beside), 1e6 * b->tool / n, 1e6 * dom0 / n,
+           dom0 / b->seconds, others, r->ratio[0], r->ratio[BLOCKS - 1], middle);
+}
+
+int main(int argc, char **argv)
+{
+    static struct load load;
+    static struct result result;
+    struct domu *domu;
+    pthread_t thread;
+    if (argc != 5)
+        errx(2, "usage: attach_cycles SOCKET CYCLES SPEC PID");
+    uint64_t cycles = strtoull(argv[2], NULL, 10), began_ns = clock_monotonic_ns(), last_ns = 0;
+    start_load(&load, &domu, &thread, argv[4]);
     for (int block = 0; block < BLOCKS; block++) {
-        struct measure m = begin(&load);
+        struct measure alone = look(&load);
         let_pass(last_ns > ALONE_MIN_NS ? last_ns : ALONE_MIN_NS);
-        alone[block] = rate(&load, m);
-        m = begin(&load);
+        alone = since(&load, alone);
+        struct measure beside = look(&load);
         for (uint64_t i = 0; i < cycles / BLOCKS; i++)
             cycle(argv[1], domu, argv[3], (uint64_t)block * cycles + i);
-        last_ns = clock_monotonic_ns() - m.began_ns;
-        beside[block] = rate(&load, m);
-        ratio[block] = beside[block] / alone[block];
+        beside = since(&load, beside);
+        last_ns = (uint64_t)(beside.seconds * 1e9);
+        result.alone[block] = alone.reads / alone.seconds;
+        result.beside[block] = beside.reads / beside.seconds;
+        result.ratio[block] = result.beside[block] / result.alone[block];
+        add(&result.all_alone, alone);
+        add(&result.all_beside, beside);
     }
     atomic_store(&load.ends, true);
     pthread_join(thread, NULL);
-    double seconds = (double)(clock_monotonic_ns() - began_ns) / 1e9;
-    double middle = median(ratio); /* sorted from here on */
-    printf("cycles %llu seconds %.1f alone %.0f beside %.0f least %.3f most %.3f ratio %.3f\n",
-           (unsigned long long)(cycles / BLOCKS * BLOCKS), seconds, median(alone), median(beside),
-           ratio[0], ratio[BLOCKS - 1], middle);
+    print_result(&result, cycles / BLOCKS * BLOCKS,
+                 (double)(clock_monotonic_ns() - began_ns) / 1e9);
     blkfront_close(load.bf);
     domu_close(domu);
     return 0;
