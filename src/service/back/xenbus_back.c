@@ -257,7 +257,8 @@ void xenbus_back_resize(struct xenbus_back *back)
         return;
     assert(back->connected);
     int rc = back->class->resize(back);
-    if (rc == 0)
+    /* Whoever takes the device away has written 5 there, and the front end may not have seen it. */
+    if (rc == 0 && is_online(back))
         rc = xenbus_back_put(back, "state", "%d", back->state);
     if (rc < 0)
         xenbus_back_fail(back, rc, "its new size cannot be written");

@@ -132,6 +132,20 @@ static void dom0_takes_a_device_away(void **state)
     expect_gone(&key);
 }
 
+/* A front end that has not looked yet must still find that it is to close. */
+static void a_new_size_does_not_keep_what_is_taken_away(void **state)
+{
+    (void)state;
+    const struct xenbus_key key = f->disk->back.key;
+    go(f->disk, "4", XenbusStateConnected);
+    assert_false(xenbus_back_unplug(&f->disk->back, false));
+    xenbus_back_resize(&f->disk->back);
+    assert_string_equal(back_node(&key, "state"), "5");
+    set_front(&key, "state", "6");
+    step();
+    expect_gone(&key);
+}
+
 static void dom0_takes_a_device_away_by_force(void **state)
 {
     (void)state;
@@ -225,6 +239,7 @@ int main(void)
         BACK_TEST(what_is_taken_away_goes_when_the_front_end_has_closed_it),
         BACK_TEST(dom0_takes_a_device_away),
         BACK_TEST(dom0_takes_a_device_away_by_force),
+        BACK_TEST(a_new_size_does_not_keep_what_is_taken_away),
         BACK_TEST(what_is_taken_away_is_not_offered_again),
         BACK_TEST(what_is_torn_out_is_gone),
         BACK_TEST(two_devices_of_a_class_do_not_meet),
