@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* dom0_attach: disks that come and go while a domain runs; who waits for a device to go. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,13 +85,24 @@ static int attach_disk(struct dom0 *d, struct domain *domain, struct dom0_disk *
     return rc;
 }
 
+int dom0_attach_allowed(const struct dom0_disk *disk, struct why *why)
+{
+    const struct disk_spec *spec = &disk->spec;
+    if (disk->domain == NULL)
+        return 0;
+    int rc = domain_can_attach(disk->domain, &vbd_class, spec->devid, why);
+    if (rc == 0 && disk->item != NULL)
+        rc = vdisks_can_use(disk->item, disk->domain->domid, spec->access, why);
+    return rc;
+}
+
 static int attach_file(struct dom0 *d, struct domain *domain, const struct disk_spec *spec,
                        struct why *why)
 {
-    struct dom0_disk disk;
+    struct dom0_disk disk = {.spec = *spec, .domain = domain};
     if (spec->target[0] != '/')
         return why_fail(why, -EINVAL, "%s: name the image by a path from / on", spec->target);
-    int rc = dom0_disk_open(d, spec, 0, &disk, why);
+    int rc = dom0_disk_open(d, 0, &disk, why);
     return rc == 0 ? attach_disk(d, domain, &disk, why) : rc;
 }
 
@@ -111,28 +123,40 @@ static void answer_attach(struct attach *attach, int rc, const struct why *why)
     drop_attach(attach);
 }
 
-/* The domain may have ended meanwhile. */
 static void on_opened(void *ctx, uint32_t revents)
 {
     struct attach *attach = ctx;
     struct dom0 *d = attach->dom0;
-    struct domain *domain;
+    struct domain *domain = dom0_find_domain(d, attach->domid);
     struct image image;
     struct why why = {""};
+    assert(domain != NULL); /* dom0_attach_forget */
     (void)revents;
     poller_remove(d->worker.poller, attach->watch); /* what it watches is the opener's */
     attach->watch = NULL;
     int rc = image_opener_finish(attach->opener, &image, &why);
     attach->opener = NULL;
+    attach->disk.domain = domain;
     if (rc == 0)
         rc = dom0_disk_take(d, 0, &image, &attach->disk, &why);
-    if (rc == 0)
-        rc = dom0_need_domain(d, attach->domid, &domain, &why);
     if (rc == 0)
         rc = attach_disk(d, domain, &attach->disk, &why);
     else
         vdisks_sweep(&d->vdisks);
     answer_attach(attach, rc, &why);
+}
+
+/* Its domid may be the next one's before the image is open. */
+void dom0_attach_forget(struct dom0 *d, domid_t domid)
+{
+    struct list_node *node, *after;
+    for (node = list_first(&d->attaches); node != NULL; node = after) {
+        struct attach *attach = container_of(node, struct attach, link);
+        after = list_next(&d->attaches, node);
+        struct why why;
+        if (attach->domid == domid)
+            answer_attach(attach, why_fail(&why, -ESRCH, "domain %u has ended", domid), &why);
+    }
 }
 
 static void on_attach_timeout(struct timer *timer, void *opaque)

@@ -197,6 +197,8 @@ static int take_image(struct dom0 *d, uint32_t patience_ms, struct image *image,
 {
     disk->item = vdisks_find(&d->vdisks, image);
     int rc = check_reconnect(&disk->spec, disk->item, why);
+    if (rc == 0)
+        rc = dom0_attach_allowed(disk, why);
     bool is_ours = disk->item != NULL && disk->item->vdisk->image.writable; /* and so is its lock */
     if (rc == 0 && !is_ours)
         rc = image_lock(image, patience_ms, why);
@@ -208,15 +210,12 @@ static int take_image(struct dom0 *d, uint32_t patience_ms, struct image *image,
     return rc;
 }
 
-int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, uint32_t patience_ms,
-                   struct dom0_disk *disk, struct why *why)
+int dom0_disk_open(struct dom0 *d, uint32_t patience_ms, struct dom0_disk *disk, struct why *why)
 {
     struct image image;
-    if (spec != &disk->spec)
-        disk->spec = *spec;
-    int rc = look_at_target(spec, why);
+    int rc = look_at_target(&disk->spec, why);
     if (rc == 0)
-        rc = open_image(spec, &image, why);
+        rc = open_image(&disk->spec, &image, why);
     if (rc == 0)
         rc = dom0_disk_take(d, patience_ms, &image, disk, why);
     return rc;
@@ -298,7 +297,7 @@ int dom0_disks_create(struct dom0 *d, struct why *why)
     for (uint32_t i = 0; rc == 0 && i < d->disk_count; i++) {
         struct dom0_disk *disk = &d->disks[i];
         if (i > 0)
-            rc = dom0_disk_open(d, &disk->spec, START_PATIENCE_MS, disk, why);
+            rc = dom0_disk_open(d, START_PATIENCE_MS, disk, why);
         else
             describe(d, disk);
         if (rc == 0) {

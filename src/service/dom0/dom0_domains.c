@@ -80,6 +80,7 @@ static void end_domain(void *ctx, struct domain *domain)
                 (unsigned long long)stats.requests);
     d->domains[domain->domid] = NULL;
     d->domain_count--;
+    dom0_attach_forget(d, domain->domid);
     domain_destroy(domain);
 }
 

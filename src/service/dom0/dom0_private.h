@@ -31,6 +31,7 @@
 /* A disk that a domain is to get. */
 struct dom0_disk {
     struct disk_spec spec;
+    const struct domain *domain; /* which; NULL: every new one */
     char dev[VDEV_NAME_SIZE];
     struct vdisks_item *item;
     struct vbd_options options;
@@ -109,11 +110,11 @@ struct domain *dom0_find_domain(const struct dom0 *d, uint32_t domid);
 int dom0_disks_create(struct dom0 *d, struct why *why);
 /* Accepts what dom0_disks_create has left behind when it failed. */
 void dom0_disks_destroy(struct dom0 *d);
-/* Makes a disk of a specification whose target is an absolute path. disk stays where it is until it
- * was attached. Waits up to patience_ms for another service to let go of an image that is to be
- * written. Errors: -errno with a line in why. */
-int dom0_disk_open(struct dom0 *d, const struct disk_spec *spec, uint32_t patience_ms,
-                   struct dom0_disk *disk, struct why *why);
+/* Makes a disk of disk->spec, whose target is an absolute path, for disk->domain. disk stays where
+ * it is until it was attached. What the domain can't have changes nothing about the image. Waits up
+ * to patience_ms for another service to let go of an image that is to be written. Errors: -errno
+ * with a line in why. */
+int dom0_disk_open(struct dom0 *d, uint32_t patience_ms, struct dom0_disk *disk, struct why *why);
 /* The same with an image that is open, of disk->spec; it is taken in any case. */
 int dom0_disk_take(struct dom0 *d, uint32_t patience_ms, struct image *image,
                    struct dom0_disk *disk, struct why *why);
@@ -126,7 +127,12 @@ void dom0_disk_released(struct dom0 *d, struct vdisks_use *use);
  * vdisk_refresh; with a line in why. */
 int dom0_disks_resize(struct dom0 *d, const char *which, struct why *why);
 
-/* dom0_attach.c: the functions of these names in struct control_ops. */
+/* dom0_attach.c: */
+/* Whether disk->domain may have the disk, whose item is found, or NULL. */
+int dom0_attach_allowed(const struct dom0_disk *disk, struct why *why);
+/* A domain ends: who waits for an image for it is told. */
+void dom0_attach_forget(struct dom0 *d, domid_t domid);
+/* The functions of these names in struct control_ops. */
 int dom0_attach_disk(void *ctx, uint32_t domid, const char *spec, struct control_peer *asker,
                      struct why *why);
 int dom0_detach_disk(void *ctx, uint32_t domid, const char *vdev, bool force,

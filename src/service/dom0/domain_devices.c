@@ -90,17 +90,25 @@ static int create(struct domain *domain, const struct back_spec *spec, struct xe
     return rc;
 }
 
+int domain_can_attach(const struct domain *domain, const struct back_class *class, uint32_t devid,
+                      struct why *why)
+{
+    if (domain_find_device(domain, class, devid) == NULL)
+        return 0;
+    return why_fail(why, -EEXIST,
+                    "Domain %u:device already exists in xenstore; detach it first, or choose "
+                    "another vdev",
+                    domain->domid);
+}
+
 int domain_attach(struct domain *domain, const struct back_spec *spec, struct why *why)
 {
     const struct domain_host *host = domain->host;
     struct xenbus_back *back;
     void *lease;
-    if (domain_find_device(domain, spec->class, spec->devid) != NULL)
-        return why_fail(why, -EEXIST,
-                        "Domain %u:device already exists in xenstore; detach it first, or choose "
-                        "another vdev",
-                        domain->domid);
-    int rc = admit(domain, spec, &lease, why);
+    int rc = domain_can_attach(domain, spec->class, spec->devid, why);
+    if (rc == 0)
+        rc = admit(domain, spec, &lease, why);
     if (rc < 0)
         return rc;
     rc = create(domain, spec, &back);

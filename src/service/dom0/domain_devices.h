@@ -12,6 +12,9 @@
  * a line for people in why: -EEXIST it has one of that class and number; those of the host's admit;
  * -errno. No node of the device is left then. */
 int domain_attach(struct domain *domain, const struct back_spec *spec, struct why *why);
+/* Whether its number is free. Errors: -EEXIST, as above. */
+int domain_can_attach(const struct domain *domain, const struct back_class *class, uint32_t devid,
+                      struct why *why);
 /* Ends all back ends at once; nodes stay. */
 void domain_drop_devices(struct domain *domain);
 

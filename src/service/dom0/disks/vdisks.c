@@ -240,21 +240,30 @@ static const struct vdisks_use *conflict(const struct vdisks_item *item, domid_t
     return use;
 }
 
-int vdisks_use(struct vdisks_item *item, domid_t domid, uint32_t devid, enum disk_access access,
-               struct vdisks_use **out, struct why *why)
+int vdisks_can_use(const struct vdisks_item *item, domid_t domid, enum disk_access access,
+                   struct why *why)
 {
     const struct image *image = &item->vdisk->image;
     const struct vdisks_use *other = conflict(item, domid, access);
-    assert(access == ACCESS_READ || image->writable);
-    if (other != NULL)
-        return why_fail(why, -EBUSY,
-                        "%s %s is mounted %sin a guest domain, and so cannot be mounted %snow "
-                        "(domain %u; access w! forces it)",
-                        image->is_device     ? "Device"
-                        : image->nbd != NULL ? "Export"
-                                             : "File",
-                        image->path, access == ACCESS_READ ? "read-write " : "",
-                        access == ACCESS_READ ? "read-only " : "", other->domid);
+    if (other == NULL)
+        return 0;
+    return why_fail(why, -EBUSY,
+                    "%s %s is mounted %sin a guest domain, and so cannot be mounted %snow (domain "
+                    "%u; access w! forces it)",
+                    image->is_device     ? "Device"
+                    : image->nbd != NULL ? "Export"
+                                         : "File",
+                    image->path, access == ACCESS_READ ? "read-write " : "",
+                    access == ACCESS_READ ? "read-only " : "", other->domid);
+}
+
+int vdisks_use(struct vdisks_item *item, domid_t domid, uint32_t devid, enum disk_access access,
+               struct vdisks_use **out, struct why *why)
+{
+    int rc = vdisks_can_use(item, domid, access, why);
+    if (rc < 0)
+        return rc;
+    assert(access == ACCESS_READ || item->vdisk->image.writable);
     struct vdisks_use *use = calloc(1, sizeof(*use));
     if (use == NULL)
         return why_fail(why, -ENOMEM, "out of memory for a disk");

@@ -78,6 +78,9 @@ struct vdisks_wish {
  * -errno with a line for people in why. */
 int vdisks_add(struct vdisks *vdisks, struct image *image, const struct vdisks_wish *wish,
                struct vdisks_item **out, struct why *why);
+/* Whether vdisks_use would have the domain beside the others. Errors: -EBUSY, as below. */
+int vdisks_can_use(const struct vdisks_item *item, domid_t domid, enum disk_access access,
+                   struct why *why);
 /*
  * A domain gets a disk of the item. As in Xen, access w is exclusive and r shared among domains; w!
  * is not asked. Within one domain anything goes. To be written, the image is open to be written.
