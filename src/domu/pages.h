@@ -24,7 +24,7 @@ void pages_fini(struct pages *pages); /* zeroed allowed */
 /* Takes count pages that follow each other; *pfn is the first. What they contain is undefined.
  * Errors: -ENOSPC. */
 int pages_take(struct pages *pages, uint32_t count, uint32_t *pfn);
-/* No peer has any of them mapped any more: grants_end has said so. */
+/* No peer has any of them mapped any more: grants.c has seen to that. */
 void pages_give(struct pages *pages, uint32_t pfn, uint32_t count);
 
 #endif

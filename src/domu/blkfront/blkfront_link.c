@@ -191,6 +191,7 @@ static int take_pages(struct blkfront *bf, char *why, size_t why_bytes)
     uint32_t nr_data_pages = bf->nr_queues * each_data;
     uint32_t nr_ring_pages = bf->nr_queues * each_ring;
     uint32_t nr_pages = nr_data_pages + nr_ring_pages + (bf->front.shared_cache ? 1 : 0);
+    grants_sweep(&domu->grants, &domu->pages);
     int rc = pages_take(&domu->pages, nr_pages, &bf->first_pfn);
     if (rc == 0) {
         rc = grant_pages(bf, nr_pages, nr_data_pages);
@@ -228,7 +229,7 @@ static int take_ports(struct blkfront *bf, char *why, size_t why_bytes)
     return 0;
 }
 
-/* What Dom0 still has mapped is of no use to anybody as long as the domain lives. */
+/* What Dom0 still has mapped is of no use to anybody until it is not: see grants_sweep. */
 static void vbd_give_back(struct xenbus_front *front)
 {
     struct blkfront *bf = blkfront_of(front);
@@ -241,10 +242,9 @@ static void vbd_give_back(struct xenbus_front *front)
     }
     if (bf->nr_pages != 0) {
         bool dead = life_is_dead(&domu->life);
-        int rc = grants_end(&domu->grants, bf->data_ref, bf->nr_pages, dead);
-        int ro_rc = grants_end(&domu->grants, bf->ro_ref, bf->nr_data_pages, dead);
-        if (rc == 0 && ro_rc == 0)
-            pages_give(&domu->pages, bf->first_pfn, bf->nr_pages);
+        (void)grants_end(&domu->grants, bf->data_ref, bf->nr_pages, dead);
+        (void)grants_end(&domu->grants, bf->ro_ref, bf->nr_data_pages, dead);
+        grants_give_pages(&domu->grants, &domu->pages, bf->first_pfn, bf->nr_pages);
     }
     bf->nr_pages = 0;
     bf->claims = NULL;

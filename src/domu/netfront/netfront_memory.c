@@ -48,6 +48,7 @@ static int take_pages(struct netfront *nf, char *why, size_t why_bytes)
 {
     struct pages *pages = &nf->domu->pages;
     const uint32_t nr_pages = nr_tx_pages(nf) + nr_written_pages(nf);
+    grants_sweep(&nf->domu->grants, pages);
     int rc = pages_take(pages, nr_pages, &nf->first_pfn);
     if (rc == 0) {
         rc = grant_pages(nf);
@@ -92,7 +93,7 @@ static void give_port(struct netfront *nf, struct netfront_side *side)
     side->vcpu = 0;
 }
 
-/* What Dom0 still has mapped is of no use to anybody as long as the domain lives. */
+/* What Dom0 still has mapped is of no use to anybody until it is not: see grants_sweep. */
 void netfront_memory_give(struct netfront *nf)
 {
     struct domu *domu = nf->domu;
@@ -102,10 +103,9 @@ void netfront_memory_give(struct netfront *nf)
     }
     if (nf->nr_pages != 0) {
         bool dead = life_is_dead(&domu->life);
-        int tx_rc = grants_end(&domu->grants, nf->tx_ref, nr_tx_pages(nf), dead);
-        int rx_rc = grants_end(&domu->grants, nf->rx_ref, nr_written_pages(nf), dead);
-        if (tx_rc == 0 && rx_rc == 0)
-            pages_give(&domu->pages, nf->first_pfn, nf->nr_pages);
+        (void)grants_end(&domu->grants, nf->tx_ref, nr_tx_pages(nf), dead);
+        (void)grants_end(&domu->grants, nf->rx_ref, nr_written_pages(nf), dead);
+        grants_give_pages(&domu->grants, &domu->pages, nf->first_pfn, nf->nr_pages);
     }
     nf->nr_pages = 0;
 }

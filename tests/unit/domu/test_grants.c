@@ -11,23 +11,30 @@
 
 #include "domu/grants.h"
 
-enum { ENTRIES = 32, PAGE = 100 };
+enum { ENTRIES = 32, PAGE = 100, PAGES = 200, FREE_PAGES = 8 };
 
 static struct grant_entry_v1 table[ENTRIES], next[ENTRIES];
 static struct grants grants;
+static struct pages pages;
 
 static int setup(void **state)
 {
     (void)state;
     memset(table, 0, sizeof(table));
     memset(next, 0, sizeof(next));
-    return grants_init(&grants, &(struct segment){.gnttab = table, .nr_grant_entries = ENTRIES});
+    const struct segment segment = {.gnttab = table,
+                                    .nr_grant_entries = ENTRIES,
+                                    .nr_pages = PAGES,
+                                    .free_pfn = PAGE,
+                                    .nr_free_pages = FREE_PAGES};
+    return pages_init(&pages, &segment) < 0 ? -1 : grants_init(&grants, &segment);
 }
 
 static int teardown(void **state)
 {
     (void)state;
     grants_fini(&grants);
+    pages_fini(&pages);
     return 0;
 }
 
@@ -85,6 +92,34 @@ static void what_dom0_has_mapped_stays_taken(void **state)
     assert_int_equal(table[ref + 1].flags, GTF_permit_access | GTF_reading);
 }
 
+/* Pages and references, each when the last use of it has ended; a page may have two references. */
+static void what_dom0_lets_go_of_is_free_again(void **state)
+{
+    (void)state;
+    uint32_t pfn, other;
+    assert_int_equal(pages_take(&pages, FREE_PAGES, &pfn), 0);
+    grant_ref_t ref = offer(pfn, FREE_PAGES), second;
+    assert_int_equal(grants_offer(&grants, pfn, 2, true, &second), 0);
+    table[ref].flags |= GTF_writing;
+    table[second].flags |= GTF_reading;
+    assert_int_equal(grants_end(&grants, ref, FREE_PAGES, false), -EBUSY);
+    assert_int_equal(grants_end(&grants, second, 2, false), -EBUSY);
+    grants_give_pages(&grants, &pages, pfn, FREE_PAGES);
+    assert_int_equal(pages_take(&pages, FREE_PAGES, &other), -ENOSPC);
+    assert_int_equal(pages_take(&pages, FREE_PAGES - 1, &other), 0);
+    assert_int_equal(other, pfn + 1);
+    pages_give(&pages, other, FREE_PAGES - 1);
+    table[ref].flags &= (uint16_t)~GTF_writing;
+    grants_sweep(&grants, &pages);
+    assert_int_equal(table[ref].flags, 0);
+    assert_int_equal(pages_take(&pages, FREE_PAGES, &other), -ENOSPC);
+    table[second].flags &= (uint16_t)~GTF_reading;
+    grants_sweep(&grants, &pages);
+    grants_sweep(&grants, &pages);
+    assert_int_equal(pages_take(&pages, FREE_PAGES, &other), 0);
+    assert_int_equal(offer(pfn, FREE_PAGES + 2), ref);
+}
+
 static void a_dead_dom0_has_nothing_mapped(void **state)
 {
     (void)state;
@@ -117,6 +152,7 @@ int main(void)
         GRANTS_TEST(the_toolstacks_references_are_left_alone),
         GRANTS_TEST(what_is_taken_back_is_offered_no_more),
         GRANTS_TEST(what_dom0_has_mapped_stays_taken),
+        GRANTS_TEST(what_dom0_lets_go_of_is_free_again),
         GRANTS_TEST(a_dead_dom0_has_nothing_mapped),
         GRANTS_TEST(all_that_is_offered_is_offered_to_the_next_dom0),
     };
