@@ -132,6 +132,38 @@ static void dom0_takes_a_device_away(void **state)
     expect_gone(&key);
 }
 
+/* Whatever its front end has done: at once where nothing is served, else when that closes. */
+static void a_device_can_be_taken_away_in_every_state(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *front[3]; /* states, one after the other */
+        bool at_once;
+    } cases[] = {{{NULL}, true},          {{"3"}, false},      {{"3", "4"}, false},
+                 {{"4", "5"}, false},     {{"4", "6"}, true},  {{"5"}, true},
+                 {{"6"}, true},           {{"4", "2"}, false}, {{"4", "rubbish"}, true},
+                 {{"4", "6", "1"}, true}, {{"4", "99"}, false}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct xenbus_key key = {disk_class.name, DOMID, (uint32_t)(5 + i)};
+        if (f->disk == NULL)
+            f->disk = create(&disk_class, key.devid, 77);
+        for (int k = 0; k < 3 && cases[i].front[k] != NULL; k++) {
+            set_front(&key, "state", cases[i].front[k]);
+            step();
+        }
+        assert_int_equal(xenbus_back_unplug(&f->disk->back, false), cases[i].at_once);
+        step();
+        if (!cases[i].at_once) {
+            assert_string_equal(back_node(&key, "state"), "5");
+            set_front(&key, "state", "6");
+            step();
+        }
+        assert_null(f->disk);
+        assert_string_equal(back_node(&key, "online"), "(none)");
+    }
+    assert_int_equal(f->alive, 0);
+}
+
 /* A front end that has not looked yet must still find that it is to close. */
 static void a_new_size_does_not_keep_what_is_taken_away(void **state)
 {
@@ -239,6 +271,7 @@ int main(void)
         BACK_TEST(what_is_taken_away_goes_when_the_front_end_has_closed_it),
         BACK_TEST(dom0_takes_a_device_away),
         BACK_TEST(dom0_takes_a_device_away_by_force),
+        BACK_TEST(a_device_can_be_taken_away_in_every_state),
         BACK_TEST(a_new_size_does_not_keep_what_is_taken_away),
         BACK_TEST(what_is_taken_away_is_not_offered_again),
         BACK_TEST(what_is_torn_out_is_gone),
