@@ -175,7 +175,7 @@ stage_sim() {
         run_sanitized sim fixed_seeds 300 "build/san-address-undefined/$sim" --seeds "1:${SIM_SEEDS:-2000}"
     [ "${SIM_SECONDS:-0}" = 0 ] || { is_built sim "" "build/plain/$sim" &&
         run_one sim fresh_seeds $((SIM_SECONDS + 120)) "build/plain/$sim" --seconds "$SIM_SECONDS"; }
-    is_built sim "" "build/plain/$sim" && run_one sim queue_twins 300 tests/sim/twins.sh
+    is_built sim "" "build/plain/$sim" && run_one sim queue_twins 600 tests/sim/twins.sh
     is_built sim "" "$frames" &&
         run_one sim net_frames 300 "$frames" --seeds "1:$((${SIM_SEEDS:-2000} / 10))"
     is_built sim "" "$lives" && {
