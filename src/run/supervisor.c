@@ -17,6 +17,14 @@ enum { EXIT_SIGNAL = 128, EXIT_CANNOT = 126 };
 /* ---- start --------------------------------------------------------------------------------------
  */
 
+/* Where SIGCHLD is ignored, as some parents leave it behind, the kernel tells nothing of children.
+ */
+static int watch_children(struct supervisor *s)
+{
+    const struct sigaction action = {.sa_handler = SIG_DFL};
+    return sigaction(SIGCHLD, &action, &s->child_action) < 0 ? -errno : 0;
+}
+
 /* Faults of our own stay faults. */
 static int block_signals(struct supervisor *s)
 {
@@ -39,6 +47,7 @@ static _Noreturn void become(const struct supervisor *s, char **program)
                 strerror(-rc));
         _exit(EXIT_CANNOT);
     }
+    (void)sigaction(SIGCHLD, &s->child_action, NULL);
     sigset_t mask = s->mask;
     sigaddset(&mask, SIGSYS); /* the shim lets it in, when it has its handler */
     sigprocmask(SIG_SETMASK, &mask, NULL);
@@ -47,7 +56,9 @@ static _Noreturn void become(const struct supervisor *s, char **program)
 
 int supervisor_start(struct supervisor *s, char **program)
 {
-    int rc = block_signals(s);
+    int rc = watch_children(s);
+    if (rc == 0)
+        rc = block_signals(s);
     if (rc == 0)
         rc = family_begin();
     if (rc < 0)

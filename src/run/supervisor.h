@@ -23,11 +23,12 @@ struct supervisor {
     struct domu *domu;
     struct mediate *mediate;
     const struct cpu_limit *limit;
-    sigset_t mask;    /* that the program begins with */
-    int signal_fd;    /* of all that are blocked meanwhile */
-    pid_t program;    /* 0: it has ended */
-    int status;       /* then: its exit status */
-    bool is_orphaned; /* Dom0 is gone */
+    sigset_t mask;                 /* that the program begins with */
+    struct sigaction child_action; /* and what it begins with for SIGCHLD */
+    int signal_fd;                 /* of all that are blocked meanwhile */
+    pid_t program;                 /* 0: it has ended */
+    int status;                    /* then: its exit status */
+    bool is_orphaned;              /* Dom0 is gone */
     bool is_destroyed;
 };
 

@@ -291,6 +291,7 @@ static int nbd_main(int argc, char **argv)
     int status = DOMU_FAILED;
 
     signal(SIGPIPE, SIG_IGN); /* a write then says EPIPE */
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would tell nothing of nbdkit's end */
     if (parse(argc, argv, &nbd, &why) < 0)
         return usage(&why);
     if (plugin_path_find(nbd.plugin, &why) < 0) {

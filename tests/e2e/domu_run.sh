@@ -98,6 +98,12 @@ reap 5000 $passed
 exits 3 domu run -- sh -c '(sleep 0.3; echo late >later) & exit 3'
 [ -s later ] || die "a descendant was not waited for"
 
+# A parent that ignores SIGCHLD leaves that to its children: the end is noticed all the same, and the program has what it had.
+deaf() { timeout -k 2 $((20 * slack)) bash -c 'trap "" CHLD; exec "$@"' bash "$BIN/domu" run -- "$@"; }
+exits 6 deaf sh -c 'exit 6'
+exits 0 deaf grep SigIgn /proc/self/status >ignored
+grep -qE '1[0-9a-f]{4}$' ignored || die "the program does not ignore SIGCHLD: $(cat ignored)"
+
 # Dom0 dies: time goes on, and that is said once.
 "$BIN/domu" run --tdf 1/10 -- sh -c 'echo there; sleep 10; echo "done"' >last 2>err &
 orphan=$!

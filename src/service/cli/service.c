@@ -92,6 +92,7 @@ int main(int argc, char **argv)
 {
     std_fds_fill();
     signal(SIGPIPE, SIG_IGN); /* stdout or a socket closed: the write says EPIPE */
+    signal(SIGCHLD, SIG_DFL); /* ignored by a parent: how a start fails would not be told */
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit, a domain's memory too: EFBIG */
     struct service_options *options = malloc(sizeof(*options)); /* too large for a small stack */
     if (options == NULL)
