@@ -11,6 +11,8 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <linux/openat2.h>
 #include <mqueue.h>
 #include <poll.h>
 #include <sched.h>
@@ -24,7 +26,11 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +41,11 @@
 
 struct place {
     int pipe[2], epoll;
+    int other[2], full[2]; /* pipes, too: this one has no room */
+    int full_socket;       /* nor has what it is connected to */
+    int file;              /* with a byte in it */
+    const char *fifo;      /* the name of one that nobody reads */
+    uint32_t futex;
     mqd_t queue;
     sem_t semaphore;
     sigset_t none; /* no signal blocked */
@@ -106,6 +117,86 @@ static int by_read(struct place *place)
     return (int)read(place->pipe[0], &byte, 1);
 }
 
+/* Without a file's position, so that a pipe will do. */
+static int by_preadv2(struct place *place)
+{
+    char byte;
+    const struct iovec part = {&byte, 1};
+
+    return (int)preadv2(place->pipe[0], &part, 1, -1, 0);
+}
+
+static int by_pwritev2(struct place *place)
+{
+    char byte = 0;
+    const struct iovec part = {&byte, 1};
+
+    return (int)pwritev2(place->full[1], &part, 1, -1, 0);
+}
+
+static int by_splice(struct place *place)
+{
+    return (int)splice(place->pipe[0], NULL, place->other[1], NULL, 1, 0);
+}
+
+static int by_tee(struct place *place)
+{
+    return (int)tee(place->pipe[0], place->other[1], 1, 0);
+}
+
+static int by_vmsplice(struct place *place)
+{
+    char byte = 0;
+    const struct iovec part = {&byte, 1};
+
+    return (int)vmsplice(place->full[1], &part, 1, 0);
+}
+
+static int by_sendfile(struct place *place)
+{
+    off_t at = 0;
+
+    return (int)sendfile(place->full[1], place->file, &at, 1);
+}
+
+static int by_sendmmsg(struct place *place)
+{
+    char byte = 0;
+    struct iovec part = {&byte, 1};
+    struct mmsghdr message = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+
+    return sendmmsg(place->full_socket, &message, 1, 0);
+}
+
+static int by_recvmmsg(struct place *place)
+{
+    char byte;
+    struct iovec part = {&byte, 1};
+    struct mmsghdr message = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+
+    return recvmmsg(place->full_socket, &message, 1, 0, NULL);
+}
+
+static int by_creat(struct place *place)
+{
+    return creat(place->fifo, 0600);
+}
+
+static int by_openat2(struct place *place)
+{
+    const struct open_how how = {.flags = O_WRONLY};
+
+    return (int)syscall(SYS_openat2, AT_FDCWD, place->fifo, &how, sizeof(how));
+}
+
+static int by_futex_waitv(struct place *place)
+{
+    struct futex_waitv futex = {.uaddr = (uintptr_t)&place->futex,
+                                .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG};
+
+    return (int)syscall(SYS_futex_waitv, &futex, 1, 0, NULL, CLOCK_MONOTONIC);
+}
+
 static const struct kind kinds[] = {
     {"sigsuspend", true, by_sigsuspend},
     {"ppoll", true, by_ppoll},
@@ -116,6 +207,17 @@ static const struct kind kinds[] = {
     {"sem_timedwait", false, by_semaphore},
     {"mq_timedreceive", false, by_queue},
     {"read", false, by_read},
+    {"preadv2", false, by_preadv2},
+    {"pwritev2", false, by_pwritev2},
+    {"splice", false, by_splice},
+    {"tee", false, by_tee},
+    {"vmsplice", false, by_vmsplice},
+    {"sendfile", false, by_sendfile},
+    {"sendmmsg", false, by_sendmmsg},
+    {"recvmmsg", false, by_recvmmsg},
+    {"creat", false, by_creat},
+    {"openat2", false, by_openat2},
+    {"futex_waitv", false, by_futex_waitv},
 };
 
 /* Of parent and child. */
@@ -231,6 +333,34 @@ static void try_kind(const struct kind *kind, struct place *place, struct shared
         errx(1, "%s: status %#x", kind->name, status);
 }
 
+static void fill(int fd)
+{
+    static const char bytes[4096];
+
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    while (write(fd, bytes, sizeof(bytes)) > 0)
+        ;
+    while (write(fd, bytes, 1) > 0)
+        ;
+    fcntl(fd, F_SETFL, 0);
+}
+
+static void make_ends(struct place *place)
+{
+    int pair[2];
+    char name[] = "signals-kicks-XXXXXX";
+
+    place->file = mkstemp(name);
+    if (place->file < 0 || unlink(name) < 0 || write(place->file, "x", 1) != 1 ||
+        pipe(place->other) < 0 || pipe(place->full) < 0 ||
+        socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0 || mkfifo(name, 0600) < 0)
+        err(1, "what is waited for");
+    place->fifo = strdup(name);
+    place->full_socket = pair[0];
+    fill(place->full[1]);
+    fill(place->full_socket);
+}
+
 int main(int argc, char **argv)
 {
     const struct sigaction action = {.sa_handler = note};
@@ -252,7 +382,9 @@ int main(int argc, char **argv)
         shared == MAP_FAILED || sem_init(&place.semaphore, 0, 0) < 0)
         err(1, "what is waited for");
     mq_unlink(name);
+    make_ends(&place);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         try_kind(&kinds[i], &place, shared, signals);
+    unlink(place.fifo);
     return 0;
 }

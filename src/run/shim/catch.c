@@ -19,6 +19,7 @@
 #include "run/shim/core/user.h"
 
 enum { SYSCALL_BYTES = 2 /* 0f 05 */ };
+enum { NR_OPENAT2 = 437, NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
 
 /* What is not kept from coming while a kick is answered: a trapped call, faults of the shim's own,
  * of which a trapped rdtsc is one. */
@@ -103,40 +104,36 @@ static enum due handlers_due(const ucontext_t *context)
     return due;
 }
 
+/* Waits of which a second call is begun by itself after a handler with SA_RESTART: those that fail
+ * with ERESTARTSYS in the kernel. Where that is something other than waiting (a file's data, a
+ * lock's owner), a kick ends none. With the futexes it depends on the operation. */
+static const uint16_t begun_again[] = {
+    /* descriptors of any kind */
+    SYS_read, SYS_readv, SYS_pread64, SYS_preadv, SYS_preadv2, SYS_write, SYS_writev, SYS_pwrite64,
+    SYS_pwritev, SYS_pwritev2, SYS_ioctl, SYS_fcntl, SYS_flock, SYS_open, SYS_openat, NR_OPENAT2,
+    SYS_creat,
+    /* from one to another */
+    SYS_sendfile, SYS_splice, SYS_tee, SYS_vmsplice, SYS_copy_file_range,
+    /* sockets */
+    SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_accept,
+    SYS_accept4, SYS_connect,
+    /* and the rest */
+    SYS_wait4, SYS_waitid, SYS_mq_timedsend, SYS_mq_timedreceive, NR_FUTEX_WAITV, NR_FUTEX_WAIT,
+    SYS_getrandom, SYS_syslog, SYS_request_key, SYS_keyctl};
+
 /* Of those that a handler without SA_RESTART ends, and the kick, which has it, does not: the kernel
  * has turned back to the instruction that began it. rcx is what that one has left there. */
 static bool is_begun_again(const greg_t *gregs)
 {
     if (gregs[REG_RCX] != gregs[REG_RIP] + SYSCALL_BYTES)
         return false;
-    switch (gregs[REG_RAX]) {
-    case SYS_read:
-    case SYS_readv:
-    case SYS_write:
-    case SYS_writev:
-    case SYS_recvfrom:
-    case SYS_recvmsg:
-    case SYS_sendto:
-    case SYS_sendmsg:
-    case SYS_accept:
-    case SYS_accept4:
-    case SYS_connect:
-    case SYS_wait4:
-    case SYS_waitid:
-    case SYS_flock:
-    case SYS_fcntl:
-    case SYS_ioctl:
-    case SYS_open:
-    case SYS_openat:
-    case SYS_mq_timedsend:
-    case SYS_mq_timedreceive:
-        return true;
-    case SYS_futex:
+    if (gregs[REG_RAX] == SYS_futex)
         return (gregs[REG_RSI] & FUTEX_CMD_MASK) == FUTEX_WAIT ||
                (gregs[REG_RSI] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
-    default:
-        return false;
-    }
+    for (unsigned i = 0; i < sizeof(begun_again) / sizeof(begun_again[0]); i++)
+        if (gregs[REG_RAX] == begun_again[i])
+            return true;
+    return false;
 }
 
 /*
