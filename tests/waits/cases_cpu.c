@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU time: a domain at TDF k has k times the cycles in each of its seconds, so what it uses takes
  * 1/k of its time. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -79,6 +81,17 @@ static int64_t by_times(void)
     return (int64_t)(tms.tms_utime + tms.tms_stime) * (1000000000 / sysconf(_SC_CLK_TCK));
 }
 
+static int64_t by_schedstat(void)
+{
+    char text[128] = "";
+    int fd = open("/proc/self/schedstat", O_RDONLY);
+    if (fd < 0)
+        absent("schedstat");
+    must(read(fd, text, sizeof(text) - 1), "schedstat");
+    close(fd);
+    return strtoll(text, NULL, 10);
+}
+
 static void cpu_process(void)
 {
     difference(process);
@@ -110,6 +123,10 @@ static void cpu_usage_thread(void)
 static void cpu_times(void)
 {
     difference(by_times);
+}
+static void cpu_schedstat(void)
+{
+    difference(by_schedstat);
 }
 
 static void burn_until(int number)
@@ -175,6 +192,7 @@ const struct wait_case cases_cpu[] = {
     {"pthread_getcpuclockid", KIND_CPU, cpu_of_thread, 0, 1 * MS, 0, 0, 0},
     {"getrusage", KIND_CPU, cpu_usage, 0, 8 * MS, 0, 0, 0},
     {"getrusage of a thread", KIND_CPU, cpu_usage_thread, 0, 8 * MS, 0, 0, 0},
+    {"schedstat", KIND_CPU, cpu_schedstat, 0, 8 * MS, 0, 0, 0},
     {"CPU time of times", KIND_CPU, cpu_times, 20 * MS, 8 * MS, 0, 0, 0},
     {"ITIMER_VIRTUAL", KIND_CPUWAIT, cpu_itimer_virtual, 0, 12 * MS, 0, 0, 30},
     {"ITIMER_PROF", KIND_CPUWAIT, cpu_itimer_prof, 0, 12 * MS, 0, 0, 30},

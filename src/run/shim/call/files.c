@@ -87,7 +87,7 @@ static __attribute__((noinline)) long open_shown(long real_fd, const char *path,
 {
     char line[PROC_STAT_BYTES];
     const size_t length =
-        proc_stat_is_path(path) ? proc_stat_show(real_fd, line) : show_uptime(real_fd, line);
+        proc_stat_is_path(path) ? proc_stat_show(real_fd, path, line) : show_uptime(real_fd, line);
 
     if (length == 0)
         return real_fd;
@@ -108,7 +108,7 @@ static bool find_shown(long fd, const char *path, char real[PROC_PATH_BYTES])
     char link[LINK_BYTES];
     const char *name = text_base_name(path);
 
-    if (!same(name, "uptime") && !same(name, "stat"))
+    if (!same(name, "uptime") && !same(name, "stat") && !same(name, "schedstat"))
         return false;
     text_append_number(text_append(link, "/proc/self/fd/"), (uint64_t)fd);
     long length = SYS3(SYS_readlink, link, real, PROC_PATH_BYTES - 1);

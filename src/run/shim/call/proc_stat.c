@@ -20,6 +20,9 @@ enum {
     USER_TIME = 14,
     CHILDREN_SYSTEM_TIME = 17,
     START_TIME = 22,
+    /* Of schedstat, in nanoseconds; what follows them is a count. */
+    RUN_TIME = 1,
+    WAIT_TIME = 2,
 };
 
 /* Past a name of one directory's; NULL: it is another one. */
@@ -36,14 +39,27 @@ static const char *past_process(const char *path)
     return at > path && *at == '/' ? at + 1 : NULL;
 }
 
-bool proc_stat_is_path(const char *path)
+/* "stat" of "/proc/PID/stat"; NULL: a path is no such. */
+static const char *name_of(const char *path)
 {
     if (!text_begins(path, "/proc/"))
-        return false;
+        return NULL;
     path = past_process(path + sizeof("/proc/") - 1);
     if (path != NULL && text_begins(path, "task/"))
         path = past_process(path + sizeof("task/") - 1);
-    return path != NULL && text_begins(path, "stat") && path[sizeof("stat") - 1] == '\0';
+    return path;
+}
+
+static bool is(const char *name, const char *wanted)
+{
+    return name != NULL && text_begins(name, wanted) && name[text_length(wanted)] == '\0';
+}
+
+bool proc_stat_is_path(const char *path)
+{
+    const char *name = name_of(path);
+
+    return is(name, "stat") || is(name, "schedstat");
 }
 
 /* A process began at so many ticks of the kernel's CLOCK_BOOTTIME: at which of the domain's? */
@@ -60,16 +76,17 @@ static uint64_t shown_start(uint64_t ticks)
     return boot_ns < 0 ? 0 : (uint64_t)boot_ns / NS_PER_TICK;
 }
 
-static uint64_t shown(unsigned field, uint64_t number)
+static bool is_cpu_time(unsigned field, bool sched)
 {
-    if (field >= USER_TIME && field <= CHILDREN_SYSTEM_TIME)
-        return scale_to_virtual_ns(process.cpu_tdf, number, false);
-    return field == START_TIME ? shown_start(number) : number;
+    return sched ? field >= RUN_TIME && field <= WAIT_TIME
+                 : field >= USER_TIME && field <= CHILDREN_SYSTEM_TIME;
 }
 
-static bool is_shown(unsigned field)
+static uint64_t shown(unsigned field, bool sched, uint64_t number)
 {
-    return (field >= USER_TIME && field <= CHILDREN_SYSTEM_TIME) || field == START_TIME;
+    if (is_cpu_time(field, sched))
+        return scale_to_virtual_ns(process.cpu_tdf, number, false);
+    return field == START_TIME ? shown_start(number) : number;
 }
 
 /* The name may have spaces and brackets: its end is the last bracket. */
@@ -83,33 +100,40 @@ static const char *past_name(const char *text)
     return end == NULL || end[1] != ' ' ? NULL : end + 2;
 }
 
-size_t proc_stat_show(long fd, char line[PROC_STAT_BYTES])
+/* Appends the fields, of which the first has that number. */
+static char *append_fields(char *out, const char *at, unsigned field, bool sched)
+{
+    while (*at != '\0') {
+        if (is_cpu_time(field, sched) || (!sched && field == START_TIME)) {
+            uint64_t number = 0;
+            for (; *at >= '0' && *at <= '9'; at++)
+                number = number * 10 + (uint64_t)(*at - '0');
+            out = text_append_number(out, shown(field, sched, number));
+        }
+        while (*at != '\0' && *at != ' ')
+            *out++ = *at++;
+        if (*at == ' ')
+            *out++ = *at++;
+        field++;
+    }
+    return out;
+}
+
+size_t proc_stat_show(long fd, const char *path, char line[PROC_STAT_BYTES])
 {
     char text[PROC_STAT_BYTES - 5 * NUMBER_BYTES];
     char *out = line;
-    unsigned field = AFTER_NAME;
 
     long size = SYS4(SYS_pread64, fd, text, sizeof(text) - 1, 0);
     if (size <= 0 || size == (long)sizeof(text) - 1)
         return 0;
     text[size] = '\0';
+    if (is(name_of(path), "schedstat"))
+        return (size_t)(append_fields(out, text, RUN_TIME, true) - line);
     const char *rest = past_name(text);
     if (rest == NULL)
         return 0;
     for (const char *at = text; at < rest; at++)
         *out++ = *at;
-    while (*rest != '\0') {
-        if (is_shown(field)) {
-            uint64_t number = 0;
-            for (; *rest >= '0' && *rest <= '9'; rest++)
-                number = number * 10 + (uint64_t)(*rest - '0');
-            out = text_append_number(out, shown(field, number));
-        }
-        while (*rest != '\0' && *rest != ' ')
-            *out++ = *rest++;
-        if (*rest == ' ')
-            *out++ = *rest++;
-        field++;
-    }
-    return (size_t)(out - line);
+    return (size_t)(append_fields(out, rest, AFTER_NAME, false) - line);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * proc_stat: /proc/PID/stat, where ps and its like find when a process began and what CPU time it
- * has used, in the domain's time.
+ * has used, in the domain's time; and /proc/PID/schedstat, where that is told to the nanosecond.
  */
 #ifndef SPLITDOM_RUN_SHIM_CALL_PROC_STAT_H
 #define SPLITDOM_RUN_SHIM_CALL_PROC_STAT_H
@@ -11,10 +11,10 @@
 
 enum { PROC_STAT_BYTES = 1024 }; /* more than such a line has */
 
-/* "/proc/PID/stat", "/proc/PID/task/TID/stat"; self and thread-self, too. */
+/* "/proc/PID/stat", "/proc/PID/task/TID/stat"; self and thread-self, too. Or schedstat. */
 bool proc_stat_is_path(const char *path);
 
-/* The line that such a descriptor shows, as text; 0: it shows none. */
-size_t proc_stat_show(long fd, char line[PROC_STAT_BYTES]);
+/* The line that a descriptor of such a path shows, as text; 0: it shows none. */
+size_t proc_stat_show(long fd, const char *path, char line[PROC_STAT_BYTES]);
 
 #endif
