@@ -181,6 +181,17 @@ static void by_recvmsg(void)
     refused_in_time(recvmsg(fd, &message, 0));
 }
 
+/* Errors are not waited for. */
+static void after_error_queue(void)
+{
+    struct msghdr message = {.msg_iov = NULL};
+    int fd = with_time_out(SOCK_DGRAM);
+    begin();
+    if (recvmsg(fd, &message, MSG_ERRQUEUE) >= 0 || errno != EAGAIN)
+        broken("an error");
+    refused_in_time(recvmsg(fd, &message, 0));
+}
+
 static void by_thread_timer(void)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2};
@@ -388,6 +399,7 @@ const struct wait_case cases_kernel[] = {
     {"io_pgetevents", KIND_WAIT, by_pgetevents, 0, 0, 0, 0, 0},
     {"SO_RCVTIMEO accept", KIND_WAIT, by_accept, 0, 0, 0, 0, 0},
     {"SO_RCVTIMEO recvmsg", KIND_WAIT, by_recvmsg, 0, 0, 0, 0, 0},
+    {"SO_RCVTIMEO MSG_ERRQUEUE", KIND_WAIT, after_error_queue, 0, 0, 0, 0, 0},
     {"timer SIGEV_THREAD_ID", KIND_WAIT, by_thread_timer, 0, 0, 0, 0, 0},
     {"clock_nanosleep by CPU time", KIND_CPUWAIT, by_cpu_clock, 0, 12 * MS, 0, 0, 30},
     {"the clock can't be set", KIND_EQUAL, set_refused, 0, 0, 0, 0, 0},

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -144,7 +145,8 @@ static long receive(struct trap *trap)
     const long flags = trap->nr == SYS_recvfrom  ? trap->args[3]
                        : trap->nr == SYS_recvmsg ? trap->args[2]
                                                  : 0;
-    const uint64_t span_ns = flags & MSG_DONTWAIT ? 0 : span_of(fd);
+    const bool at_once = (flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) != 0;
+    const uint64_t span_ns = at_once ? 0 : span_of(fd);
 
     if (span_ns == 0 || (flags & MSG_WAITALL) || (SYS2(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK))
         return trap_pass(trap);
