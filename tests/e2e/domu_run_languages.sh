@@ -48,6 +48,68 @@ int main()
 END
 runs g++ -O1 -pthread -o cv cv.cpp && check c++ ./cv
 runs g++ -O1 -pthread -static -o cv_static cv.cpp && check c++-static ./cv_static
+# A thread that is cancelled in a wait runs its destructors, as the C library unwinds its stack.
+cat >cancel.cpp <<'END'
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <iostream>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int gone;
+static sem_t semaphore;
+static pid_t child;
+struct Guard {
+    ~Guard() { gone++; }
+};
+static void *wait_long(void *kind)
+{
+    Guard guard;
+    timespec span = {1000, 0}, until;
+    rusage usage;
+    int status;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1000;
+    switch (*static_cast<int *>(kind)) {
+    case 0: nanosleep(&span, nullptr); break;
+    case 1: poll(nullptr, 0, 1000000); break;
+    case 2: sem_timedwait(&semaphore, &until); break;
+    case 3: wait4(child, &status, 0, &usage); break;
+    }
+    return nullptr;
+}
+int main()
+{
+    using namespace std::chrono;
+    auto t = steady_clock::now();
+    sem_init(&semaphore, 0, 0);
+    child = fork();
+    if (child == 0)
+        for (;;)
+            pause();
+    for (int kind = 0; kind < 4; kind++) {
+        pthread_t thread;
+        pthread_create(&thread, nullptr, wait_long, &kind);
+        usleep(50000);
+        pthread_cancel(thread); // the first one sets the signal's handler, which a child ignores
+        if (kind == 1 && system("true") != 0)
+            return 2;
+        pthread_join(thread, nullptr);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    if (gone != 4)
+        return 1;
+    std::cout << duration_cast<milliseconds>(steady_clock::now() - t).count() << "\n";
+}
+END
+runs g++ -O1 -pthread -o cancel cancel.cpp && check c++-cancel ./cancel
+runs g++ -O1 -pthread -static -o cancel_static cancel.cpp && check c++-cancel-static ./cancel_static
 cat >W.java <<'END'
 public class W {
     public static void main(String[] a) throws Exception {

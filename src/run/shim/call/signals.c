@@ -8,6 +8,7 @@
 
 #include "ring/barrier.h"
 #include "run/shim/call/calls.h"
+#include "run/shim/call/cancel.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/user.h"
@@ -71,6 +72,8 @@ long call_rt_sigaction(struct trap *trap)
         return own_action(&process.sigsys, trap->args[1], trap->args[2]);
     if ((int)trap->args[0] == SIGSEGV && process.tsc)
         return segv_action(trap->args[1], trap->args[2]);
+    if ((int)trap->args[0] == CANCEL_SIGNAL)
+        return cancel_action(trap->args[1], trap->args[2]);
     if (user_read(&action, trap->args[1], sizeof(action)) < 0)
         return -EFAULT;
     const bool masked = (action.mask & SIGNALS_SIGSYS) != 0;

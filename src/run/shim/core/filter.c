@@ -21,6 +21,7 @@
 enum {
     X32_BIT = 0x40000000,
     PAGE_SHIFT = 12,
+    SIGCANCEL = 32,      /* call/cancel.h */
     LARGE_FILE = 0x8000, /* O_LARGEFILE of the kernel, which musl sets; glibc's is 0 */
     UNTOLD = O_CLOEXEC | LARGE_FILE | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_NOATIME,
 };
@@ -91,8 +92,9 @@ static void emit_signal(struct filter *filter, bool tsc)
     load(filter, low_half(0));
     for (unsigned i = 0; i < count; i++)
         jump_equal(filter, spared[i], NO, 0);
-    /* Who only asks for that of SIGSYS shall not be told ours. */
-    jump_equal(filter, SIGSYS, IS_SET_LENGTH, 0);
+    /* Who only asks for that of these shall not be told ours. */
+    jump_equal(filter, SIGSYS, IS_SET_LENGTH + 1, 0);
+    jump_equal(filter, SIGCANCEL, IS_SET_LENGTH, 0);
     emit_is_set(filter, 1);
 }
 

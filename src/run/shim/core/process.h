@@ -19,6 +19,7 @@ struct process {
     bool tsc;                     /* rdtsc traps */
     struct trap_action sigsys;    /* the program's own; written by rt_sigaction only */
     struct trap_action sigsegv;   /* the same, where rdtsc traps */
+    struct trap_action cancel;    /* the same, for CANCEL_SIGNAL */
     uint64_t masked;              /* of which signals the program's handlers block SIGSYS */
     char exe[PROCESS_PATH_BYTES]; /* the program's path */
 };

@@ -8,7 +8,7 @@
  */
     .section .stub, "ax", @progbits
     .balign 4096
-    .globl stub_begin, stub_end, stub_syscall, stub_wait, stub_restore
+    .globl stub_begin, stub_end, stub_syscall, stub_syscall_after, stub_wait, stub_restore
     .globl stub_wait_check, stub_wait_after, stub_wait_cancel
 stub_begin:
 
@@ -23,6 +23,7 @@ stub_syscall:
     movq %r9, %r8
     movq 8(%rsp), %r9
     syscall
+stub_syscall_after:
     ret
 
 /* long stub_wait(long nr, const struct stub_call *call, const uint32_t *generation) */
@@ -56,6 +57,26 @@ stub_restore:
 stub_end:
 
     .text
+/* The handler of CANCEL_SIGNAL. It leaves the stack as the kernel made it, since the program's own
+ * unwinds what it finds there. */
+    .globl stub_cancel
+    .type stub_cancel, @function
+stub_cancel:
+    pushq %rdi
+    pushq %rsi
+    pushq %rdx
+    call cancel_came
+    popq %rdx
+    popq %rsi
+    popq %rdi
+    movq %rax, %rcx
+    xorl %eax, %eax
+    testq %rcx, %rcx
+    jz stub_cancel_later
+    jmp *%rcx
+stub_cancel_later:
+    ret
+
     .globl _start
     .type _start, @function
 _start:

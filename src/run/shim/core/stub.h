@@ -21,8 +21,9 @@ long stub_syscall(long nr, long a, long b, long c, long d, long e, long f);
 long stub_wait(long nr, const struct stub_call *call, const uint32_t *generation);
 _Noreturn void stub_enter(void *stack, uint64_t entry);
 void stub_restore(void); /* rt_sigreturn, for the kernel only */
+void stub_cancel(void);  /* a handler, for the kernel only: call/cancel.h */
 
-extern const char stub_begin[], stub_end[];
+extern const char stub_begin[], stub_end[], stub_syscall_after[];
 extern const char stub_wait_check[], stub_wait_after[], stub_wait_cancel[];
 
 #define SYS0(nr)             stub_syscall(nr, 0, 0, 0, 0, 0, 0)

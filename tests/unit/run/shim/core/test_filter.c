@@ -125,6 +125,8 @@ static void test_signals_are_caught_where_they_are_set(void **state)
     (void)state;
     CAUGHT(SYS_rt_sigaction, SIGSYS, 0x10, 0, 8, 0);
     CAUGHT(SYS_rt_sigaction, SIGSYS, 0, 0x10, 8, 0);
+    CAUGHT(SYS_rt_sigaction, 32, 0x10, 0, 8, 0);
+    CAUGHT(SYS_rt_sigaction, 32, 0, 0x10, 8, 0);
     CAUGHT(SYS_rt_sigaction, SIGALRM, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigaction, SIGALRM, 0, 0x10, 8, 0);
     PASSED(SYS_rt_sigaction, SIGSEGV, 0x10, 0, 8, 0);
