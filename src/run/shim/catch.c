@@ -65,7 +65,7 @@ static bool is_unanswered(const greg_t *gregs)
     return gregs[REG_RCX] == at && (at < (greg_t)stub_begin || at >= (greg_t)stub_end) &&
            calls_find(gregs[REG_RAX]) != NULL &&
            user_read(code, at - (greg_t)sizeof(code), sizeof(code)) == 0 &&
-           lost_call(code, gregs[REG_RAX], args);
+           lost_call(code, gregs[REG_RAX], args, filter_more_set());
 }
 
 /* The kick has ended a wait that is none of ours, of which the supervisor has told where it was:

@@ -65,6 +65,9 @@ long filter_install(const struct filter *filter);
  * child of vfork shares its parent's. */
 void filter_install_more(enum filter_more which);
 
+/* Which of them the calling thread has: bits 1 << enum filter_more. */
+unsigned filter_more_set(void);
+
 /* FILTER_STAMPS, if the session says that it is wanted. */
 void filter_install_stamps(void);
 

@@ -53,6 +53,15 @@ static bool is_set(enum filter_more which)
     return SYS1(SYS_prctl, FILTER_MARK + which) == -EALREADY;
 }
 
+unsigned filter_more_set(void)
+{
+    unsigned set = 0;
+
+    for (enum filter_more which = 0; which < FILTER_MORE; which++)
+        set |= (unsigned)is_set(which) << which;
+    return set;
+}
+
 void filter_install_more(enum filter_more which)
 {
     static struct filter filters[FILTER_MORE]; /* too large for a stack */

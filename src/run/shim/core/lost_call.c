@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
+#include "run/shim/core/filter.h"
 #include "run/shim/core/filter_rules.h"
 
 enum {
@@ -57,8 +58,12 @@ static bool catches(const struct filter_rule *rule, const long args[6])
         return rule->nr != SYS_readlink && rule->nr != SYS_readlinkat;
     case IS_SET:
         return args[rule->argument] != 0;
+    case UNSET:
+        return args[rule->argument] == 0;
     case POSITIVE:
         return (int)args[rule->argument] > 0;
+    case NEGATIVE:
+        return (int)args[rule->argument] < 0;
     case FUTEX:
         return args[rule->argument] != 0 && waits(args[1]);
     case SIGNAL:
@@ -70,12 +75,24 @@ static bool catches(const struct filter_rule *rule, const long args[6])
     }
 }
 
-bool lost_call(const uint8_t code[LOST_CALL_CODE_BYTES], long nr, const long args[6])
+static bool any_catches(const struct filter_rule *rules, unsigned count, long nr,
+                        const long args[6])
+{
+    for (unsigned i = 0; i < count; i++)
+        if (rules[i].nr == nr && catches(&rules[i], args))
+            return true;
+    return false;
+}
+
+bool lost_call(const uint8_t code[LOST_CALL_CODE_BYTES], long nr, const long args[6], unsigned more)
 {
     if (nr <= 0 || nr > INT_MAX || !makes(code, nr))
         return false;
-    for (unsigned i = 0; i < filter_rules_count; i++)
-        if (filter_rules[i].nr == nr && catches(&filter_rules[i], args))
-            return true;
-    return false;
+    return any_catches(filter_rules, filter_rules_count, nr, args) ||
+           ((more & 1u << FILTER_RECEIVE) != 0 &&
+            any_catches(filter_receive_rules, filter_receive_rules_count, nr, args)) ||
+           ((more & 1u << FILTER_ENDLESS) != 0 &&
+            any_catches(filter_endless_rules, filter_endless_rules_count, nr, args)) ||
+           ((more & 1u << FILTER_STAMPS) != 0 &&
+            any_catches(filter_stamps_rules, filter_stamps_rules_count, nr, args));
 }

@@ -15,8 +15,9 @@
 enum { LOST_CALL_CODE_BYTES = 32 };
 
 /* code: what ends with the system call's instruction. Does it make the call nr, as a constant, and
- * is that caught with these arguments in every program? False where the number comes from
- * elsewhere, as in syscall(2). */
-bool lost_call(const uint8_t code[LOST_CALL_CODE_BYTES], long nr, const long args[6]);
+ * is that caught with these arguments by the filters that are set (more: filter_more_set)? False
+ * where the number comes from elsewhere, as in syscall(2). */
+bool lost_call(const uint8_t code[LOST_CALL_CODE_BYTES], long nr, const long args[6],
+               unsigned more);
 
 #endif

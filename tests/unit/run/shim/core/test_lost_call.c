@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "run/shim/core/filter.h"
+
 /* Code that ends with these bytes. */
 static const uint8_t *ending(const uint8_t *bytes, size_t count)
 {
@@ -27,28 +29,30 @@ static const long no_args[6];
 static void number_is_a_constant(void **state)
 {
     (void)state;
-    assert_true(lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x0f, 0x05), SYS_nanosleep, no_args));
+    assert_true(
+        lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x0f, 0x05), SYS_nanosleep, no_args, 0));
     assert_true(lost_call(CODE(0x48, 0xc7, 0xc0, SYS_nanosleep, 0, 0, 0, 0x0f, 0x05), SYS_nanosleep,
-                          no_args));
+                          no_args, 0));
     /* xor %edx, %edx behind it */
     assert_true(lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x31, 0xd2, 0x0f, 0x05), SYS_nanosleep,
-                          no_args));
+                          no_args, 0));
 }
 
 static void another_call_has_returned_it(void **state)
 {
     (void)state;
-    assert_false(lost_call(CODE(0xb8, SYS_write, 0, 0, 0, 0x0f, 0x05), SYS_nanosleep, no_args));
+    assert_false(lost_call(CODE(0xb8, SYS_write, 0, 0, 0, 0x0f, 0x05), SYS_nanosleep, no_args, 0));
     /* mov $35, %r8d; mov %edi, %eax */
     assert_false(lost_call(CODE(0x41, 0xb8, SYS_nanosleep, 0, 0, 0, 0x89, 0xf8, 0x0f, 0x05),
-                           SYS_nanosleep, no_args));
-    assert_false(lost_call(CODE(0x48, 0x89, 0xf8, 0x0f, 0x05), SYS_nanosleep, no_args));
+                           SYS_nanosleep, no_args, 0));
+    assert_false(lost_call(CODE(0x48, 0x89, 0xf8, 0x0f, 0x05), SYS_nanosleep, no_args, 0));
 }
 
 static void no_call_stands_there(void **state)
 {
     (void)state;
-    assert_false(lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x90, 0x90), SYS_nanosleep, no_args));
+    assert_false(
+        lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x90, 0x90), SYS_nanosleep, no_args, 0));
 }
 
 static void let_through_with_these_arguments(void **state)
@@ -57,9 +61,30 @@ static void let_through_with_these_arguments(void **state)
     const uint8_t *code = CODE(0xb8, SYS_poll, 0, 0, 0, 0x0f, 0x05);
 
     (void)state;
-    assert_true(lost_call(code, SYS_poll, bounded));
-    assert_false(lost_call(code, SYS_poll, ready));
-    assert_false(lost_call(code, SYS_poll, endless));
+    assert_true(lost_call(code, SYS_poll, bounded, 0));
+    assert_false(lost_call(code, SYS_poll, ready, 0));
+    assert_false(lost_call(code, SYS_poll, endless, 0));
+}
+
+/* By the filters that not every process has. */
+static void caught_in_some_processes(void **state)
+{
+    const long endless[6] = {0, 10, 1, -1}, bounded[6] = {0, 10, 1, 1};
+    const uint8_t *code = CODE(0xb8, SYS_epoll_wait, 0, 0, 0, 0x0f, 0x05);
+
+    (void)state;
+    assert_false(lost_call(code, SYS_epoll_wait, endless, 0));
+    assert_false(lost_call(code, SYS_epoll_wait, endless, 1u << FILTER_STAMPS));
+    assert_true(lost_call(code, SYS_epoll_wait, endless, 1u << FILTER_ENDLESS));
+    assert_true(lost_call(code, SYS_epoll_wait, bounded, 0));
+    code = CODE(0xb8, SYS_select, 0, 0, 0, 0x0f, 0x05);
+    assert_true(lost_call(code, SYS_select, no_args, 1u << FILTER_ENDLESS));
+    code = CODE(0xb8, SYS_accept, 0, 0, 0, 0x0f, 0x05);
+    assert_false(lost_call(code, SYS_accept, no_args, 1u << FILTER_ENDLESS));
+    assert_true(lost_call(code, SYS_accept, no_args, 1u << FILTER_RECEIVE));
+    code = CODE(0xb8, SYS_fstat, 0, 0, 0, 0x0f, 0x05);
+    assert_false(lost_call(code, SYS_fstat, no_args, 0));
+    assert_true(lost_call(code, SYS_fstat, no_args, 1u << FILTER_STAMPS));
 }
 
 static void futexes_that_wait_for_a_time(void **state)
@@ -69,17 +94,18 @@ static void futexes_that_wait_for_a_time(void **state)
     const uint8_t *code = CODE(0xb8, SYS_futex, 0, 0, 0, 0x0f, 0x05);
 
     (void)state;
-    assert_true(lost_call(code, SYS_futex, wait));
-    assert_false(lost_call(code, SYS_futex, wake));
-    assert_false(lost_call(code, SYS_futex, endless));
+    assert_true(lost_call(code, SYS_futex, wait, 0));
+    assert_false(lost_call(code, SYS_futex, wake, 0));
+    assert_false(lost_call(code, SYS_futex, endless, 0));
 }
 
 static void calls_that_no_program_has_caught(void **state)
 {
     (void)state;
-    assert_false(lost_call(CODE(0xb8, SYS_write, 0, 0, 0, 0x0f, 0x05), SYS_write, no_args));
-    assert_false(lost_call(CODE(0xb8, SYS_readlink, 0, 0, 0, 0x0f, 0x05), SYS_readlink, no_args));
-    assert_false(lost_call(CODE(0xb8, 0, 0, 0, 0, 0x0f, 0x05), 0, no_args));
+    assert_false(lost_call(CODE(0xb8, SYS_write, 0, 0, 0, 0x0f, 0x05), SYS_write, no_args, 0));
+    assert_false(
+        lost_call(CODE(0xb8, SYS_readlink, 0, 0, 0, 0x0f, 0x05), SYS_readlink, no_args, 0));
+    assert_false(lost_call(CODE(0xb8, 0, 0, 0, 0, 0x0f, 0x05), 0, no_args, 0));
 }
 
 int main(void)
@@ -89,6 +115,7 @@ int main(void)
         cmocka_unit_test(another_call_has_returned_it),
         cmocka_unit_test(no_call_stands_there),
         cmocka_unit_test(let_through_with_these_arguments),
+        cmocka_unit_test(caught_in_some_processes),
         cmocka_unit_test(futexes_that_wait_for_a_time),
         cmocka_unit_test(calls_that_no_program_has_caught),
     };
