@@ -38,6 +38,10 @@ run 1 "${timers[@]}" "$TEST_BIN/waits_endless" || die "a wait without a time-out
 # A signal of the program's that comes with the kick of a change ends the wait all the same.
 run 1 "$TEST_BIN/signals_kicks" 5 || die "a signal at the instant of a change"
 
+# Kicks may come faster than they can be answered, and to a process that may have no queued signals.
+run 1 "$TEST_BIN/kicks_odd" many 100000 || die "the stack that kicks take"
+run 1 -c 50:2 -c 50:3 "$TEST_BIN/kicks_odd" full 300 || die "a kick without more than its number"
+
 # A call that is caught at the instant of a change is answered all the same.
 run 1 "$TEST_BIN/calls_kicks" 10000 || die "a call at the instant of a change"
 

@@ -281,14 +281,15 @@ static bool ends(const struct shared *shared, unsigned round)
     return true;
 }
 
-/* As the supervisor does it. */
+/* As the supervisor does it: for a thread, and for the process, which has but one. */
 static void kick(pid_t pid)
 {
     siginfo_t info = {.si_signo = SIGSYS, .si_code = SI_QUEUE};
 
     info.si_pid = getpid();
     info.si_value.sival_ptr = (void *)(uintptr_t)SESSION_KICK;
-    if (syscall(SYS_rt_tgsigqueueinfo, pid, pid, SIGSYS, &info) < 0)
+    if (syscall(SYS_rt_tgsigqueueinfo, pid, pid, SIGSYS, &info) < 0 ||
+        syscall(SYS_rt_sigqueueinfo, pid, SIGSYS, &info) < 0)
         err(1, "a kick");
 }
 

@@ -21,17 +21,13 @@
 enum { SYSCALL_BYTES = 2 /* 0f 05 */ };
 enum { NR_OPENAT2 = 437, NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
 
-/* What is not kept from coming while a kick is answered: a trapped call, faults of the shim's own,
- * of which a trapped rdtsc is one. */
-#define FAULTS                                                                                     \
-    (SIGNALS_SIGSYS | UINT64_C(1) << (SIGSEGV - 1) | UINT64_C(1) << (SIGBUS - 1) |                 \
-     UINT64_C(1) << (SIGILL - 1) | UINT64_C(1) << (SIGFPE - 1) | UINT64_C(1) << (SIGTRAP - 1))
-
 #ifndef SYS_SECCOMP
 #define SYS_SECCOMP 1
 #endif
 
-/* The handler begins with all blocked. From here on the program's signals come as they would. */
+/* The handler begins with all blocked, the next kick, too, or their frames would fill the stack.
+ * From here on signals come as they would. Before, a call that is caught would end the process:
+ * neither the shim makes one, nor is a handler of the program's run. */
 static void let_in(const ucontext_t *context)
 {
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &context->uc_sigmask, 0, SIGNALS_MASK_BYTES);
@@ -92,7 +88,7 @@ static enum due handlers_due(const ucontext_t *context)
     enum due due = NONE_DUE;
 
     SYS2(SYS_rt_sigpending, &pending, SIGNALS_MASK_BYTES);
-    pending &= ~*(const uint64_t *)(const void *)&context->uc_sigmask;
+    pending &= ~(*(const uint64_t *)(const void *)&context->uc_sigmask | SIGNALS_SIGSYS);
     for (int number = 1; pending != 0; number++, pending >>= 1) {
         if (!(pending & 1) || SYS4(SYS_rt_sigaction, number, 0, &action, SIGNALS_MASK_BYTES) != 0 ||
             action.handler == (void *)SIG_DFL || action.handler == (void *)SIG_IGN)
@@ -197,12 +193,25 @@ static void kicked_or_caught(ucontext_t *context, uint32_t place)
         answer(context);
 }
 
+/* The kernel tells no more of a signal than its number where the receiver may have no more queued
+ * ones (RLIMIT_SIGPENDING): what looks like a kill by nobody is a kick without its place. */
+static bool is_kick(const siginfo_t *info)
+{
+    return (info->si_code == SI_QUEUE && info->si_value.sival_int == SESSION_KICK) ||
+           (info->si_code == SI_USER && info->si_pid == 0 && info->si_uid == 0);
+}
+
+static uint32_t place_of(const siginfo_t *info)
+{
+    return info->si_code == SI_QUEUE ? (uint32_t)((uint64_t)info->si_value.sival_ptr >> 32) : 0;
+}
+
 static void caught(int signal, siginfo_t *info, void *context)
 {
     if (info->si_code == SYS_SECCOMP)
         answer(context);
-    else if (info->si_code == SI_QUEUE && info->si_value.sival_int == SESSION_KICK)
-        kicked_or_caught(context, (uint32_t)((uint64_t)info->si_value.sival_ptr >> 32));
+    else if (is_kick(info))
+        kicked_or_caught(context, place_of(info));
     else
         pass_on(signal, info, context);
 }
@@ -211,9 +220,9 @@ void catch_install(void)
 {
     struct trap_action action = {
         .handler = (void *)(uintptr_t)caught,
-        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | SIGNALS_RESTORER,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | SIGNALS_RESTORER,
         .restorer = stub_restore,
-        .mask = ~FAULTS,
+        .mask = UINT64_MAX,
     };
     uint64_t sigsys = SIGNALS_SIGSYS;
 
