@@ -132,7 +132,8 @@ bool reach_has_shim(pid_t pid)
     /* It lets nobody read its memory, or is in the midst of an exec. */
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     read_file(path, text, sizeof(text));
-    return has_sigsys(text, "\nSigCgt:") || has_sigsys(text, "\nSigBlk:");
+    return strstr(text, "\nState:\tZ") == NULL &&
+           (has_sigsys(text, "\nSigCgt:") || has_sigsys(text, "\nSigBlk:"));
 }
 
 /* A kick ends who does not catch it, e.g. a child that the supervisor had before it was one. Who is

@@ -115,6 +115,21 @@ static void test_a_child_that_knows_no_kick_gets_none(void **state)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
+/* Until its parent has taken its status the kernel tells of its handlers as if it lived. */
+static void test_a_child_that_has_ended_has_no_shim(void **state)
+{
+    pid_t child = make_child(end_kicked);
+    siginfo_t info;
+    int status;
+
+    (void)state;
+    assert_true(reach_has_shim(child));
+    assert_int_equal(reach_kick(child, child, 0), 0);
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+    assert_false(reach_has_shim(child));
+    assert_int_equal(waitpid(child, &status, 0), child);
+}
+
 #if defined(__x86_64__)
 /* signal(7): these end with EINTR after any handler, and are not begun again. */
 static void test_each_wait_that_a_signal_ends_has_a_place(void **state)
@@ -171,6 +186,7 @@ int main(void)
         cmocka_unit_test(test_places_differ_by_number_and_by_where_it_is),
         cmocka_unit_test(test_the_family_is_kicked_but_for_who_was),
         cmocka_unit_test(test_a_child_that_knows_no_kick_gets_none),
+        cmocka_unit_test(test_a_child_that_has_ended_has_no_shim),
     };
 
     alarm(HANG_S);
