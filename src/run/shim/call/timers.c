@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "ring/barrier.h"
@@ -274,16 +275,18 @@ static enum state state_of(const struct timers_record *record)
     return first < FOREIGN_NS && last > -FOREIGN_NS ? OURS : FOREIGN;
 }
 
-/* Expiries of a timerfd that nobody has read yet would be lost when it is armed. */
+/* Expiries of a timerfd that nobody has read yet would be lost when it is armed. The program may
+ * read them at any time, so that the read must not wait: kernels before 6.10 know no such one. */
 static uint64_t take_ticks(int fd)
 {
     struct pollfd pollfd = {.fd = fd, .events = POLLIN};
     uint64_t ticks = 0;
+    const struct iovec place = {.iov_base = &ticks, .iov_len = sizeof(ticks)};
 
-    if (SYS3(SYS_poll, &pollfd, 1, 0) == 1 && (pollfd.revents & POLLIN) &&
-        SYS3(SYS_read, fd, &ticks, sizeof(ticks)) == sizeof(ticks))
-        return ticks;
-    return 0;
+    long rc = SYS6(SYS_preadv2, fd, &place, 1, -1, -1, RWF_NOWAIT);
+    if (rc == -EOPNOTSUPP && SYS3(SYS_poll, &pollfd, 1, 0) == 1 && (pollfd.revents & POLLIN))
+        rc = SYS3(SYS_read, fd, &ticks, sizeof(ticks));
+    return rc == sizeof(ticks) ? ticks : 0;
 }
 
 /* How often it was to ring until now. */
