@@ -18,10 +18,10 @@
 #include "base/thread.h"
 #include "ring/barrier.h"
 #include "ring/futex.h"
-#include "run/line_rate.h"
 #include "run/mediate_private.h"
 #include "run/reach.h"
 #include "tdf/counter.h"
+#include "tdf/line_rate.h"
 #include "tdf/pvclock.h"
 
 enum { REAL_NS = 20000 }; /* how far a clock that is the kernel's may be from it, read by the TSC */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "run/line_rate.h"
+#include "tdf/line_rate.h"
 
 __extension__ typedef unsigned __int128 u128;
 

@@ -5,8 +5,8 @@
  * Dom0 tilts its lines by up to 1/2048 to keep them right (tdf/clock.h), so that two lines of one
  * TDF agree within LINE_RATE_TILT, and a change by less is not to be seen here.
  */
-#ifndef SPLITDOM_RUN_LINE_RATE_H
-#define SPLITDOM_RUN_LINE_RATE_H
+#ifndef SPLITDOM_TDF_LINE_RATE_H
+#define SPLITDOM_TDF_LINE_RATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

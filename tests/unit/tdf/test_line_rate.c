@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "run/line_rate.h"
+#include "tdf/line_rate.h"
 #include "tdf/pvclock.h"
 
 #define GHZ_TICK (UINT64_C(1) << 32) /* a nanosecond */
