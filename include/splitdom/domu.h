@@ -154,6 +154,16 @@ int domu_take_events(struct domu *domu, struct domu_events *out);
  */
 int domu_clock_memory(struct domu *domu, int *fd, uint64_t *offset_bytes);
 
+/*
+ * For a domain with timers that run by another clock than the domain's, and would ring too early
+ * after the domain's clock has become slower. Once this was called, Dom0 announces a slower rate,
+ * or a pause, in the page (PVCLOCK_SLOWER_UNIT in splitdom/tdf.h) and wakes who sleeps (futex(2))
+ * at vCPU 0's version. The rate changes when this was called with the version of the line that
+ * tells of it, or 50 ms later. version 0: ready for nothing yet. Any thread; never blocks. After a
+ * reconnect the domain has to call it again.
+ */
+void domu_clock_ready(struct domu *domu, uint32_t version);
+
 /* Why the domain is of no use any more ("Dom0 is gone ..."); empty as long as it is. Never blocks.
  * Valid until domu_close. */
 const char *domu_failure(struct domu *domu);

@@ -42,6 +42,13 @@ enum pvclock_counter {
                                     * update, whatever the real clocks do */
 };
 
+/*
+ * What pad0 of vCPU 0's vcpu_time_info tells, which Xen leaves zero, in 1/4096 and rounded up: how
+ * many times slower than by this line the clock is about to run. Zero: nothing is announced.
+ */
+enum { PVCLOCK_SLOWER_UNIT = 4096 };
+#define PVCLOCK_STANDSTILL UINT32_MAX /* it is about to be paused */
+
 /* Bits of vcpu_time_info.flags, as Xen defines them. */
 enum {
     PVCLOCK_TSC_STABLE = 1 << 0, /* one line for all vCPUs: no maximum over vCPUs is needed */

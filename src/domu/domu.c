@@ -12,6 +12,7 @@
 #include "domu/domu_private.h"
 #include "domu/options.h"
 #include "ring/barrier.h"
+#include "ring/evtchn.h"
 #include "splitdom/control.h"
 
 _Static_assert(DOMU_WEIGHT_MAX == (int)CONTROL_WEIGHT_MAX, "Dom0 takes what the options may be");
@@ -187,6 +188,16 @@ int domu_clock_memory(struct domu *domu, int *fd, uint64_t *offset_bytes)
     int rc = *fd < 0 ? -errno : 0;
     domu_release(domu);
     return rc;
+}
+
+/* The segment and the doorbell of the next life have the places of this one's (life_move). */
+void domu_clock_ready(struct domu *domu, uint32_t version)
+{
+    const struct life *life = &domu->life;
+    store_full_u64(&life->segment.shared_info->arch[SHARED_INFO_CLOCK_READY],
+                   (uint64_t)version | 1);
+    if (version != 0)
+        (void)evtchn_kick(life->doorbell_fd);
 }
 
 const char *domu_failure(struct domu *domu)

@@ -139,6 +139,7 @@ static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *w
     m->session->tdf = mediate_packed(tdf);
     m->session->tdf_running =
         tdf.num != 0 ? mediate_packed(tdf) : mediate_packed((struct tdf){1, 1});
+    m->session->tdf_timers = m->session->tdf;
     m->session->boottime_ahead_ns = ahead_ns(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
     m->session->realtime_ahead_ns = ahead_ns(CLOCK_REALTIME, CLOCK_MONOTONIC);
     m->session->raw_ahead_ns = ahead_ns(CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC);
@@ -204,6 +205,8 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
     for (unsigned i = 0; i < SESSION_FDS; i++)
         m->fds[i] = -1;
     pthread_mutex_init(&m->lock, NULL);
+    m->ready = config->ready;
+    m->ready_ctx = config->ctx;
     rc = open_clock(m, config, why);
     if (rc == 0)
         rc = make_session(m, config->tdf, why);

@@ -42,6 +42,10 @@ struct mediate_config {
     /* rdtsc and rdtscp are dilated, too: each of them, and each reading of a clock, takes some ten
      * microseconds then. Else programs read the real TSC. */
     bool tsc;
+    /* Called by the watcher's thread: ready for what the line of that version announces
+     * (domu_clock_ready); once with 0, before the first. NULL: nobody announces anything. */
+    void (*ready)(void *ctx, uint32_t version);
+    void *ctx;
 };
 
 struct mediate_why {
@@ -74,7 +78,9 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
 /*
  * Starts a thread that sees changes in the clock's page, if Dom0 wakes who sleeps (futex(2)) at
  * vCPU 0's version after it: does what mediate_changed does, with what the page tells of the rate,
- * until mediate_changed says it exactly. Errors: -EAGAIN, -ENOMEM: no more threads.
+ * until mediate_changed says it exactly. Before the clock becomes slower, as far as that is
+ * announced, it has the programs arm their timers by the slower rate (config.ready). Errors:
+ * -EAGAIN, -ENOMEM: no more threads.
  */
 int mediate_watch(struct mediate *m);
 

@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "ring/barrier.h"
 #include "ring/futex.h"
+#include "run/mediate_hold.h"
 #include "run/mediate_private.h"
 #include "run/reach.h"
 #include "tdf/counter.h"
@@ -67,10 +68,14 @@ static bool is_waiting(void *arg, pid_t pid)
     return false;
 }
 
-static void set_rate(struct session *session, struct tdf tdf)
+static void set_rate(struct mediate *m, struct tdf tdf)
 {
+    struct session *session = m->session;
+
     if (tdf.num != 0)
         store_full_u64(&session->tdf_running, mediate_packed(tdf));
+    if (!m->is_held)
+        store_full_u64(&session->tdf_timers, mediate_packed(tdf));
     store_full_u64(&session->tdf, mediate_packed(tdf));
 }
 
@@ -111,16 +116,26 @@ static int kick_process(const struct session *session, uint64_t process)
     return reach_process(pid, &thread);
 }
 
+static void kick_each(struct session *session, bool timers)
+{
+    for (unsigned i = 0; i < SESSION_WAITERS; i++) {
+        uint64_t waiter = load_full_u64(&session->waiters[i]);
+        if (waiter == 0 || timers != ((uint32_t)waiter == 0))
+            continue;
+        if ((timers ? kick_process(session, waiter) : kick(waiter)) == -ESRCH)
+            compare_exchange_full_u64(&session->waiters[i], &waiter, 0);
+    }
+}
+
+void mediate_kick_timers(struct session *session)
+{
+    kick_each(session, true);
+}
+
 static void kick_waiters(struct session *session)
 {
-    for (unsigned timers = 2; timers-- > 0;)
-        for (unsigned i = 0; i < SESSION_WAITERS; i++) {
-            uint64_t waiter = load_full_u64(&session->waiters[i]);
-            if (waiter == 0 || timers != ((uint32_t)waiter == 0))
-                continue;
-            if ((timers ? kick_process(session, waiter) : kick(waiter)) == -ESRCH)
-                compare_exchange_full_u64(&session->waiters[i], &waiter, 0);
-        }
+    kick_each(session, true);
+    kick_each(session, false);
 }
 
 /* With the lock. */
@@ -132,7 +147,8 @@ static void change(struct mediate *m, struct tdf tdf)
     mediate_add_span(m, tdf);
     if (left)
         store_full_u32(&session->stamps, SESSION_STAMPS_LATE);
-    set_rate(session, tdf);
+    m->is_held = false;
+    set_rate(m, tdf);
     store_full_u32(&session->generation, session->generation + 1);
     kick_waiters(session);
     if (left)
@@ -180,7 +196,7 @@ void mediate_changed(struct mediate *m, struct tdf tdf)
     if (m->is_seen && line_rate_agrees(tdf, rate_in_force(session))) {
         store_relaxed_u64(&session->spans[(session->span_count - 1) % SESSION_SPANS].tdf,
                           mediate_packed(tdf));
-        set_rate(session, tdf);
+        set_rate(m, tdf);
     } else {
         change(m, tdf);
     }
@@ -211,11 +227,16 @@ static void *watch(void *arg)
     int rc = 0;
 
     hurry();
+    if (m->ready != NULL)
+        m->ready(m->ready_ctx, 0);
     while (load_acquire_u32(&m->stop) == 0 && rc != -EFAULT) {
         const uint32_t version = load_full_u32(version_word(m));
-        if (!(version & 1))
+        int64_t patience_ns = -1;
+        if (!(version & 1)) {
             mediate_look(m);
-        rc = futex_wait(version_word(m), version, -1, FUTEX_SCOPE_SHARED);
+            patience_ns = mediate_hold_look(m, version);
+        }
+        rc = futex_wait(version_word(m), version, patience_ns, FUTEX_SCOPE_SHARED);
     }
     return NULL;
 }

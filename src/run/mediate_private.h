@@ -22,6 +22,11 @@ struct mediate {
     pthread_t watcher;
     bool is_watched;
     uint32_t stop; /* atomic: the watcher ends */
+    void (*ready)(void *ctx, uint32_t version);
+    void *ready_ctx;
+    bool is_held;      /* with the lock: timers are armed by what is announced */
+    uint64_t held_ns;  /* the watcher's: since when, by CLOCK_MONOTONIC */
+    uint32_t given_up; /* the watcher's: a version whose announcement nothing came of */
 };
 
 static inline uint64_t mediate_packed(struct tdf tdf)
@@ -35,6 +40,9 @@ bool mediate_is_real(const struct mediate *m, struct tdf tdf);
 /* The clock runs by this rate since the line in force began. A clock that can't be read, because
  * its Dom0 is dead, goes on by what was known of it. */
 void mediate_add_span(struct mediate *m, struct tdf tdf);
+
+/* With the lock: each process with timers is to arm them by what holds now. */
+void mediate_kick_timers(struct session *session);
 
 /* Looks at the page: where its line has another rate than the one in force, as mediate_changed. */
 void mediate_look(struct mediate *m);

@@ -14,6 +14,16 @@
  *
  * Either the supervisor finds the slot, or the thread finds the new generation; and a signal that
  * comes between the last look and the system call takes the thread out of it (shim/core/stub.S).
+ *
+ * A kernel timer that rings too early by the new rate can't be taken back. So what is announced
+ * (mediate_hold.h) changes the rate of timers first:
+ *
+ *     supervisor                                  a process with timers
+ *     1. Dom0 has announced a slower rate         1. its slot, with tid 0, since the first timer
+ *     2. tdf_timers = that one                    2. kicked: arms each by tdf_timers
+ *     3. generation += 1              (full)      3. held = generation, answers += 1, wakes
+ *     4. kicks them, waits for held               4. goes on
+ *     5. tells Dom0, which changes the rate          ... is kicked as above
  */
 #ifndef SPLITDOM_RUN_SESSION_H
 #define SPLITDOM_RUN_SESSION_H
@@ -95,18 +105,23 @@ struct session {
     uint32_t span_count;   /* supervisor: of all; the last SESSION_SPANS are kept */
     uint32_t links;        /* the first program: readlink of /proc/self/exe is mediated */
     uint32_t stamps;       /* supervisor: enum session_stamps; grows only */
+    uint32_t answers;      /* programs: one more for each of them in held; a futex */
+    uint64_t tdf_timers;   /* supervisor: by which timers are armed; see above */
+    uint32_t holding;      /* supervisor: it waits for answers */
     uint32_t pad0;
-    uint64_t pad[4];
+    uint64_t pad[2];
     /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
      * thread of the process, which has armed timers. 0: free. The supervisor frees the slots of
      * the dead. */
     uint64_t waiters[SESSION_WAITERS];
+    /* Programs: for the slot of a process with timers, the generation by which all are armed. */
+    uint32_t held[SESSION_WAITERS];
     /* Supervisor: by which the stamps that the kernel makes are understood; n at n % SESSION_SPANS.
      */
     struct session_span spans[SESSION_SPANS];
 };
 
-_Static_assert(sizeof(struct session) == 128 + 8 * SESSION_WAITERS + 32 * SESSION_SPANS,
+_Static_assert(sizeof(struct session) == 128 + 12 * SESSION_WAITERS + 32 * SESSION_SPANS,
                "struct session is an ABI");
 
 #endif

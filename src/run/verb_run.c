@@ -91,6 +91,11 @@ static int make_network(struct run *run)
     return complain(why.text);
 }
 
+static void ready(void *ctx, uint32_t version)
+{
+    domu_clock_ready(ctx, version);
+}
+
 /* The shim lies beside us: "domu-shim" of "domu". */
 static int make_mediation(struct run *run)
 {
@@ -111,7 +116,9 @@ static int make_mediation(struct run *run)
                                           .clock_offset_bytes = (off_t)offset_bytes,
                                           .shim_path = shim,
                                           .tdf = run->options.tdf,
-                                          .tsc = run->options.tsc};
+                                          .tsc = run->options.tsc,
+                                          .ready = ready,
+                                          .ctx = run->domu};
     rc = mediate_prepare(&config, &run->mediate, &why);
     close(fd);
     return rc < 0 ? complain(why.text) : DOMU_OK;

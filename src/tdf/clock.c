@@ -45,6 +45,16 @@ static void publish_end(struct tdf_clock *clock, struct vcpu_time_info *next)
     clock->generation++;
 }
 
+/* Under the odd version. */
+static void publish_slower(struct tdf_clock *clock, uint32_t slower)
+{
+    if (clock->slower == slower)
+        return;
+    clock->slower = slower;
+    if (clock->shared != NULL)
+        pvclock_publish_slower(&clock->shared->vcpu_info[0].time, slower);
+}
+
 /* The rate of a published line which starts at `error` behind the exact one. */
 static u128 tilted_rate(const struct tdf_clock *clock, s128 error)
 {
@@ -111,12 +121,13 @@ static u128 published_position(const struct tdf_clock *clock, uint64_t counter)
     return (s128)(position - limit) > 0 ? limit : position;
 }
 
-static void rebase(struct tdf_clock *clock, struct tdf tdf)
+static void rebase(struct tdf_clock *clock, struct tdf tdf, uint32_t slower)
 {
     struct tdf_sample sample, now;
 
     tdf_source_sample(clock->source, &sample);
     publish_begin(clock);
+    publish_slower(clock, slower);
     now.counter = tdf_source_counter_ordered(clock->source);
     now.monotonic_ns = tdf_source_monotonic_at(clock->source, &sample, now.counter);
     u128 position = published_position(clock, now.counter);
@@ -167,13 +178,35 @@ int tdf_clock_set_tdf(struct tdf_clock *clock, struct tdf tdf)
 
     if (rc < 0)
         return rc;
-    rebase(clock, tdf);
+    rebase(clock, tdf, 0);
+    return 0;
+}
+
+/* In units of PVCLOCK_SLOWER_UNIT, rounded up. */
+static uint32_t slower_by(struct tdf now, struct tdf next)
+{
+    const u128 larger = (u128)next.num * now.den * PVCLOCK_SLOWER_UNIT;
+    const u128 smaller = (u128)next.den * now.num;
+    const u128 slower = (larger + smaller - 1) / smaller;
+
+    return slower < PVCLOCK_STANDSTILL ? (uint32_t)slower : PVCLOCK_STANDSTILL;
+}
+
+int tdf_clock_announce(struct tdf_clock *clock, struct tdf next)
+{
+    int rc = tdf_check(next);
+
+    if (rc < 0)
+        return rc;
+    if (!tdf_is_slower(next, clock->tdf))
+        return -EINVAL;
+    rebase(clock, clock->tdf, next.num == 0 ? PVCLOCK_STANDSTILL : slower_by(clock->tdf, next));
     return 0;
 }
 
 void tdf_clock_reanchor(struct tdf_clock *clock)
 {
-    rebase(clock, clock->tdf);
+    rebase(clock, clock->tdf, clock->slower);
 }
 
 uint64_t tdf_clock_to_monotonic_ns(struct tdf_clock *clock, uint64_t virtual_ns)

@@ -48,6 +48,7 @@ struct tdf_clock {
     uint64_t origin_monotonic_ns;
     u128 origin_virtual;
     uint64_t settle_ns;
+    uint32_t slower; /* as announced in the page */
 };
 
 /*
@@ -65,6 +66,14 @@ uint64_t tdf_clock_now_ns(struct tdf_clock *clock);
 /* Changes the rate from now on. TDF 0 pauses, any other TDF resumes. Errors: tdf_check's; nothing
  * has changed then. Timers notice the change by themselves (timer.h). */
 int tdf_clock_set_tdf(struct tdf_clock *clock, struct tdf tdf);
+
+/*
+ * Tells the readers of the page that the clock is about to run at this rate, or to be paused (0),
+ * and goes on as before, on a new published line. Whoever has timers that run by the rate of now
+ * can see to it that they do not ring too early. The next tdf_clock_set_tdf, to whatever rate, ends
+ * the announcement. Errors: tdf_check's; -EINVAL: that is no slower than now.
+ */
+int tdf_clock_announce(struct tdf_clock *clock, struct tdf next);
 
 /* Starts a new published line; see the head of this file. */
 void tdf_clock_reanchor(struct tdf_clock *clock);

@@ -258,6 +258,19 @@ void pvclock_publish_end(struct vcpu_time_info *ti, const struct vcpu_time_info 
     store_release_u32(&ti->version, value->version);
 }
 
+void pvclock_publish_slower(struct vcpu_time_info *ti, uint32_t slower)
+{
+    store_release_u32(&ti->pad0, slower);
+}
+
+uint32_t pvclock_slower(const struct vcpu_time_info *ti, uint32_t version)
+{
+    if (load_acquire_u32(&ti->version) != version)
+        return 0;
+    const uint32_t slower = load_acquire_u32(&ti->pad0);
+    return load_acquire_u32(&ti->version) == version ? slower : 0;
+}
+
 void pvclock_publish_all_begin(struct shared_info *shared, uint32_t nr_vcpus, uint32_t version)
 {
     for (uint32_t i = nr_vcpus; i-- > 0;)

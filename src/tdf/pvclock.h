@@ -98,6 +98,14 @@ void pvclock_publish_all_begin(struct shared_info *shared, uint32_t nr_vcpus, ui
 void pvclock_publish_all_end(struct shared_info *shared, uint32_t nr_vcpus,
                              const struct vcpu_time_info *value);
 
+/* Between begin and end, of vCPU 0: the writer's announcement (splitdom/tdf.h), which stays until
+ * the next. Readers of the time take no notice. */
+void pvclock_publish_slower(struct vcpu_time_info *ti, uint32_t slower);
+
+/* The announcement that came with the line of that version, which is even; 0 where there is none,
+ * or the line is another one by now. */
+uint32_t pvclock_slower(const struct vcpu_time_info *ti, uint32_t version);
+
 /* The wall clock's base, under wc_version; the same rules. */
 void pvclock_publish_wall(struct shared_info *shared, uint32_t version, uint64_t utc_ns);
 

@@ -72,6 +72,13 @@ uint64_t muldiv_up(uint64_t a, uint64_t b, uint64_t c)
     return saturate(product / c + (product % c != 0));
 }
 
+bool tdf_is_slower(struct tdf a, struct tdf b)
+{
+    if (a.num == 0 || b.num == 0)
+        return b.num != 0;
+    return (u128)a.num * b.den > (u128)b.num * a.den;
+}
+
 u128 tdf_virtual_fp(struct tdf tdf, uint64_t real_ns)
 {
     if (tdf.num == 0)

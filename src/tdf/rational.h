@@ -31,6 +31,9 @@ uint64_t muldiv_up(uint64_t a, uint64_t b, uint64_t c);
 /* floor(a * b / c), saturating at UINT64_MAX; c != 0. */
 uint64_t muldiv_down(uint64_t a, uint64_t b, uint64_t c);
 
+/* Does a clock run slower at a than at b? Paused is the slowest. */
+bool tdf_is_slower(struct tdf a, struct tdf b);
+
 /* How far a running clock moves in real_ns: real_ns / TDF. 0 when paused. */
 u128 tdf_virtual_fp(struct tdf tdf, uint64_t real_ns);
 

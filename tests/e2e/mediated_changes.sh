@@ -25,6 +25,12 @@ printf '%s changes: %s\none rate: %s\n' "$changes" "$changing" "$steady"
 # in 99 of 100, on a machine that is not busy.
 timers=$(run 1 "${list[@]}" "$TEST_BIN/timers_changes" $((changes * 3)) "$ticks" ${TEST_LONG:+1000}) || die "timers: $timers"
 echo "timers, $changes changes: $timers"
+# None rings early where a slower rate is announced, however many are about to ring.
+list=()
+for ((i = 0; i < ${TEST_LONG:+1}50; i++)); do
+    list+=(-c "6:1000" -c "6:1/2")
+done
+run 1 -a "${list[@]}" "$TEST_BIN/timers_crowd" ${TEST_LONG:+1}50 || die "a timer rang early"
 # One that has rung too early, while its process was stopped, is taken back.
 run 1 -c 50:10 "$TEST_BIN/timers_held" || die "a timer of the rate of before"
 

@@ -60,8 +60,13 @@ struct shared_info {
     uint32_t wc_sec;     /* UTC at system_time 0 */
     uint32_t wc_nsec;
     uint32_t wc_sec_hi;
-    uint64_t arch[6]; /* arch_shared_info: unused here */
+    uint64_t arch[6]; /* arch_shared_info: but for SHARED_INFO_CLOCK_READY unused here */
 };
+
+/* Of arch, written by the domain: 0; or 1, if the domain wants to be told before its clock becomes
+ * slower (PVCLOCK_SLOWER_UNIT), and the version of vCPU 0's line with the last announcement that it
+ * is ready for. */
+enum { SHARED_INFO_CLOCK_READY = 0 };
 
 _Static_assert(sizeof(struct vcpu_time_info) == 32, "vcpu_time_info is 32 bytes");
 _Static_assert(sizeof(struct vcpu_info) == 64, "vcpu_info is 64 bytes");

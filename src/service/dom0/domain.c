@@ -23,6 +23,7 @@ static void on_doorbell(void *ctx)
     struct domain *domain = ctx;
     if (xs_ring_has_work(domain->segment.store, domain->store_conn))
         domain->host->store_ready(domain->host->ctx, domain);
+    clock_change_look(&domain->change);
     pollables_wake(domain->host->back.pollables, &domain->peer);
 }
 

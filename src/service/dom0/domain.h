@@ -18,6 +18,7 @@
 #include "service/back/evtchn_table.h"
 #include "service/back/vbd/vbd_ring.h"
 #include "service/back/xenbus_back.h"
+#include "service/dom0/clock_change.h"
 #include "service/dom0/domain_settings.h"
 #include "service/dom0/memory/domain_memory.h"
 #include "service/dom0/memory/unmapper.h"
@@ -78,8 +79,9 @@ struct domain {
     struct tdf_clock clock;
     struct tdf tdf; /* as asked for; the clock itself is at 0 while paused */
     uint32_t pauses;
-    struct tdf cpu_share; /* num 0: the domain applies none, and has no such node */
-    bool described;       /* CONTROL_DESCRIBE came */
+    struct clock_change change; /* to what was asked for, if that is not in force yet */
+    struct tdf cpu_share;       /* num 0: the domain applies none, and has no such node */
+    bool described;             /* CONTROL_DESCRIBE came */
     struct log_limit log_limit;
     struct back_settings settings;
     uint64_t created_ns; /* CLOCK_MONOTONIC */

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/decimal.h"
-#include "ring/futex.h"
 #include "service/block/client.h"
 #include "service/dom0/domain.h"
 #include "service/dom0/domain_devices.h"
@@ -16,7 +15,7 @@
 #include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
 
-enum { SETTING_VALUE_MAX = 64, PAUSES_MAX = 1000000000, WATCHERS_WOKEN = 16 };
+enum { SETTING_VALUE_MAX = 64, PAUSES_MAX = 1000000000 };
 
 struct setting {
     const char *node;
@@ -68,22 +67,27 @@ static int show_in_force(const struct domain *domain)
     return write_node(domain, path, text);
 }
 
-/* Once the domain is mapped: its clock lies in its memory (domain_mapped). */
-static void apply_tdf(struct domain *domain)
+static void change_clock(void *ctx)
 {
-    if (!domain_is_mapped(domain))
-        return;
+    struct domain *domain = ctx;
     int rc = tdf_clock_set_tdf(&domain->clock, tdf_in_force(domain));
-    /* Who sleeps there knows before the store tells (run/mediate_change.c). The domain decides how
-     * many do, so that not all are woken. */
-    (void)futex_wake(&domain->segment.shared_info->vcpu_info[0].time.version, WATCHERS_WOKEN,
-                     FUTEX_SCOPE_SHARED);
+    /* Who sleeps there knows before the store tells (run/mediate_change.c). */
+    clock_change_wake(&domain->clock);
     domain_settings_trace_clock(domain);
     if (rc == 0)
         rc = show_in_force(domain);
     if (rc < 0)
         log_limited(domain->host->back.log, &domain->log_limit,
                     "domain %u: cannot change its clock: %s", domain->domid, strerror(-rc));
+}
+
+/* Once the domain is mapped: its clock lies in its memory (domain_mapped). */
+static void apply_tdf(struct domain *domain)
+{
+    if (!domain_is_mapped(domain))
+        return;
+    if (!clock_change_announce(&domain->change, tdf_in_force(domain)))
+        change_clock(domain);
 }
 
 void domain_settings_trace_clock(struct domain *domain)
@@ -255,6 +259,7 @@ static int follow(struct domain *domain, int number)
 int domain_settings_watch(struct domain *domain)
 {
     char path[XENBUS_PATH_MAX];
+    clock_change_init(&domain->change, domain->host->poller, &domain->clock, change_clock, domain);
     int rc = show_in_force(domain);
     for (int i = 0; rc == 0 && i < DOMAIN_SETTINGS_OF_ALL; i++) {
         xenbus_home_path(path, domain->domid, table[i].node);
@@ -286,6 +291,7 @@ int domain_settings_begin_weight(struct domain *domain, uint32_t weight)
 
 void domain_settings_unwatch(struct domain *domain)
 {
+    clock_change_stop(&domain->change);
     for (int i = 0; i < DOMAIN_SETTINGS; i++)
         xs_local_unwatch(domain->setting_watch[i].watch);
 }

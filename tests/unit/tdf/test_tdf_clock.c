@@ -164,6 +164,34 @@ static void test_refused_rate_changes_nothing(void **state)
     assert_int_equal(f->clock.time.version, version);
 }
 
+static uint32_t announced(struct fixture *f)
+{
+    return pvclock_slower(&f->shared.vcpu_info[0].time, f->clock.time.version);
+}
+
+static void test_an_announcement_changes_no_time_and_ends_with_the_change(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f, (struct tdf){3, 1});
+    const uint64_t before_ns = tdf_clock_now_ns(&f->clock);
+    assert_int_equal(announced(f), 0);
+    assert_int_equal(tdf_clock_announce(&f->clock, (struct tdf){10, 1}), 0);
+    assert_int_equal(announced(f), (PVCLOCK_SLOWER_UNIT * 10 + 2) / 3);
+    tdf_source_advance_ns(&f->source, 3 * NS_PER_SEC);
+    tdf_clock_reanchor(&f->clock);
+    assert_int_equal(announced(f), (PVCLOCK_SLOWER_UNIT * 10 + 2) / 3);
+    assert_in_range(tdf_clock_now_ns(&f->clock) - before_ns, NS_PER_SEC - 8, NS_PER_SEC);
+    assert_int_equal(tdf_clock_announce(&f->clock, (struct tdf){0, 1}), 0);
+    assert_true(announced(f) == PVCLOCK_STANDSTILL);
+    assert_int_equal(tdf_clock_set_tdf(&f->clock, (struct tdf){10, 1}), 0);
+    assert_int_equal(announced(f), 0);
+    assert_int_equal(tdf_clock_announce(&f->clock, (struct tdf){10, 1}), -EINVAL);
+    assert_int_equal(tdf_clock_announce(&f->clock, (struct tdf){1, 2}), -EINVAL);
+    assert_int_equal(tdf_clock_announce(&f->clock, (struct tdf){2000, 1}), -ERANGE);
+    assert_int_equal(announced(f), 0);
+}
+
 static void test_pause_stands_still_and_resume_goes_on(void **state)
 {
     struct fixture *f = *state;
@@ -330,6 +358,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_change_of_rate_is_continuous, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes_of_rate_lose_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_rate_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_an_announcement_changes_no_time_and_ends_with_the_change, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pause_stands_still_and_resume_goes_on, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_factor_zero_pauses_and_any_other_resumes, setup,

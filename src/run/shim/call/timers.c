@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ring/barrier.h"
+#include "run/shim/call/timers_kernel.h"
 #include "run/shim/core/filter.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/time_scale.h"
@@ -128,54 +129,6 @@ struct timers_record *timers_take(enum timers_kind kind, int number, bool create
     return record;
 }
 
-static long set_kernel(const struct timers_record *record, long flags,
-                       const struct itimerspec *spec)
-{
-    int number = (int)(uint32_t)record->key;
-    struct itimerval val;
-
-    switch (record->key >> 32) {
-    case TIMERS_FD:
-        return SYS4(SYS_timerfd_settime, number, flags, spec, 0);
-    case TIMERS_POSIX:
-        return SYS4(SYS_timer_settime, number, flags, spec, 0);
-    default:
-        val.it_value.tv_sec = spec->it_value.tv_sec;
-        val.it_value.tv_usec = (spec->it_value.tv_nsec + 999) / 1000;
-        val.it_interval.tv_sec = spec->it_interval.tv_sec;
-        val.it_interval.tv_usec = (spec->it_interval.tv_nsec + 999) / 1000;
-        for (struct timeval *tv = &val.it_value; tv->tv_usec >= 1000000;) {
-            tv->tv_usec -= 1000000;
-            tv->tv_sec++;
-        }
-        for (struct timeval *tv = &val.it_interval; tv->tv_usec >= 1000000;) {
-            tv->tv_usec -= 1000000;
-            tv->tv_sec++;
-        }
-        return SYS3(SYS_setitimer, number, &val, 0);
-    }
-}
-
-static long get_kernel(const struct timers_record *record, struct itimerspec *spec)
-{
-    int number = (int)(uint32_t)record->key;
-    struct itimerval val;
-    long rc;
-
-    switch (record->key >> 32) {
-    case TIMERS_FD:
-        return SYS2(SYS_timerfd_gettime, number, spec);
-    case TIMERS_POSIX:
-        return SYS2(SYS_timer_gettime, number, spec);
-    default:
-        rc = SYS2(SYS_getitimer, number, &val);
-        spec->it_value = (struct timespec){val.it_value.tv_sec, val.it_value.tv_usec * 1000};
-        spec->it_interval =
-            (struct timespec){val.it_interval.tv_sec, val.it_interval.tv_usec * 1000};
-        return rc;
-    }
-}
-
 static uint64_t at_least_one(uint64_t ns)
 {
     return ns > 0 ? ns : 1; /* 0 would disarm it */
@@ -206,18 +159,21 @@ long timers_arm(struct timers_record *record, long flags)
     wait_register((uint64_t)(uint32_t)record->pid << 32, &slot, &own);
     do {
         record->generation = load_full_u32(generation);
-        uint64_t tdf = vclock_tdf();
+        uint64_t tdf = vclock_tdf_timers();
         uint64_t left = at_least_one(scale_to_real_ns(tdf, wait_rest_ns(record->deadline_ns)));
         record->real_interval_ns = scale_to_real_ns(tdf, record->interval_ns);
         const uint64_t from_ns = vclock_real_ns(CLOCK_MONOTONIC);
         const uint64_t past = past_ns(record, tdf);
         struct itimerspec spec = {.it_value = scale_timespec(past != 0 ? past : left),
                                   .it_interval = scale_timespec(record->real_interval_ns)};
-        rc = set_kernel(record, past != 0 ? flags | TIMER_ABSTIME : flags & ~TIMER_ABSTIME, &spec);
+        rc = timers_set_kernel(record, past != 0 ? flags | TIMER_ABSTIME : flags & ~TIMER_ABSTIME,
+                               &spec);
         record->real_deadline_ns = from_ns + left;
         record->real_slack_ns = vclock_real_ns(CLOCK_MONOTONIC) - from_ns;
         record->armed = rc == 0;
     } while (rc == 0 && load_full_u32(generation) != record->generation);
+    if (own) /* the first of this process */
+        wait_tell_held(record->pid, record->generation);
     return rc;
 }
 
@@ -241,7 +197,7 @@ struct itimerspec timers_left(struct timers_record *record)
         return spec;
     advance(record);
     uint64_t rest_ns = wait_rest_ns(record->deadline_ns);
-    if (rest_ns == 0 && record->interval_ns == 0 && get_kernel(record, &spec) == 0 &&
+    if (rest_ns == 0 && record->interval_ns == 0 && timers_get_kernel(record, &spec) == 0 &&
         spec.it_value.tv_sec == 0 && spec.it_value.tv_nsec == 0)
         return spec; /* it is over */
     spec.it_value = scale_timespec(at_least_one(rest_ns));
@@ -259,7 +215,7 @@ static enum state state_of(const struct timers_record *record)
     uint64_t left;
 
     const uint64_t from_ns = vclock_real_ns(CLOCK_MONOTONIC);
-    if (get_kernel(record, &spec) != 0)
+    if (timers_get_kernel(record, &spec) != 0)
         return FOREIGN;
     const uint64_t to_ns = vclock_real_ns(CLOCK_MONOTONIC);
     if (!scale_from_timespec(&spec.it_value, &left) || left == 0)
@@ -323,30 +279,77 @@ static void rearm(struct timers_record *record)
         SYS3(SYS_ioctl, number, IOC_SET_TICKS, &ticks);
 }
 
-static void rearm_group(struct timers_record *group, uint32_t generation, int32_t pid)
+/* Who has found one busy leaves it to him who has it. True: it had to be armed anew. */
+static bool let_go(struct timers_record *record)
 {
-    for (unsigned i = 0; i < GROUP_RECORDS; i++) {
-        struct timers_record *record = &group[i];
-        if (load_acquire_u64(&record->key) == 0 || !record->armed || record->pid != pid ||
-            record->generation == generation || !try_take(record))
-            continue;
-        rearm(record);
-        timers_release(record);
+    const uint32_t *generation = &vclock_session()->generation;
+
+    for (bool late = false;; late = true) {
+        store_full_u32(&record->busy, 0);
+        if (!record->armed || load_full_u32(generation) == record->generation || !try_take(record))
+            return late;
+        if (record->armed)
+            rearm(record);
     }
 }
 
-/* Of which the timers have been armed: 0 is that of the session's begin. */
-static uint32_t generation_seen; /* atomic */
+/* False: somebody has one of them, who arms it when he lets it go, and looks again. */
+static bool rearm_group(struct timers_record *group, uint32_t generation, int32_t pid)
+{
+    bool all = true;
 
-void timers_rearm(void)
+    for (unsigned i = 0; i < GROUP_RECORDS; i++) {
+        struct timers_record *record = &group[i];
+        if (load_acquire_u64(&record->key) == 0)
+            continue;
+        if (!try_take(record)) {
+            if (record->pid == pid) /* else it was taken before a fork */
+                all = false;
+            continue;
+        }
+        if (record->armed && record->pid == pid && record->generation != generation)
+            rearm(record);
+        (void)let_go(record);
+    }
+    return all;
+}
+
+static uint32_t generation_seen; /* atomic: by which all are armed; 0: the session's begin */
+static uint32_t skipped;         /* atomic: who lets one go looks after the others, too */
+static uint64_t passes;          /* atomic: process << 32 | how many are asked for */
+
+static void pass(int32_t pid)
 {
     const uint32_t generation = load_full_u32(&vclock_session()->generation);
-    const int32_t pid = (int32_t)SYS0(SYS_getpid);
+    bool all = true;
 
+    store_full_u32(&skipped, 1); /* before the look, as timers_release looks here after busy */
     for (unsigned i = 0; i < GROUPS; i++)
         if (load_acquire_u8(&group_used[i]))
-            rearm_group(records[i], generation, pid);
+            all = rearm_group(records[i], generation, pid) && all;
     store_release_u32(&generation_seen, generation);
+    if (!all)
+        return;
+    store_full_u32(&skipped, 0);
+    wait_tell_held(pid, generation);
+}
+
+/* One thread at a time. Who comes meanwhile, or has interrupted that one, has it begin anew. */
+void timers_rearm(void)
+{
+    const int32_t pid = (int32_t)SYS0(SYS_getpid);
+    const uint64_t none = (uint64_t)(uint32_t)pid << 32;
+    uint64_t found = load_full_u64(&passes), next;
+
+    do {
+        next = (found >> 32 == none >> 32 ? found : none) + 1; /* not those before a fork */
+    } while (!compare_exchange_full_u64(&passes, &found, next));
+    if (next != none + 1)
+        return;
+    do {
+        found = load_full_u64(&passes);
+        pass(pid);
+    } while (!compare_exchange_full_u64(&passes, &found, none));
 }
 
 void timers_look(void)
@@ -357,16 +360,8 @@ void timers_look(void)
 
 void timers_release(struct timers_record *record)
 {
-    const uint32_t *generation = &vclock_session()->generation;
-
-    for (;;) {
-        store_full_u32(&record->busy, 0);
-        /* A kick may have found it busy. */
-        if (!record->armed || load_full_u32(generation) == record->generation || !try_take(record))
-            return;
-        if (record->armed)
-            rearm(record);
-    }
+    if (let_go(record) || load_full_u32(&skipped) != 0)
+        timers_rearm();
 }
 
 void timers_forget(struct timers_record *record)

@@ -171,6 +171,11 @@ uint64_t vclock_tdf_running(void)
     return load_full_u64(&vclock_session()->tdf_running);
 }
 
+uint64_t vclock_tdf_timers(void)
+{
+    return load_full_u64(&vclock_session()->tdf_timers);
+}
+
 uint32_t vclock_stamps(void)
 {
     return load_full_u32(&vclock_session()->stamps);

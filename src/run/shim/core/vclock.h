@@ -32,6 +32,10 @@ bool vclock_ahead_ns(long clock_id, uint64_t *ahead_ns);
 uint64_t vclock_tdf(void);
 uint64_t vclock_tdf_running(void);
 
+/* The one by which kernel timers are armed: slower than that in force while a slower one is
+ * announced. */
+uint64_t vclock_tdf_timers(void);
+
 /* Has the clock left the kernel's? enum session_stamps. */
 uint32_t vclock_stamps(void);
 

@@ -2,6 +2,7 @@
 #include "run/shim/core/wait.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 
@@ -82,6 +83,31 @@ bool wait_register(uint64_t who, uint64_t **slot, bool *own)
     if (!*own)
         *slot = NULL;
     return *own;
+}
+
+/* Where it stands; SESSION_WAITERS: nowhere. */
+static uint32_t slot_of(uint64_t who)
+{
+    const uint32_t start = first_probe(who);
+
+    for (unsigned i = 0; i < PROBES; i++)
+        if (load_relaxed_u64(&vclock_session()->waiters[(start + i) % SESSION_WAITERS]) == who)
+            return (start + i) % SESSION_WAITERS;
+    return SESSION_WAITERS;
+}
+
+void wait_tell_held(int32_t pid, uint32_t generation)
+{
+    struct session *session = vclock_session();
+    const uint32_t slot = slot_of((uint64_t)(uint32_t)pid << 32);
+
+    if (slot == SESSION_WAITERS)
+        return;
+    store_full_u32(&session->held[slot], generation);
+    if (load_full_u32(&session->holding) == 0)
+        return;
+    fetch_add_relaxed_u32(&session->answers, 1);
+    SYS3(SYS_futex, &session->answers, FUTEX_WAKE, 1);
 }
 
 static void enter(struct wait *wait)

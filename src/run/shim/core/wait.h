@@ -48,4 +48,7 @@ long wait_unbounded(long nr, struct stub_call *call);
 /* The table: the calling thread, or its process for timers. False: the table is full. */
 bool wait_register(uint64_t who, uint64_t **slot, bool *own);
 
+/* All timers of this process are armed by that generation: the supervisor may wait for that. */
+void wait_tell_held(int32_t pid, uint32_t generation);
+
 #endif
