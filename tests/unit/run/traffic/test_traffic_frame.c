@@ -11,7 +11,7 @@
 
 static const struct traffic_address address = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}, 0};
 static const struct traffic_header sent = {.stream = 7, .number = 99, .sent_ns = 123456789};
-static uint8_t frame[2048];
+static uint8_t frame[TRAFFIC_FRAME_MAX];
 static struct traffic_header got;
 
 static void make(uint32_t length_bytes, bool is_tcp)
@@ -52,6 +52,37 @@ static void a_changed_byte_is_seen(void **state)
     }
     make(300, false);
     assert_int_equal(traffic_frame_judge(frame, 299, &got), TRAFFIC_CORRUPT); /* cut off */
+}
+
+/* However much of a stripe of the checksum is left at its end. */
+static void a_changed_bit_is_seen_in_frames_of_any_length(void **state)
+{
+    (void)state;
+    for (uint32_t length = TRAFFIC_FRAME_MIN; length < 46 + 3 * 32; length++)
+        for (uint32_t at = 46; at < length; at++) {
+            make(length, false);
+            frame[at] ^= (uint8_t)(1 << (at + length) % 8);
+            assert_int_equal(traffic_frame_judge(frame, length, &got), TRAFFIC_CORRUPT);
+        }
+}
+
+/* Words that differ in their highest bit alone, of one place in stripes that are far apart: whose
+ * sums wrap does not see them. */
+static void words_far_apart_in_another_order_are_seen(void **state)
+{
+    (void)state;
+    for (uint32_t apart = 32; apart < 32768; apart *= 2) {
+        make(40000, false);
+        frame[46 + 3] |= 0x80;
+        memcpy(frame + 46 + apart, frame + 46, 4);
+        frame[46 + apart + 3] &= 0x7f;
+        const struct traffic_header header = {.number = 1};
+        traffic_frame_set(frame, 40000, &header);
+        assert_int_equal(traffic_frame_judge(frame, 40000, &got), TRAFFIC_SOUND);
+        frame[46 + 3] &= 0x7f;
+        frame[46 + apart + 3] |= 0x80;
+        assert_int_equal(traffic_frame_judge(frame, 40000, &got), TRAFFIC_CORRUPT);
+    }
 }
 
 static void a_frame_can_be_sent_back(void **state)
@@ -175,6 +206,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frame_is_read_as_it_was_written),
         cmocka_unit_test(a_changed_byte_is_seen),
+        cmocka_unit_test(a_changed_bit_is_seen_in_frames_of_any_length),
+        cmocka_unit_test(words_far_apart_in_another_order_are_seen),
         cmocka_unit_test(a_frame_can_be_sent_back),
         cmocka_unit_test(other_frames_are_foreign),
         cmocka_unit_test(segments_are_packets_of_tcp),
