@@ -122,12 +122,13 @@ static inline bool back_ring_final_check(struct back_ring *ring)
 
 /*
  * The same for a ring that is not drained, because what waits is not enough: asks for the doorbell
- * at the request after those that back_ring_look has seen. True: there are more already.
+ * once there are count more requests than back_ring_look has seen, 1 to nr_ents. True: there are
+ * already, or the index is broken.
  */
-static inline bool back_ring_ask_for_more(struct back_ring *ring)
+static inline bool back_ring_ask_for_more(struct back_ring *ring, uint32_t count)
 {
-    store_full_u32(&ring->sring->req_event, ring->req_prod + 1);
-    return load_full_u32(&ring->sring->req_prod) != ring->req_prod;
+    store_full_u32(&ring->sring->req_event, ring->req_prod + count);
+    return (uint32_t)(load_full_u32(&ring->sring->req_prod) - ring->req_prod) >= count;
 }
 
 #endif

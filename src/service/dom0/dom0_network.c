@@ -48,6 +48,7 @@ int dom0_network_create(struct dom0 *d, struct why *why)
     const struct dom0_options *options = d->options;
     struct vifs_config config = {.timers = &d->worker.timers,
                                  .real_time = &d->worker.hold_time,
+                                 .idle_time = &d->worker.gate_time,
                                  .close_watch_ns = LINK_WATCH_NS,
                                  .seed = clock_monotonic_ns(),
                                  .address_seed = address_seed(d->rundir)};

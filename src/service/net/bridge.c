@@ -12,6 +12,7 @@
 #include "service/net/frame.h"
 #include "service/net/mac.h"
 #include "service/net/packet.h"
+#include "service/net/pressure.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -145,8 +146,10 @@ static void bridge_put(struct net_sink *sink, struct net_port *port, struct net_
         flood(bridge, from, &passage);
     else if (to == NULL || to == port)
         net_port_drop(port, NET_DROP_LOCAL);
-    else if (may_pass(bridge, &passage, to))
+    else if (may_pass(bridge, &passage, to)) {
         pass_on(&bridge->stats.forwarded, to, frame, at_ns);
+        net_pressure_sent(port, to);
+    }
 }
 
 /* ---- ports ---- */

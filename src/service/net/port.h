@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/heap.h"
+#include "base/list.h"
 #include "service/net/credit.h"
 #include "service/net/frame.h"
 #include "tdf/timer.h"
@@ -66,6 +67,9 @@ struct net_port_ops {
      * least 1 byte each), 0: there is nothing, so the port's turns are over until the next
      * net_turns_ready. Must not disconnect any port. */
     uint32_t (*take)(struct net_port *port, uint32_t budget_bytes);
+    /* Nobody waits any more for the owner to take frames (pressure.h). NULL: no matter. Must not
+     * call net_port_input, nor disconnect any port. */
+    void (*released)(struct net_port *port);
 };
 
 /* Something that takes frames on: a bridge or a link. Embedded in its owner. */
@@ -95,11 +99,20 @@ struct net_port {
     struct net_turns *turns;
     struct heap_node turn; /* in turns->ready, while is_ready */
     bool is_ready;
-    uint64_t debt;         /* not ready: how much later than now its next turn is */
+    uint64_t debt;      /* not ready: how much later than now its next turn is */
+    uint64_t resume_at; /* by the turns' keys: when its next turn is, if it waits for a full port */
     uint64_t copied_bytes; /* of flooded frames, beyond what was handed in: the next turn's */
     struct net_credit credit;
     struct timer_clock *credit_time; /* NULL: no limit */
     struct timer refill;             /* set: the port waits for credit */
+    /* Private: of the pressure (pressure.h). */
+    uint32_t full_queues;       /* of the owner */
+    struct list waiters;        /* of net_port.waiter: who waits for the owner */
+    uint64_t felt_since_ns;     /* when the first of these began, by turns->time */
+    struct timer patience;      /* at least while anybody waits */
+    bool is_ignored;            /* others have waited for long enough */
+    struct net_port *waits_for; /* NULL: nobody */
+    struct list_node waiter;    /* while the port waits */
 };
 
 /* A port on no network. port is zeroed memory of the owner. */

@@ -4,10 +4,15 @@
 #include <assert.h>
 
 #include "base/container_of.h"
+#include "service/net/pressure.h"
 
 /* Bytes for each unit of weight, in parts of a byte: what the heap's keys count. A key goes round
  * once in 2^48 bytes at weight 1, and no port is ahead of another by half of that. */
 enum { SHARE_BITS = 16 };
+
+/* By how much a port that has waited for a full one may be late: a MiB of its bytes at the weight
+ * of most. What it lost beyond that is nobody's debt. */
+#define LATE_MAX ((UINT64_C(1) << 20 << SHARE_BITS) / NET_PORT_WEIGHT_DEFAULT)
 
 void net_turns_add(struct net_turns *turns, struct net_port *port)
 {
@@ -47,6 +52,7 @@ void net_turns_limit(struct net_port *port, uint64_t bytes, uint64_t interval_ns
 void net_turns_remove(struct net_port *port)
 {
     net_turns_limit(port, 0, 0, NULL);
+    net_pressure_leave(port);
     if (port->is_ready)
         heap_remove(&port->turns->ready, &port->turn);
     port->is_ready = false;
@@ -62,8 +68,30 @@ static void queue_up(struct net_port *port, uint64_t key)
 
 void net_turns_ready(struct net_port *port)
 {
-    if (port->turns != NULL && !port->is_ready && !waits_for_credit(port))
+    if (port->turns != NULL && !port->is_ready && !waits_for_credit(port) &&
+        !net_pressure_waits(port))
         queue_up(port, port->turns->now + port->debt);
+}
+
+/* Its place is where it was, not behind those that had turns meanwhile: when all send to one port,
+ * those that wait for it last would otherwise have more than their share. */
+void net_turns_go_on(struct net_port *port)
+{
+    struct net_turns *turns = port->turns;
+
+    assert(!port->is_ready && !net_pressure_waits(port));
+    if (waits_for_credit(port))
+        return;
+
+    uint64_t late = turns->now - port->resume_at;
+
+    if ((int64_t)late <= 0)
+        late = 0;
+    else if (late > LATE_MAX)
+        late = LATE_MAX;
+    turns->now -= late;
+    turns->ready.origin = turns->now;
+    queue_up(port, late > 0 ? turns->now : port->resume_at);
 }
 
 /* How much the port may hand in now; 0: it waits for credit from now on. */
@@ -86,14 +114,21 @@ static uint32_t give_turn(struct net_turns *turns)
 {
     struct net_port *port = container_of(heap_first(&turns->ready), struct net_port, turn);
 
-    turns->now = port->turn.key;
-    turns->ready.origin = turns->now;
+    uint64_t now = port->turn.key; /* who goes on meanwhile may turn that of the others back */
+
+    turns->now = now;
+    turns->ready.origin = now;
     heap_remove(&turns->ready, &port->turn);
     port->is_ready = false;
 
     bool alone = heap_first(&turns->ready) == NULL;
     uint32_t budget = budget_of(port, alone);
+
+    turns->taking = port;
+
     uint32_t taken = budget > 0 ? port->ops->take(port, budget) : 0;
+
+    turns->taking = NULL;
     /* What it had because nobody waited it does not owe to who comes next. */
     uint64_t bytes = alone && taken > NET_TURNS_BYTES ? NET_TURNS_BYTES : taken;
     bytes += port->copied_bytes;
@@ -102,8 +137,9 @@ static uint32_t give_turn(struct net_turns *turns)
     port->debt = (bytes << SHARE_BITS) / port->weight;
     if (port->credit_time != NULL)
         net_credit_pay(&port->credit, taken);
-    if (taken > 0 && !port->is_ready)
-        queue_up(port, turns->now + port->debt);
+    port->resume_at = now + port->debt;
+    if (taken > 0 && !port->is_ready && !net_pressure_waits(port))
+        queue_up(port, port->resume_at);
     return taken;
 }
 

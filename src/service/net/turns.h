@@ -12,8 +12,9 @@
  * A port that is alone has nobody to share with: its turns are longer, and count as one of the
  * others' size, so that it owes nothing to who comes next.
  *
- * A port with a rate has no turn while its credit is used up (credit.h): its frames wait on the
- * owner's ring, and the owner need not look after them.
+ * A port that has sent to a full one waits for that (pressure.h). One with a rate has no turn while
+ * its credit is used up (credit.h): its frames wait on the owner's ring, and the owner need not
+ * look after them.
  *
  * Dom0's loop thread; nothing here blocks.
  */
@@ -34,8 +35,10 @@ enum {
 };
 
 struct net_turns {
-    struct heap ready; /* of net_port.turn, by what was handed in for the weight */
-    uint64_t now;      /* the key of the last turn */
+    struct heap ready;        /* of net_port.turn, by what was handed in for the weight */
+    uint64_t now;             /* the key of the last turn */
+    struct net_port *taking;  /* whose turn it is just now; NULL: nobody's */
+    struct timer_clock *time; /* how long who sends to a full port waits; NULL: nobody waits */
 };
 
 /* The port takes part from now on; it has no turn until it is ready. */
@@ -48,8 +51,11 @@ void net_turns_limit(struct net_port *port, uint64_t bytes, uint64_t interval_ns
 void net_turns_remove(struct net_port *port);
 
 /* The owner has frames to hand in: its tx ring has work. Nothing happens if the port is ready
- * already, waits for credit, or takes no part. */
+ * already, waits for credit or for a full port, or takes no part. */
 void net_turns_ready(struct net_port *port);
+
+/* The port, which was ready and then waited for a full one, waits no more (pressure.h). */
+void net_turns_go_on(struct net_port *port);
 
 /* Gives turns until nothing is ready or its bounds are reached. Returns the bytes taken;
  * with net_turns_waits true, there is more. Once a round of the loop. */

@@ -242,10 +242,14 @@ static void asking_for_more_arms_behind_what_was_seen(void **state)
             request(f, n);
         assert_int_equal(back_ring_look(&f->back), 3);
         take(f, 1);
-        assert_false(back_ring_ask_for_more(&f->back));
+        assert_false(back_ring_ask_for_more(&f->back, 1));
         assert_int_equal(f->sring->req_event, (uint32_t)(STARTS[i] + 4));
         request(f, 3);
-        assert_true(back_ring_ask_for_more(&f->back));
+        assert_true(back_ring_ask_for_more(&f->back, 1));
+        assert_false(back_ring_ask_for_more(&f->back, 2));
+        assert_int_equal(f->sring->req_event, (uint32_t)(STARTS[i] + 5));
+        request(f, 4);
+        assert_true(back_ring_ask_for_more(&f->back, 2));
     }
 }
 

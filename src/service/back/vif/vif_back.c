@@ -54,7 +54,16 @@ static void deliver(struct net_port *port, struct net_frame *frame, uint64_t at_
     vif_queue_deliver(vif->queue[queue], frame, at_ns);
 }
 
-static const struct net_port_ops port_ops = {.deliver = deliver, .take = take};
+/* The queues may wait for many pages at once, as long as others wait for them. */
+static void released(struct net_port *port)
+{
+    struct vif *vif = container_of(port, struct vif, port);
+    for (uint32_t i = 0; i < vif->queue_count; i++)
+        pollables_answered(&vif->queue[i]->pollable);
+}
+
+static const struct net_port_ops port_ops = {
+    .deliver = deliver, .take = take, .released = released};
 
 static uint32_t queues_offered(uint32_t wanted)
 {

@@ -95,6 +95,7 @@ struct vif_queue {
     uint32_t waiting_bytes;
     uint64_t rx_progress_ns; /* when there were enough pages last, or none were needed */
     bool stalled;
+    bool full; /* the port's senders wait for the front end (net/pressure.h) */
 };
 
 /* Maps the rings and makes them ready. Errors: those of grant_map_get; -ENOMEM. On failure nothing

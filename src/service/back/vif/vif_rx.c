@@ -7,6 +7,7 @@
 
 #include "service/back/vif/offload.h"
 #include "service/net/frame.h"
+#include "service/net/pressure.h"
 #include "tdf/rational.h"
 
 static struct vif_waiting *head_of(struct vif_queue *q)
@@ -43,10 +44,24 @@ static void drop_head(struct vif_queue *q, enum net_drop why, uint64_t *counter)
     net_frame_put(waiting.frame);
 }
 
+/* Half full: who sends here alone waits. Three quarters empty: they go on. */
+static void note_fill(struct vif_queue *q)
+{
+    const uint32_t frames = q->waiting_count, bytes = q->waiting_bytes;
+    if (!q->full && (frames > VIF_RX_QUEUE_FRAMES / 2 || bytes > VIF_RX_QUEUE_BYTES / 2)) {
+        q->full = true;
+        net_pressure_begin(q->config.port);
+    } else if (q->full && frames <= VIF_RX_QUEUE_FRAMES / 4 && bytes <= VIF_RX_QUEUE_BYTES / 4) {
+        q->full = false;
+        net_pressure_end(q->config.port);
+    }
+}
+
 void vif_rx_drop_all(struct vif_queue *q, enum net_drop why, uint64_t *counter)
 {
     while (q->waiting_count > 0)
         drop_head(q, why, counter);
+    note_fill(q);
 }
 
 /* Longer than so much of the domain's time. */
@@ -84,6 +99,7 @@ static void enqueue(struct vif_queue *q, const struct vif_waiting *waiting)
     (void)net_frame_get(waiting->frame);
     q->waiting_count++;
     q->waiting_bytes += bytes;
+    note_fill(q);
     pollables_answered(&q->pollable);
 }
 
@@ -268,6 +284,7 @@ int vif_rx_serve(struct vif_queue *q, uint64_t now_ns)
             break;
     }
     q->rx_progress_ns = now_ns;
+    note_fill(q);
     flush(q);
     return frames;
 }
@@ -276,5 +293,8 @@ bool vif_rx_arm(struct vif_queue *q)
 {
     if (q->fault != NULL || (q->waiting_count == 0 && !q->stalled))
         return false;
-    return look_for_pages(q) != 0 || back_ring_ask_for_more(&q->rx.half);
+    /* A front end that is behind need not wake Dom0 for each of its batches. If it never has so
+     * many pages, whoever waits for it goes on after a while, and this is asked again. */
+    uint32_t wanted = net_pressure_is_felt(q->config.port) ? q->rx.half.nr_ents / 2 : 1;
+    return look_for_pages(q) != 0 || back_ring_ask_for_more(&q->rx.half, wanted);
 }

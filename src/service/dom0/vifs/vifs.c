@@ -17,7 +17,10 @@ int vifs_init(struct vifs *vifs, const struct vifs_config *config)
 {
     *vifs = (struct vifs){.config = *config};
     prng_init(&vifs->prng, config->seed, 1);
-    return net_init(&vifs->net, config->seed);
+    int rc = net_init(&vifs->net, config->seed);
+    if (rc == 0)
+        vifs->net.turns.time = config->idle_time;
+    return rc;
 }
 
 void vifs_drop_link(struct vifs_use *use)

@@ -29,6 +29,8 @@
 struct vifs_config {
     struct timers *timers;         /* of the loop */
     struct timer_clock *real_time; /* in timers: CLOCK_MONOTONIC, watched closely */
+    struct timer_clock *idle_time; /* the same, where late does not matter; NULL: nobody waits for a
+                                      full interface */
     uint64_t close_watch_ns;       /* how long before its time a link's frame is watched for */
     uint64_t seed;                 /* of what domains must not guess, */
     uint64_t address_seed;         /* and of addresses: the same at the next Dom0 */

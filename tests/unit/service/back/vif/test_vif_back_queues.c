@@ -51,6 +51,20 @@ static void several_queues_have_their_directories(void **state)
     assert_null(vif_back_queue(f->back, 3));
 }
 
+/* Its queues may have asked to hear of many pages at once. */
+static void all_queues_are_looked_at_when_nobody_waits_for_them(void **state)
+{
+    (void)state;
+    offer_queues(3);
+    go("4", XenbusStateConnected);
+    turn();
+    assert_int_equal(f->loop.active_count, 0);
+    struct net_port *port = vif_back_port(f->back);
+    port->ops->released(port);
+    assert_int_equal(f->loop.active_count, 3);
+    turn();
+}
+
 /* Frames of one flow keep their order by staying in one queue; flows spread. */
 static void a_flow_stays_in_its_queue(void **state)
 {
@@ -157,6 +171,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_event_channel_serves_both_rings),
         TEST(several_queues_have_their_directories),
+        TEST(all_queues_are_looked_at_when_nobody_waits_for_them),
         TEST(a_flow_stays_in_its_queue),
         TEST(queues_share_the_ports_turn),
         TEST(a_queue_that_breaks_the_protocol_ends_the_device),

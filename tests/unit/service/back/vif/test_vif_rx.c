@@ -228,6 +228,67 @@ static void the_queue_is_bounded_in_bytes(void **state)
     assert_int_equal(v->port.drops[NET_DROP_NO_ROOM], 3);
 }
 
+/* Who sends here has no turns from half of the queue on, until three quarters are empty. */
+static void expect_pressure(uint32_t frames, uint32_t frame_bytes, uint32_t most)
+{
+    for (uint32_t i = 0; i < frames; i++) {
+        assert_int_equal(v->port.full_queues, i > most / 2);
+        deliver(frame_bytes, i);
+    }
+    for (uint32_t i = 0; i < frames; i++) {
+        assert_int_equal(v->port.full_queues, frames - i > most / 4);
+        post((frame_bytes + XEN_PAGE_SIZE - 1) / XEN_PAGE_SIZE);
+        expect_frame(frame_bytes, i);
+    }
+    assert_int_equal(v->port.full_queues, 0);
+}
+
+static void a_half_full_queue_is_felt_until_it_is_nearly_empty(void **state)
+{
+    (void)state;
+    connect();
+    expect_pressure(VIF_RX_QUEUE_FRAMES / 2 + 50, 60, VIF_RX_QUEUE_FRAMES);
+    expect_pressure(VIF_RX_QUEUE_BYTES / 60000, 60000, VIF_RX_QUEUE_BYTES / 60000);
+}
+
+static void a_queue_that_is_gone_is_felt_no_more(void **state)
+{
+    (void)state;
+    connect();
+    for (uint32_t i = 0; i < VIF_RX_QUEUE_FRAMES; i++)
+        deliver(60, i);
+    assert_int_equal(v->port.full_queues, 1);
+    tdf_source_advance_ns(&v->time, VIF_STALL_NS);
+    deliver(60, 0); /* stalled: all were dropped */
+    assert_int_equal(v->port.full_queues, 0);
+    post(8);
+    for (uint32_t i = 0; i < VIF_RX_QUEUE_FRAMES; i++)
+        deliver(60, i);
+    assert_int_equal(v->port.full_queues, 1);
+    fake_vif_disconnect(v, NULL);
+    assert_int_equal(v->port.full_queues, 0);
+}
+
+/* While others wait, it is many pages at once that Dom0 wants to hear of. */
+static void pages_are_asked_for_in_bulk_while_others_wait(void **state)
+{
+    (void)state;
+    struct net_port other = {.owner = NULL};
+    const uint32_t half = NETIF_RING_ENTRIES / 2;
+    connect();
+    deliver(60, 1);
+    const struct back_ring *ring = &v->q->rx.half;
+    assert_int_equal(ring->sring->req_event, (uint32_t)(ring->req_prod + 1));
+    list_push_back(&v->port.waiters, &other.waiter);
+    pollables_answered(&v->q->pollable);
+    fake_vif_turn(v);
+    assert_int_equal(ring->sring->req_event, (uint32_t)(ring->req_prod + half));
+    list_remove(&other.waiter);
+    pollables_answered(&v->q->pollable);
+    fake_vif_turn(v);
+    assert_int_equal(ring->sring->req_event, (uint32_t)(ring->req_prod + 1));
+}
+
 static void a_front_end_that_posts_nothing_is_stalled(void **state)
 {
     (void)state;
@@ -396,6 +457,9 @@ int main(void)
         TEST(a_large_frame_waits_for_all_its_pages),
         TEST(beyond_the_bounds_frames_are_dropped),
         TEST(the_queue_is_bounded_in_bytes),
+        TEST(a_half_full_queue_is_felt_until_it_is_nearly_empty),
+        TEST(a_queue_that_is_gone_is_felt_no_more),
+        TEST(pages_are_asked_for_in_bulk_while_others_wait),
         TEST(a_front_end_that_posts_nothing_is_stalled),
         TEST(a_stalled_front_end_recovers_when_it_posts),
         TEST(a_stall_is_counted_in_the_domains_time),

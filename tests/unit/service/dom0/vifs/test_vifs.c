@@ -196,7 +196,7 @@ static uint32_t take(struct net_port *port, uint32_t budget_bytes)
 static void joining_connects_guards_and_limits(void **state)
 {
     (void)state;
-    static const struct net_port_ops ops = {deliver, take};
+    static const struct net_port_ops ops = {.deliver = deliver, .take = take};
     struct vifs_use *use = made(1, 0, "mac=00:16:3e:00:00:01,rate=8Mb/s@1ms,ip=10.0.0.1");
     struct net_port port;
     const char *what = "";

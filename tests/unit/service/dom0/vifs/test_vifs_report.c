@@ -44,7 +44,7 @@ static uint32_t take(struct net_port *p, uint32_t budget_bytes)
     return 0;
 }
 
-static const struct net_port_ops ops = {deliver, take};
+static const struct net_port_ops ops = {.deliver = deliver, .take = take};
 
 static int setup(void **state)
 {
