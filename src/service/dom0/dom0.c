@@ -65,7 +65,7 @@ const struct gated_work_ops dom0_control_work_ops = {.waits = control_waits,
 static uint32_t dispatch(void *ctx, uint64_t now_ns)
 {
     struct dom0 *d = ctx;
-    return dom0_network_run(d) + vdisks_dispatch(&d->vdisks, now_ns);
+    return dom0_network_run(d, now_ns) + vdisks_dispatch(&d->vdisks, now_ns);
 }
 
 static void begin_turn(void *ctx)

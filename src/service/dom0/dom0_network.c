@@ -14,7 +14,8 @@
 #include "service/dom0/vifs/vif_rules.h"
 
 enum {
-    LINK_WATCH_NS = 50000, /* a host mostly wakes a sleeper this late: watched for that long */
+    DISKS_REST_NS = 1000000, /* after a request the next one of the same client may come so late */
+    LINK_WATCH_NS = 50000,   /* a host mostly wakes a sleeper this late: watched for that long */
 };
 
 static uint64_t mix(uint64_t hash, const void *data, size_t bytes)
@@ -67,9 +68,27 @@ void dom0_network_destroy(struct dom0 *d)
     vifs_fini(&d->vifs);
 }
 
-uint32_t dom0_network_run(struct dom0 *d)
+/* Are requests at a disk, or were there just now? */
+static bool disks_are_busy(struct dom0 *d, uint64_t now_ns)
 {
-    return net_turns_run(&d->vifs.net.turns) > 0 || net_turns_waits(&d->vifs.net.turns) ? 1 : 0;
+    if (now_ns != d->disks_looked_ns) { /* there may be many disks */
+        d->disks_looked_ns = now_ns;
+        if (vdisks_in_flight(&d->vdisks) > 0)
+            d->disks_busy_ns = now_ns;
+    }
+    return d->disks_busy_ns != 0 && now_ns - d->disks_busy_ns < DISKS_REST_NS;
+}
+
+/* While a disk has requests their completions are looked for between every two dozen frames. */
+uint32_t dom0_network_run(struct dom0 *d, uint64_t now_ns)
+{
+    struct net_turns *turns = &d->vifs.net.turns;
+    if (!net_turns_waits(turns))
+        return 0;
+    turns->is_brief = disks_are_busy(d, now_ns);
+    if (net_turns_run(turns) > 0 && turns->is_brief)
+        worker_hurry(&d->worker);
+    return 1;
 }
 
 /* soft: what another vif has already is replaced, and not refused. */

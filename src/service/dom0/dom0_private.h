@@ -53,6 +53,8 @@ struct dom0 {
     uint32_t disk_count;
     struct list attaches, detaches; /* dom0_attach.c: for whom somebody waits */
     struct vifs vifs;
+    uint64_t disks_looked_ns,
+        disks_busy_ns; /* when the network last looked whether, and when they were */
     struct domain_host host;
     struct tracer tracer;
 
@@ -153,7 +155,7 @@ int dom0_network_create(struct dom0 *d, struct why *why);
 /* Accepts what was never created. */
 void dom0_network_destroy(struct dom0 *d);
 /* Gives senders their turns, once a round. Returns whether there was or is anything to do. */
-uint32_t dom0_network_run(struct dom0 *d);
+uint32_t dom0_network_run(struct dom0 *d, uint64_t now_ns);
 /* attach_more of struct domain_host: the vifs that every new domain gets. */
 int dom0_network_attach_more(void *ctx, struct domain *domain, struct why *why);
 /* network of struct control_ops. */

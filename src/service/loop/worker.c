@@ -191,6 +191,11 @@ static uint64_t turn_time(struct worker *w, bool something_happened)
     return w->now_ns;
 }
 
+void worker_hurry(struct worker *w)
+{
+    w->hurries = true;
+}
+
 void worker_time_passed(struct worker *w)
 {
     (void)timers_run(&w->timers);
@@ -213,7 +218,8 @@ int worker_turn(struct worker *w)
         worker_time_passed(w);
     w->ops->begin_turn(w->ctx);
     uint32_t work = 1;
-    for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN; round++)
+    w->hurries = false;
+    for (uint32_t round = 0; work > 0 && round < ROUNDS_PER_TURN && !w->hurries; round++)
         work = run_round(w, now_ns);
     bool settled = work == 0 && pollables_settle(&w->pollables, now_ns);
     bool over = !w->ops->end_turn(w->ctx) && settled;

@@ -11,8 +11,8 @@
  * worker's turn: as gated work, which has a share of the time, and in the hooks of worker_ops. The
  * worker knows no domain, no store and no disk.
  *
- * A turn: events; the hook begin_turn; up to four rounds, while there is work, of {pollables,
- * channel, gated work}; pollables settle; the hook end_turn.
+ * A turn: events; the hook begin_turn; up to four rounds, while there is work and nobody hurries,
+ * of {pollables, channel, gated work}; pollables settle; the hook end_turn.
  *
  * All calls come from the worker's thread. Only worker_sleep and worker_wait block.
  */
@@ -93,7 +93,8 @@ struct worker {
     struct poller_watch *timer_watch;
     uint64_t now_ns; /* CLOCK_MONOTONIC as of a few turns ago at most */
     uint32_t turns_since_reading;
-    bool slept; /* since the last turn */
+    bool slept;   /* since the last turn */
+    bool hurries; /* no other round before events are looked at */
     uint64_t reanchored_ns;
     uint64_t requests;
     struct rate_meter rate;
@@ -127,6 +128,8 @@ int worker_sleep(struct worker *w);
 /* Waits for events alone, until deadline_ns of CLOCK_MONOTONIC at the latest; may return early. No
  * pollable is visited. 0, or -errno as above. */
 int worker_wait(struct worker *w, uint64_t deadline_ns);
+/* From a hook: what it did took so long that events are to be looked at before another round. */
+void worker_hurry(struct worker *w);
 /* Calls back the timers that are due. Turns do it when a deadline has passed; whoever moves time by
  * hand does, too. */
 void worker_time_passed(struct worker *w);

@@ -97,7 +97,9 @@ void net_turns_go_on(struct net_port *port)
 /* How much the port may hand in now; 0: it waits for credit from now on. */
 static uint32_t budget_of(struct net_port *port, bool alone)
 {
-    uint32_t budget = alone ? NET_TURNS_ALONE_BYTES : NET_TURNS_BYTES;
+    const uint32_t alone_bytes =
+        port->turns->is_brief ? NET_TURNS_BRIEF_ALONE_BYTES : NET_TURNS_ALONE_BYTES;
+    uint32_t budget = alone ? alone_bytes : NET_TURNS_BYTES;
 
     if (port->credit_time == NULL)
         return budget;
@@ -145,10 +147,11 @@ static uint32_t give_turn(struct net_turns *turns)
 
 uint32_t net_turns_run(struct net_turns *turns)
 {
+    const uint32_t max_bytes = turns->is_brief ? NET_TURNS_BRIEF_MAX_BYTES : NET_TURNS_MAX_BYTES;
     uint32_t total = 0;
 
-    for (uint32_t visits = 0; visits < NET_TURNS_MAX_VISITS && total < NET_TURNS_MAX_BYTES &&
-                              heap_first(&turns->ready) != NULL;
+    for (uint32_t visits = 0;
+         visits < NET_TURNS_MAX_VISITS && total < max_bytes && heap_first(&turns->ready) != NULL;
          visits++)
         total += give_turn(turns);
     return total;

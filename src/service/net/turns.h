@@ -31,13 +31,17 @@ enum {
     NET_TURNS_BYTES = 2048, /* a quarter of a ring of the shortest frames with stamps, 7.5 KiB */
     NET_TURNS_ALONE_BYTES = 65536, /* when no other port is ready */
     NET_TURNS_MAX_BYTES = 262144,  /* of one net_turns_run, */
-    NET_TURNS_MAX_VISITS = 4096,   /* also if ports hand in the shortest frames one by one */
+    /* The same two while others need this thread soon: a dozen frames, two dozen. */
+    NET_TURNS_BRIEF_ALONE_BYTES = 16384,
+    NET_TURNS_BRIEF_MAX_BYTES = 32768,
+    NET_TURNS_MAX_VISITS = 4096, /* also if ports hand in the shortest frames one by one */
 };
 
 struct net_turns {
     struct heap ready;        /* of net_port.turn, by what was handed in for the weight */
     uint64_t now;             /* the key of the last turn */
     struct net_port *taking;  /* whose turn it is just now; NULL: nobody's */
+    bool is_brief;            /* set by the caller of net_turns_run: others need this thread soon */
     struct timer_clock *time; /* how long who sends to a full port waits; NULL: nobody waits */
 };
 

@@ -33,6 +33,7 @@ struct fixture {
     char calls[256]; /* a letter each, in order */
     int requests;    /* that the ring will give */
     uint32_t dispatched;
+    uint32_t hurries; /* in so many dispatches to come */
     bool work_waits, changed;
     bool leaves_work; /* the end of a turn does */
     uint32_t readings;
@@ -82,6 +83,10 @@ static uint32_t dispatch(void *ctx, uint64_t now_ns)
     (void)now_ns;
     assert_ptr_equal(ctx, &f);
     note('d');
+    if (f.hurries > 0) {
+        f.hurries--;
+        worker_hurry(&f.worker);
+    }
     return f.dispatched;
 }
 
@@ -183,6 +188,20 @@ static void a_turn_has_four_rounds_at_most(void **state)
     f.dispatched = 1;
     assert_int_equal(worker_turn(&f.worker), 0);
     assert_string_equal(f.calls, "<dddd>");
+}
+
+/* Events are looked at before each turn. The next one has its rounds again. */
+static void who_hurries_ends_the_turn_with_the_round(void **state)
+{
+    (void)state;
+    add_ring();
+    f.dispatched = 1;
+    f.hurries = 1;
+    f.work_waits = true;
+    assert_int_equal(worker_turn(&f.worker), 0);
+    assert_string_equal(f.calls, "<cdg>");
+    assert_int_equal(worker_turn(&f.worker), 0);
+    assert_string_equal(f.calls, "<cdg><cdcdcdcd>");
 }
 
 static void it_looks_again_when_its_owner_has_changed_something(void **state)
@@ -403,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORKER_TEST(a_round_is_rings_then_the_disk_then_other_work),
         WORKER_TEST(a_turn_has_four_rounds_at_most),
+        WORKER_TEST(who_hurries_ends_the_turn_with_the_round),
         WORKER_TEST(it_looks_again_when_its_owner_has_changed_something),
         WORKER_TEST(a_few_turns_share_a_reading_of_the_time),
         WORKER_TEST(each_event_is_a_reading_of_the_time),

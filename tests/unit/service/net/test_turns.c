@@ -129,6 +129,21 @@ static void one_run_is_bounded(void **state)
     assert_true(net_turns_waits(&turns));
 }
 
+/* For the sake of who else needs the thread. */
+static void a_brief_run_is_shorter(void **state)
+{
+    (void)state;
+    begin(1);
+    turns.is_brief = true;
+    ports[0].frame_bytes = 1500;
+    net_turns_ready(&ports[0].port);
+    assert_true(net_turns_run(&turns) <=
+                NET_TURNS_BRIEF_MAX_BYTES + NET_TURNS_BRIEF_ALONE_BYTES + 1500);
+    assert_true(net_turns_waits(&turns));
+    turns.is_brief = false;
+    assert_true(net_turns_run(&turns) > NET_TURNS_MAX_BYTES - 1500);
+}
+
 static void copies_of_flooded_frames_are_paid_for(void **state)
 {
     (void)state;
@@ -291,6 +306,7 @@ int main(void)
         cmocka_unit_test(who_was_alone_owes_an_ordinary_turn),
         cmocka_unit_test(a_small_sender_waits_for_one_turn_of_each),
         cmocka_unit_test(one_run_is_bounded),
+        cmocka_unit_test(a_brief_run_is_shorter),
         cmocka_unit_test(copies_of_flooded_frames_are_paid_for),
         cmocka_unit_test(waiting_does_not_pay_for_copies),
         cmocka_unit_test(a_short_ring_keeps_no_weight_from_its_share),
