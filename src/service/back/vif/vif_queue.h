@@ -88,11 +88,16 @@ struct vif_queue {
     bool tx_unpushed, rx_unpushed;
     uint32_t taken; /* slots, since the loop's last visit */
     struct net_frame_pool *frames;
+    /* When the tx ring was looked at: all frames of that look had left before. CLOCK_MONOTONIC, and
+     * the domain's clock, if frames have stamps. */
+    uint64_t tx_look_ns, tx_look_virtual_ns;
     uint64_t tx_stamp_ns; /* when the last frame with a stamp left, CLOCK_MONOTONIC */
 
     struct vif_waiting *waiting; /* VIF_RX_QUEUE_FRAMES of them, a ring */
     uint32_t waiting_head, waiting_count;
     uint32_t waiting_bytes;
+    uint64_t
+        rx_virtual_ns; /* the domain's clock at the begin of the visit, if frames have stamps */
     uint64_t rx_progress_ns; /* when there were enough pages last, or none were needed */
     bool stalled;
     bool full; /* the port's senders wait for the front end (net/pressure.h) */

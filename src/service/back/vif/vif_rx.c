@@ -64,11 +64,14 @@ void vif_rx_drop_all(struct vif_queue *q, enum net_drop why, uint64_t *counter)
     note_fill(q);
 }
 
-/* Longer than so much of the domain's time. */
+/* Longer than so much of the domain's time. It is asked for each frame: a difference that is too
+ * small at any rate needs no division. */
 static bool is_over(const struct vif_queue *q, uint64_t since_ns, uint64_t now_ns,
                     uint64_t limit_ns)
 {
-    return now_ns > since_ns && now_ns - since_ns >= tdf_real_ns(*q->config.tdf, limit_ns);
+    if (now_ns <= since_ns || now_ns - since_ns < limit_ns / TDF_LIMIT)
+        return false;
+    return now_ns - since_ns >= tdf_real_ns(*q->config.tdf, limit_ns);
 }
 
 /* The front end has posted too few pages for too long. */
@@ -198,7 +201,7 @@ static void put_extras(struct vif_queue *q, const struct net_frame *frame, uint6
         put_extra(q, &extra);
     }
     if (q->config.features.stamps) {
-        uint64_t now_ns = tdf_clock_now_ns(q->config.clock);
+        uint64_t now_ns = q->rx_virtual_ns;
         uint64_t due_ns = tdf_clock_at_ns(q->config.clock, at_ns);
         extra = (struct netif_extra_info){.type = SPLITDOM_NETIF_EXTRA_TYPE_STAMP};
         bool early = q->config.port->down != NULL; /* a link may be, nobody else */
@@ -274,6 +277,8 @@ int vif_rx_serve(struct vif_queue *q, uint64_t now_ns)
     if (enough <= 0)
         return enough;
     q->stalled = false;
+    if (q->config.features.stamps)
+        q->rx_virtual_ns = tdf_clock_now_ns(q->config.clock);
     int frames = 0;
     for (; frames < VIF_RX_FRAMES_MAX && q->waiting_count > 0; frames++) {
         if (is_over(q, head_of(q)->at_ns, now_ns, VIF_EXPIRE_NS))

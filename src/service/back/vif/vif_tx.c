@@ -48,12 +48,12 @@ static int copy_frame(struct vif_queue *q, const struct tx_chain *chain, struct 
  */
 static void stamp(struct vif_queue *q, const struct tx_chain *chain, struct net_frame *frame)
 {
-    uint64_t now_ns = q->config.now_ns(q->config.now_ctx);
+    uint64_t now_ns = q->tx_look_ns;
     frame->arrived_ns = now_ns;
     if (!chain->has_stamp)
         return;
     struct tdf_clock *clock = q->config.clock;
-    uint64_t stamp_ns = splitdom_netif_stamp_get(&chain->stamp, tdf_clock_now_ns(clock));
+    uint64_t stamp_ns = splitdom_netif_stamp_get(&chain->stamp, q->tx_look_virtual_ns);
     uint64_t left_ns = tdf_clock_when_ns(clock, stamp_ns), said_ns = left_ns;
     if (left_ns > now_ns + STAMP_AHEAD_NS)
         left_ns = now_ns;
@@ -146,6 +146,9 @@ uint32_t vif_queue_take(struct vif_queue *q, uint32_t budget_bytes)
     uint32_t bytes = 0;
     if (!any_waits(q))
         return 0;
+    q->tx_look_ns = q->config.now_ns(q->config.now_ctx);
+    if (q->config.features.stamps)
+        q->tx_look_virtual_ns = tdf_clock_now_ns(q->config.clock);
     while (q->fault == NULL && half->req_cons != half->req_prod && bytes < budget_bytes) {
         bytes += take_chain(q);
         if (half->rsp_prod_pvt - half->rsp_prod >= ANSWERS_SHOWN_SLOTS)

@@ -297,6 +297,34 @@ static void a_stamp_says_when_the_frame_left(void **state)
 }
 
 /* In a domain at TDF 10 a microsecond of its own is ten. */
+static uint32_t looks;
+
+static uint64_t count_looks(void *ctx)
+{
+    looks++;
+    return fake_vif_now_ns(ctx);
+}
+
+/* What was on the ring at a look had left by then: one reading of the clock is for all of it. */
+static void frames_of_one_look_share_a_reading_of_the_clock(void **state)
+{
+    (void)state;
+    const struct fake_tx how = {.has_stamp = true, .stamp_ns = tdf_clock_now_ns(&v->clock)};
+    bool notify;
+    v->config.now_ns = count_looks;
+    connect_with(true);
+    for (uint32_t i = 0; i < 5; i++) {
+        fake_network_fill(bytes, 60, i);
+        assert_true(fake_netfront_send(&v->front, bytes, 60, &how, &notify) > 0);
+    }
+    looks = 0;
+    fake_vif_ring(v, true);
+    assert_int_equal(v->net.count, 5);
+    assert_int_equal(looks, 1);
+    for (uint32_t i = 0; i < 5; i++)
+        assert_int_equal(arrived(i)->stamp_ns, how.stamp_ns);
+}
+
 static void a_stamp_is_of_the_domains_clock(void **state)
 {
     (void)state;
@@ -347,6 +375,7 @@ int main(void)
         TEST(the_doorbell_is_asked_for_when_the_ring_is_empty),
         TEST(without_a_network_frames_are_dropped),
         TEST(a_stamp_says_when_the_frame_left),
+        TEST(frames_of_one_look_share_a_reading_of_the_clock),
         TEST(a_stamp_is_of_the_domains_clock),
         TEST(a_stamp_that_lies_counts_for_little),
     };
