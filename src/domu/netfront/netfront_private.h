@@ -51,7 +51,8 @@ struct netfront_queue {
     struct tx_slots tx_slots;
     bool tx_busy;        /* a thread sends or drains, */
     uint32_t tx_waiters; /* and so many wait for its end: of queues without a ring */
-    uint64_t tx_rings;   /* how many it had before the present one */
+    uint64_t tx_rings;   /* how many it had before the present one, */
+    uint64_t tx_begun;   /* and when the present call began: what it finds then may be another's */
     struct {
         uint64_t frames, bytes, errors, dropped, lost, waits;
     } tx_count;

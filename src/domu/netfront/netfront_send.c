@@ -153,31 +153,25 @@ static void sleep_for_answers(struct netfront_queue *q, uint64_t deadline_ns, bo
         netfront_sleep(q->nf, &q->tx, netfront_left_ns(deadline_ns));
 }
 
-/* With the lock: is there a ring? Errors: of the interface; -EAGAIN the time is over; -ENXIO this
- * Dom0 has no ring for the queue. */
+/* With the lock: is there a ring? Errors: of the interface; -EAGAIN the time is over; -ESTALE it is
+ * another one than at begin: of a Dom0 that may have more or fewer queues, or lack what the last
+ * one had. */
 static int await_ring(struct netfront_queue *q, uint64_t deadline_ns, bool may_wait)
 {
     int rc = netfront_failed(q->nf);
     if (!may_wait && q->tx.linking)
         return rc != 0 ? rc : -EAGAIN;
     rc = netfront_await_ring(q, &q->tx, deadline_ns);
-    return rc == 0 && q->tx.without_ring ? -ENXIO : rc;
+    return rc == 0 && (q->tx_rings != q->tx_begun || q->tx.without_ring) ? -ESTALE : rc;
 }
 
-/*
- * With the lock and a ring: until there is room for what is needed. Errors: of the interface;
- * -EAGAIN the time is over; -ESTALE the ring is another one, of a Dom0 that may lack what the last
- * one had.
- */
+/* With the lock and a ring: until there is room for what is needed. Errors: of await_ring. */
 static int await_room(struct netfront_queue *q, const struct need *need, uint64_t deadline_ns,
                       bool may_wait)
 {
-    const uint64_t rings = q->tx_rings;
     bool waited = false;
     for (;;) {
         int rc = await_ring(q, deadline_ns, may_wait);
-        if (rc == 0 && q->tx_rings != rings)
-            return -ESTALE;
         if (rc == 0)
             rc = reap(q);
         if (rc < 0 || has_room(q, need))
@@ -196,27 +190,30 @@ static int send_one(struct netfront_queue *q, const struct netfront_frame *frame
                     uint64_t deadline_ns, bool may_wait)
 {
     struct need need;
-    int rc;
-    do {
-        rc = await_ring(q, deadline_ns, may_wait);
-        if (rc == 0)
-            rc = check(q, frame, &need);
-        if (rc == 0)
-            rc = await_room(q, &need, deadline_ns, may_wait);
-    } while (rc == -ESTALE);
+    int rc = await_ring(q, deadline_ns, may_wait);
+    if (rc == 0)
+        rc = check(q, frame, &need);
+    if (rc == 0)
+        rc = await_room(q, &need, deadline_ns, may_wait);
     if (rc == 0)
         put(q, frame, &need);
     return rc;
 }
 
+static struct netfront_queue *sends_for(struct netfront *nf, uint32_t queue)
+{
+    return &nf->queue[queue % load_relaxed_u32(&nf->queues_in_use)];
+}
+
 /*
  * The queue that sends for this one, with its lock, and nobody else sends there: the queue itself,
- * unless the present Dom0 has no ring for it. Errors: of the interface; -EAGAIN the time is over.
+ * unless the present Dom0 has no ring for it. Errors: -EAGAIN the time is over; -ESTALE it is
+ * another one by now.
  */
 static int begin(struct netfront *nf, uint32_t queue, uint64_t deadline_ns, bool may_wait,
                  struct netfront_queue **out)
 {
-    struct netfront_queue *q = &nf->queue[queue % load_relaxed_u32(&nf->queues_in_use)];
+    struct netfront_queue *q = sends_for(nf, queue);
     const struct timespec until = clock_timespec(deadline_ns);
     int rc = 0;
     pthread_mutex_lock(&q->tx.lock);
@@ -230,11 +227,13 @@ static int begin(struct netfront *nf, uint32_t queue, uint64_t deadline_ns, bool
             rc = pthread_cond_timedwait(&q->tx.changed, &q->tx.lock, &until);
         q->tx_waiters--;
     }
-    if (q->tx_busy) {
+    if (q->tx_busy || sends_for(nf, queue) != q) {
+        rc = q->tx_busy ? -EAGAIN : -ESTALE;
         pthread_mutex_unlock(&q->tx.lock);
-        return -EAGAIN;
+        return rc;
     }
     q->tx_busy = true;
+    q->tx_begun = q->tx_rings;
     *out = q;
     return 0;
 }
@@ -247,39 +246,45 @@ static void end(struct netfront_queue *q)
     pthread_mutex_unlock(&q->tx.lock);
 }
 
-/* As netfront_send_on, on the queue that has begun; -ENXIO: it has no ring. */
+/* As many as it can, on the queue that has begun; *sent grows. Errors: as netfront_send_on, and
+ * -ESTALE. */
 static int send_all(struct netfront_queue *q, const struct netfront_frame *frames, uint32_t count,
-                    uint64_t deadline_ns, bool may_wait)
+                    uint64_t deadline_ns, bool may_wait, uint32_t *sent)
 {
-    uint32_t sent = 0;
     int rc = 0;
-    while (rc == 0 && sent < count) {
-        rc = send_one(q, &frames[sent], deadline_ns, may_wait);
-        sent += rc == 0;
+    while (rc == 0 && *sent < count) {
+        rc = send_one(q, &frames[*sent], deadline_ns, may_wait);
+        *sent += rc == 0;
     }
     if (netfront_failed(q->nf) != 0)
         return netfront_failed(q->nf);
     if (netfront_has_ring(&q->tx))
         push(q);
-    return sent > 0 ? (int)sent : rc;
+    return rc;
 }
 
+/* When another Dom0 comes meanwhile, the rest goes where later calls send: in one queue frames keep
+ * their order. */
 int netfront_send_on(struct netfront *nf, uint32_t queue, const struct netfront_frame *frames,
                      uint32_t count, int64_t timeout_ns)
 {
     const uint64_t deadline_ns = timeout_ns == 0 ? 0 : netfront_deadline_ns(timeout_ns);
     struct netfront_queue *q;
+    uint32_t sent = 0;
     int rc;
     if (count == 0 || netfront_queue_at(nf, queue) == NULL)
         return -EINVAL;
     do {
         rc = begin(nf, queue, deadline_ns, timeout_ns != 0, &q);
         if (rc < 0)
-            return rc;
-        rc = send_all(q, frames, count, deadline_ns, timeout_ns != 0);
+            continue;
+        rc = send_all(q, frames, count, deadline_ns, timeout_ns != 0, &sent);
         end(q);
-    } while (rc == -ENXIO); /* that was another Dom0's */
-    return rc;
+    } while (rc == -ESTALE);
+    int failed = netfront_failed(nf);
+    if (failed != 0)
+        return failed;
+    return sent > 0 ? (int)sent : rc;
 }
 
 int netfront_send(struct netfront *nf, const struct netfront_frame *frames, uint32_t count,
@@ -315,10 +320,10 @@ int netfront_drain_on(struct netfront *nf, uint32_t queue, int64_t timeout_ns)
     do {
         rc = begin(nf, queue, deadline_ns, true, &q);
         if (rc < 0)
-            return rc;
+            continue;
         rc = drain(q, deadline_ns);
         end(q);
-    } while (rc == -ENXIO);
+    } while (rc == -ESTALE);
     return rc;
 }
 

@@ -237,6 +237,59 @@ static void senders_share_what_rings_there_are(void **state)
     assert_int_equal(statistics.tx_frames, 1000 * QUEUES);
 }
 
+static void hold(struct fake_netback *vif, const struct fake_frame *frame)
+{
+    (void)vif;
+    (void)frame;
+}
+
+static uint32_t queues_seen; /* atomic, a bit each */
+
+static void note_queue(struct fake_netback *vif, const struct fake_frame *frame)
+{
+    store_full_u32(&queues_seen, load_full_u32(&queues_seen) | 1u << vif->here);
+    fake_netback_answer(vif, frame, NETIF_RSP_OKAY);
+}
+
+/* More than the ring has room for. */
+static void *send_batch(void *arg)
+{
+    static uint8_t data[60];
+    struct netfront_frame frames[2 * SLOTS];
+    (void)arg;
+    for (int i = 0; i < 2 * SLOTS; i++)
+        frames[i] = (struct netfront_frame){.data = data, .length_bytes = sizeof(data)};
+    return (void *)(intptr_t)netfront_send_on(rig.nf, 1, frames, 2 * SLOTS, -1);
+}
+
+/* Else what it sends and what later calls send would overtake each other. */
+static void a_call_goes_on_where_later_ones_send(void **state)
+{
+    struct netfront_statistics statistics = {.tx_waits = 0};
+    pthread_t thread;
+    void *result;
+    (void)state;
+    rig.vif.frame = hold;
+    start(true);
+    rig_die_noticed(&rig);
+    rig.vif.queues = NULL;
+    rig_start(&rig);
+    await_reconnects(1);
+    assert_int_equal(pthread_create(&thread, NULL, send_batch, NULL), 0); /* by the first queue */
+    while (statistics.tx_waits == 0) {
+        sched_yield();
+        netfront_statistics(rig.nf, &statistics);
+    }
+    rig_die_noticed(&rig);
+    rig.vif.queues = "8";
+    rig.vif.frame = note_queue;
+    rig_start(&rig);
+    pthread_join(thread, &result);
+    assert_int_equal((intptr_t)result, 2 * SLOTS);
+    assert_int_equal(netfront_drain_on(rig.nf, 1, -1), 0);
+    assert_int_equal(load_full_u32(&queues_seen), 1u << 1);
+}
+
 /* On a queue without a ring, too. */
 static void an_interrupt_reaches_all_receivers(void **state)
 {
@@ -275,6 +328,7 @@ int main(void)
         WITH_RIG(there_are_no_more_than_dom0_offers),
         WITH_RIG(a_next_dom0_may_have_fewer),
         WITH_RIG(senders_share_what_rings_there_are),
+        WITH_RIG(a_call_goes_on_where_later_ones_send),
         WITH_RIG(an_interrupt_reaches_all_receivers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
