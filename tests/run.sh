@@ -168,7 +168,7 @@ stage_workloads() {
 # for by make check-long, not while somebody waits for a verdict on a change. Then a million lives of a domain's clock.
 stage_sim() {
     local sim=tests/sim/sim lives=build/plain/tests/sim/time/lives vars=SAN=address,undefined
-    local frames=build/plain/tests/sim/net/frames
+    local frames=build/plain/tests/sim/net/frames vifs=build/plain/tests/sim/net/vifs
     build sim sim-programs
     build sim $vars sim-programs
     is_built sim "$vars" "build/san-address-undefined/$sim" &&
@@ -178,6 +178,10 @@ stage_sim() {
     is_built sim "" "build/plain/$sim" && run_one sim queue_twins 600 tests/sim/twins.sh
     is_built sim "" "$frames" &&
         run_one sim net_frames 300 "$frames" --seeds "1:$((${SIM_SEEDS:-2000} / 10))"
+    is_built sim "" "$vifs" && {
+        run_one sim net_vifs 300 "$vifs" --seeds "1:$((${SIM_SEEDS:-2000} / 5))"
+        [ -z "${TEST_LONG:-}" ] || run_one sim net_twins 1200 tests/sim/net/twins.sh
+    }
     is_built sim "" "$lives" && {
         run_one sim time_lives 300 "$lives"
         run_one sim time_lives_unsaved 300 "$lives" --unsaved --lives 200000

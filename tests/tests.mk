@@ -118,11 +118,30 @@ $(FRAMES): $(FRAMES).o $(OUT)/libfakes.a $(LIBS)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
+# Both halves of network interfaces with bridges, rules and links, on fibers of one thread: what works on
+# rings is the product's own sources, cut into steps.
+VIFS := $(OUT)/tests/sim/net/vifs
+VIFS_STEPPED := $(patsubst %,$(OUT)/tests/sim/net/product/%.o,ring/evtchn domu/due \
+	$(addprefix domu/netfront/netfront_,send receive side) $(addprefix service/back/vif/vif_,queue tx rx))
+VIFS_PARTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/sim/net/frames.c,$(wildcard tests/sim/net/*.c))) \
+	$(OUT)/tests/sim/time/fiber.o
+VIFS_LDFLAGS := $(foreach call,net_port_input net_port_output net_port_drop net_port_drop_delivered net_pipe_clear,-Wl,--wrap=$(call))
+$(OUT)/tests/sim/net/product/%.o: src/%.c tests/sim/net/vif_steps.h $(OUT)/flags
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -include tests/sim/net/vif_steps.h -MMD -MP -c -o $@ $<
+$(VIFS): CFLAGS += -U_FORTIFY_SOURCE
+$(VIFS_PARTS): CPPFLAGS += -Itests/sim/time
+$(VIFS): $(VIFS_PARTS) $(VIFS_STEPPED) $(OUT)/libfakes.a $(LIBS)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) $(VIFS_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
 .PHONY: sim-programs check-sim
-sim-programs: $(SIM) $(LIVES) $(FRAMES)
-check-sim: $(SIM) $(FRAMES) ## 100,000 seeds of the simulations, half an hour or so
+sim-programs: $(SIM) $(LIVES) $(FRAMES) $(VIFS)
+check-sim: $(SIM) $(FRAMES) $(VIFS) ## 100,000 seeds of the simulations, half an hour or so
 	$(Q)$(SIM) --seeds 1:100000
 	$(Q)$(FRAMES) --seeds 1:100000
+	$(Q)$(VIFS) --seeds 1:100000
 
 # The sleep protocol as a model, and twins of it that must fail.
 .PHONY: check-model
@@ -185,4 +204,4 @@ waits-programs: $(WAITS)
 e2e-programs: $(WAITS)
 
 # Helper programs that fail say so by their status, whatever they still hold.
-$(XEN_FRONTS) $(STRESS_TESTS) $(OUT)/tests/stress/ring_litmus $(HOSTILE) $(SIM) $(LIVES) $(FRAMES): $(FAILED_EXIT)
+$(XEN_FRONTS) $(STRESS_TESTS) $(OUT)/tests/stress/ring_litmus $(HOSTILE) $(SIM) $(LIVES) $(FRAMES) $(VIFS): $(FAILED_EXIT)
