@@ -65,7 +65,7 @@ static int open_tap(struct run_vif *vif, const struct run_vif_options *options, 
     netfront_info(vif->nf, &info);
     int rc = tap_set_loopback_up(why);
     if (rc == 0)
-        rc = tap_open(&vif->tap, "eth0", &info, why);
+        rc = tap_open(&vif->tap, "eth0", 1, &info, why);
     if (rc == 0 && options->address != NULL)
         rc = tap_set_address(&vif->tap, options->address, why);
     return rc;
@@ -76,7 +76,7 @@ int run_vif_open(struct run_vif *vif, struct domu *domu, const struct run_vif_op
 {
     const struct netfront_options device = device_options(options);
     struct netfront_error error;
-    *vif = (struct run_vif){.open = true, .tap.fd = -1};
+    *vif = (struct run_vif){.open = true};
     int rc = netfront_open(domu, &device, &vif->nf, &error);
     if (rc < 0)
         why_fail(why, rc, "--vif %u: %s", options->devid, error.text);

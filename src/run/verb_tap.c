@@ -20,15 +20,19 @@ struct tap_verb {
     const char *address; /* NULL: none */
 };
 
-static int check(struct tap_verb *verb, const char *fd, struct why *why)
+static int check(struct tap_verb *verb, const char *fd, const char *queues, struct why *why)
 {
-    uint64_t number = 0;
+    uint64_t number = 1;
 
     if (verb->name == NULL && fd == NULL)
         return why_fail(why, -EINVAL, "what is the interface to be called?");
+    if (queues != NULL &&
+        verb_option_number("--queues", queues, 1, NETFRONT_QUEUES_MAX, &number, why) < 0)
+        return -EINVAL;
+    verb->options.queues = (uint32_t)number;
     if (fd == NULL)
         return 0;
-    if (verb->name != NULL || verb->address != NULL)
+    if (verb->name != NULL || verb->address != NULL || queues != NULL)
         return why_fail(why, -EINVAL, "--fd goes with no interface of the kernel's");
     int rc = verb_option_number("--fd", fd, 3, INT32_MAX, &number, why);
     verb->fd = (int)number;
@@ -38,13 +42,15 @@ static int check(struct tap_verb *verb, const char *fd, struct why *why)
 
 static int parse(int argc, char **argv, struct tap_verb *verb, struct why *why)
 {
-    const char *fd = NULL;
+    const char *fd = NULL, *queues = NULL;
     int at = 1;
 
     while (at < argc) {
         int rc = vif_options_take(&verb->options, argc, argv, &at, why);
         if (rc == 0)
             rc = verb_option_take("--address", argc, argv, &at, &verb->address, why);
+        if (rc == 0)
+            rc = verb_option_take("--queues", argc, argv, &at, &queues, why);
         if (rc == 0)
             rc = verb_option_take("--fd", argc, argv, &at, &fd, why);
         if (rc < 0)
@@ -55,7 +61,7 @@ static int parse(int argc, char **argv, struct tap_verb *verb, struct why *why)
             return why_fail(why, -EINVAL, "unknown argument %s", argv[at]);
         verb->name = argv[at++];
     }
-    return check(verb, fd, why);
+    return check(verb, fd, queues, why);
 }
 
 /* Until a signal comes, or the pump ends. */
@@ -84,8 +90,9 @@ static int carry(const struct tap_verb *verb, struct vif_session *session, struc
     struct tap tap;
 
     netfront_info(session->nf, &info);
-    int rc = verb->name == NULL ? tap_adopt(&tap, verb->fd, why)
-                                : tap_open(&tap, verb->name, &info, why);
+    int rc = verb->name == NULL
+                 ? tap_adopt(&tap, verb->fd, why)
+                 : tap_open(&tap, verb->name, netfront_queues(session->nf), &info, why);
     if (rc == 0 && verb->address != NULL)
         rc = tap_set_address(&tap, verb->address, why);
     if (rc == 0) {
@@ -123,9 +130,11 @@ static int tap_main(int argc, char **argv)
 
 const struct domu_verb verb_tap = {
     .name = "tap",
-    .arguments = "IFNAME|--fd N [--address A.B.C.D/P] " VIF_OPTIONS_ARGUMENTS,
+    .arguments = "IFNAME|--fd N [--address A.B.C.D/P] [--queues N] " VIF_OPTIONS_ARGUMENTS,
     .help = "    makes a network interface of a domain one of this network namespace\n"
             "    --address A.B.C.D/P   its IPv4 address, else none\n"
+            "    --queues N            of both the tap device and the domain's, if Dom0 has as "
+            "many (1)\n"
             "    --fd N                or a socket that is open as N: one frame a "
             "message\n" VIF_OPTIONS_HELP,
     .main = tap_main,

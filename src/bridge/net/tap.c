@@ -2,6 +2,7 @@
 #include "bridge/net/tap.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -75,10 +76,12 @@ static int set_offload(int fd, const struct netfront_info *info)
     return 0;
 }
 
-static int attach(int fd, const char *name, char got[TAP_NAME_SIZE])
+static int attach(int fd, const char *name, bool several, char got[TAP_NAME_SIZE])
 {
     struct ifreq ifreq = request_for(name);
     ifreq.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    if (several)
+        ifreq.ifr_flags |= IFF_MULTI_QUEUE;
     if (ioctl(fd, TUNSETIFF, &ifreq) < 0)
         return -errno;
     memcpy(got, ifreq.ifr_name, TAP_NAME_SIZE);
@@ -106,27 +109,34 @@ static bool is_name(const char *name)
     return length > 0 && length < IFNAMSIZ && strcspn(name, "/: \t\n%") == length;
 }
 
-int tap_open(struct tap *tap, const char *name, const struct netfront_info *info, struct why *why)
+/* One more queue; the first one makes the device. */
+static int open_queue(struct tap *tap, const char *name, bool several,
+                      const struct netfront_info *info)
 {
-    *tap = (struct tap){.fd = -1};
-    if (!is_name(name))
-        return why_fail(why, -EINVAL, "'%s' is no name of an interface", name);
-    int rc = 0;
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        rc = -errno;
-    if (rc == 0)
-        rc = attach(fd, name, tap->name);
-    if (rc == 0)
-        rc = set_offload(fd, info);
+        return -errno;
+    tap->fd[tap->queues++] = fd;
+    int rc = attach(fd, name, several, tap->name);
+    return rc < 0 ? rc : set_offload(fd, info);
+}
+
+int tap_open(struct tap *tap, const char *name, uint32_t queues, const struct netfront_info *info,
+             struct why *why)
+{
+    int rc = 0;
+    assert(queues > 0 && queues <= NETFRONT_QUEUES_MAX);
+    *tap = (struct tap){.queues = 0};
+    if (!is_name(name))
+        return why_fail(why, -EINVAL, "'%s' is no name of an interface", name);
+    for (uint32_t i = 0; rc == 0 && i < queues; i++)
+        rc = open_queue(tap, i == 0 ? name : tap->name, queues > 1, info);
     if (rc < 0)
         why_fail(why, rc, "cannot make the tap device %s: %s%s", name, strerror(-rc), advice(rc));
     else
         rc = set_properties(tap->name, info, why);
-    if (rc == 0)
-        tap->fd = fd;
-    else if (fd >= 0)
-        close(fd);
+    if (rc < 0)
+        tap_close(tap);
     return rc;
 }
 
@@ -134,7 +144,7 @@ int tap_adopt(struct tap *tap, int fd, struct why *why)
 {
     int type = 0;
     socklen_t size = sizeof(type);
-    *tap = (struct tap){.fd = -1, .is_socket = true};
+    *tap = (struct tap){.is_socket = true};
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
         return why_fail_errno(why, -errno, "descriptor %d cannot carry frames", fd);
     if (type != SOCK_SEQPACKET && type != SOCK_DGRAM)
@@ -142,7 +152,8 @@ int tap_adopt(struct tap *tap, int fd, struct why *why)
                         "descriptor %d cannot carry frames: a stream does not keep them apart", fd);
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return why_fail_errno(why, -errno, "descriptor %d cannot carry frames", fd);
-    tap->fd = fd;
+    tap->fd[0] = fd;
+    tap->queues = 1;
     return 0;
 }
 
@@ -192,7 +203,8 @@ int tap_set_loopback_up(struct why *why)
 
 void tap_close(struct tap *tap)
 {
-    if (tap->fd >= 0)
-        close(tap->fd);
-    tap->fd = -1;
+    while (tap->queues > 0) {
+        close(tap->fd[--tap->queues]);
+        tap->fd[tap->queues] = -1;
+    }
 }

@@ -16,21 +16,25 @@
 enum { TAP_NAME_SIZE = 16 };
 
 struct tap {
-    int fd; /* non-blocking; -1: closed */
+    int fd[NETFRONT_QUEUES_MAX]; /* of each queue, non-blocking; -1: closed */
+    uint32_t queues;
     char name[TAP_NAME_SIZE];
     bool is_socket; /* blocking or not; messages are frames alone */
 };
 
 /*
- * Makes or takes over the interface called name, with the address, the MTU and the abilities of
- * info, and sets it up. It goes when it is closed, unless somebody had made it persistent. Errors,
- * with the line in why: -EINVAL that is no name; -EPERM, -EACCES not allowed here; -ENOENT the
- * system has no tap devices; -EBUSY it is in use; others from the system.
+ * Makes or takes over the interface called name, with so many queues (1 to NETFRONT_QUEUES_MAX),
+ * the address, the MTU and the abilities of info, and sets it up. With several queues the kernel
+ * spreads what it sends over them by flows, and sends each where that flow's frames came from, if
+ * some have. It goes when it is closed, unless somebody had made it persistent. Errors, with the
+ * line in why: -EINVAL that is no name; -EPERM, -EACCES not allowed here; -ENOENT the system has no
+ * tap devices; -EBUSY it is in use; others from the system.
  */
-int tap_open(struct tap *tap, const char *name, const struct netfront_info *info, struct why *why);
+int tap_open(struct tap *tap, const char *name, uint32_t queues, const struct netfront_info *info,
+             struct why *why);
 
-/* Takes over a socket that the caller was given, of a kind that keeps messages apart. Errors, with
- * the line in why: -EBADF, -ENOTSOCK; -EPROTOTYPE a stream. */
+/* Takes over a socket that the caller was given, of a kind that keeps messages apart; one queue.
+ * Errors, with the line in why: -EBADF, -ENOTSOCK; -EPROTOTYPE a stream. */
 int tap_adopt(struct tap *tap, int fd, struct why *why);
 
 /* Sets a line of the form A.B.C.D/PREFIX as its IPv4 address. Errors: -EINVAL it is none. */
@@ -43,6 +47,7 @@ int tap_change_mac(int fd, const uint8_t *mac);
 /* Sets the loopback interface of the present namespace up. */
 int tap_set_loopback_up(struct why *why);
 
-void tap_close(struct tap *tap); /* closed: allowed */
+/* Closed, or zeroed: allowed. */
+void tap_close(struct tap *tap);
 
 #endif

@@ -35,11 +35,20 @@ struct direction {
     struct message *messages; /* BATCH of them */
 };
 
+/* Of the interface and of the tap device. */
+struct pump_queue {
+    struct tap_pump *pump;
+    uint32_t index;
+    int tap_fd;
+    struct direction to_tap, from_tap;
+};
+
 struct tap_pump {
     struct netfront *nf;
-    int tap_fd, stop_fd, ended_fd;
+    int stop_fd, ended_fd;
     bool is_socket;
-    struct direction to_tap, from_tap;
+    struct pump_queue queue[NETFRONT_QUEUES_MAX];
+    uint32_t queues;
     pthread_mutex_t lock; /* for what follows */
     bool stops;
     int error;
@@ -88,7 +97,7 @@ static void follow_address(struct tap_pump *pump, struct netfront_info *info)
     if (!pump->is_socket && memcmp(pump->mac, info->mac, sizeof(pump->mac)) != 0) {
         memcpy(pump->mac, info->mac, sizeof(pump->mac));
         pump->counts.addresses++;
-        (void)tap_change_mac(pump->tap_fd, pump->mac);
+        (void)tap_change_mac(pump->queue[0].tap_fd, pump->mac);
     }
     pthread_mutex_unlock(&pump->lock);
 }
@@ -105,12 +114,12 @@ static int fill_header(const struct tap_pump *pump, const struct netfront_frame 
     return frame->checksum_blank || frame->gso_type != NETFRONT_GSO_NONE ? -EINVAL : 0;
 }
 
-static ssize_t put_message(const struct tap_pump *pump, const struct message *message,
+static ssize_t put_message(const struct pump_queue *q, const struct message *message,
                            uint32_t length_bytes)
 {
-    if (pump->is_socket)
-        return send(pump->tap_fd, message->data, length_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return write(pump->tap_fd, message, HEADER_BYTES + length_bytes);
+    if (q->pump->is_socket)
+        return send(q->tap_fd, message->data, length_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return write(q->tap_fd, message, HEADER_BYTES + length_bytes);
 }
 
 /* Is it for good? A socket whose other end has gone says so in one of these ways. */
@@ -121,14 +130,14 @@ static bool is_gone(int error)
 }
 
 /* Errors: of a device that is gone. */
-static int write_message(struct tap_pump *pump, struct message *message,
+static int write_message(struct pump_queue *q, struct message *message,
                          const struct netfront_frame *frame, struct tap_pump_counts *counts)
 {
-    if (fill_header(pump, frame, &message->header) < 0) {
+    if (fill_header(q->pump, frame, &message->header) < 0) {
         counts->not_understood++;
         return 0;
     }
-    ssize_t n = put_message(pump, message, frame->length_bytes);
+    ssize_t n = put_message(q, message, frame->length_bytes);
     if (n >= 0) {
         counts->to_tap++;
         return 0;
@@ -141,8 +150,9 @@ static int write_message(struct tap_pump *pump, struct message *message,
 
 static void *carry_to_tap(void *arg)
 {
-    struct tap_pump *pump = arg;
-    struct message *messages = pump->to_tap.messages;
+    struct pump_queue *q = arg;
+    struct tap_pump *pump = q->pump;
+    struct message *messages = q->to_tap.messages;
     struct netfront_frame frames[BATCH];
     int rc = 0;
     memset(frames, 0, sizeof(frames));
@@ -152,7 +162,7 @@ static void *carry_to_tap(void *arg)
             frames[i].data = messages[i].data;
             frames[i].room_bytes = sizeof(messages[i].data);
         }
-        int count = netfront_receive(pump->nf, frames, BATCH, -1);
+        int count = netfront_receive_on(pump->nf, q->index, frames, BATCH, -1);
         struct netfront_info info;
         if (count == -ECANCELED)
             continue;
@@ -162,7 +172,7 @@ static void *carry_to_tap(void *arg)
         }
         follow_address(pump, &info);
         for (int i = 0; i < count && rc >= 0; i++)
-            rc = write_message(pump, &messages[i], &frames[i], &counts);
+            rc = write_message(q, &messages[i], &frames[i], &counts);
         add_counts(pump, &counts);
     }
     if (rc < 0)
@@ -174,25 +184,25 @@ static void *carry_to_tap(void *arg)
  */
 
 /* The length with a header, whether the device has it or not; 0: nothing, or a socket's end. */
-static ssize_t get_message(const struct tap_pump *pump, struct message *message)
+static ssize_t get_message(const struct pump_queue *q, struct message *message)
 {
-    if (!pump->is_socket)
-        return read(pump->tap_fd, message, offsetof(struct message, apart));
-    ssize_t n = recv(pump->tap_fd, message->data, sizeof(message->data), MSG_DONTWAIT);
+    if (!q->pump->is_socket)
+        return read(q->tap_fd, message, offsetof(struct message, apart));
+    ssize_t n = recv(q->tap_fd, message->data, sizeof(message->data), MSG_DONTWAIT);
     message->header = (struct virtio_net_hdr){.flags = 0};
     return n > 0 ? n + HEADER_BYTES : n;
 }
 
 /* As many messages as there are. Returns the number of frames; errors: of the device. */
-static int read_messages(struct tap_pump *pump, const struct netfront_info *info,
+static int read_messages(struct pump_queue *q, const struct netfront_info *info,
                          struct netfront_frame *frames, struct tap_pump_counts *counts)
 {
-    struct message *messages = pump->from_tap.messages;
+    struct message *messages = q->from_tap.messages;
     int count = 0;
     while (count < BATCH) {
         struct message *message = &messages[count];
         struct netfront_frame *frame = &frames[count];
-        ssize_t n = get_message(pump, message);
+        ssize_t n = get_message(q, message);
         if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
             break;
         if (n < 0)
@@ -210,11 +220,12 @@ static int read_messages(struct tap_pump *pump, const struct netfront_info *info
 }
 
 /* Sends all of them, in turn. Errors: of the interface. */
-static int send_all(struct tap_pump *pump, const struct netfront_frame *frames, int count,
+static int send_all(struct pump_queue *q, const struct netfront_frame *frames, int count,
                     struct tap_pump_counts *counts)
 {
-    for (int sent = 0; sent < count && !stops(pump);) {
-        int rc = netfront_send(pump->nf, frames + sent, (uint32_t)(count - sent), SEND_SLICE_NS);
+    for (int sent = 0; sent < count && !stops(q->pump);) {
+        int rc = netfront_send_on(q->pump->nf, q->index, frames + sent, (uint32_t)(count - sent),
+                                  SEND_SLICE_NS);
         if (rc == -ENOTCONN || rc == -EPROTO)
             return rc;
         if (rc == -EAGAIN)
@@ -232,9 +243,10 @@ static int send_all(struct tap_pump *pump, const struct netfront_frame *frames, 
 
 static void *carry_from_tap(void *arg)
 {
-    struct tap_pump *pump = arg;
+    struct pump_queue *q = arg;
+    struct tap_pump *pump = q->pump;
     struct netfront_frame frames[BATCH];
-    struct pollfd fds[2] = {{.fd = pump->tap_fd, .events = POLLIN},
+    struct pollfd fds[2] = {{.fd = q->tap_fd, .events = POLLIN},
                             {.fd = pump->stop_fd, .events = POLLIN}};
     int count = 0, rc = 0;
     while (!stops(pump) && count >= 0 && rc == 0) {
@@ -243,9 +255,9 @@ static void *carry_from_tap(void *arg)
         if (poll(fds, 2, -1) < 0 || (fds[1].revents & POLLIN) != 0)
             continue;
         follow_address(pump, &info);
-        count = read_messages(pump, &info, frames, &counts);
+        count = read_messages(q, &info, frames, &counts);
         if (count > 0)
-            rc = send_all(pump, frames, count, &counts);
+            rc = send_all(q, frames, count, &counts);
         if (count == 0 && (fds[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0)
             count = -ENODEV;
         add_counts(pump, &counts);
@@ -260,12 +272,13 @@ static void *carry_from_tap(void *arg)
 /* ---- both ---------------------------------------------------------------------------------------
  */
 
-static int start_direction(struct direction *direction, void *(*carry)(void *), void *pump)
+static int start_direction(struct direction *direction, void *(*carry)(void *),
+                           struct pump_queue *q)
 {
     direction->messages = calloc(BATCH, sizeof(*direction->messages));
     if (direction->messages == NULL)
         return -ENOMEM;
-    int rc = thread_start(&direction->thread, carry, pump);
+    int rc = thread_start(&direction->thread, carry, q);
     direction->runs = rc == 0;
     return rc;
 }
@@ -277,6 +290,14 @@ static void stop_direction(struct direction *direction)
     free(direction->messages);
 }
 
+static int start_queue(struct tap_pump *pump, int tap_fd)
+{
+    struct pump_queue *q = &pump->queue[pump->queues];
+    *q = (struct pump_queue){.pump = pump, .index = pump->queues++, .tap_fd = tap_fd};
+    int rc = start_direction(&q->to_tap, carry_to_tap, q);
+    return rc == 0 ? start_direction(&q->from_tap, carry_from_tap, q) : rc;
+}
+
 int tap_pump_start(struct netfront *nf, const struct tap *tap, struct tap_pump **out)
 {
     struct tap_pump *pump = calloc(1, sizeof(*pump));
@@ -285,17 +306,14 @@ int tap_pump_start(struct netfront *nf, const struct tap *tap, struct tap_pump *
         return -ENOMEM;
     pthread_mutex_init(&pump->lock, NULL);
     pump->nf = nf;
-    pump->tap_fd = tap->fd;
     pump->is_socket = tap->is_socket;
     netfront_info(nf, &info);
     memcpy(pump->mac, info.mac, sizeof(pump->mac));
     pump->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pump->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = pump->stop_fd < 0 || pump->ended_fd < 0 ? -errno : 0;
-    if (rc == 0)
-        rc = start_direction(&pump->to_tap, carry_to_tap, pump);
-    if (rc == 0)
-        rc = start_direction(&pump->from_tap, carry_from_tap, pump);
+    for (uint32_t i = 0; rc == 0 && i < tap->queues; i++)
+        rc = start_queue(pump, tap->fd[i]);
     if (rc < 0)
         tap_pump_stop(pump);
     else
@@ -334,8 +352,10 @@ void tap_pump_stop(struct tap_pump *pump)
     if (pump->stop_fd >= 0)
         (void)eventfd_write(pump->stop_fd, 1);
     netfront_interrupt(pump->nf);
-    stop_direction(&pump->to_tap);
-    stop_direction(&pump->from_tap);
+    for (uint32_t i = 0; i < pump->queues; i++) {
+        stop_direction(&pump->queue[i].to_tap);
+        stop_direction(&pump->queue[i].from_tap);
+    }
     if (pump->stop_fd >= 0)
         close(pump->stop_fd);
     if (pump->ended_fd >= 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tap_pump: carries frames between an interface of a domain and a tap device, both ways, on a
- * thread each. The next Dom0 of a domain that reconnects may give the interface another address:
- * then the tap device gets that, before the next frame. A socket in the device's place knows
- * neither addresses, blank checksums nor segments: the interface was opened with no_offload.
+ * tap_pump: carries frames between the queues of an interface of a domain and those of a tap
+ * device, both ways, on a thread each. The next Dom0 of a domain that reconnects may give the
+ * interface another address: then the tap device gets that, before the next frame. A socket in the
+ * device's place knows neither addresses, blank checksums nor segments: the interface was opened
+ * with no_offload.
  */
 #ifndef SPLITDOM_BRIDGE_NET_TAP_PUMP_H
 #define SPLITDOM_BRIDGE_NET_TAP_PUMP_H
@@ -23,7 +24,8 @@ struct tap_pump_counts {
     uint64_t addresses;        /* that were new to the tap device */
 };
 
-/* Both outlive the pump. Errors: -ENOMEM, -EAGAIN, -EMFILE, -ENFILE. */
+/* Both outlive the pump. The tap device has no more queues than the interface. Errors: -ENOMEM,
+ * -EAGAIN, -EMFILE, -ENFILE. */
 int tap_pump_start(struct netfront *nf, const struct tap *tap, struct tap_pump **out);
 
 /* A descriptor to poll, readable once the pump has ended by itself: not to be read or closed. */

@@ -32,7 +32,8 @@ static int setup(void **state)
     tap.is_socket = false;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds) < 0)
         return -1;
-    tap.fd = fds[0];
+    tap.fd[0] = fds[0];
+    tap.queues = 1;
     kernel = fds[1];
     return rig_setup(&rig);
 }
@@ -41,7 +42,7 @@ static int teardown(void **state)
 {
     (void)state;
     tap_pump_stop(pump);
-    close(tap.fd);
+    tap_close(&tap);
     if (kernel >= 0)
         close(kernel);
     return rig_teardown(&rig);
@@ -164,12 +165,12 @@ static void what_keeps_no_messages_apart_is_refused(void **state)
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     assert_int_equal(tap_adopt(&other, fds[0], &why), -EPROTOTYPE);
-    assert_int_equal(other.fd, -1);
+    assert_int_equal(other.queues, 0);
     close(fds[0]);
     assert_int_equal(tap_adopt(&other, fds[0], &why), -EBADF);
     close(fds[1]);
-    assert_int_equal(tap_adopt(&other, tap.fd, &why), 0);
-    assert_true(other.is_socket && other.fd == tap.fd);
+    assert_int_equal(tap_adopt(&other, tap.fd[0], &why), 0);
+    assert_true(other.is_socket && other.fd[0] == tap.fd[0]);
 }
 
 static void dom0s_death_ends_it(void **state)
@@ -277,6 +278,32 @@ static void a_socket_without_room_loses_frames_and_no_more(void **state)
     assert_int_equal(tap_pump_error(pump, &of_tap), 0);
 }
 
+/* What comes out of a queue of the kernel's goes by the interface's queue of that number, and back.
+ */
+static void each_queue_has_its_own_way(void **state)
+{
+    const struct netfront_options options = {.size = sizeof(options), .queues = 2};
+    int fds[2];
+    (void)state;
+    rig.vif.queues = "2";
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fds), 0);
+    tap.fd[tap.queues++] = fds[0];
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    assert_int_equal(tap_pump_start(rig.nf, &tap, &pump), 0);
+    for (int i = 0; i < 2; i++) {
+        int own = i == 0 ? kernel : fds[1], other = i == 0 ? fds[1] : kernel;
+        memset(message, 0, sizeof(message));
+        rig_fill(message + HEADER, 60, 7);
+        assert_int_equal(send(own, message, HEADER + 60, 0), HEADER + 60);
+        assert_true(is_readable(own));
+        assert_int_equal(recv(own, message, sizeof(message), 0), HEADER + 60);
+        assert_true(rig_holds(message + HEADER, 60, 7));
+        assert_int_equal(recv(other, message, sizeof(message), 0), -1);
+    }
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_message_that_is_no_frame_is_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(the_other_end_of_a_socket_ends_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_keeps_no_messages_apart_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_queue_has_its_own_way, setup, teardown),
         cmocka_unit_test_setup_teardown(dom0s_death_ends_it, setup, teardown),
         cmocka_unit_test_setup_teardown(the_next_dom0s_address_becomes_the_tap_devices, setup,
                                         teardown),
