@@ -104,7 +104,4 @@ twin "pages are not posted again" domu/netfront/netfront_receive '    post(q, q-
 ' ''
 twin "a frame pays half" service/net/turns 'net_credit_pay(&port->credit, taken);' \
     'net_credit_pay(&port->credit, taken / 2);'
-twin "a domain's number is believed" service/back/vif/tx_chain \
-    'if ((uint32_t)slot.req.offset + slot.req.size > XEN_PAGE_SIZE)
-            return broken(chain, "a piece that crosses its page");' ''
 exit $failures
