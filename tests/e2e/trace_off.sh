@@ -45,5 +45,5 @@ check() {
     echo "$1: ${count[with]} instructions of 100 requests, ${count[without]} without: + $(((count[with] - count[without]) * 10000 / count[without])) in 10000"
     [ $(((count[with] - count[without]) * 1000)) -le $((count[without] * $2)) ] || die "$1: more than $2 thousandths"
 }
-check hit 6
-check miss 10
+check hit 5
+check miss 5

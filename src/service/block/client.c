@@ -62,6 +62,13 @@ bool block_client_waits(const struct block_client *client, uint64_t now_ns)
     return sched_has_waited(&client->vdisk->device->sched, &client->entity, now_ns);
 }
 
+void block_client_trace(struct block_client *client, bool traced)
+{
+    struct device *device = client->vdisk->device;
+    assert(traced || device->tracers > 0);
+    device->tracers += traced ? 1 : UINT32_MAX;
+}
+
 struct block_client_load block_client_load(const struct block_client *client)
 {
     const struct sched_entity *entity = &client->entity;

@@ -30,7 +30,6 @@ struct block_client {
     struct list queue; /* requests that wait for a turn */
     struct list gated; /* scaled only: requests that wait for a token */
     uint32_t tokens;   /* requests queued, at the device or held */
-    uint32_t owner;    /* whoever opened it may set it: the domain's number, for people who trace */
     struct tdf scale;
     struct list_node of_vdisk;
     void (*changed)(void *ctx); /* see block_client_on_change; or NULL */
@@ -54,6 +53,10 @@ int block_client_set_weight(struct block_client *client, uint32_t weight);
 /* Have requests of the client had to wait for turns within the last second? Where those of another
  * client of the device have, too, the weights decide who gets how much. */
 bool block_client_waits(const struct block_client *client, uint64_t now_ns);
+
+/* Whether requests of the client may be traced (block_request.at_ns): not at first, and not when it
+ * is closed. Each change but once. */
+void block_client_trace(struct block_client *client, bool traced);
 
 /* What waits where. */
 struct block_client_load {

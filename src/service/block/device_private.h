@@ -82,6 +82,7 @@ struct device {
     uint32_t depth;
     uint32_t in_flight;
     uint32_t vdisk_count;
+    uint32_t tracers; /* who may submit requests that are traced; 0: no request is */
     struct timer_clock *real_time;
     uint64_t turn;     /* counts calls of dispatch */
     uint64_t freed_ns; /* when, by the model, the last operation made room */
@@ -141,8 +142,6 @@ static inline void job_begin(struct device_job *job, const struct block_request 
     job->io.arrival_ns = request->asked_ns != 0 && waited && device->freed_ns > request->asked_ns
                              ? device->freed_ns
                              : request->asked_ns;
-    BLOCK_PROBE(sent, job->client, request);
-    block_trace(request, TRACE_SENT);
     job->under_way = true;
     if (++device->in_flight > device->stats.in_flight_peak)
         device->stats.in_flight_peak = device->in_flight;

@@ -169,7 +169,7 @@ static void fail(struct block_request *request, int status)
 static void tell_owner(const struct device_job *job, struct block_request *request)
 {
     int status = status_of(job);
-    BLOCK_PROBE(completed, request->client, request);
+    BLOCK_PROBE(completed, request);
     block_trace(request, TRACE_COMPLETED);
     request->job_count--;
     if (job->io.due_ns > request->due_ns)
@@ -358,6 +358,8 @@ bool piece_take_turn(struct device *device, struct block_client *client,
     if (job->io.operation == DISK_WRITE && !request->is_direct)
         copy_data(job); /* while the cache's memory, in which change_send looks, is on its way */
     request->job_count++;
+    BLOCK_PROBE(sent, request);
+    block_trace(request, TRACE_SENT);
     if (changes)
         change_send(job, request);
     else

@@ -37,15 +37,6 @@ static bool is_admitted(struct block_client *client, struct block_request *reque
     return false;
 }
 
-/* Apart from enqueue, which need not save registers for it. */
-static inline void trace_queued(const struct block_client *client,
-                                const struct block_request *request)
-{
-    BLOCK_PROBE(queued, client, request);
-    block_trace(request, TRACE_QUEUED);
-    (void)client;
-}
-
 static void enqueue(struct block_client *client, struct block_request *request, uint64_t now_ns)
 {
     struct device *device = client->vdisk->device;
@@ -70,7 +61,7 @@ __attribute__((noinline)) static void submit_miss(struct block_client *client,
         sched_charge(&vdisk->device->sched, &client->entity, cost_of_request(request));
         return;
     }
-    trace_queued(client, request);
+    BLOCK_PROBE(queued, request);
     enqueue(client, request, now_ns);
 }
 
@@ -81,7 +72,7 @@ __attribute__((noinline)) static void submit_pieces(struct block_client *client,
     if (rc < 0) {
         request->done(request, rc);
     } else if (is_admitted(client, request)) {
-        trace_queued(client, request);
+        BLOCK_PROBE(queued, request);
         enqueue(client, request, now_ns);
     }
 }
@@ -128,13 +119,15 @@ static void count_sent(struct device *device, uint32_t *sent)
 
 /* The client's oldest waiting request has its turn. Returns how many sectors were answered: 0, it
  * waits for a job now. *sent counts those that it took to the engine. */
-static uint32_t take_turn(struct device *device, struct block_client *client, uint32_t *sent)
+__attribute__((always_inline)) static inline uint32_t
+take_turn(struct device *device, struct block_client *client, uint32_t *sent, bool traced)
 {
     struct vdisk *vdisk = client->vdisk;
     struct block_request *request = request_of_link(list_pop_front(&client->queue));
     assert(request->state == BLOCK_REQUEST_QUEUED);
-    BLOCK_PROBE(picked, client, request);
-    block_trace(request, TRACE_PICKED);
+    BLOCK_PROBE(picked, request);
+    if (traced)
+        block_trace(request, TRACE_PICKED);
     if (!is_shared_read(request)) {
         if (!piece_take_turn(device, client, request))
             return TURN_SECTORS;
@@ -153,9 +146,40 @@ static uint32_t take_turn(struct device *device, struct block_client *client, ui
         sched_complete(&device->sched, &client->entity, device->now_ns);
         return 0;
     }
+    BLOCK_PROBE(sent, request);
+    if (traced)
+        block_trace(request, TRACE_SENT);
     read_send(device, client, request);
     count_sent(device, sent);
     return 0;
+}
+
+/* sched counts the jobs of those that are there, in_flight also those of clients that left. */
+static inline struct sched_entity *next_turn(struct device *device, uint32_t answered_sectors)
+{
+    return device->in_flight < device->depth && answered_sectors < COPY_SECTORS
+               ? sched_pick(&device->sched, device->now_ns, cost_of)
+               : NULL;
+}
+
+/* The first one, and all that follow. Returns how many were answered or sent. Compiled twice:
+ * without a trace there is nothing of it in here. */
+__attribute__((always_inline)) static inline uint32_t
+take_turns(struct device *device, struct sched_entity *entity, bool traced)
+{
+    uint32_t answered = 0, answered_sectors = 0, sent = 0;
+    do {
+        uint32_t sectors = take_turn(device, client_of_entity(entity), &sent, traced);
+        answered_sectors += sectors;
+        answered += sectors > 0;
+    } while ((entity = next_turn(device, answered_sectors)) != NULL);
+    return answered + sent;
+}
+
+__attribute__((noinline)) static uint32_t take_turns_traced(struct device *device,
+                                                            struct sched_entity *entity)
+{
+    return take_turns(device, entity, true);
 }
 
 uint32_t device_dispatch(struct device *device, uint64_t now_ns)
@@ -163,18 +187,14 @@ uint32_t device_dispatch(struct device *device, uint64_t now_ns)
     device->now_ns = now_ns;
     device->turn++;
     device->copies_left = COPY_SECTORS;
-    uint32_t answered = read_copy_on(device), answered_sectors = 0, sent = 0;
-    answered += change_clear_on(device);
-    struct sched_entity *entity;
-    /* sched counts the jobs of those that are there, in_flight also those of clients that left. */
-    while (device->in_flight < device->depth && answered_sectors < COPY_SECTORS &&
-           (entity = sched_pick(&device->sched, now_ns, cost_of)) != NULL) {
-        uint32_t sectors = take_turn(device, client_of_entity(entity), &sent);
-        answered_sectors += sectors;
-        answered += sectors > 0;
-    }
+    uint32_t count = read_copy_on(device);
+    count += change_clear_on(device);
+    struct sched_entity *entity = next_turn(device, 0);
+    if (entity != NULL)
+        count += __builtin_expect(device->tracers == 0, true) ? take_turns(device, entity, false)
+                                                              : take_turns_traced(device, entity);
     sched_turns_over(&device->sched);
-    return answered + sent;
+    return count;
 }
 
 bool block_cancel(struct block_request *request)

@@ -38,7 +38,7 @@ static void answer_next(struct device_job *read)
 {
     struct block_request *request = request_of_link(list_pop_front(&read->waiting));
     job_leave(request);
-    BLOCK_PROBE(completed, request->client, request);
+    BLOCK_PROBE(completed, request);
     block_trace(request, TRACE_COMPLETED);
     request->due_ns = read->io.due_ns;
     if (read->io.status == 0) {

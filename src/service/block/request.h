@@ -79,7 +79,8 @@ struct block_request {
     const struct block_segment *segments; /* stay as they are until done */
     enum block_operation operation;
     uint64_t asked_ns; /* CLOCK_MONOTONIC: when the request was made, if not only now; 0: now */
-    uint64_t id;       /* what its owner calls it; for people who trace */
+    uint64_t id;       /* what its owner calls it; for people who trace, as is owner */
+    uint32_t owner;    /* the domain's number */
 
     /* The answer's: when the model disk had it done, CLOCK_MONOTONIC; 0: no model did it. */
     uint64_t due_ns;
@@ -102,7 +103,7 @@ struct block_request {
     bool is_abandoned;         /* block_cancel has returned false */
 
     /* The owner's. While it is traced: when it came through each stage (splitdom/trace.h), of which
-     * the block layer sets its own; NULL: it is not. */
+     * the block layer sets its own (block_client_trace, block_trace_submitted); NULL: it is not. */
     uint64_t *at_ns;
 };
 

@@ -25,7 +25,7 @@ void scale_admit(struct block_client *client)
         list_remove(link);
         request->state = BLOCK_REQUEST_QUEUED;
         request->turn = device->turn - 1; /* it has waited */
-        BLOCK_PROBE(queued, client, request);
+        BLOCK_PROBE(queued, request);
         block_trace(request, TRACE_QUEUED);
         list_push_back(&client->queue, link);
         client->tokens++;

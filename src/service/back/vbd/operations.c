@@ -10,6 +10,7 @@
 #include "service/back/vbd/vbd_ring_private.h"
 #include "service/back/vbd/vbd_trace.h"
 #include "service/block/queue.h"
+#include "service/block/trace.h"
 #include "trace/trace_probe.h"
 
 static const struct vbd_rights *rights_now(struct vbd_ring *vr)
@@ -105,6 +106,7 @@ static void submit_step(struct pending *p)
     request->sector_count = transfers ? p->sector_count : 0;
     request->segment_count = transfers ? p->segment_count : 0;
     block_submit(p->ring->config.client, request, p->ring->now_ns);
+    block_trace_submitted(request);
 }
 
 static void step_done(struct block_request *request, int status)

@@ -88,7 +88,6 @@ static int create(const struct back_domain *domain, const void *options, struct 
         return -ENOMEM;
     }
     block_client_on_change(&vbd->use->client, on_change, vbd);
-    vbd->use->client.owner = domain->domid;
     apply(vbd, domain->settings);
     *out = &vbd->back;
     return 0;

@@ -13,6 +13,7 @@
 #include "service/back/vbd/vbd_ring_private.h"
 #include "service/back/vbd/vbd_trace.h"
 #include "service/block/queue.h"
+#include "service/block/trace.h"
 #include "trace/trace_probe.h"
 
 enum {
@@ -22,76 +23,10 @@ enum {
         10000, /* real: what two CPUs' unordered looks at a clock can differ by, amply */
 };
 
-/* Ring pages need not lie side by side in the domain's memory. When they don't, they are mapped a
- * second time, in order: mremap with an old size of 0 duplicates a shared mapping. */
-static int alias_pages(struct vbd_ring *vr, void *const *page, uint32_t count)
-{
-    size_t bytes = (size_t)count << XEN_PAGE_SHIFT;
-    uint8_t *view = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (view == MAP_FAILED)
-        return -errno;
-    vr->alias = view;
-    for (uint32_t i = 0; i < count; i++) {
-        void *at = view + ((size_t)i << XEN_PAGE_SHIFT);
-        if (mremap(page[i], 0, XEN_PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
-            return -errno;
-    }
-    vr->alias_fault_slot = fault_guard_add(view, bytes, vr->config.fault_slot);
-    return vr->alias_fault_slot < 0 ? vr->alias_fault_slot : 0;
-}
-
-static int map_ring(struct vbd_ring *vr)
-{
-    uint32_t count = 1u << vr->config.page_order;
-    void *page[1 << BLKIF_RING_PAGE_ORDER_MAX];
-    bool contiguous = true;
-    for (uint32_t i = 0; i < count; i++) {
-        int rc = grant_map_get(&vr->grants, vr->config.ring_ref[i], true, false, &page[i]);
-        if (rc < 0)
-            return rc;
-        contiguous = contiguous && page[i] == (uint8_t *)page[0] + ((size_t)i << XEN_PAGE_SHIFT);
-    }
-    if (!contiguous) {
-        int rc = alias_pages(vr, page, count);
-        if (rc < 0)
-            return rc;
-    }
-    struct sring *sring = contiguous ? page[0] : vr->alias;
-    /* A fresh front end starts at 0; one that re-attaches to a live ring starts where it stands. */
-    back_ring_init(&vr->ring.half, sring, blkif_ring_entries(vr->config.page_order),
-                   load_acquire_u32(&sring->rsp_prod));
-    return 0;
-}
-
 static struct vbd_ring *of_pollable(struct pollable *p)
 {
     return container_of(p, struct vbd_ring, pollable);
 }
-
-static int consume(struct pollable *p, uint64_t now_ns)
-{
-    return vbd_ring_consume(of_pollable(p), now_ns);
-}
-
-static void flush(struct pollable *p)
-{
-    vbd_ring_flush(of_pollable(p));
-}
-
-static bool arm(struct pollable *p)
-{
-    return vbd_ring_arm(of_pollable(p));
-}
-
-static void broken(struct pollable *p, int error)
-{
-    struct vbd_ring *vr = of_pollable(p);
-    assert(vr->halted && error == -EPROTO);
-    vr->config.broken(vr->config.ctx);
-}
-
-static const struct pollable_ops pollable_ops = {
-    .consume = consume, .flush = flush, .arm = arm, .broken = broken};
 
 /* When the domain is to see p as complete: what the model took, on the domain's clock, after the
  * domain asked. 0: when it gets to see it. */
@@ -113,7 +48,7 @@ void vbd_ring_read_done(struct block_request *request, int status)
     struct pending *p = container_of(request, struct pending, request);
     struct vbd_ring *vr = p->ring;
     assert(!block_request_is_active(request));
-    TRACE_PROBE(answered, vr->domid, request->id, request->sector);
+    BLOCK_PROBE(answered, request);
     vbd_ring_unmap(vr, p->gref, request->segment_count);
     if (status == 0) {
         vr->stats.reads_done++;
@@ -139,11 +74,11 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
     hold_get(config->client_hold);
     vr->vdisk = config->client->vdisk;
     vr->domid = config->segment->domid;
-    vr->pollable.ops = &pollable_ops;
+    vr->pollable.ops = vbd_ring_ops(false);
     vr->alias_fault_slot = -1;
     int rc = grant_map_init(&vr->grants, config->segment, DOM0_DOMID);
     if (rc == 0)
-        rc = map_ring(vr);
+        rc = vbd_ring_map_pages(vr);
     if (rc == 0) {
         vr->pool = calloc(vr->ring.half.nr_ents, sizeof(*vr->pool));
         rc = vr->pool == NULL ? -ENOMEM : 0;
@@ -156,6 +91,7 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
     for (uint32_t i = 0; i < vr->ring.half.nr_ents; i++) {
         struct pending *p = &vr->pool[i];
         p->ring = vr;
+        p->request.owner = vr->domid;
         p->request.operation = BLOCK_READ;
         p->request.segments = p->segment;
         p->request.done = vbd_ring_read_done;
@@ -244,7 +180,32 @@ void vbd_ring_stamp_request(struct vbd_ring *vr, struct pending *p, const uint64
     p->asked_ns = p->request.asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
 }
 
-/* Compiled twice: without a trace there is nothing of it in here. */
+/* Shows filled responses to the front end and notifies it when it asked for that. */
+__attribute__((noinline)) static void push(struct vbd_ring *vr)
+{
+    vr->unpushed = false;
+    TRACE_PROBE(published, vr->domid, vr->ring.half.rsp_prod_pvt, 0);
+    pollable_showed(&vr->pollable);
+    if (!back_ring_push(&vr->ring.half))
+        return;
+    vr->stats.notifies++;
+    struct shared_info *si = vr->config.segment->shared_info;
+    if (evtchn_set_pending(si, vr->config.port, vr->config.vcpu)) {
+        vr->stats.wakes++;
+        (void)evtchn_wake(si, vr->config.vcpu); /* -EFAULT: its memory is gone, it is dying */
+    }
+}
+
+/* As all that has `traced`, compiled twice: without a trace there is nothing of it in there. */
+static inline void show(struct vbd_ring *vr, bool traced)
+{
+    if (!vr->unpushed)
+        return;
+    if (traced)
+        vbd_trace_published(vr);
+    push(vr);
+}
+
 __attribute__((always_inline)) static inline void start_read(struct vbd_ring *vr,
                                                              const struct blkif_request *req,
                                                              const uint64_t *stamp_ns, bool traced)
@@ -265,7 +226,7 @@ __attribute__((always_inline)) static inline void start_read(struct vbd_ring *vr
     p->request.segment_count = req->nr_segments;
     p->request.sector_count = (uint64_t)sectors;
     p->request.sector = req->sector_number;
-    TRACE_PROBE(judged, vr->domid, req->id, req->sector_number);
+    BLOCK_PROBE(judged, &p->request);
     if (vr->config.virtual_completion)
         vbd_ring_stamp_request(vr, p,
                                req->nr_segments <= BLKIF_STAMPED_SEGMENTS_MAX ? stamp_ns : NULL);
@@ -274,6 +235,8 @@ __attribute__((always_inline)) static inline void start_read(struct vbd_ring *vr
         vbd_trace_judged(vr, p, BLKIF_OP_READ, req->sector_number, (uint64_t)sectors);
     }
     block_submit(vr->config.client, &p->request, vr->now_ns);
+    if (traced)
+        block_trace_submitted(&p->request);
 }
 
 __attribute__((always_inline)) static inline void start_some(struct vbd_ring *vr,
@@ -292,7 +255,7 @@ __attribute__((always_inline)) static inline void start_some(struct vbd_ring *vr
 }
 
 /* Takes a few of the requests that wait, and then starts them: what each one needs of the cache is
- * on its way while the others are taken. Returns how many. Compiled twice, as start_read is. */
+ * on its way while the others are taken. Returns how many. */
 __attribute__((always_inline)) static inline int consume_lot(struct vbd_ring *vr, int waiting,
                                                              bool traced)
 {
@@ -310,7 +273,7 @@ __attribute__((always_inline)) static inline int consume_lot(struct vbd_ring *vr
         segments += req[count].nr_segments;
     }
     start_some(vr, req, stamp_ns, count, traced && vbd_trace_wants_any(vr, req, count));
-    vbd_ring_flush(vr);
+    show(vr, traced);
     return count;
 }
 
@@ -336,11 +299,12 @@ static uint64_t work_done(const struct vbd_ring *vr)
     return vr->stats.sectors + vr->work;
 }
 
-int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
+__attribute__((always_inline)) static inline int consume(struct vbd_ring *vr, uint64_t now_ns,
+                                                         bool traced)
 {
     vr->now_ns = now_ns;
     bool held = is_held(vr);
-    vbd_ring_flush(vr); /* what has come from the disk: the front end is woken before we look */
+    show(vr, traced); /* what has come from the disk: the front end is woken before we look */
     if (held)
         return 0;
     int waiting = back_ring_look(&vr->ring.half);
@@ -355,36 +319,63 @@ int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
     int taken = 0;
     while (taken < count && work_done(vr) - before < VBD_RING_CONSUME_SECTORS &&
            vr->barrier == NULL)
-        taken += __builtin_expect(vr->trace == NULL, true) ? consume_some(vr, count - taken)
-                                                           : consume_traced(vr, count - taken);
+        taken += traced ? consume_traced(vr, count - taken) : consume_some(vr, count - taken);
     vr->consuming = false;
     vr->stats.requests += (uint64_t)taken;
     return taken;
 }
 
-void vbd_ring_flush(struct vbd_ring *vr)
+/* Dispatch may have answered from the cache since the last look, and nobody looks again soon. */
+static bool arm(struct vbd_ring *vr, bool traced)
 {
-    if (!vr->unpushed)
-        return;
-    vr->unpushed = false;
-    if (__builtin_expect(vr->trace != NULL, false))
-        vbd_trace_published(vr);
-    TRACE_PROBE(published, vr->domid, vr->ring.half.rsp_prod_pvt, 0);
-    pollable_showed(&vr->pollable);
-    if (!back_ring_push(&vr->ring.half))
-        return;
-    vr->stats.notifies++;
-    struct shared_info *si = vr->config.segment->shared_info;
-    if (evtchn_set_pending(si, vr->config.port, vr->config.vcpu)) {
-        vr->stats.wakes++;
-        (void)evtchn_wake(si, vr->config.vcpu); /* -EFAULT: its memory is gone, it is dying */
-    }
+    show(vr, traced);
+    return back_ring_final_check(&vr->ring.half) && !vr->halted && vr->barrier == NULL;
 }
 
-bool vbd_ring_arm(struct vbd_ring *vr)
+static int on_consume(struct pollable *p, uint64_t now_ns)
 {
-    /* Dispatch may have answered from the cache since the last look, and nobody looks again soon.
-     */
-    vbd_ring_flush(vr);
-    return back_ring_final_check(&vr->ring.half) && !vr->halted && vr->barrier == NULL;
+    return consume(of_pollable(p), now_ns, false);
+}
+
+static int on_consume_traced(struct pollable *p, uint64_t now_ns)
+{
+    return consume(of_pollable(p), now_ns, true);
+}
+
+static void on_flush(struct pollable *p)
+{
+    show(of_pollable(p), false);
+}
+
+static void on_flush_traced(struct pollable *p)
+{
+    show(of_pollable(p), true);
+}
+
+static bool on_arm(struct pollable *p)
+{
+    return arm(of_pollable(p), false);
+}
+
+static bool on_arm_traced(struct pollable *p)
+{
+    return arm(of_pollable(p), true);
+}
+
+static void on_broken(struct pollable *p, int error)
+{
+    struct vbd_ring *vr = of_pollable(p);
+    assert(vr->halted && error == -EPROTO);
+    vr->config.broken(vr->config.ctx);
+}
+
+const struct pollable_ops *vbd_ring_ops(bool traced)
+{
+    static const struct pollable_ops ops = {
+        .consume = on_consume, .flush = on_flush, .arm = on_arm, .broken = on_broken};
+    static const struct pollable_ops traced_ops = {.consume = on_consume_traced,
+                                                   .flush = on_flush_traced,
+                                                   .arm = on_arm_traced,
+                                                   .broken = on_broken};
+    return traced ? &traced_ops : &ops;
 }

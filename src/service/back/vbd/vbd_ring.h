@@ -144,13 +144,23 @@ int vbd_ring_create(const struct vbd_ring_config *config, struct vbd_ring **out)
  */
 void vbd_ring_destroy(struct vbd_ring *vr);
 
+/* What Dom0's loop does, through the pollable: */
 /* Shows the front end what is answered, then takes requests, so many as the bounds above allow.
  * Returns how many, or -EPROTO: halted just now. */
-int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns);
+static inline int vbd_ring_consume(struct vbd_ring *vr, uint64_t now_ns)
+{
+    return vr->pollable.ops->consume(&vr->pollable, now_ns);
+}
 /* Shows filled responses to the front end and notifies it when it asked for that. */
-void vbd_ring_flush(struct vbd_ring *vr);
+static inline void vbd_ring_flush(struct vbd_ring *vr)
+{
+    vr->pollable.ops->flush(&vr->pollable);
+}
 /* Shows what is filled, then asks for the doorbell; true: there is work already, go on. */
-bool vbd_ring_arm(struct vbd_ring *vr);
+static inline bool vbd_ring_arm(struct vbd_ring *vr)
+{
+    return vr->pollable.ops->arm(&vr->pollable);
+}
 
 static inline uint32_t vbd_ring_in_flight(const struct vbd_ring *vr)
 {

@@ -39,8 +39,8 @@ static inline int vbd_ring_map_direct(struct vbd_ring *vr, const struct blkif_re
     return 0;
 }
 
-/* vbd_ring.c: with completion in virtual time. Notes when p was asked for; stamp_ns: what its slot
- * says; NULL: it has no room to say. */
+/* vbd_ring.c: with completion in virtual time. Notes when p was asked for; stamp_ns: what its
+ * slot says; NULL: it has no room to say. */
 void vbd_ring_stamp_request(struct vbd_ring *vr, struct pending *p, const uint64_t *stamp_ns);
 /* Stamps the response filled last, to p; NULL: to nothing that took time. */
 void vbd_ring_stamp_response(struct vbd_ring *vr, const struct pending *p);
@@ -74,6 +74,13 @@ static inline void vbd_ring_free_pending(struct vbd_ring *vr, struct pending *p)
     vr->free = p;
 }
 
+/* vbd_pages.c: maps the ring that vr->config names. Errors: as vbd_ring_create; vbd_ring_destroy
+ * unmaps what there is. */
+int vbd_ring_map_pages(struct vbd_ring *vr);
+
+/* vbd_ring.c: how the loop serves a ring. A ring that is not traced pays nothing for those that
+ * are. */
+const struct pollable_ops *vbd_ring_ops(bool traced);
 /* vbd_ring.c: done of plain reads, which every pending that is free has. */
 void vbd_ring_read_done(struct block_request *request, int status);
 /* vbd_trace.c: the same of those that are traced. */

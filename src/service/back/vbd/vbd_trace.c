@@ -14,8 +14,10 @@ static struct vbd_trace *make(const struct vbd_ring *vr)
     uint32_t entries = vr->ring.half.nr_ents;
     struct vbd_trace *trace =
         calloc(1, sizeof(*trace) + 2 * (size_t)entries * sizeof(trace->record[0]));
-    if (trace != NULL)
-        trace->unpublished = &trace->record[entries];
+    if (trace == NULL)
+        return NULL;
+    trace->unpublished = &trace->record[entries];
+    block_client_trace(vr->config.client, true);
     return trace;
 }
 
@@ -26,6 +28,8 @@ static void end(struct vbd_ring *vr)
         vr->pool[i].request.at_ns = NULL;
     free(vr->trace);
     vr->trace = NULL;
+    vr->pollable.ops = vbd_ring_ops(false);
+    block_client_trace(vr->config.client, false);
 }
 
 int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to)
@@ -40,6 +44,7 @@ int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to)
     if (vr->trace == NULL)
         return -ENOMEM;
     vr->trace->to = *to;
+    vr->pollable.ops = vbd_ring_ops(true);
     return 0;
 }
 

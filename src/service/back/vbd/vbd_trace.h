@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vbd_trace: Dom0's half of the lives of a ring's requests (splitdom/trace.h), while somebody
- * traces the domain. A ring that is not traced has none, and looks at that once a batch.
+ * traces the domain. A ring that is not traced has none, and the loop serves it by functions
+ * without any look at that (vbd_ring_ops).
  */
 #ifndef SPLITDOM_SERVICE_BACK_VBD_VBD_TRACE_H
 #define SPLITDOM_SERVICE_BACK_VBD_VBD_TRACE_H
