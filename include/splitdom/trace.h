@@ -17,10 +17,11 @@
  * A domain is traced while the node splitdom/trace of its home is a number above 0: the threshold
  * of trace_wants. It fetches its memory by CONTROL_TRACE_MEMORY (splitdom/control.h).
  *
- * A front end decides about a request before it looks at any clock, and puts the decision into the
- * id: its rank, bits 16 to 31. TRACE_RANK_NEVER: nobody looks at it. Otherwise the lower, the
- * smaller the samples that have it, from 1 on. Dom0 and readers go by the rank; of a request that
- * has none (0), of a foreign front end, by a hash of its id.
+ * A front end that has the node feature-trace-rank decides about a request before it looks at any
+ * clock, and puts the decision into the id: its rank, bits 16 to 31. TRACE_RANK_NEVER: nobody looks
+ * at it, nor at one without a decision (0). Otherwise the lower, the smaller the samples that have
+ * it, from 1 on. Dom0 and readers go by the rank. The ids of any other front end mean nothing to
+ * them: Dom0 alone decides, and writes down its own half, which is all that there is.
  */
 #ifndef SPLITDOM_TRACE_H
 #define SPLITDOM_TRACE_H
@@ -71,6 +72,8 @@ enum trace_kind {
     /* Dom0: a domain's clock. at_ns[0] real time, at_ns[1] the domain's, and from there on at_ns[2]
      * / at_ns[3] real nanoseconds a nanosecond of the domain's; at_ns[2] 0: it stands still. */
     TRACE_CLOCK,
+    /* Dom0's half of a life that has no other: the front end writes none down. id: its rank. */
+    TRACE_ALONE,
 };
 
 struct trace_record {
@@ -122,7 +125,7 @@ static inline uint32_t trace_threshold(uint32_t sample)
                                        : UINT32_MAX / sample;
 }
 
-/* What a front end that traces has decided about a request is a part of its id: 0 nothing. */
+/* What was decided about a request is a part of its id: 0 nothing. */
 static inline uint32_t trace_rank(uint64_t id)
 {
     return (uint32_t)(id >> TRACE_RANK_SHIFT) & TRACE_RANK_NEVER;
@@ -132,9 +135,7 @@ static inline uint32_t trace_rank(uint64_t id)
 static inline bool trace_wants(uint32_t threshold, uint64_t id)
 {
     uint32_t rank = trace_rank(id);
-    if (rank == 0)
-        return (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32) <= threshold;
-    return rank != TRACE_RANK_NEVER && (rank - 1) << 16 <= threshold;
+    return rank != 0 && rank != TRACE_RANK_NEVER && (rank - 1) << 16 <= threshold;
 }
 
 #endif

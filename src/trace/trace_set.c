@@ -92,7 +92,7 @@ static bool grow(struct trace_set *set)
     set->index_size = index_size;
     set->room = room;
     for (size_t i = 0; i < set->count; i++) {
-        if (lives[i].halves != (FRONT_HALF | BACK_HALF) || lives[i].class != TRACE_CLASS_FOUND)
+        if (!lives[i].is_alone && lives[i].class != TRACE_CLASS_FOUND)
             put_in_index(set, i);
     }
     return true;
@@ -173,6 +173,18 @@ static void add_found(struct trace_set *set, const struct trace_record *record)
     life->at_ns[TRACE_RETURNED] = record->at_ns[TRACE_RETURNED];
 }
 
+static void add_alone(struct trace_set *set, const struct trace_record *record)
+{
+    struct trace_life *life = new_life(set, record);
+    if (life == NULL)
+        return;
+    life->halves = BACK_HALF;
+    life->is_alone = true;
+    life->status = record->status == 0 ? 0 : -EIO;
+    for (int i = TRACE_TAKEN; i <= TRACE_PUBLISHED; i++)
+        life->at_ns[i] = record->at_ns[i];
+}
+
 static void add_clock(struct trace_set *set, const struct trace_record *record)
 {
     if (set->clock_count == set->clock_room) {
@@ -191,7 +203,7 @@ void trace_set_add(struct trace_set *set, uint32_t source, const struct trace_re
 {
     struct trace_record record = *given;
     bool is_domains = record.kind == TRACE_FRONT || record.kind == TRACE_FOUND;
-    if (record.kind == TRACE_NOTHING || record.kind > TRACE_CLOCK || is_domains != (source != 0)) {
+    if (record.kind == TRACE_NOTHING || record.kind > TRACE_ALONE || is_domains != (source != 0)) {
         set->nonsense++;
         return;
     }
@@ -199,7 +211,7 @@ void trace_set_add(struct trace_set *set, uint32_t source, const struct trace_re
         record.domid = (uint16_t)source;
     if (set->domid != 0 && record.domid != set->domid)
         return;
-    if (record.kind == TRACE_FRONT) {
+    if (record.kind == TRACE_FRONT || record.kind == TRACE_ALONE) {
         set->told++;
         set->asked += weight_of(&record);
     }
@@ -211,6 +223,8 @@ void trace_set_add(struct trace_set *set, uint32_t source, const struct trace_re
         return;
     } else if (record.kind == TRACE_FOUND) {
         add_found(set, &record);
+    } else if (record.kind == TRACE_ALONE) {
+        add_alone(set, &record);
     } else {
         add_half(set, &record, record.kind == TRACE_FRONT ? FRONT_HALF : BACK_HALF);
     }
@@ -279,7 +293,7 @@ static bool makes_sense(const struct trace_life *life, uint64_t end_ns)
 static enum trace_state judge(const struct trace_set *set, struct trace_life *life)
 {
     bool both = life->halves == (FRONT_HALF | BACK_HALF);
-    bool is_foreign = life->halves == BACK_HALF && !set->writes[life->domid];
+    bool is_alone = life->is_alone || (life->halves == BACK_HALF && !set->writes[life->domid]);
     drop_what_was_none(life);
     life->class = (uint8_t)class_of(life);
     if (!makes_sense(life, set->end_ns))
@@ -288,7 +302,7 @@ static enum trace_state judge(const struct trace_set *set, struct trace_life *li
         return TRACE_CUT;
     if (both && (life->at_ns[TRACE_SUBMITTED] == 0 || life->at_ns[TRACE_RETURNED] == 0))
         return TRACE_WRONG;
-    return both || is_foreign ? TRACE_WHOLE : TRACE_HALF;
+    return both || is_alone ? TRACE_WHOLE : TRACE_HALF;
 }
 
 static int by_begin(const void *a, const void *b)

@@ -48,6 +48,7 @@ struct trace_life {
     uint8_t halves;  /* bits 1 front, 2 back; of a hit in the shared cache: both */
     int32_t status;  /* 0 or -errno, as the domain saw it */
     uint32_t weight; /* requests that it stands for, itself included */
+    bool is_alone;   /* Dom0's half is all: the front end writes none down */
     uint8_t class;   /* these two after trace_set_end */
     uint8_t state;
     uint64_t at_ns[TRACE_STAGES];

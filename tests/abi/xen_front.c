@@ -46,6 +46,7 @@ struct front {
     grant_entry_v1_t *grants;
     int image;
     uint64_t random;
+    uint64_t first_id; /* a front end calls its requests what it likes */
 };
 
 static uint32_t draw(struct front *front, uint64_t below)
@@ -100,7 +101,7 @@ static void make_request(struct front *front, uint64_t slot)
     memset(req, 0, sizeof(*req));
     req->operation = BLKIF_OP_READ;
     req->nr_segments = (uint8_t)(1 + draw(front, SEGMENTS_MAX));
-    req->id = slot;
+    req->id = front->first_id + slot;
     for (uint32_t i = 0; i < req->nr_segments; i++) {
         struct blkif_request_segment *seg = &req->seg[i];
         uint32_t pfn = data_pfn(front, slot, i);
@@ -127,7 +128,7 @@ static void verify(struct front *front, const struct blkif_request *req)
     for (uint32_t i = 0; i < req->nr_segments; i++) {
         const struct blkif_request_segment *seg = &req->seg[i];
         uint8_t expected[DOMAIN_PAGE_SIZE];
-        uint8_t *page = domain_page(&front->domain, data_pfn(front, req->id, i));
+        uint8_t *page = domain_page(&front->domain, data_pfn(front, req->id - front->first_id, i));
         size_t bytes = segment_sectors(seg) * 512u;
         memset(expected, UNTOUCHED, sizeof(expected));
         if (pread(front->image, expected + seg->first_sect * 512u, bytes, (off_t)sector * 512) !=
@@ -147,17 +148,18 @@ static void verify(struct front *front, const struct blkif_request *req)
 
 static void complete(struct front *front, uint32_t queue, const struct blkif_response *rsp)
 {
-    if (rsp->id / NR_SLOTS != queue || !front->busy[rsp->id])
+    uint64_t slot = rsp->id - front->first_id;
+    if (slot / NR_SLOTS != queue || !front->busy[slot])
         errx(1, "queue %u: response to request %llu, which is not in flight there", queue,
              (unsigned long long)rsp->id);
-    const struct blkif_request *req = &front->shadow[rsp->id];
+    const struct blkif_request *req = &front->shadow[slot];
     if (rsp->operation != req->operation || rsp->status != BLKIF_RSP_OKAY)
         errx(1, "response: operation %u status %d for a read of sector %llu", rsp->operation,
              rsp->status, (unsigned long long)req->sector_number);
     for (uint32_t i = 0; i < req->nr_segments && !front->vbd.persistent; i++)
         end_access(front, req->seg[i].gref, "after its response");
     verify(front, req);
-    front->busy[rsp->id] = false;
+    front->busy[slot] = false;
 }
 
 static uint64_t free_slot(const struct front *front, uint32_t queue)
@@ -301,7 +303,8 @@ static void usage(void)
           "  --persistent     ask for persistent grants\n"
           "  --queues N       rings, 1..4, as far as the back end has them; default 1\n"
           "  --ring-start N   first index of the ring, 0..4294967295; default 0\n"
-          "  --seed N         of the random numbers; default 1\n",
+          "  --seed N         of the random numbers; default 1\n"
+          "  --first-id N     requests are called N, N + 1, ...; default 0\n",
           stderr);
     exit(2);
 }
@@ -318,10 +321,13 @@ static uint64_t number(const char *text, uint64_t max)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"mini-os", no_argument, NULL, 'm'},      {"persistent", no_argument, NULL, 'p'},
-        {"queues", required_argument, NULL, 'q'}, {"ring-start", required_argument, NULL, 'r'},
-        {"seed", required_argument, NULL, 's'},   {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"mini-os", no_argument, NULL, 'm'},
+                                            {"persistent", no_argument, NULL, 'p'},
+                                            {"queues", required_argument, NULL, 'q'},
+                                            {"ring-start", required_argument, NULL, 'r'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"first-id", required_argument, NULL, 'i'},
+                                            {NULL, 0, NULL, 0}};
     static struct front front = {.random = 1};
     uint32_t index = 0;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -333,6 +339,8 @@ int main(int argc, char **argv)
             front.vbd.queues = (uint32_t)number(optarg, QUEUES_MAX);
         else if (c == 'r')
             index = (uint32_t)number(optarg, UINT32_MAX);
+        else if (c == 'i')
+            front.first_id = number(optarg, UINT64_MAX - SLOTS_MAX);
         else if (c == 's')
             front.random = number(optarg, UINT64_MAX) * 2 + 1;
         else

@@ -90,7 +90,8 @@ static void make_ring(struct path *path)
                                      .client = &path->client,
                                      .ring_ref = {RING_REF},
                                      .port = PORT,
-                                     .persistent_grants = true};
+                                     .persistent_grants = true,
+                                     .trace_ranks = true};
     struct segment *segment = &path->segment;
     int fd;
 

@@ -109,7 +109,7 @@ for devid in 51728 5632; do are $backs/$devid "$tools $offer feature-flush-cache
 [ "$(xenstore-read $backs/5632/removable $backs/5632/device-type | tr '\n' ' ')" = '1 cdrom ' ] || die "the CD-ROM"
 for devid in 51712 51728 5632; do
     are /local/domain/1/device/vbd/$devid \
-        'backend backend-id state virtual-device device-type trusted protocol ring-ref event-channel feature-persistent'
+        'backend backend-id state virtual-device device-type trusted protocol ring-ref event-channel feature-persistent feature-trace-rank'
 done
 exec {to}>&- {from}<&-
 wait $busy

@@ -126,6 +126,8 @@ static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
         rc = xenbus_front_put(xenbus, tx, "protocol", "x86_64-abi");
     if (rc >= 0)
         rc = xenbus_front_put(xenbus, tx, "feature-persistent", "1");
+    if (rc >= 0)
+        rc = xenbus_front_put(xenbus, tx, "feature-trace-rank", "1");
     if (rc >= 0 && front->virtual_completion)
         rc = xenbus_front_put(xenbus, tx, "feature-virtual-completion", "1");
     else if (rc >= 0)

@@ -165,8 +165,8 @@ static void test_a_passed_one_is_of_no_sample(void **state)
     (void)state;
     uint64_t id = 5 | (uint64_t)TRACE_RANK_NEVER << TRACE_RANK_SHIFT;
     assert_false(trace_wants(UINT32_MAX, id));
-    assert_true(trace_wants(UINT32_MAX, 5)); /* of a foreign front end */
-    assert_true(trace_wants(TRACE_THRESHOLD_AUTO, 5));
+    assert_false(trace_wants(UINT32_MAX, 5)); /* nobody has decided */
+    assert_true(trace_wants(UINT32_MAX, 5 | 1 << TRACE_RANK_SHIFT));
 }
 
 int main(void)

@@ -40,7 +40,7 @@ static void add(struct trace_set *set, enum trace_kind kind, uint64_t id, const 
     struct trace_record record = {.kind = (uint8_t)kind,
                                   .domid = DOMID,
                                   .devid = DEVID,
-                                  .id = id,
+                                  .id = trace_rank(id) == 0 ? id | 1 << TRACE_RANK_SHIFT : id,
                                   .sector = 7 * id,
                                   .sector_count = 1};
     for (int i = 0; i < TRACE_STAGES; i++) {
@@ -149,16 +149,18 @@ static void test_a_domain_tells_of_itself_alone(void **state)
 {
     struct trace_set *set = *state;
     struct trace_record record = {
-        .kind = TRACE_FRONT, .domid = 9, .id = 1, .at_ns = {BEGIN_NS + 1}};
+        .kind = TRACE_FRONT, .domid = 9, .id = 1 << TRACE_RANK_SHIFT, .at_ns = {BEGIN_NS + 1}};
     trace_set_add(set, DOMID, &record);
     assert_int_equal(set->lives[0].domid, DOMID);
     record.kind = TRACE_BACK;
     trace_set_add(set, DOMID, &record);
     record.kind = TRACE_CLOCK;
     trace_set_add(set, DOMID, &record);
+    record.kind = TRACE_ALONE;
+    trace_set_add(set, DOMID, &record);
     record.kind = 200;
     trace_set_add(set, DOMID, &record);
-    assert_int_equal(set->nonsense, 3);
+    assert_int_equal(set->nonsense, 4);
     assert_int_equal(set->count, 1);
     assert_int_equal(set->clock_count, 0);
 }
@@ -172,7 +174,30 @@ static void test_an_id_has_one_life(void **state)
     assert_int_equal(set->nonsense, 1);
 }
 
-static void test_of_a_foreign_front_end_half_is_all(void **state)
+/* What Dom0 says that has no other half, never a domain: each record is a life, and stands for as
+ * many requests as its weight says. */
+static void test_half_is_all_of_lives_that_are_alone(void **state)
+{
+    struct trace_set *set = *state;
+    struct trace_record record = {.kind = TRACE_ALONE, .domid = DOMID, .weight = 8};
+    record.id = UINT64_C(1) << TRACE_RANK_SHIFT;
+    record.at_ns[TRACE_TAKEN] = record.at_ns[TRACE_PUBLISHED] = BEGIN_NS + 1;
+    trace_set_add(set, 0, &record);
+    record.status = -1;
+    trace_set_add(set, 0, &record);
+    trace_set_add(set, DOMID, &record);
+    assert_int_equal(set->nonsense, 1);
+    assert_int_equal(set->asked, 16);
+    trace_set_end(set, END_NS);
+    assert_int_equal(set->count, 2);
+    assert_int_equal(set->by_state[TRACE_WHOLE], 2);
+    assert_int_equal(set->lives[0].weight, 8);
+    assert_int_equal(set->lives[0].class + set->lives[1].class,
+                     TRACE_CLASS_HIT + TRACE_CLASS_OTHER);
+}
+
+/* As a domain that has no memory for a trace. */
+static void test_of_a_domain_that_writes_nothing_half_is_all(void **state)
 {
     struct trace_set *set = *state;
     set->writes[DOMID] = false;
@@ -220,12 +245,12 @@ static void test_takes_the_sample_and_the_domain(void **state)
     (void)state;
     assert_int_equal(trace_set_init(&set, DOMID, 10, BEGIN_NS), 0);
     for (uint64_t id = 0; id < 10000; id++)
-        add(&set, TRACE_BACK, id, miss);
+        add(&set, TRACE_BACK, id | (1 + 6 * id) << TRACE_RANK_SHIFT, miss);
     assert_true(set.count > 800 && set.count < 1200);
     size_t before = set.count;
     set.domid = DOMID + 1;
     for (uint64_t id = 10000; id < 20000; id++)
-        add(&set, TRACE_BACK, id, miss);
+        add(&set, TRACE_BACK, id | 1 << TRACE_RANK_SHIFT, miss);
     assert_int_equal(set.count, before);
     trace_set_fini(&set);
 }
@@ -272,7 +297,7 @@ static void test_nonsense_makes_no_broken_trace(void **state)
         for (size_t k = 0; k < sizeof(record); k++)
             bytes[k] = (uint8_t)prng_next(&prng);
         record.kind = (uint8_t)prng_below(&prng, 6);
-        record.id = prng_below(&prng, 64);
+        record.id = prng_below(&prng, 64) | UINT64_C(1) << TRACE_RANK_SHIFT;
         record.devid = DEVID;
         for (int k = 0; k < TRACE_STAGES && i % 2 == 0; k++)
             record.at_ns[k] = BEGIN_NS + (uint64_t)k * prng_below(&prng, 3);
@@ -318,7 +343,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_times_out_of_order_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_domain_tells_of_itself_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_id_has_one_life, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_of_a_foreign_front_end_half_is_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_half_is_all_of_lives_that_are_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_of_a_domain_that_writes_nothing_half_is_all, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_what_began_before_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_domains_time, setup, teardown),
         cmocka_unit_test(test_takes_the_sample_and_the_domain),

@@ -34,8 +34,11 @@ static int teardown(void **state)
 /* Ten nanoseconds between stages. */
 static struct trace_record record_of(enum trace_kind kind, uint64_t id)
 {
-    struct trace_record record = {
-        .kind = (uint8_t)kind, .domid = DOMID, .devid = DEVID, .id = id, .sector_count = 1};
+    struct trace_record record = {.kind = (uint8_t)kind,
+                                  .domid = DOMID,
+                                  .devid = DEVID,
+                                  .id = id | UINT64_C(1) << TRACE_RANK_SHIFT,
+                                  .sector_count = 1};
     for (int i = 0; i < TRACE_STAGES; i++) {
         if (trace_stage_is_front((enum trace_stage)i) == (kind == TRACE_FRONT))
             record.at_ns[i] = BEGIN_NS + 10 * ((uint64_t)i + 1);
@@ -102,7 +105,7 @@ static void lives_differ_by_id_and_disk_and_domain(void **state)
     (void)state;
     struct trace_record record = record_of(TRACE_BACK, 1);
     add(&record);
-    record.id = 2;
+    record.id++;
     add(&record);
     record.devid++;
     add(&record);
@@ -237,7 +240,7 @@ static void a_record_of_nothing_is_nonsense(void **state)
     struct trace_record record = record_of(TRACE_BACK, 1);
     record.kind = TRACE_NOTHING;
     trace_set_add(&set, 0, &record);
-    record.kind = TRACE_CLOCK + 1;
+    record.kind = TRACE_ALONE + 1;
     trace_set_add(&set, 0, &record);
     record.kind = TRACE_FRONT; /* out of Dom0's memory */
     trace_set_add(&set, 0, &record);

@@ -183,6 +183,7 @@ static int create_rings(struct xenbus_back *back, const struct vbd_transport *tr
                                      .client_hold = &vbd->use->hold,
                                      .page_order = transport->page_order,
                                      .persistent_grants = transport->persistent_grants,
+                                     .trace_ranks = transport->trace_ranks,
                                      .writable = vbd->options.writable,
                                      .discard = vbd->discard,
                                      .virtual_completion = transport->virtual_completion &&

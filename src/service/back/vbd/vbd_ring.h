@@ -52,6 +52,7 @@ struct vbd_ring_config {
     evtchn_port_t port; /* the domain's port to notify, and the vCPU that it is bound to */
     uint32_t vcpu;
     bool persistent_grants;
+    bool trace_ranks;        /* ids have them (splitdom/trace.h); else they mean nothing */
     bool writable;           /* and the vdisk is */
     bool discard;            /* where the vdisk can */
     bool virtual_completion; /* see splitdom/xen/blkif.h; then the next two are used */

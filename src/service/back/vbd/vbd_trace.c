@@ -43,6 +43,8 @@ int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to)
         vr->trace = make(vr);
     if (vr->trace == NULL)
         return -ENOMEM;
+    if (vr->trace->to.threshold != to->threshold)
+        trace_pace_init(&vr->trace->pace, to->threshold);
     vr->trace->to = *to;
     vr->pollable.ops = vbd_ring_ops(true);
     return 0;
@@ -50,7 +52,7 @@ int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to)
 
 bool vbd_trace_wants_any(const struct vbd_ring *vr, const struct blkif_request *req, int count)
 {
-    bool any = false;
+    bool any = !vr->config.trace_ranks;
     for (int i = 0; i < count; i++)
         any |= trace_wants(vr->trace->to.threshold, req[i].id);
     return any;
@@ -61,24 +63,43 @@ void vbd_trace_taken(struct vbd_ring *vr)
     vr->trace->taken_ns = clock_monotonic_ns();
 }
 
-static struct trace_record record_of(const struct vbd_ring *vr, uint64_t id, uint8_t operation)
+/* Is a request of the sample? record: then its first fields, else nothing. */
+static bool choose(struct vbd_ring *vr, uint64_t id, struct trace_record *record)
 {
-    return (struct trace_record){
-        .kind = TRACE_BACK,
-        .operation = operation,
-        .domid = vr->config.segment->domid,
-        .devid = vr->config.devid,
-        .id = id,
-        .at_ns = {[TRACE_TAKEN] = vr->trace->taken_ns, [TRACE_JUDGED] = clock_monotonic_ns()}};
+    struct vbd_trace *trace = vr->trace;
+    if (vr->config.trace_ranks) {
+        if (!trace_wants(trace->to.threshold, id))
+            return false;
+        *record = (struct trace_record){.kind = TRACE_BACK, .id = id};
+        return true;
+    }
+    if (!trace_pace_is_due(&trace->pace)) {
+        if (trace_pace_pass(&trace->pace))
+            trace_pace_look(&trace->pace, trace->taken_ns);
+        return false;
+    }
+    *record = (struct trace_record){.kind = TRACE_ALONE};
+    record->id = trace_pace_choose(&trace->pace, trace->taken_ns, &record->weight);
+    record->id <<= TRACE_RANK_SHIFT;
+    return true;
+}
+
+static void fill(const struct vbd_ring *vr, struct trace_record *record, uint8_t operation)
+{
+    record->operation = operation;
+    record->domid = vr->config.segment->domid;
+    record->devid = vr->config.devid;
+    record->at_ns[TRACE_TAKEN] = vr->trace->taken_ns;
+    record->at_ns[TRACE_JUDGED] = clock_monotonic_ns();
 }
 
 void vbd_trace_judged(struct vbd_ring *vr, struct pending *p, uint8_t operation, uint64_t sector,
                       uint64_t sector_count)
 {
-    if (!trace_wants(vr->trace->to.threshold, p->request.id))
-        return;
     struct trace_record *record = &vr->trace->record[p - vr->pool];
-    *record = record_of(vr, p->request.id, operation);
+    if (!choose(vr, p->request.id, record))
+        return;
+    fill(vr, record, operation);
     record->sector = sector;
     record->sector_count = (uint32_t)sector_count;
     p->request.at_ns = record->at_ns;
@@ -105,9 +126,10 @@ void vbd_trace_answered(struct vbd_ring *vr, struct pending *p, int16_t status)
 
 void vbd_trace_refused(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status)
 {
-    if (!trace_wants(vr->trace->to.threshold, id))
+    struct trace_record record;
+    if (!choose(vr, id, &record))
         return;
-    struct trace_record record = record_of(vr, id, operation);
+    fill(vr, &record, operation);
     keep(vr, &record, status);
 }
 

@@ -8,11 +8,13 @@
 #define SPLITDOM_SERVICE_BACK_VBD_VBD_TRACE_H
 
 #include "service/back/vbd/vbd_ring.h"
+#include "trace/trace_pace.h"
 #include "trace/trace_writer.h"
 
 struct vbd_trace {
     struct back_trace to;
-    uint64_t taken_ns; /* the present batch */
+    uint64_t taken_ns;      /* the present batch */
+    struct trace_pace pace; /* of a front end whose ids have no ranks: which of its requests */
     uint32_t unpublished_count;
     struct trace_record *unpublished; /* of responses that the front end cannot see yet */
     struct trace_record record[];     /* by the number of the request's struct pending */
@@ -23,7 +25,8 @@ struct vbd_trace {
 int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to);
 
 /* All with vr->trace: */
-/* Is one of these of the sample? If not, they can be started as if nobody traced. */
+/* Is one of these of the sample, as far as that is known before they are judged? If not, they can
+ * be started as if nobody traced. */
 bool vbd_trace_wants_any(const struct vbd_ring *vr, const struct blkif_request *req, int count);
 /* Some requests have been seen on the ring. */
 void vbd_trace_taken(struct vbd_ring *vr);

@@ -108,7 +108,7 @@ static int read_queues(struct xenbus_back *back, const struct vbd_transport_limi
 int vbd_transport_read(struct xenbus_back *back, const struct vbd_transport_limits *limits,
                        struct vbd_transport *out, const char **what)
 {
-    uint64_t persistent, stamped;
+    uint64_t persistent, stamped, ranks;
     assert(limits->max_page_order <= BLKIF_RING_PAGE_ORDER_MAX);
     assert(limits->max_queues > 0 && limits->max_queues <= VBD_QUEUES_MAX);
     *out = (struct vbd_transport){0};
@@ -122,9 +122,12 @@ int vbd_transport_read(struct xenbus_back *back, const struct vbd_transport_limi
     rc = xenbus_back_front_number(back, "feature-persistent", UINT32_MAX, 0, &persistent);
     if (rc == 0)
         rc = xenbus_back_front_number(back, "feature-virtual-completion", UINT32_MAX, 0, &stamped);
+    if (rc == 0)
+        rc = xenbus_back_front_number(back, "feature-trace-rank", UINT32_MAX, 0, &ranks);
     if (rc < 0)
         return rc;
     out->persistent_grants = persistent != 0;
     out->virtual_completion = stamped != 0;
+    out->trace_ranks = ranks != 0;
     return 0;
 }

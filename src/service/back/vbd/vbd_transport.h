@@ -33,6 +33,7 @@ struct vbd_transport {
     struct vbd_queue queue[VBD_QUEUES_MAX];
     bool persistent_grants;
     bool virtual_completion; /* it wants that, offered or not */
+    bool trace_ranks;        /* its ids have them (splitdom/trace.h) */
 };
 
 /* What was offered: at most so large and so many. */

@@ -7,7 +7,8 @@ static void note(void *ctx, const struct trace_record *record)
 {
     struct top_latency *latency = ctx;
     uint64_t taken_ns = record->at_ns[TRACE_TAKEN], published_ns = record->at_ns[TRACE_PUBLISHED];
-    if (record->kind != TRACE_BACK || published_ns < taken_ns ||
+    bool is_dom0s = record->kind == TRACE_BACK || record->kind == TRACE_ALONE;
+    if (!is_dom0s || published_ns < taken_ns ||
         !trace_wants(trace_threshold(TOP_LATENCY_SAMPLE), record->id))
         return;
     if (latency->count == latency->room) {

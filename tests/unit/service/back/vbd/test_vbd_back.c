@@ -72,6 +72,7 @@ static void offers_that_linux_takes_connect(void **state)
         {"feature-persistent", "yes", false},
         {"feature-persistent", "", false},
         {"feature-virtual-completion", "yes", true},
+        {"feature-trace-rank", "yes", true},
     };
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         char value[32];
