@@ -299,7 +299,8 @@ static void vbd_opened(struct xenbus_front *front)
     start_queues(bf);
     blkfront_view_start(bf);
     /* Not first when the domain's thread gets to it: no request is to be missed. */
-    (void)domu_trace_read(&domu->trace, &domu->life);
+    if (domu_trace_read(&domu->trace, &domu->life) > 0)
+        fronts_trace(&domu->fronts);
     vbd_trace(front);
 }
 
