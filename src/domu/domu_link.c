@@ -279,6 +279,8 @@ static int look_at_settings(struct domu *domu)
         rc = domu_trace_read(&domu->trace, &domu->life);
         if (rc > 0)
             fronts_trace(&domu->fronts);
+        if (rc >= 0)
+            domu_trace_tidy(&domu->trace);
     }
     return rc < 0 ? rc : 0;
 }

@@ -35,8 +35,17 @@ int domu_trace_read(struct domu_trace *trace, struct life *life)
     if (trace->threshold == 0 && map_memory(trace, life) < 0)
         return 0;
     trace->threshold = (uint32_t)wanted;
+    trace->is_used |= wanted > 0;
     trace_writer_show_active(&trace->writer, wanted > 0);
     return 1;
+}
+
+void domu_trace_tidy(struct domu_trace *trace)
+{
+    if (trace->threshold == 0 && trace->is_used) {
+        trace->is_used = false;
+        trace_writer_forget(&trace->writer);
+    }
 }
 
 bool domu_trace_stop(struct domu_trace *trace)

@@ -57,6 +57,18 @@ void trace_writer_unmap(struct trace_writer *writer)
     writer->head = NULL;
 }
 
+void trace_writer_forget(struct trace_writer *writer)
+{
+    if (writer->head == NULL)
+        return;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t first = sizeof(*writer->head) + writer->lanes * sizeof(struct trace_lane);
+    first = (first + page - 1) / page * page;
+    size_t bytes = trace_memory_bytes(writer->lanes, writer->records);
+    if (bytes > first)
+        (void)madvise((uint8_t *)writer->head + first, bytes - first, MADV_REMOVE);
+}
+
 void trace_writer_show_active(struct trace_writer *writer, bool active)
 {
     store_release_u32(&writer->head->active, active);

@@ -28,6 +28,11 @@ int trace_writer_map(struct trace_writer *writer, uint32_t lanes, uint32_t recor
 /* Nobody writes any more. Without a memory: nothing. */
 void trace_writer_unmap(struct trace_writer *writer);
 
+/* Nobody reads any more: the pages of the records go back to the system; the memory stays, and
+ * counts on. Who still writes does no harm: a page or two come back, and a record may be lost. Only
+ * the file's own permissions can forbid it: then nothing happens. Without a memory: nothing. */
+void trace_writer_forget(struct trace_writer *writer);
+
 /* Whether its writer writes: for readers to know. */
 void trace_writer_show_active(struct trace_writer *writer, bool active);
 

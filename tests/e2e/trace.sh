@@ -48,6 +48,25 @@ reap $((60000 * slack)) $all
 check all.json 1.out 2.out 3.out 4.out
 grep -q '^hits: [1-9]' all.table && grep -q '^  completed .* Dom0 ' all.table || die "no stages: $(cat all.table)"
 
+# What nobody reads is nobody's: Dom0 has no memory of its own any more, and a domain that goes on has given back its pages.
+"$BIN/client" 1 1000000 --rate 2000 --no-record >rest.out 2>rest.err &
+rest=$!
+eventually 10 domains_are 1 || die "no domain"
+service trace --seconds 0.5 >rest.table 2>rest.err2 || die "$(cat rest.err2)"
+trace_pages() { # of the memories whose name matches, in pages
+    local fd sum=0
+    for fd in /proc/"$(dom0_pid)"/fd/*; do
+        case $(readlink "$fd") in
+        /memfd:$1*) sum=$((sum + $(stat -L -c %b "$fd") / 8)) ;;
+        esac
+    done
+    echo $sum
+}
+eventually 10 eval '[ "$(trace_pages "splitdom-trace ")" -le 8 ]' || die "the domain keeps $(trace_pages 'splitdom-trace ') pages"
+eventually 10 eval '! ls -l /proc/'"$(dom0_pid)"'/fd /proc/'"$(dom0_pid)"'/map_files 2>/dev/null | grep -q splitdom-trace-dom0' || die "Dom0 keeps its memory"
+kill -TERM $rest
+reap $((60000 * slack)) $rest
+
 # A sample of one domain: every tenth or so. The others are not in it.
 "$BIN/client" 2 $((requests * 2)) --no-record --json --seed 5 >5.out 2>5.err &
 busy=$!

@@ -217,8 +217,10 @@ static int trace_memory(void *ctx, struct domain *domain)
 static void trace_end(void *ctx, struct control_peer *asker)
 {
     struct dom0 *d = ctx;
-    if (tracer_end(&d->tracer, asker))
-        trace_all(d);
+    if (!tracer_end(&d->tracer, asker))
+        return;
+    trace_all(d);
+    tracer_tidy(&d->tracer, d->unmapper);
 }
 
 static void stop(void *ctx)

@@ -228,7 +228,7 @@ void domain_destroy(struct domain *domain)
     if (toolstack_remove_domain(host->back.store, domain->domid) < 0)
         host->nodes_left(host->ctx, domain->domid);
     xs_server_release(host->back.store, domain->domid);
-    tracer_domain_fini(&domain->trace);
+    tracer_domain_fini(&domain->trace, host->unmapper);
     if (domain->segment_fd >= 0)
         close(domain->segment_fd);
     if (domain->memory != NULL)

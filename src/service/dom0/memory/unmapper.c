@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/container_of.h"
 #include "base/list.h"
@@ -15,8 +17,9 @@
 
 struct job {
     struct list_node link;
-    struct segment segment; /* zeroed: it is a cache */
-    struct cache *cache;    /* NULL: it is a segment */
+    struct segment segment; /* zeroed: it is none */
+    struct cache *cache;    /* NULL: it is none */
+    struct unmapper_file file;
 };
 
 struct unmapper {
@@ -31,6 +34,14 @@ struct unmapper {
 static uint64_t bytes_of(const struct segment *segment)
 {
     return (uint64_t)segment->nr_pages << XEN_PAGE_SHIFT;
+}
+
+static void let_go(const struct unmapper_file *file)
+{
+    if (file->base != NULL)
+        munmap(file->base, file->bytes);
+    if (file->fd >= 0)
+        close(file->fd);
 }
 
 static void *unmap_all(void *arg)
@@ -50,8 +61,8 @@ static void *unmap_all(void *arg)
         uint64_t bytes = bytes_of(&job->segment);
         if (job->cache != NULL)
             cache_destroy(job->cache);
-        else
-            segment_detach(&job->segment);
+        segment_detach(&job->segment);
+        let_go(&job->file);
         free(job);
         pthread_mutex_lock(&u->lock);
         store_full_u64(&u->pending_bytes, u->pending_bytes - bytes);
@@ -94,6 +105,7 @@ void unmapper_take(struct unmapper *u, struct segment *segment)
         return;
     }
     job->segment = *segment;
+    job->file.fd = -1;
     memset(segment, 0, sizeof(*segment));
     put(u, job);
 }
@@ -107,6 +119,18 @@ void unmapper_take_cache(void *ctx, struct cache *cache)
         return;
     }
     job->cache = cache;
+    job->file.fd = -1;
+    put(u, job);
+}
+
+void unmapper_take_file(struct unmapper *u, const struct unmapper_file *file)
+{
+    struct job *job = u == NULL ? NULL : calloc(1, sizeof(*job));
+    if (job == NULL) {
+        let_go(file);
+        return;
+    }
+    job->file = *file;
     put(u, job);
 }
 

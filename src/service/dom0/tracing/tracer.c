@@ -101,6 +101,19 @@ bool tracer_end(struct tracer *tracer, const void *asker)
     return true;
 }
 
+void tracer_tidy(struct tracer *tracer, struct unmapper *unmapper)
+{
+    if (!list_is_empty(&tracer->sessions) || tracer->fd < 0)
+        return;
+    const struct unmapper_file file = {.base = tracer->writer.head,
+                                       .bytes =
+                                           trace_memory_bytes(TRACE_DOM0_LANES, TRACE_DOM0_RECORDS),
+                                       .fd = tracer->fd};
+    tracer->writer.head = NULL;
+    tracer->fd = -1;
+    unmapper_take_file(unmapper, &file);
+}
+
 static bool covers(const struct session *session, uint32_t domid)
 {
     return session->domid == 0 || session->domid == domid;
@@ -163,10 +176,10 @@ int tracer_fetch(struct tracer *tracer, struct tracer_domain *domain)
     return fd;
 }
 
-void tracer_domain_fini(struct tracer_domain *domain)
+void tracer_domain_fini(struct tracer_domain *domain, struct unmapper *unmapper)
 {
     list_drop(&domain->link);
     if (domain->fd >= 0)
-        close(domain->fd);
+        unmapper_take_file(unmapper, &(struct unmapper_file){.fd = domain->fd});
     domain->fd = -1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,9 +95,9 @@ static void test_gives_each_memory_once_to_who_traces_it(void **state)
     assert_int_equal(tracer_next(&tracer, &late, &domid, &fresh), fd);
     assert_false(fresh);
     (void)tracer_end(&tracer, &late);
-    tracer_domain_fini(&two);
+    tracer_domain_fini(&two, NULL);
     assert_int_equal(tracer_next(&tracer, &all, &domid, &fresh), -EAGAIN); /* it has ended */
-    tracer_domain_fini(&one);
+    tracer_domain_fini(&one, NULL);
     (void)tracer_end(&tracer, &all);
     (void)tracer_end(&tracer, &second);
     tracer_fini(&tracer);
@@ -153,7 +154,7 @@ static void test_memories_are_given_in_the_order_in_which_they_were_fetched(void
     assert_int_equal(tracer_next(&tracer, &asker, &domid, &fresh), -EAGAIN);
     (void)tracer_end(&tracer, &asker);
     for (int i = 0; i < 3; i++)
-        tracer_domain_fini(&domains[i]);
+        tracer_domain_fini(&domains[i], NULL);
     assert_int_equal(domains[0].fd, -1);
     tracer_fini(&tracer);
 }
@@ -174,7 +175,30 @@ static void test_a_domains_memory_keeps_its_size(void **state)
     munmap(page, 4096);
     assert_true(ftruncate(fd, 0) < 0);
     assert_true(ftruncate(fd, 1 << 30) < 0);
-    tracer_domain_fini(&domain);
+    tracer_domain_fini(&domain, NULL);
+    tracer_fini(&tracer);
+}
+
+/* Nobody keeps what nobody reads, and the next trace has a memory again. */
+static void test_dom0s_memory_goes_with_the_last_trace(void **state)
+{
+    struct tracer tracer;
+    int a, b;
+    (void)state;
+    tracer_init(&tracer);
+    tracer_tidy(&tracer, NULL); /* there is none */
+    for (int i = 0; i < 2; i++) {
+        int fd = tracer_begin(&tracer, &a, 0, 1);
+        assert_int_equal(tracer_begin(&tracer, &b, 1, 1), fd);
+        (void)tracer_end(&tracer, &a);
+        tracer_tidy(&tracer, NULL);
+        assert_true(fcntl(fd, F_GETFD) >= 0);
+        assert_non_null(tracer.writer.head);
+        (void)tracer_end(&tracer, &b);
+        tracer_tidy(&tracer, NULL);
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+        assert_null(tracer.writer.head);
+    }
     tracer_fini(&tracer);
 }
 
@@ -183,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_most_is_wanted_of_each_domain),
         cmocka_unit_test(test_one_trace_for_each_connection),
+        cmocka_unit_test(test_dom0s_memory_goes_with_the_last_trace),
         cmocka_unit_test(test_nobody_else_can_write_to_dom0s_memory),
         cmocka_unit_test(test_gives_each_memory_once_to_who_traces_it),
         cmocka_unit_test(test_dom0s_memory_is_active_while_somebody_traces),
