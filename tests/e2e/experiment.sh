@@ -16,7 +16,7 @@ exec "$BIN/service" "\$@"
 END
 cat >programs/client <<END
 #!/bin/bash
-[ ! -e "$PWD/hold" ] || { touch "$PWD/held"; exec sleep 1000; }
+[ ! -e "$PWD/hold" ] || { echo \$\$ >>"$PWD/held"; exec sleep 1000; }
 exec "$BIN/client" "\$@"
 END
 chmod +x programs/*
@@ -55,7 +55,19 @@ reap 20000 $pid
 [ $status = 130 ] || die "exit $status when interrupted: $(cat first.err)"
 grep -q 'the same command goes on' first.err || die "says: $(cat first.err)"
 runs_are out 0 || die "half a run is kept"
+
+# Killed in its first run: what it has left behind is ended by the next one, which goes on.
+rm held
+"$experiment" tiny.json --out out >first.out 2>first.err &
+pid=$!
+eventually 20 test -s held || die "no client runs: $(cat first.err)"
+kill -KILL $pid
+reap 20000 $pid
+rundir=$(cat out/part/rundir)
+"$BIN/service" status --rundir "$rundir" --name experiment >/dev/null || die "no service is left behind in '$rundir'"
 rm hold
+# shellcheck disable=SC2046 # several
+kill $(cat held)
 
 # A run that takes too long has failed.
 sed 's/"repetitions": 1/"limit_s": 1, &/' tiny.json >limit.json
@@ -64,6 +76,8 @@ expect 1 'client one has not ended after limit_s' "$experiment" limit.json --out
 rm hold
 
 expect 0 '^# Is 20 ms' "$experiment" tiny.json --out out
+[ ! -e "$rundir" ] || die "what was left behind is still there: $(ls "$rundir")"
+[ -z "$(find out -name rundir)" ] || die "the place of the service is kept"
 runs_are out 10 || die "not 10 runs: $(ls out/runs)"
 grep -q 'run 10 of 10, about [0-9]* s left' stderr || die "no progress: $(cat stderr)"
 [ "$(head -n 1 out/results.csv)" = round,seed,disk,tdf,again,client,metric,value ] || die "$(head -n 1 out/results.csv)"
