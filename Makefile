@@ -191,7 +191,7 @@ $(OUT)/tests/%.o: CPPFLAGS += -Itests -I. $(if $(CMOCKA),,-Itests/aarch64)
 
 # Calls of the library that a unit test takes over (__wrap_NAME).
 $(OUT)/tests/test_sector_index: WRAP := malloc
-$(OUT)/tests/test_recorder: WRAP := ftruncate close write
+$(OUT)/tests/test_recorder_disk: WRAP := ftruncate close write
 $(OUT)/tests/test_segment: WRAP := memfd_create fcntl
 $(OUT)/tests/test_memory_file: WRAP := memfd_create
 $(OUT)/tests/test_domu_events: WRAP := xs_client_read
