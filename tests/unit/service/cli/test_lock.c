@@ -1,106 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/* lock: one holder at a time, and how a holder ends. */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "service/cli/lock.h"
-
-struct fixture {
-    char directory[64];
-    char path[96];
-};
-
-/* Another process that holds the lock until it is told, or killed. */
-struct holder {
-    pid_t pid;
-    int release_fd;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    snprintf(f->directory, sizeof(f->directory), "/tmp/test_lock.XXXXXX");
-    if (mkdtemp(f->directory) == NULL)
-        return -1;
-    snprintf(f->path, sizeof(f->path), "%s/lock", f->directory);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    unlink(f->path);
-    rmdir(f->directory);
-    free(f);
-    return 0;
-}
-
-static void hold(const char *path, int ready_fd, int release_fd)
-{
-    struct lock lock;
-    pid_t other;
-    char byte;
-    int rc = lock_acquire(path, &lock, &other);
-
-    if (rc < 0 || write(ready_fd, "x", 1) != 1)
-        _exit(1);
-    if (read(release_fd, &byte, 1) < 0)
-        _exit(2);
-    lock_release(&lock);
-    _exit(0);
-}
-
-static struct holder start_holder(const struct fixture *f)
-{
-    struct holder holder;
-    int ready[2], release[2];
-    char byte;
-
-    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(release, O_CLOEXEC), 0);
-    holder.pid = fork();
-    assert_true(holder.pid >= 0);
-    if (holder.pid == 0) {
-        close(release[1]);
-        hold(f->path, ready[1], release[0]);
-    }
-    close(ready[1]);
-    close(release[0]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    holder.release_fd = release[1];
-    return holder;
-}
-
-static void end_holder(struct holder *holder, int signal_number)
-{
-    int status;
-
-    if (signal_number != 0)
-        kill(holder->pid, signal_number);
-    close(holder->release_fd);
-    assert_int_equal(waitpid(holder->pid, &status, 0), holder->pid);
-    if (signal_number == 0)
-        assert_int_equal(status, 0);
-}
+#include "unit/service/cli/lock_fixture.h"
 
 static void nobody_holds_what_is_not_there(void **state)
 {
@@ -248,139 +155,6 @@ static void a_holder_that_has_just_been_killed_is_waited_for(void **state)
     }
 }
 
-static void refuses_a_symbolic_link(void **state)
-{
-    struct fixture *f = *state;
-    struct lock lock;
-    pid_t pid;
-
-    assert_int_equal(symlink("/tmp/elsewhere", f->path), 0);
-    assert_int_equal(lock_acquire(f->path, &lock, &pid), -ELOOP);
-    assert_int_equal(lock_holder(f->path, &pid), -ELOOP);
-}
-
-static void nobody_holds_the_lock_of_a_directory_that_is_not_there(void **state)
-{
-    struct fixture *f = *state;
-    char path[128];
-    pid_t pid = 7;
-
-    snprintf(path, sizeof(path), "%s/none/lock", f->directory);
-    assert_int_equal(lock_holder(path, &pid), 0);
-    assert_int_equal(pid, 0);
-}
-
-/* A cleaner of temporary files removes the file of a holder that lives. */
-static void a_removed_file_frees_nothing(void **state)
-{
-    struct fixture *f = *state;
-    struct holder holder = start_holder(f);
-    struct lock lock;
-    pid_t pid;
-
-    assert_int_equal(unlink(f->path), 0);
-    assert_int_equal(lock_holder(f->path, &pid), 0);
-    assert_int_equal(pid, LOCK_HOLDER_UNKNOWN);
-    assert_int_equal(lock_acquire(f->path, &lock, &pid), -EAGAIN);
-    assert_int_equal(pid, LOCK_HOLDER_UNKNOWN);
-    end_holder(&holder, 0);
-    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
-    lock_release(&lock);
-}
-
-static void the_holder_makes_a_removed_file_anew(void **state)
-{
-    struct fixture *f = *state;
-    struct lock lock;
-    pid_t pid;
-
-    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
-    assert_int_equal(unlink(f->path), 0);
-    assert_int_equal(lock_restore(&lock), 0);
-    assert_int_equal(access(f->path, F_OK), 0);
-    assert_int_equal(lock_restore(&lock), 0);
-    lock_release(&lock);
-    assert_int_equal(access(f->path, F_OK), -1);
-}
-
-static void a_directory_that_took_the_name_is_left_alone(void **state)
-{
-    struct fixture *f = *state;
-    struct lock lock;
-    char moved[96];
-    pid_t pid;
-
-    snprintf(moved, sizeof(moved), "%s.moved", f->directory);
-    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
-    assert_int_equal(rename(f->directory, moved), 0);
-    assert_int_equal(lock_restore(&lock), -ESTALE);
-    assert_int_equal(mkdir(f->directory, 0700), 0);
-    assert_int_equal(lock_restore(&lock), -ESTALE);
-    assert_int_equal(access(f->path, F_OK), -1);
-    assert_int_equal(rmdir(f->directory), 0);
-    assert_int_equal(rename(moved, f->directory), 0);
-    assert_int_equal(lock_restore(&lock), 0);
-    lock_release(&lock);
-}
-
-static void release_spares_a_file_of_somebody_else(void **state)
-{
-    struct fixture *f = *state;
-    struct lock lock;
-    pid_t pid;
-    int fd;
-
-    assert_int_equal(lock_acquire(f->path, &lock, &pid), 0);
-    assert_int_equal(unlink(f->path), 0);
-    fd = open(f->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    lock_release(&lock);
-    assert_int_equal(access(f->path, F_OK), 0);
-    close(fd);
-}
-
-/* The lock of a file that was removed meanwhile is no lock: many processes take and release it as
- * fast as they can, and at no time two of them may be inside. */
-static void contend(const struct fixture *f, const char *inside)
-{
-    struct lock lock;
-    pid_t pid;
-
-    for (int i = 0; i < 2000; i++) {
-        int rc = lock_acquire(f->path, &lock, &pid);
-        if (rc == -EAGAIN)
-            continue;
-        if (rc < 0)
-            _exit(1);
-        const int alone = open(inside, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-        if (alone < 0)
-            _exit(2);
-        close(alone);
-        unlink(inside);
-        lock_release(&lock);
-    }
-    _exit(0);
-}
-
-static void two_never_hold_it(void **state)
-{
-    struct fixture *f = *state;
-    pid_t children[3];
-    char inside[128];
-
-    snprintf(inside, sizeof(inside), "%s/inside", f->directory);
-    for (int i = 0; i < 3; i++) {
-        children[i] = fork();
-        if (children[i] == 0)
-            contend(f, inside);
-    }
-    for (int i = 0; i < 3; i++) {
-        int status;
-        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-        assert_int_equal(status, 0);
-    }
-}
-
 /* What is released after a refusal closes nothing of somebody else's. */
 static void a_refusal_holds_no_descriptor(void **state)
 {
@@ -407,16 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_holder_that_is_ending_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(a_holder_that_has_just_been_killed_is_waited_for, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(refuses_a_symbolic_link, setup, teardown),
-        cmocka_unit_test_setup_teardown(nobody_holds_the_lock_of_a_directory_that_is_not_there,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_removed_file_frees_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_holder_makes_a_removed_file_anew, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_directory_that_took_the_name_is_left_alone, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(release_spares_a_file_of_somebody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(a_refusal_holds_no_descriptor, setup, teardown),
-        cmocka_unit_test_setup_teardown(two_never_hold_it, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
