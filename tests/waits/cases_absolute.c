@@ -2,12 +2,10 @@
 /* Waits until a time by some clock. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <mqueue.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <threads.h>
 #include <unistd.h>
 
@@ -223,42 +221,6 @@ static void c11_cond(void)
     over(result == thrd_timedout ? ETIMEDOUT : EINVAL);
 }
 
-static void futex_until(int op, clockid_t clock)
-{
-    uint32_t word = 0;
-    struct timespec until = wait_until(clock);
-    begin();
-    long rc = syscall(SYS_futex, &word, op, 0, &until, NULL, FUTEX_BITSET_MATCH_ANY);
-    over(rc < 0 ? errno : 0);
-}
-
-static void futex_monotonic(void)
-{
-    futex_until(FUTEX_WAIT_BITSET, CLOCK_MONOTONIC);
-}
-
-static void futex_realtime(void)
-{
-    futex_until(FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, CLOCK_REALTIME);
-}
-
-struct waiter {
-    uint64_t value, address;
-    uint32_t flags, reserved;
-};
-
-static void futexes(void)
-{
-    uint32_t words[2] = {0, 0};
-    struct waiter waiters[2] = {{0, (uintptr_t)&words[0], 2, 0}, {0, (uintptr_t)&words[1], 2, 0}};
-    struct timespec until = wait_until(CLOCK_MONOTONIC);
-    begin();
-    long rc = syscall(449, waiters, 2, 0, &until, CLOCK_MONOTONIC);
-    if (rc < 0 && errno == ENOSYS)
-        absent("no futex_waitv");
-    over(rc < 0 ? errno : 0);
-}
-
 #ifdef __GLIBC__
 static void cond_clock(clockid_t clock)
 {
@@ -388,9 +350,6 @@ const struct wait_case cases_absolute[] = {
     {"mq_timedreceive", KIND_WAIT, mq_receive_timed, 0, 0, 0, 0, 0},
     {"mq_timedsend", KIND_WAIT, mq_send_timed, 0, 0, 0, 0, 0},
     {"cnd_timedwait", KIND_WAIT, c11_cond, 0, 0, 0, 0, 0},
-    {"futex bitset MONOTONIC", KIND_WAIT, futex_monotonic, 0, 0, 0, 0, 0},
-    {"futex bitset REALTIME", KIND_WAIT, futex_realtime, 0, 0, 0, 0, 0},
-    {"futex_waitv", KIND_WAIT, futexes, 0, 0, 0, 0, 0},
 #ifdef __GLIBC__
     {"pthread_cond_clockwait MONOTONIC", KIND_WAIT, cond_clock_monotonic, 0, 0, 0, 0, 0},
     {"pthread_cond_clockwait REALTIME", KIND_WAIT, cond_clock_realtime, 0, 0, 0, 0, 0},

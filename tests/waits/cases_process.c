@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Waits in children, after exec, in handlers, and after a program has done what programs do. */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,26 +16,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "tests/waits/waits.h"
-
-static void sleep_once(void)
-{
-    struct timespec span = wait_timespec();
-    while (nanosleep(&span, &span) < 0 && errno == EINTR)
-        ;
-}
-
-/* What cases end with: a wait and a look at the clock that must agree. */
-static void sleep_and_end(void)
-{
-    int64_t from = clock_ns(CLOCK_MONOTONIC);
-    begin();
-    sleep_once();
-    int64_t took = clock_ns(CLOCK_MONOTONIC) - from;
-    if (took < wait_ns || took > 3 * wait_ns + 1000000000)
-        broken("the clock does not show the wait");
-    end(0);
-}
+#include "tests/waits/sleep.h"
 
 static void after_fork(void)
 {
@@ -192,149 +170,6 @@ static void by_shell(void)
     end(0);
 }
 
-static void in_handler(int number)
-{
-    (void)number;
-    sleep_and_end();
-}
-
-static void wait_in_handler(void)
-{
-    signal(SIGUSR2, in_handler);
-    raise(SIGUSR2);
-}
-
-static void wait_on_other_stack(void)
-{
-    static char stack[65536];
-    stack_t other = {.ss_sp = stack, .ss_size = sizeof(stack)};
-    struct sigaction action = {.sa_handler = in_handler, .sa_flags = SA_ONSTACK};
-    sigaltstack(&other, NULL);
-    sigaction(SIGUSR2, &action, NULL);
-    raise(SIGUSR2);
-}
-
-static void all_blocked(void)
-{
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
-    sleep_and_end();
-}
-
-static void all_blocked_by_syscall(void)
-{
-    uint64_t all = ~UINT64_C(0);
-    must(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8), "rt_sigprocmask");
-    sleep_and_end();
-}
-
-/* And exec hands the mask on. */
-static void all_blocked_exec(void)
-{
-    uint64_t all = ~UINT64_C(0);
-    must(syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8), "rt_sigprocmask");
-    waits_exec_case("a wait", environ);
-}
-
-static void nothing(int number)
-{
-    (void)number;
-}
-
-static void every_handler(void)
-{
-    struct sigaction action = {.sa_handler = nothing};
-    sigfillset(&action.sa_mask);
-    for (int number = 1; number < 65; number++)
-        (void)sigaction(number, &action, NULL);
-    sleep_and_end();
-}
-
-static void every_ignored_exec(void)
-{
-    for (int number = 1; number < 65; number++)
-        signal(number, SIG_IGN);
-    waits_exec_case("a wait", environ);
-}
-
-/* What is blocked is what a program has blocked. */
-static void mask_is_kept(void)
-{
-    sigset_t all, now;
-    sigfillset(&all);
-    sigdelset(&all, SIGUSR2);
-    begin();
-    sigprocmask(SIG_SETMASK, &all, NULL);
-    sleep_once();
-    sigprocmask(SIG_SETMASK, NULL, &now);
-    int wrong = 0;
-    for (int number = 1; number < 32; number++) {
-        int wanted = number != SIGUSR2 && number != SIGKILL && number != SIGSTOP;
-        if (sigismember(&now, number) != wanted)
-            wrong = number;
-    }
-    end(wrong * 1000000000LL);
-}
-
-static void *sleep_in_thread(void *unused)
-{
-    (void)unused;
-    sleep_and_end();
-    return NULL;
-}
-
-static void small_stack(void)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 16384 + 8192);
-    must(-pthread_create(&thread, &attributes, sleep_in_thread, NULL), "thread");
-    pthread_join(thread, NULL);
-}
-
-#ifdef __GLIBC__
-/* On a stack of the program's own, as coroutines have. */
-static void coroutine(void)
-{
-    static ucontext_t here, there;
-    static char stack[16384];
-    getcontext(&there);
-    there.uc_stack.ss_sp = stack;
-    there.uc_stack.ss_size = sizeof(stack);
-    there.uc_link = &here;
-    makecontext(&there, sleep_and_end, 0);
-    swapcontext(&here, &there);
-}
-#endif
-
-static sigjmp_buf back;
-
-static void jump(int number)
-{
-    (void)number;
-    siglongjmp(back, 1);
-}
-
-/* Out of a wait by a jump, then another wait. */
-static void after_jump(void)
-{
-    struct timespec span = {.tv_nsec = 1000000};
-    signal(SIGUSR2, jump);
-    pid_t self = getpid();
-    if (fork() == 0) {
-        nanosleep(&span, NULL);
-        kill(self, SIGUSR2);
-        _exit(0);
-    }
-    if (sigsetjmp(back, 1) == 0) {
-        for (;;)
-            poll(NULL, 0, 100000);
-    }
-    sleep_and_end();
-}
-
 static void no_new_privs(void)
 {
     must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl");
@@ -409,19 +244,6 @@ const struct wait_case cases_process[] = {
     {"few descriptors allowed, exec", KIND_WAIT, few_descriptors, 0, 0, 0, 0, 0},
     {"exec on a small stack", KIND_WAIT, exec_on_small_stack, 0, 0, 0, 0, 0},
     {"a shell's sleep", KIND_WAIT, by_shell, 0, 20000000, 0, 0, 0},
-    {"in a signal handler", KIND_WAIT, wait_in_handler, 0, 0, 0, 0, 0},
-    {"on a signal stack", KIND_WAIT, wait_on_other_stack, 0, 0, 0, 0, 0},
-    {"all signals blocked", KIND_WAIT, all_blocked, 0, 0, 0, 0, 0},
-    {"all blocked by syscall()", KIND_WAIT, all_blocked_by_syscall, 0, 0, 0, 0, 0},
-    {"all blocked, exec", KIND_WAIT, all_blocked_exec, 0, 0, 0, 0, 0},
-    {"a handler for each signal", KIND_WAIT, every_handler, 0, 0, 0, 0, 0},
-    {"each signal ignored, exec", KIND_WAIT, every_ignored_exec, 0, 0, 0, 0, 0},
-    {"the mask is kept", KIND_EQUAL, mask_is_kept, 0, 0, 0, 0, 0},
-    {"on a small stack", KIND_WAIT, small_stack, 0, 0, 0, 0, 0},
-#ifdef __GLIBC__
-    {"in a coroutine", KIND_WAIT, coroutine, 0, 0, 0, 0, 0},
-#endif
-    {"after a jump out of a wait", KIND_WAIT, after_jump, 0, 0, 0, 0, 0},
     {"no_new_privs, exec", KIND_WAIT, no_new_privs, 0, 0, 0, 0, 0},
     {.name = NULL},
 };
