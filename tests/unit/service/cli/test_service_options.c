@@ -101,7 +101,7 @@ static void engines_have_names(void **state)
     assert_int_equal(o.dom0.engine, DOM0_ENGINE_NULL);
 }
 
-static void the_other_verbs(void **state)
+static void services_are_asked_and_stopped(void **state)
 {
     struct service_options o;
 
@@ -114,8 +114,23 @@ static void the_other_verbs(void **state)
     assert_int_equal(parse("env", &o), 0);
     assert_int_equal(o.verb, SERVICE_ENV);
     assert_int_equal(parse("list", &o), 0);
-    assert_int_equal(parse("resize", &o), 0);
-    assert_int_equal(o.domid, 0);
+    assert_int_equal(parse("list -l", &o), 0);
+    assert_true(o.details);
+    assert_int_equal(parse("list --long", &o), 0);
+    assert_true(o.details);
+    assert_int_equal(parse("--help", &o), 0);
+    assert_int_equal(o.verb, SERVICE_HELP);
+    assert_int_equal(parse("start --help", &o), 0);
+    assert_int_equal(o.verb, SERVICE_HELP);
+    assert_int_equal(parse("--version", &o), 0);
+    assert_int_equal(o.verb, SERVICE_VERSION);
+}
+
+static void domains_are_set_and_ended(void **state)
+{
+    struct service_options o;
+
+    (void)state;
     assert_int_equal(parse("set 3 weight 1", &o), 0);
     assert_int_equal(parse("set 3 weight 65535", &o), 0);
     assert_int_equal(parse("set 3 weight 512", &o), 0);
@@ -138,12 +153,17 @@ static void the_other_verbs(void **state)
     assert_string_equal(o.value, "1/4");
     assert_int_equal(parse("set 3 cpu-share 1", &o), 0);
     assert_string_equal(o.value, "1");
+}
+
+static void disks_come_go_and_grow(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(parse("resize", &o), 0);
+    assert_int_equal(o.domid, 0);
     assert_int_equal(parse("resize xvdb", &o), 0);
     assert_string_equal(o.value, "xvdb");
-    assert_int_equal(parse("list -l", &o), 0);
-    assert_true(o.details);
-    assert_int_equal(parse("list --long", &o), 0);
-    assert_true(o.details);
     assert_int_equal(parse("block-attach 7 F,raw,xvdb,w", &o), 0);
     assert_int_equal(o.verb, SERVICE_BLOCK_ATTACH);
     assert_int_equal(o.domid, 7);
@@ -158,6 +178,13 @@ static void the_other_verbs(void **state)
     assert_true(o.force);
     assert_int_equal(parse("block-list 7", &o), 0);
     assert_int_equal(o.verb, SERVICE_BLOCK_LIST);
+}
+
+static void networks_come_and_go(void **state)
+{
+    struct service_options o;
+
+    (void)state;
     assert_int_equal(parse("network-attach 7 mac=00:16:3e:00:00:01 bridge=b", &o), 0);
     assert_int_equal(o.verb, SERVICE_NETWORK_ATTACH);
     assert_int_equal(o.domid, 7);
@@ -179,12 +206,6 @@ static void the_other_verbs(void **state)
     assert_int_equal(o.dom0.vif_count, 2);
     assert_string_equal(o.dom0.vifs[0].bridge, "b");
     assert_int_equal(o.dom0.vifs[1].mtu, 9000);
-    assert_int_equal(parse("--help", &o), 0);
-    assert_int_equal(o.verb, SERVICE_HELP);
-    assert_int_equal(parse("start --help", &o), 0);
-    assert_int_equal(o.verb, SERVICE_HELP);
-    assert_int_equal(parse("--version", &o), 0);
-    assert_int_equal(o.verb, SERVICE_VERSION);
 }
 
 static void a_trace_of_all_or_of_some(void **state)
@@ -285,7 +306,10 @@ int main(void)
         cmocka_unit_test(start_takes_all_its_options),
         cmocka_unit_test(disks_come_beside_an_image_or_instead_of_it),
         cmocka_unit_test(engines_have_names),
-        cmocka_unit_test(the_other_verbs),
+        cmocka_unit_test(services_are_asked_and_stopped),
+        cmocka_unit_test(domains_are_set_and_ended),
+        cmocka_unit_test(disks_come_go_and_grow),
+        cmocka_unit_test(networks_come_and_go),
         cmocka_unit_test(the_network_has_words_of_its_own),
         cmocka_unit_test(top_and_names),
         cmocka_unit_test(a_trace_of_all_or_of_some),
