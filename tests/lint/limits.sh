@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Limits of the product's C: a file has at most 400 lines, a function's body at most 70.
+# Limits of C: a file has at most 400 lines, a function's body at most 70.
 . "$(dirname "$0")/files.sh"
 
-mapfile -t list < <(c_files include src tools)
+mapfile -t list < <(c_files include src tools bench tests)
 [ ${#list[@]} = 0 ] && exit 0
 # clang-format puts a function's braces alone in column one.
 finish "$(awk '

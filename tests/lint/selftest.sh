@@ -122,6 +122,9 @@ c src/tdf/down.h '#include "ring/barrier.h"';                        expect room
 c src/ring/bad.c {1..400};                                           expect limits src/ring/bad.c:401
 { echo "$spdx"; echo 'int f(void)'; echo '{'; seq 69 | sed 's/.*/;/'; echo '}'; } | put tools/bad.c
 expect limits tools/bad.c:3
+for room in tests/unit/ring tests/fuzz bench; do
+    c $room/bad.c {1..400};                                          expect limits $room/bad.c:401
+done
 
 c include/splitdom/bad.h '#ifndef SPLITDOM_BAD_H' '#define SPLITDOM_BAD_H' 'uint8_t f(void);' '#endif'
 expect headers include/splitdom/bad.h:4
