@@ -2,8 +2,8 @@
 /*
  * nbd: disks of a domain as NBD exports. Starts nbdkit with our plugin in a child; the plugin is
  * the domain. This process listens, hands the socket over (socket activation: a client may connect
- * at once, and waits until nbdkit serves), starts nbdkit again if that crashes, and removes the
- * name at the end.
+ * at once, and waits until nbdkit serves), starts nbdkit again if that crashes (with --reconnect
+ * when there is a Dom0), and removes the name at the end.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/rundir.h"
+#include "base/unix_socket.h"
 #include "run/disk_options.h"
 #include "run/plugin_path.h"
 #include "run/socket_name.h"
@@ -30,6 +32,7 @@ enum {
     ARGUMENT_SIZE = 64,
     EXIT_SIGNAL = 128,
     RESTART_PAUSE_MS = 100,
+    CONNECT_LIMIT_S = 1,
     SHORT_LIFE_MS = 1000, /* so soon after its start no client has made it crash */
     SHORT_LIVES_MAX = 10, /* one after the other */
 };
@@ -230,19 +233,52 @@ static bool is_of_use(uint64_t began_ns, uint32_t *short_lives)
     return false;
 }
 
-/* Before nbdkit is started once more. Returns false when we are told to end meanwhile. */
-static bool pause_before_restart(int status, const sigset_t *watched)
+/* Returns false when we are told to end meanwhile. */
+static bool pause_a_moment(const sigset_t *watched)
 {
     const struct timespec pause = {.tv_nsec = RESTART_PAUSE_MS * 1000000L};
     int signo;
 
-    fprintf(stderr,
-            "domu: nbdkit died (%s), and is started again; its clients must connect again\n",
-            strsignal(WTERMSIG(status)));
     do
         signo = sigtimedwait(watched, NULL, &pause);
     while ((signo < 0 && errno == EINTR) || signo == SIGCHLD);
     return signo < 0;
+}
+
+/* Before nbdkit is started once more. As pause_a_moment. */
+static bool pause_before_restart(int status, const sigset_t *watched)
+{
+    fprintf(stderr,
+            "domu: nbdkit died (%s), and is started again; its clients must connect again\n",
+            strsignal(WTERMSIG(status)));
+    return pause_a_moment(watched);
+}
+
+/* Does nobody listen where Dom0 would? All else that may be wrong there, nbdkit will say. */
+static bool is_dom0_away(const struct domu_options *domain)
+{
+    struct rundir rundir;
+    char why[256];
+    int rc = rundir_resolve(domain->rundir, domain->name, false, &rundir, why, sizeof(why));
+
+    if (rc == 0)
+        rc = unix_socket_connect(rundir.control_socket, SOCK_SEQPACKET, CONNECT_LIMIT_S);
+    if (rc >= 0)
+        close(rc);
+    return rc == -ENOENT || rc == -ECONNREFUSED;
+}
+
+/* nbdkit opens its disks when it starts, so there has to be a Dom0. As pause_a_moment. */
+static bool await_dom0(const struct domu_options *domain, const sigset_t *watched)
+{
+    if (!is_dom0_away(domain))
+        return true;
+    fprintf(stderr, "domu: there is no Dom0: nbdkit is started again when there is one\n");
+    do {
+        if (!pause_a_moment(watched))
+            return false;
+    } while (is_dom0_away(domain));
+    return true;
 }
 
 static pid_t start_nbdkit(const struct nbd *nbd, const struct command *command, pid_t parent,
@@ -257,12 +293,19 @@ static pid_t start_nbdkit(const struct nbd *nbd, const struct command *command, 
     return child;
 }
 
+/* What was served before is not given up for want of a Dom0, which may go before it is found, too.
+ */
+static bool may_go_on(const struct nbd *nbd, int status, uint32_t crashes)
+{
+    return crashes > 0 && nbd->options.domain.reconnect && WIFEXITED(status) &&
+           WEXITSTATUS(status) != 0 && is_dom0_away(&nbd->options.domain);
+}
+
 static int serve(struct nbd *nbd, const struct command *command)
 {
     sigset_t watched, former;
     pid_t parent = getpid();
-    uint64_t began_ns;
-    uint32_t short_lives = 0;
+    uint32_t short_lives = 0, crashes = 0;
     bool told = false;
     int status;
 
@@ -272,14 +315,24 @@ static int serve(struct nbd *nbd, const struct command *command)
     sigaddset(&watched, SIGINT);
     sigaddset(&watched, SIGHUP);
     sigprocmask(SIG_BLOCK, &watched, &former);
-    do {
-        began_ns = clock_monotonic_ns();
+    for (;;) {
+        uint64_t began_ns = clock_monotonic_ns();
         pid_t child = start_nbdkit(nbd, command, parent, &former);
         if (child < 0)
             return DOMU_FAILED;
         status = await_end(child, &watched, &told);
-    } while (!told && has_crashed(status) && is_of_use(began_ns, &short_lives) &&
-             pause_before_restart(status, &watched));
+        if (told || (!has_crashed(status) && !may_go_on(nbd, status, crashes)))
+            break;
+        if (has_crashed(status)) {
+            crashes++;
+            if (!is_of_use(began_ns, &short_lives))
+                break;
+            if (!pause_before_restart(status, &watched))
+                return DOMU_OK;
+        }
+        if (nbd->options.domain.reconnect && !await_dom0(&nbd->options.domain, &watched))
+            return DOMU_OK;
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
 }
 

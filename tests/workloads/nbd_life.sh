@@ -70,4 +70,24 @@ kill -9 "$(dom0_pid)"
 eventually 10 not_running || die "Dom0 does not die"
 service start --image disk1.img || die "restart"
 nbdcopy "$URI" - | cmp - disk1.img || die "read after the restart"
+
+# nbdkit crashes while there is no Dom0: it is started again when there is one.
+waits=0
+waits_for_dom0() { [ "$(grep -c 'there is no Dom0' nbd.log)" = $waits ]; }
+lose_dom0_then_nbdkit() {
+    kill -9 "$(dom0_pid)"
+    eventually 10 not_running || die "Dom0 does not die"
+    kill -ABRT "$(nbdkit_pid)"
+    waits=$((waits + 1))
+    eventually 10 waits_for_dom0 || die "it does not wait for Dom0: $(cat nbd.log)"
+}
+lose_dom0_then_nbdkit
+[ -z "$(nbdkit_pid)" ] || die "nbdkit runs without a Dom0"
+service start --image disk1.img || die "restart"
+nbdcopy "$URI" - | cmp - disk1.img || die "read after a crash without a Dom0"
+waits_for_dom0 || die "it says more than once: $(cat nbd.log)"
+
+# Who waits for Dom0 ends when told to.
+lose_dom0_then_nbdkit
 end_nbd
+[ "$status" = 0 ] || die "exit $status when it ends without a Dom0"
