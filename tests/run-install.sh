@@ -133,6 +133,14 @@ make --no-print-directory install DESTDIR="$scratch/package" PREFIX=/opt/splitdo
 grep -rlF "$scratch" "$scratch"/package/opt/splitdom/{lib/pkgconfig,share} && die "DESTDIR: a file names the directory of the package"
 [ "$(PKG_CONFIG_PATH=$scratch/package/opt/splitdom/lib/pkgconfig pkg-config --variable=libdir libsplitdom)" = /opt/splitdom/lib ] ||
     die "DESTDIR: another libdir"
+# Names with spaces, and files that others can read whatever the umask says.
+(umask 077 && make --no-print-directory install PREFIX="$scratch/a prefix") >/dev/null
+(cd "$scratch/a prefix" && find . -type f -o -type l | sort) | cmp - "$scratch/files" || die "a space: other files"
+[ -z "$(find "$scratch/a prefix" ! -perm -o=r)" ] || die "closed to others: $(find "$scratch/a prefix" ! -perm -o=r)"
+for name in libsplitdom blkfront; do
+    flags=$(PKG_CONFIG_PATH="$scratch/a prefix/lib/pkgconfig" pkg-config --cflags --libs $name)
+    eval "gcc -Werror -o '$scratch/spaces' docs/example.c $flags" || die "$name.pc of a prefix with a space: $flags"
+done
 export LD_LIBRARY_PATH=$usr/lib
 ! command -v python3 >/dev/null || programs+=("python3 $scratch/prog.py $usr/lib/libsplitdom.so.1")
 
@@ -155,6 +163,11 @@ done
 # shellcheck disable=SC2086 # a list
 gcc -Wall -Wextra -Werror -o "$scratch/example" docs/example.c $shared
 [ "$("$scratch/example" 3)" = "$wanted" ] || die "the example reads $("$scratch/example" 3), not $wanted"
+
+# An unmodified program runs on the clock of a domain, with what lies beside the installed program.
+if [ -e bin/domu-shim ]; then
+    "$usr/bin/splitdom-domu" run --tdf 2 -- true || die "splitdom-domu run: exit $?"
+fi
 
 # nbdkit finds the installed plugin through the installed program.
 if [ -e "$usr/lib/nbdkit/plugins/nbdkit-splitdom-plugin.so" ] && command -v nbdkit nbdinfo >/dev/null; then

@@ -16,6 +16,8 @@ install -m 755 "$bin/service" "$dest/bin/splitdom-service"
 install -m 755 "$bin/client" "$dest/bin/splitdom-client"
 install -m 755 "$bin/tool_for_integrity" "$dest/bin/splitdom-integrity"
 install -m 755 "$bin/domu" "$dest/bin/splitdom-domu"
+# What splitdom-domu runs programs with, where it is built; it is looked for under this name.
+[ ! -e "$bin/domu-shim" ] || install -m 755 "$bin/domu-shim" "$dest/bin/splitdom-domu-shim"
 # What others load, where it was built: nbdkit's plugin is found by splitdom-domu, fio's engine by its path.
 if [ -e "$bin/nbdkit-splitdom-plugin.so" ]; then
     install -d "$dest/lib/nbdkit/plugins"
@@ -71,9 +73,9 @@ includedir=\${prefix}/include
 Name: $name
 Description: a process as a domain with virtual disks and networks, from splitdom
 Version: $version
-Libs: -L\${libdir} -lsplitdom
+Libs: -L"\${libdir}" -lsplitdom
 Libs.private: -pthread
-Cflags: -I\${includedir}
+Cflags: -I"\${includedir}"
 END
     chmod 644 "$dest/lib/pkgconfig/$name.pc"
 done
