@@ -144,15 +144,22 @@ failed() { # STAGE NAME
     [ "$status" != 0 ] && [ "$status" != 77 ]
 }
 
-# try_again STAGE FUNCTION TEST...: who failed, and not by a finding, is run once more, alone, by FUNCTION TEST. Shared
-# machines stand still now and then, also for a test that has them for itself.
-try_again() {
-    local stage=$1 function=$2 test name list=()
-    shift 2
+# to_try_again STAGE TEST...: those of them that failed, and not by a finding, a line each
+to_try_again() {
+    local stage=$1 test name
+    shift
     for test in "$@"; do
         name=$(basename "$test" .sh)
-        failed "$stage" "$name" && may_try_again "$stage" "$name" && list+=("$test")
+        failed "$stage" "$name" && may_try_again "$stage" "$name" && say "$test"
     done
+}
+
+# try_again STAGE FUNCTION TEST...: who is to be tried again is run once more, alone, by FUNCTION TEST. Shared
+# machines stand still now and then, also for a test that has them for itself.
+try_again() {
+    local stage=$1 function=$2 test name list
+    shift 2
+    mapfile -t list < <(to_try_again "$stage" "$@")
     if [ ${#list[@]} -gt $TRIES_AGAIN_MAX ]; then
         for test in "${list[@]}"; do report "$stage" "$(basename "$test" .sh)"; done
         return
@@ -175,14 +182,17 @@ in_parallel() {
         first_try=yes "$function" "$program" &
     done
     wait
-    by_itself try_again "$stage" "$function" "$@"
+    # The machine is asked for only by who needs it: that waits for what the side lane is at.
+    [ -z "$(to_try_again "$stage" "$@")" ] || by_itself try_again "$stage" "$function" "$@"
 }
 
-# ---- scripts, two beside each other --------------------------------------------------------------
+# ---- scripts, a few beside each other ------------------------------------------------------------
 
 # e2e_scripts STAGE BIN FACTOR RUNNER [DIRECTORY]: the factor is of time
 e2e_scripts() {
     local stage=$1 factor=$3 runner=$4 dir=${5:-tests/e2e} script left_out limit # in seconds
+    local beside=3 # plain ones wait most of the time, sanitized ones compute
+    [ -z "${TEST_SAN:-}" ] || beside=2
     export BIN=$2 TEST_BIN=$TOP/build/plain/tests/e2e
     case $2 in */build/*) TEST_BIN=${2%/bin}/tests/e2e ;; esac
     if [ ! -x "$BIN/service" ] || [ ! -x "$BIN/client" ]; then
@@ -190,15 +200,15 @@ e2e_scripts() {
         return
     fi
     left_out=()
-    # Two at a time, for most of them wait most of the time, the longest first; then those that want to be alone.
+    # The longest first; then those that want to be alone.
     for script in $(longest_first "$dir"); do
         is_due "$script" || continue
         grep -q '^# alone' "$script" && continue
-        while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+        while [ "$(jobs -rp | wc -l)" -ge $beside ]; do wait -n; done
         first_try=yes e2e_script "$script" &
     done
     wait
-    by_itself run_alone
+    ! wants_machine || by_itself run_alone
     [ ${#left_out[@]} = 0 ] || say "   left to make check-long: ${left_out[*]}"
 }
 
@@ -225,6 +235,14 @@ e2e_script() { # SCRIPT
     limit=$(sed -n 's/^# timeout: *\([0-9][0-9]*\).*/\1/p' "$1" | head -n 1)
     # shellcheck disable=SC2154 # they are e2e_scripts'
     "$runner" "$stage" "$(basename "$1" .sh)" $((${limit:-120} * factor)) bash "$1"
+}
+
+# Of e2e_scripts, with its variables: is anything left for run_alone?
+wants_machine() {
+    for script in "$dir"/*.sh; do
+        is_due "$script" && grep -q '^# alone' "$script" && return
+    done
+    [ -n "$(to_try_again "$stage" "$dir"/*.sh)" ]
 }
 
 # Of e2e_scripts, with its variables.

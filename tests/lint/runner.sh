@@ -103,4 +103,26 @@ run scripts
 for name in one two three four five; do runs $name 1; done
 says '^0 passed, 5 failed, 0 skipped$'
 
+# The machine is asked for by those alone that want to be alone, or are run once more.
+asks() { # COUNT
+    # shellcheck disable=SC2317 # the runner calls it
+    run_counted() {
+        by_itself() { say "asks for the machine" && "$@"; }
+        run_the_scripts scripts
+    }
+    rm -rf "$tree"/logs "$tree"/*.runs
+    run_by run_counted
+    [ "$(grep -c 'asks for the machine' "$tree/out")" = "$1" ] || complain "the machine is not asked for $1 times: $(cat "$tree/out")"
+}
+rm -f "$tree"/scripts/*
+script passes 'exit 0'
+script dies 'echo "line 3: 77 Segmentation fault"; exit 1'
+asks 0
+script wants_quiet '# alone
+exit 0'
+asks 1
+rm "$tree/scripts/wants_quiet.sh"
+script fails_once '[ $runs = 2 ]'
+asks 1
+
 finish "$findings"
