@@ -167,19 +167,22 @@ stage_workloads() {
 # A fixed set of seeds under the address sanitizer, and fresh ones for SIM_SECONDS (0: none): what is new is looked
 # for by make check-long, not while somebody waits for a verdict on a change. Then a million lives of a domain's clock.
 stage_sim() {
-    local sim=tests/sim/sim lives=build/plain/tests/sim/time/lives vars=SAN=address,undefined
+    local seeds=${SIM_SEEDS:-2000} part sim=tests/sim/sim lives=build/plain/tests/sim/time/lives vars=SAN=address,undefined
     local frames=build/plain/tests/sim/net/frames vifs=build/plain/tests/sim/net/vifs
     build sim sim-programs
     build sim $vars sim-programs
-    is_built sim "$vars" "build/san-address-undefined/$sim" &&
-        run_sanitized sim fixed_seeds 300 "build/san-address-undefined/$sim" --seeds "1:${SIM_SEEDS:-2000}"
+    # In parts: what wants the machine for itself waits for one of them.
+    is_built sim "$vars" "build/san-address-undefined/$sim" && for part in 1 2 3 4; do
+        run_sanitized sim "fixed_seeds_$part" 300 "build/san-address-undefined/$sim" \
+            --seeds "$((seeds * (part - 1) / 4 + 1)):$((seeds * part / 4))"
+    done
     [ "${SIM_SECONDS:-0}" = 0 ] || { is_built sim "" "build/plain/$sim" &&
         run_one sim fresh_seeds $((SIM_SECONDS + 120)) "build/plain/$sim" --seconds "$SIM_SECONDS"; }
     is_built sim "" "build/plain/$sim" && run_one sim queue_twins 600 tests/sim/twins.sh
     is_built sim "" "$frames" &&
-        run_one sim net_frames 300 "$frames" --seeds "1:$((${SIM_SEEDS:-2000} / 10))"
+        run_one sim net_frames 300 "$frames" --seeds "1:$((seeds / 10))"
     is_built sim "" "$vifs" && {
-        run_one sim net_vifs 300 "$vifs" --seeds "1:$((${SIM_SEEDS:-2000} / 5))"
+        run_one sim net_vifs 300 "$vifs" --seeds "1:$((seeds / 5))"
         [ -z "${TEST_LONG:-}" ] || run_one sim net_twins 1200 tests/sim/net/twins.sh
     }
     is_built sim "" "$lives" && {
@@ -192,12 +195,19 @@ stage_sim() {
 # Each walks through all calls that can fail; one at a time, because what one has left is counted.
 # Under the address sanitizer: what a failure leaves half-built is where memory is used wrongly.
 stage_faults() {
-    local program vars=SAN=address,undefined out=$TOP/build/san-address-undefined
+    local program test source tests vars=SAN=address,undefined out=$TOP/build/san-address-undefined
     build faults $vars all fault-programs
     mapfile -t list < <(programs $vars list-faults)
     for program in "${list[@]}"; do
-        is_built faults "$vars" "$program" &&
-            TEST_SAN=${vars#SAN=} run_sanitized faults "$(basename "$program")" 900 "$program"
+        is_built faults "$vars" "$program" || continue
+        # In parts: what wants the machine for itself waits for one of them. Each takes the test's name.
+        source=tests/faults/$(basename "$program").c
+        mapfile -t tests < <(sed -n 's/^static void \([a-z0-9_]*\)(void \*\*state)$/\1/p' "$source")
+        [ ${#tests[@]} = "$(grep -c '^ *cmocka_unit_test' "$source")" ] ||
+            note faults "$(basename "$program")" 1 "the names of the tests in $source are not found"
+        for test in "${tests[@]}"; do
+            TEST_SAN=${vars#SAN=} run_sanitized faults "$(basename "$program")-$test" 900 "$program" "$test"
+        done
     done
     BIN=$out/bin TEST_BIN=$out/tests/faults TEST_SAN=${vars#SAN=} \
         run_sanitized faults programs 1500 bash tests/faults/programs.sh
