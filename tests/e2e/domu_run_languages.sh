@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Programs of other languages, whichever are installed: each waits 0.2 s in some way of its own, and says what it
-# saw pass. At TDF 10 that is two real seconds, and 0.2 s to them. Lax bounds: the machine may be busy.
+# saw pass. At TDF 10 that is two real seconds, and 0.2 s to them. The bounds are by the time that passed outside:
+# others may run.
 # timeout: 300
-# alone: what it measures depends on who else runs
 . "$(dirname "$0")/functions.sh"
 
 [ -z "${TEST_SAN:-}" ] || skip "what runs in programs is not sanitized; domu_run.sh has the rest"

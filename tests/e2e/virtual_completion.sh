@@ -2,6 +2,7 @@
 # Completion in virtual time: with the model disk, what a domain sees of a read is what the model
 # computed, to the nanosecond, whatever the wake-ups of this machine add.
 # alone: what it measures depends on who else runs
+# sanitizers: long: what gives answers at their stamps has sanitized unit tests
 . "$(dirname "$0")/functions.sh"
 
 client=$BIN/client
