@@ -391,13 +391,17 @@ stage_valgrind() {
 }
 
 stage_lint() {
-    local rule
+    local rule begun=(tests/lint/files.sh)
     # globals.sh looks at objects; what does not build, it compiles and reports itself.
     flock -o build/lock-plain make --no-print-directory -k -j"$JOBS" all >"$LOGS/lint/build.log" 2>&1
-    for rule in tests/lint/*.sh; do
-        case $rule in */files.sh) continue ;; esac
-        run_one lint "$(basename "$rule" .sh)" 300 bash "$rule"
+    # The longest first, beside each other.
+    for rule in tests/lint/{headers,selftest,shell,docs}.sh tests/lint/*.sh; do
+        case " ${begun[*]} " in *" $rule "*) continue ;; esac
+        begun+=("$rule")
+        while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+        run_one lint "$(basename "$rule" .sh)" 300 bash "$rule" &
     done
+    wait
 }
 
 # ---- the whole ----------------------------------------------------------------------------------
