@@ -143,6 +143,20 @@ int xenbus_front_has(struct xenbus_front *front, uint32_t tx, const char *node)
     return rc == -ENOENT ? 0 : rc < 0 && rc != -E2BIG ? rc : 1;
 }
 
+int xenbus_front_remove_queues(struct xenbus_front *front, uint32_t tx, uint32_t queues_max)
+{
+    int rc = xenbus_front_has(front, tx, "multi-queue-num-queues");
+    if (rc <= 0)
+        return rc;
+    rc = xenbus_front_remove(front, tx, "multi-queue-num-queues");
+    for (uint32_t i = 0; rc >= 0 && i < queues_max; i++) {
+        char node[NODE_MAX];
+        snprintf(node, sizeof(node), "queue-%u", i);
+        rc = xenbus_front_remove(front, tx, node);
+    }
+    return rc;
+}
+
 static int put_state(struct xenbus_front *front, uint32_t tx, enum xenbus_state state)
 {
     return xenbus_front_put(front, tx, "state", "%d", (int)state);

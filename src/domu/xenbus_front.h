@@ -126,5 +126,8 @@ int xenbus_front_put(struct xenbus_front *front, uint32_t tx, const char *node, 
 int xenbus_front_remove(struct xenbus_front *front, uint32_t tx, const char *node);
 /* Whether it is there: 0 or 1. Errors: those of xs_client. */
 int xenbus_front_has(struct xenbus_front *front, uint32_t tx, const char *node);
+/* Removes what a device that was opened before with several queues has written of them: their
+ * number, and a directory each, of which there are queues_max at most. */
+int xenbus_front_remove_queues(struct xenbus_front *front, uint32_t tx, uint32_t queues_max);
 
 #endif

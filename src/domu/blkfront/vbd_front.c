@@ -72,17 +72,7 @@ static int remove_rings(struct vbd_front *front, uint32_t tx)
         rc = xenbus_front_remove(xenbus, tx, "ring-page-order");
     for (size_t i = 0; rc >= 0 && front->queue_count > 1 && i < 2; i++)
         rc = xenbus_front_remove(xenbus, tx, of_one[i]);
-    if (rc >= 0)
-        rc = xenbus_front_has(xenbus, tx, "multi-queue-num-queues");
-    if (rc <= 0)
-        return rc;
-    rc = xenbus_front_remove(xenbus, tx, "multi-queue-num-queues");
-    for (uint32_t i = 0; rc >= 0 && i < BLKFRONT_QUEUES_MAX; i++) {
-        char node[NODE_MAX];
-        snprintf(node, sizeof(node), "queue-%u", i);
-        rc = xenbus_front_remove(xenbus, tx, node);
-    }
-    return rc;
+    return rc < 0 ? rc : xenbus_front_remove_queues(xenbus, tx, BLKFRONT_QUEUES_MAX);
 }
 
 /* One ring has its nodes in the device's directory, of several each has a directory of its own;

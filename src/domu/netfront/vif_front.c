@@ -98,17 +98,7 @@ static int remove_queues(struct vif_front *front, uint32_t tx)
     int rc = 0;
     for (size_t i = 0; rc >= 0 && front->queue_count > 1 && i < QUEUE_NODES; i++)
         rc = xenbus_front_remove(xenbus, tx, queue_nodes[i]);
-    if (rc >= 0)
-        rc = xenbus_front_has(xenbus, tx, "multi-queue-num-queues");
-    if (rc <= 0)
-        return rc;
-    rc = xenbus_front_remove(xenbus, tx, "multi-queue-num-queues");
-    for (uint32_t i = 0; rc >= 0 && i < NETFRONT_QUEUES_MAX; i++) {
-        char node[NODE_MAX];
-        snprintf(node, sizeof(node), "queue-%u", i);
-        rc = xenbus_front_remove(xenbus, tx, node);
-    }
-    return rc;
+    return rc < 0 ? rc : xenbus_front_remove_queues(xenbus, tx, NETFRONT_QUEUES_MAX);
 }
 
 /* In the interface's directory, or in the queue's. */

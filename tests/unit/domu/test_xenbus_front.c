@@ -256,6 +256,24 @@ static void own_nodes_are_written_read_and_removed(void **state)
     assert_int_equal(xenbus_front_has(&front, 0, "long"), 1); /* whatever its length */
 }
 
+/* Of a device that had one queue there are none to remove; nothing else of it is touched. */
+static void the_queues_of_before_are_removed(void **state)
+{
+    (void)state;
+    meet(&(struct fake_dom0_script){0});
+    assert_int_equal(xenbus_front_put(&front, 0, "queue-0/ring-ref", "8"), 0);
+    assert_int_equal(xenbus_front_put(&front, 0, "queue-2/ring-ref", "9"), 0);
+    assert_int_equal(xenbus_front_put(&front, 0, "queue-3/ring-ref", "10"), 0);
+    assert_int_equal(xenbus_front_remove_queues(&front, 0, 3), 0);
+    assert_int_equal(xenbus_front_has(&front, 0, "queue-0"), 1);
+    assert_int_equal(xenbus_front_put(&front, 0, "multi-queue-num-queues", "3"), 0);
+    assert_int_equal(xenbus_front_remove_queues(&front, 0, 3), 0);
+    assert_int_equal(xenbus_front_has(&front, 0, "multi-queue-num-queues"), 0);
+    assert_int_equal(xenbus_front_has(&front, 0, "queue-0"), 0);
+    assert_int_equal(xenbus_front_has(&front, 0, "queue-2"), 0);
+    assert_int_equal(xenbus_front_has(&front, 0, "queue-3"), 1);
+}
+
 static void a_back_end_that_is_gone_is_unknown(void **state)
 {
     (void)state;
@@ -294,6 +312,7 @@ int main(void)
         FRONT_TEST(only_devices_that_can_be_traced_are),
         FRONT_TEST(a_number_of_the_back_end_may_be_absent),
         FRONT_TEST(own_nodes_are_written_read_and_removed),
+        FRONT_TEST(the_queues_of_before_are_removed),
         FRONT_TEST(a_back_end_that_is_gone_is_unknown),
         FRONT_TEST(who_watches_twice_watches_once),
     };
