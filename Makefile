@@ -171,7 +171,7 @@ SHIM_FLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fpie -fno-stack-protecto
 SHIM_LINK  := -nostdlib -static -Wl,-Ttext-segment=0x7e9000000000 -Wl,-z,noexecstack -Wl,--build-id=none \
 	-Wl,--no-relax -Wl,-z,noseparate-code -Wl,-z,norelro
 $(OUT)/shim/%.o: % $(OUT)/flags
-	$(say) CC $< '(shim)'
+	$(say) CC '$< (shim)'
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -Iinclude -Isrc $(SHIM_FLAGS) -MMD -MP -c -o $@ $<
 $(BIN)/domu-shim: $(SHIM_PARTS:%=$(OUT)/shim/%.o)
@@ -272,7 +272,7 @@ $(OUT)/libsplitdom.a: $(LIBRARY_SOURCES:%.c=$(OUT)/%.o) $(PUBLIC_HEADERS) tools/
 	$(Q)rm -f $@ && $(AR) rcs $@ $(OUT)/splitdom.o
 
 $(OUT)/pic/%.o: %.c $(OUT)/flags
-	$(say) CC $< '(shared)'
+	$(say) CC '$< (shared)'
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c -o $@ $<
 
