@@ -8,7 +8,7 @@
 #   FUZZ_SECONDS=6 SIM_SECONDS=0     how long each fuzzer and the simulation's fresh seeds take
 #   STRESS_REQUESTS=150000           how many requests the stress tests carry
 #   JOBS=2 TEST_LONG=1               tests at a time; the long variants of tests
-#   SEED=20261129 N=500              which mutants, and how many
+#   SEED=20261129 N=500 PART=1/1     which mutants, how many, and which part of them
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -338,7 +338,7 @@ fuzz: ## the fuzzers alone (FUZZ_SECONDS=6)
 coverage: ## lines of src/ that unit and end-to-end tests execute, per file
 	$(Q)tests/run-coverage.sh
 mutants: ## changes N=500 places of the sources, drawn by SEED: does the file's unit test notice?
-	$(Q)tools/mutants.py --seed $(SEED) --count $(N)
+	$(Q)tools/mutants.py --seed $(SEED) --count $(N) --part $(or $(PART),1/1)
 profile: all ## where both processes' CPU goes, a table and a flame graph: WORKLOAD=hits, misses, found, async
 	$(Q)BIN=$(abspath $(BIN)) tools/profile $(or $(WORKLOAD),hits)
 lint: ## layers, limits, headers, globals, formatting, words

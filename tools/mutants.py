@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: MIT
 """mutants: changes one token or statement of a source file, and sees whether the file's own unit test notices.
 
-    tools/mutants.py [--seed S] [--count N] [--only REGEX] [--again] [--least PERCENT]
+    tools/mutants.py [--seed S] [--count N] [--part K/M] [--quick] [--only REGEX] [--again] [--least PERCENT]
 
 Takes N mutants of src/ with a mirrored unit test. A line of code is drawn first, so that files count by their lines,
 then a place on it, then a change. Works in a copy under build/mutants/, in a PID namespace (a mutant may signal
 anybody), at the lowest priority. Results are kept there: an interrupted run goes on where it was; what survived is
-tried again, what was killed or is listed in tests/mutants.known only with --again. A mutant counts as
+tried again once its tests are others, what was killed or is listed in tests/mutants.known only with --again.
+--part K/M takes each M-th mutant of the list, in a copy of its own: parts may run side by side, and a run without it
+then sums them up. --quick leaves the sanitizers out: what survives it is tried under them by a run without it.
+A mutant counts as
 
     killed       its test fails or dies, twice: in the plain build (stage unit of make check), or with the
                  address and undefined behaviour sanitizers (asan) or the thread sanitizer (tsan)
@@ -37,7 +40,6 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = os.path.join(TOP, 'build', 'mutants')
-TREE = os.path.join(WORK, 'tree')
 RESULTS = os.path.join(WORK, 'results.jsonl')
 KNOWN = os.path.join(TOP, 'tests', 'mutants.known')
 STAGES = [('unit', ''), ('asan', 'address,undefined'), ('tsan', 'thread')]
@@ -171,6 +173,12 @@ def tests_of(path, tests):
     return found
 
 
+def judges_of(path, tests):
+    """The sources of these tests, and the headers beside them."""
+    where = os.path.dirname(path).replace('src', 'tests/unit', 1)
+    return sorted(os.path.join(where, f) for f in os.listdir(os.path.join(TOP, where)) if f.endswith('.h') or f[:-2] in tests)
+
+
 def listed_files():
     out = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard', 'src', 'include', 'tests', 'bench', 'tools', 'Makefile'],
                          cwd=TOP, capture_output=True, text=True, check=True).stdout
@@ -182,34 +190,35 @@ def read(path):
         return f.read()
 
 
-def copy_tree(files):
+def copy_tree(files, tree):
     """Makes the copy equal to the tree; a file that is equal keeps its time, so that make has nothing to do."""
     for f in files:
-        wanted, to = read(os.path.join(TOP, f)), os.path.join(TREE, f)
+        wanted, to = read(os.path.join(TOP, f)), os.path.join(tree, f)
         if os.path.exists(to) and read(to) == wanted:
             continue
         os.makedirs(os.path.dirname(to), exist_ok=True)
         with open(to, 'wb') as out:
             out.write(wanted)
         os.chmod(to, os.stat(os.path.join(TOP, f)).st_mode)
-    for where, _, names in os.walk(TREE):
-        if where.startswith(os.path.join(TREE, 'build')):
+    for where, _, names in os.walk(tree):
+        if where.startswith(os.path.join(tree, 'build')):
             continue
         for name in names:
-            f = os.path.relpath(os.path.join(where, name), TREE)
+            f = os.path.relpath(os.path.join(where, name), tree)
             if f not in files and not f.startswith('bin/'):
-                os.unlink(os.path.join(TREE, f))
+                os.unlink(os.path.join(tree, f))
 
 
 class Build:
     """The copy built for one stage, its commands as make would run them, and what each test links."""
 
-    def __init__(self, stage, sanitizers):
+    def __init__(self, tree, stage, sanitizers):
+        self.tree = tree
         self.stage, self.out = stage, 'build/' + ('san-' + sanitizers.replace(',', '-') if sanitizers else 'plain')
         self.runner = ISOLATED + (['setarch', '-R'] if sanitizers == 'thread' else [])
         make = ['make', '--no-print-directory', 'V=1', 'WARN=-w', 'SAN=' + sanitizers]
         self.make = make + ['-s', '-j%d' % os.cpu_count()]
-        lines = subprocess.run(make + ['-n', '-B', 'unit-programs'], cwd=TREE, capture_output=True, text=True, check=True).stdout
+        lines = subprocess.run(make + ['-n', '-B', 'unit-programs'], cwd=self.tree, capture_output=True, text=True, check=True).stdout
         self.compile, self.link, self.members, self.seconds, self.plain = {}, {}, {}, {}, {}
         for line in lines.split('\n'):
             if m := re.search(r' -c -o (\S+) (\S+)$', line):
@@ -218,13 +227,18 @@ class Build:
                 self.link[m[2]] = shlex.split(line)
 
     def run(self, command, **more):
-        return subprocess.run(command, cwd=TREE, stdin=subprocess.DEVNULL, capture_output=True,
+        return subprocess.run(command, cwd=self.tree, stdin=subprocess.DEVNULL, capture_output=True,
                               env={**os.environ, 'CCACHE_DISABLE': '1'}, **more)
+
+    def prepare(self, tests):
+        """Builds these at once, which is quicker than one by one; what cannot be built is told of when it is needed."""
+        subprocess.run(self.make + ['-k'] + ['%s/tests/%s' % (self.out, t) for t in sorted(tests)], cwd=self.tree,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def linked(self, test):
         """The objects that this test is made of. It is built when it is asked for first."""
         if test not in self.members:
-            subprocess.run(self.make + ['%s/tests/%s' % (self.out, test)], cwd=TREE, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(self.make + ['%s/tests/%s' % (self.out, test)], cwd=self.tree, check=True, stdout=subprocess.DEVNULL)
             out = self.run(self.link[test][:1] + ['-Wl,-t,-t'] + self.link[test][1:]).stdout.decode()
             found = set(re.findall(r'^(%s/\S+?\.o)$' % self.out, out, re.M))
             members = {(o.split('/')[3], os.path.basename(o)): o for o in self.compile if o.startswith(self.out + '/src/')}
@@ -240,7 +254,7 @@ class Build:
             return [mine] if mine in self.linked(test) else []
         found = []
         for o in sorted(self.linked(test)):
-            with open(os.path.join(TREE, o[:-2] + '.d')) as f:
+            with open(os.path.join(self.tree, o[:-2] + '.d')) as f:
                 if path in f.read().split():
                     found.append(o)
         return found
@@ -250,7 +264,7 @@ class Build:
         made = []
         for o in names:
             command = [to + '-' + o.replace('/', '-') if word == o else word for word in self.compile[o] if word not in ('-MMD', '-MP')]
-            made.append(os.path.join(TREE, command[command.index('-o') + 1]))
+            made.append(os.path.join(self.tree, command[command.index('-o') + 1]))
             if self.run(command + ['-g0']).returncode != 0:
                 return None
         return made
@@ -263,7 +277,7 @@ class Build:
 
     def test(self, program, limit):
         """'passed', 'failed', or 'late' if it is not done within the limit."""
-        child = subprocess.Popen(self.runner + [program], cwd=TREE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        child = subprocess.Popen(self.runner + [program], cwd=self.tree, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, 'TMPDIR': os.path.join(WORK, 'tmp')})
         try:
             return 'passed' if child.wait(limit) in (0, 77) else 'failed'
@@ -279,7 +293,7 @@ class Build:
     def usual_seconds(self, test):
         if test not in self.seconds:
             # From where mutants run: a test that looks for files beside itself must not fail for that.
-            shutil.copy(os.path.join(TREE, self.out, 'tests', test), os.path.join(TREE, 'build', 'original-test'))
+            shutil.copy(os.path.join(self.tree, self.out, 'tests', test), os.path.join(self.tree, 'build', 'original-test'))
             for attempt in range(3):
                 begin = time.monotonic()
                 if self.test('build/original-test', 300) == 'passed':
@@ -290,7 +304,7 @@ class Build:
         return self.seconds[test]
 
     def verdict(self, mutant, tests):
-        path = os.path.join(TREE, mutant.path)
+        path = os.path.join(self.tree, mutant.path)
         text, stat = read(path), os.stat(path)
         tests = [t for t in tests if self.depend(mutant.path, t)]
         originals = {t: self.original(self.depend(mutant.path, t)) for t in tests} if self.stage == 'unit' else {}
@@ -361,6 +375,8 @@ def reason_of(mutant, text, reasons):
     lines = shown(mutant, text)
     heads = re.findall(r'^\w[^;\n(]*?(\w+)\(', text[:mutant.at], re.M)  # functions begin in the first column
     function = '%s:%s' % (mutant.path, heads[-1] if heads else '')
+    if re.search(r'\b[cm]alloc\($', text[:mutant.at]) and (mutant.old, mutant.new) == ('1', '2'):
+        return 'equivalent', 'Nobody looks at what is allocated beyond the one.'
     return reasons.get((function, *lines)) or reasons.get((mutant.path, *lines))
 
 
@@ -388,10 +404,16 @@ def main():
     parser = argparse.ArgumentParser(formatter_class=argparse.RawDescriptionHelpFormatter, description=__doc__)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--count', type=int, default=500)
+    parser.add_argument('--part', default='1/1', metavar='K/M', help='each M-th mutant of the list, from the K-th on')
+    parser.add_argument('--quick', action='store_true', help='the plain build alone')
     parser.add_argument('--only', default='', help='a regular expression on paths')
     parser.add_argument('--again', action='store_true', help='try those again that were killed before')
     parser.add_argument('--least', type=float, default=90)
     args = parser.parse_args()
+    part, parts = map(int, args.part.split('/'))
+    if not 1 <= part <= parts:
+        parser.error('--part K/M: K from 1 to M')
+    tree = os.path.join(WORK, 'tree' if parts == 1 else 'tree-%d-%d' % (part, parts))
     os.nice(19)
     if subprocess.run(ISOLATED + ['true'], capture_output=True).returncode != 0:
         sys.exit('mutants: needs a PID namespace (%s), so that no mutant signals a process of yours: run it as root' % ISOLATED[0])
@@ -411,35 +433,45 @@ def main():
             lines[f] = places
         elif places:
             bare.append((f, len(places)))
-    drawn = draw(args.seed, args.count, lines)
-    print('mutants: seed %d, %d mutants of %d lines in %d files' %
-          (args.seed, len(drawn), sum(map(len, lines.values())), len(lines)), flush=True)
+    drawn = draw(args.seed, args.count, lines)[part - 1::parts]
+    print('mutants: seed %d, part %s: %d mutants of %d lines in %d files' %
+          (args.seed, args.part, len(drawn), sum(map(len, lines.values())), len(lines)), flush=True)
 
     os.makedirs(os.path.join(WORK, 'tmp'), exist_ok=True)
-    copy_tree(files)
+    copy_tree(files, tree)
     builds, reasons = {}, known()
     before = {}
     if os.path.exists(RESULTS):
         with open(RESULTS) as f:
-            before = {tuple(r['key']): r['verdict'] for r in map(json.loads, f)}
-    results = []
-    with open(RESULTS, 'a') as kept:
-        for number, m in enumerate(drawn):
-            key = (hashlib.sha1(texts[m.path].encode()).hexdigest(), *m)
-            verdict = before.get(key)
-            if (verdict in (None, 'survived', 'late') and not reason_of(m, texts[m.path], reasons)) or args.again:
-                for stage, sanitizers in STAGES:
-                    if stage == 'tsan' and not SHARED.search(shown(m, texts[m.path])[0]):
-                        continue
-                    if stage not in builds:
-                        builds[stage] = Build(stage, sanitizers)
-                    verdict = builds[stage].verdict(m, mirrored[m.path])
-                    if verdict != 'survived':
-                        break
-                kept.write(json.dumps({'key': key, 'verdict': verdict}) + '\n')
-                kept.flush()
-                print('%4d %-14s %s:%d: %s  ->  %s' % (number + 1, verdict, m.path, line_at(texts[m.path], m.at)[0], *shown(m, texts[m.path])), flush=True)
+            before = {tuple(r['key']): r for r in map(json.loads, f)}
+    results, todo = [], []
+    for number, m in enumerate(drawn):
+        key = (hashlib.sha1(texts[m.path].encode()).hexdigest(), *m)
+        judges = hashlib.sha1(b''.join(read(os.path.join(TOP, t)) for t in judges_of(m.path, mirrored[m.path]))).hexdigest()
+        last = before.get(key, {})
+        verdict = last.get('verdict')
+        open_case = verdict is None or verdict in ('survived', 'late') and last.get('judges') != judges
+        open_case = open_case or verdict == 'survived' and last.get('quick') and not args.quick
+        if (open_case and not reason_of(m, texts[m.path], reasons)) or args.again:
+            todo.append((number, m, key, judges))
+        else:
             results.append((m, verdict or 'survived'))
+    with open(RESULTS, 'a') as kept:
+        for number, m, key, judges in todo:
+            for stage, sanitizers in STAGES[:1] if args.quick else STAGES:
+                if stage == 'tsan' and not SHARED.search(shown(m, texts[m.path])[0]):
+                    continue
+                if stage not in builds:
+                    builds[stage] = Build(tree, stage, sanitizers)
+                    if stage == 'unit':
+                        builds[stage].prepare({t for _, m, _, _ in todo for t in mirrored[m.path]})
+                verdict = builds[stage].verdict(m, mirrored[m.path])
+                if verdict != 'survived':
+                    break
+            kept.write(json.dumps({'key': key, 'verdict': verdict, 'judges': judges, 'quick': args.quick}) + '\n')
+            kept.flush()
+            print('%4d %-14s %s:%d: %s  ->  %s' % (number + 1, verdict, m.path, line_at(texts[m.path], m.at)[0], *shown(m, texts[m.path])), flush=True)
+            results.append((m, verdict))
     return report(results, bare, texts, reasons, args.least)
 
 
@@ -451,6 +483,7 @@ def report(results, bare, texts, reasons, least):
             before, after = shown(m, texts[m.path])
             kind, reason = found or (None, None)
             verdict = 'equivalent' if kind == 'equivalent' else 'survived'
+            counts['elsewhere'] += kind == 'elsewhere'
             rest.append((kind or 'not known', m, before, after, reason))
         elif verdict == 'late':
             rest.append((verdict, m, *shown(m, texts[m.path]), None))
@@ -458,13 +491,13 @@ def report(results, bare, texts, reasons, least):
     for kind, m, before, after, reason in sorted(rest, key=lambda r: r[0]):
         print('%s %s:%d\n- %s\n+ %s%s' % (kind, m.path, line_at(texts[m.path], m.at)[0], before, after, '\n%s' % reason if reason else ''))
     if bare:
-        print('without a mirrored test, %d lines: %s' % (sum(n for _, n in bare), ' '.join(f for f, _ in bare)))
+        print('without a mirrored test, so not drawn from, %d lines: %s' % (sum(n for _, n in bare), ' '.join(f for f, _ in bare)))
     by_sanitizer = counts['killed by asan'] + counts['killed by tsan']
     killed = counts['killed'] + by_sanitizer
     share = 100 / max(1, killed + counts['late'] + counts['survived'])
     noticed = share * (killed + counts['late'])
-    print('killed %d (%d of them under a sanitizer), late %d, survived %d, equivalent %d, uncompiled %d' %
-          (killed, by_sanitizer, counts['late'], counts['survived'], counts['equivalent'], counts['uncompiled']))
+    print('killed %d (%d of them under a sanitizer), late %d, survived %d (%d of them noticed elsewhere), equivalent %d, uncompiled %d' %
+          (killed, by_sanitizer, counts['late'], counts['survived'], counts['elsewhere'], counts['equivalent'], counts['uncompiled']))
     print('of those that count %.1f %% were killed, %.1f %% with those that were late (wanted: %g)' % (share * killed, noticed, least))
     return 0 if noticed >= least else 1
 
