@@ -205,6 +205,35 @@ static void a_store_without_room_makes_no_device(void **state)
     assert_int_equal(f->alive, 1);
 }
 
+static void a_number_of_the_front_end_may_be_missing_or_wrong(void **state)
+{
+    static const struct {
+        const char *text; /* NULL: there is no node */
+        int64_t fallback;
+        int rc;
+        uint64_t number;
+    } row[] = {
+        {"7", -1, 0, 7},        {"0x10", 5, 0, 0},      {"16", -1, 0, 16},
+        {"17", -1, -ERANGE, 0}, {"17", 5, -ERANGE, 0},  {"x", -1, -EINVAL, 0},
+        {"x", 5, 0, 5},         {NULL, -1, -ENOENT, 0}, {NULL, 0, 0, 0},
+    };
+    char path[XENBUS_PATH_MAX];
+    (void)state;
+    xenbus_front_path(path, &f->disk->back.key, "number");
+    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+        uint64_t number = 99;
+        if (row[i].text != NULL)
+            assert_int_equal(xs_local_write(f->store, path, row[i].text), 0);
+        else
+            (void)xs_local_rm(f->store, path);
+        assert_int_equal(
+            xenbus_back_front_number(&f->disk->back, "number", 16, row[i].fallback, &number),
+            row[i].rc);
+        if (row[i].rc == 0)
+            assert_int_equal(number, row[i].number);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +249,7 @@ int main(void)
         BACK_TEST(flapping_does_not_fill_the_log),
         BACK_TEST(a_device_that_cannot_offer_itself_again_fails),
         BACK_TEST(a_store_without_room_makes_no_device),
+        BACK_TEST(a_number_of_the_front_end_may_be_missing_or_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

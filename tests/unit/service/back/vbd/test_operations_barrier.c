@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* operations: barriers, and rings that end while something waits. */
-#include <errno.h>
-
+/* operations: barriers, and a ring that ends in one. */
 #include "unit/service/back/vbd/operations_fixture.h"
 
 static void a_barrier_waits_for_all_before_it_and_all_after_wait_for_it(void **state)
@@ -123,59 +121,6 @@ static void a_ring_may_end_in_a_barrier(void **state)
     }
 }
 
-/* Its memory is held until the device is done with it. */
-static void a_ring_ends_while_the_device_is_at_work(void **state)
-{
-    (void)state;
-    for (int persistent = 0; persistent < 2; persistent++) {
-        f->ends.config.persistent_grants = persistent == 1;
-        f->at_work = false;
-        connect();
-        const struct blkif_request early = one_page(BLKIF_OP_WRITE, 5, 0);
-        const struct blkif_request read = one_page(BLKIF_OP_READ, 6, 0);
-        put(&early);
-        consume(1);
-        end(0, 0);
-        name_segments(60, 10, 50, 0);
-        const struct blkif_request_indirect named = indirect(BLKIF_OP_READ, 1, 60);
-        put(&read);
-        put_indirect(&named);
-        consume(2);
-        f->at_work = true;
-        disconnect();
-        assert_int_equal(f->hold.holders, 2);
-        assert_true(is_in_use(PAGE_REF + 10)); /* what the device reads into, */
-        assert_true(is_in_use(PAGE_REF + 6));
-        assert_false(is_in_use(PAGE_REF + READ_ONLY + 5)); /* and nothing else */
-        assert_false(is_in_use(PAGE_REF + READ_ONLY));
-        assert_false(is_in_use(RING_REF));
-        end(1, 0);
-        assert_false(is_in_use(PAGE_REF + 10));
-        assert_true(is_in_use(PAGE_REF + 6));
-        assert_int_equal(f->hold.holders, 2);
-        end(0, -ECANCELED);
-        assert_false(is_in_use(PAGE_REF + 6));
-        assert_int_equal(f->hold.holders, 1);
-        assert_false(f->let_go);
-    }
-}
-
-static void the_last_who_lets_go_gives_the_memory_back(void **state)
-{
-    (void)state;
-    connect();
-    const struct blkif_request req = one_page(BLKIF_OP_WRITE, 5, 0);
-    put(&req);
-    consume(1);
-    f->at_work = true;
-    disconnect();
-    hold_put(&f->hold); /* the domain has ended, too */
-    assert_false(f->let_go);
-    end(0, 0);
-    assert_true(f->let_go);
-    f->hold.holders = 1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,8 +129,6 @@ int main(void)
         OPERATION_TEST(barriers_in_a_row_are_served_in_one_look),
         OPERATION_TEST(the_disk_may_shrink_while_a_barrier_waits),
         OPERATION_TEST(a_ring_may_end_in_a_barrier),
-        OPERATION_TEST(a_ring_ends_while_the_device_is_at_work),
-        OPERATION_TEST(the_last_who_lets_go_gives_the_memory_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

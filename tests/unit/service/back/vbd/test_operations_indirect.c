@@ -6,10 +6,11 @@
 
 static void an_indirect_request_is_the_operation_that_it_names(void **state)
 {
+    enum { PAGES_OF_ALL = 5390 };
     (void)state;
     connect();
     for (int op = BLKIF_OP_READ; op <= BLKIF_OP_WRITE; op++) {
-        static const uint32_t counts[] = {1, 12, 256, 512, 513, 4096};
+        static const uint32_t counts[] = {1, 12, 256, 512, 513, 4096}; /* PAGES_OF_ALL */
         for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
             f->fake.vdisk->capabilities.sector_count = 40000;
             name_segments(counts[i], 10, 2, op == BLKIF_OP_READ ? 0 : READ_ONLY);
@@ -28,6 +29,9 @@ static void an_indirect_request_is_the_operation_that_it_names(void **state)
     }
     assert_int_equal(f->ends.ring->stats.writes, 6);
     assert_int_equal(f->ends.ring->stats.reads_done, 6);
+    assert_int_equal(f->ends.ring->stats.sectors, PAGES_OF_ALL * 8);
+    assert_int_equal(f->ends.ring->stats.written_sectors, PAGES_OF_ALL * 8);
+    assert_int_equal(f->ends.ring->stats.others_done, 6);
 }
 
 /* Neighbours in memory are one segment, in that order only. */

@@ -121,8 +121,13 @@ static void what_stood_there_before_counts_for_nothing(void **state)
 {
     struct fixture *f = *state;
     note(f, 1, 2);
+    f->page->shard[2].spilled = 5;
+    f->page->used[3] = 1;
     open_claims(f);
+    assert_int_equal(f->page->shard[1].heard, 1);
+    assert_int_equal(f->page->used[3], 0);
     assert_int_equal(vdisk_claimed_reads(f->fake.vdisk), 0);
+    assert_int_equal(f->claims.words_left, 0); /* nor is there anything to look for */
 }
 
 static void mark(struct fixture *f, uint32_t slot)
@@ -143,6 +148,20 @@ static void a_slot_that_was_only_marked_stays(void **state)
     cache_insert(f->cache, 100, data);
     assert_non_null(cache_peek(f->cache, 0));
     assert_null(cache_peek(f->cache, 1));
+}
+
+static void marks_are_looked_for_once(void **state)
+{
+    struct fixture *f = *state;
+    open_claims(f);
+    mark(f, 0);
+    for (uint32_t i = 0; i < SHARED_CACHE_SHARDS; i++)
+        (void)vdisk_claimed_reads(f->fake.vdisk);
+    assert_int_equal(f->claims.words_left, 0);
+    f->page->used[0] = 1; /* without a word of it */
+    (void)vdisk_claimed_reads(f->fake.vdisk);
+    assert_int_equal(f->page->used[0], 1);
+    assert_int_equal(f->claims.words_left, 0);
 }
 
 /* The flood of one domain costs the others' reads little each, and is worked off in the end. */
@@ -205,6 +224,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_stood_there_before_counts_for_nothing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_slot_that_was_only_marked_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(marks_are_looked_for_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_flood_of_marks_is_heard_a_few_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(the_domain_is_told_what_was_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(garbage_harms_nobody, setup, teardown),
