@@ -111,10 +111,71 @@ static void a_signal_ends_it_unless_it_is_ignored(void **state)
     sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
+#define SECOND_NS UINT64_C(1000000000)
+
+/* Dom0 looks at the time when so much more has passed. */
+static bool stops_after(uint64_t ns)
+{
+    tdf_source_advance_ns(&machine.time, ns);
+    worker_time_passed(&machine.dom0->worker);
+    (void)worker_turn(&machine.dom0->worker);
+    return machine.dom0->stopping;
+}
+
+static void no_request_for_so_long_ends_it(void **state)
+{
+    (void)state;
+    machine.options.idle_timeout_ns = 10 * SECOND_NS;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_false(stops_after(10 * SECOND_NS - 1));
+    assert_true(stops_after(1));
+    assert_string_equal(machine.dom0->stop_reason,
+                        "idle: no request for as long as --idle-timeout says");
+}
+
+static void a_request_begins_that_time_anew(void **state)
+{
+    (void)state;
+    machine.options.idle_timeout_ns = 10 * SECOND_NS;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_false(stops_after(4 * SECOND_NS));
+    machine.dom0->worker.last_request_ns = tdf_clock_now_ns(&machine.dom0->worker.clock);
+    assert_false(stops_after(6 * SECOND_NS)); /* as long as it was at first */
+    assert_false(stops_after(4 * SECOND_NS - 1));
+    assert_true(stops_after(1));
+}
+
+/* Domains read the shared cache without a word, and say so now and then. */
+static void reads_that_domains_tell_of_begin_that_time_anew(void **state)
+{
+    (void)state;
+    machine.options.idle_timeout_ns = 10 * SECOND_NS;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    machine.dom0->vdisks.departed_claims = 7;
+    assert_false(stops_after(10 * SECOND_NS));
+    assert_int_equal(machine.dom0->claimed_reads, 7);
+    assert_false(stops_after(10 * SECOND_NS - 1));
+    assert_true(stops_after(1)); /* there were no more */
+}
+
+static void without_a_limit_it_waits_for_ever(void **state)
+{
+    (void)state;
+    machine.options.idle_timeout_ns = 0;
+    assert_int_equal(fake_machine_boot(&machine), 0);
+    assert_false(stops_after(1000000 * SECOND_NS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* The first one: Dom0 leaves its signals blocked. */
         cmocka_unit_test_setup_teardown(a_signal_ends_it_unless_it_is_ignored, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_request_for_so_long_ends_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_request_begins_that_time_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(reads_that_domains_tell_of_begin_that_time_anew, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(without_a_limit_it_waits_for_ever, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_resize_found_stands_in_its_node, setup, teardown),
         cmocka_unit_test_setup_teardown(a_resize_asked_for_in_a_loop_does_not_fill_the_log, setup,
                                         teardown),

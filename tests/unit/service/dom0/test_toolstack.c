@@ -316,6 +316,16 @@ static void removal_leaves_nothing(void **state)
     expect("/local/domain/0/backend/vbd/7/51712/params", "/images/2");
 }
 
+static void a_domain_has_its_process_and_its_name(void **state)
+{
+    (void)state;
+    assert_int_equal(toolstack_tell_pid(store, DOMID, 4711), 0);
+    expect("/local/domain/7/splitdom", "");
+    expect("/local/domain/7/splitdom/pid", "4711");
+    assert_int_equal(toolstack_tell_name(store, DOMID, "web"), 0);
+    expect("/local/domain/7/name", "web");
+}
+
 int main(void)
 {
 #define TOOLSTACK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -328,6 +338,7 @@ int main(void)
         TOOLSTACK_TEST(nodes_of_a_vif_are_those_of_libxl),
         TOOLSTACK_TEST(dom0_says_who_it_is),
         TOOLSTACK_TEST(removal_leaves_nothing),
+        TOOLSTACK_TEST(a_domain_has_its_process_and_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

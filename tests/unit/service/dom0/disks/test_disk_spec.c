@@ -220,6 +220,15 @@ static void a_relative_target_is_found_from_where_it_was_named(void **state)
     assert_int_equal(disk_spec_resolve(&spec, "/else", &why), -ENAMETOOLONG);
 }
 
+static void an_access_is_told_as_it_is_specified(void **state)
+{
+    (void)state;
+    assert_string_equal(disk_access_name(ACCESS_READ), "r");
+    assert_string_equal(disk_access_name(ACCESS_WRITE), "w");
+    assert_string_equal(disk_access_name(ACCESS_WRITE_SHARED), "w!");
+    assert_string_equal(disk_access_name((enum disk_access)99), "?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +237,7 @@ int main(void)
         cmocka_unit_test(how_long_a_server_is_waited_for_is_said),
         cmocka_unit_test(a_target_is_as_long_as_a_path_can_be),
         cmocka_unit_test(a_relative_target_is_found_from_where_it_was_named),
+        cmocka_unit_test(an_access_is_told_as_it_is_specified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -367,6 +367,19 @@ static void images_are_told_to_people_and_as_json(void **state)
     assert_true(hits.percent > 74.99 && hits.percent < 75.01);
 }
 
+static void an_image_whose_cache_cannot_be_leaves_no_device(void **state)
+{
+    (void)state;
+    struct vdisks_item *item;
+    struct image image = image_of(1, 10, false);
+    const struct vdisks_wish wish = {.cache_bytes = SIZE_MAX / 2};
+    assert_true(vdisks_add(&vdisks, &image, &wish, &item, &why) < 0);
+    assert_true(why.text[0] != '\0');
+    assert_true(list_is_empty(&vdisks.devices));
+    assert_null(vdisks_first(&vdisks));
+    image_close(&image);
+}
+
 int main(void)
 {
 #define VDISKS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -381,6 +394,7 @@ int main(void)
         VDISKS_TEST(the_ratio_has_the_hits_of_domains),
         VDISKS_TEST(a_disk_is_found_by_its_number),
         VDISKS_TEST(images_are_told_to_people_and_as_json),
+        VDISKS_TEST(an_image_whose_cache_cannot_be_leaves_no_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
