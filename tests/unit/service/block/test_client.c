@@ -12,6 +12,7 @@
 
 #include "base/container_of.h"
 #include "fakes/fake_vdisk.h"
+#include "service/block/device_private.h"
 #include "service/block/queue.h"
 
 enum { CLIENTS = 2, DEPTH = 4, ASKS = 24, SECTORS = 1024, NOT_DONE = 4711 };
@@ -144,6 +145,64 @@ static void a_client_that_was_never_open_may_be_closed(void **state)
     assert_int_equal(f->fake.vdisk->client_count, 1);
 }
 
+static void the_load_says_what_waits_where(void **state)
+{
+    struct fixture *f = *state;
+    for (uint32_t i = 0; i < DEPTH + 2; i++)
+        (void)submit(f, 0, i, 40 * i);
+    assert_int_equal(block_client_load(&f->client[0]).turn, DEPTH + 2);
+    assert_int_equal(block_client_load(&f->client[0]).device, 0);
+    (void)device_dispatch(f->fake.device, 0);
+    (void)submit(f, 1, DEPTH + 2, 0); /* waits for the other's read of that sector */
+    assert_int_equal(block_client_load(&f->client[0]).turn, 2);
+    assert_int_equal(block_client_load(&f->client[0]).device, DEPTH);
+    assert_int_equal(block_client_load(&f->client[1]).turn, 0);
+    assert_int_equal(block_client_load(&f->client[1]).device, 1);
+    fake_disk_complete_all(f->fake.disk, 0);
+    assert_int_equal(block_client_load(&f->client[0]).device, 0);
+    assert_int_equal(block_client_load(&f->client[1]).device, 0);
+}
+
+static void a_client_has_waited_if_a_turn_was_over_without_it(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(block_client_waits(&f->client[0], 0));
+    for (uint32_t i = 0; i <= DEPTH; i++)
+        (void)submit(f, 0, i, 40 * i);
+    assert_false(block_client_waits(&f->client[0], 0));
+    (void)device_dispatch(f->fake.device, 0);
+    assert_true(block_client_waits(&f->client[0], 0));
+    assert_false(block_client_waits(&f->client[1], 0));
+}
+
+static void count_change(void *ctx)
+{
+    ++*(uint32_t *)ctx;
+}
+
+/* Once; who does not want to know is not asked. */
+static void who_wants_to_hears_of_what_the_disk_cannot_do(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t told[CLIENTS + 1] = {0};
+    struct block_client deaf;
+    bool flush = true, discard = true;
+    block_client_open(&deaf, f->fake.vdisk);
+    for (int i = 0; i < CLIENTS; i++)
+        block_client_on_change(&f->client[i], count_change, &told[i]);
+    for (uint32_t times = 0; times < 2; times++) {
+        vdisk_cannot(f->fake.vdisk, &flush);
+        assert_false(flush);
+        assert_int_equal(told[0], 1);
+        assert_int_equal(told[1], 1);
+    }
+    block_client_on_change(&f->client[0], NULL, NULL);
+    vdisk_cannot(f->fake.vdisk, &discard);
+    assert_int_equal(told[0], 1);
+    assert_int_equal(told[1], 2);
+    block_client_close(&deaf);
+}
+
 int main(void)
 {
 #define CLIENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -154,6 +213,9 @@ int main(void)
         CLIENT_TEST(turns_are_by_weight),
         CLIENT_TEST(a_client_may_leave_while_its_reads_are_under_way),
         CLIENT_TEST(a_client_that_was_never_open_may_be_closed),
+        CLIENT_TEST(the_load_says_what_waits_where),
+        CLIENT_TEST(a_client_has_waited_if_a_turn_was_over_without_it),
+        CLIENT_TEST(who_wants_to_hears_of_what_the_disk_cannot_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

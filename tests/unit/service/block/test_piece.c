@@ -201,6 +201,28 @@ static void a_write_to_what_is_not_there_any_more_is_refused(void **state)
     assert_int_equal(f->disk->submitted, 0);
 }
 
+/* Two writes of one sector reach the disk one after the other. */
+static void a_change_waits_for_an_earlier_one_of_its_sectors(void **state)
+{
+    (void)state;
+    struct ask *first = ask(0, BLOCK_WRITE, 8, 4), *second = ask(1, BLOCK_WRITE, 11, 4);
+    struct ask *beside = ask(2, BLOCK_WRITE, 15, 1), *dropped = ask(3, BLOCK_DISCARD, 0, 16);
+    dispatch();
+    assert_int_equal(f->disk->waiting_count, 2);
+    assert_int_equal(second->request.state, BLOCK_REQUEST_BLOCKED);
+    assert_int_equal(dropped->request.state, BLOCK_REQUEST_BLOCKED);
+    fake_disk_complete_all(f->disk, 0);
+    assert_int_equal(first->done_count + beside->done_count, 2);
+    dispatch();
+    assert_int_equal(f->disk->waiting_count, 1);
+    assert_int_equal(second->request.state, BLOCK_REQUEST_WORKING);
+    fake_disk_complete_all(f->disk, 0);
+    dispatch();
+    assert_int_equal(waiting(0)->operation, DISK_DISCARD);
+    fake_disk_complete_all(f->disk, 0);
+    assert_int_equal(second->status + dropped->status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +238,7 @@ int main(void)
         WITH(setup_4k, a_discard_without_a_whole_block_does_nothing),
         WITH(setup, what_the_disk_cannot_do_is_not_offered_any_more),
         WITH(setup, a_write_to_what_is_not_there_any_more_is_refused),
+        WITH(setup, a_change_waits_for_an_earlier_one_of_its_sectors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cache: runs of sectors. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,11 +95,49 @@ static void a_cache_of_nothing_takes_none(void **state)
     cache_destroy(cache);
 }
 
+/* A domain may name any slot. */
+static void a_slot_that_was_used_keeps_its_sector(void **state)
+{
+    struct cache *cache;
+    uint8_t data[SECTOR_BYTES] = {0};
+    (void)state;
+    assert_int_equal(cache_create(3 * SECTOR_BYTES, cache_policy_find("lru"), &cache), 0);
+    cache_use_slot(cache, 0); /* nothing is there */
+    assert_false(cache_was_full(cache));
+    for (uint64_t sector = 10; sector < 13; sector++) {
+        assert_false(cache_was_full(cache));
+        cache_insert(cache, sector, data);
+    }
+    assert_true(cache_was_full(cache));
+    cache_use_slot(cache, 0); /* where the first one went */
+    cache_use_slot(cache, 3);
+    cache_use_slot(cache, UINT32_MAX);
+    cache_insert(cache, 20, data);
+    assert_non_null(cache_peek(cache, 10));
+    assert_null(cache_peek(cache, 11));
+    cache_clear(cache);
+    assert_false(cache_was_full(cache));
+    cache_destroy(cache);
+}
+
+static void a_cache_that_nobody_shares_has_no_file(void **state)
+{
+    struct cache *cache;
+    (void)state;
+    assert_int_equal(cache_create(3 * SECTOR_BYTES, cache_policy_find("lru"), &cache), 0);
+    assert_int_equal(cache_shared_fd(cache), -ENOTSUP);
+    assert_int_equal(cache_share(cache), 0);
+    assert_true(cache_shared_fd(cache) >= 0);
+    cache_destroy(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_put_in_as_its_sectors_are_one_by_one),
         cmocka_unit_test(a_cache_of_nothing_takes_none),
+        cmocka_unit_test(a_slot_that_was_used_keeps_its_sector),
+        cmocka_unit_test(a_cache_that_nobody_shares_has_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,6 +177,43 @@ static void the_images_errors_are_passed_on(void **state)
     assert_int_equal(f->reads[0].io.status, -EBADF);
 }
 
+/* A write that is under way may have happened as far as any sector; all end. */
+static void power_is_lost_under_what_is_under_way(void **state)
+{
+    enum { SEEDS = 20 };
+    uint32_t untouched = 0, whole = 0;
+    struct fixture *f = make(state, "mean=1us");
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        assert_int_equal(carry_out(f, DISK_WRITE, 0, BLOCK_BYTES, 0x11), 0);
+        for (uint32_t slot = 1; slot < 3; slot++) {
+            unsigned char *buffer = f->pool + slot * BLOCK_BYTES;
+            f->reads[slot] = (struct read){.f = f};
+            f->reads[slot].io = (struct disk_io){.image = &f->image,
+                                                 .operation = slot == 1 ? DISK_WRITE : DISK_READ,
+                                                 .offset_bytes = (slot - 1) * BLOCK_BYTES,
+                                                 .length_bytes = BLOCK_BYTES,
+                                                 .buffer = buffer,
+                                                 .done = on_done};
+            memset(buffer, 0x22, BLOCK_BYTES);
+            disk_model_ops.submit(f->disk, &f->reads[slot].io);
+        }
+        assert_int_equal(disk_model_lose_power(f->disk, seed), 0);
+        assert_true(f->reads[1].order > 0 && f->reads[2].order > 0); /* both are over */
+        assert_int_equal(f->reads[1].io.status, -EIO);
+        assert_int_equal(f->reads[2].io.status, -EIO);
+        assert_int_equal(carry_out(f, DISK_READ, 0, BLOCK_BYTES, 0), 0);
+        uint32_t written = 0;
+        while (written < BLOCK_BYTES && f->pool[written] == 0x22)
+            written++;
+        assert_int_equal(written % 512, 0);
+        assert_filled(f, written, BLOCK_BYTES, 0x11);
+        untouched += written == 0;
+        whole += written == BLOCK_BYTES;
+    }
+    assert_true(untouched + whole < SEEDS); /* some in part */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +224,7 @@ int main(void)
         WITH_FIXTURE(a_volatile_cache_loses_what_was_not_flushed),
         WITH_FIXTURE(data_image_reads_the_image),
         WITH_FIXTURE(the_images_errors_are_passed_on),
+        WITH_FIXTURE(power_is_lost_under_what_is_under_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
