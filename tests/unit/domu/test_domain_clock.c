@@ -58,6 +58,20 @@ static void an_update_that_never_ended_before_the_first_reading_is_no_zero(void 
     assert_int_equal(read_with(-ETIMEDOUT), 1000);
 }
 
+/* However fast its page says that it is. */
+static void time_stands_at_most_a_tenth_of_a_second_ahead(void **state)
+{
+    (void)state;
+    run_at(&first, 1000, (struct tdf){1, 1});
+    first.line.tsc_to_system_mul = UINT32_MAX;
+    first.line.tsc_shift = 17; /* 2^17 ns for each */
+    update_begin(&first);
+    update_end(&first);
+    uint64_t last_ns = read_with(0);
+    update_begin(&first);
+    assert_in_range(read_with(-ETIMEDOUT) - last_ns, 0, 100 * 1000 * 1000);
+}
+
 /* A running clock stands a little ahead of its last reading, and waits for its line there. */
 static void after_a_standstill_a_slower_line_is_waited_for(void **state)
 {
@@ -238,6 +252,7 @@ int main(void)
         CLOCK_TEST(a_beginning_lies_between_this_threads_readings),
         CLOCK_TEST(time_stands_while_an_update_does_not_end),
         CLOCK_TEST(an_update_that_never_ended_before_the_first_reading_is_no_zero),
+        CLOCK_TEST(time_stands_at_most_a_tenth_of_a_second_ahead),
         CLOCK_TEST(after_a_standstill_a_slower_line_is_waited_for),
         CLOCK_TEST(a_look_at_a_clock_that_stands_is_cheap),
         CLOCK_TEST(an_update_is_waited_for_once),

@@ -177,6 +177,24 @@ static void a_line_that_is_cut_before_there_is_a_domain_is_explained(void **stat
     assert_non_null(strstr(why, "gave up this connection before it had made a domain"));
 }
 
+static int lowest_free_fd(void)
+{
+    int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
+    close(fd);
+    return fd;
+}
+
+static void a_life_that_could_not_begin_leaves_no_descriptor(void **state)
+{
+    char why[256];
+    (void)state;
+    int before = lowest_free_fd();
+    assert_true(live(&(struct fake_dom0_script){.hangs_up = true}, why) < 0);
+    assert_int_equal(lowest_free_fd(), before);
+    assert_true(live(&(struct fake_dom0_script){.change_reply = refuse_with_reason}, why) < 0);
+    assert_int_equal(lowest_free_fd(), before);
+}
+
 static void take_an_ordinary_file_for_the_doorbell(struct fake_dom0 *dom0, int fds[2])
 {
     (void)dom0;
@@ -259,6 +277,7 @@ int main(void)
         cmocka_unit_test(without_a_service_no_life_begins),
         cmocka_unit_test(a_refused_domain_is_explained),
         cmocka_unit_test(a_line_that_is_cut_before_there_is_a_domain_is_explained),
+        cmocka_unit_test(a_life_that_could_not_begin_leaves_no_descriptor),
         cmocka_unit_test(what_is_no_doorbell_is_refused),
         cmocka_unit_test(a_domain_hears_that_it_was_destroyed),
         cmocka_unit_test(who_is_idle_can_be_interrupted),

@@ -222,6 +222,16 @@ static void a_doorbell_that_is_none_is_refused(void **state)
     }
 }
 
+static void a_closed_disk_leaves_no_descriptor_open(void **state)
+{
+    (void)state;
+    int before = open_fds();
+    connect_to(&(struct fake_dom0_script){0}, (struct blkfront_options){0});
+    assert_true(blkfront_fd(bf) >= 0);
+    part();
+    assert_int_equal(open_fds(), before);
+}
+
 static void a_reply_of_nothing_but_descriptors_leaves_none_open(void **state)
 {
     (void)state;
@@ -307,6 +317,7 @@ int main(void)
         FRONT_TEST(memory_that_makes_no_sense_is_refused),
         FRONT_TEST(a_doorbell_that_is_none_is_refused),
         FRONT_TEST(a_reply_of_nothing_but_descriptors_leaves_none_open),
+        FRONT_TEST(a_closed_disk_leaves_no_descriptor_open),
         FRONT_TEST(a_line_that_is_cut_is_not_taken_for_dom0s_end),
         FRONT_TEST(a_refused_ring_is_told),
         FRONT_TEST(nodes_that_make_no_sense_are_refused),

@@ -2,6 +2,7 @@
 /* blkfront_limits: what a disk can do, and what is refused without a request. */
 #include <errno.h>
 
+#include "domu/blkfront/blkfront_private.h"
 #include "unit/domu/blkfront/blkfront_call_fixture.h"
 
 /* ---- refusals ---- */
@@ -154,6 +155,20 @@ static void requests_are_aligned_to_the_sector_size_of_the_disk(void **state)
     assert_int_equal(requests(), 2);
 }
 
+static void what_the_disk_can_do_is_in_order(void **state)
+{
+    (void)state;
+    meet_disk();
+    uint64_t sectors = bf->sectors;
+    assert_int_equal(blkfront_check(bf, BLKFRONT_READ, 0, 1), 0);
+    assert_int_equal(blkfront_check(bf, BLKFRONT_WRITE, sectors - 1, 1), 0);
+    assert_int_equal(blkfront_check(bf, BLKFRONT_DISCARD, 0, sectors), 0);
+    assert_int_equal(blkfront_check(bf, BLKFRONT_FLUSH, UINT64_MAX, 7), 0);
+    assert_int_equal(blkfront_check(bf, BLKFRONT_WRITE, sectors, 1), -EINVAL);
+    assert_int_equal(blkfront_check(bf, BLKFRONT_DISCARD, 1, sectors), -EINVAL);
+    assert_int_equal(blkfront_check(bf, (enum blkfront_operation)99, 0, 1), -EINVAL);
+}
+
 int main(void)
 {
 #define CALL_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -165,6 +180,7 @@ int main(void)
         CALL_TEST(nor_when_the_disk_has_another_size),
         CALL_TEST(sectors_beyond_the_end_are_refused),
         CALL_TEST(requests_are_aligned_to_the_sector_size_of_the_disk),
+        CALL_TEST(what_the_disk_can_do_is_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
