@@ -300,6 +300,27 @@ static void test_usage_is_counted_by_domain(void **state)
     assert_int_equal(xs_conn_count(f->server), before);
 }
 
+/* As if it had just been opened: nothing that came in or was to go out is left. */
+static void test_reset_leaves_nothing(void **state)
+{
+    (void)state;
+    struct xs_peer one;
+    xs_peer_open(&one, server, 1);
+    xs_peer_send(&one, XS_READ, 0, "/tool", 6);
+    assert_false(xs_server_run(server, 10)); /* an answer waits */
+    xs_peer_send(&one, XS_READ, 0, "/tool", 6);
+    xs_peer_send(&one, XS_READ, 0, "/tool", 6);
+    xs_peer_put(&one, "half", 4);
+    assert_int_equal(xs_conn_usage(server, 1).outstanding, 2);
+    xs_conn_reset(one.conn);
+    assert_int_equal(xs_conn_usage(server, 1).outstanding, 0);
+    assert_int_equal(xs_conn_input_room(one.conn), sizeof(struct xsd_sockmsg));
+    assert_true(xs_server_idle(server));
+    assert_false(xs_peer_take(&one));
+    xs_peer_read(&one, 0, "/nothing");
+    xs_peer_expect_error(&one, "EACCES");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +340,7 @@ int main(void)
                                         xs_three_teardown),
         cmocka_unit_test_setup_teardown(test_usage_is_counted_by_domain, xs_three_setup,
                                         xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_reset_leaves_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

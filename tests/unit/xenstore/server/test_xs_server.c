@@ -220,6 +220,20 @@ static void test_old_snapshot_brings_nothing_back(void **state)
     xs_peer_expect_error(&dom0, "ENOENT");
 }
 
+/* Its connection is gone; its home stays until it is released. */
+static void test_a_domain_that_is_disconnected_keeps_its_home(void **state)
+{
+    (void)state;
+    char text[8];
+    xs_local_write(server, "/local/domain/1/device", "");
+    xs_local_write(server, "/shared/of-one", "");
+    set_perms("/shared/of-one", "n1", NULL);
+    xs_server_disconnect(server, 1);
+    assert_int_equal(xs_local_read(server, "/local/domain/1/device", text, sizeof(text)), 0);
+    assert_int_equal(xs_local_read(server, "/shared/of-one", text, sizeof(text)), -ENOENT);
+    assert_int_equal(xs_server_introduce(server, 1), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +249,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dom0_and_unknown_domains_cannot_be_released, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_old_snapshot_brings_nothing_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_domain_that_is_disconnected_keeps_its_home, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

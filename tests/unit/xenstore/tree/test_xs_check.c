@@ -110,6 +110,19 @@ static void test_list_of_names(void **state)
     xs_names_remove(&node->names, generation, "none", 4);
 }
 
+/* All counts and names are right. */
+static void test_siblings_are_in_order(void **state)
+{
+    (void)state;
+    struct xs_node *a = xs_tree_find(&tree, "/a"), *b = xs_tree_find(&tree, "/b"),
+                   *c = xs_tree_find(&tree, "/c");
+    b->left = c;
+    b->right = a;
+    expect_fault();
+    b->left = a;
+    b->right = c;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +131,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order_and_balance, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_line_is_no_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list_of_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_siblings_are_in_order, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

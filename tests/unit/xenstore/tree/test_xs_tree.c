@@ -198,6 +198,41 @@ static void test_ordered_names_stay_balanced(void **state)
     assert_in_range(depth, 1, 30);
 }
 
+static void test_a_parent_is_there_or_not(void **state)
+{
+    struct fixture *f = *state;
+    create(f, "/a/b");
+    assert_ptr_equal(xs_tree_parent(&f->tree, "/a"), f->tree.root);
+    assert_ptr_equal(xs_tree_parent(&f->tree, "/x"), f->tree.root);
+    assert_ptr_equal(xs_tree_parent(&f->tree, "/a/b"), xs_tree_find(&f->tree, "/a"));
+    assert_ptr_equal(xs_tree_parent(&f->tree, "/a/c"), xs_tree_find(&f->tree, "/a"));
+    assert_null(xs_tree_parent(&f->tree, "/a/c/d"));
+    assert_null(xs_tree_parent(&f->tree, "/x/y"));
+}
+
+/* Each change is later than the one before: a number never comes again. */
+static void test_every_change_has_a_generation_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct xs_node *removed;
+    uint64_t last = f->generation;
+    create(f, "/a");
+    assert_true(f->tree.root->generation > last);
+    assert_int_equal(f->generation, last + 2); /* its own, and its parent's */
+    assert_int_equal(f->tree.root->generation, last + 2);
+    assert_int_equal(xs_tree_find(&f->tree, "/a")->generation, last + 1);
+    set(f, "/a", "x");
+    assert_int_equal(f->generation, last + 3);
+    assert_int_equal(xs_tree_find(&f->tree, "/a")->generation, last + 3);
+    assert_int_equal(xs_tree_set_perms(&f->tree, "/a", f->perms, &f->generation), 0);
+    assert_int_equal(f->generation, last + 4);
+    assert_int_equal(xs_tree_find(&f->tree, "/a")->generation, last + 4);
+    assert_int_equal(xs_tree_remove(&f->tree, "/a", &f->generation, &removed), 0);
+    xs_node_unref(removed);
+    assert_int_equal(f->generation, last + 5);
+    assert_int_equal(f->tree.root->generation, last + 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +243,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_directory_against_a_model, setup, teardown),
         cmocka_unit_test_setup_teardown(test_children_in_the_order_of_creation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ordered_names_stay_balanced, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_parent_is_there_or_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_change_has_a_generation_of_its_own, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
