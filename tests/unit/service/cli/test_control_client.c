@@ -289,7 +289,58 @@ static void whatever_is_answered_all_is_closed(void **state)
     assert_string_equal(f->why.text, "it is Sunday");
     answer.reply_bytes = 0;
     assert_int_equal(command(f, &answer, &text), -ECONNRESET);
+    assert_non_null(strstr(f->why.text, f->path)); /* not what was said before */
     assert_int_equal(open_count(), before);
+}
+
+static void a_short_answer_is_in_the_reply(void **state)
+{
+    struct fixture *f = *state;
+    struct answer answer = good_answer();
+    char *text = NULL;
+
+    answer.file = NULL;
+    snprintf(answer.reply.reason, sizeof(answer.reply.reason), "xenbr0");
+    assert_int_equal(command(f, &answer, &text), 0);
+    assert_string_equal(text, "xenbr0");
+    free(text);
+}
+
+/* In the child: the request's text, to its last byte. */
+static void expect_text(int listen_fd, const char *text)
+{
+    struct {
+        struct control_request request;
+        char text[CONTROL_TEXT_MAX];
+    } packet;
+    const struct control_reply reply = {.magic = CONTROL_MAGIC};
+    const int fd = accept(listen_fd, NULL, NULL);
+    size_t bytes = strlen(text) + 1;
+
+    if (recv(fd, &packet, sizeof(packet), 0) != (ssize_t)(sizeof(packet.request) + bytes) ||
+        packet.request.arg0 != 7 || memcmp(packet.text, text, bytes) != 0)
+        _exit(1);
+    _exit(unix_socket_send(fd, &reply, sizeof(reply), NULL, 0, true) == 0 ? 0 : 2);
+}
+
+static void a_text_goes_along_as_far_as_there_is_room(void **state)
+{
+    struct fixture *f = *state;
+    char text[CONTROL_TEXT_MAX + 1];
+    int status;
+
+    memset(text, 'x', sizeof(text));
+    text[CONTROL_TEXT_MAX - 1] = '\0';
+    const pid_t child = fork();
+    if (child == 0)
+        expect_text(f->listener.fd, text);
+    assert_int_equal(control_client_tell(f->path, CONTROL_DESTROY, 7, text, 60, &f->why), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    text[CONTROL_TEXT_MAX - 1] = 'x';
+    text[CONTROL_TEXT_MAX] = '\0';
+    assert_int_equal(control_client_tell(f->path, CONTROL_DESTROY, 7, text, 60, &f->why), -E2BIG);
+    assert_non_null(strstr(f->why.text, f->path));
 }
 
 int main(void)
@@ -303,6 +354,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_verb_leaves_no_descriptor_open, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_there_is_told_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(whatever_is_answered_all_is_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_short_answer_is_in_the_reply, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_text_goes_along_as_far_as_there_is_room, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,8 @@ static void refuses_a_symbolic_link(void **state)
 
     assert_int_equal(symlink("/tmp/elsewhere", f->path), 0);
     assert_int_equal(lock_acquire(f->path, &lock, &pid), -ELOOP);
+    assert_int_equal(lock.directory_fd, -1); /* nothing that a release would close again */
+    assert_int_equal(lock.file_fd, -1);
     assert_int_equal(lock_holder(f->path, &pid), -ELOOP);
 }
 

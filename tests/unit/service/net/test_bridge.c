@@ -259,6 +259,35 @@ static void copies_to_one_other_port_cost_nothing_more(void **state)
 
 #define ON_BRIDGE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
+static void a_bridge_has_no_more_ports_than_it_may(void **state)
+{
+    static struct fixture_port more[NET_BRIDGE_PORTS_MAX];
+    const struct net_port_config config = {.mac = 0};
+    (void)state;
+    assert_int_equal(net_bridge_connect(bridge, &ports[0].port, &config), -EBUSY);
+    for (uint32_t i = PORTS; i <= NET_BRIDGE_PORTS_MAX; i++) {
+        fixture_init(&more[i - PORTS], "more", 256);
+        assert_int_equal(net_bridge_connect(bridge, &more[i - PORTS].port, &config),
+                         i < NET_BRIDGE_PORTS_MAX ? 0 : -ENOSPC);
+    }
+    assert_int_equal(bridge->port_count, NET_BRIDGE_PORTS_MAX);
+    for (uint32_t i = PORTS; i < NET_BRIDGE_PORTS_MAX; i++)
+        net_bridge_disconnect(&more[i - PORTS].port);
+    assert_int_equal(bridge->port_count, PORTS);
+    assert_int_equal(net_bridge_connect(bridge, &more[0].port, &config), 0); /* room again */
+    net_bridge_disconnect(&more[0].port);
+}
+
+static void a_bridge_has_a_name(void **state)
+{
+    struct net_bridge *none = NULL;
+    (void)state;
+    assert_int_equal(net_bridge_create("", 1000000, 7, &none), -EINVAL);
+    assert_int_equal(net_bridge_create("a/b", 1000000, 7, &none), -EINVAL);
+    assert_null(none);
+    net_bridge_destroy(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +307,8 @@ int main(void)
         ON_BRIDGE(a_burst_of_copies_is_there_again_after_a_while),
         ON_BRIDGE(what_is_for_nobody_is_dropped_as_local),
         ON_BRIDGE(copies_to_one_other_port_cost_nothing_more),
+        ON_BRIDGE(a_bridge_has_no_more_ports_than_it_may),
+        ON_BRIDGE(a_bridge_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,17 @@ static void every_unit_of_tc_and_xl_is_known(void **state)
     }
 }
 
+/* A bit is no byte, and a milli no mega. */
+static void the_units_of_xl_are_told_apart_by_their_case(void **state)
+{
+    static const char *const none[] = {"2kb/s", "2KB/S", "2kB/s", "2mb/s", "2MB/S",  "2mB/s",
+                                       "2gb/s", "2GB/S", "2gB/s", "2B/S",  "2KbIt/s"};
+    uint64_t value;
+    (void)state;
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_int_equal(link_words_rate(none[i], &value), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +149,7 @@ int main(void)
         cmocka_unit_test(times_are_nanoseconds_exactly),
         cmocka_unit_test(bytes_have_kilos_of_1024),
         cmocka_unit_test(every_unit_of_tc_and_xl_is_known),
+        cmocka_unit_test(the_units_of_xl_are_told_apart_by_their_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -272,6 +272,14 @@ static void dom0s_row_is_of_its_process(void **state)
     assert_string_equal(text(pair, 0, TOP_TDF), "3");
     assert_string_equal(text(pair, 0, TOP_VBDS), "0");
     assert_string_equal(text(pair, 0, TOP_RATE), "0");
+    static const enum top_column none[] = {TOP_VBD_OO,    TOP_VBD_RD, TOP_VBD_WR, TOP_VBD_RSECT,
+                                           TOP_VBD_WSECT, TOP_RING,   TOP_HITS,   TOP_W_RING,
+                                           TOP_W_TURN,    TOP_W_DISK};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        assert_string_equal(text(pair, 0, none[i]), "0"); /* it has no disk */
+    assert_string_equal(text(pair, 0, TOP_FILL), "0.0");
+    assert_string_equal(text(pair, 0, TOP_P50), "-");
+    assert_string_equal(text(pair, 0, TOP_WEIGHT), "-");
     assert_string_equal(text(pair, 0, TOP_DOMID), "0");
     assert_string_equal(text(pair, 0, TOP_MAXMEM_PERCENT), "n/a");
     assert_true(pair->table.rows[0].cells[TOP_MEM_PERCENT].value > 0);
