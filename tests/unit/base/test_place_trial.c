@@ -213,6 +213,14 @@ static void a_measurement_that_was_held_up_is_made_again(void **state)
     assert_int_equal(trial.place, PLACE_ANYWHERE); /* the stop has not spoken against it */
 }
 
+static void each_place_has_a_name(void **state)
+{
+    (void)state;
+    assert_string_equal(place_name(PLACE_WITH_DOM0), "with dom0");
+    assert_string_equal(place_name(PLACE_WITHOUT_DOM0), "without dom0");
+    assert_string_equal(place_name(PLACE_ANYWHERE), "anywhere");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +238,7 @@ int main(void)
         cmocka_unit_test(whoever_is_not_alone_leaves_dom0s_cpu),
         cmocka_unit_test(many_threads_that_are_not_alone_use_all_cpus),
         cmocka_unit_test(a_measurement_that_was_held_up_is_made_again),
+        cmocka_unit_test(each_place_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,15 @@ static void a_writable_disk_is_read_only_where_that_is_asked_for(void **state)
     assert_false(geometry.read_only);
     exports_release(exports, first);
     exports_release(exports, other);
+    exports_close(exports);
+    options.disks[0].access = EXPORT_WRITE;
+    options.disks[1].access = EXPORT_READ;
+    open_exports();
+    assert_int_equal(exports_acquire(exports, "xvdb", &other, &why), 0);
+    assert_int_equal(exports_geometry(exports, other, &geometry), 0);
+    assert_true(geometry.read_only);
+    assert_int_equal(geometry.discard_granularity, 0);
+    exports_release(exports, other);
 }
 
 static void a_read_only_disk_is_refused_where_it_is_to_be_written(void **state)

@@ -240,6 +240,19 @@ static void the_usage_names_every_option(void **state)
         assert_non_null(strstr(client_options_usage(), names[i]));
 }
 
+static void each_output_is_chosen_alone(void **state)
+{
+    struct client_options options;
+
+    (void)state;
+    assert_int_equal(parse("--csv 4 100", &options), 0);
+    assert_true(options.csv && !options.json);
+    assert_int_equal(parse("--json 4 100", &options), 0);
+    assert_true(options.json && !options.csv);
+    assert_refused("--json --csv 4 100", "--json and --csv exclude each other");
+    assert_refused("--domain-name= 4 100", "--domain-name must not be empty");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +265,7 @@ int main(void)
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(the_ring_holds_all_that_is_in_flight),
         cmocka_unit_test(the_usage_names_every_option),
+        cmocka_unit_test(each_output_is_chosen_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

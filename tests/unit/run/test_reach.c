@@ -174,6 +174,32 @@ static void test_the_shim_has_no_place_from_its_first_byte_to_its_last(void **st
 }
 #endif
 
+static void test_who_knows_kicks_has_the_shim(void **state)
+{
+    pid_t knows = make_child(end_kicked), does_not = make_child(SIG_DFL);
+
+    (void)state;
+    assert_true(reach_has_shim(knows));
+    assert_false(reach_has_shim(does_not));
+    assert_int_equal(kill(knows, SIGKILL), 0);
+    assert_int_equal(kill(does_not, SIGKILL), 0);
+    assert_int_equal(waitpid(knows, NULL, 0), knows);
+    assert_int_equal(waitpid(does_not, NULL, 0), does_not);
+    assert_false(reach_has_shim(knows));
+}
+
+/* Any thread of it. */
+static void test_a_process_is_kicked_without_naming_a_thread(void **state)
+{
+    pid_t child = make_child(end_kicked);
+    int status;
+
+    (void)state;
+    assert_int_equal(reach_kick(child, 0, 0), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KICKED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +213,8 @@ int main(void)
         cmocka_unit_test(test_the_family_is_kicked_but_for_who_was),
         cmocka_unit_test(test_a_child_that_knows_no_kick_gets_none),
         cmocka_unit_test(test_a_child_that_has_ended_has_no_shim),
+        cmocka_unit_test(test_who_knows_kicks_has_the_shim),
+        cmocka_unit_test(test_a_process_is_kicked_without_naming_a_thread),
     };
 
     alarm(HANG_S);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -171,14 +172,18 @@ static void test_tsc_measures_from_its_first_sample(void **state)
     struct tdf_source source;
 
     (void)state;
+    memset(&source, 0xff, sizeof(source));
     uint64_t before_ns = clock_monotonic_ns();
-    if (tdf_source_tsc(&source) == -ENOTSUP)
+    int rc = tdf_source_tsc(&source);
+    if (rc == -ENOTSUP)
         skip();
+    assert_int_equal(rc, 0);
     assert_in_range(source.older.monotonic_ns, before_ns, clock_monotonic_ns());
     if (clock_monotonic_ns() - before_ns > 1000000000)
         skip(); /* the machine stood still */
     assert_int_equal(source.newer.monotonic_ns, source.older.monotonic_ns);
     assert_int_equal(source.newer.counter, source.older.counter);
+    assert_int_equal(source.manual_hz, 0); /* nothing of before */
 }
 
 int main(void)

@@ -345,6 +345,21 @@ static void test_what_the_clock_showed_at_a_real_time(void **state)
     assert_true(tdf_clock_at_ns(&f->clock, UINT64_MAX) == tdf_clock_now_ns(&f->clock));
 }
 
+static void test_the_wall_clock_is_shown_as_it_was_set(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t set_ns[] = {WALL_NS, 7 * NS_PER_SEC, WALL_NS + 1};
+    uint64_t utc_ns;
+    start(f, (struct tdf){1, 1});
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t version = f->shared.wc_version;
+        tdf_clock_set_wall(&f->clock, set_ns[i]);
+        assert_int_equal(f->shared.wc_version, version + 2);
+        assert_int_equal(pvclock_read_wall_ns(&f->shared, 0, &utc_ns), 0);
+        assert_int_equal(utc_ns, set_ns[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +388,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_instant_of_the_clock_is_one_of_real_time, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_what_the_clock_showed_at_a_real_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_wall_clock_is_shown_as_it_was_set, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,8 +89,9 @@ static void caught_in_some_processes(void **state)
 
 static void futexes_that_wait_for_a_time(void **state)
 {
-    const long wait[6] = {1, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, 0, 1};
-    const long wake[6] = {1, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 300, 1}, endless[6] = {1, FUTEX_WAIT};
+    const long wait[6] = {1, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, FUTEX_WAKE, 1};
+    const long wake[6] = {1, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, FUTEX_WAIT, 1};
+    const long endless[6] = {1, FUTEX_WAIT};
     const uint8_t *code = CODE(0xb8, SYS_futex, 0, 0, 0, 0x0f, 0x05);
 
     (void)state;
