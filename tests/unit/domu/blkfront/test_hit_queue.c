@@ -10,12 +10,14 @@
 
 enum { DEPTH = 3 };
 
+static uint8_t memory[2 * 512];
+
 static void add(struct hit_queue *queue, uint64_t sector, uint64_t submitted_ns)
 {
     const struct blkfront_io io = {.operation = BLKFRONT_READ,
                                    .sector = sector,
                                    .sector_count = 2,
-                                   .buffer = &queue,
+                                   .buffer = memory,
                                    .cookie = queue};
     hit_queue_tell(queue, submitted_ns);
     hit_queue_add(queue, &io, submitted_ns);
@@ -39,6 +41,7 @@ static void a_hit_ends_with_the_next_reading_of_the_clock(void **state)
             assert_int_equal(hit->sector_count, 2);
             assert_int_equal(hit->operation, BLKFRONT_READ);
             assert_int_equal(hit->status, 0);
+            assert_ptr_equal(hit->buffer, memory);
             assert_ptr_equal(hit->cookie, &queue);
             assert_int_equal(hit->submitted_ns, 100 * i + 3 * j);
             assert_int_equal(hit->completed_ns, j == 0 ? 100 * i + 3 : 100 * i + 7);

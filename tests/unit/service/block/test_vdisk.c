@@ -305,6 +305,26 @@ static void a_refresh_empties_the_cache_whatever_it_finds(void **state)
     unlink(path);
 }
 
+/* What was read before the change is old, and is kept nowhere; another image's is as good as ever.
+ */
+static void what_is_under_way_when_an_image_changes_is_not_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct ask a[VDISKS] = {0}, again[VDISKS] = {0};
+    for (int i = 0; i < VDISKS; i++)
+        submit(&f->client[i], &a[i], 5);
+    assert_int_equal(device_dispatch(f->device, 0), VDISKS);
+    vdisk_image_changed(f->vdisk[0]);
+    fake_disk_complete_all(f->disk, 0);
+    for (int i = 0; i < VDISKS; i++) {
+        assert_int_equal(a[i].status, 0);
+        submit(&f->client[i], &again[i], 5);
+        assert_int_equal(again[i].status, i == 0 ? NOT_DONE : 0);
+        block_cancel(&again[i].request);
+    }
+    assert_int_equal(cache_used(f->vdisk[0]->cache), 0);
+}
+
 int main(void)
 {
 #define VDISK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -318,6 +338,7 @@ int main(void)
         VDISK_TEST(its_cache_is_left_to_who_destroys_it),
         VDISK_TEST(a_read_may_have_several_segments),
         VDISK_TEST(a_refresh_empties_the_cache_whatever_it_finds),
+        VDISK_TEST(what_is_under_way_when_an_image_changes_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
