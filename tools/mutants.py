@@ -16,7 +16,8 @@ A mutant counts as
                  address and undefined behaviour sanitizers (asan) or the thread sanitizer (tsan)
     late         its test exceeds ten times its time, twice: make check notices that by its limit of time. A count
                  of its own, since no test says what is wrong
-    equivalent   its object code is the original's at -O2, or tests/mutants.known says why nothing can tell them apart
+    equivalent   its object code is the original's at -O2, or tests/mutants.known (or reason_of) says why nothing can
+                 tell them apart
     uncompiled   the compiler refuses it
     survived     all else; tests/mutants.known may name another stage that sees it
 
@@ -377,6 +378,8 @@ def reason_of(mutant, text, reasons):
     function = '%s:%s' % (mutant.path, heads[-1] if heads else '')
     if re.search(r'\b[cm]alloc\($', text[:mutant.at]) and (mutant.old, mutant.new) == ('1', '2'):
         return 'equivalent', 'Nobody looks at what is allocated beyond the one.'
+    if re.match(r'pthread_(mutex|condattr|attr)_destroy\(', mutant.old) and mutant.new == '':
+        return 'equivalent', 'Of glibc these hold nothing but their own bytes.'
     return reasons.get((function, *lines)) or reasons.get((mutant.path, *lines))
 
 
