@@ -97,6 +97,7 @@ static void with_events_it_is_told(void **state)
     events = next_events();
     assert_int_equal(events.happened, DOMU_EVENT_CLOCK);
     assert_true(events.tdf_num == 5 && events.tdf_den == 2);
+    fake_dom0_sync(dom0);
     assert_string_equal(shutdown_node, ""); /* the request was taken */
     assert_reads(0, 2);
     events = next_events();
