@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 enum {
-    HINTS_VERSION = 2,
+    HINTS_VERSION = 3,
     HINTS_OFFSET = 2048,
     HINTS_CPU_NONE = 0xffffffffu, /* nowhere, or not told yet */
 };

@@ -5,7 +5,8 @@
  * Dom0 fills it before the domain gets the segment; the domain verifies it on attach and then uses
  * its own copy. Dom0 never reads it back, and nothing in it changes.
  *
- *     page 0                 start_info; hints (splitdom/hints.h) in its second half
+ *     page 0                 start_info; in its second half hints (splitdom/hints.h) and the words
+ *                            on which threads sleep (splitdom/sleepers.h)
  *     shared_info_pfn        shared_info (splitdom/xen/shared_info.h)
  *     store_pfn              xenstore ring page (splitdom/xen/xs_wire.h)
  *     gnttab_pfn  ...        nr_gnttab_frames pages of struct grant_entry_v1
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #include "splitdom/hints.h"
+#include "splitdom/sleepers.h"
 #include "splitdom/xen/grant_table.h"
 #include "splitdom/xen/shared_info.h"
 
@@ -43,5 +45,7 @@ struct start_info {
 };
 
 _Static_assert(sizeof(struct start_info) <= HINTS_OFFSET, "start_info ends before the hints");
+_Static_assert(HINTS_OFFSET + sizeof(struct hints) <= SLEEPERS_OFFSET,
+               "the hints end before the words");
 
 #endif

@@ -67,6 +67,8 @@ static int start(struct domu *domu, char *why, size_t why_bytes)
     if (rc == 0)
         rc = grants_init(&domu->grants, &domu->life.segment);
     if (rc == 0)
+        rc = extents_init(&domu->sleepers, 0, SLEEPERS_MAX);
+    if (rc == 0)
         rc = domu_link_start(domu);
     if (rc < 0)
         snprintf(why, why_bytes, "cannot start as a domain: %s", strerror(-rc));
@@ -117,6 +119,7 @@ void domu_close(struct domu *domu)
     life_destroy(&domu->life);
     grants_fini(&domu->grants);
     pages_fini(&domu->pages);
+    extents_fini(&domu->sleepers);
     domu_trace_fini(&domu->trace);
     if (domu->failure_fd >= 0)
         close(domu->failure_fd);

@@ -16,6 +16,7 @@
 #include "domu/domain_clock.h"
 #include "domu/domu_events.h"
 #include "domu/domu_trace.h"
+#include "domu/extents.h"
 #include "domu/grants.h"
 #include "domu/life.h"
 #include "domu/pages.h"
@@ -40,6 +41,7 @@ struct domu {
     struct pages pages;
     struct grants grants;
     struct ports ports;
+    struct extents sleepers; /* words that no device has (splitdom/sleepers.h) */
     struct fronts fronts;
     struct domu_trace trace;
     struct domu_events_queue events; /* has a lock of its own */

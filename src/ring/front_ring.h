@@ -123,6 +123,12 @@ static inline bool front_ring_final_check(struct front_ring *ring)
     return load_full_u32(&ring->sring->rsp_prod) != ring->rsp_cons;
 }
 
+/* The same for who is woken otherwise (ring/sleeper.h): asks for no event. */
+static inline bool front_ring_is_answered(const struct front_ring *ring)
+{
+    return load_full_u32(&ring->sring->rsp_prod) != ring->rsp_cons;
+}
+
 /*
  * The same for who waits for several: asks to be notified once count more responses are there,
  * 1 to as many as are in flight. True: they are, or the back end lies; don't sleep.

@@ -82,6 +82,7 @@ static int map(int fd, const struct start_info *si, struct segment *out)
     };
     out->start_info = segment_page(out, PFN_START_INFO);
     out->hints = (struct hints *)(void *)(base + HINTS_OFFSET);
+    out->sleepers = (struct sleepers *)(void *)(base + SLEEPERS_OFFSET);
     out->shared_info = segment_page(out, si->shared_info_pfn);
     out->store = segment_page(out, si->store_pfn);
     out->gnttab = segment_page(out, si->gnttab_pfn);

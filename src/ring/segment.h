@@ -34,6 +34,7 @@ struct segment {
     evtchn_port_t store_evtchn;
     struct start_info *start_info;
     struct hints *hints;
+    struct sleepers *sleepers;
     struct shared_info *shared_info;
     struct xenstore_domain_interface *store;
     struct grant_entry_v1 *gnttab;

@@ -139,6 +139,7 @@ static void create_domain(struct fake_dom0 *dom0, uint32_t nr_pages)
     if (dom0->script.make_devices != NULL)
         dom0->script.make_devices(dom0, dom0->store);
     dom0->next_port = FIRST_PORT;
+    dom0->segment.sleepers->woken_by_dom0 = !dom0->script.wakes_nobody;
     if (dom0->script.change_segment != NULL)
         dom0->script.change_segment(&dom0->segment);
     if (dom0->script.change_reply != NULL)

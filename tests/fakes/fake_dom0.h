@@ -57,7 +57,9 @@ struct fake_dom0_script {
     bool hangs_up_once;      /* the first time alone */
     int32_t mapped_status;   /* instead of sealing the memory, in reply to MAPPED; 0: it seals */
     bool refuse_ring;        /* Closing instead of Connected */
-    bool silent;             /* no events once the first request has come */
+    bool silent;             /* no events, and nobody is woken, once the first request has come */
+    bool wakes_nobody;       /* offers not to wake threads by their words */
+    bool words_only;         /* wakes threads by their words, and sends no events of a ring */
     bool skip_init_wait;     /* Connected from the beginning */
     bool virtual_completion; /* offers it; the script stamps its responses */
 };

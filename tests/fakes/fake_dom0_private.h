@@ -31,6 +31,8 @@ struct vbd {
     struct queue {
         struct blkif_back_ring ring;
         evtchn_port_t port;
+        uint16_t answered[BLKIF_RING_ENTRIES_MAX]; /* not shown yet: the words of their ids */
+        uint32_t answered_count;
     } queue[FAKE_DOM0_QUEUES_MAX];
     uint32_t queue_count, serving;
 };

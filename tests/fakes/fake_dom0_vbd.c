@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ring/sleeper.h"
 #include "service/back/vbd/vbd_back.h"
 #include "service/dom0/toolstack.h"
 
@@ -32,13 +33,21 @@ uint32_t fake_dom0_vdev(struct fake_dom0 *dom0)
 
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status)
 {
-    blkif_put_response(&at_queue(dom0)->ring, id, operation, status);
+    struct queue *queue = at_queue(dom0);
+    blkif_put_response(&queue->ring, id, operation, status);
+    if (id % SLEEPERS_IDS < SLEEPERS_MAX && queue->answered_count < BLKIF_RING_ENTRIES_MAX)
+        queue->answered[queue->answered_count++] = (uint16_t)id;
 }
 
 void fake_dom0_flush(struct fake_dom0 *dom0)
 {
     struct queue *queue = at_queue(dom0);
-    if (back_ring_push(&queue->ring.half) && !(dom0->script.silent && dom0->at->seen_request))
+    bool silent = dom0->script.silent && dom0->at->seen_request;
+    bool must_notify = back_ring_push(&queue->ring.half);
+    for (uint32_t i = 0; i < queue->answered_count && !silent; i++)
+        (void)sleeper_wake(&dom0->segment.sleepers->word[queue->answered[i]]);
+    queue->answered_count = 0;
+    if (must_notify && !silent && !dom0->script.words_only)
         fake_dom0_notify(dom0, queue->port);
 }
 

@@ -4,6 +4,7 @@
 
 #include "cases.h"
 #include "ring/evtchn.h"
+#include "ring/sleeper.h"
 
 enum { LARGEST_ORDER = 4, PART = 64, LATE_STORMS_MAX = 200 };
 
@@ -67,6 +68,13 @@ static struct blkif_request largest_read(const struct peer *peer, uint64_t id)
     return req;
 }
 
+/* Says of each request that a thread sleeps until it is answered: Dom0 is to wake them all. */
+static void claim_sleepers(struct peer *peer)
+{
+    for (uint32_t i = 0; i < SLEEPERS_MAX; i++)
+        sleeper_lie_down(&peer->segment.sleepers->word[i]);
+}
+
 /* The largest ring, always full of the largest reads, all of sectors that are in the cache: nothing
  * but copies for Dom0. */
 int case_hit_flood(struct attack *a)
@@ -82,6 +90,7 @@ int case_hit_flood(struct attack *a)
             struct blkif_request req = largest_read(&peer, in_flight);
             peer_put(&peer, &req);
         }
+        claim_sleepers(&peer);
         peer_push(&peer, false);
         for (uint32_t i = 0; rc == 0 && i < PART; i++, in_flight--, count++) {
             rc = peer_response(&peer, &rsp);
@@ -105,6 +114,7 @@ int case_bad_request_flood(struct attack *a)
             struct blkif_request req = peer_read_request(&peer, i, UINT64_MAX);
             peer_put(&peer, &req);
         }
+        claim_sleepers(&peer);
         peer_push(&peer, false);
         for (uint32_t i = 0; rc == 0 && i < peer.ring.half.nr_ents; i++, count++) {
             rc = peer_response(&peer, &rsp);

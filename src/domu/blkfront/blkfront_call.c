@@ -62,6 +62,7 @@ static int call_entry(struct blkfront_queue *queue, struct shadow_entry *entry,
 {
     entry->transfer = NULL;
     entry->waiter = waiter;
+    waiter->entry = entry;
     const struct spin_target target = {.request_index = queue->ring.half.req_prod_pvt,
                                        .data = blkfront_data_of(queue, entry),
                                        .data_bytes =

@@ -14,6 +14,7 @@
 
 #include "base/container_of.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/blkfront_sleep.h"
 #include "domu/blkfront/transfer.h"
 #include "domu/domu_device.h"
 #include "ring/barrier.h"
@@ -35,6 +36,7 @@ static void start_ring(struct blkfront_queue *queue)
     front_ring_restart(&queue->ring.half, blkif_ring_entries(bf->front.page_order), 0);
     queue->stamped = bf->front.virtual_completion;
     queue->without_ring = false;
+    blkfront_start_words(queue);
     queue->stats.domid = segment->domid;
     queue->stats.ring_entries = queue->ring.half.nr_ents;
     queue->stats.depth = bf->queue[0].depth;
@@ -74,8 +76,9 @@ static int suspend_queue(struct blkfront_queue *queue)
     pthread_mutex_lock(&queue->lock);
     int rc = queue->failed;
     queue->linking = rc == 0;
-    while (queue->linking && queue->leader) {
+    while (queue->linking && (queue->leader || queue->lying > 0)) {
         evtchn_raise_upcall(queue->bf->shared_info, queue->vcpu);
+        blkfront_rouse(queue);
         pthread_cond_wait(&queue->link_changed, &queue->lock);
     }
     pthread_mutex_unlock(&queue->lock);
@@ -246,6 +249,7 @@ static void vbd_give_back(struct xenbus_front *front)
         (void)grants_end(&domu->grants, bf->ro_ref, bf->nr_data_pages, dead);
         grants_give_pages(&domu->grants, &domu->pages, bf->first_pfn, bf->nr_pages);
     }
+    blkfront_give_words(bf);
     bf->nr_pages = 0;
     bf->claims = NULL;
 }
@@ -263,8 +267,10 @@ static int vbd_open(struct xenbus_front *front, char *why, size_t why_bytes)
         rc = take_ports(bf, why, why_bytes);
     if (rc == 0)
         rc = connect_rings(bf, why, why_bytes);
-    if (rc == 0)
+    if (rc == 0) {
+        blkfront_take_words(bf);
         rc = blkfront_queues_make(bf, why, why_bytes);
+    }
     if (rc == 0)
         return 0;
     if (!bf->owns_domu) /* else the domain ends with us */

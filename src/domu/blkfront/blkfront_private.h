@@ -9,6 +9,7 @@
  *   blkfront_request.c  an entry as a request on the ring, and its data
  *   blkfront_ring.c   responses off the ring
  *   blkfront_wait.c   how threads wait: spin, lead, sleep
+ *   blkfront_sleep.c  threads that Dom0 wakes, each on a word of its own
  *   blkfront_call.c   the calls that block
  *   blkfront_io.c     the asynchronous calls
  *   blkfront_abandon.c  requests that timed out or were cancelled
@@ -63,8 +64,10 @@ struct read_waiter {
     int status;
     bool any;    /* waits for no response of its own, but for a condition: nudged at progress */
     bool listed; /* on blkfront.sleepers, until it is answered or leaves */
-    uint64_t deadline_ns;      /* CLOCK_MONOTONIC; 0: it waits for ever */
-    struct trace_record *life; /* of its request, while that is traced; NULL: of none */
+    bool lies;   /* asleep until Dom0 wakes it, or about to */
+    struct shadow_entry *entry; /* what it waits for, if that is one request; else NULL */
+    uint64_t deadline_ns;       /* CLOCK_MONOTONIC; 0: it waits for ever */
+    struct trace_record *life;  /* of its request, while that is traced; NULL: of none */
     struct read_waiter *next, *prev;
 };
 
@@ -90,13 +93,16 @@ struct blkfront_queue {
     /* Constant once connected: */
     uint32_t first_page; /* of its data: of those of bf->data */
     uint32_t ring_pfn;
-    uint32_t vcpu;  /* where its threads sleep; 0: none yet */
-    uint32_t depth; /* of asynchronous requests; 0: all but the first queue */
+    uint32_t vcpu;     /* where its threads sleep; 0: none yet */
+    uint32_t depth;    /* of asynchronous requests; 0: all but the first queue */
+    uint32_t first_id; /* of the shadow */
+    bool has_words;    /* of the domain's, for the ids from first_id on (splitdom/sleepers.h) */
 
     pthread_mutex_t lock; /* for everything below */
     struct blkif_front_ring
-        ring;     /* a spinning thread looks without the lock: front_ring_has_hint */
-    bool stamped; /* completion in virtual time: answers have a time */
+        ring;        /* a spinning thread looks without the lock: front_ring_has_hint */
+    bool stamped;    /* completion in virtual time: answers have a time */
+    uint32_t *words; /* one for each entry; NULL: this Dom0 wakes nobody by its word */
     struct shadow shadow;
     struct list unasked;    /* transfers that wait for entries of the shadow, in turn */
     struct list backlog;    /* entries that wait for a slot, oldest first (shadow_entry.backlog) */
@@ -105,6 +111,7 @@ struct blkfront_queue {
     struct due_looks looks; /* at our clock, when last waiting for one */
     bool kick_owed;         /* pushed, and Dom0 asked for the doorbell */
     bool leader;            /* a thread sleeps on the ring's vCPU on behalf of all */
+    uint32_t lying;         /* threads that sleep on words */
     struct waiter_list sleepers;      /* threads that sleep, or have just been nudged */
     struct waiter_list answered;      /* asleep though their answer has come: the next to wake */
     struct transfer *transfers;       /* depth of them, for asynchronous requests */
@@ -380,7 +387,8 @@ struct spin_target {
  */
 void blkfront_spin(struct blkfront_queue *queue, struct read_waiter *waiter,
                    const struct spin_target *target, uint32_t limit_ns, struct wake_batch *wakes);
-/* Has this waiter's time run out? */
+/* How long this waiter may sleep, -1: for ever; has its time run out? */
+int64_t blkfront_left_ns(const struct read_waiter *waiter);
 bool blkfront_is_late(const struct read_waiter *waiter);
 /* With the lock held: for how long may this wait begin with a spin? 0: it must not. */
 uint32_t blkfront_may_spin(struct blkfront_queue *queue);

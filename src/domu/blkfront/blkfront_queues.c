@@ -78,7 +78,7 @@ int blkfront_queues_make(struct blkfront *bf, char *why, size_t why_bytes)
     int rc = 0;
     for (uint32_t i = 0; i < bf->nr_queues && rc == 0; i++) {
         shadow_fini(&bf->queue[i].shadow); /* of an attempt that failed */
-        rc = shadow_init(&bf->queue[i].shadow, bf->nr_entries, i * bf->nr_entries);
+        rc = shadow_init(&bf->queue[i].shadow, bf->nr_entries, bf->queue[i].first_id);
     }
     if (rc == 0)
         rc = make_async(bf);

@@ -10,6 +10,7 @@
 
 #include "base/container_of.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/blkfront_sleep.h"
 #include "domu/blkfront/transfer.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
@@ -82,6 +83,8 @@ void blkfront_nudge(struct blkfront_queue *queue, bool all, struct wake_batch *w
         if (all || waiter->any)
             set_word(waiter, WAITER_AWAKE, wakes);
     }
+    if (all)
+        blkfront_rouse(queue);
 }
 
 /* One that sleeps is woken by blkfront_unlock, in turn; until then its word stays SLEEPING, so that
@@ -138,7 +141,10 @@ static void finish(struct blkfront_queue *queue, struct shadow_entry *entry, int
 {
     if (__builtin_expect(entry->traced, false))
         blkfront_trace_finished(queue, entry, status);
-    shadow_put(&queue->shadow, entry);
+    if (entry->waiter != NULL && entry->waiter->lies)
+        shadow_retire(entry); /* the waiter frees it */
+    else
+        shadow_put(&queue->shadow, entry);
     if (entry->waiter != NULL)
         blkfront_finish_waiter(queue, entry->waiter, status);
     else if (entry->transfer != NULL)
@@ -273,7 +279,8 @@ static void fail_pending(struct blkfront_queue *queue, int error)
         list_drop(&entry->backlog);
         finish(queue, entry, error, now_ns);
     }
-    assert(queue->async_pending == 0 && queue->shadow.free_count == queue->shadow.nr_entries);
+    assert(queue->async_pending == 0);
+    assert(queue->shadow.free_count + queue->lying == queue->shadow.nr_entries);
 }
 
 /* The first failure of a disk is that of all its queues. Returns its error. */

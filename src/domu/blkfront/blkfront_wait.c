@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/blkfront_sleep.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
 #include "ring/futex.h"
@@ -90,8 +91,7 @@ static int64_t sleep_limit_ns(struct blkfront_queue *queue)
     return first == NULL ? -1 : due_left_ns(&queue->looks, queue->bf->clock, first->key);
 }
 
-/* How long this waiter may sleep. -1: for ever. */
-static int64_t left_ns(const struct read_waiter *waiter)
+int64_t blkfront_left_ns(const struct read_waiter *waiter)
 {
     if (waiter->deadline_ns == 0)
         return -1;
@@ -102,7 +102,7 @@ static int64_t left_ns(const struct read_waiter *waiter)
 
 bool blkfront_is_late(const struct read_waiter *waiter)
 {
-    return left_ns(waiter) == 0;
+    return blkfront_left_ns(waiter) == 0;
 }
 
 static int64_t sooner_ns(int64_t a, int64_t b)
@@ -117,7 +117,7 @@ static void lead(struct blkfront_queue *queue, const struct read_waiter *waiter,
     struct shared_info *si = queue->bf->shared_info;
     if (front_ring_final_check(&queue->ring.half))
         return;
-    int64_t limit_ns = sooner_ns(sleep_limit_ns(queue), left_ns(waiter));
+    int64_t limit_ns = sooner_ns(sleep_limit_ns(queue), blkfront_left_ns(waiter));
     queue->leader = true;
     blkfront_unlock(queue, wakes);
     (void)evtchn_wait(si, queue->vcpu, limit_ns);
@@ -150,7 +150,8 @@ static bool sleep_on_word(struct blkfront_queue *queue, struct read_waiter *wait
     store_relaxed_u32(&waiter->word, WAITER_SLEEPING);
     blkfront_unlock(queue, wakes);
     while (load_acquire_u32(&waiter->word) == WAITER_SLEEPING && !blkfront_is_late(waiter))
-        (void)futex_wait(&waiter->word, WAITER_SLEEPING, left_ns(waiter), FUTEX_SCOPE_PRIVATE);
+        (void)futex_wait(&waiter->word, WAITER_SLEEPING, blkfront_left_ns(waiter),
+                         FUTEX_SCOPE_PRIVATE);
     pthread_mutex_lock(&queue->lock);
     if (load_acquire_u32(&waiter->word) == WAITER_SLEEPING)
         wake_late(queue, waiter);
@@ -185,6 +186,9 @@ bool blkfront_wait_step(struct blkfront_queue *queue, struct read_waiter *waiter
     if (queue->linking) {
         blkfront_wake(wakes);
         wait_for_link(queue, waiter);
+    } else if (blkfront_may_lie(queue, waiter)) {
+        blkfront_unlist(queue, waiter);
+        blkfront_lie(queue, waiter, wakes);
     } else if (queue->leader) {
         return sleep_on_word(queue, waiter, wakes);
     } else {

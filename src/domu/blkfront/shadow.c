@@ -48,8 +48,19 @@ struct shadow_entry *shadow_take(struct shadow *shadow)
 
 void shadow_put(struct shadow *shadow, struct shadow_entry *entry)
 {
+    shadow_retire(entry);
+    shadow_free(shadow, entry);
+}
+
+void shadow_retire(struct shadow_entry *entry)
+{
     assert(entry->pending && !list_is_linked(&entry->backlog));
     entry->pending = false;
+}
+
+void shadow_free(struct shadow *shadow, struct shadow_entry *entry)
+{
+    assert(!entry->pending);
     entry->next_free = shadow->free_head;
     shadow->free_head = shadow_index(shadow, entry);
     shadow->free_count++;

@@ -63,6 +63,10 @@ void shadow_fini(struct shadow *shadow); /* zeroed allowed */
 struct shadow_entry *shadow_take(struct shadow *shadow);
 /* Gives it back: an answer with its id is stale from now on. */
 void shadow_put(struct shadow *shadow, struct shadow_entry *entry);
+/* The same in two steps: an answer with its id is stale after the first, and nobody else gets the
+ * entry before the second. */
+void shadow_retire(struct shadow_entry *entry);
+void shadow_free(struct shadow *shadow, struct shadow_entry *entry);
 
 uint32_t shadow_index(const struct shadow *shadow, const struct shadow_entry *entry);
 /* Before its id is on the wire: which samples of a trace it is of. */

@@ -87,6 +87,7 @@ static int create_memory(struct domain *domain, uint32_t nr_pages)
     domain->segment = domain->memory->segment;
     domain->fault_slot = domain->memory->fault_slot;
     poll_peer_init(&domain->peer, domain->segment.hints);
+    domain->segment.sleepers->woken_by_dom0 = 1; /* pairs with vbd_ring.c: wake_sleepers */
     rc = doorbell_create(&domain->doorbell, domain->host->poller, &doorbell_ops, domain);
     if (rc < 0)
         return rc;

@@ -65,6 +65,41 @@ static void devices_share_nothing_of_their_domain(void **state)
     assert_int_not_equal(disk[0]->front.queue[0].port, disk[1]->front.queue[0].port);
 }
 
+/* A word of the domain's is one request's, of whatever disk; a disk that has none left does
+ * without.
+ */
+static void disks_have_words_of_their_own(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){.words_only = true});
+    open_all(false);
+    const struct blkfront_queue *first = &disk[0]->queue[0], *second = &disk[1]->queue[0];
+    assert_non_null(first->words);
+    assert_non_null(second->words);
+    assert_true(first->words + disk[0]->nr_entries <= second->words);
+    assert_ptr_equal(second->words, &domu->life.segment.sleepers->word[second->first_id]);
+    assert_int_equal(second->shadow.first_id, second->first_id);
+    assert_reads(0, 5);
+    assert_reads(1, 7);
+    close_disk(0);
+    open_disk(0);
+    assert_int_equal(disk[0]->queue[0].first_id, 0);
+    assert_reads(0, 9);
+}
+
+static void a_disk_without_words_waits_for_events(void **state)
+{
+    (void)state;
+    uint32_t taken;
+    start(&(struct fake_dom0_script){0});
+    open_domu(0, false);
+    assert_int_equal(extents_take(&domu->sleepers, SLEEPERS_MAX, &taken), 0);
+    open_disk(0);
+    assert_null(disk[0]->queue[0].words);
+    assert_int_equal(disk[0]->queue[0].first_id, SLEEPERS_MAX);
+    assert_reads(0, 5);
+}
+
 static void a_device_that_is_open_is_not_opened_again(void **state)
 {
     (void)state;
@@ -146,7 +181,7 @@ static void a_closed_device_leaves_nothing(void **state)
 static void a_device_that_fails_leaves_the_other_alone(void **state)
 {
     (void)state;
-    start(&(struct fake_dom0_script){.request = lie_about_xvdb});
+    start(&(struct fake_dom0_script){.request = lie_about_xvdb, .wakes_nobody = true});
     open_all(false);
     assert_int_equal(blkfront_read(disk[1], 3, 1, bytes[1][0]), -EPROTO);
     assert_reads(0, 3);
@@ -256,6 +291,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DOMU_TEST(two_disks_of_a_domain_are_read_side_by_side),
         DOMU_TEST(devices_share_nothing_of_their_domain),
+        DOMU_TEST(disks_have_words_of_their_own),
+        DOMU_TEST(a_disk_without_words_waits_for_events),
         DOMU_TEST(a_device_that_is_open_is_not_opened_again),
         DOMU_TEST(a_disk_that_the_domain_has_not_is_an_error),
         DOMU_TEST(a_domain_that_is_full_takes_no_more_devices),

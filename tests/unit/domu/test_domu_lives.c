@@ -118,7 +118,7 @@ static void only_devices_that_have_not_failed_come_back(void **state)
 {
     (void)state;
     struct blkfront_stats stats;
-    start(&(struct fake_dom0_script){.request = lie_about_xvdb});
+    start(&(struct fake_dom0_script){.request = lie_about_xvdb, .wakes_nobody = true});
     open_all(true);
     assert_int_equal(blkfront_read(disk[1], 3, 1, bytes[1][0]), -EPROTO);
     die();

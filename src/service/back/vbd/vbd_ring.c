@@ -9,6 +9,7 @@
 #include "base/container_of.h"
 #include "ring/evtchn.h"
 #include "ring/fault_guard.h"
+#include "ring/sleeper.h"
 #include "service/back/vbd/operations.h"
 #include "service/back/vbd/vbd_ring_private.h"
 #include "service/back/vbd/vbd_trace.h"
@@ -19,8 +20,7 @@
 enum {
     FLUSH_EVERY = 8,           /* requests */
     FLUSH_EVERY_SEGMENTS = 16, /* or so many of theirs */
-    STAMP_AHEAD_NS =
-        10000, /* real: what two CPUs' unordered looks at a clock can differ by, amply */
+    STAMP_AHEAD_NS = 10000,    /* real: what two CPUs' looks at a clock can differ by, amply */
 };
 
 static struct vbd_ring *of_pollable(struct pollable *p)
@@ -180,13 +180,26 @@ void vbd_ring_stamp_request(struct vbd_ring *vr, struct pending *p, const uint64
     p->asked_ns = p->request.asked_ns = tdf_clock_when_ns(vr->config.clock, p->stamp_ns);
 }
 
-/* Shows filled responses to the front end and notifies it when it asked for that. */
+/* Their answers are shown. */
+static void wake_sleepers(struct vbd_ring *vr)
+{
+    uint32_t *word = vr->config.segment->sleepers->word;
+    assert(vr->answered_count <= vr->ring.half.nr_ents);
+    for (uint32_t i = 0; i < vr->answered_count; i++)
+        vr->stats.woken += sleeper_wake(&word[vr->answered[i]]);
+    vr->answered_count = 0;
+}
+
+/* Shows filled responses to the front end, wakes who sleeps until then, and notifies it when it
+ * asked for that. */
 __attribute__((noinline)) static void push(struct vbd_ring *vr)
 {
     vr->unpushed = false;
     TRACE_PROBE(published, vr->domid, vr->ring.half.rsp_prod_pvt, 0);
     pollable_showed(&vr->pollable);
-    if (!back_ring_push(&vr->ring.half))
+    bool must_notify = back_ring_push(&vr->ring.half);
+    wake_sleepers(vr);
+    if (!must_notify)
         return;
     vr->stats.notifies++;
     struct shared_info *si = vr->config.segment->shared_info;

@@ -71,6 +71,7 @@ struct vbd_ring_stats {
     uint64_t unsupported; /* answered EOPNOTSUPP */
     uint64_t notifies;    /* events sent to the domain */
     uint64_t wakes;       /* of these: the vCPU may have slept */
+    uint64_t woken;       /* threads that slept on words of their own */
     /* What else was asked for, whatever came of it; direct or indirect. */
     uint64_t writes;
     uint64_t flushes; /* barriers included */
@@ -97,6 +98,7 @@ static inline void vbd_ring_stats_add(struct vbd_ring_stats *to, const struct vb
     to->unsupported += from->unsupported;
     to->notifies += from->notifies;
     to->wakes += from->wakes;
+    to->woken += from->woken;
     to->writes += from->writes;
     to->flushes += from->flushes;
     to->discards += from->discards;
@@ -124,11 +126,14 @@ struct vbd_ring {
     uint32_t indirect_segments; /* of those under way */
     uint32_t lingering;         /* requests that the device is at work on, after destroy */
     uint64_t work;              /* done for others than plain reads, in sectors copied */
-    bool halted;                /* broke the protocol: nothing is taken from it any more */
-    bool unpushed;              /* responses filled that the front end can't see yet */
-    bool consuming;             /* vbd_ring_consume runs: it shows what is answered meanwhile */
-    struct vbd_trace *trace;    /* vbd_trace.h; NULL: nobody traces */
-    uint32_t domid;             /* of the segment, for probes */
+    /* Of the responses that the front end can't see yet: the words of their ids (sleepers.h). */
+    uint16_t answered[BLKIF_RING_ENTRIES_MAX];
+    uint32_t answered_count;
+    bool halted;             /* broke the protocol: nothing is taken from it any more */
+    bool unpushed;           /* responses filled that the front end can't see yet */
+    bool consuming;          /* vbd_ring_consume runs: it shows what is answered meanwhile */
+    struct vbd_trace *trace; /* vbd_trace.h; NULL: nobody traces */
+    uint32_t domid;          /* of the segment, for probes */
     uint64_t now_ns;
 };
 

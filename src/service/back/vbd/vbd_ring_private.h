@@ -57,6 +57,8 @@ static inline void vbd_ring_respond(struct vbd_ring *vr, uint64_t id, uint8_t op
     blkif_put_response(&vr->ring, id, operation, status);
     if (vr->config.virtual_completion)
         vbd_ring_stamp_response(vr, p);
+    if (id % SLEEPERS_IDS < SLEEPERS_MAX)
+        vr->answered[vr->answered_count++] = (uint16_t)id;
     vr->unpushed = true;
 }
 

@@ -14,7 +14,7 @@ static void every_lie_fails_all_waiters(void **state)
         struct liar liar = {.lie = which, .wait_for = READERS};
         struct reader readers[READERS];
         uint8_t bytes[512];
-        connect_to(&(struct fake_dom0_script){.request = lie, .ctx = &liar},
+        connect_to(&(struct fake_dom0_script){.request = lie, .wakes_nobody = true, .ctx = &liar},
                    (struct blkfront_options){.depth = 32, .sectors_per_request = 1});
         start_readers(readers, READERS, 1);
         for (uint32_t i = 0; i < READERS; i++)
@@ -76,7 +76,7 @@ static void dom0s_death_wakes_everybody_soon(void **state)
     struct quiet_liar counter = {0};
     struct reader readers[READERS];
     struct timespec begin, end;
-    connect_to(&(struct fake_dom0_script){.request = ignore, .ctx = &counter},
+    connect_to(&(struct fake_dom0_script){.request = ignore, .wakes_nobody = true, .ctx = &counter},
                (struct blkfront_options){.depth = 32, .sectors_per_request = 1});
     start_readers(readers, READERS, 1);
     wait_until_seen(&counter, READERS);

@@ -34,7 +34,10 @@ static void lie_on_the_second(struct fake_dom0 *d, const struct blkif_request *r
 static void a_lie_on_one_ring_disables_the_disk(void **state)
 {
     (void)state;
-    start(2, lie_on_the_second);
+    const struct fake_dom0_script script = {
+        .queues = 2, .request = lie_on_the_second, .wakes_nobody = true};
+    dom0 = fake_dom0_start(base, &script);
+    assert_non_null(dom0);
     open_with((struct blkfront_options){.queues = 2});
     begin(4, 1, 1, true);
     end(4, -EPROTO);

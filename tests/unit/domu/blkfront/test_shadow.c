@@ -131,6 +131,21 @@ static void nothing_pending_gives_nothing(void **state)
     assert_null(shadow_next(&shadow, 0));
 }
 
+static void a_retired_entry_is_nobody_elses_until_it_is_free(void **state)
+{
+    (void)state;
+    struct shadow_entry *entry = shadow_take(&shadow);
+    uint64_t id = entry->id;
+    shadow_retire(entry);
+    assert_null(shadow_find(&shadow, id));
+    assert_null(shadow_next(&shadow, 0));
+    for (uint32_t i = 1; i < NR_ENTRIES; i++)
+        assert_ptr_not_equal(shadow_take(&shadow), entry);
+    assert_null(shadow_take(&shadow));
+    shadow_free(&shadow, entry);
+    assert_ptr_equal(shadow_take(&shadow), entry);
+}
+
 /* Rings of one disk share the numbers: each knows its own alone. */
 static void ids_begin_where_they_are_told_to(void **state)
 {
@@ -161,6 +176,7 @@ int main(void)
         SHADOW_TEST(an_id_is_not_used_again_soon),
         SHADOW_TEST(pending_entries_come_in_order_of_submission),
         SHADOW_TEST(nothing_pending_gives_nothing),
+        SHADOW_TEST(a_retired_entry_is_nobody_elses_until_it_is_free),
         SHADOW_TEST(ids_begin_where_they_are_told_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
