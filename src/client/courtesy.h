@@ -2,19 +2,18 @@
 /*
  * courtesy: whether a client's thread that is woken lets those who run go on.
  *
- * Threads that are answered together wake each other in turn (blkfront_wait.c). If each woken
- * thread preempts the thread that woke it, or Dom0, then all of them run before Dom0 can send the
- * first of their next requests to the disk, and the disk idles until then. Under SCHED_BATCH a
+ * Dom0 wakes threads that are answered together one after the other. If each woken thread preempts
+ * Dom0, then all of them run before Dom0 can send the first of their next requests to the disk, and
+ * the disk idles until then. Under SCHED_BATCH a
  * woken thread does not preempt. A single thread must preempt: Dom0 can only wait for that thread.
  * With many threads the disk has enough requests anyway.
  *
  * But where other processes want the CPUs, too, a thread that lets them go on waits for the end of
- * their time slice: milliseconds for what the disk does in a tenth of one. One of our threads waits
- * at the ring for all others, so they wait with it. So threads look at how long their requests
- * take. If that is long, all threads are as impatient as any other for a while; each time twice as
- * long, until all has been well for as long. (A slow disk makes requests long, and a client that
- * asks seldom seems to: there it does not matter who goes first.) No call of the kernel is made for
- * that, but to change the policy.
+ * their time slice: milliseconds for what the disk does in a tenth of one. So threads look at how
+ * long their requests take. If that is long, all threads are as impatient as any other for a while;
+ * each time twice as long, until all has been well for as long. (A slow disk makes requests long,
+ * and a client that asks seldom seems to: there it does not matter who goes first.) No call of the
+ * kernel is made for that, but to change the policy.
  */
 #ifndef SPLITDOM_CLIENT_COURTESY_H
 #define SPLITDOM_CLIENT_COURTESY_H
