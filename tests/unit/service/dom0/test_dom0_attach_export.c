@@ -138,7 +138,7 @@ static void a_domain_that_ends_meanwhile_gets_none(void **state)
     end_domain();
     wait_for_answer();
     assert_int_equal(answer_status, -ESRCH);
-    assert_non_null(strstr(answer_text, "there is no domain 1"));
+    assert_non_null(strstr(answer_text, "domain 1 has ended"));
     vdisks_sweep(&machine.dom0->vdisks);
     assert_null(vdisks_next(&machine.dom0->vdisks, vdisks_first(&machine.dom0->vdisks)));
 }

@@ -6,7 +6,7 @@
 #include "trace/trace_reader.h"
 #include "unit/service/back/vbd/operations_fixture.h"
 
-enum { RECORDS = 8 };
+enum { RECORDS = 8, RANK = 1 << TRACE_RANK_SHIFT };
 
 static struct trace_writer writer;
 static struct trace_reader reader;
@@ -48,16 +48,17 @@ static uint32_t look(void)
 static void a_traced_write_is_told_when_it_is_answered(void **state)
 {
     (void)state;
+    f->ends.config.trace_ranks = true;
     connect();
     start_trace();
-    const struct blkif_request req = one_page(BLKIF_OP_WRITE, 7, 100);
+    const struct blkif_request req = one_page(BLKIF_OP_WRITE, 7 | RANK, 100);
     put(&req);
     consume(1);
     assert_int_equal(look(), 0);
     end(0, 0);
     assert_int_equal(look(), 1);
     assert_int_equal(seen[0].operation, BLKIF_OP_WRITE);
-    assert_int_equal(seen[0].id, 7);
+    assert_int_equal(seen[0].id, 7 | RANK);
     assert_int_equal(seen[0].sector, 100);
     assert_int_equal(seen[0].sector_count, 8);
     assert_int_equal(seen[0].status, BLKIF_RSP_OKAY);
@@ -72,21 +73,22 @@ static void a_traced_write_is_told_when_it_is_answered(void **state)
 static void what_is_refused_is_told_as_well(void **state)
 {
     (void)state;
+    f->ends.config.trace_ranks = true;
     connect();
     start_trace();
-    struct blkif_request req = one_page(BLKIF_OP_WRITE, 9, DISK_SECTORS);
+    struct blkif_request req = one_page(BLKIF_OP_WRITE, 9 | RANK, DISK_SECTORS);
     put(&req);
     req.operation = 77;
-    req.id = 10;
+    req.id = 10 | RANK;
     put(&req);
     consume(2);
     vbd_ring_flush(f->ends.ring);
     assert_int_equal(look(), 2);
     assert_int_equal(seen[0].operation, BLKIF_OP_WRITE);
-    assert_int_equal(seen[0].id, 9);
+    assert_int_equal(seen[0].id, 9 | RANK);
     assert_int_equal(seen[0].status, BLKIF_RSP_ERROR);
     assert_int_equal(seen[1].operation, 77);
-    assert_int_equal(seen[1].id, 10);
+    assert_int_equal(seen[1].id, 10 | RANK);
     assert_int_equal(seen[1].status, BLKIF_RSP_EOPNOTSUPP);
     stop_trace();
 }
