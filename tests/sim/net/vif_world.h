@@ -161,6 +161,8 @@ struct world {
     char why[WORLD_WHY_MAX];
 };
 
+/* The one whose doorbells ring. */
+void world_use(struct world *w);
 /* Below bound, from the seed. */
 uint32_t world_pick(struct world *w, uint32_t bound);
 /* Notes that a law does not hold; the first one counts. */

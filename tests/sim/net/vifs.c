@@ -14,7 +14,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,50 +22,6 @@
 #include "vif_world.h"
 
 enum { ACTIONS_DEFAULT = 1500, DRAIN_ACTIONS_MAX = 400000 };
-
-static struct world *machine_world;
-
-uint32_t world_pick(struct world *w, uint32_t bound)
-{
-    return (uint32_t)prng_below(&w->random, bound);
-}
-
-void world_fail(struct world *w, const char *format, ...)
-{
-    va_list args;
-    if (w->why[0] != '\0')
-        return;
-    va_start(args, format);
-    vsnprintf(w->why, sizeof(w->why), format, args);
-    va_end(args);
-}
-
-void world_say(struct world *w, const char *format, ...)
-{
-    va_list args;
-    if (!w->verbose)
-        return;
-    printf("%6" PRIu64 " %9" PRIu64 " ", w->actions, strand_now_ns() / 1000);
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    putchar('\n');
-}
-
-void world_ring(int front)
-{
-    machine_world->front[front].doorbell = true;
-}
-
-void world_advance_to(struct world *w, uint64_t now_ns)
-{
-    strand_set_now_ns(now_ns);
-    tdf_source_set_ns(&w->source, now_ns);
-    tdf_clock_reanchor(&w->real_clock);
-    for (int i = 0; w->dom0_lives && i < WORLD_FRONTS; i++)
-        if (w->front[i].back != NULL)
-            tdf_clock_reanchor(&w->front[i].dom0_clock);
-}
 
 /* ---- who can do something ---- */
 
@@ -285,7 +240,7 @@ static struct world *make(uint64_t seed, bool verbose, struct log *log)
     struct world *w = calloc(1, sizeof(*w));
     if (w == NULL || (w->frame = calloc(WORLD_IDS_MAX, sizeof(*w->frame))) == NULL)
         abort();
-    machine_world = w;
+    world_use(w);
     w->verbose = verbose;
     w->log = log;
     prng_init(&w->random, seed, 0);

@@ -20,7 +20,8 @@
 enum {
     FLUSH_EVERY = 8,           /* requests */
     FLUSH_EVERY_SEGMENTS = 16, /* or so many of theirs */
-    STAMP_AHEAD_NS = 10000,    /* real: what two CPUs' looks at a clock can differ by, amply */
+    STAMP_AHEAD_NS =
+        10000, /* real: what two CPUs' unordered looks at a clock can differ by, amply */
 };
 
 static struct vbd_ring *of_pollable(struct pollable *p)

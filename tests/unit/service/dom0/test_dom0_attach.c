@@ -25,9 +25,8 @@ static struct why why;
 static char image[PATH_MAX], other[PATH_MAX]; /* absolute */
 static struct domain *domains[3];             /* by domid, as long as a test does not end them */
 
-/* Who waits for a disk to go, and what they were told. */
-static struct control_peer *const asker = (struct control_peer *)&why;
-static int answers, answer_status;
+static struct control_peer *const asker = (struct control_peer *)&why; /* waits for a disk to go */
+static int answers, answer_status;                                     /* what it was told */
 static char answer_text[WHY_SIZE];
 
 void __wrap_control_answer(struct control_peer *to, int status, const char *reason);
