@@ -7,8 +7,9 @@
  * Dom0 does so, for it has shown the answer after the thread stored ASLEEP, or the thread has seen
  * it.
  *
- * Who waits for a slot of the ring, for an answer that is held back, or for several requests, has
- * no request that Dom0 would answer next: such a thread waits as blkfront_wait.c says.
+ * Who waits for a slot of the ring, for an answer that is held back (from an earlier Dom0, too), or
+ * for several requests, has no request that Dom0 would answer next: such a thread waits as
+ * blkfront_wait.c says.
  */
 #include "domu/blkfront/blkfront_sleep.h"
 
@@ -49,7 +50,7 @@ void blkfront_start_words(struct blkfront_queue *queue)
 
 bool blkfront_may_lie(const struct blkfront_queue *queue, const struct read_waiter *waiter)
 {
-    return queue->words != NULL && waiter->entry != NULL &&
+    return queue->words != NULL && waiter->entry != NULL && !waiter->entry->is_held &&
            !list_is_linked(&waiter->entry->backlog);
 }
 

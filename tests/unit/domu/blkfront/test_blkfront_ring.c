@@ -2,6 +2,7 @@
 /* blkfront_ring: answers that are held back until their stamp. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -180,6 +181,38 @@ static void an_answer_that_is_held_keeps_its_time_when_dom0_dies(void **state)
     assert_int_equal(stats.requests, DEPTH); /* none was asked for again */
 }
 
+static void *read_last(void *arg)
+{
+    int *rc = arg;
+    uint8_t own[512];
+    *rc = blkfront_read(bf, 100 + DEPTH - 1, 1, own);
+    return NULL;
+}
+
+/* That one wakes threads when it answers, and this answer it never gives. */
+static void who_waits_for_a_held_answer_goes_on_beside_a_dom0_without_stamps(void **state)
+{
+    (void)state;
+    holder = (struct holder){.step_ns = 60 * MS};
+    struct blkfront_completion done[DEPTH];
+    struct blkfront_stats stats;
+    pthread_t reader;
+    int rc = -1;
+    connect_to();
+    submit(DEPTH - 1);
+    assert_int_equal(pthread_create(&reader, NULL, read_last, &rc), 0);
+    do {
+        sched_yield();
+        blkfront_stats(bf, &stats);
+    } while (stats.responses < DEPTH);
+    fake_dom0_stop(dom0);
+    dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
+    assert_non_null(dom0);
+    pthread_join(reader, NULL);
+    assert_int_equal(rc, 0);
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, DEPTH - 1), DEPTH - 1);
+}
+
 static void an_answer_that_is_held_cannot_be_given_again(void **state)
 {
     (void)state;
@@ -245,6 +278,7 @@ int main(void)
         RING_TEST(an_answer_whose_stamp_has_passed_is_delivered_at_once),
         RING_TEST(an_answer_whose_stamp_is_before_the_question_counts_from_there),
         RING_TEST(an_answer_that_is_held_keeps_its_time_when_dom0_dies),
+        RING_TEST(who_waits_for_a_held_answer_goes_on_beside_a_dom0_without_stamps),
         RING_TEST(an_answer_that_is_held_cannot_be_given_again),
         RING_TEST(threads_are_answered_at_their_stamps),
         RING_TEST(stamps_are_of_dom0s_clock),
