@@ -52,4 +52,11 @@ static inline bool sleeper_wake(uint32_t *word)
     return true;
 }
 
+/* The same, whatever the word says: Dom0 may have died between its AWAKE and its futex_wake. */
+static inline void sleeper_rouse(uint32_t *word)
+{
+    store_full_u32(word, SLEEPER_AWAKE);
+    (void)futex_wake(word, 1, FUTEX_SCOPE_SHARED);
+}
+
 #endif

@@ -88,5 +88,5 @@ void blkfront_lie(struct blkfront_queue *queue, struct read_waiter *waiter,
 void blkfront_rouse(struct blkfront_queue *queue)
 {
     for (uint32_t i = 0; queue->lying > 0 && i < queue->shadow.nr_entries; i++)
-        (void)sleeper_wake(&queue->words[i]);
+        sleeper_rouse(&queue->words[i]);
 }

@@ -163,6 +163,24 @@ static void who_lies_is_told_when_dom0_dies(void **state)
     end_readers(callers, -ENOTCONN);
 }
 
+/* It has stored AWAKE, and never gets to wake the threads. (Who does not sleep yet lies down again;
+ * that is why more than once.) */
+static void who_lies_is_told_when_dom0_dies_before_it_wakes(void **state)
+{
+    (void)state;
+    struct caller callers[KEPT];
+    meet_keeper(0);
+    start_readers(callers);
+    for (uint32_t round = 0; round < 1000; round++) {
+        for (uint32_t i = 0; i < bf->nr_entries; i++)
+            sleeper_rise(&bf->queue[0].words[i]);
+        sched_yield();
+    }
+    fake_dom0_stop(dom0);
+    dom0 = NULL;
+    end_readers(callers, -ENOTCONN);
+}
+
 static void who_lies_gets_up_when_the_time_is_up(void **state)
 {
     (void)state;
@@ -195,6 +213,7 @@ int main(void)
         SLEEP_TEST(a_dom0_that_wakes_nobody_sends_events),
         SLEEP_TEST(who_is_woken_for_nothing_lies_down_again),
         SLEEP_TEST(who_lies_is_told_when_dom0_dies),
+        SLEEP_TEST(who_lies_is_told_when_dom0_dies_before_it_wakes),
         SLEEP_TEST(who_lies_gets_up_when_the_time_is_up),
         SLEEP_TEST(a_large_request_needs_events),
     };
