@@ -197,6 +197,7 @@ bool blkfront_wait_step(struct blkfront_queue *queue, struct read_waiter *waiter
     }
     if (load_acquire_u32(&waiter->word) != WAITER_DONE)
         return false;
+    queue->woken_ns = 0; /* for no answer that is taken off later */
     blkfront_unlock(queue, wakes);
     return true;
 }

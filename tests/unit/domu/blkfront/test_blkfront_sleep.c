@@ -181,6 +181,20 @@ static void who_lies_is_told_when_dom0_dies_before_it_wakes(void **state)
     end_readers(callers, -ENOTCONN);
 }
 
+/* What was taken off by others does not pass the time on to the next answer. */
+static void a_waking_is_of_the_answers_it_takes_off(void **state)
+{
+    (void)state;
+    struct caller callers[KEPT];
+    meet_keeper(0);
+    start_readers(callers);
+    store_relaxed_u32(&bf->queue[0].traced, 1); /* so that threads look at the clock */
+    let_it_answer();
+    end_readers(callers, 0);
+    assert_int_equal(bf->queue[0].woken_ns, 0);
+    bf->queue[0].traced = 0;
+}
+
 static void who_lies_gets_up_when_the_time_is_up(void **state)
 {
     (void)state;
@@ -214,6 +228,7 @@ int main(void)
         SLEEP_TEST(who_is_woken_for_nothing_lies_down_again),
         SLEEP_TEST(who_lies_is_told_when_dom0_dies),
         SLEEP_TEST(who_lies_is_told_when_dom0_dies_before_it_wakes),
+        SLEEP_TEST(a_waking_is_of_the_answers_it_takes_off),
         SLEEP_TEST(who_lies_gets_up_when_the_time_is_up),
         SLEEP_TEST(a_large_request_needs_events),
     };
