@@ -56,11 +56,18 @@ reap 20000 $pid
 grep -q 'the same command goes on' first.err || die "says: $(cat first.err)"
 runs_are out 0 || die "half a run is kept"
 
-# Killed in its first run: what it has left behind is ended by the next one, which goes on.
+# Killed in its first run: what it has left behind is ended by the next one, which goes on. A note that names no place
+# of a run is of nobody's.
+mkdir -p out/part
+of_a_run=$(mktemp -d /tmp/splitdom-experiment.XXXXXXXX)
+printf %s "$of_a_run/../..$PWD/elses" >out/part/rundir
+mkdir elses
 rm held
 "$experiment" tiny.json --out out >first.out 2>first.err &
 pid=$!
 eventually 20 test -s held || die "no client runs: $(cat first.err)"
+rmdir "$of_a_run"
+[ -d elses ] || die "a directory was removed that is no run's"
 kill -KILL $pid
 reap 20000 $pid
 rundir=$(cat out/part/rundir)
