@@ -167,7 +167,7 @@ stage_workloads() {
 # A fixed set of seeds under the address sanitizer, and fresh ones for SIM_SECONDS (0: none): what is new is looked
 # for by make check-long, not while somebody waits for a verdict on a change. Then a million lives of a domain's clock.
 stage_sim() {
-    local seeds=${SIM_SEEDS:-2000} part sim=tests/sim/sim lives=build/plain/tests/sim/time/lives vars=SAN=address,undefined
+    local seeds=${SIM_SEEDS:-800} part sim=tests/sim/sim lives=build/plain/tests/sim/time/lives vars=SAN=address,undefined
     local frames=build/plain/tests/sim/net/frames vifs=build/plain/tests/sim/net/vifs
     build sim sim-programs
     build sim $vars sim-programs

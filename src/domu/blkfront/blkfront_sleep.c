@@ -20,6 +20,8 @@
 #include "ring/sleeper.h"
 #include "trace/trace_probe.h"
 
+enum { LOOK_NS = 1000000000 };
+
 /* Ids without words need differ among the queues of a disk only. */
 void blkfront_take_words(struct blkfront *bf)
 {
@@ -54,6 +56,14 @@ bool blkfront_may_lie(const struct blkfront_queue *queue, const struct read_wait
            !list_is_linked(&waiter->entry->backlog);
 }
 
+/* Then the thread looks at its ring unasked: a Dom0 that answers what nobody has asked for wakes
+ * nobody, and is to be found out. */
+static int64_t rest_ns(const struct read_waiter *waiter)
+{
+    int64_t left_ns = blkfront_left_ns(waiter);
+    return left_ns < 0 || left_ns > LOOK_NS ? LOOK_NS : left_ns;
+}
+
 void blkfront_lie(struct blkfront_queue *queue, struct read_waiter *waiter,
                   struct wake_batch *wakes)
 {
@@ -67,8 +77,7 @@ void blkfront_lie(struct blkfront_queue *queue, struct read_waiter *waiter,
     waiter->lies = true;
     queue->lying++;
     blkfront_unlock(queue, wakes);
-    while (sleeper_is_asleep(word) && !blkfront_is_late(waiter))
-        sleeper_sleep(word, blkfront_left_ns(waiter));
+    sleeper_sleep(word, rest_ns(waiter));
     uint64_t woken_ns = load_relaxed_u32(&queue->traced) > 0 ? clock_monotonic_ns() : 0;
     TRACE_PROBE(woken, load_relaxed_u32(&queue->bf->domu->domid), 0, 0);
     pthread_mutex_lock(&queue->lock);

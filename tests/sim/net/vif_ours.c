@@ -53,7 +53,7 @@ static void offer_queue(struct front *f, uint32_t index)
 {
     const struct netfront *nf = f->nf;
     const uint32_t rings = nf->queue[index].rx_ref + nf->options.rx_slots;
-    char directory[16] = "";
+    char directory[24] = "";
     if (nf->front.queue_count > 1)
         snprintf(directory, sizeof(directory), "queue-%u/", index);
     nodes_write(f, directory, "tx-ring-ref", rings);

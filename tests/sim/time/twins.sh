@@ -68,9 +68,11 @@ twin "the last vCPU is ended first" tdf/pvclock \
         pvclock_publish_end'
 twin "Dom0 reads the counter before the version is odd" tdf/clock \
     'publish_begin(clock);
+    publish_slower(clock, slower);
     now.counter = tdf_source_counter_ordered(clock->source);' \
     'now.counter = tdf_source_counter_ordered(clock->source);
-    publish_begin(clock);'
+    publish_begin(clock);
+    publish_slower(clock, slower);'
 twin "the version is even before the fields" tdf/pvclock \
     'store_release_u64(&ti->system_time, value->system_time);' \
     'store_release_u32(&ti->version, value->version);

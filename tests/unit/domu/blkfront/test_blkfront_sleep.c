@@ -209,6 +209,21 @@ static void who_lies_gets_up_when_the_time_is_up(void **state)
     assert_int_equal(rc, 0);
 }
 
+static void answer_another(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    fake_dom0_respond(d, req->id + 1, req->operation, BLKIF_RSP_OKAY);
+    fake_dom0_flush(d);
+}
+
+/* It wakes nobody who sleeps. */
+static void a_dom0_that_answers_another_request_is_found_out(void **state)
+{
+    (void)state;
+    uint8_t own[512];
+    meet((struct fake_dom0_script){.disk = disk, .request = answer_another}, no_spin);
+    assert_int_equal(blkfront_read(bf, 5, 1, own), -EPROTO);
+}
+
 /* A large one is several requests: its thread waits for events of the ring. */
 static void a_large_request_needs_events(void **state)
 {
@@ -230,6 +245,7 @@ int main(void)
         SLEEP_TEST(who_lies_is_told_when_dom0_dies_before_it_wakes),
         SLEEP_TEST(a_waking_is_of_the_answers_it_takes_off),
         SLEEP_TEST(who_lies_gets_up_when_the_time_is_up),
+        SLEEP_TEST(a_dom0_that_answers_another_request_is_found_out),
         SLEEP_TEST(a_large_request_needs_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
