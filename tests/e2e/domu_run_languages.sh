@@ -110,6 +110,38 @@ int main()
 END
 runs g++ -O1 -pthread -o cancel cancel.cpp && check c++-cancel ./cancel
 runs g++ -O1 -pthread -static -o cancel_static cancel.cpp && check c++-cancel-static ./cancel_static
+# Also where that comes while the call is on its way into the wait: it is not put off until the end of that.
+cat >cancel_early.cpp <<'END'
+#include <atomic>
+#include <ctime>
+#include <pthread.h>
+static std::atomic<int> begun;
+static void *wait_long(void *)
+{
+    timespec span = {1000, 0};
+    begun = 1;
+    nanosleep(&span, nullptr);
+    return nullptr;
+}
+int main()
+{
+    for (int i = 0; i < 2000; i++) {
+        pthread_t thread;
+        begun = 0;
+        pthread_create(&thread, nullptr, wait_long, nullptr);
+        while (!begun)
+            ;
+        for (volatile int k = 0; k < i * 7 % 14000; k++)
+            ;
+        pthread_cancel(thread);
+        pthread_join(thread, nullptr);
+    }
+}
+END
+if runs g++ -O1 -pthread -o cancel_early cancel_early.cpp; then
+    timeout -k 2 100 "$BIN/domu" run --tdf 10 -- ./cancel_early || die "c++-cancel-early: exit $?"
+    tried="$tried c++-cancel-early"
+fi
 cat >W.java <<'END'
 public class W {
     public static void main(String[] a) throws Exception {

@@ -28,7 +28,7 @@ static long our_gettimeofday(struct timeval *tv, struct timezone *tz)
     struct timespec ts;
 
     if (tz != NULL)
-        SYS2(SYS_gettimeofday, 0, tz);
+        READ2(SYS_gettimeofday, 0, tz);
     reads_clock(CLOCK_REALTIME, &ts);
     if (out != NULL) {
         out->tv_sec = ts.tv_sec;

@@ -10,6 +10,7 @@
 
 #include "run/shim/call/signals.h"
 #include "run/shim/core/process.h"
+#include "run/shim/core/put_off.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/user.h"
 
@@ -35,6 +36,7 @@ long cancel_action(long act, long old)
         if (is_function(&wanted)) {
             ours.handler = (void *)(uintptr_t)stub_cancel;
             ours.flags &= ~(unsigned long)(unsigned)SA_RESETHAND; /* it may come twice */
+            ours.flags |= SA_SIGINFO;                             /* and is sent again */
             process.cancel = wanted;                              /* before the kernel has ours */
         }
     }
@@ -48,13 +50,14 @@ long cancel_action(long act, long old)
 }
 
 /* Ends the call that the shim makes for the program, if it is in one that waits or on its way into
- * one. What it has returned already is kept. Where the kernel would begin the call again, it stands
- * at the instruction, with what that leaves in rcx. */
+ * one. What only reads a clock (stub_read) is no such: nothing may have been trapped. What it has
+ * returned already is kept. Where the kernel would begin the call again, it stands at the
+ * instruction, with what that leaves in rcx. */
 static bool end_call(greg_t *gregs)
 {
     const greg_t at = gregs[REG_RIP];
 
-    if (at >= (greg_t)stub_wait_check && at < (greg_t)stub_wait_after) {
+    if (at >= (greg_t)(uintptr_t)stub_wait && at < (greg_t)stub_wait_after) {
         gregs[REG_RIP] = (greg_t)stub_wait_after;
         gregs[REG_RAX] = -EINTR;
     } else if (at == (greg_t)stub_wait_after) {
@@ -77,8 +80,10 @@ void *cancel_came(int signal, void *info, void *context)
 
     if (!end_call(interrupted->uc_mcontext.gregs))
         return process.cancel.handler;
+    if (SYS4(SYS_rt_tgsigqueueinfo, SYS0(SYS_getpid), SYS0(SYS_gettid), signal, info) < 0)
+        return process.cancel.handler; /* no more queued signals (RLIMIT_SIGPENDING) */
     /* Blocked until the call is answered, which brings back the program's mask. */
     *mask |= UINT64_C(1) << (CANCEL_SIGNAL - 1);
-    SYS4(SYS_rt_tgsigqueueinfo, SYS0(SYS_getpid), SYS0(SYS_gettid), signal, info);
+    put_off_tell();
     return NULL;
 }

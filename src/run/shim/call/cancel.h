@@ -4,12 +4,11 @@
  *
  * Its handler unwinds the stack from where it has interrupted the thread, for destructors and
  * cleanup handlers. Nobody can unwind through the shim. So one that comes in a mediated wait ends
- * the wait, and comes again when the call that began the wait returns.
+ * the wait, and comes again when the call that began the wait returns. One that comes on the way
+ * into a wait, where the shim makes a call of its own, is put off likewise (core/put_off.h).
  */
 #ifndef SPLITDOM_RUN_SHIM_CALL_CANCEL_H
 #define SPLITDOM_RUN_SHIM_CALL_CANCEL_H
-
-enum { CANCEL_SIGNAL = 32 };
 
 /* rt_sigaction of that signal: the program's action is kept and shown, ours is the kernel's. */
 long cancel_action(long act, long old);

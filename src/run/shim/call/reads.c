@@ -23,7 +23,7 @@ static long read_cpu(long clock_id, struct timespec *ts)
 {
     if ((int)clock_id < 0 && (clock_id & CLOCK_KIND_MASK) == CLOCK_KIND_DEVICE)
         return -EOPNOTSUPP;
-    long rc = SYS2(SYS_clock_gettime, clock_id, ts);
+    long rc = READ2(SYS_clock_gettime, clock_id, ts);
     if (rc == 0)
         *ts = scale_timespec(
             cputime_to_virtual_ns((uint64_t)ts->tv_sec * SCALE_NS_PER_SEC + (uint64_t)ts->tv_nsec));

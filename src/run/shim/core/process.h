@@ -20,6 +20,7 @@ struct process {
     struct trap_action sigsys;    /* the program's own; written by rt_sigaction only */
     struct trap_action sigsegv;   /* the same, where rdtsc traps */
     struct trap_action cancel;    /* the same, for CANCEL_SIGNAL */
+    uint32_t put_off;             /* atomic: how often threads have (put_off.h) */
     uint64_t masked;              /* of which signals the program's handlers block SIGSYS */
     char exe[PROCESS_PATH_BYTES]; /* the program's path */
 };

@@ -8,7 +8,7 @@
  */
     .section .stub, "ax", @progbits
     .balign 4096
-    .globl stub_begin, stub_end, stub_syscall, stub_syscall_after, stub_wait, stub_restore
+    .globl stub_begin, stub_end, stub_syscall, stub_syscall_after, stub_read, stub_wait, stub_restore
     .globl stub_wait_check, stub_wait_after, stub_wait_cancel
 stub_begin:
 
@@ -24,6 +24,15 @@ stub_syscall:
     movq 8(%rsp), %r9
     syscall
 stub_syscall_after:
+    ret
+
+/* long stub_read(long nr, long a, long b) */
+    .type stub_read, @function
+stub_read:
+    movq %rdi, %rax
+    movq %rsi, %rdi
+    movq %rdx, %rsi
+    syscall
     ret
 
 /* long stub_wait(long nr, const struct stub_call *call, const uint32_t *generation) */

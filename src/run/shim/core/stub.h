@@ -18,6 +18,7 @@ struct stub_call {
 };
 
 long stub_syscall(long nr, long a, long b, long c, long d, long e, long f);
+long stub_read(long nr, long a, long b); /* also outside a trapped call: call/cancel.c */
 long stub_wait(long nr, const struct stub_call *call, const uint32_t *generation);
 _Noreturn void stub_enter(void *stack, uint64_t entry);
 void stub_restore(void); /* rt_sigreturn, for the kernel only */
@@ -26,6 +27,7 @@ void stub_cancel(void);  /* a handler, for the kernel only: call/cancel.h */
 extern const char stub_begin[], stub_end[], stub_syscall_after[];
 extern const char stub_wait_check[], stub_wait_after[], stub_wait_cancel[];
 
+#define READ2(nr, a, b)      stub_read(nr, (long)(a), (long)(b))
 #define SYS0(nr)             stub_syscall(nr, 0, 0, 0, 0, 0, 0)
 #define SYS1(nr, a)          stub_syscall(nr, (long)(a), 0, 0, 0, 0, 0)
 #define SYS2(nr, a, b)       stub_syscall(nr, (long)(a), (long)(b), 0, 0, 0, 0)

@@ -10,9 +10,11 @@
 #ifndef SPLITDOM_RUN_SHIM_CORE_TRAP_H
 #define SPLITDOM_RUN_SHIM_CORE_TRAP_H
 
+#include <errno.h>
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "run/shim/core/put_off.h"
 #include "run/shim/core/stub.h"
 
 struct trap {
@@ -32,9 +34,11 @@ struct trap_action {
     uint64_t mask;
 };
 
-/* The call as the program made it, let through. */
+/* The call as the program made it, let through; -EINTR: the thread is being cancelled. */
 static inline long trap_pass(const struct trap *trap)
 {
+    if (put_off_is_due())
+        return -EINTR;
     return SYS6(trap->nr, trap->args[0], trap->args[1], trap->args[2], trap->args[3], trap->args[4],
                 trap->args[5]);
 }

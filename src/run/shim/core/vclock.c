@@ -26,6 +26,14 @@ uint64_t vclock_real_ns(long clock_id)
     return (uint64_t)ts.tv_sec * SCALE_NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+static uint64_t read_monotonic_ns(void)
+{
+    struct timespec ts = {0};
+
+    READ2(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * SCALE_NS_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
 static inline uint64_t ns_at(const struct vcpu_time_info *line, uint64_t counter)
 {
     uint64_t delta = counter - line->tsc_timestamp;
@@ -41,9 +49,9 @@ static inline uint64_t ns_at(const struct vcpu_time_info *line, uint64_t counter
  * between leaves it trapped; then the trap sees that the shim is the reader (tsc.c). */
 static __attribute__((noinline)) uint64_t trapped_tsc(void)
 {
-    SYS2(SYS_prctl, PR_SET_TSC, PR_TSC_ENABLE);
+    READ2(SYS_prctl, PR_SET_TSC, PR_TSC_ENABLE);
     uint64_t counter = counter_tsc();
-    SYS2(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV);
+    READ2(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV);
     return counter;
 }
 
@@ -63,7 +71,7 @@ static inline bool look(const struct vcpu_time_info *ti, uint32_t version, uint6
                                                                             : trapped_tsc();
         break;
     case PVCLOCK_COUNTER_MONOTONIC:
-        counter = vclock_real_ns(CLOCK_MONOTONIC);
+        counter = read_monotonic_ns();
         break;
     default:
         counter = line.tsc_timestamp;
@@ -98,7 +106,7 @@ static __attribute__((noinline)) uint64_t now_slowly(const struct vcpu_time_info
         if (i < SPINS)
             cpu_relax();
         else
-            SYS0(SYS_sched_yield);
+            READ2(SYS_sched_yield, 0, 0);
     }
     return salvaged_ns(ti);
 }

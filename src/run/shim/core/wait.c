@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "ring/barrier.h"
+#include "run/shim/core/put_off.h"
 #include "run/shim/core/time_scale.h"
 #include "run/shim/core/vclock.h"
 
@@ -160,6 +161,11 @@ static bool is_over(const struct wait *wait)
     return true;
 }
 
+static long begin(long nr, const struct stub_call *call)
+{
+    return put_off_is_due() ? -EINTR : stub_wait(nr, call, &vclock_session()->generation);
+}
+
 long wait_for(struct wait *wait, struct stub_call *call)
 {
     struct timespec ts;
@@ -171,7 +177,7 @@ long wait_for(struct wait *wait, struct stub_call *call)
         ts = time_out(wait, left);
         call->args[wait->time_index] = (long)&ts;
         call->generation = wait->generation;
-        rc = stub_wait(wait->nr, call, &vclock_session()->generation);
+        rc = begin(wait->nr, call);
         if (rc == STUB_KICKED)
             continue;
         if (rc != wait->timed_out || left == 0 || is_over(wait))
@@ -183,12 +189,11 @@ long wait_for(struct wait *wait, struct stub_call *call)
 
 long wait_unbounded(long nr, struct stub_call *call)
 {
-    const uint32_t *generation = &vclock_session()->generation;
     long rc;
 
     do {
-        call->generation = load_full_u32(generation);
-        rc = stub_wait(nr, call, generation);
+        call->generation = load_full_u32(&vclock_session()->generation);
+        rc = begin(nr, call);
     } while (rc == STUB_KICKED);
     return rc;
 }
