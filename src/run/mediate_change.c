@@ -231,8 +231,10 @@ static void *watch(void *arg)
         m->ready(m->ready_ctx, 0);
     while (load_acquire_u32(&m->stop) == 0 && rc != -EFAULT) {
         const uint32_t version = load_full_u32(version_word(m));
-        int64_t patience_ns = -1;
-        if (!(version & 1)) {
+        int64_t patience_ns;
+        if (version & 1) {
+            patience_ns = mediate_hold_left(m, version);
+        } else {
             mediate_look(m);
             patience_ns = mediate_hold_look(m, version);
         }

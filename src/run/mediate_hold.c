@@ -62,7 +62,7 @@ static bool have_all_answered(struct session *session)
     for (unsigned i = 0; i < SESSION_WAITERS; i++) {
         uint64_t waiter = load_full_u64(&session->waiters[i]);
         if (waiter == 0 || (uint32_t)waiter != 0 ||
-            load_full_u32(&session->held[i]) == session->generation)
+            load_full_u32(&session->held[i]) == load_full_u32(&session->generation))
             continue;
         if (reach_has_shim((pid_t)(waiter >> 32)))
             all = false;
@@ -94,7 +94,6 @@ static bool await_answers(struct mediate *m, uint32_t version)
 int64_t mediate_hold_look(struct mediate *m, uint32_t version)
 {
     const uint32_t slower = pvclock_slower(clock_page(m), version);
-    int64_t left_ns = -1;
 
     if (load_full_u32(&clock_page(m)->version) != version)
         return -1; /* the next look tells more */
@@ -109,6 +108,13 @@ int64_t mediate_hold_look(struct mediate *m, uint32_t version)
         return -1;
     if (await_answers(m, version) && m->ready != NULL)
         m->ready(m->ready_ctx, version);
+    return mediate_hold_left(m, version);
+}
+
+int64_t mediate_hold_left(struct mediate *m, uint32_t version)
+{
+    int64_t left_ns = -1;
+
     pthread_mutex_lock(&m->lock);
     if (m->is_held) {
         left_ns = (int64_t)(m->held_ns + MEDIATE_HOLD_NS - clock_monotonic_ns());

@@ -22,4 +22,7 @@ struct mediate;
  * not be. */
 int64_t mediate_hold_look(struct mediate *m, uint32_t version);
 
+/* The same where the version is odd: Dom0 changes the page, or has died or been stopped in that. */
+int64_t mediate_hold_left(struct mediate *m, uint32_t version);
+
 #endif

@@ -3,6 +3,7 @@
  * mediate_hold: before the clock becomes slower, processes with timers arm them anew. Children that
  * block SIGSYS stand for them: a kick waits there until they take it.
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,6 +21,8 @@
 #include "run/mediate_hold.h"
 #include "run/mediate_private.h"
 #include "tdf/clock.h"
+
+#define PATIENCE_NS UINT64_C(10000000000)
 
 struct fixture {
     struct tdf_source source;
@@ -216,6 +219,24 @@ static void a_dom0_that_dies_before_the_change_is_not_waited_for_for_ever(void *
     assert_int_equal(f->m->session->generation, generation);
 }
 
+static void a_dom0_that_dies_in_the_change_is_not_waited_for_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    struct session *session = f->m->session;
+    const uint64_t from_ns = clock_monotonic_ns();
+
+    assert_true(announce(f, (struct tdf){10, 1}) > 0);
+    const uint32_t generation = session->generation;
+    store_full_u32(&f->page->vcpu_info[0].time.version, f->clock.time.version + 1);
+    f->m->held_ns -= MEDIATE_HOLD_NS;
+    assert_int_equal(mediate_watch(f->m), 0);
+    while (timers(f) != 2 && clock_monotonic_ns() - from_ns < PATIENCE_NS)
+        sched_yield();
+    mediate_unwatch(f->m);
+    assert_true(timers(f) == 2);
+    assert_int_equal(session->generation, generation + 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -228,6 +249,7 @@ int main(void)
         TEST(what_is_told_of_the_change_before_does_not_end_the_hold),
         TEST(who_takes_it_back_gets_the_timers_back),
         TEST(a_dom0_that_dies_before_the_change_is_not_waited_for_for_ever),
+        TEST(a_dom0_that_dies_in_the_change_is_not_waited_for_for_ever),
     };
 #if !defined(__x86_64__)
     return 77;
