@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -164,6 +165,42 @@ static void sigsys_handler(void)
     sleep_and_end();
 }
 
+static void note_any(int number)
+{
+    came = number != 0;
+}
+
+/* The child shares our memory, and sets what has a handler to the default. */
+static void handler_after_spawn(int number)
+{
+    static char name[] = "true";
+    const struct sigaction action = {.sa_handler = note_any};
+    struct sigaction now;
+    pid_t pid;
+    int status;
+    must(sigaction(number, &action, NULL), "sigaction");
+    if (posix_spawnp(&pid, name, NULL, NULL, (char *[]){name, NULL}, NULL) != 0)
+        broken("no child");
+    must(waitpid(pid, &status, 0), "waitpid");
+    must(sigaction(number, NULL, &now), "sigaction");
+    if (now.sa_handler != note_any)
+        broken("the child has taken the handler away");
+    must(kill(getpid(), number), "kill");
+    if (!came)
+        broken("the handler was not called");
+    sleep_and_end();
+}
+
+static void sigsys_after_spawn(void)
+{
+    handler_after_spawn(SIGSYS);
+}
+
+static void sigsegv_after_spawn(void)
+{
+    handler_after_spawn(SIGSEGV);
+}
+
 /* By default it ends a process; ignored, it does nothing. */
 static void sigsys_default(void)
 {
@@ -247,6 +284,8 @@ const struct wait_case cases_signal[] = {
     {"SIGSYS after exec", KIND_WAIT, sigsys_after_exec, 0, 0, 0, 0, 0},
     {"SIGSYS is blocked, exec", KIND_WAIT, sigsys_blocked_exec, 0, 0, 0, 0, 0},
     {"a handler for SIGSYS", KIND_WAIT, sigsys_handler, 0, 0, 0, 0, 0},
+    {"SIGSYS's handler after spawn", KIND_WAIT, sigsys_after_spawn, 0, 0, 0, 0, 0},
+    {"SIGSEGV's handler after spawn", KIND_WAIT, sigsegv_after_spawn, 0, 0, 0, 0, 0},
     {"a handler's mask", KIND_WAIT, handlers_mask, 0, 0, 0, 0, 0},
     {"SIGSYS ignored and by default", KIND_WAIT, sigsys_default, 0, 0, 0, 0, 0},
     {"a seccomp filter", KIND_WAIT, own_filter, 0, 0, 0, 0, 0},

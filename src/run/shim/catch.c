@@ -168,8 +168,9 @@ static void kicked(ucontext_t *context, uint32_t place)
 /* A SIGSYS that somebody has sent, which has nothing to do with us. */
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
-    struct trap_action action = process.sigsys;
+    struct trap_action action;
 
+    signals_own_action(SIGSYS, &process.sigsys, &action);
     let_in(context);
     if (action.handler == (void *)SIG_IGN)
         return;

@@ -68,8 +68,9 @@ static void read_tsc(greg_t *gregs, uint64_t at, unsigned bytes)
 /* A fault of the program's own. */
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
-    struct trap_action action = process.sigsegv;
+    struct trap_action action;
 
+    signals_own_action(SIGSEGV, &process.sigsegv, &action);
     if (action.handler != (void *)SIG_DFL && action.handler != (void *)SIG_IGN) {
         if (action.flags & (unsigned)SA_RESETHAND)
             process.sigsegv.handler = (void *)SIG_DFL;

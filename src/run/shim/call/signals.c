@@ -26,12 +26,49 @@ uint64_t signals_never_blocked(void)
     return SIGNALS_SIGSYS | (process.tsc ? UINT64_C(1) << (SIGSEGV - 1) : 0);
 }
 
-static long own_action(struct trap_action *own, long act, long old)
-{
-    struct trap_action before = *own;
+/* In the flags of our action, where they mean nothing but for SIGCHLD: the program's is one of
+ * these, and not what was kept. The kernel's actions are a child's own, the memory is not (vfork,
+ * posix_spawn, which sets what has a handler to the default). */
+#define BY_DEFAULT (unsigned long)SA_NOCLDSTOP
+#define IGNORED    (unsigned long)SA_NOCLDWAIT
 
-    if (act != 0 && user_read(own, act, sizeof(*own)) < 0)
+void signals_own_action(int number, const struct trap_action *kept, struct trap_action *out)
+{
+    struct trap_action ours = {0};
+
+    SYS4(SYS_rt_sigaction, number, 0, &ours, SIGNALS_MASK_BYTES);
+    if (ours.flags & BY_DEFAULT)
+        *out = (struct trap_action){.handler = (void *)SIG_DFL};
+    else if (ours.flags & IGNORED)
+        *out = (struct trap_action){.handler = (void *)SIG_IGN};
+    else
+        *out = *kept;
+}
+
+static void set_own(int number, struct trap_action *kept, const struct trap_action *wanted)
+{
+    struct trap_action ours;
+
+    SYS4(SYS_rt_sigaction, number, 0, &ours, SIGNALS_MASK_BYTES);
+    ours.flags &= ~(BY_DEFAULT | IGNORED);
+    if (wanted->handler == (void *)SIG_DFL)
+        ours.flags |= BY_DEFAULT;
+    else if (wanted->handler == (void *)SIG_IGN)
+        ours.flags |= IGNORED;
+    else
+        *kept = *wanted; /* before the kernel tells so */
+    SYS4(SYS_rt_sigaction, number, &ours, 0, SIGNALS_MASK_BYTES);
+}
+
+static long own_action(int number, struct trap_action *kept, long act, long old)
+{
+    struct trap_action wanted, before;
+
+    if (act != 0 && user_read(&wanted, act, sizeof(wanted)) < 0)
         return -EFAULT;
+    signals_own_action(number, kept, &before);
+    if (act != 0)
+        set_own(number, kept, &wanted);
     return old == 0 ? 0 : user_write(old, &before, sizeof(before));
 }
 
@@ -39,13 +76,15 @@ static long own_action(struct trap_action *own, long act, long old)
 static long segv_action(long act, long old)
 {
     struct trap_action ours;
-    long rc = own_action(&process.sigsegv, act, old);
+    long rc = own_action(SIGSEGV, &process.sigsegv, act, old);
 
     if (rc < 0 || act == 0)
         return rc;
     SYS4(SYS_rt_sigaction, SIGSEGV, 0, &ours, SIGNALS_MASK_BYTES);
+    if (ours.flags & (BY_DEFAULT | IGNORED))
+        return 0;
     ours.flags = process.sigsegv.flags | SA_SIGINFO | SIGNALS_RESTORER;
-    ours.flags &= ~(unsigned long)(unsigned)SA_RESETHAND;
+    ours.flags &= ~(BY_DEFAULT | IGNORED | (unsigned long)(unsigned)SA_RESETHAND);
     ours.mask = process.sigsegv.mask & ~SIGNALS_SIGSYS;
     return SYS4(SYS_rt_sigaction, SIGSEGV, &ours, 0, SIGNALS_MASK_BYTES);
 }
@@ -69,7 +108,7 @@ long call_rt_sigaction(struct trap *trap)
     if (trap->args[3] != SIGNALS_MASK_BYTES)
         return -EINVAL;
     if ((int)trap->args[0] == SIGSYS)
-        return own_action(&process.sigsys, trap->args[1], trap->args[2]);
+        return own_action(SIGSYS, &process.sigsys, trap->args[1], trap->args[2]);
     if ((int)trap->args[0] == SIGSEGV && process.tsc)
         return segv_action(trap->args[1], trap->args[2]);
     if ((int)trap->args[0] == CANCEL_SIGNAL)

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "run/shim/core/trap.h"
+
 #define SIGNALS_SIGSYS (UINT64_C(1) << 30) /* signal 31 in a mask */
 
 enum {
@@ -18,5 +20,8 @@ enum {
 
 /* What no mask of the program's may block. */
 uint64_t signals_never_blocked(void);
+
+/* The program's action for a signal whose action is the shim's; kept: its last handler. */
+void signals_own_action(int number, const struct trap_action *kept, struct trap_action *out);
 
 #endif

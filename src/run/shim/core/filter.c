@@ -93,6 +93,8 @@ static void emit_signal(struct filter *filter, bool tsc)
     for (unsigned i = 0; i < count; i++)
         jump_equal(filter, spared[i], NO, 0);
     /* Who only asks for that of these shall not be told ours. */
+    if (tsc)
+        jump_equal(filter, SIGSEGV, IS_SET_LENGTH + 2, 0);
     jump_equal(filter, SIGSYS, IS_SET_LENGTH + 1, 0);
     jump_equal(filter, SIGCANCEL, IS_SET_LENGTH, 0);
     emit_is_set(filter, 1);

@@ -17,7 +17,7 @@ struct process {
     uint64_t clock_offset_bytes;
     uint64_t cpu_tdf;             /* packed: by what CPU times are divided, from exec to exec */
     bool tsc;                     /* rdtsc traps */
-    struct trap_action sigsys;    /* the program's own; written by rt_sigaction only */
+    struct trap_action sigsys;    /* the program's last handler: call/signals.c */
     struct trap_action sigsegv;   /* the same, where rdtsc traps */
     struct trap_action cancel;    /* the same, for CANCEL_SIGNAL */
     uint32_t put_off;             /* atomic: how often threads have (put_off.h) */

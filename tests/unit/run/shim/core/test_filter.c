@@ -139,6 +139,8 @@ static void test_signals_are_caught_where_they_are_set(void **state)
     CAUGHT(SYS_rt_sigprocmask, SIG_BLOCK, 0, 0x10, 8, 0);
     filter_build(&filter, &(struct filter_options){.stub = STUB, .fds = FDS, .tsc = true});
     CAUGHT(SYS_rt_sigaction, SIGSEGV, 0x10, 0, 8, 0);
+    CAUGHT(SYS_rt_sigaction, SIGSEGV, 0, 0x10, 8, 0);
+    PASSED(SYS_rt_sigaction, SIGUSR1, 0, 0x10, 8, 0);
     PASSED(SYS_rt_sigaction, SIGTERM, 0x10, 0, 8, 0);
 }
 
