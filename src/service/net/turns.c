@@ -80,7 +80,7 @@ void net_turns_go_on(struct net_port *port)
     struct net_turns *turns = port->turns;
 
     assert(!port->is_ready && !net_pressure_waits(port));
-    if (waits_for_credit(port))
+    if (waits_for_credit(port) || port == turns->taking) /* its present turn queues it up */
         return;
 
     uint64_t late = turns->now - port->resume_at;

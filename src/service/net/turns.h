@@ -58,7 +58,8 @@ void net_turns_remove(struct net_port *port);
  * already, waits for credit or for a full port, or takes no part. */
 void net_turns_ready(struct net_port *port);
 
-/* The port, which was ready and then waited for a full one, waits no more (pressure.h). */
+/* The port, which was ready and then waited for a full one, waits no more (pressure.h). That may
+ * happen within the turn in which it began. */
 void net_turns_go_on(struct net_port *port);
 
 /* Gives turns until nothing is ready or its bounds are reached. Returns the bytes taken;

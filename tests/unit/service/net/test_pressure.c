@@ -252,6 +252,44 @@ static void weights_hold_for_those_who_wait(void **state)
     assert_true(light > all_frames / 9 * 0.99 && light < all_frames / 9 * 1.01);
 }
 
+/* What waited at a receiver that takes nothing is dropped just when one more frame comes. */
+static void deliver_and_stall(struct net_port *port, struct net_frame *frame, uint64_t at_ns)
+{
+    fixture_deliver(port, frame, at_ns);
+    if (ports[index_of(port)].count % 2 == 0)
+        net_pressure_end(port);
+}
+
+static const struct net_port_ops stalling_ops = {.deliver = deliver_and_stall, .take = take};
+
+/* Two frames to 1, which has room after the second, and two to 2, in one turn. */
+static uint32_t take_four(struct net_port *port, uint32_t budget_bytes)
+{
+    size_t i = index_of(port);
+    (void)budget_bytes;
+    for (size_t frame = 0; frame < 4; frame++)
+        fixture_send(&ports[i], macs[1 + frame / 2], macs[i], BEGIN_NS);
+    return 256;
+}
+
+static const struct net_port_ops four_ops = {.deliver = fixture_deliver, .take = take_four};
+
+static void a_wait_may_end_in_the_turn_in_which_it_began(void **state)
+{
+    (void)state;
+    ports[0].port.ops = &four_ops;
+    ports[1].port.ops = &stalling_ops;
+    net_pressure_begin(&ports[1].port);
+    net_pressure_begin(&ports[2].port);
+    net_turns_ready(&ports[0].port);
+    assert_int_equal(net_turns_run(&net.turns), 256);
+    assert_false(net_pressure_is_felt(&ports[1].port));
+    assert_true(net_pressure_is_felt(&ports[2].port)); /* for whom it waits by now */
+    assert_false(net_turns_waits(&net.turns));
+    net_pressure_end(&ports[2].port);
+    assert_true(net_turns_waits(&net.turns));
+}
+
 static void without_a_clock_nobody_waits(void **state)
 {
     (void)state;
@@ -274,6 +312,7 @@ int main(void)
         TEST(frames_to_all_or_through_a_link_wait_for_nobody),
         TEST(who_leaves_waits_for_nobody_and_stops_nobody),
         TEST(weights_hold_for_those_who_wait),
+        TEST(a_wait_may_end_in_the_turn_in_which_it_began),
         TEST(without_a_clock_nobody_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
