@@ -300,6 +300,7 @@ bool vif_rx_arm(struct vif_queue *q)
         return false;
     /* A front end that is behind need not wake Dom0 for each of its batches. If it never has so
      * many pages, whoever waits for it goes on after a while, and this is asked again. */
-    uint32_t wanted = net_pressure_is_felt(q->config.port) ? q->rx.half.nr_ents / 2 : 1;
+    bool behind = q->full && net_pressure_is_felt(q->config.port);
+    uint32_t wanted = behind ? q->rx.half.nr_ents / 2 : 1;
     return look_for_pages(q) != 0 || back_ring_ask_for_more(&q->rx.half, wanted);
 }

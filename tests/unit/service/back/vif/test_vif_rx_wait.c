@@ -103,7 +103,7 @@ static void a_queue_that_is_gone_is_felt_no_more(void **state)
     assert_int_equal(v->port.full_queues, 0);
 }
 
-/* While others wait, it is many pages at once that Dom0 wants to hear of. */
+/* While others wait for a queue, it is many pages at once that Dom0 wants to hear of. */
 static void pages_are_asked_for_in_bulk_while_others_wait(void **state)
 {
     (void)state;
@@ -114,6 +114,12 @@ static void pages_are_asked_for_in_bulk_while_others_wait(void **state)
     const struct back_ring *ring = &v->q->rx.half;
     assert_int_equal(ring->sring->req_event, (uint32_t)(ring->req_prod + 1));
     list_push_back(&v->port.waiters, &other.waiter);
+    pollables_answered(&v->q->pollable);
+    fake_vif_turn(v);
+    assert_int_equal(ring->sring->req_event, (uint32_t)(ring->req_prod + 1)); /* another queue's */
+    for (uint32_t i = 0; i < VIF_RX_QUEUE_FRAMES / 2; i++)
+        deliver(60, i);
+    assert_true(v->q->full);
     pollables_answered(&v->q->pollable);
     fake_vif_turn(v);
     assert_int_equal(ring->sring->req_event, (uint32_t)(ring->req_prod + half));
