@@ -10,8 +10,8 @@
  * once in 2^48 bytes at weight 1, and no port is ahead of another by half of that. */
 enum { SHARE_BITS = 16 };
 
-/* By how much a port that has waited for a full one may be late: a MiB of its bytes at the weight
- * of most. What it lost beyond that is nobody's debt. */
+/* By how much a port that has waited for a full one may be late, behind the one that is furthest: a
+ * MiB of its bytes at the weight of most. What it lost beyond that is nobody's debt. */
 #define LATE_MAX ((UINT64_C(1) << 20 << SHARE_BITS) / NET_PORT_WEIGHT_DEFAULT)
 
 void net_turns_add(struct net_turns *turns, struct net_port *port)
@@ -83,15 +83,15 @@ void net_turns_go_on(struct net_port *port)
     if (waits_for_credit(port) || port == turns->taking) /* its present turn queues it up */
         return;
 
-    uint64_t late = turns->now - port->resume_at;
+    uint64_t key = port->resume_at;
 
-    if ((int64_t)late <= 0)
-        late = 0;
-    else if (late > LATE_MAX)
-        late = LATE_MAX;
-    turns->now -= late;
-    turns->ready.origin = turns->now;
-    queue_up(port, late > 0 ? turns->now : port->resume_at);
+    if ((int64_t)(turns->front - key) > (int64_t)LATE_MAX)
+        key = turns->front - LATE_MAX;
+    if ((int64_t)(turns->now - key) > 0) {
+        turns->now = key;
+        turns->ready.origin = key;
+    }
+    queue_up(port, key);
 }
 
 /* How much the port may hand in now; 0: it waits for credit from now on. */
@@ -120,6 +120,8 @@ static uint32_t give_turn(struct net_turns *turns)
 
     turns->now = now;
     turns->ready.origin = now;
+    if ((int64_t)(now - turns->front) > 0)
+        turns->front = now;
     heap_remove(&turns->ready, &port->turn);
     port->is_ready = false;
 

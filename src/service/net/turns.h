@@ -40,6 +40,7 @@ enum {
 struct net_turns {
     struct heap ready;        /* of net_port.turn, by what was handed in for the weight */
     uint64_t now;             /* the key of the last turn */
+    uint64_t front;           /* the last one of all: now goes back for who has waited */
     struct net_port *taking;  /* whose turn it is just now; NULL: nobody's */
     bool is_brief;            /* set by the caller of net_turns_run: others need this thread soon */
     struct timer_clock *time; /* how long who sends to a full port waits; NULL: nobody waits */

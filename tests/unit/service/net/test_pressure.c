@@ -252,6 +252,24 @@ static void weights_hold_for_those_who_wait(void **state)
     assert_true(light > all_frames / 9 * 0.99 && light < all_frames / 9 * 1.01);
 }
 
+/* Who has missed more than can be made up for has missed as much as all others that have. */
+static void who_waits_longest_has_no_more_than_others_who_wait(void **state)
+{
+    (void)state;
+    net_pressure_begin(&ports[2].port);
+    for (size_t i = 0; i < 2; i++) {
+        to[i] = macs[2];
+        assert_true(send(i));
+        assert_false(send(i));
+    }
+    ports[2].port.weight = 1; /* so each byte is 256 of the others' */
+    for (int i = 0; i < 1000; i++)
+        assert_true(send(2));
+    net_pressure_end(&ports[2].port);
+    assert_true(ports[0].port.is_ready && ports[1].port.is_ready);
+    assert_int_equal(ports[0].port.turn.key, ports[1].port.turn.key);
+}
+
 /* What waited at a receiver that takes nothing is dropped just when one more frame comes. */
 static void deliver_and_stall(struct net_port *port, struct net_frame *frame, uint64_t at_ns)
 {
@@ -312,6 +330,7 @@ int main(void)
         TEST(frames_to_all_or_through_a_link_wait_for_nobody),
         TEST(who_leaves_waits_for_nobody_and_stops_nobody),
         TEST(weights_hold_for_those_who_wait),
+        TEST(who_waits_longest_has_no_more_than_others_who_wait),
         TEST(a_wait_may_end_in_the_turn_in_which_it_began),
         TEST(without_a_clock_nobody_waits),
     };
