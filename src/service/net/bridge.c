@@ -148,7 +148,7 @@ static void bridge_put(struct net_sink *sink, struct net_port *port, struct net_
         net_port_drop(port, NET_DROP_LOCAL);
     else if (may_pass(bridge, &passage, to)) {
         pass_on(&bridge->stats.forwarded, to, frame, at_ns);
-        net_pressure_sent(port, to);
+        net_pressure_sent(port, to, at_ns);
     }
 }
 

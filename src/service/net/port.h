@@ -113,6 +113,8 @@ struct net_port {
     bool is_ignored;            /* others have waited for long enough */
     struct net_port *waits_for; /* NULL: nobody */
     struct list_node waiter;    /* while the port waits */
+    uint32_t last_to;           /* id of the port that had its last frame to one alone; 0: none */
+    uint64_t several_until_ns;  /* until then it counts as sending to several */
 };
 
 /* A port on no network. port is zeroed memory of the owner. */

@@ -56,25 +56,52 @@ void net_pressure_end(struct net_port *port)
     release(port);
 }
 
-void net_pressure_sent(struct net_port *from, struct net_port *to)
+/* Does it send to others as well? What it has for them would wait, too. */
+static bool sends_to_several(struct net_port *from, const struct net_port *to, uint64_t at_ns)
 {
-    struct net_turns *turns = from->turns;
+    if (from->last_to != to->id) {
+        if (from->last_to != 0)
+            from->several_until_ns = at_ns + NET_PRESSURE_SEVERAL_NS;
+        from->last_to = to->id;
+    }
+    return at_ns < from->several_until_ns;
+}
 
-    if (to->full_queues == 0 || to->is_ignored || to->down != NULL || turns == NULL ||
-        turns != to->turns || turns->time == NULL || turns->taking != from ||
-        net_pressure_waits(from) || net_pressure_waits(to))
-        return;
+static bool may_wait(const struct net_port *from, const struct net_port *to)
+{
+    const struct net_turns *turns = from->turns;
+
+    return !to->is_ignored && to->down == NULL && turns != NULL && turns == to->turns &&
+           turns->time != NULL && turns->taking == from && !net_pressure_waits(to);
+}
+
+static void begin_to_wait(struct net_port *from, struct net_port *to)
+{
+    struct timer_clock *time = from->turns->time;
+
     assert(from != to && !from->is_ready);
     release(from);
     if (!net_pressure_is_felt(to)) {
-        to->felt_since_ns = tdf_clock_now_ns(turns->time->clock);
+        to->felt_since_ns = tdf_clock_now_ns(time->clock);
         if (to->patience.fn == NULL)
-            timer_init(&to->patience, turns->time, look_at_patience, to);
+            timer_init(&to->patience, time, look_at_patience, to);
         if (to->patience.state == TIMER_STOPPED)
             timer_set(&to->patience, to->felt_since_ns + NET_PRESSURE_NS);
     }
     from->waits_for = to;
     list_push_back(&to->waiters, &from->waiter);
+}
+
+void net_pressure_sent(struct net_port *from, struct net_port *to, uint64_t at_ns)
+{
+    bool several = sends_to_several(from, to, at_ns);
+
+    if (to->full_queues == 0 || net_pressure_waits(from))
+        return;
+    if (!several && may_wait(from, to))
+        begin_to_wait(from, to);
+    else
+        release(to); /* whoever does not wait must not have all the room that there will be */
 }
 
 void net_pressure_leave(struct net_port *port)

@@ -23,6 +23,7 @@ static struct net net;
 static struct fixture_port ports[PORTS];
 static uint64_t to[PORTS]; /* where a port sends its frames */
 static uint32_t releases[PORTS];
+static uint64_t sent_ns; /* when the next frame leaves */
 static struct tdf_source source;
 static struct tdf_clock clock;
 static struct timers timers;
@@ -38,7 +39,7 @@ static uint32_t take(struct net_port *port, uint32_t budget_bytes)
 {
     size_t i = index_of(port);
     (void)budget_bytes;
-    fixture_send(&ports[i], to[i], macs[i], BEGIN_NS);
+    fixture_send(&ports[i], to[i], macs[i], sent_ns);
     return 64;
 }
 
@@ -56,6 +57,7 @@ static int setup(void **state)
     struct net_bridge *bridge;
     (void)state;
     memset(releases, 0, sizeof(releases));
+    sent_ns = BEGIN_NS;
     assert_int_equal(net_init(&net, 1), 0);
     assert_int_equal(net_add_bridge(&net, "b", &bridge), 0);
     assert_int_equal(tdf_source_manual(&source, 1000000000, BEGIN_NS, 0), 0);
@@ -181,10 +183,46 @@ static void who_waits_stops_nobody(void **state)
     assert_true(send(1)); /* 0 waits already */
     assert_true(send(1));
     to[1] = macs[2];
+    assert_true(send(1));
+    sent_ns += NET_PRESSURE_SEVERAL_NS;
     assert_true(send(1)); /* waits for 2, so 0 need not wait any more */
     assert_false(send(1));
     assert_true(send(0));
     assert_true(send(0));
+}
+
+/* Else whoever takes its frames slowly would slow down all that its senders have for others. */
+static void who_sends_to_several_waits_for_nobody(void **state)
+{
+    (void)state;
+    assert_true(send(0)); /* to 1 */
+    to[0] = macs[2];
+    assert_true(send(0));
+    net_pressure_begin(&ports[1].port);
+    to[0] = macs[1];
+    sent_ns += NET_PRESSURE_SEVERAL_NS;
+    assert_true(send(0));
+    sent_ns += NET_PRESSURE_SEVERAL_NS - 1;
+    assert_true(send(0));
+    sent_ns += 1;
+    assert_true(send(0)); /* it has sent to 1 alone for a while */
+    assert_false(send(0));
+}
+
+static void who_does_not_wait_has_not_all_the_room(void **state)
+{
+    (void)state;
+    net_pressure_begin(&ports[2].port);
+    to[1] = macs[0];
+    assert_true(send(1));
+    to[0] = to[1] = macs[2]; /* 1 has sent to another one just now */
+    uint64_t before = ports[1].port.in.frames;
+    net_turns_ready(&ports[0].port);
+    net_turns_ready(&ports[1].port);
+    (void)net_turns_run(&net.turns);
+    assert_true(ports[0].port.in.frames >= 1000);
+    assert_true(ports[0].port.in.frames + 1 >= ports[1].port.in.frames - before);
+    assert_true(releases[2] >= 1000);
 }
 
 static void frames_to_all_or_through_a_link_wait_for_nobody(void **state)
@@ -196,10 +234,10 @@ static void frames_to_all_or_through_a_link_wait_for_nobody(void **state)
     assert_true(send(0));
     assert_true(send(0));
     ports[1].port.down = &link;
-    net_pressure_sent(&ports[0].port, &ports[1].port);
+    net_pressure_sent(&ports[0].port, &ports[1].port, BEGIN_NS);
     assert_false(net_pressure_is_felt(&ports[1].port));
     ports[1].port.down = NULL;
-    net_pressure_sent(&ports[0].port, &ports[1].port); /* not its turn: out of a link */
+    net_pressure_sent(&ports[0].port, &ports[1].port, BEGIN_NS); /* not its turn: out of a link */
     assert_false(net_pressure_is_felt(&ports[1].port));
 }
 
@@ -286,7 +324,8 @@ static uint32_t take_four(struct net_port *port, uint32_t budget_bytes)
     size_t i = index_of(port);
     (void)budget_bytes;
     for (size_t frame = 0; frame < 4; frame++)
-        fixture_send(&ports[i], macs[1 + frame / 2], macs[i], BEGIN_NS);
+        fixture_send(&ports[i], macs[1 + frame / 2], macs[i],
+                     BEGIN_NS + frame * NET_PRESSURE_SEVERAL_NS);
     return 256;
 }
 
@@ -327,6 +366,8 @@ int main(void)
         TEST(nobody_waits_for_long_for_who_takes_nothing),
         TEST(each_wait_has_its_time),
         TEST(who_waits_stops_nobody),
+        TEST(who_sends_to_several_waits_for_nobody),
+        TEST(who_does_not_wait_has_not_all_the_room),
         TEST(frames_to_all_or_through_a_link_wait_for_nobody),
         TEST(who_leaves_waits_for_nobody_and_stops_nobody),
         TEST(weights_hold_for_those_who_wait),
