@@ -11,6 +11,9 @@
 #include "service/back/vif/vif_tx.h"
 #include "service/net/turns.h"
 
+/* Of one visit. A ring that is never empty rings no doorbell: the visit may be hours later. */
+enum { TAKEN_MAX = 1 << 30 };
+
 static struct vif_queue *of_pollable(struct pollable *p)
 {
     return container_of(p, struct vif_queue, pollable);
@@ -57,9 +60,9 @@ static int consume(struct pollable *p, uint64_t now_ns)
         q->told = true;
         return -EPROTO;
     }
-    int taken = (int)q->taken + (served > 0 ? served : 0);
+    uint32_t taken = q->taken < TAKEN_MAX ? q->taken : TAKEN_MAX;
     q->taken = 0;
-    return taken;
+    return (int)taken + (served > 0 ? served : 0);
 }
 
 /* What is answered is shown by whoever answers. */

@@ -280,6 +280,21 @@ static void without_a_network_frames_are_dropped(void **state)
     assert_int_equal(v->port.drops[NET_DROP_DISCONNECTED], 1);
 }
 
+/* A ring that is never empty rings no doorbell, so nobody looked for hours. */
+static void slots_without_number_are_no_error(void **state)
+{
+    (void)state;
+    connect_with(false);
+    v->q->taken = UINT32_MAX;
+    send_frame(60, 1, NULL);
+    fake_vif_turn(v);
+    v->q->taken = (uint32_t)INT32_MAX + 1;
+    pollables_answered(&v->q->pollable);
+    fake_vif_turn(v);
+    assert_null(v->q->fault);
+    assert_int_equal(v->q->taken, 0);
+}
+
 static void a_stamp_says_when_the_frame_left(void **state)
 {
     (void)state;
@@ -374,6 +389,7 @@ int main(void)
         TEST(refused_frames_use_up_the_budget),
         TEST(the_doorbell_is_asked_for_when_the_ring_is_empty),
         TEST(without_a_network_frames_are_dropped),
+        TEST(slots_without_number_are_no_error),
         TEST(a_stamp_says_when_the_frame_left),
         TEST(frames_of_one_look_share_a_reading_of_the_clock),
         TEST(a_stamp_is_of_the_domains_clock),
