@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -194,34 +192,6 @@ static void what_is_refused_is_not_opened_to_be_written(void **state)
     close(fd);
 }
 
-/* A server that takes the connection and says nothing: the image takes its time. */
-static void an_image_that_comes_too_late_is_no_other_domain_s(void **state)
-{
-    (void)state;
-    char path[] = "build/dom0_attach.nbd.XXXXXX", words[2 * PATH_MAX];
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_non_null(mkdtemp(path));
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", path);
-    assert_int_equal(bind(server, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(listen(server, 1), 0);
-    snprintf(words, sizeof(words), "vdev=xvdb,access=r,target=nbd+unix:///?socket=%s",
-             address.sun_path);
-    int rc = dom0_control_ops.attach_disk(machine.dom0, 1, words, asker, &why);
-    if (rc == -EINPROGRESS) {
-        end(1);
-        assert_int_equal(answers, 1);
-        assert_int_equal(answer_status, -ESRCH);
-        assert_string_equal(answer_text, "domain 1 has ended");
-        assert_true(list_is_empty(&machine.dom0->attaches));
-    }
-    close(server);
-    unlink(address.sun_path);
-    rmdir(path);
-    if (rc != -EINPROGRESS) /* no libnbd here */
-        skip();
-}
-
 static void what_cannot_be_leaves_nothing(void **state)
 {
     (void)state;
@@ -387,7 +357,6 @@ int main(void)
         ATTACH_TEST(an_image_is_open_once_and_closed_with_its_last_disk),
         ATTACH_TEST(an_image_is_opened_anew_to_be_written),
         ATTACH_TEST(what_is_refused_is_not_opened_to_be_written),
-        ATTACH_TEST(an_image_that_comes_too_late_is_no_other_domain_s),
         ATTACH_TEST(what_cannot_be_leaves_nothing),
         ATTACH_TEST(what_is_not_there_is_not_detached),
         ATTACH_TEST(whoever_detaches_waits_for_the_front_end),
