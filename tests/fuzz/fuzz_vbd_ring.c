@@ -169,7 +169,10 @@ static void step(struct world *w, struct input *in)
             scribble_ring(w, in);
         break;
     case 1:
-        scribble_grant(w, in);
+        if ((what & 16) != 0)
+            w->segment.sleepers->word[take(in)] = take(in) & 3;
+        else
+            scribble_grant(w, in);
         break;
     case 2:
         sring->req_prod =

@@ -155,6 +155,7 @@ static inline void make_segment(struct world *w)
                                   .uses = w->uses};
     w->segment.start_info = segment_page(&w->segment, 0);
     w->segment.hints = (struct hints *)(void *)(base + HINTS_OFFSET);
+    w->segment.sleepers = (struct sleepers *)(void *)(base + SLEEPERS_OFFSET);
     w->segment.shared_info = segment_page(&w->segment, 1);
     w->segment.store = segment_page(&w->segment, 2);
     w->segment.gnttab = segment_page(&w->segment, GNTTAB_PFN);
