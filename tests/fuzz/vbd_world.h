@@ -274,6 +274,10 @@ static inline void consume(struct world *w)
     const struct blkif_back_ring *ring = &w->vr->ring;
     uint32_t from = ring->half.req_cons, halted = w->vr->halted;
     uint64_t ids[BLKIF_RING_ENTRIES_MAX];
+    /* The barrier's answer may take the place of a request that is claimed to be behind it. */
+    if (w->vr->barrier != NULL &&
+        ring->half.sring->req_prod - ring->half.rsp_prod_pvt > ring->half.nr_ents)
+        w->wild = true;
     for (uint32_t i = 0; i < ring->half.nr_ents; i++)
         ids[i] = slot_of(ring, from + i)->req.id;
     int taken = vbd_ring_consume(w->vr, 1);
