@@ -7,7 +7,7 @@
 #include "ring/sleeper.h"
 #include "unit/domu/blkfront/blkfront_call_fixture.h"
 
-enum { MS = 1000000, CALLERS = 24, CALLS = 200, KEPT = 3 };
+enum { MS = 1000000, CALLERS_MAX = 24, FEW = 16, CALLS = 200, KEPT = 3 };
 
 static const struct blkfront_options no_spin = {
     .depth = 32, .sectors_per_request = 1, .no_spin = true};
@@ -25,14 +25,14 @@ static void *read_often(void *arg)
     return NULL;
 }
 
-static void read_by_many(void)
+static void read_by(uint32_t count)
 {
-    static struct caller callers[CALLERS];
-    for (uint32_t i = 0; i < CALLERS; i++) {
+    static struct caller callers[CALLERS_MAX];
+    for (uint32_t i = 0; i < count; i++) {
         callers[i] = (struct caller){.sector = i * 64};
         assert_int_equal(pthread_create(&callers[i].thread, NULL, read_often, &callers[i]), 0);
     }
-    for (uint32_t i = 0; i < CALLERS; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         pthread_join(callers[i].thread, NULL);
         assert_int_equal(callers[i].rc, 0);
     }
@@ -46,7 +46,7 @@ static void words_are_enough(void **state)
     (void)state;
     memcpy(disk, data, sizeof(disk));
     meet((struct fake_dom0_script){.disk = disk, .words_only = true}, no_spin);
-    read_by_many();
+    read_by(FEW);
 }
 
 static void a_dom0_that_wakes_nobody_sends_events(void **state)
@@ -55,7 +55,15 @@ static void a_dom0_that_wakes_nobody_sends_events(void **state)
     memcpy(disk, data, sizeof(disk));
     meet((struct fake_dom0_script){.disk = disk, .wakes_nobody = true}, no_spin);
     assert_null(bf->queue[0].words);
-    read_by_many();
+    read_by(CALLERS_MAX);
+}
+
+static void more_threads_wait_in_both_ways(void **state)
+{
+    (void)state;
+    memcpy(disk, data, sizeof(disk));
+    meet((struct fake_dom0_script){.disk = disk}, no_spin);
+    read_by(CALLERS_MAX);
 }
 
 static struct {
@@ -240,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SLEEP_TEST(words_are_enough),
         SLEEP_TEST(a_dom0_that_wakes_nobody_sends_events),
+        SLEEP_TEST(more_threads_wait_in_both_ways),
         SLEEP_TEST(who_is_woken_for_nothing_lies_down_again),
         SLEEP_TEST(who_lies_is_told_when_dom0_dies),
         SLEEP_TEST(who_lies_is_told_when_dom0_dies_before_it_wakes),
