@@ -59,7 +59,6 @@ struct fake_dom0_script {
     bool refuse_ring;        /* Closing instead of Connected */
     bool silent;             /* no events, and nobody is woken, once the first request has come */
     bool wakes_nobody;       /* offers not to wake threads by their words */
-    bool words_only;         /* wakes threads by their words, and sends no events of a ring */
     bool skip_init_wait;     /* Connected from the beginning */
     bool virtual_completion; /* offers it; the script stamps its responses */
 };
@@ -107,6 +106,8 @@ uint8_t fake_dom0_operation(const struct blkif_request *req);
  * disk and before it asks: tells what the order is. (It is the rings' and that of the two mappings
  * of their memory, which ThreadSanitizer takes for two memories.) */
 void fake_dom0_sync(struct fake_dom0 *dom0);
+/* How many threads were woken by their words (any thread). */
+uint32_t fake_dom0_woken(struct fake_dom0 *dom0);
 /* How many flushes were done (any thread). */
 uint32_t fake_dom0_flushes(struct fake_dom0 *dom0);
 void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, int16_t status);

@@ -59,6 +59,7 @@ struct fake_dom0 {
     char described_name[CONTROL_NAME_SIZE];
     uint32_t described_weight; /* atomic, after the name */
     uint32_t flushes;          /* atomic */
+    uint32_t woken;            /* atomic */
     uint32_t asked, done;      /* atomic: see fake_dom0_sync */
     uint32_t vcpu[EVTCHN_2L_NR_CHANNELS];
 };

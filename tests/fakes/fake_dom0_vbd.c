@@ -39,15 +39,21 @@ void fake_dom0_respond(struct fake_dom0 *dom0, uint64_t id, uint8_t operation, i
         queue->answered[queue->answered_count++] = (uint16_t)id;
 }
 
+uint32_t fake_dom0_woken(struct fake_dom0 *dom0)
+{
+    return load_relaxed_u32(&dom0->woken);
+}
+
 void fake_dom0_flush(struct fake_dom0 *dom0)
 {
     struct queue *queue = at_queue(dom0);
     bool silent = dom0->script.silent && dom0->at->seen_request;
     bool must_notify = back_ring_push(&queue->ring.half);
     for (uint32_t i = 0; i < queue->answered_count && !silent; i++)
-        (void)sleeper_wake(&dom0->segment.sleepers->word[queue->answered[i]]);
+        if (sleeper_wake(&dom0->segment.sleepers->word[queue->answered[i]]))
+            (void)fetch_add_relaxed_u32(&dom0->woken, 1);
     queue->answered_count = 0;
-    if (must_notify && !silent && !dom0->script.words_only)
+    if (must_notify && !silent)
         fake_dom0_notify(dom0, queue->port);
 }
 

@@ -11,8 +11,8 @@
  * for several requests, has no request that Dom0 would answer next: such a thread waits as
  * blkfront_wait.c says.
  *
- * Many threads wait as that says, too: then Dom0 is what all of them wait for, and threads that
- * wake each other take none of its time.
+ * A thread that is alone waits as that says, too: it has nobody else to wake. And many do: then
+ * Dom0 is what all of them wait for, and threads that wake each other take none of its time.
  */
 #include "domu/blkfront/blkfront_sleep.h"
 
@@ -23,7 +23,7 @@
 #include "ring/sleeper.h"
 #include "trace/trace_probe.h"
 
-enum { LOOK_NS = 1000000000, LIE_MAX = 16 };
+enum { LOOK_NS = 1000000000, LIE_MIN = 2, LIE_MAX = 16 };
 
 /* Ids without words need differ among the queues of a disk only. */
 void blkfront_take_words(struct blkfront *bf)
@@ -55,9 +55,9 @@ void blkfront_start_words(struct blkfront_queue *queue)
 
 bool blkfront_may_lie(const struct blkfront_queue *queue, const struct read_waiter *waiter)
 {
+    uint32_t in_flight = queue->shadow.nr_entries - queue->shadow.free_count;
     return queue->words != NULL && waiter->entry != NULL && !waiter->entry->is_held &&
-           !list_is_linked(&waiter->entry->backlog) &&
-           queue->shadow.nr_entries - queue->shadow.free_count <= LIE_MAX;
+           !list_is_linked(&waiter->entry->backlog) && in_flight >= LIE_MIN && in_flight <= LIE_MAX;
 }
 
 /* Then the thread looks at its ring unasked: a Dom0 that answers what nobody has asked for wakes

@@ -71,7 +71,7 @@ static void devices_share_nothing_of_their_domain(void **state)
 static void disks_have_words_of_their_own(void **state)
 {
     (void)state;
-    start(&(struct fake_dom0_script){.words_only = true});
+    start(&(struct fake_dom0_script){0});
     open_all(false);
     const struct blkfront_queue *first = &disk[0]->queue[0], *second = &disk[1]->queue[0];
     assert_non_null(first->words);
