@@ -63,7 +63,7 @@ fi
 echo
 echo "== goals"
 {
-    echo 'what|goal|stretch|median|spread|verdict'
+    echo 'what|goal|stretch|rounds|median|spread|verdict'
     cat "$TMP/all.goals" 2>/dev/null
 } | column -t -s '|' -o ' | '
 echo "results: $RESULTS ($((SECONDS / 60)) min $((SECONDS % 60)) s; load $load_now)"

@@ -15,7 +15,9 @@ hot_client() { # ROW SERVICE COMMAND...: with the service's process as SERVICE_P
 
 pingpong() { # ROW MODE CPUS
     local line
+    cell_begin
     line=$("$PROGRAMS/pingpong" "$2" --cpus "$3" --seconds "$CELL_S") || die "pingpong $2"
+    cell_end "$1"
     record "$1" mean_ns "$(field mean_ns <<<"$line")"
     record "$1" best_ns "$(field best_ns <<<"$line")"
     record "$1" rps "$(calculate "1e9 / $(field mean_ns <<<"$line")")"
@@ -25,7 +27,9 @@ pingpong() { # ROW MODE CPUS
 hits_run() {
     local row=$1 line
     shift
+    cell_begin
     line=$("$@") || die "hits: $*"
+    cell_end "$row"
     [ "$(field ring <<<"$line")" = 0.0 ] || note "$row: not all were hits ($line)"
     record "$row" rps "$(field per_second <<<"$line")"
     record "$row" mean_ns "$(field mean_ns <<<"$line")"
