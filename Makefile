@@ -184,13 +184,18 @@ $(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $
 	$(say) AR $@
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
+# What makes calls fail, one after the other.
+$(OUT)/libfault.a: $(patsubst %,$(OUT)/tests/faults/%.o,fault fault_calls fault_named) $(OUT)/lists
+	$(say) AR $@
+	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
 link_all = $(CC) $(LDFLAGS) $(1) -o $@ $(firstword $(filter %.o,$^)) -Wl,--start-group $(3) $(LIBS) -Wl,--end-group $(2) $(LDLIBS)
 
 # Tests share stand-ins (fakes/) and compute with what the benchmarks compute with (bench/).
 $(OUT)/tests/%.o: CPPFLAGS += -Itests -I. $(if $(CMOCKA),,-Itests/aarch64)
 
-# Calls of the library that a unit test takes over (__wrap_NAME).
-$(OUT)/tests/test_sector_index: WRAP := malloc
+# Calls of the library that a unit test takes over (__wrap_NAME). Those of FAULT_CALLS can be made to fail in all
+# the others: faults/fault_walk.h.
 $(OUT)/tests/test_recorder_disk: WRAP := ftruncate close write
 $(OUT)/tests/test_segment: WRAP := memfd_create fcntl
 $(OUT)/tests/test_memory_file: WRAP := memfd_create
@@ -205,10 +210,10 @@ $(OUT)/tests/test_cpu_limit_unified $(OUT)/tests/test_cpu_limit_first: WRAP := f
 
 # tests/unit mirrors src; the programs lie side by side, so their names are unique.
 $(foreach t,$(UNIT_SOURCES),$(eval $(OUT)/tests/$(basename $(notdir $(t))): $(OUT)/$(t:.c=.o)))
-$(UNIT): $(OUT)/libfakes.a $(LIBS)
+$(UNIT): $(OUT)/libfakes.a $(OUT)/libfault.a $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(call link_all,$(foreach call,$(WRAP),-Wl$(comma)--wrap=$(call)),$(CMOCKA),$(OUT)/libfakes.a)
+	$(Q)$(call link_all,$(foreach call,$(WRAP),-Wl$(comma)--wrap=$(call)) $(if $(filter $(FAULT_CALLS),$(WRAP)),,$(FAULT_LDFLAGS)),$(CMOCKA),$(OUT)/libfakes.a $(OUT)/libfault.a)
 
 $(OUT)/bench/%: $(OUT)/bench/%.o $(LIBS)
 	$(say) LD $@

@@ -149,14 +149,16 @@ check-model: ## the sleep protocol, proven with spin; its broken twins fail
 	$(Q)tests/model/run.sh
 
 # Programs whose calls for memory, descriptors and the like can be made to fail, one after the other:
-# unit tests, and the programs under tests/faults in $(OUT) for programs.sh.
+# unit tests, tests/faults/test_*, and the programs under tests/faults in $(OUT) for programs.sh.
 FAULT_CALLS := malloc calloc realloc aligned_alloc posix_memalign strdup asprintf free mmap mremap \
 	open accept4 socket eventfd timerfd_create epoll_create1 signalfd memfd_create fchmod pipe2 dup \
 	dup2 dup3 pidfd_open epoll_ctl fopen fdopen ftruncate mkdir fork posix_fallocate pthread_create \
 	io_uring_queue_init_params io_uring_register_buffers io_uring_register_files \
 	io_uring_register_files_update \
 	io_uring_submit_and_wait getline __getdelim read write pread send recv sendmsg recvmsg connect poll epoll_wait \
-	nanosleep waitpid syscall
+	nanosleep waitpid syscall \
+	fstat stat ioctl timerfd_settime sigprocmask getrandom flock fcntl pwrite open_memstream fmemopen bind \
+	listen unlink realpath
 FAULT_LDFLAGS := $(foreach call,$(FAULT_CALLS),-Wl,--wrap=$(call))
 FAULT_PARTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/faults/test_%,$(wildcard tests/faults/*.c)))
 FAULT_TESTS := $(patsubst tests/faults/%.c,$(OUT)/tests/faults/%,$(wildcard tests/faults/test_*.c))
@@ -168,7 +170,7 @@ $(OUT)/tests/faults/service: $(OUT)/src/service/cli/service.o $(OUT)/libservice.
 $(OUT)/tests/faults/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)/libdomu.a
 $(OUT)/tests/faults/domu: $(OUT)/src/run/domu.o $(OUT)/librun.a $(OUT)/libbridge.a $(OUT)/libdomu.a
 FAULT_PROGRAMS := $(OUT)/tests/faults/service $(OUT)/tests/faults/client $(OUT)/tests/faults/domu
-$(FAULT_PROGRAMS): $(OUT)/tests/faults/fault.o $(OUT)/tests/faults/fault_calls.o $(LIBS_BASE)
+$(FAULT_PROGRAMS): $(OUT)/libfault.a $(LIBS_BASE)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) $(FAULT_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) $(LDLIBS_SCREEN)
 

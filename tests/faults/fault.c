@@ -17,6 +17,8 @@ static struct {
     const char *_Atomic first;
     _Atomic int64_t blocks;
     const char *log_path; /* set before main */
+    const char *name;     /* FAULT_CALL: set before plan */
+    int error;
 } fault;
 
 void fault_arm(uint64_t n, enum fault_plan plan)
@@ -25,6 +27,14 @@ void fault_arm(uint64_t n, enum fault_plan plan)
     fault.nth = n;
     fault.first = NULL;
     fault.plan = plan;
+}
+
+void fault_arm_call(const char *name, uint64_t n, int error)
+{
+    fault.plan = FAULT_NONE;
+    fault.name = name;
+    fault.error = error;
+    fault_arm(n, FAULT_CALL);
 }
 
 const char *fault_disarm(void)
@@ -57,11 +67,28 @@ static void struck(const char *name)
         tell(name);
 }
 
+bool fault_is_named(const char *name)
+{
+    if (fault.plan != FAULT_CALL || strcmp(name, fault.name) != 0)
+        return false;
+    if (fault.nth != 0 && ++fault.calls != fault.nth)
+        return false;
+    struck(name);
+    return true;
+}
+
+int fault_error(int usual)
+{
+    return fault.plan == FAULT_CALL ? fault.error : usual;
+}
+
 bool fault_strikes(const char *name)
 {
     const int plan = fault.plan;
     uint64_t call;
 
+    if (plan == FAULT_CALL)
+        return fault_is_named(name);
     if (plan != FAULT_ONCE && plan != FAULT_BURST)
         return false;
     call = ++fault.calls;
@@ -73,6 +100,8 @@ bool fault_strikes(const char *name)
 
 bool fault_interrupts(const char *name)
 {
+    if (fault.plan == FAULT_CALL)
+        return fault_is_named(name);
     if (fault.plan != FAULT_EINTR || ++fault.calls % fault.nth != 0)
         return false;
     struck(name);

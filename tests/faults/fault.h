@@ -15,6 +15,10 @@
  *         ... nothing has leaked, everything else still works ...
  *     }
  *
+ * Each unit test is linked that way, too: fault_walk.h has the loop above for one function, and
+ * fault_arm_call makes one call of one name fail, for what a walk cannot tell apart. A unit test
+ * that brings the __wrap_NAME of such a call itself (the Makefile's WRAP) has none of these.
+ *
  * All threads of the process count together. A program that has no main of ours takes its orders
  * from the environment: FAULT_PLAN is "once=N" (the Nth call fails), "burst=N" (that one and the
  * next FAULT_BURST_CALLS - 1) or "eintr=N" (each Nth call that a signal may interrupt is), and the
@@ -34,10 +38,15 @@ enum fault_plan {
     FAULT_ONCE,  /* the nth call fails */
     FAULT_BURST, /* the nth call and some after it: whoever cleans up or tries again fails, too */
     FAULT_EINTR, /* each nth call that a signal may interrupt says EINTR */
+    FAULT_CALL,  /* the nth call of one name fails: fault_arm_call */
 };
 
 /* n counts from 1, and from now. */
 void fault_arm(uint64_t n, enum fault_plan plan);
+
+/* The nth call of this name fails with this errno (n 0: each does), and no other call does. The
+ * name is one of tests.mk's FAULT_CALLS, and stays with the caller. */
+void fault_arm_call(const char *name, uint64_t n, int error);
 
 /* From now on all goes well. Returns the name of the first call that failed, or NULL. */
 const char *fault_disarm(void);
@@ -45,6 +54,10 @@ const char *fault_disarm(void);
 /* Whether this call, of that name, is to fail: for fault_calls.c. */
 bool fault_strikes(const char *name);
 bool fault_interrupts(const char *name);
+/* The same for a call that no walk makes fail, only fault_arm_call. */
+bool fault_is_named(const char *name);
+/* What such a call says then: usual, if nobody has asked for another error. */
+int fault_error(int usual);
 
 /* Blocks of memory that our code has and has not given back. */
 int64_t fault_live_blocks(void);

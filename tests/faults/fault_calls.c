@@ -36,7 +36,7 @@
     TYPE __wrap_##NAME PARAMETERS                                                                  \
     {                                                                                              \
         if (fault_strikes(#NAME)) {                                                                \
-            errno = ERROR;                                                                         \
+            errno = fault_error(ERROR);                                                            \
             return FAILED;                                                                         \
         }                                                                                          \
         return __real_##NAME ARGUMENTS;                                                            \
@@ -48,7 +48,7 @@
     TYPE __wrap_##NAME PARAMETERS                                                                  \
     {                                                                                              \
         if (fault_interrupts(#NAME)) {                                                             \
-            errno = EINTR;                                                                         \
+            errno = fault_error(EINTR);                                                            \
             return -1;                                                                             \
         }                                                                                          \
         return __real_##NAME ARGUMENTS;                                                            \
@@ -110,8 +110,8 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 
 int __wrap_posix_memalign(void **out, size_t alignment, size_t size)
 {
-    int error =
-        fault_strikes("posix_memalign") ? ENOMEM : __real_posix_memalign(out, alignment, size);
+    int error = fault_strikes("posix_memalign") ? fault_error(ENOMEM)
+                                                : __real_posix_memalign(out, alignment, size);
 
     fault_count_blocks(error == 0);
     return error;
@@ -153,7 +153,7 @@ void *__wrap_mremap(void *at, size_t size, size_t new_size, int flags, void *to)
 {
     if (!fault_strikes("mremap"))
         return __real_mremap(at, size, new_size, flags, to);
-    errno = ENOMEM;
+    errno = fault_error(ENOMEM);
     return MAP_FAILED;
 }
 
@@ -167,7 +167,7 @@ int __wrap_open(const char *path, int flags, mode_t mode)
 {
     if (!fault_strikes("open"))
         return __real_open(path, flags, mode);
-    errno = EMFILE;
+    errno = fault_error(EMFILE);
     return -1;
 }
 
@@ -179,7 +179,7 @@ int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 
     if (!interrupted && !fault_strikes("accept4"))
         return __real_accept4(fd, address, size, flags);
-    errno = interrupted ? EINTR : EMFILE;
+    errno = fault_error(interrupted ? EINTR : EMFILE);
     return -1;
 }
 
@@ -234,7 +234,7 @@ int __wrap_epoll_ctl(int fd, int op, int target, struct epoll_event *event)
 {
     if (op == EPOLL_CTL_DEL || !fault_strikes("epoll_ctl")) /* taking away needs nothing */
         return __real_epoll_ctl(fd, op, target, event);
-    errno = ENOSPC;
+    errno = fault_error(ENOSPC);
     return -1;
 }
 
@@ -250,8 +250,9 @@ int __wrap_posix_fallocate(int fd, off_t offset, off_t bytes);
 int __wrap_posix_fallocate(int fd, off_t offset, off_t bytes)
 {
     if (fault_interrupts("posix_fallocate"))
-        return EINTR;
-    return fault_strikes("posix_fallocate") ? ENOSPC : __real_posix_fallocate(fd, offset, bytes);
+        return fault_error(EINTR);
+    return fault_strikes("posix_fallocate") ? fault_error(ENOSPC)
+                                            : __real_posix_fallocate(fd, offset, bytes);
 }
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
@@ -261,7 +262,8 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
                           void *arg)
 {
-    return fault_strikes("pthread_create") ? EAGAIN : __real_pthread_create(thread, attr, fn, arg);
+    return fault_strikes("pthread_create") ? fault_error(EAGAIN)
+                                           : __real_pthread_create(thread, attr, fn, arg);
 }
 
 /* ---- io_uring -----------------------------------------------------------------------------------
@@ -277,7 +279,7 @@ int __wrap_io_uring_queue_init_params(unsigned int entries, struct io_uring *rin
                                       struct io_uring_params *params)
 {
     if (fault_strikes("io_uring_queue_init_params"))
-        return -ENOMEM;
+        return -fault_error(ENOMEM);
     return __real_io_uring_queue_init_params(entries, ring, params);
 }
 
@@ -289,7 +291,7 @@ int __wrap_io_uring_register_buffers(struct io_uring *ring, const struct iovec *
                                      unsigned int count)
 {
     if (fault_strikes("io_uring_register_buffers"))
-        return -ENOMEM;
+        return -fault_error(ENOMEM);
     return __real_io_uring_register_buffers(ring, vectors, count);
 }
 
@@ -298,7 +300,7 @@ int __wrap_io_uring_register_files(struct io_uring *ring, const int *fds, unsign
 int __wrap_io_uring_register_files(struct io_uring *ring, const int *fds, unsigned int count)
 {
     if (fault_strikes("io_uring_register_files"))
-        return -ENOMEM;
+        return -fault_error(ENOMEM);
     return __real_io_uring_register_files(ring, fds, count);
 }
 
@@ -310,7 +312,7 @@ int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned int of
                                           const int *fds, unsigned int count)
 {
     if (fault_strikes("io_uring_register_files_update"))
-        return -ENOMEM;
+        return -fault_error(ENOMEM);
     return __real_io_uring_register_files_update(ring, offset, fds, count);
 }
 
@@ -319,7 +321,7 @@ int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned int count);
 int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned int count)
 {
     if (fault_interrupts("io_uring_submit_and_wait"))
-        return -EINTR;
+        return -fault_error(EINTR);
     return __real_io_uring_submit_and_wait(ring, count);
 }
 
@@ -354,6 +356,6 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
     if (number != SYS_futex || (b & FUTEX_CMD_MASK) != FUTEX_WAIT || !fault_interrupts("futex"))
         return __real_syscall(number, a, b, c, d, e, f);
-    errno = EINTR;
+    errno = fault_error(EINTR);
     return -1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cache: bounds, data, odd capacities. */
 #include "base/prng.h"
+#include "faults/fault_walk.h"
 #include "unit/service/block/cache/cache_fixture.h"
 
 static void every_policy_holds_what_it_says_and_no_more(void **state)
@@ -228,6 +229,24 @@ static void a_stream_replaces_all_there_was(void **state)
     }
 }
 
+static int create(void *policy)
+{
+    struct cache *cache;
+    int rc = cache_create(100 * SECTOR_BYTES, policy, &cache);
+    assert_true((rc < 0) == (cache == NULL));
+    cache_destroy(cache);
+    return rc;
+}
+
+static void without_memory_there_is_no_cache(void **state)
+{
+    const struct cache_policy *policy;
+
+    (void)state;
+    for (uint32_t i = 0; (policy = cache_policy_at(i)) != NULL; i++)
+        assert_true(fault_walk(create, (void *)(uintptr_t)policy) >= 4);
+}
+
 static void unknown_policies_are_not_found(void **state)
 {
     (void)state;
@@ -247,6 +266,7 @@ int main(void)
         cmocka_unit_test(peek_is_no_use),
         cmocka_unit_test(lru_knows_its_next_victim),
         cmocka_unit_test(a_stream_replaces_all_there_was),
+        cmocka_unit_test(without_memory_there_is_no_cache),
         cmocka_unit_test(unknown_policies_are_not_found),
     };
 

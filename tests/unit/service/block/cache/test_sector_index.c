@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
+#include "faults/fault.h"
 
 /* The table wraps, clusters and shrinks: everything must stay findable, all by the same key. */
 static void index_survives_clusters(void **state)
@@ -114,16 +115,6 @@ static void tables_stay_small_when_all_slots_are_in(void **state)
     sector_index_free(&index);
 }
 
-/* Memory may be lacking (linked in place of malloc). */
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-static bool no_memory;
-
-void *__wrap_malloc(size_t size)
-{
-    return no_memory ? NULL : __real_malloc(size);
-}
-
 /* A table becomes fuller then, and when it is full to one position, no more is taken. */
 static void without_memory_tables_fill_up(void **state)
 {
@@ -136,10 +127,10 @@ static void without_memory_tables_fill_up(void **state)
     index.key[0] = 0;
     index.key[1] = 1; /* all in one part */
     put(&index, 0, 0);
-    no_memory = true;
+    fault_arm_call("malloc", 0, ENOMEM);
     for (count = 1; sector_index_reserve(&index, count); count++)
         sector_index_put(&index, count, count);
-    no_memory = false;
+    fault_disarm();
     assert_int_equal(count, POSITIONS - 1);
     assert_int_equal(index.parts[0].count, POSITIONS - 1);
     for (uint32_t slot = 0; slot < count; slot++)
