@@ -184,7 +184,7 @@ $(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $
 	$(say) AR $@
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-# What makes calls fail, one after the other.
+# What makes calls fail, one after the other: linked whole, since the coverage build's own library calls it, too.
 $(OUT)/libfault.a: $(patsubst %,$(OUT)/tests/faults/%.o,fault fault_calls fault_named) $(OUT)/lists
 	$(say) AR $@
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
@@ -213,7 +213,7 @@ $(foreach t,$(UNIT_SOURCES),$(eval $(OUT)/tests/$(basename $(notdir $(t))): $(OU
 $(UNIT): $(OUT)/libfakes.a $(OUT)/libfault.a $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(call link_all,$(foreach call,$(WRAP),-Wl$(comma)--wrap=$(call)) $(if $(filter $(FAULT_CALLS),$(WRAP)),,$(FAULT_LDFLAGS)),$(CMOCKA),$(OUT)/libfakes.a $(OUT)/libfault.a)
+	$(Q)$(call link_all,$(foreach call,$(WRAP),-Wl$(comma)--wrap=$(call)) $(if $(filter $(FAULT_CALLS),$(WRAP)),,$(FAULT_LDFLAGS) -Wl$(comma)--whole-archive $(OUT)/libfault.a -Wl$(comma)--no-whole-archive),$(CMOCKA),$(OUT)/libfakes.a)
 
 $(OUT)/bench/%: $(OUT)/bench/%.o $(LIBS)
 	$(say) LD $@
