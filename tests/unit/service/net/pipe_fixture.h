@@ -3,6 +3,7 @@
 #ifndef SPLITDOM_TESTS_UNIT_SERVICE_NET_PIPE_FIXTURE_H
 #define SPLITDOM_TESTS_UNIT_SERVICE_NET_PIPE_FIXTURE_H
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -12,7 +12,9 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "net_fixture.h"
+#include "service/net/rules.h"
 
 enum { PORTS = 4 };
 #define BROADCAST   UINT64_C(0xffffffffffff)
@@ -288,6 +290,51 @@ static void a_bridge_has_a_name(void **state)
     net_bridge_destroy(NULL);
 }
 
+static int make_bridge(void *unused)
+{
+    (void)unused;
+    struct net_bridge *other = NULL;
+    struct fixture_port port;
+    const struct net_port_config config = {.mac = OWN(9)};
+    int rc = net_bridge_create("xenbr1", 1000, 7, &other);
+    fixture_init(&port, "vif9.0", 256);
+    if (rc == 0)
+        rc = net_bridge_connect(other, &port.port, &config);
+    if (rc < 0 && other != NULL)
+        assert_null(net_port_bridge(&port.port));
+    net_bridge_disconnect(&port.port);
+    net_bridge_destroy(other);
+    return rc;
+}
+
+static void without_memory_there_is_no_bridge_and_no_port(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(make_bridge, NULL) >= 4);
+}
+
+/* Rules are asked before a frame goes on; their flows end with the port. */
+static void what_the_rules_forbid_is_dropped(void **state)
+{
+    (void)state;
+    struct net_rules rules;
+    struct why why;
+    uint32_t id;
+    assert_int_equal(net_rules_init(&rules, 3), 0);
+    bridge->rules = &rules;
+    fixture_send(&ports[0], OWN(1), OWN(0), 0);
+    assert_got(0, 1, 0, 0);
+    assert_int_equal(net_rules_add(&rules, "drop", 0, &id, &why), 0);
+    fixture_send(&ports[0], OWN(1), OWN(0), 0);
+    assert_got(0, 1, 0, 0);
+    assert_int_equal(ports[0].port.drops[NET_DROP_RULE], 1);
+    assert_int_equal(net_rules_delete(&rules, id), 0);
+    fixture_send(&ports[0], OWN(1), OWN(0), 0);
+    assert_got(0, 2, 0, 0);
+    bridge->rules = NULL;
+    net_rules_fini(&rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +356,8 @@ int main(void)
         ON_BRIDGE(copies_to_one_other_port_cost_nothing_more),
         ON_BRIDGE(a_bridge_has_no_more_ports_than_it_may),
         ON_BRIDGE(a_bridge_has_a_name),
+        cmocka_unit_test(without_memory_there_is_no_bridge_and_no_port),
+        ON_BRIDGE(what_the_rules_forbid_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault.h"
 #include "net_fixture.h"
 
 static struct fixture_port a, b;
@@ -159,6 +160,20 @@ static void a_port_goes_without_the_others_addresses(void **state)
         assert_ptr_equal(net_fdb_find(&fdb, mac + 1, 0), mac % 2 == 0 ? NULL : &b.port);
 }
 
+static void without_memory_nothing_is_learned_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    assert_true(net_fdb_learn(&fdb, &a.port, &of_a, 4, 0));
+    fault_arm_call("calloc", 0, ENOMEM);
+    bool learned = net_fdb_learn(&fdb, &a.port, &of_a, 6, 0);
+    int rc = net_fdb_fix(&fdb, &a.port, &of_a, 8);
+    fault_disarm();
+    assert_true(learned); /* the frame goes on all the same */
+    assert_int_equal(rc, -ENOMEM);
+    assert_null(net_fdb_find(&fdb, 6, 0));
+    assert_ptr_equal(net_fdb_find(&fdb, 4, 0), &a.port);
+}
+
 #define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -174,6 +189,7 @@ int main(void)
         WITH_TABLE(an_address_of_the_future_is_known),
         WITH_TABLE(a_fixed_address_is_none_that_was_learned),
         WITH_TABLE(a_port_goes_without_the_others_addresses),
+        WITH_TABLE(without_memory_nothing_is_learned_and_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,16 @@ static void a_plain_loss_does_not_follow_a_bad_time(void **state)
         assert_true(net_loss_loses(&loss, &config));
 }
 
+/* Whatever it is, it is not cut off and taken for a shorter one. */
+static void a_model_that_is_too_long_is_refused(void **state)
+{
+    (void)state;
+    char text[600] = "gemodel:0.";
+    memset(text + 10, '1', sizeof(text) - 11);
+    text[sizeof(text) - 1] = '\0';
+    assert_int_equal(net_loss_parse(text, &config), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +120,7 @@ int main(void)
         cmocka_unit_test(what_is_left_out_is_as_in_netem),
         cmocka_unit_test(wrong_models_are_refused),
         cmocka_unit_test(a_plain_loss_does_not_follow_a_bad_time),
+        cmocka_unit_test(a_model_that_is_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pipe: frame by frame as its model has it, and what is counted. */
+#include "faults/fault.h"
 #include "unit/service/net/pipe_fixture.h"
 
 /* Arrivals: sizes and times of one seed, in whole multiples of unit_ns. */
@@ -359,6 +360,23 @@ static void a_cleared_pipe_has_all_of_its_room(void **state)
     net_frame_put(frame);
 }
 
+static void a_frame_that_there_is_no_memory_for_is_dropped(void **state)
+{
+    (void)state;
+    struct net_pipe pipe;
+    const struct net_pipe_config config = {.delay_ns = 10, .queue.limit_frames = 10};
+    begin();
+    net_pipe_init(&pipe, &config, out);
+    fault_arm_call("calloc", 1, ENOMEM);
+    put(&pipe, 1, 100, 0);
+    fault_disarm();
+    put(&pipe, 2, 100, 0);
+    (void)net_pipe_advance(&pipe, 100, UINT32_MAX);
+    assert_int_equal(f.port.drops[NET_DROP_NO_MEMORY], 1);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.number[0], 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +389,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_marked_is_dropped),
         cmocka_unit_test(a_marked_frame_comes_out_in_its_place),
         cmocka_unit_test(a_cleared_pipe_has_all_of_its_room),
+        cmocka_unit_test(a_frame_that_there_is_no_memory_for_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,57 @@ static void every_reason_has_a_name_of_its_own(void **state)
     }
 }
 
+/* What is above or below a port: keeps what it was given. */
+struct kept {
+    struct net_sink sink;
+    struct net_port *from;
+    struct net_frame *frame;
+    uint64_t at_ns;
+};
+
+static void keep(struct net_sink *sink, struct net_port *from, struct net_frame *frame,
+                 uint64_t at_ns)
+{
+    struct kept *kept = (struct kept *)sink;
+    kept->from = from;
+    kept->frame = frame;
+    kept->at_ns = at_ns;
+}
+
+static void what_comes_in_is_counted_and_goes_up(void **state)
+{
+    (void)state;
+    struct kept above = {.sink.put = keep};
+    fixture_init(&f, "vif1.0", 256);
+    f.port.up = &above.sink;
+    f.port.id = 9;
+    struct net_frame *frame = fixture_frame(2, 4, 0x800, NET_FRAME_HEADER_BYTES);
+    frame->arrived_ns = 77;
+    net_port_input(&f.port, frame);
+    assert_ptr_equal(above.from, &f.port);
+    assert_ptr_equal(above.frame, frame);
+    assert_int_equal(above.at_ns, 77);
+    assert_int_equal(frame->source, 9);
+    assert_int_equal(f.port.in.frames, 1);
+    assert_int_equal(f.port.in.bytes, NET_FRAME_HEADER_BYTES);
+    net_frame_put(frame);
+}
+
+static void what_goes_out_goes_down_first(void **state)
+{
+    (void)state;
+    struct kept below = {.sink.put = keep};
+    fixture_init(&f, "vif1.0", 256);
+    f.port.down = &below.sink;
+    struct net_frame *frame = fixture_frame(2, 4, 0x800, 100);
+    net_port_output(&f.port, frame, 5);
+    assert_ptr_equal(below.from, &f.port);
+    assert_ptr_equal(below.frame, frame);
+    assert_int_equal(below.at_ns, 5);
+    assert_int_equal(f.port.out.frames, 0);
+    net_frame_put(frame);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -69,6 +120,8 @@ int main(void)
         cmocka_unit_test(what_is_shorter_than_a_header_is_no_frame),
         cmocka_unit_test(what_the_owner_drops_was_not_delivered),
         cmocka_unit_test(every_reason_has_a_name_of_its_own),
+        cmocka_unit_test(what_comes_in_is_counted_and_goes_up),
+        cmocka_unit_test(what_goes_out_goes_down_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
