@@ -158,7 +158,7 @@ FAULT_CALLS := malloc calloc realloc aligned_alloc posix_memalign strdup asprint
 	io_uring_submit_and_wait getline __getdelim read write pread send recv sendmsg recvmsg connect poll epoll_wait \
 	nanosleep waitpid syscall \
 	fstat stat ioctl timerfd_settime sigprocmask getrandom flock fcntl pwrite open_memstream fmemopen bind \
-	listen unlink realpath
+	listen getsockopt unlink realpath io_uring_submit
 FAULT_LDFLAGS := $(foreach call,$(FAULT_CALLS),-Wl,--wrap=$(call))
 FAULT_PARTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/faults/test_%,$(wildcard tests/faults/*.c)))
 FAULT_TESTS := $(patsubst tests/faults/%.c,$(OUT)/tests/faults/%,$(wildcard tests/faults/test_*.c))

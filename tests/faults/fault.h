@@ -28,6 +28,7 @@
 #ifndef SPLITDOM_TESTS_FAULTS_FAULT_H
 #define SPLITDOM_TESTS_FAULTS_FAULT_H
 
+#include <errno.h> /* what fault_arm_call is given */
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -15,6 +15,9 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+#ifdef HAVE_LIBURING
+#include <liburing.h>
+#endif
 
 #include "fault.h"
 
@@ -45,6 +48,8 @@ NAMED(FILE *, open_memstream, (char **out, size_t *size), (out, size), NULL)
 NAMED(FILE *, fmemopen, (void *bytes, size_t size, const char *mode), (bytes, size, mode), NULL)
 
 NAMED(int, bind, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size), -1)
+NAMED(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
+      (fd, level, name, value, size), -1)
 NAMED(int, listen, (int fd, int backlog), (fd, backlog), -1)
 
 NAMED(int, timerfd_settime,
@@ -52,3 +57,14 @@ NAMED(int, timerfd_settime,
       (fd, flags, value, old), -1)
 NAMED(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old), -1)
 NAMED(ssize_t, getrandom, (void *bytes, size_t size, unsigned int flags), (bytes, size, flags), -1)
+
+#ifdef HAVE_LIBURING
+
+int __real_io_uring_submit(struct io_uring *ring);
+int __wrap_io_uring_submit(struct io_uring *ring);
+int __wrap_io_uring_submit(struct io_uring *ring)
+{
+    return fault_is_named("io_uring_submit") ? -fault_error(EBUSY) : __real_io_uring_submit(ring);
+}
+
+#endif

@@ -63,6 +63,23 @@ static inline void ring_bell(const struct seen *seen)
     assert_int_equal(eventfd_write(seen->fd, 1), 0);
 }
 
+/* A poller of that kind that watches something, and its end: for fault_walk. */
+static inline int make_poller(void *kind)
+{
+    struct poller_watch *watch;
+    struct poller *p;
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = poller_create(*(enum poller_kind *)kind, &p);
+    if (rc == 0) {
+        rc = poller_add(p, fd, POLLIN, on_event, NULL, &watch);
+        poller_destroy(p);
+    }
+    close(fd);
+    return rc;
+}
+
 static inline int setup_kind(void **state, enum poller_kind kind)
 {
     struct poller *p = NULL;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault.h"
 #include "ring/evtchn.h"
 #include "service/loop/doorbell.h"
 #include "service/loop/poller_private.h"
@@ -223,6 +224,67 @@ static void an_error_of_a_muted_doorbells_timer_is_told(void **state)
 
 static enum poller_kind kinds[] = {POLLER_URING, POLLER_EPOLL};
 
+/* A doorbell that was rung until it was muted; mutes 0: it never was. */
+static void ring_until_muted(struct doorbell *bell, struct listener *l)
+{
+    struct poller *poller;
+    assert_int_equal(poller_create(POLLER_EPOLL, &poller), 0);
+    assert_int_equal(doorbell_create(bell, poller, &ops, l), 0);
+    assert_int_equal(doorbell_watch(bell), 0);
+    for (int i = 0; i < 1000 && l->muted == 0; i++) {
+        assert_int_equal(evtchn_kick(bell->fd), 0);
+        assert_true(poller_run(poller, true) >= 0);
+    }
+}
+
+static void a_doorbell_without_a_timer_stays_watched(void **state)
+{
+    static const struct {
+        const char *call;
+        int error;
+    } lacks[] = {{"timerfd_create", EMFILE}, {"calloc", ENOMEM}, {"timerfd_settime", EINVAL}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
+        struct doorbell bell = DOORBELL_CLOSED;
+        struct listener l = {0};
+        struct poller *poller;
+        assert_int_equal(poller_create(POLLER_EPOLL, &poller), 0);
+        assert_int_equal(doorbell_create(&bell, poller, &ops, &l), 0);
+        assert_int_equal(doorbell_watch(&bell), 0);
+        fault_arm_call(lacks[i].call, 0, lacks[i].error);
+        for (int k = 0; k < 1000; k++) {
+            assert_int_equal(evtchn_kick(bell.fd), 0);
+            assert_true(poller_run(poller, true) >= 0);
+        }
+        assert_string_equal(fault_disarm(), lacks[i].call); /* it was asked for */
+        assert_int_equal(l.muted, 0);
+        assert_int_equal(l.rang, 1000);
+        assert_non_null(bell.watch);
+        doorbell_destroy(&bell);
+        poller_destroy(poller);
+    }
+}
+
+static void the_timer_goes_on_while_the_doorbell_cannot_be_watched(void **state)
+{
+    struct doorbell bell = DOORBELL_CLOSED;
+    struct listener l = {0};
+    (void)state;
+    ring_until_muted(&bell, &l);
+    struct poller *poller = bell.poller;
+    uint32_t looks = STORM_MUTE_MIN_NS / DOORBELL_LOOK_NS, before = l.rang;
+    fault_arm_call("calloc", 0, ENOMEM);
+    while (l.rang < before + looks + 3)
+        assert_true(poller_run(poller, true) >= 0);
+    fault_disarm();
+    assert_null(bell.watch);
+    while (bell.watch == NULL)
+        assert_true(poller_run(poller, true) >= 0);
+    assert_int_equal(l.rang, before + looks + 4); /* one more look, and no more */
+    doorbell_destroy(&bell);
+    poller_destroy(poller);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +300,8 @@ int main(void)
         cmocka_unit_test(an_error_of_a_muted_doorbells_timer_is_told),
         cmocka_unit_test_prestate(an_honest_doorbell_stays_watched, &kinds[0]),
         cmocka_unit_test_prestate(an_honest_doorbell_stays_watched, &kinds[1]),
+        cmocka_unit_test(a_doorbell_without_a_timer_stays_watched),
+        cmocka_unit_test(the_timer_goes_on_while_the_doorbell_cannot_be_watched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "service/loop/listener.h"
 
 enum { HANG_S = 60, CALLERS = 3 };
@@ -166,6 +167,39 @@ static void a_closed_one_has_no_name_and_is_not_made_again(void **state)
     assert_false(listener_must_retry(&listener));
 }
 
+static int listen_elsewhere(void *arg)
+{
+    struct listener other = listener;
+    char place[96];
+    (void)arg;
+    snprintf(place, sizeof(place), "%s/other", base);
+    int rc = listener_open(&other, place);
+    listener_close(&other);
+    if (rc < 0)
+        assert_int_equal(access(place, F_OK), -1);
+    return rc;
+}
+
+static void what_cannot_be_opened_leaves_nothing(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(listen_elsewhere, NULL) >= 3);
+}
+
+static void an_interrupted_call_is_made_again_at_once(void **state)
+{
+    (void)state;
+    knock(0);
+    hear();
+    fault_arm_call("accept4", 1, ECONNABORTED);
+    assert_int_equal(listener_accept(&listener, 0), -EINTR);
+    fault_arm_call("accept4", 1, EINTR);
+    assert_int_equal(listener_accept(&listener, 0), -EINTR);
+    fault_disarm();
+    assert_true(listener.waits);
+    assert_true((taken[0] = listener_accept(&listener, 0)) >= 0);
+}
+
 #define LISTENER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -177,6 +211,8 @@ int main(void)
         LISTENER_TEST(a_name_that_is_there_stays),
         LISTENER_TEST(a_socket_that_cannot_be_made_again_goes_on),
         LISTENER_TEST(a_closed_one_has_no_name_and_is_not_made_again),
+        LISTENER_TEST(what_cannot_be_opened_leaves_nothing),
+        LISTENER_TEST(an_interrupted_call_is_made_again_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

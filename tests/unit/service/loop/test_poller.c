@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fakes/valgrind.h"
+#include "faults/fault_walk.h"
 #include "unit/service/loop/poller_seen.h"
 
 #define MANY 32
@@ -288,6 +289,13 @@ static void a_callback_may_end_it(void **state)
     close_seen(&seen);
 }
 
+static void epoll_that_lacks_something_leaves_nothing(void **state)
+{
+    enum poller_kind kind = POLLER_EPOLL;
+    (void)state;
+    assert_int_equal(fault_walk(make_poller, &kind), 5);
+}
+
 #define ALL(with)                                                                                  \
     with(calls_nobody_when_nothing_happens), with(every_write_to_an_unread_doorbell_is_an_edge),   \
         with(many_writes_before_a_run_are_not_lost), with(readiness_before_add_is_an_edge),        \
@@ -305,6 +313,7 @@ int main(void)
         cmocka_unit_test(what_does_not_pass_ends_it),
         WITH_EPOLL(epoll_has_no_uring),
         WITH_EPOLL(epoll_refuses_a_regular_file),
+        cmocka_unit_test(epoll_that_lacks_something_leaves_nothing),
     };
     const struct CMUnitTest uring_tests[] = {ALL(WITH_URING)};
     /* epoll first: what the kernel still does for a ring that was closed interrupts epoll_wait */

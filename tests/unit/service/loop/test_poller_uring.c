@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fakes/valgrind.h"
+#include "faults/fault_walk.h"
 #include "unit/service/loop/poller_seen.h"
 
 #ifdef HAVE_LIBURING
@@ -281,6 +282,90 @@ static void an_idle_run_makes_no_system_call(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void uring_that_lacks_something_leaves_nothing(void **state)
+{
+    enum poller_kind kind = POLLER_URING;
+    (void)poller_or_skip(state);
+    assert_int_equal(fault_walk(make_poller, &kind), 4);
+}
+
+static void a_kernel_that_is_too_old_has_no_uring(void **state)
+{
+    struct poller *p;
+    (void)poller_or_skip(state);
+    fault_arm_call("io_uring_queue_init_params", 1, EINVAL);
+    int rc = poller_create(POLLER_URING, &p);
+    fault_disarm();
+    assert_int_equal(rc, -ENOSYS); /* the caller takes the other kind then */
+}
+
+/* A ring with room for one entry, and a kernel that takes none for a while. */
+static struct poller *full_uring(void **state, struct seen *seen)
+{
+    struct poller *p;
+    (void)poller_or_skip(state);
+    assert_int_equal(poller_uring_create(1, 8, &p), 0);
+    open_seen(&seen[0], p);
+    fault_arm_call("io_uring_submit", 0, EBUSY);
+    open_seen(&seen[1], p);
+    open_seen(&seen[2], p);
+    return p;
+}
+
+static void polls_without_room_are_made_when_there_is_some(void **state)
+{
+    struct seen seen[3];
+    struct poller *p = full_uring(state, seen);
+    fault_disarm();
+    assert_true(poller_run(p, false) >= 0);
+    for (int i = 0; i < 3; i++) {
+        ring_bell(&seen[i]);
+        while (seen[i].calls == 0)
+            assert_true(poller_run(p, false) >= 0);
+        close_seen(&seen[i]);
+    }
+    poller_destroy(p);
+}
+
+static void polls_without_room_can_be_removed(void **state)
+{
+    struct seen seen[3];
+    struct poller *p = full_uring(state, seen);
+    close_seen(&seen[1]); /* never made */
+    close_seen(&seen[0]); /* its cancellation has no room either */
+    fault_disarm();
+    ring_bell(&seen[2]);
+    while (seen[2].calls == 0)
+        assert_true(poller_run(p, false) >= 0);
+    assert_int_equal(seen[0].calls + seen[1].calls, 0);
+    close_seen(&seen[2]);
+    poller_destroy(p);
+}
+
+/* What was made is cancelled when there is room, and not before. */
+static void a_cancellation_without_room_is_made_when_there_is_some(void **state)
+{
+    struct poller *p;
+    struct seen seen[2];
+    (void)poller_or_skip(state);
+    assert_int_equal(poller_uring_create(1, 8, &p), 0);
+    open_seen(&seen[0], p);
+    assert_int_equal(poller_run(p, false), 0);
+    open_seen(&seen[1], p); /* which takes the room */
+    fault_arm_call("io_uring_submit", 0, EBUSY);
+    poller_remove(p, seen[0].watch);
+    fault_disarm();
+    ring_bell(&seen[0]);
+    ring_bell(&seen[1]);
+    while (seen[1].calls == 0)
+        assert_true(poller_run(p, false) >= 0);
+    assert_int_equal(seen[0].calls, 0);
+    assert_int_equal(poller_run(p, false), 0);
+    close(seen[0].fd);
+    close_seen(&seen[1]);
+    poller_destroy(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +378,11 @@ int main(void)
         WITH_URING(an_overflowing_completion_queue_loses_nothing),
         WITH_URING(the_end_of_a_watch_is_told_to_nobody),
         WITH_URING(an_idle_run_makes_no_system_call),
+        WITH_URING(uring_that_lacks_something_leaves_nothing),
+        WITH_URING(a_kernel_that_is_too_old_has_no_uring),
+        WITH_URING(polls_without_room_are_made_when_there_is_some),
+        WITH_URING(polls_without_room_can_be_removed),
+        WITH_URING(a_cancellation_without_room_is_made_when_there_is_some),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "faults/fault_walk.h"
 #include "unit/service/loop/worker_fixture.h"
 
 static void a_round_is_rings_then_the_disk_then_other_work(void **state)
@@ -122,6 +123,24 @@ static void requests_put_other_work_on_credit(void **state)
     assert_false(work_gate_rings_quiet(&f.work.gate, f.worker.now_ns));
 }
 
+static int make(void *arg)
+{
+    struct worker w;
+    int rc = worker_init(&w, arg);
+    if (rc == 0)
+        worker_fini(&w);
+    return rc;
+}
+
+static void a_worker_that_lacks_something_leaves_nothing(void **state)
+{
+    struct worker_config config = {
+        .poller = POLLER_EPOLL, .tdf = {1, 1}, .time_source = &f.time, .ops = &ops, .ctx = &f};
+
+    (void)state;
+    assert_int_equal(fault_walk(make, &config), 5);
+}
+
 int main(void)
 {
 #define WORKER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -135,6 +154,7 @@ int main(void)
         WORKER_TEST(the_first_turn_after_a_sleep_reads_the_time),
         WORKER_TEST(a_request_moves_the_time_of_the_last_one),
         WORKER_TEST(requests_put_other_work_on_credit),
+        WORKER_TEST(a_worker_that_lacks_something_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
