@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "faults/fault_walk.h"
 #include "unit/service/dom0/control_fixture.h"
 
 /* As of a service that was started without a standard input. */
@@ -278,6 +279,95 @@ static void a_connection_that_is_gone_leaves_no_memory(void **state)
     (void)before;
 }
 
+static int create(void *arg)
+{
+    struct fixture *f = arg;
+    struct control *control;
+    char path[128];
+    snprintf(path, sizeof(path), "%s.other", f->socket);
+    int rc = control_create(path, f->poller, f->log, 4, &ops, f, &control);
+    assert_true((rc < 0) == (control == NULL));
+    control_destroy(control);
+    return rc;
+}
+
+static void what_is_lacking_leaves_nothing(void **state)
+{
+    assert_true(fault_walk(create, *state) >= 5);
+}
+
+/* With all that was begun for it; whoever comes next is served. */
+static void a_caller_for_whom_there_is_no_memory_is_hung_up_on(void **state)
+{
+    static const char *const calls[] = {"calloc", "epoll_ctl"};
+    struct fixture *f = *state;
+    struct control_reply reply;
+    char byte;
+    for (int i = 0; i < 2; i++) {
+        int fd = dial(f);
+        fault_arm_call(calls[i], 1, ENOMEM);
+        run(f);
+        assert_string_equal(fault_disarm(), calls[i]);
+        assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+        hang_up(f, fd);
+    }
+    assert_int_equal(call(f, dial(f), CONTROL_CREATE_DOMAIN, 16, &reply), 2);
+}
+
+static void who_cannot_be_told_apart_from_another_user_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    fault_arm_call("getsockopt", 1, EINVAL);
+    run(f);
+    fault_disarm();
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -EAGAIN);
+    assert_string_equal(reply.reason, "this service belongs to another user");
+}
+
+static void an_interrupted_receive_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    run(f);
+    ask(fd, CONTROL_STATUS, 0);
+    fault_arm_call("recv", 1, EINTR);
+    run(f);
+    assert_string_equal(fault_disarm(), "recv");
+    assert_int_equal(reply_of(fd, &reply), 1);
+}
+
+static void a_status_that_cannot_be_written_is_an_error_with_a_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    ask(fd, CONTROL_STATUS, 0);
+    fault_arm_call("open", 1, EMFILE);
+    run(f);
+    fault_disarm();
+    assert_int_equal(reply_of(fd, &reply), 0);
+    assert_int_equal(reply.status, -EMFILE);
+    assert_non_null(strstr(reply.reason, "cannot write its status down"));
+    assert_int_equal(call(f, fd, CONTROL_STATUS, 0, &reply), 1);
+}
+
+static void any_of_several_domains_can_be_dropped(void **state)
+{
+    struct fixture *f = *state;
+    struct control_reply reply;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(call(f, dial(f), CONTROL_CREATE_DOMAIN, 16, &reply), 2);
+    control_drop_domain(f->control, &f->domains[1]);
+    assert_int_equal(f->ended, 1);
+    assert_int_equal(f->domains[1].domid, 0); /* that one, and no other */
+    control_drop_domain(f->control, &f->domains[1]);
+    assert_int_equal(f->ended, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +385,12 @@ int main(void)
         CONTROL_TEST(a_trace_ends_with_the_connection_that_began_it),
         CONTROL_TEST(a_domain_cannot_trace),
         CONTROL_TEST(a_connection_that_is_gone_leaves_no_memory),
+        CONTROL_TEST(what_is_lacking_leaves_nothing),
+        CONTROL_TEST(a_caller_for_whom_there_is_no_memory_is_hung_up_on),
+        CONTROL_TEST(who_cannot_be_told_apart_from_another_user_is_refused),
+        CONTROL_TEST(an_interrupted_receive_is_made_again),
+        CONTROL_TEST(a_status_that_cannot_be_written_is_an_error_with_a_reason),
+        CONTROL_TEST(any_of_several_domains_can_be_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

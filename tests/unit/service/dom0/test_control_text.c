@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "faults/fault.h"
 #include "unit/service/dom0/control_fixture.h"
 
 /* text_bytes: of the text, as far as it is sent. */
@@ -290,6 +291,29 @@ static void a_text_ends_where_its_packet_does(void **state)
     assert_string_equal(f->name, "");
 }
 
+/* It is cut off then, and nothing stays open. */
+static void a_long_reason_without_a_file_is_cut_off(void **state)
+{
+    static const char *const calls[] = {"memfd_create", "write"};
+    struct fixture *f = *state;
+    struct control_reply reply;
+    int fd = dial(f);
+    run(f);
+    f->refuse = -EBUSY;
+    int before = open_fds();
+    for (int i = 0; i < 2; i++) {
+        ask_with_text(fd, CONTROL_BLOCK_ATTACH, 3, "text", 5);
+        fault_arm_call(calls[i], 1, ENOSPC);
+        run(f);
+        assert_string_equal(fault_disarm(), calls[i]);
+        assert_int_equal(reply_of(fd, &reply), 0);
+        assert_int_equal(reply.status, -EBUSY);
+        assert_int_equal(reply.arg0, 0);
+        assert_int_equal(strlen(reply.reason), sizeof(reply.reason) - 1);
+        assert_int_equal(open_fds(), before);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +329,7 @@ int main(void)
         CONTROL_TEST(descriptors_that_come_do_not_stay_open),
         CONTROL_TEST(a_domain_tells_its_name),
         CONTROL_TEST(a_text_ends_where_its_packet_does),
+        CONTROL_TEST(a_long_reason_without_a_file_is_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

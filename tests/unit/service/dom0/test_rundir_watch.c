@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "service/dom0/rundir_watch.h"
 
 static char directory[64], path[96], other[96];
@@ -105,6 +106,22 @@ static void a_directory_that_is_not_there_is_an_error(void **state)
     assert_null(none);
 }
 
+static int create(void *unused)
+{
+    struct rundir_watch *another;
+    (void)unused;
+    int rc = rundir_watch_create(directory, poller, &ops, NULL, &another);
+    assert_true((rc < 0) == (another == NULL));
+    rundir_watch_destroy(another);
+    return rc;
+}
+
+static void what_is_lacking_leaves_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(fault_walk(create, NULL), 3); /* memory, twice, and the poller's watch */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +129,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_name_that_is_moved_away_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_the_directory_is_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_lacking_leaves_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

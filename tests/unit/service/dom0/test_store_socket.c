@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store_socket: the store over a stream socket, and requests in pieces, in heaps, and without an
  * end. */
+#include "faults/fault_walk.h"
 #include "unit/service/dom0/store_socket_fixture.h"
 #include "xenstore/server/xs_local.h"
 
@@ -172,6 +173,58 @@ static void a_peer_that_does_not_read_keeps_nobody_awake(void **state)
     close(fd);
 }
 
+static int create(void *arg)
+{
+    struct fixture *f = arg;
+    struct store_socket *ss;
+    char path[128];
+    snprintf(path, sizeof(path), "%s.other", f->socket);
+    int rc = store_socket_create(path, f->poller, f->store, f->log, 4, &ss);
+    store_socket_destroy(ss);
+    return rc;
+}
+
+static void without_memory_there_is_no_socket(void **state)
+{
+    assert_true(fault_walk(create, *state) >= 4);
+}
+
+/* One caller is refused, with all that was begun for it, and the next one is served. */
+static void a_caller_for_whom_there_is_no_memory_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char byte, payload[XENSTORE_PAYLOAD_MAX + 1];
+    const char *lacked;
+    uint64_t n = 0;
+    int64_t blocks = 0;
+    do {
+        int fd = dial(f);
+        blocks = fault_live_blocks();
+        fault_arm(++n, FAULT_ONCE);
+        run(f);
+        lacked = fault_disarm();
+        if (lacked != NULL && strcmp(lacked, "accept4") == 0) { /* not refused: it waits */
+            store_socket_accept_again(f->ss);
+            run(f);
+        } else if (lacked != NULL) {
+            assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+            assert_int_equal(fault_live_blocks(), blocks);
+        }
+        close(fd);
+        run(f);
+    } while (lacked != NULL);
+    assert_true(n > 3);
+    assert_int_equal(xs_local_write(f->store, "/k", "value"), 0);
+    int fd = dial(f);
+    char bytes[64];
+    size_t size = read_request(bytes, "/k");
+    assert_int_equal(send(fd, bytes, size, 0), size);
+    run(f);
+    assert_int_equal(take_reply(fd, payload), XS_READ);
+    close(fd);
+    run(f);
+}
+
 int main(void)
 {
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -183,6 +236,8 @@ int main(void)
         STORE_TEST(a_close_with_unread_answers_loses_no_request),
         STORE_TEST(an_oversized_request_ends_the_connection),
         STORE_TEST(a_peer_that_does_not_read_keeps_nobody_awake),
+        STORE_TEST(without_memory_there_is_no_socket),
+        STORE_TEST(a_caller_for_whom_there_is_no_memory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "ring/fault_guard.h"
 #include "service/dom0/memory/domain_memory.h"
 
@@ -80,12 +81,38 @@ static void without_a_guard_there_is_none(void **state)
     assert_int_equal(bytes, 0);
 }
 
+static int create(void *arg)
+{
+    uint64_t *bytes = arg;
+    struct domain_memory *memory;
+    int fd;
+    int rc = domain_memory_create(NR_PAGES, DOMID, NULL, bytes, &memory, &fd);
+    if (rc == 0) {
+        close(fd);
+        hold_put(&memory->hold);
+        return 0;
+    }
+    assert_null(memory);
+    assert_int_equal(fd, -1);
+    assert_int_equal(*bytes, 5);
+    return rc;
+}
+
+static void what_is_lacking_leaves_nothing(void **state)
+{
+    (void)state;
+    uint64_t bytes = 5;
+    assert_true(fault_walk(create, &bytes) >= 4);
+    assert_int_equal(fault_mapped_segments(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_stays_until_the_last_holder_lets_go),
         cmocka_unit_test(its_guard_is_free_again),
         cmocka_unit_test(without_a_guard_there_is_none),
+        cmocka_unit_test(what_is_lacking_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* unmapper: memory of domains that have ended, and caches, go away on a thread of its own. */
+#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,11 +9,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "faults/fault_walk.h"
 #include "service/block/cache/cache.h"
 #include "service/dom0/memory/unmapper.h"
 
@@ -179,6 +182,72 @@ static void caches_and_segments_go_in_any_order(void **state)
     assert_int_equal(mapped_segments(), 0);
 }
 
+static int create(void *unused)
+{
+    struct unmapper *other;
+    (void)unused;
+    int rc = unmapper_create(&other);
+    assert_true((rc < 0) == (other == NULL));
+    unmapper_destroy(other);
+    return rc;
+}
+
+static void without_memory_or_a_thread_there_is_none(void **state)
+{
+    (void)state;
+    assert_int_equal(fault_walk(create, NULL), 2);
+}
+
+/* A mapping and a descriptor, as of a file that nobody wants any more. */
+static struct unmapper_file make_file(void)
+{
+    struct unmapper_file file = {.bytes = XEN_PAGE_SIZE, .fd = open("/dev/null", O_RDONLY)};
+    file.base = mmap(NULL, file.bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(file.base, MAP_FAILED);
+    assert_true(file.fd >= 0);
+    return file;
+}
+
+static void assert_is_gone(const struct unmapper_file *file)
+{
+    assert_int_equal(fcntl(file->fd, F_GETFD), -1);
+    assert_int_equal(msync(file->base, file->bytes, MS_ASYNC), -1);
+    assert_int_equal(errno, ENOMEM);
+}
+
+static void a_file_goes_away_with_its_descriptor(void **state)
+{
+    (void)state;
+    struct unmapper_file file = make_file();
+    unmapper_take_file(unmapper, &file);
+    unmapper_destroy(unmapper); /* which waits for it */
+    unmapper = NULL;
+    assert_is_gone(&file);
+}
+
+/* No memory for a job, or no thread: the caller waits for it then. */
+static void what_cannot_be_handed_over_goes_away_at_once(void **state)
+{
+    (void)state;
+    struct unmapper *const takers[] = {unmapper, NULL};
+    for (int i = 0; i < 2; i++) {
+        struct unmapper_file file = make_file();
+        struct segment segment = make(NR_PAGES);
+        struct cache *cache;
+        assert_int_equal(cache_create(4096, cache_policy_at(0), &cache), 0);
+        int64_t blocks = fault_live_blocks();
+        fault_arm_call("calloc", 0, ENOMEM);
+        unmapper_take_file(takers[i], &file);
+        unmapper_take(takers[i], &segment);
+        unmapper_take_cache(takers[i], cache);
+        fault_disarm();
+        assert_is_gone(&file);
+        assert_int_equal(mapped_segments(), 0);
+        assert_true(fault_live_blocks() < blocks);
+        assert_int_equal(unmapper_pending_bytes(takers[i]), 0);
+    }
+}
+
 int main(void)
 {
 #define UNMAPPER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -189,6 +258,9 @@ int main(void)
         UNMAPPER_TEST(the_caller_does_not_pay),
         UNMAPPER_TEST(nor_for_the_cache_of_a_disk),
         UNMAPPER_TEST(caches_and_segments_go_in_any_order),
+        UNMAPPER_TEST(without_memory_or_a_thread_there_is_none),
+        UNMAPPER_TEST(a_file_goes_away_with_its_descriptor),
+        UNMAPPER_TEST(what_cannot_be_handed_over_goes_away_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "faults/fault_walk.h"
 #include "service/dom0/tracing/tracer.h"
 #include "trace/trace_reader.h"
 
@@ -202,6 +203,44 @@ static void test_dom0s_memory_goes_with_the_last_trace(void **state)
     tracer_fini(&tracer);
 }
 
+static int trace_once(void *unused)
+{
+    struct tracer tracer;
+    int a, rc;
+    (void)unused;
+    tracer_init(&tracer);
+    rc = tracer_begin(&tracer, &a, 0, 1);
+    if (rc < 0)
+        assert_int_equal(tracer_wanted(&tracer, 1), 0);
+    else
+        (void)tracer_end(&tracer, &a);
+    tracer_fini(&tracer);
+    return rc < 0 ? rc : 0;
+}
+
+static void test_without_memory_there_is_no_trace(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(trace_once, NULL) >= 4);
+}
+
+/* Nobody may be able to write to the memory that others read. */
+static void test_memory_that_cannot_be_sealed_is_not_given(void **state)
+{
+    struct tracer tracer;
+    int a;
+    (void)state;
+    tracer_init(&tracer);
+    uint32_t descriptors = fault_open_descriptors();
+    fault_arm_call("fcntl", 0, EPERM);
+    int rc = tracer_begin(&tracer, &a, 0, 1);
+    fault_disarm();
+    assert_int_equal(rc, -EPERM);
+    assert_int_equal(fault_open_descriptors(), descriptors);
+    assert_null(tracer.writer.head);
+    tracer_fini(&tracer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +252,8 @@ int main(void)
         cmocka_unit_test(test_dom0s_memory_is_active_while_somebody_traces),
         cmocka_unit_test(test_memories_are_given_in_the_order_in_which_they_were_fetched),
         cmocka_unit_test(test_a_domains_memory_keeps_its_size),
+        cmocka_unit_test(test_without_memory_there_is_no_trace),
+        cmocka_unit_test(test_memory_that_cannot_be_sealed_is_not_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
