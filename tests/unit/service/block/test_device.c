@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "fakes/fake_vdisk.h"
+#include "faults/fault_walk.h"
 #include "service/block/queue.h"
 
 enum { SECTORS = 1024, READS = 4 };
@@ -121,12 +122,32 @@ static void an_engine_that_refuses_is_passed_on(void **state)
     device_destroy(NULL);
 }
 
+static int make(void *unused)
+{
+    const struct device_config config = {
+        .engine = &fake_disk_ops, .align_bytes = 512, .depth = 2, .depth_isolated = 2};
+    struct device *device;
+    struct why why = {0};
+    (void)unused;
+    int rc = device_create(&config, &device, &why);
+    assert_true((rc < 0) == (device == NULL));
+    device_destroy(device);
+    return rc;
+}
+
+static void without_memory_there_is_none(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(make, NULL) >= 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers_fit_the_widest_span),
         cmocka_unit_test(each_device_has_a_depth_of_its_own),
         cmocka_unit_test(an_engine_that_refuses_is_passed_on),
+        cmocka_unit_test(without_memory_there_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,6 +255,39 @@ static void unknown_policies_are_not_found(void **state)
     assert_null(cache_policy_find(""));
 }
 
+static int create_shared(void *unused)
+{
+    struct cache *cache;
+    (void)unused;
+    int rc = cache_create(100 * SECTOR_BYTES, cache_policy_find("lru"), &cache);
+    if (rc < 0)
+        return rc;
+    rc = cache_share(cache);
+    if (rc < 0) {
+        unsigned char data[SECTOR_BYTES] = {7}; /* a cache like any other, then */
+        cache_insert(cache, 3, data);
+        assert_memory_equal(cache_lookup(cache, 3), data, SECTOR_BYTES);
+        assert_int_equal(cache_shared_fd(cache), -ENOTSUP);
+    }
+    cache_destroy(cache);
+    return rc;
+}
+
+static void without_memory_a_cache_is_not_shared(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(create_shared, NULL) >= 6);
+}
+
+static void a_cache_of_nothing_cannot_be_shared(void **state)
+{
+    struct cache *cache;
+    (void)state;
+    assert_int_equal(cache_create(0, cache_policy_find("lru"), &cache), 0);
+    assert_int_equal(cache_share(cache), -ENOTSUP);
+    cache_destroy(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +301,8 @@ int main(void)
         cmocka_unit_test(a_stream_replaces_all_there_was),
         cmocka_unit_test(without_memory_there_is_no_cache),
         cmocka_unit_test(unknown_policies_are_not_found),
+        cmocka_unit_test(without_memory_a_cache_is_not_shared),
+        cmocka_unit_test(a_cache_of_nothing_cannot_be_shared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rereads: writes are kept for a while once what was written is read soon, and only then. */
+#include "faults/fault.h"
 #include "service/block/cache/rereads.h"
 
 #include <setjmp.h>
@@ -88,6 +89,21 @@ static void a_small_caches_notes_are_few(void **state)
     rereads_free(&r);
 }
 
+static void without_memory_no_write_is_kept(void **state)
+{
+    struct rereads r = {0};
+    (void)state;
+    fault_arm_call("calloc", 0, ENOMEM);
+    assert_false(keep(&r, 800));
+    rereads_missed(&r, 800);
+    assert_false(keep(&r, 800));
+    fault_disarm();
+    assert_false(keep(&r, 800)); /* noted now */
+    rereads_missed(&r, 800);
+    assert_true(keep(&r, 800));
+    rereads_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +112,7 @@ int main(void)
         cmocka_unit_test(a_long_write_is_noted_whole),
         cmocka_unit_test(many_rereads_count_for_a_while_only),
         cmocka_unit_test(a_small_caches_notes_are_few),
+        cmocka_unit_test(without_memory_no_write_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

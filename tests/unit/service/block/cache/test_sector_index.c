@@ -15,6 +15,7 @@
 
 #include "base/prng.h"
 #include "faults/fault.h"
+#include "faults/fault_walk.h"
 
 /* The table wraps, clusters and shrinks: everything must stay findable, all by the same key. */
 static void index_survives_clusters(void **state)
@@ -162,6 +163,40 @@ static void absurd_capacities_are_refused(void **state)
     sector_index_free(&index); /* harmless */
 }
 
+static int make(void *unused)
+{
+    struct sector_index index;
+    (void)unused;
+    int rc = sector_index_init(&index, 100);
+    sector_index_free(&index);
+    return rc;
+}
+
+static void without_memory_there_is_no_index(void **state)
+{
+    (void)state;
+    assert_int_equal(fault_walk(make, NULL), 2);
+}
+
+/* Early in boot: a worse key, but one that differs and works. */
+static void without_entropy_keys_differ_all_the_same(void **state)
+{
+    struct sector_index a, b;
+    (void)state;
+    fault_arm_call("getrandom", 0, EAGAIN);
+    assert_int_equal(sector_index_init(&a, 100), 0);
+    assert_int_equal(sector_index_init(&b, 100), 0);
+    fault_disarm();
+    assert_memory_not_equal(a.key, b.key, sizeof(a.key));
+    assert_true(a.key[0] != 0 && a.key[1] > 1 && a.key[1] % 2 == 1);
+    put(&a, 5, 50);
+    put(&a, 6, 60);
+    assert_int_equal(sector_index_find(&a, 5), 50);
+    assert_int_equal(sector_index_find(&a, 6), 60);
+    sector_index_free(&a);
+    sector_index_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +206,8 @@ int main(void)
         cmocka_unit_test(without_memory_tables_fill_up),
         cmocka_unit_test(keys_differ_from_index_to_index),
         cmocka_unit_test(absurd_capacities_are_refused),
+        cmocka_unit_test(without_memory_there_is_no_index),
+        cmocka_unit_test(without_entropy_keys_differ_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

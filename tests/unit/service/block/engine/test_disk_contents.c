@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
+#include "faults/fault_walk.h"
 #include "service/block/engine/image.h"
 #include "service/block/engine/sector.h"
 
@@ -142,6 +143,40 @@ static void the_cache_is_bounded(void **state)
     disk_contents_destroy(contents);
 }
 
+static int make(void *has_cache)
+{
+    struct disk_contents *contents;
+    int rc = disk_contents_create(*(bool *)has_cache, &contents);
+    assert_true((rc < 0) == (contents == NULL));
+    disk_contents_destroy(contents);
+    return rc;
+}
+
+static void without_memory_there_are_none(void **state)
+{
+    bool has_cache = false;
+    (void)state;
+    assert_int_equal(fault_walk(make, &has_cache), 3);
+    has_cache = true;
+    assert_int_equal(fault_walk(make, &has_cache), 5);
+}
+
+/* As of a full disk; what was there before is what is read. */
+static void a_write_without_memory_is_refused(void **state)
+{
+    struct disk_contents *contents;
+    unsigned char data[SPAN_BYTES];
+    (void)state;
+    memset(data, 3, sizeof(data));
+    assert_int_equal(disk_contents_create(true, &contents), 0);
+    write_all(contents, &images[0], 2);
+    fault_arm_call("malloc", 0, ENOMEM);
+    int rc = disk_contents_write(contents, &images[0], 4096, data, sizeof(data));
+    fault_disarm();
+    assert_int_equal(rc, -ENOSPC);
+    disk_contents_destroy(contents);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +185,8 @@ int main(void)
         cmocka_unit_test(a_flush_covers_what_came_before_and_its_image),
         cmocka_unit_test(a_flushed_write_is_out_of_the_cache),
         cmocka_unit_test(the_cache_is_bounded),
+        cmocka_unit_test(without_memory_there_are_none),
+        cmocka_unit_test(a_write_without_memory_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

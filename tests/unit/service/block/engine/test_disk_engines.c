@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 
 #include "fakes/fake_events.h"
+#include "faults/fault_walk.h"
+#include "service/loop/poller_private.h"
 #include "unit/service/block/engine/disk_fixture.h"
 
 static void images_without_a_registered_place_are_read_all_the_same(void **state)
@@ -161,6 +163,86 @@ static void a_completion_event_that_fails_ends_the_poller(void **state)
     second->ops->destroy(second);
 }
 
+/* An engine on a poller that stays, and its end. */
+static int make_engine(void *arg)
+{
+    struct fixture *f = arg;
+    struct disk_config config = {.poller = f->poller,
+                                 .pool = f->pool,
+                                 .pool_bytes = (size_t)DEPTH * BUFFER_BYTES,
+                                 .depth = 3,
+                                 .model = "mean=10us"};
+    struct disk *disk;
+    struct why why = {0};
+    int rc = f->kind->ops->create(&config, &disk, &why);
+    assert_true((rc < 0) == (disk == NULL) && (rc < 0) == (why.text[0] != '\0'));
+    f->kind->ops->destroy(disk);
+    return rc;
+}
+
+static void an_engine_that_lacks_something_leaves_nothing(void **state)
+{
+    struct fixture *f = fixture_or_skip(state);
+    f->kind->ops->destroy(f->disk); /* a ring has places for one */
+    f->disk = NULL;
+    assert_true(fault_walk_may_do_without(make_engine, f) >= 3);
+}
+
+static void the_model_that_lacks_something_leaves_nothing(void **state)
+{
+    static const struct kind model = {.ops = &disk_model_ops, .poller_kind = POLLER_EPOLL};
+    struct fixture *f = fixture_or_skip(state);
+    const struct kind *before = f->kind;
+    f->kind = &model;
+    assert_true(fault_walk(make_engine, f) >= 6);
+    f->kind = before;
+}
+
+static void a_kernel_that_refuses_buffers_is_told(void **state)
+{
+    static const char *const calls[] = {"io_uring_register_files", "io_uring_register_buffers"};
+    struct fixture *f = fixture_or_skip(state);
+    f->kind->ops->destroy(f->disk);
+    f->disk = NULL;
+    for (int i = 0; i < 2; i++) {
+        fault_arm_call(calls[i], 1, EFAULT);
+        int rc = make_engine(f);
+        fault_disarm();
+        assert_int_equal(rc, -EFAULT);
+        fault_arm_call(calls[i], 1, EBUSY); /* and this one is done without */
+        rc = make_engine(f);
+        fault_disarm();
+        assert_int_equal(rc, 0);
+    }
+}
+
+/* More than the ring takes while the kernel takes nothing: in order, and once each. */
+static void what_the_ring_has_no_room_for_waits(void **state)
+{
+    enum { READS = 60 };
+    struct fixture *f = fixture_or_skip(state);
+    struct poller *roomy = f->poller;
+    struct why why;
+    f->kind->ops->destroy(f->disk);
+    f->disk = NULL;
+    assert_int_equal(poller_uring_create(2, 128, &f->poller), 0);
+    assert_int_equal(create_disk(f, &f->disk, &why), 0);
+    fault_arm_call("io_uring_submit", 0, EBUSY);
+    for (uint32_t i = 0; i < READS; i++)
+        submit(f, i, (uint64_t)i * 4096, 4096);
+    fault_disarm();
+    wait_for(f, READS);
+    for (uint32_t i = 0; i < READS; i++) {
+        assert_int_equal(f->reads[i].io.status, 0);
+        assert_int_equal(f->reads[i].done, 1);
+        assert_memory_equal(f->reads[i].io.buffer, f->content + (size_t)i * 4096, 4096);
+    }
+    f->kind->ops->destroy(f->disk);
+    poller_destroy(f->poller);
+    f->poller = roomy;
+    assert_int_equal(create_disk(f, &f->disk, &why), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +252,12 @@ int main(void)
         WITH(threads, threads_block_signals_and_are_joined),
         WITH(threads, a_completion_event_that_fails_ends_the_poller),
         WITH(null_disk, a_completion_event_that_fails_ends_the_poller),
+        WITH(uring, an_engine_that_lacks_something_leaves_nothing),
+        WITH(threads, an_engine_that_lacks_something_leaves_nothing),
+        WITH(null_disk, an_engine_that_lacks_something_leaves_nothing),
+        WITH(threads, the_model_that_lacks_something_leaves_nothing),
+        WITH(uring, a_kernel_that_refuses_buffers_is_told),
+        WITH(uring, what_the_ring_has_no_room_for_waits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
+#include "faults/fault_walk.h"
 #include "service/block/engine/image.h"
 #include "service/block/engine/sector.h"
 
@@ -94,11 +95,41 @@ static void holds_many_places(void **state)
     disk_memory_destroy(memory);
 }
 
+/* A page with data, one of zeros, and a copy of them. */
+static int write_and_copy(void *unused)
+{
+    static const struct image image;
+    unsigned char data[8 * BLOCK_SECTOR_BYTES] = {1};
+    struct disk_memory *memory, *copy = NULL;
+    (void)unused;
+    int rc = disk_memory_create(&memory);
+    if (rc < 0) {
+        assert_null(memory);
+        return rc;
+    }
+    rc = disk_memory_write(memory, &image, FIRST_BYTE, data, sizeof(data));
+    if (rc == 0)
+        rc = disk_memory_discard(memory, &image, FIRST_BYTE + sizeof(data), sizeof(data));
+    if (rc == 0)
+        rc = disk_memory_copy(memory, &copy);
+    assert_true((rc < 0) == (copy == NULL));
+    disk_memory_destroy(copy);
+    disk_memory_destroy(memory);
+    return rc;
+}
+
+static void without_memory_nothing_is_kept_and_that_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(fault_walk(write_and_copy, NULL), 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_an_array),
         cmocka_unit_test(holds_many_places),
+        cmocka_unit_test(without_memory_nothing_is_kept_and_that_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

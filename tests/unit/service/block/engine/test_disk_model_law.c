@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "faults/fault_walk.h"
 #include "unit/service/block/engine/disk_model_law_fixture.h"
 
 #define DRAWS 200000
@@ -249,6 +250,24 @@ static void certain_fates_are_certain(void **state)
     }
 }
 
+static int create(void *config)
+{
+    struct disk_model_law *law;
+    int rc = disk_model_law_create(config, &law);
+    assert_true((rc < 0) == (law == NULL));
+    disk_model_law_destroy(law);
+    return rc;
+}
+
+static void without_memory_there_is_no_law(void **state)
+{
+    struct disk_model_config config;
+    struct why why;
+    (void)state;
+    assert_int_equal(disk_model_config_parse("mean=10us", &config, &why), 0);
+    assert_int_equal(fault_walk(create, &config), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +283,7 @@ int main(void)
         cmocka_unit_test(faults_change_no_service_times),
         cmocka_unit_test(fates_come_with_their_probabilities),
         cmocka_unit_test(certain_fates_are_certain),
+        cmocka_unit_test(without_memory_there_is_no_law),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
