@@ -3,6 +3,7 @@
  * test_xenbus_back's. */
 #include <stdio.h>
 
+#include "faults/fault_walk.h"
 #include "unit/service/back/vbd/vbd_back_fixture.h"
 
 static void persistent_grants_are_the_front_ends_choice(void **state)
@@ -260,6 +261,33 @@ static void counters_outlive_connections(void **state)
     }
 }
 
+static int create_another(void *unused)
+{
+    struct xenbus_back *back;
+    (void)unused;
+    int rc = vbd_class.create(&f->domain, &f->options, &back);
+    if (rc < 0)
+        return rc;
+    back->class = &vbd_class;
+    vbd_class.destroy(back);
+    return 0;
+}
+
+static void without_memory_there_is_no_back_end(void **state)
+{
+    (void)state;
+    assert_int_equal(fault_walk(create_another, NULL), 2);
+}
+
+static void without_a_shared_cache_there_is_nothing_to_share(void **state)
+{
+    (void)state;
+    assert_int_equal(vbd_back_shared_cache(f->back), -ENODEV); /* not connected */
+    offer();
+    go("4", XenbusStateConnected);
+    assert_int_equal(vbd_back_shared_cache(f->back), -EOPNOTSUPP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +302,8 @@ int main(void)
         BACK_TEST(the_share_outlives_connections),
         BACK_TEST(a_vbd_may_end_while_the_device_is_at_work),
         BACK_TEST(counters_outlive_connections),
+        BACK_TEST(without_memory_there_is_no_back_end),
+        BACK_TEST(without_a_shared_cache_there_is_nothing_to_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fakes/valgrind.h"
+#include "faults/fault_walk.h"
 #include "unit/service/back/vbd/vbd_ring_fixture.h"
 
 /* The front end sees its ring page by page; Dom0 must see the same bytes in order. */
@@ -146,6 +147,28 @@ static void what_rings_have_done_is_added_up(void **state)
     assert_int_equal(vbd_ring_stats_reads(&sum), 7);
 }
 
+static int create(void *config)
+{
+    struct vbd_ring *ring;
+    int rc = vbd_ring_create(config, &ring);
+    assert_true((rc < 0) == (ring == NULL));
+    vbd_ring_destroy(ring);
+    return rc;
+}
+
+static void without_memory_there_is_no_ring(void **state)
+{
+    (void)state;
+    f->ends.config.page_order = 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        f->ends.config.ring_ref[i] = RING_REF + i;
+        gnttab_grant_access(f->segment.gnttab, RING_REF + i, DOM0_DOMID,
+                            f->segment.free_pfn + 2 * i, false);
+    }
+    assert_true(fault_walk(create, &f->ends.config) >= 4);
+    ring_ends_hold_nothing(&f->segment);
+}
+
 int main(void)
 {
 #define RING_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -156,6 +179,7 @@ int main(void)
         RING_TEST(persistent_grants_stay_until_the_end),
         RING_TEST(a_ring_may_end_with_requests_in_flight),
         RING_TEST(what_rings_have_done_is_added_up),
+        RING_TEST(without_memory_there_is_no_ring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fakes/fake_ip.h"
+#include "faults/fault.h"
 #include "service/back/vif/offload.h"
 
 enum { MADE_MAX = OFFLOAD_SEGMENTS_MAX };
@@ -192,14 +193,69 @@ static void a_large_frame_without_payload_is_one_segment(void **state)
     assert_true(ip_frame_is_right(made[0]->data, made[0]->length_bytes, 14));
 }
 
+static void without_memory_a_frame_is_not_made(void **state)
+{
+    (void)state;
+    const struct ip_frame ip = {.version = 4, .protocol = 6, .payload_bytes = 1000};
+    struct net_frame *frame = ip_frame_make(&ip);
+    ip_frame_blank(frame, &ip);
+    fault_arm_call("malloc", 1, ENOMEM);
+    int rc = offload_apply(&nothing, frame, emit, NULL);
+    fault_disarm();
+    assert_int_equal(rc, -ENOMEM);
+    assert_int_equal(made_count, 0);
+    frame->gso_type = NET_GSO_TCPV4;
+    frame->gso_size_bytes = 400;
+    fault_arm_call("malloc", 3, ENOMEM); /* of three segments the last */
+    rc = offload_apply(&nothing, frame, emit, NULL);
+    fault_disarm();
+    assert_int_equal(rc, -ENOMEM);
+    assert_int_equal(made_count, 2);
+    net_frame_put(frame);
+}
+
+/* Of UDP 0 would mean that there is none (RFC 768). */
+static void a_checksum_of_zero_is_written_as_all_ones(void **state)
+{
+    (void)state;
+    const struct ip_frame ip = {.version = 4, .protocol = 17, .payload_bytes = 2};
+    struct net_frame *frame = ip_frame_make(&ip);
+    uint32_t payload = ip_frame_header_bytes(&ip), field = payload - 2;
+    memset(frame->data + payload, 0, 2);
+    ip_frame_blank(frame, &ip);
+    assert_int_equal(offload_apply(&nothing, frame, emit, NULL), 0);
+    memcpy(frame->data + payload, made[0]->data + field, 2); /* makes the sum all ones */
+    assert_int_equal(offload_apply(&nothing, frame, emit, NULL), 0);
+    assert_int_equal(made[1]->data[field] << 8 | made[1]->data[field + 1], 0xffff);
+    net_frame_put(frame);
+}
+
+static void a_large_frame_that_only_lacks_its_checksum_is_refused_without_sg(void **state)
+{
+    (void)state;
+    const struct ip_frame ip = {.version = 4, .protocol = 6, .payload_bytes = 5000};
+    const struct vif_features one_page = {.sg = false};
+    struct net_frame *frame = ip_frame_make(&ip);
+    ip_frame_blank(frame, &ip);
+    assert_int_equal(offload_apply(&one_page, frame, emit, NULL), -EMSGSIZE);
+    assert_int_equal(made_count, 0);
+    net_frame_put(frame);
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, clear)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_frame_fits_who_takes_it),     TEST(a_blank_checksum_is_filled_in),
-        TEST(a_large_frame_is_cut),          TEST(the_number_of_segments_is_bounded),
-        TEST(what_cannot_be_cut_is_refused), TEST(a_large_frame_without_payload_is_one_segment),
+        TEST(a_frame_fits_who_takes_it),
+        TEST(a_blank_checksum_is_filled_in),
+        TEST(a_large_frame_is_cut),
+        TEST(the_number_of_segments_is_bounded),
+        TEST(what_cannot_be_cut_is_refused),
+        TEST(a_large_frame_without_payload_is_one_segment),
+        TEST(without_memory_a_frame_is_not_made),
+        TEST(a_checksum_of_zero_is_written_as_all_ones),
+        TEST(a_large_frame_that_only_lacks_its_checksum_is_refused_without_sg),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

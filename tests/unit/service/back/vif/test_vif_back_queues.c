@@ -3,6 +3,8 @@
  * vif_back: the rings of an interface: which are offered, how they are shared, and one that
  * breaks the protocol.
  */
+#include <unistd.h>
+
 #include "ring/gnttab.h"
 #include "unit/service/back/vif/vif_back_fixture.h"
 
@@ -166,6 +168,21 @@ static void counters_are_those_of_all_queues(void **state)
     assert_null(vif_back_queue(f->back, 0));
 }
 
+static void as_many_queues_as_cpus_but_for_a_few_are_offered(void **state)
+{
+    (void)state;
+    const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    xenbus_back_destroy(f->back);
+    f->options.max_queues = 0;
+    create();
+    assert_int_equal(atoi(back_node("multi-queue-max-queues")),
+                     cpus < VIF_QUEUES_MAX ? cpus : VIF_QUEUES_MAX);
+    xenbus_back_destroy(f->back);
+    f->options.max_queues = 100;
+    create();
+    assert_int_equal(atoi(back_node("multi-queue-max-queues")), VIF_QUEUES_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +194,7 @@ int main(void)
         TEST(a_queue_that_breaks_the_protocol_ends_the_device),
         TEST(one_queue_that_takes_nothing_is_enough_to_be_stalled),
         TEST(counters_are_those_of_all_queues),
+        TEST(as_many_queues_as_cpus_but_for_a_few_are_offered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vif_rx: frames from the port to the rx ring of a front end: what arrives, and as what. */
+#include "fakes/fake_ip.h"
+#include "faults/fault_walk.h"
 #include "unit/service/back/vif/vif_rx_fixture.h"
 
 static void a_delivered_frame_lies_in_a_posted_page(void **state)
@@ -168,6 +170,90 @@ static void a_visit_delivers_a_bounded_number(void **state)
     assert_int_equal(v->q->stats.notifies, 1);
 }
 
+static struct net_frame *large_frame(void)
+{
+    const struct ip_frame ip = {.version = 4, .protocol = 6, .payload_bytes = 3000};
+    struct net_frame *frame = ip_frame_make(&ip);
+    assert_non_null(frame);
+    frame->gso_type = NET_GSO_TCPV4;
+    frame->gso_size_bytes = 1000;
+    return frame;
+}
+
+static void connect_without_offloads(void)
+{
+    v->config.features = (struct vif_features){.sg = true};
+    connect();
+}
+
+static void what_the_front_end_cannot_cut_is_cut_for_it(void **state)
+{
+    (void)state;
+    connect_without_offloads();
+    post(8);
+    give(large_frame());
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fake_netfront_receive(&v->front, got), 1);
+        assert_int_equal(got->length_bytes, 1054);
+        assert_int_equal(got->gso_type, 0);
+        assert_true(ip_frame_is_right(got->data, got->length_bytes, 14));
+    }
+    expect_none();
+    assert_int_equal(v->q->stats.rx_parts, 3);
+    assert_int_equal(v->q->stats.rx_segmented, 1);
+    assert_int_equal(v->port.out.frames, 1);
+}
+
+/* The parts that are lost are no frames of their own: the one was delivered. */
+static void parts_without_room_are_dropped(void **state)
+{
+    (void)state;
+    connect_without_offloads();
+    for (uint32_t i = 0; i + 1 < VIF_RX_QUEUE_FRAMES; i++)
+        fake_vif_deliver(v, 60, i);
+    give(large_frame());
+    assert_int_equal(v->port.drops[NET_DROP_NO_ROOM], 2);
+    assert_int_equal(v->q->stats.rx_no_room, 2);
+    assert_int_equal(v->q->stats.rx_parts, 3);
+    assert_int_equal(v->port.out.frames, VIF_RX_QUEUE_FRAMES);
+}
+
+static void what_cannot_be_cut_for_lack_of_memory_is_dropped(void **state)
+{
+    (void)state;
+    connect_without_offloads();
+    post(8);
+    struct net_frame *frame = large_frame();
+    fault_arm_call("malloc", 1, ENOMEM);
+    give(frame);
+    fault_disarm();
+    expect_none();
+    assert_int_equal(v->port.drops[NET_DROP_NO_MEMORY], 1);
+    assert_int_equal(v->q->stats.rx_unfit, 1);
+    assert_int_equal(v->q->stats.rx_segmented, 0);
+    assert_int_equal(v->port.out.frames, 0);
+}
+
+static int create(void *config)
+{
+    struct vif_queue *q;
+    int rc = vif_queue_create(config, &q);
+    assert_true((rc < 0) == (q == NULL));
+    if (rc == 0)
+        vif_queue_destroy(q, NULL);
+    return rc;
+}
+
+static void without_memory_there_is_no_queue(void **state)
+{
+    (void)state;
+    connect();
+    struct vif_queue_config config = v->q->config;
+    fake_vif_disconnect(v, NULL);
+    assert_true(fault_walk(create, &config) >= 4);
+    connect();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +266,10 @@ int main(void)
         TEST(a_wild_index_halts_the_queue),
         TEST(without_sg_a_frame_has_one_page),
         TEST(a_visit_delivers_a_bounded_number),
+        TEST(what_the_front_end_cannot_cut_is_cut_for_it),
+        TEST(parts_without_room_are_dropped),
+        TEST(what_cannot_be_cut_for_lack_of_memory_is_dropped),
+        TEST(without_memory_there_is_no_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fakes/fake_vif.h"
+#include "faults/fault.h"
 #include "ring/evtchn.h"
 #include "ring/gnttab.h"
 
@@ -371,6 +372,23 @@ static void a_stamp_that_lies_counts_for_little(void **state)
     assert_int_equal(arrived(2)->arrived_ns, now_ns);
 }
 
+static void a_frame_that_there_is_no_memory_for_is_dropped(void **state)
+{
+    (void)state;
+    connect_with(false);
+    bool notify;
+    assert_true(fake_netfront_send(&v->front, bytes, 60, NULL, &notify) > 0);
+    fault_arm_call("malloc", 1, ENOMEM);
+    fake_vif_ring(v, notify);
+    fault_disarm();
+    expect_status(NETIF_RSP_DROPPED);
+    assert_int_equal(v->q->stats.tx_dropped, 1);
+    assert_int_equal(v->port.drops[NET_DROP_NO_MEMORY], 1);
+    assert_int_equal(v->net.count, 0);
+    send_frame(60, 2, NULL);
+    expect_status(NETIF_RSP_OKAY);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -394,6 +412,7 @@ int main(void)
         TEST(frames_of_one_look_share_a_reading_of_the_clock),
         TEST(a_stamp_is_of_the_domains_clock),
         TEST(a_stamp_that_lies_counts_for_little),
+        TEST(a_frame_that_there_is_no_memory_for_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
