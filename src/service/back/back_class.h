@@ -12,6 +12,7 @@
 #ifndef SPLITDOM_SERVICE_BACK_BACK_CLASS_H
 #define SPLITDOM_SERVICE_BACK_BACK_CLASS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "splitdom/tdf.h"
@@ -66,6 +67,11 @@ typedef void back_node_fn(void *ctx, const char *node, const char *value);
 /* Functions return 0 or -errno unless they say otherwise. */
 struct back_class {
     const char *name; /* of the directories of both halves: "vbd" */
+
+    /* A front end may start over from any state, without having closed: the back end then closes by
+     * itself, and offers the device anew. (So does Linux's xen-netback, and not its xen-blkback.)
+     */
+    bool starts_over;
 
     /* What the toolstack writes before there is a back end, in the order of the calls of put. It
      * has written "backend", "backend-id" and "state" of a front end, and "frontend" of a back end:

@@ -181,15 +181,35 @@ bool xenbus_back_unplug(struct xenbus_back *back, bool force)
     return true;
 }
 
-/* A front end may start over once both halves are closed. At any other time it is not heard, as in
- * Linux: it must close first, so that nothing of its old ring is left. */
+/* A front end may start over once both halves are closed. At any other time it is not heard, but
+ * for classes that start over by themselves: then it is closed first, so that nothing of its old
+ * ring is left; a device that is being taken away is gone with that. */
 static void frontend_starts(struct xenbus_back *back)
 {
+    const bool open = back->state == XenbusStateConnected || back->state == XenbusStateClosing;
+    if (open && back->class->starts_over) {
+        const bool stays = is_online(back);
+        if (back->state == XenbusStateConnected)
+            leave(back, XenbusStateClosing);
+        frontend_closed(back);
+        if (!stays)
+            return;
+    }
     if (back->state != XenbusStateClosed)
         return;
     int rc = offer(back);
     if (rc < 0)
         xenbus_back_fail(back, rc, "its features cannot be written");
+}
+
+/* Some front ends go straight from 1 to 4; two changes may also arrive as one. Who opens a second
+ * time may even leave out the 1 (old Mini-OS), if the class has nothing against it. */
+static void frontend_is_ready(struct xenbus_back *back)
+{
+    if (back->state == XenbusStateClosed && back->class->starts_over)
+        frontend_starts(back);
+    if (xenbus_state_back_is_waiting(back->state))
+        connect(back);
 }
 
 static void frontend_changed(void *ctx, const char *path)
@@ -200,9 +220,7 @@ static void frontend_changed(void *ctx, const char *path)
     if (front == XenbusStateInitialising) {
         frontend_starts(back);
     } else if (xenbus_state_front_is_ready(front)) {
-        /* Some front ends go straight from 1 to 4; two changes may also arrive as one. */
-        if (xenbus_state_back_is_waiting(back->state))
-            connect(back);
+        frontend_is_ready(back);
     } else if (front == XenbusStateClosing) {
         if (!xenbus_state_is_closing(back->state))
             leave(back, XenbusStateClosing);

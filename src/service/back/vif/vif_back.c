@@ -214,6 +214,7 @@ static void configure(struct xenbus_back *back)
 }
 
 const struct back_class vif_class = {.name = "vif",
+                                     .starts_over = true,
                                      .front_nodes = vif_nodes_of_front,
                                      .back_nodes = vif_nodes_of_back,
                                      .create = create,

@@ -113,8 +113,9 @@ static const struct back_class disk_class = {.name = "fakedisk",
                                              .disconnect = fake_disconnect,
                                              .resize = fake_resize,
                                              .configure = fake_configure};
-/* Has no size, and no interest in settings. */
+/* Has no size, and no interest in settings. Its front ends need not close. */
 static const struct back_class net_class = {.name = "fakenet",
+                                            .starts_over = true,
                                             .create = fake_create,
                                             .destroy = fake_destroy,
                                             .publish = fake_publish,

@@ -102,14 +102,17 @@ static void a_text_without_a_number_is_no_state(void **state)
 }
 
 /* What the back end's state becomes, by what it is and what it sees of the front end. */
-static enum xenbus_state follows(enum xenbus_state back, const char *front)
+static enum xenbus_state follows(const struct fake *fake, enum xenbus_state back, const char *front)
 {
     const bool ends = back == XenbusStateClosing || back == XenbusStateClosed;
+    const bool starts_over = fake->back.class->starts_over;
     switch (front == NULL ? '6' : front[0]) {
     case '1':
-        return back == XenbusStateClosed ? XenbusStateInitWait : back;
+        return starts_over || back == XenbusStateClosed ? XenbusStateInitWait : back;
     case '3':
     case '4':
+        if (starts_over && back == XenbusStateClosed)
+            return XenbusStateConnected;
         return back == XenbusStateInitWait ? XenbusStateConnected : back;
     case '6':
         return XenbusStateClosed;
@@ -119,9 +122,8 @@ static enum xenbus_state follows(enum xenbus_state back, const char *front)
 }
 
 /* Every order of what a front end can do, five deep. */
-static void states_come_in_any_order(void **state)
+static void play_all_orders(struct fake *fake)
 {
-    (void)state;
     static const char *const moves[] = {"1", "2", "3", "4", "5", "6", NULL};
     enum { MOVES = sizeof(moves) / sizeof(moves[0]), DEPTH = 5 };
     uint32_t orders = 1;
@@ -129,14 +131,67 @@ static void states_come_in_any_order(void **state)
         orders *= MOVES;
     for (uint32_t order = 0; order < orders; order++) {
         uint32_t rest = order;
-        enum xenbus_state expected = f->disk->back.state;
+        enum xenbus_state expected = fake->back.state;
         for (int i = 0; i < DEPTH; i++, rest /= MOVES) {
             const char *move = moves[rest % MOVES];
-            expected = follows(expected, move);
-            go(f->disk, move, expected);
+            expected = follows(fake, expected, move);
+            go(fake, move, expected);
         }
     }
     assert_int_equal(f->gone, 0);
+}
+
+static void states_come_in_any_order(void **state)
+{
+    (void)state;
+    play_all_orders(f->disk);
+}
+
+static void so_they_do_where_a_front_end_need_not_close(void **state)
+{
+    (void)state;
+    struct fake *net = create(&net_class, 0, 1);
+    play_all_orders(net);
+    xenbus_back_destroy(&net->back);
+}
+
+/* As Linux's back end of networks: it closes by itself, and nothing of the old connection is left.
+ */
+static void who_need_not_close_starts_over_from_any_state(void **state)
+{
+    (void)state;
+    struct fake *net = create(&net_class, 0, 1);
+    go(net, "4", XenbusStateConnected);
+    go(net, "1", XenbusStateInitWait);
+    assert_int_equal(net->disconnects, 1);
+    assert_int_equal(net->published, 2);
+    go(net, "1", XenbusStateInitWait); /* which is no start over */
+    assert_int_equal(net->published, 2);
+    go(net, "4", XenbusStateConnected);
+    go(net, "5", XenbusStateClosing);
+    go(net, "1", XenbusStateInitWait);
+    assert_int_equal(net->disconnects, 2);
+    go(net, "4", XenbusStateConnected);
+    xenbus_back_fail(&net->back, -EPROTO, "broken");
+    go(net, "1", XenbusStateInitWait);
+    go(net, "4", XenbusStateConnected);
+    go(net, "6", XenbusStateClosed);
+    go(net, "4", XenbusStateConnected); /* the second time, as old Mini-OS does it */
+    assert_int_equal(net->connects, 5);
+    xenbus_back_destroy(&net->back);
+}
+
+static void who_starts_over_while_the_device_goes_has_none(void **state)
+{
+    (void)state;
+    struct fake *net = create(&net_class, 0, 1);
+    const struct xenbus_key key = net->back.key;
+    go(net, "4", XenbusStateConnected);
+    assert_false(xenbus_back_unplug(&net->back, false));
+    set_front(&key, "state", "1");
+    step();
+    assert_int_equal(f->gone, 1);
+    assert_string_equal(back_node(&key, "state"), "(none)");
 }
 
 /* Only the state at the time of looking counts, whatever was in between. */
@@ -245,6 +300,9 @@ int main(void)
         BACK_TEST(states_that_make_no_sense_are_an_error),
         BACK_TEST(a_text_without_a_number_is_no_state),
         BACK_TEST(states_come_in_any_order),
+        BACK_TEST(so_they_do_where_a_front_end_need_not_close),
+        BACK_TEST(who_need_not_close_starts_over_from_any_state),
+        BACK_TEST(who_starts_over_while_the_device_goes_has_none),
         BACK_TEST(flapping_between_looks_is_not_seen),
         BACK_TEST(flapping_does_not_fill_the_log),
         BACK_TEST(a_device_that_cannot_offer_itself_again_fails),

@@ -130,6 +130,25 @@ static void closing_takes_the_port_off_and_counters_stay(void **state)
     assert_int_equal(f->joined, 1);
 }
 
+/* A kernel that crashed and started again in the same domain. */
+static void who_starts_over_without_closing_is_off_the_network_until_it_connects(void **state)
+{
+    (void)state;
+    offer();
+    go("4", XenbusStateConnected);
+    struct net_frame *frame = fake_network_frame(60, 1);
+    net_port_output(vif_back_port(f->back), frame, 1000);
+    net_frame_put(frame);
+    go("1", XenbusStateInitWait);
+    assert_int_equal(f->joined, 0);
+    assert_null(vif_back_queue(f->back, 0));
+    assert_int_equal(vif_back_stats(f->back).rx_left, 1);
+    set_front("event-channel-tx", NULL);
+    set_front_number("event-channel", (uint32_t)f->port[0]); /* another kind of kernel */
+    go("4", XenbusStateConnected);
+    assert_int_equal(f->joined, 1);
+}
+
 static void what_is_missing_or_wrong_is_refused(void **state)
 {
     (void)state;
@@ -233,6 +252,7 @@ int main(void)
         TEST(the_toolstacks_nodes_are_libxls),
         TEST(a_front_end_connects_and_exchanges_frames),
         TEST(closing_takes_the_port_off_and_counters_stay),
+        TEST(who_starts_over_without_closing_is_off_the_network_until_it_connects),
         TEST(what_is_missing_or_wrong_is_refused),
         TEST(what_the_front_end_takes_is_read),
         TEST(a_network_that_cannot_be_joined_is_told),
