@@ -62,16 +62,16 @@ int net_case_nodes(struct net_attack *a)
     } wrong[] = {{"tx-ring-ref", "99999999"},     {"rx-ring-ref", "x"},
                  {"event-channel", "4000"},       {"multi-queue-num-queues", "1000"},
                  {"multi-queue-num-queues", "0"}, {"request-rx-copy", "0"},
-                 {"feature-rx-notify", ""},       {"feature-sg", "18446744073709551616"},
-                 {"ctrl-ring-ref", "8"}};
+                 {"ctrl-ring-ref", "8"},          {"feature-sg", "18446744073709551616"}};
+    enum { WRONG = sizeof(wrong) / sizeof(wrong[0]) };
     struct net_peer np;
     uint32_t refused = 0;
     int rc = net_peer_open(&np, &a->rundir);
-    for (uint32_t i = 0; rc == 0 && (i < 9 || !net_is_over(a)); i++) {
-        const char *node = wrong[i % 9].node;
+    for (uint32_t i = 0; rc == 0 && (i < WRONG || !net_is_over(a)); i++) {
+        const char *node = wrong[i % WRONG].node;
         rc = net_peer_restart(&np);
         if (rc == 0)
-            rc = net_peer_write(&np, node, "%s", wrong[i % 9].value);
+            rc = net_peer_write(&np, node, "%s", wrong[i % WRONG].value);
         if (rc == 0)
             rc = net_peer_state(&np, XenbusStateConnected);
         if (rc == 0)

@@ -145,11 +145,13 @@ static int create_queues(struct vif *vif, const struct vif_transport *transport)
     const struct back_domain *domain = vif->back.domain;
     struct vif_queue_config config = {.segment = domain->segment,
                                       .features = transport->features,
+                                      .polled = transport->polled,
                                       .port = &vif->port,
                                       .clock = domain->clock,
                                       .tdf = domain->tdf,
                                       .now_ns = vif->options.now_ns,
                                       .now_ctx = vif->options.now_ctx,
+                                      .idle_time = vif->options.idle_time,
                                       .broken = broken,
                                       .ctx = vif};
     config.features.stamps = config.features.stamps && vif->options.stamps;

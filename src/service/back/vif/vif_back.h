@@ -43,6 +43,7 @@ struct vif_options {
     bool stamps;         /* times of frames are offered */
     uint64_t (*now_ns)(void *now_ctx); /* CLOCK_MONOTONIC; NULL: the kernel's */
     void *now_ctx;
+    struct timer_clock *idle_time; /* see struct vif_queue_config */
 };
 
 /* Of a back end whose class is vif_class; its options are those that it was made of. */

@@ -92,6 +92,13 @@ static void broken(struct pollable *p, int error)
 static const struct pollable_ops pollable_ops = {
     .consume = consume, .flush = flush, .arm = arm, .broken = broken};
 
+static void on_poll(struct timer *timer, void *opaque)
+{
+    struct vif_queue *q = opaque;
+    (void)timer;
+    pollables_answered(&q->pollable);
+}
+
 /* A fresh front end starts at 0; one that re-attaches to a live ring starts where it stands. */
 static int map_ring(struct vif_queue *q, grant_ref_t ref, uint32_t entries, struct back_ring *half)
 {
@@ -112,6 +119,7 @@ int vif_queue_create(const struct vif_queue_config *config, struct vif_queue **o
         return -ENOMEM;
     q->config = *config;
     q->pollable.ops = &pollable_ops;
+    timer_init(&q->poll, config->idle_time, on_poll, q);
     int rc = grant_map_init(&q->grants, config->segment, DOM0_DOMID);
     if (rc == 0)
         rc = map_ring(q, config->tx_ring_ref, netif_tx_ring_entries(), &q->tx.half);
@@ -135,6 +143,7 @@ void vif_queue_destroy(struct vif_queue *q, struct vif_stats *total)
     if (q == NULL)
         return;
     assert(q->pollable.loop == NULL);
+    timer_stop(&q->poll);
     vif_rx_drop_all(q, NET_DROP_DISCONNECTED, &q->stats.rx_left);
     if (total != NULL)
         vif_stats_add(total, &q->stats);

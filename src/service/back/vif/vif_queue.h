@@ -8,9 +8,14 @@
  * data are copied, both ways: no page of the domain stays in use beyond a call, but for the rings.
  * Dom0's loop looks at both rings through the pollable. (Linux: struct xenvif_queue.)
  *
- * Queues of frames: what does not fit is dropped. A front end that has posted too few pages for
- * VIF_STALL_NS of its own time counts as stalled: what waits is dropped, and so is what comes,
- * until it posts again. (Linux: xenvif_rx_queue_stalled; XSA-392.)
+ * Queues of frames: what does not fit is dropped, and so is what has waited for too long. A front
+ * end that has posted too few pages for VIF_STALL_NS of its own time counts as stalled: what waits
+ * is dropped, and so is what comes, until it posts again. (Linux: xenvif_rx_queue_stalled,
+ * xenvif_rx_queue_drop_expired; XSA-392.)
+ *
+ * A front end that has not promised to ring for the pages that it posts (feature-rx-notify: old
+ * Mini-OS, so PV-GRUB and stub domains) is looked at when a frame is too old, and is never stalled:
+ * nobody would hear that it goes on. So frames wait for it for a short time only.
  *
  * A front end that breaks the protocol has its queue halted: nothing more is taken from it or
  * delivered to it until it is destroyed.
@@ -28,6 +33,7 @@
 #include "service/net/port.h"
 #include "splitdom/xen/shared_info.h"
 #include "tdf/clock.h"
+#include "tdf/timer.h"
 
 enum {
     VIF_RX_FRAMES_MAX = 64, /* of one look */
@@ -39,6 +45,7 @@ enum {
 /* As in Linux (rx_stall_timeout_msecs, rx_drain_timeout_msecs): time of the domain. */
 #define VIF_STALL_NS  UINT64_C(60000000000)
 #define VIF_EXPIRE_NS UINT64_C(10000000000)
+#define VIF_POLL_NS   UINT64_C(30000000) /* instead, for who is polled; also between two looks */
 
 /* What the front end has said that it takes. */
 struct vif_features {
@@ -58,11 +65,15 @@ struct vif_queue_config {
     grant_ref_t tx_ring_ref, rx_ring_ref;
     struct vif_event tx_event, rx_event; /* may be the same */
     struct vif_features features;
+    bool polled; /* the front end may not ring for pages that it posts */
     struct net_port *port;
     struct tdf_clock *clock;           /* the domain's */
     const struct tdf *tdf;             /* its rate, also while it is paused */
     uint64_t (*now_ns)(void *now_ctx); /* CLOCK_MONOTONIC */
     void *now_ctx;
+    /* CLOCK_MONOTONIC's timers, where late does not matter; outlives the queue. NULL: who is polled
+     * is looked at when a frame comes. */
+    struct timer_clock *idle_time;
     /* Dom0's loop found the queue halted, just now; why is a line for people. The queue must not be
      * destroyed within. */
     void (*broken)(void *ctx, const char *why);
@@ -99,8 +110,10 @@ struct vif_queue {
     uint64_t
         rx_virtual_ns; /* the domain's clock at the begin of the visit, if frames have stamps */
     uint64_t rx_progress_ns; /* when there were enough pages last, or none were needed */
+    struct timer poll;       /* set while frames wait for a front end that is polled */
     bool stalled;
-    bool full; /* the port's senders wait for the front end (net/pressure.h) */
+    bool starved; /* the queue is empty for frames that were too old, not for pages */
+    bool full;    /* the port's senders wait for the front end (net/pressure.h) */
 };
 
 /* Maps the rings and makes them ready. Errors: those of grant_map_get; -ENOMEM. On failure nothing

@@ -74,10 +74,29 @@ static bool is_over(const struct vif_queue *q, uint64_t since_ns, uint64_t now_n
     return now_ns - since_ns >= tdf_real_ns(*q->config.tdf, limit_ns);
 }
 
+static uint64_t expire_ns(const struct vif_queue *q)
+{
+    return q->config.polled ? VIF_POLL_NS : VIF_EXPIRE_NS;
+}
+
+/* Those that have waited for too long go, whether or not there are pages: a small frame need not
+ * wait behind a large one that there are never pages enough for. Returns how many. */
+static int drop_expired(struct vif_queue *q, uint64_t now_ns)
+{
+    int frames = 0;
+    for (; q->waiting_count > 0 && is_over(q, head_of(q)->at_ns, now_ns, expire_ns(q)); frames++)
+        drop_head(q, NET_DROP_STALLED, &q->stats.rx_expired);
+    if (frames > 0) {
+        q->starved = q->starved || q->waiting_count == 0;
+        note_fill(q);
+    }
+    return frames;
+}
+
 /* The front end has posted too few pages for too long. */
 static bool is_stalled(struct vif_queue *q, uint64_t now_ns)
 {
-    if (!q->stalled && q->waiting_count > 0 &&
+    if (!q->stalled && !q->config.polled && q->waiting_count > 0 &&
         is_over(q, q->rx_progress_ns, now_ns, VIF_STALL_NS)) {
         q->stalled = true;
         q->stats.rx_stalls++;
@@ -95,7 +114,7 @@ static void enqueue(struct vif_queue *q, const struct vif_waiting *waiting)
         drop(q, waiting, NET_DROP_NO_ROOM, &q->stats.rx_no_room);
         return;
     }
-    if (q->waiting_count == 0)
+    if (q->waiting_count == 0 && !q->starved)
         q->rx_progress_ns = waiting->at_ns;
     uint32_t end = (q->waiting_head + q->waiting_count) % VIF_RX_QUEUE_FRAMES;
     q->waiting[end] = *waiting;
@@ -273,25 +292,31 @@ int vif_rx_serve(struct vif_queue *q, uint64_t now_ns)
 {
     if (q->fault != NULL || (q->waiting_count == 0 && !q->stalled))
         return 0;
+    const int expired = drop_expired(q, now_ns);
     int enough = look_for_pages(q);
     if (enough <= 0)
-        return enough;
-    q->stalled = false;
+        return enough < 0 ? enough : expired;
+    q->stalled = q->starved = false;
     if (q->config.features.stamps)
         q->rx_virtual_ns = tdf_clock_now_ns(q->config.clock);
     int frames = 0;
-    for (; frames < VIF_RX_FRAMES_MAX && q->waiting_count > 0; frames++) {
-        if (is_over(q, head_of(q)->at_ns, now_ns, VIF_EXPIRE_NS))
-            drop_head(q, NET_DROP_STALLED, &q->stats.rx_expired);
-        else if (slots_of(q, head_of(q)->frame) <= pages_posted(q))
-            serve_head(q);
-        else
-            break;
+    while (frames < VIF_RX_FRAMES_MAX && q->waiting_count > 0 &&
+           slots_of(q, head_of(q)->frame) <= pages_posted(q)) {
+        serve_head(q);
+        frames++;
     }
     q->rx_progress_ns = now_ns;
     note_fill(q);
     flush(q);
-    return frames;
+    return frames + expired;
+}
+
+/* Whoever is polled may have posted pages without a ring. */
+static void poll_later(struct vif_queue *q)
+{
+    if (!q->config.polled || q->config.idle_time == NULL || q->waiting_count == 0)
+        return;
+    timer_set(&q->poll, head_of(q)->at_ns + tdf_real_ns(*q->config.tdf, VIF_POLL_NS));
 }
 
 bool vif_rx_arm(struct vif_queue *q)
@@ -302,5 +327,8 @@ bool vif_rx_arm(struct vif_queue *q)
      * many pages, whoever waits for it goes on after a while, and this is asked again. */
     bool behind = q->full && net_pressure_is_felt(q->config.port);
     uint32_t wanted = behind ? q->rx.half.nr_ents / 2 : 1;
-    return look_for_pages(q) != 0 || back_ring_ask_for_more(&q->rx.half, wanted);
+    if (look_for_pages(q) != 0 || back_ring_ask_for_more(&q->rx.half, wanted))
+        return true;
+    poll_later(q);
+    return false;
 }

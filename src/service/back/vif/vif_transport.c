@@ -18,8 +18,9 @@ static int read_flag(struct xenbus_back *back, const char *node, bool *out)
     return rc;
 }
 
-static int read_features(struct xenbus_back *back, struct vif_features *features, const char **what)
+static int read_features(struct xenbus_back *back, struct vif_transport *out, const char **what)
 {
+    struct vif_features *features = &out->features;
     bool rx_copy = false, rx_notify = false, no_csum = false;
     const struct {
         const char *node;
@@ -44,8 +45,8 @@ static int read_features(struct xenbus_back *back, struct vif_features *features
     *what = "request-rx-copy is missing: pages are copied here, never exchanged";
     if (!rx_copy)
         return -EOPNOTSUPP;
-    *what = "feature-rx-notify is missing";
-    return rx_notify ? 0 : -EINVAL;
+    out->polled = !rx_notify; /* nobody is refused for that in Linux either */
+    return 0;
 }
 
 /* None was offered. Whoever makes one all the same would wait for its answers for ever. */
@@ -124,7 +125,7 @@ int vif_transport_read(struct xenbus_back *back, uint32_t max_queues, struct vif
     if (rc < 0 || count == 0)
         return rc < 0 ? rc : -EINVAL;
     out->queue_count = (uint32_t)count;
-    rc = read_features(back, &out->features, what);
+    rc = read_features(back, out, what);
     if (rc == 0)
         rc = refuse_control_ring(back, what);
     for (uint32_t i = 0; rc == 0 && i < out->queue_count; i++) {

@@ -195,7 +195,8 @@ int vifs_prepare(struct vifs *vifs, const struct vifs_owner *owner, uint32_t dev
                                         .rate_interval_us = spec->rate_interval_us,
                                         .mtu = spec->mtu,
                                         .untrusted = spec->untrusted,
-                                        .stamps = true};
+                                        .stamps = true,
+                                        .idle_time = vifs->config.idle_time};
 
     int rc = choose_bridge(use, why);
 

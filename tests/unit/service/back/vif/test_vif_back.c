@@ -167,7 +167,6 @@ static void what_is_missing_or_wrong_is_refused(void **state)
         {"event-channel-tx", "0", "event-channel"},
         {"request-rx-copy", NULL, "request-rx-copy"},
         {"request-rx-copy", "0", "request-rx-copy"},
-        {"feature-rx-notify", NULL, "feature-rx-notify"},
         {"feature-sg", "99999999999", "feature"},
         {"ctrl-ring-ref", "9", "control ring"},
         {"multi-queue-num-queues", "0", "multi-queue"},
@@ -189,6 +188,19 @@ static void what_is_missing_or_wrong_is_refused(void **state)
     }
     offer();
     go("4", XenbusStateConnected);
+}
+
+/* Old Mini-OS. */
+static void who_does_not_promise_to_ring_for_pages_is_polled(void **state)
+{
+    (void)state;
+    offer();
+    go("4", XenbusStateConnected);
+    assert_false(vif_back_queue(f->back, 0)->config.polled);
+    go("6", XenbusStateClosed);
+    set_front("feature-rx-notify", NULL);
+    go("4", XenbusStateConnected);
+    assert_true(vif_back_queue(f->back, 0)->config.polled);
 }
 
 static void what_the_front_end_takes_is_read(void **state)
@@ -254,6 +266,7 @@ int main(void)
         TEST(closing_takes_the_port_off_and_counters_stay),
         TEST(who_starts_over_without_closing_is_off_the_network_until_it_connects),
         TEST(what_is_missing_or_wrong_is_refused),
+        TEST(who_does_not_promise_to_ring_for_pages_is_polled),
         TEST(what_the_front_end_takes_is_read),
         TEST(a_network_that_cannot_be_joined_is_told),
         TEST(the_weight_is_the_domains),

@@ -137,7 +137,7 @@ static void a_front_end_that_posts_nothing_is_stalled(void **state)
     tdf_source_advance_ns(&v->time, VIF_STALL_NS - 1);
     deliver(60, 2);
     assert_false(v->q->stalled);
-    assert_int_equal(v->q->waiting_count, 2);
+    assert_int_equal(v->q->waiting_count, 1); /* the other one was too old */
     tdf_source_advance_ns(&v->time, 1);
     deliver(60, 3);
     assert_true(v->q->stalled);
@@ -208,6 +208,111 @@ static void a_frame_that_has_waited_for_too_long_is_not_delivered(void **state)
     assert_int_equal(v->port.drops[NET_DROP_STALLED], 1);
 }
 
+/* There are pages, but never enough for the large one: it goes, and what is behind it comes. */
+static void a_frame_too_large_for_the_pages_does_not_hold_up_others_for_ever(void **state)
+{
+    (void)state;
+    connect();
+    post(2);
+    deliver(9000, 1);
+    tdf_source_advance_ns(&v->time, VIF_EXPIRE_NS);
+    deliver(60, 2);
+    expect_frame(60, 2);
+    assert_int_equal(v->q->stats.rx_expired, 1);
+    assert_int_equal(v->port.drops[NET_DROP_STALLED], 1);
+}
+
+/* Frames that come so rarely that all of them are too old hide no stall. */
+static void a_stall_is_seen_though_the_queue_was_empty_meanwhile(void **state)
+{
+    (void)state;
+    connect();
+    for (uint64_t ns = 0; ns < VIF_STALL_NS; ns += VIF_EXPIRE_NS) {
+        deliver(60, 1);
+        assert_false(v->q->stalled);
+        tdf_source_advance_ns(&v->time, VIF_EXPIRE_NS);
+        fake_vif_ring(v, true);
+        assert_int_equal(v->q->waiting_count, 0);
+    }
+    deliver(60, 2);
+    deliver(60, 3);
+    assert_true(v->q->stalled);
+    post(8);
+    assert_false(v->q->stalled);
+    deliver(60, 4);
+    expect_frame(60, 4);
+}
+
+/* Connects a front end that does not ring for pages, with timers; and lets time pass. */
+static struct timers timers;
+static struct timer_clock idle_time;
+
+static void connect_polled(void)
+{
+    timers_init(&timers);
+    timers_add_clock(&timers, &idle_time, &v->clock);
+    v->config.polled = true;
+    v->config.idle_time = &idle_time;
+    connect();
+}
+
+static void pass_ns(uint64_t ns)
+{
+    tdf_source_advance_ns(&v->time, ns);
+    (void)timers_run(&timers);
+    fake_vif_turn(v);
+}
+
+static void post_silently(uint32_t count)
+{
+    bool notify;
+    assert_int_equal(fake_netfront_post(&v->front, count, &notify), count);
+}
+
+static void who_does_not_ring_is_looked_at_when_a_frame_is_too_old(void **state)
+{
+    (void)state;
+    connect_polled();
+    deliver(60, 1);
+    pass_ns(VIF_POLL_NS / 2);
+    deliver(60, 2);
+    assert_int_equal(timers_next_deadline(&timers),
+                     fake_vif_now_ns(v) + VIF_POLL_NS - VIF_POLL_NS / 2);
+    post_silently(8);
+    pass_ns(VIF_POLL_NS - VIF_POLL_NS / 2);
+    expect_frame(60, 2);
+    expect_none();
+    assert_int_equal(v->q->stats.rx_expired, 1);
+    pass_ns(VIF_POLL_NS);
+    assert_int_equal(timers_next_deadline(&timers), UINT64_MAX); /* nothing waits, nobody looks */
+}
+
+static void who_does_not_ring_is_never_stalled(void **state)
+{
+    (void)state;
+    connect_polled();
+    for (int i = 0; i < 3; i++) {
+        deliver(60, 1);
+        pass_ns(VIF_STALL_NS);
+        assert_int_equal(v->q->waiting_count, 0);
+    }
+    assert_false(v->q->stalled);
+    assert_int_equal(v->q->stats.rx_expired, 3);
+    post_silently(1);
+    deliver(60, 2);
+    expect_frame(60, 2);
+}
+
+static void nobody_looks_at_a_queue_that_is_gone(void **state)
+{
+    (void)state;
+    connect_polled();
+    deliver(60, 1);
+    assert_int_not_equal(timers_next_deadline(&timers), UINT64_MAX);
+    fake_vif_disconnect(v, NULL);
+    assert_int_equal(timers_next_deadline(&timers), UINT64_MAX);
+}
+
 static void what_still_waits_at_the_end_is_counted(void **state)
 {
     (void)state;
@@ -235,6 +340,11 @@ int main(void)
         TEST(a_stall_is_counted_in_the_domains_time),
         TEST(a_slow_front_end_is_not_stalled),
         TEST(a_frame_that_has_waited_for_too_long_is_not_delivered),
+        TEST(a_frame_too_large_for_the_pages_does_not_hold_up_others_for_ever),
+        TEST(a_stall_is_seen_though_the_queue_was_empty_meanwhile),
+        TEST(who_does_not_ring_is_looked_at_when_a_frame_is_too_old),
+        TEST(who_does_not_ring_is_never_stalled),
+        TEST(nobody_looks_at_a_queue_that_is_gone),
         TEST(what_still_waits_at_the_end_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
