@@ -48,6 +48,16 @@ static long get_option(int fd, int option, struct timeval *tv)
     return SYS6(SYS_getsockopt, fd, SOL_SOCKET, option, tv, &size, 0);
 }
 
+/* The option by its older number. */
+static int option_of(const struct trap *trap)
+{
+    const int option = (int)trap->args[2];
+
+    return option == FILTER_RCVTIMEO_NEW   ? SO_RCVTIMEO
+           : option == FILTER_SNDTIMEO_NEW ? SO_SNDTIMEO
+                                           : option;
+}
+
 static uint64_t ns_of(const struct timeval *tv)
 {
     return (uint64_t)tv->tv_sec * SCALE_NS_PER_SEC + (uint64_t)tv->tv_usec * 1000;
@@ -61,7 +71,7 @@ static struct timeval timeval_of(uint64_t ns)
 
 long call_setsockopt(struct trap *trap)
 {
-    const int fd = (int)trap->args[0], option = (int)trap->args[2];
+    const int fd = (int)trap->args[0], option = option_of(trap);
     struct timeval tv;
 
     if (option != SO_RCVTIMEO && option != SO_SNDTIMEO)
@@ -103,7 +113,7 @@ static uint64_t span_of(int fd)
 
 long call_getsockopt(struct trap *trap)
 {
-    const int fd = (int)trap->args[0], option = (int)trap->args[2];
+    const int fd = (int)trap->args[0], option = option_of(trap);
     struct timeval tv;
     int size;
 

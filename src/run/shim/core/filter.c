@@ -114,8 +114,9 @@ static void emit_signal_mask(struct filter *filter)
 
 static void emit_options(struct filter *filter)
 {
-    static const uint32_t options[] = {SO_RCVTIMEO,     SO_SNDTIMEO, SO_TIMESTAMP, SO_TIMESTAMPNS,
-                                       SO_TIMESTAMPING, 63,          64,           65};
+    static const uint32_t options[] = {
+        SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP, SO_TIMESTAMPNS,      SO_TIMESTAMPING,
+        63,          64,          65,           FILTER_RCVTIMEO_NEW, FILTER_SNDTIMEO_NEW};
 
     emit_one_of(filter, options, COUNT(options));
 }

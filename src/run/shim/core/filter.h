@@ -25,6 +25,9 @@ enum {
 #define FILTER_STAMP_NEW   UINT32_C(0x80108906)
 #define FILTER_STAMPNS_NEW UINT32_C(0x80108907)
 
+/* SO_RCVTIMEO and SO_SNDTIMEO of C libraries whose time_t always has 64 bits: alike here. */
+enum { FILTER_RCVTIMEO_NEW = 66, FILTER_SNDTIMEO_NEW = 67 };
+
 struct filter {
     struct sock_filter code[FILTER_CODE_MAX];
     unsigned count;

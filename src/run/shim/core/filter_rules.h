@@ -18,7 +18,7 @@ enum filter_condition {
     SIGNAL_TSC,  /* the same, but SIGSEGV is caught */
     MASK,        /* rt_sigprocmask: not SIG_UNBLOCK; see emit_signal_mask */
     FUTEX,       /* IS_SET 3, and an operation that waits */
-    TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP* */
+    TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO*, SO_SNDTIMEO*, SO_TIMESTAMP* */
     CONNECTION,  /* TCP_INFO */
     PACKET,      /* ioctl: SIOCGSTAMP and its relatives */
     READING,     /* an open's flags: to read, and nothing that says of what kind the file is */

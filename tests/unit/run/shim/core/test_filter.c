@@ -161,6 +161,8 @@ static void test_options_and_modes_are_caught_by_their_numbers(void **state)
     (void)state;
     CAUGHT(SYS_setsockopt, 3, SOL_SOCKET, SO_RCVTIMEO, 0x10, 16);
     CAUGHT(SYS_getsockopt, 3, SOL_SOCKET, SO_SNDTIMEO, 0x10, 16);
+    CAUGHT(SYS_setsockopt, 3, SOL_SOCKET, FILTER_RCVTIMEO_NEW, 0x10, 16);
+    CAUGHT(SYS_getsockopt, 3, SOL_SOCKET, FILTER_SNDTIMEO_NEW, 0x10, 16);
     PASSED(SYS_setsockopt, 3, SOL_SOCKET, SO_RCVBUF, 0x10, 4);
     CAUGHT(SYS_setsockopt, 3, SOL_SOCKET, SO_TIMESTAMPNS, 0x10, 4);
     PASSED(SYS_setsockopt, 3, 6, SO_RCVTIMEO, 0x10, 4);
