@@ -23,7 +23,15 @@ static void by_receive_64(void)
     end(0);
 }
 
+static void boottime_first(void)
+{
+    begin();
+    int64_t monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+    end(clock_ns(CLOCK_BOOTTIME) >= monotonic_ns ? 0 : 1000000000);
+}
+
 const struct wait_case cases_rare[] = {
     {"SO_RCVTIMEO of 64 bits", KIND_WAIT, by_receive_64, 0, 0, 0, 0, 0},
+    {"BOOTTIME is not behind MONOTONIC", KIND_EQUAL, boottime_first, 0, 0, 0, 0, 0},
     {.name = NULL},
 };
