@@ -7,7 +7,7 @@
 
 #include "run/shim/call/calls.h"
 
-enum { NR_OPENAT2 = 437, NR_FUTEX_WAIT = 455, NR_FUTEX_WAITV = 449, NRS = 512 };
+enum { NR_CLONE3 = 435, NR_OPENAT2 = 437, NR_FUTEX_WAIT = 455, NR_FUTEX_WAITV = 449, NRS = 512 };
 
 static const trap_fn answers[NRS] = {
     [SYS_nanosleep] = call_nanosleep,
@@ -81,6 +81,7 @@ static const trap_fn answers[NRS] = {
     [SYS_readlinkat] = call_readlink,
     [SYS_execve] = call_execve,
     [SYS_execveat] = call_execveat,
+    [NR_CLONE3] = call_clone3,
     [SYS_seccomp] = call_seccomp,
     [SYS_prctl] = call_prctl,
     [SYS_io_uring_setup] = call_io_uring,

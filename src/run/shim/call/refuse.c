@@ -10,6 +10,7 @@
 
 #include "run/session.h"
 #include "run/shim/call/calls.h"
+#include "run/shim/core/filter.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
 
@@ -22,10 +23,13 @@ long call_seccomp(struct trap *trap)
     return trap_pass(trap);
 }
 
-/* And without the TSC the shim could not read the clock. */
+/* And without the TSC the shim could not read the clock. Dispatch to the program would come before
+ * the filter, in the shim's own calls, too. */
 long call_prctl(struct trap *trap)
 {
     if (trap->args[0] == PR_SET_SECCOMP)
+        return -EINVAL;
+    if (trap->args[0] == FILTER_USER_DISPATCH && trap->args[1] != 0)
         return -EINVAL;
     if (trap->args[0] == PR_SET_TSC && trap->args[1] != PR_TSC_ENABLE)
         return -EINVAL;

@@ -129,6 +129,8 @@ static void emit_packet(struct filter *filter)
     emit_one_of(filter, requests, COUNT(requests));
 }
 
+static const uint32_t modes[] = {PR_SET_SECCOMP, PR_SET_TSC, FILTER_USER_DISPATCH};
+
 static void emit_condition(struct filter *filter, const struct filter_rule *rule, int fds)
 {
     switch (rule->condition) {
@@ -190,8 +192,7 @@ static void emit_condition(struct filter *filter, const struct filter_rule *rule
         break;
     case MODE:
         load(filter, low_half(0));
-        jump_equal(filter, PR_SET_SECCOMP, 1, 0);
-        jump_equal(filter, PR_SET_TSC, 0, NO);
+        emit_one_of(filter, modes, COUNT(modes));
         break;
     default:
         break;

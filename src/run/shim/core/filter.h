@@ -28,6 +28,9 @@ enum {
 /* SO_RCVTIMEO and SO_SNDTIMEO of C libraries whose time_t always has 64 bits: alike here. */
 enum { FILTER_RCVTIMEO_NEW = 66, FILTER_SNDTIMEO_NEW = 67 };
 
+/* prctl's PR_SET_SYSCALL_USER_DISPATCH, which older headers do not have. */
+enum { FILTER_USER_DISPATCH = 59 };
+
 struct filter {
     struct sock_filter code[FILTER_CODE_MAX];
     unsigned count;

@@ -3,7 +3,7 @@
 
 #include <sys/syscall.h>
 
-enum { NR_OPENAT2 = 437, NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
+enum { NR_CLONE3 = 435, NR_OPENAT2 = 437, NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
 
 /* The most frequent first. */
 const struct filter_rule filter_rules[] = {
@@ -63,6 +63,7 @@ const struct filter_rule filter_rules[] = {
     {SYS_ioctl, PACKET, 0},
     {SYS_execve, ALWAYS, 0},
     {SYS_execveat, ALWAYS, 0},
+    {NR_CLONE3, ALWAYS, 0},
     {SYS_seccomp, ALWAYS, 0},
     {SYS_prctl, MODE, 0},
     {SYS_io_uring_setup, ALWAYS, 0},

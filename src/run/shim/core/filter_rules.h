@@ -23,7 +23,7 @@ enum filter_condition {
     PACKET,      /* ioctl: SIOCGSTAMP and its relatives */
     READING,     /* an open's flags: to read, and nothing that says of what kind the file is */
     OUR_FD,      /* one of the descriptors that the shim needs */
-    MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC */
+    MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC, PR_SET_SYSCALL_USER_DISPATCH */
 };
 
 struct filter_rule {

@@ -10,6 +10,7 @@
     .balign 4096
     .globl stub_begin, stub_end, stub_syscall, stub_syscall_after, stub_read, stub_wait, stub_restore
     .globl stub_wait_check, stub_wait_after, stub_wait_cancel
+    .globl stub_clone, stub_clone_back
 stub_begin:
 
 /* long stub_syscall(long nr, long a, long b, long c, long d, long e, long f) */
@@ -62,6 +63,18 @@ stub_wait_cancel:
 stub_restore:
     movq $15, %rax
     syscall
+
+/* STUB_CLONES ways through this page and back to where the program has made the call, eight bytes
+ * each. In the child only memory still says where that was. */
+    .balign 8
+stub_clone:
+    .set at, 0
+    .rept 32
+    syscall
+    jmp *(stub_clone_back + at)(%rip)
+    .set at, at + 8
+    .endr
+
     .balign 4096
 stub_end:
 
@@ -108,5 +121,10 @@ stub_enter:
     xorl %edi, %edi
     xorl %ebp, %ebp
     jmp *%rcx
+
+    .bss
+    .balign 8
+stub_clone_back:
+    .zero 32 * 8
 
     .section .note.GNU-stack, "", @progbits

@@ -24,6 +24,13 @@ _Noreturn void stub_enter(void *stack, uint64_t entry);
 void stub_restore(void); /* rt_sigreturn, for the kernel only */
 void stub_cancel(void);  /* a handler, for the kernel only: call/cancel.h */
 
+/* A system call, by its number in rax, after which the program goes on at stub_clone_back[i]:
+ * stub_clone + i * STUB_CLONE_BYTES. For calls that return twice: call/clone.c. */
+enum { STUB_CLONES = 32, STUB_CLONE_BYTES = 8 };
+
+extern const char stub_clone[];
+extern uint64_t stub_clone_back[STUB_CLONES]; /* atomic; 0: free. Once set it stays. */
+
 extern const char stub_begin[], stub_end[], stub_syscall_after[];
 extern const char stub_wait_check[], stub_wait_after[], stub_wait_cancel[];
 
