@@ -102,6 +102,14 @@ static void read_proc_uptime_stdio(void)
 {
     difference(proc_uptime_stdio);
 }
+static void read_proc_uptime_kept(void)
+{
+    difference(proc_uptime_kept);
+}
+static void read_proc_uptime_pread(void)
+{
+    difference(proc_uptime_pread);
+}
 static void read_vdso(void)
 {
     difference(by_vdso);
@@ -215,6 +223,8 @@ const struct wait_case cases_read[] = {
     {"times", KIND_READ, read_times, 10 * MS, 0, 0, 0, 0},
     {"/proc/uptime", KIND_READ, read_proc_uptime, 10 * MS, 0, 0, 0, 0},
     {"/proc/uptime by stdio", KIND_READ, read_proc_uptime_stdio, 10 * MS, 0, 0, 0, 0},
+    {"/proc/uptime kept open", KIND_READ, read_proc_uptime_kept, 10 * MS, 0, 0, 0, 0},
+    {"/proc/uptime by pread", KIND_READ, read_proc_uptime_pread, 10 * MS, 0, 0, 0, 0},
     {"clock_gettime in a thread", KIND_READ, read_monotonic_thread, 0, 0, 0, 0, 0},
     {"syscall(clock_gettime) in a thread", KIND_READ, read_syscall_thread, 0, 0, 0, 0, 0},
     {"rdtsc", KIND_TICKS, read_tsc, 0, 0, 0, 0, 0},

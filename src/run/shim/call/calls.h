@@ -69,8 +69,9 @@ long call_receive(struct trap *trap);
 long call_receive_many(struct trap *trap);
 long call_ioctl(struct trap *trap);
 
-/* Opening /proc/uptime, /proc/PID/stat; readlink of /proc/self/exe. */
+/* Opening /proc/uptime, /proc/PID/stat, and reading again; readlink of /proc/self/exe. */
 long call_open(struct trap *trap);
+long call_again(struct trap *trap);
 long call_readlink(struct trap *trap);
 
 long call_execve(struct trap *trap);

@@ -8,15 +8,19 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "run/shim/call/calls.h"
 #include "run/shim/call/proc_stat.h"
+#include "run/shim/core/filter.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
 #include "run/shim/core/text.h"
 #include "run/shim/core/time_scale.h"
 #include "run/shim/core/user.h"
 #include "run/shim/core/vclock.h"
+
+#define MEMORY_PREFIX "/memfd:"
 
 enum { LINK_BYTES = 40, PROC_PATH_BYTES = 64, PAGE = 4096, NR_OPENAT2 = 437 };
 
@@ -72,26 +76,33 @@ static size_t show_uptime(long real_fd, char *line)
     return (size_t)(end - line);
 }
 
-/* The text of now, in memory: who keeps it open reads the same again. */
-static long open_text(const char *line, size_t length, long flags)
+/* The text of now, in memory that has the path for its name: see call_again. */
+static long open_text(const char *path, const char *line, size_t length, long flags)
 {
-    long fd = SYS2(SYS_memfd_create, "proc", flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+    long fd = SYS2(SYS_memfd_create, path, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
 
-    if (fd >= 0)
+    if (fd >= 0) {
         SYS4(SYS_pwrite64, fd, line, length, 0);
+        filter_install_more(FILTER_AGAIN);
+    }
     return fd;
+}
+
+static size_t show(long real_fd, const char *path, char line[PROC_STAT_BYTES])
+{
+    return proc_stat_is_path(path) ? proc_stat_show(real_fd, path, line)
+                                   : show_uptime(real_fd, line);
 }
 
 /* Apart, because it needs room on the stack. */
 static __attribute__((noinline)) long open_shown(long real_fd, const char *path, long flags)
 {
     char line[PROC_STAT_BYTES];
-    const size_t length =
-        proc_stat_is_path(path) ? proc_stat_show(real_fd, path, line) : show_uptime(real_fd, line);
+    const size_t length = show(real_fd, path, line);
 
     if (length == 0)
         return real_fd;
-    long fd = open_text(line, length, flags);
+    long fd = open_text(path, line, length, flags);
     SYS1(SYS_close, real_fd);
     return fd;
 }
@@ -116,6 +127,46 @@ static bool find_shown(long fd, const char *path, char real[PROC_PATH_BYTES])
         return false;
     real[length] = '\0';
     return is_shown(real);
+}
+
+/* Apart, because it needs room on the stack. The text stays where the file can't be opened. */
+static __attribute__((noinline)) void show_again(long fd, const char *path)
+{
+    char line[PROC_STAT_BYTES];
+    const long real_fd = SYS2(SYS_open, path, O_RDONLY | O_CLOEXEC);
+
+    if (real_fd < 0)
+        return;
+    const size_t length = show(real_fd, path, line);
+    SYS1(SYS_close, real_fd);
+    if (length == 0)
+        return;
+    SYS4(SYS_pwrite64, fd, line, length, 0);
+    SYS2(SYS_ftruncate, fd, length);
+}
+
+/* lseek, pread64: who goes back to the beginning reads what is there now. A descriptor of ours says
+ * by the name of its memory what it shows, also to a child, as a copy, and after an exec. */
+long call_again(struct trap *trap)
+{
+    char link[LINK_BYTES], name[PROC_PATH_BYTES + sizeof(MEMORY_PREFIX)];
+    const long fd = (int)trap->args[0];
+
+    if (fd < 0 || (trap->nr == SYS_lseek && trap->args[2] != SEEK_SET) ||
+        SYS2(SYS_fcntl, fd, F_GET_SEALS) < 0)
+        return trap_pass(trap);
+    text_append_number(text_append(link, "/proc/self/fd/"), (uint64_t)fd);
+    long length = SYS3(SYS_readlink, link, name, sizeof(name) - 1);
+    name[length < 0 ? 0 : length] = '\0';
+    if (text_begins(name, MEMORY_PREFIX)) {
+        char *path = name + sizeof(MEMORY_PREFIX) - 1;
+        for (char *at = path; *at != '\0'; at++)
+            if (*at == ' ') /* " (deleted)" */
+                *at = '\0';
+        if (is_shown(path))
+            show_again(fd, path);
+    }
+    return trap_pass(trap);
 }
 
 /* open, openat, openat2. */

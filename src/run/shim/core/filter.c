@@ -288,7 +288,8 @@ void filter_build(struct filter *filter, const struct filter_options *options)
     unsigned count = choose(list, 0, filter_rules, filter_rules_count, options);
     emit_head(filter);
     if (options->stamps) {
-        count = choose(list, count, filter_stamps_rules, filter_stamps_rules_count, options);
+        count = choose(list, count, filter_more_rules[FILTER_STAMPS].rules,
+                       filter_more_rules[FILTER_STAMPS].count, options);
         emit_mark(filter, FILTER_MARK + FILTER_STAMPS);
     }
     emit_rules(filter, list, count, options->stub, options->fds);
@@ -296,12 +297,8 @@ void filter_build(struct filter *filter, const struct filter_options *options)
 
 void filter_build_more(struct filter *filter, enum filter_more which, uint64_t stub)
 {
-    static const struct filter_rule *const lists[] = {filter_receive_rules, filter_endless_rules,
-                                                      filter_stamps_rules};
-    const unsigned counts[] = {filter_receive_rules_count, filter_endless_rules_count,
-                               filter_stamps_rules_count};
 
     emit_head(filter);
     emit_mark(filter, FILTER_MARK + which);
-    emit_rules(filter, lists[which], counts[which], stub, 0);
+    emit_rules(filter, filter_more_rules[which].rules, filter_more_rules[which].count, stub, 0);
 }

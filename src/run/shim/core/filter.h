@@ -55,6 +55,8 @@ enum filter_more {
     /* Asks for files' times, and opens files of /proc that tell of time: from the instant on at
      * which the domain's clock left the kernel's (run/session.h). */
     FILTER_STAMPS,
+    /* Has opened a file of /proc that tells of time: readings from its beginning. */
+    FILTER_AGAIN,
     FILTER_MORE,
 };
 

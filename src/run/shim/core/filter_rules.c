@@ -73,18 +73,18 @@ const struct filter_rule filter_rules[] = {
 };
 
 /* FILTER_RECEIVE, FILTER_ENDLESS, FILTER_STAMPS. */
-const struct filter_rule filter_receive_rules[] = {
+static const struct filter_rule receive_rules[] = {
     {SYS_recvfrom, ALWAYS, 0}, {SYS_recvmsg, ALWAYS, 0}, {SYS_recvmmsg, ALWAYS, 0},
     {SYS_accept, ALWAYS, 0},   {SYS_accept4, ALWAYS, 0},
 };
 
-const struct filter_rule filter_endless_rules[] = {
+static const struct filter_rule endless_rules[] = {
     {SYS_poll, NEGATIVE, 2},       {SYS_ppoll, UNSET, 2},          {SYS_select, UNSET, 4},
     {SYS_epoll_wait, NEGATIVE, 3}, {SYS_epoll_pwait, NEGATIVE, 3}, {SYS_epoll_pwait2, UNSET, 3},
     {SYS_pause, ALWAYS, 0},
 };
 
-const struct filter_rule filter_stamps_rules[] = {
+static const struct filter_rule stamps_rules[] = {
     {SYS_openat, READING, 2},    {SYS_open, READING, 1},     {NR_OPENAT2, ALWAYS, 0},
     {SYS_newfstatat, ALWAYS, 0}, {SYS_stat, ALWAYS, 0},      {SYS_fstat, ALWAYS, 0},
     {SYS_lstat, ALWAYS, 0},      {SYS_statx, ALWAYS, 0},     {SYS_utimensat, IS_SET, 2},
@@ -92,12 +92,22 @@ const struct filter_rule filter_stamps_rules[] = {
     {SYS_msgctl, ALWAYS, 0},     {SYS_semctl, ALWAYS, 0},    {SYS_shmctl, ALWAYS, 0},
 };
 
+/* FILTER_AGAIN: to the beginning, and from there. */
+static const struct filter_rule again_rules[] = {
+    {SYS_lseek, UNSET, 1},
+    {SYS_pread64, UNSET, 3},
+};
+
 #define COUNT(list) ((unsigned)(sizeof(list) / sizeof((list)[0])))
 
 const unsigned filter_rules_count = COUNT(filter_rules);
-const unsigned filter_receive_rules_count = COUNT(filter_receive_rules);
-const unsigned filter_endless_rules_count = COUNT(filter_endless_rules);
-const unsigned filter_stamps_rules_count = COUNT(filter_stamps_rules);
 
-_Static_assert(COUNT(filter_rules) + COUNT(filter_stamps_rules) <= FILTER_RULES_MAX,
+const struct filter_list filter_more_rules[FILTER_MORE] = {
+    [FILTER_RECEIVE] = {receive_rules, COUNT(receive_rules)},
+    [FILTER_ENDLESS] = {endless_rules, COUNT(endless_rules)},
+    [FILTER_STAMPS] = {stamps_rules, COUNT(stamps_rules)},
+    [FILTER_AGAIN] = {again_rules, COUNT(again_rules)},
+};
+
+_Static_assert(COUNT(filter_rules) + COUNT(stamps_rules) <= FILTER_RULES_MAX,
                "room for all of them");

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "run/shim/core/filter.h"
+
 enum filter_condition {
     ALWAYS,
     IS_SET,      /* the argument is not 0 */
@@ -35,9 +37,15 @@ struct filter_rule {
 enum { FILTER_RULES_MAX = 128 };
 
 /* The rules for one number follow each other. */
-extern const struct filter_rule filter_rules[], filter_receive_rules[], filter_endless_rules[],
-    filter_stamps_rules[];
-extern const unsigned filter_rules_count, filter_receive_rules_count, filter_endless_rules_count,
-    filter_stamps_rules_count;
+extern const struct filter_rule filter_rules[];
+extern const unsigned filter_rules_count;
+
+/* By enum filter_more. */
+struct filter_list {
+    const struct filter_rule *rules;
+    unsigned count;
+};
+
+extern const struct filter_list filter_more_rules[FILTER_MORE];
 
 #endif

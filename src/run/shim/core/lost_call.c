@@ -88,11 +88,11 @@ bool lost_call(const uint8_t code[LOST_CALL_CODE_BYTES], long nr, const long arg
 {
     if (nr <= 0 || nr > INT_MAX || !makes(code, nr))
         return false;
-    return any_catches(filter_rules, filter_rules_count, nr, args) ||
-           ((more & 1u << FILTER_RECEIVE) != 0 &&
-            any_catches(filter_receive_rules, filter_receive_rules_count, nr, args)) ||
-           ((more & 1u << FILTER_ENDLESS) != 0 &&
-            any_catches(filter_endless_rules, filter_endless_rules_count, nr, args)) ||
-           ((more & 1u << FILTER_STAMPS) != 0 &&
-            any_catches(filter_stamps_rules, filter_stamps_rules_count, nr, args));
+    if (any_catches(filter_rules, filter_rules_count, nr, args))
+        return true;
+    for (enum filter_more which = 0; which < FILTER_MORE; which++)
+        if ((more & 1u << which) != 0 &&
+            any_catches(filter_more_rules[which].rules, filter_more_rules[which].count, nr, args))
+            return true;
+    return false;
 }

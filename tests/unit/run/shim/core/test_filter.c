@@ -231,6 +231,18 @@ static void test_waits_without_end_are_caught_beside_a_timer(void **state)
     CAUGHT(SYS_pause, 0, 0, 0, 0, 0);
 }
 
+static void test_reading_again_is_caught_at_the_beginning(void **state)
+{
+    (void)state;
+    PASSED(SYS_lseek, 3, 0, SEEK_SET, 0, 0);
+    filter_build_more(&filter, FILTER_AGAIN, STUB);
+    CAUGHT(SYS_lseek, 3, 0, SEEK_SET, 0, 0);
+    PASSED(SYS_lseek, 3, 1, SEEK_SET, 0, 0);
+    CAUGHT(SYS_pread64, 3, 0x10, 64, 0, 0);
+    PASSED(SYS_pread64, 3, 0x10, 64, 512, 0);
+    PASSED(SYS_read, 3, 0x10, 64, 0, 0);
+}
+
 static void test_only_a_further_filter_tells_that_it_is_there(void **state)
 {
     (void)state;
@@ -295,6 +307,7 @@ int main(void)
         cmocka_unit_test_setup(test_links_are_caught_only_where_needed, build),
         cmocka_unit_test_setup(test_everything_else_is_decided_by_its_number, build),
         cmocka_unit_test_setup(test_waits_without_end_are_caught_beside_a_timer, build),
+        cmocka_unit_test_setup(test_reading_again_is_caught_at_the_beginning, build),
         cmocka_unit_test_setup(test_only_a_further_filter_tells_that_it_is_there, build),
         cmocka_unit_test_setup(test_files_times_are_caught_from_the_change_on, build),
         cmocka_unit_test_setup(test_the_program_has_room, build),
