@@ -10,6 +10,7 @@
 #include "run/session.h"
 #include "run/shim/call/calls.h"
 #include "run/shim/call/signals.h"
+#include "run/shim/call/terminal.h"
 #include "run/shim/call/timers.h"
 #include "run/shim/core/filter.h"
 #include "run/shim/core/lost_call.h"
@@ -44,6 +45,7 @@ static void answer(ucontext_t *context)
                         .context = context};
     trap_fn call = calls_find(trap.nr);
 
+    terminal_catch();
     filter_install_stamps(); /* who was not reached at the change is now, at the latest */
     gregs[REG_RAX] = call != NULL ? call(&trap) : trap_pass(&trap);
     if (gregs[REG_RAX] == trap.nr)

@@ -19,6 +19,7 @@
 
 #include "run/session.h"
 #include "run/shim/call/exec.h"
+#include "run/shim/call/terminal.h"
 #include "run/shim/call/timers.h"
 #include "run/shim/catch.h"
 #include "run/shim/core/filter.h"
@@ -297,6 +298,7 @@ _Noreturn void start(uint64_t *stack)
     leave_file(&life);
     catch_install();
     filter_install_stamps();
+    terminal_catch();
     Elf64_auxv_t *vdso = aux_of(&life, AT_SYSINFO_EHDR);
     if (vdso != NULL && !vdso_redirect(vdso->a_un.a_val))
         vdso->a_type = AT_IGNORE;

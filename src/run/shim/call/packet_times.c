@@ -12,6 +12,7 @@
 
 #include "run/shim/call/calls.h"
 #include "run/shim/call/receive.h"
+#include "run/shim/call/terminal.h"
 #include "run/shim/core/filter.h"
 #include "run/shim/core/stamp.h"
 #include "run/shim/core/stub.h"
@@ -70,13 +71,23 @@ void packet_times_show(long message_address)
     }
 }
 
-/* SIOCGSTAMP and its relatives: the stamp of the last packet that was received. */
+static bool sets_terminal(uint32_t request)
+{
+    return request - FILTER_TERMIOS < FILTER_TERMINAL_WAYS ||
+           request - FILTER_TERMIO < FILTER_TERMINAL_WAYS ||
+           request - FILTER_TERMIOS2 < FILTER_TERMINAL_WAYS;
+}
+
+/* SIOCGSTAMP and its relatives: the stamp of the last packet that was received. TCSETS and its
+ * relatives: call/terminal.h. */
 long call_ioctl(struct trap *trap)
 {
     const uint32_t request = (uint32_t)trap->args[1];
     long rc = trap_pass(trap);
 
-    if (rc == 0)
+    if (rc == 0 && sets_terminal(request))
+        terminal_was_set(trap->args[0]);
+    else if (rc == 0)
         show(trap->args[2], sizeof(struct timespec),
              request == FILTER_STAMP_OLD || request == FILTER_STAMP_NEW);
     return rc;

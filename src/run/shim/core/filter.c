@@ -121,10 +121,13 @@ static void emit_options(struct filter *filter)
     emit_one_of(filter, options, COUNT(options));
 }
 
-static void emit_packet(struct filter *filter)
+static void emit_request(struct filter *filter)
 {
-    static const uint32_t requests[] = {FILTER_STAMP_OLD, FILTER_STAMPNS_OLD, FILTER_STAMP_NEW,
-                                        FILTER_STAMPNS_NEW};
+    static const uint32_t requests[] = {FILTER_STAMP_OLD,   FILTER_STAMPNS_OLD, FILTER_STAMP_NEW,
+                                        FILTER_STAMPNS_NEW, FILTER_TERMIOS,     FILTER_TERMIOS + 1,
+                                        FILTER_TERMIOS + 2, FILTER_TERMIO,      FILTER_TERMIO + 1,
+                                        FILTER_TERMIO + 2,  FILTER_TERMIOS2,    FILTER_TERMIOS2 + 1,
+                                        FILTER_TERMIOS2 + 2};
 
     emit_one_of(filter, requests, COUNT(requests));
 }
@@ -176,9 +179,9 @@ static void emit_condition(struct filter *filter, const struct filter_rule *rule
         load(filter, low_half(2));
         jump_equal(filter, TCP_INFO, 0, NO);
         break;
-    case PACKET:
+    case REQUEST:
         load(filter, low_half(1));
-        emit_packet(filter);
+        emit_request(filter);
         break;
     case READING:
         load(filter, low_half(rule->argument));

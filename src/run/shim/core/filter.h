@@ -31,6 +31,10 @@ enum { FILTER_RCVTIMEO_NEW = 66, FILTER_SNDTIMEO_NEW = 67 };
 /* prctl's PR_SET_SYSCALL_USER_DISPATCH, which older headers do not have. */
 enum { FILTER_USER_DISPATCH = 59 };
 
+/* TCSETS, TCSETSW, TCSETSF, the same of struct termio and of struct termios2. */
+enum { FILTER_TERMIOS = 0x5402, FILTER_TERMIO = 0x5406, FILTER_TERMINAL_WAYS = 3 };
+#define FILTER_TERMIOS2 UINT32_C(0x402c542b)
+
 struct filter {
     struct sock_filter code[FILTER_CODE_MAX];
     unsigned count;
@@ -57,6 +61,7 @@ enum filter_more {
     FILTER_STAMPS,
     /* Has opened a file of /proc that tells of time: readings from its beginning. */
     FILTER_AGAIN,
+    FILTER_TERMINAL, /* a program of the domain has set a terminal's VTIME: reads */
     FILTER_MORE,
 };
 

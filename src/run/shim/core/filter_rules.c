@@ -60,7 +60,7 @@ const struct filter_rule filter_rules[] = {
     {SYS_setsockopt, TIME_OPTION, 0},
     {SYS_getsockopt, TIME_OPTION, 0},
     {SYS_getsockopt, CONNECTION, 0},
-    {SYS_ioctl, PACKET, 0},
+    {SYS_ioctl, REQUEST, 0},
     {SYS_execve, ALWAYS, 0},
     {SYS_execveat, ALWAYS, 0},
     {NR_CLONE3, ALWAYS, 0},
@@ -98,6 +98,11 @@ static const struct filter_rule again_rules[] = {
     {SYS_pread64, UNSET, 3},
 };
 
+/* FILTER_TERMINAL. */
+static const struct filter_rule terminal_rules[] = {
+    {SYS_read, ALWAYS, 0},
+};
+
 #define COUNT(list) ((unsigned)(sizeof(list) / sizeof((list)[0])))
 
 const unsigned filter_rules_count = COUNT(filter_rules);
@@ -107,6 +112,7 @@ const struct filter_list filter_more_rules[FILTER_MORE] = {
     [FILTER_ENDLESS] = {endless_rules, COUNT(endless_rules)},
     [FILTER_STAMPS] = {stamps_rules, COUNT(stamps_rules)},
     [FILTER_AGAIN] = {again_rules, COUNT(again_rules)},
+    [FILTER_TERMINAL] = {terminal_rules, COUNT(terminal_rules)},
 };
 
 _Static_assert(COUNT(filter_rules) + COUNT(stamps_rules) <= FILTER_RULES_MAX,

@@ -22,7 +22,7 @@ enum filter_condition {
     FUTEX,       /* IS_SET 3, and an operation that waits */
     TIME_OPTION, /* level SOL_SOCKET, option SO_RCVTIMEO*, SO_SNDTIMEO*, SO_TIMESTAMP* */
     CONNECTION,  /* TCP_INFO */
-    PACKET,      /* ioctl: SIOCGSTAMP and its relatives */
+    REQUEST,     /* ioctl: SIOCGSTAMP, TCSETS and their relatives */
     READING,     /* an open's flags: to read, and nothing that says of what kind the file is */
     OUR_FD,      /* one of the descriptors that the shim needs */
     MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC, PR_SET_SYSCALL_USER_DISPATCH */

@@ -21,12 +21,28 @@ static bool is_number(const uint8_t *at, long nr)
     return (at[0] | at[1] << 8 | at[2] << 16 | (long)at[3] << 24) == nr;
 }
 
+/* xor %eax, %eax, the number of read, and nothing behind it that looks as if it set eax. */
+static bool zeroes(const uint8_t code[LOST_CALL_CODE_BYTES])
+{
+    for (int i = LOST_CALL_CODE_BYTES - SYSCALL_BYTES - 2; i > 1; i--) {
+        if ((code[i] == 0x31 || code[i] == 0x33) && code[i + 1] == 0xc0)
+            return code[i - 1] != 0x45;
+        if (code[i] == MOVE_EAX || (code[i] == 0xc7 && code[i + 1] == 0xc0) ||
+            (code[i] == 0x89 && (code[i + 1] & 0xc7) == 0xc0) ||
+            (code[i] == 0x8b && (code[i + 1] & 0x38) == 0))
+            return false;
+    }
+    return false;
+}
+
 /* mov $nr, %eax, or mov $nr, %rax, somewhere before: a compiler may put arguments behind it. With
  * the prefix 41 it is another register's. */
 static bool makes(const uint8_t code[LOST_CALL_CODE_BYTES], long nr)
 {
     if (code[LOST_CALL_CODE_BYTES - 2] != 0x0f || code[LOST_CALL_CODE_BYTES - 1] != 0x05)
         return false;
+    if (nr == 0 && zeroes(code))
+        return true;
     for (int i = LOST_CALL_CODE_BYTES - SYSCALL_BYTES - MOVE_BYTES; i > 1; i--)
         if (is_number(&code[i + 1], nr) &&
             ((code[i] == MOVE_EAX && code[i - 1] != 0x41) ||
@@ -86,7 +102,7 @@ static bool any_catches(const struct filter_rule *rules, unsigned count, long nr
 
 bool lost_call(const uint8_t code[LOST_CALL_CODE_BYTES], long nr, const long args[6], unsigned more)
 {
-    if (nr <= 0 || nr > INT_MAX || !makes(code, nr))
+    if (nr < 0 || nr > INT_MAX || !makes(code, nr))
         return false;
     if (any_catches(filter_rules, filter_rules_count, nr, args))
         return true;

@@ -170,6 +170,8 @@ static void test_options_and_modes_are_caught_by_their_numbers(void **state)
     PASSED(SYS_getsockopt, 3, 6, 1, 0x10, 4);
     CAUGHT(SYS_ioctl, 3, 0x8906, 0x10, 0, 0); /* SIOCGSTAMP */
     CAUGHT(SYS_ioctl, 3, 0x80108907, 0x10, 0, 0);
+    CAUGHT(SYS_ioctl, 3, 0x5404, 0x10, 0, 0); /* TCSETSF */
+    CAUGHT(SYS_ioctl, 3, 0x402c542d, 0x10, 0, 0);
     PASSED(SYS_ioctl, 3, 0x5401, 0x10, 0, 0);
     CAUGHT(SYS_prctl, PR_SET_SECCOMP, 2, 0x10, 0, 0);
     CAUGHT(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);

@@ -55,6 +55,20 @@ static void no_call_stands_there(void **state)
         lost_call(CODE(0xb8, SYS_nanosleep, 0, 0, 0, 0x90, 0x90), SYS_nanosleep, no_args, 0));
 }
 
+static void read_is_number_zero(void **state)
+{
+    const unsigned terminal = 1u << FILTER_TERMINAL;
+
+    (void)state;
+    assert_true(lost_call(CODE(0x31, 0xc0, 0x0f, 0x05), SYS_read, no_args, terminal));
+    assert_false(lost_call(CODE(0x31, 0xc0, 0x0f, 0x05), SYS_read, no_args, 0));
+    /* mov $3, %eax behind it; mov %edi, %eax; xor %r8d, %r8d */
+    assert_false(lost_call(CODE(0x31, 0xc0, 0xb8, SYS_close, 0, 0, 0, 0x0f, 0x05), SYS_read,
+                           no_args, terminal));
+    assert_false(lost_call(CODE(0x31, 0xc0, 0x89, 0xf8, 0x0f, 0x05), SYS_read, no_args, terminal));
+    assert_false(lost_call(CODE(0x45, 0x31, 0xc0, 0x0f, 0x05), SYS_read, no_args, terminal));
+}
+
 static void let_through_with_these_arguments(void **state)
 {
     const long ready[6] = {0, 10, 0}, bounded[6] = {0, 10, 1}, endless[6] = {0, 10, -1};
@@ -115,6 +129,7 @@ int main(void)
         cmocka_unit_test(number_is_a_constant),
         cmocka_unit_test(another_call_has_returned_it),
         cmocka_unit_test(no_call_stands_there),
+        cmocka_unit_test(read_is_number_zero),
         cmocka_unit_test(let_through_with_these_arguments),
         cmocka_unit_test(caught_in_some_processes),
         cmocka_unit_test(futexes_that_wait_for_a_time),
