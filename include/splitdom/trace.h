@@ -88,7 +88,10 @@ struct trace_record {
     uint64_t thread; /* tells the threads of a domain apart */
     uint32_t weight; /* requests that this one stands for: itself, and those before it that were
                       * not looked at; 0: as 1 */
-    uint32_t pad;
+    /* DomU: for how long the request had been complete when it returned, in nanoseconds of the
+     * domain's clock, UINT32_MAX: or longer. Asynchronous requests with completion in virtual time
+     * (splitdom/xen/blkif.h) are complete at their stamp, and noticed later; else 0. */
+    uint32_t noticed_ns;
     uint64_t at_ns[TRACE_STAGES]; /* CLOCK_MONOTONIC; 0: it did not come through this stage */
 };
 

@@ -173,15 +173,14 @@ static void write_life_arguments(struct writer *w, const struct trace_life *life
     enum trace_stage first = trace_life_first(life), last = trace_life_last(life);
     uint64_t begin_ns = life->at_ns[first], end_ns = life->at_ns[last];
     uint64_t domain_begin_ns = trace_set_domain_ns(w->set, life->domid, begin_ns);
-    uint64_t domain_end_ns = trace_set_domain_ns(w->set, life->domid, end_ns);
     fprintf(w->out,
             ",\"args\":{\"class\":\"%s\",\"sector\":%" PRIu64 ",\"sectors\":%" PRIu32
             ",\"status\":%" PRId32 ",\"weight\":%" PRIu32 ",\"request\":\"%" PRIx64
             "\",\"real_ns\":%" PRIu64 ",\"domain_ns\":%" PRIu64 ",\"domain_begin_ns\":%" PRIu64
-            ",\"stages_ns\":{",
+            ",\"noticed_ns\":%" PRIu32 ",\"stages_ns\":{",
             trace_class_names[life->class], life->sector, life->sector_count, life->status,
-            life->weight, life->id, end_ns - begin_ns, domain_end_ns - domain_begin_ns,
-            domain_begin_ns);
+            life->weight, life->id, end_ns - begin_ns, trace_set_latency_ns(w->set, life),
+            domain_begin_ns, life->noticed_ns);
     for (int i = 0; i < TRACE_STAGES; i++) {
         if (life->at_ns[i] != 0)
             fprintf(w->out, "%s\"%s\":%" PRIu64, i == (int)first ? "" : ",", trace_stage_names[i],

@@ -159,6 +159,7 @@ static void add_half(struct trace_set *set, const struct trace_record *record, u
     life->status = record->status;
     life->thread = record->thread;
     life->weight = weight_of(record);
+    life->noticed_ns = record->noticed_ns;
 }
 
 static void add_found(struct trace_set *set, const struct trace_record *record)
@@ -362,4 +363,11 @@ uint64_t trace_set_domain_ns(const struct trace_set *set, uint32_t domid, uint64
     double passed_ns = real_ns >= point->real_ns ? (double)(real_ns - point->real_ns)
                                                  : -(double)(point->real_ns - real_ns);
     return point->domain_ns + (uint64_t)(int64_t)(passed_ns * rate);
+}
+
+uint64_t trace_set_latency_ns(const struct trace_set *set, const struct trace_life *life)
+{
+    uint64_t begin_ns = trace_set_domain_ns(set, life->domid, life->at_ns[trace_life_first(life)]);
+    uint64_t end_ns = trace_set_domain_ns(set, life->domid, life->at_ns[trace_life_last(life)]);
+    return end_ns - begin_ns > life->noticed_ns ? end_ns - begin_ns - life->noticed_ns : 0;
 }

@@ -45,11 +45,12 @@ struct trace_life {
     uint32_t sector_count, devid;
     uint16_t domid;
     uint8_t operation;
-    uint8_t halves;  /* bits 1 front, 2 back; of a hit in the shared cache: both */
-    int32_t status;  /* 0 or -errno, as the domain saw it */
-    uint32_t weight; /* requests that it stands for, itself included */
-    bool is_alone;   /* Dom0's half is all: the front end writes none down */
-    uint8_t class;   /* these two after trace_set_end */
+    uint8_t halves;      /* bits 1 front, 2 back; of a hit in the shared cache: both */
+    int32_t status;      /* 0 or -errno, as the domain saw it */
+    uint32_t weight;     /* requests that it stands for, itself included */
+    uint32_t noticed_ns; /* of trace_record */
+    bool is_alone;       /* Dom0's half is all: the front end writes none down */
+    uint8_t class;       /* these two after trace_set_end */
     uint8_t state;
     uint64_t at_ns[TRACE_STAGES];
 };
@@ -99,5 +100,7 @@ enum trace_stage trace_life_before(const struct trace_life *life, enum trace_sta
 /* After trace_set_end: what the domain's clock showed at a real time; a domain whose clock is not
  * known: the real time. */
 uint64_t trace_set_domain_ns(const struct trace_set *set, uint32_t domid, uint64_t real_ns);
+/* How long the life was in the domain's eyes: until it was complete, as it measures latencies. */
+uint64_t trace_set_latency_ns(const struct trace_set *set, const struct trace_life *life);
 
 #endif

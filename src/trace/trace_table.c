@@ -83,21 +83,28 @@ static size_t collect_stage(const struct trace_set *set, enum trace_class class,
     return count;
 }
 
-static size_t collect_whole(const struct trace_set *set, enum trace_class class, bool domains,
+static uint64_t real_ns(const struct trace_set *set, const struct trace_life *life)
+{
+    (void)set;
+    return life->at_ns[trace_life_last(life)] - life->at_ns[trace_life_first(life)];
+}
+
+static uint64_t noticed_ns(const struct trace_set *set, const struct trace_life *life)
+{
+    (void)set;
+    return life->noticed_ns;
+}
+
+static size_t collect_whole(const struct trace_set *set, enum trace_class class,
+                            uint64_t (*time_of)(const struct trace_set *,
+                                                const struct trace_life *),
                             struct value *values)
 {
     size_t count = 0;
     for (size_t i = 0; i < set->count; i++) {
         const struct trace_life *life = &set->lives[i];
-        if (!is_of(life, class))
-            continue;
-        uint64_t begin_ns = life->at_ns[trace_life_first(life)];
-        uint64_t end_ns = life->at_ns[trace_life_last(life)];
-        if (domains) {
-            begin_ns = trace_set_domain_ns(set, life->domid, begin_ns);
-            end_ns = trace_set_domain_ns(set, life->domid, end_ns);
-        }
-        values[count++] = (struct value){end_ns - begin_ns, life->weight};
+        if (is_of(life, class))
+            values[count++] = (struct value){time_of(set, life), life->weight};
     }
     return count;
 }
@@ -105,7 +112,7 @@ static size_t collect_whole(const struct trace_set *set, enum trace_class class,
 static void write_class(FILE *out, const struct trace_set *set, enum trace_class class,
                         struct value *values)
 {
-    size_t count = collect_whole(set, class, false, values);
+    size_t count = collect_whole(set, class, real_ns, values);
     double whole_ns = sum_of(values, count);
     uint64_t weight = weight_of(values, count);
     if (count == 0)
@@ -122,9 +129,12 @@ static void write_class(FILE *out, const struct trace_set *set, enum trace_class
             write_line(out, trace_stage_names[i], trace_stage_is_front(stage) ? "DomU" : "Dom0",
                        values, of_stage, whole_ns);
     }
-    count = collect_whole(set, class, false, values);
+    count = collect_whole(set, class, real_ns, values);
     write_line(out, "whole", "real", values, count, whole_ns);
-    count = collect_whole(set, class, true, values);
+    count = collect_whole(set, class, noticed_ns, values);
+    if (sum_of(values, count) > 0)
+        write_line(out, "noticed late", "DomU", values, count, 0);
+    count = collect_whole(set, class, trace_set_latency_ns, values);
     write_line(out, "whole", "DomU", values, count, 0);
 }
 

@@ -140,7 +140,7 @@ static void finish(struct blkfront_queue *queue, struct shadow_entry *entry, int
                    uint64_t completed_ns)
 {
     if (__builtin_expect(entry->traced, false))
-        blkfront_trace_finished(queue, entry, status);
+        blkfront_trace_finished(queue, entry, status, completed_ns);
     if (entry->waiter != NULL && entry->waiter->lies)
         shadow_retire(entry); /* the waiter frees it */
     else

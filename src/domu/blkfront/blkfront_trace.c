@@ -220,7 +220,21 @@ void blkfront_trace_drop(struct blkfront_queue *queue, struct shadow_entry *entr
     store_relaxed_u32(&queue->traced, queue->traced - 1);
 }
 
-void blkfront_trace_finished(struct blkfront_queue *queue, struct shadow_entry *entry, int status)
+/* By now, in the domain's time; no latency is negative, whatever Dom0's stamp says. */
+static uint32_t noticed_ns(const struct blkfront_queue *queue, const struct shadow_entry *entry,
+                           uint64_t completed_ns)
+{
+    if (!queue->stamped)
+        return 0;
+    uint64_t since_ns = completed_ns < entry->submitted_ns ? entry->submitted_ns : completed_ns;
+    uint64_t now_ns = blkfront_now_ns(queue->bf);
+    if (now_ns <= since_ns)
+        return 0;
+    return now_ns - since_ns < UINT32_MAX ? (uint32_t)(now_ns - since_ns) : UINT32_MAX;
+}
+
+void blkfront_trace_finished(struct blkfront_queue *queue, struct shadow_entry *entry, int status,
+                             uint64_t completed_ns)
 {
     struct trace_record *record = record_of(queue, entry);
     blkfront_trace_drop(queue, entry);
@@ -228,6 +242,7 @@ void blkfront_trace_finished(struct blkfront_queue *queue, struct shadow_entry *
     if (entry->waiter != NULL && entry->waiter->life != NULL) {
         *entry->waiter->life = *record;
     } else if (queue->trace != NULL) {
+        record->noticed_ns = noticed_ns(queue, entry, completed_ns);
         record->at_ns[TRACE_RETURNED] = clock_monotonic_ns();
         trace_writer_put(queue->trace_memory->writer, record);
     }

@@ -57,8 +57,9 @@ void blkfront_trace_submitted(struct blkfront_queue *queue, struct shadow_entry 
 void blkfront_trace_put(struct blkfront_queue *queue, const struct shadow_entry *entry);
 /* Its response was taken. */
 void blkfront_trace_taken_off(struct blkfront_queue *queue, const struct shadow_entry *entry);
-/* It is finished, with this status. */
-void blkfront_trace_finished(struct blkfront_queue *queue, struct shadow_entry *entry, int status);
+/* It is finished, with this status; asynchronous: since completed_ns of the domain's clock. */
+void blkfront_trace_finished(struct blkfront_queue *queue, struct shadow_entry *entry, int status,
+                             uint64_t completed_ns);
 /* It is given up: nothing is written of it. */
 void blkfront_trace_drop(struct blkfront_queue *queue, struct shadow_entry *entry);
 

@@ -281,6 +281,14 @@ static void test_the_table_has_each_stage(void **state)
                                  "0.090  10.00 %\n"));
     assert_non_null(strstr(text, "  whole          real         3       0.900"));
     assert_non_null(strstr(text, "  whole          DomU         3       0.090"));
+    assert_null(strstr(text, "noticed late"));
+    set->lives[0].noticed_ns = 30; /* of the domain's time */
+    free(text);
+    text = written(set, trace_table_write);
+    assert_non_null(strstr(text, "  noticed late   DomU         3       0.000       0.000       "
+                                 "0.010\n"));
+    assert_non_null(strstr(text, "  whole          DomU         3       0.090       0.090       "
+                                 "0.080\n"));
     free(text);
 }
 

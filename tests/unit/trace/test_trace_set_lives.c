@@ -309,6 +309,28 @@ static void each_domain_has_its_own_clock(void **state)
     assert_int_equal(trace_set_domain_ns(&set, DOMID - 1, 7), 7);
 }
 
+/* As the domain measures it: by its own clock, until the request was complete. */
+static void a_latency_ends_when_the_request_was_complete(void **state)
+{
+    (void)state;
+    struct trace_record front = record_of(TRACE_FRONT, 1), back = record_of(TRACE_BACK, 1);
+    uint64_t domain_ns = (front.at_ns[TRACE_RETURNED] - front.at_ns[TRACE_SUBMITTED]) / 2;
+    front.noticed_ns = 15;
+    back.noticed_ns = 3; /* not Dom0's to say */
+    add(&front);
+    add(&back);
+    front = record_of(TRACE_FRONT, 2), back = record_of(TRACE_BACK, 2);
+    front.noticed_ns = UINT32_MAX; /* longer than it took: a lie */
+    add(&front);
+    add(&back);
+    add_clock(DOMID, BEGIN_NS, 0, 2, 1);
+    trace_set_end(&set, END_NS);
+    assert_int_equal(set.count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(trace_set_latency_ns(&set, &set.lives[i]),
+                         set.lives[i].noticed_ns == 15 ? domain_ns - 15 : 0);
+}
+
 #define WITH_SET(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -329,6 +351,7 @@ int main(void)
         WITH_SET(what_has_no_room_is_counted),
         WITH_SET(a_found_read_is_a_life_of_its_own),
         WITH_SET(each_domain_has_its_own_clock),
+        WITH_SET(a_latency_ends_when_the_request_was_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

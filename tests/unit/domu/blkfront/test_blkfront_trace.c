@@ -123,6 +123,38 @@ static void asynchronous_requests_return_when_they_are_taken_off(void **state)
     trace_reader_close(&reader);
 }
 
+static void stamp(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    uint64_t asked_ns = blkif_take_request_stamp(fake_dom0_ring(d));
+    fake_dom0_respond(d, req->id, req->operation, BLKIF_RSP_OKAY);
+    blkif_put_response_stamp(fake_dom0_ring(d), asked_ns + 1);
+    fake_dom0_flush(d);
+}
+
+/* Complete a nanosecond after it was asked for, and noticed when the answer came. */
+static void what_is_complete_at_its_stamp_was_noticed_later(void **state)
+{
+    (void)state;
+    static uint8_t bytes[512];
+    struct blkfront_completion done;
+    connect_to(&(struct fake_dom0_script){.virtual_completion = true, .request = stamp},
+               (struct blkfront_options){.depth = 4});
+    give_memory();
+    trace(1);
+    assert_int_equal(blkfront_submit(bf, 0, 1, bytes, NULL), 0);
+    assert_int_equal(blkfront_reap(bf, &done, 1, 1), 1);
+    uint64_t reaped_ns = blkfront_now_ns(bf);
+    take_records();
+    assert_int_equal(count, 1);
+    assert_true(found[0].noticed_ns > 0);
+    assert_true(done.completed_ns + found[0].noticed_ns <= reaped_ns);
+    read_sectors(0, 1); /* one that blocks is complete when it returns */
+    take_records();
+    assert_int_equal(count, 1);
+    assert_int_equal(found[0].noticed_ns, 0);
+    trace_reader_close(&reader);
+}
+
 static void of_a_sample_each_so_many_th_is_written_down(void **state)
 {
     (void)state;
@@ -259,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRONT_TEST(each_request_is_written_down_with_its_stages),
         FRONT_TEST(asynchronous_requests_return_when_they_are_taken_off),
+        FRONT_TEST(what_is_complete_at_its_stamp_was_noticed_later),
         FRONT_TEST(of_a_sample_each_so_many_th_is_written_down),
         FRONT_TEST(nothing_is_written_down_once_nobody_traces),
         FRONT_TEST(a_failure_is_written_down_as_the_domain_saw_it),
