@@ -253,13 +253,20 @@ static void stop_lifeline(struct life *life)
     life->stop_fd = -1;
 }
 
+/* Where a child has inherited the socket, closing alone would not end the domain. */
+static void hang_up(int control_fd)
+{
+    (void)shutdown(control_fd, SHUT_RDWR);
+    close(control_fd);
+}
+
 void life_destroy(struct life *life)
 {
     stop_lifeline(life);
     xs_client_destroy(life->store);
     segment_detach(&life->segment);
     if (life->control_fd >= 0)
-        close(life->control_fd);
+        hang_up(life->control_fd);
     if (life->doorbell_fd >= 0)
         close(life->doorbell_fd);
     if (life->memory_fd >= 0)
@@ -384,7 +391,7 @@ int life_move(struct life *fresh, struct life *old)
                old->segment.base) == MAP_FAILED)
         return -errno;
     close(fresh->doorbell_fd);
-    close(old->control_fd);
+    hang_up(old->control_fd);
     if (old->memory_fd >= 0)
         close(old->memory_fd);
     old->memory_fd = fresh->memory_fd;

@@ -115,6 +115,19 @@ static void a_late_reply_is_nobodys(void **state)
     }
 }
 
+/* A child of fork has the socket, too. */
+static void the_end_of_a_life_is_told_whoever_has_inherited_it(void **state)
+{
+    struct fixture *f = *state;
+    char byte;
+    int inherited = dup(f->life.control_fd);
+    assert_true(inherited >= 0);
+    assert_int_equal(recv(f->dom0, &byte, 1, MSG_DONTWAIT), -1);
+    life_destroy(&f->life);
+    assert_int_equal(recv(f->dom0, &byte, 1, MSG_DONTWAIT), 0);
+    close(inherited);
+}
+
 static void replies_that_make_no_sense_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -222,6 +235,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_port_is_what_dom0_says, setup, teardown),
         cmocka_unit_test_setup_teardown(ports_that_there_are_not_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_reply_is_nobodys, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_end_of_a_life_is_told_whoever_has_inherited_it, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(replies_that_make_no_sense_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(each_interrupt_is_made_up_for, setup, teardown),
         cmocka_unit_test_setup_teardown(the_end_of_dom0_is_told, setup, teardown),
