@@ -415,7 +415,7 @@ e2e           the programs, from outside
 hostile       front and back ends that lie, flood and die
 faults        every call that can fail does, one after the other
 sim           both halves, store, disk and clocks on a seeded scheduler
-model         the sleep protocol proven, its broken twins refuted
+model         the protocols of sleep and cache proven, their broken twins refuted
 workloads     software that knows nothing of it works on its disks
 install       an installed tree and a program that knows nothing else
 asan          unit tests, memory and undefined behaviour

@@ -143,9 +143,9 @@ check-sim: $(SIM) $(FRAMES) $(VIFS) ## 100,000 seeds of the simulations, half an
 	$(Q)$(FRAMES) --seeds 1:100000
 	$(Q)$(VIFS) --seeds 1:100000
 
-# The sleep protocol as a model, and twins of it that must fail.
+# Protocols as models, and twins of them that must fail.
 .PHONY: check-model
-check-model: ## the sleep protocol, proven with spin; its broken twins fail
+check-model: ## the protocols of sleep and of the shared cache, proven with spin; their broken twins fail
 	$(Q)tests/model/run.sh
 
 # Programs whose calls for memory, descriptors and the like can be made to fail, one after the other:
