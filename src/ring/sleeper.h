@@ -30,11 +30,6 @@ static inline void sleeper_rise(uint32_t *word)
     store_relaxed_u32(word, SLEEPER_AWAKE);
 }
 
-static inline bool sleeper_is_asleep(const uint32_t *word)
-{
-    return load_acquire_u32(word) == SLEEPER_ASLEEP;
-}
-
 /* The thread sleeps while the word says so, or until something else wakes it; at most timeout_ns,
  * if that is not negative. */
 static inline void sleeper_sleep(const uint32_t *word, int64_t timeout_ns)
@@ -42,11 +37,17 @@ static inline void sleeper_sleep(const uint32_t *word, int64_t timeout_ns)
     (void)futex_wait(word, SLEEPER_ASLEEP, timeout_ns, FUTEX_SCOPE_SHARED);
 }
 
+/* Dom0, after it has shown answers. */
+static inline bool sleeper_is_asleep(const uint32_t *word)
+{
+    return load_full_u32(word) == SLEEPER_ASLEEP;
+}
+
 /* Wakes who sleeps on the word. Returns whether anybody was to be woken. Never blocks. */
 static inline bool sleeper_wake(uint32_t *word)
 {
-    uint32_t found = load_full_u32(word);
-    if (found != SLEEPER_ASLEEP || !compare_exchange_full_u32(word, &found, SLEEPER_AWAKE))
+    uint32_t found = SLEEPER_ASLEEP;
+    if (!sleeper_is_asleep(word) || !compare_exchange_full_u32(word, &found, SLEEPER_AWAKE))
         return false;
     (void)futex_wake(word, 1, FUTEX_SCOPE_SHARED); /* -EFAULT: its memory is gone */
     return true;

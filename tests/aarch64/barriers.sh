@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # What orders memory in aarch64's instructions, where QEMU can't show it: on x86 it makes plain stores
 # and loads of stlr and ldar, and they pass each other.
-#   The sleep protocol: each push and each final check stores by stlr, then loads by ldar, which never
-#   passes an earlier stlr (ldapr and ldr may).
+#   The sleep protocol: each push, each final check and who lies down stores by stlr, then loads by ldar, which
+#   never passes an earlier stlr (ldapr and ldr may).
 #   The clock: the counter is read after a dsb, which waits for the stores before it.
 # tests/aarch64/barriers.sh [BUILD]: default build/aarch64. Exit status: 0 so it is, 1 it is not, 77 no tool.
 set -u
@@ -27,8 +27,9 @@ expect() {
         failures=$((failures + 1))
     fi
 }
-for function in front_push front_final_check back_push back_final_check; do
+for function in front_push front_final_check front_lie_down back_push back_final_check; do
     expect tests/stress/ring_litmus $function '^stlr ldar $'
 done
+expect tests/stress/ring_litmus back_push_and_look '^stlr ldar ldar $'
 expect src/tdf/source.o tdf_source_counter_ordered '^dsb isb mrs dsb '
 exit $((failures != 0))

@@ -21,6 +21,7 @@ twins='sleep    front_ring_push        front_ring.h store_full   store_release
 sleep    back_ring_final_check  back_ring.h  store_full   store_release
 sleep    back_ring_push         back_ring.h  store_full   store_release
 sleep    front_ring_final_check front_ring.h store_full   store_release
+sleep    sleeper_lie_down       sleeper.h    store_full   store_release
 messages front_ring_push        front_ring.h store_full   store_relaxed
 messages back_ring_look         back_ring.h  load_acquire load_relaxed
 messages back_ring_push         back_ring.h  store_full   store_relaxed

@@ -7,6 +7,8 @@
  * at once run
  *   requests:   front_ring_push         against   back_ring_final_check
  *   responses:  back_ring_push          against   front_ring_final_check
+ *          or:  that, then the look of   against   sleeper_lie_down, then
+ *               sleeper_wake                       front_ring_is_answered
  * Each stores one word and loads the other's. If the producer need not notify and the consumer sees
  * nothing, a wake-up is lost: both loads passed the stores. The full barriers forbid that; without
  * any one of them it happens every few dozen rounds.
@@ -33,6 +35,7 @@
 #include "ring/back_ring.h"
 #include "ring/barrier.h"
 #include "ring/front_ring.h"
+#include "ring/sleeper.h"
 
 enum {
     SLOT_WORDS = 14,
@@ -51,7 +54,7 @@ struct side {
     struct side *peer;
     int cpu;
     uint64_t random;
-    uint64_t rounds_met;
+    uint64_t rounds_met, rounds;
     _Alignas(LINE_BYTES) uint64_t arrived; /* this side writes, the other waits for it */
     uint32_t said_nothing;                 /* no need to notify, or nothing seen */
 };
@@ -60,6 +63,7 @@ struct litmus {
     struct sring *sring;
     struct front_ring front;
     _Alignas(LINE_BYTES) struct back_ring back;
+    _Alignas(LINE_BYTES) uint32_t sleeper;
     _Alignas(LINE_BYTES) uint32_t word[2]; /* of the control, as close together as in a ring */
     struct side side[2];                   /* front, back */
     enum { LITMUS_RING, LITMUS_CONTROL, LITMUS_MESSAGES } mode;
@@ -118,6 +122,18 @@ static bool back_push(struct litmus *litmus)
     return !back_ring_push(&litmus->back);
 }
 
+static bool front_lie_down(struct litmus *litmus)
+{
+    sleeper_lie_down(&litmus->sleeper);
+    return !front_ring_is_answered(&litmus->front);
+}
+
+static bool back_push_and_look(struct litmus *litmus)
+{
+    (void)back_ring_push(&litmus->back);
+    return !sleeper_is_asleep(&litmus->sleeper);
+}
+
 static bool back_final_check(struct litmus *litmus)
 {
     return !back_ring_final_check(&litmus->back);
@@ -157,6 +173,9 @@ static void ring_round(struct side *side, bool is_front)
     struct litmus *litmus = side->litmus;
     const uint32_t *line = &litmus->sring->req_prod;
     const void *slot;
+    bool lies = side->rounds++ % 2 == 0; /* the front */
+    step_fn *front_waits = lies ? front_lie_down : front_final_check;
+    step_fn *back_answers = lies ? back_push_and_look : back_push;
     if (is_front)
         (void)front_ring_put(&litmus->front, SLOT_BYTES);
     race(side, line, is_front ? front_push : back_final_check);
@@ -167,8 +186,9 @@ static void ring_round(struct side *side, bool is_front)
         (void)back_ring_take(&litmus->back, SLOT_BYTES);
         (void)back_ring_put(&litmus->back, SLOT_BYTES);
     }
-    race(side, line, is_front ? front_final_check : back_push);
+    race(side, line, is_front ? front_waits : back_answers);
     if (is_front) {
+        sleeper_rise(&litmus->sleeper);
         litmus->responses_lost += side->said_nothing && side->peer->said_nothing;
         require(front_ring_take(&litmus->front, SLOT_BYTES, &slot) == 1, "no response");
     }
