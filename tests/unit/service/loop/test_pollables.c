@@ -142,6 +142,21 @@ static void a_doorbell_is_for_all_rings_of_its_domain(void **state)
     assert_int_equal(pollables_turn(&f->loop, 3), 3);
 }
 
+static void a_domains_requests_are_counted(void **state)
+{
+    (void)state;
+    struct peer *peer = &f->peer[0];
+    add(peer);
+    (void)ask(&peer->ring, 3);
+    (void)pollables_turn(&f->loop, 1);
+    assert_int_equal(peer->poll.requests, 3);
+    (void)ask(&peer->ring, 2);
+    (void)pollables_turn(&f->loop, 2);
+    assert_int_equal(peer->poll.requests, 5);
+    (void)pollables_turn(&f->loop, 3);
+    assert_int_equal(peer->poll.requests, 5);
+}
+
 int main(void)
 {
 #define LOOP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -155,6 +170,7 @@ int main(void)
         LOOP_TEST(a_broken_ring_is_told_once_and_let_go),
         LOOP_TEST(rings_may_leave_in_any_order),
         LOOP_TEST(a_doorbell_is_for_all_rings_of_its_domain),
+        LOOP_TEST(a_domains_requests_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -310,6 +310,60 @@ static void codel_remembers_its_rate_for_a_while(void **state)
     assert_true(drops_of_a_second[0] > 2 * drops_of_a_second[1]);
 }
 
+/* All frames understand marks. */
+static bool on_mark(void *ctx, struct net_item *item, bool mark)
+{
+    (void)ctx, (void)item;
+    assert_true(mark);
+    drop_times_ns[dropped++ % 4096] = now_ns;
+    return true;
+}
+
+static void codel_marks_as_often_as_it_would_drop(void **state)
+{
+    (void)state;
+    codel();
+    config.ecn = true;
+    for (int i = 0; i < 3000; i++)
+        (void)come(1000);
+    now_ns += 6000000;
+    uint64_t began_ns = now_ns;
+    uint32_t gone = 0;
+    for (; dropped < 50; gone++, now_ns += 1000000) {
+        struct net_item *item = net_queue_pop(&queue, &config, now_ns, on_mark, NULL);
+        assert_non_null(item); /* what is marked goes on */
+        throw(item);
+    }
+    assert_int_equal(queue.frames, 3000 - gone);
+    assert_int_equal(drop_times_ns[0], began_ns + 101000000);
+    /* The sum of 100 ms / sqrt(n) is 1.26 s. */
+    assert_in_range(drop_times_ns[49] - drop_times_ns[0], 1100000000, 1500000000);
+    config.ecn = false;
+}
+
+static void codel_forgets_a_queue_that_is_empty(void **state)
+{
+    (void)state;
+    codel();
+    for (int i = 0; i < 1000; i++)
+        (void)come(1000);
+    now_ns += 6000000;
+    while (dropped == 0) {
+        assert_true(go());
+        now_ns += 1000000;
+    }
+    while (queue.frames > 0)
+        (void)go();
+    assert_false(go());
+    assert_false(queue.codel_drops);
+    uint32_t before = dropped;
+    for (int i = 0; i < 20; i++)
+        (void)come(1000);
+    now_ns += 6000000; /* above the target, but not for an interval yet */
+    assert_true(go());
+    assert_int_equal(dropped, before);
+}
+
 #define ON_QUEUE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -325,6 +379,8 @@ int main(void)
         ON_QUEUE(codel_drops_a_standing_queue_ever_faster),
         ON_QUEUE(codel_stops_when_the_queue_is_short_again),
         ON_QUEUE(codel_remembers_its_rate_for_a_while),
+        ON_QUEUE(codel_marks_as_often_as_it_would_drop),
+        ON_QUEUE(codel_forgets_a_queue_that_is_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

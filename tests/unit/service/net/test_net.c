@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "net_fixture.h"
 
 static struct net net;
@@ -106,6 +107,41 @@ static void a_port_is_found_by_its_name_on_any_bridge(void **state)
     net_disconnect(&ports[2].port);
 }
 
+/* Rules name ports: the network finds them, whichever network it is. */
+static void rules_find_the_ports_of_their_network(void **state)
+{
+    (void)state;
+    struct net_bridge *bridge;
+    struct fixture_port port;
+    const struct net_port_config config = {.mac = 2};
+    fixture_init(&port, "vif1.0", 256);
+    assert_int_equal(net_add_bridge(&net, "xenbr0", &bridge), 0);
+    assert_int_equal(net_connect(&net, &port.port, "xenbr0", &config), 0);
+    assert_ptr_equal(net.rules.find_port(net.rules.ctx, "vif1.0"), &port.port);
+    assert_null(net.rules.find_port(net.rules.ctx, "vif2.0"));
+    net_disconnect(&port.port);
+}
+
+static int make(void *unused)
+{
+    struct net other;
+    struct net_bridge *bridge;
+    (void)unused;
+    int rc = net_init(&other, 1);
+    if (rc == 0)
+        rc = net_add_bridge(&other, "xenbr0", &bridge);
+    if (rc < 0)
+        assert_int_equal(other.bridge_count, 0);
+    net_fini(&other);
+    return rc;
+}
+
+static void without_memory_there_is_no_network(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(make, NULL) >= 3);
+}
+
 #define IN_NET(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -115,6 +151,8 @@ int main(void)
         IN_NET(bridges_are_bounded),
         IN_NET(a_connected_port_has_an_id_and_turns),
         IN_NET(a_port_is_found_by_its_name_on_any_bridge),
+        IN_NET(rules_find_the_ports_of_their_network),
+        IN_NET(without_memory_there_is_no_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

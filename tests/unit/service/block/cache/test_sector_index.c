@@ -197,6 +197,21 @@ static void without_entropy_keys_differ_all_the_same(void **state)
     sector_index_free(&b);
 }
 
+/* A look-up's cost is bounded for any set of sectors, also for those that differ far up alone. */
+static void sectors_that_differ_far_up_spread(void **state)
+{
+    enum { CAPACITY = 4096 };
+    struct sector_index index;
+    (void)state;
+    assert_int_equal(sector_index_init(&index, CAPACITY), 0);
+    for (uint32_t slot = 0; slot < CAPACITY; slot++)
+        put(&index, (uint64_t)slot << 40, slot);
+    for (uint32_t i = 0; i < index.part_count; i++)
+        assert_in_range(index.parts[i].count, CAPACITY / index.part_count / 2,
+                        2 * CAPACITY / index.part_count);
+    sector_index_free(&index);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +223,7 @@ int main(void)
         cmocka_unit_test(absurd_capacities_are_refused),
         cmocka_unit_test(without_memory_there_is_no_index),
         cmocka_unit_test(without_entropy_keys_differ_all_the_same),
+        cmocka_unit_test(sectors_that_differ_far_up_spread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
