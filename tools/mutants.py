@@ -163,14 +163,15 @@ def tests_of(path, tests):
     noun = name.removesuffix('_private')
     here = tests.get(where.replace('src', 'tests/unit', 1), [])
     nouns = {os.path.splitext(f)[0] for f in os.listdir(os.path.join(TOP, where))}
+    names, found = [noun], []
     if 'test_%s_%s' % (os.path.basename(where), noun) in here:  # test_tdf_clock: there are several clocks
-        noun = '%s_%s' % (os.path.basename(where), noun)
-    found = []
-    while noun:
-        if 'test_' + noun in here:
-            found += ['test_' + noun]
-            found += [t for t in here if t.startswith('test_' + noun + '_') and t[5:] not in nouns and t not in found]
-        noun = noun.rpartition('_')[0]
+        names.insert(0, '%s_%s' % (os.path.basename(where), noun))
+    for noun in names:
+        while noun:
+            if 'test_' + noun in here:
+                found += [t for t in ['test_' + noun] if t not in found]
+                found += [t for t in here if t.startswith('test_' + noun + '_') and t[5:] not in nouns and t not in found]
+            noun = noun.rpartition('_')[0]
     return found
 
 
