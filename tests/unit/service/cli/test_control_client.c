@@ -20,6 +20,7 @@
 
 #include "base/unix_socket.h"
 #include "base/why.h"
+#include "faults/fault.h"
 #include "service/cli/control_client.h"
 
 struct answer {
@@ -343,6 +344,40 @@ static void a_text_goes_along_as_far_as_there_is_room(void **state)
     assert_non_null(strstr(f->why.text, f->path));
 }
 
+/* Whoever it is that listens there: what is asked may be more than he should know. */
+static void who_cannot_be_told_apart_from_another_user_is_asked_nothing(void **state)
+{
+    struct fixture *f = *state;
+    fault_arm_call("getsockopt", 1, EINVAL);
+    uint32_t descriptors = fault_open_descriptors();
+    int rc = control_client_ask(f->path, CONTROL_STATUS, &f->text, &f->text_bytes, &f->why);
+    fault_disarm();
+    assert_int_equal(rc, -EINVAL);
+    assert_int_equal(fault_open_descriptors(), descriptors);
+}
+
+static void an_answer_that_cannot_be_read_is_an_error(void **state)
+{
+    static const struct {
+        const char *call;
+        int error, rc;
+    } faults[] = {{"calloc", ENOMEM, -ENOMEM}, {"pread", EIO, -EPROTO}, {"fstat", EIO, -EIO}};
+    struct fixture *f = *state;
+    struct answer answer = good_answer();
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        int64_t blocks = fault_live_blocks();
+        fault_arm_call(faults[i].call, 1, faults[i].error);
+        int rc = ask(f, &answer);
+        fault_disarm();
+        assert_int_equal(rc, faults[i].rc);
+        assert_int_equal(fault_live_blocks(), blocks);
+    }
+    fault_arm_call("pread", 1, EINTR);
+    assert_int_equal(ask(f, &answer), 0);
+    fault_disarm();
+    free(f->text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +391,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(whatever_is_answered_all_is_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_short_answer_is_in_the_reply, setup, teardown),
         cmocka_unit_test_setup_teardown(a_text_goes_along_as_far_as_there_is_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_cannot_be_told_apart_from_another_user_is_asked_nothing,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(an_answer_that_cannot_be_read_is_an_error, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

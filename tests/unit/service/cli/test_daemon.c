@@ -5,15 +5,18 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "faults/fault.h"
 #include "service/cli/daemon.h"
 
 /* Runs a case in a child; returns its exit status. A case returns 0 when all is well. */
@@ -175,6 +178,90 @@ static void standard_descriptors_go_to_the_log(void **state)
     assert_int_equal(in_child(redirect_case), 0);
 }
 
+static int lacking_case(void)
+{
+    static const char *const calls[] = {"pipe2", "fork"};
+    struct daemon daemon;
+    struct why why;
+    for (int i = 0; i < 2; i++) {
+        uint32_t descriptors = fault_open_descriptors();
+        fault_arm_call(calls[i], 1, EAGAIN);
+        int rc = daemon_detach(&daemon, &why);
+        fault_disarm();
+        if (rc != -EAGAIN || strstr(why.text, i == 0 ? "no pipe" : "no new process") == NULL ||
+            fault_open_descriptors() != descriptors)
+            return 1 + i;
+    }
+    return 0;
+}
+
+static void what_is_lacking_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(lacking_case), 0);
+}
+
+static int no_redirect_case(void)
+{
+    uint32_t descriptors = fault_open_descriptors();
+    fault_arm_call("open", 1, EMFILE);
+    if (daemon_redirect(STDERR_FILENO) != -EMFILE)
+        return 1;
+    for (uint64_t n = 1; n <= 3; n++) {
+        fault_arm_call("dup2", n, EBUSY);
+        if (daemon_redirect(STDERR_FILENO) != -EBUSY)
+            return 2;
+    }
+    fault_disarm();
+    return fault_open_descriptors() == descriptors ? 0 : 3;
+}
+
+static void a_log_that_cannot_be_written_to_is_an_error(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(no_redirect_case), 0);
+}
+
+static int interrupted_case(void)
+{
+    struct daemon daemon;
+    struct why why;
+    fault_arm_call("read", 1, EINTR);
+    int rc = daemon_detach(&daemon, &why);
+    if (rc == DAEMON_CHILD) {
+        fault_arm_call("write", 1, EINTR);
+        daemon_fail(&daemon, -ENXIO, &(struct why){"no image today"});
+        _exit(1);
+    }
+    fault_disarm();
+    return rc == -ENXIO ? 0 : 1;
+}
+
+static void a_signal_loses_no_report(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(interrupted_case), 0);
+}
+
+static int mask_case(void)
+{
+    struct daemon daemon;
+    struct why why;
+    int rc = daemon_detach(&daemon, &why);
+    if (rc != DAEMON_CHILD)
+        return rc == -EBADE ? 0 : 1;
+    /* Nobody reads its files, and a report to a parent that is gone does not end it. */
+    bool right = umask(0) == 077 && signal(SIGPIPE, SIG_DFL) == SIG_IGN;
+    daemon_fail(&daemon, right ? -EBADE : -EINVAL, &(struct why){""});
+    _exit(0);
+}
+
+static void its_files_are_its_own_and_a_lost_parent_does_not_end_it(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(mask_case), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +271,10 @@ int main(void)
         cmocka_unit_test(only_the_first_report_counts),
         cmocka_unit_test(the_parent_reports_to_nobody),
         cmocka_unit_test(standard_descriptors_go_to_the_log),
+        cmocka_unit_test(what_is_lacking_is_told),
+        cmocka_unit_test(a_log_that_cannot_be_written_to_is_an_error),
+        cmocka_unit_test(a_signal_loses_no_report),
+        cmocka_unit_test(its_files_are_its_own_and_a_lost_parent_does_not_end_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

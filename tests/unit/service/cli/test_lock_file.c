@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "faults/fault.h"
 #include "unit/service/cli/lock_fixture.h"
 
 static void refuses_a_symbolic_link(void **state)
@@ -140,6 +141,63 @@ static void two_never_hold_it(void **state)
     }
 }
 
+/* What cannot be opened, asked or locked is an error of its own, and nothing stays open. */
+static void an_error_of_the_file_is_told_and_leaves_nothing(void **state)
+{
+    static const struct {
+        const char *call;
+        uint64_t n;
+        int error, rc;
+    } faults[] = {{"open", 1, EMFILE, -EMFILE}, /* of the directory, */
+                  {"open", 2, EMFILE, -EMFILE}, /* and of the file */
+                  {"fcntl", 1, ENOLCK, -ENOLCK},
+                  {"fcntl", 1, EACCES, -EAGAIN}};
+    struct fixture *f = *state;
+    struct lock lock;
+    pid_t holder;
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        uint32_t descriptors = fault_open_descriptors();
+        fault_arm_call(faults[i].call, faults[i].n, faults[i].error);
+        int rc = lock_acquire(f->path, &lock, &holder);
+        fault_disarm();
+        assert_int_equal(rc, faults[i].rc);
+        assert_int_equal(fault_open_descriptors(), descriptors);
+    }
+    assert_int_equal(lock_acquire(f->path, &lock, &holder), 0); /* nobody holds it */
+    lock_release(&lock);
+}
+
+static void a_path_without_a_directory_is_no_lock(void **state)
+{
+    struct lock lock;
+    pid_t holder;
+    (void)state;
+    assert_int_equal(lock_acquire("lock", &lock, &holder), -EINVAL);
+}
+
+/* Network file systems: the file's own lock has to do. */
+static void without_locks_of_directories_the_file_is_locked(void **state)
+{
+    struct fixture *f = *state;
+    struct lock lock;
+    pid_t holder = 0;
+    fault_arm_call("flock", 0, EOPNOTSUPP);
+    assert_int_equal(lock_acquire(f->path, &lock, &holder), 0);
+    fault_disarm();
+    pid_t child = fork();
+    if (child == 0) {
+        struct lock other;
+        fault_arm_call("flock", 0, EOPNOTSUPP);
+        _exit(lock_acquire(f->path, &other, &holder) == -EAGAIN && holder == LOCK_HOLDER_UNKNOWN
+                  ? 0
+                  : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    lock_release(&lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +210,11 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(release_spares_a_file_of_somebody_else, setup, teardown),
         cmocka_unit_test_setup_teardown(two_never_hold_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_error_of_the_file_is_told_and_leaves_nothing, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_path_without_a_directory_is_no_lock, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_locks_of_directories_the_file_is_locked, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

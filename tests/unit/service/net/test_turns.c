@@ -297,6 +297,80 @@ static void who_waits_for_credit_saves_no_turns_up(void **state)
     timers_drop_clock(&timers, &time_of_domain);
 }
 
+/* Ports 0 and 1: the first has had a turn and then nothing for a long time, as if it waited for a
+ * full port; the second went on. */
+static void let_the_first_wait(void)
+{
+    begin(2);
+    turns.is_brief = true;
+    ports[0].frame_bytes = ports[1].frame_bytes = 1000;
+    ports[0].left = 1;
+    net_turns_ready(&ports[0].port);
+    while (net_turns_waits(&turns))
+        (void)net_turns_run(&turns);
+    ports[0].left = UINT64_MAX;
+    net_turns_ready(&ports[1].port);
+    run_bytes(UINT64_C(40) << 20);
+    ports[0].taken = ports[1].taken = 0;
+}
+
+/* Who goes on catches up with what it has lost by waiting, but for a MiB at most. */
+static void who_goes_on_catches_up_within_bounds(void **state)
+{
+    (void)state;
+    let_the_first_wait();
+    net_turns_go_on(&ports[0].port);
+    run_bytes(4 << 20);
+    uint64_t lead = ports[0].taken - ports[1].taken;
+    assert_in_range(lead, (1 << 20) - 40000, (1 << 20) + 40000);
+}
+
+static void who_was_idle_does_not_catch_up(void **state)
+{
+    (void)state;
+    let_the_first_wait();
+    net_turns_ready(&ports[0].port);
+    run_bytes(4 << 20);
+    assert_in_range(ports[1].taken + 40000 - ports[0].taken, 0, 80000);
+}
+
+static void who_waits_for_credit_does_not_go_on(void **state)
+{
+    (void)state;
+    begin(1);
+    begin_time();
+    ports[0].frame_bytes = 1000;
+    net_turns_limit(&ports[0].port, 1000, 1000000000, &time_of_domain);
+    net_turns_ready(&ports[0].port);
+    while (net_turns_waits(&turns))
+        (void)net_turns_run(&turns);
+    net_turns_go_on(&ports[0].port);
+    assert_false(net_turns_waits(&turns));
+    net_turns_remove(&ports[0].port);
+    timers_drop_clock(&timers, &time_of_domain);
+}
+
+/* It waited for a port that was full, and which has room again before the turn is over. */
+static uint32_t take_and_go_on(struct net_port *port, uint32_t budget_bytes)
+{
+    net_turns_go_on(port);
+    return fixture_take(port, budget_bytes);
+}
+
+static void who_goes_on_within_its_turn_has_one_place(void **state)
+{
+    (void)state;
+    static const struct net_port_ops ops = {.deliver = fixture_deliver, .take = take_and_go_on};
+    begin(2);
+    for (int i = 0; i < 2; i++) {
+        ports[i].port.ops = &ops;
+        ports[i].frame_bytes = 1000;
+        net_turns_ready(&ports[i].port);
+    }
+    run_bytes(1 << 20);
+    assert_in_range(ports[1].taken + 4000 - ports[0].taken, 0, 8000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +388,10 @@ int main(void)
         cmocka_unit_test(a_rate_counts_in_the_clock_that_it_is_given),
         cmocka_unit_test(a_limit_that_is_lifted_lets_the_port_go_on),
         cmocka_unit_test(who_waits_for_credit_saves_no_turns_up),
+        cmocka_unit_test(who_goes_on_catches_up_within_bounds),
+        cmocka_unit_test(who_was_idle_does_not_catch_up),
+        cmocka_unit_test(who_waits_for_credit_does_not_go_on),
+        cmocka_unit_test(who_goes_on_within_its_turn_has_one_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
