@@ -205,6 +205,7 @@ $(OUT)/tests/test_xenbus_back $(OUT)/tests/test_xenbus_back_odd: WRAP := xs_loca
 $(OUT)/tests/test_operations $(OUT)/tests/test_operations_barrier $(OUT)/tests/test_operations_indirect \
 $(OUT)/tests/test_operations_trace $(OUT)/tests/test_vbd_ring_linger: WRAP := block_submit block_cancel
 $(OUT)/tests/test_dom0_attach $(OUT)/tests/test_dom0_attach_export: WRAP := control_answer
+$(OUT)/tests/test_placement: WRAP := irq_count_now irq_count_cpu
 $(OUT)/tests/test_dom0_domains_ops: WRAP := control_drop_domain
 $(OUT)/tests/test_cpu_limit_unified $(OUT)/tests/test_cpu_limit_first: WRAP := fopen access rmdir
 

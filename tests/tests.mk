@@ -157,7 +157,7 @@ FAULT_CALLS := malloc calloc realloc aligned_alloc posix_memalign strdup asprint
 	io_uring_register_files_update \
 	io_uring_submit_and_wait getline __getdelim read write pread send recv sendmsg recvmsg connect poll epoll_wait \
 	nanosleep waitpid syscall \
-	fstat stat ioctl timerfd_settime sigprocmask getrandom flock fcntl pwrite open_memstream fmemopen bind \
+	fstat fstatfs stat statx ioctl timerfd_settime sigprocmask getrandom flock fcntl pwrite open_memstream fmemopen bind \
 	listen getsockopt unlink realpath io_uring_submit
 FAULT_LDFLAGS := $(foreach call,$(FAULT_CALLS),-Wl,--wrap=$(call))
 FAULT_PARTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/faults/test_%,$(wildcard tests/faults/*.c)))

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #ifdef HAVE_LIBURING
 #include <liburing.h>
@@ -35,6 +36,9 @@
 
 NAMED(int, fstat, (int fd, struct stat *status), (fd, status), -1)
 NAMED(int, stat, (const char *path, struct stat *status), (path, status), -1)
+NAMED(int, fstatfs, (int fd, struct statfs *status), (fd, status), -1)
+NAMED(int, statx, (int fd, const char *path, int flags, unsigned int mask, struct statx *status),
+      (fd, path, flags, mask, status), -1)
 NAMED(int, unlink, (const char *path), (path), -1)
 NAMED(int, flock, (int fd, int operation), (fd, operation), -1)
 NAMED(char *, realpath, (const char *path, char *out), (path, out), NULL)

@@ -203,6 +203,30 @@ static void who_wants_to_hears_of_what_the_disk_cannot_do(void **state)
     block_client_close(&deaf);
 }
 
+static void what_waits_for_a_token_counts_as_waiting(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(block_client_set_scale(&f->client[0], (struct tdf){2, 1}), 0);
+    for (uint32_t i = 0; i < DEPTH + 3; i++)
+        (void)submit(f, 0, i, 40 * i);
+    assert_int_equal(block_client_load(&f->client[0]).turn, DEPTH + 3);
+    assert_int_equal(block_client_load(&f->client[1]).turn, 0);
+}
+
+/* The device asks in one place for all its clients. */
+static void each_client_is_traced_on_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct device *device = f->fake.device;
+    block_client_trace(&f->client[0], true);
+    block_client_trace(&f->client[1], true);
+    assert_int_equal(device->tracers, 2);
+    block_client_trace(&f->client[0], false);
+    assert_int_equal(device->tracers, 1);
+    block_client_trace(&f->client[1], false);
+    assert_int_equal(device->tracers, 0);
+}
+
 int main(void)
 {
 #define CLIENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -216,6 +240,8 @@ int main(void)
         CLIENT_TEST(the_load_says_what_waits_where),
         CLIENT_TEST(a_client_has_waited_if_a_turn_was_over_without_it),
         CLIENT_TEST(who_wants_to_hears_of_what_the_disk_cannot_do),
+        CLIENT_TEST(what_waits_for_a_token_counts_as_waiting),
+        CLIENT_TEST(each_client_is_traced_on_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

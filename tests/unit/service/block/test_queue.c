@@ -2,6 +2,7 @@
 /* queue: from requests to data. */
 #include <errno.h>
 
+#include "splitdom/trace.h"
 #include "unit/service/block/queue_fixture.h"
 
 static int setup_4k(void **state)
@@ -210,6 +211,32 @@ static void an_answer_from_the_cache_has_no_time_of_a_disk(void **state)
     assert_int_equal(hit->request.due_ns, 0);
 }
 
+static void a_traced_request_has_a_time_for_each_stage(void **state)
+{
+    uint64_t at_ns[TRACE_STAGES] = {0};
+    (void)state;
+    block_client_trace(&f->client[0], true);
+    struct ask *a = fill(0, 7, 1);
+    a->request.at_ns = at_ns;
+    put_ask(a, 0);
+    assert_int_equal(at_ns[TRACE_PICKED], 0);
+    (void)read_one(1, 1, 9, 1); /* which nobody traces */
+    assert_int_equal(device_dispatch(f->device, 0), 2);
+    assert_int_not_equal(at_ns[TRACE_PICKED], 0);
+    assert_true(at_ns[TRACE_SENT] >= at_ns[TRACE_PICKED]);
+    assert_int_equal(at_ns[TRACE_COMPLETED], 0);
+    fake_disk_complete_all(f->disk, 0);
+    assert_true(is_served(a) && is_served(&f->ask[1]));
+    block_client_trace(&f->client[0], false);
+    memset(at_ns, 0, sizeof(at_ns)); /* nobody traces any more: nobody looks */
+    a = fill(2, 11, 1);
+    a->request.at_ns = at_ns;
+    put_ask(a, 0);
+    assert_int_equal(device_dispatch(f->device, 0), 1);
+    assert_int_equal(at_ns[TRACE_PICKED], 0);
+    fake_disk_complete_all(f->disk, 0);
+}
+
 int main(void)
 {
 #define QUEUE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -226,6 +253,7 @@ int main(void)
         QUEUE_TEST(reads_may_end_in_any_order),
         QUEUE_TEST(the_depth_is_kept),
         QUEUE_TEST(a_turn_finds_what_came_into_the_cache_while_it_waited),
+        QUEUE_TEST(a_traced_request_has_a_time_for_each_stage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 
 #include "fakes/fake_machine.h"
 #include "service/dom0/domain_devices.h"
+#include "unit/service/net/net_fixture.h"
 
 enum { PAGES = 64 };
 
@@ -141,6 +142,37 @@ static void a_domain_takes_its_vifs_along(void **state)
     assert_string_equal(node("/local/domain/0/backend/vif/1/0"), "(none)");
 }
 
+/* While disks are at work, and shortly after: they are looked at between every few frames. */
+static void frames_give_way_to_disks_that_are_at_work(void **state)
+{
+    const uint64_t now_ns = UINT64_C(1) << 40;
+    struct fixture_port port;
+    (void)state;
+    boot(0);
+    struct dom0 *d = machine.dom0;
+    assert_int_equal(dom0_network_run(d, now_ns), 0); /* nothing is to be handed in */
+    fixture_init(&port, "vif", 256);
+    port.frame_bytes = 1000;
+    port.left = UINT64_MAX;
+    net_turns_add(&d->vifs.net.turns, &port.port);
+    net_turns_ready(&port.port);
+    d->worker.hurries = false;
+    assert_int_equal(dom0_network_run(d, now_ns), 1);
+    assert_in_range(port.taken, NET_TURNS_BRIEF_MAX_BYTES + 2000, NET_TURNS_MAX_BYTES + 2000);
+    assert_false(d->worker.hurries);
+    d->disks_busy_ns = now_ns - 999999; /* less than a millisecond ago */
+    port.taken = 0;
+    assert_int_equal(dom0_network_run(d, now_ns), 1);
+    assert_in_range(port.taken, 1, NET_TURNS_BRIEF_MAX_BYTES + 2000);
+    assert_true(d->worker.hurries);
+    d->worker.hurries = false;
+    assert_int_equal(dom0_network_run(d, now_ns + 1), 1);
+    assert_false(d->worker.hurries);
+    assert_int_equal(d->disks_looked_ns, now_ns + 1); /* none is at work */
+    assert_int_equal(d->disks_busy_ns, now_ns - 999999);
+    net_turns_remove(&port.port);
+}
+
 #define ON_MACHINE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -151,6 +183,7 @@ int main(void)
         ON_MACHINE(a_vif_comes_and_goes),
         ON_MACHINE(what_cannot_be_leaves_nothing),
         ON_MACHINE(a_domain_takes_its_vifs_along),
+        ON_MACHINE(frames_give_way_to_disks_that_are_at_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

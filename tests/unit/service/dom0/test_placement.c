@@ -5,9 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/irq_count.h"
+#include "faults/fault.h"
 #include "service/dom0/placement.h"
 
 #define MS UINT64_C(1000000)
@@ -152,6 +156,116 @@ static void is_reviewed_ten_times_a_second_and_by_many_requests(void **state)
     assert_runs_on(&at_start);
 }
 
+/* ---- a disk whose interrupts come where the test says: linked in place of irq_count.c's --------
+ */
+
+int __wrap_irq_count_now(struct irq_count *out);
+int __wrap_irq_count_cpu(const struct irq_count *before, const struct irq_count *after,
+                         uint64_t events, uint32_t *irq);
+
+static struct {
+    int cpu[2]; /* of the completions of the first and the second reader */
+    uint32_t irq[2];
+    int reader[2];
+    int count;
+} disk;
+
+int __wrap_irq_count_now(struct irq_count *out)
+{
+    *out = (struct irq_count){0};
+    return 0;
+}
+
+int __wrap_irq_count_cpu(const struct irq_count *before, const struct irq_count *after,
+                         uint64_t events, uint32_t *irq)
+{
+    (void)before, (void)after;
+    assert_int_equal(events, 8);
+    assert_true(disk.count < 2);
+    disk.reader[disk.count] = sched_getcpu();
+    *irq = disk.irq[disk.count];
+    return disk.cpu[disk.count++];
+}
+
+/* What auto finds on such a disk. */
+static struct placement look(int first_cpu, int last_cpu, uint32_t first_irq, uint32_t last_irq)
+{
+    struct image image = {.fd = memfd_create("image", MFD_CLOEXEC),
+                          .size_bytes = 1 << 20,
+                          .block_size_bytes = 512,
+                          .memory_align_bytes = 512};
+    struct placement p;
+    if (CPU_COUNT(&at_start) < 2)
+        skip();
+    disk.cpu[0] = first_cpu;
+    disk.cpu[1] = last_cpu;
+    disk.irq[0] = first_irq;
+    disk.irq[1] = last_irq;
+    disk.count = 0;
+    assert_int_equal(ftruncate(image.fd, 1 << 20), 0);
+    assert_int_equal(placement_init(&p, PLACEMENT_AUTO, &image), 0);
+    close(image.fd);
+    return p;
+}
+
+static int last_cpu(void)
+{
+    int cpu = CPU_SETSIZE - 1;
+    while (cpu > 0 && !CPU_ISSET((size_t)cpu, &at_start))
+        cpu--;
+    return cpu;
+}
+
+static void auto_goes_where_completions_come_whoever_reads(void **state)
+{
+    (void)state;
+    const int cpus[] = {first_cpu(), last_cpu()};
+    for (int i = 0; i < 2; i++) {
+        cpu_set_t home = only(cpus[i]);
+        struct placement p = look(cpus[i], cpus[i], 30, 30);
+        assert_int_equal(disk.count, 2);
+        assert_int_equal(disk.reader[0], first_cpu()); /* from far apart */
+        assert_int_equal(disk.reader[1], last_cpu());
+        assert_int_equal(p.home, cpus[i]);
+        assert_true(p.at_home);
+        assert_int_equal(p.irq, 30);
+        assert_runs_on(&home);
+        assert_int_equal(sched_setaffinity(0, sizeof(at_start), &at_start), 0);
+    }
+}
+
+static void a_disk_without_one_cpu_leaves_everything_as_it_is(void **state)
+{
+    (void)state;
+    int first = first_cpu(), last = last_cpu();
+    const struct {
+        int cpu[2];
+        uint32_t irq[2];
+    } disks[] = {{{first, last}, {30, 30}},    /* each CPU has its own queue, */
+                 {{first, first}, {30, 31}},   /* or interrupt */
+                 {{-ENOENT, first}, {30, 30}}, /* nobody knows */
+                 {{first, -ENOENT}, {30, 30}},
+                 {{CPU_SETSIZE - 1, CPU_SETSIZE - 1}, {30, 30}}}; /* one that we may not use */
+    for (size_t i = 0; i < sizeof(disks) / sizeof(disks[0]); i++) {
+        struct placement p =
+            look(disks[i].cpu[0], disks[i].cpu[1], disks[i].irq[0], disks[i].irq[1]);
+        assert_int_equal(p.home, PLACEMENT_ANY);
+        assert_false(p.at_home);
+        assert_runs_on(&at_start);
+    }
+}
+
+static void without_memory_auto_leaves_everything_as_it_is(void **state)
+{
+    (void)state;
+    fault_arm_call("posix_memalign", 1, ENOMEM);
+    struct placement p = look(first_cpu(), first_cpu(), 30, 30);
+    fault_disarm();
+    assert_int_equal(disk.count, 0);
+    assert_int_equal(p.home, PLACEMENT_ANY);
+    assert_runs_on(&at_start);
+}
+
 #define placed_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -165,6 +279,9 @@ int main(void)
         placed_test(auto_without_an_answer_leaves_everything_as_it_is),
         placed_test(hits_let_it_go_and_misses_bring_it_back),
         placed_test(is_reviewed_ten_times_a_second_and_by_many_requests),
+        placed_test(auto_goes_where_completions_come_whoever_reads),
+        placed_test(a_disk_without_one_cpu_leaves_everything_as_it_is),
+        placed_test(without_memory_auto_leaves_everything_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
