@@ -26,10 +26,9 @@ static size_t domain_prefix_len(const char *path)
     return len + sign + digits + 1;
 }
 
+/* It begins with a slash. */
 static bool is_valid_absolute(const char *path, size_t len, uint32_t path_bytes)
 {
-    if (path[0] != '/')
-        return false;
     if (len == 1)
         return true;
     if (path[len - 1] == '/' || len - domain_prefix_len(path) > path_bytes)
@@ -80,7 +79,7 @@ size_t xs_path_ancestor_len(const char *path, uint32_t levels)
 {
     size_t len = strlen(path);
     for (; levels > 0 && len > 1; levels--) {
-        while (len > 1 && path[len - 1] != '/')
+        while (path[len - 1] != '/')
             len--;
         len -= len > 1;
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fakes/xs_peer.h"
+#include "faults/fault_walk.h"
 #include "xenstore/server/xs_local.h"
 #include "xenstore/server/xs_ring.h"
 #include "xenstore/xs_client.h"
@@ -293,6 +294,81 @@ static void test_transaction_number_zero(void **state)
     assert_int_equal(xs_client_transaction_start(f->client, &tx), -EPROTO);
 }
 
+static int begin_and_end(void *arg)
+{
+    struct fixture *f = arg;
+    struct xs_client *client;
+    int rc = xs_client_create(&f->page, &ops, f, &client);
+    if (rc == 0)
+        xs_client_destroy(client);
+    return rc;
+}
+
+static void test_without_memory_there_is_no_client(void **state)
+{
+    assert_int_equal(fault_walk(begin_and_end, *state), 1);
+}
+
+static void test_without_memory_for_an_event_all_ends(void **state)
+{
+    struct fixture *f = *state;
+    char path[64], token[16];
+    f->lie = lie_flood; /* an event, as the store sends them */
+    fault_arm_call("malloc", 1, ENOMEM);
+    assert_int_equal(xs_client_next_event(f->client, 1000, path, 64, token, 16), -ENOMEM);
+    assert_string_equal(fault_disarm(), "malloc");
+    assert_int_equal(xs_client_next_event(f->client, 1000, path, 64, token, 16), -ENOMEM);
+}
+
+static void test_equal_events_are_merged(void **state)
+{
+    struct fixture *f = *state;
+    char path[64], token[16];
+    const struct xsd_sockmsg hdr = {XS_WATCH_EVENT, 0, 0, 4};
+    put_reply(f, hdr, "p\0t", 4);
+    put_reply(f, hdr, "p\0u", 4);
+    put_reply(f, hdr, "p\0t", 4);
+    assert_int_equal(xs_client_write(f->client, 0, "k", ""), 0); /* takes them all in */
+    assert_int_equal(xs_client_next_event(f->client, 1000, path, 64, token, 16), 0);
+    assert_string_equal(token, "t");
+    assert_int_equal(xs_client_next_event(f->client, 1000, path, 64, token, 16), 0);
+    assert_string_equal(token, "u");
+    assert_int_equal(xs_client_next_event(f->client, 1000, path, 64, token, 16), -ENOTCONN);
+}
+
+static void test_an_answer_instead_of_an_event_ends_all(void **state)
+{
+    struct fixture *f = *state;
+    char path[64], token[16];
+    f->lie = lie_early;
+    assert_int_equal(xs_client_next_event(f->client, 1000, path, 64, token, 16), -EPROTO);
+    assert_int_equal(xs_client_write(f->client, 0, "k", ""), -EPROTO);
+}
+
+static void test_a_value_with_a_nul_is_no_text(void **state)
+{
+    struct fixture *f = *state;
+    struct xs_peer dom0;
+    char text[8];
+    xs_peer_open(&dom0, f->server, 0);
+    xs_peer_call(&dom0, XS_WRITE, 0, "/local/domain/1/k\0a\0b", 21);
+    assert_int_equal(xs_client_read(f->client, 0, "k", text, sizeof(text)), -EINVAL);
+}
+
+/* The page is mapped elsewhere, and who waits has another context. */
+static void test_a_client_moves_with_its_page(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture elsewhere = *f;
+    xs_ring_init(&f->page);
+    f->page.req_prod = f->page.req_cons = 77; /* where it was before: not the protocol's */
+    xs_client_move(f->client, &elsewhere.page, &elsewhere);
+    assert_int_equal(xs_client_write(f->client, 0, "k", ""), 0);
+    assert_int_equal(f->notified, 0);
+    assert_true(elsewhere.notified > 0);
+    assert_int_equal(f->page.req_prod, 77);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +380,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_lying_store, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reply_before_the_request, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transaction_number_zero, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_there_is_no_client, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_for_an_event_all_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_equal_events_are_merged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_answer_instead_of_an_event_ends_all, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_value_with_a_nul_is_no_text, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_client_moves_with_its_page, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

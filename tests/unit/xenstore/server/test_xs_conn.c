@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fakes/xs_three.h"
+#include "faults/fault_walk.h"
 #include "xenstore/server/xs_server_private.h"
 
 static struct xs_server *server;
@@ -321,6 +322,34 @@ static void test_reset_leaves_nothing(void **state)
     xs_peer_expect_error(&one, "EACCES");
 }
 
+static int open_and_close(void *arg)
+{
+    struct xs_conn *conn;
+    int rc = xs_conn_open(arg, 1, false, &ops, NULL, &conn);
+    if (rc == 0)
+        xs_conn_close(conn);
+    return rc;
+}
+
+static void test_without_memory_there_is_no_connection(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(open_and_close, server) >= 1);
+}
+
+static void test_requests_wait_until_they_are_served(void **state)
+{
+    (void)state;
+    struct xs_peer peer;
+    xs_peer_open(&peer, server, 0);
+    assert_false(xs_conn_has_requests(peer.conn));
+    xs_peer_send(&peer, XS_READ, 0, "/tool", 6);
+    assert_true(xs_conn_has_requests(peer.conn));
+    xs_peer_run(server);
+    assert_false(xs_conn_has_requests(peer.conn));
+    xs_conn_close(peer.conn);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +370,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_usage_is_counted_by_domain, xs_three_setup,
                                         xs_three_teardown),
         cmocka_unit_test_setup_teardown(test_reset_leaves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_there_is_no_connection, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_requests_wait_until_they_are_served, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

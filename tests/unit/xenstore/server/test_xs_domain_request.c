@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "fakes/xs_three.h"
+#include "faults/fault.h"
 
 static int setup(void **state)
 {
@@ -197,6 +198,28 @@ static void test_quotas_bind(void **state)
     EXPECT(&f->dom0, XS_GET_QUOTA, "1\0outstanding", "20");
 }
 
+static void test_a_path_is_of_a_domain(void **state)
+{
+    struct xs_three *f = *state;
+    xs_peer_call(&f->dom0, XS_IS_DOMAIN_INTRODUCED, 0, "1", 1); /* without its NUL */
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+    xs_peer_ask(&f->dom0, XS_GET_DOMAIN_PATH, 0, "1\0002");
+    xs_peer_expect_error(&f->dom0, "EINVAL");
+}
+
+static void test_without_memory_a_domain_gets_no_limits_of_its_own(void **state)
+{
+    struct xs_three *f = *state;
+    xs_peer_send(&f->dom0, XS_SET_QUOTA, 0, "1\0nodes\0007", sizeof("1\0nodes\0007"));
+    fault_arm(1, FAULT_ONCE);
+    xs_peer_run(f->server);
+    assert_non_null(fault_disarm());
+    assert_true(xs_peer_take(&f->dom0));
+    xs_peer_expect_error(&f->dom0, "ENOMEM");
+    xs_peer_ask(&f->dom0, XS_SET_QUOTA, 0, "1\0nodes\0007");
+    xs_peer_expect_ok(&f->dom0, XS_SET_QUOTA);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +232,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_features, setup, xs_three_teardown),
         cmocka_unit_test_setup_teardown(test_quotas, setup, xs_three_teardown),
         cmocka_unit_test_setup_teardown(test_quotas_bind, setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_a_path_is_of_a_domain, setup, xs_three_teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_a_domain_gets_no_limits_of_its_own,
+                                        setup, xs_three_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "fakes/xs_peer.h"
+#include "faults/fault_walk.h"
 #include "xenstore/server/xs_local.h"
 
 static struct xs_server *server;
@@ -151,6 +152,88 @@ static void test_special_watches(void **state)
     assert_int_equal(xs_local_watch(server, "@other", hear, &heard, &heard.watch), -EINVAL);
 }
 
+/* Nodes that a path makes on its way have no value. */
+static void test_a_node_without_a_value_is_no_number(void **state)
+{
+    (void)state;
+    char text[4] = "old";
+    uint64_t n = 5;
+    assert_int_equal(xs_local_write(server, "/above/below", "1"), 0);
+    assert_int_equal(xs_local_read_u64(server, "/above", 100, &n), -EINVAL);
+    assert_int_equal(n, 5);
+    assert_int_equal(xs_local_read(server, "/above", text, sizeof(text)), 0);
+    assert_string_equal(text, "");
+}
+
+static int write_value(void *arg)
+{
+    char text[8];
+    (void)arg;
+    int rc = xs_local_write(server, "/m/a", "value");
+    assert_int_equal(xs_local_read(server, "/m/a", text, sizeof(text)), rc < 0 ? -ENOENT : 5);
+    if (rc == 0 && (rc = xs_local_rm(server, "/m")) < 0)
+        assert_int_equal(xs_local_rm(server, "/m"), 0);
+    return rc;
+}
+
+static void test_without_memory_nothing_is_written(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(write_value, NULL) >= 3);
+}
+
+static void test_without_memory_nothing_is_given_away(void **state)
+{
+    static const char *const one[] = {"n1"};
+    (void)state;
+    assert_int_equal(xs_server_introduce(server, 1), 0);
+    assert_int_equal(xs_local_write(server, "/m", ""), 0);
+    fault_arm(1, FAULT_ONCE);
+    assert_int_equal(xs_local_set_perms(server, "/m", one, 1), -ENOMEM);
+    assert_non_null(fault_disarm());
+    assert_int_equal(xs_server_nodes(server, 1), 0);
+}
+
+static int watch_once(void *arg)
+{
+    struct heard heard = {0};
+    (void)arg;
+    int rc = xs_local_watch(server, "/w", hear, &heard, &heard.watch);
+    if (rc < 0)
+        return rc;
+    xs_server_run(server, 10);
+    xs_local_write(server, "/w/a", "1");
+    xs_server_run(server, 10);
+    assert_int_equal(heard.calls, 2);
+    xs_local_unwatch(heard.watch);
+    return 0;
+}
+
+static void test_without_memory_no_watch_is_set(void **state)
+{
+    (void)state;
+    fault_arm_call("calloc", 1, ENOMEM);
+    assert_int_equal(watch_once(NULL), -ENOMEM);
+    assert_non_null(fault_disarm());
+    assert_int_equal(watch_once(NULL), 0);
+}
+
+/* What cannot be named for lack of memory is reported as a change of the watched path. */
+static void test_without_memory_a_watch_hears_of_its_own_path(void **state)
+{
+    struct heard heard = {0};
+    (void)state;
+    assert_int_equal(xs_local_watch(server, "/w", hear, &heard, &heard.watch), 0);
+    xs_server_run(server, 10);
+    fault_arm_call("strdup", 2, ENOMEM); /* the first is of the change itself */
+    assert_int_equal(xs_local_write(server, "/w/a", "1"), 0);
+    assert_string_equal(fault_disarm(), "strdup");
+    xs_server_run(server, 10);
+    assert_int_equal(heard.calls, 2);
+    assert_string_equal(heard.path, "/w");
+    xs_local_unwatch(heard.watch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +243,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_watch_is_called_from_run_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unwatch_from_the_callback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_special_watches, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_node_without_a_value_is_no_number, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_nothing_is_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_nothing_is_given_away, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_no_watch_is_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_a_watch_hears_of_its_own_path, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

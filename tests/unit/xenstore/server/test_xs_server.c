@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "fakes/xs_peer.h"
+#include "faults/fault_walk.h"
 #include "xenstore/server/xs_local.h"
 
 static struct xs_server *server;
@@ -234,6 +235,96 @@ static void test_a_domain_that_is_disconnected_keeps_its_home(void **state)
     assert_int_equal(xs_server_introduce(server, 1), 0);
 }
 
+static int begin_and_end(void *arg)
+{
+    struct xs_server *another;
+    (void)arg;
+    int rc = xs_server_create(NULL, &another);
+    if (rc == 0)
+        xs_server_destroy(another);
+    return rc;
+}
+
+static void test_without_memory_there_is_no_store(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(begin_and_end, NULL) > 10);
+}
+
+/* Memory is short for the nth call while the domain ends, and for one while the next one comes. */
+static bool is_cleaned_up_later(uint64_t n)
+{
+    struct xs_peer dom0;
+    char text[8];
+    xs_local_write(server, "/local/domain/1/device", "");
+    xs_local_write(server, "/shared/of-one", "");
+    set_perms("/shared/of-one", "n1", NULL);
+    xs_peer_open(&dom0, server, 0);
+    uint32_t tx = xs_peer_begin(&dom0); /* a snapshot: every change is a copy */
+    fault_arm(n, FAULT_ONCE);
+    xs_server_release(server, 1);
+    const bool has_failed = fault_disarm() != NULL;
+    fault_arm(1, FAULT_ONCE);
+    int rc = xs_server_introduce(server, 1);
+    fault_disarm();
+    if (rc < 0) {
+        assert_true(has_failed);
+        assert_int_equal(rc, -ENOMEM);
+        assert_int_equal(xs_server_introduce(server, 1), 0);
+    }
+    assert_int_equal(xs_local_read(server, "/local/domain/1", text, 8), -ENOENT);
+    assert_int_equal(xs_local_read(server, "/shared/of-one", text, 8), -ENOENT);
+    assert_int_equal(xs_server_nodes(server, 1), 0);
+    assert_int_equal(xs_server_check(server), 0);
+    (void)tx;
+    xs_conn_close(dom0.conn);
+    return has_failed;
+}
+
+static void test_what_memory_was_too_short_for_is_removed_later(void **state)
+{
+    (void)state;
+    uint64_t n = 1;
+    while (is_cleaned_up_later(n))
+        n++;
+    assert_true(n > 5);
+}
+
+static void add_line(void *ctx, const char *text)
+{
+    strcat(strcat(ctx, text), ";");
+}
+
+static void test_lines_go_to_the_log_that_was_set(void **state)
+{
+    (void)state;
+    char lines[64] = "";
+    struct xs_peer dom0;
+    xs_server_set_log(server, add_line, lines);
+    xs_peer_open(&dom0, server, 0);
+    xs_peer_ask(&dom0, XS_CONTROL, 0, "print\0hello");
+    assert_string_equal(lines, "hello;");
+}
+
+static void count_call(void *ctx, const char *path)
+{
+    (void)path;
+    ++*(int *)ctx;
+}
+
+static void test_a_call_of_a_local_watch_is_a_step(void **state)
+{
+    (void)state;
+    int calls = 0;
+    struct xs_local_watch *one, *two;
+    assert_int_equal(xs_local_watch(server, "/one", count_call, &calls, &one), 0);
+    assert_int_equal(xs_local_watch(server, "/two", count_call, &calls, &two), 0);
+    assert_true(xs_server_run(server, 1));
+    assert_int_equal(calls, 1);
+    assert_false(xs_server_run(server, 1));
+    assert_int_equal(calls, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +342,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_old_snapshot_brings_nothing_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_domain_that_is_disconnected_keeps_its_home, setup,
                                         teardown),
+        cmocka_unit_test(test_without_memory_there_is_no_store),
+        cmocka_unit_test_setup_teardown(test_what_memory_was_too_short_for_is_removed_later, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_lines_go_to_the_log_that_was_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_call_of_a_local_watch_is_a_step, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,16 @@ static void test_siblings_are_in_order(void **state)
     b->right = c;
 }
 
+/* The count of a node that is not the first of its siblings. */
+static void test_counts_of_siblings(void **state)
+{
+    (void)state;
+    struct xs_node *a = xs_tree_find(&tree, "/a");
+    a->siblings++;
+    expect_fault();
+    a->siblings--;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +142,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_line_is_no_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_list_of_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_siblings_are_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts_of_siblings, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "xenstore/tree/xs_names.h"
 
 enum { COUNT = 3000, TEXT_SIZE = 64 * 1024 };
@@ -170,6 +171,50 @@ static void test_each(void **state)
     assert_int_equal(count, 2);
 }
 
+static void test_each_of_all(void **state)
+{
+    (void)state;
+    int count = 0;
+    assert_int_equal(xs_names_add(&names, 1, "a", 1), 0);
+    assert_int_equal(xs_names_add(&names, 2, "c", 1), 0);
+    assert_int_equal(xs_names_each(names, stop_at_b, &count), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(xs_names_each(NULL, stop_at_b, &count), 0);
+}
+
+/* Additions to a list of its own, to a shared one, and copies before removals. */
+static int change_lists(void *arg)
+{
+    struct xs_names *list = NULL, *snapshot = NULL;
+    char name[300];
+    int rc = 0;
+    (void)arg;
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    for (uint64_t i = 1; rc == 0 && i < 20; i++)
+        rc = xs_names_add(&list, i, name, sizeof(name) - 1);
+    const uint64_t bytes = xs_names_bytes(list);
+    if (rc == 0) {
+        snapshot = xs_names_ref(list);
+        rc = xs_names_own(&list, 3);
+    }
+    if (rc == 0) {
+        xs_names_remove(&list, 3, name, sizeof(name) - 1);
+        rc = xs_names_add(&list, 20, name, sizeof(name) - 1);
+    }
+    if (snapshot != NULL)
+        assert_int_equal(xs_names_bytes(snapshot), bytes);
+    xs_names_unref(snapshot);
+    xs_names_unref(list);
+    return rc;
+}
+
+static void test_without_memory_no_name_is_added(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(change_lists, NULL) > 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +223,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_listing_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_name_longer_than_a_part, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_each_of_all, setup, teardown),
+        cmocka_unit_test(test_without_memory_no_name_is_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "xenstore/tree/xs_special.h"
 
 static struct xs_specials specials;
@@ -83,12 +84,28 @@ static void test_fires_with_and_without_the_number(void **state)
     xs_watch_index_remove(&watches, &seven);
 }
 
+static int begin_and_end(void *arg)
+{
+    struct xs_specials some;
+    (void)arg;
+    int rc = xs_specials_init(&some);
+    xs_specials_clear(&some);
+    return rc;
+}
+
+static void test_without_memory_there_are_none(void **state)
+{
+    (void)state;
+    assert_int_equal(fault_walk(begin_and_end, NULL), XS_SPECIALS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_may_hear_at_first, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fires_with_and_without_the_number, setup, teardown),
+        cmocka_unit_test(test_without_memory_there_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

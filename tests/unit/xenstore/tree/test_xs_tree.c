@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "xenstore/tree/xs_check.h"
 #include "xenstore/tree/xs_dir.h"
 #include "xenstore/tree/xs_tree.h"
@@ -233,6 +235,110 @@ static void test_every_change_has_a_generation_of_its_own(void **state)
     assert_int_equal(f->tree.root->generation, last + 5);
 }
 
+struct versions {
+    struct xs_tree now, before;
+    uint64_t generation;
+    struct xs_perms *perms[12]; /* of domain 1 and so on */
+};
+
+static int make(struct versions *v, struct xs_tree *tree, const char *path, int owner)
+{
+    uint32_t before, missing;
+    xs_tree_nearest(tree, path, &before);
+    int rc = xs_tree_create(tree, path, v->perms[owner], NULL, &v->generation);
+    xs_tree_nearest(tree, path, &missing);
+    assert_int_equal(missing, rc < 0 ? before : 0);
+    return rc;
+}
+
+/* Each kind of change of a version that shares everything with another. */
+static int change(struct versions *v)
+{
+    char path[16];
+    int rc = xs_tree_init(&v->now, &v->generation);
+    for (int owner = 1; rc == 0 && owner < 8; owner++) { /* with Dom0 as many as the first table */
+        snprintf(path, sizeof(path), "/%d/a", owner);
+        rc = make(v, &v->now, path, owner);
+    }
+    if (rc == 0)
+        rc = xs_tree_set_perms(&v->now, "/1/a", v->perms[8], &v->generation);
+    if (rc == 0)
+        rc = xs_tree_snapshot(&v->now, &v->before);
+    if (rc == 0)
+        rc = make(v, &v->before, "/1/b/c/d", 9); /* a copy has no room for one more owner */
+    if (rc == 0)
+        rc = xs_tree_set_value(&v->now, "/2/a", NULL, &v->generation);
+    if (rc == 0)
+        rc = xs_tree_set_perms(&v->now, "/3/a", v->perms[1], &v->generation);
+    struct xs_node *removed;
+    if (rc == 0 && (rc = xs_tree_remove(&v->now, "/4/a", &v->generation, &removed)) == 0)
+        xs_node_unref(removed);
+    return rc;
+}
+
+static int change_all(void *arg)
+{
+    struct versions *v = arg;
+    v->now = v->before = (struct xs_tree){0};
+    int rc = change(v);
+    if (rc < 0) {
+        assert_int_equal(rc, -ENOMEM);
+        assert_true(v->now.root == NULL || xs_tree_check(&v->now) == 0);
+        assert_true(v->before.root == NULL || xs_tree_check(&v->before) == 0);
+    }
+    xs_tree_clear(&v->before);
+    xs_tree_clear(&v->now);
+    return rc;
+}
+
+static void test_without_memory_a_change_is_none(void **state)
+{
+    struct versions v = {0};
+    (void)state;
+    for (domid_t owner = 1; owner < 12; owner++) {
+        v.perms[owner] = xs_perms_new(1);
+        v.perms[owner]->entry[0] = (struct xs_perm){.domid = owner};
+    }
+    assert_true(fault_walk(change_all, &v) > 50);
+    for (domid_t owner = 1; owner < 12; owner++) {
+        assert_int_equal(v.perms[owner]->refs, 1);
+        xs_perms_unref(v.perms[owner]);
+    }
+}
+
+/* Leaves out what is below "b", or stops at it. */
+struct picky {
+    char paths[64];
+    int answer;
+};
+
+static int pick(void *ctx, const char *path, struct xs_node *node)
+{
+    struct picky *picky = ctx;
+    strcat(picky->paths, path);
+    return strcmp(node->name, "b") == 0 ? picky->answer : 0;
+}
+
+static void test_a_walk_leaves_out_what_it_is_told_to(void **state)
+{
+    struct fixture *f = *state;
+    struct picky picky = {.answer = 1};
+    create(f, "/b/c");
+    create(f, "/d");
+    assert_int_equal(xs_tree_walk(f->tree.root, "/", pick, &picky), 0);
+    assert_string_equal(picky.paths, "//b/d");
+}
+
+static void test_a_walk_stops_where_it_is_told_to(void **state)
+{
+    struct fixture *f = *state;
+    struct picky picky = {.answer = -5};
+    create(f, "/b/c");
+    create(f, "/d");
+    assert_int_equal(xs_tree_walk(f->tree.root, "/", pick, &picky), -5);
+    assert_string_equal(picky.paths, "//b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +352,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_parent_is_there_or_not, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_change_has_a_generation_of_its_own, setup,
                                         teardown),
+        cmocka_unit_test(test_without_memory_a_change_is_none),
+        cmocka_unit_test_setup_teardown(test_a_walk_leaves_out_what_it_is_told_to, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_walk_stops_where_it_is_told_to, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "splitdom/xen/xs_wire.h"
 #include "xenstore/tree/xs_watcher.h"
 
@@ -229,6 +230,60 @@ static void test_relative_and_oversize_paths(void **state)
     EXPECT_NONE();
 }
 
+static void test_a_watch_is_there_until_it_is_removed(void **state)
+{
+    (void)state;
+    add("/a", "t", 0);
+    assert_true(xs_watcher_has(&watcher, "/a", "t"));
+    assert_false(xs_watcher_has(&watcher, "/a", "other"));
+    assert_false(xs_watcher_has(&watcher, "/other", "t"));
+    assert_int_equal(xs_watcher_remove(&watcher, "/a", "t"), 0);
+    assert_false(xs_watcher_has(&watcher, "/a", "t"));
+}
+
+/* Adds a watch on a path of its own, and one on that same path. */
+static int watch_twice(void *arg)
+{
+    (void)arg;
+    int rc = xs_watcher_add(&watcher, "/f", 0, "1", 0);
+    if (rc < 0)
+        return rc;
+    rc = xs_watcher_add(&watcher, "/f", 0, "2", 0);
+    assert_int_equal(xs_watcher_remove(&watcher, "/f", "1"), 0);
+    assert_int_equal(xs_watcher_remove(&watcher, "/f", "2"), rc < 0 ? -ENOENT : 0);
+    assert_int_equal(watcher.count, 0);
+    return rc;
+}
+
+static void test_without_memory_no_watch_is_set(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(watch_twice, NULL) >= 3);
+}
+
+/* All watches are told, and the one that was told last goes meanwhile. */
+static void test_the_next_watch_is_told_when_one_goes(void **state)
+{
+    (void)state;
+    char path[16];
+    add("/w", "one", XS_WATCH_DEPTH_ANY);
+    add("/x", "two", XS_WATCH_DEPTH_ANY);
+    add("/y", "three", XS_WATCH_DEPTH_ANY);
+    EXPECT("/w one", "/x two", "/y three");
+    for (int i = 0; i < 1025; i++) {
+        snprintf(path, sizeof(path), "/w/%d", i);
+        fire(path, XS_MATCH_SUBTREE);
+    }
+    struct xs_watch_message message;
+    for (int i = 0; i < 1025; i++) {
+        assert_true(xs_watcher_next(&watcher, &message));
+        xs_events_put(&watcher.events, 1);
+        assert_string_equal(message.token, "one");
+    }
+    assert_int_equal(xs_watcher_remove(&watcher, "/w", "one"), 0);
+    EXPECT("/x two", "/y three");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +297,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_many_events_are_one_for_each_watch, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_relative_and_oversize_paths, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_watch_is_there_until_it_is_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_memory_no_watch_is_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_next_watch_is_told_when_one_goes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
