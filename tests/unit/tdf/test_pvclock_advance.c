@@ -32,10 +32,23 @@ static void test_advance_is_exact_in_either_direction_of_shift(void **state)
     }
 }
 
+static void test_an_announcement_belongs_to_the_line_of_its_version(void **state)
+{
+    struct vcpu_time_info ti = {0}, value = {.version = 2};
+
+    (void)state;
+    pvclock_publish_begin(&ti, 0);
+    pvclock_publish_slower(&ti, 5);
+    pvclock_publish_end(&ti, &value);
+    assert_int_equal(pvclock_slower(&ti, 2), 5);
+    assert_int_equal(pvclock_slower(&ti, 4), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_advance_is_exact_in_either_direction_of_shift),
+        cmocka_unit_test(test_an_announcement_belongs_to_the_line_of_its_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,6 +230,22 @@ static void test_rate_is_exact_to_its_last_bit(void **state)
     assert_true(rate == fp_from_ns(1000));
 }
 
+static void test_slower_is_the_greater_factor_and_paused_the_slowest(void **state)
+{
+    const struct tdf paused = {0, 1}, one = {1, 1}, two = {2, 1}, half = {1, 2}, also_two = {4, 2};
+
+    (void)state;
+    assert_true(tdf_is_slower(two, one));
+    assert_true(tdf_is_slower(one, half));
+    assert_false(tdf_is_slower(one, two));
+    assert_false(tdf_is_slower(half, one));
+    assert_false(tdf_is_slower(two, also_two));
+    assert_false(tdf_is_slower(also_two, two));
+    assert_true(tdf_is_slower(paused, two));
+    assert_false(tdf_is_slower(two, paused));
+    assert_false(tdf_is_slower(paused, paused));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_a_then_b_equals_ab),
         cmocka_unit_test(test_muldiv_saturates),
         cmocka_unit_test(test_rate_is_exact_to_its_last_bit),
+        cmocka_unit_test(test_slower_is_the_greater_factor_and_paused_the_slowest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "faults/fault.h"
 #include "tdf/counter.h"
 #include "tdf/source.h"
 
@@ -186,6 +187,74 @@ static void test_tsc_measures_from_its_first_sample(void **state)
     assert_int_equal(source.manual_hz, 0); /* nothing of before */
 }
 
+/* Where nothing vouches for the processor's counter, nobody reads it. */
+static void test_real_is_clock_monotonic_where_the_kernel_hides_its_clock(void **state)
+{
+    struct tdf_source source;
+
+    (void)state;
+    fault_arm_call("fopen", 1, EACCES);
+    tdf_source_real(&source);
+    assert_string_equal(fault_disarm(), "fopen");
+    assert_int_equal(source.counter, PVCLOCK_COUNTER_MONOTONIC);
+    assert_int_equal(source.rate_ticks, source.rate_ns);
+}
+
+/* A suspend to disk sets the processor's counter back: the rate stays, and is measured anew. */
+static void test_tsc_that_was_set_back_keeps_its_rate(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample sample;
+
+    (void)state;
+    if (tdf_source_tsc(&source) == -ENOTSUP)
+        skip();
+    const uint64_t rate_ticks = source.rate_ticks, rate_ns = source.rate_ns;
+    source.newer.counter = UINT64_MAX;
+    tdf_source_sample(&source, &sample);
+    assert_int_equal(source.rate_ticks, rate_ticks);
+    assert_int_equal(source.rate_ns, rate_ns);
+    assert_memory_equal(&source.older, &sample, sizeof(sample));
+    assert_memory_equal(&source.newer, &sample, sizeof(sample));
+}
+
+/* After a long time the rate is no longer measured from the first sample on. */
+static void test_tsc_measures_over_a_bounded_span(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample sample;
+
+    (void)state;
+    if (tdf_source_tsc(&source) == -ENOTSUP)
+        skip();
+    const struct tdf_sample first = source.newer;
+    source.newer.monotonic_ns -= 3600 * UINT64_C(1000000000);
+    source.newer.counter /= 2;
+    const struct tdf_sample newer = source.newer;
+    tdf_source_sample(&source, &sample);
+    assert_true(sample.monotonic_ns >= first.monotonic_ns);
+    assert_memory_equal(&source.older, &newer, sizeof(newer));
+    assert_memory_equal(&source.newer, &sample, sizeof(sample));
+}
+
+/* So long ago that the numbers of the rate must be shortened: the quotient stays. */
+static void test_tsc_rate_over_a_long_time_is_the_same(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample sample;
+
+    (void)state;
+    if (tdf_source_tsc(&source) == -ENOTSUP)
+        skip();
+    const uint64_t hour_ns = 3600 * UINT64_C(1000000000);
+    tdf_source_sample(&source, &sample);
+    source.older = (struct tdf_sample){sample.counter - 3 * hour_ns, sample.monotonic_ns - hour_ns};
+    source.newer = sample;
+    tdf_source_sample(&source, &sample);
+    assert_true(source.rate_ns < UINT64_C(1) << 34);
+    assert_in_range(source.rate_ticks * 1000 / source.rate_ns, 2999, 3001);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +268,10 @@ int main(void)
         cmocka_unit_test(test_real_predicts_clock_monotonic),
         cmocka_unit_test(test_tsc_predicts_clock_monotonic),
         cmocka_unit_test(test_tsc_measures_from_its_first_sample),
+        cmocka_unit_test(test_real_is_clock_monotonic_where_the_kernel_hides_its_clock),
+        cmocka_unit_test(test_tsc_that_was_set_back_keeps_its_rate),
+        cmocka_unit_test(test_tsc_measures_over_a_bounded_span),
+        cmocka_unit_test(test_tsc_rate_over_a_long_time_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
