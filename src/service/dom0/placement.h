@@ -38,8 +38,10 @@ int placement_parse(const char *text, int *cpu);
 
 /*
  * Places the calling thread: on a CPU (cpu >= 0), anywhere, or (PLACEMENT_AUTO) where reads of
- * image complete, if there is such a CPU among the allowed ones; finding it takes a few reads.
- * Threads created afterwards inherit the CPU. Errors: -errno of sched_setaffinity for cpu >= 0.
+ * image complete, if there is such a CPU among the allowed ones; finding it takes a few reads. Also
+ * asks the scheduler for short slices, so that Dom0 runs soon after it is woken among others
+ * (sched_setattr(2), without effect before Linux 6.12). Threads created afterwards inherit the CPU,
+ * not the slice. Errors: -errno of sched_setaffinity for cpu >= 0.
  */
 int placement_init(struct placement *p, int cpu, const struct image *image);
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -87,6 +88,39 @@ static void a_number_pins(void **state)
     assert_runs_on(&expected);
     placement_review(&p, 1000 * MS, 1000, 0); /* it was told: nothing to review */
     assert_runs_on(&expected);
+}
+
+/* As the kernel has it; of what the C library may not know. */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
+static struct scheduling scheduling(void)
+{
+    struct scheduling now = {0};
+    if (syscall(SYS_sched_getattr, 0, &now, sizeof(now), 0) < 0)
+        now.policy = SCHED_BATCH; /* forbidden here */
+    now.size = sizeof(now);
+    return now;
+}
+
+static void asks_for_short_slices(void **state)
+{
+    struct placement p;
+    (void)state;
+    struct scheduling before = scheduling();
+    if (before.policy != SCHED_OTHER || before.runtime_ns == 0)
+        skip(); /* not ours to change, or a kernel that has none */
+    assert_int_equal(placement_init(&p, PLACEMENT_ANY, NULL), 0);
+    struct scheduling after = scheduling();
+    assert_int_equal(syscall(SYS_sched_setattr, 0, &before, 0), 0);
+    assert_int_equal(after.runtime_ns, 100000);
+    assert_int_equal(after.policy, before.policy);
+    assert_int_equal(after.nice, before.nice);
 }
 
 static void a_cpu_that_is_not_there_is_an_error(void **state)
@@ -274,6 +308,7 @@ int main(void)
         cmocka_unit_test(parses_words_and_numbers),
         cmocka_unit_test(refuses_other_words),
         placed_test(a_number_pins),
+        placed_test(asks_for_short_slices),
         placed_test(a_cpu_that_is_not_there_is_an_error),
         placed_test(any_leaves_everything_as_it_is),
         placed_test(auto_without_an_answer_leaves_everything_as_it_is),
