@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "faults/fault.h"
 #include "ring/barrier.h"
 #include "service/dom0/clock_change.h"
 #include "tdf/pvclock.h"
@@ -133,6 +134,23 @@ static void another_change_of_mind_ends_the_announcement(void **state)
     assert_int_equal(f->applied, 0);
 }
 
+static void without_a_timer_a_rate_takes_effect_at_once(void **state)
+{
+    static const char *const calls[] = {"timerfd_create", "timerfd_settime", "calloc"};
+    struct fixture *f = *state;
+    uint32_t descriptors = fault_open_descriptors();
+
+    answer(f, 0);
+    for (int i = 0; i < 3; i++) {
+        fault_arm_call(calls[i], 1, ENOMEM);
+        assert_false(clock_change_announce(&f->change, (struct tdf){3, 1}));
+        assert_string_equal(fault_disarm(), calls[i]);
+        assert_int_equal(shown(f), 0);
+        assert_int_equal(fault_open_descriptors(), descriptors);
+    }
+    assert_true(clock_change_announce(&f->change, (struct tdf){3, 1}));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -143,6 +161,8 @@ int main(void)
         TEST(a_line_that_was_made_anew_still_tells_of_it),
         TEST(who_does_not_answer_is_not_waited_for_for_long),
         TEST(another_change_of_mind_ends_the_announcement),
+        cmocka_unit_test_setup_teardown(without_a_timer_a_rate_takes_effect_at_once, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

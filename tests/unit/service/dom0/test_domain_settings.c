@@ -304,6 +304,18 @@ static void a_share_of_the_cpu_is_kept_within_bounds(void **state)
     assert_string_equal(get("cpu-share"), "1/10");
 }
 
+/* As if an administrator had written the node. */
+static void a_domain_may_begin_with_a_weight(void **state)
+{
+    char path[XENBUS_PATH_MAX], value[16];
+    (void)state;
+    assert_int_equal(domain_settings_begin_weight(f->domain, 77), 0);
+    assert_int_equal(f->domain->settings.weight, 77);
+    xenbus_home_path(path, f->domain->domid, "sched/weight");
+    assert_true(xs_local_read(f->domain->host->back.store, path, value, sizeof(value)) > 0);
+    assert_string_equal(value, "77");
+}
+
 int main(void)
 {
 #define SETTINGS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -326,6 +338,7 @@ int main(void)
         SETTINGS_TEST(a_removed_node_comes_back),
         SETTINGS_TEST(a_domain_may_start_with_a_factor),
         SETTINGS_TEST(the_end_of_the_domain_ends_it),
+        SETTINGS_TEST(a_domain_may_begin_with_a_weight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

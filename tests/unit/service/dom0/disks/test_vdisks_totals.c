@@ -93,11 +93,31 @@ static void what_is_gone_counts_on(void **state)
     assert_totals(3100, 2, 3000);
 }
 
+static void caches_of_all_images_add_up(void **state)
+{
+    (void)state;
+    struct vdisks_item *item;
+    assert_int_equal(vdisks_cache_bytes(&vdisks), 0);
+    for (dev_t number = 1; number <= 2; number++) {
+        struct image image = {.fd = open("/dev/null", O_RDWR | O_CLOEXEC),
+                              .path = strdup("/some/image"),
+                              .device = number,
+                              .inode = 1,
+                              .size_bytes = 64 * 512,
+                              .block_size_bytes = 512,
+                              .memory_align_bytes = 512};
+        const struct vdisks_wish wish = {.cache_bytes = 512 * 3 * number};
+        assert_int_equal(vdisks_add(&vdisks, &image, &wish, &item, &why), 0);
+    }
+    assert_int_equal(vdisks_cache_bytes(&vdisks), 512 * 3 + 512 * 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(totals_are_of_all_images_and_devices, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_gone_counts_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(caches_of_all_images_add_up, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
