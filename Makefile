@@ -74,6 +74,9 @@ endif
 ifeq ($(HAVE_SDT),1)
 CPPFLAGS += -DHAVE_SDT=1
 endif
+# Once: otherwise pkg-config is asked for each object.
+CPPFLAGS := $(CPPFLAGS)
+LDLIBS   := $(LDLIBS)
 
 ifeq ($(V),1)
 Q :=
