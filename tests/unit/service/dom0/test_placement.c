@@ -186,6 +186,8 @@ static void is_reviewed_ten_times_a_second_and_by_many_requests(void **state)
     assert_runs_on(&home);
     placement_review(&p, 100 * MS, 63, 0);
     assert_runs_on(&home);
+    placement_review(&p, 199 * MS, 1000, 0); /* a tenth of a second after the last look */
+    assert_runs_on(&home);
     placement_review(&p, 200 * MS, 64, 0); /* the 63 count, too */
     assert_runs_on(&at_start);
 }
