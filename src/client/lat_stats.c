@@ -153,15 +153,13 @@ double lat_stats_stddev(const struct lat_stats *stats)
     return stats->count > 0 ? sqrt(moments.square_sum / moments.count) : 0;
 }
 
-/* How many values, in ascending order, make percent of all; 1..count. */
+/* How many values, in ascending order, make percent of all, which is more than 0; 1..count. */
 static uint64_t rank_of(const struct lat_stats *stats, double percent)
 {
     /* 99.9 % of 1000 must be 999, although 99.9 has no exact binary fraction. */
     double exact = percent / 100 * (double)stats->count;
     double rank = ceil(exact - exact * 1e-14);
 
-    if (rank < 1)
-        return 1;
     return rank < (double)stats->count ? (uint64_t)rank : stats->count;
 }
 

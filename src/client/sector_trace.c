@@ -13,7 +13,7 @@ static int add(struct sector_trace *trace, uint64_t *room, uint64_t sector)
 {
     if (trace->count == *room) {
         uint64_t more = *room == 0 ? 1024 : *room * 2;
-        uint64_t *grown = reallocarray(trace->sectors, more, sizeof(*grown));
+        uint64_t *grown = realloc(trace->sectors, more * sizeof(*grown));
         if (grown == NULL)
             return -ENOMEM;
         trace->sectors = grown;

@@ -11,6 +11,7 @@
 
 #include "base/why.h"
 #include "client/client_options.h"
+#include "faults/fault.h"
 
 enum { ARGUMENTS_MAX = 16 };
 
@@ -253,6 +254,34 @@ static void each_output_is_chosen_alone(void **state)
     assert_refused("--domain-name= 4 100", "--domain-name must not be empty");
 }
 
+static void without_a_random_seed_one_must_be_given(void **state)
+{
+    struct client_options options;
+
+    (void)state;
+    fault_arm_call("getrandom", 1, ENOSYS);
+    assert_int_equal(parse("1 1", &options), -ENOSYS);
+    assert_string_equal(fault_disarm(), "getrandom");
+    assert_non_null(strstr(why.text, "--seed"));
+    fault_arm_call("getrandom", 1, ENOSYS);
+    assert_int_equal(parse("1 1 --seed 5", &options), 0);
+    assert_null(fault_disarm());
+}
+
+/* The pages that a domain has for large requests are no more than they are. */
+static void large_requests_of_many_threads_take_turns(void **state)
+{
+    struct client_options options;
+
+    (void)state;
+    assert_int_equal(parse("64 1 --sectors-per-request 88", &options), 0);
+    assert_int_equal(client_options_ring_depth(&options), 64);
+    assert_int_equal(parse("64 1 --sectors-per-request 1024", &options), 0);
+    assert_int_equal(client_options_ring_depth(&options), CLIENT_LARGE_PAGES * 8 / 1024);
+    assert_int_equal(parse("1 1 --sectors-per-request 1024", &options), 0);
+    assert_int_equal(client_options_ring_depth(&options), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +295,8 @@ int main(void)
         cmocka_unit_test(the_ring_holds_all_that_is_in_flight),
         cmocka_unit_test(the_usage_names_every_option),
         cmocka_unit_test(each_output_is_chosen_alone),
+        cmocka_unit_test(without_a_random_seed_one_must_be_given),
+        cmocka_unit_test(large_requests_of_many_threads_take_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,34 @@ static void a_bucket_counts_its_bounds(void **state)
     }
 }
 
+/* Rounding makes the sum of squares negative here and there, of which there is no root. */
+static void values_that_hardly_differ_have_a_deviation(void **state)
+{
+    (void)state;
+    for (uint64_t ns = 1000000; ns < 8000000; ns += 9973) {
+        struct lat_stats *stats = new_stats();
+        for (int i = 0; i < 99; i++)
+            lat_stats_add(stats, ns);
+        lat_stats_add(stats, ns + 1);
+        assert_true(lat_stats_stddev(stats) >= 0 && lat_stats_stddev(stats) < 1);
+        free(stats);
+    }
+}
+
+static void merging_finds_the_least_and_the_greatest(void **state)
+{
+    (void)state;
+    struct lat_stats *one = new_stats(), *other = new_stats();
+    lat_stats_add(one, 500);
+    lat_stats_add(other, 100);
+    lat_stats_add(other, 900);
+    lat_stats_merge(one, other);
+    assert_int_equal(lat_stats_min(one), 100);
+    assert_int_equal(lat_stats_max(one), 900);
+    free(one);
+    free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +290,8 @@ int main(void)
         cmocka_unit_test(merging_nothing_changes_nothing),
         cmocka_unit_test(buckets_lie_side_by_side),
         cmocka_unit_test(a_bucket_counts_its_bounds),
+        cmocka_unit_test(values_that_hardly_differ_have_a_deviation),
+        cmocka_unit_test(merging_finds_the_least_and_the_greatest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "client/output_file.h"
+#include "faults/fault.h"
 
 struct fixture {
     char directory[64];
@@ -107,6 +108,41 @@ static void removal_spares_a_file_that_took_the_name(void **state)
     close(other);
 }
 
+/* Network file systems may have no locks: a file there is written without. */
+static void a_file_system_without_locks_is_no_obstacle(void **state)
+{
+    struct fixture *f = *state;
+    static const int errors[] = {ENOLCK, EOPNOTSUPP};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+        fault_arm_call("flock", 1, errors[i]);
+        int fd = output_file_open(f->path, false);
+        assert_string_equal(fault_disarm(), "flock");
+        assert_true(fd >= 0);
+        close(fd);
+    }
+}
+
+static void a_lock_that_fails_is_told(void **state)
+{
+    struct fixture *f = *state;
+    fault_arm_call("flock", 1, EIO);
+    assert_int_equal(output_file_open(f->path, false), -EIO);
+    fault_disarm();
+}
+
+/* Whoever held the lock before has removed the file: it is made again, with its name. */
+static void a_file_that_was_removed_meanwhile_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    struct stat status;
+    fault_arm_call("fstat", 2, EIO); /* the look at whether the name is the file's */
+    int fd = output_file_open(f->path, false);
+    assert_string_equal(fault_disarm(), "fstat");
+    assert_true(fd >= 0);
+    assert_int_equal(stat(f->path, &status), 0);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +153,11 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pipe_is_neither_locked_nor_emptied, setup, teardown),
         cmocka_unit_test_setup_teardown(removal_spares_a_file_that_took_the_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_system_without_locks_is_no_obstacle, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_lock_that_fails_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_was_removed_meanwhile_is_made_again, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "client/pace.h"
 
 static void requests_are_due_at_the_rate_from_the_start_on(void **state)
@@ -33,11 +35,22 @@ static void a_sleep_is_in_real_time_and_short(void **state)
     assert_int_equal(pace_sleep_ns(&slow, UINT64_MAX), PACE_SLEEP_MAX_NS);
 }
 
+static void a_sleep_is_sharp_and_not_too_short(void **state)
+{
+    (void)state;
+    pace_sharpen();
+    assert_int_equal(prctl(PR_GET_TIMERSLACK), 1);
+    const uint64_t begin_ns = clock_monotonic_ns();
+    pace_sleep(3000000);
+    assert_true(clock_monotonic_ns() - begin_ns >= 3000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_due_at_the_rate_from_the_start_on),
         cmocka_unit_test(a_sleep_is_in_real_time_and_short),
+        cmocka_unit_test(a_sleep_is_sharp_and_not_too_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "faults/fault_walk.h"
 #include "unit/client/recorder_fixture.h"
 
 enum { ADDS_OF_A_THREAD = 5000 };
@@ -143,6 +144,22 @@ static void discarded_files_are_gone(void **state)
     recorder_discard(NULL);
 }
 
+static int open_and_discard(void *arg)
+{
+    struct fixture *f = arg;
+    int rc = open_recorder(f, true);
+    assert_true((rc < 0) == (f->recorder == NULL));
+    assert_true(rc == 0 || f->why.text[0] != '\0');
+    f->why.text[0] = '\0';
+    recorder_discard(f->recorder);
+    return rc;
+}
+
+static void without_memory_or_threads_there_is_no_recorder(void **state)
+{
+    assert_true(fault_walk(open_and_discard, *state) >= 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +172,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_open_leaves_no_file, setup, teardown),
         cmocka_unit_test_setup_teardown(discarded_files_are_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_memory_or_threads_there_is_no_recorder, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,6 +320,21 @@ static void csv_has_a_head_and_a_line_for_the_run(void **state)
     }
 }
 
+static void json_has_the_rate_that_was_asked_for(void **state)
+{
+    const struct workload_result result = known_result();
+    struct client_options options = {.thread_count = 1, .pattern_text = "uniform", .rate = 250};
+
+    (void)state;
+    char *text = json_of(&options, &result);
+    assert_contains(text, "\"rate\": 250");
+    free(text);
+    options.rate = 0;
+    text = json_of(&options, &result);
+    assert_null(strstr(text, "\"rate\":"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +346,7 @@ int main(void)
         cmocka_unit_test(reads_and_writes_have_histograms_of_their_own),
         cmocka_unit_test(no_failure_goes_unnoticed),
         cmocka_unit_test(csv_has_a_head_and_a_line_for_the_run),
+        cmocka_unit_test(json_has_the_rate_that_was_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "client/sector_trace.h"
+#include "faults/fault_walk.h"
 
 static char path[] = "/tmp/test_sector_trace.XXXXXX";
 static struct sector_trace trace;
@@ -87,6 +88,29 @@ static void nothing_to_read_is_an_error(void **state)
     assert_int_equal(sector_trace_load(&trace, "/tmp", &why), -EISDIR);
 }
 
+static int load_long(void *arg)
+{
+    struct sector_trace mine;
+    (void)arg;
+    why.text[0] = '\0';
+    int rc = sector_trace_load(&mine, path, &why);
+    assert_true(rc == 0 || why.text[0] != '\0');
+    assert_int_equal(rc == 0 ? mine.count : 0, rc == 0 ? 2000 : 0);
+    if (rc == 0)
+        sector_trace_free(&mine);
+    return rc;
+}
+
+static void without_memory_there_is_no_trace(void **state)
+{
+    FILE *file = fopen(path, "w");
+    (void)state;
+    for (int i = 0; i < 2000; i++)
+        fprintf(file, "%d\n", i);
+    fclose(file);
+    assert_true(fault_walk(load_long, NULL) >= 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +118,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_trace_grows, make_file, remove_file),
         cmocka_unit_test_setup_teardown(a_line_that_is_no_number_is_named, make_file, remove_file),
         cmocka_unit_test_setup_teardown(nothing_to_read_is_an_error, make_file, remove_file),
+        cmocka_unit_test_setup_teardown(without_memory_there_is_no_trace, make_file, remove_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

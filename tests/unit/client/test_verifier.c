@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "client/verifier.h"
+#include "faults/fault_walk.h"
 
 enum { LAST = 9999, SEED = 42, BYTES = VERIFIER_SECTOR_BYTES };
 
@@ -253,6 +254,24 @@ static void a_sector_is_busy_until_its_last_write_has_ended(void **state)
     assert_true(!before.busy && before.floor == 1 && before.newest == 2);
 }
 
+static int verify_a_write(void *arg)
+{
+    struct verifier *mine;
+    (void)arg;
+    int rc = verifier_create(LAST, SEED, &mine);
+    assert_true((rc < 0) == (mine == NULL));
+    if (rc == 0 && (rc = verifier_begin_write(mine, 4095, 2, first)) == 0)
+        verifier_end_write(mine, 4095, 2, true);
+    verifier_free(mine);
+    return rc;
+}
+
+static void without_memory_nothing_is_verified(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(verify_a_write, NULL) >= 3);
+}
+
 int main(void)
 {
 #define VERIFIER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -270,6 +289,7 @@ int main(void)
         VERIFIER_TEST(a_write_may_lie_in_any_place),
         VERIFIER_TEST(what_is_wrong_is_told_with_the_writes),
         VERIFIER_TEST(a_sector_is_busy_until_its_last_write_has_ended),
+        cmocka_unit_test(without_memory_nothing_is_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
