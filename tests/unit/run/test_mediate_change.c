@@ -3,6 +3,7 @@
  * mediate_change: a change of rate is seen in the clock's page, before anybody tells
  * of it.
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include "base/clock.h"
 #include "ring/barrier.h"
 #include "ring/futex.h"
+#include "run/mediate_hold.h"
 #include "run/mediate_private.h"
 #include "tdf/clock.h"
 
@@ -170,6 +172,116 @@ static void who_has_got_the_number_of_a_dead_program_is_left_alone(void **state)
     assert_true(f->m->session->waiters[8] == 0);
 }
 
+enum { KICKED = 7 };
+
+/* A process that ends by the first kick it gets: blocked, so that none is too early. */
+static pid_t make_process(void)
+{
+    sigset_t set, before;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGSYS);
+    sigprocmask(SIG_BLOCK, &set, &before);
+    const pid_t pid = fork();
+    if (pid == 0)
+        _exit(sigwaitinfo(&set, NULL) == SIGSYS ? KICKED : 1);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    assert_true(pid > 0);
+    return pid;
+}
+
+static void assert_kicked(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KICKED);
+}
+
+static void change_to(struct fixture *f, struct tdf tdf)
+{
+    set_rate(f, tdf);
+    mediate_changed(f->m, tdf);
+}
+
+static void a_change_kicks_who_waits_and_who_has_timers(void **state)
+{
+    struct fixture *f = *state;
+
+    change_to(f, (struct tdf){2, 1}); /* time is real no longer: everybody hears of that */
+    const pid_t waiting = make_process(), timing = make_process(), neither = make_process();
+    int status;
+    store_full_u64(&f->m->session->waiters[3], (uint64_t)waiting << 32 | (uint32_t)waiting);
+    store_full_u64(&f->m->session->waiters[4], (uint64_t)timing << 32);
+    change_to(f, (struct tdf){3, 1});
+    assert_kicked(waiting);
+    assert_kicked(timing);
+    assert_int_equal(waitpid(neither, &status, WNOHANG), 0);
+    assert_int_equal(kill(neither, SIGTERM), 0);
+    assert_int_equal(waitpid(neither, &status, 0), neither);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+}
+
+static void everybody_hears_that_time_is_real_no_longer(void **state)
+{
+    struct fixture *f = *state;
+    const pid_t pid = make_process();
+
+    change_to(f, (struct tdf){2, 1});
+    assert_kicked(pid);
+}
+
+static void note_ready(void *ctx, uint32_t version)
+{
+    store_full_u32(ctx, version | 1);
+}
+
+static bool comes(const uint32_t *word, uint32_t value)
+{
+    const uint64_t end_ns = clock_monotonic_ns() + PATIENCE_S * CLOCK_NS_PER_SEC;
+
+    while (load_full_u32(word) != value && clock_monotonic_ns() < end_ns)
+        sched_yield();
+    return load_full_u32(word) == value;
+}
+
+/* Whoever has started the watch hears that it looks, and then that a change may come. */
+static void the_watcher_tells_when_it_is_ready(void **state)
+{
+    static uint32_t ready;
+    struct fixture *f = *state;
+
+    ready = 0;
+    f->m->ready = note_ready;
+    f->m->ready_ctx = &ready;
+    assert_int_equal(mediate_watch(f->m), 0);
+    assert_true(comes(&ready, 1));
+    assert_int_equal(tdf_clock_announce(&f->clock, (struct tdf){10, 1}), 0);
+    futex_wake(&f->page->vcpu_info[0].time.version, 16, FUTEX_SCOPE_SHARED);
+    assert_true(comes(&ready, f->clock.time.version | 1));
+    mediate_unwatch(f->m);
+}
+
+/* Timers are armed by the slower rate then, and by that of now when nobody comes to change it. */
+static void the_watcher_gives_up_a_change_that_never_ends(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t *timers = &f->m->session->tdf_timers;
+    const uint64_t from_ns = clock_monotonic_ns(), now = load_full_u64(timers);
+
+    assert_int_equal(tdf_clock_announce(&f->clock, (struct tdf){10, 1}), 0);
+    assert_true(mediate_hold_look(f->m, f->clock.time.version) > 0);
+    assert_true(load_full_u64(timers) != now);
+    f->m->held_ns -= MEDIATE_HOLD_NS;
+    store_full_u32(&f->page->vcpu_info[0].time.version, f->clock.time.version + 1);
+    assert_int_equal(mediate_watch(f->m), 0);
+    while (load_full_u64(timers) != now &&
+           clock_monotonic_ns() - from_ns < PATIENCE_S * CLOCK_NS_PER_SEC)
+        sched_yield();
+    mediate_unwatch(f->m);
+    assert_true(load_full_u64(timers) == now);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -179,6 +291,10 @@ int main(void)
         TEST(a_rate_of_before_that_is_told_late_is_passed_over),
         TEST(a_line_that_was_made_anew_is_no_change),
         TEST(who_has_got_the_number_of_a_dead_program_is_left_alone),
+        TEST(a_change_kicks_who_waits_and_who_has_timers),
+        TEST(everybody_hears_that_time_is_real_no_longer),
+        TEST(the_watcher_tells_when_it_is_ready),
+        TEST(the_watcher_gives_up_a_change_that_never_ends),
     };
 #if !defined(__x86_64__)
     return 77;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* reach: where a thread is, from what /proc tells of it; and who is kicked. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,6 +202,76 @@ static void test_a_process_is_kicked_without_naming_a_thread(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KICKED);
 }
 
+static void *sleep_for_ever(void *arg)
+{
+    const int *there = arg;
+    const pid_t tid = (pid_t)syscall(SYS_gettid);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGSYS);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)!write(there[1], &tid, sizeof(tid));
+    for (;;)
+        pause();
+    return NULL;
+}
+
+/* A child whose second thread sleeps and blocks the kick, while the main thread spins and takes it;
+ * *tid gets the second. */
+static pid_t make_spinner(pid_t *tid)
+{
+    int there[2];
+    assert_int_equal(pipe(there), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t thread;
+        signal(SIGSYS, end_kicked);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (pthread_create(&thread, NULL, sleep_for_ever, there) != 0)
+            _exit(1);
+        for (;;)
+            __asm__ volatile("");
+    }
+    assert_true(pid > 0);
+    assert_int_equal(read(there[0], tid, sizeof(*tid)), sizeof(*tid));
+    close(there[0]);
+    close(there[1]);
+    return pid;
+}
+
+static void assert_kicked(pid_t child)
+{
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KICKED);
+}
+
+static void test_the_thread_that_sleeps_is_chosen(void **state)
+{
+    struct reach_thread found;
+    pid_t tid, child = make_spinner(&tid);
+
+    (void)state;
+    do
+        reach_choose(child, &found);
+    while (found.tid == 0); /* it is on its way to sleep */
+    assert_int_equal(found.tid, tid);
+    assert_true(found.main_runs);
+    assert_int_equal(reach_process(child, &found), 0);
+    assert_kicked(child); /* the main thread, since it runs: the other one does not take it */
+}
+
+static void test_a_thread_that_has_ended_stands_for_its_process(void **state)
+{
+    const pid_t child = make_child(end_kicked);
+    const struct reach_thread ended = {.tid = child + 1};
+
+    (void)state;
+    assert_int_equal(reach_process(child, &ended), 0);
+    assert_kicked(child);
+    assert_int_equal(reach_process(child, &ended), -ESRCH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +287,8 @@ int main(void)
         cmocka_unit_test(test_a_child_that_has_ended_has_no_shim),
         cmocka_unit_test(test_who_knows_kicks_has_the_shim),
         cmocka_unit_test(test_a_process_is_kicked_without_naming_a_thread),
+        cmocka_unit_test(test_the_thread_that_sleeps_is_chosen),
+        cmocka_unit_test(test_a_thread_that_has_ended_stands_for_its_process),
     };
 
     alarm(HANG_S);

@@ -123,6 +123,18 @@ static void calls_that_no_program_has_caught(void **state)
     assert_false(lost_call(CODE(0xb8, 0, 0, 0, 0, 0x0f, 0x05), 0, no_args, 0));
 }
 
+/* What they return is 0, and no number of a call. */
+static void calls_that_never_return_their_number(void **state)
+{
+    static const long calls[] = {SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_setsockopt,
+                                 SYS_getsockopt};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        assert_true(
+            lost_call(CODE(0xb8, (uint8_t)calls[i], 0, 0, 0, 0x0f, 0x05), calls[i], no_args, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +146,7 @@ int main(void)
         cmocka_unit_test(caught_in_some_processes),
         cmocka_unit_test(futexes_that_wait_for_a_time),
         cmocka_unit_test(calls_that_no_program_has_caught),
+        cmocka_unit_test(calls_that_never_return_their_number),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
