@@ -15,6 +15,7 @@
 #include "bridge/net/tap_pump.h"
 #include "bridge/net/vnet_header.h"
 #include "fakes/netfront_rig.h"
+#include "faults/fault_walk.h"
 
 enum { HANG_MS = 30000, HEADER = sizeof(struct virtio_net_hdr) };
 
@@ -304,6 +305,62 @@ static void each_queue_has_its_own_way(void **state)
     close(fds[1]);
 }
 
+static void a_header_that_makes_no_sense_is_counted(void **state)
+{
+    const struct virtio_net_hdr plain = {.flags = 0};
+    const struct virtio_net_hdr no_size = {.gso_type = VIRTIO_NET_HDR_GSO_TCPV4};
+    struct tap_pump_counts counts;
+    (void)state;
+    start();
+    memcpy(message, &no_size, HEADER);
+    assert_int_equal(send(kernel, message, HEADER + 100, 0), HEADER + 100);
+    assert_true(echo(&plain, 60, 2) > 0);
+    assert_true(rig_holds(message + HEADER, 60, 2));
+    do
+        tap_pump_counts(pump, &counts);
+    while (counts.from_tap < 1);
+    assert_int_equal(counts.from_tap, 1);
+    assert_int_equal(counts.not_understood, 1);
+}
+
+/* Frames of several pages need a Dom0 that takes such. */
+static void what_this_dom0_does_not_take_is_counted(void **state)
+{
+    const struct virtio_net_hdr plain = {.flags = 0};
+    struct tap_pump_counts counts;
+    (void)state;
+    rig.vif.no_sg = true;
+    start();
+    memcpy(message, &plain, HEADER);
+    assert_int_equal(send(kernel, message, HEADER + 5000, 0), HEADER + 5000);
+    assert_true(echo(&plain, 60, 2) > 0);
+    assert_true(rig_holds(message + HEADER, 60, 2));
+    do
+        tap_pump_counts(pump, &counts);
+    while (counts.from_tap < 1);
+    assert_int_equal(counts.from_tap, 1);
+    assert_int_equal(counts.vif_refused, 1);
+}
+
+static int start_and_stop(void *arg)
+{
+    struct tap_pump *another = NULL;
+    (void)arg;
+    int rc = tap_pump_start(rig.nf, &tap, &another);
+    assert_true((rc < 0) == (another == NULL));
+    tap_pump_stop(another);
+    return rc;
+}
+
+static void without_memory_or_threads_there_is_no_pump(void **state)
+{
+    (void)state;
+    start();
+    tap_pump_stop(pump);
+    pump = NULL;
+    assert_true(fault_walk(start_and_stop, NULL) >= 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +377,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_pump_that_is_idle_can_be_stopped, setup, teardown),
         cmocka_unit_test_setup_teardown(a_socket_gets_no_frame_that_is_unfinished, setup, teardown),
         cmocka_unit_test_setup_teardown(a_socket_without_room_loses_frames_and_no_more, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_header_that_makes_no_sense_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_this_dom0_does_not_take_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_memory_or_threads_there_is_no_pump, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* vhost_server: what it hears while a guest is never idle. */
+/* vhost_server: one front end after the other, and what ends it. */
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,6 +19,7 @@
 #include "bridge/vhost/vhost_server.h"
 #include "fakes/fake_guest.h"
 #include "fakes/memory_disk.c"
+#include "faults/fault.h"
 
 enum {
     HANG_S = 60,
@@ -28,6 +33,8 @@ static int listen_fd, stop_fd, failure_fd;
 
 static uint32_t served;
 
+static char told[256]; /* of front ends that were dropped */
+
 /* For each answer there is another request. */
 static void ask_again(void)
 {
@@ -37,18 +44,24 @@ static void ask_again(void)
         fake_guest_offer(&guest, 0);
 }
 
-/* The guest's front end has connected, at a name that the kernel has chosen. */
-static bool connect_guest(void)
+/* At a name that the kernel chooses. */
+static bool open_listener(void)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    socklen_t bytes = sizeof(name.sun_family);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr_un name = {.sun_family = AF_UNIX};
 
     listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(listen_fd, (struct sockaddr *)&name, bytes) < 0 || listen(listen_fd, 1) < 0)
-        return false;
-    bytes = sizeof(name);
-    if (getsockname(listen_fd, (struct sockaddr *)&name, &bytes) < 0 ||
+    return bind(listen_fd, (const struct sockaddr *)&name, sizeof(name.sun_family)) == 0 &&
+           listen(listen_fd, 1) == 0;
+}
+
+/* The guest's front end has connected. */
+static bool connect_guest(void)
+{
+    struct sockaddr_un name;
+    socklen_t bytes = sizeof(name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || getsockname(listen_fd, (struct sockaddr *)&name, &bytes) < 0 ||
         connect(fd, (struct sockaddr *)&name, bytes) < 0)
         return false;
     close(guest.peer);
@@ -67,7 +80,8 @@ static int setup(void **state)
     failure_fd = eventfd(0, EFD_CLOEXEC);
     memory_disk.fd = eventfd(0, EFD_CLOEXEC);
     memory_disk.answered = ask_again;
-    return fake_guest_open(&guest) && connect_guest() ? 0 : -1;
+    told[0] = '\0';
+    return open_listener() && fake_guest_open(&guest) && connect_guest() ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -84,16 +98,21 @@ static int teardown(void **state)
 
 static void tell(const char *line)
 {
-    print_message("%s\n", line);
+    snprintf(told, sizeof(told), "%s", line);
+}
+
+static struct vhost_server_options usual_options(void)
+{
+    return (struct vhost_server_options){.listen_fd = listen_fd,
+                                         .stop_fd = stop_fd,
+                                         .failure_fd = failure_fd,
+                                         .bf = &memory_disk,
+                                         .tell = tell};
 }
 
 static void a_guest_that_is_never_idle_does_not_keep_the_server_from_its_end(void **state)
 {
-    const struct vhost_server_options options = {.listen_fd = listen_fd,
-                                                 .stop_fd = stop_fd,
-                                                 .failure_fd = failure_fd,
-                                                 .bf = &memory_disk,
-                                                 .tell = tell};
+    const struct vhost_server_options options = usual_options();
     struct why why;
 
     (void)state;
@@ -104,11 +123,197 @@ static void a_guest_that_is_never_idle_does_not_keep_the_server_from_its_end(voi
     assert_in_range(served, STOPS_AFTER, ENOUGH / 100);
 }
 
+/* ---- a server in a thread of its own ------------------------------------------------------------
+ */
+
+struct running {
+    struct vhost_server_options options;
+    struct why why;
+    pthread_t thread;
+    int rc;
+};
+
+static void *serve(void *arg)
+{
+    struct running *running = arg;
+    running->rc = vhost_server_run(&running->options, &running->why);
+    return NULL;
+}
+
+static void start(struct running *running)
+{
+    memory_disk.answered = NULL;
+    assert_int_equal(pthread_create(&running->thread, NULL, serve, running), 0);
+}
+
+static int stop(struct running *running)
+{
+    (void)eventfd_write(stop_fd, 1);
+    pthread_join(running->thread, NULL);
+    return running->rc;
+}
+
+static void read_a_sector(void)
+{
+    struct pollfd call = {.fd = guest.call_fd, .events = POLLIN};
+
+    fake_guest_start(&guest, 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_BLK_F_FLUSH |
+                                 1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
+    fake_guest_request(&guest, VIRTIO_BLK_T_IN, 7, 512);
+    assert_int_equal(eventfd_write(guest.kick_fd, 1), 0);
+    assert_int_equal(poll(&call, 1, HANG_S * 1000), 1);
+    assert_memory_equal(guest.memory + FAKE_GUEST_DATA, memory_disk.bytes + 7 * 512, 512);
+}
+
+static void connect_another_guest(void)
+{
+    fake_guest_close(&guest);
+    assert_true(fake_guest_open(&guest) && connect_guest());
+}
+
+static void a_front_end_that_goes_away_makes_room_for_the_next(void **state)
+{
+    struct running running = {.options = usual_options()};
+
+    (void)state;
+    start(&running);
+    read_a_sector();
+    connect_another_guest();
+    read_a_sector();
+    assert_int_equal(stop(&running), 0);
+    assert_string_equal(told, ""); /* that is nothing to tell of */
+}
+
+static void a_front_end_that_breaks_the_protocol_is_told_and_dropped(void **state)
+{
+    struct running running = {.options = usual_options()};
+    char byte;
+
+    (void)state;
+    start(&running);
+    read_a_sector();
+    fake_guest_send(&guest, 9999, NULL, 0, -1);
+    assert_true(recv(guest.socket, &byte, 1, 0) <= 0);
+    connect_another_guest();
+    read_a_sector();
+    assert_int_equal(stop(&running), 0);
+    assert_string_not_equal(told, "");
+}
+
+static bool offers_writes(bool read_only)
+{
+    struct running running = {.options = usual_options()};
+    union vhost_user_payload features = {.u64 = 0};
+
+    running.options.read_only = read_only;
+    start(&running);
+    fake_guest_send(&guest, VHOST_USER_GET_FEATURES, NULL, 0, -1);
+    struct pollfd answer = {.fd = guest.socket, .events = POLLIN};
+    assert_int_equal(poll(&answer, 1, HANG_S * 1000), 1);
+    assert_int_equal(fake_guest_receive(&guest, &features), sizeof(features.u64));
+    assert_int_equal(stop(&running), 0);
+    return (features.u64 >> VIRTIO_BLK_F_RO & 1) == 0;
+}
+
+static void writes_are_offered(void **state)
+{
+    (void)state;
+    assert_true(offers_writes(false));
+}
+
+static void writes_are_not_offered_where_they_are_forbidden(void **state)
+{
+    (void)state;
+    assert_false(offers_writes(true));
+}
+
+/* ---- its end ------------------------------------------------------------------------------------
+ */
+
+static void a_domain_that_is_of_no_use_ends_it(void **state)
+{
+    const struct vhost_server_options options = usual_options();
+    struct why why;
+
+    (void)state;
+    assert_int_equal(eventfd_write(failure_fd, 1), 0);
+    assert_int_equal(vhost_server_run(&options, &why), -ENOTCONN);
+}
+
+static void a_disk_that_cannot_be_waited_for_ends_it(void **state)
+{
+    const struct vhost_server_options options = usual_options();
+    struct why why;
+
+    (void)state;
+    close(memory_disk.fd);
+    memory_disk.fd = -EMFILE;
+    assert_int_equal(vhost_server_run(&options, &why), -EMFILE);
+    assert_non_null(strstr(why.text, "the disk"));
+}
+
+/* What the call of that name says once, where the server is to end at its next look. */
+static int run_where(const char *name, int error, struct why *why)
+{
+    const struct vhost_server_options options = usual_options();
+
+    *why = (struct why){.text = ""};
+    assert_int_equal(eventfd_write(stop_fd, 1), 0);
+    fault_arm_call(name, 1, error);
+    int rc = vhost_server_run(&options, why);
+    assert_string_equal(fault_disarm(), name);
+    return rc;
+}
+
+static void a_signal_does_not_end_it(void **state)
+{
+    struct why why;
+    (void)state;
+    assert_int_equal(run_where("poll", EINTR, &why), 0);
+}
+
+static void a_wait_that_fails_ends_it(void **state)
+{
+    struct why why;
+    (void)state;
+    assert_int_equal(run_where("poll", ENOMEM, &why), -ENOMEM);
+    assert_non_null(strstr(why.text, "poll"));
+}
+
+static void a_front_end_that_is_gone_again_does_not_end_it(void **state)
+{
+    struct why why;
+    (void)state;
+    assert_int_equal(run_where("accept4", ECONNABORTED, &why), 0);
+    assert_string_equal(why.text, "");
+}
+
+static void a_front_end_that_cannot_be_accepted_ends_it(void **state)
+{
+    struct why why;
+    const struct vhost_server_options options = usual_options();
+    (void)state;
+    fault_arm_call("accept4", 1, EMFILE);
+    assert_int_equal(vhost_server_run(&options, &why), -EMFILE);
+    fault_disarm();
+    assert_non_null(strstr(why.text, "front end"));
+}
+
 int main(void)
 {
+#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(
-            a_guest_that_is_never_idle_does_not_keep_the_server_from_its_end, setup, teardown),
+        SERVER_TEST(a_guest_that_is_never_idle_does_not_keep_the_server_from_its_end),
+        SERVER_TEST(a_front_end_that_goes_away_makes_room_for_the_next),
+        SERVER_TEST(a_front_end_that_breaks_the_protocol_is_told_and_dropped),
+        SERVER_TEST(writes_are_offered),
+        SERVER_TEST(writes_are_not_offered_where_they_are_forbidden),
+        SERVER_TEST(a_domain_that_is_of_no_use_ends_it),
+        SERVER_TEST(a_disk_that_cannot_be_waited_for_ends_it),
+        SERVER_TEST(a_signal_does_not_end_it),
+        SERVER_TEST(a_wait_that_fails_ends_it),
+        SERVER_TEST(a_front_end_that_is_gone_again_does_not_end_it),
+        SERVER_TEST(a_front_end_that_cannot_be_accepted_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
