@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 #include "bridge/process_place.h"
 
@@ -179,6 +180,52 @@ static void a_process_on_one_cpu_tries_nothing(void **state)
     assert_int_equal(place.trial.due_ns, UINT64_MAX);
 }
 
+static uint32_t asked; /* times that the disk was asked for its numbers */
+
+void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)
+{
+    (void)bf;
+    asked++;
+    *out = (struct blkfront_stats){.dom0_cpu = first_cpu, .busy_domains = 1};
+}
+
+static void look(void)
+{
+    process_place_look(&place, (struct blkfront *)(uintptr_t)&a_disk);
+}
+
+static void a_look_is_a_step_when_one_is_due(void **state)
+{
+    (void)state;
+    asked = 0;
+    place.trial.due_ns = clock_monotonic_ns() + 3600 * UINT64_C(1000000000);
+    look();
+    assert_int_equal(asked, 0);
+    place.trial.due_ns = UINT64_MAX; /* never */
+    look();
+    assert_int_equal(asked, 0);
+    place.trial.due_ns = clock_monotonic_ns();
+    look();
+    assert_int_equal(asked, 1);
+    assert_ptr_equal(place.bf, disk(&a_disk));
+    place.trial.due_ns = 0;
+    look();
+    assert_int_equal(asked, 2);
+}
+
+static void another_thread_that_looks_will_do(void **state)
+{
+    (void)state;
+    asked = 0;
+    place.trial.due_ns = 0;
+    pthread_mutex_lock(&place.lock);
+    look();
+    pthread_mutex_unlock(&place.lock);
+    assert_int_equal(asked, 0);
+    look();
+    assert_int_equal(asked, 1);
+}
+
 int main(void)
 {
 #define PLACE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -187,6 +234,8 @@ int main(void)
         PLACE_TEST(a_cpu_that_dom0_made_up_is_not_followed),
         PLACE_TEST(a_second_busy_disk_ends_it),
         PLACE_TEST(a_process_on_one_cpu_tries_nothing),
+        cmocka_unit_test_setup_teardown(a_look_is_a_step_when_one_is_due, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_thread_that_looks_will_do, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

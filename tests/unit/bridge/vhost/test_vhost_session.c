@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* vhost_session: requests of the guest, and what the disk makes of them. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
+#include "bridge/vhost/vhost_session_private.h"
 #include "unit/bridge/vhost/vhost_fixture.h"
 
 /* ---- requests -----------------------------------------------------------------------------------
@@ -258,6 +260,61 @@ static void a_queue_that_never_ends_leaves_slots_to_the_others(void **state)
     assert_int_equal(move(), 0);
 }
 
+/* ---- what is waited for -------------------------------------------------------------------------
+ */
+
+static void a_queue_that_runs_is_waited_for_by_its_kick(void **state)
+{
+    int kicks[VHOST_QUEUES_MAX];
+    (void)state;
+    assert_int_equal(vhost_session_kicks(&session, kicks), 0);
+    start(negotiated);
+    assert_int_equal(vhost_session_kicks(&session, kicks), 1);
+    struct pollfd kick = {.fd = kicks[0], .events = POLLIN};
+    assert_int_equal(eventfd_write(guest.kick_fd, 1), 0);
+    assert_int_equal(poll(&kick, 1, 0), 1);
+}
+
+/* Who takes no more requests is not to be woken for them. */
+static void a_device_that_is_full_waits_for_no_kick(void **state)
+{
+    int kicks[VHOST_QUEUES_MAX];
+    (void)state;
+    start(negotiated);
+    struct blk_slot *const free_slots = device.free;
+    device.free = NULL;
+    assert_int_equal(vhost_session_kicks(&session, kicks), 0);
+    device.free = free_slots;
+    assert_int_equal(vhost_session_kicks(&session, kicks), 1);
+}
+
+static void a_drain_waits_for_all_answers(void **state)
+{
+    (void)state;
+    start(negotiated);
+    memory_disk.holds = true;
+    fake_guest_request(&guest, VIRTIO_BLK_T_IN, 7, 512);
+    assert_int_equal(move(), 0);
+    assert_int_equal(device.in_flight, 1);
+    memory_disk.holds = false;
+    vhost_session_drain(&session);
+    assert_int_equal(device.in_flight, 0);
+    assert_int_equal(fake_guest_take(&guest, NULL), 512 + 1);
+}
+
+/* Who is to end does not wait for a disk that never answers. */
+static void a_drain_cancels_what_is_in_flight_when_all_ends(void **state)
+{
+    (void)state;
+    start(negotiated);
+    memory_disk.holds = true;
+    fake_guest_request(&guest, VIRTIO_BLK_T_IN, 7, 512);
+    assert_int_equal(move(), 0);
+    assert_int_equal(eventfd_write(stop_fd, 1), 0);
+    vhost_session_drain(&session);
+    assert_int_equal(device.in_flight, 0);
+}
+
 int main(void)
 {
 #define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -277,6 +334,12 @@ int main(void)
         SESSION_TEST(an_event_index_says_when_to_call_and_to_kick),
         SESSION_TEST(a_read_only_disk_takes_no_writes),
         SESSION_TEST(a_queue_that_never_ends_leaves_slots_to_the_others),
+        cmocka_unit_test_setup_teardown(a_queue_that_runs_is_waited_for_by_its_kick, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_device_that_is_full_waits_for_no_kick, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_drain_waits_for_all_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_drain_cancels_what_is_in_flight_when_all_ends, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
