@@ -60,9 +60,10 @@ twin() {
 twin "Dom0 answers, and raises no event" service/back/vif/vif_tx \
     'vif_queue_notify(q, &q->config.tx_event);' ';'
 twin "Dom0 does not ask for pages" service/back/vif/vif_rx \
-    'return look_for_pages(q) != 0 || back_ring_ask_for_more(&q->rx.half, wanted);' \
-    '(void)wanted;
-    return look_for_pages(q) != 0;'
+    '!= 0 || back_ring_ask_for_more(&q->rx.half, wanted))' '!= 0 || (wanted, false))'
+twin "Dom0 waits for a ring that was not promised" service/back/vif/vif_rx '    poll_later(q);
+' ''
+twin "who starts over is not heard" service/back/vif/vif_back '.starts_over = true,' '.starts_over = false,'
 twin "the receiver sleeps without a second look" domu/netfront/netfront_receive \
     '!front_ring_final_check(&q->rx_ring.half))' '(front_ring_final_check(&q->rx_ring.half), 1))'
 twin "the sender sleeps without a second look" domu/netfront/netfront_send \

@@ -279,6 +279,7 @@ void dom0_birth(struct world *w)
         .store = w->store, .log = w->log, .log_limit = &w->log_limit, .pollables = &w->loop};
     const struct vifs_config config = {.timers = &w->timers,
                                        .real_time = &w->real_time,
+                                       .idle_time = &w->real_time,
                                        .close_watch_ns = LINK_WATCH_NS,
                                        .seed = prng_next(&w->random),
                                        .address_seed = 1};

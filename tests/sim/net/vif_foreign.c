@@ -73,10 +73,11 @@ static void send_one(struct front *f)
 static void post(struct front *f)
 {
     bool notify;
-    uint32_t pages =
-        f->world->draining ? NETIF_RING_ENTRIES : 1 + world_pick(f->world, NETIF_RING_ENTRIES);
+    uint32_t most = f->no_ring ? 4 : NETIF_RING_ENTRIES; /* so that Dom0 is often out of them */
+    uint32_t pages = f->world->draining ? NETIF_RING_ENTRIES : 1 + world_pick(f->world, most);
     (void)fake_netfront_post(&f->other, pages, &notify);
-    ring(f, notify);
+    if (!f->no_ring)
+        ring(f, notify);
 }
 
 static void judge(struct front *f, const struct fake_rx *rx)
@@ -139,6 +140,7 @@ static void offer(struct front *f)
     f->no_sg = world_pick(w, 8) == 0;
     f->no_gso = f->no_sg || world_pick(w, 3) == 0;
     f->no_csum = world_pick(w, 3) == 0;
+    f->no_ring = world_pick(w, 4) == 0;
     memset(f->busy, 0, sizeof(f->busy));
     fake_netfront_restart(&f->other, world_pick(w, 2) == 0 ? 0 : UINT32_MAX - world_pick(w, 300));
     nodes_write(f, "", "tx-ring-ref", FAKE_NETFRONT_TX_RING_REF);
@@ -150,7 +152,7 @@ static void offer(struct front *f)
         nodes_write(f, "", "event-channel-rx", f->port[1]);
     }
     nodes_write(f, "", "request-rx-copy", 1);
-    nodes_write(f, "", "feature-rx-notify", 1);
+    nodes_write(f, "", "feature-rx-notify", !f->no_ring);
     nodes_write(f, "", "feature-sg", !f->no_sg);
     nodes_write(f, "", "feature-gso-tcpv4", !f->no_gso);
     nodes_write(f, "", "feature-gso-tcpv6", !f->no_gso);
@@ -179,8 +181,9 @@ static void work(struct front *f, bool sends)
     if (world_pick(w, 40) == 0)
         f->posts = world_pick(w, 3) != 0;
     if (world_pick(w, 300) == 0) {
-        nodes_write(f, "", "state", XenbusStateClosing);
-        f->phase = FRONT_CLOSING;
+        const bool anew = world_pick(w, 3) == 0;
+        nodes_write(f, "", "state", anew ? XenbusStateInitialising : XenbusStateClosing);
+        f->phase = anew ? FRONT_ANEW : FRONT_CLOSING;
     }
 }
 
@@ -217,6 +220,14 @@ static void close_on(struct front *f)
     }
 }
 
+/* The back end has let go of the rings. */
+static void begin_anew(struct front *f)
+{
+    if (f->kind != FRONT_HOSTILE)
+        receive(f);
+    offer(f);
+}
+
 void foreign_step(struct front *f, bool sends)
 {
     enum xenbus_state back = nodes_back_state(f);
@@ -239,6 +250,10 @@ void foreign_step(struct front *f, bool sends)
     case FRONT_CLOSING:
     case FRONT_CLOSED:
         close_on(f);
+        break;
+    case FRONT_ANEW:
+        if (back == XenbusStateInitWait)
+            begin_anew(f);
         break;
     default: /* Dom0's turn */
         break;

@@ -52,6 +52,7 @@ enum front_phase {
     FRONT_CONNECTED,
     FRONT_CLOSING, /* waits for the back end's Closing or Closed */
     FRONT_CLOSED,  /* waits for Closed */
+    FRONT_ANEW,    /* starts over without having closed; waits for InitWait */
     FRONT_DEAD,    /* killed, and Dom0 has not noticed */
 };
 
@@ -102,7 +103,7 @@ struct front {
     bool stop, wants_reopen;
     /* Foreign and hostile. */
     struct fake_netfront other;
-    bool one_event, no_sg, no_gso, no_csum, awake, posts;
+    bool one_event, no_sg, no_gso, no_csum, no_ring, awake, posts;
     bool busy[NETIF_RING_ENTRIES]; /* tx requests that are not answered, by id */
     uint32_t seen_requests;
     /* Both. */
