@@ -44,7 +44,7 @@ $(XEN_FRONTS): $(OUT)/tests/abi/%: $(OUT)/tests/abi/%.o $(patsubst %,$(OUT)/test
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 XEN_NETFRONT := $(OUT)/tests/abi/xen_netfront
-$(XEN_NETFRONT): $(patsubst %,$(OUT)/tests/abi/%.o,xen_netfront xen_net xen_vif xen_store xen_events domain)
+$(XEN_NETFRONT): $(patsubst %,$(OUT)/tests/abi/%.o,xen_netfront xen_net xen_vif xen_vif_kind xen_store xen_events domain)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 XEN_FRONTS += $(XEN_NETFRONT)

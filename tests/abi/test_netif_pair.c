@@ -129,7 +129,7 @@ static void exchange(uint32_t index)
         if (p->v.q->waiting_bytes < VIF_RX_QUEUE_BYTES / 4)
             echo();
         if (prng_below(&p->random, 3) != 0) {
-            xen_net_post(p->xen, &notify);
+            xen_net_post(p->xen, XEN_NET_SLOTS, &notify);
             fake_vif_ring(&p->v, notify);
         }
         receive_some();

@@ -115,10 +115,10 @@ int xen_net_collect(struct xen_net *net)
     return frames;
 }
 
-void xen_net_post(struct xen_net *net, bool *notify)
+void xen_net_post(struct xen_net *net, uint32_t pages, bool *notify)
 {
     int told;
-    while (RING_FREE_REQUESTS(&net->rx) > 0) {
+    while (net->rx.req_prod_pvt - net->rx.rsp_cons < pages) {
         RING_IDX slot = net->rx.req_prod_pvt & (XEN_NET_SLOTS - 1);
         netif_rx_request_t *req = RING_GET_REQUEST(&net->rx, net->rx.req_prod_pvt);
         net->rx.req_prod_pvt++;

@@ -38,8 +38,8 @@ void xen_net_destroy(struct xen_net *net);
 bool xen_net_send(struct xen_net *net, const struct xen_net_frame *frame, bool *notify);
 /* Takes answers; the number of frames that were answered okay, or -1: something else was said. */
 int xen_net_collect(struct xen_net *net);
-/* Posts as many pages as there is room for. */
-void xen_net_post(struct xen_net *net, bool *notify);
+/* Posts pages until there are so many, at most XEN_NET_SLOTS. */
+void xen_net_post(struct xen_net *net, uint32_t pages, bool *notify);
 /* 1: a frame; 0: none; -1: the slots make no frame. */
 int xen_net_receive(struct xen_net *net, struct xen_net_frame *frame);
 

@@ -34,7 +34,9 @@ static int offers(struct xen_vif *vif, const char *feature)
     return strcmp(vif->store->payload, "1") == 0 ? 0 : -EOPNOTSUPP;
 }
 
-static int wait_back_state(struct xen_vif *vif, int wanted)
+/* Of a back end that goes away while it is to come, nothing is awaited; but one that begins anew
+ * may show that on its way. */
+static int await_back(struct xen_vif *vif, int wanted, bool may_close)
 {
     for (;;) {
         int rc = read_node(vif, vif->back, "state");
@@ -45,12 +47,23 @@ static int wait_back_state(struct xen_vif *vif, int wanted)
             return 0;
         snprintf(vif->doing, sizeof(vif->doing),
                  "waiting for state %d of the back end, which is at %d", wanted, state);
-        if (wanted <= XenbusStateConnected && state >= XenbusStateClosing)
+        if (!may_close && wanted <= XenbusStateConnected && state >= XenbusStateClosing)
             return -ECONNREFUSED;
         rc = xen_store_wait_watch(vif->store);
         if (rc < 0)
             return rc;
     }
+}
+
+static int wait_back_state(struct xen_vif *vif, int wanted)
+{
+    return await_back(vif, wanted, false);
+}
+
+static int go(struct xen_vif *vif, int own, int wanted)
+{
+    int rc = write_number(vif, "state", own);
+    return rc == 0 ? await_back(vif, wanted, wanted == XenbusStateInitWait) : rc;
 }
 
 static int find_back(struct xen_vif *vif, uint16_t domid)
@@ -77,56 +90,81 @@ static int find_back(struct xen_vif *vif, uint16_t domid)
     return xen_store_watch(vif->store, path);
 }
 
+/* Features last, and no more than one transaction if its kind has none. */
+static int write_nodes(struct xen_vif *vif, const struct xen_vif_offer *offer)
+{
+    const struct xen_vif_kind *kind = offer->kind;
+    const bool split = offer->tx_port != offer->rx_port;
+    int rc = write_number(vif, "tx-ring-ref", offer->tx_ring_ref);
+    if (rc == 0)
+        rc = write_number(vif, "rx-ring-ref", offer->rx_ring_ref);
+    if (rc == 0)
+        rc = write_number(vif, split ? "event-channel-tx" : "event-channel", offer->tx_port);
+    if (rc == 0 && split)
+        rc = write_number(vif, "event-channel-rx", offer->rx_port);
+    for (const char *const *node = kind->nodes; rc == 0 && *node != NULL; node++)
+        rc = write_number(vif, *node, 1);
+    return rc == 0 && kind->in_one ? write_number(vif, "state", XenbusStateConnected) : rc;
+}
+
 static int write_offer(struct xen_vif *vif, const struct xen_vif_offer *offer)
 {
-    const bool split = offer->tx_port != offer->rx_port;
-    const struct {
-        const char *leaf;
-        uint32_t value;
-    } nodes[] = {{"tx-ring-ref", offer->tx_ring_ref},
-                 {"rx-ring-ref", offer->rx_ring_ref},
-                 {split ? "event-channel-tx" : "event-channel", offer->tx_port},
-                 {split ? "event-channel-rx" : "event-channel", offer->rx_port},
-                 {"request-rx-copy", 1},
-                 {"feature-rx-notify", 1},
-                 {"feature-sg", 1},
-                 {"feature-gso-tcpv4", 1},
-                 {"feature-gso-tcpv6", 1},
-                 {"feature-ipv6-csum-offload", 1}};
     int rc = -EAGAIN;
     for (int i = 0; i < TRANSACTION_TRIES && rc == -EAGAIN; i++) {
         rc = xen_store_begin(vif->store);
-        for (size_t n = 0; rc == 0 && n < sizeof(nodes) / sizeof(nodes[0]); n++)
-            rc = write_number(vif, nodes[n].leaf, nodes[n].value);
+        if (rc == 0)
+            rc = write_nodes(vif, offer);
         if (rc == 0)
             rc = xen_store_commit(vif->store);
     }
-    return rc;
+    return rc == 0 && !offer->kind->in_one ? write_number(vif, "state", XenbusStateConnected) : rc;
 }
 
-int xen_vif_connect(struct xen_vif *vif, uint16_t domid, const struct xen_vif_offer *offer)
+/* To where the back end waits for us. */
+static int begin(struct xen_vif *vif, const struct xen_vif_kind *kind, bool again)
+{
+    int rc = read_node(vif, vif->back, "state");
+    if (rc < 0)
+        return rc;
+    if (kind->resets && atoi(vif->store->payload) != XenbusStateInitWait) {
+        rc = go(vif, XenbusStateClosed, XenbusStateClosed);
+        return rc == 0 ? go(vif, XenbusStateInitialising, XenbusStateInitWait) : rc;
+    }
+    if (again && kind->begins)
+        return go(vif, XenbusStateInitialising, XenbusStateInitWait);
+    return kind->waits ? wait_back_state(vif, XenbusStateInitWait) : 0;
+}
+
+int xen_vif_begin(struct xen_vif *vif, uint16_t domid, const struct xen_vif_kind *kind)
 {
     static const char *const features[] = {"feature-sg",        "feature-gso-tcpv4",
                                            "feature-gso-tcpv6", "feature-ipv6-csum-offload",
                                            "feature-rx-copy",   "feature-split-event-channels"};
-    int rc = find_back(vif, domid);
+    const bool again = vif->front[0] != '\0';
+    int rc = again ? 0 : find_back(vif, domid);
     if (rc == 0)
-        rc = wait_back_state(vif, XenbusStateInitWait);
+        rc = begin(vif, kind, again);
     for (size_t i = 0; rc == 0 && i < sizeof(features) / sizeof(features[0]); i++)
         rc = offers(vif, features[i]);
-    if (rc == 0)
-        rc = write_offer(vif, offer);
-    if (rc == 0)
-        rc = write_number(vif, "state", XenbusStateConnected);
-    return rc == 0 ? wait_back_state(vif, XenbusStateConnected) : rc;
+    return rc;
 }
 
-int xen_vif_close(struct xen_vif *vif)
+int xen_vif_connect(struct xen_vif *vif, const struct xen_vif_offer *offer)
 {
-    int rc = write_number(vif, "state", XenbusStateClosing);
+    int rc = write_offer(vif, offer);
+    return rc == 0 ? await_back(vif, XenbusStateConnected, !offer->kind->waits) : rc;
+}
+
+int xen_vif_close(struct xen_vif *vif, const struct xen_vif_kind *kind)
+{
+    int rc = 0;
+    if (kind->end == XEN_VIF_CRASH)
+        return 0;
+    if (kind->end != XEN_VIF_CLOSED)
+        rc = go(vif, XenbusStateClosing, XenbusStateClosing);
     if (rc == 0)
-        rc = wait_back_state(vif, XenbusStateClosing);
-    if (rc == 0)
-        rc = write_number(vif, "state", XenbusStateClosed);
-    return rc == 0 ? wait_back_state(vif, XenbusStateClosed) : rc;
+        rc = go(vif, XenbusStateClosed, XenbusStateClosed);
+    if (rc == 0 && kind->end == XEN_VIF_ANEW)
+        rc = go(vif, XenbusStateInitialising, XenbusStateInitWait);
+    return rc;
 }
