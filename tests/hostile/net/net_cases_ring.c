@@ -134,7 +134,7 @@ int net_case_extras(struct net_attack *a)
 
 static void pieces(struct net_peer *np, uint32_t round)
 {
-    uint32_t count = round % 3 == 0 ? 21 : 2;
+    uint32_t count = round % 3 == 0 ? 22 : 2;
     for (uint32_t i = 0; i < count; i++) {
         bool last = i + 1 == count && round % 3 != 1; /* 1: says that another one follows */
         net_peer_put(np, NET_PEER_TX_PAGE + i,

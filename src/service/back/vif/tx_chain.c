@@ -84,8 +84,8 @@ static enum tx_verdict take_pieces(struct tx_chain *chain, struct netif_tx_back_
             return broken(chain, "too many requests for a frame");
         netif_tx_take(ring, &slot);
         add_piece(chain, &slot.req);
-        if (chain->piece_count > XEN_NETIF_NR_SLOTS_MIN)
-            verdict = refused(chain, "more than 18 requests for a frame");
+        if (chain->piece_count > TX_CHAIN_PIECES_TAKEN)
+            verdict = refused(chain, "more than 19 requests for a frame");
         if ((uint32_t)slot.req.offset + slot.req.size > XEN_PAGE_SIZE)
             return broken(chain, "a piece that crosses its page");
         if (slot.req.size > first->size)

@@ -19,9 +19,12 @@
 #include "ring/netif_back_ring.h"
 
 enum {
-    /* A frame of more requests than XEN_NETIF_NR_SLOTS_MIN is refused, and one of so many ends the
-     * ring. (Linux: fatal_skb_slots.) */
-    TX_CHAIN_PIECES_MAX = 20,
+    /* XEN_NETIF_NR_SLOTS_MIN of them after the first: Linux's front ends before 3.2 make so many,
+     * and Linux's back end takes them (XEN_NETBK_LEGACY_SLOTS_MAX). */
+    TX_CHAIN_PIECES_TAKEN = 1 + XEN_NETIF_NR_SLOTS_MIN,
+    /* A frame of more than that is refused, and one of more than so many ends the ring. (Linux:
+     * fatal_skb_slots, 20 after the first.) */
+    TX_CHAIN_PIECES_MAX = 21,
 };
 
 /* What a request says of one piece of the frame. */

@@ -170,12 +170,12 @@ static void put_pieces(uint32_t count)
         put((uint16_t)i, 0, i == 0 ? 60 * count : 60, i + 1 < count ? NETTXF_more_data : 0);
 }
 
-static void eighteen_requests_are_taken_and_more_are_refused(void **state)
+static void nineteen_requests_are_taken_and_more_are_refused(void **state)
 {
     (void)state;
-    put_pieces(XEN_NETIF_NR_SLOTS_MIN);
-    assert_int_equal(take(), TX_FRAME);
     put_pieces(XEN_NETIF_NR_SLOTS_MIN + 1);
+    assert_int_equal(take(), TX_FRAME);
+    put_pieces(XEN_NETIF_NR_SLOTS_MIN + 2);
     assert_int_equal(take(), TX_REFUSED);
     put_pieces(TX_CHAIN_PIECES_MAX);
     assert_int_equal(take(), TX_REFUSED);
@@ -296,7 +296,7 @@ int main(void)
         TEST(extra_infos_stand_after_the_first_request),
         TEST(a_stamp_needs_an_agreement),
         TEST(a_frame_without_a_whole_header_is_refused),
-        TEST(eighteen_requests_are_taken_and_more_are_refused),
+        TEST(nineteen_requests_are_taken_and_more_are_refused),
         TEST(pieces_larger_than_the_frame_are_refused),
         TEST(a_piece_that_crosses_its_page_ends_the_ring),
         TEST(a_missing_slot_ends_the_ring),
