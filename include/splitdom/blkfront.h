@@ -286,9 +286,10 @@ int blkfront_kick(struct blkfront *bf);
 
 /*
  * Takes up to max finished requests into out, in order of completion; waits until there are at
- * least min (fewer only if fewer are in flight). Returns the number taken. When the device has
- * died, the requests that were in flight are finished, with its error as their status; once all are
- * taken, returns that -errno. So each request that was submitted is reaped exactly once.
+ * least min (fewer only if fewer are in flight). Returns the number taken, or -EINVAL: min is more
+ * than max. When the device has died, the requests that were in flight are finished, with its error
+ * as their status; once all are taken, returns that -errno. So each request that was submitted is
+ * reaped exactly once.
  */
 int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t max, uint32_t min);
 
