@@ -251,10 +251,10 @@ static int apply(int id, const char *value, struct client_options *o, bool *seed
         return parse_duration(value, &o->duration_ns, why);
     case OPTION_TDF:
         if (decimal_parse_ratio(value, TDF_TERM_MAX, &o->tdf_num, &o->tdf_den) < 0 ||
-            o->tdf_num == 0)
+            o->tdf_num > o->tdf_den * TDF_LIMIT || o->tdf_den > o->tdf_num * TDF_LIMIT)
             return why_fail(why, -EINVAL,
-                            "--tdf must be a positive number such as 10, 2.5 or 1/100, not '%s'",
-                            value);
+                            "--tdf must be from 1/%d to %d, such as 10, 2.5 or 1/100, not '%s'",
+                            TDF_LIMIT, TDF_LIMIT, value);
         return 0;
     case OPTION_DUMP_LATENCIES:
         o->dump_path = value;

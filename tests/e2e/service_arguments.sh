@@ -32,6 +32,7 @@ mkdir directory
 expect 1 'directory' "$service" start --image directory
 image disk1.img 1
 expect 1 '1 %' "$service" start --cache-bytes 10486
+expect 1 '--cpu 1023.*no such CPU' "$service" start --cpu 1023
 if [ "$(id -u)" != 0 ]; then
     cp disk1.img secret.img && chmod 000 secret.img
     expect 1 'secret.img.*[Pp]ermission denied' "$service" start --image secret.img

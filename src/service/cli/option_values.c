@@ -60,12 +60,17 @@ int option_limit(struct why *why, const char *name, const char *text, struct dom
     return why_fail(why, -EINVAL, "unknown option");
 }
 
-int option_ratio(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den)
+int option_tdf(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den)
 {
-    if (decimal_parse_ratio(text, TDF_TERM_MAX, num, den) == 0 && *num > 0)
-        return 0;
-    return why_fail(why, -EINVAL, "%s must be a positive number such as 10, 2.5 or 1/100, not '%s'",
-                    what, text);
+    struct tdf tdf;
+
+    if (tdf_parse(text, &tdf) < 0 || tdf.num == 0)
+        return why_fail(why, -EINVAL,
+                        "%s must be from 1/%d to %d, such as 10, 2.5 or 1/100, not '%s'", what,
+                        TDF_LIMIT, TDF_LIMIT, text);
+    *num = tdf.num;
+    *den = tdf.den;
+    return 0;
 }
 
 int option_disk_scale(struct why *why, const char *what, const char *text, uint64_t *num,

@@ -20,8 +20,8 @@ int option_number_u32(struct why *why, const char *what, const char *text, uint3
                       uint32_t max, uint32_t *out);
 /* An option of start, by its name, whose value is a whole number: depth, max-pages, ... */
 int option_limit(struct why *why, const char *name, const char *text, struct dom0_options *out);
-/* A positive ratio: 10, 2.5, 1/100. */
-int option_ratio(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den);
+/* At which a clock can run: 10, 2.5, 1/100. */
+int option_tdf(struct why *why, const char *what, const char *text, uint64_t *num, uint64_t *den);
 int option_disk_scale(struct why *why, const char *what, const char *text, uint64_t *num,
                       uint64_t *den);
 /* A part of one CPU: written to out as the store has it, which *text is then. */

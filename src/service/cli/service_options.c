@@ -170,7 +170,7 @@ static int apply_start(int id, const char *text, struct service_options *o, stru
     case OPTION_IDLE_TIMEOUT:
         return option_idle_timeout(why, text, &d->idle_timeout_ns);
     case OPTION_TDF:
-        return option_ratio(why, "--tdf", text, &d->tdf_num, &d->tdf_den);
+        return option_tdf(why, "--tdf", text, &d->tdf_num, &d->tdf_den);
     case OPTION_DISK_SCALE:
         return option_disk_scale(why, "--disk-scale", text, &d->scale_num, &d->scale_den);
     case OPTION_SHARED_CACHE:
@@ -287,7 +287,7 @@ static int apply_set(char **operands, struct service_options *o, struct why *why
     }
     o->key = SERVICE_KEY_TDF;
     if (strcmp(operands[1], "tdf") == 0)
-        return option_ratio(why, "tdf", o->value, &num, &den);
+        return option_tdf(why, "tdf", o->value, &num, &den);
     o->key = SERVICE_KEY_DISK_SCALE;
     if (strcmp(operands[1], "disk-scale") == 0)
         return option_disk_scale(why, "disk-scale", o->value, &num, &den);

@@ -35,7 +35,7 @@ static void raise_fd_limit(const struct dom0_options *options)
 }
 
 /* Where there is no disk, or one with threads of its own, no interrupt of its is ours. */
-static int place(struct dom0 *d)
+static int place(struct dom0 *d, struct why *why)
 {
     int cpu = d->options->cpu;
     if (cpu == PLACEMENT_AUTO && strcmp(d->engine_name, disk_uring_ops.name) != 0)
@@ -46,7 +46,10 @@ static int place(struct dom0 *d)
                  "reads complete on CPU %d (interrupt %u): Dom0 stays there while it waits for "
                  "the disk",
                  d->placement.home, d->placement.irq);
-    return rc;
+    if (rc < 0 && cpu >= 0)
+        return why_fail(why, rc, "--cpu %d: there is no such CPU, or this process may not use it",
+                        cpu);
+    return rc < 0 ? why_fail_errno(why, rc, "cannot find a CPU for Dom0") : 0;
 }
 
 static int create_domains(struct dom0 *d)
@@ -190,12 +193,11 @@ static int assemble(struct dom0 *d, struct why *why)
     rc = dom0_network_create(d, why);
     if (rc < 0)
         return rc;
-    const char *step = "pin Dom0 to its CPU";
-    rc = place(d);
-    if (rc == 0) {
-        step = "create the store";
-        rc = xs_server_create(NULL, &d->store);
-    }
+    rc = place(d, why);
+    if (rc < 0)
+        return rc;
+    const char *step = "create the store";
+    rc = xs_server_create(NULL, &d->store);
     if (rc == 0)
         rc = toolstack_create_dom0(d->store);
     if (rc == 0)

@@ -167,6 +167,8 @@ static void refuses_wrong_options(void **state)
     assert_refused("1 1 --duration 1s", "--duration");
     assert_refused("1 1 --duration 1000000001", "--duration");
     assert_refused("1 1 --tdf 0", "--tdf");
+    assert_refused("1 1 --tdf 1001", "--tdf must be from 1/1000 to 1000");
+    assert_refused("1 1 --tdf 1/1001", "--tdf");
     assert_refused("1 1 --seed", "needs a value");
     assert_refused("1 1 --json=1", "takes no value");
     assert_refused("1 1 --frobnicate", "--frobnicate");

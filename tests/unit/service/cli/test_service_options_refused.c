@@ -33,6 +33,9 @@ static void refuses_wrong_options(void **state)
     assert_refused("start --cache-policy astrology", "lru");
     assert_refused("start --idle-timeout never", "--idle-timeout");
     assert_refused("start --tdf 0", "--tdf");
+    assert_refused("start --tdf 1001", "--tdf must be from 1/1000 to 1000");
+    assert_refused("start --tdf 1/1001", "--tdf");
+    assert_refused("set 1 tdf 1000.1", "tdf");
     assert_refused("start --disk-scale 0.5", "--disk-scale");
     assert_refused("start --disk-scale 1001", "--disk-scale");
     assert_refused("set 1 disk-scale 1/2", "disk-scale");
