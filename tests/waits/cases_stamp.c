@@ -174,6 +174,32 @@ static void stamp_tcp_info(void)
     end((int64_t)info.tcpi_last_data_sent * MS);
 }
 
+/* For how long it has had something to send, in microseconds: linux/tcp.h; C libraries' struct
+ * tcp_info may be shorter. */
+static int64_t busy_ns(int fd)
+{
+    enum { PLACE = 168 / sizeof(uint64_t) };
+    uint64_t info[64] = {0};
+    socklen_t length = sizeof(info);
+    must(getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &length), "TCP_INFO");
+    if (length <= PLACE * sizeof(info[0]))
+        absent("tcpi_busy_time");
+    return (int64_t)info[PLACE] * 1000;
+}
+
+static void stamp_tcp_busy(void)
+{
+    static char bytes[65536];
+    int fds[2];
+    loopback_pair(SOCK_STREAM, fds);
+    while (send(fds[1], bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+        ;
+    begin();
+    int64_t from_ns = busy_ns(fds[1]);
+    go();
+    end(busy_ns(fds[1]) - from_ns);
+}
+
 /* The kernel cuts the stamp to whole seconds of its own: up to a real second too early. */
 static void stamp_msg(void)
 {
@@ -204,6 +230,7 @@ const struct wait_case cases_stamp[] = {
     {"SO_TIMESTAMP", KIND_READ, stamp_so_timestamp, 0, 0, 0, 0, 0},
     {"SO_TIMESTAMPNS", KIND_READ, stamp_so_timestampns, 0, 0, 0, 0, 0},
     {"SO_TIMESTAMPING", KIND_READ, stamp_so_timestamping, 0, 0, 0, 0, 0},
+    {"TCP_INFO busy_time", KIND_READ, stamp_tcp_busy, 1 * MS, 8 * MS, 0, 0, 0},
     {"TCP_INFO last_data_sent", KIND_READ, stamp_tcp_info, 1 * MS, 8 * MS, 0, 0, 0},
     {"msg_stime and CLOCK_REALTIME", KIND_EQUAL, stamp_msg, 520 * MS, 1012 * MS, 0, 0, 0},
     {.name = NULL},

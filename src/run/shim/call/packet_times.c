@@ -113,8 +113,9 @@ long packet_times_ask(struct trap *trap)
     return rc;
 }
 
-/* struct tcp_info: spans of time in micro- or milliseconds, by their places; linux/tcp.h. */
-long packet_times_tcp_info(struct trap *trap)
+/* struct tcp_info, by the places of its members; linux/tcp.h. Spans of time in micro- or
+ * milliseconds become shorter under TDF 10, the bytes that went in a second more. */
+static void show_tcp_info(uint8_t *info, int size)
 {
     static const uint16_t spans[] = {
         8,   12,         /* rto, ato */
@@ -122,7 +123,29 @@ long packet_times_tcp_info(struct trap *trap)
         68,  72, 92,     /* rtt, rttvar, rcv_rtt */
         148,             /* min_rtt */
     };
-    uint8_t info[TCP_INFO_BYTES];
+    static const uint16_t long_spans[] = {168, 176, 184}; /* busy_time, rwnd_, sndbuf_limited */
+    enum { DELIVERY_RATE = 160 };
+    const uint64_t tdf = vclock_tdf_running();
+
+    for (unsigned i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+        uint32_t *span = (uint32_t *)(void *)(info + spans[i]);
+        if (spans[i] + 4 <= size && *span != UINT32_MAX)
+            *span = (uint32_t)scale_to_virtual_ns(tdf, *span, false);
+    }
+    for (unsigned i = 0; i < sizeof(long_spans) / sizeof(long_spans[0]); i++) {
+        uint64_t *span = (uint64_t *)(void *)(info + long_spans[i]);
+        if (long_spans[i] + 8 <= size)
+            *span = scale_to_virtual_ns(tdf, *span, false);
+    }
+    uint64_t *rate = (uint64_t *)(void *)(info + DELIVERY_RATE);
+    if (DELIVERY_RATE + 8 <= size)
+        *rate = scale_to_real_ns(tdf, *rate);
+}
+
+/* getsockopt of TCP_INFO. */
+long packet_times_tcp_info(struct trap *trap)
+{
+    uint8_t info[TCP_INFO_BYTES] __attribute__((aligned(8)));
     int asked, size;
 
     if (user_read(&asked, trap->args[4], sizeof(asked)) < 0)
@@ -131,11 +154,7 @@ long packet_times_tcp_info(struct trap *trap)
     long rc = SYS6(SYS_getsockopt, trap->args[0], trap->args[1], trap->args[2], info, &size, 0);
     if (rc < 0)
         return rc;
-    for (unsigned i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
-        uint32_t *span = (uint32_t *)(void *)(info + spans[i]);
-        if (spans[i] + 4 <= size && *span != UINT32_MAX)
-            *span = (uint32_t)scale_to_virtual_ns(vclock_tdf_running(), *span, false);
-    }
+    show_tcp_info(info, size);
     if (user_write(trap->args[3], info, (size_t)size) < 0)
         return -EFAULT;
     return user_write(trap->args[4], &size, sizeof(size));
