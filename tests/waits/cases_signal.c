@@ -268,6 +268,8 @@ static void tsc_mode(void)
 #ifdef PR_SET_TSC
     int mode = 0;
     must(prctl(PR_GET_TSC, &mode), "PR_GET_TSC");
+    if (mode != PR_TSC_ENABLE)
+        broken("PR_GET_TSC tells what the program has not set");
     if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0)
         must(prctl(PR_SET_TSC, PR_TSC_ENABLE), "PR_SET_TSC");
     else if (errno != EINVAL)

@@ -13,6 +13,7 @@
 #include "run/shim/core/filter.h"
 #include "run/shim/core/process.h"
 #include "run/shim/core/stub.h"
+#include "run/shim/core/user.h"
 
 /* A filter of the program's own would also judge the calls that the shim makes in its place: as on
  * a kernel without filters. */
@@ -27,6 +28,10 @@ long call_seccomp(struct trap *trap)
  * the filter, in the shim's own calls, too. */
 long call_prctl(struct trap *trap)
 {
+    static const int enabled = PR_TSC_ENABLE;
+
+    if (trap->args[0] == PR_GET_TSC && process.tsc)
+        return user_write(trap->args[1], &enabled, sizeof(enabled));
     if (trap->args[0] == PR_SET_SECCOMP)
         return -EINVAL;
     if (trap->args[0] == FILTER_USER_DISPATCH && trap->args[1] != 0)

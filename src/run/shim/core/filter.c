@@ -132,7 +132,7 @@ static void emit_request(struct filter *filter)
     emit_one_of(filter, requests, COUNT(requests));
 }
 
-static const uint32_t modes[] = {PR_SET_SECCOMP, PR_SET_TSC, FILTER_USER_DISPATCH};
+static const uint32_t modes[] = {PR_SET_SECCOMP, PR_SET_TSC, PR_GET_TSC, FILTER_USER_DISPATCH};
 
 static void emit_condition(struct filter *filter, const struct filter_rule *rule, int fds)
 {

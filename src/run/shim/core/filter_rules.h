@@ -25,7 +25,7 @@ enum filter_condition {
     REQUEST,     /* ioctl: SIOCGSTAMP, TCSETS and their relatives */
     READING,     /* an open's flags: to read, and nothing that says of what kind the file is */
     OUR_FD,      /* one of the descriptors that the shim needs */
-    MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC, PR_SET_SYSCALL_USER_DISPATCH */
+    MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC, PR_GET_TSC, PR_SET_SYSCALL_USER_DISPATCH */
 };
 
 struct filter_rule {

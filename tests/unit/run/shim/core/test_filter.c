@@ -175,6 +175,7 @@ static void test_options_and_modes_are_caught_by_their_numbers(void **state)
     PASSED(SYS_ioctl, 3, 0x5401, 0x10, 0, 0);
     CAUGHT(SYS_prctl, PR_SET_SECCOMP, 2, 0x10, 0, 0);
     CAUGHT(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
+    CAUGHT(SYS_prctl, PR_GET_TSC, 0x10, 0, 0, 0);
     CAUGHT(SYS_prctl, FILTER_USER_DISPATCH, 1, 0, 0, 0);
     PASSED(SYS_prctl, PR_SET_NAME, 0x10, 0, 0, 0);
 }
