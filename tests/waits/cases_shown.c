@@ -2,6 +2,7 @@
 /* Times that the kernel shows of things: of processes, files and datagrams. */
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,18 @@ static void start_time(void)
     }
     begin();
     end(clock_ns(CLOCK_BOOTTIME) - start_ns());
+}
+
+/* The kernel adds a time namespace's offset to that. */
+static void start_time_in_namespace(void)
+{
+    static const char offsets[] = "monotonic 100000 0\nboottime 100000 0\n";
+    int fd = open("/proc/self/timens_offsets", O_WRONLY);
+    if (fd < 0 || unshare(0x80 /* CLONE_NEWTIME */) < 0 ||
+        write(fd, offsets, sizeof(offsets) - 1) < 0)
+        absent("a time namespace");
+    close(fd);
+    start_time();
 }
 
 /* When the machine was started, by the wall clock. */
@@ -161,6 +174,7 @@ static void file_by_name(void)
 
 const struct wait_case cases_shown[] = {
     {"/proc/self/stat start time", KIND_EQUAL, start_time, 520 * MS, 0, 0, 0, 0},
+    {"start time in a time namespace", KIND_EQUAL, start_time_in_namespace, 520 * MS, 0, 0, 0, 0},
     {"/proc/stat btime", KIND_EQUAL, boot_time, 1020 * MS, 0, 0, 0, 0},
     {"sem_otime and CLOCK_REALTIME", KIND_EQUAL, semaphore_time, 520 * MS, 1012 * MS, 0, 0, 0},
     {"recvmmsg's stamp", KIND_EQUAL, stamp_of_many, 0, 8 * MS, 0, 0, 0},

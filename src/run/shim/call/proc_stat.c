@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/shim/call/proc_stat.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -14,6 +15,7 @@
 
 enum {
     NS_PER_TICK = 10000000,
+    OFFSETS_BYTES = 128,
     NUMBER_BYTES = 24,
     /* Fields, counted from 1 as in proc(5); the second is the name, in brackets. */
     AFTER_NAME = 3,
@@ -62,11 +64,38 @@ bool proc_stat_is_path(const char *path)
     return is(name, "stat") || is(name, "schedstat");
 }
 
+/* By how much the kernel's CLOCK_BOOTTIME is ahead in this process's time namespace, whose offsets
+ * the domain's clocks do not show. The file has a line for each clock: its name, seconds,
+ * nanoseconds. */
+static int64_t namespace_ns(void)
+{
+    static const char name[] = "boottime";
+    char text[OFFSETS_BYTES] = {0};
+
+    const long fd = SYS2(SYS_open, "/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    const long size = SYS3(SYS_read, fd, text, sizeof(text) - 1);
+    SYS1(SYS_close, fd);
+    const char *at = text;
+    while (size > 0 && *at != '\0' && !text_begins(at, name))
+        at++;
+    if (*at == '\0')
+        return 0;
+    for (at += sizeof(name) - 1; *at == ' ';)
+        at++;
+    const int64_t seconds = text_number(&at);
+    while (*at == ' ')
+        at++;
+    return seconds * (int64_t)SCALE_NS_PER_SEC + text_number(&at);
+}
+
 /* A process began at so many ticks of the kernel's CLOCK_BOOTTIME: at which of the domain's? */
 static uint64_t shown_start(uint64_t ticks)
 {
     const struct session *session = vclock_session();
-    const int64_t real_ns = (int64_t)(ticks * NS_PER_TICK) - session->boottime_ahead_ns;
+    const int64_t real_ns =
+        (int64_t)(ticks * NS_PER_TICK) - session->boottime_ahead_ns - namespace_ns();
     uint64_t boottime_ahead_ns = 0, wall_ahead_ns = 0;
 
     vclock_ahead_ns(CLOCK_BOOTTIME, &boottime_ahead_ns);
