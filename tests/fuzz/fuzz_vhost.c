@@ -5,7 +5,8 @@
  * operand.
  *
  *   0..99     message of that number: 1 byte length (mod 64) and so many bytes; the memory's
- *             descriptor with SET_MEM_TABLE, an eventfd with KICK and CALL
+ *             descriptor with SET_MEM_TABLE, an eventfd with KICK and CALL; SET_INFLIGHT_FD: 16
+ *             more bytes, of which its memory is full
  *   100..149  all that makes a queue run
  *   150..219  2 bytes offset (in 16s), 1 byte length (mod 32), so many bytes: into the memory
  *   220..239  an ordinary request: 1 byte type, 1 byte sector, 2 bytes length
@@ -18,6 +19,7 @@
  * The device may drop the front end, and no more: it must touch nothing outside the guest's memory
  * (the address sanitizer sees that), and end with nothing in flight.
  */
+#include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <stddef.h>
@@ -27,11 +29,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory_file.h"
 #include "bridge/vhost/vhost_session.h"
 #include "fakes/fake_guest.h"
 #include "fakes/memory_disk.c"
 #include "fuzz/input.h"
 #include "ring/fault_guard.h"
+
+enum { PATTERN_BYTES = 16, INFLIGHT_BYTES = 4096 };
 
 static int fd_for(const struct fake_guest *guest, uint8_t request)
 {
@@ -42,13 +47,34 @@ static int fd_for(const struct fake_guest *guest, uint8_t request)
     return request == VHOST_USER_SET_VRING_CALL ? guest->call_fd : -1;
 }
 
+/* What an earlier device may have left, or a front end invented. */
+static int make_inflight_memory(struct input *input)
+{
+    uint8_t bytes[INFLIGHT_BYTES];
+    int fd = memory_file_create("fuzz");
+
+    take_bytes(input, bytes, PATTERN_BYTES);
+    for (size_t i = PATTERN_BYTES; i < sizeof(bytes); i++)
+        bytes[i] = bytes[i - PATTERN_BYTES];
+    if (fd < 0 || write(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes) ||
+        memory_file_seal(fd, F_SEAL_SHRINK) < 0)
+        abort();
+    return fd;
+}
+
 static void send_message(struct fake_guest *guest, struct input *input, uint8_t request)
 {
     uint8_t payload[64] = {0};
     size_t bytes = take(input) % sizeof(payload);
 
     take_bytes(input, payload, bytes);
-    fake_guest_send(guest, request, payload, (uint32_t)bytes, fd_for(guest, request));
+    if (request != VHOST_USER_SET_INFLIGHT_FD) {
+        fake_guest_send(guest, request, payload, (uint32_t)bytes, fd_for(guest, request));
+        return;
+    }
+    int fd = make_inflight_memory(input);
+    fake_guest_send(guest, request, payload, (uint32_t)bytes, fd);
+    close(fd);
 }
 
 static void scribble(struct fake_guest *guest, struct input *input)

@@ -21,8 +21,6 @@ int split_queue_attach(struct split_queue *queue, const struct guest_memory *mem
         .size = size,
         .event_index = event_index,
         .avail_cons = base,
-        .used_prod = base,
-        .used_told = base,
         .desc = guest_memory_user(memory, addr->descriptors, size * sizeof(struct vring_desc)),
         .avail = guest_memory_user(memory, addr->available,
                                    sizeof(struct vring_avail) + (size + 1) * sizeof(uint16_t)),
@@ -36,6 +34,8 @@ int split_queue_attach(struct split_queue *queue, const struct guest_memory *mem
         (uintptr_t)queue->avail % VRING_AVAIL_ALIGN_SIZE != 0 ||
         (uintptr_t)queue->used % VRING_USED_ALIGN_SIZE != 0)
         return -EFAULT; /* the region itself is not aligned */
+    queue->used_prod = load_relaxed_u16((const uint16_t *)&queue->used->idx);
+    queue->used_told = queue->used_prod;
     return 0;
 }
 
@@ -121,6 +121,14 @@ static int count_available(const struct split_queue *queue)
     return count <= queue->size ? count : -EPROTO;
 }
 
+int split_queue_take_again(const struct split_queue *queue, const struct guest_memory *memory,
+                           uint16_t head, struct split_chain *chain)
+{
+    chain->head = head;
+    chain->count = chain->readable = 0;
+    return walk_all(queue, memory, chain);
+}
+
 int split_queue_take(struct split_queue *queue, const struct guest_memory *memory,
                      struct split_chain *chain)
 {
@@ -129,9 +137,8 @@ int split_queue_take(struct split_queue *queue, const struct guest_memory *memor
     if (count <= 0)
         return count;
     uint32_t slot = queue->avail_cons & (queue->size - 1);
-    chain->head = load_relaxed_u16((const uint16_t *)&queue->avail->ring[slot]);
-    chain->count = chain->readable = 0;
-    int rc = walk_all(queue, memory, chain);
+    uint16_t head = load_relaxed_u16((const uint16_t *)&queue->avail->ring[slot]);
+    int rc = split_queue_take_again(queue, memory, head, chain);
     if (rc < 0)
         return rc;
     queue->avail_cons++;

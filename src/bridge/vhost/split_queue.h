@@ -48,7 +48,8 @@ struct split_chain {
 };
 
 /*
- * Finds the rings at the front end's addresses; avail_cons and used_prod begin at base. Errors:
+ * Finds the rings at the front end's addresses. avail_cons begins at base, used_prod where the used
+ * ring is: an earlier device may have taken requests that were never given back. Errors:
  * -EINVAL size is no power of two up to SPLIT_QUEUE_SIZE_MAX; -EFAULT a ring is not aligned or not
  * in memory.
  */
@@ -63,6 +64,10 @@ int split_queue_attach(struct split_queue *queue, const struct guest_memory *mem
  */
 int split_queue_take(struct split_queue *queue, const struct guest_memory *memory,
                      struct split_chain *chain);
+
+/* The same of a request that an earlier device has taken, and that has this head. */
+int split_queue_take_again(const struct split_queue *queue, const struct guest_memory *memory,
+                           uint16_t head, struct split_chain *chain);
 
 /* Gives the request of this head back, `written` bytes of it filled. The driver sees it at once,
  * but hears of it only by a notification. */

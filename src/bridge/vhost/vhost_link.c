@@ -77,12 +77,18 @@ int vhost_link_receive(struct vhost_link *link)
 
 int vhost_link_answer(struct vhost_link *link, const void *payload, uint32_t bytes)
 {
+    return vhost_link_answer_fd(link, payload, bytes, -1);
+}
+
+int vhost_link_answer_fd(struct vhost_link *link, const void *payload, uint32_t bytes, int fd)
+{
     struct vhost_user_message answer = {.header = {.request = link->header.request,
                                                    .flags = VHOST_USER_VERSION | VHOST_USER_REPLY,
                                                    .bytes = bytes}};
 
     assert(bytes <= sizeof(answer.payload));
     memcpy((char *)&answer + sizeof(answer.header), payload, bytes);
-    int rc = unix_socket_send(link->fd, &answer, sizeof(answer.header) + bytes, NULL, 0, false);
+    int rc =
+        unix_socket_send(link->fd, &answer, sizeof(answer.header) + bytes, &fd, fd >= 0, false);
     return rc == -EPIPE || rc == -ECONNRESET ? -ENOTCONN : rc;
 }

@@ -41,5 +41,7 @@ int vhost_link_take_fd(struct vhost_link *link);
 /* Answers the message with the first `bytes` bytes of payload. Errors: -ENOTCONN; -EAGAIN it does
  * not read; others of sendmsg. */
 int vhost_link_answer(struct vhost_link *link, const void *payload, uint32_t bytes);
+/* With a descriptor, which stays the caller's. */
+int vhost_link_answer_fd(struct vhost_link *link, const void *payload, uint32_t bytes, int fd);
 
 #endif

@@ -13,7 +13,8 @@
 
 static const uint64_t own_protocol_features =
     1ULL << VHOST_USER_PROTOCOL_F_MQ | 1ULL << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-    1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ | 1ULL << VHOST_USER_PROTOCOL_F_CONFIG;
+    1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ | 1ULL << VHOST_USER_PROTOCOL_F_CONFIG |
+    1ULL << VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD;
 
 static uint64_t own_features(const struct vhost_session *session)
 {
@@ -45,23 +46,38 @@ static void stop(struct vhost_session *session, struct vhost_queue *queue)
     vhost_session_drain(session);
     queue->base = queue->ring.avail_cons;
     queue->runs = false;
+    inflight_queue_detach(&queue->inflight);
+}
+
+/* Where an earlier device was killed, what it had is asked for again, and the available ring goes
+ * on behind that: the front end knows only what has been given back. */
+static int run(struct vhost_session *session, struct vhost_queue *queue)
+{
+    bool event_index = (session->features & 1ULL << VIRTIO_RING_F_EVENT_IDX) != 0;
+    struct split_queue *ring = &queue->ring;
+    uint32_t index = (uint32_t)(queue - session->queues);
+    int rc = split_queue_attach(ring, &session->memory, &queue->addr, queue->size, queue->base,
+                                event_index);
+
+    if (rc == 0)
+        rc = inflight_queue_attach(&queue->inflight, &session->track, index, queue->size,
+                                   ring->used_prod);
+    if (rc == 0 && queue->inflight.again_count > 0)
+        ring->avail_cons = (uint16_t)(ring->used_prod + queue->inflight.again_count);
+    queue->runs = rc == 0;
+    return rc;
 }
 
 /* A queue runs once it has all it needs and is enabled. */
 static int run_or_stop(struct vhost_session *session, struct vhost_queue *queue)
 {
     bool may = queue->has_addr && queue->size > 0 && queue->kick_fd >= 0 && queue->enabled;
-    bool event_index = (session->features & 1ULL << VIRTIO_RING_F_EVENT_IDX) != 0;
-    int rc = 0;
 
-    if (may && !queue->runs) {
-        rc = split_queue_attach(&queue->ring, &session->memory, &queue->addr, queue->size,
-                                queue->base, event_index);
-        queue->runs = rc == 0;
-    } else if (!may) {
+    if (may && !queue->runs)
+        return run(session, queue);
+    if (!may)
         stop(session, queue);
-    }
-    return rc;
+    return 0;
 }
 
 static int set_queue_size(struct vhost_session *session)
@@ -264,6 +280,37 @@ static int set_back_fd(struct vhost_session *session)
     return session->back_fd < 0 ? -EPROTO : 0;
 }
 
+/* Other front ends' structure may end without our padding: the answer is as long as the question.
+ */
+static int get_inflight_fd(struct vhost_session *session)
+{
+    uint32_t bytes = session->link.header.bytes;
+    struct vhost_user_inflight answer;
+    int fd = inflight_track_make(&session->link.payload.inflight, &answer);
+
+    if (fd < 0)
+        return fd;
+    int rc = vhost_link_answer_fd(&session->link, &answer,
+                                  bytes < sizeof(answer) ? bytes : (uint32_t)sizeof(answer), fd);
+    close(fd);
+    return rc;
+}
+
+static int set_inflight_fd(struct vhost_session *session)
+{
+    int fd = vhost_link_take_fd(&session->link);
+
+    for (uint32_t i = 0; i < session->queue_count; i++)
+        stop(session, &session->queues[i]);
+    if (fd < 0)
+        return -EPROTO;
+    int rc = inflight_track_map(&session->track, &session->link.payload.inflight, fd);
+    close(fd);
+    for (uint32_t i = 0; rc == 0 && i < session->queue_count; i++)
+        rc = run_or_stop(session, &session->queues[i]);
+    return rc;
+}
+
 static int do_nothing(struct vhost_session *session)
 {
     (void)session;
@@ -276,7 +323,11 @@ struct handler {
     bool answers;         /* by itself */
 };
 
-enum { STATE = sizeof(struct vhost_user_vring_state), U64 = sizeof(uint64_t) };
+enum {
+    STATE = sizeof(struct vhost_user_vring_state),
+    U64 = sizeof(uint64_t),
+    INFLIGHT = offsetof(struct vhost_user_inflight, padding),
+};
 
 static const struct handler handlers[] = {
     [VHOST_USER_GET_FEATURES] = {get_features, 0, true},
@@ -298,6 +349,8 @@ static const struct handler handlers[] = {
     [VHOST_USER_SET_BACKEND_REQ_FD] = {set_back_fd, 0, false},
     [VHOST_USER_GET_CONFIG] = {get_config, offsetof(struct vhost_user_config, region), true},
     [VHOST_USER_SET_CONFIG] = {do_nothing, 0, false}, /* nothing in it can be changed */
+    [VHOST_USER_GET_INFLIGHT_FD] = {get_inflight_fd, INFLIGHT, true},
+    [VHOST_USER_SET_INFLIGHT_FD] = {set_inflight_fd, INFLIGHT, false},
 };
 
 static int handle(struct vhost_session *session, struct why *why)

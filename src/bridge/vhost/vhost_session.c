@@ -9,6 +9,8 @@
 
 #include "bridge/vhost/vhost_session_private.h"
 
+_Static_assert((int)INFLIGHT_QUEUES_MAX >= (int)VHOST_QUEUES_MAX, "each queue may be tracked");
+
 enum {
     DONE_MAX = 64,
     TAKE_MAX = 32, /* requests of a queue, before the next one's turn */
@@ -35,11 +37,13 @@ void vhost_session_close(struct vhost_session *session)
     vhost_session_drain(session);
     for (uint32_t i = 0; i < session->queue_count; i++) {
         session->queues[i].runs = false;
+        inflight_queue_detach(&session->queues[i].inflight);
         close_fd(&session->queues[i].kick_fd);
         close_fd(&session->queues[i].call_fd);
     }
     close_fd(&session->back_fd);
     guest_memory_unmap(&session->memory);
+    inflight_track_unmap(&session->track);
     vhost_link_close(&session->link);
 }
 
@@ -50,8 +54,13 @@ static void give_back(struct vhost_session *session, struct blk_slot *slot)
 {
     struct vhost_queue *queue = &session->queues[slot->queue];
 
-    if (queue->runs)
-        split_queue_give(&queue->ring, slot->request.chain.head, slot->request.written);
+    uint16_t head = slot->request.chain.head;
+
+    if (queue->runs) {
+        inflight_queue_will_give(&queue->inflight, head);
+        split_queue_give(&queue->ring, head, slot->request.written);
+        inflight_queue_gave(&queue->inflight, head, queue->ring.used_prod);
+    }
     blk_device_put(session->device, slot);
 }
 
@@ -91,6 +100,22 @@ void vhost_session_drain(struct vhost_session *session)
     call_all(session);
 }
 
+/* First what an earlier device had, then what has come. As split_queue_take. */
+static int take_one(struct vhost_session *session, struct vhost_queue *queue,
+                    struct split_chain *chain)
+{
+    uint16_t head;
+
+    if (inflight_queue_next(&queue->inflight, &head)) {
+        int rc = split_queue_take_again(&queue->ring, &session->memory, head, chain);
+        return rc < 0 ? rc : 1;
+    }
+    int rc = split_queue_take(&queue->ring, &session->memory, chain);
+    if (rc > 0)
+        inflight_queue_take(&queue->inflight, chain->head);
+    return rc;
+}
+
 /* Takes requests of a queue as long as there are slots. Returns how many. */
 static int take_all(struct vhost_session *session, uint32_t index)
 {
@@ -102,7 +127,7 @@ static int take_all(struct vhost_session *session, uint32_t index)
         if (slot == NULL)
             return count;
         slot->queue = index;
-        int rc = split_queue_take(&queue->ring, &session->memory, &slot->request.chain);
+        int rc = take_one(session, queue, &slot->request.chain);
         if (rc <= 0) {
             blk_device_put(session->device, slot);
             return rc < 0 ? rc : count;

@@ -16,13 +16,15 @@
 #include "base/why.h"
 #include "bridge/vhost/blk_device.h"
 #include "bridge/vhost/guest_memory.h"
+#include "bridge/vhost/inflight_track.h"
 #include "bridge/vhost/split_queue.h"
 #include "bridge/vhost/vhost_link.h"
 
 enum { VHOST_QUEUES_MAX = 64 };
 
 struct vhost_queue {
-    struct split_queue ring; /* valid while runs */
+    struct split_queue ring; /* valid while runs, as inflight */
+    struct inflight_queue inflight;
     struct vhost_user_vring_addr addr;
     uint32_t size;
     uint16_t base;
@@ -37,6 +39,7 @@ struct vhost_session {
     int back_fd; /* for our own requests to the front end; -1: none */
     uint64_t features;
     struct guest_memory memory;
+    struct inflight_track track;
     uint32_t queue_count; /* of those that the front end has named: the others are as they were */
     uint32_t first_queue; /* modulo their number: whose turn to get slots is next */
     struct vhost_queue queues[VHOST_QUEUES_MAX];

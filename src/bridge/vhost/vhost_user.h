@@ -32,6 +32,8 @@ enum {
     VHOST_USER_SET_BACKEND_REQ_FD = 21,
     VHOST_USER_GET_CONFIG = 24,
     VHOST_USER_SET_CONFIG = 25,
+    VHOST_USER_GET_INFLIGHT_FD = 31,
+    VHOST_USER_SET_INFLIGHT_FD = 32,
 };
 
 enum {
@@ -44,6 +46,7 @@ enum {
     VHOST_USER_PROTOCOL_F_REPLY_ACK = 3,
     VHOST_USER_PROTOCOL_F_BACKEND_REQ = 5,
     VHOST_USER_PROTOCOL_F_CONFIG = 9,
+    VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD = 12,
     VHOST_USER_REGIONS_MAX = 8,
     VHOST_USER_CONFIG_BYTES_MAX = 256,
     VHOST_USER_NO_FD = 1 << 8, /* in the number of KICK, CALL, ERR: without a descriptor */
@@ -74,6 +77,13 @@ struct vhost_user_config {
     unsigned char region[VHOST_USER_CONFIG_BYTES_MAX]; /* likewise */
 };
 
+/* The memory of inflight_track.h, whose descriptor comes with the message. */
+struct vhost_user_inflight {
+    uint64_t mmap_bytes, mmap_offset;
+    uint16_t queue_count, queue_size;
+    uint32_t padding;
+};
+
 struct vhost_user_header {
     uint32_t request, flags, bytes; /* bytes of the payload */
 };
@@ -84,6 +94,7 @@ union vhost_user_payload {
     struct vhost_user_vring_addr addr;
     struct vhost_user_memory memory;
     struct vhost_user_config config;
+    struct vhost_user_inflight inflight;
 };
 
 /* As it is sent. */
