@@ -20,4 +20,24 @@ eventually 5 domains_are 0 || die "a job's domain goes on"
 run_fio --name=r --rw=read --disk=xvdq >fio.json 2>fio.err && die "a disk that is not there"
 run_fio --name=r --rw=read --iodepth=513 >fio.json 2>fio.err && die "too deep"
 run_fio --name=r --rw=write --bs=4k --size=64k >fio.json 2>fio.err && die "written to a read-only disk"
+
+# A file is the disk of that name, and there is only one: others would be the same disk, or another than is meant.
+refused() { # WHY OPTION...
+    local why=$1
+    shift
+    run_fio --name=w --rw=write --bs=4k --size=64k "$@" >fio.json 2>fio.err && die "not refused: $*"
+    grep -q "$why" fio.err fio.json || die "$*: another error: $(cat fio.err)"
+}
+service stop >/dev/null || die "stop"
+image disk2.img 4
+cp disk2.img before.img
+start_service --image disk1.img --disk "$PWD/disk2.img,raw,xvdb,w"
+refused 'filename=/dev/null: xvda' --filename=/dev/null
+refused 'one disk' --disk=xvdb --nrfiles=2
+refused 'one disk' --filename=xvdb:xvda
+refused 'disk=xvda or filename=xvdb' --disk=xvda --filename=xvdb
+cmp disk2.img before.img || die "a job that was refused has written"
+run_fio --name=w --rw=write --bs=4k --size=64k --filename=xvdb --verify=crc32c --sync_file_range=write:4 >fio.json 2>fio.err ||
+    die "a disk by its name as a file: $(cat fio.err fio.json)"
+cmp -s disk2.img before.img && die "another disk was written"
 true

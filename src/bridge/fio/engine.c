@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * engine: an external I/O engine of fio (`make fio-engine`): each job of fio is a domain of its own
- * with a disk. Asynchronous, all operations: read, write, sync (a flush), trim (a discard).
+ * with a disk, which disk= or filename= names. Asynchronous, all operations: read, write, sync (a
+ * flush), trim (a discard).
  *
  *     fio --ioengine=external:bin/fio-splitdom.so --disk=xvda --name=j --rw=randread --iodepth=32
  *
@@ -63,9 +64,30 @@ static struct fio_option options[] = {
     {.name = NULL},
 };
 
-static int connect_disk(const struct engine_options *o, uint32_t depth, uint32_t sectors,
+/*
+ * The disk's name, of disk= or filename=. A name that is not used would have another disk written
+ * than its user means; and several files would all be that one disk, where each overwrites what fio
+ * wants to find in the others. Returns NULL when it has complained.
+ */
+static const char *disk_name(const struct thread_data *td)
+{
+    const struct engine_options *o = td->eo;
+    const char *disk = o->disk, *file = td->o.filename;
+
+    if (td->o.nr_files > 1 || td->files_index > 1)
+        log_err("fio: splitdom: a job has one disk, and no more files (nrfiles, filename)\n");
+    else if (file != NULL && disk != NULL && strcmp(file, disk) != 0)
+        log_err("fio: splitdom: disk=%s or filename=%s?\n", disk, file);
+    else
+        return disk != NULL ? disk : file != NULL ? file : "xvda";
+    return NULL;
+}
+
+static int connect_disk(const struct thread_data *td, uint32_t depth, uint32_t sectors,
                         struct blkfront **out)
 {
+    const struct engine_options *o = td->eo;
+    const char *disk = disk_name(td);
     struct blkfront_options wanted = {.size = sizeof(wanted),
                                       .rundir = o->rundir,
                                       .name = o->name,
@@ -73,8 +95,11 @@ static int connect_disk(const struct engine_options *o, uint32_t depth, uint32_t
                                       .sectors_per_request = sectors};
     struct blkfront_error why;
 
-    if (o->disk != NULL && vdev_parse(o->disk, &wanted.vdev) < 0) {
-        log_err("fio: splitdom: disk=%s: xvda, xvdb, ... or Xen's number of a disk\n", o->disk);
+    if (disk == NULL)
+        return -EINVAL;
+    if (vdev_parse(disk, &wanted.vdev) < 0) {
+        log_err("fio: splitdom: %s=%s: xvda, xvdb, ... or Xen's number of a disk\n",
+                o->disk != NULL ? "disk" : "filename", disk);
         return -EINVAL;
     }
     if (o->tdf != NULL &&
@@ -95,12 +120,12 @@ static int engine_setup(struct thread_data *td)
     struct blkfront_geometry geometry;
     struct blkfront *bf;
 
-    if (td->files_index == 0) { /* a job has a file, of whatever name */
+    if (td->files_index == 0) { /* fio wants a file */
         add_file(td, "splitdom", 0, 0);
         td->o.nr_files = td->o.nr_files != 0 ? td->o.nr_files : 1;
         td->o.open_files++;
     }
-    if (connect_disk(td->eo, 1, 8, &bf) < 0)
+    if (connect_disk(td, 1, 8, &bf) < 0)
         return 1;
     int rc = blkfront_geometry(bf, &geometry);
     if (rc == 0)
@@ -140,7 +165,7 @@ static int engine_init(struct thread_data *td)
         log_err("fio: splitdom: iodepth is at most %d\n", DEPTH_MAX);
         return 1;
     }
-    if (connect_disk(td->eo, td->o.iodepth, request_sectors(td), &engine->bf) < 0 ||
+    if (connect_disk(td, td->o.iodepth, request_sectors(td), &engine->bf) < 0 ||
         blkfront_geometry(engine->bf, &geometry) < 0)
         return 1;
     engine->first_sector = geometry.first_sector;
@@ -169,6 +194,7 @@ static int operation_of(enum fio_ddir ddir)
         return BLKFRONT_DISCARD;
     case DDIR_SYNC:
     case DDIR_DATASYNC:
+    case DDIR_SYNC_FILE_RANGE: /* a flush is of the whole disk, and more than is asked for */
         return BLKFRONT_FLUSH;
     default:
         return -1;
