@@ -19,10 +19,7 @@
 #include "ring/evtchn.h"
 #include "splitdom/control.h"
 
-enum {
-    PROBE_TIMEOUT_S = 1,
-    IDLE_TIMEOUT_MS = 3600 * 1000,
-};
+enum { PROBE_TIMEOUT_S = 1, IDLE_TIMEOUT_MS = 3600 * 1000 };
 
 static int call(struct life *life, struct control_request *request, struct control_reply *reply,
                 int *fds, size_t fd_count)
@@ -365,16 +362,6 @@ int life_idle(struct life *life)
     while (rc == 0 || rc == -ETIMEDOUT);
     life->idle = false;
     return rc == -EINTR ? -ECANCELED : rc;
-}
-
-bool life_is_destroyed(const struct life *life)
-{
-    return load_full_u32(&life->destroyed) != 0;
-}
-
-bool life_is_dead(const struct life *life)
-{
-    return load_full_u32(&life->dead) != 0;
 }
 
 int life_move(struct life *fresh, struct life *old)

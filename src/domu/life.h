@@ -20,6 +20,7 @@
 
 #include "base/rundir.h"
 #include "domu/patience.h"
+#include "ring/barrier.h"
 #include "ring/segment.h"
 #include "splitdom/tdf.h"
 #include "xenstore/xs_client.h"
@@ -104,9 +105,16 @@ bool life_is_interrupted(const struct life *life);
  */
 int life_move(struct life *fresh, struct life *old);
 
-bool life_is_dead(const struct life *life);
+static inline bool life_is_dead(const struct life *life)
+{
+    return load_full_u32(&life->dead) != 0;
+}
+
 /* Dom0 may live, but has ended this domain because somebody wanted that. */
-bool life_is_destroyed(const struct life *life);
+static inline bool life_is_destroyed(const struct life *life)
+{
+    return load_full_u32(&life->destroyed) != 0;
+}
 /* Does this error of life_create, or of a wait on the store, say that Dom0 ended meanwhile? */
 bool life_error_is_death(int error);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vif_tx: frames from a front end's tx ring to the port: what arrives, what is answered, what is
- * bounded. Which slots make a frame: test_tx_chain. */
+/* vif_tx: what arrives at the port, is answered, is bounded. Which slots make a frame: tx_chain. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,62 +10,10 @@
 
 #include <cmocka.h>
 
-#include "fakes/fake_vif.h"
 #include "faults/fault.h"
 #include "ring/evtchn.h"
 #include "ring/gnttab.h"
-
-static struct fake_vif *v;
-static uint8_t bytes[FAKE_NETFRONT_FRAME_MAX];
-
-static int setup(void **state)
-{
-    (void)state;
-    v = calloc(1, sizeof(*v));
-    return v == NULL ? -1 : fake_vif_open(v, UINT32_MAX - 100);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_vif_close(v);
-    free(v);
-    return 0;
-}
-
-static void connect_with(bool stamps)
-{
-    v->config.features.stamps = stamps;
-    assert_int_equal(fake_vif_connect(v), 0);
-    fake_vif_turn(v);
-}
-
-static void send_frame(uint32_t length_bytes, uint32_t seed, const struct fake_tx *how)
-{
-    bool notify;
-    fake_network_fill(bytes, length_bytes, seed);
-    assert_true(fake_netfront_send(&v->front, bytes, length_bytes, how, &notify) > 0);
-    fake_vif_ring(v, notify);
-}
-
-static void expect_status(int16_t status)
-{
-    struct netif_tx_response rsp;
-    assert_int_equal(netif_tx_take_response(&v->front.tx, &rsp), 1);
-    assert_int_equal(rsp.status, status);
-}
-
-static void expect_no_answer(void)
-{
-    struct netif_tx_response rsp;
-    assert_int_equal(netif_tx_take_response(&v->front.tx, &rsp), 0);
-}
-
-static const struct net_frame *arrived(uint32_t which)
-{
-    assert_true(which < v->net.count);
-    return v->net.frame[which];
-}
+#include "unit/service/back/vif/vif_tx_fixture.h"
 
 static void a_frame_arrives_and_is_answered(void **state)
 {
@@ -296,82 +243,6 @@ static void slots_without_number_are_no_error(void **state)
     assert_int_equal(v->q->taken, 0);
 }
 
-static void a_stamp_says_when_the_frame_left(void **state)
-{
-    (void)state;
-    connect_with(true);
-    tdf_source_advance_ns(&v->time, 1000000);
-    uint64_t now_ns = fake_vif_now_ns(v), virtual_ns = tdf_clock_now_ns(&v->clock);
-    send_frame(60, 1, &(struct fake_tx){.has_stamp = true, .stamp_ns = virtual_ns - 5000});
-    assert_int_equal(arrived(0)->stamp_ns, virtual_ns - 5000);
-    assert_int_equal(arrived(0)->arrived_ns, now_ns - 5000);
-    expect_status(NETIF_RSP_OKAY);
-    expect_status(NETIF_RSP_NULL);
-    send_frame(60, 1, NULL);
-    assert_int_equal(arrived(1)->stamp_ns, -1);
-    assert_int_equal(arrived(1)->arrived_ns, now_ns);
-}
-
-/* In a domain at TDF 10 a microsecond of its own is ten. */
-static uint32_t looks;
-
-static uint64_t count_looks(void *ctx)
-{
-    looks++;
-    return fake_vif_now_ns(ctx);
-}
-
-/* What was on the ring at a look had left by then: one reading of the clock is for all of it. */
-static void frames_of_one_look_share_a_reading_of_the_clock(void **state)
-{
-    (void)state;
-    const struct fake_tx how = {.has_stamp = true, .stamp_ns = tdf_clock_now_ns(&v->clock)};
-    bool notify;
-    v->config.now_ns = count_looks;
-    connect_with(true);
-    for (uint32_t i = 0; i < 5; i++) {
-        fake_network_fill(bytes, 60, i);
-        assert_true(fake_netfront_send(&v->front, bytes, 60, &how, &notify) > 0);
-    }
-    looks = 0;
-    fake_vif_ring(v, true);
-    assert_int_equal(v->net.count, 5);
-    assert_int_equal(looks, 1);
-    for (uint32_t i = 0; i < 5; i++)
-        assert_int_equal(arrived(i)->stamp_ns, how.stamp_ns);
-}
-
-static void a_stamp_is_of_the_domains_clock(void **state)
-{
-    (void)state;
-    v->tdf = (struct tdf){10, 1};
-    assert_int_equal(tdf_clock_set_tdf(&v->clock, v->tdf), 0);
-    connect_with(true);
-    tdf_source_advance_ns(&v->time, 1000000);
-    uint64_t virtual_ns = tdf_clock_now_ns(&v->clock);
-    send_frame(60, 1, &(struct fake_tx){.has_stamp = true, .stamp_ns = virtual_ns - 1000});
-    assert_int_equal(arrived(0)->arrived_ns, fake_vif_now_ns(v) - 10000);
-}
-
-static void a_stamp_that_lies_counts_for_little(void **state)
-{
-    (void)state;
-    connect_with(true);
-    tdf_source_advance_ns(&v->time, 1000000000);
-    uint64_t now_ns = fake_vif_now_ns(v), virtual_ns = tdf_clock_now_ns(&v->clock);
-    struct fake_tx how = {.has_stamp = true, .stamp_ns = virtual_ns - 500000000};
-    send_frame(60, 1, &how); /* longer ago than Dom0 is ever late */
-    assert_int_equal(arrived(0)->arrived_ns, now_ns - 100000000);
-    assert_int_equal(arrived(0)->stamp_ns, virtual_ns - 100000000);
-    how.stamp_ns = virtual_ns + 1000000; /* to come */
-    send_frame(60, 1, &how);
-    assert_int_equal(arrived(1)->arrived_ns, now_ns);
-    assert_int_equal(arrived(1)->stamp_ns, virtual_ns);
-    how.stamp_ns = virtual_ns - 1000; /* before the one before */
-    send_frame(60, 1, &how);
-    assert_int_equal(arrived(2)->arrived_ns, now_ns);
-}
-
 static void a_frame_that_there_is_no_memory_for_is_dropped(void **state)
 {
     (void)state;
@@ -408,10 +279,6 @@ int main(void)
         TEST(the_doorbell_is_asked_for_when_the_ring_is_empty),
         TEST(without_a_network_frames_are_dropped),
         TEST(slots_without_number_are_no_error),
-        TEST(a_stamp_says_when_the_frame_left),
-        TEST(frames_of_one_look_share_a_reading_of_the_clock),
-        TEST(a_stamp_is_of_the_domains_clock),
-        TEST(a_stamp_that_lies_counts_for_little),
         TEST(a_frame_that_there_is_no_memory_for_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
