@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "faults/fault_walk.h"
 
 static struct tdf_source source;
 static struct tdf_clock domain_clock, real_clock;
@@ -348,6 +349,28 @@ static void the_longest_command_is_taken(void **state)
     assert_int_equal(command(text), -EINVAL);
 }
 
+static int make_and_remove(void *words)
+{
+    int rc = command(words);
+    if (rc < 0)
+        return rc;
+    const char *last = strrchr(words, ' ');
+    char removal[64];
+    snprintf(removal, sizeof(removal), "%.*s remove", (int)(last - (const char *)words),
+             (const char *)words);
+    assert_int_equal(command(removal), 0);
+    return 0;
+}
+
+static void without_memory_there_is_no_link_and_no_trunk(void **state)
+{
+    (void)state;
+    join();
+    assert_true(fault_walk(make_and_remove, "vif1.0 delay=1ms") >= 1);
+    assert_true(fault_walk(make_and_remove, "xenbr0 xenbr1 delay=1ms") >= 2);
+    leave();
+}
+
 #define WITH_LINKS(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -366,6 +389,7 @@ int main(void)
         WITH_LINKS(blanks_between_words_do_not_count),
         WITH_LINKS(a_trunk_is_of_real_time),
         WITH_LINKS(the_longest_command_is_taken),
+        WITH_LINKS(without_memory_there_is_no_link_and_no_trunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
+#include "service/dom0/vifs/vif_links.h"
 #include "service/net/mac.h"
 
 static struct tdf_source source;
@@ -206,6 +208,7 @@ static void joining_connects_guards_and_limits(void **state)
     assert_ptr_equal(use->port, &port);
     assert_string_equal(net_port_bridge(&port)->name, "xenbr0");
     assert_true(port.member->config.guard.mac_only);
+    assert_true(port.member->config.guard.mac == UINT64_C(0x00163e000001));
     assert_int_equal(port.member->config.guard.address_count, 1);
     assert_true(port.member->config.mac == UINT64_C(0x00163e000001));
     assert_int_equal(port.credit.bytes, 1000);
@@ -224,6 +227,77 @@ static void the_last_number_is_one_too(void **state)
     assert_int_equal(vifs_next_devid(&vifs, 1), VIF_DEVID_MAX);
 }
 
+static void a_link_goes_along_with_its_interface(void **state)
+{
+    (void)state;
+    static const struct net_port_ops ops = {.deliver = deliver, .take = take};
+    struct vifs_use *use = made(1, 0, "");
+    struct net_port port;
+    const char *what = "";
+    char *answer = NULL;
+    assert_int_equal(vif_links_command(&vifs, "vif1.0 delay=1ms", &answer, &why), 0);
+    net_port_init(&port, &ops, use->name, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(use->options.network->join(use, &port, NULL, &use->options, &what), 0);
+        assert_non_null(port.down);
+        use->options.network->leave(use, &port);
+        assert_null(port.down);
+    }
+    assert_int_equal(use->options.network->join(use, &port, NULL, &use->options, &what), 0);
+    vifs_drop_link(use);
+    assert_null(port.down);
+    assert_null(use->link);
+    use->options.network->leave(use, &port);
+    free(answer);
+}
+
+static void a_bridge_that_cannot_be_joined_is_told(void **state)
+{
+    (void)state;
+    static const struct net_port_ops ops = {.deliver = deliver, .take = take};
+    struct vifs_use *use = made(1, 0, "");
+    struct net_port port;
+    const char *what = "";
+    net_port_init(&port, &ops, use->name, 1);
+    fault_arm_call("calloc", 1, ENOMEM);
+    assert_int_equal(use->options.network->join(use, &port, NULL, &use->options, &what), -ENOMEM);
+    fault_disarm();
+    assert_string_equal(what, "its bridge cannot be joined");
+    assert_null(use->port);
+}
+
+/* What joins bridges ends with them. */
+static void trunks_end_with_the_network(void **state)
+{
+    char *answer = NULL;
+    end(state);
+    int64_t blocks = fault_live_blocks();
+    begin(state);
+    assert_int_equal(vif_links_command(&vifs, "xenbr0 xenbr1 delay=1ms", &answer, &why), 0);
+    assert_int_equal(net_find_bridge(&vifs.net, "xenbr0")->port_count, 1);
+    end(state);
+    assert_int_equal(fault_live_blocks(), blocks);
+    begin(state);
+    free(answer);
+}
+
+static int make(void *unused)
+{
+    struct vifs_use *use;
+    (void)unused;
+    int rc = prepare(1, 0, "", false, &use);
+    if (rc == 0)
+        vifs_release(use);
+    return rc;
+}
+
+static void without_memory_there_is_no_interface(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(make, NULL) >= 1);
+    assert_null(vifs_next(&vifs, NULL));
+}
+
 #define WITH_VIFS(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -239,6 +313,10 @@ int main(void)
         WITH_VIFS(a_vif_is_found_by_number_address_and_name),
         WITH_VIFS(joining_connects_guards_and_limits),
         WITH_VIFS(the_last_number_is_one_too),
+        WITH_VIFS(a_link_goes_along_with_its_interface),
+        WITH_VIFS(a_bridge_that_cannot_be_joined_is_told),
+        WITH_VIFS(trunks_end_with_the_network),
+        WITH_VIFS(without_memory_there_is_no_interface),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
