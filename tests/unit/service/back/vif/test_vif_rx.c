@@ -254,6 +254,19 @@ static void without_memory_there_is_no_queue(void **state)
     connect();
 }
 
+static void frames_that_have_arrived_are_let_go(void **state)
+{
+    (void)state;
+    connect();
+    post(16);
+    int64_t blocks = fault_live_blocks();
+    for (uint32_t i = 0; i < 8; i++) {
+        deliver(60 + 1000 * (i % 2), i);
+        expect_frame(60 + 1000 * (i % 2), i);
+    }
+    assert_int_equal(fault_live_blocks(), blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +283,7 @@ int main(void)
         TEST(parts_without_room_are_dropped),
         TEST(what_cannot_be_cut_for_lack_of_memory_is_dropped),
         TEST(without_memory_there_is_no_queue),
+        TEST(frames_that_have_arrived_are_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
