@@ -222,6 +222,7 @@ class Build:
         self.make = make + ['-s', '-j%d' % os.cpu_count()]
         lines = subprocess.run(make + ['-n', '-B', 'unit-programs'], cwd=self.tree, capture_output=True, text=True, check=True).stdout
         self.compile, self.link, self.members, self.seconds, self.plain = {}, {}, {}, {}, {}
+        self.built = set()
         for line in lines.split('\n'):
             if m := re.search(r' -c -o (\S+) (\S+)$', line):
                 self.compile[m[1]] = shlex.split(line)
@@ -234,13 +235,15 @@ class Build:
 
     def prepare(self, tests):
         """Builds these at once, which is quicker than one by one; what cannot be built is told of when it is needed."""
-        subprocess.run(self.make + ['-k'] + ['%s/tests/%s' % (self.out, t) for t in sorted(tests)], cwd=self.tree,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run(self.make + ['-k'] + ['%s/tests/%s' % (self.out, t) for t in sorted(tests)], cwd=self.tree,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.built = set(tests) if done.returncode == 0 else set()
 
     def linked(self, test):
         """The objects that this test is made of. It is built when it is asked for first."""
         if test not in self.members:
-            subprocess.run(self.make + ['%s/tests/%s' % (self.out, test)], cwd=self.tree, check=True, stdout=subprocess.DEVNULL)
+            if test not in self.built:
+                subprocess.run(self.make + ['%s/tests/%s' % (self.out, test)], cwd=self.tree, check=True, stdout=subprocess.DEVNULL)
             out = self.run(self.link[test][:1] + ['-Wl,-t,-t'] + self.link[test][1:]).stdout.decode()
             found = set(re.findall(r'^(%s/\S+?\.o)$' % self.out, out, re.M))
             members = {(o.split('/')[3], os.path.basename(o)): o for o in self.compile if o.startswith(self.out + '/src/')}
