@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "faults/fault.h"
 #include "unit/domu/domu_fixture.h"
 
 /* xvdb's sectors are numbered from here on. */
@@ -285,6 +286,19 @@ static void an_impossible_weight_or_name_is_refused(void **state)
     assert_described(name, 0);
 }
 
+static void without_memory_there_is_no_domain(void **state)
+{
+    struct domu *none;
+    struct domu_error reason;
+    const struct domu_options usual = {.size = sizeof(usual)};
+    (void)state;
+    fault_arm_call("calloc", 1, ENOMEM);
+    assert_int_equal(domu_open(&usual, &none, &reason), -ENOMEM);
+    assert_string_equal(fault_disarm(), "calloc");
+    assert_null(none);
+    assert_string_equal(reason.text, "out of memory");
+}
+
 int main(void)
 {
 #define DOMU_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -304,6 +318,7 @@ int main(void)
         DOMU_TEST(dom0_is_told_the_name_and_the_weight),
         DOMU_TEST(a_disk_alone_tells_of_its_domain),
         DOMU_TEST(an_impossible_weight_or_name_is_refused),
+        cmocka_unit_test(without_memory_there_is_no_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

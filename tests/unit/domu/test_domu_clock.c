@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include "domu/domu_private.h"
@@ -133,6 +135,24 @@ static void a_clock_and_a_size_have_bounds(void **state)
     }
 }
 
+/* Dom0 is asked to look where there is a line that it waits for. */
+static void a_clock_that_is_ready_is_shown_and_dom0_is_woken(void **state)
+{
+    static struct shared_info page;
+    static struct domu some; /* larger than a stack should hold */
+    (void)state;
+    some.life.segment.shared_info = &page;
+    some.life.doorbell_fd = eventfd(0, EFD_CLOEXEC);
+    struct pollfd doorbell = {.fd = some.life.doorbell_fd, .events = POLLIN};
+    domu_clock_ready(&some, 0);
+    assert_int_equal(page.arch[SHARED_INFO_CLOCK_READY], 1);
+    assert_int_equal(poll(&doorbell, 1, 0), 0);
+    domu_clock_ready(&some, 4);
+    assert_int_equal(page.arch[SHARED_INFO_CLOCK_READY], 5);
+    assert_int_equal(poll(&doorbell, 1, 0), 1);
+    close(some.life.doorbell_fd);
+}
+
 int main(void)
 {
 #define CLOCK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -142,6 +162,7 @@ int main(void)
         CLOCK_TEST(events_are_for_who_asked_for_them),
         CLOCK_TEST(a_share_of_the_cpu_has_bounds_and_comes_with_events),
         CLOCK_TEST(a_clock_and_a_size_have_bounds),
+        cmocka_unit_test(a_clock_that_is_ready_is_shown_and_dom0_is_woken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "domu/grants.h"
+#include "faults/fault_walk.h"
 
 enum { ENTRIES = 32, PAGE = 100, PAGES = 200, FREE_PAGES = 8 };
 
@@ -144,6 +145,27 @@ static void all_that_is_offered_is_offered_to_the_next_dom0(void **state)
     }
 }
 
+static int begin_and_end(void *arg)
+{
+    const struct segment segment = {.gnttab = table,
+                                    .nr_grant_entries = ENTRIES,
+                                    .nr_pages = PAGES,
+                                    .free_pfn = PAGE,
+                                    .nr_free_pages = FREE_PAGES};
+    struct grants another;
+    (void)arg;
+    int rc = grants_init(&another, &segment);
+    if (rc == 0)
+        grants_fini(&another);
+    return rc;
+}
+
+static void without_memory_nothing_can_be_offered(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(begin_and_end, NULL) >= 3);
+}
+
 int main(void)
 {
 #define GRANTS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -155,6 +177,7 @@ int main(void)
         GRANTS_TEST(what_dom0_lets_go_of_is_free_again),
         GRANTS_TEST(a_dead_dom0_has_nothing_mapped),
         GRANTS_TEST(all_that_is_offered_is_offered_to_the_next_dom0),
+        cmocka_unit_test(without_memory_nothing_can_be_offered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

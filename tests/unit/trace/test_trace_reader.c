@@ -210,6 +210,27 @@ static void test_a_head_that_went_back_loses_nothing(void **state)
     assert_int_equal(trace_reader_lost(&f->reader), 0);
 }
 
+/* What was lost before is not this reader's. */
+static void test_what_was_lost_before_is_not_counted(void **state)
+{
+    struct fixture *f = *state;
+    struct trace_reader later;
+    f->writer.head->lost = 5;
+    assert_int_equal(trace_reader_open(&later, LANES, RECORDS, f->fd, false), 0);
+    assert_int_equal(trace_reader_lost(&later), 0);
+    f->writer.head->lost = 7;
+    assert_int_equal(trace_reader_lost(&later), 2);
+    trace_reader_close(&later);
+}
+
+static void test_whether_somebody_writes_is_seen(void **state)
+{
+    struct fixture *f = *state;
+    assert_false(trace_reader_is_active(&f->reader));
+    f->writer.head->active = 1;
+    assert_true(trace_reader_is_active(&f->reader));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +242,8 @@ int main(void)
         cmocka_unit_test(test_another_file_is_refused),
         cmocka_unit_test_setup_teardown(test_no_record_is_torn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_head_that_went_back_loses_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_lost_before_is_not_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whether_somebody_writes_is_seen, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

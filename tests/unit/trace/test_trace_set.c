@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/prng.h"
+#include "faults/fault_walk.h"
 #include "trace/trace_json.h"
 #include "trace/trace_set.h"
 #include "trace/trace_table.h"
@@ -339,6 +340,28 @@ static void test_lives_of_any_number_find_their_halves(void **state)
         assert_int_equal(set->lives[id - 1].sector, 7 * id);
 }
 
+/* More lives than there is room for at first: those that memory is too short for are counted. */
+static int fill_and_free(void *arg)
+{
+    enum { MANY = 9000 };
+    struct trace_set set;
+    (void)arg;
+    int rc = trace_set_init(&set, 0, 1, BEGIN_NS);
+    if (rc < 0)
+        return rc;
+    for (uint64_t id = 0; id < MANY; id++)
+        add(&set, TRACE_FRONT, id, miss);
+    assert_int_equal(set.count + set.beyond, MANY);
+    trace_set_fini(&set);
+    return 0;
+}
+
+static void test_without_memory_lives_are_counted(void **state)
+{
+    (void)state;
+    assert_true(fault_walk_may_do_without(fill_and_free, NULL) >= 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nonsense_makes_no_broken_trace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lives_of_any_number_find_their_halves, setup,
                                         teardown),
+        cmocka_unit_test(test_without_memory_lives_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "faults/fault_walk.h"
 #include "trace/trace_tracks.h"
 
 enum { FIRST_NS = 1000, STEP_NS = 10, MANY = 200000 };
@@ -82,12 +83,31 @@ static void test_a_track_for_each_life_is_soon_made(void **state)
     free(lives);
 }
 
+static int make_and_free(void *arg)
+{
+    struct trace_life lives[] = {life_of(0, 1, 51712, 0xa000), life_of(1, 2, 51712, 0xb000)};
+    struct trace_set set = {.lives = lives, .count = 2};
+    struct trace_tracks tracks;
+    (void)arg;
+    int rc = trace_tracks_make(&tracks, &set);
+    if (rc == 0)
+        trace_tracks_free(&tracks);
+    return rc;
+}
+
+static void test_without_memory_there_are_none(void **state)
+{
+    (void)state;
+    assert_int_equal(fault_walk(make_and_free, NULL), 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tracks_are_numbered_by_domain),
         cmocka_unit_test(test_no_lives_have_no_tracks),
         cmocka_unit_test(test_a_track_for_each_life_is_soon_made),
+        cmocka_unit_test(test_without_memory_there_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* trace_writer: what is forgotten goes back to the system. What is read of it: test_trace_reader.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,9 @@
 
 #include <sys/stat.h>
 
+#include "faults/fault.h"
 #include "ring/barrier.h"
+#include "trace/trace_memory.h"
 #include "trace/trace_reader.h"
 #include "trace/trace_writer.h"
 
@@ -118,11 +121,71 @@ static void test_a_writer_does_not_notice(void **state)
     drop(&memory);
 }
 
+static void test_memory_of_another_size_is_refused(void **state)
+{
+    struct trace_writer writer = {.head = NULL};
+    (void)state;
+    int fd = trace_writer_make(LANES, RECORDS, "test");
+    assert_true(fd >= 0);
+    assert_int_equal(trace_writer_map(&writer, LANES, RECORDS / 2, fd), -EBADFD);
+    assert_int_equal(trace_writer_map(&writer, LANES + 1, RECORDS, fd), -EBADFD);
+    assert_null(writer.head);
+    trace_writer_forget(&writer); /* nothing */
+    trace_writer_unmap(&writer);
+    close(fd);
+}
+
+static void test_without_memory_none_is_made(void **state)
+{
+    const uint32_t descriptors = fault_open_descriptors();
+    (void)state;
+    fault_arm_call("ftruncate", 1, ENOSPC);
+    assert_int_equal(trace_writer_make(LANES, RECORDS, "test"), -ENOSPC);
+    fault_disarm();
+    assert_int_equal(fault_open_descriptors(), descriptors);
+}
+
+static void test_whether_somebody_writes_is_shown(void **state)
+{
+    struct memory memory;
+    (void)state;
+    make(&memory);
+    assert_false(trace_reader_is_active(&memory.reader));
+    trace_writer_show_active(&memory.writer, true);
+    assert_true(trace_reader_is_active(&memory.reader));
+    trace_writer_show_active(&memory.writer, false);
+    assert_false(trace_reader_is_active(&memory.reader));
+    drop(&memory);
+}
+
+/* More threads write at a time than there are lanes. */
+static void test_what_finds_no_lane_is_counted(void **state)
+{
+    struct memory memory;
+    (void)state;
+    make(&memory);
+    for (uint32_t i = 0; i < LANES; i++)
+        trace_memory_lane(memory.writer.head, i)->busy = 1;
+    put(&memory, 1);
+    put(&memory, 2);
+    assert_int_equal(trace_reader_lost(&memory.reader), 2);
+    trace_memory_lane(memory.writer.head, 1)->busy = 0;
+    put(&memory, 3);
+    assert_int_equal(trace_reader_lost(&memory.reader), 2);
+    assert_int_equal(trace_reader_take(&memory.reader, see, &memory), 1);
+    assert_int_equal(memory.last_id, 3);
+    drop(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_forgotten_is_given_back),
         cmocka_unit_test(test_a_writer_does_not_notice),
+        cmocka_unit_test(test_memory_of_another_size_is_refused),
+        cmocka_unit_test(test_without_memory_none_is_made),
+        cmocka_unit_test(test_whether_somebody_writes_is_shown),
+        cmocka_unit_test(test_what_finds_no_lane_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "faults/fault.h"
 #include "unit/domu/blkfront/blkfront_fixture.h"
 
 static void no_service_says_how_to_start_one(void **state)
@@ -304,6 +305,42 @@ static void nodes_that_make_no_sense_are_refused(void **state)
     }
 }
 
+static void more_queues_than_a_disk_has_are_refused(void **state)
+{
+    (void)state;
+    struct blkfront_options many = {
+        .size = sizeof(struct blkfront_options), .rundir = base, .queues = BLKFRONT_QUEUES_MAX + 1};
+    assert_int_equal(blkfront_connect(&many, &bf, &why), -EINVAL);
+    assert_non_null(strstr(why.text, "queues"));
+    assert_int_equal(blkfront_pages(&many), 0);
+    many.queues = BLKFRONT_QUEUES_MAX;
+    assert_true(blkfront_pages(&many) > 0);
+}
+
+/* A page of ring has 32 entries, and each request of one sector a page; one is for claims. */
+static void a_ring_has_as_many_pages_as_its_depth_needs(void **state)
+{
+    (void)state;
+    assert_int_equal(pages_of(1, 1), 1 + 32 + 1);
+    assert_int_equal(pages_of(1, 32), 1 + 32 + 1);
+    assert_int_equal(pages_of(1, 33), 2 + 64 + 1);
+    assert_int_equal(pages_of(1, 65), 4 + 128 + 1);
+}
+
+static void without_memory_there_is_no_disk(void **state)
+{
+    (void)state;
+    struct blkfront_options options = {.size = sizeof(struct blkfront_options), .rundir = base};
+    fault_arm_call("calloc", 1, ENOMEM);
+    assert_int_equal(blkfront_connect(&options, &bf, &why), -ENOMEM);
+    assert_non_null(fault_disarm());
+    assert_null(bf);
+    assert_string_equal(why.text, "out of memory");
+    fault_arm_call("calloc", 1, ENOMEM);
+    assert_int_equal(blkfront_connect(&options, &bf, NULL), -ENOMEM);
+    fault_disarm();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +358,9 @@ int main(void)
         FRONT_TEST(a_line_that_is_cut_is_not_taken_for_dom0s_end),
         FRONT_TEST(a_refused_ring_is_told),
         FRONT_TEST(nodes_that_make_no_sense_are_refused),
+        cmocka_unit_test_setup_teardown(more_queues_than_a_disk_has_are_refused, setup, teardown),
+        cmocka_unit_test(a_ring_has_as_many_pages_as_its_depth_needs),
+        cmocka_unit_test_setup_teardown(without_memory_there_is_no_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

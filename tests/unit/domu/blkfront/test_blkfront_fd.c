@@ -16,6 +16,7 @@
 
 #include "domu/blkfront/blkfront_private.h"
 #include "fakes/fake_disk.h"
+#include "faults/fault.h"
 #include "unit/domu/blkfront/scene.h"
 
 #define MS UINT64_C(1000000)
@@ -304,6 +305,29 @@ static void closing_ends_its_thread(void **state)
     }
 }
 
+static void without_a_descriptor_or_a_thread_there_is_none_yet(void **state)
+{
+    (void)state;
+    struct blkfront_error why;
+    struct blkfront_options options = {
+        .size = sizeof(options), .rundir = base, .name = "fake", .sectors_per_request = 1};
+    start();
+    assert_int_equal(blkfront_connect(&options, &bf, &why), 0);
+    const uint32_t descriptors = fault_open_descriptors();
+    fault_arm_call("eventfd", 1, EMFILE);
+    assert_int_equal(blkfront_fd(bf), -EMFILE);
+    fault_disarm();
+    fault_arm_call("pthread_create", 1, EAGAIN);
+    assert_int_equal(blkfront_fd(bf), -EAGAIN);
+    fault_disarm();
+    assert_int_equal(fault_open_descriptors(), descriptors);
+    ready_fd = blkfront_fd(bf);
+    assert_true(ready_fd >= 0);
+    submit(1);
+    let_it_answer(1);
+    reap_by_poll(1);
+}
+
 int main(void)
 {
 #define FD_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -318,6 +342,8 @@ int main(void)
         FD_TEST(a_cancelled_read_makes_it_readable),
         FD_TEST(a_read_that_found_no_slot_makes_it_readable),
         FD_TEST(closing_ends_its_thread),
+        cmocka_unit_test_setup_teardown(without_a_descriptor_or_a_thread_there_is_none_yet, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

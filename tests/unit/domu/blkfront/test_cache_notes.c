@@ -113,6 +113,35 @@ static void every_thread_has_its_hits_noted(void **state)
     assert_int_equal(noted, THREADS * HITS);
 }
 
+static void *pace_of_thread(void *arg)
+{
+    struct trace_pace *pace = cache_notes_pace(arg);
+    return pace == cache_notes_pace(arg) ? pace : NULL;
+}
+
+static void each_thread_has_a_pace_of_its_own(void **state)
+{
+    static struct cache_notes notes; /* too large for a small stack */
+    pthread_t thread;
+    void *other, *mine = pace_of_thread(&notes);
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, pace_of_thread, &notes), 0);
+    pthread_join(thread, &other);
+    assert_non_null(mine);
+    assert_non_null(other);
+    assert_ptr_not_equal(mine, other);
+}
+
+/* Of threads that are more than there is room for. */
+static void a_thread_without_a_place_has_no_pace(void **state)
+{
+    static struct cache_notes notes;
+    (void)state;
+    for (uint32_t i = 0; i < CACHE_NOTES_LANES; i++)
+        notes.owner[i] = UINT64_MAX; /* somebody else */
+    assert_null(pace_of_thread(&notes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +149,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_dom0_did_not_hear_in_time_is_marked, setup, teardown),
         cmocka_unit_test_setup_teardown(what_dom0_has_heard_is_not_marked, setup, teardown),
         cmocka_unit_test_setup_teardown(every_thread_has_its_hits_noted, setup, teardown),
+        cmocka_unit_test(each_thread_has_a_pace_of_its_own),
+        cmocka_unit_test(a_thread_without_a_place_has_no_pace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cache_view: what Dom0 has put is read, nothing else is; a Dom0 that lies in the file gives wrong
  * data at most. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/prng.h"
 #include "fakes/valgrind.h"
+#include "faults/fault_walk.h"
 #include "service/block/cache/cache.h"
 #include "unit/domu/blkfront/cache_view_fixture.h"
 
@@ -250,6 +252,40 @@ static void a_domain_can_neither_write_nor_cut_the_file(void **state)
     munmap(mapped, 4096);
 }
 
+static int open_and_free(void *arg)
+{
+    struct fixture *f = arg;
+    struct cache_view *view, *retired = NULL;
+    int rc = cache_view_open(shared_cache_fd(f->shared), &f->claims, &view);
+    assert_true((rc < 0) == (view == NULL));
+    if (rc < 0)
+        return rc;
+    cache_view_retire(view, &retired); /* whatever fails there changes nothing */
+    cache_view_free_all(&retired);
+    return 0;
+}
+
+static void without_memory_there_is_no_view(void **state)
+{
+    assert_true(fault_walk_may_do_without(open_and_free, *state) >= 2);
+}
+
+static void a_view_without_zeros_in_its_place_is_freed_later(void **state)
+{
+    static const char *const calls[] = {"mmap", "mremap"};
+    struct fixture *f = *state;
+    for (int i = 0; i < 2; i++) {
+        struct cache_view *view, *retired = NULL;
+        assert_int_equal(cache_view_open(shared_cache_fd(f->shared), &f->claims, &view), 0);
+        fault_arm_call(calls[i], 1, ENOMEM);
+        cache_view_retire(view, &retired);
+        assert_string_equal(fault_disarm(), calls[i]);
+        assert_ptr_equal(retired, view);
+        cache_view_free_all(&retired);
+        assert_null(retired);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +300,9 @@ int main(void)
         cmocka_unit_test(a_view_has_what_the_cache_has),
         cmocka_unit_test_setup_teardown(a_retired_view_serves_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(a_domain_can_neither_write_nor_cut_the_file, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(without_memory_there_is_no_view, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_view_without_zeros_in_its_place_is_freed_later, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

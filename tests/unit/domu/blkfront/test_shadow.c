@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "domu/blkfront/shadow.h"
+#include "faults/fault_walk.h"
 
 enum { NR_ENTRIES = 8 };
 
@@ -165,6 +166,21 @@ static void ids_begin_where_they_are_told_to(void **state)
     shadow_fini(&second);
 }
 
+static int begin_and_end(void *arg)
+{
+    struct shadow another = {.nr_entries = 0};
+    (void)arg;
+    int rc = shadow_init(&another, NR_ENTRIES, 0);
+    shadow_fini(&another);
+    return rc;
+}
+
+static void without_memory_there_is_none(void **state)
+{
+    (void)state;
+    assert_true(fault_walk(begin_and_end, NULL) >= 1);
+}
+
 int main(void)
 {
 #define SHADOW_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -178,6 +194,7 @@ int main(void)
         SHADOW_TEST(nothing_pending_gives_nothing),
         SHADOW_TEST(a_retired_entry_is_nobody_elses_until_it_is_free),
         SHADOW_TEST(ids_begin_where_they_are_told_to),
+        cmocka_unit_test(without_memory_there_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

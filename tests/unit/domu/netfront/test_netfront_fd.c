@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "fakes/netfront_rig.h"
+#include "faults/fault.h"
 
 enum { SLOTS = 32, HANG_MS = 30000 };
 
@@ -140,6 +141,25 @@ static void it_is_closed_with_the_interface(void **state)
     assert_int_equal(fcntl(ready_fd, F_GETFD), -1);
 }
 
+static void without_a_descriptor_or_a_thread_there_is_none_yet(void **state)
+{
+    (void)state;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    const uint32_t descriptors = fault_open_descriptors();
+    fault_arm_call("eventfd", 1, EMFILE);
+    assert_int_equal(netfront_fd(rig.nf), -EMFILE);
+    fault_disarm();
+    fault_arm_call("pthread_create", 1, EAGAIN);
+    assert_int_equal(netfront_fd(rig.nf), -EAGAIN);
+    fault_disarm();
+    assert_int_equal(fault_open_descriptors(), descriptors);
+    ready_fd = netfront_fd(rig.nf);
+    assert_true(ready_fd >= 0);
+    send_out(0);
+    assert_true(is_readable(30000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +171,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(dom0s_death_makes_it_readable_for_ever, setup, teardown),
         cmocka_unit_test_setup_teardown(it_goes_on_with_the_next_dom0, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_closed_with_the_interface, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_a_descriptor_or_a_thread_there_is_none_yet, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
