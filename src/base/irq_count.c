@@ -73,9 +73,12 @@ int irq_count_read(FILE *in, struct irq_count *out)
     char *line = NULL;
     size_t size = 0;
     *out = (struct irq_count){0};
+    errno = 0;
     int rc = getline(&line, &size, in) < 0 ? -EPROTO : read_header(line, out);
     while (rc == 0 && getline(&line, &size, in) >= 0)
         rc = read_row(line, out);
+    if (rc == 0 && feof(in) == 0) /* an error, or no memory for a line */
+        rc = errno != 0 ? -errno : -EIO;
     free(line);
     return rc;
 }

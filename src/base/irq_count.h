@@ -18,8 +18,8 @@ struct irq_count {
 
 /*
  * Reads the numbered interrupts off a text of the form of /proc/interrupts; those of the CPUs
- * themselves (LOC, RES, ...) are left out. Errors: -EPROTO not of that form, -ENOMEM. *out is to be
- * freed in either case.
+ * themselves (LOC, RES, ...) are left out. Errors: -EPROTO not of that form, -ENOMEM, -errno of
+ * reading. *out is to be freed in either case.
  */
 int irq_count_read(FILE *in, struct irq_count *out);
 /* The same from the kernel. Errors besides: -errno of open. */

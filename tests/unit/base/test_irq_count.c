@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/irq_count.h"
+#include "faults/fault_walk.h"
 
 static int read_text(const char *text, struct irq_count *out)
 {
@@ -133,6 +134,22 @@ static void as_many_interrupts_as_events_are_enough(void **state)
     assert_int_equal(irq, 141);
 }
 
+static int read_and_free(void *arg)
+{
+    struct irq_count count;
+    int rc = read_text(arg, &count);
+    irq_count_free(&count);
+    return rc;
+}
+
+/* Three CPUs and two rows of two tables. */
+static void without_memory_nothing_is_read(void **state)
+{
+    static char text[] = HEADER DISK("1", "2", "3") NET("4", "5", "6");
+    (void)state;
+    assert_true(fault_walk(read_and_free, text) >= 3 + 2 * 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +160,7 @@ int main(void)
         cmocka_unit_test(the_kernel_s_own_file_is_read),
         cmocka_unit_test(rows_must_be_of_the_same_interrupts_and_cpus),
         cmocka_unit_test(as_many_interrupts_as_events_are_enough),
+        cmocka_unit_test(without_memory_nothing_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
