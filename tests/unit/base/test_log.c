@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "faults/fault.h"
 
 enum { TEXT_MAX = 64 * 1024 };
 
@@ -218,6 +219,19 @@ static void what_is_no_file_stays_where_it_is(void **state)
     close(reader);
 }
 
+static void without_memory_there_is_no_log(void **state)
+{
+    struct fixture *f = *state;
+    struct log *const before = f->log;
+
+    fault_arm_call("calloc", 1, ENOMEM);
+    assert_int_equal(open_log(f), -ENOMEM);
+    assert_string_equal(fault_disarm(), "calloc");
+    assert_null(f->log);
+    f->log = before;
+    assert_int_equal(access(f->old, F_OK), -1); /* nothing was touched */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +245,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_previous_run_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_file_stays_where_it_is, setup, teardown),
         cmocka_unit_test(a_failed_open_says_why),
+        cmocka_unit_test_setup_teardown(without_memory_there_is_no_log, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

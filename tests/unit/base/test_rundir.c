@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/rundir.h"
+#include "faults/fault.h"
 
 struct fixture {
     char top[40];  /* an empty directory of this test */
@@ -234,6 +235,16 @@ static void an_absent_service_is_explained_by_the_command_that_starts_it(void **
     assert_string_equal(f->why, expected);
 }
 
+static void a_directory_that_cannot_be_looked_at_is_refused(void **state)
+{
+    struct fixture *f = *state;
+
+    fault_arm_call("fstat", 1, EIO);
+    assert_int_equal(resolve(f, NULL, "a", true), -EIO);
+    assert_string_equal(fault_disarm(), "fstat");
+    assert_non_null(strstr(f->why, "cannot look at the run directory"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +261,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             an_absent_service_is_explained_by_the_command_that_starts_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_directory_that_cannot_be_looked_at_is_refused, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,8 @@ static void what_is_no_disk_is_refused(void **state)
                                         "xvdbgqcw",
                                         "xvda1x",
                                         "hde",
+                                        "d01234567890123456",
+                                        "d1234567890123456789p1",
                                         "hda64",
                                         "sdq",
                                         "sda16",

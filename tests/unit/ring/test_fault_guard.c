@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "fakes/valgrind.h"
+#include "faults/fault.h"
 #include "ring/fault_guard.h"
 
 enum { PAGE = 4096, PAGES = 4, RANGES_MAX = 3 };
@@ -195,6 +196,15 @@ static void removal_gives_the_former_handler_back(void **state)
     assert_true(now.sa_handler == SIG_IGN);
 }
 
+static void without_memory_there_is_no_guard(void **state)
+{
+    (void)state;
+    fault_arm_call("calloc", 1, ENOMEM);
+    assert_int_equal(fault_guard_install(RANGES_MAX), -ENOMEM);
+    fault_disarm();
+    install(); /* the next time there is one */
+}
+
 int main(void)
 {
 #define GUARD_TEST(name) cmocka_unit_test_teardown(name, remove_guard)
@@ -206,6 +216,7 @@ int main(void)
         GUARD_TEST(there_is_one_guard_per_process),
         GUARD_TEST(a_fault_elsewhere_still_kills),
         cmocka_unit_test(removal_gives_the_former_handler_back),
+        cmocka_unit_test_setup_teardown(without_memory_there_is_no_guard, NULL, remove_guard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "faults/fault.h"
 #include "unit/ring/segment_fixture.h"
 
 /* A file as a back end may make it: so many bytes, a start_info (may be NULL), these seals. */
@@ -242,6 +243,39 @@ static void a_detached_segment_is_no_longer_mapped(void **state)
     close(fd);
 }
 
+/* A signal may interrupt it, and then it goes on. */
+static void memory_is_taken_whatever_interrupts_it(void **state)
+{
+    static const char *const calls[] = {"pread", "posix_fallocate"};
+    struct fixture *f = *state;
+    struct segment other;
+    struct stat st;
+    for (int i = 0; i < 2; i++) {
+        fault_arm_call(calls[i], 1, EINTR);
+        assert_int_equal(segment_attach(f->fd, &other), 0);
+        assert_string_equal(fault_disarm(), calls[i]);
+        segment_detach(&other);
+    }
+    assert_int_equal(fstat(f->fd, &st), 0);
+    assert_true((uint64_t)st.st_blocks * 512 >= (uint64_t)st.st_size);
+}
+
+static void a_call_that_fails_is_told(void **state)
+{
+    static const struct {
+        const char *call;
+        int error;
+    } rows[] = {{"posix_fallocate", ENOSPC}, {"fstat", EIO}, {"pread", EIO}, {"mmap", ENOMEM}};
+    struct fixture *f = *state;
+    struct segment other;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fault_arm_call(rows[i].call, 1, rows[i].error);
+        assert_int_equal(segment_attach(f->fd, &other), -rows[i].error);
+        assert_string_equal(fault_disarm(), rows[i].call);
+        assert_null(other.base);
+    }
+}
+
 int main(void)
 {
 #define SEGMENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -259,6 +293,8 @@ int main(void)
         cmocka_unit_test(attach_reports_a_bad_descriptor),
         SEGMENT_TEST(detach_may_run_twice),
         cmocka_unit_test(a_detached_segment_is_no_longer_mapped),
+        cmocka_unit_test_setup_teardown(memory_is_taken_whatever_interrupts_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_call_that_fails_is_told, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
