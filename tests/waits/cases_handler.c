@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Waits in handlers, with signals blocked or ignored, and on stacks of other kinds. */
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -112,6 +115,29 @@ static void small_stack(void)
     pthread_join(thread, NULL);
 }
 
+/* A signal stack of one page, below which is no memory. It is not used by the program, but may be
+ * by who mediates. */
+static void small_signal_stack(void)
+{
+    enum { PAGE = 4096, FRAME_MAX = 3400, MINIMUM = 51 /* AT_MINSIGSTKSZ */ };
+    static const char *const files[] = {"/proc/self/stat", "/proc/self/schedstat", "/proc/uptime"};
+    char byte;
+    if (getauxval(MINIMUM) > FRAME_MAX)
+        absent("a signal's frame that leaves room in a page");
+    char *pages = mmap(NULL, 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        broken("mmap");
+    must(mprotect(pages + PAGE, PAGE, PROT_READ | PROT_WRITE), "mprotect");
+    stack_t other = {.ss_sp = pages + PAGE, .ss_size = PAGE};
+    must(sigaltstack(&other, NULL), "sigaltstack");
+    for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        int fd = open(files[i], O_RDONLY);
+        if (fd >= 0)
+            must(pread(fd, &byte, 1, 0), files[i]);
+    }
+    sleep_and_end();
+}
+
 #ifdef __GLIBC__
 /* On a stack of the program's own, as coroutines have. */
 static void coroutine(void)
@@ -162,6 +188,7 @@ const struct wait_case cases_handler[] = {
     {"a handler for each signal", KIND_WAIT, every_handler, 0, 0, 0, 0, 0},
     {"each signal ignored, exec", KIND_WAIT, every_ignored_exec, 0, 0, 0, 0, 0},
     {"the mask is kept", KIND_EQUAL, mask_is_kept, 0, 0, 0, 0, 0},
+    {"beside a small signal stack", KIND_WAIT, small_signal_stack, 0, 0, 0, 0, 0},
     {"on a small stack", KIND_WAIT, small_stack, 0, 0, 0, 0, 0},
 #ifdef __GLIBC__
     {"in a coroutine", KIND_WAIT, coroutine, 0, 0, 0, 0, 0},

@@ -88,22 +88,39 @@ static long open_text(const char *path, const char *line, size_t length, long fl
     return fd;
 }
 
-static size_t show(long real_fd, const char *path, char line[PROC_STAT_BYTES])
+static size_t show(long real_fd, const char *path, struct proc_stat *stat)
 {
-    return proc_stat_is_path(path) ? proc_stat_show(real_fd, path, line)
-                                   : show_uptime(real_fd, line);
+    return proc_stat_is_path(path) ? proc_stat_show(real_fd, path, stat)
+                                   : show_uptime(real_fd, stat->line);
 }
 
-/* Apart, because it needs room on the stack. */
-static __attribute__((noinline)) long open_shown(long real_fd, const char *path, long flags)
+/* The stack may be a program's for its signals, of 4 KiB. NULL: no memory. */
+static struct proc_stat *get_room(void)
 {
-    char line[PROC_STAT_BYTES];
-    const size_t length = show(real_fd, path, line);
+    const long at = SYS6(SYS_mmap, 0, sizeof(struct proc_stat), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (length == 0)
-        return real_fd;
-    long fd = open_text(path, line, length, flags);
-    SYS1(SYS_close, real_fd);
+    return at < 0 ? NULL : (struct proc_stat *)at;
+}
+
+static void put_room(struct proc_stat *room)
+{
+    SYS2(SYS_munmap, room, sizeof(*room));
+}
+
+static long open_shown(long real_fd, const char *path, long flags)
+{
+    struct proc_stat *room = get_room();
+    long fd = real_fd;
+
+    if (room == NULL)
+        return fd;
+    const size_t length = show(real_fd, path, room);
+    if (length > 0) {
+        fd = open_text(path, room->line, length, flags);
+        SYS1(SYS_close, real_fd);
+    }
+    put_room(room);
     return fd;
 }
 
@@ -129,20 +146,22 @@ static bool find_shown(long fd, const char *path, char real[PROC_PATH_BYTES])
     return is_shown(real);
 }
 
-/* Apart, because it needs room on the stack. The text stays where the file can't be opened. */
-static __attribute__((noinline)) void show_again(long fd, const char *path)
+/* The text stays where the file can't be opened. */
+static void show_again(long fd, const char *path)
 {
-    char line[PROC_STAT_BYTES];
     const long real_fd = SYS2(SYS_open, path, O_RDONLY | O_CLOEXEC);
+    struct proc_stat *room = real_fd < 0 ? NULL : get_room();
 
-    if (real_fd < 0)
-        return;
-    const size_t length = show(real_fd, path, line);
-    SYS1(SYS_close, real_fd);
-    if (length == 0)
-        return;
-    SYS4(SYS_pwrite64, fd, line, length, 0);
-    SYS2(SYS_ftruncate, fd, length);
+    if (room != NULL) {
+        const size_t length = show(real_fd, path, room);
+        if (length > 0) {
+            SYS4(SYS_pwrite64, fd, room->line, length, 0);
+            SYS2(SYS_ftruncate, fd, length);
+        }
+        put_room(room);
+    }
+    if (real_fd >= 0)
+        SYS1(SYS_close, real_fd);
 }
 
 /* lseek, pread64: who goes back to the beginning reads what is there now. A descriptor of ours says

@@ -148,13 +148,14 @@ static char *append_fields(char *out, const char *at, unsigned field, bool sched
     return out;
 }
 
-size_t proc_stat_show(long fd, const char *path, char line[PROC_STAT_BYTES])
+size_t proc_stat_show(long fd, const char *path, struct proc_stat *stat)
 {
-    char text[PROC_STAT_BYTES - 5 * NUMBER_BYTES];
+    enum { ROOM = PROC_STAT_BYTES - 5 * NUMBER_BYTES };
+    char *const line = stat->line, *const text = stat->text;
     char *out = line;
 
-    long size = SYS4(SYS_pread64, fd, text, sizeof(text) - 1, 0);
-    if (size <= 0 || size == (long)sizeof(text) - 1)
+    long size = SYS4(SYS_pread64, fd, text, ROOM - 1, 0);
+    if (size <= 0 || size == ROOM - 1)
         return 0;
     text[size] = '\0';
     if (is(name_of(path), "schedstat"))

@@ -14,7 +14,13 @@ enum { PROC_STAT_BYTES = 1024 }; /* more than such a line has */
 /* "/proc/PID/stat", "/proc/PID/task/TID/stat"; self and thread-self, too. Or schedstat. */
 bool proc_stat_is_path(const char *path);
 
-/* The line that a descriptor of such a path shows, as text; 0: it shows none. */
-size_t proc_stat_show(long fd, const char *path, char line[PROC_STAT_BYTES]);
+/* Too much for a small stack. */
+struct proc_stat {
+    char line[PROC_STAT_BYTES]; /* what is shown, as text */
+    char text[PROC_STAT_BYTES]; /* what the kernel shows */
+};
+
+/* The line that a descriptor of such a path shows; 0: it shows none, else its length. */
+size_t proc_stat_show(long fd, const char *path, struct proc_stat *stat);
 
 #endif
