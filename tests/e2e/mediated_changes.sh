@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The rate changes at random, with pauses, while 32 threads wait in eight ways: no wait ends early, none is forgotten,
-# no clock steps back. How late they are says as much of the machine, so that is printed, beside what it is at one rate.
+# no clock steps back. How late they are says as much of the machine, so that is printed, beside what it is at one rate,
+# and not mediated.
 # timeout: 240
 # sanitizers: long: what runs in programs is not sanitized; domu_run has the rest
 . "$(dirname "$0")/functions.sh"
@@ -19,7 +20,8 @@ ticks=$("$TEST_BIN/waits_changes" tsc) || die "the TSC's rate"
 run() { timeout -k 2 $((60 * slack)) "$TEST_BIN/mediated" "$BIN/domu-shim" "$@"; }
 changing=$(run 1 "${list[@]}" "$TEST_BIN/waits_changes" $((changes * 3)) "$ticks") || die "$changes changes: $changing"
 steady=$(run 1 "$TEST_BIN/waits_changes" 500 "$ticks") || die "one rate: $steady"
-printf '%s changes: %s\none rate: %s\n' "$changes" "$changing" "$steady"
+alone=$("$TEST_BIN/waits_changes" 500 "$ticks") || die "not mediated: $alone"
+printf '%s changes: %s\none rate: %s\nnot mediated: %s\n' "$changes" "$changing" "$steady" "$alone"
 
 # Kernel timers ring by the rate of now, but for what is on the way to the process at the change: within a millisecond
 # in 99 of 100, on a machine that is not busy.
