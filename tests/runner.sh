@@ -11,7 +11,7 @@ say() { printf '%s\n' "$*"; }
 
 # ---- who runs beside whom -----------------------------------------------------------------------
 
-# With two lanes of stages (run.sh) the side lane keeps still while tests of the main lane have the machine for
+# With several lanes of stages (run.sh) the side lanes keep still while tests of the main lane have the machine for
 # themselves: these hold "turn", so that nobody new begins, and wait for "machine", which all others share.
 side_lane=
 with_others() { # COMMAND...
@@ -22,7 +22,7 @@ with_others() { # COMMAND...
     flock "$LOGS/turn" true
     flock -s -o "$LOGS/machine" "$@"
 }
-by_itself() { # FUNCTION ARGUMENT...: in a shell of its own. The side lane has no such hour.
+by_itself() { # FUNCTION ARGUMENT...: in a shell of its own. A side lane has no such hour.
     (
         [ -z "$side_lane" ] || {
             "$@"
@@ -173,13 +173,17 @@ try_again() {
 
 # ---- programs, JOBS beside each other ----------------------------------------------------------
 
+beside() { # FUNCTION ARGUMENT...: begins it when fewer than JOBS others run
+    while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+    "$@" &
+}
+
 # in_parallel FUNCTION STAGE PROGRAM...: FUNCTION PROGRAM for each, and once more for those that try_again takes
 in_parallel() {
     local function=$1 stage=$2 program
     shift 2
     for program in "$@"; do
-        while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
-        first_try=yes "$function" "$program" &
+        first_try=yes beside "$function" "$program"
     done
     wait
     # The machine is asked for only by who needs it: that waits for what the side lane is at.

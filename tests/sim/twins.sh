@@ -27,7 +27,7 @@ twin() {
     # shellcheck disable=SC2046
     "${CC:-gcc}" -Wl,--wrap=grant_map_put -o "$work/sim" "$work/twin.o" "$build"/tests/sim/*.o -Wl,--start-group "$build"/lib*.a \
         -Wl,--end-group $(pkg-config --libs liburing 2>/dev/null) -lpthread -lm -ldl || exit 1
-    timeout 60 "$work/sim" --seeds 1:300 >"$work/out" 2>&1 || status=$?
+    timeout 600 "$work/sim" --seeds 1:300 >"$work/out" 2>&1 || status=$?
     case $status in
     0)
         echo "$name: NOT FOUND"

@@ -37,7 +37,7 @@ twin() {
     "${CC:-gcc}" "${wraps[@]/#/-Wl,--wrap=}" -o "$work/vifs" "$work/twin.o" "${objects[@]}" \
         "$build/tests/sim/time/fiber.o" -Wl,--start-group "$build"/lib*.a -Wl,--end-group \
         $(pkg-config --libs liburing 2>/dev/null) -lpthread -lm -ldl || exit 1
-    timeout 120 "$work/vifs" --seeds 1:1000 >"$work/out" 2>&1 || status=$?
+    timeout 600 "$work/vifs" --seeds 1:1000 >"$work/out" 2>&1 || status=$?
     case $status in
     0)
         echo "$name: NOT FOUND"

@@ -28,7 +28,7 @@ twin() {
     "${CC:-gcc}" -std=gnu11 -O2 -w -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Isrc \
         -include tests/sim/time/steps.h -o "$work/lives" "$work/twin.c" "${objects[@]}" \
         "$build"/tests/sim/time/{lives,fiber}.o "$build"/lib{tdf,base}.a -lm || exit 1
-    timeout 60 "$work/lives" --lives 100000 "${@:5}" >"$work/out" || status=$?
+    timeout 600 "$work/lives" --lives 100000 "${@:5}" >"$work/out" || status=$?
     case $status in
     1) echo "$name: found, as it must be: $(grep '^life' "$work/out")" ;;
     0)

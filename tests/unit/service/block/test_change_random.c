@@ -3,6 +3,7 @@
  * change: random reads, writes and discards of several clients against an oracle that knows what
  * each sector may hold, on a disk whose operations have their effect, end and fail in a seeded
  * order.
+ * tsan: long: it starts no thread
  */
 #include <errno.h>
 

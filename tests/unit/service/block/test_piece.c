@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* piece: what becomes of small writes, flushes and discards at the engine. */
+/*
+ * piece: what becomes of small writes, flushes and discards at the engine.
+ * tsan: long: it starts no thread
+ */
 #include <errno.h>
 
 #include "unit/service/block/piece_fixture.h"

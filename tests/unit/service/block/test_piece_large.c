@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* piece: what becomes of large requests: pieces, buffers, and others between them. */
+/*
+ * piece: what becomes of large requests: pieces, buffers, and others between them.
+ * tsan: long: it starts no thread
+ */
 #include <errno.h>
 #include <sys/uio.h>
 

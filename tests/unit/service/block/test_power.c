@@ -3,6 +3,7 @@
  * Losses of power: the model disk with a volatile cache below the block layer, and what is found on
  * it afterwards. Whatever was answered before a flush was asked for that was answered, too, is
  * there; no sector is torn; each holds something that was written to it.
+ * tsan: long: it starts no thread
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* queue: how requests reach the engine: in small chunks, writes and large reads in pieces, not at
- * all when they are wrong or were taken back. */
+/*
+ * queue: how requests reach the engine: in small chunks, writes and large reads in pieces, not at
+ * all when they are wrong or were taken back.
+ * tsan: long: it starts no thread
+ */
 #include <errno.h>
 
 #include "unit/service/block/piece_fixture.h"

@@ -3,6 +3,7 @@
  * Many requests for the same sectors at once: what is copied between two looks at everything else
  * is bounded, and a neighbour who wants something else does not feel them. Time is the test's: the
  * disk takes DISK_NS, a copied sector SECTOR_NS of Dom0's time, everything else nothing.
+ * tsan: long: it starts no thread
  */
 #include <setjmp.h>
 #include <stdarg.h>
