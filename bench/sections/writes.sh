@@ -48,6 +48,7 @@ if [ ! -e "$writes_image" ] || [ "$(stat -Lc %s "$writes_image")" != $((IMAGE_MI
     dd if=/dev/urandom of="$writes_image" bs=1M count="$IMAGE_MIB" status=none || die "no room for $writes_image"
     sync "$writes_image"
 fi
+note "one request at a time without a service, io_uring over pwrite and pread: $("$PROGRAMS/direct_write" "$writes_image")"
 services+=(writes)
 "$BIN/service" start --name writes --disk "$writes_image,raw,xvda,w!" --idle-timeout 0 || die 'no service: writes'
 service_status writes
