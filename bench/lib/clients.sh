@@ -10,6 +10,14 @@ service_start() {
     service_status "$name"
     SERVICE_PID=$(json_number "$TMP/status.json" pid)
 }
+# make_writes_image: sets writes_image. Random bytes, so that no write allocates; the rows' first seconds would measure that.
+make_writes_image() {
+    writes_image=$(dirname "$IMAGE")/writes.img
+    if [ ! -e "$writes_image" ] || [ "$(stat -Lc %s "$writes_image")" != $((IMAGE_MIB << 20)) ]; then
+        dd if=/dev/urandom of="$writes_image" bs=1M count="$IMAGE_MIB" status=none || die "no room for $writes_image"
+        sync "$writes_image"
+    fi
+}
 service_stop() { "$BIN/service" stop --name "$1" >/dev/null || die "service $1 does not stop"; }
 service_status() { "$BIN/service" status --json --name "$1" >"$TMP/status.json" || die "service $1 has gone"; }
 # Requests that the service has taken so far, of all domains.

@@ -5,7 +5,8 @@
 # expected to matter for. Not part of a run without arguments: it takes about ten minutes.
 begin_section effects 'What each idea is worth: rate with it over rate without'
 
-effects_loads=(cold-1 cold-8 cold-64 cold-d32 hot-1 hot-64 hot-d32)
+# EFFECTS_LOADS: only these for the row that shows the noise.
+read -ra effects_loads <<<"${EFFECTS_LOADS:-cold-1 cold-8 cold-64 cold-d32 hot-1 hot-64 hot-d32 writes-8 writes-64 writes-d32}"
 
 # effects_client LOAD: the client's words.
 effects_client() {
@@ -17,6 +18,9 @@ effects_client() {
     hot-1) echo 1 $MANY --pattern "$HOT" ;;
     hot-64) echo 64 $MANY --pattern "$HOT" ;;
     hot-d32) echo 1 $MANY --depth 32 --pattern "$HOT" ;;
+    writes-8) echo 8 $MANY --disk xvda --write 100 --sectors-per-request 8 ;;
+    writes-64) echo 64 $MANY --disk xvda --write 100 --sectors-per-request 8 ;;
+    writes-d32) echo 1 $MANY --disk xvda --depth 32 --write 100 --sectors-per-request 8 ;;
     esac
 }
 
@@ -41,13 +45,24 @@ effects_serve() {
     echo "$SERVICE_PID" >"$TMP/effects.hot.$1"
 }
 
+# The image of the section writes: its content is nobody's. One service at a time may write there.
+effects_serve_writes() { # with|without BIN
+    make_writes_image
+    services+=("writes.$1")
+    "$2/service" start --name "writes.$1" --disk "$writes_image,raw,xvda,w!" --idle-timeout 0 || die "no service: writes.$1"
+    service_status "writes.$1"
+    json_number "$TMP/status.json" pid >"$TMP/effects.writes.$1"
+}
+
 # effects_take NAME LOAD with|without BIN
 effects_take() {
     local words kind=${2%-*} place=()
     read -ra words < <(effects_client "$2")
-    [ "$kind" = cold ] || place=(taskset -c 0)
+    [ "$kind" != hot ] || place=(taskset -c 0)
+    [ "$kind" != writes ] || effects_serve_writes "$3" "$4"
     SERVICE_PID=$(<"$TMP/effects.$kind.$3")
     client_run "$1 $2 $3" "$kind.$3" ${place[@]+"${place[@]}"} "$4/client" "${words[@]}" --duration "$CELL_S"
+    [ "$kind" != writes ] || service_stop "writes.$3"
 }
 
 effects_round() {
@@ -119,7 +134,7 @@ done
     echo
     echo "$ROUNDS_DONE rounds of $CELL_S s per cell and build, in turn: median of the ratios, in brackets the smallest and largest."
     echo 'Above 1 the idea helps; in rows "not kept" the patch puts one in, and above 1 it is better without. cold: uniform reads of the whole image, nothing pinned; hot: hits, Dom0 on CPU 1'
-    echo 'and the client on CPU 0; N threads, or d32: one thread with 32 asynchronous reads. Each row: bench/ablations/ has the patch that takes the idea away.'
+    echo 'and the client on CPU 0; writes: 4 KiB each, nothing pinned; N threads, or d32: one thread with 32 asynchronous requests. Each row: bench/ablations/ has the patch that takes the idea away.'
     echo
     effects_table rps
     echo

@@ -4,7 +4,7 @@
 # flushes. What is written is lost: the image is the section's.
 begin_section writes 'Writes, and requests of 1 MiB, against fio without a service'
 
-writes_image=$(dirname "$IMAGE")/writes.img
+make_writes_image
 writes_fio() { # ROW RW BS OPTION...
     local row=$1 rw=$2 bs=$3 rps mean p50 p99 p999 cpu options
     shift 3
@@ -43,11 +43,6 @@ writes_round() {
     writes_client '44 KiB reads D=8' 1 --depth 8 --sectors-per-request 88 --pattern sequential
 }
 
-# Random bytes, so that no write allocates; the rows' first seconds would measure that.
-if [ ! -e "$writes_image" ] || [ "$(stat -Lc %s "$writes_image")" != $((IMAGE_MIB << 20)) ]; then
-    dd if=/dev/urandom of="$writes_image" bs=1M count="$IMAGE_MIB" status=none || die "no room for $writes_image"
-    sync "$writes_image"
-fi
 note "one request at a time without a service, io_uring over pwrite and pread: $("$PROGRAMS/direct_write" "$writes_image")"
 services+=(writes)
 "$BIN/service" start --name writes --disk "$writes_image,raw,xvda,w!" --idle-timeout 0 || die 'no service: writes'
