@@ -3,6 +3,8 @@
  * blkfront_io: what a reap brings when the shared cache has served some reads and Dom0 has answered
  * others. Their times are set by the test.
  */
+#include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -98,12 +100,71 @@ static void what_was_reaped_makes_room(void **state)
     assert_int_equal(count, DEPTH - (ANSWERS - 1));
 }
 
+static bool is_readable(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    return poll(&ready, 1, 0) == 1;
+}
+
+static void reap_all(uint32_t count)
+{
+    struct blkfront_completion done[DEPTH];
+    assert_int_equal(blkfront_reap(bf, done, DEPTH, count), count);
+}
+
+/* Those that nobody has reaped when it is made, and those that come later. */
+static void hits_make_the_descriptor_readable(void **state)
+{
+    (void)state;
+    reap_all(ANSWERS);
+    hit_at(1);
+    hit_at(2);
+    int fd = blkfront_fd(bf);
+    assert_true(fd >= 0);
+    assert_true(is_readable(fd));
+    reap_all(2);
+    assert_false(is_readable(fd));
+    hit_at(3);
+    assert_int_equal(blkfront_submit(bf, 1, 1, bytes[0], NULL), 0); /* shows it */
+    assert_true(is_readable(fd));
+    reap_all(2);
+    assert_false(is_readable(fd));
+}
+
+/* ---- requests of several buffers ----------------------------------------------------------------
+ */
+
+static int submit_two(uint32_t first_bytes, uint32_t second_bytes, uint64_t sectors)
+{
+    struct iovec iov[2] = {{bytes[0], first_bytes}, {bytes[1], second_bytes}};
+    const struct blkfront_io io = {.operation = BLKFRONT_READ,
+                                   .sector = 7,
+                                   .sector_count = sectors,
+                                   .iov = iov,
+                                   .iov_count = 2};
+    return blkfront_submit_io(bf, &io);
+}
+
+static void buffers_have_as_many_bytes_as_the_sectors(void **state)
+{
+    (void)state;
+    reap_all(ANSWERS);
+    assert_int_equal(submit_two(512, 512, 1), -EINVAL);
+    assert_int_equal(submit_two(512, 256, 2), -EINVAL);
+    assert_int_equal(submit_two(256, 256, 1), 0);
+    assert_int_equal(submit_two(512, 512, 2), 0);
+    reap_all(2);
+    assert_true(fake_disk_holds(bytes[0], 7, 2));
+}
+
 int main(void)
 {
 #define HIT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         HIT_TEST(hits_and_answers_are_reaped_in_the_order_of_their_ends),
         HIT_TEST(what_was_reaped_makes_room),
+        HIT_TEST(hits_make_the_descriptor_readable),
+        HIT_TEST(buffers_have_as_many_bytes_as_the_sectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
