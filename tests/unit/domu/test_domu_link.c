@@ -133,6 +133,18 @@ static void the_reason_of_the_end_stays(void **state)
     assert_int_equal(domu_fd(domu), fd);
 }
 
+static void with_events_the_domains_destruction_is_told(void **state)
+{
+    (void)state;
+    open_with(true);
+    int fd = domu_fd(domu);
+    fake_dom0_destroy_domain(dom0);
+    await(fd);
+    struct domu_events events = next_events();
+    assert_int_equal(events.happened, DOMU_EVENT_DESTROYED);
+    assert_string_equal(domu_failure(domu), "Dom0 has destroyed this domain");
+}
+
 int main(void)
 {
 #define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -141,6 +153,7 @@ int main(void)
         LINK_TEST(with_events_it_is_told),
         LINK_TEST(without_events_the_clock_is_not_told),
         LINK_TEST(the_reason_of_the_end_stays),
+        LINK_TEST(with_events_the_domains_destruction_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,6 +217,29 @@ static void who_sleeps_is_woken_by_a_failure(void **state)
 
 #define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void *wake_for_nothing(void *arg)
+{
+    struct netfront_side *side = arg;
+    pthread_mutex_lock(&side->lock); /* it waits by now */
+    pthread_cond_broadcast(&side->changed);
+    pthread_mutex_unlock(&side->lock);
+    return NULL;
+}
+
+static void who_is_woken_for_nothing_waits_on(void **state)
+{
+    const uint64_t deadline_ns = clock_monotonic_ns() + 50 * MS;
+    pthread_t thread;
+    (void)state;
+    netfront_side_suspend(&nf, &q->rx);
+    pthread_mutex_lock(&q->rx.lock);
+    assert_int_equal(pthread_create(&thread, NULL, wake_for_nothing, &q->rx), 0);
+    assert_int_equal(netfront_await_ring(q, &q->rx, deadline_ns), -EAGAIN);
+    pthread_mutex_unlock(&q->rx.lock);
+    pthread_join(thread, NULL);
+    assert_true(clock_monotonic_ns() >= deadline_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +254,7 @@ int main(void)
         WITH(who_is_interrupted_waits_no_longer),
         WITH(nobody_sleeps_on_a_ring_out_of_use),
         WITH(who_sleeps_is_woken_by_a_failure),
+        cmocka_unit_test_setup_teardown(who_is_woken_for_nothing_waits_on, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
