@@ -6,44 +6,12 @@
 # Exit status: 0 so it is, 1 it is not.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-build=${1:-build/plain}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-# twin NAME FILE WHAT-IS-REMOVED WHAT-COMES-INSTEAD: FILE below src/, without .c; the text is the file's own, and
-# occurs once.
-twin() {
-    local name=$1 file=$2 text status=0
-    text=$(cat "src/$file.c")
-    case $text in *"$3"*"$3"*) text= ;; *"$3"*) ;; *) text= ;; esac
-    if [ -z "$text" ]; then
-        echo "$name: the sources have changed, and the twin has not: see $0"
-        failures=1
-        return
-    fi
-    printf '%s\n' "${text/"$3"/"$4"}" >"$work/twin.c"
-    "${CC:-gcc}" -std=gnu11 -O2 -w -D_GNU_SOURCE -Iinclude -Isrc -c -o "$work/twin.o" "$work/twin.c" || exit 1
-    # shellcheck disable=SC2046
-    "${CC:-gcc}" -Wl,--wrap=grant_map_put -o "$work/sim" "$work/twin.o" "$build"/tests/sim/*.o -Wl,--start-group "$build"/lib*.a \
-        -Wl,--end-group $(pkg-config --libs liburing 2>/dev/null) -lpthread -lm -ldl || exit 1
-    timeout 600 "$work/sim" --seeds 1:300 >"$work/out" 2>&1 || status=$?
-    case $status in
-    0)
-        echo "$name: NOT FOUND"
-        failures=1
-        ;;
-    124 | 126 | 127)
-        echo "$name: BROKEN, exit $status: $(tail -n 1 "$work/out")"
-        failures=1
-        ;;
-    *) echo "$name: found, as it must be: $(grep '^seed' "$work/out")" ;;
-    esac
-}
-
-[ -x "$build/tests/sim/sim" ] || {
-    echo "not built: make sim-programs"
-    exit 1
+. tests/sim/twin.sh
+program=tests/sim/sim arguments=(--seeds 1:300)
+build_twin() {
+    "${compile[@]}" -c -o "$work/twin.o" "$work/twin.c" &&
+        "${compile[@]}" -Wl,--wrap=grant_map_put -o "$work/sim" "$work/twin.o" "$build"/tests/sim/*.o \
+            -Wl,--start-group "${libraries[@]}"
 }
 
 twin "all queues ring the first one's port" service/back/vbd/vbd_back \

@@ -4,7 +4,7 @@
  * sends, turns, looks, sleeps, posts and reconnects come in, each frame arrives whole and once, in
  * order, or is counted as dropped once.
  *
- *     frames --seeds FIRST:LAST
+ *     frames --seeds FROM:COUNT
  *
  * Doorbells and events are used only when the other side asked for them, and who sleeps does not
  * look: so a wake-up that is lost leaves frames behind, which the end of each seed notices.
@@ -332,18 +332,18 @@ static uint64_t run(struct sim *s, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    unsigned long long first, last, total = 0;
+    unsigned long long first, count, total = 0;
     if (argc != 3 || strcmp(argv[1], "--seeds") != 0 ||
-        sscanf(argv[2], "%llu:%llu", &first, &last) != 2 || first > last) {
-        fprintf(stderr, "usage: frames --seeds FIRST:LAST\n");
+        sscanf(argv[2], "%llu:%llu", &first, &count) != 2) {
+        fprintf(stderr, "usage: frames --seeds FROM:COUNT\n");
         return 2;
     }
     struct sim *s = malloc(sizeof(*s));
     if (s == NULL)
         return 1;
-    for (unsigned long long seed = first; seed <= last; seed++)
-        total += run(s, seed);
-    printf("%llu seeds, %llu frames received\n", last - first + 1, total);
+    for (unsigned long long i = 0; i < count; i++)
+        total += run(s, first + i);
+    printf("%llu seeds, %llu frames received\n", count, total);
     free(s);
     return 0;
 }

@@ -6,54 +6,21 @@
 # Exit status: 0 so it is, 1 it is not.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
-build=${1:-build/plain}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
+. tests/sim/twin.sh
+program=tests/sim/net/vifs arguments=(--seeds 1:1000)
 wraps=(net_port_input net_port_output net_port_drop net_port_drop_delivered net_pipe_clear)
-
-# twin NAME FILE WHAT-IS-REMOVED WHAT-COMES-INSTEAD: FILE below src/, without .c; the texts are the file's own, of one
-# line or more, and occur once.
-twin() {
-    local name=$1 file=$2 text status=0 objects=() part steps=()
-    text=$(cat "src/$file.c")
-    case $text in *"$3"*"$3"*) text= ;; *"$3"*) ;; *) text= ;; esac
-    if [ -z "$text" ]; then
-        echo "$name: the sources have changed, and the twin has not: see $0"
-        failures=1
-        return
-    fi
-    printf '%s\n' "${text/"$3"/"$4"}" >"$work/twin.c"
+build_twin() { # FILE: some are cut into steps
+    local objects=() part steps=()
     while read -r part; do
-        if [ "$part" = "$build/tests/sim/net/product/$file.o" ]; then
+        if [ "$part" = "$build/tests/sim/net/product/$1.o" ]; then
             steps=(-include tests/sim/net/vif_steps.h)
         else
             objects+=("$part")
         fi
     done < <(find "$build/tests/sim/net" -name '*.o' ! -name frames.o)
-    "${CC:-gcc}" -std=gnu11 -O2 -w -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Isrc "${steps[@]}" -c -o "$work/twin.o" \
-        "$work/twin.c" || exit 1
-    # shellcheck disable=SC2046
-    "${CC:-gcc}" "${wraps[@]/#/-Wl,--wrap=}" -o "$work/vifs" "$work/twin.o" "${objects[@]}" \
-        "$build/tests/sim/time/fiber.o" -Wl,--start-group "$build"/lib*.a -Wl,--end-group \
-        $(pkg-config --libs liburing 2>/dev/null) -lpthread -lm -ldl || exit 1
-    timeout 600 "$work/vifs" --seeds 1:1000 >"$work/out" 2>&1 || status=$?
-    case $status in
-    0)
-        echo "$name: NOT FOUND"
-        failures=1
-        ;;
-    124 | 126 | 127)
-        echo "$name: BROKEN, exit $status: $(tail -n 1 "$work/out")"
-        failures=1
-        ;;
-    *) echo "$name: found, as it must be: $(grep '^seed' "$work/out")" ;;
-    esac
-}
-
-[ -x "$build/tests/sim/net/vifs" ] || {
-    echo "not built: make sim-programs"
-    exit 1
+    "${compile[@]}" "${steps[@]}" -c -o "$work/twin.o" "$work/twin.c" &&
+        "${compile[@]}" "${wraps[@]/#/-Wl,--wrap=}" -o "$work/sim" "$work/twin.o" "${objects[@]}" \
+            "$build/tests/sim/time/fiber.o" -Wl,--start-group "${libraries[@]}"
 }
 
 # Sleep and wake-up.

@@ -5,46 +5,15 @@
 # Exit status: 0 so it is, 1 it is not.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
-build=${1:-build/plain}
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
-
-# twin NAME FILE WHAT-IS-REMOVED WHAT-COMES-INSTEAD [OPTION...]: FILE below src/, without .c; the texts are the
-# file's own, of one line or more, and occur once.
-twin() {
-    local name=$1 file=$2 text status=0 objects=() part
-    text=$(cat "src/$file.c")
-    case $text in *"$3"*"$3"*) text= ;; *"$3"*) ;; *) text= ;; esac
-    if [ -z "$text" ]; then
-        echo "$name: the sources have changed, and the twin has not: see $0"
-        failures=1
-        return
-    fi
-    printf '%s\n' "${text/"$3"/"$4"}" >"$work/twin.c"
+. tests/sim/twin.sh
+program=tests/sim/time/lives arguments=(--lives 100000)
+build_twin() { # FILE
+    local objects=() part
     for part in tdf/clock tdf/pvclock tdf/source domu/domain_clock; do
-        [ $part = "$file" ] || objects+=("$build/tests/sim/time/product/$part.o")
+        [ $part = "$1" ] || objects+=("$build/tests/sim/time/product/$part.o")
     done
-    "${CC:-gcc}" -std=gnu11 -O2 -w -D_GNU_SOURCE -U_FORTIFY_SOURCE -Iinclude -Isrc \
-        -include tests/sim/time/steps.h -o "$work/lives" "$work/twin.c" "${objects[@]}" \
-        "$build"/tests/sim/time/{lives,fiber}.o "$build"/lib{tdf,base}.a -lm || exit 1
-    timeout 600 "$work/lives" --lives 100000 "${@:5}" >"$work/out" || status=$?
-    case $status in
-    1) echo "$name: found, as it must be: $(grep '^life' "$work/out")" ;;
-    0)
-        echo "$name: NOT FOUND"
-        failures=1
-        ;;
-    *)
-        echo "$name: BROKEN, exit $status: $(tail -n 1 "$work/out")"
-        failures=1
-        ;;
-    esac
-}
-
-[ -x "$build/tests/sim/time/lives" ] || {
-    echo "not built: make sim-programs"
-    exit 1
+    "${compile[@]}" -include tests/sim/time/steps.h -o "$work/sim" "$work/twin.c" "${objects[@]}" \
+        "$build"/tests/sim/time/{lives,fiber}.o "$build"/lib{tdf,base}.a -lm
 }
 
 twin "page and offset are not looked at together" domu/domain_clock \
