@@ -52,23 +52,22 @@ static bool may_pass(struct net_bridge *bridge, const struct net_passage *passag
 }
 
 /* May the port have so many copies made of its frame, now? */
-static bool take_flood_tokens(struct net_member *from, uint32_t copies, uint64_t at_ns)
+static bool take_flood_tokens(struct net_port *from, uint32_t copies, uint64_t at_ns)
 {
     uint64_t passed_ns = at_ns > from->flood_at_ns ? at_ns - from->flood_at_ns : 0;
     const uint64_t per_token_ns = NS_PER_S / NET_FLOOD_COPIES_PER_S;
+    const uint64_t tokens = passed_ns / per_token_ns;
 
-    if (passed_ns / per_token_ns >= NET_FLOOD_BURST_COPIES) {
-        from->flood_tokens = NET_FLOOD_BURST_COPIES;
-        from->flood_at_ns = at_ns;
+    if (tokens >= from->flood_spent) {
+        from->flood_spent = 0;
+        from->flood_at_ns = at_ns > from->flood_at_ns ? at_ns : from->flood_at_ns;
     } else {
-        from->flood_tokens += passed_ns / per_token_ns;
-        from->flood_at_ns += passed_ns / per_token_ns * per_token_ns;
-        if (from->flood_tokens > NET_FLOOD_BURST_COPIES)
-            from->flood_tokens = NET_FLOOD_BURST_COPIES;
+        from->flood_spent -= tokens;
+        from->flood_at_ns += tokens * per_token_ns;
     }
-    if (from->flood_tokens < copies)
+    if (from->flood_spent + copies > NET_FLOOD_BURST_COPIES)
         return false;
-    from->flood_tokens -= copies;
+    from->flood_spent += copies;
     return true;
 }
 
@@ -80,7 +79,7 @@ static void flood(struct net_bridge *bridge, struct net_member *from,
 
     uint32_t copies = bridge->port_count - 1;
 
-    if (!take_flood_tokens(from, copies, at_ns)) {
+    if (!take_flood_tokens(from->port, copies, at_ns)) {
         net_port_drop(from->port, NET_DROP_FLOOD);
         return;
     }
@@ -198,8 +197,7 @@ int net_bridge_connect(struct net_bridge *bridge, struct net_port *port,
 
     if (member == NULL)
         return -ENOMEM;
-    *member = (struct net_member){
-        .port = port, .bridge = bridge, .config = *config, .flood_tokens = NET_FLOOD_BURST_COPIES};
+    *member = (struct net_member){.port = port, .bridge = bridge, .config = *config};
 
     int rc =
         config->mac != 0 ? net_fdb_fix(&bridge->fdb, port, &member->addresses, config->mac) : 0;

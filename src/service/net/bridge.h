@@ -69,7 +69,6 @@ struct net_member {
     struct list_node link;
     struct net_fdb_share addresses;
     struct net_flow_share flows;
-    uint64_t flood_tokens, flood_at_ns;
 };
 
 /* Is that a name that a bridge can have? As a network device's: up to 15 bytes, no '/', ':' or

@@ -101,10 +101,13 @@ struct net_port {
     bool is_ready;
     uint64_t debt;      /* not ready: how much later than now its next turn is */
     uint64_t resume_at; /* by the turns' keys: when its next turn is, if it waits for a full port */
-    uint64_t copied_bytes; /* of flooded frames, beyond what was handed in: the next turn's */
-    struct net_credit credit;
+    uint64_t copied_bytes;    /* of flooded frames, beyond what was handed in: the next turn's */
+    struct net_credit credit; /* stays over connections, as what is owed does */
     struct timer_clock *credit_time; /* NULL: no limit */
     struct timer refill;             /* set: the port waits for credit */
+    /* Private: of its bridge, and of the next one: copies that it has had made, less those that
+     * time has given back until then. */
+    uint64_t flood_spent, flood_at_ns;
     /* Private: of the pressure (pressure.h). */
     uint32_t full_queues;       /* of the owner */
     struct list waiters;        /* of net_port.waiter: who waits for the owner */

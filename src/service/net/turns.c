@@ -18,8 +18,6 @@ void net_turns_add(struct net_turns *turns, struct net_port *port)
 {
     assert(port->turns == NULL && !port->is_ready);
     port->turns = turns;
-    port->debt = 0;
-    port->copied_bytes = 0;
 }
 
 static bool waits_for_credit(const struct net_port *port)
@@ -42,7 +40,8 @@ void net_turns_limit(struct net_port *port, uint64_t bytes, uint64_t interval_ns
         timer_stop(&port->refill);
     port->credit_time = bytes != 0 ? time : NULL;
     if (bytes != 0) {
-        net_credit_init(&port->credit, bytes, interval_ns, tdf_clock_now_ns(time->clock));
+        if (port->credit.bytes != bytes || port->credit.interval_ns != interval_ns)
+            net_credit_init(&port->credit, bytes, interval_ns, tdf_clock_now_ns(time->clock));
         timer_init(&port->refill, time, on_refill, port);
     }
     if (waited)

@@ -151,6 +151,20 @@ static void flooding_is_bounded_and_the_bound_recovers(void **state)
     assert_int_equal(ports[0].port.drops[NET_DROP_FLOOD], 10 + 400 - 1002 / 3);
 }
 
+static void who_connects_anew_may_not_flood_more(void **state)
+{
+    (void)state;
+    const uint32_t most = NET_FLOOD_BURST_COPIES / 3;
+    const struct net_port_config config = {.mac = OWN(0)};
+    for (uint32_t i = 0; i < most + 1; i++)
+        fixture_send(&ports[0], BROADCAST, OWN(0), 0);
+    assert_int_equal(ports[0].port.drops[NET_DROP_FLOOD], 1);
+    net_bridge_disconnect(&ports[0].port);
+    assert_int_equal(net_bridge_connect(bridge, &ports[0].port, &config), 0);
+    fixture_send(&ports[0], BROADCAST, OWN(0), 0);
+    assert_int_equal(ports[0].port.drops[NET_DROP_FLOOD], 2);
+}
+
 static void turns_pay_for_copies(void **state)
 {
     (void)state;
@@ -346,6 +360,7 @@ int main(void)
         ON_BRIDGE(impossible_senders_are_malformed),
         ON_BRIDGE(frames_for_the_next_bridge_alone_go_nowhere),
         ON_BRIDGE(flooding_is_bounded_and_the_bound_recovers),
+        ON_BRIDGE(who_connects_anew_may_not_flood_more),
         ON_BRIDGE(turns_pay_for_copies),
         ON_BRIDGE(a_port_that_is_gone_is_forgotten),
         ON_BRIDGE(one_address_twice_is_the_first_ones),

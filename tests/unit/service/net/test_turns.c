@@ -371,6 +371,35 @@ static void who_goes_on_within_its_turn_has_one_place(void **state)
     assert_in_range(ports[1].taken + 4000 - ports[0].taken, 0, 8000);
 }
 
+/* Else whoever connects again and again would have no limit. */
+static void a_limit_goes_on_over_a_removal(void **state)
+{
+    (void)state;
+    begin(1);
+    begin_time();
+    ports[0].frame_bytes = 1000;
+    for (int i = 0; i < 20; i++) {
+        net_turns_limit(&ports[0].port, 1000, 1000000, &time_of_domain);
+        net_turns_ready(&ports[0].port);
+        (void)net_turns_run(&turns);
+        (void)net_turns_run(&turns);
+        net_turns_remove(&ports[0].port);
+        net_turns_add(&turns, &ports[0].port);
+    }
+    assert_int_equal(ports[0].taken, 1000);
+    tdf_source_advance_ns(&source, 20000000); /* two intervals of the domain's */
+    net_turns_limit(&ports[0].port, 1000, 1000000, &time_of_domain);
+    net_turns_ready(&ports[0].port);
+    (void)net_turns_run(&turns);
+    assert_int_equal(ports[0].taken, 2000);
+    net_turns_limit(&ports[0].port, 2000, 1000000, &time_of_domain); /* another one begins anew */
+    net_turns_ready(&ports[0].port);
+    (void)net_turns_run(&turns);
+    assert_int_equal(ports[0].taken, 4000);
+    net_turns_remove(&ports[0].port);
+    timers_drop_clock(&timers, &time_of_domain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +421,7 @@ int main(void)
         cmocka_unit_test(who_was_idle_does_not_catch_up),
         cmocka_unit_test(who_waits_for_credit_does_not_go_on),
         cmocka_unit_test(who_goes_on_within_its_turn_has_one_place),
+        cmocka_unit_test(a_limit_goes_on_over_a_removal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
