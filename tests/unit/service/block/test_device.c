@@ -12,6 +12,7 @@
 
 #include "fakes/fake_vdisk.h"
 #include "faults/fault_walk.h"
+#include "service/block/device_private.h"
 #include "service/block/queue.h"
 
 enum { SECTORS = 1024, READS = 4 };
@@ -141,6 +142,26 @@ static void without_memory_there_is_none(void **state)
     assert_true(fault_walk(make, NULL) >= 3);
 }
 
+/* Of a disk that may have shrunk while the request waited. */
+static void a_request_is_on_the_disk_with_all_its_sectors(void **state)
+{
+    static const struct {
+        uint64_t sector, count;
+        bool is_on;
+    } spans[] = {{0, SECTORS, true},      {SECTORS - 1, 1, true},  {SECTORS, 1, false},
+                 {0, SECTORS + 1, false}, {SECTORS - 1, 2, false}, {UINT64_MAX, 1, false},
+                 {1, UINT64_MAX, false},  {SECTORS + 7, 3, false}};
+    struct fake_vdisk fake;
+    (void)state;
+    fake_vdisk_create(&fake, &(struct fake_vdisk_config){.sector_count = SECTORS, .depth = 1});
+    for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+        const struct block_request request = {.sector = spans[i].sector,
+                                              .sector_count = spans[i].count};
+        assert_int_equal(still_on_disk(fake.vdisk, &request), spans[i].is_on);
+    }
+    fake_vdisk_destroy(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +169,7 @@ int main(void)
         cmocka_unit_test(each_device_has_a_depth_of_its_own),
         cmocka_unit_test(an_engine_that_refuses_is_passed_on),
         cmocka_unit_test(without_memory_there_is_none),
+        cmocka_unit_test(a_request_is_on_the_disk_with_all_its_sectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
