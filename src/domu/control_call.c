@@ -2,16 +2,26 @@
 #include "domu/control_call.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/unix_socket.h"
 
-enum { SLICES_MAX = 10 };
+enum { SLICES_MAX = 10, SLICE_MS = CONTROL_CALL_SLICE_S * 1000 };
 
 bool control_call_goes_on(const struct patience *patience, int slices)
 {
     return slices < SLICES_MAX && patience_left_ms(patience, 1) > 0;
+}
+
+/* Whether a reply may be waited for with the socket's own limit, or is there within what is left of
+ * the caller's patience. */
+static bool may_receive(int fd, const struct patience *patience)
+{
+    struct pollfd reply = {.fd = fd, .events = POLLIN};
+    int left_ms = patience_left_ms(patience, SLICE_MS);
+    return left_ms == SLICE_MS || poll(&reply, 1, left_ms) != 0;
 }
 
 /* Replies come in the order of the requests: those to calls that have given up come first, and are
@@ -21,6 +31,8 @@ static ssize_t receive_reply(int fd, const struct patience *patience, uint32_t *
 {
     int slices = 0;
     for (;;) {
+        if (!may_receive(fd, patience))
+            return -ETIMEDOUT;
         ssize_t n = unix_socket_receive(fd, reply, sizeof(*reply), fds, fd_max, fd_count);
         if (n == -ETIMEDOUT && control_call_goes_on(patience, ++slices))
             continue;
@@ -38,7 +50,7 @@ int control_call(int fd, const struct patience *patience, uint32_t *replies_owed
 {
     size_t count;
     memset(reply, 0, sizeof(*reply));
-    int rc = unix_socket_send(fd, packet, bytes, NULL, 0, true);
+    int rc = unix_socket_send(fd, packet, bytes, NULL, 0, patience_left_ms(patience, 1) > 0);
     if (rc < 0)
         return rc;
     ssize_t n = receive_reply(fd, patience, replies_owed, reply, fds, fd_count, &count);

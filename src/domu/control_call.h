@@ -3,7 +3,7 @@
  * control_call: a packet to Dom0 over the domain's control socket, and its reply.
  *
  * One thread at a time. A wait is made of slices of a second, ten at most, so that patience can be
- * cut meanwhile.
+ * cut meanwhile. It takes no longer than what is left of that when a slice begins.
  */
 #ifndef SPLITDOM_DOMU_CONTROL_CALL_H
 #define SPLITDOM_DOMU_CONTROL_CALL_H

@@ -115,16 +115,15 @@ static int create_domain(struct life *life, const struct rundir *rundir, uint32_
     struct control_reply reply;
     int fds[2];
     int rc = call(life, &request, &reply, fds, 2);
-    if (rc < 0) {
-        bool told = rc == reply.status && reply.reason[0] != '\0';
-        if (life_error_is_death(rc))
-            explain_end(rundir, why, why_bytes);
-        else
-            snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
-                     told ? reply.reason : strerror(-rc));
-        return rc;
-    }
-    rc = take_over(life, fds, reply.arg0, why, why_bytes);
+    if (life_error_is_death(rc))
+        explain_end(rundir, why, why_bytes);
+    else if (rc == -ETIMEDOUT)
+        snprintf(why, why_bytes, "Dom0 does not answer: end it with 'service stop'");
+    else if (rc < 0)
+        snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
+                 rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));
+    if (rc == 0)
+        rc = take_over(life, fds, reply.arg0, why, why_bytes);
     return rc < 0 ? rc : tell_mapped(life, rundir, why, why_bytes);
 }
 

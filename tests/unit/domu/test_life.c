@@ -115,6 +115,22 @@ static void a_late_reply_is_nobodys(void **state)
     }
 }
 
+/* The limit of the socket is for those who have patience. */
+static void who_has_no_patience_left_does_not_wait_for_a_reply(void **state)
+{
+    struct fixture *f = *state;
+    const struct timeval limit = {.tv_sec = 20};
+    assert_int_equal(setsockopt(f->life.control_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)),
+                     0);
+    uint64_t begin_ns = clock_monotonic_ns();
+    assert_int_equal(life_close_port(&f->life, 9), -ETIMEDOUT);
+    assert_true(clock_monotonic_ns() - begin_ns < 10 * CLOCK_NS_PER_SEC);
+    asked(f, CONTROL_EVTCHN_CLOSE, 9); /* all the same */
+    answer(f, 0, 0);
+    answer(f, -ENOSPC, 0); /* what is there is taken */
+    assert_int_equal(life_close_port(&f->life, 8), -ENOSPC);
+}
+
 /* A child of fork has the socket, too. */
 static void the_end_of_a_life_is_told_whoever_has_inherited_it(void **state)
 {
@@ -235,6 +251,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_port_is_what_dom0_says, setup, teardown),
         cmocka_unit_test_setup_teardown(ports_that_there_are_not_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_reply_is_nobodys, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_has_no_patience_left_does_not_wait_for_a_reply, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(the_end_of_a_life_is_told_whoever_has_inherited_it, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(replies_that_make_no_sense_are_refused, setup, teardown),
