@@ -202,6 +202,7 @@ $(OUT)/tests/%.o: CPPFLAGS += -Itests -I. $(if $(CMOCKA),,-Itests/aarch64)
 $(OUT)/tests/test_recorder_disk: WRAP := ftruncate close write
 $(OUT)/tests/test_segment: WRAP := memfd_create fcntl
 $(OUT)/tests/test_memory_file: WRAP := memfd_create
+$(OUT)/tests/test_xs_client_time: WRAP := clock_gettime
 $(OUT)/tests/test_domu_events: WRAP := xs_client_read
 $(OUT)/tests/test_blkfront_view_start: WRAP := life_fetch
 $(OUT)/tests/test_xenbus_back $(OUT)/tests/test_xenbus_back_odd: WRAP := xs_local_write

@@ -300,8 +300,8 @@ int xs_client_next_event(struct xs_client *client, int timeout_ms, char *path, s
                          char *token, size_t token_size)
 {
     if (client->first_event == NULL) {
-        if (client->failed < 0)
-            return client->failed;
+        if (client->failed < 0) /* -ETIMEDOUT would say that there is no event yet */
+            return client->failed == -ETIMEDOUT ? -ETIME : client->failed;
         int rc = await_event(client, timeout_ms);
         if (rc < 0 && rc != -ETIMEDOUT && rc != -EINTR)
             client->failed = rc;

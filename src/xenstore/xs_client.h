@@ -76,7 +76,7 @@ int xs_client_watch(struct xs_client *client, const char *path, const char *toke
 /*
  * Takes the next watch event; waits up to timeout_ms for one (0: does not wait). Equal events that
  * wait are merged. Returns 0, -ETIMEDOUT or -EINTR (the connection stays usable), -E2BIG (a buffer
- * is too small; the event is lost), or one of the above.
+ * is too small; the event is lost), or one of the above; -ETIME where a call had no answer in time.
  */
 int xs_client_next_event(struct xs_client *client, int timeout_ms, char *path, size_t path_size,
                          char *token, size_t token_size);
