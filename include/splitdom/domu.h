@@ -176,6 +176,15 @@ const char *domu_failure(struct domu *domu);
  */
 int domu_fd(struct domu *domu);
 
+/*
+ * For a program that is told to end, before it closes its devices and the domain: from now on
+ * nothing in this domain waits for steps of Dom0 for longer than ms, in real time, all of them
+ * together; what is not done by then is left out. A Dom0 that is stopped or hangs finds out by
+ * itself that the domain has ended. Requests wait for their answers as before. Any thread; never
+ * blocks.
+ */
+void domu_hurry(struct domu *domu, uint32_t ms);
+
 #ifdef __cplusplus
 }
 #endif

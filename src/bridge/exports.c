@@ -251,6 +251,11 @@ int exports_geometry(struct exports *exports, struct blkfront *bf, struct blkfro
     return rc;
 }
 
+void exports_hurry(struct exports *exports)
+{
+    domu_hurry(exports->domu, EXPORTS_CLOSE_MS);
+}
+
 int exports_failure_fd(struct exports *exports)
 {
     return domu_fd(exports->domu);

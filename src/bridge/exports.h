@@ -20,6 +20,7 @@
 enum {
     EXPORTS_MAX = 16,
     EXPORTS_DEPTH = 64,
+    EXPORTS_CLOSE_MS = 1000,
     EXPORTS_REQUEST_SECTORS = 256, /* 128 KiB on the ring: 8 MiB of memory for a disk */
     EXPORTS_REQUEST_SECTORS_MIN = 8,
     EXPORTS_MEMORY_SECTORS = 32768, /* 16 MiB for the requests of all disks together */
@@ -63,6 +64,10 @@ void exports_release(struct exports *exports, struct blkfront *bf);
 /* What clients are told of an acquired disk: blkfront_geometry, read-only where that was asked for.
  * The bridge keeps to that: the disk itself takes writes. Errors: those of blkfront_geometry. */
 int exports_geometry(struct exports *exports, struct blkfront *bf, struct blkfront_geometry *out);
+
+/* The process is to end: releasing disks takes EXPORTS_CLOSE_MS from now on at most, all together,
+ * also where Dom0 is stopped (domu_hurry). */
+void exports_hurry(struct exports *exports);
 
 /* A descriptor that is readable once the domain is of no use any more (domu_fd), and the reason. */
 int exports_failure_fd(struct exports *exports);

@@ -130,6 +130,11 @@ void domu_close(struct domu *domu)
     free(domu);
 }
 
+void domu_hurry(struct domu *domu, uint32_t ms)
+{
+    patience_cut(&domu->patience, ms);
+}
+
 void domu_claim(struct domu *domu)
 {
     life_interrupt(&domu->life);

@@ -42,7 +42,8 @@ static inline void patience_give_for_ever(struct patience *patience)
     patience->deadline_ns = PATIENCE_FOR_EVER;
 }
 
-/* Whatever the thread is about, and all that comes after, ends in so long. Any thread, once. */
+/* Whatever the thread is about, and all that comes after, ends in so long. Any thread; of several
+ * cuts the last one counts. */
 static inline void patience_cut(struct patience *patience, uint64_t ms)
 {
     store_full_u64(&patience->end_ns, patience->now_ns(patience->ctx) + ms * 1000000);

@@ -33,6 +33,7 @@ enum {
     EXIT_SIGNAL = 128,
     RESTART_PAUSE_MS = 100,
     CONNECT_LIMIT_S = 1,
+    END_LIMIT_S = 5,      /* for nbdkit, once it is told to end */
     SHORT_LIFE_MS = 1000, /* so soon after its start no client has made it crash */
     SHORT_LIVES_MAX = 10, /* one after the other */
 };
@@ -190,21 +191,40 @@ static _Noreturn void become_nbdkit(const struct nbd *nbd, const struct command 
     _exit(DOMU_FAILED);
 }
 
-/* Waits for the child's end. A signal that is to end us is passed on, and noted in *told. */
+/* Waits for a signal; with a limit no longer than until then. Returns 0 when that has passed. */
+static int await_signal(const sigset_t *watched, uint64_t limit_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    struct timespec left = clock_timespec(limit_ns > now_ns ? limit_ns - now_ns : 0);
+    int signo = limit_ns == 0 ? sigwaitinfo(watched, NULL) : sigtimedwait(watched, NULL, &left);
+
+    return signo > 0 ? signo : errno == EAGAIN ? 0 : SIGCHLD;
+}
+
+/*
+ * Waits for the child's end. A signal that is to end us is passed on, and noted in *told. nbdkit
+ * then waits for its requests, and if Dom0 is stopped or hangs it waits for ever: it is killed, and
+ * its domain ends with it.
+ */
 static int await_end(pid_t child, const sigset_t *watched, bool *told)
 {
+    uint64_t limit_ns = 0;
     int status, signo;
 
     for (;;) {
-        if (sigwait(watched, &signo) != 0)
-            continue;
-        if (signo != SIGCHLD) {
+        signo = await_signal(watched, limit_ns);
+        if (signo == 0) {
+            fprintf(stderr, "domu: nbdkit has not ended after %d s: it is killed\n", END_LIMIT_S);
+            (void)kill(child, SIGKILL);
+            limit_ns = 0;
+        } else if (signo != SIGCHLD) {
+            if (!*told)
+                limit_ns = clock_monotonic_ns() + END_LIMIT_S * UINT64_C(1000000000);
             *told = true;
             (void)kill(child, SIGTERM);
-            continue;
-        }
-        if (waitpid(child, &status, WNOHANG) == child)
+        } else if (waitpid(child, &status, WNOHANG) == child) {
             return status;
+        }
     }
 }
 

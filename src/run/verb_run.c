@@ -18,7 +18,10 @@
 #include "run/verb.h"
 #include "splitdom/domu.h"
 
-enum { NO_DEVICES_PAGES = 8 };
+enum {
+    NO_DEVICES_PAGES = 8,
+    CLOSE_MS = 1000, /* for Dom0, which may be stopped, once the program has ended */
+};
 
 struct run {
     struct run_options options;
@@ -156,6 +159,8 @@ static int run(struct run *run, int argc, char **argv)
     if (status == DOMU_OK)
         status = run_program(run);
     mediate_close(run->mediate);
+    if (run->domu != NULL)
+        domu_hurry(run->domu, CLOSE_MS);
     run_vif_close(&run->vif);
     domu_close(run->domu);
     cpu_limit_destroy(&run->limit);

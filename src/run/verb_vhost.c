@@ -59,6 +59,7 @@ static int serve(struct exports *exports, bool read_only, int listen_fd, int sto
                                : vhost_server_run(&server, why);
     if (rc == -ENOTCONN)
         why_fail(why, rc, "%s", exports_failure(exports));
+    exports_hurry(exports);
     exports_release(exports, server.bf);
     return rc;
 }

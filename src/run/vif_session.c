@@ -7,7 +7,10 @@
 #include "run/stop_fd.h"
 #include "run/verb_option.h"
 
-enum { LAST_SECOND_NS = 1000000000 };
+enum {
+    LAST_SECOND_NS = 1000000000, /* for frames that wait */
+    CLOSE_MS = 1000,             /* then for Dom0, which may be stopped */
+};
 
 int vif_options_take(struct vif_options *options, int argc, char **argv, int *at, struct why *why)
 {
@@ -74,6 +77,8 @@ void vif_session_close(struct vif_session *session)
 {
     for (uint32_t i = 0; session->nf != NULL && i < netfront_queues(session->nf); i++)
         (void)netfront_drain_on(session->nf, i, LAST_SECOND_NS);
+    if (session->domu != NULL)
+        domu_hurry(session->domu, CLOSE_MS);
     netfront_close(session->nf);
     domu_close(session->domu);
     if (session->stop_fd >= 0)

@@ -91,3 +91,31 @@ waits_for_dom0 || die "it says more than once: $(cat nbd.log)"
 lose_dom0_then_nbdkit
 end_nbd
 [ "$status" = 0 ] || die "exit $status when it ends without a Dom0"
+
+# Nor does it wait for a Dom0 that is stopped, or for nbdkit, which does so as long as one of its reads is there.
+command -v qemu-io >/dev/null || skip "no qemu-io: the rest passed"
+service start --image disk1.img || die "restart"
+start_nbd
+mkfifo commands
+qemu-io -r -f raw "$URI" <commands >io.log 2>&1 &
+reader=$!
+exec 8>commands
+echo 'read 0 4k' >&8
+eventually 10 grep -q '4 KiB' io.log || die "no read: $(cat io.log)"
+dom0=$(dom0_pid)
+kill -STOP "$dom0"
+reads_of_nbdkit() { awk '/^syscr/ { print $2 }' "/proc/$(nbdkit_pid)/io"; }
+before=$(reads_of_nbdkit)
+echo 'read 4M 1M' >&8
+got_it() { [ "$(reads_of_nbdkit)" -gt "$before" ]; }
+eventually 10 got_it || die "nbdkit gets no request"
+kill $NBD
+reap 12000 $NBD
+NBD=
+kill -CONT "$dom0"
+exec 8>&-
+wait $reader 2>/dev/null
+[ "$status" = 137 ] || die "exit $status at SIGTERM while Dom0 is stopped: $(cat nbd.log)"
+grep -q 'it is killed' nbd.log || die "it does not say that nbdkit was killed: $(cat nbd.log)"
+[ ! -e "$SOCKET" ] || die "domu nbd has left its socket"
+eventually 10 no_domain || die "its domain goes on"

@@ -49,3 +49,23 @@ kill $device
 reap 10000 $device
 [ "$status" = 0 ] || die "exit $status at SIGTERM"
 [ ! -e "$SOCKET" ] || die "it has left its socket after SIGTERM"
+service stop >/dev/null || die "stop"
+
+# Told to end while Dom0 is stopped with requests in flight: it does not wait for Dom0.
+start_service --image disk1.img
+"$BIN/domu" vhost-user-blk "$SOCKET" 2>vhost.log &
+device=$!
+eventually 10 test -S "$SOCKET" || die "no socket: $(cat vhost.log)"
+"$TOP/build/plain/bench/vub" "$SOCKET" --seconds 20 --depth 32 >/dev/null 2>&1 &
+front_end=$!
+eventually 10 requests_exceed 1000 || die "the front end does not read"
+dom0=$(dom0_pid)
+kill -STOP "$dom0"
+kill $device
+reap 8000 $device
+kill -CONT "$dom0"
+kill -9 $front_end
+wait $front_end 2>/dev/null
+[ "$status" = 0 ] || die "exit $status at SIGTERM while Dom0 is stopped: $(cat vhost.log)"
+[ ! -e "$SOCKET" ] || die "it has left its socket"
+eventually 10 domains_are 0 || die "its domain goes on"

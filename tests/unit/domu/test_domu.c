@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "faults/fault.h"
 #include "unit/domu/domu_fixture.h"
 
@@ -99,6 +100,23 @@ static void a_disk_without_words_waits_for_events(void **state)
     assert_null(disk[0]->queue[0].words);
     assert_int_equal(disk[0]->queue[0].first_id, SLEEPERS_MAX);
     assert_reads(0, 5);
+}
+
+/* Each step of Dom0 may take half a minute; the test is killed after one. */
+static void who_is_in_a_hurry_does_not_wait_for_a_dom0_that_stands_still(void **state)
+{
+    enum { LIMIT_MS = 200 };
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_all(false);
+    fake_dom0_freeze(dom0);
+    uint64_t begin_ns = clock_monotonic_ns();
+    domu_hurry(domu, LIMIT_MS);
+    close_disk(0);
+    close_disk(1);
+    domu_close(domu);
+    domu = NULL;
+    assert_in_range((clock_monotonic_ns() - begin_ns) / 1000000, 0, 100 * LIMIT_MS);
 }
 
 static void a_device_that_is_open_is_not_opened_again(void **state)
@@ -306,6 +324,7 @@ int main(void)
         DOMU_TEST(two_disks_of_a_domain_are_read_side_by_side),
         DOMU_TEST(devices_share_nothing_of_their_domain),
         DOMU_TEST(disks_have_words_of_their_own),
+        DOMU_TEST(who_is_in_a_hurry_does_not_wait_for_a_dom0_that_stands_still),
         DOMU_TEST(a_disk_without_words_waits_for_events),
         DOMU_TEST(a_device_that_is_open_is_not_opened_again),
         DOMU_TEST(a_disk_that_the_domain_has_not_is_an_error),
