@@ -180,11 +180,12 @@ static void ignore_port(void *ctx, evtchn_port_t port)
 }
 
 /* Sleeps until the store's upcall. Who waits for an answer looks up now and then, because patience
- * can be cut; who is idle is woken for that (life_interrupt). */
+ * can be cut; who is idle needs none, and is woken by life_interrupt. */
 static int sleep_as_store(struct life *life, int timeout_ms)
 {
+    const struct patience *patience = life->idle ? NULL : life->patience;
     int left_ms;
-    while ((left_ms = patience_left_ms(life->patience, timeout_ms)) > 0) {
+    while ((left_ms = patience_left_ms(patience, timeout_ms)) > 0) {
         int slice_ms = life->idle || left_ms < PATIENCE_SLICE_MS ? left_ms : PATIENCE_SLICE_MS;
         int rc =
             evtchn_wait(life->segment.shared_info, LIFE_VCPU_STORE, slice_ms * INT64_C(1000000));

@@ -2,6 +2,8 @@
 /* life: how it begins with a Dom0, how it is refused, and how it ends. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -268,6 +270,37 @@ static void who_is_idle_can_be_interrupted(void **state)
     assert_int_equal(rmdir(base), 0);
 }
 
+static void *interrupt_soon(void *arg)
+{
+    (void)poll(NULL, 0, 50); /* the other thread may sleep by then; it need not */
+    life_interrupt(arg);
+    return NULL;
+}
+
+/* Patience is for steps of Dom0. Whoever is in a hurry may be idle for long before it ends. */
+static void who_is_idle_needs_no_patience(void **state)
+{
+    (void)state;
+    char base[] = "/tmp/splitdom-life-XXXXXX", path[64], token[16];
+    struct patience patience;
+    struct life life;
+    pthread_t thread;
+    patience_init(&patience);
+    struct fake_dom0 *dom0 = begin_life(base, &life, &patience);
+    patience_cut(&patience, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&thread, NULL, interrupt_soon, &life), 0);
+        int rc = i == 0 ? life_idle(&life)
+                        : life_next_event(&life, path, sizeof(path), token, sizeof(token));
+        pthread_join(thread, NULL);
+        assert_int_equal(rc, -ECANCELED);
+        life_resume(&life);
+    }
+    life_destroy(&life);
+    fake_dom0_stop(dom0);
+    assert_int_equal(rmdir(base), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +314,7 @@ int main(void)
         cmocka_unit_test(what_is_no_doorbell_is_refused),
         cmocka_unit_test(a_domain_hears_that_it_was_destroyed),
         cmocka_unit_test(who_is_idle_can_be_interrupted),
+        cmocka_unit_test(who_is_idle_needs_no_patience),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
