@@ -10,7 +10,7 @@ pid=$!
 read -r -t $((10 * slack)) line <&"${disk[0]}" && [ "$line" = connected ] || die "no connection: $(cat err)"
 dom0=$(dom0_pid)
 cleanup_fn kill -CONT "$dom0"
-kill -STOP "$dom0"
+freeze "$dom0"
 eval "exec ${disk[1]}>&-"
 reap 3000 $pid
 [ $status = 0 ] || die "exit $status: $(cat err)"

@@ -118,6 +118,12 @@ eventually() {
     done
 }
 
+# freeze PID: stops a process, and waits until each of its threads stands still: kill returns before.
+freeze() {
+    kill -STOP "$1" && eventually 10 stands_still "$1" || die "process $1 does not stand still"
+}
+stands_still() { ! grep -L '^State:.[Tt]' /proc/"$1"/task/*/status | grep -q .; }
+
 # now_ms: of the real-time clock
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 

@@ -112,7 +112,7 @@ start_service --image disk1.img --disk "$(uri memory),raw,xvdb,w!" --nbd-reconne
 "$BIN/client" 1 20000 --depth 32 --disk xvdb --write 50 --no-record >out1 2>err1 &
 busy=$!
 eventually 10 requests_exceed 100 || die "it does not read: $(cat err1)"
-kill -STOP "$SERVER"
+freeze "$SERVER"
 "$BIN/client" 4 4000 >out2 2>err2 || die "beside a server that stands still: $(cat err2)"
 [ ! -s err2 ] || die "$(cat err2)"
 verify_all 4000

@@ -155,7 +155,7 @@ serve 16M
 start_service --image disk1.img --disk "$uri,raw,xvdb,w!" --nbd-reconnect $((2 * slack))
 session
 tell 'open 51728' ok
-kill -STOP "$SERVER"
+freeze "$SERVER"
 echo 'write 51728 12 6b' >&$to
 logs 'its server has been silent for .* s: it is connected to anew'
 kill -CONT "$SERVER"

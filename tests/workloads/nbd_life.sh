@@ -103,7 +103,7 @@ exec 8>commands
 echo 'read 0 4k' >&8
 eventually 10 grep -q '4 KiB' io.log || die "no read: $(cat io.log)"
 dom0=$(dom0_pid)
-kill -STOP "$dom0"
+freeze "$dom0"
 reads_of_nbdkit() { awk '/^syscr/ { print $2 }' "/proc/$(nbdkit_pid)/io"; }
 before=$(reads_of_nbdkit)
 echo 'read 4M 1M' >&8

@@ -60,7 +60,7 @@ eventually 10 test -S "$SOCKET" || die "no socket: $(cat vhost.log)"
 front_end=$!
 eventually 10 requests_exceed 1000 || die "the front end does not read"
 dom0=$(dom0_pid)
-kill -STOP "$dom0"
+freeze "$dom0"
 kill $device
 reap 8000 $device
 kill -CONT "$dom0"
