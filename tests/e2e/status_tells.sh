@@ -6,12 +6,13 @@
 image disk1.img 1
 start_service --engine null
 coproc disk { exec "$TEST_BIN/disk_session" 2>err; }
+# shellcheck disable=SC2154 # comes from coproc; bash forgets it when the process ends
+disk_process=$disk_PID
 read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
 [ "$(status_number rate_now)" = 0 ] || die "a rate without a read"
-# shellcheck disable=SC2154 # disk_PID comes from coproc
-[ "$(status_number client_pid)" = "$disk_PID" ] || die "another process than $disk_PID: $(service status)"
-service status | grep -qE " $disk_PID +DomU-1\$" || die "no process or name in the table: $(service status)"
-expect 0 "^ +1 .* $disk_PID +DomU-1\$" service list
+[ "$(status_number client_pid)" = "$disk_process" ] || die "another process than $disk_process: $(service status)"
+service status | grep -qE " $disk_process +DomU-1\$" || die "no process or name in the table: $(service status)"
+expect 0 "^ +1 .* $disk_process +DomU-1\$" service list
 read_some() {
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         echo 'read 5' >&"${disk[1]}"
@@ -29,3 +30,4 @@ requests=$(status_number 'total":{"requests')
     die "not all requests were reads: $(service status --json)"
 [ "$requests" -lt 100 ] || [ "$(status_number rate_since_start)" -gt 0 ] || die "no average"
 eval "exec ${disk[1]}>&-"
+wait "$disk_process" || die "the session fails at its end: $(cat err)"
