@@ -93,11 +93,34 @@ static int drop_expired(struct vif_queue *q, uint64_t now_ns)
     return frames;
 }
 
-/* The front end has posted too few pages for too long. */
+static uint32_t extras_of(const struct vif_queue *q, const struct net_frame *frame)
+{
+    return (uint32_t)(frame->gso_type != NET_GSO_NONE) + (uint32_t)q->config.features.stamps;
+}
+
+/* How many pages it takes; an extra info uses one up, too. */
+static uint32_t slots_of(const struct vif_queue *q, const struct net_frame *frame)
+{
+    return (frame->length_bytes + XEN_PAGE_SIZE - 1) / XEN_PAGE_SIZE + extras_of(q, frame);
+}
+
+/* Returns whether there are enough pages for the first one; -EPROTO. */
+static int look_for_pages(struct vif_queue *q)
+{
+    int pages = back_ring_look(&q->rx.half);
+    if (pages < 0) {
+        vif_queue_halt(q, "the rx ring's request index is invalid");
+        return pages;
+    }
+    return q->waiting_count > 0 ? pages >= (int)slots_of(q, head_of(q)->frame) : pages > 0;
+}
+
+/* The front end has posted too few pages for too long. It may have posted them since Dom0 looked
+ * last: nobody asks for a ring while nothing waits. */
 static bool is_stalled(struct vif_queue *q, uint64_t now_ns)
 {
     if (!q->stalled && !q->config.polled && q->waiting_count > 0 &&
-        is_over(q, q->rx_progress_ns, now_ns, VIF_STALL_NS)) {
+        is_over(q, q->rx_progress_ns, now_ns, VIF_STALL_NS) && look_for_pages(q) == 0) {
         q->stalled = true;
         q->stats.rx_stalls++;
         vif_rx_drop_all(q, NET_DROP_STALLED, &q->stats.rx_stalled);
@@ -154,25 +177,15 @@ static void enqueue_unfit(struct vif_queue *q, const struct vif_waiting *waiting
 void vif_queue_deliver(struct vif_queue *q, struct net_frame *frame, uint64_t at_ns)
 {
     const struct vif_waiting waiting = {.frame = frame, .at_ns = at_ns};
+    bool stalled = q->fault == NULL && is_stalled(q, at_ns);
     if (q->fault != NULL)
         drop(q, &waiting, NET_DROP_DISCONNECTED, &q->stats.rx_left);
-    else if (is_stalled(q, at_ns))
+    else if (stalled)
         drop(q, &waiting, NET_DROP_STALLED, &q->stats.rx_stalled);
     else if (offload_fits(&q->config.features, frame))
         enqueue(q, &waiting);
     else
         enqueue_unfit(q, &waiting);
-}
-
-static uint32_t extras_of(const struct vif_queue *q, const struct net_frame *frame)
-{
-    return (uint32_t)(frame->gso_type != NET_GSO_NONE) + (uint32_t)q->config.features.stamps;
-}
-
-/* How many pages it takes; an extra info uses one up, too. */
-static uint32_t slots_of(const struct vif_queue *q, const struct net_frame *frame)
-{
-    return (frame->length_bytes + XEN_PAGE_SIZE - 1) / XEN_PAGE_SIZE + extras_of(q, frame);
 }
 
 static uint32_t pages_posted(const struct vif_queue *q)
@@ -275,17 +288,6 @@ static void flush(struct vif_queue *q)
     pollable_showed(&q->pollable);
     if (back_ring_push(&q->rx.half))
         vif_queue_notify(q, &q->config.rx_event);
-}
-
-/* Returns whether there are enough pages for the first one; -EPROTO. */
-static int look_for_pages(struct vif_queue *q)
-{
-    int pages = back_ring_look(&q->rx.half);
-    if (pages < 0) {
-        vif_queue_halt(q, "the rx ring's request index is invalid");
-        return pages;
-    }
-    return q->waiting_count > 0 ? pages >= (int)slots_of(q, head_of(q)->frame) : pages > 0;
 }
 
 int vif_rx_serve(struct vif_queue *q, uint64_t now_ns)

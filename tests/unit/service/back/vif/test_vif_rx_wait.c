@@ -243,6 +243,49 @@ static void a_stall_is_seen_though_the_queue_was_empty_meanwhile(void **state)
     expect_frame(60, 4);
 }
 
+static void post_silently(uint32_t count)
+{
+    bool notify;
+    assert_int_equal(fake_netfront_post(&v->front, count, &notify), count);
+}
+
+/* All frames were too old, and then nothing was to be sent for long: nobody asked to hear of pages.
+ * Several frames come before Dom0 looks. */
+static void who_has_posted_while_nothing_waited_is_not_stalled(void **state)
+{
+    (void)state;
+    connect();
+    deliver(60, 1);
+    tdf_source_advance_ns(&v->time, VIF_EXPIRE_NS);
+    fake_vif_ring(v, true);
+    assert_int_equal(v->q->waiting_count, 0);
+    post_silently(8);
+    tdf_source_advance_ns(&v->time, VIF_STALL_NS);
+    fake_vif_deliver(v, 60, 2);
+    fake_vif_deliver(v, 60, 3);
+    assert_false(v->q->stalled);
+    fake_vif_turn(v);
+    expect_frame(60, 2);
+    expect_frame(60, 3);
+    assert_int_equal(v->q->stats.rx_stalls, 0);
+}
+
+/* Who lies about pages then is found out at once, and nothing more waits for pages. */
+static void a_lie_that_is_seen_when_a_frame_comes_halts_the_queue(void **state)
+{
+    (void)state;
+    connect();
+    deliver(60, 1);
+    tdf_source_advance_ns(&v->time, VIF_STALL_NS);
+    v->front.rx.half.sring->req_prod += 2 * NETIF_RING_ENTRIES;
+    fake_vif_deliver(v, 60, 2);
+    assert_false(v->q->stalled);
+    assert_int_equal(v->q->waiting_count, 1);
+    assert_int_equal(v->port.drops[NET_DROP_DISCONNECTED], 1);
+    fake_vif_turn(v);
+    assert_non_null(v->broken);
+}
+
 /* Connects a front end that does not ring for pages, with timers; and lets time pass. */
 static struct timers timers;
 static struct timer_clock idle_time;
@@ -261,12 +304,6 @@ static void pass_ns(uint64_t ns)
     tdf_source_advance_ns(&v->time, ns);
     (void)timers_run(&timers);
     fake_vif_turn(v);
-}
-
-static void post_silently(uint32_t count)
-{
-    bool notify;
-    assert_int_equal(fake_netfront_post(&v->front, count, &notify), count);
 }
 
 static void who_does_not_ring_is_looked_at_when_a_frame_is_too_old(void **state)
@@ -342,6 +379,8 @@ int main(void)
         TEST(a_frame_that_has_waited_for_too_long_is_not_delivered),
         TEST(a_frame_too_large_for_the_pages_does_not_hold_up_others_for_ever),
         TEST(a_stall_is_seen_though_the_queue_was_empty_meanwhile),
+        TEST(who_has_posted_while_nothing_waited_is_not_stalled),
+        TEST(a_lie_that_is_seen_when_a_frame_comes_halts_the_queue),
         TEST(who_does_not_ring_is_looked_at_when_a_frame_is_too_old),
         TEST(who_does_not_ring_is_never_stalled),
         TEST(nobody_looks_at_a_queue_that_is_gone),
