@@ -14,8 +14,8 @@
  * xenvif_rx_queue_drop_expired; XSA-392.)
  *
  * A front end that has not promised to ring for the pages that it posts (feature-rx-notify: old
- * Mini-OS, so PV-GRUB and stub domains) is looked at when a frame is too old, and is never stalled:
- * nobody would hear that it goes on. So frames wait for it for a short time only.
+ * Mini-OS, so PV-GRUB and stub domains) is looked at when a frame has waited for a short time. What
+ * there are no pages for then is dropped. It is never stalled: nobody would hear that it goes on.
  *
  * A front end that breaks the protocol has its queue halted: nothing more is taken from it or
  * delivered to it until it is destroyed.

@@ -290,14 +290,12 @@ static void flush(struct vif_queue *q)
         vif_queue_notify(q, &q->config.rx_event);
 }
 
-int vif_rx_serve(struct vif_queue *q, uint64_t now_ns)
+/* As many as there are pages for. Returns how many; -EPROTO. */
+static int serve_all(struct vif_queue *q, uint64_t now_ns)
 {
-    if (q->fault != NULL || (q->waiting_count == 0 && !q->stalled))
-        return 0;
-    const int expired = drop_expired(q, now_ns);
     int enough = look_for_pages(q);
     if (enough <= 0)
-        return enough < 0 ? enough : expired;
+        return enough;
     q->stalled = q->starved = false;
     if (q->config.features.stamps)
         q->rx_virtual_ns = tdf_clock_now_ns(q->config.clock);
@@ -310,6 +308,21 @@ int vif_rx_serve(struct vif_queue *q, uint64_t now_ns)
     q->rx_progress_ns = now_ns;
     note_fill(q);
     flush(q);
+    return frames;
+}
+
+/* Who is polled may have posted pages long ago, and nobody has looked: what there are pages for is
+ * not too old then. */
+int vif_rx_serve(struct vif_queue *q, uint64_t now_ns)
+{
+    if (q->fault != NULL || (q->waiting_count == 0 && !q->stalled))
+        return 0;
+    int expired = q->config.polled ? 0 : drop_expired(q, now_ns);
+    int frames = serve_all(q, now_ns);
+    if (frames < 0)
+        return frames;
+    if (q->config.polled && frames < VIF_RX_FRAMES_MAX)
+        expired = drop_expired(q, now_ns);
     return frames + expired;
 }
 

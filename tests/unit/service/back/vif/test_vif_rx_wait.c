@@ -243,12 +243,6 @@ static void a_stall_is_seen_though_the_queue_was_empty_meanwhile(void **state)
     expect_frame(60, 4);
 }
 
-static void post_silently(uint32_t count)
-{
-    bool notify;
-    assert_int_equal(fake_netfront_post(&v->front, count, &notify), count);
-}
-
 /* All frames were too old, and then nothing was to be sent for long: nobody asked to hear of pages.
  * Several frames come before Dom0 looks. */
 static void who_has_posted_while_nothing_waited_is_not_stalled(void **state)
@@ -286,70 +280,6 @@ static void a_lie_that_is_seen_when_a_frame_comes_halts_the_queue(void **state)
     assert_non_null(v->broken);
 }
 
-/* Connects a front end that does not ring for pages, with timers; and lets time pass. */
-static struct timers timers;
-static struct timer_clock idle_time;
-
-static void connect_polled(void)
-{
-    timers_init(&timers);
-    timers_add_clock(&timers, &idle_time, &v->clock);
-    v->config.polled = true;
-    v->config.idle_time = &idle_time;
-    connect();
-}
-
-static void pass_ns(uint64_t ns)
-{
-    tdf_source_advance_ns(&v->time, ns);
-    (void)timers_run(&timers);
-    fake_vif_turn(v);
-}
-
-static void who_does_not_ring_is_looked_at_when_a_frame_is_too_old(void **state)
-{
-    (void)state;
-    connect_polled();
-    deliver(60, 1);
-    pass_ns(VIF_POLL_NS / 2);
-    deliver(60, 2);
-    assert_int_equal(timers_next_deadline(&timers),
-                     fake_vif_now_ns(v) + VIF_POLL_NS - VIF_POLL_NS / 2);
-    post_silently(8);
-    pass_ns(VIF_POLL_NS - VIF_POLL_NS / 2);
-    expect_frame(60, 2);
-    expect_none();
-    assert_int_equal(v->q->stats.rx_expired, 1);
-    pass_ns(VIF_POLL_NS);
-    assert_int_equal(timers_next_deadline(&timers), UINT64_MAX); /* nothing waits, nobody looks */
-}
-
-static void who_does_not_ring_is_never_stalled(void **state)
-{
-    (void)state;
-    connect_polled();
-    for (int i = 0; i < 3; i++) {
-        deliver(60, 1);
-        pass_ns(VIF_STALL_NS);
-        assert_int_equal(v->q->waiting_count, 0);
-    }
-    assert_false(v->q->stalled);
-    assert_int_equal(v->q->stats.rx_expired, 3);
-    post_silently(1);
-    deliver(60, 2);
-    expect_frame(60, 2);
-}
-
-static void nobody_looks_at_a_queue_that_is_gone(void **state)
-{
-    (void)state;
-    connect_polled();
-    deliver(60, 1);
-    assert_int_not_equal(timers_next_deadline(&timers), UINT64_MAX);
-    fake_vif_disconnect(v, NULL);
-    assert_int_equal(timers_next_deadline(&timers), UINT64_MAX);
-}
-
 static void what_still_waits_at_the_end_is_counted(void **state)
 {
     (void)state;
@@ -381,9 +311,6 @@ int main(void)
         TEST(a_stall_is_seen_though_the_queue_was_empty_meanwhile),
         TEST(who_has_posted_while_nothing_waited_is_not_stalled),
         TEST(a_lie_that_is_seen_when_a_frame_comes_halts_the_queue),
-        TEST(who_does_not_ring_is_looked_at_when_a_frame_is_too_old),
-        TEST(who_does_not_ring_is_never_stalled),
-        TEST(nobody_looks_at_a_queue_that_is_gone),
         TEST(what_still_waits_at_the_end_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
