@@ -52,7 +52,7 @@ int control_call(int fd, const struct patience *patience, uint32_t *replies_owed
     memset(reply, 0, sizeof(*reply));
     int rc = unix_socket_send(fd, packet, bytes, NULL, 0, patience_left_ms(patience, 1) > 0);
     if (rc < 0)
-        return rc;
+        return rc == -EAGAIN ? -ETIMEDOUT : rc; /* no room, and no patience to wait for some */
     ssize_t n = receive_reply(fd, patience, replies_owed, reply, fds, fd_count, &count);
     if (n == -ETIMEDOUT)
         ++*replies_owed;

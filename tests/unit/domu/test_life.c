@@ -131,6 +131,17 @@ static void who_has_no_patience_left_does_not_wait_for_a_reply(void **state)
     assert_int_equal(life_close_port(&f->life, 8), -ENOSPC);
 }
 
+/* A Dom0 that is stopped takes nothing off the socket. -EAGAIN is what it says of its limits. */
+static void who_has_no_patience_left_does_not_wait_for_room(void **state)
+{
+    struct fixture *f = *state;
+    char packet[64] = "";
+    while (unix_socket_send(f->life.control_fd, packet, sizeof(packet), NULL, 0, false) == 0)
+        continue;
+    assert_int_equal(life_close_port(&f->life, 9), -ETIMEDOUT);
+    assert_int_equal(f->life.replies_owed, 0);
+}
+
 /* A child of fork has the socket, too. */
 static void the_end_of_a_life_is_told_whoever_has_inherited_it(void **state)
 {
@@ -252,6 +263,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(ports_that_there_are_not_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_reply_is_nobodys, setup, teardown),
         cmocka_unit_test_setup_teardown(who_has_no_patience_left_does_not_wait_for_a_reply, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_has_no_patience_left_does_not_wait_for_room, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_end_of_a_life_is_told_whoever_has_inherited_it, setup,
                                         teardown),
