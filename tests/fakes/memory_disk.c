@@ -23,6 +23,7 @@ struct blkfront {
     bool holds;    /* a reap finds nothing */
     uint32_t flushes, discards;
     int failure;      /* of every call; 0: none */
+    bool cancelled;   /* all that is submitted, until that has been reaped */
     uint32_t count;   /* submitted */
     uint32_t unshown; /* of them: since the doorbell was rung */
     struct blkfront_io waiting[MEMORY_DISK_DEPTH];
@@ -112,7 +113,9 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
         const struct blkfront_io io = bf->waiting[--bf->count];
         out[count++] = (struct blkfront_completion){
             .operation = io.operation,
-            .status = bf->failure != 0 ? bf->failure : perform(bf, &io),
+            .status = bf->failure != 0 ? bf->failure
+                      : bf->cancelled  ? -ECANCELED
+                                       : perform(bf, &io),
             .cookie = io.cookie,
         };
         if (bf->answered != NULL)
@@ -120,6 +123,7 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     }
     if (count > 0)
         bf->room = UINT32_MAX;
+    bf->cancelled = bf->cancelled && bf->count > 0;
     return count == 0 && bf->failure != 0 ? bf->failure : (int)count;
 }
 
@@ -133,5 +137,6 @@ int blkfront_cancel(struct blkfront *bf, void *cookie)
 {
     (void)cookie;
     bf->holds = false;
+    bf->cancelled = bf->count > 0;
     return 0;
 }

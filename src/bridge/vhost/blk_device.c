@@ -63,8 +63,10 @@ struct blk_slot *blk_device_get(struct blk_device *device)
 {
     struct blk_slot *slot = device->free;
 
-    if (slot != NULL)
+    if (slot != NULL) {
         device->free = slot->next;
+        slot->undone = false;
+    }
     return slot;
 }
 
@@ -163,6 +165,12 @@ static bool needs_flush(const struct blk_device *device, const struct blkfront_c
            (done->operation == BLKFRONT_WRITE || done->operation == BLKFRONT_DISCARD);
 }
 
+/* Taken back by us, or left over by a Dom0 that is gone or talks nonsense. */
+static bool is_undone(int32_t status)
+{
+    return status == -ECANCELED || status == -ENOTCONN || status == -EPROTO;
+}
+
 /* Returns whether the request is done: a write may be followed by a flush. */
 static bool finish(struct blk_device *device, const struct blkfront_completion *done)
 {
@@ -175,6 +183,7 @@ static bool finish(struct blk_device *device, const struct blkfront_completion *
         if (status == 0)
             return false;
     }
+    slot->undone = is_undone(status);
     write_answer(&slot->request, blk_request_status(status));
     device->in_flight--;
     return true;
@@ -202,6 +211,7 @@ static int fail_waiting(struct blk_device *device, struct blk_slot **done, uint3
     while (device->waiting != NULL && (uint32_t)count < max) {
         struct blk_slot *slot = device->waiting;
         device->waiting = slot->next;
+        slot->undone = true;
         write_answer(&slot->request, VIRTIO_BLK_S_IOERR);
         device->in_flight--;
         done[count++] = slot;

@@ -17,6 +17,7 @@
 struct blk_slot {
     struct blk_request request;
     uint32_t queue;        /* the owner's: where the answer belongs */
+    bool undone;           /* reaped, but the disk has not answered: it was cancelled, or is dead */
     struct blk_slot *next; /* among the free ones, or those that wait for the ring */
 };
 

@@ -70,6 +70,12 @@ void inflight_queue_detach(struct inflight_queue *queue);
  */
 bool inflight_queue_next(struct inflight_queue *queue, uint16_t *head);
 
+/* Does the next device find what is not given back? */
+static inline bool inflight_queue_is_kept(const struct inflight_queue *queue)
+{
+    return queue->region != NULL;
+}
+
 /* A request of this head is ours, before anything is done for it. */
 void inflight_queue_take(struct inflight_queue *queue, uint16_t head);
 /* It is about to be given back; and it is: the used ring is at used_index now. */

@@ -50,13 +50,15 @@ void vhost_session_close(struct vhost_session *session)
 /* ---- requests -----------------------------------------------------------------------------------
  */
 
+/* What the disk has not answered stays with the front end if that keeps it for the next device;
+ * otherwise the guest hears that it has failed. */
 static void give_back(struct vhost_session *session, struct blk_slot *slot)
 {
     struct vhost_queue *queue = &session->queues[slot->queue];
-
+    bool stays = slot->undone && inflight_queue_is_kept(&queue->inflight);
     uint16_t head = slot->request.chain.head;
 
-    if (queue->runs) {
+    if (queue->runs && !stays) {
         inflight_queue_will_give(&queue->inflight, head);
         split_queue_give(&queue->ring, head, slot->request.written);
         inflight_queue_gave(&queue->inflight, head, queue->ring.used_prod);

@@ -76,7 +76,7 @@ static void a_stop_waits_for_what_is_in_flight(void **state)
     assert_int_equal(eventfd_write(stop_fd, 1), 0); /* the disk would hold it for ever */
     fake_guest_send(&guest, VHOST_USER_GET_VRING_BASE, &ask, sizeof(ask), -1);
     assert_int_equal(hear(), 0);
-    assert_int_equal(fake_guest_take(&guest, NULL), 513);
+    assert_int_equal(fake_guest_take(&guest, NULL), 1); /* it has failed */
     assert_int_equal(device.in_flight, 0);
 }
 

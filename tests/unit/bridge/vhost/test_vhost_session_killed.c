@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/unix_socket.h"
+#include "bridge/vhost/vhost_session_private.h"
 #include "unit/bridge/vhost/vhost_fixture.h"
 
 enum { INFLIGHT_BYTES = sizeof(struct vhost_user_inflight), PACKED_BYTES = 20 };
@@ -127,6 +128,89 @@ static void what_was_in_flight_is_asked_again(void **state)
     close(fd);
 }
 
+static void the_disk_dies(void)
+{
+    memory_disk.holds = false;
+    memory_disk.failure = -ENOTCONN;
+    assert_int_equal(move(), -ENOTCONN);
+    assert_int_equal(device.in_flight, 0);
+    memory_disk.failure = 0;
+}
+
+static void we_are_to_end(void)
+{
+    assert_int_equal(eventfd_write(stop_fd, 1), 0);
+    vhost_session_drain(&session);
+    assert_int_equal(device.in_flight, 0);
+}
+
+/* The guest hears of no error that the next device can spare it. */
+static void assert_left_to_the_next_device(void (*end)(void))
+{
+    struct vhost_user_inflight shape;
+
+    int fd = ask_for_memory(INFLIGHT_BYTES, &shape);
+    give_memory(&shape, fd);
+    start(negotiated);
+    have_two_in_flight();
+    end();
+    assert_int_equal(fake_guest_take(&guest, NULL), -1);
+    kill_and_connect(guest.used->idx);
+    give_memory(&shape, fd);
+    start(negotiated);
+    assert_int_equal(move(), 0);
+    assert_read(1);
+    assert_read(0);
+    assert_int_equal(fake_guest_take(&guest, NULL), -1);
+    close(fd);
+}
+
+static void what_is_cancelled_is_left_to_the_next_device(void **state)
+{
+    (void)state;
+    assert_left_to_the_next_device(we_are_to_end);
+}
+
+static void what_a_dead_disk_had_is_left_to_the_next_device(void **state)
+{
+    (void)state;
+    assert_left_to_the_next_device(the_disk_dies);
+}
+
+/* There will be nobody who knows of it. */
+static void what_nobody_keeps_has_failed(void **state)
+{
+    (void)state;
+    start(negotiated);
+    have_two_in_flight();
+    we_are_to_end();
+    for (uint16_t number = 0; number < 2; number++) {
+        assert_int_not_equal(fake_guest_take(&guest, NULL), -1);
+        assert_int_equal(guest.memory[FAKE_GUEST_STATUS + number], VIRTIO_BLK_S_IOERR);
+    }
+}
+
+/* An error of the disk is an answer. */
+static void what_the_disk_has_refused_is_not_asked_again(void **state)
+{
+    struct vhost_user_inflight shape;
+
+    (void)state;
+    int fd = ask_for_memory(INFLIGHT_BYTES, &shape);
+    give_memory(&shape, fd);
+    start(negotiated);
+    memory_disk.holds = true;
+    offer_read(0);
+    assert_int_equal(move(), 0);
+    memory_disk.holds = false;
+    memory_disk.failure = -EIO;
+    vhost_session_drain(&session);
+    memory_disk.failure = 0;
+    assert_int_not_equal(fake_guest_take(&guest, NULL), -1);
+    assert_int_equal(guest.memory[FAKE_GUEST_STATUS], VIRTIO_BLK_S_IOERR);
+    close(fd);
+}
+
 /* After a stop in order nothing is in flight, for the next device neither. */
 static void what_was_given_back_is_not_asked_again(void **state)
 {
@@ -185,6 +269,10 @@ int main(void)
 #define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         SESSION_TEST(what_was_in_flight_is_asked_again),
+        SESSION_TEST(what_is_cancelled_is_left_to_the_next_device),
+        SESSION_TEST(what_a_dead_disk_had_is_left_to_the_next_device),
+        SESSION_TEST(what_nobody_keeps_has_failed),
+        SESSION_TEST(what_the_disk_has_refused_is_not_asked_again),
         SESSION_TEST(what_was_given_back_is_not_asked_again),
         SESSION_TEST(the_used_ring_goes_on_where_it_is),
         SESSION_TEST(a_memory_that_is_none_is_refused),
