@@ -49,7 +49,10 @@ int domu_device_open(struct domu *domu, struct xenbus_front *front, const struct
         list_push_back(&domu->fronts.list, &front->of_domain);
     }
     domu_release(domu);
-    return rc;
+    if (rc != -ETIME)
+        return rc;
+    snprintf(why, why_bytes, "%s %u: Dom0 does not answer", class->device, devid);
+    return -ETIMEDOUT; /* patience has run out, as that with a call of the store may */
 }
 
 void domu_device_close(struct domu *domu, struct xenbus_front *front)

@@ -119,6 +119,19 @@ static void who_is_in_a_hurry_does_not_wait_for_a_dom0_that_stands_still(void **
     assert_in_range((clock_monotonic_ns() - begin_ns) / 1000000, 0, 100 * LIMIT_MS);
 }
 
+/* As if the store had not answered in its own time. */
+static void who_is_in_a_hurry_opens_no_device_of_a_dom0_that_stands_still(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_domu(0, false);
+    fake_dom0_freeze(dom0);
+    domu_hurry(domu, 10);
+    assert_int_equal(blkfront_open(domu, &options[0], &disk[0], &why), -ETIMEDOUT);
+    assert_null(disk[0]);
+    assert_non_null(strstr(why.text, "disk 51712: Dom0 does not answer"));
+}
+
 static void a_device_that_is_open_is_not_opened_again(void **state)
 {
     (void)state;
@@ -325,6 +338,7 @@ int main(void)
         DOMU_TEST(devices_share_nothing_of_their_domain),
         DOMU_TEST(disks_have_words_of_their_own),
         DOMU_TEST(who_is_in_a_hurry_does_not_wait_for_a_dom0_that_stands_still),
+        DOMU_TEST(who_is_in_a_hurry_opens_no_device_of_a_dom0_that_stands_still),
         DOMU_TEST(a_disk_without_words_waits_for_events),
         DOMU_TEST(a_device_that_is_open_is_not_opened_again),
         DOMU_TEST(a_disk_that_the_domain_has_not_is_an_error),
