@@ -69,6 +69,43 @@ static void read_is_number_zero(void **state)
     assert_false(lost_call(CODE(0x45, 0x31, 0xc0, 0x0f, 0x05), SYS_read, no_args, terminal));
 }
 
+#define IS_READ(...)                                                                               \
+    lost_call(CODE(__VA_ARGS__, 0x0f, 0x05), SYS_read, no_args, 1u << FILTER_TERMINAL)
+
+static void read_among_its_arguments(void **state)
+{
+    (void)state;
+    assert_true(IS_READ(0xb8, 0, 0, 0, 0));
+    assert_true(IS_READ(0x48, 0xc7, 0xc0, 0, 0, 0, 0));
+    assert_true(IS_READ(0x48, 0x31, 0xc0));
+    /* mov $1, %edx; mov $64, %r8d; movslq %edi, %rdi; lea 7(%rsp), %rsi; xor %r8d, %r8d */
+    assert_true(IS_READ(0x31, 0xc0, 0xba, 1, 0, 0, 0, 0x41, 0xb8, 64, 0, 0, 0));
+    assert_true(IS_READ(0x31, 0xc0, 0x48, 0x63, 0xff, 0x48, 0x8d, 0x74, 0x24, 7));
+    assert_true(IS_READ(0x31, 0xc0, 0x45, 0x31, 0xc0));
+    /* mov 24(%rsp), %rdx; mov 16(%rsp), %rsi; mov 8(%rsp), %edi */
+    assert_true(IS_READ(0x31, 0xc0, 0x48, 0x8b, 0x54, 0x24, 24, 0x48, 0x8b, 0x74, 0x24, 16, 0x8b,
+                        0x7c, 0x24, 8));
+}
+
+/* Which has returned 0: it must not be taken for a read, that would be made with its arguments. */
+static void another_call_has_returned_zero(void **state)
+{
+    (void)state;
+    /* mov $3, %eax; and behind it xor %r8, %r8; xor %eax, %r8d; movl $0, -72(%rbp) or (%rsp) */
+    assert_false(IS_READ(0xb8, SYS_close, 0, 0, 0, 0x4d, 0x31, 0xc0));
+    assert_false(IS_READ(0xb8, SYS_close, 0, 0, 0, 0x41, 0x31, 0xc0));
+    assert_false(IS_READ(0xb8, SYS_close, 0, 0, 0, 0xc7, 0x45, 0xb8, 0, 0, 0, 0));
+    assert_false(IS_READ(0xb8, SYS_close, 0, 0, 0, 0xc7, 0x44, 0x24, 0xb8, 0, 0, 0, 0));
+    /* mov $0, %eax before it */
+    assert_false(IS_READ(0xb8, 0, 0, 0, 0, 0xb8, SYS_close, 0, 0, 0));
+    /* xor %eax, %eax; then mov $3, %al; push $3, pop %rax; movslq %edi, %rax; lea 3(%rdi), %eax */
+    assert_false(IS_READ(0x31, 0xc0, 0xb0, SYS_close));
+    assert_false(IS_READ(0x31, 0xc0, 0x6a, SYS_close, 0x58));
+    assert_false(IS_READ(0x31, 0xc0, 0x48, 0x63, 0xc7));
+    assert_false(IS_READ(0x31, 0xc0, 0x8d, 0x47, 3));
+    assert_false(IS_READ(0x31, 0xc0, 0x48, 0x8b, 0x44, 0x24, 8));
+}
+
 static void let_through_with_these_arguments(void **state)
 {
     const long ready[6] = {0, 10, 0}, bounded[6] = {0, 10, 1}, endless[6] = {0, 10, -1};
@@ -142,6 +179,8 @@ int main(void)
         cmocka_unit_test(another_call_has_returned_it),
         cmocka_unit_test(no_call_stands_there),
         cmocka_unit_test(read_is_number_zero),
+        cmocka_unit_test(read_among_its_arguments),
+        cmocka_unit_test(another_call_has_returned_zero),
         cmocka_unit_test(let_through_with_these_arguments),
         cmocka_unit_test(caught_in_some_processes),
         cmocka_unit_test(futexes_that_wait_for_a_time),
