@@ -121,19 +121,6 @@ static void emit_options(struct filter *filter)
     emit_one_of(filter, options, COUNT(options));
 }
 
-static void emit_request(struct filter *filter)
-{
-    static const uint32_t requests[] = {FILTER_STAMP_OLD,   FILTER_STAMPNS_OLD, FILTER_STAMP_NEW,
-                                        FILTER_STAMPNS_NEW, FILTER_TERMIOS,     FILTER_TERMIOS + 1,
-                                        FILTER_TERMIOS + 2, FILTER_TERMIO,      FILTER_TERMIO + 1,
-                                        FILTER_TERMIO + 2,  FILTER_TERMIOS2,    FILTER_TERMIOS2 + 1,
-                                        FILTER_TERMIOS2 + 2};
-
-    emit_one_of(filter, requests, COUNT(requests));
-}
-
-static const uint32_t modes[] = {PR_SET_SECCOMP, PR_SET_TSC, PR_GET_TSC, FILTER_USER_DISPATCH};
-
 static void emit_condition(struct filter *filter, const struct filter_rule *rule, int fds)
 {
     switch (rule->condition) {
@@ -181,7 +168,7 @@ static void emit_condition(struct filter *filter, const struct filter_rule *rule
         break;
     case REQUEST:
         load(filter, low_half(1));
-        emit_request(filter);
+        emit_one_of(filter, filter_requests, filter_requests_count);
         break;
     case READING:
         load(filter, low_half(rule->argument));
@@ -195,7 +182,7 @@ static void emit_condition(struct filter *filter, const struct filter_rule *rule
         break;
     case MODE:
         load(filter, low_half(0));
-        emit_one_of(filter, modes, COUNT(modes));
+        emit_one_of(filter, filter_modes, filter_modes_count);
         break;
     default:
         break;
@@ -300,7 +287,6 @@ void filter_build(struct filter *filter, const struct filter_options *options)
 
 void filter_build_more(struct filter *filter, enum filter_more which, uint64_t stub)
 {
-
     emit_head(filter);
     emit_mark(filter, FILTER_MARK + which);
     emit_rules(filter, filter_more_rules[which].rules, filter_more_rules[which].count, stub, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/shim/core/filter_rules.h"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 enum { NR_CLONE3 = 435, NR_OPENAT2 = 437, NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
@@ -106,6 +107,17 @@ static const struct filter_rule terminal_rules[] = {
 #define COUNT(list) ((unsigned)(sizeof(list) / sizeof((list)[0])))
 
 const unsigned filter_rules_count = COUNT(filter_rules);
+
+const uint32_t filter_requests[] = {
+    FILTER_STAMP_OLD,    FILTER_STAMPNS_OLD, FILTER_STAMP_NEW,   FILTER_STAMPNS_NEW,
+    FILTER_TERMIOS,      FILTER_TERMIOS + 1, FILTER_TERMIOS + 2, FILTER_TERMIO,
+    FILTER_TERMIO + 1,   FILTER_TERMIO + 2,  FILTER_TERMIOS2,    FILTER_TERMIOS2 + 1,
+    FILTER_TERMIOS2 + 2,
+};
+const unsigned filter_requests_count = COUNT(filter_requests);
+
+const uint32_t filter_modes[] = {PR_SET_SECCOMP, PR_SET_TSC, PR_GET_TSC, FILTER_USER_DISPATCH};
+const unsigned filter_modes_count = COUNT(filter_modes);
 
 const struct filter_list filter_more_rules[FILTER_MORE] = {
     [FILTER_RECEIVE] = {receive_rules, COUNT(receive_rules)},

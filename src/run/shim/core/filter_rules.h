@@ -28,6 +28,10 @@ enum filter_condition {
     MODE,        /* prctl: PR_SET_SECCOMP, PR_SET_TSC, PR_GET_TSC, PR_SET_SYSCALL_USER_DISPATCH */
 };
 
+/* Of REQUEST and MODE; none of these calls returns anything but 0 or an error. */
+extern const uint32_t filter_requests[], filter_modes[];
+extern const unsigned filter_requests_count, filter_modes_count;
+
 struct filter_rule {
     uint16_t nr;
     uint8_t condition;

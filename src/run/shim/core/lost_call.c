@@ -130,6 +130,14 @@ static bool waits(long operation)
     }
 }
 
+static bool is_one_of(const uint32_t *list, unsigned count, long value)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (list[i] == (uint32_t)value)
+            return true;
+    return false;
+}
+
 /* False also where it is not told apart from one that was let through and has returned its own
  * number. */
 static bool catches(const struct filter_rule *rule, const long args[6])
@@ -151,6 +159,10 @@ static bool catches(const struct filter_rule *rule, const long args[6])
     case MASK:
     case TIME_OPTION:
         return true; /* they return 0 */
+    case REQUEST:
+        return is_one_of(filter_requests, filter_requests_count, args[1]);
+    case MODE:
+        return is_one_of(filter_modes, filter_modes_count, args[0]);
     default:
         return false;
     }

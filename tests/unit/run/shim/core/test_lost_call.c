@@ -172,6 +172,18 @@ static void calls_that_never_return_their_number(void **state)
             lost_call(CODE(0xb8, (uint8_t)calls[i], 0, 0, 0, 0x0f, 0x05), calls[i], no_args, 0));
 }
 
+static void calls_that_are_caught_by_what_they_ask(void **state)
+{
+    const long set_terminal[6] = {0, 0x5402}, width[6] = {0, 0x5413};
+    const long get_tsc[6] = {25}, set_name[6] = {15};
+
+    (void)state;
+    assert_true(lost_call(CODE(0xb8, SYS_ioctl, 0, 0, 0, 0x0f, 0x05), SYS_ioctl, set_terminal, 0));
+    assert_false(lost_call(CODE(0xb8, SYS_ioctl, 0, 0, 0, 0x0f, 0x05), SYS_ioctl, width, 0));
+    assert_true(lost_call(CODE(0xb8, SYS_prctl, 0, 0, 0, 0x0f, 0x05), SYS_prctl, get_tsc, 0));
+    assert_false(lost_call(CODE(0xb8, SYS_prctl, 0, 0, 0, 0x0f, 0x05), SYS_prctl, set_name, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +198,7 @@ int main(void)
         cmocka_unit_test(futexes_that_wait_for_a_time),
         cmocka_unit_test(calls_that_no_program_has_caught),
         cmocka_unit_test(calls_that_never_return_their_number),
+        cmocka_unit_test(calls_that_are_caught_by_what_they_ask),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
