@@ -2,7 +2,9 @@
 /* VTIME: the time-out of a terminal that is not read by lines, in tenths of a second. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -98,11 +100,70 @@ static void other_end(void)
     end(0);
 }
 
+static int wait_status(pid_t pid)
+{
+    int status = -1;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+/* Who is in the background and ignores SIGTTIN may not read, nor wait for that. */
+static void in_the_background(void)
+{
+    pid_t leader = fork();
+    if (leader == 0) {
+        (void)setsid();
+        int master, fd = open_terminal(&master, 0, SECOND);
+        if (ioctl(fd, TIOCSCTTY, 0) < 0)
+            _exit(2);
+        pid_t reader = fork();
+        if (reader == 0) {
+            char byte;
+            (void)setpgid(0, 0);
+            signal(SIGTTIN, SIG_IGN);
+            _exit(read(fd, &byte, 1) < 0 && errno == EIO ? 0 : 1);
+        }
+        _exit(wait_status(reader) == 0 ? 0 : 1);
+    }
+    int status = wait_status(leader);
+    begin();
+    if (status == 2 << 8)
+        absent("a controlling terminal");
+    end(status == 0 ? 0 : NOTHING_NS);
+}
+
+static void nothing(int number)
+{
+    (void)number;
+}
+
+/* With SA_RESTART, while nothing has come. */
+static void past_a_handler(void)
+{
+    const struct timespec some = {.tv_nsec = 30000000};
+    struct sigaction action = {.sa_handler = nothing, .sa_flags = SA_RESTART};
+    char bytes[8];
+    int master, fd = open_terminal(&master, sizeof(bytes), 1);
+    must(sigaction(SIGUSR1, &action, NULL), "sigaction");
+    begin();
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0) {
+        nanosleep(&some, NULL);
+        (void)kill(parent, SIGUSR1);
+        nanosleep(&some, NULL);
+        _exit(write(master, "a", 1) == 1 ? 0 : 1);
+    }
+    end(read(fd, bytes, sizeof(bytes)) == 1 ? 0 : NOTHING_NS);
+}
+
 const struct wait_case cases_terminal[] = {
     {"VTIME", KIND_WAIT, by_time, 0, 0, 0, 1, 0},
     {"VTIME between bytes", KIND_WAIT, between_bytes, 0, 0, 0, 1, 0},
     {"VTIME and all bytes", KIND_EQUAL, all_bytes, 0, 0, 0, 0, 0},
     {"VTIME set by stty", KIND_WAIT, in_a_shell, 0, 20000000, 0, 1, 0},
     {"VTIME and the other end", KIND_WAIT, other_end, 0, 0, 0, 1, 0},
+    {"VTIME in the background", KIND_EQUAL, in_the_background, 0, 0, 0, 0, 0},
+    {"VTIME between bytes and a handler", KIND_EQUAL, past_a_handler, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

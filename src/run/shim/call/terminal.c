@@ -5,7 +5,8 @@
  * The kernel counts in tenths of a real second, by a byte that all who have the terminal open
  * share. So the byte stays as it was set, and whoever reads waits here by the domain's clock before
  * the kernel does. What is read at once is never more than there is, so that the kernel waits for
- * nothing. A handler ends such a read with -EINTR, also one with SA_RESTART.
+ * nothing. The first byte of several is waited for without end, so that the kernel does that. Where
+ * VMIN is 0 a handler ends the read with -EINTR, also one with SA_RESTART.
  */
 #include <asm/termbits.h>
 #include <errno.h>
@@ -59,34 +60,35 @@ void terminal_catch(void)
         filter_install_more(FILTER_TERMINAL);
 }
 
-/* Until there is something to read: as ppoll. A time-out of 0: for ever. */
+/* Until there is something to read: as ppoll. */
 static long await(long fd, uint64_t span_ns)
 {
     struct pollfd pollfd = {.fd = (int)fd, .events = POLLIN};
     struct stub_call call = {.args = {(long)&pollfd, 1, 0, 0, 8}};
-
-    if (span_ns == 0)
-        return wait_unbounded(SYS_ppoll, &call);
     struct wait wait = {.deadline_ns = wait_until_ns(span_ns), .nr = SYS_ppoll, .time_index = 2};
+
     return wait_for(&wait, &call);
 }
 
-/* VMIN is not 0: the time is that between two bytes. */
+/* VMIN is more than 1: the time is that between two bytes. The kernel counts none for a read of one
+ * byte. */
 static long read_burst(struct trap *trap, const struct termios *settings)
 {
     const long fd = trap->args[0], wanted = trap->args[2];
-    long got = 0;
+    struct trap first = *trap;
 
-    while (got < wanted && got < settings->c_cc[VMIN]) {
+    first.args[2] = 1;
+    long got = trap_pass(&first);
+    while (got > 0 && got < wanted && got < settings->c_cc[VMIN]) {
         int ready = 0;
-        long rc = await(fd, got == 0 ? 0 : settings->c_cc[VTIME] * TENTH_NS);
+        long rc = await(fd, settings->c_cc[VTIME] * TENTH_NS);
         if (rc <= 0)
-            return got > 0 || rc == 0 ? got : rc;
+            break;
         SYS3(SYS_ioctl, fd, WAITING_BYTES, &ready);
         const long left = wanted - got;
         rc = SYS3(SYS_read, fd, trap->args[1] + got, ready > 0 && ready < left ? ready : left);
         if (rc <= 0)
-            return got > 0 ? got : rc;
+            break;
         got += rc;
         if (ready <= 0)
             break;
@@ -99,11 +101,16 @@ long call_read(struct trap *trap)
     struct termios settings;
     const long fd = trap->args[0];
 
-    if (trap->args[2] <= 0 || !is_timed(fd, &settings) || is_master(fd) ||
-        (SYS2(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK) != 0)
+    if (trap->args[2] <= 0 || !is_timed(fd, &settings) || settings.c_cc[VMIN] == 1 ||
+        is_master(fd) || (SYS2(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK) != 0)
         return trap_pass(trap);
-    if (settings.c_cc[VMIN] != 0)
+    if (settings.c_cc[VMIN] > 1)
         return read_burst(trap, &settings);
-    long rc = await(fd, settings.c_cc[VTIME] * TENTH_NS);
+    /* Who is in the background hears of that before there is something to read. */
+    struct trap nothing = *trap;
+    nothing.args[2] = 0;
+    long rc = trap_pass(&nothing);
+    if (rc == 0)
+        rc = await(fd, settings.c_cc[VTIME] * TENTH_NS);
     return rc <= 0 ? rc : trap_pass(trap);
 }
