@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -59,6 +60,24 @@ static void start_time_in_namespace(void)
         absent("a time namespace");
     close(fd);
     start_time();
+}
+
+/* Memory of the program's that has the name of such a file; and that file's number, the lowest. */
+static void own_memory(void)
+{
+    char byte = 0;
+    begin();
+    int lowest = dup(0);
+    close(lowest);
+    int shown = open("/proc/uptime", O_RDONLY);
+    if (lowest < 0 || shown != lowest)
+        broken("the number of a descriptor");
+    int fd = memfd_create("/proc/uptime", 0);
+    must(fd, "memfd_create");
+    must(write(fd, "!", 1), "write");
+    must(lseek(fd, 0, SEEK_SET), "lseek");
+    must(read(fd, &byte, 1), "read");
+    end(byte == '!' ? 0 : 1000 * MS);
 }
 
 /* When the machine was started, by the wall clock. */
@@ -175,6 +194,7 @@ static void file_by_name(void)
 const struct wait_case cases_shown[] = {
     {"/proc/self/stat start time", KIND_EQUAL, start_time, 520 * MS, 0, 0, 0, 0},
     {"start time in a time namespace", KIND_EQUAL, start_time_in_namespace, 520 * MS, 0, 0, 0, 0},
+    {"memory named /proc/uptime", KIND_EQUAL, own_memory, 0, 0, 0, 0, 0},
     {"/proc/stat btime", KIND_EQUAL, boot_time, 1020 * MS, 0, 0, 0, 0},
     {"sem_otime and CLOCK_REALTIME", KIND_EQUAL, semaphore_time, 520 * MS, 1012 * MS, 0, 0, 0},
     {"recvmmsg's stamp", KIND_EQUAL, stamp_of_many, 0, 8 * MS, 0, 0, 0},

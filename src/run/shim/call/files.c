@@ -20,7 +20,10 @@
 #include "run/shim/core/user.h"
 #include "run/shim/core/vclock.h"
 
-#define MEMORY_PREFIX "/memfd:"
+/* What memory of ours is named, before the path; and so what /proc says of it. No program names its
+ * own like that. */
+#define MEMORY_MARK   "domu:"
+#define MEMORY_PREFIX "/memfd:" MEMORY_MARK
 
 enum { LINK_BYTES = 40, PROC_PATH_BYTES = 64, PAGE = 4096, NR_OPENAT2 = 437 };
 
@@ -79,8 +82,10 @@ static size_t show_uptime(long real_fd, char *line)
 /* The text of now, in memory that has the path for its name: see call_again. */
 static long open_text(const char *path, const char *line, size_t length, long flags)
 {
-    long fd = SYS2(SYS_memfd_create, path, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+    char name[PROC_PATH_BYTES + sizeof(MEMORY_MARK)];
 
+    text_append(text_append(name, MEMORY_MARK), path);
+    long fd = SYS2(SYS_memfd_create, name, flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
     if (fd >= 0) {
         SYS4(SYS_pwrite64, fd, line, length, 0);
         filter_install_more(FILTER_AGAIN);
@@ -118,7 +123,13 @@ static long open_shown(long real_fd, const char *path, long flags)
     const size_t length = show(real_fd, path, room);
     if (length > 0) {
         fd = open_text(path, room->line, length, flags);
-        SYS1(SYS_close, real_fd);
+        if (fd >= 0) { /* by the number that an open has: the lowest */
+            SYS3(SYS_dup3, fd, real_fd, flags & O_CLOEXEC);
+            SYS1(SYS_close, fd);
+            fd = real_fd;
+        } else {
+            SYS1(SYS_close, real_fd);
+        }
     }
     put_room(room);
     return fd;
