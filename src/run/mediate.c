@@ -28,6 +28,7 @@ enum {
     MEASURE_NS = 20000000,
     FD_SEARCH_TOP = 1024,
     SAMPLES = 16,
+    LINK_BYTES = 40,
 };
 
 __attribute__((format(printf, 3, 4))) static int fail(struct mediate_why *why, int rc,
@@ -65,6 +66,26 @@ static int64_t tai_ahead_ns(void)
     struct timex timex = {0};
 
     return adjtimex(&timex) < 0 ? 0 : (int64_t)timex.tai * (int64_t)CLOCK_NS_PER_SEC;
+}
+
+/* 0 also where it is not known: the file tells of the namespace that children will be in. */
+static int64_t namespace_ns(void)
+{
+    char own[LINK_BYTES] = "", children[LINK_BYTES] = "", clock[LINK_BYTES];
+    long long seconds, ns, found = 0;
+
+    if (readlink("/proc/self/ns/time", own, sizeof(own) - 1) < 0 ||
+        readlink("/proc/self/ns/time_for_children", children, sizeof(children) - 1) < 0 ||
+        strcmp(own, children) != 0)
+        return 0;
+    FILE *file = fopen("/proc/self/timens_offsets", "re");
+    if (file == NULL)
+        return 0;
+    while (fscanf(file, "%39s %lld %lld", clock, &seconds, &ns) == 3)
+        if (strcmp(clock, "boottime") == 0)
+            found = seconds * (long long)CLOCK_NS_PER_SEC + ns;
+    fclose(file);
+    return found;
 }
 
 struct instant {
@@ -156,6 +177,7 @@ static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *w
     m->session->realtime_ahead_ns = ahead_ns(CLOCK_REALTIME, CLOCK_MONOTONIC);
     m->session->raw_ahead_ns = ahead_ns(CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC);
     m->session->tai_ahead_ns = tai_ahead_ns();
+    m->session->namespace_ns = namespace_ns();
     return 0;
 }
 

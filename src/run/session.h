@@ -109,7 +109,9 @@ struct session {
     uint64_t tdf_timers;   /* supervisor: by which timers are armed; see above */
     uint32_t holding;      /* supervisor: it waits for answers */
     uint32_t terminals;    /* programs: 1 from the moment on at which one has set a VTIME */
-    uint64_t pad[2];
+    /* supervisor, once: by how much its time namespace puts CLOCK_BOOTTIME ahead */
+    int64_t namespace_ns;
+    uint64_t pad;
     /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
      * thread of the process, which has armed timers. 0: free. The supervisor frees the slots of
      * the dead. */

@@ -51,7 +51,7 @@ static void start_time(void)
 }
 
 /* The kernel adds a time namespace's offset to that. */
-static void start_time_in_namespace(void)
+static void make_namespace(void)
 {
     static const char offsets[] = "monotonic 100000 0\nboottime 100000 0\n";
     int fd = open("/proc/self/timens_offsets", O_WRONLY);
@@ -59,7 +59,25 @@ static void start_time_in_namespace(void)
         write(fd, offsets, sizeof(offsets) - 1) < 0)
         absent("a time namespace");
     close(fd);
+}
+
+static void start_time_in_namespace(void)
+{
+    make_namespace();
     start_time();
+}
+
+/* Only children are in it. */
+static void start_time_beside_namespace(void)
+{
+    pid_t pid = fork();
+    if (pid > 0) {
+        waitpid(pid, NULL, 0);
+        _exit(0);
+    }
+    make_namespace();
+    begin();
+    end(clock_ns(CLOCK_BOOTTIME) - start_ns());
 }
 
 /* Memory of the program's that has the name of such a file; and that file's number, the lowest. */
@@ -194,6 +212,8 @@ static void file_by_name(void)
 const struct wait_case cases_shown[] = {
     {"/proc/self/stat start time", KIND_EQUAL, start_time, 520 * MS, 0, 0, 0, 0},
     {"start time in a time namespace", KIND_EQUAL, start_time_in_namespace, 520 * MS, 0, 0, 0, 0},
+    {"start time beside a time namespace", KIND_EQUAL, start_time_beside_namespace, 520 * MS, 0, 0,
+     0, 0},
     {"memory named /proc/uptime", KIND_EQUAL, own_memory, 0, 0, 0, 0, 0},
     {"/proc/stat btime", KIND_EQUAL, boot_time, 1020 * MS, 0, 0, 0, 0},
     {"sem_otime and CLOCK_REALTIME", KIND_EQUAL, semaphore_time, 520 * MS, 1012 * MS, 0, 0, 0},

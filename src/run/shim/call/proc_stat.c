@@ -16,6 +16,7 @@
 enum {
     NS_PER_TICK = 10000000,
     OFFSETS_BYTES = 128,
+    LINK_BYTES = 40,
     NUMBER_BYTES = 24,
     /* Fields, counted from 1 as in proc(5); the second is the name, in brackets. */
     AFTER_NAME = 3,
@@ -64,24 +65,38 @@ bool proc_stat_is_path(const char *path)
     return is(name, "stat") || is(name, "schedstat");
 }
 
+/* Is the namespace of this process that of its children to come? */
+static bool is_childrens(void)
+{
+    char own[LINK_BYTES] = {0}, children[LINK_BYTES] = {0};
+
+    return SYS3(SYS_readlink, "/proc/self/ns/time", own, sizeof(own) - 1) > 0 &&
+           SYS3(SYS_readlink, "/proc/self/ns/time_for_children", children, sizeof(children) - 1) >
+               0 &&
+           text_begins(own, children);
+}
+
 /* By how much the kernel's CLOCK_BOOTTIME is ahead in this process's time namespace, whose offsets
  * the domain's clocks do not show. The file has a line for each clock: its name, seconds,
- * nanoseconds. */
+ * nanoseconds; it tells of the children's namespace. One that was left to the children was made by
+ * who has that of the domain, as far as is known. */
 static int64_t namespace_ns(void)
 {
     static const char name[] = "boottime";
     char text[OFFSETS_BYTES] = {0};
 
-    const long fd = SYS2(SYS_open, "/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
+    const int64_t domain_ns = vclock_session()->namespace_ns;
+    const long fd =
+        is_childrens() ? SYS2(SYS_open, "/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
-        return 0;
+        return domain_ns;
     const long size = SYS3(SYS_read, fd, text, sizeof(text) - 1);
     SYS1(SYS_close, fd);
     const char *at = text;
     while (size > 0 && *at != '\0' && !text_begins(at, name))
         at++;
     if (*at == '\0')
-        return 0;
+        return domain_ns;
     for (at += sizeof(name) - 1; *at == ' ';)
         at++;
     const int64_t seconds = text_number(&at);
@@ -94,8 +109,8 @@ static int64_t namespace_ns(void)
 static uint64_t shown_start(uint64_t ticks)
 {
     const struct session *session = vclock_session();
-    const int64_t real_ns =
-        (int64_t)(ticks * NS_PER_TICK) - session->boottime_ahead_ns - namespace_ns();
+    const int64_t real_ns = (int64_t)(ticks * NS_PER_TICK) - session->boottime_ahead_ns -
+                            (namespace_ns() - session->namespace_ns);
     uint64_t boottime_ahead_ns = 0, wall_ahead_ns = 0;
 
     vclock_ahead_ns(CLOCK_BOOTTIME, &boottime_ahead_ns);
