@@ -2,6 +2,7 @@
 /* VTIME: the time-out of a terminal that is not read by lines, in tenths of a second. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -157,6 +158,29 @@ static void past_a_handler(void)
     end(read(fd, bytes, sizeof(bytes)) == 1 ? 0 : NOTHING_NS);
 }
 
+static void *read_one(void *fds)
+{
+    char byte;
+    return read(((int *)fds)[0], &byte, 1) < 0 ? NULL : fds;
+}
+
+/* Once reads are caught, those of other files, too. */
+static void cancelled(void)
+{
+    const struct timespec some = {.tv_nsec = 30000000};
+    int master, fds[2];
+    void *found = NULL;
+    pthread_t thread;
+    (void)open_terminal(&master, 0, 1);
+    must(pipe(fds), "pipe");
+    begin();
+    must(-pthread_create(&thread, NULL, read_one, fds), "pthread_create");
+    nanosleep(&some, NULL);
+    must(-pthread_cancel(thread), "pthread_cancel");
+    must(-pthread_join(thread, &found), "pthread_join");
+    end(found == PTHREAD_CANCELED ? 0 : NOTHING_NS);
+}
+
 const struct wait_case cases_terminal[] = {
     {"VTIME", KIND_WAIT, by_time, 0, 0, 0, 1, 0},
     {"VTIME between bytes", KIND_WAIT, between_bytes, 0, 0, 0, 1, 0},
@@ -165,5 +189,6 @@ const struct wait_case cases_terminal[] = {
     {"VTIME and the other end", KIND_WAIT, other_end, 0, 0, 0, 1, 0},
     {"VTIME in the background", KIND_EQUAL, in_the_background, 0, 0, 0, 0, 0},
     {"VTIME between bytes and a handler", KIND_EQUAL, past_a_handler, 0, 0, 0, 0, 0},
+    {"VTIME and a cancelled read", KIND_EQUAL, cancelled, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

@@ -101,6 +101,16 @@ static bool set_masked(int number, bool masked)
     return (before & bit) != 0;
 }
 
+/* musl's handler that cancels a thread looks where it is: in a call of the program's, or the call
+ * has failed with EINTR. One that is made here must do that, and not begin again. glibc has another
+ * use for this number, and blocks nothing in it. */
+static bool cancels_in_musl(long number, const struct trap_action *action)
+{
+    enum { MUSL_CANCEL = 33 };
+
+    return (int)number == MUSL_CANCEL && action->mask == UINT64_MAX;
+}
+
 long call_rt_sigaction(struct trap *trap)
 {
     struct trap_action action, old;
@@ -116,6 +126,8 @@ long call_rt_sigaction(struct trap *trap)
     if (user_read(&action, trap->args[1], sizeof(action)) < 0)
         return -EFAULT;
     const bool masked = (action.mask & SIGNALS_SIGSYS) != 0;
+    if (cancels_in_musl(trap->args[0], &action))
+        action.flags &= ~(unsigned long)(unsigned)SA_RESTART;
     action.mask &= ~signals_never_blocked();
     long rc = SYS4(SYS_rt_sigaction, trap->args[0], &action, &old, SIGNALS_MASK_BYTES);
     if (rc < 0)
