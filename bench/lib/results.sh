@@ -43,7 +43,7 @@ judge() {
     local numbers median smallest largest verdict=missed
     numbers=$(cat)
     read -r median smallest largest < <(spread <<<"$numbers")
-    [ -n "${numbers//[[:space:]]/}" ] || {
+    [ -n "${numbers//[[:space:]]/}" ] && [ -n "$3" ] || { # a goal may be measured, too
         note "$1: not measured"
         return
     }

@@ -24,7 +24,7 @@ service_stop async
 goal_ratio 'cold, depth 32: rate over io_uring' rps 'splitdom D=32' 'io_uring D=32' '>=' 0.90 0.98
 goal_ratio 'cold, depth 8: rate over io_uring' rps 'splitdom D=8' 'io_uring D=8' '>=' 0.90 0.95
 ratios rps 'io_uring D=8 all at once' 'io_uring D=8' | spread >"$TMP/at_once"
-note "depth 8 all at once over one by one, both without a service: $(awk '{ printf "%.2f (%.2f..%.2f)", $1, $2, $3 }' "$TMP/at_once")"
+note "depth 8 all at once over one by one, both without a service: $(awk '{ printf "%.2f (%.2f..%.2f)", $1, $2, $3 } END { if (!NR) printf "not measured" }' "$TMP/at_once")"
 for row in D=32 D=8; do
     goal_ratio "cold, $row: rate over a bare relay" rps "splitdom $row" "relay $row" '>=' 0.90 1
     goal_ratio "cold, $row: CPU over a bare relay" cpu_us "splitdom $row" "relay $row" '<=' 1.5 1.2

@@ -98,7 +98,7 @@ else
     for name in own nospin onecore plain shared; do service_stop $name; done
     [ -z "$cached_nbd" ] || server_stop "$cached_server"
     read -r median smallest largest < <(ratios rps 'T=64 two queues' 'T=64 defaults' | spread)
-    note "64 threads on two rings over all on one: $median ($smallest..$largest)"
+    note "64 threads on two rings over all on one: ${median:-not measured}${median:+ ($smallest..$largest)}"
     goal_ratio 'cached, T=1: round trip over spin ping-pong with 512 bytes' mean_ns 'T=1 own cores' 'spin ping-pong with 512 bytes' '<=' 6 3
     goal_ratio 'cached, T=1, no spinning: round trip over futex ping-pong' mean_ns 'T=1 own cores no spinning' 'futex ping-pong' '<=' 1.2 1.05
     goal_ratio 'the same on one core' mean_ns 'T=1 one core no spinning' 'futex ping-pong one core' '<=' 1.2 1.05

@@ -82,6 +82,10 @@ effects_round() {
 effects_cell() {
     local median smallest largest
     read -r median smallest largest < <(ratios "$1" "$idea $2 with" "$idea $2 without" | spread)
+    [ -n "$median" ] || { # the host moved in each round
+        printf -- -
+        return
+    }
     printf '%.2f (%.2f..%.2f)' "$median" "$smallest" "$largest"
 }
 

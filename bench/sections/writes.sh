@@ -43,7 +43,9 @@ writes_round() {
     writes_client '44 KiB reads D=8' 1 --depth 8 --sectors-per-request 88 --pattern sequential
 }
 
-note "one request at a time without a service, io_uring over pwrite and pread: $("$PROGRAMS/direct_write" "$writes_image")"
+if direct=$("$PROGRAMS/direct_write" "$writes_image"); then
+    note "one request at a time without a service, io_uring over pwrite and pread: $direct"
+fi
 services+=(writes)
 "$BIN/service" start --name writes --disk "$writes_image,raw,xvda,w!" --idle-timeout 0 || die 'no service: writes'
 service_status writes
