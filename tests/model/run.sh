@@ -36,7 +36,7 @@ fail() {
 check() {
     local model=$1 variant=$2 twin dir
     shift 2
-    dir=$(mktemp -d "$work/XXXXXX") && cd "$dir" || return
+    dir=$(mktemp -d "$work/XXXXXX") && cd "$dir" || exit 1
     # shellcheck disable=SC2086 # variant is a list
     verify "$model" $variant
     case $? in
@@ -58,7 +58,7 @@ check() {
 # beside MODEL VARIANT TWIN...: check, together with the others; what it says is said at the end
 beside() {
     checks=$((checks + 1))
-    check "$@" >"$work/said.$checks" 2>&1 &
+    { check "$@" && touch "$work/done.$checks"; } >"$work/said.$checks" 2>&1 &
 }
 checks=0
 
@@ -71,5 +71,8 @@ beside sleepers '-DIMPATIENT=1'
 beside sleepers "-DDEATHS=1 -DROUNDS=$rounds" NO_ROUSE ROUSE_ASLEEP
 beside shared_cache '' NO_ODD_FIRST NO_EVEN_LAST NO_LOOK_FIRST NO_LOOK_LAST NO_EPOCH
 wait
-for ((i = 1; i <= checks; i++)); do cat "$work/said.$i"; done
+for ((i = 1; i <= checks; i++)); do
+    cat "$work/said.$i"
+    [ -e "$work/done.$i" ] || fail "check $i" "did not come to its end" BROKEN ""
+done
 [ ! -e "$work/failed" ]
