@@ -151,6 +151,9 @@ c src/ring/bad.c 'int  f(void);';                                    expect form
 c src/ring/bad.c '/* TODO */';                                       expect words src/ring/bad.c:2
 printf 'see `good.c: bad_next`\n' | put README.md;                   expect docs README.md:1
 printf 'see `src/ring/gone.h`\n' | put README.md;                   expect docs README.md:1
+c tests/unit/ring/test_good.c 'static void good_one(void);'
+printf 'see `test_good: good_one`, `bad_one`\n' | put README.md;    expect docs README.md:1
+printf 'see `test_bad: good_one`\n' | put README.md;                expect docs README.md:1
 printf 'see /home/me/x\n' | put README.md;                           expect words README.md:1
 printf 'int f(void);\n' | put src/ring/bad.c;                        expect spdx src/ring/bad.c:1
 printf '#!/bin/sh\n\n' | put tests/bad.sh;                           expect spdx tests/bad.sh:1
