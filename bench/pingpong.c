@@ -7,8 +7,9 @@
  *   spin      both sides poll a word in shared memory
  *   spin512   the same, and each answer carries a sector: the server copies 512 bytes out of a pool
  *             of its own into shared memory, the client copies them out again, as a cached read
- * does futex     both sides sleep on a shared futex and wake each other eventfd   both sides sleep
- * in read(2) of an eventfd and write the other's
+ *             does
+ *   futex     both sides sleep on a shared futex and wake each other
+ *   eventfd   both sides sleep in read(2) of an eventfd and write the other's
  *
  * Prints: round_trips=N mean_ns=X best_ns=Y, where best is the best mean of a block of 1000 round
  * trips (100 where both sleep).

@@ -18,7 +18,6 @@ static void a_stamp_says_when_the_frame_left(void **state)
     assert_int_equal(arrived(1)->arrived_ns, now_ns);
 }
 
-/* In a domain at TDF 10 a microsecond of its own is ten. */
 static uint32_t looks;
 
 static uint64_t count_looks(void *ctx)
@@ -47,6 +46,7 @@ static void frames_of_one_look_share_a_reading_of_the_clock(void **state)
         assert_int_equal(arrived(i)->stamp_ns, how.stamp_ns);
 }
 
+/* In a domain at TDF 10 a microsecond of its own is ten. */
 static void a_stamp_is_of_the_domains_clock(void **state)
 {
     (void)state;
