@@ -150,16 +150,22 @@ static void a_line_that_was_made_anew_is_no_change(void **state)
 static void who_has_got_the_number_of_a_dead_program_is_left_alone(void **state)
 {
     struct fixture *f = *state;
-    int status;
+    int status, there[2];
+    char byte;
 
+    assert_int_equal(pipe(there), 0);
     void (*const caught)(int) = signal(SIGSYS, SIG_DFL); /* cmocka's */
     const pid_t pid = fork();
     if (pid == 0) {
+        (void)!write(there[1], "x", 1); /* a fork may block signals until it returns */
         for (;;)
             pause();
     }
     signal(SIGSYS, caught);
     assert_true(pid > 0);
+    assert_int_equal(read(there[0], &byte, 1), 1);
+    close(there[0]);
+    close(there[1]);
     f->m->session->waiters[7] = (uint64_t)pid << 32 | (uint32_t)pid;
     f->m->session->waiters[8] = (uint64_t)pid << 32;
     set_rate(f, (struct tdf){2, 1});
