@@ -189,6 +189,8 @@ $(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $
 
 # What makes calls fail, one after the other: linked whole, since the coverage build's own library calls it, too.
 $(OUT)/libfault.a: $(patsubst %,$(OUT)/tests/faults/%.o,fault fault_calls fault_named) $(OUT)/lists
+$(OUT)/libfault_thread.a: $(OUT)/tests/faults/fault_thread.o $(OUT)/lists
+$(OUT)/libfault.a $(OUT)/libfault_thread.a:
 	$(say) AR $@
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
@@ -215,10 +217,10 @@ $(OUT)/tests/test_cpu_limit_unified $(OUT)/tests/test_cpu_limit_first: WRAP := f
 
 # tests/unit mirrors src; the programs lie side by side, so their names are unique.
 $(foreach t,$(UNIT_SOURCES),$(eval $(OUT)/tests/$(basename $(notdir $(t))): $(OUT)/$(t:.c=.o)))
-$(UNIT): $(OUT)/libfakes.a $(OUT)/libfault.a $(LIBS)
+$(UNIT): $(OUT)/libfakes.a $(OUT)/libfault.a $(OUT)/libfault_thread.a $(LIBS)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(call link_all,$(foreach call,$(WRAP),-Wl$(comma)--wrap=$(call)) $(if $(filter $(FAULT_CALLS),$(WRAP)),,$(FAULT_LDFLAGS) -Wl$(comma)--whole-archive $(OUT)/libfault.a -Wl$(comma)--no-whole-archive),$(CMOCKA),$(OUT)/libfakes.a)
+	$(Q)$(call link_all,$(foreach call,$(WRAP),-Wl$(comma)--wrap=$(call)) $(if $(filter $(FAULT_CALLS),$(WRAP)),,$(FAULT_LDFLAGS) -Wl$(comma)--whole-archive $(OUT)/libfault.a -Wl$(comma)--no-whole-archive),$(CMOCKA),$(OUT)/libfakes.a $(OUT)/libfault_thread.a)
 
 $(OUT)/bench/%: $(OUT)/bench/%.o $(LIBS)
 	$(say) LD $@

@@ -170,7 +170,7 @@ $(OUT)/tests/faults/service: $(OUT)/src/service/cli/service.o $(OUT)/libservice.
 $(OUT)/tests/faults/client: $(OUT)/src/client/client.o $(OUT)/libclient.a $(OUT)/libdomu.a
 $(OUT)/tests/faults/domu: $(OUT)/src/run/domu.o $(OUT)/librun.a $(OUT)/libbridge.a $(OUT)/libdomu.a
 FAULT_PROGRAMS := $(OUT)/tests/faults/service $(OUT)/tests/faults/client $(OUT)/tests/faults/domu
-$(FAULT_PROGRAMS): $(OUT)/libfault.a $(LIBS_BASE)
+$(FAULT_PROGRAMS): $(OUT)/libfault.a $(OUT)/libfault_thread.a $(LIBS_BASE)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) $(FAULT_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) $(LDLIBS_SCREEN)
 

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -253,17 +252,6 @@ int __wrap_posix_fallocate(int fd, off_t offset, off_t bytes)
         return fault_error(EINTR);
     return fault_strikes("posix_fallocate") ? fault_error(ENOSPC)
                                             : __real_posix_fallocate(fd, offset, bytes);
-}
-
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
-                          void *arg);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
-                          void *arg);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
-                          void *arg)
-{
-    return fault_strikes("pthread_create") ? fault_error(EAGAIN)
-                                           : __real_pthread_create(thread, attr, fn, arg);
 }
 
 /* ---- io_uring -----------------------------------------------------------------------------------
