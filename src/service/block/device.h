@@ -25,7 +25,6 @@ struct device_stats {
     uint64_t bytes; /* of them */
     uint64_t writes;
     uint64_t bytes_written;
-    uint64_t crowded_writes; /* of them: to a file, while at least four operations were under way */
     uint64_t flushes;
     uint64_t discards;
     uint64_t errors;

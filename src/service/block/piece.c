@@ -21,7 +21,6 @@ enum {
     DISCARD_SECTORS = 131072, /* likewise, 64 MiB: what is freed is paid for by the file system */
     DISCARD_COST_SECTORS = 4096,
     VECTOR_MAX = 1024, /* parts of a piece: IOV_MAX */
-    CROWD_MIN = 4,     /* operations under way */
 };
 
 /* A job's vector lies in its buffer, which such a job does not use otherwise. */
@@ -268,11 +267,6 @@ static uint32_t make_piece(struct device_job *job, struct block_client *client,
     return sectors;
 }
 
-static bool is_file(const struct image *image)
-{
-    return !image->is_device && image->nbd == NULL;
-}
-
 static void count(struct device *device, struct vdisk *vdisk, const struct block_request *request,
                   uint64_t bytes)
 {
@@ -284,7 +278,6 @@ static void count(struct device *device, struct vdisk *vdisk, const struct block
     case BLOCK_WRITE:
         device->stats.writes++;
         device->stats.bytes_written += bytes;
-        device->stats.crowded_writes += is_file(&vdisk->image) && device->in_flight >= CROWD_MIN;
         break;
     case BLOCK_FLUSH:
         device->stats.flushes++;

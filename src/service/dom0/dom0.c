@@ -110,12 +110,8 @@ static void time_read(void *ctx, uint64_t now_ns)
 {
     struct dom0 *d = ctx;
     const struct vdisks_totals totals = vdisks_totals(&d->vdisks);
-    const struct placement_load load = {
-        .requests = totals.vdisk.hits + totals.vdisk.misses + totals.device.writes,
-        .disk_requests = totals.device.reads + totals.device.writes,
-        .crowded_writes = totals.device.crowded_writes,
-    };
-    placement_review(&d->placement, now_ns, &load);
+    placement_review(&d->placement, now_ns, totals.vdisk.hits + totals.vdisk.misses,
+                     totals.device.reads);
 }
 
 const struct worker_ops dom0_worker_ops = {.dispatch = dispatch,

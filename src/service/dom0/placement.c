@@ -16,8 +16,6 @@ enum {
     PROBE_NS_MAX = 200000000, /* a slow disk is not worth the wait, nor does it matter for it */
     REVIEW_NS = 100000000,
     REVIEW_REQUESTS_MIN = 64,
-    DISK_SHARE = 2,    /* half of the requests */
-    CROWD_SHARE = 4,   /* where eight writes come and go together, half find four under way */
     SLICE_NS = 100000, /* the least that Linux has */
 };
 
@@ -124,7 +122,7 @@ static int find_home(struct placement *p, const struct image *image)
 
 int placement_init(struct placement *p, int cpu, const struct image *image)
 {
-    *p = (struct placement){.home = PLACEMENT_ANY, .at = PLACED_ANYWHERE};
+    *p = (struct placement){.home = PLACEMENT_ANY};
     ask_for_short_slices();
     if (cpu >= 0)
         return run_on(cpu);
@@ -133,52 +131,25 @@ int placement_init(struct placement *p, int cpu, const struct image *image)
     int home = find_home(p, image);
     if (home >= 0 && run_on(home) == 0) {
         p->home = home;
-        p->at = PLACED_HOME;
+        p->at_home = true;
     } else {
         (void)sched_setaffinity(0, sizeof(p->allowed), &p->allowed);
     }
     return 0;
 }
 
-/* At least 1/share of them; half of that to stay where Dom0 is already. */
-static bool is_part(uint64_t part, uint64_t all, uint64_t share, bool already)
-{
-    return (already ? 2 : 1) * share * part >= all;
-}
-
-static enum placed best(const struct placement *p, const struct placement_load *since)
-{
-    if (is_part(since->crowded_writes, since->requests, CROWD_SHARE, p->at == PLACED_AWAY))
-        return PLACED_AWAY;
-    if (is_part(since->disk_requests, since->requests, DISK_SHARE, p->at == PLACED_HOME))
-        return PLACED_HOME;
-    return PLACED_ANYWHERE;
-}
-
-static bool move(const struct placement *p, enum placed to)
-{
-    cpu_set_t set = p->allowed;
-    if (to == PLACED_HOME)
-        return run_on(p->home) == 0;
-    if (to == PLACED_AWAY)
-        CPU_CLR((size_t)p->home, &set);
-    return sched_setaffinity(0, sizeof(set), &set) == 0;
-}
-
-void placement_review(struct placement *p, uint64_t now_ns, const struct placement_load *load)
+void placement_review(struct placement *p, uint64_t now_ns, uint64_t requests, uint64_t disk_reads)
 {
     if (p->home < 0 || now_ns - p->reviewed_ns < REVIEW_NS)
         return;
-    const struct placement_load since = {
-        .requests = load->requests - p->load.requests,
-        .disk_requests = load->disk_requests - p->load.disk_requests,
-        .crowded_writes = load->crowded_writes - p->load.crowded_writes,
-    };
+    uint64_t asked = requests - p->requests, read = disk_reads - p->disk_reads;
     p->reviewed_ns = now_ns;
-    if (since.requests < REVIEW_REQUESTS_MIN)
+    if (asked < REVIEW_REQUESTS_MIN)
         return; /* they count next time */
-    p->load = *load;
-    enum placed to = best(p, &since);
-    if (to != p->at && move(p, to))
-        p->at = to;
+    p->requests = requests;
+    p->disk_reads = disk_reads;
+    if (!p->at_home && 2 * read >= asked)
+        p->at_home = run_on(p->home) == 0;
+    else if (p->at_home && 4 * read < asked)
+        p->at_home = sched_setaffinity(0, sizeof(p->allowed), &p->allowed) < 0;
 }

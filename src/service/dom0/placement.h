@@ -7,12 +7,6 @@
  * more than the rest of Dom0's work on the read. So Dom0 looks for the CPU where reads of the image
  * complete, and stays there as long as most requests need the disk. Hits need no interrupt: then
  * the kernel's scheduler decides. A disk that interrupts whoever asked has no such CPU.
- *
- * Writes to a file with O_DIRECT that do not block are completed not by the interrupt but by a
- * thread of the kernel on that CPU, one by one. On the same CPU Dom0 takes it from that thread for
- * each completion: two changes of context and a system call for each write, and no convoys. So
- * Dom0 leaves that CPU to the kernel while many requests are such writes, many at once. Of a few
- * at once each is waited for, and is answered soonest at home.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_PLACEMENT_H
 #define SPLITDOM_SERVICE_DOM0_PLACEMENT_H
@@ -29,26 +23,12 @@ enum {
     PLACEMENT_CPU_MAX = CPU_SETSIZE - 1,
 };
 
-/* Totals so far. */
-struct placement_load {
-    uint64_t requests;
-    uint64_t disk_requests;  /* of them: needed the disk */
-    uint64_t crowded_writes; /* of these: device_stats.crowded_writes */
-};
-
-enum placed {
-    PLACED_ANYWHERE,
-    PLACED_HOME,
-    PLACED_AWAY, /* anywhere but at home */
-};
-
 struct placement {
     cpu_set_t allowed; /* what we were started with */
     int home;          /* where reads complete, or PLACEMENT_ANY */
     uint32_t irq;      /* the interrupt by which home was found */
-    enum placed at;
-    uint64_t reviewed_ns;
-    struct placement_load load; /* at the last review */
+    bool at_home;
+    uint64_t reviewed_ns, requests, disk_reads; /* at the last review */
 };
 
 /*
@@ -67,8 +47,8 @@ int placement_init(struct placement *p, int cpu, const struct image *image);
 
 /*
  * Stays at home or leaves it, by what the requests since the last review needed. Cheap between two
- * reviews. From the thread that called placement_init.
+ * reviews. requests, disk_reads: totals so far. From the thread that called placement_init.
  */
-void placement_review(struct placement *p, uint64_t now_ns, const struct placement_load *load);
+void placement_review(struct placement *p, uint64_t now_ns, uint64_t requests, uint64_t disk_reads);
 
 #endif

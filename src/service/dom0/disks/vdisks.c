@@ -150,7 +150,6 @@ static void add_device_stats(struct device_stats *to, const struct device_stats 
     to->bytes += from->bytes;
     to->writes += from->writes;
     to->bytes_written += from->bytes_written;
-    to->crowded_writes += from->crowded_writes;
     to->flushes += from->flushes;
     to->discards += from->discards;
     to->errors += from->errors;

@@ -98,7 +98,7 @@ static inline const struct disk_io *waiting(uint32_t at)
     return f->disk->waiting[at];
 }
 
-static inline int setup_depth(uint32_t block_bytes, bool writable, uint32_t depth)
+static inline int setup_with(uint32_t block_bytes, bool writable)
 {
     f = calloc(1, sizeof(*f));
     if (f == NULL)
@@ -106,7 +106,7 @@ static inline int setup_depth(uint32_t block_bytes, bool writable, uint32_t dept
     fake_vdisk_create(&f->fake, &(struct fake_vdisk_config){.sector_count = SECTORS,
                                                             .block_size_bytes = block_bytes,
                                                             .cache_sectors = CACHE_SECTORS,
-                                                            .depth = depth,
+                                                            .depth = DEPTH,
                                                             .writable = writable});
     f->device = f->fake.device;
     f->vdisk = f->fake.vdisk;
@@ -118,11 +118,6 @@ static inline int setup_depth(uint32_t block_bytes, bool writable, uint32_t dept
     for (int i = 0; i < CLIENTS; i++)
         block_client_open(&f->client[i], f->vdisk);
     return 0;
-}
-
-static inline int setup_with(uint32_t block_bytes, bool writable)
-{
-    return setup_depth(block_bytes, writable, DEPTH);
 }
 
 static inline int setup(void **state)

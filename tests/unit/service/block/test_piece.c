@@ -53,29 +53,6 @@ static void a_writes_data_is_taken_once(void **state)
     assert_int_equal(device_stats(f->device)->bytes_written, 2 * BLOCK_SECTOR_BYTES);
 }
 
-static int setup_deep(void **state)
-{
-    (void)state;
-    return setup_depth(512, true, 2 * DEPTH);
-}
-
-/* Those to a file alone: what completes others is no thread of the kernel. */
-static void writes_among_four_operations_are_counted(void **state)
-{
-    (void)state;
-    const struct device_stats *stats = device_stats(f->device);
-    for (uint32_t i = 0; i < 6; i++)
-        ask(i, BLOCK_WRITE, 16 * i, 8);
-    dispatch();
-    assert_int_equal(stats->writes, 6);
-    assert_int_equal(stats->crowded_writes, 2);
-    f->vdisk->image.is_device = true;
-    ask(6, BLOCK_WRITE, 16 * 6, 8);
-    dispatch();
-    assert_int_equal(stats->writes, 7);
-    assert_int_equal(stats->crowded_writes, 2);
-}
-
 static void a_part_of_a_block_is_merged_into_it(void **state)
 {
     (void)state;
@@ -254,7 +231,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(setup_read_only, a_read_only_disk_is_not_changed),
         WITH(setup, a_writes_data_is_taken_once),
-        WITH(setup_deep, writes_among_four_operations_are_counted),
         WITH(setup_4k, a_part_of_a_block_is_merged_into_it),
         WITH(setup_4k, blocks_that_cannot_be_read_are_not_written),
         WITH(setup_4k, a_write_taken_back_before_it_is_merged_writes_nothing),

@@ -54,13 +54,6 @@ static cpu_set_t only(int cpu)
     return set;
 }
 
-static void review(struct placement *p, uint64_t now_ns, uint64_t requests, uint64_t disk_requests,
-                   uint64_t crowded_writes)
-{
-    const struct placement_load load = {requests, disk_requests, crowded_writes};
-    placement_review(p, now_ns, &load);
-}
-
 static void parses_words_and_numbers(void **state)
 {
     int cpu = 77;
@@ -93,7 +86,7 @@ static void a_number_pins(void **state)
     (void)state;
     assert_int_equal(placement_init(&p, first_cpu(), NULL), 0);
     assert_runs_on(&expected);
-    review(&p, 1000 * MS, 1000, 0, 0); /* it was told: nothing to review */
+    placement_review(&p, 1000 * MS, 1000, 0); /* it was told: nothing to review */
     assert_runs_on(&expected);
 }
 
@@ -162,7 +155,7 @@ static struct placement at_home(void)
 {
     cpu_set_t home = only(first_cpu());
     assert_int_equal(sched_setaffinity(0, sizeof(home), &home), 0);
-    return (struct placement){.allowed = at_start, .home = first_cpu(), .at = PLACED_HOME};
+    return (struct placement){.allowed = at_start, .home = first_cpu(), .at_home = true};
 }
 
 static void hits_let_it_go_and_misses_bring_it_back(void **state)
@@ -170,42 +163,18 @@ static void hits_let_it_go_and_misses_bring_it_back(void **state)
     struct placement p = at_home();
     cpu_set_t home = only(first_cpu());
     (void)state;
-    review(&p, 100 * MS, 1000, 1000, 0);
+    placement_review(&p, 100 * MS, 1000, 1000);
     assert_runs_on(&home);
-    review(&p, 200 * MS, 2000, 1249, 0); /* 24.9 % */
+    placement_review(&p, 200 * MS, 2000, 1249); /* 24.9 % */
     assert_runs_on(&at_start);
-    assert_int_equal(p.at, PLACED_ANYWHERE);
-    review(&p, 300 * MS, 3000, 1748, 0); /* 49.9 %: as it is */
+    assert_false(p.at_home);
+    placement_review(&p, 300 * MS, 3000, 1748); /* 49.9 %: as it is */
     assert_runs_on(&at_start);
-    review(&p, 400 * MS, 4000, 2248, 0);
+    placement_review(&p, 400 * MS, 4000, 2248);
     assert_runs_on(&home);
-    assert_int_equal(p.at, PLACED_HOME);
-    review(&p, 500 * MS, 5000, 2498, 0); /* 25 %: as it is */
+    assert_true(p.at_home);
+    placement_review(&p, 500 * MS, 5000, 2498); /* 25 %: as it is */
     assert_runs_on(&home);
-}
-
-/* They are completed by a thread of the kernel on the home CPU. */
-static void many_writes_at_once_leave_home_to_the_kernel(void **state)
-{
-    struct placement p = at_home();
-    cpu_set_t home = only(first_cpu()), away = at_start;
-    (void)state;
-    if (CPU_COUNT(&at_start) < 2)
-        skip();
-    CPU_CLR((size_t)first_cpu(), &away);
-    review(&p, 100 * MS, 1000, 1000, 249);
-    assert_runs_on(&home);
-    review(&p, 200 * MS, 2000, 2000, 499);
-    assert_runs_on(&away);
-    assert_int_equal(p.at, PLACED_AWAY);
-    review(&p, 300 * MS, 3000, 3000, 624); /* 12.5 %: as it is */
-    assert_runs_on(&away);
-    review(&p, 400 * MS, 4000, 4000, 748);
-    assert_runs_on(&home);
-    review(&p, 500 * MS, 5000, 5000, 998);
-    review(&p, 600 * MS, 6000, 5000, 998); /* then hits alone */
-    assert_runs_on(&at_start);
-    assert_int_equal(p.at, PLACED_ANYWHERE);
 }
 
 static void is_reviewed_ten_times_a_second_and_by_many_requests(void **state)
@@ -213,13 +182,13 @@ static void is_reviewed_ten_times_a_second_and_by_many_requests(void **state)
     struct placement p = at_home();
     cpu_set_t home = only(first_cpu());
     (void)state;
-    review(&p, 99 * MS, 1000, 0, 0);
+    placement_review(&p, 99 * MS, 1000, 0);
     assert_runs_on(&home);
-    review(&p, 100 * MS, 63, 0, 0);
+    placement_review(&p, 100 * MS, 63, 0);
     assert_runs_on(&home);
-    review(&p, 199 * MS, 1000, 0, 0); /* a tenth of a second after the last look */
+    placement_review(&p, 199 * MS, 1000, 0); /* a tenth of a second after the last look */
     assert_runs_on(&home);
-    review(&p, 200 * MS, 64, 0, 0); /* the 63 count, too */
+    placement_review(&p, 200 * MS, 64, 0); /* the 63 count, too */
     assert_runs_on(&at_start);
 }
 
@@ -294,7 +263,7 @@ static void auto_goes_where_completions_come_whoever_reads(void **state)
         assert_int_equal(disk.reader[0], first_cpu()); /* from far apart */
         assert_int_equal(disk.reader[1], last_cpu());
         assert_int_equal(p.home, cpus[i]);
-        assert_int_equal(p.at, PLACED_HOME);
+        assert_true(p.at_home);
         assert_int_equal(p.irq, 30);
         assert_runs_on(&home);
         assert_int_equal(sched_setaffinity(0, sizeof(at_start), &at_start), 0);
@@ -317,7 +286,7 @@ static void a_disk_without_one_cpu_leaves_everything_as_it_is(void **state)
         struct placement p =
             look(disks[i].cpu[0], disks[i].cpu[1], disks[i].irq[0], disks[i].irq[1]);
         assert_int_equal(p.home, PLACEMENT_ANY);
-        assert_int_equal(p.at, PLACED_ANYWHERE);
+        assert_false(p.at_home);
         assert_runs_on(&at_start);
     }
 }
@@ -346,7 +315,6 @@ int main(void)
         placed_test(any_leaves_everything_as_it_is),
         placed_test(auto_without_an_answer_leaves_everything_as_it_is),
         placed_test(hits_let_it_go_and_misses_bring_it_back),
-        placed_test(many_writes_at_once_leave_home_to_the_kernel),
         placed_test(is_reviewed_ten_times_a_second_and_by_many_requests),
         placed_test(auto_goes_where_completions_come_whoever_reads),
         placed_test(a_disk_without_one_cpu_leaves_everything_as_it_is),

@@ -50,8 +50,8 @@ static struct vdisks_item *add(dev_t number, uint64_t first)
     item->vdisk->stats =
         (struct vdisk_stats){first, first + 1, first + 2, first + 3, first + 4, first + 5};
     item->vdisk->device->stats =
-        (struct device_stats){first + 6,  first + 7,  first + 8,  first + 9,      first + 10,
-                              first + 11, first + 12, first + 13, (uint32_t)first};
+        (struct device_stats){first + 6,  first + 7,  first + 8,  first + 9,
+                              first + 10, first + 11, first + 12, (uint32_t)first};
     return item;
 }
 
@@ -61,10 +61,9 @@ static void assert_totals(uint64_t first, uint64_t times, uint32_t peak)
     const struct vdisks_totals totals = vdisks_totals(&vdisks);
     const struct vdisk_stats *v = &totals.vdisk;
     const struct device_stats *d = &totals.device;
-    const uint64_t found[] = {v->hits,     v->misses,        v->shared,         v->writes,
-                              v->flushes,  v->discards,      d->reads,          d->bytes,
-                              d->writes,   d->bytes_written, d->crowded_writes, d->flushes,
-                              d->discards, d->errors};
+    const uint64_t found[] = {v->hits,     v->misses,   v->shared, v->writes, v->flushes,
+                              v->discards, d->reads,    d->bytes,  d->writes, d->bytes_written,
+                              d->flushes,  d->discards, d->errors};
     for (uint64_t i = 0; i < sizeof(found) / sizeof(found[0]); i++)
         assert_int_equal(found[i], first + times * i);
     assert_int_equal(d->in_flight_peak, peak);
