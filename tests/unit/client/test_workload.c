@@ -14,47 +14,7 @@
 
 #include "client/workload.h"
 #include "fakes/valgrind.h"
-
-enum { IMAGE_SECTORS = 1000 };
-
-struct fixture {
-    char directory[64];
-    char image[96];
-    struct blkfront *bf;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    int fd;
-
-    snprintf(f->directory, sizeof(f->directory), "/tmp/test_workload.XXXXXX");
-    if (mkdtemp(f->directory) == NULL)
-        return -1;
-    snprintf(f->image, sizeof(f->image), "%s/image", f->directory);
-    fd = open(f->image, O_RDWR | O_CREAT, 0600);
-    if (fd < 0 || ftruncate(fd, IMAGE_SECTORS * 512) != 0)
-        return -1;
-    close(fd);
-    setenv("FAKE_IMAGE", f->image, 1);
-    unsetenv("FAKE_DIE_AFTER");
-    unsetenv("FAKE_EIO_EVERY");
-    unsetenv("FAKE_LOSE_EVERY");
-    unsetenv("FAKE_DELAY_NS");
-    unsetenv("FAKE_READ_ONLY");
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    unlink(f->image);
-    rmdir(f->directory);
-    free(f);
-    return 0;
-}
+#include "unit/client/workload_fixture.h"
 
 /* Runs to the end, like the client does. */
 static void run_plan(struct fixture *f, struct workload_plan plan, struct workload_result *result)

@@ -12,42 +12,7 @@
 
 #include "client/workload.h"
 #include "faults/fault_walk.h"
-
-enum { IMAGE_SECTORS = 1000 };
-
-struct fixture {
-    char directory[64];
-    char image[96];
-    struct blkfront *bf;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    int fd;
-
-    snprintf(f->directory, sizeof(f->directory), "/tmp/test_workload_start.XXXXXX");
-    if (mkdtemp(f->directory) == NULL)
-        return -1;
-    snprintf(f->image, sizeof(f->image), "%s/image", f->directory);
-    fd = open(f->image, O_RDWR | O_CREAT, 0600);
-    if (fd < 0 || ftruncate(fd, IMAGE_SECTORS * 512) != 0)
-        return -1;
-    close(fd);
-    setenv("FAKE_IMAGE", f->image, 1);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    unlink(f->image);
-    rmdir(f->directory);
-    free(f);
-    return 0;
-}
+#include "unit/client/workload_fixture.h"
 
 /* Starts a run of some threads, that writes and verifies, and ends it. */
 static int start_and_end(void *arg)
