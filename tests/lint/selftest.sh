@@ -72,7 +72,7 @@ expect() {
 }
 
 fresh
-for rule in blanks docs format globals headers layers limits man rooms shell spdx words; do
+for rule in blanks docs format globals headers layers limits man mutants rooms shell spdx words; do
     out=$(run_rule $rule)
     status=$?
     if [ $status != 0 ] && [ $status != 77 ]; then
@@ -162,6 +162,9 @@ printf '#!/bin/bash\n' | put tests/bad.sh;                           expect shel
 c src/ring/bad.c 'int f(void); ';                                    expect blanks src/ring/bad.c:2
 c src/ring/bad.c $'\tint x;';                                        expect blanks src/ring/bad.c:2
 printf 'no end' | put README.md;                                     expect blanks README.md:1
+printf 'src/ring/good.c equivalent\n\n' | put tests/mutants.known;   expect mutants tests/mutants.known:1
+printf '# A\n\nsrc/ring/good.c elsewhere\n- int gone;\n+ int x;\nBecause.\n' | put tests/mutants.known
+expect mutants tests/mutants.known:3
 printf 'what: x\nloads: y\n--- src/ring/good.c\n+++ src/ring/good.c\n@@ -2 +2 @@\n-int gone;\n+int x;\n' |
     put bench/ablations/bad.patch;                                   expect ablations bench/ablations/bad.patch:1
 
