@@ -147,6 +147,8 @@ fresh
 echo 'src/ring/gone.c counter a good reason' >"$tree/allow"
 expect globals tests/lint/globals.allow:1
 
+{ printf '#!/bin/bash\n# SPDX-License-Identifier: MIT\n'; yes true | head -n 400; } | put tests/bad.sh
+expect limits tests/bad.sh:401
 c src/ring/bad.c 'int  f(void);';                                    expect format src/ring/bad.c:2
 c src/ring/bad.c '/* TODO */';                                       expect words src/ring/bad.c:2
 printf 'see `good.c: bad_next`\n' | put README.md;                   expect docs README.md:1
