@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The benchmarks: bench/run.sh [SECTION...]; without one, all of them, in this order:
 #   blocking async cached ring cpu scale fairness writes cache store nbd vhost bridges net disturb tdf
-# and, only when named, net-links: what links are late by, and a flood as a neighbour; trace: what tracing costs; effects: what each idea of the code is worth; before: this tree over another one.
+# and, only when named, misses: what the shared cache costs them; net-links: what links are late by, and a flood as a neighbour; trace: what tracing costs; effects: what each idea of the code is worth; before: this tree over another one.
 # Build first: `make bench` does, or `make all bench-programs`.
 #
 # Environment:
@@ -23,7 +23,7 @@ sections=("$@")
 [ $# -gt 0 ] || read -ra sections <<<"$all_sections"
 for section in "${sections[@]}"; do
     [ -e "$TOP/bench/sections/$section.sh" ] || {
-        echo "bench: no section $section (there are: $all_sections net-links trace effects before)" >&2
+        echo "bench: no section $section (there are: $all_sections misses net-links trace effects before)" >&2
         exit 2
     }
 done
