@@ -37,15 +37,14 @@ struct store_socket {
     struct list peers;
     uint32_t peer_count;
     uint32_t peers_max;
-    bool news;        /* something has happened since the last pump */
-    bool pump_needed; /* the same, or input has been left because there was no room for it */
+    bool news; /* something has happened since the last pump */
     struct log_limit log_limit;
 };
 
 static void on_ready(void *ctx)
 {
     struct store_peer *peer = ctx;
-    peer->owner->pump_needed = peer->owner->news = true;
+    peer->owner->news = true;
 }
 
 static const struct xs_conn_ops peer_ops = {.output_ready = on_ready, .work_ready = on_ready};
@@ -55,7 +54,7 @@ static void on_peer(void *ctx, uint32_t revents)
     struct store_peer *peer = ctx;
     peer->readable |= (revents & (POLLIN | POLLHUP | POLLERR)) != 0;
     peer->writable |= (revents & (POLLOUT | POLLERR)) != 0;
-    peer->owner->pump_needed = peer->owner->news = true;
+    peer->owner->news = true;
     if ((revents & POLLNVAL) == 0)
         return;
     log_limited(peer->owner->log, &peer->owner->log_limit,
@@ -95,7 +94,7 @@ static int add_peer(struct store_socket *ss, int fd)
         close_peer(peer);
         return rc;
     }
-    ss->pump_needed = ss->news = true;
+    ss->news = true;
     return 0;
 }
 
@@ -177,26 +176,22 @@ bool store_socket_has_news(const struct store_socket *ss)
 
 bool store_socket_pump(struct store_socket *ss)
 {
-    bool waiting = false;
-    if (!ss->pump_needed && !ss->listener.waits)
+    if (!store_socket_has_news(ss))
         return false;
-    ss->pump_needed = ss->news = false;
+    ss->news = false;
     for (struct list_node *node = list_first(&ss->peers), *next; node != NULL; node = next) {
         struct store_peer *peer = container_of(node, struct store_peer, link);
         next = list_next(&ss->peers, node);
         pump_input(peer);
         pump_output(peer);
-        /* Input for which there is no room: worth another look as soon as requests are carried out,
-         * or, when it is the output that is full, once the peer reads (an edge tells). */
+        /* Input for which there is no room is left until there are news: an answer to be sent, or,
+         * when it is the output that is full, that the peer has read (an edge tells). */
         if (peer->dead || is_done(peer))
             close_peer(peer);
-        else
-            waiting |= peer->readable;
     }
-    ss->pump_needed |= waiting;
     if (ss->listener.waits) /* now that those who have gone are no longer counted */
         accept_some(ss);
-    return store_socket_has_news(ss) || (waiting && !xs_server_idle(ss->store));
+    return store_socket_has_news(ss);
 }
 
 int store_socket_listen_again(struct store_socket *ss)

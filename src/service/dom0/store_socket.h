@@ -34,9 +34,9 @@ bool store_socket_accept_failed(const struct store_socket *ss);
 bool store_socket_has_news(const struct store_socket *ss);
 
 /* Moves bytes for connections that have something to move, ends those whose peers have gone, and
- * takes new ones; call after xs_server_run. True: call it again, there are news, or some connection
- * still has input that found no room and the store has work that makes room. Input of a peer that
- * does not read its replies waits without keeping anybody awake. */
+ * takes new ones; call after xs_server_run. True: call it again, there are news. Input that finds
+ * no room waits without keeping anybody awake: that the store has answered, or that a peer has read
+ * its answers, is news. */
 bool store_socket_pump(struct store_socket *ss);
 
 /* Somebody has removed the socket's name: makes it again, with a new socket behind it. Connections
