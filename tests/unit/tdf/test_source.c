@@ -255,6 +255,24 @@ static void test_tsc_rate_over_a_long_time_is_the_same(void **state)
     assert_in_range(source.rate_ticks * 1000 / source.rate_ns, 2999, 3001);
 }
 
+/* As when the counter stood still in a sleep: no rate, which somebody would divide by. */
+static void test_tsc_that_hardly_moved_keeps_its_rate(void **state)
+{
+    struct tdf_source source;
+    struct tdf_sample sample;
+
+    (void)state;
+    if (tdf_source_tsc(&source) == -ENOTSUP)
+        skip();
+    tdf_source_sample(&source, &sample);
+    const uint64_t rate_ticks = source.rate_ticks, rate_ns = source.rate_ns;
+    source.older = (struct tdf_sample){sample.counter, sample.monotonic_ns - (UINT64_C(1) << 63)};
+    source.newer = sample;
+    tdf_source_sample(&source, &sample);
+    assert_int_equal(source.rate_ticks, rate_ticks);
+    assert_int_equal(source.rate_ns, rate_ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_tsc_that_was_set_back_keeps_its_rate),
         cmocka_unit_test(test_tsc_measures_over_a_bounded_span),
         cmocka_unit_test(test_tsc_rate_over_a_long_time_is_the_same),
+        cmocka_unit_test(test_tsc_that_hardly_moved_keeps_its_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

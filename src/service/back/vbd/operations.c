@@ -158,7 +158,6 @@ static struct pending *take_pending(struct vbd_ring *vr, uint64_t id, uint8_t op
     p->operation = operation;
     p->step = p->last_step = PENDING_TRANSFER;
     p->segment_count = p->gref_count = 0;
-    p->indirect = NULL;
     return p;
 }
 

@@ -84,7 +84,6 @@ static void arc_reset(void *state)
     arc->ghost_fill = 0;
     arc->p = 0;
     arc->incoming = T1;
-    arc->victim_named = false;
 }
 
 static void arc_destroy(void *state)

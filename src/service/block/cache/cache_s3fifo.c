@@ -70,7 +70,6 @@ static void s3fifo_reset(void *state)
     s3->small_count = s3->main_count = 0;
     sector_index_clear(&s3->ghosts);
     s3->ghost_next = s3->ghost_fill = 0;
-    s3->incoming_was_ghost = s3->victim_named = false;
 }
 
 static void s3fifo_destroy(void *state)
