@@ -37,8 +37,7 @@ void control_close_peer(struct control_peer *peer)
         control->ops->trace_end(control->ctx, peer);
     if (peer->domain != NULL)
         control->ops->end_domain(control->ctx, peer->domain);
-    if (peer->watch != NULL)
-        poller_remove(control->poller, peer->watch);
+    poller_remove(control->poller, peer->watch);
     list_drop(&peer->ready);
     close(peer->fd);
     list_remove(&peer->link);

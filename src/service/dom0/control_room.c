@@ -100,8 +100,7 @@ int control_room_create(struct control *control)
 
 void control_room_destroy(struct control *control)
 {
-    if (control->timer_watch != NULL)
-        poller_remove(control->poller, control->timer_watch);
+    poller_remove(control->poller, control->timer_watch);
     control->timer_watch = NULL;
     if (control->timer_fd >= 0)
         close(control->timer_fd);

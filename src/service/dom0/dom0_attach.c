@@ -109,8 +109,7 @@ static int attach_file(struct dom0 *d, struct domain *domain, const struct disk_
 static void drop_attach(struct attach *attach)
 {
     timer_stop(&attach->timer);
-    if (attach->watch != NULL)
-        poller_remove(attach->dom0->worker.poller, attach->watch);
+    poller_remove(attach->dom0->worker.poller, attach->watch);
     image_opener_drop(attach->opener);
     list_remove(&attach->link);
     free(attach);

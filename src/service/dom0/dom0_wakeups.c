@@ -114,8 +114,7 @@ int dom0_settings_create(struct dom0 *d)
 void dom0_wakeups_destroy(struct dom0 *d)
 {
     xs_local_unwatch(d->refresh_watch);
-    if (d->signal_watch != NULL)
-        poller_remove(d->worker.poller, d->signal_watch);
+    poller_remove(d->worker.poller, d->signal_watch);
     if (d->signal_fd >= 0)
         close(d->signal_fd);
 }

@@ -81,8 +81,7 @@ void rundir_watch_destroy(struct rundir_watch *watch)
 {
     if (watch == NULL)
         return;
-    if (watch->watch != NULL)
-        poller_remove(watch->poller, watch->watch);
+    poller_remove(watch->poller, watch->watch);
     if (watch->fd >= 0)
         close(watch->fd);
     free(watch);

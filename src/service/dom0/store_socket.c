@@ -65,8 +65,7 @@ static void on_peer(void *ctx, uint32_t revents)
 static void close_peer(struct store_peer *peer)
 {
     struct store_socket *ss = peer->owner;
-    if (peer->watch != NULL)
-        poller_remove(ss->poller, peer->watch);
+    poller_remove(ss->poller, peer->watch);
     list_remove(&peer->link);
     xs_conn_close(peer->conn);
     close(peer->fd);

@@ -30,21 +30,27 @@ int poller_create(enum poller_kind kind, struct poller **out)
 
 void poller_destroy(struct poller *p)
 {
-    if (p)
-        p->ops->destroy(p);
+    if (p == NULL)
+        return;
+    assert(p->watches == 0);
+    p->ops->destroy(p);
 }
 
 int poller_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, void *ctx,
                struct poller_watch **out)
 {
     *out = NULL;
-    return p->ops->add(p, fd, events, fn, ctx, out);
+    int rc = p->ops->add(p, fd, events, fn, ctx, out);
+    p->watches += rc == 0;
+    return rc;
 }
 
 void poller_remove(struct poller *p, struct poller_watch *watch)
 {
-    if (watch)
-        p->ops->remove(p, watch);
+    if (watch == NULL)
+        return;
+    p->watches--;
+    p->ops->remove(p, watch);
 }
 
 static bool passes(int error)

@@ -48,7 +48,8 @@ struct poller_op {
  * POLLER_EPOLL.
  */
 int poller_create(enum poller_kind kind, struct poller **out);
-void poller_destroy(struct poller *p); /* NULL allowed; fds stay open; watches are freed */
+/* All watches have been removed. Not within poller_run. NULL allowed. */
+void poller_destroy(struct poller *p);
 
 /*
  * events: POLLIN and/or POLLOUT. The fd must stay open until poller_remove; watch it only once
@@ -58,7 +59,7 @@ void poller_destroy(struct poller *p); /* NULL allowed; fds stay open; watches a
  */
 int poller_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, void *ctx,
                struct poller_watch **out);
-/* After this fn is not called again, not even for an edge that was already queued. */
+/* After this fn is not called again, not even for an edge that was already queued. NULL allowed. */
 void poller_remove(struct poller *p, struct poller_watch *watch);
 
 /*

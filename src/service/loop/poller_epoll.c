@@ -20,7 +20,7 @@
 #define BATCH 256
 
 struct poller_watch {
-    struct list_node link; /* in watches or in removed */
+    struct list_node link; /* in removed */
     poller_fn *fn;
     void *ctx;
     int fd;
@@ -31,7 +31,6 @@ struct poller_epoll {
     struct poller base;
     int fd;
     bool is_running;
-    struct list watches;
     struct list removed; /* to be freed after the batch */
     struct epoll_event batch[BATCH];
 };
@@ -41,11 +40,11 @@ static struct poller_epoll *epoll_of(struct poller *p)
     return container_of(p, struct poller_epoll, base);
 }
 
-static void free_list(struct list *watches)
+static void free_removed(struct poller_epoll *pe)
 {
     struct list_node *node;
 
-    while ((node = list_pop_front(watches)) != NULL)
+    while ((node = list_pop_front(&pe->removed)) != NULL)
         free(container_of(node, struct poller_watch, link));
 }
 
@@ -53,10 +52,7 @@ static void epoll_destroy(struct poller *p)
 {
     struct poller_epoll *pe = epoll_of(p);
 
-    free_list(&pe->watches);
-    free_list(&pe->removed);
-    if (pe->fd >= 0)
-        close(pe->fd);
+    close(pe->fd);
     free(pe);
 }
 
@@ -79,7 +75,6 @@ static int epoll_add(struct poller *p, int fd, uint32_t events, poller_fn *fn, v
         free(watch);
         return err;
     }
-    list_push_front(&pe->watches, &watch->link);
     *out = watch;
     return 0;
 }
@@ -93,7 +88,6 @@ static void epoll_remove(struct poller *p, struct poller_watch *watch)
     rc = epoll_ctl(pe->fd, EPOLL_CTL_DEL, watch->fd, NULL);
     assert(rc == 0 || p->error < 0); /* the fd is still open: contract of poller_add */
     (void)rc;
-    list_remove(&watch->link);
     if (!pe->is_running) {
         free(watch);
         return;
@@ -122,7 +116,7 @@ static int epoll_run(struct poller *p, bool sleep)
         called++;
     }
     pe->is_running = false;
-    free_list(&pe->removed);
+    free_removed(pe);
     return called;
 }
 

@@ -24,6 +24,7 @@ struct poller {
     int error; /* for good, or 0 */
     const char *failure;
     uint32_t retries; /* on end */
+    uint32_t watches; /* that were not removed */
 };
 
 /*

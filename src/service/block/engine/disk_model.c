@@ -283,8 +283,7 @@ static void model_destroy(struct disk *disk)
     if (disk == NULL)
         return;
     struct disk_model *dm = of_disk(disk);
-    if (dm->watch != NULL)
-        poller_remove(dm->poller, dm->watch);
+    poller_remove(dm->poller, dm->watch);
     if (dm->timer_fd >= 0)
         close(dm->timer_fd);
     struct disk_io *io;

@@ -281,8 +281,7 @@ static void nbd_destroy(struct disk *disk)
     struct disk_nbd *dn = of_disk(disk);
     assert(dn->ended.first == NULL && dn->held.first == NULL);
     disk_nbd_link_fini(dn);
-    if (dn->wake_watch != NULL)
-        poller_remove(dn->poller, dn->wake_watch);
+    poller_remove(dn->poller, dn->wake_watch);
     if (dn->wake_fd >= 0)
         close(dn->wake_fd);
     free(dn);

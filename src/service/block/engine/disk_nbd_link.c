@@ -37,8 +37,7 @@ void disk_nbd_link_tell(struct disk_nbd *dn, const char *format, ...)
 
 static void stop_watching(struct disk_nbd *dn)
 {
-    if (dn->watch != NULL)
-        poller_remove(dn->poller, dn->watch);
+    poller_remove(dn->poller, dn->watch);
     dn->watch = NULL;
     if (dn->fd >= 0)
         close(dn->fd);
@@ -242,8 +241,7 @@ static void fail_try(struct disk_nbd *dn, const struct why *why)
 
 static void stop_trying(struct disk_nbd *dn)
 {
-    if (dn->opener_watch != NULL)
-        poller_remove(dn->poller, dn->opener_watch);
+    poller_remove(dn->poller, dn->opener_watch);
     dn->opener_watch = NULL;
     image_opener_drop(dn->opener);
     dn->opener = NULL;
@@ -370,8 +368,7 @@ void disk_nbd_link_fini(struct disk_nbd *dn)
 {
     stop_trying(dn);
     stop_watching(dn);
-    if (dn->timer_watch != NULL)
-        poller_remove(dn->poller, dn->timer_watch);
+    poller_remove(dn->poller, dn->timer_watch);
     if (dn->timer_fd >= 0)
         close(dn->timer_fd);
 }

@@ -74,6 +74,7 @@ static inline int make_poller(void *kind)
     int rc = poller_create(*(enum poller_kind *)kind, &p);
     if (rc == 0) {
         rc = poller_add(p, fd, POLLIN, on_event, NULL, &watch);
+        poller_remove(p, watch);
         poller_destroy(p);
     }
     close(fd);
