@@ -158,7 +158,8 @@ FAULT_CALLS := malloc calloc realloc aligned_alloc posix_memalign strdup asprint
 	io_uring_submit_and_wait getline __getdelim read write pread send recv sendmsg recvmsg connect poll epoll_wait \
 	nanosleep waitpid syscall \
 	fstat fstatfs stat statx ioctl timerfd_settime sigprocmask getrandom flock fcntl pwrite open_memstream fmemopen bind \
-	listen getsockopt unlink realpath io_uring_submit
+	listen getsockopt unlink chdir realpath io_uring_submit \
+	pthread_mutex_unlock pthread_mutex_destroy pthread_cond_wait pthread_cond_timedwait
 FAULT_LDFLAGS := $(foreach call,$(FAULT_CALLS),-Wl,--wrap=$(call))
 FAULT_PARTS := $(patsubst %.c,$(OUT)/%.o,$(filter-out tests/faults/test_%,$(wildcard tests/faults/*.c)))
 FAULT_TESTS := $(patsubst tests/faults/%.c,$(OUT)/tests/faults/%,$(wildcard tests/faults/test_*.c))

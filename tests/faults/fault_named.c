@@ -40,6 +40,7 @@ NAMED(int, fstatfs, (int fd, struct statfs *status), (fd, status), -1)
 NAMED(int, statx, (int fd, const char *path, int flags, unsigned int mask, struct statx *status),
       (fd, path, flags, mask, status), -1)
 NAMED(int, unlink, (const char *path), (path), -1)
+NAMED(int, chdir, (const char *path), (path), -1)
 NAMED(int, flock, (int fd, int operation), (fd, operation), -1)
 NAMED(char *, realpath, (const char *path, char *out), (path, out), NULL)
 NAMED(ssize_t, pwrite, (int fd, const void *bytes, size_t size, off_t at), (fd, bytes, size, at),

@@ -201,6 +201,25 @@ static void what_is_lacking_is_told(void **state)
     assert_int_equal(in_child(lacking_case), 0);
 }
 
+static int no_root_case(void)
+{
+    struct daemon daemon;
+    struct why why;
+    fault_arm_call("chdir", 1, EACCES);
+    int rc = daemon_detach(&daemon, &why);
+    fault_disarm();
+    return rc == -EACCES &&
+                   strcmp(why.text, "cannot change to the root directory: Permission denied") == 0
+               ? 0
+               : 1;
+}
+
+static void what_the_child_lacks_is_told_by_the_parent(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(no_root_case), 0);
+}
+
 static int no_redirect_case(void)
 {
     uint32_t descriptors = fault_open_descriptors();
@@ -272,6 +291,7 @@ int main(void)
         cmocka_unit_test(the_parent_reports_to_nobody),
         cmocka_unit_test(standard_descriptors_go_to_the_log),
         cmocka_unit_test(what_is_lacking_is_told),
+        cmocka_unit_test(what_the_child_lacks_is_told_by_the_parent),
         cmocka_unit_test(a_log_that_cannot_be_written_to_is_an_error),
         cmocka_unit_test(a_signal_loses_no_report),
         cmocka_unit_test(its_files_are_its_own_and_a_lost_parent_does_not_end_it),
