@@ -160,6 +160,22 @@ static void test_one_that_is_due_stays_due(void **state)
     assert_int_equal(weight, 5);
 }
 
+/* Not before all have passed that may be passed by without one, and never where none is planned. */
+static void test_a_look_comes_after_those_that_were_left(void **state)
+{
+    struct trace_pace pace = {.left = 3, .later = 5};
+    (void)state;
+    assert_false(trace_pace_pass(&pace));
+    assert_false(trace_pace_pass(&pace));
+    assert_true(trace_pace_pass(&pace));
+    assert_int_equal(pace.left, 0);
+    assert_int_equal(pace.passed, 3);
+    pace = (struct trace_pace){.left = 1};
+    assert_false(trace_pace_pass(&pace));
+    assert_false(trace_pace_pass(&pace));
+    assert_int_equal(pace.left, 0);
+}
+
 static void test_a_passed_one_is_of_no_sample(void **state)
 {
     (void)state;
@@ -181,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_a_moderate_rate_after_a_storm_is_chosen_whole),
         cmocka_unit_test(test_a_time_before_the_last_one_changes_nothing),
         cmocka_unit_test(test_one_that_is_due_stays_due),
+        cmocka_unit_test(test_a_look_comes_after_those_that_were_left),
         cmocka_unit_test(test_a_passed_one_is_of_no_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,31 @@ static uint32_t log_lines(void)
     return lines;
 }
 
+static bool log_has(const char *words)
+{
+    char line[256];
+    bool found = false;
+    FILE *file = fopen(f->log_path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL)
+        found |= strstr(line, words) != NULL;
+    fclose(file);
+    return found;
+}
+
+static void each_step_is_told_once(void **state)
+{
+    (void)state;
+    go(f->disk, "4", XenbusStateConnected);
+    assert_true(log_has("domain 3: fakedisk 5: InitWait -> Connected"));
+    uint32_t lines = log_lines();
+    step();
+    assert_int_equal(log_lines(), lines);
+    go(f->disk, "5", XenbusStateClosing);
+    assert_true(log_has("domain 3: fakedisk 5: Connected -> Closing"));
+    assert_int_equal(log_lines(), lines + 1);
+}
+
 static void flapping_does_not_fill_the_log(void **state)
 {
     (void)state;
@@ -304,6 +329,7 @@ int main(void)
         BACK_TEST(who_need_not_close_starts_over_from_any_state),
         BACK_TEST(who_starts_over_while_the_device_goes_has_none),
         BACK_TEST(flapping_between_looks_is_not_seen),
+        BACK_TEST(each_step_is_told_once),
         BACK_TEST(flapping_does_not_fill_the_log),
         BACK_TEST(a_device_that_cannot_offer_itself_again_fails),
         BACK_TEST(a_store_without_room_makes_no_device),

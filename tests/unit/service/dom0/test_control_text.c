@@ -172,6 +172,18 @@ static void who_waits_and_goes_is_forgotten(void **state)
     assert_int_equal(f->forgotten, 2);
 }
 
+/* Its question and its end come at once: no edge tells of the end later. */
+static void who_asks_and_goes_at_once_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f);
+    ask_with_text(fd, CONTROL_BLOCK_DETACH, 3, "xvdb", 5);
+    hang_up(f, fd);
+    run(f);
+    assert_string_equal(f->asked, "detach 3 xvdb");
+    assert_int_equal(f->forgotten, 1);
+}
+
 static void packets_that_make_no_sense_end_the_connection(void **state)
 {
     struct fixture *f = *state;
@@ -325,6 +337,7 @@ int main(void)
         CONTROL_TEST(a_domain_cannot_change_the_network),
         CONTROL_TEST(a_detach_is_answered_when_it_is_over),
         CONTROL_TEST(who_waits_and_goes_is_forgotten),
+        CONTROL_TEST(who_asks_and_goes_at_once_is_forgotten),
         CONTROL_TEST(packets_that_make_no_sense_end_the_connection),
         CONTROL_TEST(descriptors_that_come_do_not_stay_open),
         CONTROL_TEST(a_domain_tells_its_name),

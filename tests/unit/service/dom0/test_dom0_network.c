@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "fakes/fake_machine.h"
+#include "service/block/device_private.h"
 #include "service/dom0/domain_devices.h"
 #include "unit/service/net/net_fixture.h"
 
@@ -170,6 +171,12 @@ static void frames_give_way_to_disks_that_are_at_work(void **state)
     assert_false(d->worker.hurries);
     assert_int_equal(d->disks_looked_ns, now_ns + 1); /* none is at work */
     assert_int_equal(d->disks_busy_ns, now_ns - 999999);
+    struct device *disk = d->disks[0].item->vdisk->device;
+    disk->in_flight++;
+    assert_int_equal(dom0_network_run(d, now_ns + 2), 1);
+    disk->in_flight--;
+    assert_int_equal(d->disks_busy_ns, now_ns + 2);
+    assert_true(d->worker.hurries);
     net_turns_remove(&port.port);
 }
 

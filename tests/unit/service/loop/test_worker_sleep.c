@@ -2,6 +2,7 @@
 /* worker: when it sleeps, what ends a sleep, and a poller that fails. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -91,6 +92,23 @@ static void a_wait_ends_at_its_deadline_and_visits_nobody(void **state)
     assert_string_equal(f.calls, "");
 }
 
+/* A wait moves the timer away from where the sleeps before it had set it. */
+static void a_sleep_after_a_wait_has_its_own_end(void **state)
+{
+    struct timer timer;
+    struct itimerspec left;
+    bool done = false;
+    (void)state;
+    timer_init(&timer, &f.worker.own_time, fired, &done);
+    timer_set(&timer, tdf_clock_now_ns(&f.worker.clock) + 3600 * UINT64_C(1000000000));
+    assert_int_equal(timers_arm(&f.worker.timers, f.worker.timer_fd), 0);
+    assert_int_equal(worker_wait(&f.worker, 1), 0);
+    assert_int_equal(timers_arm(&f.worker.timers, f.worker.timer_fd), 0);
+    assert_int_equal(timerfd_gettime(f.worker.timer_fd, &left), 0);
+    assert_in_range(left.it_value.tv_sec, 1, 3600);
+    timer_stop(&timer);
+}
+
 static int run_fails(struct poller *p, bool sleep)
 {
     (void)p;
@@ -138,6 +156,7 @@ int main(void)
         WORKER_TEST(in_debt_it_wakes_the_worker_when_its_gate_opens),
         WORKER_TEST(a_sleep_ends_with_a_timer_of_its_own_clock),
         WORKER_TEST(it_does_not_sleep_shortly_before_a_disk_is_to_answer),
+        WORKER_TEST(a_sleep_after_a_wait_has_its_own_end),
         WORKER_TEST(a_wait_ends_at_its_deadline_and_visits_nobody),
         WORKER_TEST(an_error_of_its_timer_ends_it),
         WORKER_TEST(an_error_of_the_poller_is_returned_and_no_turn_is_made),

@@ -199,6 +199,23 @@ static void a_link_that_does_nothing_delays_nothing(void **state)
     end();
 }
 
+/* A crowd that is due at once keeps Dom0 from other things for a bounded time. */
+static void frames_that_are_due_together_come_in_parts(void **state)
+{
+    enum { FRAMES = NET_LINK_FRAMES_AT_ONCE + 44 };
+    (void)state;
+    begin((struct tdf){1, 1});
+    insert("delay=1ms");
+    for (int i = 0; i < FRAMES; i++)
+        fixture_send(&ports[0], OWN(1), OWN(0), now());
+    tdf_source_advance_ns(&source, 1000000);
+    (void)timers_run(&timers);
+    assert_int_equal(ports[1].count, NET_LINK_FRAMES_AT_ONCE);
+    (void)timers_run(&timers);
+    assert_int_equal(ports[1].count, FRAMES);
+    end();
+}
+
 static void a_link_that_is_taken_out_drops_and_counts(void **state)
 {
     (void)state;
@@ -357,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_link_stands_still_while_its_domain_does),
         cmocka_unit_test(what_was_sent_before_dom0_looked_is_not_late),
         cmocka_unit_test(a_link_that_does_nothing_delays_nothing),
+        cmocka_unit_test(frames_that_are_due_together_come_in_parts),
         cmocka_unit_test(a_link_that_is_taken_out_drops_and_counts),
         cmocka_unit_test(bridges_are_joined_by_a_link),
         cmocka_unit_test(a_seed_gives_one_trace_at_every_dilation),

@@ -124,6 +124,41 @@ static void only_answers_come_in_through_a_stateful_rule(void **state)
     assert_int_equal(net.rules.flows.count, 1);
 }
 
+/* Without a rule that asks for a state nothing is tracked. */
+static void states_are_looked_at_while_a_rule_asks(void **state)
+{
+    (void)state;
+    uint32_t plain = add("accept", 0), established = add("state=established accept", plain);
+    (void)add("state=new accept", 0);
+    assert_int_equal(net.rules.stateful, 2);
+    assert_int_equal(net_rules_delete(&net.rules, plain), 0);
+    assert_int_equal(net.rules.stateful, 2);
+    assert_int_equal(net_rules_delete(&net.rules, established), 0);
+    assert_int_equal(net.rules.stateful, 1);
+    assert_int_equal(net.rules.count, 1);
+}
+
+/* All that it matches, also where another rule decides. */
+static void a_rule_counts_what_it_matches(void **state)
+{
+    (void)state;
+    (void)add("dport=80 mirror=vif1.2", 0);
+    (void)add("dport=80 accept", 0);
+    (void)add("drop", 0);
+    struct net_frame *frame = tcp(1, 0, 80, NET_TCP_SYN);
+    uint32_t bytes = frame->length_bytes;
+    send(0, frame, 0);
+    send(0, tcp(1, 0, 80, NET_TCP_SYN), 0);
+    send(0, tcp(1, 0, 81, NET_TCP_SYN), 0);
+    static const uint32_t frames[] = {2, 2, 1};
+    const struct net_rule *rule = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        rule = net_rules_next(&net.rules, rule);
+        assert_int_equal(rule->matched.frames, frames[i]);
+        assert_int_equal(rule->matched.bytes, frames[i] * bytes);
+    }
+}
+
 static void a_mirror_gets_a_copy_and_changes_nothing(void **state)
 {
     (void)state;
@@ -241,6 +276,8 @@ int main(void)
         ON_NET(the_first_rule_that_decides_counts),
         ON_NET(a_flooded_frame_is_asked_about_for_each_port),
         ON_NET(only_answers_come_in_through_a_stateful_rule),
+        ON_NET(states_are_looked_at_while_a_rule_asks),
+        ON_NET(a_rule_counts_what_it_matches),
         ON_NET(a_mirror_gets_a_copy_and_changes_nothing),
         ON_NET(a_limit_lets_the_rest_go_on),
         ON_NET(rules_are_bounded_and_found_by_id),

@@ -88,6 +88,26 @@ static void a_stamp_says_when_it_was_due(void **state)
     assert_int_equal(splitdom_netif_stamp_get(&got->stamp, virtual_ns), virtual_ns);
 }
 
+/* Each of the two says whether another one follows. */
+static void a_stamp_comes_behind_what_is_said_about_cutting(void **state)
+{
+    (void)state;
+    v->config.features.stamps = true;
+    connect();
+    post(20);
+    struct net_frame *frame = fake_network_frame(9000, 1);
+    frame->checksum_blank = true;
+    frame->gso_type = NET_GSO_TCPV4;
+    frame->gso_size_bytes = 1448;
+    give(frame);
+    expect_frame(9000, 1);
+    assert_int_equal(got->gso_type, XEN_NETIF_GSO_TYPE_TCPV4);
+    assert_int_equal(got->gso_size, 1448);
+    assert_true(got->has_stamp);
+    assert_int_equal(got->slots, 5);
+    expect_none();
+}
+
 /* A link hands out what is to arrive soon: the front end holds the frame until then. */
 static void a_stamp_behind_a_link_may_be_to_come(void **state)
 {
@@ -274,6 +294,7 @@ int main(void)
         TEST(frames_of_all_sizes_arrive_whole),
         TEST(what_the_frame_says_goes_along),
         TEST(a_stamp_says_when_it_was_due),
+        TEST(a_stamp_comes_behind_what_is_said_about_cutting),
         TEST(a_stamp_behind_a_link_may_be_to_come),
         TEST(a_page_that_cannot_be_written_spoils_its_frame),
         TEST(a_wild_index_halts_the_queue),

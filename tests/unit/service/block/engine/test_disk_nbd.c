@@ -2,6 +2,8 @@
 /* What becomes of operations when their server dies, hangs, comes back, or comes back as another:
  * against a server in the test's own threads. With real servers: e2e/nbd_reconnect.sh. */
 #include "base/clock.h"
+#include "base/container_of.h"
+#include "service/block/engine/disk_nbd_private.h"
 #include "unit/service/block/engine/disk_nbd_fixture.h"
 
 #ifdef HAVE_LIBNBD
@@ -183,6 +185,31 @@ static void a_server_that_stays_silent_is_waited_for_once(void **state)
     }
 }
 
+/* It is looked at a few times; each word of its own begins its patience anew. */
+static void silence_begins_with_the_last_word(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t patience_ns = LONG_MS * UINT64_C(1000000), silence_ns = patience_ns / 2;
+    f->server.manner = FAKE_NBD_MUTE;
+    open_disk(f, LONG_MS);
+    struct disk_nbd *dn = container_of(f->disk, struct disk_nbd, base);
+    submit(f, DISK_READ, 0);
+    fake_nbd_wait_command(&f->server);
+    uint64_t asked_ns = dn->silent_since_ns;
+    assert_int_equal(dn->timer_ns, asked_ns + silence_ns / 4);
+    dn->heard++;
+    disk_nbd_silence_look(dn, asked_ns + 1000);
+    assert_int_equal(dn->silent_since_ns, asked_ns + 1000);
+    disk_nbd_silence_look(dn, asked_ns + silence_ns);
+    assert_int_equal(disk_nbd_report(f->disk).state, DISK_NBD_CONNECTED);
+    assert_int_equal(dn->timer_ns, asked_ns + silence_ns + 1000);
+    fake_nbd_set_manner(&f->server, FAKE_NBD_SERVES);
+    disk_nbd_silence_look(dn, asked_ns + silence_ns + 1000);
+    assert_int_not_equal(disk_nbd_report(f->disk).state, DISK_NBD_CONNECTED);
+    run_until_done(f);
+    assert_int_equal(f->io[0].status, 0);
+}
+
 /* Sending finds that out, not an event. */
 static void a_connection_that_ends_before_anything_is_sent_is_made_again(void **state)
 {
@@ -285,6 +312,7 @@ int main(void)
         WITH(what_cannot_be_flushed_any_more_is_refused),
         WITH(a_server_that_hangs_is_connected_to_anew),
         WITH(a_server_that_stays_silent_is_waited_for_once),
+        WITH(silence_begins_with_the_last_word),
         WITH(a_connection_that_ends_before_anything_is_sent_is_made_again),
         WITH(a_server_that_dies_of_a_command_is_not_tried_for_ever),
         WITH(a_command_that_is_never_answered_ends_all_the_same),
