@@ -73,6 +73,29 @@ static inline bool read_cache(struct cache *cache, uint64_t sector)
     return false;
 }
 
+static inline void forget(struct cache *cache, uint64_t sector)
+{
+    struct cache_removal removal;
+    uint32_t looks = 2;
+    cache_remove_begin(cache, &removal, sector, 1);
+    assert_true(cache_remove_on(cache, &removal, &looks));
+    assert_int_equal(removal.removed, 1);
+}
+
+/* One of those that are there, in a queue of the model that holds such. */
+static inline void remove_some(struct model *m, struct cache *cache, struct prng *prng)
+{
+    struct queue *q = &m->q[prng_below(prng, 2)];
+    if (q->count == 0)
+        return;
+    uint32_t at = (uint32_t)prng_below(prng, q->count);
+    forget(cache, take(q, at));
+    if (at < m->hand && m->hand < QUEUE_MAX)
+        m->hand--;
+    if (m->hand == q->count) /* it was at the newest */
+        m->hand = QUEUE_MAX;
+}
+
 /* A trace with something for everybody: skew, a drift, scans, small loops. */
 static inline uint64_t next_sector(struct prng *prng, uint32_t capacity, uint32_t step)
 {
@@ -95,12 +118,15 @@ static inline uint64_t next_sector(struct prng *prng, uint32_t capacity, uint32_
     }
 }
 
-static inline void agrees(const char *name, bool (*read_model)(struct model *, uint64_t))
+/* Twice, if what is there can also be removed from the model: q[0] and q[1] hold that then. */
+static inline void agrees(const char *name, bool (*read_model)(struct model *, uint64_t),
+                          bool removes)
 {
     static const uint32_t capacities[] = {1, 2, 3, 9, 10, 11, 25, 60};
 
-    for (size_t c = 0; c < sizeof(capacities) / sizeof(capacities[0]); c++) {
-        uint32_t capacity = capacities[c], hits = 0;
+    for (size_t c = 0; c < (removes ? 2 : 1) * sizeof(capacities) / sizeof(capacities[0]); c++) {
+        uint32_t capacity = capacities[c % (sizeof(capacities) / sizeof(capacities[0]))], hits = 0;
+        bool removing = c >= sizeof(capacities) / sizeof(capacities[0]);
         struct model *m = calloc(1, sizeof(*m));
         struct cache *cache;
         struct prng prng;
@@ -122,6 +148,8 @@ static inline void agrees(const char *name, bool (*read_model)(struct model *, u
             }
             assert_int_equal(read_cache(cache, sector), hit);
             hits += hit;
+            if (removing && step % 7 == 0)
+                remove_some(m, cache, &prng);
         }
         assert_in_range(hits, 200, 15000);
         cache_destroy(cache);

@@ -26,7 +26,7 @@ static bool read_clock(struct model *m, uint64_t sector)
 static void clock_agrees_with_second_chance(void **state)
 {
     (void)state;
-    agrees("clock", read_clock);
+    agrees("clock", read_clock, false);
 }
 
 int main(void)
