@@ -188,7 +188,7 @@ $(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $
 	$(Q)mkdir -p $(@D) && rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 # What makes calls fail, one after the other: linked whole, since the coverage build's own library calls it, too.
-$(OUT)/libfault.a: $(patsubst %,$(OUT)/tests/faults/%.o,fault fault_calls fault_named fault_locks fault_ends) $(OUT)/lists
+$(OUT)/libfault.a: $(patsubst %,$(OUT)/tests/faults/%.o,fault fault_calls fault_named fault_locks fault_left) $(OUT)/lists
 $(OUT)/libfault_thread.a: $(OUT)/tests/faults/fault_thread.o $(OUT)/lists
 $(OUT)/libfault.a $(OUT)/libfault_thread.a:
 	$(say) AR $@

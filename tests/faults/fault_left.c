@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault_left: what a program of unit tests leaves behind at its end: memory, descriptors, threads,
+ * mappings of shared memory that were not there at its beginning. The program fails then, whatever
+ * its tests have said. Linked whole with unit tests; nobody calls it.
+ */
+#include <dirent.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+enum { PATIENCE_MS = 2000 };
+
+struct left {
+    int64_t blocks;
+    uint32_t descriptors, threads, mappings;
+};
+
+/* From the constructor to the destructor. */
+static struct {
+    pid_t pid;
+    struct left before;
+} program;
+
+/* The kernel's of an io_uring are on the list, too; they come and go as it likes. */
+static bool is_ours(const char *thread)
+{
+    char path[64], name[8] = "";
+    snprintf(path, sizeof(path), "/proc/self/task/%.20s/comm", thread);
+    FILE *comm = fopen(path, "re");
+    bool known = comm != NULL && fgets(name, sizeof(name), comm) != NULL;
+
+    if (comm != NULL)
+        fclose(comm);
+    return known && strncmp(name, "iou-", 4) != 0;
+}
+
+/* The thread sanitizer has one of its own that begins when it likes. */
+static uint32_t threads_now(void)
+{
+#ifdef __SANITIZE_THREAD__
+    return 1;
+#else
+    DIR *dir = opendir("/proc/self/task");
+    uint32_t count = 0;
+
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+        count += entry->d_name[0] != '.' && is_ours(entry->d_name);
+    if (dir != NULL)
+        closedir(dir);
+    return count;
+#endif
+}
+
+/* Those of private memory merge and split as they like. */
+static uint32_t shared_mappings_now(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512], sharing;
+    uint32_t count = 0;
+
+    while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+        count += sscanf(line, "%*s %*c%*c%*c%c", &sharing) == 1 && sharing == 's';
+    if (maps != NULL)
+        fclose(maps);
+    return count;
+}
+
+static struct left left_now(void)
+{
+    return (struct left){.blocks = fault_live_blocks(),
+                         .descriptors = fault_open_descriptors(),
+                         .threads = threads_now(),
+                         .mappings = shared_mappings_now()};
+}
+
+static bool is_more(const struct left *a, const struct left *b)
+{
+    return a->blocks > b->blocks || a->descriptors > b->descriptors || a->threads > b->threads ||
+           a->mappings > b->mappings;
+}
+
+__attribute__((constructor)) static void look_before(void)
+{
+    program.pid = getpid();
+    program.before = left_now();
+}
+
+/* A thread that was joined may be on the kernel's list for a moment more. */
+__attribute__((destructor)) static void look_after(void)
+{
+    const struct left *before = &program.before;
+    struct left after = left_now();
+
+    if (getpid() != program.pid) /* a child that did not _exit */
+        return;
+    for (int ms = 0; ms < PATIENCE_MS && is_more(&after, before); ms++) {
+        (void)poll(NULL, 0, 1);
+        after = left_now();
+    }
+    if (!is_more(&after, before))
+        return;
+    fprintf(stderr, "left behind: %d blocks, %d descriptors, %d threads, %d shared mappings\n",
+            (int)(after.blocks - before->blocks), (int)(after.descriptors - before->descriptors),
+            (int)(after.threads - before->threads), (int)(after.mappings - before->mappings));
+    _exit(1);
+}
