@@ -33,6 +33,13 @@ for ((i = 0; i < ${TEST_LONG:+1}50; i++)); do
     list+=(-c "6:1000" -c "6:1/2")
 done
 run 1 -a "${list[@]}" "$TEST_BIN/timers_crowd" ${TEST_LONG:+1}50 || die "a timer rang early"
+# A periodic one rings once in each period, whatever the rate does in between.
+list=()
+for ((i = 0; i < 600; i++)); do
+    list+=(-c "$((1 + i % 3)):$((i % 2 ? 1 : 10))")
+done
+run 1 "${list[@]}" "$TEST_BIN/timers_periodic" 400 || die "a periodic timer"
+run 1 -a "${list[@]}" "$TEST_BIN/timers_periodic" 400 || die "a periodic timer, slower rates announced"
 # One that has rung too early, while its process was stopped, is taken back.
 run 1 -c 50:10 "$TEST_BIN/timers_held" || die "a timer of the rate of before"
 

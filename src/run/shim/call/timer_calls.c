@@ -109,7 +109,6 @@ static long settime(const struct trap *trap, struct timers_record *record, struc
         record->deadline_ns = trap->args[1] & TIMER_ABSTIME ? wait_until_abs_ns(ahead_ns, value_ns)
                                                             : wait_until_ns(value_ns);
         record->interval_ns = interval_ns;
-        record->passed = 0;
         rc = timers_arm(record, trap->args[1]);
     }
     if (rc < 0 || trap->args[3] == 0)
@@ -194,6 +193,7 @@ long call_timer_create(struct trap *trap)
         return -EAGAIN;
     }
     record->clock_id = (int)trap->args[0];
+    record->signal = timer_signal_of(trap->args[1]);
     timers_release(record);
     return rc;
 }

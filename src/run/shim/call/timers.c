@@ -2,13 +2,9 @@
 #include "run/shim/call/timers.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/timerfd.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "ring/barrier.h"
 #include "run/shim/call/timers_kernel.h"
@@ -22,10 +18,6 @@ enum {
     GROUPS = 128,
     GROUP_RECORDS = 64,
     GROUPS_TRIED = 4, /* for one key */
-    /* A timer that is not within this of what we armed was armed by somebody else since. */
-    FOREIGN_NS = 2000000,
-    /* linux/timerfd.h: sets the count of expiries that are not read yet. */
-    IOC_SET_TICKS = 0x40085400,
 };
 
 static struct timers_record records[GROUPS][GROUP_RECORDS];
@@ -129,154 +121,35 @@ struct timers_record *timers_take(enum timers_kind kind, int number, bool create
     return record;
 }
 
-static uint64_t at_least_one(uint64_t ns)
-{
-    return ns > 0 ? ns : 1; /* 0 would disarm it */
-}
-
-/* Of a periodic timer whose time is over: the time by the timer's own clock, so that the kernel
- * counts what it has missed, and goes on in step. 0: no such, or the kernel knows no such time. */
-static uint64_t past_ns(const struct timers_record *record, uint64_t tdf)
-{
-    const uint64_t now_ns = vclock_now_ns();
-
-    if (record->interval_ns == 0 || record->deadline_ns >= now_ns || tdf >> 32 == 0 ||
-        record->key >> 32 == TIMERS_ITIMER)
-        return 0;
-    const uint64_t elapsed_ns = scale_to_real_ns(tdf, now_ns - record->deadline_ns);
-    const uint64_t clock_ns = vclock_real_ns(record->clock_id);
-    return clock_ns > elapsed_ns ? clock_ns - elapsed_ns : 0;
-}
-
 long timers_arm(struct timers_record *record, long flags)
 {
-    const uint32_t *generation = &vclock_session()->generation;
     uint64_t *slot;
     bool own;
-    long rc;
 
     filter_install_more(FILTER_ENDLESS); /* a kick goes to any thread of the process */
     wait_register((uint64_t)(uint32_t)record->pid << 32, &slot, &own);
-    do {
-        record->generation = load_full_u32(generation);
-        uint64_t tdf = vclock_tdf_timers();
-        uint64_t left = at_least_one(scale_to_real_ns(tdf, wait_rest_ns(record->deadline_ns)));
-        record->real_interval_ns = scale_to_real_ns(tdf, record->interval_ns);
-        const uint64_t from_ns = vclock_real_ns(CLOCK_MONOTONIC);
-        const uint64_t past = past_ns(record, tdf);
-        struct itimerspec spec = {.it_value = scale_timespec(past != 0 ? past : left),
-                                  .it_interval = scale_timespec(record->real_interval_ns)};
-        rc = timers_set_kernel(record, past != 0 ? flags | TIMER_ABSTIME : flags & ~TIMER_ABSTIME,
-                               &spec);
-        record->real_deadline_ns = from_ns + left;
-        record->real_slack_ns = vclock_real_ns(CLOCK_MONOTONIC) - from_ns;
-        record->armed = rc == 0;
-    } while (rc == 0 && load_full_u32(generation) != record->generation);
+    long rc = timers_kernel_arm(record, flags);
     if (own) /* the first of this process */
         wait_tell_held(record->pid, record->generation);
     return rc;
 }
 
-/* Moves deadline_ns past now. */
-static void advance(struct timers_record *record)
-{
-    uint64_t now_ns = vclock_now_ns();
-
-    if (record->interval_ns == 0 || record->deadline_ns > now_ns)
-        return;
-    uint64_t missed = (now_ns - record->deadline_ns) / record->interval_ns + 1;
-    record->deadline_ns += missed * record->interval_ns;
-    record->passed += missed;
-}
-
-struct itimerspec timers_left(struct timers_record *record)
+struct itimerspec timers_left(const struct timers_record *record)
 {
     struct itimerspec spec = {0};
 
     if (!record->armed)
         return spec;
-    advance(record);
-    uint64_t rest_ns = wait_rest_ns(record->deadline_ns);
-    if (rest_ns == 0 && record->interval_ns == 0 && timers_get_kernel(record, &spec) == 0 &&
-        spec.it_value.tv_sec == 0 && spec.it_value.tv_nsec == 0)
+    const uint64_t now_ns = vclock_now_ns();
+    uint64_t rest_ns = record->deadline_ns > now_ns ? record->deadline_ns - now_ns : 0;
+    if (rest_ns == 0 && record->interval_ns != 0)
+        rest_ns = record->interval_ns - (now_ns - record->deadline_ns) % record->interval_ns;
+    else if (rest_ns == 0 && timers_kernel_get(record, &spec) == 0 && spec.it_value.tv_sec == 0 &&
+             spec.it_value.tv_nsec == 0)
         return spec; /* it is over */
-    spec.it_value = scale_timespec(at_least_one(rest_ns));
+    spec.it_value = scale_timespec(rest_ns > 0 ? rest_ns : 1);
     spec.it_interval = scale_timespec(record->interval_ns);
     return spec;
-}
-
-enum state { ENDED, FOREIGN, OURS };
-
-/* Has it rung for the last time, or was it armed by somebody else? This thread may stand still at
- * any point for long, so that all that is known is when it rings at the earliest and the latest. */
-static enum state state_of(const struct timers_record *record)
-{
-    struct itimerspec spec = {0};
-    uint64_t left;
-
-    const uint64_t from_ns = vclock_real_ns(CLOCK_MONOTONIC);
-    if (timers_get_kernel(record, &spec) != 0)
-        return FOREIGN;
-    const uint64_t to_ns = vclock_real_ns(CLOCK_MONOTONIC);
-    if (!scale_from_timespec(&spec.it_value, &left) || left == 0)
-        return ENDED;
-    int64_t first = (int64_t)(from_ns + left - record->real_deadline_ns - record->real_slack_ns);
-    int64_t last = (int64_t)(to_ns + left - record->real_deadline_ns);
-    if (record->real_interval_ns != 0 && last > 0) {
-        const int64_t interval = (int64_t)record->real_interval_ns;
-        const int64_t past = (last + interval / 2) / interval * interval;
-        first -= past;
-        last -= past;
-    }
-    return first < FOREIGN_NS && last > -FOREIGN_NS ? OURS : FOREIGN;
-}
-
-/* Expiries of a timerfd that nobody has read yet would be lost when it is armed. The program may
- * read them at any time, so that the read must not wait: kernels before 6.10 know no such one. */
-static uint64_t take_ticks(int fd)
-{
-    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-    uint64_t ticks = 0;
-    const struct iovec place = {.iov_base = &ticks, .iov_len = sizeof(ticks)};
-
-    long rc = SYS6(SYS_preadv2, fd, &place, 1, -1, -1, RWF_NOWAIT);
-    if (rc == -EOPNOTSUPP && SYS3(SYS_poll, &pollfd, 1, 0) == 1 && (pollfd.revents & POLLIN))
-        rc = SYS3(SYS_read, fd, &ticks, sizeof(ticks));
-    return rc == sizeof(ticks) ? ticks : 0;
-}
-
-/* How often it was to ring until now. */
-static uint64_t due_count(const struct timers_record *record)
-{
-    const uint64_t now_ns = vclock_now_ns();
-
-    if (record->deadline_ns > now_ns)
-        return 0;
-    return record->interval_ns == 0 ? 1 : (now_ns - record->deadline_ns) / record->interval_ns + 1;
-}
-
-/* An expiry by the rate of before, which is too early by that of now, is taken back where nobody
- * has noticed it yet. */
-static void rearm(struct timers_record *record)
-{
-    const int number = (int)(uint32_t)record->key;
-    const enum state state = state_of(record);
-    const uint64_t due = due_count(record);
-    uint64_t ticks = 0;
-
-    if (record->key >> 32 == TIMERS_FD && (state == OURS || (state == ENDED && due == 0)))
-        ticks = take_ticks(number);
-    if (state == FOREIGN || (state == ENDED && (due > 0 || ticks == 0))) {
-        record->armed = false;
-        return;
-    }
-    if (ticks > record->passed + due)
-        ticks = record->passed + due;
-    advance(record);
-    record->passed = ticks;
-    timers_arm(record, 0);
-    if (ticks != 0)
-        SYS3(SYS_ioctl, number, IOC_SET_TICKS, &ticks);
 }
 
 /* Who has found one busy leaves it to him who has it. True: it had to be armed anew. */
@@ -289,7 +162,7 @@ static bool let_go(struct timers_record *record)
         if (!record->armed || load_full_u32(generation) == record->generation || !try_take(record))
             return late;
         if (record->armed)
-            rearm(record);
+            timers_kernel_rearm(record);
     }
 }
 
@@ -308,7 +181,7 @@ static bool rearm_group(struct timers_record *group, uint32_t generation, int32_
             continue;
         }
         if (record->armed && record->pid == pid && record->generation != generation)
-            rearm(record);
+            timers_kernel_rearm(record);
         (void)let_go(record);
     }
     return all;

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "run/shim/call/timer_signal.h"
+
 enum timers_kind {
     TIMERS_NONE,
     TIMERS_FD,     /* number: the descriptor; survives fork, but a copy must not be armed anew */
@@ -27,11 +29,11 @@ struct timers_record {
     int32_t clock_id;
     uint32_t generation; /* by which it is armed */
     bool armed;
-    uint64_t deadline_ns;      /* CLOCK_MONOTONIC of the domain; the first that has not passed */
-    uint64_t interval_ns;      /* the domain's; 0: once */
-    uint64_t passed;           /* expiries that deadline_ns has gone past, perhaps unread */
-    uint64_t real_deadline_ns; /* the kernel's CLOCK_MONOTONIC, of the first expiry, */
-    uint64_t real_slack_ns;    /* or up to so much later: so long did the arming take */
+    struct timer_signal signal; /* of a POSIX timer */
+    uint64_t deadline_ns;       /* CLOCK_MONOTONIC of the domain, for which it is armed */
+    uint64_t interval_ns;       /* the domain's; 0: once */
+    uint64_t real_deadline_ns;  /* the kernel's CLOCK_MONOTONIC, of the first expiry, */
+    uint64_t real_slack_ns;     /* or up to so much later: so long did the arming take */
     uint64_t real_interval_ns;
 };
 
@@ -41,12 +43,13 @@ struct timers_record *timers_take(enum timers_kind kind, int number, bool create
 void timers_release(struct timers_record *record);
 void timers_forget(struct timers_record *record);
 
-/* Arms it, interval and all, for record->deadline_ns; until the generation is the one armed by.
- * flags: of the kernel's call but for TIMER_ABSTIME, which is dropped. 0 or -errno. */
+/* Arms it, interval and all, for record->deadline_ns. flags: of the kernel's call but for
+ * TIMER_ABSTIME, which is dropped. Where the rate has changed meanwhile timers_release arms it
+ * again. 0 or -errno. */
 long timers_arm(struct timers_record *record, long flags);
 
 /* What is left, in the domain's time; zero if it is not armed. */
-struct itimerspec timers_left(struct timers_record *record);
+struct itimerspec timers_left(const struct timers_record *record);
 
 /* After a kick: each armed timer of this process by the rate of now. */
 void timers_rearm(void);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers_periodic SPAN_MS: three periodic timers of 5 ms, a timerfd, a POSIX timer and ITIMER_REAL,
+ * while somebody else changes the rate. After SPAN_MS of CLOCK_MONOTONIC each is to have rung once
+ * a period: the timerfd to one, the others, of whose signals the kernel makes one where nobody
+ * takes them, no more than that, and four of five at least. Exit 1: one has not.
+ */
+#include <err.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "time_map.h"
+
+enum { PERIOD_NS = 5000000 };
+
+static volatile sig_atomic_t rung, alarms;
+
+static void on_ring(int signo, siginfo_t *info, void *context)
+{
+    (void)signo;
+    (void)context;
+    rung += 1 + info->si_overrun;
+}
+
+static void on_alarm(int signo)
+{
+    (void)signo;
+    alarms += 1;
+}
+
+static bool is_wrong(const char *name, uint64_t count, uint64_t least, uint64_t most)
+{
+    printf("%s: %llu of %llu; ", name, (unsigned long long)count, (unsigned long long)most - 1);
+    return count < least || count > most;
+}
+
+int main(int argc, char **argv)
+{
+    const struct sigaction ring = {.sa_sigaction = on_ring, .sa_flags = SA_SIGINFO | SA_RESTART};
+    const struct sigaction alarm = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+    const struct itimerspec spec = {.it_value.tv_nsec = PERIOD_NS,
+                                    .it_interval.tv_nsec = PERIOD_NS};
+    const struct itimerval val = {.it_value.tv_usec = PERIOD_NS / 1000,
+                                  .it_interval.tv_usec = PERIOD_NS / 1000};
+    uint64_t count, read_ns = 0, ticks = 0;
+    timer_t timer;
+
+    if (argc != 2)
+        errx(2, "usage: timers_periodic SPAN_MS");
+    const int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    if (sigaction(SIGRTMIN, &ring, NULL) < 0 || sigaction(SIGALRM, &alarm, NULL) < 0 || fd < 0 ||
+        timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
+        err(1, "a timer");
+    const uint64_t from_ns = (uint64_t)time_map_now_ns();
+    if (timerfd_settime(fd, 0, &spec, NULL) < 0 || timer_settime(timer, 0, &spec, NULL) < 0 ||
+        setitimer(ITIMER_REAL, &val, NULL) < 0)
+        err(1, "a timer");
+    while (read_ns < from_ns + strtoull(argv[1], NULL, 10) * 1000000) {
+        if (read(fd, &count, sizeof(count)) != sizeof(count))
+            err(1, "timerfd");
+        ticks += count;
+        read_ns = (uint64_t)time_map_now_ns();
+    }
+    const uint64_t due = (read_ns - from_ns) / PERIOD_NS;
+    bool wrong = is_wrong("timerfd", ticks, due - 1, due + 1);
+    wrong = is_wrong("POSIX", (uint64_t)rung, due * 4 / 5, due + 1) || wrong;
+    return is_wrong("interval", (uint64_t)alarms, due * 4 / 5, due + 1) || wrong;
+}
