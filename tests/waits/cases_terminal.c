@@ -188,7 +188,7 @@ const struct wait_case cases_terminal[] = {
     {"VTIME set by stty", KIND_WAIT, in_a_shell, 0, 20000000, 0, 1, 0},
     {"VTIME and the other end", KIND_WAIT, other_end, 0, 0, 0, 1, 0},
     {"VTIME in the background", KIND_EQUAL, in_the_background, 0, 0, 0, 0, 0},
-    {"VTIME between bytes and a handler", KIND_EQUAL, past_a_handler, 0, 0, 0, 0, 0},
+    {"VTIME between bytes and a handler", KIND_EQUAL, past_a_handler, 0, 0, 0, 1, 0},
     {"VTIME and a cancelled read", KIND_EQUAL, cancelled, 0, 0, 0, 0, 0},
     {.name = NULL},
 };
