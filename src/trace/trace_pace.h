@@ -46,13 +46,25 @@ static inline bool trace_pace_is_due(const struct trace_pace *pace)
     return pace->left == 0;
 }
 
-/* A request comes by and is not chosen. One that was due is due still. Returns whether
- * trace_pace_look is to be called before the next one: never if two or more were left. */
-static inline bool trace_pace_pass(struct trace_pace *pace)
+/* So many requests pass by before the next one that is chosen. */
+static inline uint32_t trace_pace_distance(const struct trace_pace *pace)
 {
-    pace->left -= pace->left > 0;
-    pace->passed++;
-    return pace->left == 0 && pace->later > 0;
+    return pace->left + pace->later;
+}
+
+/* So many requests come by and are not chosen. One that was due is due still. Returns whether
+ * trace_pace_look is to be called before the next one: never if more were left. */
+static inline bool trace_pace_pass(struct trace_pace *pace, uint32_t count)
+{
+    pace->passed += count;
+    if (count < pace->left) {
+        pace->left -= count;
+        return false;
+    }
+    count -= pace->left;
+    pace->left = 0;
+    pace->later -= count < pace->later ? count : pace->later;
+    return pace->later > 0;
 }
 
 /* now_ns: CLOCK_MONOTONIC, or its coarse sister. The next one may be due then. */

@@ -182,6 +182,7 @@ struct blkfront {
     uint32_t queues_in_use; /* the first so many have rings to the present Dom0 */
     uint32_t threads;       /* that have come by, for turn_key */
     void *view;             /* struct cache_view: where hits come from; NULL: from Dom0 only */
+    struct cache_notes_watch watch; /* of the hits there */
 
     /* Of the thread that submits, cancels and reaps, without a lock: */
     struct hit_queue hits;

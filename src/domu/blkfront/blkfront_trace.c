@@ -30,9 +30,24 @@ static void free_one(struct blkfront_trace *trace)
     free(trace);
 }
 
+/* Of the view, of which the first queue's trace tells. */
+static void set_watch(struct blkfront *bf, uint32_t threshold)
+{
+    struct cache_notes_watch *watch = &bf->watch;
+    uint32_t next = watch->serial + 1 == 0 ? 1 : watch->serial + 1;
+    if (watch->threshold == threshold)
+        return;
+    store_relaxed_u32(&watch->threshold, threshold);
+    if (threshold != 0)
+        store_release_u32(&watch->serial, next); /* pairs with pass_by in cache_notes.c */
+    store_relaxed_u32(&watch->near, threshold != 0);
+}
+
 /* Those under way keep their mark: they are written down, if somebody traces when they end. */
 void blkfront_trace_set(struct blkfront_queue *queue, const struct domu_trace *wanted)
 {
+    if (queue == &queue->bf->queue[0])
+        set_watch(queue->bf, wanted->threshold);
     if (wanted->threshold == 0) {
         (void)exchange_full_ptr(&queue->trace, NULL);
         return;
@@ -42,11 +57,8 @@ void blkfront_trace_set(struct blkfront_queue *queue, const struct domu_trace *w
     struct blkfront_trace *trace = queue->trace_memory;
     if (trace == NULL)
         return;
-    if (queue->trace == NULL || trace->pace.threshold != wanted->threshold) {
+    if (queue->trace == NULL || trace->pace.threshold != wanted->threshold)
         trace_pace_init(&trace->pace, wanted->threshold);
-        store_relaxed_u32(&trace->threshold, wanted->threshold);
-        store_release_u32(&trace->serial, trace->serial + 1 == 0 ? 1 : trace->serial + 1);
-    }
     store_relaxed_u32(&trace->due, trace_pace_is_due(&trace->pace));
     store_relaxed_u32(&trace->domid, queue->bf->domu->life.segment.domid);
     (void)exchange_full_ptr(&queue->trace, trace);
@@ -82,46 +94,22 @@ static void put_found(const struct blkfront_trace *trace, const struct blkfront_
     trace_writer_put(trace->writer, &record);
 }
 
-/* The pace is the thread's own; what it is to be is the trace's. Any hit. */
-__attribute__((noinline)) static bool look(struct blkfront *bf, const struct blkfront_io *io,
-                                           uint32_t at, uint64_t *looked_ns)
-{
-    const struct blkfront_trace *trace = load_acquire_ptr(&bf->queue[0].trace);
-    struct cache_view *view = load_acquire_ptr(&bf->view);
-    bool may_hit = trace != NULL && view != NULL && io->operation == BLKFRONT_READ;
-    struct trace_pace *pace = may_hit ? cache_notes_pace(cache_view_notes(view)) : NULL;
-    if (pace == NULL)
-        return blkfront_hits_view(bf, io, at);
-    uint32_t serial = load_acquire_u32(&trace->serial);
-    if (pace->serial != serial) {
-        trace_pace_init(pace, load_relaxed_u32(&trace->threshold));
-        pace->serial = serial;
-    }
-    if (trace_pace_is_due(pace))
-        *looked_ns = clock_monotonic_ns();
-    if (!blkfront_hits_view(bf, io, at))
-        return false;
-    if (*looked_ns != 0)
-        put_found(trace, io, pace, cache_notes_threads(cache_view_notes(view)), *looked_ns);
-    else if (trace_pace_pass(pace))
-        trace_pace_look(pace, clock_coarse_ns());
-    return true;
-}
-
-/* Nearly all pass by: those cost a look at the thread's own pace. */
 bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io, uint32_t at,
                               uint64_t *looked_ns)
 {
     const struct blkfront_trace *trace = load_acquire_ptr(&bf->queue[0].trace);
     struct cache_view *view = load_acquire_ptr(&bf->view);
-    struct trace_pace *pace =
-        trace != NULL && view != NULL ? cache_notes_pace_here(cache_view_notes(view)) : NULL;
-    if (pace == NULL || pace->left < 2 || pace->serial != load_acquire_u32(&trace->serial) ||
-        io->operation != BLKFRONT_READ)
-        return look(bf, io, at, looked_ns);
+    bool may_hit = trace != NULL && view != NULL && io->operation == BLKFRONT_READ;
+    struct trace_pace *pace = may_hit ? cache_notes_pace(cache_view_notes(view)) : NULL;
+    if (trace == NULL || (pace != NULL && trace_pace_distance(pace) > CACHE_NOTES_LANE_SLOTS))
+        store_relaxed_u32(&bf->watch.near, 0);
+    if (pace == NULL || !trace_pace_is_due(pace))
+        return blkfront_hits_view(bf, io, at);
+    *looked_ns = clock_monotonic_ns();
     if (!blkfront_hits_view(bf, io, at))
         return false;
-    (void)trace_pace_pass(pace);
+    put_found(trace, io, pace, cache_notes_threads(cache_view_notes(view)), *looked_ns);
+    cache_notes_pace_knows(cache_view_notes(view));
     return true;
 }
 
@@ -147,7 +135,7 @@ void blkfront_trace_submitted(struct blkfront_queue *queue, struct shadow_entry 
     struct blkfront_trace *trace = queue->trace;
     uint32_t weight;
     if (submitted_ns == 0 || !trace_pace_is_due(&trace->pace)) {
-        if (trace_pace_pass(&trace->pace))
+        if (trace_pace_pass(&trace->pace, 1))
             trace_pace_look(&trace->pace, clock_coarse_ns());
         shadow_set_rank(entry, TRACE_RANK_NEVER);
     } else {

@@ -27,8 +27,8 @@ struct shadow_entry;
 struct blkfront_trace {
     const struct trace_writer *writer; /* constant, as is devid */
     uint32_t devid;
-    /* Atomic: written with the lock, read without. serial: of the trace, never 0 */
-    uint32_t due, threshold, domid, serial;
+    /* Atomic: written with the lock, read without. */
+    uint32_t due, domid;
     struct trace_pace pace;
     uint32_t *shown;              /* entries: first unrung, then fresh ones; see blkfront_queue */
     struct trace_record record[]; /* by entry, while that is traced */

@@ -13,7 +13,7 @@
 static inline bool blkfront_look(struct blkfront *bf, const struct blkfront_io *io, uint32_t at,
                                  uint64_t *looked_ns)
 {
-    if (__builtin_expect(load_acquire_ptr(&bf->queue[0].trace) == NULL, true) ||
+    if (__builtin_expect(load_relaxed_u32(&bf->watch.near) == 0, true) ||
         load_acquire_ptr(&bf->view) == NULL)
         return blkfront_hits_view(bf, io, at);
     return blkfront_trace_hits_view(bf, io, at, looked_ns);
@@ -39,7 +39,7 @@ static inline void blkfront_trace_submit(struct blkfront_queue *queue, struct sh
         blkfront_trace_submitted(queue, entry, submitted_ns);
         return;
     }
-    (void)trace_pace_pass(&trace->pace);
+    (void)trace_pace_pass(&trace->pace, 1);
     shadow_set_rank(entry, TRACE_RANK_NEVER);
 }
 

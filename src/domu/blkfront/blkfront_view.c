@@ -27,11 +27,13 @@ void blkfront_view_start(struct blkfront *bf)
     if (fd < 0)
         return;
     if (cache_view_open(fd, bf->claims, &view) == 0) {
+        cache_view_notes(view)->watch = &bf->watch;
         pthread_mutex_lock(&bf->lock);
         if (bf->failed == 0)
             (void)exchange_full_ptr(&bf->view, view);
         else
             cache_view_retire(view, &bf->old_views);
+        store_relaxed_u32(&bf->watch.near, 1); /* its threads have not looked yet; see its use */
         pthread_mutex_unlock(&bf->lock);
     }
     close(fd);

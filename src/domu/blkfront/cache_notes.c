@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "domu/blkfront/cache_notes.h"
 
+#include "base/clock.h"
+
 enum { LANE_LOOKS = 8 }; /* at so many lanes a thread looks for its own */
 
 /* Dom0 has not heard of this note, and will not: a mark tells at least that the slot was used. */
@@ -33,11 +35,44 @@ static void tell(struct cache_notes *notes, uint64_t shard_index, uint64_t reads
     }
 }
 
+/* What the lane has had since the last look at its pace passes by there. What was hit before the
+ * trace is no part of it. NULL: nobody traces. */
+static struct trace_pace *pass_by(struct cache_notes *notes, uint32_t index)
+{
+    struct cache_notes_pace *pace = &notes->pace[index];
+    const struct cache_notes_watch *watch = notes->watch;
+    uint32_t serial = watch != NULL ? load_acquire_u32(&watch->serial) : 0;
+    uint32_t threshold = watch != NULL ? load_relaxed_u32(&watch->threshold) : 0;
+    uint32_t reads = load_relaxed_u32(&notes->lane[index].reads);
+    if (threshold == 0)
+        return NULL;
+    if (pace->hits.serial != serial) {
+        trace_pace_init(&pace->hits, threshold);
+        pace->hits.serial = serial;
+    } else if (trace_pace_pass(&pace->hits, reads - pace->seen)) {
+        trace_pace_look(&pace->hits, clock_coarse_ns());
+    }
+    pace->seen = reads;
+    return &pace->hits;
+}
+
+/* The lane's reads begin at 0 again. */
+static void pass_all_by(struct cache_notes *notes, uint32_t index)
+{
+    const struct trace_pace *pace = pass_by(notes, index);
+    if (pace == NULL)
+        return;
+    notes->pace[index].seen = 0;
+    if (trace_pace_distance(pace) <= CACHE_NOTES_LANE_SLOTS)
+        store_relaxed_u32(&notes->watch->near, 1);
+}
+
 /* A thread takes the shards in turn: together they hold more than one of them. */
 static void tell_lane(struct cache_notes *notes, uint32_t index)
 {
     struct cache_notes_lane *lane = &notes->lane[index];
     uint64_t turn = load_relaxed_u64(&lane->turn);
+    pass_all_by(notes, index);
     tell(notes, turn, load_relaxed_u32(&lane->reads), lane->slot, load_relaxed_u32(&lane->count));
     store_relaxed_u64(&lane->turn, turn + 1);
     store_relaxed_u32(&lane->reads, 0);
@@ -95,7 +130,13 @@ void cache_notes_make_room(struct cache_notes *notes, const uint32_t *slot, uint
 struct trace_pace *cache_notes_pace(struct cache_notes *notes)
 {
     uint32_t index = my_lane(notes, true);
-    return index < CACHE_NOTES_LANES ? &notes->pace[index].hits : NULL;
+    return index < CACHE_NOTES_LANES ? pass_by(notes, index) : NULL;
+}
+
+void cache_notes_pace_knows(struct cache_notes *notes)
+{
+    uint32_t index = my_lane(notes, false);
+    notes->pace[index].seen = load_relaxed_u32(&notes->lane[index].reads);
 }
 
 uint32_t cache_notes_threads(const struct cache_notes *notes)

@@ -34,11 +34,23 @@ struct cache_notes_lane {
 /* The thread's alone, too. */
 struct cache_notes_pace {
     struct trace_pace hits;
+    uint32_t seen; /* so many of the lane's reads have come by there */
 } __attribute__((aligned(SHARED_CACHE_LINE_BYTES)));
 
-/* All zeros but for claims, which is constant: no thread has hit anything yet. */
+/* Which hits are traced, of all threads. Nobody counts a hit: how many have passed by is known when
+ * a lane is told to Dom0, and a thread that has only a lane's length to go raises `near`. As long
+ * as that is up each hit looks at its thread's pace. Atomic; what threads write here over each
+ * other comes right with the next lane that is told. */
+struct cache_notes_watch {
+    uint32_t threshold; /* of trace_wants; 0: none */
+    uint32_t serial;    /* of the trace, never 0 */
+    uint32_t near;
+};
+
+/* All zeros but for the first two, which are constant: no thread has hit anything yet. */
 struct cache_notes {
     struct shared_cache_claims *claims;
+    struct cache_notes_watch *watch;   /* NULL: none is traced */
     uint64_t owner[CACHE_NOTES_LANES]; /* atomic: the thread's pthread_self; 0: none. Set once */
     uint64_t owner_count;              /* atomic: lanes that have one */
     struct cache_notes_lane lane[CACHE_NOTES_LANES];
@@ -50,9 +62,12 @@ void cache_notes_tell_mine(struct cache_notes *notes);
 /* The same of all threads. None of them hits now. */
 void cache_notes_tell_all(struct cache_notes *notes);
 
-/* By which hits of the calling thread are traced: its own, as long as the notes are. NULL: so many
- * threads have a lane already that there is none for it. */
+/* By which hits of the calling thread are traced: its own, as long as the notes are; all hits so
+ * far have come by. NULL: none are, or so many threads have a lane already that there is none for
+ * it. */
 struct trace_pace *cache_notes_pace(struct cache_notes *notes);
+/* Of a thread with a pace: that has heard of the last hit. */
+void cache_notes_pace_knows(struct cache_notes *notes);
 /* How many threads have a lane. */
 uint32_t cache_notes_threads(const struct cache_notes *notes);
 
@@ -62,15 +77,6 @@ static inline uint32_t cache_notes_first_lane(uint64_t self)
     return (uint32_t)((self * UINT64_C(0x9e3779b97f4a7c15)) >> 57);
 }
 _Static_assert(CACHE_NOTES_LANES == 1 << (64 - 57), "the product's upper bits number the lanes");
-
-/* As cache_notes_pace, if the thread's lane is the first that it looks at, as nearly always; else
- * NULL. */
-static inline struct trace_pace *cache_notes_pace_here(struct cache_notes *notes)
-{
-    uint64_t self = (uint64_t)pthread_self();
-    uint32_t index = cache_notes_first_lane(self);
-    return load_relaxed_u64(&notes->owner[index]) == self ? &notes->pace[index].hits : NULL;
-}
 
 /* The lane has at notes, and room for these. */
 static inline void cache_notes_put(struct cache_notes_lane *lane, uint32_t at, const uint32_t *slot,

@@ -23,7 +23,7 @@ static void come(struct run *run, uint64_t count, uint64_t gap_ns)
         run->now_ns += gap_ns;
         run->requests++;
         if (!trace_pace_is_due(&run->pace)) {
-            if (trace_pace_pass(&run->pace))
+            if (trace_pace_pass(&run->pace, 1))
                 trace_pace_look(&run->pace, run->now_ns - run->now_ns % COARSE_NS);
             continue;
         }
@@ -154,7 +154,7 @@ static void test_one_that_is_due_stays_due(void **state)
     struct run run = start(4);
     come(&run, 4, 10);
     assert_true(trace_pace_is_due(&run.pace));
-    assert_false(trace_pace_pass(&run.pace));
+    assert_false(trace_pace_pass(&run.pace, 1));
     assert_true(trace_pace_is_due(&run.pace));
     (void)trace_pace_choose(&run.pace, run.now_ns, &weight);
     assert_int_equal(weight, 5);

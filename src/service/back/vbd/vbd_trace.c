@@ -74,7 +74,7 @@ static bool choose(struct vbd_ring *vr, uint64_t id, struct trace_record *record
         return true;
     }
     if (!trace_pace_is_due(&trace->pace)) {
-        if (trace_pace_pass(&trace->pace))
+        if (trace_pace_pass(&trace->pace, 1))
             trace_pace_look(&trace->pace, trace->taken_ns);
         return false;
     }

@@ -121,7 +121,8 @@ static void *pace_of_thread(void *arg)
 
 static void each_thread_has_a_pace_of_its_own(void **state)
 {
-    static struct cache_notes notes; /* too large for a small stack */
+    static struct cache_notes_watch watch = {.threshold = UINT32_MAX, .serial = 1};
+    static struct cache_notes notes = {.watch = &watch}; /* too large for a small stack */
     pthread_t thread;
     void *other, *mine = pace_of_thread(&notes);
     (void)state;
