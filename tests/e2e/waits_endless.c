@@ -2,19 +2,34 @@
 /*
  * waits_endless: waits without a time-out in a process that has a timer, while somebody else
  * changes the rate, of which such a wait must not notice anything: it ends by a byte that a child
- * writes half a second later. Exit 1: one ended otherwise.
+ * writes a tenth of a second later, or by a signal that it sends. Exit 1: one ended otherwise.
  */
 #include <err.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { KINDS = 5 };
+enum { KINDS = 6 };
+
+/* Of all signals: that of a change of rate is none of the program's. */
+static int wait_for_signal(void)
+{
+    struct signalfd_siginfo info = {0};
+    sigset_t all;
+
+    sigfillset(&all);
+    int fd = signalfd(-1, &all, SFD_CLOEXEC);
+    if (fd < 0 || read(fd, &info, sizeof(info)) != sizeof(info))
+        err(1, "signalfd");
+    close(fd);
+    return info.ssi_signo == SIGUSR1;
+}
 
 static int wait_for(int kind, int fd)
 {
@@ -36,23 +51,31 @@ static int wait_for(int kind, int fd)
         return select(fd + 1, &set, NULL, NULL, NULL);
     case 3:
         return pselect(fd + 1, &set, NULL, NULL, NULL, NULL);
-    default:
+    case 4:
         return epoll_wait(epoll, &event, 1, -1);
+    default:
+        return wait_for_signal();
     }
 }
 
 int main(void)
 {
-    const struct timespec half = {.tv_nsec = 500000000};
+    const struct timespec tenth = {.tv_nsec = 100000000};
     const struct itimerval far = {.it_value = {.tv_sec = 10000000}};
 
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
     for (int kind = 0; kind < KINDS; kind++) {
         int ends[2];
         pid_t child = pipe(ends) < 0 ? -1 : fork();
         if (child < 0)
             err(1, "a child");
         if (child == 0) {
-            nanosleep(&half, NULL);
+            nanosleep(&tenth, NULL);
+            if (kind == KINDS - 1)
+                kill(getppid(), SIGUSR1);
             _exit(write(ends[1], "x", 1) != 1);
         }
         if (setitimer(ITIMER_REAL, &far, NULL) < 0)

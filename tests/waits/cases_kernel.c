@@ -143,6 +143,43 @@ static void by_pgetevents(void)
     end(0);
 }
 
+static void note_by_call(int number)
+{
+    struct timespec now;
+    must(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now), "clock_gettime");
+    note(number);
+}
+
+/* All but one are blocked meanwhile, and so they are in its handler. */
+static void by_pgetevents_mask(struct timespec *span)
+{
+    sigset_t mask;
+    aio_context_t context = 0;
+    struct io_event event;
+    const struct {
+        const sigset_t *mask;
+        size_t bytes;
+    } sixth = {&mask, 8};
+    if (syscall(SYS_io_setup, 1, &context) < 0)
+        absent("no kernel AIO");
+    begin();
+    (void)arm();
+    must(signal(SIGALRM, note_by_call) == SIG_ERR ? -1 : 0, "signal");
+    sigfillset(&mask);
+    sigdelset(&mask, SIGALRM);
+    until_signal(syscall(SYS_io_pgetevents, context, 1, 1, &event, span, &sixth));
+}
+
+static void by_pgetevents_masked(void)
+{
+    by_pgetevents_mask(&(struct timespec){.tv_sec = 1000});
+}
+
+static void by_pgetevents_endless(void)
+{
+    by_pgetevents_mask(NULL);
+}
+
 static int with_time_out(int type)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -293,6 +330,8 @@ const struct wait_case cases_kernel[] = {
     {"futex_wait until REALTIME", KIND_WAIT, by_futex_wait_realtime, 0, 0, 0, 0, 0},
     {"FUTEX_WAIT_REQUEUE_PI", KIND_WAIT, by_requeue, 0, 0, 0, 0, 0},
     {"io_pgetevents", KIND_WAIT, by_pgetevents, 0, 0, 0, 0, 0},
+    {"io_pgetevents, a mask", KIND_WAIT, by_pgetevents_masked, 0, 0, 0, 0, 0},
+    {"io_pgetevents, no time-out", KIND_WAIT, by_pgetevents_endless, 0, 0, 0, 0, 0},
     {"SO_RCVTIMEO accept", KIND_WAIT, by_accept, 0, 0, 0, 0, 0},
     {"SO_RCVTIMEO recvmsg", KIND_WAIT, by_recvmsg, 0, 0, 0, 0, 0},
     {"SO_RCVTIMEO MSG_ERRQUEUE", KIND_WAIT, after_error_queue, 0, 0, 0, 0, 0},

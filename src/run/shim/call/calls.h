@@ -28,6 +28,7 @@ long call_mq_timed(struct trap *trap);
 long call_rt_sigtimedwait(struct trap *trap);
 long call_semtimedop(struct trap *trap);
 long call_io_getevents(struct trap *trap);
+long call_io_pgetevents(struct trap *trap);
 long call_recvmmsg(struct trap *trap);
 
 long call_clock_gettime(struct trap *trap);
@@ -54,6 +55,7 @@ long call_alarm(struct trap *trap);
 long call_rt_sigaction(struct trap *trap);
 long call_rt_sigprocmask(struct trap *trap);
 long call_rt_sigsuspend(struct trap *trap);
+long call_signalfd(struct trap *trap);
 
 long call_stat(struct trap *trap);
 long call_statx(struct trap *trap);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * poll: poll, select, epoll_wait and their relatives.
- *
- * A mask that the program passes never blocks SIGSYS: a trapped call in one of its handlers would
- * end the program.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -29,18 +26,6 @@ static long bounded(long nr, unsigned time_index, bool timed, uint64_t deadline_
         return wait_for(&wait, call);
     call->args[time_index] = 0;
     return wait_unbounded(nr, call);
-}
-
-/* The mask at *address becomes a private copy without SIGSYS. */
-static int take_mask(long *address, uint64_t *copy)
-{
-    if (*address == 0)
-        return 0;
-    if (user_read(copy, *address, sizeof(*copy)) < 0)
-        return -EFAULT;
-    *copy &= ~signals_never_blocked();
-    *address = (long)copy;
-    return 0;
 }
 
 static int take_timespec(long address, bool *timed, uint64_t *deadline_ns)
@@ -88,7 +73,7 @@ long call_ppoll(struct trap *trap)
         return -EINVAL;
     int rc = take_timespec(trap->args[2], &timed, &deadline_ns);
     if (rc == 0)
-        rc = take_mask(&call.args[3], &mask);
+        rc = signals_take_mask(&call.args[3], &mask);
     if (rc < 0)
         return rc;
     long result = bounded(SYS_ppoll, 2, timed, deadline_ns, &call);
@@ -135,7 +120,7 @@ long call_pselect6(struct trap *trap)
         if (rc == 0 && sixth.mask != 0 && sixth.size != 8)
             rc = -EINVAL;
         if (rc == 0)
-            rc = take_mask(&sixth.mask, &mask);
+            rc = signals_take_mask(&sixth.mask, &mask);
         call.args[5] = (long)&sixth;
     }
     if (rc < 0)
@@ -154,7 +139,7 @@ static long epoll(const struct trap *trap, bool timed, uint64_t deadline_ns, lon
 
     if (mask_address != 0 && mask_size != 8)
         return -EINVAL;
-    int rc = take_mask(&call.args[4], &mask);
+    int rc = signals_take_mask(&call.args[4], &mask);
     if (rc < 0)
         return rc;
     return bounded(SYS_epoll_pwait2, 3, timed, deadline_ns, &call);

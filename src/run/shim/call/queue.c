@@ -93,19 +93,47 @@ long call_semtimedop(struct trap *trap)
     return wait_for(&wait, &call);
 }
 
-/* io_getevents, io_pgetevents. */
-long call_io_getevents(struct trap *trap)
+static long get_events(const struct trap *trap, struct stub_call *call)
 {
     struct wait wait = {.nr = trap->nr, .time_index = 4, .timed_out = 0};
-    struct stub_call call;
 
+    if (trap->args[4] == 0)
+        return wait_unbounded(trap->nr, call);
     int rc = read_span(trap->args[4], &wait.deadline_ns);
     if (rc < 0)
         return rc;
-    copy_args(trap, &call);
     if (trap->args[1] <= 0)
         wait.timed_out = 1; /* waits for nothing */
-    return wait_for(&wait, &call);
+    return wait_for(&wait, call);
+}
+
+long call_io_getevents(struct trap *trap)
+{
+    struct stub_call call;
+
+    copy_args(trap, &call);
+    return get_events(trap, &call);
+}
+
+long call_io_pgetevents(struct trap *trap)
+{
+    struct {
+        long mask;
+        size_t size;
+    } sixth;
+    struct stub_call call;
+    uint64_t mask;
+
+    copy_args(trap, &call);
+    if (trap->args[5] != 0) {
+        int rc = user_read(&sixth, trap->args[5], sizeof(sixth));
+        if (rc == 0 && sixth.size == SIGNALS_MASK_BYTES)
+            rc = signals_take_mask(&sixth.mask, &mask);
+        if (rc < 0)
+            return rc;
+        call.args[5] = (long)&sixth;
+    }
+    return get_events(trap, &call);
 }
 
 /* The kernel looks at this time-out between datagrams only. */

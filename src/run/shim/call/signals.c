@@ -89,6 +89,17 @@ static long segv_action(long act, long old)
     return SYS4(SYS_rt_sigaction, SIGSEGV, &ours, 0, SIGNALS_MASK_BYTES);
 }
 
+int signals_take_mask(long *address, uint64_t *copy)
+{
+    if (*address == 0)
+        return 0;
+    if (user_read(copy, *address, sizeof(*copy)) < 0)
+        return -EFAULT;
+    *copy &= ~signals_never_blocked();
+    *address = (long)copy;
+    return 0;
+}
+
 /* Returns what it was before. */
 static bool set_masked(int number, bool masked)
 {
@@ -213,4 +224,16 @@ long call_rt_sigsuspend(struct trap *trap)
     mask &= ~signals_never_blocked();
     call.args[0] = (long)&mask;
     return wait_unbounded(SYS_rt_sigsuspend, &call);
+}
+
+/* signalfd, signalfd4. Who reads from it would take a kick for a signal of the program's. */
+long call_signalfd(struct trap *trap)
+{
+    struct trap own = *trap;
+    uint64_t mask;
+
+    if (trap->args[2] != SIGNALS_MASK_BYTES)
+        return -EINVAL;
+    int rc = signals_take_mask(&own.args[1], &mask);
+    return rc < 0 ? rc : trap_pass(&own);
 }

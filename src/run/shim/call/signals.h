@@ -21,6 +21,9 @@ enum {
 /* What no mask of the program's may block. */
 uint64_t signals_never_blocked(void);
 
+/* The mask at *address becomes a private copy without these. 0: no mask. -EFAULT. */
+int signals_take_mask(long *address, uint64_t *copy);
+
 /* The program's action for a signal whose action is the shim's; kept: its last handler. */
 void signals_own_action(int number, const struct trap_action *kept, struct trap_action *out);
 
