@@ -40,9 +40,8 @@ static int number_behind(const char *text, size_t size, const char *word)
     return -1;
 }
 
-/* The clock of a timerfd that was inherited or duplicated, as the kernel tells it; -1: no timerfd.
- */
-static int clock_of_fd(int fd)
+/* The clock of a descriptor, as /proc tells it; -1: no timerfd, or no such file, which can be. */
+static int told_clock(int fd)
 {
     char path[] = "/proc/self/fdinfo/0000000000", text[FDINFO_BYTES];
     size_t end = sizeof("/proc/self/fdinfo/") - 1, digits = 1;
@@ -60,6 +59,21 @@ static int clock_of_fd(int fd)
     long size = SYS3(SYS_read, file, text, sizeof(text));
     SYS1(SYS_close, file);
     return size <= 0 ? -1 : number_behind(text, (size_t)size, "clockid:");
+}
+
+/* The clock of a timerfd; -1: it is none. Where /proc is of no use, as in a root of the program's
+ * own, or with no descriptor left for it, that is what it was made with. Of one that came from
+ * elsewhere nothing is known then, which matters only if it is armed for a time. */
+static int clock_of_fd(int fd, int made_with)
+{
+    struct itimerspec spec;
+    const int told = told_clock(fd);
+
+    if (told >= 0)
+        return told;
+    if (SYS2(SYS_timerfd_gettime, fd, &spec) < 0)
+        return -1;
+    return made_with >= 0 ? made_with : CLOCK_MONOTONIC;
 }
 
 static bool is_zero(const struct timespec *ts)
@@ -124,7 +138,7 @@ static struct timers_record *record_of(const struct trap *trap)
 
     /* Cheap and always right: a number that was closed can be another timer's now. */
     if (record != NULL && fd)
-        record->clock_id = clock_of_fd(number);
+        record->clock_id = clock_of_fd(number, record->clock_id);
     return record;
 }
 
@@ -223,9 +237,12 @@ long call_timerfd_create(struct trap *trap)
     long fd = trap_pass(trap);
 
     if (fd >= 0) {
-        struct timers_record *record = timers_take(TIMERS_FD, (int)fd, false);
-        if (record != NULL)
-            timers_forget(record);
+        struct timers_record *record = timers_take(TIMERS_FD, (int)fd, true);
+        if (record != NULL) {
+            record->clock_id = (int)trap->args[0];
+            record->armed = false;
+            timers_release(record);
+        }
     }
     return fd;
 }
