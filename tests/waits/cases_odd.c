@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers where something is missing or too much: /proc, descriptors. */
+/* Timers where something is missing or too much: /proc, descriptors, a thread that a fork has left
+ * behind. */
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/waits/sleep.h"
 #include "tests/waits/waits.h"
+
+enum { FORKS = 20 };
 
 static void until(int fd, int flags, struct timespec when)
 {
@@ -49,9 +55,40 @@ static void no_descriptor_left(void)
     until(fd, TFD_TIMER_ABSTIME, when);
 }
 
+static int shared_fd;
+
+static void *arm_always(void *unused)
+{
+    (void)unused;
+    const struct itimerspec far = {.it_value = {.tv_sec = 1000}};
+    for (;;)
+        (void)timerfd_settime(shared_fd, 0, &far, NULL);
+    return NULL;
+}
+
+/* A child finds no timer that a thread of its parent's was about to arm, and waits for none. */
+static void fork_beside_timers(void)
+{
+    const struct itimerspec far = {.it_value = {.tv_sec = 1000}};
+    pthread_t thread;
+    shared_fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    must(shared_fd, "timerfd_create");
+    must(-pthread_create(&thread, NULL, arm_always, NULL), "thread");
+    for (int i = 0; i < FORKS; i++) {
+        int status;
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(timerfd_settime(shared_fd, 0, &far, NULL) != 0);
+        if (waitpid(pid, &status, 0) != pid || status != 0)
+            broken("a child waits for a thread that it does not have");
+    }
+    sleep_and_end();
+}
+
 const struct wait_case cases_odd[] = {
     {"timerfd in another root", KIND_WAIT, fd_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd until, in another root", KIND_WAIT, fd_until_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd, no descriptor left", KIND_WAIT, no_descriptor_left, 0, 0, 0, 0, 0},
+    {"fork beside a thread with timers", KIND_WAIT, fork_beside_timers, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

@@ -29,11 +29,20 @@ static uint64_t key_of(enum timers_kind kind, int number)
     return (uint64_t)kind << 32 | (uint32_t)number;
 }
 
-static bool try_take(struct timers_record *record)
+static bool try_take(struct timers_record *record, int32_t pid)
 {
     uint32_t idle = 0;
 
-    return compare_exchange_full_u32(&record->busy, &idle, 1);
+    return compare_exchange_full_u32(&record->busy, &idle, (uint32_t)pid);
+}
+
+/* From a thread that had it when this process was forked, and is not here. */
+static bool try_take_over(struct timers_record *record, int32_t pid)
+{
+    uint32_t found = load_full_u32(&record->busy);
+
+    return found != (uint32_t)pid &&
+           compare_exchange_full_u32(&record->busy, &found, (uint32_t)pid);
 }
 
 /* A record that another process had before a fork is none of ours; but a timerfd's clock is. */
@@ -89,14 +98,17 @@ static struct timers_record *make(uint64_t key)
 }
 
 /* Another thread has it for some microseconds, or for as long as it waits for a CPU meanwhile. That
- * ends in any case: who has a record takes no signals. */
-static bool take_soon(struct timers_record *record)
+ * ends in any case: who has a record takes no signals. One of another process is seldom there: it
+ * is our parent, whose memory we have, after vfork. */
+static bool take_soon(struct timers_record *record, int32_t pid)
 {
     enum { YIELDS = 1000, NAPS = 100000, NAP_NS = 50000 };
     const struct timespec nap = {.tv_nsec = NAP_NS};
-    for (unsigned i = 0; !try_take(record); i++) {
+    for (unsigned i = 0; !try_take(record, pid); i++) {
         if (i > YIELDS + NAPS)
             return false;
+        if (i >= YIELDS && try_take_over(record, pid))
+            return true;
         if (i < YIELDS)
             SYS0(SYS_sched_yield);
         else
@@ -115,7 +127,7 @@ struct timers_record *timers_take(enum timers_kind kind, int number, bool create
         record = make(key);
     if (record == NULL)
         return NULL;
-    if (!take_soon(record))
+    if (!take_soon(record, pid))
         return NULL;
     inherit(record, pid);
     return record;
@@ -153,13 +165,14 @@ struct itimerspec timers_left(const struct timers_record *record)
 }
 
 /* Who has found one busy leaves it to him who has it. True: it had to be armed anew. */
-static bool let_go(struct timers_record *record)
+static bool let_go(struct timers_record *record, int32_t pid)
 {
     const uint32_t *generation = &vclock_session()->generation;
 
     for (bool late = false;; late = true) {
         store_full_u32(&record->busy, 0);
-        if (!record->armed || load_full_u32(generation) == record->generation || !try_take(record))
+        if (!record->armed || record->pid != pid ||
+            load_full_u32(generation) == record->generation || !try_take(record, pid))
             return late;
         if (record->armed)
             timers_kernel_rearm(record);
@@ -175,14 +188,14 @@ static bool rearm_group(struct timers_record *group, uint32_t generation, int32_
         struct timers_record *record = &group[i];
         if (load_acquire_u64(&record->key) == 0)
             continue;
-        if (!try_take(record)) {
+        if (!try_take(record, pid)) {
             if (record->pid == pid) /* else it was taken before a fork */
                 all = false;
             continue;
         }
         if (record->armed && record->pid == pid && record->generation != generation)
             timers_kernel_rearm(record);
-        (void)let_go(record);
+        (void)let_go(record, pid);
     }
     return all;
 }
@@ -233,7 +246,7 @@ void timers_look(void)
 
 void timers_release(struct timers_record *record)
 {
-    if (let_go(record) || load_full_u32(&skipped) != 0)
+    if (let_go(record, record->pid) || load_full_u32(&skipped) != 0)
         timers_rearm();
 }
 

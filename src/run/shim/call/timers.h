@@ -23,8 +23,8 @@ enum timers_kind {
 };
 
 struct timers_record {
-    uint64_t key; /* kind << 32 | number; 0: free */
-    uint32_t busy;
+    uint64_t key;  /* kind << 32 | number; 0: free */
+    uint32_t busy; /* the process of the thread that has it; 0: nobody */
     int32_t pid;
     int32_t clock_id;
     uint32_t generation; /* by which it is armed */
