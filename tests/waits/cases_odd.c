@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers where something is missing or too much: /proc, descriptors, a thread that a fork has left
- * behind. */
+ * behind, ten thousand timers. */
 #include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -11,7 +12,7 @@
 #include "tests/waits/sleep.h"
 #include "tests/waits/waits.h"
 
-enum { FORKS = 20 };
+enum { FORKS = 20, MANY = 10000 };
 
 static void until(int fd, int flags, struct timespec when)
 {
@@ -85,10 +86,26 @@ static void fork_beside_timers(void)
     sleep_and_end();
 }
 
+static void many_timers(void)
+{
+    struct sigevent none = {.sigev_notify = SIGEV_NONE};
+    const struct itimerspec far = {.it_value = {.tv_sec = 1000}};
+    struct rlimit limit;
+    timer_t timer;
+    if (getrlimit(RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur < MANY)
+        absent("so many timers");
+    for (int i = 0; i < MANY; i++) {
+        must(timer_create(CLOCK_MONOTONIC, &none, &timer), "timer_create");
+        must(timer_settime(timer, 0, &far, NULL), "timer_settime");
+    }
+    sleep_and_end();
+}
+
 const struct wait_case cases_odd[] = {
     {"timerfd in another root", KIND_WAIT, fd_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd until, in another root", KIND_WAIT, fd_until_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd, no descriptor left", KIND_WAIT, no_descriptor_left, 0, 0, 0, 0, 0},
     {"fork beside a thread with timers", KIND_WAIT, fork_beside_timers, 0, 0, 0, 0, 0},
+    {"ten thousand timers", KIND_WAIT, many_timers, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

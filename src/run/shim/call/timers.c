@@ -15,7 +15,7 @@
 #include "run/shim/core/wait.h"
 
 enum {
-    GROUPS = 128,
+    GROUPS = 512,
     GROUP_RECORDS = 64,
     GROUPS_TRIED = 4, /* for one key */
 };
