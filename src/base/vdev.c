@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/decimal.h"
@@ -86,20 +87,15 @@ static bool take_dp(const char *text, struct place *out)
     return *rest == '\0' || take_number(rest + 1, XVD_PARTITION_MAX, &out->partition);
 }
 
-static bool take_hexadecimal(const char *text, uint32_t *out)
+/* The number itself: decimal, hexadecimal or octal, as C writes them. */
+static bool take_plain(const char *text, uint32_t *out)
 {
-    uint32_t value = 0;
-    if (strncmp(text, "0x", 2) != 0 || text[2] == '\0')
+    char *end;
+    if (!is_digit(text[0]))
         return false;
-    for (const char *at = text + 2; *at != '\0'; at++) {
-        const char *digits = "0123456789abcdef";
-        const char *digit = strchr(digits, *at);
-        if (digit == NULL || value > (INT32_MAX >> 4))
-            return false;
-        value = value << 4 | (uint32_t)(digit - digits);
-    }
-    *out = value;
-    return value > 0;
+    unsigned long value = strtoul(text, &end, 0); /* too large a number is one above INT32_MAX */
+    *out = (uint32_t)value;
+    return *end == '\0' && value > 0 && value <= INT32_MAX;
 }
 
 static uint32_t xvd_number(struct place place)
@@ -120,8 +116,7 @@ int vdev_parse(const char *text, uint32_t *number)
     } else if (take_letters(text, "hd", (struct place){HD_DISK_MAX, HD_PARTITION_MAX}, &place)) {
         uint32_t major = place.disk < 2 ? MAJOR_HD : MAJOR_HD_SECOND;
         *number = major << 8 | (place.disk & 1) << 6 | place.partition;
-    } else if (!take_hexadecimal(text, number) &&
-               (!take_number(text, INT32_MAX, number) || *number == 0)) {
+    } else if (!take_plain(text, number)) {
         return -EINVAL;
     }
     return 0;

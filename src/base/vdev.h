@@ -15,8 +15,8 @@ enum {
     VDEV_NAME_SIZE = 32, /* with the NUL */
 };
 
-/* Takes xvda, xvda1, xvdaa, hda, sda1, d0, d0p1, and a number, decimal or hexadecimal (0x). Errors:
- * -EINVAL it is none of these. */
+/* Takes xvda, xvda1, xvdaa, hda, sda1, d0, d0p1, and a number: decimal, hexadecimal (0x) or octal
+ * (0 in front). Errors: -EINVAL it is none of these. */
 int vdev_parse(const char *text, uint32_t *number);
 
 /* The name of a number: "xvda"; the number itself where no name is known. */

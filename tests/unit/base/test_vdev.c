@@ -55,13 +55,11 @@ static void other_ways_to_name_a_disk_are_taken(void **state)
     static const struct {
         const char *name;
         uint32_t number;
-    } others[] = {{"d0", 51712},
-                  {"d0p0", 51712},
-                  {"d1p2", 51730},
-                  {"d536p37", 1 << 28 | 536 << 8 | 37},
-                  {"0xca00", 51712},
-                  {"51712", 51712},
-                  {"0x7fffffff", INT32_MAX}};
+    } others[] = {{"d0", 51712},     {"d0p0", 51712},
+                  {"d1p2", 51730},   {"d536p37", 1 << 28 | 536 << 8 | 37},
+                  {"0xca00", 51712}, {"0xCA00", 51712},
+                  {"0XcA00", 51712}, {"0145000", 51712},
+                  {"51712", 51712},  {"0x7fffffff", INT32_MAX}};
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         uint32_t number = 0;
         if (vdev_parse(others[i].name, &number) < 0 || number != others[i].number)
@@ -96,6 +94,11 @@ static void what_is_no_disk_is_refused(void **state)
                                         "0x0",
                                         "0xg",
                                         "0x80000000",
+                                        "0x10000000000000001",
+                                        "0145008",
+                                        "0145000x",
+                                        "00",
+                                        "+51712",
                                         "d",
                                         "d0p",
                                         "dp0",
