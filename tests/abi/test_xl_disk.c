@@ -18,7 +18,7 @@
 #include "service/dom0/disks/disk_spec.h"
 #include "xl_disk.h"
 
-enum { TEXTS = 100000, WORDS_MAX = 7 };
+enum { TEXTS = 100000, DIVIDED_MAX = 7 };
 
 static const char *const targets[] = {"f",     "/d/g",      "phy:/d/g", "file:f",       "raw:f",
                                       "aio:f", "tap:aio:f", "tap2:f",   "tapdisk:f",    "ioemu:f",
@@ -92,6 +92,22 @@ static void choose(struct prng *prng, char *text, size_t size)
     snprintf(text + length, size - length, "%s", end);
 }
 
+/* Here and there a comma ends a word of the command line; a NULL ends them all. Returns how many.
+ */
+static int divide(struct prng *prng, char *text, const char *divided[DIVIDED_MAX + 1])
+{
+    int count = 0;
+    divided[count++] = text;
+    for (char *at = text; *at != '\0' && count < DIVIDED_MAX; at++) {
+        if (*at != ',' || prng_below(prng, 4) > 0)
+            continue;
+        *at = '\0';
+        divided[count++] = at + 1;
+    }
+    divided[count] = NULL;
+    return count;
+}
+
 static bool means_the_same(const struct xl_disk *xl, const struct disk_spec *spec)
 {
     uint32_t devid;
@@ -119,19 +135,22 @@ static void we_read_what_xl_reads(void **state)
     uint32_t taken = 0, refused = 0;
     prng_init(&prng, 1, 0);
     for (uint32_t i = 0; i < TEXTS; i++) {
-        char text[XL_DISK_TEXT / 4];
+        char text[XL_DISK_TEXT / 4], whole[XL_DISK_TEXT / 4];
+        const char *divided[DIVIDED_MAX + 1];
         struct xl_disk xl;
         struct disk_spec spec;
         struct why why = {""};
         choose(&prng, text, sizeof(text));
-        xl_disk_parse(text, &xl);
-        int rc = disk_spec_parse(text, &spec, &why);
+        memcpy(whole, text, sizeof(whole));
+        xl_disk_parse(divided, divide(&prng, text, divided), &xl);
+        int rc = disk_spec_parse_words(divided, &spec, &why);
         bool same = rc < 0 ? is_for_later(&xl, why.text) || strcmp(xl.words, why.text) == 0
                            : !xl.refused && means_the_same(&xl, &spec);
         if (!same)
-            fail_msg("`%s': xl: %s, %s, %s%s%s; ours: %s", text, xl.refused ? xl.words : xl.target,
-                     xl.vdev, xl.writable ? "w" : "r", xl.cdrom ? ", cdrom" : "",
-                     xl.is_raw ? "" : ", not raw", rc < 0 ? why.text : spec.target);
+            fail_msg("`%s', divided: xl: %s, %s, %s%s%s; ours: %s", whole,
+                     xl.refused ? xl.words : xl.target, xl.vdev, xl.writable ? "w" : "r",
+                     xl.cdrom ? ", cdrom" : "", xl.is_raw ? "" : ", not raw",
+                     rc < 0 ? why.text : spec.target);
         taken += rc == 0;
         refused += rc < 0 && xl.refused && strcmp(xl.words, why.text) == 0;
     }

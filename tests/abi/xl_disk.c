@@ -22,10 +22,9 @@ static void take_words(const char *report, const char *name, char to[XL_DISK_TEX
     to[strcspn(to, "\n")] = '\0';
 }
 
-void xl_disk_parse(const char *text, struct xl_disk *out)
+void xl_disk_parse(const char *const *words, int count, struct xl_disk *out)
 {
     static const char name[] = "command line";
-    const char *specs[] = {text};
     char *report = NULL;
     size_t report_bytes;
     libxl_device_disk disk;
@@ -34,7 +33,7 @@ void xl_disk_parse(const char *text, struct xl_disk *out)
     if (config == NULL)
         abort();
     libxl_device_disk_init(&disk);
-    out->refused = xlu_disk_parse(config, 1, specs, &disk) != 0;
+    out->refused = xlu_disk_parse(config, count, words, &disk) != 0;
     fclose(file);
     take_words(report, name, out->words);
     copy(out->target, disk.pdev_path);

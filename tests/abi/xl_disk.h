@@ -15,6 +15,7 @@ struct xl_disk {
     bool is_raw, writable, cdrom;
 };
 
-void xl_disk_parse(const char *text, struct xl_disk *out);
+/* Of a specification in count texts, as on xl's command line. */
+void xl_disk_parse(const char *const *words, int count, struct xl_disk *out);
 
 #endif

@@ -82,7 +82,7 @@ expect 1 'is mounted read-write in a guest domain, and so cannot be mounted read
     file:link.img,xvdc,r
 expect 0 '' service block-attach 2 link.img,raw,xvdc,w!
 expect 0 '' service block-detach 2 xvdc
-expect 0 '' service block-attach 1 c.img,raw,xvdd,r
+expect 0 '' service block-attach 1 file:c.img xvdd r
 expect 0 '' service block-detach 1 xvdd
 # Readers are beside the one who has read it from the beginning; a writer is not.
 expect 0 '' service block-attach 2 a.img,raw,xvdc,r

@@ -32,7 +32,7 @@ static const struct {
     {"shutdown", SERVICE_SHUTDOWN, 1, 1, "one argument: DOMID"},
     {"destroy", SERVICE_DESTROY, 1, 1, "one argument: DOMID"},
     {"resize", SERVICE_RESIZE, 0, 1, "at most one argument: VDEV or IMAGE"},
-    {"block-attach", SERVICE_BLOCK_ATTACH, 2, 2, "two arguments: DOMID SPEC"},
+    {"block-attach", SERVICE_BLOCK_ATTACH, 2, 32, "two arguments or more: DOMID SPEC..."},
     {"block-detach", SERVICE_BLOCK_DETACH, 2, 2, "two arguments: DOMID VDEV"},
     {"block-list", SERVICE_BLOCK_LIST, 1, 1, "one argument: DOMID"},
     {"network-attach", SERVICE_NETWORK_ATTACH, 1, 32, "DOMID and a specification"},
@@ -322,7 +322,9 @@ static int apply_operands(char **operands, struct service_options *o, struct why
     o->value = operands[1]; /* NULL where there is no second one */
     if (o->verb == SERVICE_RENAME)
         return option_domain_name(why, o->value);
-    return o->verb == SERVICE_BLOCK_ATTACH ? disk_spec_parse(o->value, &spec, why) : 0;
+    return o->verb == SERVICE_BLOCK_ATTACH
+               ? disk_spec_parse_words((const char *const *)o->words, &spec, why)
+               : 0;
 }
 
 static int find_verb(const char *text, struct why *why)

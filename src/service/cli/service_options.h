@@ -68,12 +68,12 @@ struct service_options {
     const char *disks[DOM0_DISKS_MAX];   /* start: of --disk, checked; as many as dom0.disk_count */
     struct vif_spec vifs[DOM0_VIFS_MAX]; /* start: of --vif; what dom0.vifs points to */
     const char *bridges[DOM0_BRIDGES_MAX]; /* start: of --bridge, likewise */
-    char *const *words;   /* network-attach: what follows the domain; net-link, rule: all;
-                           a NULL at the end */
+    char *const *words;   /* block-attach (checked), network-attach: what follows the domain;
+                           net-link, rule: all; a NULL at the end */
     bool has_domid;       /* uptime */
     uint32_t domid;       /* of the verbs that take one */
     enum service_key key; /* set */
-    /* trace: the file; set, block-attach, rename: checked text; block-detach, network-detach,
+    /* trace: the file; set, rename: checked text; block-detach, network-detach,
      * domid, resize (or NULL): as given */
     const char *value;
     char share[SHARE_TEXT_SIZE]; /* set cpu-share: what value points to, as the store has it */

@@ -32,11 +32,11 @@ static int absolute(const char *path, char out[PATH_MAX], struct why *why)
 
 /* The specification as Dom0 is to have it: every word by its name, the target last. Behind that a
  * comma is dropped: it is ours, not the name's own. */
-static int write_spec(const char *text, char out[TEXT_SIZE], struct why *why)
+static int write_spec(char *const *words, char out[TEXT_SIZE], struct why *why)
 {
     struct disk_spec spec;
     char target[PATH_MAX];
-    int rc = disk_spec_parse(text, &spec, why);
+    int rc = disk_spec_parse_words((const char *const *)words, &spec, why);
     if (rc == 0)
         rc = absolute(spec.target, target, why);
     char reconnect[32] = "";
@@ -64,7 +64,7 @@ static int attach(const struct rundir *rundir, const struct service_options *opt
                   struct why *why)
 {
     char text[TEXT_SIZE];
-    int rc = write_spec(options->value, text, why);
+    int rc = write_spec(options->words, text, why);
     return rc < 0 ? rc
                   : control_client_tell(rundir->control_socket, CONTROL_BLOCK_ATTACH,
                                         options->domid, text, CONTROL_CLIENT_TIMEOUT_S, why);

@@ -13,15 +13,13 @@
 
 /* What has been seen so far: each parameter may come once, and an empty one is replaced. */
 struct reader {
-    const char *text; /* all of it, for messages */
+    const char *text; /* the whole word that is read, for messages */
     struct disk_spec *spec;
     struct why *why;
     char vdev[VDEV_NAME_SIZE];
     bool has_target, has_format, has_vdev, has_access; /* which places are taken */
     bool is_raw, has_backend;                          /* that has been said */
 };
-
-enum { TOKEN_SIZE = PATH_MAX };
 
 static int refuse(const struct reader *r, const char *what, const char *near)
 {
@@ -71,12 +69,12 @@ static int set_format(struct reader *r, const char *value)
         return 0;
     }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(value, known[i]) == 0 && r->is_raw)
+        if (strcmp(value, known[i]) != 0)
+            continue;
+        if (r->is_raw)
             return refuse(r, "format respecified", value);
-        if (strcmp(value, known[i]) == 0 && value[0] == 'e')
-            return cannot_be_empty(r);
-        if (strcmp(value, known[i]) == 0)
-            return cannot(r, value, "convert the image: qemu-img convert -O raw");
+        return value[0] == 'e' ? cannot_be_empty(r)
+                               : cannot(r, value, "convert the image: qemu-img convert -O raw");
     }
     return refuse(r, "unknown value for format", value);
 }
@@ -246,36 +244,37 @@ static int positional(struct reader *r, char *token)
     return refuse(r, "too many positional parameters", token);
 }
 
+/* The length of the prefix, of those up to a NULL, that the text begins with; 0: of none. */
+static size_t prefix_length(const char *text, const char *const *prefixes)
+{
+    for (; *prefixes != NULL; prefixes++) {
+        if (strncmp(text, *prefixes, strlen(*prefixes)) == 0)
+            return strlen(*prefixes);
+    }
+    return 0;
+}
+
 /* What xend wanted in front of a target. After one of them there is no place for a format. Returns
  * the text behind all of them, or NULL: refused. */
 static const char *skip_prefixes(struct reader *r, const char *at)
 {
     static const char *const ignored[] = {
-        "tapdisk:", "tap2:", "tap:", "aio:", "ioemu:", "file:", "phy:"};
-    static const char *const formats[] = {"raw:", "qcow2:", "qcow:", "vhd:"};
-    static const char *const scripts[] = {"iscsi:", "enbd:", "nbd:", "drbd:"};
+        "tapdisk:", "tap2:", "tap:", "aio:", "ioemu:", "file:", "phy:", NULL};
+    static const char *const formats[] = {"raw:", "qcow2:", "qcow:", "vhd:", NULL};
+    static const char *const scripts[] = {"iscsi:", "enbd:", "nbd:", "drbd:", NULL};
     const char *before;
     do {
         before = at;
-        for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++) {
-            if (strncmp(at, ignored[i], strlen(ignored[i])) == 0)
-                at += strlen(ignored[i]);
-        }
-        for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-            size_t length = strlen(formats[i]);
-            char format[8];
-            if (strncmp(at, formats[i], length) != 0)
-                continue;
-            snprintf(format, sizeof(format), "%.*s", (int)length - 1, at);
-            if (set_format(r, format) < 0)
-                return NULL;
-            at += length;
-        }
-        for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-            if (strncmp(at, scripts[i], strlen(scripts[i])) == 0 && !image_nbd_is_uri(at)) {
-                (void)set_script(r, at);
-                return NULL;
-            }
+        at += prefix_length(at, ignored);
+        size_t length = prefix_length(at, formats);
+        char format[8];
+        snprintf(format, sizeof(format), "%.*s", length > 0 ? (int)length - 1 : 0, at);
+        if (length > 0 && set_format(r, format) < 0)
+            return NULL;
+        at += length;
+        if (prefix_length(at, scripts) > 0 && !image_nbd_is_uri(at)) {
+            (void)set_script(r, at);
+            return NULL;
         }
         r->has_format |= at != before;
     } while (at != before);
@@ -285,7 +284,7 @@ static const char *skip_prefixes(struct reader *r, const char *at)
 /* The rest of the text, a last comma aside. */
 static int set_last_target(struct reader *r, const char *value)
 {
-    char target[TOKEN_SIZE];
+    char target[PATH_MAX];
     size_t length = strlen(value);
     length -= length > 0 && value[length - 1] == ',';
     if (length >= sizeof(target))
@@ -317,7 +316,7 @@ static int refuse_prefix(const struct reader *r, const char *at, size_t length)
 /* Takes the text up to a comma or, of a target, all the rest. */
 static int take(struct reader *r, const char **at)
 {
-    char token[TOKEN_SIZE];
+    char token[PATH_MAX];
     *at += strspn(*at, " \t\n");
     *at = skip_prefixes(r, *at);
     if (*at == NULL)
@@ -365,15 +364,22 @@ static int check(struct reader *r)
     return 0;
 }
 
-int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why)
+int disk_spec_parse_words(const char *const *words, struct disk_spec *out, struct why *why)
 {
     *out = (struct disk_spec){.access = ACCESS_WRITE, .discard = true, .trusted = true};
-    struct reader r = {.text = text, .spec = out, .why = why};
-    const char *at = text;
+    struct reader r = {.text = "", .spec = out, .why = why};
     int rc = 0;
-    while (rc == 0 && *at != '\0')
-        rc = take(&r, &at);
+    for (; rc == 0 && *words != NULL; words++) {
+        const char *at = r.text = *words;
+        while (rc == 0 && *at != '\0')
+            rc = take(&r, &at);
+    }
     return rc < 0 ? rc : check(&r);
+}
+
+int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why)
+{
+    return disk_spec_parse_words((const char *const[]){text, NULL}, out, why);
 }
 
 int disk_spec_resolve(struct disk_spec *spec, const char *directory, struct why *why)
@@ -387,13 +393,7 @@ int disk_spec_resolve(struct disk_spec *spec, const char *directory, struct why 
 
 const char *disk_access_name(enum disk_access access)
 {
-    switch (access) {
-    case ACCESS_READ:
-        return "r";
-    case ACCESS_WRITE:
-        return "w";
-    case ACCESS_WRITE_SHARED:
-        return "w!";
-    }
-    return "?";
+    static const char *const names[] = {
+        [ACCESS_READ] = "r", [ACCESS_WRITE] = "w", [ACCESS_WRITE_SHARED] = "w!"};
+    return (size_t)access < sizeof(names) / sizeof(names[0]) ? names[access] : "?";
 }

@@ -39,6 +39,10 @@ struct disk_spec {
  * that is no path any more. */
 int disk_spec_parse(const char *text, struct disk_spec *out, struct why *why);
 
+/* The same of a specification in several texts, as on xl's command line, up to a NULL: each goes on
+ * where the one before has ended, and target= takes no more than the rest of its own. */
+int disk_spec_parse_words(const char *const *words, struct disk_spec *out, struct why *why);
+
 /* The target as Dom0 is to have it. Errors: those of target_path.h, with a line in why. */
 int disk_spec_resolve(struct disk_spec *spec, const char *directory, struct why *why);
 

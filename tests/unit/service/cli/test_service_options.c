@@ -167,7 +167,10 @@ static void disks_come_go_and_grow(void **state)
     assert_int_equal(parse("block-attach 7 F,raw,xvdb,w", &o), 0);
     assert_int_equal(o.verb, SERVICE_BLOCK_ATTACH);
     assert_int_equal(o.domid, 7);
-    assert_string_equal(o.value, "F,raw,xvdb,w");
+    assert_string_equal(o.words[0], "F,raw,xvdb,w");
+    assert_null(o.words[1]);
+    assert_int_equal(parse("block-attach 7 phy:/dev/x xvdb w", &o), 0);
+    assert_string_equal(o.words[2], "w");
     assert_int_equal(parse("block-detach 7 xvdb", &o), 0);
     assert_int_equal(o.verb, SERVICE_BLOCK_DETACH);
     assert_string_equal(o.value, "xvdb");

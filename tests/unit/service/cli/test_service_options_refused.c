@@ -52,6 +52,7 @@ static void refuses_wrong_options(void **state)
     assert_refused("stop --disk F,,xvda", "--disk");
     assert_refused("start --disk F", "no vdev specified");
     assert_refused("block-attach 1 F,,xvdb,x", "unknown value for access: near `x'");
+    assert_refused("block-attach 1 F,raw xvdb x", "unknown value for access: near `x'");
     assert_refused("block-attach 1", "DOMID SPEC");
     assert_refused("block-attach nosuch F,,xvdb", "DOMID");
     assert_refused("block-detach 1", "DOMID VDEV");

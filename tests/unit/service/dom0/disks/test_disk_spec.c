@@ -172,6 +172,26 @@ static void what_cannot_be_is_refused_in_the_words_of_xl(void **state)
     }
 }
 
+static void a_specification_may_be_in_several_words(void **state)
+{
+    (void)state;
+    static const char *const places[] = {"phy:/dev/x", "xvda", "r", NULL};
+    static const char *const target_first[] = {"target=f,g", "", "vdev=xvda,access=r", NULL};
+    static const char *const wrong_one[] = {"f,raw", "xvda", "x", NULL};
+    struct disk_spec spec;
+    struct why why = {""};
+    assert_int_equal(disk_spec_parse_words(places, &spec, &why), 0);
+    assert_string_equal(spec.target, "/dev/x");
+    assert_true(spec.devid == XVDA && spec.access == ACCESS_READ);
+    assert_int_equal(disk_spec_parse_words(target_first, &spec, &why), 0);
+    assert_string_equal(spec.target, "f,g");
+    assert_true(spec.devid == XVDA && spec.access == ACCESS_READ);
+    assert_int_equal(disk_spec_parse_words(wrong_one, &spec, &why), -EINVAL);
+    assert_string_equal(why.text, PARSING "unknown value for access: near `x' in `x'");
+    assert_int_equal(disk_spec_parse_words(&places[3], &spec, &why), -EINVAL);
+    assert_string_equal(why.text, PARSING "no vdev specified in `'");
+}
+
 static void how_long_a_server_is_waited_for_is_said(void **state)
 {
     (void)state;
@@ -234,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(specifications_mean_what_they_mean_to_xl),
         cmocka_unit_test(what_cannot_be_is_refused_in_the_words_of_xl),
+        cmocka_unit_test(a_specification_may_be_in_several_words),
         cmocka_unit_test(how_long_a_server_is_waited_for_is_said),
         cmocka_unit_test(a_target_is_as_long_as_a_path_can_be),
         cmocka_unit_test(a_relative_target_is_found_from_where_it_was_named),
