@@ -46,6 +46,16 @@ end_clients
 rm -f sectors.* read.*
 service stop >/dev/null || die "stop"
 
+# A service that has started serves, however few descriptors there are.
+for n in $(seq 8 26); do
+    if (ulimit -n "$n" && "$BIN/service" start) 2>err; then
+        client 1 5 --no-record >/dev/null 2>err || die "a service with $n descriptors has started: $(cat err)"
+        service stop >/dev/null || die "stop of a service with $n descriptors"
+    else
+        [ -s err ] || die "a service with $n descriptors does not say why it does not start"
+    fi
+done
+
 # ---- descriptors that come back without an event ---------------------------------------------------
 if command -v prlimit >/dev/null; then
     start_service

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ enum {
     SPARE_CONNECTIONS = 64, /* verbs of `service` beside the domains */
     STORE_CONNECTIONS_MAX = 256,
     FDS_PER_DOMAIN = 3,
+    FDS_FIRST_DOMAIN = FDS_PER_DOMAIN + 2, /* its memory's file, and what watches the directory */
     FDS_BASE = 512,
 };
 
@@ -81,6 +83,23 @@ static int try_memory(void)
     segment_detach(&segment);
     close(fd);
     return 0;
+}
+
+/* Nor does a service begin that nobody could be served by: its sockets would take connections and
+ * leave them waiting. */
+static int try_descriptors(void)
+{
+    int fds[FDS_FIRST_DOMAIN], count = 0, rc = 0;
+    while (rc == 0 && count < FDS_FIRST_DOMAIN) {
+        int fd = eventfd(0, EFD_CLOEXEC);
+        if (fd < 0)
+            rc = -errno;
+        else
+            fds[count++] = fd;
+    }
+    while (count > 0)
+        close(fds[--count]);
+    return rc;
 }
 
 /* Before Dom0 is bound to a CPU: the thread is not to share that one. */
@@ -220,6 +239,10 @@ static int assemble(struct dom0 *d, struct why *why)
     if (rc == 0) {
         step = "open the sockets";
         rc = open_sockets(d);
+    }
+    if (rc == 0) {
+        step = "serve even one domain (ulimit -n)";
+        rc = try_descriptors();
     }
     return rc < 0 ? why_fail_errno(why, rc, "cannot %s", step) : 0;
 }
