@@ -4,26 +4,26 @@
 # whose users are two processes, too (bench/tap_pair.c), and two such
 # processes at a vde_switch. All frames are sent as fast as they go: what counts is what
 # came. Nobody is pinned. The CPU time is that of all processes that carry a frame, for each frame that came: sender,
-# receiver, and Dom0, or the kernel on behalf of the two.
+# receiver, and Dom0, or the kernel on behalf of the two. A second service offers persistent grants.
 begin_section net 'Frames between two domains over a bridge'
 
-# net_splitdom ROW SIZE [OPTION...]
+# net_splitdom ROW SIZE [OPTION...]: at the service NET_NAME, whose process is NET_PID
 net_splitdom() {
     local row=$1 size=$2 before after frames mac tries=500 TIMEFORMAT='%U %S'
     shift 2
-    before=$(process_cpu_us "$SERVICE_PID")
-    { time "$BIN/domu" traffic --name net --domain-name sink --streams 1 --linger 0 --json >"$TMP/sink.json"; } 2>"$TMP/sink.cpu" &
+    before=$(process_cpu_us "$NET_PID")
+    { time "$BIN/domu" traffic --name "$NET_NAME" --domain-name sink --streams 1 --linger 0 --json >"$TMP/sink.json"; } 2>"$TMP/sink.cpu" &
     local sink=$!
-    while mac=$("$BIN/service" network-list --name net "$("$BIN/service" domid sink --name net 2>/dev/null)" 2>/dev/null | awk 'NR == 2 && $5 == 4 { print $3 }') && [ -z "$mac" ]; do
+    while mac=$("$BIN/service" network-list --name "$NET_NAME" "$("$BIN/service" domid sink --name "$NET_NAME" 2>/dev/null)" 2>/dev/null | awk 'NR == 2 && $5 == 4 { print $3 }') && [ -z "$mac" ]; do
         [ $((tries -= 1)) -gt 0 ] || die "$row: no receiver"
         sleep 0.01
     done
-    { time "$BIN/domu" traffic --name net --to "$mac" --size "$size" --seconds "$CELL_S" --linger 0 --json "$@" >"$TMP/source.json"; } 2>"$TMP/source.cpu" ||
+    { time "$BIN/domu" traffic --name "$NET_NAME" --to "$mac" --size "$size" --seconds "$CELL_S" --linger 0 --json "$@" >"$TMP/source.json"; } 2>"$TMP/source.cpu" ||
         die "$row: the sender failed"
     sleep 0.2
     kill $sink 2>/dev/null
     wait $sink || die "$row: the receiver failed"
-    after=$(process_cpu_us "$SERVICE_PID")
+    after=$(process_cpu_us "$NET_PID")
     frames=$(json_number "$TMP/sink.json" received_frames)
     record "$row" per_second "$(calculate "$frames / $(json_number "$TMP/source.json" seconds)")"
     record "$row" gbit_per_second "$(calculate "$frames * $size * 8e-9 / $(json_number "$TMP/source.json" seconds)")"
@@ -59,11 +59,13 @@ net_vde() {
 net_round() {
     local size
     for size in 64 512 1500; do
-        net_splitdom "splitdom $size" $size
+        NET_NAME=net NET_PID=$net_pid net_splitdom "splitdom $size" $size
+        NET_NAME=kept NET_PID=$kept_pid net_splitdom "splitdom $size persistent" $size
         [ -z "$net_rival" ] || net_kernel "kernel bridge $size" $size
         [ -z "$VDE_PID" ] || net_vde "vde_switch $size" $size
     done
-    net_splitdom 'splitdom 65000 GSO' 65000 --gso 1448
+    NET_NAME=net NET_PID=$net_pid net_splitdom 'splitdom 65000 GSO' 65000 --gso 1448
+    NET_NAME=kept NET_PID=$kept_pid net_splitdom 'splitdom 65000 GSO persistent' 65000 --gso 1448
 }
 
 net_rival=1
@@ -81,9 +83,13 @@ if have vde_switch; then
 else
     note 'vde_switch is not installed (Debian: vde2)'
 fi
+service_start kept --vif bridge=xenbr0,persistent=1
+kept_pid=$SERVICE_PID
 service_start net --vif bridge=xenbr0
+net_pid=$SERVICE_PID
 rounds "$ROUNDS" net_round
 service_stop net
+service_stop kept
 [ -z "$VDE_PID" ] || kill "$VDE_PID"
 children=()
 goal_value '64 bytes: frames a second' per_second 'splitdom 64' '>=' 1240000 -

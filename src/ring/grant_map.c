@@ -22,8 +22,10 @@ struct grant_pin {
 
 int grant_map_init(struct grant_map *map, const struct segment *segment, domid_t mapper)
 {
-    *map = (struct grant_map){
-        .segment = segment, .mapper = mapper, .nr_entries = segment->nr_grant_entries};
+    *map = (struct grant_map){.segment = segment,
+                              .mapper = mapper,
+                              .nr_entries = segment->nr_grant_entries,
+                              .persistent_max = segment->nr_grant_entries};
     map->pins = calloc(map->nr_entries, sizeof(*map->pins));
     return map->pins == NULL ? -ENOMEM : 0;
 }
@@ -120,8 +122,9 @@ int grant_map_get(struct grant_map *map, grant_ref_t ref, bool writable, bool pe
     }
     if (pin->pins >= PINS_MAX - 1)
         return -EMFILE;
-    if (persistent && !pin->persistent) {
+    if (persistent && !pin->persistent && map->persistent_count < map->persistent_max) {
         pin->persistent = true;
+        map->persistent_count++;
         pin->pins++;
     }
     pin->pins++;
@@ -143,6 +146,7 @@ void grant_map_end_persistence(struct grant_map *map)
         if (!map->pins[ref].persistent)
             continue;
         map->pins[ref].persistent = false;
+        map->persistent_count--;
         grant_map_put(map, ref);
     }
 }

@@ -27,7 +27,9 @@ struct grant_map {
     const struct segment *segment; /* the granting domain's memory */
     domid_t mapper;                /* who maps */
     uint32_t nr_entries;
-    uint32_t mapped_count; /* references with at least one pin */
+    uint32_t mapped_count;     /* references with at least one pin */
+    uint32_t persistent_count; /* of these: pinned for the sake of persistence */
+    uint32_t persistent_max;   /* its owner may lower it: beyond, none is pinned for that */
     struct grant_pin *pins;
 };
 
@@ -40,8 +42,10 @@ void grant_map_fini(struct grant_map *map);
 
 /*
  * Maps ref, if it is not mapped yet, and adds a pin. *page is XEN_PAGE_SIZE bytes inside the
- * segment. persistent: the first such call for a reference adds one more pin, which only
- * grant_map_fini and grant_map_end_persistence drop; from then on a call is a table look-up.
+ * segment. persistent: the first such call for a reference adds one more pin, unless
+ * persistent_max references have theirs. Only grant_map_fini and grant_map_end_persistence drop
+ * that pin; from then on a call is a table look-up, and the page the one of that first call,
+ * whatever the entry says.
  * Errors: -EBADF ref out of range, not granted or not to us; -EACCES writable access to a read-only
  * grant; -EFAULT the frame is outside the domain's memory; -EAGAIN the entry does not hold still;
  * -EMFILE too many pins.

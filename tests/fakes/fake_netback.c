@@ -64,6 +64,8 @@ static void back_nodes(const struct back_spec *spec, domid_t domid, back_node_fn
         put(ctx, "multi-queue-max-queues", vif->queues);
     if (vif->stamps)
         put(ctx, "feature-splitdom-stamp", "1");
+    if (vif->persistent)
+        put(ctx, "feature-persistent", "1");
     if (vif->carrier != NULL)
         put(ctx, "carrier", vif->carrier);
 }

@@ -40,7 +40,7 @@ struct fake_netback {
                   const struct fake_frame *frame); /* NULL: answers and echoes */
     void (*idle)(struct fake_netback *vif);        /* all that has come was looked at */
     void *ctx;
-    bool no_split, no_sg, no_gso, stamps, refuse;
+    bool no_split, no_sg, no_gso, stamps, persistent, refuse;
     const char *mac, *mtu, *carrier; /* NULL: 00:16:3e:00:00:01, none, none */
     const char *queues;              /* that it offers; NULL: says nothing */
     uint32_t piece_bytes;            /* of an echoed frame; 0: 4096 */

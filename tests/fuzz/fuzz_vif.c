@@ -5,12 +5,13 @@
  * budget, time that goes on.
  *
  * The domain's memory lies between unreadable pages. After each step each slot that was taken is
- * answered, no page but the rings' is held, and every frame is accounted for: what came off the tx
- * ring is a frame that the network got or a counted error; what was delivered is on the rx ring,
- * waits within the bounds, or is counted once as dropped.
+ * answered, no page but the rings' is held, and so many as persistent grants may be; every frame is
+ * accounted for: what came off the tx ring is a frame that the network got or a counted error; what
+ * was delivered is on the rx ring, waits within the bounds, or is counted once as dropped.
  *
  * Byte 0: no sg (bit 0), no GSO (1), no checksums (2), stamps (3), indices start before the wrap
- * (4), both rings in one page (5), TDF 10 (6). Then operations: a byte (its low 4 bits: what), then
+ * (4), both rings in one page (5), TDF 10 (6), persistent grants (7), fewer of them than there are
+ * pages. Then operations: a byte (its low 4 bits: what), then
  * what that needs.
  */
 #include <stdbool.h>
@@ -35,6 +36,7 @@ enum {
     RX_REF = 9,
     DATA_REF = 10,
     DATA_REFS = 12,
+    PERSISTENT_MAX = 7,
     OPS_MAX = 400,
     HZ = 1000000000,
 };
@@ -147,7 +149,8 @@ static void open_world(struct world *w, uint8_t flags)
                                                          .gso_tcpv6 = (flags & 2) == 0,
                                                          .csum_ipv4 = (flags & 4) == 0,
                                                          .csum_ipv6 = (flags & 4) == 0,
-                                                         .stamps = (flags & 8) != 0},
+                                                         .stamps = (flags & 8) != 0,
+                                                         .persistent = (flags & 128) != 0},
                                             .port = &w->port,
                                             .clock = &w->clock,
                                             .tdf = &w->tdf,
@@ -156,6 +159,7 @@ static void open_world(struct world *w, uint8_t flags)
                                             .broken = on_broken,
                                             .ctx = w};
     require(vif_queue_create(&config, &w->q) == 0);
+    w->q->grants.persistent_max = PERSISTENT_MAX;
 }
 
 static uint64_t drops(const struct world *w)
@@ -182,7 +186,8 @@ static void check(const struct world *w)
     require(back_ring_in_flight(tx) <= tx->nr_ents);
     require(back_ring_in_flight(rx) == 0 && rx->rsp_prod == rx->rsp_prod_pvt);
     require(tx->rsp_prod == tx->rsp_prod_pvt);
-    require(q->grants.mapped_count == 2);
+    require(q->grants.mapped_count == 2 + q->grants.persistent_count);
+    require(q->grants.persistent_count <= (q->config.features.persistent ? PERSISTENT_MAX : 0));
     require(q->waiting_count <= VIF_RX_QUEUE_FRAMES && q->waiting_bytes <= VIF_RX_QUEUE_BYTES);
     check_stats(w, &q->stats, q->waiting_count);
 }

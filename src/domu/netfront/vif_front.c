@@ -46,7 +46,8 @@ int vif_front_prepare(struct vif_front *front, uint32_t wanted_queues, char *why
                  {"feature-gso-tcpv4", &front->gso_tcpv4},
                  {"feature-gso-tcpv6", &front->gso_tcpv6},
                  {"feature-ipv6-csum-offload", &front->ipv6_checksum},
-                 {"feature-splitdom-stamp", &front->stamps}};
+                 {"feature-splitdom-stamp", &front->stamps},
+                 {"feature-persistent", &front->persistent}};
     for (size_t i = 0; rc == 0 && i < sizeof(flags) / sizeof(flags[0]); i++)
         rc = read_flag(front, flags[i].node, flags[i].out);
     if (rc == 0)
@@ -65,6 +66,13 @@ int vif_front_prepare(struct vif_front *front, uint32_t wanted_queues, char *why
     return 0;
 }
 
+/* An interface that was opened before may have had it. */
+static int write_agreed(struct vif_front *front, uint32_t tx, const char *node, bool agreed)
+{
+    return agreed ? xenbus_front_put(&front->xenbus, tx, node, "1")
+                  : xenbus_front_remove(&front->xenbus, tx, node);
+}
+
 static int write_features(struct vif_front *front, uint32_t tx)
 {
     const struct {
@@ -80,15 +88,11 @@ static int write_features(struct vif_front *front, uint32_t tx)
     int rc = 0;
     for (size_t i = 0; rc >= 0 && i < sizeof(ours) / sizeof(ours[0]); i++)
         rc = xenbus_front_put(xenbus, tx, ours[i].node, ours[i].has ? "1" : "0");
-    if (rc >= 0 && front->no_offload)
-        rc = xenbus_front_put(xenbus, tx, "feature-no-csum-offload", "1");
-    else if (rc >= 0)
-        rc = xenbus_front_remove(xenbus, tx, "feature-no-csum-offload");
-    if (rc < 0)
-        return rc;
-    /* An interface that was opened before may have had them. */
-    return front->stamps ? xenbus_front_put(xenbus, tx, "feature-splitdom-stamp", "1")
-                         : xenbus_front_remove(xenbus, tx, "feature-splitdom-stamp");
+    if (rc >= 0)
+        rc = write_agreed(front, tx, "feature-no-csum-offload", front->no_offload);
+    if (rc >= 0)
+        rc = write_agreed(front, tx, "feature-splitdom-stamp", front->stamps);
+    return rc < 0 ? rc : write_agreed(front, tx, "feature-persistent", front->persistent);
 }
 
 /* What an interface that was opened before, with more queues or with one, may have written. */

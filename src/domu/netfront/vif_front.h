@@ -36,6 +36,7 @@ struct vif_front {
     struct xenbus_front xenbus;
     bool scatter_gather, gso_tcpv4, gso_tcpv6, ipv6_checksum; /* the back end takes these */
     bool stamps;          /* offered, see splitdom/xen/netif.h; clear it to refuse */
+    bool persistent;      /* offered: our pages stay granted until we close, as they always do */
     bool no_offload;      /* the caller's: we take neither blank checksums nor segments */
     uint32_t queue_count; /* as negotiated */
     struct vif_front_queue queue[NETFRONT_QUEUES_MAX];

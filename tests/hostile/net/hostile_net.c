@@ -55,6 +55,8 @@ static const struct {
     {"4-pieces", "pieces that cross pages, are missing, too many", "ended or ERROR",
      net_case_pieces, false},
     {"5-grants", "grants that are bad, foreign, revoked", "ERROR", net_case_grants, false},
+    {"5-persistent", "persistent grants: all it has, then revoked", "kept until it closes",
+     net_case_persistent, false},
     {"9-no-pages", "posts no page, and frames come", "costs itself only", net_case_no_pages, false},
     {"9-no-answers", "takes no answer", "costs itself only", net_case_no_answers, false},
     {"10-kick-storm", "doorbell in a loop, no work", "looked at by timer", net_case_kicks, false},

@@ -21,7 +21,7 @@ typedef int net_case_fn(struct net_attack *a);
 
 /* net_cases_ring.c */
 net_case_fn net_case_idle, net_case_tx_ahead, net_case_tx_back, net_case_rx_wild, net_case_slots,
-    net_case_extras, net_case_pieces, net_case_grants;
+    net_case_extras, net_case_pieces, net_case_grants, net_case_persistent;
 /* net_cases_life.c */
 net_case_fn net_case_no_pages, net_case_no_answers, net_case_kicks, net_case_nodes,
     net_case_flapping, net_case_dies, net_case_flood_small, net_case_flood_all,

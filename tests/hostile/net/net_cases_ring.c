@@ -8,6 +8,7 @@
 
 #include "net_cases.h"
 #include "ring/barrier.h"
+#include "ring/gnttab.h"
 
 int net_saw(struct net_attack *a, int good, const char *format, ...)
 {
@@ -176,6 +177,62 @@ int net_case_grants(struct net_attack *a)
         rc = good_frame(&np);
     net_peer_close(&np);
     return net_saw(a, rc == 0, "%u frames refused, then a good one (%d)", frames, rc);
+}
+
+static uint32_t grants_in_use(const struct net_peer *np)
+{
+    uint32_t count = 0;
+    for (uint32_t ref = 0; ref < np->peer.segment.nr_grant_entries; ref++)
+        count += (np->peer.segment.gnttab[ref].flags & (GTF_reading | GTF_writing)) != 0;
+    return count;
+}
+
+/* Each reference that it has names one page; then they are revoked, and name no page. */
+static int send_by_all(struct net_peer *np)
+{
+    struct netif_tx_response rsp = {0};
+    struct grant_entry_v1 *table = np->peer.segment.gnttab;
+    const uint32_t first = np->peer.data_ref + PEER_DATA_PAGES;
+    int rc = 0;
+    net_peer_fill(np, NET_PEER_TX_PAGE, np->mac, 60);
+    for (uint32_t ref = first; rc == 0 && ref < np->peer.segment.nr_grant_entries; ref++) {
+        gnttab_grant_access(table, ref, DOM0_DOMID, np->peer.data_pfn + NET_PEER_TX_PAGE, true);
+        net_peer_put(np, ref - np->peer.data_ref, 60, 0);
+        net_peer_push(np, false);
+        rc = net_peer_response(np, &rsp);
+        if (rc == 0 && rsp.status != NETIF_RSP_OKAY)
+            rc = -EPROTO;
+    }
+    uint32_t used = grants_in_use(np);
+    if (rc == 0 && (used <= 2 || used > 2 * NETIF_RING_ENTRIES + 2))
+        rc = -ERANGE;
+    table[first] = (struct grant_entry_v1){.frame = UINT32_MAX};
+    net_peer_put(np, first - np->peer.data_ref, 60, 0);
+    net_peer_push(np, false);
+    if (rc == 0)
+        rc = net_peer_response(np, &rsp);
+    return rc == 0 && rsp.status != NETIF_RSP_OKAY ? -EPROTO : rc;
+}
+
+int net_case_persistent(struct net_attack *a)
+{
+    struct net_peer np;
+    uint32_t rounds = 0;
+    int rc = net_peer_open(&np, &a->rundir);
+    while (rc == 0 && (rounds < 2 || !net_is_over(a))) {
+        rc = net_peer_restart(&np);
+        if (rc == 0 && grants_in_use(&np) != 0)
+            rc = -EBUSY;
+        if (rc == 0)
+            rc = net_peer_write(&np, "feature-persistent", "1");
+        if (rc == 0)
+            rc = net_peer_connect(&np);
+        if (rc == 0)
+            rc = send_by_all(&np);
+        rounds++;
+    }
+    net_peer_close(&np);
+    return net_saw(a, rc == 0, "kept and given back %u times (%d)", rounds, rc);
 }
 
 struct scribbler {

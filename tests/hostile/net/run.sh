@@ -12,7 +12,7 @@ NET=${NET/\/e2e\//\/}
 [ -x "$NET" ] || die "no $NET (make hostile-programs)"
 
 image disk1.img 4
-start_service --image disk1.img --vif bridge=xenbr0 --max-domains 16 --idle-timeout 0
+start_service --image disk1.img --vif bridge=xenbr0,persistent=1 --max-domains 16 --idle-timeout 0
 dom0=$("$BIN/service" status --json | sed -n 's/.*"pid":\([0-9]*\).*/\1/p')
 fds() { find "/proc/$dom0/fd" -mindepth 1 2>/dev/null | wc -l; }
 before=$(fds)

@@ -65,6 +65,10 @@ twin "what a rule drops is not counted" service/net/bridge \
 twin "what a link loses is not counted" service/net/pipe 'net_port_drop(port, NET_DROP_LINK_LOSS);' ''
 twin "a page stays in use" service/back/vif/vif_tx '    grant_map_put(&q->grants, piece->gref);
 ' ''
+twin "pages stay in use unasked" service/back/vif/vif_back \
+    ' = config.features.persistent && vif->options.persistent;' ' = config.features.persistent;'
+twin "pages stay in use beyond the end" ring/grant_map 'if (map->pins[ref].pins != 0)' \
+    'if (map->pins[ref].pins != 0 && !map->pins[ref].persistent)'
 twin "an extra info is not answered" service/back/vif/tx_chain \
     'for (uint32_t i = 0; i < chain->extra_count; i++)' 'for (uint32_t i = 1; i < chain->extra_count; i++)'
 twin "a piece is answered with the first one's number" service/back/vif/tx_chain \

@@ -52,6 +52,7 @@ static void make_vif(struct front *f)
     f->use->options.now_ns = now_of;
     f->use->options.max_queues = w->max_queues;
     f->use->options.stamps = world_pick(w, 3) != 0;
+    f->use->options.persistent = world_pick(w, 3) == 0;
 }
 
 static void make_link(struct front *f)

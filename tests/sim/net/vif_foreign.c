@@ -158,6 +158,7 @@ static void offer(struct front *f)
     nodes_write(f, "", "feature-gso-tcpv6", !f->no_gso);
     nodes_write(f, "", "feature-no-csum-offload", f->no_csum);
     nodes_write(f, "", "feature-ipv6-csum-offload", !f->no_csum);
+    nodes_write(f, "", "feature-persistent", world_pick(w, 2)); /* offered or not */
     if (one_queue_node)
         nodes_write(f, "", "multi-queue-num-queues", 1);
     nodes_write(f, "", "state", XenbusStateInitialised);

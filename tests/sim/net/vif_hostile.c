@@ -83,8 +83,9 @@ static void spoil_nodes(struct front *f)
                                         "event-channel-rx",
                                         "feature-sg",
                                         "multi-queue-num-queues",
-                                        "feature-splitdom-stamp"};
-    nodes_write(f, "", nodes[world_pick(f->world, 6)],
+                                        "feature-splitdom-stamp",
+                                        "feature-persistent"};
+    nodes_write(f, "", nodes[world_pick(f->world, 7)],
                 world_pick(f->world, 2) == 0 ? world_pick(f->world, 8) : odd_number(f->world));
 }
 

@@ -157,15 +157,19 @@ void laws_device_begins(struct front *f)
 /* All entries are looked at, so not after each action: what is not given back stays. */
 enum { GRANTS_CHECKED_EVERY = 8 };
 
-/* Dom0 keeps the rings' pages, and one for as long as a copy takes. */
+/* Dom0 keeps the rings' pages, and one for as long as a copy takes; and those whose grants are
+ * persistent. */
 static void check_grants(struct front *f)
 {
-    uint32_t used = 0, queues = 0;
+    uint32_t used = 0, queues = 0, kept = vif_back_persistent_grants(f->back);
     for (uint32_t ref = 0; ref < f->segment.nr_grant_entries; ref++)
         used += (f->segment.gnttab[ref].flags & (GTF_reading | GTF_writing)) != 0;
     while (vif_back_queue(f->back, queues) != NULL)
         queues++;
-    if (used > 2 * queues + 1 || (queues == 0 && used > 2 * WORLD_QUEUES_MAX))
+    if (kept > 0 && !f->use->options.persistent)
+        world_fail(f->world, "domain %u: %u persistent grants, and none were offered", f->domid,
+                   kept);
+    if (used > 2 * queues + kept + 1 || used < kept || (queues == 0 && used > 2 * WORLD_QUEUES_MAX))
         world_fail(f->world, "domain %u: %u grants in use with %u queues", f->domid, used, queues);
 }
 

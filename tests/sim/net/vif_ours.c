@@ -92,6 +92,7 @@ static void offer(struct front *f)
     nodes_write(f, "", "feature-ipv6-csum-offload", offload);
     nodes_write(f, "", "feature-no-csum-offload", 1 - offload);
     nodes_write(f, "", "feature-splitdom-stamp", nf->stamps);
+    nodes_write(f, "", "feature-persistent", nodes_read(f, "feature-persistent", 0) == 1);
     nodes_write(f, "", "state", XenbusStateInitialised);
     f->phase = FRONT_OFFERED;
 }

@@ -150,6 +150,28 @@ static void a_persistent_grant_stays_mapped(void **state)
     assert_int_equal(gnttab_end_access(f->segment.gnttab, REF), 0);
 }
 
+static void so_many_grants_are_persistent_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    void *page;
+    f->map.persistent_max = 1;
+    for (grant_ref_t ref = REF; ref < REF + 2; ref++) {
+        gnttab_grant_access(f->segment.gnttab, ref, DOM0_DOMID, 30, false);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(grant_map_get(&f->map, ref, true, true, &page), 0);
+            grant_map_put(&f->map, ref);
+        }
+        assert_int_equal(f->map.persistent_count, 1);
+    }
+    assert_int_equal(flags_of(f, REF), GTF_permit_access | IN_USE);
+    assert_int_equal(flags_of(f, REF + 1), GTF_permit_access);
+    grant_map_end_persistence(&f->map);
+    assert_int_equal(grant_map_get(&f->map, REF + 1, true, true, &page),
+                     0); /* there is room again */
+    grant_map_put(&f->map, REF + 1);
+    assert_int_equal(flags_of(f, REF + 1), GTF_permit_access | IN_USE);
+}
+
 static void persistence_ends_but_not_for_who_has_a_pin(void **state)
 {
     struct fixture *f = *state;
@@ -249,6 +271,7 @@ int main(void)
         MAP_TEST(a_mapped_page_stays_where_it_is),
         MAP_TEST(end_access_is_busy_until_the_last_pin),
         MAP_TEST(a_persistent_grant_stays_mapped),
+        MAP_TEST(so_many_grants_are_persistent_and_no_more),
         MAP_TEST(persistence_ends_but_not_for_who_has_a_pin),
         MAP_TEST(fini_clears_every_in_use_bit),
         MAP_TEST(pins_are_bounded),

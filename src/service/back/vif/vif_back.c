@@ -155,6 +155,7 @@ static int create_queues(struct vif *vif, const struct vif_transport *transport)
                                       .broken = broken,
                                       .ctx = vif};
     config.features.stamps = config.features.stamps && vif->options.stamps;
+    config.features.persistent = config.features.persistent && vif->options.persistent;
     vif->port.holds = config.features.stamps;
     for (uint32_t i = 0; i < transport->queue_count; i++) {
         const struct vif_transport_queue *queue = &transport->queue[i];
@@ -249,6 +250,15 @@ struct vif_stats vif_back_stats(const struct xenbus_back *back)
     for (uint32_t i = 0; i < vif->queue_count; i++)
         vif_stats_add(&stats, &vif->queue[i]->stats);
     return stats;
+}
+
+uint32_t vif_back_persistent_grants(const struct xenbus_back *back)
+{
+    const struct vif *vif = of_back(back);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < vif->queue_count; i++)
+        count += vif->queue[i]->grants.persistent_count;
+    return count;
 }
 
 bool vif_back_is_stalled(const struct xenbus_back *back)

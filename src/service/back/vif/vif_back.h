@@ -41,6 +41,7 @@ struct vif_options {
     uint32_t max_queues; /* 1..VIF_QUEUES_MAX; 0: as many as there are CPUs, if not more */
     bool untrusted;      /* trusted 0: the front end is told to keep its data from the back end */
     bool stamps;         /* times of frames are offered */
+    bool persistent;     /* so is that pages stay granted; Linux's back end does not */
     uint64_t (*now_ns)(void *now_ctx); /* CLOCK_MONOTONIC; NULL: the kernel's */
     void *now_ctx;
     struct timer_clock *idle_time; /* see struct vif_queue_config */
@@ -53,6 +54,8 @@ struct net_port *vif_back_port(struct xenbus_back *back);
 struct vif_queue *vif_back_queue(const struct xenbus_back *back, uint32_t queue);
 /* Counters over all connections of this device so far. */
 struct vif_stats vif_back_stats(const struct xenbus_back *back);
+/* How many of the front end's pages stay in use for frames. */
+uint32_t vif_back_persistent_grants(const struct xenbus_back *back);
 /* Does one of its queues take nothing? */
 bool vif_back_is_stalled(const struct xenbus_back *back);
 

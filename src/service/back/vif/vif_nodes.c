@@ -74,6 +74,8 @@ int vif_nodes_offer(struct xenbus_back *back, const struct vif_options *options)
         rc = xenbus_back_put(back, "multi-queue-max-queues", "%u", options->max_queues);
     if (rc == 0 && options->stamps)
         rc = xenbus_back_put(back, "feature-splitdom-stamp", "1");
+    if (rc == 0 && options->persistent)
+        rc = xenbus_back_put(back, "feature-persistent", "1");
     return rc;
 }
 

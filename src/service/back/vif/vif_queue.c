@@ -121,6 +121,7 @@ int vif_queue_create(const struct vif_queue_config *config, struct vif_queue **o
     q->pollable.ops = &pollable_ops;
     timer_init(&q->poll, config->idle_time, on_poll, q);
     int rc = grant_map_init(&q->grants, config->segment, DOM0_DOMID);
+    q->grants.persistent_max = VIF_PERSISTENT_MAX;
     if (rc == 0)
         rc = map_ring(q, config->tx_ring_ref, netif_tx_ring_entries(), &q->tx.half);
     if (rc == 0)

@@ -5,8 +5,9 @@
  * Life: vif_queue_create maps both ring pages. Whoever gives the port its turns lets
  * vif_queue_take read frames off the tx ring into the port; what is delivered to the port waits in
  * a bounded queue (vif_queue_deliver) until the front end has posted pages for the whole frame. All
- * data are copied, both ways: no page of the domain stays in use beyond a call, but for the rings.
- * Dom0's loop looks at both rings through the pollable. (Linux: struct xenvif_queue.)
+ * data are copied, both ways: no page of the domain stays in use beyond a call, but for the rings,
+ * and the first VIF_PERSISTENT_MAX ones if grants are persistent. Dom0's loop looks at both rings
+ * through the pollable. (Linux: struct xenvif_queue.)
  *
  * Queues of frames: what does not fit is dropped, and so is what has waited for too long. A front
  * end that has posted too few pages for VIF_STALL_NS of its own time counts as stalled: what waits
@@ -40,6 +41,7 @@ enum {
     /* What waits for the front end: a ring's worth of half its pages, as in Linux. */
     VIF_RX_QUEUE_FRAMES = 1024, /* a power of two */
     VIF_RX_QUEUE_BYTES = NETIF_RING_ENTRIES / 2 * XEN_PAGE_SIZE,
+    VIF_PERSISTENT_MAX = 2 * NETIF_RING_ENTRIES, /* a page for each slot of both rings */
 };
 
 /* As in Linux (rx_stall_timeout_msecs, rx_drain_timeout_msecs): time of the domain. */
@@ -53,6 +55,7 @@ struct vif_features {
     bool gso_tcpv4, gso_tcpv6; /* large ones */
     bool csum_ipv4, csum_ipv6; /* checksums left to it */
     bool stamps;               /* agreed on by both, see splitdom/xen/netif.h */
+    bool persistent;           /* agreed on by both: its pages stay granted until it closes */
 };
 
 struct vif_event {

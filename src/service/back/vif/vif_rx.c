@@ -196,7 +196,7 @@ static uint32_t pages_posted(const struct vif_queue *q)
 static int copy_out(struct vif_queue *q, grant_ref_t gref, const uint8_t *data, uint32_t bytes)
 {
     void *page;
-    int rc = grant_map_get(&q->grants, gref, true, false, &page);
+    int rc = grant_map_get(&q->grants, gref, true, q->config.features.persistent, &page);
     if (rc < 0)
         return rc;
     memcpy(page, data, bytes);

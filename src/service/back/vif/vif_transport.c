@@ -34,6 +34,7 @@ static int read_features(struct xenbus_back *back, struct vif_transport *out, co
         {"feature-no-csum-offload", &no_csum},
         {"feature-ipv6-csum-offload", &features->csum_ipv6},
         {"feature-splitdom-stamp", &features->stamps},
+        {"feature-persistent", &features->persistent},
     };
     *what = "a feature is too large a number";
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {

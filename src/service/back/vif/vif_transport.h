@@ -26,7 +26,7 @@ struct vif_transport_queue {
 struct vif_transport {
     uint32_t queue_count; /* 1..VIF_QUEUES_MAX */
     struct vif_transport_queue queue[VIF_QUEUES_MAX];
-    struct vif_features features; /* stamps: it wants them, offered or not */
+    struct vif_features features; /* stamps, persistent: it wants them, offered or not */
     bool polled;                  /* it has not promised to ring for pages (feature-rx-notify) */
 };
 

@@ -14,13 +14,13 @@ enum {
     ANSWERS_SHOWN_SLOTS = 64, /* the front end fills the ring again while we take the rest */
 };
 
-/* The page is readable for as long as the copy takes. */
+/* The page is readable for as long as the copy takes, or from now on. */
 static int copy_piece(struct vif_queue *q, const struct tx_piece *piece, uint8_t *to)
 {
     void *page;
     if (piece->size == 0)
         return 0;
-    int rc = grant_map_get(&q->grants, piece->gref, false, false, &page);
+    int rc = grant_map_get(&q->grants, piece->gref, false, q->config.features.persistent, &page);
     if (rc < 0)
         return rc;
     memcpy(to, (const uint8_t *)page + piece->offset, piece->size);

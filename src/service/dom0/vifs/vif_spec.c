@@ -150,6 +150,15 @@ static int set_antispoof(struct reader *r, const char *value)
     return rc;
 }
 
+static int set_persistent(struct reader *r, const char *value)
+{
+    uint32_t on = 0;
+    int rc = set_number(r, "persistent", value, 0, 1, &on);
+
+    r->spec->persistent = on != 0;
+    return rc;
+}
+
 static int set_accel(struct reader *r, const char *value)
 {
     (void)value;
@@ -172,9 +181,9 @@ static const struct {
     {"vifname", set_vifname},     {"rate", set_rate},
     {"model", set_model},         {"mtu", set_mtu},
     {"devid", set_devid},         {"trusted", set_trusted},
-    {"antispoof", set_antispoof}, {"accel", set_accel},
-    {"gatewaydev", set_gateway},  {"netdev", set_gateway},
-    {"forwarddev", set_gateway},
+    {"antispoof", set_antispoof}, {"persistent", set_persistent},
+    {"accel", set_accel},         {"gatewaydev", set_gateway},
+    {"netdev", set_gateway},      {"forwarddev", set_gateway},
 };
 
 static int take(struct reader *r, const char *token)

@@ -3,9 +3,10 @@
  * vif_spec: a network interface in words, as xl-network-configuration(5) has them:
  * `mac=00:16:3e:00:00:01,bridge=xenbr0,rate=10Mb/s@20ms`.
  *
- * Beyond xl: `antispoof=0` lets the domain send from addresses that are not its own; `ip=` is kept
- * to by Dom0 itself. What xl takes and Dom0 can't do (emulated cards, other scripts, gateways, back
- * ends in other domains, COLO) is refused with the reason.
+ * Beyond xl: `antispoof=0` lets the domain send from addresses that are not its own;
+ * `persistent=1` offers persistent grants; `ip=` is kept to by Dom0 itself. What xl takes and Dom0
+ * can't do (emulated cards, other scripts, gateways, back ends in other domains, COLO) is refused
+ * with the reason.
  */
 #ifndef SPLITDOM_SERVICE_DOM0_VIFS_VIF_SPEC_H
 #define SPLITDOM_SERVICE_DOM0_VIFS_VIF_SPEC_H
@@ -37,6 +38,7 @@ struct vif_spec {
     uint32_t mtu;
     bool untrusted;
     bool antispoof;
+    bool persistent;            /* grants, if the front end wants them, too */
     char ip[VIF_IP_TEXT_SIZE];  /* as given */
     struct net_guard addresses; /* the same, read; nothing else of it counts */
 };

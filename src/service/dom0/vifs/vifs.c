@@ -196,6 +196,7 @@ int vifs_prepare(struct vifs *vifs, const struct vifs_owner *owner, uint32_t dev
                                         .mtu = spec->mtu,
                                         .untrusted = spec->untrusted,
                                         .stamps = true,
+                                        .persistent = spec->persistent,
                                         .idle_time = vifs->config.idle_time};
 
     int rc = choose_bridge(use, why);

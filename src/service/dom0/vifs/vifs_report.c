@@ -121,6 +121,7 @@ void vifs_report_write(struct json *json, struct xenbus_back *back)
     json_u64(json, "weight", port->weight);
     write_port(json, port);
     write_ring(json, &stats);
+    json_u64(json, "persistent_grants", vif_back_persistent_grants(back));
     vif_links_write(json, options->network_ctx);
     json_end(json);
 }

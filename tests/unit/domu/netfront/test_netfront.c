@@ -15,7 +15,7 @@
 static struct netfront_rig rig;
 static struct netfront_options options;
 static struct netfront_info info;
-static char found[4][64]; /* nodes of the front end, once */
+static char found[5][64]; /* nodes of the front end, once */
 static atomic_bool has_looked;
 
 static int setup(void **state)
@@ -94,10 +94,11 @@ static void stamps_can_be_refused(void **state)
 static void keep_nodes(struct fake_netback *vif)
 {
     static const char *const nodes[] = {"feature-no-csum-offload", "feature-gso-tcpv4",
-                                        "feature-gso-tcpv6", "feature-ipv6-csum-offload"};
+                                        "feature-gso-tcpv6", "feature-ipv6-csum-offload",
+                                        "feature-persistent"};
     if (!vif->connected || atomic_load(&has_looked))
         return;
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         fake_netback_front_node(vif, nodes[i], found[i]);
     atomic_store(&has_looked, true);
 }
@@ -121,6 +122,15 @@ static void frames_may_come_unfinished(void **state)
 {
     (void)state;
     check_nodes("", "1");
+    assert_string_equal(found[4], "");
+}
+
+static void pages_stay_granted_where_that_is_offered(void **state)
+{
+    (void)state;
+    rig.vif.persistent = true;
+    check_nodes("", "1");
+    assert_string_equal(found[4], "1");
 }
 
 static void finished_frames_can_be_asked_for(void **state)
@@ -313,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_word_frames_carry_1500_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(stamps_can_be_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_may_come_unfinished, setup, teardown),
+        cmocka_unit_test_setup_teardown(pages_stay_granted_where_that_is_offered, setup, teardown),
         cmocka_unit_test_setup_teardown(finished_frames_can_be_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(the_link_goes_down_when_dom0_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(an_address_that_is_none_is_refused, setup, teardown),

@@ -28,13 +28,15 @@ static void the_features_are_those_of_linux_but_for_what_is_not_there(void **sta
                  {"feature-multicast-control", "(none)"},
                  {"feature-xdp-headroom", "(none)"},
                  {"feature-splitdom-stamp", "(none)"},
+                 {"feature-persistent", "(none)"},
                  {"hotplug-status", "(none)"},
                  {"state", "2"}};
     for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
         assert_string_equal(back_node(nodes[i].node), nodes[i].value);
-    f->options.stamps = true;
+    f->options.stamps = f->options.persistent = true;
     remake();
     assert_string_equal(back_node("feature-splitdom-stamp"), "1");
+    assert_string_equal(back_node("feature-persistent"), "1");
 }
 
 static void note(void *ctx, const char *node, const char *value)
@@ -211,6 +213,7 @@ static void what_the_front_end_takes_is_read(void **state)
     set_front("feature-gso-tcpv6", NULL);
     set_front("feature-no-csum-offload", "1");
     set_front("feature-splitdom-stamp", "1"); /* not offered */
+    set_front("feature-persistent", "1");     /* Mini-OS's says so, whatever it is offered */
     go("4", XenbusStateConnected);
     const struct vif_features *features = &vif_back_queue(f->back, 0)->config.features;
     assert_false(features->sg);
@@ -219,11 +222,15 @@ static void what_the_front_end_takes_is_read(void **state)
     assert_false(features->csum_ipv4);
     assert_true(features->csum_ipv6);
     assert_false(features->stamps);
-    f->options.stamps = true;
+    assert_false(features->persistent);
+    f->options.stamps = f->options.persistent = true;
     set_front("state", "1");
     remake();
     go("4", XenbusStateConnected);
-    assert_true(vif_back_queue(f->back, 0)->config.features.stamps);
+    features = &vif_back_queue(f->back, 0)->config.features;
+    assert_true(features->stamps);
+    assert_true(features->persistent);
+    assert_int_equal(vif_back_persistent_grants(f->back), 0);
 }
 
 static void a_network_that_cannot_be_joined_is_told(void **state)

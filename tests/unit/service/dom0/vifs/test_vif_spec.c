@@ -35,7 +35,7 @@ static void nothing_is_a_vif_with_defaults(void **state)
     assert_int_equal(spec.mtu, 1500);
     assert_int_equal(spec.rate_bytes, 0);
     assert_string_equal(spec.bridge, "");
-    assert_true(spec.antispoof && !spec.untrusted);
+    assert_true(spec.antispoof && !spec.untrusted && !spec.persistent);
 }
 
 static void everything_that_xl_takes_is_taken(void **state)
@@ -43,7 +43,7 @@ static void everything_that_xl_takes_is_taken(void **state)
     (void)state;
     parse("mac=00:16:3e:00:00:03,bridge=xenbr0,rate=1MB/s@20ms,vifname=foo,"
           "script=/etc/xen/scripts/vif-bridge,model=netfront,type=vif,backend=0,"
-          "mtu=9000,devid=7,trusted=0,ip=10.0.0.1 10.0.0.2,antispoof=0");
+          "mtu=9000,devid=7,trusted=0,ip=10.0.0.1 10.0.0.2,antispoof=0,persistent=1");
     static const uint8_t mac[] = {0, 0x16, 0x3e, 0, 0, 3};
     assert_true(spec.has_mac);
     assert_memory_equal(spec.mac, mac, 6);
@@ -53,7 +53,7 @@ static void everything_that_xl_takes_is_taken(void **state)
     assert_int_equal(spec.rate_interval_us, 20000);
     assert_int_equal(spec.mtu, 9000);
     assert_int_equal(spec.devid, 7);
-    assert_true(spec.untrusted && !spec.antispoof);
+    assert_true(spec.untrusted && !spec.antispoof && spec.persistent);
     assert_int_equal(spec.addresses.address_count, 2);
     assert_string_equal(spec.ip, "10.0.0.1 10.0.0.2");
 }
@@ -112,6 +112,7 @@ static void what_dom0_cannot_do_is_refused(void **state)
                                            "devid=65536",
                                            "trusted=2",
                                            "antispoof=yes",
+                                           "persistent=2",
                                            "ip=10.0.0",
                                            "mac=01:00:00:00:00:00",
                                            "mac=00:00:00:00:00:00",

@@ -200,7 +200,8 @@ static void an_interface_is_told_as_json(void **state)
         "\"rate_interval_us\":50000,\"weight\":300,"
         "\"tx_frames\":0,\"tx_bytes\":0,\"rx_frames\":0,\"rx_bytes\":0,\"dropped\":{";
     static const char end[] = "},\"tx_slots\":0,\"tx_errors\":0,\"rx_slots\":0,\"rx_errors\":0,"
-                              "\"rx_expired\":0,\"rx_stalls\":0,\"notifies\":0}";
+                              "\"rx_expired\":0,\"rx_stalls\":0,\"notifies\":0,"
+                              "\"persistent_grants\":0}";
     assert_true(text_bytes > sizeof(begin) + sizeof(end));
     for (int i = 0; i < NET_DROPS; i++) {
         char member[64];
