@@ -221,6 +221,15 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
 int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out);
 
 /*
+ * A descriptor for poll, select or epoll: readable when Dom0 has told of the disk anew, as after a
+ * resize, or when there is a next Dom0; until blkfront_geometry is called, which says what holds
+ * then. Only to be polled, not read, written or closed; the same one at each call, until
+ * blkfront_close. One thread calls both. Errors: -EMFILE, -ENFILE, -ENOMEM no descriptor is to be
+ * had.
+ */
+int blkfront_geometry_fd(struct blkfront *bf);
+
+/*
  * Reads sector_count sectors (1 or more) from sector on into buffer (sector_count * 512 bytes).
  * Blocks the calling thread only. Errors: -EINVAL out of range, or not aligned to the sector size
  * of the disk; -EIO the disk failed; -ETIMEDOUT no answer within timeout_ns of the options. On an

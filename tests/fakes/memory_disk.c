@@ -18,6 +18,7 @@ enum {
 
 struct blkfront {
     uint8_t bytes[MEMORY_DISK_BYTES];
+    uint64_t sectors; /* its size, at most MEMORY_DISK_SECTORS */
     bool read_only;
     uint32_t room; /* submits until -EAGAIN; refilled by a reap */
     bool holds;    /* a reap finds nothing */
@@ -28,6 +29,7 @@ struct blkfront {
     uint32_t unshown; /* of them: since the doorbell was rung */
     struct blkfront_io waiting[MEMORY_DISK_DEPTH];
     int fd;                 /* of blkfront_fd; the test's */
+    int geometry_fd;        /* of blkfront_geometry_fd; the test's */
     void (*answered)(void); /* optional: a request is being reaped */
 };
 
@@ -39,12 +41,17 @@ static void memory_disk_reset(void)
     for (size_t i = 0; i < sizeof(memory_disk.bytes); i++)
         memory_disk.bytes[i] = (uint8_t)(i / 512 + i % 512);
     memory_disk.room = UINT32_MAX;
-    memory_disk.fd = -1;
+    memory_disk.fd = memory_disk.geometry_fd = -1;
+    memory_disk.sectors = MEMORY_DISK_SECTORS;
 }
 
 int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
 {
-    *out = (struct blkfront_geometry){.last_sector = MEMORY_DISK_SECTORS - 1,
+    eventfd_t unused;
+
+    if (bf->geometry_fd >= 0)
+        (void)eventfd_read(bf->geometry_fd, &unused);
+    *out = (struct blkfront_geometry){.last_sector = bf->sectors - 1,
                                       .sector_size = 512,
                                       .physical_sector_size = 4096,
                                       .read_only = bf->read_only,
@@ -71,12 +78,20 @@ int blkfront_fd(struct blkfront *bf)
     return bf->fd;
 }
 
+int blkfront_geometry_fd(struct blkfront *bf)
+{
+    return bf->geometry_fd;
+}
+
 int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *io)
 {
     if (bf->failure != 0)
         return bf->failure;
     if (bf->room == 0 || bf->count == MEMORY_DISK_DEPTH)
         return -EAGAIN;
+    if (io->operation != BLKFRONT_FLUSH && io->sector < MEMORY_DISK_SECTORS &&
+        io->sector + io->sector_count > bf->sectors)
+        return -EINVAL; /* it has become smaller */
     bf->room--;
     bf->unshown++;
     bf->waiting[bf->count++] = *io;

@@ -12,8 +12,8 @@
  *   220..239  an ordinary request: 1 byte type, 1 byte sector, 2 bytes length
  *   240..253  let requests move
  *   254       1 byte: bit 0: the disk answers nothing until it is told otherwise or requests are
- *             cancelled; bits 1..3: how many more requests it has room for, 7: any number; bit 7:
- *             it is dead from now on
+ *             cancelled; bits 1..3: how many more requests it has room for, 7: any number; bit 4:
+ *             it has half its size, until it is told otherwise; bit 7: it is dead from now on
  *   255       the memory shrinks
  *
  * The device may drop the front end, and no more: it must touch nothing outside the guest's memory
@@ -95,8 +95,9 @@ static void request(struct fake_guest *guest, struct input *input)
 
 /* As the library's: there is room for one whenever nothing is in flight; one that is dead stays so,
  * and what was in flight comes back at once. */
-static void change_disk(struct input *input)
+static void change_disk(struct vhost_session *session, struct input *input)
 {
+    struct blkfront_geometry geometry;
     uint8_t how = take(input);
     uint32_t room = how >> 1 & 7;
 
@@ -104,6 +105,9 @@ static void change_disk(struct input *input)
         memory_disk.failure = -ENOTCONN;
     memory_disk.holds = (how & 1) != 0 && memory_disk.failure == 0;
     memory_disk.room = room == 7 ? UINT32_MAX : 1 + room;
+    memory_disk.sectors = (how & 0x10) != 0 ? MEMORY_DISK_SECTORS / 2 : MEMORY_DISK_SECTORS;
+    (void)blkfront_geometry(&memory_disk, &geometry);
+    vhost_session_resize(session, &geometry);
 }
 
 /* Returns less than 0 when the front end is dropped. */
@@ -126,7 +130,7 @@ static int step(struct vhost_session *session, struct fake_guest *guest, struct 
     else if (what < 254)
         return vhost_session_move(session, &why);
     else if (what == 254)
-        change_disk(input);
+        change_disk(session, input);
     else
         *shrunk = ftruncate(guest->memory_fd, 0) == 0;
     return what < 150 ? vhost_session_hear(session, &why) : 0;

@@ -50,6 +50,17 @@ void blk_device_forbid_writes(struct blk_device *device)
     device->geometry.discard_granularity = 0;
 }
 
+bool blk_device_resize(struct blk_device *device, const struct blkfront_geometry *geometry)
+{
+    struct blkfront_geometry *own = &device->geometry;
+    bool is_news =
+        own->first_sector != geometry->first_sector || own->last_sector != geometry->last_sector;
+
+    own->first_sector = geometry->first_sector;
+    own->last_sector = geometry->last_sector;
+    return is_news;
+}
+
 void blk_device_close(struct blk_device *device)
 {
     assert(device->in_flight == 0);
@@ -131,6 +142,12 @@ static void write_id(struct blk_request *request)
     write_answer(request, VIRTIO_BLK_S_OK);
 }
 
+/* Is the request wrong, and not the disk dead? */
+static bool is_own_fault(int rc)
+{
+    return rc == -EINVAL || rc == -EOPNOTSUPP || rc == -EROFS;
+}
+
 int blk_device_start(struct blk_device *device, struct blk_slot *slot)
 {
     struct blk_request *request = &slot->request;
@@ -150,7 +167,7 @@ int blk_device_start(struct blk_device *device, struct blk_slot *slot)
         point_to_zeros(device, request);
     request->io.cookie = slot;
     rc = submit(device, slot);
-    if (rc == -EINVAL || rc == -EOPNOTSUPP || rc == -EROFS) { /* this request's own fault */
+    if (is_own_fault(rc)) {
         write_answer(request, blk_request_status(rc));
         return 1;
     }
@@ -189,35 +206,51 @@ static bool finish(struct blk_device *device, const struct blkfront_completion *
     return true;
 }
 
-static int submit_waiting(struct blk_device *device)
+/* The first that waits does so no longer. */
+static struct blk_slot *stop_waiting(struct blk_device *device)
 {
-    while (device->waiting != NULL) {
-        struct blk_slot *slot = device->waiting;
-        int rc = submit_now(device, slot);
-        if (rc < 0)
+    struct blk_slot *slot = device->waiting;
+
+    device->waiting = slot->next;
+    if (device->waiting == NULL)
+        device->waiting_end = &device->waiting;
+    return slot;
+}
+
+/* The same; it is answered, and never gets to the disk. */
+static struct blk_slot *fail_first(struct blk_device *device, int rc)
+{
+    struct blk_slot *slot = stop_waiting(device);
+
+    slot->undone = !is_own_fault(rc);
+    write_answer(&slot->request, blk_request_status(rc));
+    device->in_flight--;
+    return slot;
+}
+
+/* What was right when it came may not be any more: the disk may have become smaller. */
+static int submit_waiting(struct blk_device *device, struct blk_slot **done, uint32_t max,
+                          uint32_t *count)
+{
+    while (device->waiting != NULL && *count < max) {
+        int rc = submit_now(device, device->waiting);
+        if (rc == 0)
+            (void)stop_waiting(device);
+        else if (is_own_fault(rc))
+            done[(*count)++] = fail_first(device, rc);
+        else
             return rc == -EAGAIN ? 0 : rc;
-        device->waiting = slot->next;
-        if (device->waiting == NULL)
-            device->waiting_end = &device->waiting;
     }
     return 0;
 }
 
 /* What waits when the disk has died never gets there. */
-static int fail_waiting(struct blk_device *device, struct blk_slot **done, uint32_t max)
+static int fail_waiting(struct blk_device *device, struct blk_slot **done, uint32_t max, int rc)
 {
     int count = 0;
 
-    while (device->waiting != NULL && (uint32_t)count < max) {
-        struct blk_slot *slot = device->waiting;
-        device->waiting = slot->next;
-        slot->undone = true;
-        write_answer(&slot->request, VIRTIO_BLK_S_IOERR);
-        device->in_flight--;
-        done[count++] = slot;
-    }
-    if (device->waiting == NULL)
-        device->waiting_end = &device->waiting;
+    while (device->waiting != NULL && (uint32_t)count < max)
+        done[count++] = fail_first(device, rc);
     return count;
 }
 
@@ -231,11 +264,11 @@ int blk_device_reap(struct blk_device *device, struct blk_slot **done, uint32_t 
     for (int i = 0; i < rc; i++)
         if (finish(device, &completions[i]))
             done[count++] = completions[i].cookie;
-    int failed = rc < 0 ? rc : submit_waiting(device);
+    int failed = rc < 0 ? rc : submit_waiting(device, done, max, &count);
     if (device->unshown) /* the caller may sleep now */
         (void)blkfront_kick(device->bf);
     if (failed < 0 && count == 0)
-        count = (uint32_t)fail_waiting(device, done, max);
+        count = (uint32_t)fail_waiting(device, done, max, failed);
     return failed < 0 && count == 0 ? failed : (int)count;
 }
 

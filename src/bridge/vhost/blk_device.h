@@ -23,7 +23,7 @@ struct blk_slot {
 
 struct blk_device {
     struct blkfront *bf;
-    struct blkfront_geometry geometry; /* as the front end was told */
+    struct blkfront_geometry geometry; /* as the front end was told; the size as it is now */
     bool write_through;             /* the driver knows no flush: each write is followed by one */
     uint32_t slot_count, in_flight; /* in_flight: with blkfront, or waiting */
     bool unshown;                   /* something was submitted since the doorbell was rung */
@@ -38,6 +38,9 @@ int blk_device_open(struct blk_device *device, struct blkfront *bf);
 /* From the first request on: a front end is told of a read-only disk, and gets errors for writes.
  */
 void blk_device_forbid_writes(struct blk_device *device);
+/* The disk has this size now; what else the front end was told stays. Returns whether that is news.
+ */
+bool blk_device_resize(struct blk_device *device, const struct blkfront_geometry *geometry);
 /* Nothing is in flight. Accepts a zeroed or half-built one. */
 void blk_device_close(struct blk_device *device);
 

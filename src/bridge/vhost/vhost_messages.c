@@ -65,6 +65,7 @@ static int run(struct vhost_session *session, struct vhost_queue *queue)
     if (rc == 0 && queue->inflight.again_count > 0)
         ring->avail_cons = (uint16_t)(ring->used_prod + queue->inflight.again_count);
     queue->runs = rc == 0;
+    vhost_session_tell_config(session);
     return rc;
 }
 
@@ -242,7 +243,8 @@ static int get_protocol_features(struct vhost_session *session)
 
 static int set_protocol_features(struct vhost_session *session)
 {
-    return (session->link.payload.u64 & ~own_protocol_features) != 0 ? -EPROTO : 0;
+    session->protocol_features = session->link.payload.u64;
+    return (session->protocol_features & ~own_protocol_features) != 0 ? -EPROTO : 0;
 }
 
 static int get_queue_count(struct vhost_session *session)
@@ -267,16 +269,18 @@ static int get_config(struct vhost_session *session)
         memcpy(answer.region, (const char *)&config + answer.offset,
                answer.bytes < left ? answer.bytes : left);
     }
+    session->config_is_known = true;
     return vhost_link_answer(&session->link, &answer, (uint32_t)head + answer.bytes);
 }
 
-/* A line for requests of ours, of which we have none. User Mode Linux finds no interrupt for its
- * queues unless it is offered. */
+/* A line for requests of ours. User Mode Linux finds no interrupt for its queues unless it is
+ * offered. */
 static int set_back_fd(struct vhost_session *session)
 {
     if (session->back_fd >= 0)
         close(session->back_fd);
     session->back_fd = vhost_link_take_fd(&session->link);
+    vhost_session_tell_config(session);
     return session->back_fd < 0 ? -EPROTO : 0;
 }
 

@@ -13,7 +13,7 @@
 #include "ring/fault_guard.h"
 
 /* What is polled, in this order; the kicks of the queues follow. */
-enum polled { POLL_STOP, POLL_FAILURE, POLL_DISK, POLL_FRONT_END, POLL_KICKS };
+enum polled { POLL_STOP, POLL_FAILURE, POLL_DISK, POLL_SIZE, POLL_FRONT_END, POLL_KICKS };
 
 enum { MOVES_MAX = 64 }; /* of a guest's requests, between two looks at everything else */
 
@@ -22,6 +22,7 @@ struct server {
     struct blk_device device;
     struct vhost_session session;
     bool has_session;
+    int size_fd; /* readable: the disk may have another size */
     struct process_place place;
     struct pollfd fds[POLL_KICKS + VHOST_QUEUES_MAX];
 };
@@ -43,7 +44,7 @@ static void drop(struct server *server, int rc, const struct why *why)
     end_session(server);
 }
 
-/* The disk's size and features are what they are when a front end comes. */
+/* The disk's features are what they are when a front end comes; its size may change. */
 static int begin_session(struct server *server, struct why *why)
 {
     int fd = accept4(server->options->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -74,6 +75,7 @@ static nfds_t fill(struct server *server)
     fds[POLL_STOP] = (struct pollfd){.fd = options->stop_fd, .events = POLLIN};
     fds[POLL_FAILURE] = (struct pollfd){.fd = options->failure_fd, .events = POLLIN};
     fds[POLL_DISK] = (struct pollfd){.fd = blkfront_fd(options->bf), .events = POLLIN};
+    fds[POLL_SIZE] = (struct pollfd){.fd = server->size_fd, .events = POLLIN};
     fds[POLL_FRONT_END] = (struct pollfd){
         .fd = server->has_session ? server->session.link.fd : options->listen_fd, .events = POLLIN};
     for (uint32_t i = 0; i < count; i++)
@@ -96,6 +98,15 @@ static int take_kicks(struct server *server, nfds_t count, struct why *why)
     return 0;
 }
 
+/* A disk that is dead tells so at the next request. */
+static void take_size(struct server *server)
+{
+    struct blkfront_geometry geometry;
+
+    if (blkfront_geometry(server->options->bf, &geometry) == 0 && server->has_session)
+        vhost_session_resize(&server->session, &geometry);
+}
+
 /* Waits until there is something to do, not at all if the guest has requests, and does it but for
  * those. */
 static int wait_and_hear(struct server *server, bool is_busy, struct why *why)
@@ -105,6 +116,8 @@ static int wait_and_hear(struct server *server, bool is_busy, struct why *why)
 
     if (poll(server->fds, count, is_busy ? 0 : -1) < 0)
         return errno == EINTR ? 0 : why_fail_errno(why, -errno, "poll");
+    if ((server->fds[POLL_SIZE].revents & POLLIN) != 0)
+        take_size(server);
     if (!server->has_session)
         return server->fds[POLL_FRONT_END].revents != 0 ? begin_session(server, why) : 0;
     int rc = take_kicks(server, count, &reason);
@@ -137,6 +150,8 @@ int vhost_server_run(const struct vhost_server_options *options, struct why *why
         return why_fail_errno(why, rc, "cannot guard the guest's memory");
     (void)fcntl(options->listen_fd, F_SETFL, O_NONBLOCK); /* who connected may be gone again */
     rc = blkfront_fd(options->bf);
+    if (rc >= 0)
+        rc = server.size_fd = blkfront_geometry_fd(options->bf);
     rc = rc < 0 ? why_fail_errno(why, rc, "cannot wait for the disk") : 0;
     process_place_init(&server.place);
     for (uint32_t moves = 0; rc == 0;) {

@@ -197,6 +197,40 @@ int vhost_session_move(struct vhost_session *session, struct why *why)
     return moved || arm_all(session);
 }
 
+/* ---- the disk's size ----------------------------------------------------------------------------
+ */
+
+static bool driver_is_at_work(const struct vhost_session *session)
+{
+    for (uint32_t i = 0; i < session->queue_count; i++)
+        if (session->queues[i].runs)
+            return true;
+    return false;
+}
+
+/* A line that is full has one such message already; one that is broken is the front end's loss. */
+void vhost_session_tell_config(struct vhost_session *session)
+{
+    static const uint64_t needed =
+        1ULL << VHOST_USER_PROTOCOL_F_CONFIG | 1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ;
+    const struct vhost_user_header message = {.request = VHOST_USER_BACKEND_CONFIG_CHANGE_MSG,
+                                              .flags = VHOST_USER_VERSION};
+
+    if (session->config_is_known || session->back_fd < 0 ||
+        (session->protocol_features & needed) != needed || !driver_is_at_work(session))
+        return;
+    (void)unix_socket_send(session->back_fd, &message, sizeof(message), NULL, 0, false);
+    session->config_is_known = true;
+}
+
+void vhost_session_resize(struct vhost_session *session, const struct blkfront_geometry *geometry)
+{
+    if (!blk_device_resize(session->device, geometry))
+        return;
+    session->config_is_known = false;
+    vhost_session_tell_config(session);
+}
+
 uint32_t vhost_session_kicks(const struct vhost_session *session, int *fds)
 {
     uint32_t count = 0;

@@ -37,7 +37,8 @@ struct vhost_session {
     struct blk_device *device;
     int stop_fd; /* readable: what we wait for is not to be waited for any more */
     int back_fd; /* for our own requests to the front end; -1: none */
-    uint64_t features;
+    uint64_t features, protocol_features;
+    bool config_is_known; /* as it is now: the front end has read it, or was told to */
     struct guest_memory memory;
     struct inflight_track track;
     uint32_t queue_count; /* of those that the front end has named: the others are as they were */
@@ -61,6 +62,9 @@ int vhost_session_hear(struct vhost_session *session, struct why *why);
  * broken the rules; -EFAULT its memory is gone.
  */
 int vhost_session_move(struct vhost_session *session, struct why *why);
+
+/* The disk may have another size: judges requests by that from now on, and tells the front end. */
+void vhost_session_resize(struct vhost_session *session, const struct blkfront_geometry *geometry);
 
 /* The kick descriptors of the queues that run, up to VHOST_QUEUES_MAX; none while all slots are
  * taken: there is nothing to take requests for. */

@@ -36,6 +36,9 @@ enum {
     VHOST_USER_SET_INFLIGHT_FD = 32,
 };
 
+/* What the back end asks the front end, over a line of its own. */
+enum { VHOST_USER_BACKEND_CONFIG_CHANGE_MSG = 2 };
+
 enum {
     VHOST_USER_VERSION = 1,
     VHOST_USER_VERSION_MASK = 3,

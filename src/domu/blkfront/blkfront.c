@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "domu/blkfront/blkfront_private.h"
 #include "domu/options.h"
@@ -85,6 +87,7 @@ static struct blkfront *create(struct blkfront **out, struct blkfront_error *why
     if (bf == NULL)
         return NULL;
     pthread_mutex_init(&bf->lock, NULL);
+    bf->geometry_fd = -1;
     blkfront_queues_init(bf);
     return bf;
 }
@@ -184,13 +187,18 @@ void blkfront_close(struct blkfront *bf)
     blkfront_link_stop(bf);
     blkfront_queues_fini(bf);
     hit_queue_fini(&bf->hits);
+    if (bf->geometry_fd >= 0)
+        close(bf->geometry_fd);
     pthread_mutex_destroy(&bf->lock);
     free(bf);
 }
 
 int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
 {
+    eventfd_t unused;
     pthread_mutex_lock(&bf->lock);
+    if (bf->geometry_fd >= 0)
+        (void)eventfd_read(bf->geometry_fd, &unused);
     *out = (struct blkfront_geometry){
         .first_sector = 0,
         .last_sector = bf->sectors - 1,
@@ -204,6 +212,16 @@ int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
         .sectors_per_request = bf->request_sectors,
     };
     int rc = bf->failed;
+    pthread_mutex_unlock(&bf->lock);
+    return rc;
+}
+
+int blkfront_geometry_fd(struct blkfront *bf)
+{
+    pthread_mutex_lock(&bf->lock);
+    if (bf->geometry_fd < 0)
+        bf->geometry_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc = bf->geometry_fd < 0 ? -errno : bf->geometry_fd;
     pthread_mutex_unlock(&bf->lock);
     return rc;
 }

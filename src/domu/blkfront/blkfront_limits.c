@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* blkfront_limits: what the disk can do, what may be asked of it, and how much at a time. */
 #include <errno.h>
+#include <sys/eventfd.h>
 
 #include "domu/blkfront/blkfront_private.h"
 #include "ring/barrier.h"
@@ -71,6 +72,8 @@ void blkfront_take_limits(struct blkfront *bf)
     store_relaxed_u32(&bf->discard_alignment, disk->discard_alignment);
     store_relaxed_u32(&bf->features, features & ~bf->learnt_absent);
     store_relaxed_u64(&bf->sectors, disk->sectors);
+    if (bf->geometry_fd >= 0)
+        (void)eventfd_write(bf->geometry_fd, 1);
     pthread_mutex_unlock(&bf->lock);
 }
 

@@ -79,6 +79,7 @@ static int setup(void **state)
     stop_fd = eventfd(0, EFD_CLOEXEC);
     failure_fd = eventfd(0, EFD_CLOEXEC);
     memory_disk.fd = eventfd(0, EFD_CLOEXEC);
+    memory_disk.geometry_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     memory_disk.answered = ask_again;
     told[0] = '\0';
     return open_listener() && fake_guest_open(&guest) && connect_guest() ? 0 : -1;
@@ -92,6 +93,7 @@ static int teardown(void **state)
     close(stop_fd);
     close(failure_fd);
     close(memory_disk.fd);
+    close(memory_disk.geometry_fd);
     alarm(0);
     return 0;
 }
@@ -227,6 +229,47 @@ static void writes_are_not_offered_where_they_are_forbidden(void **state)
     assert_false(offers_writes(true));
 }
 
+/* The size of the disk as the guest's front end reads it. */
+static uint64_t ask_size(void)
+{
+    struct vhost_user_config ask = {.bytes = sizeof(struct virtio_blk_config)};
+    union vhost_user_payload answer;
+    struct virtio_blk_config config;
+    struct pollfd ready = {.fd = guest.socket, .events = POLLIN};
+
+    fake_guest_send(&guest, VHOST_USER_GET_CONFIG, &ask,
+                    (uint32_t)offsetof(struct vhost_user_config, region) + ask.bytes, -1);
+    assert_int_equal(poll(&ready, 1, HANG_S * 1000), 1);
+    assert_true(fake_guest_receive(&guest, &answer) > 0);
+    memcpy(&config, answer.config.region, sizeof(config));
+    return config.capacity;
+}
+
+static void a_front_end_is_told_of_another_size(void **state)
+{
+    struct running running = {.options = usual_options()};
+    const uint64_t features =
+        1ULL << VHOST_USER_PROTOCOL_F_CONFIG | 1ULL << VHOST_USER_PROTOCOL_F_BACKEND_REQ;
+    struct vhost_user_header told_it;
+    int line[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line), 0);
+    start(&running);
+    fake_guest_send(&guest, VHOST_USER_SET_PROTOCOL_FEATURES, &features, sizeof(features), -1);
+    fake_guest_send(&guest, VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, line[1]);
+    assert_int_equal(ask_size(), MEMORY_DISK_SECTORS);
+    read_a_sector();
+    memory_disk.sectors = 100;
+    assert_int_equal(eventfd_write(memory_disk.geometry_fd, 1), 0);
+    assert_int_equal(recv(line[0], &told_it, sizeof(told_it), MSG_WAITALL), sizeof(told_it));
+    assert_int_equal(told_it.request, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG);
+    assert_int_equal(ask_size(), 100);
+    assert_int_equal(stop(&running), 0);
+    close(line[0]);
+    close(line[1]);
+}
+
 /* ---- its end ------------------------------------------------------------------------------------
  */
 
@@ -308,6 +351,7 @@ int main(void)
         SERVER_TEST(a_front_end_that_breaks_the_protocol_is_told_and_dropped),
         SERVER_TEST(writes_are_offered),
         SERVER_TEST(writes_are_not_offered_where_they_are_forbidden),
+        SERVER_TEST(a_front_end_is_told_of_another_size),
         SERVER_TEST(a_domain_that_is_of_no_use_ends_it),
         SERVER_TEST(a_disk_that_cannot_be_waited_for_ends_it),
         SERVER_TEST(a_signal_does_not_end_it),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* blkfront_limits: what a disk can do, and what is refused without a request. */
 #include <errno.h>
+#include <poll.h>
 
 #include "domu/blkfront/blkfront_private.h"
 #include "unit/domu/blkfront/blkfront_call_fixture.h"
@@ -112,6 +113,23 @@ static void nor_when_the_disk_has_another_size(void **state)
     assert_int_equal(requests(), 3);
 }
 
+static void a_descriptor_tells_that_the_disk_has_another_size(void **state)
+{
+    (void)state;
+    struct blkfront_geometry geometry;
+    meet((struct fake_dom0_script){.disk = disk, .request = only_reads_and_writes_and_grows},
+         (struct blkfront_options){0});
+    struct pollfd changed = {.fd = blkfront_geometry_fd(bf), .events = POLLIN};
+    assert_true(changed.fd >= 0);
+    assert_int_equal(blkfront_geometry_fd(bf), changed.fd);
+    assert_int_equal(poll(&changed, 1, 0), 0);
+    assert_int_equal(blkfront_write(bf, 0, 1, data), 0);
+    assert_int_equal(poll(&changed, 1, -1), 1);
+    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    assert_int_equal(geometry.last_sector, SECTORS + 8 - 1);
+    assert_int_equal(poll(&changed, 1, 0), 0);
+}
+
 static void sectors_beyond_the_end_are_refused(void **state)
 {
     (void)state;
@@ -178,6 +196,7 @@ int main(void)
         CALL_TEST(a_writable_disk_may_have_neither_flush_nor_discard),
         CALL_TEST(what_dom0_turns_out_not_to_do_is_not_asked_again),
         CALL_TEST(nor_when_the_disk_has_another_size),
+        CALL_TEST(a_descriptor_tells_that_the_disk_has_another_size),
         CALL_TEST(sectors_beyond_the_end_are_refused),
         CALL_TEST(requests_are_aligned_to_the_sector_size_of_the_disk),
         CALL_TEST(what_the_disk_can_do_is_in_order),
