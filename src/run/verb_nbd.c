@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/rundir.h"
 #include "base/unix_socket.h"
+#include "bridge/dom0_look.h"
 #include "run/disk_options.h"
 #include "run/plugin_path.h"
 #include "run/socket_name.h"
@@ -32,8 +32,8 @@ enum {
     ARGUMENT_SIZE = 64,
     EXIT_SIGNAL = 128,
     RESTART_PAUSE_MS = 100,
-    CONNECT_LIMIT_S = 1,
-    END_LIMIT_S = 5,      /* for nbdkit, once it is told to end */
+    END_LIMIT_S = 5,     /* for nbdkit, once it is told to end: between two looks at its requests */
+    STILL_LOOKS_MAX = 6, /* at requests that Dom0 has and does not get on with */
     SHORT_LIFE_MS = 1000, /* so soon after its start no client has made it crash */
     SHORT_LIVES_MAX = 10, /* one after the other */
 };
@@ -201,25 +201,44 @@ static int await_signal(const sigset_t *watched, uint64_t limit_ns)
     return signo > 0 ? signo : errno == EAGAIN ? 0 : SIGCHLD;
 }
 
+static uint64_t end_limit_ns(void)
+{
+    return clock_monotonic_ns() + END_LIMIT_S * UINT64_C(1000000000);
+}
+
+/* A child that was told to end has not by its limit. Returns the next one. */
+static uint64_t lose_patience(const struct nbd *nbd, pid_t child, struct dom0_progress *progress)
+{
+    unsigned passed_s = END_LIMIT_S * (progress->looks + 1);
+
+    if (!dom0_gets_on(&nbd->options.domain, child, progress)) {
+        fprintf(stderr, "domu: nbdkit has not ended after %u s: it is killed\n", passed_s);
+        (void)kill(child, SIGKILL);
+        return 0;
+    }
+    if (progress->looks == 1)
+        fprintf(stderr, "domu: nbdkit still waits for answers of Dom0: it gets the time\n");
+    return end_limit_ns();
+}
+
 /*
  * Waits for the child's end. A signal that is to end us is passed on, and noted in *told. nbdkit
  * then waits for its requests, and if Dom0 is stopped or hangs it waits for ever: it is killed, and
- * its domain ends with it.
+ * its domain ends with it. Where Dom0 is only slow it gets the time.
  */
-static int await_end(pid_t child, const sigset_t *watched, bool *told)
+static int await_end(const struct nbd *nbd, pid_t child, const sigset_t *watched, bool *told)
 {
+    struct dom0_progress progress = {0};
     uint64_t limit_ns = 0;
     int status, signo;
 
     for (;;) {
         signo = await_signal(watched, limit_ns);
         if (signo == 0) {
-            fprintf(stderr, "domu: nbdkit has not ended after %d s: it is killed\n", END_LIMIT_S);
-            (void)kill(child, SIGKILL);
-            limit_ns = 0;
+            limit_ns = lose_patience(nbd, child, &progress);
         } else if (signo != SIGCHLD) {
             if (!*told)
-                limit_ns = clock_monotonic_ns() + END_LIMIT_S * UINT64_C(1000000000);
+                limit_ns = end_limit_ns();
             *told = true;
             (void)kill(child, SIGTERM);
         } else if (waitpid(child, &status, WNOHANG) == child) {
@@ -274,30 +293,16 @@ static bool pause_before_restart(int status, const sigset_t *watched)
     return pause_a_moment(watched);
 }
 
-/* Does nobody listen where Dom0 would? All else that may be wrong there, nbdkit will say. */
-static bool is_dom0_away(const struct domu_options *domain)
-{
-    struct rundir rundir;
-    char why[256];
-    int rc = rundir_resolve(domain->rundir, domain->name, false, &rundir, why, sizeof(why));
-
-    if (rc == 0)
-        rc = unix_socket_connect(rundir.control_socket, SOCK_SEQPACKET, CONNECT_LIMIT_S);
-    if (rc >= 0)
-        close(rc);
-    return rc == -ENOENT || rc == -ECONNREFUSED;
-}
-
 /* nbdkit opens its disks when it starts, so there has to be a Dom0. As pause_a_moment. */
 static bool await_dom0(const struct domu_options *domain, const sigset_t *watched)
 {
-    if (!is_dom0_away(domain))
+    if (!dom0_is_away(domain))
         return true;
     fprintf(stderr, "domu: there is no Dom0: nbdkit is started again when there is one\n");
     do {
         if (!pause_a_moment(watched))
             return false;
-    } while (is_dom0_away(domain));
+    } while (dom0_is_away(domain));
     return true;
 }
 
@@ -318,7 +323,7 @@ static pid_t start_nbdkit(const struct nbd *nbd, const struct command *command, 
 static bool may_go_on(const struct nbd *nbd, int status, uint32_t crashes)
 {
     return crashes > 0 && nbd->options.domain.reconnect && WIFEXITED(status) &&
-           WEXITSTATUS(status) != 0 && is_dom0_away(&nbd->options.domain);
+           WEXITSTATUS(status) != 0 && dom0_is_away(&nbd->options.domain);
 }
 
 static int serve(struct nbd *nbd, const struct command *command)
@@ -340,7 +345,7 @@ static int serve(struct nbd *nbd, const struct command *command)
         pid_t child = start_nbdkit(nbd, command, parent, &former);
         if (child < 0)
             return DOMU_FAILED;
-        status = await_end(child, &watched, &told);
+        status = await_end(nbd, child, &watched, &told);
         if (told || (!has_crashed(status) && !may_go_on(nbd, status, crashes)))
             break;
         if (has_crashed(status)) {

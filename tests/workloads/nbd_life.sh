@@ -119,3 +119,18 @@ wait $reader 2>/dev/null
 grep -q 'it is killed' nbd.log || die "it does not say that nbdkit was killed: $(cat nbd.log)"
 [ ! -e "$SOCKET" ] || die "domu nbd has left its socket"
 eventually 10 no_domain || die "its domain goes on"
+service stop >/dev/null || die "stop"
+
+# For a Dom0 that is well, and takes its time, it waits: what was asked is answered.
+start_service --image disk1.img --engine model --model mean=9s,cv=0
+start_nbd
+qemu-io -r -f raw -c 'read 0 4k' "$URI" >io.log 2>&1 &
+reader=$!
+is_asked() { service status --json | jq -e '.domains[0].at_disk > 0' >/dev/null; }
+eventually 10 is_asked || die "Dom0 has no read"
+kill $NBD
+reap 15000 $NBD
+NBD=
+wait $reader
+grep -q '4 KiB' io.log || die "a read is lost at SIGTERM: $(cat io.log nbd.log)"
+[ "$status" = 0 ] || die "exit $status at SIGTERM while Dom0 is slow: $(cat nbd.log)"
