@@ -7,11 +7,13 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/one_line.h"
 
 struct log {
     int fd;
@@ -84,13 +86,10 @@ static void write_line(struct log *log, const char *format, va_list arguments)
 {
     char line[LOG_LINE_MAX];
     size_t start = stamp(line, sizeof(line));
-    size_t end;
 
     vsnprintf(line + start, sizeof(line) - start - 1, format, arguments);
-    for (end = start; line[end] != '\0'; end++) {
-        if ((unsigned char)line[end] < 0x20 || line[end] == 0x7f)
-            line[end] = '?';
-    }
+    one_line_keep(line + start);
+    size_t end = strlen(line);
     line[end++] = '\n';
     put(log->fd, line, end);
     if (log->to_stderr)

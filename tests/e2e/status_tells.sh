@@ -31,3 +31,25 @@ requests=$(status_number 'total":{"requests')
 [ "$requests" -lt 100 ] || [ "$(status_number rate_since_start)" -gt 0 ] || die "no average"
 eval "exec ${disk[1]}>&-"
 wait "$disk_process" || die "the session fails at its end: $(cat err)"
+service stop >/dev/null || die "stop"
+
+# What others have named, an image or a state, begins no line of its own and steers no terminal.
+odd=$'a\tb\e[31mc\nd'
+mkdir "$odd"
+cp disk1.img "$odd/i.img"
+start_service --image "$odd/i.img" --disk "$PWD/$odd/i.img,raw,xvdb,r"
+coproc disk { exec "$TEST_BIN/disk_session" 2>err; }
+disk_process=$disk_PID
+read -r -t $((10 * slack)) answer <&"${disk[0]}" && [ "$answer" = connected ] || die "no connection"
+plain() { "$@" | LC_ALL=C tr -d '\n' | LC_ALL=C grep -q '[[:cntrl:]]' && die "$*: control characters"; }
+plain service status
+[ "$(service status | grep -cF 'a?b?[31mc?d/i.img')" = 3 ] || die "the image is not shown: $(service status)"
+if command -v xenstore-write >/dev/null; then
+    eval "$(service env)"
+    xenstore-write /local/domain/1/device/vbd/51728/state $'\e[31m\n4' /local/domain/1/name "$odd"
+    plain service list
+    plain service domname 1
+    [ "$(service list | wc -l)" = 3 ] || die "other lines: $(service list)"
+fi
+eval "exec ${disk[1]}>&-"
+wait "$disk_process" || die "the session fails at its end: $(cat err)"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/one_line.h"
 #include "service/cli/list_json.h"
 #include "service/cli/store_client.h"
 #include "service/cli/verb.h"
@@ -31,15 +32,6 @@ enum {
     LAST_COLUMNS = sizeof(last_columns) / sizeof(last_columns[0]),
 };
 
-/* Anybody who may write a node may write anything. */
-static void keep_on_line(char *value)
-{
-    for (; *value != '\0'; value++) {
-        if ((unsigned char)*value < ' ' || *value == 0x7f)
-            *value = '?';
-    }
-}
-
 /* Prints one field; a node that is not there is a dash. */
 static int print_field(struct store_client *client, const char *domid, const char *key)
 {
@@ -51,7 +43,7 @@ static int print_field(struct store_client *client, const char *domid, const cha
     if (rc < 0 && rc != -ENOENT)
         return rc;
     if (rc == 0)
-        keep_on_line(value);
+        one_line_keep(value);
     printf(" %8s", rc == 0 ? value : "-");
     return 0;
 }
@@ -81,6 +73,8 @@ static int print_disks(struct store_client *client, const char *domid)
         size_t used = strlen(states);
         snprintf(path, sizeof(path), "/local/domain/%s/device/vbd/%s/state", domid, name);
         rc = store_client_read(client, path, value);
+        if (rc == 0)
+            one_line_keep(value); /* the domain's own node */
         if (rc == 0)
             snprintf(states + used, sizeof(states) - used, "%s%.8s", used > 0 ? "," : "", value);
         else if (rc == -ENOENT) /* the domain is just ending */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/one_line.h"
 #include "service/cli/store_client.h"
 #include "service/cli/verb.h"
 
@@ -71,6 +72,7 @@ static int print_name(struct store_client *client, uint32_t domid, struct why *w
                         domid);
     if (rc < 0)
         return why_fail_errno(why, rc, "cannot read %s in xenstore", path);
+    one_line_keep(value);
     puts(value);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory_file.h"
+#include "base/one_line.h"
 #include "service/block/device.h"
 #include "service/dom0/disks/vbd_report.h"
 #include "service/dom0/disks/vdisks_report.h"
@@ -186,8 +187,7 @@ static void print_domain_row(const struct domain *domain, bool contended, FILE *
     const struct rates rates = domain_rates(domain);
     char tdf[TDF_TEXT_SIZE];
     domain_name(domain, name);
-    for (char *c = name; *c != '\0'; c++)
-        *c = (unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c;
+    one_line_keep(name);
     tdf_format(domain->tdf, tdf, sizeof(tdf));
     fprintf(out,
             "%5u  %-12s %5u %8s%s %7u%s %12" PRIu64 " %8" PRIu64 " %9u %9" PRIu64 " %11" PRIu64
@@ -212,8 +212,9 @@ static void print_table(struct dom0 *d, FILE *out)
 {
     char tdf[TDF_TEXT_SIZE];
     tdf_format(d->tdf, tdf, sizeof(tdf));
-    fprintf(out, "service \"%s\" (pid %d): %s, %" PRIu64 " sectors, engine %s, TDF %s\n",
-            d->rundir->name, (int)getpid(), d->disks[0].spec.target,
+    fprintf(out, "service \"%s\" (pid %d): ", d->rundir->name, (int)getpid());
+    one_line_put(d->disks[0].spec.target, out);
+    fprintf(out, ", %" PRIu64 " sectors, engine %s, TDF %s\n",
             main_vdisk(d)->capabilities.sector_count, d->engine_name, tdf);
     print_totals(d, out);
     const struct rates rates = all_rates(d);

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "base/one_line.h"
+
 double vdisks_report_hit_ratio(struct vdisk *vdisk)
 {
     uint64_t hits = vdisk->stats.hits + vdisk_claimed_reads(vdisk);
@@ -24,6 +26,13 @@ static uint32_t use_count(const struct vdisks_item *item)
     return count;
 }
 
+/* A path may hold anything but NUL. */
+static void end_line(const char *path, FILE *out)
+{
+    one_line_put(path, out);
+    fputc('\n', out);
+}
+
 /* An export that is not connected is told of, also where it is the only image. */
 static void print_servers(const struct vdisks *vdisks, FILE *out)
 {
@@ -31,10 +40,11 @@ static void print_servers(const struct vdisks *vdisks, FILE *out)
     for (const struct vdisks_item *item = vdisks_first(vdisks); item != NULL;
          item = vdisks_next(vdisks, item)) {
         if (vdisks_nbd_report(item, &nbd) &&
-            (nbd.state != DISK_NBD_CONNECTED || nbd.reconnections > 0))
-            fprintf(out, "%s: server %s, connected to again %" PRIu64 " times, %u requests wait\n",
-                    item->vdisk->image.path, disk_nbd_state_name(nbd.state), nbd.reconnections,
-                    nbd.held);
+            (nbd.state != DISK_NBD_CONNECTED || nbd.reconnections > 0)) {
+            one_line_put(item->vdisk->image.path, out);
+            fprintf(out, ": server %s, connected to again %" PRIu64 " times, %u requests wait\n",
+                    disk_nbd_state_name(nbd.state), nbd.reconnections, nbd.held);
+        }
     }
 }
 
@@ -45,10 +55,11 @@ void vdisks_report_print(const struct vdisks *vdisks, FILE *out)
     if (item == NULL || vdisks_next(vdisks, item) == NULL)
         return;
     fprintf(out, "%10s  %4s %6s %6s  %s\n", "sectors", "open", "disks", "hits", "image");
-    for (; item != NULL; item = vdisks_next(vdisks, item))
-        fprintf(out, "%10" PRIu64 "  %4s %6u %5.1f%%  %s\n", item->vdisk->capabilities.sector_count,
-                mode(item->vdisk), use_count(item), 100.0 * vdisks_report_hit_ratio(item->vdisk),
-                item->vdisk->image.path);
+    for (; item != NULL; item = vdisks_next(vdisks, item)) {
+        fprintf(out, "%10" PRIu64 "  %4s %6u %5.1f%%  ", item->vdisk->capabilities.sector_count,
+                mode(item->vdisk), use_count(item), 100.0 * vdisks_report_hit_ratio(item->vdisk));
+        end_line(item->vdisk->image.path, out);
+    }
 }
 
 static void write_image(const struct vdisks_item *item, struct json *json)
@@ -90,8 +101,8 @@ void vdisks_report_print_use(const struct vdisks_use *use, const char *state, FI
 {
     char vdev[VDEV_NAME_SIZE];
     vdev_format(use->devid, vdev);
-    fprintf(out, "%5s  %-12s %-6s %-2s  %s\n", "", state, vdev, disk_access_name(use->access),
-            use->item->vdisk->image.path);
+    fprintf(out, "%5s  %-12s %-6s %-2s  ", "", state, vdev, disk_access_name(use->access));
+    end_line(use->item->vdisk->image.path, out);
 }
 
 struct vdisks_hits vdisks_report_hits(const struct vdisks *vdisks)
