@@ -27,6 +27,13 @@ static struct {
     struct left before;
 } program;
 
+/* The thread sanitizer has one of its own that begins when it likes. */
+#ifdef __SANITIZE_THREAD__
+static uint32_t threads_now(void)
+{
+    return 1;
+}
+#else
 /* The kernel's of an io_uring are on the list, too; they come and go as it likes. */
 static bool is_ours(const char *thread)
 {
@@ -40,12 +47,8 @@ static bool is_ours(const char *thread)
     return known && strncmp(name, "iou-", 4) != 0;
 }
 
-/* The thread sanitizer has one of its own that begins when it likes. */
 static uint32_t threads_now(void)
 {
-#ifdef __SANITIZE_THREAD__
-    return 1;
-#else
     DIR *dir = opendir("/proc/self/task");
     uint32_t count = 0;
 
@@ -54,8 +57,8 @@ static uint32_t threads_now(void)
     if (dir != NULL)
         closedir(dir);
     return count;
-#endif
 }
+#endif
 
 /* Those of private memory merge and split as they like. */
 static uint32_t shared_mappings_now(void)

@@ -165,14 +165,14 @@ static void test_a_look_comes_after_those_that_were_left(void **state)
 {
     struct trace_pace pace = {.left = 3, .later = 5};
     (void)state;
-    assert_false(trace_pace_pass(&pace));
-    assert_false(trace_pace_pass(&pace));
-    assert_true(trace_pace_pass(&pace));
+    assert_false(trace_pace_pass(&pace, 1));
+    assert_false(trace_pace_pass(&pace, 1));
+    assert_true(trace_pace_pass(&pace, 1));
     assert_int_equal(pace.left, 0);
     assert_int_equal(pace.passed, 3);
     pace = (struct trace_pace){.left = 1};
-    assert_false(trace_pace_pass(&pace));
-    assert_false(trace_pace_pass(&pace));
+    assert_false(trace_pace_pass(&pace, 1));
+    assert_false(trace_pace_pass(&pace, 1));
     assert_int_equal(pace.left, 0);
 }
 
