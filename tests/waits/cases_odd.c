@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers where something is missing or too much: /proc, descriptors, a thread that a fork has left
- * behind, ten thousand timers. */
+/* Where something is missing or too much: /proc, descriptors, a thread that a fork has left behind,
+ * ten thousand timers, more threads that wait than are known. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -12,7 +14,7 @@
 #include "tests/waits/sleep.h"
 #include "tests/waits/waits.h"
 
-enum { FORKS = 20, MANY = 10000 };
+enum { FORKS = 20, MANY = 10000, CROWD = 4200 };
 
 static void until(int fd, int flags, struct timespec when)
 {
@@ -101,11 +103,61 @@ static void many_timers(void)
     sleep_and_end();
 }
 
+static atomic_int crowd;
+static int news[2];
+
+static void *wait_for_long(void *arg)
+{
+    const struct timespec far = {.tv_sec = 1000000};
+    (void)arg;
+    atomic_fetch_add(&crowd, 1);
+    nanosleep(&far, NULL);
+    return NULL;
+}
+
+static void *tell_news(void *arg)
+{
+    (void)arg;
+    sleep_once();
+    must(write(news[1], "n", 1), "write");
+    return NULL;
+}
+
+static void start(void *(*run)(void *))
+{
+    pthread_attr_t small;
+    pthread_t thread;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 65536);
+    if (pthread_create(&thread, &small, run, NULL) != 0)
+        absent("so many threads");
+    pthread_attr_destroy(&small);
+}
+
+static void select_in_a_crowd(void)
+{
+    struct timeval patience = {.tv_sec = 20 + 20 * wait_ns / 1000000000};
+    fd_set set;
+    must(pipe(news), "pipe");
+    for (int i = 0; i < CROWD; i++)
+        start(wait_for_long);
+    while (atomic_load(&crowd) < CROWD)
+        sched_yield();
+    FD_ZERO(&set);
+    FD_SET(news[0], &set);
+    begin();
+    start(tell_news);
+    if (select(news[0] + 1, &set, NULL, NULL, &patience) != 1 || !FD_ISSET(news[0], &set))
+        broken("select notices nothing");
+    end(0);
+}
+
 const struct wait_case cases_odd[] = {
     {"timerfd in another root", KIND_WAIT, fd_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd until, in another root", KIND_WAIT, fd_until_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd, no descriptor left", KIND_WAIT, no_descriptor_left, 0, 0, 0, 0, 0},
     {"fork beside a thread with timers", KIND_WAIT, fork_beside_timers, 0, 0, 0, 0, 0},
+    {"select in a crowd", KIND_WAIT, select_in_a_crowd, 0, 0, 0, 0, 0},
     {"ten thousand timers", KIND_WAIT, many_timers, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

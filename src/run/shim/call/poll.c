@@ -16,6 +16,15 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
+enum { SETS = 3, SET_WORDS = 16 /* 1,024 descriptors, as many as an fd_set has */ };
+
+/* The sets of a select, which are empty after a time-out. */
+struct sets {
+    const long *address; /* SETS of them; 0: none */
+    size_t bytes;        /* of each */
+    uint64_t saved[SETS][SET_WORDS];
+};
+
 /* A call whose time-out is optional. */
 static long bounded(long nr, unsigned time_index, bool timed, uint64_t deadline_ns,
                     struct stub_call *call)
@@ -26,6 +35,36 @@ static long bounded(long nr, unsigned time_index, bool timed, uint64_t deadline_
         return wait_for(&wait, call);
     call->args[time_index] = 0;
     return wait_unbounded(nr, call);
+}
+
+static void restore_sets(const void *saved)
+{
+    const struct sets *sets = saved;
+
+    for (unsigned i = 0; i < SETS; i++)
+        if (sets->address[i] != 0)
+            user_write(sets->address[i], sets->saved[i], sets->bytes);
+}
+
+/* A wait may take several calls. Larger sets than an fd_set's are not brought back: after a
+ * time-out that was none, nothing more is noticed of their descriptors. */
+static long bounded_select(bool timed, uint64_t deadline_ns, struct stub_call *call)
+{
+    struct wait wait = {.deadline_ns = deadline_ns, .nr = SYS_pselect6, .time_index = 4};
+    struct sets sets = {.address = &call->args[1]};
+
+    if (!timed)
+        return bounded(SYS_pselect6, 4, false, 0, call);
+    bool known = call->args[0] > 0 && call->args[0] <= SET_WORDS * 64;
+    sets.bytes = known ? ((size_t)call->args[0] + 63) / 64 * 8 : 0;
+    for (unsigned i = 0; i < SETS && known; i++)
+        known =
+            call->args[1 + i] == 0 || user_read(sets.saved[i], call->args[1 + i], sets.bytes) == 0;
+    if (known) { /* else the kernel says what is wrong */
+        wait.restore = restore_sets;
+        wait.saved = &sets;
+    }
+    return wait_for(&wait, call);
 }
 
 static int take_timespec(long address, bool *timed, uint64_t *deadline_ns)
@@ -88,7 +127,7 @@ long call_select(struct trap *trap)
     struct timeval tv;
 
     if (trap->args[4] == 0)
-        return bounded(SYS_pselect6, 4, false, 0, &call);
+        return bounded_select(false, 0, &call);
     if (user_read(&tv, trap->args[4], sizeof(tv)) < 0)
         return -EFAULT;
     if (tv.tv_sec < 0 || tv.tv_usec < 0)
@@ -96,7 +135,7 @@ long call_select(struct trap *trap)
     uint64_t span_ns = scale_capped((scale_u128)(uint64_t)tv.tv_sec * SCALE_NS_PER_SEC +
                                     (scale_u128)(uint64_t)tv.tv_usec * 1000);
     uint64_t deadline_ns = span_ns == 0 ? 0 : wait_until_ns(span_ns);
-    long rc = bounded(SYS_pselect6, 4, true, deadline_ns, &call);
+    long rc = bounded_select(true, deadline_ns, &call);
     uint64_t rest_ns = deadline_ns == 0 ? 0 : wait_rest_ns(deadline_ns);
     tv.tv_sec = (time_t)(rest_ns / SCALE_NS_PER_SEC);
     tv.tv_usec = (suseconds_t)(rest_ns % SCALE_NS_PER_SEC / 1000);
@@ -125,7 +164,7 @@ long call_pselect6(struct trap *trap)
     }
     if (rc < 0)
         return rc;
-    long result = bounded(SYS_pselect6, 4, timed, deadline_ns, &call);
+    long result = bounded_select(timed, deadline_ns, &call);
     store_rest(trap->args[4], deadline_ns);
     return result;
 }

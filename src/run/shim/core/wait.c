@@ -145,8 +145,8 @@ static struct timespec time_out(const struct wait *wait, uint64_t left)
     return scale_timespec(left);
 }
 
-/* After the kernel's time-out: is the deadline over? What little may be missing is waited for here,
- * as a second call would find its sets of descriptors empty. */
+/* After the kernel's time-out: is the deadline over? What little may be missing is waited for here.
+ */
 static bool is_over(const struct wait *wait)
 {
     uint64_t rest_ns = wait_rest_ns(wait->deadline_ns);
@@ -182,6 +182,8 @@ long wait_for(struct wait *wait, struct stub_call *call)
             continue;
         if (rc != wait->timed_out || left == 0 || is_over(wait))
             break;
+        if (wait->restore != NULL)
+            wait->restore(wait->saved);
     }
     leave(wait);
     return rc;

@@ -25,6 +25,10 @@ struct wait {
     unsigned time_index; /* which argument is the address of the timespec */
     enum wait_form form;
     long timed_out; /* what the call returns when its time is over */
+    /* NULL, or what brings back the arguments that a time-out has changed, before the call is made
+     * again. */
+    void (*restore)(const void *saved);
+    const void *saved;
     /* private */
     uint64_t *slot;
     bool own_slot;
