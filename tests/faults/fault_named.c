@@ -37,8 +37,6 @@
 NAMED(int, fstat, (int fd, struct stat *status), (fd, status), -1)
 NAMED(int, stat, (const char *path, struct stat *status), (path, status), -1)
 NAMED(int, fstatfs, (int fd, struct statfs *status), (fd, status), -1)
-NAMED(int, statx, (int fd, const char *path, int flags, unsigned int mask, struct statx *status),
-      (fd, path, flags, mask, status), -1)
 NAMED(int, unlink, (const char *path), (path), -1)
 NAMED(int, chdir, (const char *path), (path), -1)
 NAMED(int, flock, (int fd, int operation), (fd, operation), -1)
@@ -48,6 +46,20 @@ NAMED(ssize_t, pwrite, (int fd, const void *bytes, size_t size, off_t at), (fd, 
 /* The last parameter is read whether it was given or not, as the C library does. */
 NAMED(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request, argument), -1)
 NAMED(int, fcntl, (int fd, int command, long argument), (fd, command, argument), -1)
+
+/* Error 0: it knows of all that it is asked, and each number is 0. */
+int __real_statx(int fd, const char *path, int flags, unsigned int mask, struct statx *status);
+int __wrap_statx(int fd, const char *path, int flags, unsigned int mask, struct statx *status);
+int __wrap_statx(int fd, const char *path, int flags, unsigned int mask, struct statx *status)
+{
+    if (!fault_is_named("statx"))
+        return __real_statx(fd, path, flags, mask, status);
+    errno = fault_error(EIO);
+    if (errno != 0)
+        return -1;
+    *status = (struct statx){.stx_mask = mask};
+    return 0;
+}
 
 NAMED(FILE *, open_memstream, (char **out, size_t *size), (out, size), NULL)
 NAMED(FILE *, fmemopen, (void *bytes, size_t size, const char *mode), (bytes, size, mode), NULL)

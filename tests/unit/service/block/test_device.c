@@ -102,6 +102,32 @@ static void each_device_has_a_depth_of_its_own(void **state)
     }
 }
 
+/* What is done makes room for the next one, whatever came of it. */
+static void what_has_ended_makes_room(void **state)
+{
+    struct fake_vdisk fake;
+    struct block_client client;
+    struct ask asks[3];
+    (void)state;
+    fake_vdisk_create(&fake, &(struct fake_vdisk_config){.sector_count = SECTORS, .depth = 1});
+    block_client_open(&client, fake.vdisk);
+    for (uint32_t i = 0; i < 3; i++)
+        submit(&client, &asks[i], 100 * i, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(device_dispatch(fake.device, 0), 1);
+        assert_int_equal(device_in_flight(fake.device), 1);
+        assert_int_equal(device_dispatch(fake.device, 0), 0);
+        fake_disk_complete(fake.disk, 0, i == 1 ? -EIO : 0);
+        assert_int_equal(device_in_flight(fake.device), 0);
+    }
+    const struct device_stats *stats = device_stats(fake.device);
+    assert_int_equal(stats->reads, 3);
+    assert_int_equal(stats->errors, 1);
+    assert_int_equal(stats->in_flight_peak, 1);
+    block_client_close(&client);
+    fake_vdisk_destroy(&fake);
+}
+
 static int refuse(const struct disk_config *config, struct disk **out, struct why *why)
 {
     (void)config;
@@ -167,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers_fit_the_widest_span),
         cmocka_unit_test(each_device_has_a_depth_of_its_own),
+        cmocka_unit_test(what_has_ended_makes_room),
         cmocka_unit_test(an_engine_that_refuses_is_passed_on),
         cmocka_unit_test(without_memory_there_is_none),
         cmocka_unit_test(a_request_is_on_the_disk_with_all_its_sectors),

@@ -40,7 +40,8 @@ struct fixture {
     struct block_request *waiting[WAITING_MAX];
     uint32_t waiting_count;
     bool answers_at_once;
-    bool at_work; /* on the memory of all that wait: they can't be taken back */
+    bool at_work;                   /* on the memory of all that wait: they can't be taken back */
+    struct block_request *works_on; /* the same of one */
 };
 
 static struct fixture *f;
@@ -80,7 +81,7 @@ bool __wrap_block_cancel(struct block_request *request)
 {
     if (request->state == BLOCK_REQUEST_IDLE)
         return true;
-    if (f->at_work)
+    if (f->at_work || request == f->works_on)
         return false;
     uint32_t which = 0;
     while (f->waiting[which] != request)

@@ -42,6 +42,30 @@ static void a_ring_ends_while_the_device_is_at_work(void **state)
     }
 }
 
+/* What the device has not begun with holds nothing, whatever else it is at work on. */
+static void a_request_that_waits_ends_with_its_ring(void **state)
+{
+    (void)state;
+    for (int device = 0; device < 2; device++) {
+        f->at_work = false;
+        connect();
+        name_segments(60, 10, 50, 0);
+        const struct blkif_request_indirect named = indirect(BLKIF_OP_READ, 1, 60);
+        put_indirect(&named);
+        consume(1);
+        const struct blkif_request write = one_page(BLKIF_OP_WRITE, 5, 0);
+        put(&write);
+        consume(1);
+        f->works_on = device == 1 ? f->waiting[1] : NULL;
+        disconnect();
+        assert_int_equal(is_in_use(PAGE_REF + READ_ONLY + 5), device == 1);
+        assert_false(is_in_use(PAGE_REF + 10) || is_in_use(PAGE_REF + 50));
+        if (device == 1)
+            end(0, 0);
+        assert_int_equal(f->hold.holders, 1);
+    }
+}
+
 static void the_last_who_lets_go_gives_the_memory_back(void **state)
 {
     (void)state;
@@ -62,6 +86,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         OPERATION_TEST(a_ring_ends_while_the_device_is_at_work),
+        OPERATION_TEST(a_request_that_waits_ends_with_its_ring),
         OPERATION_TEST(the_last_who_lets_go_gives_the_memory_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,30 @@ static void silence_begins_with_the_last_word(void **state)
     assert_int_equal(f->io[0].status, 0);
 }
 
+static void the_next_try_and_the_end_of_patience_are_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    open_disk(f, LONG_MS);
+    const struct disk_nbd *dn = container_of(f->disk, struct disk_nbd, base);
+    fake_nbd_kill(&f->server);
+    run_until(f, DISK_NBD_AWAY);
+    assert_int_equal(dn->timer_ns, dn->patience.try_ns);
+    while (dn->opener == NULL)
+        assert_true(poller_run(f->poller, true) >= 0);
+    assert_int_equal(dn->timer_ns, dn->patience.since_ns + dn->patience.limit_ns);
+}
+
+static void an_idle_disk_keeps_nobody_awake(void **state)
+{
+    struct fixture *f = *state;
+    open_disk(f, LONG_MS);
+    submit(f, DISK_READ, 0);
+    run_until_done(f);
+    int turns = 0;
+    while (poller_run(f->poller, false) > 0)
+        assert_true(++turns < 100);
+}
+
 /* Sending finds that out, not an event. */
 static void a_connection_that_ends_before_anything_is_sent_is_made_again(void **state)
 {
@@ -313,6 +337,8 @@ int main(void)
         WITH(a_server_that_hangs_is_connected_to_anew),
         WITH(a_server_that_stays_silent_is_waited_for_once),
         WITH(silence_begins_with_the_last_word),
+        WITH(the_next_try_and_the_end_of_patience_are_waited_for),
+        WITH(an_idle_disk_keeps_nobody_awake),
         WITH(a_connection_that_ends_before_anything_is_sent_is_made_again),
         WITH(a_server_that_dies_of_a_command_is_not_tried_for_ever),
         WITH(a_command_that_is_never_answered_ends_all_the_same),

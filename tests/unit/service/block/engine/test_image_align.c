@@ -71,6 +71,16 @@ static void an_error_is_no_alignment(void **state)
 }
 
 #ifdef STATX_DIOALIGN
+static void a_file_system_may_say_that_it_has_no_direct_io(void **state)
+{
+    int fd = open_undemanding(state);
+    fault_arm_call("statx", 1, 0);
+    assert_int_equal(find(fd), -ENOTSUP);
+    fault_disarm();
+    assert_int_equal(block_bytes, 0);
+    close(fd);
+}
+
 /* Kernels and containers that do not know the call, or this part of it. */
 static void a_kernel_that_does_not_know_the_question_is_not_asked(void **state)
 {
@@ -96,6 +106,7 @@ int main(void)
         cmocka_unit_test(where_none_works_there_is_no_direct_io),
         cmocka_unit_test(an_error_is_no_alignment),
 #ifdef STATX_DIOALIGN
+        cmocka_unit_test(a_file_system_may_say_that_it_has_no_direct_io),
         cmocka_unit_test(a_kernel_that_does_not_know_the_question_is_not_asked),
 #endif
     };
