@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,7 +15,9 @@
 
 #include "base/container_of.h"
 #include "fakes/fake_vdisk.h"
+#include "service/block/device_private.h"
 #include "service/block/queue.h"
+#include "splitdom/shared_cache.h"
 
 enum { DEPTH = 4, SECTORS = 64, VDISKS = 2, NOT_DONE = 4711 };
 
@@ -224,8 +227,15 @@ static void its_cache_is_left_to_who_destroys_it(void **state)
     struct why why;
     assert_int_equal(vdisk_create(&config, &image, &vdisk, &why), 0);
     cache = vdisk->cache;
+    assert_int_equal(cache_share(cache), 0);
+    const struct shared_cache_header *header =
+        mmap(NULL, sizeof(*header), PROT_READ, MAP_SHARED, cache_shared_fd(cache), 0);
+    assert_ptr_not_equal(header, MAP_FAILED);
+    uint32_t epoch = header->epoch;
     vdisk_destroy(vdisk);
     assert_ptr_equal(taken, cache);
+    assert_int_not_equal(header->epoch, epoch); /* nobody finds anything there any more */
+    munmap((void *)(uintptr_t)header, sizeof(*header));
     cache_destroy(taken);
 }
 
@@ -325,6 +335,34 @@ static void what_is_under_way_when_an_image_changes_is_not_kept(void **state)
     assert_int_equal(cache_used(f->vdisk[0]->cache), 0);
 }
 
+/* The place that is used last, when all others are, comes first. */
+static void turn_places_round(struct device *device)
+{
+    struct device_job **last = &device->free_jobs;
+    while ((*last)->next_free != NULL)
+        last = &(*last)->next_free;
+    struct device_job *job = *last;
+    *last = NULL;
+    job->next_free = device->free_jobs;
+    device->free_jobs = job;
+}
+
+/* Whatever place of the device it has. */
+static void nothing_under_way_is_kept_when_its_sectors_change(void **state)
+{
+    struct fixture *f = *state;
+    struct ask a[DEPTH] = {0};
+    turn_places_round(f->device);
+    for (uint32_t i = 0; i < DEPTH; i++)
+        submit(&f->client[0], &a[i], 10 * i);
+    assert_int_equal(device_dispatch(f->device, 0), DEPTH);
+    vdisk_outdate(f->vdisk[0], 0, SECTORS * BLOCK_SECTOR_BYTES);
+    fake_disk_complete_all(f->disk, 0);
+    for (uint32_t i = 0; i < DEPTH; i++)
+        assert_int_equal(a[i].status, 0);
+    assert_int_equal(cache_used(f->vdisk[0]->cache), 0);
+}
+
 int main(void)
 {
 #define VDISK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -338,6 +376,7 @@ int main(void)
         VDISK_TEST(its_cache_is_left_to_who_destroys_it),
         VDISK_TEST(a_read_may_have_several_segments),
         VDISK_TEST(a_refresh_empties_the_cache_whatever_it_finds),
+        VDISK_TEST(nothing_under_way_is_kept_when_its_sectors_change),
         VDISK_TEST(what_is_under_way_when_an_image_changes_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,8 +68,10 @@ static void it_goes_on_under_what_is_under_way(void **state)
     (void)device_dispatch(device, 1);
 
     const int fd = vdisk->image.fd;
-    other.size_bytes *= 2; /* it has grown, and nobody was told */
+    other.size_bytes *= 2;             /* it has grown, and nobody was told */
+    fake_disk_current()->unkicked = 1; /* it may name the file by its place */
     assert_int_equal(vdisk_reopen(vdisk, &other, &why), 0);
+    assert_int_equal(fake_disk_current()->unkicked, 0);
     assert_int_equal(other.fd, -1);
     assert_int_equal(vdisk->image.fd, fd);
     assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);

@@ -102,11 +102,18 @@ static void a_signal_ends_it_unless_it_is_ignored(void **state)
     raise(SIGHUP);
     (void)worker_turn(&d->worker);
     assert_false(d->stopping);
-    raise(SIGTERM); /* it is blocked, and read from a descriptor */
-    for (int i = 0; i < 8; i++)
-        (void)worker_turn(&d->worker);
-    assert_true(d->stopping);
-    assert_string_equal(d->stop_reason, "SIGTERM");
+    static const struct {
+        int number;
+        const char *name;
+    } ending[] = {{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGQUIT, "SIGQUIT"}};
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
+        d->stopping = false;
+        raise(ending[i].number); /* it is blocked, and read from a descriptor */
+        for (int turn = 0; turn < 8; turn++)
+            (void)worker_turn(&d->worker);
+        assert_true(d->stopping);
+        assert_string_equal(d->stop_reason, ending[i].name);
+    }
     sigaction(SIGHUP, &before, NULL);
     sigprocmask(SIG_SETMASK, &mask, NULL);
 }

@@ -132,6 +132,7 @@ static void who_waits_for_credit_does_not_go_on(void **state)
 static uint32_t take_and_go_on(struct net_port *port, uint32_t budget_bytes)
 {
     net_turns_go_on(port);
+    assert_false(port->is_ready); /* its place is behind this turn */
     return fixture_take(port, budget_bytes);
 }
 

@@ -40,6 +40,17 @@ static int clear(void **state)
     return 0;
 }
 
+static void assert_comes_from(const struct net_frame *frame, const struct net_frame *from)
+{
+    assert_int_equal(frame->arrived_ns, from->arrived_ns);
+    assert_int_equal(frame->stamp_ns, from->stamp_ns);
+    assert_int_equal(frame->source, from->source);
+    assert_int_equal(frame->gso_type, NET_GSO_NONE);
+    assert_int_equal(frame->gso_size_bytes, 0);
+    assert_false(frame->checksum_blank);
+    assert_true(frame->data_validated);
+}
+
 static void a_frame_fits_who_takes_it(void **state)
 {
     (void)state;
@@ -87,12 +98,14 @@ static void a_blank_checksum_is_filled_in(void **state)
         struct net_frame *right = ip_frame_make(&ip), *blank = ip_frame_make(&ip);
         ip_frame_blank(blank, &ip);
         blank->arrived_ns = 77;
+        blank->stamp_ns = 66;
+        blank->source = 5;
         assert_int_equal(offload_apply(&nothing, blank, emit, NULL), 0);
         assert_int_equal(made_count, 1);
         assert_false(made_parts);
         assert_false(made[0]->checksum_blank);
         assert_true(made[0]->data_validated);
-        assert_int_equal(made[0]->arrived_ns, 77);
+        assert_comes_from(made[0], blank);
         assert_int_equal(made[0]->length_bytes, right->length_bytes);
         assert_memory_equal(made[0]->data, right->data, right->length_bytes);
         assert_true(blank->checksum_blank); /* others share it */
@@ -119,6 +132,9 @@ static void a_large_frame_is_cut(void **state)
         ip_frame_blank(large, &ip);
         large->gso_type = version == 4 ? NET_GSO_TCPV4 : NET_GSO_TCPV6;
         large->gso_size_bytes = 1448;
+        large->arrived_ns = 77;
+        large->stamp_ns = 66;
+        large->source = 5;
         assert_int_equal(offload_apply(&nothing, large, emit, NULL), 0);
         assert_int_equal(made_count, 7);
         assert_true(made_parts);
@@ -130,6 +146,7 @@ static void a_large_frame_is_cut(void **state)
             one.identification = (uint16_t)(ip.identification + i);
             one.tcp_flags = (uint8_t)(i == 6 ? FIN_PSH_ACK : i == 0 ? ACK | CWR : ACK);
             struct net_frame *right = ip_frame_make(&one);
+            assert_comes_from(made[i], large);
             assert_int_equal(made[i]->length_bytes, right->length_bytes);
             assert_true(ip_frame_is_right(made[i]->data, made[i]->length_bytes, 14));
             assert_memory_equal(made[i]->data + header, large->data + header + 1448 * i,

@@ -54,6 +54,18 @@ static void frames_of_all_sizes_arrive_whole(void **state)
     assert_true(fake_network_is_frame(arrived(12)->data, 18000, 99));
 }
 
+static void a_page_may_have_one_byte_of_a_frame(void **state)
+{
+    (void)state;
+    connect_with(false);
+    for (uint32_t i = 0; i < 8; i++) {
+        send_frame(XEN_PAGE_SIZE + 1, i, NULL);
+        assert_true(fake_network_is_frame(arrived(i)->data, XEN_PAGE_SIZE + 1, i));
+        expect_status(NETIF_RSP_OKAY);
+        expect_status(NETIF_RSP_OKAY);
+    }
+}
+
 static void what_the_slots_say_of_a_frame_comes_along(void **state)
 {
     (void)state;
@@ -267,6 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_frame_arrives_and_is_answered),
         TEST(frames_of_all_sizes_arrive_whole),
+        TEST(a_page_may_have_one_byte_of_a_frame),
         TEST(what_the_slots_say_of_a_frame_comes_along),
         TEST(the_front_end_is_told_by_an_event),
         TEST(a_page_that_is_not_granted_spoils_its_frame),
