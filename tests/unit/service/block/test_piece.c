@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "fakes/fake_probes.h"
 #include "unit/service/block/piece_fixture.h"
 
 static void on_change(void *ctx)
@@ -51,6 +52,21 @@ static void a_writes_data_is_taken_once(void **state)
     assert_int_equal(f->vdisk->stats.writes, 1);
     assert_int_equal(device_stats(f->device)->writes, 1);
     assert_int_equal(device_stats(f->device)->bytes_written, 2 * BLOCK_SECTOR_BYTES);
+}
+
+static void a_write_passes_the_probes_of_its_stages(void **state)
+{
+    (void)state;
+    if (!fake_probes_begin())
+        skip();
+    ask(0, BLOCK_WRITE, 5, 2);
+    dispatch();
+    uint32_t queued = fake_probes_passed("queued"), picked = fake_probes_passed("picked");
+    uint32_t sent = fake_probes_passed("sent"), early = fake_probes_passed("completed");
+    fake_disk_complete(f->disk, 0, 0);
+    uint32_t completed = fake_probes_passed("completed");
+    fake_probes_end();
+    assert_true(queued == 1 && picked == 1 && sent == 1 && early == 0 && completed == 1);
 }
 
 static void a_part_of_a_block_is_merged_into_it(void **state)
@@ -230,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH(setup_read_only, a_read_only_disk_is_not_changed),
+        WITH(setup, a_write_passes_the_probes_of_its_stages),
         WITH(setup, a_writes_data_is_taken_once),
         WITH(setup_4k, a_part_of_a_block_is_merged_into_it),
         WITH(setup_4k, blocks_that_cannot_be_read_are_not_written),

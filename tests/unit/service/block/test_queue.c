@@ -2,6 +2,7 @@
 /* queue: from requests to data. */
 #include <errno.h>
 
+#include "fakes/fake_probes.h"
 #include "splitdom/trace.h"
 #include "unit/service/block/queue_fixture.h"
 
@@ -237,10 +238,29 @@ static void a_traced_request_has_a_time_for_each_stage(void **state)
     fake_disk_complete_all(f->disk, 0);
 }
 
+static void a_read_passes_the_probes_of_its_stages(void **state)
+{
+    (void)state;
+    if (!fake_probes_begin())
+        skip();
+    read_one(0, 0, 5, 1);
+    uint32_t queued = fake_probes_passed("queued"), early = fake_probes_passed("picked");
+    (void)device_dispatch(f->device, 0);
+    uint32_t picked = fake_probes_passed("picked"), sent = fake_probes_passed("sent");
+    fake_disk_complete_all(f->disk, 0);
+    uint32_t completed = fake_probes_passed("completed");
+    read_one(0, 1, 5, 1); /* from the cache */
+    uint32_t again = fake_probes_passed("queued");
+    fake_probes_end();
+    assert_true(queued == 1 && early == 0 && picked == 1 && sent == 1 && completed == 1);
+    assert_int_equal(again, 1);
+}
+
 int main(void)
 {
 #define QUEUE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        QUEUE_TEST(a_read_passes_the_probes_of_its_stages),
         QUEUE_TEST(a_miss_goes_to_the_disk_and_then_hits),
         QUEUE_TEST(an_answer_from_the_cache_has_no_time_of_a_disk),
         QUEUE_TEST(a_large_read_fills_all_its_segments),

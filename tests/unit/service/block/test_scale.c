@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A scaled client's reads: when they are answered, and how many of them are under way. */
+#include "fakes/fake_probes.h"
 #include "unit/service/block/scale_fixture.h"
 
 static void a_scaled_read_takes_scale_times_as_long(void **state)
@@ -14,6 +15,23 @@ static void a_scaled_read_takes_scale_times_as_long(void **state)
     assert_int_equal(f->ask[0].status, 0);
     assert_int_equal(f->ask[0].data[0], 0x77);
     assert_int_equal(timers_next_deadline(&f->timers), UINT64_MAX);
+}
+
+static void a_read_passes_the_probe_of_its_queue_when_it_is_let_in(void **state)
+{
+    struct fixture *f = *state;
+    if (!fake_probes_begin())
+        skip();
+    assert_int_equal(block_client_set_scale(&f->client, (struct tdf){3, 1}), 0);
+    for (uint32_t i = 0; i <= DEPTH; i++)
+        ask(f, &f->client, i, 10 * i);
+    uint32_t before = fake_probes_passed("queued");
+    end_oldest(f, 1000, 0);
+    sleep_once(f);
+    uint32_t after = fake_probes_passed("queued");
+    fake_probes_end();
+    assert_int_equal(before, DEPTH);
+    assert_int_equal(after, DEPTH + 1);
 }
 
 static void a_scale_of_one_delays_nothing(void **state)
@@ -144,6 +162,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_scaled_read_takes_scale_times_as_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_read_passes_the_probe_of_its_queue_when_it_is_let_in,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_scale_of_one_delays_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_read_is_as_late_as_a_good_one, setup, teardown),
         cmocka_unit_test_setup_teardown(held_reads_are_answered_in_the_order_of_their_times, setup,

@@ -229,25 +229,6 @@ static void a_change_counts_from_the_next_frame_on(void **state)
     assert_true(seen.due_ns[1] == 1100000);
 }
 
-/* As netem's, unless it is limited in any way. */
-static void a_queue_has_a_limit(void **state)
-{
-    struct net_pipe pipe;
-    (void)state;
-    static const struct {
-        uint32_t frames;
-        uint64_t bytes;
-        uint32_t wanted;
-    } limits[] = {{0, 0, 1000}, {7, 0, 7}, {0, 7, 0}, {0, 1, 0}, {1, 1, 1}};
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        const struct net_pipe_config config = {
-            .queue = {.limit_frames = limits[i].frames, .limit_bytes = limits[i].bytes}};
-        net_pipe_init(&pipe, &config, out);
-        assert_int_equal(pipe.config.queue.limit_frames, limits[i].wanted);
-        net_pipe_clear(&pipe, NET_DROP_DISCONNECTED);
-    }
-}
-
 static void what_goes_in_and_out_is_counted(void **state)
 {
     (void)state;
@@ -404,7 +385,6 @@ int main(void)
         cmocka_unit_test(a_slower_world_changes_nothing_but_the_scale),
         cmocka_unit_test(what_is_cleared_is_counted),
         cmocka_unit_test(a_change_counts_from_the_next_frame_on),
-        cmocka_unit_test(a_queue_has_a_limit),
         cmocka_unit_test(what_goes_in_and_out_is_counted),
         cmocka_unit_test(what_cannot_be_marked_is_dropped),
         cmocka_unit_test(a_marked_frame_comes_out_in_its_place),

@@ -152,9 +152,29 @@ static void with_a_gap_each_so_many_frames_overtake(void **state)
     assert_int_equal(pipe.stats.reordered, 4);
 }
 
+/* As netem's, unless it is limited in any way. */
+static void a_queue_has_a_limit(void **state)
+{
+    struct net_pipe pipe;
+    (void)state;
+    static const struct {
+        uint32_t frames;
+        uint64_t bytes;
+        uint32_t wanted;
+    } limits[] = {{0, 0, 1000}, {7, 0, 7}, {0, 7, 0}, {0, 1, 0}, {1, 1, 1}};
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        const struct net_pipe_config config = {
+            .queue = {.limit_frames = limits[i].frames, .limit_bytes = limits[i].bytes}};
+        net_pipe_init(&pipe, &config, out);
+        assert_int_equal(pipe.config.queue.limit_frames, limits[i].wanted);
+        net_pipe_clear(&pipe, NET_DROP_DISCONNECTED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_queue_has_a_limit),
         cmocka_unit_test(nothing_drifts),
         cmocka_unit_test(the_rate_is_the_rate),
         cmocka_unit_test(an_endless_delay_is_bounded),

@@ -2,6 +2,7 @@
 /* operations: writes, flushes and discards on a ring, and what ends it. */
 #include <errno.h>
 
+#include "fakes/fake_probes.h"
 #include "tdf/clock.h"
 #include "tdf/source.h"
 #include "unit/service/back/vbd/operations_fixture.h"
@@ -43,6 +44,24 @@ static void a_write_hands_on_pages_that_are_only_read(void **state)
     assert_int_equal(f->ends.ring->stats.written_sectors, 3);
     assert_int_equal(f->ends.ring->stats.others_done, 1);
     assert_int_equal(f->ends.ring->stats.writes, 1);
+}
+
+static void a_write_passes_the_probes_of_its_stages(void **state)
+{
+    (void)state;
+    if (!fake_probes_begin())
+        skip();
+    connect();
+    const struct blkif_request req = one_page(BLKIF_OP_WRITE, 3, 100);
+    put(&req);
+    consume(1);
+    uint32_t taken = fake_probes_passed("taken"), judged = fake_probes_passed("judged");
+    uint32_t early = fake_probes_passed("answered");
+    end(0, 0);
+    uint32_t answered = fake_probes_passed("answered"), published = fake_probes_passed("published");
+    fake_probes_end();
+    assert_true(taken == 1 && judged == 1 && early == 0 && answered == 1 && published == 1);
+    expect(3, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
 }
 
 static void a_read_needs_pages_that_are_written(void **state)
@@ -281,6 +300,7 @@ static void a_flush_with_data_takes_the_time_of_its_steps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        OPERATION_TEST(a_write_passes_the_probes_of_its_stages),
         OPERATION_TEST(a_write_hands_on_pages_that_are_only_read),
         OPERATION_TEST(a_read_needs_pages_that_are_written),
         OPERATION_TEST(reads_and_others_take_turns),

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fakes/fake_probes.h"
 #include "ring/evtchn.h"
 #include "tdf/clock.h"
 #include "tdf/source.h"
@@ -40,6 +41,24 @@ static void a_read_is_answered_with_its_data(void **state)
     assert_int_equal(f->ends.loop.active_count, 0);
     assert_int_equal(f->ends.ring->stats.reads_done, 2);
     assert_int_equal(f->ends.ring->stats.sectors, 14);
+}
+
+static void a_read_passes_the_probes_of_its_stages(void **state)
+{
+    (void)state;
+    if (!fake_probes_begin())
+        skip();
+    connect_ring(0, 1, 0);
+    struct blkif_request req = read_request(7, 100);
+    put(&req);
+    consume(1);
+    uint32_t taken = fake_probes_passed("taken"), judged = fake_probes_passed("judged");
+    uint32_t early = fake_probes_passed("answered") + fake_probes_passed("published");
+    disk_ends(0, 0);
+    uint32_t answered = fake_probes_passed("answered"), published = fake_probes_passed("published");
+    fake_probes_end();
+    assert_true(taken == 1 && judged == 1 && early == 0 && answered == 1 && published == 1);
+    expect(7, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 }
 
 static void bad_requests_get_their_status_and_the_ring_goes_on(void **state)
@@ -311,6 +330,7 @@ int main(void)
 {
 #define RING_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        RING_TEST(a_read_passes_the_probes_of_its_stages),
         RING_TEST(a_read_is_answered_with_its_data),
         RING_TEST(bad_requests_get_their_status_and_the_ring_goes_on),
         RING_TEST(too_many_segments_are_an_error),
