@@ -152,7 +152,8 @@ static int on_command(void *ctx, int *error)
     return 1;
 }
 
-/* A command that libnbd takes ends by on_command, whatever becomes of it. */
+/* A command that libnbd takes ends by on_command, whatever becomes of it. If that has come at once,
+ * libnbd has freed the command, and reads there what it returns: any number. */
 static void command(struct disk_nbd *dn, struct disk_io *io, void *data, uint64_t offset_bytes,
                     size_t bytes)
 {
@@ -160,7 +161,7 @@ static void command(struct disk_nbd *dn, struct disk_io *io, void *data, uint64_
     struct nbd_handle *nbd = dn->image->nbd;
     int64_t rc = -1;
     int error = 0;
-    dn->commands++; /* on_command may come at once */
+    const uint32_t commands = ++dn->commands;
     if (!dn->was_asked)
         nbd_patience_ask(&dn->patience, clock_monotonic_ns());
     dn->was_asked = true;
@@ -175,7 +176,7 @@ static void command(struct disk_nbd *dn, struct disk_io *io, void *data, uint64_
         rc = nbd_aio_trim(nbd, bytes, offset_bytes, callback, 0);
     else
         error = EOPNOTSUPP;
-    if (rc >= 0)
+    if (rc >= 0 || dn->commands < commands)
         return;
     dn->commands--;
     if (error == 0)
