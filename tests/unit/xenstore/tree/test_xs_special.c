@@ -54,6 +54,10 @@ static void test_who_may_hear_at_first(void **state)
 {
     (void)state;
     const struct xs_actor domain = {.domid = 1, .life = 1};
+    for (int i = 0; i < XS_SPECIALS; i++) {
+        assert_int_equal(xs_perms_owner(specials.perms[i]), 0);
+        assert_int_equal(specials.perms[i]->entry[0].access, 0);
+    }
     assert_int_equal(xs_perms_access(specials.perms[XS_SPECIAL_INTRODUCE], domain), 0);
     assert_int_equal(xs_perms_access(specials.perms[XS_SPECIAL_RELEASE], domain), XS_PERM_READ);
 }
