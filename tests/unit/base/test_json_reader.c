@@ -81,6 +81,11 @@ static void values_are_read(void **state)
     assert_string_equal(seen.text, "abc");
     assert_int_equal(seen.sum, 6);
     assert_int_equal(seen.items, 3);
+    assert_int_equal(read_text("{\"items\":[0,0],\"real\":0,\"yes\":false}", &seen), 0);
+    assert_int_equal(seen.sum, 0);
+    assert_int_equal(seen.items, 2);
+    assert_true(seen.real == 0);
+    assert_false(seen.yes);
 }
 
 static void white_space_is_nothing(void **state)

@@ -67,6 +67,18 @@ static void other_ways_to_name_a_disk_are_taken(void **state)
     }
 }
 
+/* Whatever was read before it. */
+static void a_short_number_follows_a_long_one(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        uint32_t number = 0;
+        assert_int_equal(vdev_parse("d1048575p3", &number), 0);
+        assert_int_equal(vdev_parse("d0p1", &number), 0);
+        assert_int_equal(number, 51713);
+    }
+}
+
 static void what_is_no_disk_is_refused(void **state)
 {
     (void)state;
@@ -121,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_numbers_are_those_of_xen),
         cmocka_unit_test(other_ways_to_name_a_disk_are_taken),
+        cmocka_unit_test(a_short_number_follows_a_long_one),
         cmocka_unit_test(what_is_no_disk_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,15 @@ static void discarded_files_are_gone(void **state)
     recorder_discard(NULL);
 }
 
+static void a_recorder_that_is_none_has_no_records(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t count = 7;
+
+    assert_int_equal(recorder_close(NULL, &count, &f->why), 0);
+    assert_int_equal(count, 0);
+}
+
 static int open_and_discard(void *arg)
 {
     struct fixture *f = arg;
@@ -172,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_that_is_not_there_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_open_leaves_no_file, setup, teardown),
         cmocka_unit_test_setup_teardown(discarded_files_are_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_recorder_that_is_none_has_no_records, setup, teardown),
         cmocka_unit_test_setup_teardown(without_memory_or_threads_there_is_no_recorder, setup,
                                         teardown),
     };

@@ -188,8 +188,11 @@ static void the_domains_options_are_not_the_devices(void **state)
     wrong[5].weight = 1;
     start(&(struct fake_dom0_script){0});
     open_domu(0, false);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
+        why.text[0] = '\0';
         assert_int_equal(blkfront_open(domu, &wrong[i], &disk[0], &why), -EINVAL);
+        assert_non_null(strstr(why.text, "options of domu_open"));
+    }
 }
 
 /* Again and again: all that a device has is given back, at Dom0 too. */

@@ -24,7 +24,8 @@ static struct fake_dom0 *dom0;
 static struct domu *domu;
 static struct xenbus_front front, other;
 static unsigned opens, openeds, given_back; /* of all devices */
-static bool restarts, fails;                /* what the next open does */
+static bool restarts;                       /* what the next open does */
+static int failure;
 
 static void start(void)
 {
@@ -49,8 +50,8 @@ static int counted_open(struct xenbus_front *device, char *reason, size_t reason
         await_death(device->life);
         return -ENOTCONN;
     }
-    snprintf(reason, reason_bytes, "%s", fails ? "it is not there" : "");
-    return fails ? FAILURE : 0;
+    snprintf(reason, reason_bytes, "%s", failure < 0 ? "it is not there" : "");
+    return failure;
 }
 
 static void counted_opened(struct xenbus_front *device)
@@ -106,7 +107,8 @@ static int setup(void **state)
     (void)state;
     alarm(HANG_S);
     opens = openeds = given_back = 0;
-    restarts = fails = false;
+    restarts = false;
+    failure = 0;
     front = other = (struct xenbus_front){.class = NULL};
     domu = NULL;
     dom0 = NULL;
@@ -178,14 +180,23 @@ static void a_device_that_cannot_be_opened_says_why(void **state)
 {
     (void)state;
     open_domain(true);
-    fails = true;
+    failure = FAILURE;
     assert_int_equal(open_lamp(), FAILURE);
     assert_string_equal(why, "it is not there");
     assert_int_equal(opens, 1);
     assert_int_equal(openeds, 0);
     assert_true(list_is_empty(&domu->fronts.list));
-    fails = false;
+    failure = 0;
     assert_int_equal(open_lamp(), 0);
+}
+
+static void a_dom0_that_does_not_answer_is_named(void **state)
+{
+    (void)state;
+    open_domain(false);
+    failure = -ETIME;
+    assert_int_equal(open_lamp(), -ETIMEDOUT);
+    assert_string_equal(why, "lamp 7: Dom0 does not answer");
 }
 
 static void a_dom0_that_dies_meanwhile_is_followed_by_the_next(void **state)
@@ -246,6 +257,7 @@ int main(void)
         DEVICE_TEST(a_device_that_is_open_is_not_opened_again),
         DEVICE_TEST(a_number_is_a_devices_of_each_class),
         DEVICE_TEST(a_device_that_cannot_be_opened_says_why),
+        DEVICE_TEST(a_dom0_that_does_not_answer_is_named),
         DEVICE_TEST(a_dom0_that_dies_meanwhile_is_followed_by_the_next),
         DEVICE_TEST(a_domain_that_does_not_reconnect_has_the_first_failure),
         DEVICE_TEST(a_domain_that_has_failed_takes_no_device),

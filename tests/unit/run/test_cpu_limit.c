@@ -115,6 +115,20 @@ static void what_is_left_behind_is_removed(void **state)
     assert_int_equal(stat(path, &st), -1);
 }
 
+/* As 0 is a descriptor like any other. */
+static void a_program_without_stdin_has_its_limit(void **state)
+{
+    (void)state;
+    need_group();
+    int saved = dup(STDIN_FILENO);
+    close(STDIN_FILENO);
+    int rc = cpu_limit_set(&limit, 1, 5, &why);
+    assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+    close(saved);
+    assert_int_equal(rc, 0);
+    assert_quota(1, 5, "20000", "100000");
+}
+
 static void none_is_no_trouble(void **state)
 {
     (void)state;
@@ -130,6 +144,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_share_becomes_a_quota, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_enters_and_the_group_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_left_behind_is_removed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_program_without_stdin_has_its_limit, setup, teardown),
         cmocka_unit_test(none_is_no_trouble),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

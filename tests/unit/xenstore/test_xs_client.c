@@ -77,6 +77,9 @@ static void test_nodes(void **state)
     assert_int_equal(xs_client_read_u64(f->client, 0, "/local/domain/1/device/k", 42, &n), 0);
     assert_int_equal(n, 42);
     assert_int_equal(xs_client_read_u64(f->client, 0, "device/k", 41, &n), -ERANGE);
+    assert_int_equal(xs_client_write(f->client, 0, "device/k", "0"), 0);
+    assert_int_equal(xs_client_read_u64(f->client, 0, "device/k", 0, &n), 0);
+    assert_int_equal(n, 0);
     assert_int_equal(xs_client_read(f->client, 0, "none", text, sizeof(text)), -ENOENT);
     assert_int_equal(xs_client_write(f->client, 0, "/tool/x", ""), -EACCES);
     assert_int_equal(xs_client_write(f->client, 0, "dir", ""), 0);
@@ -164,7 +167,7 @@ static void put_reply(struct fixture *f, struct xsd_sockmsg hdr, const char *pay
 /* A fine reply, but the index says that there is more than a ring holds. */
 static void lie_index(struct fixture *f)
 {
-    put_reply(f, (struct xsd_sockmsg){XS_MKDIR, 1, 0, 3}, "OK", 3);
+    put_reply(f, (struct xsd_sockmsg){XS_WRITE, 1, 0, 3}, "OK", 3);
     f->page.rsp_prod = XENSTORE_RING_SIZE + 1;
 }
 
@@ -175,7 +178,7 @@ static void lie_backwards(struct fixture *f)
 
 static void lie_length(struct fixture *f)
 {
-    put_reply(f, (struct xsd_sockmsg){XS_MKDIR, 1, 0, XENSTORE_PAYLOAD_MAX + 1}, "", 0);
+    put_reply(f, (struct xsd_sockmsg){XS_WRITE, 1, 0, XENSTORE_PAYLOAD_MAX + 1}, "", 0);
 }
 
 static void lie_type(struct fixture *f)
@@ -185,17 +188,22 @@ static void lie_type(struct fixture *f)
 
 static void lie_id(struct fixture *f)
 {
-    put_reply(f, (struct xsd_sockmsg){XS_MKDIR, 2, 0, 3}, "OK", 3);
+    put_reply(f, (struct xsd_sockmsg){XS_WRITE, 2, 0, 3}, "OK", 3);
 }
 
 static void lie_transaction(struct fixture *f)
 {
-    put_reply(f, (struct xsd_sockmsg){XS_MKDIR, 1, 9, 3}, "OK", 3);
+    put_reply(f, (struct xsd_sockmsg){XS_WRITE, 1, 9, 3}, "OK", 3);
 }
 
 static void lie_text(struct fixture *f)
 {
-    put_reply(f, (struct xsd_sockmsg){XS_MKDIR, 1, 0, 2}, "OK", 2);
+    put_reply(f, (struct xsd_sockmsg){XS_WRITE, 1, 0, 2}, "OK", 2);
+}
+
+static void lie_nothing(struct fixture *f)
+{
+    put_reply(f, (struct xsd_sockmsg){XS_WRITE, 1, 0, 0}, "", 0);
 }
 
 static void lie_error(struct fixture *f)
@@ -238,20 +246,10 @@ static void lie_flood(struct fixture *f)
 static void test_a_lying_store(void **state)
 {
     static void (*const lies[])(struct fixture *) = {
-        lie_index,
-        lie_backwards,
-        lie_length,
-        lie_type,
-        lie_id,
-        lie_transaction,
-        lie_text,
-        lie_error,
-        lie_empty_error,
-        lie_event,
-        lie_error_word,
-        lie_flood,
-        lie_event_without_token,
-        lie_event_of_three,
+        lie_index, lie_backwards,           lie_length,         lie_type,
+        lie_id,    lie_transaction,         lie_text,           lie_nothing,
+        lie_error, lie_empty_error,         lie_event,          lie_error_word,
+        lie_flood, lie_event_without_token, lie_event_of_three,
     };
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
