@@ -247,6 +247,32 @@ int cpu_limit_enter(const struct cpu_limit *limit)
     return limit->path[0] == '\0' ? 0 : write_file(limit->path, "cgroup.procs", "0");
 }
 
+static bool is_in(const struct cpu_limit *limit, pid_t pid)
+{
+    char path[NAME_SIZE], line[LINE_SIZE];
+    const char *name = strrchr(limit->path, '/') + 1;
+    bool found = false;
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    while (!found && fgets(line, sizeof(line), file) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        const char *last = strrchr(line, '/');
+        found = last != NULL && strcmp(last + 1, name) == 0;
+    }
+    fclose(file);
+    return found;
+}
+
+int cpu_limit_take(const struct cpu_limit *limit, pid_t pid)
+{
+    if (limit->path[0] == '\0' || is_in(limit, pid))
+        return 0;
+    int rc = put(limit, "cgroup.procs", (uint64_t)pid);
+    return rc < 0 ? rc : 1;
+}
+
 void cpu_limit_destroy(struct cpu_limit *limit)
 {
     if (limit->path[0] != '\0')

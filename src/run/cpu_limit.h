@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/why.h"
 
@@ -31,6 +32,10 @@ int cpu_limit_set(const struct cpu_limit *limit, uint64_t num, uint64_t den, str
 
 /* Puts the calling process in. For a child after fork: no memory, no lock. Errors: -errno. */
 int cpu_limit_enter(const struct cpu_limit *limit);
+
+/* Puts another process in, with all its threads, and whom it forks from then on. 1: done, 0: it was
+ * in. Errors: -errno; -ESRCH: it has ended. */
+int cpu_limit_take(const struct cpu_limit *limit, pid_t pid);
 
 /* Removes the group. Whoever is still in it keeps it alive: it stays, and is removed by a later
  * caller of cpu_limit_create. */

@@ -12,7 +12,7 @@
 #include "base/why.h"
 #include "run/family.h"
 
-enum { EXIT_SIGNAL = 128, EXIT_CANNOT = 126 };
+enum { EXIT_SIGNAL = 128, EXIT_CANNOT = 126, MOVES_MAX = 100 };
 
 /* ---- start --------------------------------------------------------------------------------------
  */
@@ -41,7 +41,7 @@ static int block_signals(struct supervisor *s)
 
 static _Noreturn void become(const struct supervisor *s, char **program)
 {
-    int rc = cpu_limit_enter(s->limit);
+    int rc = s->is_limited ? cpu_limit_enter(s->limit) : 0;
     if (rc < 0) {
         fprintf(stderr, "domu: cannot enter the control group %s: %s\n", s->limit->path,
                 strerror(-rc));
@@ -152,9 +152,35 @@ static bool take_signals(struct supervisor *s)
 /* ---- what Dom0 says -----------------------------------------------------------------------------
  */
 
-static void set_share(const struct supervisor *s, const struct domu_events *events)
+struct move {
+    const struct cpu_limit *limit;
+    bool is_new;
+};
+
+static void move_one(void *arg, pid_t pid)
+{
+    struct move *move = arg;
+    if (cpu_limit_take(move->limit, pid) == 1)
+        move->is_new = true;
+}
+
+/* Whoever was just forking is there at the next look. */
+static void move_family(const struct supervisor *s)
+{
+    struct move move = {.limit = s->limit, .is_new = true};
+    for (int i = 0; i < MOVES_MAX && move.is_new; i++) {
+        move.is_new = false;
+        family_each(move_one, &move);
+    }
+}
+
+static void set_share(struct supervisor *s, const struct domu_events *events)
 {
     struct why why;
+    if (!s->is_limited && events->cpu_share_num != events->cpu_share_den) {
+        move_family(s);
+        s->is_limited = true;
+    }
     if (cpu_limit_set(s->limit, events->cpu_share_num, events->cpu_share_den, &why) < 0)
         fprintf(stderr, "domu: %s\n", why.text);
 }

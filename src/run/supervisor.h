@@ -23,6 +23,7 @@ struct supervisor {
     struct domu *domu;
     struct mediate *mediate;
     const struct cpu_limit *limit;
+    bool is_limited;               /* its processes are in the limit's group */
     sigset_t mask;                 /* that the program begins with */
     struct sigaction child_action; /* and what it begins with for SIGCHLD */
     int signal_fd;                 /* of all that are blocked meanwhile */

@@ -129,8 +129,12 @@ static int make_mediation(struct run *run)
 
 static int run_program(struct run *run)
 {
-    run->supervisor = (struct supervisor){
-        .domu = run->domu, .mediate = run->mediate, .limit = &run->limit, .signal_fd = -1};
+    run->supervisor =
+        (struct supervisor){.domu = run->domu,
+                            .mediate = run->mediate,
+                            .limit = &run->limit,
+                            .is_limited = run->options.share_num != run->options.share_den,
+                            .signal_fd = -1};
     int rc = supervisor_start(&run->supervisor, run->options.program);
     if (rc < 0)
         fprintf(stderr, "domu: cannot start a program: %s\n", strerror(-rc));

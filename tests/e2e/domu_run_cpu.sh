@@ -42,6 +42,18 @@ group=$(sed -n 's/^[0-9]*:[^:]*:\(.*splitdom-run-.*\)/\1/p' "/proc/$(cat pid)/cg
 left() { find /sys/fs/cgroup -name "$(basename "$group")" -type d 2>/dev/null | grep -q .; }
 left || die "where is its group?"
 
+# Who asks for no share is in no group, where all would count as one process; a share that is set later moves all of them.
+"$BIN/domu" run --name later -- sh -c 'sh -c "while :; do sleep 0.02; done" & echo $! >child; wait' &
+later=$!
+eventually 10 test -s child || die "it does not begin"
+in_group() { grep -q splitdom-run- "/proc/$(cat child)/cgroup" && grep -q splitdom-run- "/proc/$(parent_of "$(cat child)")/cgroup"; }
+parent_of() { sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status"; }
+! grep -q splitdom-run- "/proc/$(cat child)/cgroup" || die "it is in a group without a share"
+expect 0 '' service set "$(domid later)" cpu-share 1/2
+eventually 5 in_group || die "it is in no group, with a share"
+expect 0 '' service destroy "$(domid later)"
+reap 5000 $later
+
 # Killed with its program, nobody is there to remove the group; the next one does.
 kill -9 $busy "$(cat pid)"
 reap 5000 $busy

@@ -2,6 +2,7 @@
 /* cpu_limit: a control group of this machine, where one may be made. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -94,6 +95,23 @@ static void a_child_enters_and_the_group_goes(void **state)
     assert_int_equal(errno, ENOENT);
 }
 
+static void another_process_is_put_in_once(void **state)
+{
+    (void)state;
+    need_group();
+    pid_t pid = fork();
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    int first = cpu_limit_take(&limit, pid), second = cpu_limit_take(&limit, pid);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 0);
+    assert_int_equal(cpu_limit_take(&limit, pid), -ESRCH);
+}
+
 /* Of somebody who was killed. */
 static void what_is_left_behind_is_removed(void **state)
 {
@@ -135,6 +153,7 @@ static void none_is_no_trouble(void **state)
     struct cpu_limit none = {.path = ""};
     assert_int_equal(cpu_limit_set(&none, 1, 2, &why), 0);
     assert_int_equal(cpu_limit_enter(&none), 0);
+    assert_int_equal(cpu_limit_take(&none, getpid()), 0);
     cpu_limit_destroy(&none);
 }
 
@@ -143,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_share_becomes_a_quota, setup, teardown),
         cmocka_unit_test_setup_teardown(a_child_enters_and_the_group_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_process_is_put_in_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_left_behind_is_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_program_without_stdin_has_its_limit, setup, teardown),
         cmocka_unit_test(none_is_no_trouble),
