@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/waker.h"
 #include "base/why.h"
 #include "run/family.h"
 
@@ -82,15 +83,18 @@ int supervisor_start(struct supervisor *s, char **program)
 /* ---- what processes do --------------------------------------------------------------------------
  */
 
-/* As the program was stopped: the shell waits for us. A group without a shell does not stop. */
-static void stop_like(int signo)
+/* As the program was stopped: the shell waits for us. A group without a shell does not stop. We go
+ * on when we are told to, and when the program alone was. */
+static void stop_like(struct supervisor *s, int signo)
 {
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, signo);
+    s->waker = waker_start(s->program);
     (void)kill(getpid(), signo);
     (void)sigprocmask(SIG_UNBLOCK, &one, NULL); /* here we stop, and go on */
     (void)sigprocmask(SIG_BLOCK, &one, NULL);
+    waker_end(s->waker);
 }
 
 /* Takes what has become of our children. Returns false when there are none any more. */
@@ -106,7 +110,7 @@ static bool take_children(struct supervisor *s)
         if (pid != s->program)
             continue;
         if (WIFSTOPPED(status)) {
-            stop_like(WSTOPSIG(status));
+            stop_like(s, WSTOPSIG(status));
             continue;
         }
         s->status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
@@ -125,7 +129,7 @@ static void send_program(const struct supervisor *s, int signo)
 /* The kernel sends what is typed, and the end of a terminal, to all of the process group. */
 static void pass_on(const struct supervisor *s, const struct signalfd_siginfo *info)
 {
-    if (info->ssi_code > 0)
+    if (info->ssi_code > 0 || (s->waker > 0 && (pid_t)info->ssi_pid == s->waker))
         return;
     if (info->ssi_code == SI_QUEUE && s->program != 0)
         (void)sigqueue(s->program, (int)info->ssi_signo,

@@ -4,7 +4,7 @@
  *
  * The program has the supervisor's process group, terminal and descriptors. What is typed at the
  * terminal reaches both; a signal that somebody sends to the supervisor is passed on. When the
- * program stops, so does the supervisor, for the shell to see.
+ * program stops, so does the supervisor, for the shell to see, until either is continued.
  *
  * One thread.
  */
@@ -29,6 +29,7 @@ struct supervisor {
     int signal_fd;                 /* of all that are blocked meanwhile */
     pid_t program;                 /* 0: it has ended */
     int status;                    /* then: its exit status */
+    pid_t waker;                   /* the last one (waker.h); 0: there was none */
     bool is_orphaned;              /* Dom0 is gone */
     bool is_destroyed;
 };
