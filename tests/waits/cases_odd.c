@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Where something is missing or too much: /proc, descriptors, a thread that a fork has left behind,
- * ten thousand timers, more threads that wait than are known. */
+ * ten thousand timers, more threads that wait than are known; and arguments that are wrong. */
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -152,6 +155,32 @@ static void select_in_a_crowd(void)
     end(0);
 }
 
+static void fails(long rc, int error, const char *what)
+{
+    if (rc >= 0 || errno != error)
+        broken(what);
+}
+
+/* As the kernel refuses them. */
+static void wrong_arguments(void)
+{
+    const struct itimerval odd = {.it_value = {.tv_sec = 1}, .it_interval = {.tv_usec = 1000000}};
+    const struct timespec span = {.tv_sec = 1}, none[2] = {{.tv_nsec = 1000000000}};
+    const struct itimerspec disarm = {.it_interval = {0}};
+    struct timeval left;
+    int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    fails(setitimer(ITIMER_REAL, &odd, NULL), EINVAL, "setitimer");
+    fails(setitimer(ITIMER_PROF, &odd, NULL), EINVAL, "setitimer of CPU time");
+    fails(timerfd_settime(fd, 0x70, &disarm, NULL), EINVAL, "flags of timerfd_settime");
+    fails(syscall(SYS_timerfd_settime, fd, 0, NULL, NULL), EFAULT, "timerfd_settime");
+    fails(syscall(SYS_utimensat, AT_FDCWD, "/", none, 0), EINVAL, "utimensat");
+    fails(syscall(SYS_clock_nanosleep, 99, 0, 8L, NULL), EINVAL, "clock_nanosleep");
+    fails(clock_settime(CLOCK_MONOTONIC, &span), EINVAL, "clock_settime");
+    fails(syscall(SYS_clock_settime, CLOCK_REALTIME, 8L), EFAULT, "clock_settime to nothing");
+    must(adjtime(NULL, &left), "adjtime");
+    sleep_and_end();
+}
+
 const struct wait_case cases_odd[] = {
     {"timerfd in another root", KIND_WAIT, fd_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd until, in another root", KIND_WAIT, fd_until_in_another_root, 0, 0, 0, 0, 0},
@@ -159,5 +188,6 @@ const struct wait_case cases_odd[] = {
     {"fork beside a thread with timers", KIND_WAIT, fork_beside_timers, 0, 0, 0, 0, 0},
     {"select in a crowd", KIND_WAIT, select_in_a_crowd, 0, 0, 0, 0, 0},
     {"ten thousand timers", KIND_WAIT, many_timers, 0, 0, 0, 0, 0},
+    {"wrong arguments", KIND_WAIT, wrong_arguments, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

@@ -80,9 +80,8 @@ long call_semtimedop(struct trap *trap)
     struct stub_call call;
     struct sembuf operation;
 
-    int rc = read_span(trap->args[3], &wait.deadline_ns);
-    if (rc < 0)
-        return rc;
+    if (read_span(trap->args[3], &wait.deadline_ns) < 0)
+        return trap_pass(trap); /* the kernel says which error that is */
     copy_args(trap, &call);
     /* -EAGAIN has two meanings here. */
     for (long i = 0; i < trap->args[2] && i < SEM_OPERATIONS_MAX; i++)

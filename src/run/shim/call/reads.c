@@ -79,11 +79,22 @@ long call_time(struct trap *trap)
     return now;
 }
 
-/* A domain's wall clock is Dom0's matter. */
-long call_set_time(struct trap *trap)
+/* A domain's wall clock is Dom0's matter; other clocks can't be set, nor to no time. */
+long call_clock_settime(struct trap *trap)
 {
-    (void)trap;
-    return -EPERM;
+    struct timespec ts;
+    uint64_t ns;
+
+    if ((int)trap->args[0] > CLOCK_REALTIME)
+        return -EINVAL;
+    if (user_read(&ts, trap->args[1], sizeof(ts)) < 0)
+        return -EFAULT;
+    return scale_from_timespec(&ts, &ns) ? -EPERM : -EINVAL;
+}
+
+long call_settimeofday(struct trap *trap)
+{
+    return trap->args[0] == 0 && trap->args[1] == 0 ? 0 : -EPERM;
 }
 
 long call_adjtimex(struct trap *trap)
@@ -94,7 +105,8 @@ long call_adjtimex(struct trap *trap)
 
     if (user_read(&timex, address, sizeof(timex)) < 0)
         return -EFAULT;
-    if (timex.modes != 0)
+    const bool reads = timex.modes == ADJ_OFFSET_SS_READ && (!by_id || trap->args[0] == 0);
+    if (timex.modes != 0 && !reads)
         return -EPERM;
     long rc = by_id ? SYS2(trap->nr, trap->args[0], &timex) : SYS1(trap->nr, &timex);
     if (rc < 0)

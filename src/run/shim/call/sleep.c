@@ -67,13 +67,20 @@ static long sleep_by_cpu(const struct trap *trap, uint64_t ns)
 
 long call_clock_nanosleep(struct trap *trap)
 {
+    const struct timespec none = {0};
     struct timespec ts;
     uint64_t ns, ahead_ns;
 
     if (user_read(&ts, trap->args[2], sizeof(ts)) < 0)
-        return -EFAULT;
+        return trap_pass(trap); /* the kernel says which error that is */
     if (!scale_from_timespec(&ts, &ns))
         return -EINVAL;
+    if (trap->args[0] == CLOCK_REALTIME_ALARM || trap->args[0] == CLOCK_BOOTTIME_ALARM) {
+        /* May this process, on this machine? */
+        long rc = SYS4(SYS_clock_nanosleep, trap->args[0], 0, &none, 0);
+        if (rc < 0)
+            return rc;
+    }
     if (!vclock_ahead_ns(trap->args[0], &ahead_ns) || trap->args[0] == CLOCK_MONOTONIC_RAW ||
         trap->args[0] == CLOCK_MONOTONIC_COARSE || trap->args[0] == CLOCK_REALTIME_COARSE)
         return sleep_by_cpu(trap, ns); /* the kernel refuses those that can't be slept by */

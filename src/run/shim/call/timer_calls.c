@@ -116,7 +116,7 @@ static long settime(const struct trap *trap, struct timers_record *record, struc
         return -EINVAL;
     struct itimerspec old = timers_left(record);
     if (is_zero(&spec->it_value)) {
-        rc = SYS4(trap->nr, trap->args[0], 0, spec, 0);
+        rc = SYS4(trap->nr, trap->args[0], trap->args[1], spec, 0);
         record->armed = false;
     } else {
         vclock_ahead_ns(record->clock_id, &ahead_ns);
@@ -149,7 +149,7 @@ static long any_settime(struct trap *trap)
     long rc;
 
     if (user_read(&spec, trap->args[2], sizeof(spec)) < 0)
-        return trap->args[2] == 0 ? -EINVAL : -EFAULT;
+        return trap_pass(trap); /* the kernel says which error that is */
     struct timers_record *record = record_of(trap);
     if (record == NULL)
         return trap->nr == SYS_timer_settime ? settime_cpu(trap, spec) : -ENOMEM;
@@ -257,6 +257,11 @@ long call_timerfd_gettime(struct trap *trap)
     return any_gettime(trap);
 }
 
+static bool is_valid(const struct timeval *tv)
+{
+    return tv->tv_sec >= 0 && tv->tv_usec >= 0 && tv->tv_usec < 1000000;
+}
+
 static struct timespec from_timeval(const struct timeval *tv)
 {
     return (struct timespec){.tv_sec = tv->tv_sec, .tv_nsec = tv->tv_usec * 1000};
@@ -276,11 +281,9 @@ static long set_real_itimer(const struct itimerspec *spec, struct itimerspec *ol
 {
     struct trap trap = {.nr = SYS_setitimer};
     struct itimerval none = {0};
-    uint64_t value_ns;
+    uint64_t value_ns = 0;
 
-    if (!scale_from_timespec(&spec->it_value, &value_ns) || spec->it_interval.tv_nsec < 0 ||
-        spec->it_interval.tv_sec < 0)
-        return -EINVAL;
+    scale_from_timespec(&spec->it_value, &value_ns);
     struct timers_record *record = timers_take(TIMERS_ITIMER, ITIMER_REAL, true);
     if (record == NULL)
         return -EAGAIN;
@@ -333,6 +336,8 @@ long call_setitimer(struct trap *trap)
 
     if (trap->args[1] != 0 && user_read(&val, trap->args[1], sizeof(val)) < 0)
         return -EFAULT;
+    if (!is_valid(&val.it_value) || !is_valid(&val.it_interval))
+        return -EINVAL;
     struct itimerspec spec = {.it_value = from_timeval(&val.it_value),
                               .it_interval = from_timeval(&val.it_interval)};
     if ((int)trap->args[0] != ITIMER_REAL)
