@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timex.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -214,6 +215,23 @@ static void by_recvmsg(void)
     refused_in_time(recvmsg(fd, &message, 0));
 }
 
+static void by_readv(void)
+{
+    char byte;
+    const struct iovec place = {.iov_base = &byte, .iov_len = 1};
+    int fd = with_time_out(SOCK_DGRAM);
+    begin();
+    refused_in_time(readv(fd, &place, 1));
+}
+
+static void by_recvmmsg(void)
+{
+    struct mmsghdr message = {.msg_len = 0};
+    int fd = with_time_out(SOCK_DGRAM);
+    begin();
+    refused_in_time(recvmmsg(fd, &message, 1, 0, NULL));
+}
+
 /* Errors are not waited for. */
 static void after_error_queue(void)
 {
@@ -334,6 +352,8 @@ const struct wait_case cases_kernel[] = {
     {"io_pgetevents, no time-out", KIND_WAIT, by_pgetevents_endless, 0, 0, 0, 0, 0},
     {"SO_RCVTIMEO accept", KIND_WAIT, by_accept, 0, 0, 0, 0, 0},
     {"SO_RCVTIMEO recvmsg", KIND_WAIT, by_recvmsg, 0, 0, 0, 0, 0},
+    {"SO_RCVTIMEO readv", KIND_WAIT, by_readv, 0, 0, 0, 0, 0},
+    {"SO_RCVTIMEO recvmmsg", KIND_WAIT, by_recvmmsg, 0, 0, 0, 0, 0},
     {"SO_RCVTIMEO MSG_ERRQUEUE", KIND_WAIT, after_error_queue, 0, 0, 0, 0, 0},
     {"timer SIGEV_THREAD_ID", KIND_WAIT, by_thread_timer, 0, 0, 0, 0, 0},
     {"clock_nanosleep by CPU time", KIND_CPUWAIT, by_cpu_clock, 0, 12 * MS, 0, 0, 30},

@@ -80,6 +80,7 @@ static const trap_fn answers[NRS] = {
     [SYS_openat] = call_open,
     [NR_OPENAT2] = call_open,
     [SYS_read] = call_read,
+    [SYS_readv] = call_read,
     [SYS_lseek] = call_again,
     [SYS_pread64] = call_again,
     [SYS_readlink] = call_readlink,

@@ -71,7 +71,7 @@ long call_getsockopt(struct trap *trap);
 long call_receive(struct trap *trap);
 long call_receive_many(struct trap *trap);
 long call_ioctl(struct trap *trap);
-long call_read(struct trap *trap);
+long call_read(struct trap *trap); /* and readv */
 
 /* Opening /proc/uptime, /proc/PID/stat, and reading again; readlink of /proc/self/exe. */
 long call_open(struct trap *trap);

@@ -96,8 +96,10 @@ long call_ioctl(struct trap *trap)
 /* recvmmsg: of each message that has come. */
 long call_receive_many(struct trap *trap)
 {
-    long rc = trap->args[4] != 0 ? call_recvmmsg(trap) : trap_pass(trap);
+    long rc = receive_first(trap);
 
+    if (rc == 0)
+        rc = trap->args[4] != 0 ? call_recvmmsg(trap) : trap_pass(trap);
     for (long i = 0; i < rc; i++)
         packet_times_show(trap->args[1] + i * (long)sizeof(struct mmsghdr));
     return rc;

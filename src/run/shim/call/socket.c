@@ -2,9 +2,9 @@
 /*
  * socket: SO_RCVTIMEO and SO_SNDTIMEO.
  *
- * The kernel gets the time scaled by the rate at which the option is set; so what is sent, and
- * read() from a socket, is bounded by the kernel, whose clock for this is coarse (up to an eighth
- * of the time-out). Calls that receive are caught from then on and wait by the domain's clock.
+ * The kernel gets the time scaled by the rate at which the option is set; so what is sent is
+ * bounded by the kernel, whose clock for this is coarse (up to an eighth of the time-out). Calls
+ * that receive, and reads, are caught from then on and wait by the domain's clock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -92,8 +92,10 @@ long call_setsockopt(struct trap *trap)
     struct receive_time *entry = &receive_times[fd];
     entry->span_ns = span_ns;
     get_option(fd, option, &entry->kernel);
-    if (span_ns != 0)
+    if (span_ns != 0) {
         receive_catch();
+        filter_install_more(FILTER_TERMINAL);
+    }
     return rc;
 }
 
@@ -149,29 +151,76 @@ static long try_receive(struct trap *trap)
     return trap_pass(&now);
 }
 
+/* Until there is something to receive: as ppoll. */
+static long await(int fd, uint64_t deadline_ns)
+{
+    struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+    struct stub_call call = {.args = {(long)&pollfd, 1, 0, 0, 8}};
+    struct wait wait = {.deadline_ns = deadline_ns, .nr = SYS_ppoll, .time_index = 2};
+
+    return wait_for(&wait, &call);
+}
+
+/* For how long such a call waits; 0: by the kernel, or not at all. */
+static uint64_t span_of_call(int fd, long flags)
+{
+    const bool at_once = (flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) != 0;
+    const uint64_t span_ns = at_once || (flags & MSG_WAITALL) != 0 ? 0 : span_of(fd);
+
+    return span_ns == 0 || (SYS2(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK) != 0 ? 0 : span_ns;
+}
+
 static long receive(struct trap *trap)
 {
     const int fd = (int)trap->args[0];
     const long flags = trap->nr == SYS_recvfrom  ? trap->args[3]
                        : trap->nr == SYS_recvmsg ? trap->args[2]
                                                  : 0;
-    const bool at_once = (flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) != 0;
-    const uint64_t span_ns = at_once ? 0 : span_of(fd);
+    const uint64_t span_ns = span_of_call(fd, flags);
 
-    if (span_ns == 0 || (flags & MSG_WAITALL) || (SYS2(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK))
+    if (span_ns == 0)
         return trap_pass(trap);
     const uint64_t deadline_ns = wait_until_ns(span_ns);
     for (;;) {
-        struct pollfd pollfd = {.fd = fd, .events = POLLIN};
-        struct stub_call call = {.args = {(long)&pollfd, 1, 0, 0, 8}};
-        struct wait wait = {.deadline_ns = deadline_ns, .nr = SYS_ppoll, .time_index = 2};
-        long rc = wait_for(&wait, &call);
+        long rc = await(fd, deadline_ns);
         if (rc <= 0)
             return rc == 0 ? -EAGAIN : rc;
         rc = try_receive(trap);
         if (rc != -EAGAIN)
             return rc;
     }
+}
+
+/* Only the first of several messages is waited for here. */
+long receive_first(const struct trap *trap)
+{
+    const int fd = (int)trap->args[0];
+    const uint64_t span_ns = trap->args[2] == 0 ? 0 : span_of_call(fd, trap->args[3]);
+    const long rc = span_ns == 0 ? 1 : await(fd, wait_until_ns(span_ns));
+
+    return rc > 0 ? 0 : rc == 0 ? -EAGAIN : rc;
+}
+
+bool receive_is_timed(long fd)
+{
+    return span_of((int)fd) != 0;
+}
+
+long receive_by_read(struct trap *trap)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)trap->args[1],
+                             .msg_iovlen = (size_t)trap->args[2]};
+    struct trap as = {.nr = SYS_recvfrom, .context = trap->context};
+
+    as.args[0] = trap->args[0];
+    as.args[1] = trap->args[1];
+    as.args[2] = trap->args[2];
+    if (trap->nr == SYS_readv) {
+        as.nr = SYS_recvmsg;
+        as.args[1] = (long)&message;
+        as.args[2] = 0;
+    }
+    return receive(&as);
 }
 
 long call_receive(struct trap *trap)

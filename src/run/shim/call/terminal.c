@@ -17,6 +17,7 @@
 
 #include "ring/barrier.h"
 #include "run/shim/call/calls.h"
+#include "run/shim/call/receive.h"
 #include "run/shim/call/terminal.h"
 #include "run/shim/core/filter.h"
 #include "run/shim/core/stub.h"
@@ -101,8 +102,11 @@ long call_read(struct trap *trap)
     struct termios settings;
     const long fd = trap->args[0];
 
-    if (trap->args[2] <= 0 || !is_timed(fd, &settings) || settings.c_cc[VMIN] == 1 ||
-        is_master(fd) || (SYS2(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK) != 0)
+    if (trap->args[2] > 0 && receive_is_timed(fd))
+        return receive_by_read(trap);
+    if (trap->nr == SYS_readv || trap->args[2] <= 0 || !is_timed(fd, &settings) ||
+        settings.c_cc[VMIN] == 1 || is_master(fd) ||
+        (SYS2(SYS_fcntl, fd, F_GETFL) & O_NONBLOCK) != 0)
         return trap_pass(trap);
     if (settings.c_cc[VMIN] > 1)
         return read_burst(trap, &settings);

@@ -61,7 +61,8 @@ enum filter_more {
     FILTER_STAMPS,
     /* Has opened a file of /proc that tells of time: readings from its beginning. */
     FILTER_AGAIN,
-    FILTER_TERMINAL, /* a program of the domain has set a terminal's VTIME: reads */
+    FILTER_TERMINAL, /* a program of the domain has set a terminal's VTIME, or this process a
+                      * socket's receive time-out: reads */
     FILTER_MORE,
 };
 

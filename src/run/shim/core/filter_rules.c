@@ -105,6 +105,7 @@ static const struct filter_rule again_rules[] = {
 /* FILTER_TERMINAL. */
 static const struct filter_rule terminal_rules[] = {
     {SYS_read, ALWAYS, 0},
+    {SYS_readv, ALWAYS, 0},
 };
 
 #define COUNT(list) ((unsigned)(sizeof(list) / sizeof((list)[0])))
