@@ -46,6 +46,14 @@ expect 0 '' service rename 1 web
 expect 1 'already exists' service rename 1 Domain-0
 expect 1 'no domain 7' service rename 7 other
 expect 1 "maybe this domain does not exist" service domid DomU-1
+expect 0 '' service pause web
+expect 0 '' service unpause web
+expect 0 '/local/domain/0/backend/vbd/1/51712' service block-list web
+expect 0 '^Domain-0 +0 ' service uptime Domain-0
+for verb in pause destroy block-list uptime; do
+    expect 1 "nosuch is an invalid domain identifier: see 'service list'" service $verb nosuch
+done
+expect 1 'Domain-0 is Dom0 itself' service destroy Domain-0
 expect 1 "maybe this domain does not exist" service domname 7
 expect 0 '^web +1 +0:[0-9][0-9]:[0-9][0-9]$' service uptime
 grep -qE '^Domain-0 +0 +0:' stdout || die "no Domain-0: $(cat stdout)"

@@ -15,7 +15,7 @@
 #include "service/cli/verb.h"
 #include "splitdom/version.h"
 
-static int run_verb(const struct service_options *options)
+static int run_verb(struct service_options *options)
 {
     struct rundir rundir;
     struct why why;
@@ -30,6 +30,8 @@ static int run_verb(const struct service_options *options)
         fprintf(stderr, "service: %s\n", why.text);
         return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
     }
+    if (options->domain != NULL && (rc = verb_name_resolve(&rundir, options)) != VERB_OK)
+        return rc;
     switch (options->verb) {
     case SERVICE_STOP:
         return verb_stop(&rundir);

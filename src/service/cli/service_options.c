@@ -186,6 +186,15 @@ static int apply_start(int id, const char *text, struct service_options *o, stru
     }
 }
 
+/* By its number or, as for xl, by its name, which has more than digits. */
+static int apply_domain(const char *name, const char *text, uint32_t least,
+                        struct service_options *o, struct why *why)
+{
+    bool is_name = text[strspn(text, "0123456789")] != '\0';
+    o->domain = is_name ? text : NULL;
+    return is_name ? 0 : option_number_u32(why, name, text, least, DOMID_MAX, &o->domid);
+}
+
 static int apply_view(int id, const char *text, struct service_options *o, struct why *why)
 {
     bool of_trace = id >= OPTION_SECONDS && id <= OPTION_DOMAIN;
@@ -198,7 +207,7 @@ static int apply_view(int id, const char *text, struct service_options *o, struc
     case OPTION_SAMPLE:
         return trace_sample_parse(text, &o->sample, why);
     case OPTION_DOMAIN:
-        return option_number_u32(why, "--domain", text, 1, DOMID_MAX, &o->domid);
+        return apply_domain("--domain", text, 1, o, why);
     case OPTION_BATCH:
         o->batch = true;
         return 0;
@@ -312,8 +321,9 @@ static int apply_operands(char **operands, struct service_options *o, struct why
     o->has_domid = operands[0] != NULL;
     if (o->verb == SERVICE_UPTIME && !o->has_domid)
         return 0;
-    uint32_t least = o->verb == SERVICE_UPTIME || o->verb == SERVICE_DOMNAME ? 0 : 1;
-    int rc = option_number_u32(why, "DOMID", operands[0], least, DOMID_MAX, &o->domid);
+    if (o->verb == SERVICE_DOMNAME)
+        return option_number_u32(why, "DOMID", operands[0], 0, DOMID_MAX, &o->domid);
+    int rc = apply_domain("DOMID", operands[0], o->verb == SERVICE_UPTIME ? 0 : 1, o, why);
     if (rc < 0)
         return rc;
     if (o->verb == SERVICE_SET)

@@ -72,6 +72,7 @@ struct service_options {
                            net-link, rule: all; a NULL at the end */
     bool has_domid;       /* uptime */
     uint32_t domid;       /* of the verbs that take one */
+    const char *domain;   /* the domain's name in its stead: domid is to be found; or NULL */
     enum service_key key; /* set */
     /* trace: the file; set, rename: checked text; block-detach, network-detach,
      * domid, resize (or NULL): as given */

@@ -64,6 +64,7 @@ const char *service_options_usage(void)
            "  network-list DOMID      its network interfaces\n"
            "  net-link [VIF|BRIDGE BRIDGE [WORD...|remove]]  links: rate=10Mbit delay=10ms\n"
            "  rule add WORD..., rule list, rule delete ID, rule flush  the firewall inside Dom0\n"
+           "DOMID: a domain's number, or its name\n"
            "options of every verb:\n"
            "  --name NAME             which service (SPLITDOM_NAME; default \"default\")\n"
            "  --rundir DIR            where its sockets are (SPLITDOM_RUNDIR)\n"

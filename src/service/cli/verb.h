@@ -33,6 +33,8 @@ int verb_network(const struct rundir *rundir, const struct service_options *opti
 int verb_top(const struct rundir *rundir, const struct service_options *options);
 int verb_trace(const struct rundir *rundir, const struct service_options *options);
 int verb_uptime(const struct rundir *rundir, const struct service_options *options);
+/* The number of the domain that options->domain names. VERB_OK: options->domid is set. */
+int verb_name_resolve(const struct rundir *rundir, struct service_options *options);
 /* domid, domname, rename. */
 int verb_name(const struct rundir *rundir, const struct service_options *options);
 /* set, pause, unpause, shutdown, resize of all: writes to xenstore. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The verbs about names, with xl's words: domid, domname, rename. */
+/* The verbs about names, with xl's words: domid, domname, rename; and which domain others mean. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -111,17 +111,47 @@ static int rename_domain(struct store_client *client, uint32_t domid, const char
                   : 0;
 }
 
+static int open_store(const struct rundir *rundir, struct store_client **client)
+{
+    if (!verb_is_running(rundir, NULL))
+        return verb_not_running(rundir);
+    int rc = store_client_open(rundir->store_socket, client);
+    if (rc < 0)
+        fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));
+    return rc < 0 ? VERB_FAILED : VERB_OK;
+}
+
+int verb_name_resolve(const struct rundir *rundir, struct service_options *options)
+{
+    struct store_client *client;
+    int64_t domid;
+    int status = open_store(rundir, &client);
+    if (status != VERB_OK)
+        return status;
+    int rc = find_name(client, options->domain, &domid);
+    store_client_close(client);
+    if (rc == 0 && (domid > 0 || (domid == 0 && options->verb == SERVICE_UPTIME))) {
+        options->domid = (uint32_t)domid;
+        return VERB_OK;
+    }
+    if (rc < 0)
+        fprintf(stderr, "service: cannot look for the domain %s in xenstore: %s\n", options->domain,
+                strerror(-rc));
+    else if (domid == 0)
+        fprintf(stderr, "service: %s is Dom0 itself: name another domain\n", options->domain);
+    else
+        fprintf(stderr, "service: %s is an invalid domain identifier: see 'service list'\n",
+                options->domain);
+    return VERB_FAILED;
+}
+
 int verb_name(const struct rundir *rundir, const struct service_options *options)
 {
     struct store_client *client;
     struct why why;
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
-    int rc = store_client_open(rundir->store_socket, &client);
-    if (rc < 0) {
-        fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));
-        return VERB_FAILED;
-    }
+    int rc, status = open_store(rundir, &client);
+    if (status != VERB_OK)
+        return status;
     if (options->verb == SERVICE_DOMID)
         rc = print_domid(client, options->value, &why);
     else if (options->verb == SERVICE_DOMNAME)

@@ -155,6 +155,23 @@ static void domains_are_set_and_ended(void **state)
     assert_string_equal(o.value, "1");
 }
 
+static void a_domain_is_meant_by_its_number_or_its_name(void **state)
+{
+    struct service_options o;
+
+    (void)state;
+    assert_int_equal(parse("pause 7", &o), 0);
+    assert_null(o.domain);
+    assert_int_equal(o.domid, 7);
+    assert_int_equal(parse("block-detach 7x xvdb", &o), 0);
+    assert_string_equal(o.domain, "7x");
+    assert_string_equal(o.value, "xvdb");
+    assert_int_equal(parse("trace --domain web", &o), 0);
+    assert_string_equal(o.domain, "web");
+    assert_int_equal(parse("uptime", &o), 0);
+    assert_null(o.domain);
+}
+
 static void disks_come_go_and_grow(void **state)
 {
     struct service_options o;
@@ -311,6 +328,7 @@ int main(void)
         cmocka_unit_test(engines_have_names),
         cmocka_unit_test(services_are_asked_and_stopped),
         cmocka_unit_test(domains_are_set_and_ended),
+        cmocka_unit_test(a_domain_is_meant_by_its_number_or_its_name),
         cmocka_unit_test(disks_come_go_and_grow),
         cmocka_unit_test(networks_come_and_go),
         cmocka_unit_test(the_network_has_words_of_its_own),

@@ -14,7 +14,8 @@ static void refuses_wrong_verbs_and_operands(void **state)
     assert_refused("set 1 weight 65536", "weight");
     assert_refused("set 1 tdf 0", "tdf");
     assert_refused("pause", "DOMID");
-    assert_refused("pause x", "DOMID");
+    assert_refused("pause 0", "DOMID");
+    assert_refused("domname x", "DOMID");
     assert_refused("pause 32752", "DOMID");
     assert_refused("shutdown 1 2", "DOMID");
     assert_refused("destroy", "DOMID");
@@ -54,7 +55,8 @@ static void refuses_wrong_options(void **state)
     assert_refused("block-attach 1 F,,xvdb,x", "unknown value for access: near `x'");
     assert_refused("block-attach 1 F,raw xvdb x", "unknown value for access: near `x'");
     assert_refused("block-attach 1", "DOMID SPEC");
-    assert_refused("block-attach nosuch F,,xvdb", "DOMID");
+    assert_refused("block-attach 0 F,,xvdb", "DOMID");
+    assert_refused("trace --domain 0", "--domain");
     assert_refused("block-detach 1", "DOMID VDEV");
     assert_refused("block-list", "DOMID");
     assert_refused("resize xvda xvdb", "VDEV or IMAGE");
