@@ -204,8 +204,9 @@ uint32_t blkfront_pages(const struct blkfront_options *options);
  * Errors: -EINVAL options out of range, or their size is not set, or those of the domain are set;
  * -E2BIG options are set that this library is too old for; -EBUSY the disk is open in this domain;
  * -ENOSPC the domain has too little memory, also as long as the device is at work on that of a disk
- * which was taken away, or as many devices as it can have; -ENODEV it has no such disk; -ENOTCONN
- * Dom0 is gone; -ECONNREFUSED Dom0 refused the ring; -EPROTO; -ETIMEDOUT; others from the system.
+ * which was taken away, or as many rings as it can have, 31 with those of interfaces; -ENODEV it
+ * has no such disk; -ENOTCONN Dom0 is gone; -ECONNREFUSED Dom0 refused the ring; -EPROTO;
+ * -ETIMEDOUT; others from the system.
  */
 int blkfront_open(struct domu *domu, const struct blkfront_options *options, struct blkfront **out,
                   struct blkfront_error *why);

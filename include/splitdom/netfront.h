@@ -148,9 +148,9 @@ uint32_t netfront_pages(const struct netfront_options *options);
  * failed and what to do.
  * Errors: -EINVAL options out of range, or their size is not set; -E2BIG options are set that this
  * library is too old for; -EBUSY the interface is open in this domain; -ENOSPC the domain has too
- * little memory, or as many devices as it can have; -ENODEV it has no such interface; -EOPNOTSUPP
- * Dom0 lacks what we need; -ENOTCONN Dom0 is gone; -ECONNREFUSED Dom0 refused the rings; -EPROTO;
- * -ETIMEDOUT; others from the system.
+ * little memory, or as many rings as it can have, 31 with those of disks; -ENODEV it has no such
+ * interface; -EOPNOTSUPP Dom0 lacks what we need; -ENOTCONN Dom0 is gone; -ECONNREFUSED Dom0
+ * refused the rings; -EPROTO; -ETIMEDOUT; others from the system.
  */
 int netfront_open(struct domu *domu, const struct netfront_options *options, struct netfront **out,
                   struct netfront_error *why);

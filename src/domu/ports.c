@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 int ports_open(struct ports *ports, struct life *life, const void *owner)
 {
@@ -17,6 +19,17 @@ int ports_open(struct ports *ports, struct life *life, const void *owner)
         return rc;
     ports->vcpu[vcpu] = (struct port){.owner = owner, .port = (evtchn_port_t)rc};
     return (int)vcpu;
+}
+
+void ports_explain(int rc, char *why, size_t why_bytes)
+{
+    if (rc == -ENOSPC)
+        snprintf(why, why_bytes,
+                 "a domain has %d event channels, one for each ring: close a device, or take "
+                 "fewer queues",
+                 PORTS_MAX);
+    else
+        snprintf(why, why_bytes, "cannot get an event channel: %s", strerror(-rc));
 }
 
 void ports_close(struct ports *ports, struct life *life, uint32_t vcpu, const void *owner)

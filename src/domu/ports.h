@@ -10,9 +10,12 @@
 #ifndef SPLITDOM_DOMU_PORTS_H
 #define SPLITDOM_DOMU_PORTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "domu/life.h"
+
+enum { PORTS_MAX = XEN_LEGACY_MAX_VCPUS - LIFE_VCPU_DEVICES };
 
 struct ports {
     /* By vCPU. owner NULL: the vCPU is free. */
@@ -25,6 +28,8 @@ struct ports {
 /* Opens a port on a vCPU that is free, for owner (not NULL). Returns the vCPU. Errors: -ENOSPC all
  * vCPUs have owners; those of life_alloc_port. */
 int ports_open(struct ports *ports, struct life *life, const void *owner);
+/* For people: why ports_open has failed with rc, and what to do. */
+void ports_explain(int rc, char *why, size_t why_bytes);
 /* Closes the port of owner's vCPU, if that life still listens, and frees the vCPU. */
 void ports_close(struct ports *ports, struct life *life, uint32_t vcpu, const void *owner);
 /* The port, to be told to the back end. */

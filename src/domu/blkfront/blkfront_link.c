@@ -224,7 +224,7 @@ static int take_ports(struct blkfront *bf, char *why, size_t why_bytes)
         struct blkfront_queue *queue = &bf->queue[i];
         int rc = ports_open(&bf->domu->ports, &bf->domu->life, queue);
         if (rc < 0) {
-            snprintf(why, why_bytes, "cannot get an event channel: %s", strerror(-rc));
+            ports_explain(rc, why, why_bytes);
             return rc;
         }
         queue->vcpu = (uint32_t)rc;

@@ -68,7 +68,7 @@ static int take_port(struct netfront *nf, struct netfront_side *side, char *why,
 {
     int rc = ports_open(&nf->domu->ports, &nf->domu->life, side);
     if (rc < 0) {
-        snprintf(why, why_bytes, "cannot get an event channel: %s", strerror(-rc));
+        ports_explain(rc, why, why_bytes);
         return rc;
     }
     side->vcpu = (uint32_t)rc;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -74,9 +75,14 @@ static void each_owner_has_a_vcpu_and_a_port_of_its_own(void **state)
 static void there_are_as_many_as_vcpus(void **state)
 {
     (void)state;
+    char reason[128];
     for (int i = 0; i < VCPUS_FOR_DEVICES; i++)
         assert_int_equal(ports_open(&ports, &life, &owners[i]), LIFE_VCPU_DEVICES + i);
     assert_int_equal(ports_open(&ports, &life, &owners[VCPUS_FOR_DEVICES]), -ENOSPC);
+    ports_explain(-ENOSPC, reason, sizeof(reason));
+    assert_non_null(strstr(reason, "31 event channels"));
+    ports_explain(-ENOTCONN, reason, sizeof(reason));
+    assert_non_null(strstr(reason, strerror(ENOTCONN)));
     ports_close(&ports, &life, 5, &owners[5 - LIFE_VCPU_DEVICES]);
     assert_int_equal(ports_open(&ports, &life, &owners[VCPUS_FOR_DEVICES]), 5);
 }
