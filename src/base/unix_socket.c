@@ -154,16 +154,17 @@ int unix_socket_send(int fd, const void *bytes, size_t byte_count, const int *fd
 
 /*
  * Copies the packet's descriptors to got, which has room for all that fit into union rights. The
- * kernel drops more than that and sets MSG_CTRUNC. False: there is another control message.
+ * kernel drops what does not fit, or what this process may not have any more, and sets MSG_CTRUNC.
+ * Errors: -EPROTO there is another control message, or too much of them; -EMFILE.
  */
-static bool take_rights(struct msghdr *message, int got[UNIX_SOCKET_FDS_MAX], size_t *count)
+static int take_rights(struct msghdr *message, int got[UNIX_SOCKET_FDS_MAX], size_t *count)
 {
-    bool sound = (message->msg_flags & MSG_CTRUNC) == 0;
+    int rc = 0;
 
     *count = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-            sound = false;
+            rc = -EPROTO;
             continue;
         }
         size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -171,7 +172,9 @@ static bool take_rights(struct msghdr *message, int got[UNIX_SOCKET_FDS_MAX], si
         memcpy(got + *count, CMSG_DATA(c), n * sizeof(int));
         *count += n;
     }
-    return sound;
+    if (rc == 0 && (message->msg_flags & MSG_CTRUNC) != 0)
+        rc = *count < UNIX_SOCKET_FDS_MAX ? -EMFILE : -EPROTO;
+    return rc;
 }
 
 ssize_t unix_socket_receive(int fd, void *bytes, size_t size, int *fds, size_t fd_max,
@@ -197,13 +200,15 @@ ssize_t unix_socket_receive(int fd, void *bytes, size_t size, int *fds, size_t f
         return errno == EAGAIN ? -ETIMEDOUT : -errno;
 
     size_t count;
-    bool sound = take_rights(&message, got, &count);
+    int rc = take_rights(&message, got, &count);
     /* A packet of descriptors alone: neither the peer's end nor a packet of our protocol. */
-    if (!sound || (message.msg_flags & MSG_TRUNC) != 0 || count > fd_max ||
-        (received == 0 && count > 0)) {
+    if (rc == 0 &&
+        ((message.msg_flags & MSG_TRUNC) != 0 || count > fd_max || (received == 0 && count > 0)))
+        rc = -EPROTO;
+    if (rc < 0) {
         while (count > 0)
             close(got[--count]);
-        return -EPROTO;
+        return rc;
     }
     if (count > 0)
         memcpy(fds, got, count * sizeof(int));

@@ -68,7 +68,8 @@ int unix_socket_send(int fd, const void *bytes, size_t byte_count, const int *fd
  * Returns the number of bytes. 0, without descriptors: the peer has closed (or has sent an empty
  * packet, which nobody does here). Errors, none of which leaves a descriptor open: -ETIMEDOUT;
  * -EPROTO: the packet is longer than size, has more than fd_max descriptors, has descriptors but
- * no bytes, or has another control message; other -errno.
+ * no bytes, or has another control message; -EMFILE: it has descriptors that this process can't
+ * have; other -errno.
  */
 ssize_t unix_socket_receive(int fd, void *bytes, size_t size, int *fds, size_t fd_max,
                             size_t *fd_count);

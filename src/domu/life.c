@@ -119,6 +119,8 @@ static int create_domain(struct life *life, const struct rundir *rundir, uint32_
         explain_end(rundir, why, why_bytes);
     else if (rc == -ETIMEDOUT)
         snprintf(why, why_bytes, "Dom0 does not answer: end it with 'service stop'");
+    else if (rc == -EMFILE && reply.status == 0)
+        snprintf(why, why_bytes, "no descriptor is left for the domain's memory: see ulimit -n");
     else if (rc < 0)
         snprintf(why, why_bytes, "the service refused a domain of %u pages: %s", nr_pages,
                  rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -245,6 +246,33 @@ static void unwanted_descriptors_do_not_stay_open(void **state)
     assert_int_equal(open_fds(), before);
 }
 
+/* The first of two has room, or not even that one. */
+static void descriptors_that_this_process_cannot_have_are_no_fault_of_the_peer(void **state)
+{
+    struct fixture *f = *state;
+    const int before = open_fds();
+    struct rlimit saved, limit;
+    int fds[2];
+    size_t count;
+    char byte;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &saved), 0);
+    for (int room = 0; room <= 1; room++) {
+        send_raw(f->pair[0], f->file, 2);
+        int next = dup(f->file);
+        assert_true(next >= 0);
+        close(next);
+        limit = saved;
+        limit.rlim_cur = (rlim_t)(next + room);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        ssize_t rc = unix_socket_receive(f->pair[1], &byte, 1, fds, 2, &count);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &saved), 0);
+        assert_int_equal(rc, -EMFILE);
+        assert_int_equal(count, 0);
+        assert_int_equal(open_fds(), before);
+    }
+}
+
 /* It looks like the peer's end, but for what it brings. */
 static void an_empty_packet_with_descriptors_is_refused(void **state)
 {
@@ -331,6 +359,7 @@ int main(void)
         WITH_SOCKETS(descriptors_go_along),
         WITH_SOCKETS(a_packet_without_descriptors_is_as_good),
         WITH_SOCKETS(unwanted_descriptors_do_not_stay_open),
+        WITH_SOCKETS(descriptors_that_this_process_cannot_have_are_no_fault_of_the_peer),
         WITH_SOCKETS(an_empty_packet_with_descriptors_is_refused),
         WITH_SOCKETS(a_packet_that_is_too_long_is_refused_with_all_it_brings),
         WITH_SOCKETS(anything_but_descriptors_is_refused),
