@@ -76,9 +76,9 @@ static void sender_runs(void *arg)
     struct worker_thread *t = arg;
     for (;;) {
         (void)strand_await(sends, t, 0);
-        if (world_pick(t->front->world, 10) == 0) {
+        if (world_pick(t->front->world, 3) == 0) {
             t->parked = false;
-            int rc = netfront_drain_on(t->front->nf, t->queue, (int64_t)MS);
+            int rc = netfront_drain_on(t->front->nf, t->queue, pick_timeout(t->front->world));
             t->parked = true;
             check_error(t->front, rc);
         } else {
