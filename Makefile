@@ -298,7 +298,7 @@ $(OUT)/$(SONAME): $(LIBRARY_SOURCES:%.c=$(OUT)/pic/%.o) $(PUBLIC_HEADERS) tools/
 # What a foreign program loads: the library's layers and the bridge's own files in one object that shows
 # the one name which that program looks for. Nothing in it can clash with a name of the program.
 PLUGIN_SOURCES := $(LIBRARY_SOURCES) src/base/place_trial.c src/bridge/exports.c src/bridge/export_spec.c src/bridge/process_place.c \
-	src/bridge/nbdkit/plugin.c
+	src/bridge/nbdkit/plugin.c src/bridge/cache_fill.c
 $(OUT)/pic/src/bridge/nbdkit/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags nbdkit 2>/dev/null)
 $(BIN)/nbdkit-splitdom-plugin.so: $(PLUGIN_SOURCES:%.c=$(OUT)/pic/%.o)
 	$(say) LD $@

@@ -55,6 +55,14 @@ has_threads() { [ "$(find "/proc/$(tr -d ' ' <"/proc/$NBD/task/$NBD/children")/t
 eventually 20 has_threads || die "fewer threads than requests"
 end_nbd
 
+# What is asked into the cache is in Dom0's, also where that is much at a time.
+service stop >/dev/null && service start --image disk1.img || die "restart"
+start_nbd --filter=readahead
+nbdcopy --connections=1 --requests=1 --request-size=262144 "$URI" - | cmp - disk1.img || die "readahead: nbdcopy read something else"
+cache_is_used() { [ "$(service status --json | jq .cache.used_sectors)" -gt 0 ]; }
+eventually 10 cache_is_used || die "nothing in Dom0's cache: $(cat nbd.log)"
+end_nbd
+
 # A filter, and its parameters; the disk under it is not written.
 sum=$(md5sum <disk1.img)
 start_nbd --filter=cow --filter=stats statsfile="$PWD/stats"

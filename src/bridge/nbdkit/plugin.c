@@ -2,8 +2,7 @@
 /*
  * plugin: disks of a domain as exports of nbdkit (nbdkit-plugin(3), API 2). The process is one
  * domain; each connection is to one of its disks, which all connections to that export share.
- * Requests run in nbdkit's threads (--threads). When the domain is of no use any more nbdkit is
- * shut down, unless it reconnects.
+ * Requests run in nbdkit's threads (--threads). nbdkit ends with a domain that does not reconnect.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +14,7 @@
 
 #include "base/decimal.h"
 #include "base/thread.h"
+#include "bridge/cache_fill.h"
 #include "bridge/exports.h"
 #include "bridge/process_place.h"
 #include "splitdom/tdf.h"
@@ -75,10 +75,9 @@ static int set_disk(const char *value)
         nbdkit_error("at most %d disks", EXPORTS_MAX);
         return -1;
     }
-    if (export_spec_parse(value, &options->disks[options->disk_count], &why) < 0) {
-        nbdkit_error("%s", why.text);
-        return -1;
-    }
+    int rc = export_spec_parse(value, &options->disks[options->disk_count], &why);
+    if (rc < 0)
+        return fail_why(rc, &why);
     options->disk_count++;
     return 0;
 }
@@ -178,9 +177,8 @@ static void plugin_cleanup(void)
     }
     if (state.stop_fd >= 0)
         close(state.stop_fd);
-    /* Told to quit, nbdkit does not close its last connections. Their disks, and with them the
-     * domain, then end with the process; the threads of the library go on until there (so the
-     * plugin must not be unloaded: it is linked with nodelete). */
+    /* Told to quit, nbdkit does not close its last connections. Their domain ends with the process,
+     * and so do the library's threads: the plugin is linked with nodelete. */
     if (state.exports == NULL || !exports_are_used(state.exports))
         exports_close(state.exports);
 }
@@ -228,10 +226,8 @@ static void *plugin_open(int readonly)
 
 static void plugin_close(void *handle)
 {
-    struct connection *connection = handle;
-
-    exports_release(state.exports, connection->bf);
-    free(connection);
+    exports_release(state.exports, ((struct connection *)handle)->bf);
+    free(handle);
 }
 
 static int64_t plugin_get_size(void *handle)
@@ -261,8 +257,7 @@ static int plugin_can_fua(void *handle)
     return plugin_can_flush(handle) != 0 ? NBDKIT_FUA_EMULATE : NBDKIT_FUA_NONE;
 }
 
-/* All connections to a disk share it, so a flush of one covers the writes of all; and where nothing
- * is written there is nothing to cover. */
+/* All connections share the disk: a flush of one covers the writes of all. */
 static int plugin_can_multi_conn(void *handle)
 {
     return plugin_can_write(handle) == 0 || plugin_can_flush(handle) != 0;
@@ -279,17 +274,11 @@ static int plugin_block_size(void *handle, uint32_t *minimum, uint32_t *preferre
     return 0;
 }
 
-static int plugin_is_rotational(void *handle)
-{
-    (void)handle;
-    return 0;
-}
-
-/* Reading is what fills Dom0's cache: nbdkit reads, and drops what it gets. */
+/* What nbdkit would do, a read that is dropped, goes past Dom0's cache where it is large. */
 static int plugin_can_cache(void *handle)
 {
     (void)handle;
-    return NBDKIT_CACHE_EMULATE;
+    return NBDKIT_CACHE_NATIVE;
 }
 
 /* ---- requests -----------------------------------------------------------------------------------
@@ -339,10 +328,9 @@ static int plugin_pwrite(void *handle, const void *buffer, uint32_t count, uint6
 
 static int plugin_flush(void *handle, uint32_t flags)
 {
-    struct connection *connection = handle;
+    int rc = blkfront_flush(((struct connection *)handle)->bf);
 
     (void)flags;
-    int rc = blkfront_flush(connection->bf);
     return rc < 0 ? fail(rc, "flush") : 0;
 }
 
@@ -357,6 +345,16 @@ static int plugin_trim(void *handle, uint32_t count, uint64_t offset, uint32_t f
     int rc = blkfront_discard(connection->bf, sector, count / SECTOR_BYTES);
     /* A trim is advice. A file system that has none says so only when asked. */
     return rc < 0 && rc != -EOPNOTSUPP ? fail(rc, "trim") : 0;
+}
+
+static int plugin_cache(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
+{
+    struct connection *connection = handle;
+
+    (void)flags;
+    /* It is advice, and the next read tells what is wrong. readahead of nbdkit 1.32 dies of it. */
+    (void)cache_fill(connection->bf, &connection->geometry, offset, count);
+    return 0;
 }
 
 /* No zero: a discard promises none, so nbdkit writes them. */
@@ -388,12 +386,12 @@ static struct nbdkit_plugin plugin = {
     .can_trim = plugin_can_trim,
     .can_fua = plugin_can_fua,
     .can_multi_conn = plugin_can_multi_conn,
-    .is_rotational = plugin_is_rotational,
     .can_cache = plugin_can_cache,
     .pread = plugin_pread,
     .pwrite = plugin_pwrite,
     .flush = plugin_flush,
     .trim = plugin_trim,
+    .cache = plugin_cache,
 };
 
 struct nbdkit_plugin *plugin_init(void); /* nbdkit finds it by its name */
