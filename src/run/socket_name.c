@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BACKLOG = 16, PATIENCE_S = 1 };
+enum { PATIENCE_S = 1 };
 
 /* Is the name free, or a dead server's? */
 static int look(const char *path, struct why *why)
@@ -32,6 +32,6 @@ int socket_name_listen(struct unix_listener *listener, const char *path, struct 
         *listener = UNIX_LISTENER_CLOSED;
         return rc;
     }
-    rc = unix_listener_open(listener, path, SOCK_STREAM, BACKLOG);
+    rc = unix_listener_open(listener, path, SOCK_STREAM, SOMAXCONN);
     return rc < 0 ? why_fail_errno(why, rc, "cannot listen at %s", path) : 0;
 }
