@@ -16,7 +16,7 @@ expect 1 "no service 'default' is running" "$BIN/domu" nbd "$SOCKET"
 
 image disk1.img 8
 start_service --image disk1.img
-expect 1 'no such disk|has no|xvdq' "$BIN/domu" nbd "$SOCKET" --disk xvdq
+expect 1 'gave no disk xvdq' "$BIN/domu" nbd "$SOCKET" --disk xvdq
 touch file
 expect 1 'is no socket' "$BIN/domu" nbd file
 [ -e file ] || die "a file was removed"

@@ -77,4 +77,4 @@ wait $inside || status=$?
 [ $status = 7 ] || die "domu run ends with $status: $(cat inside.log)"
 us=$(sed -n 's,^rtt [^=]*= \([0-9]*\)\.\([0-9]*\)/.*,\1\2,p' inside.log)
 [ "$us" -ge 6000 ] && [ "$us" -le 30000 ] || die "it saw round trips of $us us, instead of 6000: $(cat inside.log)"
-expect 1 'no interface|find the device' "$BIN/domu" run --vif 9 true
+expect 1 'gave no interface 9' "$BIN/domu" run --vif 9 true

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "base/vdev.h"
 
 enum { NODE_MAX = 40 };
 
@@ -16,12 +17,24 @@ static int fail(int rc, const char *step, char *why, size_t why_bytes)
     return rc;
 }
 
+static int no_such_disk(const struct vbd_front *front, char *why, size_t why_bytes)
+{
+    char name[VDEV_NAME_SIZE];
+    vdev_format(front->xenbus.devid, name);
+    snprintf(why, why_bytes,
+             "Dom0 gave no disk %s to the domain: 'service start --disk', 'service block-attach'",
+             name);
+    return -ENODEV;
+}
+
 int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, uint32_t wanted_queues,
                       char *why, size_t why_bytes)
 {
     uint64_t max_order, max_queues, stamped, shared;
     const char *step;
     int rc = xenbus_front_find_back(&front->xenbus, &step);
+    if (rc == -ENODEV)
+        return no_such_disk(front, why, why_bytes);
     if (rc < 0)
         return fail(rc, step, why, why_bytes);
     rc = xenbus_front_number(&front->xenbus, "max-ring-page-order", UINT32_MAX, 0, &max_order);

@@ -35,8 +35,15 @@ int vif_front_prepare(struct vif_front *front, uint32_t wanted_queues, char *why
     uint64_t max_queues = 1;
     const char *step;
     int rc = xenbus_front_find_back(&front->xenbus, &step);
+    if (rc == -ENODEV)
+        snprintf(why, why_bytes,
+                 "Dom0 gave no interface %u to the domain: 'service start --vif', "
+                 "'service network-attach'",
+                 front->xenbus.devid);
+    else if (rc < 0)
+        (void)fail(rc, step, why, why_bytes);
     if (rc < 0)
-        return fail(rc, step, why, why_bytes);
+        return rc;
     const struct {
         const char *node;
         bool *out;

@@ -14,10 +14,23 @@ int control_send_reply(int fd, const struct control_reply *reply, const int *fds
     return unix_socket_send(fd, reply, sizeof(*reply), fds, fd_count, false);
 }
 
+/* One that is too long loses its middle, which is a path's: what is wrong, and what to do about it,
+ * is at its ends. */
+static void put_reason(struct control_reply *reply, const char *why)
+{
+    const size_t room = sizeof(reply->reason) - 1, head = room / 3, length = strlen(why);
+    const size_t tail = room - head - strlen("...");
+    if (length <= room)
+        strcpy(reply->reason, why);
+    else
+        snprintf(reply->reason, sizeof(reply->reason), "%.*s...%s", (int)head, why,
+                 why + length - tail);
+}
+
 static int answer(struct control_peer *peer, int status, uint32_t arg0, const char *why)
 {
     struct control_reply reply = {.magic = CONTROL_MAGIC, .status = status, .arg0 = arg0};
-    snprintf(reply.reason, sizeof(reply.reason), "%s", why);
+    put_reason(&reply, why);
     return control_send_reply(peer->fd, &reply, NULL, 0);
 }
 

@@ -43,6 +43,7 @@ struct fixture {
     uint32_t created, ended, stops, mapped;
     pid_t pid;          /* of the last create_domain */
     int refuse;         /* create_domain fails with it */
+    const char *reason; /* why a domain is refused; NULL: "because" */
     uint64_t status_ns; /* that a status takes */
     int client[16];
     int segment_fd;
@@ -59,7 +60,7 @@ static inline int create_domain(void *ctx, const struct control_request *request
     (void)request;
     f->pid = pid;
     if (f->refuse != 0)
-        return why_fail(why, f->refuse, "because");
+        return why_fail(why, f->refuse, "%s", f->reason != NULL ? f->reason : "because");
     *segment_fd = f->segment_fd;
     *out = &f->domains[f->created];
     (*out)->fixture = f;
