@@ -83,36 +83,6 @@ static void a_listener_that_cannot_be_watched_ends_the_poller(void **state)
     control_destroy(second);
 }
 
-static void a_refusal_carries_its_reason(void **state)
-{
-    struct fixture *f = *state;
-    struct control_reply reply;
-    f->refuse = -ENOSPC;
-    int fd = dial(f);
-    assert_int_equal(call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply), 0);
-    assert_int_equal(reply.status, -ENOSPC);
-    assert_string_equal(reply.reason, "because");
-    f->refuse = 0; /* the same connection may try again */
-    assert_int_equal(call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply), 2);
-}
-
-/* The reply has no room for a long path: its middle goes, and what is to be done stays. */
-static void a_long_reason_keeps_its_ends(void **state)
-{
-    struct fixture *f = *state;
-    struct control_reply reply;
-    char reason[300] = "File /";
-    memset(reason + strlen(reason), 'x', 200);
-    strcat(reason, " is in use; access w! forces it");
-    f->refuse = -EBUSY, f->reason = reason;
-    int fd = dial(f);
-    assert_int_equal(call(f, fd, CONTROL_CREATE_DOMAIN, 16, &reply), 0);
-    assert_non_null(strstr(reply.reason, "File /x"));
-    assert_non_null(strstr(reply.reason, "x...x"));
-    assert_non_null(strstr(reply.reason, "x is in use; access w! forces it"));
-    hang_up(f, fd);
-}
-
 static void hypercalls_are_for_domains(void **state)
 {
     struct fixture *f = *state;
@@ -392,8 +362,6 @@ int main(void)
         CONTROL_TEST(any_descriptor_may_hold_the_status),
         CONTROL_TEST(a_connection_that_cannot_be_watched_ends_with_its_domain),
         CONTROL_TEST(a_listener_that_cannot_be_watched_ends_the_poller),
-        CONTROL_TEST(a_refusal_carries_its_reason),
-        CONTROL_TEST(a_long_reason_keeps_its_ends),
         CONTROL_TEST(hypercalls_are_for_domains),
         CONTROL_TEST(who_is_destroyed_hears_it),
         CONTROL_TEST(a_domain_cannot_end_the_service),
