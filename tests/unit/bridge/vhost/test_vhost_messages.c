@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/unix_socket.h"
 #include "unit/bridge/vhost/vhost_fixture.h"
 
 static const uint64_t plain = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_BLK_F_FLUSH;
@@ -309,6 +310,30 @@ static void an_answer_is_given_where_one_is_asked_for(void **state)
     assert_int_equal(fake_guest_receive(&guest, &answer), -1);
 }
 
+/* It comes from the device, and may be given at any time. */
+static void a_queue_goes_on_with_other_memory_for_what_is_in_flight(void **state)
+{
+    struct vhost_user_inflight shape = {.queue_count = 1, .queue_size = FAKE_GUEST_QUEUE};
+    struct vhost_user_header header;
+    size_t count;
+    int fd = -1;
+
+    (void)state;
+    start(negotiated);
+    fake_guest_send(&guest, VHOST_USER_GET_INFLIGHT_FD, &shape, sizeof(shape), -1);
+    assert_int_equal(hear(), 0);
+    assert_int_equal(unix_socket_receive(guest.socket, &header, sizeof(header), &fd, 1, &count),
+                     sizeof(header));
+    assert_int_equal(read(guest.socket, &shape, header.bytes), header.bytes);
+    for (int i = 0; i < 2; i++) {
+        fake_guest_send(&guest, VHOST_USER_SET_INFLIGHT_FD, &shape, sizeof(shape), fd);
+        assert_int_equal(hear(), 0);
+        fake_guest_request(&guest, VIRTIO_BLK_T_IN, 0, 512);
+        assert_answer(513, VIRTIO_BLK_S_OK);
+    }
+    close(fd);
+}
+
 int main(void)
 {
 #define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -330,6 +355,7 @@ int main(void)
         SESSION_TEST(without_flushes_writes_go_through),
         SESSION_TEST(only_features_that_were_offered_can_be_chosen),
         SESSION_TEST(an_answer_is_given_where_one_is_asked_for),
+        SESSION_TEST(a_queue_goes_on_with_other_memory_for_what_is_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

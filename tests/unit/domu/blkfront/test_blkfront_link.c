@@ -80,6 +80,44 @@ static void the_cache_of_a_dom0_that_never_was_ours_is_forgotten(void **state)
     shared_cache_destroy(shared);
 }
 
+static void offer_cache(struct fake_dom0 *d, struct xs_server *store)
+{
+    (void)store;
+    fake_dom0_node(d, "feature-shared-cache", "1");
+}
+
+static void who_wants_no_shared_cache_has_none(void **state)
+{
+    (void)state;
+    for (int wants = 1; wants >= 0; wants--) {
+        struct blkfront_options mine = options;
+        mine.rundir = base;
+        mine.no_shared_cache = wants == 0;
+        start(&(struct fake_dom0_script){.change_features = offer_cache});
+        assert_int_equal(blkfront_connect(&mine, &bf, &why), 0);
+        assert_int_equal(bf->front.shared_cache, wants);
+        assert_int_equal(bf->claims != NULL, wants);
+        blkfront_close(bf);
+        bf = NULL;
+        die();
+    }
+}
+
+/* There is no page for claims. */
+static void a_cache_is_shared_from_the_first_dom0_on_or_not_at_all(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(dial(true), 0);
+    die();
+    while (!is_linking())
+        sched_yield();
+    start(&(struct fake_dom0_script){.change_features = offer_cache});
+    assert_int_equal(blkfront_read(bf, 5, 1, bytes[0]), 0);
+    assert_false(bf->front.shared_cache);
+    assert_null(bf->claims);
+}
+
 static void *read_one(void *arg)
 {
     uint8_t *buffer = arg;
@@ -261,6 +299,8 @@ int main(void)
         LINK_TEST(closing_does_not_wait_for_the_next),
         LINK_TEST(a_next_one_may_grant_another_ring),
         LINK_TEST(a_disabled_device_does_not_reconnect),
+        LINK_TEST(who_wants_no_shared_cache_has_none),
+        LINK_TEST(a_cache_is_shared_from_the_first_dom0_on_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ int __wrap_life_fetch(struct life *life, uint32_t op, uint32_t arg0)
 static int setup(void **state)
 {
     const struct blkfront_options options = {
-        .size = sizeof(options), .rundir = base, .name = "fake", .depth = 1};
+        .size = sizeof(options), .rundir = base, .name = "fake", .depth = CACHED};
     struct blkfront_error why;
     (void)state;
     answer = 0;
@@ -96,6 +96,25 @@ static void reads_are_served_from_the_file_that_dom0_gives(void **state)
     assert_int_equal(fcntl(given, F_GETFD), -1); /* the mapping is enough */
     blkfront_view_stop(bf);
     assert_false(comes_from_the_cache());
+}
+
+static void several_hits_are_submitted_by_one_call(void **state)
+{
+    static uint8_t data[CACHED][512];
+    struct blkfront_io ios[CACHED];
+    struct blkfront_completion done[CACHED];
+    (void)state;
+    blkfront_view_start(bf);
+    for (uint32_t i = 0; i < CACHED; i++)
+        ios[i] = (struct blkfront_io){
+            .operation = BLKFRONT_READ, .sector = FIRST + i, .sector_count = 1, .buffer = data[i]};
+    assert_int_equal(blkfront_submit_many(bf, ios, CACHED), CACHED);
+    assert_int_equal(blkfront_reap(bf, done, CACHED, CACHED), CACHED);
+    for (uint32_t i = 0; i < CACHED; i++) {
+        assert_int_equal(done[i].status, 0);
+        assert_int_equal(done[i].sector, FIRST + i);
+        assert_int_equal(data[i][511], 0x50);
+    }
 }
 
 static void a_next_dom0_without_one_ends_the_last_view(void **state)
@@ -180,6 +199,7 @@ int main(void)
         WITH(a_next_dom0_without_one_ends_the_last_view),
         WITH(a_disk_that_failed_meanwhile_has_no_view),
         WITH(it_begins_with_the_disks_lock),
+        WITH(several_hits_are_submitted_by_one_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,27 @@ static void several_sectors_are_read_when_all_are_there(void **state)
     }
 }
 
+static uint32_t noted(struct fixture *f)
+{
+    uint32_t index = cache_notes_first_lane((uint64_t)pthread_self());
+    return load_relaxed_u32(&cache_view_notes(f->view)->lane[index].count);
+}
+
+static void as_many_slots_are_noted_as_were_hit(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t seen[2 * SECTOR_BYTES / 8];
+    put(f, 9, 10, 1);
+    put(f, 2, 11, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t before = noted(f);
+        assert_true(cache_view_read(f->view, 10, 1, seen));
+        assert_int_equal(noted(f), before + 1);
+        assert_true(cache_view_read(f->view, 10, 2, seen));
+        assert_int_equal(noted(f), before + 3);
+    }
+}
+
 /* A domain whose disk was taken away by force may look once more before it knows. */
 static void a_hint_tells_where_a_sector_is(void **state)
 {
@@ -304,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_memory_there_is_no_view, setup, teardown),
         cmocka_unit_test_setup_teardown(a_view_without_zeros_in_its_place_is_freed_later, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(as_many_slots_are_noted_as_were_hit, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,6 +202,17 @@ static void a_full_ring_takes_no_more(void **state)
     assert_int_equal(statistics().tx_waits, 1);
 }
 
+static void who_does_not_wait_sends_nothing_while_dom0_is_away(void **state)
+{
+    (void)state;
+    const struct netfront_frame frame = frame_of(60, 1);
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, true), 0);
+    rig_die_noticed(&rig);
+    assert_int_equal(netfront_send(rig.nf, &frame, 1, 0), -EAGAIN);
+    assert_int_equal(statistics().tx_frames, 0);
+}
+
 static void *send_four(void *arg)
 {
     struct netfront_frame frames[4];
@@ -364,6 +375,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_frame_to_be_cut_tells_when_it_left_too, setup, teardown),
         cmocka_unit_test_setup_teardown(a_next_dom0_need_not_take_what_waited, setup, teardown),
         cmocka_unit_test_setup_teardown(a_call_may_send_more_than_a_ring_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_does_not_wait_sends_nothing_while_dom0_is_away, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
