@@ -207,6 +207,7 @@ $(OUT)/tests/test_memory_file: WRAP := memfd_create
 $(OUT)/tests/test_xs_client_time: WRAP := clock_gettime
 $(OUT)/tests/test_domu_events: WRAP := xs_client_read
 $(OUT)/tests/test_blkfront_view_start: WRAP := life_fetch
+$(OUT)/tests/test_tap_pump: WRAP := tap_change_mac
 $(OUT)/tests/test_xenbus_back $(OUT)/tests/test_xenbus_back_odd: WRAP := xs_local_write
 $(OUT)/tests/test_operations $(OUT)/tests/test_operations_barrier $(OUT)/tests/test_operations_indirect \
 $(OUT)/tests/test_operations_trace $(OUT)/tests/test_vbd_ring_linger: WRAP := block_submit block_cancel

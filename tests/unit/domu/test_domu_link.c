@@ -2,7 +2,11 @@
 /* domu_link: what a domain is told by its own nodes, and how it ends. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
 
+#include "faults/fault.h"
 #include "unit/domu/domu_fixture.h"
 #include "xenstore/server/xs_local.h"
 
@@ -81,6 +85,20 @@ static void without_events_a_shutdown_ends_it(void **state)
     assert_int_equal(rc, -ENOTCONN);
 }
 
+/* That of who has nothing more to follow. */
+static void assert_link_ends(void)
+{
+    enum { SPINS_MS = 500 };
+    struct timespec used;
+    clockid_t clock;
+    while (pthread_getcpuclockid(domu->link_thread, &clock) == 0) {
+        if (clock_gettime(clock, &used) == 0 &&
+            used.tv_sec * 1000 + used.tv_nsec / 1000000 > SPINS_MS)
+            fail_msg("the link's thread goes on");
+        (void)poll(NULL, 0, 1);
+    }
+}
+
 static struct domu_events next_events(void)
 {
     struct domu_events events = {.size = sizeof(events)};
@@ -130,6 +148,7 @@ static void the_reason_of_the_end_stays(void **state)
     die();
     await(fd);
     assert_string_equal(domu_failure(domu), "Dom0 is gone: the service was stopped or has died");
+    assert_link_ends();
     assert_int_equal(domu_fd(domu), fd);
 }
 
@@ -143,6 +162,26 @@ static void with_events_the_domains_destruction_is_told(void **state)
     struct domu_events events = next_events();
     assert_int_equal(events.happened, DOMU_EVENT_DESTROYED);
     assert_string_equal(domu_failure(domu), "Dom0 has destroyed this domain");
+    assert_link_ends();
+}
+
+/* Another attempt would meet what is left of this one. */
+static void memory_that_cannot_be_moved_is_not_tried_again(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){0});
+    open_domu(0, true);
+    struct pollfd end = {.fd = domu_fd(domu), .events = POLLIN};
+    fault_arm_call("dup3", 1, EMFILE);
+    die();
+    while (!life_is_dead(&domu->life))
+        sched_yield();
+    start(&(struct fake_dom0_script){0});
+    while (poll(&end, 1, 1) == 0 && life_is_dead(&domu->life))
+        continue;
+    assert_string_equal(fault_disarm(), "dup3");
+    assert_string_equal(domu_failure(domu),
+                        "the new service does not fit the old one: Too many open files");
 }
 
 int main(void)
@@ -154,6 +193,7 @@ int main(void)
         LINK_TEST(without_events_the_clock_is_not_told),
         LINK_TEST(the_reason_of_the_end_stays),
         LINK_TEST(with_events_the_domains_destruction_is_told),
+        LINK_TEST(memory_that_cannot_be_moved_is_not_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

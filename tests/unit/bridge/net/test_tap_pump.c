@@ -186,7 +186,18 @@ static void dom0s_death_ends_it(void **state)
     assert_false(of_tap);
 }
 
-/* The socket takes no address: that it was to get one is counted. */
+/* By the pump's thread, with its lock. */
+static int changed_fd;
+static uint8_t changed_mac[6];
+
+int __wrap_tap_change_mac(int fd, const uint8_t *mac);
+int __wrap_tap_change_mac(int fd, const uint8_t *mac)
+{
+    changed_fd = fd;
+    memcpy(changed_mac, mac, sizeof(changed_mac));
+    return 0;
+}
+
 static void the_next_dom0s_address_becomes_the_tap_devices(void **state)
 {
     const struct virtio_net_hdr plain = {.flags = 0};
@@ -202,6 +213,8 @@ static void the_next_dom0s_address_becomes_the_tap_devices(void **state)
     assert_true(echo(&plain, 60, 2) > 0);
     tap_pump_counts(pump, &counts);
     assert_int_equal(counts.addresses, 1);
+    assert_int_equal(changed_fd, tap.fd[0]);
+    assert_memory_equal(changed_mac, "\0\x16\x3e\0\0\2", sizeof(changed_mac));
 }
 
 static void a_pump_that_is_idle_can_be_stopped(void **state)

@@ -60,6 +60,7 @@ static inline int open_fds(void)
 
 struct reader {
     pthread_t thread;
+    uint32_t tid; /* atomic; 0: it has not begun */
     uint32_t id, reads;
     int rc;
     uint32_t bad;
@@ -69,6 +70,7 @@ static inline void *read_many(void *arg)
 {
     struct reader *reader = arg;
     uint8_t bytes[512];
+    store_full_u32(&reader->tid, (uint32_t)gettid());
     for (uint32_t i = 0; i < reader->reads; i++) {
         uint64_t sector = (uint64_t)reader->id * 10000 + i;
         reader->rc = blkfront_read(bf, sector, 1, bytes);
@@ -86,6 +88,19 @@ static inline void start_readers(struct reader *readers, uint32_t count, uint32_
         readers[i] = (struct reader){.id = i, .reads = reads};
         assert_int_equal(pthread_create(&readers[i].thread, NULL, read_many, &readers[i]), 0);
     }
+}
+
+/* In the kernel. */
+static inline bool is_asleep(const struct reader *reader)
+{
+    char path[64], state = '?';
+    snprintf(path, sizeof(path), "/proc/self/task/%u/stat", load_full_u32(&reader->tid));
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    (void)!fscanf(file, "%*d %*s %c", &state);
+    fclose(file);
+    return state == 'S';
 }
 
 static inline void join_readers(struct reader *readers, uint32_t count, int expected)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "domu/blkfront/blkfront_private.h"
+#include "fakes/fake_probes.h"
 #include "unit/domu/blkfront/blkfront_fixture.h"
 
 static void reads_bring_the_sectors_asked_for(void **state)
@@ -102,19 +103,19 @@ static void answer_next(struct fake_dom0 *d)
 }
 
 /* One thread sleeps for both. When that one is answered, the other one sleeps for itself. */
-static void a_thread_that_is_left_alone_is_woken_all_the_same(void **state)
+static void a_thread_that_is_left_alone_is_woken(bool by_dom0)
 {
-    (void)state;
     static struct in_turn turn;
     struct reader readers[2];
     turn = (struct in_turn){.count = 0};
     connect_to(
-        &(struct fake_dom0_script){.request = keep_by_thread, .idle = answer_next, .ctx = &turn},
+        &(struct fake_dom0_script){
+            .request = keep_by_thread, .idle = answer_next, .wakes_nobody = !by_dom0, .ctx = &turn},
         (struct blkfront_options){.depth = 2, .sectors_per_request = 1, .no_spin = true});
     for (uint32_t first = 0; first < 2; first++) {
         store_full_u32(&turn.count, 0);
         start_readers(readers, 2, 1);
-        while (load_full_u32(&turn.count) < 2)
+        while (load_full_u32(&turn.count) < 2 || !is_asleep(&readers[0]) || !is_asleep(&readers[1]))
             sched_yield();
         for (uint32_t i = 0; i < 2; i++) {
             uint32_t next = (first + i) % 2;
@@ -123,6 +124,14 @@ static void a_thread_that_is_left_alone_is_woken_all_the_same(void **state)
             join_readers(&readers[next], 1, 0);
         }
     }
+}
+
+static void a_thread_that_is_left_alone_is_woken_all_the_same(void **state)
+{
+    (void)state;
+    a_thread_that_is_left_alone_is_woken(true);
+    part();
+    a_thread_that_is_left_alone_is_woken(false);
 }
 
 static void asynchronous_and_blocking_reads_mix(void **state)
@@ -327,6 +336,24 @@ static void statistics_are_of_all_queues(void **state)
     assert_int_equal(stats.reconnects, 0);
 }
 
+static void stages_can_be_looked_at(void **state)
+{
+    (void)state;
+    enum { READS = 4 };
+    static uint8_t bytes[512];
+    connect_to(&(struct fake_dom0_script){0}, (struct blkfront_options){.depth = 1});
+    if (!fake_probes_begin())
+        skip();
+    for (uint64_t i = 0; i < READS; i++)
+        assert_int_equal(blkfront_read(bf, i, 1, bytes), 0);
+    uint32_t submitted = fake_probes_passed("submitted"), on_ring = fake_probes_passed("on_ring");
+    uint32_t doorbell = fake_probes_passed("doorbell"), taken_off = fake_probes_passed("taken_off");
+    uint32_t returned = fake_probes_passed("returned");
+    fake_probes_end();
+    assert_true(submitted == READS && taken_off == READS && returned == READS);
+    assert_true(on_ring >= READS && doorbell >= 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +368,7 @@ int main(void)
         FRONT_TEST(closing_ends_the_domain),
         FRONT_TEST(reads_that_nobody_reaps_do_not_hinder_closing),
         FRONT_TEST(statistics_are_of_all_queues),
+        FRONT_TEST(stages_can_be_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
