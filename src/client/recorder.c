@@ -313,7 +313,6 @@ static void stop_writer(struct recorder *r)
     pthread_cond_signal(&r->has_work);
     pthread_mutex_unlock(&r->lock);
     pthread_join(r->writer, NULL);
-    r->has_writer = false;
 }
 
 int recorder_close(struct recorder *r, uint64_t *record_count, struct why *why)
