@@ -88,9 +88,12 @@ long call_poll(struct trap *trap)
 {
     struct stub_call call = {.args = {trap->args[0], (long)(unsigned)trap->args[1], 0, 0, 8}};
     const int ms = (int)trap->args[2];
-    uint64_t deadline_ns = ms > 0 ? wait_until_ns((uint64_t)ms * NS_PER_MS) : 0;
+    struct wait wait = {.nr = SYS_ppoll, .time_index = 2, .form = WAIT_POLL};
 
-    return bounded(SYS_ppoll, 2, ms >= 0, deadline_ns, &call);
+    if (ms < 0)
+        return wait_unbounded(SYS_ppoll, &call);
+    wait.deadline_ns = ms > 0 ? wait_until_ns((uint64_t)ms * NS_PER_MS) : 0;
+    return wait_for(&wait, &call);
 }
 
 /* The kernel stores what is left, whatever the outcome, and no failure to store it counts. */

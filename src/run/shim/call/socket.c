@@ -156,7 +156,8 @@ static long await(int fd, uint64_t deadline_ns)
 {
     struct pollfd pollfd = {.fd = fd, .events = POLLIN};
     struct stub_call call = {.args = {(long)&pollfd, 1, 0, 0, 8}};
-    struct wait wait = {.deadline_ns = deadline_ns, .nr = SYS_ppoll, .time_index = 2};
+    struct wait wait = {
+        .deadline_ns = deadline_ns, .nr = SYS_ppoll, .time_index = 2, .form = WAIT_POLL};
 
     return wait_for(&wait, &call);
 }

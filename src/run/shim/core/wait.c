@@ -17,6 +17,7 @@ enum {
     UNREGISTERED_NS = 1000000,
     /* The kernel's clock and the page's line agree but for some nanoseconds. */
     SPIN_NS = 50000,
+    POLL_NS = 10000000,
 };
 
 uint64_t wait_until_ns(uint64_t span_ns)
@@ -136,6 +137,16 @@ static uint64_t left_ns(struct wait *wait)
     return left;
 }
 
+/* By poll, in milliseconds, until so little is left that a stop does not matter. */
+static long poll_first(const struct wait *wait, uint64_t left, struct stub_call *call)
+{
+    if (wait->form != WAIT_POLL || left < POLL_NS)
+        return wait->nr;
+    left = left / 1000000 - 1;
+    call->args[wait->time_index] = left < INT32_MAX ? (long)left : INT32_MAX;
+    return SYS_poll;
+}
+
 static struct timespec time_out(const struct wait *wait, uint64_t left)
 {
     if (wait->form == WAIT_ABSOLUTE_MONOTONIC)
@@ -177,7 +188,7 @@ long wait_for(struct wait *wait, struct stub_call *call)
         ts = time_out(wait, left);
         call->args[wait->time_index] = (long)&ts;
         call->generation = wait->generation;
-        rc = begin(wait->nr, call);
+        rc = begin(poll_first(wait, left, call), call);
         if (rc == STUB_KICKED)
             continue;
         if (rc != wait->timed_out || left == 0 || is_over(wait))

@@ -17,6 +17,9 @@ enum wait_form {
     WAIT_RELATIVE,
     WAIT_ABSOLUTE_MONOTONIC, /* by CLOCK_MONOTONIC */
     WAIT_ABSOLUTE_REALTIME,
+    /* Of poll, nr being ppoll with its arguments: its end stays where it is while the process is
+     * stopped, ppoll's does not. */
+    WAIT_POLL,
 };
 
 struct wait {
