@@ -8,8 +8,9 @@
 #include "run/reach.h"
 #include "tdf/pvclock.h"
 
-/* An answer that comes between the look and the sleep is seen after that. */
-enum { NAP_NS = 1000000 };
+/* An answer that comes between the look and the sleep is seen after that. By how much a timer may
+ * be late that is due while all wait. */
+enum { NAP_NS = 500000 };
 
 static const struct vcpu_time_info *clock_page(const struct mediate *m)
 {
@@ -36,6 +37,18 @@ static void arm_by(struct session *session, uint64_t packed)
     mediate_kick_timers(session);
 }
 
+/* With the lock. Who waits may have to wait for long, for a process that is stopped or for Dom0:
+ * meanwhile a timer that is armed by the slower rate may be due by the rate in force. */
+static void ring_due(struct mediate *m)
+{
+    const uint64_t now_ns = clock_monotonic_ns();
+
+    if (!m->is_held || now_ns - m->rung_ns < NAP_NS)
+        return;
+    m->rung_ns = now_ns;
+    arm_by(m->session, m->session->tdf_timers);
+}
+
 static void begin(struct mediate *m, uint32_t slower)
 {
     const uint64_t packed = slower_rate(m->session->tdf, slower);
@@ -45,7 +58,9 @@ static void begin(struct mediate *m, uint32_t slower)
     if (!m->is_held)
         m->held_ns = clock_monotonic_ns();
     m->is_held = true;
+    m->rung_ns = clock_monotonic_ns();
     arm_by(m->session, packed);
+    m->held_from = m->session->generation;
 }
 
 static void end(struct mediate *m)
@@ -55,14 +70,15 @@ static void end(struct mediate *m)
 }
 
 /* Those that have ended meanwhile answer no more. */
-static bool have_all_answered(struct session *session)
+static bool have_all_answered(const struct mediate *m)
 {
+    struct session *session = m->session;
     bool all = true;
 
     for (unsigned i = 0; i < SESSION_WAITERS; i++) {
         uint64_t waiter = load_full_u64(&session->waiters[i]);
         if (waiter == 0 || (uint32_t)waiter != 0 ||
-            load_full_u32(&session->held[i]) == load_full_u32(&session->generation))
+            (int32_t)(load_full_u32(&session->held[i]) - m->held_from) >= 0)
             continue;
         if (reach_has_shim((pid_t)(waiter >> 32)))
             all = false;
@@ -82,9 +98,12 @@ static bool await_answers(struct mediate *m, uint32_t version)
     while (load_full_u32(&clock_page(m)->version) == version && load_acquire_u32(&m->stop) == 0 &&
            clock_monotonic_ns() - m->held_ns < MEDIATE_HOLD_NS) {
         const uint32_t answers = load_full_u32(&session->answers);
-        all = have_all_answered(session);
+        all = have_all_answered(m);
         if (all)
             break;
+        pthread_mutex_lock(&m->lock);
+        ring_due(m);
+        pthread_mutex_unlock(&m->lock);
         (void)futex_wait(&session->answers, answers, NAP_NS, FUTEX_SCOPE_SHARED);
     }
     store_full_u32(&session->holding, 0);
@@ -122,6 +141,10 @@ int64_t mediate_hold_left(struct mediate *m, uint32_t version)
             end(m);
             m->given_up = version;
             left_ns = -1;
+        } else {
+            ring_due(m);
+            if (left_ns > NAP_NS)
+                left_ns = NAP_NS;
         }
     }
     pthread_mutex_unlock(&m->lock);
