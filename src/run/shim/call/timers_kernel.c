@@ -158,18 +158,34 @@ struct found {
     bool pending;     /* an interval timer that begins anew when its signal is taken */
 };
 
+/* What the kernel tells, and between which times: close to each other, if this thread is let. */
+static long get_kernel(const struct timers_record *record, struct itimerspec *spec,
+                       uint64_t *from_ns, uint64_t *to_ns)
+{
+    long rc = 0;
+
+    for (unsigned i = 0; i < LOOKS && rc == 0; i++) {
+        *spec = (struct itimerspec){0};
+        *from_ns = vclock_real_ns(CLOCK_MONOTONIC);
+        rc = timers_kernel_get(record, spec);
+        *to_ns = vclock_real_ns(CLOCK_MONOTONIC);
+        if (*to_ns - *from_ns < ABOUT_NS)
+            break;
+    }
+    return rc;
+}
+
 /* Has it rung for the last time, or was it armed by somebody else? This thread may stand still at
  * any point for long, so that all that is known is when it rings at the earliest and the latest. */
 static struct found look(const struct timers_record *record)
 {
     struct found found = {.state = FOREIGN};
-    struct itimerspec spec = {0};
+    struct itimerspec spec;
     const int64_t interval = (int64_t)record->real_interval_ns;
+    uint64_t from_ns, to_ns;
 
-    const uint64_t from_ns = vclock_real_ns(CLOCK_MONOTONIC);
-    if (timers_kernel_get(record, &spec) != 0)
+    if (get_kernel(record, &spec, &from_ns, &to_ns) != 0)
         return found;
-    const uint64_t to_ns = vclock_real_ns(CLOCK_MONOTONIC);
     if (!scale_from_timespec(&spec.it_value, &found.next_ns) || found.next_ns == 0) {
         found.pending = interval != 0 && spec.it_interval.tv_sec + spec.it_interval.tv_nsec != 0;
         found.state = found.pending ? OURS : ENDED;
@@ -181,10 +197,12 @@ static struct found look(const struct timers_record *record)
     int64_t first =
         (int64_t)(from_ns + found.next_ns - record->real_deadline_ns - record->real_slack_ns);
     int64_t last = (int64_t)(to_ns + found.next_ns - record->real_deadline_ns);
-    if (interval != 0 && last > 0) {
-        found.rung = (uint64_t)((last + interval / 2) / interval);
-        first -= (int64_t)found.rung * interval;
-        last -= (int64_t)found.rung * interval;
+    if (interval != 0 && last > -FOREIGN_NS) {
+        if (last > 0)
+            found.rung = (uint64_t)((last + interval / 2) / interval);
+        const int64_t whole = (last + FOREIGN_NS) / interval * interval;
+        first -= whole;
+        last -= whole;
     }
     found.state = first < FOREIGN_NS && last > -FOREIGN_NS ? OURS : FOREIGN;
     return found;
