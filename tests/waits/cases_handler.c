@@ -25,6 +25,15 @@ static void wait_in_handler(void)
     raise(SIGUSR2);
 }
 
+/* Where all signals are blocked. */
+static void wait_where_terminated(void)
+{
+    struct sigaction action = {.sa_handler = in_handler};
+    sigfillset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    raise(SIGTERM);
+}
+
 static void wait_on_other_stack(void)
 {
     static char stack[65536];
@@ -181,6 +190,7 @@ static void after_jump(void)
 
 const struct wait_case cases_handler[] = {
     {"in a signal handler", KIND_WAIT, wait_in_handler, 0, 0, 0, 0, 0},
+    {"in SIGTERM's handler, all blocked", KIND_WAIT, wait_where_terminated, 0, 0, 0, 0, 0},
     {"on a signal stack", KIND_WAIT, wait_on_other_stack, 0, 0, 0, 0, 0},
     {"all signals blocked", KIND_WAIT, all_blocked, 0, 0, 0, 0, 0},
     {"all blocked by syscall()", KIND_WAIT, all_blocked_by_syscall, 0, 0, 0, 0, 0},

@@ -82,21 +82,32 @@ static void emit_futex(struct filter *filter)
     emit_is_set(filter, 3);
 }
 
+static void emit_unset(struct filter *filter, unsigned argument)
+{
+    load(filter, low_half(argument));
+    jump_equal(filter, 0, 0, NO);
+    load(filter, low_half(argument) + 4);
+    jump_equal(filter, 0, 0, NO);
+}
+
+/* FOREIGN_STUBS: User-mode Linux sets SIGTERM, SIGWINCH and SIGSEGV in the ptraced children that
+ * run its guest's programs, where a caught call would be a signal that it does not expect: the
+ * first two by signal(), which asks for the old action, as sigaction() seldom does. */
 static void emit_signal(struct filter *filter, bool tsc)
 {
-    /* FOREIGN_STUBS: User-mode Linux sets these three in the ptraced children that run its guest's
-     * programs, where a caught call would be a signal that it does not expect. */
-    static const uint8_t spared[] = {SIGTERM, SIGWINCH, SIGSEGV};
-    const unsigned count = sizeof(spared) - (tsc ? 1 : 0);
+    enum { OLD_LENGTH = 6 }; /* of what is only for those two */
 
     load(filter, low_half(0));
-    for (unsigned i = 0; i < count; i++)
-        jump_equal(filter, spared[i], NO, 0);
     /* Who only asks for that of these shall not be told ours. */
     if (tsc)
-        jump_equal(filter, SIGSEGV, IS_SET_LENGTH + 2, 0);
-    jump_equal(filter, SIGSYS, IS_SET_LENGTH + 1, 0);
-    jump_equal(filter, SIGCANCEL, IS_SET_LENGTH, 0);
+        jump_equal(filter, SIGSEGV, OLD_LENGTH + IS_SET_LENGTH + 2, 0);
+    else
+        jump_equal(filter, SIGSEGV, NO, 0);
+    jump_equal(filter, SIGSYS, OLD_LENGTH + IS_SET_LENGTH + 1, 0);
+    jump_equal(filter, SIGCANCEL, OLD_LENGTH + IS_SET_LENGTH, 0);
+    jump_equal(filter, SIGTERM, 1, 0);
+    jump_equal(filter, SIGWINCH, 0, OLD_LENGTH - 2);
+    emit_unset(filter, 2);
     emit_is_set(filter, 1);
 }
 
@@ -106,10 +117,7 @@ static void emit_signal_mask(struct filter *filter)
 {
     load(filter, low_half(0));
     jump_equal(filter, SIG_UNBLOCK, 0, 4);
-    load(filter, low_half(1));
-    jump_equal(filter, 0, 0, NO);
-    load(filter, low_half(1) + 4);
-    jump_equal(filter, 0, 0, NO);
+    emit_unset(filter, 1);
 }
 
 static void emit_options(struct filter *filter)
@@ -137,10 +145,7 @@ static void emit_condition(struct filter *filter, const struct filter_rule *rule
         emit(filter, BPF_JMP | BPF_JGE | BPF_K, 0x80000000u, 0, NO);
         break;
     case UNSET:
-        load(filter, low_half(rule->argument));
-        jump_equal(filter, 0, 0, NO);
-        load(filter, low_half(rule->argument) + 4);
-        jump_equal(filter, 0, 0, NO);
+        emit_unset(filter, rule->argument);
         break;
     case SIGNAL:
         emit_signal(filter, false);

@@ -130,7 +130,10 @@ static void test_signals_are_caught_where_they_are_set(void **state)
     CAUGHT(SYS_rt_sigaction, SIGALRM, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigaction, SIGALRM, 0, 0x10, 8, 0);
     PASSED(SYS_rt_sigaction, SIGSEGV, 0x10, 0, 8, 0);
-    PASSED(SYS_rt_sigaction, SIGTERM, 0x10, 0, 8, 0);
+    PASSED(SYS_rt_sigaction, SIGTERM, 0x10, 0x10, 8, 0);
+    CAUGHT(SYS_rt_sigaction, SIGTERM, 0x10, 0, 8, 0);
+    CAUGHT(SYS_rt_sigaction, SIGWINCH, 0x10, 0, 8, 0);
+    PASSED(SYS_rt_sigaction, SIGWINCH, 0, 0, 8, 0);
     CAUGHT(SYS_rt_sigprocmask, SIG_BLOCK, 0x10, 0, 8, 0);
     CAUGHT(SYS_rt_sigprocmask, SIG_SETMASK, 0x10, 0, 8, 0);
     PASSED(SYS_rt_sigprocmask, SIG_UNBLOCK, 0x10, 0, 8, 0);
@@ -141,7 +144,7 @@ static void test_signals_are_caught_where_they_are_set(void **state)
     CAUGHT(SYS_rt_sigaction, SIGSEGV, 0x10, 0, 8, 0);
     CAUGHT(SYS_rt_sigaction, SIGSEGV, 0, 0x10, 8, 0);
     PASSED(SYS_rt_sigaction, SIGUSR1, 0, 0x10, 8, 0);
-    PASSED(SYS_rt_sigaction, SIGTERM, 0x10, 0, 8, 0);
+    PASSED(SYS_rt_sigaction, SIGTERM, 0x10, 0x10, 8, 0);
 }
 
 static void test_our_descriptors_are_kept(void **state)
