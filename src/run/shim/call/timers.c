@@ -102,12 +102,12 @@ static struct timers_record *make(uint64_t key)
  * is our parent, whose memory we have, after vfork. */
 static bool take_soon(struct timers_record *record, int32_t pid)
 {
-    enum { YIELDS = 1000, NAPS = 100000, NAP_NS = 50000 };
+    enum { FEW = 4, YIELDS = 1000, NAPS = 100000, NAP_NS = 50000 };
     const struct timespec nap = {.tv_nsec = NAP_NS};
     for (unsigned i = 0; !try_take(record, pid); i++) {
         if (i > YIELDS + NAPS)
             return false;
-        if (i >= YIELDS && try_take_over(record, pid))
+        if (i >= FEW && try_take_over(record, pid))
             return true;
         if (i < YIELDS)
             SYS0(SYS_sched_yield);
