@@ -13,6 +13,7 @@
  * Nothing but the reader's picture depends on them.
  *
  *     memory   struct trace_head, lanes, records of lane 0, records of lane 1, ...
+ *              (struct trace_packed; programs have them as struct trace_record)
  *
  * A domain is traced while the node splitdom/trace of its home is a number above 0: the threshold
  * of trace_wants. It fetches its memory by CONTROL_TRACE_MEMORY (splitdom/control.h).
@@ -95,6 +96,30 @@ struct trace_record {
     uint64_t at_ns[TRACE_STAGES]; /* CLOCK_MONOTONIC; 0: it did not come through this stage */
 };
 
+/*
+ * A record as it stands in memory: half as long, since what a traced request costs is mostly new
+ * pages and lines. A half has its own stages only: Dom0's are those from TRACE_TAKEN to
+ * TRACE_PUBLISHED, a domain's the six others, in order. slot: 0 it did not come through this stage;
+ * else 1 and the time since base_ns in units of 2^(kind / TRACE_KINDS_MAX) ns: that is 1 for all
+ * that takes less than four seconds.
+ */
+enum { TRACE_SLOTS = 8, TRACE_KINDS_MAX = 8 };
+
+struct trace_packed {
+    uint8_t kind; /* modulo TRACE_KINDS_MAX an enum trace_kind */
+    uint8_t operation;
+    uint16_t domid;
+    uint32_t devid;
+    uint64_t id, sector;
+    uint32_t sector_count;
+    int32_t status;
+    uint32_t weight, noticed_ns;
+    uint64_t base_ns; /* CLOCK_MONOTONIC */
+    /* A domain's: the last two are its thread. TRACE_CLOCK: at_ns[0] to at_ns[3] are base_ns and
+     * three pairs of slots. The lower half is the first of a pair. */
+    uint32_t slot[TRACE_SLOTS];
+};
+
 struct trace_head {
     uint32_t active; /* its writer: records are being written */
     uint32_t pad0;
@@ -110,14 +135,14 @@ struct trace_lane {
     uint8_t pad[48];
 };
 
-_Static_assert(sizeof(struct trace_record) == 160, "a record is 20 words");
+_Static_assert(sizeof(struct trace_packed) == 80, "a record is 10 words");
 _Static_assert(sizeof(struct trace_head) == 64 && sizeof(struct trace_lane) == 64,
                "head and lanes have cache lines of their own");
 
 static inline uint64_t trace_memory_bytes(uint32_t lanes, uint32_t records)
 {
     return sizeof(struct trace_head) +
-           (uint64_t)lanes * (sizeof(struct trace_lane) + records * sizeof(struct trace_record));
+           (uint64_t)lanes * (sizeof(struct trace_lane) + records * sizeof(struct trace_packed));
 }
 
 /* For one of `sample` requests: 0 for none, UINT32_MAX for all. */

@@ -8,7 +8,7 @@
 
 #include "splitdom/trace.h"
 
-enum { TRACE_RECORD_WORDS = sizeof(struct trace_record) / sizeof(uint64_t) };
+enum { TRACE_RECORD_WORDS = sizeof(struct trace_packed) / sizeof(uint64_t) };
 
 static inline struct trace_lane *trace_memory_lane(const struct trace_head *head, uint32_t lane)
 {

@@ -11,6 +11,7 @@
 #include "base/memory_file.h"
 #include "ring/barrier.h"
 #include "trace/trace_memory.h"
+#include "trace/trace_packed.h"
 
 int trace_reader_open(struct trace_reader *out, uint32_t lanes, uint32_t records, int fd,
                       bool fresh)
@@ -66,8 +67,10 @@ static uint64_t take_lane(struct trace_reader *reader, uint32_t number,
             reader->lost++;
             continue;
         }
+        struct trace_packed packed;
         struct trace_record record;
-        memcpy(&record, words, sizeof(record));
+        memcpy(&packed, words, sizeof(packed));
+        trace_unpack(&packed, &record);
         take(ctx, &record);
         count++;
     }

@@ -13,6 +13,7 @@
 #include "base/memory_file.h"
 #include "ring/barrier.h"
 #include "trace/trace_memory.h"
+#include "trace/trace_packed.h"
 
 enum { SEALS = F_SEAL_GROW | F_SEAL_SHRINK };
 
@@ -82,34 +83,43 @@ uint64_t trace_writer_thread(void)
 /* NULL: all are in use. */
 static struct trace_lane *claim(const struct trace_writer *writer)
 {
+    if (writer->lanes == 1)
+        return trace_memory_lane(writer->head, 0);
     /* Threads' control blocks lie whole pages apart, and their low bits are all alike. */
-    uint32_t first = (uint32_t)((trace_writer_thread() * UINT64_C(0x9e3779b97f4a7c15)) >> 40);
+    uint64_t hash = (trace_writer_thread() * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    uint32_t at = (uint32_t)(hash * writer->lanes >> 32);
     for (uint32_t i = 0; i < writer->lanes; i++) {
-        struct trace_lane *lane = trace_memory_lane(writer->head, (first + i) % writer->lanes);
+        struct trace_lane *lane = trace_memory_lane(writer->head, at);
         if (load_relaxed_u32(&lane->busy) == 0 && exchange_full_u32(&lane->busy, 1) == 0)
             return lane;
+        at = at + 1 < writer->lanes ? at + 1 : 0;
     }
     (void)fetch_add_relaxed_u64(&writer->head->lost, 1);
     return NULL;
 }
 
-static void release(struct trace_lane *lane)
+static void release(const struct trace_writer *writer, struct trace_lane *lane)
 {
-    store_release_u32(&lane->busy, 0);
+    if (writer->lanes > 1)
+        store_release_u32(&lane->busy, 0);
 }
 
 void trace_writer_put(const struct trace_writer *writer, const struct trace_record *record)
 {
+    union {
+        struct trace_packed record;
+        uint64_t words[TRACE_RECORD_WORDS];
+    } packed;
     struct trace_lane *lane = claim(writer);
     if (lane == NULL)
         return;
-    uint64_t words[TRACE_RECORD_WORDS], head = load_relaxed_u64(&lane->head);
-    memcpy(words, record, sizeof(words));
+    uint64_t head = load_relaxed_u64(&lane->head);
     uint64_t *to = trace_memory_record(writer->head, writer->lanes, writer->records, lane, head);
+    trace_pack(record, &packed.record);
     /* Release each time: whoever reads a word of this record sees the head before it, and so that
      * the one that was here is gone. Pairs with take in trace_reader.c. */
     for (uint32_t i = 0; i < TRACE_RECORD_WORDS; i++)
-        store_release_u64(&to[i], words[i]);
+        store_release_u64(&to[i], packed.words[i]);
     store_release_u64(&lane->head, head + 1);
-    release(lane);
+    release(writer, lane);
 }

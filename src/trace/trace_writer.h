@@ -4,7 +4,8 @@
  *
  * Any thread may write; none ever waits. A thread begins to look for a free lane at one of its own,
  * so that as long as there are no more threads than lanes each has one. Where all are in use the
- * record is lost, and counted.
+ * record is lost, and counted. To a memory with one lane only one thread writes, and claims
+ * nothing.
  */
 #ifndef SPLITDOM_TRACE_TRACE_WRITER_H
 #define SPLITDOM_TRACE_TRACE_WRITER_H

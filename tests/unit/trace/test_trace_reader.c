@@ -49,7 +49,7 @@ static int teardown(void **state)
 
 static void put(struct fixture *f, uint64_t id)
 {
-    const struct trace_record record = {.kind = TRACE_BACK, .id = id, .at_ns = {id, id, id}};
+    const struct trace_record record = {.kind = TRACE_FRONT, .id = id, .at_ns = {id, id, id}};
     trace_writer_put(&f->writer, &record);
 }
 
@@ -171,7 +171,7 @@ static void take_whole(void *ctx, const struct trace_record *record)
 {
     struct fixture *f = ctx;
     f->taken++;
-    f->out_of_order += record->kind != TRACE_BACK || record->at_ns[0] != record->id ||
+    f->out_of_order += record->kind != TRACE_FRONT || record->at_ns[0] != record->id ||
                        record->at_ns[1] != record->id || record->at_ns[2] != record->id;
 }
 
