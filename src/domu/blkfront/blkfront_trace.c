@@ -70,11 +70,6 @@ void blkfront_trace_free(struct blkfront_queue *queue)
     queue->trace = queue->trace_memory = NULL;
 }
 
-uint64_t blkfront_trace_now_ns(const struct blkfront_trace *trace)
-{
-    return load_relaxed_u32(&trace->due) != 0 ? clock_monotonic_ns() : 0;
-}
-
 /* sharers: threads that share the rate. */
 static void put_found(const struct blkfront_trace *trace, const struct blkfront_io *io,
                       struct trace_pace *pace, uint32_t sharers, uint64_t submitted_ns)

@@ -39,8 +39,6 @@ void blkfront_trace_set(struct blkfront_queue *queue, const struct domu_trace *w
 /* No call runs. */
 void blkfront_trace_free(struct blkfront_queue *queue);
 
-/* For blkfront_trace_begin_ns, of a queue that has a trace. */
-uint64_t blkfront_trace_now_ns(const struct blkfront_trace *trace);
 /* blkfront_hits_view, of which a sample is written down. *looked_ns: when it began, or 0. */
 bool blkfront_trace_hits_view(struct blkfront *bf, const struct blkfront_io *io, uint32_t at,
                               uint64_t *looked_ns);

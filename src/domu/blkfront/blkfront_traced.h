@@ -24,7 +24,9 @@ static inline bool blkfront_look(struct blkfront *bf, const struct blkfront_io *
 static inline uint64_t blkfront_trace_begin_ns(struct blkfront_queue *queue)
 {
     const struct blkfront_trace *trace = load_acquire_ptr(&queue->trace);
-    return __builtin_expect(trace == NULL, true) ? 0 : blkfront_trace_now_ns(trace);
+    if (__builtin_expect(trace == NULL, true) || load_relaxed_u32(&trace->due) == 0)
+        return 0;
+    return clock_monotonic_ns();
 }
 
 /* With the lock held: the entry, which is filled, was asked for by a call that began at

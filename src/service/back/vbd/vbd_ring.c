@@ -215,7 +215,7 @@ static inline void show(struct vbd_ring *vr, bool traced)
 {
     if (!vr->unpushed)
         return;
-    if (traced)
+    if (traced && vr->trace->unpublished_count > 0)
         vbd_trace_published(vr);
     push(vr);
 }
@@ -275,6 +275,7 @@ __attribute__((always_inline)) static inline int consume_lot(struct vbd_ring *vr
 {
     struct blkif_request req[FLUSH_EVERY];
     uint64_t stamp_ns[FLUSH_EVERY]; /* with completion in virtual time only */
+    uint64_t common = UINT64_MAX;   /* bits of their ids */
     int count = 0, most = waiting < FLUSH_EVERY ? waiting : FLUSH_EVERY;
     assert(waiting > 0);
     for (int segments = 0; count < most && segments < FLUSH_EVERY_SEGMENTS; count++) {
@@ -283,10 +284,14 @@ __attribute__((always_inline)) static inline int consume_lot(struct vbd_ring *vr
         if (vr->config.virtual_completion)
             stamp_ns[count] = blkif_take_request_stamp(&vr->ring);
         TRACE_PROBE(taken, vr->domid, req[count].id, req[count].sector_number);
+        common &= req[count].id;
         vdisk_expect(vr->vdisk, req[count].sector_number);
         segments += req[count].nr_segments;
     }
-    start_some(vr, req, stamp_ns, count, traced && vbd_trace_wants_any(vr, req, count));
+    if (traced && vbd_trace_wants_any(vr, req, count, common))
+        start_some(vr, req, stamp_ns, count, true);
+    else
+        start_some(vr, req, stamp_ns, count, false);
     show(vr, traced);
     return count;
 }

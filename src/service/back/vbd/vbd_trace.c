@@ -50,7 +50,7 @@ int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to)
     return 0;
 }
 
-bool vbd_trace_wants_any(const struct vbd_ring *vr, const struct blkif_request *req, int count)
+bool vbd_trace_wants_some(const struct vbd_ring *vr, const struct blkif_request *req, int count)
 {
     bool any = !vr->config.trace_ranks;
     for (int i = 0; i < count; i++)
@@ -136,7 +136,7 @@ void vbd_trace_refused(struct vbd_ring *vr, uint64_t id, uint8_t operation, int1
 void vbd_trace_published(struct vbd_ring *vr)
 {
     struct vbd_trace *trace = vr->trace;
-    uint64_t now_ns = trace->unpublished_count > 0 ? clock_monotonic_ns() : 0;
+    uint64_t now_ns = clock_monotonic_ns();
     for (uint32_t i = 0; i < trace->unpublished_count; i++) {
         trace->unpublished[i].at_ns[TRACE_PUBLISHED] = now_ns;
         trace_writer_put(trace->to.writer, &trace->unpublished[i]);

@@ -25,9 +25,17 @@ struct vbd_trace {
 int vbd_trace_set(struct vbd_ring *vr, const struct back_trace *to);
 
 /* All with vr->trace: */
+/* For vbd_trace_wants_any. */
+bool vbd_trace_wants_some(const struct vbd_ring *vr, const struct blkif_request *req, int count);
 /* Is one of these of the sample, as far as that is known before they are judged? If not, they can
- * be started as if nobody traced. */
-bool vbd_trace_wants_any(const struct vbd_ring *vr, const struct blkif_request *req, int count);
+ * be started as if nobody traced: nearly always. common: the bits that all their ids have. */
+static inline bool vbd_trace_wants_any(const struct vbd_ring *vr, const struct blkif_request *req,
+                                       int count, uint64_t common)
+{
+    if (vr->config.trace_ranks && trace_rank(common) == TRACE_RANK_NEVER)
+        return false;
+    return vbd_trace_wants_some(vr, req, count);
+}
 /* Some requests have been seen on the ring. */
 void vbd_trace_taken(struct vbd_ring *vr);
 /* p, whose request has its id, was judged and is submitted next. */
@@ -37,7 +45,7 @@ void vbd_trace_judged(struct vbd_ring *vr, struct pending *p, uint8_t operation,
 void vbd_trace_answered(struct vbd_ring *vr, struct pending *p, int16_t status);
 /* A request was answered at once, without a pending. */
 void vbd_trace_refused(struct vbd_ring *vr, uint64_t id, uint8_t operation, int16_t status);
-/* What is answered is shown next. */
+/* What is answered is shown next; trace->unpublished_count is above 0. */
 void vbd_trace_published(struct vbd_ring *vr);
 
 #endif
