@@ -27,7 +27,7 @@ instructions() { # MODE REQUESTS
 
 grep -q "^$build " "$figures" || skip "no figures for $build in tests/e2e/guard.figures"
 wrong=''
-for mode in hit miss passed shared; do
+for mode in hit miss passed traced shared; do
     # Two lengths: their difference has no start and end in it.
     less=$(instructions $mode 16000) && more=$(instructions $mode 32000) || exit 1
     now=$(((more - less) / 16000))

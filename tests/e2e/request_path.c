@@ -5,11 +5,12 @@
  * time: front_ring, vbd_ring (validation, grants), queue, cache, sched, the null engine and the
  * epoll poller. For a tool that counts instructions.
  *
- *   request_path hit|miss|passed|shared REQUESTS
+ *   request_path hit|miss|passed|traced|shared REQUESTS
  *
  *   hit     64 sectors over and over
  *   miss    never the same twice
  *   passed  hit, while a sample is traced that has none of the requests
+ *   traced  hit, while all of them are traced
  *   shared  the sectors of hit, read by the domain: through the library's view of Dom0's cache
  *
  * Exit: 0 all were answered; 1 not.
@@ -144,6 +145,21 @@ static void turn(struct path *path, uint32_t range)
     take_answers(path);
 }
 
+/* All requests are of the sample, or none. */
+static void trace(struct path *path, struct trace_writer *writer, bool all)
+{
+    const uint32_t lanes = TRACE_DOM0_LANES, records = TRACE_DOM0_RECORDS;
+    int fd = trace_writer_make(lanes, records, "trace");
+
+    check(fd, "trace memory");
+    check(trace_writer_map(writer, lanes, records, fd), "trace memory");
+    close(fd);
+    path->rank = (uint64_t)(all ? 1 : TRACE_RANK_NEVER) << TRACE_RANK_SHIFT;
+    check(
+        vbd_trace_set(path->ring, &(struct back_trace){.threshold = UINT32_MAX, .writer = writer}),
+        "trace");
+}
+
 /* Returns 0 if all were hits. */
 static int read_shared(struct path *path, uint64_t count)
 {
@@ -173,23 +189,20 @@ int main(int argc, char **argv)
     const char *mode = argc == 3 ? argv[1] : "";
     const uint64_t count = argc == 3 ? strtoull(argv[2], NULL, 10) / BATCH * BATCH : 0;
     const bool passed = strcmp(mode, "passed") == 0;
-    const bool hit = passed || strcmp(mode, "hit") == 0;
+    const bool traced = strcmp(mode, "traced") == 0;
+    const bool hit = passed || traced || strcmp(mode, "hit") == 0;
     const uint32_t range = hit ? HOT_SECTORS : DISK_SECTORS;
-    const struct trace_writer nothing = {0};
+    struct trace_writer writer = {0};
     struct path path = {0};
 
     if (strcmp(mode, "shared") == 0 && count > 0)
         return read_shared(&path, count);
     if ((!hit && strcmp(mode, "miss") != 0) || count == 0)
-        errx(2, "usage: request_path hit|miss|passed|shared REQUESTS");
+        errx(2, "usage: request_path hit|miss|passed|traced|shared REQUESTS");
     make_disk(&path);
     make_ring(&path);
-    if (passed) {
-        path.rank = (uint64_t)TRACE_RANK_NEVER << TRACE_RANK_SHIFT;
-        check(vbd_trace_set(path.ring,
-                            &(struct back_trace){.threshold = UINT32_MAX, .writer = &nothing}),
-              "trace");
-    }
+    if (passed || traced)
+        trace(&path, &writer, traced);
     while (path.sent < count)
         turn(&path, range);
     printf("answered=%llu failed=%llu hits=%llu reads=%llu\n", (unsigned long long)path.answered,
@@ -197,6 +210,7 @@ int main(int argc, char **argv)
            (unsigned long long)device_stats(path.device)->reads);
     const bool good = path.answered == count && path.failed == 0;
     vbd_ring_destroy(path.ring);
+    trace_writer_unmap(&writer);
     block_client_close(&path.client);
     vdisk_destroy(path.vdisk);
     device_destroy(path.device);
