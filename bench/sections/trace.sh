@@ -5,19 +5,32 @@
 # the client finds them by itself.
 begin_section trace 'Rates while requests are traced'
 
-trace_pair() { # ROW SERVICE THREADS OPTION...
-    local row=$1 service=$2 threads=$3 place=()
-    shift 3
-    [ "$service" != placed ] || place=(taskset -c 0)
-    client_run "$row" "$service" ${place[@]+"${place[@]}"} "$BIN/client" "$threads" $MANY --duration "$CELL_S" "$@"
+trace_cell() { # ROW SERVICE COMMAND...: the same load while it is traced
+    local row=$1 service=$2
+    shift 2
     # The file is written after the run, and no part of its rate.
-    client_run "$row traced" "$service" ${place[@]+"${place[@]}"} "$BIN/client" "$threads" $MANY --duration "$CELL_S" "$@" --trace "$TMP/trace.json"
+    client_run "$row traced" "$service" "$@" --trace "$TMP/trace.json"
     record "$row traced" lost "$(grep -oE '"lost":[0-9]+' "$TMP/trace.json" | cut -d: -f2)"
 }
 
-trace_round() {
+# The one and the other begin in turn: what a round changes, such as the machine, it changes for both.
+trace_pair() { # ROW SERVICE THREADS OPTION...
+    local row=$1 service=$2 command=("$BIN/client" "$3" "$MANY" --duration "$CELL_S")
+    shift 3
+    command+=("$@")
+    [ "$service" != placed ] || command=(taskset -c 0 "${command[@]}")
+    [ $((ROUND % 2)) = 0 ] || client_run "$row" "$service" "${command[@]}"
+    trace_cell "$row" "$service" "${command[@]}"
+    [ $((ROUND % 2)) = 1 ] || client_run "$row" "$service" "${command[@]}"
+}
+
+# A disk's rate differs by a tenth from cell to cell: of these three times as many.
+cold_round() {
     trace_pair 'cold T=1' trace 1
     trace_pair 'cold T=64' trace 64
+}
+
+trace_round() {
     local name
     for name in placed shared; do
         "$BIN/client" 1 80000 --depth 32 --name $name --no-record --pattern $HOT >/dev/null || die "no warm cache"
@@ -33,6 +46,7 @@ trace_round() {
 service_start trace --shared-cache off
 service_start placed --shared-cache off --cpu 1
 service_start shared
+rounds $((3 * ROUNDS)) cold_round
 rounds "$ROUNDS" trace_round
 service_stop trace
 service_stop placed
