@@ -39,6 +39,11 @@ expect 2 "tdf" service set 1 tdf 0
 expect 2 "" service set 1 colour 7
 expect 1 'no domain 77.*service list' service set 77 weight 5
 expect 1 'no domain 77' service shutdown 77
+expect 0 '^ +1 +512 +10 .*DomU-1$' service list DomU-1
+[ "$(wc -l <stdout)" = 2 ] || die "more than one domain: $(cat stdout)"
+expect 0 '^\[\{"domid":0,[^]]*"disks":\[\]\}\}\]$' service list -l 0
+expect 1 'no domain 77' service list 77
+expect 1 'nosuch is an invalid domain identifier' service list -l nosuch
 kill -0 $busy || die "the client has ended: $(cat err)"
 
 if command -v xenstore-write >/dev/null; then

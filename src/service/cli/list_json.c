@@ -107,12 +107,17 @@ static void put_domain(struct listing *l, const char *home)
     json_end(&l->json);
 }
 
-int list_json_print(struct store_client *client)
+int list_json_print(struct store_client *client, const char *only)
 {
     struct listing l = {.client = client};
+    char home[PATH_SIZE];
     json_start(&l.json, stdout, JSON_COMPACT);
     json_array(&l.json, NULL);
-    put_each(&l, "/local/domain", put_domain);
+    snprintf(home, sizeof(home), "/local/domain/%s", only != NULL ? only : "");
+    if (only != NULL)
+        put_domain(&l, home);
+    else
+        put_each(&l, "/local/domain", put_domain);
     json_end(&l.json);
     putchar('\n');
     return l.rc;

@@ -5,7 +5,8 @@
 
 #include "service/cli/store_client.h"
 
-/* Prints on stdout. Errors: those of the store; the text is not complete then. */
-int list_json_print(struct store_client *client);
+/* Prints on stdout; only: NULL, or the number of one domain. Errors: those of the store; the text
+ * is not complete then. */
+int list_json_print(struct store_client *client, const char *only);
 
 #endif

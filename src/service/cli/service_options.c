@@ -25,7 +25,7 @@ static const struct {
     {"stop", SERVICE_STOP, 0, 0, "no arguments"},
     {"status", SERVICE_STATUS, 0, 0, "no arguments"},
     {"env", SERVICE_ENV, 0, 0, "no arguments"},
-    {"list", SERVICE_LIST, 0, 0, "no arguments"},
+    {"list", SERVICE_LIST, 0, 1, "at most one argument: DOMID"},
     {"set", SERVICE_SET, 3, 3, "three arguments: DOMID KEY VALUE"},
     {"pause", SERVICE_PAUSE, 1, 1, "one argument: DOMID"},
     {"unpause", SERVICE_UNPAUSE, 1, 1, "one argument: DOMID"},
@@ -319,11 +319,12 @@ static int apply_operands(char **operands, struct service_options *o, struct why
     if (o->verb == SERVICE_NET_LINK || o->verb == SERVICE_RULE)
         return 0;
     o->has_domid = operands[0] != NULL;
-    if (o->verb == SERVICE_UPTIME && !o->has_domid)
+    const bool any = o->verb == SERVICE_UPTIME || o->verb == SERVICE_LIST; /* and Dom0, or all */
+    if (any && !o->has_domid)
         return 0;
     if (o->verb == SERVICE_DOMNAME)
         return option_number_u32(why, "DOMID", operands[0], 0, DOMID_MAX, &o->domid);
-    int rc = apply_domain("DOMID", operands[0], o->verb == SERVICE_UPTIME ? 0 : 1, o, why);
+    int rc = apply_domain("DOMID", operands[0], any ? 0 : 1, o, why);
     if (rc < 0)
         return rc;
     if (o->verb == SERVICE_SET)

@@ -70,7 +70,7 @@ struct service_options {
     const char *bridges[DOM0_BRIDGES_MAX]; /* start: of --bridge, likewise */
     char *const *words;   /* block-attach (checked), network-attach: what follows the domain;
                            net-link, rule: all; a NULL at the end */
-    bool has_domid;       /* uptime */
+    bool has_domid;       /* uptime, list */
     uint32_t domid;       /* of the verbs that take one */
     const char *domain;   /* the domain's name in its stead: domid is to be found; or NULL */
     enum service_key key; /* set */

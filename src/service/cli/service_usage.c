@@ -44,7 +44,7 @@ const char *service_options_usage(void)
            "second\n"
            "    --domain DOMID        of one domain alone\n"
            "  env                     shell commands that point the xenstore tools at it\n"
-           "  list [-l, --long]       its domains; -l: JSON, with their disks\n"
+           "  list [-l, --long] [DOMID]  its domains; -l: JSON, with their disks\n"
            "  uptime [DOMID]          how long Dom0 and its domains have been there\n"
            "  domid NAME, domname DOMID  the number of a name, the name of a number\n"
            "  rename DOMID NAME       call a domain something else\n"

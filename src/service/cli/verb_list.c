@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* list: the domains as xenstore has them, one a line, or all as JSON. */
+/* list: the domains as xenstore has them, or one of them, one a line, or all as JSON. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,13 +86,24 @@ static int print_disks(struct store_client *client, const char *domid)
     return rc;
 }
 
-static int print_domains(struct store_client *client)
+static int print_domain(struct store_client *client, const char *domid)
+{
+    printf("%6s", domid);
+    int rc = print_fields(client, domid, columns, COLUMNS);
+    if (rc == 0)
+        rc = print_disks(client, domid);
+    if (rc == 0)
+        rc = print_fields(client, domid, last_columns, LAST_COLUMNS);
+    putchar('\n');
+    return rc;
+}
+
+/* only: NULL, or one domain. */
+static int print_domains(struct store_client *client, const char *only)
 {
     char *names;
-    int rc = store_client_directory(client, "/local/domain", &names);
+    int rc = 0;
 
-    if (rc < 0)
-        return rc;
     printf("%6s", "domid");
     for (size_t i = 0; i < COLUMNS; i++)
         printf(" %8s", columns[i].title);
@@ -99,34 +111,47 @@ static int print_domains(struct store_client *client)
     for (size_t i = 0; i < LAST_COLUMNS; i++)
         printf(" %8s", last_columns[i].title);
     putchar('\n');
-    for (const char *domid = names; rc == 0 && *domid != '\0'; domid += strlen(domid) + 1) {
-        printf("%6s", domid);
-        rc = print_fields(client, domid, columns, COLUMNS);
-        if (rc == 0)
-            rc = print_disks(client, domid);
-        if (rc == 0)
-            rc = print_fields(client, domid, last_columns, LAST_COLUMNS);
-        putchar('\n');
-    }
+    if (only != NULL)
+        return print_domain(client, only);
+    rc = store_client_directory(client, "/local/domain", &names);
+    if (rc < 0)
+        return rc;
+    for (const char *domid = names; rc == 0 && *domid != '\0'; domid += strlen(domid) + 1)
+        rc = print_domain(client, domid);
     free(names);
     return rc;
+}
+
+static int look_for(struct store_client *client, const char *domid)
+{
+    char path[64], value[XENSTORE_PAYLOAD_MAX + 1];
+    snprintf(path, sizeof(path), "/local/domain/%s", domid);
+    return store_client_read(client, path, value);
 }
 
 int verb_list(const struct rundir *rundir, const struct service_options *options)
 {
     struct store_client *client;
+    char domid[16];
+    const char *only = options->has_domid ? domid : NULL;
     int rc;
 
+    snprintf(domid, sizeof(domid), "%" PRIu32, options->domid);
     if (!verb_is_running(rundir, NULL))
         return verb_not_running(rundir);
     rc = store_client_open(rundir->store_socket, &client);
     if (rc == 0) {
-        rc = options->details ? list_json_print(client) : print_domains(client);
+        rc = only != NULL ? look_for(client, only) : 0;
+        if (rc == 0)
+            rc = options->details ? list_json_print(client, only) : print_domains(client, only);
         store_client_close(client);
     }
     if (rc == 0)
         return verb_end_output();
-    fprintf(stderr, "service: cannot list the domains by %s: %s\n", rundir->store_socket,
-            strerror(-rc));
+    if (only != NULL && rc == -ENOENT)
+        fprintf(stderr, "service: there is no domain %s: see 'service list'\n", only);
+    else
+        fprintf(stderr, "service: cannot list the domains by %s: %s\n", rundir->store_socket,
+                strerror(-rc));
     return VERB_FAILED;
 }

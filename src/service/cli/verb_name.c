@@ -130,7 +130,8 @@ int verb_name_resolve(const struct rundir *rundir, struct service_options *optio
         return status;
     int rc = find_name(client, options->domain, &domid);
     store_client_close(client);
-    if (rc == 0 && (domid > 0 || (domid == 0 && options->verb == SERVICE_UPTIME))) {
+    const bool any = options->verb == SERVICE_UPTIME || options->verb == SERVICE_LIST;
+    if (rc == 0 && (domid > 0 || (domid == 0 && any))) {
         options->domid = (uint32_t)domid;
         return VERB_OK;
     }

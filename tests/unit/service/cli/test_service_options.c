@@ -114,6 +114,9 @@ static void services_are_asked_and_stopped(void **state)
     assert_int_equal(parse("env", &o), 0);
     assert_int_equal(o.verb, SERVICE_ENV);
     assert_int_equal(parse("list", &o), 0);
+    assert_false(o.has_domid);
+    assert_int_equal(parse("list 0", &o), 0);
+    assert_true(o.has_domid);
     assert_int_equal(parse("list -l", &o), 0);
     assert_true(o.details);
     assert_int_equal(parse("list --long", &o), 0);
