@@ -11,10 +11,11 @@
 
 #include "splitdom/xen/shared_info.h"
 
-enum { EVTCHN_TABLE_PORTS = 64 };
+/* Enough for 64 disks with 8 rings each, and as much again. */
+enum { EVTCHN_TABLE_PORTS = 1024, EVTCHN_TABLE_WORDS = EVTCHN_TABLE_PORTS / 64 };
 
 struct evtchn_table {
-    uint64_t in_use; /* bit per port; port 0 is never valid */
+    uint64_t in_use[EVTCHN_TABLE_WORDS]; /* bit per port; port 0 is never valid */
     uint8_t vcpu[EVTCHN_TABLE_PORTS];
 };
 
