@@ -17,9 +17,12 @@ struct range {
     int owner; /* slot to mark: mostly its own */
 };
 
+enum { CHUNKS_MAX = 1024 };
+
 struct fault_guard {
-    struct range *ranges;
-    uint32_t ranges_max;
+    struct range *chunk[CHUNKS_MAX]; /* once there it stays where it is: a handler may look */
+    uint32_t chunk_ranges;           /* 0: there is no guard */
+    uint32_t ranges_max;             /* in all chunks that are there */
     uint32_t hits_pending;
     struct sigaction former;
 };
@@ -27,10 +30,16 @@ struct fault_guard {
 /* The one place where a signal handler can find it. */
 static struct fault_guard guard;
 
+static struct range *range_at(uint32_t slot)
+{
+    return &guard.chunk[slot / guard.chunk_ranges][slot % guard.chunk_ranges];
+}
+
 static struct range *find(uintptr_t address)
 {
-    for (uint32_t i = 0; i < guard.ranges_max; i++) {
-        struct range *range = &guard.ranges[i];
+    uint32_t count = load_acquire_u32(&guard.ranges_max); /* pairs with grow */
+    for (uint32_t i = 0; i < count; i++) {
+        struct range *range = range_at(i);
         uintptr_t base = load_relaxed_u64((uint64_t *)&range->base);
         if (base != 0 && address - base < range->bytes)
             return range;
@@ -50,59 +59,75 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
         signal(signo, SIG_DFL);
         return;
     }
-    store_relaxed_u32(&guard.ranges[range->owner].hit, 1);
+    store_relaxed_u32(&range_at((uint32_t)range->owner)->hit, 1);
     store_relaxed_u32(&guard.hits_pending, 1);
     errno = saved_errno;
 }
 
-int fault_guard_install(uint32_t ranges_max)
+static int grow(void)
 {
-    if (guard.ranges != NULL)
-        return -EALREADY;
-    guard.ranges = calloc(ranges_max, sizeof(*guard.ranges));
-    if (guard.ranges == NULL)
+    uint32_t chunks = guard.ranges_max / guard.chunk_ranges;
+    if (chunks == CHUNKS_MAX)
+        return -ENOSPC;
+    guard.chunk[chunks] = calloc(guard.chunk_ranges, sizeof(struct range));
+    if (guard.chunk[chunks] == NULL)
         return -ENOMEM;
-    guard.ranges_max = ranges_max;
+    store_release_u32(&guard.ranges_max, guard.ranges_max + guard.chunk_ranges);
+    return 0;
+}
+
+static void release(void)
+{
+    for (uint32_t i = 0; i < CHUNKS_MAX; i++)
+        free(guard.chunk[i]);
+    memset(&guard, 0, sizeof(guard));
+}
+
+int fault_guard_install(uint32_t ranges)
+{
+    assert(ranges > 0);
+    if (guard.chunk_ranges != 0)
+        return -EALREADY;
+    guard.chunk_ranges = ranges;
     struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
     sigemptyset(&action.sa_mask);
-    if (sigaction(SIGBUS, &action, &guard.former) < 0) {
-        int rc = -errno;
-        free(guard.ranges);
-        memset(&guard, 0, sizeof(guard));
-        return rc;
-    }
-    return 0;
+    int rc = grow();
+    if (rc == 0 && sigaction(SIGBUS, &action, &guard.former) < 0)
+        rc = -errno;
+    if (rc < 0)
+        release();
+    return rc;
 }
 
 void fault_guard_remove(void)
 {
-    if (guard.ranges == NULL)
+    if (guard.chunk_ranges == 0)
         return;
     sigaction(SIGBUS, &guard.former, NULL);
-    free(guard.ranges);
-    memset(&guard, 0, sizeof(guard));
+    release();
 }
 
 int fault_guard_add(void *base, size_t bytes, int owner)
 {
     assert(base != NULL && bytes != 0 && owner < (int)guard.ranges_max);
-    for (uint32_t i = 0; i < guard.ranges_max; i++) {
-        struct range *range = &guard.ranges[i];
-        if (range->base == 0) {
-            range->bytes = bytes;
-            range->hit = 0;
-            range->owner = owner >= 0 ? owner : (int)i;
-            store_release_u64((uint64_t *)&range->base, (uintptr_t)base);
-            return (int)i;
-        }
-    }
-    return -ENOSPC;
+    uint32_t slot = 0;
+    while (slot < guard.ranges_max && range_at(slot)->base != 0)
+        slot++;
+    int rc = slot == guard.ranges_max ? grow() : 0;
+    if (rc < 0)
+        return rc;
+    struct range *range = range_at(slot);
+    range->bytes = bytes;
+    range->hit = 0;
+    range->owner = owner >= 0 ? owner : (int)slot;
+    store_release_u64((uint64_t *)&range->base, (uintptr_t)base);
+    return (int)slot;
 }
 
 void fault_guard_drop(int slot)
 {
     if (slot >= 0 && (uint32_t)slot < guard.ranges_max)
-        store_release_u64((uint64_t *)&guard.ranges[slot].base, 0);
+        store_release_u64((uint64_t *)&range_at((uint32_t)slot)->base, 0);
 }
 
 bool fault_guard_any(void)
@@ -115,5 +140,5 @@ bool fault_guard_any(void)
 bool fault_guard_hit(int slot)
 {
     return slot >= 0 && (uint32_t)slot < guard.ranges_max &&
-           load_relaxed_u32(&guard.ranges[slot].hit) != 0;
+           load_relaxed_u32(&range_at((uint32_t)slot)->hit) != 0;
 }

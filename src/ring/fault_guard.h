@@ -20,14 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Installs the handler, with room for ranges_max ranges. Errors: -ENOMEM; -EALREADY there is a
- * guard; others of sigaction. */
-int fault_guard_install(uint32_t ranges_max);
+/* Installs the handler, with room for so many ranges (1 or more), and as much again whenever that
+ * is full, up to 1024 times. Errors: -ENOMEM; -EALREADY there is a guard; others of sigaction. */
+int fault_guard_install(uint32_t ranges);
 /* Restores the former handler. Nothing if there is no guard. */
 void fault_guard_remove(void);
 
-/* Guards a mapping. Returns its slot, or -ENOSPC: all ranges are in use. owner: -1, or the slot of
- * which this mapping is a second view: then that slot is marked when this one is hit. */
+/* Guards a mapping. Returns its slot, or -ENOMEM; -ENOSPC all ranges are in use. owner: -1, or the
+ * slot of which this mapping is a second view: then that slot is marked when this one is hit. */
 int fault_guard_add(void *base, size_t bytes, int owner);
 /* Ends the guard of a mapping, before it is unmapped. Nothing for a negative slot. */
 void fault_guard_drop(int slot);

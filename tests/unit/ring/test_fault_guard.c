@@ -120,7 +120,7 @@ static void a_second_view_marks_its_owner(void **state)
     drop_shared(&shared);
 }
 
-static void slots_are_bounded_and_used_again_clean(void **state)
+static void slots_are_used_again_clean(void **state)
 {
     (void)state;
     install();
@@ -128,7 +128,6 @@ static void slots_are_bounded_and_used_again_clean(void **state)
     int slot[RANGES_MAX];
     for (int i = 0; i < RANGES_MAX; i++)
         slot[i] = fault_guard_add((void *)(shared.bytes + i * PAGE), PAGE, -1);
-    assert_int_equal(fault_guard_add((void *)shared.bytes, PAGE, -1), -ENOSPC);
     assert_int_equal(ftruncate(shared.fd, 0), 0);
     shared.bytes[PAGE] = 1;
     assert_false(fault_guard_hit(slot[0]));
@@ -144,6 +143,39 @@ static void slots_are_bounded_and_used_again_clean(void **state)
     for (int i = 0; i < RANGES_MAX; i++)
         fault_guard_drop(slot[i]);
     drop_shared(&shared);
+}
+
+/* The first ones keep their slots. */
+static void there_is_room_for_more_when_all_slots_are_used(void **state)
+{
+    (void)state;
+    install();
+    struct shared shared = make_shared(), more = make_shared();
+    int first = fault_guard_add((void *)shared.bytes, PAGES * PAGE, -1);
+    for (int i = 1; i < RANGES_MAX; i++)
+        assert_int_equal(fault_guard_add((void *)more.bytes, PAGE, -1), i);
+    fault_arm_call("calloc", 1, ENOMEM);
+    assert_int_equal(fault_guard_add((void *)(more.bytes + PAGE), PAGE, -1), -ENOMEM);
+    fault_disarm();
+    int last = -1;
+    while (last < 10 * RANGES_MAX)
+        last = fault_guard_add((void *)(more.bytes + PAGE), PAGE, first);
+    assert_int_equal(ftruncate(more.fd, 0), 0);
+    more.bytes[PAGE] = 1;
+    assert_true(fault_guard_hit(first));
+    assert_false(fault_guard_hit(last));
+    drop_shared(&shared);
+    drop_shared(&more);
+}
+
+static void slots_are_bounded(void **state)
+{
+    (void)state;
+    assert_int_equal(fault_guard_install(1), 0);
+    char byte;
+    for (int i = 0; i < 1024; i++)
+        assert_int_equal(fault_guard_add(&byte, 1, -1), i);
+    assert_int_equal(fault_guard_add(&byte, 1, -1), -ENOSPC);
 }
 
 static void there_is_one_guard_per_process(void **state)
@@ -212,7 +244,9 @@ int main(void)
         GUARD_TEST(access_goes_on_after_a_truncation),
         GUARD_TEST(reading_is_guarded_too),
         GUARD_TEST(a_second_view_marks_its_owner),
-        GUARD_TEST(slots_are_bounded_and_used_again_clean),
+        GUARD_TEST(slots_are_used_again_clean),
+        GUARD_TEST(there_is_room_for_more_when_all_slots_are_used),
+        GUARD_TEST(slots_are_bounded),
         GUARD_TEST(there_is_one_guard_per_process),
         GUARD_TEST(a_fault_elsewhere_still_kills),
         cmocka_unit_test(removal_gives_the_former_handler_back),
