@@ -78,3 +78,16 @@ if command -v xenstore-write >/dev/null; then
     was_shut_down
 fi
 eventually 5 domains_are 0 || die "the domain is left"
+
+# The states of many disks are all listed.
+service stop >/dev/null || die "stop"
+disks=()
+for letter in {a..z} a{a..n}; do disks+=(--disk "disk1.img,raw,xvd$letter,r"); done
+start_service "${disks[@]}"
+"$BIN/client" 4 100000000 --no-record >out 2>err &
+busy=$!
+forty() { service list 1 | awk '$1 == 1 { exit gsub(/[0-9]/, "", $5) != 40 }'; }
+eventually 5 forty || die "not the states of 40 disks: $(service list)"
+kill -9 $busy
+reap 5000 $busy
+[ $status = 137 ] || die "exit $status"

@@ -31,6 +31,7 @@ static const struct column last_columns[] = {
 enum {
     COLUMNS = sizeof(columns) / sizeof(columns[0]),
     LAST_COLUMNS = sizeof(last_columns) / sizeof(last_columns[0]),
+    STATES_SIZE = 1024, /* of 512 disks */
 };
 
 /* Prints one field; a node that is not there is a dash. */
@@ -61,7 +62,8 @@ static int print_fields(struct store_client *client, const char *domid, const st
 /* Prints the states of the front ends of all disks, by number: "4", or "4,2". */
 static int print_disks(struct store_client *client, const char *domid)
 {
-    char path[128], value[XENSTORE_PAYLOAD_MAX + 1], states[64] = "";
+    char path[128], value[XENSTORE_PAYLOAD_MAX + 1];
+    char states[STATES_SIZE] = "";
     char *names;
 
     snprintf(path, sizeof(path), "/local/domain/%s/device/vbd", domid);
