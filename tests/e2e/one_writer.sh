@@ -27,3 +27,6 @@ for vdev in xvdb xvdc; do
 done
 expect 0 '' service block-attach --name second 1 a.img,raw,xvdb,w
 kill "$client" && reap 5000 "$client"
+
+# With its last domain an image is given back at once, though nobody asks Dom0 for anything then.
+writes start first a.img w || die "the image of a domain that has ended is still locked"

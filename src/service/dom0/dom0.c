@@ -75,7 +75,6 @@ static void begin_turn(void *ctx)
     store_socket_accept_again(d->store_socket);
     if (d->nodes_left_count > 0)
         dom0_clear_away(d);
-    vdisks_sweep(&d->vdisks);
 }
 
 /* What was short may have been anybody's (ENFILE, ENOMEM): no event tells us that it is there
@@ -95,11 +94,13 @@ static void look_again_at_accepts(struct dom0 *d)
     timer_set(&d->accepts, tdf_clock_now_ns(&d->worker.hold_clock) + ACCEPT_RETRY_NS);
 }
 
-/* Asked after everything that touches the domains' memory. */
+/* Asked after everything that touches the domains' memory, and before a sleep that may be long: an
+ * image that nobody has any more is not to stay locked meanwhile. */
 static bool end_turn(void *ctx)
 {
     struct dom0 *d = ctx;
     look_again_at_accepts(d);
+    vdisks_sweep(&d->vdisks);
     if (!fault_guard_any() && !d->any_lost)
         return false;
     dom0_end_faulted(d);
