@@ -45,7 +45,7 @@ static void make_vif(struct front *f)
         snprintf(text, sizeof(text), "mac=00:16:3e:00:00:%02x,bridge=br%u", f->mac[5], f->bridge);
     if (f->kind != FRONT_HOSTILE && world_pick(w, 4) == 0)
         snprintf(text + at, sizeof(text) - (size_t)at, ",rate=%uMb/s@%ums",
-                 10 + world_pick(w, 2000), 1 + world_pick(w, 50));
+                 10 + world_pick(w, world_pick(w, 2) == 0 ? 50 : 2000), 1 + world_pick(w, 50));
     if (vif_spec_parse(text, &spec, &why) < 0 ||
         vifs_prepare(w->vifs, &owner, 0, &spec, false, &f->use, &why) < 0)
         abort();
