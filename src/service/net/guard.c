@@ -50,7 +50,9 @@ bool net_guard_passes(const struct net_guard *guard, const struct net_packet *pa
 {
     if (guard->mac_only && packet->from != guard->mac)
         return false;
-    if (guard->mac_only && packet->is_arp && packet->arp_mac != guard->mac)
+    /* Of ARP that is not understood here nobody knows what another one reads there. */
+    if (guard->mac_only && packet->inner_type == NET_ETHERTYPE_ARP &&
+        (!packet->is_arp || packet->arp_mac != guard->mac))
         return false;
     if (guard->address_count == 0)
         return true;

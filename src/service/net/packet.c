@@ -17,6 +17,8 @@ enum {
     IPV6_HEADER_BYTES = 40,
     EXTENSIONS_MAX = 8, /* headers between IPv6's and the protocol's that are looked at */
     ARP_BYTES = 28,
+    ARP_ETHERNET = 1, /* kinds of hardware */
+    ARP_IEEE802 = 6,
     TCP_HEADER_BYTES = 20,
 };
 
@@ -125,10 +127,12 @@ static void read_ipv6(const struct net_frame *frame, uint32_t byte, struct net_p
 
 static void read_arp(const struct net_frame *frame, uint32_t byte, struct net_packet *packet)
 {
-    static const uint8_t ipv4_over_ethernet[] = {0, 1, 8, 0, 6, 4};
+    static const uint8_t ipv4_over_mac[] = {8, 0, 6, 4};
 
+    /* Linux takes both kinds of hardware for the same. */
     if (!holds(frame, byte, ARP_BYTES) ||
-        memcmp(frame->data + byte, ipv4_over_ethernet, sizeof ipv4_over_ethernet) != 0)
+        (word_at(frame, byte) != ARP_ETHERNET && word_at(frame, byte) != ARP_IEEE802) ||
+        memcmp(frame->data + byte + 2, ipv4_over_mac, sizeof ipv4_over_mac) != 0)
         return;
     packet->is_arp = true;
     packet->arp_mac = net_mac_get(frame->data + byte + 8);

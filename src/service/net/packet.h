@@ -52,7 +52,7 @@ struct net_packet {
     uint16_t icmp_id; /* of an echo */
     uint16_t source_port, target_port;
     struct net_address source, target; /* with a family */
-    bool is_arp;                       /* IPv4 over Ethernet, whole: the next ones are set */
+    bool is_arp;                       /* of IPv4 and MAC addresses, whole: the next are set */
     uint64_t arp_mac;                  /* the sender's, and its IPv4 address is in source */
 };
 

@@ -55,6 +55,9 @@ static void arp_must_name_the_same_sender(void **state)
     assert_false(passes(&guard, arp));
     arp.arp_mac = 7;
     assert_true(passes(&guard, arp));
+    arp.is_arp = false; /* of another kind: who is its sender? */
+    assert_false(passes(&guard, arp));
+    arp.is_arp = true;
     assert_int_equal(net_guard_add(&guard, "10.0.0.1"), 0);
     assert_true(passes(&guard, arp)); /* a probe, from 0.0.0.0 */
     arp.source.bytes[0] = 10;

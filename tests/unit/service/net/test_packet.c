@@ -318,6 +318,8 @@ static void arp_is_of_ipv4_over_ethernet_and_has_a_target(void **state)
         assert_false(read_bytes(bytes, sizeof bytes).is_arp);
         bytes[i]--;
     }
+    bytes[15] = 6; /* IEEE 802: Linux answers to it, and learns from it, as from Ethernet's */
+    assert_int_equal(read_bytes(bytes, sizeof bytes).arp_mac, 0x020000000009);
 }
 
 /* A tag whose second half is cut is none. */
