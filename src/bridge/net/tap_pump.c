@@ -183,12 +183,13 @@ static void *carry_to_tap(void *arg)
 /* ---- from the tap device to the interface -------------------------------------------------------
  */
 
-/* The length with a header, whether the device has it or not; 0: nothing, or a socket's end. */
+/* The whole length with a header, whether the device has it or not, and however much there is room
+ * for; 0: nothing, or a socket's end. */
 static ssize_t get_message(const struct pump_queue *q, struct message *message)
 {
     if (!q->pump->is_socket)
         return read(q->tap_fd, message, offsetof(struct message, apart));
-    ssize_t n = recv(q->tap_fd, message->data, sizeof(message->data), MSG_DONTWAIT);
+    ssize_t n = recv(q->tap_fd, message->data, sizeof(message->data), MSG_DONTWAIT | MSG_TRUNC);
     message->header = (struct virtio_net_hdr){.flags = 0};
     return n > 0 ? n + HEADER_BYTES : n;
 }
@@ -207,8 +208,10 @@ static int read_messages(struct pump_queue *q, const struct netfront_info *info,
             break;
         if (n < 0)
             return -errno;
-        if (n < HEADER_BYTES + NETFRONT_FRAME_MIN)
+        if (n < HEADER_BYTES + NETFRONT_FRAME_MIN || n > HEADER_BYTES + NETFRONT_FRAME_MAX) {
+            counts->not_understood++;
             continue;
+        }
         *frame = (struct netfront_frame){.data = message->data,
                                          .length_bytes = (uint32_t)n - HEADER_BYTES};
         if (vnet_header_to_frame(&message->header, info, message->data, frame) < 0)

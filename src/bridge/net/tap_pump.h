@@ -19,7 +19,8 @@ struct tap_pump;
 struct tap_pump_counts {
     uint64_t to_tap, from_tap; /* frames */
     uint64_t tap_refused;      /* the tap device was down, or full */
-    uint64_t not_understood;   /* nobody could tell where the checksum is, or no such segments */
+    uint64_t not_understood;   /* nobody could tell where the checksum is, or no such segments;
+                                * too short for a frame, or too long */
     uint64_t vif_refused;      /* netfront_send did */
     uint64_t addresses;        /* that were new to the tap device */
 };

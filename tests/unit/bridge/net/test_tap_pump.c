@@ -140,9 +140,15 @@ static void a_message_that_is_no_frame_is_left_out(void **state)
     start();
     rig_fill(message, 100, 1);
     assert_int_equal(send(kernel, message, 13, 0), 13);
+    assert_int_equal(send(kernel, message, NETFRONT_FRAME_MAX + 1, 0), NETFRONT_FRAME_MAX + 1);
     assert_int_equal(send(kernel, message, 100, 0), 100);
     assert_true(is_readable(kernel));
     assert_int_equal(recv(kernel, message, sizeof(message), 0), 100);
+    struct tap_pump_counts counts;
+    do
+        tap_pump_counts(pump, &counts);
+    while (counts.from_tap < 1);
+    assert_int_equal(counts.not_understood, 2);
 }
 
 static void the_other_end_of_a_socket_ends_it(void **state)
