@@ -54,6 +54,9 @@ bool net_guard_passes(const struct net_guard *guard, const struct net_packet *pa
     if (guard->mac_only && packet->inner_type == NET_ETHERTYPE_ARP &&
         (!packet->is_arp || packet->arp_mac != guard->mac))
         return false;
+    if (guard->mac_only &&
+        (packet->names_other_mac || (packet->family == 6 && !packet->has_protocol)))
+        return false; /* or it may name one behind more headers than were looked at */
     if (guard->address_count == 0)
         return true;
     if (packet->is_arp)

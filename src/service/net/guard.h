@@ -2,7 +2,8 @@
 /*
  * net_guard: what a vif may say of itself: nothing is passed on that has another source address
  * than the vif's own, nor, with addresses given, another IP source; the same for what ARP says of
- * its sender. (Xen 2003's firewall rules against spoofing; `ip=` of xl.)
+ * its sender, and IPv6's neighbours of their MAC addresses. (Xen 2003's firewall rules against
+ * spoofing; `ip=` of xl.)
  */
 #ifndef SPLITDOM_SERVICE_NET_GUARD_H
 #define SPLITDOM_SERVICE_NET_GUARD_H

@@ -20,6 +20,10 @@ enum {
     ARP_ETHERNET = 1, /* kinds of hardware */
     ARP_IEEE802 = 6,
     TCP_HEADER_BYTES = 20,
+    ND_FIRST = 133, /* types of ICMPv6: of routers and neighbours */
+    ND_LAST = 137,
+    ND_SOURCE_MAC = 1, /* options */
+    ND_TARGET_MAC = 2,
 };
 
 /* IPv6's extension headers. */
@@ -33,6 +37,24 @@ static uint16_t word_at(const struct net_frame *frame, uint32_t byte)
 static bool holds(const struct net_frame *frame, uint32_t byte, uint32_t bytes)
 {
     return byte <= frame->length_bytes && frame->length_bytes - byte >= bytes;
+}
+
+/* Options follow a header of that type; each says how many times 8 bytes it has. */
+static bool names_other_mac(const struct net_frame *frame, uint32_t byte, uint64_t from)
+{
+    static const uint8_t header_bytes[] = {8, 16, 24, 24, 40};
+
+    for (byte += header_bytes[frame->data[byte] - ND_FIRST]; holds(frame, byte, 8);
+         byte += frame->data[byte + 1] * 8u) {
+        uint8_t option = frame->data[byte];
+
+        if (frame->data[byte + 1] == 0)
+            return false; /* nobody reads on */
+        if ((option == ND_SOURCE_MAC || option == ND_TARGET_MAC) &&
+            net_mac_get(frame->data + byte + 2) != from)
+            return true;
+    }
+    return false;
 }
 
 static void read_transport(const struct net_frame *frame, uint32_t byte, struct net_packet *packet)
@@ -58,6 +80,9 @@ static void read_transport(const struct net_frame *frame, uint32_t byte, struct 
         packet->has_icmp = true;
         packet->icmp_type = frame->data[byte];
         packet->icmp_id = word_at(frame, byte + 4);
+        packet->names_other_mac = packet->family == 6 && packet->protocol == NET_PROTOCOL_ICMPV6 &&
+                                  packet->icmp_type >= ND_FIRST && packet->icmp_type <= ND_LAST &&
+                                  names_other_mac(frame, byte, packet->from);
         break;
     default:
         break;

@@ -49,7 +49,9 @@ struct net_packet {
     uint8_t tcp_flags;       /* 0 unless it is TCP with a whole header */
     uint8_t icmp_type;       /* with protocol ICMP or ICMPv6 and has_icmp */
     bool has_icmp;
-    uint16_t icmp_id; /* of an echo */
+    uint16_t icmp_id;     /* of an echo */
+    bool names_other_mac; /* IPv6's talk of neighbours, and has an option with another MAC than from
+                           */
     uint16_t source_port, target_port;
     struct net_address source, target; /* with a family */
     bool is_arp;                       /* of IPv4 and MAC addresses, whole: the next are set */

@@ -66,6 +66,21 @@ static void arp_must_name_the_same_sender(void **state)
     assert_true(passes(&guard, arp));
 }
 
+static void ipv6_neighbours_must_name_the_same_mac(void **state)
+{
+    (void)state;
+    struct net_guard guard = {.mac_only = true, .mac = 7};
+    struct net_packet packet = of_ip("fe80::7");
+    packet.has_protocol = packet.names_other_mac = true;
+    assert_false(passes(&guard, packet));
+    packet.names_other_mac = false;
+    assert_true(passes(&guard, packet));
+    packet.has_protocol = false; /* more headers than were looked at: who knows what is behind */
+    assert_false(passes(&guard, packet));
+    guard.mac_only = false;
+    assert_true(passes(&guard, packet));
+}
+
 static void only_given_addresses_are_ip_sources(void **state)
 {
     (void)state;
@@ -110,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_its_own_address_is_a_source),
         cmocka_unit_test(arp_must_name_the_same_sender),
+        cmocka_unit_test(ipv6_neighbours_must_name_the_same_mac),
         cmocka_unit_test(only_given_addresses_are_ip_sources),
         cmocka_unit_test(what_claims_to_be_ip_and_is_not_whole_does_not_pass),
         cmocka_unit_test(wrong_and_too_many_addresses_are_refused),
