@@ -4,7 +4,7 @@
 #   SAN=address,undefined | thread   an instrumented build beside the plain one, under build/san-*/
 #   VARIANT=name CC=... OPT=...      any other build of its own, under build/name/
 #   VARIANT=aarch64                  cross-compiled by Debian's compiler, without liburing and ncurses
-#   PREFIX=/usr/local DESTDIR=       where `make install` puts things
+#   PREFIX=/usr/local DESTDIR=       where `make install` puts things; prefix= is PREFIX=
 #   FUZZ_SECONDS=6 SIM_SECONDS=0     how long each fuzzer and the simulation's fresh seeds take
 #   STRESS_REQUESTS=150000           how many requests the stress tests carry
 #   JOBS=2 TEST_LONG=1               tests at a time; the long variants of tests
@@ -316,7 +316,8 @@ fio-engine: $(FIO_ENGINE_SOURCES:%.c=$(OUT)/pic/%.o) ## bin/fio-splitdom.so: an 
 	$(Q)source=$$(tools/fio_source.sh) && $(CC) $(CPPFLAGS) $(CFLAGS) -Wno-sign-conversion -fPIC -shared -isystem "$$source" \
 		-Wl,--version-script=$(OUT)/fio.map $(LDFLAGS) -o $(BIN)/fio-splitdom.so src/bridge/fio/engine.c $(filter %.o,$^)
 
-PREFIX  ?= /usr/local
+prefix  ?= /usr/local
+PREFIX  ?= $(prefix)
 DESTDIR ?=
 .PHONY: install deps clean help
 install: all lib ## programs, plugins, library, headers, man pages, completion to PREFIX (/usr/local)

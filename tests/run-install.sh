@@ -126,8 +126,8 @@ for header in blkfront domu netfront version; do
         $how -Wall -Wextra -Wpedantic -Werror -fsyntax-only "-I$usr/include" "$scratch/header.c" || die "$header.h by $how"
     done
 done
-# A package is made below another directory, of what will lie in its prefix.
-make --no-print-directory install DESTDIR="$scratch/package" PREFIX=/opt/splitdom
+# A package is made below another directory, of what will lie in its prefix, which GNU spells in small letters.
+make --no-print-directory install DESTDIR="$scratch/package" prefix=/opt/splitdom
 (cd "$usr" && find . -type f -o -type l | sort) >"$scratch/files"
 (cd "$scratch/package/opt/splitdom" && find . -type f -o -type l | sort) | cmp - "$scratch/files" || die "DESTDIR: other files"
 grep -rlF "$scratch" "$scratch"/package/opt/splitdom/{lib/pkgconfig,share} && die "DESTDIR: a file names the directory of the package"
