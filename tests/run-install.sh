@@ -126,6 +126,17 @@ for header in blkfront domu netfront version; do
         $how -Wall -Wextra -Wpedantic -Werror -fsyntax-only "-I$usr/include" "$scratch/header.c" || die "$header.h by $how"
     done
 done
+# What bash offers for a program's arguments, and what each verb says of itself.
+completions() { # PROGRAM ARGUMENT... WORD: of the last
+    bash -c '. "$0" && program=$1 && COMP_WORDS=("$@") && COMP_CWORD=$(($# - 1)) && _splitdom "$program" && printf "%s\\n" "${COMPREPLY[@]}"' \
+        "$usr/share/bash-completion/completions/splitdom-domu" "$@"
+}
+completions "$usr/bin/splitdom-client" --ji | grep -q . && die "completion: an option that is not there"
+completions "$usr/bin/splitdom-client" --js | grep -qx -- --json || die "completion: no options of the client"
+completions "$usr/bin/splitdom-service" start --eng | grep -qx -- --engine || die "completion: no options of a verb"
+for verb in $(completions "$usr/bin/splitdom-domu" "" | grep -v '^--'); do
+    "$usr/bin/splitdom-domu" "$verb" --help | grep -q "^usage: splitdom-domu $verb " || die "domu $verb --help"
+done
 # A package is made below another directory, of what will lie in its prefix, which GNU spells in small letters.
 make --no-print-directory install DESTDIR="$scratch/package" prefix=/opt/splitdom
 (cd "$usr" && find . -type f -o -type l | sort) >"$scratch/files"

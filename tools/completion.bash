@@ -48,7 +48,9 @@ _splitdom() {
         ;;
     esac
     if [ "$COMP_CWORD" = 1 ]; then
-        words="$(_splitdom_usage "$program") --help --version"
+        words="$(_splitdom_usage "$program")"
+        [ -n "$words" ] || words=$(_splitdom_usage "$program" -) # a program without verbs
+        words+=" --help --version"
     else
         words=$(_splitdom_usage "$program" "$verb")
     fi

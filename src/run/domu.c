@@ -4,6 +4,7 @@
  * Exit: that of the verb; 2 wrong arguments.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +21,13 @@ static int end_output(void)
         return DOMU_OK;
     fprintf(stderr, "domu: cannot write to stdout: %s\n", strerror(errno));
     return DOMU_FAILED;
+}
+
+static int print_verb_help(const struct domu_verb *verb)
+{
+    printf("usage: %s %s %s\n%s", program_invocation_short_name, verb->name, verb->arguments,
+           verb->help);
+    return end_output();
 }
 
 static int print_help(void)
@@ -42,9 +50,10 @@ int main(int argc, char **argv)
         puts("domu (splitdom) " SPLITDOM_VERSION);
         return end_output();
     }
+    bool asks = argc == 3 && strcmp(argv[2], "--help") == 0;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(name, verbs[i]->name) == 0)
-            return verbs[i]->main(argc - 1, argv + 1);
+            return asks ? print_verb_help(verbs[i]) : verbs[i]->main(argc - 1, argv + 1);
     fprintf(stderr, "domu: %s%s\nusage: domu VERB ...; see '%s --help'\n",
             argc > 1 ? "unknown verb " : "what?", name, program_invocation_short_name);
     return DOMU_USAGE;
