@@ -18,6 +18,9 @@ run_fio --name=r --rw=read --bs=1M --iodepth=2 --size=8M --numjobs=2 --tdf=2 >fi
 [ "$(jq '.jobs[0].read.io_bytes' fio.json)" = $((16 << 20)) ] || die "another number of bytes"
 eventually 5 domains_are 0 || die "a job's domain goes on"
 run_fio --name=r --rw=read --disk=xvdq >fio.json 2>fio.err && die "a disk that is not there"
+grep -q 'gave no disk xvdq' fio.err || die "it does not say which disk is not there: $(cat fio.err)"
+run_fio --name=r --rw=read --bs=1000 >fio.json 2>fio.err && die "parts of sectors"
+grep -q 'offset 0 and length 1000 are not multiples of 512' fio.err || die "it does not say what is wrong: $(cat fio.err)"
 run_fio --name=r --rw=read --iodepth=513 >fio.json 2>fio.err && die "too deep"
 run_fio --name=r --rw=write --bs=4k --size=64k >fio.json 2>fio.err && die "written to a read-only disk"
 

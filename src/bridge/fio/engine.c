@@ -214,9 +214,14 @@ static enum fio_q_status engine_queue(struct thread_data *td, struct io_u *io_u)
     int operation = operation_of(io_u->ddir);
 
     fio_ro_check(td, io_u);
-    if (operation < 0 || io_u->offset % SECTOR_BYTES != 0 ||
-        (operation != BLKFRONT_FLUSH && io_u->xfer_buflen % SECTOR_BYTES != 0))
+    if (operation < 0)
         return refuse(td, io_u, EINVAL);
+    if (operation != BLKFRONT_FLUSH &&
+        (io_u->offset % SECTOR_BYTES != 0 || io_u->xfer_buflen % SECTOR_BYTES != 0)) {
+        log_err("fio: splitdom: offset %llu and length %llu are not multiples of %d (bs, offset)\n",
+                io_u->offset, io_u->xfer_buflen, SECTOR_BYTES);
+        return refuse(td, io_u, EINVAL);
+    }
     const struct blkfront_io io = {
         .operation = (enum blkfront_operation)operation,
         .sector = engine->first_sector + io_u->offset / SECTOR_BYTES,
