@@ -43,4 +43,13 @@ cmp disk2.img before.img || die "a job that was refused has written"
 run_fio --name=w --rw=write --bs=4k --size=64k --filename=xvdb --verify=crc32c --sync_file_range=write:4 >fio.json 2>fio.err ||
     die "a disk by its name as a file: $(cat fio.err fio.json)"
 cmp -s disk2.img before.img && die "another disk was written"
+
+# Asked to, a job goes on with the next Dom0.
+run_fio --name=r --rw=randread --bs=4k --size=8M --rate_iops=1000 --reconnect=1 >fio.json 2>fio.err &
+job=$!
+eventually 10 requests_exceed 100 || die "no reads: $(cat fio.err)"
+kill -9 "$(dom0_pid)"
+restarted() { service start --image disk1.img --disk "$PWD/disk2.img,raw,xvdb,w" 2>start.err; }
+eventually 10 restarted || die "restart: $(cat start.err)"
+wait $job || die "a job does not outlive Dom0: $(cat fio.err fio.json)"
 true

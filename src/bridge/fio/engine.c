@@ -6,6 +6,8 @@
  *
  *     fio --ioengine=external:bin/fio-splitdom.so --disk=xvda --name=j --rw=randread --iodepth=32
  *
+ * Options of its own: disk, service, rundir, tdf, reconnect (fio --enghelp=bin/fio-splitdom.so).
+ *
  * fio installs no headers: this file is compiled against the source of the very version that is
  * installed. fio refuses another version of the interface; engine_init refuses another layout of
  * what it gives us.
@@ -24,6 +26,7 @@ enum { SECTOR_BYTES = 512, DEPTH_MAX = 512 };
 struct engine_options {
     void *pad; /* fio takes an option at offset 0 for none */
     char *disk, *name, *rundir, *tdf;
+    unsigned int reconnect;
 };
 
 struct engine {
@@ -61,6 +64,14 @@ static struct fio_option options[] = {
      .off1 = offsetof(struct engine_options, tdf),
      .category = FIO_OPT_C_ENGINE,
      .group = FIO_OPT_G_INVALID},
+    {.name = "reconnect",
+     .lname = "outlive a restart of the splitdom service",
+     .help = "Wait for the next service where one ends, and go on: 0 or 1",
+     .type = FIO_OPT_BOOL,
+     .off1 = offsetof(struct engine_options, reconnect),
+     .def = "0",
+     .category = FIO_OPT_C_ENGINE,
+     .group = FIO_OPT_G_INVALID},
     {.name = NULL},
 };
 
@@ -91,6 +102,7 @@ static int connect_disk(const struct thread_data *td, uint32_t depth, uint32_t s
     struct blkfront_options wanted = {.size = sizeof(wanted),
                                       .rundir = o->rundir,
                                       .name = o->name,
+                                      .reconnect = o->reconnect != 0,
                                       .depth = depth,
                                       .sectors_per_request = sectors};
     struct blkfront_error why;
