@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "ring/barrier.h"
 #include "splitdom/blkfront.h"
 
 enum {
@@ -18,7 +19,7 @@ enum {
 
 struct blkfront {
     uint8_t bytes[MEMORY_DISK_BYTES];
-    uint64_t sectors; /* its size, at most MEMORY_DISK_SECTORS */
+    uint64_t sectors; /* atomic: its size, at most MEMORY_DISK_SECTORS */
     bool read_only;
     uint32_t room; /* submits until -EAGAIN; refilled by a reap */
     bool holds;    /* a reap finds nothing */
@@ -51,7 +52,7 @@ int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
 
     if (bf->geometry_fd >= 0)
         (void)eventfd_read(bf->geometry_fd, &unused);
-    *out = (struct blkfront_geometry){.last_sector = bf->sectors - 1,
+    *out = (struct blkfront_geometry){.last_sector = load_relaxed_u64(&bf->sectors) - 1,
                                       .sector_size = 512,
                                       .physical_sector_size = 4096,
                                       .read_only = bf->read_only,
@@ -90,7 +91,7 @@ int blkfront_submit_io(struct blkfront *bf, const struct blkfront_io *io)
     if (bf->room == 0 || bf->count == MEMORY_DISK_DEPTH)
         return -EAGAIN;
     if (io->operation != BLKFRONT_FLUSH && io->sector < MEMORY_DISK_SECTORS &&
-        io->sector + io->sector_count > bf->sectors)
+        io->sector + io->sector_count > load_relaxed_u64(&bf->sectors))
         return -EINVAL; /* it has become smaller */
     bf->room--;
     bf->unshown++;

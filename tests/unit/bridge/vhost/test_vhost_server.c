@@ -260,7 +260,7 @@ static void a_front_end_is_told_of_another_size(void **state)
     fake_guest_send(&guest, VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, line[1]);
     assert_int_equal(ask_size(), MEMORY_DISK_SECTORS);
     read_a_sector();
-    memory_disk.sectors = 100;
+    store_relaxed_u64(&memory_disk.sectors, 100);
     assert_int_equal(eventfd_write(memory_disk.geometry_fd, 1), 0);
     assert_int_equal(recv(line[0], &told_it, sizeof(told_it), MSG_WAITALL), sizeof(told_it));
     assert_int_equal(told_it.request, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG);
