@@ -32,8 +32,7 @@ enum {
     ARGUMENT_SIZE = 64,
     EXIT_SIGNAL = 128,
     RESTART_PAUSE_MS = 100,
-    END_LIMIT_S = 5,     /* for nbdkit, once it is told to end: between two looks at its requests */
-    STILL_LOOKS_MAX = 6, /* at requests that Dom0 has and does not get on with */
+    END_LIMIT_S = 5, /* for nbdkit, once it is told to end: between two looks at its requests */
     SHORT_LIFE_MS = 1000, /* so soon after its start no client has made it crash */
     SHORT_LIVES_MAX = 10, /* one after the other */
 };
