@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault_walk.h"
 #include "service/block/engine/image.h"
 #include "service/block/engine/image_nbd.h"
 
@@ -116,6 +117,21 @@ static void nobody_need_wait_for_a_silent_server(void **state)
     image_opener_drop(NULL);
 }
 
+/* Its thread has ended: who drops it gives its memory back. */
+static void an_opener_that_is_over_can_be_dropped(void **state)
+{
+    struct image_opener *opener;
+    struct why why;
+    (void)state;
+    int64_t blocks = fault_live_blocks();
+    uint32_t descriptors = fault_open_descriptors();
+    assert_int_equal(image_opener_start(uri, false, &opener, &why), 0); /* nobody serves */
+    struct pollfd over = {.fd = image_opener_fd(opener), .events = POLLIN};
+    assert_int_equal(poll(&over, 1, -1), 1);
+    image_opener_drop(opener);
+    assert_true(fault_walk_is_clean(blocks, descriptors));
+}
+
 #else
 
 static void without_libnbd_they_are_refused(void **state)
@@ -136,8 +152,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(uris_are_told_from_paths),
 #ifdef HAVE_LIBNBD
-        WITH(tls_and_others_are_refused),         WITH(no_server_is_an_error),
-        WITH(a_server_that_hangs_up_is_an_error), WITH(nobody_need_wait_for_a_silent_server),
+        WITH(tls_and_others_are_refused),
+        WITH(no_server_is_an_error),
+        WITH(an_opener_that_is_over_can_be_dropped),
+        WITH(a_server_that_hangs_up_is_an_error),
+        WITH(nobody_need_wait_for_a_silent_server),
 #else
         WITH(without_libnbd_they_are_refused),
 #endif
