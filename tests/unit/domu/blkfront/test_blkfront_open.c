@@ -2,6 +2,7 @@
 /* blkfront_open: a disk of a domain that is there already. */
 #include <errno.h>
 
+#include "domu/blkfront/blkfront_private.h"
 #include "unit/domu/blkfront/blkfront_fixture.h"
 
 static struct domu *open_domain(uint32_t pages)
@@ -43,6 +44,19 @@ static void a_disk_that_was_refused_leaves_its_domain_its_pages(void **state)
     domu_close(domu);
 }
 
+static void a_disks_pages_are_given_back_once(void **state)
+{
+    (void)state;
+    connect_to(&(struct fake_dom0_script){0}, (struct blkfront_options){.depth = 1});
+    struct xenbus_front *front = &bf->front.xenbus;
+    for (int i = 0; i < 2; i++) {
+        front->class->give_back(front);
+        assert_int_equal(bf->nr_pages, 0);
+        assert_int_equal(bf->queue[0].vcpu, 0);
+        assert_null(bf->claims);
+    }
+}
+
 static void what_a_domain_says_is_no_disks_to_say(void **state)
 {
     (void)state;
@@ -61,6 +75,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FRONT_TEST(a_disk_that_was_refused_leaves_its_domain_its_pages),
         FRONT_TEST(what_a_domain_says_is_no_disks_to_say),
+        FRONT_TEST(a_disks_pages_are_given_back_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,18 @@ static void refused_rings_are_told(void **state)
     assert_int_equal(fake_dom0_closed_ports(rig.dom0), 2);
 }
 
+static void pages_are_given_back_once(void **state)
+{
+    (void)state;
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, &options, false), 0);
+    for (int i = 0; i < 2; i++) {
+        netfront_memory_give(rig.nf);
+        assert_int_equal(rig.nf->nr_pages, 0);
+        assert_int_equal(rig.nf->queue[0].tx.vcpu + rig.nf->queue[0].rx.vcpu, 0);
+    }
+}
+
 static void an_interface_that_is_not_there_is_told(void **state)
 {
     (void)state;
@@ -339,6 +351,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_counter_is_told_under_its_own_name, setup, teardown),
         cmocka_unit_test_setup_teardown(the_bounds_of_slots_and_queues_are_allowed, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(pages_are_given_back_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
