@@ -81,7 +81,7 @@ def main():
     print('mutants: seed %d, part %s: %d mutants of %d lines in %d files' %
           (args.seed, args.part, len(drawn), sum(map(len, lines.values())), len(lines)), flush=True)
 
-    os.makedirs(os.path.join(WORK, 'tmp'), exist_ok=True)
+    os.makedirs(tree + '.tmp', exist_ok=True)  # in a namespace of their own parts have the same process numbers
     copy_tree(files, tree)
     builds, reasons = {}, known()
     before = {}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from mutating.tree import TOP, WORK, read
+from mutating.tree import TOP, read
 
 # A mutant may signal anybody.
 ISOLATED = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
@@ -112,7 +112,7 @@ class Build:
     def test(self, program, limit):
         """'passed', 'failed', or 'late' if it is not done within the limit."""
         child = subprocess.Popen(self.runner + [program], cwd=self.tree, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, 'TMPDIR': os.path.join(WORK, 'tmp')})
+                                 stderr=subprocess.DEVNULL, start_new_session=True, env={**os.environ, 'TMPDIR': self.tree + '.tmp'})
         try:
             return 'passed' if child.wait(limit) in (0, 77) else 'failed'
         except subprocess.TimeoutExpired:
