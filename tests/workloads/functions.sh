@@ -56,10 +56,12 @@ hide_disk() {
     mountpoint -q mnt && umount mnt
     [ -z "${LOOP:-}" ] || losetup -d "$LOOP"
     LOOP=
-    [ -z "${FUSE:-}" ] || fusermount3 -u fuse 2>/dev/null || umount fuse 2>/dev/null
-    [ -z "${FUSE:-}" ] || wait "$FUSE" 2>/dev/null
+    [ -n "${FUSE:-}" ] || return 0
+    eventually 10 unmount_fuse || kill "$FUSE" # the loop device may have its file open for a moment
+    wait "$FUSE" 2>/dev/null
     FUSE=
 }
+unmount_fuse() { fusermount3 -u fuse 2>/dev/null || umount fuse 2>/dev/null || ! grep -qF " $PWD/fuse " /proc/mounts; }
 requires_mounts() {
     requires nbdfuse fusermount3 losetup mkfs.ext4 fsck.ext4
     [ "$(id -u)" = 0 ] || skip "needs root, for mount"
