@@ -177,6 +177,8 @@ int case_unread(struct attack *a)
         peer_destroy(&peer);
     }
     for (int i = 0; i < ASKERS; i++) {
+        if (child[i] < 0) /* not begun: and -1 would be everybody */
+            continue;
         kill(child[i], SIGKILL);
         (void)waitpid(child[i], NULL, 0);
     }

@@ -104,6 +104,7 @@ static void another_process_is_put_in_once(void **state)
         pause();
         _exit(0);
     }
+    assert_true(pid > 0); /* -1 would be everybody */
     int first = cpu_limit_take(&limit, pid), second = cpu_limit_take(&limit, pid);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
