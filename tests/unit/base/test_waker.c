@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,8 +18,10 @@ enum { HANG_S = 60 };
 /* A process that has a stopped child and a waker for it, and stops. Tells the child's number. */
 static _Noreturn void stop_beside_child(int fd)
 {
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody stays stopped behind a test that fails */
     pid_t child = fork();
     if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         raise(SIGSTOP);
         _exit(0);
     }
