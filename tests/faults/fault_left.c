@@ -16,7 +16,7 @@
 
 #include "fault.h"
 
-enum { PATIENCE_MS = 2000, NO_ZERO = 0xa5 };
+enum { PATIENCE_MS = 10000, NO_ZERO = 0xa5 };
 
 struct left {
     int64_t blocks;

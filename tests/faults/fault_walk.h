@@ -28,7 +28,7 @@
  * its hands for a moment, or have given back what it had: what make leaves stays. */
 static inline bool fault_walk_is_clean(int64_t blocks, uint32_t descriptors)
 {
-    for (int ms = 0; ms < 1000; ms++) {
+    for (int ms = 0; ms < 10000; ms++) {
         if (fault_live_blocks() <= blocks && fault_open_descriptors() <= descriptors)
             return true;
         (void)poll(NULL, 0, 1);
