@@ -43,6 +43,19 @@ static int teardown(void **state)
     return rmdir(directory);
 }
 
+/* The kernel's limit of any queue: 128 in older ones. */
+static int queue_max(void)
+{
+    FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+    int max = 0;
+
+    if (file == NULL)
+        return 0;
+    (void)!fscanf(file, "%d", &max);
+    fclose(file);
+    return max;
+}
+
 /* A client that does not block, as libnbd's, gets EAGAIN where the queue is full. */
 static void many_clients_may_come_before_the_first_is_served(void **state)
 {
@@ -50,6 +63,8 @@ static void many_clients_may_come_before_the_first_is_served(void **state)
     int fds[CLIENTS];
 
     (void)state;
+    if (queue_max() < CLIENTS)
+        skip();
     assert_int_equal(socket_name_listen(&listener, path, &why), 0);
     strcpy(name.sun_path, path);
     for (int i = 0; i < CLIENTS; i++) {
