@@ -25,7 +25,15 @@ exits 137 domu run -- sh -c 'kill -9 $$'
 exits 143 domu run -- sh -c 'kill -15 $$'
 expect 127 'nonexistent' domu run nonexistent
 # A program that somebody stops and lets go on again does so, as often as that happens.
-exits 8 domu run -- sh -c 'for i in 1 2 3; do (sleep 0.2; kill -CONT $$) & kill -STOP $$; done; exit 8'
+cat >stops.sh <<'END'
+is_stopped() { grep -q '^State:[[:space:]]*T' /proc/$$/status; }
+for i in 1 2 3; do
+    (until is_stopped || [ ! -e /proc/$$ ]; do sleep 0.01; done; kill -CONT $$) &
+    kill -STOP $$
+done
+exit 8
+END
+exits 8 domu run -- sh stops.sh
 expect 126 'passwd' domu run /etc/passwd
 expect 0 '^a b\|c$' domu run -- printf '%s|%s\n' 'a b' c
 [ "$(printf 'to stdin' | domu run cat)" = 'to stdin' ] || die "stdin does not reach the program"
