@@ -46,6 +46,12 @@ static bool may_be_source(const struct net_guard *guard, uint8_t family,
     return false;
 }
 
+/* Linux takes off any number of tags of VLAN 0. */
+static bool is_tag(uint16_t ethertype)
+{
+    return ethertype == NET_ETHERTYPE_VLAN || ethertype == NET_ETHERTYPE_QINQ;
+}
+
 bool net_guard_passes(const struct net_guard *guard, const struct net_packet *packet)
 {
     if (guard->mac_only && packet->from != guard->mac)
@@ -55,8 +61,9 @@ bool net_guard_passes(const struct net_guard *guard, const struct net_packet *pa
         (!packet->is_arp || packet->arp_mac != guard->mac))
         return false;
     if (guard->mac_only &&
-        (packet->names_other_mac || (packet->family == 6 && !packet->has_protocol)))
-        return false; /* or it may name one behind more headers than were looked at */
+        (packet->names_other_mac || (packet->family == 6 && !packet->has_protocol) ||
+         is_tag(packet->inner_type)))
+        return false; /* or it may name one behind more headers, or tags, than were looked at */
     if (guard->address_count == 0)
         return true;
     if (packet->is_arp)
@@ -65,6 +72,5 @@ bool net_guard_passes(const struct net_guard *guard, const struct net_packet *pa
         return may_be_source(guard, packet->family, &packet->source);
     /* What claims to be IP and is not whole has a source that nobody has read. */
     return packet->inner_type != NET_ETHERTYPE_IPV4 && packet->inner_type != NET_ETHERTYPE_IPV6 &&
-           packet->inner_type != NET_ETHERTYPE_ARP && packet->inner_type != NET_ETHERTYPE_VLAN &&
-           packet->inner_type != NET_ETHERTYPE_QINQ;
+           packet->inner_type != NET_ETHERTYPE_ARP && !is_tag(packet->inner_type);
 }

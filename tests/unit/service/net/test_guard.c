@@ -110,6 +110,19 @@ static void what_claims_to_be_ip_and_is_not_whole_does_not_pass(void **state)
     assert_false(passes(&guard, broken));
 }
 
+static void tags_that_were_not_looked_behind_do_not_pass(void **state)
+{
+    (void)state;
+    struct net_guard guard = {.mac_only = true, .mac = 7};
+    struct net_packet tagged = of_mac(7);
+    tagged.inner_type = NET_ETHERTYPE_VLAN;
+    assert_false(passes(&guard, tagged));
+    tagged.inner_type = NET_ETHERTYPE_QINQ;
+    assert_false(passes(&guard, tagged));
+    guard.mac_only = false;
+    assert_true(passes(&guard, tagged));
+}
+
 static void wrong_and_too_many_addresses_are_refused(void **state)
 {
     (void)state;
@@ -128,6 +141,7 @@ int main(void)
         cmocka_unit_test(ipv6_neighbours_must_name_the_same_mac),
         cmocka_unit_test(only_given_addresses_are_ip_sources),
         cmocka_unit_test(what_claims_to_be_ip_and_is_not_whole_does_not_pass),
+        cmocka_unit_test(tags_that_were_not_looked_behind_do_not_pass),
         cmocka_unit_test(wrong_and_too_many_addresses_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
