@@ -101,6 +101,10 @@ enum {
     CONTROL_WEIGHT_MAX = 65535,
 };
 
+/* The beginning of the name of a domain that says none; its number follows. No domain may call
+ * itself so: it would have the name of one that is still to come. */
+#define CONTROL_NAME_UNSAID "DomU-"
+
 struct control_request {
     uint32_t magic;
     uint32_t version;

@@ -57,7 +57,7 @@ struct domu_options {
      * request: all calls fail. */
     bool events;
     /* The domain's name at Dom0, up to 63 letters, digits or _-.+:@ of ASCII; NULL: "DomU-" and its
-     * number. No two domains have the same. */
+     * number. No two domains have the same, and none may begin with "DomU-". */
     const char *domain_name;
     /* The program itself keeps to a share of the CPU, and begins with num/den: 1/1000 to 1. People
      * can change the share then, which is an event. 0/0: it does not. Needs events. */

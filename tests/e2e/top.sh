@@ -44,6 +44,9 @@ expect 0 '^web$' service domname 1
 expect 0 '^1$' service domid web
 expect 0 '' service rename 1 web
 expect 1 'already exists' service rename 1 Domain-0
+expect 1 "DomU- is Dom0's to give" service rename 1 DomU-2
+expect 0 '' service rename web DomU-1
+expect 0 '' service rename DomU-1 web
 expect 1 'no domain 7' service rename 7 other
 expect 1 "maybe this domain does not exist" service domid DomU-1
 expect 0 '' service pause web

@@ -10,6 +10,7 @@
 #include "base/one_line.h"
 #include "service/cli/store_client.h"
 #include "service/cli/verb.h"
+#include "splitdom/control.h"
 
 enum {
     PATH_SIZE = 64,
@@ -77,6 +78,14 @@ static int print_name(struct store_client *client, uint32_t domid, struct why *w
     return 0;
 }
 
+/* Is that what another domain is called, or will be, if nobody says another name? */
+static bool is_anothers(uint32_t domid, const char *name)
+{
+    char own[CONTROL_NAME_SIZE];
+    snprintf(own, sizeof(own), CONTROL_NAME_UNSAID "%" PRIu32, domid);
+    return strncmp(name, own, strlen(CONTROL_NAME_UNSAID)) == 0 && strcmp(name, own) != 0;
+}
+
 /* In a transaction. -ENOENT no such domain; -EEXIST another one has the name. */
 static int change_name(struct store_client *client, uint32_t domid, const char *name)
 {
@@ -95,6 +104,9 @@ static int rename_domain(struct store_client *client, uint32_t domid, const char
                          struct why *why)
 {
     int rc = -EAGAIN;
+    if (is_anothers(domid, name))
+        return why_fail(why, -EINVAL, "a name that begins with %s is Dom0's to give: take another",
+                        CONTROL_NAME_UNSAID);
     for (int i = 0; rc == -EAGAIN && i < RENAME_TRIES; i++) {
         rc = store_client_begin(client);
         if (rc < 0)

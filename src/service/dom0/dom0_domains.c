@@ -158,6 +158,9 @@ static int describe(void *ctx, struct domain *domain, const struct control_descr
         return why_fail(why, -EALREADY, "the domain has been described already");
     if (named && !is_name(name))
         return why_fail(why, -EINVAL, "a name has up to 63 letters, digits or _-.+:@");
+    if (strncmp(name, CONTROL_NAME_UNSAID, strlen(CONTROL_NAME_UNSAID)) == 0)
+        return why_fail(why, -EINVAL, "a name that begins with %s is Dom0's to give: take another",
+                        CONTROL_NAME_UNSAID);
     if (named && is_taken(d, name))
         return why_fail(why, -EEXIST, "a domain with name \"%s\" already exists", name);
     if ((share.num == 0) != (share.den == 0) || share.num > share.den)

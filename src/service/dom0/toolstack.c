@@ -9,6 +9,7 @@
 
 #include "service/block/sched.h"
 #include "service/dom0/back_classes.h"
+#include "splitdom/control.h"
 #include "xenstore/server/xs_local.h"
 #include "xenstore/xenbus_path.h"
 
@@ -95,7 +96,7 @@ int toolstack_create_dom0(struct xs_server *store)
 static void put_skeleton(struct node_writer *w)
 {
     char name[32];
-    snprintf(name, sizeof(name), "DomU-%u", w->key.domid);
+    snprintf(name, sizeof(name), CONTROL_NAME_UNSAID "%u", w->key.domid);
     put_home(w, "", "");
     put_home(w, "name", name);
     put_home(w, "cpu", "");

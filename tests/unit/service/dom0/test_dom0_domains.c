@@ -126,6 +126,8 @@ static void names_are_of_one_domain_alone(void **state)
     assert_int_equal(describe(second, "web-1.a_b+c:d@e", none), -EEXIST);
     assert_string_equal(why.text, "a domain with name \"web-1.a_b+c:d@e\" already exists");
     assert_int_equal(describe(second, "Domain-0", none), -EEXIST);
+    assert_int_equal(describe(second, "DomU-3", none), -EINVAL); /* the next one's */
+    assert_string_equal(why.text, "a name that begins with DomU- is Dom0's to give: take another");
     assert_int_equal(describe(second, "a b", none), -EINVAL);
     assert_int_equal(describe(second, "a/b", none), -EINVAL);
     assert_int_equal(describe(second, "x\n", none), -EINVAL);
