@@ -20,8 +20,6 @@ struct vhost_link {
     size_t fd_count;
 };
 
-#define VHOST_LINK_CLOSED ((struct vhost_link){.fd = -1})
-
 /* Takes over a connected socket, without blocking. */
 void vhost_link_open(struct vhost_link *link, int fd);
 void vhost_link_close(struct vhost_link *link);
