@@ -25,8 +25,8 @@ void ports_explain(int rc, char *why, size_t why_bytes)
 {
     if (rc == -ENOSPC)
         snprintf(why, why_bytes,
-                 "a domain has %d event channels, one for each ring: close a device, or take "
-                 "fewer queues",
+                 "a domain has %d vCPUs for rings, one for each: close a device, or take fewer "
+                 "queues",
                  PORTS_MAX);
     else
         snprintf(why, why_bytes, "cannot get an event channel: %s", strerror(-rc));

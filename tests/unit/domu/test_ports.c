@@ -80,7 +80,7 @@ static void there_are_as_many_as_vcpus(void **state)
         assert_int_equal(ports_open(&ports, &life, &owners[i]), LIFE_VCPU_DEVICES + i);
     assert_int_equal(ports_open(&ports, &life, &owners[VCPUS_FOR_DEVICES]), -ENOSPC);
     ports_explain(-ENOSPC, reason, sizeof(reason));
-    assert_non_null(strstr(reason, "31 event channels"));
+    assert_non_null(strstr(reason, "31 vCPUs"));
     ports_explain(-ENOTCONN, reason, sizeof(reason));
     assert_non_null(strstr(reason, strerror(ENOTCONN)));
     ports_close(&ports, &life, 5, &owners[5 - LIFE_VCPU_DEVICES]);
