@@ -8,9 +8,11 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,6 +163,22 @@ static void fails(long rc, int error, const char *what)
         broken(what);
 }
 
+/* For reads that wait for long where there is room. */
+static void wrong_lists(void)
+{
+    struct timeval span = {.tv_sec = 2};
+    struct iovec list[UIO_MAXIOV + 1] = {{.iov_len = 0}};
+    int sockets[2];
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), "socketpair");
+    must(setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &span, sizeof(span)), "SO_RCVTIMEO");
+    must(readv(sockets[0], list, 2), "readv of nothing");
+    for (int i = 0; i <= UIO_MAXIOV; i++)
+        list[i] = (struct iovec){&span, 1};
+    fails(readv(sockets[0], list, UIO_MAXIOV + 1), EINVAL, "a list for readv that is too long");
+    fails(syscall(SYS_readv, sockets[0], 8L, 1), EFAULT, "no list for readv");
+    sleep_and_end();
+}
+
 /* As the kernel refuses them. */
 static void wrong_arguments(void)
 {
@@ -177,7 +195,11 @@ static void wrong_arguments(void)
     fails(syscall(SYS_clock_nanosleep, 99, 0, 8L, NULL), EINVAL, "clock_nanosleep");
     fails(clock_settime(CLOCK_MONOTONIC, &span), EINVAL, "clock_settime");
     fails(syscall(SYS_clock_settime, CLOCK_REALTIME, 8L), EFAULT, "clock_settime to nothing");
+    fails(syscall(SYS_settimeofday, 8L, NULL), EFAULT, "settimeofday to nothing");
     must(adjtime(NULL, &left), "adjtime");
+    if (geteuid() == 0)
+        must(setuid(65534), "setuid");
+    fails(syscall(SYS_settimeofday, NULL, NULL), EPERM, "settimeofday of nothing");
     sleep_and_end();
 }
 
@@ -188,6 +210,7 @@ const struct wait_case cases_odd[] = {
     {"fork beside a thread with timers", KIND_WAIT, fork_beside_timers, 0, 0, 0, 0, 0},
     {"select in a crowd", KIND_WAIT, select_in_a_crowd, 0, 0, 0, 0, 0},
     {"ten thousand timers", KIND_WAIT, many_timers, 0, 0, 0, 0, 0},
+    {"readv that does not wait", KIND_WAIT, wrong_lists, 0, 0, 0, 0, 0},
     {"wrong arguments", KIND_WAIT, wrong_arguments, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

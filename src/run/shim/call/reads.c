@@ -94,7 +94,13 @@ long call_clock_settime(struct trap *trap)
 
 long call_settimeofday(struct trap *trap)
 {
-    return trap->args[0] == 0 && trap->args[1] == 0 ? 0 : -EPERM;
+    struct timeval tv = {0};
+
+    if (trap->args[0] == 0 && trap->args[1] == 0)
+        return trap_pass(trap); /* sets nothing */
+    if (trap->args[0] != 0 && user_read(&tv, trap->args[0], sizeof(tv)) < 0)
+        return -EFAULT;
+    return tv.tv_sec < 0 || tv.tv_usec < 0 || tv.tv_usec >= 1000000 ? -EINVAL : -EPERM;
 }
 
 long call_adjtimex(struct trap *trap)

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 #include "ring/barrier.h"
 #include "run/shim/call/calls.h"
@@ -207,8 +208,21 @@ bool receive_is_timed(long fd)
     return span_of((int)fd) != 0;
 }
 
+/* Has readv room for a byte? Where it has none, or its list is wrong, it does not wait. */
+static bool has_room(const struct trap *trap)
+{
+    struct iovec iov = {.iov_len = 0};
+
+    for (long i = 0; i < trap->args[2] && iov.iov_len == 0; i++)
+        if (user_read(&iov, trap->args[1] + i * (long)sizeof(iov), sizeof(iov)) < 0)
+            return false;
+    return iov.iov_len != 0 && trap->args[2] <= UIO_MAXIOV;
+}
+
 long receive_by_read(struct trap *trap)
 {
+    if (trap->nr == SYS_readv && !has_room(trap))
+        return trap_pass(trap);
     struct msghdr message = {.msg_iov = (struct iovec *)trap->args[1],
                              .msg_iovlen = (size_t)trap->args[2]};
     struct trap as = {.nr = SYS_recvfrom, .context = trap->context};
