@@ -63,6 +63,17 @@ static void no_descriptor_left(void)
     until(fd, TFD_TIMER_ABSTIME, when);
 }
 
+/* The same, by a number that it was not made as: for a span, whatever its clock. */
+static void no_descriptor_left_for_a_copy(void)
+{
+    int fd = timerfd_create(CLOCK_REALTIME, 0), copy = dup(fd);
+    must(copy, "a timerfd");
+    const struct rlimit none = {0, 0};
+    must(setrlimit(RLIMIT_NOFILE, &none), "setrlimit");
+    begin();
+    until(copy, 0, wait_timespec());
+}
+
 static int shared_fd;
 
 static void *arm_always(void *unused)
@@ -207,6 +218,7 @@ const struct wait_case cases_odd[] = {
     {"timerfd in another root", KIND_WAIT, fd_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd until, in another root", KIND_WAIT, fd_until_in_another_root, 0, 0, 0, 0, 0},
     {"timerfd, no descriptor left", KIND_WAIT, no_descriptor_left, 0, 0, 0, 0, 0},
+    {"timerfd dup, no descriptor left", KIND_WAIT, no_descriptor_left_for_a_copy, 0, 0, 0, 0, 0},
     {"fork beside a thread with timers", KIND_WAIT, fork_beside_timers, 0, 0, 0, 0, 0},
     {"select in a crowd", KIND_WAIT, select_in_a_crowd, 0, 0, 0, 0, 0},
     {"ten thousand timers", KIND_WAIT, many_timers, 0, 0, 0, 0, 0},

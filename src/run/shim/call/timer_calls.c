@@ -62,8 +62,7 @@ static int told_clock(int fd)
 }
 
 /* The clock of a timerfd; -1: it is none. Where /proc is of no use, as in a root of the program's
- * own, or with no descriptor left for it, that is what it was made with. Of one that came from
- * elsewhere nothing is known then, which matters only if it is armed for a time. */
+ * own, or with no descriptor left for it, that is what it was made with. */
 static int clock_of_fd(int fd, int made_with)
 {
     struct itimerspec spec;
@@ -73,7 +72,7 @@ static int clock_of_fd(int fd, int made_with)
         return told;
     if (SYS2(SYS_timerfd_gettime, fd, &spec) < 0)
         return -1;
-    return made_with >= 0 ? made_with : CLOCK_MONOTONIC;
+    return made_with >= 0 ? made_with : TIMERS_CLOCK_UNTOLD;
 }
 
 static bool is_zero(const struct timespec *ts)

@@ -22,6 +22,10 @@ enum timers_kind {
     TIMERS_ITIMER, /* number: ITIMER_REAL */
 };
 
+/* The clock of a timerfd that came from elsewhere, where nothing tells of it: a span is armed as
+ * one, and a time is taken for one of CLOCK_MONOTONIC. No timer has this clock. */
+enum { TIMERS_CLOCK_UNTOLD = CLOCK_MONOTONIC_COARSE };
+
 struct timers_record {
     uint64_t key;  /* kind << 32 | number; 0: free */
     uint32_t busy; /* the process of the thread that has it; 0: nobody */

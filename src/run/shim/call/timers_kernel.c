@@ -99,7 +99,7 @@ static uint64_t elapsed_ns(const struct timers_record *record, uint64_t tdf)
     const uint64_t now_ns = vclock_now_ns();
 
     if (record->interval_ns == 0 || record->deadline_ns >= now_ns || tdf >> 32 == 0 ||
-        kind_of(record) == TIMERS_ITIMER)
+        kind_of(record) == TIMERS_ITIMER || record->clock_id == TIMERS_CLOCK_UNTOLD)
         return 0;
     const uint64_t elapsed = scale_to_real_ns(tdf, now_ns - record->deadline_ns);
     return elapsed < vclock_real_ns(record->clock_id) ? elapsed : 0;
