@@ -159,13 +159,20 @@ static bool take_signals(struct supervisor *s)
 struct move {
     const struct cpu_limit *limit;
     bool is_new;
+    pid_t failed; /* 0: none; the last one, and why */
+    int rc;
 };
 
 static void move_one(void *arg, pid_t pid)
 {
     struct move *move = arg;
-    if (cpu_limit_take(move->limit, pid) == 1)
+    int rc = cpu_limit_take(move->limit, pid);
+    if (rc == 1)
         move->is_new = true;
+    if (rc >= 0 || rc == -ESRCH)
+        return;
+    move->failed = pid;
+    move->rc = rc;
 }
 
 /* Whoever was just forking is there at the next look. */
@@ -176,6 +183,9 @@ static void move_family(const struct supervisor *s)
         move.is_new = false;
         family_each(move_one, &move);
     }
+    if (move.failed != 0)
+        fprintf(stderr, "domu: process %d stays out of the control group %s: %s\n",
+                (int)move.failed, s->limit->path, strerror(-move.rc));
 }
 
 static void set_share(struct supervisor *s, const struct domu_events *events)
