@@ -182,14 +182,19 @@ void reach_choose(pid_t pid, struct reach_thread *out)
         closedir(directory);
 }
 
+/* One for the whole process could wake a thread in a wait and be taken by another one, which has
+ * just let signals in: an epoll_wait then ends with EINTR and no handler. So there is one for each
+ * thread that may be the first to get a CPU. */
 int reach_process(pid_t pid, const struct reach_thread *thread)
 {
-    /* Whichever is the first to get a CPU. One for the process the main thread takes. */
-    if (thread->main_runs && thread->tid != 0)
-        (void)reach_kick(pid, 0, 0);
-    int rc = reach_kick(pid, thread->tid, thread->place);
-    if (rc == -ESRCH && thread->tid != 0)
-        rc = reach_kick(pid, 0, 0); /* that thread has ended meanwhile */
+    int rc = -ESRCH;
+
+    if (thread->main_runs)
+        rc = reach_kick(pid, pid, 0);
+    if (thread->tid != 0)
+        rc = reach_kick(pid, thread->tid, thread->place);
+    if (rc == -ESRCH)
+        rc = reach_kick(pid, 0, 0); /* none of them is there, or has ended meanwhile */
     return rc;
 }
 
@@ -227,7 +232,7 @@ static void reach_one(void *arg, pid_t pid)
     if (!reach->is_known(reach->arg, pid) && can_be_kicked(pid)) {
         struct reach_thread thread;
         reach_choose(pid, &thread);
-        thread.main_runs = false; /* it is in no hurry */
+        thread.main_runs = thread.main_runs && thread.tid == 0; /* it is in no hurry */
         (void)reach_process(pid, &thread);
     }
 }
