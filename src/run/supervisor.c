@@ -159,7 +159,7 @@ static bool take_signals(struct supervisor *s)
 struct move {
     const struct cpu_limit *limit;
     bool is_new;
-    pid_t failed; /* 0: none; the last one, and why */
+    pid_t failed; /* 0: none; the first one, and why */
     int rc;
 };
 
@@ -169,7 +169,7 @@ static void move_one(void *arg, pid_t pid)
     int rc = cpu_limit_take(move->limit, pid);
     if (rc == 1)
         move->is_new = true;
-    if (rc >= 0 || rc == -ESRCH)
+    if (rc >= 0 || rc == -ESRCH || move->failed != 0)
         return;
     move->failed = pid;
     move->rc = rc;

@@ -59,7 +59,7 @@ if chrt -f 1 true 2>/dev/null; then
     "$BIN/domu" run --name real -- chrt -f 1 sh -c 'echo $$ >real; while :; do sleep 0.02; done' 2>real.err &
     later=$!
     eventually 10 test -s real || die "it does not begin"
-    told() { grep -q splitdom-run- "/proc/$(cat real)/cgroup" || grep -q "$(cat real) stays out of the control group" real.err; }
+    told() { grep -q splitdom-run- "/proc/$(cat real)/cgroup" || grep -q 'stays out of the control group' real.err; }
     expect 0 '' service set "$(domid real)" cpu-share 1/2
     eventually 5 told || die "it is in no group, and nobody says so: $(cat real.err)"
     expect 0 '' service destroy "$(domid real)"
