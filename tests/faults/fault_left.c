@@ -16,7 +16,7 @@
 
 #include "fault.h"
 
-enum { PATIENCE_MS = 10000, NO_ZERO = 0xa5 };
+enum { PATIENCE_MS = 10000, ALONE_MS = 100, NO_ZERO = 0xa5 };
 
 struct left {
     int64_t blocks;
@@ -97,7 +97,18 @@ __attribute__((constructor)) static void look_before(void)
     program.before = left_now();
 }
 
-/* A thread that was joined may be on the kernel's list for a moment more. */
+/* Is there somebody who may still give back what he has? A thread that was joined may be on the
+ * kernel's list for a moment more. */
+static bool may_settle(const struct left *now, int waited_ms)
+{
+#ifdef __SANITIZE_THREAD__
+    (void)now;
+    return waited_ms < PATIENCE_MS; /* threads were not counted */
+#else
+    return waited_ms < (now->threads > 1 ? PATIENCE_MS : ALONE_MS);
+#endif
+}
+
 __attribute__((destructor)) static void look_after(void)
 {
     const struct left *before = &program.before;
@@ -105,7 +116,7 @@ __attribute__((destructor)) static void look_after(void)
 
     if (getpid() != program.pid) /* a child that did not _exit */
         return;
-    for (int ms = 0; ms < PATIENCE_MS && is_more(&after, before); ms++) {
+    for (int ms = 0; is_more(&after, before) && may_settle(&after, ms); ms++) {
         (void)poll(NULL, 0, 1);
         after = left_now();
     }

@@ -35,9 +35,10 @@ def tests_of(path, tests):
 
 
 def judges_of(path, tests):
-    """The sources of these tests, and the headers beside them."""
+    """The sources of these tests, the headers beside them, and what looks at all tests' ends and locks."""
     where = os.path.dirname(path).replace('src', 'tests/unit', 1)
-    return sorted(os.path.join(where, f) for f in os.listdir(os.path.join(TOP, where)) if f.endswith('.h') or f[:-2] in tests)
+    found = sorted(os.path.join(where, f) for f in os.listdir(os.path.join(TOP, where)) if f.endswith('.h') or f[:-2] in tests)
+    return found + ['tests/faults/fault_left.c', 'tests/faults/fault_locks.c']
 
 
 class Build:
