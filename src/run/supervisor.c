@@ -129,7 +129,8 @@ static void send_program(const struct supervisor *s, int signo)
 /* The kernel sends what is typed, and the end of a terminal, to all of the process group. */
 static void pass_on(const struct supervisor *s, const struct signalfd_siginfo *info)
 {
-    if (info->ssi_code > 0 || (s->waker > 0 && (pid_t)info->ssi_pid == s->waker))
+    bool by_waker = info->ssi_signo == SIGCONT && (pid_t)info->ssi_pid == s->waker;
+    if (info->ssi_code > 0 || (s->waker > 0 && by_waker))
         return;
     if (info->ssi_code == SI_QUEUE && s->program != 0)
         (void)sigqueue(s->program, (int)info->ssi_signo,
