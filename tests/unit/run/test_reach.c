@@ -59,7 +59,7 @@ static bool is_this(void *arg, pid_t pid)
     return pid == *(pid_t *)arg;
 }
 
-enum { KICKED = 7 };
+enum { KICKED = 7, TAKEN = 8 };
 
 static void end_kicked(int signal_number)
 {
@@ -278,6 +278,64 @@ static void test_a_thread_that_has_ended_stands_for_its_process(void **state)
     assert_int_equal(reach_process(child, &ended), -ESRCH);
 }
 
+static void end_taken(int signo)
+{
+    (void)signo;
+    _exit(TAKEN);
+}
+
+static void *take_kicks(void *arg)
+{
+    for (;;)
+        pause();
+    return arg;
+}
+
+/* Not one of the process. */
+static bool has_own_kick(void)
+{
+    char line[128];
+    unsigned long pending = 0;
+    FILE *status = fopen("/proc/thread-self/status", "re");
+    while (status != NULL && pending == 0 && fgets(line, sizeof(line), status) != NULL)
+        (void)sscanf(line, "SigPnd: %lx", &pending);
+    if (status != NULL)
+        fclose(status);
+    return (pending >> (SIGSYS - 1) & 1) != 0;
+}
+
+/* A kick for the process would go to the thread that does not block it. */
+static void test_a_kick_for_the_main_thread_is_no_other_ones(void **state)
+{
+    const struct reach_thread runs = {.main_runs = true};
+    int there[2];
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(there), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_t thread;
+        sigset_t set;
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGSYS, end_taken);
+        sigemptyset(&set);
+        sigaddset(&set, SIGSYS);
+        if (pthread_create(&thread, NULL, take_kicks, NULL) != 0 ||
+            pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || write(there[1], "", 1) != 1)
+            _exit(1);
+        while (!has_own_kick())
+            ;
+        _exit(KICKED);
+    }
+    assert_true(child > 0);
+    assert_int_equal(read(there[0], &byte, 1), 1);
+    close(there[0]);
+    close(there[1]);
+    assert_int_equal(reach_process(child, &runs), 0);
+    assert_kicked(child);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_a_process_is_kicked_without_naming_a_thread),
         cmocka_unit_test(test_the_thread_that_sleeps_is_chosen),
         cmocka_unit_test(test_a_thread_that_has_ended_stands_for_its_process),
+        cmocka_unit_test(test_a_kick_for_the_main_thread_is_no_other_ones),
     };
 
     alarm(HANG_S);

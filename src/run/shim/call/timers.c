@@ -138,7 +138,7 @@ long timers_arm(struct timers_record *record, long flags)
     uint64_t *slot;
     bool own;
 
-    filter_install_more(FILTER_ENDLESS); /* a kick goes to any thread of the process */
+    filter_install_more(FILTER_ENDLESS); /* any thread may get a kick for timers */
     wait_register((uint64_t)(uint32_t)record->pid << 32, &slot, &own);
     long rc = timers_kernel_arm(record, flags);
     if (own) /* the first of this process */
