@@ -104,3 +104,30 @@ tap() {
 has_link_or_ended() {
     in_ns "$1" ip -o link show "$2" 2>/dev/null | grep -q LOWER_UP || ! kill -0 $TAP 2>/dev/null
 }
+
+# A guest of QEMU: Debian's cloud kernel (the package linux-image-cloud-amd64, installed, or unpacked in GUEST_ROOT), and
+# a root of busybox and the modules of a virtio disk. requires_guest TOOL... sets kernel and modules.
+requires_guest() {
+    requires qemu-system-x86_64 busybox "$@"
+    kernel=$(find "${GUEST_ROOT:-}/boot" -name 'vmlinuz-*-cloud-amd64' 2>/dev/null | sort | tail -n 1)
+    [ -n "$kernel" ] || skip "needs linux-image-cloud-amd64, or GUEST_ROOT"
+    modules=${GUEST_ROOT:-}/lib/modules/${kernel##*/vmlinuz-}/kernel/drivers
+    ldd "$(command -v busybox)" >/dev/null 2>&1 && skip "needs a static busybox (busybox-static)"
+}
+# make_initrd: of root, whose init begins here and goes on by the standard input
+make_initrd() {
+    mkdir -p root/{bin,dev,proc,sys,m}
+    cp "$(command -v busybox)" root/bin/
+    cp "$modules"/virtio/virtio{,_ring,_pci,_pci_modern_dev,_pci_legacy_dev}.ko "$modules/block/virtio_blk.ko" root/m/ ||
+        skip "this kernel's modules are elsewhere"
+    cat - >root/init.rest
+    cat - root/init.rest >root/init <<'END'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev
+for m in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do insmod /m/$m.ko; done
+END
+    chmod +x root/init
+    (cd root && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >initrd
+}

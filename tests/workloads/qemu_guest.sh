@@ -6,27 +6,16 @@
 # where the package linux-image-cloud-amd64 is unpacked, if it is not installed.
 . "$(dirname "$0")/functions.sh"
 [ -n "${TEST_LONG:-}" ] || skip "takes long: only in make check-long (TEST_LONG=1)"
-requires qemu-system-x86_64 busybox mkfs.ext4 fsck.ext4
-kernel=$(find "${GUEST_ROOT:-}/boot" -name 'vmlinuz-*-cloud-amd64' 2>/dev/null | sort | tail -n 1)
-[ -n "$kernel" ] || skip "needs linux-image-cloud-amd64, or GUEST_ROOT"
-modules=${GUEST_ROOT:-}/lib/modules/${kernel##*/vmlinuz-}/kernel/drivers
-ldd "$(command -v busybox)" >/dev/null 2>&1 && skip "needs a static busybox (busybox-static)"
+requires_guest mkfs.ext4 fsck.ext4
 ram=256M
 
-mkdir -p root/{bin,dev,proc,sys,mnt,m}
-cp "$(command -v busybox)" root/bin/
+mkdir -p root/{bin,mnt}
 for file in $(ldd "$(command -v mkfs.ext4)" | grep -oE '/[^ ]+'); do
     mkdir -p "root$(dirname "$file")"
     cp -L "$file" "root$file"
 done
 cp "$(command -v mkfs.ext4)" root/bin/
-cp "$modules"/virtio/virtio{,_ring,_pci,_pci_modern_dev,_pci_legacy_dev}.ko "$modules/block/virtio_blk.ko" root/m/ || skip "this kernel's modules are elsewhere"
-cat >root/init <<'END'
-#!/bin/busybox sh
-/bin/busybox --install -s /bin
-export PATH=/bin
-mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev
-for m in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do insmod /m/$m.ko; done
+make_initrd <<'END'
 sums() { (cd /mnt && find . -type f | sort | xargs sha256sum | sha256sum); }
 sleep 1
 echo QUEUES $(ls /sys/block/vda/mq | wc -l) $(cat /sys/block/vda/queue/write_cache) $(cat /sys/block/vda/queue/discard_max_bytes)
@@ -34,8 +23,6 @@ mkfs.ext4 -q /dev/vda && mount -t ext4 -o discard /dev/vda /mnt && cp -r /bin/bu
     echo 3 >/proc/sys/vm/drop_caches && [ "$(sums)" = "$a" ] && rm -r /mnt/m && sync && umount /mnt && echo GUEST-OK
 poweroff -f
 END
-chmod +x root/init
-(cd root && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >initrd
 
 truncate -s 64M disk1.img
 start_writable disk1.img

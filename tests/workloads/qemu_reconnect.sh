@@ -6,23 +6,11 @@
 # GUEST_ROOT: where the package linux-image-cloud-amd64 is unpacked, if it is not installed.
 . "$(dirname "$0")/functions.sh"
 [ -n "${TEST_LONG:-}" ] || skip "takes long: only in make check-long (TEST_LONG=1)"
-requires qemu-system-x86_64 busybox
-kernel=$(find "${GUEST_ROOT:-}/boot" -name 'vmlinuz-*-cloud-amd64' 2>/dev/null | sort | tail -n 1)
-[ -n "$kernel" ] || skip "needs linux-image-cloud-amd64, or GUEST_ROOT"
-modules=${GUEST_ROOT:-}/lib/modules/${kernel##*/vmlinuz-}/kernel/drivers
-ldd "$(command -v busybox)" >/dev/null 2>&1 && skip "needs a static busybox (busybox-static)"
+requires_guest
 kills=3
 
-mkdir -p root/{bin,dev,proc,sys,m}
-cp "$(command -v busybox)" root/bin/
-cp "$modules"/virtio/virtio{,_ring,_pci,_pci_modern_dev,_pci_legacy_dev}.ko "$modules/block/virtio_blk.ko" root/m/ || skip "this kernel's modules are elsewhere"
 # Eight writers at once, each of a part of its own, then as many readers, past its cache; tells each round.
-cat >root/init <<'END'
-#!/bin/busybox sh
-/bin/busybox --install -s /bin
-export PATH=/bin
-mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev
-for m in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do insmod /m/$m.ko; done
+make_initrd <<'END'
 sleep 1
 echo 1 >/proc/sys/kernel/panic_on_oops
 wanted() { yes "round $1 part $2" | head -c 131072; }
@@ -43,8 +31,6 @@ done
 echo GUEST-OK $round
 poweroff -f
 END
-chmod +x root/init
-(cd root && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >initrd
 
 start_device() {
     "$BIN/domu" vhost-user-blk "$SOCKET" 2>>vhost.log &

@@ -5,22 +5,10 @@
 # that changed while its device was away. Only with TEST_LONG. GUEST_ROOT: as for qemu_guest.sh.
 . "$(dirname "$0")/functions.sh"
 [ -n "${TEST_LONG:-}" ] || skip "takes long: only in make check-long (TEST_LONG=1)"
-requires qemu-system-x86_64 busybox
-kernel=$(find "${GUEST_ROOT:-}/boot" -name 'vmlinuz-*-cloud-amd64' 2>/dev/null | sort | tail -n 1)
-[ -n "$kernel" ] || skip "needs linux-image-cloud-amd64, or GUEST_ROOT"
-modules=${GUEST_ROOT:-}/lib/modules/${kernel##*/vmlinuz-}/kernel/drivers
-ldd "$(command -v busybox)" >/dev/null 2>&1 && skip "needs a static busybox (busybox-static)"
+requires_guest
 
-mkdir -p root/{bin,dev,proc,sys,m}
-cp "$(command -v busybox)" root/bin/
-cp "$modules"/virtio/virtio{,_ring,_pci,_pci_modern_dev,_pci_legacy_dev}.ko "$modules/block/virtio_blk.ko" root/m/ || skip "this kernel's modules are elsewhere"
 # Tells each size, and writes a sector at the end of it.
-cat >root/init <<'END'
-#!/bin/busybox sh
-/bin/busybox --install -s /bin
-export PATH=/bin
-mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev
-for m in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do insmod /m/$m.ko; done
+make_initrd <<'END'
 was=
 while ! read -t 0 line; do
     is=$(cat /sys/block/vda/size 2>/dev/null)
@@ -31,8 +19,6 @@ while ! read -t 0 line; do
 done
 poweroff -f
 END
-chmod +x root/init
-(cd root && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >initrd
 
 start_device() {
     "$BIN/domu" vhost-user-blk "$SOCKET" 2>>vhost.log &
