@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "service/net/frame.h"
+#include "service/net/packet.h"
 #include "service/net/port.h"
 
 enum { FIXTURE_KEPT_MAX = 4096 };
@@ -88,6 +89,16 @@ static inline void fixture_send(struct fixture_port *f, uint64_t to, uint64_t fr
     frame->arrived_ns = now_ns;
     net_port_input(&f->port, frame);
     net_frame_put(frame);
+}
+
+static inline struct net_packet read_bytes(const uint8_t *bytes, uint32_t length)
+{
+    struct net_packet packet;
+    struct net_frame *frame = net_frame_new(length);
+    memcpy(frame->data, bytes, length);
+    net_packet_read(frame, &packet);
+    net_frame_put(frame);
+    return packet;
 }
 
 #endif

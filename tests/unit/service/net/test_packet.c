@@ -15,16 +15,6 @@
 #include "base/prng.h"
 #include "net_fixture.h"
 
-static struct net_packet read_bytes(const uint8_t *bytes, uint32_t length)
-{
-    struct net_packet packet;
-    struct net_frame *frame = net_frame_new(length);
-    memcpy(frame->data, bytes, length);
-    net_packet_read(frame, &packet);
-    net_frame_put(frame);
-    return packet;
-}
-
 static const uint8_t tcp4[] = {
     2,    0,    0, 0,  0, 1, 2,    0, 0,  0, 0, 2, 0x08, 0,                       /* Ethernet */
     0x45, 0,    0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0, 10,   0,    0, 1, 10, 0, 0, 2, /* IPv4 */

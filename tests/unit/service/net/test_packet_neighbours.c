@@ -12,16 +12,6 @@
 
 #include "net_fixture.h"
 
-static struct net_packet read_bytes(const uint8_t *bytes, uint32_t length)
-{
-    struct net_packet packet;
-    struct net_frame *frame = net_frame_new(length);
-    memcpy(frame->data, bytes, length);
-    net_packet_read(frame, &packet);
-    net_frame_put(frame);
-    return packet;
-}
-
 /* Neighbour Discovery in IPv6: the options of a solicitation, an advertisement and the others. */
 static void neighbours_name_their_own_mac_or_another_one(void **state)
 {
