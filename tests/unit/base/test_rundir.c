@@ -125,6 +125,9 @@ static void the_defaults_follow_xdg_where_it_exists(void **state)
     setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
     resolve(f, NULL, NULL, false);
     assert_string_equal(f->rundir.base, expected);
+    setenv("XDG_RUNTIME_DIR", "/dev/null", 1); /* no directory */
+    resolve(f, NULL, NULL, false);
+    assert_string_equal(f->rundir.base, expected);
     setenv("XDG_RUNTIME_DIR", ".", 1); /* a relative one is void */
     resolve(f, NULL, NULL, false);
     assert_string_equal(f->rundir.base, expected);

@@ -174,6 +174,8 @@ static void test_a_look_comes_after_those_that_were_left(void **state)
     assert_false(trace_pace_pass(&pace, 1));
     assert_false(trace_pace_pass(&pace, 1));
     assert_int_equal(pace.left, 0);
+    pace = (struct trace_pace){.left = 1, .later = 1};
+    assert_true(trace_pace_pass(&pace, 1));
 }
 
 static void test_a_passed_one_is_of_no_sample(void **state)

@@ -126,8 +126,9 @@ static void test_one_for_all_when_full(void **state)
     assert_int_equal(queue.next_out->kind, XS_EVENT_ALL);
     queue.next_out->from = 1; /* half put out */
     uint64_t id = queue.next_out->id;
-    post("/6");
+    xs_events_post(&queue, "/6", XS_MATCH_SUBTREE, 5);
     assert_int_equal(queue.next_out->from, 0); /* starts again */
+    assert_int_equal(queue.next_out->to, 5);   /* and goes to the watches of now */
     assert_int_not_equal(queue.next_out->id, id);
     put_out(4);
     xs_events_sent(&queue, 4);
