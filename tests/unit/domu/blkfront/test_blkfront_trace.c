@@ -125,13 +125,13 @@ static void asynchronous_requests_return_when_they_are_taken_off(void **state)
     trace_reader_close(&reader);
 }
 
-static uint64_t stamp_ns; /* after a request was asked for: what its answer says */
+static uint64_t stamp_ns; /* atomic; after a request was asked for: what its answer says */
 
 static void stamp(struct fake_dom0 *d, const struct blkif_request *req)
 {
     uint64_t asked_ns = blkif_take_request_stamp(fake_dom0_ring(d));
     fake_dom0_respond(d, req->id, req->operation, BLKIF_RSP_OKAY);
-    blkif_put_response_stamp(fake_dom0_ring(d), asked_ns + stamp_ns);
+    blkif_put_response_stamp(fake_dom0_ring(d), asked_ns + load_full_u64(&stamp_ns));
     fake_dom0_flush(d);
 }
 
@@ -147,7 +147,7 @@ static void what_is_complete_at_its_stamp_was_noticed_later(void **state)
     give_memory();
     trace(1);
     for (int i = 0; i < 2; i++) {
-        stamp_ns = i == 0 ? 1 : 10000000;
+        store_full_u64(&stamp_ns, i == 0 ? 1 : 10000000);
         assert_int_equal(blkfront_submit(bf, 0, 1, bytes, NULL), 0);
         assert_int_equal(blkfront_reap(bf, &done, 1, 1), 1);
         uint64_t reaped_ns = blkfront_now_ns(bf);
