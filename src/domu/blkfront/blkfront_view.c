@@ -6,8 +6,12 @@
 #include <unistd.h>
 
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/blkfront/view_looks.h"
 #include "ring/barrier.h"
 #include "splitdom/control.h"
+
+/* Of the thread, at whatever disk. */
+static __thread struct view_looks looks;
 
 static void drop(struct blkfront *bf)
 {
@@ -59,14 +63,18 @@ bool blkfront_view_read(struct blkfront *bf, const struct blkfront_io *io, uint3
 {
     struct cache_view *view = load_acquire_ptr(&bf->view);
     uint32_t sector_count = (uint32_t)io->sector_count;
-    return view != NULL && cache_view_read_at(view, at, io->sector, sector_count, io->buffer) &&
-           !life_is_dead(&bf->domu->life);
+    if (view == NULL || !view_looks_begin(&looks))
+        return false;
+    bool found = cache_view_read_at(view, at, io->sector, sector_count, io->buffer) &&
+                 !life_is_dead(&bf->domu->life);
+    view_looks_end(&looks, found);
+    return found;
 }
 
 uint32_t blkfront_view_expect(struct blkfront *bf, const struct blkfront_io *ios, uint32_t count)
 {
     const struct cache_view *view = load_acquire_ptr(&bf->view);
-    if (view == NULL || count == 0)
+    if (view == NULL || count == 0 || view_looks_are_rare(&looks))
         return CACHE_VIEW_ANYWHERE;
     if (count > 1 && ios[1].operation == BLKFRONT_READ)
         cache_view_expect_bucket(view, ios[1].sector);
