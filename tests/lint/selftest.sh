@@ -72,7 +72,7 @@ expect() {
 }
 
 fresh
-for rule in blanks docs format globals headers layers limits man mutants rooms shell spdx words; do
+for rule in blanks docs format globals headers layers limits man mentions mutants rooms shell spdx words; do
     out=$(run_rule $rule)
     status=$?
     if [ $status != 0 ] && [ $status != 77 ]; then
@@ -156,6 +156,23 @@ printf 'see `src/ring/gone.h`\n' | put README.md;                   expect docs 
 c tests/unit/ring/test_good.c 'static void good_one(void);'
 printf 'see `test_good: good_one`, `bad_one`\n' | put README.md;    expect docs README.md:1
 printf 'see `test_bad: good_one`\n' | put README.md;                expect docs README.md:1
+put docs/guide.md <<<'# A heading'
+for mention in '[a](docs/gone.md)' '[a](docs/guide.md#no-heading)' '`tools/gone`' '`make gone`' '`no_such_name`' \
+    '`bin/domu run --gone -- ls --color`'; do
+    put docs/guide.md <<<'# A heading'
+    put README.md <<<"$mention";                                     expect mentions README.md:1
+done
+put docs/guide.md <<<'# A heading'
+put src/run/run.c <<<'    {"gone", no_argument, NULL, 1},'
+put docs/man/domu.1 <<<'.B \-\-other';                              expect mentions docs/man/domu.1:1
+put docs/man/domu.1 <<<'nothing'
+put src/run/run.c <<<'    {"gone", no_argument, NULL, 1},';          expect mentions src/run/run.c:1
+c src/ring/bad.c '/* See (gone.h). */';                              expect mentions src/ring/bad.c:2
+c src/ring/bad.c '/* good_prev is the other one. */';                expect mentions src/ring/bad.c:2
+put docs/guide.md <<<'# A heading'
+put README.md <<<'[a](docs/guide.md#a-heading), `src/ring/good.c`, `good_next`'
+run_rule mentions >/dev/null || { echo "mentions does not find what is there"; failures=$((failures + 1)); }
+fresh
 printf 'see /home/me/x\n' | put README.md;                           expect words README.md:1
 printf 'int f(void);\n' | put src/ring/bad.c;                        expect spdx src/ring/bad.c:1
 printf '#!/bin/sh\n\n' | put tests/bad.sh;                           expect spdx tests/bad.sh:1

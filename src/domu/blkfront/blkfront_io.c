@@ -44,7 +44,7 @@ static void start(struct blkfront_queue *queue, const struct blkfront_io *io, ui
                   uint64_t submitted_ns)
 {
     queue->async_pending++;
-    /* Each request that is admitted has a place in done[]; pairs with finish_async. */
+    /* Each request that is admitted has a place in done[]; pairs with blkfront_finish_async. */
     assert(queue->async_pending + queue->done_count <= queue->depth);
     bool whole = io->iov_count == 0 && blkfront_fits(queue->bf, io->operation, io->sector_count);
     struct shadow_entry *entry = whole ? shadow_take(&queue->shadow) : NULL;

@@ -5,7 +5,7 @@
  * As Linux's bridge without spanning tree: frames to group addresses and to unknown ones go to all
  * other ports (flooding); those for the next bridge alone (01:80:c2:00:00:0x) go nowhere; nothing
  * goes back to the port that it came from. Circles of bridges are refused where links are made
- * (net_links.h).
+ * (dom0/vifs/vif_links.h).
  *
  * Bounded: ports (NET_BRIDGE_PORTS_MAX), addresses of a port (fdb.h), copies made of a port's
  * flooded frames (NET_FLOOD_COPIES_PER_S, with a burst). A port's turns pay for the copies.

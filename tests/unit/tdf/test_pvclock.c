@@ -108,7 +108,7 @@ static void test_counter_before_the_anchor_counts_as_the_anchor(void **state)
     assert_int_equal(pvclock_ns_at(&ti, 1001), 78);
 }
 
-/* ticks_until is the exact inverse: there and not one tick before. */
+/* pvclock_ticks_until is the exact inverse: there and not one tick before. */
 static void test_ticks_until_is_the_first_tick(void **state)
 {
     static const uint64_t rates[] = {1000,       24000000,   1000000000,
