@@ -125,9 +125,8 @@ static int create_worker_and_first(struct dom0 *d, struct image *image, struct w
             engine = DOM0_ENGINE_THREADS;
     }
     int rc = create_worker(d, POLLER_EPOLL);
-    if (rc < 0)
-        return why_fail_errno(why, rc, "cannot create an epoll instance or a timer");
-    return add_first(d, engine, image, why);
+    return rc == 0 ? add_first(d, engine, image, why)
+                   : why_fail_errno(why, rc, "cannot create an epoll instance or a timer");
 }
 
 /* In xl's words. */
@@ -195,10 +194,13 @@ static int check_reconnect(const struct disk_spec *spec, const struct vdisks_ite
 static int take_image(struct dom0 *d, uint32_t patience_ms, struct image *image,
                       struct dom0_disk *disk, struct why *why)
 {
+    vdisks_sweep(&d->vdisks); /* an image that nobody uses is in nobody's way */
     disk->item = vdisks_find(&d->vdisks, image);
     int rc = check_reconnect(&disk->spec, disk->item, why);
     if (rc == 0)
         rc = dom0_attach_allowed(disk, why);
+    if (rc == 0)
+        rc = vdisks_can_add(&d->vdisks, image, why);
     bool is_ours = disk->item != NULL && disk->item->vdisk->image.writable; /* and so is its lock */
     if (rc == 0 && !is_ours)
         rc = image_lock(image, patience_ms, why);
@@ -216,9 +218,7 @@ int dom0_disk_open(struct dom0 *d, uint32_t patience_ms, struct dom0_disk *disk,
     int rc = look_at_target(&disk->spec, why);
     if (rc == 0)
         rc = open_image(&disk->spec, &image, why);
-    if (rc == 0)
-        rc = dom0_disk_take(d, patience_ms, &image, disk, why);
-    return rc;
+    return rc == 0 ? dom0_disk_take(d, patience_ms, &image, disk, why) : rc;
 }
 
 int dom0_disk_take(struct dom0 *d, uint32_t patience_ms, struct image *image,

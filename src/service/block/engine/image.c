@@ -187,6 +187,7 @@ static int open_direct(const struct refusal *refusal, struct image *image)
         return refuse_errno(refusal, errno);
     image->is_device = S_ISBLK(st.st_mode);
     identify(&st, &image->device, &image->inode);
+    image_backing_find(image->fd, &image->backing);
     image->path = strdup(refusal->path);
     return image->path != NULL ? 0 : refuse_errno(refusal, ENOMEM);
 }

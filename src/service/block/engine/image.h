@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/why.h"
+#include "service/block/engine/image_backing.h"
 #include "service/block/engine/sector.h"
 
 struct image {
@@ -21,9 +22,10 @@ struct image {
     char *path;             /* as it was opened; the image's own copy */
     dev_t device;           /* which file that is; a block device's own number, and 0 */
     ino_t inode;
-    bool is_device;              /* a block device */
-    bool writable;               /* as it was opened */
-    uint64_t size_bytes;         /* multiple of 512 */
+    struct image_backing backing; /* where its bytes lie; an NBD export: nowhere */
+    bool is_device;               /* a block device */
+    bool writable;                /* as it was opened */
+    uint64_t size_bytes;          /* multiple of 512 */
     uint32_t block_size_bytes;   /* alignment of offset and length: statx(STATX_DIOALIGN), >= 512 */
     uint32_t memory_align_bytes; /* alignment of buffers */
     uint32_t registered;         /* the engine's, while attached (engine/disk.h); 0: not */

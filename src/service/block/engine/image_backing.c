@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <linux/magic.h>
+#include <linux/major.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,6 +17,8 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+#include "service/block/engine/sector.h"
 
 static bool is_memory(const struct statfs *fs)
 {
@@ -31,19 +36,19 @@ static bool is_overlay_on_memory(int fd)
     return ioctl(fd, FS_IOC_FIEMAP, &map) < 0 && (errno == EOPNOTSUPP || errno == ENOTTY);
 }
 
-/* The file behind a loop device: its path in path, or false. */
-static bool loop_file(dev_t device, char path[PATH_MAX])
+/* What sysfs says of a block device, without the newline; false: nothing. */
+static bool read_sysfs(dev_t device, const char *name, char *text, size_t text_bytes)
 {
-    snprintf(path, PATH_MAX, "/sys/dev/block/%u:%u/loop/backing_file", major(device),
-             minor(device));
+    char path[128];
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(device), minor(device), name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    ssize_t length = read(fd, path, PATH_MAX - 1);
+    ssize_t length = read(fd, text, text_bytes - 1);
     close(fd);
     if (length <= 1)
         return false;
-    path[length - 1] = '\0'; /* in place of the newline */
+    text[length - 1] = '\0';
     return true;
 }
 
@@ -55,8 +60,65 @@ bool image_backing_is_memory(int fd)
     if (fstat(fd, &st) < 0)
         return false;
     if (S_ISBLK(st.st_mode)) /* its node lives in a tmpfs, its data don't */
-        return loop_file(st.st_rdev, path) && statfs(path, &fs) == 0 && is_memory(&fs);
+        return read_sysfs(st.st_rdev, "loop/backing_file", path, sizeof(path)) &&
+               statfs(path, &fs) == 0 && is_memory(&fs);
     if (fstatfs(fd, &fs) < 0)
         return false;
     return is_memory(&fs) || (fs.f_type == OVERLAYFS_SUPER_MAGIC && is_overlay_on_memory(fd));
+}
+
+/* A partition is a part of its disk. */
+static void find_disk(struct image_backing *backing)
+{
+    char start[32], size[32], disk[32];
+    uint64_t first, sectors;
+    unsigned int disk_major, disk_minor;
+    if (!read_sysfs(backing->device, "partition", disk, sizeof(disk)) ||
+        !read_sysfs(backing->device, "start", start, sizeof(start)) ||
+        !read_sysfs(backing->device, "size", size, sizeof(size)) ||
+        !read_sysfs(backing->device, "../dev", disk, sizeof(disk)) ||
+        sscanf(start, "%" SCNu64, &first) != 1 || sscanf(size, "%" SCNu64, &sectors) != 1 ||
+        sscanf(disk, "%u:%u", &disk_major, &disk_minor) != 2)
+        return;
+    backing->device = makedev(disk_major, disk_minor);
+    backing->first_byte = first * BLOCK_SECTOR_BYTES;
+    backing->end_byte = backing->first_byte + sectors * BLOCK_SECTOR_BYTES;
+}
+
+/* A loop device, or a partition of one, is a part of its file. */
+static void find_loop_file(int fd, struct image_backing *backing)
+{
+    struct loop_info64 loop;
+    if (major(backing->device) != LOOP_MAJOR || ioctl(fd, LOOP_GET_STATUS64, &loop) < 0)
+        return;
+    if (loop.lo_sizelimit != 0 && backing->end_byte > loop.lo_sizelimit)
+        backing->end_byte = loop.lo_sizelimit;
+    backing->first_byte += loop.lo_offset;
+    if (backing->end_byte < UINT64_MAX)
+        backing->end_byte += loop.lo_offset;
+    backing->is_device = loop.lo_rdevice != 0;
+    backing->device = loop.lo_rdevice != 0 ? loop.lo_rdevice : loop.lo_device;
+    backing->inode = loop.lo_rdevice != 0 ? 0 : loop.lo_inode;
+}
+
+void image_backing_find(int fd, struct image_backing *out)
+{
+    struct stat st;
+    *out = (struct image_backing){0};
+    if (fstat(fd, &st) < 0)
+        return;
+    out->end_byte = UINT64_MAX;
+    out->is_device = S_ISBLK(st.st_mode);
+    out->device = out->is_device ? st.st_rdev : st.st_dev;
+    out->inode = out->is_device ? 0 : st.st_ino;
+    if (!out->is_device)
+        return;
+    find_disk(out);
+    find_loop_file(fd, out);
+}
+
+bool image_backing_overlaps(const struct image_backing *a, const struct image_backing *b)
+{
+    return a->is_device == b->is_device && a->device == b->device && a->inode == b->inode &&
+           a->first_byte < b->end_byte && b->first_byte < a->end_byte;
 }

@@ -5,8 +5,10 @@
  * An image is known by what it is (device and inode), not by its name; an NBD export by its URI as
  * it is written, until its server has gone for good. Vdisks whose images lie on one disk share
  * a device, with its turns, engine and depth: files by the file system that they lie on (st_dev),
- * block devices each by themselves (st_rdev), exports each on a device with the engine nbd. What
- * lies below these, as one disk under two partitions, is not looked for.
+ * block devices each by themselves (st_rdev), exports each on a device with the engine nbd.
+ *
+ * Two images may have bytes in common: a file and its loop device, a disk and its partition. Each
+ * has a cache of its own, so neither may be written while the other is there.
  *
  * All of it belongs to Dom0's loop thread.
  */
@@ -68,6 +70,11 @@ void vdisks_fini(struct vdisks *vdisks);
 
 /* The item of an image that is open already, by another name perhaps. NULL: there is none. */
 struct vdisks_item *vdisks_find(const struct vdisks *vdisks, const struct image *image);
+/* Whether an open image that is not there yet, or not to be written yet, may be served beside the
+ * others. Errors: -EBUSY: it has bytes of one of them (image_backing.h), and one is to be written.
+ */
+int vdisks_can_add(const struct vdisks *vdisks, const struct image *image, struct why *why);
+
 /* What each image may have of its own. */
 struct vdisks_wish {
     size_t cache_bytes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* image_backing: which images are kept in memory. */
+/* image_backing: which images are kept in memory; which have bytes in common. */
 #include "service/block/engine/image_backing.h"
 
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -46,12 +47,58 @@ static void what_nobody_can_say_is_not(void **state)
     assert_false(image_backing_is_memory(fd));
 }
 
+static void a_file_backs_itself_from_end_to_end(void **state)
+{
+    struct image_backing backing;
+    struct stat st;
+    int fd = memfd_create("image", MFD_CLOEXEC);
+    (void)state;
+    assert_int_equal(fstat(fd, &st), 0);
+    image_backing_find(fd, &backing);
+    assert_false(backing.is_device);
+    assert_int_equal(backing.device, st.st_dev);
+    assert_int_equal(backing.inode, st.st_ino);
+    assert_int_equal(backing.first_byte, 0);
+    assert_true(backing.end_byte == UINT64_MAX);
+    close(fd);
+    image_backing_find(fd, &backing);
+    assert_int_equal(backing.end_byte, 0);
+}
+
+static void bytes_in_common_are_those_of_one_place(void **state)
+{
+    static const struct {
+        struct image_backing other;
+        bool overlaps;
+    } rows[] = {
+        {{.device = 1, .inode = 7, .first_byte = 100, .end_byte = 200}, true},
+        {{.device = 1, .inode = 7, .first_byte = 0, .end_byte = UINT64_MAX}, true},
+        {{.device = 1, .inode = 7, .first_byte = 199, .end_byte = 300}, true},
+        {{.device = 1, .inode = 7, .first_byte = 0, .end_byte = 101}, true},
+        {{.device = 1, .inode = 7, .first_byte = 200, .end_byte = 300}, false},
+        {{.device = 1, .inode = 7, .first_byte = 0, .end_byte = 100}, false},
+        {{.device = 1, .inode = 8, .first_byte = 100, .end_byte = 200}, false},
+        {{.device = 2, .inode = 7, .first_byte = 100, .end_byte = 200}, false},
+        {{.is_device = true, .device = 1, .inode = 7, .end_byte = UINT64_MAX}, false},
+        {{0}, false},
+    };
+    const struct image_backing one = {.device = 1, .inode = 7, .first_byte = 100, .end_byte = 200};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (image_backing_overlaps(&one, &rows[i].other) != rows[i].overlaps ||
+            image_backing_overlaps(&rows[i].other, &one) != rows[i].overlaps)
+            fail_msg("row %zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_of_a_tmpfs_is_in_memory),
         cmocka_unit_test(a_file_of_another_file_system_is_not),
         cmocka_unit_test(what_nobody_can_say_is_not),
+        cmocka_unit_test(a_file_backs_itself_from_end_to_end),
+        cmocka_unit_test(bytes_in_common_are_those_of_one_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
