@@ -68,3 +68,15 @@ for signal in HUP INT QUIT TERM; do
     [ ! -e "$rundir/dom0.sock" ] && [ ! -e "$rundir/lock" ] || die "SIG$signal left names: $(ls "$rundir")"
     rm "$rundir/dom0.log"
 done
+
+# Whatever the umask says, the directories serve the next start, too.
+new=$PWD/new
+for more in '' --foreground; do
+    (umask 777 && exec "$BIN/service" start --rundir "$new" $more) &
+    answers() { "$BIN/service" status --rundir "$new" >/dev/null 2>&1; }
+    eventually 10 answers || die "no service with umask 777"
+    [ "$(stat -c %a "$new") $(stat -c %a "$new/default")" = '700 700' ] || die "modes: $(stat -c '%a %n' "$new" "$new/default")"
+    expect 0 'domains: 0 now' service stop --rundir "$new"
+    wait
+    rm -r "$new"
+done

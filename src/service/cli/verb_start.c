@@ -148,16 +148,15 @@ static int complain(const struct start *start)
 
 static int start(struct start *start, const struct service_options *options)
 {
+    umask(077); /* what is made here is Dom0's alone, and Dom0's all the same, whatever was set */
     int rc = rundir_resolve(options->rundir, options->name, true, &start->rundir, start->why.text,
                             sizeof(start->why.text));
     if (rc < 0) {
         complain(start);
         return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
     }
-    if (start->foreground) {
-        umask(077);
+    if (start->foreground)
         return run(start) == 0 ? VERB_OK : complain(start);
-    }
     rc = daemon_detach(&start->daemon, &start->why);
     if (rc == -ECHILD)
         fprintf(stderr, "service: cannot start: %s: see %s\n", start->why.text, start->rundir.log);
