@@ -126,7 +126,7 @@ const char *client_options_usage(void)
            "                          (default 256)\n"
            "  --domain-name S         the domain's name, which no other domain has\n"
            "  --name NAME, --rundir DIR  which service: see service(1)\n"
-           "  --help, --version\n"
+           "  -h, --help, --version\n"
            "stdout: max|average|minimum|std. dev.|requests_per_second (ns; requests per s)\n";
 }
 
@@ -361,9 +361,9 @@ int client_options_parse(int argc, char **argv, struct client_options *options, 
     rc = pattern_parse("uniform", &options->pattern);
     optind = 0; /* GNU getopt: start afresh */
     opterr = 0;
-    while (rc == 0 && (id = getopt_long(argc, argv, ":", long_options, NULL)) != -1) {
-        if (id == OPTION_HELP || id == OPTION_VERSION) {
-            options->action = id == OPTION_HELP ? CLIENT_HELP : CLIENT_VERSION;
+    while (rc == 0 && (id = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (id == 'h' || id == OPTION_HELP || id == OPTION_VERSION) {
+            options->action = id == OPTION_VERSION ? CLIENT_VERSION : CLIENT_HELP;
             return 0;
         }
         if (id == '?' || id == ':')

@@ -35,8 +35,13 @@ static int print_help(void)
     printf("usage: %s VERB ...\n", program_invocation_short_name);
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         printf("\n%s %s\n%s", verbs[i]->name, verbs[i]->arguments, verbs[i]->help);
-    puts("\n--help, --version");
+    puts("\n-h, --help, --version");
     return end_output();
+}
+
+static bool is_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
 int main(int argc, char **argv)
@@ -44,13 +49,13 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
 
     std_fds_fill();
-    if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0)
+    if (is_help(name) || strcmp(name, "help") == 0)
         return print_help();
     if (strcmp(name, "--version") == 0) {
         puts("domu (splitdom) " SPLITDOM_VERSION);
         return end_output();
     }
-    bool asks = argc == 3 && strcmp(argv[2], "--help") == 0;
+    bool asks = argc == 3 && is_help(argv[2]);
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(name, verbs[i]->name) == 0)
             return asks ? print_verb_help(verbs[i]) : verbs[i]->main(argc - 1, argv + 1);

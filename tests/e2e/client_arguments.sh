@@ -21,6 +21,7 @@ expect 2 'usage: client' "$client" 1 1 --pattern zipf
 expect 2 'hotset:PCT' "$client" 1 1 --pattern hotset:1:0
 expect 2 'duration must be' "$client" 1 1 --duration 0
 expect 0 'usage: client' "$client" --help
+expect 0 'usage: client' "$client" -h
 expect 0 'splitdom' "$client" --version
 
 # No service: one line that says how to start it, and no files.

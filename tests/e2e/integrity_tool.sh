@@ -14,6 +14,9 @@ head -n 64 sectors >s && mv s sectors
 expect 0 '^64 reads verified' "$tool" disk1.img sectors reads
 expect 0 '^64 reads verified' "$BIN/integrity" disk1.img sectors reads
 expect 0 '^usage' "$tool" --help
+cp sectors ./-sectors
+expect 0 '^64 reads verified' "$tool" -- disk1.img -sectors reads
+expect 2 'three arguments needed, 2 given' "$tool" -- disk1.img sectors
 
 # One byte of record 10 (sector 2037), byte 511.
 cp reads bad

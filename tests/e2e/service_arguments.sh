@@ -15,6 +15,10 @@ expect 2 'one of: .*lru' "$service" start --cache-policy astrology
 expect 2 '--tdf' "$service" start --tdf 0
 expect 2 "not 'a/b'" "$service" start --name a/b
 expect 0 'usage: service' "$service" --help
+expect 0 'usage: service' "$service" -h
+expect 0 'usage: service' "$service" list -h
+expect 0 'usage: domu' "$BIN/domu" -h
+expect 0 'usage: domu tap' "$BIN/domu" tap -h
 expect 0 'splitdom' "$service" --version
 for verb in stop status list 'set 1 weight 5' 'pause 1' 'unpause 1' 'shutdown 1' resize uptime 'domid a' 'domname 1' \
     'rename 1 a' 'top -b'; do

@@ -36,6 +36,10 @@ int main(int argc, char **argv)
 
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
         return tell(usage);
+    if (argc > 1 && strcmp(argv[1], "--") == 0) { /* as in getopt: names may begin with a dash */
+        argc--;
+        argv++;
+    }
     if (argc != 4) {
         fprintf(stderr, "tool_for_integrity: three arguments needed, %d given\n%s",
                 argc > 0 ? argc - 1 : 0, usage);

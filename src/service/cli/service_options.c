@@ -265,7 +265,7 @@ static int long_id(int id)
         int letter, id;
     } letters[] = {{'l', OPTION_LONG},       {'f', OPTION_FORCE}, {'b', OPTION_BATCH},
                    {'i', OPTION_ITERATIONS}, {'d', OPTION_DELAY}, {'x', OPTION_VBDS},
-                   {'n', OPTION_NETWORKS}};
+                   {'n', OPTION_NETWORKS},   {'h', OPTION_HELP}};
     for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
         if (letters[i].letter == id)
             return letters[i].id;
@@ -366,8 +366,9 @@ int service_options_parse(int argc, char **argv, struct service_options *options
         .dom0 = dom0_options_default(), .delay_ms = 3000, .seconds_ms = 5000};
     if (argc < 2)
         return why_fail(why, -EINVAL, "the verb is missing");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) {
-        options->verb = argv[1][2] == 'h' ? SERVICE_HELP : SERVICE_VERSION;
+    bool asks = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+    if (asks || strcmp(argv[1], "--version") == 0) {
+        options->verb = asks ? SERVICE_HELP : SERVICE_VERSION;
         return 0;
     }
     index = find_verb(argv[1], why);
@@ -377,12 +378,12 @@ int service_options_parse(int argc, char **argv, struct service_options *options
     optind = 0; /* GNU getopt: start afresh, with the verb in the place of the program */
     opterr = 0;
     while (rc == 0 &&
-           (id = getopt_long(argc - 1, argv + 1, ":lfbi:d:xn", long_options, NULL)) != -1) {
+           (id = getopt_long(argc - 1, argv + 1, ":lfbi:d:xnh", long_options, NULL)) != -1) {
+        id = long_id(id);
         if (id == OPTION_HELP || id == OPTION_VERSION) {
             options->verb = id == OPTION_HELP ? SERVICE_HELP : SERVICE_VERSION;
             return 0;
         }
-        id = long_id(id);
         if (id == '?' || id == ':')
             return refuse_option(id, argv + 1, why);
         rc = apply(id, optarg, options, why);

@@ -68,5 +68,5 @@ const char *service_options_usage(void)
            "options of every verb:\n"
            "  --name NAME             which service (SPLITDOM_NAME; default \"default\")\n"
            "  --rundir DIR            where its sockets are (SPLITDOM_RUNDIR)\n"
-           "  --help, --version\n";
+           "  -h, --help, --version\n";
 }
