@@ -25,7 +25,10 @@
 #include "tdf/counter.h"
 
 enum {
-    MEASURE_NS = 20000000,
+    /* For so long the counter's rate is measured. To tell one TDF from another it must be right
+     * within some hundred millionths (tdf/line_rate.h), to show a program its TSC much better. */
+    MEASURE_NS = 1000000,
+    MEASURE_TSC_NS = 20000000,
     FD_SEARCH_TOP = 1024,
     SAMPLES = 16,
     LINK_BYTES = 40,
@@ -110,13 +113,13 @@ static struct instant instant_now(void)
     return best;
 }
 
-/* Real nanoseconds per tick of the TSC, 32 bits behind the point. */
-static uint64_t measure_tick(void)
+/* Real nanoseconds per tick of the TSC, 32 bits behind the point, since that instant. */
+static uint64_t measure_tick(struct instant from, uint64_t span_ns)
 {
-    const struct timespec pause = clock_timespec(MEASURE_NS);
+    const struct timespec end = clock_timespec(from.ns + span_ns);
 
-    const struct instant from = instant_now();
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+        ;
     const struct instant to = instant_now();
     return to.ticks <= from.ticks ? 0 : ((to.ns - from.ns) << 32) / (to.ticks - from.ticks);
 }
@@ -137,7 +140,7 @@ static int open_clock(struct mediate *m, const struct mediate_config *config,
     return 0;
 }
 
-static int read_counter_kind(struct mediate *m, bool tsc, struct mediate_why *why)
+static int read_counter_kind(struct mediate *m, struct mediate_why *why)
 {
     const struct shared_info *info = mmap(NULL, SESSION_PAGE_BYTES, PROT_READ, MAP_SHARED,
                                           m->fds[SESSION_FD_CLOCK], m->clock_offset_bytes);
@@ -146,8 +149,15 @@ static int read_counter_kind(struct mediate *m, bool tsc, struct mediate_why *wh
         return fail(why, -errno, "the domain's clock can't be mapped: %s", strerror(errno));
     m->page = info;
     m->session->counter = load_acquire_u8(&info->vcpu_info[0].time.pad1[0]);
-    m->session->tick_ns_fp =
-        m->session->counter == PVCLOCK_COUNTER_TSC ? measure_tick() : UINT64_C(1) << 32;
+    return 0;
+}
+
+/* The last of all, as the time that the others take is part of the measurement. */
+static int set_tick(struct mediate *m, bool tsc, struct instant from, struct mediate_why *why)
+{
+    m->session->tick_ns_fp = m->session->counter == PVCLOCK_COUNTER_TSC
+                                 ? measure_tick(from, tsc ? MEASURE_TSC_NS : MEASURE_NS)
+                                 : UINT64_C(1) << 32;
     if (!tsc)
         return 0;
     if (m->session->counter != PVCLOCK_COUNTER_TSC || m->session->tick_ns_fp == 0)
@@ -238,6 +248,7 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
         return fail(why, -ENOMEM, "no memory");
     for (unsigned i = 0; i < SESSION_FDS; i++)
         m->fds[i] = -1;
+    const struct instant from = instant_now();
     pthread_mutex_init(&m->lock, NULL);
     m->ready = config->ready;
     m->ready_ctx = config->ctx;
@@ -245,7 +256,7 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
     if (rc == 0)
         rc = make_session(m, config->tdf, why);
     if (rc == 0)
-        rc = read_counter_kind(m, config->tsc, why);
+        rc = read_counter_kind(m, why);
     if (rc == 0) {
         mediate_add_span(m, config->tdf);
         m->session->stamps =
@@ -253,6 +264,8 @@ int mediate_prepare(const struct mediate_config *config, struct mediate **out,
     }
     if (rc == 0)
         rc = open_shim(m, config->shim_path, why);
+    if (rc == 0)
+        rc = set_tick(m, config->tsc, from, why);
     if (rc < 0) {
         mediate_close(m);
         return rc;

@@ -53,8 +53,8 @@ struct mediate_why {
 };
 
 /*
- * Makes the session's memory and opens the shim. Takes about 20 ms (the counter's rate is measured,
- * asleep). *out is the caller's (mediate_close). why may be NULL.
+ * Makes the session's memory and opens the shim. Takes about a millisecond, 20 with .tsc (the
+ * counter's rate is measured, asleep). *out is the caller's (mediate_close). why may be NULL.
  * -EINVAL: the offset is no whole page; -ENOTSUP: not on this machine, or .tsc where the domain's
  * clock does not run by the TSC; -ENOENT: no shim there; -EBUSY: this process is on a domain's
  * clock itself; others from the system.

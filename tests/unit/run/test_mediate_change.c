@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "fakes/valgrind.h"
 #include "ring/barrier.h"
 #include "ring/futex.h"
 #include "run/mediate_hold.h"
@@ -288,6 +289,28 @@ static void the_watcher_gives_up_a_change_that_never_ends(void **state)
     assert_true(load_full_u64(timers) == now);
 }
 
+/* A program that runs for a second shall not take some per cent longer for that. */
+static void a_session_is_made_in_some_milliseconds(void **state)
+{
+    enum { TRIES = 10, LIMIT_NS = 15000000 };
+    struct fixture *f = *state;
+    const struct mediate_config config = {
+        .clock_fd = f->fd, .shim_path = "/proc/self/exe", .tdf = {1, 1}};
+    uint64_t least_ns = UINT64_MAX;
+
+    if (under_valgrind())
+        skip();
+    for (int i = 0; i < TRIES; i++) {
+        const uint64_t from_ns = clock_monotonic_ns();
+        struct mediate *m;
+        assert_int_equal(mediate_prepare(&config, &m, NULL), 0);
+        const uint64_t span_ns = clock_monotonic_ns() - from_ns;
+        least_ns = span_ns < least_ns ? span_ns : least_ns;
+        mediate_close(m);
+    }
+    assert_true(least_ns < LIMIT_NS);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -301,6 +324,7 @@ int main(void)
         TEST(everybody_hears_that_time_is_real_no_longer),
         TEST(the_watcher_tells_when_it_is_ready),
         TEST(the_watcher_gives_up_a_change_that_never_ends),
+        TEST(a_session_is_made_in_some_milliseconds),
     };
 #if !defined(__x86_64__)
     return 77;
