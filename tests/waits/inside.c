@@ -17,9 +17,10 @@ static int socket_fd = -1;
 static char *program_path;
 
 static const struct wait_case *const tables[] = {
-    cases_read,  cases_relative, cases_absolute, cases_timer,  cases_output, cases_process,
-    cases_stamp, cases_cpu,      cases_uring,    cases_signal, cases_kernel, cases_handler,
-    cases_shown, cases_rare,     cases_terminal, cases_odd,    cases_kept,   NULL,
+    cases_read,    cases_relative, cases_absolute, cases_timer, cases_output,
+    cases_process, cases_stamp,    cases_cpu,      cases_uring, cases_signal,
+    cases_kernel,  cases_handler,  cases_shown,    cases_rare,  cases_terminal,
+    cases_odd,     cases_kept,     cases_shared,   NULL,
 };
 
 const struct wait_case *waits_case(int number)

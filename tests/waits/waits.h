@@ -42,7 +42,7 @@ struct wait_case {
 extern const struct wait_case cases_read[], cases_relative[], cases_absolute[], cases_timer[],
     cases_output[], cases_process[], cases_stamp[], cases_cpu[], cases_uring[], cases_signal[],
     cases_kernel[], cases_handler[], cases_shown[], cases_rare[], cases_terminal[], cases_odd[],
-    cases_kept[];
+    cases_kept[], cases_shared[];
 
 /* For cases. The time that a case waits, of the domain. */
 extern int64_t wait_ns;

@@ -238,8 +238,7 @@ long call_timerfd_create(struct trap *trap)
     if (fd >= 0) {
         struct timers_record *record = timers_take(TIMERS_FD, (int)fd, true);
         if (record != NULL) {
-            record->clock_id = (int)trap->args[0];
-            record->armed = false;
+            timers_made(record, (int)trap->args[0]);
             timers_release(record);
         }
     }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -18,15 +19,39 @@ enum {
     GROUPS = 512,
     GROUP_RECORDS = 64,
     GROUPS_TRIED = 4, /* for one key */
+    FDS = 1024,       /* whose clocks are remembered */
+    PAGE = 4096,
+    KIND_SHIFT = 54, /* above the process, which has 22 bits, and the number */
+    PID_SHIFT = 32,
+    PID_MASK = (1 << (KIND_SHIFT - PID_SHIFT)) - 1,
 };
 
-static struct timers_record records[GROUPS][GROUP_RECORDS];
-static uint8_t
-    group_used[GROUPS]; /* a kick looks at no other; and most of them are never touched */
+/* A forked child begins with an empty table: its parent's records are none of its own. A child of
+ * vfork has its parent's memory, so that both have theirs in it. */
+static _Alignas(PAGE) struct {
+    struct timers_record records[GROUPS][GROUP_RECORDS];
+    uint8_t group_used[GROUPS]; /* a kick looks at no other; and most of them are never touched */
+    _Alignas(PAGE) char end[];
+} table;
 
-static uint64_t key_of(enum timers_kind kind, int number)
+static uint8_t is_wiped_on_fork;
+
+/* By which clock a timerfd was made, plus one; this is a forked child's, too. */
+static uint8_t clocks_of_fds[FDS];
+
+static uint64_t key_of(enum timers_kind kind, int32_t pid, int number)
 {
-    return (uint64_t)kind << 32 | (uint32_t)number;
+    return (uint64_t)kind << KIND_SHIFT | (uint64_t)(uint32_t)pid << PID_SHIFT | (uint32_t)number;
+}
+
+enum timers_kind timers_kind_of(const struct timers_record *record)
+{
+    return (enum timers_kind)(record->key >> KIND_SHIFT);
+}
+
+static int32_t pid_of(uint64_t key)
+{
+    return (int32_t)(key >> PID_SHIFT & PID_MASK);
 }
 
 static bool try_take(struct timers_record *record, int32_t pid)
@@ -34,24 +59,6 @@ static bool try_take(struct timers_record *record, int32_t pid)
     uint32_t idle = 0;
 
     return compare_exchange_full_u32(&record->busy, &idle, (uint32_t)pid);
-}
-
-/* From a thread that had it when this process was forked, and is not here. */
-static bool try_take_over(struct timers_record *record, int32_t pid)
-{
-    uint32_t found = load_full_u32(&record->busy);
-
-    return found != (uint32_t)pid &&
-           compare_exchange_full_u32(&record->busy, &found, (uint32_t)pid);
-}
-
-/* A record that another process had before a fork is none of ours; but a timerfd's clock is. */
-static void inherit(struct timers_record *record, int32_t pid)
-{
-    if (record->pid == pid)
-        return;
-    record->pid = pid;
-    record->armed = false;
 }
 
 static unsigned group_of(uint64_t key, unsigned nth)
@@ -63,24 +70,35 @@ static struct timers_record *find(uint64_t key)
 {
     for (unsigned nth = 0; nth < GROUPS_TRIED; nth++) {
         const unsigned group = group_of(key, nth) % GROUPS;
-        if (!load_acquire_u8(&group_used[group]))
+        if (!load_acquire_u8(&table.group_used[group]))
             continue;
         for (unsigned i = 0; i < GROUP_RECORDS; i++)
-            if (load_acquire_u64(&records[group][i].key) == key)
-                return &records[group][i];
+            if (load_acquire_u64(&table.records[group][i].key) == key)
+                return &table.records[group][i];
     }
     return NULL;
 }
 
-static struct timers_record *make_in(unsigned group, uint64_t key)
+/* Of a child of vfork that has ended. */
+static bool is_left_over(uint64_t key)
 {
-    store_full_u8(&group_used[group], 1);
+    return SYS2(SYS_kill, pid_of(key), 0) == -ESRCH;
+}
+
+static struct timers_record *make_in(unsigned group, uint64_t key, bool left_over)
+{
+    store_full_u8(&table.group_used[group], 1);
     for (unsigned i = 0; i < GROUP_RECORDS; i++) {
-        struct timers_record *record = &records[group][i];
-        uint64_t none = 0;
-        if (load_relaxed_u64(&record->key) == 0 &&
-            compare_exchange_full_u64(&record->key, &none, key)) {
+        struct timers_record *record = &table.records[group][i];
+        uint64_t found = load_relaxed_u64(&record->key);
+        if ((left_over ? is_left_over(found) : found == 0) &&
+            compare_exchange_full_u64(&record->key, &found, key)) {
+            const uint32_t number = (uint32_t)key;
+            if (left_over)
+                store_full_u32(&record->busy, 0);
             record->clock_id = -1;
+            if (timers_kind_of(record) == TIMERS_FD && number < FDS)
+                record->clock_id = load_relaxed_u8(&clocks_of_fds[number]) - 1;
             record->armed = false;
             return record;
         }
@@ -92,45 +110,53 @@ static struct timers_record *make(uint64_t key)
 {
     struct timers_record *record = NULL;
 
-    for (unsigned nth = 0; nth < GROUPS_TRIED && record == NULL; nth++)
-        record = make_in(group_of(key, nth) % GROUPS, key);
+    if (!load_acquire_u8(&is_wiped_on_fork)) {
+        SYS3(SYS_madvise, &table, sizeof(table), MADV_WIPEONFORK);
+        store_full_u8(&is_wiped_on_fork, 1);
+    }
+    for (unsigned nth = 0; nth < 2 * GROUPS_TRIED && record == NULL; nth++)
+        record = make_in(group_of(key, nth % GROUPS_TRIED) % GROUPS, key, nth >= GROUPS_TRIED);
     return record;
 }
 
 /* Another thread has it for some microseconds, or for as long as it waits for a CPU meanwhile. That
- * ends in any case: who has a record takes no signals. One of another process is seldom there: it
- * is our parent, whose memory we have, after vfork. */
-static bool take_soon(struct timers_record *record, int32_t pid)
+ * ends in any case: who has a record takes no signals. */
+static void take_soon(struct timers_record *record, int32_t pid)
 {
-    enum { FEW = 4, YIELDS = 1000, NAPS = 100000, NAP_NS = 50000 };
+    enum { YIELDS = 1000, NAP_NS = 50000 };
     const struct timespec nap = {.tv_nsec = NAP_NS};
+
     for (unsigned i = 0; !try_take(record, pid); i++) {
-        if (i > YIELDS + NAPS)
-            return false;
-        if (i >= FEW && try_take_over(record, pid))
-            return true;
         if (i < YIELDS)
             SYS0(SYS_sched_yield);
         else
             SYS2(SYS_nanosleep, &nap, NULL);
     }
-    return true;
 }
 
 struct timers_record *timers_take(enum timers_kind kind, int number, bool create)
 {
-    uint64_t key = key_of(kind, number);
-    int32_t pid = (int32_t)SYS0(SYS_getpid);
+    const int32_t pid = (int32_t)SYS0(SYS_getpid);
+    const uint64_t key = key_of(kind, pid, number);
     struct timers_record *record = find(key);
 
     if (record == NULL && create)
         record = make(key);
     if (record == NULL)
         return NULL;
-    if (!take_soon(record, pid))
-        return NULL;
-    inherit(record, pid);
+    take_soon(record, pid);
+    record->pid = pid;
     return record;
+}
+
+void timers_made(struct timers_record *record, int clock_id)
+{
+    const uint32_t number = (uint32_t)record->key;
+
+    record->clock_id = clock_id;
+    record->armed = false;
+    if (number < FDS)
+        store_release_u8(&clocks_of_fds[number], (uint8_t)(clock_id + 1));
 }
 
 long timers_arm(struct timers_record *record, long flags)
@@ -186,14 +212,13 @@ static bool rearm_group(struct timers_record *group, uint32_t generation, int32_
 
     for (unsigned i = 0; i < GROUP_RECORDS; i++) {
         struct timers_record *record = &group[i];
-        if (load_acquire_u64(&record->key) == 0)
+        if (pid_of(load_acquire_u64(&record->key)) != pid)
             continue;
         if (!try_take(record, pid)) {
-            if (record->pid == pid) /* else it was taken before a fork */
-                all = false;
+            all = false;
             continue;
         }
-        if (record->armed && record->pid == pid && record->generation != generation)
+        if (record->armed && record->generation != generation)
             timers_kernel_rearm(record);
         (void)let_go(record, pid);
     }
@@ -211,8 +236,8 @@ static void pass(int32_t pid)
 
     store_full_u32(&skipped, 1); /* before the look, as timers_release looks here after busy */
     for (unsigned i = 0; i < GROUPS; i++)
-        if (load_acquire_u8(&group_used[i]))
-            all = rearm_group(records[i], generation, pid) && all;
+        if (load_acquire_u8(&table.group_used[i]))
+            all = rearm_group(table.records[i], generation, pid) && all;
     store_release_u32(&generation_seen, generation);
     if (!all)
         return;

@@ -17,7 +17,7 @@
 
 enum timers_kind {
     TIMERS_NONE,
-    TIMERS_FD,     /* number: the descriptor; survives fork, but a copy must not be armed anew */
+    TIMERS_FD,     /* number: the descriptor; survives fork, but a child arms none anew */
     TIMERS_POSIX,  /* number: the kernel's timer id */
     TIMERS_ITIMER, /* number: ITIMER_REAL */
 };
@@ -27,7 +27,7 @@ enum timers_kind {
 enum { TIMERS_CLOCK_UNTOLD = CLOCK_MONOTONIC_COARSE };
 
 struct timers_record {
-    uint64_t key;  /* kind << 32 | number; 0: free */
+    uint64_t key;  /* kind, process, number; 0: free */
     uint32_t busy; /* the process of the thread that has it; 0: nobody */
     int32_t pid;
     int32_t clock_id;
@@ -41,11 +41,16 @@ struct timers_record {
     uint64_t real_interval_ns;
 };
 
+enum timers_kind timers_kind_of(const struct timers_record *record);
+
 /* The record of a timer, taken for the caller until timers_release. create: one is made where there
  * is none. NULL: none there, or no room. */
 struct timers_record *timers_take(enum timers_kind kind, int number, bool create);
 void timers_release(struct timers_record *record);
 void timers_forget(struct timers_record *record);
+
+/* A new timerfd has the number of that record. */
+void timers_made(struct timers_record *record, int clock_id);
 
 /* Arms it, interval and all, for record->deadline_ns. flags: of the kernel's call but for
  * TIMER_ABSTIME, which is dropped. Where the rate has changed meanwhile timers_release arms it

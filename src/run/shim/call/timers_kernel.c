@@ -29,11 +29,6 @@ enum {
     IOC_SET_TICKS = 0x40085400,
 };
 
-static enum timers_kind kind_of(const struct timers_record *record)
-{
-    return (enum timers_kind)(record->key >> 32);
-}
-
 static int number_of(const struct timers_record *record)
 {
     return (int)(uint32_t)record->key;
@@ -52,7 +47,7 @@ static long set_kernel(const struct timers_record *record, long flags,
 {
     struct itimerval val;
 
-    switch (kind_of(record)) {
+    switch (timers_kind_of(record)) {
     case TIMERS_FD:
         return SYS4(SYS_timerfd_settime, number_of(record), flags, spec, 0);
     case TIMERS_POSIX:
@@ -69,7 +64,7 @@ long timers_kernel_get(const struct timers_record *record, struct itimerspec *sp
     struct itimerval val;
     long rc;
 
-    switch (kind_of(record)) {
+    switch (timers_kind_of(record)) {
     case TIMERS_FD:
         return SYS2(SYS_timerfd_gettime, number_of(record), spec);
     case TIMERS_POSIX:
@@ -87,7 +82,7 @@ static uint64_t real_interval_ns(const struct timers_record *record, uint64_t td
 {
     const uint64_t interval_ns = scale_to_real_ns(tdf, record->interval_ns);
 
-    if (kind_of(record) != TIMERS_ITIMER)
+    if (timers_kind_of(record) != TIMERS_ITIMER)
         return interval_ns;
     return (interval_ns + US_NS - 1) / US_NS * US_NS;
 }
@@ -99,7 +94,7 @@ static uint64_t elapsed_ns(const struct timers_record *record, uint64_t tdf)
     const uint64_t now_ns = vclock_now_ns();
 
     if (record->interval_ns == 0 || record->deadline_ns >= now_ns || tdf >> 32 == 0 ||
-        kind_of(record) == TIMERS_ITIMER || record->clock_id == TIMERS_CLOCK_UNTOLD)
+        timers_kind_of(record) == TIMERS_ITIMER || record->clock_id == TIMERS_CLOCK_UNTOLD)
         return 0;
     const uint64_t elapsed = scale_to_real_ns(tdf, now_ns - record->deadline_ns);
     return elapsed < vclock_real_ns(record->clock_id) ? elapsed : 0;
@@ -123,7 +118,8 @@ static uint64_t left_ns(const struct timers_record *record, uint64_t tdf, uint64
 
 long timers_kernel_arm(struct timers_record *record, long flags)
 {
-    const bool exact = record->clock_id == CLOCK_MONOTONIC && kind_of(record) != TIMERS_ITIMER;
+    const bool exact =
+        record->clock_id == CLOCK_MONOTONIC && timers_kind_of(record) != TIMERS_ITIMER;
     struct itimerspec spec;
     uint64_t from_ns;
 
@@ -217,7 +213,7 @@ static uint64_t take_ticks(const struct timers_record *record)
     uint64_t ticks = 0;
     const struct iovec place = {.iov_base = &ticks, .iov_len = sizeof(ticks)};
 
-    if (kind_of(record) != TIMERS_FD)
+    if (timers_kind_of(record) != TIMERS_FD)
         return 0;
     long rc = SYS6(SYS_preadv2, fd, &place, 1, -1, -1, RWF_NOWAIT);
     if (rc == -EOPNOTSUPP && SYS3(SYS_poll, &pollfd, 1, 0) == 1 && (pollfd.revents & POLLIN))
@@ -292,7 +288,7 @@ static void ring_itimer(const struct timers_record *record)
 /* A signal that nobody has taken yet is sent once more. */
 static bool is_dropped(const struct timers_record *record, const struct found *found)
 {
-    return kind_of(record) == TIMERS_POSIX && found->rung > 0 &&
+    return timers_kind_of(record) == TIMERS_POSIX && found->rung > 0 &&
            found->next_ns + RECENT_NS > record->real_interval_ns &&
            timer_signal_is_dropped(&record->signal);
 }
@@ -304,7 +300,7 @@ static void rearm_periodic(struct timers_record *record)
     struct found found = look(record);
     uint64_t next_ns, due = due_count(record, &next_ns);
 
-    for (unsigned i = 0; i < LOOKS && kind_of(record) != TIMERS_POSIX &&
+    for (unsigned i = 0; i < LOOKS && timers_kind_of(record) != TIMERS_POSIX &&
                          record->real_interval_ns > LOOKS * ABOUT_NS &&
                          (found.next_ns < ABOUT_NS || next_ns < ABOUT_NS);
          i++) {
@@ -321,8 +317,8 @@ static void rearm_periodic(struct timers_record *record)
         const uint64_t back = rung - due < ticks ? rung - due : ticks;
         ticks -= back;
         rung -= back;
-    } else if (kind_of(record) != TIMERS_POSIX) {
-        if (kind_of(record) == TIMERS_FD)
+    } else if (timers_kind_of(record) != TIMERS_POSIX) {
+        if (timers_kind_of(record) == TIMERS_FD)
             ticks += due - rung;
         else if (due > rung && !found.pending)
             ring_itimer(record);

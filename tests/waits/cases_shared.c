@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* What is shared: memory with a child of vfork, the session with a crowd, a call with many events.
+ */
+#include <signal.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/waits/sleep.h"
+#include "tests/waits/waits.h"
+
+static void block(int signo)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void await(int signo)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    while (sigwaitinfo(&set, NULL) != signo)
+        ;
+}
+
+/* The timer of a child that still has its parent's memory is not its parent's. */
+static void alarm_in_vfork(void)
+{
+    const struct itimerval once = {.it_value = wait_timeval()};
+    struct itimerval left;
+    block(SIGALRM);
+    begin();
+    must(setitimer(ITIMER_REAL, &once, NULL), "setitimer");
+    pid_t pid = vfork();
+    if (pid == 0)
+        _exit(alarm(1000) != 0);
+    int status;
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        broken("a child of vfork has its parent's alarm");
+    must(getitimer(ITIMER_REAL, &left), "getitimer");
+    if (left.it_value.tv_sec == 0 && left.it_value.tv_usec == 0)
+        broken("a child of vfork has taken its parent's timer");
+    if (left.it_value.tv_sec > 900)
+        broken("a child of vfork has set its parent's timer");
+    await(SIGALRM);
+    end(0);
+}
+
+static void timer_in_vfork(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+    const struct itimerspec once = {.it_value = wait_timespec()},
+                            far = {.it_value = {.tv_sec = 1000}};
+    struct itimerspec left;
+    static timer_t timer, childs;
+    block(SIGUSR2);
+    must(timer_create(CLOCK_MONOTONIC, &event, &timer), "timer_create");
+    begin();
+    must(timer_settime(timer, 0, &once, NULL), "timer_settime");
+    pid_t pid = vfork();
+    if (pid == 0)
+        _exit(timer_create(CLOCK_MONOTONIC, &event, &childs) != 0 ||
+              timer_settime(childs, 0, &far, NULL) != 0);
+    int status;
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        broken("a child of vfork gets no timer");
+    must(timer_gettime(timer, &left), "timer_gettime");
+    if (left.it_value.tv_sec > 900 || timespec_ns(left.it_value) == 0)
+        broken("a child of vfork has its parent's timer");
+    await(SIGUSR2);
+    end(0);
+}
+
+const struct wait_case cases_shared[] = {
+    {"setitimer, and vfork with alarm", KIND_WAIT, alarm_in_vfork, 0, 0, 0, 0, 0},
+    {"timer, and vfork with another", KIND_WAIT, timer_in_vfork, 0, 0, 0, 0, 0},
+    {.name = NULL},
+};
