@@ -61,8 +61,9 @@ void mediate_add_span(struct mediate *m, struct tdf tdf)
 static bool is_waiting(void *arg, pid_t pid)
 {
     const struct session *session = arg;
+    const unsigned count = session_waiters(session);
 
-    for (unsigned i = 0; i < SESSION_WAITERS; i++)
+    for (unsigned i = 0; i < count; i++)
         if (load_relaxed_u64(&session->waiters[i]) >> 32 == (uint64_t)pid)
             return true;
     return false;
@@ -90,7 +91,9 @@ static int kick(uint64_t waiter)
 /* A thread of that process in a wait, which is kicked in any case: the first, or 0. */
 static uint64_t thread_of(const struct session *session, uint64_t process)
 {
-    for (unsigned i = 0; i < SESSION_WAITERS; i++) {
+    const unsigned count = session_waiters(session);
+
+    for (unsigned i = 0; i < count; i++) {
         const uint64_t waiter = load_relaxed_u64(&session->waiters[i]);
         if (waiter >> 32 == process >> 32 && (uint32_t)waiter != 0)
             return waiter;
@@ -118,7 +121,9 @@ static int kick_process(const struct session *session, uint64_t process)
 
 static void kick_each(struct session *session, bool timers)
 {
-    for (unsigned i = 0; i < SESSION_WAITERS; i++) {
+    const unsigned count = session_waiters(session);
+
+    for (unsigned i = 0; i < count; i++) {
         uint64_t waiter = load_full_u64(&session->waiters[i]);
         if (waiter == 0 || timers != ((uint32_t)waiter == 0))
             continue;

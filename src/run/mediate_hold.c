@@ -73,9 +73,10 @@ static void end(struct mediate *m)
 static bool have_all_answered(const struct mediate *m)
 {
     struct session *session = m->session;
+    const unsigned count = session_waiters(session);
     bool all = true;
 
-    for (unsigned i = 0; i < SESSION_WAITERS; i++) {
+    for (unsigned i = 0; i < count; i++) {
         uint64_t waiter = load_full_u64(&session->waiters[i]);
         if (waiter == 0 || (uint32_t)waiter != 0 ||
             (int32_t)(load_full_u32(&session->held[i]) - m->held_from) >= 0)

@@ -30,6 +30,8 @@
 
 #include <stdint.h>
 
+#include "ring/barrier.h"
+
 #define SESSION_MAGIC UINT64_C(0x31656d6974666c61)
 
 /* Where the shim's program, the clock's page and the session lie in every program: below all that
@@ -55,7 +57,8 @@ static inline uint32_t session_place(uint32_t nr, uint64_t pc, uint64_t sp)
 
 enum {
     SESSION_PAGE_BYTES = 4096,
-    SESSION_WAITERS = 4096,
+    SESSION_WAITERS = 65536,
+    SESSION_WAITERS_FIRST = 4096, /* the others are looked at once these have been full */
     SESSION_SPANS = 128,
 };
 
@@ -111,7 +114,8 @@ struct session {
     uint32_t terminals;    /* programs: 1 from the moment on at which one has set a VTIME */
     /* supervisor, once: by how much its time namespace puts CLOCK_BOOTTIME ahead */
     int64_t namespace_ns;
-    uint64_t pad;
+    uint32_t crowded; /* programs: 1 from the moment on at which one stood behind the first slots */
+    uint32_t pad;
     /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
      * thread of the process, which has armed timers. 0: free. The supervisor frees the slots of
      * the dead. */
@@ -122,6 +126,12 @@ struct session {
      */
     struct session_span spans[SESSION_SPANS];
 };
+
+/* How many slots are in use, at most. Read before the first of them. */
+static inline unsigned session_waiters(const struct session *session)
+{
+    return load_full_u32(&session->crowded) != 0 ? SESSION_WAITERS : SESSION_WAITERS_FIRST;
+}
 
 _Static_assert(sizeof(struct session) == 128 + 12 * SESSION_WAITERS + 32 * SESSION_SPANS,
                "struct session is an ABI");

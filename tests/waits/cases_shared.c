@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* What is shared: memory with a child of vfork, the session with a crowd, a call with many events.
  */
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/waits/sleep.h"
 #include "tests/waits/waits.h"
+
+enum { CROWD = 4600, WAKEUPS_MAX = 2000 };
 
 static void block(int signo)
 {
@@ -74,8 +79,50 @@ static void timer_in_vfork(void)
     end(0);
 }
 
+static atomic_int crowd;
+
+static void *wait_for_long(void *arg)
+{
+    const struct timespec far = {.tv_sec = 1000000};
+    atomic_fetch_add(&crowd, 1);
+    nanosleep(&far, NULL);
+    return arg;
+}
+
+static long wakeups(void)
+{
+    struct rusage usage;
+    must(getrusage(RUSAGE_SELF, &usage), "getrusage");
+    return usage.ru_nvcsw;
+}
+
+/* However many wait, nobody wakes up in between. */
+static void crowd_sleeps(void)
+{
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 65536);
+    for (int i = 0; i < CROWD; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, &small, wait_for_long, NULL) != 0)
+            absent("so many threads");
+    }
+    while (atomic_load(&crowd) < CROWD)
+        sched_yield();
+    long before, after = wakeups();
+    do { /* until the last of them has gone to sleep */
+        before = after;
+        sleep_once();
+        after = wakeups();
+    } while (after - before > WAKEUPS_MAX && before < 100L * CROWD);
+    if (after - before > WAKEUPS_MAX)
+        broken("a crowd does not sleep");
+    sleep_and_end();
+}
+
 const struct wait_case cases_shared[] = {
     {"setitimer, and vfork with alarm", KIND_WAIT, alarm_in_vfork, 0, 0, 0, 0, 0},
     {"timer, and vfork with another", KIND_WAIT, timer_in_vfork, 0, 0, 0, 0, 0},
+    {"after a crowd fell asleep", KIND_WAIT, crowd_sleeps, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

@@ -47,19 +47,36 @@ uint64_t wait_rest_ns(uint64_t deadline_ns)
 static uint32_t first_probe(uint64_t who)
 {
     return ((uint32_t)who * UINT32_C(2654435761) + (uint32_t)(who >> 32) * UINT32_C(2246822519)) >>
-           16;
+           12;
+}
+
+/* Where a thread may stand: PROBES slots among the first, then as many among the others. */
+static uint32_t probe(uint64_t who, unsigned nth)
+{
+    const uint32_t at = first_probe(who) + nth % PROBES;
+
+    if (nth < PROBES)
+        return at % SESSION_WAITERS_FIRST;
+    return SESSION_WAITERS_FIRST + at % (SESSION_WAITERS - SESSION_WAITERS_FIRST);
+}
+
+/* Before a slot behind the first ones is taken: whoever changes the rate after that looks there. */
+static void prepare(unsigned nth)
+{
+    uint32_t *crowded = &vclock_session()->crowded;
+
+    if (nth >= PROBES && load_relaxed_u32(crowded) == 0)
+        store_full_u32(crowded, 1);
 }
 
 /* The slot of a process that has ended. The supervisor frees those at a change, which may be long
  * in coming. */
 static bool take_from_dead(uint64_t who, uint64_t **slot)
 {
-    struct session *session = vclock_session();
-    const uint32_t start = first_probe(who);
-
-    for (unsigned i = 0; i < PROBES; i++) {
-        *slot = &session->waiters[(start + i) % SESSION_WAITERS];
+    for (unsigned i = 0; i < 2 * PROBES; i++) {
+        *slot = &vclock_session()->waiters[probe(who, i)];
         uint64_t found = load_relaxed_u64(*slot);
+        prepare(i);
         if (found >> 32 != who >> 32 && SYS2(SYS_kill, found >> 32, 0) == -ESRCH &&
             compare_exchange_full_u64(*slot, &found, who))
             return true;
@@ -69,15 +86,13 @@ static bool take_from_dead(uint64_t who, uint64_t **slot)
 
 bool wait_register(uint64_t who, uint64_t **slot, bool *own)
 {
-    struct session *session = vclock_session();
-    const uint32_t start = first_probe(who);
-
-    for (unsigned i = 0; i < PROBES; i++) {
-        uint64_t *at = &session->waiters[(start + i) % SESSION_WAITERS];
+    for (unsigned i = 0; i < 2 * PROBES; i++) {
+        uint64_t *at = &vclock_session()->waiters[probe(who, i)];
         uint64_t found = load_relaxed_u64(at);
         /* A wait in a signal handler that interrupts a wait, or one that was left by longjmp. */
         *own = found != who;
         *slot = at;
+        prepare(i);
         if (found == who || (found == 0 && compare_exchange_full_u64(at, &found, who)))
             return true;
     }
@@ -90,11 +105,9 @@ bool wait_register(uint64_t who, uint64_t **slot, bool *own)
 /* Where it stands; SESSION_WAITERS: nowhere. */
 static uint32_t slot_of(uint64_t who)
 {
-    const uint32_t start = first_probe(who);
-
-    for (unsigned i = 0; i < PROBES; i++)
-        if (load_relaxed_u64(&vclock_session()->waiters[(start + i) % SESSION_WAITERS]) == who)
-            return (start + i) % SESSION_WAITERS;
+    for (unsigned i = 0; i < 2 * PROBES; i++)
+        if (load_relaxed_u64(&vclock_session()->waiters[probe(who, i)]) == who)
+            return probe(who, i);
     return SESSION_WAITERS;
 }
 
