@@ -50,6 +50,11 @@ for ((i = 0; i < 200; i++)); do
 done
 run 1 "${timers[@]}" "$TEST_BIN/waits_endless" || die "a wait without a time-out ended by itself"
 
+# Who waits for more events than there are waits for them all the time.
+rc=0
+run 1 -c 20:2 -c 20:1 -c 20:3 -c 20:1 "$TEST_BIN/aio_changes" 200 || rc=$?
+[ $rc = 0 ] || [ $rc = 77 ] || die "io_getevents ended early"
+
 # A signal of the program's that comes with the kick of a change ends the wait all the same.
 run 1 "$TEST_BIN/signals_kicks" 5 || die "a signal at the instant of a change"
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What is shared: memory with a child of vfork, the session with a crowd, a call with many events.
  */
+#include <linux/aio_abi.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -120,9 +123,36 @@ static void crowd_sleeps(void)
     sleep_and_end();
 }
 
+/* An event that is there, and one that does not come: the first is told when the time is over. */
+static void one_event_of_two(void)
+{
+    struct timespec span = wait_timespec();
+    struct io_event events[2];
+    aio_context_t context = 0;
+    int pipes[2][2];
+    struct iocb blocks[2], *list[2] = {&blocks[0], &blocks[1]};
+    if (syscall(SYS_io_setup, 2, &context) < 0)
+        absent("no kernel AIO");
+    for (int i = 0; i < 2; i++) {
+        must(pipe(pipes[i]), "pipe");
+        blocks[i] = (struct iocb){.aio_lio_opcode = IOCB_CMD_POLL,
+                                  .aio_fildes = (unsigned)pipes[i][0],
+                                  .aio_buf = POLLIN,
+                                  .aio_data = (unsigned)i};
+    }
+    if (syscall(SYS_io_submit, context, 2, list) != 2)
+        absent("IOCB_CMD_POLL");
+    must(write(pipes[0][1], "x", 1), "write");
+    begin();
+    if (syscall(SYS_io_getevents, context, 2, 2, events, &span) != 1 || events[0].data != 0)
+        broken("io_getevents of one event");
+    end(0);
+}
+
 const struct wait_case cases_shared[] = {
     {"setitimer, and vfork with alarm", KIND_WAIT, alarm_in_vfork, 0, 0, 0, 0, 0},
     {"timer, and vfork with another", KIND_WAIT, timer_in_vfork, 0, 0, 0, 0, 0},
     {"after a crowd fell asleep", KIND_WAIT, crowd_sleeps, 0, 0, 0, 0, 0},
+    {"io_getevents, one of two", KIND_WAIT, one_event_of_two, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

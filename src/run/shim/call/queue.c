@@ -3,10 +3,12 @@
  * queue: waits for messages, semaphores, signals and events of asynchronous I/O.
  */
 #include <errno.h>
+#include <linux/aio_abi.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
 
+#include "ring/barrier.h"
 #include "run/shim/call/calls.h"
 #include "run/shim/call/signals.h"
 #include "run/shim/core/time_scale.h"
@@ -92,18 +94,37 @@ long call_semtimedop(struct trap *trap)
     return wait_for(&wait, &call);
 }
 
+/* args: id, the least number, the most, where to. A change of rate ends the call with fewer than
+ * the least number, as any signal does, where there are some: the others are waited for anew. */
 static long get_events(const struct trap *trap, struct stub_call *call)
 {
-    struct wait wait = {.nr = trap->nr, .time_index = 4, .timed_out = 0};
+    struct wait wait = {.nr = trap->nr,
+                        .time_index = 4,
+                        .timed_out = trap->args[1] > 0 ? 0 : 1 /* waits for nothing */,
+                        .deadline_ns = SCALE_FOREVER_NS};
+    const uint32_t *generation = &vclock_session()->generation;
+    uint32_t before;
+    long rc = 0, found = 0;
 
-    if (trap->args[4] == 0)
-        return wait_unbounded(trap->nr, call);
-    int rc = read_span(trap->args[4], &wait.deadline_ns);
+    if (trap->args[4] != 0)
+        rc = read_span(trap->args[4], &wait.deadline_ns);
     if (rc < 0)
         return rc;
-    if (trap->args[1] <= 0)
-        wait.timed_out = 1; /* waits for nothing */
-    return wait_for(&wait, call);
+    do {
+        before = load_full_u32(generation);
+        if (trap->args[4] == 0)
+            rc = wait_unbounded(trap->nr, call);
+        else
+            rc = wait_for(&wait, call);
+        if (rc <= 0)
+            break;
+        found += rc;
+        call->args[1] -= rc;
+        call->args[2] -= rc;
+        call->args[3] += rc * (long)sizeof(struct io_event);
+    } while (call->args[1] > 0 &&
+             (load_full_u32(generation) != before || (trap->args[4] != 0 && wait_is_cut(&wait))));
+    return found > 0 ? found : rc;
 }
 
 long call_io_getevents(struct trap *trap)

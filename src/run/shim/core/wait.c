@@ -213,6 +213,11 @@ long wait_for(struct wait *wait, struct stub_call *call)
     return rc;
 }
 
+bool wait_is_cut(const struct wait *wait)
+{
+    return wait->slot == NULL && wait_rest_ns(wait->deadline_ns) > 0;
+}
+
 long wait_unbounded(long nr, struct stub_call *call)
 {
     long rc;

@@ -49,6 +49,10 @@ uint64_t wait_rest_ns(uint64_t deadline_ns);
  * or the deadline is over. */
 long wait_for(struct wait *wait, struct stub_call *call);
 
+/* After wait_for: has the call, in a thread that no change takes out of it, had a time-out before
+ * the deadline? */
+bool wait_is_cut(const struct wait *wait);
+
 /* A call without a time-out, begun again when a kick has ended it. */
 long wait_unbounded(long nr, struct stub_call *call);
 
