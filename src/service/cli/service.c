@@ -15,60 +15,59 @@
 #include "service/cli/verb.h"
 #include "splitdom/version.h"
 
+static int resize(const struct rundir *rundir, const struct service_options *options)
+{
+    return options->value != NULL ? verb_block(rundir, options) : verb_store(rundir, options);
+}
+
+/* Those that need a Dom0. */
+static int (*const actions[])(const struct rundir *rundir,
+                              const struct service_options *options) = {
+    [SERVICE_STATUS] = verb_status,
+    [SERVICE_LIST] = verb_list,
+    [SERVICE_SET] = verb_store,
+    [SERVICE_PAUSE] = verb_store,
+    [SERVICE_UNPAUSE] = verb_store,
+    [SERVICE_SHUTDOWN] = verb_store,
+    [SERVICE_DESTROY] = verb_destroy,
+    [SERVICE_RESIZE] = resize,
+    [SERVICE_BLOCK_ATTACH] = verb_block,
+    [SERVICE_BLOCK_DETACH] = verb_block,
+    [SERVICE_BLOCK_LIST] = verb_block_list,
+    [SERVICE_NETWORK_ATTACH] = verb_network,
+    [SERVICE_NETWORK_DETACH] = verb_network,
+    [SERVICE_NETWORK_LIST] = verb_network,
+    [SERVICE_NET_LINK] = verb_network,
+    [SERVICE_RULE] = verb_network,
+    [SERVICE_TOP] = verb_top,
+    [SERVICE_TRACE] = verb_trace,
+    [SERVICE_UPTIME] = verb_uptime,
+    [SERVICE_DOMID] = verb_name,
+    [SERVICE_DOMNAME] = verb_name,
+    [SERVICE_RENAME] = verb_name,
+};
+
 static int run_verb(struct service_options *options)
 {
     struct rundir rundir;
     struct why why;
-    int rc;
 
     if (options->verb == SERVICE_START)
         return verb_start(options);
-    rc = rundir_resolve(options->rundir, options->name, false, &rundir, why.text, sizeof(why.text));
-    if (rc == -ENOENT && options->verb != SERVICE_ENV)
-        return verb_not_running(&rundir);
+    int rc =
+        rundir_resolve(options->rundir, options->name, false, &rundir, why.text, sizeof(why.text));
     if (rc < 0 && rc != -ENOENT) {
         fprintf(stderr, "service: %s\n", why.text);
         return rc == -EINVAL ? VERB_USAGE : VERB_FAILED;
     }
-    if (options->domain != NULL && (rc = verb_name_resolve(&rundir, options)) != VERB_OK)
-        return rc;
-    switch (options->verb) {
-    case SERVICE_STOP:
-        return verb_stop(&rundir);
-    case SERVICE_STATUS:
-        return verb_status(&rundir, options);
-    case SERVICE_ENV:
+    if (options->verb == SERVICE_ENV)
         return verb_env(&rundir);
-    case SERVICE_LIST:
-        return verb_list(&rundir, options);
-    case SERVICE_BLOCK_ATTACH:
-    case SERVICE_BLOCK_DETACH:
-        return verb_block(&rundir, options);
-    case SERVICE_DESTROY:
-        return verb_destroy(&rundir, options);
-    case SERVICE_BLOCK_LIST:
-        return verb_block_list(&rundir, options);
-    case SERVICE_NETWORK_ATTACH:
-    case SERVICE_NETWORK_DETACH:
-    case SERVICE_NETWORK_LIST:
-    case SERVICE_NET_LINK:
-    case SERVICE_RULE:
-        return verb_network(&rundir, options);
-    case SERVICE_TOP:
-        return verb_top(&rundir, options);
-    case SERVICE_TRACE:
-        return verb_trace(&rundir, options);
-    case SERVICE_UPTIME:
-        return verb_uptime(&rundir, options);
-    case SERVICE_DOMID:
-    case SERVICE_DOMNAME:
-    case SERVICE_RENAME:
-        return verb_name(&rundir, options);
-    case SERVICE_RESIZE:
-        return options->value != NULL ? verb_block(&rundir, options) : verb_store(&rundir, options);
-    default:
-        return verb_store(&rundir, options);
-    }
+    if (rc == 0 && options->verb == SERVICE_STOP)
+        return verb_stop(&rundir);
+    if (rc == -ENOENT || !verb_is_running(&rundir, NULL))
+        return verb_not_running(&rundir);
+    int status = options->domain != NULL ? verb_name_resolve(&rundir, options) : VERB_OK;
+    return status == VERB_OK ? actions[options->verb](&rundir, options) : status;
 }
 
 static int run(int argc, char **argv, struct service_options *options)

@@ -93,8 +93,6 @@ int verb_block(const struct rundir *rundir, const struct service_options *option
     struct why why;
     int rc;
 
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     if (options->verb == SERVICE_BLOCK_ATTACH)
         rc = attach(rundir, options, &why);
     else if (options->verb == SERVICE_BLOCK_DETACH)

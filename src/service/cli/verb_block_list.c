@@ -39,8 +39,6 @@ static int print_disks(struct store_client *client, uint32_t domid)
 int verb_block_list(const struct rundir *rundir, const struct service_options *options)
 {
     struct store_client *client;
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     int rc = store_client_open(rundir->store_socket, &client);
     if (rc == 0) {
         rc = print_disks(client, options->domid);

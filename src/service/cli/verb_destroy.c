@@ -10,8 +10,6 @@
 int verb_destroy(const struct rundir *rundir, const struct service_options *options)
 {
     struct why why;
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     int rc = control_client_tell(rundir->control_socket, CONTROL_DESTROY, options->domid, NULL,
                                  CONTROL_CLIENT_TIMEOUT_S, &why);
     if (rc == 0)

@@ -125,8 +125,6 @@ static int rename_domain(struct store_client *client, uint32_t domid, const char
 
 static int open_store(const struct rundir *rundir, struct store_client **client)
 {
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     int rc = store_client_open(rundir->store_socket, client);
     if (rc < 0)
         fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));

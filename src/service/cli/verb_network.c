@@ -140,8 +140,6 @@ int verb_network(const struct rundir *rundir, const struct service_options *opti
     struct why why;
     int rc;
 
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     if (options->verb == SERVICE_NETWORK_ATTACH)
         rc = attach(rundir, options, &why);
     else if (options->verb == SERVICE_NETWORK_DETACH)

@@ -25,8 +25,6 @@ int verb_status(const struct rundir *rundir, const struct service_options *optio
     size_t text_bytes;
     int status;
 
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     if (control_client_ask(rundir->control_socket, CONTROL_STATUS, &text, &text_bytes, &why) != 0) {
         fprintf(stderr, "service: %s\n", why.text);
         return VERB_FAILED;

@@ -157,8 +157,6 @@ int verb_store(const struct rundir *rundir, const struct service_options *option
     struct store_client *client;
     int rc, status;
 
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     rc = store_client_open(rundir->store_socket, &client);
     if (rc < 0) {
         fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));

@@ -86,8 +86,6 @@ int verb_top(const struct rundir *rundir, const struct service_options *options)
     const struct top_wish wish = {options->delay_ms, options->iterations, options->details,
                                   options->networks};
     struct why why;
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     int rc =
         options->batch ? run_batch(&source, &wish, &why) : top_screen_run(&source, &wish, &why);
     top_latency_end(&looker.latency);

@@ -108,8 +108,6 @@ static int trace(const struct rundir *rundir, const struct service_options *opti
 int verb_trace(const struct rundir *rundir, const struct service_options *options)
 {
     struct why why;
-    if (!verb_is_running(rundir, NULL))
-        return verb_not_running(rundir);
     if (trace(rundir, options, &why) == 0)
         return verb_end_output();
     fprintf(stderr, "service: %s\n", why.text);
