@@ -2,11 +2,13 @@
 #include "service/cli/verb.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/why.h"
 #include "service/cli/lock.h"
+#include "service/cli/store_client.h"
 
 int verb_not_running(const struct rundir *rundir)
 {
@@ -34,4 +36,32 @@ bool verb_is_running(const struct rundir *rundir, pid_t *holder)
     if (holder != NULL)
         *holder = pid;
     return rc == 0 && pid != 0;
+}
+
+int verb_open_store(const struct rundir *rundir, struct store_client **out)
+{
+    int rc = store_client_open(rundir->store_socket, out);
+    if (rc < 0)
+        fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));
+    return rc < 0 ? VERB_FAILED : VERB_OK;
+}
+
+int verb_print_store(const struct rundir *rundir, const struct service_options *options,
+                     const char *what, verb_print *print)
+{
+    struct store_client *client;
+    int rc = store_client_open(rundir->store_socket, &client);
+    if (rc == 0) {
+        rc = print(client, options);
+        store_client_close(client);
+    }
+    if (rc == 0)
+        return verb_end_output();
+    if (rc == -ENOENT && options->domid != 0)
+        fprintf(stderr, "service: there is no domain %" PRIu32 ": see 'service list'\n",
+                options->domid);
+    else
+        fprintf(stderr, "service: cannot list %s by %s: %s\n", what, rundir->store_socket,
+                strerror(-rc));
+    return VERB_FAILED;
 }

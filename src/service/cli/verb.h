@@ -12,6 +12,8 @@
 #include "base/rundir.h"
 #include "service/cli/service_options.h"
 
+struct store_client;
+
 enum verb_status {
     VERB_OK = 0,
     VERB_FAILED = 1,
@@ -28,8 +30,9 @@ int verb_list(const struct rundir *rundir, const struct service_options *options
 /* block-attach, block-detach, resize of a certain image: asked of Dom0. */
 int verb_block(const struct rundir *rundir, const struct service_options *options);
 int verb_block_list(const struct rundir *rundir, const struct service_options *options);
-/* network-attach, network-detach, network-list, net-link, rule. */
+/* network-attach, network-detach, net-link, rule. */
 int verb_network(const struct rundir *rundir, const struct service_options *options);
+int verb_network_list(const struct rundir *rundir, const struct service_options *options);
 int verb_top(const struct rundir *rundir, const struct service_options *options);
 int verb_trace(const struct rundir *rundir, const struct service_options *options);
 int verb_uptime(const struct rundir *rundir, const struct service_options *options);
@@ -41,6 +44,18 @@ int verb_name(const struct rundir *rundir, const struct service_options *options
 int verb_store(const struct rundir *rundir, const struct service_options *options);
 
 int verb_destroy(const struct rundir *rundir, const struct service_options *options);
+
+/* A connection to xenstore. VERB_OK, or VERB_FAILED after a message. */
+int verb_open_store(const struct rundir *rundir, struct store_client **out);
+
+/* Prints what xenstore has of a domain, or of all where domid is 0. Returns 0, or an error of
+ * store_client.h; -ENOENT: there is no such domain. */
+typedef int verb_print(struct store_client *client, const struct service_options *options);
+
+/* Connects, calls print, and says what failed. what is for people: "the disks". Returns the exit
+ * status. */
+int verb_print_store(const struct rundir *rundir, const struct service_options *options,
+                     const char *what, verb_print *print);
 
 /* The output is complete only if its last write succeeded. Prints a message if that failed. */
 int verb_end_output(void);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* verb_block_list: the disks of one domain, a line each, in the columns of `xl block-list`. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,35 +21,21 @@ static void print_disk(struct store_client *client, uint32_t domid, const char *
            store_client_number(client, front, "ring-ref"), domid, devid);
 }
 
-static int print_disks(struct store_client *client, uint32_t domid)
+static int print_disks(struct store_client *client, const struct service_options *options)
 {
     char *names;
-    int rc = store_client_devices(client, domid, "vbd", &names);
+    int rc = store_client_devices(client, options->domid, "vbd", &names);
     if (rc < 0)
         return rc;
     printf("%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch",
            "ring-ref", "BE-path");
     for (const char *name = names; *name != '\0'; name += strlen(name) + 1)
-        print_disk(client, domid, name);
+        print_disk(client, options->domid, name);
     free(names);
     return 0;
 }
 
 int verb_block_list(const struct rundir *rundir, const struct service_options *options)
 {
-    struct store_client *client;
-    int rc = store_client_open(rundir->store_socket, &client);
-    if (rc == 0) {
-        rc = print_disks(client, options->domid);
-        store_client_close(client);
-    }
-    if (rc == 0)
-        return verb_end_output();
-    if (rc == -ENOENT)
-        fprintf(stderr, "service: there is no domain %" PRIu32 ": see 'service list'\n",
-                options->domid);
-    else
-        fprintf(stderr, "service: cannot list the disks by %s: %s\n", rundir->store_socket,
-                strerror(-rc));
-    return VERB_FAILED;
+    return verb_print_store(rundir, options, "the disks", print_disks);
 }

@@ -124,34 +124,22 @@ static int print_domains(struct store_client *client, const char *only)
     return rc;
 }
 
-static int look_for(struct store_client *client, const char *domid)
+static int print(struct store_client *client, const struct service_options *options)
 {
-    char path[64], value[XENSTORE_PAYLOAD_MAX + 1];
+    char domid[16], path[64], value[XENSTORE_PAYLOAD_MAX + 1];
+    const char *only = options->has_domid ? domid : NULL;
+    int rc = 0;
+
+    snprintf(domid, sizeof(domid), "%" PRIu32, options->domid);
     snprintf(path, sizeof(path), "/local/domain/%s", domid);
-    return store_client_read(client, path, value);
+    if (only != NULL)
+        rc = store_client_read(client, path, value);
+    if (rc < 0)
+        return rc;
+    return options->details ? list_json_print(client, only) : print_domains(client, only);
 }
 
 int verb_list(const struct rundir *rundir, const struct service_options *options)
 {
-    struct store_client *client;
-    char domid[16];
-    const char *only = options->has_domid ? domid : NULL;
-    int rc;
-
-    snprintf(domid, sizeof(domid), "%" PRIu32, options->domid);
-    rc = store_client_open(rundir->store_socket, &client);
-    if (rc == 0) {
-        rc = only != NULL ? look_for(client, only) : 0;
-        if (rc == 0)
-            rc = options->details ? list_json_print(client, only) : print_domains(client, only);
-        store_client_close(client);
-    }
-    if (rc == 0)
-        return verb_end_output();
-    if (only != NULL && rc == -ENOENT)
-        fprintf(stderr, "service: there is no domain %s: see 'service list'\n", only);
-    else
-        fprintf(stderr, "service: cannot list the domains by %s: %s\n", rundir->store_socket,
-                strerror(-rc));
-    return VERB_FAILED;
+    return verb_print_store(rundir, options, "the domains", print);
 }

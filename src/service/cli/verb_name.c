@@ -123,19 +123,11 @@ static int rename_domain(struct store_client *client, uint32_t domid, const char
                   : 0;
 }
 
-static int open_store(const struct rundir *rundir, struct store_client **client)
-{
-    int rc = store_client_open(rundir->store_socket, client);
-    if (rc < 0)
-        fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));
-    return rc < 0 ? VERB_FAILED : VERB_OK;
-}
-
 int verb_name_resolve(const struct rundir *rundir, struct service_options *options)
 {
     struct store_client *client;
     int64_t domid;
-    int status = open_store(rundir, &client);
+    int status = verb_open_store(rundir, &client);
     if (status != VERB_OK)
         return status;
     int rc = find_name(client, options->domain, &domid);
@@ -160,7 +152,7 @@ int verb_name(const struct rundir *rundir, const struct service_options *options
 {
     struct store_client *client;
     struct why why;
-    int rc, status = open_store(rundir, &client);
+    int rc, status = verb_open_store(rundir, &client);
     if (status != VERB_OK)
         return status;
     if (options->verb == SERVICE_DOMID)

@@ -105,34 +105,23 @@ static void print_vif(struct store_client *client, uint32_t domid, const char *d
            store_client_number(client, front, "rx-ring-ref"), back);
 }
 
-static int print_vifs(struct store_client *client, uint32_t domid)
+static int print_vifs(struct store_client *client, const struct service_options *options)
 {
     char *names;
-    int rc = store_client_devices(client, domid, "vif", &names);
+    int rc = store_client_devices(client, options->domid, "vif", &names);
     if (rc < 0)
         return rc;
     printf("%-3s %-2s %-17s %-6s %-5s %-6s %5s/%-11s %-30s\n", "Idx", "BE", "Mac Addr.", "handle",
            "state", "evt-ch", "tx-", "rx-ring-ref", "BE-path");
     for (const char *name = names; *name != '\0'; name += strlen(name) + 1)
-        print_vif(client, domid, name);
+        print_vif(client, options->domid, name);
     free(names);
     return 0;
 }
 
-static int list(const struct rundir *rundir, const struct service_options *options, struct why *why)
+int verb_network_list(const struct rundir *rundir, const struct service_options *options)
 {
-    struct store_client *client;
-    int rc = store_client_open(rundir->store_socket, &client);
-    if (rc == 0) {
-        rc = print_vifs(client, options->domid);
-        store_client_close(client);
-    }
-    if (rc == -ENOENT)
-        return why_fail(why, rc, "there is no domain %" PRIu32 ": see 'service list'",
-                        options->domid);
-    return rc < 0 ? why_fail(why, rc, "cannot list the network interfaces by %s: %s",
-                             rundir->store_socket, strerror(-rc))
-                  : 0;
+    return verb_print_store(rundir, options, "the network interfaces", print_vifs);
 }
 
 int verb_network(const struct rundir *rundir, const struct service_options *options)
@@ -146,10 +135,8 @@ int verb_network(const struct rundir *rundir, const struct service_options *opti
         rc = detach(rundir, options, &why);
     else if (options->verb == SERVICE_NET_LINK)
         rc = command(rundir, CONTROL_NET_LINK, options, &why);
-    else if (options->verb == SERVICE_RULE)
-        rc = command(rundir, CONTROL_RULE, options, &why);
     else
-        rc = list(rundir, options, &why);
+        rc = command(rundir, CONTROL_RULE, options, &why);
     if (rc < 0)
         fprintf(stderr, "service: %s\n", why.text);
     return rc < 0 ? VERB_FAILED : verb_end_output();

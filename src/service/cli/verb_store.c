@@ -155,16 +155,13 @@ int verb_store(const struct rundir *rundir, const struct service_options *option
 {
     const struct node node = choose_node(options);
     struct store_client *client;
-    int rc, status;
+    int status = verb_open_store(rundir, &client);
 
-    rc = store_client_open(rundir->store_socket, &client);
-    if (rc < 0) {
-        fprintf(stderr, "service: cannot connect to %s: %s\n", rundir->store_socket, strerror(-rc));
-        return VERB_FAILED;
-    }
+    if (status != VERB_OK)
+        return status;
     status = check_domain(client, options->domid);
     if (status == VERB_OK) {
-        rc = change(client, options, &node);
+        int rc = change(client, options, &node);
         if (rc == -ENODATA) {
             fprintf(stderr, "service: domain %" PRIu32 " is not paused\n", options->domid);
             status = VERB_FAILED;
