@@ -2,6 +2,7 @@
 #include "service/cli/control_client.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,46 +77,73 @@ static int read_file(int fd, char **text, size_t *text_bytes)
     return 0;
 }
 
-static int ask(int socket_fd, enum control_op op, char **text, size_t *text_bytes, struct why *why)
+static int send_request(int socket_fd, enum control_op op, uint32_t domid, const char *text)
 {
-    const struct control_request request = {
-        .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = (uint32_t)op};
-    struct control_reply reply;
-    int file_fd, rc;
+    struct {
+        struct control_request request;
+        char text[CONTROL_TEXT_MAX];
+    } packet = {
+        {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = (uint32_t)op, .arg0 = domid},
+        ""};
+    size_t bytes = text == NULL ? 0 : strlen(text) + 1;
 
-    rc = unix_socket_send(socket_fd, &request, sizeof(request), NULL, 0, true);
-    if (rc < 0)
-        return rc;
-    rc = receive(socket_fd, &reply, &file_fd);
+    if (bytes > sizeof(packet.text))
+        return -E2BIG;
+    if (text != NULL)
+        memcpy(packet.text, text, bytes);
+    return unix_socket_send(socket_fd, &packet, sizeof(packet.request) + bytes, NULL, 0, true);
+}
+
+/* One question, one answer. *file_fd is the caller's to close, or -1. */
+static int exchange(const char *socket_path, unsigned timeout_s, enum control_op op, uint32_t domid,
+                    const char *text, struct control_reply *reply, int *file_fd)
+{
+    int socket_fd = open_socket(socket_path, timeout_s);
+
+    *file_fd = -1;
+    if (socket_fd < 0)
+        return socket_fd;
+    int rc = send_request(socket_fd, op, domid, text);
+    if (rc == 0)
+        rc = receive(socket_fd, reply, file_fd);
+    close(socket_fd);
+    return rc;
+}
+
+/* Closes the file, and says in why what is not said there yet. Returns rc. */
+static int finish(int rc, int file_fd, const char *socket_path, struct why *why)
+{
+    if (file_fd >= 0)
+        close(file_fd);
+    if (rc < 0 && why->text[0] == '\0')
+        why_fail_errno(why, rc, "no answer from Dom0 on %s", socket_path);
+    return rc;
+}
+
+static const char *reason_of(const struct control_reply *reply)
+{
+    return reply->reason[0] != '\0' ? reply->reason : strerror(-reply->status);
+}
+
+int control_client_ask(const char *socket_path, enum control_op op, char **text, size_t *text_bytes,
+                       struct why *why)
+{
+    struct control_reply reply;
+    int file_fd;
+
+    *text = NULL;
+    *text_bytes = 0;
+    why->text[0] = '\0';
+    int rc = exchange(socket_path, CONTROL_CLIENT_TIMEOUT_S, op, 0, NULL, &reply, &file_fd);
     if (rc == 0 && reply.status != 0) {
-        rc = why_fail(why, reply.status, "Dom0 refused: %s",
-                      reply.reason[0] != '\0' ? reply.reason : strerror(-reply.status));
+        rc = why_fail(why, reply.status, "Dom0 refused: %s", reason_of(&reply));
     } else if (rc == 0 && file_fd < 0 && op == CONTROL_STOP) {
         *text = calloc(1, 1); /* Dom0 ends, but had no memory for its totals */
         rc = *text == NULL ? -ENOMEM : 0;
     } else if (rc == 0) {
         rc = file_fd >= 0 ? read_file(file_fd, text, text_bytes) : -EPROTO;
     }
-    if (file_fd >= 0)
-        close(file_fd);
-    return rc;
-}
-
-int control_client_ask(const char *socket_path, enum control_op op, char **text, size_t *text_bytes,
-                       struct why *why)
-{
-    int socket_fd = open_socket(socket_path, CONTROL_CLIENT_TIMEOUT_S);
-    int rc;
-
-    *text = NULL;
-    *text_bytes = 0;
-    why->text[0] = '\0';
-    rc = socket_fd < 0 ? socket_fd : ask(socket_fd, op, text, text_bytes, why);
-    if (socket_fd >= 0)
-        close(socket_fd);
-    if (rc < 0 && why->text[0] == '\0')
-        why_fail_errno(why, rc, "no answer from Dom0 on %s", socket_path);
-    return rc;
+    return finish(rc, file_fd, socket_path, why);
 }
 
 /* Dom0's whole line: in the file, or else in the reply. */
@@ -123,10 +151,9 @@ static int take_refusal(const struct control_reply *reply, int file_fd, struct w
 {
     char *text = NULL;
     size_t text_bytes;
-    const char *reason = reply->reason[0] != '\0' ? reply->reason : strerror(-reply->status);
-    if (file_fd >= 0 && read_file(file_fd, &text, &text_bytes) == 0)
-        reason = text;
-    why_fail(why, reply->status, "%s", reason);
+    bool is_whole = file_fd >= 0 && read_file(file_fd, &text, &text_bytes) == 0;
+
+    why_fail(why, reply->status, "%s", is_whole ? text : reason_of(reply));
     free(text);
     return reply->status;
 }
@@ -135,52 +162,26 @@ static int take_refusal(const struct control_reply *reply, int file_fd, struct w
 static int take_answer(const struct control_reply *reply, int file_fd, char **answer)
 {
     size_t text_bytes;
+
     if (file_fd >= 0)
         return read_file(file_fd, answer, &text_bytes);
     *answer = strdup(reply->reason);
     return *answer != NULL ? 0 : -ENOMEM;
 }
 
-static int tell(int socket_fd, enum control_op op, uint32_t domid, const char *text, char **answer,
-                struct why *why)
+int control_client_command(const char *socket_path, enum control_op op, uint32_t domid,
+                           const char *text, unsigned timeout_s, char **answer, struct why *why)
 {
-    struct {
-        struct control_request request;
-        char text[CONTROL_TEXT_MAX];
-    } packet = {
-        {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .op = (uint32_t)op, .arg0 = domid},
-        ""};
     struct control_reply reply;
     int file_fd;
-    size_t bytes = text == NULL ? 0 : strlen(text) + 1;
-    if (bytes > sizeof(packet.text))
-        return -E2BIG;
-    if (text != NULL)
-        memcpy(packet.text, text, bytes);
-    int rc = unix_socket_send(socket_fd, &packet, sizeof(packet.request) + bytes, NULL, 0, true);
-    if (rc < 0)
-        return rc;
-    rc = receive(socket_fd, &reply, &file_fd);
+
+    why->text[0] = '\0';
+    int rc = exchange(socket_path, timeout_s, op, domid, text, &reply, &file_fd);
     if (rc == 0 && reply.status != 0)
         rc = take_refusal(&reply, file_fd, why);
     else if (rc == 0 && answer != NULL)
         rc = take_answer(&reply, file_fd, answer);
-    if (file_fd >= 0)
-        close(file_fd);
-    return rc;
-}
-
-int control_client_command(const char *socket_path, enum control_op op, uint32_t domid,
-                           const char *text, unsigned timeout_s, char **answer, struct why *why)
-{
-    int socket_fd = open_socket(socket_path, timeout_s);
-    why->text[0] = '\0';
-    int rc = socket_fd < 0 ? socket_fd : tell(socket_fd, op, domid, text, answer, why);
-    if (socket_fd >= 0)
-        close(socket_fd);
-    if (rc < 0 && why->text[0] == '\0')
-        why_fail_errno(why, rc, "no answer from Dom0 on %s", socket_path);
-    return rc;
+    return finish(rc, file_fd, socket_path, why);
 }
 
 int control_client_tell(const char *socket_path, enum control_op op, uint32_t domid,
