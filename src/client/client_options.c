@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,7 +17,7 @@
 #include "trace/trace_session.h"
 
 /* Requests are counted and added up in 64 bits: with half the range no sum overflows. */
-static const uint64_t REQUESTS_MAX = INT64_MAX;
+#define REQUESTS_MAX ((uint64_t)INT64_MAX)
 
 enum option_id {
     OPTION_PATTERN = 256,
@@ -140,17 +141,6 @@ static int parse_number(const char *what, const char *text, uint64_t min, uint64
                     min, max, text);
 }
 
-static int parse_u32(const char *what, const char *text, uint32_t max, uint32_t *out,
-                     struct why *why)
-{
-    uint64_t value;
-    int rc = parse_number(what, text, 1, max, &value, why);
-
-    if (rc == 0)
-        *out = (uint32_t)value;
-    return rc;
-}
-
 static int parse_duration(const char *text, uint64_t *out_ns, struct why *why)
 {
     uint64_t ns;
@@ -165,16 +155,6 @@ static int parse_duration(const char *text, uint64_t *out_ns, struct why *why)
     return 0;
 }
 
-static int parse_percent(const char *text, uint32_t *out, struct why *why)
-{
-    uint64_t percent;
-    int rc = parse_number("--write", text, 0, 100, &percent, why);
-
-    if (rc == 0)
-        *out = (uint32_t)percent;
-    return rc;
-}
-
 static int parse_cpu(const char *text, struct client_options *o, struct why *why)
 {
     o->any_cpu = strcmp(text, "any") == 0;
@@ -185,12 +165,113 @@ static int parse_cpu(const char *text, struct client_options *o, struct why *why
     return 0;
 }
 
-/* Those of the domain, which Dom0 is told. */
-static int apply_domain(int id, const char *value, struct client_options *o, struct why *why)
+static int parse_tdf(const char *text, struct client_options *o, struct why *why)
 {
+    if (decimal_parse_ratio(text, TDF_TERM_MAX, &o->tdf_num, &o->tdf_den) < 0 ||
+        o->tdf_num > o->tdf_den * TDF_LIMIT || o->tdf_den > o->tdf_num * TDF_LIMIT)
+        return why_fail(why, -EINVAL,
+                        "--tdf must be from 1/%d to %d, such as 10, 2.5 or 1/100, not '%s'",
+                        TDF_LIMIT, TDF_LIMIT, text);
+    return 0;
+}
+
+static int parse_pattern(const char *text, struct client_options *o, struct why *why)
+{
+    o->pattern_text = text;
+    if (pattern_parse(text, &o->pattern) < 0)
+        return why_fail(why, -EINVAL,
+                        "--pattern must be uniform, sequential, zipf:THETA, "
+                        "hotset:PCT[:SHARE] or trace:FILE, not '%s'",
+                        text);
+    return 0;
+}
+
+static int parse_disk(const char *text, struct client_options *o, struct why *why)
+{
+    if (vdev_parse(text, &o->vdev) < 0)
+        return why_fail(why, -EINVAL,
+                        "--disk must be a name such as xvdb or a number such as 51728, not '%s'",
+                        text);
+    return 0;
+}
+
+#define PLACE(member) offsetof(struct client_options, member)
+
+/* The options that say no more than their value: where that is kept, and the bounds of a number. */
+static const struct plain_option {
+    enum option_id id;
+    enum { FLAG, TEXT, U32, U64 } kind;
+    size_t offset;
+    uint64_t min, max;
+} plain_options[] = {
+    {OPTION_SEED, U64, PLACE(seed), 0, UINT64_MAX},
+    {OPTION_SECTORS_PER_REQUEST, U32, PLACE(sectors_per_request), 1,
+     CLIENT_SECTORS_PER_REQUEST_MAX},
+    {OPTION_DEPTH, U32, PLACE(depth), 1, CLIENT_DEPTH_MAX},
+    {OPTION_QUEUES, U32, PLACE(queues), 1, BLKFRONT_QUEUES_MAX},
+    {OPTION_WRITE, U32, PLACE(write_percent), 0, 100},
+    {OPTION_FLUSH_EVERY, U64, PLACE(flush_every), 1, REQUESTS_MAX},
+    {OPTION_RATE, U64, PLACE(rate), 1, CLIENT_RATE_MAX},
+    {OPTION_WEIGHT, U64, PLACE(weight), 1, DOMU_WEIGHT_MAX},
+    {OPTION_VERIFY, FLAG, PLACE(verify), 0, 0},
+    {OPTION_JSON, FLAG, PLACE(json), 0, 0},
+    {OPTION_CSV, FLAG, PLACE(csv), 0, 0},
+    {OPTION_RECONNECT, FLAG, PLACE(reconnect), 0, 0},
+    {OPTION_NO_SPIN, FLAG, PLACE(no_spin), 0, 0},
+    {OPTION_DUMP_LATENCIES, TEXT, PLACE(dump_path), 0, 0},
+    {OPTION_TRACE, TEXT, PLACE(trace_path), 0, 0},
+    {OPTION_NAME, TEXT, PLACE(name), 0, 0},
+    {OPTION_RUNDIR, TEXT, PLACE(rundir), 0, 0},
+};
+
+static int keep(const struct plain_option *option, const char *value, struct client_options *o,
+                struct why *why)
+{
+    void *place = (char *)o + option->offset;
+    char what[32];
+    uint64_t number;
+
+    if (option->kind == FLAG)
+        *(bool *)place = true;
+    if (option->kind == TEXT)
+        *(const char **)place = value;
+    if (option->kind == FLAG || option->kind == TEXT)
+        return 0;
+    snprintf(what, sizeof(what), "--%s", long_options[option->id - OPTION_PATTERN].name);
+    int rc = parse_number(what, value, option->min, option->max, &number, why);
+    if (rc == 0 && option->kind == U32)
+        *(uint32_t *)place = (uint32_t)number;
+    if (rc == 0 && option->kind == U64)
+        *(uint64_t *)place = number;
+    return rc;
+}
+
+static int apply(int id, const char *value, struct client_options *o, struct why *why)
+{
+    for (size_t i = 0; i < sizeof(plain_options) / sizeof(plain_options[0]); i++) {
+        if ((int)plain_options[i].id == id)
+            return keep(&plain_options[i], value, o, why);
+    }
     switch (id) {
-    case OPTION_WEIGHT:
-        return parse_number("--weight", value, 1, DOMU_WEIGHT_MAX, &o->weight, why);
+    case OPTION_PATTERN:
+        return parse_pattern(value, o, why);
+    case OPTION_DURATION:
+        return parse_duration(value, &o->duration_ns, why);
+    case OPTION_DISK:
+        return parse_disk(value, o, why);
+    case OPTION_NO_RECORD:
+        o->record = false;
+        return 0;
+    case OPTION_SAMPLE:
+        return trace_sample_parse(value, &o->sample, why);
+    case OPTION_PROGRESS:
+    case OPTION_NO_PROGRESS:
+        o->progress = id == OPTION_PROGRESS ? CLIENT_PROGRESS_ON : CLIENT_PROGRESS_OFF;
+        return 0;
+    case OPTION_CPU:
+        return parse_cpu(value, o, why);
+    case OPTION_TDF:
+        return parse_tdf(value, o, why);
     case OPTION_DOMAIN_NAME:
         if (value[0] == '\0')
             return why_fail(why, -EINVAL, "--domain-name must not be empty");
@@ -198,103 +279,6 @@ static int apply_domain(int id, const char *value, struct client_options *o, str
         return 0;
     default:
         return why_fail(why, -EINVAL, "unknown option");
-    }
-}
-
-/* Options about writing, and the rest. */
-static int apply_writing(int id, const char *value, struct client_options *o, struct why *why)
-{
-    switch (id) {
-    case OPTION_WRITE:
-        return parse_percent(value, &o->write_percent, why);
-    case OPTION_FLUSH_EVERY:
-        return parse_number("--flush-every", value, 1, REQUESTS_MAX, &o->flush_every, why);
-    case OPTION_VERIFY:
-        o->verify = true;
-        return 0;
-    case OPTION_RATE:
-        return parse_number("--rate", value, 1, CLIENT_RATE_MAX, &o->rate, why);
-    case OPTION_DISK:
-        if (vdev_parse(value, &o->vdev) < 0)
-            return why_fail(why, -EINVAL,
-                            "--disk must be a name such as xvdb or a number such as "
-                            "51728, not '%s'",
-                            value);
-        return 0;
-    default:
-        return apply_domain(id, value, o, why);
-    }
-}
-
-static int apply(int id, const char *value, struct client_options *o, bool *seeded, struct why *why)
-{
-    switch (id) {
-    case OPTION_PATTERN:
-        o->pattern_text = value;
-        if (pattern_parse(value, &o->pattern) < 0)
-            return why_fail(why, -EINVAL,
-                            "--pattern must be uniform, sequential, zipf:THETA, "
-                            "hotset:PCT[:SHARE] or trace:FILE, not '%s'",
-                            value);
-        return 0;
-    case OPTION_SEED:
-        *seeded = true;
-        return parse_number("--seed", value, 0, UINT64_MAX, &o->seed, why);
-    case OPTION_SECTORS_PER_REQUEST:
-        return parse_u32("--sectors-per-request", value, CLIENT_SECTORS_PER_REQUEST_MAX,
-                         &o->sectors_per_request, why);
-    case OPTION_DEPTH:
-        return parse_u32("--depth", value, CLIENT_DEPTH_MAX, &o->depth, why);
-    case OPTION_QUEUES:
-        return parse_u32("--queues", value, BLKFRONT_QUEUES_MAX, &o->queues, why);
-    case OPTION_DURATION:
-        return parse_duration(value, &o->duration_ns, why);
-    case OPTION_TDF:
-        if (decimal_parse_ratio(value, TDF_TERM_MAX, &o->tdf_num, &o->tdf_den) < 0 ||
-            o->tdf_num > o->tdf_den * TDF_LIMIT || o->tdf_den > o->tdf_num * TDF_LIMIT)
-            return why_fail(why, -EINVAL,
-                            "--tdf must be from 1/%d to %d, such as 10, 2.5 or 1/100, not '%s'",
-                            TDF_LIMIT, TDF_LIMIT, value);
-        return 0;
-    case OPTION_DUMP_LATENCIES:
-        o->dump_path = value;
-        return 0;
-    case OPTION_TRACE:
-        o->trace_path = value;
-        return 0;
-    case OPTION_SAMPLE:
-        return trace_sample_parse(value, &o->sample, why);
-    case OPTION_NAME:
-        o->name = value;
-        return 0;
-    case OPTION_RUNDIR:
-        o->rundir = value;
-        return 0;
-    case OPTION_CPU:
-        return parse_cpu(value, o, why);
-    case OPTION_JSON:
-        o->json = true;
-        return 0;
-    case OPTION_CSV:
-        o->csv = true;
-        return 0;
-    case OPTION_NO_RECORD:
-        o->record = false;
-        return 0;
-    case OPTION_PROGRESS:
-        o->progress = CLIENT_PROGRESS_ON;
-        return 0;
-    case OPTION_NO_PROGRESS:
-        o->progress = CLIENT_PROGRESS_OFF;
-        return 0;
-    case OPTION_RECONNECT:
-        o->reconnect = true;
-        return 0;
-    case OPTION_NO_SPIN:
-        o->no_spin = true;
-        return 0;
-    default:
-        return apply_writing(id, value, o, why);
     }
 }
 
@@ -317,6 +301,7 @@ static int refuse_option(int id, char **argv, struct why *why)
 
 static int parse_positional(int argc, char **argv, struct client_options *o, struct why *why)
 {
+    uint64_t thread_count = 0;
     int rc;
 
     if (argc - optind == 0)
@@ -325,9 +310,10 @@ static int parse_positional(int argc, char **argv, struct client_options *o, str
         return why_fail(why, -EINVAL, "REQUESTS is missing");
     if (argc - optind > 2)
         return why_fail(why, -EINVAL, "too many arguments, from '%s' on", argv[optind + 2]);
-    rc = parse_u32("THREADS", argv[optind], CLIENT_THREADS_MAX, &o->thread_count, why);
+    rc = parse_number("THREADS", argv[optind], 1, CLIENT_THREADS_MAX, &thread_count, why);
     if (rc == 0)
         rc = parse_number("REQUESTS", argv[optind + 1], 1, REQUESTS_MAX, &o->request_count, why);
+    o->thread_count = (uint32_t)thread_count;
     if (rc == 0 && o->depth > 0 && o->thread_count != 1)
         return why_fail(why, -EINVAL, "--depth needs THREADS to be 1, not %" PRIu32,
                         o->thread_count);
@@ -368,7 +354,8 @@ int client_options_parse(int argc, char **argv, struct client_options *options, 
         }
         if (id == '?' || id == ':')
             return refuse_option(id, argv, why);
-        rc = apply(id, optarg, options, &seeded, why);
+        seeded |= id == OPTION_SEED;
+        rc = apply(id, optarg, options, why);
     }
     if (rc == 0)
         rc = parse_positional(argc, argv, options, why);
