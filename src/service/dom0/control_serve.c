@@ -58,7 +58,7 @@ int control_reply_text(struct control_peer *peer, int status, const char *reason
     return rc;
 }
 
-static int create_domain(struct control_peer *peer, const struct control_request *request)
+static int create_domain(struct control_peer *peer, const struct control_packet *packet)
 {
     struct control *control = peer->owner;
     struct control_reply reply = {.magic = CONTROL_MAGIC};
@@ -68,8 +68,8 @@ static int create_domain(struct control_peer *peer, const struct control_request
         return answer(peer, -EEXIST, 0, "this connection has a domain already");
     pid_t pid = 0;
     (void)unix_socket_peer_pid(peer->fd, &pid); /* for people alone */
-    reply.status =
-        control->ops->create_domain(control->ctx, request, pid, &peer->domain, &fds[0], &why);
+    reply.status = control->ops->create_domain(control->ctx, &packet->request, pid, &peer->domain,
+                                               &fds[0], &why);
     if (reply.status < 0)
         return answer(peer, reply.status, 0, why.text);
     fds[1] = control->ops->doorbell_fd(peer->domain);
@@ -77,8 +77,9 @@ static int create_domain(struct control_peer *peer, const struct control_request
     return control_send_reply(peer->fd, &reply, fds, 2);
 }
 
-static int send_status(struct control_peer *peer)
+static int send_status(struct control_peer *peer, const struct control_packet *packet)
 {
+    (void)packet;
     struct control_reply reply = {.magic = CONTROL_MAGIC};
     int fd = peer->owner->ops->status(peer->owner->ctx, &reply.arg0);
     if (fd < 0) {
@@ -99,8 +100,9 @@ static int answer_file(struct control_peer *peer, int fd, uint32_t arg0, uint32_
     return fd < 0 ? answer(peer, fd, 0, why) : control_send_reply(peer->fd, &reply, &fd, 1);
 }
 
-static int serve_trace(struct control_peer *peer, const struct control_request *request)
+static int serve_trace(struct control_peer *peer, const struct control_packet *packet)
 {
+    const struct control_request *request = &packet->request;
     const struct control_ops *ops = peer->owner->ops;
     void *ctx = peer->owner->ctx;
     uint32_t domid = 0;
@@ -118,8 +120,9 @@ static int serve_trace(struct control_peer *peer, const struct control_request *
                        fd == -ENOENT ? "there is no such domain" : "Dom0 cannot begin to trace");
 }
 
-static int hypercall(struct control_peer *peer, const struct control_request *request)
+static int hypercall(struct control_peer *peer, const struct control_packet *packet)
 {
+    const struct control_request *request = &packet->request;
     const struct control_ops *ops = peer->owner->ops;
     if (peer->domain == NULL)
         return answer(peer, -ENODEV, 0, "only a domain can ask for that");
@@ -141,10 +144,10 @@ static int hypercall(struct control_peer *peer, const struct control_request *re
     return answer(peer, 0, (uint32_t)rc, "");
 }
 
-static int destroy(struct control_peer *peer, uint32_t domid)
+static int destroy(struct control_peer *peer, const struct control_packet *packet)
 {
     struct control *control = peer->owner;
-    struct domain *domain = control->ops->find(control->ctx, domid);
+    struct domain *domain = control->ops->find(control->ctx, packet->request.arg0);
     if (peer->domain != NULL)
         return answer(peer, -EPERM, 0, "a domain cannot end another one");
     if (domain == NULL)
@@ -202,17 +205,48 @@ static int serve_network(struct control_peer *peer, const struct control_packet 
     return peer->waits ? 0 : rc;
 }
 
-static bool is_about_network(uint32_t op)
+static int stop(struct control_peer *peer, const struct control_packet *packet)
 {
-    return op == CONTROL_NETWORK_ATTACH || op == CONTROL_NETWORK_DETACH ||
-           op == CONTROL_NETWORK_DESTROY || op == CONTROL_NET_LINK || op == CONTROL_RULE;
+    (void)packet;
+    if (peer->domain != NULL)
+        return answer(peer, -EPERM, 0, "a domain cannot end the service");
+    peer->wants_farewell = true;
+    peer->owner->ops->stop(peer->owner->ctx);
+    return 0;
 }
 
-static bool has_text(uint32_t op)
+/* What serves each request, and whether a text belongs to the request. */
+static const struct service {
+    int (*serve)(struct control_peer *peer, const struct control_packet *packet);
+    bool has_text;
+} services[] = {
+    [CONTROL_CREATE_DOMAIN] = {create_domain, false},
+    [CONTROL_EVTCHN_ALLOC_UNBOUND] = {hypercall, false},
+    [CONTROL_EVTCHN_CLOSE] = {hypercall, false},
+    [CONTROL_MAPPED] = {hypercall, false},
+    [CONTROL_SHARED_CACHE] = {hypercall, false},
+    [CONTROL_TRACE_MEMORY] = {hypercall, false},
+    [CONTROL_TRACE] = {serve_trace, false},
+    [CONTROL_TRACE_NEXT] = {serve_trace, false},
+    [CONTROL_STATUS] = {send_status, false},
+    [CONTROL_STOP] = {stop, false},
+    [CONTROL_DESTROY] = {destroy, false},
+    [CONTROL_DESCRIBE] = {describe, true},
+    [CONTROL_BLOCK_ATTACH] = {serve_text, true},
+    [CONTROL_BLOCK_DETACH] = {serve_text, true},
+    [CONTROL_BLOCK_DESTROY] = {serve_text, true},
+    [CONTROL_RESIZE] = {serve_text, true},
+    [CONTROL_NETWORK_ATTACH] = {serve_network, true},
+    [CONTROL_NETWORK_DETACH] = {serve_network, true},
+    [CONTROL_NETWORK_DESTROY] = {serve_network, true},
+    [CONTROL_NET_LINK] = {serve_network, true},
+    [CONTROL_RULE] = {serve_network, true},
+};
+
+static struct service service_of(uint32_t op)
 {
-    return op == CONTROL_BLOCK_ATTACH || op == CONTROL_BLOCK_DETACH ||
-           op == CONTROL_BLOCK_DESTROY || op == CONTROL_RESIZE || op == CONTROL_DESCRIBE ||
-           is_about_network(op);
+    return op < sizeof(services) / sizeof(services[0]) ? services[op]
+                                                       : (struct service){NULL, false};
 }
 
 /* As much as there is to be: the text ends with the packet. */
@@ -221,7 +255,7 @@ static bool is_whole(const struct control_packet *packet, size_t bytes)
     if (bytes < sizeof(packet->request))
         return false;
     size_t text_bytes = bytes - sizeof(packet->request);
-    if (!has_text(packet->request.op))
+    if (!service_of(packet->request.op).has_text)
         return text_bytes == 0;
     return text_bytes > 0 &&
            memchr(packet->text, '\0', text_bytes) == packet->text + text_bytes - 1;
@@ -236,42 +270,7 @@ int control_serve(struct control_peer *peer, const struct control_packet *packet
         (void)answer(peer, -EPROTO, 0, "another version of the control protocol");
         return -EPROTO;
     }
-    switch (request->op) {
-    case CONTROL_CREATE_DOMAIN:
-        return create_domain(peer, request);
-    case CONTROL_EVTCHN_ALLOC_UNBOUND:
-    case CONTROL_EVTCHN_CLOSE:
-    case CONTROL_MAPPED:
-    case CONTROL_SHARED_CACHE:
-    case CONTROL_TRACE_MEMORY:
-        return hypercall(peer, request);
-    case CONTROL_TRACE:
-    case CONTROL_TRACE_NEXT:
-        return serve_trace(peer, request);
-    case CONTROL_STATUS:
-        return send_status(peer);
-    case CONTROL_BLOCK_ATTACH:
-    case CONTROL_BLOCK_DETACH:
-    case CONTROL_BLOCK_DESTROY:
-    case CONTROL_RESIZE:
-        return serve_text(peer, packet);
-    case CONTROL_NETWORK_ATTACH:
-    case CONTROL_NETWORK_DETACH:
-    case CONTROL_NETWORK_DESTROY:
-    case CONTROL_NET_LINK:
-    case CONTROL_RULE:
-        return serve_network(peer, packet);
-    case CONTROL_STOP:
-        if (peer->domain != NULL)
-            return answer(peer, -EPERM, 0, "a domain cannot end the service");
-        peer->wants_farewell = true;
-        peer->owner->ops->stop(peer->owner->ctx);
-        return 0;
-    case CONTROL_DESCRIBE:
-        return describe(peer, packet);
-    case CONTROL_DESTROY:
-        return destroy(peer, request->arg0);
-    default:
-        return answer(peer, -ENOSYS, 0, "unknown operation");
-    }
+    const struct service service = service_of(request->op);
+    return service.serve != NULL ? service.serve(peer, packet)
+                                 : answer(peer, -ENOSYS, 0, "unknown operation");
 }

@@ -122,8 +122,7 @@ static int shared_cache(struct domain *domain, uint32_t devid)
 
 static struct domain *find(void *ctx, uint32_t domid)
 {
-    struct dom0 *d = ctx;
-    return domid <= d->options->max_domains ? d->domains[domid] : NULL;
+    return dom0_find_domain(ctx, domid);
 }
 
 /* A name is for people and for scripts: nothing that a shell or a path would understand. */
