@@ -42,45 +42,32 @@ struct client {
     int signal; /* that ended the run, or 0 */
 };
 
-static int open_outputs(struct client *client)
+static int open_outputs(struct client *client, struct why *why)
 {
     const struct client_options *o = &client->options;
-    struct why why;
-    if (o->record) {
-        const struct recorder_options recorder = {
-            .directory = ".",
-            .pid = getpid(),
-            .room = (o->depth > 0 ? o->depth : 1) * o->sectors_per_request,
-            .writer_thread = o->depth > 0,
-        };
-        if (recorder_open(&recorder, &client->recorder, &why) < 0) {
-            fprintf(stderr, "client: %s\n", why.text);
-            return -1;
-        }
-    }
-    if (o->dump_path != NULL) {
-        int rc = latency_dump_open(&client->dump_file, o->dump_path);
-        if (rc < 0) {
-            fprintf(stderr, "client: cannot create %s: %s\n", o->dump_path, strerror(-rc));
-            return -1;
-        }
-        client->dump = &client->dump_file;
-    }
+    const struct recorder_options recorder = {
+        .directory = ".",
+        .pid = getpid(),
+        .room = (o->depth > 0 ? o->depth : 1) * o->sectors_per_request,
+        .writer_thread = o->depth > 0,
+    };
+    int rc = o->record ? recorder_open(&recorder, &client->recorder, why) : 0;
+    if (rc < 0 || o->dump_path == NULL)
+        return rc;
+    rc = latency_dump_open(&client->dump_file, o->dump_path);
+    if (rc < 0)
+        return why_fail_errno(why, rc, "cannot create %s", o->dump_path);
+    client->dump = &client->dump_file;
     return 0;
 }
 
-static int load_trace(struct client *client)
+static int load_trace(struct client *client, struct why *why)
 {
     struct pattern_spec *pattern = &client->options.pattern;
-    struct why why;
     if (pattern->kind != PATTERN_TRACE)
         return 0;
-    if (sector_trace_load(&client->trace, pattern->trace_path, &why) < 0) {
-        fprintf(stderr, "client: %s\n", why.text);
-        return -1;
-    }
     pattern->trace = &client->trace;
-    return 0;
+    return sector_trace_load(&client->trace, pattern->trace_path, why);
 }
 
 /* A service may allow smaller rings than we asked for (its --max-ring-page-order). */
@@ -98,7 +85,25 @@ static void fit_depth(struct client *client)
     client->options.depth = stats.depth;
 }
 
-static int connect_disk(struct client *client)
+/* Can the disk do what is wanted of it? */
+static int check_disk(const struct client_options *o, const struct blkfront_geometry *g,
+                      struct why *why)
+{
+    if (o->write_percent > 0 && g->read_only)
+        return why_fail(why, -EROFS,
+                        "the disk is read-only: choose another one with --disk, or have the "
+                        "service offer it for writing");
+    if (o->flush_every > 0 && !g->flush)
+        return why_fail(why, -EOPNOTSUPP, "the disk has no flush: leave --flush-every out");
+    if (g->last_sector - g->first_sector + 1 < o->sectors_per_request)
+        return why_fail(why, -EINVAL,
+                        "the disk has only sectors %" PRIu64 "..%" PRIu64
+                        ": choose smaller --sectors-per-request",
+                        g->first_sector, g->last_sector);
+    return 0;
+}
+
+static int connect_disk(struct client *client, struct why *why)
 {
     const struct client_options *o = &client->options;
     const struct blkfront_options wanted = {
@@ -116,37 +121,18 @@ static int connect_disk(struct client *client)
         .weight = o->weight,
         .queues = o->queues,
     };
-    const struct blkfront_geometry *g = &client->geometry;
-    struct blkfront_error why = {""};
-    int rc = blkfront_connect(&wanted, &client->bf, &why);
-    if (rc < 0) {
-        fprintf(stderr, "client: %s\n", why.text);
-        return -1;
-    }
+    struct blkfront_error error = {""};
+    int rc = blkfront_connect(&wanted, &client->bf, &error);
+    if (rc < 0)
+        return why_fail(why, rc, "%s", error.text);
     rc = blkfront_geometry(client->bf, &client->geometry);
-    if (rc < 0) {
-        fprintf(stderr, "client: cannot learn the size of the disk: %s\n",
-                blkfront_failure(client->bf));
-        return -1;
-    }
-    if (o->write_percent > 0 && g->read_only) {
-        fprintf(stderr, "client: the disk is read-only: choose another one with --disk, or have "
-                        "the service offer it for writing\n");
-        return -1;
-    }
-    if (o->flush_every > 0 && !g->flush) {
-        fprintf(stderr, "client: the disk has no flush: leave --flush-every out\n");
-        return -1;
-    }
-    if (g->last_sector - g->first_sector + 1 < o->sectors_per_request) {
-        fprintf(stderr,
-                "client: the disk has only sectors %" PRIu64 "..%" PRIu64
-                ": choose smaller --sectors-per-request\n",
-                g->first_sector, g->last_sector);
-        return -1;
-    }
-    fit_depth(client);
-    return 0;
+    if (rc < 0)
+        return why_fail(why, rc, "cannot learn the size of the disk: %s",
+                        blkfront_failure(client->bf));
+    rc = check_disk(o, &client->geometry, why);
+    if (rc == 0)
+        fit_depth(client);
+    return rc;
 }
 
 static int start_workload(struct client *client)
@@ -319,14 +305,20 @@ static int work(struct client *client)
 
 static int run(struct client *client)
 {
-    int status = EXIT_FAILURE;
+    struct why why;
     int rc = signal_watch_start(&client->signals);
     if (rc < 0) {
         fprintf(stderr, "client: cannot start a thread: %s\n", strerror(-rc));
         return EXIT_FAILURE;
     }
-    if (load_trace(client) == 0 && open_outputs(client) == 0 && connect_disk(client) == 0)
-        status = work(client);
+    rc = load_trace(client, &why);
+    if (rc == 0)
+        rc = open_outputs(client, &why);
+    if (rc == 0)
+        rc = connect_disk(client, &why);
+    if (rc < 0)
+        fprintf(stderr, "client: %s\n", why.text);
+    int status = rc == 0 ? work(client) : EXIT_FAILURE;
     blkfront_close(client->bf);
     workload_free(client->workload);
     sector_trace_free(&client->trace);
