@@ -5,49 +5,18 @@
 #include <string.h>
 
 enum {
-    HALF_BITS = LAT_STATS_LINEAR_BITS - 1, /* bits below the leading one that tell buckets apart */
-    HALF = 1 << HALF_BITS,
     BLOCK = 64,             /* values of a block: their squares fit together into 64 bits, if */
     DISTANCE_MAX = 1 << 29, /* each of them is less than this from the first one */
 };
 
-/*
- * With the leading bit at position e, the value's top HALF_BITS + 1 bits, value >> shift, lie in
- * HALF..2*HALF-1 for shift = e - HALF_BITS. Shift 0 covers what the linear buckets hold anyway, so
- * bucket numbers run on without a gap: shift * HALF + (value >> shift).
- */
-static uint32_t bucket_of(uint64_t value)
-{
-    uint32_t leading, shift;
-
-    if (value < LAT_STATS_LINEAR)
-        return (uint32_t)value;
-    leading = 63 - (uint32_t)__builtin_clzll(value);
-    shift = leading - HALF_BITS;
-    return shift * HALF + (uint32_t)(value >> shift);
-}
-
-/* How many of a value's low bits its bucket does not tell. */
-static uint32_t bucket_shift(uint32_t bucket)
-{
-    return bucket < LAT_STATS_LINEAR ? 0 : bucket / HALF - 1;
-}
-
 uint64_t lat_stats_bucket_first(uint32_t bucket)
 {
-    if (bucket < LAT_STATS_LINEAR)
-        return bucket;
-    return (uint64_t)(bucket % HALF + HALF) << bucket_shift(bucket);
+    return log_bucket_first(bucket, LAT_STATS_BITS);
 }
 
 uint64_t lat_stats_bucket_last(uint32_t bucket)
 {
-    return lat_stats_bucket_first(bucket) + ((UINT64_C(1) << bucket_shift(bucket)) - 1);
-}
-
-static uint64_t bucket_middle(uint32_t bucket)
-{
-    return lat_stats_bucket_first(bucket) + (UINT64_C(1) << bucket_shift(bucket)) / 2;
+    return log_bucket_last(bucket, LAT_STATS_BITS);
 }
 
 void lat_stats_init(struct lat_stats *stats)
@@ -106,7 +75,7 @@ void lat_stats_add(struct lat_stats *stats, uint64_t latency_ns)
         stats->min_ns = latency_ns;
     if (latency_ns > stats->max_ns)
         stats->max_ns = latency_ns;
-    stats->bucket[bucket_of(latency_ns)]++;
+    stats->bucket[log_bucket_of(latency_ns, LAT_STATS_BITS)]++;
 }
 
 void lat_stats_merge(struct lat_stats *into, const struct lat_stats *from)
@@ -178,7 +147,8 @@ uint64_t lat_stats_percentile(const struct lat_stats *stats, double percent)
         if (seen >= rank)
             break;
     }
-    value = bucket_middle(bucket);
+    value = log_bucket_first(bucket, LAT_STATS_BITS) +
+            (UINT64_C(1) << log_bucket_shift(bucket, LAT_STATS_BITS)) / 2;
     if (value < stats->min_ns)
         return stats->min_ns;
     return value > stats->max_ns ? stats->max_ns : value;

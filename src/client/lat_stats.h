@@ -10,10 +10,8 @@
  * same formula: a value costs no division. The deviation is the population's (divided by the
  * count), because the values are all the requests of the run, not a sample.
  *
- * Percentiles come from a log-linear histogram, as HdrHistogram's: values below LAT_STATS_LINEAR
- * have a bucket each, and every power of two above is cut into LAT_STATS_LINEAR / 2 equal buckets.
- * A percentile is the middle of its bucket and so within 0.8 % of the exact value, over all of
- * uint64.
+ * Percentiles come from a log-linear histogram (base/log_buckets.h). A percentile is the middle of
+ * its bucket and so within 0.8 % of the exact value, over all of uint64.
  *
  * Not thread-safe; about 30 KiB, so not for a small stack.
  */
@@ -22,12 +20,9 @@
 
 #include <stdint.h>
 
-enum {
-    LAT_STATS_LINEAR_BITS = 7,
-    LAT_STATS_LINEAR = 1 << LAT_STATS_LINEAR_BITS,
-    /* The linear ones, and half as many for each further power of two up to 2^63. */
-    LAT_STATS_BUCKETS = LAT_STATS_LINEAR + (64 - LAT_STATS_LINEAR_BITS) * (LAT_STATS_LINEAR / 2),
-};
+#include "base/log_buckets.h"
+
+enum { LAT_STATS_BITS = 6, LAT_STATS_BUCKETS = LOG_BUCKETS(LAT_STATS_BITS) };
 
 struct lat_moments {
     double count;

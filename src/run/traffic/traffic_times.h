@@ -8,7 +8,9 @@
 
 #include <stdint.h>
 
-enum { TRAFFIC_TIMES_SUB_BITS = 10, TRAFFIC_TIMES_BUCKETS = 64 << TRAFFIC_TIMES_SUB_BITS };
+#include "base/log_buckets.h"
+
+enum { TRAFFIC_TIMES_BITS = 10, TRAFFIC_TIMES_BUCKETS = LOG_BUCKETS(TRAFFIC_TIMES_BITS) };
 
 struct traffic_times {
     uint64_t count, least_ns, most_ns;
