@@ -7,6 +7,8 @@
 #ifndef SPLITDOM_RUN_VERB_H
 #define SPLITDOM_RUN_VERB_H
 
+#include "base/why.h"
+
 enum domu_status {
     DOMU_OK = 0,
     DOMU_FAILED = 1,
@@ -19,6 +21,12 @@ struct domu_verb {
     const char *help;      /* lines, each indented by 4 blanks */
     int (*main)(int argc, char **argv);
 };
+
+/* Says what is wrong with a verb's arguments, and how the verb is used. Returns DOMU_USAGE. */
+int verb_usage(const struct domu_verb *verb, const struct why *why);
+
+/* Says why the verb failed if rc is negative. Returns the exit status. */
+int verb_end(int rc, const struct why *why);
 
 extern const struct domu_verb verb_nbd;
 extern const struct domu_verb verb_vhost; /* vhost-user-blk */

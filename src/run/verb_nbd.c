@@ -86,13 +86,6 @@ static int parse(int argc, char **argv, struct nbd *nbd, struct why *why)
     return 0;
 }
 
-static int usage(const struct why *why)
-{
-    fprintf(stderr, "domu: %s\nusage: domu nbd %s; see '%s --help'\n", why->text,
-            verb_nbd.arguments, program_invocation_short_name);
-    return DOMU_USAGE;
-}
-
 /* ---- nbdkit's command line ----------------------------------------------------------------------
  */
 
@@ -370,12 +363,11 @@ static int nbd_main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* a write then says EPIPE */
     signal(SIGCHLD, SIG_DFL); /* ignored, it would tell nothing of nbdkit's end */
     if (parse(argc, argv, &nbd, &why) < 0)
-        return usage(&why);
-    if (plugin_path_find(nbd.plugin, &why) < 0) {
-        fprintf(stderr, "domu: %s\n", why.text);
-        return DOMU_FAILED;
-    }
-    int rc = make_command(&nbd, &command);
+        return verb_usage(&verb_nbd, &why);
+    int rc = plugin_path_find(nbd.plugin, &why);
+    if (rc < 0)
+        return verb_end(rc, &why);
+    rc = make_command(&nbd, &command);
     if (rc < 0)
         fprintf(stderr, "domu: cannot start nbdkit: %s\n", strerror(-rc));
     if (rc == 0 && socket_name_listen(&nbd.listener, nbd.socket_path, &why) < 0)

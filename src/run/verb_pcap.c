@@ -138,16 +138,9 @@ static int pcap_main(int argc, char **argv)
     struct pcap_verb verb = {.path = NULL};
     struct why why = {""};
 
-    if (parse(argc, argv, &verb, &why) < 0) {
-        fprintf(stderr, "domu: %s\nusage: domu pcap %s; see '%s --help'\n", why.text,
-                verb_pcap.arguments, program_invocation_short_name);
-        return DOMU_USAGE;
-    }
-    if (run(&verb, &why) < 0) {
-        fprintf(stderr, "domu: %s\n", why.text);
-        return DOMU_FAILED;
-    }
-    return DOMU_OK;
+    if (parse(argc, argv, &verb, &why) < 0)
+        return verb_usage(&verb_pcap, &why);
+    return verb_end(run(&verb, &why), &why);
 }
 
 const struct domu_verb verb_pcap = {

@@ -146,11 +146,8 @@ static int run_program(struct run *run)
 static int run(struct run *run, int argc, char **argv)
 {
     struct why why;
-    if (run_options_parse(argc, argv, &run->options, &why) < 0) {
-        fprintf(stderr, "domu: %s\nusage: domu run %s; see '%s --help'\n", why.text,
-                verb_run.arguments, program_invocation_short_name);
-        return DOMU_USAGE;
-    }
+    if (run_options_parse(argc, argv, &run->options, &why) < 0)
+        return verb_usage(&verb_run, &why);
     int status = make_limit(run);
     if (status == DOMU_OK)
         status = enter_network(run);

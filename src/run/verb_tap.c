@@ -113,19 +113,14 @@ static int tap_main(int argc, char **argv)
     struct vif_session session;
     struct why why = {""};
 
-    if (parse(argc, argv, &verb, &why) < 0) {
-        fprintf(stderr, "domu: %s\nusage: domu tap %s; see '%s --help'\n", why.text,
-                verb_tap.arguments, program_invocation_short_name);
-        return DOMU_USAGE;
-    }
+    if (parse(argc, argv, &verb, &why) < 0)
+        return verb_usage(&verb_tap, &why);
     int rc = vif_session_open(&session, &verb.options, &why);
     if (rc == 0) {
         rc = carry(&verb, &session, &why);
         vif_session_close(&session);
     }
-    if (rc < 0)
-        fprintf(stderr, "domu: %s\n", why.text);
-    return rc < 0 ? DOMU_FAILED : DOMU_OK;
+    return verb_end(rc, &why);
 }
 
 const struct domu_verb verb_tap = {

@@ -90,16 +90,9 @@ static int vhost_main(int argc, char **argv)
     struct why why = {""};
 
     signal(SIGPIPE, SIG_IGN); /* a write then says EPIPE */
-    if (parse(argc, argv, &options, &path, &why) < 0) {
-        fprintf(stderr, "domu: %s\nusage: domu vhost-user-blk %s; see '%s --help'\n", why.text,
-                verb_vhost.arguments, program_invocation_short_name);
-        return DOMU_USAGE;
-    }
-    if (run(&options, path, &why) < 0) {
-        fprintf(stderr, "domu: %s\n", why.text);
-        return DOMU_FAILED;
-    }
-    return DOMU_OK;
+    if (parse(argc, argv, &options, &path, &why) < 0)
+        return verb_usage(&verb_vhost, &why);
+    return verb_end(run(&options, path, &why), &why);
 }
 
 const struct domu_verb verb_vhost = {

@@ -133,16 +133,9 @@ static int traffic_main(int argc, char **argv)
     struct traffic_options options;
     struct why why = {""};
 
-    if (traffic_options_parse(argc, argv, &options, &why) < 0) {
-        fprintf(stderr, "domu: %s\nusage: domu traffic %s; see '%s --help'\n", why.text,
-                verb_traffic.arguments, program_invocation_short_name);
-        return DOMU_USAGE;
-    }
-    if (run(&options, &why) < 0) {
-        fprintf(stderr, "domu: %s\n", why.text);
-        return DOMU_FAILED;
-    }
-    return DOMU_OK;
+    if (traffic_options_parse(argc, argv, &options, &why) < 0)
+        return verb_usage(&verb_traffic, &why);
+    return verb_end(run(&options, &why), &why);
 }
 
 const struct domu_verb verb_traffic = {
