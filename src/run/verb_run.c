@@ -32,27 +32,20 @@ struct run {
     struct supervisor supervisor;
 };
 
-static int complain(const char *text)
-{
-    fprintf(stderr, "domu: %s\n", text);
-    return DOMU_FAILED;
-}
-
 /* Without the option the group is for those who change the share later, and dispensable. */
-static int make_limit(struct run *run)
+static int make_limit(struct run *run, struct why *why)
 {
-    struct why why;
     const struct run_options *o = &run->options;
-    int rc = cpu_limit_create(&run->limit, &why);
+    struct why limit_why;
+    int rc = cpu_limit_create(&run->limit, &limit_why);
     if (rc == 0 && o->share_num != 0)
-        rc = cpu_limit_set(&run->limit, o->share_num, o->share_den, &why);
+        rc = cpu_limit_set(&run->limit, o->share_num, o->share_den, &limit_why);
     if (rc == 0 || o->share_num == 0)
-        return DOMU_OK;
-    fprintf(stderr, "domu: --cpu-share: %s\n", why.text);
-    return DOMU_FAILED;
+        return 0;
+    return why_fail(why, rc, "--cpu-share: %s", limit_why.text);
 }
 
-static int make_domain(struct run *run)
+static int make_domain(struct run *run, struct why *why)
 {
     const struct run_options *o = &run->options;
     bool limited = run->limit.path[0] != '\0';
@@ -72,26 +65,9 @@ static int make_domain(struct run *run)
                          : o->share_num != 0 ? o->share_den
                                              : 1,
     };
-    struct domu_error why;
-    return domu_open(&options, &run->domu, &why) < 0 ? complain(why.text) : DOMU_OK;
-}
-
-/* Before there are threads. */
-static int enter_network(struct run *run)
-{
-    struct why why;
-    if (!run->options.vif.wanted || run_vif_enter(&why) == 0)
-        return DOMU_OK;
-    return complain(why.text);
-}
-
-static int make_network(struct run *run)
-{
-    struct why why;
-    if (!run->options.vif.wanted ||
-        run_vif_open(&run->vif, run->domu, &run->options.vif, &why) == 0)
-        return DOMU_OK;
-    return complain(why.text);
+    struct domu_error error;
+    int rc = domu_open(&options, &run->domu, &error);
+    return rc < 0 ? why_fail(why, rc, "%s", error.text) : 0;
 }
 
 static void ready(void *ctx, uint32_t version)
@@ -100,21 +76,19 @@ static void ready(void *ctx, uint32_t version)
 }
 
 /* The shim lies beside us: "domu-shim" of "domu". */
-static int make_mediation(struct run *run)
+static int make_mediation(struct run *run, struct why *why)
 {
     char shim[PATH_MAX + sizeof("-shim")];
-    struct mediate_why why = {""};
+    struct mediate_why mediate_why = {""};
     uint64_t offset_bytes;
     int fd;
     ssize_t length = readlink("/proc/self/exe", shim, PATH_MAX);
     if (length < 0)
-        return complain("cannot find out where this program lies: /proc is needed");
+        return why_fail(why, -errno, "cannot find out where this program lies: /proc is needed");
     memcpy(shim + length, "-shim", sizeof("-shim"));
     int rc = domu_clock_memory(run->domu, &fd, &offset_bytes);
-    if (rc < 0) {
-        fprintf(stderr, "domu: cannot open the domain's clock: %s\n", strerror(-rc));
-        return DOMU_FAILED;
-    }
+    if (rc < 0)
+        return why_fail_errno(why, rc, "cannot open the domain's clock");
     const struct mediate_config config = {.clock_fd = fd,
                                           .clock_offset_bytes = (off_t)offset_bytes,
                                           .shim_path = shim,
@@ -122,9 +96,9 @@ static int make_mediation(struct run *run)
                                           .tsc = run->options.tsc,
                                           .ready = ready,
                                           .ctx = run->domu};
-    rc = mediate_prepare(&config, &run->mediate, &why);
+    rc = mediate_prepare(&config, &run->mediate, &mediate_why);
     close(fd);
-    return rc < 0 ? complain(why.text) : DOMU_OK;
+    return rc < 0 ? why_fail(why, rc, "%s", mediate_why.text) : 0;
 }
 
 static int run_program(struct run *run)
@@ -148,17 +122,17 @@ static int run(struct run *run, int argc, char **argv)
     struct why why;
     if (run_options_parse(argc, argv, &run->options, &why) < 0)
         return verb_usage(&verb_run, &why);
-    int status = make_limit(run);
-    if (status == DOMU_OK)
-        status = enter_network(run);
-    if (status == DOMU_OK)
-        status = make_domain(run);
-    if (status == DOMU_OK)
-        status = make_network(run);
-    if (status == DOMU_OK)
-        status = make_mediation(run);
-    if (status == DOMU_OK)
-        status = run_program(run);
+    const struct run_vif_options *vif = run->options.vif.wanted ? &run->options.vif : NULL;
+    int rc = make_limit(run, &why);
+    if (rc == 0 && vif != NULL)
+        rc = run_vif_enter(&why); /* before there are threads */
+    if (rc == 0)
+        rc = make_domain(run, &why);
+    if (rc == 0 && vif != NULL)
+        rc = run_vif_open(&run->vif, run->domu, vif, &why);
+    if (rc == 0)
+        rc = make_mediation(run, &why);
+    int status = rc == 0 ? run_program(run) : verb_end(rc, &why);
     mediate_close(run->mediate);
     if (run->domu != NULL)
         domu_hurry(run->domu, CLOSE_MS);
