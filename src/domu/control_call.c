@@ -24,6 +24,12 @@ static bool may_receive(int fd, const struct patience *patience)
     return left_ms == SLICE_MS || poll(&reply, 1, left_ms) != 0;
 }
 
+/* Dom0 has ended the domain: an answer to whoever asks. */
+static bool is_last_word(const struct control_reply *reply)
+{
+    return reply->magic == CONTROL_MAGIC && reply->status == -ESHUTDOWN;
+}
+
 /* Replies come in the order of the requests: those to calls that have given up come first, and are
  * nobody's any more. */
 static ssize_t receive_reply(int fd, const struct patience *patience, uint32_t *replies_owed,
@@ -36,7 +42,7 @@ static ssize_t receive_reply(int fd, const struct patience *patience, uint32_t *
         ssize_t n = unix_socket_receive(fd, reply, sizeof(*reply), fds, fd_max, fd_count);
         if (n == -ETIMEDOUT && control_call_goes_on(patience, ++slices))
             continue;
-        if (n <= 0 || *replies_owed == 0)
+        if (n <= 0 || *replies_owed == 0 || (n == (ssize_t)sizeof(*reply) && is_last_word(reply)))
             return n;
         --*replies_owed;
         while (*fd_count > 0)

@@ -36,6 +36,8 @@ static int open_claimed(struct domu *domu, struct xenbus_front *front,
         xenbus_front_init(front, class, &domu->fronts, &domu->life, devid);
         rc = class->open(front, why, why_bytes);
     } while (rc < 0 && life_is_dead(&domu->life) && domu->options.reconnect);
+    if (rc < 0 && (life_is_destroyed(&domu->life) || life_is_dead(&domu->life)))
+        snprintf(why, why_bytes, "%s", life_end(&domu->life)); /* whatever it was that met that */
     return rc;
 }
 

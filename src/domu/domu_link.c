@@ -220,7 +220,7 @@ static int relink(struct domu *domu, char *why, size_t why_bytes)
  * more has a clock, which must outlive Dom0. */
 static int link_lost(struct domu *domu, int reason)
 {
-    char why[256] = "Dom0 is gone: the service was stopped or has died";
+    char why[256];
     if (!life_is_dead(&domu->life)) {
         if (reason == -ESHUTDOWN)
             snprintf(why, sizeof(why), "Dom0 told this domain to shut down");
@@ -232,8 +232,8 @@ static int link_lost(struct domu *domu, int reason)
     }
     /* Nobody writes its pages any more. */
     domain_clock_orphan(&domu->clock, domu->life.segment.shared_info, LIFE_NR_CLOCKS);
+    snprintf(why, sizeof(why), "%s", life_end(&domu->life));
     if (life_is_destroyed(&domu->life)) {
-        snprintf(why, sizeof(why), "Dom0 has destroyed this domain");
         domu_events_note_destroyed(&domu->events);
         fail(domu, why);
         return -ENOTCONN;

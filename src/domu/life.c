@@ -21,13 +21,23 @@
 
 enum { PROBE_TIMEOUT_S = 1, IDLE_TIMEOUT_MS = 3600 * 1000 };
 
+/* Who asks while the domain is destroyed gets Dom0's last word, and the lifeline does not. */
+static int call_packet(struct life *life, const void *packet, size_t bytes,
+                       struct control_reply *reply, int *fds, size_t fd_count)
+{
+    int rc = control_call(life->control_fd, life->patience, &life->replies_owed, packet, bytes,
+                          reply, fds, fd_count);
+    if (rc == -ESHUTDOWN)
+        store_full_u32(&life->destroyed, 1);
+    return rc;
+}
+
 static int call(struct life *life, struct control_request *request, struct control_reply *reply,
                 int *fds, size_t fd_count)
 {
     request->magic = CONTROL_MAGIC;
     request->version = CONTROL_VERSION;
-    return control_call(life->control_fd, life->patience, &life->replies_owed, request,
-                        sizeof(*request), reply, fds, fd_count);
+    return call_packet(life, request, sizeof(*request), reply, fds, fd_count);
 }
 
 static int connect_socket(struct life *life, const struct rundir *rundir, char *why,
@@ -48,11 +58,6 @@ static int connect_socket(struct life *life, const struct rundir *rundir, char *
     snprintf(why, why_bytes, "cannot reach the service at %s: %s", rundir->control_socket,
              strerror(-rc));
     return rc;
-}
-
-bool life_error_is_death(int error)
-{
-    return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
 }
 
 /* Of what the service sent, nothing is used before it is seen to be what it should be. */
@@ -286,8 +291,7 @@ int life_describe(struct life *life, const struct life_description *description,
     struct control_reply reply;
     snprintf(packet.name, sizeof(packet.name), "%s", d->name != NULL ? d->name : "");
     size_t bytes = sizeof(packet.request) + strlen(packet.name) + 1;
-    int rc = control_call(life->control_fd, life->patience, &life->replies_owed, &packet, bytes,
-                          &reply, NULL, 0);
+    int rc = call_packet(life, &packet, bytes, &reply, NULL, 0);
     if (rc < 0)
         snprintf(why, why_bytes, "the service does not take the domain as described: %s",
                  rc == reply.status && reply.reason[0] != '\0' ? reply.reason : strerror(-rc));

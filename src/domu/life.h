@@ -14,6 +14,7 @@
 #ifndef SPLITDOM_DOMU_LIFE_H
 #define SPLITDOM_DOMU_LIFE_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -115,7 +116,18 @@ static inline bool life_is_destroyed(const struct life *life)
 {
     return load_full_u32(&life->destroyed) != 0;
 }
+
+/* For people: what became of a dead one. */
+static inline const char *life_end(const struct life *life)
+{
+    return life_is_destroyed(life) ? "Dom0 has destroyed this domain"
+                                   : "Dom0 is gone: the service was stopped or has died";
+}
+
 /* Does this error of life_create, or of a wait on the store, say that Dom0 ended meanwhile? */
-bool life_error_is_death(int error);
+static inline bool life_error_is_death(int error)
+{
+    return error == -ENOTCONN || error == -ECONNRESET || error == -EPIPE;
+}
 
 #endif

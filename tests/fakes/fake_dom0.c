@@ -196,6 +196,15 @@ static struct control_request take_packet(struct fake_dom0 *dom0)
     return packet.request;
 }
 
+static void destroy_domain(struct fake_dom0 *dom0)
+{
+    const struct control_reply reply = {.magic = CONTROL_MAGIC, .status = -ESHUTDOWN};
+    store_full_u32(&dom0->destroys, 0);
+    if (unix_socket_send(dom0->peer_fd, &reply, sizeof(reply), NULL, 0, true) < 0 ||
+        shutdown(dom0->peer_fd, SHUT_RDWR) < 0)
+        abort();
+}
+
 static void on_control(struct fake_dom0 *dom0)
 {
     if (dom0->script.hangs_up) {
@@ -225,20 +234,13 @@ static void on_control(struct fake_dom0 *dom0)
         struct control_reply reply = {.magic = CONTROL_MAGIC};
         store_full_u32(&dom0->closed_ports, dom0->closed_ports + 1);
         send_reply(dom0, &reply, NULL, 0);
+    } else if (dom0->script.destroys_asker) {
+        destroy_domain(dom0);
     } else {
         struct control_reply reply = {.magic = CONTROL_MAGIC, .arg0 = dom0->next_port};
         dom0->vcpu[dom0->next_port++] = request.arg0;
         send_reply(dom0, &reply, NULL, 0);
     }
-}
-
-static void destroy_domain(struct fake_dom0 *dom0)
-{
-    const struct control_reply reply = {.magic = CONTROL_MAGIC, .status = -ESHUTDOWN};
-    store_full_u32(&dom0->destroys, 0);
-    if (unix_socket_send(dom0->peer_fd, &reply, sizeof(reply), NULL, 0, true) < 0 ||
-        shutdown(dom0->peer_fd, SHUT_RDWR) < 0)
-        abort();
 }
 
 static void *run(void *arg)

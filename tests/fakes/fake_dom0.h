@@ -55,6 +55,7 @@ struct fake_dom0_script {
     bool empty_reply;        /* to CREATE_DOMAIN: a packet of nothing but descriptors */
     bool hangs_up;           /* closes the connection instead of a reply to CREATE_DOMAIN */
     bool hangs_up_once;      /* the first time alone */
+    bool destroys_asker;     /* who asks for a port is answered that its domain is destroyed */
     int32_t mapped_status;   /* instead of sealing the memory, in reply to MAPPED; 0: it seals */
     bool refuse_ring;        /* Closing instead of Connected */
     bool silent;             /* no events, and nobody is woken, once the first request has come */

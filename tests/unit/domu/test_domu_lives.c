@@ -174,6 +174,19 @@ static void a_domain_that_is_destroyed_is_told_so(void **state)
     assert_int_equal(blkfront_open(domu, &options[0], &disk[0], &why), -ENOTCONN);
 }
 
+/* Dom0's last word is the answer to a question: it counts all the same, and nobody comes back. */
+static void who_asks_while_the_domain_is_destroyed_is_told_so(void **state)
+{
+    (void)state;
+    start(&(struct fake_dom0_script){.destroys_asker = true});
+    open_domu(0, true);
+    struct pollfd ended = {.fd = domu_fd(domu), .events = POLLIN};
+    assert_true(blkfront_open(domu, &options[0], &disk[0], &why) < 0);
+    assert_string_equal(why.text, "Dom0 has destroyed this domain");
+    assert_int_equal(poll(&ended, 1, HANG_S * 1000), 1);
+    assert_string_equal(domu_failure(domu), "Dom0 has destroyed this domain");
+}
+
 static int lowest_free_fd(void)
 {
     int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
@@ -217,6 +230,7 @@ int main(void)
         DOMU_TEST(a_domain_without_devices_comes_back),
         DOMU_TEST(a_service_that_goes_while_we_connect_is_waited_for),
         DOMU_TEST(a_domain_that_is_destroyed_is_told_so),
+        DOMU_TEST(who_asks_while_the_domain_is_destroyed_is_told_so),
         DOMU_TEST(an_attempt_that_fails_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
