@@ -242,6 +242,26 @@ int xenbus_front_find_back(struct xenbus_front *front, const char **step)
     return await_back(front);
 }
 
+/* Nobody else removes the node. What was below it can't be written or read then. */
+static bool was_taken_away(struct xenbus_front *front, int rc)
+{
+    char backend[XENBUS_FRONT_PATH_MAX];
+    return (rc == -EACCES || rc == -ENOENT) &&
+           xenbus_front_own(front, "backend", backend, sizeof(backend)) == -ENOENT;
+}
+
+int xenbus_front_fail(struct xenbus_front *front, int rc, const char *step, char *why,
+                      size_t why_bytes)
+{
+    if (was_taken_away(front, rc))
+        snprintf(why, why_bytes,
+                 "Dom0 took the device away: 'service block-detach', "
+                 "'service network-detach'");
+    else
+        snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
+    return rc;
+}
+
 static int write_offer(struct xenbus_front *front,
                        int (*write)(struct xenbus_front *front, uint32_t tx))
 {

@@ -97,6 +97,13 @@ void xenbus_front_init(struct xenbus_front *front, const struct front_class *cla
 int xenbus_front_find_back(struct xenbus_front *front, const char **step);
 
 /*
+ * For people: why a step of connecting failed with rc; that Dom0 took the device away meanwhile,
+ * rather than which request met that. Returns rc.
+ */
+int xenbus_front_fail(struct xenbus_front *front, int rc, const char *step, char *why,
+                      size_t why_bytes);
+
+/*
  * Writes what write(ctx, tx) writes, and state Initialised, in one transaction: the back end never
  * sees a half-written offer. Then waits until it is connected. Errors: as above; -ECONNREFUSED it
  * did not take the offer.

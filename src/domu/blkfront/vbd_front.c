@@ -10,13 +10,6 @@
 
 enum { NODE_MAX = 40 };
 
-/* Writes why, and returns rc. */
-static int fail(int rc, const char *step, char *why, size_t why_bytes)
-{
-    snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
-    return rc;
-}
-
 static int no_such_disk(const struct vbd_front *front, char *why, size_t why_bytes)
 {
     char name[VDEV_NAME_SIZE];
@@ -36,7 +29,7 @@ int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, uint32_t w
     if (rc == -ENODEV)
         return no_such_disk(front, why, why_bytes);
     if (rc < 0)
-        return fail(rc, step, why, why_bytes);
+        return xenbus_front_fail(&front->xenbus, rc, step, why, why_bytes);
     rc = xenbus_front_number(&front->xenbus, "max-ring-page-order", UINT32_MAX, 0, &max_order);
     if (rc == 0)
         rc = xenbus_front_number(&front->xenbus, "multi-queue-max-queues", UINT32_MAX, 1,
@@ -46,7 +39,8 @@ int vbd_front_prepare(struct vbd_front *front, uint32_t wanted_order, uint32_t w
     if (rc == 0)
         rc = xenbus_front_number(&front->xenbus, "feature-shared-cache", 1, 0, &shared);
     if (rc < 0)
-        return fail(rc, "read the back end's features", why, why_bytes);
+        return xenbus_front_fail(&front->xenbus, rc, "read the back end's features", why,
+                                 why_bytes);
     front->shared_cache = shared == 1;
     front->virtual_completion = stamped == 1;
     if (max_queues == 0)
@@ -213,5 +207,5 @@ int vbd_front_connect(struct vbd_front *front, char *why, size_t why_bytes)
         step = "say that we are connected";
         rc = xenbus_front_connected(&front->xenbus);
     }
-    return rc < 0 ? fail(rc, step, why, why_bytes) : 0;
+    return rc < 0 ? xenbus_front_fail(&front->xenbus, rc, step, why, why_bytes) : 0;
 }

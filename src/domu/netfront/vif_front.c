@@ -13,13 +13,6 @@ enum { MAC_TEXT_LENGTH = 3 * VIF_MAC_BYTES - 1, NODE_MAX = 40, QUEUE_NODES = 4 }
 static const char *const queue_nodes[QUEUE_NODES] = {"tx-ring-ref", "rx-ring-ref",
                                                      "event-channel-tx", "event-channel-rx"};
 
-/* Writes why, and returns rc. */
-static int fail(int rc, const char *step, char *why, size_t why_bytes)
-{
-    snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
-    return rc;
-}
-
 static int read_flag(struct vif_front *front, const char *node, bool *out)
 {
     uint64_t number;
@@ -41,7 +34,7 @@ int vif_front_prepare(struct vif_front *front, uint32_t wanted_queues, char *why
                  "'service network-attach'",
                  front->xenbus.devid);
     else if (rc < 0)
-        (void)fail(rc, step, why, why_bytes);
+        (void)xenbus_front_fail(&front->xenbus, rc, step, why, why_bytes);
     if (rc < 0)
         return rc;
     const struct {
@@ -61,7 +54,8 @@ int vif_front_prepare(struct vif_front *front, uint32_t wanted_queues, char *why
         rc = xenbus_front_number(&front->xenbus, "multi-queue-max-queues", UINT32_MAX, 1,
                                  &max_queues);
     if (rc < 0)
-        return fail(rc, "read the back end's features", why, why_bytes);
+        return xenbus_front_fail(&front->xenbus, rc, "read the back end's features", why,
+                                 why_bytes);
     if (!split || !copies) {
         snprintf(why, why_bytes, "Dom0's back end has no feature-%s, which is needed",
                  split ? "rx-copy" : "split-event-channels");
@@ -224,5 +218,5 @@ int vif_front_connect(struct vif_front *front, char *why, size_t why_bytes)
         step = "say that we are connected";
         rc = xenbus_front_connected(&front->xenbus);
     }
-    return rc < 0 ? fail(rc, step, why, why_bytes) : 0;
+    return rc < 0 ? xenbus_front_fail(&front->xenbus, rc, step, why, why_bytes) : 0;
 }

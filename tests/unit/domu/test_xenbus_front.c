@@ -120,6 +120,21 @@ static void a_refused_offer_is_told(void **state)
     assert_int_equal(xenbus_front_offer(&front, write_ring, &step), -ECONNREFUSED);
 }
 
+/* The request that met that says little. */
+static void a_device_that_was_taken_away_is_told_as_such(void **state)
+{
+    (void)state;
+    struct xenbus_front none;
+    meet(&(struct fake_dom0_script){0});
+    xenbus_front_init(&none, &class, &fronts, &life, 7);
+    assert_int_equal(xenbus_front_fail(&none, -EACCES, "do it", why, sizeof(why)), -EACCES);
+    assert_non_null(strstr(why, "Dom0 took the device away"));
+    assert_int_equal(xenbus_front_fail(&none, -ETIME, "do it", why, sizeof(why)), -ETIME);
+    assert_string_equal(why, "cannot do it: Timer expired");
+    assert_int_equal(xenbus_front_fail(&front, -EACCES, "do it", why, sizeof(why)), -EACCES);
+    assert_string_equal(why, "cannot do it: Permission denied");
+}
+
 static int write_nothing(struct xenbus_front *xenbus, uint32_t tx)
 {
     (void)xenbus_front_put(xenbus, tx, "ring-ref", "%d", 1);
@@ -305,6 +320,7 @@ int main(void)
         FRONT_TEST(a_device_that_is_not_there_is_told),
         FRONT_TEST(a_back_end_that_talks_to_another_is_refused),
         FRONT_TEST(a_refused_offer_is_told),
+        FRONT_TEST(a_device_that_was_taken_away_is_told_as_such),
         FRONT_TEST(an_offer_that_fails_leaves_nothing),
         FRONT_TEST(an_event_of_another_device_is_not_lost),
         FRONT_TEST(a_closed_device_is_opened_again),
