@@ -110,6 +110,14 @@ static void read_proc_uptime_pread(void)
 {
     difference(proc_uptime_pread);
 }
+static void read_proc_uptime_preadv(void)
+{
+    difference(proc_uptime_preadv);
+}
+static void read_proc_uptime_preadv2(void)
+{
+    difference(proc_uptime_preadv2);
+}
 static void read_vdso(void)
 {
     difference(by_vdso);
@@ -225,6 +233,8 @@ const struct wait_case cases_read[] = {
     {"/proc/uptime by stdio", KIND_READ, read_proc_uptime_stdio, 10 * MS, 0, 0, 0, 0},
     {"/proc/uptime kept open", KIND_READ, read_proc_uptime_kept, 10 * MS, 0, 0, 0, 0},
     {"/proc/uptime by pread", KIND_READ, read_proc_uptime_pread, 10 * MS, 0, 0, 0, 0},
+    {"/proc/uptime by preadv", KIND_READ, read_proc_uptime_preadv, 10 * MS, 0, 0, 0, 0},
+    {"/proc/uptime by preadv2", KIND_READ, read_proc_uptime_preadv2, 10 * MS, 0, 0, 0, 0},
     {"clock_gettime in a thread", KIND_READ, read_monotonic_thread, 0, 0, 0, 0, 0},
     {"syscall(clock_gettime) in a thread", KIND_READ, read_syscall_thread, 0, 0, 0, 0, 0},
     {"rdtsc", KIND_TICKS, read_tsc, 0, 0, 0, 0, 0},

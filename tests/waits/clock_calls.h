@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <sys/times.h>
 #include <sys/timex.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "tests/waits/waits.h"
@@ -182,6 +183,31 @@ static inline int64_t proc_uptime_pread(void)
         must(fd = fcntl(open("/proc/uptime", O_RDONLY), F_DUPFD, 20), "/proc/uptime");
     must(pread(fd, text, sizeof(text) - 1, 0), "/proc/uptime");
     return (int64_t)(strtod(text, NULL) * 1e9);
+}
+
+/* flags: of preadv2; -1: preadv. */
+static inline int64_t proc_uptime_vector(int flags)
+{
+    static int fd = -1;
+    char text[64] = {0};
+    const struct iovec part = {text, sizeof(text) - 1};
+    if (fd < 0)
+        must(fd = open("/proc/uptime", O_RDONLY), "/proc/uptime");
+    if (flags < 0)
+        must(preadv(fd, &part, 1, 0), "preadv of /proc/uptime");
+    else if (syscall(SYS_preadv2, fd, &part, 1, 0, 0, flags) < 0)
+        absent("preadv2");
+    return (int64_t)(strtod(text, NULL) * 1e9);
+}
+
+static inline int64_t proc_uptime_preadv(void)
+{
+    return proc_uptime_vector(-1);
+}
+
+static inline int64_t proc_uptime_preadv2(void)
+{
+    return proc_uptime_vector(0);
 }
 
 static inline int64_t proc_uptime_stdio(void)

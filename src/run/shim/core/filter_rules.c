@@ -100,6 +100,8 @@ static const struct filter_rule stamps_rules[] = {
 static const struct filter_rule again_rules[] = {
     {SYS_lseek, UNSET, 1},
     {SYS_pread64, UNSET, 3},
+    {SYS_preadv, UNSET, 3},
+    {SYS_preadv2, UNSET, 3},
 };
 
 /* FILTER_TERMINAL. */
