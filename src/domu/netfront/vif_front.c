@@ -7,8 +7,9 @@
 
 #include "base/container_of.h"
 #include "base/decimal.h"
+#include "base/mac_text.h"
 
-enum { MAC_TEXT_LENGTH = 3 * VIF_MAC_BYTES - 1, NODE_MAX = 40, QUEUE_NODES = 4 };
+enum { NODE_MAX = 40, QUEUE_NODES = 4 };
 
 static const char *const queue_nodes[QUEUE_NODES] = {"tx-ring-ref", "rx-ring-ref",
                                                      "event-channel-tx", "event-channel-rx"};
@@ -145,31 +146,14 @@ static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
     return rc < 0 ? rc : write_features(front, tx);
 }
 
-/* "00:16:3e:00:00:01" */
-static int parse_mac(const char *text, uint8_t mac[VIF_MAC_BYTES])
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    for (size_t i = 0; i < VIF_MAC_BYTES; i++) {
-        unsigned int byte = 0;
-        for (size_t d = 0; d < 2; d++) {
-            const char c = text[3 * i + d];
-            const char *digit = c != '\0' ? strchr(digits, c) : NULL;
-            if (digit == NULL)
-                return -EPROTO;
-            byte = byte << 4 | ((unsigned int)(digit - digits) & 15);
-        }
-        if (text[3 * i + 2] != (i + 1 < VIF_MAC_BYTES ? ':' : '\0'))
-            return -EPROTO;
-        mac[i] = (uint8_t)byte;
-    }
-    return 0;
-}
-
+/* "00:16:3e:00:00:01": all digits are there. */
 static int read_mac(struct vif_front *front, uint8_t mac[VIF_MAC_BYTES])
 {
-    char text[MAC_TEXT_LENGTH + 1];
+    char text[MAC_TEXT_SIZE];
     int rc = xenbus_front_own(&front->xenbus, "mac", text, sizeof(text));
-    return rc < 0 ? rc : parse_mac(text, mac);
+    if (rc < 0)
+        return rc;
+    return strlen(text) == sizeof(text) - 1 && mac_text_parse(text, mac) == 0 ? 0 : -EPROTO;
 }
 
 /* A toolstack's advice: nonsense is as good as none. */

@@ -4,17 +4,10 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/mac_text.h"
 #include "run/traffic/traffic.h"
 
-enum { MAC_TEXT_SIZE = 18 };
-
 #define NS_PER_S 1e9
-
-static void format_mac(const uint8_t *mac, char text[MAC_TEXT_SIZE])
-{
-    snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-             mac[4], mac[5]);
-}
 
 static double seconds(const struct traffic *traffic)
 {
@@ -102,7 +95,7 @@ static void report_json(const struct traffic *traffic, const struct netfront_sta
     uint8_t own[TRAFFIC_MAC_BYTES];
     const struct total came = incoming(traffic), back = returned(traffic);
     traffic_own_mac(traffic, own);
-    format_mac(own, mac);
+    mac_text_format(own, mac);
     json_start(&json, stdout, JSON_LINES);
     json_object(&json, NULL);
     json_string(&json, "mac", mac);

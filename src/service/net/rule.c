@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/mac_text.h"
 #include "service/net/mac.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -84,17 +85,11 @@ static int set_name(char out[NET_PORT_NAME_SIZE], const char *value)
 
 static int set_mac(const char *value, uint64_t *out, bool *has)
 {
-    uint64_t mac = 0;
+    uint8_t mac[NET_MAC_BYTES];
 
-    for (int i = 0; i < NET_MAC_BYTES; i++) {
-        size_t digits = strspn(value, "0123456789abcdefABCDEF");
-
-        if (digits < 1 || digits > 2 || value[digits] != (i < NET_MAC_BYTES - 1 ? ':' : '\0'))
-            return -EINVAL;
-        mac = mac << 8 | strtoul(value, NULL, 16);
-        value += digits + 1;
-    }
-    *out = mac;
+    if (mac_text_parse(value, mac) < 0)
+        return -EINVAL;
+    *out = net_mac_get(mac);
     *has = true;
     return 0;
 }

@@ -4,13 +4,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { MTU_DEFAULT = 1500, MAC_TEXT = 18, NUMBER_TEXT = 40 };
+#include "base/mac_text.h"
+
+enum { MTU_DEFAULT = 1500, NUMBER_TEXT = 40 };
 
 static void put_mac(const struct vif_options *options, back_node_fn *put, void *ctx)
 {
-    const uint8_t *m = options->mac;
-    char mac[MAC_TEXT];
-    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+    char mac[MAC_TEXT_SIZE];
+    mac_text_format(options->mac, mac);
     put(ctx, "mac", mac);
 }
 

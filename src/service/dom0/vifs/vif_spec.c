@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/decimal.h"
+#include "base/mac_text.h"
 #include "service/dom0/vifs/vif_rate.h"
 
 enum { MTU_DEFAULT = 1500, TOKEN_SIZE = 512 };
@@ -220,26 +220,11 @@ int vif_spec_parse(const char *text, struct vif_spec *out, struct why *why)
 
 int vif_mac_parse(const char *text, uint8_t out[NET_MAC_BYTES])
 {
+    static const uint8_t none[NET_MAC_BYTES];
     uint8_t mac[NET_MAC_BYTES];
-    uint8_t any = 0;
 
-    for (int i = 0; i < NET_MAC_BYTES; i++) {
-        size_t digits = strspn(text, "0123456789abcdefABCDEF");
-
-        if (digits < 1 || digits > 2 || text[digits] != (i < NET_MAC_BYTES - 1 ? ':' : '\0'))
-            return -EINVAL;
-        mac[i] = (uint8_t)strtoul(text, NULL, 16);
-        any |= mac[i];
-        text += digits + 1;
-    }
-    if (any == 0 || (mac[0] & 1) != 0)
+    if (mac_text_parse(text, mac) < 0 || memcmp(mac, none, sizeof(mac)) == 0 || (mac[0] & 1) != 0)
         return -EINVAL;
     memcpy(out, mac, sizeof(mac));
     return 0;
-}
-
-void vif_mac_format(const uint8_t mac[NET_MAC_BYTES], char out[VIF_MAC_TEXT_SIZE])
-{
-    snprintf(out, VIF_MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-             mac[3], mac[4], mac[5]);
 }

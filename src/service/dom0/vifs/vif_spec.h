@@ -24,7 +24,6 @@ enum {
     VIF_MTU_MIN = 68,
     VIF_MTU_MAX = 65535 - NET_FRAME_HEADER_BYTES - 4, /* one VLAN tag has room beside it */
     VIF_DEVID_MAX = 65535,
-    VIF_MAC_TEXT_SIZE = 18,
 };
 
 struct vif_spec {
@@ -47,9 +46,7 @@ struct vif_spec {
  * words where it has some. */
 int vif_spec_parse(const char *text, struct vif_spec *out, struct why *why);
 
-/* Six numbers in hexadecimal with colons between them: no group's address, and not all zeros.
- * -EINVAL. */
+/* The address of an interface: as mac_text_parse has it, no group's, and not all zeros. -EINVAL. */
 int vif_mac_parse(const char *text, uint8_t out[NET_MAC_BYTES]);
-void vif_mac_format(const uint8_t mac[NET_MAC_BYTES], char out[VIF_MAC_TEXT_SIZE]);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/container_of.h"
 #include "base/decimal.h"
+#include "base/mac_text.h"
 #include "service/net/mac.h"
 
 #define NS_PER_US UINT64_C(1000)
@@ -132,14 +133,14 @@ static void generate_mac(struct vifs_use *use, const struct vifs_owner *owner,
 static int choose_mac(struct vifs_use *use, const struct vifs_owner *owner, bool soft,
                       struct why *why)
 {
-    char text[VIF_MAC_TEXT_SIZE];
+    char text[MAC_TEXT_SIZE];
 
     if (use->spec.has_mac && !mac_is_taken(use->vifs, use->spec.mac)) {
         memcpy(use->options.mac, use->spec.mac, NET_MAC_BYTES);
         return 0;
     }
     if (use->spec.has_mac && !soft) {
-        vif_mac_format(use->spec.mac, text);
+        mac_text_format(use->spec.mac, text);
         return why_fail(why, -EEXIST, "another vif has the address %s: see 'service status'", text);
     }
     generate_mac(use, owner, use->options.mac);

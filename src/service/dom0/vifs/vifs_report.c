@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "base/mac_text.h"
 #include "service/dom0/vifs/vif_links.h"
 #include "service/dom0/vifs/vif_rules.h"
 #include "xenstore/xenbus_state.h"
@@ -106,9 +107,9 @@ void vifs_report_write(struct json *json, struct xenbus_back *back)
     const struct vif_options *options = vif_back_options(back);
     const struct net_port *port = vif_back_port(back);
     const struct vif_stats stats = vif_back_stats(back);
-    char mac[VIF_MAC_TEXT_SIZE];
+    char mac[MAC_TEXT_SIZE];
 
-    vif_mac_format(options->mac, mac);
+    mac_text_format(options->mac, mac);
     json_object(json, NULL);
     json_u64(json, "devid", back->key.devid);
     json_string(json, "name", port->name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vif_spec: xl's words, and its messages as recorded from a real one. */
+#include "base/mac_text.h"
 #include "service/dom0/vifs/vif_spec.h"
 
 #include <errno.h>
@@ -130,9 +131,9 @@ static void a_mac_reads_as_it_was_written(void **state)
 {
     (void)state;
     uint8_t mac[6];
-    char text[VIF_MAC_TEXT_SIZE];
+    char text[MAC_TEXT_SIZE];
     assert_int_equal(vif_mac_parse("0:16:3E:a:B:0c", mac), 0);
-    vif_mac_format(mac, text);
+    mac_text_format(mac, text);
     assert_string_equal(text, "00:16:3e:0a:0b:0c");
 }
 
