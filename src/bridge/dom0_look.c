@@ -33,8 +33,7 @@ bool dom0_is_away(const struct domu_options *domain)
     return fd == -ENOENT || fd == -ECONNREFUSED;
 }
 
-/* ---- the status of the service ------------------------------------------------------------------
- */
+/* ---- the status of the service ---- */
 
 /* Of the disks of a domain. */
 struct requests {

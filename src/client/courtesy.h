@@ -4,9 +4,9 @@
  *
  * Dom0 wakes threads that are answered together one after the other. If each woken thread preempts
  * Dom0, then all of them run before Dom0 can send the first of their next requests to the disk, and
- * the disk idles until then. Under SCHED_BATCH a
- * woken thread does not preempt. A single thread must preempt: Dom0 can only wait for that thread.
- * With many threads the disk has enough requests anyway.
+ * the disk idles until then. Under SCHED_BATCH a woken thread does not preempt. A single thread
+ * must preempt: Dom0 can only wait for that thread. With many threads the disk has enough requests
+ * anyway.
  *
  * But where other processes want the CPUs, too, a thread that lets them go on waits for the end of
  * their time slice: milliseconds for what the disk does in a tenth of one. So threads look at how

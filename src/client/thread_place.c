@@ -68,8 +68,8 @@ void thread_place_step(struct thread_place *place, uint64_t answered_count, uint
         return;
     pthread_mutex_lock(&place->lock);
     place->cpus = cpus;
-    store_relaxed_u32(&place->moves,
-                      place->moves + 1); /* the lock orders it: only a hint without */
+    /* The lock orders it; without the lock it is a hint. */
+    store_relaxed_u32(&place->moves, place->moves + 1);
     pthread_mutex_unlock(&place->lock);
 }
 

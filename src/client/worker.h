@@ -40,8 +40,7 @@ struct worker_shared {
     uint32_t write_percent;
     uint64_t flush_every; /* writes of a thread; 0: never */
     struct pace pace;
-    uint64_t
-        deadline_ns; /* domain's clock: a thread that finds it passed ends; UINT64_MAX: never */
+    uint64_t deadline_ns; /* domain's clock: threads end when it has passed; UINT64_MAX: never */
     struct stopwatch watch;
     struct read_failures failures;
     struct thread_place place;

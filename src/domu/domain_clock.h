@@ -5,8 +5,8 @@
  * Each Dom0 publishes a line in a page of its own (tdf/pvclock.h), and can be stopped or killed at
  * any instruction. This noun makes one time of the pages: whoever knows of a reading, in this
  * thread or told by another one, in this process or by way of another one, never reads less by
- * domain_clock_read_ns. Time
- * may stand still for a while; then it goes on from there or catches up at once.
+ * domain_clock_read_ns. Time may stand still for a while; then it goes on from there or catches up
+ * at once.
  *
  * How: no reading above ceiling_ns is ever returned; a reader that gets further raises the ceiling
  * first, by HEADROOM_TICKS beyond its reading, and looks again. So whenever a line is not to be had

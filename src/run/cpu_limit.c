@@ -25,8 +25,7 @@ enum {
     NAME_SIZE = 64,
 };
 
-/* ---- files of a group ---------------------------------------------------------------------------
- */
+/* ---- files of a group ---- */
 
 static int write_file(const char *directory, const char *file, const char *text)
 {
@@ -48,8 +47,7 @@ static bool has_file(const char *directory, const char *file)
     return access(path, W_OK) == 0;
 }
 
-/* ---- where we are -------------------------------------------------------------------------------
- */
+/* ---- where we are ---- */
 
 /* Is `word` one of those that commas part? */
 static bool lists(const char *list, const char *word)
@@ -111,8 +109,7 @@ static bool find_own(bool unified, char out[CPU_LIMIT_PATH_SIZE])
     return found;
 }
 
-/* ---- the group ----------------------------------------------------------------------------------
- */
+/* ---- the group ---- */
 
 /* What callers that are gone have left in this directory. */
 static void clear_away(const char *parent)

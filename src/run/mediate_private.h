@@ -24,12 +24,11 @@ struct mediate {
     uint32_t stop; /* atomic: the watcher ends */
     void (*ready)(void *ctx, uint32_t version);
     void *ready_ctx;
-    bool is_held;     /* with the lock: timers are armed by what is announced */
-    uint64_t held_ns; /* the watcher's: since when, by CLOCK_MONOTONIC */
-    uint64_t rung_ns; /* with the lock: when timers were looked after the last time meanwhile */
-    uint32_t
-        held_from; /* with the lock: who is armed by this generation, or a later one, is ready */
-    uint32_t given_up; /* the watcher's: a version whose announcement nothing came of */
+    bool is_held;       /* with the lock: timers are armed by what is announced */
+    uint64_t held_ns;   /* the watcher's: since when, by CLOCK_MONOTONIC */
+    uint64_t rung_ns;   /* with the lock: when timers were looked after the last time meanwhile */
+    uint32_t held_from; /* with the lock: what this generation or a later one armed is ready */
+    uint32_t given_up;  /* the watcher's: a version whose announcement nothing came of */
 };
 
 static inline uint64_t mediate_packed(struct tdf tdf)

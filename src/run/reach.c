@@ -35,8 +35,7 @@ int reach_kick(pid_t tgid, pid_t tid, uint32_t place)
     return rc < 0 ? -errno : 0;
 }
 
-/* ---- where a thread is --------------------------------------------------------------------------
- */
+/* ---- where a thread is ---- */
 
 #ifdef __x86_64__
 /* These end with EINTR after any handler. read: an inotify's. Those of sockets: where a time-out
@@ -148,8 +147,7 @@ static bool can_be_kicked(pid_t pid)
            (has_sigsys(text, "\nSigCgt:") || has_sigsys(text, "\nSigBlk:"));
 }
 
-/* ---- processes ----------------------------------------------------------------------------------
- */
+/* ---- processes ---- */
 
 /* The thread that notices least of a kick, of those that sleep. One that runs may be about to be
  * caught: of two SIGSYS for one thread the kernel keeps the first, and a call would be lost. */

@@ -15,8 +15,7 @@
 
 enum { EXIT_SIGNAL = 128, EXIT_CANNOT = 126, MOVES_MAX = 100 };
 
-/* ---- start --------------------------------------------------------------------------------------
- */
+/* ---- start ---- */
 
 /* Where SIGCHLD is ignored, as some parents leave it behind, the kernel tells nothing of children.
  */
@@ -80,8 +79,7 @@ int supervisor_start(struct supervisor *s, char **program)
     return rc;
 }
 
-/* ---- what processes do --------------------------------------------------------------------------
- */
+/* ---- what processes do ---- */
 
 /* As the program was stopped: the shell waits for us. A group without a shell does not stop. We go
  * on when we are told to, and when the program alone was. */
@@ -154,8 +152,7 @@ static bool take_signals(struct supervisor *s)
     return !child || take_children(s);
 }
 
-/* ---- what Dom0 says -----------------------------------------------------------------------------
- */
+/* ---- what Dom0 says ---- */
 
 struct move {
     const struct cpu_limit *limit;

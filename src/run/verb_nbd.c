@@ -86,8 +86,7 @@ static int parse(int argc, char **argv, struct nbd *nbd, struct why *why)
     return 0;
 }
 
-/* ---- nbdkit's command line ----------------------------------------------------------------------
- */
+/* ---- nbdkit's command line ---- */
 
 struct command {
     char texts[OWN_ARGUMENTS_MAX][ARGUMENT_SIZE];
@@ -157,8 +156,7 @@ static int make_command(struct nbd *nbd, struct command *command)
     return set_environment(&nbd->options);
 }
 
-/* ---- the child ----------------------------------------------------------------------------------
- */
+/* ---- the child ---- */
 
 static _Noreturn void become_nbdkit(const struct nbd *nbd, const struct command *command,
                                     pid_t parent, const sigset_t *mask)

@@ -44,8 +44,7 @@ struct connection {
     struct blkfront_geometry geometry; /* as this client was told it */
 };
 
-/* ---- errors -------------------------------------------------------------------------------------
- */
+/* ---- errors ---- */
 
 static int fail(int rc, const char *what)
 {
@@ -63,8 +62,7 @@ static int fail_why(int rc, const struct why *why)
     return -1;
 }
 
-/* ---- parameters ---------------------------------------------------------------------------------
- */
+/* ---- parameters ---- */
 
 static int set_disk(const char *value)
 {
@@ -128,8 +126,7 @@ static int plugin_config(const char *key, const char *value)
     return 0;
 }
 
-/* ---- the domain ---------------------------------------------------------------------------------
- */
+/* ---- the domain ---- */
 
 static void *watch(void *arg)
 {
@@ -200,8 +197,7 @@ static const char *plugin_default_export(int readonly, int is_tls)
     return exports_name(state.exports, 0);
 }
 
-/* ---- a connection -------------------------------------------------------------------------------
- */
+/* ---- a connection ---- */
 
 static void *plugin_open(int readonly)
 {
@@ -219,8 +215,8 @@ static void *plugin_open(int readonly)
         free(connection);
         return NULL;
     }
-    (void)exports_geometry(state.exports, connection->bf,
-                           &connection->geometry); /* an error is the first read's */
+    /* The first read tells of an error. */
+    (void)exports_geometry(state.exports, connection->bf, &connection->geometry);
     return connection;
 }
 
@@ -281,8 +277,7 @@ static int plugin_can_cache(void *handle)
     return NBDKIT_CACHE_NATIVE;
 }
 
-/* ---- requests -----------------------------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 /* The sectors of a request, which a client that keeps to block_size never leaves. */
 static int sectors_of(const struct connection *connection, uint64_t offset, uint64_t count,

@@ -102,8 +102,7 @@ static void follow_address(struct tap_pump *pump, struct netfront_info *info)
     pthread_mutex_unlock(&pump->lock);
 }
 
-/* ---- from the interface to the tap device -------------------------------------------------------
- */
+/* ---- from the interface to the tap device ---- */
 
 /* The header for it; -EINVAL: nobody on that side would understand the frame. */
 static int fill_header(const struct tap_pump *pump, const struct netfront_frame *frame,
@@ -180,8 +179,7 @@ static void *carry_to_tap(void *arg)
     return NULL;
 }
 
-/* ---- from the tap device to the interface -------------------------------------------------------
- */
+/* ---- from the tap device to the interface ---- */
 
 /* The whole length with a header, whether the device has it or not, and however much there is room
  * for; 0: nothing, or a socket's end. */
@@ -272,8 +270,7 @@ static void *carry_from_tap(void *arg)
     return NULL;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------
- */
+/* ---- both ---- */
 
 static int start_direction(struct direction *direction, void *(*carry)(void *),
                            struct pump_queue *q)

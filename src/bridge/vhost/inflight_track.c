@@ -116,8 +116,7 @@ void inflight_track_unmap(struct inflight_track *track)
     *track = (struct inflight_track){0};
 }
 
-/* ---- a queue ------------------------------------------------------------------------------------
- */
+/* ---- a queue ---- */
 
 /*
  * An earlier device may have died when it had moved the used ring and had not noted that: the

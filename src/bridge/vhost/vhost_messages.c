@@ -26,8 +26,7 @@ static int answer_u64(struct vhost_session *session, uint64_t value)
     return vhost_link_answer(&session->link, &value, sizeof(value));
 }
 
-/* ---- queues -------------------------------------------------------------------------------------
- */
+/* ---- queues ---- */
 
 static struct vhost_queue *queue_of(struct vhost_session *session, uint64_t index)
 {
@@ -188,8 +187,7 @@ static int set_queue_call(struct vhost_session *session)
     return 0;
 }
 
-/* ---- memory -------------------------------------------------------------------------------------
- */
+/* ---- memory ---- */
 
 static int set_memory(struct vhost_session *session)
 {
@@ -217,8 +215,7 @@ static int set_memory(struct vhost_session *session)
     return rc;
 }
 
-/* ---- device -------------------------------------------------------------------------------------
- */
+/* ---- device ---- */
 
 static int get_features(struct vhost_session *session)
 {

@@ -47,8 +47,7 @@ void vhost_session_close(struct vhost_session *session)
     vhost_link_close(&session->link);
 }
 
-/* ---- requests -----------------------------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 /* What the disk has not answered stays with the front end if that keeps it for the next device;
  * otherwise the guest hears that it has failed. */
@@ -197,8 +196,7 @@ int vhost_session_move(struct vhost_session *session, struct why *why)
     return moved || arm_all(session);
 }
 
-/* ---- the disk's size ----------------------------------------------------------------------------
- */
+/* ---- the disk's size ---- */
 
 static bool driver_is_at_work(const struct vhost_session *session)
 {

@@ -148,8 +148,8 @@ struct blkfront {
     uint32_t page_order;      /* of each ring: no later one is larger */
     uint32_t nr_entries;      /* of each shadow: not more than the first rings' */
     uint32_t pages_per_entry; /* data, and if it has more than fit a direct request, segments */
-    uint32_t first_pfn,
-        nr_pages; /* what we have of the domain: the queues' data, then their rings */
+    /* What we have of the domain: the queues' data, then their rings. */
+    uint32_t first_pfn, nr_pages;
     uint32_t nr_data_pages;
     uint8_t *data; /* entry i of the first queue's shadow has pages_per_entry pages from here */
     grant_ref_t data_ref; /* of the first page, read-write; those of the next ones follow */

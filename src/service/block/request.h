@@ -73,9 +73,8 @@ struct block_request {
      * block_cancel that returned false also -ECANCELED. */
     void (*done)(struct block_request *request, int status);
     uint64_t sector;
-    uint64_t
-        sector_count; /* READ, WRITE: 1..BLOCK_REQUEST_SECTORS_LIMIT, the sum of the segments' */
-    uint32_t segment_count;               /* up to BLOCK_REQUEST_SEGMENTS_LIMIT */
+    uint64_t sector_count;  /* READ, WRITE: of all segments, 1..BLOCK_REQUEST_SECTORS_LIMIT */
+    uint32_t segment_count; /* up to BLOCK_REQUEST_SEGMENTS_LIMIT */
     const struct block_segment *segments; /* stay as they are until done */
     enum block_operation operation;
     uint64_t asked_ns; /* CLOCK_MONOTONIC: when the request was made, if not only now; 0: now */

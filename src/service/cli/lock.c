@@ -194,8 +194,7 @@ int lock_restore(struct lock *lock)
 
 void lock_release(struct lock *lock)
 {
-    owned_path_remove(&lock->file,
-                      lock->path); /* before the lock is released: the name is still ours */
+    owned_path_remove(&lock->file, lock->path); /* while the lock says that the name is ours */
     if (lock->file_fd >= 0)
         close(lock->file_fd);
     if (lock->directory_fd >= 0)

@@ -53,8 +53,8 @@ struct dom0 {
     uint32_t disk_count;
     struct list attaches, detaches; /* dom0_attach.c: for whom somebody waits */
     struct vifs vifs;
-    uint64_t disks_looked_ns,
-        disks_busy_ns; /* when the network last looked whether, and when they were */
+    uint64_t disks_looked_ns; /* when the network last looked whether disks are busy */
+    uint64_t disks_busy_ns;   /* when they last were */
     struct domain_host host;
     struct tracer tracer;
 

@@ -13,8 +13,8 @@ struct tdf_source;
 
 /*
  * time_source: what drives all clocks, outlives Dom0; NULL: this machine's. With a manual one the
- * idle timer has to be played by worker_time_passed. Errors: -errno with one line
- * for people in why; nothing is left behind then.
+ * idle timer has to be played by worker_time_passed. Errors: -errno with one line for people in
+ * why; nothing is left behind then.
  */
 int dom0_setup(const struct dom0_options *options, const struct rundir *rundir, struct log *log,
                struct tdf_source *time_source, struct dom0 **out, struct why *why);

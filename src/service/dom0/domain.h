@@ -99,9 +99,8 @@ struct domain {
 
 /*
  * Creates domain domid for process pid (0: not known) with nr_pages of memory and a clock that runs
- * by tdf; segment_fd is to be
- * sent to it. Dom0 looks at its memory and doorbell from domain_mapped on. Errors: -errno with a
- * line for people in why.
+ * by tdf. Its segment_fd is to be sent to the process. Dom0 looks at the memory and the doorbell
+ * from domain_mapped on. Errors: -errno with a line for people in why.
  */
 int domain_create(const struct domain_host *host, domid_t domid, pid_t pid, uint32_t nr_pages,
                   struct tdf tdf, struct domain **out, struct why *why);

@@ -24,8 +24,7 @@ struct vbd_options {
     bool no_discard; /* discard-enable 0 though it is writable */
     bool untrusted;  /* trusted 0: the front end is told to keep its data from the back end */
     uint32_t max_ring_page_order;
-    uint32_t
-        max_queues; /* 1..VBD_QUEUES_MAX; 0: as many as there are CPUs, if not more than that */
+    uint32_t max_queues;     /* 1..VBD_QUEUES_MAX; 0: one for each CPU, up to that */
     bool virtual_completion; /* offered: the disk is the model */
 };
 

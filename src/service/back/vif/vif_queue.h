@@ -110,8 +110,7 @@ struct vif_queue {
     struct vif_waiting *waiting; /* VIF_RX_QUEUE_FRAMES of them, a ring */
     uint32_t waiting_head, waiting_count;
     uint32_t waiting_bytes;
-    uint64_t
-        rx_virtual_ns; /* the domain's clock at the begin of the visit, if frames have stamps */
+    uint64_t rx_virtual_ns;  /* domain's clock when the visit began, if frames have stamps */
     uint64_t rx_progress_ns; /* when there were enough pages last, or none were needed */
     struct timer poll;       /* set while frames wait for a front end that is polled */
     bool stalled;

@@ -68,8 +68,7 @@ struct disk_drive {
     bool reads_ahead;
     /* The buffer has the sectors from held on, up to next; it is full when next is full. */
     uint64_t held, next, full;
-    uint64_t base,
-        base_ns; /* the heads are on this sector's track since then, and read from it on */
+    uint64_t base, base_ns; /* the heads read from this sector on, since then */
 };
 
 /* The drive begins to read, or to write, sector_count sectors from sector on (0: nothing that moves

@@ -30,8 +30,8 @@ struct disk_nbd {
     struct disk_nbd_list ended; /* done is to be called */
     struct disk_nbd_list held;
     uint32_t commands; /* at the server */
-    uint32_t changes,
-        flushed; /* writes and discards that were answered; that a flush has covered */
+    uint32_t changes;  /* writes and discards that were answered */
+    uint32_t flushed;  /* those that a flush has covered */
     /* disk_nbd_link.c */
     enum disk_nbd_state state;
     int fd; /* of the connection, a duplicate: libnbd closes its own by itself */
