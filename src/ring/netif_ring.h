@@ -31,14 +31,4 @@ enum { NETIF_RING_ENTRIES = 256 };
 _Static_assert(sizeof(union netif_tx_sring_entry) == 12, "a tx slot is 12 bytes");
 _Static_assert(sizeof(union netif_rx_sring_entry) == 8, "an rx slot is 8 bytes");
 
-static inline uint32_t netif_tx_ring_entries(void)
-{
-    return sring_entries(0, sizeof(union netif_tx_sring_entry));
-}
-
-static inline uint32_t netif_rx_ring_entries(void)
-{
-    return sring_entries(0, sizeof(union netif_rx_sring_entry));
-}
-
 #endif

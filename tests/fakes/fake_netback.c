@@ -91,9 +91,9 @@ static void connect_queue(struct fake_netback *vif)
 {
     struct fake_netback_queue *q = here(vif);
     back_ring_init(&q->tx.half, (void *)fake_dom0_page(vif->dom0, queue_number(vif, "tx-ring-ref")),
-                   netif_tx_ring_entries(), 0);
+                   NETIF_RING_ENTRIES, 0);
     back_ring_init(&q->rx.half, (void *)fake_dom0_page(vif->dom0, queue_number(vif, "rx-ring-ref")),
-                   netif_rx_ring_entries(), 0);
+                   NETIF_RING_ENTRIES, 0);
     q->tx_port = queue_number(vif, "event-channel-tx");
     q->rx_port = queue_number(vif, "event-channel-rx");
 }

@@ -34,7 +34,7 @@ void netfront_restart_rx(struct netfront_queue *q)
     q->next.nr_slots = 0;
     if (q->rx.without_ring)
         return;
-    front_ring_restart(&q->rx_ring.half, netif_rx_ring_entries(), 0);
+    front_ring_restart(&q->rx_ring.half, NETIF_RING_ENTRIES, 0);
     post(q, q->nf->options.rx_slots);
     push(q);
 }

@@ -338,5 +338,5 @@ void netfront_restart_tx(struct netfront_queue *q)
     q->tx_rings++;
     tx_slots_init(&q->tx_slots, q->nf->options.tx_slots);
     if (!q->tx.without_ring)
-        front_ring_restart(&q->tx_ring.half, netif_tx_ring_entries(), 0);
+        front_ring_restart(&q->tx_ring.half, NETIF_RING_ENTRIES, 0);
 }

@@ -14,8 +14,8 @@
 static void both_rings_have_256_slots_in_a_page(void **state)
 {
     (void)state;
-    assert_int_equal(netif_tx_ring_entries(), NETIF_RING_ENTRIES);
-    assert_int_equal(netif_rx_ring_entries(), NETIF_RING_ENTRIES);
+    assert_int_equal(sring_entries(0, sizeof(union netif_tx_sring_entry)), NETIF_RING_ENTRIES);
+    assert_int_equal(sring_entries(0, sizeof(union netif_rx_sring_entry)), NETIF_RING_ENTRIES);
 }
 
 static uint64_t through_the_wire(uint64_t stamp_ns, uint64_t now_ns)

@@ -123,9 +123,9 @@ int vif_queue_create(const struct vif_queue_config *config, struct vif_queue **o
     int rc = grant_map_init(&q->grants, config->segment, DOM0_DOMID);
     q->grants.persistent_max = VIF_PERSISTENT_MAX;
     if (rc == 0)
-        rc = map_ring(q, config->tx_ring_ref, netif_tx_ring_entries(), &q->tx.half);
+        rc = map_ring(q, config->tx_ring_ref, NETIF_RING_ENTRIES, &q->tx.half);
     if (rc == 0)
-        rc = map_ring(q, config->rx_ring_ref, netif_rx_ring_entries(), &q->rx.half);
+        rc = map_ring(q, config->rx_ring_ref, NETIF_RING_ENTRIES, &q->rx.half);
     if (rc == 0) {
         q->waiting = calloc(VIF_RX_QUEUE_FRAMES, sizeof(*q->waiting));
         q->frames = net_frame_pool_create();

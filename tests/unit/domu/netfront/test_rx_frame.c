@@ -25,7 +25,7 @@ static int setup(void **state)
 {
     (void)state;
     sring_init(&page.sring, 0);
-    front_ring_init(&ring.half, &page.sring, netif_rx_ring_entries(), 0);
+    front_ring_init(&ring.half, &page.sring, NETIF_RING_ENTRIES, 0);
     for (uint16_t i = 0; i < NR_PAGES; i++)
         netif_rx_put_request(&ring, i, 100u + i);
     (void)front_ring_push(&ring.half);
@@ -35,8 +35,7 @@ static int setup(void **state)
 
 static void *slot(void)
 {
-    return sring_slot(&page.sring, netif_rx_ring_entries(), at++,
-                      sizeof(union netif_rx_sring_entry));
+    return sring_slot(&page.sring, NETIF_RING_ENTRIES, at++, sizeof(union netif_rx_sring_entry));
 }
 
 static void show(void)
