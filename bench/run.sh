@@ -36,7 +36,7 @@ refuse_dirty
 mkdir -p "$RESULTS" "$(dirname "$IMAGE")"
 if [ ! -e "$IMAGE" ] || [ "$(stat -Lc %s "$IMAGE")" -lt $((IMAGE_MIB << 20)) ]; then
     echo "making $IMAGE of $IMAGE_MIB MiB"
-    dd if=/dev/urandom of="$IMAGE" bs=1M count=$IMAGE_MIB status=none || die "no room for $IMAGE"
+    dd if=/dev/urandom of="$IMAGE" bs=1M count=$IMAGE_MIB iflag=fullblock status=none || die "no room for $IMAGE"
     sync "$IMAGE"
 fi
 

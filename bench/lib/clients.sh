@@ -14,7 +14,7 @@ service_start() {
 make_writes_image() {
     writes_image=$(dirname "$IMAGE")/writes.img
     if [ ! -e "$writes_image" ] || [ "$(stat -Lc %s "$writes_image")" != $((IMAGE_MIB << 20)) ]; then
-        dd if=/dev/urandom of="$writes_image" bs=1M count="$IMAGE_MIB" status=none || die "no room for $writes_image"
+        dd if=/dev/urandom of="$writes_image" bs=1M count="$IMAGE_MIB" iflag=fullblock status=none || die "no room for $writes_image"
         sync "$writes_image"
     fi
 }

@@ -13,7 +13,7 @@
 [ -x "$PROGRAMS/tdf_experiment" ] || die "the programs are not built: make all bench-programs"
 refuse_dirty
 mkdir -p "$RESULTS" "$(dirname "$IMAGE")"
-[ -e "$IMAGE" ] || dd if=/dev/urandom of="$IMAGE" bs=1M count=$IMAGE_MIB status=none || die "no room for $IMAGE"
+[ -e "$IMAGE" ] || dd if=/dev/urandom of="$IMAGE" bs=1M count=$IMAGE_MIB iflag=fullblock status=none || die "no room for $IMAGE"
 
 out=$RESULTS/tdf_experiment.md
 mean_us=50 # undilated; under TDF 100 a read takes 5 ms then, and the whole experiment ten minutes

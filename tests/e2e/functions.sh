@@ -79,7 +79,7 @@ expect() {
 
 # image NAME MIB: a random image in the current directory.
 image() {
-    dd if=/dev/urandom of="$1" bs=1M count="$2" status=none || die "no room for an image"
+    dd if=/dev/urandom of="$1" bs=1M count="$2" iflag=fullblock status=none || die "no room for an image"
 }
 
 # start_service OPTION...: and its end, at the latest with the script. One that was killed may hold its image's lock a

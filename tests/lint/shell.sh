@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Shell: every script parses, can be executed if it has a #! line, and shellcheck (where it is
-# installed) has no error or warning.
+# installed) has no error or warning. A dd of random bytes in large blocks has iflag=fullblock: whoever is
+# stopped or frozen in such a read gets less, and dd takes that for a block.
 . "$(dirname "$0")/files.sh"
 
 findings=$(
@@ -12,6 +13,8 @@ findings=$(
         if head -n 1 "$f" | grep -q '^#!' && [ ! -x "$f" ]; then
             echo "$f:1: has a #! line but can't be executed (chmod +x)"
         fi
+        grep -nE '\bdd if=/dev/u?random\b.* bs=[0-9]+[kKMG]' "$f" | grep -v 'iflag=fullblock' |
+            sed -E "s|^([0-9]+):.*|$f:\1: dd of random bytes without iflag=fullblock may write less|"
         command -v shellcheck >/dev/null &&
             shellcheck -x -S warning -e SC1090,SC1091,SC2034,SC2154 -f gcc -s $shell "$f" | sed -E 's/^([^:]*:[0-9]+):[0-9]+:/\1:/'
     done

@@ -13,7 +13,7 @@ scratch=$(mktemp -d) || exit 1
 export SPLITDOM_RUNDIR=$scratch/run
 trap '"$BIN/service" stop >/dev/null 2>&1; rm -rf "$scratch"' EXIT
 cd "$scratch" || exit 1
-dd if=/dev/urandom of=disk1.img bs=1M count=4 status=none
+dd if=/dev/urandom of=disk1.img bs=1M count=4 iflag=fullblock status=none
 "$BIN/service" start --image disk1.img --idle-timeout 0 || exit 1
 status=0
 

@@ -12,7 +12,7 @@ scratch=$(mktemp -d) || exit 1
 export SPLITDOM_RUNDIR=$scratch/run
 trap '"$BIN/service" stop >/dev/null 2>&1; rm -rf "$scratch"' EXIT
 command -v openssl >/dev/null || { echo "openssl is not installed" && exit 77; }
-dd if=/dev/urandom of="$scratch/disk1.img" bs=1M count=4 status=none
+dd if=/dev/urandom of="$scratch/disk1.img" bs=1M count=4 iflag=fullblock status=none
 "$BIN/service" start --image "$scratch/disk1.img" --idle-timeout 0 || exit 1
 "$BIN/domu" run --cpu-share 1/2 true || exit 77
 
