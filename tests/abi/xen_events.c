@@ -9,7 +9,7 @@
 
 #include "xen_headers.h"
 
-enum { PATIENCE_S = 10, EVENT_WORDS = EVTCHN_2L_NR_CHANNELS / 64 };
+enum { PATIENCE_S = 60, EVENT_WORDS = EVTCHN_2L_NR_CHANNELS / 64 };
 
 int xen_events_wait(struct xen_events *events)
 {

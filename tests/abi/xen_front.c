@@ -227,7 +227,7 @@ static void read_and_verify(struct front *front, uint64_t count)
         for (uint32_t i = 0; i < front->vbd.queues; i++)
             done += collect(front, i);
         if (issued != done && !any_answer(front) && xen_events_wait(&front->events) < 0)
-            errx(1, "no event for 10 s, with %llu requests in flight",
+            errx(1, "no event for 60 s, with %llu requests in flight",
                  (unsigned long long)(issued - done));
     }
 }

@@ -190,7 +190,7 @@ static void expect(struct end *at, const struct end *from, uint32_t n)
     int rc;
     while ((rc = xen_net_receive(at->net, &at->frame)) == 0)
         if (xen_events_wait(&at->events) < 0)
-            errx(1, "no event for 10 s, frame %u is missing", n);
+            errx(1, "no event for 60 s, frame %u is missing", n);
     if (rc < 0)
         errx(1, "frame %u: the slots make no frame", n);
     const struct xen_net_frame *got = &at->frame;

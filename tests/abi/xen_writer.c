@@ -207,7 +207,7 @@ static void change(struct writer *w, uint64_t count)
             continue;
         RING_FINAL_CHECK_FOR_RESPONSES(&w->ring, work);
         if (!work && xen_events_wait(&w->events) < 0)
-            errx(1, "no event for 10 s, with %llu requests in flight",
+            errx(1, "no event for 60 s, with %llu requests in flight",
                  (unsigned long long)(issued - done));
     }
 }
