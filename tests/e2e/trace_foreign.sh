@@ -12,9 +12,10 @@ start_service
 # Ids whose bits 16 to 31 are those of our front end for: nothing decided; for none; for the smallest samples; for few.
 for first_id in 0 4294901760 65536 281471402475520; do
     for sample in 1 7; do
+        rm -f err # what the last one said is not this one's
         "$BIN/service" trace --seconds 600 --sample $sample all.json >table 2>err &
         tracer=$!
-        eventually 10 grep -q 'tracing for' err || die "no trace: $(cat err)"
+        eventually 10 grep -qs 'tracing for' err || die "no trace: $(cat err)"
         timeout -k 2 $((30 * slack)) "$front" "$SPLITDOM_RUNDIR/default/dom0.sock" disk1.img 3000 --first-id $first_id \
             --queues 2 >out 2>front.err || die "xen_front: $(cat front.err)"
         kill -TERM $tracer

@@ -33,7 +33,7 @@ for i in $(seq $kills); do
     eventually 30 commits_exceed "$(wc -l <committed)" || die "no commits before kill $i: $(cat sqlite.log nbd.log)"
     kill -9 "$(dom0_pid)"
     eventually 10 not_running || die "Dom0 does not die"
-    service start --disk "$PWD/disk1.img,raw,xvda,w" || die "restart $i"
+    start_service --disk "$PWD/disk1.img,raw,xvda,w"
 done
 eventually 30 commits_exceed "$(wc -l <committed)" || die "no commits after the last kill: $(cat sqlite.log nbd.log)"
 touch stop
