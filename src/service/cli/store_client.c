@@ -106,7 +106,9 @@ static int request(struct store_client *client, enum xsd_sockmsg_type type, cons
 
     if (first_bytes + second_bytes > XENSTORE_PAYLOAD_MAX)
         return -E2BIG;
-    sent = sendmsg(client->fd, &message, MSG_NOSIGNAL);
+    do
+        sent = sendmsg(client->fd, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
     if (sent < 0)
         return errno == EAGAIN ? -ETIMEDOUT : -errno;
     if ((size_t)sent != total)

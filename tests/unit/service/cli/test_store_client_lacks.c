@@ -61,7 +61,9 @@ static void a_store_that_does_not_answer_in_time_is_told(void **state)
     fault_arm_call("recv", 1, EINTR); /* and this is no error */
     assert_int_equal(store_client_read(f->client, "/a", value), 0);
     fault_disarm();
+    fault_arm_call("sendmsg", 1, EINTR);
     assert_int_equal(store_client_read(f->client, "/a", value), 0);
+    fault_disarm();
     assert_string_equal(value, "2");
     end(f);
 }
