@@ -54,6 +54,6 @@ service rule add in="$link" drop >/dev/null
 send 20
 [ "$(jq .returned.unique sent)" = 0 ] || die "the rule drops nothing: $(cat sent)"
 service rule flush
-send 20
+send 20 --linger $((20 * slack))
 [ "$(jq .returned.unique sent)" = 20 ] || die "not as before: $(cat sent)"
 
