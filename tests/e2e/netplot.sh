@@ -68,7 +68,7 @@ service net-link xenbr0 xenbr1 delay=1ms || die "no link of bridges"
 "$BIN/domu" traffic --domain-name echo >echo.out 2>&1 &
 eventually 10 connected_vif echo || die "no domain: $(cat echo.out)"
 service net-link "$(vif echo .name)" delay=1ms || die "no link"
-expect 0 'plotted two.svg' netplot -o two --seconds 0.1 --delay 0.02
+expect 0 'plotted two.svg' netplot -o two --seconds 2 --delay 0.02
 python3 - two.svg "$(vif echo .name)" <<'END' || die "the picture"
 import sys, xml.dom.minidom
 def texts(node):
