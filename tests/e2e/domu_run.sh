@@ -68,11 +68,12 @@ expect 0 '' service set "$(domid sleeper)" tdf 1/1000
 reap 5000 $sleeper
 [ $status = 0 ] || die "the sleeper exits with $status"
 
-# A pause is as long as it lasts, whatever the program waits for.
-"$BIN/domu" run --tdf 1/10 --name paused -- sh -c 'echo there; sleep 10; echo "done"' >out &
+# A pause is as long as it lasts, whatever the program waits for, and however fast the clock goes then.
+"$BIN/domu" run --name paused -- sh -c 'echo there; sleep 100; echo "done"' >out &
 paused=$!
 eventually 10 grep -q there out || die "it does not begin"
 expect 0 '' service pause "$(domid paused)"
+expect 0 '' service set "$(domid paused)" tdf 1/100
 stands() { [ "$(domu run sh -c 'sleep 1.5; echo x')" = x ]; } # longer than it would have taken
 stands || die "another domain stands still, too"
 grep -q 'done' out && die "it did not stand still"
