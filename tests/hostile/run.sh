@@ -28,7 +28,6 @@ TURNS=$(dirname "$FRONT")/turns/turns
 [ -x "$FRONT" ] && [ -x "$BACK" ] && [ -x "$TURNS" ] || die "no $FRONT, $BACK, $TURNS (make hostile-programs)"
 
 service_pid() { "$BIN/service" status --json 2>/dev/null | sed -n 's/.*"pid":\([0-9]*\).*/\1/p'; }
-fds() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 rss_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 
 # json KEY: the first number with that key in the neighbour's statistics

@@ -14,11 +14,10 @@ NET=${NET/\/e2e\//\/}
 image disk1.img 4
 start_service --image disk1.img --vif bridge=xenbr0,persistent=1 --max-domains 16 --idle-timeout 0
 dom0=$("$BIN/service" status --json | sed -n 's/.*"pid":\([0-9]*\).*/\1/p')
-fds() { find "/proc/$dom0/fd" -mindepth 1 2>/dev/null | wc -l; }
-before=$(fds)
+before=$(fds "$dom0")
 timeout -k 2 $((120 * slack)) "$NET" "${1:-}" "${CASE_MS:-200}" || die "a case failed"
 kill -0 "$dom0" || die "Dom0 is gone"
 eventually 5 domains_are 0 || die "domains are left"
-has_fds() { [ "$(fds)" = "$before" ]; }
-eventually 5 has_fds || die "Dom0 has $(fds) descriptors, $before at first"
+has_fds() { [ "$(fds "$dom0")" = "$before" ]; }
+eventually 5 has_fds || die "Dom0 has $(fds "$dom0") descriptors, $before at first"
 expect 0 '' "$BIN/service" stop
