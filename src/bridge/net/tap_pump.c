@@ -192,18 +192,23 @@ static ssize_t get_message(const struct pump_queue *q, struct message *message)
     return n > 0 ? n + HEADER_BYTES : n;
 }
 
-/* As many messages as there are. Returns the number of frames; errors: of the device. */
+/* As many messages as there are, a batch at most: whoever sends such that are no frames without end
+ * keeps neither the frames between them here, nor the pump from its end. Returns the number of
+ * frames, *empty: there was nothing more; errors: of the device. */
 static int read_messages(struct pump_queue *q, const struct netfront_info *info,
-                         struct netfront_frame *frames, struct tap_pump_counts *counts)
+                         struct netfront_frame *frames, struct tap_pump_counts *counts, bool *empty)
 {
     struct message *messages = q->from_tap.messages;
     int count = 0;
-    while (count < BATCH) {
+    *empty = false;
+    for (int looks = 0; looks < BATCH; looks++) {
         struct message *message = &messages[count];
         struct netfront_frame *frame = &frames[count];
         ssize_t n = get_message(q, message);
-        if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        if (n == 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
+            *empty = true;
             break;
+        }
         if (n < 0)
             return -errno;
         if (n < HEADER_BYTES + NETFRONT_FRAME_MIN || n > HEADER_BYTES + NETFRONT_FRAME_MAX) {
@@ -253,13 +258,14 @@ static void *carry_from_tap(void *arg)
     while (!stops(pump) && count >= 0 && rc == 0) {
         struct tap_pump_counts counts = {0};
         struct netfront_info info;
+        bool empty;
         if (poll(fds, 2, -1) < 0 || (fds[1].revents & POLLIN) != 0)
             continue;
         follow_address(pump, &info);
-        count = read_messages(q, &info, frames, &counts);
+        count = read_messages(q, &info, frames, &counts, &empty);
         if (count > 0)
             rc = send_all(q, frames, count, &counts);
-        if (count == 0 && (fds[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0)
+        if (count == 0 && empty && (fds[0].revents & (POLLERR | POLLNVAL | POLLHUP)) != 0)
             count = -ENODEV;
         add_counts(pump, &counts);
     }

@@ -52,12 +52,17 @@ static inline int teardown(void **state)
     return rig_teardown(&rig);
 }
 
+static inline void start_with_options(const struct netfront_options *options, bool reconnect)
+{
+    rig_start(&rig);
+    assert_int_equal(rig_open(&rig, options, reconnect), 0);
+    assert_int_equal(tap_pump_start(rig.nf, &tap, &pump), 0);
+}
+
 static inline void start_with(bool reconnect)
 {
     const struct netfront_options options = {.size = sizeof(options)};
-    rig_start(&rig);
-    assert_int_equal(rig_open(&rig, &options, reconnect), 0);
-    assert_int_equal(tap_pump_start(rig.nf, &tap, &pump), 0);
+    start_with_options(&options, reconnect);
 }
 
 static inline void start(void)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* tap_pump with a socket that somebody else has the other end of. */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "ring/barrier.h"
 #include "unit/bridge/net/tap_pump_fixture.h"
 
 static void a_socket_carries_frames_alone(void **state)
@@ -33,6 +37,61 @@ static void a_message_that_is_no_frame_is_left_out(void **state)
         tap_pump_counts(pump, &counts);
     while (counts.from_tap < 1);
     assert_int_equal(counts.not_understood, 2);
+}
+
+static uint32_t unread_bytes;
+
+/* The pump has no room to send all that it has read, and waits for this answer. */
+static void look_at_socket(struct fake_netback *vif, const struct fake_frame *frame)
+{
+    int bytes = 0;
+    if (load_acquire_u32(&unread_bytes) == 0 && ioctl(kernel, SIOCOUTQ, &bytes) == 0)
+        store_release_u32(&unread_bytes, (uint32_t)bytes + 1);
+    fake_netback_answer(vif, frame, 0);
+}
+
+/* A batch is as many messages: else whoever sends nonsense without end would keep frames here, and
+ * the pump from its end. */
+static void messages_that_are_no_frames_count_for_a_batch(void **state)
+{
+    const struct netfront_options options = {.size = sizeof(options), .tx_slots = 32};
+    struct tap_pump_counts counts;
+    (void)state;
+    tap.is_socket = true;
+    rig.vif.frame = look_at_socket;
+    unread_bytes = 0;
+    rig_fill(message, 5000, 1); /* in two slots */
+    for (int i = 0; i < 18; i++)
+        assert_int_equal(send(kernel, message, 5000, 0), 5000);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(send(kernel, "no frame", 8, 0), 8);
+    start_with_options(&options, false);
+    do
+        tap_pump_counts(pump, &counts);
+    while (counts.from_tap < 18);
+    assert_true(load_acquire_u32(&unread_bytes) > 1);
+}
+
+/* What is a frame comes through, though the other end has gone meanwhile. */
+static void frames_behind_nonsense_are_not_lost_with_the_other_end(void **state)
+{
+    struct tap_pump_counts counts;
+    bool of_tap;
+    (void)state;
+    tap.is_socket = true;
+    rig_fill(message, 100, 1);
+    for (int i = 0; i < 70; i++)
+        assert_int_equal(send(kernel, "no frame", 8, 0), 8);
+    assert_int_equal(send(kernel, message, 100, 0), 100);
+    close(kernel);
+    kernel = -1;
+    start();
+    assert_true(is_readable(tap_pump_fd(pump)));
+    assert_true(tap_pump_error(pump, &of_tap) < 0);
+    do
+        tap_pump_counts(pump, &counts);
+    while (counts.from_tap < 1);
+    assert_int_equal(counts.not_understood, 70);
 }
 
 static void the_other_end_of_a_socket_ends_it(void **state)
@@ -133,6 +192,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_socket_carries_frames_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_message_that_is_no_frame_is_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(messages_that_are_no_frames_count_for_a_batch, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(frames_behind_nonsense_are_not_lost_with_the_other_end,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(the_other_end_of_a_socket_ends_it, setup, teardown),
         cmocka_unit_test_setup_teardown(what_keeps_no_messages_apart_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_socket_gets_no_frame_that_is_unfinished, setup, teardown),
