@@ -152,7 +152,9 @@ static int cut_frame(const struct vif_features *features, const struct net_frame
                       .header_bytes = h->transport_at + tcp_bytes,
                       .segment_bytes = frame->gso_size_bytes};
     cut.payload_bytes = h->end - cut.header_bytes;
+    bool is_cut = cut.payload_bytes > cut.segment_bytes;
     if (cut.payload_bytes > cut.segment_bytes * OFFLOAD_SEGMENTS_MAX ||
+        (is_cut && cut.segment_bytes < OFFLOAD_SEGMENT_BYTES_MIN) ||
         (cut.header_bytes + cut.segment_bytes > XEN_PAGE_SIZE && !features->sg))
         return -EMSGSIZE;
     uint32_t at = 0;

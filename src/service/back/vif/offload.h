@@ -4,7 +4,8 @@
  * A front end that has not said that it takes such frames gets them done.
  *
  * Pure functions of a frame and of what the front end takes. Whatever a domain has written into a
- * frame, the work is bounded: OFFLOAD_SEGMENTS_MAX segments, each byte summed once.
+ * frame, the work is bounded: OFFLOAD_SEGMENTS_MAX segments, none but the last one smaller than
+ * OFFLOAD_SEGMENT_BYTES_MIN, each byte summed once.
  */
 #ifndef SPLITDOM_SERVICE_BACK_VIF_OFFLOAD_H
 #define SPLITDOM_SERVICE_BACK_VIF_OFFLOAD_H
@@ -14,8 +15,13 @@
 #include "service/back/vif/vif_queue.h"
 #include "service/net/frame.h"
 
-/* The largest frame in segments of 256 bytes: smaller ones are nobody's. */
-enum { OFFLOAD_SEGMENTS_MAX = 256 };
+enum {
+    /* The largest frame in segments of 256 bytes: smaller ones are nobody's. */
+    OFFLOAD_SEGMENTS_MAX = 256,
+    /* Linux's least, TCP_MIN_GSO_SIZE. A segment costs as much as a small frame, and its sender
+     * pays for its bytes alone. */
+    OFFLOAD_SEGMENT_BYTES_MIN = 48,
+};
 
 /* Can the front end take the frame as it is? */
 bool offload_fits(const struct vif_features *features, const struct net_frame *frame);

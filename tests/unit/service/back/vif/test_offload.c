@@ -178,11 +178,25 @@ static int cut(const struct ip_frame *ip, uint16_t gso_size, const struct vif_fe
 static void the_number_of_segments_is_bounded(void **state)
 {
     (void)state;
-    const struct ip_frame ip = {.version = 4, .protocol = 6, .payload_bytes = 10240};
-    assert_int_equal(cut(&ip, 39, &nothing), -EMSGSIZE);
+    const struct ip_frame ip = {.version = 4, .protocol = 6, .payload_bytes = 256 * 60};
+    assert_int_equal(cut(&ip, 59, &nothing), -EMSGSIZE);
     assert_int_equal(made_count, 0);
-    assert_int_equal(cut(&ip, 40, &nothing), 0);
+    assert_int_equal(cut(&ip, 60, &nothing), 0);
     assert_int_equal(made_count, 256);
+}
+
+/* A small frame would be as dear as a hundred, and paid for as one. */
+static void segments_of_a_few_bytes_are_refused(void **state)
+{
+    (void)state;
+    struct ip_frame ip = {.version = 4, .protocol = 6, .payload_bytes = 100};
+    assert_int_equal(cut(&ip, 1, &nothing), -EMSGSIZE);
+    assert_int_equal(cut(&ip, 47, &nothing), -EMSGSIZE);
+    assert_int_equal(made_count, 0);
+    assert_int_equal(cut(&ip, 48, &nothing), 0);
+    assert_int_equal(made_count, 3);
+    ip.payload_bytes = 47; /* nothing to cut */
+    assert_int_equal(cut(&ip, 47, &nothing), 0);
 }
 
 static void what_cannot_be_cut_is_refused(void **state)
@@ -269,6 +283,7 @@ int main(void)
         TEST(a_blank_checksum_is_filled_in),
         TEST(a_large_frame_is_cut),
         TEST(the_number_of_segments_is_bounded),
+        TEST(segments_of_a_few_bytes_are_refused),
         TEST(what_cannot_be_cut_is_refused),
         TEST(a_large_frame_without_payload_is_one_segment),
         TEST(without_memory_a_frame_is_not_made),
