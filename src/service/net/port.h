@@ -62,10 +62,11 @@ struct net_port_ops {
      * net_port_input. */
     void (*deliver)(struct net_port *port, struct net_frame *frame, uint64_t at_ns);
     /* Lets the owner hand in frames (net_port_input) of up to budget_bytes > 0 in all: it goes on
-     * while less than that is taken, so the last frame may exceed the budget; the next turn gets
-     * that much less. A bounded number. Returns the bytes taken (a frame that is dropped counts, at
-     * least 1 byte each), 0: there is nothing, so the port's turns are over until the next
-     * net_turns_ready. Must not disconnect any port. */
+     * while less than that is taken, copies that the bridge makes of them (copied_bytes) included,
+     * so the last frame may exceed the budget; the next turn gets that much less. A bounded number.
+     * Returns the bytes taken (a frame that is dropped counts, at least 1 byte each), 0: there is
+     * nothing, so the port's turns are over until the next net_turns_ready. Must not disconnect any
+     * port. */
     uint32_t (*take)(struct net_port *port, uint32_t budget_bytes);
     /* Nobody waits any more for the owner to take frames (pressure.h). NULL: no matter. Must not
      * call net_port_input, nor disconnect any port. */

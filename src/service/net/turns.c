@@ -110,8 +110,8 @@ static uint32_t budget_of(struct net_port *port, bool alone)
     return left < budget ? left : budget;
 }
 
-/* The first port's turn. Returns the bytes taken. */
-static uint32_t give_turn(struct net_turns *turns)
+/* The first port's turn. Returns the bytes taken; *copied_bytes grows by what was copied beyond. */
+static uint32_t give_turn(struct net_turns *turns, uint64_t *copied_bytes)
 {
     struct net_port *port = container_of(heap_first(&turns->ready), struct net_port, turn);
 
@@ -135,6 +135,7 @@ static uint32_t give_turn(struct net_turns *turns)
     /* What it had because nobody waited it does not owe to who comes next. */
     uint64_t bytes = alone && taken > NET_TURNS_BYTES ? NET_TURNS_BYTES : taken;
     bytes += port->copied_bytes;
+    *copied_bytes += port->copied_bytes;
 
     port->copied_bytes = 0;
     port->debt = (bytes << SHARE_BITS) / port->weight;
@@ -149,12 +150,13 @@ static uint32_t give_turn(struct net_turns *turns)
 uint32_t net_turns_run(struct net_turns *turns)
 {
     const uint32_t max_bytes = turns->is_brief ? NET_TURNS_BRIEF_MAX_BYTES : NET_TURNS_MAX_BYTES;
+    uint64_t copied_bytes = 0;
     uint32_t total = 0;
 
-    for (uint32_t visits = 0;
-         visits < NET_TURNS_MAX_VISITS && total < max_bytes && heap_first(&turns->ready) != NULL;
+    for (uint32_t visits = 0; visits < NET_TURNS_MAX_VISITS && total + copied_bytes < max_bytes &&
+                              heap_first(&turns->ready) != NULL;
          visits++)
-        total += give_turn(turns);
+        total += give_turn(turns, &copied_bytes);
     return total;
 }
 

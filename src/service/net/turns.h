@@ -30,7 +30,7 @@
 enum {
     NET_TURNS_BYTES = 2048, /* a quarter of a ring of the shortest frames with stamps, 7.5 KiB */
     NET_TURNS_ALONE_BYTES = 65536, /* when no other port is ready */
-    NET_TURNS_MAX_BYTES = 262144,  /* of one net_turns_run, */
+    NET_TURNS_MAX_BYTES = 262144,  /* of one net_turns_run, copies of flooded frames included */
     /* The same two while others need this thread soon: a dozen frames, two dozen. */
     NET_TURNS_BRIEF_ALONE_BYTES = 16384,
     NET_TURNS_BRIEF_MAX_BYTES = 32768,

@@ -143,13 +143,15 @@ static bool any_waits(struct vif_queue *q)
 uint32_t vif_queue_take(struct vif_queue *q, uint32_t budget_bytes)
 {
     const struct back_ring *half = &q->tx.half;
+    const uint64_t *copied_bytes = &q->config.port->copied_bytes, copied_before = *copied_bytes;
     uint32_t bytes = 0;
     if (!any_waits(q))
         return 0;
     q->tx_look_ns = q->config.now_ns(q->config.now_ctx);
     if (q->config.features.stamps)
         q->tx_look_virtual_ns = tdf_clock_now_ns(q->config.clock);
-    while (q->fault == NULL && half->req_cons != half->req_prod && bytes < budget_bytes) {
+    while (q->fault == NULL && half->req_cons != half->req_prod &&
+           bytes + (*copied_bytes - copied_before) < budget_bytes) {
         bytes += take_chain(q);
         if (half->rsp_prod_pvt - half->rsp_prod >= ANSWERS_SHOWN_SLOTS)
             vif_tx_flush(q);

@@ -115,6 +115,26 @@ static void a_brief_run_is_shorter(void **state)
     assert_true(net_turns_run(&turns) > NET_TURNS_MAX_BYTES - 1500);
 }
 
+/* As a bridge with so many other ports adds them. */
+static uint32_t take_copied(struct net_port *port, uint32_t budget_bytes)
+{
+    uint32_t taken = fixture_take(port, budget_bytes < 60 ? budget_bytes : 60);
+    port->copied_bytes += 1000 * (uint64_t)taken;
+    return taken;
+}
+
+static void copies_of_flooded_frames_end_a_run(void **state)
+{
+    (void)state;
+    static const struct net_port_ops ops = {.deliver = fixture_deliver, .take = take_copied};
+    begin(1);
+    ports[0].port.ops = &ops;
+    ports[0].frame_bytes = 60;
+    net_turns_ready(&ports[0].port);
+    assert_in_range(net_turns_run(&turns), 60, NET_TURNS_MAX_BYTES / 1000 + 60);
+    assert_true(net_turns_waits(&turns));
+}
+
 static void copies_of_flooded_frames_are_paid_for(void **state)
 {
     (void)state;
@@ -208,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_small_sender_waits_for_one_turn_of_each),
         cmocka_unit_test(one_run_is_bounded),
         cmocka_unit_test(a_brief_run_is_shorter),
+        cmocka_unit_test(copies_of_flooded_frames_end_a_run),
         cmocka_unit_test(copies_of_flooded_frames_are_paid_for),
         cmocka_unit_test(waiting_does_not_pay_for_copies),
         cmocka_unit_test(a_short_ring_keeps_no_weight_from_its_share),

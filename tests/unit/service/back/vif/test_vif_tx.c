@@ -176,6 +176,30 @@ static void a_turn_is_bounded_in_bytes(void **state)
     assert_int_equal(vif_queue_take(v->q, UINT32_MAX), 0);
 }
 
+/* A bridge with eleven ports: ten copies beyond the frame itself. */
+static void copy_to_all(struct net_sink *sink, struct net_port *port, struct net_frame *frame,
+                        uint64_t at_ns)
+{
+    (void)sink;
+    (void)at_ns;
+    port->copied_bytes += 10 * frame->length_bytes;
+}
+
+static void copies_use_up_a_turn(void **state)
+{
+    (void)state;
+    struct net_sink all = {.put = copy_to_all};
+    connect_with(false);
+    v->port.up = &all;
+    v->port.copied_bytes = 1000000; /* of frames that came off a link: no matter of this turn */
+    fake_network_fill(bytes, 100, 0);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(fake_netfront_send(&v->front, bytes, 100, NULL, NULL), 1);
+    assert_int_equal(vif_queue_take(v->q, 3000), 300);
+    assert_int_equal(vif_queue_take(v->q, 1), 100);
+    assert_int_equal(vif_queue_take(v->q, UINT32_MAX), 1600);
+}
+
 /* Where a network is so quick that the front end sends again at once. */
 static void send_again(struct net_sink *sink, struct net_port *port, struct net_frame *frame,
                        uint64_t at_ns)
@@ -287,6 +311,7 @@ int main(void)
         TEST(a_broken_chain_halts_the_queue),
         TEST(wild_indices_halt_the_queue),
         TEST(a_turn_is_bounded_in_bytes),
+        TEST(copies_use_up_a_turn),
         TEST(a_turn_ends_with_what_was_there_at_its_begin),
         TEST(refused_frames_use_up_the_budget),
         TEST(the_doorbell_is_asked_for_when_the_ring_is_empty),
