@@ -59,7 +59,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
         if (strcmp(name, verbs[i]->name) == 0)
             return asks ? print_verb_help(verbs[i]) : verbs[i]->main(argc - 1, argv + 1);
-    fprintf(stderr, "domu: %s%s\nusage: domu VERB ...; see '%s --help'\n",
-            argc > 1 ? "unknown verb " : "what?", name, program_invocation_short_name);
+    if (argc > 1)
+        fprintf(stderr, "domu: unknown verb '%s'\n", name);
+    else
+        fputs("domu: the verb is missing\n", stderr);
+    fprintf(stderr, "usage: domu VERB ...; see '%s --help'\n", program_invocation_short_name);
     return DOMU_USAGE;
 }

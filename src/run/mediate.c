@@ -330,9 +330,9 @@ static int find_program(const char *program, char path[PATH_MAX])
     return rc;
 }
 
-static int give_up(const char *what, int rc)
+static int give_up(const char *program, const char *what, int rc)
 {
-    fprintf(stderr, "domu run: %s: %s\n", what, strerror(-rc));
+    fprintf(stderr, "domu run: cannot run '%s': %s: %s\n", program, what, strerror(-rc));
     return rc == -ENOENT ? 127 : 126;
 }
 
@@ -345,18 +345,18 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
 
     int rc = find_program(program, path);
     if (rc < 0)
-        return give_up(program, rc);
+        return give_up(program, "looked for it in PATH", rc);
     int fd = place_for_fds();
     if (fd < 0)
-        return give_up("descriptors", fd);
+        return give_up(program, "descriptors for the shim", fd);
     for (int i = 0; i < SESSION_FDS; i++)
         if (dup2(m->fds[i], fd + i) < 0)
-            return give_up("descriptors", -errno);
+            return give_up(program, "descriptors for the shim", -errno);
     while (argv[argc] != NULL)
         argc++;
     const char **all = calloc(argc + 3, sizeof(*all));
     if (all == NULL)
-        return give_up(program, -ENOMEM);
+        return give_up(program, "its arguments", -ENOMEM);
     /* How the shim begins: its descriptors, the clock's place, no program opened yet. */
     snprintf(how, sizeof(how), "domu:%d:%jd:-1", fd, (intmax_t)m->clock_offset_bytes);
     all[0] = how;
@@ -368,5 +368,5 @@ int mediate_exec(const struct mediate *m, const char *program, char *const argv[
     syscall(SYS_execveat, fd + SESSION_FD_SHIM, "", all, envp, AT_EMPTY_PATH);
     rc = -errno;
     free(all);
-    return give_up("the shim", rc);
+    return give_up(program, "the shim", rc);
 }

@@ -80,7 +80,7 @@ static int parse(int argc, char **argv, struct nbd *nbd, struct why *why)
     if (rc < 0)
         return rc;
     if (nbd->socket_path == NULL)
-        return why_fail(why, -EINVAL, "which socket is to be served?");
+        return why_fail(why, -EINVAL, "SOCKET is missing, the path of the socket to make");
     nbd->foreign = argv + at;
     nbd->foreign_count = argc - at;
     return 0;

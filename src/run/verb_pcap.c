@@ -53,7 +53,7 @@ static int parse(int argc, char **argv, struct pcap_verb *verb, struct why *why)
         if (rc > 0)
             continue;
         if ((argv[at][0] == '-' && argv[at][1] != '\0') || verb->path != NULL)
-            return why_fail(why, -EINVAL, "unknown argument %s", argv[at]);
+            return why_fail(why, -EINVAL, "unknown argument '%s'", argv[at]);
         verb->path = argv[at++];
     }
     return verb->path == NULL ? why_fail(why, -EINVAL, "which file is to be written?") : 0;

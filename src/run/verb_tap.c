@@ -25,7 +25,7 @@ static int check(struct tap_verb *verb, const char *fd, const char *queues, stru
     uint64_t number = 1;
 
     if (verb->name == NULL && fd == NULL)
-        return why_fail(why, -EINVAL, "what is the interface to be called?");
+        return why_fail(why, -EINVAL, "IFNAME is missing, the name of the interface (or --fd N)");
     if (queues != NULL &&
         verb_option_number("--queues", queues, 1, NETFRONT_QUEUES_MAX, &number, why) < 0)
         return -EINVAL;
@@ -58,7 +58,7 @@ static int parse(int argc, char **argv, struct tap_verb *verb, struct why *why)
         if (rc > 0)
             continue;
         if (argv[at][0] == '-' || verb->name != NULL)
-            return why_fail(why, -EINVAL, "unknown argument %s", argv[at]);
+            return why_fail(why, -EINVAL, "unknown argument '%s'", argv[at]);
         verb->name = argv[at++];
     }
     return check(verb, fd, queues, why);

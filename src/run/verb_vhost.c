@@ -28,11 +28,11 @@ static int parse(int argc, char **argv, struct exports_options *options, const c
         if (rc > 0)
             continue;
         if (argv[at][0] == '-' || *path != NULL)
-            return why_fail(why, -EINVAL, "unknown argument %s", argv[at]);
+            return why_fail(why, -EINVAL, "unknown argument '%s'", argv[at]);
         *path = argv[at++];
     }
     if (*path == NULL)
-        return why_fail(why, -EINVAL, "which socket is to be served?");
+        return why_fail(why, -EINVAL, "SOCKET is missing, the path of the socket to make");
     if (options->disk_count > 1)
         return why_fail(why, -EINVAL, "one disk for one socket");
     if (options->depth == 0)

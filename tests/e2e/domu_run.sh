@@ -23,7 +23,7 @@ expect 0 '' domu run true
 exits 7 domu run -- sh -c 'exit 7'
 exits 137 domu run -- sh -c 'kill -9 $$'
 exits 143 domu run -- sh -c 'kill -15 $$'
-expect 127 'nonexistent' domu run nonexistent
+expect 127 "cannot run 'nonexistent': looked for it in PATH" domu run nonexistent
 # A program that somebody stops and lets go on again does so, as often as that happens.
 cat >stops.sh <<'END'
 is_stopped() { grep -q '^State:[[:space:]]*T' /proc/$$/status; }

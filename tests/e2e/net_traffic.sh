@@ -85,7 +85,7 @@ awk '$1 == "NAME" { for (i = 1; i <= NF; i++) { if ($i == "NETS") nets = i; if (
 # What is refused.
 expect 2 'such as 00:16' domu traffic --to nonsense
 expect 2 'unknown argument' domu traffic nonsense
-expect 2 'what is the interface to be called' domu tap
+expect 2 'IFNAME is missing' domu tap
 expect 2 'which file' domu pcap
 expect 1 'no interface 7.*network-attach' domu pcap - --vif 7
 expect 1 'cannot write' domu pcap /nowhere/file

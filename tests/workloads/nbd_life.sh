@@ -7,7 +7,7 @@ requires nbdcopy
 no_domain() { domains_are 0; }
 not_running() { ! service status >/dev/null 2>&1; }
 
-expect 2 'which socket' "$BIN/domu" nbd
+expect 2 'SOCKET is missing' "$BIN/domu" nbd
 expect 2 'xvda, xvdb' "$BIN/domu" nbd s --disk floppy
 expect 2 'unknown verb' "$BIN/domu" nothing
 [ -e "$BIN/nbdkit-splitdom-plugin.so" ] || skip "needs nbdkit-plugin-dev when the programs are built"

@@ -7,7 +7,7 @@ vub() { timeout 30 "$TOP/build/plain/bench/vub" "$@"; }
 
 requires python3
 image disk1.img 16
-expect 2 'which socket' "$BIN/domu" vhost-user-blk
+expect 2 'SOCKET is missing' "$BIN/domu" vhost-user-blk
 expect 2 'unknown argument' "$BIN/domu" vhost-user-blk s --filter=cow
 expect 2 "Dom0's decision" "$BIN/domu" vhost-user-blk s --disk xvda,format=raw
 expect 1 "no service 'default' is running" "$BIN/domu" vhost-user-blk "$SOCKET"

@@ -128,7 +128,7 @@ static int take_flag(struct traffic_options *options, const char *argument, stru
     else if (strcmp(argument, "--json") == 0)
         options->json = true;
     else
-        return why_fail(why, -EINVAL, "unknown argument %s", argument);
+        return why_fail(why, -EINVAL, "unknown argument '%s'", argument);
     return 0;
 }
 
