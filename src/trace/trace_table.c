@@ -163,8 +163,7 @@ int trace_table_write(FILE *out, const struct trace_set *set)
     fprintf(out, "requests: %zu in %.3f s", set->by_state[TRACE_WHOLE],
             (double)(set->end_ns - set->begin_ns) / 1e9);
     if (set->found > 0)
-        fprintf(out, "; of %" PRIu64 " hits that domains found by themselves there is a sample",
-                set->found);
+        fprintf(out, "; a sample of %" PRIu64 " hits that domains found by themselves", set->found);
     fputs("\n", out);
     if (set->asked > set->told)
         fprintf(out, "a sample of %" PRIu64 " requests on rings\n", set->asked);

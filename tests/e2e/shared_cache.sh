@@ -15,7 +15,7 @@ hits=$(hits_of hits)
 [ "$reported" -gt 10000 ] || die "only $reported of 20000 reads were hits without a hand-over"
 [ $((reported + misses + hits)) = 20000 ] || die "$reported reported, $hits hits and $misses misses are not 20000 reads"
 service stop >farewell
-grep -q "of 20000 requests, $reported of them as domains report" farewell || die "$(cat farewell)"
+grep -q "of 20000 requests, $reported of them reported by domains" farewell || die "$(cat farewell)"
 
 start_service --shared-cache off
 rm -f sectors.* read.*

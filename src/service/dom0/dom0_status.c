@@ -130,7 +130,7 @@ static void print_totals(struct dom0 *d, FILE *out)
     const struct vdisks_hits hits = vdisks_report_hits(&d->vdisks);
     char reported[64] = "";
     if (hits.reported > 0)
-        snprintf(reported, sizeof(reported), ", %" PRIu64 " of them as domains report",
+        snprintf(reported, sizeof(reported), ", %" PRIu64 " of them reported by domains",
                  hits.reported);
     fprintf(out,
             "cache hit ratio: %.2f %% (%" PRIu64 " of %" PRIu64 " requests%s; %" PRIu64
