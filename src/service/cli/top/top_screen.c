@@ -66,7 +66,7 @@ static void draw_foot(const struct view *view, size_t lines)
     char text[TOP_LINE_SIZE];
     size_t room = LINES > TOP_HEAD_LINES + 2 ? (size_t)LINES - TOP_HEAD_LINES - 2 : 0;
     snprintf(text, sizeof(text),
-             "%s%.1f s  s sort  d delay  n nets  x disks  p pause  arrows  q quit",
+             "%s%.1f s  q quit  s sort  d delay  n nets  x disks  p pause  arrows",
              view->paused ? "PAUSED  " : "", (double)view->delay_ms / 1000);
     if (view->message[0] != '\0')
         snprintf(text, sizeof(text), "%s", view->message);
