@@ -319,9 +319,11 @@ fio-engine: $(FIO_ENGINE_SOURCES:%.c=$(OUT)/pic/%.o) ## bin/fio-splitdom.so: an 
 prefix  ?= /usr/local
 PREFIX  ?= $(prefix)
 DESTDIR ?=
-.PHONY: install deps clean help
+.PHONY: install uninstall deps clean help
 install: all lib ## programs, plugins, library, headers, man pages, completion to PREFIX (/usr/local)
 	$(Q)tools/install.sh "$(DESTDIR)" "$(PREFIX)" "$(BIN)" "$(OUT)" $(SONAME)
+uninstall: all lib ## removes what install with the same PREFIX and DESTDIR puts there
+	$(Q)tools/uninstall.sh "$(DESTDIR)" "$(PREFIX)" "$(BIN)" "$(OUT)" $(SONAME)
 deps: ## what tests and benchmarks need, from the distribution
 	$(Q)tools/deps.sh
 clean: ## removes build/ and bin/

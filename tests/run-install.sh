@@ -144,6 +144,10 @@ make --no-print-directory install DESTDIR="$scratch/package" prefix=/opt/splitdo
 grep -rlF "$scratch" "$scratch"/package/opt/splitdom/{lib/pkgconfig,share} && die "DESTDIR: a file names the directory of the package"
 [ "$(PKG_CONFIG_PATH=$scratch/package/opt/splitdom/lib/pkgconfig pkg-config --variable=libdir libsplitdom)" = /opt/splitdom/lib ] ||
     die "DESTDIR: another libdir"
+# Nothing of it stays, and what is somebody else's does.
+touch "$scratch/package/opt/splitdom/bin/other"
+make --no-print-directory uninstall DESTDIR="$scratch/package" PREFIX=/opt/splitdom
+[ "$(cd "$scratch/package" && find . -type f -o -type l)" = ./opt/splitdom/bin/other ] || die "left: $(find "$scratch/package" -type f -o -type l)"
 # Names with spaces, and files that others can read whatever the umask says.
 (umask 077 && make --no-print-directory install PREFIX="$scratch/a prefix") >/dev/null
 (cd "$scratch/a prefix" && find . -type f -o -type l | sort) | cmp - "$scratch/files" || die "a space: other files"
