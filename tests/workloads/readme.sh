@@ -10,7 +10,7 @@ service --help | grep -q -- '--disk SPEC' || skip "this service has no writable 
 
 sed -n '/^## Use it for real work/,/^## Where/p' "$TOP/README.md" | sed -n '/^```$/,/^```$/p' | grep -v '^```' |
     sed "s,\./bin/,$BIN/,g; s,/tmp/s\b,$SOCKET,g" >commands
-[ "$(wc -l <commands)" = 5 ] || die "not five commands: $(cat commands)"
+[ "$(wc -l <commands)" = 6 ] || die "not six commands: $(cat commands)"
 cleanup_fn stop_leftover
 clean_mounts() {
     mountpoint -q m && umount m
@@ -20,12 +20,12 @@ clean_mounts() {
 cleanup_fn clean_mounts
 number=0
 not_running() { ! service status >/dev/null 2>&1; }
+head -n 5 commands >life
 while IFS= read -r line; do
     number=$((number + 1))
-    [ $number != 3 ] || eventually 10 test -S "$SOCKET" || die "no socket"
     [ $number != 4 ] || eventually 10 test -s f/disk || skip "nbdfuse does not run here"
     eval "$line" || die "failed: $line"
-done <commands
+done <life
 kill -9 "$(dom0_pid)"
 eventually 10 not_running || die "Dom0 does not die"
 eval "$(sed -n '1s/.*&& //p' commands)" || die "the service does not start again"
@@ -33,5 +33,8 @@ sqlite3 m/t.db 'insert into t values(2)' || die "insert after the restart"
 [ "$(sqlite3 m/t.db 'pragma integrity_check; select * from t')" = $'ok\n1\n2' ] || die "the database"
 umount m || die "umount"
 fsck.ext4 -fn "$L" >fsck.log 2>&1 || die "fsck: $(cat fsck.log)"
-losetup -d "$L" && L=
-fusermount3 -u f
+mount "$L" m || die "mount"
+eval "$(sed -n 6p commands)" >end.log 2>&1 || die "the end: $(cat end.log)"
+mountpoint -q m && die "still mounted: $(cat end.log)"
+losetup "$L" >/dev/null 2>&1 && die "$L is there still"
+L=
