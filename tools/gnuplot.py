@@ -28,7 +28,7 @@ def draw(path, panels, rows=1):
     number = 0
     for title, x, y, settings, curves in panels:
         plots = []
-        script += ["unset logscale", "set autoscale", "set title " + quoted(title), "set xlabel " + quoted(x),
+        script += ["unset logscale", "set autoscale", "set title " + quoted(title), "set xlabel " + quoted(x) + " offset 0,0.6",
                    "set ylabel " + quoted(y), *settings]
         for name, style, points in curves:
             number += 1

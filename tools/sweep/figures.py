@@ -53,9 +53,15 @@ def collect(runs, plan, out):
     return table
 
 
-def spread(values, form="%.5g"):
+def figure(value):
+    """Five digits, as people write them: no power of ten."""
+    rounded = float("%.5g" % value)
+    return format(int(rounded), ",") if abs(rounded) >= 10000 else "%.5g" % rounded
+
+
+def spread(values, form=figure):
     values = sorted(values)
-    return (form + " (" + form + ".." + form + ")") % (statistics.median(values), values[0], values[-1])
+    return "%s (%s..%s)" % tuple(map(form, (statistics.median(values), values[0], values[-1])))
 
 
 def ratios(table, arm, base, client, metric):
@@ -102,7 +108,7 @@ def write_summary(rows, plan, runs, out, plots):
             last = metric, client
             lines += ["", "## %s%s" % (metric, " of " + client if client else ""), "",
                       "| cell | %s | ratio | |" % metric, "| --- | ---: | ---: | --- |"]
-        lines.append("| %s | %s | %s | %s |" % (arm, spread(values), spread(quotients, "%.4f") if quotients else "", verdict))
+        lines.append("| %s | %s | %s | %s |" % (arm, spread(values), spread(quotients, "{:.4f}".format) if quotients else "", verdict))
     lines += ["", plots, ""]
     with open(os.path.join(out, "summary.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
