@@ -161,7 +161,7 @@ for s in "${@:-all}"; do
 done
 for s in "${stages[@]}"; do
     declare -F "stage_$s" >/dev/null || grep -q "^$s " <<<"$sanitized_stages" || {
-        say "tests/run.sh: no stage $s (there are: ${all//$'\n'/ } valgrind)" >&2
+        say "tests/run.sh: no stage $s (there are: $(xargs <<<"$all") valgrind)" >&2
         exit 2
     }
 done

@@ -93,6 +93,9 @@ grep -qx '2,8,quick,10,0,two,seed,9' out/results.csv || die "no seed: $(cat out/
 grep -qx '1,3,slow,10,0,one,tdf.num,10' out/results.csv || die "no TDF: $(cat out/results.csv)"
 [ "$(grep -c 'service.total.reads,10$' out/results.csv)" = 10 ] || die "not all reads: $(cat out/results.csv)"
 cmp -s out/summary.md <(head -n "$(wc -l <out/summary.md)" stdout) || die "the summary is not what was printed"
+# Who reads does not want all of it.
+"$experiment" tiny.json --out out 2>stderr | true
+! grep -q Traceback stderr || die "a reader that is gone: $(cat stderr)"
 # 200 times less is no noise, the seed is the same in each cell.
 awk -F'|' '/^## /{ metric = $0 } metric ~ /latency_ns.min of one/ && $2 ~ /disk quick, tdf 1 /' out/summary.md |
     grep -q 'differs' || die "no difference: $(cat out/summary.md)"
@@ -161,6 +164,8 @@ sed 's/"metrics"/"metrix"/' failing.json >wrong.json
 expect 2 "there is no member 'metrix'" "$experiment" wrong.json --out wrong
 sed 's/"service": "--engine null"/"weights": {"nobody": 1}/' failing.json >wrong.json
 expect 2 "there is no client 'nobody'" "$experiment" wrong.json --out wrong
-expect 2 'missing.json' "$experiment" missing.json --out wrong
+expect 2 'cannot read missing.json' "$experiment" missing.json --out wrong
+echo '{"clients": 3' >wrong.json
+expect 2 'wrong.json is no JSON' "$experiment" wrong.json --out wrong
 expect 2 'usage' "$experiment"
 [ ! -e wrong ] || die "a directory for a wrong file"

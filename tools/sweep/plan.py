@@ -50,8 +50,10 @@ def read_plan(path):
     try:
         with open(path, encoding="utf-8") as file:
             plan = json.load(file)
-    except (OSError, ValueError) as error:
-        raise Wrong("%s: %s" % (path, error)) from None
+    except OSError as error:
+        raise Wrong("cannot read %s: %s" % (path, error.strerror)) from None
+    except ValueError as error:
+        raise Wrong("%s is no JSON: %s" % (path, error)) from None
     wrong = "not an object" if not isinstance(plan, dict) else check(plan)
     if wrong is not None:
         raise Wrong("%s: %s" % (path, wrong))
