@@ -12,7 +12,7 @@
 
 /* For help texts, a line each. */
 #define DISK_OPTIONS_HELP                                                                          \
-    "    --disk SPEC           which disk: xvda, xvdb, ... (xvda); xvda,access=r: read-only\n"     \
+    "    --disk SPEC           xvda, xvdb, ... (xvda); xvda,access=r: read-only\n"                 \
     "    --depth N             requests at a time, 1..512\n" DOMAIN_OPTIONS_HELP
 
 /* As domain_options_take. */

@@ -10,7 +10,7 @@
 
 /* For help texts, a line each. */
 #define DOMAIN_OPTIONS_HELP                                                                        \
-    "    --tdf K               time dilation factor of the domain's clock: 10, 2.5 or 1/10 (1)\n"  \
+    "    --tdf K               time dilation of the domain's clock: 10, 2.5, 1/10 (1)\n"           \
     "    --reconnect           outlive a restart of the service\n"                                 \
     "    --name NAME           which service (SPLITDOM_NAME, or default)\n"                        \
     "    --rundir DIR          where it runs (SPLITDOM_RUNDIR)\n"

@@ -22,12 +22,9 @@ struct run_options {
 
 #define RUN_OPTIONS_HELP                                                                           \
     "    --tdf K               time dilation factor of its clock: 10, 2.5 or 1/10 (1)\n"           \
-    "    --cpu-share P         of one CPU, for all its processes: 1/10, 0.1 or 10% (1: no "        \
-    "limit)\n"                                                                                     \
-    "    --tsc                 dilate rdtsc, too: it and each reading of a clock take 10 us "      \
-    "then\n"                                                                                       \
-    "    --vif N               a network namespace of its own, with the domain's interface N "     \
-    "(0, 1, ...) as eth0\n"                                                                        \
+    "    --cpu-share P         of one CPU, for all its processes: 1/10, 0.1, 10% (1)\n"            \
+    "    --tsc                 dilate rdtsc, too: each reading of a clock takes 10 us\n"           \
+    "    --vif N               a network namespace, with its interface N as eth0\n"                \
     "    --address A.B.C.D/P   the IPv4 address of eth0 (none)\n"                                  \
     "    --name N              the domain's name in 'service list' (DomU-DOMID)\n"                 \
     "    --service-name NAME   which service (SPLITDOM_NAME, or default)\n"                        \

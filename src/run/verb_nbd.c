@@ -379,11 +379,9 @@ static int nbd_main(int argc, char **argv)
 
 const struct domu_verb verb_nbd = {
     .name = "nbd",
-    .arguments = "SOCKET [--disk SPEC]... [--tdf K] [nbdkit's arguments]",
-    .help =
-        "    serves disks of a domain as NBD exports, by nbdkit\n" DISK_OPTIONS_HELP
-        "    --queues N            rings of each disk, over which nbdkit's threads are spread: "
-        "1..8 (1)\n"
-        "    What comes after these is nbdkit's: --filter=cow, --readonly, delay-read=5ms ...\n",
+    .arguments = "SOCKET [options] [nbdkit's arguments]",
+    .help = "    serves disks of a domain as NBD exports, by nbdkit\n" DISK_OPTIONS_HELP
+            "    --queues N            rings of each disk for nbdkit's threads: 1..8 (1)\n"
+            "    What comes after these is nbdkit's: --filter=cow, --readonly, rdelay=5ms ...\n",
     .main = nbd_main,
 };

@@ -145,11 +145,10 @@ static int pcap_main(int argc, char **argv)
 
 const struct domu_verb verb_pcap = {
     .name = "pcap",
-    .arguments = "FILE [--count N] [--domain-time] " VIF_OPTIONS_ARGUMENTS,
-    .help =
-        "    writes what comes to a network interface of a domain to a pcapng file; -: stdout\n"
-        "    --count N             ends after so many frames, else at a signal\n"
-        "    --domain-time         frames have the domain's time, and the real one in comments\n"
-        "                          (else the other way round)\n" VIF_OPTIONS_HELP,
+    .arguments = "FILE [options]",
+    .help = "    writes what comes to an interface of a domain to a pcapng file; -: stdout\n"
+            "    --count N             ends after so many frames, else at a signal\n"
+            "    --domain-time         frames have the domain's time, comments the real one\n"
+            "                          (else the other way round)\n" VIF_OPTIONS_HELP,
     .main = pcap_main,
 };

@@ -125,11 +125,10 @@ static int tap_main(int argc, char **argv)
 
 const struct domu_verb verb_tap = {
     .name = "tap",
-    .arguments = "IFNAME|--fd N [--address A.B.C.D/P] [--queues N] " VIF_OPTIONS_ARGUMENTS,
+    .arguments = "IFNAME|--fd N [options]",
     .help = "    makes a network interface of a domain one of this network namespace\n"
             "    --address A.B.C.D/P   its IPv4 address, else none\n"
-            "    --queues N            of both the tap device and the domain's, if Dom0 has as "
-            "many (1)\n"
+            "    --queues N            of tap device and interface, if Dom0 has as many (1)\n"
             "    --fd N                or a socket that is open as N: one frame a "
             "message\n" VIF_OPTIONS_HELP,
     .main = tap_main,

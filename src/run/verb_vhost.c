@@ -97,8 +97,8 @@ static int vhost_main(int argc, char **argv)
 
 const struct domu_verb verb_vhost = {
     .name = "vhost-user-blk",
-    .arguments = "SOCKET [--disk SPEC] [--tdf K]",
-    .help = "    serves a disk of a domain as a vhost-user-blk device, for QEMU, UML and "
+    .arguments = "SOCKET [options]",
+    .help = "    serves a disk as a vhost-user-blk device, for QEMU, UML and "
             "others\n" DISK_OPTIONS_HELP,
     .main = vhost_main,
 };

@@ -14,7 +14,6 @@
 #include "splitdom/netfront.h"
 
 /* For help texts, a line each. */
-#define VIF_OPTIONS_ARGUMENTS "[--vif N] [--tdf K] [--domain-name D]"
 #define VIF_OPTIONS_HELP                                                                           \
     "    --vif N               which interface of the domain: 0, 1, ... (0)\n"                     \
     "    --domain-name D       what the domain is called (DomU-N)\n" DOMAIN_OPTIONS_HELP

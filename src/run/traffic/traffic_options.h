@@ -9,20 +9,17 @@
 #include "run/traffic/traffic_frame.h"
 #include "run/vif_session.h"
 
-#define TRAFFIC_ARGUMENTS                                                                          \
-    "[--to MAC [--rate N] [--size A[-B]] [--gso MSS] [--count N]] [--echo] [--seconds S] "         \
-    "[--streams N] [--queues N] [--json] " VIF_OPTIONS_ARGUMENTS
 #define TRAFFIC_HELP                                                                               \
     "    --to MAC              send to that address, else only receive\n"                          \
-    "    --rate N              frames in a second of the domain's time (as fast as it goes)\n"     \
-    "    --size A[-B]          bytes of a frame, 60..65535; A-B: of any size in between (60)\n"    \
+    "    --rate N              frames a second of the domain's time (no limit)\n"                  \
+    "    --size A[-B]          bytes of a frame, 60..65535; A-B: any in between (60)\n"            \
     "    --gso MSS             each frame stands for TCP segments of MSS bytes\n"                  \
     "    --count N             send so many frames\n"                                              \
     "    --echo                send back what comes\n"                                             \
     "    --seconds S           end after so much of the domain's time\n"                           \
-    "    --streams N           receiving: end when N senders have said that they are done\n"       \
-    "    --queues N            queues, each with a sender and a receiver of its own (1)\n"         \
-    "    --linger S            wait so much longer for frames that are on their way (1)\n"         \
+    "    --streams N           receiving: end when N senders say that they are done\n"             \
+    "    --queues N            queues, each with its own sender and receiver (1)\n"                \
+    "    --linger S            wait so much longer for frames on their way (1)\n"                  \
     "    --json                the report as JSON\n" VIF_OPTIONS_HELP
 
 struct traffic_options {

@@ -140,7 +140,7 @@ static int traffic_main(int argc, char **argv)
 
 const struct domu_verb verb_traffic = {
     .name = "traffic",
-    .arguments = TRAFFIC_ARGUMENTS,
+    .arguments = "[--to MAC] [--echo] [options]",
     .help =
         "    sends and receives numbered frames, and reports what became of them\n" TRAFFIC_HELP,
     .main = traffic_main,
