@@ -28,7 +28,19 @@ service stop >/dev/null || die "stop"
 reap 10000 "$NBD"
 NBD=
 grep -q 'Dom0 is gone' nbd.log || die "domu does not say why it ended: $(cat nbd.log)"
+[ "$status" = 1 ] || die "exit $status when the service stops"
 [ ! -e "$SOCKET" ] || die "domu nbd has left its socket"
+
+# A domain that Dom0 ends has not ended in order.
+start_service --image disk1.img
+for verb in destroy shutdown; do
+    start_nbd --reconnect
+    service "$verb" "$(service list | sed -n 's/.* \(DomU-[0-9]*\)$/\1/p')" || die "$verb"
+    reap 10000 "$NBD"
+    NBD=
+    [ "$status" = 1 ] || die "exit $status after $verb: $(cat nbd.log)"
+done
+service stop >/dev/null || die "stop"
 
 # nbdkit may crash (1.32 does when a client goes away in the middle): it is started again. Killed, it is not.
 start_service --image disk1.img

@@ -35,8 +35,8 @@ static struct {
     struct exports *exports;
     struct process_place place; /* from after_fork on */
     pthread_t watcher;
-    int stop_fd; /* eventfd that ends the watcher */
-    bool watches;
+    int stop_fd;           /* eventfd that ends the watcher */
+    bool watches, is_lost; /* the domain is, as the watcher saw */
 } state = {.stop_fd = -1};
 
 struct connection {
@@ -135,7 +135,8 @@ static void *watch(void *arg)
 
     while (poll(fds, 2, -1) < 0 && errno == EINTR)
         continue;
-    if ((fds[0].revents & POLLIN) != 0) {
+    state.is_lost = (fds[0].revents & POLLIN) != 0;
+    if (state.is_lost) {
         nbdkit_error("%s", exports_failure(state.exports));
         nbdkit_shutdown();
     }
@@ -145,7 +146,6 @@ static void *watch(void *arg)
 static int start_watcher(void)
 {
     int rc = exports_failure_fd(state.exports);
-
     if (rc < 0)
         return fail(rc, "watch the domain");
     state.stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -166,6 +166,12 @@ static int plugin_after_fork(void)
     return rc < 0 ? fail_why(rc, &why) : start_watcher();
 }
 
+/* nbdkit calls any end that a plugin wants a success. */
+static void end_in_failure(void)
+{
+    _exit(EXIT_FAILURE);
+}
+
 static void plugin_cleanup(void)
 {
     if (state.watches) {
@@ -178,6 +184,8 @@ static void plugin_cleanup(void)
      * and so do the library's threads: the plugin is linked with nodelete. */
     if (state.exports == NULL || !exports_are_used(state.exports))
         exports_close(state.exports);
+    if (state.is_lost)
+        (void)atexit(end_in_failure);
 }
 
 static int plugin_list_exports(int readonly, int is_tls, struct nbdkit_exports *list)
@@ -345,7 +353,6 @@ static int plugin_trim(void *handle, uint32_t count, uint64_t offset, uint32_t f
 static int plugin_cache(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
 {
     struct connection *connection = handle;
-
     (void)flags;
     /* It is advice, and the next read tells what is wrong. readahead of nbdkit 1.32 dies of it. */
     (void)cache_fill(connection->bf, &connection->geometry, offset, count);
