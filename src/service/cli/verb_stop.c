@@ -148,13 +148,35 @@ static int print_farewell(const struct rundir *rundir, const char *text, size_t 
     return verb_end_output();
 }
 
+/* It does not listen yet, or not any more, or has hung up as it ended. */
+static bool is_on_its_way(int rc)
+{
+    return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET || rc == -ENOTCONN ||
+           rc == -EPIPE;
+}
+
+/* A Dom0 that is about to serve, or to end, is not at fault: it is asked again until it answers, or
+ * has ended. */
+static int ask_to_stop(const struct target *target, char **text, size_t *text_bytes,
+                       struct why *why)
+{
+    enum { PAUSE_MS = 20 };
+    const char *path = target->rundir->control_socket;
+    int left_ms = STOP_TIMEOUT_MS;
+    int rc = control_client_ask(path, CONTROL_STOP, text, text_bytes, why);
+    while (is_on_its_way(rc) && left_ms > 0 && !wait_end(target, PAUSE_MS)) {
+        left_ms -= PAUSE_MS;
+        rc = control_client_ask(path, CONTROL_STOP, text, text_bytes, why);
+    }
+    return rc;
+}
+
 static int stop_target(const struct target *target)
 {
     struct why why;
     char *text;
     size_t text_bytes;
-    int rc =
-        control_client_ask(target->rundir->control_socket, CONTROL_STOP, &text, &text_bytes, &why);
+    int rc = ask_to_stop(target, &text, &text_bytes, &why);
     int status = VERB_OK;
 
     if (rc == 0) {
