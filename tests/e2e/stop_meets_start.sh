@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A stop meets a Dom0 that does not serve yet, or is ending for somebody else already: it waits, and nothing has
-# failed.
+# A stop, or another verb, meets a Dom0 that does not serve yet, or a stop one that is ending already: they wait, and
+# nothing has failed.
 . "$(dirname "$0")/functions.sh"
 requires flock
 
@@ -25,6 +25,29 @@ reap 10000 "$stop" || die "the stop does not end"
 [ "$status" = 0 ] || die "the stop failed: exit $status, $(cat stop.err)"
 grep -q 'cache hit ratio' stop.out || die "no totals: $(cat stop.out stop.err)"
 expect 3 'no service' service status
+
+# So do the other verbs.
+rm held let-go
+flock busy.img -c 'touch held; until [ -e let-go ]; do sleep 0.05; done' &
+eventually 5 test -e held || die "the image is not held"
+"$BIN/service" start --disk busy.img,raw,xvda,w 2>start.err &
+start=$!
+cleanup_fn stop_leftover
+eventually 5 test -e "$SPLITDOM_RUNDIR/default/lock" || die "no start: $(cat start.err)"
+verbs=(status list uptime 'domname 0' 'top -b -i 1')
+for i in "${!verbs[@]}"; do
+    # shellcheck disable=SC2086 # verbs with arguments
+    "$BIN/service" ${verbs[$i]} >"out.$i" 2>"err.$i" &
+    pids[i]=$!
+done
+touch let-go
+for i in "${!verbs[@]}"; do
+    reap 10000 "${pids[$i]}"
+    [ "$status" = 0 ] || die "${verbs[$i]}: exit $status, $(cat "err.$i")"
+done
+wait "$start" || die "$(cat start.err)"
+expect 0 'cache hit ratio' service stop
+rm out.* err.*
 
 # Of many stops one gets the totals, and none finds fault.
 for _ in 1 2 3; do

@@ -64,6 +64,8 @@ static int run_verb(struct service_options *options)
         return verb_env(&rundir);
     if (rc == 0 && options->verb == SERVICE_STOP)
         return verb_stop(&rundir);
+    if (rc == 0)
+        verb_await_start(&rundir);
     if (rc == -ENOENT || !verb_is_running(&rundir, NULL))
         return verb_not_running(&rundir);
     int status = options->domain != NULL ? verb_name_resolve(&rundir, options) : VERB_OK;

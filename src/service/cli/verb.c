@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/why.h"
 #include "service/cli/lock.h"
@@ -64,4 +66,20 @@ int verb_print_store(const struct rundir *rundir, const struct service_options *
         fprintf(stderr, "service: cannot list %s by %s: %s\n", what, rundir->store_socket,
                 strerror(-rc));
     return VERB_FAILED;
+}
+
+static bool is_absent(const char *path)
+{
+    return access(path, F_OK) != 0 && errno == ENOENT;
+}
+
+void verb_await_start(const struct rundir *rundir)
+{
+    enum { PAUSE_MS = 20, PATIENCE_MS = 10 * 1000 };
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    for (int left_ms = PATIENCE_MS;
+         left_ms > 0 && (is_absent(rundir->control_socket) || is_absent(rundir->store_socket)) &&
+         verb_is_running(rundir, NULL);
+         left_ms -= PAUSE_MS)
+        (void)nanosleep(&pause, NULL);
 }

@@ -65,5 +65,7 @@ int verb_not_running(const struct rundir *rundir);
 /* True if a service holds the lock. *holder may be NULL; otherwise its pid or LOCK_HOLDER_UNKNOWN.
  */
 bool verb_is_running(const struct rundir *rundir, pid_t *holder);
+/* Waits, ten seconds at most, while a service holds the lock and has no sockets: it is starting. */
+void verb_await_start(const struct rundir *rundir);
 
 #endif
