@@ -14,10 +14,9 @@ truncate -s 1M other.img
 start_service
 pid=$(dom0_pid)
 cycle() { "$TEST_BIN/attach_cycles" "$SPLITDOM_RUNDIR/default/dom0.sock" "$1" "vdev=xvdc,access=w,target=$PWD/other.img" "$pid"; }
-rss_kib() { sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status"; }
 cycle 10 >/dev/null || die "the first cycles" # what is only made once
 eventually 5 domains_are 0 || die "the domain does not end"
-fds_before=$(fds "$pid") rss_before=$(rss_kib)
+fds_before=$(fds "$pid") rss_before=$(rss_kib "$pid")
 verdict='' tries=1
 [ -z "${TEST_LONG:-}" ] || [ -n "${TEST_SAN:-}" ] || tries=3
 # field LINE NAME: the value behind the name; holds CONDITION: of such values
@@ -39,6 +38,6 @@ done
 eventually 5 domains_are 0 || die "the domain does not end"
 fds_are() { [ "$(fds "$pid")" -le "$1" ]; }
 eventually 5 fds_are "$fds_before" || die "$fds_before descriptors before, $(fds "$pid") after"
-[ -n "${TEST_SAN:-}" ] || [ "$(rss_kib)" -le $((rss_before + 2048)) ] || die "$rss_before KiB before, $(rss_kib) after"
+[ -n "${TEST_SAN:-}" ] || [ "$(rss_kib "$pid")" -le $((rss_before + 2048)) ] || die "$rss_before KiB before, $(rss_kib "$pid") after"
 [ "$(service status --json | grep -c other.img)" = 0 ] || die "the image is still open"
 [ -z "$verdict" ] || die "$verdict"

@@ -158,19 +158,18 @@ cycle() {
     service block-detach 1 xvdc || die "detach fails"
     hear one
 }
-rss_kib() { sed -n 's/^VmRSS:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status"; }
 cycles=20
 [ -z "${TEST_LONG:-}" ] || cycles=1000
 for ((i = 0; i < 5; i++)); do cycle $i; done # what is only made once
-fds_before=$(fds "$pid") rss_before=$(rss_kib)
+fds_before=$(fds "$pid") rss_before=$(rss_kib "$pid")
 nodes_before=$(service block-list 1 | wc -l)
 for ((i = 0; i < cycles; i++)); do cycle $((i % 1000)); done
 tell one loads
 [[ $answer =~ ^[1-9][0-9]*\ reads,\ 0\ errors$ ]] || die "the other disk: $answer"
 fds_are() { [ "$(fds "$pid")" -le "$1" ]; }
 eventually 5 fds_are "$fds_before" || die "$fds_before descriptors before, $(fds "$pid") after $cycles cycles"
-[ -n "${TEST_SAN:-}" ] || [ "$(rss_kib)" -le $((rss_before + 2048)) ] ||
-    die "$rss_before KiB before, $(rss_kib) after $cycles cycles"
+[ -n "${TEST_SAN:-}" ] || [ "$(rss_kib "$pid")" -le $((rss_before + 2048)) ] ||
+    die "$rss_before KiB before, $(rss_kib "$pid") after $cycles cycles"
 [ "$(service block-list 1 | wc -l)" = "$nodes_before" ] || die "disks are left"
 
 # Domains end, and what they had is free.

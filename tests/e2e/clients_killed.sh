@@ -7,7 +7,6 @@
 rounds=${TEST_LONG:+200}
 rounds=${rounds:-50}
 
-rss_kib() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$dom0/status"; }
 
 # Kills a client that has just begun, or is at work, or is an asynchronous one.
 round() {
@@ -31,7 +30,7 @@ dom0=$(dom0_pid)
 survivor=$!
 eventually 5 connected 1 || die "the client does not connect"
 for ((i = 1; i <= 5; i++)); do round $i; done # everything has been used once
-fds_before=$(fds "$dom0") rss_before=$(rss_kib)
+fds_before=$(fds "$dom0") rss_before=$(rss_kib "$dom0")
 for ((i = 1; i <= rounds; i++)); do round $i; done
 kill -0 $survivor || die "the survivor is gone: $(cat err)"
 requests=$(status_number 'total":{"requests')
@@ -40,7 +39,7 @@ eventually 5 requests_exceed "$requests" || die "the survivor does not read any 
 as_before() { [ "$(fds "$dom0")" -le "$fds_before" ]; }
 eventually 5 as_before || die "descriptors: $(fds "$dom0") instead of $fds_before"
 if [ -z "${TEST_SAN:-}" ]; then # freed memory stays in quarantine
-    [ "$(rss_kib)" -le $((rss_before + 1024)) ] || die "memory: $(rss_kib) KiB instead of $rss_before"
+    [ "$(rss_kib "$dom0")" -le $((rss_before + 1024)) ] || die "memory: $(rss_kib "$dom0") KiB instead of $rss_before"
 fi
 kill -TERM $survivor
 reap 2000 $survivor

@@ -141,6 +141,9 @@ fds() {
     echo $least
 }
 
+# rss_kib PID: how much memory it has
+rss_kib() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
+
 # status_number KEY: the first number of this name in the status
 status_number() { service status --json | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
 
@@ -150,6 +153,10 @@ requests_exceed() { [ "$(status_number 'total":{"requests')" -gt "$1" ]; }
 # domains_are COUNT, connected COUNT: domains that exist, or have a connected disk
 domains_are() { [ "$(service status --json | grep -o '"domid":' | wc -l)" = "$1" ]; }
 connected() { [ "$(service status --json | grep -o '"state":"Connected"' | wc -l)" = "$1" ]; }
+
+# vif_of NAME FILTER: what jq's filter finds of the first network interface of the domain of that name
+vif_of() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
+connected_vif() { [ "$(vif_of "$1" .state)" = Connected ]; }
 
 # gone PID: it has ended (or is a zombie that is to be waited for), and so have all its threads: with the last of them
 # its descriptors are closed and its lock is free.

@@ -4,7 +4,6 @@
 # sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
-rss_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 
 truncate -s 1T disk1.img 2>/dev/null || skip "this file system has no files of 1 TiB"
 begin=$(now_ms)
@@ -12,7 +11,7 @@ start_service
 took=$(($(now_ms) - begin))
 [ $took -le $((2000 * slack)) ] || die "the start took $took ms"
 if [ -z "${TEST_SAN-}" ]; then
-    rss=$(rss_kb "$(dom0_pid)")
+    rss=$(rss_kib "$(dom0_pid)")
     [ "$rss" -le 65536 ] || die "$rss KiB in memory before the first read"
 fi
 client 8 20000 >/dev/null || die "the client fails"
@@ -20,7 +19,7 @@ verify_all 20000
 used=$(status_number used_sectors)
 [ "$used" -gt 19000 ] || die "$used sectors cached after 20,000 reads"
 if [ -z "${TEST_SAN-}" ]; then # a sector, its number, its place: and what else Dom0 needs
-    grown=$(($(rss_kb "$(dom0_pid)") - rss))
+    grown=$(($(rss_kib "$(dom0_pid)") - rss))
     [ $grown -le $((used * 2048 / 1024)) ] || die "$grown KiB more for $used sectors"
 fi
 begin=$(now_ms)

@@ -18,8 +18,6 @@ begin() {
     eventually 10 connected_vif "$name" || die "no domain $name: $(cat "$name.err")"
     mac=$(vif_of "$name" .mac)
 }
-vif_of() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
-connected_vif() { [ "$(vif_of "$1" .state)" = Connected ]; }
 value() { jq -r "$2" "$1.out"; }
 
 # As fast as it goes: Dom0 has no room for all.

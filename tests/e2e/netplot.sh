@@ -16,19 +16,17 @@ image disk1.img 1
 start_service --vif bridge=xenbr0
 expect 1 'there was no network interface' netplot --seconds 0.02 --delay 0.01
 
-vif() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
-connected_vif() { [ "$(vif "$1" .state)" = Connected ]; }
 "$BIN/domu" traffic --echo --domain-name echo --tdf 10 >echo.out 2>&1 &
 eventually 10 connected_vif echo || die "no domain: $(cat echo.out)"
-service net-link "$(vif echo .name)" rate=1Mbit queue=5 way=down || die "no link"
+service net-link "$(vif_of echo .name)" rate=1Mbit queue=5 way=down || die "no link"
 
 netplot --no-plot --seconds 600 --delay 0.02 >netplot.out 2>&1 &
 sampler=$!
 rows() { [ -e network.csv ] && [ "$(wc -l <network.csv)" -ge "$1" ]; }
 eventually 20 rows 5 || die "no samples: $(cat netplot.out)"
-timeout -k 2 $((30 * slack)) "$BIN/domu" traffic --to "$(vif echo .mac)" --count 100 --size 1000 --linger 0 >sender.out 2>&1 ||
+timeout -k 2 $((30 * slack)) "$BIN/domu" traffic --to "$(vif_of echo .mac)" --count 100 --size 1000 --linger 0 >sender.out 2>&1 ||
     die "the sender fails: $(cat sender.out)"
-drained() { [ "$(vif echo '.link.down | .waiting_frames + .under_way_frames')" = 0 ] && [ "$(vif echo .link.down.out_frames)" -gt 0 ]; }
+drained() { [ "$(vif_of echo '.link.down | .waiting_frames + .under_way_frames')" = 0 ] && [ "$(vif_of echo .link.down.out_frames)" -gt 0 ]; }
 eventually 30 drained || die "frames stay in the link"
 lines=$(wc -l <network.csv)
 eventually 20 rows $((lines + 20)) || die "no samples: $(cat netplot.out)"
@@ -67,9 +65,9 @@ start_service --bridge xenbr0 --bridge xenbr1 --vif bridge=xenbr0
 service net-link xenbr0 xenbr1 delay=1ms || die "no link of bridges"
 "$BIN/domu" traffic --domain-name echo >echo.out 2>&1 &
 eventually 10 connected_vif echo || die "no domain: $(cat echo.out)"
-service net-link "$(vif echo .name)" delay=1ms || die "no link"
+service net-link "$(vif_of echo .name)" delay=1ms || die "no link"
 expect 0 'plotted two.svg' netplot -o two --seconds 2 --delay 0.02
-python3 - two.svg "$(vif echo .name)" <<'END' || die "the picture"
+python3 - two.svg "$(vif_of echo .name)" <<'END' || die "the picture"
 import sys, xml.dom.minidom
 def texts(node):
     return "".join(texts(child) for child in node.childNodes) if node.childNodes else getattr(node, "data", "")

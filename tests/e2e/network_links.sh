@@ -9,15 +9,13 @@ requires jq
 image disk1.img 1
 start_service --bridge xenbr0 --bridge xenbr1 --vif bridge=xenbr0
 domu() { timeout -k 2 $((30 * slack)) "$BIN/domu" "$@"; }
-vif() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
-connected_vif() { [ "$(vif "$1" .state)" = Connected ]; }
 begin_echo() { # NAME ARGUMENT...
     local name=$1
     shift
     "$BIN/domu" traffic --echo --domain-name "$name" "$@" >"$name.out" 2>"$name.err" &
     eventually 10 connected_vif "$name" || die "no domain $name: $(cat "$name.err")"
-    mac=$(vif "$name" .mac)
-    link=$(vif "$name" .name)
+    mac=$(vif_of "$name" .mac)
+    link=$(vif_of "$name" .name)
 }
 send() { # COUNT ARGUMENT...
     local count=$1
@@ -41,10 +39,10 @@ service net-link "$link" loss=20% rate=1Mbit queue=5 delay=0 || die "no change"
 send 300
 drained() { service status --json | jq -e '.domains[0].vifs[0].link | .up.waiting_frames + .down.waiting_frames + .up.under_way_frames + .down.under_way_frames == 0' >/dev/null; }
 eventually 10 drained || die "frames stay in the link"
-counts() { vif echo10 ".link.$1 | .in_frames + .duplicated == .out_frames + .lost + .queue_full + .early"; }
-[ "$(counts up) $(counts down)" = "true true" ] || die "not counted: $(vif echo10 .link)"
-[ "$(vif echo10 '.link.down | .lost > 20 and .queue_full > 20')" = true ] || die "nothing was dropped: $(vif echo10 .link)"
-[ "$(vif echo10 '.dropped["link-loss"] == .link.up.lost + .link.down.lost')" = true ] || die "drops: $(vif echo10 .)"
+counts() { vif_of echo10 ".link.$1 | .in_frames + .duplicated == .out_frames + .lost + .queue_full + .early"; }
+[ "$(counts up) $(counts down)" = "true true" ] || die "not counted: $(vif_of echo10 .link)"
+[ "$(vif_of echo10 '.link.down | .lost > 20 and .queue_full > 20')" = true ] || die "nothing was dropped: $(vif_of echo10 .link)"
+[ "$(vif_of echo10 '.dropped["link-loss"] == .link.up.lost + .link.down.lost')" = true ] || die "drops: $(vif_of echo10 .)"
 
 # A rule drops what comes back; without it all is as before.
 ! service net-link "$(printf '%5000s' '' | tr ' ' x)" 2>err || die "a name of 5000 characters"

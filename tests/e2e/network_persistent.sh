@@ -7,8 +7,6 @@
 requires jq
 image disk1.img 1
 
-vif_of() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
-connected_echo() { [ "$(vif_of echo .state)" = Connected ]; }
 exchange() { # a frame takes two slots, one for its time of arrival: every other page for what comes in has its turn
     "$BIN/domu" traffic --to "$(vif_of echo .mac)" --count 300 --rate 2000 --size 1500 --linger $((60 * slack)) --json >source.out 2>source.err ||
         die "the sender fails: $(cat source.err)"
@@ -29,7 +27,7 @@ nodes_are() { # VALUE: of both halves; empty: absent
 start_service --image disk1.img --vif bridge=xenbr0,persistent=1
 "$BIN/domu" traffic --echo --reconnect --json --domain-name echo >echo.out 2>echo.err &
 echo=$!
-eventually 20 connected_echo || die "no echo: $(cat echo.err)"
+eventually 20 connected_vif echo || die "no echo: $(cat echo.err)"
 nodes_are 1
 [ "$(vif_of echo .persistent_grants)" = 0 ] || die "grants that were never used stay in use"
 exchange
@@ -40,7 +38,7 @@ dom0=$(dom0_pid)
 kill -9 "$dom0"
 eventually 5 gone "$dom0" || die "Dom0 survives kill -9"
 start_service --image disk1.img --vif bridge=xenbr0
-eventually 60 connected_echo || die "no echo at the next Dom0: $(cat echo.err)"
+eventually 60 connected_vif echo || die "no echo at the next Dom0: $(cat echo.err)"
 nodes_are ''
 exchange
 [ "$(vif_of echo .persistent_grants)" = 0 ] || die "pages stay in use, and that was not offered"

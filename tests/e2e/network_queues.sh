@@ -9,8 +9,6 @@ requires jq
 image disk1.img 1
 start_service --vif bridge=xenbr0
 
-vif_of() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
-connected_echo() { [ "$(vif_of echo .state)" = Connected ]; }
 # exchange COUNT: so many frames to the echo and back
 exchange() {
     "$BIN/domu" traffic --to "$(vif_of echo .mac)" --queues 2 --count "$1" --rate 400 --size 100 --linger $((60 * slack)) --json >source.out 2>source.err ||
@@ -22,7 +20,7 @@ exchange() {
 
 "$BIN/domu" traffic --echo --queues 2 --reconnect --json --domain-name echo >echo.out 2>echo.err &
 echo=$!
-eventually 20 connected_echo || die "no echo: $(cat echo.err)"
+eventually 20 connected_vif echo || die "no echo: $(cat echo.err)"
 exchange 101
 if command -v xenstore-read >/dev/null; then
     eval "$(service env)"
@@ -42,7 +40,7 @@ mac=$(vif_of echo .mac)
 kill -9 "$dom0"
 eventually 5 gone "$dom0" || die "Dom0 survives kill -9"
 start_service --vif bridge=xenbr0
-eventually 60 connected_echo || die "no echo at the next Dom0: $(cat echo.err)"
+eventually 60 connected_vif echo || die "no echo at the next Dom0: $(cat echo.err)"
 [ "$(vif_of echo .mac)" = "$mac" ] || die "the next Dom0 calls the echo $(vif_of echo .mac), not $mac"
 exchange 101
 kill $echo

@@ -20,12 +20,10 @@ dom0=$!
 is_running() { service status >/dev/null 2>&1; }
 eventually 20 is_running || die "the service does not start: $(cat dom0.log)"
 
-vif() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
-connected_vif() { [ "$(vif "$1" .state)" = Connected ]; }
 "$BIN/domu" traffic --domain-name sink >sink.out 2>&1 &
 eventually 20 connected_vif sink || die "no sink: $(cat sink.out)"
 kill -STOP $! # what came of it is not asked
-mac=$(vif sink .mac)
+mac=$(vif_of sink .mac)
 
 # measure SIZE NAME: what each of the eight has sent in so many seconds, by weight
 measure() {

@@ -14,8 +14,6 @@ seconds=${SOAK_SECONDS:-86400}
 image disk1.img 1
 start_service --vif bridge=xenbr0
 
-vif_of() { service status --json | jq -r ".domains[] | select(.name == \"$1\") | .vifs[0] | $2"; }
-connected_vif() { [ "$(vif_of "$1" .state)" = Connected ]; }
 value() { jq -r "$2" "$1.out"; }
 # begin NAME ARGUMENT...: domu traffic in the background, until it is connected; sets mac and process.
 begin() {

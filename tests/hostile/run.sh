@@ -28,7 +28,6 @@ TURNS=$(dirname "$FRONT")/turns/turns
 [ -x "$FRONT" ] && [ -x "$BACK" ] && [ -x "$TURNS" ] || die "no $FRONT, $BACK, $TURNS (make hostile-programs)"
 
 service_pid() { "$BIN/service" status --json 2>/dev/null | sed -n 's/.*"pid":\([0-9]*\).*/\1/p'; }
-rss_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
 
 # json KEY: the first number with that key in the neighbour's statistics
 json() { grep -oE "\"$1\" *: *[0-9]+" stats | head -n 1 | sed 's/.*: *//'; }
@@ -89,7 +88,7 @@ for kind in idle busy; do
     [ "$best" -gt 0 ] || die "the neighbour does nothing beside $kind: $(cat rate.err)"
     base[$kind]=$best
 done
-base_rss=$(rss_kb "$dom0")
+base_rss=$(rss_kib "$dom0")
 echo "neighbour: ${base[idle]} reads a second beside an idle front end, ${base[busy]} beside a busy one"
 printf '%-17s %-43s %-20s %5s %5s  %-7s %s\n' "front end" "what is done" "expected" rate p99 verdict seen
 
@@ -123,7 +122,7 @@ while IFS='|' read -r name kind what expected; do
     [ $verdict = DEAD ] && die "Dom0 is gone after $name"
 done < <("$FRONT" --list)
 
-rss=$(rss_kb "$dom0")
+rss=$(rss_kib "$dom0")
 log_bytes=$(wc -c <"$SPLITDOM_RUNDIR/default/dom0.log")
 echo "Dom0: descriptors $(fds "$dom0") (at first $base_fds), memory $rss KiB ($base_rss), log $log_bytes bytes"
 # A sanitizer keeps what was freed for a while.
