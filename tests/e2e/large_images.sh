@@ -32,7 +32,7 @@ service stop >/dev/null
 # 40 GiB of cache: there may be such a machine.
 truncate -s 4T disk1.img 2>/dev/null || exit 0
 start_service
-memory=$(awk '/^MemTotal/ { print int($2 / 4) * 1024 }' /proc/meminfo)
+memory=$(awk '/^MemTotal/ { printf "%.0f", int($2 / 4) * 1024 }' /proc/meminfo)
 [ "$(status_number capacity_sectors)" -le $((memory / 512)) ] || die "a cache of $(status_number capacity_sectors) sectors"
 grep -q 'all caches together may have' "$SPLITDOM_RUNDIR/default/dom0.log" || [ "$memory" -gt 40000000000 ] ||
     die "the log does not tell that it is smaller"

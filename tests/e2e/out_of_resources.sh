@@ -83,7 +83,7 @@ command -v prlimit >/dev/null || skip "descriptors ran out as they should; memor
 start_service
 begin_client 1
 eventually 5 connected 1 || die "the first client does not connect"
-address_space=$(awk '/^VmSize/ { print $2 * 1024 }' "/proc/$(dom0_pid)/status")
+address_space=$(awk '/^VmSize/ { printf "%.0f", $2 * 1024 }' "/proc/$(dom0_pid)/status")
 prlimit --pid "$(dom0_pid)" --as=$((address_space + (16 << 20))): || die "cannot limit Dom0's memory"
 large() { client 1 1000 --no-record --depth 512 --sectors-per-request 88; }
 expect 1 'the service refused a domain of .*its memory: Cannot allocate memory' large
