@@ -172,6 +172,34 @@ static void scroll_by(struct view *view, long lines)
         view->first_line += (size_t)lines;
 }
 
+/* Keys that move what is shown; others do nothing. After KEY_RESIZE the screen is drawn anew, as
+ * after any key. */
+static void move_view(struct view *view, int key)
+{
+    const long page = LINES - TOP_HEAD_LINES - 2;
+    switch (key) {
+    case KEY_LEFT:
+        view->skip -= view->skip > 0;
+        break;
+    case KEY_RIGHT:
+        view->skip += view->skip < TOP_COLUMNS - 2;
+        break;
+    case KEY_UP:
+    case KEY_DOWN:
+        scroll_by(view, key == KEY_UP ? -1 : 1);
+        break;
+    case KEY_PPAGE:
+    case KEY_NPAGE:
+        scroll_by(view, key == KEY_PPAGE ? -page : page);
+        break;
+    case KEY_HOME:
+        view->first_line = 0;
+        break;
+    default:
+        break;
+    }
+}
+
 static void take_key(struct view *view, int key)
 {
     switch (key) {
@@ -181,10 +209,8 @@ static void take_key(struct view *view, int key)
         view->ends = true;
         break;
     case 's':
-        view->sort = next_sort(view, 1);
-        break;
     case 'S':
-        view->sort = next_sort(view, -1);
+        view->sort = next_sort(view, key == 's' ? 1 : -1);
         break;
     case 'd':
     case 'D':
@@ -203,28 +229,8 @@ static void take_key(struct view *view, int key)
     case ' ':
         view->paused = !view->paused;
         break;
-    case KEY_LEFT:
-        view->skip -= view->skip > 0;
-        break;
-    case KEY_RIGHT:
-        view->skip += view->skip < TOP_COLUMNS - 2;
-        break;
-    case KEY_UP:
-        scroll_by(view, -1);
-        break;
-    case KEY_DOWN:
-        scroll_by(view, 1);
-        break;
-    case KEY_PPAGE:
-        scroll_by(view, -(LINES - TOP_HEAD_LINES - 2));
-        break;
-    case KEY_NPAGE:
-        scroll_by(view, LINES - TOP_HEAD_LINES - 2);
-        break;
-    case KEY_HOME:
-        view->first_line = 0;
-        break;
-    default: /* KEY_RESIZE: the screen is drawn anew, as after any key */
+    default:
+        move_view(view, key);
         break;
     }
 }
