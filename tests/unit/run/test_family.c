@@ -22,13 +22,14 @@
 enum { HANG_S = 60 };
 
 /* A child, its child in a session of its own, and that one's: all wait. The first ends if it is to
- * leave orphans. Returns when all are there. */
+ * leave orphans. Returns when all are there, and the first is gone that is to be. */
 static void make_three(bool orphans)
 {
     int there[2];
     char bytes[3];
     assert_int_equal(pipe(there), 0);
-    if (fork() == 0) {
+    pid_t first = fork();
+    if (first == 0) {
         for (int i = 0; i < 2; i++) {
             (void)!write(there[1], "x", 1);
             pid_t pid = fork();
@@ -49,6 +50,8 @@ static void make_three(bool orphans)
         assert_true(n > 0);
         got += (size_t)n;
     }
+    if (orphans)
+        assert_int_equal(waitpid(first, NULL, 0), first);
     close(there[0]);
     close(there[1]);
 }

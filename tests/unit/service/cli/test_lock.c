@@ -143,8 +143,8 @@ static void a_holder_that_has_just_been_killed_is_waited_for(void **state)
     for (int i = 0; i < 5; i++) {
         struct holder holder = start_holder(f);
         pthread_t relief;
-        assert_int_equal(pthread_create(&relief, NULL, let_run, &holder.pid), 0);
         pin_behind(holder.pid);
+        assert_int_equal(pthread_create(&relief, NULL, let_run, &holder.pid), 0);
         kill(holder.pid, SIGKILL);
         int rc = lock_acquire(f->path, &lock, &other);
         assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
