@@ -60,18 +60,20 @@ static int reader(struct arena *arena, int index)
     while (!load_acquire_u32(&arena->stop)) {
         uint64_t others_ns = load_full_u64(&arena->newest_ns), now_ns;
         uint64_t real_before_ns = clock_monotonic_ns();
-        if (pvclock_read_ordered_ns(ti, &now_ns) < 0)
-            return READ_FAILED;
-        if (now_ns < others_ns)
+        int rc = pvclock_read_ordered_ns(ti, &now_ns);
+        if (rc == 0 && now_ns < others_ns)
             return BEHIND_ANOTHER;
-        for (int i = 0; i < 20; i++) {
+        for (int i = 0; i < 20 && rc == 0; i++) {
             uint64_t again_ns;
-            if (pvclock_read_ns(ti, &again_ns) < 0)
-                return READ_FAILED;
-            if (again_ns < now_ns)
+            rc = pvclock_read_ns(ti, &again_ns);
+            if (rc == 0 && again_ns < now_ns)
                 return WENT_BACK;
-            now_ns = again_ns;
+            now_ns = rc == 0 ? again_ns : now_ns;
         }
+        if (rc == -ETIMEDOUT) /* the writer stands in an update, as long as the CPU is others' */
+            continue;
+        if (rc < 0)
+            return READ_FAILED;
         uint64_t real_after_ns = clock_monotonic_ns();
         if (now_ns < last_ns)
             return WENT_BACK;
