@@ -96,10 +96,18 @@ static void a_frame_is_not_seen_before_it_is_due(void **state)
     (void)state;
     rig.vif.stamps = true;
     start();
-    uint64_t due_ns = domu_now_ns(rig.domu) + 40 * (uint64_t)RIG_MS;
-    send_out(60, 4, 0, due_ns);
-    assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
-    assert_int_equal(receive(&frame, 1, 0), -EAGAIN);
+    uint64_t ahead_ns = 40 * (uint64_t)RIG_MS, due_ns;
+    while (true) {
+        due_ns = domu_now_ns(rig.domu) + ahead_ns;
+        send_out(60, 4, 0, due_ns);
+        assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
+        int rc = receive(&frame, 1, 0);
+        if (rc == -EAGAIN)
+            break;
+        assert_int_equal(rc, 1); /* on a busy machine it is due by now: once more, with more time */
+        assert_true(domu_now_ns(rig.domu) >= due_ns);
+        ahead_ns *= 4;
+    }
     assert_int_equal(receive(&frame, 1, 30 * RIG_S), 1);
     assert_true(domu_now_ns(rig.domu) >= due_ns);
     assert_int_equal(frame.stamp_ns, due_ns);

@@ -98,7 +98,7 @@ static void a_frame_arrives_as_it_was_sent(void **state)
     open_with_keeper(UINT32_MAX);
     for (uint32_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         struct netfront_frame frame = frame_of(lengths[i], i);
-        assert_int_equal(netfront_send(rig.nf, &frame, 1, RIG_S), 1);
+        assert_int_equal(netfront_send(rig.nf, &frame, 1, 30 * RIG_S), 1);
         assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
         const struct fake_frame *kept = kept_frame(i);
         assert_int_equal(load_full_u32(&keeper.count), i + 1);
@@ -119,7 +119,7 @@ static void properties_travel_with_the_frame(void **state)
     frame.checksum_blank = true;
     frame.gso_type = NETFRONT_GSO_TCPV6;
     frame.gso_size_bytes = 1440;
-    assert_int_equal(netfront_send(rig.nf, &frame, 1, RIG_S), 1);
+    assert_int_equal(netfront_send(rig.nf, &frame, 1, 30 * RIG_S), 1);
     assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
     const struct fake_frame *kept = kept_frame(0);
     assert_int_equal(kept->nr_slots, 6);
@@ -136,9 +136,9 @@ static void a_frame_tells_when_it_left(void **state)
     open_with_keeper(UINT32_MAX);
     uint64_t before_ns = domu_now_ns(rig.domu);
     struct netfront_frame frame = frame_of(60, 1);
-    assert_int_equal(netfront_send(rig.nf, &frame, 1, RIG_S), 1);
+    assert_int_equal(netfront_send(rig.nf, &frame, 1, 30 * RIG_S), 1);
     frame.stamp_ns = 77;
-    assert_int_equal(netfront_send(rig.nf, &frame, 1, RIG_S), 1);
+    assert_int_equal(netfront_send(rig.nf, &frame, 1, 30 * RIG_S), 1);
     assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
     const uint64_t low = (UINT64_C(1) << 48) - 1;
     assert_true(kept_frame(0)->has_stamp);
@@ -279,7 +279,7 @@ static void frames_are_copied(void **state)
     open_with_keeper(UINT32_MAX);
     for (uint32_t i = 0; i < 16; i++) {
         struct netfront_frame frame = frame_of(1500, i);
-        assert_int_equal(netfront_send(rig.nf, &frame, 1, RIG_S), 1);
+        assert_int_equal(netfront_send(rig.nf, &frame, 1, 30 * RIG_S), 1);
         memset(data, 0, sizeof(data));
     }
     assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
@@ -297,7 +297,7 @@ static void a_frame_to_be_cut_tells_when_it_left_too(void **state)
     frame.checksum_blank = true;
     frame.gso_type = NETFRONT_GSO_TCPV4;
     frame.gso_size_bytes = 1440;
-    assert_int_equal(netfront_send(rig.nf, &frame, 1, RIG_S), 1);
+    assert_int_equal(netfront_send(rig.nf, &frame, 1, 30 * RIG_S), 1);
     assert_int_equal(netfront_drain(rig.nf, 30 * RIG_S), 0);
     const struct fake_frame *kept = kept_frame(0);
     assert_int_equal(kept->nr_slots, 5);
