@@ -222,8 +222,8 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
 int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out);
 
 /*
- * A descriptor for poll, select or epoll: readable when Dom0 has told of the disk anew, as after a
- * resize, or when there is a next Dom0; until blkfront_geometry is called, which says what holds
+ * A descriptor for poll, select or epoll: readable when the disk is another than before, as after
+ * a resize, or when there is a next Dom0; until blkfront_geometry is called, which says what holds
  * then. Only to be polled, not read, written or closed; the same one at each call, until
  * blkfront_close. One thread calls both. Errors: -EMFILE, -ENFILE, -ENOMEM no descriptor is to be
  * had.

@@ -59,11 +59,23 @@ static void vbd_lost(struct xenbus_front *front, int error, const char *why)
     }
 }
 
+static bool is_same_disk(const struct vbd_disk *a, const struct vbd_disk *b)
+{
+    return a->sectors == b->sectors && a->sector_size == b->sector_size &&
+           a->physical_sector_size == b->physical_sector_size && a->info == b->info &&
+           a->max_indirect_segments == b->max_indirect_segments && a->flush == b->flush &&
+           a->discard == b->discard && a->discard_granularity == b->discard_granularity &&
+           a->discard_alignment == b->discard_alignment;
+}
+
+/* The event of the first connection may come long after it: then there is no news. */
 static void vbd_changed(struct xenbus_front *front, int state)
 {
     struct blkfront *bf = blkfront_of(front);
+    const struct vbd_disk before = bf->front.disk;
     if (state == XenbusStateConnected && vbd_front_read_disk(&bf->front) == 0) {
-        blkfront_take_limits(bf);
+        if (!is_same_disk(&before, &bf->front.disk))
+            blkfront_take_limits(bf);
         return;
     }
     if (domu_device_is_lost(front, state))

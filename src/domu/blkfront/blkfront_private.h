@@ -169,7 +169,7 @@ struct blkfront {
     char failure[256];
     struct cache_view *old_views; /* somebody may still be in them */
     uint32_t learnt_absent;       /* of features: what the present Dom0 offered and could not do */
-    int geometry_fd; /* eventfd: the disk was told of anew; -1: nobody has asked for it */
+    int geometry_fd;              /* eventfd: the disk is another; -1: nobody has asked for it */
 
     /* Atomic, without the lock; written with it: */
     uint64_t sectors;

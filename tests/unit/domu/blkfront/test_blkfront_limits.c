@@ -130,6 +130,33 @@ static void a_descriptor_tells_that_the_disk_has_another_size(void **state)
     assert_int_equal(poll(&changed, 1, 0), 0);
 }
 
+static void tells_and_grows_later(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    char size[24];
+    snprintf(size, sizeof(size), "%d", SECTORS + 8);
+    if (req->sector_number > 0)
+        fake_dom0_node(d, "sectors", size);
+    fake_dom0_node(d, "state", "4");
+    fake_dom0_pump(d);
+    fake_dom0_serve(d, req);
+}
+
+static void what_dom0_tells_again_is_no_news(void **state)
+{
+    (void)state;
+    struct blkfront_geometry geometry;
+    meet((struct fake_dom0_script){.disk = disk, .request = tells_and_grows_later},
+         (struct blkfront_options){0});
+    struct pollfd changed = {.fd = blkfront_geometry_fd(bf), .events = POLLIN};
+    for (uint64_t i = 0; i < 100; i++)
+        assert_int_equal(blkfront_write(bf, 0, 1, data), 0);
+    assert_int_equal(poll(&changed, 1, 0), 0);
+    assert_int_equal(blkfront_write(bf, 1, 1, data), 0);
+    assert_int_equal(poll(&changed, 1, -1), 1);
+    assert_int_equal(blkfront_geometry(bf, &geometry), 0);
+    assert_int_equal(geometry.last_sector, SECTORS + 8 - 1);
+}
+
 static void sectors_beyond_the_end_are_refused(void **state)
 {
     (void)state;
@@ -197,6 +224,7 @@ int main(void)
         CALL_TEST(what_dom0_turns_out_not_to_do_is_not_asked_again),
         CALL_TEST(nor_when_the_disk_has_another_size),
         CALL_TEST(a_descriptor_tells_that_the_disk_has_another_size),
+        CALL_TEST(what_dom0_tells_again_is_no_news),
         CALL_TEST(sectors_beyond_the_end_are_refused),
         CALL_TEST(requests_are_aligned_to_the_sector_size_of_the_disk),
         CALL_TEST(what_the_disk_can_do_is_in_order),
