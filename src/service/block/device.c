@@ -4,10 +4,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "service/block/device_private.h"
 
-enum { BUFFER_ALIGN = 4096 };
+enum {
+    BUFFER_ALIGN = 4096,
+    POOL_ALIGN = 1 << 21, /* a huge page, in which a buffer is one part of memory (tail.h) */
+};
 
 static size_t round_up(size_t bytes, size_t align)
 {
@@ -23,10 +27,15 @@ static size_t buffer_bytes(uint32_t align_bytes)
 
 static int create_jobs(struct device *device, size_t each_bytes)
 {
-    size_t align = device->align_bytes > BUFFER_ALIGN ? device->align_bytes : BUFFER_ALIGN;
-    int rc = posix_memalign(&device->pool, align, each_bytes * device->job_count);
+    size_t bytes = each_bytes * device->job_count;
+    size_t align = bytes >= POOL_ALIGN ? POOL_ALIGN : BUFFER_ALIGN;
+    if (align < device->align_bytes)
+        align = device->align_bytes;
+    bytes = round_up(bytes, align); /* whole huge pages */
+    int rc = posix_memalign(&device->pool, align, bytes);
     if (rc != 0)
         return -rc;
+    (void)madvise(device->pool, bytes, MADV_HUGEPAGE); /* a matter of speed */
     device->jobs = calloc(device->job_count, sizeof(*device->jobs));
     if (device->jobs == NULL)
         return -ENOMEM;

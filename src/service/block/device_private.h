@@ -6,6 +6,7 @@
  *   job.c      what ends, and who has waited for it
  *   read.c     reads that the cache and other requests can share
  *   piece.c    everything else: writes, flushes, discards, and large reads
+ *   tail.c     of large ones, what does not fit one operation of the disk
  *   change.c   what a write or discard under way means for others
  *   vdisk.c    sectors: from a read's buffer to requests and the cache, and out of it
  *   client.c   weights, and clients that come and go
@@ -57,6 +58,8 @@ struct device_job {
     uint64_t sector;             /* the piece */
     uint32_t sector_count;
     struct segment_place place;   /* where its data begins */
+    uint8_t *tail;                /* within buffer: memory of a direct piece's last sectors */
+    uint32_t tail_sectors;        /* so many; 0: none */
     struct list_node changing;    /* in vdisk.changes: it writes or discards io's span */
     struct cache_removal removal; /* then: how far its sectors have left the cache */
     struct list_node clearing;    /* in device.clearing: that goes on, and the engine waits */

@@ -14,6 +14,7 @@
 
 #include "service/block/device_private.h"
 #include "service/block/segments.h"
+#include "service/block/tail.h"
 #include "service/block/trace.h"
 
 enum {
@@ -21,11 +22,13 @@ enum {
     DISCARD_SECTORS = 131072, /* likewise, 64 MiB: what is freed is paid for by the file system */
     DISCARD_COST_SECTORS = 4096,
     VECTOR_MAX = 1024, /* parts of a piece: IOV_MAX */
+    VECTOR_BYTES = VECTOR_MAX * sizeof(struct iovec),
 };
 
-/* A job's vector lies in its buffer, which such a job does not use otherwise. */
-_Static_assert(VECTOR_MAX * sizeof(struct iovec) <= BLOCK_REQUEST_SECTORS_MAX * BLOCK_SECTOR_BYTES,
-               "a buffer holds a vector");
+/* A job's vector lies in its buffer, with the tail behind it: such a job has no other use for it.
+ */
+_Static_assert(VECTOR_BYTES + TAIL_BYTES_MAX <= BLOCK_REQUEST_SECTORS_MAX * BLOCK_SECTOR_BYTES,
+               "a buffer holds a vector and a tail");
 
 static int check_operation(const struct vdisk *vdisk, const struct block_request *request)
 {
@@ -88,9 +91,13 @@ uint32_t piece_cost(const struct block_request *request)
            sectors / (request->operation == BLOCK_DISCARD ? DISCARD_COST_SECTORS : COST_SECTORS);
 }
 
-/* Between the job's buffer and its owner's segments. */
+/* Between the job's buffer and its owner's segments, as far as the engine does not do it. */
 static void copy_data(const struct device_job *job)
 {
+    if (job->owner->is_direct) {
+        tail_copy(job);
+        return;
+    }
     uint8_t *data = job->buffer + (job->sector * BLOCK_SECTOR_BYTES - job->io.offset_bytes);
     segments_copy(job->owner, job->place, data, job->sector_count);
 }
@@ -205,8 +212,7 @@ static void piece_done(struct disk_io *io)
         job->fills_cache = job->fills_cache && !job->merges;
         change_end(job);
     }
-    if (io->status == 0 && job->owner != NULL && io->operation == DISK_READ && !job->merges &&
-        io->iov_count == 0)
+    if (io->status == 0 && job->owner != NULL && io->operation == DISK_READ && !job->merges)
         copy_data(job);
     struct block_request *owner = job->owner;
     job->owner = NULL;
@@ -248,6 +254,7 @@ static uint32_t make_piece(struct device_job *job, struct block_client *client,
         io->iov = (struct iovec *)(void *)job->buffer;
         sectors =
             segments_vector(request, request->next, sectors, io->iov, VECTOR_MAX, &io->iov_count);
+        tail_replace(job, VECTOR_MAX);
     }
     job->vdisk = client->vdisk;
     job->sector = request->sector + request->begun;
@@ -355,7 +362,7 @@ bool piece_take_turn(struct device *device, struct block_client *client,
     count(device, vdisk, request, job->io.length_bytes);
     if (changes)
         change_begin(job);
-    if (job->io.operation == DISK_WRITE && !request->is_direct)
+    if (job->io.operation == DISK_WRITE)
         copy_data(job); /* while the cache's memory, in which change_send looks, is on its way */
     request->job_count++;
     BLOCK_PROBE(sent, request);

@@ -65,8 +65,8 @@ void net_packet_read(const struct net_frame *frame, struct net_packet *packet);
 bool net_address_is_in(const struct net_address *address, const struct net_address *net,
                        uint32_t prefix_bits);
 
-/* "10.0.0.1", "fe80::1", each also with "/24": *prefix_bits is 24 then, else all bits of an address.
- * Returns 4 or 6, or -EINVAL. */
+/* "10.0.0.1", "fe80::1", each also with "/24": *prefix_bits is 24 then, else all bits of an
+ * address. Returns 4 or 6, or -EINVAL. */
 int net_address_parse(const char *text, struct net_address *out, uint32_t *prefix_bits);
 
 #endif

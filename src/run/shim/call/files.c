@@ -175,8 +175,9 @@ static void show_again(long fd, const char *path)
         SYS1(SYS_close, real_fd);
 }
 
-/* lseek, pread64, preadv, preadv2: who goes back to the beginning reads what is there now. A descriptor of ours says
- * by the name of its memory what it shows, also to a child, as a copy, and after an exec. */
+/* lseek, pread64, preadv, preadv2: who goes back to the beginning reads what is there now. A
+ * descriptor of ours says by the name of its memory what it shows, also to a child, as a copy, and
+ * after an exec. */
 long call_again(struct trap *trap)
 {
     char link[LINK_BYTES], name[PROC_PATH_BYTES + sizeof(MEMORY_PREFIX)];

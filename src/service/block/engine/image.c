@@ -206,6 +206,7 @@ static int check(const struct refusal *refusal, struct image *image)
         rc = find_alignment(refusal, image);
     if (rc == 0)
         rc = check_whole_blocks(refusal, image, image->size_bytes);
+    image->parts_max = image_backing_parts_max(image->device);
     return rc;
 }
 

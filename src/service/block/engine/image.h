@@ -28,6 +28,7 @@ struct image {
     uint64_t size_bytes;          /* multiple of 512 */
     uint32_t block_size_bytes;   /* alignment of offset and length: statx(STATX_DIOALIGN), >= 512 */
     uint32_t memory_align_bytes; /* alignment of buffers */
+    uint32_t parts_max;          /* of memory in one operation of the disk; 0: nobody knows */
     uint32_t registered;         /* the engine's, while attached (engine/disk.h); 0: not */
 };
 

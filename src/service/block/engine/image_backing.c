@@ -18,6 +18,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/decimal.h"
 #include "service/block/engine/sector.h"
 
 static bool is_memory(const struct statfs *fs)
@@ -121,4 +122,21 @@ bool image_backing_overlaps(const struct image_backing *a, const struct image_ba
 {
     return a->is_device == b->is_device && a->device == b->device && a->inode == b->inode &&
            a->first_byte < b->end_byte && b->first_byte < a->end_byte;
+}
+
+/* where: "" of the device itself; "../" of the one that it is a partition of. */
+static uint32_t read_parts(dev_t device, const char *where)
+{
+    char name[32], text[32];
+    uint64_t value;
+    snprintf(name, sizeof(name), "%squeue/max_segments", where);
+    if (!read_sysfs(device, name, text, sizeof(text)))
+        return 0;
+    return decimal_parse(text, 1, UINT32_MAX, &value) == 0 ? (uint32_t)value : 0;
+}
+
+uint32_t image_backing_parts_max(dev_t device)
+{
+    uint32_t parts = read_parts(device, "");
+    return parts != 0 ? parts : read_parts(device, "../");
 }

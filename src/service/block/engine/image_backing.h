@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * image_backing: where a file's bytes lie: in which part of what, and on a disk or in memory only.
+ * image_backing: where a file's bytes lie: in which part of what, and on a disk or in memory only;
+ * and how many parts of memory that disk takes at a time.
  *
  * tmpfs opens O_DIRECT files since Linux 6.6 and serves them from memory all the same, and so does
  * what lies on top of it: an overlay, a loop device. A read there says nothing about a disk, and
@@ -32,5 +33,9 @@ struct image_backing {
 void image_backing_find(int fd, struct image_backing *out);
 /* Whether two have bytes in common. */
 bool image_backing_overlaps(const struct image_backing *a, const struct image_backing *b);
+
+/* What the kernel says of the block device, or of the one that it is a partition of (sysfs,
+ * queue/max_segments). 0: nobody knows, as of a file system over several disks. */
+uint32_t image_backing_parts_max(dev_t device);
 
 #endif

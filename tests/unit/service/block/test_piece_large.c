@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/uio.h>
 
+#include "service/block/tail.h"
 #include "unit/service/block/piece_fixture.h"
 
 static void a_large_read_goes_straight_to_memory_in_pieces(void **state)
@@ -51,6 +52,48 @@ static void a_request_may_be_used_again(void **state)
     }
     assert_int_equal(r->done_count, 3);
     r->done_count = 1; /* teardown knows one use of each */
+}
+
+/* Of a disk that takes two parts fewer than there are pages: three pages are one part. */
+static void a_piece_of_too_many_pages_ends_in_memory_of_dom0(void **state)
+{
+    (void)state;
+    enum { PAGES = 40, COUNT = PAGES * PAGE_SECTORS, PARTS_MAX = PAGES - 2 };
+    static const enum block_operation operations[] = {BLOCK_WRITE, BLOCK_READ};
+    f->vdisk->image.parts_max = PARTS_MAX;
+    for (uint32_t i = 0; i < 2; i++) {
+        memset(on_disk(1000), 0x33, COUNT * BLOCK_SECTOR_BYTES);
+        for (uint32_t s = 0; s < COUNT; s++)
+            memset(f->memory + s * BLOCK_SECTOR_BYTES, (int)(s % 251), BLOCK_SECTOR_BYTES);
+        struct ask *a = ask(i, operations[i], 1000, COUNT);
+        dispatch();
+        assert_int_equal(f->disk->waiting_count, 1);
+        const struct iovec *part = waiting(0)->iov;
+        assert_int_equal(waiting(0)->iov_count, 2);
+        assert_ptr_equal(part[0].iov_base, f->memory);
+        assert_int_equal(part[0].iov_len, (PARTS_MAX - 1) * TAIL_PAGE_BYTES);
+        assert_int_equal(part[1].iov_len, 3 * TAIL_PAGE_BYTES);
+        assert_int_equal((uintptr_t)part[1].iov_base % TAIL_PAGE_BYTES, 0);
+        fake_vdisk_finish(&f->fake);
+        assert_int_equal(a->status, 0);
+        assert_memory_equal(f->memory, on_disk(1000), COUNT * BLOCK_SECTOR_BYTES);
+        assert_int_equal(*on_disk(1000), i == 0 ? 0 : 0x33);
+    }
+}
+
+static void a_read_that_fails_brings_no_tail(void **state)
+{
+    (void)state;
+    enum { PAGES = 40, COUNT = PAGES * PAGE_SECTORS };
+    f->vdisk->image.parts_max = PAGES - 1;
+    memset(f->memory, 0x44, COUNT * BLOCK_SECTOR_BYTES);
+    struct ask *r = ask(0, BLOCK_READ, 1000, COUNT);
+    dispatch();
+    assert_int_equal(waiting(0)->iov_count, 2);
+    memset(waiting(0)->iov[1].iov_base, 0x55, waiting(0)->iov[1].iov_len);
+    fake_disk_complete(f->disk, 0, -EIO);
+    assert_int_equal(r->status, -EIO);
+    assert_int_equal(f->memory[COUNT * BLOCK_SECTOR_BYTES - 1], 0x44);
 }
 
 static void a_large_write_leaves_nothing_in_the_cache(void **state)
@@ -185,6 +228,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(setup_4k, a_large_read_goes_straight_to_memory_in_pieces),
         WITH(setup, a_request_may_be_used_again),
+        WITH(setup_4k, a_piece_of_too_many_pages_ends_in_memory_of_dom0),
+        WITH(setup_4k, a_read_that_fails_brings_no_tail),
         WITH(setup, a_large_write_leaves_nothing_in_the_cache),
         WITH(setup_4k, what_is_not_aligned_goes_through_buffers),
         WITH(setup_4k, memory_that_is_not_aligned_goes_through_buffers),

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* image_backing: which images are kept in memory; which have bytes in common. */
+/* image_backing: which images are kept in memory; which have bytes in common; how much at a time a
+ * disk takes. */
 #include "service/block/engine/image_backing.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -91,6 +95,54 @@ static void bytes_in_common_are_those_of_one_place(void **state)
     }
 }
 
+static uint32_t said_of(const char *name)
+{
+    char path[320];
+    uint32_t parts = 0;
+    snprintf(path, sizeof(path), "/sys/dev/block/%s/queue/max_segments", name);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) { /* a partition */
+        snprintf(path, sizeof(path), "/sys/dev/block/%s/../queue/max_segments", name);
+        file = fopen(path, "re");
+    }
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%u", &parts) != 1)
+        parts = 0;
+    fclose(file);
+    return parts;
+}
+
+static void each_device_and_partition_has_its_own(void **state)
+{
+    (void)state;
+    DIR *dir = opendir("/sys/dev/block");
+    const struct dirent *entry;
+    uint32_t found = 0;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        unsigned int number[2];
+        if (sscanf(entry->d_name, "%u:%u", &number[0], &number[1]) != 2)
+            continue;
+        assert_int_equal(image_backing_parts_max(makedev(number[0], number[1])),
+                         said_of(entry->d_name));
+        found++;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    if (found == 0) {
+        print_message("there is no block device here\n");
+        skip();
+    }
+}
+
+static void of_others_nobody_knows(void **state)
+{
+    (void)state;
+    assert_int_equal(image_backing_parts_max(makedev(0, 77)),
+                     0); /* as of a file system in memory */
+    assert_int_equal(image_backing_parts_max(makedev(4095, 99)), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +151,8 @@ int main(void)
         cmocka_unit_test(what_nobody_can_say_is_not),
         cmocka_unit_test(a_file_backs_itself_from_end_to_end),
         cmocka_unit_test(bytes_in_common_are_those_of_one_place),
+        cmocka_unit_test(each_device_and_partition_has_its_own),
+        cmocka_unit_test(of_others_nobody_knows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
