@@ -14,6 +14,7 @@ void fake_vdisk_create(struct fake_vdisk *fake, const struct fake_vdisk_config *
         .engine = &fake_disk_ops,
         .align_bytes = block > memory ? block : memory,
         .depth = config->depth,
+        .depth_alone = config->depth_alone,
         .depth_isolated = config->depth_isolated != 0 ? config->depth_isolated : config->depth};
     struct image image = {.fd = -1,
                           .writable = config->writable,

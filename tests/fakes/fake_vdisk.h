@@ -24,6 +24,7 @@ struct fake_vdisk_config {
     const struct cache_policy *policy; /* NULL: LRU */
     uint32_t depth;
     uint32_t depth_isolated; /* 0: depth */
+    uint32_t depth_alone;    /* 0: depth */
     bool writable;
 };
 

@@ -58,11 +58,12 @@ int device_create(const struct device_config *config, struct device **out, struc
     if (device == NULL)
         return why_fail(why, -ENOMEM, "out of memory for the disk's queue");
     device->align_bytes = config->align_bytes;
-    device->depth = config->depth;
+    device->depth = config->depth_alone > config->depth ? config->depth_alone : config->depth;
     device->looks = device->looks_left = CLEARING_LOOKS;
-    device->job_count = config->depth + DEVICE_JOBS_SPARE;
+    device->job_count = device->depth + DEVICE_JOBS_SPARE;
     device->real_time = config->real_time;
     sched_init(&device->sched, config->depth, config->depth_isolated);
+    sched_set_depth_alone(&device->sched, config->depth_alone);
 
     size_t each_bytes = buffer_bytes(config->align_bytes);
     int rc = create_jobs(device, each_bytes);
@@ -72,7 +73,7 @@ int device_create(const struct device_config *config, struct device **out, struc
         struct disk_config engine = {.poller = config->poller,
                                      .pool = device->pool,
                                      .pool_bytes = each_bytes * device->job_count,
-                                     .depth = config->depth,
+                                     .depth = device->depth,
                                      .model = config->model,
                                      .clock = config->model_clock,
                                      .nbd = config->nbd};

@@ -37,8 +37,9 @@ struct device_config {
     const char *model;       /* parameters of the model engine, else NULL */
     uint32_t align_bytes;    /* a power of two: at least what any of its images wants of offsets,
                                 lengths and memory */
-    uint32_t depth;          /* operations in flight at most */
+    uint32_t depth;          /* operations in flight at most, of several clients */
     uint32_t depth_isolated; /* see sched.h */
+    uint32_t depth_alone;    /* likewise; less than depth (0): depth */
     const struct disk_model_clock *model_clock; /* see disk_config.clock; NULL: real time */
     const struct disk_nbd_options *nbd;         /* see disk_config.nbd; NULL: all zero */
     struct timer_clock *real_time; /* CLOCK_MONOTONIC (a clock of TDF 1), in a loop before the first

@@ -12,7 +12,7 @@ static bool is_scaled(const struct block_client *client)
 
 bool scale_has_token(const struct block_client *client)
 {
-    return !is_scaled(client) || client->tokens < client->vdisk->device->depth;
+    return !is_scaled(client) || client->tokens < client->vdisk->device->sched.depth_max;
 }
 
 void scale_admit(struct block_client *client)

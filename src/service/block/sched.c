@@ -114,6 +114,12 @@ void sched_init(struct sched *s, uint32_t depth_max, uint32_t depth_isolated)
     memset(s, 0, sizeof(*s));
     s->depth_max = depth_max;
     s->depth_isolated = depth_isolated < depth_max ? depth_isolated : depth_max;
+    s->depth_alone = depth_max;
+}
+
+void sched_set_depth_alone(struct sched *s, uint32_t depth_alone)
+{
+    s->depth_alone = depth_alone > s->depth_max ? depth_alone : s->depth_max;
 }
 
 int sched_set_weight(struct sched_entity *e, uint32_t weight)
@@ -294,5 +300,9 @@ void sched_entity_remove(struct sched *s, struct sched_entity *e)
 uint32_t sched_depth(struct sched *s, uint64_t now_ns)
 {
     roll_window(s, now_ns);
-    return isolated(s) ? s->depth_isolated : s->depth_max;
+    if (s->light_count + s->busy_count > 1)
+        s->together_ns = now_ns;
+    if (isolated(s))
+        return s->depth_isolated;
+    return (int64_t)(now_ns - s->together_ns) < SCHED_ALONE_NS ? s->depth_max : s->depth_alone;
 }

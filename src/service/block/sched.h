@@ -27,7 +27,10 @@
  *     depth_isolated reads are in flight, at most depth_isolated - 1 of them (but at least one)
  *     busy entities' together. The last place is kept free, so that a light entity's read goes to
  *     the disk at once, whatever the others have queued;
- *   - otherwise, also among any number of greedy domains alone, the depth is depth_max.
+ *   - otherwise, also among any number of greedy domains alone, the depth is depth_max;
+ *   - an entity that has been the only active one for SCHED_ALONE_NS may have depth_alone: nobody's
+ *     turns have to wait at the device, and a device with a long queue does more.
+ *
  * The kept place is no debt: an entity that is served out of turn through it is charged as if its
  * turn had come. Nobody starves: the light ones wait for the busy ones' turns as usual when the
  * kept place is taken, and the busy ones keep all places but one.
@@ -52,6 +55,9 @@ enum {
     SCHED_LIGHT_DEMAND = 2, /* reads at once, up to which an entity is light */
     SCHED_WINDOW_NS = 20000000,
     SCHED_WAITED_NS = 1000000000,
+    /* Longer than windows: who reads now and then does not find the long queue of a busy one each
+     * time. */
+    SCHED_ALONE_NS = 200000000,
 };
 
 /* Embed in the domain. Zeroed, then sched_entity_init. Fields are sched's own. */
@@ -84,10 +90,15 @@ struct sched {
     uint32_t busy_in_flight; /* of them, busy entities' */
     uint32_t depth_max;      /* device depth when nobody needs protection */
     uint32_t depth_isolated; /* device depth while a light domain is active beside a busy one */
+    uint32_t depth_alone;    /* device depth of an entity that is alone; >= depth_max */
+    uint64_t together_ns;    /* when entities were last seen active beside each other */
 };
 
-/* Both depths >= 1; a depth_isolated above depth_max counts as depth_max. */
+/* Both depths >= 1; a depth_isolated above depth_max counts as depth_max. depth_alone is depth_max,
+ * too. */
 void sched_init(struct sched *s, uint32_t depth_max, uint32_t depth_isolated);
+/* What an entity that is alone may have in flight; less than depth_max counts as depth_max. */
+void sched_set_depth_alone(struct sched *s, uint32_t depth_alone);
 /* Errors: -EINVAL weight not in 1..SCHED_WEIGHT_MAX. */
 int sched_entity_init(struct sched_entity *e, uint32_t weight);
 /* Counts from the entity's next turn on. Errors: as above; then nothing has changed. */

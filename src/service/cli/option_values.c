@@ -53,9 +53,12 @@ int option_limit(struct why *why, const char *name, const char *text, struct dom
     char what[32];
     snprintf(what, sizeof(what), "--%s", name);
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        if (strcmp(limits[i].name, name) == 0)
-            return option_number_u32(why, what, text, limits[i].min, limits[i].max,
-                                     limits[i].value);
+        if (strcmp(limits[i].name, name) != 0)
+            continue;
+        int rc = option_number_u32(why, what, text, limits[i].min, limits[i].max, limits[i].value);
+        if (limits[i].value == &out->depth) /* who gives a depth gives one for all */
+            out->depth_alone = out->depth;
+        return rc;
     }
     return why_fail(why, -EINVAL, "unknown option");
 }

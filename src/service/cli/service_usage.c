@@ -20,7 +20,7 @@ const char *service_options_usage(void)
            "    --tdf K               time dilation of Dom0's clock: 10, 2.5, 1/100\n"
            "    --disk-scale S        domains' disks S times as slow, from 1 (default)\n"
            "    --cpu N|any|auto      where Dom0 runs (auto: where the disk interrupts)\n"
-           "    --depth N             reads in flight, 1..128 (default 64)\n"
+           "    --depth N             reads in flight, 1..128 (default 64; alone 128)\n"
            "    --depth-isolated N    the same while a light domain reads, too (default 12)\n"
            "    --nbd-reconnect S     wait S s for a lost NBD server (default 60; 0: never)\n"
            "    --max-domains N       1..4096 (default 1024)\n"

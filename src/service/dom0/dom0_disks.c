@@ -93,6 +93,7 @@ static int add_first(struct dom0 *d, enum dom0_engine engine, struct image *imag
                                          .model = d->options->model,
                                          .depth = d->options->depth,
                                          .depth_isolated = d->options->depth_isolated,
+                                         .depth_alone = d->options->depth_alone,
                                          .real_time = &d->worker.hold_time};
     d->engine_name = image->nbd != NULL ? disk_nbd_ops.name : ops->name;
     const struct vdisk_config vdisk = {.policy = cache_policy_find(d->options->cache_policy),

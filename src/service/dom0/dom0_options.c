@@ -20,6 +20,7 @@ struct dom0_options dom0_options_default(void)
         .scale_den = 1,
         .cpu = PLACEMENT_AUTO,
         .depth = 64,
+        .depth_alone = 128,
         .depth_isolated = 12,
         .nbd_reconnect_s = 60,
         .max_domains = 1024,

@@ -51,6 +51,7 @@ struct dom0_options {
     uint64_t scale_num, scale_den; /* --disk-scale: what new domains' disks start with; >= 1 */
     int cpu;                       /* to run on, or PLACEMENT_AUTO, PLACEMENT_ANY */
     uint32_t depth;                /* reads in flight at the disk */
+    uint32_t depth_alone;          /* the same of a domain that is alone; >= depth */
     uint32_t depth_isolated;       /* the same while more than one domain is active; <= depth */
     uint32_t nbd_reconnect_s;      /* for a server that has gone; 0: its disk has gone, too */
     uint32_t max_domains;

@@ -104,6 +104,7 @@ static inline int setup(void **state)
                                    .align_bytes = 512,
                                    .depth = DEPTH,
                                    .depth_isolated = DEPTH,
+                                   .depth_alone = 2 * DEPTH, /* of no use to a scaled client */
                                    .real_time = &f->real_time};
     assert_int_equal(device_create(&device, &f->device, &why), 0);
     struct vdisk_config vdisk = {.device = f->device, .policy = cache_policy_find("lru")};

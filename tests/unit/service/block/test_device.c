@@ -128,6 +128,29 @@ static void what_has_ended_makes_room(void **state)
     fake_vdisk_destroy(&fake);
 }
 
+/* There are buffers for all that one client alone may have in flight. */
+static void one_client_alone_may_have_more(void **state)
+{
+    enum { ALONE = 40, COUNT = ALONE + 2 };
+    struct fake_vdisk fake;
+    struct block_client client;
+    struct ask *asks = calloc(COUNT, sizeof(*asks));
+    (void)state;
+    assert_non_null(asks);
+    fake_vdisk_create(&fake, &(struct fake_vdisk_config){
+                                 .sector_count = SECTORS, .depth = 1, .depth_alone = ALONE});
+    block_client_open(&client, fake.vdisk);
+    for (uint32_t i = 0; i < COUNT; i++)
+        submit(&client, &asks[i], 24 * i, 1);
+    assert_int_equal(device_dispatch(fake.device, SCHED_ALONE_NS), ALONE);
+    assert_int_equal(device_stats(fake.device)->in_flight_peak, ALONE);
+    for (uint32_t i = 0; i < COUNT; i++)
+        block_cancel(&asks[i].request);
+    block_client_close(&client);
+    fake_vdisk_destroy(&fake);
+    free(asks);
+}
+
 static int refuse(const struct disk_config *config, struct disk **out, struct why *why)
 {
     (void)config;
@@ -194,6 +217,7 @@ int main(void)
         cmocka_unit_test(buffers_fit_the_widest_span),
         cmocka_unit_test(each_device_has_a_depth_of_its_own),
         cmocka_unit_test(what_has_ended_makes_room),
+        cmocka_unit_test(one_client_alone_may_have_more),
         cmocka_unit_test(an_engine_that_refuses_is_passed_on),
         cmocka_unit_test(without_memory_there_is_none),
         cmocka_unit_test(a_request_is_on_the_disk_with_all_its_sectors),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sched: a light entity beside a busy one, and nobody starves. */
+/* sched: a light entity beside a busy one, one that is alone, and nobody starves. */
 #include "unit/service/block/sched_fixture.h"
 
 static void depth_is_bounded_only_for_a_light_one_beside_a_busy_one(void **state)
@@ -170,6 +170,51 @@ static void nobody_starves_at_depth_one(void **state)
     assert_int_equal(served_quiet, 50);
 }
 
+/* Who has been alone for a while may have more in flight, until somebody else comes, or has been
+ * there lately. */
+static void who_is_alone_may_have_more(void **state)
+{
+    const uint64_t start = UINT64_C(1) << 62, alone = SCHED_ALONE_NS;
+    struct sched s;
+    struct sched_entity a, b;
+
+    (void)state;
+    sched_init(&s, 4, 2);
+    sched_set_depth_alone(&s, 6);
+    sched_entity_init(&a, 256);
+    sched_entity_init(&b, 256);
+    enqueue(&s, &a, 10, start);
+    for (int i = 0; i < 6; i++)
+        assert_ptr_equal(sched_pick(&s, start, unit_cost), &a);
+    assert_null(sched_pick(&s, start, unit_cost));
+    enqueue(&s, &b, 3, start);
+    assert_int_equal(sched_depth(&s, start), 4);
+    assert_null(sched_pick(&s, start, unit_cost));
+    for (int i = 0; i < 3; i++)
+        sched_complete(&s, &a, start);
+    assert_ptr_equal(sched_pick(&s, start, unit_cost), &b); /* its turn has come */
+    sched_complete(&s, &b, start);
+    for (int i = 0; i < 2; i++)
+        sched_cancel(&s, &b);
+    assert_int_equal(sched_depth(&s, start + W), 4);
+    assert_int_equal(sched_depth(&s, start + 2 * (uint64_t)W), 4); /* b has gone */
+    assert_int_equal(sched_depth(&s, start + W + alone - 1), 4);
+    assert_int_equal(sched_depth(&s, start + W + alone), 6);
+}
+
+static void who_is_alone_never_has_less(void **state)
+{
+    struct sched s;
+    struct sched_entity a;
+
+    (void)state;
+    sched_init(&s, 4, 2);
+    sched_set_depth_alone(&s, 3);
+    sched_entity_init(&a, 256);
+    enqueue(&s, &a, 10, 1);
+    assert_int_equal(sched_depth(&s, UINT64_C(1) << 40), 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +225,8 @@ int main(void)
         cmocka_unit_test(one_place_is_kept_for_the_light_one),
         cmocka_unit_test(protection_is_no_debt),
         cmocka_unit_test(nobody_starves_at_depth_one),
+        cmocka_unit_test(who_is_alone_may_have_more),
+        cmocka_unit_test(who_is_alone_never_has_less),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,13 +26,14 @@ static void the_usage_tells_the_defaults(void **state)
     (void)state;
     const struct dom0_options defaults = dom0_options_default();
     const char *line = strstr(service_options_usage(), "--depth-isolated N");
-    char expected[32];
+    char expected[64];
     assert_non_null(line);
     snprintf(expected, sizeof(expected), "(default %u)\n", defaults.depth_isolated);
     assert_ptr_equal(strstr(line, "(default"), strstr(line, expected));
     line = strstr(service_options_usage(), "--depth N");
     assert_non_null(line);
-    snprintf(expected, sizeof(expected), "(default %u)\n", defaults.depth);
+    snprintf(expected, sizeof(expected), "(default %u; one domain alone: %u)\n", defaults.depth,
+             defaults.depth_alone);
     assert_ptr_equal(strstr(line, "(default"), strstr(line, expected));
 }
 
@@ -60,6 +61,7 @@ static void start_takes_all_its_options(void **state)
     assert_int_equal(o.dom0.scale_den, 2);
     assert_int_equal(o.dom0.cpu, 1);
     assert_int_equal(o.dom0.depth, 128);
+    assert_int_equal(o.dom0.depth_alone, 128);
     assert_int_equal(o.dom0.depth_isolated, 7);
     assert_int_equal(o.dom0.max_domains, 3);
     assert_int_equal(o.dom0.max_pages, 64);

@@ -30,6 +30,7 @@ static void the_defaults_are_those_of_the_manual(void **state)
 
     (void)state;
     assert_int_equal(options.depth, 64);
+    assert_int_equal(options.depth_alone, 128);
     assert_int_equal(options.max_domains, 1024);
     assert_int_equal(options.idle_timeout_ns, UINT64_C(300) * 1000000000);
     assert_int_equal(options.depth_isolated, 12);
