@@ -77,11 +77,12 @@ static int add_vdisk(struct dom0 *d, const struct disk_spec *spec, struct image 
     if (rc < 0 || !d->options->shared_cache)
         return rc;
     const struct vdisk *vdisk = (*out)->vdisk;
-    if (cache_capacity(vdisk->cache) > 0 && cache_shared_fd(vdisk->cache) < 0)
+    int fd = cache_shared_fd(vdisk->cache);
+    if (cache_capacity(vdisk->cache) > 0 && fd < 0)
         log_line(d->log,
                  "%s: domains can't read its cache by themselves: there is no file in memory "
-                 "(memfd_create, F_SEAL_FUTURE_WRITE) to be had here",
-                 vdisk->image.path);
+                 "(memfd_create, F_SEAL_FUTURE_WRITE) to be had here: %s",
+                 vdisk->image.path, strerror(-fd));
     return rc;
 }
 

@@ -33,6 +33,7 @@ struct cache {
     const unsigned char *data;   /* capacity sectors: those of pool or of shared */
     unsigned char *pool;         /* NULL: they are shared */
     struct shared_cache *shared; /* NULL: nobody but Dom0 sees them */
+    int share_rc;                /* why not */
     uint32_t capacity;
     uint32_t used;      /* slots that hold a sector */
     uint32_t touched;   /* slots from here on never did */
@@ -65,6 +66,7 @@ int cache_create(size_t data_bytes, const struct cache_policy *policy, struct ca
     cache->policy = policy;
     cache->capacity = (uint32_t)capacity;
     cache->free_slot = SECTOR_INDEX_NONE;
+    cache->share_rc = -ENOTSUP;
     int rc = capacity > 0 ? create_slots(cache) : 0;
     if (rc < 0) {
         cache_destroy(cache);
@@ -97,7 +99,7 @@ int cache_share(struct cache *cache)
     assert(cache->used == 0);
     if (cache->capacity == 0)
         return -ENOTSUP;
-    int rc = shared_cache_create(cache->capacity, &cache->shared);
+    int rc = cache->share_rc = shared_cache_create(cache->capacity, &cache->shared);
     if (rc < 0)
         return rc;
     free(cache->pool);
@@ -108,7 +110,7 @@ int cache_share(struct cache *cache)
 
 int cache_shared_fd(const struct cache *cache)
 {
-    return cache->shared != NULL ? shared_cache_fd(cache->shared) : -ENOTSUP;
+    return cache->shared != NULL ? shared_cache_fd(cache->shared) : cache->share_rc;
 }
 
 static const unsigned char *slot_data(const struct cache *cache, uint32_t slot)

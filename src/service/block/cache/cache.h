@@ -68,7 +68,8 @@ void cache_destroy(struct cache *cache);
  * -ENOTSUP it has no room; those of shared_cache_create; then it stays as it was.
  */
 int cache_share(struct cache *cache);
-/* The file that domains map, which stays the cache's; -ENOTSUP it is not shared. */
+/* The file that domains map, which stays the cache's. Errors, it is not shared: what cache_share
+ * returned; -ENOTSUP nobody asked for that. */
 int cache_shared_fd(const struct cache *cache);
 /* A domain says that it read the sector in this slot (any number): counts as a use. */
 void cache_use_slot(struct cache *cache, uint32_t slot);
