@@ -52,6 +52,16 @@ static bool is_tag(uint16_t ethertype)
     return ethertype == NET_ETHERTYPE_VLAN || ethertype == NET_ETHERTYPE_QINQ;
 }
 
+/* IPv6's talk of neighbours in fragments: an option may be in a later one. Nobody sends that, and
+ * who follows RFC 6980 takes none. */
+static bool hides_neighbours(const struct net_packet *packet)
+{
+    return packet->has_fragment_header && !packet->is_later_fragment &&
+           packet->protocol == NET_PROTOCOL_ICMPV6 &&
+           (!packet->has_icmp ||
+            (packet->icmp_type >= NET_ND_FIRST && packet->icmp_type <= NET_ND_LAST));
+}
+
 bool net_guard_passes(const struct net_guard *guard, const struct net_packet *packet)
 {
     if (guard->mac_only && packet->from != guard->mac)
@@ -61,8 +71,8 @@ bool net_guard_passes(const struct net_guard *guard, const struct net_packet *pa
         (!packet->is_arp || packet->arp_mac != guard->mac))
         return false;
     if (guard->mac_only &&
-        (packet->names_other_mac || (packet->family == 6 && !packet->has_protocol) ||
-         is_tag(packet->inner_type)))
+        (packet->names_other_mac || hides_neighbours(packet) ||
+         (packet->family == 6 && !packet->has_protocol) || is_tag(packet->inner_type)))
         return false; /* or it may name one behind more headers, or tags, than were looked at */
     if (guard->address_count == 0)
         return true;

@@ -20,8 +20,6 @@ enum {
     ARP_ETHERNET = 1, /* kinds of hardware */
     ARP_IEEE802 = 6,
     TCP_HEADER_BYTES = 20,
-    ND_FIRST = 133, /* types of ICMPv6: of routers and neighbours */
-    ND_LAST = 137,
     ND_SOURCE_MAC = 1, /* options */
     ND_TARGET_MAC = 2,
 };
@@ -44,7 +42,7 @@ static bool names_other_mac(const struct net_frame *frame, uint32_t byte, uint64
 {
     static const uint8_t header_bytes[] = {8, 16, 24, 24, 40};
 
-    for (byte += header_bytes[frame->data[byte] - ND_FIRST]; holds(frame, byte, 8);
+    for (byte += header_bytes[frame->data[byte] - NET_ND_FIRST]; holds(frame, byte, 8);
          byte += frame->data[byte + 1] * 8u) {
         uint8_t option = frame->data[byte];
 
@@ -81,7 +79,8 @@ static void read_transport(const struct net_frame *frame, uint32_t byte, struct 
         packet->icmp_type = frame->data[byte];
         packet->icmp_id = word_at(frame, byte + 4);
         packet->names_other_mac = packet->family == 6 && packet->protocol == NET_PROTOCOL_ICMPV6 &&
-                                  packet->icmp_type >= ND_FIRST && packet->icmp_type <= ND_LAST &&
+                                  packet->icmp_type >= NET_ND_FIRST &&
+                                  packet->icmp_type <= NET_ND_LAST &&
                                   names_other_mac(frame, byte, packet->from);
         break;
     default:
@@ -136,6 +135,7 @@ static void read_ipv6(const struct net_frame *frame, uint32_t byte, struct net_p
 
         if (next == FRAGMENT) {
             bytes = 8;
+            packet->has_fragment_header = true;
             packet->is_later_fragment = (word_at(frame, byte + 2) & 0xfff8) != 0;
         } else if (next == AUTHENTICATION) {
             bytes = (frame->data[byte + 1] + 2u) * 4;

@@ -24,6 +24,8 @@ enum {
     NET_PROTOCOL_TCP = 6,
     NET_PROTOCOL_UDP = 17,
     NET_PROTOCOL_ICMPV6 = 58,
+    NET_ND_FIRST = 133, /* types of ICMPv6: of routers and neighbours */
+    NET_ND_LAST = 137,
     NET_TCP_FIN = 0x01,
     NET_TCP_SYN = 0x02,
     NET_TCP_RST = 0x04,
@@ -43,11 +45,12 @@ struct net_packet {
     uint32_t transport_byte; /* where the protocol's header begins, unless it is a later fragment */
     uint8_t family;          /* 4 or 6: a whole header of that kind is there; else 0 */
     bool is_later_fragment;  /* of an IP packet: it has no ports */
-    bool has_protocol;       /* protocol is known */
-    bool has_ports;          /* source_port, target_port are (TCP, UDP), in the host's order */
-    uint8_t protocol;        /* behind IPv6's extension headers */
-    uint8_t tcp_flags;       /* 0 unless it is TCP with a whole header */
-    uint8_t icmp_type;       /* with protocol ICMP or ICMPv6 and has_icmp */
+    bool has_fragment_header; /* IPv6: this is a fragment, be it the only one */
+    bool has_protocol;        /* protocol is known */
+    bool has_ports;           /* source_port, target_port are (TCP, UDP), in the host's order */
+    uint8_t protocol;         /* behind IPv6's extension headers */
+    uint8_t tcp_flags;        /* 0 unless it is TCP with a whole header */
+    uint8_t icmp_type;        /* with protocol ICMP or ICMPv6 and has_icmp */
     bool has_icmp;
     uint16_t icmp_id;     /* of an echo */
     bool names_other_mac; /* IPv6's talk of neighbours, and has an option with another MAC than from

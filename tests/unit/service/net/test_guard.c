@@ -81,6 +81,45 @@ static void ipv6_neighbours_must_name_the_same_mac(void **state)
     assert_true(passes(&guard, packet));
 }
 
+static struct net_packet read_fragment(const uint8_t *bytes, uint32_t length)
+{
+    struct net_packet packet;
+    struct net_frame *frame = net_frame_new(length);
+    memcpy(frame->data, bytes, length);
+    net_packet_read(frame, &packet);
+    net_frame_put(frame);
+    return packet;
+}
+
+/* The option that names another one may come in the next fragment, as may the message itself. */
+static void ipv6_neighbours_must_not_come_in_fragments(void **state)
+{
+    (void)state;
+    struct net_guard guard = {.mac_only = true};
+    uint8_t bytes[54 + 8 + 24 + 8] = {0};
+    memcpy(bytes + 6, "\2\0\0\0\0\7\x86\xdd\x60", 9);
+    bytes[20] = 44; /* a fragment's header */
+    bytes[54] = NET_PROTOCOL_ICMPV6;
+    bytes[57] = 1; /* there are more */
+    bytes[62] = 136;
+    struct net_packet packet = read_fragment(bytes, sizeof(bytes));
+    guard.mac = packet.from;
+    assert_false(passes(&guard, packet));
+    assert_false(passes(&guard, read_fragment(bytes, 62 + 7)));
+    bytes[57] = 0; /* the only one */
+    assert_false(passes(&guard, read_fragment(bytes, sizeof(bytes))));
+    bytes[62] = 128; /* an echo */
+    assert_true(passes(&guard, read_fragment(bytes, sizeof(bytes))));
+    bytes[57] = 8; /* the second one: of what the first one has said */
+    assert_true(passes(&guard, read_fragment(bytes, sizeof(bytes))));
+    bytes[57] = 0;
+    bytes[54] = NET_PROTOCOL_UDP;
+    assert_true(passes(&guard, read_fragment(bytes, 62)));
+    guard.mac_only = false;
+    bytes[54] = NET_PROTOCOL_ICMPV6;
+    assert_true(passes(&guard, read_fragment(bytes, 62)));
+}
+
 static void only_given_addresses_are_ip_sources(void **state)
 {
     (void)state;
@@ -139,6 +178,7 @@ int main(void)
         cmocka_unit_test(only_its_own_address_is_a_source),
         cmocka_unit_test(arp_must_name_the_same_sender),
         cmocka_unit_test(ipv6_neighbours_must_name_the_same_mac),
+        cmocka_unit_test(ipv6_neighbours_must_not_come_in_fragments),
         cmocka_unit_test(only_given_addresses_are_ip_sources),
         cmocka_unit_test(what_claims_to_be_ip_and_is_not_whole_does_not_pass),
         cmocka_unit_test(tags_that_were_not_looked_behind_do_not_pass),
