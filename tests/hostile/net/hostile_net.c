@@ -69,6 +69,8 @@ static const struct {
     {"17-flood-all", "the same to all", "bounded", net_case_flood_all, true},
     {"17-flood-large", "60 KiB frames to itself, without end", "in turn with others",
      net_case_flood_large, false},
+    {"17-flood-cut", "frames to all, to be cut to pieces of one byte", "bounded",
+     net_case_flood_cut, true},
     {"17-flood-bad", "frames that are refused, without end", "in turn with others",
      net_case_flood_bad, false},
 };

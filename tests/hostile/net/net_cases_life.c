@@ -9,6 +9,8 @@
 #include "net_cases.h"
 #include "ring/evtchn.h"
 
+enum { CUT_BYTES = 54 + 250 };
+
 /* Connected until the deadline; then it must still be. */
 static int stays(struct net_attack *a, struct net_peer *np, uint64_t done, const char *what)
 {
@@ -151,6 +153,45 @@ int net_case_flood_large(struct net_attack *a)
 int net_case_flood_bad(struct net_attack *a)
 {
     return flood_with(a, 1, 13, false);
+}
+
+/* TCP over IPv4, to all, to be cut into segments of one byte for who takes no large frames. */
+static void fill_to_cut(struct net_peer *np)
+{
+    uint8_t *data = net_peer_page(np, NET_PEER_TX_PAGE);
+    net_peer_fill(np, NET_PEER_TX_PAGE, NULL, CUT_BYTES);
+    memset(data + 12, 0, CUT_BYTES - 12);
+    data[12] = 0x08;
+    data[14] = 0x45;
+    data[16] = (CUT_BYTES - 14) >> 8;
+    data[17] = (CUT_BYTES - 14) & 0xff;
+    data[23] = 6;
+    data[46] = 0x50;
+}
+
+/* The pair takes no large frames: what comes to it is cut by Dom0, or dropped. */
+int net_case_flood_cut(struct net_attack *a)
+{
+    struct net_peer np;
+    struct netif_tx_response rsp;
+    struct netif_extra_info extra = {.type = XEN_NETIF_EXTRA_TYPE_GSO};
+    uint64_t frames = 0;
+    if (net_peer_open(&np, &a->rundir) < 0)
+        return net_saw(a, 0, "no good start");
+    extra.u.gso.type = XEN_NETIF_GSO_TYPE_TCPV4;
+    extra.u.gso.size = 1;
+    fill_to_cut(&np);
+    while (!net_is_over(a)) {
+        while (netif_tx_take_response(&np.tx, &rsp) == 1) {
+        }
+        for (; front_ring_free(&np.tx.half) >= 2; frames++) {
+            net_peer_put(&np, NET_PEER_TX_PAGE, CUT_BYTES,
+                         NETTXF_csum_blank | NETTXF_data_validated | NETTXF_extra_info);
+            netif_tx_put_extra(&np.tx, &extra);
+        }
+        net_peer_push(&np, false);
+    }
+    return stays(a, &np, frames, "frames");
 }
 
 int net_case_dies(struct net_attack *a)
