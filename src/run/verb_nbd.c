@@ -23,6 +23,7 @@
 #include "run/disk_options.h"
 #include "run/plugin_path.h"
 #include "run/socket_name.h"
+#include "run/stop_fd.h"
 #include "run/verb.h"
 #include "run/verb_option.h"
 
@@ -324,11 +325,8 @@ static int serve(struct nbd *nbd, const struct command *command)
     bool told = false;
     int status;
 
-    sigemptyset(&watched);
+    stop_fd_signals(&watched);
     sigaddset(&watched, SIGCHLD);
-    sigaddset(&watched, SIGTERM);
-    sigaddset(&watched, SIGINT);
-    sigaddset(&watched, SIGHUP);
     sigprocmask(SIG_BLOCK, &watched, &former);
     for (;;) {
         uint64_t began_ns = clock_monotonic_ns();

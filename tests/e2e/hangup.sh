@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Whoever had a program ignore SIGHUP, as nohup does, has it ignored by all programs that run until somebody ends them:
+# they neither wait for it nor block it. SIGTERM ends them.
+. "$(dirname "$0")/functions.sh"
+image disk1.img 1
+(trap '' HUP && exec "$BIN/service" start --image disk1.img --name hup --bridge xenbr0 --vif bridge=xenbr0 --foreground) >service.out 2>&1 &
+service=$!
+eventually 10 "$BIN/service" status --name hup >/dev/null 2>&1 || die "no service: $(cat service.out)"
+
+# has_hup PID FIELD: is SIGHUP, number 1, in that set of signals?
+has_hup() { [ $((0x$(awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status") & 1)) = 1 ]; }
+
+domids() { "$BIN/service" list --name hup | awk 'NR > 1 && $2 > 0' | wc -l; }
+has_domain() { [ "$(domids)" -gt 0 ]; }
+has_none() { [ "$(domids)" = 0 ]; }
+
+# stays WORDS...: a program that runs until it is ended.
+stays() {
+    (trap '' HUP && exec "$@") >out 2>&1 &
+    local pid=$!
+    eventually 20 has_domain || die "no domain of $*: $(cat out)"
+    has_hup $pid SigIgn || die "$* does not ignore SIGHUP"
+    has_hup $pid SigBlk && die "$* takes SIGHUP, which it was to ignore"
+    kill -HUP $pid
+    kill -TERM $pid || die "$* has ended at SIGHUP"
+    reap $((20000 * slack)) $pid
+    eventually 20 has_none || die "$*: its domain stays"
+}
+stays "$BIN/domu" traffic --name hup
+stays "$BIN/domu" vhost-user-blk "$PWD/vhost.sock" --name hup
+stays "$BIN/client" 1 100000000 --name hup --no-record --no-progress
+[ ! -e "$BIN/nbdkit-splitdom-plugin.so" ] || ! command -v nbdkit >/dev/null ||
+    stays "$BIN/domu" nbd "$PWD/nbd.sock" --name hup
+
+has_hup $service SigIgn || die "the service does not ignore SIGHUP"
+has_hup $service SigBlk && die "the service takes SIGHUP"
+kill -TERM $service
+reap $((10000 * slack)) $service
