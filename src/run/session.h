@@ -45,7 +45,7 @@
 #define SESSION_KICK 0x6b63696b
 
 /* A place: in which system call a thread waits, and where, so that the shim can begin that call
- * again if the kick has ended it. The number is in the low PLACE_NR_BITS, plus one. */
+ * again if the kick has ended it. The number is in the low SESSION_PLACE_NR_BITS, plus one. */
 enum { SESSION_PLACE_NR_BITS = 10 };
 
 static inline uint32_t session_place(uint32_t nr, uint64_t pc, uint64_t sp)

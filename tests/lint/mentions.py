@@ -15,7 +15,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 ABOUT_OTHERS = re.compile(r"[Xx]en|[Ll]inux|kernel|[a-z]\(\d\)")  # such comments name what is theirs
 WORD = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
-NAME = re.compile(r"`(%s)(?:\(\))?`" % WORD.pattern)
+NAME = re.compile(r"`(%s|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:\(\))?`" % WORD.pattern)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -155,11 +155,17 @@ def check(tree, document):
             for option in OPTION.findall(line) if re.match(r"\.[BIR]{1,2} +(--|%s|\[)" % program, line) else ():
                 if option not in tree.options_of(PROGRAMS[program]) | {"--help", "--version"}:
                     yield number, f"{program} has no {option}"
-    names = NAME if document.endswith(".md") else WORD
+    names, code = (NAME, WORD) if document.endswith(".md") else (WORD, WORD)
     for number, line in enumerate(text.split("\n"), 1):
+        if line.lstrip().startswith("```"):
+            names, code = code, names
         for name in names.findall(re.sub(r"\\f.|\\&", "", line)):
             if name not in tree.words:
                 yield number, f"no source has {name}"
+        for noun, name in re.findall(r"(?<![\w/-])(\w+\.[ch]): (\w+)", line):
+            texts = [code_text for path, code_text in tree.code.items() if os.path.basename(path) == noun]
+            if texts and not any(re.search(rf"\b{name}\b", code_text) for code_text in texts):
+                yield number, f"{noun} has no {name}"
     yield from check_links(tree, document, text, lambda path: {
         anchor(heading) for heading in re.findall(r"^#+ (.*)", read(path), re.M)})
 

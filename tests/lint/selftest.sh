@@ -167,6 +167,7 @@ put src/run/run.c <<<'    {"gone", no_argument, NULL, 1},'
 put docs/man/domu.1 <<<'.B \-\-other';                              expect mentions docs/man/domu.1:1
 put docs/man/domu.1 <<<'nothing'
 put src/run/run.c <<<'    {"gone", no_argument, NULL, 1},';          expect mentions src/run/run.c:1
+put README.md <<<$'# A\n\n```\n good_next -> no_such_name\n```';             expect mentions README.md:4
 c src/ring/bad.c '/* See (gone.h). */';                              expect mentions src/ring/bad.c:2
 c src/ring/bad.c '/* good_prev is the other one. */';                expect mentions src/ring/bad.c:2
 put docs/guide.md <<<'# A heading'

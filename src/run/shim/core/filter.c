@@ -90,7 +90,7 @@ static void emit_unset(struct filter *filter, unsigned argument)
     jump_equal(filter, 0, 0, NO);
 }
 
-/* FOREIGN_STUBS: User-mode Linux sets SIGTERM, SIGWINCH and SIGSEGV in the ptraced children that
+/* User-mode Linux sets SIGTERM, SIGWINCH and SIGSEGV in the ptraced children that
  * run its guest's programs, where a caught call would be a signal that it does not expect: the
  * first two by signal(), which asks for the old action, as sigaction() seldom does. */
 static void emit_signal(struct filter *filter, bool tsc)

@@ -16,7 +16,7 @@ enum filter_condition {
     POSITIVE,    /* as an int */
     NEGATIVE,    /* the same */
     UNSET,       /* the argument is 0 */
-    SIGNAL,      /* rt_sigaction: SIGSYS; IS_SET 1, and not what FOREIGN_STUBS says */
+    SIGNAL,      /* rt_sigaction: SIGSYS; IS_SET 1, and not what emit_signal lets pass */
     SIGNAL_TSC,  /* the same, but SIGSEGV is caught */
     MASK,        /* rt_sigprocmask: not SIG_UNBLOCK; see emit_signal_mask */
     FUTEX,       /* IS_SET 3, and an operation that waits */

@@ -32,7 +32,7 @@ static void the_usage_tells_the_defaults(void **state)
     assert_ptr_equal(strstr(line, "(default"), strstr(line, expected));
     line = strstr(service_options_usage(), "--depth N");
     assert_non_null(line);
-    snprintf(expected, sizeof(expected), "(default %u; one domain alone: %u)\n", defaults.depth,
+    snprintf(expected, sizeof(expected), "(default %u; alone %u)\n", defaults.depth,
              defaults.depth_alone);
     assert_ptr_equal(strstr(line, "(default"), strstr(line, expected));
 }
