@@ -43,7 +43,7 @@ step "What building needs, from the distribution (nothing happens if it is there
 run tools/deps.sh || echo "some optional tools are missing; the build goes on"
 
 step "Build: bin/service is Dom0, bin/client a DomU, bin/tool_for_integrity the judge"
-run make --no-print-directory || fail "the build failed"
+run make --no-print-directory -j"$(nproc)" || fail "the build failed"
 
 if [ -e disk1.img ]; then
     step "The virtual disk: disk1.img is there and is used as it is"
