@@ -39,6 +39,21 @@ expect 0 '' attach two "$other,raw,xvdb,w"
 expect 1 "File .*/a.img is mounted through" attach two a.img,raw,xvdc,r
 for name in one two; do expect 0 '' service block-detach "$name" xvdb; done
 
+# A loop device on a loop device is the same file's, by whatever node; and it is on a disk if the file is.
+mknod node b 7 "${loop#/dev/loop}"
+for below in "$loop" "$PWD/node"; do
+    upper=$(losetup -f --show --offset 512K "$below") || die "no loop device on $below"
+    cleanup_fn losetup -d "$upper"
+    expect 0 '' attach one "$upper,raw,xvdb,w"
+    for whole in "$loop" "$part" a.img; do
+        expect 1 "is mounted through $upper" attach two "$whole,raw,xvdc,r"
+    done
+    expect 0 '' service block-detach one xvdb
+    expect 0 '' attach one a.img,raw,xvdb,w
+    expect 1 "Device $upper is mounted through .*/a.img" attach two "$upper,raw,xvdc,r"
+    expect 0 '' service block-detach one xvdb
+done
+
 # A partition, where the kernel makes one of a loop device.
 add_partition() { # DEVICE NUMBER START LENGTH
     python3 - "$@" <<'END' 2>/dev/null
@@ -60,4 +75,11 @@ expect 0 '' attach one "$PWD/p1,raw,xvdb,w"
 expect 0 '' attach two "$PWD/p2,raw,xvdb,w"
 for whole in "$loop" "$part" a.img; do
     expect 1 "is mounted through .*/p1" attach one "$whole,raw,xvdc,r"
+done
+upper=$(losetup -f --show p1) && cleanup_fn losetup -d "$upper"
+expect 1 "Device $upper is mounted through .*/p1" attach one "$upper,raw,xvdc,r"
+for name in one two; do expect 0 '' service block-detach "$name" xvdb; done
+expect 0 '' attach one "$upper,raw,xvdb,w"
+for whole in "$loop" "$part" a.img "$PWD/p1"; do
+    expect 1 "is mounted through $upper" attach two "$whole,raw,xvdc,r"
 done

@@ -21,6 +21,8 @@
 #include "base/decimal.h"
 #include "service/block/engine/sector.h"
 
+enum { LAYERS_MAX = 8 }; /* of loop devices on loop devices */
+
 static bool is_memory(const struct statfs *fs)
 {
     return fs->f_type == TMPFS_MAGIC || fs->f_type == RAMFS_MAGIC;
@@ -53,19 +55,46 @@ static bool read_sysfs(dev_t device, const char *name, char *text, size_t text_b
     return true;
 }
 
-bool image_backing_is_memory(int fd)
+/* A loop device may lie on another one, or on a partition of one. */
+static bool is_loop_on_memory(dev_t device)
 {
     char path[PATH_MAX];
+    struct statfs fs;
+    struct stat st;
+    for (int i = 0; i < LAYERS_MAX; i++) {
+        if (!read_sysfs(device, "loop/backing_file", path, sizeof(path)) &&
+            !read_sysfs(device, "../loop/backing_file", path, sizeof(path)))
+            return false;
+        if (stat(path, &st) < 0)
+            return false;
+        if (!S_ISBLK(st.st_mode))
+            return statfs(path, &fs) == 0 && is_memory(&fs);
+        device = st.st_rdev;
+    }
+    return false;
+}
+
+bool image_backing_is_memory(int fd)
+{
     struct statfs fs;
     struct stat st;
     if (fstat(fd, &st) < 0)
         return false;
     if (S_ISBLK(st.st_mode)) /* its node lives in a tmpfs, its data don't */
-        return read_sysfs(st.st_rdev, "loop/backing_file", path, sizeof(path)) &&
-               statfs(path, &fs) == 0 && is_memory(&fs);
+        return is_loop_on_memory(st.st_rdev);
     if (fstatfs(fd, &fs) < 0)
         return false;
     return is_memory(&fs) || (fs.f_type == OVERLAYFS_SUPER_MAGIC && is_overlay_on_memory(fd));
+}
+
+/* What these are bytes of is itself a part of something: so many bytes, UINT64_MAX to its end. */
+static void place_within(struct image_backing *backing, uint64_t first_byte, uint64_t bytes)
+{
+    if (backing->end_byte > bytes)
+        backing->end_byte = bytes;
+    backing->first_byte += first_byte;
+    if (backing->end_byte < UINT64_MAX)
+        backing->end_byte += first_byte;
 }
 
 /* A partition is a part of its disk. */
@@ -82,24 +111,38 @@ static void find_disk(struct image_backing *backing)
         sscanf(disk, "%u:%u", &disk_major, &disk_minor) != 2)
         return;
     backing->device = makedev(disk_major, disk_minor);
-    backing->first_byte = first * BLOCK_SECTOR_BYTES;
-    backing->end_byte = backing->first_byte + sectors * BLOCK_SECTOR_BYTES;
+    place_within(backing, first * BLOCK_SECTOR_BYTES, sectors * BLOCK_SECTOR_BYTES);
 }
 
-/* A loop device, or a partition of one, is a part of its file. */
-static void find_loop_file(int fd, struct image_backing *backing)
+/* A loop device, or a partition of one, is a part of its file, or of a block device. fd: of either.
+ * False: there is no more to be found. */
+static bool find_loop_file(int fd, struct image_backing *backing)
 {
     struct loop_info64 loop;
     if (major(backing->device) != LOOP_MAJOR || ioctl(fd, LOOP_GET_STATUS64, &loop) < 0)
-        return;
-    if (loop.lo_sizelimit != 0 && backing->end_byte > loop.lo_sizelimit)
-        backing->end_byte = loop.lo_sizelimit;
-    backing->first_byte += loop.lo_offset;
-    if (backing->end_byte < UINT64_MAX)
-        backing->end_byte += loop.lo_offset;
+        return false;
+    place_within(backing, loop.lo_offset, loop.lo_sizelimit != 0 ? loop.lo_sizelimit : UINT64_MAX);
     backing->is_device = loop.lo_rdevice != 0;
     backing->device = loop.lo_rdevice != 0 ? loop.lo_rdevice : loop.lo_device;
     backing->inode = loop.lo_rdevice != 0 ? 0 : loop.lo_inode;
+    return backing->is_device;
+}
+
+/* The loop device of that number, by the name that the kernel gives its node. -1: not to be had. */
+static int open_loop(dev_t device)
+{
+    char link[64], target[PATH_MAX], path[PATH_MAX];
+    struct stat st;
+    snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", major(device), minor(device));
+    ssize_t length = major(device) == LOOP_MAJOR ? readlink(link, target, sizeof(target) - 1) : -1;
+    if (length <= 0)
+        return -1;
+    target[length] = '\0';
+    const char *slash = strrchr(target, '/');
+    snprintf(path, sizeof(path), "/dev/%.64s", slash != NULL ? slash + 1 : target);
+    if (stat(path, &st) < 0 || !S_ISBLK(st.st_mode) || st.st_rdev != device)
+        return -1;
+    return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 void image_backing_find(int fd, struct image_backing *out)
@@ -115,7 +158,14 @@ void image_backing_find(int fd, struct image_backing *out)
     if (!out->is_device)
         return;
     find_disk(out);
-    find_loop_file(fd, out);
+    bool below = find_loop_file(fd, out);
+    for (int i = 0; below && i < LAYERS_MAX; i++) {
+        find_disk(out);
+        int loop_fd = open_loop(out->device);
+        below = loop_fd >= 0 && find_loop_file(loop_fd, out);
+        if (loop_fd >= 0)
+            close(loop_fd);
+    }
 }
 
 bool image_backing_overlaps(const struct image_backing *a, const struct image_backing *b)

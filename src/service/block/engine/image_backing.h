@@ -19,8 +19,9 @@
 bool image_backing_is_memory(int fd);
 
 /*
- * Which bytes of which file or block device these are, below loop devices and partitions. What lies
- * below that, as the disks of an LVM volume, is not looked for. All zero: not known, no bytes.
+ * Which bytes of which file or block device these are, below loop devices and partitions, however
+ * many lie on each other. What lies below that, as the disks of an LVM volume, is not looked for.
+ * All zero: not known, no bytes.
  */
 struct image_backing {
     bool is_device; /* what device is of: a block device, or the file system that has inode */
