@@ -39,7 +39,7 @@ static int create_jobs(struct device *device, size_t each_bytes)
     device->jobs = calloc(device->job_count, sizeof(*device->jobs));
     if (device->jobs == NULL)
         return -ENOMEM;
-    for (uint32_t i = 0; i < device->job_count; i++) {
+    for (uint32_t i = device->job_count; i-- > 0;) { /* so that the first buffer is used first */
         struct device_job *job = &device->jobs[i];
         job->device = device;
         job->buffer = (uint8_t *)device->pool + i * each_bytes;

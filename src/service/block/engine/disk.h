@@ -63,7 +63,7 @@ struct disk_io {
 
 struct disk_config {
     struct poller *poller;
-    void *pool; /* the memory that every disk_io.buffer lies in */
+    void *pool; /* the memory that every disk_io.buffer lies in; its beginning is used most */
     size_t pool_bytes;
     uint32_t depth;    /* operations in flight at most: the caller keeps to it */
     const char *model; /* disk_model's parameters ("mean=200us,cv=0.25,..."), else NULL */

@@ -3,8 +3,10 @@
  * disk_uring: the poller's io_uring. Images are registered files and the pool one registered
  * buffer: that saves a quarter of the CPU time of a read. Locked memory may be limited
  * (RLIMIT_MEMLOCK), there are REGISTERED_MAX places for files, and a ring has one such table, which
- * is its first engine's; then it goes without. Discards are holes punched by fallocate(2), also on
- * block devices, where the kernel makes them discards that read as zeros.
+ * is its first engine's; then it goes without. Of a pool for which the limit is too small its
+ * beginning is registered: those are the buffers that are used most (disk.h). Discards are holes
+ * punched by fallocate(2), also on block devices, where the kernel makes them discards that read as
+ * zeros.
  */
 #include <errno.h>
 
@@ -22,14 +24,18 @@
 #include "service/block/engine/disk_span.h"
 #include "service/block/engine/image.h"
 
-enum { REGISTERED_MAX = 64 };
+enum {
+    REGISTERED_MAX = 64,
+    REGISTERED_BYTES_MIN = 65536, /* of a pool: less is not worth it */
+};
 
 struct disk_uring {
     struct disk base;
     struct poller *poller;
     struct io_uring *ring;
     bool has_registered_files; /* the table of them */
-    bool has_registered_pool;
+    const char *pool;
+    size_t registered_bytes; /* of the pool, from its begin */
     bool place_used[REGISTERED_MAX];
     /* Found no SQE because the kernel was out of memory; tried again by the next submit or kick. */
     struct disk_io *backlog;
@@ -41,12 +47,18 @@ static struct disk_uring *of_disk(struct disk *disk)
     return container_of(disk, struct disk_uring, base);
 }
 
+static bool has_registered_buffer(const struct disk_uring *du, const struct disk_io *io)
+{
+    size_t begin = (uintptr_t)io->buffer - (uintptr_t)du->pool;
+    return begin + io->length_bytes <= du->registered_bytes;
+}
+
 static void prepare_read(const struct disk_uring *du, struct io_uring_sqe *sqe, int fd,
                          const struct disk_io *io)
 {
     if (io->iov_count > 0)
         io_uring_prep_readv(sqe, fd, io->iov, io->iov_count, io->offset_bytes);
-    else if (du->has_registered_pool)
+    else if (has_registered_buffer(du, io))
         io_uring_prep_read_fixed(sqe, fd, io->buffer, io->length_bytes, io->offset_bytes, 0);
     else
         io_uring_prep_read(sqe, fd, io->buffer, io->length_bytes, io->offset_bytes);
@@ -61,7 +73,7 @@ static void prepare_write(const struct disk_uring *du, struct io_uring_sqe *sqe,
     uint64_t offset_bytes = io->offset_bytes + io->ended_bytes;
     if (io->iov_count > 0)
         io_uring_prep_writev(sqe, fd, io->iov, io->iov_count, offset_bytes);
-    else if (du->has_registered_pool)
+    else if (has_registered_buffer(du, io))
         io_uring_prep_write_fixed(sqe, fd, from, bytes, offset_bytes, 0);
     else
         io_uring_prep_write(sqe, fd, from, bytes, offset_bytes);
@@ -176,7 +188,7 @@ static void uring_destroy(struct disk *disk)
     if (disk == NULL)
         return;
     struct disk_uring *du = of_disk(disk);
-    if (du->has_registered_pool)
+    if (du->registered_bytes > 0)
         io_uring_unregister_buffers(du->ring);
     if (du->has_registered_files)
         io_uring_unregister_files(du->ring);
@@ -191,7 +203,12 @@ static int register_pool(struct disk_uring *du, const struct disk_config *config
 {
     struct iovec pool = {.iov_base = config->pool, .iov_len = config->pool_bytes};
     int rc = io_uring_register_buffers(du->ring, &pool, 1);
-    du->has_registered_pool = rc == 0;
+    while (rc == -ENOMEM && pool.iov_len / 2 >= REGISTERED_BYTES_MIN) {
+        pool.iov_len /= 2;
+        rc = io_uring_register_buffers(du->ring, &pool, 1);
+    }
+    du->pool = config->pool;
+    du->registered_bytes = rc == 0 ? pool.iov_len : 0;
     return rc == -ENOMEM || rc == -EPERM || rc == -EOPNOTSUPP || rc == -EBUSY ? 0 : rc;
 }
 

@@ -96,6 +96,47 @@ static void uring_works_without_locked_memory(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* How much of this process's memory is pinned for devices. */
+static size_t pinned_kib(void)
+{
+    char line[256];
+    size_t kib = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    assert_non_null(status);
+    while (fgets(line, sizeof(line), status) != NULL)
+        (void)sscanf(line, "VmPin: %zu", &kib);
+    fclose(status);
+    return kib;
+}
+
+static void of_a_pool_that_is_too_large_the_beginning_is_registered(void **state)
+{
+    enum { POOL_KIB = DEPTH * BUFFER_BYTES / 1024 };
+    struct fixture *f = fixture_or_skip(state);
+    struct why why;
+    size_t whole_kib = pinned_kib();
+    f->kind->ops->destroy(f->disk);
+    f->disk = NULL;
+    size_t before_kib = pinned_kib();
+    if (whole_kib < before_kib + POOL_KIB) {
+        print_message("not even the whole pool was registered here\n");
+        assert_int_equal(create_disk(f, &f->disk, &why), 0);
+        skip();
+    }
+    fault_arm_call("io_uring_register_buffers", 1, ENOMEM);
+    assert_int_equal(create_disk(f, &f->disk, &why), 0);
+    assert_string_equal(fault_disarm(), "io_uring_register_buffers");
+    assert_in_range(pinned_kib() - before_kib, POOL_KIB / 2, POOL_KIB - 1);
+    for (uint32_t i = 0; i < DEPTH; i++)
+        submit(f, i, (uint64_t)i * 4096, 4096);
+    f->disk->ops->kick(f->disk);
+    wait_for(f, DEPTH);
+    for (uint32_t i = 0; i < DEPTH; i++) {
+        assert_int_equal(f->reads[i].io.status, 0);
+        assert_memory_equal(f->reads[i].io.buffer, f->content + (size_t)i * 4096, 4096);
+    }
+}
+
 /* Counts this process's other threads and checks that they block every signal that can be. Those
  * that the kernel keeps for rings of earlier tests come and go when it likes. */
 static int count_other_threads(void)
@@ -249,6 +290,7 @@ int main(void)
         WITH(uring, images_without_a_registered_place_are_read_all_the_same),
         WITH(threads, uring_needs_its_poller),
         WITH(uring, uring_works_without_locked_memory),
+        WITH(uring, of_a_pool_that_is_too_large_the_beginning_is_registered),
         WITH(threads, threads_block_signals_and_are_joined),
         WITH(threads, a_completion_event_that_fails_ends_the_poller),
         WITH(null_disk, a_completion_event_that_fails_ends_the_poller),
