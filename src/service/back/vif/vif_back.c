@@ -29,15 +29,19 @@ static struct vif *of_back(const struct xenbus_back *back)
     return container_of(back, struct vif, back);
 }
 
-/* Each queue in turn gets what is left of the budget. */
+/* Each queue in turn gets what is left of the budget, after the copies of the others' frames, too.
+ */
 static uint32_t take(struct net_port *port, uint32_t budget_bytes)
 {
     struct vif *vif = container_of(port, struct vif, port);
+    const uint64_t copied_before = port->copied_bytes;
+    uint64_t used_bytes = 0;
     uint32_t bytes = 0;
-    for (uint32_t i = 0; i < vif->queue_count && bytes < budget_bytes; i++) {
+    for (uint32_t i = 0; i < vif->queue_count && used_bytes < budget_bytes; i++) {
         struct vif_queue *queue = vif->queue[vif->next_queue];
         vif->next_queue = (vif->next_queue + 1) % vif->queue_count;
-        bytes += vif_queue_take(queue, budget_bytes - bytes);
+        bytes += vif_queue_take(queue, budget_bytes - (uint32_t)used_bytes);
+        used_bytes = bytes + (port->copied_bytes - copied_before);
     }
     return bytes;
 }

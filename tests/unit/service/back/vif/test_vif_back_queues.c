@@ -89,12 +89,12 @@ static void a_flow_stays_in_its_queue(void **state)
     assert_int_equal(used, 15);
 }
 
-static void queues_share_the_ports_turn(void **state)
+/* In each of so many queues four frames of 100 bytes. */
+static struct net_port *fill_queues(uint32_t count)
 {
-    (void)state;
-    offer_queues(2);
+    offer_queues(count);
     go("4", XenbusStateConnected);
-    for (uint32_t i = 0; i < 2; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         struct sring *sring = vif_back_queue(f->back, i)->tx.half.sring;
         for (uint32_t n = 0; n < 4; n++) {
             struct netif_tx_request *req =
@@ -103,12 +103,39 @@ static void queues_share_the_ports_turn(void **state)
         }
         sring->req_prod = 4;
     }
-    struct net_port *port = vif_back_port(f->back);
+    return vif_back_port(f->back);
+}
+
+static void queues_share_the_ports_turn(void **state)
+{
+    (void)state;
+    struct net_port *port = fill_queues(2);
     for (uint32_t n = 0; n < 8; n++)
         assert_int_equal(port->ops->take(port, 1), 100);
     assert_int_equal(port->ops->take(port, 1), 0);
     for (uint32_t i = 0; i < 2; i++)
         assert_int_equal(vif_back_queue(f->back, i)->stats.tx_frames, 4);
+}
+
+/* A bridge with eleven ports. */
+static void copy_to_all(struct net_sink *sink, struct net_port *port, struct net_frame *frame,
+                        uint64_t at_ns)
+{
+    (void)sink;
+    (void)at_ns;
+    port->copied_bytes += 10 * frame->length_bytes;
+}
+
+static void queues_share_what_copies_leave_of_a_turn(void **state)
+{
+    (void)state;
+    struct net_sink all = {.put = copy_to_all};
+    struct net_port *port = fill_queues(3);
+    port->up = &all;
+    port->copied_bytes = 1000000;
+    assert_int_equal(port->ops->take(port, 3000), 300);
+    assert_int_equal(port->ops->take(port, 5000), 500); /* four of one, one of the next */
+    assert_int_equal(port->ops->take(port, UINT32_MAX), 400);
 }
 
 static void a_queue_that_breaks_the_protocol_ends_the_device(void **state)
@@ -191,6 +218,7 @@ int main(void)
         TEST(all_queues_are_looked_at_when_nobody_waits_for_them),
         TEST(a_flow_stays_in_its_queue),
         TEST(queues_share_the_ports_turn),
+        TEST(queues_share_what_copies_leave_of_a_turn),
         TEST(a_queue_that_breaks_the_protocol_ends_the_device),
         TEST(one_queue_that_takes_nothing_is_enough_to_be_stalled),
         TEST(counters_are_those_of_all_queues),
