@@ -18,8 +18,9 @@
 enum {
     /* The largest frame in segments of 256 bytes: smaller ones are nobody's. */
     OFFLOAD_SEGMENTS_MAX = 256,
-    /* Linux's least, TCP_MIN_GSO_SIZE. A segment costs as much as a small frame, and its sender
-     * pays for its bytes alone. */
+    /* Linux's least MSS, TCP_MIN_SND_MSS, of a segment without options: with them a sender whose
+     * peer asks for so little goes below (36 with time stamps), and is not heard. A segment costs
+     * as much as a small frame, and its sender pays for its bytes alone. */
     OFFLOAD_SEGMENT_BYTES_MIN = 48,
 };
 
