@@ -37,6 +37,26 @@ other=$(losetup -f --show --offset 2M a.img) && cleanup_fn losetup -d "$other"
 expect 0 '' attach one "$part,raw,xvdb,w"
 expect 0 '' attach two "$other,raw,xvdb,w"
 expect 1 "File .*/a.img is mounted through" attach two a.img,raw,xvdc,r
+
+# One that grows into what is another's stays as it was.
+end_part() { # BYTES: of the file, where the first part ends from now on
+    python3 - "$part" "$1" <<'END'
+import fcntl, struct, sys
+with open(sys.argv[1], "rb") as device:
+    status = bytearray(fcntl.ioctl(device, 0x4C05, bytes(232)))
+    struct.pack_into("Q", status, 32, int(sys.argv[2]) - 1048576)
+    fcntl.ioctl(device, 0x4C04, bytes(status))
+END
+}
+expect 0 '' service resize "$part"
+end_part 3145728
+expect 1 "Device $part is mounted through $other" service resize "$part"
+expect 0 '' service block-detach two xvdb
+expect 0 '' service resize "$part"
+expect 1 "Device $other is mounted through $part" attach two "$other,raw,xvdb,w"
+end_part 2097152
+expect 0 '' service resize "$part"
+expect 0 '' attach two "$other,raw,xvdb,w"
 for name in one two; do expect 0 '' service block-detach "$name" xvdb; done
 
 # A loop device on a loop device is the same file's, by whatever node; and it is on a disk if the file is.

@@ -357,10 +357,11 @@ static bool is_meant(const struct dom0 *d, const struct vdisks_item *item, const
                             : st.st_dev == image->device && st.st_ino == image->inode;
 }
 
-static int resize(struct dom0 *d, struct vdisk *vdisk, struct why *why)
+static int resize(struct dom0 *d, struct vdisks_item *item, struct why *why)
 {
-    uint64_t before = vdisk->capabilities.sector_count;
-    int rc = vdisk_refresh(vdisk, why);
+    const struct vdisk *vdisk = item->vdisk;
+    const uint64_t before = vdisk->capabilities.sector_count;
+    int rc = vdisks_refresh(&d->vdisks, item, why);
     if (rc < 0) {
         log_limited(d->log, &d->image_log_limit, "resize refused: %s", why->text);
         return rc;
@@ -369,10 +370,9 @@ static int resize(struct dom0 *d, struct vdisk *vdisk, struct why *why)
         return 0;
     log_limited(d->log, &d->image_log_limit, "the image has %llu bytes now: %s",
                 (unsigned long long)vdisk->image.size_bytes, vdisk->image.path);
-    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++) {
+    for (uint32_t domid = 1; domid <= d->options->max_domains; domid++)
         if (d->domains[domid] != NULL)
             domain_resize_disks(d->domains[domid], vdisk);
-    }
     return 0;
 }
 
@@ -386,7 +386,7 @@ int dom0_disks_resize(struct dom0 *d, const char *which, struct why *why)
         if (!is_meant(d, item, which))
             continue;
         any = true;
-        int failed = resize(d, item->vdisk, &one);
+        int failed = resize(d, item, &one);
         if (failed < 0 && rc == 0) {
             rc = failed;
             *why = one;

@@ -76,4 +76,10 @@ static inline void image_read_span(const struct image *image, uint64_t sector,
     *length_bytes = (uint32_t)(((end + block_mask) & ~block_mask) - *offset_bytes);
 }
 
+/* What people call it, as a line's first word. */
+static inline const char *image_kind(const struct image *image)
+{
+    return image->is_device ? "Device" : image->nbd != NULL ? "Export" : "File";
+}
+
 #endif

@@ -193,11 +193,6 @@ static void destroy_vdisk(struct vdisks *vdisks, struct vdisk *vdisk, struct vdi
     drop_unused_device(vdisks, device);
 }
 
-static const char *kind_of(const struct image *image)
-{
-    return image->is_device ? "Device" : image->nbd != NULL ? "Export" : "File";
-}
-
 static bool is_same(const struct vdisks_item *item, const struct image *image)
 {
     const struct image *ours = &item->vdisk->image;
@@ -214,22 +209,6 @@ struct vdisks_item *vdisks_find(const struct vdisks *vdisks, const struct image 
     while (item != NULL && !is_same(item, image))
         item = vdisks_next(vdisks, item);
     return item;
-}
-
-/* In the words of Xen's block script, which looks for loop devices, too. */
-int vdisks_can_add(const struct vdisks *vdisks, const struct image *image, struct why *why)
-{
-    const struct vdisks_item *item = vdisks_first(vdisks);
-    while (item != NULL &&
-           (is_same(item, image) || !(item->vdisk->image.writable || image->writable) ||
-            !image_backing_overlaps(&item->vdisk->image.backing, &image->backing)))
-        item = vdisks_next(vdisks, item);
-    if (item == NULL)
-        return 0;
-    return why_fail(why, -EBUSY,
-                    "%s %s is mounted through %s, and so cannot be mounted now: a disk that is "
-                    "written to has one name; use that one, or detach it",
-                    kind_of(image), image->path, item->vdisk->image.path);
 }
 
 int vdisks_add(struct vdisks *vdisks, struct image *image, const struct vdisks_wish *wish,
@@ -271,7 +250,7 @@ int vdisks_can_use(const struct vdisks_item *item, domid_t domid, enum disk_acce
     return why_fail(why, -EBUSY,
                     "%s %s is mounted %sin a guest domain, and so cannot be mounted %snow (domain "
                     "%u; access w! forces it)",
-                    kind_of(image), image->path, access == ACCESS_READ ? "read-write " : "",
+                    image_kind(image), image->path, access == ACCESS_READ ? "read-write " : "",
                     access == ACCESS_READ ? "read-only " : "", other->domid);
 }
 

@@ -74,6 +74,9 @@ struct vdisks_item *vdisks_find(const struct vdisks *vdisks, const struct image 
  * others. Errors: -EBUSY: it has bytes of one of them (image_backing.h), and one is to be written.
  */
 int vdisks_can_add(const struct vdisks *vdisks, const struct image *image, struct why *why);
+/* vdisk_refresh, unless the image's bytes are elsewhere now, as those of a loop device or partition
+ * that has grown, and not to be served beside the others. Errors: also those of vdisks_can_add. */
+int vdisks_refresh(const struct vdisks *vdisks, struct vdisks_item *item, struct why *why);
 
 /* What each image may have of its own. */
 struct vdisks_wish {
