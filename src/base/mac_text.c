@@ -22,6 +22,17 @@ int mac_text_parse(const char *text, uint8_t out[MAC_TEXT_BYTES])
     return 0;
 }
 
+int mac_text_parse_single(const char *text, uint8_t out[MAC_TEXT_BYTES])
+{
+    static const uint8_t none[MAC_TEXT_BYTES];
+    uint8_t mac[MAC_TEXT_BYTES];
+
+    if (mac_text_parse(text, mac) < 0 || memcmp(mac, none, sizeof(mac)) == 0 || (mac[0] & 1) != 0)
+        return -EINVAL;
+    memcpy(out, mac, sizeof(mac));
+    return 0;
+}
+
 void mac_text_format(const uint8_t mac[MAC_TEXT_BYTES], char out[MAC_TEXT_SIZE])
 {
     snprintf(out, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],

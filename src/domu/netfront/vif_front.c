@@ -146,14 +146,14 @@ static int write_transport(struct xenbus_front *xenbus, uint32_t tx)
     return rc < 0 ? rc : write_features(front, tx);
 }
 
-/* "00:16:3e:00:00:01": all digits are there. */
+/* "00:16:3e:00:00:01": all digits are there. Of a group no frame would pass. */
 static int read_mac(struct vif_front *front, uint8_t mac[VIF_MAC_BYTES])
 {
     char text[MAC_TEXT_SIZE];
     int rc = xenbus_front_own(&front->xenbus, "mac", text, sizeof(text));
     if (rc < 0)
         return rc;
-    return strlen(text) == sizeof(text) - 1 && mac_text_parse(text, mac) == 0 ? 0 : -EPROTO;
+    return strlen(text) == sizeof(text) - 1 && mac_text_parse_single(text, mac) == 0 ? 0 : -EPROTO;
 }
 
 /* A toolstack's advice: nonsense is as good as none. */

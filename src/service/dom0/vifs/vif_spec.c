@@ -39,7 +39,7 @@ static int set_type(struct reader *r, const char *value)
 static int set_mac(struct reader *r, const char *value)
 {
     r->spec->has_mac = true;
-    return vif_mac_parse(value, r->spec->mac) < 0 ? invalid(r, "mac") : 0;
+    return mac_text_parse_single(value, r->spec->mac) < 0 ? invalid(r, "mac") : 0;
 }
 
 static int set_bridge(struct reader *r, const char *value)
@@ -216,15 +216,4 @@ int vif_spec_parse(const char *text, struct vif_spec *out, struct why *why)
             rc = take(&r, token + blanks);
     }
     return rc;
-}
-
-int vif_mac_parse(const char *text, uint8_t out[NET_MAC_BYTES])
-{
-    static const uint8_t none[NET_MAC_BYTES];
-    uint8_t mac[NET_MAC_BYTES];
-
-    if (mac_text_parse(text, mac) < 0 || memcmp(mac, none, sizeof(mac)) == 0 || (mac[0] & 1) != 0)
-        return -EINVAL;
-    memcpy(out, mac, sizeof(mac));
-    return 0;
 }

@@ -46,7 +46,4 @@ struct vif_spec {
  * words where it has some. */
 int vif_spec_parse(const char *text, struct vif_spec *out, struct why *why);
 
-/* The address of an interface: as mac_text_parse has it, no group's, and not all zeros. -EINVAL. */
-int vif_mac_parse(const char *text, uint8_t out[NET_MAC_BYTES]);
-
 #endif

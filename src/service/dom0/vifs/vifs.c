@@ -261,7 +261,7 @@ struct vifs_use *vifs_find(const struct vifs *vifs, domid_t domid, const char *w
     uint64_t devid = UINT64_MAX;
     bool is_devid = decimal_parse(which, 0, UINT32_MAX, &devid) == 0;
 
-    if (!is_devid && vif_mac_parse(which, mac) < 0)
+    if (!is_devid && mac_text_parse_single(which, mac) < 0)
         return NULL;
     for (struct vifs_use *use = vifs_next(vifs, NULL); use != NULL; use = vifs_next(vifs, use)) {
         if (use->domid == domid &&

@@ -162,8 +162,15 @@ static void the_link_goes_down_when_dom0_says_so(void **state)
 
 static void an_address_that_is_none_is_refused(void **state)
 {
-    static const char *const wrong[] = {"", "00:16:3e:00:00", "00:16:3e:00:00:0g",
-                                        "00-16-3e-00-00-01", "00:16:3e:00:00:01:02"};
+    static const char *const wrong[] = {"",
+                                        "00:16:3e:00:00",
+                                        "00:16:3e:00:00:0g",
+                                        "00-16-3e-00-00-01",
+                                        "00:16:3e:00:00:01:02",
+                                        "00:00:00:00:00:00",
+                                        "ff:ff:ff:ff:ff:ff",
+                                        "01:00:5e:00:00:01",
+                                        "00:16:3e:00:00:01junk"};
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         rig.vif.mac = wrong[i];

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* vif_spec: xl's words, and its messages as recorded from a real one. */
-#include "base/mac_text.h"
 #include "service/dom0/vifs/vif_spec.h"
 
 #include <errno.h>
@@ -127,16 +126,6 @@ static void what_dom0_cannot_do_is_refused(void **state)
     }
 }
 
-static void a_mac_reads_as_it_was_written(void **state)
-{
-    (void)state;
-    uint8_t mac[6];
-    char text[MAC_TEXT_SIZE];
-    assert_int_equal(vif_mac_parse("0:16:3E:a:B:0c", mac), 0);
-    mac_text_format(mac, text);
-    assert_string_equal(text, "00:16:3e:0a:0b:0c");
-}
-
 static void a_word_of_any_length_is_refused(void **state)
 {
     (void)state;
@@ -154,7 +143,6 @@ int main(void)
         cmocka_unit_test(a_rate_is_bytes_and_microseconds),
         cmocka_unit_test(what_is_wrong_is_said_in_the_words_of_xl),
         cmocka_unit_test(what_dom0_cannot_do_is_refused),
-        cmocka_unit_test(a_mac_reads_as_it_was_written),
         cmocka_unit_test(a_word_of_any_length_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
