@@ -68,10 +68,11 @@ void domu_device_close(struct domu *domu, struct xenbus_front *front)
     domu_release(domu);
 }
 
-bool domu_device_is_lost(const struct xenbus_front *front, int state)
+int domu_device_loss(const struct xenbus_front *front, int state)
 {
     if (life_is_dead(front->life)) /* the link thread is about to see that */
-        return false;
-    return state < 0 || state == XenbusStateConnected ||
-           xenbus_state_is_closing((enum xenbus_state)state);
+        return 0;
+    if (state < 0 || state == XenbusStateConnected)
+        return -EPROTO;
+    return xenbus_state_is_closing((enum xenbus_state)state) ? -ENOTCONN : 0;
 }

@@ -23,8 +23,9 @@ int domu_device_open(struct domu *domu, struct xenbus_front *front, const struct
  * it is not open. */
 void domu_device_close(struct domu *domu, struct xenbus_front *front);
 
-/* Whether a state of the back end (front_class changed) means that the device is lost: Dom0 closed
- * it, or lies. A Dom0 that is dead is the link thread's business. */
-bool domu_device_is_lost(const struct xenbus_front *front, int state);
+/* Whether a state of the back end (front_class changed) means that the device is lost: -ENOTCONN:
+ * Dom0 closed it; -EPROTO: that state, or at Connected what else was read then, makes no sense or
+ * cannot be read. 0: it is not. A Dom0 that is dead is the link thread's business. */
+int domu_device_loss(const struct xenbus_front *front, int state);
 
 #endif

@@ -78,8 +78,12 @@ static void vbd_changed(struct xenbus_front *front, int state)
             blkfront_take_limits(bf);
         return;
     }
-    if (domu_device_is_lost(front, state))
-        vbd_lost(front, -ENOTCONN, "Dom0 closed the disk (its log says why)");
+    int loss = domu_device_loss(front, state);
+    if (loss < 0)
+        vbd_lost(front, loss,
+                 loss == -ENOTCONN ? "Dom0 closed the disk (its log says why)"
+                                   : "nodes of the disk (state, sectors, info, features) make no "
+                                     "sense or cannot be read: the disk is disabled");
 }
 
 /* Takes a ring out of use. */

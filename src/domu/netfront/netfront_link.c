@@ -93,11 +93,12 @@ static void vif_changed(struct xenbus_front *front, int state)
         pthread_mutex_unlock(&nf->state_lock);
         return;
     }
-    if (life_is_dead(front->life)) /* the link thread is about to see that */
-        return;
-    if (state < 0 || state == XenbusStateConnected ||
-        xenbus_state_is_closing((enum xenbus_state)state))
-        vif_lost(front, -ENOTCONN, "Dom0 closed the interface (its log says why)");
+    int loss = domu_device_loss(front, state);
+    if (loss < 0)
+        vif_lost(front, loss,
+                 loss == -ENOTCONN ? "Dom0 closed the interface (its log says why)"
+                                   : "nodes of the interface (state, mac, carrier) make no sense "
+                                     "or cannot be read: the interface is disabled");
 }
 
 static int vif_suspend(struct xenbus_front *front)

@@ -236,15 +236,16 @@ static void what_closes_or_lies_loses_its_device(void **state)
     (void)state;
     open_domain(false);
     assert_int_equal(open_lamp(), 0);
-    assert_true(domu_device_is_lost(&front, XenbusStateClosing));
-    assert_true(domu_device_is_lost(&front, XenbusStateClosed));
-    assert_true(domu_device_is_lost(&front, XenbusStateConnected));
-    assert_true(domu_device_is_lost(&front, -EPROTO));
-    assert_false(domu_device_is_lost(&front, XenbusStateInitWait));
+    assert_int_equal(domu_device_loss(&front, XenbusStateClosing), -ENOTCONN);
+    assert_int_equal(domu_device_loss(&front, XenbusStateClosed), -ENOTCONN);
+    assert_int_equal(domu_device_loss(&front, XenbusStateConnected), -EPROTO);
+    assert_int_equal(domu_device_loss(&front, -EPROTO), -EPROTO);
+    assert_int_equal(domu_device_loss(&front, XenbusStateInitWait), 0);
     fake_dom0_stop(dom0);
     dom0 = NULL;
     await_death(front.life);
-    assert_false(domu_device_is_lost(&front, XenbusStateClosed)); /* with the domain, if at all */
+    assert_int_equal(domu_device_loss(&front, XenbusStateClosed),
+                     0); /* with the domain, if at all */
 }
 
 #define DEVICE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -157,6 +157,28 @@ static void what_dom0_tells_again_is_no_news(void **state)
     assert_int_equal(geometry.last_sector, SECTORS + 8 - 1);
 }
 
+static void tells_nonsense(struct fake_dom0 *d, const struct blkif_request *req)
+{
+    fake_dom0_node(d, "sectors", "many");
+    fake_dom0_node(d, "state", "4");
+    fake_dom0_pump(d);
+    fake_dom0_serve(d, req);
+}
+
+/* An administrator may write there. Dom0 has closed nothing, and its log says nothing. */
+static void a_size_that_makes_no_sense_fails_the_disk_and_says_so(void **state)
+{
+    (void)state;
+    int rc;
+    meet((struct fake_dom0_script){.disk = disk, .request = tells_nonsense},
+         (struct blkfront_options){0});
+    do
+        rc = blkfront_write(bf, 0, 1, data);
+    while (rc == 0);
+    assert_int_equal(rc, -EPROTO);
+    assert_non_null(strstr(blkfront_failure(bf), "sectors"));
+}
+
 static void sectors_beyond_the_end_are_refused(void **state)
 {
     (void)state;
@@ -225,6 +247,7 @@ int main(void)
         CALL_TEST(nor_when_the_disk_has_another_size),
         CALL_TEST(a_descriptor_tells_that_the_disk_has_another_size),
         CALL_TEST(what_dom0_tells_again_is_no_news),
+        CALL_TEST(a_size_that_makes_no_sense_fails_the_disk_and_says_so),
         CALL_TEST(sectors_beyond_the_end_are_refused),
         CALL_TEST(requests_are_aligned_to_the_sector_size_of_the_disk),
         CALL_TEST(what_the_disk_can_do_is_in_order),

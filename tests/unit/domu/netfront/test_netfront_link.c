@@ -18,10 +18,12 @@ enum { SLOTS = 32 };
 static struct netfront_rig rig;
 static struct netfront_options options;
 static uint8_t bytes[4096];
+static uint32_t acts; /* atomic: what idle has to do it does now */
 
 static int setup(void **state)
 {
     (void)state;
+    store_full_u32(&acts, 0);
     options =
         (struct netfront_options){.size = sizeof(options), .tx_slots = SLOTS, .rx_slots = SLOTS};
     return rig_setup(&rig);
@@ -105,11 +107,9 @@ static void who_waits_goes_on_waiting_at_the_next(void **state)
     assert_int_equal((intptr_t)result, 1);
 }
 
-static uint32_t closes; /* atomic */
-
 static void close_it(struct fake_netback *vif)
 {
-    if (load_full_u32(&closes) == 0)
+    if (load_full_u32(&acts) == 0)
         return;
     fake_netback_node(vif, "state", "5");
     fake_dom0_pump(vif->dom0);
@@ -120,11 +120,32 @@ static void an_interface_that_dom0_closes_fails(void **state)
     (void)state;
     rig.vif.idle = close_it;
     start(false);
-    store_full_u32(&closes, 1);
+    store_full_u32(&acts, 1);
     fake_dom0_wake(rig.dom0);
     assert_int_equal(receive(-1), -ENOTCONN);
     assert_int_equal(send_out(-1), -ENOTCONN);
     assert_non_null(strstr(netfront_failure(rig.nf), "closed the interface"));
+}
+
+static void carry_nonsense(struct fake_netback *vif)
+{
+    if (load_full_u32(&acts) == 0)
+        return;
+    fake_netback_node(vif, "carrier", "much");
+    fake_dom0_pump(vif->dom0);
+}
+
+/* An administrator may write there. Dom0 has closed nothing, and its log says nothing. */
+static void a_link_that_makes_no_sense_fails_and_says_so(void **state)
+{
+    (void)state;
+    rig.vif.carrier = "1";
+    rig.vif.idle = carry_nonsense;
+    start(false);
+    store_full_u32(&acts, 1);
+    fake_dom0_wake(rig.dom0);
+    assert_int_equal(receive(-1), -EPROTO);
+    assert_non_null(strstr(netfront_failure(rig.nf), "carrier"));
 }
 
 /* The next Dom0 has less: what it does not take is refused from then on. */
@@ -160,6 +181,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(who_waits_goes_on_waiting_at_the_next, setup, teardown),
         cmocka_unit_test_setup_teardown(an_interface_that_dom0_closes_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_link_that_makes_no_sense_fails_and_says_so, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(features_are_those_of_the_present_dom0, setup, teardown),
         cmocka_unit_test_setup_teardown(closing_while_there_is_no_dom0_does_not_hang, setup,
                                         teardown),
