@@ -213,19 +213,39 @@ int net_bridge_connect(struct net_bridge *bridge, struct net_port *port,
     return 0;
 }
 
+/* The address of a port that has left is the next one's with the same, or who may say anything
+ * would draw its frames away. Without memory for that it is learned as any other. */
+static void inherit(struct net_bridge *bridge, uint64_t mac)
+{
+    for (struct list_node *node = list_first(&bridge->members); node != NULL;
+         node = list_next(&bridge->members, node)) {
+        struct net_member *next = container_of(node, struct net_member, link);
+
+        if (next->config.mac == mac) {
+            (void)net_fdb_fix(&bridge->fdb, next->port, &next->addresses, mac);
+            return;
+        }
+    }
+}
+
 void net_bridge_disconnect(struct net_port *port)
 {
     struct net_member *member = port->member;
 
     if (member == NULL)
         return;
+
+    struct net_bridge *bridge = member->bridge;
+
     port->up = NULL;
     port->member = NULL;
-    net_fdb_drop(&member->bridge->fdb, &member->addresses);
-    if (member->bridge->rules != NULL)
-        net_flows_drop(&member->bridge->rules->flows, &member->flows);
+    net_fdb_drop(&bridge->fdb, &member->addresses);
+    if (bridge->rules != NULL)
+        net_flows_drop(&bridge->rules->flows, &member->flows);
     list_remove(&member->link);
-    member->bridge->port_count--;
+    bridge->port_count--;
+    if (member->config.mac != 0)
+        inherit(bridge, member->config.mac);
     free(member);
 }
 

@@ -82,7 +82,8 @@ int net_bridge_create(const char *name, uint64_t ageing_ns, uint64_t secret,
 void net_bridge_destroy(struct net_bridge *bridge);
 
 /* The port's frames enter the bridge from now on, and its frames leave to the port. An address that
- * another port has fixed already stays the other's; the port has it in its guard all the same.
+ * another port has fixed already stays the other's until that leaves; the port has it in its guard
+ * all the same.
  * Errors: -EBUSY it is on a bridge; -ENOSPC the bridge is full; -ENOMEM. */
 int net_bridge_connect(struct net_bridge *bridge, struct net_port *port,
                        const struct net_port_config *config);

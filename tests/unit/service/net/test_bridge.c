@@ -186,22 +186,6 @@ static void a_port_that_is_gone_is_forgotten(void **state)
     assert_int_equal(ports[3].port.drops[NET_DROP_DISCONNECTED], 1);
 }
 
-static void one_address_twice_is_the_first_ones(void **state)
-{
-    (void)state;
-    struct fixture_port twin;
-    fixture_init(&twin, "twin", 1);
-    const struct net_port_config config = {.guard = {.mac_only = true, .mac = OWN(0)},
-                                           .mac = OWN(0)};
-    assert_int_equal(net_bridge_connect(bridge, &twin.port, &config), 0);
-    assert_int_equal(net_bridge_connect(bridge, &twin.port, &config), -EBUSY);
-    fixture_send(&twin, OWN(1), OWN(0), 0); /* may speak */
-    fixture_send(&ports[1], OWN(0), OWN(1), 0);
-    assert_got(1, 1, 0, 0);
-    assert_int_equal(twin.count, 0);
-    net_bridge_disconnect(&twin.port);
-}
-
 static void ports_are_listed_in_the_order_of_their_connection(void **state)
 {
     (void)state;
@@ -363,7 +347,6 @@ int main(void)
         ON_BRIDGE(who_connects_anew_may_not_flood_more),
         ON_BRIDGE(turns_pay_for_copies),
         ON_BRIDGE(a_port_that_is_gone_is_forgotten),
-        ON_BRIDGE(one_address_twice_is_the_first_ones),
         ON_BRIDGE(ports_are_listed_in_the_order_of_their_connection),
         cmocka_unit_test(names_are_those_of_devices),
         ON_BRIDGE(a_burst_of_copies_is_there_again_after_a_while),
