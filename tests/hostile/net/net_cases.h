@@ -26,6 +26,12 @@ net_case_fn net_case_idle, net_case_tx_ahead, net_case_tx_back, net_case_rx_wild
 net_case_fn net_case_no_pages, net_case_no_answers, net_case_kicks, net_case_nodes,
     net_case_flapping, net_case_dies, net_case_flood_small, net_case_flood_all,
     net_case_flood_large, net_case_flood_bad, net_case_flood_cut;
+/* net_cases_nodes.c */
+net_case_fn net_case_ports, net_case_counts, net_case_queues, net_case_after;
+/* net_cases_states.c */
+net_case_fn net_case_dies_connecting, net_case_starts_over;
+/* net_cases_random.c */
+net_case_fn net_case_anything;
 
 /* Says what was seen. Returns 0 if good, else -1. */
 int net_saw(struct net_attack *a, int good, const char *format, ...)

@@ -24,12 +24,20 @@ int net_peer_write(struct net_peer *np, const char *node, const char *format, ..
     return xs_client_write(np->peer.store, 0, path, value);
 }
 
+int net_peer_remove(struct net_peer *np, const char *node)
+{
+    char path[128];
+    snprintf(path, sizeof(path), DEVICE "/%s", node);
+    int rc = xs_client_rm(np->peer.store, 0, path);
+    return rc == -ENOENT ? 0 : rc;
+}
+
 int net_peer_state(struct net_peer *np, enum xenbus_state state)
 {
     return net_peer_write(np, "state", "%d", state);
 }
 
-static int back_state(struct net_peer *np)
+int net_peer_back_state(struct net_peer *np)
 {
     char path[128], value[16];
     enum xenbus_state state;
@@ -44,7 +52,7 @@ int net_peer_wait_state(struct net_peer *np, enum xenbus_state state)
 {
     int64_t deadline = peer_now_ms() + PEER_PATIENCE_MS;
     for (;;) {
-        int now = back_state(np);
+        int now = net_peer_back_state(np);
         if (now < 0 || now == (int)state)
             return now < 0 ? now : 0;
         if (peer_now_ms() > deadline)
@@ -58,7 +66,7 @@ uint8_t *net_peer_page(const struct net_peer *np, uint32_t page)
     return segment_page(&np->peer.segment, np->peer.data_pfn + page);
 }
 
-static void start_rings(struct net_peer *np)
+void net_peer_start_rings(struct net_peer *np)
 {
     struct sring *tx = (struct sring *)(void *)net_peer_page(np, 0);
     struct sring *rx = (struct sring *)(void *)net_peer_page(np, 1);
@@ -71,7 +79,7 @@ static void start_rings(struct net_peer *np)
 int net_peer_connect(struct net_peer *np)
 {
     int rc = net_peer_wait_state(np, XenbusStateInitWait);
-    start_rings(np);
+    net_peer_start_rings(np);
     if (rc == 0)
         rc = net_peer_write(np, "tx-ring-ref", "%u", np->peer.data_ref);
     if (rc == 0)
@@ -104,14 +112,23 @@ static int read_mac(struct net_peer *np)
     return 0;
 }
 
-int net_peer_open(struct net_peer *np, const struct rundir *rundir)
+int net_peer_create(struct net_peer *np, const struct rundir *rundir)
 {
     int rc = peer_create(&np->peer, rundir, 0, false);
     if (rc < 0)
         return rc;
     rc = read_mac(np);
-    if (rc == 0)
-        rc = net_peer_connect(np);
+    if (rc < 0)
+        peer_destroy(&np->peer);
+    return rc;
+}
+
+int net_peer_open(struct net_peer *np, const struct rundir *rundir)
+{
+    int rc = net_peer_create(np, rundir);
+    if (rc < 0)
+        return rc;
+    rc = net_peer_connect(np);
     if (rc < 0)
         peer_destroy(&np->peer);
     return rc;

@@ -27,17 +27,25 @@ struct net_peer {
     struct netif_rx_front_ring rx;
 };
 
+/* Becomes a domain; its interface waits. */
+int net_peer_create(struct net_peer *np, const struct rundir *rundir);
 /* Becomes a domain and connects the interface; posts no page yet. */
 int net_peer_open(struct net_peer *np, const struct rundir *rundir);
 void net_peer_close(struct net_peer *np);
 /* Fresh rings; publishes them as an honest front end does, and waits for Connected. */
 int net_peer_connect(struct net_peer *np);
+/* Fresh rings in the first two pages, of which nobody is told. */
+void net_peer_start_rings(struct net_peer *np);
 /* Closed, then from the beginning: the back end waits again. */
 int net_peer_restart(struct net_peer *np);
 
 int net_peer_write(struct net_peer *np, const char *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* 0 if it is not there, too. */
+int net_peer_remove(struct net_peer *np, const char *node);
 int net_peer_state(struct net_peer *np, enum xenbus_state state);
+/* The back end's state, or -errno. */
+int net_peer_back_state(struct net_peer *np);
 int net_peer_wait_state(struct net_peer *np, enum xenbus_state state);
 
 uint8_t *net_peer_page(const struct net_peer *np, uint32_t page);

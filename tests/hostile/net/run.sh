@@ -7,6 +7,7 @@
 # Environment: CASE_MS (200) for each case. Exit status: 0 every verdict is ok.
 . "$(dirname "$0")/../../e2e/functions.sh"
 
+LOG_BYTES_MAX=100000
 NET=${TEST_BIN:-$TOP/build/plain/tests}/hostile/net/hostile_net
 NET=${NET/\/e2e\//\/}
 [ -x "$NET" ] || die "no $NET (make hostile-programs)"
@@ -19,5 +20,7 @@ timeout -k 2 $((120 * slack)) "$NET" "${1:-}" "${CASE_MS:-200}" || die "a case f
 kill -0 "$dom0" || die "Dom0 is gone"
 eventually 5 domains_are 0 || die "domains are left"
 has_fds() { [ "$(fds "$dom0")" = "$before" ]; }
+log_bytes=$(wc -c <"$SPLITDOM_RUNDIR/default/dom0.log")
+[ "$log_bytes" -le $LOG_BYTES_MAX ] || die "the log has grown to $log_bytes bytes"
 eventually 5 has_fds || die "Dom0 has $(fds "$dom0") descriptors, $before at first"
 expect 0 '' "$BIN/service" stop
