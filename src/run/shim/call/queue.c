@@ -95,7 +95,9 @@ long call_semtimedop(struct trap *trap)
 }
 
 /* args: id, the least number, the most, where to. A change of rate ends the call with fewer than
- * the least number, as any signal does, where there are some: the others are waited for anew. */
+ * the least number, as any signal does, where there are some: the others are waited for anew. Not
+ * so after a signal of the program's, which it may wait for: what counts is a change since the
+ * call was begun for the last time. */
 static long get_events(const struct trap *trap, struct stub_call *call)
 {
     struct wait wait = {.nr = trap->nr,
@@ -103,7 +105,6 @@ static long get_events(const struct trap *trap, struct stub_call *call)
                         .timed_out = trap->args[1] > 0 ? 0 : 1 /* waits for nothing */,
                         .deadline_ns = SCALE_FOREVER_NS};
     const uint32_t *generation = &vclock_session()->generation;
-    uint32_t before;
     long rc = 0, found = 0;
 
     if (trap->args[4] != 0)
@@ -111,7 +112,6 @@ static long get_events(const struct trap *trap, struct stub_call *call)
     if (rc < 0)
         return rc;
     do {
-        before = load_full_u32(generation);
         if (trap->args[4] == 0)
             rc = wait_unbounded(trap->nr, call);
         else
@@ -122,8 +122,8 @@ static long get_events(const struct trap *trap, struct stub_call *call)
         call->args[1] -= rc;
         call->args[2] -= rc;
         call->args[3] += rc * (long)sizeof(struct io_event);
-    } while (call->args[1] > 0 &&
-             (load_full_u32(generation) != before || (trap->args[4] != 0 && wait_is_cut(&wait))));
+    } while (call->args[1] > 0 && (load_full_u32(generation) != call->generation ||
+                                   (trap->args[4] != 0 && wait_is_cut(&wait))));
     return found > 0 ? found : rc;
 }
 
