@@ -80,3 +80,5 @@ for ms in 2000 10000 50000; do
     [ $rc = 3 ] || break
 done
 [ $rc = 0 ] || die "a timer, after those of other processes: $rc"
+# Each process is asked once whether its timers are armed.
+run 1 "$TEST_BIN/timers_places" || die "the places of a process with timers"

@@ -161,13 +161,10 @@ void timers_made(struct timers_record *record, int clock_id)
 
 long timers_arm(struct timers_record *record, long flags)
 {
-    uint64_t *slot;
-    bool own;
-
     filter_install_more(FILTER_ENDLESS); /* any thread may get a kick for timers */
-    wait_register((uint64_t)(uint32_t)record->pid << 32, &slot, &own);
+    const bool is_first = wait_register_timers(record->pid);
     long rc = timers_kernel_arm(record, flags);
-    if (own) /* the first of this process */
+    if (is_first)
         wait_tell_held(record->pid, record->generation);
     return rc;
 }

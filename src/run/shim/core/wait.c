@@ -84,7 +84,8 @@ static bool take_from_dead(uint64_t who, uint64_t **slot)
     return false;
 }
 
-bool wait_register(uint64_t who, uint64_t **slot, bool *own)
+/* False: the table is full. */
+static bool enlist(uint64_t who, uint64_t **slot, bool *own)
 {
     for (unsigned i = 0; i < 2 * PROBES; i++) {
         uint64_t *at = &vclock_session()->waiters[probe(who, i)];
@@ -102,24 +103,38 @@ bool wait_register(uint64_t who, uint64_t **slot, bool *own)
     return *own;
 }
 
-/* Where it stands; SESSION_WAITERS: nowhere. */
-static uint32_t slot_of(uint64_t who)
+/* In a place that it took once, which need not be the first that is free now. */
+static bool stands(uint64_t who)
 {
     for (unsigned i = 0; i < 2 * PROBES; i++)
         if (load_relaxed_u64(&vclock_session()->waiters[probe(who, i)]) == who)
-            return probe(who, i);
-    return SESSION_WAITERS;
+            return true;
+    return false;
 }
 
+bool wait_register_timers(int32_t pid)
+{
+    const uint64_t who = (uint64_t)(uint32_t)pid << 32;
+    uint64_t *slot;
+    bool own;
+
+    return !stands(who) && enlist(who, &slot, &own) && own;
+}
+
+/* In all its places: two threads that come first at the same time may have taken one each. */
 void wait_tell_held(int32_t pid, uint32_t generation)
 {
     struct session *session = vclock_session();
-    const uint32_t slot = slot_of((uint64_t)(uint32_t)pid << 32);
+    bool told = false;
 
-    if (slot == SESSION_WAITERS)
-        return;
-    store_full_u32(&session->held[slot], generation);
-    if (load_full_u32(&session->holding) == 0)
+    for (unsigned i = 0; i < 2 * PROBES; i++) {
+        const uint32_t slot = probe((uint64_t)(uint32_t)pid << 32, i);
+        if (load_relaxed_u64(&session->waiters[slot]) != (uint64_t)(uint32_t)pid << 32)
+            continue;
+        store_full_u32(&session->held[slot], generation);
+        told = true;
+    }
+    if (!told || load_full_u32(&session->holding) == 0)
         return;
     fetch_add_relaxed_u32(&session->answers, 1);
     SYS3(SYS_futex, &session->answers, FUTEX_WAKE, 1);
@@ -129,7 +144,7 @@ static void enter(struct wait *wait)
 {
     uint64_t tgid = (uint64_t)SYS0(SYS_getpid), tid = (uint64_t)SYS0(SYS_gettid);
 
-    wait_register(tgid << 32 | tid, &wait->slot, &wait->own_slot);
+    enlist(tgid << 32 | tid, &wait->slot, &wait->own_slot);
 }
 
 static void leave(struct wait *wait)

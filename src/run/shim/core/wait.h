@@ -56,8 +56,9 @@ bool wait_is_cut(const struct wait *wait);
 /* A call without a time-out, begun again when a kick has ended it. */
 long wait_unbounded(long nr, struct stub_call *call);
 
-/* The table: the calling thread, or its process for timers. False: the table is full. */
-bool wait_register(uint64_t who, uint64_t **slot, bool *own);
+/* This process has timers: it stands in the table from then on. True: it did not before, and there
+ * was room. */
+bool wait_register_timers(int32_t pid);
 
 /* All timers of this process are armed by that generation: the supervisor may wait for that. */
 void wait_tell_held(int32_t pid, uint32_t generation);
