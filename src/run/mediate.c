@@ -23,6 +23,7 @@
 #include "run/session.h"
 #include "splitdom/xen/shared_info.h"
 #include "tdf/counter.h"
+#include "tdf/line_rate.h"
 
 enum {
     /* For so long the counter's rate is measured. To tell one TDF from another it must be right
@@ -121,7 +122,7 @@ static uint64_t measure_tick(struct instant from, uint64_t span_ns)
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
         ;
     const struct instant to = instant_now();
-    return to.ticks <= from.ticks ? 0 : ((to.ns - from.ns) << 32) / (to.ticks - from.ticks);
+    return to.ticks <= from.ticks ? 0 : line_rate_tick_fp(to.ns - from.ns, to.ticks - from.ticks);
 }
 
 static int open_clock(struct mediate *m, const struct mediate_config *config,

@@ -14,6 +14,13 @@ static uint32_t part(u128 small, u128 large)
     return scaled == 0 ? 1 : scaled;
 }
 
+uint64_t line_rate_tick_fp(uint64_t ns, uint64_t ticks)
+{
+    const u128 tick_fp = ticks == 0 ? 0 : ((u128)ns << 32) / ticks;
+
+    return tick_fp >> TICK_BITS_MAX != 0 ? 0 : (uint64_t)tick_fp;
+}
+
 bool line_rate_agrees(struct tdf a, struct tdf b)
 {
     if (a.num == 0 || b.num == 0)

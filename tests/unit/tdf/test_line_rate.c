@@ -64,6 +64,18 @@ static void a_pause_agrees_with_pauses_alone(void **state)
     assert_false(line_rate_agrees(found, (struct tdf){1000, 1}));
 }
 
+/* Who measures may be stopped meanwhile. */
+static void a_tick_is_as_long_however_long_it_is_measured(void **state)
+{
+    static const uint64_t spans_ns[] = {1000000, 5000000000, UINT64_C(1000000000000)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(spans_ns) / sizeof(spans_ns[0]); i++)
+        assert_true(line_rate_tick_fp(spans_ns[i], spans_ns[i] * 2) == GHZ_TICK / 2);
+    assert_true(line_rate_tick_fp(1000000, 0) == 0);
+    assert_true(line_rate_tick_fp(UINT64_MAX, 1) == 0);
+}
+
 static void what_nobody_publishes_is_no_rate(void **state)
 {
     struct vcpu_time_info line = line_of(GHZ_TICK, (struct tdf){1, 1});
@@ -84,6 +96,7 @@ int main(void)
         cmocka_unit_test(published_rates_are_told),
         cmocka_unit_test(a_tilted_line_is_the_same_rate_and_real_time_is_one),
         cmocka_unit_test(a_pause_agrees_with_pauses_alone),
+        cmocka_unit_test(a_tick_is_as_long_however_long_it_is_measured),
         cmocka_unit_test(what_nobody_publishes_is_no_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
