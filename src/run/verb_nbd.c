@@ -159,6 +159,19 @@ static int make_command(struct nbd *nbd, struct command *command)
 
 /* ---- the child ---- */
 
+/* What the caller of the program had it ignore comes to nbdkit, too, from a terminal; and nbdkit
+ * sets handlers for all. SIGTERM is what we end it by. */
+static void block_ignored(sigset_t *mask)
+{
+    static const int numbers[] = {SIGINT, SIGHUP};
+    sigset_t stops;
+
+    stop_fd_signals(&stops);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (!sigismember(&stops, numbers[i]))
+            sigaddset(mask, numbers[i]);
+}
+
 static _Noreturn void become_nbdkit(const struct nbd *nbd, const struct command *command,
                                     pid_t parent, const sigset_t *mask)
 {
@@ -328,6 +341,7 @@ static int serve(struct nbd *nbd, const struct command *command)
     stop_fd_signals(&watched);
     sigaddset(&watched, SIGCHLD);
     sigprocmask(SIG_BLOCK, &watched, &former);
+    block_ignored(&former);
     for (;;) {
         uint64_t began_ns = clock_monotonic_ns();
         pid_t child = start_nbdkit(nbd, command, parent, &former);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Whoever had a program ignore SIGHUP, as nohup does, has it ignored by all programs that run until somebody ends them:
-# they neither wait for it nor block it. SIGTERM ends them.
+# they neither wait for it nor block it, but for nbdkit, which has a handler for it. SIGTERM ends them.
 . "$(dirname "$0")/functions.sh"
 image disk1.img 1
 (trap '' HUP && exec "$BIN/service" start --image disk1.img --name hup --bridge xenbr0 --vif bridge=xenbr0 --foreground) >service.out 2>&1 &
@@ -15,14 +15,17 @@ domids() { "$BIN/service" list --name hup | awk 'NR > 1 && $2 > 0' | wc -l; }
 has_domain() { [ "$(domids)" -gt 0 ]; }
 has_none() { [ "$(domids)" = 0 ]; }
 
-# stays WORDS...: a program that runs until it is ended.
+# stays WORDS...: a program that runs until it is ended. A terminal hangs up for all of its process group.
 stays() {
-    (trap '' HUP && exec "$@") >out 2>&1 &
-    local pid=$!
+    (trap '' HUP && exec setsid "$@") >out 2>&1 &
+    local pid=$! other
     eventually 20 has_domain || die "no domain of $*: $(cat out)"
     has_hup $pid SigIgn || die "$* does not ignore SIGHUP"
     has_hup $pid SigBlk && die "$* takes SIGHUP, which it was to ignore"
-    kill -HUP $pid
+    for other in $(pgrep -g $pid); do
+        has_hup "$other" SigIgn || has_hup "$other" SigBlk || die "process $other of $* does not ignore SIGHUP"
+    done
+    kill -HUP -- -$pid
     kill -TERM $pid || die "$* has ended at SIGHUP"
     reap $((20000 * slack)) $pid
     eventually 20 has_none || die "$*: its domain stays"
