@@ -32,7 +32,9 @@
 
 #include "ring/barrier.h"
 
-#define SESSION_MAGIC UINT64_C(0x31656d6974666c61)
+/* Another one for a session of another size: domu and its shim may be of different versions, while
+ * one is being installed. Whoever changes the layout and keeps the size changes the number. */
+#define SESSION_MAGIC (UINT64_C(0x31656d6974666c61) + sizeof(struct session))
 
 /* Where the shim's program, the clock's page and the session lie in every program: below all that
  * the kernel places by itself, inside what the sanitizers leave to the application. */

@@ -2,12 +2,12 @@
 /*
  * mediated: runs a program on a clock made by hand, without a service.
  *
- *     mediated SHIM TDF [-t] [-a] [-c MS:TDF]... PROGRAM ARGUMENTS...
+ *     mediated SHIM TDF [-t] [-a] [-o] [-c MS:TDF]... PROGRAM ARGUMENTS...
  *
  * -t: rdtsc is dilated, too. -a: a slower rate is announced, and comes when the programs are ready.
- * -c: so many real milliseconds later (after the one before) the rate
- * becomes TDF, 0 for a pause. The program's exit code; 128 and its signal's number if one has ended
- * it.
+ * -o: the session is of another version. -c: so many real milliseconds later (after the one before)
+ * the rate becomes TDF, 0 for a pause. The program's exit code; 128 and its signal's number if one
+ * has ended it.
  */
 #include <err.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@
 #include "ring/futex.h"
 #include "run/mediate.h"
 #include "run/mediate_hold.h"
+#include "run/mediate_private.h"
 #include "tdf/clock.h"
 
 extern char **environ;
@@ -118,11 +119,13 @@ int main(int argc, char *argv[])
     uint64_t at_ns = 0;
 
     if (argc < 4)
-        errx(2, "usage: mediated SHIM TDF [-t] [-a] [-c MS:TDF]... PROGRAM ARGUMENTS...");
+        errx(2, "usage: mediated SHIM TDF [-t] [-a] [-o] [-c MS:TDF]... PROGRAM ARGUMENTS...");
     bool tsc = at < argc && strcmp(argv[at], "-t") == 0;
     at += tsc;
     bool announces = at < argc && strcmp(argv[at], "-a") == 0;
     at += announces;
+    bool other = at < argc && strcmp(argv[at], "-o") == 0;
+    at += other;
     for (; at + 1 < argc && strcmp(argv[at], "-c") == 0 && count < CHANGES_MAX; at += 2) {
         char *colon = strchr(argv[at + 1], ':');
         if (colon == NULL)
@@ -150,6 +153,8 @@ int main(int argc, char *argv[])
                                     .ctx = &dom0};
     if (mediate_prepare(&config, &m, &why) < 0)
         errx(1, "%s", why.text);
+    if (other)
+        m->session->magic += sizeof(uint64_t);
     pid_t pid = fork();
     if (pid == 0)
         _exit(mediate_exec(m, argv[at], &argv[at], environ));

@@ -70,3 +70,8 @@ if [ "$(id -u)" = 0 ] && chown nobody setuid 2>/dev/null && chmod u+s setuid; th
     mediated 2 ./setuid 2>err || rc=$?
     [ $rc = 126 ] && grep -q 'setuid' err || die "a setuid program: $rc $(cat err)"
 fi
+
+# A shim of another version does not take the session's memory for what it is not.
+rc=0
+mediated 2 -o true 2>err || rc=$?
+[ $rc = 126 ] && grep -q 'of different versions' err || die "a session of another version: $rc $(cat err)"

@@ -151,9 +151,10 @@ static void map_session(struct life *life)
     long clock =
         SYS6(SYS_mmap, SESSION_CLOCK_ADDRESS, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE,
              fd + SESSION_FD_CLOCK, process.clock_offset_bytes);
-    if (session != (long)SESSION_ADDRESS || clock != (long)SESSION_CLOCK_ADDRESS ||
-        vclock_session()->magic != SESSION_MAGIC)
+    if (session != (long)SESSION_ADDRESS || clock != (long)SESSION_CLOCK_ADDRESS)
         give_up(life->path, "the domain's clock can't be mapped", EXIT_NOT_RUN);
+    if (vclock_session()->magic != SESSION_MAGIC)
+        give_up(life->path, "domu and domu-shim are of different versions", EXIT_NOT_RUN);
 }
 
 static uint64_t place_of_program(void)
