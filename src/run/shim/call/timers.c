@@ -94,8 +94,9 @@ static struct timers_record *make_in(unsigned group, uint64_t key, bool left_ove
         if ((left_over ? is_left_over(found) : found == 0) &&
             compare_exchange_full_u64(&record->key, &found, key)) {
             const uint32_t number = (uint32_t)key;
-            if (left_over)
-                store_full_u32(&record->busy, 0);
+            uint32_t dead = (uint32_t)pid_of(found);
+            if (left_over) /* it may have had that one; another thread may have it by now */
+                compare_exchange_full_u32(&record->busy, &dead, 0);
             record->clock_id = -1;
             if (timers_kind_of(record) == TIMERS_FD && number < FDS)
                 record->clock_id = load_relaxed_u8(&clocks_of_fds[number]) - 1;
