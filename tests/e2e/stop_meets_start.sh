@@ -7,9 +7,19 @@ requires flock
 image disk1.img 1
 image busy.img 1
 
+# hold_image: somebody writes to the image until there is the file let-go. A child of this shell holds the lock, and not
+# one of flock's, which would stay if the test failed.
+hold_image() {
+    (
+        flock 9
+        touch held
+        until [ -e let-go ]; do sleep 0.05; done
+    ) 9<>busy.img &
+    eventually 5 test -e held || die "the image is not held"
+}
+
 # A start waits for who writes to its image; a stop meanwhile waits for the start.
-flock busy.img -c 'touch held; until [ -e let-go ]; do sleep 0.05; done' &
-eventually 5 test -e held || die "the image is not held"
+hold_image
 "$BIN/service" start --disk busy.img,raw,xvda,w 2>start.err &
 start=$!
 cleanup_fn stop_leftover
@@ -28,8 +38,7 @@ expect 3 'no service' service status
 
 # So do the other verbs.
 rm held let-go
-flock busy.img -c 'touch held; until [ -e let-go ]; do sleep 0.05; done' &
-eventually 5 test -e held || die "the image is not held"
+hold_image
 "$BIN/service" start --disk busy.img,raw,xvda,w 2>start.err &
 start=$!
 cleanup_fn stop_leftover
