@@ -83,9 +83,12 @@ partition = ctypes.create_string_buffer(struct.pack("qqi64s64s4x", start, length
 fcntl.ioctl(open(device, "rb"), 0x1269, struct.pack("iii4xQ", 1, 0, len(partition) - 1, ctypes.addressof(partition)))
 END
 }
-partition() { # NUMBER: its node, in this directory: nobody makes one in a container
+# NUMBER: its node, in this directory: nobody makes one in a container. A file system that
+# is mounted with nodev, as /tmp may be, has the node, but nobody can open it.
+partition() {
     local numbers
-    IFS=: read -ra numbers <"/sys/block/${loop#/dev/}/${loop#/dev/}p$1/dev" && mknod "p$1" b "${numbers[@]}"
+    IFS=: read -ra numbers <"/sys/block/${loop#/dev/}/${loop#/dev/}p$1/dev" && mknod "p$1" b "${numbers[@]}" &&
+        head -c 1 "p$1" >/dev/null 2>&1
 }
 add_partition "$loop" 1 1048576 1048576 && add_partition "$loop" 2 2097152 1048576 && partition 1 && partition 2 || {
     echo "no partitions of a loop device here"
