@@ -15,8 +15,11 @@ domids() { "$BIN/service" list --name hup | awk 'NR > 1 && $2 > 0' | wc -l; }
 has_domain() { [ "$(domids)" -gt 0 ]; }
 has_none() { [ "$(domids)" = 0 ]; }
 
-# stays WORDS...: a program that runs until it is ended. A terminal hangs up for all of its process group.
+# stays STATUS WORDS...: a program that runs until SIGTERM ends it, with that status. A terminal hangs up for all of its
+# process group.
 stays() {
+    local wanted=$1
+    shift
     (trap '' HUP && exec setsid "$@") >out 2>&1 &
     local pid=$! other
     eventually 20 has_domain || die "no domain of $*: $(cat out)"
@@ -26,17 +29,20 @@ stays() {
         has_hup "$other" SigIgn || has_hup "$other" SigBlk || die "process $other of $* does not ignore SIGHUP"
     done
     kill -HUP -- -$pid
-    kill -TERM $pid || die "$* has ended at SIGHUP"
-    reap $((20000 * slack)) $pid
+    kill -TERM $pid
+    reap 20000 $pid
+    [ $status = "$wanted" ] || die "$*: exit $status instead of $wanted: $(cat out)"
     eventually 20 has_none || die "$*: its domain stays"
 }
-stays "$BIN/domu" traffic --name hup
-stays "$BIN/domu" vhost-user-blk "$PWD/vhost.sock" --name hup
-stays "$BIN/client" 1 100000000 --name hup --no-record --no-progress
+stays 0 "$BIN/domu" traffic --name hup
+stays 0 "$BIN/domu" pcap out.pcapng --name hup
+stays 0 "$BIN/domu" vhost-user-blk "$PWD/vhost.sock" --name hup
+stays 143 "$BIN/client" 1 100000000 --name hup --no-record --no-progress
 [ ! -e "$BIN/nbdkit-splitdom-plugin.so" ] || ! command -v nbdkit >/dev/null ||
-    stays "$BIN/domu" nbd "$PWD/nbd.sock" --name hup
+    stays 0 "$BIN/domu" nbd "$PWD/nbd.sock" --name hup
 
 has_hup $service SigIgn || die "the service does not ignore SIGHUP"
 has_hup $service SigBlk && die "the service takes SIGHUP"
 kill -TERM $service
-reap $((10000 * slack)) $service
+reap 10000 $service
+[ $status = 0 ] || die "the service: exit $status: $(cat service.out)"
