@@ -15,6 +15,9 @@ domids() { "$BIN/service" list --name hup | awk 'NR > 1 && $2 > 0' | wc -l; }
 has_domain() { [ "$(domids)" -gt 0 ]; }
 has_none() { [ "$(domids)" = 0 ]; }
 
+# Processes of the group.
+group() { awk -v group="$1" '{ pid = $1; sub(/.*\) /, ""); if ($3 == group) print pid }' /proc/[0-9]*/stat 2>/dev/null; }
+
 # stays STATUS WORDS...: a program that runs until SIGTERM ends it, with that status. A terminal hangs up for all of its
 # process group.
 stays() {
@@ -25,7 +28,7 @@ stays() {
     eventually 20 has_domain || die "no domain of $*: $(cat out)"
     has_hup $pid SigIgn || die "$* does not ignore SIGHUP"
     has_hup $pid SigBlk && die "$* takes SIGHUP, which it was to ignore"
-    for other in $(pgrep -g $pid); do
+    for other in $(group $pid); do
         has_hup "$other" SigIgn || has_hup "$other" SigBlk || die "process $other of $* does not ignore SIGHUP"
     done
     kill -HUP -- -$pid

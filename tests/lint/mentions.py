@@ -9,14 +9,14 @@ import re
 import sys
 
 PROGRAMS = {"service": "src/service/", "client": "src/client/", "domu": "src/run/"}
-NO_CODE = re.compile(r"\.(md|png|svg|csv|[1-8])$|^tests/fuzz/corpus/|^bench/results/|^tests/lint/foreign")
+NO_CODE = re.compile(r"\.(md|png|svg|csv|img|[1-8])$|^(bin|build|bench/results|tests/fuzz/corpus)/|^(sectors|read)\.|^tests/lint/foreign")
 PATH = re.compile(r"(?<![\w/.$<{*-])(?:src|tests|tools|docs|bench|include)/[\w./*{},-]*")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 ABOUT_OTHERS = re.compile(r"[Xx]en|[Ll]inux|kernel|[a-z]\(\d\)")  # such comments name what is theirs
 WORD = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
 NAME = re.compile(r"`(%s|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:\(\))?`" % WORD.pattern)
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)(?: \"[^\"]*\")?\)")
 
 
 def read(path):
@@ -27,6 +27,23 @@ def read(path):
 def anchor(heading):
     """The name that GitHub gives to a heading."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(text):
+    """Those of all headings; the second of the same name has -1 behind it."""
+    text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S)
+    names = [anchor(heading) for heading in re.findall(r"^#+ (.*)", text, re.M)]
+    return {name + (f"-{names[:at].count(name)}" if name in names[:at] else "") for at, name in enumerate(names)}
+
+
+def pattern(path):
+    """What a path with *, {a,b} or a word in capital letters stands for."""
+    parts = re.split(r"(\*\*?|\{[^}]*\}|(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z])|(?<![A-Za-z])[A-Z](?![A-Za-z]))", path)
+    for at in range(1, len(parts), 2):
+        words = parts[at][1:-1].split(",") if parts[at][0] == "{" else ()
+        parts[at] = "(%s)" % "|".join(map(re.escape, words)) if words else "[^/]*"
+    parts[::2] = map(re.escape, parts[::2])
+    return re.compile("".join(parts) + r"(\..*)?")
 
 
 class Tree:
@@ -56,16 +73,23 @@ class Tree:
     def options_of(self, place):
         """The options that a script has, or the sources of a program."""
         if place not in self.options:
-            text = "\n".join(text for path, text in self.code.items() if path.startswith(place))
+            text = "\n".join(COMMENT.sub("", text) if re.search(r"\.[ch]$", path) else text
+                             for path, text in self.code.items() if path.startswith(place))
             self.options[place] = set(re.findall(r"--[a-z][a-z0-9-]*", text))
             self.options[place].update("--" + name for name in re.findall(r'\{"([a-z-]+)", (?:no|required|optional)_argument', text))
         return self.options[place]
 
+    def has_stage(self, name):
+        text = "".join(self.code.get(path, "") for path in ("tests/run.sh", "tests/stages.sh"))
+        return name == "all" or re.search(rf"^{name} |^stage_{name}\(", text, re.M) is not None
+
     def has(self, path):
-        path = re.sub(r"[./]+$", "", path)
+        path = re.sub(r"[.,/]+$", "", path)
         if path in self.files or path in self.folders:
             return True
-        if re.search(r"[*{,]|(?<![A-Za-z])[A-Z]+(?![a-z])", path):  # a pattern, or a word that stands for a name
+        if path.count("{") != path.count("}"):  # the end of it is none of this piece
+            return True
+        if any(map(pattern(path).fullmatch, self.files | self.folders)):
             return True
         return any(other.startswith(path + ".") for other in self.files)  # noun.c with its noun.h
 
@@ -109,7 +133,7 @@ def check_command(tree, words):
             if re.fullmatch(r"[a-z][a-z_-]*", word):
                 if word not in tree.targets:
                     yield f"there is no target {word}"
-            elif not re.match(r"[A-Za-z_]+=", word):
+            elif not re.match(r"[A-Za-z_]+=|-[jskB]\d*$", word):
                 break
     elif name in PROGRAMS:
         own = words[: words.index("--")] if "--" in words else words
@@ -125,9 +149,12 @@ def check_command(tree, words):
             for word in words[1:] if program == runner else ():
                 if re.fullmatch(r"[a-z][a-z-]*", word) and room + word + end not in tree.files:
                     yield f"{runner} has no section {word}"
+        for word in words[1:] if program == "tests/run.sh" else ():
+            if re.fullmatch(r"[a-z][a-z0-9-]*", word) and not tree.has_stage(word):
+                yield f"{program} has no stage {word}"
 
 
-def check_links(tree, document, text, anchors):
+def check_links(tree, document, text):
     for number, line in enumerate(text.split("\n"), 1):
         for target in LINK.findall(line):
             if re.match(r"[a-z]+:", target):
@@ -136,7 +163,7 @@ def check_links(tree, document, text, anchors):
             path = os.path.normpath(os.path.join(os.path.dirname(document), path)) if path else document
             if path not in tree.files and path not in tree.folders:
                 yield number, f"there is no {path}"
-            elif name and name not in anchors(path):
+            elif name and name not in anchors(read(path)):
                 yield number, f"{path} has no heading #{name}"
 
 
@@ -166,8 +193,7 @@ def check(tree, document):
             texts = [code_text for path, code_text in tree.code.items() if os.path.basename(path) == noun]
             if texts and not any(re.search(rf"\b{name}\b", code_text) for code_text in texts):
                 yield number, f"{noun} has no {name}"
-    yield from check_links(tree, document, text, lambda path: {
-        anchor(heading) for heading in re.findall(r"^#+ (.*)", read(path), re.M)})
+    yield from check_links(tree, document, text)
 
 
 def check_comments(tree, path):

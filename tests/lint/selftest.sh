@@ -158,7 +158,8 @@ printf 'see `test_good: good_one`, `bad_one`\n' | put README.md;    expect docs 
 printf 'see `test_bad: good_one`\n' | put README.md;                expect docs README.md:1
 put docs/guide.md <<<'# A heading'
 for mention in '[a](docs/gone.md)' '[a](docs/guide.md#no-heading)' '`tools/gone`' '`make gone`' '`no_such_name`' \
-    '`bin/domu run --gone -- ls --color`'; do
+    '`bin/domu run --gone -- ls --color`' '[a](docs/gone.md "title")' '`tests/gone/*.sh`' '`src/ring/{gone,lost}.c`' \
+    '`make -j2 gone`'; do
     put docs/guide.md <<<'# A heading'
     put README.md <<<"$mention";                                     expect mentions README.md:1
 done
@@ -170,8 +171,8 @@ put src/run/run.c <<<'    {"gone", no_argument, NULL, 1},';          expect ment
 put README.md <<<$'# A\n\n```\n good_next -> no_such_name\n```';             expect mentions README.md:4
 c src/ring/bad.c '/* See (gone.h). */';                              expect mentions src/ring/bad.c:2
 c src/ring/bad.c '/* good_prev is the other one. */';                expect mentions src/ring/bad.c:2
-put docs/guide.md <<<'# A heading'
-put README.md <<<'[a](docs/guide.md#a-heading), `src/ring/good.c`, `good_next`'
+printf '# A heading\n\n# A heading\n' | put docs/guide.md
+put README.md <<<'[a](docs/guide.md#a-heading-1), `src/ring/{good,bad}.c`, `src/*/good.c`, `src/ROOM/good.c`, `good_next`'
 run_rule mentions >/dev/null || { echo "mentions does not find what is there"; failures=$((failures + 1)); }
 fresh
 printf 'see /home/me/x\n' | put README.md;                           expect words README.md:1
