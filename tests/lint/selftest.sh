@@ -180,7 +180,9 @@ printf 'int f(void);\n' | put src/ring/bad.c;                        expect spdx
 printf '#!/bin/sh\n\n' | put tests/bad.sh;                           expect spdx tests/bad.sh:1
 printf '#!/bin/bash\nif true\n' | put tests/bad.sh;                  expect shell tests/bad.sh:3
 printf '#!/bin/bash\n' | put tests/bad.sh;                           expect shell tests/bad.sh:1
-printf 'dd if=%s of=i bs=1M\n' /dev/urandom | put tests/bad.sh;     expect shell tests/bad.sh:1
+for dd in 'dd if=%s of=i bs=1M' 'dd bs=65536 if=%s of=i' 'dd of=i if=%s count=1 bs=64k'; do
+    printf "$dd\n" /dev/urandom | put tests/bad.sh;                 expect shell tests/bad.sh:1
+done
 c src/ring/bad.c 'int f(void); ';                                    expect blanks src/ring/bad.c:2
 c src/ring/bad.c $'\tint x;';                                        expect blanks src/ring/bad.c:2
 printf 'no end' | put README.md;                                     expect blanks README.md:1
