@@ -148,6 +148,13 @@ grep -rlF "$scratch" "$scratch"/package/opt/splitdom/{lib/pkgconfig,share} && di
 touch "$scratch/package/opt/splitdom/bin/other"
 make --no-print-directory uninstall DESTDIR="$scratch/package" PREFIX=/opt/splitdom
 [ "$(cd "$scratch/package" && find . -type f -o -type l)" = ./opt/splitdom/bin/other ] || die "left: $(find "$scratch/package" -type f -o -type l)"
+# Of a PREFIX that begins here, too; and nothing is left where it was looked up.
+mkdir "$scratch/temporary"
+relative=$(realpath --relative-to=. "$scratch/relative")
+make --no-print-directory install PREFIX="$relative" >/dev/null
+TMPDIR=$scratch/temporary make --no-print-directory uninstall PREFIX="$relative" >/dev/null
+left=$(find "$scratch/relative" -type f -o -type l) left+=$(ls -A "$scratch/temporary")
+[ -z "$left" ] || die "left: $left"
 # Names with spaces, and files that others can read whatever the umask says.
 (umask 077 && make --no-print-directory install PREFIX="$scratch/a prefix") >/dev/null
 (cd "$scratch/a prefix" && find . -type f -o -type l | sort) | cmp - "$scratch/files" || die "a space: other files"
