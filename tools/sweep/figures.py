@@ -112,4 +112,4 @@ def write_summary(rows, plan, runs, out, plots):
     lines += ["", plots, ""]
     with open(os.path.join(out, "summary.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
-    print("\n".join(lines))
+    return "\n".join(lines)
