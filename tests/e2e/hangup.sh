@@ -16,7 +16,7 @@ has_domain() { [ "$(domids)" -gt 0 ]; }
 has_none() { [ "$(domids)" = 0 ]; }
 
 # Processes of the group.
-group() { awk -v group="$1" '{ pid = $1; sub(/.*\) /, ""); if ($3 == group) print pid }' /proc/[0-9]*/stat 2>/dev/null; }
+group() { cat /proc/[0-9]*/stat 2>/dev/null | awk -v group="$1" '{ pid = $1; sub(/.*\) /, ""); if ($3 == group) print pid }'; }
 
 # stays STATUS WORDS...: a program that runs until SIGTERM ends it, with that status. A terminal hangs up for all of its
 # process group.
