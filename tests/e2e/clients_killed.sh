@@ -7,7 +7,6 @@
 rounds=${TEST_LONG:+200}
 rounds=${rounds:-50}
 
-
 # Kills a client that has just begun, or is at work, or is an asynchronous one.
 round() {
     local options='16 100000000' victim

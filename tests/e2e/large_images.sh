@@ -4,7 +4,6 @@
 # sanitizers: long
 . "$(dirname "$0")/functions.sh"
 
-
 truncate -s 1T disk1.img 2>/dev/null || skip "this file system has no files of 1 TiB"
 begin=$(now_ms)
 start_service
