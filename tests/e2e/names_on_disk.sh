@@ -76,6 +76,8 @@ done
 
 # Whatever the umask says, the directories serve the next start, too.
 new=$PWD/new
+stop_new() { chmod -f 700 "$new" "$new/default"; "$BIN/service" stop --rundir "$new" >/dev/null 2>&1 || :; }
+cleanup_fn stop_new
 for more in '' --foreground; do
     (umask 777 && exec "$BIN/service" start --rundir "$new" $more) &
     answers() { "$BIN/service" status --rundir "$new" >/dev/null 2>&1; }

@@ -10,6 +10,7 @@ cleanup_fn losetup -d "$loop"
 blockdev --setrw "$loop" # a device that was read-only stays so
 part=$(losetup -f --show --offset 1M --sizelimit 1M a.img) && cleanup_fn losetup -d "$part"
 
+cleanup_fn stop_leftover # of a start that should have failed
 expect 1 "Device $loop is mounted through .*/a.img, and so cannot be mounted now" service start --image disk1.img \
     --disk 'a.img,raw,xvdb,w!' --disk "$loop,raw,xvdc,r"
 start_service --image disk1.img --disk a.img,raw,xvdb,r --disk "$loop,raw,xvdc,r"
