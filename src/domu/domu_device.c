@@ -68,8 +68,10 @@ void domu_device_close(struct domu *domu, struct xenbus_front *front)
     domu_release(domu);
 }
 
-int domu_device_loss(const struct xenbus_front *front, int state)
+int domu_device_loss(struct xenbus_front *front, int state)
 {
+    if (state == XenbusStateConnected) /* what could not be read may have gone with the device */
+        state = xenbus_front_back_state(front);
     if (life_is_dead(front->life)) /* the link thread is about to see that */
         return 0;
     if (state < 0 || state == XenbusStateConnected)

@@ -24,8 +24,9 @@ int domu_device_open(struct domu *domu, struct xenbus_front *front, const struct
 void domu_device_close(struct domu *domu, struct xenbus_front *front);
 
 /* Whether a state of the back end (front_class changed) means that the device is lost: -ENOTCONN:
- * Dom0 closed it; -EPROTO: that state, or at Connected what else was read then, makes no sense or
- * cannot be read. 0: it is not. A Dom0 that is dead is the link thread's business. */
-int domu_device_loss(const struct xenbus_front *front, int state);
+ * Dom0 closed it, or took it away; -EPROTO: that state, or at Connected what else was read then,
+ * makes no sense or cannot be read. 0: it is not. A Dom0 that is dead is the link thread's
+ * business. By whoever has the domain (domu_claim): the state is read again. */
+int domu_device_loss(struct xenbus_front *front, int state);
 
 #endif
