@@ -16,31 +16,11 @@
 
 #include "base/container_of.h"
 #include "base/json.h"
-#include "fakes/fake_disk.h"
 #include "service/block/queue.h"
-#include "service/dom0/disks/vdisks.h"
 #include "service/dom0/disks/vdisks_report.h"
+#include "vdisks_fixture.h"
 
 enum { XVDA = 51712, XVDB = 51728, IMAGE_BYTES = 64 * 512 };
-
-static struct vdisks vdisks;
-static struct why why;
-
-static int setup(void **state)
-{
-    (void)state;
-    const struct device_config config = {.engine = &fake_disk_ops, .depth = 4, .depth_isolated = 4};
-    const struct vdisk_config vdisk = {.policy = cache_policy_find("lru")};
-    vdisks_init(&vdisks, &config, &vdisk);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    vdisks_fini(&vdisks);
-    return 0;
-}
 
 /* An image that nobody looks at: the engine is a fake. */
 static struct image image_of(dev_t device, ino_t inode, bool writable)

@@ -8,31 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "vdisks_fixture.h"
 #include <cmocka.h>
 
-#include "fakes/fake_disk.h"
-#include "service/dom0/disks/vdisks.h"
-
 enum { FILE_INODE = 10, LOOP_DEVICE = 1792, IMAGE_BYTES = 64 * 512 };
-
-static struct vdisks vdisks;
-static struct why why;
-
-static int setup(void **state)
-{
-    (void)state;
-    const struct device_config config = {.engine = &fake_disk_ops, .depth = 4, .depth_isolated = 4};
-    const struct vdisk_config vdisk = {.policy = cache_policy_find("lru")};
-    vdisks_init(&vdisks, &config, &vdisk);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    vdisks_fini(&vdisks);
-    return 0;
-}
 
 static struct image image_of(bool loop, bool writable)
 {

@@ -10,28 +10,8 @@
 
 #include <cmocka.h>
 
-#include "fakes/fake_disk.h"
 #include "service/block/device_private.h"
-#include "service/dom0/disks/vdisks.h"
-
-static struct vdisks vdisks;
-static struct why why;
-
-static int setup(void **state)
-{
-    (void)state;
-    const struct device_config config = {.engine = &fake_disk_ops, .depth = 4, .depth_isolated = 4};
-    const struct vdisk_config vdisk = {.policy = cache_policy_find("lru")};
-    vdisks_init(&vdisks, &config, &vdisk);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    vdisks_fini(&vdisks);
-    return 0;
-}
+#include "vdisks_fixture.h"
 
 /* An image on a device of its own, each of whose counters is the last one's and one more, from
  * first on. */
