@@ -37,5 +37,7 @@ net_case_fn net_case_anything;
 int net_saw(struct net_attack *a, int good, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 bool net_is_over(const struct net_attack *a);
+/* Whether a front end gets an interface after all that: 0 or -errno. */
+int net_another_connects(const struct net_attack *a);
 
 #endif

@@ -111,9 +111,7 @@ int net_case_anything(struct net_attack *a)
         rc = step(&np, &prng);
     net_peer_close(&np);
     if (rc == 0)
-        rc = net_peer_open(&np, &a->rundir);
-    if (rc == 0)
-        net_peer_close(&np);
+        rc = net_another_connects(a);
     return net_saw(a, rc == 0, "%u steps of seed %" PRIu64 ", another one connects (%d)", steps,
                    seed, rc);
 }

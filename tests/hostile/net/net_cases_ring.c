@@ -24,6 +24,15 @@ bool net_is_over(const struct net_attack *a)
     return peer_now_ms() >= a->deadline_ms;
 }
 
+int net_another_connects(const struct net_attack *a)
+{
+    struct net_peer np;
+    int rc = net_peer_open(&np, &a->rundir);
+    if (rc == 0)
+        net_peer_close(&np);
+    return rc;
+}
+
 int net_case_idle(struct net_attack *a)
 {
     struct net_peer np;
