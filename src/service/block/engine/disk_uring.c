@@ -50,7 +50,7 @@ static struct disk_uring *of_disk(struct disk *disk)
 static bool has_registered_buffer(const struct disk_uring *du, const struct disk_io *io)
 {
     size_t begin = (uintptr_t)io->buffer - (uintptr_t)du->pool;
-    return begin + io->length_bytes <= du->registered_bytes;
+    return begin < du->registered_bytes && io->length_bytes <= du->registered_bytes - begin;
 }
 
 static void prepare_read(const struct disk_uring *du, struct io_uring_sqe *sqe, int fd,
