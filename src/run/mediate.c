@@ -48,9 +48,10 @@ __attribute__((format(printf, 3, 4))) static int fail(struct mediate_why *why, i
     return rc;
 }
 
-/* By the shortest of some tries. Clocks that were less apart than such a try takes are taken for
- * one: BOOTTIME of a machine that has never slept must not be behind MONOTONIC. */
-static int64_t ahead_ns(clockid_t id, clockid_t of)
+/* By the shortest of some tries. Clocks that were less apart than such a try takes, beside what the
+ * time namespace puts them apart, are taken for one: BOOTTIME of a machine that has never slept must
+ * not be behind MONOTONIC. */
+static int64_t ahead_ns(clockid_t id, clockid_t of, int64_t namespace_apart_ns)
 {
     uint64_t shortest = UINT64_MAX;
     int64_t ahead = 0;
@@ -59,10 +60,12 @@ static int64_t ahead_ns(clockid_t id, clockid_t of)
         const uint64_t from = clock_ns(of), at = clock_ns(id), span = clock_ns(of) - from;
         if (span < shortest) {
             shortest = span;
-            ahead = (int64_t)(at - (from + span / 2));
+            ahead = (int64_t)(at - (from + span / 2)) - namespace_apart_ns;
         }
     }
-    return ahead <= (int64_t)shortest && -ahead <= (int64_t)shortest ? 0 : ahead;
+    if (ahead <= (int64_t)shortest && -ahead <= (int64_t)shortest)
+        ahead = 0;
+    return ahead + namespace_apart_ns;
 }
 
 static int64_t tai_ahead_ns(void)
@@ -72,8 +75,9 @@ static int64_t tai_ahead_ns(void)
     return adjtimex(&timex) < 0 ? 0 : (int64_t)timex.tai * (int64_t)CLOCK_NS_PER_SEC;
 }
 
-/* 0 also where it is not known: the file tells of the namespace that children will be in. */
-static int64_t namespace_ns(void)
+/* What the time namespace of this process adds to a clock: 0 also where that is not known, as the
+ * file tells of the namespace that children will be in. */
+static int64_t namespace_ns(const char *name)
 {
     char own[LINK_BYTES] = "", children[LINK_BYTES] = "", clock[LINK_BYTES];
     long long seconds, ns, found = 0;
@@ -86,7 +90,7 @@ static int64_t namespace_ns(void)
     if (file == NULL)
         return 0;
     while (fscanf(file, "%39s %lld %lld", clock, &seconds, &ns) == 3)
-        if (strcmp(clock, "boottime") == 0)
+        if (strcmp(clock, name) == 0)
             found = seconds * (long long)CLOCK_NS_PER_SEC + ns;
     fclose(file);
     return found;
@@ -184,11 +188,13 @@ static int make_session(struct mediate *m, struct tdf tdf, struct mediate_why *w
     m->session->tdf_running =
         tdf.num != 0 ? mediate_packed(tdf) : mediate_packed((struct tdf){1, 1});
     m->session->tdf_timers = m->session->tdf;
-    m->session->boottime_ahead_ns = ahead_ns(CLOCK_BOOTTIME, CLOCK_MONOTONIC);
-    m->session->realtime_ahead_ns = ahead_ns(CLOCK_REALTIME, CLOCK_MONOTONIC);
-    m->session->raw_ahead_ns = ahead_ns(CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC);
+    m->session->namespace_ns = namespace_ns("boottime");
+    m->session->namespace_apart_ns = m->session->namespace_ns - namespace_ns("monotonic");
+    m->session->boottime_ahead_ns =
+        ahead_ns(CLOCK_BOOTTIME, CLOCK_MONOTONIC, m->session->namespace_apart_ns);
+    m->session->realtime_ahead_ns = ahead_ns(CLOCK_REALTIME, CLOCK_MONOTONIC, 0);
+    m->session->raw_ahead_ns = ahead_ns(CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC, 0);
     m->session->tai_ahead_ns = tai_ahead_ns();
-    m->session->namespace_ns = namespace_ns();
     return 0;
 }
 

@@ -98,7 +98,7 @@ struct session {
     /* supervisor, once: real nanoseconds per tick of the counter, 32 bits behind the point */
     uint64_t tick_ns_fp;
     /* supervisor, once: what these clocks were ahead of CLOCK_MONOTONIC; they stay that far ahead
-     * of the domain's clock */
+     * of the domain's clock, CLOCK_BOOTTIME without what the time namespace puts it ahead */
     int64_t boottime_ahead_ns;
     int64_t raw_ahead_ns;
     int64_t tai_ahead_ns; /* of CLOCK_REALTIME, which is shared_info's wall clock */
@@ -116,6 +116,7 @@ struct session {
     uint32_t terminals;    /* programs: 1 from the moment on at which one has set a VTIME */
     /* supervisor, once: by how much its time namespace puts CLOCK_BOOTTIME ahead */
     int64_t namespace_ns;
+    int64_t namespace_apart_ns; /* supervisor, once: and of CLOCK_MONOTONIC */
     uint32_t crowded; /* programs: 1 from the moment on at which one stood behind the first slots */
     uint32_t pad;
     /* Programs: who is to be kicked when the generation changes: tgid << 32 | tid; tid 0: any
@@ -135,7 +136,7 @@ static inline unsigned session_waiters(const struct session *session)
     return load_full_u32(&session->crowded) != 0 ? SESSION_WAITERS : SESSION_WAITERS_FIRST;
 }
 
-_Static_assert(sizeof(struct session) == 128 + 12 * SESSION_WAITERS + 32 * SESSION_SPANS,
+_Static_assert(sizeof(struct session) == 136 + 12 * SESSION_WAITERS + 32 * SESSION_SPANS,
                "struct session is an ABI");
 
 #endif

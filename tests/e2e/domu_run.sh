@@ -50,13 +50,19 @@ own=$(awk 'NR == 1 { a = $1 } NR == 2 { printf "%d", ($1 - a) / 1000000 }' stamp
 [ $took -ge 2000 ] && [ $took -le $((6000 * slack)) ] || die "0.2 s at TDF 10 took $took ms"
 [ "$own" -ge 199 ] && [ "$own" -le $((took / 10 + 10)) ] || die "it saw $own ms pass, of $took real ones"
 
-# Where the time namespace of all has an offset, a process has begun when it has, too.
-if unshare --time --fork --boottime 100000 true 2>/dev/null; then
-    timeout -k 2 $((60 * slack)) unshare --time --fork --boottime 100000 "$BIN/domu" run --tdf 10 -- \
-        sh -c 'cat /proc/self/stat /proc/uptime' >began || die "no program runs in a time namespace"
-    awk 'NR == 1 { sub(/.*\) /, ""); began = $20 / 100 } NR == 2 { exit !(($1 - began) ^ 2 < 100) }' began ||
-        die "it has begun at another time: $(cat began)"
-fi
+# Where the time namespace of all has an offset, a process has begun when it has, too, and all clocks
+# are the domain's; also where only one of the clocks has one.
+for offset in '--boottime 100000' '--monotonic 10000000' '--monotonic 100000 --boottime 100000'; do
+    # shellcheck disable=SC2086 # several words
+    unshare --time --fork $offset true 2>/dev/null || continue
+    # shellcheck disable=SC2086 # the same
+    timeout -k 2 $((60 * slack)) unshare --time --fork $offset "$BIN/domu" run --tdf 10 -- \
+        sh -c 'cat /proc/self/stat /proc/uptime' >began || die "no program runs in a time namespace, $offset"
+    domu run --tdf 10 -- cat /proc/uptime >outside || die "no program runs outside"
+    cat outside >>began
+    awk 'NR == 1 { sub(/.*\) /, ""); began = $20 / 100 } NR == 2 { up = $1; if ((up - began) ^ 2 >= 100) exit 1 }
+        NR == 3 { exit !(($1 - up) ^ 2 < 100) }' began || die "another time by $offset: $(cat began)"
+done
 
 # The name, the factor, and a change that reaches who sleeps.
 "$BIN/domu" run --tdf 1000 --name sleeper -- sleep 1 &

@@ -159,7 +159,7 @@ bool vclock_ahead_ns(long clock_id, uint64_t *ahead_ns)
         return true;
     case CLOCK_BOOTTIME:
     case CLOCK_BOOTTIME_ALARM:
-        *ahead_ns = (uint64_t)session->boottime_ahead_ns;
+        *ahead_ns = (uint64_t)(session->boottime_ahead_ns - session->namespace_apart_ns);
         return true;
     case CLOCK_TAI:
         *ahead_ns = wall_base_ns() + (uint64_t)session->tai_ahead_ns;
