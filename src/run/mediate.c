@@ -49,8 +49,8 @@ __attribute__((format(printf, 3, 4))) static int fail(struct mediate_why *why, i
 }
 
 /* By the shortest of some tries. Clocks that were less apart than such a try takes, beside what the
- * time namespace puts them apart, are taken for one: BOOTTIME of a machine that has never slept must
- * not be behind MONOTONIC. */
+ * time namespace puts them apart, are taken for one: BOOTTIME of a machine that has never slept
+ * must not be behind MONOTONIC. */
 static int64_t ahead_ns(clockid_t id, clockid_t of, int64_t namespace_apart_ns)
 {
     uint64_t shortest = UINT64_MAX;
