@@ -135,6 +135,30 @@ static int connect_disk(struct client *client, struct why *why)
     return rc;
 }
 
+static void tell_start_failed(const struct client *client, int rc)
+{
+    const struct client_options *o = &client->options;
+
+    if (rc == -ERANGE)
+        fprintf(stderr,
+                "client: %s reads sector %" PRIu64 ", the disk ends at sector %" PRIu64
+                ": it is of another disk\n",
+                o->pattern.trace_path, client->trace.last, client->geometry.last_sector);
+    else if (rc == -EFBIG)
+        fprintf(stderr,
+                "client: the disk is too large for this pattern, it ends at sector %" PRIu64
+                ": use uniform or sequential\n",
+                client->geometry.last_sector);
+    else if (rc == -ENOMEM && o->verify)
+        fprintf(stderr,
+                "client: no memory for %" PRIu32 " threads, and for --verify on a disk that ends "
+                "at sector %" PRIu64 "\n",
+                o->thread_count, client->geometry.last_sector);
+    else
+        fprintf(stderr, "client: cannot start %" PRIu32 " threads: %s: use fewer\n",
+                o->thread_count, strerror(-rc));
+}
+
 static int start_workload(struct client *client)
 {
     const struct client_options *o = &client->options;
@@ -160,14 +184,8 @@ static int start_workload(struct client *client)
         .last_sector = client->geometry.last_sector,
     };
     int rc = workload_start(&plan, &client->workload);
-    if (rc == -ERANGE)
-        fprintf(stderr,
-                "client: %s reads sector %" PRIu64 ", the disk ends at sector %" PRIu64
-                ": it is of another disk\n",
-                o->pattern.trace_path, client->trace.last, client->geometry.last_sector);
-    else if (rc < 0)
-        fprintf(stderr, "client: cannot start %" PRIu32 " threads: %s: use fewer\n",
-                o->thread_count, strerror(-rc));
+    if (rc < 0)
+        tell_start_failed(client, rc);
     return rc;
 }
 

@@ -94,10 +94,13 @@ int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint6
 {
     uint32_t bits = 0;
 
-    if (last_sector < first_sector || last_sector - first_sector >= sectors_max ||
+    if (last_sector < first_sector || last_sector - first_sector == UINT64_MAX ||
         sectors_per_request == 0 || last_sector - first_sector < sectors_per_request - 1 ||
         thread_index >= thread_count)
         return -EINVAL;
+    if ((spec->kind == PATTERN_ZIPF || spec->kind == PATTERN_HOTSET) &&
+        last_sector - first_sector >= sectors_max)
+        return -EFBIG;
     memset(pattern, 0, sizeof(*pattern));
     pattern->kind = spec->kind;
     pattern->first_sector = first_sector;

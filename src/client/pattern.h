@@ -72,8 +72,9 @@ int pattern_parse(const char *text, struct pattern_spec *out);
 /*
  * For one of thread_count threads that read sectors_per_request sectors at a time out of
  * first_sector..last_sector. Errors: -EINVAL when the range holds no such request or is larger than
- * 2^53 sectors, thread_index is not below thread_count, or the spec did not come from
- * pattern_parse; -ERANGE: a request of the trace would be outside the range.
+ * 2^64 - 1 sectors, thread_index is not below thread_count, or the spec did not come from
+ * pattern_parse; -EFBIG: zipf or hotset of more than 2^53 sectors; -ERANGE: a request of the trace
+ * would be outside the range.
  */
 int pattern_init(struct pattern *pattern, const struct pattern_spec *spec, uint64_t first_sector,
                  uint64_t last_sector, uint32_t sectors_per_request, uint64_t seed,

@@ -48,6 +48,15 @@ expect 1 'lets it be read only' "$BIN/service" start --disk "$(uri file),raw,xvd
 expect 1 'the null engine serves files alone' "$BIN/service" start --engine null --image "$(uri file)"
 expect 1 'only nbd:// and nbd.unix:// are served' "$BIN/service" start --image nbds://localhost/x
 
+# The largest that there is: who writes to it, and what asks for too much says what.
+serve memory memory 9223372036854775296
+start_service --disk "$(uri memory),raw,xvda,w"
+client 2 200 --no-record --write 50 >out 2>err || die "a disk of 8 EiB: $(cat err)"
+expect 1 'too large for this pattern' client 2 200 --no-record --pattern zipf:1
+expect 1 'no memory .* --verify' client 2 200 --no-record --write 50 --verify
+service stop >/dev/null || die "stop"
+kill "$SERVER" && wait "$SERVER"
+
 # Written by four domains, with flushes and discards, against a byte array; flushes and trims reach the server.
 for engine in uring threads; do
     serve memory --filter=log memory 16M logfile="$PWD/log"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pattern: parsing, bounds, reproducibility. All seeds are fixed. */
 #include <errno.h>
+#include <stdbool.h>
 
 #include "unit/client/pattern_fixture.h"
 
@@ -102,6 +103,29 @@ static void impossible_ranges_are_refused(void **state)
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 1, 0, 0, 1), -EINVAL);
     spec = (struct pattern_spec){.kind = PATTERN_UNIFORM};
     assert_int_equal(pattern_init(&p, &spec, 5, 7, 3, 0, 0, 1), 0);
+}
+
+/* The largest image has 2^54 - 1 sectors. */
+static void a_disk_of_any_size_is_read(void **state)
+{
+    const uint64_t last = (UINT64_C(1) << 54) - 2;
+    const struct pattern_spec zipf = {.kind = PATTERN_ZIPF, .parameter = 1};
+    const struct pattern_spec hotset = {
+        .kind = PATTERN_HOTSET, .parameter = 1, .hot_share_percent = 90};
+    struct pattern p, sequential = make("sequential", 0, last, 2, 1, 0, 1);
+    struct pattern uniform = make("uniform", 0, last, 3, 1, 0, 1);
+    bool beyond = false;
+
+    (void)state;
+    for (int k = 0; k < 500; k++) {
+        const uint64_t sector = pattern_next(&uniform);
+        assert_true(sector <= last - 2);
+        beyond |= sector > UINT64_C(1) << 53;
+        assert_int_equal(pattern_next(&sequential), 2 * k);
+    }
+    assert_true(beyond);
+    assert_int_equal(pattern_init(&p, &zipf, 0, last, 1, 0, 0, 1), -EFBIG);
+    assert_int_equal(pattern_init(&p, &hotset, 0, last, 1, 0, 0, 1), -EFBIG);
 }
 
 static void requests_stay_inside(void **state)
@@ -235,6 +259,7 @@ int main(void)
         cmocka_unit_test(good_texts_are_parsed),
         cmocka_unit_test(bad_texts_are_refused),
         cmocka_unit_test(impossible_ranges_are_refused),
+        cmocka_unit_test(a_disk_of_any_size_is_read),
         cmocka_unit_test(requests_stay_inside),
         cmocka_unit_test(same_seed_same_sequence),
         cmocka_unit_test(threads_and_seeds_differ),
