@@ -28,6 +28,8 @@ image disk1.img 4
 start_service --engine model --model mean=20us,channels=16,error=0.05,short=0.05,slow=0.01:2ms,data=image,seed=3 --cache-percent 0
 run blocking 8 $reads
 run asynchronous 1 $reads --depth 32
+grep -qE 'disk1.img: reading failed \([0-9]+ bytes at [0-9]+\): Input/output error' "$SPLITDOM_RUNDIR/default/dom0.log" ||
+    die "the log does not tell of the errors: $(cat "$SPLITDOM_RUNDIR/default/dom0.log")"
 service stop >stopped || die "stop"
 grep -qE '[1-9][0-9]* errors' stopped || die "Dom0 does not tell of the errors: $(cat stopped)"
 

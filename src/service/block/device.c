@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "service/block/device_private.h"
@@ -62,6 +64,7 @@ int device_create(const struct device_config *config, struct device **out, struc
     device->looks = device->looks_left = CLEARING_LOOKS;
     device->job_count = device->depth + DEVICE_JOBS_SPARE;
     device->real_time = config->real_time;
+    device->log = config->log;
     sched_init(&device->sched, config->depth, config->depth_isolated);
     sched_set_depth_alone(&device->sched, config->depth_alone);
 
@@ -97,6 +100,25 @@ void device_destroy(struct device *device)
     free(device->jobs);
     free(device->pool);
     free(device);
+}
+
+/* The reason is told here: a domain gets a status that has none. What cannot be done at all is no
+ * failure: the disk is offered without it from then on. */
+void device_note_failure(struct device *device, const struct disk_io *io)
+{
+    static const char *const names[] = {
+        [DISK_READ] = "reading",
+        [DISK_WRITE] = "writing",
+        [DISK_FLUSH] = "flushing",
+        [DISK_DISCARD] = "discarding",
+    };
+
+    device->stats.errors++;
+    if (device->log != NULL && io->status != -EOPNOTSUPP)
+        log_limited(device->log, &device->log_limit,
+                    "%s: %s failed (%" PRIu32 " bytes at %" PRIu64 "): %s", io->image->path,
+                    names[io->operation], io->length_bytes, io->offset_bytes,
+                    strerror(-io->status));
 }
 
 const struct device_stats *device_stats(const struct device *device)

@@ -19,6 +19,7 @@
 #include "tdf/timer.h"
 
 struct device;
+struct log;
 
 struct device_stats {
     uint64_t reads; /* sent to the engine */
@@ -42,6 +43,7 @@ struct device_config {
     uint32_t depth_alone;    /* likewise; less than depth (0): depth */
     const struct disk_model_clock *model_clock; /* see disk_config.clock; NULL: real time */
     const struct disk_nbd_options *nbd;         /* see disk_config.nbd; NULL: all zero */
+    struct log *log;               /* what the engine fails to do, and why; NULL: nobody is told */
     struct timer_clock *real_time; /* CLOCK_MONOTONIC (a clock of TDF 1), in a loop before the first
                                       read of a scaled client; NULL: no client is ever scaled */
 };

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "base/container_of.h"
+#include "base/log.h"
 #include "service/block/queue.h"
 #include "service/block/trace.h"
 
@@ -87,6 +88,8 @@ struct device {
     uint32_t vdisk_count;
     uint32_t tracers; /* who may submit requests that are traced; 0: no request is */
     struct timer_clock *real_time;
+    struct log *log;
+    struct log_limit log_limit;
     uint64_t turn;     /* counts calls of dispatch */
     uint64_t freed_ns; /* when, by the model, the last operation made room */
     uint64_t now_ns;   /* of the present turn: completions are counted at it */
@@ -163,6 +166,9 @@ static inline void job_send(struct device_job *job, const struct block_request *
     job_submit(job);
 }
 
+/* device.c: counts it, and tells the log. */
+void device_note_failure(struct device *device, const struct disk_io *io);
+
 /* The engine has ended with it for good. */
 static inline void job_ended(struct device_job *job)
 {
@@ -172,7 +178,7 @@ static inline void job_ended(struct device_job *job)
     job->under_way = false;
     device->in_flight--;
     if (job->io.status < 0)
-        device->stats.errors++;
+        device_note_failure(device, &job->io);
     if (job->client != NULL)
         sched_complete(&device->sched, &job->client->entity, device->now_ns);
     job->client = NULL;

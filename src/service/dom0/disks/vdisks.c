@@ -117,6 +117,7 @@ static int find_device(struct vdisks *vdisks, const struct image *image, uint32_
                                          .reconnected = on_reconnected,
                                          .ctx = vdisks};
     config.nbd = &nbd;
+    config.log = vdisks->log;
     config.align_bytes = align_bytes;
     int rc = choose_engine(image, &config, why);
     if (rc == 0)

@@ -55,7 +55,7 @@ struct vdisks_totals {
 struct vdisks {
     struct device_config config;      /* of each device, except for align_bytes */
     struct vdisk_config vdisk_config; /* of each vdisk, device and cache_bytes left out */
-    struct log *log;                  /* of exports: what becomes of their servers; NULL: none */
+    struct log *log; /* what disks fail to do, what becomes of exports' servers; NULL: none */
     struct list items, devices;
     struct vdisks_totals departed;
     uint64_t departed_claims;

@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -128,6 +130,38 @@ static void what_has_ended_makes_room(void **state)
     fake_vdisk_destroy(&fake);
 }
 
+/* A domain's answer has no room for it. What cannot be done at all is no failure. */
+static void the_log_has_the_reason_of_a_failure(void **state)
+{
+    static const int statuses[] = {-ENOSPC, 0, -EOPNOTSUPP};
+    char path[] = "/tmp/test_device.XXXXXX", line[LOG_LINE_MAX] = "";
+    struct fake_vdisk fake;
+    struct block_client client;
+    struct ask ask;
+    (void)state;
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    fake_vdisk_create(&fake, &(struct fake_vdisk_config){.sector_count = SECTORS, .depth = 1});
+    assert_int_equal(log_open(&(struct log_options){.path = path}, &fake.device->log), 0);
+    block_client_open(&client, fake.vdisk);
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        submit(&client, &ask, 100, 8);
+        assert_int_equal(device_dispatch(fake.device, 0), 1);
+        fake_disk_complete(fake.disk, 0, statuses[i]);
+    }
+    block_client_close(&client);
+    log_close(fake.device->log);
+    fake_vdisk_destroy(&fake);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof(line), file));
+    assert_non_null(strstr(line, "reading failed (4096 bytes at 51200): No space left on device"));
+    assert_null(fgets(line, sizeof(line), file));
+    fclose(file);
+    unlink(path);
+}
+
 /* There are buffers for all that one client alone may have in flight. */
 static void one_client_alone_may_have_more(void **state)
 {
@@ -217,6 +251,7 @@ int main(void)
         cmocka_unit_test(buffers_fit_the_widest_span),
         cmocka_unit_test(each_device_has_a_depth_of_its_own),
         cmocka_unit_test(what_has_ended_makes_room),
+        cmocka_unit_test(the_log_has_the_reason_of_a_failure),
         cmocka_unit_test(one_client_alone_may_have_more),
         cmocka_unit_test(an_engine_that_refuses_is_passed_on),
         cmocka_unit_test(without_memory_there_is_none),
