@@ -24,6 +24,7 @@
 enum {
     RELINK_PAUSE_MS = 20, /* between attempts: nothing announces that a service has come up */
     RELINK_PATIENCE_MS = 60000,
+    RELINK_JUDGED_MS = 1000, /* what an attempt needs to tell of Dom0 */
     NS_PER_MS = 1000000,
 };
 
@@ -146,20 +147,15 @@ static int link_all(struct domu *domu, struct life *fresh, char *why, size_t why
     return rc;
 }
 
-static void set_life(struct domu *domu, struct life *life)
+/* forget: what the last life has told of its devices is over. What the next one tells of a device,
+ * while others are still being linked, is not. */
+static void set_life(struct domu *domu, struct life *life, bool forget)
 {
     struct xenbus_front *front = NULL;
-    while ((front = next_front(domu, front)) != NULL)
+    while ((front = next_front(domu, front)) != NULL) {
         front->life = life;
-}
-
-/* What the last life has told of its devices is over. What the next one tells of a device, while
- * others are still being linked, is not. */
-static void forget_changes(struct domu *domu)
-{
-    struct xenbus_front *front = NULL;
-    while ((front = next_front(domu, front)) != NULL)
-        front->changed = false;
+        front->changed = front->changed && !forget;
+    }
 }
 
 /* One attempt. Errors: -errno, to be tried again; -EXDEV the next Dom0's memory does not fit ours.
@@ -171,8 +167,7 @@ static int try_relink(struct domu *domu, char *why, size_t why_bytes)
     int rc = begin_life(domu, &fresh, why, why_bytes);
     if (rc < 0)
         return rc;
-    set_life(domu, &fresh);
-    forget_changes(domu);
+    set_life(domu, &fresh, true);
     rc = link_all(domu, &fresh, why, why_bytes);
     if (rc == 0)
         rc = read_clock(&fresh, &born_ns, why, why_bytes);
@@ -183,7 +178,7 @@ static int try_relink(struct domu *domu, char *why, size_t why_bytes)
             rc = -EXDEV;
         }
     }
-    set_life(domu, &domu->life);
+    set_life(domu, &domu->life, false);
     if (rc < 0)
         life_destroy(&fresh);
     else
@@ -195,14 +190,19 @@ static int try_relink(struct domu *domu, char *why, size_t why_bytes)
 static int relink(struct domu *domu, char *why, size_t why_bytes)
 {
     struct xenbus_front *front = NULL;
+    char now[256] = "";
+    int rc, left_ms;
     if (!suspend_all(domu))
         return -ENOTCONN;
     if (domu_trace_stop(&domu->trace))
         fronts_trace(&domu->fronts);
     patience_give(&domu->patience, RELINK_PATIENCE_MS);
-    int rc = try_relink(domu, why, why_bytes);
-    while (rc < 0 && rc != -EXDEV && is_patient(domu) && !pause_or_closing(domu))
-        rc = try_relink(domu, why, why_bytes);
+    do { /* An attempt that patience cuts short, before Dom0 had a second, gives no reason. */
+        left_ms = patience_left_ms(&domu->patience, RELINK_JUDGED_MS);
+        rc = try_relink(domu, now, sizeof(now));
+        if (left_ms == RELINK_JUDGED_MS || is_patient(domu))
+            snprintf(why, why_bytes, "%s", now);
+    } while (rc < 0 && rc != -EXDEV && is_patient(domu) && !pause_or_closing(domu));
     patience_give_for_ever(&domu->patience);
     if (rc < 0)
         return rc;

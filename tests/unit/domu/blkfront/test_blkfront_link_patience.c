@@ -2,6 +2,7 @@
 /* blkfront's link: how long anything waits for a Dom0, and for which. */
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -53,6 +54,44 @@ static void a_minute_is_a_minute_however_long_an_attempt_takes(void **state)
     start(&(struct fake_dom0_script){.change_reply = refuse_slowly});
     assert_int_equal(blkfront_read(bf, 1, 1, bytes[0]), -ENOTCONN);
     assert_int_equal(load_full_u32(&attempts), 6);
+}
+
+/* As a service that says something else each time, and takes so long to say so. */
+static uint64_t takes_ms[2];
+
+static void refuse_in_turn(struct control_reply *reply, int *fd_count)
+{
+    const uint32_t i = load_full_u32(&attempts);
+    store_full_u32(&attempts, i + 1);
+    store_full_u64(&fake_ns, load_full_u64(&fake_ns) + takes_ms[i % 2] * 1000000);
+    snprintf(reply->reason, sizeof(reply->reason), "reason %u", i);
+    reply->status = -EAGAIN;
+    *fd_count = 0;
+}
+
+static void fail_with(uint64_t first_ms, uint64_t second_ms, const char *reason)
+{
+    attempts = 0;
+    takes_ms[0] = first_ms;
+    takes_ms[1] = second_ms;
+    start(&(struct fake_dom0_script){0});
+    assert_int_equal(dial(true), 0);
+    live_by_the_fake_clock(0);
+    die();
+    start(&(struct fake_dom0_script){.change_reply = refuse_in_turn});
+    assert_int_equal(blkfront_read(bf, 1, 1, bytes[0]), -ENOTCONN);
+    assert_int_equal(load_full_u32(&attempts), 2);
+    assert_non_null(strstr(blkfront_failure(bf), reason));
+    blkfront_close(bf);
+    bf = NULL;
+    die();
+}
+
+static void an_attempt_that_is_cut_short_gives_no_reason(void **state)
+{
+    (void)state;
+    fail_with(59900, 1000, "reason 0");
+    fail_with(30000, 31000, "reason 1");
 }
 
 static void an_attempt_ends_with_the_minute(void **state)
@@ -148,6 +187,7 @@ int main(void)
 #define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         LINK_TEST(a_minute_is_a_minute_however_long_an_attempt_takes),
+        LINK_TEST(an_attempt_that_is_cut_short_gives_no_reason),
         LINK_TEST(an_attempt_ends_with_the_minute),
         LINK_TEST(closing_takes_a_second_when_dom0_stands_still),
         LINK_TEST(closing_takes_a_second_when_the_next_one_stands_still),
