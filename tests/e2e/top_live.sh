@@ -109,7 +109,7 @@ service stop >/dev/null || die "no stop"
 shows '^exit 3$'
 [ "$(cat err)" = "service: Dom0 has ended" ] || die "$(cat err)"
 
-# q ends it, too; and so does SIGTERM, in order.
+# q ends it, too; and so do SIGTERM and ctrl-\, in order.
 "$BIN/service" start || die "no start"
 tm respawn-pane -k "'$BIN/service' top; echo \"exit \$?\"; exec sleep 1000"
 shows '^0 domains: '
@@ -119,4 +119,10 @@ tm respawn-pane -k "sh -c 'echo \$\$ >\"$SCRATCH/pid\"; exec \"$BIN/service\" to
 shows '^0 domains: '
 kill "$(cat pid)"
 shows '^exit 0$'
+tm respawn-pane -k "'$BIN/service' top; echo \"exit \$?\"; stty | grep -E 'echo|icanon'; echo asked; exec sleep 1000"
+shows '^0 domains: '
+tm send-keys 'C-\'
+shows '^exit 0$'
+shows '^asked$'
+lacks '-echo|-icanon'
 TERM=nothing expect 1 'no terminal|not known' service top </dev/null

@@ -2,7 +2,8 @@
 /*
  * top_screen: the table live in a terminal, with keys. Needs ncurses when it is built.
  *
- * The terminal is as before when this returns. SIGINT, SIGTERM and SIGHUP end the view in order.
+ * The terminal is as before when this returns. SIGINT, SIGTERM, SIGHUP and SIGQUIT (ctrl-\) end the
+ * view in order.
  */
 #ifndef SPLITDOM_SERVICE_CLI_TOP_TOP_SCREEN_H
 #define SPLITDOM_SERVICE_CLI_TOP_TOP_SCREEN_H
