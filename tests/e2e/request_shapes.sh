@@ -44,3 +44,6 @@ start_service
 run 2000 8 2000
 [ "$(sort -nu order | tr '\n' ' ')" = '0 1 2 3 4 5 6 7 ' ] || die "not all of 8 sectors in 2000 reads"
 expect 1 '0\.\.7.*--sectors-per-request' client 1 1 --sectors-per-request 9
+
+# More at once than a domain may have memory for: what to do about it.
+expect 1 '8 to 8192 pages.*ask for less at once, or see --max-pages' client 1 1 --depth 512 --sectors-per-request 200 --no-record

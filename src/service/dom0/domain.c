@@ -156,7 +156,9 @@ int domain_create(const struct domain_host *host, domid_t domid, pid_t pid, uint
 {
     *out = NULL;
     if (nr_pages < SEGMENT_PAGES_MIN || nr_pages > host->max_pages)
-        return why_fail(why, -EINVAL, "a domain has %d to %u pages, %u were asked for",
+        return why_fail(why, -EINVAL,
+                        "a domain has %d to %u pages, %u were asked for: ask for less at once, or "
+                        "see --max-pages",
                         SEGMENT_PAGES_MIN, host->max_pages, nr_pages);
     if (tdf.num == 0 || tdf_check(tdf) < 0)
         return why_fail(why, -EINVAL, "a time dilation factor is 1/1000 to 1000, not %u/%u",
