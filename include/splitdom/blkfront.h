@@ -18,7 +18,8 @@
  * blkfront_failure may be called from any number of threads, the three clock calls from signal
  * handlers too; blkfront_submit, blkfront_submit_io, blkfront_submit_many, blkfront_kick,
  * blkfront_reap, blkfront_cancel and blkfront_fd from one thread at a time; blkfront_close when no
- * other call is running. fork: the child must not use an inherited handle.
+ * other call is running. No call is a cancellation point (pthread_cancel). fork: the child must not
+ * use an inherited handle.
  *
  * Order: requests that are in flight together may be done in any order, and parts of one in any
  * order among those of others. Who writes a sector while another request for it is in flight does

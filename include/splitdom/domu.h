@@ -15,8 +15,10 @@
  * Functions return 0 (or what they say) or -errno and print nothing. Threads: any, at any time,
  * but domu_close when no other call on the domain or one of its devices is running. domu_now_ns
  * and domu_clock_ns may be called from signal handlers too. fork: the child must not use an
- * inherited handle. A domain ends when it is closed, or else with its process and all children that
- * have inherited the handle and neither ended nor executed a program.
+ * inherited handle. Cancellation (pthread_cancel): no call of the library is a cancellation point;
+ * a thread that is cancelled in one ends at its next such point behind it. A domain ends when it is
+ * closed, or else with its process and all children that have inherited the handle and neither
+ * ended nor executed a program.
  */
 #ifndef SPLITDOM_DOMU_H
 #define SPLITDOM_DOMU_H

@@ -21,7 +21,8 @@
  * netfront_receive_on and netfront_fd_on; senders and receivers may run at the same time. Functions
  * without a queue are those of queue 0. netfront_info, netfront_statistics, netfront_queues,
  * netfront_interrupt and netfront_failure: any thread, at any time. netfront_close when no other
- * call is running.
+ * call is running. No call is a cancellation point (pthread_cancel): netfront_interrupt ends a
+ * wait.
  *
  * Queues: the caller chooses where to send. Frames of one queue keep their order, those of
  * different ones do not: a flow stays in its queue. Dom0 chooses where frames come in: by addresses

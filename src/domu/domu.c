@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "domu/cancel_hold.h"
 #include "domu/domu_private.h"
 #include "domu/options.h"
 #include "ring/barrier.h"
@@ -77,6 +78,7 @@ static int start(struct domu *domu, char *why, size_t why_bytes)
 
 int domu_open(const struct domu_options *options, struct domu **out, struct domu_error *why)
 {
+    CANCEL_HOLD();
     struct domu_error unwanted;
     if (why == NULL)
         why = &unwanted;
@@ -112,6 +114,7 @@ int domu_open(const struct domu_options *options, struct domu **out, struct domu
 
 void domu_close(struct domu *domu)
 {
+    CANCEL_HOLD();
     if (domu == NULL)
         return;
     assert(list_is_empty(&domu->fronts.list));
@@ -181,12 +184,14 @@ int domu_event_fd(struct domu *domu)
 
 int domu_take_events(struct domu *domu, struct domu_events *out)
 {
+    CANCEL_HOLD();
     return domu_events_take(&domu->events, out);
 }
 
 /* Opened anew, each time: whoever gets it has an offset of his own. */
 int domu_clock_memory(struct domu *domu, int *fd, uint64_t *offset_bytes)
 {
+    CANCEL_HOLD();
     char path[32];
     domu_claim(domu);
     const struct segment *segment = &domu->life.segment;
@@ -201,6 +206,7 @@ int domu_clock_memory(struct domu *domu, int *fd, uint64_t *offset_bytes)
 /* The segment and the doorbell of the next life have the places of this one's (life_move). */
 void domu_clock_ready(struct domu *domu, uint32_t version)
 {
+    CANCEL_HOLD();
     const struct life *life = &domu->life;
     store_full_u64(&life->segment.shared_info->arch[SHARED_INFO_CLOCK_READY],
                    (uint64_t)version | 1);
@@ -221,6 +227,7 @@ void domu_show_failure(struct domu *domu)
 
 int domu_fd(struct domu *domu)
 {
+    CANCEL_HOLD();
     domu_claim(domu);
     if (domu->failure_fd < 0) {
         domu->failure_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/cancel_hold.h"
 #include "domu/options.h"
 #include "ring/barrier.h"
 
@@ -157,6 +158,7 @@ static int connect_alone(struct blkfront *bf, const struct blkfront_options *giv
 int blkfront_open(struct domu *domu, const struct blkfront_options *options, struct blkfront **out,
                   struct blkfront_error *why)
 {
+    CANCEL_HOLD();
     struct blkfront_error unwanted;
     if (why == NULL)
         why = &unwanted;
@@ -169,6 +171,7 @@ int blkfront_open(struct domu *domu, const struct blkfront_options *options, str
 int blkfront_connect(const struct blkfront_options *options, struct blkfront **out,
                      struct blkfront_error *why)
 {
+    CANCEL_HOLD();
     struct blkfront_error unwanted;
     if (why == NULL)
         why = &unwanted;
@@ -180,6 +183,7 @@ int blkfront_connect(const struct blkfront_options *options, struct blkfront **o
 
 void blkfront_close(struct blkfront *bf)
 {
+    CANCEL_HOLD();
     if (bf == NULL)
         return;
     blkfront_fd_stop(bf);
@@ -195,6 +199,7 @@ void blkfront_close(struct blkfront *bf)
 
 int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
 {
+    CANCEL_HOLD();
     eventfd_t unused;
     pthread_mutex_lock(&bf->lock);
     if (bf->geometry_fd >= 0)

@@ -9,6 +9,7 @@
 
 #include "domu/blkfront/blkfront_private.h"
 #include "domu/blkfront/transfer.h"
+#include "domu/cancel_hold.h"
 #include "ring/evtchn.h"
 
 void blkfront_abandon(struct blkfront_queue *queue, struct shadow_entry *entry,
@@ -73,6 +74,7 @@ static int cancel_transfers(struct blkfront_queue *queue, const void *cookie, ui
 
 int blkfront_cancel(struct blkfront *bf, void *cookie)
 {
+    CANCEL_HOLD();
     struct blkfront_queue *queue = &bf->queue[0];
     struct wake_batch wakes;
     wakes.count = 0;

@@ -7,6 +7,7 @@
 #include "domu/blkfront/blkfront_traced.h"
 #include "domu/blkfront/iov.h"
 #include "domu/blkfront/transfer.h"
+#include "domu/cancel_hold.h"
 #include "ring/barrier.h"
 #include "trace/trace_probe.h"
 
@@ -97,6 +98,7 @@ static int call_transfer(struct blkfront_queue *queue, const struct blkfront_io 
 static int call_on(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t deadline,
                    uint64_t looked_ns)
 {
+    CANCEL_HOLD();
     uint64_t submitted_ns = looked_ns != 0 ? looked_ns : blkfront_trace_begin_ns(queue);
     struct trace_record life;
     struct read_waiter waiter = {.word = WAITER_AWAKE, .deadline_ns = deadline, .life = &life};

@@ -13,6 +13,7 @@
 
 #include "base/thread.h"
 #include "domu/blkfront/blkfront_private.h"
+#include "domu/cancel_hold.h"
 #include "ring/evtchn.h"
 
 void blkfront_show_ready(struct blkfront_queue *queue)
@@ -48,6 +49,7 @@ static void *watch(void *arg)
 
 int blkfront_fd(struct blkfront *bf)
 {
+    CANCEL_HOLD();
     struct blkfront_queue *queue = &bf->queue[0];
     struct wake_batch wakes;
     wakes.count = 0;

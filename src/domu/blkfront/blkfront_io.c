@@ -7,6 +7,7 @@
 #include "domu/blkfront/blkfront_traced.h"
 #include "domu/blkfront/iov.h"
 #include "domu/blkfront/transfer.h"
+#include "domu/cancel_hold.h"
 
 static int check_other(struct blkfront *bf, const struct blkfront_io *io)
 {
@@ -74,6 +75,7 @@ static uint64_t submission_ns(struct blkfront_queue *queue)
 static int ask_dom0(struct blkfront_queue *queue, const struct blkfront_io *io, uint64_t now_ns,
                     uint64_t looked_ns)
 {
+    CANCEL_HOLD();
     struct wake_batch wakes;
     wakes.count = 0;
     uint64_t submitted_ns = looked_ns != 0 ? looked_ns : blkfront_trace_begin_ns(queue);
@@ -106,6 +108,7 @@ static inline int submit_at(struct blkfront_queue *queue, const struct blkfront_
 /* Whoever polls is to see them. */
 __attribute__((cold, noinline)) static void show_hits(struct blkfront_queue *queue)
 {
+    CANCEL_HOLD();
     struct wake_batch wakes;
     wakes.count = 0;
     pthread_mutex_lock(&queue->lock);
@@ -172,6 +175,7 @@ int blkfront_submit(struct blkfront *bf, uint64_t sector, uint32_t sector_count,
 
 int blkfront_kick(struct blkfront *bf)
 {
+    CANCEL_HOLD();
     struct blkfront_queue *queue = &bf->queue[0];
     struct wake_batch wakes;
     wakes.count = 0;
@@ -232,6 +236,7 @@ int blkfront_reap(struct blkfront *bf, struct blkfront_completion *out, uint32_t
     if (queue->bf->hits.count > 0 &&
         queue->bf->hits.count == queue->bf->unreaped) /* there are no others */
         return (int)take_hits(queue, out, max);
+    CANCEL_HOLD();
     pthread_mutex_lock(&queue->lock);
     if (queue->failed == 0 && !queue->linking)
         blkfront_push(queue);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "domu/cancel_hold.h"
 #include "domu/netfront/netfront_private.h"
 #include "domu/options.h"
 
@@ -87,6 +88,7 @@ static struct netfront *create(void)
 int netfront_open(struct domu *domu, const struct netfront_options *options, struct netfront **out,
                   struct netfront_error *why)
 {
+    CANCEL_HOLD();
     struct netfront_error unwanted;
     if (why == NULL)
         why = &unwanted;
@@ -109,6 +111,7 @@ int netfront_open(struct domu *domu, const struct netfront_options *options, str
 
 void netfront_close(struct netfront *nf)
 {
+    CANCEL_HOLD();
     if (nf == NULL)
         return;
     for (uint32_t i = 0; i < nf->nr_queues; i++)

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "domu/cancel_hold.h"
 #include "domu/netfront/netfront_private.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
@@ -72,6 +73,7 @@ static void *watch(void *arg)
 
 int netfront_fd_on(struct netfront *nf, uint32_t queue)
 {
+    CANCEL_HOLD();
     struct netfront_queue *q = netfront_queue_at(nf, queue);
     if (q == NULL)
         return -EINVAL;

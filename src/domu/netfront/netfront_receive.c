@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "domu/cancel_hold.h"
 #include "domu/netfront/netfront_private.h"
 #include "ring/barrier.h"
 #include "ring/evtchn.h"
@@ -209,6 +210,7 @@ static int wait_for_more(struct netfront_queue *q, int64_t left_ns, uint64_t dea
 int netfront_receive_on(struct netfront *nf, uint32_t queue, struct netfront_frame *frames,
                         uint32_t count, int64_t timeout_ns)
 {
+    CANCEL_HOLD();
     struct netfront_queue *q = netfront_queue_at(nf, queue);
     const uint64_t deadline_ns = netfront_deadline_ns(timeout_ns);
     int64_t left_ns;
@@ -247,6 +249,7 @@ static void interrupt(struct netfront_queue *q)
 
 void netfront_interrupt(struct netfront *nf)
 {
+    CANCEL_HOLD();
     for (uint32_t i = 0; i < nf->nr_queues; i++)
         interrupt(&nf->queue[i]);
 }

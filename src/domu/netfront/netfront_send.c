@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "domu/cancel_hold.h"
 #include "domu/netfront/netfront_private.h"
 #include "ring/barrier.h"
 
@@ -268,6 +269,7 @@ static int send_all(struct netfront_queue *q, const struct netfront_frame *frame
 int netfront_send_on(struct netfront *nf, uint32_t queue, const struct netfront_frame *frames,
                      uint32_t count, int64_t timeout_ns)
 {
+    CANCEL_HOLD();
     const uint64_t deadline_ns = timeout_ns == 0 ? 0 : netfront_deadline_ns(timeout_ns);
     struct netfront_queue *q;
     uint32_t sent = 0;
@@ -312,6 +314,7 @@ static int drain(struct netfront_queue *q, uint64_t deadline_ns)
 
 int netfront_drain_on(struct netfront *nf, uint32_t queue, int64_t timeout_ns)
 {
+    CANCEL_HOLD();
     const uint64_t deadline_ns = netfront_deadline_ns(timeout_ns);
     struct netfront_queue *q;
     int rc;
