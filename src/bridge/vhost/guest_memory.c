@@ -107,6 +107,20 @@ void *guest_memory_user(const struct guest_memory *memory, uint64_t user_address
     return NULL;
 }
 
+void *guest_memory_part(const struct guest_memory *memory, uint64_t guest_address, uint64_t bytes,
+                        uint64_t *part)
+{
+    for (uint32_t i = 0; i < memory->count; i++) {
+        const struct guest_region *region = &memory->regions[i];
+        if (!holds(region->guest_address, region->bytes, guest_address, 1))
+            continue;
+        uint64_t before = guest_address - region->guest_address, left = region->bytes - before;
+        *part = bytes < left ? bytes : left;
+        return region->start + before;
+    }
+    return NULL;
+}
+
 bool guest_memory_is_lost(const struct guest_memory *memory)
 {
     for (uint32_t i = 0; i < memory->count; i++)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * guest_memory: the memory of a guest, mapped, and its addresses. Nothing that the guest says is
- * believed: an address is translated with its length, and what is not all inside one region is not
- * there. Memory may shrink behind our back: the mappings are guarded (ring/fault_guard.h, which the
- * program has installed), reads then give zeros, and guest_memory_is_lost says so.
+ * believed: an address is translated with its length, and what is not all inside a region is not
+ * there; but data may begin in one and go on in the next, which lies elsewhere here. Memory may
+ * shrink behind our back: the mappings are guarded (ring/fault_guard.h, which the program has
+ * installed), reads then give zeros, and guest_memory_is_lost says so.
  *
  * One thread.
  */
@@ -44,6 +45,11 @@ void guest_memory_unmap(struct guest_memory *memory);
  */
 void *guest_memory_at(const struct guest_memory *memory, uint64_t guest_address, uint64_t bytes);
 void *guest_memory_user(const struct guest_memory *memory, uint64_t user_address, uint64_t bytes);
+
+/* Where the first of `bytes` bytes (1 or more) are, and in *part how many of them lie there; NULL:
+ * none is in a region. */
+void *guest_memory_part(const struct guest_memory *memory, uint64_t guest_address, uint64_t bytes,
+                        uint64_t *part);
 
 /* Has some of it turned out to be gone? */
 bool guest_memory_is_lost(const struct guest_memory *memory);

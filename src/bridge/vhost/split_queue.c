@@ -48,23 +48,26 @@ static struct vring_desc copy_desc(const struct vring_desc *shared)
                                .next = load_relaxed_u16((const uint16_t *)&shared->next)};
 }
 
-static int add_piece(const struct guest_memory *memory, const struct vring_desc *desc,
-                     struct split_chain *chain)
+/* A descriptor's bytes: a piece for each region that they are in. Those without any are of no use,
+ * but harmless. */
+static int add_pieces(const struct guest_memory *memory, const struct vring_desc *desc,
+                      struct split_chain *chain)
 {
     bool writable = (desc->flags & VRING_DESC_F_WRITE) != 0;
+    uint64_t address = desc->addr, left = desc->len, part;
 
-    if (desc->len == 0) /* of no use, but harmless */
-        return 0;
-    if (chain->count == SPLIT_QUEUE_PIECES_MAX)
-        return -EPROTO;
-    if (!writable && chain->readable != chain->count)
-        return -EPROTO;
-    void *at = guest_memory_at(memory, desc->addr, desc->len);
-    if (at == NULL)
-        return -EPROTO;
-    chain->pieces[chain->count++] = (struct iovec){.iov_base = at, .iov_len = desc->len};
-    if (!writable)
-        chain->readable++;
+    for (; left > 0; address += part, left -= part) {
+        if (chain->count == SPLIT_QUEUE_PIECES_MAX)
+            return -EPROTO;
+        if (!writable && chain->readable != chain->count)
+            return -EPROTO;
+        void *at = guest_memory_part(memory, address, left, &part);
+        if (at == NULL)
+            return -EPROTO;
+        chain->pieces[chain->count++] = (struct iovec){.iov_base = at, .iov_len = part};
+        if (!writable)
+            chain->readable++;
+    }
     return 0;
 }
 
@@ -86,7 +89,7 @@ static int walk(const struct guest_memory *memory, const struct vring_desc *tabl
             *indirect = desc;
             return 0;
         }
-        int rc = add_piece(memory, &desc, chain);
+        int rc = add_pieces(memory, &desc, chain);
         if (rc < 0)
             return rc;
         if ((desc.flags & VRING_DESC_F_NEXT) == 0)

@@ -6,6 +6,7 @@
 #include <linux/virtio_ring.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "bridge/vhost/blk_config.h"
@@ -37,6 +38,14 @@ static struct vhost_queue *queue_of(struct vhost_session *session, uint64_t inde
     return &session->queues[index];
 }
 
+/* An earlier device may have been killed when it had given requests back and had not called yet; or
+ * there was no descriptor to call by. A driver that is called in vain looks once more. */
+static void call(const struct vhost_queue *queue)
+{
+    if (queue->runs && queue->call_fd >= 0)
+        (void)eventfd_write(queue->call_fd, 1);
+}
+
 /* What has been taken is given back before anything of the queue changes. */
 static void stop(struct vhost_session *session, struct vhost_queue *queue)
 {
@@ -64,6 +73,7 @@ static int run(struct vhost_session *session, struct vhost_queue *queue)
     if (rc == 0 && queue->inflight.again_count > 0)
         ring->avail_cons = (uint16_t)(ring->used_prod + queue->inflight.again_count);
     queue->runs = rc == 0;
+    call(queue);
     vhost_session_tell_config(session);
     return rc;
 }
@@ -88,7 +98,7 @@ static int set_queue_size(struct vhost_session *session)
     if (queue == NULL || queue->runs || state->value > SPLIT_QUEUE_SIZE_MAX)
         return -EPROTO;
     queue->size = state->value;
-    return 0;
+    return run_or_stop(session, queue);
 }
 
 static int set_queue_base(struct vhost_session *session)
@@ -184,6 +194,7 @@ static int set_queue_call(struct vhost_session *session)
     if (queue->call_fd >= 0)
         close(queue->call_fd);
     queue->call_fd = fd;
+    call(queue);
     return 0;
 }
 

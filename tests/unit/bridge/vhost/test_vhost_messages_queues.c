@@ -98,6 +98,38 @@ static void a_newer_descriptor_takes_the_place_of_the_last(void **state)
     assert_int_equal(session.queues[0].call_fd, -1); /* the guest polls */
 }
 
+static void who_says_late_how_to_call_is_called(void **state)
+{
+    uint64_t queue = 0, without = VHOST_USER_NO_FD;
+
+    (void)state;
+    start(negotiated);
+    fake_guest_send(&guest, VHOST_USER_SET_VRING_CALL, &without, sizeof(without), -1);
+    assert_int_equal(hear(), 0);
+    (void)was_called();
+    fake_guest_request(&guest, VIRTIO_BLK_T_IN, 0, 512);
+    assert_answer(513, VIRTIO_BLK_S_OK);
+    assert_false(was_called());
+    fake_guest_send(&guest, VHOST_USER_SET_VRING_CALL, &queue, sizeof(queue), guest.call_fd);
+    assert_int_equal(hear(), 0);
+    assert_true(was_called());
+}
+
+static void the_size_may_come_last(void **state)
+{
+    struct vhost_user_vring_state size = {.value = 0};
+
+    (void)state;
+    start(negotiated);
+    session.queues[0].runs = false; /* as it is before a size is known */
+    session.queues[0].size = 0;
+    size.value = FAKE_GUEST_QUEUE;
+    fake_guest_send(&guest, VHOST_USER_SET_VRING_NUM, &size, sizeof(size), -1);
+    assert_int_equal(hear(), 0);
+    fake_guest_request(&guest, VIRTIO_BLK_T_IN, 0, 512);
+    assert_answer(513, VIRTIO_BLK_S_OK);
+}
+
 int main(void)
 {
 #define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -107,6 +139,8 @@ int main(void)
         SESSION_TEST(a_queue_that_runs_keeps_its_size_and_its_place),
         SESSION_TEST(a_queue_goes_on_where_it_is_told_to),
         SESSION_TEST(a_newer_descriptor_takes_the_place_of_the_last),
+        SESSION_TEST(who_says_late_how_to_call_is_called),
+        SESSION_TEST(the_size_may_come_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

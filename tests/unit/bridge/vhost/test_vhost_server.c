@@ -155,15 +155,23 @@ static int stop(struct running *running)
     return running->rc;
 }
 
-static void read_a_sector(void)
+static void await_call(void)
 {
     struct pollfd call = {.fd = guest.call_fd, .events = POLLIN};
+    eventfd_t value;
 
+    assert_int_equal(poll(&call, 1, HANG_S * 1000), 1);
+    assert_int_equal(eventfd_read(guest.call_fd, &value), 0);
+}
+
+static void read_a_sector(void)
+{
     fake_guest_start(&guest, 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_BLK_F_FLUSH |
                                  1ULL << VHOST_USER_F_PROTOCOL_FEATURES);
+    await_call(); /* the queue begins to run */
     fake_guest_request(&guest, VIRTIO_BLK_T_IN, 7, 512);
     assert_int_equal(eventfd_write(guest.kick_fd, 1), 0);
-    assert_int_equal(poll(&call, 1, HANG_S * 1000), 1);
+    await_call();
     assert_memory_equal(guest.memory + FAKE_GUEST_DATA, memory_disk.bytes + 7 * 512, 512);
 }
 

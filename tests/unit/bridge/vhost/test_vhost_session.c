@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/unix_socket.h"
 #include "bridge/vhost/vhost_session_private.h"
 #include "unit/bridge/vhost/vhost_fixture.h"
 
@@ -122,6 +123,47 @@ static void pieces_may_be_cut_anywhere(void **state)
     assert_memory_equal(guest.memory + FAKE_GUEST_DATA, memory_disk.bytes + 3 * 512, 512);
 }
 
+/* As the memory of a machine that got more while it ran: one behind the other for the guest, and
+ * anywhere else. */
+static void give_two_regions(uint64_t first_bytes)
+{
+    const struct vhost_user_message message = {
+        .header = {.request = VHOST_USER_SET_MEM_TABLE,
+                   .flags = VHOST_USER_VERSION,
+                   .bytes = offsetof(struct vhost_user_memory, regions[2])},
+        .payload.memory = {.region_count = 2,
+                           .regions = {{.guest_address = FAKE_GUEST_ADDRESS,
+                                        .bytes = first_bytes,
+                                        .user_address = FAKE_GUEST_USER},
+                                       {.guest_address = FAKE_GUEST_ADDRESS + first_bytes,
+                                        .bytes = FAKE_GUEST_BYTES - first_bytes,
+                                        .user_address = FAKE_GUEST_USER + first_bytes,
+                                        .mmap_offset = first_bytes}}}};
+    const int fds[] = {guest.memory_fd, guest.memory_fd};
+
+    assert_int_equal(unix_socket_send(guest.socket, &message,
+                                      sizeof(message.header) + message.header.bytes, fds, 2, true),
+                     0);
+    assert_int_equal(hear(), 0);
+}
+
+static void data_may_go_on_in_the_next_region(void **state)
+{
+    (void)state;
+    start(negotiated);
+    give_two_regions(FAKE_GUEST_DATA + 700);
+    fake_guest_request(&guest, VIRTIO_BLK_T_IN, 8, 1024);
+    assert_answer(1025, VIRTIO_BLK_S_OK);
+    assert_memory_equal(guest.memory + FAKE_GUEST_DATA, memory_disk.bytes + 8 * 512, 1024);
+    memset(guest.memory + FAKE_GUEST_DATA, 0x5a, 1024);
+    fake_guest_request(&guest, VIRTIO_BLK_T_OUT, 8, 1024);
+    assert_answer(1, VIRTIO_BLK_S_OK);
+    assert_memory_equal(guest.memory + FAKE_GUEST_DATA, memory_disk.bytes + 8 * 512, 1024);
+    give_two_regions(FAKE_GUEST_HEADER + 5); /* and so may a header */
+    fake_guest_request(&guest, VIRTIO_BLK_T_IN, 9, 512);
+    assert_answer(513, VIRTIO_BLK_S_OK);
+}
+
 static void what_is_wrong_with_a_request_is_answered(void **state)
 {
     (void)state;
@@ -172,16 +214,13 @@ static void requests_wait_for_room_in_the_ring(void **state)
 /* ---- notifications ------------------------------------------------------------------------------
  */
 
-static bool was_called(void)
-{
-    eventfd_t value;
-    return eventfd_read(guest.call_fd, &value) == 0;
-}
-
 static void the_driver_is_called_when_it_asks_for_that(void **state)
 {
     (void)state;
     start(negotiated);
+    assert_true(was_called()); /* as each queue that begins to run */
+    assert_int_equal(move(), 0);
+    assert_false(was_called());
     fake_guest_request(&guest, VIRTIO_BLK_T_IN, 0, 512);
     assert_int_equal(move(), 0);
     assert_true(was_called());
@@ -195,6 +234,7 @@ static void an_event_index_says_when_to_call_and_to_kick(void **state)
 {
     (void)state;
     start(negotiated | 1ULL << VIRTIO_RING_F_EVENT_IDX);
+    assert_true(was_called());
     guest.avail->ring[FAKE_GUEST_QUEUE] = 1; /* not for the first, but the second */
     fake_guest_request(&guest, VIRTIO_BLK_T_IN, 0, 512);
     assert_int_equal(move(), 0);
@@ -327,6 +367,7 @@ int main(void)
         SESSION_TEST(ranges_are_discarded_or_zeroed),
         SESSION_TEST(the_disk_has_a_name),
         SESSION_TEST(pieces_may_be_cut_anywhere),
+        SESSION_TEST(data_may_go_on_in_the_next_region),
         SESSION_TEST(what_is_wrong_with_a_request_is_answered),
         SESSION_TEST(a_failure_of_the_disk_is_answered),
         SESSION_TEST(requests_wait_for_room_in_the_ring),

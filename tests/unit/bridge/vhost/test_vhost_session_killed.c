@@ -235,6 +235,25 @@ static void what_was_given_back_is_not_asked_again(void **state)
     close(fd);
 }
 
+/* It was killed between the used ring and the call: the driver sleeps, and needs no other request.
+ */
+static void who_was_not_called_is_called_by_the_next_device(void **state)
+{
+    const uint64_t features = negotiated | 1ULL << VIRTIO_RING_F_EVENT_IDX;
+
+    (void)state;
+    start(features);
+    offer_read(0);
+    assert_int_equal(move(), 0);
+    assert_true(was_called());
+    kill_and_connect(guest.used->idx);
+    assert_false(was_called());
+    start(features);
+    assert_int_equal(move(), 0);
+    assert_true(was_called());
+    assert_read(0);
+}
+
 /* Some front ends say where the available ring was, where nobody tracks what is in flight. */
 static void the_used_ring_goes_on_where_it_is(void **state)
 {
@@ -274,6 +293,7 @@ int main(void)
         SESSION_TEST(what_nobody_keeps_has_failed),
         SESSION_TEST(what_the_disk_has_refused_is_not_asked_again),
         SESSION_TEST(what_was_given_back_is_not_asked_again),
+        SESSION_TEST(who_was_not_called_is_called_by_the_next_device),
         SESSION_TEST(the_used_ring_goes_on_where_it_is),
         SESSION_TEST(a_memory_that_is_none_is_refused),
     };

@@ -64,6 +64,12 @@ static inline int teardown(void **state)
     return 0;
 }
 
+static inline bool was_called(void)
+{
+    eventfd_t value;
+    return eventfd_read(guest.call_fd, &value) == 0;
+}
+
 static inline int hear(void)
 {
     return vhost_session_hear(&session, &why);
