@@ -88,13 +88,14 @@ static int read_event(struct xenbus_back *back, const char *directory, const cha
     return 0;
 }
 
-/* Two ports, or one for both. */
+/* Two ports, or one for both: also where a half of the two is left over, as Linux's back end has
+ * it. */
 static int read_events(struct xenbus_back *back, const char *directory,
                        struct vif_transport_queue *queue)
 {
     int rc = read_event(back, directory, "event-channel-tx", &queue->tx_event);
     if (rc == 0)
-        return read_event(back, directory, "event-channel-rx", &queue->rx_event);
+        rc = read_event(back, directory, "event-channel-rx", &queue->rx_event);
     if (rc != -ENOENT)
         return rc;
     rc = read_event(back, directory, "event-channel", &queue->tx_event);

@@ -22,6 +22,21 @@ static void one_event_channel_serves_both_rings(void **state)
     assert_int_equal(config->rx_event.vcpu, 1);
 }
 
+/* As in Linux's back end: only both of the two are two. */
+static void so_it_does_where_half_of_two_is_left_over(void **state)
+{
+    (void)state;
+    offer();
+    set_front("event-channel-rx", NULL);
+    set_front_number("event-channel-tx", (uint32_t)f->port[0]);
+    set_front_number("event-channel", (uint32_t)f->port[1]);
+    go("4", XenbusStateConnected);
+    const struct vif_queue_config *config = &vif_back_queue(f->back, 0)->config;
+    assert_int_equal(config->tx_event.port, f->port[1]);
+    assert_int_equal(config->rx_event.port, f->port[1]);
+    assert_int_equal(config->tx_event.vcpu, 1);
+}
+
 static void offer_queues(uint32_t count)
 {
     struct grant_entry_v1 *table = f->front.segment.gnttab;
@@ -214,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(one_event_channel_serves_both_rings),
+        TEST(so_it_does_where_half_of_two_is_left_over),
         TEST(several_queues_have_their_directories),
         TEST(all_queues_are_looked_at_when_nobody_waits_for_them),
         TEST(a_flow_stays_in_its_queue),
