@@ -57,7 +57,7 @@ static int serve(struct exports *exports, bool read_only, int listen_fd, int sto
     server.failure_fd = exports_failure_fd(exports);
     rc = server.failure_fd < 0 ? why_fail_errno(why, server.failure_fd, "cannot watch the domain")
                                : vhost_server_run(&server, why);
-    if (rc == -ENOTCONN)
+    if (rc == -ENOTCONN && exports_failure(exports)[0] != '\0') /* not the disk's end alone */
         why_fail(why, rc, "%s", exports_failure(exports));
     exports_hurry(exports);
     exports_release(exports, server.bf);

@@ -59,7 +59,7 @@ int blkfront_geometry(struct blkfront *bf, struct blkfront_geometry *out)
                                       .flush = true,
                                       .discard = true,
                                       .discard_granularity = 4096};
-    return 0;
+    return bf->failure == -ENOTCONN ? bf->failure : 0;
 }
 
 void blkfront_stats(struct blkfront *bf, struct blkfront_stats *out)

@@ -107,6 +107,17 @@ static void take_size(struct server *server)
         vhost_session_resize(&server->session, &geometry);
 }
 
+/* Without a front end nothing is in flight: what the disk has to tell is its end. */
+static int hear_of_its_end(struct server *server, struct why *why)
+{
+    struct blkfront_geometry unused;
+
+    if (server->has_session || (server->fds[POLL_DISK].revents & POLLIN) == 0)
+        return 0;
+    int rc = blkfront_geometry(server->options->bf, &unused);
+    return rc < 0 ? why_fail(why, rc, "the disk: %s", blkfront_failure(server->options->bf)) : 0;
+}
+
 /* Waits until there is something to do, not at all if the guest has requests, and does it but for
  * those. */
 static int wait_and_hear(struct server *server, bool is_busy, struct why *why)
@@ -163,7 +174,9 @@ int vhost_server_run(const struct vhost_server_options *options, struct why *why
         if ((server.fds[POLL_STOP].revents & POLLIN) != 0)
             break;
         if (rc == 0 && (server.fds[POLL_FAILURE].revents & POLLIN) != 0)
-            rc = -ENOTCONN;
+            rc = why_fail(why, -ENOTCONN, "the domain is of no use any more");
+        if (rc == 0)
+            rc = hear_of_its_end(&server, why);
     }
     end_session(&server);
     process_place_fini(&server.place);

@@ -24,8 +24,8 @@ struct vhost_server_options {
 };
 
 /*
- * Serves until it is to end: then returns 0. Errors: -ENOTCONN the domain is of no use any more;
- * those of poll, accept and blkfront_fd, with the line in why.
+ * Serves until it is to end: then returns 0. Errors, with the line in why: -ENOTCONN the domain is
+ * of no use any more, or its disk was taken away; those of poll, accept and blkfront_fd.
  */
 int vhost_server_run(const struct vhost_server_options *options, struct why *why);
 

@@ -291,6 +291,22 @@ static void a_domain_that_is_of_no_use_ends_it(void **state)
     assert_int_equal(vhost_server_run(&options, &why), -ENOTCONN);
 }
 
+/* Nobody uses it, so nobody is told at a request. */
+static void a_disk_that_was_taken_away_ends_it(void **state)
+{
+    struct vhost_server_options options;
+    struct why why;
+
+    (void)state;
+    close(listen_fd); /* with the front end that waits there */
+    assert_true(open_listener());
+    options = usual_options();
+    memory_disk.failure = -ENOTCONN;
+    assert_int_equal(eventfd_write(memory_disk.fd, 1), 0);
+    assert_int_equal(vhost_server_run(&options, &why), -ENOTCONN);
+    assert_string_equal(why.text, "the disk: the disk is dead");
+}
+
 static void a_disk_that_cannot_be_waited_for_ends_it(void **state)
 {
     const struct vhost_server_options options = usual_options();
@@ -361,6 +377,7 @@ int main(void)
         SERVER_TEST(writes_are_not_offered_where_they_are_forbidden),
         SERVER_TEST(a_front_end_is_told_of_another_size),
         SERVER_TEST(a_domain_that_is_of_no_use_ends_it),
+        SERVER_TEST(a_disk_that_was_taken_away_ends_it),
         SERVER_TEST(a_disk_that_cannot_be_waited_for_ends_it),
         SERVER_TEST(a_signal_does_not_end_it),
         SERVER_TEST(a_wait_that_fails_ends_it),
