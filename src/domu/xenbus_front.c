@@ -162,7 +162,15 @@ static int put_state(struct xenbus_front *front, uint32_t tx, enum xenbus_state 
     return xenbus_front_put(front, tx, "state", "%d", (int)state);
 }
 
-/* Waits until the back end's state is settled. Returns that state, or -errno. */
+/* The toolstack removes the node when the device goes, before it removes the back end's. */
+static bool was_taken_away(struct xenbus_front *front)
+{
+    char backend[XENBUS_FRONT_PATH_MAX];
+    return xenbus_front_own(front, "backend", backend, sizeof(backend)) == -ENOENT;
+}
+
+/* Waits until the back end's state is settled. Returns that state, or -errno: -ENODEV the device
+ * was taken away. */
 static int wait_state(struct xenbus_front *front, bool (*settled)(enum xenbus_state state),
                       int timeout_ms)
 {
@@ -172,6 +180,8 @@ static int wait_state(struct xenbus_front *front, bool (*settled)(enum xenbus_st
         int state = xenbus_front_back_state(front);
         if (state < 0 || settled((enum xenbus_state)state))
             return state;
+        if (state == XenbusStateUnknown && was_taken_away(front))
+            return -ENODEV;
         uint64_t now_ns = clock_monotonic_ns();
         if (now_ns >= deadline_ns)
             return -ETIMEDOUT;
@@ -243,22 +253,21 @@ int xenbus_front_find_back(struct xenbus_front *front, const char **step)
 }
 
 /* Nobody else removes the node. What was below it can't be written or read then. */
-static bool was_taken_away(struct xenbus_front *front, int rc)
+static bool met_its_end(struct xenbus_front *front, int rc)
 {
-    char backend[XENBUS_FRONT_PATH_MAX];
-    return (rc == -EACCES || rc == -ENOENT) &&
-           xenbus_front_own(front, "backend", backend, sizeof(backend)) == -ENOENT;
+    return rc == -ENODEV || ((rc == -EACCES || rc == -ENOENT) && was_taken_away(front));
 }
 
 int xenbus_front_fail(struct xenbus_front *front, int rc, const char *step, char *why,
                       size_t why_bytes)
 {
-    if (was_taken_away(front, rc))
+    if (met_its_end(front, rc)) {
         snprintf(why, why_bytes,
                  "Dom0 took the device away: 'service block-detach', "
                  "'service network-detach'");
-    else
-        snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
+        return -ENODEV;
+    }
+    snprintf(why, why_bytes, "cannot %s: %s", step, strerror(-rc));
     return rc;
 }
 
@@ -294,6 +303,8 @@ int xenbus_front_offer(struct xenbus_front *front,
     int state = wait_state(front, has_answered, STATE_TIMEOUT_MS);
     if (state < 0 || state == XenbusStateConnected)
         return state < 0 ? state : 0;
+    if (state == XenbusStateUnknown && was_taken_away(front))
+        return -ENODEV;
     *step = "connect: Dom0 refused the ring (its log says why)";
     return -ECONNREFUSED;
 }

@@ -98,15 +98,15 @@ int xenbus_front_find_back(struct xenbus_front *front, const char **step);
 
 /*
  * For people: why a step of connecting failed with rc; that Dom0 took the device away meanwhile,
- * rather than which request met that. Returns rc.
+ * rather than which request met that. Returns rc, or then -ENODEV.
  */
 int xenbus_front_fail(struct xenbus_front *front, int rc, const char *step, char *why,
                       size_t why_bytes);
 
 /*
  * Writes what write(ctx, tx) writes, and state Initialised, in one transaction: the back end never
- * sees a half-written offer. Then waits until it is connected. Errors: as above; -ECONNREFUSED it
- * did not take the offer.
+ * sees a half-written offer. Then waits until it is connected. Errors: as above, -ENODEV the device
+ * was taken away meanwhile; -ECONNREFUSED it did not take the offer.
  */
 int xenbus_front_offer(struct xenbus_front *front,
                        int (*write)(struct xenbus_front *front, uint32_t tx), const char **step);

@@ -35,7 +35,7 @@ int vif_front_prepare(struct vif_front *front, uint32_t wanted_queues, char *why
                  "'service network-attach'",
                  front->xenbus.devid);
     else if (rc < 0)
-        (void)xenbus_front_fail(&front->xenbus, rc, step, why, why_bytes);
+        rc = xenbus_front_fail(&front->xenbus, rc, step, why, why_bytes);
     if (rc < 0)
         return rc;
     const struct {

@@ -4,81 +4,10 @@
  * back end of a Dom0 that asks for none.
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "domu/xenbus_front.h"
-#include "fakes/fake_dom0.h"
-#include "ring/gnttab.h"
-#include "ring/sring.h"
+#include "unit/domu/xenbus_front_fixture.h"
 #include "xenstore/server/xs_local.h"
-
-enum { XVDA = 51712, XVDB = 51728, RING_REF = GNTTAB_NR_RESERVED_ENTRIES };
-
-static char base[64], why[256];
-static struct fake_dom0 *dom0;
-static struct rundir rundir;
-static struct life life;
-static struct fronts fronts;
-static struct xenbus_front front, other;
-static const char *step;
-
-static const struct front_class class = {.name = "vbd"};
-
-static int setup(void **state)
-{
-    (void)state;
-    alarm(60);
-    dom0 = NULL;
-    fronts = (struct fronts){.shutdown = false};
-    life_init(&life);
-    snprintf(base, sizeof(base), "/tmp/splitdom-front-XXXXXX");
-    if (mkdtemp(base) == NULL)
-        return -1;
-    return rundir_resolve(base, "fake", true, &rundir, why, sizeof(why));
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    life_destroy(&life);
-    fake_dom0_stop(dom0);
-    alarm(0);
-    return rmdir(base);
-}
-
-static void meet(const struct fake_dom0_script *script)
-{
-    struct fake_dom0_script mine = *script;
-    mine.disks = 2;
-    dom0 = fake_dom0_start(base, &mine);
-    assert_non_null(dom0);
-    assert_int_equal(life_create(&life, &rundir, segment_pages_for(1), (struct tdf){0, 0}, NULL,
-                                 why, sizeof(why)),
-                     0);
-    xenbus_front_init(&front, &class, &fronts, &life, XVDA);
-    xenbus_front_init(&other, &class, &fronts, &life, XVDB);
-    list_push_back(&fronts.list, &front.of_domain);
-    list_push_back(&fronts.list, &other.of_domain);
-}
-
-/* A ring that stays empty. */
-static int write_ring(struct xenbus_front *xenbus, uint32_t tx)
-{
-    const struct segment *segment = &life.segment;
-    sring_init(segment_page(segment, segment->free_pfn), 0);
-    gnttab_grant_access(segment->gnttab, RING_REF, DOM0_DOMID, segment->free_pfn, false);
-    int rc = xenbus_front_put(xenbus, tx, "ring-ref", "%d", RING_REF);
-    return rc < 0 ? rc : xenbus_front_put(xenbus, tx, "event-channel", "%d", 1);
-}
 
 static void a_token_is_noted_for_its_device_alone(void **state)
 {
@@ -127,7 +56,7 @@ static void a_device_that_was_taken_away_is_told_as_such(void **state)
     struct xenbus_front none;
     meet(&(struct fake_dom0_script){0});
     xenbus_front_init(&none, &class, &fronts, &life, 7);
-    assert_int_equal(xenbus_front_fail(&none, -EACCES, "do it", why, sizeof(why)), -EACCES);
+    assert_int_equal(xenbus_front_fail(&none, -EACCES, "do it", why, sizeof(why)), -ENODEV);
     assert_non_null(strstr(why, "Dom0 took the device away"));
     assert_int_equal(xenbus_front_fail(&none, -ETIME, "do it", why, sizeof(why)), -ETIME);
     assert_string_equal(why, "cannot do it: Timer expired");
