@@ -92,6 +92,25 @@ int run_vif_open(struct run_vif *vif, struct domu *domu, const struct run_vif_op
     return rc;
 }
 
+int run_vif_fd(const struct run_vif *vif)
+{
+    return vif->pump != NULL ? tap_pump_fd(vif->pump) : -1;
+}
+
+/* Dom0 may be stopped: to close what it has closed is left for the end. */
+void run_vif_lose(struct run_vif *vif, struct why *why)
+{
+    bool of_tap;
+    int rc = tap_pump_error(vif->pump, &of_tap);
+    if (of_tap)
+        why_fail_errno(why, rc, "eth0 is gone");
+    else
+        why_fail(why, rc, "eth0 is gone: %s", netfront_failure(vif->nf));
+    tap_pump_stop(vif->pump);
+    vif->pump = NULL;
+    tap_close(&vif->tap);
+}
+
 void run_vif_close(struct run_vif *vif)
 {
     if (!vif->open)

@@ -42,4 +42,9 @@ int run_vif_open(struct run_vif *vif, struct domu *domu, const struct run_vif_op
                  struct why *why);
 void run_vif_close(struct run_vif *vif);
 
+/* A descriptor to poll, readable when the interface has ended by itself; -1: it is not open. */
+int run_vif_fd(const struct run_vif *vif);
+/* Then: eth0 goes, so that programs hear of it, and why has the reason. */
+void run_vif_lose(struct run_vif *vif, struct why *why);
+
 #endif

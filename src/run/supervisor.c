@@ -226,20 +226,34 @@ static void take_loss(struct supervisor *s)
                 domu_failure(s->domu));
 }
 
+/* Dom0's end is that of the interface, too, and has been told. */
+static void take_vif_end(struct supervisor *s)
+{
+    struct why why;
+    run_vif_lose(s->vif, &why);
+    if (domu_failure(s->domu)[0] == '\0')
+        fprintf(stderr, "domu: %s: the program goes on without it\n", why.text);
+}
+
 int supervisor_follow(struct supervisor *s)
 {
-    struct pollfd fds[3] = {{.fd = s->signal_fd, .events = POLLIN},
+    struct pollfd fds[4] = {{.fd = s->signal_fd, .events = POLLIN},
                             {.fd = domu_event_fd(s->domu), .events = POLLIN},
-                            {.fd = domu_fd(s->domu), .events = POLLIN}};
+                            {.fd = domu_fd(s->domu), .events = POLLIN},
+                            {.fd = run_vif_fd(s->vif), .events = POLLIN}};
     bool goes_on = take_children(s);
     while (goes_on) {
-        if (poll(fds, 3, -1) < 0)
+        if (poll(fds, 4, -1) < 0)
             continue; /* EINTR: we were stopped */
         if (fds[1].revents != 0)
             take_events(s);
         if (fds[2].revents != 0 && !s->is_orphaned) {
             take_loss(s);
             fds[1].fd = fds[2].fd = -1;
+        }
+        if (fds[3].revents != 0) {
+            take_vif_end(s);
+            fds[3].fd = -1;
         }
         goes_on = fds[0].revents == 0 || take_signals(s);
     }

@@ -17,12 +17,14 @@
 
 #include "run/cpu_limit.h"
 #include "run/mediate.h"
+#include "run/run_vif.h"
 #include "splitdom/domu.h"
 
 struct supervisor {
     struct domu *domu;
     struct mediate *mediate;
     const struct cpu_limit *limit;
+    struct run_vif *vif;           /* the program's network; it need not be open */
     bool is_limited;               /* its processes are in the limit's group */
     sigset_t mask;                 /* that the program begins with */
     struct sigaction child_action; /* and what it begins with for SIGCHLD */

@@ -107,6 +107,7 @@ static int run_program(struct run *run)
         (struct supervisor){.domu = run->domu,
                             .mediate = run->mediate,
                             .limit = &run->limit,
+                            .vif = &run->vif,
                             .is_limited = run->options.share_num != run->options.share_den,
                             .signal_fd = -1};
     int rc = supervisor_start(&run->supervisor, run->options.program);

@@ -77,4 +77,13 @@ wait $inside || status=$?
 [ $status = 7 ] || die "domu run ends with $status: $(cat inside.log)"
 us=$(sed -n 's,^rtt [^=]*= \([0-9]*\)\.\([0-9]*\)/.*,\1\2,p' inside.log)
 [ "$us" -ge 6000 ] && [ "$us" -le 30000 ] || die "it saw round trips of $us us, instead of 6000: $(cat inside.log)"
+
+# One that is taken away is gone for the program, too, and somebody says so.
+"$BIN/domu" run --name without --vif 0 -- sh -c 'touch begun; while ip link show eth0; do sleep 0.1; done' >/dev/null 2>without.err &
+without=$!
+eventually 30 [ -e begun ] || die "a program with an interface: $(cat without.err)"
+expect 0 '' service network-detach without 0
+wait $without || die "a program without its interface: $(cat without.err)"
+grep -q 'eth0 is gone' without.err || die "nobody says that an interface has gone: $(cat without.err)"
+
 expect 1 'gave no interface 9' "$BIN/domu" run --vif 9 true
