@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/container_of.h"
+#include "service/net/link.h"
 
 static struct net_port *find_port(void *ctx, const char *name)
 {
@@ -73,7 +74,7 @@ struct net_port *net_find_port(const struct net *net, const char *name)
          bridge = net_next_bridge(net, bridge)) {
         for (struct net_port *port = net_bridge_next_port(bridge, NULL); port != NULL;
              port = net_bridge_next_port(bridge, port)) {
-            if (strcmp(port->name, name) == 0)
+            if (strcmp(port->name, name) == 0 && net_link_beyond(port) == NULL)
                 return port;
         }
     }

@@ -43,7 +43,9 @@ struct net_bridge *net_next_bridge(const struct net *net, const struct net_bridg
  * Errors: -ENODEV there is no such bridge; those of net_bridge_connect. */
 int net_connect(struct net *net, struct net_port *port, const char *bridge_name,
                 const struct net_port_config *config);
-/* The port of that name on any bridge; NULL: there is none. */
+/* The vif's port of that name on any bridge; NULL: there is none. The ends of a link between
+ * bridges are not looked at: what a mirror gave to the next bridge would meet the same rules there,
+ * and might come again and again. */
 struct net_port *net_find_port(const struct net *net, const char *name);
 /* Takes the port off. Allowed on a port that is on no bridge. Not from within take or deliver. */
 void net_disconnect(struct net_port *port);

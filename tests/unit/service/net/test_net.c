@@ -14,6 +14,7 @@
 
 #include "faults/fault_walk.h"
 #include "net_fixture.h"
+#include "service/net/link.h"
 
 static struct net net;
 
@@ -122,6 +123,48 @@ static void rules_find_the_ports_of_their_network(void **state)
     net_disconnect(&port.port);
 }
 
+/* A mirror whose frames went to the next bridge, where they meet the same rule, would never end. */
+static void a_mirror_is_an_interface_and_no_way_to_a_bridge(void **state)
+{
+    (void)state;
+    static struct fixture_port ports[2];
+    static struct net_link link_of_bridges;
+    static struct tdf_source source;
+    static struct tdf_clock clock;
+    static struct timers timers;
+    static struct timer_clock time;
+    const struct net_port_config config = {.mac = 0};
+    const struct net_pipe_config pipes[NET_WAYS] = {{.delay_ns = 1000}, {.delay_ns = 1000}};
+    struct net_bridge *bridges[2];
+    struct why why;
+    uint32_t id;
+    assert_int_equal(tdf_source_manual(&source, 1000000000, 1000000, 0), 0);
+    assert_int_equal(tdf_clock_init(&clock, &source, NULL, 0, (struct tdf){1, 1}), 0);
+    timers_init(&timers);
+    timers_add_clock(&timers, &time, &clock);
+    for (int i = 0; i < 2; i++) {
+        fixture_init(&ports[i], i == 0 ? "vif1.0" : "vif2.0", 256);
+        assert_int_equal(net_add_bridge(&net, i == 0 ? "xenbr0" : "xenbr1", &bridges[i]), 0);
+        assert_int_equal(net_connect(&net, &ports[i].port, bridges[i]->name, &config), 0);
+    }
+    net_link_init(&link_of_bridges, pipes);
+    assert_int_equal(net_link_join(&link_of_bridges, bridges[0], bridges[1], &time), 0);
+    assert_int_equal(net_rules_add(&net.rules, "mirror=to-xenbr1", 0, &id, &why), 0);
+    fixture_send(&ports[0], UINT64_C(0xffffffffffff), 2, tdf_clock_now_ns(&clock));
+    for (int i = 0; i < 10; i++) {
+        tdf_source_advance_ns(&source, 1000);
+        (void)timers_run(&timers);
+    }
+    assert_int_equal(ports[1].count, 1);
+    assert_int_equal(link_of_bridges.way[NET_WAY_UP].pipe.stats.in.frames, 1);
+    net_link_take_out(&link_of_bridges);
+    for (int i = 0; i < 2; i++) {
+        fixture_clear(&ports[i]);
+        net_disconnect(&ports[i].port);
+    }
+    timers_drop_clock(&timers, &time);
+}
+
 static int make(void *unused)
 {
     struct net other;
@@ -152,6 +195,7 @@ int main(void)
         IN_NET(a_connected_port_has_an_id_and_turns),
         IN_NET(a_port_is_found_by_its_name_on_any_bridge),
         IN_NET(rules_find_the_ports_of_their_network),
+        IN_NET(a_mirror_is_an_interface_and_no_way_to_a_bridge),
         IN_NET(without_memory_there_is_no_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
