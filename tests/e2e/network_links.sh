@@ -55,3 +55,21 @@ service rule flush
 send 20 --linger $((20 * slack))
 [ "$(jq .returned.unique sent)" = 20 ] || die "not as before: $(cat sent)"
 
+
+# The node `rate` of the interface that echoes: in an hour it sends no more than a few frames, until the limit is lifted.
+if command -v xenstore-write >/dev/null; then
+    eval "$(service env)"
+    rate=/local/domain/0/backend/vif/$(service domid echo10)/0/rate
+    xenstore-write "$rate" 1000,3600000000
+    limited() { [ "$(vif_of echo10 '[.rate_bytes, .rate_interval_us] | join(" ")')" = '1000 3600000000' ]; }
+    eventually 5 limited || die "the rate is not heard: $(vif_of echo10 .)"
+    had=$(vif_of echo10 .rx_frames)
+    domu traffic --to "$mac" --count 20 --rate 1000 --size 200 --linger $((20 * slack)) --json >sent &
+    sender=$!
+    all_there() { [ "$(vif_of echo10 .rx_frames)" -ge $((had + 20)) ]; }
+    eventually 10 all_there || die "the frames do not come: $(vif_of echo10 .)"
+    kill -0 $sender || die "what was to be limited came back: $(cat sent)"
+    xenstore-rm "$rate"
+    wait $sender || die "the sender fails"
+    [ "$(jq .returned.unique sent)" = 20 ] || die "not all of them when the limit is lifted: $(cat sent)"
+fi

@@ -15,6 +15,21 @@ void net_credit_init(struct net_credit *credit, uint64_t bytes, uint64_t interva
                                   .window_ns = now_ns};
 }
 
+void net_credit_change(struct net_credit *credit, uint64_t bytes, uint64_t interval_ns,
+                       uint64_t now_ns)
+{
+    assert(bytes > 0 && bytes <= INT64_MAX && interval_ns > 0);
+    if (credit->bytes == 0) {
+        net_credit_init(credit, bytes, interval_ns, now_ns);
+        return;
+    }
+    (void)net_credit_left(credit, now_ns);
+    credit->bytes = bytes;
+    credit->interval_ns = interval_ns;
+    if (credit->left_bytes > (int64_t)bytes)
+        credit->left_bytes = (int64_t)bytes;
+}
+
 uint32_t net_credit_left(struct net_credit *credit, uint64_t now_ns)
 {
     if (credit->bytes == 0)

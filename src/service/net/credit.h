@@ -27,6 +27,12 @@ struct net_credit {
 void net_credit_init(struct net_credit *credit, uint64_t bytes, uint64_t interval_ns,
                      uint64_t now_ns);
 
+/* So many bytes in each interval from now on, on the grid of the one before. What is left stays, up
+ * to one interval's bytes, and so does what is owed: whoever changes a limit gives nothing away.
+ * One that had no limit is full. bytes > 0. */
+void net_credit_change(struct net_credit *credit, uint64_t bytes, uint64_t interval_ns,
+                       uint64_t now_ns);
+
 /* What may be sent now; 0: nothing. UINT32_MAX at most. */
 uint32_t net_credit_left(struct net_credit *credit, uint64_t now_ns);
 /* So much was sent. */

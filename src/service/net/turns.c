@@ -40,8 +40,7 @@ void net_turns_limit(struct net_port *port, uint64_t bytes, uint64_t interval_ns
         timer_stop(&port->refill);
     port->credit_time = bytes != 0 ? time : NULL;
     if (bytes != 0) {
-        if (port->credit.bytes != bytes || port->credit.interval_ns != interval_ns)
-            net_credit_init(&port->credit, bytes, interval_ns, tdf_clock_now_ns(time->clock));
+        net_credit_change(&port->credit, bytes, interval_ns, tdf_clock_now_ns(time->clock));
         timer_init(&port->refill, time, on_refill, port);
     }
     if (waited)

@@ -49,8 +49,9 @@ struct net_turns {
 /* The port takes part from now on; it has no turn until it is ready. */
 void net_turns_add(struct net_turns *turns, struct net_port *port);
 /* From now on the port hands in so many bytes in each interval of that clock; 0: as many as it
- * likes. time outlives the port's part in turns. The same limit as the one before goes on where
- * that stood, though the port was removed in between: who connects anew has no credit more. */
+ * likes. time outlives the port's part in turns. A limit goes on where the one before it stood
+ * (net_credit_change), though the port was removed in between: who connects anew has no credit
+ * more. */
 void net_turns_limit(struct net_port *port, uint64_t bytes, uint64_t interval_ns,
                      struct timer_clock *time);
 /* It doesn't any more. Allowed on a port that takes no part. */

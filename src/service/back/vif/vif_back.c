@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,6 +17,7 @@ struct vif {
     struct xenbus_back back;
     struct vif_options options;
     struct net_port port;
+    struct xs_local_watch *rate_watch;
     bool joined;
     struct vif_queue *queue[VIF_QUEUES_MAX];
     uint32_t queue_count;    /* 0: not connected */
@@ -96,6 +98,7 @@ static void destroy(struct xenbus_back *back)
 {
     struct vif *vif = of_back(back);
     assert(vif->queue_count == 0 && !vif->joined);
+    xs_local_unwatch(vif->rate_watch);
     free(vif);
 }
 
@@ -109,11 +112,41 @@ static void name_port(struct vif *vif)
         snprintf(vif->port.name, sizeof(vif->port.name), "vif%u.%u", key->domid, key->devid);
 }
 
+/* Who writes the node is Dom0's administrator, and what makes no sense is a slip: it lifts no
+ * limit. (Linux's back end lifts it.) */
+static void rate_changed(void *ctx, const char *path)
+{
+    struct vif *vif = ctx;
+    const struct back_host *host = vif->back.host;
+    uint64_t bytes;
+    uint32_t interval_us;
+    int rc = vif_nodes_rate(&vif->back, &bytes, &interval_us);
+    if (rc < 0) {
+        log_limited(host->log, host->log_limit, "domain %u: %s is no rate (BYTES,MICROSECONDS): %s",
+                    vif->back.key.domid, path, strerror(-rc));
+        return;
+    }
+    if (bytes == vif->options.rate_bytes && interval_us == vif->options.rate_interval_us)
+        return;
+    vif->options.rate_bytes = bytes;
+    vif->options.rate_interval_us = interval_us;
+    if (vif->joined)
+        vif->options.network->limit(vif->options.network_ctx, &vif->port, &vif->options);
+}
+
+static int watch_rate(struct vif *vif)
+{
+    char path[XENBUS_PATH_MAX];
+    xenbus_back_path(path, &vif->back.key, "rate");
+    return xs_local_watch(vif->back.host->store, path, rate_changed, vif, &vif->rate_watch);
+}
+
 static int publish(struct xenbus_back *back)
 {
     struct vif *vif = of_back(back);
+    int rc = vif->rate_watch == NULL ? watch_rate(vif) : 0;
     name_port(vif);
-    return vif_nodes_offer(back, &vif->options);
+    return rc < 0 ? rc : vif_nodes_offer(back, &vif->options);
 }
 
 static void leave(struct vif *vif)

@@ -16,13 +16,15 @@ extern const struct back_class vif_class;
 
 struct vif_options;
 
-/* The network behind. Both required. */
+/* The network behind. All required. */
 struct vif_network {
     /* The front end is connected: puts the domain's port on the options' bridge and gives it its
      * turns. Errors: -errno, and *what says what was wrong, for people and for the node
      * hotplug-error. */
     int (*join)(void *ctx, struct net_port *port, const struct back_domain *domain,
                 const struct vif_options *options, const char **what);
+    /* The options' rate, of which join knew, is another one from now on. The port has joined. */
+    void (*limit)(void *ctx, struct net_port *port, const struct vif_options *options);
     /* The port, which has joined, is on no network any more. */
     void (*leave)(void *ctx, struct net_port *port);
 };
@@ -34,7 +36,8 @@ struct vif_options {
     uint8_t mac[NET_MAC_BYTES];
     const char *bridge;   /* as the node of that name tells */
     const char *vif_name; /* of the port, and the node vifname; NULL: vifDOMID.DEVID, no node */
-    /* The node `rate`: so many bytes in each interval; 0: no node. Who limits is the network. */
+    /* The node `rate` at first: so many bytes in each interval; 0: no node. Then what that node
+     * says (vif_nodes.h). Who limits is the network. */
     uint64_t rate_bytes;
     uint32_t rate_interval_us;
     uint32_t mtu;        /* 0: 1500 */
@@ -47,7 +50,8 @@ struct vif_options {
     struct timer_clock *idle_time; /* see struct vif_queue_config */
 };
 
-/* Of a back end whose class is vif_class; its options are those that it was made of. */
+/* Of a back end whose class is vif_class; its options are those that it was made of, with the rate
+ * that holds. */
 const struct vif_options *vif_back_options(const struct xenbus_back *back);
 struct net_port *vif_back_port(struct xenbus_back *back);
 /* NULL while it is not connected, and beyond the last. */

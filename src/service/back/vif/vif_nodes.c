@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "service/back/vif/vif_nodes.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/decimal.h"
 #include "base/mac_text.h"
 
-enum { MTU_DEFAULT = 1500, NUMBER_TEXT = 40 };
+enum { MTU_DEFAULT = 1500, NUMBER_TEXT = 40, RATE_TEXT = 64 };
 
 static void put_mac(const struct vif_options *options, back_node_fn *put, void *ctx)
 {
@@ -78,6 +81,26 @@ int vif_nodes_offer(struct xenbus_back *back, const struct vif_options *options)
     if (rc == 0 && options->persistent)
         rc = xenbus_back_put(back, "feature-persistent", "1");
     return rc;
+}
+
+int vif_nodes_rate(struct xenbus_back *back, uint64_t *bytes, uint32_t *interval_us)
+{
+    char path[XENBUS_PATH_MAX], text[RATE_TEXT];
+    uint64_t value = 0, interval = 0;
+    xenbus_back_path(path, &back->key, "rate");
+    int rc = xs_local_read(back->host->store, path, text, sizeof(text));
+    if (rc >= 0) {
+        size_t digits = strcspn(text, ",");
+        rc = decimal_parse_bytes(text, digits, 1, INT64_MAX, &value);
+        if (rc == 0)
+            rc = text[digits] == ',' ? decimal_parse(text + digits + 1, 0, UINT32_MAX, &interval)
+                                     : -EINVAL;
+    }
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    *bytes = interval > 0 ? value : 0;
+    *interval_us = (uint32_t)interval;
+    return 0;
 }
 
 int vif_nodes_joined(struct xenbus_back *back)

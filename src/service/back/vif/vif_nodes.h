@@ -15,6 +15,10 @@ void vif_nodes_of_back(const struct back_spec *spec, domid_t domid, back_node_fn
 /* Before state 2: what a front end must know to connect. Errors: those of xenbus_back_put. */
 int vif_nodes_offer(struct xenbus_back *back, const struct vif_options *options);
 
+/* What the node `rate` says now: *bytes in each interval; absent, or with an interval of 0: 0, no
+ * limit. Errors: -EINVAL, -ERANGE it says nothing of the kind; -errno it cannot be read. */
+int vif_nodes_rate(struct xenbus_back *back, uint64_t *bytes, uint32_t *interval_us);
+
 /* What Xen's hotplug script says: the interface is on its bridge. Errors: as above. */
 int vif_nodes_joined(struct xenbus_back *back);
 /* It could not be; why is a line. It is connected to nothing any more. */

@@ -60,6 +60,20 @@ struct vifs_use *vifs_next(const struct vifs *vifs, const struct vifs_use *use)
 
 /* ---- the network behind a device ---- */
 
+/* Where there is no rate the loop need not look at the domain's clock for it. */
+static void limit(void *ctx, struct net_port *port, const struct vif_options *options)
+{
+    struct vifs_use *use = ctx;
+    struct timers *timers = use->vifs->config.timers;
+
+    if (options->rate_bytes != 0 && !list_is_linked(&use->credit_time.link))
+        timers_add_clock(timers, &use->credit_time, use->clock);
+    net_turns_limit(port, options->rate_bytes, options->rate_interval_us * NS_PER_US,
+                    &use->credit_time);
+    if (options->rate_bytes == 0)
+        timers_drop_clock(timers, &use->credit_time);
+}
+
 static int join(void *ctx, struct net_port *port, const struct back_domain *domain,
                 const struct vif_options *options, const char **what)
 {
@@ -76,8 +90,7 @@ static int join(void *ctx, struct net_port *port, const struct back_domain *doma
         *what = rc == -ENOSPC ? "its bridge has no port left" : "its bridge cannot be joined";
         return rc;
     }
-    net_turns_limit(port, options->rate_bytes, options->rate_interval_us * NS_PER_US,
-                    &use->credit_time);
+    limit(use, port, options);
     use->port = port;
     if (use->link != NULL)
         net_link_insert(&use->link->net, port,
@@ -96,7 +109,7 @@ static void leave(void *ctx, struct net_port *port)
     use->port = NULL;
 }
 
-static const struct vif_network network = {.join = join, .leave = leave};
+static const struct vif_network network = {.join = join, .limit = limit, .leave = leave};
 
 /* ---- names and addresses ---- */
 
@@ -211,8 +224,6 @@ int vifs_prepare(struct vifs *vifs, const struct vifs_owner *owner, uint32_t dev
         return rc;
     }
     use->clock = owner->clock;
-    if (spec->rate_bytes != 0)
-        timers_add_clock(vifs->config.timers, &use->credit_time, owner->clock);
     list_push_back(&vifs->uses, &use->of_vifs);
     *out = use;
     return 0;

@@ -47,6 +47,39 @@ static void unused_credit_is_kept_for_one_interval(void **state)
     assert_int_equal(net_credit_left(&credit, 5000000), 1000);
 }
 
+/* On the same grid; whoever changes the limit again and again gives nothing away and takes nothing.
+ */
+static void a_change_keeps_what_is_left_and_what_is_owed(void **state)
+{
+    (void)state;
+    net_credit_init(&credit, 1000, 50, 0);
+    net_credit_pay(&credit, 900);
+    net_credit_change(&credit, 5000, 50, 30);
+    assert_int_equal(net_credit_left(&credit, 49), 100);
+    assert_int_equal(net_credit_left(&credit, 50), 5000);
+    net_credit_change(&credit, 10, 50, 60);
+    assert_int_equal(net_credit_left(&credit, 60), 10);
+    net_credit_pay(&credit, 40);
+    net_credit_change(&credit, 20, 100, 70);
+    assert_int_equal(net_credit_left(&credit, 149), 0);
+    assert_int_equal(net_credit_when_ns(&credit), 250); /* 30 are owed, from 50 on */
+    assert_int_equal(net_credit_left(&credit, 250), 10);
+    for (uint64_t now_ns = 251; now_ns < 350; now_ns++)
+        net_credit_change(&credit, 20 + now_ns % 2, 100, now_ns);
+    assert_int_equal(net_credit_left(&credit, 349), 10);
+    assert_int_equal(net_credit_left(&credit, 350), 21);
+}
+
+static void one_that_had_no_limit_is_full(void **state)
+{
+    (void)state;
+    net_credit_init(&credit, 0, 0, 0);
+    net_credit_change(&credit, 1000, 50, 7);
+    assert_int_equal(net_credit_left(&credit, 7), 1000);
+    net_credit_pay(&credit, 1000);
+    assert_int_equal(net_credit_when_ns(&credit), 57);
+}
+
 static void an_overdraft_is_paid_back_by_whole_intervals(void **state)
 {
     (void)state;
@@ -82,6 +115,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_day_has_its_bytes_whatever_the_looks),
         cmocka_unit_test(unused_credit_is_kept_for_one_interval),
+        cmocka_unit_test(a_change_keeps_what_is_left_and_what_is_owed),
+        cmocka_unit_test(one_that_had_no_limit_is_full),
         cmocka_unit_test(an_overdraft_is_paid_back_by_whole_intervals),
         cmocka_unit_test(no_limit_is_no_limit),
         cmocka_unit_test(no_time_overflows),

@@ -56,6 +56,29 @@ static void a_limit_that_is_lifted_lets_the_port_go_on(void **state)
     timers_drop_clock(&timers, &time_of_domain);
 }
 
+static void a_limit_that_grows_lets_the_port_go_on_with_what_it_owes(void **state)
+{
+    (void)state;
+    begin(1);
+    begin_time();
+    ports[0].frame_bytes = 1000;
+    net_turns_limit(&ports[0].port, 100, 1000000000, &time_of_domain);
+    net_turns_ready(&ports[0].port);
+    (void)net_turns_run(&turns);
+    (void)net_turns_run(&turns);
+    assert_int_equal(ports[0].taken, 1000); /* 900 are owed: for ten seconds */
+    net_turns_limit(&ports[0].port, 2000, 1000000, &time_of_domain);
+    (void)net_turns_run(&turns);
+    assert_int_equal(ports[0].taken, 1000);
+    tdf_source_advance_ns(&source, 10000000); /* a millisecond of the domain's */
+    (void)timers_run(&timers);
+    (void)net_turns_run(&turns);
+    (void)net_turns_run(&turns);
+    assert_int_equal(ports[0].taken, 3000);
+    net_turns_remove(&ports[0].port);
+    timers_drop_clock(&timers, &time_of_domain);
+}
+
 static void who_waits_for_credit_saves_no_turns_up(void **state)
 {
     (void)state;
@@ -171,8 +194,12 @@ static void a_limit_goes_on_over_a_removal(void **state)
     net_turns_ready(&ports[0].port);
     (void)net_turns_run(&turns);
     assert_int_equal(ports[0].taken, 2000);
-    net_turns_limit(&ports[0].port, 2000, 1000000, &time_of_domain); /* another one begins anew */
+    net_turns_limit(&ports[0].port, 2000, 1000000, &time_of_domain); /* so does another one */
     net_turns_ready(&ports[0].port);
+    (void)net_turns_run(&turns);
+    assert_int_equal(ports[0].taken, 2000);
+    tdf_source_advance_ns(&source, 10000000);
+    (void)timers_run(&timers);
     (void)net_turns_run(&turns);
     assert_int_equal(ports[0].taken, 4000);
     net_turns_remove(&ports[0].port);
@@ -184,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_rate_counts_in_the_clock_that_it_is_given),
         cmocka_unit_test(a_limit_that_is_lifted_lets_the_port_go_on),
+        cmocka_unit_test(a_limit_that_grows_lets_the_port_go_on_with_what_it_owes),
         cmocka_unit_test(who_waits_for_credit_saves_no_turns_up),
         cmocka_unit_test(who_goes_on_catches_up_within_bounds),
         cmocka_unit_test(who_was_idle_does_not_catch_up),

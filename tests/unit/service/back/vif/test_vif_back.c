@@ -264,6 +264,80 @@ static void a_name_of_its_own_is_the_ports(void **state)
     assert_string_equal(vif_back_port(f->back)->name, "foo");
 }
 
+static void set_rate(const char *value)
+{
+    char path[XENBUS_PATH_MAX];
+    xenbus_back_path(path, &key, "rate");
+    int rc = value != NULL ? xs_local_write(f->store, path, value) : xs_local_rm(f->store, path);
+    assert_int_equal(rc, 0);
+    step();
+}
+
+static void assert_limit(uint32_t limits, uint64_t bytes, uint32_t interval_us)
+{
+    assert_int_equal(f->limits, limits);
+    assert_int_equal(f->rate_bytes, bytes);
+    assert_int_equal(f->rate_interval_us, interval_us);
+    assert_int_equal(vif_back_options(f->back)->rate_bytes, bytes);
+    assert_int_equal(vif_back_options(f->back)->rate_interval_us, interval_us);
+}
+
+/* Linux's back end watches the node, too. */
+static void a_rate_that_changes_is_heard(void **state)
+{
+    (void)state;
+    offer();
+    go("4", XenbusStateConnected);
+    set_rate("62500,50000");
+    assert_limit(1, 62500, 50000);
+    set_rate("62500,50000");
+    assert_limit(1, 62500, 50000);
+    set_rate("9223372036854775807,1");
+    assert_limit(2, INT64_MAX, 1);
+    set_rate(NULL);
+    assert_limit(3, 0, 0);
+    set_rate("1000,50000");
+    set_rate("4294967295,0"); /* an interval of nothing is no limit, as in Linux */
+    assert_limit(5, 0, 0);
+}
+
+static void what_is_no_rate_changes_none(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "x",
+        "1000",
+        "1000,",
+        ",50000",
+        "-1,50000",
+        "0,50000",
+        "1000,50000,1",
+        "1000;50000",
+        "1000,5000000000",
+        "9223372036854775808,50000",
+        " 1000,50000",
+        "100000000000000000000000000000000000000000000000000000000,1"};
+    offer();
+    go("4", XenbusStateConnected);
+    set_rate("62500,50000");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        set_rate(wrong[i]);
+        assert_limit(1, 62500, 50000);
+    }
+}
+
+static void a_rate_that_changes_while_nobody_is_there_is_the_next_ones(void **state)
+{
+    (void)state;
+    set_rate("62500,50000");
+    assert_int_equal(f->limits, 0);
+    assert_int_equal(vif_back_options(f->back)->rate_bytes, 62500);
+    remake(); /* with the rate of its options again: the node is the toolstack's */
+    step();
+    assert_int_equal(vif_back_options(f->back)->rate_bytes, 62500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +352,9 @@ int main(void)
         TEST(a_network_that_cannot_be_joined_is_told),
         TEST(the_weight_is_the_domains),
         TEST(a_name_of_its_own_is_the_ports),
+        TEST(a_rate_that_changes_is_heard),
+        TEST(what_is_no_rate_changes_none),
+        TEST(a_rate_that_changes_while_nobody_is_there_is_the_next_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

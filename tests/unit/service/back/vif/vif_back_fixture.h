@@ -31,6 +31,9 @@ struct fixture {
     struct fake_network net;
     int join_fails;
     uint32_t joined;
+    uint32_t limits; /* how often the rate changed, and to what */
+    uint64_t rate_bytes;
+    uint32_t rate_interval_us;
     struct log *log;
     struct log_limit log_limit;
     struct xs_server *store;
@@ -82,6 +85,16 @@ static inline int join(void *ctx, struct net_port *port, const struct back_domai
     return 0;
 }
 
+static inline void limit(void *ctx, struct net_port *port, const struct vif_options *options)
+{
+    assert_ptr_equal(ctx, &f->net);
+    assert_int_equal(f->joined, 1);
+    assert_string_equal(port->name, "vif3.1");
+    f->limits++;
+    f->rate_bytes = options->rate_bytes;
+    f->rate_interval_us = options->rate_interval_us;
+}
+
 static inline void leave(void *ctx, struct net_port *port)
 {
     assert_ptr_equal(ctx, &f->net);
@@ -89,7 +102,7 @@ static inline void leave(void *ctx, struct net_port *port)
     f->joined--;
 }
 
-static const struct vif_network network = {.join = join, .leave = leave};
+static const struct vif_network network = {.join = join, .limit = limit, .leave = leave};
 
 /* Lets the back end see what happened. */
 static inline void step(void)

@@ -220,6 +220,40 @@ static void joining_connects_guards_and_limits(void **state)
     assert_null(net_port_bridge(&port));
 }
 
+/* The loop looks at a domain's clock for as long as there is a rate. */
+static void a_rate_comes_changes_and_goes(void **state)
+{
+    (void)state;
+    static const struct net_port_ops ops = {.deliver = deliver, .take = take};
+    struct vifs_use *use = made(1, 0, "");
+    struct net_port port;
+    const char *what = "";
+    net_port_init(&port, &ops, use->name, 1);
+    const struct vif_network *network = use->options.network;
+    struct vif_options options = use->options;
+    assert_int_equal(network->join(use, &port, NULL, &options, &what), 0);
+    assert_false(list_is_linked(&use->credit_time.link));
+    for (int i = 0; i < 2; i++) {
+        options.rate_bytes = 1000 + (uint64_t)i;
+        options.rate_interval_us = 1000;
+        network->limit(use, &port, &options);
+        assert_true(list_is_linked(&use->credit_time.link));
+        assert_int_equal(port.credit.bytes, options.rate_bytes);
+        net_turns_ready(&port);
+        (void)net_turns_run(&vifs.net.turns);
+        assert_true(port.refill.state != TIMER_STOPPED);
+    }
+    options.rate_bytes = 0;
+    network->limit(use, &port, &options);
+    assert_false(list_is_linked(&use->credit_time.link));
+    assert_true(net_turns_waits(&vifs.net.turns)); /* what waited for credit goes on */
+    network->leave(use, &port);
+    options.rate_bytes = 1000;
+    assert_int_equal(network->join(use, &port, NULL, &options, &what), 0);
+    network->leave(use, &port);
+    assert_true(list_is_linked(&use->credit_time.link));
+}
+
 static void the_last_number_is_one_too(void **state)
 {
     (void)state;
@@ -312,6 +346,7 @@ int main(void)
         WITH_VIFS(behind_the_last_number_comes_the_least_free_one),
         WITH_VIFS(a_vif_is_found_by_number_address_and_name),
         WITH_VIFS(joining_connects_guards_and_limits),
+        WITH_VIFS(a_rate_comes_changes_and_goes),
         WITH_VIFS(the_last_number_is_one_too),
         WITH_VIFS(a_link_goes_along_with_its_interface),
         WITH_VIFS(a_bridge_that_cannot_be_joined_is_told),
