@@ -50,6 +50,9 @@ static void on_due(struct timer *timer, void *opaque)
     struct net_link_way *way = opaque;
 
     uint64_t now_ns = tdf_clock_now_ns(way->link->time->clock), early = early_ns(way, now_ns);
+
+    way->looked_ns = now_ns;
+
     uint32_t count = net_pipe_advance(&way->pipe, now_ns, NET_LINK_FRAMES_AT_ONCE);
 
     (void)timer;
@@ -58,9 +61,10 @@ static void on_due(struct timer *timer, void *opaque)
     await(way);
 }
 
-/* By the wall: when a frame is there that is due at due_ns. */
-static uint64_t wall_ns(const struct net_link_way *way, uint64_t due_ns)
+/* A frame that is due at due_ns is handed out. Returns when that is by the wall. */
+static uint64_t hand_out(struct net_link_way *way, uint64_t due_ns)
 {
+    net_lateness_add(&way->late, way->looked_ns > due_ns ? way->looked_ns - due_ns : 0);
     return tdf_clock_when_ns(way->link->time->clock, due_ns);
 }
 
@@ -91,13 +95,13 @@ static void out_up(struct net_pipe *pipe, struct net_port *port, struct net_fram
 {
     struct net_link_way *way = of_pipe(pipe);
 
-    way->link->bridge->put(way->link->bridge, port, frame, wall_ns(way, due_ns));
+    way->link->bridge->put(way->link->bridge, port, frame, hand_out(way, due_ns));
 }
 
 static void out_down(struct net_pipe *pipe, struct net_port *port, struct net_frame *frame,
                      uint64_t due_ns)
 {
-    net_port_deliver(port, frame, wall_ns(of_pipe(pipe), due_ns));
+    net_port_deliver(port, frame, hand_out(of_pipe(pipe), due_ns));
 }
 
 /* ---- of two bridges ---- */
@@ -110,7 +114,7 @@ static void out_trunk(struct net_pipe *pipe, struct net_port *port, struct net_f
     struct net_port *other = &link->ends[way == &link->way[NET_WAY_UP] ? NET_WAY_DOWN : NET_WAY_UP];
 
     (void)port;
-    net_port_input_at(other, frame, wall_ns(way, due_ns));
+    net_port_input_at(other, frame, hand_out(way, due_ns));
 }
 
 /* What a bridge hands to its end of the trunk goes into the pipe. */

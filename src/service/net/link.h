@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "service/net/bridge.h"
+#include "service/net/lateness.h"
 #include "service/net/pipe.h"
 #include "tdf/timer.h"
 
@@ -39,6 +40,8 @@ struct net_link_way {
     struct net_sink sink; /* where frames enter */
     struct net_link *link;
     struct timer timer;
+    struct net_lateness late; /* of frames that were handed out, in the link's time */
+    uint64_t looked_ns;       /* private: when it was looked for what is due, by the link's clock */
 };
 
 /* Only read by others. Stays where it is while it is in use. */

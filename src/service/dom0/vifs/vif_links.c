@@ -87,8 +87,9 @@ static int list(const struct vifs *vifs, const struct vifs_link *wanted, char **
     return fclose(out) == 0 ? 0 : why_fail(why, -ENOMEM, "Dom0 is out of memory");
 }
 
-static void write_way(struct json *json, const char *name, const struct net_pipe *pipe)
+static void write_way(struct json *json, const char *name, const struct net_link_way *way)
 {
+    const struct net_pipe *pipe = &way->pipe;
     char words[WORDS_SIZE];
 
     net_link_spec_format(&pipe->config, words, sizeof words);
@@ -107,6 +108,10 @@ static void write_way(struct json *json, const char *name, const struct net_pipe
     json_u64(json, "marked", pipe->stats.marked);
     json_u64(json, "duplicated", pipe->stats.duplicated);
     json_u64(json, "reordered", pipe->stats.reordered);
+    json_u64(json, "late_mean_ns", net_lateness_mean_ns(&way->late));
+    json_u64(json, "late_p50_ns", net_lateness_percentile_ns(&way->late, 50));
+    json_u64(json, "late_p99_ns", net_lateness_percentile_ns(&way->late, 99));
+    json_u64(json, "late_max_ns", way->late.max_ns);
     json_end(json);
 }
 
@@ -116,8 +121,8 @@ void vif_links_write(struct json *json, const struct vifs_use *use)
         return;
     json_object(json, "link");
     json_string(json, "frame", use->link->spec.is_real ? "real" : "domain");
-    write_way(json, "up", &use->link->net.way[NET_WAY_UP].pipe);
-    write_way(json, "down", &use->link->net.way[NET_WAY_DOWN].pipe);
+    write_way(json, "up", &use->link->net.way[NET_WAY_UP]);
+    write_way(json, "down", &use->link->net.way[NET_WAY_DOWN]);
     json_end(json);
 }
 
@@ -131,8 +136,8 @@ void vif_links_write_trunks(struct json *json, const struct vifs *vifs)
         json_object(json, NULL);
         json_string(json, "from", trunk->bridge[0]->name);
         json_string(json, "to", trunk->bridge[1]->name);
-        write_way(json, "up", &trunk->net.net.way[NET_WAY_UP].pipe);
-        write_way(json, "down", &trunk->net.net.way[NET_WAY_DOWN].pipe);
+        write_way(json, "up", &trunk->net.net.way[NET_WAY_UP]);
+        write_way(json, "down", &trunk->net.net.way[NET_WAY_DOWN]);
         json_end(json);
     }
     json_end(json);

@@ -118,6 +118,18 @@ static void a_delay_is_of_the_domains_time(void **state)
     end();
 }
 
+static void what_is_handed_out_late_is_told(void **state)
+{
+    (void)state;
+    begin((struct tdf){10, 1});
+    insert("delay=1ms");
+    fixture_send(&ports[0], OWN(1), OWN(0), now());
+    tdf_source_advance_ns(&source, 10007000);
+    (void)timers_run(&timers);
+    assert_int_equal(link_of_test.way[NET_WAY_UP].late.total_ns, 700);
+    end();
+}
+
 /* 50 us of real time before the frame is there, with the time at which it is. */
 static void who_can_hold_a_frame_gets_it_early(void **state)
 {
@@ -131,6 +143,7 @@ static void who_can_hold_a_frame_gets_it_early(void **state)
     pass(10);
     assert_int_equal(ports[0].count, 1);
     assert_true(ports[0].at_ns[0] == START_NS + 10000000);
+    assert_int_equal(link_of_test.way[NET_WAY_DOWN].late.total_ns, 0);
     end();
 }
 
@@ -368,6 +381,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_delay_is_of_the_domains_time),
+        cmocka_unit_test(what_is_handed_out_late_is_told),
         cmocka_unit_test(who_can_hold_a_frame_gets_it_early),
         cmocka_unit_test(nobody_gets_a_frame_that_another_may_overtake),
         cmocka_unit_test(or_of_real_time),

@@ -218,7 +218,8 @@ static void what_is_wrong_is_said(void **state)
 #define WAY                                                                                        \
     "\"in_frames\":0,\"in_bytes\":0,\"out_frames\":0,\"out_bytes\":0,\"waiting_frames\":0,"        \
     "\"waiting_bytes\":0,\"under_way_frames\":0,\"lost\":0,\"queue_full\":0,\"early\":0,"          \
-    "\"marked\":0,\"duplicated\":0,\"reordered\":0}"
+    "\"marked\":0,\"duplicated\":0,\"reordered\":0,"                                               \
+    "\"late_mean_ns\":0,\"late_p50_ns\":0,\"late_p99_ns\":0,\"late_max_ns\":0}"
 
 /* Each way with its own words, in JSON that is well-formed. */
 static void links_are_told_as_json(void **state)
@@ -246,16 +247,17 @@ static void links_are_told_as_json(void **state)
     free(text);
 }
 
-static void give_counts(struct net_pipe *pipe)
+static void give_counts(struct net_link_way *way)
 {
-    pipe->stats = (struct net_pipe_stats){.in = {1, 2},
-                                          .out = {3, 4},
-                                          .lost = 5,
-                                          .full = 6,
-                                          .early = 7,
-                                          .marked = 8,
-                                          .duplicated = 9,
-                                          .reordered = 10};
+    net_lateness_add(&way->late, 11);
+    way->pipe.stats = (struct net_pipe_stats){.in = {1, 2},
+                                              .out = {3, 4},
+                                              .lost = 5,
+                                              .full = 6,
+                                              .early = 7,
+                                              .marked = 8,
+                                              .duplicated = 9,
+                                              .reordered = 10};
 }
 
 /* Each counter under its own name, and of its own way. */
@@ -266,7 +268,7 @@ static void what_a_link_has_done_is_told_by_way(void **state)
     size_t bytes;
     (void)state;
     assert_int_equal(command("vif1.0 delay=2ms"), 0);
-    give_counts(&use->link->net.way[NET_WAY_DOWN].pipe);
+    give_counts(&use->link->net.way[NET_WAY_DOWN]);
     assert_int_equal(command("vif1.0"), 0);
     assert_string_equal(
         answer, "vif1.0 frame=domain\n"
@@ -287,7 +289,8 @@ static void what_a_link_has_done_is_told_by_way(void **state)
     assert_non_null(strstr(
         text, "\"in_frames\":1,\"in_bytes\":2,\"out_frames\":3,\"out_bytes\":4,"
               "\"waiting_frames\":0,\"waiting_bytes\":0,\"under_way_frames\":0,\"lost\":5,"
-              "\"queue_full\":6,\"early\":7,\"marked\":8,\"duplicated\":9,\"reordered\":10}"));
+              "\"queue_full\":6,\"early\":7,\"marked\":8,\"duplicated\":9,\"reordered\":10,"
+              "\"late_mean_ns\":11,\"late_p50_ns\":11,\"late_p99_ns\":11,\"late_max_ns\":11}"));
     free(text);
 }
 
