@@ -76,6 +76,8 @@ twin "a piece is answered with the first one's number" service/back/vif/tx_chain
     'netif_tx_put_response(ring, chain->piece[0].id, status);'
 twin "pages are not posted again" domu/netfront/netfront_receive '    post(q, q->next.nr_slots);
 ' ''
+twin "a rate that changes is told to nobody" service/back/vif/vif_back \
+    'vif->options.network->limit(vif->options.network_ctx, &vif->port, &vif->options);' '(void)0;'
 twin "a frame pays half" service/net/turns 'net_credit_pay(&port->credit, taken);' \
     'net_credit_pay(&port->credit, taken / 2);'
 exit $failures

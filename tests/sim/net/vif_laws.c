@@ -42,30 +42,34 @@ void __wrap_net_port_drop_delivered(struct net_port *port, const struct net_fram
 void __real_net_pipe_clear(struct net_pipe *pipe, enum net_drop why);
 void __wrap_net_pipe_clear(struct net_pipe *pipe, enum net_drop why);
 
-/* Of all whole intervals since it began, and the one before and the present one, and a frame more.
- */
-static void check_rate(struct front *f)
+/* Of all whole intervals since it began, or changed, and the one before and the present one, and a
+ * frame more. */
+static void check_rate(struct front *f, uint32_t frame_bytes)
 {
-    const struct vif_spec *spec = &f->use->spec;
-    if (spec->rate_bytes == 0)
-        return;
+    const struct vif_options *options = vif_back_options(f->back);
     uint64_t now_ns = tdf_clock_now_ns(&f->dom0_clock);
-    f->rate_began_ns = f->rate_began_ns == 0 ? now_ns : f->rate_began_ns;
+    f->paid_bytes += frame_bytes;
+    if (f->rate_bytes != options->rate_bytes || f->rate_us != options->rate_interval_us) {
+        f->rate_bytes = options->rate_bytes;
+        f->rate_us = options->rate_interval_us;
+        f->rate_began_ns = now_ns;
+        f->paid_bytes = frame_bytes;
+    }
+    if (f->rate_bytes == 0)
+        return;
     uint64_t passed_ns = now_ns - f->rate_began_ns;
-    uint64_t intervals = passed_ns / (spec->rate_interval_us * UINT64_C(1000)) + 3;
-    if (f->paid_bytes > intervals * spec->rate_bytes + NET_FRAME_MAX_BYTES)
+    uint64_t intervals = passed_ns / (f->rate_us * UINT64_C(1000)) + 3;
+    if (f->paid_bytes > intervals * f->rate_bytes + NET_FRAME_MAX_BYTES)
         world_fail(f->world, "domain %u has sent %llu bytes in %llu ns, and has %llu in %u us",
                    f->domid, (unsigned long long)f->paid_bytes, (unsigned long long)passed_ns,
-                   (unsigned long long)spec->rate_bytes, spec->rate_interval_us);
+                   (unsigned long long)f->rate_bytes, f->rate_us);
 }
 
 void __wrap_net_port_input(struct net_port *port, struct net_frame *frame)
 {
     struct front *f = front_of(port);
-    if (f != NULL && port->turns != NULL) {
-        f->paid_bytes += frame->length_bytes;
-        check_rate(f);
-    }
+    if (f != NULL && port->turns != NULL)
+        check_rate(f, frame->length_bytes);
     __real_net_port_input(port, frame);
 }
 
@@ -149,7 +153,7 @@ void laws_device_begins(struct front *f)
 {
     f->outputs = f->bridged = f->dropped_there = f->dropped_delivered = f->dropped_on_link = 0;
     f->received = f->sent = f->paid_bytes = 0;
-    f->rate_began_ns = 0;
+    f->rate_began_ns = f->rate_bytes = f->rate_us = 0;
 }
 
 /* ---- at any time ---- */

@@ -16,6 +16,19 @@ void nodes_write(struct front *f, const char *directory, const char *node, uint3
         abort();
 }
 
+void nodes_change_rate(struct front *f, uint32_t which)
+{
+    static const char *const rates[] = {"1250,1000", "62500,50000", "12500000,1000",
+                                        "250000,20000"};
+    char path[XENBUS_PATH_MAX];
+    xenbus_back_path(path, &(struct xenbus_key){"vif", f->domid, 0}, "rate");
+    const uint32_t count = sizeof(rates) / sizeof(rates[0]);
+    int rc = which < count ? xs_local_write(f->world->store, path, rates[which])
+                           : xs_local_rm(f->world->store, path);
+    if (rc < 0)
+        abort();
+}
+
 uint64_t nodes_read(struct front *f, const char *node, uint64_t absent)
 {
     char path[XENBUS_PATH_MAX];

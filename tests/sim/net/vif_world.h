@@ -124,7 +124,8 @@ struct front {
     bool doorbell;
     /* Of this device, for the laws. */
     uint64_t outputs, bridged, dropped_there, dropped_delivered, dropped_on_link;
-    uint64_t paid_bytes, rate_began_ns;
+    uint64_t paid_bytes, rate_began_ns, rate_bytes;
+    uint32_t rate_us;
 };
 
 struct world {
@@ -201,6 +202,8 @@ void hostile_lies(struct front *f);
 
 /* vif_nodes.c: what front ends write and read in the store */
 void nodes_write(struct front *f, const char *directory, const char *node, uint32_t value);
+/* Another of a few rates in the node of the back end; 4: none. */
+void nodes_change_rate(struct front *f, uint32_t which);
 uint64_t nodes_read(struct front *f, const char *node, uint64_t absent); /* of the back end */
 enum xenbus_state nodes_back_state(const struct front *f);
 

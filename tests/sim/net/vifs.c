@@ -103,9 +103,14 @@ static void kill_front(struct front *f)
 static void turn_clock(struct front *f)
 {
     static const struct tdf rates[] = {{1, 1}, {10, 1}, {1, 10}, {0, 1}, {3, 2}};
-    struct tdf rate = rates[world_pick(f->world, 5)];
-    if (f->back == NULL || dom0_limits(f))
+    uint32_t which = world_pick(f->world, 5);
+    struct tdf rate = rates[which];
+    if (f->back == NULL)
         return;
+    if (dom0_limits(f)) {
+        nodes_change_rate(f, which);
+        return;
+    }
     if (tdf_clock_set_tdf(&f->dom0_clock, rate) < 0)
         world_fail(f->world, "domain %u: its clock takes no rate", f->domid);
     if (rate.num != 0)
