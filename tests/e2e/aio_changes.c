@@ -5,6 +5,8 @@
  *
  *     aio_changes SPAN_MS    the other is there: the call returns with it when its time is over
  *     aio_changes signal     the other comes after a change, and then a signal, which ends the call
+ *     aio_changes instant    the other, the kick of a change and a signal come at one instant
+ *     aio_changes none       asks for at least none: is told of the other, and does not wait
  */
 #include <err.h>
 #include <fcntl.h>
@@ -123,7 +125,67 @@ static int disturb(pid_t parent)
     return write(pipes[0][1], "x", 1) != 1 || kill(parent, SIGUSR1) < 0;
 }
 
-static void until_signal(void)
+static char state_of(pid_t pid)
+{
+    char path[64], text[256];
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[n < 0 ? 0 : n] = '\0';
+    const char *after = strrchr(text, ')');
+    return after == NULL ? '\0' : after[2];
+}
+
+/* As the supervisor does it. */
+static int kick(pid_t pid)
+{
+    siginfo_t info = {.si_signo = SIGSYS, .si_code = SI_QUEUE};
+
+    info.si_pid = getpid();
+    info.si_value.sival_ptr = (void *)(uintptr_t)SESSION_KICK;
+    return (int)syscall(SYS_rt_tgsigqueueinfo, pid, pid, SIGSYS, &info);
+}
+
+/* How many events there have been: the third of four words that the kernel shares is that of those
+ * that were taken, the fourth that of those that have come. */
+static uint32_t come(void)
+{
+    return __atomic_load_n((const uint32_t *)context + 3, __ATOMIC_SEQ_CST);
+}
+
+/* The parent waits; an event is there; it is stopped, so that it finds all else at once when it
+ * goes on. */
+static int disturb_at_once(pid_t parent)
+{
+    struct session *session = (struct session *)SESSION_ADDRESS;
+
+    while (!stands(session, parent) || state_of(parent) != 'S')
+        sched_yield();
+    if (write(pipes[0][1], "x", 1) != 1)
+        return 1;
+    while (come() == 0)
+        sched_yield();
+    kill(parent, SIGSTOP);
+    while (state_of(parent) != 'T')
+        sched_yield();
+    __atomic_add_fetch(&session->generation, 1, __ATOMIC_SEQ_CST);
+    return kick(parent) < 0 || kill(parent, SIGUSR1) < 0 || kill(parent, SIGCONT) < 0;
+}
+
+static void without_a_wait(void)
+{
+    const struct timespec span = {.tv_sec = HANG_S};
+
+    if (write(pipes[0][1], "x", 1) != 1)
+        err(1, "write");
+    const long count = syscall(SYS_io_getevents, context, 0L, 2L, events, &span);
+    if (count != 1 || events[0].data != 0)
+        err(1, "io_getevents of at least none: %ld", count);
+}
+
+static void until_signal(int (*disturb_it)(pid_t parent))
 {
     const struct sigaction action = {.sa_handler = caught};
     struct timespec span = {.tv_sec = HANG_S};
@@ -133,7 +195,7 @@ static void until_signal(void)
     const int64_t from_ns = now_ns();
     pid_t pid = fork();
     if (pid == 0)
-        _exit(disturb(self));
+        _exit(disturb_it(self));
     wait_for_two(&span);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
@@ -145,12 +207,16 @@ int main(int argc, char **argv)
 {
     const int64_t span_ns = argc == 2 ? atoll(argv[1]) * NS_PER_MS : 0;
 
-    if (argc != 2 || (span_ns <= 0 && strcmp(argv[1], "signal") != 0))
-        errx(2, "usage: aio_changes SPAN_MS|signal");
     submit();
     if (span_ns > 0)
         until_over(span_ns);
+    else if (argc == 2 && strcmp(argv[1], "signal") == 0)
+        until_signal(disturb);
+    else if (argc == 2 && strcmp(argv[1], "instant") == 0)
+        until_signal(disturb_at_once);
+    else if (argc == 2 && strcmp(argv[1], "none") == 0)
+        without_a_wait();
     else
-        until_signal();
+        errx(2, "usage: aio_changes SPAN_MS|signal|instant|none");
     return 0;
 }

@@ -56,6 +56,9 @@ run 1 -c 20:2 -c 20:1 -c 20:3 -c 20:1 "$TEST_BIN/aio_changes" 200 || rc=$?
 [ $rc = 0 ] || [ $rc = 77 ] || die "io_getevents ended early"
 # But for a signal of the program's, also after a change: as ever it ends the call with those that there are.
 [ $rc = 77 ] || run 1 -c 300:2 "$TEST_BIN/aio_changes" signal || die "a signal after a change has not ended io_getevents"
+for how in instant none; do
+    [ $rc = 77 ] || run 1 "$TEST_BIN/aio_changes" $how || die "io_getevents: $how"
+done
 
 # A signal of the program's that comes with the kick of a change ends the wait all the same.
 run 1 "$TEST_BIN/signals_kicks" 5 || die "a signal at the instant of a change"

@@ -156,6 +156,8 @@ static void kicked(ucontext_t *context, uint32_t place)
         gregs[REG_RIP] = (greg_t)stub_wait_after;
     } else if (at >= (greg_t)stub_wait_check && at < (greg_t)stub_wait_after) {
         gregs[REG_RIP] = (greg_t)stub_wait_cancel;
+    } else if (at == (greg_t)stub_wait_after && gregs[REG_RAX] > 0 && due == NONE_DUE) {
+        gregs[REG_RIP] = (greg_t)stub_wait_cut;
     } else if (gregs[REG_RAX] == -EINTR && due == NONE_DUE) {
         if (at == (greg_t)stub_wait_after)
             gregs[REG_RAX] = STUB_KICKED;

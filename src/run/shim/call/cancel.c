@@ -57,10 +57,12 @@ static bool end_call(greg_t *gregs)
 {
     const greg_t at = gregs[REG_RIP];
 
-    if (at >= (greg_t)(uintptr_t)stub_wait && at < (greg_t)stub_wait_after) {
+    if ((at >= (greg_t)(uintptr_t)stub_wait && at < (greg_t)stub_wait_after) ||
+        at == (greg_t)stub_wait_cancel) {
         gregs[REG_RIP] = (greg_t)stub_wait_after;
         gregs[REG_RAX] = -EINTR;
-    } else if (at == (greg_t)stub_wait_after) {
+    } else if (at == (greg_t)stub_wait_after || at == (greg_t)stub_wait_cut) {
+        gregs[REG_RIP] = (greg_t)stub_wait_after;
         if (gregs[REG_RAX] == STUB_KICKED)
             gregs[REG_RAX] = -EINTR;
     } else if (at == (greg_t)stub_syscall_after - SYSCALL_BYTES &&

@@ -8,7 +8,6 @@
 #include <sys/sem.h>
 #include <sys/syscall.h>
 
-#include "ring/barrier.h"
 #include "run/shim/call/calls.h"
 #include "run/shim/call/signals.h"
 #include "run/shim/core/time_scale.h"
@@ -90,21 +89,21 @@ long call_semtimedop(struct trap *trap)
         if (user_read(&operation, trap->args[1] + i * (long)sizeof(operation), sizeof(operation)) <
                 0 ||
             (operation.sem_flg & IPC_NOWAIT))
-            wait.timed_out = 1;
+            wait.timed_out = WAIT_NO_TIME_OUT;
     return wait_for(&wait, &call);
 }
 
 /* args: id, the least number, the most, where to. A change of rate ends the call with fewer than
  * the least number, as any signal does, where there are some: the others are waited for anew. Not
- * so after a signal of the program's, which it may wait for: what counts is a change since the
- * call was begun for the last time. */
+ * so after a signal of the program's, which it may wait for, also one that came with the change. */
 static long get_events(const struct trap *trap, struct stub_call *call)
 {
     struct wait wait = {.nr = trap->nr,
                         .time_index = 4,
-                        .timed_out = trap->args[1] > 0 ? 0 : 1 /* waits for nothing */,
-                        .deadline_ns = SCALE_FOREVER_NS};
-    const uint32_t *generation = &vclock_session()->generation;
+                        .timed_out = trap->args[1] > 0 ? 0 : WAIT_NO_TIME_OUT,
+                        .deadline_ns = SCALE_FOREVER_NS,
+                        .may_fall_short = true,
+                        .real_end_ns = SCALE_FOREVER_NS};
     long rc = 0, found = 0;
 
     if (trap->args[4] != 0)
@@ -122,8 +121,7 @@ static long get_events(const struct trap *trap, struct stub_call *call)
         call->args[1] -= rc;
         call->args[2] -= rc;
         call->args[3] += rc * (long)sizeof(struct io_event);
-    } while (call->args[1] > 0 && (load_full_u32(generation) != call->generation ||
-                                   (trap->args[4] != 0 && wait_is_cut(&wait))));
+    } while (call->args[1] > 0 && wait_is_cut(&wait, call));
     return found > 0 ? found : rc;
 }
 

@@ -9,7 +9,7 @@
     .section .stub, "ax", @progbits
     .balign 4096
     .globl stub_begin, stub_end, stub_syscall, stub_syscall_after, stub_read, stub_wait, stub_restore
-    .globl stub_wait_check, stub_wait_after, stub_wait_cancel
+    .globl stub_wait_check, stub_wait_after, stub_wait_cancel, stub_wait_cut
     .globl stub_clone, stub_clone_back
 stub_begin:
 
@@ -36,7 +36,7 @@ stub_read:
     syscall
     ret
 
-/* long stub_wait(long nr, const struct stub_call *call, const uint32_t *generation) */
+/* struct stub_result stub_wait(long nr, const struct stub_call *call, const uint32_t *generation) */
     .type stub_wait, @function
 stub_wait:
     movq %rdx, %rcx
@@ -54,6 +54,10 @@ stub_wait_check:
     jne stub_wait_cancel
     syscall
 stub_wait_after:
+    xorl %edx, %edx
+    ret
+stub_wait_cut:
+    movl $1, %edx
     ret
 stub_wait_cancel:
     movq $-4095, %rax

@@ -200,9 +200,13 @@ static bool is_over(const struct wait *wait)
     return true;
 }
 
-static long begin(long nr, const struct stub_call *call)
+static long begin(long nr, struct stub_call *call)
 {
-    return put_off_is_due() ? -EINTR : stub_wait(nr, call, &vclock_session()->generation);
+    if (put_off_is_due())
+        return -EINTR;
+    const struct stub_result result = stub_wait(nr, call, &vclock_session()->generation);
+    call->is_cut = result.is_cut != 0;
+    return result.rc;
 }
 
 long wait_for(struct wait *wait, struct stub_call *call)
@@ -216,6 +220,8 @@ long wait_for(struct wait *wait, struct stub_call *call)
         ts = time_out(wait, left);
         call->args[wait->time_index] = (long)&ts;
         call->generation = wait->generation;
+        if (wait->may_fall_short)
+            wait->real_end_ns = vclock_real_ns(CLOCK_MONOTONIC) + left;
         rc = begin(poll_first(wait, left, call), call);
         if (rc == STUB_KICKED)
             continue;
@@ -228,9 +234,10 @@ long wait_for(struct wait *wait, struct stub_call *call)
     return rc;
 }
 
-bool wait_is_cut(const struct wait *wait)
+bool wait_is_cut(const struct wait *wait, const struct stub_call *call)
 {
-    return wait->slot == NULL && wait_rest_ns(wait->deadline_ns) > 0;
+    return call->is_cut || (wait_rest_ns(wait->deadline_ns) > 0 &&
+                            vclock_real_ns(CLOCK_MONOTONIC) >= wait->real_end_ns);
 }
 
 long wait_unbounded(long nr, struct stub_call *call)

@@ -12,6 +12,9 @@
 
 #include "run/shim/core/stub.h"
 
+/* As timed_out of a call that waits for nothing: no call returns that. */
+#define WAIT_NO_TIME_OUT INT64_MIN
+
 /* How a call takes its time-out, always as a struct timespec. */
 enum wait_form {
     WAIT_RELATIVE,
@@ -32,7 +35,9 @@ struct wait {
      * again. */
     void (*restore)(const void *saved);
     const void *saved;
+    bool may_fall_short; /* where its time is over it returns what there is: see wait_is_cut */
     /* private */
+    uint64_t real_end_ns; /* by CLOCK_MONOTONIC; where it may fall short */
     uint64_t *slot;
     bool own_slot;
     uint32_t generation;
@@ -49,9 +54,9 @@ uint64_t wait_rest_ns(uint64_t deadline_ns);
  * or the deadline is over. */
 long wait_for(struct wait *wait, struct stub_call *call);
 
-/* After wait_for: has the call, in a thread that no change takes out of it, had a time-out before
- * the deadline? */
-bool wait_is_cut(const struct wait *wait);
+/* After wait_for with a result above 0, of a call that may fall short: has a change of rate ended
+ * it, or a time-out before the deadline, and no signal of the program's? */
+bool wait_is_cut(const struct wait *wait, const struct stub_call *call);
 
 /* A call without a time-out, begun again when a kick has ended it. */
 long wait_unbounded(long nr, struct stub_call *call);
