@@ -172,15 +172,15 @@ $(BIN)/integrity: $(BIN)/tool_for_integrity
 SHIM_FLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -fpie -fno-stack-protector -fcf-protection=none \
 	-mgeneral-regs-only -fvisibility=hidden -fno-asynchronous-unwind-tables
 SHIM_LINK  := -nostdlib -static -Wl,-Ttext-segment=0x7e9000000000 -Wl,-z,noexecstack -Wl,--build-id=none \
-	-Wl,--no-relax -Wl,-z,noseparate-code -Wl,-z,norelro
+	-Wl,-T,src/run/shim/shim.ld -Wl,--no-relax -Wl,-z,noseparate-code -Wl,-z,norelro
 $(OUT)/shim/%.o: % $(OUT)/flags
 	$(say) CC '$< (shim)'
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -D_GNU_SOURCE -Iinclude -Isrc $(SHIM_FLAGS) -MMD -MP -c -o $@ $<
-$(BIN)/domu-shim: $(SHIM_PARTS:%=$(OUT)/shim/%.o)
+$(BIN)/domu-shim: $(SHIM_PARTS:%=$(OUT)/shim/%.o) src/run/shim/shim.ld
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SHIM_LINK) -o $@ $^
+	$(Q)$(CC) $(SHIM_LINK) -o $@ $(filter %.o,$^)
 
 # Stand-ins that several tests share: only what a test uses is linked into it.
 $(OUT)/libfakes.a: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fakes/fake_*.c)) $(OUT)/lists

@@ -33,7 +33,6 @@
 
 enum {
     PAGE = 4096,
-    WRITTEN_MAX = 4 * PAGE,
     EXIT_NOT_RUN = 126,
     EXIT_NOT_FOUND = 127,
     PERSONALITY_NO_RANDOM = 0x0040000,
@@ -190,30 +189,10 @@ static void load(struct life *life)
              PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
 }
 
-/* A page that has the right bytes is not written, and stays shared. */
-static void put_back(uint64_t *to, const uint64_t *from, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (to[i] != from[i])
-            to[i] = from[i];
-}
-
-/* A segment that is being written, mapped anew: what differs from the file is put back. No handler
- * of ours may run meanwhile. */
-static void map_written(int fd, uint64_t start, uint64_t end, uint64_t offset)
-{
-    uint64_t saved[WRITTEN_MAX / sizeof(uint64_t)];
-
-    if (end - start > sizeof(saved))
-        give_up("domu-shim", "its data are too large", EXIT_NOT_RUN);
-    memcpy(saved, (const void *)start, end - start);
-    SYS6(SYS_mmap, start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, offset);
-    put_back((uint64_t *)start, saved, (end - start) / sizeof(uint64_t));
-}
-
-/* The shim's segments, as far as they are in its file, from the memory that has the same bytes: the
- * kernel names another program only in a process that no longer maps the first one. That memory's
- * pages are there already, and shared, so this costs little at each exec. */
+/* What of the shim is mapped from its file, from the memory that has the same bytes: the kernel
+ * names another program only in a process that no longer maps the first one. That memory's pages
+ * are there already, and shared, so this costs little at each exec; nothing in them is written
+ * (shim.ld). */
 static void leave_file(struct life *life)
 {
     const Elf64_auxv_t *headers = aux_of(life, AT_PHDR), *count = aux_of(life, AT_PHNUM);
@@ -222,16 +201,11 @@ static void leave_file(struct life *life)
         return;
     const Elf64_Phdr *program = (const Elf64_Phdr *)headers->a_un.a_val;
     for (uint64_t i = 0; i < count->a_un.a_val; i++) {
-        if (program[i].p_type != PT_LOAD)
+        if (program[i].p_type != PT_LOAD || program[i].p_filesz == 0)
             continue;
         const uint64_t start = program[i].p_vaddr & ~(uint64_t)(PAGE - 1);
         const uint64_t end =
             (program[i].p_vaddr + program[i].p_filesz + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-        if (program[i].p_flags & PF_W) {
-            map_written(process.fds + SESSION_FD_IMAGE, start, end,
-                        program[i].p_offset & ~(uint64_t)(PAGE - 1));
-            continue;
-        }
         const int protection = PROT_READ | ((program[i].p_flags & PF_X) != 0 ? (int)PROT_EXEC : 0);
         SYS6(SYS_mmap, start, end - start, protection, MAP_PRIVATE | MAP_FIXED,
              process.fds + SESSION_FD_IMAGE, program[i].p_offset & ~(uint64_t)(PAGE - 1));
