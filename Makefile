@@ -272,7 +272,7 @@ stress-programs: $(STRESS_TESTS)
 e2e-programs: $(E2E) $(if $(wildcard tests/abi/xen_front.c),$(XEN_FRONTS))
 list-abi: ; @$(if $(ABI_TESTS),printf '%s\n' $(ABI_TESTS),:)
 list-stress: ; @$(if $(STRESS_TESTS),printf '%s\n' $(STRESS_TESTS),:)
-bench-programs: $(BENCH)
+bench-programs: $(BENCH) $(if $(HAVE_NBDKIT),$(if $(SAN),,$(OUT)/bench/nbdkit-direct-plugin.so))
 fuzz-programs: $(FUZZ)
 
 # The library: domu and what it stands on, showing the names of the installed headers alone, so that a
@@ -305,6 +305,13 @@ $(BIN)/nbdkit-splitdom-plugin.so: $(PLUGIN_SOURCES:%.c=$(OUT)/pic/%.o)
 	$(say) LD $@
 	$(Q)echo '{ global: plugin_init; local: *; };' >$(OUT)/plugin.map
 	$(Q)$(CC) -shared -Wl,-z,nodelete -Wl,--version-script=$(OUT)/plugin.map $(LDFLAGS) -o $@ $(filter %.o,$^) -lm
+
+# What the section bridges of the benchmarks compares the plugin with.
+$(OUT)/pic/bench/nbdkit/%.o: CPPFLAGS += $(shell $(PKG_CONFIG) --cflags nbdkit 2>/dev/null)
+$(OUT)/bench/nbdkit-direct-plugin.so: $(OUT)/pic/bench/nbdkit/direct.o
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -shared $(LDFLAGS) -o $@ $<
 
 # fio's engine: against the source of the fio that is installed (tools/fio_source.sh), which is looked for
 # by this target alone. fio's macros convert signs.

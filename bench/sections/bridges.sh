@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # The disk for software that knows nothing of it, against what a user could take instead on the same image:
 #   an NBD export (`domu nbd`) against qemu-nbd (O_DIRECT) and nbdkit's file plugin (page cache), cold; against
-#   nbdkit's memory plugin where Dom0 has the data cached;
+#   nbdkit's memory plugin where Dom0 has the data cached; and what nbdkit itself costs: beside qemu-nbd a plugin that
+#   does no more than read the file with O_DIRECT (bench/nbdkit/direct.c), also without structured replies, and nbdkit's null plugin;
 #   fio's engine against fio's io_uring, O_DIRECT, registered file and buffers;
 #   `domu vhost-user-blk` against qemu-storage-daemon, both driven by bench/vub.c.
 # Blocks of 4 KiB but for vub, which reads sectors.
@@ -34,6 +35,12 @@ vub_threads() { # SERVER THREADS
     record "vub $1 T=$2" rps "$(field per_second <<<"$line")"
     for metric in mean p50 p99; do record "vub $1 T=$2" "${metric}_ns" "$(field ${metric}_ns <<<"$line")"; done
 }
+# No goal of ours, but what bounds one: NBD servers of nbdkit without anything of ours.
+nbdkit_share() { # SERVER DEPTH
+    local median smallest largest
+    read -r median smallest largest < <(ratios rps "nbd $1 D=$2" "nbd qemu D=$2" | spread)
+    [ -z "$median" ] || note "nbdkit alone, depth $2: plugin $1 has $median ($smallest..$largest) of the rate of qemu-nbd"
+}
 
 bridges_round() {
     local d t server
@@ -62,6 +69,13 @@ else
     bridge_start "$TMP/splitdom.sock" "$BIN/domu" nbd "$TMP/splitdom.sock" --name cold --readonly
     bridge_start "$TMP/splitdom-hot.sock" "$BIN/domu" nbd "$TMP/splitdom-hot.sock" --name hot --readonly
     bridge_start "$TMP/file.sock" nbdkit -f -r -t 64 -U "$TMP/file.sock" file "$IMAGE" fadvise=random cache=none
+    if [ -e "$PROGRAMS/nbdkit-direct-plugin.so" ]; then
+        nbd_cold="$nbd_cold direct direct-no-sr null"
+        direct=("$PROGRAMS/nbdkit-direct-plugin.so" "$IMAGE")
+        bridge_start "$TMP/direct.sock" nbdkit -f -r -t 64 -U "$TMP/direct.sock" "${direct[@]}"
+        bridge_start "$TMP/direct-no-sr.sock" nbdkit -f -r -t 64 --no-sr -U "$TMP/direct-no-sr.sock" "${direct[@]}"
+        bridge_start "$TMP/null.sock" nbdkit -f -r -t 64 -U "$TMP/null.sock" null "${IMAGE_MIB}M"
+    fi
     bridge_start "$TMP/memory.sock" nbdkit -f -r -t 64 -U "$TMP/memory.sock" memory 2M
     fio --name=warm --ioengine=nbd --uri="$(nbd_uri splitdom-hot)" --rw=read --bs=4k --size=2m --iodepth=8 >/dev/null 2>&1 || die "no warm cache"
     if have qemu-nbd; then
@@ -90,6 +104,10 @@ service_stop cold
 service_stop hot
 for d in "${bridge_depths[@]}"; do
     case $nbd_cold in *qemu*) goal_ratio "NBD, cold, depth $d: rate over qemu-nbd" rps "nbd splitdom D=$d" "nbd qemu D=$d" '>=' 1 - ;; esac
+    case $nbd_cold in *null*qemu*)
+        for server in direct direct-no-sr null; do nbdkit_share "$server" "$d"; done
+        ;;
+    esac
     [ -z "$nbd_hot" ] || goal_ratio "NBD, cached, depth $d: rate over nbdkit memory" rps "nbd hits splitdom-hot D=$d" "nbd hits memory D=$d" '>=' 0.9 1
 done
 [ ! -e "$engine" ] || goal_ratio "fio engine, cold, depth 32: rate over io_uring" rps 'fio splitdom D=32' 'fio io_uring D=32' '>=' 0.95 1
