@@ -8,6 +8,8 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -188,6 +190,63 @@ static void after_jump(void)
     sleep_and_end();
 }
 
+static timer_t quick;
+
+static const struct itimerspec off;
+static const struct itimerspec at_once = {.it_value.tv_nsec = 1, .it_interval.tv_nsec = 1};
+
+static void stop_quick(int number)
+{
+    (void)number;
+    (void)timer_settime(quick, 0, &off, NULL);
+}
+
+/* Its signal comes while it is being set, and the handler sets it, too. */
+static void timer_set_in_its_handler(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+    signal(SIGUSR2, stop_quick);
+    must(timer_create(CLOCK_MONOTONIC, &event, &quick), "timer_create");
+    for (int i = 0; i < 100; i++)
+        must(timer_settime(quick, 0, &at_once, NULL), "timer_settime");
+    must(timer_delete(quick), "timer_delete");
+    sleep_and_end();
+}
+
+static void stop_alarm(int number)
+{
+    const struct itimerval none = {0};
+    (void)number;
+    (void)setitimer(ITIMER_REAL, &none, NULL);
+}
+
+static void alarm_set_in_its_handler(void)
+{
+    const struct itimerval soon = {.it_value.tv_usec = 1};
+    signal(SIGALRM, stop_alarm);
+    for (int i = 0; i < 1000; i++)
+        must(setitimer(ITIMER_REAL, &soon, NULL), "setitimer");
+    sleep_and_end();
+}
+
+/* Out of the call that sets it by a jump: then it is set once more. */
+static void timer_set_after_jump(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+    const struct itimerspec once = {.it_value.tv_nsec = 1};
+    volatile int left = 100;
+    signal(SIGUSR2, jump);
+    must(timer_create(CLOCK_MONOTONIC, &event, &quick), "timer_create");
+    (void)sigsetjmp(back, 1);
+    while (left > 0) {
+        left--;
+        must(timer_settime(quick, 0, &once, NULL), "timer_settime");
+    }
+    signal(SIGUSR2, SIG_IGN);
+    must(timer_delete(quick), "timer_delete");
+    sleep_and_end();
+}
+
 const struct wait_case cases_handler[] = {
     {"in a signal handler", KIND_WAIT, wait_in_handler, 0, 0, 0, 0, 0},
     {"in SIGTERM's handler, all blocked", KIND_WAIT, wait_where_terminated, 0, 0, 0, 0, 0},
@@ -204,5 +263,8 @@ const struct wait_case cases_handler[] = {
     {"in a coroutine", KIND_WAIT, coroutine, 0, 0, 0, 0, 0},
 #endif
     {"after a jump out of a wait", KIND_WAIT, after_jump, 0, 0, 0, 0, 0},
+    {"a timer set in its own handler", KIND_WAIT, timer_set_in_its_handler, 0, 0, 0, 0, 0},
+    {"setitimer in its own handler", KIND_WAIT, alarm_set_in_its_handler, 0, 0, 0, 0, 0},
+    {"a timer set after a jump", KIND_WAIT, timer_set_after_jump, 0, 0, 0, 0, 0},
     {.name = NULL},
 };

@@ -28,31 +28,26 @@ enum { NR_OPENAT2 = 437, NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
 
 /* The handler begins with all blocked, the next kick, too, or their frames would fill the stack.
  * From here on signals come as they would. Before, a call that is caught would end the process:
- * neither the shim makes one, nor is a handler of the program's run. */
+ * neither the shim makes one, nor is a handler of the program's run. Calls that set or ask timers
+ * never wait, and take no signals to their end: a handler that sets the timer whose record it has
+ * interrupted would wait for that for ever. */
 static void let_in(const ucontext_t *context)
 {
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &context->uc_sigmask, 0, SIGNALS_MASK_BYTES);
 }
 
-/* Answered at once: signals can wait so long. A spawn of glibc's makes sixty such calls. */
-static bool is_short(long nr)
-{
-    return nr == SYS_rt_sigaction || nr == SYS_rt_sigprocmask;
-}
-
 static void answer(ucontext_t *context)
 {
+    timers_look();
     greg_t *gregs = context->uc_mcontext.gregs;
     struct trap trap = {.nr = gregs[REG_RAX],
                         .args = {gregs[REG_RDI], gregs[REG_RSI], gregs[REG_RDX], gregs[REG_R10],
                                  gregs[REG_R8], gregs[REG_R9]},
                         .context = context};
-
-    timers_look();
-    if (!is_short(trap.nr))
-        let_in(context);
     trap_fn call = calls_find(trap.nr);
 
+    if (!calls_keep_signals_out(trap.nr))
+        let_in(context);
     terminal_catch();
     filter_install_stamps(); /* who was not reached at the change is now, at the latest */
     gregs[REG_RAX] = call != NULL ? call(&trap) : trap_pass(&trap);

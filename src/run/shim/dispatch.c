@@ -2,7 +2,9 @@
 /*
  * dispatch: which function answers which system call.
  */
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 
 #include "run/shim/call/calls.h"
@@ -102,4 +104,20 @@ static const trap_fn answers[NRS] = {
 trap_fn calls_find(long nr)
 {
     return nr >= 0 && nr < NRS ? answers[nr] : NULL;
+}
+
+/* Those that take a timer's record (call/timers.h); and the two of which a spawn of glibc makes
+ * sixty. */
+bool calls_keep_signals_out(long nr)
+{
+    static const uint16_t these[] = {
+        SYS_rt_sigaction,    SYS_rt_sigprocmask, SYS_timer_create,   SYS_timer_settime,
+        SYS_timer_gettime,   SYS_timer_delete,   SYS_timerfd_create, SYS_timerfd_settime,
+        SYS_timerfd_gettime, SYS_setitimer,      SYS_getitimer,      SYS_alarm,
+    };
+
+    for (unsigned i = 0; i < sizeof(these) / sizeof(these[0]); i++)
+        if (nr == these[i])
+            return true;
+    return false;
 }

@@ -6,10 +6,15 @@
 #ifndef SPLITDOM_RUN_SHIM_CALL_CALLS_H
 #define SPLITDOM_RUN_SHIM_CALL_CALLS_H
 
+#include <stdbool.h>
+
 #include "run/shim/core/trap.h"
 
 /* NULL: no mediated call. */
 trap_fn calls_find(long nr);
+
+/* Does it take no signals until it is answered? It never waits. */
+bool calls_keep_signals_out(long nr);
 
 long call_nanosleep(struct trap *trap);
 long call_clock_nanosleep(struct trap *trap);

@@ -148,13 +148,13 @@ static long any_settime(struct trap *trap)
     long rc;
 
     if (user_read(&spec, trap->args[2], sizeof(spec)) < 0)
-        return trap_pass(trap); /* the kernel says which error that is */
+        return trap_pass_at_once(trap); /* the kernel says which error that is */
     struct timers_record *record = record_of(trap);
     if (record == NULL)
         return trap->nr == SYS_timer_settime ? settime_cpu(trap, spec) : -ENOMEM;
     if (record->clock_id < 0 || !vclock_ahead_ns(record->clock_id, &ahead_ns)) {
         timers_forget(record);
-        return trap_pass(trap); /* no timer: the kernel says which error that is */
+        return trap_pass_at_once(trap); /* no timer: the kernel says which error that is */
     }
     rc = settime(trap, record, &spec);
     timers_release(record);
@@ -195,7 +195,7 @@ long call_timer_create(struct trap *trap)
 {
     int id;
     uint64_t ahead_ns;
-    long rc = trap_pass(trap);
+    long rc = trap_pass_at_once(trap);
 
     if (rc < 0 || !vclock_ahead_ns(trap->args[0], &ahead_ns) ||
         user_read(&id, trap->args[2], sizeof(id)) < 0)
@@ -217,7 +217,7 @@ long call_timer_delete(struct trap *trap)
 
     if (record != NULL)
         timers_forget(record);
-    return trap_pass(trap);
+    return trap_pass_at_once(trap);
 }
 
 long call_timer_settime(struct trap *trap)
@@ -233,7 +233,7 @@ long call_timer_gettime(struct trap *trap)
 /* A number that is used again must not keep the old timer's record. */
 long call_timerfd_create(struct trap *trap)
 {
-    long fd = trap_pass(trap);
+    long fd = trap_pass_at_once(trap);
 
     if (fd >= 0) {
         struct timers_record *record = timers_take(TIMERS_FD, (int)fd, true);
@@ -291,7 +291,7 @@ static long set_real_itimer(const struct itimerspec *spec, struct itimerspec *ol
     if (value_ns == 0) {
         trap.args[0] = ITIMER_REAL;
         trap.args[1] = (long)&none;
-        rc = trap_pass(&trap);
+        rc = trap_pass_at_once(&trap);
         record->armed = false;
     } else {
         record->deadline_ns = wait_until_ns(value_ns);

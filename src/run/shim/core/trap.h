@@ -34,13 +34,17 @@ struct trap_action {
     uint64_t mask;
 };
 
-/* The call as the program made it, let through; -EINTR: the thread is being cancelled. */
-static inline long trap_pass(const struct trap *trap)
+/* The call as the program made it, let through, where that never waits. */
+static inline long trap_pass_at_once(const struct trap *trap)
 {
-    if (put_off_is_due())
-        return -EINTR;
     return SYS6(trap->nr, trap->args[0], trap->args[1], trap->args[2], trap->args[3], trap->args[4],
                 trap->args[5]);
+}
+
+/* The same where it may wait; -EINTR: the thread is being cancelled. */
+static inline long trap_pass(const struct trap *trap)
+{
+    return put_off_is_due() ? -EINTR : trap_pass_at_once(trap);
 }
 
 #endif
