@@ -29,6 +29,9 @@ if command -v strace >/dev/null && strace -f -o traced true 2>/dev/null; then
     ! grep -E 'SYS_SECCOMP.*__NR_(newfstatat|fstat|stat|lstat|statx|open|openat)' traced || die "asking for files is caught"
 fi
 
+# A handler's jump leaves nothing undone for other threads.
+"$BIN/domu" run --tdf 10 -- "$TEST_BIN/stamps_jump" || die "a filter that was left half way"
+
 "$BIN/domu" run --name first -- "$TEST_BIN/first_change" 2>errors &
 program=$!
 eventually 10 test -s ready || die "the program does not begin: $(cat errors)"

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -30,20 +31,18 @@ long filter_install(const struct filter *filter)
     return install(filter, 0);
 }
 
-/* To be the one who builds that filter: false if this thread is, and was interrupted by a handler.
- * Whoever of another process is seen to build it for long did so in the process of which this one
- * is a fork. A thread is its process in the upper half, and itself. */
-static bool begin(uint64_t *builder, uint64_t self)
+/* To be the one who builds that filter. Whoever of another process is seen to build it for long did
+ * so in the process of which this one is a fork. A thread is its process in the upper half, and
+ * itself. */
+static void begin(uint64_t *builder, uint64_t self)
 {
     for (unsigned i = 0;; i++) {
         uint64_t found = 0;
         if (compare_exchange_full_u64(builder, &found, self))
-            return true;
-        if (found == self)
-            return false;
+            return;
         if (i >= YIELDS && found >> 32 != self >> 32 &&
             compare_exchange_full_u64(builder, &found, self))
-            return true;
+            return;
         SYS0(SYS_sched_yield);
     }
 }
@@ -67,9 +66,14 @@ void filter_install_more(enum filter_more which)
     static struct filter filters[FILTER_MORE]; /* too large for a stack */
     static uint64_t builders[FILTER_MORE];
 
-    const uint64_t self = (uint64_t)SYS0(SYS_getpid) << 32 | (uint32_t)SYS0(SYS_gettid);
-    if (is_set(which) || !begin(&builders[which], self))
+    if (is_set(which))
         return;
+    /* A handler could leave by a jump, and the others would wait for ever for who builds it. */
+    const uint64_t self = (uint64_t)SYS0(SYS_getpid) << 32 | (uint32_t)SYS0(SYS_gettid);
+    const uint64_t all = UINT64_MAX;
+    uint64_t mask;
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
+    begin(&builders[which], self);
     if (!is_set(which)) {
         filter_build_more(&filters[which], which, (uint64_t)stub_begin);
         /* Where other threads can't have it, at least this one. */
@@ -77,6 +81,7 @@ void filter_install_more(enum filter_more which)
             install(&filters[which], 0);
     }
     store_full_u64(&builders[which], 0);
+    SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
 }
 
 void filter_install_stamps(void)
