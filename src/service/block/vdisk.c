@@ -211,7 +211,7 @@ void device_read_prefetch(const struct device_job *read)
     const uint8_t *data = data_of(read, request);
     for (size_t i = 0; i < BLOCK_SECTOR_BYTES; i += CACHE_LINE_BYTES)
         __builtin_prefetch(data + i);
-    cache_prefetch_insert(read->vdisk->cache, request->sector);
+    cache_prefetch(read->vdisk->cache, request->sector);
     cache_prefetch_victim(read->vdisk->cache);
 }
 

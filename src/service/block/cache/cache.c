@@ -121,7 +121,7 @@ static const unsigned char *slot_data(const struct cache *cache, uint32_t slot)
 static void fill_slot(struct cache *cache, uint32_t slot, uint64_t sector, const void *data)
 {
     if (cache->shared != NULL)
-        shared_cache_put(cache->shared, slot, sector, data);
+        shared_cache_fill(cache->shared, slot, sector, data);
     else
         memcpy(cache->pool + (size_t)slot * BLOCK_SECTOR_BYTES, data, BLOCK_SECTOR_BYTES);
 }
@@ -139,6 +139,8 @@ const void *cache_lookup(struct cache *cache, uint64_t sector)
     if (slot == SECTOR_INDEX_NONE)
         return NULL;
     cache->policy->hit(cache->policy_state, slot);
+    if (cache->shared != NULL)
+        shared_cache_show(cache->shared, slot, sector);
     return slot_data(cache, slot);
 }
 
@@ -183,13 +185,6 @@ static uint32_t take_slot(struct cache *cache, uint64_t sector)
     return slot;
 }
 
-void cache_prefetch_insert(const struct cache *cache, uint64_t sector)
-{
-    cache_prefetch(cache, sector);
-    if (cache->shared != NULL)
-        shared_cache_prefetch(cache->shared, sector);
-}
-
 /* The slot that the next insertion takes, as far as that is known; else SECTOR_INDEX_NONE. */
 static uint32_t next_slot(const struct cache *cache)
 {
@@ -207,10 +202,12 @@ void cache_prefetch_victim(const struct cache *cache)
         return;
     assert(slot < cache->capacity);
     prefetch_to_write(slot_data(cache, slot), BLOCK_SECTOR_BYTES);
+    if (cache->used < cache->capacity)
+        return;
+    uint64_t sector = cache->index.sector_of[slot];
+    prefetch_index(cache, sector);
     if (cache->shared != NULL)
-        shared_cache_prefetch_slot(cache->shared, slot);
-    if (cache->used == cache->capacity)
-        cache_prefetch_insert(cache, cache->index.sector_of[slot]);
+        shared_cache_prefetch_drop(cache->shared, slot, sector);
 }
 
 /* The sector's slot, which it gets now if it has none; SECTOR_INDEX_NONE where memory is lacking.
@@ -242,7 +239,7 @@ void cache_insert_run(struct cache *cache, uint64_t sector, uint32_t count, cons
     if (cache->capacity == 0)
         return;
     for (uint32_t i = 1; i < count; i++)
-        cache_prefetch_insert(cache, sector + i);
+        cache_prefetch(cache, sector + i);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t slot = slot_for(cache, sector + i);
         if (i + 1 < count)

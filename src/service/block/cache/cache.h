@@ -64,8 +64,10 @@ void cache_retire(struct cache *cache);
 void cache_destroy(struct cache *cache);
 
 /*
- * Puts the data where domains can read them (splitdom/shared_cache.h). The cache is empty. Errors:
- * -ENOTSUP it has no room; those of shared_cache_create; then it stays as it was.
+ * Puts the data where domains can read them (splitdom/shared_cache.h). They find a sector from its
+ * first cache_lookup on: most of what passes through a cache is never asked for again, and an entry
+ * for domains would cost each of these reads. The cache is empty. Errors: -ENOTSUP it has no room;
+ * those of shared_cache_create; then it stays as it was.
  */
 int cache_share(struct cache *cache);
 /* The file that domains map, which stays the cache's. Errors, it is not shared: what cache_share
@@ -106,11 +108,10 @@ bool cache_remove_on(struct cache *cache, struct cache_removal *removal, uint32_
 /*
  * Hints that cost next to nothing: a cache of ten thousand sectors is larger than what the
  * processor keeps near while the kernel works in between, so its lines come from far, and better
- * before they are needed. The first is for a look-up of that sector (any number will do), the
- * second for its insertion, the third for the slot that the next insertion takes.
+ * before they are needed. The first is for a look-up or insertion of that sector (any number will
+ * do), the second for the slot that the next insertion takes.
  */
 void cache_prefetch(const struct cache *cache, uint64_t sector);
-void cache_prefetch_insert(const struct cache *cache, uint64_t sector);
 void cache_prefetch_victim(const struct cache *cache);
 /* Forgets everything (the image changed size). */
 void cache_clear(struct cache *cache);

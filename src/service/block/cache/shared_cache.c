@@ -26,6 +26,7 @@ enum {
      * a ninth entry (Poisson: 1 of 4,000). */
     SLOTS_PER_BUCKET_MAX = 1,
     WORDS_PER_SECTOR = SHARED_CACHE_SECTOR_BYTES / sizeof(uint64_t),
+    SHOWN_PER_WORD = 64,
 };
 
 struct shared_cache {
@@ -33,10 +34,11 @@ struct shared_cache {
     size_t bytes;
     uint32_t slot_count;
     uint32_t bucket_count, bucket_limit;
-    uint32_t in_use; /* slots that are not empty */
+    uint32_t shown_count;
     uint32_t epoch;
     bool is_retired;
     uint64_t seed[2];
+    uint64_t *shown; /* a bit for each slot: buckets may name it. Private: it fits the processor */
     struct owner_mark *mark;            /* a private page, right before the file's mapping */
     struct shared_cache_header *header; /* the mapping begins here */
     struct shared_cache_bucket *buckets;
@@ -98,6 +100,12 @@ static int map_file(struct shared_cache *shared, const struct shared_cache_heade
                             F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL);
 }
 
+static int make_shown(struct shared_cache *shared)
+{
+    shared->shown = calloc(shared->slot_count / SHOWN_PER_WORD + 1, sizeof(*shared->shown));
+    return shared->shown != NULL ? 0 : -ENOMEM;
+}
+
 int shared_cache_create(uint32_t slot_count, struct shared_cache **out)
 {
     assert(slot_count > 0);
@@ -108,14 +116,16 @@ int shared_cache_create(uint32_t slot_count, struct shared_cache **out)
     if (shared == NULL)
         return -ENOMEM;
     const struct shared_cache_header header = plan(slot_count);
+    shared->slot_count = slot_count;
     int rc = shared->fd = memory_file_create("splitdom-cache");
+    if (rc >= 0)
+        rc = make_shown(shared);
     if (rc >= 0)
         rc = map_file(shared, &header);
     if (rc < 0) {
         shared_cache_destroy(shared);
         return rc;
     }
-    shared->slot_count = slot_count;
     shared->bucket_count = header.bucket_count;
     shared->bucket_limit = header.bucket_limit;
     shared->epoch = header.epoch;
@@ -145,6 +155,7 @@ void shared_cache_destroy(struct shared_cache *shared)
     }
     if (shared->fd >= 0)
         close(shared->fd);
+    free(shared->shown);
     free(shared);
 }
 
@@ -167,6 +178,20 @@ const void *shared_cache_data(const struct shared_cache *shared)
 static bool is_empty(const struct shared_cache *shared, const struct shared_cache_slot *slot)
 {
     return slot->epoch != shared->epoch || slot->sector == SHARED_CACHE_NO_SECTOR;
+}
+
+/* Has it been shown, and not hidden since? Its sector may have been forgotten all the same, with
+ * all others (shared_cache_clear). */
+static bool was_shown(const struct shared_cache *shared, uint32_t slot)
+{
+    return (shared->shown[slot / SHOWN_PER_WORD] >> slot % SHOWN_PER_WORD & 1) != 0;
+}
+
+static void note_shown(struct shared_cache *shared, uint32_t slot, bool is_shown)
+{
+    uint64_t *word = &shared->shown[slot / SHOWN_PER_WORD];
+    uint64_t bit = UINT64_C(1) << slot % SHOWN_PER_WORD;
+    *word = is_shown ? *word | bit : *word & ~bit;
 }
 
 /* Entries of a bucket are ours alone: what we read there is what we wrote. One whose slot was
@@ -243,68 +268,101 @@ static void index_remove(struct shared_cache *shared, uint64_t sector, uint32_t 
     }
 }
 
-/* 512 bytes, word by word: a reader may look at any moment. Pairs with copy_acquire_u64 in
- * cache_view.c.
- */
-static void write_sector(uint8_t *to, const void *from)
+/* A reader may look at any moment. Pairs with copy_acquire_u64 in cache_view.c. */
+static void write_data(const struct shared_cache *shared, uint32_t slot, const void *from)
 {
-    uint64_t word[WORDS_PER_SECTOR];
-    memcpy(word, from, sizeof(word));
-    for (size_t i = 0; i < WORDS_PER_SECTOR; i++)
-        store_release_u64((uint64_t *)(void *)to + i, word[i]);
+    copy_release_u64((void *)slot_data(shared, slot), from, WORDS_PER_SECTOR);
 }
 
-void shared_cache_prefetch(const struct shared_cache *shared, uint64_t sector)
-{
-    uint64_t hash = shared_cache_hash(shared->seed, sector);
-    prefetch_to_write(bucket_of(shared, hash), 1);
-}
-
-void shared_cache_prefetch_slot(const struct shared_cache *shared, uint32_t slot)
-{
-    prefetch_to_write(&shared->slots[slot], 1);
-}
-
-void shared_cache_put(struct shared_cache *shared, uint32_t slot, uint64_t sector, const void *data)
+/* On return, no reader that begins finds the sector, and who reads it just now will see that it was
+ * hidden: the slot may be written to. */
+static void hide(struct shared_cache *shared, uint32_t slot)
 {
     struct shared_cache_slot *at = &shared->slots[slot];
     uint32_t version = at->version;
-    uint8_t *to = slot_data(shared, slot);
-    bool was_empty = is_empty(shared, at);
-    bool moves = was_empty || at->sector != sector;
-    assert((version & 1) == 0 && sector != SHARED_CACHE_NO_SECTOR);
-    store_relaxed_u32(&at->version, version + 1);
-    if (moves && at->epoch != 0) /* 0: the slot was never used */
-        index_remove(shared, at->sector, slot);
-    store_release_u64(&at->sector, sector);
-    store_release_u32(&at->epoch, shared->epoch);
-    write_sector(to, data);
-    store_release_u32(&at->version, version + 2);
-    shared->in_use += was_empty;
-    if (shared->in_use > (uint64_t)SLOTS_PER_BUCKET_MAX * shared->bucket_limit &&
-        shared->bucket_limit < shared->bucket_count)
-        split_bucket(shared);
-    if (moves)
-        index_add(shared, sector, slot);
-}
-
-void shared_cache_drop(struct shared_cache *shared, uint32_t slot)
-{
-    struct shared_cache_slot *at = &shared->slots[slot];
-    uint32_t version = at->version;
-    assert(slot < shared->slot_count && (version & 1) == 0);
-    if (is_empty(shared, at))
-        return;
+    assert((version & 1) == 0 && at->sector != SHARED_CACHE_NO_SECTOR);
+    if (!is_empty(shared, at))
+        shared->shown_count--;
+    note_shown(shared, slot, false);
     index_remove(shared, at->sector, slot);
-    shared->in_use--;
     store_relaxed_u32(&at->version, version + 1);
     store_release_u64(&at->sector, SHARED_CACHE_NO_SECTOR);
     store_full_u32(&at->version, version + 2);
 }
 
+static void fill_in_sight(struct shared_cache *shared, uint32_t slot, const void *data)
+{
+    struct shared_cache_slot *at = &shared->slots[slot];
+    uint32_t version = at->version;
+    store_relaxed_u32(&at->version, version + 1);
+    write_data(shared, slot, data);
+    store_release_u32(&at->version, version + 2);
+}
+
+void shared_cache_fill(struct shared_cache *shared, uint32_t slot, uint64_t sector,
+                       const void *data)
+{
+    assert(slot < shared->slot_count && sector != SHARED_CACHE_NO_SECTOR);
+    if (was_shown(shared, slot)) {
+        const struct shared_cache_slot *at = &shared->slots[slot];
+        if (!is_empty(shared, at) && at->sector == sector) {
+            fill_in_sight(shared, slot, data);
+            return;
+        }
+        hide(shared, slot);
+    }
+    write_data(shared, slot, data);
+}
+
+static void show(struct shared_cache *shared, uint32_t slot, uint64_t sector)
+{
+    struct shared_cache_slot *at = &shared->slots[slot];
+    uint32_t version = at->version;
+    assert((version & 1) == 0 && is_empty(shared, at));
+    store_relaxed_u32(&at->version, version + 1);
+    store_release_u64(&at->sector, sector);
+    store_release_u32(&at->epoch, shared->epoch);
+    store_release_u32(&at->version, version + 2);
+    note_shown(shared, slot, true);
+    shared->shown_count++;
+    if (shared->shown_count > (uint64_t)SLOTS_PER_BUCKET_MAX * shared->bucket_limit &&
+        shared->bucket_limit < shared->bucket_count)
+        split_bucket(shared);
+    index_add(shared, sector, slot);
+}
+
+void shared_cache_show(struct shared_cache *shared, uint32_t slot, uint64_t sector)
+{
+    assert(slot < shared->slot_count && sector != SHARED_CACHE_NO_SECTOR);
+    if (was_shown(shared, slot)) {
+        const struct shared_cache_slot *at = &shared->slots[slot];
+        if (!is_empty(shared, at)) {
+            assert(at->sector == sector);
+            return;
+        }
+        hide(shared, slot); /* what it held before all was forgotten */
+    }
+    show(shared, slot, sector);
+}
+
+void shared_cache_drop(struct shared_cache *shared, uint32_t slot)
+{
+    assert(slot < shared->slot_count);
+    if (was_shown(shared, slot))
+        hide(shared, slot);
+}
+
+void shared_cache_prefetch_drop(const struct shared_cache *shared, uint32_t slot, uint64_t sector)
+{
+    if (!was_shown(shared, slot))
+        return;
+    prefetch_to_write(&shared->slots[slot], 1);
+    prefetch_to_write(bucket_of(shared, shared_cache_hash(shared->seed, sector)), 1);
+}
+
 void shared_cache_clear(struct shared_cache *shared)
 {
-    shared->in_use = 0;
+    shared->shown_count = 0;
     /* After 2^32 times an old slot would look filled again: forget them for good. */
     if (++shared->epoch == 0) {
         shared->epoch = 1;

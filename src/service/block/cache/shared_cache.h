@@ -3,8 +3,8 @@
  * shared_cache: the memory of a cache that domains read by themselves: Dom0's side of
  * splitdom/shared_cache.h.
  *
- * It stores what the cache (cache.h) decides: which sector is in which slot. One thread writes;
- * readers, in any number of processes, never hold it up.
+ * It stores what the cache (cache.h) decides: which sector is in which slot, and which of these
+ * domains are to find. One thread writes; readers, in any number of processes, never hold it up.
  */
 #ifndef SPLITDOM_SERVICE_BLOCK_CACHE_SHARED_CACHE_H
 #define SPLITDOM_SERVICE_BLOCK_CACHE_SHARED_CACHE_H
@@ -30,14 +30,18 @@ int shared_cache_fd(const struct shared_cache *shared);
 
 /* The sectors of all slots, for reading: slot N's at 512 * N. */
 const void *shared_cache_data(const struct shared_cache *shared);
-/* The slot holds sector from now on, with these 512 bytes, whatever it held before. No other slot
- * holds the sector. */
-void shared_cache_put(struct shared_cache *shared, uint32_t slot, uint64_t sector,
-                      const void *data);
-/* Hints for a put that follows: of where a sector is noted, the one to come and the one that the
- * slot holds now; and of the slot. */
-void shared_cache_prefetch(const struct shared_cache *shared, uint64_t sector);
-void shared_cache_prefetch_slot(const struct shared_cache *shared, uint32_t slot);
+/*
+ * The slot holds sector from now on, with these 512 bytes, whatever it held before. No other slot
+ * holds the sector. Domains that found the sector in this slot go on doing so; if it held another
+ * one, they find neither until shared_cache_show.
+ */
+void shared_cache_fill(struct shared_cache *shared, uint32_t slot, uint64_t sector,
+                       const void *data);
+/* Domains find sector, which is what the slot was filled with. Costs one bit's look where they do
+ * already. */
+void shared_cache_show(struct shared_cache *shared, uint32_t slot, uint64_t sector);
+/* A hint that a drop follows, or a fill with another sector; sector: what the slot holds now. */
+void shared_cache_prefetch_drop(const struct shared_cache *shared, uint32_t slot, uint64_t sector);
 /* The slot is empty: on return no reader that begins finds its sector. */
 void shared_cache_drop(struct shared_cache *shared, uint32_t slot);
 /* All slots are empty: the same. */

@@ -53,7 +53,8 @@ static inline void put(struct fixture *f, uint32_t slot, uint64_t sector, uint32
 {
     uint64_t word[SECTOR_BYTES / 8];
     make_sector(sector, version, word);
-    shared_cache_put(f->shared, slot, sector, word);
+    shared_cache_fill(f->shared, slot, sector, word);
+    shared_cache_show(f->shared, slot, sector);
 }
 
 #endif

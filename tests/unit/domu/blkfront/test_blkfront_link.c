@@ -60,7 +60,8 @@ static void the_cache_of_a_dom0_that_never_was_ours_is_forgotten(void **state)
     struct cache_view *view;
     assert_int_equal(shared_cache_create(1, &shared), 0);
     memset(bytes[0], 0x5a, sizeof(bytes[0]));
-    shared_cache_put(shared, 0, 1000, bytes[0]);
+    shared_cache_fill(shared, 0, 1000, bytes[0]);
+    shared_cache_show(shared, 0, 1000);
     assert_int_equal(cache_view_open(shared_cache_fd(shared), &claims, &view), 0);
     start(&(struct fake_dom0_script){0});
     assert_int_equal(dial(true), 0);

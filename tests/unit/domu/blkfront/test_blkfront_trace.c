@@ -232,8 +232,10 @@ static struct shared_cache *share_cache(struct shared_cache_claims *claims)
     struct shared_cache *shared;
     struct cache_view *view;
     assert_int_equal(shared_cache_create(CACHED, &shared), 0);
-    for (uint32_t i = 0; i < CACHED; i++)
-        shared_cache_put(shared, i, 1000 + i, data);
+    for (uint32_t i = 0; i < CACHED; i++) {
+        shared_cache_fill(shared, i, 1000 + i, data);
+        shared_cache_show(shared, i, 1000 + i);
+    }
     assert_int_equal(cache_view_open(shared_cache_fd(shared), claims, &view), 0);
     cache_view_notes(view)->watch = &bf->watch;
     (void)exchange_full_ptr(&bf->view, view);

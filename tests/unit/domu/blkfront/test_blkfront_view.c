@@ -56,7 +56,8 @@ static int setup(void **state)
     for (uint32_t i = 0; i < CACHED; i++) {
         uint8_t data[512];
         memset(data, (int)(0x50 + i), sizeof(data));
-        shared_cache_put(shared, i, FIRST + i, data);
+        shared_cache_fill(shared, i, FIRST + i, data);
+        shared_cache_show(shared, i, FIRST + i);
     }
     if (blkfront_connect(&options, &bf, &why) < 0 ||
         cache_view_open(shared_cache_fd(shared), &claims, &view) < 0)

@@ -55,7 +55,8 @@ static int setup(void **state)
         return -1;
     for (uint32_t i = 0; i < CACHED; i++) {
         memset(bytes, 0x50, sizeof(bytes));
-        shared_cache_put(shared, i, FIRST + i, bytes);
+        shared_cache_fill(shared, i, FIRST + i, bytes);
+        shared_cache_show(shared, i, FIRST + i);
     }
     dom0 = fake_dom0_start(base, &(struct fake_dom0_script){0});
     if (dom0 == NULL || blkfront_connect(&options, &bf, &why) < 0)

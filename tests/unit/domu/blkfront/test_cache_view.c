@@ -111,7 +111,8 @@ static void be_dom0(int tell)
     uint64_t word[SECTOR_BYTES / 8] = {1};
     if (shared_cache_create(SLOTS, &shared) < 0)
         _exit(1);
-    shared_cache_put(shared, 0, 77, word);
+    shared_cache_fill(shared, 0, 77, word);
+    shared_cache_show(shared, 0, 77);
     int fd = shared_cache_fd(shared);
     if (write(tell, &fd, sizeof(fd)) != sizeof(fd))
         _exit(1);
