@@ -7,8 +7,8 @@ requires strace
 strace -f -o probe true 2>/dev/null || skip "strace may not trace here"
 
 # Calls that move bytes.
-moving=' (p?(read|write)(v2?|64)?|(send|recv)(to|msg|mmsg|from)?|splice|tee|sendfile|vmsplice|process_vm_[a-z]*|io_[a-z_]*|msgsnd|msgrcv|mq_[a-z]*)\('
-socket=' (send|recv)[a-z]*\([0-9]+<(UNIX|socket)'
+moving=' (p?(read|write)(v2?|64)?|(send|recv)(to|msg|mmsg|from)?|splice|tee|sendfile|vmsplice|process_vm_[a-z]*|io_[a-z_]*|msgsnd|msgrcv|mq_[a-z]*)[(]'
+socket=' (send|recv)[a-z]*[(][0-9]+<(UNIX|socket)'
 # The doorbell. The threads tell the main one by an eventfd that they are done, and glibc loads a
 # library when a thread ends.
 allowed='write\([0-9]+<anon_inode:\[?eventfd[^>]*>, "[^"]*"(\.\.\.)?, 8( <unfinished|\) += 8)'
