@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * view_looks: whether a thread looks for its next read in the caches that domains share. A look
- * that finds nothing takes a line of memory that Dom0 has just written to, a quarter of a
+ * that finds nothing may take a line of memory that Dom0 has just written to, a quarter of a
  * microsecond; what is there and not looked for costs a hand-over, some two microseconds. So a
  * thread that finds less than one read in nine looks only now and then, at intervals of no period,
  * until it finds something.

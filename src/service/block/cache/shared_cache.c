@@ -366,8 +366,10 @@ void shared_cache_clear(struct shared_cache *shared)
     /* After 2^32 times an old slot would look filled again: forget them for good. */
     if (++shared->epoch == 0) {
         shared->epoch = 1;
-        for (uint32_t i = 0; i < shared->slot_count; i++)
+        for (uint32_t i = 0; i < shared->slot_count; i++) {
+            note_shown(shared, i, false);
             store_release_u64(&shared->slots[i].sector, SHARED_CACHE_NO_SECTOR);
+        }
     }
     store_full_u32(&shared->header->epoch, shared->epoch);
 }
