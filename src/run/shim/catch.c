@@ -30,7 +30,8 @@ enum { NR_OPENAT2 = 437, NR_FUTEX_WAITV = 449, NR_FUTEX_WAIT = 455 };
  * From here on signals come as they would. Before, a call that is caught would end the process:
  * neither the shim makes one, nor is a handler of the program's run. Calls that set or ask timers
  * never wait, and take no signals to their end: a handler that sets the timer whose record it has
- * interrupted would wait for that for ever. */
+ * interrupted would wait for that for ever. Nor do those that only ask or set what is done with
+ * signals: a spawn of glibc makes sixty of these, and letting signals in is a call. */
 static void let_in(const ucontext_t *context)
 {
     SYS4(SYS_rt_sigprocmask, SIG_SETMASK, &context->uc_sigmask, 0, SIGNALS_MASK_BYTES);
